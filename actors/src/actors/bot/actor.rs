@@ -1,0 +1,291 @@
+//! Bot actor. Layer `actors`. Parent: Fleet. Children: none; outside calls run in tracked tasks. Keeps I1, I4, I6, I8.
+//!
+//! Load bound: `turns_in_flight` turns at work, `turns_waiting` in memory; the rest waits in the store.
+//! On failure: the fleet restarts it; everything it had in hand is in the store, and its attempts end unknown.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use serde::Serialize;
+
+use super::polling::Polling;
+use super::sending::Sending;
+use super::settings::BotSettings;
+use super::turns::Job;
+use crate::actors::committer::CommitResult;
+use crate::actors::node::Node;
+use crate::actors::tasks::Tasks;
+use crate::domain::ids::{AttemptId, MessageId, OutboxId, TurnId};
+use crate::domain::outbox::OutboxMessage;
+use crate::domain::roster::BotProfile;
+use crate::domain::transcript::TranscriptEntry;
+use crate::domain::turn::Turn;
+use crate::ports::llm::{Completion, LlmError};
+use crate::ports::telegram::{BotApi, Me, ReceivedUpdate, TelegramError};
+
+/// A turn and what its bot needs to know for it.
+#[derive(Clone, Debug)]
+pub struct TurnJob {
+    /// The turn.
+    pub turn: Turn,
+    /// The end of the transcript at the time of the decision, oldest first.
+    pub window: Vec<Arc<TranscriptEntry>>,
+    /// The entry to answer.
+    pub target: Option<Arc<TranscriptEntry>>,
+}
+
+/// What a bot is made of.
+pub struct BotArgs {
+    /// Its node.
+    pub node: Arc<Node>,
+    /// Its profile.
+    pub profile: Arc<BotProfile>,
+    /// Telegram, with its token.
+    pub api: Arc<dyn BotApi>,
+    /// Settings of all bots.
+    pub settings: Arc<BotSettings>,
+}
+
+/// What a bot hears.
+pub enum BotMsg {
+    /// Telegram said who the token belongs to.
+    Identified(Result<Me, TelegramError>),
+    /// Ask Telegram who the token belongs to.
+    Identify,
+    /// Poll for updates.
+    Poll,
+    /// A poll ended.
+    Polled(Result<Vec<ReceivedUpdate>, TelegramError>),
+    /// Rows and offset were committed, or not.
+    Ingested(i64, CommitResult),
+    /// Take these turns.
+    Turns(Vec<TurnJob>),
+    /// Look into the store for work that no hint announced.
+    Reconcile,
+    /// A claim was committed, or not.
+    Claimed(TurnId, CommitResult),
+    /// The provider answered; stale generations are dropped.
+    CompletionFinished(TurnId, u64, Result<Completion, LlmError>),
+    /// A waiting turn may be due.
+    TurnDue,
+    /// The end of a turn was committed, or not.
+    Finished(TurnId, CommitResult),
+    /// The end of a turn must be committed again: the store did not answer.
+    FinishAgain(TurnId),
+    /// No model answered; ask again. Stale generations are dropped.
+    RetryTurn(TurnId, u64),
+    /// A waiting message may be due.
+    SendDue(OutboxId),
+    /// The begin of a send was committed, or not.
+    Begun(OutboxId, AttemptId, CommitResult),
+    /// Telegram answered a send.
+    SendFinished(OutboxId, AttemptId, Result<MessageId, TelegramError>),
+    /// The end of an attempt was committed, or not.
+    Settled(OutboxId, CommitResult),
+    /// The end of an attempt must be committed again: the store did not answer.
+    SettleAgain(OutboxId),
+    /// Stop polling and beginning turns; finish what is under way.
+    Quiesce,
+    /// Tell how it is.
+    GetSnapshot(RpcReplyPort<BotSnapshot>),
+}
+
+/// How a bot does.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case", tag = "state", content = "reason")]
+pub enum BotHealth {
+    /// It has not heard from Telegram yet.
+    Starting,
+    /// It polls.
+    Polling,
+    /// It cannot poll now, and tries again.
+    Degraded(String),
+    /// Its token is refused: a person must act.
+    Refused(String),
+    /// It finishes what is under way.
+    Quiescing,
+}
+
+/// How a bot is.
+#[derive(Clone, Debug, Serialize)]
+pub struct BotSnapshot {
+    /// Its name in the manifest.
+    pub name: String,
+    /// Telegram's id of it.
+    pub telegram_id: i64,
+    /// Its username, once known.
+    pub username: Option<String>,
+    /// How it does.
+    #[serde(flatten)]
+    pub health: BotHealth,
+    /// The first update that is not confirmed yet.
+    pub next_offset: Option<i64>,
+    /// Whether it hears everything in groups.
+    pub hears_everything: Option<bool>,
+    /// Turns at work.
+    pub turns_in_flight: usize,
+    /// Turns that wait in memory.
+    pub turns_waiting: usize,
+    /// Messages that wait for limiters or for the part before them.
+    pub messages_waiting: usize,
+    /// Messages being sent.
+    pub sends_in_flight: usize,
+    /// Messages sent since start.
+    pub sent: u64,
+}
+
+/// State of a bot.
+pub struct BotState {
+    pub(super) node: Arc<Node>,
+    pub(super) profile: Arc<BotProfile>,
+    pub(super) api: Arc<dyn BotApi>,
+    pub(super) settings: Arc<BotSettings>,
+    pub(super) myself: ActorRef<BotMsg>,
+    pub(super) tasks: Tasks,
+    pub(super) health: BotHealth,
+    pub(super) me: Option<Me>,
+    pub(super) polling: Polling,
+    /// Turns at work.
+    pub(super) jobs: HashMap<TurnId, Job>,
+    /// Turns that wait.
+    pub(super) waiting: VecDeque<TurnJob>,
+    /// All turns in memory, so that a reading of the store does not take them twice.
+    pub(super) known_turns: HashSet<TurnId>,
+    pub(super) generation: u64,
+    pub(super) turn_timer: Option<crate::domain::time::Timestamp>,
+    pub(super) recent_texts: VecDeque<String>,
+    pub(super) sending: Sending,
+    pub(super) quiescing: bool,
+}
+
+/// The bot actor.
+pub struct BotActor;
+
+impl Actor for BotActor {
+    type Msg = BotMsg;
+    type State = BotState;
+    type Arguments = BotArgs;
+
+    async fn pre_start(&self, myself: ActorRef<Self::Msg>, args: Self::Arguments) -> Result<Self::State, ActorProcessingErr> {
+        myself.cast(BotMsg::Identify)?;
+        myself.cast(BotMsg::Reconcile)?;
+        Ok(BotState {
+            polling: Polling::new(&args.profile),
+            sending: Sending::new(&args.settings),
+            node: args.node,
+            profile: args.profile,
+            api: args.api,
+            settings: args.settings,
+            myself,
+            tasks: Tasks::default(),
+            health: BotHealth::Starting,
+            me: None,
+            jobs: HashMap::new(),
+            waiting: VecDeque::new(),
+            known_turns: HashSet::new(),
+            generation: 0,
+            turn_timer: None,
+            recent_texts: VecDeque::new(),
+            quiescing: false,
+        })
+    }
+
+    async fn handle(&self, _: ActorRef<Self::Msg>, message: Self::Msg, state: &mut Self::State) -> Result<(), ActorProcessingErr> {
+        match message {
+            BotMsg::Identify => state.identify(),
+            BotMsg::Identified(result) => state.on_identified(result),
+            BotMsg::Poll => state.poll(),
+            BotMsg::Polled(result) => state.on_polled(result),
+            BotMsg::Ingested(next_offset, result) => state.on_ingested(next_offset, result),
+            BotMsg::Turns(jobs) => state.on_turns(jobs),
+            BotMsg::Reconcile => state.on_reconcile().await,
+            BotMsg::Claimed(turn, result) => state.on_claimed(turn, &result),
+            BotMsg::CompletionFinished(turn, generation, result) => state.on_completion(turn, generation, result),
+            BotMsg::TurnDue => state.on_turn_due(),
+            BotMsg::Finished(turn, result) => state.on_finished(turn, result),
+            BotMsg::FinishAgain(turn) => state.submit_finish(turn),
+            BotMsg::RetryTurn(turn, generation) => state.on_retry_turn(turn, generation),
+            BotMsg::SendDue(outbox) => state.on_send_due(outbox),
+            BotMsg::Begun(outbox, attempt, result) => state.on_begun(outbox, attempt, result),
+            BotMsg::SendFinished(outbox, attempt, result) => state.on_send_finished(outbox, attempt, result),
+            BotMsg::Settled(outbox, result) => state.on_settled(outbox, result),
+            BotMsg::SettleAgain(outbox) => state.settle(outbox),
+            BotMsg::Quiesce => state.on_quiesce(),
+            BotMsg::GetSnapshot(reply) => {
+                let _ = reply.send(state.snapshot());
+            }
+        }
+        state.tasks.reap()?;
+        Ok(())
+    }
+}
+
+impl BotState {
+    fn on_quiesce(&mut self) {
+        self.quiescing = true;
+        self.health = BotHealth::Quiescing;
+        self.polling.cancel();
+    }
+
+    /// Reads turns and messages that wait in the store.
+    async fn on_reconcile(&mut self) {
+        let node = Arc::clone(&self.node);
+        let limit = self.settings.turns_waiting.get().saturating_sub(self.waiting.len());
+        match node.store.queued_turns(self.profile.id, limit).await {
+            Ok(turns) => self.take_stored_turns(turns).await,
+            Err(error) => tracing::warn!(bot.id = %self.profile.id, error = %error, "waiting turns cannot be read now"),
+        }
+        match node.store.waiting_messages(self.profile.id, limit.max(1)).await {
+            Ok(messages) => self.take_stored_messages(messages).await,
+            Err(error) => tracing::warn!(bot.id = %self.profile.id, error = %error, "waiting messages cannot be read now"),
+        }
+    }
+
+    async fn take_stored_turns(&mut self, turns: Vec<Turn>) {
+        for turn in turns {
+            if self.known_turns.contains(&turn.id) {
+                continue;
+            }
+            let upto = turn.target.or(turn.root).unwrap_or(crate::domain::ids::Number(i64::MAX));
+            let limit = self.profile.spec.generation.context_messages + 1;
+            let Ok(window) = self.node.store.transcript(turn.chat, upto, limit).await else {
+                return;
+            };
+            let target = turn.target.and_then(|number| window.iter().find(|entry| entry.number == number).cloned());
+            self.on_turns(vec![TurnJob { turn, window, target }]);
+        }
+    }
+
+    async fn take_stored_messages(&mut self, messages: Vec<OutboxMessage>) {
+        for message in messages {
+            if self.sending.knows(message.id) {
+                continue;
+            }
+            if message.part > 0 && !self.sending.knows_turn(message.turn) {
+                match self.node.store.turn(message.turn).await {
+                    Ok(Some((_, parts))) => self.resume_part(message, &parts),
+                    _ => return,
+                }
+            } else {
+                self.queue_message(message);
+            }
+        }
+    }
+
+    fn snapshot(&self) -> BotSnapshot {
+        BotSnapshot {
+            name: self.profile.spec.name.clone(),
+            telegram_id: self.profile.spec.telegram_id.0,
+            username: self.me.as_ref().map(|me| me.username.clone()),
+            health: self.health.clone(),
+            next_offset: self.polling.next_offset(),
+            hears_everything: self.me.as_ref().map(|me| me.can_read_all_group_messages),
+            turns_in_flight: self.jobs.len(),
+            turns_waiting: self.waiting.len(),
+            messages_waiting: self.sending.waiting(),
+            sends_in_flight: self.sending.in_flight(),
+            sent: self.sending.sent(),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! One bot as an actor: it polls, answers the turns it is given, and sends what its outbox holds.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `actor` | messages, state, life cycle |
+//! | `polling` | getUpdates -> ingest -> the chats (I1, I2) |
+//! | `turns` | claim -> prompt -> provider -> firewall -> finish |
+//! | `sending` | limiter -> begin -> sendMessage -> settle (I4) |
+
+pub mod actor;
+mod polling;
+mod sending;
+pub mod settings;
+mod turns;

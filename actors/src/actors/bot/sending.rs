@@ -1,0 +1,431 @@
+//! Sending: limiter -> begin -> sendMessage -> settle. Layer `actors`. Keeps I4, I6, I8.
+//!
+//! A message leaves only after its `sending` was committed, with a permit of the limiter in hand. Whatever Telegram
+//! answers is committed as the end of that attempt, again and again until the store has it. Parts of one text follow
+//! one another: a part whose forerunner was not sent is given up.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::actor::{BotMsg, BotState};
+use super::settings::BotSettings;
+use crate::actors::chat::actor::{Content, Delivery};
+use crate::actors::committer::{CommitError, CommitResult};
+use crate::behaviour::physics::send_rules;
+use crate::domain::commit::operation::{Applied, Begin, Cancel, Operation, Settle, Start, Verdict};
+use crate::domain::ids::{AttemptId, ChatId, MessageId, OutboxId, TurnId};
+use crate::domain::inbox::{InboxRow, SentEvent, Source};
+use crate::domain::outbox::{OutboxMessage, OutboxState, SendResult};
+use crate::domain::time::Timestamp;
+use crate::policy::backoff::BackoffSettings;
+use crate::policy::limiter::SendLimiter;
+use crate::ports::telegram::{SendMessage, TelegramError};
+
+/// Waits after a send that certainly did nothing.
+const SEND_BACKOFF: BackoffSettings = BackoffSettings { first: Duration::from_millis(500), max: Duration::from_secs(15) };
+
+/// Wait while the store cannot write.
+const STORE_RETRY: Duration = Duration::from_millis(500);
+
+/// "typing" lasts five seconds: repeat before it ends (Bot API, sendChatAction).
+const TYPING_REPEAT: Duration = Duration::from_secs(4);
+
+/// What a bot has to send.
+pub(super) struct Sending {
+    limiter: SendLimiter,
+    outgoing: HashMap<OutboxId, Outgoing>,
+    /// Messages in memory of each turn.
+    turns: HashMap<TurnId, Vec<OutboxId>>,
+    sent: u64,
+}
+
+struct Outgoing {
+    message: OutboxMessage,
+    stage: Stage,
+    failures: u32,
+}
+
+enum Stage {
+    /// Waits for the part before it.
+    Held,
+    /// Waits for its time or a permit.
+    Waiting,
+    /// `sending` is being committed.
+    Beginning,
+    /// Telegram has it, perhaps.
+    InFlight(AttemptId),
+    /// The end of the attempt is being committed.
+    Settling(Box<Settle>),
+}
+
+impl Sending {
+    pub(super) fn new(settings: &BotSettings) -> Self {
+        Self {
+            limiter: SendLimiter::new(settings.sends_per_second, settings.sends_per_chat_per_minute),
+            outgoing: HashMap::new(),
+            turns: HashMap::new(),
+            sent: 0,
+        }
+    }
+
+    pub(super) fn knows(&self, outbox: OutboxId) -> bool {
+        self.outgoing.contains_key(&outbox)
+    }
+
+    pub(super) fn knows_turn(&self, turn: TurnId) -> bool {
+        self.turns.contains_key(&turn)
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.outgoing.values().filter(|out| matches!(out.stage, Stage::Held | Stage::Waiting)).count()
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.outgoing.len() - self.waiting()
+    }
+
+    pub(super) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Takes a permit for the first of `messages`, if there is one now.
+    pub(super) fn permit_now(&mut self, messages: &[OutboxMessage]) -> bool {
+        messages.first().is_some_and(|message| self.limiter.permit(message.chat).is_ok())
+    }
+
+    /// Remembers messages whose turn is being finished.
+    pub(super) fn prepare(&mut self, messages: &[OutboxMessage], begun: Option<AttemptId>) {
+        for message in messages {
+            let stage = match (message.part, begun) {
+                (0, Some(_)) => Stage::Beginning,
+                (0, None) => Stage::Waiting,
+                _ => Stage::Held,
+            };
+            let mut message = message.clone();
+            message.progress.attempt = begun.filter(|_| message.part == 0);
+            self.remember(message, stage);
+        }
+    }
+
+    fn remember(&mut self, message: OutboxMessage, stage: Stage) {
+        self.turns.entry(message.turn).or_default().push(message.id);
+        self.outgoing.insert(message.id, Outgoing { message, stage, failures: 0 });
+    }
+
+    fn forget(&mut self, outbox: OutboxId) -> Option<OutboxMessage> {
+        let gone = self.outgoing.remove(&outbox)?;
+        if let Some(parts) = self.turns.get_mut(&gone.message.turn) {
+            parts.retain(|part| *part != outbox);
+            if parts.is_empty() {
+                self.turns.remove(&gone.message.turn);
+            }
+        }
+        Some(gone.message)
+    }
+
+    /// The turn's end was not committed: nothing of it will be sent.
+    pub(super) fn discard_turn(&mut self, turn: TurnId) {
+        for outbox in self.turns.remove(&turn).unwrap_or_default() {
+            self.outgoing.remove(&outbox);
+        }
+    }
+
+    fn lowest_part(&self, turn: TurnId) -> Option<OutboxId> {
+        let parts = self.turns.get(&turn)?;
+        parts.iter().filter_map(|id| self.outgoing.get(id)).min_by_key(|out| out.message.part).map(|out| out.message.id)
+    }
+}
+
+impl BotState {
+    /// The turn's messages are in the outbox.
+    pub(super) fn on_said(&mut self, turn: TurnId, verdict: Option<Verdict>) {
+        let Some(first) = self.sending.lowest_part(turn) else {
+            return;
+        };
+        match verdict {
+            Some(verdict) => self.obey(first, verdict),
+            None => {
+                self.show_typing(first);
+                self.wait_until_due(first);
+            }
+        }
+    }
+
+    /// A stored message that nobody works on.
+    pub(super) fn queue_message(&mut self, message: OutboxMessage) {
+        let (id, turn) = (message.id, message.turn);
+        let stage = if self.sending.knows_turn(turn) { Stage::Held } else { Stage::Waiting };
+        let waits = matches!(stage, Stage::Waiting);
+        self.sending.remember(message, stage);
+        if waits {
+            self.wait_until_due(id);
+        }
+    }
+
+    /// A stored later part: goes on when the part before it was sent, else it is given up.
+    pub(super) fn resume_part(&mut self, message: OutboxMessage, parts: &[OutboxMessage]) {
+        let before = parts.iter().find(|part| part.part + 1 == message.part);
+        if before.is_some_and(|part| part.progress.state == OutboxState::Sent) {
+            self.queue_message(message);
+        } else {
+            self.give_up(message.id, "the part before it was not sent");
+        }
+    }
+
+    fn wait_until_due(&mut self, outbox: OutboxId) {
+        let now = self.node.clock.now();
+        let Some(out) = self.sending.outgoing.get_mut(&outbox) else {
+            return;
+        };
+        out.stage = Stage::Waiting;
+        let wait = out.message.progress.due_at.since(now);
+        if wait.is_zero() {
+            self.on_send_due(outbox);
+        } else {
+            drop(self.myself.send_after(wait, move || BotMsg::SendDue(outbox)));
+        }
+    }
+
+    /// Begins a waiting message if the limiter lets it.
+    pub(super) fn on_send_due(&mut self, outbox: OutboxId) {
+        let node = Arc::clone(&self.node);
+        let now = node.clock.now();
+        let Some(out) = self.sending.outgoing.get_mut(&outbox).filter(|out| matches!(out.stage, Stage::Waiting)) else {
+            return;
+        };
+        if self.quiescing {
+            return;
+        }
+        let left = out.message.progress.due_at.since(now);
+        let wait = if left.is_zero() { self.sending.limiter.permit(out.message.chat).err() } else { Some(left) };
+        if let Some(wait) = wait {
+            drop(self.myself.send_after(wait, move || BotMsg::SendDue(outbox)));
+            return;
+        }
+        let Some(chat) = node.directory.chats.get(&out.message.chat) else {
+            return self.give_up(outbox, "the chat is no longer in the manifest");
+        };
+        out.stage = Stage::Beginning;
+        let attempt = node.attempt_id();
+        out.message.progress.attempt = Some(attempt);
+        let rules = send_rules(chat, &self.profile, out.message.answers_bot);
+        let begin = Begin { bot: self.profile.id, epoch: node.epoch, outbox, start: Start { attempt, rules, now } };
+        let myself = self.myself.clone();
+        node.committer.submit(Operation::Begin(begin), move |result| {
+            let _ = myself.cast(BotMsg::Begun(outbox, attempt, result));
+        });
+    }
+
+    pub(super) fn on_begun(&mut self, outbox: OutboxId, attempt: AttemptId, result: CommitResult) {
+        let current = self.sending.outgoing.get(&outbox).is_some_and(|out| out.message.progress.attempt == Some(attempt));
+        if !current {
+            return;
+        }
+        match result {
+            Ok(Applied::Begun(verdict)) => self.obey(outbox, verdict),
+            Ok(_) => {}
+            Err(CommitError::Unavailable(_)) => self.try_again(outbox, self.node.clock.now() + STORE_RETRY),
+            Err(CommitError::Refused(refusal)) => {
+                tracing::warn!(bot.id = %self.profile.id, outbox.id = %outbox, error = %refusal, "message could not be begun");
+                self.sending.forget(outbox);
+            }
+        }
+    }
+
+    /// Does what the authority said of a message that is being begun.
+    fn obey(&mut self, outbox: OutboxId, verdict: Verdict) {
+        match verdict {
+            Verdict::Send => self.transmit(outbox),
+            Verdict::Wait(until) => {
+                metrics::counter!("botfleet_sends_delayed_total").increment(1);
+                self.try_again(outbox, until);
+            }
+            Verdict::Cancelled(reason) => {
+                metrics::counter!("botfleet_sends_cancelled_total").increment(1);
+                tracing::info!(bot.id = %self.profile.id, outbox.id = %outbox, reason = %reason, "message given up");
+                self.ended_unsent(outbox);
+            }
+        }
+    }
+
+    fn try_again(&mut self, outbox: OutboxId, due_at: Timestamp) {
+        if let Some(out) = self.sending.outgoing.get_mut(&outbox) {
+            out.message.progress.due_at = due_at;
+            self.wait_until_due(outbox);
+        }
+    }
+
+    fn transmit(&mut self, outbox: OutboxId) {
+        let Some(out) = self.sending.outgoing.get_mut(&outbox) else {
+            return;
+        };
+        let Some(attempt) = out.message.progress.attempt else {
+            return;
+        };
+        out.stage = Stage::InFlight(attempt);
+        let message = SendMessage {
+            chat: out.message.telegram_chat,
+            thread: out.message.thread,
+            reply_to: out.message.reply_to,
+            text: out.message.text.clone(),
+        };
+        let (api, myself) = (Arc::clone(&self.api), self.myself.clone());
+        self.tasks.spawn(async move {
+            let _ = myself.cast(BotMsg::SendFinished(outbox, attempt, api.send_message(&message).await));
+        });
+    }
+
+    pub(super) fn on_send_finished(&mut self, outbox: OutboxId, attempt: AttemptId, result: Result<MessageId, TelegramError>) {
+        let node = Arc::clone(&self.node);
+        let now = node.clock.now();
+        let random = node.jitter.next();
+        let Some(out) = self.sending.outgoing.get_mut(&outbox) else {
+            return;
+        };
+        if !matches!(out.stage, Stage::InFlight(current) if current == attempt) {
+            return;
+        }
+        let message = &out.message;
+        let mut delivery: Option<(ChatId, Delivery)> = None;
+        let mut event = None;
+        let result = match result {
+            Ok(message_id) => {
+                let sent = SentEvent {
+                    turn: message.turn,
+                    part: message.part,
+                    chat: message.telegram_chat,
+                    message_id,
+                    thread: message.thread,
+                    reply_to: message.reply_to,
+                    text: message.text.clone(),
+                    date: now,
+                    chain_depth: message.chain_depth,
+                    root: message.root,
+                    last_part: message.part + 1 == message.parts,
+                };
+                let id = node.inbox_id();
+                event = Some(InboxRow {
+                    id,
+                    chat: Some(message.chat),
+                    bot: message.bot,
+                    source: Source::Sent(outbox),
+                    payload: serde_json::to_string(&sent).unwrap_or_default(),
+                    received_at: now,
+                    outcome: None,
+                });
+                delivery = Some((message.chat, Delivery { inbox: id, bot: message.bot, content: Content::Sent(sent) }));
+                SendResult::Sent(message_id)
+            }
+            Err(error) => {
+                out.failures += 1;
+                let failures = out.failures;
+                let chat = message.chat;
+                tracing::warn!(bot.id = %self.profile.id, chat.id = %chat, outbox.id = %outbox, error = %error, "sendMessage failed");
+                match error {
+                    TelegramError::RateLimited { retry_after } => {
+                        self.sending.limiter.pause(chat, retry_after);
+                        SendResult::RetryAt(now + retry_after, error.to_string())
+                    }
+                    TelegramError::Unreachable(_) => SendResult::RetryAt(now + SEND_BACKOFF.wait(failures, random), error.to_string()),
+                    TelegramError::Unknown(_) => SendResult::Unknown(error.to_string()),
+                    _ => SendResult::Rejected(error.to_string()),
+                }
+            }
+        };
+        if let Some(out) = self.sending.outgoing.get_mut(&outbox) {
+            out.stage = Stage::Settling(Box::new(Settle { outbox, attempt, result, event }));
+        }
+        self.settle(outbox);
+        if let Some((chat, delivery)) = delivery {
+            self.deliver(chat, vec![delivery]);
+        }
+    }
+
+    /// Commits the end of an attempt.
+    pub(super) fn settle(&mut self, outbox: OutboxId) {
+        let Some(Outgoing { stage: Stage::Settling(settle), .. }) = self.sending.outgoing.get(&outbox) else {
+            return;
+        };
+        let myself = self.myself.clone();
+        self.node.committer.submit(Operation::Settle((**settle).clone()), move |result| {
+            let _ = myself.cast(BotMsg::Settled(outbox, result));
+        });
+    }
+
+    pub(super) fn on_settled(&mut self, outbox: OutboxId, result: CommitResult) {
+        let Some(Outgoing { stage: Stage::Settling(settle), .. }) = self.sending.outgoing.get(&outbox) else {
+            return;
+        };
+        let ended = settle.result.clone();
+        match result {
+            Err(CommitError::Unavailable(_)) => drop(self.myself.send_after(STORE_RETRY, move || BotMsg::SettleAgain(outbox))),
+            Err(CommitError::Refused(refusal)) => {
+                tracing::warn!(bot.id = %self.profile.id, outbox.id = %outbox, error = %refusal, "attempt was settled elsewhere");
+                self.ended_unsent(outbox);
+            }
+            Ok(_) => self.settled(outbox, &ended),
+        }
+    }
+
+    fn settled(&mut self, outbox: OutboxId, result: &SendResult) {
+        let status = match result {
+            SendResult::Sent(_) => "sent",
+            SendResult::Rejected(_) => "rejected",
+            SendResult::RetryAt(..) => "retry",
+            SendResult::Unknown(_) => "unknown",
+        };
+        metrics::counter!("botfleet_sends_settled_total", "status" => status).increment(1);
+        match result {
+            SendResult::RetryAt(due_at, _) => self.try_again(outbox, *due_at),
+            SendResult::Rejected(_) | SendResult::Unknown(_) => self.ended_unsent(outbox),
+            SendResult::Sent(_) => {
+                self.sending.sent += 1;
+                if let Some(message) = self.sending.forget(outbox) {
+                    if let Some(next) = self.sending.lowest_part(message.turn) {
+                        self.wait_until_due(next);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A message will not be sent, or nobody knows: the later parts are given up.
+    fn ended_unsent(&mut self, outbox: OutboxId) {
+        let Some(message) = self.sending.forget(outbox) else {
+            return;
+        };
+        for part in self.sending.turns.get(&message.turn).cloned().unwrap_or_default() {
+            self.give_up(part, "the part before it was not sent");
+        }
+    }
+
+    fn give_up(&mut self, outbox: OutboxId, reason: &str) {
+        self.sending.forget(outbox);
+        let cancel = Cancel { bot: self.profile.id, epoch: self.node.epoch, outbox, reason: reason.to_owned() };
+        let bot = self.profile.id;
+        self.node.committer.submit(Operation::Cancel(cancel), move |result| {
+            if let Err(error) = result {
+                tracing::warn!(bot.id = %bot, outbox.id = %outbox, error = %error, "message could not be given up");
+            }
+        });
+    }
+
+    /// Shows "typing" until the message is due.
+    fn show_typing(&mut self, outbox: OutboxId) {
+        let Some(out) = self.sending.outgoing.get(&outbox) else {
+            return;
+        };
+        let left = out.message.progress.due_at.since(self.node.clock.now());
+        if left.is_zero() {
+            return;
+        }
+        let (api, chat, thread) = (Arc::clone(&self.api), out.message.telegram_chat, out.message.thread);
+        self.tasks.spawn(async move {
+            let until = tokio::time::Instant::now() + left;
+            while api.send_typing(chat, thread).await.is_ok() && tokio::time::Instant::now() + TYPING_REPEAT < until {
+                tokio::time::sleep(TYPING_REPEAT).await;
+            }
+        });
+    }
+}

@@ -1,0 +1,38 @@
+//! Settings of every bot. Layer `actors`.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How bots poll, answer and send.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BotSettings {
+    /// How long one getUpdates waits: 1 to 50 s (Bot API).
+    #[serde(with = "humantime_serde")]
+    pub poll_timeout: Duration,
+    /// Turns that one bot works on at the same time.
+    pub turns_in_flight: NonZeroUsize,
+    /// Turns that wait in memory before further ones stay in the store.
+    pub turns_waiting: NonZeroUsize,
+    /// Most messages a second of one bot; absent means no limit.
+    pub sends_per_second: Option<NonZeroU32>,
+    /// Most messages a minute of one bot in one chat; absent means no limit.
+    pub sends_per_chat_per_minute: Option<NonZeroU32>,
+    /// Times that one provider is asked for one turn before the next in the chain.
+    pub tries_per_model: NonZeroU32,
+}
+
+impl Default for BotSettings {
+    fn default() -> Self {
+        Self {
+            poll_timeout: Duration::from_secs(50),
+            turns_in_flight: NonZeroUsize::MIN.saturating_add(7),
+            turns_waiting: NonZeroUsize::MIN.saturating_add(255),
+            sends_per_second: NonZeroU32::new(30),
+            sends_per_chat_per_minute: NonZeroU32::new(20),
+            tries_per_model: NonZeroU32::MIN.saturating_add(1),
+        }
+    }
+}

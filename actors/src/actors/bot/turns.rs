@@ -1,0 +1,350 @@
+//! Turns: claim -> prompt -> provider -> firewall -> finish. Layer `actors`. Keeps I7, I8.
+//!
+//! The claim's commit and the provider's call run side by side: the call is no outside effect. A refused claim
+//! discards the completion. While no provider answers, a turn keeps its claim and waits, until it is stale.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use super::actor::{BotMsg, BotState, TurnJob};
+use crate::actors::committer::{CommitError, CommitResult};
+use crate::actors::provider::actor::{Answer, ProviderMsg};
+use crate::behaviour::firewall;
+use crate::behaviour::generator::Stage;
+use crate::behaviour::pacing::typing_time;
+use crate::behaviour::physics::send_rules;
+use crate::domain::commit::operation::{Applied, Claim, Finish, Operation, Start, TurnEnding};
+use crate::domain::ids::TurnId;
+use crate::domain::outbox::{OutboxMessage, SendProgress};
+use crate::domain::text::{MESSAGE_UNITS_MAX, split_message};
+use crate::domain::time::Timestamp;
+use crate::domain::turn::Usage;
+use crate::policy::backoff::BackoffSettings;
+use crate::ports::llm::{Completion, CompletionRequest, FinishReason, LlmError};
+
+/// Waits of a turn whose whole chain of models failed.
+const MODELS_BACKOFF: BackoffSettings = BackoffSettings { first: Duration::from_secs(1), max: Duration::from_secs(15) };
+
+/// How long a finished turn waits before it asks a failed store again.
+const STORE_RETRY: Duration = Duration::from_millis(500);
+
+/// The bot's own last texts, which it must not repeat.
+const RECENT_TEXTS: usize = 20;
+
+/// A turn at work.
+pub(super) struct Job {
+    job: TurnJob,
+    /// Tells its calls apart from those of an earlier try.
+    generation: u64,
+    request: Option<CompletionRequest>,
+    /// Place in the chain of models, and tries there.
+    model: usize,
+    tries: u32,
+    rounds: u32,
+    usage: Option<Usage>,
+    started: Instant,
+    /// Its end, while the commit of it is under way.
+    finish: Option<Finish>,
+}
+
+impl BotState {
+    pub(super) fn on_turns(&mut self, jobs: Vec<TurnJob>) {
+        for job in jobs {
+            if self.waiting.len() >= self.settings.turns_waiting.get() || self.quiescing {
+                return;
+            }
+            if self.known_turns.insert(job.turn.id) {
+                let at = self.waiting.partition_point(|other| other.turn.priority <= job.turn.priority);
+                self.waiting.insert(at, job);
+            }
+        }
+        self.pump_turns();
+    }
+
+    pub(super) fn on_turn_due(&mut self) {
+        self.turn_timer = None;
+        self.pump_turns();
+    }
+
+    /// Begins waiting turns that are due, as far as there is room; sets a timer for the next one.
+    fn pump_turns(&mut self) {
+        if self.quiescing {
+            return;
+        }
+        let now = self.node.clock.now();
+        while self.jobs.len() < self.settings.turns_in_flight.get() {
+            let Some(at) = self.waiting.iter().position(|job| job.turn.due_at <= now) else {
+                break;
+            };
+            if let Some(job) = self.waiting.remove(at) {
+                self.begin_turn(job, now);
+            }
+        }
+        if let Some(next) = self.waiting.iter().map(|job| job.turn.due_at).filter(|due| *due > now).min() {
+            if self.turn_timer.is_none_or(|timer| timer > next || timer <= now) {
+                self.turn_timer = Some(next);
+                drop(self.myself.send_after(next.since(now), || BotMsg::TurnDue));
+            }
+        }
+    }
+
+    fn begin_turn(&mut self, job: TurnJob, now: Timestamp) {
+        let turn = job.turn.id;
+        let claim = Claim { bot: self.profile.id, epoch: self.node.epoch, turn };
+        let myself = self.myself.clone();
+        self.node.committer.submit(Operation::Claim(claim), move |result| {
+            let _ = myself.cast(BotMsg::Claimed(turn, result));
+        });
+        let stale = job.turn.expires_at <= now;
+        self.jobs.insert(
+            turn,
+            Job { job, generation: 0, request: None, model: 0, tries: 0, rounds: 0, usage: None, started: Instant::now(), finish: None },
+        );
+        if stale { self.finish(turn, TurnEnding::Expired) } else { self.ask_model(turn) }
+    }
+
+    /// Asks the current model of the turn's chain.
+    fn ask_model(&mut self, turn: TurnId) {
+        let Some(job) = self.jobs.get_mut(&turn) else {
+            return;
+        };
+        let Some(model) = self.profile.spec.generation.models.get(job.model) else {
+            return self.models_exhausted(turn);
+        };
+        let Some(chat) = self.node.directory.chats.get(&job.job.turn.chat) else {
+            return self.finish(turn, TurnEnding::Dropped("the chat is no longer in the manifest".to_owned()));
+        };
+        self.generation += 1;
+        job.generation = self.generation;
+        job.tries += 1;
+        let cast_names: Vec<String> = chat
+            .members
+            .iter()
+            .filter_map(|id| self.node.directory.bots.get(id))
+            .map(|bot| bot.spec.name.clone())
+            .collect();
+        let stage = Stage {
+            bot: &self.profile,
+            username: self.me.as_ref().map(|me| me.username.as_str()),
+            chat,
+            cast_names: &cast_names,
+            window: &job.job.window,
+            target: job.job.target.as_deref(),
+            seed: job.job.turn.id.0 as u64,
+        };
+        let built = catch_unwind(AssertUnwindSafe(|| self.node.generator.request(&stage, &model.model)));
+        let request = match built {
+            Ok(Ok(request)) => request,
+            Ok(Err(error)) => return self.finish(turn, TurnEnding::Failed(format!("prompt: {error}"))),
+            Err(_) => return self.finish(turn, TurnEnding::Failed("building the prompt panicked".to_owned())),
+        };
+        job.request = Some(request.clone());
+        let (myself, generation) = (self.myself.clone(), job.generation);
+        let answer = Answer::new(move |result| {
+            let _ = myself.cast(BotMsg::CompletionFinished(turn, generation, result));
+        });
+        match self.node.directory.provider(&model.provider) {
+            Some(provider) => drop(provider.cast(ProviderMsg::Complete(request, answer))),
+            None => drop(answer),
+        }
+    }
+
+    pub(super) fn on_claimed(&mut self, turn: TurnId, result: &CommitResult) {
+        if let Err(error) = result {
+            tracing::warn!(bot.id = %self.profile.id, turn.id = %turn, error = %error, "turn could not be claimed, its completion is discarded");
+            metrics::counter!("botfleet_completions_wasted_total").increment(1);
+            self.forget_turn(turn);
+        }
+    }
+
+    fn forget_turn(&mut self, turn: TurnId) {
+        self.jobs.remove(&turn);
+        self.known_turns.remove(&turn);
+        self.pump_turns();
+    }
+
+    pub(super) fn on_completion(&mut self, turn: TurnId, generation: u64, result: Result<Completion, LlmError>) {
+        let Some(job) = self.jobs.get_mut(&turn).filter(|job| job.generation == generation && job.finish.is_none()) else {
+            metrics::counter!("botfleet_completions_stale_total").increment(1);
+            return;
+        };
+        let completion = match result {
+            Ok(completion) => completion,
+            Err(error) => return self.model_failed(turn, &error),
+        };
+        if let Some(model) = self.profile.spec.generation.models.get(job.model) {
+            let spent = job.usage.get_or_insert_default();
+            spent.provider.clone_from(&model.provider);
+            spent.model.clone_from(&model.model);
+            spent.prompt_tokens += completion.prompt_tokens.unwrap_or(0);
+            spent.completion_tokens += completion.completion_tokens.unwrap_or(0);
+        }
+        let Some(request) = &job.request else {
+            return;
+        };
+        let recent: Vec<&str> = self.recent_texts.iter().map(String::as_str).collect();
+        let filtered = completion.finish_reason == FinishReason::ContentFilter;
+        let inspected = catch_unwind(AssertUnwindSafe(|| firewall::inspect(&completion.text, request, &recent, &self.profile.spec.name)));
+        match inspected {
+            Ok(Ok(text)) if !filtered => self.say(turn, &text),
+            Ok(Ok(_)) => self.breach(turn, "content_filter"),
+            Ok(Err(breach)) => self.breach(turn, breach.kind.label()),
+            Err(_) => self.breach(turn, "firewall_panicked"),
+        }
+    }
+
+    fn breach(&mut self, turn: TurnId, label: &'static str) {
+        metrics::counter!("botfleet_firewall_breaches_total", "kind" => label).increment(1);
+        self.model_failed(turn, &LlmError::Garbage(label.to_owned()));
+    }
+
+    /// The same model again, the next one, or none.
+    fn model_failed(&mut self, turn: TurnId, error: &LlmError) {
+        tracing::debug!(bot.id = %self.profile.id, turn.id = %turn, error = %error, "model failed");
+        let Some(job) = self.jobs.get_mut(&turn) else {
+            return;
+        };
+        let again = matches!(error, LlmError::Garbage(_)) && job.tries < self.settings.tries_per_model.get();
+        if !again {
+            job.model += 1;
+            job.tries = 0;
+        }
+        if job.model < self.profile.spec.generation.models.len() {
+            return self.ask_model(turn);
+        }
+        match error {
+            LlmError::Garbage(reason) => self.finish(turn, TurnEnding::Failed(format!("no usable answer: {reason}"))),
+            LlmError::Rejected(reason) => self.finish(turn, TurnEnding::Failed(format!("request rejected: {reason}"))),
+            _ => self.models_exhausted(turn),
+        }
+    }
+
+    /// Nobody answers: the turn waits with its claim, until it is stale.
+    fn models_exhausted(&mut self, turn: TurnId) {
+        let now = self.node.clock.now();
+        let random = self.node.jitter.next();
+        let Some(job) = self.jobs.get_mut(&turn) else {
+            return;
+        };
+        job.rounds += 1;
+        let wait = MODELS_BACKOFF.wait(job.rounds, random);
+        if now + wait >= job.job.turn.expires_at {
+            return self.finish(turn, TurnEnding::Expired);
+        }
+        (job.model, job.tries) = (0, 0);
+        self.generation += 1;
+        job.generation = self.generation;
+        let (myself, generation) = (self.myself.clone(), job.generation);
+        self.tasks.spawn(async move {
+            tokio::time::sleep(wait).await;
+            let _ = myself.cast(BotMsg::RetryTurn(turn, generation));
+        });
+    }
+
+    pub(super) fn on_retry_turn(&mut self, turn: TurnId, generation: u64) {
+        if self.jobs.get(&turn).is_some_and(|job| job.generation == generation && job.finish.is_none()) {
+            self.ask_model(turn);
+        }
+    }
+
+    /// Puts the text into the outbox; sends it in the same commit when nothing makes it wait.
+    fn say(&mut self, turn: TurnId, text: &str) {
+        let node = std::sync::Arc::clone(&self.node);
+        let now = node.clock.now();
+        let Some(job) = self.jobs.get_mut(&turn) else {
+            return;
+        };
+        let spec = &job.job.turn;
+        let Some(chat) = node.directory.chats.get(&spec.chat) else {
+            return self.finish(turn, TurnEnding::Dropped("the chat is no longer in the manifest".to_owned()));
+        };
+        let typing = typing_time(text, &chat.spec.pacing, spec.id.0 as u64);
+        let texts = split_message(text, MESSAGE_UNITS_MAX);
+        let parts = texts.len() as u32;
+        let target = job.job.target.as_deref();
+        let due_at = now + typing;
+        let messages: Vec<OutboxMessage> = texts
+            .into_iter()
+            .enumerate()
+            .map(|(part, text)| OutboxMessage {
+                id: node.outbox_id(),
+                turn,
+                part: part as u32,
+                parts,
+                bot: spec.bot,
+                chat: spec.chat,
+                telegram_chat: target.map_or(chat.spec.telegram_id, |target| target.telegram_chat),
+                thread: target.and_then(|target| target.thread),
+                reply_to: target.filter(|_| part == 0).map(|target| target.message_id),
+                text,
+                answers_bot: spec.answers_bot,
+                chain_depth: spec.chain_depth,
+                root: spec.root,
+                expires_at: spec.expires_at.max(due_at + chat.spec.pacing.stale_after),
+                created_at: now,
+                progress: SendProgress::queued(due_at),
+            })
+            .collect();
+        self.recent_texts.push_back(text.to_owned());
+        if self.recent_texts.len() > RECENT_TEXTS {
+            self.recent_texts.pop_front();
+        }
+        let status = if typing.is_zero() { "sent_at_once" } else { "paced" };
+        metrics::counter!("botfleet_message_generation_total", "bot" => self.profile.spec.name.clone(), "status" => status).increment(1);
+        metrics::histogram!("botfleet_message_generation_duration_seconds").record(job.started.elapsed().as_secs_f64());
+        let begin = if typing.is_zero() && self.sending.permit_now(&messages) {
+            let rules = send_rules(chat, &self.profile, job.job.turn.answers_bot);
+            Some(Start { attempt: node.attempt_id(), rules, now })
+        } else {
+            None
+        };
+        self.sending.prepare(&messages, begin.as_ref().map(|start| start.attempt));
+        self.finish(turn, TurnEnding::Said { messages, begin });
+    }
+
+    pub(super) fn finish(&mut self, turn: TurnId, ending: TurnEnding) {
+        let Some(job) = self.jobs.get_mut(&turn) else {
+            return;
+        };
+        let usage = job.usage.take();
+        job.finish = Some(Finish { bot: self.profile.id, epoch: self.node.epoch, turn, ending, usage });
+        self.submit_finish(turn);
+    }
+
+    /// Commits the end of a turn; while the store does not answer, the completion waits here for another go.
+    pub(super) fn submit_finish(&mut self, turn: TurnId) {
+        let Some(mut finish) = self.jobs.get(&turn).and_then(|job| job.finish.clone()) else {
+            return;
+        };
+        if let TurnEnding::Said { begin: Some(start), .. } = &mut finish.ending {
+            start.now = self.node.clock.now();
+        }
+        let myself = self.myself.clone();
+        self.node.committer.submit(Operation::Finish(finish), move |result| {
+            let _ = myself.cast(BotMsg::Finished(turn, result));
+        });
+    }
+
+    pub(super) fn on_finished(&mut self, turn: TurnId, result: CommitResult) {
+        match result {
+            Ok(Applied::Said(verdict)) => self.on_said(turn, verdict),
+            Ok(Applied::Failed { dead }) => {
+                if dead {
+                    tracing::error!(bot.id = %self.profile.id, turn.id = %turn, "turn failed too often, it is a dead letter now");
+                    metrics::counter!("botfleet_turns_dead_total").increment(1);
+                }
+            }
+            Ok(_) => {}
+            Err(CommitError::Refused(refusal)) => {
+                tracing::warn!(bot.id = %self.profile.id, turn.id = %turn, error = %refusal, "turn could not be finished, its completion is discarded");
+                metrics::counter!("botfleet_completions_wasted_total").increment(1);
+                self.sending.discard_turn(turn);
+            }
+            Err(CommitError::Unavailable(_)) => {
+                drop(self.myself.send_after(STORE_RETRY, move || BotMsg::FinishAgain(turn)));
+                return;
+            }
+        }
+        self.forget_turn(turn);
+    }
+}

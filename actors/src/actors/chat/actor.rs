@@ -1,0 +1,502 @@
+//! Chat actor: one per Telegram chat for the whole fleet. Layer `actors`. Parent: Fleet. Keeps I2, I3.
+//!
+//! Bots hand it their rows in memory while the commit of these rows is still under way; the chat's own commit queues
+//! behind it and drops out with it. After a refused commit the chat forgets its picture and reads the store again.
+//!
+//! Load bound: `rows_waiting` rows in its mailbox; the rest stays in the store until the next reading.
+//! On failure: the fleet restarts it from the store. While the store does not answer, rows wait there.
+
+use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use serde::Serialize;
+
+use super::memory::Memory;
+use super::reading::{Reading, read_sent, read_update};
+use super::settings::ChatSettings;
+use crate::actors::bot::actor::{BotMsg, TurnJob};
+use crate::actors::committer::{CommitError, CommitResult};
+use crate::actors::node::{Node, RowPermits};
+use crate::behaviour::director::{Direction, direct};
+use crate::behaviour::scene::{CastMember, Occasion, Scene};
+use crate::domain::commit::operation::{Advance, Operation, Refusal};
+use crate::domain::decision::{Cause, Decision};
+use crate::domain::ids::{BotId, DecisionNumber, InboxId, Number};
+use crate::domain::inbox::{Handled, InboxRow, Outcome, OutcomeKind, SentEvent, Source};
+use crate::domain::incoming::{Event, Incoming};
+use crate::domain::roster::ChatProfile;
+use crate::domain::time::Timestamp;
+use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
+use crate::domain::turn::{Turn, TurnProgress};
+use crate::ports::store::StoreError;
+
+/// Rows read from the store at once.
+const READ_LIMIT: usize = 256;
+
+/// How long a chat waits before it asks a failed store again.
+const RELOAD_AFTER: Duration = Duration::from_millis(500);
+
+/// A store call in a handler ends after this.
+const STORE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// One inbox row, read.
+pub struct Delivery {
+    /// Its id.
+    pub inbox: InboxId,
+    /// The bot that received or sent it.
+    pub bot: BotId,
+    /// What it says.
+    pub content: Content,
+}
+
+/// What an inbox row says.
+pub enum Content {
+    /// An update.
+    Update(Incoming),
+    /// A message that Telegram accepted.
+    Sent(SentEvent),
+}
+
+/// What a chat is made of.
+pub struct ChatArgs {
+    /// Its node.
+    pub node: Arc<Node>,
+    /// Its profile.
+    pub profile: Arc<ChatProfile>,
+    /// Its settings.
+    pub settings: ChatSettings,
+    /// Admission to its mailbox.
+    pub rows: Arc<RowPermits>,
+}
+
+/// What a chat hears.
+pub enum ChatMsg {
+    /// Handle these rows; permits for them were taken.
+    Deliver(Vec<Delivery>),
+    /// Look into the store for rows that no hint announced.
+    Reconcile,
+    /// Forget everything and read the store again.
+    Reload,
+    /// Nobody spoke until the chat's tick.
+    Tick,
+    /// A commit ended.
+    Advanced(u64, CommitResult),
+    /// Telegram told a bot's username.
+    CastChanged,
+    /// Leave the memory if nothing happened for long.
+    PassivateIfIdle,
+    /// Tell how it is.
+    GetSnapshot(RpcReplyPort<ChatSnapshot>),
+}
+
+/// How a chat is.
+#[derive(Clone, Debug, Serialize)]
+pub struct ChatSnapshot {
+    /// Its name in the manifest.
+    pub name: String,
+    /// Telegram's id of it.
+    pub telegram_id: i64,
+    /// Who speaks.
+    pub policy: &'static str,
+    /// Names of its bots.
+    pub bots: Vec<String>,
+    /// Whether it could not read the store yet.
+    pub waits_for_store: bool,
+    /// Entries in its transcript.
+    pub entries: i64,
+    /// Decisions made.
+    pub decisions: i64,
+    /// Commits under way.
+    pub commits_in_flight: usize,
+    /// When it wakes if it stays quiet, in milliseconds since 1970.
+    pub next_tick_at: Option<Timestamp>,
+}
+
+/// State of a chat.
+pub struct ChatState {
+    node: Arc<Node>,
+    profile: Arc<ChatProfile>,
+    settings: ChatSettings,
+    rows: Arc<RowPermits>,
+    cast: Vec<CastMember>,
+    /// `None` while the store could not be read: rows stay there until it can.
+    memory: Option<Memory>,
+    /// Rises with each reading of the store: results of older commits no longer concern us.
+    generation: u64,
+    commits_in_flight: usize,
+    next_tick_at: Option<Timestamp>,
+    last_news: tokio::time::Instant,
+}
+
+/// What the handling of some rows adds up to: one commit, and jobs for the bots.
+#[derive(Default)]
+struct Step {
+    entries: Vec<TranscriptEntry>,
+    handled: Vec<Handled>,
+    decisions: Vec<Decision>,
+    turns: Vec<Turn>,
+    jobs: BTreeMap<BotId, Vec<TurnJob>>,
+}
+
+/// The chat actor.
+pub struct ChatActor;
+
+impl Actor for ChatActor {
+    type Msg = ChatMsg;
+    type State = ChatState;
+    type Arguments = ChatArgs;
+
+    async fn pre_start(&self, myself: ActorRef<Self::Msg>, args: Self::Arguments) -> Result<Self::State, ActorProcessingErr> {
+        myself.cast(ChatMsg::Reload)?;
+        Ok(ChatState {
+            cast: cast_of(&args.node, &args.profile),
+            next_tick_at: None,
+            memory: None,
+            node: args.node,
+            profile: args.profile,
+            settings: args.settings,
+            rows: args.rows,
+            generation: 0,
+            commits_in_flight: 0,
+            last_news: tokio::time::Instant::now(),
+        })
+    }
+
+    async fn handle(&self, myself: ActorRef<Self::Msg>, message: Self::Msg, state: &mut Self::State) -> Result<(), ActorProcessingErr> {
+        match message {
+            ChatMsg::Deliver(deliveries) => {
+                let count = deliveries.len();
+                state.on_deliveries(&myself, deliveries).await;
+                state.rows.release(count);
+            }
+            ChatMsg::Reconcile => state.read_store(&myself).await,
+            ChatMsg::Reload => state.reload(&myself).await,
+            ChatMsg::Tick => state.on_tick(&myself),
+            ChatMsg::Advanced(generation, result) => state.on_advanced(&myself, generation, &result).await,
+            ChatMsg::CastChanged => state.cast = cast_of(&state.node, &state.profile),
+            ChatMsg::PassivateIfIdle => state.passivate_if_idle(&myself),
+            ChatMsg::GetSnapshot(reply) => {
+                let _ = reply.send(state.snapshot());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Awaits a store call under the handler's deadline.
+async fn in_time<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let late = |_| StoreError::Unavailable(format!("no answer within {} s", STORE_DEADLINE.as_secs()));
+    tokio::time::timeout(STORE_DEADLINE, call).await.map_err(late)?
+}
+
+/// Reads a stored row.
+fn content_of(node: &Node, row: &InboxRow) -> Content {
+    if let (Source::Sent(_), Ok(event)) = (row.source, serde_json::from_str(&row.payload)) {
+        return Content::Sent(event);
+    }
+    Content::Update(node.decoder.decode(&row.payload))
+}
+
+fn cast_of(node: &Node, profile: &ChatProfile) -> Vec<CastMember> {
+    let member = |id: &BotId| {
+        let profile = node.directory.bots.get(id)?;
+        Some(CastMember { profile: Arc::clone(profile), username: node.directory.username(*id) })
+    };
+    profile.members.iter().filter_map(member).collect()
+}
+
+/// The seed of a decision: the same for the same decision of the same chat, whenever it is replayed.
+fn decision_seed(chat: i64, decision: DecisionNumber) -> u64 {
+    let mut mixed = (chat as u64).rotate_left(32) ^ (decision.0 as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed ^ (mixed >> 31)
+}
+
+impl ChatState {
+    /// Forgets everything and reads the store; tries again later when it does not answer. An outage kills nobody.
+    async fn reload(&mut self, myself: &ActorRef<ChatMsg>) {
+        self.memory = None;
+        self.generation += 1;
+        self.commits_in_flight = 0;
+        let node = Arc::clone(&self.node);
+        match in_time(node.store.chat_memory(self.profile.id, self.settings.window_entries.get())).await {
+            Ok(loaded) => {
+                self.next_tick_at = loaded.next_tick_at;
+                self.memory = Some(Memory::new(loaded, self.settings.window_entries.get(), self.settings.rows_waiting.get()));
+                self.read_store(myself).await;
+            }
+            Err(error) => self.store_failed(myself, &error),
+        }
+    }
+
+    fn store_failed(&mut self, myself: &ActorRef<ChatMsg>, error: &StoreError) {
+        tracing::warn!(chat.id = %self.profile.id, error = %error, "chat waits for the store");
+        self.memory = None;
+        drop(myself.send_after(RELOAD_AFTER, || ChatMsg::Reload));
+    }
+
+    /// Handles what waits in the store and no hint announced; opens the mailbox when all is read.
+    async fn read_store(&mut self, myself: &ActorRef<ChatMsg>) {
+        if self.memory.is_none() {
+            return;
+        }
+        let node = Arc::clone(&self.node);
+        let rows = match in_time(node.store.unhandled(self.profile.id, READ_LIMIT)).await {
+            Ok(rows) => rows,
+            Err(error) => return self.store_failed(myself, &error),
+        };
+        let all_read = rows.len() < READ_LIMIT;
+        let deliveries = rows.into_iter().map(|row| Delivery { inbox: row.id, bot: row.bot, content: content_of(&node, &row) }).collect();
+        self.on_deliveries(myself, deliveries).await;
+        if all_read {
+            self.rows.caught_up();
+        }
+    }
+
+    async fn on_deliveries(&mut self, myself: &ActorRef<ChatMsg>, deliveries: Vec<Delivery>) {
+        let Some(base) = self.memory.as_ref().map(|memory| memory.last_number) else {
+            return;
+        };
+        let mut step = Step::default();
+        for delivery in deliveries {
+            if !self.memory.as_mut().is_some_and(|memory| memory.take_in_hand(delivery.inbox)) {
+                continue;
+            }
+            match self.known_in_store(&delivery).await {
+                Ok(known) => self.on_delivery(delivery, known, &mut step),
+                Err(error) => return self.store_failed(myself, &error),
+            }
+        }
+        if !step.handled.is_empty() {
+            self.last_news = tokio::time::Instant::now();
+            self.plan_tick();
+            self.commit(myself, base, step);
+        }
+    }
+
+    /// Asks the store for a message older than the memory.
+    async fn known_in_store(&self, delivery: &Delivery) -> Result<Option<Number>, StoreError> {
+        let (Content::Update(Incoming { chat: Some(chat), event: Event::Message(message), .. }), Some(memory)) = (&delivery.content, &self.memory) else {
+            return Ok(None);
+        };
+        let key = EntryKey { telegram_chat: *chat, message_id: message.message_id, kind: EntryKind::Message, revision: 0 };
+        if message.service || !memory.may_have_forgotten(message.message_id) || memory.number_of(&key).is_some() {
+            return Ok(None);
+        }
+        let found = in_time(self.node.store.find_messages(*chat, &[message.message_id])).await?;
+        Ok(found.first().map(|entry| entry.number))
+    }
+
+    fn on_delivery(&mut self, delivery: Delivery, known: Option<Number>, step: &mut Step) {
+        let Delivery { inbox, bot, content } = delivery;
+        let node = Arc::clone(&self.node);
+        let Some(memory) = self.memory.as_mut() else {
+            return;
+        };
+        let (entry, heard_by, last_part) = match content {
+            Content::Update(incoming) => {
+                let reading = read_update(self.profile.id, inbox, incoming, |author| node.directory.bot_of(author.id));
+                match reading {
+                    Reading::Entry(entry) => (*entry, Some(bot), true),
+                    Reading::FleetCopy(entry) => {
+                        let outcome = Outcome::because(OutcomeKind::Duplicate, "a message of the fleet");
+                        let number = memory.number_of(&entry.key());
+                        step.handled.push(Handled { inbox, outcome, number, decision: None });
+                        return;
+                    }
+                    Reading::Nothing(outcome) => {
+                        step.handled.push(Handled { inbox, outcome, number: None, decision: None });
+                        return;
+                    }
+                }
+            }
+            Content::Sent(event) => {
+                let Some(author) = node.directory.bots.get(&bot) else {
+                    let outcome = Outcome::because(OutcomeKind::Ignored, "sent by a bot that is no longer in the manifest");
+                    step.handled.push(Handled { inbox, outcome, number: None, decision: None });
+                    return;
+                };
+                let last_part = event.last_part;
+                (read_sent(self.profile.id, inbox, event, author, node.directory.username(bot)), None, last_part)
+            }
+        };
+        if let Some(number) = known.or_else(|| memory.number_of(&entry.key())) {
+            let decision = heard_by.zip(memory.entry(number).cloned()).and_then(|(bot, entry)| {
+                self.decide(Occasion::Copy { entry: &entry, heard_by: bot }, Cause::Entry(number), step)
+            });
+            step.handled.push(Handled { inbox, outcome: Outcome::plain(OutcomeKind::Duplicate), number: Some(number), decision });
+            return;
+        }
+        let number = Number(memory.last_number.0 + 1);
+        let mut entry = entry;
+        entry.number = number;
+        if entry.root == Number(0) {
+            entry.root = number;
+        }
+        let entry = Arc::new(entry);
+        memory.append(Arc::clone(&entry));
+        step.entries.push((*entry).clone());
+        let decision = if last_part {
+            self.decide(Occasion::Entry { entry: &entry, heard_by }, Cause::Entry(number), step)
+        } else {
+            None
+        };
+        step.handled.push(Handled { inbox, outcome: Outcome::plain(OutcomeKind::Appended), number: Some(number), decision });
+    }
+
+    fn on_tick(&mut self, myself: &ActorRef<ChatMsg>) {
+        let now = self.node.clock.now();
+        let Some(base) = self.memory.as_ref().map(|memory| memory.last_number) else {
+            return;
+        };
+        if self.next_tick_at.is_none_or(|at| at > now) {
+            return;
+        }
+        let mut step = Step::default();
+        self.decide(Occasion::Tick, Cause::Tick, &mut step);
+        self.plan_tick();
+        self.commit(myself, base, step);
+    }
+
+    /// Plans when to speak up by itself: around the chat's own rhythm, never like a metronome.
+    fn plan_tick(&mut self) {
+        let now = self.node.clock.now();
+        self.next_tick_at = self.profile.spec.pacing.quiet_tick.map(|quiet| now + quiet.mul_f64(0.6 + 0.8 * self.node.jitter.next()));
+    }
+
+    /// Asks the director; its speakers' turns join the step.
+    fn decide(&mut self, occasion: Occasion<'_>, cause: Cause, step: &mut Step) -> Option<DecisionNumber> {
+        let memory = self.memory.as_mut()?;
+        let number = DecisionNumber(memory.last_decision.0 + 1);
+        let seed = decision_seed(self.profile.id.0, number);
+        let now = self.node.clock.now();
+        let target = match &occasion {
+            Occasion::Entry { entry, .. } | Occasion::Copy { entry, .. } => Some(entry.number),
+            Occasion::Tick => None,
+        };
+        let scene = Scene { chat: &self.profile, cast: &self.cast, window: &memory.window, now };
+        // A poison message must not take its chat along (I7): it keeps its entry, and nobody answers.
+        let Ok(direction) = catch_unwind(AssertUnwindSafe(|| direct(&scene, occasion, seed))) else {
+            tracing::error!(chat.id = %self.profile.id, cause = ?cause, "the director panicked, nobody answers");
+            metrics::counter!("botfleet_behaviour_panics_total").increment(1);
+            return None;
+        };
+        let direction = direction?;
+        memory.last_decision = number;
+        metrics::counter!("botfleet_decisions_total", "verdict" => direction.verdict.as_str()).increment(1);
+        self.add_turns(number, &direction, now, target, step);
+        step.decisions.push(Decision {
+            chat: self.profile.id,
+            number,
+            cause,
+            seed,
+            at: now,
+            config_seq: self.node.config_seq,
+            policy: self.profile.spec.policy.as_str().to_owned(),
+            verdict: direction.verdict,
+            reason: direction.reason,
+            inputs: direction.inputs,
+            scores: direction.scores,
+            root: direction.root,
+            chain_depth: direction.chain_depth,
+        });
+        Some(number)
+    }
+
+    fn add_turns(&self, decision: DecisionNumber, direction: &Direction, now: Timestamp, at: Option<Number>, step: &mut Step) {
+        let Some(memory) = &self.memory else {
+            return;
+        };
+        for (ordinal, speaker) in direction.speakers.iter().enumerate() {
+            let due_at = now + speaker.delay;
+            let turn = Turn {
+                id: self.node.turn_id(),
+                chat: self.profile.id,
+                decision,
+                bot: speaker.bot,
+                ordinal: ordinal as u32,
+                target: speaker.target,
+                answers_bot: speaker.answers_bot,
+                chain_depth: direction.chain_depth,
+                root: direction.root,
+                priority: speaker.priority,
+                due_at,
+                expires_at: due_at + self.profile.spec.pacing.stale_after,
+                created_at: now,
+                progress: TurnProgress::queued(),
+            };
+            let context = self.node.directory.bots.get(&speaker.bot).map_or(0, |bot| bot.spec.generation.context_messages);
+            let target = speaker.target.or(at).and_then(|number| memory.entry(number)).cloned();
+            let skip = memory.window.len().saturating_sub(context + 1);
+            let window = memory.window.iter().skip(skip).cloned().collect();
+            step.turns.push(turn.clone());
+            step.jobs.entry(speaker.bot).or_default().push(TurnJob { turn, window, target: target.filter(|_| speaker.target.is_some()) });
+        }
+    }
+
+    fn commit(&mut self, myself: &ActorRef<ChatMsg>, base: Number, step: Step) {
+        let advance = Advance {
+            chat: self.profile.id,
+            epoch: self.node.epoch,
+            base,
+            entries: step.entries,
+            handled: step.handled,
+            decisions: step.decisions,
+            turns: step.turns,
+            next_tick_at: self.next_tick_at,
+        };
+        self.commits_in_flight += 1;
+        let (chat, generation) = (myself.clone(), self.generation);
+        self.node.committer.submit(Operation::Advance(advance), move |result| {
+            let _ = chat.cast(ChatMsg::Advanced(generation, result));
+        });
+        for (bot, jobs) in step.jobs {
+            if let Some(actor) = self.node.directory.bot(bot) {
+                let _ = actor.cast(BotMsg::Turns(jobs));
+            }
+        }
+    }
+
+    async fn on_advanced(&mut self, myself: &ActorRef<ChatMsg>, generation: u64, result: &CommitResult) {
+        if generation != self.generation {
+            return;
+        }
+        self.commits_in_flight -= 1;
+        match result {
+            Ok(_) => {}
+            Err(CommitError::Refused(Refusal::Fenced)) => {
+                tracing::warn!(chat.id = %self.profile.id, "another epoch owns this chat, it leaves this node");
+                myself.stop(Some("fenced".to_owned()));
+            }
+            Err(error) => {
+                tracing::warn!(chat.id = %self.profile.id, error = %error, "commit refused, reading the store again");
+                metrics::counter!("botfleet_chat_reloads_total").increment(1);
+                self.reload(myself).await;
+            }
+        }
+    }
+
+    fn passivate_if_idle(&mut self, myself: &ActorRef<ChatMsg>) {
+        if self.commits_in_flight == 0 && self.last_news.elapsed() >= self.settings.passivate_after {
+            myself.stop(Some("passivated".to_owned()));
+        }
+    }
+
+    fn snapshot(&self) -> ChatSnapshot {
+        let names: HashMap<BotId, &str> = self.cast.iter().map(|member| (member.profile.id, member.profile.spec.name.as_str())).collect();
+        ChatSnapshot {
+            name: self.profile.spec.name.clone(),
+            telegram_id: self.profile.spec.telegram_id.0,
+            policy: self.profile.spec.policy.as_str(),
+            bots: self.profile.members.iter().filter_map(|id| names.get(id).map(|name| (*name).to_owned())).collect(),
+            waits_for_store: self.memory.is_none(),
+            entries: self.memory.as_ref().map_or(0, |memory| memory.last_number.0),
+            decisions: self.memory.as_ref().map_or(0, |memory| memory.last_decision.0),
+            commits_in_flight: self.commits_in_flight,
+            next_tick_at: self.next_tick_at,
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The end of a transcript in memory. Layer `actors`.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::Hash;
+use std::sync::Arc;
+
+use crate::domain::ids::{DecisionNumber, InboxId, MessageId, Number};
+use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
+use crate::ports::store::ChatMemory;
+
+/// How many times the window's length is remembered by key only, to know late copies without the store.
+const KEYS_PER_ENTRY: usize = 8;
+
+/// A set that forgets its oldest members.
+struct Ring<T> {
+    members: HashSet<T>,
+    order: VecDeque<T>,
+    most: usize,
+}
+
+impl<T: Copy + Eq + Hash> Ring<T> {
+    fn new(most: usize) -> Self {
+        Self { members: HashSet::new(), order: VecDeque::new(), most }
+    }
+
+    /// Adds `member`; returns the forgotten one.
+    fn insert(&mut self, member: T) -> Option<T> {
+        if !self.members.insert(member) {
+            return None;
+        }
+        self.order.push_back(member);
+        if self.order.len() <= self.most {
+            return None;
+        }
+        let oldest = self.order.pop_front();
+        if let Some(oldest) = &oldest {
+            self.members.remove(oldest);
+        }
+        oldest
+    }
+}
+
+/// What a chat remembers.
+pub struct Memory {
+    /// Latest entries, oldest first.
+    pub window: VecDeque<Arc<TranscriptEntry>>,
+    /// Number of the last entry, committed or under way.
+    pub last_number: Number,
+    /// Number of the last decision, committed or under way.
+    pub last_decision: DecisionNumber,
+    entries_max: usize,
+    numbers: HashMap<EntryKey, Number>,
+    keys: Ring<EntryKey>,
+    /// The highest message id among the forgotten keys: up to it the store must be asked.
+    forgotten: Option<MessageId>,
+    handled: Ring<InboxId>,
+}
+
+impl Memory {
+    /// Memory as loaded from the store.
+    pub fn new(loaded: ChatMemory, entries_max: usize, rows_max: usize) -> Self {
+        let mut memory = Self {
+            window: VecDeque::new(),
+            last_number: Number(0),
+            last_decision: loaded.last_decision,
+            entries_max,
+            numbers: HashMap::new(),
+            keys: Ring::new(entries_max * KEYS_PER_ENTRY),
+            forgotten: None,
+            handled: Ring::new(rows_max * 2),
+        };
+        if loaded.last_number.0 > loaded.recent.len() as i64 {
+            let oldest = loaded.recent.iter().filter(|e| e.kind == EntryKind::Message).map(|e| e.message_id).min();
+            memory.forgotten = Some(oldest.unwrap_or(MessageId(i64::MAX)));
+        }
+        for entry in loaded.recent {
+            memory.append(entry);
+        }
+        memory.last_number = loaded.last_number;
+        memory
+    }
+
+    /// Appends an entry, numbered by the caller.
+    pub fn append(&mut self, entry: Arc<TranscriptEntry>) {
+        let key = entry.key();
+        self.last_number = entry.number;
+        self.numbers.insert(key, entry.number);
+        if let Some(old) = self.keys.insert(key) {
+            self.numbers.remove(&old);
+            self.forgotten = self.forgotten.max(Some(old.message_id));
+        }
+        self.window.push_back(entry);
+        if self.window.len() > self.entries_max {
+            self.window.pop_front();
+        }
+    }
+
+    /// The entry of that key, if it is remembered.
+    pub fn number_of(&self, key: &EntryKey) -> Option<Number> {
+        self.numbers.get(key).copied()
+    }
+
+    /// Whether only the store can tell if a message has an entry.
+    pub fn may_have_forgotten(&self, message: MessageId) -> bool {
+        self.forgotten.is_some_and(|forgotten| message <= forgotten)
+    }
+
+    /// The remembered entry with that number.
+    pub fn entry(&self, number: Number) -> Option<&Arc<TranscriptEntry>> {
+        let first = self.window.front()?.number.0;
+        self.window.get(usize::try_from(number.0 - first).ok()?).filter(|entry| entry.number == number)
+    }
+
+    /// Notes that a row was taken in hand; false when it was before.
+    pub fn take_in_hand(&mut self, row: InboxId) -> bool {
+        let new = !self.handled.members.contains(&row);
+        self.handled.insert(row);
+        new
+    }
+}

@@ -1,0 +1,119 @@
+//! What one inbox row becomes. Layer `actors`; pure.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::domain::ids::{BotId, ChatId, InboxId, Number, TelegramChatId};
+use crate::domain::inbox::{Outcome, OutcomeKind, SentEvent};
+use crate::domain::incoming::{Author, AuthorKind, Event, Incoming, Message};
+use crate::domain::roster::BotProfile;
+use crate::domain::transcript::{EntryKind, TranscriptEntry};
+
+/// What a row turned out to be.
+pub enum Reading {
+    /// A transcript entry, unless it is known already. Its number is still 0.
+    Entry(Box<TranscriptEntry>),
+    /// Telegram's copy of a message of the fleet: the fleet's own event is the truth.
+    FleetCopy(Box<TranscriptEntry>),
+    /// Nothing for the transcript.
+    Nothing(Outcome),
+}
+
+/// Reads an update that a bot received.
+pub fn read_update(chat: ChatId, inbox: InboxId, incoming: Incoming, fleet_bot: impl Fn(&Author) -> Option<BotId>) -> Reading {
+    let Some(telegram_chat) = incoming.chat else {
+        return Reading::Nothing(Outcome::because(OutcomeKind::Ignored, "names no chat"));
+    };
+    let blank = Blank { chat, inbox, telegram_chat };
+    match incoming.event {
+        Event::Message(message) => {
+            let kind = if message.service { EntryKind::Member } else { EntryKind::Message };
+            let author = fleet_bot(&message.author);
+            let entry = Box::new(blank.message(message, kind, author));
+            if author.is_some() && kind == EntryKind::Message { Reading::FleetCopy(entry) } else { Reading::Entry(entry) }
+        }
+        Event::Edited(message) => {
+            let author = fleet_bot(&message.author);
+            Reading::Entry(Box::new(blank.message(message, EntryKind::Edit, author)))
+        }
+        Event::Reaction { message_id, author, emoji, date } => {
+            let mut hasher = DefaultHasher::new();
+            (author.id, date.as_millis(), &emoji).hash(&mut hasher);
+            let revision = (hasher.finish() >> 1) as i64;
+            let fleet_bot = fleet_bot(&author);
+            let message = Message {
+                message_id,
+                date,
+                revision,
+                thread: None,
+                reply_to: Some(message_id),
+                author,
+                text: Some(emoji.join("")),
+                entities: Vec::new(),
+                media: None,
+                service: false,
+            };
+            Reading::Entry(Box::new(blank.message(message, EntryKind::Reaction, fleet_bot)))
+        }
+        Event::Membership { can_post, .. } => Reading::Nothing(Outcome::because(
+            OutcomeKind::Control,
+            if can_post { "the bot can post here" } else { "the bot can no longer post here" },
+        )),
+        Event::MigratedTo(to) => Reading::Nothing(Outcome::because(OutcomeKind::Ignored, format!("the group became {to}: put that id into the manifest"))),
+        Event::Other { name } => Reading::Nothing(Outcome::because(OutcomeKind::Ignored, format!("kind {name} is not used"))),
+        Event::Undecodable { reason } => Reading::Nothing(Outcome::because(OutcomeKind::Ignored, format!("undecodable: {reason}"))),
+    }
+}
+
+/// Reads a message of the fleet that Telegram accepted.
+pub fn read_sent(chat: ChatId, inbox: InboxId, event: SentEvent, bot: &BotProfile, username: Option<String>) -> TranscriptEntry {
+    TranscriptEntry {
+        chat,
+        number: Number(0),
+        kind: EntryKind::Message,
+        revision: 0,
+        telegram_chat: event.chat,
+        message_id: event.message_id,
+        thread: event.thread,
+        reply_to: event.reply_to,
+        author: Author { id: bot.spec.telegram_id, name: bot.spec.name.clone(), username, kind: AuthorKind::Bot },
+        fleet_bot: Some(bot.id),
+        text: Some(event.text),
+        entities: Vec::new(),
+        media: None,
+        date: event.date,
+        inbox,
+        chain_depth: event.chain_depth,
+        root: event.root.unwrap_or(Number(0)),
+    }
+}
+
+struct Blank {
+    chat: ChatId,
+    inbox: InboxId,
+    telegram_chat: TelegramChatId,
+}
+
+impl Blank {
+    fn message(&self, message: Message, kind: EntryKind, fleet_bot: Option<BotId>) -> TranscriptEntry {
+        TranscriptEntry {
+            chat: self.chat,
+            number: Number(0),
+            kind,
+            revision: message.revision,
+            telegram_chat: self.telegram_chat,
+            message_id: message.message_id,
+            thread: message.thread,
+            reply_to: message.reply_to,
+            // A foreign bot may answer ours for ever: its messages count as one step of a chain.
+            chain_depth: u32::from(message.author.kind == AuthorKind::Bot),
+            author: message.author,
+            fleet_bot,
+            text: message.text,
+            entities: message.entities,
+            media: message.media,
+            date: message.date,
+            inbox: self.inbox,
+            root: Number(0),
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Settings of every chat. Layer `actors`.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What chats keep in memory, and for how long.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChatSettings {
+    /// Entries of the transcript kept in memory.
+    pub window_entries: NonZeroUsize,
+    /// A chat without news for this long leaves the memory until something happens in it.
+    #[serde(with = "humantime_serde")]
+    pub passivate_after: Duration,
+    /// Rows that may wait in its mailbox before further ones stay in the store.
+    pub rows_waiting: NonZeroUsize,
+}
+
+impl Default for ChatSettings {
+    fn default() -> Self {
+        Self {
+            window_entries: NonZeroUsize::MIN.saturating_add(199),
+            passivate_after: Duration::from_secs(600),
+            rows_waiting: NonZeroUsize::MIN.saturating_add(4095),
+        }
+    }
+}

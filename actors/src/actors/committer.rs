@@ -1,0 +1,112 @@
+//! Group commit: one commit in flight per node, gathering what arrives meanwhile. Layer `actors`.
+//!
+//! Correctness never waits for a timer: an idle committer commits at once, a busy one takes everything that queued up
+//! during the last commit. Operations are judged in the order of their submission, so a dependent operation may be
+//! submitted before the one it depends on is durable; effects wait for their own commit.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use tokio::sync::{Notify, oneshot};
+
+use crate::domain::commit::operation::{Applied, Operation, Refusal};
+use crate::ports::store::Store;
+
+/// Most operations in one transaction: bounds its latency.
+const BATCH_MAX: usize = 512;
+
+/// Queue length above which sources of work must wait (I9).
+const SATURATED: usize = 8 * BATCH_MAX;
+
+/// Why an operation was not done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// It dropped out of its batch.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store could not write; nothing was done.
+    #[error("store unavailable: {0}")]
+    Unavailable(String),
+}
+
+/// How an operation ended.
+pub type CommitResult = Result<Applied, CommitError>;
+
+type Done = Box<dyn FnOnce(CommitResult) + Send>;
+
+/// The queue in front of the store.
+#[derive(Default)]
+pub struct Committer {
+    queue: Mutex<VecDeque<(Operation, Done)>>,
+    length: AtomicUsize,
+    wake: Notify,
+}
+
+impl Committer {
+    /// Queues `operation`; `done` is called once, after its commit, in order of submission. It must not block.
+    pub fn submit(&self, operation: Operation, done: impl FnOnce(CommitResult) + Send + 'static) {
+        let mut queue = self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        queue.push_back((operation, Box::new(done)));
+        self.length.store(queue.len(), Ordering::Relaxed);
+        drop(queue);
+        self.wake.notify_one();
+    }
+
+    /// Queues `operation` and waits for its commit.
+    ///
+    /// # Cancel safety
+    /// Dropping the future does not take the operation back.
+    pub async fn commit(&self, operation: Operation) -> CommitResult {
+        let (sender, receiver) = oneshot::channel();
+        self.submit(operation, move |result| {
+            let _ = sender.send(result);
+        });
+        receiver.await.unwrap_or_else(|_| Err(CommitError::Unavailable("committer stopped".to_owned())))
+    }
+
+    /// Whether sources of work should wait.
+    pub fn is_saturated(&self) -> bool {
+        self.length.load(Ordering::Relaxed) > SATURATED
+    }
+
+    /// Commits what is queued, for ever.
+    pub async fn run(&self, store: &dyn Store) {
+        let batches = metrics::histogram!("botfleet_store_commit_operations");
+        let durations = metrics::histogram!("botfleet_store_commit_duration_seconds");
+        loop {
+            let (operations, done) = self.take();
+            if operations.is_empty() {
+                self.wake.notified().await;
+                continue;
+            }
+            batches.record(operations.len() as f64);
+            let started = Instant::now();
+            let result = store.commit(operations).await;
+            durations.record(started.elapsed().as_secs_f64());
+            match result {
+                Ok(results) => {
+                    for (done, result) in done.into_iter().zip(results) {
+                        done(result.map_err(CommitError::from));
+                    }
+                }
+                Err(error) => {
+                    metrics::counter!("botfleet_store_commit_failures_total").increment(1);
+                    tracing::error!(error = %error, operations = done.len(), "commit failed, nothing of it was written");
+                    for done in done {
+                        done(Err(CommitError::Unavailable(error.to_string())));
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&self) -> (Vec<Operation>, Vec<Done>) {
+        let mut queue = self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let count = queue.len().min(BATCH_MAX);
+        let taken = queue.drain(..count).unzip();
+        self.length.store(queue.len(), Ordering::Relaxed);
+        taken
+    }
+}

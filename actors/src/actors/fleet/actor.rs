@@ -1,0 +1,347 @@
+//! Fleet actor: the root of a node's supervision tree. Layer `actors`. Keeps I7, I8, I9.
+//!
+//! Children: all bots and providers, chats on demand. It runs the committer and looks every `reconcile_every` for
+//! work that no hint announced. Load bound: control messages and one reconcile at a time. On failure: the process
+//! ends and starts again from the store.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
+use serde::Serialize;
+
+use super::settings::FleetSettings;
+pub use super::supervision::{Child, Quarantined};
+use super::supervision::Book;
+use crate::actors::bot::actor::{BotActor, BotArgs, BotMsg};
+use crate::actors::bot::settings::BotSettings;
+use crate::actors::chat::actor::{ChatActor, ChatArgs, ChatMsg};
+use crate::actors::chat::settings::ChatSettings;
+use crate::actors::node::{ChatHandle, Node, RowPermits};
+use crate::actors::provider::actor::{ProviderActor, ProviderArgs};
+use crate::actors::provider::settings::ProviderSettings;
+use crate::actors::tasks::Tasks;
+use crate::domain::ids::{BotId, ChatId};
+use crate::policy::restart::Remedy;
+use crate::ports::llm::LlmProvider;
+use crate::ports::store::Backlog;
+use crate::ports::telegram::BotApi;
+
+/// How often idle chats are asked to leave the memory, and old rows are pruned.
+const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(60);
+
+/// A provider as the runtime made it.
+#[derive(Clone)]
+pub struct ProviderSetup {
+    /// Its name in the manifest.
+    pub name: String,
+    /// The adapter.
+    pub llm: Arc<dyn LlmProvider>,
+    /// Its limits.
+    pub settings: ProviderSettings,
+}
+
+/// What a fleet is made of.
+pub struct FleetArgs {
+    /// The node, whose directory names all bots and chats.
+    pub node: Arc<Node>,
+    /// Telegram for each bot.
+    pub apis: HashMap<BotId, Arc<dyn BotApi>>,
+    /// All providers.
+    pub providers: Vec<ProviderSetup>,
+    /// Settings of the fleet.
+    pub settings: FleetSettings,
+    /// Settings of all bots.
+    pub bots: BotSettings,
+    /// Settings of all chats.
+    pub chats: ChatSettings,
+}
+
+/// What the fleet hears.
+pub enum FleetMsg {
+    /// Start a child, for the first time or again.
+    Start(Child),
+    /// A chat has rows and is not in memory.
+    WakeChat(ChatId),
+    /// Look for work that no hint announced.
+    Reconcile,
+    /// What was found.
+    Reconciled(Option<Backlog>),
+    /// Idle chats leave, old rows go.
+    Housekeeping,
+    /// A person releases a quarantined child; answers whether it was one.
+    Release(Child, RpcReplyPort<bool>),
+    /// Stop polling and beginning turns; finish what is under way.
+    Quiesce,
+    /// Tell how it is.
+    GetSnapshot(RpcReplyPort<FleetSnapshot>),
+}
+
+/// How the fleet is.
+#[derive(Clone, Debug, Serialize)]
+pub struct FleetSnapshot {
+    /// Bots, chats and providers that run.
+    pub running: usize,
+    /// Restarts since start.
+    pub restarts: u64,
+    /// Children that wait for a person.
+    pub quarantined: Vec<Quarantined>,
+}
+
+/// State of the fleet.
+pub struct FleetState {
+    args: FleetArgs,
+    bot_settings: Arc<BotSettings>,
+    book: Book,
+    tasks: Tasks,
+    reconciling: bool,
+    quiescing: bool,
+}
+
+/// The fleet actor.
+pub struct FleetActor;
+
+impl Actor for FleetActor {
+    type Msg = FleetMsg;
+    type State = FleetState;
+    type Arguments = FleetArgs;
+
+    async fn pre_start(&self, myself: ActorRef<Self::Msg>, args: Self::Arguments) -> Result<Self::State, ActorProcessingErr> {
+        args.node.directory.set_fleet(myself.clone());
+        let mut tasks = Tasks::default();
+        let node = Arc::clone(&args.node);
+        tasks.spawn(async move { node.committer.run(node.store.as_ref()).await });
+        drop(myself.send_interval(args.settings.reconcile_every, || FleetMsg::Reconcile));
+        drop(myself.send_interval(HOUSEKEEPING_EVERY, || FleetMsg::Housekeeping));
+        let bot_settings = Arc::new(args.bots.clone());
+        let mut state = FleetState { args, bot_settings, book: Book::default(), tasks, reconciling: false, quiescing: false };
+        state.start_all(&myself).await;
+        Ok(state)
+    }
+
+    async fn handle(&self, myself: ActorRef<Self::Msg>, message: Self::Msg, state: &mut Self::State) -> Result<(), ActorProcessingErr> {
+        match message {
+            FleetMsg::Start(child) => state.start(&myself, child).await,
+            FleetMsg::WakeChat(chat) => state.start(&myself, Child::Chat(chat)).await,
+            FleetMsg::Reconcile => state.reconcile(&myself),
+            FleetMsg::Reconciled(backlog) => state.on_reconciled(&myself, backlog).await,
+            FleetMsg::Housekeeping => state.housekeeping(),
+            FleetMsg::Release(child, reply) => {
+                let released = state.book.release(&child);
+                if released {
+                    state.start(&myself, child).await;
+                }
+                let _ = reply.send(released);
+            }
+            FleetMsg::Quiesce => {
+                state.quiescing = true;
+                for (_, bot) in state.args.node.directory.live_bots() {
+                    let _ = bot.cast(BotMsg::Quiesce);
+                }
+            }
+            FleetMsg::GetSnapshot(reply) => {
+                let directory = &state.args.node.directory;
+                let running = directory.live_bots().len() + directory.live_chats().len() + directory.live_providers().len();
+                let _ = reply.send(FleetSnapshot { running, restarts: state.book.restarts(), quarantined: state.book.quarantined() });
+            }
+        }
+        state.tasks.reap()?;
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(&self, myself: ActorRef<Self::Msg>, event: SupervisionEvent, state: &mut Self::State) -> Result<(), ActorProcessingErr> {
+        match event {
+            SupervisionEvent::ActorFailed(cell, error) => {
+                if let Some(child) = state.book.ended(&cell) {
+                    state.child_failed(&myself, child, &error.to_string());
+                }
+            }
+            SupervisionEvent::ActorTerminated(cell, _, reason) => {
+                if let Some(child) = state.book.ended(&cell) {
+                    tracing::debug!(child = %child, reason = reason.as_deref().unwrap_or("stopped"), "actor ended");
+                    state.unlist(&child);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl FleetState {
+    /// Providers first, then chats, then bots: whoever brings work finds whom to give it to.
+    async fn start_all(&mut self, myself: &ActorRef<FleetMsg>) {
+        let node = Arc::clone(&self.args.node);
+        for name in self.args.providers.iter().map(|provider| provider.name.clone()).collect::<Vec<_>>() {
+            self.start(myself, Child::Provider(name)).await;
+        }
+        for chat in node.directory.chats.keys() {
+            self.start(myself, Child::Chat(*chat)).await;
+        }
+        let mut ramp = self.args.settings.ramp_per_minute.map(Ramp::new);
+        for (id, bot) in &node.directory.bots {
+            let wait = match &mut ramp {
+                Some(ramp) if bot.next_offset.is_none() => ramp.next_wait(),
+                _ => Duration::ZERO,
+            };
+            let child = Child::Bot(*id);
+            if wait.is_zero() {
+                self.start(myself, child).await;
+            } else {
+                drop(myself.send_after(wait, move || FleetMsg::Start(child)));
+            }
+        }
+    }
+
+    async fn start(&mut self, myself: &ActorRef<FleetMsg>, child: Child) {
+        if self.book.is_quarantined(&child) || self.book.is_alive(&child) || self.quiescing {
+            return;
+        }
+        let started = match &child {
+            Child::Bot(id) => self.start_bot(myself, *id).await,
+            Child::Chat(id) => self.start_chat(myself, *id).await,
+            Child::Provider(name) => self.start_provider(myself, name).await,
+        };
+        match started {
+            Ok(Some(cell)) => self.book.started(&cell, child),
+            Ok(None) => {}
+            Err(error) => self.child_failed(myself, child, &error.to_string()),
+        }
+    }
+
+    async fn start_bot(&self, myself: &ActorRef<FleetMsg>, id: BotId) -> Result<Option<ractor::ActorCell>, ractor::SpawnErr> {
+        let node = &self.args.node;
+        let (Some(profile), Some(api)) = (node.directory.bots.get(&id), self.args.apis.get(&id)) else {
+            return Ok(None);
+        };
+        // A restarted bot goes on from the offset in the store, not from the one it was first started with.
+        let mut profile = (**profile).clone();
+        if let Ok(offset) = node.store.next_offset(id).await {
+            profile.next_offset = offset;
+        }
+        let args = BotArgs { node: Arc::clone(node), profile: Arc::new(profile), api: Arc::clone(api), settings: Arc::clone(&self.bot_settings) };
+        let (actor, _) = BotActor::spawn_linked(None, BotActor, args, myself.get_cell()).await?;
+        node.directory.set_bot(id, Some(actor.clone()));
+        metrics::gauge!("botfleet_active_bots").set(node.directory.live_bots().len() as f64);
+        Ok(Some(actor.get_cell()))
+    }
+
+    async fn start_chat(&self, myself: &ActorRef<FleetMsg>, id: ChatId) -> Result<Option<ractor::ActorCell>, ractor::SpawnErr> {
+        let node = &self.args.node;
+        let Some(profile) = node.directory.chats.get(&id) else {
+            return Ok(None);
+        };
+        let rows = Arc::new(RowPermits::new(self.args.chats.rows_waiting.get()));
+        let args = ChatArgs { node: Arc::clone(node), profile: Arc::clone(profile), settings: self.args.chats.clone(), rows: Arc::clone(&rows) };
+        let (actor, _) = ChatActor::spawn_linked(None, ChatActor, args, myself.get_cell()).await?;
+        node.directory.set_chat(id, Some(ChatHandle { actor: actor.clone(), rows }));
+        Ok(Some(actor.get_cell()))
+    }
+
+    async fn start_provider(&self, myself: &ActorRef<FleetMsg>, name: &str) -> Result<Option<ractor::ActorCell>, ractor::SpawnErr> {
+        let Some(setup) = self.args.providers.iter().find(|provider| provider.name == name).cloned() else {
+            return Ok(None);
+        };
+        let args = ProviderArgs { name: setup.name, llm: setup.llm, settings: setup.settings };
+        let (actor, _) = ProviderActor::spawn_linked(None, ProviderActor, args, myself.get_cell()).await?;
+        self.args.node.directory.set_provider(name, Some(actor.clone()));
+        Ok(Some(actor.get_cell()))
+    }
+
+    fn unlist(&self, child: &Child) {
+        let directory = &self.args.node.directory;
+        match child {
+            Child::Bot(id) => directory.set_bot(*id, None),
+            Child::Chat(id) => directory.set_chat(*id, None),
+            Child::Provider(name) => directory.set_provider(name, None),
+        }
+        metrics::gauge!("botfleet_active_bots").set(directory.live_bots().len() as f64);
+    }
+
+    fn child_failed(&mut self, myself: &ActorRef<FleetMsg>, child: Child, reason: &str) {
+        self.unlist(&child);
+        let random = self.args.node.jitter.next();
+        if let Remedy::RestartAfter(wait) = self.book.failed(&child, reason, &self.args.settings.restart, random) {
+            drop(myself.send_after(wait, move || FleetMsg::Start(child)));
+        }
+    }
+
+    fn reconcile(&mut self, myself: &ActorRef<FleetMsg>) {
+        if self.reconciling || self.quiescing {
+            return;
+        }
+        self.reconciling = true;
+        let (node, myself) = (Arc::clone(&self.args.node), myself.clone());
+        // What is younger has its hint under way.
+        let before = node.clock.now() - self.args.settings.reconcile_every;
+        self.tasks.spawn(async move {
+            let backlog = match node.store.backlog(before).await {
+                Ok(backlog) => Some(backlog),
+                Err(error) => {
+                    tracing::warn!(error = %error, "waiting work cannot be read now");
+                    None
+                }
+            };
+            let _ = myself.cast(FleetMsg::Reconciled(backlog));
+        });
+    }
+
+    async fn on_reconciled(&mut self, myself: &ActorRef<FleetMsg>, backlog: Option<Backlog>) {
+        self.reconciling = false;
+        let node = Arc::clone(&self.args.node);
+        let Some(backlog) = backlog else {
+            return;
+        };
+        for (chat, message) in backlog.chats.iter().map(|chat| (chat, true)).chain(backlog.ticks.iter().map(|chat| (chat, false))) {
+            match node.directory.chat(*chat) {
+                Some(handle) => drop(handle.actor.cast(if message { ChatMsg::Reconcile } else { ChatMsg::Tick })),
+                None => self.start(myself, Child::Chat(*chat)).await,
+            }
+        }
+        for bot in backlog.bots {
+            if let Some(actor) = node.directory.bot(bot) {
+                let _ = actor.cast(BotMsg::Reconcile);
+            }
+        }
+    }
+
+    fn housekeeping(&mut self) {
+        let node = Arc::clone(&self.args.node);
+        for (_, chat) in node.directory.live_chats() {
+            let _ = chat.actor.cast(ChatMsg::PassivateIfIdle);
+        }
+        let before = node.clock.now() - self.args.settings.keep_handled;
+        self.tasks.spawn(async move {
+            match node.store.prune(before).await {
+                Ok(0) => {}
+                Ok(rows) => tracing::info!(rows, "old inbox rows pruned"),
+                Err(error) => tracing::warn!(error = %error, "old inbox rows could not be pruned"),
+            }
+            if let Ok(depths) = node.store.depths().await {
+                for (queue, depth) in [("inbox", depths.inbox), ("turns", depths.turns), ("outbox", depths.outbox), ("dead", depths.dead), ("unknown", depths.unknown)] {
+                    metrics::gauge!("botfleet_queue_depth", "queue" => queue).set(depth as f64);
+                }
+            }
+        });
+    }
+}
+
+/// Spreads the first polls of new tokens.
+struct Ramp {
+    step: Duration,
+    next: Duration,
+}
+
+impl Ramp {
+    fn new(per_minute: NonZeroU32) -> Self {
+        Self { step: Duration::from_secs(60) / per_minute.get(), next: Duration::ZERO }
+    }
+
+    fn next_wait(&mut self) -> Duration {
+        let wait = self.next;
+        self.next += self.step;
+        wait
+    }
+}

@@ -1,0 +1,5 @@
+//! The root of a node's supervision tree.
+
+pub mod actor;
+pub mod settings;
+mod supervision;

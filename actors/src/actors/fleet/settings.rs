@@ -1,0 +1,35 @@
+//! Settings of the fleet. Layer `actors`.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::policy::restart::RestartSettings;
+
+/// How the fleet is kept running.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FleetSettings {
+    /// How often work that no hint announced is looked for; at most 500 ms.
+    #[serde(with = "humantime_serde")]
+    pub reconcile_every: Duration,
+    /// Bots that never polled before start polling at most at this rate; absent means all at once.
+    pub ramp_per_minute: Option<NonZeroU32>,
+    /// Handled inbox rows are kept this long: 48 h to 6 days, since update ids may restart after a week.
+    #[serde(with = "humantime_serde")]
+    pub keep_handled: Duration,
+    /// How failed actors are restarted.
+    pub restart: RestartSettings,
+}
+
+impl Default for FleetSettings {
+    fn default() -> Self {
+        Self {
+            reconcile_every: Duration::from_millis(500),
+            ramp_per_minute: None,
+            keep_handled: Duration::from_secs(72 * 3600),
+            restart: RestartSettings::default(),
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Actors: the fleet at work. Layer `actors`; imports `behaviour`, `policy`, `ports` and `domain`.
+//!
+//! ```text
+//! Fleet (one per node: restarts with backoff, quarantine; runs the committer and the reconciler)
+//!  |- Provider x P   concurrency, rate, breaker; calls in tracked tasks
+//!  |- Bot x B        polls, turns, outbox; Telegram calls in tracked tasks
+//!  `- Chat x C       transcript and director; on demand, passivated when idle
+//! ```
+//!
+//! An actor never causes an effect without a committed intent, confirms an offset before the commit, awaits an LLM
+//! in its handler, retries an unknown send silently, or writes on the strength of cached ownership: every owning
+//! write carries its epoch and the store judges it.
+
+pub mod bot;
+pub mod chat;
+pub mod committer;
+pub mod fleet;
+pub mod node;
+pub mod provider;
+pub mod tasks;

@@ -1,0 +1,300 @@
+//! The judge of a group commit: pure, shared by every store. Layer `domain`. Keeps I1-I4, I6, I11.
+
+use std::collections::HashSet;
+
+use super::operation::{
+    Advance, Applied, Begin, Cancel, Claim, Finish, Ingest, Operation, Refusal, Settle, Start, TurnEnding, Verdict,
+};
+use super::rows::{Changes, ChatChange, Loaded, OutboxHead, TurnHead};
+use crate::domain::ids::{BotId, Epoch, Number, OutboxId, TurnId};
+use crate::domain::inbox::InboxRow;
+use crate::domain::outbox::{OutboxState, SendResult};
+use crate::domain::turn::{TURN_ATTEMPTS_MAX, TurnState};
+
+/// Decides `operations` in order over `loaded`, which moves along. Each result stands at its operation's place; a
+/// refused operation leaves neither a change nor a trace.
+pub fn judge(operations: Vec<Operation>, loaded: &mut Loaded) -> (Vec<Result<Applied, Refusal>>, Changes) {
+    let mut bench = Bench { loaded, changes: Changes::default(), new_turns: HashSet::new(), new_outbox: HashSet::new() };
+    let results = operations.into_iter().map(|operation| bench.decide(operation)).collect();
+    (results, bench.changes)
+}
+
+struct Bench<'a> {
+    loaded: &'a mut Loaded,
+    changes: Changes,
+    new_turns: HashSet<TurnId>,
+    new_outbox: HashSet<OutboxId>,
+}
+
+type Judgement = Result<Applied, Refusal>;
+
+fn conflict<T>(what: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal::Conflict(what.into()))
+}
+
+impl Bench<'_> {
+    fn decide(&mut self, operation: Operation) -> Judgement {
+        match operation {
+            Operation::Ingest(op) => self.ingest(op),
+            Operation::Advance(op) => self.advance(op),
+            Operation::Claim(op) => self.claim(op),
+            Operation::Finish(op) => self.finish(op),
+            Operation::Begin(op) => self.begin(&op),
+            Operation::Settle(op) => self.settle(op),
+            Operation::Cancel(op) => self.cancel(&op),
+            Operation::SetStop(op) => {
+                self.loaded.stops.set(op.scope, op.stopped);
+                self.changes.stops.push((op.scope, op.stopped, op.by, op.at));
+                Ok(Applied::Done)
+            }
+        }
+    }
+
+    fn fence(&self, bot: BotId, epoch: Epoch) -> Result<(), Refusal> {
+        if self.loaded.bots.get(&bot) == Some(&epoch) { Ok(()) } else { Err(Refusal::Fenced) }
+    }
+
+    fn ingest(&mut self, op: Ingest) -> Judgement {
+        self.fence(op.bot, op.epoch)?;
+        let mut already_there = 0;
+        for row in op.rows {
+            already_there += usize::from(!self.insert_inbox(row));
+        }
+        self.changes.offsets.insert(op.bot, op.next_offset);
+        Ok(Applied::Ingested { already_there })
+    }
+
+    /// Stores a row unless its source is stored already (I2).
+    fn insert_inbox(&mut self, row: InboxRow) -> bool {
+        if !self.loaded.sources.insert((row.bot, row.source)) {
+            return false;
+        }
+        self.loaded.inbox.insert(row.id, row.outcome.is_none());
+        self.changes.inbox.push(row);
+        true
+    }
+
+    fn advance(&mut self, op: Advance) -> Judgement {
+        let Some(head) = self.loaded.chats.get(&op.chat).copied() else {
+            return Err(Refusal::Fenced);
+        };
+        if head.epoch != op.epoch {
+            return Err(Refusal::Fenced);
+        }
+        if head.last_number != op.base {
+            return conflict(format!("transcript is at {}, not at {}", head.last_number, op.base));
+        }
+        if let Some(handled) = op.handled.iter().find(|h| self.loaded.inbox.get(&h.inbox) != Some(&true)) {
+            return conflict(format!("inbox row {} does not wait for its outcome", handled.inbox));
+        }
+        for (entry, number) in op.entries.iter().zip(op.base.0 + 1..) {
+            if entry.number != Number(number) {
+                return conflict(format!("entry {} where {number} is due", entry.number));
+            }
+        }
+        let mut keys = HashSet::new();
+        if let Some(entry) = op.entries.iter().find(|e| self.loaded.entries.contains(&e.key()) || !keys.insert(e.key())) {
+            return conflict(format!("message {} has an entry already", entry.message_id));
+        }
+
+        let last_number = Number(op.base.0 + op.entries.len() as i64);
+        self.loaded.chats.insert(op.chat, super::rows::ChatHead { last_number, ..head });
+        for handled in &op.handled {
+            self.loaded.inbox.insert(handled.inbox, false);
+        }
+        self.loaded.entries.extend(keys);
+        for turn in &op.turns {
+            self.loaded.turns.insert(turn.id, TurnHead { bot: turn.bot, progress: turn.progress.clone() });
+            self.new_turns.insert(turn.id);
+        }
+        self.changes.chats.insert(op.chat, ChatChange { last_number, next_tick_at: op.next_tick_at });
+        self.changes.handled.extend(op.handled);
+        self.changes.entries.extend(op.entries);
+        self.changes.decisions.extend(op.decisions);
+        self.changes.new_turns.extend(op.turns);
+        Ok(Applied::Done)
+    }
+
+    /// The bot's turn, if it is in `state`.
+    fn turn(&mut self, bot: BotId, turn: TurnId, state: TurnState) -> Result<&mut TurnHead, Refusal> {
+        match self.loaded.turns.get_mut(&turn) {
+            Some(head) if head.bot == bot && head.progress.state == state => Ok(head),
+            Some(head) => conflict(format!("turn {turn} is {}", head.progress.state.as_str())),
+            None => conflict(format!("turn {turn} is not stored")),
+        }
+    }
+
+    fn turn_moved(&mut self, turn: TurnId) {
+        if !self.new_turns.contains(&turn) {
+            self.changes.turns.insert(turn);
+        }
+    }
+
+    fn claim(&mut self, op: Claim) -> Judgement {
+        self.fence(op.bot, op.epoch)?;
+        let head = self.turn(op.bot, op.turn, TurnState::Queued)?;
+        head.progress.state = TurnState::Claimed;
+        head.progress.attempts += 1;
+        head.progress.claimed_epoch = Some(op.epoch);
+        self.turn_moved(op.turn);
+        Ok(Applied::Done)
+    }
+
+    fn finish(&mut self, op: Finish) -> Judgement {
+        self.fence(op.bot, op.epoch)?;
+        let head = self.turn(op.bot, op.turn, TurnState::Claimed)?;
+        if head.progress.claimed_epoch != Some(op.epoch) {
+            return Err(Refusal::Fenced);
+        }
+        if op.usage.is_some() {
+            head.progress.usage = op.usage;
+        }
+        let applied = match op.ending {
+            TurnEnding::Said { messages, begin } => {
+                head.progress.state = TurnState::Done;
+                let first = messages.first().map(|message| message.id);
+                for message in messages {
+                    self.loaded.outbox.insert(message.id, OutboxHead::of(&message));
+                    self.new_outbox.insert(message.id);
+                    self.changes.new_outbox.push(message);
+                }
+                let verdict = match (first, begin) {
+                    (Some(first), Some(start)) => Some(self.rule(first, op.epoch, &start)),
+                    _ => None,
+                };
+                Applied::Said(verdict)
+            }
+            TurnEnding::Failed(error) => {
+                let dead = head.progress.attempts >= TURN_ATTEMPTS_MAX;
+                head.progress.state = if dead { TurnState::Dead } else { TurnState::Queued };
+                head.progress.error = Some(error);
+                Applied::Failed { dead }
+            }
+            TurnEnding::Dropped(reason) => {
+                head.progress.state = TurnState::Dropped;
+                head.progress.error = Some(reason);
+                Applied::Done
+            }
+            TurnEnding::Expired => {
+                head.progress.state = TurnState::Expired;
+                Applied::Done
+            }
+        };
+        self.turn_moved(op.turn);
+        Ok(applied)
+    }
+
+    fn begin(&mut self, op: &Begin) -> Judgement {
+        self.fence(op.bot, op.epoch)?;
+        self.waiting(op.bot, op.outbox)?;
+        Ok(Applied::Begun(self.rule(op.outbox, op.epoch, &op.start)))
+    }
+
+    fn waiting(&self, bot: BotId, outbox: OutboxId) -> Result<(), Refusal> {
+        match self.loaded.outbox.get(&outbox) {
+            Some(head) if head.bot == bot && head.progress.state.may_begin() => Ok(()),
+            Some(head) => conflict(format!("message {outbox} is {}", head.progress.state.as_str())),
+            None => conflict(format!("message {outbox} is not stored")),
+        }
+    }
+
+    /// The authority over a send: stops, staleness, depth and windows (I9, I11). The message moves accordingly.
+    fn rule(&mut self, outbox: OutboxId, epoch: Epoch, start: &Start) -> Verdict {
+        let Some(head) = self.loaded.outbox.get_mut(&outbox) else {
+            return Verdict::Cancelled("not stored".to_owned());
+        };
+        let blocking = self.loaded.stops.blocking(head.chat, head.bot);
+        let full = start.rules.windows.iter().find_map(|rule| {
+            let window = self.loaded.windows.get(&rule.key)?;
+            window.full_until(rule, start.now).map(|until| (rule.key, until))
+        });
+        let verdict = if let Some(scope) = blocking {
+            Verdict::Cancelled(format!("stopped: {scope:?}"))
+        } else if head.expires_at <= start.now {
+            Verdict::Cancelled("stale".to_owned())
+        } else if start.rules.chain_depth_max.is_some_and(|max| head.chain_depth > max) {
+            Verdict::Cancelled(format!("chain of bot messages too deep: {}", head.chain_depth))
+        } else {
+            match full {
+                Some((key, until)) if until >= head.expires_at => {
+                    Verdict::Cancelled(format!("limit of {} reached beyond its staleness", key.name()))
+                }
+                Some((_, until)) => Verdict::Wait(until),
+                None => Verdict::Send,
+            }
+        };
+        match &verdict {
+            Verdict::Send => {
+                head.progress.state = OutboxState::Sending;
+                head.progress.attempts += 1;
+                head.progress.attempt = Some(start.attempt);
+                head.progress.claimed_epoch = Some(epoch);
+                for rule in &start.rules.windows {
+                    self.loaded.windows.entry(rule.key).or_default().count(rule, start.now);
+                    self.changes.windows.insert(rule.key);
+                }
+            }
+            Verdict::Wait(until) => head.progress.due_at = *until,
+            Verdict::Cancelled(reason) => {
+                head.progress.state = OutboxState::Cancelled;
+                head.progress.error = Some(reason.clone());
+            }
+        }
+        self.outbox_moved(outbox);
+        verdict
+    }
+
+    fn outbox_moved(&mut self, outbox: OutboxId) {
+        if !self.new_outbox.contains(&outbox) {
+            self.changes.outbox.insert(outbox);
+        }
+    }
+
+    /// Ends an attempt: allowed to whoever made it, whatever its epoch, while nothing else has ended it (I6).
+    fn settle(&mut self, op: Settle) -> Judgement {
+        let Some(head) = self.loaded.outbox.get_mut(&op.outbox) else {
+            return conflict(format!("message {} is not stored", op.outbox));
+        };
+        let progress = &mut head.progress;
+        let open = matches!(progress.state, OutboxState::Sending | OutboxState::Unknown);
+        if !open || progress.attempt != Some(op.attempt) {
+            return conflict(format!("message {} is {} under another attempt", op.outbox, progress.state.as_str()));
+        }
+        match op.result {
+            SendResult::Sent(message_id) => {
+                progress.state = OutboxState::Sent;
+                progress.message_id = Some(message_id);
+                progress.error = None;
+            }
+            SendResult::Rejected(error) => {
+                progress.state = OutboxState::Rejected;
+                progress.error = Some(error);
+            }
+            SendResult::RetryAt(due_at, error) => {
+                progress.state = OutboxState::RetryAt;
+                progress.due_at = due_at;
+                progress.error = Some(error);
+            }
+            SendResult::Unknown(error) => {
+                progress.state = OutboxState::Unknown;
+                progress.error = Some(error);
+            }
+        }
+        self.outbox_moved(op.outbox);
+        if let Some(event) = op.event {
+            self.insert_inbox(event);
+        }
+        Ok(Applied::Done)
+    }
+
+    fn cancel(&mut self, op: &Cancel) -> Judgement {
+        self.fence(op.bot, op.epoch)?;
+        self.waiting(op.bot, op.outbox)?;
+        if let Some(head) = self.loaded.outbox.get_mut(&op.outbox) {
+            head.progress.state = OutboxState::Cancelled;
+            head.progress.error = Some(op.reason.clone());
+        }
+        self.outbox_moved(op.outbox);
+        Ok(Applied::Done)
+    }
+}

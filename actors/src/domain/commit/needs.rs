@@ -1,0 +1,87 @@
+//! What a batch must load before it can be judged. Layer `domain`. Sets are ordered: locks are taken in key order.
+
+use std::collections::BTreeSet;
+
+use super::operation::{Operation, Start, TurnEnding};
+use crate::domain::ids::{BotId, ChatId, InboxId, OutboxId, TurnId};
+use crate::domain::inbox::Source;
+use crate::domain::transcript::EntryKey;
+use crate::domain::window::WindowKey;
+
+/// Keys of the rows that a batch touches.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Bots whose lease and offset.
+    pub bots: BTreeSet<BotId>,
+    /// Chats whose lease and head.
+    pub chats: BTreeSet<ChatId>,
+    /// Inbox rows that may be stored already.
+    pub sources: BTreeSet<(BotId, Source)>,
+    /// Inbox rows that are handled here.
+    pub inbox: BTreeSet<InboxId>,
+    /// Transcript entries that may exist already.
+    pub entries: BTreeSet<EntryKey>,
+    /// Turns.
+    pub turns: BTreeSet<TurnId>,
+    /// Outbox messages.
+    pub outbox: BTreeSet<OutboxId>,
+    /// Sliding windows.
+    pub windows: BTreeSet<WindowKey>,
+    /// Whether stops matter.
+    pub stops: bool,
+}
+
+impl Needs {
+    /// What `operations` touch.
+    pub fn of<'a>(operations: impl IntoIterator<Item = &'a Operation>) -> Self {
+        let mut needs = Self::default();
+        for operation in operations {
+            needs.add(operation);
+        }
+        needs
+    }
+
+    fn add(&mut self, operation: &Operation) {
+        match operation {
+            Operation::Ingest(op) => {
+                self.bots.insert(op.bot);
+                self.sources.extend(op.rows.iter().map(|row| (row.bot, row.source)));
+            }
+            Operation::Advance(op) => {
+                self.chats.insert(op.chat);
+                self.inbox.extend(op.handled.iter().map(|handled| handled.inbox));
+                self.entries.extend(op.entries.iter().map(crate::domain::transcript::TranscriptEntry::key));
+            }
+            Operation::Claim(op) => {
+                self.bots.insert(op.bot);
+                self.turns.insert(op.turn);
+            }
+            Operation::Finish(op) => {
+                self.bots.insert(op.bot);
+                self.turns.insert(op.turn);
+                if let TurnEnding::Said { begin: Some(start), .. } = &op.ending {
+                    self.start(start);
+                }
+            }
+            Operation::Begin(op) => {
+                self.bots.insert(op.bot);
+                self.outbox.insert(op.outbox);
+                self.start(&op.start);
+            }
+            Operation::Settle(op) => {
+                self.outbox.insert(op.outbox);
+                self.sources.extend(op.event.iter().map(|row| (row.bot, row.source)));
+            }
+            Operation::Cancel(op) => {
+                self.bots.insert(op.bot);
+                self.outbox.insert(op.outbox);
+            }
+            Operation::SetStop(_) => self.stops = true,
+        }
+    }
+
+    fn start(&mut self, start: &Start) {
+        self.stops = true;
+        self.windows.extend(start.rules.windows.iter().map(|rule| rule.key));
+    }
+}

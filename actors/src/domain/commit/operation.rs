@@ -1,0 +1,227 @@
+//! Operations of a group commit and their results. Layer `domain`. Keeps I1-I4, I6, I11.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::control::StopScope;
+use crate::domain::decision::Decision;
+use crate::domain::ids::{AttemptId, BotId, ChatId, Epoch, Number, OutboxId, TurnId};
+use crate::domain::inbox::{Handled, InboxRow};
+use crate::domain::outbox::{OutboxMessage, SendResult};
+use crate::domain::time::Timestamp;
+use crate::domain::transcript::TranscriptEntry;
+use crate::domain::turn::{Turn, Usage};
+use crate::domain::window::WindowRule;
+
+/// One owning write.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Operation {
+    /// A bot took updates.
+    Ingest(Ingest),
+    /// A chat moved on.
+    Advance(Advance),
+    /// A bot begins a turn.
+    Claim(Claim),
+    /// A bot ended a turn.
+    Finish(Finish),
+    /// A bot begins to send a message that waited.
+    Begin(Begin),
+    /// An attempt to send ended.
+    Settle(Settle),
+    /// A message is given up before it was sent.
+    Cancel(Cancel),
+    /// A person stops or starts something.
+    SetStop(SetStop),
+}
+
+/// Rows received by a bot, and the offset that may be confirmed once they are stored (I1).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ingest {
+    /// The bot.
+    pub bot: BotId,
+    /// Its fence.
+    pub epoch: Epoch,
+    /// Last seen + 1, not the maximum: after a quiet week Telegram restarts update ids at random.
+    pub next_offset: i64,
+    /// The rows; those already stored are left alone (I2).
+    pub rows: Vec<InboxRow>,
+}
+
+/// What a chat made of its inbox rows, and whom it asks to speak.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Advance {
+    /// The chat.
+    pub chat: ChatId,
+    /// Its fence.
+    pub epoch: Epoch,
+    /// The last number before this operation: transcripts have no gaps (I3).
+    pub base: Number,
+    /// New entries, numbered from `base` + 1.
+    pub entries: Vec<TranscriptEntry>,
+    /// Outcomes of inbox rows.
+    pub handled: Vec<Handled>,
+    /// New decisions.
+    pub decisions: Vec<Decision>,
+    /// New turns.
+    pub turns: Vec<Turn>,
+    /// When to wake the chat if it stays quiet.
+    pub next_tick_at: Option<Timestamp>,
+}
+
+/// A bot begins a turn: from here a crash counts as a failure of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The bot.
+    pub bot: BotId,
+    /// Its fence.
+    pub epoch: Epoch,
+    /// The turn, which must be queued.
+    pub turn: TurnId,
+}
+
+/// A bot ended a turn that it had claimed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finish {
+    /// The bot.
+    pub bot: BotId,
+    /// Its fence.
+    pub epoch: Epoch,
+    /// The turn.
+    pub turn: TurnId,
+    /// How it ended.
+    pub ending: TurnEnding,
+    /// What the model used, also when the answer was refused.
+    pub usage: Option<Usage>,
+}
+
+/// How a turn ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TurnEnding {
+    /// With messages; the first is begun in the same commit when `begin` is given and its rules allow it.
+    Said {
+        /// The parts, in order.
+        messages: Vec<OutboxMessage>,
+        /// Begins the first part.
+        begin: Option<Start>,
+    },
+    /// It failed, and is queued again until its attempts are used up.
+    Failed(String),
+    /// Given up on purpose.
+    Dropped(String),
+    /// It came too late.
+    Expired,
+}
+
+/// The start of an attempt to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// Names the attempt.
+    pub attempt: AttemptId,
+    /// Limits with authority over it (I11).
+    pub rules: SendRules,
+    /// Now, on the database's clock.
+    pub now: Timestamp,
+}
+
+/// Limits with authority over a send.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SendRules {
+    /// Longest chain of bot messages.
+    pub chain_depth_max: Option<u32>,
+    /// Sliding windows.
+    pub windows: Vec<WindowRule>,
+}
+
+/// A bot begins to send a message that waited.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Begin {
+    /// The bot.
+    pub bot: BotId,
+    /// Its fence.
+    pub epoch: Epoch,
+    /// The message, which must be queued or due again.
+    pub outbox: OutboxId,
+    /// The attempt.
+    pub start: Start,
+}
+
+/// An attempt to send ended. Not fenced by epoch but by the attempt itself (I6).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settle {
+    /// The message.
+    pub outbox: OutboxId,
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// How it ended.
+    pub result: SendResult,
+    /// When sent: the event for the chat's inbox.
+    pub event: Option<InboxRow>,
+}
+
+/// A message is given up before it was sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cancel {
+    /// The bot.
+    pub bot: BotId,
+    /// Its fence.
+    pub epoch: Epoch,
+    /// The message.
+    pub outbox: OutboxId,
+    /// Why.
+    pub reason: String,
+}
+
+/// A person stops or starts something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetStop {
+    /// What.
+    pub scope: StopScope,
+    /// Stop, or start again.
+    pub stopped: bool,
+    /// Who asked.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a committed operation did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// All that it said.
+    Done,
+    /// It stored what was not stored before; so many rows were there already.
+    Ingested {
+        /// Rows that another delivery had stored.
+        already_there: usize,
+    },
+    /// The messages are in the outbox; whether the first may be sent now.
+    Said(Option<Verdict>),
+    /// Whether the message may be sent now.
+    Begun(Verdict),
+    /// The turn failed; whether it is queued again or dead.
+    Failed {
+        /// It will not be tried again.
+        dead: bool,
+    },
+}
+
+/// The authority's answer to a wish to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// `sending` is committed: send it.
+    Send,
+    /// It waits until then.
+    Wait(Timestamp),
+    /// It was cancelled, with the reason.
+    Cancelled(String),
+}
+
+/// Why an operation dropped out of its batch.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Another epoch owns the bot or chat: stop acting for it.
+    #[error("fenced: the lease is held under another epoch")]
+    Fenced,
+    /// A row is missing, in another state or at another number: the caller's picture is stale.
+    #[error("conflict: {0}")]
+    Conflict(String),
+}

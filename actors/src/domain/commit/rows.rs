@@ -1,0 +1,121 @@
+//! Rows loaded for a batch, and the changes that it makes. Layer `domain`.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use crate::domain::control::{StopScope, Stops};
+use crate::domain::decision::Decision;
+use crate::domain::ids::{BotId, ChatId, Epoch, InboxId, Number, OutboxId, TurnId};
+use crate::domain::inbox::{Handled, InboxRow, Source};
+use crate::domain::outbox::{OutboxMessage, SendProgress};
+use crate::domain::time::Timestamp;
+use crate::domain::transcript::{EntryKey, TranscriptEntry};
+use crate::domain::turn::{Turn, TurnProgress};
+use crate::domain::window::{Window, WindowKey};
+
+/// The rows that a batch touches, as they were before it; the judge moves them on.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// Epoch of each bot's lease.
+    pub bots: HashMap<BotId, Epoch>,
+    /// Each chat's lease and last number.
+    pub chats: HashMap<ChatId, ChatHead>,
+    /// Which of the asked sources are stored.
+    pub sources: HashSet<(BotId, Source)>,
+    /// For each stored inbox row asked for: whether it still waits for its outcome.
+    pub inbox: HashMap<InboxId, bool>,
+    /// Which of the asked entries exist.
+    pub entries: HashSet<EntryKey>,
+    /// Turns.
+    pub turns: HashMap<TurnId, TurnHead>,
+    /// Outbox messages.
+    pub outbox: HashMap<OutboxId, OutboxHead>,
+    /// Sliding windows; a missing one is empty.
+    pub windows: HashMap<WindowKey, Window>,
+    /// Stops in force.
+    pub stops: Stops,
+}
+
+/// A chat's lease and place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChatHead {
+    /// Epoch of its lease.
+    pub epoch: Epoch,
+    /// Number of its last entry, 0 at first.
+    pub last_number: Number,
+}
+
+/// What the judge must know of a turn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TurnHead {
+    /// Its bot.
+    pub bot: BotId,
+    /// How far it came.
+    pub progress: TurnProgress,
+}
+
+/// What the judge must know of an outbox message.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutboxHead {
+    /// Its bot.
+    pub bot: BotId,
+    /// Its chat.
+    pub chat: ChatId,
+    /// Length of the bot chain that it ends.
+    pub chain_depth: u32,
+    /// Stale after.
+    pub expires_at: Timestamp,
+    /// How far it came.
+    pub progress: SendProgress,
+}
+
+impl OutboxHead {
+    /// The head of a whole message.
+    pub fn of(message: &OutboxMessage) -> Self {
+        Self {
+            bot: message.bot,
+            chat: message.chat,
+            chain_depth: message.chain_depth,
+            expires_at: message.expires_at,
+            progress: message.progress.clone(),
+        }
+    }
+}
+
+/// What a batch writes. New turns and messages are written with their progress in [`Loaded`], since a later
+/// operation of the same batch may have moved them.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// New inbox rows.
+    pub inbox: Vec<InboxRow>,
+    /// Outcomes.
+    pub handled: Vec<Handled>,
+    /// Offsets of bots.
+    pub offsets: BTreeMap<BotId, i64>,
+    /// Chats that moved.
+    pub chats: BTreeMap<ChatId, ChatChange>,
+    /// New transcript entries.
+    pub entries: Vec<TranscriptEntry>,
+    /// New decisions.
+    pub decisions: Vec<Decision>,
+    /// New turns.
+    pub new_turns: Vec<Turn>,
+    /// Turns that moved and are not new.
+    pub turns: BTreeSet<TurnId>,
+    /// New messages.
+    pub new_outbox: Vec<OutboxMessage>,
+    /// Messages that moved and are not new.
+    pub outbox: BTreeSet<OutboxId>,
+    /// Windows that counted.
+    pub windows: BTreeSet<WindowKey>,
+    /// Stops set or lifted, with who and when.
+    pub stops: Vec<(StopScope, bool, String, Timestamp)>,
+}
+
+/// Where a chat moved to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChatChange {
+    /// Number of its last entry.
+    pub last_number: Number,
+    /// When to wake it if it stays quiet.
+    pub next_tick_at: Option<Timestamp>,
+}

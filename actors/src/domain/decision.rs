@@ -1,0 +1,68 @@
+//! Decisions of a chat's director: who speaks to what, or nobody, and why. Layer `domain`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::ids::{ChatId, ConfigSeq, DecisionNumber, Number};
+use super::time::Timestamp;
+
+/// One decision, with all that is needed to make it again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    /// The chat.
+    pub chat: ChatId,
+    /// Its place among the chat's decisions.
+    pub number: DecisionNumber,
+    /// What asked for it.
+    pub cause: Cause,
+    /// Seed of its randomness.
+    pub seed: u64,
+    /// The engine's time.
+    pub at: Timestamp,
+    /// The configuration in force.
+    pub config_seq: ConfigSeq,
+    /// The policy that decided.
+    pub policy: String,
+    /// Who speaks, or nobody.
+    pub verdict: Verdict,
+    /// Why, in plain words.
+    pub reason: String,
+    /// What the policy looked at.
+    pub inputs: Value,
+    /// What each bot scored.
+    pub scores: Value,
+    /// The entry that started the chain.
+    pub root: Option<Number>,
+    /// Length of the chain of bot messages before it.
+    pub chain_depth: u32,
+}
+
+/// What asked for a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// A transcript entry.
+    Entry(Number),
+    /// The chat was quiet until its tick.
+    Tick,
+}
+
+/// What was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// One or more bots speak.
+    Speak,
+    /// Nobody does.
+    Silent,
+}
+
+impl Verdict {
+    /// The name in the database and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Speak => "speak",
+            Self::Silent => "silent",
+        }
+    }
+}

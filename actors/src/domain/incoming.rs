@@ -1,0 +1,166 @@
+//! What an update from Telegram means to the fleet. Layer `domain`. The Telegram adapter makes these from raw JSON.
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{MessageId, TelegramChatId, TelegramUserId, ThreadId};
+use super::time::Timestamp;
+
+/// An update, read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Incoming {
+    /// The chat it happened in; `None` for updates without one.
+    pub chat: Option<TelegramChatId>,
+    /// What kind of chat that is.
+    pub chat_kind: ChatKind,
+    /// What happened.
+    pub event: Event,
+}
+
+/// Telegram's kinds of chats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChatKind {
+    /// One person and the bot.
+    Private,
+    /// A basic group, which numbers messages per bot: refused.
+    Group,
+    /// A supergroup, whose members share message ids.
+    Supergroup,
+    /// A channel.
+    Channel,
+    /// The update names no chat.
+    None,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Event {
+    /// A message was posted.
+    Message(Message),
+    /// A message was edited; `revision` tells the edits apart.
+    Edited(Message),
+    /// The reactions of one author to one message are now these.
+    Reaction {
+        /// The message reacted to.
+        message_id: MessageId,
+        /// Who reacted.
+        author: Author,
+        /// The emoji now set, none when taken back.
+        emoji: Vec<String>,
+        /// When.
+        date: Timestamp,
+    },
+    /// The receiving bot's own membership changed.
+    Membership {
+        /// Whether it can post there now.
+        can_post: bool,
+        /// Whether it is an administrator now.
+        is_admin: bool,
+    },
+    /// The group became this supergroup.
+    MigratedTo(TelegramChatId),
+    /// An update of a kind that the fleet does not use.
+    Other {
+        /// Telegram's name of the kind.
+        name: String,
+    },
+    /// JSON that is no update as the Bot API documents it.
+    Undecodable {
+        /// What was wrong with it.
+        reason: String,
+    },
+}
+
+/// A message or an edit of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Telegram's id of it.
+    pub message_id: MessageId,
+    /// When it was posted, or edited.
+    pub date: Timestamp,
+    /// 0 for a post, the date of the edit in seconds otherwise.
+    pub revision: i64,
+    /// Forum topic, `None` for the General topic and plain chats.
+    pub thread: Option<ThreadId>,
+    /// The message that it replies to.
+    pub reply_to: Option<MessageId>,
+    /// Who wrote it.
+    pub author: Author,
+    /// Text or caption; `None` for service messages and media without caption.
+    pub text: Option<String>,
+    /// Entities of the text.
+    pub entities: Vec<Entity>,
+    /// What else it carries.
+    pub media: Option<Media>,
+    /// A service message (someone joined, the title changed).
+    pub service: bool,
+}
+
+/// Who wrote a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Author {
+    /// Telegram's id of the user, or of the chat for anonymous admins and channels.
+    pub id: TelegramUserId,
+    /// Name as people see it.
+    pub name: String,
+    /// Username without `@`.
+    pub username: Option<String>,
+    /// What it is.
+    pub kind: AuthorKind,
+}
+
+/// What an author is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthorKind {
+    /// A person.
+    Person,
+    /// A bot, of the fleet or another.
+    Bot,
+    /// An anonymous administrator: a person.
+    Anonymous,
+    /// A channel, or an automatic forward of the linked one: people.
+    Channel,
+}
+
+impl AuthorKind {
+    /// Whether people stand behind it.
+    pub fn is_person(self) -> bool {
+        !matches!(self, Self::Bot)
+    }
+}
+
+/// A marked part of a text; offset and length in UTF-16 units.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entity {
+    /// What it marks.
+    pub kind: EntityKind,
+    /// First unit.
+    pub offset: usize,
+    /// Number of units.
+    pub length: usize,
+}
+
+/// What an entity marks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntityKind {
+    /// `@username`.
+    Mention,
+    /// A user without username, by id.
+    TextMention(TelegramUserId),
+    /// `/command` or `/command@bot`.
+    BotCommand,
+    /// Anything else, by Telegram's name.
+    Other(String),
+}
+
+/// What a message carries besides text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Media {
+    /// photo, voice, sticker, ...
+    pub kind: String,
+    /// Telegram's id of the file, or the emoji of a sticker.
+    pub reference: Option<String>,
+}

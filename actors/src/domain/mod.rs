@@ -1,0 +1,24 @@
+//! Domain: the words of botfleet as types. Layer `domain`: no I/O, no clock, no randomness of its own.
+//!
+//! | folder or file | holds |
+//! |---|---|
+//! | `ids`, `time`, `text` | newtypes of identity, instants, UTF-16 arithmetic |
+//! | `incoming` | what an update from Telegram means |
+//! | `inbox`, `transcript`, `decision`, `turn`, `outbox` | the rows on the data's way, in its order |
+//! | `roster` | bots, personas, chats, providers as the manifest describes them |
+//! | `control`, `window` | stops, and sliding windows of the loop physics |
+//! | `commit` | the operations of a group commit and the pure machine that judges them |
+
+pub mod commit;
+pub mod control;
+pub mod decision;
+pub mod ids;
+pub mod inbox;
+pub mod incoming;
+pub mod outbox;
+pub mod roster;
+pub mod text;
+pub mod time;
+pub mod transcript;
+pub mod turn;
+pub mod window;

@@ -1,0 +1,212 @@
+//! The roster: bots, personas, chats and models as the manifest describes them. Layer `domain`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{BotId, ChatId, ConfigSeq, TelegramChatId, TelegramUserId};
+
+/// A language that prompts are written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Language {
+    /// English.
+    #[default]
+    En,
+    /// Turkish.
+    Tr,
+}
+
+/// Who a bot is: one revision of a persona.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Persona {
+    /// Its name in the manifest.
+    pub name: String,
+    /// The language that it speaks when nothing else is asked for.
+    pub language: Language,
+    /// Who it is, in its own prompt's words.
+    pub voice: String,
+    /// How it writes.
+    pub style: Option<String>,
+    /// What it likes to talk about; words that make it speak up.
+    pub interests: Vec<String>,
+    /// Lines that it might write.
+    pub examples: Vec<String>,
+    /// How readily it speaks unasked, 0 (never) to 1.
+    pub talkativeness: f64,
+    /// Other names that people call it by.
+    pub nicknames: Vec<String>,
+}
+
+/// A model at a provider; a chain of them is tried in order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ModelRef {
+    /// The provider's name in the manifest.
+    pub provider: String,
+    /// The model's name at the provider.
+    pub model: String,
+}
+
+/// How a bot asks its models.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Generation {
+    /// Models in order of preference; at least one.
+    pub models: Vec<ModelRef>,
+    /// 0 to 2.
+    pub temperature: f64,
+    /// Most tokens of an answer.
+    pub max_tokens: u32,
+    /// Most tokens of a prompt.
+    pub context_tokens: u32,
+    /// Most messages of the chat in a prompt.
+    pub context_messages: usize,
+}
+
+/// A bot as the manifest gives it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BotSpec {
+    /// Its name in the manifest, and among people.
+    pub name: String,
+    /// Telegram's id of it: the digits of its token.
+    pub telegram_id: TelegramUserId,
+    /// Where its token is: `env:NAME` or `file:PATH`. Never the token (I12).
+    pub credential: String,
+    /// Who it is.
+    pub persona: Persona,
+    /// How it asks its models.
+    pub generation: Generation,
+    /// Most messages in any hour; `None` for no cap.
+    pub hourly_cap: Option<u32>,
+}
+
+/// A bot as the store knows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BotProfile {
+    /// Its surrogate id.
+    pub id: BotId,
+    /// As the manifest gives it.
+    pub spec: BotSpec,
+    /// Revision of its persona, from 1.
+    pub persona_revision: i64,
+    /// Rises when the token is replaced.
+    pub token_generation: i64,
+    /// The first update that is not confirmed yet; `None` before the first.
+    pub next_offset: Option<i64>,
+}
+
+/// How a chat chooses who speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChatPolicy {
+    /// Mentions, replies, names, questions, talkativeness, silence.
+    #[default]
+    Natural,
+    /// Only who is mentioned or replied to.
+    Mention,
+    /// Each bot that receives a person's message answers it: for tests and benchmarks.
+    Every,
+}
+
+impl ChatPolicy {
+    /// The name in the manifest and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Natural => "natural",
+            Self::Mention => "mention",
+            Self::Every => "every",
+        }
+    }
+}
+
+/// Loop physics of a chat: enforced whatever the model says (I11). `None` is no limit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Physics {
+    /// Longest chain of bot messages after a person's.
+    pub chain_depth_max: Option<u32>,
+    /// Most messages between one pair of bots in ten minutes.
+    pub pair_per_ten_minutes: Option<u32>,
+    /// Most messages of the fleet in the chat in a minute.
+    pub chat_per_minute: Option<u32>,
+    /// Most messages of the whole fleet in a minute.
+    pub fleet_per_minute: Option<u32>,
+}
+
+/// How a chat paces its bots.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pacing {
+    /// Whether bots take time to read and type, and show it.
+    pub enabled: bool,
+    /// Typing speed in characters a second.
+    pub chars_per_second: f64,
+    /// Longest time spent typing.
+    pub typing_max: Duration,
+    /// A turn is stale after this.
+    pub stale_after: Duration,
+    /// A quiet chat gets a new word after about this long; `None` never.
+    pub quiet_tick: Option<Duration>,
+}
+
+/// A chat as the manifest gives it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChatSpec {
+    /// Its name in the manifest.
+    pub name: String,
+    /// Telegram's id of it.
+    pub telegram_id: TelegramChatId,
+    /// Names of its bots.
+    pub bots: Vec<String>,
+    /// Who speaks.
+    pub policy: ChatPolicy,
+    /// Its main language.
+    pub language: Language,
+    /// IANA name of its time zone.
+    pub time_zone: String,
+    /// Days that its transcript is kept.
+    pub retention_days: u32,
+    /// What it talks about when it is quiet.
+    pub topics: Vec<String>,
+    /// Its limits.
+    pub physics: Physics,
+    /// Its pace.
+    pub pacing: Pacing,
+}
+
+/// A chat as the store knows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChatProfile {
+    /// Its surrogate id.
+    pub id: ChatId,
+    /// As the manifest gives it.
+    pub spec: ChatSpec,
+    /// Its bots.
+    pub members: Vec<BotId>,
+}
+
+/// What the manifest asks for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RosterPlan {
+    /// All bots; names and Telegram ids are unique.
+    pub bots: Vec<BotSpec>,
+    /// All chats; names and Telegram ids are unique.
+    pub chats: Vec<ChatSpec>,
+}
+
+/// What the store holds after the plan was applied. Bots and chats that the plan leaves out stay stored, unused.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Roster {
+    /// The bots in use.
+    pub bots: BTreeMap<BotId, BotProfile>,
+    /// The chats in use.
+    pub chats: BTreeMap<ChatId, ChatProfile>,
+    /// Every id that Telegram ever gave one of the chats.
+    pub aliases: BTreeMap<TelegramChatId, ChatId>,
+    /// Number of this configuration.
+    pub config_seq: ConfigSeq,
+}
+
+impl Default for ConfigSeq {
+    fn default() -> Self {
+        Self(0)
+    }
+}

@@ -1,0 +1,97 @@
+//! Transcript entries: what a chat remembers, numbered 1..n by its owner alone (I3). Layer `domain`.
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{BotId, ChatId, InboxId, MessageId, Number, TelegramChatId, ThreadId};
+use super::incoming::{Author, Entity, Media};
+use super::time::Timestamp;
+
+/// One entry.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TranscriptEntry {
+    /// The chat.
+    pub chat: ChatId,
+    /// Its place.
+    pub number: Number,
+    /// What it records.
+    pub kind: EntryKind,
+    /// 0 for a post; tells later edits and reactions apart.
+    pub revision: i64,
+    /// Telegram's id of the chat when it happened: a migration restarts the numbering of messages.
+    pub telegram_chat: TelegramChatId,
+    /// The message it is, or is about.
+    pub message_id: MessageId,
+    /// Forum topic.
+    pub thread: Option<ThreadId>,
+    /// The message that it replies to.
+    pub reply_to: Option<MessageId>,
+    /// Who wrote it.
+    pub author: Author,
+    /// The author, when it is a bot of this fleet.
+    pub fleet_bot: Option<BotId>,
+    /// Its text; `None` for tombstones and for entries without one.
+    pub text: Option<String>,
+    /// Entities of the text.
+    pub entities: Vec<Entity>,
+    /// What else it carries.
+    pub media: Option<Media>,
+    /// When it happened, by Telegram.
+    pub date: Timestamp,
+    /// The row that it came from.
+    pub inbox: InboxId,
+    /// Length of the chain of bot messages that it ends; 0 for people (I11).
+    pub chain_depth: u32,
+    /// The entry that started the chain, itself for people.
+    pub root: Number,
+}
+
+/// What an entry records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryKind {
+    /// A post.
+    Message,
+    /// An edit of a post.
+    Edit,
+    /// A reaction.
+    Reaction,
+    /// Someone came, went, or another service message.
+    Member,
+}
+
+impl EntryKind {
+    /// The name in the database and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::Edit => "edit",
+            Self::Reaction => "reaction",
+            Self::Member => "member",
+        }
+    }
+
+    /// Reads the name back.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Message, Self::Edit, Self::Reaction, Self::Member].into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// What makes an entry one and the same, whoever saw it (I2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct EntryKey {
+    /// Telegram's id of the chat.
+    pub telegram_chat: TelegramChatId,
+    /// Telegram's id of the message.
+    pub message_id: MessageId,
+    /// What is recorded of it.
+    pub kind: EntryKind,
+    /// Which revision.
+    pub revision: i64,
+}
+
+impl TranscriptEntry {
+    /// What makes this entry one and the same.
+    pub fn key(&self) -> EntryKey {
+        EntryKey { telegram_chat: self.telegram_chat, message_id: self.message_id, kind: self.kind, revision: self.revision }
+    }
+}

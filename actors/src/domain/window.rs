@@ -1,0 +1,134 @@
+//! Sliding windows: how much was sent lately, per bot, pair, chat and fleet (I11). Layer `domain`.
+//!
+//! A window counts in slots and counts every slot that overlaps the window's length, so its limit is never exceeded
+//! in any span of that length; it errs by at most one slot towards silence.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{BotId, ChatId};
+use super::time::Timestamp;
+
+/// Slots in a window: its resolution is 1/60 of its length.
+const SLOTS: i64 = 60;
+
+/// Whose sends are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WindowKey {
+    /// The whole fleet.
+    Fleet,
+    /// The fleet in one chat.
+    Chat(ChatId),
+    /// One bot everywhere: the hourly cap.
+    Bot(BotId),
+    /// One bot answering another in one chat; the smaller id first.
+    Pair(ChatId, BotId, BotId),
+}
+
+impl WindowKey {
+    /// The key of a pair, whoever speaks.
+    pub fn pair(chat: ChatId, one: BotId, other: BotId) -> Self {
+        Self::Pair(chat, one.min(other), one.max(other))
+    }
+
+    /// The name in the database.
+    pub fn name(self) -> String {
+        match self {
+            Self::Fleet => "fleet".to_owned(),
+            Self::Chat(chat) => format!("chat:{chat}"),
+            Self::Bot(bot) => format!("bot:{bot}"),
+            Self::Pair(chat, a, b) => format!("pair:{chat}:{a}:{b}"),
+        }
+    }
+}
+
+/// At most `limit` sends in any span of `length`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowRule {
+    /// Whose sends.
+    pub key: WindowKey,
+    /// How many.
+    pub limit: u32,
+    /// In what span.
+    pub length: Duration,
+}
+
+/// What was sent: slot start in milliseconds and count, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Window(VecDeque<(i64, u32)>);
+
+impl Window {
+    /// `None` when one more fits now, else when it will.
+    pub fn full_until(&self, rule: &WindowRule, now: Timestamp) -> Option<Timestamp> {
+        let length = rule.length.as_millis() as i64;
+        let slot = (length / SLOTS).max(1);
+        let live = |start: i64| start + slot + length > now.as_millis();
+        let used: u32 = self.0.iter().filter(|(start, _)| live(*start)).map(|(_, count)| count).sum();
+        if used < rule.limit {
+            return None;
+        }
+        let mut surplus = used - rule.limit + 1;
+        for (start, count) in self.0.iter().filter(|(start, _)| live(*start)) {
+            surplus = surplus.saturating_sub(*count);
+            if surplus == 0 {
+                return Some(Timestamp::from_millis(start + slot + length));
+            }
+        }
+        Some(now + rule.length)
+    }
+
+    /// Counts one send and forgets what no longer matters.
+    pub fn count(&mut self, rule: &WindowRule, now: Timestamp) {
+        let length = rule.length.as_millis() as i64;
+        let slot = (length / SLOTS).max(1);
+        let start = now.as_millis() - now.as_millis().rem_euclid(slot);
+        self.0.retain(|(start, _)| start + slot + length > now.as_millis());
+        match self.0.iter_mut().find(|(at, _)| *at == start) {
+            Some((_, count)) => *count += 1,
+            None => self.0.push_back((start, 1)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_span_of_the_window_ever_holds_more_than_its_limit(
+            steps in prop::collection::vec(0u64..9_000, 1..200), limit in 1u32..6
+        ) {
+            let rule = WindowRule { key: WindowKey::Fleet, limit, length: Duration::from_secs(60) };
+            let (mut window, mut now, mut sent) = (Window::default(), Timestamp::from_millis(0), Vec::new());
+            for step in steps {
+                now = now + Duration::from_millis(step);
+                match window.full_until(&rule, now) {
+                    None => { window.count(&rule, now); sent.push(now); }
+                    Some(until) => prop_assert!(until > now),
+                }
+            }
+            for (i, start) in sent.iter().enumerate() {
+                let inside = sent[i..].iter().filter(|at| at.since(*start) < rule.length).count();
+                prop_assert!(inside <= limit as usize);
+            }
+        }
+
+        #[test]
+        fn one_more_fits_when_the_window_said_so(limit in 1u32..5) {
+            let rule = WindowRule { key: WindowKey::Fleet, limit, length: Duration::from_secs(60) };
+            let mut window = Window::default();
+            for second in 0..u64::from(limit) {
+                window.count(&rule, Timestamp::from_millis(1_000_000) + Duration::from_secs(second));
+            }
+            let until = window.full_until(&rule, Timestamp::from_millis(1_010_000)).expect("full");
+            prop_assert_eq!(window.full_until(&rule, until), None);
+        }
+    }
+}

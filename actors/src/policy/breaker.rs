@@ -1,0 +1,162 @@
+//! Circuit breaker over `failsafe`: opens after failures in a row, lets one call probe when its pause is over.
+//! Layer `policy`. A call that is dropped records nothing, so put the timeout inside the call.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use failsafe::backoff::{self, Constant};
+use failsafe::failure_policy::{self, ConsecutiveFailures};
+use failsafe::{Config, Instrument, StateMachine};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// When a breaker opens, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BreakerSettings {
+    /// Failures in a row that open it.
+    pub failures: NonZeroU32,
+    /// How long it stays open before one call may probe.
+    #[serde(with = "humantime_serde")]
+    pub open_for: Duration,
+}
+
+impl Default for BreakerSettings {
+    fn default() -> Self {
+        Self { failures: NonZeroU32::MIN.saturating_add(4), open_for: Duration::from_secs(60) }
+    }
+}
+
+/// The states of a breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BreakerState {
+    /// Calls go through.
+    Closed,
+    /// Calls are refused.
+    Open,
+    /// One call probes.
+    HalfOpen,
+}
+
+#[derive(Clone, Debug)]
+struct Gauge(Arc<AtomicU8>);
+
+impl Instrument for Gauge {
+    fn on_call_rejected(&self) {}
+    fn on_open(&self) {
+        self.0.store(1, Ordering::Relaxed);
+    }
+    fn on_half_open(&self) {
+        self.0.store(2, Ordering::Relaxed);
+    }
+    fn on_closed(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
+
+/// A circuit breaker.
+#[derive(Debug)]
+pub struct Breaker {
+    machine: StateMachine<ConsecutiveFailures<Constant>, Gauge>,
+    gauge: Gauge,
+    probe: Arc<Semaphore>,
+}
+
+/// Leave to make one call; report how it went.
+#[derive(Debug)]
+pub struct Admission {
+    machine: StateMachine<ConsecutiveFailures<Constant>, Gauge>,
+    probe: Option<OwnedSemaphorePermit>,
+}
+
+impl Admission {
+    /// The call did what it should.
+    pub fn succeeded(self) {
+        self.machine.on_success();
+        drop(self.probe);
+    }
+
+    /// The call failed in a way that speaks against the other side.
+    pub fn failed(self) {
+        self.machine.on_error();
+        drop(self.probe);
+    }
+}
+
+impl Breaker {
+    /// A closed breaker.
+    pub fn new(settings: BreakerSettings) -> Self {
+        let gauge = Gauge(Arc::new(AtomicU8::new(0)));
+        let policy = failure_policy::consecutive_failures(settings.failures.get(), backoff::constant(settings.open_for));
+        let machine = Config::new().failure_policy(policy).instrument(gauge.clone()).build();
+        Self { machine, gauge, probe: Arc::new(Semaphore::new(1)) }
+    }
+
+    /// Leave to call now, or `None` while it is open or another call probes.
+    pub fn admit(&self) -> Option<Admission> {
+        if !self.machine.is_call_permitted() {
+            return None;
+        }
+        let probe = match self.state() {
+            BreakerState::Closed => None,
+            _ => Some(Arc::clone(&self.probe).try_acquire_owned().ok()?),
+        };
+        Some(Admission { machine: self.machine.clone(), probe })
+    }
+
+    /// Its state.
+    pub fn state(&self) -> BreakerState {
+        match self.gauge.0.load(Ordering::Relaxed) {
+            0 => BreakerState::Closed,
+            1 => BreakerState::Open,
+            _ => BreakerState::HalfOpen,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn breaker(open_for: Duration) -> Breaker {
+        Breaker::new(BreakerSettings { failures: NonZeroU32::MIN.saturating_add(1), open_for })
+    }
+
+    #[test]
+    fn failures_in_a_row_open_it() {
+        let breaker = breaker(Duration::from_secs(60));
+        breaker.admit().expect("closed").failed();
+        breaker.admit().expect("one failure is not enough").failed();
+        assert!(breaker.admit().is_none());
+        assert_eq!(breaker.state(), BreakerState::Open);
+    }
+
+    #[test]
+    fn a_success_between_failures_keeps_it_closed() {
+        let breaker = breaker(Duration::from_secs(60));
+        for _ in 0..5 {
+            breaker.admit().expect("closed").failed();
+            breaker.admit().expect("closed").succeeded();
+        }
+        assert_eq!(breaker.state(), BreakerState::Closed);
+    }
+
+    #[test]
+    fn one_call_probes_when_the_pause_is_over() {
+        let breaker = breaker(Duration::ZERO);
+        breaker.admit().expect("closed").failed();
+        breaker.admit().expect("closed").failed();
+        std::thread::yield_now();
+        let probe = loop {
+            if let Some(probe) = breaker.admit() {
+                break probe;
+            }
+        };
+        assert!(breaker.admit().is_none(), "a second call while one probes");
+        probe.succeeded();
+        assert_eq!(breaker.state(), BreakerState::Closed);
+    }
+}

@@ -1,0 +1,6 @@
+//! Policies: when to wait, to try again, to stop asking, to give up. Layer `policy`; imports `domain` only.
+
+pub mod backoff;
+pub mod breaker;
+pub mod limiter;
+pub mod restart;

@@ -1,0 +1,8 @@
+//! Ports: the traits that adapters implement. Layer `ports`; imports `domain` only.
+//!
+//! One error enum per port, in the port's file; its variants follow what the caller does with them.
+
+pub mod clock;
+pub mod llm;
+pub mod store;
+pub mod telegram;

@@ -1,0 +1,237 @@
+//! The port to the store: the only truth. Layer `ports`. Keeps I1-I4, I6, I8, I11.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::commit::operation::{Applied, Operation, Refusal};
+use crate::domain::control::Stops;
+use crate::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, InboxId, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId};
+use crate::domain::inbox::{InboxRow, OutcomeKind};
+use crate::domain::outbox::{OutboxMessage, OutboxState};
+use crate::domain::roster::{Roster, RosterPlan};
+use crate::domain::time::Timestamp;
+use crate::domain::transcript::TranscriptEntry;
+use crate::domain::turn::{Turn, TurnState};
+
+/// Why the store did not do it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot work now (disk full, locked, connection lost); nothing of the batch was written.
+    #[error("store unavailable: {0}")]
+    Unavailable(String),
+    /// Its schema or a row is not what this version can read: a person must act.
+    #[error("store unreadable: {0}")]
+    Incompatible(String),
+    /// The plan contradicts what is stored.
+    #[error("roster refused: {0}")]
+    RosterRefused(String),
+}
+
+impl StoreError {
+    /// Whether the same call may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+/// What a new process found in the store when it took the leases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tenure {
+    /// The epoch that all its writes carry.
+    pub epoch: Epoch,
+    /// Claimed turns of older epochs that went back to the queue.
+    pub turns_requeued: u64,
+    /// Claimed turns of older epochs that had failed too often.
+    pub turns_dead: u64,
+    /// Messages that a dead process had been sending.
+    pub sends_unknown: u64,
+}
+
+/// Where a chat stands, and the end of its transcript.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ChatMemory {
+    /// Number of its last entry.
+    pub last_number: Number,
+    /// Number of its last decision.
+    pub last_decision: DecisionNumber,
+    /// When to wake it if it stays quiet.
+    pub next_tick_at: Option<Timestamp>,
+    /// Its latest entries, oldest first.
+    pub recent: Vec<Arc<TranscriptEntry>>,
+}
+
+/// Work that waits, by owner. Every consumer reconciles from it at least every 500 ms.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Chats with inbox rows without outcome.
+    pub chats: Vec<ChatId>,
+    /// Chats whose tick is due.
+    pub ticks: Vec<ChatId>,
+    /// Bots with queued turns or messages that are due.
+    pub bots: Vec<BotId>,
+}
+
+/// How many rows of each kind wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueDepths {
+    /// Inbox rows without outcome.
+    pub inbox: u64,
+    /// Turns queued or claimed.
+    pub turns: u64,
+    /// Messages queued, due again or under way.
+    pub outbox: u64,
+    /// Dead turns.
+    pub dead: u64,
+    /// Messages whose fate nobody knows.
+    pub unknown: u64,
+}
+
+/// A claim of where something came from and what became of it: one line of the outcomes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeRecord {
+    /// `update`, `sent`, or `tick` for decisions that no row caused.
+    pub source: String,
+    /// Telegram's id of the bot that received or sent it.
+    pub bot_id: Option<TelegramUserId>,
+    /// The update.
+    pub update_id: Option<i64>,
+    /// Telegram's id of the chat.
+    pub chat_id: Option<TelegramChatId>,
+    /// Telegram's id of the message.
+    pub message_id: Option<MessageId>,
+    /// What became of it; `pending` while nothing has.
+    pub outcome: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// The transcript entry.
+    pub number: Option<Number>,
+    /// The decision.
+    pub decision: Option<DecisionNumber>,
+    /// The turns of the decision.
+    pub turns: Vec<OutcomeTurn>,
+}
+
+impl OutcomeRecord {
+    /// The name of an outcome that may not be there yet.
+    pub fn outcome_name(outcome: Option<OutcomeKind>) -> String {
+        outcome.map_or("pending", OutcomeKind::as_str).to_owned()
+    }
+}
+
+/// A turn in an outcome.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeTurn {
+    /// Its id, as text: it exceeds what JSON readers keep exactly.
+    pub id: String,
+    /// Telegram's id of its bot.
+    pub bot_id: TelegramUserId,
+    /// Its state.
+    pub state: TurnState,
+    /// Its messages.
+    pub messages: Vec<OutcomeMessage>,
+}
+
+/// A message in an outcome.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeMessage {
+    /// Its id, as text.
+    pub id: String,
+    /// Which part of its turn's text.
+    pub part: u32,
+    /// Telegram's id of the chat.
+    pub chat_id: TelegramChatId,
+    /// Its state.
+    pub state: OutboxState,
+    /// Telegram's id of it.
+    pub message_id: Option<MessageId>,
+}
+
+/// Where a page of outcomes ended: inbox rows by id, then tick decisions by chat and number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutcomeCursor {
+    /// The last inbox row read.
+    pub inbox: Option<InboxId>,
+    /// Set once all rows are read: the last tick decision read.
+    pub tick: Option<(ChatId, DecisionNumber)>,
+}
+
+impl Default for Number {
+    fn default() -> Self {
+        Self(0)
+    }
+}
+
+impl Default for DecisionNumber {
+    fn default() -> Self {
+        Self(0)
+    }
+}
+
+/// The store. One contract suite runs against every implementation.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Commits a batch in one durable transaction: loads what it needs, lets the judge decide, writes the changes.
+    /// Each operation's result stands at its place; a refused one does not hinder the rest.
+    ///
+    /// # Errors
+    /// `Unavailable`: nothing was written. The caller must treat every operation as not done.
+    async fn commit(&self, batch: Vec<Operation>) -> Result<Vec<Result<Applied, Refusal>>, StoreError>;
+
+    /// Makes the stored roster what `plan` says: new bots and chats get ids, changed personas a revision.
+    ///
+    /// # Errors
+    /// `RosterRefused` when a name or Telegram id is taken by another bot or chat.
+    async fn apply_roster(&self, plan: &RosterPlan, now: Timestamp) -> Result<Roster, StoreError>;
+
+    /// Begins the tenure of this process: a new incarnation of `node` takes the lease of every bot and chat under one
+    /// new epoch. All older incarnations are dead (the caller holds the file lock), so their claimed turns go back to
+    /// the queue, or are dead after too many attempts, and what they were sending is unknown (I4, I8).
+    async fn begin_tenure(&self, node: &str, now: Timestamp) -> Result<Tenure, StoreError>;
+
+    /// Where a chat stands, with its last `recent` entries.
+    async fn chat_memory(&self, chat: ChatId, recent: usize) -> Result<ChatMemory, StoreError>;
+
+    /// The chat's inbox rows without outcome, oldest first.
+    async fn unhandled(&self, chat: ChatId, limit: usize) -> Result<Vec<InboxRow>, StoreError>;
+
+    /// The last `limit` entries with numbers up to `upto`, oldest first.
+    async fn transcript(&self, chat: ChatId, upto: Number, limit: usize) -> Result<Vec<Arc<TranscriptEntry>>, StoreError>;
+
+    /// The first entry of each of these messages, for those that have one.
+    async fn find_messages(&self, chat: TelegramChatId, messages: &[MessageId]) -> Result<Vec<Arc<TranscriptEntry>>, StoreError>;
+
+    /// The first update of the bot that is not confirmed yet.
+    async fn next_offset(&self, bot: BotId) -> Result<Option<i64>, StoreError>;
+
+    /// The bot's queued turns, by priority and age.
+    async fn queued_turns(&self, bot: BotId, limit: usize) -> Result<Vec<Turn>, StoreError>;
+
+    /// The bot's messages that wait to be sent (queued or due again, also later), by turn and part.
+    async fn waiting_messages(&self, bot: BotId, limit: usize) -> Result<Vec<OutboxMessage>, StoreError>;
+
+    /// Who has work waiting at `now`.
+    async fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError>;
+
+    /// How much waits.
+    async fn depths(&self) -> Result<QueueDepths, StoreError>;
+
+    /// Stops in force.
+    async fn stops(&self) -> Result<Stops, StoreError>;
+
+    /// The next page of outcomes after `cursor`, at most `limit`, and where it ended; an empty page is the last.
+    async fn outcomes(&self, cursor: OutcomeCursor, limit: usize) -> Result<(Vec<OutcomeRecord>, OutcomeCursor), StoreError>;
+
+    /// Deletes handled inbox rows received before `before`, whose updates cannot come again (I2); returns how many.
+    async fn prune(&self, before: Timestamp) -> Result<u64, StoreError>;
+
+    /// The states of a turn and its messages, for tests and the reason why.
+    async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError>;
+
+    /// Whether the store answers and can write.
+    async fn check(&self) -> Result<(), StoreError>;
+
+    /// One message of the outbox.
+    async fn message(&self, outbox: OutboxId) -> Result<Option<OutboxMessage>, StoreError>;
+}

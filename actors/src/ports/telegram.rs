@@ -1,0 +1,144 @@
+//! The port to Telegram's Bot API, one instance per bot. Layer `ports`. Keeps I1, I4, I12.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::domain::ids::{MessageId, TelegramChatId, TelegramUserId, ThreadId, UpdateId};
+use crate::domain::incoming::{ChatKind, Incoming};
+
+/// Who the token belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Me {
+    /// Telegram's id of the bot.
+    pub id: TelegramUserId,
+    /// Its username without `@`.
+    pub username: String,
+    /// Its name.
+    pub first_name: String,
+    /// Whether privacy mode is off: it hears everything in groups.
+    pub can_read_all_group_messages: bool,
+}
+
+/// An update as received and as read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReceivedUpdate {
+    /// Its id.
+    pub update_id: UpdateId,
+    /// Telegram's JSON.
+    pub raw: String,
+    /// What it means.
+    pub incoming: Incoming,
+}
+
+/// A chat as Telegram describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChatDescription {
+    /// Its kind.
+    pub kind: ChatKind,
+    /// Its title.
+    pub title: String,
+}
+
+/// A message to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SendMessage {
+    /// Where.
+    pub chat: TelegramChatId,
+    /// Forum topic; `None` for the General topic.
+    pub thread: Option<ThreadId>,
+    /// The message to reply to; the message is sent also when that one has vanished.
+    pub reply_to: Option<MessageId>,
+    /// Plain text of 1 to 4096 UTF-16 units.
+    pub text: String,
+}
+
+/// Why a call failed. Texts never hold the token (I12).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TelegramError {
+    /// 429: nothing was done; wait that long.
+    #[error("too many requests, retry after {} s", retry_after.as_secs())]
+    RateLimited {
+        /// How long.
+        retry_after: Duration,
+    },
+    /// Nothing was done: no connection, refused, TLS failed, or the breaker is open.
+    #[error("telegram unreachable: {0}")]
+    Unreachable(String),
+    /// The request was written and no answer tells what became of it: timeout, reset, 5xx, no JSON.
+    #[error("outcome unknown: {0}")]
+    Unknown(String),
+    /// 401 or 404 for the token itself: revoked.
+    #[error("token refused: {0}")]
+    Unauthorized(String),
+    /// 409: another poller, or a webhook is set.
+    #[error("conflict: {0}")]
+    Conflict(String),
+    /// The group became this supergroup.
+    #[error("chat migrated to {0}")]
+    Migrated(TelegramChatId),
+    /// 403: kicked, blocked, no right to write.
+    #[error("forbidden: {0}")]
+    Forbidden(String),
+    /// Any other definite refusal.
+    #[error("rejected ({code}): {description}")]
+    Rejected {
+        /// Telegram's error code.
+        code: u16,
+        /// Telegram's words.
+        description: String,
+    },
+}
+
+impl TelegramError {
+    /// Whether the same call may succeed later, and certainly did nothing now.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::RateLimited { .. } | Self::Unreachable(_))
+    }
+
+    /// The label in metrics.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Unreachable(_) => "unreachable",
+            Self::Unknown(_) => "unknown",
+            Self::Unauthorized(_) => "unauthorized",
+            Self::Conflict(_) => "conflict",
+            Self::Migrated(_) => "migrated",
+            Self::Forbidden(_) => "forbidden",
+            Self::Rejected { .. } => "rejected",
+        }
+    }
+}
+
+/// The Bot API as one bot uses it. Every method makes exactly one attempt: retries belong to the caller.
+#[async_trait]
+pub trait BotApi: Send + Sync + 'static {
+    /// Who am I.
+    async fn get_me(&self) -> Result<Me, TelegramError>;
+
+    /// Waits up to `timeout` for updates. `offset` confirms everything below it at once, so it must only be given
+    /// once those updates are committed (I1). Updates come in Telegram's order.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the poll; nothing beyond `offset` is confirmed.
+    async fn get_updates(&self, offset: Option<i64>, timeout: Duration) -> Result<Vec<ReceivedUpdate>, TelegramError>;
+
+    /// Sends a message. An intent must be committed before (I4).
+    async fn send_message(&self, message: &SendMessage) -> Result<MessageId, TelegramError>;
+
+    /// Shows "typing" for five seconds.
+    async fn send_typing(&self, chat: TelegramChatId, thread: Option<ThreadId>) -> Result<(), TelegramError>;
+
+    /// Sets the bot's one reaction to a message.
+    async fn set_reaction(&self, chat: TelegramChatId, message: MessageId, emoji: &str) -> Result<(), TelegramError>;
+
+    /// What Telegram says of a chat.
+    async fn get_chat(&self, chat: TelegramChatId) -> Result<ChatDescription, TelegramError>;
+}
+
+/// Reads stored updates again, after a restart.
+pub trait UpdateDecoder: Send + Sync + 'static {
+    /// What the raw JSON of an update means; never fails (see `Event::Undecodable`).
+    fn decode(&self, raw: &str) -> Incoming;
+}

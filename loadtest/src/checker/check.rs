@@ -1,0 +1,81 @@
+//! Puts the checks together. Layer: load test; pure.
+
+use std::collections::HashSet;
+
+use super::outcome::OutcomeLine;
+use super::report::{Report, Totals};
+use super::{order, polls, sends, updates};
+use crate::ledger::{LedgerEvent, LedgerRecord, PostedKind};
+use crate::provider::calls::CallRecord;
+
+/// Whom the fleet must answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Policy {
+    /// Nobody must be answered: silence is no breach.
+    #[default]
+    Free,
+    /// Every bot answers every message of a person that it sees, once.
+    Every,
+}
+
+/// Compares what Telegram and the provider saw with what the product says, when silence is allowed.
+///
+/// To be called on a fleet at rest: what is still under way counts as lost or uncaused.
+pub fn check(ledger: &[LedgerRecord], calls: &[CallRecord], outcomes: &[OutcomeLine]) -> Report {
+    check_with(Policy::Free, ledger, calls, outcomes)
+}
+
+/// Compares as [`check`] does, under a policy of whom the fleet must answer.
+pub fn check_with(
+    policy: Policy,
+    ledger: &[LedgerRecord],
+    calls: &[CallRecord],
+    outcomes: &[OutcomeLine],
+) -> Report {
+    let mut report = Report {
+        totals: totals(ledger, calls, outcomes),
+        ..Report::default()
+    };
+    updates::check(ledger, outcomes, &mut report);
+    sends::check(ledger, calls, outcomes, &mut report);
+    order::check(outcomes, &mut report);
+    polls::check(ledger, &mut report);
+    if policy == Policy::Every {
+        updates::check_answers(ledger, outcomes, &mut report);
+    }
+    report
+}
+
+fn totals(ledger: &[LedgerRecord], calls: &[CallRecord], outcomes: &[OutcomeLine]) -> Totals {
+    let turns: HashSet<&str> = outcomes
+        .iter()
+        .flat_map(|line| &line.turns)
+        .map(|turn| turn.id.as_str())
+        .collect();
+    let mut totals = Totals {
+        outcomes: outcomes.len() as u64,
+        llm_calls: calls.len() as u64,
+        turns: turns.len() as u64,
+        ..Totals::default()
+    };
+    for record in ledger {
+        match &record.event {
+            LedgerEvent::UpdateQueued { .. } => totals.updates_queued += 1,
+            LedgerEvent::UpdatesConfirmed { update_ids, .. } => {
+                totals.updates_confirmed += update_ids.len() as u64;
+            }
+            LedgerEvent::SendAccepted { .. } => totals.sends_accepted += 1,
+            LedgerEvent::SendRefused { .. } => totals.sends_refused += 1,
+            LedgerEvent::Posted {
+                author_is_bot: false,
+                kind: PostedKind::Post,
+                ..
+            } => {
+                totals.people_messages += 1;
+            }
+            LedgerEvent::PollOpened { .. } => totals.polls += 1,
+            _ => {}
+        }
+    }
+    totals
+}

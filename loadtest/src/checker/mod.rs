@@ -1,0 +1,26 @@
+//! The checker: compares what Telegram and the provider saw with what the product says. Layer: load
+//! test; pure, except for `fetch`.
+//!
+//! - `outcome`: the lines in which the product accounts for updates, turns and messages
+//! - `fetch`: reads those lines over HTTP
+//! - `check`: puts the checks together
+//! - `updates`: lost, handled twice, unanswered (I1, I2, I3, I8)
+//! - `sends`: uncaused, phantom and duplicate sends (I4)
+//! - `order`: transcript numbers and message ids that do not rise (I3)
+//! - `polls`: two polls of one token at a time (I5)
+//! - `report`: what was found
+//!
+//! The names below are the folder's face.
+
+pub mod check;
+pub mod fetch;
+pub mod outcome;
+pub mod report;
+
+mod order;
+mod polls;
+mod sends;
+mod updates;
+
+pub use check::{Policy, check, check_with};
+pub use fetch::fetch_outcomes;

@@ -1,0 +1,169 @@
+//! What the checker found: totals, breaches and examples of them. Layer: load test; plain data.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The most examples that a report carries.
+pub(super) const MOST_EXAMPLES: usize = 20;
+
+/// What the checker found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// How much was looked at.
+    pub totals: Totals,
+    /// What must not be; `unknown` alone is no fault.
+    pub breaches: Breaches,
+    /// Some of the breaches, for a reader; at most 20.
+    pub examples: Vec<String>,
+}
+
+/// How much was looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Updates that entered a bot's queue.
+    pub updates_queued: u64,
+    /// Updates that were confirmed by an offset.
+    pub updates_confirmed: u64,
+    /// Lines of the product's account.
+    pub outcomes: u64,
+    /// Messages of bots that Telegram took.
+    pub sends_accepted: u64,
+    /// Messages of bots that Telegram refused.
+    pub sends_refused: u64,
+    /// Messages that people posted.
+    pub people_messages: u64,
+    /// Polls that were opened.
+    pub polls: u64,
+    /// Completions that the provider made.
+    pub llm_calls: u64,
+    /// Turns that the product tells of.
+    pub turns: u64,
+}
+
+/// What must not be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Breaches {
+    /// Confirmed updates without a final outcome.
+    pub lost: u64,
+    /// Updates with two outcomes.
+    pub handled_twice: u64,
+    /// Messages that were sent again.
+    pub duplicate_sends: u64,
+    /// Messages that no outcome stands for.
+    pub uncaused_sends: u64,
+    /// Messages that the product calls sent and Telegram does not know.
+    pub phantom_sends: u64,
+    /// Numbers or message ids that do not rise.
+    pub order: u64,
+    /// Polls that were open together with another of the same bot.
+    pub overlapping_polls: u64,
+    /// Messages whose fate the product does not know; no breach by itself.
+    pub unknown: u64,
+    /// Messages that were not answered exactly once, where each must be.
+    pub unanswered: u64,
+}
+
+impl Report {
+    /// Whether nothing was found; unknown messages alone are allowed.
+    pub fn is_clean(&self) -> bool {
+        Breaches {
+            unknown: 0,
+            ..self.breaches
+        } == Breaches::default()
+    }
+
+    /// Notes an example while there is room.
+    pub(super) fn example(&mut self, text: impl FnOnce() -> String) {
+        if self.examples.len() < MOST_EXAMPLES {
+            self.examples.push(text());
+        }
+    }
+}
+
+impl Totals {
+    fn rows(&self) -> [(&'static str, u64); 9] {
+        [
+            ("updates queued", self.updates_queued),
+            ("updates confirmed", self.updates_confirmed),
+            ("outcomes", self.outcomes),
+            ("sends accepted", self.sends_accepted),
+            ("sends refused", self.sends_refused),
+            ("people's messages", self.people_messages),
+            ("polls", self.polls),
+            ("llm calls", self.llm_calls),
+            ("turns", self.turns),
+        ]
+    }
+}
+
+impl Breaches {
+    fn rows(&self) -> [(&'static str, u64); 9] {
+        [
+            ("lost", self.lost),
+            ("handled twice", self.handled_twice),
+            ("duplicate sends", self.duplicate_sends),
+            ("uncaused sends", self.uncaused_sends),
+            ("phantom sends", self.phantom_sends),
+            ("order", self.order),
+            ("overlapping polls", self.overlapping_polls),
+            ("unknown", self.unknown),
+            ("unanswered", self.unanswered),
+        ]
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{:<20}{:>10}   {:<20}{:>10}",
+            "total", "count", "breach", "count"
+        )?;
+        for ((total, counted), (breach, found)) in
+            self.totals.rows().into_iter().zip(self.breaches.rows())
+        {
+            writeln!(f, "{total:<20}{counted:>10}   {breach:<20}{found:>10}")?;
+        }
+        for example in &self.examples {
+            writeln!(f, "- {example}")?;
+        }
+        write!(
+            f,
+            "{}",
+            if self.is_clean() {
+                "clean"
+            } else {
+                "NOT CLEAN"
+            }
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_alone_is_clean_and_anything_else_is_not() {
+        let mut report = Report::default();
+        report.breaches.unknown = 3;
+        assert!(report.is_clean());
+        report.breaches.order = 1;
+        assert!(!report.is_clean());
+    }
+
+    #[test]
+    fn the_table_is_aligned() {
+        let mut report = Report::default();
+        report.totals.polls = 123_456;
+        let text = report.to_string();
+        let widths: Vec<usize> = text
+            .lines()
+            .take(10)
+            .map(|line| line.chars().count())
+            .collect();
+        assert!(widths.iter().all(|width| *width == widths[0]), "{text}");
+        assert!(text.ends_with("clean"));
+    }
+}

@@ -1,0 +1,207 @@
+//! Sends that nothing caused, that were made twice, or that never were. Layer: load test; pure (I4).
+//!
+//! A send is known by bot, chat and message id. Each of the product's messages accounts for one send; a
+//! message in state `sending` or `unknown` accounts for one send of its bot and chat that no other
+//! message accounts for, since its intent was committed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::outcome::{MessageState, OutcomeLine};
+use super::report::Report;
+use crate::ledger::{LedgerEvent, LedgerRecord};
+use crate::provider::calls::CallRecord;
+
+/// Bot, chat and message id.
+type SendKey = (i64, i64, i64);
+
+/// A send that Telegram took.
+#[derive(Debug)]
+struct Send<'a> {
+    number: u64,
+    key: SendKey,
+    text: &'a str,
+    marker: Option<&'a str>,
+}
+
+/// What the product says about its messages, each message of the outbox once.
+#[derive(Debug, Default)]
+struct Claims<'a> {
+    /// Which messages of the outbox name which send.
+    by_send: BTreeMap<SendKey, BTreeSet<&'a str>>,
+    /// Which sends a message of the outbox names, when there is more than one line about it.
+    by_message: BTreeMap<&'a str, BTreeSet<SendKey>>,
+    /// Messages that are called sent without a message id.
+    nameless: Vec<(i64, i64, &'a str)>,
+    /// How many messages per bot and chat may stand for a send without naming it.
+    open: HashMap<(i64, i64), u64>,
+    unknown: u64,
+}
+
+/// Compares the sends that Telegram took with the product's messages and the provider's texts.
+pub(super) fn check(
+    ledger: &[LedgerRecord],
+    calls: &[CallRecord],
+    outcomes: &[OutcomeLine],
+    report: &mut Report,
+) {
+    let sends = accepted(ledger);
+    let claims = claims(outcomes);
+    report.breaches.unknown = claims.unknown;
+    find_uncaused(&sends, &claims, report);
+    find_phantoms(&sends, &claims, report);
+    find_duplicates(&sends, &claims, calls, report);
+}
+
+fn accepted(ledger: &[LedgerRecord]) -> Vec<Send<'_>> {
+    ledger
+        .iter()
+        .filter_map(|record| match &record.event {
+            LedgerEvent::SendAccepted {
+                send,
+                bot,
+                chat,
+                message_id,
+                text,
+                marker,
+                ..
+            } => Some(Send {
+                number: *send,
+                key: (*bot, *chat, *message_id),
+                text: text.trim(),
+                marker: marker.as_deref(),
+            }),
+            _ => None,
+        })
+        .collect()
+}
+
+fn claims(outcomes: &[OutcomeLine]) -> Claims<'_> {
+    let mut claims = Claims::default();
+    let mut open = HashSet::new();
+    let mut unknown = HashSet::new();
+    for turn in outcomes.iter().flat_map(|line| &line.turns) {
+        for message in &turn.messages {
+            let id = message.id.as_str();
+            if message.state == MessageState::Unknown {
+                unknown.insert(id);
+            }
+            match (message.state, message.message_id) {
+                (_, Some(message_id)) => {
+                    let key = (turn.bot_id, message.chat_id, message_id);
+                    claims.by_send.entry(key).or_default().insert(id);
+                    claims.by_message.entry(id).or_default().insert(key);
+                }
+                (MessageState::Sent, None) => {
+                    claims.nameless.push((turn.bot_id, message.chat_id, id));
+                }
+                (MessageState::Unknown | MessageState::Sending, None) if open.insert(id) => {
+                    *claims
+                        .open
+                        .entry((turn.bot_id, message.chat_id))
+                        .or_default() += 1;
+                }
+                _ => {}
+            }
+        }
+    }
+    claims.unknown = unknown.len() as u64;
+    claims
+}
+
+fn find_uncaused(sends: &[Send<'_>], claims: &Claims<'_>, report: &mut Report) {
+    let mut open = claims.open.clone();
+    for send in sends
+        .iter()
+        .filter(|send| !claims.by_send.contains_key(&send.key))
+    {
+        let (bot, chat, message_id) = send.key;
+        match open.get_mut(&(bot, chat)) {
+            Some(left) if *left > 0 => *left -= 1,
+            _ => {
+                report.breaches.uncaused_sends += 1;
+                report.example(|| {
+                    format!(
+                        "send {} of bot {bot}: no outcome for message {message_id} in chat {chat}",
+                        send.number
+                    )
+                });
+            }
+        }
+    }
+}
+
+fn find_phantoms(sends: &[Send<'_>], claims: &Claims<'_>, report: &mut Report) {
+    let known: HashSet<SendKey> = sends.iter().map(|send| send.key).collect();
+    for ((bot, chat, message_id), messages) in &claims.by_send {
+        let is_known = known.contains(&(*bot, *chat, *message_id));
+        // Of several messages that name one send, all but one tell of a send that never was.
+        for message in messages.iter().skip(usize::from(is_known)) {
+            report.breaches.phantom_sends += 1;
+            report.example(|| {
+                format!("message {message} of bot {bot} claims {message_id} in chat {chat}, which was not sent for it")
+            });
+        }
+    }
+    for (bot, chat, message) in &claims.nameless {
+        report.breaches.phantom_sends += 1;
+        report.example(|| {
+            format!(
+                "message {message} of bot {bot} is called sent in chat {chat} without a message id"
+            )
+        });
+    }
+}
+
+fn find_duplicates(
+    sends: &[Send<'_>],
+    claims: &Claims<'_>,
+    calls: &[CallRecord],
+    report: &mut Report,
+) {
+    let mut again: BTreeMap<u64, String> = BTreeMap::new();
+    let mut markers = HashSet::new();
+    let mut keys = HashSet::new();
+    let mut generated: HashMap<&str, u64> = HashMap::new();
+    for call in calls {
+        *generated.entry(call.text.trim()).or_default() += 1;
+    }
+    let mut spoken: HashMap<&str, u64> = HashMap::new();
+    for send in sends {
+        let bot = send.key.0;
+        if let Some(marker) = send.marker
+            && !markers.insert((bot, marker))
+        {
+            again.insert(send.number, format!("bot {bot} sent {marker} again"));
+        }
+        if let Some(made) = generated.get(send.text) {
+            let times = spoken.entry(send.text).or_default();
+            *times += 1;
+            if *times > *made {
+                again
+                    .entry(send.number)
+                    .or_insert_with(|| format!("a text made {made} times was sent {times} times"));
+            }
+        }
+        if !keys.insert(send.key) {
+            again
+                .entry(send.number)
+                .or_insert_with(|| format!("bot {bot} sent message {} again", send.key.2));
+        }
+    }
+    let by_key: HashMap<SendKey, u64> = sends.iter().map(|send| (send.key, send.number)).collect();
+    for (message, named) in claims
+        .by_message
+        .iter()
+        .filter(|(_, named)| named.len() > 1)
+    {
+        for send in named.iter().filter_map(|key| by_key.get(key)).skip(1) {
+            again
+                .entry(*send)
+                .or_insert_with(|| format!("message {message} was sent more than once"));
+        }
+    }
+    report.breaches.duplicate_sends = again.len() as u64;
+    for (send, why) in again {
+        report.example(|| format!("send {send}: {why}"));
+    }
+}

@@ -1,0 +1,192 @@
+//! The command line of `botfleet-loadtest`. Layer: cli, the top.
+//!
+//! Data goes to stdout: what is bound, and how to reach it. It runs until Ctrl-C.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::people::drive::drive;
+use crate::people::script::PeopleScript;
+use crate::people::spec::PeopleSpec;
+use crate::provider::ProviderSpec;
+use crate::provider::spec::{Latency as LlmLatency, Mode};
+use crate::simulation::{Simulation, SimulationSpec};
+use crate::world::latency::Latency;
+use crate::world::spec::WorldSpec;
+
+/// A simulated Telegram and LLM provider for bot fleets.
+#[derive(Debug, Parser)]
+#[command(name = "botfleet-loadtest", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves the simulation until Ctrl-C.
+    Serve(Box<Serve>),
+}
+
+/// How fast the simulated Telegram answers a send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SendLatency {
+    /// At once.
+    Zero,
+    /// p50 70 ms, p95 250 ms, p99 1 s.
+    Realistic,
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:8081")]
+    listen: SocketAddr,
+    /// Twelve bots in three chats (the default).
+    #[arg(long, conflicts_with_all = ["bots", "chats", "spec"])]
+    demo: bool,
+    /// A fleet of so many bots, each in one chat.
+    #[arg(long, conflicts_with = "spec")]
+    bots: Option<usize>,
+    /// How many chats the fleet has; without it one for ten bots.
+    #[arg(long, requires = "bots")]
+    chats: Option<usize>,
+    /// A world described in a JSON file.
+    #[arg(long, value_name = "FILE")]
+    spec: Option<PathBuf>,
+    /// The seed of every random draw; a file's own seed stays unless this is given.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How fast sends are answered; without it as the world says.
+    #[arg(long, value_enum)]
+    send_latency: Option<SendLatency>,
+    /// The median of the LLM's latency in milliseconds.
+    #[arg(long, default_value_t = 300)]
+    llm_latency_ms: u64,
+    /// The spread of the LLM's latency (sigma of a lognormal).
+    #[arg(long, default_value_t = 0.5)]
+    llm_sigma: f64,
+    /// Lets the LLM echo the marker `#m<n>` of the message it answers, for load tests.
+    #[arg(long)]
+    echo_marker: bool,
+    /// Lets the simulated people post small talk.
+    #[arg(long)]
+    people: bool,
+    /// How much they post, in messages a minute and chat.
+    #[arg(long, default_value_t = 6.0, requires = "people")]
+    people_rate: f64,
+}
+
+impl Cli {
+    /// Does what the command line says.
+    ///
+    /// # Errors
+    /// A description that cannot be read, or an address that cannot be listened on.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let Command::Serve(serve) = self.command;
+        serve.run().await
+    }
+}
+
+impl Serve {
+    async fn run(self) -> anyhow::Result<()> {
+        let simulation = Simulation::start(self.simulation()?).await?;
+        announce(&simulation).context("cannot write to stdout")?;
+        if self.people {
+            let world = &simulation.world;
+            let spec = PeopleSpec {
+                messages_per_minute_per_chat: self.people_rate,
+                ..PeopleSpec::of_world(world.spec())
+            };
+            let script = PeopleScript::new(world.spec().seed, spec);
+            drive(world, script, interrupted()).await;
+        } else {
+            interrupted().await;
+        }
+        simulation.stop().await;
+        Ok(())
+    }
+
+    fn simulation(&self) -> anyhow::Result<SimulationSpec> {
+        let world = self.world()?;
+        Ok(SimulationSpec {
+            provider: ProviderSpec {
+                seed: world.seed,
+                latency: LlmLatency {
+                    median: Duration::from_millis(self.llm_latency_ms),
+                    sigma: self.llm_sigma,
+                },
+                mode: if self.echo_marker {
+                    Mode::EchoMarker
+                } else {
+                    Mode::SmallTalk
+                },
+                ..ProviderSpec::default()
+            },
+            listen: self.listen,
+            world,
+        })
+    }
+
+    fn world(&self) -> anyhow::Result<WorldSpec> {
+        let seed = self.seed.unwrap_or(1);
+        let mut world = match (&self.spec, self.bots) {
+            (Some(file), _) => read_world(file, self.seed)?,
+            (None, Some(bots)) => {
+                let chats = self.chats.unwrap_or_else(|| bots.div_ceil(10));
+                WorldSpec::fleet(seed, bots, chats)
+            }
+            (None, None) => WorldSpec::demo(seed),
+        };
+        match self.send_latency {
+            Some(SendLatency::Zero) => world.send_latency = Latency::ZERO,
+            Some(SendLatency::Realistic) => world.send_latency = Latency::realistic(),
+            None => {}
+        }
+        Ok(world)
+    }
+}
+
+/// Ends at Ctrl-C, or at once where the system cannot tell of it.
+async fn interrupted() {
+    if let Err(error) = tokio::signal::ctrl_c().await {
+        tracing::error!(%error, "cannot wait for Ctrl-C");
+    }
+}
+
+fn read_world(file: &Path, seed: Option<u64>) -> anyhow::Result<WorldSpec> {
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let mut world: WorldSpec = serde_json::from_str(&text)
+        .with_context(|| format!("{} does not describe a world", file.display()))?;
+    if let Some(seed) = seed {
+        world.seed = seed;
+    }
+    Ok(world)
+}
+
+fn announce(simulation: &Simulation) -> std::io::Result<()> {
+    let base = simulation.base_url();
+    let spec = simulation.world.spec();
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "listening  {base}")?;
+    writeln!(out, "telegram   {base}/bot<token>/<method>")?;
+    writeln!(out, "provider   {base}/v1")?;
+    writeln!(out, "control    {base}/sim/health")?;
+    writeln!(
+        out,
+        "world      {} bots, {} chats",
+        spec.bots.len(),
+        spec.chats.len()
+    )?;
+    writeln!(
+        out,
+        "tokens     {base}/sim/world (simulated, in spec.bots[].token)"
+    )?;
+    out.flush()
+}

@@ -1,0 +1,8 @@
+//! The program `botfleet-loadtest`: parses the command line and runs it. Layer: cli.
+
+use clap::Parser as _;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    botfleet_loadtest::cli::Cli::parse().run().await
+}

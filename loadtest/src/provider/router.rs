@@ -1,0 +1,183 @@
+//! The provider's paths, authorisation and plain answers. Layer: load test.
+//!
+//! The router has no fallback of its own, since it is merged into the simulation's; unknown paths under
+//! `/v1` are answered as `OpenAI` does.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, any, get, post};
+use axum::{Json, Router};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::decide::{Answer, Provider};
+use super::embedding;
+use super::stream;
+use super::wire::{ApiError, ChatRequest, EmbeddingRequest, Usage, tokens_of};
+
+/// The largest body that is read.
+const LARGEST_BODY_BYTES: usize = 16 * 1024 * 1024;
+/// When the models say they were made; any fixed moment serves.
+pub(super) const CREATED: u64 = 1_750_000_000;
+
+/// Serves `/v1/chat/completions`, `/v1/embeddings` and `/v1/models`.
+pub fn router(provider: Arc<Provider>) -> Router {
+    Router::new()
+        .route("/v1/chat/completions", only(post(chat_completions)))
+        .route("/v1/embeddings", only(post(embeddings)))
+        .route("/v1/models", only(get(models)))
+        .route("/v1/{*path}", any(unknown_path))
+        .route_layer(middleware::from_fn_with_state(
+            Arc::clone(&provider),
+            authorise,
+        ))
+        .layer(DefaultBodyLimit::max(LARGEST_BODY_BYTES))
+        .with_state(provider)
+}
+
+fn only(route: MethodRouter<Arc<Provider>>) -> MethodRouter<Arc<Provider>> {
+    route.fallback(wrong_method)
+}
+
+async fn authorise(
+    State(provider): State<Arc<Provider>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match check_key(provider.spec().api_key.as_deref(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    }
+}
+
+fn check_key(expected: Option<&str>, headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(expected) = expected else {
+        return Ok(());
+    };
+    let refusal = |message: &str, code| {
+        Err(ApiError::invalid(message, None).with(StatusCode::UNAUTHORIZED, code))
+    };
+    let given = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    match given.and_then(|value| value.strip_prefix("Bearer ")) {
+        None => refusal("You didn't provide an API key.", None),
+        Some(key) if key == expected => Ok(()),
+        Some(_) => refusal("Incorrect API key provided.", Some("invalid_api_key")),
+    }
+}
+
+async fn unknown_path(method: Method, uri: Uri) -> ApiError {
+    let message = format!("Invalid URL ({method} {})", uri.path());
+    ApiError::invalid(message, None).with(StatusCode::NOT_FOUND, Some("unknown_url"))
+}
+
+async fn wrong_method(method: Method) -> ApiError {
+    let message = format!("Not allowed to {method} on this path");
+    ApiError::invalid(message, None).with(StatusCode::METHOD_NOT_ALLOWED, None)
+}
+
+fn parse<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, ApiError> {
+    let body = body.map_err(|rejection| {
+        ApiError::invalid(rejection.body_text(), None).with(rejection.status(), None)
+    })?;
+    serde_json::from_slice(&body).map_err(|error| {
+        ApiError::invalid(
+            format!("We could not parse the JSON body of your request: {error}"),
+            None,
+        )
+    })
+}
+
+async fn chat_completions(
+    State(provider): State<Arc<Provider>>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let request: ChatRequest = parse(body)?;
+    let answer = provider.decide(&request)?;
+    // A client that goes away drops this future, and with it the settlement.
+    if !answer.delay.is_zero() {
+        tokio::time::sleep(answer.delay).await;
+    }
+    if request.stream.unwrap_or(false) {
+        let with_usage = request
+            .stream_options
+            .is_some_and(|options| options.include_usage);
+        return Ok(stream::respond(answer, &request.model, with_usage));
+    }
+    let response = Json(completion(&answer, &request.model)).into_response();
+    answer.settlement.finish();
+    Ok(response)
+}
+
+fn completion(answer: &Answer, model: &str) -> Value {
+    json!({
+        "id": format!("chatcmpl-{}", answer.call),
+        "object": "chat.completion",
+        "created": CREATED,
+        "model": model,
+        "choices": [{
+            "index": 0,
+            "message": {"role": "assistant", "content": answer.text, "refusal": null},
+            "logprobs": null,
+            "finish_reason": answer.finish_reason,
+        }],
+        "usage": answer.usage,
+        "system_fingerprint": "fp_simulated",
+    })
+}
+
+async fn embeddings(body: Result<Bytes, BytesRejection>) -> Result<Json<Value>, ApiError> {
+    let request: EmbeddingRequest = parse(body)?;
+    let (texts, dimensions) = embedding::read(&request)?;
+    let as_base64 = match request.encoding_format.as_deref() {
+        None | Some("float") => false,
+        Some("base64") => true,
+        Some(_) => {
+            return Err(ApiError::invalid(
+                "'$.encoding_format' is invalid.",
+                Some("encoding_format"),
+            ));
+        }
+    };
+    let tokens = texts
+        .iter()
+        .map(|text| tokens_of(text))
+        .fold(0, u32::saturating_add);
+    let data: Vec<Value> = texts
+        .iter()
+        .enumerate()
+        .map(|(index, text)| {
+            let vector = embedding::embed(text, dimensions);
+            let value = if as_base64 {
+                json!(embedding::base64(&vector))
+            } else {
+                json!(vector)
+            };
+            json!({"object": "embedding", "index": index, "embedding": value})
+        })
+        .collect();
+    let usage = Usage::new(tokens, 0);
+    Ok(Json(json!({
+        "object": "list",
+        "data": data,
+        "model": request.model,
+        "usage": {"prompt_tokens": usage.prompt_tokens, "total_tokens": usage.total_tokens},
+    })))
+}
+
+async fn models(State(provider): State<Arc<Provider>>) -> Json<Value> {
+    let data: Vec<Value> = provider
+        .spec()
+        .models
+        .iter()
+        .map(|id| json!({"id": id, "object": "model", "created": CREATED, "owned_by": "botfleet-loadtest"}))
+        .collect();
+    Json(json!({"object": "list", "data": data}))
+}

@@ -1,0 +1,177 @@
+//! One listener for the whole simulation: Bot API, LLM provider and control API.
+//!
+//! Layer: above all others but `cli`. Paths under `/v1` are the provider's, those under `/sim`
+//! the harness's, everything else is Telegram's. When the simulation stops, requests in hand
+//! are dropped as by a server that dies.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use axum::serve::ListenerExt as _;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tower::ServiceExt as _;
+
+use crate::provider::{self, Provider, ProviderSpec};
+use crate::world::World;
+use crate::world::error::SpecError;
+use crate::world::spec::WorldSpec;
+use crate::{control, telegram};
+
+/// Answers that are being written when the simulation stops get this long.
+const STOP_WITHIN: Duration = Duration::from_secs(1);
+
+/// What to simulate, and where to listen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SimulationSpec {
+    /// The world.
+    pub world: WorldSpec,
+    /// The LLM provider.
+    #[serde(default)]
+    pub provider: ProviderSpec,
+    /// Where to listen; port 0 takes a free one.
+    #[serde(default = "any_local_port")]
+    pub listen: SocketAddr,
+}
+
+impl SimulationSpec {
+    /// A simulation of a world with the default provider, on a free local port.
+    pub fn of(world: WorldSpec) -> Self {
+        Self {
+            world,
+            provider: ProviderSpec::default(),
+            listen: any_local_port(),
+        }
+    }
+}
+
+fn any_local_port() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
+}
+
+/// A simulation that did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The description of the world contradicts itself.
+    #[error("the world's description is wrong")]
+    Spec(#[from] SpecError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {addr}")]
+    Listen {
+        /// The address.
+        addr: SocketAddr,
+        /// The cause.
+        source: std::io::Error,
+    },
+}
+
+/// A running simulation; dropping it stops it.
+#[derive(Debug)]
+pub struct Simulation {
+    /// The world behind it.
+    pub world: Arc<World>,
+    /// The provider behind it.
+    pub provider: Arc<Provider>,
+    /// Where it listens.
+    pub addr: SocketAddr,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
+}
+
+impl Simulation {
+    /// Builds the world and starts to listen.
+    ///
+    /// # Errors
+    /// A wrong description, or an address that cannot be listened on.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the one server task; the handle is kept and joined by stop"
+    )]
+    pub async fn start(spec: SimulationSpec) -> Result<Self, StartError> {
+        let world = World::new(spec.world)?;
+        let provider = Provider::new(spec.provider);
+        let refused = |source| StartError::Listen {
+            addr: spec.listen,
+            source,
+        };
+        let listener = TcpListener::bind(spec.listen).await.map_err(refused)?;
+        let addr = listener.local_addr().map_err(refused)?;
+        let (stop, stopping) = watch::channel(false);
+        let app = Router::new().fallback(dispatch).with_state(Parts {
+            telegram: telegram::router(Arc::clone(&world)),
+            control: control::router(Arc::clone(&world)),
+            provider: provider::router(Arc::clone(&provider)),
+            stopping: stopping.clone(),
+        });
+        let listener = listener.tap_io(|stream| {
+            // Answers are small; without this they wait for the client's acknowledgement.
+            let _ = stream.set_nodelay(true);
+        });
+        let service = app.into_make_service_with_connect_info::<SocketAddr>();
+        let server = axum::serve(listener, service).with_graceful_shutdown(stopped(stopping));
+        let server = tokio::spawn(async move {
+            // It ends by the signal only: axum retries what accept refuses.
+            let _ = server.await;
+        });
+        Ok(Self {
+            world,
+            provider,
+            addr,
+            stop,
+            server,
+        })
+    }
+
+    /// The address as a base URL, without a slash at its end.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// Drops all requests in hand and stops listening.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        if tokio::time::timeout(STOP_WITHIN, &mut self.server)
+            .await
+            .is_err()
+        {
+            self.server.abort();
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Parts {
+    telegram: Router,
+    control: Router,
+    provider: Router,
+    stopping: watch::Receiver<bool>,
+}
+
+async fn dispatch(State(parts): State<Parts>, request: Request) -> Response {
+    let path = request.uri().path();
+    let part = if path == "/v1" || path.starts_with("/v1/") {
+        parts.provider
+    } else if path.starts_with("/sim/") {
+        parts.control
+    } else {
+        parts.telegram
+    };
+    tokio::select! {
+        answer = part.oneshot(request) => answer.into_response(),
+        () = stopped(parts.stopping) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
+/// Ends when the simulation is told to stop, or was dropped.
+async fn stopped(mut stopping: watch::Receiver<bool>) {
+    // An error means that the sender is gone: the simulation was dropped.
+    let _ = stopping.wait_for(|stop| *stop).await;
+}

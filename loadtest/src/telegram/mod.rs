@@ -1,0 +1,21 @@
+//! The Bot API over the simulated world.
+//!
+//! Layer: above `world`; the only place that knows the Bot API's HTTP. A request's way:
+//! `router` reads path, token and parameters; `methods` calls the method's function in
+//! `updates`, `messages`, `chats`, `profile` or `files`; `reply` renders the answer. Method
+//! names are case-insensitive, and parameters may come in the query, as JSON, as a form or as
+//! multipart.
+//!
+//! Webhooks are not delivered: `setWebhook` with an address is refused, and says so.
+
+mod chats;
+mod files;
+mod messages;
+mod methods;
+mod params;
+mod profile;
+mod reply;
+mod router;
+mod updates;
+
+pub use router::router;

@@ -1,0 +1,324 @@
+//! Who is in which chat, and with which token: what administrators and `BotFather` do.
+//!
+//! Layer: world. Each change of a bot's standing is told to that bot (`my_chat_member`).
+
+use serde_json::json;
+
+use super::World;
+use super::error::WorldError;
+use super::event::{Author, MemberChange, WorldEvent};
+use super::publish::{Draft, body_of};
+use super::render;
+use super::spec::{ChatKind, ChatSpec, SUPERGROUP_BASE};
+use super::state::{ChatState, Standing, State, Wake};
+
+impl World {
+    /// Puts a bot into a chat.
+    ///
+    /// # Errors
+    /// An unknown chat or bot.
+    pub fn add_bot(&self, chat: i64, bot: i64) -> Result<(), WorldError> {
+        let mut state = self.lock();
+        let (author, actor) = subject(&state, chat, bot)?;
+        if state
+            .chats
+            .get(&chat)
+            .is_some_and(|room| room.is_present(bot))
+        {
+            return Ok(());
+        }
+        self.set_standing(&mut state, chat, &author, &actor, Standing::Member);
+        let user = render::user(&author, None);
+        let joined = json!({"new_chat_members": [user], "new_chat_member": user});
+        self.publish(&mut state, chat, Draft::service(actor, joined));
+        Ok(())
+    }
+
+    /// Removes a bot from a chat; it may not come back by itself.
+    ///
+    /// # Errors
+    /// An unknown chat or bot, or a bot that is not in the chat.
+    pub fn kick_bot(&self, chat: i64, bot: i64) -> Result<(), WorldError> {
+        let mut state = self.lock();
+        let (author, actor) = subject(&state, chat, bot)?;
+        self.remove(&mut state, chat, &author, &actor, Standing::Kicked)
+    }
+
+    /// Lets a bot leave a chat.
+    pub(crate) fn leave(&self, chat: i64, bot: i64) -> Result<(), WorldError> {
+        let mut state = self.lock();
+        let (author, _) = subject(&state, chat, bot)?;
+        let actor = author.clone();
+        self.remove(&mut state, chat, &author, &actor, Standing::Left)
+    }
+
+    fn remove(
+        &self,
+        state: &mut State,
+        chat: i64,
+        author: &Author,
+        actor: &Author,
+        standing: Standing,
+    ) -> Result<(), WorldError> {
+        if !state
+            .chats
+            .get(&chat)
+            .is_some_and(|room| room.is_present(author.id))
+        {
+            return Err(WorldError::NotAMember {
+                chat,
+                member: author.id,
+            });
+        }
+        self.set_standing(state, chat, author, actor, standing);
+        let left = json!({"left_chat_member": render::user(author, None)});
+        self.publish(state, chat, Draft::service(actor.clone(), left));
+        Ok(())
+    }
+
+    /// Makes a bot or a person an administrator, or an ordinary member again.
+    ///
+    /// # Errors
+    /// An unknown chat, or one who is not in it.
+    pub fn set_admin(&self, chat: i64, member: i64, is_admin: bool) -> Result<(), WorldError> {
+        let mut state = self.lock();
+        let (author, actor) = subject(&state, chat, member)?;
+        if !state
+            .chats
+            .get(&chat)
+            .is_some_and(|room| room.is_present(member))
+        {
+            return Err(WorldError::NotAMember { chat, member });
+        }
+        let standing = if is_admin {
+            Standing::Admin
+        } else {
+            Standing::Member
+        };
+        self.set_standing(&mut state, chat, &author, &actor, standing);
+        Ok(())
+    }
+
+    fn set_standing(
+        &self,
+        state: &mut State,
+        chat_id: i64,
+        author: &Author,
+        actor: &Author,
+        new: Standing,
+    ) {
+        let date = self.calendar_ms() / 1000;
+        let Some(room) = state.chats.get_mut(&chat_id) else {
+            return;
+        };
+        let old = room
+            .members
+            .insert(author.id, new)
+            .unwrap_or(Standing::Left);
+        if old == new {
+            return;
+        }
+        let update = json!({
+            "chat": render::chat(room),
+            "from": render::user(actor, None),
+            "date": date,
+            "old_chat_member": render::member(author, old),
+            "new_chat_member": render::member(author, new),
+        });
+        self.show(WorldEvent::Member {
+            chat: chat_id,
+            member: author.clone(),
+            change: change(old, new),
+        });
+        if author.is_bot {
+            let body = body_of("my_chat_member", &update);
+            self.enqueue(state, author.id, "my_chat_member", &body, None);
+        }
+        let body = body_of("chat_member", &update);
+        let watching: Vec<i64> = state
+            .chats
+            .get(&chat_id)
+            .map(|room| admins(room).filter(|id| *id != author.id).collect())
+            .unwrap_or_default();
+        for bot in watching {
+            self.enqueue(state, bot, "chat_member", &body, None);
+        }
+    }
+
+    /// Revokes a bot's token: its calls are then refused with 401, its waiting poll too.
+    ///
+    /// # Errors
+    /// An unknown bot.
+    pub fn revoke_token(&self, bot: i64) -> Result<(), WorldError> {
+        let mut state = self.lock();
+        state.tokens.retain(|_, owner| *owner != bot);
+        let known = state
+            .bots
+            .get_mut(&bot)
+            .ok_or(WorldError::UnknownBot(bot))?;
+        known.revoked = true;
+        known.wake(Wake::Unauthorized);
+        Ok(())
+    }
+
+    /// Gives a bot a new token; the old one is refused from now on.
+    ///
+    /// # Errors
+    /// An unknown bot, or a token that another bot has.
+    pub fn replace_token(&self, bot: i64, token: &str) -> Result<(), WorldError> {
+        if self
+            .lock()
+            .tokens
+            .get(token)
+            .is_some_and(|owner| *owner != bot)
+        {
+            return Err(WorldError::Invalid("another bot has this token".into()));
+        }
+        self.revoke_token(bot)?;
+        let mut state = self.lock();
+        state.tokens.insert(token.to_owned(), bot);
+        if let Some(known) = state.bots.get_mut(&bot) {
+            known.revoked = false;
+            token.clone_into(&mut known.spec.token);
+        }
+        Ok(())
+    }
+
+    /// Sets a bot's webhook as another program would leave it behind, or removes it. While it is
+    /// set `getUpdates` answers 409.
+    ///
+    /// # Errors
+    /// An unknown bot.
+    pub fn leave_webhook(&self, bot: i64, url: Option<&str>) -> Result<(), WorldError> {
+        let mut state = self.lock();
+        let known = state
+            .bots
+            .get_mut(&bot)
+            .ok_or(WorldError::UnknownBot(bot))?;
+        known.webhook = url.map(str::to_owned);
+        if url.is_some() {
+            let delay = known.conflict_delay(std::time::Instant::now());
+            known.wake(Wake::Conflict(delay, super::poll::TERMINATED_BY_WEBHOOK));
+        }
+        Ok(())
+    }
+
+    /// Makes a supergroup with the given id out of a basic group; its members move along.
+    ///
+    /// # Errors
+    /// An unknown chat, one that is no basic group, or an id that is taken or no supergroup's.
+    pub fn migrate_chat(&self, chat: i64, to: i64) -> Result<(), WorldError> {
+        let mut state = self.lock();
+        let room = state
+            .chats
+            .get(&chat)
+            .ok_or(WorldError::UnknownChat(chat))?;
+        if room.kind != ChatKind::Basic || to >= SUPERGROUP_BASE || state.chats.contains_key(&to) {
+            return Err(WorldError::Invalid(format!(
+                "chat {chat} cannot become {to}"
+            )));
+        }
+        let spec = ChatSpec {
+            id: to,
+            title: room.title.clone(),
+            kind: ChatKind::Supergroup,
+            language_code: String::new(),
+            bots: Vec::new(),
+            people: Vec::new(),
+            admins: Vec::new(),
+        };
+        let mut upgraded = ChatState::new(&spec);
+        upgraded.members.clone_from(&room.members);
+        let actor = actor_of(&state, room);
+        state.chats.insert(to, upgraded);
+        let moved = Draft::service(actor.clone(), json!({"migrate_to_chat_id": to}));
+        self.publish(&mut state, chat, moved);
+        if let Some(room) = state.chats.get_mut(&chat) {
+            room.migrated_to = Some(to);
+        }
+        let arrived = Draft::service(actor, json!({"migrate_from_chat_id": chat}));
+        self.publish(&mut state, to, arrived);
+        Ok(())
+    }
+
+    /// Opens a topic in a forum and returns its thread id.
+    ///
+    /// # Errors
+    /// An unknown chat, or one that is no forum.
+    pub fn create_topic(&self, chat: i64, name: &str) -> Result<i64, WorldError> {
+        let mut state = self.lock();
+        let room = state
+            .chats
+            .get_mut(&chat)
+            .ok_or(WorldError::UnknownChat(chat))?;
+        if room.kind != ChatKind::Forum {
+            return Err(WorldError::Invalid(format!("chat {chat} has no topics")));
+        }
+        if room.topics.is_empty() && room.messages.is_empty() {
+            // Message 1 is General's own; no topic may have its number.
+            room.take_message_id();
+        }
+        let room = state
+            .chats
+            .get(&chat)
+            .ok_or(WorldError::UnknownChat(chat))?;
+        let actor = actor_of(&state, room);
+        let created = json!({"forum_topic_created": {"name": name, "icon_color": 7_322_096}});
+        let draft = Draft::service(actor, created);
+        let thread = self
+            .publish(&mut state, chat, draft)
+            .ok_or(WorldError::UnknownChat(chat))?;
+        if let Some(room) = state.chats.get_mut(&chat) {
+            room.topics.insert(thread, name.to_owned());
+        }
+        Ok(thread)
+    }
+}
+
+fn change(old: Standing, new: Standing) -> MemberChange {
+    match new {
+        Standing::Kicked => MemberChange::Kicked,
+        Standing::Left => MemberChange::Left,
+        Standing::Admin | Standing::Creator => MemberChange::Promoted,
+        Standing::Member if old.is_admin() => MemberChange::Demoted,
+        Standing::Member => MemberChange::Joined,
+    }
+}
+
+fn admins(room: &ChatState) -> impl Iterator<Item = i64> {
+    room.members
+        .iter()
+        .filter(|(_, standing)| standing.is_admin())
+        .map(|(id, _)| *id)
+}
+
+/// The one who acts when nobody is named: the chat's first person that is an administrator, or
+/// its first person.
+fn actor_of(state: &State, room: &ChatState) -> Author {
+    let people = || {
+        room.members
+            .iter()
+            .filter(|(id, _)| state.people.contains_key(id))
+    };
+    people()
+        .find(|(_, standing)| standing.is_admin())
+        .or_else(|| people().next())
+        .and_then(|(id, _)| state.author(*id))
+        .unwrap_or_else(|| Author {
+            id: render::GROUP_ANONYMOUS_BOT,
+            name: "Group".into(),
+            is_bot: true,
+            username: Some("GroupAnonymousBot".into()),
+        })
+}
+
+fn subject(state: &State, chat: i64, member: i64) -> Result<(Author, Author), WorldError> {
+    let room = state
+        .chats
+        .get(&chat)
+        .ok_or(WorldError::UnknownChat(chat))?;
+    let author = state
+        .author(member)
+        .ok_or(WorldError::NotAMember { chat, member })?;
+    Ok((author, actor_of(state, room)))
+}

@@ -1,0 +1,253 @@
+//! The world: people, bots, chats, messages and update queues, without HTTP.
+//!
+//! Layer: above the ledger, below `telegram` and `control`. Invariants: one lock guards the
+//! state and is never held across an await; critical sections touch one chat; nothing here
+//! polls: waiters are woken by what they wait for.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `spec`, `demo` | the description of a world, and ready-made ones |
+//! | `event` | what people see and post |
+//! | `posts`, `membership` | what people and administrators do |
+//! | `outgoing` | what bots do |
+//! | `publish`, `visibility` | what appears in a chat, and which bots are told |
+//! | `queue`, `poll` | updates and long polling |
+//! | `text`, `render` | UTF-16, entities, JSON |
+
+mod demo;
+pub mod error;
+pub mod event;
+pub mod latency;
+mod membership;
+pub(crate) mod outgoing;
+pub(crate) mod poll;
+mod posts;
+mod publish;
+mod queue;
+pub(crate) mod render;
+pub mod spec;
+pub(crate) mod state;
+pub mod text;
+mod visibility;
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use tokio::sync::{Notify, broadcast};
+
+use crate::ledger::Ledger;
+use error::SpecError;
+use event::{ChatMessage, WorldEvent};
+use spec::WorldSpec;
+use state::State;
+
+/// Events kept for a slow subscriber; beyond it the oldest are skipped.
+const EVENTS_KEPT: usize = 16_384;
+/// A bot counts as polling for this long after its last poll ended.
+const POLLED_RECENTLY: Duration = Duration::from_secs(2);
+
+/// A simulated world, shared by an [`Arc`].
+#[derive(Debug)]
+pub struct World {
+    spec: WorldSpec,
+    ledger: Ledger,
+    events: broadcast::Sender<WorldEvent>,
+    /// Rung whenever something happened that a waiter may wait for.
+    pub(crate) changed: Notify,
+    state: Mutex<State>,
+    started: Instant,
+    started_ms: i64,
+    shifted_ms: AtomicI64,
+}
+
+impl World {
+    /// Builds a world after its description.
+    ///
+    /// # Errors
+    /// A description that contradicts itself.
+    pub fn new(spec: WorldSpec) -> Result<Arc<Self>, SpecError> {
+        spec.check()?;
+        Ok(Arc::new(Self {
+            ledger: Ledger::new(),
+            events: broadcast::Sender::new(EVENTS_KEPT),
+            changed: Notify::new(),
+            state: Mutex::new(State::new(&spec)),
+            started: Instant::now(),
+            started_ms: wall_clock_ms(),
+            shifted_ms: AtomicI64::new(0),
+            spec,
+        }))
+    }
+
+    /// The record of what happened.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The description that the world was built after.
+    pub fn spec(&self) -> &WorldSpec {
+        &self.spec
+    }
+
+    /// Follows what a person looking at the chats sees, from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<WorldEvent> {
+        self.events.subscribe()
+    }
+
+    /// The last messages of a chat, oldest first.
+    pub fn history(&self, chat: i64, last: usize) -> Vec<ChatMessage> {
+        let state = self.lock();
+        let Some(room) = state.chats.get(&chat) else {
+            return Vec::new();
+        };
+        let mut messages: Vec<_> = room
+            .messages
+            .values()
+            .rev()
+            .take(last)
+            .map(|message| room.shown(message))
+            .collect();
+        messages.reverse();
+        messages
+    }
+
+    /// Says whether a chat exists.
+    pub fn has_chat(&self, chat: i64) -> bool {
+        self.lock().chats.contains_key(&chat)
+    }
+
+    /// Moves the world's calendar forward: message dates and the age of updates, not the ledger.
+    pub fn shift_calendar(&self, by: Duration) {
+        self.shifted_ms
+            .fetch_add(by.as_millis() as i64, Ordering::Relaxed);
+    }
+
+    /// Milliseconds since 1970 in this world.
+    pub fn calendar_ms(&self) -> i64 {
+        self.started_ms
+            + self.started.elapsed().as_millis() as i64
+            + self.shifted_ms.load(Ordering::Relaxed)
+    }
+
+    /// Counts the bots with an open poll, or one that ended within 2 s.
+    pub fn polling_bots(&self) -> usize {
+        let now = Instant::now();
+        self.lock()
+            .bots
+            .values()
+            .filter(|bot| {
+                let recent = |end: Instant| now.duration_since(end) < POLLED_RECENTLY;
+                bot.open_polls > 0 || bot.last_poll_end.is_some_and(recent)
+            })
+            .count()
+    }
+
+    /// Waits until so many bots poll; says whether they did before the deadline.
+    pub async fn wait_until_polling(&self, bots: usize, deadline: Duration) -> bool {
+        let until = tokio::time::Instant::now() + deadline;
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if self.polling_bots() >= bots {
+                return true;
+            }
+            if tokio::time::timeout_at(until, changed).await.is_err() {
+                return self.polling_bots() >= bots;
+            }
+        }
+    }
+
+    /// Waits until nothing has happened for `quiet_for`: no send, no new update, and no update
+    /// unconfirmed at a bot that polls. Says whether that came before the deadline.
+    pub async fn wait_until_quiet(&self, quiet_for: Duration, deadline: Duration) -> bool {
+        let until = tokio::time::Instant::now() + deadline;
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let (pending, idle_for) = self.pending();
+            if pending == 0 && idle_for >= quiet_for {
+                return true;
+            }
+            let mut wake = until;
+            if pending == 0 {
+                let missing = quiet_for.saturating_sub(idle_for);
+                wake = wake.min(tokio::time::Instant::now() + missing);
+            }
+            let timed_out = tokio::time::timeout_at(wake, changed).await.is_err();
+            if timed_out && tokio::time::Instant::now() >= until {
+                let (pending, idle_for) = self.pending();
+                return pending == 0 && idle_for >= quiet_for;
+            }
+        }
+    }
+
+    fn pending(&self) -> (usize, Duration) {
+        let state = self.lock();
+        let pending = state
+            .bots
+            .values()
+            .filter(|bot| bot.ever_polled && !bot.revoked)
+            .map(|bot| bot.updates.len())
+            .sum();
+        (pending, state.last_activity.elapsed())
+    }
+
+    /// The present state for the control API: the description, and what each bot is doing.
+    pub fn report(&self) -> Value {
+        let state = self.lock();
+        let bots: Vec<Value> = state
+            .bots
+            .values()
+            .map(|bot| {
+                json!({
+                    "id": bot.spec.id,
+                    "username": bot.spec.username,
+                    "pending_updates": bot.updates.len(),
+                    "open_polls": bot.open_polls,
+                    "webhook": bot.webhook,
+                    "revoked": bot.revoked,
+                })
+            })
+            .collect();
+        json!({"spec": self.spec, "bots": bots})
+    }
+
+    /// Draws how long the answer to a send takes.
+    pub(crate) fn draw_send_latency(&self) -> Duration {
+        self.spec.send_latency.sample(&mut self.lock().rng)
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows an event to those who look; nobody looking is no fault.
+    pub(crate) fn show(&self, event: WorldEvent) {
+        let _ = self.events.send(event);
+    }
+
+    /// Marks that something happened.
+    pub(crate) fn touch(&self, state: &mut State) {
+        state.last_activity = Instant::now();
+        self.changed.notify_waiters();
+    }
+
+    /// How long the world has run.
+    pub(crate) fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the world's calendar starts at the real date; read once"
+)]
+fn wall_clock_ms() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as i64)
+}

@@ -1,0 +1,327 @@
+//! Puts messages, edits and reactions into a chat and tells those who may see them.
+//!
+//! Layer: world. Invariants: everything that appears in a chat is in the ledger once (`Posted`)
+//! before any bot's queue holds it, and the order of message ids is the order of the updates.
+
+use serde_json::{Value, json};
+
+use super::World;
+use super::event::{Author, WorldEvent};
+use super::render;
+use super::spec::ChatKind;
+use super::state::{Body, ChatState, Quote, State, StoredMessage, Wake};
+use super::text::Formatted;
+use super::visibility::{Origin, Receiver, Seen, sees};
+use crate::ledger::{LedgerEvent, PostedKind, marker_of};
+
+/// A message before it has a number.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub(crate) author: Author,
+    pub(crate) language: Option<String>,
+    pub(crate) anonymous: bool,
+    pub(crate) body: Formatted,
+    pub(crate) reply_to: Option<i64>,
+    pub(crate) quote: Option<Quote>,
+    pub(crate) topic: Option<i64>,
+    pub(crate) service: Option<Value>,
+    pub(crate) photo: Option<Value>,
+}
+
+impl Draft {
+    pub(crate) fn new(author: Author, body: Formatted) -> Self {
+        Self {
+            author,
+            language: None,
+            anonymous: false,
+            body,
+            reply_to: None,
+            quote: None,
+            topic: None,
+            service: None,
+            photo: None,
+        }
+    }
+
+    pub(crate) fn service(author: Author, content: Value) -> Self {
+        Self {
+            service: Some(content),
+            ..Self::new(author, Formatted::default())
+        }
+    }
+}
+
+impl World {
+    /// Appends a message to an existing chat, tells everybody, and returns its id.
+    pub(crate) fn publish(&self, state: &mut State, chat_id: i64, draft: Draft) -> Option<i64> {
+        let at_ms = self.calendar_ms();
+        let chat = state.chats.get_mut(&chat_id)?;
+        let id = chat.take_message_id();
+        let original = draft.reply_to.and_then(|to| chat.messages.get(&to));
+        let thread_root = original.map(|to| to.thread_root.unwrap_or(to.id));
+        let reply_to_author = original.map(|to| to.author.id);
+        let service = match draft.service {
+            Some(Value::Object(content)) => Some(content),
+            _ => None,
+        };
+        let kind = if service.is_some() {
+            PostedKind::Service
+        } else {
+            PostedKind::Post
+        };
+        let message = StoredMessage {
+            id,
+            at_ms,
+            author: draft.author,
+            language: draft.language,
+            anonymous: draft.anonymous,
+            body: draft.body,
+            reply_to: draft.reply_to,
+            reply_to_author,
+            quote: draft.quote,
+            topic: draft.topic,
+            thread_root,
+            service,
+            photo: draft.photo,
+            edited_ms: None,
+            reactions: std::collections::BTreeMap::new(),
+        };
+        self.record_posted(chat_id, &message, kind);
+        let shown = chat.shown(&message);
+        self.show(WorldEvent::Message {
+            chat: chat_id,
+            message_id: id,
+            author: shown.author,
+            text: shown.text,
+            reply_to: shown.reply_to,
+            thread: shown.thread,
+            at_ms,
+        });
+        chat.keep(message);
+        self.tell_of_message(state, chat_id, id, "message");
+        if kind == PostedKind::Post
+            && let Some(chat) = state.chats.get_mut(&chat_id)
+            && let Some(author) = chat.messages.get(&id).map(|m| &m.author)
+            && author.is_bot
+        {
+            chat.last_bot = Some(author.id);
+        }
+        Some(id)
+    }
+
+    /// Gives a message a new text and tells everybody who may see it.
+    pub(crate) fn publish_edit(&self, state: &mut State, chat_id: i64, id: i64, body: Formatted) {
+        let at_ms = self.calendar_ms();
+        let Some(chat) = state.chats.get_mut(&chat_id) else {
+            return;
+        };
+        let Some(message) = chat.messages.get_mut(&id) else {
+            return;
+        };
+        message.body = body;
+        message.edited_ms = Some(at_ms);
+        let message = message.clone();
+        self.record_posted(chat_id, &message, PostedKind::Edit);
+        self.show(WorldEvent::Edited {
+            chat: chat_id,
+            message_id: id,
+            author: chat.shown_author(&message),
+            text: message.body.text,
+            at_ms,
+        });
+        self.tell_of_message(state, chat_id, id, "edited_message");
+    }
+
+    /// Sets or takes back a reaction. Bots are told of people's reactions only, and only those
+    /// that are administrators and asked for it.
+    pub(crate) fn publish_reaction(
+        &self,
+        state: &mut State,
+        chat_id: i64,
+        id: i64,
+        author: &Author,
+        emoji: Option<&str>,
+    ) {
+        let Some(chat) = state.chats.get_mut(&chat_id) else {
+            return;
+        };
+        let Some(message) = chat.messages.get_mut(&id) else {
+            return;
+        };
+        let old = match emoji {
+            Some(emoji) => message.reactions.insert(author.id, emoji.to_owned()),
+            None => message.reactions.remove(&author.id),
+        };
+        if old.as_deref() == emoji {
+            return;
+        }
+        self.ledger().record(LedgerEvent::Posted {
+            chat: chat_id,
+            message_id: id,
+            author: author.id,
+            author_is_bot: author.is_bot,
+            marker: None,
+            kind: PostedKind::Reaction,
+        });
+        self.show(WorldEvent::Reaction {
+            chat: chat_id,
+            message_id: id,
+            author: author.clone(),
+            emoji: emoji.map(str::to_owned),
+        });
+        if author.is_bot {
+            return;
+        }
+        let update = json!({
+            "chat": render::chat(chat),
+            "message_id": id,
+            "user": render::user(author, None),
+            "date": self.calendar_ms() / 1000,
+            "old_reaction": render::reactions(old.as_deref()),
+            "new_reaction": render::reactions(emoji),
+        });
+        let admins: Vec<i64> = present_bots(chat)
+            .filter(|bot| chat.is_admin(*bot))
+            .collect();
+        let body = body_of("message_reaction", &update);
+        for bot in admins {
+            self.enqueue(state, bot, "message_reaction", &body, Some((chat_id, id)));
+        }
+    }
+
+    fn record_posted(&self, chat: i64, message: &StoredMessage, kind: PostedKind) {
+        self.ledger().record(LedgerEvent::Posted {
+            chat,
+            message_id: message.id,
+            author: message.author.id,
+            author_is_bot: message.author.is_bot,
+            marker: marker_of(&message.body.text).map(str::to_owned),
+            kind,
+        });
+    }
+
+    fn tell_of_message(&self, state: &mut State, chat_id: i64, id: i64, kind: &str) {
+        let receivers = receivers(state, chat_id, id);
+        let basic = state
+            .chats
+            .get(&chat_id)
+            .is_some_and(|c| c.kind == ChatKind::Basic);
+        let mut shared: Option<Body> = None;
+        for bot in receivers {
+            let body = if let Some(body) = &shared {
+                body.clone()
+            } else {
+                let Some(value) = message_for(state, chat_id, bot, id) else {
+                    return;
+                };
+                body_of(kind, &value)
+            };
+            self.enqueue(state, bot, kind, &body, Some((chat_id, id)));
+            if !basic {
+                shared = Some(body);
+            }
+        }
+    }
+
+    /// Appends an update to a bot's queue if the bot wants its kind, and wakes its poll.
+    pub(crate) fn enqueue(
+        &self,
+        state: &mut State,
+        bot_id: i64,
+        kind: &str,
+        body: &Body,
+        about: Option<(i64, i64)>,
+    ) {
+        let now_ms = self.calendar_ms();
+        let Some(bot) = state.bots.get_mut(&bot_id) else {
+            return;
+        };
+        if !bot.updates.wants(kind) {
+            return;
+        }
+        self.drop_expired(bot, now_ms);
+        let update_id = bot.updates.push(body.clone(), now_ms, &mut state.rng);
+        self.ledger().record(LedgerEvent::UpdateQueued {
+            bot: bot_id,
+            update_id,
+            chat: about.map(|(chat, _)| chat),
+            message_id: about.map(|(_, message)| message),
+            update_kind: kind.to_owned(),
+        });
+        bot.wake(Wake::Updates);
+        self.touch(state);
+    }
+}
+
+/// Renders a message for one bot.
+pub(crate) fn message_for(state: &mut State, chat_id: i64, bot: i64, id: i64) -> Option<Value> {
+    let chat = state.chats.get(&chat_id)?;
+    let stored = chat.messages.get(&id)?;
+    if chat.kind != ChatKind::Basic {
+        return Some(render::message(chat, stored, &mut |id| id));
+    }
+    let mut needed = vec![id];
+    needed.extend(stored.reply_to);
+    needed.extend(stored.thread_root);
+    let numbers: Vec<(i64, i64)> = needed
+        .into_iter()
+        .map(|id| (id, state.local_id(chat_id, bot, id)))
+        .collect();
+    let chat = state.chats.get(&chat_id)?;
+    let stored = chat.messages.get(&id)?;
+    Some(render::message(chat, stored, &mut |id| {
+        numbers
+            .iter()
+            .find(|(world, _)| *world == id)
+            .map_or(id, |(_, local)| *local)
+    }))
+}
+
+pub(crate) fn body_of(kind: &str, value: &Value) -> Body {
+    Body::from(format!("\"{kind}\":{value}"))
+}
+
+fn present_bots(chat: &ChatState) -> impl Iterator<Item = i64> {
+    chat.members
+        .iter()
+        .filter(|(_, standing)| standing.is_present())
+        .map(|(id, _)| *id)
+}
+
+fn receivers(state: &State, chat_id: i64, id: i64) -> Vec<i64> {
+    let Some(chat) = state.chats.get(&chat_id) else {
+        return Vec::new();
+    };
+    let Some(message) = chat.messages.get(&id) else {
+        return Vec::new();
+    };
+    let author = state.bots.get(&message.author.id);
+    let origin = match author {
+        _ if message.service.is_some() => Origin::Service,
+        Some(bot) => Origin::Bot {
+            id: bot.spec.id,
+            bot_to_bot: bot.spec.bot_to_bot,
+        },
+        None => Origin::Person,
+    };
+    let seen = Seen {
+        origin,
+        text: &message.body.text,
+        entities: &message.body.entities,
+        reply_to_author: message.reply_to_author,
+        last_bot: chat.last_bot,
+    };
+    present_bots(chat)
+        .filter_map(|id| state.bots.get(&id))
+        .filter(|bot| {
+            let receiver = Receiver {
+                id: bot.spec.id,
+                username: &bot.spec.username,
+                hears_all: bot.spec.can_read_all_group_messages || chat.is_admin(bot.spec.id),
+                bot_to_bot: bot.spec.bot_to_bot,
+            };
+            sees(receiver, seen)
+        })
+        .map(|bot| bot.spec.id)
+        .collect()
+}

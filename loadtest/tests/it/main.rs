@@ -1,0 +1,17 @@
+//! The integration tests of the simulated world, over real HTTP.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod telegram_chats;
+mod telegram_harness;
+mod telegram_ledger;
+mod telegram_messages;
+mod telegram_polling;
+mod telegram_protocol;
+mod telegram_visibility;
+
+mod checker;
+mod checker_account;
+mod checker_history;
+mod people;
+mod provider;

@@ -1,0 +1,202 @@
+//! Where settings come from, and which one wins. Part of `config`.
+//!
+//! Built-in defaults, then `default.toml`, the profile's file, the file of `--config`, `BOTFLEET__SECTION__KEY`, and
+//! flags: a later layer replaces single keys of the earlier ones. Each layer is checked alone, so that every fault
+//! names the file, variable or flag that it stands in.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use super::fault::{Fault, Faults};
+use super::settings::{Config, ZERO_IS_NO_LIMIT};
+use super::table;
+
+/// What variables that set keys begin with; sections and keys are joined by `__`.
+pub const VARIABLE_PREFIX: &str = "BOTFLEET__";
+
+/// Which set of settings a process runs under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Profile {
+    /// On a developer's machine: readable logs of everything.
+    Development,
+    /// A rehearsal of production.
+    Staging,
+    /// The real thing.
+    Production,
+}
+
+impl Profile {
+    /// Its file, and the copy of it that is built in.
+    fn file(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Development => ("development.toml", include_str!("../../config/development.toml")),
+            Self::Staging => ("staging.toml", include_str!("../../config/staging.toml")),
+            Self::Production => ("production.toml", include_str!("../../config/production.toml")),
+        }
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.file().0.trim_end_matches(".toml"))
+    }
+}
+
+/// What a configuration is made from.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// Folder of `default.toml` and the profiles' files. Without a file there, the built-in one counts.
+    pub folder: PathBuf,
+    /// The profile, when one is asked for.
+    pub profile: Option<Profile>,
+    /// A further file; it must exist.
+    pub file: Option<PathBuf>,
+    /// The environment; variables that begin otherwise are passed over.
+    pub variables: Vec<(String, String)>,
+    /// Flags: name as typed, key as `section.key`, value.
+    pub flags: Vec<(String, String, String)>,
+}
+
+struct Layer {
+    source: String,
+    table: Table,
+}
+
+impl Config {
+    /// Reads all layers.
+    ///
+    /// # Errors
+    /// All faults of all layers, each with its source and key.
+    pub fn load(sources: &Sources) -> Result<Self, Faults> {
+        let mut faults = Vec::new();
+        let mut merged = Table::new();
+        for layer in layers(sources, &mut faults) {
+            if let Some(clean) = check(layer, &mut faults) {
+                merge(&mut merged, clean);
+            }
+        }
+        let config = decode(merged, "configuration", &mut faults).unwrap_or_default();
+        if faults.is_empty() {
+            faults = config.check_together();
+        }
+        Faults(faults).or_ok(config)
+    }
+}
+
+/// The layers in the order in which they win, the last over all.
+fn layers(sources: &Sources, faults: &mut Vec<Fault>) -> Vec<Layer> {
+    let mut layers = Vec::new();
+    let mut file = |path: &Path, built_in: Option<(&str, &str)>| {
+        let source = path.display().to_string();
+        let (source, table) = match built_in {
+            Some((name, text)) if !path.exists() => {
+                let source = format!("built-in {name}");
+                let table = table::parse(text, &source);
+                (source, table)
+            }
+            _ => (source, table::read_file(path)),
+        };
+        match table {
+            Ok(table) => layers.push(Layer { source, table }),
+            Err(fault) => faults.push(fault),
+        }
+    };
+    file(&sources.folder.join("default.toml"), Some(("default.toml", include_str!("../../config/default.toml"))));
+    if let Some((name, text)) = sources.profile.map(Profile::file) {
+        file(&sources.folder.join(name), Some((name, text)));
+    }
+    if let Some(path) = &sources.file {
+        file(path, None);
+    }
+    for (name, value) in &sources.variables {
+        if let Some(keys) = name.strip_prefix(VARIABLE_PREFIX) {
+            let path: Vec<String> = keys.split("__").map(str::to_lowercase).collect();
+            layers.push(Layer { source: name.clone(), table: single(&path, value) });
+        }
+    }
+    for (flag, key, value) in &sources.flags {
+        let path: Vec<String> = key.split('.').map(str::to_owned).collect();
+        layers.push(Layer { source: flag.clone(), table: single(&path, value) });
+    }
+    layers
+}
+
+/// A table with one value: a number or truth value where the text is one, else the text itself.
+fn single(path: &[String], text: &str) -> Table {
+    let value = match format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value")) {
+        Some(value @ (Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Array(_))) => value,
+        _ => Value::String(text.to_owned()),
+    };
+    let value = path.iter().rev().fold(value, |inner, key| Value::Table(Table::from_iter([(key.clone(), inner)])));
+    match value {
+        Value::Table(table) => table,
+        _ => Table::new(),
+    }
+}
+
+/// The layer's table, when it is sound by itself.
+fn check(layer: Layer, faults: &mut Vec<Fault>) -> Option<Table> {
+    let mut found = Vec::new();
+    let config = decode(layer.table.clone(), &layer.source, &mut found);
+    if let Some(config) = config {
+        found.extend(config.check_values(&layer.source));
+    }
+    let sound = found.is_empty();
+    faults.extend(found);
+    sound.then_some(layer.table)
+}
+
+/// Reads a configuration; 0 lifts the limits of which that is said.
+fn decode(mut table: Table, source: &str, faults: &mut Vec<Fault>) -> Option<Config> {
+    let lifted: Vec<_> = ZERO_IS_NO_LIMIT.into_iter().filter(|(section, key)| take_zero(&mut table, section, key)).collect();
+    let mut config: Config = table::read(table, source, "", faults)?;
+    for (section, key) in lifted {
+        config.lift_limit(section, key);
+    }
+    Some(config)
+}
+
+fn take_zero(table: &mut Table, section: &str, key: &str) -> bool {
+    let Some(Value::Table(section)) = table.get_mut(section) else { return false };
+    let zero = section.get(key) == Some(&Value::Integer(0));
+    if zero {
+        section.remove(key);
+    }
+    zero
+}
+
+fn merge(into: &mut Table, from: Table) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(Value::Table(into)), Value::Table(from)) => merge(into, from),
+            (_, value) => {
+                into.insert(key, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_becomes_a_number_where_it_is_one_and_text_elsewhere() {
+        let path = ["a".to_owned(), "b".to_owned()];
+        assert_eq!(single(&path, "8").get("a").and_then(|a| a.get("b")), Some(&Value::Integer(8)));
+        assert_eq!(single(&path, "30s").get("a").and_then(|a| a.get("b")), Some(&Value::String("30s".into())));
+        let address = Value::String("127.0.0.1:1".into());
+        assert_eq!(single(&path, "127.0.0.1:1").get("a").and_then(|a| a.get("b")), Some(&address));
+    }
+
+    #[test]
+    fn a_later_layer_replaces_single_keys() {
+        let mut merged = single(&["a".to_owned(), "b".to_owned()], "1");
+        merge(&mut merged, single(&["a".to_owned(), "c".to_owned()], "2"));
+        merge(&mut merged, single(&["a".to_owned(), "b".to_owned()], "3"));
+        assert_eq!(merged["a"]["b"], Value::Integer(3));
+        assert_eq!(merged["a"]["c"], Value::Integer(2));
+    }
+}

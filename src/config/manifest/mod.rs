@@ -1,0 +1,239 @@
+//! The manifest: bots, personas, chats and providers, as `fleet.toml` describes them. Part of `config`.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `raw` | the tables as they are written |
+//! | `providers`, `personas`, `bots`, `chats` | the checks of each kind, and what they become |
+//!
+//! Reading goes on after a fault, so that all of them are reported at once, each with its key and a remedy.
+
+mod bots;
+mod chats;
+mod personas;
+mod providers;
+mod raw;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use botfleet_actors::actors::provider::settings::ProviderSettings;
+use botfleet_actors::domain::roster::RosterPlan;
+use secrecy::SecretString;
+use toml::{Table, Value};
+
+use super::fault::{Fault, Faults};
+use super::secret::{SecretRef, SecretSource};
+use super::table;
+use crate::llm::settings::ProviderKind;
+
+/// What a manifest asks for, checked, with its secrets at hand.
+#[derive(Debug)]
+pub struct LoadedManifest {
+    /// Bots and chats.
+    pub plan: RosterPlan,
+    /// Tokens by the bot's name.
+    pub tokens: BTreeMap<String, SecretString>,
+    /// Providers in the order of the manifest.
+    pub providers: Vec<ProviderEntry>,
+    /// What is allowed, but should be looked at.
+    pub warnings: Vec<Fault>,
+}
+
+/// A provider of models.
+#[derive(Debug)]
+pub struct ProviderEntry {
+    /// Its name in the manifest; unique.
+    pub name: String,
+    /// Which API it speaks.
+    pub kind: ProviderKind,
+    /// Where it is; `None` for the kind's usual address.
+    pub base_url: Option<String>,
+    /// Its key, if it needs one.
+    pub api_key: Option<SecretString>,
+    /// The model of bots that name the provider alone.
+    pub model: Option<String>,
+    /// Whether answers are streamed.
+    pub stream: bool,
+    /// How hard it may be worked.
+    pub settings: ProviderSettings,
+}
+
+/// A manifest's text, read but not checked.
+pub struct Manifest {
+    file: String,
+    table: Table,
+}
+
+impl Manifest {
+    /// Reads and checks a manifest; relative paths of secrets start at its folder.
+    ///
+    /// # Errors
+    /// All faults, each with its key; values of secrets are never among them (I12).
+    pub fn load(path: &Path, secrets: &dyn SecretSource) -> Result<LoadedManifest, Faults> {
+        let table = table::read_file(path).map_err(|mut fault| {
+            if fault.key.is_empty() {
+                "copy config/fleet.example.toml there, or name another file with --manifest".clone_into(&mut fault.remedy);
+            }
+            Faults(vec![fault])
+        })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Self { file: path.display().to_string(), table }.check(folder, secrets)
+    }
+
+    /// Checks a manifest given as text; `file` is what faults call it.
+    ///
+    /// # Errors
+    /// All faults, each with its key.
+    pub fn read(text: &str, file: &str, secrets: &dyn SecretSource) -> Result<LoadedManifest, Faults> {
+        let table = table::parse(text, file).map_err(|fault| Faults(vec![fault]))?;
+        Self { file: file.to_owned(), table }.check(Path::new(""), secrets)
+    }
+
+    fn check(mut self, folder: &Path, secrets: &dyn SecretSource) -> Result<LoadedManifest, Faults> {
+        let mut checks = Checks { file: self.file, folder, secrets, faults: Vec::new(), warnings: Vec::new() };
+        let defaults = checks.table(&mut self.table, "defaults");
+        let defaults = checks.read(defaults, "defaults").unwrap_or_default();
+        let providers = checks.list(&mut self.table, "providers");
+        let personas = checks.table(&mut self.table, "personas");
+        let bots = checks.list(&mut self.table, "bots");
+        let chats = checks.list(&mut self.table, "chats");
+        for key in self.table.keys() {
+            checks.fault(key, "unknown key", "known keys: defaults, providers, personas, bots, chats");
+        }
+
+        let providers = providers::check(providers, &mut checks);
+        let personas = personas::check(personas, &mut checks);
+        let (bots, tokens) = bots::check(bots, &defaults, &personas, &providers, &mut checks);
+        let chats = chats::check(chats, &defaults, &bots, &mut checks);
+
+        let plan = RosterPlan { bots: bots.specs, chats };
+        let providers = providers.entries;
+        Faults(checks.faults).or_ok(LoadedManifest { plan, tokens, providers, warnings: checks.warnings })
+    }
+}
+
+/// What the checks need and find.
+struct Checks<'a> {
+    file: String,
+    folder: &'a Path,
+    secrets: &'a dyn SecretSource,
+    faults: Vec<Fault>,
+    warnings: Vec<Fault>,
+}
+
+impl Checks<'_> {
+    fn fault(&mut self, key: impl Into<String>, what: impl Into<String>, remedy: impl Into<String>) {
+        self.faults.push(Fault::new(&self.file, key, what, remedy));
+    }
+
+    fn warn(&mut self, key: impl Into<String>, what: impl Into<String>, remedy: impl Into<String>) {
+        self.warnings.push(Fault::new(&self.file, key, what, remedy));
+    }
+
+    /// Takes a table out of another; absent is empty.
+    fn table(&mut self, from: &mut Table, key: &str) -> Table {
+        match from.remove(key) {
+            None => Table::new(),
+            Some(Value::Table(table)) => table,
+            Some(_) => {
+                self.fault(key, "is no table", format!("write [{key}]"));
+                Table::new()
+            }
+        }
+    }
+
+    /// Takes a list of tables out of another; absent is empty.
+    fn list(&mut self, from: &mut Table, key: &str) -> Vec<Table> {
+        let values = match from.remove(key) {
+            None => Vec::new(),
+            Some(Value::Array(values)) => values,
+            Some(_) => {
+                self.fault(key, "is no list of tables", format!("write [[{key}]]"));
+                Vec::new()
+            }
+        };
+        let mut tables = Vec::new();
+        for (place, value) in values.into_iter().enumerate() {
+            if let Value::Table(table) = value {
+                tables.push(table);
+            } else {
+                self.fault(format!("{key}[{place}]"), "is no table", format!("write [[{key}]]"));
+                tables.push(Table::new());
+            }
+        }
+        tables
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(&mut self, table: Table, key: &str) -> Option<T> {
+        table::read(table, &self.file, key, &mut self.faults)
+    }
+
+    /// A value that must be there and not blank.
+    fn required(&mut self, key: &str, value: Option<String>, remedy: &str) -> Option<String> {
+        let value = value.map(|value| value.trim().to_owned());
+        match value {
+            Some(value) if !value.is_empty() => Some(value),
+            Some(_) => {
+                self.fault(key, "is empty", remedy);
+                None
+            }
+            None => {
+                self.fault(key, "is missing", remedy);
+                None
+            }
+        }
+    }
+
+    /// A name: there, of 1 to 100 characters without control characters, and not in `seen`, which it joins.
+    fn name(&mut self, place: &str, name: Option<String>, seen: &mut BTreeMap<String, String>) -> Option<String> {
+        let key = table::join(place, "name");
+        let name = self.required(&key, name, "give it a name")?;
+        if name.chars().count() > 100 || name.chars().any(char::is_control) {
+            self.fault(key, "is longer than 100 characters or holds control characters", "choose a shorter, plain name");
+            return None;
+        }
+        if let Some(first) = seen.get(&name) {
+            self.fault(key, format!("the name {name:?} is taken by {first}"), "choose another");
+            return None;
+        }
+        seen.insert(name.clone(), place.to_owned());
+        Some(name)
+    }
+
+    /// The value, if it lies in the range; else a fault, and the default goes on.
+    fn within<T>(&mut self, key: &str, value: T, range: RangeInclusive<T>, default: T) -> T
+    where
+        T: PartialOrd + fmt::Debug,
+    {
+        if range.contains(&value) {
+            return value;
+        }
+        self.fault(key, format!("{value:?} is out of bounds"), format!("from {:?} to {:?}", range.start(), range.end()));
+        default
+    }
+
+    /// Reads and follows a reference to a secret.
+    fn secret(&mut self, key: &str, reference: &str) -> Option<SecretString> {
+        let reference = match SecretRef::parse(reference, self.folder) {
+            Ok(reference) => reference,
+            Err((what, remedy)) => {
+                self.fault(key, what, remedy);
+                return None;
+            }
+        };
+        match reference.resolve(self.secrets) {
+            Ok(resolved) => {
+                if let Some(warning) = resolved.warning {
+                    self.warn(key, warning, "");
+                }
+                Some(resolved.secret)
+            }
+            Err((what, remedy)) => {
+                self.fault(key, what, remedy);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The manifest's tables as they are written. Part of `config`. Absent keys are `None`; checks come after.
+
+use std::time::Duration;
+
+use botfleet_actors::domain::roster::{ChatPolicy, Language};
+use serde::Deserialize;
+
+use crate::llm::settings::ProviderKind;
+
+/// `[defaults]`: for every bot and chat that does not say otherwise.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawDefaults {
+    pub models: Option<Vec<String>>,
+    pub temperature: Option<f64>,
+    pub max_tokens: Option<u32>,
+    pub context_tokens: Option<u32>,
+    pub context_messages: Option<usize>,
+    pub hourly_cap: Option<u32>,
+    pub policy: Option<ChatPolicy>,
+    pub language: Option<Language>,
+    pub time_zone: Option<String>,
+    pub retention_days: Option<u32>,
+    pub physics: RawPhysics,
+    pub pacing: RawPacing,
+}
+
+/// One of `[[providers]]`, without the keys of `ProviderSettings`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct RawProvider {
+    pub name: Option<String>,
+    pub kind: Option<ProviderKind>,
+    pub base_url: Option<String>,
+    pub api_key: Option<String>,
+    pub model: Option<String>,
+    pub stream: Option<bool>,
+}
+
+/// The keys of [`RawProvider`].
+pub(super) const PROVIDER_KEYS: [&str; 6] = ["name", "kind", "base_url", "api_key", "model", "stream"];
+
+/// One of `[personas.NAME]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawPersona {
+    pub language: Option<Language>,
+    pub voice: Option<String>,
+    pub style: Option<String>,
+    pub interests: Vec<String>,
+    pub examples: Vec<String>,
+    pub talkativeness: Option<f64>,
+    pub nicknames: Vec<String>,
+}
+
+/// One of `[[bots]]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawBot {
+    pub name: Option<String>,
+    pub token: Option<String>,
+    pub persona: Option<String>,
+    pub models: Option<Vec<String>>,
+    pub temperature: Option<f64>,
+    pub max_tokens: Option<u32>,
+    pub context_tokens: Option<u32>,
+    pub context_messages: Option<usize>,
+    pub hourly_cap: Option<u32>,
+}
+
+/// One of `[[chats]]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawChat {
+    pub name: Option<String>,
+    pub telegram_id: Option<i64>,
+    pub bots: Option<Vec<String>>,
+    pub policy: Option<ChatPolicy>,
+    pub language: Option<Language>,
+    pub time_zone: Option<String>,
+    pub retention_days: Option<u32>,
+    pub topics: Vec<String>,
+    pub physics: RawPhysics,
+    pub pacing: RawPacing,
+}
+
+/// Loop physics; 0 is no limit.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawPhysics {
+    pub chain_depth_max: Option<u32>,
+    pub pair_per_ten_minutes: Option<u32>,
+    pub chat_per_minute: Option<u32>,
+    pub fleet_per_minute: Option<u32>,
+}
+
+/// Pacing; a `quiet_tick` of 0 is never.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawPacing {
+    pub enabled: Option<bool>,
+    pub chars_per_second: Option<f64>,
+    #[serde(with = "humantime_serde")]
+    pub typing_max: Option<Duration>,
+    #[serde(with = "humantime_serde")]
+    pub stale_after: Option<Duration>,
+    #[serde(with = "humantime_serde")]
+    pub quiet_tick: Option<Duration>,
+}

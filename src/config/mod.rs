@@ -1,0 +1,17 @@
+//! Configuration: assembles the sections that stand beside their owners, and reads the manifest.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `fault` | what is wrong, where, and the remedy; all faults are reported at once |
+//! | `table` | reads a typed section out of a TOML table, and goes on after a fault |
+//! | `settings` | [`settings::Config`]: every section, and the bounds of its values |
+//! | `layers` | default file, profile, file, environment, flags: the later one wins |
+//! | `secret` | references to tokens and keys, and where they lead; never the secret itself (I12) |
+//! | `manifest` | bots, personas, chats and providers |
+
+pub mod fault;
+pub mod layers;
+pub mod manifest;
+pub mod secret;
+pub mod settings;
+mod table;

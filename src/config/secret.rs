@@ -1,0 +1,198 @@
+//! References to tokens and keys, and where they lead. Part of `config`.
+//!
+//! The manifest holds references only. What they lead to is kept as `SecretString`, which shows itself in no `Debug`
+//! output; messages of this file never repeat a value that may be a secret (I12).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+
+/// Where secrets come from.
+pub trait SecretSource {
+    /// The value of an environment variable.
+    fn variable(&self, name: &str) -> Option<String>;
+
+    /// The text of a file, and whether others than its owner may read it.
+    fn file(&self, path: &Path) -> std::io::Result<SecretFile>;
+}
+
+/// What a secret's file holds.
+pub struct SecretFile {
+    /// Its text.
+    pub text: String,
+    /// Whether its group or everybody may read it.
+    pub open_to_others: bool,
+}
+
+/// The process's environment and file system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ProcessSecrets;
+
+impl SecretSource for ProcessSecrets {
+    #[allow(clippy::disallowed_methods, reason = "the one place where a secret is read from the environment")]
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn file(&self, path: &Path) -> std::io::Result<SecretFile> {
+        let text = std::fs::read_to_string(path)?;
+        Ok(SecretFile { text, open_to_others: open_to_others(path)? })
+    }
+}
+
+#[cfg(unix)]
+fn open_to_others(path: &Path) -> std::io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt;
+    Ok(std::fs::metadata(path)?.permissions().mode() & 0o044 != 0)
+}
+
+#[cfg(not(unix))]
+fn open_to_others(_: &Path) -> std::io::Result<bool> {
+    Ok(false)
+}
+
+/// Secrets by variable name, without files: what the demo knows about its own simulated world.
+#[derive(Clone, Default)]
+pub struct GivenSecrets(pub BTreeMap<String, String>);
+
+impl SecretSource for GivenSecrets {
+    fn variable(&self, name: &str) -> Option<String> {
+        self.0.get(name).cloned()
+    }
+
+    fn file(&self, _: &Path) -> std::io::Result<SecretFile> {
+        Err(std::io::ErrorKind::NotFound.into())
+    }
+}
+
+/// A reference to a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum SecretRef {
+    Variable(String),
+    File(PathBuf),
+}
+
+/// A secret, with a warning if it lies open.
+pub(super) struct Resolved {
+    pub secret: SecretString,
+    pub warning: Option<String>,
+}
+
+impl SecretRef {
+    /// Reads a reference; `folder` is where relative paths start. The error names what is wrong, not the value.
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, (&'static str, &'static str)> {
+        const REMEDY: &str = "write \"env:NAME\" or \"file:PATH\"";
+        if looks_like_token(text) || text.split_once(':').is_some_and(|(_, rest)| looks_like_token(rest)) {
+            return Err((
+                "a token stands here in clear",
+                "put it in a file or variable, revoke it with @BotFather and refer to the new one",
+            ));
+        }
+        match text.split_once(':') {
+            Some(("env", name)) if is_variable_name(name) => Ok(Self::Variable(name.to_owned())),
+            Some(("env", _)) => Err(("names no environment variable", "letters, digits and _ only, as in env:ADA_TOKEN")),
+            Some(("file", "")) => Err(("names no file", REMEDY)),
+            Some(("file", path)) => Ok(Self::File(folder.join(path))),
+            _ if text.is_empty() => Err(("is empty", REMEDY)),
+            _ => Err((
+                "is no reference; if a secret stands here in clear, count it as known to others",
+                "write \"env:NAME\" or \"file:PATH\", and replace the secret where it was issued",
+            )),
+        }
+    }
+
+    /// Follows the reference; white space around the secret is cut off.
+    pub fn resolve(&self, secrets: &dyn SecretSource) -> Result<Resolved, (String, String)> {
+        let (text, warning) = match self {
+            Self::Variable(name) => {
+                let text = secrets.variable(name).ok_or_else(|| {
+                    (format!("the environment variable {name} is not set"), format!("export {name} before the start"))
+                })?;
+                (text, None)
+            }
+            Self::File(path) => {
+                let file = secrets.file(path).map_err(|error| {
+                    let what = format!("the file {} cannot be read: {error}", path.display());
+                    (what, "create it, readable by the user that botfleet runs as".to_owned())
+                })?;
+                let warning = file.open_to_others.then(|| {
+                    format!("the file {} can be read by other users; chmod 600 it", path.display())
+                });
+                (file.text, warning)
+            }
+        };
+        let secret = text.trim();
+        if secret.is_empty() {
+            return Err((format!("{} is empty", self.place()), "put the secret there".to_owned()));
+        }
+        Ok(Resolved { secret: SecretString::from(secret.to_owned()), warning })
+    }
+
+    /// Where it leads, in words.
+    pub fn place(&self) -> String {
+        match self {
+            Self::Variable(name) => format!("the environment variable {name}"),
+            Self::File(path) => format!("the file {}", path.display()),
+        }
+    }
+}
+
+/// The bot's id, if the text has the form of a token: digits, a colon, and at least 35 of `A-Za-z0-9_-`.
+///
+/// # Source
+/// Bot API, "Authorizing your bot".
+pub(super) fn token_id(text: &str) -> Option<i64> {
+    let (id, key) = text.split_once(':')?;
+    let key_fits = key.len() >= 35 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    let id_fits = !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit());
+    if key_fits && id_fits { id.parse().ok().filter(|id| *id > 0) } else { None }
+}
+
+/// Whether a text may be a token or a part of one: laxer than [`token_id`], since it decides what to keep quiet.
+fn looks_like_token(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(id, key)| {
+        id.len() >= 5 && id.bytes().all(|b| b.is_ascii_digit()) && key.len() >= 8
+    })
+}
+
+fn is_variable_name(name: &str) -> bool {
+    name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        && name.bytes().next().is_some_and(|b| !b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc";
+
+    #[test]
+    fn a_pasted_token_is_refused_with_and_without_a_prefix() {
+        for text in [TOKEN.to_owned(), format!("env:{TOKEN}"), format!("file:{TOKEN}")] {
+            let refused = SecretRef::parse(&text, Path::new(""));
+            assert!(refused.is_err_and(|(what, _)| what.contains("in clear")), "{text}");
+        }
+    }
+
+    #[test]
+    fn references_lead_to_variables_and_files() {
+        let variable = SecretRef::parse("env:ADA_TOKEN", Path::new("/etc"));
+        assert_eq!(variable, Ok(SecretRef::Variable("ADA_TOKEN".into())));
+        let file = SecretRef::parse("file:secrets/ada", Path::new("/etc"));
+        assert_eq!(file, Ok(SecretRef::File("/etc/secrets/ada".into())));
+        assert_eq!(SecretRef::parse("file:/run/ada", Path::new("/etc")), Ok(SecretRef::File("/run/ada".into())));
+        for text in ["", "ADA_TOKEN", "env:", "env:A-B", "env:1A", "file:", "vault:x"] {
+            assert!(SecretRef::parse(text, Path::new("")).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_token_has_digits_a_colon_and_35_letters() {
+        assert_eq!(token_id(TOKEN), Some(123_456_789));
+        for text in ["123456789:short", ":AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc", "12a:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc"] {
+            assert_eq!(token_id(text), None, "{text}");
+        }
+        assert_eq!(token_id(&TOKEN.replace("Owe", "O e")), None);
+    }
+}

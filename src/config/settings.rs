@@ -1,0 +1,125 @@
+//! Every section of the configuration, and the bounds of its values. Part of `config`.
+//!
+//! The settings stand beside their owners; this file only puts them together.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use botfleet_actors::actors::bot::settings::BotSettings;
+use botfleet_actors::actors::chat::settings::ChatSettings;
+use botfleet_actors::actors::fleet::settings::FleetSettings;
+use serde::{Deserialize, Serialize};
+
+use super::fault::Fault;
+use crate::logs::{self, LogSettings};
+use crate::store::settings::StoreSettings;
+use crate::telegram::settings::TelegramSettings;
+
+/// Everything that the process is told besides the manifest.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The HTTP edge.
+    pub server: ServerSettings,
+    /// The store.
+    pub store: StoreSettings,
+    /// The way to Telegram.
+    pub telegram: TelegramSettings,
+    /// How the fleet is kept running.
+    pub fleet: FleetSettings,
+    /// How bots poll, answer and send.
+    pub bots: BotSettings,
+    /// What chats keep in memory.
+    pub chats: ChatSettings,
+    /// Logs.
+    pub log: LogSettings,
+}
+
+/// The HTTP edge.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerSettings {
+    /// Where it listens; only on this machine, since it has no sign-in. Port 0 lets the system choose.
+    pub listen: SocketAddr,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)) }
+    }
+}
+
+/// Whole numbers for which 0 in a file means that there is no limit, by section and key.
+pub(super) const ZERO_IS_NO_LIMIT: [(&str, &str); 3] =
+    [("bots", "sends_per_second"), ("bots", "sends_per_chat_per_minute"), ("fleet", "ramp_per_minute")];
+
+impl Config {
+    /// Lifts the limit that `ZERO_IS_NO_LIMIT` names.
+    pub(super) fn lift_limit(&mut self, section: &str, key: &str) {
+        match (section, key) {
+            ("bots", "sends_per_second") => self.bots.sends_per_second = None,
+            ("bots", "sends_per_chat_per_minute") => self.bots.sends_per_chat_per_minute = None,
+            ("fleet", "ramp_per_minute") => self.fleet.ramp_per_minute = None,
+            _ => {}
+        }
+    }
+
+    /// Faults of single values, named under `source`; the types keep the other bounds.
+    pub(super) fn check_values(&self, source: &str) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        if !self.server.listen.ip().is_loopback() {
+            faults.push(Fault::new(
+                source,
+                "server.listen",
+                format!("{} can be reached from other machines, and the HTTP API has no sign-in", self.server.listen),
+                "use 127.0.0.1:PORT or [::1]:PORT, and a tunnel or an authenticating proxy in front of it",
+            ));
+        }
+        if let Err(error) = logs::directives(&self.log.level) {
+            let remedy = "write for example \"info\" or \"warn,botfleet=debug\"";
+            faults.push(Fault::new(source, "log.level", format!("cannot be read: {error}"), remedy));
+        }
+        let url = &self.telegram.api_url;
+        if !(url.starts_with("https://") || url.starts_with("http://")) {
+            faults.push(Fault::new(
+                source,
+                "telegram.api_url",
+                "is no http or https address",
+                "write https://api.telegram.org, or the address of your own Bot API server",
+            ));
+        }
+        let seconds = Duration::from_secs;
+        for (key, value, least, most) in [
+            ("bots.poll_timeout", self.bots.poll_timeout, seconds(1), seconds(50)),
+            ("fleet.reconcile_every", self.fleet.reconcile_every, Duration::from_millis(10), Duration::from_millis(500)),
+            ("fleet.keep_handled", self.fleet.keep_handled, seconds(48 * 3600), seconds(6 * 24 * 3600)),
+            ("fleet.restart.within", self.fleet.restart.within, seconds(1), seconds(24 * 3600)),
+            ("fleet.restart.backoff.first", self.fleet.restart.backoff.first, Duration::from_millis(1), seconds(3600)),
+            ("fleet.restart.backoff.max", self.fleet.restart.backoff.max, Duration::from_millis(1), seconds(3600)),
+            ("chats.passivate_after", self.chats.passivate_after, seconds(1), seconds(30 * 24 * 3600)),
+            ("telegram.connect_timeout", self.telegram.connect_timeout, Duration::from_millis(10), seconds(120)),
+            ("telegram.request_timeout", self.telegram.request_timeout, Duration::from_millis(10), seconds(300)),
+            ("telegram.breaker_open_for", self.telegram.breaker_open_for, Duration::from_millis(10), seconds(3600)),
+        ] {
+            if value < least || value > most {
+                let what = format!("{value:?} is out of bounds");
+                faults.push(Fault::new(source, key, what, format!("from {least:?} to {most:?}")));
+            }
+        }
+        faults
+    }
+
+    /// Faults of values that do not fit one another.
+    pub(super) fn check_together(&self) -> Vec<Fault> {
+        let backoff = self.fleet.restart.backoff;
+        if backoff.first > backoff.max {
+            return vec![Fault::new(
+                "configuration",
+                "fleet.restart.backoff.first",
+                format!("{:?} is longer than fleet.restart.backoff.max, {:?}", backoff.first, backoff.max),
+                "lower the first or raise the longest wait",
+            )];
+        }
+        Vec::new()
+    }
+}

@@ -1,0 +1,12 @@
+//! botfleet: adapters, runtime, HTTP edge and command line around `botfleet-actors`.
+//!
+//! ```text
+//! cli -> admin -> runtime -> { actors, adapters (telegram, llm, store) }
+//! ```
+
+pub mod cli;
+pub mod config;
+pub mod llm;
+pub mod logs;
+pub mod store;
+pub mod telegram;

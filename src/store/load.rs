@@ -1,0 +1,218 @@
+//! Loads what a batch needs: one statement, one row of JSON arrays. Layer: adapter.
+//!
+//! The text of the statement depends only on which groups of rows are needed, so there are at most 32 of them and
+//! SQLite keeps them all prepared.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
+
+use botfleet_actors::domain::commit::needs::Needs;
+use botfleet_actors::domain::commit::rows::{ChatHead, Loaded, OutboxHead, TurnHead};
+use botfleet_actors::domain::ids::{AttemptId, BotId, ChatId, Epoch, InboxId, MessageId, Number, OutboxId, TurnId};
+use botfleet_actors::domain::inbox::Source;
+use botfleet_actors::domain::outbox::{OutboxState, SendProgress};
+use botfleet_actors::domain::time::Timestamp;
+use botfleet_actors::domain::turn::{TurnProgress, TurnState, Usage};
+use botfleet_actors::domain::window::{Window, WindowKey};
+use botfleet_actors::ports::store::StoreError;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{AssertSqlSafe, Row};
+
+use super::columns::stop_scope;
+use super::error::unreadable;
+
+const LEASES: &str = "\
+(SELECT json_group_array(json_array(l.key, l.epoch)) FROM json_each($1) j \
+ CROSS JOIN lease l ON l.kind = 'bot' AND l.key = j.value), \
+(SELECT json_group_array(json_array(l.key, l.epoch, h.last_number)) FROM json_each($2) j \
+ CROSS JOIN lease l ON l.kind = 'chat' AND l.key = j.value CROSS JOIN chat_head h ON h.chat = l.key)";
+const SOURCES: &str = "\
+(SELECT json_group_array(j.key) FROM json_each($3) j \
+ CROSS JOIN inbox i ON i.bot = j.value ->> 0 AND i.source = j.value ->> 1 AND i.source_id = j.value ->> 2)";
+const INBOX: &str = "\
+(SELECT json_group_array(json_array(i.id, i.outcome IS NULL)) FROM json_each($4) j \
+ CROSS JOIN inbox i ON i.id = j.value)";
+const ENTRIES: &str = "\
+(SELECT json_group_array(j.key) FROM json_each($5) j \
+ CROSS JOIN transcript t ON t.telegram_chat = j.value ->> 0 AND t.message_id = j.value ->> 1 \
+ AND t.kind = j.value ->> 2 AND t.revision = j.value ->> 3)";
+const TURNS: &str = "\
+(SELECT json_group_array(json_array(t.id, t.bot, t.state, t.attempts, t.claimed_epoch, t.error, \
+ t.provider, t.model, t.prompt_tokens, t.completion_tokens)) FROM json_each($6) j CROSS JOIN turn t ON t.id = j.value)";
+const OUTBOX: &str = "\
+(SELECT json_group_array(json_array(o.id, o.bot, o.chat, o.chain_depth, o.expires_at, o.state, o.attempts, \
+ o.attempt, o.claimed_epoch, o.due_at, o.message_id, o.error)) FROM json_each($7) j \
+ CROSS JOIN outbox o ON o.id = j.value)";
+const WINDOWS: &str = "\
+(SELECT json_group_array(json_array(j.key, json(w.slots))) FROM json_each($8) j \
+ CROSS JOIN send_window w ON w.key = j.value)";
+const STOPS: &str = "(SELECT json_group_array(json_array(scope, key)) FROM control)";
+
+/// Which groups of rows a batch needs; leases are always loaded.
+#[derive(Clone, Copy)]
+struct Groups {
+    sources: bool,
+    chats: bool,
+    turns: bool,
+    outbox: bool,
+    rules: bool,
+}
+
+impl Groups {
+    fn of(needs: &Needs) -> Self {
+        Self {
+            sources: !needs.sources.is_empty(),
+            chats: !needs.inbox.is_empty() || !needs.entries.is_empty(),
+            turns: !needs.turns.is_empty(),
+            outbox: !needs.outbox.is_empty(),
+            rules: needs.stops || !needs.windows.is_empty(),
+        }
+    }
+
+    fn index(self, begin: bool) -> usize {
+        [self.sources, self.chats, self.turns, self.outbox, self.rules, begin]
+            .into_iter()
+            .enumerate()
+            .map(|(bit, set)| usize::from(set) << bit)
+            .sum()
+    }
+
+    fn statement(self, begin: bool) -> Arc<str> {
+        static STATEMENTS: [OnceLock<Arc<str>>; 64] = [const { OnceLock::new() }; 64];
+        let build = || {
+            let part = |wanted: bool, sql: &'static str| if wanted { sql } else { "'[]'" };
+            let columns = [
+                LEASES,
+                part(self.sources, SOURCES),
+                part(self.chats, INBOX),
+                part(self.chats, ENTRIES),
+                part(self.turns, TURNS),
+                part(self.outbox, OUTBOX),
+                part(self.rules, WINDOWS),
+                part(self.rules, STOPS),
+            ];
+            Arc::from(format!("{}SELECT {}", if begin { "BEGIN IMMEDIATE; " } else { "" }, columns.join(", ")))
+        };
+        STATEMENTS[self.index(begin)].get_or_init(build).clone()
+    }
+}
+
+/// A failure between SQLite and the rows.
+pub(super) enum LoadError {
+    /// SQLite refused.
+    Database(sqlx::Error),
+    /// A row is not what this version can read.
+    Row(StoreError),
+}
+
+/// Opens a transaction and loads the rows that `needs` names.
+pub(super) async fn begin_and_load(connection: &mut SqliteConnection, needs: &Needs) -> Result<Loaded, LoadError> {
+    fetch(connection, needs, true).await
+}
+
+/// Loads the rows that `needs` names, in the transaction that is open.
+pub(super) async fn load(connection: &mut SqliteConnection, needs: &Needs) -> Result<Loaded, LoadError> {
+    fetch(connection, needs, false).await
+}
+
+async fn fetch(connection: &mut SqliteConnection, needs: &Needs, begin: bool) -> Result<Loaded, LoadError> {
+    let windows: Vec<WindowKey> = needs.windows.iter().copied().collect();
+    let row = sqlx::query(AssertSqlSafe(Groups::of(needs).statement(begin)))
+        .bind(array(&needs.bots))
+        .bind(array(&needs.chats))
+        .bind(array(&needs.sources.iter().map(|(bot, source)| source_key(*bot, *source)).collect::<Vec<_>>()))
+        .bind(array(&needs.inbox))
+        .bind(array(&needs.entries.iter().map(|e| (e.telegram_chat, e.message_id, e.kind, e.revision)).collect::<Vec<_>>()))
+        .bind(array(&needs.turns))
+        .bind(array(&needs.outbox))
+        .bind(array(&windows.iter().map(|key| key.name()).collect::<Vec<_>>()))
+        .fetch_one(connection)
+        .await
+        .map_err(LoadError::Database)?;
+    read(&row, needs, &windows).map_err(LoadError::Row)
+}
+
+/// The columns that make an inbox row one and the same.
+pub(super) fn source_key(bot: BotId, source: Source) -> (BotId, &'static str, i64) {
+    match source {
+        Source::Update(update) => (bot, "update", update.0),
+        Source::Sent(outbox) => (bot, "sent", outbox.0),
+    }
+}
+
+/// A JSON array of numbers and strings, which serialisation cannot fail on.
+pub(super) fn array<T: Serialize + ?Sized>(values: &T) -> String {
+    serde_json::to_string(values).unwrap_or_else(|_| "[]".to_owned())
+}
+
+type TurnRow =
+    (TurnId, BotId, String, u32, Option<Epoch>, Option<String>, Option<String>, Option<String>, Option<u32>, Option<u32>);
+type OutboxRow = (
+    OutboxId,
+    BotId,
+    ChatId,
+    u32,
+    Timestamp,
+    String,
+    u32,
+    Option<AttemptId>,
+    Option<Epoch>,
+    Timestamp,
+    Option<MessageId>,
+    Option<String>,
+);
+
+fn read(row: &SqliteRow, needs: &Needs, windows: &[WindowKey]) -> Result<Loaded, StoreError> {
+    let mut loaded = Loaded::default();
+    loaded.bots.extend(column::<(BotId, Epoch)>(row, 0)?);
+    for (chat, epoch, last_number) in column::<(ChatId, Epoch, Number)>(row, 1)? {
+        loaded.chats.insert(chat, ChatHead { epoch, last_number });
+    }
+    loaded.sources.extend(picked(row, 2, &needs.sources)?);
+    for (inbox, waits) in column::<(InboxId, u8)>(row, 3)? {
+        loaded.inbox.insert(inbox, waits != 0);
+    }
+    loaded.entries.extend(picked(row, 4, &needs.entries)?);
+    for (id, bot, state, attempts, claimed_epoch, error, provider, model, prompt, completion) in column::<TurnRow>(row, 5)? {
+        let state = TurnState::parse(&state).ok_or_else(|| unreadable("state of a turn", &state))?;
+        let usage = provider.map(|provider| Usage {
+            provider,
+            model: model.unwrap_or_default(),
+            prompt_tokens: prompt.unwrap_or_default(),
+            completion_tokens: completion.unwrap_or_default(),
+        });
+        loaded.turns.insert(id, TurnHead { bot, progress: TurnProgress { state, attempts, claimed_epoch, error, usage } });
+    }
+    for outbox in column::<OutboxRow>(row, 6)? {
+        let (id, bot, chat, chain_depth, expires_at, state, attempts, attempt, claimed_epoch, due_at, message_id, error) = outbox;
+        let state = OutboxState::parse(&state).ok_or_else(|| unreadable("state of a message", &state))?;
+        let progress = SendProgress { state, attempts, attempt, claimed_epoch, due_at, message_id, error };
+        loaded.outbox.insert(id, OutboxHead { bot, chat, chain_depth, expires_at, progress });
+    }
+    for (index, window) in column::<(usize, Window)>(row, 7)? {
+        if let Some(key) = windows.get(index) {
+            loaded.windows.insert(*key, window);
+        }
+    }
+    for (scope, key) in column::<(String, i64)>(row, 8)? {
+        loaded.stops.0.insert(stop_scope(&scope, key)?);
+    }
+    Ok(loaded)
+}
+
+fn column<T: DeserializeOwned>(row: &SqliteRow, index: usize) -> Result<Vec<T>, StoreError> {
+    let text: &str = row.try_get_unchecked(index).map_err(|error| unreadable("loaded column", error))?;
+    serde_json::from_str(text).map_err(|error| unreadable("loaded column", error))
+}
+
+/// Those of `asked` whose places the column holds.
+fn picked<T: Copy>(row: &SqliteRow, index: usize, asked: &BTreeSet<T>) -> Result<Vec<T>, StoreError> {
+    let found = column::<usize>(row, index)?;
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
+    let asked: Vec<T> = asked.iter().copied().collect();
+    Ok(found.into_iter().filter_map(|place| asked.get(place).copied()).collect())
+}

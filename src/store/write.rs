@@ -1,0 +1,486 @@
+//! Writes what a batch changed and commits it: several statements of one text, in one crossing. Layer: adapter.
+//!
+//! Which parts the text has depends only on which kinds of rows changed, so there are at most 64 texts.
+
+use std::sync::{Arc, OnceLock};
+
+use botfleet_actors::domain::commit::rows::{Changes, Loaded};
+use botfleet_actors::domain::control::StopScope;
+use botfleet_actors::domain::decision::{Cause, Decision};
+use botfleet_actors::domain::ids::{
+    AttemptId, BotId, ChatId, DecisionNumber, Epoch, InboxId, MessageId, Number, OutboxId, TelegramChatId, ThreadId, TurnId,
+};
+use botfleet_actors::domain::inbox::{Handled, InboxRow};
+use botfleet_actors::domain::incoming::{Author, Entity, Media};
+use botfleet_actors::domain::outbox::{OutboxMessage, OutboxState, SendProgress};
+use botfleet_actors::domain::time::Timestamp;
+use botfleet_actors::domain::transcript::{EntryKind, TranscriptEntry};
+use botfleet_actors::domain::turn::{Turn, TurnProgress, TurnState};
+use serde::Serialize;
+use serde_json::Value;
+use sqlx::AssertSqlSafe;
+use sqlx::sqlite::SqliteConnection;
+
+use super::load::{array, source_key};
+
+const INBOX: &str = "\
+INSERT INTO inbox (id, chat, bot, source, source_id, payload, received_at, outcome, reason) \
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
+value ->> 8 FROM json_each($1); \
+INSERT INTO bot_cursor (bot, next_offset) SELECT value ->> 0, value ->> 1 FROM json_each($2) WHERE true \
+ON CONFLICT (bot) DO UPDATE SET next_offset = excluded.next_offset; ";
+const ADVANCE: &str = "\
+UPDATE inbox SET outcome = j.value ->> 1, reason = j.value ->> 2, number = j.value ->> 3, decision = j.value ->> 4 \
+FROM json_each($3) j WHERE inbox.id = j.value ->> 0; \
+UPDATE chat_head SET last_number = j.value ->> 1, last_decision = coalesce(j.value ->> 2, last_decision), \
+next_tick_at = j.value ->> 3 FROM json_each($4) j WHERE chat_head.chat = j.value ->> 0; \
+INSERT INTO transcript (chat, number, kind, revision, telegram_chat, message_id, thread, reply_to, author, fleet_bot, \
+text, entities, media, date, inbox, chain_depth, root) \
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
+value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15, \
+value ->> 16 FROM json_each($5); \
+INSERT INTO decision (chat, number, cause_entry, seed, at, config_seq, policy, verdict, reason, inputs, scores, root, \
+chain_depth) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, \
+value ->> 7, value ->> 8, value -> 9, value -> 10, value ->> 11, value ->> 12 FROM json_each($6); \
+INSERT INTO turn (id, chat, decision, bot, ordinal, target, answers_bot, chain_depth, root, priority, due_at, \
+expires_at, created_at, state, attempts, claimed_epoch, error, provider, model, prompt_tokens, completion_tokens) \
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
+value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15, \
+value ->> 16, value ->> 17, value ->> 18, value ->> 19, value ->> 20 FROM json_each($7); ";
+const TURNS: &str = "\
+UPDATE turn SET state = j.value ->> 1, attempts = j.value ->> 2, claimed_epoch = j.value ->> 3, error = j.value ->> 4, \
+provider = j.value ->> 5, model = j.value ->> 6, prompt_tokens = j.value ->> 7, completion_tokens = j.value ->> 8 \
+FROM json_each($8) j WHERE turn.id = j.value ->> 0; ";
+const OUTBOX: &str = "\
+INSERT INTO outbox (id, turn, part, parts, bot, chat, telegram_chat, thread, reply_to, text, answers_bot, chain_depth, \
+root, expires_at, created_at, state, attempts, attempt, claimed_epoch, due_at, message_id, error) \
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
+value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15, \
+value ->> 16, value ->> 17, value ->> 18, value ->> 19, value ->> 20, value ->> 21 FROM json_each($9); \
+UPDATE outbox SET state = j.value ->> 1, attempts = j.value ->> 2, attempt = j.value ->> 3, \
+claimed_epoch = j.value ->> 4, due_at = j.value ->> 5, message_id = j.value ->> 6, error = j.value ->> 7 \
+FROM json_each($10) j WHERE outbox.id = j.value ->> 0; ";
+const WINDOWS: &str = "\
+INSERT INTO send_window (key, slots) SELECT value ->> 0, value -> 1 FROM json_each($11) WHERE true \
+ON CONFLICT (key) DO UPDATE SET slots = excluded.slots; ";
+const STOPS: &str = "\
+DELETE FROM control WHERE (scope, key) IN (SELECT value ->> 0, value ->> 1 FROM json_each($12)); \
+INSERT INTO control (scope, key, stopped_at, by) \
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each($12) WHERE value ->> 4; ";
+
+/// How the transaction goes on after the writes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    /// It commits.
+    Commit,
+    /// It stays open.
+    StayOpen,
+}
+
+#[derive(Clone, Copy)]
+struct Groups {
+    inbox: bool,
+    advance: bool,
+    turns: bool,
+    outbox: bool,
+    windows: bool,
+    stops: bool,
+}
+
+impl Groups {
+    fn of(changes: &Changes) -> Self {
+        Self {
+            inbox: !changes.inbox.is_empty() || !changes.offsets.is_empty(),
+            advance: !changes.chats.is_empty(),
+            turns: !changes.turns.is_empty(),
+            outbox: !changes.new_outbox.is_empty() || !changes.outbox.is_empty(),
+            windows: !changes.windows.is_empty(),
+            stops: !changes.stops.is_empty(),
+        }
+    }
+
+    fn index(self, then: Then) -> usize {
+        [self.inbox, self.advance, self.turns, self.outbox, self.windows, self.stops, then == Then::StayOpen]
+            .into_iter()
+            .enumerate()
+            .map(|(bit, set)| usize::from(set) << bit)
+            .sum()
+    }
+
+    fn statement(self, then: Then) -> Arc<str> {
+        static STATEMENTS: [OnceLock<Arc<str>>; 128] = [const { OnceLock::new() }; 128];
+        let build = || {
+            let part = |wanted: bool, sql: &'static str| if wanted { sql } else { "" };
+            let parts = [
+                part(self.inbox, INBOX),
+                part(self.advance, ADVANCE),
+                part(self.turns, TURNS),
+                part(self.outbox, OUTBOX),
+                part(self.windows, WINDOWS),
+                part(self.stops, STOPS),
+                part(then == Then::Commit, "COMMIT"),
+            ];
+            Arc::from(parts.concat())
+        };
+        STATEMENTS[self.index(then)].get_or_init(build).clone()
+    }
+}
+
+/// Writes `changes`; the progress of turns and messages is what `loaded` has moved on to.
+pub(super) async fn write(
+    connection: &mut SqliteConnection,
+    changes: &Changes,
+    loaded: &Loaded,
+    then: Then,
+) -> Result<(), sqlx::Error> {
+    let moved_turns = changes.turns.iter().filter_map(|id| Some(TurnMove::of(*id, &loaded.turns.get(id)?.progress)));
+    let moved_outbox = changes.outbox.iter().filter_map(|id| Some(OutboxMove::of(*id, &loaded.outbox.get(id)?.progress)));
+    let new_turns = changes.new_turns.iter().map(|turn| {
+        TurnRow::of(turn, loaded.turns.get(&turn.id).map_or(&turn.progress, |head| &head.progress))
+    });
+    let new_outbox = changes.new_outbox.iter().map(|message| {
+        OutboxRow::of(message, loaded.outbox.get(&message.id).map_or(&message.progress, |head| &head.progress))
+    });
+    let windows = changes.windows.iter().filter_map(|key| Some((key.name(), loaded.windows.get(key)?)));
+    sqlx::query(AssertSqlSafe(Groups::of(changes).statement(then)))
+        .bind(rows(changes.inbox.iter().map(NewInboxRow::of)))
+        .bind(rows(changes.offsets.iter()))
+        .bind(rows(changes.handled.iter().map(HandledRow::of)))
+        .bind(rows(changes.chats.iter().map(|(chat, change)| {
+            (chat, change.last_number, last_decision(changes, *chat), change.next_tick_at)
+        })))
+        .bind(rows(changes.entries.iter().map(EntryRow::of)))
+        .bind(rows(changes.decisions.iter().map(DecisionRow::of)))
+        .bind(rows(new_turns))
+        .bind(rows(moved_turns))
+        .bind(rows(new_outbox))
+        .bind(rows(moved_outbox))
+        .bind(rows(windows))
+        .bind(rows(last_word(&changes.stops).into_iter()))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// A JSON array of rows, or nothing at all.
+fn rows<T: Serialize>(rows: impl Iterator<Item = T>) -> Option<String> {
+    let rows: Vec<T> = rows.collect();
+    (!rows.is_empty()).then(|| array(&rows))
+}
+
+fn last_decision(changes: &Changes, chat: ChatId) -> Option<DecisionNumber> {
+    changes.decisions.iter().filter(|decision| decision.chat == chat).map(|decision| decision.number).max()
+}
+
+/// The scope as stored.
+pub(super) fn scope_key(scope: StopScope) -> (&'static str, i64) {
+    match scope {
+        StopScope::Fleet => ("fleet", 0),
+        StopScope::Chat(chat) => ("chat", chat.0),
+        StopScope::Bot(bot) => ("bot", bot.0),
+    }
+}
+
+/// For each scope what was said of it last.
+fn last_word(stops: &[(StopScope, bool, String, Timestamp)]) -> Vec<(&'static str, i64, Timestamp, &str, bool)> {
+    let mut said: Vec<(&'static str, i64, Timestamp, &str, bool)> = Vec::new();
+    for (scope, stopped, by, at) in stops {
+        let (kind, key) = scope_key(*scope);
+        said.retain(|(other, other_key, ..)| (*other, *other_key) != (kind, key));
+        said.push((kind, key, *at, by, *stopped));
+    }
+    said
+}
+
+#[derive(Serialize)]
+struct NewInboxRow<'a>(
+    InboxId,
+    Option<ChatId>,
+    BotId,
+    &'static str,
+    i64,
+    &'a str,
+    Timestamp,
+    Option<&'static str>,
+    Option<&'a str>,
+);
+
+impl<'a> NewInboxRow<'a> {
+    fn of(row: &'a InboxRow) -> Self {
+        let (bot, source, source_id) = source_key(row.bot, row.source);
+        let outcome = row.outcome.as_ref();
+        Self(
+            row.id,
+            row.chat,
+            bot,
+            source,
+            source_id,
+            &row.payload,
+            row.received_at,
+            outcome.map(|outcome| outcome.kind.as_str()),
+            outcome.and_then(|outcome| outcome.reason.as_deref()),
+        )
+    }
+}
+
+#[derive(Serialize)]
+struct HandledRow<'a>(InboxId, &'static str, Option<&'a str>, Option<Number>, Option<DecisionNumber>);
+
+impl<'a> HandledRow<'a> {
+    fn of(handled: &'a Handled) -> Self {
+        let Handled { inbox, outcome, number, decision } = handled;
+        Self(*inbox, outcome.kind.as_str(), outcome.reason.as_deref(), *number, *decision)
+    }
+}
+
+#[derive(Serialize)]
+struct EntryRow<'a>(
+    ChatId,
+    Number,
+    EntryKind,
+    i64,
+    TelegramChatId,
+    MessageId,
+    Option<ThreadId>,
+    Option<MessageId>,
+    &'a Author,
+    Option<BotId>,
+    Option<&'a str>,
+    &'a [Entity],
+    Option<&'a Media>,
+    Timestamp,
+    InboxId,
+    u32,
+    Number,
+);
+
+impl<'a> EntryRow<'a> {
+    fn of(entry: &'a TranscriptEntry) -> Self {
+        Self(
+            entry.chat,
+            entry.number,
+            entry.kind,
+            entry.revision,
+            entry.telegram_chat,
+            entry.message_id,
+            entry.thread,
+            entry.reply_to,
+            &entry.author,
+            entry.fleet_bot,
+            entry.text.as_deref(),
+            &entry.entities,
+            entry.media.as_ref(),
+            entry.date,
+            entry.inbox,
+            entry.chain_depth,
+            entry.root,
+        )
+    }
+}
+
+#[derive(Serialize)]
+struct DecisionRow<'a>(
+    ChatId,
+    DecisionNumber,
+    Option<Number>,
+    i64,
+    Timestamp,
+    i64,
+    &'a str,
+    &'static str,
+    &'a str,
+    &'a Value,
+    &'a Value,
+    Option<Number>,
+    u32,
+);
+
+impl<'a> DecisionRow<'a> {
+    fn of(decision: &'a Decision) -> Self {
+        Self(
+            decision.chat,
+            decision.number,
+            match decision.cause {
+                Cause::Entry(number) => Some(number),
+                Cause::Tick => None,
+            },
+            decision.seed.cast_signed(),
+            decision.at,
+            decision.config_seq.0,
+            &decision.policy,
+            decision.verdict.as_str(),
+            &decision.reason,
+            &decision.inputs,
+            &decision.scores,
+            decision.root,
+            decision.chain_depth,
+        )
+    }
+}
+
+#[derive(Serialize)]
+struct TurnRow<'a>(
+    TurnId,
+    ChatId,
+    DecisionNumber,
+    BotId,
+    u32,
+    Option<Number>,
+    Option<BotId>,
+    u32,
+    Option<Number>,
+    u8,
+    Timestamp,
+    Timestamp,
+    Timestamp,
+    TurnState,
+    u32,
+    Option<Epoch>,
+    Option<&'a str>,
+    Option<&'a str>,
+    Option<&'a str>,
+    Option<u32>,
+    Option<u32>,
+);
+
+impl<'a> TurnRow<'a> {
+    fn of(turn: &'a Turn, progress: &'a TurnProgress) -> Self {
+        let TurnMove(_, state, attempts, claimed_epoch, error, provider, model, prompt, completion) =
+            TurnMove::of(turn.id, progress);
+        Self(
+            turn.id,
+            turn.chat,
+            turn.decision,
+            turn.bot,
+            turn.ordinal,
+            turn.target,
+            turn.answers_bot,
+            turn.chain_depth,
+            turn.root,
+            turn.priority,
+            turn.due_at,
+            turn.expires_at,
+            turn.created_at,
+            state,
+            attempts,
+            claimed_epoch,
+            error,
+            provider,
+            model,
+            prompt,
+            completion,
+        )
+    }
+}
+
+#[derive(Serialize)]
+struct TurnMove<'a>(
+    TurnId,
+    TurnState,
+    u32,
+    Option<Epoch>,
+    Option<&'a str>,
+    Option<&'a str>,
+    Option<&'a str>,
+    Option<u32>,
+    Option<u32>,
+);
+
+impl<'a> TurnMove<'a> {
+    fn of(id: TurnId, progress: &'a TurnProgress) -> Self {
+        let usage = progress.usage.as_ref();
+        Self(
+            id,
+            progress.state,
+            progress.attempts,
+            progress.claimed_epoch,
+            progress.error.as_deref(),
+            usage.map(|usage| usage.provider.as_str()),
+            usage.map(|usage| usage.model.as_str()),
+            usage.map(|usage| usage.prompt_tokens),
+            usage.map(|usage| usage.completion_tokens),
+        )
+    }
+}
+
+#[derive(Serialize)]
+struct OutboxRow<'a>(
+    OutboxId,
+    TurnId,
+    u32,
+    u32,
+    BotId,
+    ChatId,
+    TelegramChatId,
+    Option<ThreadId>,
+    Option<MessageId>,
+    &'a str,
+    Option<BotId>,
+    u32,
+    Option<Number>,
+    Timestamp,
+    Timestamp,
+    OutboxState,
+    u32,
+    Option<AttemptId>,
+    Option<Epoch>,
+    Timestamp,
+    Option<MessageId>,
+    Option<&'a str>,
+);
+
+impl<'a> OutboxRow<'a> {
+    fn of(message: &'a OutboxMessage, progress: &'a SendProgress) -> Self {
+        Self(
+            message.id,
+            message.turn,
+            message.part,
+            message.parts,
+            message.bot,
+            message.chat,
+            message.telegram_chat,
+            message.thread,
+            message.reply_to,
+            &message.text,
+            message.answers_bot,
+            message.chain_depth,
+            message.root,
+            message.expires_at,
+            message.created_at,
+            progress.state,
+            progress.attempts,
+            progress.attempt,
+            progress.claimed_epoch,
+            progress.due_at,
+            progress.message_id,
+            progress.error.as_deref(),
+        )
+    }
+}
+
+#[derive(Serialize)]
+struct OutboxMove<'a>(
+    OutboxId,
+    OutboxState,
+    u32,
+    Option<AttemptId>,
+    Option<Epoch>,
+    Timestamp,
+    Option<MessageId>,
+    Option<&'a str>,
+);
+
+impl<'a> OutboxMove<'a> {
+    fn of(id: OutboxId, progress: &'a SendProgress) -> Self {
+        Self(
+            id,
+            progress.state,
+            progress.attempts,
+            progress.attempt,
+            progress.claimed_epoch,
+            progress.due_at,
+            progress.message_id,
+            progress.error.as_deref(),
+        )
+    }
+}

@@ -1,0 +1,223 @@
+//! The HTTP client that all bots of a node share: one attempt of one call. Layer `adapters`. Keeps I4, I12.
+//!
+//! The token is part of the URL, so no error of the HTTP client leaves this file: errors are told anew, without
+//! URL, and searched for the token.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use botfleet_actors::ports::telegram::TelegramError;
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Method, Request, StatusCode, Url};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+
+use super::bot::TelegramBot;
+use super::breaker::Breaker;
+use super::settings::TelegramSettings;
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum TelegramSetupError {
+    /// The base URL is none.
+    #[error("telegram.api_url is no http or https URL")]
+    ApiUrl,
+    /// The proxy's URL is none.
+    #[error("telegram.proxy is no URL of a proxy")]
+    Proxy,
+    /// The HTTP client cannot be built, for example for want of root certificates.
+    #[error("no http client for telegram: {0}")]
+    HttpClient(String),
+}
+
+/// The way of a node to Telegram; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct TelegramClient {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    http: reqwest::Client,
+    base: Url,
+    breaker: Breaker,
+    request_timeout: Duration,
+    poll_margin: Duration,
+}
+
+/// What an attempt needs to know of its call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call<'a> {
+    pub(super) method: &'static str,
+    pub(super) url: &'a Url,
+    pub(super) token: &'a SecretString,
+    pub(super) effect: Effect,
+}
+
+/// What a call does, which decides whether the breaker gates it and what its failure means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Changes nothing, passes an open breaker, and closes it when answered.
+    Probe,
+    /// Changes nothing.
+    Read,
+    /// Does something that must not be done twice.
+    Write,
+}
+
+/// An answer, whatever it says.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl TelegramClient {
+    /// Builds the client; connects to nothing yet.
+    ///
+    /// # Errors
+    /// Settings that name no usable URL, or an HTTP client that cannot be built.
+    pub fn new(settings: &TelegramSettings) -> Result<Self, TelegramSetupError> {
+        // A second installation finds the first one in place: that is the wish.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let base: Url = settings.api_url.parse().map_err(|_| TelegramSetupError::ApiUrl)?;
+        if !matches!(base.scheme(), "http" | "https") {
+            return Err(TelegramSetupError::ApiUrl);
+        }
+        let mut http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .http1_only()
+            .tcp_nodelay(true)
+            .connect_timeout(settings.connect_timeout)
+            .pool_max_idle_per_host(usize::MAX)
+            .pool_idle_timeout(settings.idle_timeout);
+        if let Some(proxy) = &settings.proxy {
+            let proxy = reqwest::Proxy::all(proxy.expose_secret()).map_err(|_| TelegramSetupError::Proxy)?;
+            http = http.proxy(proxy);
+        }
+        let http = http.build().map_err(|e| TelegramSetupError::HttpClient(told(&e.without_url())))?;
+        let shared = Shared {
+            http,
+            base,
+            breaker: Breaker::new(settings.breaker_failures.get(), settings.breaker_open_for),
+            request_timeout: settings.request_timeout,
+            poll_margin: settings.poll_margin,
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The Bot API for one token.
+    pub fn bot(&self, token: SecretString) -> TelegramBot {
+        TelegramBot::new(self.clone(), token)
+    }
+
+    /// Whether sends go; `false` while the breaker refuses them or tries one at a time.
+    pub fn sends_go(&self) -> bool {
+        self.shared.breaker.is_closed()
+    }
+
+    /// The URL of a method; holds the token.
+    pub(super) fn url(&self, token: &SecretString, method: &str) -> Url {
+        let mut url = self.shared.base.clone();
+        // An http URL always has a path, so this cannot fail.
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().push(&format!("bot{}", token.expose_secret())).push(method);
+        }
+        url
+    }
+
+    /// Makes one attempt. `wait` is what Telegram itself was asked to wait.
+    ///
+    /// # Errors
+    /// `Unreachable` when nothing was done, `Unknown` when a write may have been.
+    pub(super) async fn attempt<P: Serialize + Sync>(
+        &self,
+        call: Call<'_>,
+        payload: &P,
+        wait: Option<Duration>,
+    ) -> Result<Answer, TelegramError> {
+        let breaker = &self.shared.breaker;
+        let probe = call.effect == Effect::Probe;
+        let admission = match breaker.admit() {
+            None if !probe => return Err(TelegramError::Unreachable("breaker open".to_owned())),
+            // A probe takes no place from a send on trial.
+            Some(admission) if !probe => Some(admission),
+            _ => None,
+        };
+        let body = serde_json::to_vec(payload).map_err(|_| TelegramError::Rejected {
+            code: 400,
+            description: "the request cannot be written as JSON".to_owned(),
+        })?;
+        let mut request = Request::new(Method::POST, call.url.clone());
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        *request.body_mut() = Some(body.into());
+        *request.timeout_mut() = Some(match wait {
+            Some(wait) => wait + self.shared.poll_margin,
+            None => self.shared.request_timeout,
+        });
+        let answer = self.exchange(request).await;
+        match &answer {
+            // A gateway with nothing behind it is no answer of Telegram's.
+            Ok(answer) if matches!(answer.status.as_u16(), 502..=504) => breaker.failed(),
+            Ok(_) => breaker.answered(probe),
+            Err(_) => breaker.failed(),
+        }
+        drop(admission);
+        answer.map_err(|e| lost(&call, e))
+    }
+
+    async fn exchange(&self, request: Request) -> Result<Answer, reqwest::Error> {
+        let response = self.shared.http.execute(request).await?;
+        let status = response.status();
+        let headers = response.headers().clone();
+        let body = response.bytes().await?;
+        Ok(Answer { status, headers, body })
+    }
+}
+
+/// What an exchange without answer means.
+fn lost(call: &Call<'_>, error: reqwest::Error) -> TelegramError {
+    let definite = error.is_connect() || error.is_builder() || call.effect != Effect::Write;
+    let reason = without(call.token, told(&error.without_url()));
+    if definite { TelegramError::Unreachable(reason) } else { TelegramError::Unknown(reason) }
+}
+
+/// An error and its causes in one line.
+fn told(error: &dyn StdError) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !line.ends_with(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+        cause = error.source();
+    }
+    line
+}
+
+/// A text without the token (I12).
+pub(super) fn without(token: &SecretString, text: String) -> String {
+    let token = token.expose_secret();
+    if !token.is_empty() && text.contains(token) { text.replace(token, "[token]") } else { text }
+}
+
+/// Counts a call and, unless Telegram was asked to wait, times it.
+pub(super) fn record<T>(method: &'static str, started: Option<Instant>, outcome: &Result<T, TelegramError>) {
+    let status = match outcome {
+        Ok(_) => "ok",
+        Err(error) => {
+            metrics::counter!("botfleet_telegram_api_errors_total", "error_type" => error.label()).increment(1);
+            error.label()
+        }
+    };
+    metrics::counter!("botfleet_telegram_api_calls_total", "method" => method, "status" => status).increment(1);
+    if let Some(started) = started {
+        metrics::histogram!("botfleet_telegram_api_duration_seconds", "method" => method).record(started.elapsed());
+    }
+}

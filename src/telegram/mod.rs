@@ -1,0 +1,21 @@
+//! The Telegram adapter: the Bot API over our own transport. Layer `adapters`, over `ports`. Keeps I1, I4, I12.
+//!
+//! | file | role |
+//! |---|---|
+//! | `settings` | what an operator may set |
+//! | `client` | the shared HTTP client: one attempt of one call |
+//! | `breaker` | stops the sends while Telegram cannot be reached; polls probe it |
+//! | `answer` | an HTTP answer, read and classified |
+//! | `bot` | `BotApi` for one token |
+//! | `wire` | the parts of an update's JSON that the fleet reads |
+//! | `decode` | an update's JSON to `Incoming` |
+//!
+//! Requests are teloxide's payloads; why its client and its incoming types are not used: ADR 0003.
+
+pub mod answer;
+pub mod bot;
+pub mod breaker;
+pub mod client;
+pub mod decode;
+pub mod settings;
+pub mod wire;
