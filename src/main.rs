@@ -1,2 +1,10 @@
-//! x
-fn main(){}
+//! The `botfleet` binary.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    botfleet::cli::main()
+}

@@ -137,7 +137,7 @@ fn posted(message: wire::Message<'_>, revision: Option<i64>) -> Incoming {
         reply_to: reply_to.map(MessageId),
         author,
         service: text.is_none() && media.is_none(),
-        text: text.map(std::borrow::Cow::into_owned),
+        text,
         entities: entities.into_iter().map(entity).collect(),
         media,
     };
@@ -173,7 +173,7 @@ fn in_name_of(chat: &wire::Chat<'_>, kind: AuthorKind) -> Author {
     Author {
         id: TelegramUserId(chat.id),
         name: chat_name(chat),
-        username: chat.username.as_deref().map(str::to_owned),
+        username: chat.username.clone(),
         kind,
     }
 }
@@ -188,13 +188,13 @@ fn user_author(user: &wire::User<'_>) -> Author {
         wire::User { is_bot: true, .. } => AuthorKind::Bot,
         _ => AuthorKind::Person,
     };
-    Author { id: TelegramUserId(user.id), name, username: user.username.as_deref().map(str::to_owned), kind }
+    Author { id: TelegramUserId(user.id), name, username: user.username.clone(), kind }
 }
 
 fn media(message: &wire::Message<'_>) -> Option<Media> {
-    let file = |kind: &str, file: &wire::Attachment<'_>| Media {
+    let file = |kind: &str, file: &wire::Attachment| Media {
         kind: kind.to_owned(),
-        reference: file.file_id.as_deref().map(str::to_owned),
+        reference: file.file_id.clone(),
     };
     if let Some(sizes) = &message.photo {
         return Some(file("photo", sizes.last().unwrap_or(&wire::Attachment::default())));
@@ -202,7 +202,7 @@ fn media(message: &wire::Message<'_>) -> Option<Media> {
     // An emoji says more than the id of a file.
     for (kind, emoji) in [("sticker", &message.sticker), ("dice", &message.dice)] {
         if let Some(emoji) = emoji {
-            let reference = emoji.emoji.as_deref().or(emoji.file_id.as_deref()).map(str::to_owned);
+            let reference = emoji.emoji.as_ref().or(emoji.file_id.as_ref()).cloned();
             return Some(Media { kind: kind.to_owned(), reference });
         }
     }
@@ -252,7 +252,7 @@ fn reacted(reaction: wire::MessageReaction<'_>) -> Incoming {
 /// A reaction that is no plain emoji keeps its name, so that it is not taken for a reaction taken back.
 fn emoji(reaction: wire::Reaction<'_>) -> String {
     match (reaction.emoji, reaction.custom_emoji_id) {
-        (Some(emoji), _) => emoji.into_owned(),
+        (Some(emoji), _) => emoji,
         (None, Some(id)) => format!("custom_emoji:{id}"),
         (None, None) => reaction.kind.into_owned(),
     }

@@ -1,7 +1,7 @@
 //! The parts of an update's JSON that the fleet reads. Layer `adapters`.
 //!
 //! Narrow on purpose: whatever Telegram adds beside these fields, or as a new kind of entity, media or service
-//! message, changes nothing here. Strings are borrowed from the JSON where it holds no escapes.
+//! message, changes nothing here. Strings that every update holds are borrowed from its JSON where it has no escapes.
 //!
 //! # Source
 //! Bot API 10.1: Update, Message, MessageReactionUpdated, ChatMemberUpdated.
@@ -64,14 +64,14 @@ pub struct Chat<'a> {
     #[serde(borrow, rename = "type")]
     pub kind: Cow<'a, str>,
     /// Groups and channels have one.
-    #[serde(borrow, default)]
-    pub title: Option<Cow<'a, str>>,
+    #[serde(default)]
+    pub title: Option<String>,
     /// Without `@`.
-    #[serde(borrow, default)]
-    pub username: Option<Cow<'a, str>>,
+    #[serde(default)]
+    pub username: Option<String>,
     /// Of a private chat's person.
-    #[serde(borrow, default)]
-    pub first_name: Option<Cow<'a, str>>,
+    #[serde(default)]
+    pub first_name: Option<String>,
 }
 
 /// User.
@@ -86,11 +86,11 @@ pub struct User<'a> {
     #[serde(borrow)]
     pub first_name: Cow<'a, str>,
     /// Last name.
-    #[serde(borrow, default)]
-    pub last_name: Option<Cow<'a, str>>,
+    #[serde(default)]
+    pub last_name: Option<String>,
     /// Without `@`.
-    #[serde(borrow, default)]
-    pub username: Option<Cow<'a, str>>,
+    #[serde(default)]
+    pub username: Option<String>,
 }
 
 /// `MessageEntity`.
@@ -117,13 +117,13 @@ pub struct Reply {
 
 /// A file, a sticker or dice, as far as the fleet reads them.
 #[derive(Debug, Default, Deserialize)]
-pub struct Attachment<'a> {
+pub struct Attachment {
     /// Id of the file.
-    #[serde(borrow, default)]
-    pub file_id: Option<Cow<'a, str>>,
+    #[serde(default)]
+    pub file_id: Option<String>,
     /// Emoji of a sticker or dice.
-    #[serde(borrow, default)]
-    pub emoji: Option<Cow<'a, str>>,
+    #[serde(default)]
+    pub emoji: Option<String>,
 }
 
 /// Message.
@@ -158,14 +158,14 @@ pub struct Message<'a> {
     #[serde(default)]
     pub reply_to_message: Option<Reply>,
     /// Text.
-    #[serde(borrow, default)]
-    pub text: Option<Cow<'a, str>>,
+    #[serde(default)]
+    pub text: Option<String>,
     /// Entities of the text.
     #[serde(borrow, default)]
     pub entities: Vec<Entity<'a>>,
     /// Caption of media.
-    #[serde(borrow, default)]
-    pub caption: Option<Cow<'a, str>>,
+    #[serde(default)]
+    pub caption: Option<String>,
     /// Entities of the caption.
     #[serde(borrow, default)]
     pub caption_entities: Vec<Entity<'a>>,
@@ -173,32 +173,32 @@ pub struct Message<'a> {
     #[serde(default)]
     pub migrate_to_chat_id: Option<i64>,
     /// Sizes of a photo, the largest last.
-    #[serde(borrow, default)]
-    pub photo: Option<Vec<Attachment<'a>>>,
+    #[serde(default)]
+    pub photo: Option<Vec<Attachment>>,
     /// Sticker.
-    #[serde(borrow, default)]
-    pub sticker: Option<Attachment<'a>>,
+    #[serde(default)]
+    pub sticker: Option<Attachment>,
     /// Voice message.
-    #[serde(borrow, default)]
-    pub voice: Option<Attachment<'a>>,
+    #[serde(default)]
+    pub voice: Option<Attachment>,
     /// Video.
-    #[serde(borrow, default)]
-    pub video: Option<Attachment<'a>>,
+    #[serde(default)]
+    pub video: Option<Attachment>,
     /// Round video.
-    #[serde(borrow, default)]
-    pub video_note: Option<Attachment<'a>>,
+    #[serde(default)]
+    pub video_note: Option<Attachment>,
     /// Audio.
-    #[serde(borrow, default)]
-    pub audio: Option<Attachment<'a>>,
+    #[serde(default)]
+    pub audio: Option<Attachment>,
     /// Animation; comes with `document`, too.
-    #[serde(borrow, default)]
-    pub animation: Option<Attachment<'a>>,
+    #[serde(default)]
+    pub animation: Option<Attachment>,
     /// Document.
-    #[serde(borrow, default)]
-    pub document: Option<Attachment<'a>>,
+    #[serde(default)]
+    pub document: Option<Attachment>,
     /// Dice.
-    #[serde(borrow, default)]
-    pub dice: Option<Attachment<'a>>,
+    #[serde(default)]
+    pub dice: Option<Attachment>,
     /// Poll.
     #[serde(default)]
     pub poll: Option<IgnoredAny>,
@@ -253,11 +253,11 @@ pub struct Reaction<'a> {
     #[serde(borrow, rename = "type")]
     pub kind: Cow<'a, str>,
     /// Of the kind `emoji`.
-    #[serde(borrow, default)]
-    pub emoji: Option<Cow<'a, str>>,
+    #[serde(default)]
+    pub emoji: Option<String>,
     /// Of the kind `custom_emoji`.
-    #[serde(borrow, default)]
-    pub custom_emoji_id: Option<Cow<'a, str>>,
+    #[serde(default)]
+    pub custom_emoji_id: Option<String>,
 }
 
 /// `ChatMemberUpdated`.

@@ -1,0 +1,51 @@
+//! POST /api/v1/control/{start,stop}: for the fleet, one chat or one bot. Layer `admin`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use botfleet_actors::domain::control::StopScope;
+use serde::{Deserialize, Serialize};
+
+use super::problem::Problem;
+use super::server::Edge;
+
+/// What to stop or start.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "scope", rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Scope {
+    /// Everything.
+    Fleet,
+    /// The chat of that name in the manifest.
+    Chat { name: String },
+    /// The bot of that name in the manifest.
+    Bot { name: String },
+}
+
+/// What was done.
+#[derive(Debug, Serialize)]
+pub(super) struct Done {
+    stopped: bool,
+}
+
+/// Stops: nothing that is not being sent already is sent any more.
+pub(super) async fn stop(State(edge): State<Edge>, body: Result<Json<Scope>, JsonRejection>) -> Result<Json<Done>, Problem> {
+    set(&edge, body, true).await
+}
+
+/// Lifts a stop.
+pub(super) async fn start(State(edge): State<Edge>, body: Result<Json<Scope>, JsonRejection>) -> Result<Json<Done>, Problem> {
+    set(&edge, body, false).await
+}
+
+async fn set(edge: &Edge, body: Result<Json<Scope>, JsonRejection>, stopped: bool) -> Result<Json<Done>, Problem> {
+    let hint = r#"send {"scope":"fleet"}, {"scope":"chat","name":"..."} or {"scope":"bot","name":"..."}"#;
+    let Json(scope) = body.map_err(|error| Problem::bad_request("bad_scope", format!("{}; {hint}", error.body_text())))?;
+    let unknown = |kind: &str, name: &str| Problem::not_found("unknown_name", format!("no {kind} named {name:?} in the manifest"));
+    let scope = match scope {
+        Scope::Fleet => StopScope::Fleet,
+        Scope::Chat { name } => StopScope::Chat(edge.fleet.chat_named(&name).ok_or_else(|| unknown("chat", &name))?),
+        Scope::Bot { name } => StopScope::Bot(edge.fleet.bot_named(&name).ok_or_else(|| unknown("bot", &name))?),
+    };
+    edge.fleet.set_stop(scope, stopped, "api").await.map_err(|error| Problem::unavailable(&error))?;
+    Ok(Json(Done { stopped }))
+}

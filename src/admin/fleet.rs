@@ -1,0 +1,13 @@
+//! GET /api/v1/fleet: bots, chats and providers with their snapshots. Layer `admin`.
+
+use axum::Json;
+use axum::extract::State;
+
+use super::problem::Problem;
+use super::server::Edge;
+use crate::runtime::view::FleetView;
+
+/// The node at one glance.
+pub(super) async fn get(State(edge): State<Edge>) -> Result<Json<FleetView>, Problem> {
+    edge.fleet.view().await.map(Json).map_err(|error| Problem::unavailable(&error))
+}

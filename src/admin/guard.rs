@@ -1,0 +1,43 @@
+//! Refuses what a foreign web page could make a browser send to this port. Layer `admin`.
+
+use axum::extract::Request;
+use axum::http::header;
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::problem::Problem;
+
+/// Lets through only requests addressed to this machine by a loopback name, and none that a page of another origin
+/// sent: a rebound DNS name or a cross-site form must not steer the fleet.
+pub(super) async fn loopback_only(request: Request, next: Next) -> Result<Response, Problem> {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
+    if !is_loopback(host) {
+        return Err(Problem::forbidden("foreign_host", "address this machine as localhost, 127.0.0.1 or [::1]"));
+    }
+    if let Some(origin) = request.headers().get(header::ORIGIN) {
+        let authority = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map_or("", |(_, authority)| authority);
+        if authority != host {
+            return Err(Problem::forbidden("foreign_origin", "requests of other origins are refused"));
+        }
+    }
+    Ok(next.run(request).await)
+}
+
+fn is_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or(""),
+        None => host.split(':').next().unwrap_or(""),
+    };
+    matches!(name, "localhost" | "127.0.0.1" | "::1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_names_are_this_machine() {
+        assert!(is_loopback("127.0.0.1:8080") && is_loopback("localhost") && is_loopback("[::1]:8080"));
+        assert!(!is_loopback("botfleet.example:8080") && !is_loopback("127.0.0.1.example") && !is_loopback(""));
+    }
+}

@@ -1,0 +1,50 @@
+//! Errors of the HTTP edge as `application/problem+json`. Layer `admin`.
+//!
+//! # Source
+//! RFC 9457.
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// A refused request.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+}
+
+impl Problem {
+    pub(super) fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code, detail: detail.into() }
+    }
+
+    pub(super) fn forbidden(code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::FORBIDDEN, code, detail: detail.into() }
+    }
+
+    pub(super) fn not_found(code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::NOT_FOUND, code, detail: detail.into() }
+    }
+
+    /// The cause is logged, never sent.
+    pub(super) fn unavailable(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(error = %cause, "request could not be served");
+        let detail = "the store does not answer now, try again later".to_owned();
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, code: "store_unavailable", detail }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = json!({
+            "type": "about:blank",
+            "title": self.status.canonical_reason(),
+            "status": self.status.as_u16(),
+            "code": self.code,
+            "detail": self.detail,
+        });
+        (self.status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+    }
+}

@@ -1,0 +1,75 @@
+//! Routes and server of the HTTP edge. Layer `admin`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::routing::{get, post};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::{control, fleet, guard, health, outcomes};
+use crate::runtime::fleet::RunningFleet;
+
+/// Largest body of a request.
+const BODY_MAX_BYTES: usize = 64 * 1024;
+
+/// What the handlers share.
+#[derive(Clone)]
+pub(super) struct Edge {
+    pub(super) fleet: Arc<RunningFleet>,
+    pub(super) metrics: PrometheusHandle,
+}
+
+/// A bound port: taken before the fleet starts, so that a port in use costs nothing.
+pub struct BoundPort(TcpListener);
+
+impl BoundPort {
+    /// Takes the port.
+    ///
+    /// # Errors
+    /// When it is in use or not ours to take.
+    pub async fn bind(address: SocketAddr) -> anyhow::Result<Self> {
+        let hint = "another program uses it: choose another one by --listen or server.listen, or 127.0.0.1:0 for any free one";
+        let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} ({hint})"))?;
+        Ok(Self(listener))
+    }
+
+    /// Where it is.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn address(&self) -> anyhow::Result<SocketAddr> {
+        Ok(self.0.local_addr()?)
+    }
+
+    /// Serves the fleet until the task is aborted.
+    #[expect(clippy::disallowed_methods, reason = "the server lives outside the supervision tree, and its caller holds the task")]
+    pub fn serve(self, fleet: Arc<RunningFleet>, metrics: PrometheusHandle) -> JoinHandle<()> {
+        let router = router(Edge { fleet, metrics });
+        tokio::spawn(async move {
+            if let Err(error) = axum::serve(self.0, router).await {
+                tracing::error!(error = %error, "the HTTP edge ended");
+            }
+        })
+    }
+}
+
+fn router(edge: Edge) -> Router {
+    Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/health", get(health::health))
+        .route("/metrics", get(health::metrics))
+        .route("/api/v1/fleet", get(fleet::get))
+        .route("/api/v1/outcomes", get(outcomes::get))
+        .route("/api/v1/control/stop", post(control::stop))
+        .route("/api/v1/control/start", post(control::start))
+        .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
+        .layer(middleware::from_fn(guard::loopback_only))
+        .with_state(edge)
+}

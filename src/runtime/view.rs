@@ -1,0 +1,49 @@
+//! What operators see of a node. Layer `runtime`.
+
+use botfleet_actors::actors::bot::actor::BotSnapshot;
+use botfleet_actors::actors::chat::actor::ChatSnapshot;
+use botfleet_actors::actors::fleet::actor::FleetSnapshot;
+use botfleet_actors::actors::provider::actor::ProviderSnapshot;
+use botfleet_actors::ports::store::QueueDepths;
+use serde::Serialize;
+
+/// The whole node at one glance.
+#[derive(Clone, Debug, Serialize)]
+pub struct FleetView {
+    /// The supervision tree.
+    pub fleet: FleetSnapshot,
+    /// Every bot that runs, by name.
+    pub bots: Vec<BotSnapshot>,
+    /// Every chat in memory, by name.
+    pub chats: Vec<ChatSnapshot>,
+    /// Every provider, by name.
+    pub providers: Vec<ProviderSnapshot>,
+    /// Stops in force: `fleet`, `chat NAME`, `bot NAME`.
+    pub stops: Vec<String>,
+    /// How much waits in the store.
+    pub queues: QueueDepths,
+}
+
+/// Health of one part.
+#[derive(Clone, Debug, Serialize)]
+pub struct Check {
+    /// Which part.
+    pub name: String,
+    /// Whether it works.
+    pub ok: bool,
+    /// What is wrong.
+    pub detail: Option<String>,
+}
+
+/// Health of the node.
+#[derive(Clone, Debug, Serialize)]
+pub struct Health {
+    /// `healthy`, `degraded` or `unhealthy`.
+    pub status: &'static str,
+    /// Of the program.
+    pub version: &'static str,
+    /// Seconds since start.
+    pub uptime_seconds: u64,
+    /// Parts.
+    pub checks: Vec<Check>,
+}

@@ -1,0 +1,219 @@
+//! Rows of SQLite as the domain's. Layer: adapter. Each list of columns stands beside what reads it.
+
+use botfleet_actors::domain::control::StopScope;
+use botfleet_actors::domain::ids::{
+    AttemptId, BotId, ChatId, DecisionNumber, Epoch, InboxId, MessageId, Number, OutboxId, TelegramChatId, ThreadId, TurnId,
+    UpdateId,
+};
+use botfleet_actors::domain::inbox::{InboxRow, Outcome, OutcomeKind, Source};
+use botfleet_actors::domain::outbox::{OutboxMessage, OutboxState, SendProgress};
+use botfleet_actors::domain::time::Timestamp;
+use botfleet_actors::domain::transcript::{EntryKind, TranscriptEntry};
+use botfleet_actors::domain::turn::{Turn, TurnProgress, TurnState, Usage};
+use botfleet_actors::ports::store::StoreError;
+use serde::de::DeserializeOwned;
+use sqlx::sqlite::{Sqlite, SqliteRow};
+use sqlx::{Decode, Row};
+
+use super::error::unreadable;
+
+/// Reads the columns of a row from left to right.
+pub(super) struct Columns<'r> {
+    row: &'r SqliteRow,
+    next: usize,
+}
+
+impl<'r> Columns<'r> {
+    pub(super) fn of(row: &'r SqliteRow) -> Self {
+        Self { row, next: 0 }
+    }
+
+    /// The next column.
+    pub(super) fn take<T: Decode<'r, Sqlite>>(&mut self) -> Result<T, StoreError> {
+        let index = self.next;
+        self.next += 1;
+        self.row.try_get_unchecked(index).map_err(|error| unreadable("column", error))
+    }
+
+    /// The next column, which may be empty, as one of the domain's types.
+    pub(super) fn optional<T: Decode<'r, Sqlite>, U>(&mut self, of: impl FnOnce(T) -> U) -> Result<Option<U>, StoreError> {
+        Ok(self.take::<Option<T>>()?.map(of))
+    }
+
+    /// The next column, a count.
+    pub(super) fn count<T: TryFrom<i64, Error: std::fmt::Display>>(&mut self) -> Result<T, StoreError> {
+        T::try_from(self.take()?).map_err(|error| unreadable("count", error))
+    }
+
+    fn optional_count<T: TryFrom<i64, Error: std::fmt::Display>>(&mut self) -> Result<Option<T>, StoreError> {
+        self.take::<Option<i64>>()?.map(T::try_from).transpose().map_err(|error| unreadable("count", error))
+    }
+
+    /// The next column, a name.
+    pub(super) fn name<T>(&mut self, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, StoreError> {
+        let name: &str = self.take()?;
+        parse(name).ok_or_else(|| unreadable("name", name))
+    }
+
+    /// The next column, JSON.
+    pub(super) fn json<T: DeserializeOwned>(&mut self) -> Result<T, StoreError> {
+        serde_json::from_str(self.take()?).map_err(|error| unreadable("json", error))
+    }
+}
+
+/// Columns that [`inbox_row`] reads.
+pub(super) const INBOX: &str = "id, chat, bot, source, source_id, payload, received_at, outcome, reason";
+
+/// An inbox row.
+pub(super) fn inbox_row(row: &SqliteRow) -> Result<InboxRow, StoreError> {
+    let mut columns = Columns::of(row);
+    Ok(InboxRow {
+        id: InboxId(columns.take()?),
+        chat: columns.optional(ChatId)?,
+        bot: BotId(columns.take()?),
+        source: {
+            let sent = columns.name(is_sent)?;
+            source(sent, columns.take()?)
+        },
+        payload: columns.take()?,
+        received_at: Timestamp::from_millis(columns.take()?),
+        outcome: {
+            let kind = columns.take::<Option<&str>>()?;
+            let reason = columns.take()?;
+            kind.map(|kind| OutcomeKind::parse(kind).ok_or_else(|| unreadable("outcome", kind)))
+                .transpose()?
+                .map(|kind| Outcome { kind, reason })
+        },
+    })
+}
+
+/// Whether the name of a source means a message of the fleet.
+pub(super) fn is_sent(name: &str) -> Option<bool> {
+    match name {
+        "update" => Some(false),
+        "sent" => Some(true),
+        _ => None,
+    }
+}
+
+fn source(sent: bool, id: i64) -> Source {
+    if sent { Source::Sent(OutboxId(id)) } else { Source::Update(UpdateId(id)) }
+}
+
+/// Columns that [`entry`] reads.
+pub(super) const TRANSCRIPT: &str = "chat, number, kind, revision, telegram_chat, message_id, thread, reply_to, author, \
+     fleet_bot, text, entities, media, date, inbox, chain_depth, root";
+
+/// A transcript entry.
+pub(super) fn entry(row: &SqliteRow) -> Result<TranscriptEntry, StoreError> {
+    let mut columns = Columns::of(row);
+    Ok(TranscriptEntry {
+        chat: ChatId(columns.take()?),
+        number: Number(columns.take()?),
+        kind: columns.name(EntryKind::parse)?,
+        revision: columns.take()?,
+        telegram_chat: TelegramChatId(columns.take()?),
+        message_id: MessageId(columns.take()?),
+        thread: columns.optional(ThreadId)?,
+        reply_to: columns.optional(MessageId)?,
+        author: columns.json()?,
+        fleet_bot: columns.optional(BotId)?,
+        text: columns.take()?,
+        entities: columns.json()?,
+        media: match columns.take::<Option<&str>>()? {
+            Some(text) => Some(serde_json::from_str(text).map_err(|error| unreadable("media", error))?),
+            None => None,
+        },
+        date: Timestamp::from_millis(columns.take()?),
+        inbox: InboxId(columns.take()?),
+        chain_depth: columns.count()?,
+        root: Number(columns.take()?),
+    })
+}
+
+/// Columns that [`turn`] reads.
+pub(super) const TURN: &str = "id, chat, decision, bot, ordinal, target, answers_bot, chain_depth, root, priority, due_at, \
+     expires_at, created_at, state, attempts, claimed_epoch, error, provider, model, prompt_tokens, completion_tokens";
+
+/// A turn.
+pub(super) fn turn(row: &SqliteRow) -> Result<Turn, StoreError> {
+    let mut columns = Columns::of(row);
+    Ok(Turn {
+        id: TurnId(columns.take()?),
+        chat: ChatId(columns.take()?),
+        decision: DecisionNumber(columns.take()?),
+        bot: BotId(columns.take()?),
+        ordinal: columns.count()?,
+        target: columns.optional(Number)?,
+        answers_bot: columns.optional(BotId)?,
+        chain_depth: columns.count()?,
+        root: columns.optional(Number)?,
+        priority: columns.count()?,
+        due_at: Timestamp::from_millis(columns.take()?),
+        expires_at: Timestamp::from_millis(columns.take()?),
+        created_at: Timestamp::from_millis(columns.take()?),
+        progress: TurnProgress {
+            state: columns.name(TurnState::parse)?,
+            attempts: columns.count()?,
+            claimed_epoch: columns.optional(Epoch)?,
+            error: columns.take()?,
+            usage: {
+                let provider: Option<String> = columns.take()?;
+                let model: Option<String> = columns.take()?;
+                let prompt_tokens = columns.optional_count()?;
+                let completion_tokens = columns.optional_count()?;
+                provider.map(|provider| Usage {
+                    provider,
+                    model: model.unwrap_or_default(),
+                    prompt_tokens: prompt_tokens.unwrap_or_default(),
+                    completion_tokens: completion_tokens.unwrap_or_default(),
+                })
+            },
+        },
+    })
+}
+
+/// Columns that [`message`] reads.
+pub(super) const OUTBOX: &str = "id, turn, part, parts, bot, chat, telegram_chat, thread, reply_to, text, answers_bot, \
+     chain_depth, root, expires_at, created_at, state, attempts, attempt, claimed_epoch, due_at, message_id, error";
+
+/// A message of the outbox.
+pub(super) fn message(row: &SqliteRow) -> Result<OutboxMessage, StoreError> {
+    let mut columns = Columns::of(row);
+    Ok(OutboxMessage {
+        id: OutboxId(columns.take()?),
+        turn: TurnId(columns.take()?),
+        part: columns.count()?,
+        parts: columns.count()?,
+        bot: BotId(columns.take()?),
+        chat: ChatId(columns.take()?),
+        telegram_chat: TelegramChatId(columns.take()?),
+        thread: columns.optional(ThreadId)?,
+        reply_to: columns.optional(MessageId)?,
+        text: columns.take()?,
+        answers_bot: columns.optional(BotId)?,
+        chain_depth: columns.count()?,
+        root: columns.optional(Number)?,
+        expires_at: Timestamp::from_millis(columns.take()?),
+        created_at: Timestamp::from_millis(columns.take()?),
+        progress: SendProgress {
+            state: columns.name(OutboxState::parse)?,
+            attempts: columns.count()?,
+            attempt: columns.optional(AttemptId)?,
+            claimed_epoch: columns.optional(Epoch)?,
+            due_at: Timestamp::from_millis(columns.take()?),
+            message_id: columns.optional(MessageId)?,
+            error: columns.take()?,
+        },
+    })
+}
+
+/// A stop as stored.
+pub(super) fn stop_scope(scope: &str, key: i64) -> Result<StopScope, StoreError> {
+    match scope {
+        "fleet" => Ok(StopScope::Fleet),
+        "chat" => Ok(StopScope::Chat(ChatId(key))),
+        "bot" => Ok(StopScope::Bot(BotId(key))),
+        _ => Err(unreadable("scope of a stop", scope)),
+    }
+}

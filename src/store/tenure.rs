@@ -1,0 +1,60 @@
+//! The tenure of a process: it takes every lease under a new epoch. Layer: adapter. Keeps I4, I6, I8.
+
+use botfleet_actors::domain::ids::Epoch;
+use botfleet_actors::domain::time::Timestamp;
+use botfleet_actors::domain::turn::TURN_ATTEMPTS_MAX;
+use botfleet_actors::ports::store::{StoreError, Tenure};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Error, Row};
+
+use super::writer::Writer;
+
+const NEXT_EPOCH: &str = "\
+SELECT 1 + max(coalesce((SELECT max(epoch) FROM lease), 0), coalesce((SELECT max(epoch) FROM node), 0))";
+const INCARNATION: &str = "\
+INSERT INTO node (id, incarnation, epoch, beat, state) VALUES ($1, 1, $2, $3, 'alive') \
+ON CONFLICT (id) DO UPDATE SET incarnation = incarnation + 1, epoch = excluded.epoch, beat = excluded.beat, state = 'alive'; \
+UPDATE node SET state = 'dead' WHERE id <> $1";
+const LEASES: &str = "\
+INSERT INTO lease (kind, key, owner_node, owner_incarnation, epoch) \
+SELECT k.kind, k.id, n.id, n.incarnation, n.epoch \
+FROM (SELECT 'bot' AS kind, id FROM bot UNION ALL SELECT 'chat', id FROM chat) k JOIN node n ON n.id = $1 WHERE true \
+ON CONFLICT (kind, key) DO UPDATE SET owner_node = excluded.owner_node, \
+owner_incarnation = excluded.owner_incarnation, epoch = excluded.epoch";
+const TURNS_DEAD: &str = "\
+UPDATE turn SET state = 'dead', error = 'its process died with it in hand ' || attempts || ' times' \
+WHERE state IN ('queued', 'claimed', 'dead') AND state = 'claimed' AND attempts >= $1";
+const TURNS_REQUEUED: &str = "\
+UPDATE turn SET state = 'queued', claimed_epoch = NULL \
+WHERE state IN ('queued', 'claimed', 'dead') AND state = 'claimed'";
+const SENDS_UNKNOWN: &str = "\
+UPDATE outbox SET state = 'unknown', error = 'its process died while sending it' \
+WHERE state IN ('queued', 'sending', 'retry_at', 'unknown') AND state = 'sending'";
+
+/// Begins a tenure.
+pub(super) async fn begin(writer: &mut Writer, node: &str, now: Timestamp) -> Result<Tenure, StoreError> {
+    let taken = take_over(writer.begin().await?, node, now).await;
+    match taken {
+        Ok(tenure) => {
+            writer.commit().await?;
+            writer.epoch = Some(tenure.epoch);
+            Ok(tenure)
+        }
+        Err(error) => Err(writer.fail(&error)),
+    }
+}
+
+async fn take_over(connection: &mut SqliteConnection, node: &str, now: Timestamp) -> Result<Tenure, Error> {
+    let epoch: i64 = sqlx::query(NEXT_EPOCH).fetch_one(&mut *connection).await?.try_get(0)?;
+    sqlx::query(INCARNATION).bind(node).bind(epoch).bind(now.as_millis()).execute(&mut *connection).await?;
+    sqlx::query(LEASES).bind(node).execute(&mut *connection).await?;
+    let dead = sqlx::query(TURNS_DEAD).bind(i64::from(TURN_ATTEMPTS_MAX)).execute(&mut *connection).await?;
+    let requeued = sqlx::query(TURNS_REQUEUED).execute(&mut *connection).await?;
+    let unknown = sqlx::query(SENDS_UNKNOWN).execute(connection).await?;
+    Ok(Tenure {
+        epoch: Epoch(epoch),
+        turns_requeued: requeued.rows_affected(),
+        turns_dead: dead.rows_affected(),
+        sends_unknown: unknown.rows_affected(),
+    })
+}
