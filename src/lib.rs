@@ -4,9 +4,11 @@
 //! cli -> admin -> runtime -> { actors, adapters (telegram, llm, store) }
 //! ```
 
+pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod llm;
 pub mod logs;
+pub mod runtime;
 pub mod store;
 pub mod telegram;

@@ -1,1 +1,159 @@
-//! To be written.
+//! The command line. Layer `cli`: the top; it may use everything below.
+//!
+//! | file | command |
+//! |---|---|
+//! | `demo` | `botfleet demo`: a simulated world to watch and to join |
+//! | `run` | `botfleet run`: the fleet of a manifest |
+//! | `check` | `botfleet check`: whether configuration and manifest are sound |
+//! | `inputs` | the flags that `run` and `check` share, and what they lead to |
+//!
+//! Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
+
+pub mod check;
+pub mod demo;
+pub mod inputs;
+pub mod run;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::fault::Faults;
+use inputs::Inputs;
+
+/// Exit code of wrong usage or configuration.
+pub const EXIT_USAGE: u8 = 2;
+
+const EXAMPLES: &str = "\
+Examples:
+  botfleet demo                        watch a simulated fleet converse; no token, no key
+  botfleet check --manifest fleet.toml find every fault of configuration and manifest
+  botfleet run --manifest fleet.toml   run the fleet
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration";
+
+/// Runs a fleet of Telegram bots that converse in group chats through LLM providers.
+#[derive(Debug, Parser)]
+#[command(name = "botfleet", version, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Shows a simulated fleet in conversation: no token, no key, no server needed.
+    Demo(DemoArgs),
+    /// Runs the fleet that a manifest describes.
+    Run(RunArgs),
+    /// Checks configuration and manifest, and shows what they come to.
+    Check(CheckArgs),
+}
+
+/// Arguments of `botfleet demo`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  botfleet demo                        until you leave it
+  botfleet demo --seconds 30 --json    30 seconds, one JSON object a line
+  botfleet demo --seed 7               the same people and words on each run")]
+pub struct DemoArgs {
+    /// Ends after so many seconds.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub seconds: Option<u64>,
+    /// Writes one JSON object a line instead of a picture.
+    #[arg(long)]
+    pub json: bool,
+    /// Seed of the simulated world.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Folder of the database, kept afterwards; a temporary one without it.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+/// Arguments of `botfleet run`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  botfleet run                                          config/fleet.toml with the built-in settings
+  botfleet run --profile production --manifest fleet.toml
+  BOTFLEET__STORE__PATH=/data/fleet.db botfleet run     one setting by variable")]
+pub struct RunArgs {
+    /// Configuration and manifest.
+    #[command(flatten)]
+    pub inputs: Inputs,
+}
+
+/// Arguments of `botfleet check`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  botfleet check --manifest fleet.toml
+  botfleet check --profile production --json")]
+pub struct CheckArgs {
+    /// Configuration and manifest.
+    #[command(flatten)]
+    pub inputs: Inputs,
+    /// Writes one JSON object instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Runs a command to its end, tells on stderr what went wrong, and gives the exit code.
+pub async fn execute(cli: Cli) -> ExitCode {
+    let ended = match cli.command {
+        Command::Demo(args) => demo::execute(args).await,
+        Command::Run(args) => run::execute(args).await,
+        Command::Check(args) => check::execute(&args),
+    };
+    ended.unwrap_or_else(|error| match error.downcast_ref::<Faults>() {
+        Some(faults) => {
+            tell_faults(&mut std::io::stderr().lock(), faults);
+            ExitCode::from(EXIT_USAGE)
+        }
+        None => {
+            tell(&mut std::io::stderr().lock(), "error", &format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    })
+}
+
+/// Writes each fault as an `error:` line, and its remedy as a `hint:` line.
+pub fn tell_faults(out: &mut dyn Write, faults: &Faults) {
+    for fault in &faults.0 {
+        tell(out, "error", &fault.headline());
+        if !fault.remedy.is_empty() {
+            tell(out, "hint", &fault.remedy);
+        }
+    }
+}
+
+/// Writes one line; a closed stderr ends nothing.
+fn tell(out: &mut dyn Write, kind: &str, text: &str) {
+    let _ = writeln!(out, "{kind}: {text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_fault_is_told_as_error_and_hint() {
+        let fault = crate::config::fault::Fault::new("f.toml", "a.b", "is wrong", "mend it");
+        let mut out = Vec::new();
+        tell_faults(&mut out, &Faults(vec![fault]));
+        assert_eq!(String::from_utf8_lossy(&out), "error: f.toml: a.b: is wrong\nhint: mend it\n");
+    }
+}

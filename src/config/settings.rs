@@ -8,7 +8,7 @@ use std::time::Duration;
 use botfleet_actors::actors::bot::settings::BotSettings;
 use botfleet_actors::actors::chat::settings::ChatSettings;
 use botfleet_actors::actors::fleet::settings::FleetSettings;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::fault::Fault;
 use crate::logs::{self, LogSettings};
@@ -16,7 +16,7 @@ use crate::store::settings::StoreSettings;
 use crate::telegram::settings::TelegramSettings;
 
 /// Everything that the process is told besides the manifest.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The HTTP edge.
@@ -36,7 +36,7 @@ pub struct Config {
 }
 
 /// The HTTP edge.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerSettings {
     /// Where it listens; only on this machine, since it has no sign-in. Port 0 lets the system choose.

@@ -220,19 +220,23 @@ impl RunningFleet {
         Health { status, version: env!("CARGO_PKG_VERSION"), uptime_seconds: self.since.elapsed().as_secs(), checks }
     }
 
-    /// Stops: no new polls and turns, what is being sent is finished as far as `deadline` allows, then all actors end.
-    /// What is left is in the store.
-    pub async fn stop(self, deadline: Duration) {
+    /// No new polls and turns; waits until what is being sent has been settled, as far as `deadline` allows.
+    pub async fn quiesce(&self, deadline: Duration) {
         let until = Instant::now() + deadline;
         let _ = self.actor.cast(FleetMsg::Quiesce);
         while Instant::now() < until {
             let bots = self.node.directory.live_bots();
             let snapshots = join_all(bots.into_iter().map(|(_, bot)| ask(bot, BotMsg::GetSnapshot))).await;
             if snapshots.iter().flatten().all(|bot| bot.sends_in_flight == 0 && matches!(bot.health, BotHealth::Quiescing)) {
-                break;
+                return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// Stops: quiesces, then ends all actors. What is left is in the store.
+    pub async fn stop(self, deadline: Duration) {
+        self.quiesce(deadline).await;
         self.actor.stop(Some("shutdown".to_owned()));
         let _ = tokio::time::timeout(Duration::from_secs(2), self.ended).await;
     }

@@ -14,7 +14,7 @@ use botfleet_actors::domain::turn::Turn;
 use botfleet_actors::ports::store::{Backlog, ChatMemory, QueueDepths, StoreError};
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqlitePool, SqliteRow};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::AssertSqlSafe;
 
 use super::columns::{self, Columns, stop_scope};
 use super::error::to_port;
@@ -42,7 +42,8 @@ static SQL: LazyLock<Sql> = LazyLock::new(|| {
         .into(),
         find: format!(
             "SELECT {transcript} FROM json_each($2) j CROSS JOIN transcript t ON t.telegram_chat = $1 \
-             AND t.message_id = j.value AND t.kind = 'message' AND t.revision = 0 ORDER BY t.number"
+             AND t.message_id = j.value AND t.number = (SELECT min(f.number) FROM transcript f \
+             WHERE f.telegram_chat = $1 AND f.message_id = j.value) ORDER BY t.number"
         )
         .into(),
         queued_turns: format!(
@@ -138,6 +139,12 @@ pub(super) async fn find_messages(
     all(pool, query(&SQL.find).bind(chat.0).bind(array(messages)), |row| columns::entry(row).map(Arc::new)).await
 }
 
+pub(super) async fn next_offset(pool: &SqlitePool, bot: BotId) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT next_offset FROM bot_cursor WHERE bot = $1";
+    let found = all(pool, sqlx::query(sql).bind(bot.0), |row| Columns::of(row).take()).await?;
+    Ok(found.first().copied())
+}
+
 pub(super) async fn queued_turns(pool: &SqlitePool, bot: BotId, most: usize) -> Result<Vec<Turn>, StoreError> {
     all(pool, query(&SQL.queued_turns).bind(bot.0).bind(limit(most)), columns::turn).await
 }
@@ -195,8 +202,5 @@ pub(super) async fn stops(pool: &SqlitePool) -> Result<Stops, StoreError> {
 /// Ids of handled inbox rows received before `before`, the oldest first.
 pub(super) async fn prunable(pool: &SqlitePool, before: Timestamp, most: usize) -> Result<Vec<i64>, StoreError> {
     let sql = "SELECT id FROM inbox WHERE received_at < $1 AND outcome IS NOT NULL LIMIT $2";
-    all(pool, sqlx::query(sql).bind(before.as_millis()).bind(limit(most)), |row| {
-        row.try_get(0).map_err(|error| to_port(&error))
-    })
-    .await
+    all(pool, sqlx::query(sql).bind(before.as_millis()).bind(limit(most)), |row| Columns::of(row).take()).await
 }

@@ -98,7 +98,7 @@ impl TelegramBot {
     {
         let Shared { client, token, .. } = &*self.shared;
         let started = wait.is_none().then(Instant::now);
-        let call = Call { method: P::NAME, url, token, effect };
+        let call = Call { url, token, effect };
         let outcome = match client.attempt(call, payload, wait).await {
             Ok(Answer { status, headers, body }) => answer::result(status, &headers, &body)
                 .and_then(read)

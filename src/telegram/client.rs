@@ -50,7 +50,6 @@ struct Shared {
 /// What an attempt needs to know of its call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Call<'a> {
-    pub(super) method: &'static str,
     pub(super) url: &'a Url,
     pub(super) token: &'a SecretString,
     pub(super) effect: Effect,

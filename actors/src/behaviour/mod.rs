@@ -1,1 +1,22 @@
-//! x
+//! Behaviour: the conversation engine. Pure: event in, effects out; time and randomness are arguments, so that it can
+//! be replayed and tested by the million. Layer `behaviour`; imports `domain`, and the prompt types of `ports::llm`.
+//!
+//! | part | decides |
+//! |---|---|
+//! | `director` | who speaks, to which message, or nobody, and why |
+//! | `context` | which messages a prompt holds |
+//! | `prompt` | how they are put to the model |
+//! | `generator` | the whole request |
+//! | `firewall` | whether an answer may reach a chat |
+//! | `pacing` | how long a bot types |
+//! | `physics` | the limits with authority over a send |
+//! | `scene` | what a director looks at |
+
+pub mod context;
+pub mod director;
+pub mod firewall;
+pub mod generator;
+pub mod pacing;
+pub mod physics;
+pub mod prompt;
+pub mod scene;

@@ -1,1 +1,13 @@
-//! x
+//! What tests are made of. Not part of the product: compiled only with the feature `testkit`.
+//!
+//! | file or folder | holds |
+//! |---|---|
+//! | `rows` | rows and operations with every field set, to be changed where a test cares |
+//! | `memory_store` | a store in memory that can be told to fail |
+//! | `contract` | the claims that every store must keep, as functions and as a macro that makes tests of them |
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
+
+pub mod contract;
+pub mod memory_store;
+pub mod rows;

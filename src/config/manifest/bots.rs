@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use botfleet_actors::domain::ids::TelegramUserId;
-use botfleet_actors::domain::roster::{BotSpec, Generation, ModelRef};
+use botfleet_actors::domain::roster::{BotSpec, Generation, ModelRef, Persona};
 use secrecy::{ExposeSecret, SecretString};
 use toml::Table;
 
@@ -53,9 +53,9 @@ pub(super) fn check(
             Some(models) => Some(chain(models, &format!("{place}.models"), providers, checks)),
             None => default_models.clone(),
         };
-        if models.is_none() && !checks.faults.iter().any(|fault| fault.key == format!("{place}.models")) {
+        if models.is_none() {
             let remedy = "write models = [\"provider\" or \"provider/model\", ...] here or in [defaults]";
-            checks.fault(format!("{place}.models"), "is missing", remedy);
+            checks.missing(&format!("{place}.models"), remedy);
         }
         let generation = generation(&raw, models.unwrap_or_default(), &place, defaults, checks);
         let hourly_cap = raw.hourly_cap.or(defaults.hourly_cap).unwrap_or(HOURLY_CAP);
@@ -76,9 +76,7 @@ fn token(
 ) -> Option<(i64, SecretString)> {
     let key = format!("{place}.token");
     let Some(reference) = &raw.token else {
-        if !checks.faults.iter().any(|fault| fault.key == key) {
-            checks.fault(key, "is missing", "write \"env:NAME\" or \"file:PATH\"");
-        }
+        checks.missing(&key, "write \"env:NAME\" or \"file:PATH\"");
         return None;
     };
     let token = checks.secret(&key, reference)?;
@@ -100,7 +98,7 @@ fn persona(
     place: &str,
     personas: &Personas,
     checks: &mut Checks<'_>,
-) -> Option<botfleet_actors::domain::roster::Persona> {
+) -> Option<Persona> {
     let key = format!("{place}.persona");
     let name = checks.required(&key, raw.persona.clone(), "name one of [personas.NAME]")?;
     if let Some(persona) = personas.get(&name) {

@@ -80,9 +80,7 @@ fn telegram_id(
 ) -> Option<TelegramChatId> {
     let key = format!("{place}.telegram_id");
     let Some(id) = id else {
-        if !checks.faults.iter().any(|fault| fault.key == key) {
-            checks.fault(key, "is missing", "the id of a supergroup, as in -1001234567890");
-        }
+        checks.missing(&key, "the id of a supergroup, as in -1001234567890");
         return None;
     };
     if id >= 0 {
@@ -108,9 +106,7 @@ fn telegram_id(
 fn members(names: Option<Vec<String>>, place: &str, bots: &Bots, checks: &mut Checks<'_>) -> Vec<String> {
     let key = format!("{place}.bots");
     let Some(names) = names else {
-        if !checks.faults.iter().any(|fault| fault.key.starts_with(&key)) {
-            checks.fault(key, "is missing", "name the bots of the chat");
-        }
+        checks.missing(&key, "name the bots of the chat");
         return Vec::new();
     };
     if names.is_empty() {

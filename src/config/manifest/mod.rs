@@ -13,7 +13,7 @@ mod personas;
 mod providers;
 mod raw;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -110,7 +110,7 @@ impl Manifest {
 
         let plan = RosterPlan { bots: bots.specs, chats };
         let providers = providers.entries;
-        Faults(checks.faults).or_ok(LoadedManifest { plan, tokens, providers, warnings: checks.warnings })
+        Faults(checks.distinct_faults()).or_ok(LoadedManifest { plan, tokens, providers, warnings: checks.warnings })
     }
 }
 
@@ -180,10 +180,23 @@ impl Checks<'_> {
                 None
             }
             None => {
-                self.fault(key, "is missing", remedy);
+                self.missing(key, remedy);
                 None
             }
         }
+    }
+
+    /// Notes that a key is missing, unless it was taken out for another fault.
+    fn missing(&mut self, key: &str, remedy: &str) {
+        if !self.faults.iter().any(|fault| fault.key.starts_with(key)) {
+            self.fault(key, "is missing", remedy);
+        }
+    }
+
+    /// The faults in the order in which they were found; those of `[defaults]`, which each bot meets, once.
+    fn distinct_faults(&mut self) -> Vec<Fault> {
+        let mut seen = BTreeSet::new();
+        self.faults.drain(..).filter(|fault| seen.insert(fault.clone())).collect()
     }
 
     /// A name: there, of 1 to 100 characters without control characters, and not in `seen`, which it joins.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use botfleet_actors::actors::provider::settings::ProviderSettings;
 use botfleet_actors::domain::roster::ModelRef;
-use secrecy::SecretString;
 use toml::{Table, Value};
 
 use super::raw::{PROVIDER_KEYS, RawProvider};
@@ -73,9 +72,8 @@ fn entry(
     place: &str,
     checks: &mut Checks<'_>,
 ) -> Option<ProviderEntry> {
-    if raw.kind.is_none() && !checks.faults.iter().any(|fault| fault.key == format!("{place}.kind")) {
-        let remedy = "openai, gemini, groq, anthropic, ollama or compatible";
-        checks.fault(format!("{place}.kind"), "is missing", remedy);
+    if raw.kind.is_none() {
+        checks.missing(&format!("{place}.kind"), "openai, gemini, groq, anthropic, ollama or compatible");
     }
     if settings.timeout.is_zero() {
         checks.fault(format!("{place}.timeout"), "is zero", "write it as \"60s\"");
@@ -90,22 +88,19 @@ fn entry(
     };
     let kind = raw.kind?;
     check_kind(kind, base_url.is_some(), raw.api_key.is_some(), place, checks);
-    let api_key: Option<SecretString> = api_key;
     Some(ProviderEntry { name: name?, kind, base_url, api_key, model: raw.model, stream: raw.stream.unwrap_or(false), settings })
 }
 
 fn check_kind(kind: ProviderKind, has_url: bool, has_key: bool, place: &str, checks: &mut Checks<'_>) {
-    match kind {
-        ProviderKind::Compatible if !has_url => {
-            checks.fault(format!("{place}.base_url"), "is missing", "a compatible provider has no usual address; name it");
-        }
-        ProviderKind::Openai | ProviderKind::Gemini | ProviderKind::Groq | ProviderKind::Anthropic
-            if !has_url && !has_key =>
-        {
-            let remedy = "write \"env:NAME\" or \"file:PATH\"";
-            checks.fault(format!("{place}.api_key"), "is missing", remedy);
-        }
-        _ => {}
+    if has_url {
+        return;
+    }
+    if kind.default_base_url().is_none() {
+        let remedy = "a compatible provider has no usual address; write it as https://host/v1";
+        checks.missing(&format!("{place}.base_url"), remedy);
+    }
+    if kind.needs_key() && !has_key {
+        checks.missing(&format!("{place}.api_key"), "write \"env:NAME\" or \"file:PATH\"");
     }
 }
 

@@ -1,0 +1,174 @@
+//! A store in memory: the judge of the group commit over maps. Part of the testkit. It keeps the same contract as the
+//! real ones, can be told to fail, and counts commits; a second handle sees what a killed process left behind.
+
+mod reading;
+mod roster;
+mod state;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+
+use self::state::State;
+use crate::domain::commit::operation::{Applied, Operation, Refusal};
+use crate::domain::control::Stops;
+use crate::domain::ids::{BotId, ChatId, Epoch, MessageId, Number, OutboxId, TelegramChatId, TurnId};
+use crate::domain::inbox::InboxRow;
+use crate::domain::outbox::OutboxMessage;
+use crate::domain::roster::{Roster, RosterPlan};
+use crate::domain::time::Timestamp;
+use crate::domain::transcript::TranscriptEntry;
+use crate::domain::turn::Turn;
+use crate::ports::store::{Backlog, ChatMemory, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure};
+
+/// A handle on rows in memory, as one process has it.
+#[derive(Default)]
+pub struct MemoryStore {
+    state: Arc<Mutex<State>>,
+    tenure: Mutex<Option<Epoch>>,
+    failing: AtomicU64,
+    commits: AtomicU64,
+}
+
+impl MemoryStore {
+    /// Another process on the same rows: no tenure has begun.
+    #[must_use]
+    pub fn reopened(&self) -> Self {
+        Self { state: Arc::clone(&self.state), ..Self::default() }
+    }
+
+    /// Makes the next `commits` commits fail as unavailable, with nothing written.
+    pub fn fail_next(&self, commits: u64) {
+        self.failing.store(commits, Ordering::SeqCst);
+    }
+
+    /// How many commits succeeded.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::SeqCst)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn commit(&self, batch: Vec<Operation>) -> Result<Vec<Result<Applied, Refusal>>, StoreError> {
+        let fail_one = |left: u64| left.checked_sub(1);
+        if self.failing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fail_one).is_ok() {
+            return Err(StoreError::Unavailable("told to fail".to_owned()));
+        }
+        let mut state = self.state();
+        let results = batch.into_iter().map(|operation| state.decide(operation)).collect();
+        self.commits.fetch_add(1, Ordering::SeqCst);
+        Ok(results)
+    }
+
+    async fn apply_roster(&self, plan: &RosterPlan, _now: Timestamp) -> Result<Roster, StoreError> {
+        let tenure = *self.tenure.lock().unwrap();
+        self.state().apply_roster(plan, tenure)
+    }
+
+    async fn begin_tenure(&self, _node: &str, _now: Timestamp) -> Result<Tenure, StoreError> {
+        let tenure = self.state().begin_tenure();
+        *self.tenure.lock().unwrap() = Some(tenure.epoch);
+        Ok(tenure)
+    }
+
+    async fn chat_memory(&self, chat: ChatId, recent: usize) -> Result<ChatMemory, StoreError> {
+        Ok(self.state().chat_memory(chat, recent))
+    }
+
+    async fn unhandled(&self, chat: ChatId, limit: usize) -> Result<Vec<InboxRow>, StoreError> {
+        Ok(self.state().unhandled(chat, limit))
+    }
+
+    async fn transcript(&self, chat: ChatId, upto: Number, limit: usize) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+        Ok(self.state().transcript_until(chat, upto, limit))
+    }
+
+    async fn find_messages(&self, chat: TelegramChatId, messages: &[MessageId]) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+        Ok(self.state().find_messages(chat, messages))
+    }
+
+    async fn next_offset(&self, bot: BotId) -> Result<Option<i64>, StoreError> {
+        Ok(self.state().offsets.get(&bot).copied())
+    }
+
+    async fn queued_turns(&self, bot: BotId, limit: usize) -> Result<Vec<Turn>, StoreError> {
+        Ok(self.state().queued_turns(bot, limit))
+    }
+
+    async fn waiting_messages(&self, bot: BotId, limit: usize) -> Result<Vec<OutboxMessage>, StoreError> {
+        Ok(self.state().waiting_messages(bot, limit))
+    }
+
+    async fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError> {
+        Ok(self.state().backlog(now))
+    }
+
+    async fn depths(&self) -> Result<QueueDepths, StoreError> {
+        Ok(self.state().depths())
+    }
+
+    async fn stops(&self) -> Result<Stops, StoreError> {
+        Ok(self.state().stops.clone())
+    }
+
+    async fn outcomes(&self, cursor: OutcomeCursor, limit: usize) -> Result<(Vec<OutcomeRecord>, OutcomeCursor), StoreError> {
+        Ok(self.state().outcomes(cursor, limit))
+    }
+
+    async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
+        Ok(self.state().prune(before))
+    }
+
+    async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError> {
+        let state = self.state();
+        Ok(state.turns.get(&turn).map(|found| (found.clone(), state.messages_of(turn).cloned().collect())))
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn message(&self, outbox: OutboxId) -> Result<Option<OutboxMessage>, StoreError> {
+        Ok(self.state().outbox.get(&outbox).cloned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::contract::Home;
+    use crate::testkit::rows::{at, plan};
+
+    /// Rows that outlive every handle on them.
+    #[derive(Default)]
+    struct MemoryHome(MemoryStore);
+
+    #[async_trait]
+    impl Home for MemoryHome {
+        async fn open(&self) -> Arc<dyn Store> {
+            Arc::new(self.0.reopened())
+        }
+    }
+
+    crate::store_contract!(MemoryHome::default());
+
+    #[tokio::test]
+    async fn a_commit_that_is_told_to_fail_writes_nothing() {
+        let store = MemoryStore::default();
+        let roster = store.apply_roster(&plan(1, 1), at(0)).await.unwrap();
+        let epoch = store.begin_tenure("here", at(0)).await.unwrap().epoch;
+        let (bot, chat) = (*roster.bots.keys().next().unwrap(), *roster.chats.keys().next().unwrap());
+        let batch = || vec![crate::testkit::rows::ingest(bot, epoch, vec![crate::testkit::rows::update(1, bot, chat, 1)])];
+        store.fail_next(1);
+        assert!(store.commit(batch()).await.unwrap_err().is_retryable());
+        assert_eq!((store.commits(), store.next_offset(bot).await.unwrap()), (0, None));
+        store.commit(batch()).await.unwrap();
+        assert_eq!((store.commits(), store.next_offset(bot).await.unwrap()), (1, Some(2)));
+    }
+}

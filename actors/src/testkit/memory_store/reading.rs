@@ -1,0 +1,187 @@
+//! Everything that only reads, and pruning. Part of the testkit.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::state::{Received, State};
+use crate::domain::decision::{Cause, Decision};
+use crate::domain::ids::{BotId, ChatId, DecisionNumber, MessageId, Number, TelegramChatId, TelegramUserId};
+use crate::domain::inbox::{InboxRow, SentEvent, Source};
+use crate::domain::outbox::{OutboxMessage, OutboxState};
+use crate::domain::time::Timestamp;
+use crate::domain::transcript::TranscriptEntry;
+use crate::domain::turn::{Turn, TurnState};
+use crate::ports::store::{Backlog, ChatMemory, OutcomeCursor, OutcomeMessage, OutcomeRecord, OutcomeTurn, QueueDepths};
+
+impl State {
+    pub(super) fn chat_memory(&self, chat: ChatId, recent: usize) -> ChatMemory {
+        let Some(head) = self.heads.get(&chat) else { return ChatMemory::default() };
+        ChatMemory {
+            last_number: head.last_number,
+            last_decision: head.last_decision,
+            next_tick_at: head.next_tick_at,
+            recent: self.transcript_until(chat, head.last_number, recent),
+        }
+    }
+
+    fn waiting_rows(&self) -> impl Iterator<Item = &InboxRow> {
+        self.inbox.values().map(|received| &received.row).filter(|row| row.outcome.is_none())
+    }
+
+    pub(super) fn unhandled(&self, chat: ChatId, limit: usize) -> Vec<InboxRow> {
+        self.waiting_rows().filter(|row| row.chat == Some(chat)).take(limit).cloned().collect()
+    }
+
+    pub(super) fn transcript_until(&self, chat: ChatId, upto: Number, limit: usize) -> Vec<Arc<TranscriptEntry>> {
+        let entries = self.transcript.range((chat, Number(i64::MIN))..=(chat, upto)).map(|(_, entry)| Arc::clone(entry));
+        let mut newest_first: Vec<_> = entries.rev().take(limit).collect();
+        newest_first.reverse();
+        newest_first
+    }
+
+    pub(super) fn find_messages(&self, chat: TelegramChatId, messages: &[MessageId]) -> Vec<Arc<TranscriptEntry>> {
+        let mut missing: BTreeSet<MessageId> = messages.iter().copied().collect();
+        let of_chat = self.transcript.values().filter(|entry| entry.telegram_chat == chat);
+        of_chat.filter(|entry| missing.remove(&entry.message_id)).cloned().collect()
+    }
+
+    fn queued(&self) -> impl Iterator<Item = &Turn> {
+        self.turns.values().filter(|turn| turn.progress.state == TurnState::Queued)
+    }
+
+    fn waiting(&self) -> impl Iterator<Item = &OutboxMessage> {
+        self.outbox.values().filter(|message| message.progress.state.may_begin())
+    }
+
+    pub(super) fn queued_turns(&self, bot: BotId, limit: usize) -> Vec<Turn> {
+        let mut turns: Vec<Turn> = self.queued().filter(|turn| turn.bot == bot).cloned().collect();
+        turns.sort_by_key(|turn| (turn.priority, turn.created_at, turn.id));
+        turns.truncate(limit);
+        turns
+    }
+
+    pub(super) fn waiting_messages(&self, bot: BotId, limit: usize) -> Vec<OutboxMessage> {
+        let mut messages: Vec<OutboxMessage> = self.waiting().filter(|message| message.bot == bot).cloned().collect();
+        messages.sort_by_key(|message| (message.turn, message.part));
+        messages.truncate(limit);
+        messages
+    }
+
+    pub(super) fn backlog(&self, now: Timestamp) -> Backlog {
+        let turns = self.queued().filter(|turn| turn.due_at <= now).map(|turn| turn.bot);
+        let messages = self.waiting().filter(|message| message.progress.due_at <= now).map(|message| message.bot);
+        let ticks = self.heads.iter().filter(|(chat, head)| {
+            head.next_tick_at.is_some_and(|at| at <= now) && self.chats.get(chat).is_some_and(|(_, in_use)| *in_use)
+        });
+        Backlog {
+            chats: self.waiting_rows().filter_map(|row| row.chat).collect::<BTreeSet<_>>().into_iter().collect(),
+            ticks: ticks.map(|(chat, _)| *chat).collect(),
+            bots: turns.chain(messages).collect::<BTreeSet<_>>().into_iter().collect(),
+        }
+    }
+
+    pub(super) fn depths(&self) -> QueueDepths {
+        let turns = |states: &[TurnState]| self.turns.values().filter(|turn| states.contains(&turn.progress.state)).count() as u64;
+        let outbox = |states: &[OutboxState]| {
+            self.outbox.values().filter(|message| states.contains(&message.progress.state)).count() as u64
+        };
+        QueueDepths {
+            inbox: self.waiting_rows().count() as u64,
+            turns: turns(&[TurnState::Queued, TurnState::Claimed]),
+            outbox: outbox(&[OutboxState::Queued, OutboxState::RetryAt, OutboxState::Sending]),
+            dead: turns(&[TurnState::Dead]),
+            unknown: outbox(&[OutboxState::Unknown]),
+        }
+    }
+
+    pub(super) fn prune(&mut self, before: Timestamp) -> u64 {
+        let stored = self.inbox.len();
+        self.inbox.retain(|_, Received { row, .. }| row.outcome.is_none() || row.received_at >= before);
+        self.sources = self.inbox.values().map(|received| (received.row.bot, received.row.source)).collect();
+        (stored - self.inbox.len()) as u64
+    }
+
+    pub(super) fn outcomes(&self, cursor: OutcomeCursor, limit: usize) -> (Vec<OutcomeRecord>, OutcomeCursor) {
+        let (mut page, mut next) = (Vec::new(), cursor);
+        if cursor.tick.is_none() {
+            let rows = self.inbox.iter().filter(|(id, _)| cursor.inbox.is_none_or(|last| **id > last));
+            for (id, received) in rows.take(limit) {
+                next.inbox = Some(*id);
+                page.push(self.inbox_record(received));
+            }
+        }
+        if page.is_empty() {
+            let ticks = self.decisions.iter().filter(|(key, decision)| {
+                decision.cause == Cause::Tick && cursor.tick.is_none_or(|last| **key > last)
+            });
+            for (key, decision) in ticks.take(limit) {
+                next.tick = Some(*key);
+                page.push(self.tick_record(decision));
+            }
+        }
+        (page, next)
+    }
+
+    fn telegram_id(&self, chat: ChatId) -> Option<TelegramChatId> {
+        self.chats.get(&chat).map(|(chat, _)| chat.spec.telegram_id)
+    }
+
+    fn bot_telegram_id(&self, bot: BotId) -> Option<TelegramUserId> {
+        self.bots.get(&bot).map(|(bot, _)| bot.spec.telegram_id)
+    }
+
+    fn inbox_record(&self, Received { row, number, decision }: &Received) -> OutcomeRecord {
+        let (source, update_id, event) = match row.source {
+            Source::Update(update) => ("update", Some(update.0), None),
+            Source::Sent(_) => ("sent", None, serde_json::from_str::<SentEvent>(&row.payload).ok()),
+        };
+        let entry = row.chat.zip(*number).and_then(|key| self.transcript.get(&key));
+        let known = entry.map(|entry| entry.telegram_chat).or_else(|| row.chat.and_then(|chat| self.telegram_id(chat)));
+        OutcomeRecord {
+            source: source.to_owned(),
+            bot_id: self.bot_telegram_id(row.bot),
+            update_id,
+            chat_id: event.as_ref().map(|event| event.chat).or(known),
+            message_id: event.map(|event| event.message_id).or(entry.map(|entry| entry.message_id)),
+            outcome: OutcomeRecord::outcome_name(row.outcome.as_ref().map(|outcome| outcome.kind)),
+            reason: row.outcome.as_ref().and_then(|outcome| outcome.reason.clone()),
+            number: *number,
+            decision: *decision,
+            turns: row.chat.zip(*decision).map(|key| self.outcome_turns(key)).unwrap_or_default(),
+        }
+    }
+
+    fn tick_record(&self, decision: &Decision) -> OutcomeRecord {
+        OutcomeRecord {
+            source: "tick".to_owned(),
+            bot_id: None,
+            update_id: None,
+            chat_id: self.telegram_id(decision.chat),
+            message_id: None,
+            outcome: decision.verdict.as_str().to_owned(),
+            reason: Some(decision.reason.clone()),
+            number: None,
+            decision: Some(decision.number),
+            turns: self.outcome_turns((decision.chat, decision.number)),
+        }
+    }
+
+    fn outcome_turns(&self, decision: (ChatId, DecisionNumber)) -> Vec<OutcomeTurn> {
+        let mut turns: Vec<&Turn> = self.turns.values().filter(|turn| (turn.chat, turn.decision) == decision).collect();
+        turns.sort_by_key(|turn| (turn.ordinal, turn.id));
+        let message = |message: &OutboxMessage| OutcomeMessage {
+            id: message.id.to_string(),
+            part: message.part,
+            chat_id: message.telegram_chat,
+            state: message.progress.state,
+            message_id: message.progress.message_id,
+        };
+        let outcome = |turn: &Turn| OutcomeTurn {
+            id: turn.id.to_string(),
+            bot_id: self.bot_telegram_id(turn.bot).unwrap_or(TelegramUserId(0)),
+            state: turn.progress.state,
+            messages: self.messages_of(turn.id).map(message).collect(),
+        };
+        turns.into_iter().map(outcome).collect()
+    }
+}

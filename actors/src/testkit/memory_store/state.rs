@@ -1,0 +1,193 @@
+//! The rows, and how operations move them. Part of the testkit.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::domain::commit::judge::judge;
+use crate::domain::commit::needs::Needs;
+use crate::domain::commit::operation::{Applied, Operation, Refusal};
+use crate::domain::commit::rows::{Changes, ChatHead, Loaded, OutboxHead, TurnHead};
+use crate::domain::control::Stops;
+use crate::domain::decision::Decision;
+use crate::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, InboxId, Number, OutboxId, TelegramChatId, TurnId};
+use crate::domain::inbox::{InboxRow, Source};
+use crate::domain::outbox::{OutboxMessage, OutboxState};
+use crate::domain::roster::{BotProfile, ChatProfile, Persona};
+use crate::domain::time::Timestamp;
+use crate::domain::transcript::{EntryKey, TranscriptEntry};
+use crate::domain::turn::{TURN_ATTEMPTS_MAX, Turn, TurnState};
+use crate::domain::window::{Window, WindowKey};
+use crate::ports::store::Tenure;
+
+/// All rows.
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) epoch: i64,
+    pub(super) bot_leases: HashMap<BotId, Epoch>,
+    pub(super) chat_leases: HashMap<ChatId, Epoch>,
+    pub(super) bots: BTreeMap<BotId, (BotProfile, bool)>,
+    pub(super) chats: BTreeMap<ChatId, (ChatProfile, bool)>,
+    pub(super) aliases: BTreeMap<TelegramChatId, ChatId>,
+    pub(super) personas: BTreeMap<String, (i64, Persona)>,
+    pub(super) config_seq: i64,
+    pub(super) offsets: BTreeMap<BotId, i64>,
+    pub(super) heads: BTreeMap<ChatId, Head>,
+    pub(super) inbox: BTreeMap<InboxId, Received>,
+    pub(super) sources: HashSet<(BotId, Source)>,
+    pub(super) transcript: BTreeMap<(ChatId, Number), Arc<TranscriptEntry>>,
+    pub(super) keys: HashSet<EntryKey>,
+    pub(super) decisions: BTreeMap<(ChatId, DecisionNumber), Decision>,
+    pub(super) turns: BTreeMap<TurnId, Turn>,
+    pub(super) outbox: BTreeMap<OutboxId, OutboxMessage>,
+    pub(super) windows: HashMap<WindowKey, Window>,
+    pub(super) stops: Stops,
+}
+
+/// Where a chat stands.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Head {
+    pub(super) last_number: Number,
+    pub(super) last_decision: DecisionNumber,
+    pub(super) next_tick_at: Option<Timestamp>,
+}
+
+/// An inbox row with what it became.
+pub(super) struct Received {
+    pub(super) row: InboxRow,
+    pub(super) number: Option<Number>,
+    pub(super) decision: Option<DecisionNumber>,
+}
+
+impl State {
+    /// Judges and applies one operation.
+    pub(super) fn decide(&mut self, operation: Operation) -> Result<Applied, Refusal> {
+        let mut loaded = self.load(&Needs::of([&operation]));
+        let (mut results, changes) = judge(vec![operation], &mut loaded);
+        let applied = results.pop().expect("one result for one operation")?;
+        self.contradiction(&changes).map_or(Ok(()), |what| Err(Refusal::Conflict(what)))?;
+        self.apply(changes, loaded);
+        Ok(applied)
+    }
+
+    fn load(&self, needs: &Needs) -> Loaded {
+        let head = |chat: &ChatId| {
+            let epoch = *self.chat_leases.get(chat)?;
+            Some((*chat, ChatHead { epoch, last_number: self.heads.get(chat)?.last_number }))
+        };
+        let turn = |id: &TurnId| {
+            let turn = self.turns.get(id)?;
+            Some((*id, TurnHead { bot: turn.bot, progress: turn.progress.clone() }))
+        };
+        Loaded {
+            bots: needs.bots.iter().filter_map(|bot| Some((*bot, *self.bot_leases.get(bot)?))).collect(),
+            chats: needs.chats.iter().filter_map(head).collect(),
+            sources: needs.sources.iter().filter(|source| self.sources.contains(source)).copied().collect(),
+            inbox: needs
+                .inbox
+                .iter()
+                .filter_map(|id| Some((*id, self.inbox.get(id)?.row.outcome.is_none())))
+                .collect(),
+            entries: needs.entries.iter().filter(|key| self.keys.contains(key)).copied().collect(),
+            turns: needs.turns.iter().filter_map(turn).collect(),
+            outbox: needs.outbox.iter().filter_map(|id| Some((*id, OutboxHead::of(self.outbox.get(id)?)))).collect(),
+            windows: needs.windows.iter().filter_map(|key| Some((*key, self.windows.get(key)?.clone()))).collect(),
+            stops: self.stops.clone(),
+        }
+    }
+
+    /// What a unique constraint of a database would refuse.
+    fn contradiction(&self, changes: &Changes) -> Option<String> {
+        fn twice<K: Ord>(keys: impl Iterator<Item = K>, stored: impl Fn(&K) -> bool) -> bool {
+            let mut seen = BTreeSet::new();
+            keys.into_iter().any(|key| stored(&key) || !seen.insert(key))
+        }
+        let turn_key = |turn: &Turn| (turn.chat, turn.decision, turn.bot, turn.ordinal);
+        let broken = twice(changes.inbox.iter().map(|row| row.id), |id| self.inbox.contains_key(id))
+            || twice(changes.decisions.iter().map(|d| (d.chat, d.number)), |key| self.decisions.contains_key(key))
+            || twice(changes.new_turns.iter().map(|turn| turn.id), |id| self.turns.contains_key(id))
+            || twice(changes.new_turns.iter().map(turn_key), |key| self.turns.values().any(|turn| turn_key(turn) == *key))
+            || twice(changes.new_outbox.iter().map(|message| message.id), |id| self.outbox.contains_key(id))
+            || twice(changes.new_outbox.iter().map(|message| (message.turn, message.part)), |(turn, part)| {
+                self.messages_of(*turn).any(|message| message.part == *part)
+            });
+        broken.then(|| "a row contradicts what is stored".to_owned())
+    }
+
+    fn apply(&mut self, changes: Changes, mut loaded: Loaded) {
+        for row in changes.inbox {
+            self.sources.insert((row.bot, row.source));
+            self.inbox.insert(row.id, Received { row, number: None, decision: None });
+        }
+        for handled in changes.handled {
+            let received = self.inbox.get_mut(&handled.inbox).expect("the judge has seen it");
+            received.row.outcome = Some(handled.outcome);
+            (received.number, received.decision) = (handled.number, handled.decision);
+        }
+        self.offsets.extend(changes.offsets);
+        for (chat, change) in changes.chats {
+            let head = self.heads.entry(chat).or_default();
+            (head.last_number, head.next_tick_at) = (change.last_number, change.next_tick_at);
+        }
+        for entry in changes.entries {
+            self.keys.insert(entry.key());
+            self.transcript.insert((entry.chat, entry.number), Arc::new(entry));
+        }
+        for decision in changes.decisions {
+            let head = self.heads.entry(decision.chat).or_default();
+            head.last_decision = head.last_decision.max(decision.number);
+            self.decisions.insert((decision.chat, decision.number), decision);
+        }
+        self.turns.extend(changes.new_turns.into_iter().map(|turn| (turn.id, turn)));
+        self.outbox.extend(changes.new_outbox.into_iter().map(|message| (message.id, message)));
+        for (id, head) in loaded.turns {
+            self.turns.get_mut(&id).expect("loaded from here").progress = head.progress;
+        }
+        for (id, head) in loaded.outbox {
+            self.outbox.get_mut(&id).expect("loaded from here").progress = head.progress;
+        }
+        for key in changes.windows {
+            self.windows.extend(loaded.windows.remove_entry(&key));
+        }
+        for (scope, stopped, ..) in changes.stops {
+            self.stops.set(scope, stopped);
+        }
+    }
+
+    /// Takes every lease; what older epochs had in hand goes back, or is dead or unknown.
+    pub(super) fn begin_tenure(&mut self) -> Tenure {
+        self.epoch += 1;
+        let epoch = Epoch(self.epoch);
+        self.bot_leases = self.bots.keys().map(|bot| (*bot, epoch)).collect();
+        self.chat_leases = self.chats.keys().map(|chat| (*chat, epoch)).collect();
+        let mut tenure = Tenure { epoch, turns_requeued: 0, turns_dead: 0, sends_unknown: 0 };
+        for progress in self.turns.values_mut().map(|turn| &mut turn.progress) {
+            if progress.state != TurnState::Claimed {
+                continue;
+            }
+            if progress.attempts >= TURN_ATTEMPTS_MAX {
+                progress.state = TurnState::Dead;
+                progress.error = Some(format!("its process died with it in hand {} times", progress.attempts));
+                tenure.turns_dead += 1;
+            } else {
+                progress.state = TurnState::Queued;
+                progress.claimed_epoch = None;
+                tenure.turns_requeued += 1;
+            }
+        }
+        for progress in self.outbox.values_mut().map(|message| &mut message.progress) {
+            if progress.state == OutboxState::Sending {
+                progress.state = OutboxState::Unknown;
+                progress.error = Some("its process died while sending it".to_owned());
+                tenure.sends_unknown += 1;
+            }
+        }
+        tenure
+    }
+
+    /// The messages of a turn, by part.
+    pub(super) fn messages_of(&self, turn: TurnId) -> impl Iterator<Item = &OutboxMessage> {
+        let mut messages: Vec<_> = self.outbox.values().filter(|message| message.turn == turn).collect();
+        messages.sort_by_key(|message| message.part);
+        messages.into_iter()
+    }
+}

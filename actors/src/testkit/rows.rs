@@ -1,0 +1,283 @@
+//! Rows and operations for tests: every field set, to be changed where a test cares. Part of the testkit.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::domain::commit::operation::{Advance, Claim, Finish, Ingest, Operation, SendRules, Settle, Start, TurnEnding};
+use crate::domain::decision::{Cause, Decision, Verdict};
+use crate::domain::ids::{
+    AttemptId, BotId, ChatId, ConfigSeq, DecisionNumber, Epoch, InboxId, MessageId, Number, OutboxId, TelegramChatId,
+    TelegramUserId, ThreadId, TurnId, UpdateId,
+};
+use crate::domain::inbox::{Handled, InboxRow, Outcome, OutcomeKind, SentEvent, Source};
+use crate::domain::incoming::{Author, AuthorKind, Entity, EntityKind, Media};
+use crate::domain::outbox::{OutboxMessage, SendProgress, SendResult};
+use crate::domain::roster::{
+    BotSpec, ChatPolicy, ChatSpec, Generation, Language, ModelRef, Pacing, Persona, Physics, RosterPlan,
+};
+use crate::domain::time::Timestamp;
+use crate::domain::transcript::{EntryKind, TranscriptEntry};
+use crate::domain::turn::{Turn, TurnProgress, Usage};
+use crate::domain::window::{WindowKey, WindowRule};
+
+/// When tests happen: `seconds` after noon of some day.
+pub fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_secs(1_790_000_000) + Duration::from_secs(seconds)
+}
+
+/// A persona.
+pub fn persona(name: &str) -> Persona {
+    Persona {
+        name: name.to_owned(),
+        language: Language::En,
+        voice: format!("You are {name}, and you say \"hello\" in the morning."),
+        style: Some("short".to_owned()),
+        interests: vec!["gardens".to_owned(), "çay".to_owned()],
+        examples: vec!["Hello!\nHow are you?".to_owned()],
+        talkativeness: 0.3,
+        nicknames: vec![name.to_uppercase()],
+    }
+}
+
+/// The bot `bot-<n>`, with Telegram id 1000 + n and a persona of its own.
+pub fn bot_spec(n: i64) -> BotSpec {
+    BotSpec {
+        name: format!("bot-{n}"),
+        telegram_id: TelegramUserId(1000 + n),
+        credential: format!("env:BOT_{n}_TOKEN"),
+        persona: persona(&format!("persona-{n}")),
+        generation: Generation {
+            models: vec![ModelRef { provider: "sim".to_owned(), model: "small".to_owned() }],
+            temperature: 0.7,
+            max_tokens: 200,
+            context_tokens: 2_000,
+            context_messages: 30,
+        },
+        hourly_cap: Some(12),
+    }
+}
+
+/// The chat `chat-<n>`, with Telegram id -(2000 + n).
+pub fn chat_spec(n: i64, bots: &[BotSpec]) -> ChatSpec {
+    ChatSpec {
+        name: format!("chat-{n}"),
+        telegram_id: TelegramChatId(-2000 - n),
+        bots: bots.iter().map(|bot| bot.name.clone()).collect(),
+        policy: ChatPolicy::Natural,
+        language: Language::Tr,
+        time_zone: "Europe/Istanbul".to_owned(),
+        retention_days: 30,
+        topics: vec!["weather".to_owned()],
+        physics: Physics { chain_depth_max: Some(3), pair_per_ten_minutes: Some(6), chat_per_minute: None, fleet_per_minute: None },
+        pacing: Pacing {
+            enabled: true,
+            chars_per_second: 12.5,
+            typing_max: Duration::from_secs(8),
+            stale_after: Duration::from_secs(120),
+            quiet_tick: Some(Duration::from_secs(1800)),
+        },
+    }
+}
+
+/// A plan of so many bots and chats; every bot is in every chat.
+pub fn plan(bots: i64, chats: i64) -> RosterPlan {
+    let bots: Vec<BotSpec> = (1..=bots).map(bot_spec).collect();
+    let chats = (1..=chats).map(|n| chat_spec(n, &bots)).collect();
+    RosterPlan { bots, chats }
+}
+
+/// An update that a bot received, whose id in the inbox is `id`.
+pub fn update(id: i64, bot: BotId, chat: ChatId, update: i64) -> InboxRow {
+    InboxRow {
+        id: InboxId(id),
+        chat: Some(chat),
+        bot,
+        source: Source::Update(UpdateId(update)),
+        payload: format!("{{\"update_id\": {update}, \"text\": \"\\\"günaydın\\\" \\\\ {id}\"}}"),
+        received_at: at(0),
+        outcome: None,
+    }
+}
+
+/// Rows that a bot took; the next offset is the last row's update + 1.
+pub fn ingest(bot: BotId, epoch: Epoch, rows: Vec<InboxRow>) -> Operation {
+    let next_offset = rows.iter().rev().find_map(|row| match row.source {
+        Source::Update(update) => Some(update.0 + 1),
+        Source::Sent(_) => None,
+    });
+    Operation::Ingest(Ingest { bot, epoch, next_offset: next_offset.unwrap_or(1), rows })
+}
+
+/// A person.
+pub fn person() -> Author {
+    Author { id: TelegramUserId(77), name: "Ayşe".to_owned(), username: Some("ayse".to_owned()), kind: AuthorKind::Person }
+}
+
+/// An entry made of inbox row `inbox`: message number 500 + `number` of the chat with Telegram id -2000 - chat.
+pub fn entry(chat: ChatId, number: i64, inbox: i64) -> TranscriptEntry {
+    TranscriptEntry {
+        chat,
+        number: Number(number),
+        kind: EntryKind::Message,
+        revision: 0,
+        telegram_chat: TelegramChatId(-2000 - chat.0),
+        message_id: MessageId(500 + number),
+        thread: Some(ThreadId(4)),
+        reply_to: Some(MessageId(499)),
+        author: person(),
+        fleet_bot: None,
+        text: Some("Merhaba \"dünya\" 🌍\n\\o/".to_owned()),
+        entities: vec![
+            Entity { kind: EntityKind::TextMention(TelegramUserId(1001)), offset: 0, length: 7 },
+            Entity { kind: EntityKind::Other("bold".to_owned()), offset: 8, length: 7 },
+        ],
+        media: Some(Media { kind: "photo".to_owned(), reference: None }),
+        date: at(1),
+        inbox: InboxId(inbox),
+        chain_depth: 0,
+        root: Number(number),
+    }
+}
+
+/// The outcome of a row that became an entry.
+pub fn appended(inbox: i64, number: i64, decision: Option<i64>) -> Handled {
+    Handled {
+        inbox: InboxId(inbox),
+        outcome: Outcome::plain(OutcomeKind::Appended),
+        number: Some(Number(number)),
+        decision: decision.map(DecisionNumber),
+    }
+}
+
+/// A decision that somebody speaks.
+pub fn decision(chat: ChatId, number: i64, cause: Cause) -> Decision {
+    Decision {
+        chat,
+        number: DecisionNumber(number),
+        cause,
+        seed: u64::MAX - 5,
+        at: at(2),
+        config_seq: ConfigSeq(1),
+        policy: "natural".to_owned(),
+        verdict: Verdict::Speak,
+        reason: "asked by name".to_owned(),
+        inputs: json!({ "mentions": ["bot-1"], "quiet_for": 1.5 }),
+        scores: json!([[1, 0.9]]),
+        root: Some(Number(1)),
+        chain_depth: 0,
+    }
+}
+
+/// A queued turn.
+pub fn turn(id: i64, chat: ChatId, decision: i64, bot: BotId) -> Turn {
+    Turn {
+        id: TurnId(id),
+        chat,
+        decision: DecisionNumber(decision),
+        bot,
+        ordinal: 0,
+        target: Some(Number(1)),
+        answers_bot: None,
+        chain_depth: 1,
+        root: Some(Number(1)),
+        priority: 0,
+        due_at: at(2),
+        expires_at: at(100),
+        created_at: at(2),
+        progress: TurnProgress::queued(),
+    }
+}
+
+/// A message of a turn; part 0 of 1.
+pub fn message(id: i64, turn: &Turn) -> OutboxMessage {
+    OutboxMessage {
+        id: OutboxId(id),
+        turn: turn.id,
+        part: 0,
+        parts: 1,
+        bot: turn.bot,
+        chat: turn.chat,
+        telegram_chat: TelegramChatId(-2000 - turn.chat.0),
+        thread: Some(ThreadId(4)),
+        reply_to: Some(MessageId(501)),
+        text: "Selam \"millet\"\n👋".to_owned(),
+        answers_bot: turn.answers_bot,
+        chain_depth: turn.chain_depth,
+        root: turn.root,
+        expires_at: turn.expires_at,
+        created_at: at(3),
+        progress: SendProgress::queued(at(3)),
+    }
+}
+
+/// A start without limits.
+pub fn start(attempt: i64, now: Timestamp) -> Start {
+    Start { attempt: AttemptId(attempt), rules: SendRules::default(), now }
+}
+
+/// A start under one window.
+pub fn start_within(attempt: i64, now: Timestamp, key: WindowKey, limit: u32, length: Duration) -> Start {
+    let rules = SendRules { chain_depth_max: None, windows: vec![WindowRule { key, limit, length }] };
+    Start { attempt: AttemptId(attempt), rules, now }
+}
+
+/// A claim of a turn.
+pub fn claim(turn: &Turn, epoch: Epoch) -> Operation {
+    Operation::Claim(Claim { bot: turn.bot, epoch, turn: turn.id })
+}
+
+/// An end of a turn.
+pub fn finish(turn: &Turn, epoch: Epoch, ending: TurnEnding) -> Operation {
+    Operation::Finish(Finish { bot: turn.bot, epoch, turn: turn.id, ending, usage: Some(usage()) })
+}
+
+/// What a completion used.
+pub fn usage() -> Usage {
+    Usage { provider: "sim".to_owned(), model: "small".to_owned(), prompt_tokens: 120, completion_tokens: 17 }
+}
+
+/// An advance by one entry made of `inbox`, which becomes number `base` + 1.
+pub fn advance(chat: ChatId, epoch: Epoch, base: i64, inbox: i64) -> Advance {
+    Advance {
+        chat,
+        epoch,
+        base: Number(base),
+        entries: vec![entry(chat, base + 1, inbox)],
+        handled: vec![appended(inbox, base + 1, None)],
+        decisions: Vec::new(),
+        turns: Vec::new(),
+        next_tick_at: None,
+    }
+}
+
+/// The end of an attempt that Telegram accepted as `message_id`, with its event in the chat's inbox as row `inbox`.
+pub fn sent(message: &OutboxMessage, attempt: i64, message_id: i64, inbox: i64) -> Operation {
+    let event = SentEvent {
+        turn: message.turn,
+        part: message.part,
+        chat: message.telegram_chat,
+        message_id: MessageId(message_id),
+        thread: message.thread,
+        reply_to: message.reply_to,
+        text: message.text.clone(),
+        date: at(4),
+        chain_depth: message.chain_depth,
+        root: message.root,
+        last_part: message.part + 1 == message.parts,
+    };
+    Operation::Settle(Settle {
+        outbox: message.id,
+        attempt: AttemptId(attempt),
+        result: SendResult::Sent(MessageId(message_id)),
+        event: Some(InboxRow {
+            id: InboxId(inbox),
+            chat: Some(message.chat),
+            bot: message.bot,
+            source: Source::Sent(message.id),
+            payload: serde_json::to_string(&event).unwrap(),
+            received_at: at(4),
+            outcome: None,
+        }),
+    })
+}

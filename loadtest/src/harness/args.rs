@@ -1,0 +1,120 @@
+//! The flags that all harnesses share. Layer: harness.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::error::HarnessError;
+use super::files::{ProductOptions, Synchronous};
+use crate::provider::ProviderSpec;
+use crate::provider::spec::{Latency as LlmLatency, Mode};
+use crate::simulation::SimulationSpec;
+use crate::world::latency::Latency;
+use crate::world::spec::WorldSpec;
+
+/// How fast the simulated Telegram answers a send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SendLatency {
+    /// At once.
+    Zero,
+    /// p50 70 ms, p95 250 ms, p99 1 s.
+    Realistic,
+}
+
+impl SendLatency {
+    /// The latency that the word stands for.
+    pub fn latency(self) -> Latency {
+        match self {
+            Self::Zero => Latency::ZERO,
+            Self::Realistic => Latency::realistic(),
+        }
+    }
+}
+
+/// The world, the provider and the product under test.
+#[derive(Debug, Clone, Args)]
+pub struct StageArgs {
+    /// The product's program; without it, the one beside this program or under target.
+    #[arg(long, value_name = "PATH")]
+    pub binary: Option<PathBuf>,
+    /// How many bots the fleet has.
+    #[arg(long, default_value_t = 50)]
+    pub bots: usize,
+    /// How many chats; each bot is in one, and each answers what is said there.
+    #[arg(long, default_value_t = 10)]
+    pub chats: usize,
+    /// The seed of every random draw.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// How far the product's commits go before they count.
+    #[arg(long, value_enum, default_value_t = Synchronous::Full)]
+    pub synchronous: Synchronous,
+    /// How fast sends are answered.
+    #[arg(long, value_enum, default_value_t = SendLatency::Zero)]
+    pub send_latency: SendLatency,
+    /// The folder of the run, which stays; without it, a temporary one that goes when all is well.
+    #[arg(long, value_name = "PATH")]
+    pub dir: Option<PathBuf>,
+    /// What the product logs, to product.log in the folder.
+    #[arg(long, default_value = "warn", value_name = "LEVEL")]
+    pub product_log: String,
+    /// One JSON object instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How long the simulated LLM takes.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct LlmArgs {
+    /// The median of the LLM's latency in milliseconds.
+    #[arg(long, default_value_t = 300)]
+    pub llm_latency_ms: u64,
+    /// The spread of the LLM's latency (sigma of a lognormal).
+    #[arg(long, default_value_t = 0.5)]
+    pub llm_sigma: f64,
+}
+
+impl LlmArgs {
+    /// The latency that the flags describe.
+    pub fn latency(self) -> LlmLatency {
+        LlmLatency { median: Duration::from_millis(self.llm_latency_ms), sigma: self.llm_sigma }
+    }
+}
+
+impl StageArgs {
+    /// A simulation whose provider echoes markers after such a latency.
+    pub fn simulation(&self, latency: LlmLatency) -> SimulationSpec {
+        let world = WorldSpec {
+            send_latency: self.send_latency.latency(),
+            ..WorldSpec::fleet(self.seed, self.bots, self.chats)
+        };
+        let provider =
+            ProviderSpec { seed: self.seed, latency, mode: Mode::EchoMarker, ..ProviderSpec::default() };
+        SimulationSpec { provider, ..SimulationSpec::of(world) }
+    }
+
+    /// How the product is set up.
+    pub fn options(&self) -> ProductOptions {
+        ProductOptions {
+            synchronous: self.synchronous,
+            log_level: self.product_log.clone(),
+            ..ProductOptions::default()
+        }
+    }
+
+    /// Finds the product's program: the one named, else beside this program, else under target.
+    ///
+    /// # Errors
+    /// None is found.
+    pub fn product(&self) -> Result<PathBuf, HarnessError> {
+        if let Some(path) = &self.binary {
+            return std::path::absolute(path).map_err(HarnessError::file(path));
+        }
+        let name = format!("botfleet{}", std::env::consts::EXE_SUFFIX);
+        let beside = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.join(&name)));
+        let under = ["release", "debug"].map(|profile| PathBuf::from("target").join(profile).join(&name));
+        let found = beside.into_iter().chain(under).find(|path| path.is_file()).ok_or(HarnessError::NoBinary)?;
+        std::path::absolute(&found).map_err(HarnessError::file(found))
+    }
+}

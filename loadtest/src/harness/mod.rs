@@ -1,0 +1,31 @@
+//! The harnesses: they start the real product as a child process on a simulated world, and judge it.
+//! Layer: above `simulation`, below `cli`; they reach the product over HTTP, signals and `/proc` only.
+//!
+//! | file | role |
+//! |---|---|
+//! | `args` | the flags that all harnesses share |
+//! | `files` | the product's configuration, manifest and secrets for a world |
+//! | `product` | the child process: start, kill, stop |
+//! | `stage` | simulation and product together in a folder of their own |
+//! | `usage` | what `/proc` tells of the process |
+//! | `traffic` | marked messages in an open or a closed loop |
+//! | `settle` | waiting for the fleet to come to rest, and its account then |
+//! | `measure` | latency and overhead, out of the ledger |
+//! | `disk` | what a flush to the disk costs meanwhile |
+//! | `progress` | one line on a terminal |
+//! | `crash`, `load`, `idle` | the harnesses themselves |
+
+pub mod args;
+pub mod crash;
+pub mod disk;
+pub mod error;
+pub mod files;
+pub mod idle;
+pub mod load;
+pub mod measure;
+pub mod product;
+pub mod progress;
+pub mod settle;
+pub mod stage;
+pub mod traffic;
+pub mod usage;

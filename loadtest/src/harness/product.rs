@@ -1,0 +1,293 @@
+//! The product as a child process: start, kill, restart, stop. Layer: harness.
+//!
+//! Invariants: at most one child at a time; no child outlives its handle. Only what the product shows to
+//! every operator is used: its bound address on stdout, signals, exit codes.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+
+use super::files::ProductFiles;
+
+/// How long a start may take until the address is bound, the recovery after a crash included.
+const BOUND_WITHIN: Duration = Duration::from_secs(60);
+/// What stands before the bound address.
+const LISTENING: &str = "listening";
+/// Variables that would change the product's settings begin so.
+const SETTING_VARIABLES: &str = "BOTFLEET__";
+/// How much of the log an error tells.
+const TOLD_BYTES: usize = 1500;
+
+/// A product that did not do what was asked.
+#[derive(Debug, Error)]
+pub enum ProductError {
+    /// The program cannot be started.
+    #[error("cannot start {binary}: {source}")]
+    Spawn {
+        /// The program.
+        binary: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// It ended before it said where it listens.
+    #[error("the product ended with {status} before it listened; its log ends:\n{log}")]
+    Ended {
+        /// How it ended.
+        status: ExitStatus,
+        /// The end of its log.
+        log: String,
+    },
+    /// It did not say in time where it listens.
+    #[error("the product did not listen within {0:?}; its log ends:\n{1}")]
+    Silent(Duration, String),
+    /// It did not end in time after SIGTERM, and was killed.
+    #[error("the product did not end within {0:?} after SIGTERM")]
+    DoesNotStop(Duration),
+    /// It cannot be signalled or waited for.
+    #[error("the product's process cannot be used: {0}")]
+    Process(#[from] io::Error),
+    /// It does not run.
+    #[error("the product does not run")]
+    NotRunning,
+}
+
+/// A product in a folder; dropping it kills the process.
+#[derive(Debug)]
+pub struct Product {
+    binary: PathBuf,
+    files: ProductFiles,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    pid: u32,
+    stdout: Lines<BufReader<ChildStdout>>,
+    base_url: Option<String>,
+}
+
+impl Product {
+    /// Starts the product and waits until it listens.
+    ///
+    /// # Errors
+    /// It cannot be started, ends at once, or does not listen in time.
+    pub async fn start(binary: &Path, files: ProductFiles) -> Result<Self, ProductError> {
+        let mut product = Self { binary: binary.to_owned(), files, running: None };
+        product.restart().await?;
+        Ok(product)
+    }
+
+    /// Starts it again after a kill or a stop and waits until it listens.
+    ///
+    /// # Errors
+    /// As [`Product::start`].
+    pub async fn restart(&mut self) -> Result<(), ProductError> {
+        self.spawn()?;
+        self.wait_until_bound().await
+    }
+
+    /// Starts the process and waits for nothing; one that runs already is killed.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn spawn(&mut self) -> Result<(), ProductError> {
+        self.running = None;
+        let refused = |source| ProductError::Spawn { binary: self.binary.clone(), source };
+        let log = self.files.open_log().map_err(refused)?;
+        let mut command = Command::new(&self.binary);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with(SETTING_VARIABLES) {
+                command.env_remove(name);
+            }
+        }
+        command
+            .arg("run")
+            .arg("--config")
+            .arg(self.files.config())
+            .arg("--manifest")
+            .arg(self.files.manifest())
+            .current_dir(self.files.dir())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .kill_on_drop(true);
+        let mut child = command.spawn().map_err(refused)?;
+        let (Some(pid), Some(stdout)) = (child.id(), child.stdout.take()) else {
+            return Err(ProductError::NotRunning);
+        };
+        let stdout = BufReader::new(stdout).lines();
+        self.running = Some(Running { child, pid, stdout, base_url: None });
+        Ok(())
+    }
+
+    /// Waits until the process says where it listens.
+    ///
+    /// # Errors
+    /// It ends before, or takes too long.
+    pub async fn wait_until_bound(&mut self) -> Result<(), ProductError> {
+        let log = self.files.log();
+        let running = self.running.as_mut().ok_or(ProductError::NotRunning)?;
+        let read = async {
+            while let Some(line) = running.stdout.next_line().await? {
+                if let Some(rest) = line.strip_prefix(LISTENING)
+                    && let Some(address) = rest.split_whitespace().find(|word| word.starts_with("http://"))
+                {
+                    return Ok(Some(address.trim_end_matches('/').to_owned()));
+                }
+            }
+            Ok::<_, io::Error>(None)
+        };
+        match tokio::time::timeout(BOUND_WITHIN, read).await {
+            Ok(Ok(Some(address))) => {
+                running.base_url = Some(address);
+                Ok(())
+            }
+            Ok(Ok(None)) => {
+                let status = running.child.wait().await?;
+                self.running = None;
+                Err(ProductError::Ended { status, log: tail(&log) })
+            }
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(ProductError::Silent(BOUND_WITHIN, tail(&log))),
+        }
+    }
+
+    /// Where it listens, without a slash at its end; none until it said so.
+    pub fn base_url(&self) -> Option<&str> {
+        self.running.as_ref()?.base_url.as_deref()
+    }
+
+    /// The process's id, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.running.as_ref().map(|running| running.pid)
+    }
+
+    /// Its files.
+    pub fn files(&self) -> &ProductFiles {
+        &self.files
+    }
+
+    /// Fails when the process has ended by itself.
+    ///
+    /// # Errors
+    /// It has, or its state cannot be read.
+    pub fn ensure_running(&mut self) -> Result<(), ProductError> {
+        let running = self.running.as_mut().ok_or(ProductError::NotRunning)?;
+        match running.child.try_wait()? {
+            None => Ok(()),
+            Some(status) => {
+                self.running = None;
+                Err(ProductError::Ended { status, log: tail(&self.files.log()) })
+            }
+        }
+    }
+
+    /// Kills the process with SIGKILL and waits until it is gone.
+    ///
+    /// # Errors
+    /// It does not run, had ended by itself, or cannot be killed.
+    pub async fn kill_9(&mut self) -> Result<(), ProductError> {
+        self.ensure_running()?;
+        let mut running = self.running.take().ok_or(ProductError::NotRunning)?;
+        running.child.kill().await?;
+        Ok(())
+    }
+
+    /// Asks the process to end with SIGTERM; one that takes longer than `within` is killed.
+    ///
+    /// # Errors
+    /// It does not run, or did not end in time.
+    pub async fn stop(&mut self, within: Duration) -> Result<ExitStatus, ProductError> {
+        let mut running = self.running.take().ok_or(ProductError::NotRunning)?;
+        terminate(running.pid).await?;
+        if let Ok(status) = tokio::time::timeout(within, running.child.wait()).await {
+            Ok(status?)
+        } else {
+            running.child.kill().await?;
+            Err(ProductError::DoesNotStop(within))
+        }
+    }
+}
+
+/// Sends SIGTERM through the shell's own `kill`: the standard library knows SIGKILL only.
+async fn terminate(pid: u32) -> io::Result<()> {
+    let told = Command::new("sh").arg("-c").arg("kill -TERM \"$1\"").arg("sh").arg(pid.to_string()).status().await?;
+    if told.success() { Ok(()) } else { Err(io::Error::other(format!("kill ended with {told}"))) }
+}
+
+/// The end of a log.
+fn tail(log: &Path) -> String {
+    let Ok(bytes) = std::fs::read(log) else {
+        return format!("{} cannot be read", log.display());
+    };
+    let from = bytes.len().saturating_sub(TOLD_BYTES);
+    String::from_utf8_lossy(&bytes[from..]).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::super::files::ProductOptions;
+    use super::*;
+    use crate::world::spec::WorldSpec;
+
+    /// Writes a shell script that stands where the product's program would.
+    fn program(name: &str, script: &str) -> (PathBuf, ProductFiles) {
+        let dir = std::env::temp_dir().join(format!("botfleet-product-{name}-{}", std::process::id()));
+        let world = WorldSpec::fleet(1, 1, 1);
+        let files = ProductFiles::write(&dir, &world, "http://x", &ProductOptions::default()).unwrap();
+        let binary = dir.join("program");
+        std::fs::write(&binary, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o700)).unwrap();
+        (binary, files)
+    }
+
+    fn remove(product: &Product) {
+        std::fs::remove_dir_all(product.files().dir()).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_started_product_tells_its_address_and_ends_by_sigterm() {
+        let script = "trap 'exit 7' TERM\necho 'listening  http://127.0.0.1:5'\nwhile :; do sleep 0.01; done";
+        let (binary, files) = program("term", script);
+        let mut product = Product::start(&binary, files).await.unwrap();
+        assert_eq!(product.base_url(), Some("http://127.0.0.1:5"));
+        let status = product.stop(Duration::from_secs(10)).await.unwrap();
+        assert_eq!(status.code(), Some(7));
+        assert_eq!(product.pid(), None);
+        remove(&product);
+    }
+
+    #[tokio::test]
+    async fn a_killed_product_is_gone_and_can_be_started_again() {
+        let script = "trap '' TERM\necho 'listening  http://127.0.0.1:6'\nexec sleep 60";
+        let (binary, files) = program("kill", script);
+        let mut product = Product::start(&binary, files).await.unwrap();
+        let first = product.pid().unwrap();
+        product.kill_9().await.unwrap();
+        assert!(!Path::new(&format!("/proc/{first}")).exists());
+        product.restart().await.unwrap();
+        assert_ne!(product.pid(), Some(first));
+        let error = product.stop(Duration::from_millis(50)).await.unwrap_err();
+        assert!(matches!(error, ProductError::DoesNotStop(_)), "{error}");
+        remove(&product);
+    }
+
+    #[tokio::test]
+    async fn a_product_that_ends_at_once_is_told_with_its_log() {
+        let (binary, files) = program("ends", "echo 'bad key' >&2\nexit 2");
+        let dir = files.dir().to_owned();
+        let error = Product::start(&binary, files).await.unwrap_err();
+        let ProductError::Ended { status, log } = error else { panic!("{error}") };
+        assert_eq!((status.code(), log.trim()), (Some(2), "bad key"));
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+}

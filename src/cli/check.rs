@@ -1,0 +1,145 @@
+//! `botfleet check`: reads configuration and manifest and shows what they come to. Layer `cli`.
+//!
+//! Nothing is asked of Telegram or of a provider; no secret is shown (I12).
+
+use std::io::{Write, stdout};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use botfleet_actors::domain::roster::{BotSpec, ChatSpec};
+use serde_json::{Value, json};
+
+use super::CheckArgs;
+use crate::config::manifest::{LoadedManifest, ProviderEntry};
+use crate::config::settings::Config;
+
+/// Runs the command.
+///
+/// # Errors
+/// All faults of configuration and manifest, or a closed stdout.
+pub fn execute(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    let (config, manifest) = args.inputs.load()?;
+    let text = if args.json { format!("{:#}\n", as_json(&config, &manifest)) } else { as_text(&config, &manifest) };
+    stdout().lock().write_all(text.as_bytes()).context("stdout cannot be written")?;
+    let mut err = std::io::stderr().lock();
+    for warning in &manifest.warnings {
+        super::tell(&mut err, "warning", &warning.to_string());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn as_text(config: &Config, manifest: &LoadedManifest) -> String {
+    let plan = &manifest.plan;
+    let mut text = String::from("Configuration and manifest are sound.\n\n");
+    text.push_str(&table("Settings", &["section", "value"], &[
+        vec!["server".into(), format!("listens on {}", config.server.listen)],
+        vec!["store".into(), config.store.path.display().to_string()],
+        vec!["telegram".into(), config.telegram.api_url.clone()],
+        vec!["log".into(), config.log.level.clone()],
+    ]));
+    let rows: Vec<_> = plan.bots.iter().map(bot_row).collect();
+    text.push_str(&table("Bots", &["name", "Telegram id", "persona", "models", "an hour", "token"], &rows));
+    let rows: Vec<_> = plan.chats.iter().map(chat_row).collect();
+    text.push_str(&table("Chats", &["name", "Telegram id", "policy", "time zone", "bots"], &rows));
+    let rows: Vec<_> = manifest.providers.iter().map(provider_row).collect();
+    text.push_str(&table("Providers", &["name", "kind", "address", "model", "key"], &rows));
+    text
+}
+
+fn bot_row(bot: &BotSpec) -> Vec<String> {
+    let models = bot.generation.models.iter().map(|model| format!("{}/{}", model.provider, model.model));
+    vec![
+        bot.name.clone(),
+        bot.telegram_id.to_string(),
+        bot.persona.name.clone(),
+        models.collect::<Vec<_>>().join(", "),
+        bot.hourly_cap.map_or_else(|| "no cap".to_owned(), |cap| cap.to_string()),
+        bot.credential.clone(),
+    ]
+}
+
+fn chat_row(chat: &ChatSpec) -> Vec<String> {
+    vec![
+        chat.name.clone(),
+        chat.telegram_id.to_string(),
+        chat.policy.as_str().to_owned(),
+        chat.time_zone.clone(),
+        chat.bots.join(", "),
+    ]
+}
+
+fn provider_row(provider: &ProviderEntry) -> Vec<String> {
+    vec![
+        provider.name.clone(),
+        kind(provider),
+        provider.base_url.clone().unwrap_or_else(|| "the usual one".to_owned()),
+        provider.model.clone().unwrap_or_else(|| "-".to_owned()),
+        if provider.api_key.is_some() { "present" } else { "none" }.to_owned(),
+    ]
+}
+
+fn kind(provider: &ProviderEntry) -> String {
+    format!("{:?}", provider.kind).to_lowercase()
+}
+
+/// A table of left-aligned columns under a heading with the number of rows.
+fn table(title: &str, heads: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain(heads.get(column).map(|head| head.chars().count())).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..heads.len()).map(width).collect();
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
+        let padded = cells.zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        format!("  {}\n", padded.collect::<Vec<_>>().join("  ").trim_end())
+    };
+    let mut text = format!("{title} ({})\n", rows.len());
+    text.push_str(&line(&mut heads.iter().copied()));
+    for row in rows {
+        text.push_str(&line(&mut row.iter().map(String::as_str)));
+    }
+    text.push('\n');
+    text
+}
+
+fn as_json(config: &Config, manifest: &LoadedManifest) -> Value {
+    let providers = manifest.providers.iter().map(|provider| {
+        json!({
+            "name": provider.name,
+            "kind": kind(provider),
+            "base_url": provider.base_url,
+            "model": provider.model,
+            "has_key": provider.api_key.is_some(),
+            "stream": provider.stream,
+            "settings": provider.settings,
+        })
+    });
+    let settings = json!({
+        "server": { "listen": config.server.listen },
+        "store": config.store,
+        "telegram": { "api_url": config.telegram.api_url },
+        "fleet": config.fleet,
+        "bots": config.bots,
+        "chats": config.chats,
+        "log": { "level": config.log.level },
+    });
+    json!({
+        "sound": true,
+        "settings": settings,
+        "bots": manifest.plan.bots,
+        "chats": manifest.plan.chats,
+        "providers": providers.collect::<Vec<_>>(),
+        "warnings": manifest.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_align_by_characters_not_bytes() {
+        let rows = [vec!["Çay".to_owned(), "x".to_owned()], vec!["Corner".to_owned(), "y".to_owned()]];
+        assert_eq!(table("T", &["name", "v"], &rows), "T (2)\n  name    v\n  Çay     x\n  Corner  y\n\n");
+    }
+}

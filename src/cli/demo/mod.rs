@@ -1,0 +1,115 @@
+//! `botfleet demo`: a simulated Telegram and LLM, a dozen personas in three chats, before your eyes. Layer `cli`.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `stage` | the simulated world, the product on top of it, people who write |
+//! | `screen` | what a person sees: lines, a status line, what they type |
+//! | `story` | counts what happened, for the summary |
+
+mod screen;
+mod stage;
+mod story;
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use tokio::sync::broadcast::error::RecvError;
+
+use self::screen::{Key, Screen};
+use self::stage::Stage;
+use self::story::Story;
+
+/// A whole run may take this long to come to rest.
+const REST_DEADLINE: Duration = Duration::from_secs(20);
+
+/// How often the status line is drawn anew.
+const REDRAW: Duration = Duration::from_millis(250);
+
+/// A simulated community: no token, no key, no server.
+#[derive(Args, Debug, Clone)]
+pub struct DemoArgs {
+    /// End by itself after so many seconds; without it, Ctrl-C ends the demo.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(5..=86_400))]
+    pub seconds: Option<u64>,
+    /// Print one JSON object at the end instead of the conversation.
+    #[arg(long)]
+    pub json: bool,
+    /// Seed of the simulated world.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Keep the database in this folder; without it, it is removed at the end.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Another OpenAI-compatible endpoint up to and with its version, in place of the simulated one: for example
+    /// `http://127.0.0.1:8090/v1` for a llama.cpp server.
+    #[arg(long, value_name = "URL", requires = "llm_model")]
+    pub llm_base_url: Option<String>,
+    /// The model to ask there.
+    #[arg(long, value_name = "MODEL", requires = "llm_base_url")]
+    pub llm_model: Option<String>,
+    /// Messages of people a minute and chat.
+    #[arg(long, default_value_t = 9.0)]
+    pub people_rate: f64,
+}
+
+/// Runs the demo.
+///
+/// # Errors
+/// When the world or the fleet cannot start.
+pub async fn execute(args: &DemoArgs) -> anyhow::Result<ExitCode> {
+    let stage = Stage::start(args).await?;
+    let mut story = Story::new(stage.world_spec());
+    let interactive = !args.json && std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
+    let mut screen = Screen::open(stage.world_spec(), interactive, args.json)?;
+    screen.welcome(&stage.address(), args.seconds)?;
+    let ended = converse(args, &stage, &mut story, &mut screen).await;
+    screen.close()?;
+    ended?;
+
+    let report = stage.finish(REST_DEADLINE, &mut story).await?;
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        serde_json::to_writer(&mut out, &story.to_json(&report))?;
+        writeln!(out)?;
+    } else {
+        write!(out, "{}", story.to_table(&report))?;
+    }
+    out.flush()?;
+    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Shows what happens, and posts what the person types, until the end.
+async fn converse(args: &DemoArgs, stage: &Stage, story: &mut Story, screen: &mut Screen) -> anyhow::Result<()> {
+    let mut events = stage.events();
+    let until = args.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    let mut redraw = tokio::time::interval(REDRAW);
+    let people = stage.people_write(args.seed, args.people_rate);
+    tokio::pin!(people);
+    loop {
+        if until.is_some_and(|until| Instant::now() >= until) {
+            return Ok(());
+        }
+        tokio::select! {
+            event = events.recv() => match event {
+                Ok(event) => {
+                    story.note(&event);
+                    screen.show(&event)?;
+                }
+                Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "events were missed"),
+                Err(RecvError::Closed) => return Ok(()),
+            },
+            key = screen.key() => match key? {
+                Key::Quit => return Ok(()),
+                Key::Say(chat, text) => if let Err(error) = stage.say(chat, &text) {
+                    screen.note(&format!("not posted: {error}"))?;
+                },
+                Key::Other => {}
+            },
+            () = &mut people => return Ok(()),
+            _ = redraw.tick() => screen.status(&story.status(stage.llm_calls()))?,
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! What a person sees of the demo, and what they type. Layer `cli`.
+//!
+//! On a terminal the last line shows the status and what is being typed; elsewhere only the conversation is printed.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use botfleet_loadtest::world::event::WorldEvent;
+use botfleet_loadtest::world::spec::WorldSpec;
+use crossterm::event::{Event, EventStream, KeyCode, KeyEventKind, KeyModifiers};
+use crossterm::style::{Color, Stylize};
+use crossterm::terminal::{self, Clear, ClearType};
+use crossterm::{cursor, queue};
+use futures::StreamExt;
+
+/// Colours of names; a name always has the same one.
+const COLOURS: [Color; 10] = [
+    Color::Cyan,
+    Color::Green,
+    Color::Yellow,
+    Color::Magenta,
+    Color::Blue,
+    Color::Red,
+    Color::DarkCyan,
+    Color::DarkGreen,
+    Color::DarkYellow,
+    Color::DarkMagenta,
+];
+
+/// "typing" lasts five seconds in Telegram's clients.
+const TYPING_LASTS: Duration = Duration::from_secs(5);
+
+/// Messages remembered to show what a reply answers.
+const REMEMBERED: usize = 400;
+
+/// Characters shown of the message that a reply answers.
+const QUOTE_CHARS: usize = 32;
+
+/// What the person did.
+pub(super) enum Key {
+    /// End.
+    Quit,
+    /// Post this into that chat.
+    Say(i64, String),
+    /// Nothing yet.
+    Other,
+}
+
+/// The screen.
+pub(super) struct Screen {
+    chats: Vec<(i64, String)>,
+    names: BTreeMap<i64, String>,
+    chosen: usize,
+    typed: String,
+    status: String,
+    typing: BTreeMap<(i64, i64), Instant>,
+    seen: VecDeque<((i64, i64), String)>,
+    keys: Option<EventStream>,
+    colours: bool,
+    silent: bool,
+}
+
+impl Screen {
+    pub(super) fn open(spec: &WorldSpec, interactive: bool, silent: bool) -> io::Result<Self> {
+        if interactive {
+            terminal::enable_raw_mode()?;
+        }
+        Ok(Self {
+            chats: spec.chats.iter().map(|chat| (chat.id, chat.title.clone())).collect(),
+            names: spec.bots.iter().map(|bot| (bot.id, bot.first_name.clone())).collect(),
+            chosen: 0,
+            typed: String::new(),
+            status: String::new(),
+            typing: BTreeMap::new(),
+            seen: VecDeque::new(),
+            keys: interactive.then(EventStream::new),
+            colours: io::stdout().is_terminal() && !has_no_color(),
+            silent,
+        })
+    }
+
+    pub(super) fn welcome(&mut self, address: &str, seconds: Option<u64>) -> io::Result<()> {
+        let titles: Vec<&str> = self.chats.iter().map(|(_, title)| title.as_str()).collect();
+        self.note(&format!("botfleet demo: {} bots in {} simulated chats ({})", self.names.len(), titles.len(), titles.join(", ")))?;
+        self.note(&format!("look inside: {address}/api/v1/fleet"))?;
+        let end = seconds.map_or_else(|| "Ctrl-C ends it with a summary".to_owned(), |seconds| format!("it ends by itself after {seconds} s"));
+        let join = if self.keys.is_some() { "type and press Enter to join in, Tab changes the chat, " } else { "" };
+        self.note(&format!("{join}{end}"))?;
+        self.note("")
+    }
+
+    /// Gives the terminal back.
+    pub(super) fn close(&mut self) -> io::Result<()> {
+        if self.keys.take().is_some() {
+            let mut out = io::stdout().lock();
+            queue!(out, cursor::MoveToColumn(0), Clear(ClearType::CurrentLine))?;
+            out.flush()?;
+            terminal::disable_raw_mode()?;
+        }
+        Ok(())
+    }
+
+    /// Waits for what the person does next; without a keyboard only for Ctrl-C.
+    pub(super) async fn key(&mut self) -> io::Result<Key> {
+        let Some(keys) = &mut self.keys else {
+            tokio::signal::ctrl_c().await?;
+            return Ok(Key::Quit);
+        };
+        let Some(event) = keys.next().await else {
+            return Ok(Key::Quit);
+        };
+        let Event::Key(key) = event? else {
+            return Ok(Key::Other);
+        };
+        if key.kind == KeyEventKind::Release {
+            return Ok(Key::Other);
+        }
+        match key.code {
+            KeyCode::Char('c' | 'd') if key.modifiers.contains(KeyModifiers::CONTROL) => return Ok(Key::Quit),
+            KeyCode::Char(c) => self.typed.push(c),
+            KeyCode::Backspace => drop(self.typed.pop()),
+            KeyCode::Esc => self.typed.clear(),
+            KeyCode::Tab => self.chosen = (self.chosen + 1) % self.chats.len().max(1),
+            KeyCode::Enter if !self.typed.trim().is_empty() => {
+                let text = std::mem::take(&mut self.typed);
+                let chat = self.chats.get(self.chosen).map_or(0, |(id, _)| *id);
+                return Ok(Key::Say(chat, text.trim().to_owned()));
+            }
+            _ => {}
+        }
+        self.draw_bottom()?;
+        Ok(Key::Other)
+    }
+
+    /// Shows what happened.
+    pub(super) fn show(&mut self, event: &WorldEvent) -> io::Result<()> {
+        match event {
+            WorldEvent::Message { chat, message_id, author, text, reply_to, .. } => {
+                self.typing.remove(&(*chat, author.id));
+                let name = if author.is_bot { author.name.clone() } else { format!("{} 👤", author.name) };
+                let quote = reply_to.and_then(|id| self.seen.iter().find(|(key, _)| *key == (*chat, id))).map(|(_, quote)| quote.clone());
+                let short: String = text.chars().take(QUOTE_CHARS).collect();
+                let ellipsis = if text.chars().count() > QUOTE_CHARS { "…" } else { "" };
+                self.seen.push_back(((*chat, *message_id), format!("{}: {short}{ellipsis}", author.name)));
+                if self.seen.len() > REMEMBERED {
+                    self.seen.pop_front();
+                }
+                if let Some(quote) = quote {
+                    let line = self.paint(&format!("↳ {quote}"), Color::DarkGrey);
+                    self.line(*chat, &line)?;
+                }
+                let line = format!("{}  {}", self.paint(&name, colour_of(&author.name)), text.replace('\n', " "));
+                self.line(*chat, &line)
+            }
+            WorldEvent::Edited { chat, author, text, .. } => {
+                let line = format!("{} (edited)  {text}", author.name);
+                self.line(*chat, &line)
+            }
+            WorldEvent::Reaction { chat, message_id, author, emoji, .. } => {
+                let Some(emoji) = emoji else {
+                    return Ok(());
+                };
+                let about = self.seen.iter().find(|(key, _)| *key == (*chat, *message_id)).map_or("", |(_, quote)| quote);
+                let line = self.paint(&format!("{emoji}  {} to {about}", author.name), Color::DarkGrey);
+                self.line(*chat, &line)
+            }
+            WorldEvent::Typing { chat, bot, .. } => {
+                self.typing.insert((*chat, *bot), Instant::now() + TYPING_LASTS);
+                Ok(())
+            }
+            WorldEvent::Member { .. } => Ok(()),
+        }
+    }
+
+    fn line(&mut self, chat: i64, text: &str) -> io::Result<()> {
+        let title = self.chats.iter().find(|(id, _)| *id == chat).map_or("", |(_, title)| title);
+        let width = 16;
+        let short: String = title.chars().take(width).collect();
+        let room = self.paint(&format!("{short:<width$} │"), Color::DarkGrey);
+        self.note(&format!("{room} {text}"))
+    }
+
+    /// A line of our own.
+    pub(super) fn note(&mut self, text: &str) -> io::Result<()> {
+        if self.silent {
+            return Ok(());
+        }
+        let mut out = io::stdout().lock();
+        if self.keys.is_some() {
+            queue!(out, cursor::MoveToColumn(0), Clear(ClearType::CurrentLine))?;
+            write!(out, "{text}\r\n")?;
+        } else {
+            writeln!(out, "{text}")?;
+        }
+        out.flush()?;
+        drop(out);
+        self.draw_bottom()
+    }
+
+    /// Sets the status line.
+    pub(super) fn status(&mut self, status: &str) -> io::Result<()> {
+        let now = Instant::now();
+        self.typing.retain(|_, until| *until > now);
+        status.clone_into(&mut self.status);
+        self.draw_bottom()
+    }
+
+    fn draw_bottom(&self) -> io::Result<()> {
+        if self.keys.is_none() {
+            return Ok(());
+        }
+        let (columns, _) = terminal::size().unwrap_or((80, 24));
+        let names: Vec<&str> = self.typing.keys().filter_map(|(_, bot)| self.names.get(bot)).map(String::as_str).collect();
+        let typing = match names.as_slice() {
+            [] => String::new(),
+            [name] => format!(" · {name} is typing"),
+            more => format!(" · {} are typing", more.join(", ")),
+        };
+        let title = self.chats.get(self.chosen).map_or("", |(_, title)| title);
+        let prompt = if self.typed.is_empty() { format!("[{title}] {}{typing}", self.status) } else { format!("[{title}] you: {}", self.typed) };
+        let keep = usize::from(columns).saturating_sub(2);
+        let skip = if self.typed.is_empty() { 0 } else { prompt.chars().count().saturating_sub(keep) };
+        let line: String = prompt.chars().skip(skip).take(keep).collect();
+        let mut out = io::stdout().lock();
+        queue!(out, cursor::MoveToColumn(0), Clear(ClearType::CurrentLine))?;
+        write!(out, "{}", self.paint(&line, if self.typed.is_empty() { Color::DarkGrey } else { Color::White }))?;
+        out.flush()
+    }
+
+    fn paint(&self, text: &str, colour: Color) -> String {
+        if self.colours { text.with(colour).to_string() } else { text.to_owned() }
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        let _ = self.close();
+    }
+}
+
+fn colour_of(name: &str) -> Color {
+    let sum: usize = name.bytes().map(usize::from).sum();
+    COLOURS[sum % COLOURS.len()]
+}
+
+#[expect(clippy::disallowed_methods, reason = "NO_COLOR is a convention of terminals, not configuration")]
+fn has_no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}

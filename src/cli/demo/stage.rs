@@ -1,0 +1,158 @@
+//! The demo's stage: the simulated world and the product on top of it, both in this process, over loopback HTTP.
+//! Layer `cli`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use botfleet_actors::domain::control::StopScope;
+use botfleet_loadtest::checker::report::Report;
+use botfleet_loadtest::checker::{check, fetch_outcomes};
+use botfleet_loadtest::people::{PeopleScript, PeopleSpec, drive};
+use botfleet_loadtest::provider::spec::{Latency, ProviderSpec};
+use botfleet_loadtest::simulation::{Simulation, SimulationSpec};
+use botfleet_loadtest::world::event::{Post, WorldEvent};
+use botfleet_loadtest::world::spec::{PersonSpec, WorldSpec};
+use tokio::sync::broadcast;
+use tokio::task::JoinHandle;
+
+use super::DemoArgs;
+use super::story::Story;
+use crate::admin::server::BoundPort;
+use crate::config::manifest::Manifest;
+use crate::config::secret::GivenSecrets;
+use crate::config::settings::Config;
+use crate::runtime::fleet::RunningFleet;
+use crate::runtime::recorder;
+
+/// The demo's manifest; its provider's address and its tokens are filled in.
+const MANIFEST: &str = include_str!("../../../config/demo.toml");
+
+/// The person at the keyboard.
+const YOU: i64 = 510_000_999;
+
+/// The simulated model thinks about so long.
+const LLM_MEDIAN: Duration = Duration::from_millis(500);
+
+/// All bots poll within this, or the demo says what is wrong.
+const POLLING_DEADLINE: Duration = Duration::from_secs(10);
+
+/// World and product at work.
+pub(super) struct Stage {
+    simulation: Simulation,
+    fleet: Arc<RunningFleet>,
+    server: JoinHandle<()>,
+    address: String,
+    temporary: Option<PathBuf>,
+}
+
+impl Stage {
+    pub(super) async fn start(args: &DemoArgs) -> anyhow::Result<Self> {
+        let mut world = WorldSpec::demo(args.seed);
+        world.people.push(PersonSpec { id: YOU, first_name: "You".to_owned(), username: Some("you".to_owned()), language_code: "en".to_owned() });
+        for chat in &mut world.chats {
+            chat.people.push(YOU);
+        }
+        let tokens = world.bots.iter().map(|bot| (format!("DEMO_TOKEN_{}", bot.first_name.to_uppercase()), bot.token.clone()));
+        let tokens: BTreeMap<String, String> = tokens.collect();
+        let mut spec = SimulationSpec::of(world);
+        spec.provider = ProviderSpec { seed: args.seed, latency: Latency { median: LLM_MEDIAN, sigma: 0.4 }, ..ProviderSpec::default() };
+        let simulation = Simulation::start(spec).await.context("the simulated world cannot start")?;
+
+        let temporary = args.data.is_none().then(|| std::env::temp_dir().join(format!("botfleet-demo-{}", std::process::id())));
+        let Some(folder) = args.data.clone().or_else(|| temporary.clone()) else {
+            bail!("no folder for the database");
+        };
+        let mut config = Config::default();
+        config.store.path = folder.join("botfleet.sqlite");
+        config.telegram.api_url = simulation.base_url();
+        config.server.listen.set_port(0);
+
+        let base_url = args.llm_base_url.clone().unwrap_or_else(|| format!("{}/v1", simulation.base_url()));
+        let model = args.llm_model.as_deref().unwrap_or("small-talk");
+        let text = MANIFEST.replace("BASE_URL/v1", &base_url).replace("model = \"small-talk\"", &format!("model = {model:?}"));
+        let mut manifest = Manifest::read(&text, "config/demo.toml", &GivenSecrets(tokens))?;
+        // A second demo over kept data must find the chats under the names and ids of this world.
+        for bot in &mut manifest.plan.bots {
+            bot.credential = format!("env:DEMO_TOKEN_{}", bot.name.to_uppercase());
+        }
+        let metrics = recorder::install()?;
+        let port = BoundPort::bind(config.server.listen).await?;
+        let address = format!("http://{}", port.address()?);
+        let fleet = Arc::new(RunningFleet::start(&config, manifest).await?);
+        let server = port.serve(Arc::clone(&fleet), metrics);
+        if !fleet.wait_until_polling(POLLING_DEADLINE).await {
+            bail!("only {} of {} bots poll; see {address}/api/v1/fleet", fleet.polling().await, fleet.bots());
+        }
+        Ok(Self { simulation, fleet, server, address, temporary })
+    }
+
+    pub(super) fn world_spec(&self) -> &WorldSpec {
+        self.simulation.world.spec()
+    }
+
+    pub(super) fn address(&self) -> String {
+        self.address.clone()
+    }
+
+    pub(super) fn events(&self) -> broadcast::Receiver<WorldEvent> {
+        self.simulation.world.subscribe()
+    }
+
+    pub(super) fn llm_calls(&self) -> u64 {
+        self.simulation.provider.call_count()
+    }
+
+    /// Lets the simulated people write, until dropped.
+    pub(super) async fn people_write(&self, seed: u64, rate: f64) {
+        let mut spec = PeopleSpec { messages_per_minute_per_chat: rate, ..PeopleSpec::of_world(self.world_spec()) };
+        for chat in &mut spec.chats {
+            chat.people.retain(|person| person.id != YOU);
+            if chat.chat == self.world_spec().chats.last().map_or(0, |last| last.id) {
+                "both".clone_into(&mut chat.language_code);
+            }
+        }
+        drive(&self.simulation.world, PeopleScript::new(seed, spec), std::future::pending()).await;
+        std::future::pending::<()>().await;
+    }
+
+    /// Posts what the person at the keyboard wrote.
+    pub(super) fn say(&self, chat: i64, text: &str) -> anyhow::Result<()> {
+        self.simulation.world.post(chat, YOU, Post::text(text))?;
+        Ok(())
+    }
+
+    /// Lets everything come to rest, checks the ledger against the product's outcomes, and ends.
+    pub(super) async fn finish(self, deadline: Duration, story: &mut Story) -> anyhow::Result<Report> {
+        let mut events = self.events();
+        self.fleet.set_stop(StopScope::Fleet, true, "demo").await?;
+        let until = Instant::now() + deadline;
+        loop {
+            let quiet = self.simulation.world.wait_until_quiet(Duration::from_millis(400), Duration::from_secs(2)).await;
+            let queues = self.fleet.view().await?.queues;
+            if (quiet && queues.inbox + queues.turns + queues.outbox == 0) || Instant::now() >= until {
+                break;
+            }
+        }
+        while let Ok(event) = events.try_recv() {
+            story.note(&event);
+        }
+        let outcomes = fetch_outcomes(&self.address).await?;
+        let calls = self.simulation.provider.ledger();
+        story.llm(&calls);
+        let report = check(&self.simulation.world.ledger().snapshot(), &calls, &outcomes);
+        self.server.abort();
+        let _ = self.server.await;
+        match Arc::try_unwrap(self.fleet) {
+            Ok(fleet) => fleet.stop(Duration::from_secs(5)).await,
+            Err(shared) => shared.quiesce(Duration::from_secs(5)).await,
+        }
+        self.simulation.stop().await;
+        if let Some(folder) = self.temporary {
+            let _ = std::fs::remove_dir_all(folder);
+        }
+        Ok(report)
+    }
+}

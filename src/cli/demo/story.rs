@@ -1,0 +1,123 @@
+//! What happened in the demo, counted. Layer `cli`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use botfleet_loadtest::checker::report::Report;
+use botfleet_loadtest::provider::calls::CallRecord;
+use botfleet_loadtest::world::event::WorldEvent;
+use botfleet_loadtest::world::spec::WorldSpec;
+use serde_json::{Value, json};
+
+/// What happened in one chat.
+#[derive(Default)]
+struct Room {
+    title: String,
+    messages: u64,
+    people: u64,
+    replies: u64,
+    bot_to_bot: u64,
+    speakers: BTreeSet<String>,
+    /// Who wrote each message, and whether it was a bot.
+    authors: BTreeMap<i64, bool>,
+}
+
+/// What happened so far.
+pub(super) struct Story {
+    rooms: BTreeMap<i64, Room>,
+    order: Vec<i64>,
+    bots: BTreeMap<i64, (String, u64)>,
+    llm_calls: u64,
+    llm_tokens: u64,
+}
+
+impl Story {
+    pub(super) fn new(spec: &WorldSpec) -> Self {
+        let rooms = spec.chats.iter().map(|chat| (chat.id, Room { title: chat.title.clone(), ..Room::default() }));
+        Self {
+            rooms: rooms.collect(),
+            order: spec.chats.iter().map(|chat| chat.id).collect(),
+            bots: spec.bots.iter().map(|bot| (bot.id, (bot.first_name.clone(), 0))).collect(),
+            llm_calls: 0,
+            llm_tokens: 0,
+        }
+    }
+
+    pub(super) fn note(&mut self, event: &WorldEvent) {
+        let WorldEvent::Message { chat, message_id, author, reply_to, .. } = event else {
+            return;
+        };
+        let Some(room) = self.rooms.get_mut(chat) else {
+            return;
+        };
+        if room.authors.insert(*message_id, author.is_bot).is_some() {
+            return;
+        }
+        room.messages += 1;
+        if author.is_bot {
+            room.speakers.insert(author.name.clone());
+            room.replies += u64::from(reply_to.is_some());
+            let to_bot = reply_to.and_then(|message| room.authors.get(&message)).copied().unwrap_or(false);
+            room.bot_to_bot += u64::from(to_bot);
+            if let Some((_, spoke)) = self.bots.get_mut(&author.id) {
+                *spoke += 1;
+            }
+        } else {
+            room.people += 1;
+        }
+    }
+
+    pub(super) fn llm(&mut self, calls: &[CallRecord]) {
+        self.llm_calls = calls.len() as u64;
+        self.llm_tokens = calls.iter().map(|call| u64::from(call.prompt_tokens) + u64::from(call.completion_tokens)).sum();
+    }
+
+    /// One line for the bottom of the screen.
+    pub(super) fn status(&self, llm_calls: u64) -> String {
+        let messages: u64 = self.rooms.values().map(|room| room.messages).sum();
+        let people: u64 = self.rooms.values().map(|room| room.people).sum();
+        let spoke = self.bots.values().filter(|(_, spoke)| *spoke > 0).count();
+        format!("{messages} messages, {people} of people, {spoke} of {} bots spoke, {llm_calls} LLM calls", self.bots.len())
+    }
+
+    pub(super) fn to_json(&self, report: &Report) -> Value {
+        let chats = self.order.iter().filter_map(|id| self.rooms.get(id)).map(|room| {
+            json!({
+                "title": room.title,
+                "messages": room.messages,
+                "speakers": room.speakers,
+                "people": room.people,
+                "replies": room.replies,
+                "bot_to_bot_replies": room.bot_to_bot,
+            })
+        });
+        let bots: BTreeMap<&str, u64> = self.bots.values().map(|(name, spoke)| (name.as_str(), *spoke)).collect();
+        json!({
+            "chats": chats.collect::<Vec<_>>(),
+            "bots": bots,
+            "llm_calls": self.llm_calls,
+            "llm_tokens": self.llm_tokens,
+            "checker": report,
+        })
+    }
+
+    pub(super) fn to_table(&self, report: &Report) -> String {
+        let mut text = String::from("\n");
+        let _ = writeln!(text, "{:<28} {:>8} {:>7} {:>8} {:>11}  speakers", "chat", "messages", "people", "replies", "bot to bot");
+        for room in self.order.iter().filter_map(|id| self.rooms.get(id)) {
+            let speakers: Vec<&str> = room.speakers.iter().map(String::as_str).collect();
+            let _ = writeln!(
+                text,
+                "{:<28} {:>8} {:>7} {:>8} {:>11}  {}",
+                room.title,
+                room.messages,
+                room.people,
+                room.replies,
+                room.bot_to_bot,
+                speakers.join(", ")
+            );
+        }
+        let _ = writeln!(text, "\n{} LLM calls, {} tokens\n\nthe simulated Telegram's ledger against the fleet's outcomes:\n{report}", self.llm_calls, self.llm_tokens);
+        text
+    }
+}

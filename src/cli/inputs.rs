@@ -1,0 +1,62 @@
+//! The flags that `run` and `check` share, and what they lead to. Layer `cli`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::config::fault::Faults;
+use crate::config::layers::{Profile, Sources};
+use crate::config::manifest::{LoadedManifest, Manifest};
+use crate::config::secret::ProcessSecrets;
+use crate::config::settings::Config;
+
+/// Where settings and manifest come from.
+#[derive(Clone, Debug, Args)]
+pub struct Inputs {
+    /// The manifest: bots, personas, chats and providers.
+    #[arg(long, value_name = "FILE", default_value = "config/fleet.toml")]
+    pub manifest: PathBuf,
+    /// Settings for a kind of place.
+    #[arg(long, value_enum)]
+    pub profile: Option<Profile>,
+    /// A file of settings, read after the profile's.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where the HTTP edge listens, on this machine only; port 0 lets the system choose.
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+}
+
+impl Inputs {
+    /// Reads settings and manifest.
+    ///
+    /// # Errors
+    /// The faults of both, at once.
+    pub fn load(&self) -> Result<(Config, LoadedManifest), Faults> {
+        let config = Config::load(&self.sources());
+        let manifest = Manifest::load(&self.manifest, &ProcessSecrets);
+        match (config, manifest) {
+            (Ok(config), Ok(manifest)) => Ok((config, manifest)),
+            (config, manifest) => {
+                let faults = config.err().into_iter().chain(manifest.err()).flat_map(|faults| faults.0);
+                Err(Faults(faults.collect()))
+            }
+        }
+    }
+
+    /// Names every layer of the settings.
+    fn sources(&self) -> Sources {
+        // A variable that is no Unicode cannot set a key; one of ours whose name fits keeps its value in part.
+        let variables = std::env::vars_os().map(|(name, value)| {
+            (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
+        });
+        let listen = self.listen.iter().map(|at| ("--listen".to_owned(), "server.listen".to_owned(), at.clone()));
+        Sources {
+            folder: PathBuf::from("config"),
+            profile: self.profile,
+            file: self.config.clone(),
+            variables: variables.collect(),
+            flags: listen.collect(),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The store on SQLite. Layer: adapter. Keeps I1-I4, I6, I8, I11.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use botfleet_actors::domain::commit::operation::{Applied, Operation, Refusal};
+use botfleet_actors::domain::control::Stops;
+use botfleet_actors::domain::ids::{BotId, ChatId, MessageId, Number, OutboxId, TelegramChatId, TurnId};
+use botfleet_actors::domain::inbox::InboxRow;
+use botfleet_actors::domain::outbox::OutboxMessage;
+use botfleet_actors::domain::roster::{Roster, RosterPlan};
+use botfleet_actors::domain::time::Timestamp;
+use botfleet_actors::domain::transcript::TranscriptEntry;
+use botfleet_actors::domain::turn::Turn;
+use botfleet_actors::ports::store::{
+    Backlog, ChatMemory, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
+};
+use sqlx::sqlite::SqlitePool;
+use tokio::sync::Mutex;
+
+use super::load::array;
+use super::open::{FileLock, OpenError, Opened, open};
+use super::settings::StoreSettings;
+use super::writer::Writer;
+use super::{commit, outcomes, reads, roster, tenure};
+
+/// Rows deleted at a time, so that pruning never holds up commits for long.
+const PRUNE_ROWS: usize = 2_000;
+const PRUNE: &str = "DELETE FROM inbox WHERE id IN (SELECT value FROM json_each($1))";
+/// Takes the write lock and writes, but changes nothing.
+const WRITABLE: &str = "UPDATE setting SET value = value WHERE key = 'roster'";
+
+/// All state of a fleet on one machine, in one file that one process holds.
+pub struct SqliteStore {
+    writer: Mutex<Writer>,
+    readers: SqlitePool,
+    /// Held for life; declared last, so that the connections close before it is lifted.
+    _lock: FileLock,
+}
+
+impl SqliteStore {
+    /// Takes the file, makes it when missing, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// When another process has it, when a newer version wrote it, or when it cannot be made, read or written.
+    pub async fn open(settings: &StoreSettings) -> Result<Self, OpenError> {
+        let Opened { lock, options, writer, readers } = open(settings).await?;
+        Ok(Self { writer: Mutex::new(Writer::new(options, writer)), readers, _lock: lock })
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    /// # Cancel safety
+    /// A dropped call has committed all of its batch or nothing; the next call finds the file sound.
+    async fn commit(&self, batch: Vec<Operation>) -> Result<Vec<Result<Applied, Refusal>>, StoreError> {
+        commit::commit(&mut *self.writer.lock().await, batch).await
+    }
+
+    async fn apply_roster(&self, plan: &RosterPlan, now: Timestamp) -> Result<Roster, StoreError> {
+        roster::apply(&mut *self.writer.lock().await, plan, now).await
+    }
+
+    async fn begin_tenure(&self, node: &str, now: Timestamp) -> Result<Tenure, StoreError> {
+        tenure::begin(&mut *self.writer.lock().await, node, now).await
+    }
+
+    async fn chat_memory(&self, chat: ChatId, recent: usize) -> Result<ChatMemory, StoreError> {
+        reads::chat_memory(&self.readers, chat, recent).await
+    }
+
+    async fn unhandled(&self, chat: ChatId, limit: usize) -> Result<Vec<InboxRow>, StoreError> {
+        reads::unhandled(&self.readers, chat, limit).await
+    }
+
+    async fn transcript(&self, chat: ChatId, upto: Number, limit: usize) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+        reads::transcript(&self.readers, chat, upto, limit).await
+    }
+
+    async fn find_messages(&self, chat: TelegramChatId, messages: &[MessageId]) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+        reads::find_messages(&self.readers, chat, messages).await
+    }
+
+    async fn next_offset(&self, bot: BotId) -> Result<Option<i64>, StoreError> {
+        reads::next_offset(&self.readers, bot).await
+    }
+
+    async fn queued_turns(&self, bot: BotId, limit: usize) -> Result<Vec<Turn>, StoreError> {
+        reads::queued_turns(&self.readers, bot, limit).await
+    }
+
+    async fn waiting_messages(&self, bot: BotId, limit: usize) -> Result<Vec<OutboxMessage>, StoreError> {
+        reads::waiting_messages(&self.readers, bot, limit).await
+    }
+
+    async fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError> {
+        reads::backlog(&self.readers, now).await
+    }
+
+    async fn depths(&self) -> Result<QueueDepths, StoreError> {
+        reads::depths(&self.readers).await
+    }
+
+    async fn stops(&self) -> Result<Stops, StoreError> {
+        reads::stops(&self.readers).await
+    }
+
+    async fn outcomes(&self, cursor: OutcomeCursor, limit: usize) -> Result<(Vec<OutcomeRecord>, OutcomeCursor), StoreError> {
+        outcomes::page(&self.readers, cursor, limit).await
+    }
+
+    async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let mut pruned = 0;
+        loop {
+            let ids = reads::prunable(&self.readers, before, PRUNE_ROWS).await?;
+            if ids.is_empty() {
+                return Ok(pruned);
+            }
+            let mut writer = self.writer.lock().await;
+            match sqlx::query(PRUNE).bind(array(&ids)).execute(writer.begin().await?).await {
+                Ok(done) => pruned += done.rows_affected(),
+                Err(error) => return Err(writer.fail(&error)),
+            }
+            writer.commit().await?;
+        }
+    }
+
+    async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError> {
+        reads::turn(&self.readers, turn).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        let mut writer = self.writer.lock().await;
+        if let Err(error) = sqlx::query(WRITABLE).execute(writer.begin().await?).await {
+            return Err(writer.fail(&error));
+        }
+        writer.commit().await
+    }
+
+    async fn message(&self, outbox: OutboxId) -> Result<Option<OutboxMessage>, StoreError> {
+        reads::message(&self.readers, outbox).await
+    }
+}
