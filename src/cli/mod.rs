@@ -15,12 +15,12 @@ pub mod inputs;
 pub mod run;
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::fault::Faults;
+use demo::DemoArgs;
 use inputs::Inputs;
 
 /// Exit code of wrong usage or configuration.
@@ -54,28 +54,6 @@ pub enum Command {
     Check(CheckArgs),
 }
 
-/// Arguments of `botfleet demo`.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = "\
-Examples:
-  botfleet demo                        until you leave it
-  botfleet demo --seconds 30 --json    30 seconds, one JSON object a line
-  botfleet demo --seed 7               the same people and words on each run")]
-pub struct DemoArgs {
-    /// Ends after so many seconds.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub seconds: Option<u64>,
-    /// Writes one JSON object a line instead of a picture.
-    #[arg(long)]
-    pub json: bool,
-    /// Seed of the simulated world.
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
-    /// Folder of the database, kept afterwards; a temporary one without it.
-    #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
-}
-
 /// Arguments of `botfleet run`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
@@ -107,8 +85,8 @@ pub struct CheckArgs {
 /// Runs a command to its end, tells on stderr what went wrong, and gives the exit code.
 pub async fn execute(cli: Cli) -> ExitCode {
     let ended = match cli.command {
-        Command::Demo(args) => demo::execute(args).await,
-        Command::Run(args) => run::execute(args).await,
+        Command::Demo(args) => demo::execute(&args).await,
+        Command::Run(args) => run::execute(&args.inputs).await,
         Command::Check(args) => check::execute(&args),
     };
     ended.unwrap_or_else(|error| match error.downcast_ref::<Faults>() {

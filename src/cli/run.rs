@@ -22,11 +22,9 @@ const STOP_DEADLINE: Duration = Duration::from_secs(20);
 /// Runs the fleet until SIGINT or SIGTERM; a second signal ends it at once.
 ///
 /// # Errors
-/// When it cannot start; faults of configuration and manifest have been printed then.
+/// Faults of configuration and manifest, or what kept the fleet from starting.
 pub async fn execute(inputs: &Inputs) -> anyhow::Result<ExitCode> {
-    let Some((config, manifest)) = inputs.load()? else {
-        return Ok(ExitCode::from(2));
-    };
+    let (config, manifest) = inputs.load()?;
     logs::init(&config.log)?;
     let started = Instant::now();
     let metrics = recorder::install()?;

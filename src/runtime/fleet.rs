@@ -28,7 +28,7 @@ use crate::config::manifest::LoadedManifest;
 use crate::config::settings::Config;
 use crate::llm::provider::OpenAiProvider;
 use crate::llm::settings::LlmProviderSettings;
-use crate::store::SqliteStore;
+use crate::store::sqlite::SqliteStore;
 use crate::telegram::client::TelegramClient;
 use crate::telegram::decode::TelegramDecoder;
 

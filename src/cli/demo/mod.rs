@@ -28,8 +28,13 @@ const REST_DEADLINE: Duration = Duration::from_secs(20);
 /// How often the status line is drawn anew.
 const REDRAW: Duration = Duration::from_millis(250);
 
-/// A simulated community: no token, no key, no server.
+/// Arguments of `botfleet demo`.
 #[derive(Args, Debug, Clone)]
+#[command(after_help = "\
+Examples:
+  botfleet demo                        until Ctrl-C
+  botfleet demo --seconds 30 --json    30 seconds, then one JSON object
+  botfleet demo --seed 7               other people, other words")]
 pub struct DemoArgs {
     /// End by itself after so many seconds; without it, Ctrl-C ends the demo.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(5..=86_400))]

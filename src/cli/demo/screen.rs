@@ -169,7 +169,7 @@ impl Screen {
                 self.typing.insert((*chat, *bot), Instant::now() + TYPING_LASTS);
                 Ok(())
             }
-            WorldEvent::Member { .. } => Ok(()),
+            WorldEvent::Deleted { .. } | WorldEvent::Member { .. } => Ok(()),
         }
     }
 

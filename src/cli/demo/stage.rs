@@ -102,7 +102,7 @@ impl Stage {
     }
 
     pub(super) fn llm_calls(&self) -> u64 {
-        self.simulation.provider.call_count()
+        self.simulation.provider.call_count() as u64
     }
 
     /// Lets the simulated people write, until dropped.
