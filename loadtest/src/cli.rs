@@ -1,6 +1,7 @@
 //! The command line of `botfleet-loadtest`. Layer: cli, the top.
 //!
-//! Data goes to stdout: what is bound, and how to reach it. It runs until Ctrl-C.
+//! Data goes to stdout. `serve` runs until Ctrl-C; the harnesses start the product, run to their end and
+//! fail when it broke a promise; a signal ends them, and the product with them.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -8,15 +9,20 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
 
+use crate::harness::args::SendLatency;
+use crate::harness::crash::{self, CrashArgs};
+use crate::harness::idle::{self, IdleArgs};
+use crate::harness::load::{self, LoadArgs};
 use crate::people::drive::drive;
 use crate::people::script::PeopleScript;
 use crate::people::spec::PeopleSpec;
 use crate::provider::ProviderSpec;
 use crate::provider::spec::{Latency as LlmLatency, Mode};
 use crate::simulation::{Simulation, SimulationSpec};
-use crate::world::latency::Latency;
 use crate::world::spec::WorldSpec;
 
 /// A simulated Telegram and LLM provider for bot fleets.
@@ -31,15 +37,12 @@ pub struct Cli {
 enum Command {
     /// Serves the simulation until Ctrl-C.
     Serve(Box<Serve>),
-}
-
-/// How fast the simulated Telegram answers a send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SendLatency {
-    /// At once.
-    Zero,
-    /// p50 70 ms, p95 250 ms, p99 1 s.
-    Realistic,
+    /// Kills the product again and again in full traffic; fails when something was lost or doubled.
+    Crash(Box<CrashArgs>),
+    /// Measures the product under load.
+    Load(Box<LoadArgs>),
+    /// Measures a fleet to which nobody speaks.
+    Idle(Box<IdleArgs>),
 }
 
 #[derive(Debug, Args)]
@@ -86,11 +89,44 @@ impl Cli {
     /// Does what the command line says.
     ///
     /// # Errors
-    /// A description that cannot be read, or an address that cannot be listened on.
+    /// A description that cannot be read, an address that cannot be listened on, a harness that cannot
+    /// run to its end, or a promise that the product broke.
     pub async fn run(self) -> anyhow::Result<()> {
-        let Command::Serve(serve) = self.command;
-        serve.run().await
+        match self.command {
+            Command::Serve(serve) => serve.run().await,
+            Command::Crash(args) => {
+                let result = unless_ended(crash::run(&args)).await??;
+                show(&result, args.stage.json, result.is_clean())
+            }
+            Command::Load(args) => {
+                let result = unless_ended(load::run(&args)).await??;
+                show(&result, args.stage.json, result.is_clean())
+            }
+            Command::Idle(args) => {
+                let result = unless_ended(idle::run(&args)).await??;
+                show(&result, args.stage.json, result.is_clean())
+            }
+        }
     }
+}
+
+/// Does a work unless a signal ends this process; a work that is dropped takes its product with it.
+async fn unless_ended<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    tokio::select! {
+        done = work => Ok(done),
+        () = interrupted() => anyhow::bail!("interrupted"),
+        _ = terminate.recv() => anyhow::bail!("ended by SIGTERM"),
+    }
+}
+
+/// Prints a result; one that is not clean is a failure.
+fn show(result: &(impl Serialize + std::fmt::Display), json: bool, clean: bool) -> anyhow::Result<()> {
+    let text = if json { serde_json::to_string(result)? } else { result.to_string() };
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).context("cannot write to stdout")?;
+    anyhow::ensure!(clean, "the product broke a promise; the run's folder stays for a look");
+    Ok(())
 }
 
 impl Serve {
@@ -99,10 +135,8 @@ impl Serve {
         announce(&simulation).context("cannot write to stdout")?;
         if self.people {
             let world = &simulation.world;
-            let spec = PeopleSpec {
-                messages_per_minute_per_chat: self.people_rate,
-                ..PeopleSpec::of_world(world.spec())
-            };
+            let spec =
+                PeopleSpec { messages_per_minute_per_chat: self.people_rate, ..PeopleSpec::of_world(world.spec()) };
             let script = PeopleScript::new(world.spec().seed, spec);
             drive(world, script, interrupted()).await;
         } else {
@@ -117,15 +151,8 @@ impl Serve {
         Ok(SimulationSpec {
             provider: ProviderSpec {
                 seed: world.seed,
-                latency: LlmLatency {
-                    median: Duration::from_millis(self.llm_latency_ms),
-                    sigma: self.llm_sigma,
-                },
-                mode: if self.echo_marker {
-                    Mode::EchoMarker
-                } else {
-                    Mode::SmallTalk
-                },
+                latency: LlmLatency { median: Duration::from_millis(self.llm_latency_ms), sigma: self.llm_sigma },
+                mode: if self.echo_marker { Mode::EchoMarker } else { Mode::SmallTalk },
                 ..ProviderSpec::default()
             },
             listen: self.listen,
@@ -143,10 +170,8 @@ impl Serve {
             }
             (None, None) => WorldSpec::demo(seed),
         };
-        match self.send_latency {
-            Some(SendLatency::Zero) => world.send_latency = Latency::ZERO,
-            Some(SendLatency::Realistic) => world.send_latency = Latency::realistic(),
-            None => {}
+        if let Some(send_latency) = self.send_latency {
+            world.send_latency = send_latency.latency();
         }
         Ok(world)
     }
@@ -160,10 +185,9 @@ async fn interrupted() {
 }
 
 fn read_world(file: &Path, seed: Option<u64>) -> anyhow::Result<WorldSpec> {
-    let text =
-        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let mut world: WorldSpec = serde_json::from_str(&text)
-        .with_context(|| format!("{} does not describe a world", file.display()))?;
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let mut world: WorldSpec =
+        serde_json::from_str(&text).with_context(|| format!("{} does not describe a world", file.display()))?;
     if let Some(seed) = seed {
         world.seed = seed;
     }
@@ -178,15 +202,7 @@ fn announce(simulation: &Simulation) -> std::io::Result<()> {
     writeln!(out, "telegram   {base}/bot<token>/<method>")?;
     writeln!(out, "provider   {base}/v1")?;
     writeln!(out, "control    {base}/sim/health")?;
-    writeln!(
-        out,
-        "world      {} bots, {} chats",
-        spec.bots.len(),
-        spec.chats.len()
-    )?;
-    writeln!(
-        out,
-        "tokens     {base}/sim/world (simulated, in spec.bots[].token)"
-    )?;
+    writeln!(out, "world      {} bots, {} chats", spec.bots.len(), spec.chats.len())?;
+    writeln!(out, "tokens     {base}/sim/world (simulated, in spec.bots[].token)")?;
     out.flush()
 }

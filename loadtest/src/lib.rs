@@ -14,12 +14,14 @@
 //! | [`ledger`] | the append-only record of what happened |
 //! | [`checker`] | loss, duplicates and order, computed from the ledger |
 //! | [`control`] | the harness's own API under `/sim/` |
+//! | [`harness`] | starts the real product on that world, and judges it |
 //! | [`simulation`] | one listener that serves all of them |
 //! | [`cli`] | the command line |
 
 pub mod checker;
 pub mod cli;
 pub mod control;
+pub mod harness;
 pub mod ledger;
 pub mod people;
 pub mod provider;

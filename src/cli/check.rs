@@ -7,24 +7,39 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use botfleet_actors::domain::roster::{BotSpec, ChatSpec};
+use clap::Args;
 use serde_json::{Value, json};
 
-use super::CheckArgs;
+use super::EXIT_USAGE;
+use super::inputs::Inputs;
 use crate::config::manifest::{LoadedManifest, ProviderEntry};
 use crate::config::settings::Config;
+
+/// Arguments of `botfleet check`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  botfleet check --manifest fleet.toml
+  botfleet check --profile production --json")]
+pub struct CheckArgs {
+    /// Configuration and manifest.
+    #[command(flatten)]
+    pub inputs: Inputs,
+    /// Writes one JSON object instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Runs the command.
 ///
 /// # Errors
-/// All faults of configuration and manifest, or a closed stdout.
+/// A closed stdout. Faults of configuration and manifest are told on stderr and give exit code 2.
 pub fn execute(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let (config, manifest) = args.inputs.load()?;
+    let Some((config, manifest)) = args.inputs.load()? else {
+        return Ok(ExitCode::from(EXIT_USAGE));
+    };
     let text = if args.json { format!("{:#}\n", as_json(&config, &manifest)) } else { as_text(&config, &manifest) };
     stdout().lock().write_all(text.as_bytes()).context("stdout cannot be written")?;
-    let mut err = std::io::stderr().lock();
-    for warning in &manifest.warnings {
-        super::tell(&mut err, "warning", &warning.to_string());
-    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,5 +1,6 @@
 //! The flags that `run` and `check` share, and what they lead to. Layer `cli`.
 
+use std::io::stderr;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -28,11 +29,31 @@ pub struct Inputs {
 }
 
 impl Inputs {
+    /// Reads settings and manifest; faults are told on stderr and give `None`, warnings are told as well.
+    ///
+    /// # Errors
+    /// None so far as reading goes: what is wrong with the files is told, not returned.
+    pub fn load(&self) -> anyhow::Result<Option<(Config, LoadedManifest)>> {
+        let mut err = stderr().lock();
+        match self.read() {
+            Ok((config, manifest)) => {
+                for warning in &manifest.warnings {
+                    super::tell(&mut err, "warning", &warning.to_string());
+                }
+                Ok(Some((config, manifest)))
+            }
+            Err(faults) => {
+                super::tell_faults(&mut err, &faults);
+                Ok(None)
+            }
+        }
+    }
+
     /// Reads settings and manifest.
     ///
     /// # Errors
     /// The faults of both, at once.
-    pub fn load(&self) -> Result<(Config, LoadedManifest), Faults> {
+    pub fn read(&self) -> Result<(Config, LoadedManifest), Faults> {
         let config = Config::load(&self.sources());
         let manifest = Manifest::load(&self.manifest, &ProcessSecrets);
         match (config, manifest) {

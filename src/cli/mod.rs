@@ -17,11 +17,9 @@ pub mod run;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::config::fault::Faults;
-use demo::DemoArgs;
-use inputs::Inputs;
 
 /// Exit code of wrong usage or configuration.
 pub const EXIT_USAGE: u8 = 2;
@@ -47,57 +45,43 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Shows a simulated fleet in conversation: no token, no key, no server needed.
-    Demo(DemoArgs),
-    /// Runs the fleet that a manifest describes.
-    Run(RunArgs),
+    Demo(demo::DemoArgs),
+    /// Runs the fleet that a manifest describes, until SIGINT or SIGTERM.
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(inputs::Inputs),
     /// Checks configuration and manifest, and shows what they come to.
-    Check(CheckArgs),
+    Check(check::CheckArgs),
 }
 
-/// Arguments of `botfleet run`.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = "\
+const RUN_EXAMPLES: &str = "\
 Examples:
   botfleet run                                          config/fleet.toml with the built-in settings
   botfleet run --profile production --manifest fleet.toml
-  BOTFLEET__STORE__PATH=/data/fleet.db botfleet run     one setting by variable")]
-pub struct RunArgs {
-    /// Configuration and manifest.
-    #[command(flatten)]
-    pub inputs: Inputs,
-}
+  BOTFLEET__STORE__PATH=/data/fleet.db botfleet run     one setting by variable";
 
-/// Arguments of `botfleet check`.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = "\
-Examples:
-  botfleet check --manifest fleet.toml
-  botfleet check --profile production --json")]
-pub struct CheckArgs {
-    /// Configuration and manifest.
-    #[command(flatten)]
-    pub inputs: Inputs,
-    /// Writes one JSON object instead of a table.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Runs a command to its end, tells on stderr what went wrong, and gives the exit code.
-pub async fn execute(cli: Cli) -> ExitCode {
-    let ended = match cli.command {
-        Command::Demo(args) => demo::execute(&args).await,
-        Command::Run(args) => run::execute(&args.inputs).await,
-        Command::Check(args) => check::execute(&args),
+/// The whole program: reads the command line, runs the command, gives the exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tell(&mut std::io::stderr().lock(), "error", &format!("the runtime cannot start: {error}"));
+            return ExitCode::FAILURE;
+        }
     };
-    ended.unwrap_or_else(|error| match error.downcast_ref::<Faults>() {
-        Some(faults) => {
-            tell_faults(&mut std::io::stderr().lock(), faults);
-            ExitCode::from(EXIT_USAGE)
-        }
-        None => {
-            tell(&mut std::io::stderr().lock(), "error", &format!("{error:#}"));
-            ExitCode::FAILURE
-        }
+    runtime.block_on(execute(cli))
+}
+
+/// Runs a command to its end and tells on stderr why it failed.
+async fn execute(cli: Cli) -> ExitCode {
+    let ended = match &cli.command {
+        Command::Demo(args) => demo::execute(args).await,
+        Command::Run(inputs) => run::execute(inputs).await,
+        Command::Check(args) => check::execute(args),
+    };
+    ended.unwrap_or_else(|error| {
+        tell(&mut std::io::stderr().lock(), "error", &format!("{error:#}"));
+        ExitCode::FAILURE
     })
 }
 

@@ -68,11 +68,8 @@ impl Fault {
             .flatten()
             .find_map(Value::as_str)
             .unwrap_or("no message");
-        let code = ["code", "type", "status"]
-            .iter()
-            .filter_map(|key| error.get(key)?.as_str())
-            .collect::<Vec<_>>()
-            .join(" ");
+        let code =
+            ["code", "type", "status"].iter().filter_map(|key| error.get(key)?.as_str()).collect::<Vec<_>>().join(" ");
         let retry_after = error.get("details").and_then(Value::as_array).into_iter().flatten().find_map(|detail| {
             let seconds = detail.get("retryDelay")?.as_str()?.strip_suffix('s')?;
             Duration::try_from_secs_f64(seconds.parse().ok()?).ok()

@@ -123,12 +123,9 @@ impl OpenAiProvider {
             .timeout(settings.timeout)
             .build()
             .map_err(|e| LlmSetupError::HttpClient { name: name.to_owned(), reason: e.without_url().to_string() })?;
-        let endpoint = Endpoint {
-            base: base.trim_end_matches('/').to_owned(),
-            headers: headers(name, &key)?,
-            key: key.clone(),
-        };
-        let client = Client::build(http.clone(), endpoint).with_http_service(Transport::new(http));
+        let endpoint =
+            Endpoint { base: base.trim_end_matches('/').to_owned(), headers: headers(name, &key)?, key: key.clone() };
+        let client = Client::build(http.clone(), endpoint).with_http_service(Transport::new(http, settings.stream));
         Ok(Self { name: name.into(), kind: settings.kind, stream: settings.stream, key, client })
     }
 

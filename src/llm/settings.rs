@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-/// The kinds of providers known by name; all are spoken to through OpenAI's API or their own rendering of it.
+/// The kinds of providers known by name; all are spoken to through the API that `OpenAI` set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProviderKind {
@@ -19,7 +19,7 @@ pub enum ProviderKind {
     Anthropic,
     /// Ollama on this machine.
     Ollama,
-    /// Any other server with OpenAI's API, for example llama.cpp; needs a base URL.
+    /// Any other server with the same API, for example llama.cpp; needs a base URL.
     Compatible,
 }
 

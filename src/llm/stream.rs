@@ -52,10 +52,8 @@ where
     if finish_reason.is_none() {
         return Err(malformed("stream ended without a finish reason".to_owned()));
     }
-    let message = ChoiceMessage {
-        content: Some(Content::Text(text)),
-        refusal: (!refusal.is_empty()).then_some(refusal),
-    };
+    let message =
+        ChoiceMessage { content: Some(Content::Text(text)), refusal: (!refusal.is_empty()).then_some(refusal) };
     let choice = Choice { message: Some(message), finish_reason };
     Ok(ChatAnswer { choices: Some(vec![choice]), usage, error: None })
 }

@@ -1,7 +1,7 @@
 //! The HTTP service under the SDK: one attempt. Layer `adapters`. Keeps I12.
 //!
 //! It stands in the place of the SDK's own service, which tries again by itself, loses status and pause of refusals
-//! that are not in OpenAI's shape, and writes bodies into the log when it cannot read them. Hence nothing but
+//! that are not in `OpenAI`'s shape, and writes bodies into the log when it cannot read them. Hence nothing but
 //! successful answers pass to the SDK, and those of plain calls only when they are JSON.
 
 use std::error::Error as StdError;
@@ -13,8 +13,9 @@ use async_openai::error::OpenAIError;
 use async_openai::middleware::HttpRequestFactory;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, Response};
+use reqwest::{Client, Method, Response};
 use serde::de::IgnoredAny;
+use serde_json::Value;
 use tower::Service;
 
 use super::fault::Fault;
@@ -26,12 +27,13 @@ const BODY_LIMIT_BYTES: usize = 4 << 20;
 #[derive(Clone, Debug)]
 pub struct Transport {
     client: Client,
+    stream: bool,
 }
 
 impl Transport {
-    /// A service over a client that has its timeouts.
-    pub fn new(client: Client) -> Self {
-        Self { client }
+    /// A service over a client that has its timeouts; `stream` says whether completions are asked for as a stream.
+    pub fn new(client: Client, stream: bool) -> Self {
+        Self { client, stream }
     }
 }
 
@@ -45,15 +47,16 @@ impl Service<HttpRequestFactory> for Transport {
     }
 
     fn call(&mut self, request: HttpRequestFactory) -> Self::Future {
-        let client = self.client.clone();
+        let Self { client, stream } = self.clone();
         Box::pin(async move {
             let request = request.build().await?;
-            exchange(&client, request).await.map_err(|fault| OpenAIError::Boxed(Box::new(fault)))
+            exchange(&client, stream, request).await.map_err(|fault| OpenAIError::Boxed(Box::new(fault)))
         })
     }
 }
 
-async fn exchange(client: &Client, request: reqwest::Request) -> Result<Response, Fault> {
+async fn exchange(client: &Client, stream: bool, request: reqwest::Request) -> Result<Response, Fault> {
+    let wants_stream = stream && request.method() == Method::POST;
     let response = client.execute(request).await.map_err(|e| Fault::Unreachable(told(e)))?;
     let status = response.status();
     if !status.is_success() {
@@ -62,16 +65,19 @@ async fn exchange(client: &Client, request: reqwest::Request) -> Result<Response
         let body = collect(response).await.unwrap_or_default();
         return Err(Fault::refused(status, &headers, &body));
     }
-    let streams = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+    let streams =
+        response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
     if streams {
         return Ok(response);
     }
     let body = collect(response).await?;
-    serde_json::from_slice::<IgnoredAny>(&body)
-        .map_err(|e| Fault::Malformed(format!("no JSON at column {} of {} bytes", e.column(), body.len())))?;
+    let malformed = |e: serde_json::Error| Fault::Malformed(format!("no JSON at column {}", e.column()));
+    if wants_stream {
+        // The provider does not stream, or refuses: its one answer is a stream of one event.
+        let event: Value = serde_json::from_slice(&body).map_err(malformed)?;
+        return Ok(http::Response::new(format!("data: {event}\n\n")).into());
+    }
+    serde_json::from_slice::<IgnoredAny>(&body).map_err(malformed)?;
     Ok(http::Response::new(body).into())
 }
 

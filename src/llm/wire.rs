@@ -1,4 +1,4 @@
-//! Requests in OpenAI's shape, and answers read leniently. Layer `adapters`.
+//! Requests in `OpenAI`'s shape, and answers read leniently. Layer `adapters`.
 //!
 //! Compatible providers leave out, rename and add fields: only what the fleet needs is read, and nearly all of it may
 //! be absent. Reasoning is not read.
@@ -147,11 +147,8 @@ impl Content {
 
 /// What a provider's word for the end means.
 pub fn finish_reason(word: &str) -> FinishReason {
-    let word: Cow<'_, str> = if word.bytes().any(|b| b.is_ascii_uppercase()) {
-        word.to_ascii_lowercase().into()
-    } else {
-        word.into()
-    };
+    let word: Cow<'_, str> =
+        if word.bytes().any(|b| b.is_ascii_uppercase()) { word.to_ascii_lowercase().into() } else { word.into() };
     match word.as_ref() {
         "stop" | "end_turn" | "stop_sequence" | "eos" => FinishReason::Stop,
         "length" | "max_tokens" => FinishReason::Length,

@@ -5,11 +5,12 @@ use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Connection};
+use sqlx::ConnectOptions;
 
 use super::settings::{StoreSettings, Synchronous};
 
@@ -84,9 +85,8 @@ pub(super) struct Opened {
 /// Takes the file, brings its schema up to date and connects.
 pub(super) async fn open(settings: &StoreSettings) -> Result<Opened, OpenError> {
     let path = settings.path.as_path();
-    let inaccessible = |at: &Path, cause: String| OpenError::Inaccessible { path: at.to_owned(), cause };
     if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        fs::create_dir_all(directory).map_err(|error| inaccessible(directory, error.to_string()))?;
+        fs::create_dir_all(directory).map_err(|error| inaccessible(directory, &error))?;
     }
     let lock = take_lock(path)?;
 
@@ -104,7 +104,7 @@ pub(super) async fn open(settings: &StoreSettings) -> Result<Opened, OpenError> 
     let writer_options =
         options.clone().pragma("cache_size", WRITER_CACHE_KIB).statement_cache_capacity(WRITER_STATEMENTS);
     let mut writer =
-        writer_options.connect().await.map_err(|error| inaccessible(path, error.to_string()))?;
+        writer_options.connect().await.map_err(|error| inaccessible(path, &error))?;
     prepare_schema(path, &mut writer).await?;
 
     let readers = SqlitePoolOptions::new()
@@ -119,23 +119,25 @@ pub(super) async fn open(settings: &StoreSettings) -> Result<Opened, OpenError> 
                 .statement_cache_capacity(READER_STATEMENTS),
         )
         .await
-        .map_err(|error| inaccessible(path, error.to_string()))?;
+        .map_err(|error| inaccessible(path, &error))?;
     Ok(Opened { lock, options: writer_options, writer, readers })
+}
+
+fn inaccessible(path: &Path, cause: &dyn std::error::Error) -> OpenError {
+    OpenError::Inaccessible { path: path.to_owned(), cause: cause.to_string() }
 }
 
 fn take_lock(path: &Path) -> Result<FileLock, OpenError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let lock_path = PathBuf::from(name);
-    let inaccessible =
-        |error: std::io::Error| OpenError::Inaccessible { path: lock_path.clone(), cause: error.to_string() };
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
         .open(&lock_path)
-        .map_err(inaccessible)?;
+        .map_err(|error| inaccessible(&lock_path, &error))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(fs::TryLockError::WouldBlock) => {
@@ -143,24 +145,23 @@ fn take_lock(path: &Path) -> Result<FileLock, OpenError> {
             let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
             return Err(OpenError::InUse { path: path.to_owned(), pid });
         }
-        Err(fs::TryLockError::Error(error)) => return Err(inaccessible(error)),
+        Err(fs::TryLockError::Error(error)) => return Err(inaccessible(&lock_path, &error)),
     }
-    file.set_len(0).and_then(|()| file.rewind()).map_err(inaccessible)?;
-    writeln!(file, "{}", std::process::id()).map_err(inaccessible)?;
+    file.set_len(0).and_then(|()| file.rewind()).map_err(|error| inaccessible(&lock_path, &error))?;
+    writeln!(file, "{}", std::process::id()).map_err(|error| inaccessible(&lock_path, &error))?;
     Ok(FileLock { _file: file })
 }
 
-async fn prepare_schema(path: &Path, writer: &mut SqliteConnection) -> Result<(), OpenError> {
-    let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
-    match MIGRATOR.run(&mut *writer).await {
-        Ok(()) => {}
-        Err(MigrateError::VersionMissing(found)) if found > known => {
-            return Err(OpenError::NewerSchema { path: path.to_owned(), found, known });
+/// Runs the migrations on the connection itself: through `Migrator::run` the compiler cannot see that the future is `Send`.
+fn prepare_schema<'a>(path: &'a Path, writer: &'a mut SqliteConnection) -> BoxFuture<'a, Result<(), OpenError>> {
+    Box::pin(async move {
+        let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
+        match MIGRATOR.run_direct(None, writer, false).await {
+            Ok(()) => Ok(()),
+            Err(MigrateError::VersionMissing(found)) if found > known => {
+                Err(OpenError::NewerSchema { path: path.to_owned(), found, known })
+            }
+            Err(cause) => Err(OpenError::Schema { path: path.to_owned(), cause: Box::new(cause) }),
         }
-        Err(cause) => return Err(OpenError::Schema { path: path.to_owned(), cause: Box::new(cause) }),
-    }
-    writer
-        .ping()
-        .await
-        .map_err(|error| OpenError::Inaccessible { path: path.to_owned(), cause: error.to_string() })
+    })
 }

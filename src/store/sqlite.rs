@@ -15,6 +15,7 @@ use botfleet_actors::domain::turn::Turn;
 use botfleet_actors::ports::store::{
     Backlog, ChatMemory, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
 };
+use futures::future::BoxFuture;
 use sqlx::sqlite::SqlitePool;
 use tokio::sync::Mutex;
 
@@ -43,9 +44,11 @@ impl SqliteStore {
     ///
     /// # Errors
     /// When another process has it, when a newer version wrote it, or when it cannot be made, read or written.
-    pub async fn open(settings: &StoreSettings) -> Result<Self, OpenError> {
-        let Opened { lock, options, writer, readers } = open(settings).await?;
-        Ok(Self { writer: Mutex::new(Writer::new(options, writer)), readers, _lock: lock })
+    pub fn open(settings: &StoreSettings) -> BoxFuture<'_, Result<Self, OpenError>> {
+        Box::pin(async move {
+            let Opened { lock, options, writer, readers } = open(settings).await?;
+            Ok(Self { writer: Mutex::new(Writer::new(options, writer)), readers, _lock: lock })
+        })
     }
 }
 

@@ -73,10 +73,8 @@ fn foreign(status: StatusCode, headers: &HeaderMap) -> TelegramError {
 fn classify(status: StatusCode, headers: &HeaderMap, refusal: &Envelope<'_>) -> TelegramError {
     let code = refusal.error_code.unwrap_or_else(|| status.as_u16());
     let description = refusal.description.as_deref().unwrap_or("no description");
-    let parameters: Parameters = refusal
-        .parameters
-        .and_then(|p| serde_json::from_str(p.get()).ok())
-        .unwrap_or_default();
+    let parameters: Parameters =
+        refusal.parameters.and_then(|p| serde_json::from_str(p.get()).ok()).unwrap_or_default();
     if let Some(chat) = parameters.migrate_to_chat_id {
         return TelegramError::Migrated(TelegramChatId(chat));
     }

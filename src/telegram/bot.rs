@@ -100,9 +100,9 @@ impl TelegramBot {
         let started = wait.is_none().then(Instant::now);
         let call = Call { url, token, effect };
         let outcome = match client.attempt(call, payload, wait).await {
-            Ok(Answer { status, headers, body }) => answer::result(status, &headers, &body)
-                .and_then(read)
-                .map_err(|error| settled(effect, token, error)),
+            Ok(Answer { status, headers, body }) => {
+                answer::result(status, &headers, &body).and_then(read).map_err(|error| settled(effect, token, error))
+            }
             Err(error) => Err(error),
         };
         record(P::NAME, started, &outcome);

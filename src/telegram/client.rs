@@ -141,12 +141,7 @@ impl TelegramClient {
     ) -> Result<Answer, TelegramError> {
         let breaker = &self.shared.breaker;
         let probe = call.effect == Effect::Probe;
-        let admission = match breaker.admit() {
-            None if !probe => return Err(TelegramError::Unreachable("breaker open".to_owned())),
-            // A probe takes no place from a send on trial.
-            Some(admission) if !probe => Some(admission),
-            _ => None,
-        };
+        let admission = if call.effect == Effect::Probe { None } else { Some(breaker.admit().ok_or_else(open)?) };
         let body = serde_json::to_vec(payload).map_err(|_| TelegramError::Rejected {
             code: 400,
             description: "the request cannot be written as JSON".to_owned(),
@@ -176,6 +171,10 @@ impl TelegramClient {
         let body = response.bytes().await?;
         Ok(Answer { status, headers, body })
     }
+}
+
+fn open() -> TelegramError {
+    TelegramError::Unreachable("breaker open".to_owned())
 }
 
 /// What an exchange without answer means.

@@ -53,7 +53,7 @@ pub fn read(raw: &str) -> (Option<i64>, Incoming) {
             posted(message, Some(revision))
         }),
         "message_reaction" => parsed(&name, payload, reacted),
-        "my_chat_member" => parsed(&name, payload, membership),
+        "my_chat_member" => parsed(&name, payload, |update| membership(&update)),
         _ => other(&name, payload),
     };
     (update.update_id, incoming)
@@ -91,11 +91,7 @@ fn other(name: &str, payload: &RawValue) -> Incoming {
 }
 
 fn within(chat: Option<&wire::Chat<'_>>, event: Event) -> Incoming {
-    Incoming {
-        chat: chat.map(|c| TelegramChatId(c.id)),
-        chat_kind: chat.map_or(ChatKind::None, chat_kind),
-        event,
-    }
+    Incoming { chat: chat.map(|c| TelegramChatId(c.id)), chat_kind: chat.map_or(ChatKind::None, chat_kind), event }
 }
 
 /// What kind of chat it is.
@@ -120,9 +116,7 @@ fn posted(message: wire::Message<'_>, revision: Option<i64>) -> Incoming {
     }
     let media = media(&message);
     let author = author(&message);
-    let thread = message
-        .message_thread_id
-        .filter(|id| message.is_topic_message && *id != GENERAL_TOPIC);
+    let thread = message.message_thread_id.filter(|id| message.is_topic_message && *id != GENERAL_TOPIC);
     // In a topic, a message that replies to none names the topic's first message.
     let reply_to = message.reply_to_message.map(|r| r.message_id).filter(|id| thread != Some(*id));
     let (text, entities) = match message.text {
@@ -170,12 +164,7 @@ fn stand_in(sender: &wire::Chat<'_>, chat: &wire::Chat<'_>) -> AuthorKind {
 }
 
 fn in_name_of(chat: &wire::Chat<'_>, kind: AuthorKind) -> Author {
-    Author {
-        id: TelegramUserId(chat.id),
-        name: chat_name(chat),
-        username: chat.username.clone(),
-        kind,
-    }
+    Author { id: TelegramUserId(chat.id), name: chat_name(chat), username: chat.username.clone(), kind }
 }
 
 fn user_author(user: &wire::User<'_>) -> Author {
@@ -192,10 +181,7 @@ fn user_author(user: &wire::User<'_>) -> Author {
 }
 
 fn media(message: &wire::Message<'_>) -> Option<Media> {
-    let file = |kind: &str, file: &wire::Attachment| Media {
-        kind: kind.to_owned(),
-        reference: file.file_id.clone(),
-    };
+    let file = |kind: &str, file: &wire::Attachment| Media { kind: kind.to_owned(), reference: file.file_id.clone() };
     if let Some(sizes) = &message.photo {
         return Some(file("photo", sizes.last().unwrap_or(&wire::Attachment::default())));
     }
@@ -258,7 +244,7 @@ fn emoji(reaction: wire::Reaction<'_>) -> String {
     }
 }
 
-fn membership(update: wire::ChatMemberUpdated<'_>) -> Incoming {
+fn membership(update: &wire::ChatMemberUpdated<'_>) -> Incoming {
     let member = &update.new_chat_member;
     let in_channel = chat_kind(&update.chat) == ChatKind::Channel;
     let is_admin = matches!(member.status.as_ref(), "creator" | "administrator");

@@ -4,7 +4,7 @@
 //! message, changes nothing here. Strings that every update holds are borrowed from its JSON where it has no escapes.
 //!
 //! # Source
-//! Bot API 10.1: Update, Message, MessageReactionUpdated, ChatMemberUpdated.
+//! Bot API 10.1: Update, Message, `MessageReactionUpdated`, `ChatMemberUpdated`.
 
 use std::borrow::Cow;
 use std::fmt;

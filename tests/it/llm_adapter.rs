@@ -1,5 +1,7 @@
 //! The LLM adapter: what each answer means, plain and streamed, and that no key shows.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use botfleet::llm::provider::OpenAiProvider;
@@ -54,7 +56,8 @@ async fn ask_once(line: Line, settings: impl Fn(String) -> LlmProviderSettings) 
 #[tokio::test]
 async fn every_refusal_is_classified_by_what_the_caller_must_do() {
     let text = str::to_owned;
-    let openai = |message: &str, code: &str| json!({"error": {"message": message, "type": "x", "code": code}}).to_string();
+    let openai =
+        |message: &str, code: &str| json!({"error": {"message": message, "type": "x", "code": code}}).to_string();
     let dated = "retry-after: Wed, 21 Oct 2026 07:28:30 GMT\r\ndate: Wed, 21 Oct 2026 07:28:00 GMT\r\n";
     let limited = |secs| LlmError::RateLimited { retry_after: Some(Duration::from_secs(secs)) };
     let gemini_pause = json!([{"error": {"code": 429, "message": "quota", "status": "RESOURCE_EXHAUSTED",
@@ -69,20 +72,26 @@ async fn every_refusal_is_classified_by_what_the_caller_must_do() {
         (answer(429, "slow down"), LlmError::RateLimited { retry_after: None }),
         (answer(429, openai("pay", "insufficient_quota")), LlmError::Unauthorized(text("status 429 pay"))),
         (answer(401, openai("bad key", "invalid_api_key")), LlmError::Unauthorized(text("status 401 bad key"))),
-        (answer(400, gemini_key.to_string()),
-            LlmError::Unauthorized(text("status 400 API key not valid. Please pass a valid API key."))),
-        (answer(404, r#"{"error":"model 'm-1' not found"}"#),
-            LlmError::Unauthorized(text("status 404 model 'm-1' not found"))),
+        (
+            answer(400, gemini_key.to_string()),
+            LlmError::Unauthorized(text("status 400 API key not valid. Please pass a valid API key.")),
+        ),
+        (
+            answer(404, r#"{"error":"model 'm-1' not found"}"#),
+            LlmError::Unauthorized(text("status 404 model 'm-1' not found")),
+        ),
         (answer(400, openai("too long", "context_length_exceeded")), LlmError::Rejected(text("status 400 too long"))),
         (answer(422, r#"{"detail":"nope"}"#), LlmError::Rejected(text("status 422 nope"))),
         (answer(529, openai("overloaded", "overloaded_error")), LlmError::Unavailable(text("status 529 overloaded"))),
         (answer(502, "<html>bad gateway</html>"), LlmError::Unavailable(text("status 502 no message"))),
-        (answer(200, r#"{"choices":[],"error":{"code":429,"message":"upstream"}}"#),
-            LlmError::RateLimited { retry_after: None }),
+        (
+            answer(200, r#"{"choices":[],"error":{"code":429,"message":"upstream"}}"#),
+            LlmError::RateLimited { retry_after: None },
+        ),
     ];
     for (line, expected) in table {
         assert_eq!(ask_once(line.clone(), settings).await, Err(expected.clone()), "{line:?}");
-        assert_eq!(ask_once(line.clone(), streaming).await.is_err(), true, "{line:?}");
+        assert_eq!(ask_once(line.clone(), streaming).await, Err(expected), "{line:?} streamed");
     }
 }
 
@@ -124,6 +133,9 @@ async fn lenient_answers_are_read() {
     let completion = |text: &str, finish_reason, prompt_tokens, completion_tokens| {
         Ok(Completion { text: text.to_owned(), finish_reason, prompt_tokens, completion_tokens })
     };
+    let plain = r#"{"choices":[{"message":{"content":"Selam!\nNaber?"},"finish_reason":"stop"}]}"#;
+    let outcome = ask_once(answer(200, plain), streaming).await;
+    assert_eq!(outcome, completion("Selam!\nNaber?", FinishReason::Stop, None, None), "asked for a stream");
     for (body, expected) in [
         (bare, completion("Selam!", FinishReason::Other, None, None)),
         (parts, completion("Selam!", FinishReason::Length, Some(9), Some(3))),
@@ -187,7 +199,7 @@ async fn the_key_shows_in_no_error_and_no_debug_output() {
     let provider = OpenAiProvider::new("p", &settings).unwrap();
     let mut shown = format!("{settings:?} {provider:?}");
     for _ in script {
-        shown += &format!("{:?}\n", provider.complete(request()).await.unwrap_err());
+        writeln!(shown, "{:?}", provider.complete(request()).await.unwrap_err()).unwrap();
     }
     assert!(!shown.contains(KEY), "{shown}");
     assert!(shown.contains("[key]"), "{shown}");

@@ -1,1 +1,7 @@
 //! x
+mod store_contract;
+mod store_open;
+mod llm_adapter;
+mod scripted_http;
+mod telegram_adapter;
+mod telegram_decode;

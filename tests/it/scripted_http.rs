@@ -1,5 +1,6 @@
 //! A server that answers each request with the next line of a script, for tests of what an adapter makes of an answer.
 //! Bytes go over a plain socket, so that a script can also stall, reset or cut.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -7,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
 /// What happens to a request.
 #[derive(Clone, Debug)]
@@ -28,10 +30,12 @@ pub(crate) struct Seen {
     pub(crate) body: serde_json::Value,
 }
 
+/// The server; it ends with its value.
 #[derive(Debug)]
 pub(crate) struct Scripted {
     pub(crate) addr: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
+    _server: JoinSet<()>,
 }
 
 impl Scripted {
@@ -42,12 +46,14 @@ impl Scripted {
         let script = Arc::new(Mutex::new(script.into_iter().collect::<VecDeque<_>>()));
         let seen = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&seen);
-        tokio::spawn(async move {
+        let mut server = JoinSet::new();
+        server.spawn(async move {
+            let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&script), Arc::clone(&log)));
+                connections.spawn(serve(stream, Arc::clone(&script), Arc::clone(&log)));
             }
         });
-        Self { addr, seen }
+        Self { addr, seen, _server: server }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -71,7 +77,8 @@ pub(crate) fn answer(status: u16, body: impl Into<String>) -> Line {
 }
 
 async fn serve(mut stream: TcpStream, script: Arc<Mutex<VecDeque<Line>>>, log: Arc<Mutex<Vec<Seen>>>) {
-    log.lock().unwrap().push(request(&mut stream).await);
+    let seen = request(&mut stream).await;
+    log.lock().unwrap().push(seen);
     let line = script.lock().unwrap().pop_front().unwrap_or(Line::Stall);
     let text = match line {
         Line::Answer(status, head, body) => {

@@ -1,5 +1,7 @@
 //! The Telegram adapter: what each answer means, what goes over the wire, and that no token shows.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::fmt::Write as _;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -43,14 +45,16 @@ async fn every_answer_is_classified_by_what_the_caller_must_do() {
     let html = "<html><body><h1>502 Bad Gateway</h1></body></html>";
     let migrated = r#"{"ok":false,"error_code":400,"description":"Bad Request: group chat was upgraded to a supergroup chat","parameters":{"migrate_to_chat_id":-1009}}"#;
     let rejected = |code, description: &str| TelegramError::Rejected { code, description: description.to_owned() };
-    let refusal = |code: u16, why: &str| {
-        answer(code, json!({"ok": false, "error_code": code, "description": why}).to_string())
-    };
+    let refusal =
+        |code: u16, why: &str| answer(code, json!({"ok": false, "error_code": code, "description": why}).to_string());
     let unknown = |what: &str| TelegramError::Unknown(what.to_owned());
     let foreign = |status: &str| unknown(&format!("status {status} with a body that is not the bot api's"));
     let table = [
         (
-            answer(429, r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 34","parameters":{"retry_after":34}}"#),
+            answer(
+                429,
+                r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 34","parameters":{"retry_after":34}}"#,
+            ),
             limited(34),
         ),
         (refusal(429, "Too Many Requests: retry after 21"), limited(21)),
@@ -110,11 +114,11 @@ async fn the_token_shows_in_no_error_and_no_debug_output() {
     let mut shown = format!("{reachable:?} {:?}", settings(server.url()));
     for _ in script {
         let error = reachable.send_message(&hello()).await.unwrap_err();
-        shown += &format!("{error} {error:?}\n");
+        writeln!(shown, "{error} {error:?}").unwrap();
     }
     for nowhere in [refusing().await, "https://no-such-host.invalid".to_owned()] {
         let error = bot(&settings(nowhere)).get_me().await.unwrap_err();
-        shown += &format!("{error} {error:?}\n");
+        writeln!(shown, "{error} {error:?}").unwrap();
     }
     let secret = TOKEN.split_once(':').unwrap().1;
     assert!(!shown.contains(secret), "{shown}");

@@ -65,6 +65,10 @@ pub enum Outcome {
     Dead,
     /// It is not handled yet.
     Pending,
+    /// A tick: somebody speaks.
+    Speak,
+    /// A tick: nobody does.
+    Silent,
 }
 
 /// A bot's turn to speak.

@@ -89,8 +89,7 @@ impl StageArgs {
             send_latency: self.send_latency.latency(),
             ..WorldSpec::fleet(self.seed, self.bots, self.chats)
         };
-        let provider =
-            ProviderSpec { seed: self.seed, latency, mode: Mode::EchoMarker, ..ProviderSpec::default() };
+        let provider = ProviderSpec { seed: self.seed, latency, mode: Mode::EchoMarker, ..ProviderSpec::default() };
         SimulationSpec { provider, ..SimulationSpec::of(world) }
     }
 

@@ -152,7 +152,7 @@ fn weight(scene: &Scene<'_>, member: &CastMember, folded: &str) -> f64 {
     let silent_for = messages_since(scene, member.profile.id);
     let freshness = match silent_for {
         Some(messages) => 1.0 - JUST_SPOKE / (1.0 + messages as f64 * 0.5),
-        None => 1.3,
+        None => 3.0,
     };
     persona.talkativeness * freshness * if interested { 2.5 } else { 1.0 }
 }

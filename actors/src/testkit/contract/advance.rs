@@ -1,0 +1,161 @@
+//! Claims about chats moving on: I2, I3. Part of the testkit.
+
+use super::{Home, Scene, assert_conflict};
+use crate::domain::commit::operation::{Advance, Operation};
+use crate::domain::decision::Cause;
+use crate::domain::ids::{DecisionNumber, MessageId, Number, TelegramChatId};
+use crate::domain::incoming::{Author, AuthorKind};
+use crate::domain::transcript::EntryKind;
+use crate::testkit::rows::{advance, appended, at, decision, entry, ingest, person, turn, update};
+
+async fn with_rows(home: &dyn Home, rows: i64) -> Scene {
+    let scene = Scene::open(home).await;
+    let rows = (1..=rows).map(|n| update(n, scene.bots[0], scene.chats[0], n)).collect();
+    scene.commit_all(vec![ingest(scene.bots[0], scene.epoch, rows)]).await;
+    scene
+}
+
+/// Entries, head, decision and turns read back as written, also after a restart.
+pub async fn a_chat_remembers_all_that_it_advanced_by(home: &dyn Home) {
+    let scene = with_rows(home, 2).await;
+    let ([bot, other], [chat, _]) = (scene.bots, scene.chats);
+    let mut edit = entry(chat, 2, 2);
+    edit.kind = EntryKind::Edit;
+    (edit.message_id, edit.revision) = (MessageId(501), 1_790_000_777);
+    (edit.thread, edit.reply_to, edit.text, edit.media, edit.fleet_bot) = (None, None, None, None, Some(other));
+    edit.entities.clear();
+    edit.author = Author { username: None, kind: AuthorKind::Bot, ..person() };
+    let entries = vec![entry(chat, 1, 1), edit];
+    let mut asked = turn(31, chat, 1, bot);
+    (asked.answers_bot, asked.ordinal, asked.priority) = (Some(other), 1, 2);
+    scene
+        .commit_all(vec![Operation::Advance(Advance {
+            entries: entries.clone(),
+            handled: vec![appended(1, 1, Some(1)), appended(2, 2, None)],
+            decisions: vec![decision(chat, 1, Cause::Entry(Number(1)))],
+            turns: vec![asked.clone()],
+            next_tick_at: Some(at(600)),
+            ..advance(chat, scene.epoch, 0, 1)
+        })])
+        .await;
+    let scene = scene.reopen(home).await;
+    let memory = scene.store.chat_memory(chat, 10).await.unwrap();
+    assert_eq!((memory.last_number, memory.last_decision), (Number(2), DecisionNumber(1)));
+    assert_eq!(memory.next_tick_at, Some(at(600)));
+    let read: Vec<_> = memory.recent.iter().map(|entry| (**entry).clone()).collect();
+    assert_eq!(read, entries);
+    assert!(scene.store.unhandled(chat, 10).await.unwrap().is_empty());
+    assert_eq!(scene.store.queued_turns(bot, 10).await.unwrap(), std::slice::from_ref(&asked));
+    assert_eq!(scene.store.turn(asked.id).await.unwrap(), Some((asked, vec![])));
+}
+
+/// I2: another bot's copy is no second entry.
+pub async fn the_same_message_seen_by_two_bots_is_one_entry(home: &dyn Home) {
+    let scene = with_rows(home, 2).await;
+    let chat = scene.chats[0];
+    scene.commit_all(vec![Operation::Advance(advance(chat, scene.epoch, 0, 1))]).await;
+    let mut copy = advance(chat, scene.epoch, 1, 2);
+    copy.entries[0].message_id = MessageId(501);
+    assert_conflict(&scene.commit_one(Operation::Advance(copy)).await);
+    assert_eq!(scene.store.chat_memory(chat, 9).await.unwrap().recent.len(), 1);
+    assert_eq!(scene.store.unhandled(chat, 9).await.unwrap().len(), 1);
+}
+
+/// I3: numbers follow the last one stored.
+pub async fn a_wrong_base_is_refused(home: &dyn Home) {
+    let scene = with_rows(home, 2).await;
+    let chat = scene.chats[0];
+    assert_conflict(&scene.commit_one(Operation::Advance(advance(chat, scene.epoch, 1, 1))).await);
+    scene.commit_all(vec![Operation::Advance(advance(chat, scene.epoch, 0, 1))]).await;
+    assert_conflict(&scene.commit_one(Operation::Advance(advance(chat, scene.epoch, 0, 2))).await);
+    assert_eq!(scene.store.chat_memory(chat, 9).await.unwrap().last_number, Number(1));
+}
+
+/// I3: no gaps within an operation either.
+pub async fn a_gap_is_refused(home: &dyn Home) {
+    let scene = with_rows(home, 2).await;
+    let chat = scene.chats[0];
+    let mut gap = advance(chat, scene.epoch, 0, 1);
+    gap.entries.push(entry(chat, 3, 2));
+    assert_conflict(&scene.commit_one(Operation::Advance(gap)).await);
+    assert!(scene.store.transcript(chat, Number(9), 9).await.unwrap().is_empty());
+}
+
+/// I3: each inbox row has exactly one outcome.
+pub async fn a_row_has_one_outcome(home: &dyn Home) {
+    let scene = with_rows(home, 1).await;
+    let chat = scene.chats[0];
+    scene.commit_all(vec![Operation::Advance(advance(chat, scene.epoch, 0, 1))]).await;
+    assert_conflict(&scene.commit_one(Operation::Advance(advance(chat, scene.epoch, 1, 1))).await);
+    assert_conflict(&scene.commit_one(Operation::Advance(advance(chat, scene.epoch, 1, 999))).await);
+}
+
+/// A quiet chat is woken.
+pub async fn a_tick_is_due_at_its_time_and_not_before(home: &dyn Home) {
+    let scene = with_rows(home, 1).await;
+    let chat = scene.chats[0];
+    let ticking = Advance { next_tick_at: Some(at(60)), ..advance(chat, scene.epoch, 0, 1) };
+    scene.commit_all(vec![Operation::Advance(ticking)]).await;
+    assert!(scene.store.backlog(at(59)).await.unwrap().ticks.is_empty());
+    assert_eq!(scene.store.backlog(at(60)).await.unwrap().ticks, [chat]);
+    let quiet = Advance { entries: vec![], handled: vec![], ..advance(chat, scene.epoch, 1, 1) };
+    scene.commit_all(vec![Operation::Advance(quiet)]).await;
+    assert!(scene.store.backlog(at(60)).await.unwrap().ticks.is_empty());
+}
+
+/// Pages of history, oldest first within a page.
+pub async fn a_transcript_is_read_backwards_from_any_number(home: &dyn Home) {
+    let scene = with_rows(home, 5).await;
+    let chat = scene.chats[0];
+    let batch = (0..5).map(|base| Operation::Advance(advance(chat, scene.epoch, base, base + 1))).collect();
+    scene.commit_all(batch).await;
+    let numbers = async |upto: i64, limit: usize| -> Vec<i64> {
+        let entries = scene.store.transcript(chat, Number(upto), limit).await.unwrap();
+        entries.iter().map(|entry| entry.number.0).collect()
+    };
+    assert_eq!(numbers(5, 2).await, [4, 5]);
+    assert_eq!(numbers(3, 2).await, [2, 3]);
+    assert_eq!(numbers(99, 99).await, [1, 2, 3, 4, 5]);
+    assert!(scene.store.transcript(scene.chats[1], Number(9), 9).await.unwrap().is_empty());
+}
+
+/// Edits of a message come after it.
+pub async fn the_first_entry_of_a_message_is_found(home: &dyn Home) {
+    let scene = with_rows(home, 3).await;
+    let chat = scene.chats[0];
+    let mut edit = advance(chat, scene.epoch, 1, 2);
+    edit.entries[0].message_id = MessageId(501);
+    edit.entries[0].kind = EntryKind::Edit;
+    let batch = vec![
+        Operation::Advance(advance(chat, scene.epoch, 0, 1)),
+        Operation::Advance(edit),
+        Operation::Advance(advance(chat, scene.epoch, 2, 3)),
+    ];
+    scene.commit_all(batch).await;
+    let telegram = TelegramChatId(-2000 - chat.0);
+    let asked = [MessageId(503), MessageId(501), MessageId(77)];
+    let found = scene.store.find_messages(telegram, &asked).await.unwrap();
+    assert_eq!(found.iter().map(|entry| entry.number.0).collect::<Vec<_>>(), [1, 3]);
+    assert!(scene.store.find_messages(TelegramChatId(-1), &asked).await.unwrap().is_empty());
+}
+
+/// A constraint that only the store sees refuses its operation; the rest of the batch commits.
+pub async fn a_decision_number_used_twice_drops_out_alone(home: &dyn Home) {
+    let scene = with_rows(home, 1).await;
+    let ([bot, _], [chat, other]) = (scene.bots, scene.chats);
+    let tick = |chat| {
+        Operation::Advance(Advance {
+            entries: vec![],
+            handled: vec![],
+            decisions: vec![decision(chat, 1, Cause::Tick)],
+            ..advance(chat, scene.epoch, 0, 1)
+        })
+    };
+    scene.commit_all(vec![tick(chat)]).await;
+    let row = update(8, bot, chat, 8);
+    let results = scene.commit(vec![tick(chat), ingest(bot, scene.epoch, vec![row]), tick(other)]).await;
+    assert_conflict(&results[0]);
+    assert!(results[1].is_ok() && results[2].is_ok(), "{results:?}");
+    assert_eq!(scene.store.next_offset(bot).await.unwrap(), Some(9));
+    assert_eq!(scene.store.chat_memory(other, 1).await.unwrap().last_decision, DecisionNumber(1));
+}

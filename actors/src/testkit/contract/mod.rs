@@ -1,0 +1,168 @@
+//! The contract of the store: what every implementation must keep, claim by claim. Part of the testkit.
+//!
+//! Each claim is an async function of a [`Home`], which it opens as often as it likes; it panics when the claim is
+//! broken. [`store_contract!`](crate::store_contract) makes a test of every one of them.
+
+pub mod advance;
+pub mod ingest;
+pub mod outcomes;
+pub mod roster;
+pub mod send;
+pub mod tenure;
+pub mod turns;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::rows::{at, plan};
+use crate::domain::commit::operation::{Applied, Operation, Refusal};
+use crate::domain::ids::{BotId, ChatId, Epoch};
+use crate::domain::roster::Roster;
+use crate::ports::store::Store;
+
+/// Where a store lives: each opening is a new process that finds what the ones before it left. The claims drop a
+/// store before they open the next.
+#[async_trait]
+pub trait Home: Send + Sync {
+    /// Opens the store that lives here.
+    async fn open(&self) -> Arc<dyn Store>;
+}
+
+/// A store in its tenure, with two bots that are both in two chats.
+pub struct Scene {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// What it knows.
+    pub roster: Roster,
+    /// The epoch of its tenure.
+    pub epoch: Epoch,
+    /// The bots.
+    pub bots: [BotId; 2],
+    /// The chats.
+    pub chats: [ChatId; 2],
+}
+
+impl Scene {
+    /// Opens the store, applies the roster and begins a tenure.
+    pub async fn open(home: &dyn Home) -> Self {
+        let store = home.open().await;
+        let roster = store.apply_roster(&plan(2, 2), at(0)).await.expect("the plan is sound");
+        let tenure = store.begin_tenure("here", at(0)).await.expect("a tenure begins");
+        let (mut bots, mut chats) = (roster.bots.keys().copied(), roster.chats.keys().copied());
+        let bots = [bots.next().unwrap(), bots.next().unwrap()];
+        let chats = [chats.next().unwrap(), chats.next().unwrap()];
+        Self { store, roster, epoch: tenure.epoch, bots, chats }
+    }
+
+    /// Lets the process die and another one begin its tenure.
+    pub async fn reopen(self, home: &dyn Home) -> Self {
+        drop(self);
+        Self::open(home).await
+    }
+
+    /// Commits a batch.
+    pub async fn commit(&self, batch: Vec<Operation>) -> Vec<Result<Applied, Refusal>> {
+        let operations = batch.len();
+        let results = self.store.commit(batch).await.expect("the store works");
+        assert_eq!(results.len(), operations, "each operation has its result");
+        results
+    }
+
+    /// Commits one operation.
+    pub async fn commit_one(&self, operation: Operation) -> Result<Applied, Refusal> {
+        self.commit(vec![operation]).await.pop().unwrap()
+    }
+
+    /// Commits a batch none of which is refused.
+    pub async fn commit_all(&self, batch: Vec<Operation>) -> Vec<Applied> {
+        self.commit(batch).await.into_iter().collect::<Result<_, _>>().expect("nothing is refused")
+    }
+}
+
+/// Asserts that an operation was refused because its picture was stale.
+pub fn assert_conflict(result: &Result<Applied, Refusal>) {
+    assert!(matches!(result, Err(Refusal::Conflict(_))), "expected a conflict, got {result:?}");
+}
+
+/// Makes a test of every claim of the contract; `$home` is evaluated anew for each.
+#[macro_export]
+macro_rules! store_contract {
+    ($home:expr) => {
+        $crate::store_contract!(@file $home, ingest: [
+            the_offset_is_stored_with_its_rows
+            the_offset_is_the_last_one_said_not_the_maximum
+            the_same_update_twice_is_one_row
+            the_same_update_twice_in_one_batch_is_one_row
+            a_row_with_an_outcome_at_ingest_is_no_work
+        ]);
+        $crate::store_contract!(@file $home, advance: [
+            a_chat_remembers_all_that_it_advanced_by
+            the_same_message_seen_by_two_bots_is_one_entry
+            a_wrong_base_is_refused
+            a_gap_is_refused
+            a_row_has_one_outcome
+            a_tick_is_due_at_its_time_and_not_before
+            a_transcript_is_read_backwards_from_any_number
+            the_first_entry_of_a_message_is_found
+            a_decision_number_used_twice_drops_out_alone
+        ]);
+        $crate::store_contract!(@file $home, turns: [
+            a_turn_is_claimed_once_and_by_its_bot
+            a_finished_turn_leaves_its_messages_in_the_outbox
+            a_failed_turn_is_queued_again_until_it_is_dead
+            a_turn_given_up_is_final
+            turns_wait_by_priority_then_age
+            a_whole_conversation_commits_in_one_batch
+            a_refusal_takes_its_dependants_along_and_nothing_else
+        ]);
+        $crate::store_contract!(@file $home, send: [
+            a_message_that_may_go_is_sending_at_once
+            a_full_window_makes_the_message_wait
+            windows_survive_a_restart
+            a_chain_too_deep_is_cancelled
+            a_stop_cancels_and_lifting_it_lets_go
+            a_stale_message_is_cancelled
+            a_stop_in_the_same_batch_already_counts
+            a_settled_attempt_cannot_settle_again
+            another_attempt_cannot_settle
+            a_definite_non_send_is_due_again
+            a_cancelled_message_cannot_begin
+        ]);
+        $crate::store_contract!(@file $home, tenure: [
+            a_stale_epoch_writes_nothing
+            an_attempt_is_settled_across_epochs
+            what_was_being_sent_is_unknown_after_a_crash
+            a_turn_in_hand_at_a_crash_is_queued_again_until_it_is_dead
+            everything_is_there_after_a_restart
+            a_dropped_commit_is_all_or_nothing
+            a_store_never_used_is_empty
+        ]);
+        $crate::store_contract!(@file $home, roster: [
+            a_roster_applied_twice_is_the_same
+            a_bot_renamed_is_the_same_bot
+            two_bots_may_exchange_names
+            a_name_with_another_bots_token_is_refused
+            a_refused_roster_changes_nothing
+            a_new_credential_raises_the_token_generation
+            a_changed_persona_gets_a_revision
+            a_bot_left_out_comes_back_as_itself
+            a_chat_is_known_by_its_telegram_id
+            newcomers_during_a_tenure_can_act_at_once
+            a_plan_that_names_something_twice_is_refused
+        ]);
+        $crate::store_contract!(@file $home, outcomes: [
+            every_row_is_one_line_with_what_became_of_it
+            pages_end_and_ticks_come_last
+            handled_rows_are_pruned_by_age_and_waiting_ones_are_not
+        ]);
+    };
+    (@file $home:expr, $file:ident: [$($claim:ident)+]) => {
+        $(
+            #[tokio::test]
+            async fn $claim() {
+                $crate::testkit::contract::$file::$claim(&$home).await;
+            }
+        )+
+    };
+}

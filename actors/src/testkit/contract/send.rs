@@ -1,0 +1,203 @@
+//! Claims about sending: the authority over it sits in the transaction of `sending`. I4, I6, I9, I11. Part of the testkit.
+
+use std::time::Duration;
+
+use super::turns::conversation;
+use super::{Home, Scene, assert_conflict};
+use crate::domain::commit::operation::{Applied, Begin, Cancel, Operation, SetStop, Settle, Start, TurnEnding, Verdict};
+use crate::domain::control::StopScope;
+use crate::domain::ids::{AttemptId, MessageId, TurnId};
+use crate::domain::inbox::Source;
+use crate::domain::outbox::{OutboxMessage, OutboxState, SendProgress, SendResult};
+use crate::domain::turn::Turn;
+use crate::domain::window::WindowKey;
+use crate::testkit::rows::{at, claim, finish, message, sent, start, start_within, turn};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A scene with so many messages that wait, each of a turn of its own.
+pub(super) async fn with_messages(home: &dyn Home, count: u32) -> (Scene, Vec<OutboxMessage>) {
+    let scene = Scene::open(home).await;
+    let (bot, chat) = (scene.bots[0], scene.chats[0]);
+    let turns: Vec<Turn> = (0..count)
+        .map(|ordinal| Turn { id: TurnId(31 + i64::from(ordinal)), ordinal, ..turn(0, chat, 1, bot) })
+        .collect();
+    let messages: Vec<OutboxMessage> = turns.iter().map(|turn| message(turn.id.0 + 10, turn)).collect();
+    let mut batch = conversation(&scene, &turns);
+    for (turn, message) in turns.iter().zip(&messages) {
+        let said = TurnEnding::Said { messages: vec![message.clone()], begin: None };
+        batch.extend([claim(turn, scene.epoch), finish(turn, scene.epoch, said)]);
+    }
+    scene.commit_all(batch).await;
+    (scene, messages)
+}
+
+pub(super) fn begin(scene: &Scene, message: &OutboxMessage, start: Start) -> Operation {
+    Operation::Begin(Begin { bot: message.bot, epoch: scene.epoch, outbox: message.id, start })
+}
+
+pub(super) async fn progress(scene: &Scene, message: &OutboxMessage) -> SendProgress {
+    scene.store.message(message.id).await.unwrap().expect("stored").progress
+}
+
+fn settle(message: &OutboxMessage, attempt: i64, result: SendResult) -> Operation {
+    Operation::Settle(Settle { outbox: message.id, attempt: AttemptId(attempt), result, event: None })
+}
+
+fn stop(scope: StopScope, stopped: bool) -> Operation {
+    Operation::SetStop(SetStop { scope, stopped, by: "operator".to_owned(), at: at(5) })
+}
+
+/// I4: the intent is committed before the effect.
+pub async fn a_message_that_may_go_is_sending_at_once(home: &dyn Home) {
+    let (scene, messages) = with_messages(home, 1).await;
+    let done = scene.commit_one(begin(&scene, &messages[0], start(51, at(5)))).await;
+    assert_eq!(done, Ok(Applied::Begun(Verdict::Send)));
+    let progress = progress(&scene, &messages[0]).await;
+    assert_eq!((progress.state, progress.attempts, progress.attempt), (OutboxState::Sending, 1, Some(AttemptId(51))));
+    assert_eq!(progress.claimed_epoch, Some(scene.epoch));
+    assert_conflict(&scene.commit_one(begin(&scene, &messages[0], start(52, at(5)))).await);
+    assert!(scene.store.waiting_messages(messages[0].bot, 9).await.unwrap().is_empty());
+}
+
+/// I11: rates hold whatever the model says.
+pub async fn a_full_window_makes_the_message_wait(home: &dyn Home) {
+    let (scene, messages) = with_messages(home, 3).await;
+    let key = WindowKey::pair(messages[0].chat, scene.bots[1], scene.bots[0]);
+    let within = |attempt: i64| start_within(attempt, at(5), key, 2, MINUTE);
+    let done = scene
+        .commit_all(vec![begin(&scene, &messages[0], within(51)), begin(&scene, &messages[1], within(52))])
+        .await;
+    assert_eq!(done, [Applied::Begun(Verdict::Send), Applied::Begun(Verdict::Send)]);
+    let Ok(Applied::Begun(Verdict::Wait(until))) = scene.commit_one(begin(&scene, &messages[2], within(53))).await else {
+        panic!("the window is full")
+    };
+    assert!(until > at(5) && until <= at(5) + MINUTE + Duration::from_secs(2), "{until:?}");
+    let waiting = progress(&scene, &messages[2]).await;
+    assert_eq!((waiting.state, waiting.due_at, waiting.attempts), (OutboxState::Queued, until, 0));
+    assert!(scene.store.backlog(at(5)).await.unwrap().bots.is_empty());
+    assert_eq!(scene.store.backlog(until).await.unwrap().bots, [messages[2].bot]);
+    let later = start_within(54, until, key, 2, MINUTE);
+    let done = scene.commit_one(begin(&scene, &messages[2], later)).await;
+    assert_eq!(done, Ok(Applied::Begun(Verdict::Send)));
+}
+
+/// I11: also after a restart.
+pub async fn windows_survive_a_restart(home: &dyn Home) {
+    let (scene, messages) = with_messages(home, 2).await;
+    let within = |attempt: i64| start_within(attempt, at(5), WindowKey::Bot(messages[0].bot), 1, MINUTE);
+    scene.commit_all(vec![begin(&scene, &messages[0], within(51))]).await;
+    let scene = scene.reopen(home).await;
+    let done = scene.commit_one(begin(&scene, &messages[1], within(52))).await;
+    assert!(matches!(done, Ok(Applied::Begun(Verdict::Wait(_)))), "{done:?}");
+}
+
+/// I11: depth.
+pub async fn a_chain_too_deep_is_cancelled(home: &dyn Home) {
+    let (scene, messages) = with_messages(home, 1).await;
+    let mut deep = start(51, at(5));
+    deep.rules.chain_depth_max = Some(0);
+    let done = scene.commit_one(begin(&scene, &messages[0], deep)).await;
+    assert!(matches!(done, Ok(Applied::Begun(Verdict::Cancelled(_)))), "{done:?}");
+    let progress = progress(&scene, &messages[0]).await;
+    assert_eq!((progress.state, progress.attempt), (OutboxState::Cancelled, None));
+    assert!(progress.error.is_some_and(|why| why.contains("deep")));
+}
+
+/// I9: the kill switch.
+pub async fn a_stop_cancels_and_lifting_it_lets_go(home: &dyn Home) {
+    let (scene, messages) = with_messages(home, 4).await;
+    let (bot, chat) = (messages[0].bot, messages[0].chat);
+    let scopes = [StopScope::Fleet, StopScope::Chat(chat), StopScope::Bot(bot)];
+    for (scope, message) in scopes.into_iter().zip(&messages) {
+        scene.commit_all(vec![stop(scope, true), stop(StopScope::Bot(scene.bots[1]), true)]).await;
+        assert!(scene.store.stops().await.unwrap().0.contains(&scope));
+        let done = scene.commit_one(begin(&scene, message, start(51, at(5)))).await;
+        assert!(matches!(done, Ok(Applied::Begun(Verdict::Cancelled(_)))), "{scope:?}: {done:?}");
+        scene.commit_all(vec![stop(scope, false)]).await;
+    }
+    assert_eq!(scene.store.stops().await.unwrap().0.into_iter().collect::<Vec<_>>(), [StopScope::Bot(scene.bots[1])]);
+    let done = scene.commit_one(begin(&scene, &messages[3], start(54, at(5)))).await;
+    assert_eq!(done, Ok(Applied::Begun(Verdict::Send)), "stops of others do not matter");
+}
+
+/// What comes too late is not said.
+pub async fn a_stale_message_is_cancelled(home: &dyn Home) {
+    let (scene, messages) = with_messages(home, 1).await;
+    let done = scene.commit_one(begin(&scene, &messages[0], start(51, messages[0].expires_at))).await;
+    assert!(matches!(done, Ok(Applied::Begun(Verdict::Cancelled(_)))), "{done:?}");
+    assert_eq!(progress(&scene, &messages[0]).await.state, OutboxState::Cancelled);
+}
+
+/// I9: no `sending` commits behind a stop, not even in its own batch.
+pub async fn a_stop_in_the_same_batch_already_counts(home: &dyn Home) {
+    let (scene, messages) = with_messages(home, 2).await;
+    let batch = vec![
+        begin(&scene, &messages[0], start(51, at(5))),
+        stop(StopScope::Fleet, true),
+        begin(&scene, &messages[1], start(52, at(5))),
+    ];
+    let done = scene.commit_all(batch).await;
+    assert_eq!(done[0], Applied::Begun(Verdict::Send));
+    assert!(matches!(done[2], Applied::Begun(Verdict::Cancelled(_))), "{done:?}");
+    let scene = scene.reopen(home).await;
+    assert!(scene.store.stops().await.unwrap().0.contains(&StopScope::Fleet), "a stop survives a restart");
+}
+
+/// I4: an attempt ends once, and its event enters the inbox once.
+pub async fn a_settled_attempt_cannot_settle_again(home: &dyn Home) {
+    let (scene, messages) = with_messages(home, 1).await;
+    let settled = sent(&messages[0], 51, 601, 61);
+    scene.commit_all(vec![begin(&scene, &messages[0], start(51, at(5))), settled.clone()]).await;
+    let stored = progress(&scene, &messages[0]).await;
+    assert_eq!((stored.state, stored.message_id), (OutboxState::Sent, Some(MessageId(601))));
+    assert_conflict(&scene.commit_one(settled).await);
+    assert_conflict(&scene.commit_one(settle(&messages[0], 51, SendResult::Unknown("late".to_owned()))).await);
+    let events = scene.store.unhandled(messages[0].chat, 9).await.unwrap();
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].source, Source::Sent(messages[0].id));
+    assert_eq!(scene.store.depths().await.unwrap().outbox, 0);
+}
+
+/// I6: a settlement names its attempt.
+pub async fn another_attempt_cannot_settle(home: &dyn Home) {
+    let (scene, messages) = with_messages(home, 1).await;
+    assert_conflict(&scene.commit_one(sent(&messages[0], 51, 601, 61)).await);
+    scene.commit_all(vec![begin(&scene, &messages[0], start(51, at(5)))]).await;
+    assert_conflict(&scene.commit_one(sent(&messages[0], 50, 601, 61)).await);
+    assert!(scene.store.unhandled(messages[0].chat, 9).await.unwrap().is_empty());
+    scene.commit_all(vec![settle(&messages[0], 51, SendResult::Unknown("reset".to_owned()))]).await;
+    assert_eq!(scene.store.depths().await.unwrap().unknown, 1);
+    scene.commit_all(vec![sent(&messages[0], 51, 601, 61)]).await;
+    assert_eq!(progress(&scene, &messages[0]).await.state, OutboxState::Sent);
+}
+
+/// I4: 429 and refused connections are definite.
+pub async fn a_definite_non_send_is_due_again(home: &dyn Home) {
+    let (scene, messages) = with_messages(home, 2).await;
+    let again = settle(&messages[0], 51, SendResult::RetryAt(at(40), "429".to_owned()));
+    let never = settle(&messages[1], 52, SendResult::Rejected("chat not found".to_owned()));
+    let begun = |n: usize, attempt: i64, seconds: u64| begin(&scene, &messages[n], start(attempt, at(seconds)));
+    scene.commit_all(vec![begun(0, 51, 5), again, begun(1, 52, 5), never]).await;
+    let stored = progress(&scene, &messages[0]).await;
+    assert_eq!((stored.state, stored.due_at, stored.error.as_deref()), (OutboxState::RetryAt, at(40), Some("429")));
+    assert_eq!(progress(&scene, &messages[1]).await.state, OutboxState::Rejected);
+    assert_eq!(scene.store.waiting_messages(messages[0].bot, 9).await.unwrap().len(), 1);
+    assert!(scene.store.backlog(at(39)).await.unwrap().bots.is_empty());
+    assert_eq!(scene.store.backlog(at(40)).await.unwrap().bots, [messages[0].bot]);
+    scene.commit_all(vec![begun(0, 53, 40)]).await;
+    assert_eq!(progress(&scene, &messages[0]).await.attempts, 2);
+}
+
+/// What was given up is not said.
+pub async fn a_cancelled_message_cannot_begin(home: &dyn Home) {
+    let (scene, messages) = with_messages(home, 1).await;
+    let cancel = || {
+        Operation::Cancel(Cancel { bot: messages[0].bot, epoch: scene.epoch, outbox: messages[0].id, reason: "why".to_owned() })
+    };
+    scene.commit_all(vec![cancel()]).await;
+    let stored = progress(&scene, &messages[0]).await;
+    assert_eq!((stored.state, stored.error.as_deref()), (OutboxState::Cancelled, Some("why")));
+    assert_conflict(&scene.commit_one(begin(&scene, &messages[0], start(51, at(5)))).await);
+    assert_conflict(&scene.commit_one(cancel()).await);
+}

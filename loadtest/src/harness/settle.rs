@@ -1,0 +1,83 @@
+//! Waiting for the fleet to come to rest, and its account then. Layer: harness.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::error::HarnessError;
+use super::stage::Stage;
+use crate::checker::fetch_outcomes;
+use crate::checker::outcome::{Outcome, OutcomeLine};
+use crate::people::http;
+
+/// The world counts as quiet after this long without news.
+const QUIET_FOR: Duration = Duration::from_secs(1);
+/// How often the product is asked for its queues.
+const ASKED_EVERY: Duration = Duration::from_millis(250);
+/// How long one answer may take.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// How much waits in the product.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queues {
+    /// Updates without outcome.
+    pub inbox: u64,
+    /// Turns that are not done.
+    pub turns: u64,
+    /// Messages that are not sent.
+    pub outbox: u64,
+}
+
+#[derive(Deserialize)]
+struct FleetView {
+    queues: Queues,
+}
+
+/// A fleet that came to rest, or ran out of time.
+#[derive(Debug)]
+pub struct Settled {
+    /// Whether all came to rest before the deadline.
+    pub at_rest: bool,
+    /// What waited at last.
+    pub queues: Queues,
+    /// The product's account.
+    pub outcomes: Vec<OutcomeLine>,
+}
+
+/// Waits until every update is confirmed, nothing waits in the product and no outcome is pending; reads
+/// the account at the deadline at the latest.
+///
+/// # Errors
+/// The product gives no good answer.
+pub async fn settle(stage: &Stage, deadline: Duration) -> Result<Settled, HarnessError> {
+    let until = Instant::now() + deadline;
+    let url = stage.product_url()?;
+    let client = http::client()?;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let quiet = stage.simulation.world.wait_until_quiet(QUIET_FOR, left).await;
+        let queues = queues(&client, &url).await?;
+        let late = Instant::now() >= until;
+        if (quiet && queues == Queues::default()) || late {
+            let outcomes = fetch_outcomes(&url).await?;
+            let pending = outcomes.iter().any(|line| line.outcome == Outcome::Pending);
+            let at_rest = quiet && queues == Queues::default() && !pending;
+            if at_rest || late {
+                return Ok(Settled { at_rest, queues, outcomes });
+            }
+        }
+        tokio::time::sleep(ASKED_EVERY).await;
+    }
+}
+
+/// Asks the product how much waits.
+async fn queues(client: &reqwest::Client, base_url: &str) -> Result<Queues, HarnessError> {
+    let url = format!("{base_url}/api/v1/fleet");
+    let response = http::send(client.get(&url).timeout(ANSWER_WITHIN), &url).await?;
+    let view: FleetView = response
+        .json()
+        .await
+        .map_err(|error| http::HttpError::NoAnswer { url, reason: error.without_url().to_string() })?;
+    Ok(view.queues)
+}

@@ -1,0 +1,124 @@
+//! Simulation and product together, in a folder of their own. Layer: harness.
+//!
+//! A temporary folder goes when the run was clean, and stays for a look when it was not.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use super::args::StageArgs;
+use super::error::HarnessError;
+use super::files::ProductFiles;
+use super::product::{Product, ProductError};
+use crate::provider::spec::Latency;
+use crate::simulation::Simulation;
+
+/// How long all bots may take to poll.
+const POLLING_WITHIN: Duration = Duration::from_secs(60);
+/// How long a product may take to end by SIGTERM.
+const STOP_WITHIN: Duration = Duration::from_secs(30);
+
+/// A simulation and a product that runs on it.
+#[derive(Debug)]
+pub struct Stage {
+    /// The simulation.
+    pub simulation: Simulation,
+    /// The product.
+    pub product: Product,
+    /// From the product's start until all bots polled.
+    pub started_in: Duration,
+    scratch: Scratch,
+}
+
+impl Stage {
+    /// Starts both and waits until all bots poll.
+    ///
+    /// # Errors
+    /// Either does not start, or not all bots poll in time.
+    pub async fn start(args: &StageArgs, latency: Latency) -> Result<Self, HarnessError> {
+        let binary = args.product()?;
+        let simulation = Simulation::start(args.simulation(latency)).await?;
+        let scratch = Scratch::open(args.dir.as_deref())?;
+        let world = simulation.world.spec();
+        let files = ProductFiles::write(&scratch.path, world, &simulation.base_url(), &args.options())?;
+        let started = Instant::now();
+        let product = Product::start(&binary, files).await?;
+        let mut stage = Self { simulation, product, started_in: Duration::ZERO, scratch };
+        stage.wait_until_polling().await?;
+        stage.started_in = started.elapsed();
+        Ok(stage)
+    }
+
+    /// Waits until all bots poll.
+    ///
+    /// # Errors
+    /// Not all do in time.
+    pub async fn wait_until_polling(&self) -> Result<(), HarnessError> {
+        let world = &self.simulation.world;
+        let bots = world.spec().bots.len();
+        if world.wait_until_polling(bots, POLLING_WITHIN).await {
+            return Ok(());
+        }
+        Err(HarnessError::NotPolling {
+            polling: world.polling_bots(),
+            bots,
+            seconds: POLLING_WITHIN.as_secs(),
+            log: self.product.files().log(),
+        })
+    }
+
+    /// The folder of the run.
+    pub fn dir(&self) -> &Path {
+        &self.scratch.path
+    }
+
+    /// Where the product listens.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn product_url(&self) -> Result<String, HarnessError> {
+        let url = self.product.base_url().ok_or(ProductError::NotRunning)?;
+        Ok(url.to_owned())
+    }
+
+    /// Stops product and simulation; a temporary folder is removed after a clean run.
+    ///
+    /// # Errors
+    /// The product does not end in time, or the folder cannot be removed.
+    pub async fn stop(mut self, clean: bool) -> Result<(), HarnessError> {
+        self.product.stop(STOP_WITHIN).await?;
+        self.simulation.stop().await;
+        if clean { self.scratch.remove() } else { Ok(()) }
+    }
+}
+
+/// A folder for one run.
+#[derive(Debug)]
+struct Scratch {
+    path: PathBuf,
+    temporary: bool,
+}
+
+impl Scratch {
+    fn open(named: Option<&Path>) -> Result<Self, HarnessError> {
+        static RUNS: AtomicU32 = AtomicU32::new(0);
+        let path = named.map_or_else(
+            || {
+                let run = RUNS.fetch_add(1, Ordering::Relaxed);
+                std::env::temp_dir().join(format!("botfleet-loadtest-{}-{run}", std::process::id()))
+            },
+            Path::to_owned,
+        );
+        DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(HarnessError::file(&path))?;
+        Ok(Self { path, temporary: named.is_none() })
+    }
+
+    fn remove(&self) -> Result<(), HarnessError> {
+        if self.temporary {
+            std::fs::remove_dir_all(&self.path).map_err(HarnessError::file(&self.path))?;
+        }
+        Ok(())
+    }
+}

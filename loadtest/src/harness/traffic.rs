@@ -1,0 +1,190 @@
+//! Marked messages of people, in an open or a closed loop. Layer: harness.
+//!
+//! # Cancel safety
+//! Dropping a drive stops it between two messages; what was posted stays noted.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::error::HarnessError;
+use super::measure::marker_number;
+use crate::ledger::LedgerEvent;
+use crate::people::load_posts::LoadPosts;
+use crate::people::spec::PeopleSpec;
+use crate::world::World;
+use crate::world::event::Post;
+
+/// How messages follow one another.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shape {
+    /// So many a second, whatever becomes of them.
+    Open {
+        /// Messages a second, over all chats.
+        rate: f64,
+    },
+    /// So many without all their answers at any time.
+    Closed {
+        /// Messages, over all chats.
+        outstanding: usize,
+    },
+}
+
+/// The people who post, and what they have posted.
+#[derive(Debug)]
+pub struct Traffic<'w> {
+    world: &'w World,
+    posts: LoadPosts,
+    /// Bots of each chat: so many answers are due there.
+    bots: HashMap<i64, usize>,
+    due_us: Vec<u64>,
+}
+
+impl<'w> Traffic<'w> {
+    /// Lets the people of a world post; markers count from 1.
+    pub fn new(world: &'w World) -> Self {
+        let mut people = PeopleSpec::of_world(world.spec());
+        people.chats.retain(|chat| !chat.bots.is_empty());
+        let bots = world.spec().chats.iter().map(|chat| (chat.id, chat.bots.len())).collect();
+        Self { world, posts: LoadPosts::of_people(&people), bots, due_us: Vec::new() }
+    }
+
+    /// When each message was due, by its marker from 1 on, on the ledger's clock.
+    pub fn due_us(&self) -> &[u64] {
+        &self.due_us
+    }
+
+    /// Posts without end.
+    ///
+    /// # Errors
+    /// Nobody can post.
+    pub async fn drive(&mut self, shape: Shape) -> HarnessError {
+        match shape {
+            Shape::Open { rate } => self.open(rate).await,
+            Shape::Closed { outstanding } => self.closed(outstanding).await,
+        }
+    }
+
+    async fn open(&mut self, rate: f64) -> HarnessError {
+        let (started, started_us) = (Instant::now(), self.world.ledger().now_us());
+        let first = self.due_us.len();
+        loop {
+            let after = Duration::from_secs_f64((self.due_us.len() - first) as f64 / rate.max(f64::MIN_POSITIVE));
+            tokio::time::sleep_until(started + after).await;
+            if self.post(started_us + after.as_micros() as u64).is_none() {
+                return HarnessError::NobodyPosts;
+            }
+        }
+    }
+
+    async fn closed(&mut self, outstanding: usize) -> HarnessError {
+        let mut missing: HashMap<u64, usize> = HashMap::new();
+        let mut read = self.world.ledger().len();
+        loop {
+            let changed = self.world.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let records = self.world.ledger().since(read);
+            read += records.len();
+            for record in records {
+                let LedgerEvent::SendAccepted { marker: Some(marker), .. } = record.event else { continue };
+                let Some(number) = marker_number(&marker) else { continue };
+                if let Some(left) = missing.get_mut(&number) {
+                    *left -= 1;
+                    if *left == 0 {
+                        missing.remove(&number);
+                    }
+                }
+            }
+            while missing.len() < outstanding {
+                let Some((number, answers)) = self.post(self.world.ledger().now_us()) else {
+                    return HarnessError::NobodyPosts;
+                };
+                missing.insert(number, answers);
+            }
+            changed.await;
+        }
+    }
+
+    /// Posts the next message; gives its marker's number and how many answers are due.
+    fn post(&mut self, due_us: u64) -> Option<(u64, usize)> {
+        let post = self.posts.next()?;
+        self.due_us.push(due_us);
+        if let Err(error) = self.world.post(post.chat, post.person, Post::text(post.text)) {
+            // The people of a world are members of their chats: only a fault of this harness leads here.
+            tracing::error!(%error, "a message was refused");
+        }
+        Some((post.number, self.bots.get(&post.chat).copied().unwrap_or(0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::ledger::PostedKind;
+    use crate::world::spec::WorldSpec;
+
+    fn posted(world: &World) -> usize {
+        let is_post = |event: &LedgerEvent| matches!(event, LedgerEvent::Posted { kind: PostedKind::Post, .. });
+        world.ledger().snapshot().iter().filter(|record| is_post(&record.event)).count()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_open_loop_keeps_its_rate_without_any_answer() {
+        let world = World::new(WorldSpec::fleet(1, 4, 2)).unwrap();
+        let mut traffic = Traffic::new(&world);
+        let drive = traffic.drive(Shape::Open { rate: 100.0 });
+        let ended = tokio::time::timeout(Duration::from_millis(1005), drive).await;
+        assert!(ended.is_err());
+        assert_eq!((posted(&world), traffic.due_us().len()), (101, 101));
+        let due = traffic.due_us();
+        assert_eq!(due[100] - due[0], 1_000_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_closed_loop_waits_for_every_answer() {
+        let world = World::new(WorldSpec::fleet(1, 2, 1)).unwrap();
+        let mut traffic = Traffic::new(&world);
+        let answer = |bot: i64, marker: &str| {
+            let event = LedgerEvent::SendAccepted {
+                send: 1,
+                bot,
+                chat: -1,
+                message_id: 1,
+                text: String::new(),
+                marker: Some(marker.into()),
+                reply_to: None,
+                thread: None,
+            };
+            world.ledger().record(event);
+            world.changed.notify_waiters();
+        };
+        let script = async {
+            let pause = || tokio::time::sleep(Duration::from_millis(5));
+            pause().await;
+            assert_eq!(posted(&world), 3);
+            answer(1, "#m2");
+            pause().await;
+            assert_eq!(posted(&world), 3, "one of two bots has answered");
+            answer(2, "#m2");
+            pause().await;
+            assert_eq!(posted(&world), 4);
+        };
+        tokio::select! {
+            biased;
+            () = script => {}
+            _ = traffic.drive(Shape::Closed { outstanding: 3 }) => {}
+        }
+    }
+
+    #[tokio::test]
+    async fn a_world_without_chats_has_nobody_to_post() {
+        let world = World::new(WorldSpec::default()).unwrap();
+        let error = Traffic::new(&world).drive(Shape::Open { rate: 1.0 }).await;
+        assert!(matches!(error, HarnessError::NobodyPosts));
+    }
+}

@@ -1,0 +1,110 @@
+//! How a process takes the store on SQLite, and how the store heals.
+
+use std::fs;
+use std::path::Path;
+
+use botfleet::store::open::OpenError;
+use botfleet::store::settings::{StoreSettings, Synchronous};
+use botfleet::store::sqlite::SqliteStore;
+use botfleet_actors::ports::store::{Store, StoreError};
+use botfleet_actors::testkit::rows::{at, ingest, plan, update};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, Executor};
+
+fn settings(path: &Path) -> StoreSettings {
+    StoreSettings { path: path.to_owned(), ..StoreSettings::default() }
+}
+
+async fn refusal(path: &Path) -> OpenError {
+    SqliteStore::open(&settings(path)).await.err().expect("the store does not open")
+}
+
+#[tokio::test]
+async fn a_second_process_is_told_who_has_the_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("fleet.db");
+    let first = SqliteStore::open(&settings(&path)).await.unwrap();
+    let error = refusal(&path).await;
+    let OpenError::InUse { pid, .. } = &error else { panic!("expected InUse, got {error:?}") };
+    assert_eq!(*pid, Some(std::process::id()));
+    assert!(error.to_string().contains("fleet.db") && error.to_string().contains("store.path"), "{error}");
+    drop(first);
+    SqliteStore::open(&settings(&path)).await.expect("the lock ends with its holder");
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("fleet.db");
+    drop(SqliteStore::open(&settings(&path)).await.unwrap());
+    let mut connection = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
+    let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+                 VALUES (9999, 'later', 1, x'00', 1)";
+    connection.execute(newer).await.unwrap();
+    connection.close().await.unwrap();
+    let error = refusal(&path).await;
+    let OpenError::NewerSchema { found, known, .. } = &error else { panic!("expected NewerSchema, got {error:?}") };
+    assert_eq!((*found, *known), (9999, 1));
+    assert!(error.to_string().contains("newer botfleet"), "{error}");
+}
+
+#[tokio::test]
+async fn a_missing_directory_is_made_and_an_impossible_one_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    SqliteStore::open(&settings(&directory.path().join("a/b/fleet.db"))).await.expect("the directory is made");
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = refusal(&file.join("fleet.db")).await;
+    assert!(matches!(error, OpenError::Inaccessible { .. }), "{error:?}");
+    assert!(error.to_string().contains(file.to_str().unwrap()), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("fleet.db");
+    fs::write(&path, "this is a shopping list, not a database, and it is long enough to show it").unwrap();
+    let error = refusal(&path).await;
+    assert!(error.to_string().contains("fleet.db"), "{error}");
+}
+
+#[tokio::test]
+async fn a_locked_file_is_unavailable_and_heals_by_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("fleet.db");
+    let store = SqliteStore::open(&settings(&path)).await.unwrap();
+    let roster = store.apply_roster(&plan(1, 1), at(0)).await.unwrap();
+    let epoch = store.begin_tenure("here", at(0)).await.unwrap().epoch;
+    let (bot, chat) = (*roster.bots.keys().next().unwrap(), *roster.chats.keys().next().unwrap());
+    let mut foreign = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
+    foreign.execute("BEGIN IMMEDIATE").await.unwrap();
+    let error = store.commit(vec![ingest(bot, epoch, vec![update(1, bot, chat, 1)])]).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)) && error.is_retryable(), "{error:?}");
+    foreign.execute("ROLLBACK").await.unwrap();
+    store.commit(vec![ingest(bot, epoch, vec![update(2, bot, chat, 2)])]).await.unwrap();
+    let ids: Vec<i64> = store.unhandled(chat, 9).await.unwrap().iter().map(|row| row.id.0).collect();
+    assert_eq!(ids, [2]);
+}
+
+#[test]
+fn settings_refuse_what_they_do_not_know() {
+    let read = |text: &str| toml::from_str::<StoreSettings>(text);
+    let settings = read("path = \"x.db\"\nsynchronous = \"normal\"").unwrap();
+    assert_eq!((settings.synchronous, settings.readers.get()), (Synchronous::Normal, 2));
+    assert!(read("paht = \"x.db\"").is_err());
+    assert!(read("readers = 0").is_err());
+    assert!(read("").unwrap() == StoreSettings::default());
+}
+
+#[tokio::test]
+async fn an_old_reader_sees_what_was_just_committed() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&settings(&directory.path().join("fleet.db"))).await.unwrap();
+    let roster = store.apply_roster(&plan(1, 1), at(0)).await.unwrap();
+    let epoch = store.begin_tenure("here", at(0)).await.unwrap().epoch;
+    let (bot, chat) = (*roster.bots.keys().next().unwrap(), *roster.chats.keys().next().unwrap());
+    for n in 1..=50 {
+        store.commit(vec![ingest(bot, epoch, vec![update(n, bot, chat, n)])]).await.unwrap();
+        assert_eq!(store.next_offset(bot).await.unwrap(), Some(n + 1));
+    }
+}
