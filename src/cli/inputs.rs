@@ -1,6 +1,6 @@
 //! The flags that `run` and `check` share, and what they lead to. Layer `cli`.
 
-use std::io::stderr;
+use std::io::{Write, stderr};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -32,18 +32,18 @@ impl Inputs {
     /// Reads settings and manifest; faults are told on stderr and give `None`, warnings are told as well.
     ///
     /// # Errors
-    /// None so far as reading goes: what is wrong with the files is told, not returned.
+    /// A closed stderr only.
     pub fn load(&self) -> anyhow::Result<Option<(Config, LoadedManifest)>> {
         let mut err = stderr().lock();
         match self.read() {
             Ok((config, manifest)) => {
                 for warning in &manifest.warnings {
-                    super::tell(&mut err, "warning", &warning.to_string());
+                    writeln!(err, "warning: {warning}")?;
                 }
                 Ok(Some((config, manifest)))
             }
             Err(faults) => {
-                super::tell_faults(&mut err, &faults);
+                super::tell_faults(&mut err, &faults)?;
                 Ok(None)
             }
         }

@@ -14,7 +14,7 @@ pub mod demo;
 pub mod inputs;
 pub mod run;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -65,7 +65,7 @@ pub fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            tell(&mut std::io::stderr().lock(), "error", &format!("the runtime cannot start: {error}"));
+            tell_error(&format!("the runtime cannot start: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -80,28 +80,34 @@ async fn execute(cli: Cli) -> ExitCode {
         Command::Check(args) => check::execute(args),
     };
     ended.unwrap_or_else(|error| {
-        tell(&mut std::io::stderr().lock(), "error", &format!("{error:#}"));
+        tell_error(&format!("{error:#}"));
         ExitCode::FAILURE
     })
 }
 
 /// Writes each fault as an `error:` line, and its remedy as a `hint:` line.
-pub fn tell_faults(out: &mut dyn Write, faults: &Faults) {
+///
+/// # Errors
+/// Those of the writer.
+pub fn tell_faults(out: &mut dyn Write, faults: &Faults) -> io::Result<()> {
     for fault in &faults.0 {
-        tell(out, "error", &fault.headline());
+        writeln!(out, "error: {}", fault.headline())?;
         if !fault.remedy.is_empty() {
-            tell(out, "hint", &fault.remedy);
+            writeln!(out, "hint: {}", fault.remedy)?;
         }
     }
+    Ok(())
 }
 
-/// Writes one line; a closed stderr ends nothing.
-fn tell(out: &mut dyn Write, kind: &str, text: &str) {
-    let _ = writeln!(out, "{kind}: {text}");
+/// Writes one `error:` line; there is nobody to tell when stderr is closed.
+fn tell_error(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "error: {text}");
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use clap::CommandFactory;
 
     use super::*;
@@ -115,7 +121,7 @@ mod tests {
     fn a_fault_is_told_as_error_and_hint() {
         let fault = crate::config::fault::Fault::new("f.toml", "a.b", "is wrong", "mend it");
         let mut out = Vec::new();
-        tell_faults(&mut out, &Faults(vec![fault]));
+        tell_faults(&mut out, &Faults(vec![fault])).unwrap();
         assert_eq!(String::from_utf8_lossy(&out), "error: f.toml: a.b: is wrong\nhint: mend it\n");
     }
 }

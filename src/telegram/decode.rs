@@ -112,7 +112,7 @@ pub fn chat_name(chat: &wire::Chat<'_>) -> String {
 
 fn posted(message: wire::Message<'_>, revision: Option<i64>) -> Incoming {
     if let Some(supergroup) = message.migrate_to_chat_id {
-        return within(Some(&message.chat), Event::MigratedTo(TelegramChatId(supergroup)));
+        return within(Some(&message.chat), Event::MigratedTo { to: TelegramChatId(supergroup) });
     }
     let media = media(&message);
     let author = author(&message);

@@ -59,7 +59,10 @@ pub enum Event {
         is_admin: bool,
     },
     /// The group became this supergroup.
-    MigratedTo(TelegramChatId),
+    MigratedTo {
+        /// The supergroup.
+        to: TelegramChatId,
+    },
     /// An update of a kind that the fleet does not use.
     Other {
         /// Telegram's name of the kind.

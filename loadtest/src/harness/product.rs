@@ -15,7 +15,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use super::files::ProductFiles;
 
 /// How long a start may take until the address is bound, the recovery after a crash included.
-const BOUND_WITHIN: Duration = Duration::from_secs(60);
+const BOUND_WITHIN: Duration = Duration::from_mins(1);
 /// What stands before the bound address.
 const LISTENING: &str = "listening";
 /// Variables that would change the product's settings begin so.

@@ -16,7 +16,7 @@ use crate::provider::spec::Latency;
 use crate::simulation::Simulation;
 
 /// How long all bots may take to poll.
-const POLLING_WITHIN: Duration = Duration::from_secs(60);
+const POLLING_WITHIN: Duration = Duration::from_mins(1);
 /// How long a product may take to end by SIGTERM.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 

@@ -58,7 +58,7 @@ pub fn read_update(chat: ChatId, inbox: InboxId, incoming: Incoming, fleet_bot: 
             OutcomeKind::Control,
             if can_post { "the bot can post here" } else { "the bot can no longer post here" },
         )),
-        Event::MigratedTo(to) => Reading::Nothing(Outcome::because(OutcomeKind::Ignored, format!("the group became {to}: put that id into the manifest"))),
+        Event::MigratedTo { to } => Reading::Nothing(Outcome::because(OutcomeKind::Ignored, format!("the group became {to}: put that id into the manifest"))),
         Event::Other { name } => Reading::Nothing(Outcome::because(OutcomeKind::Ignored, format!("kind {name} is not used"))),
         Event::Undecodable { reason } => Reading::Nothing(Outcome::because(OutcomeKind::Ignored, format!("undecodable: {reason}"))),
     }

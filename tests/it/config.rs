@@ -1,0 +1,291 @@
+//! Settings and manifest, through the doors that the product uses.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use botfleet::config::fault::{Fault, Faults};
+use botfleet::config::layers::{Profile, Sources};
+use botfleet::config::manifest::{LoadedManifest, Manifest};
+use botfleet::config::secret::{GivenSecrets, ProcessSecrets};
+use botfleet::config::settings::Config;
+use secrecy::ExposeSecret;
+
+const ADA: &str = "7100000001:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc";
+const BARAN: &str = "7100000002:BBEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc";
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn shipped() -> Sources {
+    Sources { folder: repository().join("config"), ..Sources::default() }
+}
+
+fn with_file(folder: &tempfile::TempDir, text: &str) -> Sources {
+    let path = folder.path().join("mine.toml");
+    fs::write(&path, text).unwrap();
+    Sources { file: Some(path), ..shipped() }
+}
+
+fn headlines(faults: &Faults) -> Vec<String> {
+    faults.0.iter().map(|fault| format!("{}: {}", fault.key, fault.what)).collect()
+}
+
+fn fault<'a>(faults: &'a Faults, key: &str) -> &'a Fault {
+    faults.0.iter().find(|fault| fault.key == key).unwrap_or_else(|| panic!("no fault at {key} in\n{faults}"))
+}
+
+#[test]
+fn the_default_file_equals_the_built_in_values() {
+    let config = Config::load(&shipped()).unwrap();
+    assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+}
+
+#[test]
+fn the_default_file_spells_every_key() {
+    let text = fs::read_to_string(repository().join("config/default.toml")).unwrap();
+    let spelled: toml::Table = text.parse().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let sections =
+        ["", "server", "store", "telegram", "fleet", "fleet.restart", "fleet.restart.backoff", "bots", "chats", "log"];
+    for section in sections {
+        // The refusal of an unknown key lists the known ones.
+        let planted = if section.is_empty() { "zzz = 1".to_owned() } else { format!("[{section}]\nzzz = 1") };
+        let faults = Config::load(&with_file(&folder, &planted)).unwrap_err();
+        let known = faults.0[0].remedy.strip_prefix("known keys: ").unwrap_or_else(|| panic!("{faults}"));
+        let table = section.split('.').filter(|part| !part.is_empty()).fold(&spelled, |table, part| {
+            table.get(part).and_then(toml::Value::as_table).unwrap_or_else(|| panic!("[{section}] is not spelled"))
+        });
+        for key in known.split([',', ' ']).filter(|key| !key.is_empty() && *key != "or") {
+            let commented = text.contains(&format!("\n# {key} = "));
+            assert!(table.contains_key(key) || commented, "{section}.{key} is not spelled in default.toml");
+        }
+    }
+}
+
+#[test]
+fn every_profile_is_sound_with_and_without_its_file() {
+    for profile in [Profile::Development, Profile::Staging, Profile::Production] {
+        let with_file = Config::load(&Sources { profile: Some(profile), ..shipped() }).unwrap();
+        let built_in = Config::load(&Sources { profile: Some(profile), ..Sources::default() }).unwrap();
+        assert_eq!(format!("{with_file:?}"), format!("{built_in:?}"));
+    }
+}
+
+#[test]
+fn a_later_layer_wins_key_by_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sources = with_file(&folder, "[log]\nlevel = \"warn\"\n[bots]\npoll_timeout = \"20s\"\nturns_in_flight = 3\n");
+    sources.profile = Some(Profile::Production);
+    sources.variables = vec![
+        ("BOTFLEET__BOTS__POLL_TIMEOUT".into(), "10s".into()),
+        ("BOTFLEET__SERVER__LISTEN".into(), "127.0.0.1:9000".into()),
+        ("BOTFLEET__BOTS__SENDS_PER_SECOND".into(), "0".into()),
+        ("UNRELATED".into(), "x".into()),
+    ];
+    sources.flags = vec![("--listen".into(), "server.listen".into(), "[::1]:0".into())];
+    let config = Config::load(&sources).unwrap();
+    assert_eq!(config.log.level, "warn", "file over profile");
+    assert_eq!(config.fleet.ramp_per_minute.map(Into::into), Some(20_u32), "profile over default");
+    assert_eq!(config.bots.poll_timeout, Duration::from_secs(10), "variable over file");
+    assert_eq!(config.bots.turns_in_flight.get(), 3, "neighbours keep their value");
+    assert_eq!(config.server.listen.to_string(), "[::1]:0", "flag over variable");
+    assert_eq!(config.bots.sends_per_second, None, "0 lifts the limit");
+}
+
+#[test]
+fn all_faults_are_told_at_once_with_their_source_and_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sources = with_file(
+        &folder,
+        "[server]\nlisten = \"0.0.0.0:80\"\n[bots]\npoll_timeout = \"99s\"\nturns_in_flight = 0\ncolour = 1\n\
+         [store]\nsynchronous = \"sometimes\"\n[log]\nlevel = \"botfleet=loud\"\n",
+    );
+    sources.variables = vec![("BOTFLEET__CHATS__WINDOW".into(), "5".into())];
+    sources.flags = vec![("--listen".into(), "server.listen".into(), "nowhere".into())];
+    let faults = Config::load(&sources).unwrap_err();
+    for key in ["bots.turns_in_flight", "bots.colour", "store.synchronous", "server.listen", "log.level", "bots.poll_timeout"] {
+        assert!(fault(&faults, key).source.ends_with("mine.toml"), "{faults}");
+    }
+    assert_eq!(fault(&faults, "chats.window").source, "BOTFLEET__CHATS__WINDOW");
+    assert!(faults.0.iter().any(|fault| fault.source == "--listen"), "{faults}");
+    assert!(fault(&faults, "server.listen").what.contains("no sign-in"), "{faults}");
+}
+
+#[test]
+fn a_missing_file_is_a_fault_with_its_path() {
+    let sources = Sources { file: Some("/nowhere/mine.toml".into()), ..shipped() };
+    let faults = Config::load(&sources).unwrap_err();
+    assert!(faults.to_string().contains("/nowhere/mine.toml: cannot be read"), "{faults}");
+}
+
+fn secrets() -> GivenSecrets {
+    let given = [("ADA_TOKEN", ADA), ("BARAN_TOKEN", BARAN), ("OPENAI_API_KEY", "sk-hidden")];
+    GivenSecrets(given.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<BTreeMap<_, _>>())
+}
+
+fn example() -> String {
+    fs::read_to_string(repository().join("config/fleet.example.toml")).unwrap()
+}
+
+/// The example with changes; each must hit.
+fn changed(changes: &[(&str, &str)]) -> Result<LoadedManifest, Faults> {
+    let mut text = example();
+    for (from, to) in changes {
+        assert!(text.contains(from), "the example does not hold {from:?}");
+        text = text.replacen(from, to, 1);
+    }
+    Manifest::read(&text, "fleet.toml", &secrets())
+}
+
+#[test]
+fn the_example_is_sound_and_comes_to_a_plan() {
+    let loaded = changed(&[]).unwrap();
+    let [ada, baran] = loaded.plan.bots.as_slice() else { panic!("two bots") };
+    assert_eq!((ada.telegram_id.0, ada.credential.as_str(), ada.hourly_cap), (7_100_000_001, "env:ADA_TOKEN", Some(12)));
+    assert_eq!(ada.generation.models[0].model, "gpt-4o-mini", "the provider's own model");
+    assert_eq!(baran.generation.models[0].model, "gpt-4o");
+    assert!((baran.generation.temperature - 1.0).abs() < f64::EPSILON);
+    assert_eq!(baran.hourly_cap, Some(20));
+    let chat = &loaded.plan.chats[0];
+    assert_eq!((chat.physics.chain_depth_max, chat.physics.pair_per_ten_minutes), (Some(4), Some(12)));
+    assert_eq!(chat.pacing.quiet_tick, Some(Duration::from_secs(900)));
+    assert_eq!(loaded.tokens["Ada"].expose_secret(), ADA);
+    assert_eq!(loaded.providers[0].settings.breaker.open_for, Duration::from_secs(60));
+    assert_eq!(loaded.warnings, []);
+}
+
+#[test]
+fn the_demo_manifest_is_sound() {
+    let text = fs::read_to_string(repository().join("config/demo.toml")).unwrap();
+    let text = text.replace("BASE_URL", "http://127.0.0.1:1");
+    let names = text.lines().filter_map(|line| line.split("env:").nth(1)).filter_map(|rest| rest.split('"').next());
+    let tokens = names.enumerate().map(|(index, name)| (name.to_owned(), format!("{}{}", 7_100_000_001 + index, &ADA[10..])));
+    Manifest::read(&text, "demo.toml", &GivenSecrets(tokens.collect())).unwrap();
+}
+
+#[test]
+fn all_faults_of_a_manifest_are_told_at_once() {
+    let faults = changed(&[
+        ("persona = \"baran\"", "persona = \"barn\""),
+        ("token = \"env:ADA_TOKEN\"", "token = \"env:NOT_SET\""),
+        ("telegram_id = -1001234567890", "telegram_id = -4242"),
+        ("time_zone = \"Europe/Istanbul\"", "time_zone = \"Europe/Constantinople\"\ncolour = 1"),
+        ("temperature = 1.0", "temperature = 3.0"),
+        ("bots = [\"Ada\", \"Baran\"]", "bots = [\"Ada\", \"Baron\"]"),
+        ("\"openai/gpt-4o\"", "\"opnai/gpt-4o\""),
+        ("talkativeness = 0.3", "talkativeness = 1.5"),
+        ("timeout = \"60s\"", "timeout = \"soon\""),
+        ("kind = \"ollama\"", "kind = \"llama\""),
+    ])
+    .unwrap_err();
+    let told = headlines(&faults);
+    for key in [
+        "bots[0].token",
+        "bots[1].models[0]",
+        "bots[1].persona",
+        "bots[1].temperature",
+        "chats[0].bots[1]",
+        "chats[0].colour",
+        "chats[0].telegram_id",
+        "chats[0].time_zone",
+        "personas.ada.talkativeness",
+        "providers[0].timeout",
+        "providers[1].kind",
+    ] {
+        assert_eq!(told.iter().filter(|told| told.starts_with(&format!("{key}: "))).count(), 1, "{key} in\n{faults}");
+    }
+    assert_eq!(told.len(), 11, "{faults}");
+    assert!(faults.0.iter().all(|fault| fault.source == "fleet.toml"));
+    assert!(fault(&faults, "chats[0].telegram_id").what.contains("basic group"), "{faults}");
+    assert!(fault(&faults, "bots[0].token").what.contains("NOT_SET"), "{faults}");
+}
+
+#[test]
+fn names_tokens_and_chats_are_unique() {
+    let faults = changed(&[
+        ("name = \"Baran\"", "name = \"Ada\""),
+        ("token = \"env:BARAN_TOKEN\"", "token = \"env:ADA_TOKEN\""),
+        ("name = \"ollama\"", "name = \"openai\""),
+        ("bots = [\"Ada\", \"Baran\"]", "bots = [\"Ada\", \"Ada\"]"),
+        ("# What the bots talk", "[[chats]]\nname = \"other\"\ntelegram_id = -1001234567890\nbots = [\"Ada\"]\n# What"),
+        ("\"ollama\"]", "\"openai\"]"),
+    ])
+    .unwrap_err();
+    for key in ["bots[1].name", "bots[1].token", "providers[1].name", "chats[0].bots[1]", "chats[1].telegram_id"] {
+        fault(&faults, key);
+    }
+}
+
+#[test]
+fn a_chat_that_is_no_supergroup_is_refused_with_the_way_out() {
+    for (id, word) in [("12345", "private chat"), ("-12345", "basic group"), ("-1000000000000", "basic group")] {
+        let faults = changed(&[("-1001234567890", id)]).unwrap_err();
+        assert!(fault(&faults, "chats[0].telegram_id").what.contains(word), "{faults}");
+    }
+}
+
+#[test]
+fn a_token_in_clear_is_refused_and_never_shown() {
+    for place in [ADA.to_owned(), format!("env:{ADA}")] {
+        let faults = changed(&[("env:ADA_TOKEN", &place), ("env:OPENAI_API_KEY", "sk-hidden")]).unwrap_err();
+        assert!(fault(&faults, "bots[0].token").what.contains("in clear"), "{faults}");
+        assert!(fault(&faults, "bots[0].token").remedy.contains("revoke"), "{faults}");
+        let shown = format!("{faults} {faults:?}");
+        assert!(!shown.contains(&ADA[11..]) && !shown.contains("sk-hidden"), "{shown}");
+    }
+}
+
+#[test]
+fn a_loaded_manifest_shows_no_secret_in_debug() {
+    let shown = format!("{:?}", changed(&[]).unwrap());
+    assert!(!shown.contains(&ADA[11..]) && !shown.contains("sk-hidden"), "{shown}");
+}
+
+#[test]
+fn zero_lifts_limits() {
+    let loaded = changed(&[
+        ("hourly_cap = 20", "hourly_cap = 0"),
+        ("chain_depth_max = 4", "chain_depth_max = 0"),
+        ("quiet_tick = \"15m\"", "quiet_tick = \"0s\""),
+        ("requests_per_minute = 500", "requests_per_minute = 0"),
+    ])
+    .unwrap();
+    assert_eq!(loaded.plan.bots[1].hourly_cap, None);
+    assert_eq!(loaded.plan.chats[0].physics.chain_depth_max, None);
+    assert_eq!(loaded.plan.chats[0].pacing.quiet_tick, None);
+    assert_eq!(loaded.providers[0].settings.requests_per_minute, None);
+}
+
+fn with_token_file(mode: u32) -> (tempfile::TempDir, PathBuf) {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("ada.token");
+    fs::write(&token, format!("  {ADA}\n")).unwrap();
+    fs::set_permissions(&token, fs::Permissions::from_mode(mode)).unwrap();
+    let manifest = folder.path().join("fleet.toml");
+    let text = "[[providers]]\nname = \"local\"\nkind = \"ollama\"\nmodel = \"m\"\n[personas.ada]\nvoice = \"You are Ada.\"\n\
+                [[bots]]\nname = \"Ada\"\ntoken = \"file:ada.token\"\npersona = \"ada\"\nmodels = [\"local\"]\n\
+                [[chats]]\nname = \"c\"\ntelegram_id = -1001234567890\nbots = [\"Ada\"]\n";
+    fs::write(&manifest, text).unwrap();
+    (folder, manifest)
+}
+
+#[test]
+fn a_token_file_is_found_beside_the_manifest_and_trimmed() {
+    let (_folder, manifest) = with_token_file(0o600);
+    let loaded = Manifest::load(&manifest, &ProcessSecrets).unwrap();
+    assert_eq!(loaded.tokens["Ada"].expose_secret(), ADA);
+    assert_eq!(loaded.warnings, []);
+}
+
+#[test]
+fn a_token_file_that_others_can_read_is_warned_of() {
+    let (_folder, manifest) = with_token_file(0o644);
+    let loaded = Manifest::load(&manifest, &ProcessSecrets).unwrap();
+    assert_eq!(loaded.warnings[0].key, "bots[0].token");
+}
