@@ -125,7 +125,7 @@ fn show(result: &(impl Serialize + std::fmt::Display), json: bool, clean: bool) 
     let text = if json { serde_json::to_string(result)? } else { result.to_string() };
     let mut out = std::io::stdout().lock();
     writeln!(out, "{text}").and_then(|()| out.flush()).context("cannot write to stdout")?;
-    anyhow::ensure!(clean, "the product broke a promise; the run's folder stays for a look");
+    anyhow::ensure!(clean, "the product broke a promise");
     Ok(())
 }
 

@@ -74,9 +74,7 @@ fn fifty() -> usize {
 impl IntoResponse for WorldError {
     fn into_response(self) -> Response {
         let status = match self {
-            Self::UnknownChat(_) | Self::UnknownBot(_) | Self::UnknownMessage { .. } => {
-                StatusCode::NOT_FOUND
-            }
+            Self::UnknownChat(_) | Self::UnknownBot(_) | Self::UnknownMessage { .. } => StatusCode::NOT_FOUND,
             _ => StatusCode::BAD_REQUEST,
         };
         (status, Json(json!({"error": self.to_string()}))).into_response()

@@ -45,11 +45,7 @@ pub struct SimulationSpec {
 impl SimulationSpec {
     /// A simulation of a world with the default provider, on a free local port.
     pub fn of(world: WorldSpec) -> Self {
-        Self {
-            world,
-            provider: ProviderSpec::default(),
-            listen: any_local_port(),
-        }
+        Self { world, provider: ProviderSpec::default(), listen: any_local_port() }
     }
 }
 
@@ -91,17 +87,11 @@ impl Simulation {
     ///
     /// # Errors
     /// A wrong description, or an address that cannot be listened on.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "the one server task; the handle is kept and joined by stop"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "the one server task; the handle is kept and joined by stop")]
     pub async fn start(spec: SimulationSpec) -> Result<Self, StartError> {
         let world = World::new(spec.world)?;
         let provider = Provider::new(spec.provider);
-        let refused = |source| StartError::Listen {
-            addr: spec.listen,
-            source,
-        };
+        let refused = |source| StartError::Listen { addr: spec.listen, source };
         let listener = TcpListener::bind(spec.listen).await.map_err(refused)?;
         let addr = listener.local_addr().map_err(refused)?;
         let (stop, stopping) = watch::channel(false);
@@ -121,13 +111,7 @@ impl Simulation {
             // It ends by the signal only: axum retries what accept refuses.
             let _ = server.await;
         });
-        Ok(Self {
-            world,
-            provider,
-            addr,
-            stop,
-            server,
-        })
+        Ok(Self { world, provider, addr, stop, server })
     }
 
     /// The address as a base URL, without a slash at its end.
@@ -138,10 +122,7 @@ impl Simulation {
     /// Drops all requests in hand and stops listening.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
-        if tokio::time::timeout(STOP_WITHIN, &mut self.server)
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(STOP_WITHIN, &mut self.server).await.is_err() {
             self.server.abort();
         }
     }

@@ -28,19 +28,28 @@ pub(super) struct Done {
 }
 
 /// Stops: nothing that is not being sent already is sent any more.
-pub(super) async fn stop(State(edge): State<Edge>, body: Result<Json<Scope>, JsonRejection>) -> Result<Json<Done>, Problem> {
+pub(super) async fn stop(
+    State(edge): State<Edge>,
+    body: Result<Json<Scope>, JsonRejection>,
+) -> Result<Json<Done>, Problem> {
     set(&edge, body, true).await
 }
 
 /// Lifts a stop.
-pub(super) async fn start(State(edge): State<Edge>, body: Result<Json<Scope>, JsonRejection>) -> Result<Json<Done>, Problem> {
+pub(super) async fn start(
+    State(edge): State<Edge>,
+    body: Result<Json<Scope>, JsonRejection>,
+) -> Result<Json<Done>, Problem> {
     set(&edge, body, false).await
 }
 
 async fn set(edge: &Edge, body: Result<Json<Scope>, JsonRejection>, stopped: bool) -> Result<Json<Done>, Problem> {
     let hint = r#"send {"scope":"fleet"}, {"scope":"chat","name":"..."} or {"scope":"bot","name":"..."}"#;
-    let Json(scope) = body.map_err(|error| Problem::bad_request("bad_scope", format!("{}; {hint}", error.body_text())))?;
-    let unknown = |kind: &str, name: &str| Problem::not_found("unknown_name", format!("no {kind} named {name:?} in the manifest"));
+    let Json(scope) =
+        body.map_err(|error| Problem::bad_request("bad_scope", format!("{}; {hint}", error.body_text())))?;
+    let unknown = |kind: &str, name: &str| {
+        Problem::not_found("unknown_name", format!("no {kind} named {name:?} in the manifest"))
+    };
     let scope = match scope {
         Scope::Fleet => StopScope::Fleet,
         Scope::Chat { name } => StopScope::Chat(edge.fleet.chat_named(&name).ok_or_else(|| unknown("chat", &name))?),

@@ -15,7 +15,8 @@ pub(super) async fn loopback_only(request: Request, next: Next) -> Result<Respon
         return Err(Problem::forbidden("foreign_host", "address this machine as localhost, 127.0.0.1 or [::1]"));
     }
     if let Some(origin) = request.headers().get(header::ORIGIN) {
-        let authority = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map_or("", |(_, authority)| authority);
+        let authority =
+            origin.to_str().ok().and_then(|origin| origin.split_once("://")).map_or("", |(_, authority)| authority);
         if authority != host {
             return Err(Problem::forbidden("foreign_origin", "requests of other origins are refused"));
         }

@@ -34,8 +34,10 @@ impl BoundPort {
     /// # Errors
     /// When it is in use or not ours to take.
     pub async fn bind(address: SocketAddr) -> anyhow::Result<Self> {
-        let hint = "another program uses it: choose another one by --listen or server.listen, or 127.0.0.1:0 for any free one";
-        let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} ({hint})"))?;
+        let hint =
+            "another program uses it: choose another one by --listen or server.listen, or 127.0.0.1:0 for any free one";
+        let listener =
+            TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} ({hint})"))?;
         Ok(Self(listener))
     }
 
@@ -48,7 +50,10 @@ impl BoundPort {
     }
 
     /// Serves the fleet until the task is aborted.
-    #[expect(clippy::disallowed_methods, reason = "the server lives outside the supervision tree, and its caller holds the task")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the server lives outside the supervision tree, and its caller holds the task"
+    )]
     pub fn serve(self, fleet: Arc<RunningFleet>, metrics: PrometheusHandle) -> JoinHandle<()> {
         let router = router(Edge { fleet, metrics });
         tokio::spawn(async move {

@@ -10,7 +10,6 @@ use botfleet_actors::domain::roster::{BotSpec, ChatSpec};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::EXIT_USAGE;
 use super::inputs::Inputs;
 use crate::config::manifest::{LoadedManifest, ProviderEntry};
 use crate::config::settings::Config;
@@ -33,11 +32,9 @@ pub struct CheckArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// A closed stdout. Faults of configuration and manifest are told on stderr and give exit code 2.
+/// The faults of configuration and manifest, or a closed stdout.
 pub fn execute(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let Some((config, manifest)) = args.inputs.load()? else {
-        return Ok(ExitCode::from(EXIT_USAGE));
-    };
+    let (config, manifest) = args.inputs.load()?;
     let text = if args.json { format!("{:#}\n", as_json(&config, &manifest)) } else { as_text(&config, &manifest) };
     stdout().lock().write_all(text.as_bytes()).context("stdout cannot be written")?;
     Ok(ExitCode::SUCCESS)
@@ -46,12 +43,16 @@ pub fn execute(args: &CheckArgs) -> anyhow::Result<ExitCode> {
 fn as_text(config: &Config, manifest: &LoadedManifest) -> String {
     let plan = &manifest.plan;
     let mut text = String::from("Configuration and manifest are sound.\n\n");
-    text.push_str(&table("Settings", &["section", "value"], &[
-        vec!["server".into(), format!("listens on {}", config.server.listen)],
-        vec!["store".into(), config.store.path.display().to_string()],
-        vec!["telegram".into(), config.telegram.api_url.clone()],
-        vec!["log".into(), config.log.level.clone()],
-    ]));
+    text.push_str(&table(
+        "Settings",
+        &["section", "value"],
+        &[
+            vec!["server".into(), format!("listens on {}", config.server.listen)],
+            vec!["store".into(), config.store.path.display().to_string()],
+            vec!["telegram".into(), config.telegram.api_url.clone()],
+            vec!["log".into(), config.log.level.clone()],
+        ],
+    ));
     let rows: Vec<_> = plan.bots.iter().map(bot_row).collect();
     text.push_str(&table("Bots", &["name", "Telegram id", "persona", "models", "an hour", "token"], &rows));
     let rows: Vec<_> = plan.chats.iter().map(chat_row).collect();

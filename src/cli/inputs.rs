@@ -1,6 +1,5 @@
 //! The flags that `run` and `check` share, and what they lead to. Layer `cli`.
 
-use std::io::{Write, stderr};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -29,35 +28,18 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// Reads settings and manifest; faults are told on stderr and give `None`, warnings are told as well.
-    ///
-    /// # Errors
-    /// A closed stderr only.
-    pub fn load(&self) -> anyhow::Result<Option<(Config, LoadedManifest)>> {
-        let mut err = stderr().lock();
-        match self.read() {
-            Ok((config, manifest)) => {
-                for warning in &manifest.warnings {
-                    writeln!(err, "warning: {warning}")?;
-                }
-                Ok(Some((config, manifest)))
-            }
-            Err(faults) => {
-                super::tell_faults(&mut err, &faults)?;
-                Ok(None)
-            }
-        }
-    }
-
-    /// Reads settings and manifest.
+    /// Reads settings and manifest; warnings are told on stderr.
     ///
     /// # Errors
     /// The faults of both, at once.
-    pub fn read(&self) -> Result<(Config, LoadedManifest), Faults> {
+    pub fn load(&self) -> Result<(Config, LoadedManifest), Faults> {
         let config = Config::load(&self.sources());
         let manifest = Manifest::load(&self.manifest, &ProcessSecrets);
         match (config, manifest) {
-            (Ok(config), Ok(manifest)) => Ok((config, manifest)),
+            (Ok(config), Ok(manifest)) => {
+                super::tell_warnings(&manifest.warnings);
+                Ok((config, manifest))
+            }
             (config, manifest) => {
                 let faults = config.err().into_iter().chain(manifest.err()).flat_map(|faults| faults.0);
                 Err(Faults(faults.collect()))
@@ -68,9 +50,8 @@ impl Inputs {
     /// Names every layer of the settings.
     fn sources(&self) -> Sources {
         // A variable that is no Unicode cannot set a key; one of ours whose name fits keeps its value in part.
-        let variables = std::env::vars_os().map(|(name, value)| {
-            (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
-        });
+        let variables = std::env::vars_os()
+            .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
         let listen = self.listen.iter().map(|at| ("--listen".to_owned(), "server.listen".to_owned(), at.clone()));
         Sources {
             folder: PathBuf::from("config"),

@@ -14,12 +14,13 @@ pub mod demo;
 pub mod inputs;
 pub mod run;
 
-use std::io::{self, Write};
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::fault::Faults;
+use crate::config::fault::{Fault, Faults};
 
 /// Exit code of wrong usage or configuration.
 pub const EXIT_USAGE: u8 = 2;
@@ -65,7 +66,7 @@ pub fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            tell_error(&format!("the runtime cannot start: {error}"));
+            tell(&format!("error: the runtime cannot start: {error}\n"));
             return ExitCode::FAILURE;
         }
     };
@@ -79,35 +80,43 @@ async fn execute(cli: Cli) -> ExitCode {
         Command::Run(inputs) => run::execute(inputs).await,
         Command::Check(args) => check::execute(args),
     };
-    ended.unwrap_or_else(|error| {
-        tell_error(&format!("{error:#}"));
-        ExitCode::FAILURE
+    ended.unwrap_or_else(|error| match error.downcast_ref::<Faults>() {
+        Some(faults) => {
+            tell(&faults_text(faults));
+            ExitCode::from(EXIT_USAGE)
+        }
+        None => {
+            tell(&format!("error: {error:#}\n"));
+            ExitCode::FAILURE
+        }
     })
 }
 
-/// Writes each fault as an `error:` line, and its remedy as a `hint:` line.
-///
-/// # Errors
-/// Those of the writer.
-pub fn tell_faults(out: &mut dyn Write, faults: &Faults) -> io::Result<()> {
+/// Each fault as an `error:` line, its remedy as a `hint:` line.
+fn faults_text(faults: &Faults) -> String {
+    let mut text = String::new();
     for fault in &faults.0 {
-        writeln!(out, "error: {}", fault.headline())?;
+        let _ = writeln!(text, "error: {}", fault.headline());
         if !fault.remedy.is_empty() {
-            writeln!(out, "hint: {}", fault.remedy)?;
+            let _ = writeln!(text, "hint: {}", fault.remedy);
         }
     }
-    Ok(())
+    text
 }
 
-/// Writes one `error:` line; there is nobody to tell when stderr is closed.
-fn tell_error(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "error: {text}");
+fn tell_warnings(warnings: &[Fault]) {
+    for warning in warnings {
+        tell(&format!("warning: {warning}\n"));
+    }
+}
+
+/// Writes to stderr; there is nobody to tell when it is closed.
+fn tell(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use clap::CommandFactory;
 
     use super::*;
@@ -119,9 +128,7 @@ mod tests {
 
     #[test]
     fn a_fault_is_told_as_error_and_hint() {
-        let fault = crate::config::fault::Fault::new("f.toml", "a.b", "is wrong", "mend it");
-        let mut out = Vec::new();
-        tell_faults(&mut out, &Faults(vec![fault])).unwrap();
-        assert_eq!(String::from_utf8_lossy(&out), "error: f.toml: a.b: is wrong\nhint: mend it\n");
+        let fault = Fault::new("f.toml", "a.b", "is wrong", "mend it");
+        assert_eq!(faults_text(&Faults(vec![fault])), "error: f.toml: a.b: is wrong\nhint: mend it\n");
     }
 }

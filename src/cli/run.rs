@@ -84,7 +84,12 @@ async fn fleet_ended(fleet: &RunningFleet) {
 
 async fn report_polling(fleet: &RunningFleet, all: bool, after: Duration) -> anyhow::Result<()> {
     if all {
-        return say(&format!("polling    {} bots in {} chats, all after {:.2} s", fleet.bots(), fleet.chats(), after.as_secs_f64()));
+        return say(&format!(
+            "polling    {} bots in {} chats, all after {:.2} s",
+            fleet.bots(),
+            fleet.chats(),
+            after.as_secs_f64()
+        ));
     }
     let view = fleet.view().await?;
     for bot in view.bots {

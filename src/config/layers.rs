@@ -150,7 +150,8 @@ fn check(layer: Layer, faults: &mut Vec<Fault>) -> Option<Table> {
 
 /// Reads a configuration; 0 lifts the limits of which that is said.
 fn decode(mut table: Table, source: &str, faults: &mut Vec<Fault>) -> Option<Config> {
-    let lifted: Vec<_> = ZERO_IS_NO_LIMIT.into_iter().filter(|(section, key)| take_zero(&mut table, section, key)).collect();
+    let lifted: Vec<_> =
+        ZERO_IS_NO_LIMIT.into_iter().filter(|(section, key)| take_zero(&mut table, section, key)).collect();
     let mut config: Config = table::read(table, source, "", faults)?;
     for (section, key) in lifted {
         config.lift_limit(section, key);

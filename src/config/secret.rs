@@ -81,7 +81,7 @@ pub(super) struct Resolved {
 
 impl SecretRef {
     /// Reads a reference; `folder` is where relative paths start. The error names what is wrong, not the value.
-    pub fn parse(text: &str, folder: &Path) -> Result<Self, (&'static str, &'static str)> {
+    pub(super) fn parse(text: &str, folder: &Path) -> Result<Self, (&'static str, &'static str)> {
         const REMEDY: &str = "write \"env:NAME\" or \"file:PATH\"";
         if looks_like_token(text) || text.split_once(':').is_some_and(|(_, rest)| looks_like_token(rest)) {
             return Err((
@@ -91,7 +91,9 @@ impl SecretRef {
         }
         match text.split_once(':') {
             Some(("env", name)) if is_variable_name(name) => Ok(Self::Variable(name.to_owned())),
-            Some(("env", _)) => Err(("names no environment variable", "letters, digits and _ only, as in env:ADA_TOKEN")),
+            Some(("env", _)) => {
+                Err(("names no environment variable", "letters, digits and _ only, as in env:ADA_TOKEN"))
+            }
             Some(("file", "")) => Err(("names no file", REMEDY)),
             Some(("file", path)) => Ok(Self::File(folder.join(path))),
             _ if text.is_empty() => Err(("is empty", REMEDY)),
@@ -103,7 +105,7 @@ impl SecretRef {
     }
 
     /// Follows the reference; white space around the secret is cut off.
-    pub fn resolve(&self, secrets: &dyn SecretSource) -> Result<Resolved, (String, String)> {
+    pub(super) fn resolve(&self, secrets: &dyn SecretSource) -> Result<Resolved, (String, String)> {
         let (text, warning) = match self {
             Self::Variable(name) => {
                 let text = secrets.variable(name).ok_or_else(|| {
@@ -116,9 +118,9 @@ impl SecretRef {
                     let what = format!("the file {} cannot be read: {error}", path.display());
                     (what, "create it, readable by the user that botfleet runs as".to_owned())
                 })?;
-                let warning = file.open_to_others.then(|| {
-                    format!("the file {} can be read by other users; chmod 600 it", path.display())
-                });
+                let warning = file
+                    .open_to_others
+                    .then(|| format!("the file {} can be read by other users; chmod 600 it", path.display()));
                 (file.text, warning)
             }
         };
@@ -130,7 +132,7 @@ impl SecretRef {
     }
 
     /// Where it leads, in words.
-    pub fn place(&self) -> String {
+    pub(super) fn place(&self) -> String {
         match self {
             Self::Variable(name) => format!("the environment variable {name}"),
             Self::File(path) => format!("the file {}", path.display()),
@@ -151,9 +153,8 @@ pub(super) fn token_id(text: &str) -> Option<i64> {
 
 /// Whether a text may be a token or a part of one: laxer than [`token_id`], since it decides what to keep quiet.
 fn looks_like_token(text: &str) -> bool {
-    text.split_once(':').is_some_and(|(id, key)| {
-        id.len() >= 5 && id.bytes().all(|b| b.is_ascii_digit()) && key.len() >= 8
-    })
+    text.split_once(':')
+        .is_some_and(|(id, key)| id.len() >= 5 && id.bytes().all(|b| b.is_ascii_digit()) && key.len() >= 8)
 }
 
 fn is_variable_name(name: &str) -> bool {
@@ -190,7 +191,9 @@ mod tests {
     #[test]
     fn a_token_has_digits_a_colon_and_35_letters() {
         assert_eq!(token_id(TOKEN), Some(123_456_789));
-        for text in ["123456789:short", ":AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc", "12a:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc"] {
+        for text in
+            ["123456789:short", ":AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc", "12a:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc"]
+        {
             assert_eq!(token_id(text), None, "{text}");
         }
         assert_eq!(token_id(&TOKEN.replace("Owe", "O e")), None);

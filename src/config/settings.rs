@@ -91,7 +91,12 @@ impl Config {
         let seconds = Duration::from_secs;
         for (key, value, least, most) in [
             ("bots.poll_timeout", self.bots.poll_timeout, seconds(1), seconds(50)),
-            ("fleet.reconcile_every", self.fleet.reconcile_every, Duration::from_millis(10), Duration::from_millis(500)),
+            (
+                "fleet.reconcile_every",
+                self.fleet.reconcile_every,
+                Duration::from_millis(10),
+                Duration::from_millis(500),
+            ),
             ("fleet.keep_handled", self.fleet.keep_handled, seconds(48 * 3600), seconds(6 * 24 * 3600)),
             ("fleet.restart.within", self.fleet.restart.within, seconds(1), seconds(24 * 3600)),
             ("fleet.restart.backoff.first", self.fleet.restart.backoff.first, Duration::from_millis(1), seconds(3600)),

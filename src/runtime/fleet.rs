@@ -62,12 +62,20 @@ impl RunningFleet {
         let telegram = TelegramClient::new(&config.telegram)?;
         let mut apis: HashMap<BotId, Arc<dyn BotApi>> = HashMap::new();
         for bot in roster.bots.values() {
-            let token = manifest.tokens.get(&bot.spec.name).with_context(|| format!("no token for bot {}", bot.spec.name))?;
+            let token =
+                manifest.tokens.get(&bot.spec.name).with_context(|| format!("no token for bot {}", bot.spec.name))?;
             apis.insert(bot.id, Arc::new(telegram.bot(token.clone())));
         }
         let mut providers = Vec::new();
         for entry in manifest.providers {
-            let settings = LlmProviderSettings { kind: entry.kind, base_url: entry.base_url, api_key: entry.api_key, stream: entry.stream, timeout: entry.settings.timeout, ..LlmProviderSettings::default() };
+            let settings = LlmProviderSettings {
+                kind: entry.kind,
+                base_url: entry.base_url,
+                api_key: entry.api_key,
+                stream: entry.stream,
+                timeout: entry.settings.timeout,
+                ..LlmProviderSettings::default()
+            };
             let llm: Arc<dyn LlmProvider> = Arc::new(OpenAiProvider::new(&entry.name, &settings)?);
             providers.push(ProviderSetup { name: entry.name, llm, settings: entry.settings });
         }
@@ -137,7 +145,9 @@ impl RunningFleet {
         let (bots, chats, providers) = tokio::join!(
             join_all(directory.live_bots().into_iter().map(|(_, bot)| ask(bot, BotMsg::GetSnapshot))),
             join_all(directory.live_chats().into_iter().map(|(_, chat)| ask(chat.actor, ChatMsg::GetSnapshot))),
-            join_all(directory.live_providers().into_iter().map(|(_, provider)| ask(provider, ProviderMsg::GetSnapshot))),
+            join_all(
+                directory.live_providers().into_iter().map(|(_, provider)| ask(provider, ProviderMsg::GetSnapshot))
+            ),
         );
         let mut bots: Vec<_> = bots.into_iter().flatten().collect();
         let mut chats: Vec<_> = chats.into_iter().flatten().collect();
@@ -155,8 +165,13 @@ impl RunningFleet {
         let directory = &self.node.directory;
         match scope {
             StopScope::Fleet => "fleet".to_owned(),
-            StopScope::Chat(id) => format!("chat {}", directory.chats.get(&id).map_or_else(|| id.to_string(), |chat| chat.spec.name.clone())),
-            StopScope::Bot(id) => format!("bot {}", directory.bots.get(&id).map_or_else(|| id.to_string(), |bot| bot.spec.name.clone())),
+            StopScope::Chat(id) => format!(
+                "chat {}",
+                directory.chats.get(&id).map_or_else(|| id.to_string(), |chat| chat.spec.name.clone())
+            ),
+            StopScope::Bot(id) => {
+                format!("bot {}", directory.bots.get(&id).map_or_else(|| id.to_string(), |bot| bot.spec.name.clone()))
+            }
         }
     }
 
@@ -190,7 +205,11 @@ impl RunningFleet {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn outcomes(&self, cursor: OutcomeCursor, limit: usize) -> Result<(Vec<OutcomeRecord>, OutcomeCursor), StoreError> {
+    pub async fn outcomes(
+        &self,
+        cursor: OutcomeCursor,
+        limit: usize,
+    ) -> Result<(Vec<OutcomeRecord>, OutcomeCursor), StoreError> {
         self.node.store.outcomes(cursor, limit).await
     }
 
@@ -204,13 +223,28 @@ impl RunningFleet {
         let directory = &self.node.directory;
         let store = self.node.store.check().await;
         let polling = self.polling().await;
-        let mut checks = vec![Check { name: "database".to_owned(), ok: store.is_ok(), detail: store.err().map(|error| error.to_string()) }];
+        let mut checks = vec![Check {
+            name: "database".to_owned(),
+            ok: store.is_ok(),
+            detail: store.err().map(|error| error.to_string()),
+        }];
         let detail = format!("{polling} of {} bots poll", self.bots);
-        checks.push(Check { name: "telegram".to_owned(), ok: polling == self.bots && self.telegram.sends_go(), detail: Some(detail) });
-        let providers = join_all(directory.live_providers().into_iter().map(|(_, provider)| ask(provider, ProviderMsg::GetSnapshot))).await;
+        checks.push(Check {
+            name: "telegram".to_owned(),
+            ok: polling == self.bots && self.telegram.sends_go(),
+            detail: Some(detail),
+        });
+        let providers = join_all(
+            directory.live_providers().into_iter().map(|(_, provider)| ask(provider, ProviderMsg::GetSnapshot)),
+        )
+        .await;
         for provider in providers.into_iter().flatten() {
             let closed = provider.breaker == botfleet_actors::policy::breaker::BreakerState::Closed;
-            checks.push(Check { name: format!("provider {}", provider.name), ok: closed, detail: (!closed).then(|| "its breaker is open".to_owned()) });
+            checks.push(Check {
+                name: format!("provider {}", provider.name),
+                ok: closed,
+                detail: (!closed).then(|| "its breaker is open".to_owned()),
+            });
         }
         let status = match (checks[0].ok, checks.iter().all(|check| check.ok)) {
             (false, _) => "unhealthy",
@@ -227,7 +261,11 @@ impl RunningFleet {
         while Instant::now() < until {
             let bots = self.node.directory.live_bots();
             let snapshots = join_all(bots.into_iter().map(|(_, bot)| ask(bot, BotMsg::GetSnapshot))).await;
-            if snapshots.iter().flatten().all(|bot| bot.sends_in_flight == 0 && matches!(bot.health, BotHealth::Quiescing)) {
+            if snapshots
+                .iter()
+                .flatten()
+                .all(|bot| bot.sends_in_flight == 0 && matches!(bot.health, BotHealth::Quiescing))
+            {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -248,7 +286,10 @@ impl RunningFleet {
 }
 
 /// Asks an actor, under a deadline.
-async fn ask<M: Message, T: Send + 'static>(actor: ActorRef<M>, question: impl FnOnce(RpcReplyPort<T>) -> M) -> Option<T> {
+async fn ask<M: Message, T: Send + 'static>(
+    actor: ActorRef<M>,
+    question: impl FnOnce(RpcReplyPort<T>) -> M,
+) -> Option<T> {
     match actor.call(question, Some(SNAPSHOT_DEADLINE)).await {
         Ok(ractor::rpc::CallResult::Success(answer)) => Some(answer),
         _ => None,

@@ -2,8 +2,8 @@
 
 use botfleet_actors::domain::control::StopScope;
 use botfleet_actors::domain::ids::{
-    AttemptId, BotId, ChatId, DecisionNumber, Epoch, InboxId, MessageId, Number, OutboxId, TelegramChatId, ThreadId, TurnId,
-    UpdateId,
+    AttemptId, BotId, ChatId, DecisionNumber, Epoch, InboxId, MessageId, Number, OutboxId, TelegramChatId, ThreadId,
+    TurnId, UpdateId,
 };
 use botfleet_actors::domain::inbox::{InboxRow, Outcome, OutcomeKind, Source};
 use botfleet_actors::domain::outbox::{OutboxMessage, OutboxState, SendProgress};
@@ -36,7 +36,10 @@ impl<'r> Columns<'r> {
     }
 
     /// The next column, which may be empty, as one of the domain's types.
-    pub(super) fn optional<T: Decode<'r, Sqlite>, U>(&mut self, of: impl FnOnce(T) -> U) -> Result<Option<U>, StoreError> {
+    pub(super) fn optional<T: Decode<'r, Sqlite>, U>(
+        &mut self,
+        of: impl FnOnce(T) -> U,
+    ) -> Result<Option<U>, StoreError> {
         Ok(self.take::<Option<T>>()?.map(of))
     }
 

@@ -52,6 +52,7 @@ const STOPS: &str = "(SELECT json_group_array(json_array(scope, key)) FROM contr
 
 /// Which groups of rows a batch needs; leases are always loaded.
 #[derive(Clone, Copy)]
+#[allow(clippy::struct_excessive_bools, reason = "each group is there or not, whatever the others are")]
 struct Groups {
     sources: bool,
     chats: bool,
@@ -124,7 +125,9 @@ async fn fetch(connection: &mut SqliteConnection, needs: &Needs, begin: bool) ->
         .bind(array(&needs.chats))
         .bind(array(&needs.sources.iter().map(|(bot, source)| source_key(*bot, *source)).collect::<Vec<_>>()))
         .bind(array(&needs.inbox))
-        .bind(array(&needs.entries.iter().map(|e| (e.telegram_chat, e.message_id, e.kind, e.revision)).collect::<Vec<_>>()))
+        .bind(array(
+            &needs.entries.iter().map(|e| (e.telegram_chat, e.message_id, e.kind, e.revision)).collect::<Vec<_>>(),
+        ))
         .bind(array(&needs.turns))
         .bind(array(&needs.outbox))
         .bind(array(&windows.iter().map(|key| key.name()).collect::<Vec<_>>()))
@@ -147,8 +150,18 @@ pub(super) fn array<T: Serialize + ?Sized>(values: &T) -> String {
     serde_json::to_string(values).unwrap_or_else(|_| "[]".to_owned())
 }
 
-type TurnRow =
-    (TurnId, BotId, String, u32, Option<Epoch>, Option<String>, Option<String>, Option<String>, Option<u32>, Option<u32>);
+type TurnRow = (
+    TurnId,
+    BotId,
+    String,
+    u32,
+    Option<Epoch>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<u32>,
+    Option<u32>,
+);
 type OutboxRow = (
     OutboxId,
     BotId,
@@ -175,7 +188,9 @@ fn read(row: &SqliteRow, needs: &Needs, windows: &[WindowKey]) -> Result<Loaded,
         loaded.inbox.insert(inbox, waits != 0);
     }
     loaded.entries.extend(picked(row, 4, &needs.entries)?);
-    for (id, bot, state, attempts, claimed_epoch, error, provider, model, prompt, completion) in column::<TurnRow>(row, 5)? {
+    for (id, bot, state, attempts, claimed_epoch, error, provider, model, prompt, completion) in
+        column::<TurnRow>(row, 5)?
+    {
         let state = TurnState::parse(&state).ok_or_else(|| unreadable("state of a turn", &state))?;
         let usage = provider.map(|provider| Usage {
             provider,
@@ -183,10 +198,25 @@ fn read(row: &SqliteRow, needs: &Needs, windows: &[WindowKey]) -> Result<Loaded,
             prompt_tokens: prompt.unwrap_or_default(),
             completion_tokens: completion.unwrap_or_default(),
         });
-        loaded.turns.insert(id, TurnHead { bot, progress: TurnProgress { state, attempts, claimed_epoch, error, usage } });
+        loaded
+            .turns
+            .insert(id, TurnHead { bot, progress: TurnProgress { state, attempts, claimed_epoch, error, usage } });
     }
     for outbox in column::<OutboxRow>(row, 6)? {
-        let (id, bot, chat, chain_depth, expires_at, state, attempts, attempt, claimed_epoch, due_at, message_id, error) = outbox;
+        let (
+            id,
+            bot,
+            chat,
+            chain_depth,
+            expires_at,
+            state,
+            attempts,
+            attempt,
+            claimed_epoch,
+            due_at,
+            message_id,
+            error,
+        ) = outbox;
         let state = OutboxState::parse(&state).ok_or_else(|| unreadable("state of a message", &state))?;
         let progress = SendProgress { state, attempts, attempt, claimed_epoch, due_at, message_id, error };
         loaded.outbox.insert(id, OutboxHead { bot, chat, chain_depth, expires_at, progress });

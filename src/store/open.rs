@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use sqlx::ConnectOptions;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::ConnectOptions;
 
 use super::settings::{StoreSettings, Synchronous};
 
@@ -103,8 +103,7 @@ pub(super) async fn open(settings: &StoreSettings) -> Result<Opened, OpenError> 
         .disable_statement_logging();
     let writer_options =
         options.clone().pragma("cache_size", WRITER_CACHE_KIB).statement_cache_capacity(WRITER_STATEMENTS);
-    let mut writer =
-        writer_options.connect().await.map_err(|error| inaccessible(path, &error))?;
+    let mut writer = writer_options.connect().await.map_err(|error| inaccessible(path, &error))?;
     prepare_schema(path, &mut writer).await?;
 
     let readers = SqlitePoolOptions::new()

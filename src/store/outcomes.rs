@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use botfleet_actors::domain::ids::{ChatId, DecisionNumber, InboxId, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId};
+use botfleet_actors::domain::ids::{
+    ChatId, DecisionNumber, InboxId, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
+};
 use botfleet_actors::domain::inbox::{OutcomeKind, SentEvent};
 use botfleet_actors::domain::outbox::OutboxState;
 use botfleet_actors::domain::turn::TurnState;
@@ -81,7 +83,8 @@ fn inbox_record(row: &SqliteRow) -> Result<(InboxId, Option<DecisionKey>, Outcom
     let decision = columns.optional(DecisionNumber)?;
     let sent = columns.name(is_sent)?;
     let source_id: i64 = columns.take()?;
-    let event: Option<SentEvent> = columns.take::<Option<&str>>()?.and_then(|payload| serde_json::from_str(payload).ok());
+    let event: Option<SentEvent> =
+        columns.take::<Option<&str>>()?.and_then(|payload| serde_json::from_str(payload).ok());
     let bot_id = columns.optional(TelegramUserId)?;
     let outcome = match columns.take::<Option<&str>>()? {
         Some(name) => Some(OutcomeKind::parse(name).ok_or_else(|| unreadable("outcome", name))?),

@@ -5,16 +5,18 @@
 use std::sync::{Arc, LazyLock};
 
 use botfleet_actors::domain::control::Stops;
-use botfleet_actors::domain::ids::{BotId, ChatId, DecisionNumber, MessageId, Number, OutboxId, TelegramChatId, TurnId};
+use botfleet_actors::domain::ids::{
+    BotId, ChatId, DecisionNumber, MessageId, Number, OutboxId, TelegramChatId, TurnId,
+};
 use botfleet_actors::domain::inbox::InboxRow;
 use botfleet_actors::domain::outbox::OutboxMessage;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::transcript::TranscriptEntry;
 use botfleet_actors::domain::turn::Turn;
 use botfleet_actors::ports::store::{Backlog, ChatMemory, QueueDepths, StoreError};
-use sqlx::sqlite::{Sqlite, SqliteArguments, SqlitePool, SqliteRow};
-use sqlx::query::Query;
 use sqlx::AssertSqlSafe;
+use sqlx::query::Query;
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqlitePool, SqliteRow};
 
 use super::columns::{self, Columns, stop_scope};
 use super::error::to_port;
@@ -41,9 +43,9 @@ static SQL: LazyLock<Sql> = LazyLock::new(|| {
         )
         .into(),
         find: format!(
-            "SELECT {transcript} FROM json_each($2) j CROSS JOIN transcript t ON t.telegram_chat = $1 \
-             AND t.message_id = j.value AND t.number = (SELECT min(f.number) FROM transcript f \
-             WHERE f.telegram_chat = $1 AND f.message_id = j.value) ORDER BY t.number"
+            "SELECT {transcript} FROM transcript WHERE (chat, number) IN (\
+             SELECT f.chat, min(f.number) FROM json_each($2) j CROSS JOIN transcript f ON f.telegram_chat = $1 \
+             AND f.message_id = j.value GROUP BY f.message_id) ORDER BY number"
         )
         .into(),
         queued_turns: format!(
@@ -98,7 +100,8 @@ fn query(sql: &Arc<str>) -> Reading<'static> {
 }
 
 pub(super) async fn chat_memory(pool: &SqlitePool, chat: ChatId, recent: usize) -> Result<ChatMemory, StoreError> {
-    let head = sqlx::query("SELECT last_number, last_decision, next_tick_at FROM chat_head WHERE chat = $1").bind(chat.0);
+    let head =
+        sqlx::query("SELECT last_number, last_decision, next_tick_at FROM chat_head WHERE chat = $1").bind(chat.0);
     let Some(row) = head.fetch_optional(pool).await.map_err(|error| to_port(&error))? else {
         return Ok(ChatMemory::default());
     };
@@ -149,7 +152,11 @@ pub(super) async fn queued_turns(pool: &SqlitePool, bot: BotId, most: usize) -> 
     all(pool, query(&SQL.queued_turns).bind(bot.0).bind(limit(most)), columns::turn).await
 }
 
-pub(super) async fn waiting_messages(pool: &SqlitePool, bot: BotId, most: usize) -> Result<Vec<OutboxMessage>, StoreError> {
+pub(super) async fn waiting_messages(
+    pool: &SqlitePool,
+    bot: BotId,
+    most: usize,
+) -> Result<Vec<OutboxMessage>, StoreError> {
     all(pool, query(&SQL.waiting_messages).bind(bot.0).bind(limit(most)), columns::message).await
 }
 

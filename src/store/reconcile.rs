@@ -72,7 +72,10 @@ fn personas<'a>(
     for bot in &plan.bots {
         let persona = &bot.persona;
         if *bodies.entry(&persona.name).or_insert(persona) != persona {
-            return refused(format!("persona {} is described in two ways; give one of them another name", persona.name));
+            return refused(format!(
+                "persona {} is described in two ways; give one of them another name",
+                persona.name
+            ));
         }
     }
     let mut revisions = BTreeMap::new();

@@ -85,7 +85,17 @@ async fn write(
         .map(|(id, StoredBot { spec, persona_revision, token_generation, in_use })| {
             let (name, telegram_id, credential, persona) =
                 (&spec.name, spec.telegram_id, &spec.credential, &spec.persona.name);
-            json!([id, name, telegram_id, credential, persona, persona_revision, token_generation, spec, u8::from(*in_use)])
+            json!([
+                id,
+                name,
+                telegram_id,
+                credential,
+                persona,
+                persona_revision,
+                token_generation,
+                spec,
+                u8::from(*in_use)
+            ])
         })
         .collect();
     let chats: Vec<Value> = difference

@@ -76,11 +76,20 @@ impl Store for SqliteStore {
         reads::unhandled(&self.readers, chat, limit).await
     }
 
-    async fn transcript(&self, chat: ChatId, upto: Number, limit: usize) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+    async fn transcript(
+        &self,
+        chat: ChatId,
+        upto: Number,
+        limit: usize,
+    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
         reads::transcript(&self.readers, chat, upto, limit).await
     }
 
-    async fn find_messages(&self, chat: TelegramChatId, messages: &[MessageId]) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+    async fn find_messages(
+        &self,
+        chat: TelegramChatId,
+        messages: &[MessageId],
+    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
         reads::find_messages(&self.readers, chat, messages).await
     }
 
@@ -108,7 +117,11 @@ impl Store for SqliteStore {
         reads::stops(&self.readers).await
     }
 
-    async fn outcomes(&self, cursor: OutcomeCursor, limit: usize) -> Result<(Vec<OutcomeRecord>, OutcomeCursor), StoreError> {
+    async fn outcomes(
+        &self,
+        cursor: OutcomeCursor,
+        limit: usize,
+    ) -> Result<(Vec<OutcomeRecord>, OutcomeCursor), StoreError> {
         outcomes::page(&self.readers, cursor, limit).await
     }
 

@@ -6,22 +6,14 @@ use std::sync::{Arc, OnceLock};
 
 use botfleet_actors::domain::commit::rows::{Changes, Loaded};
 use botfleet_actors::domain::control::StopScope;
-use botfleet_actors::domain::decision::{Cause, Decision};
-use botfleet_actors::domain::ids::{
-    AttemptId, BotId, ChatId, DecisionNumber, Epoch, InboxId, MessageId, Number, OutboxId, TelegramChatId, ThreadId, TurnId,
-};
-use botfleet_actors::domain::inbox::{Handled, InboxRow};
-use botfleet_actors::domain::incoming::{Author, Entity, Media};
-use botfleet_actors::domain::outbox::{OutboxMessage, OutboxState, SendProgress};
+use botfleet_actors::domain::ids::{ChatId, DecisionNumber};
 use botfleet_actors::domain::time::Timestamp;
-use botfleet_actors::domain::transcript::{EntryKind, TranscriptEntry};
-use botfleet_actors::domain::turn::{Turn, TurnProgress, TurnState};
 use serde::Serialize;
-use serde_json::Value;
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 
-use super::load::{array, source_key};
+use super::load::array;
+use super::written::{DecisionRow, EntryRow, HandledRow, NewInboxRow, OutboxMove, OutboxRow, TurnMove, TurnRow};
 
 const INBOX: &str = "\
 INSERT INTO inbox (id, chat, bot, source, source_id, payload, received_at, outcome, reason) \
@@ -78,6 +70,7 @@ pub(super) enum Then {
 }
 
 #[derive(Clone, Copy)]
+#[allow(clippy::struct_excessive_bools, reason = "each group is there or not, whatever the others are")]
 struct Groups {
     inbox: bool,
     advance: bool,
@@ -134,10 +127,12 @@ pub(super) async fn write(
     then: Then,
 ) -> Result<(), sqlx::Error> {
     let moved_turns = changes.turns.iter().filter_map(|id| Some(TurnMove::of(*id, &loaded.turns.get(id)?.progress)));
-    let moved_outbox = changes.outbox.iter().filter_map(|id| Some(OutboxMove::of(*id, &loaded.outbox.get(id)?.progress)));
-    let new_turns = changes.new_turns.iter().map(|turn| {
-        TurnRow::of(turn, loaded.turns.get(&turn.id).map_or(&turn.progress, |head| &head.progress))
-    });
+    let moved_outbox =
+        changes.outbox.iter().filter_map(|id| Some(OutboxMove::of(*id, &loaded.outbox.get(id)?.progress)));
+    let new_turns = changes
+        .new_turns
+        .iter()
+        .map(|turn| TurnRow::of(turn, loaded.turns.get(&turn.id).map_or(&turn.progress, |head| &head.progress)));
     let new_outbox = changes.new_outbox.iter().map(|message| {
         OutboxRow::of(message, loaded.outbox.get(&message.id).map_or(&message.progress, |head| &head.progress))
     });
@@ -146,9 +141,12 @@ pub(super) async fn write(
         .bind(rows(changes.inbox.iter().map(NewInboxRow::of)))
         .bind(rows(changes.offsets.iter()))
         .bind(rows(changes.handled.iter().map(HandledRow::of)))
-        .bind(rows(changes.chats.iter().map(|(chat, change)| {
-            (chat, change.last_number, last_decision(changes, *chat), change.next_tick_at)
-        })))
+        .bind(rows(
+            changes
+                .chats
+                .iter()
+                .map(|(chat, change)| (chat, change.last_number, last_decision(changes, *chat), change.next_tick_at)),
+        ))
         .bind(rows(changes.entries.iter().map(EntryRow::of)))
         .bind(rows(changes.decisions.iter().map(DecisionRow::of)))
         .bind(rows(new_turns))
@@ -173,7 +171,7 @@ fn last_decision(changes: &Changes, chat: ChatId) -> Option<DecisionNumber> {
 }
 
 /// The scope as stored.
-pub(super) fn scope_key(scope: StopScope) -> (&'static str, i64) {
+fn scope_key(scope: StopScope) -> (&'static str, i64) {
     match scope {
         StopScope::Fleet => ("fleet", 0),
         StopScope::Chat(chat) => ("chat", chat.0),
@@ -190,297 +188,4 @@ fn last_word(stops: &[(StopScope, bool, String, Timestamp)]) -> Vec<(&'static st
         said.push((kind, key, *at, by, *stopped));
     }
     said
-}
-
-#[derive(Serialize)]
-struct NewInboxRow<'a>(
-    InboxId,
-    Option<ChatId>,
-    BotId,
-    &'static str,
-    i64,
-    &'a str,
-    Timestamp,
-    Option<&'static str>,
-    Option<&'a str>,
-);
-
-impl<'a> NewInboxRow<'a> {
-    fn of(row: &'a InboxRow) -> Self {
-        let (bot, source, source_id) = source_key(row.bot, row.source);
-        let outcome = row.outcome.as_ref();
-        Self(
-            row.id,
-            row.chat,
-            bot,
-            source,
-            source_id,
-            &row.payload,
-            row.received_at,
-            outcome.map(|outcome| outcome.kind.as_str()),
-            outcome.and_then(|outcome| outcome.reason.as_deref()),
-        )
-    }
-}
-
-#[derive(Serialize)]
-struct HandledRow<'a>(InboxId, &'static str, Option<&'a str>, Option<Number>, Option<DecisionNumber>);
-
-impl<'a> HandledRow<'a> {
-    fn of(handled: &'a Handled) -> Self {
-        let Handled { inbox, outcome, number, decision } = handled;
-        Self(*inbox, outcome.kind.as_str(), outcome.reason.as_deref(), *number, *decision)
-    }
-}
-
-#[derive(Serialize)]
-struct EntryRow<'a>(
-    ChatId,
-    Number,
-    EntryKind,
-    i64,
-    TelegramChatId,
-    MessageId,
-    Option<ThreadId>,
-    Option<MessageId>,
-    &'a Author,
-    Option<BotId>,
-    Option<&'a str>,
-    &'a [Entity],
-    Option<&'a Media>,
-    Timestamp,
-    InboxId,
-    u32,
-    Number,
-);
-
-impl<'a> EntryRow<'a> {
-    fn of(entry: &'a TranscriptEntry) -> Self {
-        Self(
-            entry.chat,
-            entry.number,
-            entry.kind,
-            entry.revision,
-            entry.telegram_chat,
-            entry.message_id,
-            entry.thread,
-            entry.reply_to,
-            &entry.author,
-            entry.fleet_bot,
-            entry.text.as_deref(),
-            &entry.entities,
-            entry.media.as_ref(),
-            entry.date,
-            entry.inbox,
-            entry.chain_depth,
-            entry.root,
-        )
-    }
-}
-
-#[derive(Serialize)]
-struct DecisionRow<'a>(
-    ChatId,
-    DecisionNumber,
-    Option<Number>,
-    i64,
-    Timestamp,
-    i64,
-    &'a str,
-    &'static str,
-    &'a str,
-    &'a Value,
-    &'a Value,
-    Option<Number>,
-    u32,
-);
-
-impl<'a> DecisionRow<'a> {
-    fn of(decision: &'a Decision) -> Self {
-        Self(
-            decision.chat,
-            decision.number,
-            match decision.cause {
-                Cause::Entry(number) => Some(number),
-                Cause::Tick => None,
-            },
-            decision.seed.cast_signed(),
-            decision.at,
-            decision.config_seq.0,
-            &decision.policy,
-            decision.verdict.as_str(),
-            &decision.reason,
-            &decision.inputs,
-            &decision.scores,
-            decision.root,
-            decision.chain_depth,
-        )
-    }
-}
-
-#[derive(Serialize)]
-struct TurnRow<'a>(
-    TurnId,
-    ChatId,
-    DecisionNumber,
-    BotId,
-    u32,
-    Option<Number>,
-    Option<BotId>,
-    u32,
-    Option<Number>,
-    u8,
-    Timestamp,
-    Timestamp,
-    Timestamp,
-    TurnState,
-    u32,
-    Option<Epoch>,
-    Option<&'a str>,
-    Option<&'a str>,
-    Option<&'a str>,
-    Option<u32>,
-    Option<u32>,
-);
-
-impl<'a> TurnRow<'a> {
-    fn of(turn: &'a Turn, progress: &'a TurnProgress) -> Self {
-        let TurnMove(_, state, attempts, claimed_epoch, error, provider, model, prompt, completion) =
-            TurnMove::of(turn.id, progress);
-        Self(
-            turn.id,
-            turn.chat,
-            turn.decision,
-            turn.bot,
-            turn.ordinal,
-            turn.target,
-            turn.answers_bot,
-            turn.chain_depth,
-            turn.root,
-            turn.priority,
-            turn.due_at,
-            turn.expires_at,
-            turn.created_at,
-            state,
-            attempts,
-            claimed_epoch,
-            error,
-            provider,
-            model,
-            prompt,
-            completion,
-        )
-    }
-}
-
-#[derive(Serialize)]
-struct TurnMove<'a>(
-    TurnId,
-    TurnState,
-    u32,
-    Option<Epoch>,
-    Option<&'a str>,
-    Option<&'a str>,
-    Option<&'a str>,
-    Option<u32>,
-    Option<u32>,
-);
-
-impl<'a> TurnMove<'a> {
-    fn of(id: TurnId, progress: &'a TurnProgress) -> Self {
-        let usage = progress.usage.as_ref();
-        Self(
-            id,
-            progress.state,
-            progress.attempts,
-            progress.claimed_epoch,
-            progress.error.as_deref(),
-            usage.map(|usage| usage.provider.as_str()),
-            usage.map(|usage| usage.model.as_str()),
-            usage.map(|usage| usage.prompt_tokens),
-            usage.map(|usage| usage.completion_tokens),
-        )
-    }
-}
-
-#[derive(Serialize)]
-struct OutboxRow<'a>(
-    OutboxId,
-    TurnId,
-    u32,
-    u32,
-    BotId,
-    ChatId,
-    TelegramChatId,
-    Option<ThreadId>,
-    Option<MessageId>,
-    &'a str,
-    Option<BotId>,
-    u32,
-    Option<Number>,
-    Timestamp,
-    Timestamp,
-    OutboxState,
-    u32,
-    Option<AttemptId>,
-    Option<Epoch>,
-    Timestamp,
-    Option<MessageId>,
-    Option<&'a str>,
-);
-
-impl<'a> OutboxRow<'a> {
-    fn of(message: &'a OutboxMessage, progress: &'a SendProgress) -> Self {
-        Self(
-            message.id,
-            message.turn,
-            message.part,
-            message.parts,
-            message.bot,
-            message.chat,
-            message.telegram_chat,
-            message.thread,
-            message.reply_to,
-            &message.text,
-            message.answers_bot,
-            message.chain_depth,
-            message.root,
-            message.expires_at,
-            message.created_at,
-            progress.state,
-            progress.attempts,
-            progress.attempt,
-            progress.claimed_epoch,
-            progress.due_at,
-            progress.message_id,
-            progress.error.as_deref(),
-        )
-    }
-}
-
-#[derive(Serialize)]
-struct OutboxMove<'a>(
-    OutboxId,
-    OutboxState,
-    u32,
-    Option<AttemptId>,
-    Option<Epoch>,
-    Timestamp,
-    Option<MessageId>,
-    Option<&'a str>,
-);
-
-impl<'a> OutboxMove<'a> {
-    fn of(id: OutboxId, progress: &'a SendProgress) -> Self {
-        Self(
-            id,
-            progress.state,
-            progress.attempts,
-            progress.attempt,
-            progress.claimed_epoch,
-            progress.due_at,
-            progress.message_id,
-            progress.error.as_deref(),
-        )
-    }
 }

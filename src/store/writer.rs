@@ -93,3 +93,59 @@ impl Writer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use sqlx::Row;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    async fn writer() -> (TempDir, Writer) {
+        let directory = tempfile::tempdir().unwrap();
+        let options = SqliteConnectOptions::new().filename(directory.path().join("w.db")).create_if_missing(true);
+        let mut connection = options.connect().await.unwrap();
+        connection.execute("CREATE TABLE kept (value BLOB)").await.unwrap();
+        (directory, Writer::new(options, connection))
+    }
+
+    async fn kept(writer: &mut Writer) -> i64 {
+        let row = writer.begin().await.unwrap().fetch_one("SELECT count(*) FROM kept").await.unwrap();
+        writer.commit().await.unwrap();
+        row.get(0)
+    }
+
+    #[tokio::test]
+    async fn a_transaction_left_behind_is_rolled_back_before_the_next() {
+        let (_directory, mut writer) = writer().await;
+        writer.begin().await.unwrap().execute("INSERT INTO kept VALUES (1)").await.unwrap();
+        assert_eq!(kept(&mut writer).await, 0);
+        writer.begin().await.unwrap().execute("INSERT INTO kept VALUES (1)").await.unwrap();
+        writer.commit().await.unwrap();
+        assert_eq!(kept(&mut writer).await, 1);
+    }
+
+    /// `max_page_count` makes SQLite report what a full disk makes it report.
+    #[tokio::test]
+    async fn a_full_disk_is_unavailable_and_a_new_connection_heals_it() {
+        let (_directory, mut writer) = writer().await;
+        let large = "INSERT INTO kept VALUES (zeroblob(1000000))";
+        writer.connection().unwrap().execute("PRAGMA max_page_count = 1").await.unwrap();
+        let error = writer.begin().await.unwrap().execute(large).await.unwrap_err();
+        assert!(error.to_string().contains("full"), "{error}");
+        assert!(matches!(writer.fail(&error), StoreError::Unavailable(_)), "{error}");
+        writer.begin().await.unwrap().execute(large).await.unwrap();
+        writer.commit().await.unwrap();
+        assert_eq!(kept(&mut writer).await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_confirmed_commit_that_was_not_heard_of_is_kept() {
+        let (_directory, mut writer) = writer().await;
+        let connection = writer.take().await.unwrap();
+        connection.execute("BEGIN IMMEDIATE; INSERT INTO kept VALUES (1); COMMIT").await.unwrap();
+        assert_eq!(kept(&mut writer).await, 1);
+    }
+}

@@ -79,7 +79,8 @@ fn every_profile_is_sound_with_and_without_its_file() {
 #[test]
 fn a_later_layer_wins_key_by_key() {
     let folder = tempfile::tempdir().unwrap();
-    let mut sources = with_file(&folder, "[log]\nlevel = \"warn\"\n[bots]\npoll_timeout = \"20s\"\nturns_in_flight = 3\n");
+    let mut sources =
+        with_file(&folder, "[log]\nlevel = \"warn\"\n[bots]\npoll_timeout = \"20s\"\nturns_in_flight = 3\n");
     sources.profile = Some(Profile::Production);
     sources.variables = vec![
         ("BOTFLEET__BOTS__POLL_TIMEOUT".into(), "10s".into()),
@@ -108,7 +109,9 @@ fn all_faults_are_told_at_once_with_their_source_and_key() {
     sources.variables = vec![("BOTFLEET__CHATS__WINDOW".into(), "5".into())];
     sources.flags = vec![("--listen".into(), "server.listen".into(), "nowhere".into())];
     let faults = Config::load(&sources).unwrap_err();
-    for key in ["bots.turns_in_flight", "bots.colour", "store.synchronous", "server.listen", "log.level", "bots.poll_timeout"] {
+    for key in
+        ["bots.turns_in_flight", "bots.colour", "store.synchronous", "server.listen", "log.level", "bots.poll_timeout"]
+    {
         assert!(fault(&faults, key).source.ends_with("mine.toml"), "{faults}");
     }
     assert_eq!(fault(&faults, "chats.window").source, "BOTFLEET__CHATS__WINDOW");
@@ -146,7 +149,10 @@ fn changed(changes: &[(&str, &str)]) -> Result<LoadedManifest, Faults> {
 fn the_example_is_sound_and_comes_to_a_plan() {
     let loaded = changed(&[]).unwrap();
     let [ada, baran] = loaded.plan.bots.as_slice() else { panic!("two bots") };
-    assert_eq!((ada.telegram_id.0, ada.credential.as_str(), ada.hourly_cap), (7_100_000_001, "env:ADA_TOKEN", Some(12)));
+    assert_eq!(
+        (ada.telegram_id.0, ada.credential.as_str(), ada.hourly_cap),
+        (7_100_000_001, "env:ADA_TOKEN", Some(12))
+    );
     assert_eq!(ada.generation.models[0].model, "gpt-4o-mini", "the provider's own model");
     assert_eq!(baran.generation.models[0].model, "gpt-4o");
     assert!((baran.generation.temperature - 1.0).abs() < f64::EPSILON);
@@ -164,7 +170,8 @@ fn the_demo_manifest_is_sound() {
     let text = fs::read_to_string(repository().join("config/demo.toml")).unwrap();
     let text = text.replace("BASE_URL", "http://127.0.0.1:1");
     let names = text.lines().filter_map(|line| line.split("env:").nth(1)).filter_map(|rest| rest.split('"').next());
-    let tokens = names.enumerate().map(|(index, name)| (name.to_owned(), format!("{}{}", 7_100_000_001 + index, &ADA[10..])));
+    let tokens =
+        names.enumerate().map(|(index, name)| (name.to_owned(), format!("{}{}", 7_100_000_001 + index, &ADA[10..])));
     Manifest::read(&text, "demo.toml", &GivenSecrets(tokens.collect())).unwrap();
 }
 

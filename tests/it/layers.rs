@@ -221,7 +221,10 @@ fn a_planted_sdk_or_clock_is_found() {
 fn what_a_layer_may_name_is_not_found() {
     assert_eq!(planted("domain", "use crate::domain::ids::BotId;\nuse super::time::Timestamp;\n"), []);
     assert_eq!(planted("behaviour", "use crate::ports::llm::{PromptMessage, Role};"), []);
-    assert_eq!(planted("adapter store", "use sqlx::Row;\nuse botfleet_actors::{domain::ids::BotId, ports::store::Store};"), []);
+    assert_eq!(
+        planted("adapter store", "use sqlx::Row;\nuse botfleet_actors::{domain::ids::BotId, ports::store::Store};"),
+        []
+    );
     let silent = "// use crate::ports::x;\n/* crate::ports */ const A: &str = \"crate::ports::x\";\nconst B: char = '\"';\n\
                   #[cfg(test)]\nmod tests { use crate::ports::x; }";
     assert_eq!(planted("domain", silent), []);

@@ -1,4 +1,6 @@
-//! The contract of the store, kept by the one on SQLite (I1-I4, I6, I8, I11).
+//! The contract of the store, kept by the one on `SQLite` (I1-I4, I6, I8, I11).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::Arc;
 

@@ -1,4 +1,6 @@
-//! How a process takes the store on SQLite, and how the store heals.
+//! How a process takes the store on `SQLite`, and how the store heals.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
 use std::path::Path;

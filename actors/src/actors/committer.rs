@@ -3,6 +3,9 @@
 //! Correctness never waits for a timer: an idle committer commits at once, a busy one takes everything that queued up
 //! during the last commit. Operations are judged in the order of their submission, so a dependent operation may be
 //! submitted before the one it depends on is durable; effects wait for their own commit.
+//!
+//! Two kinds go ahead of the rest: stops, since control has a lane ahead of all work (I9), and the ends of attempts to
+//! send, since what they depend on is durable and each one that waits would be unknown after a crash (I4).
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -36,19 +39,34 @@ pub type CommitResult = Result<Applied, CommitError>;
 
 type Done = Box<dyn FnOnce(CommitResult) + Send>;
 
+#[derive(Default)]
+struct Lanes {
+    ahead: VecDeque<(Operation, Done)>,
+    work: VecDeque<(Operation, Done)>,
+}
+
+impl Lanes {
+    fn len(&self) -> usize {
+        self.ahead.len() + self.work.len()
+    }
+}
+
 /// The queue in front of the store.
 #[derive(Default)]
 pub struct Committer {
-    queue: Mutex<VecDeque<(Operation, Done)>>,
+    queue: Mutex<Lanes>,
     length: AtomicUsize,
     wake: Notify,
 }
 
 impl Committer {
-    /// Queues `operation`; `done` is called once, after its commit, in order of submission. It must not block.
+    /// Queues `operation`; `done` is called once, after its commit, in order of submission within its lane. It must
+    /// not block.
     pub fn submit(&self, operation: Operation, done: impl FnOnce(CommitResult) + Send + 'static) {
         let mut queue = self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        queue.push_back((operation, Box::new(done)));
+        let ahead = matches!(operation, Operation::Settle(_) | Operation::SetStop(_));
+        let lane = if ahead { &mut queue.ahead } else { &mut queue.work };
+        lane.push_back((operation, Box::new(done)));
         self.length.store(queue.len(), Ordering::Relaxed);
         drop(queue);
         self.wake.notify_one();
@@ -104,8 +122,10 @@ impl Committer {
 
     fn take(&self) -> (Vec<Operation>, Vec<Done>) {
         let mut queue = self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let count = queue.len().min(BATCH_MAX);
-        let taken = queue.drain(..count).unzip();
+        let ahead = queue.ahead.len().min(BATCH_MAX);
+        let work = queue.work.len().min(BATCH_MAX - ahead);
+        let lanes = &mut *queue;
+        let taken = lanes.ahead.drain(..ahead).chain(lanes.work.drain(..work)).unzip();
         self.length.store(queue.len(), Ordering::Relaxed);
         taken
     }

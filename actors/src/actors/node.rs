@@ -14,7 +14,9 @@ use super::committer::Committer;
 use super::fleet::actor::FleetMsg;
 use super::provider::actor::ProviderMsg;
 use crate::behaviour::generator::Generator;
-use crate::domain::ids::{AttemptId, BotId, ChatId, ConfigSeq, Epoch, IdSource, InboxId, OutboxId, TelegramChatId, TelegramUserId, TurnId};
+use crate::domain::ids::{
+    AttemptId, BotId, ChatId, ConfigSeq, Epoch, IdSource, InboxId, OutboxId, TelegramChatId, TelegramUserId, TurnId,
+};
 use crate::domain::roster::{BotProfile, ChatProfile};
 use crate::ports::clock::Clock;
 use crate::ports::store::Store;
@@ -57,7 +59,18 @@ impl Node {
         seed: u64,
     ) -> Self {
         let ids = IdSource::new(clock.now(), seed);
-        Self { store, committer: Committer::default(), clock, decoder, generator, epoch, config_seq, directory, jitter: Jitter(AtomicU64::new(seed)), ids }
+        Self {
+            store,
+            committer: Committer::default(),
+            clock,
+            decoder,
+            generator,
+            epoch,
+            config_seq,
+            directory,
+            jitter: Jitter(AtomicU64::new(seed)),
+            ids,
+        }
     }
 
     fn next_id(&self) -> i64 {

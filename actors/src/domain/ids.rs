@@ -73,9 +73,7 @@ impl IdSource {
     /// Starts a source; `seed` spreads the counters of processes.
     pub fn new(now: Timestamp, seed: u64) -> Self {
         let counter = (seed & ((1 << (COUNTER_BITS - 1)) - 1)) as i64;
-        Self(AtomicI64::new(
-            ((now.as_millis() - EPOCH_2024_MS).max(0) << COUNTER_BITS) | counter,
-        ))
+        Self(AtomicI64::new(((now.as_millis() - EPOCH_2024_MS).max(0) << COUNTER_BITS) | counter))
     }
 
     /// The next id, positive and greater than every one before it from this source.

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{BotId, ChatId, DecisionNumber, InboxId, MessageId, Number, OutboxId, TelegramChatId, ThreadId, TurnId, UpdateId};
+use super::ids::{
+    BotId, ChatId, DecisionNumber, InboxId, MessageId, Number, OutboxId, TelegramChatId, ThreadId, TurnId, UpdateId,
+};
 use super::time::Timestamp;
 
 /// One thing to be handled.

@@ -64,7 +64,15 @@ pub struct SendProgress {
 impl SendProgress {
     /// A message that waits until `due_at`.
     pub fn queued(due_at: Timestamp) -> Self {
-        Self { state: OutboxState::Queued, attempts: 0, attempt: None, claimed_epoch: None, due_at, message_id: None, error: None }
+        Self {
+            state: OutboxState::Queued,
+            attempts: 0,
+            attempt: None,
+            claimed_epoch: None,
+            due_at,
+            message_id: None,
+            error: None,
+        }
     }
 }
 

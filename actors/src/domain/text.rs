@@ -45,9 +45,9 @@ fn byte_after_units(text: &str, max_units: usize) -> Option<usize> {
 /// The best place to cut within `head`, in its second half.
 fn soft_cut(head: &str) -> Option<usize> {
     let from = head.len() / 2;
-    ["\n\n", "\n", ". ", "! ", "? ", " "].iter().find_map(|mark| {
-        head.rfind(mark).filter(|at| *at >= from).map(|at| at + mark.len())
-    })
+    ["\n\n", "\n", ". ", "! ", "? ", " "]
+        .iter()
+        .find_map(|mark| head.rfind(mark).filter(|at| *at >= from).map(|at| at + mark.len()))
 }
 
 /// Lower case that treats Turkish dotted and dotless i alike, so that names match however they were typed.

@@ -92,6 +92,11 @@ pub struct EntryKey {
 impl TranscriptEntry {
     /// What makes this entry one and the same.
     pub fn key(&self) -> EntryKey {
-        EntryKey { telegram_chat: self.telegram_chat, message_id: self.message_id, kind: self.kind, revision: self.revision }
+        EntryKey {
+            telegram_chat: self.telegram_chat,
+            message_id: self.message_id,
+            kind: self.kind,
+            revision: self.revision,
+        }
     }
 }

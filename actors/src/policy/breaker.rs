@@ -90,7 +90,8 @@ impl Breaker {
     /// A closed breaker.
     pub fn new(settings: BreakerSettings) -> Self {
         let gauge = Gauge(Arc::new(AtomicU8::new(0)));
-        let policy = failure_policy::consecutive_failures(settings.failures.get(), backoff::constant(settings.open_for));
+        let policy =
+            failure_policy::consecutive_failures(settings.failures.get(), backoff::constant(settings.open_for));
         let machine = Config::new().failure_policy(policy).instrument(gauge.clone()).build();
         Self { machine, gauge, probe: Arc::new(Semaphore::new(1)) }
     }

@@ -60,7 +60,10 @@ impl SendLimiter {
 
     /// Chats that are paused now, with the time left.
     pub fn pauses(&self) -> impl Iterator<Item = (ChatId, Duration)> + '_ {
-        self.pauses.iter().map(|(chat, until)| (*chat, until.saturating_duration_since(Instant::now()))).filter(|(_, left)| !left.is_zero())
+        self.pauses
+            .iter()
+            .map(|(chat, until)| (*chat, until.saturating_duration_since(Instant::now())))
+            .filter(|(_, left)| !left.is_zero())
     }
 }
 

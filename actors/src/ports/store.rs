@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::commit::operation::{Applied, Operation, Refusal};
 use crate::domain::control::Stops;
-use crate::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, InboxId, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId};
+use crate::domain::ids::{
+    BotId, ChatId, DecisionNumber, Epoch, InboxId, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
+};
 use crate::domain::inbox::{InboxRow, OutcomeKind};
 use crate::domain::outbox::{OutboxMessage, OutboxState};
 use crate::domain::roster::{Roster, RosterPlan};
@@ -197,10 +199,19 @@ pub trait Store: Send + Sync + 'static {
     async fn unhandled(&self, chat: ChatId, limit: usize) -> Result<Vec<InboxRow>, StoreError>;
 
     /// The last `limit` entries with numbers up to `upto`, oldest first.
-    async fn transcript(&self, chat: ChatId, upto: Number, limit: usize) -> Result<Vec<Arc<TranscriptEntry>>, StoreError>;
+    async fn transcript(
+        &self,
+        chat: ChatId,
+        upto: Number,
+        limit: usize,
+    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError>;
 
     /// The first entry of each of these messages, for those that have one.
-    async fn find_messages(&self, chat: TelegramChatId, messages: &[MessageId]) -> Result<Vec<Arc<TranscriptEntry>>, StoreError>;
+    async fn find_messages(
+        &self,
+        chat: TelegramChatId,
+        messages: &[MessageId],
+    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError>;
 
     /// The first update of the bot that is not confirmed yet.
     async fn next_offset(&self, bot: BotId) -> Result<Option<i64>, StoreError>;
@@ -221,7 +232,11 @@ pub trait Store: Send + Sync + 'static {
     async fn stops(&self) -> Result<Stops, StoreError>;
 
     /// The next page of outcomes after `cursor`, at most `limit`, and where it ended; an empty page is the last.
-    async fn outcomes(&self, cursor: OutcomeCursor, limit: usize) -> Result<(Vec<OutcomeRecord>, OutcomeCursor), StoreError>;
+    async fn outcomes(
+        &self,
+        cursor: OutcomeCursor,
+        limit: usize,
+    ) -> Result<(Vec<OutcomeRecord>, OutcomeCursor), StoreError>;
 
     /// Deletes handled inbox rows received before `before`, whose updates cannot come again (I2); returns how many.
     async fn prune(&self, before: Timestamp) -> Result<u64, StoreError>;

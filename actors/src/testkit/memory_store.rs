@@ -85,11 +85,20 @@ impl Store for MemoryStore {
         Ok(self.state().unhandled(chat, limit))
     }
 
-    async fn transcript(&self, chat: ChatId, upto: Number, limit: usize) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+    async fn transcript(
+        &self,
+        chat: ChatId,
+        upto: Number,
+        limit: usize,
+    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
         Ok(self.state().transcript_until(chat, upto, limit))
     }
 
-    async fn find_messages(&self, chat: TelegramChatId, messages: &[MessageId]) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+    async fn find_messages(
+        &self,
+        chat: TelegramChatId,
+        messages: &[MessageId],
+    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
         Ok(self.state().find_messages(chat, messages))
     }
 
@@ -117,7 +126,11 @@ impl Store for MemoryStore {
         Ok(self.state().stops.clone())
     }
 
-    async fn outcomes(&self, cursor: OutcomeCursor, limit: usize) -> Result<(Vec<OutcomeRecord>, OutcomeCursor), StoreError> {
+    async fn outcomes(
+        &self,
+        cursor: OutcomeCursor,
+        limit: usize,
+    ) -> Result<(Vec<OutcomeRecord>, OutcomeCursor), StoreError> {
         Ok(self.state().outcomes(cursor, limit))
     }
 
@@ -164,7 +177,8 @@ mod tests {
         let roster = store.apply_roster(&plan(1, 1), at(0)).await.unwrap();
         let epoch = store.begin_tenure("here", at(0)).await.unwrap().epoch;
         let (bot, chat) = (*roster.bots.keys().next().unwrap(), *roster.chats.keys().next().unwrap());
-        let batch = || vec![crate::testkit::rows::ingest(bot, epoch, vec![crate::testkit::rows::update(1, bot, chat, 1)])];
+        let batch =
+            || vec![crate::testkit::rows::ingest(bot, epoch, vec![crate::testkit::rows::update(1, bot, chat, 1)])];
         store.fail_next(1);
         assert!(store.commit(batch()).await.unwrap_err().is_retryable());
         assert_eq!((store.commits(), store.next_offset(bot).await.unwrap()), (0, None));

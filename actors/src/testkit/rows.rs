@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::domain::commit::operation::{Advance, Claim, Finish, Ingest, Operation, SendRules, Settle, Start, TurnEnding};
+use crate::domain::commit::operation::{
+    Advance, Claim, Finish, Ingest, Operation, SendRules, Settle, Start, TurnEnding,
+};
 use crate::domain::decision::{Cause, Decision, Verdict};
 use crate::domain::ids::{
     AttemptId, BotId, ChatId, ConfigSeq, DecisionNumber, Epoch, InboxId, MessageId, Number, OutboxId, TelegramChatId,
@@ -69,13 +71,18 @@ pub fn chat_spec(n: i64, bots: &[BotSpec]) -> ChatSpec {
         time_zone: "Europe/Istanbul".to_owned(),
         retention_days: 30,
         topics: vec!["weather".to_owned()],
-        physics: Physics { chain_depth_max: Some(3), pair_per_ten_minutes: Some(6), chat_per_minute: None, fleet_per_minute: None },
+        physics: Physics {
+            chain_depth_max: Some(3),
+            pair_per_ten_minutes: Some(6),
+            chat_per_minute: None,
+            fleet_per_minute: None,
+        },
         pacing: Pacing {
             enabled: true,
             chars_per_second: 12.5,
             typing_max: Duration::from_secs(8),
-            stale_after: Duration::from_secs(120),
-            quiet_tick: Some(Duration::from_secs(1800)),
+            stale_after: Duration::from_mins(2),
+            quiet_tick: Some(Duration::from_mins(30)),
         },
     }
 }
@@ -111,7 +118,12 @@ pub fn ingest(bot: BotId, epoch: Epoch, rows: Vec<InboxRow>) -> Operation {
 
 /// A person.
 pub fn person() -> Author {
-    Author { id: TelegramUserId(77), name: "Ayşe".to_owned(), username: Some("ayse".to_owned()), kind: AuthorKind::Person }
+    Author {
+        id: TelegramUserId(77),
+        name: "Ayşe".to_owned(),
+        username: Some("ayse".to_owned()),
+        kind: AuthorKind::Person,
+    }
 }
 
 /// An entry made of inbox row `inbox`: message number 500 + `number` of the chat with Telegram id -2000 - chat.

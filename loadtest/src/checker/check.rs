@@ -26,16 +26,8 @@ pub fn check(ledger: &[LedgerRecord], calls: &[CallRecord], outcomes: &[OutcomeL
 }
 
 /// Compares as [`check`] does, under a policy of whom the fleet must answer.
-pub fn check_with(
-    policy: Policy,
-    ledger: &[LedgerRecord],
-    calls: &[CallRecord],
-    outcomes: &[OutcomeLine],
-) -> Report {
-    let mut report = Report {
-        totals: totals(ledger, calls, outcomes),
-        ..Report::default()
-    };
+pub fn check_with(policy: Policy, ledger: &[LedgerRecord], calls: &[CallRecord], outcomes: &[OutcomeLine]) -> Report {
+    let mut report = Report { totals: totals(ledger, calls, outcomes), ..Report::default() };
     updates::check(ledger, outcomes, &mut report);
     sends::check(ledger, calls, outcomes, &mut report);
     order::check(outcomes, &mut report);
@@ -47,11 +39,7 @@ pub fn check_with(
 }
 
 fn totals(ledger: &[LedgerRecord], calls: &[CallRecord], outcomes: &[OutcomeLine]) -> Totals {
-    let turns: HashSet<&str> = outcomes
-        .iter()
-        .flat_map(|line| &line.turns)
-        .map(|turn| turn.id.as_str())
-        .collect();
+    let turns: HashSet<&str> = outcomes.iter().flat_map(|line| &line.turns).map(|turn| turn.id.as_str()).collect();
     let mut totals = Totals {
         outcomes: outcomes.len() as u64,
         llm_calls: calls.len() as u64,
@@ -66,11 +54,7 @@ fn totals(ledger: &[LedgerRecord], calls: &[CallRecord], outcomes: &[OutcomeLine
             }
             LedgerEvent::SendAccepted { .. } => totals.sends_accepted += 1,
             LedgerEvent::SendRefused { .. } => totals.sends_refused += 1,
-            LedgerEvent::Posted {
-                author_is_bot: false,
-                kind: PostedKind::Post,
-                ..
-            } => {
+            LedgerEvent::Posted { author_is_bot: false, kind: PostedKind::Post, .. } => {
                 totals.people_messages += 1;
             }
             LedgerEvent::PollOpened { .. } => totals.polls += 1,

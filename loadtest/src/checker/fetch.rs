@@ -45,9 +45,7 @@ pub async fn fetch_outcomes(base_url: &str) -> Result<Vec<OutcomeLine>, FetchErr
     let url = format!("{}/api/v1/outcomes", base_url.trim_end_matches('/'));
     let request = http::client()?.get(&url).timeout(DEADLINE);
     let response = http::send(request, &url).await?;
-    let chunks = response
-        .bytes_stream()
-        .map(|chunk| chunk.map_err(|error| error.without_url().to_string()));
+    let chunks = response.bytes_stream().map(|chunk| chunk.map_err(|error| error.without_url().to_string()));
     read_lines(chunks).await
 }
 
@@ -96,10 +94,8 @@ impl Lines {
         if line.trim_ascii().is_empty() {
             return Ok(());
         }
-        let outcome = serde_json::from_slice(&line).map_err(|error| FetchError::Line {
-            line: self.count,
-            reason: error.to_string(),
-        })?;
+        let outcome = serde_json::from_slice(&line)
+            .map_err(|error| FetchError::Line { line: self.count, reason: error.to_string() })?;
         self.read.push(outcome);
         Ok(())
     }
@@ -118,10 +114,7 @@ mod tests {
     use super::*;
 
     async fn read(chunks: &[&str]) -> Result<Vec<OutcomeLine>, FetchError> {
-        read_lines(stream::iter(
-            chunks.iter().map(|chunk| Ok(chunk.as_bytes().to_vec())),
-        ))
-        .await
+        read_lines(stream::iter(chunks.iter().map(|chunk| Ok(chunk.as_bytes().to_vec())))).await
     }
 
     #[tokio::test]
@@ -138,12 +131,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_bad_line_is_named_by_its_number() {
-        let error = read(&[
-            "{\"source\":\"tick\",\"outcome\":\"ignored\"}\n",
-            "nonsense\n",
-        ])
-        .await
-        .unwrap_err();
+        let error = read(&["{\"source\":\"tick\",\"outcome\":\"ignored\"}\n", "nonsense\n"]).await.unwrap_err();
         assert!(matches!(error, FetchError::Line { line: 2, .. }), "{error}");
     }
 

@@ -15,10 +15,7 @@ pub(super) fn check(outcomes: &[OutcomeLine], report: &mut Report) {
             && let (Some(bot), Some(chat)) = (line.bot_id, line.chat_id)
             && let (Some(update), Some(number)) = (line.update_id, line.number)
         {
-            numbers
-                .entry((bot, chat))
-                .or_default()
-                .push((update, number));
+            numbers.entry((bot, chat)).or_default().push((update, number));
         }
         turns.extend(line.turns.iter().map(|turn| (turn.id.as_str(), turn)));
     }
@@ -46,12 +43,7 @@ pub(super) fn check(outcomes: &[OutcomeLine], report: &mut Report) {
         parts.sort_unstable();
         for pair in parts.windows(2).filter(|pair| pair[1].1 <= pair[0].1) {
             report.breaches.order += 1;
-            report.example(|| {
-                format!(
-                    "turn {}: part {} stands before part {}",
-                    turn.id, pair[1].0, pair[0].0
-                )
-            });
+            report.example(|| format!("turn {}: part {} stands before part {}", turn.id, pair[1].0, pair[0].0));
         }
     }
 }

@@ -145,16 +145,12 @@ mod tests {
         )
         .unwrap();
         assert_eq!(line.turns[0].messages[0].state, MessageState::RetryAt);
-        assert_eq!(
-            (line.source, line.outcome, line.number),
-            (Source::Update, Outcome::Appended, Some(1))
-        );
+        assert_eq!((line.source, line.outcome, line.number), (Source::Update, Outcome::Appended, Some(1)));
     }
 
     #[test]
     fn a_tick_needs_no_bot() {
-        let line: OutcomeLine =
-            serde_json::from_str(r#"{"source":"tick","outcome":"appended"}"#).unwrap();
+        let line: OutcomeLine = serde_json::from_str(r#"{"source":"tick","outcome":"appended"}"#).unwrap();
         assert_eq!((line.bot_id, line.turns.len()), (None, 0));
     }
 }

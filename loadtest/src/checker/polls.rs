@@ -16,32 +16,19 @@ pub(super) fn check(ledger: &[LedgerRecord], report: &mut Report) {
     let gone: HashMap<(i64, u64), u64> = ledger
         .iter()
         .filter_map(|record| match &record.event {
-            LedgerEvent::PollClosed {
-                bot,
-                poll,
-                how: PollEnd::ClientGone,
-                ..
-            } => Some(((*bot, *poll), record.at_us)),
+            LedgerEvent::PollClosed { bot, poll, how: PollEnd::ClientGone, .. } => Some(((*bot, *poll), record.at_us)),
             _ => None,
         })
         .collect();
     let mut open: HashMap<i64, Vec<(u64, &str)>> = HashMap::new();
     let had_gone = |bot: i64, poll: u64, at_us: u64| {
-        gone.get(&(bot, poll))
-            .is_some_and(|noticed| *noticed <= at_us.saturating_add(NOTICED_WITHIN_US))
+        gone.get(&(bot, poll)).is_some_and(|noticed| *noticed <= at_us.saturating_add(NOTICED_WITHIN_US))
     };
     for record in ledger {
         match &record.event {
-            LedgerEvent::PollOpened {
-                bot,
-                poll,
-                connection,
-                ..
-            } => {
+            LedgerEvent::PollOpened { bot, poll, connection, .. } => {
                 let polls = open.entry(*bot).or_default();
-                for (older, older_connection) in polls
-                    .iter()
-                    .filter(|(older, _)| !had_gone(*bot, *older, record.at_us))
+                for (older, older_connection) in polls.iter().filter(|(older, _)| !had_gone(*bot, *older, record.at_us))
                 {
                     report.breaches.overlapping_polls += 1;
                     report.example(|| {
@@ -55,9 +42,7 @@ pub(super) fn check(ledger: &[LedgerRecord], report: &mut Report) {
                 polls.push((*poll, connection));
             }
             LedgerEvent::PollClosed { bot, poll, .. } => {
-                open.entry(*bot)
-                    .or_default()
-                    .retain(|(other, _)| other != poll);
+                open.entry(*bot).or_default().retain(|(other, _)| other != poll);
             }
             _ => {}
         }

@@ -67,10 +67,7 @@ pub struct Breaches {
 impl Report {
     /// Whether nothing was found; unknown messages alone are allowed.
     pub fn is_clean(&self) -> bool {
-        Breaches {
-            unknown: 0,
-            ..self.breaches
-        } == Breaches::default()
+        Breaches { unknown: 0, ..self.breaches } == Breaches::default()
     }
 
     /// Notes an example while there is room.
@@ -115,28 +112,14 @@ impl Breaches {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{:<20}{:>10}   {:<20}{:>10}",
-            "total", "count", "breach", "count"
-        )?;
-        for ((total, counted), (breach, found)) in
-            self.totals.rows().into_iter().zip(self.breaches.rows())
-        {
+        writeln!(f, "{:<20}{:>10}   {:<20}{:>10}", "total", "count", "breach", "count")?;
+        for ((total, counted), (breach, found)) in self.totals.rows().into_iter().zip(self.breaches.rows()) {
             writeln!(f, "{total:<20}{counted:>10}   {breach:<20}{found:>10}")?;
         }
         for example in &self.examples {
             writeln!(f, "- {example}")?;
         }
-        write!(
-            f,
-            "{}",
-            if self.is_clean() {
-                "clean"
-            } else {
-                "NOT CLEAN"
-            }
-        )
+        write!(f, "{}", if self.is_clean() { "clean" } else { "NOT CLEAN" })
     }
 }
 
@@ -158,11 +141,7 @@ mod tests {
         let mut report = Report::default();
         report.totals.polls = 123_456;
         let text = report.to_string();
-        let widths: Vec<usize> = text
-            .lines()
-            .take(10)
-            .map(|line| line.chars().count())
-            .collect();
+        let widths: Vec<usize> = text.lines().take(10).map(|line| line.chars().count()).collect();
         assert!(widths.iter().all(|width| *width == widths[0]), "{text}");
         assert!(text.ends_with("clean"));
     }

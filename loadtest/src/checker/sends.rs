@@ -38,12 +38,7 @@ struct Claims<'a> {
 }
 
 /// Compares the sends that Telegram took with the product's messages and the provider's texts.
-pub(super) fn check(
-    ledger: &[LedgerRecord],
-    calls: &[CallRecord],
-    outcomes: &[OutcomeLine],
-    report: &mut Report,
-) {
+pub(super) fn check(ledger: &[LedgerRecord], calls: &[CallRecord], outcomes: &[OutcomeLine], report: &mut Report) {
     let sends = accepted(ledger);
     let claims = claims(outcomes);
     report.breaches.unknown = claims.unknown;
@@ -56,15 +51,7 @@ fn accepted(ledger: &[LedgerRecord]) -> Vec<Send<'_>> {
     ledger
         .iter()
         .filter_map(|record| match &record.event {
-            LedgerEvent::SendAccepted {
-                send,
-                bot,
-                chat,
-                message_id,
-                text,
-                marker,
-                ..
-            } => Some(Send {
+            LedgerEvent::SendAccepted { send, bot, chat, message_id, text, marker, .. } => Some(Send {
                 number: *send,
                 key: (*bot, *chat, *message_id),
                 text: text.trim(),
@@ -95,10 +82,7 @@ fn claims(outcomes: &[OutcomeLine]) -> Claims<'_> {
                     claims.nameless.push((turn.bot_id, message.chat_id, id));
                 }
                 (MessageState::Unknown | MessageState::Sending, None) if open.insert(id) => {
-                    *claims
-                        .open
-                        .entry((turn.bot_id, message.chat_id))
-                        .or_default() += 1;
+                    *claims.open.entry((turn.bot_id, message.chat_id)).or_default() += 1;
                 }
                 _ => {}
             }
@@ -110,20 +94,14 @@ fn claims(outcomes: &[OutcomeLine]) -> Claims<'_> {
 
 fn find_uncaused(sends: &[Send<'_>], claims: &Claims<'_>, report: &mut Report) {
     let mut open = claims.open.clone();
-    for send in sends
-        .iter()
-        .filter(|send| !claims.by_send.contains_key(&send.key))
-    {
+    for send in sends.iter().filter(|send| !claims.by_send.contains_key(&send.key)) {
         let (bot, chat, message_id) = send.key;
         match open.get_mut(&(bot, chat)) {
             Some(left) if *left > 0 => *left -= 1,
             _ => {
                 report.breaches.uncaused_sends += 1;
                 report.example(|| {
-                    format!(
-                        "send {} of bot {bot}: no outcome for message {message_id} in chat {chat}",
-                        send.number
-                    )
+                    format!("send {} of bot {bot}: no outcome for message {message_id} in chat {chat}", send.number)
                 });
             }
         }
@@ -144,20 +122,11 @@ fn find_phantoms(sends: &[Send<'_>], claims: &Claims<'_>, report: &mut Report) {
     }
     for (bot, chat, message) in &claims.nameless {
         report.breaches.phantom_sends += 1;
-        report.example(|| {
-            format!(
-                "message {message} of bot {bot} is called sent in chat {chat} without a message id"
-            )
-        });
+        report.example(|| format!("message {message} of bot {bot} is called sent in chat {chat} without a message id"));
     }
 }
 
-fn find_duplicates(
-    sends: &[Send<'_>],
-    claims: &Claims<'_>,
-    calls: &[CallRecord],
-    report: &mut Report,
-) {
+fn find_duplicates(sends: &[Send<'_>], claims: &Claims<'_>, calls: &[CallRecord], report: &mut Report) {
     let mut again: BTreeMap<u64, String> = BTreeMap::new();
     let mut markers = HashSet::new();
     let mut keys = HashSet::new();
@@ -177,27 +146,17 @@ fn find_duplicates(
             let times = spoken.entry(send.text).or_default();
             *times += 1;
             if *times > *made {
-                again
-                    .entry(send.number)
-                    .or_insert_with(|| format!("a text made {made} times was sent {times} times"));
+                again.entry(send.number).or_insert_with(|| format!("a text made {made} times was sent {times} times"));
             }
         }
         if !keys.insert(send.key) {
-            again
-                .entry(send.number)
-                .or_insert_with(|| format!("bot {bot} sent message {} again", send.key.2));
+            again.entry(send.number).or_insert_with(|| format!("bot {bot} sent message {} again", send.key.2));
         }
     }
     let by_key: HashMap<SendKey, u64> = sends.iter().map(|send| (send.key, send.number)).collect();
-    for (message, named) in claims
-        .by_message
-        .iter()
-        .filter(|(_, named)| named.len() > 1)
-    {
+    for (message, named) in claims.by_message.iter().filter(|(_, named)| named.len() > 1) {
         for send in named.iter().filter_map(|key| by_key.get(key)).skip(1) {
-            again
-                .entry(*send)
-                .or_insert_with(|| format!("message {message} was sent more than once"));
+            again.entry(*send).or_insert_with(|| format!("message {message} was sent more than once"));
         }
     }
     report.breaches.duplicate_sends = again.len() as u64;

@@ -17,20 +17,12 @@ pub(super) fn check(ledger: &[LedgerRecord], outcomes: &[OutcomeLine], report: &
     for ((bot, update), outcomes) in &lines {
         if outcomes.len() > 1 {
             report.breaches.handled_twice += 1;
-            report.example(|| {
-                format!(
-                    "update {update} of bot {bot} has {} outcomes: {outcomes:?}",
-                    outcomes.len()
-                )
-            });
+            report.example(|| format!("update {update} of bot {bot} has {} outcomes: {outcomes:?}", outcomes.len()));
         }
     }
     let mut confirmed = BTreeSet::new();
     for record in ledger {
-        if let LedgerEvent::UpdatesConfirmed {
-            bot, update_ids, ..
-        } = &record.event
-        {
+        if let LedgerEvent::UpdatesConfirmed { bot, update_ids, .. } = &record.event {
             confirmed.extend(update_ids.iter().map(|update| (*bot, *update)));
         }
     }
@@ -38,14 +30,10 @@ pub(super) fn check(ledger: &[LedgerRecord], outcomes: &[OutcomeLine], report: &
         let found = lines.get(&key).map_or(&[][..], Vec::as_slice);
         if found.is_empty() {
             report.breaches.lost += 1;
-            report.example(|| {
-                format!("update {update} of bot {bot} was confirmed and has no outcome")
-            });
+            report.example(|| format!("update {update} of bot {bot} was confirmed and has no outcome"));
         } else if found.iter().all(|outcome| *outcome == Outcome::Pending) {
             report.breaches.lost += 1;
-            report.example(|| {
-                format!("update {update} of bot {bot} was confirmed and is still pending")
-            });
+            report.example(|| format!("update {update} of bot {bot} was confirmed and is still pending"));
         }
     }
 }
@@ -53,31 +41,17 @@ pub(super) fn check(ledger: &[LedgerRecord], outcomes: &[OutcomeLine], report: &
 /// Finds messages of people that a bot saw and did not answer exactly once.
 ///
 /// A command to the fleet is no message to answer.
-pub(super) fn check_answers(
-    ledger: &[LedgerRecord],
-    outcomes: &[OutcomeLine],
-    report: &mut Report,
-) {
+pub(super) fn check_answers(ledger: &[LedgerRecord], outcomes: &[OutcomeLine], report: &mut Report) {
     let mut by_people = HashSet::new();
     let mut seen = BTreeSet::new();
     for record in ledger {
         match &record.event {
-            LedgerEvent::Posted {
-                chat,
-                message_id,
-                author_is_bot: false,
-                kind: PostedKind::Post,
-                ..
-            } => {
+            LedgerEvent::Posted { chat, message_id, author_is_bot: false, kind: PostedKind::Post, .. } => {
                 by_people.insert((*chat, *message_id));
             }
-            LedgerEvent::UpdateQueued {
-                bot,
-                chat: Some(chat),
-                message_id: Some(message_id),
-                update_kind,
-                ..
-            } if update_kind == "message" => {
+            LedgerEvent::UpdateQueued { bot, chat: Some(chat), message_id: Some(message_id), update_kind, .. }
+                if update_kind == "message" =>
+            {
                 seen.insert((*chat, *message_id, *bot));
             }
             _ => {}
@@ -92,17 +66,10 @@ pub(super) fn check_answers(
         if line.outcome == Outcome::Control {
             commands.insert((chat, message_id));
         }
-        for turn in line
-            .turns
-            .iter()
-            .filter(|turn| turn.state == TurnState::Done)
-        {
+        for turn in line.turns.iter().filter(|turn| turn.state == TurnState::Done) {
             let spoken = |state| matches!(state, MessageState::Sent | MessageState::Unknown);
             if turn.messages.iter().any(|message| spoken(message.state)) {
-                answers
-                    .entry((chat, message_id, turn.bot_id))
-                    .or_default()
-                    .insert(&turn.id);
+                answers.entry((chat, message_id, turn.bot_id)).or_default().insert(&turn.id);
             }
         }
     }
@@ -113,9 +80,7 @@ pub(super) fn check_answers(
         let times = answers.get(&key).map_or(0, HashSet::len);
         if times != 1 {
             report.breaches.unanswered += 1;
-            report.example(|| {
-                format!("bot {bot} answered message {message_id} in chat {chat} {times} times")
-            });
+            report.example(|| format!("bot {bot} answered message {message_id} in chat {chat} {times} times"));
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -64,6 +65,8 @@ pub struct Kill {
 pub struct CrashResult {
     /// Bots of the fleet.
     pub bots: usize,
+    /// The folder of the run; a temporary one is gone when all is well.
+    pub dir: PathBuf,
     /// The kills.
     pub kills: Vec<Kill>,
     /// Messages whose fate the product does not know.
@@ -111,6 +114,7 @@ pub async fn run(args: &CrashArgs) -> Result<CrashResult, HarnessError> {
     let checker = check_with(Policy::Every, &world.ledger().snapshot(), &calls, &settled.outcomes);
     let result = CrashResult {
         bots: world.spec().bots.len(),
+        dir: stage.dir().to_owned(),
         unknown: checker.breaches.unknown,
         in_flight_at_kills: kills.iter().map(|kill| kill.sends_in_flight as u64).sum(),
         kills,
@@ -118,9 +122,6 @@ pub async fn run(args: &CrashArgs) -> Result<CrashResult, HarnessError> {
         queues: settled.queues,
         checker,
     };
-    if !result.is_clean() {
-        tracing::warn!(dir = %stage.dir().display(), "the run's folder stays");
-    }
     stage.stop(result.is_clean()).await?;
     Ok(result)
 }
@@ -134,7 +135,7 @@ async fn kill_all(args: &CrashArgs, stage: &mut Stage, done: &Cell<u32>) -> Resu
         let in_recovery = number % RECOVERY_EVERY == 0;
         if in_recovery {
             // From the middle of the start to soon after it.
-            tokio::time::sleep(stage.started_in.mul_f64(0.2 + 1.3 * rng.f64())).await;
+            tokio::time::sleep(stage.started_in.mul_f64(0.2 + 3.0 * rng.f64())).await;
         } else {
             if number > 1 {
                 stage.product.wait_until_bound().await?;
@@ -179,10 +180,11 @@ impl fmt::Display for CrashResult {
         writeln!(f, "{:<20}{:>10}", "unknown", self.unknown)?;
         writeln!(f, "{:<20}{:>10}", "in flight at kills", self.in_flight_at_kills)?;
         if self.at_rest {
-            write!(f, "at rest: nothing waits in the product")
+            write!(f, "at rest: nothing waits in the product")?;
         } else {
-            write!(f, "NOT AT REST: {:?}", self.queues)
+            write!(f, "NOT AT REST: {:?}", self.queues)?;
         }
+        if self.is_clean() { Ok(()) } else { write!(f, "\nleft for a look: {}", self.dir.display()) }
     }
 }
 
@@ -193,6 +195,7 @@ mod tests {
     fn result(unknown: u64, in_flight: u64) -> CrashResult {
         CrashResult {
             bots: 1,
+            dir: PathBuf::new(),
             kills: Vec::new(),
             unknown,
             in_flight_at_kills: in_flight,

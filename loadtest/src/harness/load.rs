@@ -4,6 +4,7 @@
 //! The simulation shares the machine; the figures of time on the processors are the product's alone.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -58,6 +59,8 @@ pub struct LoadResult {
     pub bots: usize,
     /// Chats.
     pub chats: usize,
+    /// The folder of the run; a temporary one is gone when all is well.
+    pub dir: PathBuf,
     /// How messages followed one another.
     pub shape: Shape,
     /// How durable commits were.
@@ -142,6 +145,7 @@ pub async fn run(args: &LoadArgs) -> Result<LoadResult, HarnessError> {
     let result = LoadResult {
         bots: args.stage.bots,
         chats: args.stage.chats,
+        dir: stage.dir().to_owned(),
         shape,
         synchronous: Synchronous::as_str(args.stage.synchronous),
         llm_latency_ms: args.llm.llm_latency_ms,
@@ -211,6 +215,7 @@ impl fmt::Display for LoadResult {
         for (name, value) in rows {
             writeln!(f, "{name:<14}{value}")?;
         }
-        write!(f, "\n{}", self.checker)
+        write!(f, "\n{}", self.checker)?;
+        if self.is_clean() { Ok(()) } else { write!(f, "\nleft for a look: {}", self.dir.display()) }
     }
 }

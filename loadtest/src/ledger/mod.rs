@@ -51,10 +51,7 @@ pub enum PollEnd {
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-#[allow(
-    missing_docs,
-    reason = "the fields repeat the Bot API's names; the variants are explained"
-)]
+#[allow(missing_docs, reason = "the fields repeat the Bot API's names; the variants are explained")]
 pub enum LedgerEvent {
     /// Something appeared in a chat, seen by every person in it.
     Posted {
@@ -67,45 +64,17 @@ pub enum LedgerEvent {
         kind: PostedKind,
     },
     /// An update entered a bot's queue.
-    UpdateQueued {
-        bot: i64,
-        update_id: i64,
-        chat: Option<i64>,
-        message_id: Option<i64>,
-        update_kind: String,
-    },
+    UpdateQueued { bot: i64, update_id: i64, chat: Option<i64>, message_id: Option<i64>, update_kind: String },
     /// A `getUpdates` request was read in full.
-    PollOpened {
-        bot: i64,
-        poll: u64,
-        offset: i64,
-        timeout_s: u32,
-        connection: String,
-    },
+    PollOpened { bot: i64, poll: u64, offset: i64, timeout_s: u32, connection: String },
     /// Updates were deleted by an offset.
-    UpdatesConfirmed {
-        bot: i64,
-        below: i64,
-        update_ids: Vec<i64>,
-    },
+    UpdatesConfirmed { bot: i64, below: i64, update_ids: Vec<i64> },
     /// Updates were deleted unconfirmed: kept for a day, or dropped by `drop_pending_updates`.
     UpdatesDropped { bot: i64, update_ids: Vec<i64> },
     /// A `getUpdates` request ended.
-    PollClosed {
-        bot: i64,
-        poll: u64,
-        delivered: Vec<i64>,
-        how: PollEnd,
-    },
+    PollClosed { bot: i64, poll: u64, delivered: Vec<i64>, how: PollEnd },
     /// A request that would post a message was read in full.
-    SendReceived {
-        send: u64,
-        bot: i64,
-        chat: i64,
-        method: String,
-        text_hash: u64,
-        marker: Option<String>,
-    },
+    SendReceived { send: u64, bot: i64, chat: i64, method: String, text_hash: u64, marker: Option<String> },
     /// The message is in the chat.
     SendAccepted {
         send: u64,
@@ -118,23 +87,13 @@ pub enum LedgerEvent {
         thread: Option<i64>,
     },
     /// The message was refused.
-    SendRefused {
-        send: u64,
-        bot: i64,
-        chat: i64,
-        error_code: u16,
-        description: String,
-    },
+    SendRefused { send: u64, bot: i64, chat: i64, error_code: u16, description: String },
     /// The answer was handed to the connection.
     SendAnswered { send: u64 },
     /// The client closed its connection before the answer.
     SendAbandoned { send: u64 },
     /// Any other call was answered.
-    OtherCall {
-        bot: i64,
-        method: String,
-        status: u16,
-    },
+    OtherCall { bot: i64, method: String, status: u16 },
 }
 
 /// The append-only record; shared by reference, locked for one push at a time.
@@ -149,11 +108,7 @@ pub struct Ledger {
 impl Ledger {
     /// Opens an empty ledger whose clock starts now.
     pub fn new() -> Self {
-        Self {
-            started: Instant::now(),
-            records: Mutex::new(Vec::new()),
-            grown: Notify::new(),
-        }
+        Self { started: Instant::now(), records: Mutex::new(Vec::new()), grown: Notify::new() }
     }
 
     /// Microseconds since the world's start.
@@ -171,12 +126,7 @@ impl Ledger {
     }
 
     /// Waits until `count` records match; says whether they did before the deadline.
-    pub async fn wait_for(
-        &self,
-        count: usize,
-        deadline: Duration,
-        matches: impl Fn(&LedgerEvent) -> bool,
-    ) -> bool {
+    pub async fn wait_for(&self, count: usize, deadline: Duration, matches: impl Fn(&LedgerEvent) -> bool) -> bool {
         let until = tokio::time::Instant::now() + deadline;
         let (mut looked_at, mut found) = (0, 0);
         loop {
@@ -265,19 +215,14 @@ impl Default for Ledger {
 /// Finds the last `#m<digits>` of a text, with its `#m`.
 pub fn marker_of(text: &str) -> Option<&str> {
     text.rmatch_indices("#m").find_map(|(at, tag)| {
-        let digits = text[at + tag.len()..]
-            .bytes()
-            .take_while(u8::is_ascii_digit)
-            .count();
+        let digits = text[at + tag.len()..].bytes().take_while(u8::is_ascii_digit).count();
         (digits > 0).then(|| &text[at..at + tag.len() + digits])
     })
 }
 
 /// Hashes a text to 64 bits (FNV-1a), equal in every run and on every machine.
 pub(crate) fn hash_of(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]
@@ -287,14 +232,7 @@ mod tests {
     use super::*;
 
     fn received(send: u64) -> LedgerEvent {
-        LedgerEvent::SendReceived {
-            send,
-            bot: 1,
-            chat: -1,
-            method: "sendmessage".into(),
-            text_hash: 0,
-            marker: None,
-        }
+        LedgerEvent::SendReceived { send, bot: 1, chat: -1, method: "sendmessage".into(), text_hash: 0, marker: None }
     }
 
     #[test]
@@ -311,10 +249,7 @@ mod tests {
         ledger.record(received(2));
         ledger.record(LedgerEvent::SendAnswered { send: 1 });
         let answered_at = ledger.snapshot()[2].at_us;
-        assert_eq!(
-            ledger.sends_in_flight_at(answered_at + 1, Duration::ZERO),
-            1
-        );
+        assert_eq!(ledger.sends_in_flight_at(answered_at + 1, Duration::ZERO), 1);
         let grace = Duration::from_micros(answered_at + 10);
         assert_eq!(ledger.sends_in_flight_at(answered_at + 1, grace), 2);
     }
@@ -334,10 +269,7 @@ mod tests {
         let mut out = Vec::new();
         ledger.write_ndjson(&mut out).unwrap();
         let lines = String::from_utf8(out).unwrap();
-        let read: Vec<LedgerRecord> = lines
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
+        let read: Vec<LedgerRecord> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(read, ledger.snapshot());
     }
 }

@@ -41,19 +41,9 @@ trait Stage {
     /// The ids of the last messages of a chat, newest first.
     fn last(&self, chat: i64, count: usize) -> impl Future<Output = Vec<i64>> + Send;
     /// Posts a message; false when it was refused.
-    fn post(
-        &self,
-        action: &PersonAction,
-        text: &str,
-        reply_to: Option<i64>,
-    ) -> impl Future<Output = bool> + Send;
+    fn post(&self, action: &PersonAction, text: &str, reply_to: Option<i64>) -> impl Future<Output = bool> + Send;
     /// Sets a reaction; false when it was refused.
-    fn react(
-        &self,
-        action: &PersonAction,
-        message_id: i64,
-        emoji: &str,
-    ) -> impl Future<Output = bool> + Send;
+    fn react(&self, action: &PersonAction, message_id: i64, emoji: &str) -> impl Future<Output = bool> + Send;
 }
 
 /// Plays a script on a world until it ends or `until` is ready.
@@ -74,10 +64,7 @@ pub async fn drive_http(
     script: impl IntoIterator<Item = PersonAction>,
     until: impl Future<Output = ()>,
 ) -> Result<PeopleSummary, HttpError> {
-    let stage = HttpStage {
-        client: http::client()?,
-        base_url: base_url.trim_end_matches('/').to_owned(),
-    };
+    let stage = HttpStage { client: http::client()?, base_url: base_url.trim_end_matches('/').to_owned() };
     Ok(play(&stage, script, until).await)
 }
 
@@ -107,11 +94,7 @@ async fn play(
 
 async fn perform(stage: &impl Stage, action: &PersonAction, summary: &mut PeopleSummary) {
     match &action.action {
-        Action::Post {
-            text,
-            reply,
-            mentions,
-        } => {
+        Action::Post { text, reply, mentions } => {
             let reply_to = match reply {
                 Some(ReplyTo::Last(n)) => stage.last(action.chat, *n).await.last().copied(),
                 None => None,
@@ -138,26 +121,16 @@ struct WorldStage<'a>(&'a World);
 
 impl Stage for WorldStage<'_> {
     async fn last(&self, chat: i64, count: usize) -> Vec<i64> {
-        self.0
-            .history(chat, count)
-            .iter()
-            .rev()
-            .map(|message| message.message_id)
-            .collect()
+        self.0.history(chat, count).iter().rev().map(|message| message.message_id).collect()
     }
 
     async fn post(&self, action: &PersonAction, text: &str, reply_to: Option<i64>) -> bool {
-        let post = Post {
-            reply_to,
-            ..Post::text(text)
-        };
+        let post = Post { reply_to, ..Post::text(text) };
         self.0.post(action.chat, action.person, post).is_ok()
     }
 
     async fn react(&self, action: &PersonAction, message_id: i64, emoji: &str) -> bool {
-        self.0
-            .react(action.chat, action.person, message_id, Some(emoji))
-            .is_ok()
+        self.0.react(action.chat, action.person, message_id, Some(emoji)).is_ok()
     }
 }
 
@@ -188,32 +161,20 @@ impl HttpStage {
 impl Stage for HttpStage {
     async fn last(&self, chat: i64, count: usize) -> Vec<i64> {
         let url = format!("{}/sim/chats/{chat}/messages?last={count}", self.base_url);
-        let Ok(response) = http::send(self.client.get(&url).timeout(CALL_TIMEOUT), &url).await
-        else {
+        let Ok(response) = http::send(self.client.get(&url).timeout(CALL_TIMEOUT), &url).await else {
             return Vec::new();
         };
         let seen: Vec<Seen> = response.json().await.unwrap_or_default();
-        seen.iter()
-            .rev()
-            .map(|message| message.message_id)
-            .collect()
+        seen.iter().rev().map(|message| message.message_id).collect()
     }
 
     async fn post(&self, action: &PersonAction, text: &str, reply_to: Option<i64>) -> bool {
         let url = format!("{}/sim/chats/{}/messages", self.base_url, action.chat);
-        self.tell(
-            url,
-            json!({"from": action.person, "text": text, "reply_to": reply_to}),
-        )
-        .await
+        self.tell(url, json!({"from": action.person, "text": text, "reply_to": reply_to})).await
     }
 
     async fn react(&self, action: &PersonAction, message_id: i64, emoji: &str) -> bool {
         let url = format!("{}/sim/chats/{}/reactions", self.base_url, action.chat);
-        self.tell(
-            url,
-            json!({"from": action.person, "message_id": message_id, "emoji": emoji}),
-        )
-        .await
+        self.tell(url, json!({"from": action.person, "message_id": message_id, "emoji": emoji})).await
     }
 }

@@ -164,14 +164,7 @@ pub(super) const LINES: Lines = Lines {
         "the same thing happened to me",
         "no way, really?",
     ],
-    addresses: &[
-        "{b},",
-        "{@}",
-        "{b}, tell us,",
-        "hey {b},",
-        "{b}, listen,",
-        "{@} I am asking you,",
-    ],
+    addresses: &["{b},", "{@}", "{b}, tell us,", "hey {b},", "{b}, listen,", "{@} I am asking you,"],
     about_bots: &[
         "I think {b} is right about that",
         "I am with {b} on this one",
@@ -198,16 +191,5 @@ pub(super) const LINES: Lines = Lines {
         "thanks everybody",
         "I am bored, tell me something",
     ],
-    openers: &[
-        "well",
-        "folks",
-        "by the way",
-        "honestly",
-        "so",
-        "guys",
-        "look",
-        "okay",
-        "hmm",
-        "ugh",
-    ],
+    openers: &["well", "folks", "by the way", "honestly", "so", "guys", "look", "okay", "hmm", "ugh"],
 };

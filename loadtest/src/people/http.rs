@@ -60,29 +60,14 @@ pub fn client() -> Result<reqwest::Client, HttpError> {
 ///
 /// # Errors
 /// Gives a missing answer or a refusal.
-pub async fn send(
-    request: reqwest::RequestBuilder,
-    url: &str,
-) -> Result<reqwest::Response, HttpError> {
-    let no_answer = |error: reqwest::Error| HttpError::NoAnswer {
-        url: url.to_owned(),
-        reason: error.without_url().to_string(),
-    };
+pub async fn send(request: reqwest::RequestBuilder, url: &str) -> Result<reqwest::Response, HttpError> {
+    let no_answer =
+        |error: reqwest::Error| HttpError::NoAnswer { url: url.to_owned(), reason: error.without_url().to_string() };
     let response = request.send().await.map_err(no_answer)?;
     let status = response.status();
     if status.is_success() {
         return Ok(response);
     }
-    let body = response
-        .text()
-        .await
-        .unwrap_or_default()
-        .chars()
-        .take(TOLD_CHARS)
-        .collect();
-    Err(HttpError::Status {
-        url: url.to_owned(),
-        status: status.as_u16(),
-        body,
-    })
+    let body = response.text().await.unwrap_or_default().chars().take(TOLD_CHARS).collect();
+    Err(HttpError::Status { url: url.to_owned(), status: status.as_u16(), body })
 }

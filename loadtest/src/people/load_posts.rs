@@ -38,28 +38,14 @@ pub struct LoadPosts {
 impl LoadPosts {
     /// Goes round the chats, and round the people of each; markers count up from `first`.
     pub fn new(chats: Vec<(i64, Vec<i64>)>, first: u64) -> Self {
-        let chats = chats
-            .into_iter()
-            .filter(|(_, people)| !people.is_empty())
-            .collect();
-        Self {
-            chats,
-            made: 0,
-            first,
-        }
+        let chats = chats.into_iter().filter(|(_, people)| !people.is_empty()).collect();
+        Self { chats, made: 0, first }
     }
 
     /// Goes round the chats and people of a spec; markers count up from 1.
     pub fn of_people(spec: &PeopleSpec) -> Self {
-        let people =
-            |chat: &super::spec::PeopleChat| chat.people.iter().map(|person| person.id).collect();
-        Self::new(
-            spec.chats
-                .iter()
-                .map(|chat| (chat.chat, people(chat)))
-                .collect(),
-            1,
-        )
+        let people = |chat: &super::spec::PeopleChat| chat.people.iter().map(|person| person.id).collect();
+        Self::new(spec.chats.iter().map(|chat| (chat.chat, people(chat))).collect(), 1)
     }
 }
 
@@ -93,18 +79,9 @@ mod tests {
 
     #[test]
     fn every_post_has_its_own_marker_and_chats_take_turns() {
-        let posts: Vec<_> =
-            LoadPosts::new(vec![(-1, vec![10, 11]), (-2, vec![20]), (-3, vec![])], 5)
-                .take(6)
-                .collect();
-        assert_eq!(
-            posts.iter().map(|post| post.chat).collect::<Vec<_>>(),
-            [-1, -2, -1, -2, -1, -2]
-        );
-        assert_eq!(
-            posts.iter().map(|post| post.person).collect::<Vec<_>>(),
-            [10, 20, 11, 20, 10, 20]
-        );
+        let posts: Vec<_> = LoadPosts::new(vec![(-1, vec![10, 11]), (-2, vec![20]), (-3, vec![])], 5).take(6).collect();
+        assert_eq!(posts.iter().map(|post| post.chat).collect::<Vec<_>>(), [-1, -2, -1, -2, -1, -2]);
+        assert_eq!(posts.iter().map(|post| post.person).collect::<Vec<_>>(), [10, 20, 11, 20, 10, 20]);
         for (post, number) in posts.iter().zip(5..) {
             assert_eq!(post.number, number);
             assert_eq!(marker_of(&post.text), Some(format!("#m{number}").as_str()));

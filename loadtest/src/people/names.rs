@@ -18,26 +18,14 @@ pub enum Case {
 
 /// Puts a name into a case; `apostrophe` is `'` or `’`. A name without vowels stays as it is.
 pub fn suffixed(name: &str, case: Case, apostrophe: char) -> String {
-    let letters: Vec<char> = name
-        .chars()
-        .map(|c| {
-            if c == 'I' {
-                'ı'
-            } else {
-                c.to_lowercase().next().unwrap_or(c)
-            }
-        })
-        .collect();
+    let letters: Vec<char> =
+        name.chars().map(|c| if c == 'I' { 'ı' } else { c.to_lowercase().next().unwrap_or(c) }).collect();
     let Some(vowel) = letters.iter().rev().copied().find(|c| is_vowel(*c)) else {
         return name.to_owned();
     };
     let last = letters.last().copied().unwrap_or(vowel);
     let open = is_vowel(last);
-    let wide = if matches!(vowel, 'a' | 'ı' | 'o' | 'u' | 'â') {
-        'a'
-    } else {
-        'e'
-    };
+    let wide = if matches!(vowel, 'a' | 'ı' | 'o' | 'u' | 'â') { 'a' } else { 'e' };
     let narrow = match vowel {
         'a' | 'ı' | 'â' => 'ı',
         'o' | 'u' => 'u',

@@ -71,11 +71,7 @@ impl PeopleScript {
         if !(rate.is_finite() && rate > 0.0) {
             spec.chats.clear();
         }
-        let mut script = Self {
-            rng: fastrand::Rng::with_seed(seed),
-            next: Vec::new(),
-            spec,
-        };
+        let mut script = Self { rng: fastrand::Rng::with_seed(seed), next: Vec::new(), spec };
         script.next = (0..script.spec.chats.len()).map(|_| script.gap()).collect();
         script
     }
@@ -92,14 +88,10 @@ impl PeopleScript {
     fn act(&mut self, index: usize) -> (i64, i64, Action) {
         let chat = self.spec.chats[index].clone();
         let person = self.rng.choice(&chat.people).cloned();
-        let (person, name) = person
-            .map(|person| (person.id, person.first_name))
-            .unwrap_or_default();
+        let (person, name) = person.map(|person| (person.id, person.first_name)).unwrap_or_default();
         let action = if self.is_drawn(self.spec.reaction_share) {
             let emoji = EMOJI[self.rng.usize(..EMOJI.len())];
-            Action::React {
-                emoji: emoji.to_owned(),
-            }
+            Action::React { emoji: emoji.to_owned() }
         } else {
             self.write(&chat, &name)
         };
@@ -113,34 +105,18 @@ impl PeopleScript {
             _ if self.rng.bool() => &turkish::LINES,
             _ => &english::LINES,
         };
-        let bot = if self.is_drawn(self.spec.mention_share) {
-            self.rng.choice(&chat.bots).cloned()
-        } else {
-            None
-        };
-        let others: Vec<&str> = chat
-            .people
-            .iter()
-            .map(|person| person.first_name.as_str())
-            .filter(|name| *name != author)
-            .collect();
+        let bot = if self.is_drawn(self.spec.mention_share) { self.rng.choice(&chat.bots).cloned() } else { None };
+        let others: Vec<&str> =
+            chat.people.iter().map(|person| person.first_name.as_str()).filter(|name| *name != author).collect();
         let other = self.rng.choice(others).map(str::to_owned);
-        let reply = self
-            .is_drawn(self.spec.reply_share)
-            .then(|| ReplyTo::Last(self.rng.usize(1..=REPLY_DEPTH)));
+        let reply = self.is_drawn(self.spec.reply_share).then(|| ReplyTo::Last(self.rng.usize(1..=REPLY_DEPTH)));
         let template = self.template(lines, bot.is_some(), reply.is_some());
         let apostrophe = if self.rng.bool() { '\'' } else { '’' };
         let text = fill(&template, bot.as_ref(), other.as_deref(), apostrophe)
             .or_else(|| fill(&self.about_topic(lines), bot.as_ref(), None, apostrophe))
             .unwrap_or_default();
-        let mentions = bot
-            .map(|bot| bot.username)
-            .filter(|username| text.contains(&format!("@{username}")));
-        Action::Post {
-            text,
-            reply,
-            mentions,
-        }
+        let mentions = bot.map(|bot| bot.username).filter(|username| text.contains(&format!("@{username}")));
+        Action::Post { text, reply, mentions }
     }
 
     fn template(&mut self, lines: &Lines, to_bot: bool, is_reply: bool) -> String {
@@ -153,38 +129,19 @@ impl PeopleScript {
         }
         if is_reply {
             let reply = self.line(lines.replies);
-            return if self.is_drawn(0.4) {
-                format!("{reply}, {}", self.about_topic(lines))
-            } else {
-                reply
-            };
+            return if self.is_drawn(0.4) { format!("{reply}, {}", self.about_topic(lines)) } else { reply };
         }
-        let text = if self.is_drawn(0.15) {
-            self.line(lines.chatter)
-        } else {
-            self.about_topic(lines)
-        };
-        if self.is_drawn(0.3) {
-            format!("{} {text}", self.line(lines.openers))
-        } else {
-            text
-        }
+        let text = if self.is_drawn(0.15) { self.line(lines.chatter) } else { self.about_topic(lines) };
+        if self.is_drawn(0.3) { format!("{} {text}", self.line(lines.openers)) } else { text }
     }
 
     fn about_topic(&mut self, lines: &Lines) -> String {
         let topic = &lines.topics[self.rng.usize(..lines.topics.len())];
-        if self.is_drawn(self.spec.question_share) {
-            self.line(topic.questions)
-        } else {
-            self.line(topic.statements)
-        }
+        if self.is_drawn(self.spec.question_share) { self.line(topic.questions) } else { self.line(topic.statements) }
     }
 
     fn line(&mut self, list: &[&str]) -> String {
-        self.rng
-            .choice(list.iter())
-            .map(|line| (*line).to_owned())
-            .unwrap_or_default()
+        self.rng.choice(list.iter()).map(|line| (*line).to_owned()).unwrap_or_default()
     }
 }
 
@@ -193,8 +150,7 @@ impl Iterator for PeopleScript {
 
     fn next(&mut self) -> Option<PersonAction> {
         let (index, at) = loop {
-            let index =
-                (0..self.next.len()).min_by(|a, b| self.next[*a].total_cmp(&self.next[*b]))?;
+            let index = (0..self.next.len()).min_by(|a, b| self.next[*a].total_cmp(&self.next[*b]))?;
             let at = self.next[index];
             match self.spec.sleep.and_then(|sleep| wake_after(sleep, at)) {
                 // Everyone wakes at their own pace; other chats may come first.
@@ -204,21 +160,13 @@ impl Iterator for PeopleScript {
         };
         self.next[index] = at + self.gap();
         let (chat, person, action) = self.act(index);
-        Some(PersonAction {
-            after: Duration::try_from_secs_f64(at).ok()?,
-            chat,
-            person,
-            action,
-        })
+        Some(PersonAction { after: Duration::try_from_secs_f64(at).ok()?, chat, person, action })
     }
 }
 
 /// When people wake, in seconds since the start, if they sleep at `at`.
 fn wake_after(sleep: SleepHours, at: f64) -> Option<f64> {
-    let (from, to) = (
-        f64::from(sleep.from_hour % 24),
-        f64::from(sleep.to_hour % 24),
-    );
+    let (from, to) = (f64::from(sleep.from_hour % 24), f64::from(sleep.to_hour % 24));
     let hour = (f64::from(sleep.start_hour % 24) + at / HOUR).rem_euclid(24.0);
     // From an hour to the same hour is no sleep, never a whole day of it.
     let length = (to - from).rem_euclid(24.0);
@@ -227,22 +175,13 @@ fn wake_after(sleep: SleepHours, at: f64) -> Option<f64> {
 }
 
 /// Fills a line's slots; none when one of them is empty.
-fn fill(
-    line: &str,
-    bot: Option<&PeopleBot>,
-    other: Option<&str>,
-    apostrophe: char,
-) -> Option<String> {
+fn fill(line: &str, bot: Option<&PeopleBot>, other: Option<&str>, apostrophe: char) -> Option<String> {
     let mut text = line.to_owned();
     if text.contains("{p}") {
         text = text.replace("{p}", other?);
     }
-    let cases = [
-        ("{b:e}", Case::Dative),
-        ("{b:in}", Case::Genitive),
-        ("{b:i}", Case::Accusative),
-        ("{b:den}", Case::Ablative),
-    ];
+    let cases =
+        [("{b:e}", Case::Dative), ("{b:in}", Case::Genitive), ("{b:i}", Case::Accusative), ("{b:den}", Case::Ablative)];
     for (slot, case) in cases {
         if text.contains(slot) {
             text = text.replace(slot, &suffixed(&bot?.first_name, case, apostrophe));
@@ -267,31 +206,18 @@ mod tests {
             chat,
             language_code: language_code.to_owned(),
             people: [(1, "Ayşe"), (2, "Tom"), (3, "Mert")]
-                .map(|(id, name)| PeoplePerson {
-                    id,
-                    first_name: name.to_owned(),
-                })
+                .map(|(id, name)| PeoplePerson { id, first_name: name.to_owned() })
                 .to_vec(),
             bots: [("deniz_bot", "Deniz"), ("zeynep_bot", "Zeynep")]
-                .map(|(username, name)| PeopleBot {
-                    username: username.to_owned(),
-                    first_name: name.to_owned(),
-                })
+                .map(|(username, name)| PeopleBot { username: username.to_owned(), first_name: name.to_owned() })
                 .to_vec(),
         };
-        PeopleSpec {
-            chats: vec![chat(-1001, "tr"), chat(-1002, "en"), chat(-1003, "mixed")],
-            ..PeopleSpec::default()
-        }
+        PeopleSpec { chats: vec![chat(-1001, "tr"), chat(-1002, "en"), chat(-1003, "mixed")], ..PeopleSpec::default() }
     }
 
     #[test]
     fn the_same_seed_gives_the_same_script_in_rising_time() {
-        let take = |seed| {
-            PeopleScript::new(seed, spec())
-                .take(300)
-                .collect::<Vec<_>>()
-        };
+        let take = |seed| PeopleScript::new(seed, spec()).take(300).collect::<Vec<_>>();
         let script = take(4);
         assert_eq!(script, take(4));
         assert_ne!(script, take(5));
@@ -304,22 +230,12 @@ mod tests {
         wanted.messages_per_minute_per_chat = 10.0;
         wanted.reaction_share = 0.1;
         let script: Vec<_> = PeopleScript::new(1, wanted).take(3000).collect();
-        let minutes = script
-            .last()
-            .map_or(0.0, |action| action.after.as_secs_f64() / 60.0);
-        assert!(
-            (80.0..120.0).contains(&minutes),
-            "3000 actions in three chats took {minutes} minutes"
-        );
-        let reactions = script
-            .iter()
-            .filter(|action| matches!(action.action, Action::React { .. }))
-            .count();
+        let minutes = script.last().map_or(0.0, |action| action.after.as_secs_f64() / 60.0);
+        assert!((80.0..120.0).contains(&minutes), "3000 actions in three chats took {minutes} minutes");
+        let reactions = script.iter().filter(|action| matches!(action.action, Action::React { .. })).count();
         assert!((230..370).contains(&reactions), "{reactions}");
-        let replies = script
-            .iter()
-            .filter(|action| matches!(action.action, Action::Post { reply: Some(_), .. }))
-            .count();
+        let replies =
+            script.iter().filter(|action| matches!(action.action, Action::Post { reply: Some(_), .. })).count();
         assert!((440..640).contains(&replies), "{replies}");
     }
 
@@ -335,36 +251,17 @@ mod tests {
                 Action::React { .. } => None,
             })
             .collect();
-        assert!(
-            texts
-                .iter()
-                .all(|text| !text.is_empty() && !text.contains(['{', '}']))
-        );
+        assert!(texts.iter().all(|text| !text.is_empty() && !text.contains(['{', '}'])));
         assert!(texts.iter().collect::<std::collections::HashSet<_>>().len() > 800);
-        for wanted in [
-            "@deniz_bot",
-            "Deniz'e",
-            "Zeynep’in",
-            "Deniz’den",
-            "Zeynep,",
-            "?",
-        ] {
+        for wanted in ["@deniz_bot", "Deniz'e", "Zeynep’in", "Deniz’den", "Zeynep,", "?"] {
             assert!(texts.iter().any(|text| text.contains(wanted)), "{wanted}");
         }
     }
 
     #[test]
     fn nobody_writes_while_asleep() {
-        let sleep = SleepHours {
-            from_hour: 23,
-            to_hour: 7,
-            start_hour: 21,
-        };
-        let spec = PeopleSpec {
-            sleep: Some(sleep),
-            messages_per_minute_per_chat: 0.5,
-            ..spec()
-        };
+        let sleep = SleepHours { from_hour: 23, to_hour: 7, start_hour: 21 };
+        let spec = PeopleSpec { sleep: Some(sleep), messages_per_minute_per_chat: 0.5, ..spec() };
         let mut last = Duration::ZERO;
         for action in PeopleScript::new(3, spec).take(2000) {
             let hour = (21.0 + action.after.as_secs_f64() / HOUR) % 24.0;
@@ -372,25 +269,12 @@ mod tests {
             assert!(action.after >= last);
             last = action.after;
         }
-        assert!(
-            last > Duration::from_hours(12),
-            "the script goes on after the night"
-        );
+        assert!(last > Duration::from_hours(12), "the script goes on after the night");
     }
 
     #[test]
     fn without_people_or_rate_there_is_silence() {
         assert_eq!(PeopleScript::new(1, PeopleSpec::default()).next(), None);
-        assert_eq!(
-            PeopleScript::new(
-                1,
-                PeopleSpec {
-                    messages_per_minute_per_chat: 0.0,
-                    ..spec()
-                }
-            )
-            .next(),
-            None
-        );
+        assert_eq!(PeopleScript::new(1, PeopleSpec { messages_per_minute_per_chat: 0.0, ..spec() }).next(), None);
     }
 }

@@ -97,25 +97,16 @@ impl PeopleSpec {
                     .people
                     .iter()
                     .filter(|person| chat.people.contains(&person.id))
-                    .map(|person| PeoplePerson {
-                        id: person.id,
-                        first_name: person.first_name.clone(),
-                    })
+                    .map(|person| PeoplePerson { id: person.id, first_name: person.first_name.clone() })
                     .collect(),
                 bots: world
                     .bots
                     .iter()
                     .filter(|bot| chat.bots.contains(&bot.id))
-                    .map(|bot| PeopleBot {
-                        username: bot.username.clone(),
-                        first_name: bot.first_name.clone(),
-                    })
+                    .map(|bot| PeopleBot { username: bot.username.clone(), first_name: bot.first_name.clone() })
                     .collect(),
             })
             .collect();
-        Self {
-            chats,
-            ..Self::default()
-        }
+        Self { chats, ..Self::default() }
     }
 }

@@ -11,11 +11,7 @@ pub(super) const LINES: Lines = Lines {
                 "demli çay olmadan güne başlayamıyorum",
                 "yeni aldığım çay bir türlü dem tutmuyor",
             ],
-            questions: &[
-                "çayı kaç dakika demliyorsunuz?",
-                "sizce çay mı kahve mi?",
-                "bergamotlu çay seven var mı?",
-            ],
+            questions: &["çayı kaç dakika demliyorsunuz?", "sizce çay mı kahve mi?", "bergamotlu çay seven var mı?"],
         },
         TopicLines {
             statements: &[
@@ -83,11 +79,7 @@ pub(super) const LINES: Lines = Lines {
                 "mercimek çorbası bu havada ilaç gibi",
                 "pilavın altını tutturdum yine",
             ],
-            questions: &[
-                "akşama ne pişirsem?",
-                "dolmaya kuş üzümü koyar mısınız?",
-                "acı biber olmadan yemek olur mu?",
-            ],
+            questions: &["akşama ne pişirsem?", "dolmaya kuş üzümü koyar mısınız?", "acı biber olmadan yemek olur mu?"],
         },
         TopicLines {
             statements: &[
@@ -138,11 +130,7 @@ pub(super) const LINES: Lines = Lines {
             ],
         },
         TopicLines {
-            statements: &[
-                "vapurla geldim, deniz çok güzeldi",
-                "trafikte iki saat kaldım",
-                "metro yine arıza yapmış",
-            ],
+            statements: &["vapurla geldim, deniz çok güzeldi", "trafikte iki saat kaldım", "metro yine arıza yapmış"],
             questions: &[
                 "İstanbul'da yaşanır mı artık?",
                 "bu saatte trafik nasıl, bilen var mı?",
@@ -164,14 +152,7 @@ pub(super) const LINES: Lines = Lines {
         "valla aynısı bana da oldu",
         "yok artık, gerçekten mi?",
     ],
-    addresses: &[
-        "{b},",
-        "{@}",
-        "{b} sen söyle,",
-        "hey {b},",
-        "{b} bak,",
-        "{@} sana soruyorum,",
-    ],
+    addresses: &["{b},", "{@}", "{b} sen söyle,", "hey {b},", "{b} bak,", "{@} sana soruyorum,"],
     about_bots: &[
         "bence {b:in} söylediği doğru",
         "{b:e} katılıyorum bu konuda",
@@ -198,16 +179,5 @@ pub(super) const LINES: Lines = Lines {
         "teşekkürler arkadaşlar",
         "canım sıkıldı, bir şeyler anlatın",
     ],
-    openers: &[
-        "ya",
-        "arkadaşlar",
-        "bu arada",
-        "valla",
-        "açıkçası",
-        "millet",
-        "bakın",
-        "yalnız",
-        "şey",
-        "of",
-    ],
+    openers: &["ya", "arkadaşlar", "bu arada", "valla", "açıkçası", "millet", "bakın", "yalnız", "şey", "of"],
 };

@@ -47,18 +47,12 @@ impl CallLog {
 
     /// Copies all records.
     pub(super) fn snapshot(&self) -> Vec<CallRecord> {
-        self.records
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Counts the records.
     pub(super) fn len(&self) -> usize {
-        self.records
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .len()
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     fn mark_answered(&self, call: u64) {

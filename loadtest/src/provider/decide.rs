@@ -52,17 +52,9 @@ pub(super) struct Answer {
 impl Provider {
     /// Starts a provider; its clock begins now.
     pub fn new(spec: ProviderSpec) -> Arc<Self> {
-        let mind = Mind {
-            latency: spec.latency,
-            rng: fastrand::Rng::with_seed(spec.seed),
-            talk: SmallTalk::new(spec.seed),
-        };
-        Arc::new(Self {
-            spec,
-            started: Instant::now(),
-            calls: Arc::default(),
-            mind: Mutex::new(mind),
-        })
+        let mind =
+            Mind { latency: spec.latency, rng: fastrand::Rng::with_seed(spec.seed), talk: SmallTalk::new(spec.seed) };
+        Arc::new(Self { spec, started: Instant::now(), calls: Arc::default(), mind: Mutex::new(mind) })
     }
 
     /// What the provider was made from; the latency may have changed since.
@@ -72,10 +64,7 @@ impl Provider {
 
     /// Changes the latency of the calls that come from now on.
     pub fn set_latency(&self, latency: Latency) {
-        self.mind
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .latency = latency;
+        self.mind.lock().unwrap_or_else(PoisonError::into_inner).latency = latency;
     }
 
     /// Copies the record of all calls, in the order of their numbers.
@@ -138,14 +127,7 @@ impl Provider {
         drop(mind);
         let (text, finish_reason, usage) = answer;
         let settlement = Settlement::new(Arc::clone(&self.calls), call);
-        Ok(Answer {
-            call,
-            delay,
-            text,
-            finish_reason,
-            usage,
-            settlement,
-        })
+        Ok(Answer { call, delay, text, finish_reason, usage, settlement })
     }
 }
 
@@ -153,9 +135,7 @@ impl Provider {
 fn bounded(text: String, bound: Option<u32>) -> (String, &'static str) {
     match bound {
         Some(bound) if tokens_of(&text) > bound => {
-            let kept = usize::try_from(bound)
-                .unwrap_or(usize::MAX)
-                .saturating_mul(4);
+            let kept = usize::try_from(bound).unwrap_or(usize::MAX).saturating_mul(4);
             (text.chars().take(kept).collect(), "length")
         }
         _ => (text, "stop"),
@@ -175,60 +155,32 @@ mod tests {
 
     #[test]
     fn an_answer_is_cut_at_its_token_bound_and_says_so() {
-        let provider = Provider::new(ProviderSpec {
-            mode: Mode::EchoMarker,
-            ..ProviderSpec::default()
-        });
+        let provider = Provider::new(ProviderSpec { mode: Mode::EchoMarker, ..ProviderSpec::default() });
         let answer = provider
-            .decide(&request(
-                json!({"messages": [{"role": "user", "content": "hi #m1"}], "max_tokens": 2}),
-            ))
+            .decide(&request(json!({"messages": [{"role": "user", "content": "hi #m1"}], "max_tokens": 2})))
             .unwrap();
-        assert_eq!(
-            (answer.finish_reason, answer.usage.completion_tokens),
-            ("length", 2)
-        );
+        assert_eq!((answer.finish_reason, answer.usage.completion_tokens), ("length", 2));
         assert_eq!(answer.text.chars().count(), 8);
     }
 
     #[test]
     fn a_call_is_answered_only_once_it_is_settled() {
         let provider = Provider::new(ProviderSpec::default());
-        let ask = || {
-            provider
-                .decide(&request(
-                    json!({"messages": [{"role": "user", "content": "hi #m4"}]}),
-                ))
-                .unwrap()
-        };
+        let ask = || provider.decide(&request(json!({"messages": [{"role": "user", "content": "hi #m4"}]}))).unwrap();
         ask().settlement.finish();
         drop(ask());
         let ledger = provider.ledger();
-        assert_eq!(
-            ledger
-                .iter()
-                .map(|call| (call.call, call.answered))
-                .collect::<Vec<_>>(),
-            [(1, true), (2, false)]
-        );
+        assert_eq!(ledger.iter().map(|call| (call.call, call.answered)).collect::<Vec<_>>(), [(1, true), (2, false)]);
         assert_eq!(ledger[0].marker.as_deref(), Some("#m4"));
     }
 
     #[test]
     fn the_same_seed_gives_the_same_texts() {
         let texts = |seed| {
-            let provider = Provider::new(ProviderSpec {
-                seed,
-                ..ProviderSpec::default()
-            });
+            let provider = Provider::new(ProviderSpec { seed, ..ProviderSpec::default() });
             (0..20)
                 .map(|_| {
-                    provider
-                        .decide(&request(
-                            json!({"messages": [{"role": "user", "content": "tea?"}]}),
-                        ))
-                        .unwrap()
-                        .text
+                    provider.decide(&request(json!({"messages": [{"role": "user", "content": "tea?"}]}))).unwrap().text
                 })
                 .collect::<Vec<_>>()
         };

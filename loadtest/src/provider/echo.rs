@@ -33,10 +33,7 @@ mod tests {
     #[test]
     fn the_text_opens_with_the_call_and_ends_with_the_marker() {
         let text = text(12, Some("#m5"));
-        assert!(
-            text.starts_with("#c12 ") && text.ends_with(" #m5"),
-            "{text}"
-        );
+        assert!(text.starts_with("#c12 ") && text.ends_with(" #m5"), "{text}");
         assert!(!super::text(12, None).contains("#m"));
     }
 }

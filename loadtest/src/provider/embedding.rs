@@ -25,10 +25,7 @@ pub(super) fn read(request: &EmbeddingRequest) -> Result<(&[String], usize), Api
     }
     let dimensions = request.dimensions.unwrap_or(DEFAULT_DIMENSIONS);
     if dimensions == 0 || dimensions > MOST_DIMENSIONS {
-        return Err(ApiError::invalid(
-            "'$.dimensions' is invalid.",
-            Some("dimensions"),
-        ));
+        return Err(ApiError::invalid("'$.dimensions' is invalid.", Some("dimensions")));
     }
     Ok((texts, dimensions))
 }
@@ -36,14 +33,8 @@ pub(super) fn read(request: &EmbeddingRequest) -> Result<(&[String], usize), Api
 /// Embeds a text as a vector of length 1; a text without letters gets the first axis.
 pub fn embed(text: &str, dimensions: usize) -> Vec<f32> {
     let mut vector = vec![0.0_f32; dimensions.max(1)];
-    for word in text
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-    {
-        let letters: Vec<char> = std::iter::once('^')
-            .chain(word.chars().flat_map(fold))
-            .chain(['$'])
-            .collect();
+    for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+        let letters: Vec<char> = std::iter::once('^').chain(word.chars().flat_map(fold)).chain(['$']).collect();
         add(&mut vector, &letters, WORD_WEIGHT);
         for trigram in letters.windows(3) {
             add(&mut vector, trigram, 1.0);
@@ -62,11 +53,7 @@ pub fn embed(text: &str, dimensions: usize) -> Vec<f32> {
 
 /// Folds case; the four letters I of Turkish become one, so that no locale is needed.
 fn fold(letter: char) -> impl Iterator<Item = char> {
-    let letter = if matches!(letter, 'I' | 'İ' | 'ı') {
-        'i'
-    } else {
-        letter
-    };
+    let letter = if matches!(letter, 'I' | 'İ' | 'ı') { 'i' } else { letter };
     letter.to_lowercase()
 }
 
@@ -93,9 +80,7 @@ pub(super) fn base64(vector: &[f32]) -> String {
         let bits = at(0) << 16 | at(1) << 8 | at(2);
         for place in 0..4 {
             if place <= group.len() {
-                text.push(char::from(
-                    ALPHABET[(bits >> (18 - 6 * place)) as usize & 63],
-                ));
+                text.push(char::from(ALPHABET[(bits >> (18 - 6 * place)) as usize & 63]));
             } else {
                 text.push('=');
             }
@@ -109,23 +94,13 @@ mod tests {
     use super::*;
 
     fn likeness(a: &str, b: &str) -> f32 {
-        embed(a, 256)
-            .iter()
-            .zip(embed(b, 256))
-            .map(|(x, y)| x * y)
-            .sum()
+        embed(a, 256).iter().zip(embed(b, 256)).map(|(x, y)| x * y).sum()
     }
 
     #[test]
     fn similar_texts_are_near_and_others_far() {
-        let near = likeness(
-            "I drink black tea every morning",
-            "black tea in the morning, every day",
-        );
-        let far = likeness(
-            "I drink black tea every morning",
-            "the derby ended without a goal",
-        );
+        let near = likeness("I drink black tea every morning", "black tea in the morning, every day");
+        let far = likeness("I drink black tea every morning", "the derby ended without a goal");
         assert!(near > 0.5 && far < 0.3, "{near} {far}");
     }
 

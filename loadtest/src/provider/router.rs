@@ -33,10 +33,7 @@ pub fn router(provider: Arc<Provider>) -> Router {
         .route("/v1/embeddings", only(post(embeddings)))
         .route("/v1/models", only(get(models)))
         .route("/v1/{*path}", any(unknown_path))
-        .route_layer(middleware::from_fn_with_state(
-            Arc::clone(&provider),
-            authorise,
-        ))
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&provider), authorise))
         .layer(DefaultBodyLimit::max(LARGEST_BODY_BYTES))
         .with_state(provider)
 }
@@ -45,11 +42,7 @@ fn only(route: MethodRouter<Arc<Provider>>) -> MethodRouter<Arc<Provider>> {
     route.fallback(wrong_method)
 }
 
-async fn authorise(
-    State(provider): State<Arc<Provider>>,
-    request: Request,
-    next: Next,
-) -> Response {
+async fn authorise(State(provider): State<Arc<Provider>>, request: Request, next: Next) -> Response {
     match check_key(provider.spec().api_key.as_deref(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
@@ -60,12 +53,8 @@ fn check_key(expected: Option<&str>, headers: &HeaderMap) -> Result<(), ApiError
     let Some(expected) = expected else {
         return Ok(());
     };
-    let refusal = |message: &str, code| {
-        Err(ApiError::invalid(message, None).with(StatusCode::UNAUTHORIZED, code))
-    };
-    let given = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
+    let refusal = |message: &str, code| Err(ApiError::invalid(message, None).with(StatusCode::UNAUTHORIZED, code));
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     match given.and_then(|value| value.strip_prefix("Bearer ")) {
         None => refusal("You didn't provide an API key.", None),
         Some(key) if key == expected => Ok(()),
@@ -84,15 +73,10 @@ async fn wrong_method(method: Method) -> ApiError {
 }
 
 fn parse<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, ApiError> {
-    let body = body.map_err(|rejection| {
-        ApiError::invalid(rejection.body_text(), None).with(rejection.status(), None)
-    })?;
-    serde_json::from_slice(&body).map_err(|error| {
-        ApiError::invalid(
-            format!("We could not parse the JSON body of your request: {error}"),
-            None,
-        )
-    })
+    let body =
+        body.map_err(|rejection| ApiError::invalid(rejection.body_text(), None).with(rejection.status(), None))?;
+    serde_json::from_slice(&body)
+        .map_err(|error| ApiError::invalid(format!("We could not parse the JSON body of your request: {error}"), None))
 }
 
 async fn chat_completions(
@@ -106,9 +90,7 @@ async fn chat_completions(
         tokio::time::sleep(answer.delay).await;
     }
     if request.stream.unwrap_or(false) {
-        let with_usage = request
-            .stream_options
-            .is_some_and(|options| options.include_usage);
+        let with_usage = request.stream_options.is_some_and(|options| options.include_usage);
         return Ok(stream::respond(answer, &request.model, with_usage));
     }
     let response = Json(completion(&answer, &request.model)).into_response();
@@ -140,26 +122,16 @@ async fn embeddings(body: Result<Bytes, BytesRejection>) -> Result<Json<Value>, 
         None | Some("float") => false,
         Some("base64") => true,
         Some(_) => {
-            return Err(ApiError::invalid(
-                "'$.encoding_format' is invalid.",
-                Some("encoding_format"),
-            ));
+            return Err(ApiError::invalid("'$.encoding_format' is invalid.", Some("encoding_format")));
         }
     };
-    let tokens = texts
-        .iter()
-        .map(|text| tokens_of(text))
-        .fold(0, u32::saturating_add);
+    let tokens = texts.iter().map(|text| tokens_of(text)).fold(0, u32::saturating_add);
     let data: Vec<Value> = texts
         .iter()
         .enumerate()
         .map(|(index, text)| {
             let vector = embedding::embed(text, dimensions);
-            let value = if as_base64 {
-                json!(embedding::base64(&vector))
-            } else {
-                json!(vector)
-            };
+            let value = if as_base64 { json!(embedding::base64(&vector)) } else { json!(vector) };
             json!({"object": "embedding", "index": index, "embedding": value})
         })
         .collect();

@@ -59,27 +59,17 @@ pub struct Latency {
 
 impl Default for Latency {
     fn default() -> Self {
-        Self {
-            median: Duration::from_millis(300),
-            sigma: 0.5,
-        }
+        Self { median: Duration::from_millis(300), sigma: 0.5 }
     }
 }
 
 impl Latency {
     /// No latency at all.
-    pub const NONE: Self = Self {
-        median: Duration::ZERO,
-        sigma: 0.0,
-    };
+    pub const NONE: Self = Self { median: Duration::ZERO, sigma: 0.0 };
 
     /// Draws one latency, 0 to 120 s.
     pub fn sample(&self, rng: &mut fastrand::Rng) -> Duration {
-        let factor = if self.sigma > 0.0 {
-            (self.sigma * standard_normal(rng)).exp()
-        } else {
-            1.0
-        };
+        let factor = if self.sigma > 0.0 { (self.sigma * standard_normal(rng)).exp() } else { 1.0 };
         let seconds = self.median.as_secs_f64() * factor;
         if seconds.is_finite() {
             Duration::from_secs_f64(seconds.clamp(0.0, LONGEST_LATENCY.as_secs_f64()))
@@ -128,15 +118,10 @@ mod tests {
 
     #[test]
     fn latencies_are_seeded_and_lie_around_the_median() {
-        let latency = Latency {
-            median: Duration::from_millis(300),
-            sigma: 0.5,
-        };
+        let latency = Latency { median: Duration::from_millis(300), sigma: 0.5 };
         let draw = |seed| {
             let mut rng = fastrand::Rng::with_seed(seed);
-            (0..2001)
-                .map(|_| latency.sample(&mut rng))
-                .collect::<Vec<_>>()
+            (0..2001).map(|_| latency.sample(&mut rng)).collect::<Vec<_>>()
         };
         let mut drawn = draw(7);
         assert_eq!(drawn, draw(7));
@@ -144,27 +129,18 @@ mod tests {
         drawn.sort_unstable();
         let median = drawn[1000].as_secs_f64();
         assert!((0.27..0.33).contains(&median), "{median}");
-        assert!(
-            drawn[1900].as_secs_f64() > 0.5,
-            "the tail of a lognormal is long"
-        );
+        assert!(drawn[1900].as_secs_f64() > 0.5, "the tail of a lognormal is long");
     }
 
     #[test]
     fn a_wide_sigma_never_draws_more_than_the_ceiling() {
-        let latency = Latency {
-            median: Duration::from_secs(1),
-            sigma: 50.0,
-        };
+        let latency = Latency { median: Duration::from_secs(1), sigma: 50.0 };
         let mut rng = fastrand::Rng::with_seed(3);
         assert!((0..500).all(|_| latency.sample(&mut rng) <= LONGEST_LATENCY));
     }
 
     #[test]
     fn no_latency_is_zero() {
-        assert_eq!(
-            Latency::NONE.sample(&mut fastrand::Rng::with_seed(1)),
-            Duration::ZERO
-        );
+        assert_eq!(Latency::NONE.sample(&mut fastrand::Rng::with_seed(1)), Duration::ZERO);
     }
 }

@@ -21,17 +21,10 @@ pub(super) fn respond(answer: Answer, model: &str, with_usage: bool) -> Response
     let body = Body::from_stream(stream::unfold(state, |state| async move {
         let (mut events, settlement) = state?;
         let event = events.next()?;
-        let rest = if events.len() == 0 {
-            settle(settlement)
-        } else {
-            Some((events, settlement))
-        };
+        let rest = if events.len() == 0 { settle(settlement) } else { Some((events, settlement)) };
         Some((Ok::<Bytes, Infallible>(event), rest))
     }));
-    let headers = [
-        (header::CONTENT_TYPE, "text/event-stream"),
-        (header::CACHE_CONTROL, "no-cache"),
-    ];
+    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")];
     (headers, body).into_response()
 }
 
@@ -56,20 +49,11 @@ fn events(answer: &Answer, model: &str, with_usage: bool) -> Vec<Bytes> {
         Bytes::from(format!("data: {body}\n\n"))
     };
     let delta = |delta: Value, finish_reason: Option<&str>| {
-        let choice =
-            json!({"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish_reason});
+        let choice = json!({"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish_reason});
         chunk(json!([choice]), Value::Null)
     };
-    let mut events = vec![delta(
-        json!({"role": "assistant", "content": "", "refusal": null}),
-        None,
-    )];
-    events.extend(
-        answer
-            .text
-            .split_inclusive(' ')
-            .map(|word| delta(json!({"content": word}), None)),
-    );
+    let mut events = vec![delta(json!({"role": "assistant", "content": "", "refusal": null}), None)];
+    events.extend(answer.text.split_inclusive(' ').map(|word| delta(json!({"content": word}), None)));
     events.push(delta(json!({}), Some(answer.finish_reason)));
     if with_usage {
         events.push(chunk(json!([]), json!(answer.usage)));

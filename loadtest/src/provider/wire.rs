@@ -39,11 +39,7 @@ impl ChatRequest {
 
     /// The text of the last message of a user.
     pub fn last_user_text(&self) -> Option<String> {
-        self.messages
-            .iter()
-            .rev()
-            .find(|message| message.role == "user")
-            .map(ChatMessage::text)
+        self.messages.iter().rev().find(|message| message.role == "user").map(ChatMessage::text)
     }
 }
 
@@ -71,10 +67,7 @@ impl ChatMessage {
         match &self.content {
             Value::String(text) => text.clone(),
             Value::Array(parts) => {
-                let texts: Vec<&str> = parts
-                    .iter()
-                    .filter_map(|part| part["text"].as_str())
-                    .collect();
+                let texts: Vec<&str> = parts.iter().filter_map(|part| part["text"].as_str()).collect();
                 texts.join("\n")
             }
             _ => String::new(),
@@ -122,11 +115,7 @@ pub struct Usage {
 impl Usage {
     /// Sums up a call.
     pub fn new(prompt_tokens: u32, completion_tokens: u32) -> Self {
-        Self {
-            prompt_tokens,
-            completion_tokens,
-            total_tokens: prompt_tokens.saturating_add(completion_tokens),
-        }
+        Self { prompt_tokens, completion_tokens, total_tokens: prompt_tokens.saturating_add(completion_tokens) }
     }
 }
 
@@ -201,13 +190,9 @@ mod tests {
     #[test]
     fn either_name_bounds_the_tokens() {
         let bound = |field: &str| {
-            let request: ChatRequest =
-                serde_json::from_value(json!({"messages": [], field: 9})).unwrap();
+            let request: ChatRequest = serde_json::from_value(json!({"messages": [], field: 9})).unwrap();
             request.token_bound()
         };
-        assert_eq!(
-            (bound("max_tokens"), bound("max_completion_tokens")),
-            (Some(9), Some(9))
-        );
+        assert_eq!((bound("max_tokens"), bound("max_completion_tokens")), (Some(9), Some(9)));
     }
 }

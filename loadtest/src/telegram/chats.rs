@@ -44,9 +44,7 @@ pub(crate) fn get_chat_administrators(call: &Call) -> Answer {
     let admins: Vec<Value> = room
         .members
         .iter()
-        .filter(|(id, standing)| {
-            standing.is_admin() && (**id == call.bot || !state.bots.contains_key(id))
-        })
+        .filter(|(id, standing)| standing.is_admin() && (**id == call.bot || !state.bots.contains_key(id)))
         .filter_map(|(id, standing)| Some(render::member(&state.author(*id)?, *standing)))
         .collect();
     Ok(json!(admins).into())
@@ -55,8 +53,6 @@ pub(crate) fn get_chat_administrators(call: &Call) -> Answer {
 pub(crate) fn leave_chat(call: &Call) -> Answer {
     let chat = call.params.chat_id()?;
     chat_of(&call.world.lock(), call.bot, chat)?;
-    call.world
-        .leave(chat, call.bot)
-        .map_err(|_| ApiError::bad("chat not found"))?;
+    call.world.leave(chat, call.bot).map_err(|_| ApiError::bad("chat not found"))?;
     Ok(json!(true).into())
 }

@@ -51,12 +51,7 @@ fn store(call: &Call, bytes: bytes::Bytes, width: u32, height: u32) -> Value {
         "width": width,
         "height": height,
     }]);
-    let file = StoredFile {
-        owner: call.bot,
-        path: format!("photos/file_{number}"),
-        bytes,
-        sizes: sizes.clone(),
-    };
+    let file = StoredFile { owner: call.bot, path: format!("photos/file_{number}"), bytes, sizes: sizes.clone() };
     state.files.insert(file_id, file);
     sizes
 }
@@ -86,17 +81,11 @@ pub(crate) fn download(world: &World, rest: &str) -> Response {
         Err((_, refusal)) => return refuse(&refusal),
     };
     let state = world.lock();
-    let file = state
-        .files
-        .values()
-        .find(|file| file.owner == bot && file.path == path);
+    let file = state.files.values().find(|file| file.owner == bot && file.path == path);
     match file {
         Some(file) => {
             let mut response = Response::new(Body::from(file.bytes.clone()));
-            response.headers_mut().insert(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("application/octet-stream"),
-            );
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
             response
         }
         None => refuse(&ApiError::new(404, "Not Found")),
@@ -137,9 +126,7 @@ mod tests {
         let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
         png.extend([0, 0, 0, 3, 0, 0, 0, 5]);
         assert_eq!(dimensions(&png), Some((3, 5)));
-        let jpeg = [
-            0xff, 0xd8, 0xff, 0xe0, 0, 4, 1, 1, 0xff, 0xc0, 0, 17, 8, 0, 7, 0, 9,
-        ];
+        let jpeg = [0xff, 0xd8, 0xff, 0xe0, 0, 4, 1, 1, 0xff, 0xc0, 0, 17, 8, 0, 7, 0, 9];
         assert_eq!(dimensions(&jpeg), Some((9, 7)));
         assert_eq!(dimensions(b"GIF89a"), None);
     }

@@ -52,27 +52,19 @@ impl OpenSend {
             text_hash: hash_of(text),
             marker: marker_of(text).map(str::to_owned),
         });
-        Self {
-            world: Arc::clone(&call.world),
-            send,
-            answered: false,
-        }
+        Self { world: Arc::clone(&call.world), send, answered: false }
     }
 
     fn answer(mut self) {
         self.answered = true;
-        self.world
-            .ledger()
-            .record(LedgerEvent::SendAnswered { send: self.send });
+        self.world.ledger().record(LedgerEvent::SendAnswered { send: self.send });
     }
 }
 
 impl Drop for OpenSend {
     fn drop(&mut self) {
         if !self.answered {
-            self.world
-                .ledger()
-                .record(LedgerEvent::SendAbandoned { send: self.send });
+            self.world.ledger().record(LedgerEvent::SendAbandoned { send: self.send });
         }
     }
 }
@@ -139,11 +131,7 @@ fn outgoing(
     with_photo: bool,
 ) -> Result<Outgoing, ApiError> {
     call.params.refuse_parse_mode()?;
-    let photo = if with_photo {
-        Some(files::photo_of(call)?)
-    } else {
-        None
-    };
+    let photo = if with_photo { Some(files::photo_of(call)?) } else { None };
     Ok(Outgoing {
         send,
         chat,
@@ -158,23 +146,16 @@ fn outgoing(
 fn reply_of(call: &Call) -> Result<Option<ReplyTo>, ApiError> {
     if let Some(parameters) = call.params.json("reply_parameters") {
         let Some(message_id) = parameters.get("message_id").and_then(integer) else {
-            return Err(ApiError::bad(
-                "can't parse reply parameters: expected message_id",
-            ));
+            return Err(ApiError::bad("can't parse reply parameters: expected message_id"));
         };
         let quote = parameters.get("quote").and_then(Value::as_str);
         return Ok(Some(ReplyTo {
             message_id,
-            or_without: parameters
-                .get("allow_sending_without_reply")
-                .is_some_and(truth),
+            or_without: parameters.get("allow_sending_without_reply").is_some_and(truth),
             quote: quote.filter(|quote| !quote.is_empty()).map(str::to_owned),
         }));
     }
-    let message_id = call
-        .params
-        .integer("reply_to_message_id")
-        .filter(|id| *id != 0);
+    let message_id = call.params.integer("reply_to_message_id").filter(|id| *id != 0);
     Ok(message_id.map(|message_id| ReplyTo {
         message_id,
         or_without: call.params.flag("allow_sending_without_reply"),
@@ -188,9 +169,7 @@ pub(crate) fn edit_message_text(call: &Call) -> Answer {
     let message_id = message_id(call)?;
     let text = call.params.text("text").unwrap_or_default();
     let entities = call.params.json("entities");
-    let edited = call
-        .world
-        .edit_sent(call.bot, chat, message_id, &text, entities.as_ref())?;
+    let edited = call.world.edit_sent(call.bot, chat, message_id, &text, entities.as_ref())?;
     Ok(edited.into())
 }
 
@@ -215,17 +194,12 @@ pub(crate) fn set_message_reaction(call: &Call) -> Answer {
         None => None,
         Some(reaction) => Some(known_emoji(reaction)?),
     };
-    let set = call
-        .world
-        .react_as_bot(call.bot, chat, message_id, emoji.as_deref())?;
+    let set = call.world.react_as_bot(call.bot, chat, message_id, emoji.as_deref())?;
     Ok(set.into())
 }
 
 fn known_emoji(reaction: &Value) -> Result<String, ApiError> {
-    let emoji = reaction
-        .get("emoji")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let emoji = reaction.get("emoji").and_then(Value::as_str).unwrap_or_default();
     // Clients may add the emoji presentation selector, which Telegram ignores.
     let plain: String = emoji.chars().filter(|c| *c != '\u{fe0f}').collect();
     if !plain.is_empty() && REACTIONS.split(' ').any(|known| known == plain) {
@@ -250,9 +224,7 @@ pub(crate) fn send_chat_action(call: &Call) -> Answer {
 pub(crate) fn answer_callback_query(call: &Call) -> Answer {
     match call.params.text("callback_query_id").as_deref() {
         None | Some("") => Err(ApiError::bad("invalid callback query ID specified")),
-        Some(_) => Err(ApiError::bad(
-            "query is too old and response timeout expired or query ID is invalid",
-        )),
+        Some(_) => Err(ApiError::bad("query is too old and response timeout expired or query ID is invalid")),
     }
 }
 
@@ -273,10 +245,7 @@ mod tests {
 
     #[test]
     fn a_reaction_is_known_with_and_without_its_selector() {
-        assert_eq!(
-            known_emoji(&json!({"type": "emoji", "emoji": "❤️"})).unwrap(),
-            "❤"
-        );
+        assert_eq!(known_emoji(&json!({"type": "emoji", "emoji": "❤️"})).unwrap(), "❤");
         assert!(known_emoji(&json!({"type": "emoji", "emoji": "🫖"})).is_err());
     }
 }

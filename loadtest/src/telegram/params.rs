@@ -61,9 +61,7 @@ impl Params {
 
     async fn take_multipart(&mut self, request: Request) -> Result<(), ApiError> {
         let broken = || ApiError::bad("can't parse multipart form data");
-        let mut form = Multipart::from_request(request, &())
-            .await
-            .map_err(|_| broken())?;
+        let mut form = Multipart::from_request(request, &()).await.map_err(|_| broken())?;
         while let Some(field) = form.next_field().await.map_err(|_| broken())? {
             let name = field.name().unwrap_or_default().to_owned();
             if field.file_name().is_some() {
@@ -113,9 +111,7 @@ impl Params {
             return Some(bytes.clone());
         }
         let reference = self.text(name)?;
-        self.files
-            .get(reference.strip_prefix("attach://")?)
-            .cloned()
+        self.files.get(reference.strip_prefix("attach://")?).cloned()
     }
 
     /// The chat that a call is about.
@@ -149,21 +145,17 @@ pub(crate) fn truth(value: &Value) -> bool {
     match value {
         Value::Bool(value) => *value,
         Value::Number(number) => number.as_i64() == Some(1),
-        Value::String(text) => ["true", "yes", "1"]
-            .iter()
-            .any(|yes| text.eq_ignore_ascii_case(yes)),
+        Value::String(text) => ["true", "yes", "1"].iter().any(|yes| text.eq_ignore_ascii_case(yes)),
         _ => false,
     }
 }
 
 fn form_pairs(form: &[u8]) -> impl Iterator<Item = (String, String)> {
-    form.split(|byte| *byte == b'&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let at = pair.iter().position(|b| *b == b'=').unwrap_or(pair.len());
-            let value = pair.get(at + 1..).unwrap_or_default();
-            (decode(&pair[..at]), decode(value))
-        })
+    form.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let at = pair.iter().position(|b| *b == b'=').unwrap_or(pair.len());
+        let value = pair.get(at + 1..).unwrap_or_default();
+        (decode(&pair[..at]), decode(value))
+    })
 }
 
 /// Undoes the percent encoding of a form or a path.

@@ -43,21 +43,14 @@ pub(crate) fn get_my_commands(call: &Call) -> Answer {
 
 pub(crate) fn set_my_commands(call: &Call) -> Answer {
     let Some(Value::Array(list)) = call.params.json("commands") else {
-        return Err(ApiError::bad(
-            "can't parse commands: expected an Array of BotCommand",
-        ));
+        return Err(ApiError::bad("can't parse commands: expected an Array of BotCommand"));
     };
     if list.len() > MAX_COMMANDS {
         return Err(ApiError::bad("BOT_COMMANDS_TOO_MUCH"));
     }
     let mut commands = Vec::with_capacity(list.len());
     for command in &list {
-        let text = |name: &str| {
-            command
-                .get(name)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-        };
+        let text = |name: &str| command.get(name).and_then(Value::as_str).unwrap_or_default();
         let name = text("command").trim_start_matches('/');
         let is_name_byte = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
         if !(1..=32).contains(&name.len()) || !name.bytes().all(is_name_byte) {
@@ -93,10 +86,7 @@ pub(crate) fn set_my_description(call: &Call) -> Answer {
 pub(crate) fn get_my_description(call: &Call) -> Answer {
     let language = call.params.text("language_code").unwrap_or_default();
     let description = with_bot(call, |bot| {
-        let known = bot
-            .descriptions
-            .get(&language)
-            .filter(|text| !text.is_empty());
+        let known = bot.descriptions.get(&language).filter(|text| !text.is_empty());
         known.or_else(|| bot.descriptions.get("")).cloned()
     })?;
     Ok(json!({"description": description.unwrap_or_default()}).into())

@@ -35,9 +35,7 @@ pub(crate) fn status_of(answer: &Answer) -> u16 {
 pub(crate) fn render(answer: Answer) -> Response {
     match answer {
         Ok(Success::Result(result)) => respond(200, format!("{{\"ok\":true,\"result\":{result}}}")),
-        Ok(Success::Rendered(result)) => {
-            respond(200, format!("{{\"ok\":true,\"result\":{result}}}"))
-        }
+        Ok(Success::Rendered(result)) => respond(200, format!("{{\"ok\":true,\"result\":{result}}}")),
         Ok(Success::Described(result, description)) => {
             let body = json!({"ok": true, "result": result, "description": description});
             respond(200, body.to_string())
@@ -73,11 +71,7 @@ pub(crate) fn refuse(refusal: &ApiError) -> Response {
 
 fn respond(status: u16, body: String) -> Response {
     let mut response = Response::new(Body::from(body));
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

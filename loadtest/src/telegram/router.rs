@@ -22,10 +22,7 @@ const LOGGED_OUT_FOR: std::time::Duration = std::time::Duration::from_mins(10);
 
 /// Serves the Bot API of a world; every path is Telegram's.
 pub fn router(world: Arc<World>) -> Router {
-    Router::new()
-        .fallback(answer)
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(world)
+    Router::new().fallback(answer).layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).with_state(world)
 }
 
 /// One call by a known bot.
@@ -67,13 +64,7 @@ async fn answer(State(world): State<Arc<World>>, request: Request) -> Response {
         }
     };
     let in_ledger = methods::has_own_record(&method);
-    let call = Call {
-        world: Arc::clone(&world),
-        bot,
-        method: method.clone(),
-        params,
-        connection,
-    };
+    let call = Call { world: Arc::clone(&world), bot, method: method.clone(), params, connection };
     let answer: Answer = methods::call(call).await;
     if !in_ledger {
         record(&world, bot, method, status_of(&answer));
@@ -82,11 +73,7 @@ async fn answer(State(world): State<Arc<World>>, request: Request) -> Response {
 }
 
 fn record(world: &World, bot: i64, method: String, status: u16) {
-    world.ledger().record(LedgerEvent::OtherCall {
-        bot,
-        method,
-        status,
-    });
+    world.ledger().record(LedgerEvent::OtherCall { bot, method, status });
 }
 
 /// Finds the bot of a token. What is no token at all is not found; one that is unknown or was

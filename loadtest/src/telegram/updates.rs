@@ -20,11 +20,7 @@ pub(crate) async fn get_updates(call: Call) -> Answer {
             Some(limit) => limit.clamp(1, MAX_LIMIT) as usize,
             None => MAX_LIMIT as usize,
         },
-        timeout_s: call
-            .params
-            .integer("timeout")
-            .unwrap_or(0)
-            .clamp(0, MAX_TIMEOUT_S) as u32,
+        timeout_s: call.params.integer("timeout").unwrap_or(0).clamp(0, MAX_TIMEOUT_S) as u32,
         allowed: allowed_updates(&call)?,
         connection: call.connection.clone(),
     };
@@ -49,9 +45,7 @@ fn allowed_updates(call: &Call) -> Result<Option<Vec<String>>, ApiError> {
 pub(crate) fn set_webhook(call: &Call) -> Answer {
     match call.params.text("url").as_deref() {
         None | Some("") => delete_webhook(call),
-        Some(_) => Err(ApiError::bad(
-            "bad webhook: this simulation does not deliver webhooks; use getUpdates",
-        )),
+        Some(_) => Err(ApiError::bad("bad webhook: this simulation does not deliver webhooks; use getUpdates")),
     }
 }
 
@@ -63,10 +57,7 @@ pub(crate) fn delete_webhook(call: &Call) -> Answer {
     if call.params.flag("drop_pending_updates") {
         let update_ids = bot.updates.clear();
         if !update_ids.is_empty() {
-            call.world.ledger().record(LedgerEvent::UpdatesDropped {
-                bot: call.bot,
-                update_ids,
-            });
+            call.world.ledger().record(LedgerEvent::UpdatesDropped { bot: call.bot, update_ids });
         }
     }
     let description = match bot.webhook.take() {

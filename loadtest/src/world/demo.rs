@@ -33,21 +33,11 @@ const PEOPLE: [(&str, Option<&str>, &str); 9] = [
 ];
 
 /// Title, language, bots and people (by index) of the demo's chats.
-type Room = (
-    &'static str,
-    &'static str,
-    &'static [usize],
-    &'static [usize],
-);
+type Room = (&'static str, &'static str, &'static [usize], &'static [usize]);
 const ROOMS: [Room; 3] = [
     ("Çay Bahçesi", "tr", &[0, 1, 2, 3, 4], &[0, 1, 2]),
     ("The Corner Table", "en", &[6, 7, 8, 9, 10], &[3, 4, 5]),
-    (
-        "Boğaz Hattı / Ferry Line",
-        "tr",
-        &[0, 4, 5, 6, 10, 11],
-        &[6, 7, 8],
-    ),
+    ("Boğaz Hattı / Ferry Line", "tr", &[0, 4, 5, 6, 10, 11], &[6, 7, 8]),
 ];
 
 const FIRST_BOT: i64 = 7_100_000_001;
@@ -125,18 +115,13 @@ impl WorldSpec {
             }
         });
         let rooms = (0..chats).map(|chat| {
-            let people: Vec<i64> = (0..3)
-                .map(|i| FIRST_PERSON + (chat * 3 + i) as i64)
-                .collect();
+            let people: Vec<i64> = (0..3).map(|i| FIRST_PERSON + (chat * 3 + i) as i64).collect();
             ChatSpec {
                 id: FIRST_CHAT - chat as i64,
                 title: format!("Group {}", chat + 1),
                 kind: ChatKind::Supergroup,
                 language_code: if chat % 2 == 1 { "tr" } else { "en" }.to_owned(),
-                bots: (chat..bots)
-                    .step_by(chats)
-                    .map(|i| FIRST_BOT + i as i64)
-                    .collect(),
+                bots: (chat..bots).step_by(chats).map(|i| FIRST_BOT + i as i64).collect(),
                 admins: people.iter().take(1).copied().collect(),
                 people,
             }

@@ -18,9 +18,7 @@ pub enum SpecError {
     #[error("the username {0} must end in \"bot\"")]
     Username(String),
     /// A chat's id does not fit its kind.
-    #[error(
-        "chat id {0} does not fit its kind: supergroups are -100..., basic groups other negative ids"
-    )]
+    #[error("chat id {0} does not fit its kind: supergroups are -100..., basic groups other negative ids")]
     ChatId(i64),
     /// A chat names a member that does not exist.
     #[error("chat {chat} names {id}, which is no member of this world")]
@@ -106,12 +104,7 @@ pub struct ApiError {
 impl ApiError {
     /// Refuses with a code and a full description.
     pub fn new(code: u16, description: impl Into<String>) -> Self {
-        Self {
-            code,
-            description: description.into(),
-            retry_after: None,
-            migrate_to: None,
-        }
+        Self { code, description: description.into(), retry_after: None, migrate_to: None }
     }
 
     /// Refuses with 400 and "Bad Request: ".
@@ -139,9 +132,6 @@ impl ApiError {
 
     /// Refuses a call to a basic group that became a supergroup.
     pub fn migrated(to: i64) -> Self {
-        Self {
-            migrate_to: Some(to),
-            ..Self::bad("group chat was upgraded to a supergroup chat")
-        }
+        Self { migrate_to: Some(to), ..Self::bad("group chat was upgraded to a supergroup chat") }
     }
 }

@@ -32,10 +32,7 @@ pub struct Post {
 impl Post {
     /// A plain message.
     pub fn text(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            ..Self::default()
-        }
+        Self { text: text.into(), ..Self::default() }
     }
 
     /// The same message as a reply.
@@ -104,28 +101,13 @@ pub enum WorldEvent {
         at_ms: i64,
     },
     /// A message has a new text.
-    Edited {
-        chat: i64,
-        message_id: i64,
-        author: Author,
-        text: String,
-        at_ms: i64,
-    },
+    Edited { chat: i64, message_id: i64, author: Author, text: String, at_ms: i64 },
     /// A message vanished.
     Deleted { chat: i64, message_id: i64 },
     /// A reaction was set, or taken back (no emoji).
-    Reaction {
-        chat: i64,
-        message_id: i64,
-        author: Author,
-        emoji: Option<String>,
-    },
+    Reaction { chat: i64, message_id: i64, author: Author, emoji: Option<String> },
     /// A bot shows that it types, or another chat action.
     Typing { chat: i64, bot: i64, action: String },
     /// A member's standing changed.
-    Member {
-        chat: i64,
-        member: Author,
-        change: MemberChange,
-    },
+    Member { chat: i64, member: Author, change: MemberChange },
 }

@@ -27,22 +27,14 @@ pub struct Latency {
 
 impl Latency {
     /// No delay at all.
-    pub const ZERO: Self = Self {
-        p50_ms: 0.0,
-        p95_ms: 0.0,
-        p99_ms: 0.0,
-    };
+    pub const ZERO: Self = Self { p50_ms: 0.0, p95_ms: 0.0, p99_ms: 0.0 };
 
     /// Sends as measured against the real Telegram: p50 70 ms, p95 250 ms, p99 1 s.
     ///
     /// # Source
     /// The project's notes on Telegram, "What the simulated Telegram must do".
     pub const fn realistic() -> Self {
-        Self {
-            p50_ms: 70.0,
-            p95_ms: 250.0,
-            p99_ms: 1000.0,
-        }
+        Self { p50_ms: 70.0, p95_ms: 250.0, p99_ms: 1000.0 }
     }
 
     /// Draws one delay.
@@ -58,11 +50,8 @@ impl Latency {
         let median = self.p50_ms.ln();
         let knee = self.p95_ms.max(self.p50_ms).ln();
         let far = self.p99_ms.max(self.p95_ms).max(self.p50_ms).ln();
-        let log_ms = if z <= Z95 {
-            median + (knee - median) * z / Z95
-        } else {
-            knee + (far - knee) * (z - Z95) / (Z99 - Z95)
-        };
+        let log_ms =
+            if z <= Z95 { median + (knee - median) * z / Z95 } else { knee + (far - knee) * (z - Z95) / (Z99 - Z95) };
         Duration::from_secs_f64(log_ms.exp() / 1000.0)
     }
 }
@@ -80,17 +69,11 @@ mod tests {
     fn the_realistic_preset_meets_its_percentiles() {
         let mut rng = fastrand::Rng::with_seed(7);
         let latency = Latency::realistic();
-        let mut drawn: Vec<f64> = (0..20_000)
-            .map(|_| latency.sample(&mut rng).as_secs_f64() * 1000.0)
-            .collect();
+        let mut drawn: Vec<f64> = (0..20_000).map(|_| latency.sample(&mut rng).as_secs_f64() * 1000.0).collect();
         drawn.sort_by(f64::total_cmp);
         for (index, wanted) in [(10_000, 70.0), (19_000, 250.0), (19_800, 1000.0)] {
             let ratio = drawn[index] / wanted;
-            assert!(
-                (0.85..1.15).contains(&ratio),
-                "{} ms, not {wanted}",
-                drawn[index]
-            );
+            assert!((0.85..1.15).contains(&ratio), "{} ms, not {wanted}", drawn[index]);
         }
     }
 

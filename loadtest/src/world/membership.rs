@@ -20,11 +20,7 @@ impl World {
     pub fn add_bot(&self, chat: i64, bot: i64) -> Result<(), WorldError> {
         let mut state = self.lock();
         let (author, actor) = subject(&state, chat, bot)?;
-        if state
-            .chats
-            .get(&chat)
-            .is_some_and(|room| room.is_present(bot))
-        {
+        if state.chats.get(&chat).is_some_and(|room| room.is_present(bot)) {
             return Ok(());
         }
         self.set_standing(&mut state, chat, &author, &actor, Standing::Member);
@@ -60,15 +56,8 @@ impl World {
         actor: &Author,
         standing: Standing,
     ) -> Result<(), WorldError> {
-        if !state
-            .chats
-            .get(&chat)
-            .is_some_and(|room| room.is_present(author.id))
-        {
-            return Err(WorldError::NotAMember {
-                chat,
-                member: author.id,
-            });
+        if !state.chats.get(&chat).is_some_and(|room| room.is_present(author.id)) {
+            return Err(WorldError::NotAMember { chat, member: author.id });
         }
         self.set_standing(state, chat, author, actor, standing);
         let left = json!({"left_chat_member": render::user(author, None)});
@@ -83,38 +72,20 @@ impl World {
     pub fn set_admin(&self, chat: i64, member: i64, is_admin: bool) -> Result<(), WorldError> {
         let mut state = self.lock();
         let (author, actor) = subject(&state, chat, member)?;
-        if !state
-            .chats
-            .get(&chat)
-            .is_some_and(|room| room.is_present(member))
-        {
+        if !state.chats.get(&chat).is_some_and(|room| room.is_present(member)) {
             return Err(WorldError::NotAMember { chat, member });
         }
-        let standing = if is_admin {
-            Standing::Admin
-        } else {
-            Standing::Member
-        };
+        let standing = if is_admin { Standing::Admin } else { Standing::Member };
         self.set_standing(&mut state, chat, &author, &actor, standing);
         Ok(())
     }
 
-    fn set_standing(
-        &self,
-        state: &mut State,
-        chat_id: i64,
-        author: &Author,
-        actor: &Author,
-        new: Standing,
-    ) {
+    fn set_standing(&self, state: &mut State, chat_id: i64, author: &Author, actor: &Author, new: Standing) {
         let date = self.calendar_ms() / 1000;
         let Some(room) = state.chats.get_mut(&chat_id) else {
             return;
         };
-        let old = room
-            .members
-            .insert(author.id, new)
-            .unwrap_or(Standing::Left);
+        let old = room.members.insert(author.id, new).unwrap_or(Standing::Left);
         if old == new {
             return;
         }
@@ -125,11 +96,7 @@ impl World {
             "old_chat_member": render::member(author, old),
             "new_chat_member": render::member(author, new),
         });
-        self.show(WorldEvent::Member {
-            chat: chat_id,
-            member: author.clone(),
-            change: change(old, new),
-        });
+        self.show(WorldEvent::Member { chat: chat_id, member: author.clone(), change: change(old, new) });
         if author.is_bot {
             let body = body_of("my_chat_member", &update);
             self.enqueue(state, author.id, "my_chat_member", &body, None);
@@ -152,10 +119,7 @@ impl World {
     pub fn revoke_token(&self, bot: i64) -> Result<(), WorldError> {
         let mut state = self.lock();
         state.tokens.retain(|_, owner| *owner != bot);
-        let known = state
-            .bots
-            .get_mut(&bot)
-            .ok_or(WorldError::UnknownBot(bot))?;
+        let known = state.bots.get_mut(&bot).ok_or(WorldError::UnknownBot(bot))?;
         known.revoked = true;
         known.wake(Wake::Unauthorized);
         Ok(())
@@ -166,12 +130,7 @@ impl World {
     /// # Errors
     /// An unknown bot, or a token that another bot has.
     pub fn replace_token(&self, bot: i64, token: &str) -> Result<(), WorldError> {
-        if self
-            .lock()
-            .tokens
-            .get(token)
-            .is_some_and(|owner| *owner != bot)
-        {
+        if self.lock().tokens.get(token).is_some_and(|owner| *owner != bot) {
             return Err(WorldError::Invalid("another bot has this token".into()));
         }
         self.revoke_token(bot)?;
@@ -191,10 +150,7 @@ impl World {
     /// An unknown bot.
     pub fn leave_webhook(&self, bot: i64, url: Option<&str>) -> Result<(), WorldError> {
         let mut state = self.lock();
-        let known = state
-            .bots
-            .get_mut(&bot)
-            .ok_or(WorldError::UnknownBot(bot))?;
+        let known = state.bots.get_mut(&bot).ok_or(WorldError::UnknownBot(bot))?;
         known.webhook = url.map(str::to_owned);
         if url.is_some() {
             let delay = known.conflict_delay(std::time::Instant::now());
@@ -209,14 +165,9 @@ impl World {
     /// An unknown chat, one that is no basic group, or an id that is taken or no supergroup's.
     pub fn migrate_chat(&self, chat: i64, to: i64) -> Result<(), WorldError> {
         let mut state = self.lock();
-        let room = state
-            .chats
-            .get(&chat)
-            .ok_or(WorldError::UnknownChat(chat))?;
+        let room = state.chats.get(&chat).ok_or(WorldError::UnknownChat(chat))?;
         if room.kind != ChatKind::Basic || to >= SUPERGROUP_BASE || state.chats.contains_key(&to) {
-            return Err(WorldError::Invalid(format!(
-                "chat {chat} cannot become {to}"
-            )));
+            return Err(WorldError::Invalid(format!("chat {chat} cannot become {to}")));
         }
         let spec = ChatSpec {
             id: to,
@@ -247,10 +198,7 @@ impl World {
     /// An unknown chat, or one that is no forum.
     pub fn create_topic(&self, chat: i64, name: &str) -> Result<i64, WorldError> {
         let mut state = self.lock();
-        let room = state
-            .chats
-            .get_mut(&chat)
-            .ok_or(WorldError::UnknownChat(chat))?;
+        let room = state.chats.get_mut(&chat).ok_or(WorldError::UnknownChat(chat))?;
         if room.kind != ChatKind::Forum {
             return Err(WorldError::Invalid(format!("chat {chat} has no topics")));
         }
@@ -258,16 +206,11 @@ impl World {
             // Message 1 is General's own; no topic may have its number.
             room.take_message_id();
         }
-        let room = state
-            .chats
-            .get(&chat)
-            .ok_or(WorldError::UnknownChat(chat))?;
+        let room = state.chats.get(&chat).ok_or(WorldError::UnknownChat(chat))?;
         let actor = actor_of(&state, room);
         let created = json!({"forum_topic_created": {"name": name, "icon_color": 7_322_096}});
         let draft = Draft::service(actor, created);
-        let thread = self
-            .publish(&mut state, chat, draft)
-            .ok_or(WorldError::UnknownChat(chat))?;
+        let thread = self.publish(&mut state, chat, draft).ok_or(WorldError::UnknownChat(chat))?;
         if let Some(room) = state.chats.get_mut(&chat) {
             room.topics.insert(thread, name.to_owned());
         }
@@ -286,20 +229,13 @@ fn change(old: Standing, new: Standing) -> MemberChange {
 }
 
 fn admins(room: &ChatState) -> impl Iterator<Item = i64> {
-    room.members
-        .iter()
-        .filter(|(_, standing)| standing.is_admin())
-        .map(|(id, _)| *id)
+    room.members.iter().filter(|(_, standing)| standing.is_admin()).map(|(id, _)| *id)
 }
 
 /// The one who acts when nobody is named: the chat's first person that is an administrator, or
 /// its first person.
 fn actor_of(state: &State, room: &ChatState) -> Author {
-    let people = || {
-        room.members
-            .iter()
-            .filter(|(id, _)| state.people.contains_key(id))
-    };
+    let people = || room.members.iter().filter(|(id, _)| state.people.contains_key(id));
     people()
         .find(|(_, standing)| standing.is_admin())
         .or_else(|| people().next())
@@ -313,12 +249,7 @@ fn actor_of(state: &State, room: &ChatState) -> Author {
 }
 
 fn subject(state: &State, chat: i64, member: i64) -> Result<(Author, Author), WorldError> {
-    let room = state
-        .chats
-        .get(&chat)
-        .ok_or(WorldError::UnknownChat(chat))?;
-    let author = state
-        .author(member)
-        .ok_or(WorldError::NotAMember { chat, member })?;
+    let room = state.chats.get(&chat).ok_or(WorldError::UnknownChat(chat))?;
+    let author = state.author(member).ok_or(WorldError::NotAMember { chat, member })?;
     Ok((author, actor_of(state, room)))
 }

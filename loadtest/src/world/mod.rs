@@ -102,13 +102,7 @@ impl World {
         let Some(room) = state.chats.get(&chat) else {
             return Vec::new();
         };
-        let mut messages: Vec<_> = room
-            .messages
-            .values()
-            .rev()
-            .take(last)
-            .map(|message| room.shown(message))
-            .collect();
+        let mut messages: Vec<_> = room.messages.values().rev().take(last).map(|message| room.shown(message)).collect();
         messages.reverse();
         messages
     }
@@ -120,15 +114,12 @@ impl World {
 
     /// Moves the world's calendar forward: message dates and the age of updates, not the ledger.
     pub fn shift_calendar(&self, by: Duration) {
-        self.shifted_ms
-            .fetch_add(by.as_millis() as i64, Ordering::Relaxed);
+        self.shifted_ms.fetch_add(by.as_millis() as i64, Ordering::Relaxed);
     }
 
     /// Milliseconds since 1970 in this world.
     pub fn calendar_ms(&self) -> i64 {
-        self.started_ms
-            + self.started.elapsed().as_millis() as i64
-            + self.shifted_ms.load(Ordering::Relaxed)
+        self.started_ms + self.started.elapsed().as_millis() as i64 + self.shifted_ms.load(Ordering::Relaxed)
     }
 
     /// Counts the bots with an open poll, or one that ended within 2 s.
@@ -187,12 +178,8 @@ impl World {
 
     fn pending(&self) -> (usize, Duration) {
         let state = self.lock();
-        let pending = state
-            .bots
-            .values()
-            .filter(|bot| bot.ever_polled && !bot.revoked)
-            .map(|bot| bot.updates.len())
-            .sum();
+        let pending =
+            state.bots.values().filter(|bot| bot.ever_polled && !bot.revoked).map(|bot| bot.updates.len()).sum();
         (pending, state.last_activity.elapsed())
     }
 
@@ -242,12 +229,7 @@ impl World {
     }
 }
 
-#[allow(
-    clippy::disallowed_methods,
-    reason = "the world's calendar starts at the real date; read once"
-)]
+#[allow(clippy::disallowed_methods, reason = "the world's calendar starts at the real date; read once")]
 fn wall_clock_ms() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis() as i64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }

@@ -47,19 +47,11 @@ pub(crate) fn chat_of(state: &State, bot: i64, chat: i64) -> Result<&ChatState, 
     }
     let room = state.chats.get(&chat);
     let room = room.ok_or_else(|| ApiError::bad("chat not found"))?;
-    let name = if room.kind == ChatKind::Basic {
-        "group chat"
-    } else {
-        "supergroup chat"
-    };
+    let name = if room.kind == ChatKind::Basic { "group chat" } else { "supergroup chat" };
     match room.members.get(&bot) {
         None => Err(ApiError::bad("chat not found")),
-        Some(Standing::Kicked) => Err(ApiError::forbidden(format!(
-            "bot was kicked from the {name}"
-        ))),
-        Some(Standing::Left) => Err(ApiError::forbidden(format!(
-            "bot is not a member of the {name}"
-        ))),
+        Some(Standing::Kicked) => Err(ApiError::forbidden(format!("bot was kicked from the {name}"))),
+        Some(Standing::Left) => Err(ApiError::forbidden(format!("bot is not a member of the {name}"))),
         Some(_) => match room.migrated_to {
             Some(to) => Err(ApiError::migrated(to)),
             None => Ok(room),
@@ -102,13 +94,7 @@ impl World {
         let topic = topic_of(room, out.thread, reply_to)?;
         let author = state.bot_author(bot).ok_or_else(ApiError::unauthorized)?;
         let text = body.text.clone();
-        let draft = Draft {
-            reply_to,
-            quote,
-            topic,
-            photo: out.photo,
-            ..Draft::new(author, body)
-        };
+        let draft = Draft { reply_to, quote, topic, photo: out.photo, ..Draft::new(author, body) };
         let missing = || ApiError::bad("chat not found");
         let id = self.publish(state, out.chat, draft).ok_or_else(missing)?;
         let told = message_for(state, out.chat, bot, id).ok_or_else(missing)?;
@@ -169,22 +155,13 @@ impl World {
         if let Some(room) = state.chats.get_mut(&chat) {
             room.messages.remove(&id);
         }
-        self.show(WorldEvent::Deleted {
-            chat,
-            message_id: id,
-        });
+        self.show(WorldEvent::Deleted { chat, message_id: id });
         self.touch(&mut state);
         Ok(json!(true))
     }
 
     /// Sets a bot's reaction to a message, or takes it back.
-    pub(crate) fn react_as_bot(
-        &self,
-        bot: i64,
-        chat: i64,
-        local: i64,
-        emoji: Option<&str>,
-    ) -> Result<Value, ApiError> {
+    pub(crate) fn react_as_bot(&self, bot: i64, chat: i64, local: i64, emoji: Option<&str>) -> Result<Value, ApiError> {
         let mut state = self.lock();
         let room = chat_of(&state, bot, chat)?;
         let missing = || ApiError::bad("message to react not found");
@@ -209,11 +186,7 @@ impl World {
         let state = self.lock();
         let room = chat_of(&state, bot, chat)?;
         topic_of(room, thread, None)?;
-        self.show(WorldEvent::Typing {
-            chat,
-            bot,
-            action: action.to_owned(),
-        });
+        self.show(WorldEvent::Typing { chat, bot, action: action.to_owned() });
         Ok(json!(true))
     }
 }
@@ -221,12 +194,7 @@ impl World {
 fn body_of(out: &Outgoing) -> Result<Formatted, ApiError> {
     let entities = out.entities.as_ref();
     if out.photo.is_some() {
-        return format(
-            &out.text,
-            entities,
-            MAX_CAPTION,
-            "message caption is too long",
-        );
+        return format(&out.text, entities, MAX_CAPTION, "message caption is too long");
     }
     if out.text.is_empty() {
         return Err(ApiError::bad("message text is empty"));
@@ -238,33 +206,20 @@ fn body_of(out: &Outgoing) -> Result<Formatted, ApiError> {
     Ok(body)
 }
 
-fn reply_of(
-    room: &ChatState,
-    bot: i64,
-    reply: Option<&ReplyTo>,
-) -> Result<(Option<i64>, Option<Quote>), ApiError> {
+fn reply_of(room: &ChatState, bot: i64, reply: Option<&ReplyTo>) -> Result<(Option<i64>, Option<Quote>), ApiError> {
     let Some(reply) = reply else {
         return Ok((None, None));
     };
-    let original = room
-        .world_id(bot, reply.message_id)
-        .and_then(|id| room.messages.get(&id));
+    let original = room.world_id(bot, reply.message_id).and_then(|id| room.messages.get(&id));
     let Some(original) = original else {
-        return if reply.or_without {
-            Ok((None, None))
-        } else {
-            Err(ApiError::bad("message to be replied not found"))
-        };
+        return if reply.or_without { Ok((None, None)) } else { Err(ApiError::bad("message to be replied not found")) };
     };
     let quote = match &reply.quote {
         None => None,
         Some(text) => {
             let at = original.body.text.find(text.as_str());
             let at = at.ok_or_else(|| ApiError::bad("QUOTE_TEXT_INVALID"))?;
-            Some(Quote {
-                position: utf16_len(&original.body.text[..at]),
-                text: text.clone(),
-            })
+            Some(Quote { position: utf16_len(&original.body.text[..at]), text: text.clone() })
         }
     };
     Ok((Some(original.id), quote))
@@ -272,15 +227,9 @@ fn reply_of(
 
 /// Finds the topic of a send: the one asked for, or the one of the message it replies to.
 /// General has no number of its own: asking for 1 is refused, as everywhere without topics.
-fn topic_of(
-    room: &ChatState,
-    thread: Option<i64>,
-    reply_to: Option<i64>,
-) -> Result<Option<i64>, ApiError> {
+fn topic_of(room: &ChatState, thread: Option<i64>, reply_to: Option<i64>) -> Result<Option<i64>, ApiError> {
     match thread {
-        Some(0) | None => Ok(reply_to
-            .and_then(|id| room.messages.get(&id))
-            .and_then(|original| original.topic)),
+        Some(0) | None => Ok(reply_to.and_then(|id| room.messages.get(&id)).and_then(|original| original.topic)),
         Some(thread) if room.topics.contains_key(&thread) => Ok(Some(thread)),
         Some(_) => Err(ApiError::bad("message thread not found")),
     }

@@ -19,9 +19,11 @@ use super::queue::Batch;
 use super::state::{BotState, IdlePoll, Wake};
 use crate::ledger::{LedgerEvent, PollEnd};
 
-const TERMINATED: &str = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running";
+const TERMINATED: &str =
+    "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running";
 pub(crate) const TERMINATED_BY_WEBHOOK: &str = "Conflict: terminated by setWebhook request";
-const WEBHOOK_ACTIVE: &str = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first";
+const WEBHOOK_ACTIVE: &str =
+    "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first";
 
 /// A 409 within this time of an earlier one is delayed by as much.
 const CONFLICT_PAUSE: Duration = Duration::from_secs(3);
@@ -66,11 +68,7 @@ impl World {
     ///
     /// # Cancel safety
     /// Dropping it is what a vanished client does: nothing is confirmed beyond the offset.
-    pub(crate) async fn poll(
-        self: &Arc<Self>,
-        bot: i64,
-        request: PollRequest,
-    ) -> Result<String, ApiError> {
+    pub(crate) async fn poll(self: &Arc<Self>, bot: i64, request: PollRequest) -> Result<String, ApiError> {
         let open = OpenPoll::open(self, bot, &request);
         let batch = match self.start_poll(bot, open.poll, &request) {
             Start::Ready(batch) => batch,
@@ -126,11 +124,7 @@ impl World {
         let below = bot.updates.resolve(request.offset);
         let update_ids = bot.updates.confirm(request.offset);
         if !update_ids.is_empty() {
-            self.ledger().record(LedgerEvent::UpdatesConfirmed {
-                bot: bot_id,
-                below,
-                update_ids,
-            });
+            self.ledger().record(LedgerEvent::UpdatesConfirmed { bot: bot_id, below, update_ids });
         }
         let batch = bot.updates.batch(limit);
         let start = if batch.is_empty() && !timeout.is_zero() {
@@ -164,10 +158,7 @@ impl World {
     pub(crate) fn drop_expired(&self, bot: &mut BotState, now_ms: i64) {
         let update_ids = bot.updates.expire(now_ms);
         if !update_ids.is_empty() {
-            self.ledger().record(LedgerEvent::UpdatesDropped {
-                bot: bot.spec.id,
-                update_ids,
-            });
+            self.ledger().record(LedgerEvent::UpdatesDropped { bot: bot.spec.id, update_ids });
         }
     }
 }
@@ -196,12 +187,7 @@ impl OpenPoll {
             timeout_s: request.timeout_s,
             connection: request.connection.clone(),
         });
-        Self {
-            world: Arc::clone(world),
-            bot: bot_id,
-            poll,
-            closed: false,
-        }
+        Self { world: Arc::clone(world), bot: bot_id, poll, closed: false }
     }
 
     async fn conflict(self, delay: Duration, description: &str) -> ApiError {
@@ -229,12 +215,7 @@ impl OpenPoll {
                 bot.idle = None;
             }
         }
-        self.world.ledger().record(LedgerEvent::PollClosed {
-            bot: self.bot,
-            poll: self.poll,
-            delivered,
-            how,
-        });
+        self.world.ledger().record(LedgerEvent::PollClosed { bot: self.bot, poll: self.poll, delivered, how });
     }
 }
 

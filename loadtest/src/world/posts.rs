@@ -14,19 +14,11 @@ impl World {
     /// An unknown chat, topic or message to reply to; a person who is not in the chat, or is no
     /// administrator and wants to be anonymous; a text that Telegram does not take.
     pub fn post(&self, chat: i64, person: i64, post: Post) -> Result<i64, WorldError> {
-        let Post {
-            text,
-            reply_to,
-            thread,
-            anonymous,
-        } = post;
+        let Post { text, reply_to, thread, anonymous } = post;
         let mut state = self.lock();
         let room = room(&state, chat, person)?;
         if anonymous && !room.is_admin(person) {
-            return Err(WorldError::NotAnAdmin {
-                chat,
-                member: person,
-            });
+            return Err(WorldError::NotAnAdmin { chat, member: person });
         }
         let missing = |message_id| WorldError::UnknownMessage { chat, message_id };
         let original = match reply_to {
@@ -40,33 +32,17 @@ impl World {
             return Err(WorldError::UnknownThread { chat, thread });
         }
         let body = formatted(&text)?;
-        let author = state.author(person).ok_or(WorldError::NotAMember {
-            chat,
-            member: person,
-        })?;
+        let author = state.author(person).ok_or(WorldError::NotAMember { chat, member: person })?;
         let language = state.people.get(&person).map(|p| p.language_code.clone());
-        let draft = Draft {
-            language,
-            anonymous,
-            reply_to,
-            topic,
-            ..Draft::new(author, body)
-        };
-        self.publish(&mut state, chat, draft)
-            .ok_or(WorldError::UnknownChat(chat))
+        let draft = Draft { language, anonymous, reply_to, topic, ..Draft::new(author, body) };
+        self.publish(&mut state, chat, draft).ok_or(WorldError::UnknownChat(chat))
     }
 
     /// Lets a person give their message a new text.
     ///
     /// # Errors
     /// An unknown chat or person; a message that is not theirs; a text that Telegram does not take.
-    pub fn edit(
-        &self,
-        chat: i64,
-        person: i64,
-        message_id: i64,
-        text: &str,
-    ) -> Result<(), WorldError> {
+    pub fn edit(&self, chat: i64, person: i64, message_id: i64, text: &str) -> Result<(), WorldError> {
         let mut state = self.lock();
         own_message(&state, chat, person, message_id)?;
         let body = formatted(text)?;
@@ -78,22 +54,13 @@ impl World {
     ///
     /// # Errors
     /// An unknown chat, person or message.
-    pub fn react(
-        &self,
-        chat: i64,
-        person: i64,
-        message_id: i64,
-        emoji: Option<&str>,
-    ) -> Result<(), WorldError> {
+    pub fn react(&self, chat: i64, person: i64, message_id: i64, emoji: Option<&str>) -> Result<(), WorldError> {
         let mut state = self.lock();
         let room = room(&state, chat, person)?;
         if !room.messages.contains_key(&message_id) {
             return Err(WorldError::UnknownMessage { chat, message_id });
         }
-        let author = state.author(person).ok_or(WorldError::NotAMember {
-            chat,
-            member: person,
-        })?;
+        let author = state.author(person).ok_or(WorldError::NotAMember { chat, member: person })?;
         self.publish_reaction(&mut state, chat, message_id, &author, emoji);
         Ok(())
     }
@@ -107,10 +74,7 @@ impl World {
         if !room(&state, chat, person)?.is_admin(person) {
             own_message(&state, chat, person, message_id)?;
         }
-        let gone = state
-            .chats
-            .get_mut(&chat)
-            .and_then(|room| room.messages.remove(&message_id));
+        let gone = state.chats.get_mut(&chat).and_then(|room| room.messages.remove(&message_id));
         if gone.is_none() {
             return Err(WorldError::UnknownMessage { chat, message_id });
         }
@@ -128,18 +92,12 @@ fn formatted(text: &str) -> Result<super::text::Formatted, WorldError> {
 }
 
 fn room(state: &State, chat: i64, person: i64) -> Result<&ChatState, WorldError> {
-    let room = state
-        .chats
-        .get(&chat)
-        .ok_or(WorldError::UnknownChat(chat))?;
+    let room = state.chats.get(&chat).ok_or(WorldError::UnknownChat(chat))?;
     if let Some(to) = room.migrated_to {
         return Err(WorldError::Migrated { from: chat, to });
     }
     if !room.is_present(person) || !state.people.contains_key(&person) {
-        return Err(WorldError::NotAMember {
-            chat,
-            member: person,
-        });
+        return Err(WorldError::NotAMember { chat, member: person });
     }
     Ok(room)
 }

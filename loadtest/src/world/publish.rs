@@ -44,10 +44,7 @@ impl Draft {
     }
 
     pub(crate) fn service(author: Author, content: Value) -> Self {
-        Self {
-            service: Some(content),
-            ..Self::new(author, Formatted::default())
-        }
+        Self { service: Some(content), ..Self::new(author, Formatted::default()) }
     }
 }
 
@@ -64,11 +61,7 @@ impl World {
             Some(Value::Object(content)) => Some(content),
             _ => None,
         };
-        let kind = if service.is_some() {
-            PostedKind::Service
-        } else {
-            PostedKind::Post
-        };
+        let kind = if service.is_some() { PostedKind::Service } else { PostedKind::Post };
         let message = StoredMessage {
             id,
             at_ms,
@@ -180,9 +173,7 @@ impl World {
             "old_reaction": render::reactions(old.as_deref()),
             "new_reaction": render::reactions(emoji),
         });
-        let admins: Vec<i64> = present_bots(chat)
-            .filter(|bot| chat.is_admin(*bot))
-            .collect();
+        let admins: Vec<i64> = present_bots(chat).filter(|bot| chat.is_admin(*bot)).collect();
         let body = body_of("message_reaction", &update);
         for bot in admins {
             self.enqueue(state, bot, "message_reaction", &body, Some((chat_id, id)));
@@ -202,10 +193,7 @@ impl World {
 
     fn tell_of_message(&self, state: &mut State, chat_id: i64, id: i64, kind: &str) {
         let receivers = receivers(state, chat_id, id);
-        let basic = state
-            .chats
-            .get(&chat_id)
-            .is_some_and(|c| c.kind == ChatKind::Basic);
+        let basic = state.chats.get(&chat_id).is_some_and(|c| c.kind == ChatKind::Basic);
         let mut shared: Option<Body> = None;
         for bot in receivers {
             let body = if let Some(body) = &shared {
@@ -224,14 +212,7 @@ impl World {
     }
 
     /// Appends an update to a bot's queue if the bot wants its kind, and wakes its poll.
-    pub(crate) fn enqueue(
-        &self,
-        state: &mut State,
-        bot_id: i64,
-        kind: &str,
-        body: &Body,
-        about: Option<(i64, i64)>,
-    ) {
+    pub(crate) fn enqueue(&self, state: &mut State, bot_id: i64, kind: &str, body: &Body, about: Option<(i64, i64)>) {
         let now_ms = self.calendar_ms();
         let Some(bot) = state.bots.get_mut(&bot_id) else {
             return;
@@ -263,17 +244,11 @@ pub(crate) fn message_for(state: &mut State, chat_id: i64, bot: i64, id: i64) ->
     let mut needed = vec![id];
     needed.extend(stored.reply_to);
     needed.extend(stored.thread_root);
-    let numbers: Vec<(i64, i64)> = needed
-        .into_iter()
-        .map(|id| (id, state.local_id(chat_id, bot, id)))
-        .collect();
+    let numbers: Vec<(i64, i64)> = needed.into_iter().map(|id| (id, state.local_id(chat_id, bot, id))).collect();
     let chat = state.chats.get(&chat_id)?;
     let stored = chat.messages.get(&id)?;
     Some(render::message(chat, stored, &mut |id| {
-        numbers
-            .iter()
-            .find(|(world, _)| *world == id)
-            .map_or(id, |(_, local)| *local)
+        numbers.iter().find(|(world, _)| *world == id).map_or(id, |(_, local)| *local)
     }))
 }
 
@@ -282,10 +257,7 @@ pub(crate) fn body_of(kind: &str, value: &Value) -> Body {
 }
 
 fn present_bots(chat: &ChatState) -> impl Iterator<Item = i64> {
-    chat.members
-        .iter()
-        .filter(|(_, standing)| standing.is_present())
-        .map(|(id, _)| *id)
+    chat.members.iter().filter(|(_, standing)| standing.is_present()).map(|(id, _)| *id)
 }
 
 fn receivers(state: &State, chat_id: i64, id: i64) -> Vec<i64> {
@@ -298,10 +270,7 @@ fn receivers(state: &State, chat_id: i64, id: i64) -> Vec<i64> {
     let author = state.bots.get(&message.author.id);
     let origin = match author {
         _ if message.service.is_some() => Origin::Service,
-        Some(bot) => Origin::Bot {
-            id: bot.spec.id,
-            bot_to_bot: bot.spec.bot_to_bot,
-        },
+        Some(bot) => Origin::Bot { id: bot.spec.id, bot_to_bot: bot.spec.bot_to_bot },
         None => Origin::Person,
     };
     let seen = Seen {

@@ -66,12 +66,7 @@ pub(crate) struct UpdateQueue {
 
 impl UpdateQueue {
     pub(crate) fn new(rng: &mut fastrand::Rng) -> Self {
-        Self {
-            next_id: first_id(rng),
-            last_at_ms: None,
-            allowed: None,
-            items: VecDeque::new(),
-        }
+        Self { next_id: first_id(rng), last_at_ms: None, allowed: None, items: VecDeque::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -97,11 +92,7 @@ impl UpdateQueue {
 
     /// Appends an update and returns its id.
     pub(crate) fn push(&mut self, body: Arc<str>, at_ms: i64, rng: &mut fastrand::Rng) -> i64 {
-        if self.items.is_empty()
-            && self
-                .last_at_ms
-                .is_some_and(|last| at_ms - last > RESTART_AFTER_MS)
-        {
+        if self.items.is_empty() && self.last_at_ms.is_some_and(|last| at_ms - last > RESTART_AFTER_MS) {
             self.next_id = first_id(rng);
         }
         let id = self.next_id;
@@ -133,11 +124,7 @@ impl UpdateQueue {
 
     /// Deletes updates that are a day old and returns their ids.
     pub(crate) fn expire(&mut self, now_ms: i64) -> Vec<i64> {
-        let count = self
-            .items
-            .iter()
-            .take_while(|item| now_ms - item.at_ms > RETENTION_MS)
-            .count();
+        let count = self.items.iter().take_while(|item| now_ms - item.at_ms > RETENTION_MS).count();
         self.items.drain(..count).map(|item| item.id).collect()
     }
 

@@ -58,11 +58,7 @@ fn group_anonymous_bot() -> Value {
 }
 
 /// Renders a message; `id_of` gives the reader's number of a message.
-pub(crate) fn message(
-    chat_state: &ChatState,
-    stored: &StoredMessage,
-    id_of: &mut dyn FnMut(i64) -> i64,
-) -> Value {
+pub(crate) fn message(chat_state: &ChatState, stored: &StoredMessage, id_of: &mut dyn FnMut(i64) -> i64) -> Value {
     let mut value = bare_message(chat_state, stored, id_of);
     if let Some(original) = stored.reply_to.and_then(|id| chat_state.messages.get(&id)) {
         let original = bare_message(chat_state, original, id_of);
@@ -86,10 +82,7 @@ fn bare_message(
         value.insert("from".into(), group_anonymous_bot());
         value.insert("sender_chat".into(), chat(chat_state));
     } else {
-        value.insert(
-            "from".into(),
-            user(&stored.author, stored.language.as_deref()),
-        );
+        value.insert("from".into(), user(&stored.author, stored.language.as_deref()));
     }
     value.insert("chat".into(), chat(chat_state));
     value.insert("date".into(), json!(stored.at_ms / 1000));
@@ -185,8 +178,5 @@ pub(crate) fn full_chat(chat_state: &ChatState) -> Value {
 
 /// Renders a list of reactions: none or one emoji.
 pub(crate) fn reactions(emoji: Option<&str>) -> Value {
-    emoji
-        .map(|emoji| json!({"type": "emoji", "emoji": emoji}))
-        .into_iter()
-        .collect()
+    emoji.map(|emoji| json!({"type": "emoji", "emoji": emoji})).into_iter().collect()
 }

@@ -172,10 +172,7 @@ impl WorldSpec {
 fn check_bot(bot: &BotSpec) -> Result<(), SpecError> {
     let secret = bot.token.strip_prefix(&format!("{}:", bot.id));
     let well_formed = secret.is_some_and(|secret| {
-        secret.len() >= 35
-            && secret
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        secret.len() >= 35 && secret.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
     });
     if bot.id <= 0 || !well_formed {
         return Err(SpecError::Token(bot.id));

@@ -139,11 +139,7 @@ pub(crate) struct StoredFile {
 impl State {
     pub(crate) fn new(spec: &WorldSpec) -> Self {
         let mut rng = fastrand::Rng::with_seed(spec.seed);
-        let bots = spec
-            .bots
-            .iter()
-            .map(|bot| (bot.id, BotState::new(bot.clone(), &mut rng)))
-            .collect();
+        let bots = spec.bots.iter().map(|bot| (bot.id, BotState::new(bot.clone(), &mut rng))).collect();
         let mut state = Self {
             tokens: spec.bots.iter().map(|b| (b.token.clone(), b.id)).collect(),
             bots,
@@ -163,12 +159,7 @@ impl State {
 
     pub(crate) fn bot_author(&self, bot: i64) -> Option<Author> {
         let spec = &self.bots.get(&bot)?.spec;
-        Some(Author {
-            id: spec.id,
-            name: spec.first_name.clone(),
-            is_bot: true,
-            username: Some(spec.username.clone()),
-        })
+        Some(Author { id: spec.id, name: spec.first_name.clone(), is_bot: true, username: Some(spec.username.clone()) })
     }
 
     pub(crate) fn author(&self, id: i64) -> Option<Author> {
@@ -236,19 +227,11 @@ impl BotState {
 
 impl ChatState {
     pub(crate) fn new(spec: &ChatSpec) -> Self {
-        let mut members: BTreeMap<i64, Standing> = spec
-            .bots
-            .iter()
-            .chain(&spec.people)
-            .map(|id| (*id, Standing::Member))
-            .collect();
+        let mut members: BTreeMap<i64, Standing> =
+            spec.bots.iter().chain(&spec.people).map(|id| (*id, Standing::Member)).collect();
         let creator = spec.admins.iter().find(|id| spec.people.contains(id));
         for admin in &spec.admins {
-            let standing = if Some(admin) == creator {
-                Standing::Creator
-            } else {
-                Standing::Admin
-            };
+            let standing = if Some(admin) == creator { Standing::Creator } else { Standing::Admin };
             members.insert(*admin, standing);
         }
         Self {
@@ -289,21 +272,12 @@ impl ChatState {
 
     /// Finds the world's id of a message by a bot's number of it.
     pub(crate) fn world_id(&self, bot: i64, local: i64) -> Option<i64> {
-        if self.kind == ChatKind::Basic {
-            self.global.get(&(bot, local)).copied()
-        } else {
-            Some(local)
-        }
+        if self.kind == ChatKind::Basic { self.global.get(&(bot, local)).copied() } else { Some(local) }
     }
 
     pub(crate) fn shown_author(&self, message: &StoredMessage) -> Author {
         if message.anonymous {
-            Author {
-                id: self.id,
-                name: self.title.clone(),
-                is_bot: false,
-                username: None,
-            }
+            Author { id: self.id, name: self.title.clone(), is_bot: false, username: None }
         } else {
             message.author.clone()
         }

@@ -83,12 +83,7 @@ pub(crate) struct Formatted {
 
 /// Prepares a text: checks the entities that came with it, trims, and finds mentions, commands,
 /// hashtags and links. `too_long` is the refusal of a text over `max` units.
-pub(crate) fn format(
-    raw: &str,
-    entities: Option<&Value>,
-    max: usize,
-    too_long: &str,
-) -> Result<Formatted, ApiError> {
+pub(crate) fn format(raw: &str, entities: Option<&Value>, max: usize, too_long: &str) -> Result<Formatted, ApiError> {
     let mut given = match entities {
         Some(entities) => parse_entities(entities, raw)?,
         None => Vec::new(),
@@ -100,26 +95,20 @@ pub(crate) fn format(
         return Err(ApiError::bad(too_long));
     }
     for entity in &mut given {
-        let end = (entity.offset + entity.length)
-            .saturating_sub(cut)
-            .min(length);
+        let end = (entity.offset + entity.length).saturating_sub(cut).min(length);
         entity.offset = entity.offset.saturating_sub(cut);
         entity.length = end.saturating_sub(entity.offset);
     }
     given.retain(|entity| entity.length > 0);
     for found in detect(text) {
-        let overlaps = |other: &Entity| {
-            found.offset < other.offset + other.length && other.offset < found.offset + found.length
-        };
+        let overlaps =
+            |other: &Entity| found.offset < other.offset + other.length && other.offset < found.offset + found.length;
         if !given.iter().any(overlaps) {
             given.push(found);
         }
     }
     given.sort_by_key(|entity| (entity.offset, std::cmp::Reverse(entity.length)));
-    Ok(Formatted {
-        text: text.to_owned(),
-        entities: given,
-    })
+    Ok(Formatted { text: text.to_owned(), entities: given })
 }
 
 fn parse_entities(raw: &Value, text: &str) -> Result<Vec<Entity>, ApiError> {
@@ -133,9 +122,7 @@ fn parse_entities(raw: &Value, text: &str) -> Result<Vec<Entity>, ApiError> {
     for item in items {
         let kind = item.get("type").and_then(Value::as_str).unwrap_or_default();
         if !KINDS.contains(&kind) {
-            return Err(ApiError::bad(
-                "can't parse MessageEntity: unsupported type specified",
-            ));
+            return Err(ApiError::bad("can't parse MessageEntity: unsupported type specified"));
         }
         let number = |name: &str| item.get(name).and_then(Value::as_i64);
         let (Some(offset), Some(length)) = (number("offset"), number("length")) else {
@@ -144,14 +131,10 @@ fn parse_entities(raw: &Value, text: &str) -> Result<Vec<Entity>, ApiError> {
             ));
         };
         if !(0..=1_000_000).contains(&offset) {
-            return Err(ApiError::bad(format!(
-                "receive an entity with incorrect offset {offset}"
-            )));
+            return Err(ApiError::bad(format!("receive an entity with incorrect offset {offset}")));
         }
         if !(0..=1_000_000).contains(&length) {
-            return Err(ApiError::bad(format!(
-                "receive an entity with incorrect length {length}"
-            )));
+            return Err(ApiError::bad(format!("receive an entity with incorrect length {length}")));
         }
         let (offset, length) = (offset as usize, length as usize);
         let end = offset + length;
@@ -197,19 +180,10 @@ pub fn detect(text: &str) -> Vec<Entity> {
     let mut before = None;
     let mut at = 0;
     while let Some(letter) = text[at..].chars().next() {
-        let hit = if before.is_some_and(is_word) {
-            None
-        } else {
-            entity_at(&text[at..], letter, before)
-        };
+        let hit = if before.is_some_and(is_word) { None } else { entity_at(&text[at..], letter, before) };
         if let Some((kind, bytes)) = hit {
             let part = &text[at..at + bytes];
-            found.push(Entity {
-                kind: kind.to_owned(),
-                offset: units,
-                length: utf16_len(part),
-                rest: Map::new(),
-            });
+            found.push(Entity { kind: kind.to_owned(), offset: units, length: utf16_len(part), rest: Map::new() });
             units += utf16_len(part);
             before = part.chars().next_back();
             at += bytes;
@@ -227,9 +201,7 @@ fn is_word(letter: char) -> bool {
 }
 
 fn ascii_word(text: &str) -> usize {
-    text.bytes()
-        .take_while(|b| b.is_ascii_alphanumeric() || *b == b'_')
-        .count()
+    text.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count()
 }
 
 fn entity_at(rest: &str, first: char, before: Option<char>) -> Option<(&'static str, usize)> {
@@ -240,19 +212,14 @@ fn entity_at(rest: &str, first: char, before: Option<char>) -> Option<(&'static 
         }
         '/' if before != Some('/') => command_at(rest),
         '#' => {
-            let tag: usize = rest[1..]
-                .chars()
-                .take_while(|c| is_word(*c))
-                .map(char::len_utf8)
-                .sum();
+            let tag: usize = rest[1..].chars().take_while(|c| is_word(*c)).map(char::len_utf8).sum();
             let has_letter = rest[1..=tag].chars().any(|c| !c.is_ascii_digit());
             (tag > 0 && has_letter).then_some(("hashtag", 1 + tag))
         }
         'h' | 'H' => {
-            let scheme = ["https://", "http://"].into_iter().find(|scheme| {
-                rest.get(..scheme.len())
-                    .is_some_and(|head| head.eq_ignore_ascii_case(scheme))
-            })?;
+            let scheme = ["https://", "http://"]
+                .into_iter()
+                .find(|scheme| rest.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme)))?;
             let link = rest.split(char::is_whitespace).next().unwrap_or_default();
             let link = link.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', '"', '\'', '…']);
             (link.len() > scheme.len()).then_some(("url", link.len()))
@@ -286,10 +253,7 @@ mod tests {
     use super::*;
 
     fn kinds(text: &str) -> Vec<(String, String)> {
-        detect(text)
-            .iter()
-            .map(|e| (e.kind.clone(), covered(text, e).to_owned()))
-            .collect()
+        detect(text).iter().map(|e| (e.kind.clone(), covered(text, e).to_owned())).collect()
     }
 
     #[test]

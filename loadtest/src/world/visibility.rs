@@ -63,11 +63,8 @@ fn commands(message: Seen<'_>) -> impl Iterator<Item = (usize, &str)> {
 }
 
 fn has_command_to(bot: Receiver<'_>, message: Seen<'_>) -> bool {
-    commands(message).any(|(_, command)| {
-        command
-            .split_once('@')
-            .is_some_and(|(_, to)| to.eq_ignore_ascii_case(bot.username))
-    })
+    commands(message)
+        .any(|(_, command)| command.split_once('@').is_some_and(|(_, to)| to.eq_ignore_ascii_case(bot.username)))
 }
 
 /// A bare command goes to the bot that wrote last, or to all while none has written.
@@ -81,31 +78,11 @@ mod tests {
     use super::super::text::detect;
     use super::*;
 
-    const PRIVATE: Receiver<'static> = Receiver {
-        id: 1,
-        username: "deniz_bot",
-        hears_all: false,
-        bot_to_bot: false,
-    };
+    const PRIVATE: Receiver<'static> = Receiver { id: 1, username: "deniz_bot", hears_all: false, bot_to_bot: false };
 
-    fn seen(
-        bot: Receiver<'_>,
-        origin: Origin,
-        text: &str,
-        reply: Option<i64>,
-        last: Option<i64>,
-    ) -> bool {
+    fn seen(bot: Receiver<'_>, origin: Origin, text: &str, reply: Option<i64>, last: Option<i64>) -> bool {
         let entities = detect(text);
-        sees(
-            bot,
-            Seen {
-                origin,
-                text,
-                entities: &entities,
-                reply_to_author: reply,
-                last_bot: last,
-            },
-        )
+        sees(bot, Seen { origin, text, entities: &entities, reply_to_author: reply, last_bot: last })
     }
 
     #[test]
@@ -117,16 +94,7 @@ mod tests {
         assert!(seen(PRIVATE, person, "evet", Some(1), None));
         assert!(!seen(PRIVATE, person, "evet", Some(2), None));
         assert!(seen(PRIVATE, Origin::Service, "", None, None));
-        assert!(seen(
-            Receiver {
-                hears_all: true,
-                ..PRIVATE
-            },
-            person,
-            "x",
-            None,
-            None
-        ));
+        assert!(seen(Receiver { hears_all: true, ..PRIVATE }, person, "x", None, None));
     }
 
     #[test]
@@ -138,26 +106,11 @@ mod tests {
 
     #[test]
     fn bots_hear_bots_by_mode_standing_and_address() {
-        let off = Origin::Bot {
-            id: 2,
-            bot_to_bot: false,
-        };
-        let on = Origin::Bot {
-            id: 2,
-            bot_to_bot: true,
-        };
-        let all = Receiver {
-            hears_all: true,
-            ..PRIVATE
-        };
-        let mode = Receiver {
-            bot_to_bot: true,
-            ..PRIVATE
-        };
-        let both = Receiver {
-            hears_all: true,
-            ..mode
-        };
+        let off = Origin::Bot { id: 2, bot_to_bot: false };
+        let on = Origin::Bot { id: 2, bot_to_bot: true };
+        let all = Receiver { hears_all: true, ..PRIVATE };
+        let mode = Receiver { bot_to_bot: true, ..PRIVATE };
+        let both = Receiver { hears_all: true, ..mode };
         for (bot, origin, text, reply, expected) in [
             (PRIVATE, off, "/x@deniz_bot", Some(1), false),
             (all, off, "hi", None, false),
@@ -170,16 +123,9 @@ mod tests {
             (mode, off, "/x", None, false),
             (both, off, "hi", None, true),
         ] {
-            assert_eq!(
-                seen(bot, origin, text, reply, None),
-                expected,
-                "{bot:?} {origin:?} {text}"
-            );
+            assert_eq!(seen(bot, origin, text, reply, None), expected, "{bot:?} {origin:?} {text}");
         }
-        let own = Origin::Bot {
-            id: 1,
-            bot_to_bot: true,
-        };
+        let own = Origin::Bot { id: 1, bot_to_bot: true };
         assert!(!seen(both, own, "hi", Some(1), None));
     }
 }

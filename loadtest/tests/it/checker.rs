@@ -6,8 +6,7 @@ use botfleet_loadtest::checker::{Policy, check_with};
 use botfleet_loadtest::ledger::{LedgerEvent, PollEnd};
 
 use crate::checker_history::{
-    BOTS, CHATS, History, SEEDS, accepted, any_line, any_send, clean, found, look, message_of,
-    opened, push, tick,
+    BOTS, CHATS, History, SEEDS, accepted, any_line, any_send, clean, found, look, message_of, opened, push, tick,
 };
 
 #[test]
@@ -17,10 +16,7 @@ fn a_clean_history_passes_and_is_counted() {
     let totals = look(&history).totals;
     assert_eq!(totals.people_messages * 3, totals.sends_accepted);
     assert_eq!(totals.updates_queued, totals.updates_confirmed);
-    assert_eq!(
-        (totals.turns, totals.llm_calls),
-        (totals.sends_accepted, totals.sends_accepted)
-    );
+    assert_eq!((totals.turns, totals.llm_calls), (totals.sends_accepted, totals.sends_accepted));
     assert_eq!(totals.polls, totals.updates_queued);
 }
 
@@ -30,13 +26,7 @@ fn a_lost_update_is_found() {
         let index = any_line(history, rng, |line| line.outcome == Outcome::Duplicate);
         history.outcomes.remove(index);
     };
-    found(
-        plant,
-        Breaches {
-            lost: 1,
-            ..Breaches::default()
-        },
-    );
+    found(plant, Breaches { lost: 1, ..Breaches::default() });
 }
 
 #[test]
@@ -45,13 +35,7 @@ fn an_update_that_is_still_pending_is_lost() {
         let index = any_line(history, rng, |line| line.outcome == Outcome::Duplicate);
         history.outcomes[index].outcome = Outcome::Pending;
     };
-    found(
-        plant,
-        Breaches {
-            lost: 1,
-            ..Breaches::default()
-        },
-    );
+    found(plant, Breaches { lost: 1, ..Breaches::default() });
 }
 
 #[test]
@@ -79,13 +63,7 @@ fn an_update_handled_twice_is_found() {
         again.number = None;
         history.outcomes.push(again);
     };
-    found(
-        plant,
-        Breaches {
-            handled_twice: 1,
-            ..Breaches::default()
-        },
-    );
+    found(plant, Breaches { handled_twice: 1, ..Breaches::default() });
 }
 
 #[test]
@@ -94,14 +72,7 @@ fn a_message_sent_again_is_found() {
         let (_, bot, chat, _, text) = any_send(history, rng);
         push(history, accepted(900, bot, chat, 9000, &text));
     };
-    found(
-        plant,
-        Breaches {
-            duplicate_sends: 1,
-            uncaused_sends: 1,
-            ..Breaches::default()
-        },
-    );
+    found(plant, Breaches { duplicate_sends: 1, uncaused_sends: 1, ..Breaches::default() });
 }
 
 #[test]
@@ -121,50 +92,28 @@ fn a_text_sent_by_another_bot_again_is_found_though_an_outcome_stands_for_it() {
         push(history, accepted(900, other, chat, 9000, &text));
         history.outcomes.push(tick(other, chat, 9000));
     };
-    found(
-        plant,
-        Breaches {
-            duplicate_sends: 1,
-            ..Breaches::default()
-        },
-    );
+    found(plant, Breaches { duplicate_sends: 1, ..Breaches::default() });
 }
 
 #[test]
 fn one_message_of_the_outbox_with_two_sends_is_found() {
     let plant = |history: &mut History, _: &mut fastrand::Rng| {
         for message_id in [9000, 9001] {
-            push(
-                history,
-                accepted(message_id, 10, CHATS[0], message_id as i64, "a notice"),
-            );
+            push(history, accepted(message_id, 10, CHATS[0], message_id as i64, "a notice"));
             history.outcomes.push(tick(10, CHATS[0], message_id as i64));
         }
         let last = history.outcomes.len() - 1;
-        history.outcomes[last].turns[0].messages[0].id =
-            history.outcomes[last - 1].turns[0].messages[0].id.clone();
+        history.outcomes[last].turns[0].messages[0].id = history.outcomes[last - 1].turns[0].messages[0].id.clone();
     };
-    found(
-        plant,
-        Breaches {
-            duplicate_sends: 1,
-            ..Breaches::default()
-        },
-    );
+    found(plant, Breaches { duplicate_sends: 1, ..Breaches::default() });
 }
 
 #[test]
 fn the_same_notice_may_be_sent_to_two_chats() {
     let plant = |history: &mut History, _: &mut fastrand::Rng| {
         for (send, chat) in (9000_u64..).zip(CHATS) {
-            push(
-                history,
-                accepted(send, 10, chat, send as i64, "I am a bot."),
-            );
-            let notice = OutcomeLine {
-                source: Source::Notice,
-                ..tick(10, chat, send as i64)
-            };
+            push(history, accepted(send, 10, chat, send as i64, "I am a bot."));
+            let notice = OutcomeLine { source: Source::Notice, ..tick(10, chat, send as i64) };
             history.outcomes.push(notice);
         }
     };
@@ -176,13 +125,7 @@ fn an_uncaused_send_is_found() {
     let plant = |history: &mut History, _: &mut fastrand::Rng| {
         push(history, accepted(900, 10, CHATS[0], 9000, "out of nowhere"));
     };
-    found(
-        plant,
-        Breaches {
-            uncaused_sends: 1,
-            ..Breaches::default()
-        },
-    );
+    found(plant, Breaches { uncaused_sends: 1, ..Breaches::default() });
 }
 
 #[test]
@@ -193,37 +136,17 @@ fn an_unknown_message_stands_for_one_send_of_its_bot_and_chat() {
         message.state = MessageState::Unknown;
         message.message_id = None;
     };
-    found(
-        plant,
-        Breaches {
-            unknown: 1,
-            ..Breaches::default()
-        },
-    );
+    found(plant, Breaches { unknown: 1, ..Breaches::default() });
     let plant_second = |history: &mut History, rng: &mut fastrand::Rng| {
         plant(history, rng);
-        let unknown = history
-            .outcomes
-            .iter()
-            .flat_map(|line| &line.turns)
-            .find_map(|turn| {
-                let message = turn
-                    .messages
-                    .iter()
-                    .find(|m| m.state == MessageState::Unknown)?;
-                Some((turn.bot_id, message.chat_id))
-            });
+        let unknown = history.outcomes.iter().flat_map(|line| &line.turns).find_map(|turn| {
+            let message = turn.messages.iter().find(|m| m.state == MessageState::Unknown)?;
+            Some((turn.bot_id, message.chat_id))
+        });
         let (bot, chat) = unknown.unwrap();
         push(history, accepted(900, bot, chat, 9000, "one too many"));
     };
-    found(
-        plant_second,
-        Breaches {
-            unknown: 1,
-            uncaused_sends: 1,
-            ..Breaches::default()
-        },
-    );
+    found(plant_second, Breaches { unknown: 1, uncaused_sends: 1, ..Breaches::default() });
 }
 
 #[test]
@@ -231,25 +154,13 @@ fn a_phantom_send_is_found() {
     let plant = |history: &mut History, _: &mut fastrand::Rng| {
         history.outcomes.push(tick(10, CHATS[0], 9000));
     };
-    found(
-        plant,
-        Breaches {
-            phantom_sends: 1,
-            ..Breaches::default()
-        },
-    );
+    found(plant, Breaches { phantom_sends: 1, ..Breaches::default() });
     let nameless = |history: &mut History, _: &mut fastrand::Rng| {
         let mut line = tick(10, CHATS[0], 9000);
         line.turns[0].messages[0].message_id = None;
         history.outcomes.push(line);
     };
-    found(
-        nameless,
-        Breaches {
-            phantom_sends: 1,
-            ..Breaches::default()
-        },
-    );
+    found(nameless, Breaches { phantom_sends: 1, ..Breaches::default() });
 }
 
 #[test]
@@ -263,9 +174,9 @@ fn a_transcript_out_of_order_is_found() {
         next.message_id = None;
         next.number = line.number.map(|number| number - 1);
         next.turns = Vec::new();
-        history.outcomes.retain(|other| {
-            other.bot_id != line.bot_id || other.number.is_none() || other.number <= line.number
-        });
+        history
+            .outcomes
+            .retain(|other| other.bot_id != line.bot_id || other.number.is_none() || other.number <= line.number);
         for other in &mut history.outcomes {
             if other.bot_id == line.bot_id && other.chat_id == line.chat_id && *other != line {
                 other.number = None;
@@ -293,13 +204,7 @@ fn parts_out_of_order_are_found() {
         push(history, accepted(900, 10, CHATS[0], 9000, "part two"));
         push(history, accepted(901, 10, CHATS[0], 9001, "part one"));
     };
-    found(
-        plant,
-        Breaches {
-            order: 1,
-            ..Breaches::default()
-        },
-    );
+    found(plant, Breaches { order: 1, ..Breaches::default() });
 }
 
 #[test]
@@ -309,22 +214,11 @@ fn overlapping_polls_are_found_and_a_client_that_had_gone_is_none() {
             push(history, opened(10, 9000));
             push(history, opened(10, 9001));
             for (poll, how) in [(9000, how), (9001, PollEnd::Answered)] {
-                push(
-                    history,
-                    LedgerEvent::PollClosed {
-                        bot: 10,
-                        poll,
-                        delivered: Vec::new(),
-                        how,
-                    },
-                );
+                push(history, LedgerEvent::PollClosed { bot: 10, poll, delivered: Vec::new(), how });
             }
         }
     };
-    let one = Breaches {
-        overlapping_polls: 1,
-        ..Breaches::default()
-    };
+    let one = Breaches { overlapping_polls: 1, ..Breaches::default() };
     found(overlap(PollEnd::Conflict), one);
     found(overlap(PollEnd::Answered), one);
     found(overlap(PollEnd::ClientGone), Breaches::default());
@@ -354,21 +248,10 @@ fn silence_is_a_breach_only_where_every_message_must_be_answered() {
             _ => true,
         });
     };
-    found(
-        plant,
-        Breaches {
-            unanswered: 1,
-            ..Breaches::default()
-        },
-    );
+    found(plant, Breaches { unanswered: 1, ..Breaches::default() });
     let mut history = clean(3);
     plant(&mut history, &mut fastrand::Rng::with_seed(3));
-    let free = check_with(
-        Policy::Free,
-        &history.ledger,
-        &history.calls,
-        &history.outcomes,
-    );
+    let free = check_with(Policy::Free, &history.ledger, &history.calls, &history.outcomes);
     assert!(free.is_clean(), "{free}");
 }
 
@@ -382,11 +265,5 @@ fn a_second_answer_to_one_message_is_found() {
         let turn = tick(bot, chat, 9000).turns.remove(0);
         history.outcomes[index].turns.push(turn);
     };
-    found(
-        plant,
-        Breaches {
-            unanswered: 1,
-            ..Breaches::default()
-        },
-    );
+    found(plant, Breaches { unanswered: 1, ..Breaches::default() });
 }

@@ -72,18 +72,10 @@ impl Writer {
                 update_id: Some(update_id),
                 chat_id: Some(chat),
                 message_id: Some(message_id),
-                outcome: if appended {
-                    Outcome::Appended
-                } else {
-                    Outcome::Duplicate
-                },
+                outcome: if appended { Outcome::Appended } else { Outcome::Duplicate },
                 number: appended.then_some(number),
                 decision: appended.then_some(number),
-                turns: if appended {
-                    std::mem::take(&mut turns)
-                } else {
-                    Vec::new()
-                },
+                turns: if appended { std::mem::take(&mut turns) } else { Vec::new() },
             });
         }
     }
@@ -99,11 +91,7 @@ impl Writer {
             update_kind: "message".into(),
         });
         self.poll(bot, PollEnd::Answered);
-        self.record(LedgerEvent::UpdatesConfirmed {
-            bot,
-            below: update_id + 1,
-            update_ids: vec![update_id],
-        });
+        self.record(LedgerEvent::UpdatesConfirmed { bot, below: update_id + 1, update_ids: vec![update_id] });
         update_id
     }
 
@@ -111,12 +99,7 @@ impl Writer {
         self.next_poll += 1;
         let poll = self.next_poll;
         self.record(opened(bot, poll));
-        self.record(LedgerEvent::PollClosed {
-            bot,
-            poll,
-            delivered: Vec::new(),
-            how,
-        });
+        self.record(LedgerEvent::PollClosed { bot, poll, delivered: Vec::new(), how });
     }
 
     fn answer(&mut self, bot: i64, chat: i64, marker: &str) -> OutcomeTurn {
@@ -163,13 +146,7 @@ impl Writer {
 }
 
 pub(crate) fn opened(bot: i64, poll: u64) -> LedgerEvent {
-    LedgerEvent::PollOpened {
-        bot,
-        poll,
-        offset: 0,
-        timeout_s: 50,
-        connection: format!("c{poll}"),
-    }
+    LedgerEvent::PollOpened { bot, poll, offset: 0, timeout_s: 50, connection: format!("c{poll}") }
 }
 
 pub(crate) fn accepted(send: u64, bot: i64, chat: i64, message_id: i64, text: &str) -> LedgerEvent {
@@ -231,12 +208,7 @@ pub(crate) fn tick(bot: i64, chat: i64, message_id: i64) -> OutcomeLine {
 pub(crate) const SEEDS: std::ops::Range<u64> = 0..40;
 
 pub(crate) fn look(history: &History) -> Report {
-    check_with(
-        Policy::Every,
-        &history.ledger,
-        &history.calls,
-        &history.outcomes,
-    )
+    check_with(Policy::Every, &history.ledger, &history.calls, &history.outcomes)
 }
 
 /// Plants something in clean histories and says which breaches must be found, and no others.
@@ -245,28 +217,14 @@ pub(crate) fn found(plant: impl Fn(&mut History, &mut fastrand::Rng), wanted: Br
         let mut history = clean(seed);
         plant(&mut history, &mut fastrand::Rng::with_seed(seed));
         let report = look(&history);
-        assert_eq!(
-            report.breaches, wanted,
-            "seed {seed}: {:#?}",
-            report.examples
-        );
-        assert_eq!(
-            report.is_clean(),
-            Breaches {
-                unknown: 0,
-                ..wanted
-            } == Breaches::default()
-        );
+        assert_eq!(report.breaches, wanted, "seed {seed}: {:#?}", report.examples);
+        assert_eq!(report.is_clean(), Breaches { unknown: 0, ..wanted } == Breaches::default());
         assert_eq!(report.examples.is_empty(), report.is_clean());
     }
 }
 
 /// The index of any line about an update that the predicate takes.
-pub(crate) fn any_line(
-    history: &History,
-    rng: &mut fastrand::Rng,
-    takes: impl Fn(&OutcomeLine) -> bool,
-) -> usize {
+pub(crate) fn any_line(history: &History, rng: &mut fastrand::Rng, takes: impl Fn(&OutcomeLine) -> bool) -> usize {
     let lines: Vec<usize> = (0..history.outcomes.len())
         .filter(|index| history.outcomes[*index].source == Source::Update)
         .filter(|index| takes(&history.outcomes[*index]))
@@ -275,20 +233,12 @@ pub(crate) fn any_line(
 }
 
 pub(crate) fn any_send(history: &History, rng: &mut fastrand::Rng) -> (u64, i64, i64, i64, String) {
-    let sends = history
-        .ledger
-        .iter()
-        .filter_map(|record| match &record.event {
-            LedgerEvent::SendAccepted {
-                send,
-                bot,
-                chat,
-                message_id,
-                text,
-                ..
-            } => Some((*send, *bot, *chat, *message_id, text.clone())),
-            _ => None,
-        });
+    let sends = history.ledger.iter().filter_map(|record| match &record.event {
+        LedgerEvent::SendAccepted { send, bot, chat, message_id, text, .. } => {
+            Some((*send, *bot, *chat, *message_id, text.clone()))
+        }
+        _ => None,
+    });
     rng.choice(sends.collect::<Vec<_>>()).unwrap()
 }
 

@@ -1,6 +1,7 @@
 //! The integration tests of the simulated world, over real HTTP.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::disallowed_methods, reason = "tests spawn clients that end with the test")]
 
 mod telegram_chats;
 mod telegram_harness;

@@ -54,11 +54,7 @@ pub(crate) fn spec() -> WorldSpec {
     };
     WorldSpec {
         seed: 11,
-        bots: vec![
-            bot(OPEN, "Open", true),
-            bot(PRIVATE, "Private", false),
-            bot(ADMIN, "Admin", false),
-        ],
+        bots: vec![bot(OPEN, "Open", true), bot(PRIVATE, "Private", false), bot(ADMIN, "Admin", false)],
         people: vec![person(OWNER, "Owner"), person(GUEST, "Guest")],
         chats: vec![
             chat(GROUP, "Group", ChatKind::Supergroup),
@@ -81,10 +77,7 @@ impl Sim {
     }
 
     pub(crate) async fn of(spec: WorldSpec) -> Self {
-        Self {
-            simulation: Simulation::start(SimulationSpec::of(spec)).await.unwrap(),
-            client: http::client().unwrap(),
-        }
+        Self { simulation: Simulation::start(SimulationSpec::of(spec)).await.unwrap(), client: http::client().unwrap() }
     }
 
     pub(crate) fn world(&self) -> &Arc<World> {
@@ -115,14 +108,7 @@ impl Sim {
     }
 
     /// Calls a method that must be refused, and checks the whole refusal.
-    pub(crate) async fn refused(
-        &self,
-        bot: i64,
-        method: &str,
-        params: Value,
-        code: u16,
-        why: &str,
-    ) {
+    pub(crate) async fn refused(&self, bot: i64, method: &str, params: Value, code: u16, why: &str) {
         let (status, body) = self.call(bot, method, params).await;
         let expected = json!({"ok": false, "error_code": code, "description": why});
         assert_eq!((status, body), (code, expected));
@@ -141,20 +127,10 @@ impl Sim {
         updates.iter().filter_map(text).collect()
     }
 
-    #[allow(
-        clippy::needless_pass_by_value,
-        reason = "callers write the parameters in place, as for every other call"
-    )]
+    #[allow(clippy::needless_pass_by_value, reason = "callers write the parameters in place, as for every other call")]
     /// A `getUpdates` request on its way in a task of its own.
-    pub(crate) fn long_poll(
-        &self,
-        bot: i64,
-        params: Value,
-    ) -> tokio::task::JoinHandle<(u16, Value)> {
-        let request = self
-            .client
-            .post(self.method(bot, "getUpdates"))
-            .json(&params);
+    pub(crate) fn long_poll(&self, bot: i64, params: Value) -> tokio::task::JoinHandle<(u16, Value)> {
+        let request = self.client.post(self.method(bot, "getUpdates")).json(&params);
         tokio::spawn(async move {
             let answer = request.timeout(DEADLINE).send().await.unwrap();
             (answer.status().as_u16(), answer.json().await.unwrap())
@@ -166,19 +142,12 @@ impl Sim {
     }
 
     pub(crate) fn count(&self, wanted: impl Fn(&LedgerEvent) -> bool) -> usize {
-        self.ledger()
-            .iter()
-            .filter(|record| wanted(&record.event))
-            .count()
+        self.ledger().iter().filter(|record| wanted(&record.event)).count()
     }
 
     /// Waits until the ledger holds so many events of a kind.
     pub(crate) async fn until(&self, count: usize, wanted: impl Fn(&LedgerEvent) -> bool) {
-        let held = self
-            .world()
-            .ledger()
-            .wait_for(count, DEADLINE, wanted)
-            .await;
+        let held = self.world().ledger().wait_for(count, DEADLINE, wanted).await;
         assert!(held, "the ledger never held it");
     }
 

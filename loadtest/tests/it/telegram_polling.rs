@@ -8,15 +8,15 @@ use serde_json::json;
 
 use crate::telegram_harness::{ADMIN, DEADLINE, GROUP, GUEST, OPEN, OWNER, Sim};
 
-const CONFLICT: &str = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running";
+const CONFLICT: &str =
+    "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running";
 
 fn say(sim: &Sim, text: &str) -> i64 {
     sim.world().post(GROUP, GUEST, Post::text(text)).unwrap()
 }
 
 async fn until_opened(sim: &Sim, polls: usize) {
-    sim.until(polls, |e| matches!(e, LedgerEvent::PollOpened { .. }))
-        .await;
+    sim.until(polls, |e| matches!(e, LedgerEvent::PollOpened { .. })).await;
 }
 
 #[tokio::test]
@@ -31,15 +31,10 @@ async fn an_update_comes_back_until_a_higher_offset_confirms_it() {
     let rest = sim.ok(OPEN, "getUpdates", json!({"offset": id + 1})).await;
     assert_eq!(rest.as_array().unwrap().len(), 1);
     assert_eq!(rest[0]["message"]["text"], "iki");
-    let confirmed = sim
-        .ledger()
-        .into_iter()
-        .find_map(|record| match record.event {
-            LedgerEvent::UpdatesConfirmed {
-                below, update_ids, ..
-            } => Some((below, update_ids)),
-            _ => None,
-        });
+    let confirmed = sim.ledger().into_iter().find_map(|record| match record.event {
+        LedgerEvent::UpdatesConfirmed { below, update_ids, .. } => Some((below, update_ids)),
+        _ => None,
+    });
     assert_eq!(confirmed, Some((id + 1, vec![id])));
     let last = sim.ok(OPEN, "getUpdates", json!({"offset": -1})).await;
     assert_eq!(last[0]["update_id"], id + 1);
@@ -52,20 +47,10 @@ async fn an_offset_confirms_when_the_request_is_read_not_when_it_is_answered() {
     say(&sim, "bir");
     let id = sim.pending(OPEN).await[0]["update_id"].as_i64().unwrap();
     let poll = sim.long_poll(OPEN, json!({"offset": id + 1, "timeout": 50}));
-    sim.until(1, |e| matches!(e, LedgerEvent::UpdatesConfirmed { .. }))
-        .await;
+    sim.until(1, |e| matches!(e, LedgerEvent::UpdatesConfirmed { .. })).await;
     assert!(!poll.is_finished());
     poll.abort();
-    sim.until(1, |e| {
-        matches!(
-            e,
-            LedgerEvent::PollClosed {
-                how: PollEnd::ClientGone,
-                ..
-            }
-        )
-    })
-    .await;
+    sim.until(1, |e| matches!(e, LedgerEvent::PollClosed { how: PollEnd::ClientGone, .. })).await;
     assert!(sim.pending(OPEN).await.is_empty());
     sim.stop().await;
 }
@@ -78,10 +63,7 @@ async fn a_long_poll_wakes_on_a_new_update() {
     assert!(sim.world().wait_until_polling(1, DEADLINE).await);
     say(&sim, "uyan");
     let (status, body) = poll.await.unwrap();
-    assert_eq!(
-        (status, &body["result"][0]["message"]["text"]),
-        (200, &json!("uyan"))
-    );
+    assert_eq!((status, &body["result"][0]["message"]["text"]), (200, &json!("uyan")));
     sim.stop().await;
 }
 
@@ -120,9 +102,7 @@ async fn two_pollers_get_the_same_pending_batch_without_conflict() {
     let sim = Sim::start().await;
     say(&sim, "bir");
     let one = sim.ok(OPEN, "getUpdates", json!({"timeout": 50})).await;
-    let two = sim
-        .ok(OPEN, "getUpdates", json!({"timeout": 50, "offset": 1}))
-        .await;
+    let two = sim.ok(OPEN, "getUpdates", json!({"timeout": 50, "offset": 1})).await;
     assert_eq!(one, two);
     sim.stop().await;
 }
@@ -158,26 +138,18 @@ async fn the_limit_bounds_a_batch() {
 async fn reactions_come_to_administrators_that_asked_for_them() {
     let sim = Sim::start().await;
     let message = say(&sim, "bir");
-    sim.world()
-        .react(GROUP, OWNER, message, Some("👍"))
-        .unwrap();
+    sim.world().react(GROUP, OWNER, message, Some("👍")).unwrap();
     let ask = json!({"offset": -1, "allowed_updates": ["message", "message_reaction"]});
     sim.ok(ADMIN, "getUpdates", ask.clone()).await;
     sim.ok(OPEN, "getUpdates", ask).await;
-    sim.world()
-        .react(GROUP, OWNER, message, Some("🔥"))
-        .unwrap();
+    sim.world().react(GROUP, OWNER, message, Some("🔥")).unwrap();
     let told = sim.ok(ADMIN, "getUpdates", json!({"offset": -1})).await;
     let reaction = &told[0]["message_reaction"];
     assert_eq!(reaction["old_reaction"][0]["emoji"], "👍");
     assert_eq!(reaction["new_reaction"][0]["emoji"], "🔥");
     assert_eq!(reaction["user"]["id"], OWNER);
     let other = sim.pending(OPEN).await;
-    assert!(
-        other
-            .iter()
-            .all(|update| update.get("message_reaction").is_none())
-    );
+    assert!(other.iter().all(|update| update.get("message_reaction").is_none()));
     sim.stop().await;
 }
 
@@ -185,8 +157,7 @@ async fn reactions_come_to_administrators_that_asked_for_them() {
 async fn updates_older_than_a_day_are_gone() {
     let sim = Sim::start().await;
     say(&sim, "dün");
-    sim.world()
-        .shift_calendar(Duration::from_hours(25));
+    sim.world().shift_calendar(Duration::from_hours(25));
     say(&sim, "bugün");
     assert_eq!(sim.texts(OPEN).await, ["bugün"]);
     assert!(sim.count(|e| matches!(e, LedgerEvent::UpdatesDropped { .. })) > 0);
@@ -198,17 +169,13 @@ async fn a_webhook_left_behind_forbids_polling_until_it_is_deleted() {
     let sim = Sim::start().await;
     let poll = sim.long_poll(OPEN, json!({"timeout": 50}));
     until_opened(&sim, 1).await;
-    sim.world()
-        .leave_webhook(OPEN, Some("https://old.example/hook"))
-        .unwrap();
+    sim.world().leave_webhook(OPEN, Some("https://old.example/hook")).unwrap();
     let (status, body) = poll.await.unwrap();
-    assert_eq!(
-        (status, &body["description"]),
-        (409, &json!("Conflict: terminated by setWebhook request"))
-    );
+    assert_eq!((status, &body["description"]), (409, &json!("Conflict: terminated by setWebhook request")));
     let info = sim.ok(OPEN, "getWebhookInfo", json!({})).await;
     assert_eq!(info["url"], "https://old.example/hook");
-    let why = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first";
+    let why =
+        "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first";
     sim.refused(OPEN, "getUpdates", json!({}), 409, why).await;
     let (_, body) = sim.call(OPEN, "deleteWebhook", json!({})).await;
     assert_eq!(body["description"], "Webhook was deleted");
@@ -219,18 +186,12 @@ async fn a_webhook_left_behind_forbids_polling_until_it_is_deleted() {
 #[tokio::test]
 async fn set_webhook_refuses_what_would_not_be_delivered() {
     let sim = Sim::start().await;
-    let (status, body) = sim
-        .call(OPEN, "setWebhook", json!({"url": "https://a.example/h"}))
-        .await;
+    let (status, body) = sim.call(OPEN, "setWebhook", json!({"url": "https://a.example/h"})).await;
     assert_eq!((status, &body["ok"]), (400, &json!(false)));
     let info = sim.ok(OPEN, "getWebhookInfo", json!({})).await;
-    assert_eq!(
-        info,
-        json!({"url": "", "has_custom_certificate": false, "pending_update_count": 0})
-    );
+    assert_eq!(info, json!({"url": "", "has_custom_certificate": false, "pending_update_count": 0}));
     say(&sim, "bir");
-    sim.ok(OPEN, "deleteWebhook", json!({"drop_pending_updates": true}))
-        .await;
+    sim.ok(OPEN, "deleteWebhook", json!({"drop_pending_updates": true})).await;
     assert!(sim.pending(OPEN).await.is_empty());
     sim.stop().await;
 }
@@ -249,9 +210,7 @@ async fn two_hundred_bots_may_wait_at_once() {
         .collect();
     assert!(sim.world().wait_until_polling(200, DEADLINE).await);
     for chat in &spec.chats {
-        sim.world()
-            .post(chat.id, chat.people[0], Post::text("herkese merhaba"))
-            .unwrap();
+        sim.world().post(chat.id, chat.people[0], Post::text("herkese merhaba")).unwrap();
     }
     for poll in polls {
         let answer = poll.await.unwrap().unwrap();

@@ -12,23 +12,14 @@ fn say(sim: &Sim, post: Post) -> i64 {
 #[tokio::test]
 async fn privacy_mode_hides_talk_and_shows_commands_and_replies() {
     let sim = Sim::start().await;
-    let sent = sim
-        .ok(
-            PRIVATE,
-            "sendMessage",
-            json!({"chat_id": GROUP, "text": "buradayım"}),
-        )
-        .await;
+    let sent = sim.ok(PRIVATE, "sendMessage", json!({"chat_id": GROUP, "text": "buradayım"})).await;
     let own = sent["message_id"].as_i64().unwrap();
     say(&sim, Post::text("genel sohbet @private_bot"));
     say(&sim, Post::text("/stop@private_bot"));
     say(&sim, Post::text("/stop@open_bot"));
     say(&sim, Post::text("/start"));
     say(&sim, Post::text("katılıyorum").reply_to(own));
-    assert_eq!(
-        sim.texts(PRIVATE).await,
-        ["/stop@private_bot", "/start", "katılıyorum"]
-    );
+    assert_eq!(sim.texts(PRIVATE).await, ["/stop@private_bot", "/start", "katılıyorum"]);
     assert_eq!(sim.texts(OPEN).await.len(), 5);
     assert_eq!(sim.texts(ADMIN).await.len(), 5);
     sim.stop().await;
@@ -37,12 +28,7 @@ async fn privacy_mode_hides_talk_and_shows_commands_and_replies() {
 #[tokio::test]
 async fn bots_do_not_hear_one_another_without_the_mode() {
     let sim = Sim::start().await;
-    sim.ok(
-        OPEN,
-        "sendMessage",
-        json!({"chat_id": GROUP, "text": "/x@admin_bot selam"}),
-    )
-    .await;
+    sim.ok(OPEN, "sendMessage", json!({"chat_id": GROUP, "text": "/x@admin_bot selam"})).await;
     for bot in [OPEN, PRIVATE, ADMIN] {
         assert!(sim.pending(bot).await.is_empty());
     }
@@ -73,23 +59,10 @@ async fn bot_to_bot_mode_lets_bots_hear_bots() {
 async fn people_see_what_bots_write() {
     let sim = Sim::start().await;
     let mut seen = sim.world().subscribe();
-    sim.ok(
-        OPEN,
-        "sendChatAction",
-        json!({"chat_id": GROUP, "action": "typing"}),
-    )
-    .await;
-    sim.ok(
-        OPEN,
-        "sendMessage",
-        json!({"chat_id": GROUP, "text": "selam"}),
-    )
-    .await;
+    sim.ok(OPEN, "sendChatAction", json!({"chat_id": GROUP, "action": "typing"})).await;
+    sim.ok(OPEN, "sendMessage", json!({"chat_id": GROUP, "text": "selam"})).await;
     let typing = serde_json::to_value(seen.try_recv().unwrap()).unwrap();
-    assert_eq!(
-        typing,
-        json!({"kind": "typing", "chat": GROUP, "bot": OPEN, "action": "typing"})
-    );
+    assert_eq!(typing, json!({"kind": "typing", "chat": GROUP, "bot": OPEN, "action": "typing"}));
     let message = serde_json::to_value(seen.try_recv().unwrap()).unwrap();
     assert_eq!(message["text"], "selam");
     assert_eq!(message["author"]["username"], "open_bot");
@@ -99,10 +72,7 @@ async fn people_see_what_bots_write() {
 #[tokio::test]
 async fn an_anonymous_administrator_arrives_as_the_group() {
     let sim = Sim::start().await;
-    let post = Post {
-        anonymous: true,
-        ..Post::text("/stop")
-    };
+    let post = Post { anonymous: true, ..Post::text("/stop") };
     assert!(sim.world().post(GROUP, GUEST, post.clone()).is_err());
     sim.world().post(GROUP, OWNER, post).unwrap();
     let updates = sim.pending(OPEN).await;
@@ -134,14 +104,8 @@ async fn supergroups_share_message_ids_and_basic_groups_do_not() {
     sim.world().post(GROUP, GUEST, Post::text("bir")).unwrap();
     sim.world().post(BASIC, GUEST, Post::text("iki")).unwrap();
     let (open, admin) = (sim.pending(OPEN).await, sim.pending(ADMIN).await);
-    assert_eq!(
-        open[0]["message"]["message_id"],
-        admin[0]["message"]["message_id"]
-    );
-    assert_ne!(
-        open[1]["message"]["message_id"],
-        admin[1]["message"]["message_id"]
-    );
+    assert_eq!(open[0]["message"]["message_id"], admin[0]["message"]["message_id"]);
+    assert_ne!(open[1]["message"]["message_id"], admin[1]["message"]["message_id"]);
     assert_eq!(open[1]["message"]["chat"]["type"], "group");
     let reply = json!({"message_id": open[1]["message"]["message_id"]});
     let send = json!({"chat_id": BASIC, "text": "üç", "reply_parameters": reply});
@@ -156,9 +120,7 @@ async fn topics_have_threads_and_general_has_none() {
     let topic = sim.world().create_topic(FORUM, "Çay").unwrap();
     assert!(topic > 1);
     let general = sim.world().post(FORUM, GUEST, Post::text("genel")).unwrap();
-    sim.world()
-        .post(FORUM, GUEST, Post::text("konu").in_thread(topic))
-        .unwrap();
+    sim.world().post(FORUM, GUEST, Post::text("konu").in_thread(topic)).unwrap();
     let updates = sim.pending(OPEN).await;
     assert_eq!(updates[0]["message"]["forum_topic_created"]["name"], "Çay");
     assert!(updates[1]["message"].get("message_thread_id").is_none());
@@ -169,8 +131,7 @@ async fn topics_have_threads_and_general_has_none() {
     assert_eq!(answer["message_thread_id"], topic);
     for wrong in [1, general, 999] {
         let why = "Bad Request: message thread not found";
-        sim.refused(OPEN, "sendMessage", send(wrong), 400, why)
-            .await;
+        sim.refused(OPEN, "sendMessage", send(wrong), 400, why).await;
     }
     sim.stop().await;
 }

@@ -82,9 +82,17 @@ impl Screen {
 
     pub(super) fn welcome(&mut self, address: &str, seconds: Option<u64>) -> io::Result<()> {
         let titles: Vec<&str> = self.chats.iter().map(|(_, title)| title.as_str()).collect();
-        self.note(&format!("botfleet demo: {} bots in {} simulated chats ({})", self.names.len(), titles.len(), titles.join(", ")))?;
+        self.note(&format!(
+            "botfleet demo: {} bots in {} simulated chats ({})",
+            self.names.len(),
+            titles.len(),
+            titles.join(", ")
+        ))?;
         self.note(&format!("look inside: {address}/api/v1/fleet"))?;
-        let end = seconds.map_or_else(|| "Ctrl-C ends it with a summary".to_owned(), |seconds| format!("it ends by itself after {seconds} s"));
+        let end = seconds.map_or_else(
+            || "Ctrl-C ends it with a summary".to_owned(),
+            |seconds| format!("it ends by itself after {seconds} s"),
+        );
         let join = if self.keys.is_some() { "type and press Enter to join in, Tab changes the chat, " } else { "" };
         self.note(&format!("{join}{end}"))?;
         self.note("")
@@ -139,7 +147,9 @@ impl Screen {
             WorldEvent::Message { chat, message_id, author, text, reply_to, .. } => {
                 self.typing.remove(&(*chat, author.id));
                 let name = if author.is_bot { author.name.clone() } else { format!("{} 👤", author.name) };
-                let quote = reply_to.and_then(|id| self.seen.iter().find(|(key, _)| *key == (*chat, id))).map(|(_, quote)| quote.clone());
+                let quote = reply_to
+                    .and_then(|id| self.seen.iter().find(|(key, _)| *key == (*chat, id)))
+                    .map(|(_, quote)| quote.clone());
                 let short: String = text.chars().take(QUOTE_CHARS).collect();
                 let ellipsis = if text.chars().count() > QUOTE_CHARS { "…" } else { "" };
                 self.seen.push_back(((*chat, *message_id), format!("{}: {short}{ellipsis}", author.name)));
@@ -161,7 +171,8 @@ impl Screen {
                 let Some(emoji) = emoji else {
                     return Ok(());
                 };
-                let about = self.seen.iter().find(|(key, _)| *key == (*chat, *message_id)).map_or("", |(_, quote)| quote);
+                let about =
+                    self.seen.iter().find(|(key, _)| *key == (*chat, *message_id)).map_or("", |(_, quote)| quote);
                 let line = self.paint(&format!("{emoji}  {} to {about}", author.name), Color::DarkGrey);
                 self.line(*chat, &line)
             }
@@ -211,14 +222,19 @@ impl Screen {
             return Ok(());
         }
         let (columns, _) = terminal::size().unwrap_or((80, 24));
-        let names: Vec<&str> = self.typing.keys().filter_map(|(_, bot)| self.names.get(bot)).map(String::as_str).collect();
+        let names: Vec<&str> =
+            self.typing.keys().filter_map(|(_, bot)| self.names.get(bot)).map(String::as_str).collect();
         let typing = match names.as_slice() {
             [] => String::new(),
             [name] => format!(" · {name} is typing"),
             more => format!(" · {} are typing", more.join(", ")),
         };
         let title = self.chats.get(self.chosen).map_or("", |(_, title)| title);
-        let prompt = if self.typed.is_empty() { format!("[{title}] {}{typing}", self.status) } else { format!("[{title}] you: {}", self.typed) };
+        let prompt = if self.typed.is_empty() {
+            format!("[{title}] {}{typing}", self.status)
+        } else {
+            format!("[{title}] you: {}", self.typed)
+        };
         let keep = usize::from(columns).saturating_sub(2);
         let skip = if self.typed.is_empty() { 0 } else { prompt.chars().count().saturating_sub(keep) };
         let line: String = prompt.chars().skip(skip).take(keep).collect();

@@ -36,6 +36,16 @@ const YOU: i64 = 510_000_999;
 /// The simulated model thinks about so long.
 const LLM_MEDIAN: Duration = Duration::from_millis(500);
 
+/// What people say first, chat by chat.
+const OPENERS: [&str; 3] = [
+    "Günaydın herkese! Çay demlendi, bugün kim ne yapıyor?",
+    "Morning all! Tea or coffee, and why?",
+    "Günaydın, good morning! Who is on the 8.15 ferry today?",
+];
+
+/// Wait before each of them.
+const BETWEEN_OPENERS: Duration = Duration::from_millis(200);
+
 /// All bots poll within this, or the demo says what is wrong.
 const POLLING_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -51,17 +61,28 @@ pub(super) struct Stage {
 impl Stage {
     pub(super) async fn start(args: &DemoArgs) -> anyhow::Result<Self> {
         let mut world = WorldSpec::demo(args.seed);
-        world.people.push(PersonSpec { id: YOU, first_name: "You".to_owned(), username: Some("you".to_owned()), language_code: "en".to_owned() });
+        world.people.push(PersonSpec {
+            id: YOU,
+            first_name: "You".to_owned(),
+            username: Some("you".to_owned()),
+            language_code: "en".to_owned(),
+        });
         for chat in &mut world.chats {
             chat.people.push(YOU);
         }
-        let tokens = world.bots.iter().map(|bot| (format!("DEMO_TOKEN_{}", bot.first_name.to_uppercase()), bot.token.clone()));
+        let tokens =
+            world.bots.iter().map(|bot| (format!("DEMO_TOKEN_{}", bot.first_name.to_uppercase()), bot.token.clone()));
         let tokens: BTreeMap<String, String> = tokens.collect();
         let mut spec = SimulationSpec::of(world);
-        spec.provider = ProviderSpec { seed: args.seed, latency: Latency { median: LLM_MEDIAN, sigma: 0.4 }, ..ProviderSpec::default() };
+        spec.provider = ProviderSpec {
+            seed: args.seed,
+            latency: Latency { median: LLM_MEDIAN, sigma: 0.4 },
+            ..ProviderSpec::default()
+        };
         let simulation = Simulation::start(spec).await.context("the simulated world cannot start")?;
 
-        let temporary = args.data.is_none().then(|| std::env::temp_dir().join(format!("botfleet-demo-{}", std::process::id())));
+        let temporary =
+            args.data.is_none().then(|| std::env::temp_dir().join(format!("botfleet-demo-{}", std::process::id())));
         let Some(folder) = args.data.clone().or_else(|| temporary.clone()) else {
             bail!("no folder for the database");
         };
@@ -72,12 +93,9 @@ impl Stage {
 
         let base_url = args.llm_base_url.clone().unwrap_or_else(|| format!("{}/v1", simulation.base_url()));
         let model = args.llm_model.as_deref().unwrap_or("small-talk");
-        let text = MANIFEST.replace("BASE_URL/v1", &base_url).replace("model = \"small-talk\"", &format!("model = {model:?}"));
-        let mut manifest = Manifest::read(&text, "config/demo.toml", &GivenSecrets(tokens))?;
-        // A second demo over kept data must find the chats under the names and ids of this world.
-        for bot in &mut manifest.plan.bots {
-            bot.credential = format!("env:DEMO_TOKEN_{}", bot.name.to_uppercase());
-        }
+        let text =
+            MANIFEST.replace("BASE_URL/v1", &base_url).replace("model = \"small-talk\"", &format!("model = {model:?}"));
+        let manifest = Manifest::read(&text, "config/demo.toml", &GivenSecrets(tokens))?;
         let metrics = recorder::install()?;
         let port = BoundPort::bind(config.server.listen).await?;
         let address = format!("http://{}", port.address()?);
@@ -114,6 +132,15 @@ impl Stage {
                 "both".clone_into(&mut chat.language_code);
             }
         }
+        // Each chat hears a person at once: nobody likes to wait for the curtain.
+        for (chat, opener) in spec.chats.iter().zip(OPENERS) {
+            tokio::time::sleep(BETWEEN_OPENERS).await;
+            if let Some(person) = chat.people.first() {
+                if let Err(error) = self.simulation.world.post(chat.chat, person.id, Post::text(opener)) {
+                    tracing::warn!(error = %error, "an opening message was not posted");
+                }
+            }
+        }
         drive(&self.simulation.world, PeopleScript::new(seed, spec), std::future::pending()).await;
         std::future::pending::<()>().await;
     }
@@ -130,7 +157,8 @@ impl Stage {
         self.fleet.set_stop(StopScope::Fleet, true, "demo").await?;
         let until = Instant::now() + deadline;
         loop {
-            let quiet = self.simulation.world.wait_until_quiet(Duration::from_millis(400), Duration::from_secs(2)).await;
+            let quiet =
+                self.simulation.world.wait_until_quiet(Duration::from_millis(400), Duration::from_secs(2)).await;
             let queues = self.fleet.view().await?.queues;
             if (quiet && queues.inbox + queues.turns + queues.outbox == 0) || Instant::now() >= until {
                 break;

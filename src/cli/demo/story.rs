@@ -69,7 +69,8 @@ impl Story {
 
     pub(super) fn llm(&mut self, calls: &[CallRecord]) {
         self.llm_calls = calls.len() as u64;
-        self.llm_tokens = calls.iter().map(|call| u64::from(call.prompt_tokens) + u64::from(call.completion_tokens)).sum();
+        self.llm_tokens =
+            calls.iter().map(|call| u64::from(call.prompt_tokens) + u64::from(call.completion_tokens)).sum();
     }
 
     /// One line for the bottom of the screen.
@@ -77,7 +78,10 @@ impl Story {
         let messages: u64 = self.rooms.values().map(|room| room.messages).sum();
         let people: u64 = self.rooms.values().map(|room| room.people).sum();
         let spoke = self.bots.values().filter(|(_, spoke)| *spoke > 0).count();
-        format!("{messages} messages, {people} of people, {spoke} of {} bots spoke, {llm_calls} LLM calls", self.bots.len())
+        format!(
+            "{messages} messages, {people} of people, {spoke} of {} bots spoke, {llm_calls} LLM calls",
+            self.bots.len()
+        )
     }
 
     pub(super) fn to_json(&self, report: &Report) -> Value {
@@ -103,7 +107,11 @@ impl Story {
 
     pub(super) fn to_table(&self, report: &Report) -> String {
         let mut text = String::from("\n");
-        let _ = writeln!(text, "{:<28} {:>8} {:>7} {:>8} {:>11}  speakers", "chat", "messages", "people", "replies", "bot to bot");
+        let _ = writeln!(
+            text,
+            "{:<28} {:>8} {:>7} {:>8} {:>11}  speakers",
+            "chat", "messages", "people", "replies", "bot to bot"
+        );
         for room in self.order.iter().filter_map(|id| self.rooms.get(id)) {
             let speakers: Vec<&str> = room.speakers.iter().map(String::as_str).collect();
             let _ = writeln!(
@@ -117,7 +125,11 @@ impl Story {
                 speakers.join(", ")
             );
         }
-        let _ = writeln!(text, "\n{} LLM calls, {} tokens\n\nthe simulated Telegram's ledger against the fleet's outcomes:\n{report}", self.llm_calls, self.llm_tokens);
+        let _ = writeln!(
+            text,
+            "\n{} LLM calls, {} tokens\n\nthe simulated Telegram's ledger against the fleet's outcomes:\n{report}",
+            self.llm_calls, self.llm_tokens
+        );
         text
     }
 }

@@ -93,12 +93,7 @@ fn token(
     Some((id, token))
 }
 
-fn persona(
-    raw: &RawBot,
-    place: &str,
-    personas: &Personas,
-    checks: &mut Checks<'_>,
-) -> Option<Persona> {
+fn persona(raw: &RawBot, place: &str, personas: &Personas, checks: &mut Checks<'_>) -> Option<Persona> {
     let key = format!("{place}.persona");
     let name = checks.required(&key, raw.persona.clone(), "name one of [personas.NAME]")?;
     if let Some(persona) = personas.get(&name) {

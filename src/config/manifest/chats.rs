@@ -162,16 +162,10 @@ fn pacing(own: &RawPacing, defaults: &RawPacing, place: &str, checks: &mut Check
     let seconds = Duration::from_secs;
     Pacing {
         enabled: own.enabled.or(defaults.enabled).unwrap_or(true),
-        chars_per_second: checks.within(
-            &speed_key,
-            speed.unwrap_or(CHARS_PER_SECOND),
-            1.0..=1_000.0,
-            CHARS_PER_SECOND,
-        ),
+        chars_per_second: checks.within(&speed_key, speed.unwrap_or(CHARS_PER_SECOND), 1.0..=1_000.0, CHARS_PER_SECOND),
         typing_max: checks.within(&typing_key, typing.unwrap_or(TYPING_MAX), Duration::ZERO..=seconds(60), TYPING_MAX),
         stale_after: checks.within(&stale_key, stale.unwrap_or(STALE_AFTER), seconds(1)..=seconds(86_400), STALE_AFTER),
-        quiet_tick: quiet
-            .map(|quiet| checks.within(&quiet_key, quiet, seconds(1)..=seconds(7 * 86_400), QUIET_TICK)),
+        quiet_tick: quiet.map(|quiet| checks.within(&quiet_key, quiet, seconds(1)..=seconds(7 * 86_400), QUIET_TICK)),
     }
 }
 

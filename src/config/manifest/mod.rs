@@ -74,7 +74,8 @@ impl Manifest {
     pub fn load(path: &Path, secrets: &dyn SecretSource) -> Result<LoadedManifest, Faults> {
         let table = table::read_file(path).map_err(|mut fault| {
             if fault.key.is_empty() {
-                "copy config/fleet.example.toml there, or name another file with --manifest".clone_into(&mut fault.remedy);
+                "copy config/fleet.example.toml there, or name another file with --manifest"
+                    .clone_into(&mut fault.remedy);
             }
             Faults(vec![fault])
         })?;
@@ -204,7 +205,11 @@ impl Checks<'_> {
         let key = table::join(place, "name");
         let name = self.required(&key, name, "give it a name")?;
         if name.chars().count() > 100 || name.chars().any(char::is_control) {
-            self.fault(key, "is longer than 100 characters or holds control characters", "choose a shorter, plain name");
+            self.fault(
+                key,
+                "is longer than 100 characters or holds control characters",
+                "choose a shorter, plain name",
+            );
             return None;
         }
         if let Some(first) = seen.get(&name) {
@@ -223,7 +228,11 @@ impl Checks<'_> {
         if range.contains(&value) {
             return value;
         }
-        self.fault(key, format!("{value:?} is out of bounds"), format!("from {:?} to {:?}", range.start(), range.end()));
+        self.fault(
+            key,
+            format!("{value:?} is out of bounds"),
+            format!("from {:?} to {:?}", range.start(), range.end()),
+        );
         default
     }
 

@@ -88,7 +88,15 @@ fn entry(
     };
     let kind = raw.kind?;
     check_kind(kind, base_url.is_some(), raw.api_key.is_some(), place, checks);
-    Some(ProviderEntry { name: name?, kind, base_url, api_key, model: raw.model, stream: raw.stream.unwrap_or(false), settings })
+    Some(ProviderEntry {
+        name: name?,
+        kind,
+        base_url,
+        api_key,
+        model: raw.model,
+        stream: raw.stream.unwrap_or(false),
+        settings,
+    })
 }
 
 fn check_kind(kind: ProviderKind, has_url: bool, has_key: bool, place: &str, checks: &mut Checks<'_>) {
@@ -149,10 +157,6 @@ impl Providers {
 
     fn known(&self) -> String {
         let names: Vec<&str> = self.models.keys().map(String::as_str).collect();
-        if names.is_empty() {
-            "add it to [[providers]]".to_owned()
-        } else {
-            format!("providers: {}", names.join(", "))
-        }
+        if names.is_empty() { "add it to [[providers]]".to_owned() } else { format!("providers: {}", names.join(", ")) }
     }
 }

@@ -167,7 +167,11 @@ impl Actor for BotActor {
     type State = BotState;
     type Arguments = BotArgs;
 
-    async fn pre_start(&self, myself: ActorRef<Self::Msg>, args: Self::Arguments) -> Result<Self::State, ActorProcessingErr> {
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        args: Self::Arguments,
+    ) -> Result<Self::State, ActorProcessingErr> {
         myself.cast(BotMsg::Identify)?;
         myself.cast(BotMsg::Reconcile)?;
         Ok(BotState {
@@ -191,7 +195,12 @@ impl Actor for BotActor {
         })
     }
 
-    async fn handle(&self, _: ActorRef<Self::Msg>, message: Self::Msg, state: &mut Self::State) -> Result<(), ActorProcessingErr> {
+    async fn handle(
+        &self,
+        _: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
         match message {
             BotMsg::Identify => state.identify(),
             BotMsg::Identified(result) => state.on_identified(result),
@@ -238,7 +247,9 @@ impl BotState {
         }
         match node.store.waiting_messages(self.profile.id, limit.max(1)).await {
             Ok(messages) => self.take_stored_messages(messages).await,
-            Err(error) => tracing::warn!(bot.id = %self.profile.id, error = %error, "waiting messages cannot be read now"),
+            Err(error) => {
+                tracing::warn!(bot.id = %self.profile.id, error = %error, "waiting messages cannot be read now")
+            }
         }
     }
 

@@ -22,7 +22,8 @@ use crate::policy::backoff::BackoffSettings;
 use crate::ports::telegram::{Me, ReceivedUpdate, TelegramError};
 
 /// Waits between failed polls.
-const POLL_BACKOFF: BackoffSettings = BackoffSettings { first: Duration::from_millis(250), max: Duration::from_secs(10) };
+const POLL_BACKOFF: BackoffSettings =
+    BackoffSettings { first: Duration::from_millis(250), max: Duration::from_secs(10) };
 
 /// A refused token is tried again this often: its owner may have restored it.
 const REFUSED_RETRY: Duration = Duration::from_secs(300);
@@ -69,7 +70,8 @@ impl BotState {
     pub(super) fn on_identified(&mut self, result: Result<Me, TelegramError>) {
         match result {
             Ok(me) if me.id != self.profile.spec.telegram_id => {
-                let reason = format!("the token belongs to bot {}, the manifest says {}", me.id, self.profile.spec.telegram_id);
+                let reason =
+                    format!("the token belongs to bot {}, the manifest says {}", me.id, self.profile.spec.telegram_id);
                 tracing::error!(bot.id = %self.profile.id, "{reason}");
                 self.health = BotHealth::Refused(reason);
             }
@@ -154,7 +156,11 @@ impl BotState {
                 outcome,
             });
             if let Some(chat) = chat {
-                deliveries.entry(chat).or_default().push(Delivery { inbox: id, bot: self.profile.id, content: Content::Update(update.incoming) });
+                deliveries.entry(chat).or_default().push(Delivery {
+                    inbox: id,
+                    bot: self.profile.id,
+                    content: Content::Update(update.incoming),
+                });
             }
         }
         let myself = self.myself.clone();

@@ -23,7 +23,8 @@ use crate::policy::limiter::SendLimiter;
 use crate::ports::telegram::{SendMessage, TelegramError};
 
 /// Waits after a send that certainly did nothing.
-const SEND_BACKOFF: BackoffSettings = BackoffSettings { first: Duration::from_millis(500), max: Duration::from_secs(15) };
+const SEND_BACKOFF: BackoffSettings =
+    BackoffSettings { first: Duration::from_millis(500), max: Duration::from_secs(15) };
 
 /// Wait while the store cannot write.
 const STORE_RETRY: Duration = Duration::from_millis(500);
@@ -218,7 +219,8 @@ impl BotState {
     }
 
     pub(super) fn on_begun(&mut self, outbox: OutboxId, attempt: AttemptId, result: CommitResult) {
-        let current = self.sending.outgoing.get(&outbox).is_some_and(|out| out.message.progress.attempt == Some(attempt));
+        let current =
+            self.sending.outgoing.get(&outbox).is_some_and(|out| out.message.progress.attempt == Some(attempt));
         if !current {
             return;
         }
@@ -276,7 +278,12 @@ impl BotState {
         });
     }
 
-    pub(super) fn on_send_finished(&mut self, outbox: OutboxId, attempt: AttemptId, result: Result<MessageId, TelegramError>) {
+    pub(super) fn on_send_finished(
+        &mut self,
+        outbox: OutboxId,
+        attempt: AttemptId,
+        result: Result<MessageId, TelegramError>,
+    ) {
         let node = Arc::clone(&self.node);
         let now = node.clock.now();
         let random = node.jitter.next();
@@ -327,7 +334,9 @@ impl BotState {
                         self.sending.limiter.pause(chat, retry_after);
                         SendResult::RetryAt(now + retry_after, error.to_string())
                     }
-                    TelegramError::Unreachable(_) => SendResult::RetryAt(now + SEND_BACKOFF.wait(failures, random), error.to_string()),
+                    TelegramError::Unreachable(_) => {
+                        SendResult::RetryAt(now + SEND_BACKOFF.wait(failures, random), error.to_string())
+                    }
                     TelegramError::Unknown(_) => SendResult::Unknown(error.to_string()),
                     _ => SendResult::Rejected(error.to_string()),
                 }
@@ -359,7 +368,9 @@ impl BotState {
         };
         let ended = settle.result.clone();
         match result {
-            Err(CommitError::Unavailable(_)) => drop(self.myself.send_after(STORE_RETRY, move || BotMsg::SettleAgain(outbox))),
+            Err(CommitError::Unavailable(_)) => {
+                drop(self.myself.send_after(STORE_RETRY, move || BotMsg::SettleAgain(outbox)))
+            }
             Err(CommitError::Refused(refusal)) => {
                 tracing::warn!(bot.id = %self.profile.id, outbox.id = %outbox, error = %refusal, "attempt was settled elsewhere");
                 self.ended_unsent(outbox);

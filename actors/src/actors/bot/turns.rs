@@ -98,7 +98,17 @@ impl BotState {
         let stale = job.turn.expires_at <= now;
         self.jobs.insert(
             turn,
-            Job { job, generation: 0, request: None, model: 0, tries: 0, rounds: 0, usage: None, started: Instant::now(), finish: None },
+            Job {
+                job,
+                generation: 0,
+                request: None,
+                model: 0,
+                tries: 0,
+                rounds: 0,
+                usage: None,
+                started: Instant::now(),
+                finish: None,
+            },
         );
         if stale { self.finish(turn, TurnEnding::Expired) } else { self.ask_model(turn) }
     }
@@ -164,7 +174,8 @@ impl BotState {
     }
 
     pub(super) fn on_completion(&mut self, turn: TurnId, generation: u64, result: Result<Completion, LlmError>) {
-        let Some(job) = self.jobs.get_mut(&turn).filter(|job| job.generation == generation && job.finish.is_none()) else {
+        let Some(job) = self.jobs.get_mut(&turn).filter(|job| job.generation == generation && job.finish.is_none())
+        else {
             metrics::counter!("botfleet_completions_stale_total").increment(1);
             return;
         };
@@ -184,7 +195,9 @@ impl BotState {
         };
         let recent: Vec<&str> = self.recent_texts.iter().map(String::as_str).collect();
         let filtered = completion.finish_reason == FinishReason::ContentFilter;
-        let inspected = catch_unwind(AssertUnwindSafe(|| firewall::inspect(&completion.text, request, &recent, &self.profile.spec.name)));
+        let inspected = catch_unwind(AssertUnwindSafe(|| {
+            firewall::inspect(&completion.text, request, &recent, &self.profile.spec.name)
+        }));
         match inspected {
             Ok(Ok(text)) if !filtered => self.say(turn, &text),
             Ok(Ok(_)) => self.breach(turn, "content_filter"),

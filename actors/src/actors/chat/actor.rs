@@ -149,7 +149,11 @@ impl Actor for ChatActor {
     type State = ChatState;
     type Arguments = ChatArgs;
 
-    async fn pre_start(&self, myself: ActorRef<Self::Msg>, args: Self::Arguments) -> Result<Self::State, ActorProcessingErr> {
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        args: Self::Arguments,
+    ) -> Result<Self::State, ActorProcessingErr> {
         myself.cast(ChatMsg::Reload)?;
         Ok(ChatState {
             cast: cast_of(&args.node, &args.profile),
@@ -165,7 +169,12 @@ impl Actor for ChatActor {
         })
     }
 
-    async fn handle(&self, myself: ActorRef<Self::Msg>, message: Self::Msg, state: &mut Self::State) -> Result<(), ActorProcessingErr> {
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
         match message {
             ChatMsg::Deliver(deliveries) => {
                 let count = deliveries.len();
@@ -225,7 +234,8 @@ impl ChatState {
         match in_time(node.store.chat_memory(self.profile.id, self.settings.window_entries.get())).await {
             Ok(loaded) => {
                 self.next_tick_at = loaded.next_tick_at;
-                self.memory = Some(Memory::new(loaded, self.settings.window_entries.get(), self.settings.rows_waiting.get()));
+                self.memory =
+                    Some(Memory::new(loaded, self.settings.window_entries.get(), self.settings.rows_waiting.get()));
                 self.read_store(myself).await;
             }
             Err(error) => self.store_failed(myself, &error),
@@ -249,7 +259,10 @@ impl ChatState {
             Err(error) => return self.store_failed(myself, &error),
         };
         let all_read = rows.len() < READ_LIMIT;
-        let deliveries = rows.into_iter().map(|row| Delivery { inbox: row.id, bot: row.bot, content: content_of(&node, &row) }).collect();
+        let deliveries = rows
+            .into_iter()
+            .map(|row| Delivery { inbox: row.id, bot: row.bot, content: content_of(&node, &row) })
+            .collect();
         self.on_deliveries(myself, deliveries).await;
         if all_read {
             self.rows.caught_up();
@@ -279,10 +292,13 @@ impl ChatState {
 
     /// Asks the store for a message older than the memory.
     async fn known_in_store(&self, delivery: &Delivery) -> Result<Option<Number>, StoreError> {
-        let (Content::Update(Incoming { chat: Some(chat), event: Event::Message(message), .. }), Some(memory)) = (&delivery.content, &self.memory) else {
+        let (Content::Update(Incoming { chat: Some(chat), event: Event::Message(message), .. }), Some(memory)) =
+            (&delivery.content, &self.memory)
+        else {
             return Ok(None);
         };
-        let key = EntryKey { telegram_chat: *chat, message_id: message.message_id, kind: EntryKind::Message, revision: 0 };
+        let key =
+            EntryKey { telegram_chat: *chat, message_id: message.message_id, kind: EntryKind::Message, revision: 0 };
         if message.service || !memory.may_have_forgotten(message.message_id) || memory.number_of(&key).is_some() {
             return Ok(None);
         }
@@ -315,7 +331,8 @@ impl ChatState {
             }
             Content::Sent(event) => {
                 let Some(author) = node.directory.bots.get(&bot) else {
-                    let outcome = Outcome::because(OutcomeKind::Ignored, "sent by a bot that is no longer in the manifest");
+                    let outcome =
+                        Outcome::because(OutcomeKind::Ignored, "sent by a bot that is no longer in the manifest");
                     step.handled.push(Handled { inbox, outcome, number: None, decision: None });
                     return;
                 };
@@ -324,10 +341,18 @@ impl ChatState {
             }
         };
         if let Some(number) = known.or_else(|| memory.number_of(&entry.key())) {
-            let decision = heard_by.zip(memory.entry(number).cloned()).and_then(|(bot, entry)| {
-                self.decide(Occasion::Copy { entry: &entry, heard_by: bot }, Cause::Entry(number), step)
+            // The entry itself may have left the memory: this copy says the same.
+            let copy = Arc::new(TranscriptEntry { number, root: number, ..entry });
+            let decision = heard_by.and_then(|bot| {
+                let occasion = Occasion::Copy { entry: &copy, heard_by: bot };
+                self.decide(occasion, Some(&copy), step)
             });
-            step.handled.push(Handled { inbox, outcome: Outcome::plain(OutcomeKind::Duplicate), number: Some(number), decision });
+            step.handled.push(Handled {
+                inbox,
+                outcome: Outcome::plain(OutcomeKind::Duplicate),
+                number: Some(number),
+                decision,
+            });
             return;
         }
         let number = Number(memory.last_number.0 + 1);
@@ -339,12 +364,14 @@ impl ChatState {
         let entry = Arc::new(entry);
         memory.append(Arc::clone(&entry));
         step.entries.push((*entry).clone());
-        let decision = if last_part {
-            self.decide(Occasion::Entry { entry: &entry, heard_by }, Cause::Entry(number), step)
-        } else {
-            None
-        };
-        step.handled.push(Handled { inbox, outcome: Outcome::plain(OutcomeKind::Appended), number: Some(number), decision });
+        let decision =
+            if last_part { self.decide(Occasion::Entry { entry: &entry, heard_by }, Some(&entry), step) } else { None };
+        step.handled.push(Handled {
+            inbox,
+            outcome: Outcome::plain(OutcomeKind::Appended),
+            number: Some(number),
+            decision,
+        });
     }
 
     fn on_tick(&mut self, myself: &ActorRef<ChatMsg>) {
@@ -356,7 +383,7 @@ impl ChatState {
             return;
         }
         let mut step = Step::default();
-        self.decide(Occasion::Tick, Cause::Tick, &mut step);
+        self.decide(Occasion::Tick, None, &mut step);
         self.plan_tick();
         self.commit(myself, base, step);
     }
@@ -364,19 +391,22 @@ impl ChatState {
     /// Plans when to speak up by itself: around the chat's own rhythm, never like a metronome.
     fn plan_tick(&mut self) {
         let now = self.node.clock.now();
-        self.next_tick_at = self.profile.spec.pacing.quiet_tick.map(|quiet| now + quiet.mul_f64(0.6 + 0.8 * self.node.jitter.next()));
+        self.next_tick_at =
+            self.profile.spec.pacing.quiet_tick.map(|quiet| now + quiet.mul_f64(0.6 + 0.8 * self.node.jitter.next()));
     }
 
     /// Asks the director; its speakers' turns join the step.
-    fn decide(&mut self, occasion: Occasion<'_>, cause: Cause, step: &mut Step) -> Option<DecisionNumber> {
+    fn decide(
+        &mut self,
+        occasion: Occasion<'_>,
+        at: Option<&Arc<TranscriptEntry>>,
+        step: &mut Step,
+    ) -> Option<DecisionNumber> {
         let memory = self.memory.as_mut()?;
         let number = DecisionNumber(memory.last_decision.0 + 1);
         let seed = decision_seed(self.profile.id.0, number);
         let now = self.node.clock.now();
-        let target = match &occasion {
-            Occasion::Entry { entry, .. } | Occasion::Copy { entry, .. } => Some(entry.number),
-            Occasion::Tick => None,
-        };
+        let cause = at.map_or(Cause::Tick, |entry| Cause::Entry(entry.number));
         let scene = Scene { chat: &self.profile, cast: &self.cast, window: &memory.window, now };
         // A poison message must not take its chat along (I7): it keeps its entry, and nobody answers.
         let Ok(direction) = catch_unwind(AssertUnwindSafe(|| direct(&scene, occasion, seed))) else {
@@ -387,7 +417,7 @@ impl ChatState {
         let direction = direction?;
         memory.last_decision = number;
         metrics::counter!("botfleet_decisions_total", "verdict" => direction.verdict.as_str()).increment(1);
-        self.add_turns(number, &direction, now, target, step);
+        self.add_turns(number, &direction, now, at, step);
         step.decisions.push(Decision {
             chat: self.profile.id,
             number,
@@ -406,7 +436,14 @@ impl ChatState {
         Some(number)
     }
 
-    fn add_turns(&self, decision: DecisionNumber, direction: &Direction, now: Timestamp, at: Option<Number>, step: &mut Step) {
+    fn add_turns(
+        &self,
+        decision: DecisionNumber,
+        direction: &Direction,
+        now: Timestamp,
+        at: Option<&Arc<TranscriptEntry>>,
+        step: &mut Step,
+    ) {
         let Some(memory) = &self.memory else {
             return;
         };
@@ -428,12 +465,16 @@ impl ChatState {
                 created_at: now,
                 progress: TurnProgress::queued(),
             };
-            let context = self.node.directory.bots.get(&speaker.bot).map_or(0, |bot| bot.spec.generation.context_messages);
-            let target = speaker.target.or(at).and_then(|number| memory.entry(number)).cloned();
+            let context =
+                self.node.directory.bots.get(&speaker.bot).map_or(0, |bot| bot.spec.generation.context_messages);
+            let target = speaker
+                .target
+                .and_then(|number| at.filter(|entry| entry.number == number).or_else(|| memory.entry(number)))
+                .cloned();
             let skip = memory.window.len().saturating_sub(context + 1);
             let window = memory.window.iter().skip(skip).cloned().collect();
             step.turns.push(turn.clone());
-            step.jobs.entry(speaker.bot).or_default().push(TurnJob { turn, window, target: target.filter(|_| speaker.target.is_some()) });
+            step.jobs.entry(speaker.bot).or_default().push(TurnJob { turn, window, target });
         }
     }
 
@@ -486,7 +527,8 @@ impl ChatState {
     }
 
     fn snapshot(&self) -> ChatSnapshot {
-        let names: HashMap<BotId, &str> = self.cast.iter().map(|member| (member.profile.id, member.profile.spec.name.as_str())).collect();
+        let names: HashMap<BotId, &str> =
+            self.cast.iter().map(|member| (member.profile.id, member.profile.spec.name.as_str())).collect();
         ChatSnapshot {
             name: self.profile.spec.name.clone(),
             telegram_id: self.profile.spec.telegram_id.0,

@@ -19,7 +19,12 @@ pub enum Reading {
 }
 
 /// Reads an update that a bot received.
-pub fn read_update(chat: ChatId, inbox: InboxId, incoming: Incoming, fleet_bot: impl Fn(&Author) -> Option<BotId>) -> Reading {
+pub fn read_update(
+    chat: ChatId,
+    inbox: InboxId,
+    incoming: Incoming,
+    fleet_bot: impl Fn(&Author) -> Option<BotId>,
+) -> Reading {
     let Some(telegram_chat) = incoming.chat else {
         return Reading::Nothing(Outcome::because(OutcomeKind::Ignored, "names no chat"));
     };
@@ -29,7 +34,11 @@ pub fn read_update(chat: ChatId, inbox: InboxId, incoming: Incoming, fleet_bot: 
             let kind = if message.service { EntryKind::Member } else { EntryKind::Message };
             let author = fleet_bot(&message.author);
             let entry = Box::new(blank.message(message, kind, author));
-            if author.is_some() && kind == EntryKind::Message { Reading::FleetCopy(entry) } else { Reading::Entry(entry) }
+            if author.is_some() && kind == EntryKind::Message {
+                Reading::FleetCopy(entry)
+            } else {
+                Reading::Entry(entry)
+            }
         }
         Event::Edited(message) => {
             let author = fleet_bot(&message.author);
@@ -58,14 +67,27 @@ pub fn read_update(chat: ChatId, inbox: InboxId, incoming: Incoming, fleet_bot: 
             OutcomeKind::Control,
             if can_post { "the bot can post here" } else { "the bot can no longer post here" },
         )),
-        Event::MigratedTo { to } => Reading::Nothing(Outcome::because(OutcomeKind::Ignored, format!("the group became {to}: put that id into the manifest"))),
-        Event::Other { name } => Reading::Nothing(Outcome::because(OutcomeKind::Ignored, format!("kind {name} is not used"))),
-        Event::Undecodable { reason } => Reading::Nothing(Outcome::because(OutcomeKind::Ignored, format!("undecodable: {reason}"))),
+        Event::MigratedTo { to } => Reading::Nothing(Outcome::because(
+            OutcomeKind::Ignored,
+            format!("the group became {to}: put that id into the manifest"),
+        )),
+        Event::Other { name } => {
+            Reading::Nothing(Outcome::because(OutcomeKind::Ignored, format!("kind {name} is not used")))
+        }
+        Event::Undecodable { reason } => {
+            Reading::Nothing(Outcome::because(OutcomeKind::Ignored, format!("undecodable: {reason}")))
+        }
     }
 }
 
 /// Reads a message of the fleet that Telegram accepted.
-pub fn read_sent(chat: ChatId, inbox: InboxId, event: SentEvent, bot: &BotProfile, username: Option<String>) -> TranscriptEntry {
+pub fn read_sent(
+    chat: ChatId,
+    inbox: InboxId,
+    event: SentEvent,
+    bot: &BotProfile,
+    username: Option<String>,
+) -> TranscriptEntry {
     TranscriptEntry {
         chat,
         number: Number(0),

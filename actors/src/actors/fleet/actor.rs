@@ -13,8 +13,8 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent
 use serde::Serialize;
 
 use super::settings::FleetSettings;
-pub use super::supervision::{Child, Quarantined};
 use super::supervision::Book;
+pub use super::supervision::{Child, Quarantined};
 use crate::actors::bot::actor::{BotActor, BotArgs, BotMsg};
 use crate::actors::bot::settings::BotSettings;
 use crate::actors::chat::actor::{ChatActor, ChatArgs, ChatMsg};
@@ -108,7 +108,11 @@ impl Actor for FleetActor {
     type State = FleetState;
     type Arguments = FleetArgs;
 
-    async fn pre_start(&self, myself: ActorRef<Self::Msg>, args: Self::Arguments) -> Result<Self::State, ActorProcessingErr> {
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        args: Self::Arguments,
+    ) -> Result<Self::State, ActorProcessingErr> {
         args.node.directory.set_fleet(myself.clone());
         let mut tasks = Tasks::default();
         let node = Arc::clone(&args.node);
@@ -116,12 +120,18 @@ impl Actor for FleetActor {
         drop(myself.send_interval(args.settings.reconcile_every, || FleetMsg::Reconcile));
         drop(myself.send_interval(HOUSEKEEPING_EVERY, || FleetMsg::Housekeeping));
         let bot_settings = Arc::new(args.bots.clone());
-        let mut state = FleetState { args, bot_settings, book: Book::default(), tasks, reconciling: false, quiescing: false };
+        let mut state =
+            FleetState { args, bot_settings, book: Book::default(), tasks, reconciling: false, quiescing: false };
         state.start_all(&myself).await;
         Ok(state)
     }
 
-    async fn handle(&self, myself: ActorRef<Self::Msg>, message: Self::Msg, state: &mut Self::State) -> Result<(), ActorProcessingErr> {
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
         match message {
             FleetMsg::Start(child) => state.start(&myself, child).await,
             FleetMsg::WakeChat(chat) => state.start(&myself, Child::Chat(chat)).await,
@@ -143,15 +153,25 @@ impl Actor for FleetActor {
             }
             FleetMsg::GetSnapshot(reply) => {
                 let directory = &state.args.node.directory;
-                let running = directory.live_bots().len() + directory.live_chats().len() + directory.live_providers().len();
-                let _ = reply.send(FleetSnapshot { running, restarts: state.book.restarts(), quarantined: state.book.quarantined() });
+                let running =
+                    directory.live_bots().len() + directory.live_chats().len() + directory.live_providers().len();
+                let _ = reply.send(FleetSnapshot {
+                    running,
+                    restarts: state.book.restarts(),
+                    quarantined: state.book.quarantined(),
+                });
             }
         }
         state.tasks.reap()?;
         Ok(())
     }
 
-    async fn handle_supervisor_evt(&self, myself: ActorRef<Self::Msg>, event: SupervisionEvent, state: &mut Self::State) -> Result<(), ActorProcessingErr> {
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        event: SupervisionEvent,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
         match event {
             SupervisionEvent::ActorFailed(cell, error) => {
                 if let Some(child) = state.book.ended(&cell) {
@@ -211,7 +231,11 @@ impl FleetState {
         }
     }
 
-    async fn start_bot(&self, myself: &ActorRef<FleetMsg>, id: BotId) -> Result<Option<ractor::ActorCell>, ractor::SpawnErr> {
+    async fn start_bot(
+        &self,
+        myself: &ActorRef<FleetMsg>,
+        id: BotId,
+    ) -> Result<Option<ractor::ActorCell>, ractor::SpawnErr> {
         let node = &self.args.node;
         let (Some(profile), Some(api)) = (node.directory.bots.get(&id), self.args.apis.get(&id)) else {
             return Ok(None);
@@ -221,26 +245,44 @@ impl FleetState {
         if let Ok(offset) = node.store.next_offset(id).await {
             profile.next_offset = offset;
         }
-        let args = BotArgs { node: Arc::clone(node), profile: Arc::new(profile), api: Arc::clone(api), settings: Arc::clone(&self.bot_settings) };
+        let args = BotArgs {
+            node: Arc::clone(node),
+            profile: Arc::new(profile),
+            api: Arc::clone(api),
+            settings: Arc::clone(&self.bot_settings),
+        };
         let (actor, _) = BotActor::spawn_linked(None, BotActor, args, myself.get_cell()).await?;
         node.directory.set_bot(id, Some(actor.clone()));
         metrics::gauge!("botfleet_active_bots").set(node.directory.live_bots().len() as f64);
         Ok(Some(actor.get_cell()))
     }
 
-    async fn start_chat(&self, myself: &ActorRef<FleetMsg>, id: ChatId) -> Result<Option<ractor::ActorCell>, ractor::SpawnErr> {
+    async fn start_chat(
+        &self,
+        myself: &ActorRef<FleetMsg>,
+        id: ChatId,
+    ) -> Result<Option<ractor::ActorCell>, ractor::SpawnErr> {
         let node = &self.args.node;
         let Some(profile) = node.directory.chats.get(&id) else {
             return Ok(None);
         };
         let rows = Arc::new(RowPermits::new(self.args.chats.rows_waiting.get()));
-        let args = ChatArgs { node: Arc::clone(node), profile: Arc::clone(profile), settings: self.args.chats.clone(), rows: Arc::clone(&rows) };
+        let args = ChatArgs {
+            node: Arc::clone(node),
+            profile: Arc::clone(profile),
+            settings: self.args.chats.clone(),
+            rows: Arc::clone(&rows),
+        };
         let (actor, _) = ChatActor::spawn_linked(None, ChatActor, args, myself.get_cell()).await?;
         node.directory.set_chat(id, Some(ChatHandle { actor: actor.clone(), rows }));
         Ok(Some(actor.get_cell()))
     }
 
-    async fn start_provider(&self, myself: &ActorRef<FleetMsg>, name: &str) -> Result<Option<ractor::ActorCell>, ractor::SpawnErr> {
+    async fn start_provider(
+        &self,
+        myself: &ActorRef<FleetMsg>,
+        name: &str,
+    ) -> Result<Option<ractor::ActorCell>, ractor::SpawnErr> {
         let Some(setup) = self.args.providers.iter().find(|provider| provider.name == name).cloned() else {
             return Ok(None);
         };
@@ -294,7 +336,9 @@ impl FleetState {
         let Some(backlog) = backlog else {
             return;
         };
-        for (chat, message) in backlog.chats.iter().map(|chat| (chat, true)).chain(backlog.ticks.iter().map(|chat| (chat, false))) {
+        for (chat, message) in
+            backlog.chats.iter().map(|chat| (chat, true)).chain(backlog.ticks.iter().map(|chat| (chat, false)))
+        {
             match node.directory.chat(*chat) {
                 Some(handle) => drop(handle.actor.cast(if message { ChatMsg::Reconcile } else { ChatMsg::Tick })),
                 None => self.start(myself, Child::Chat(*chat)).await,
@@ -320,7 +364,13 @@ impl FleetState {
                 Err(error) => tracing::warn!(error = %error, "old inbox rows could not be pruned"),
             }
             if let Ok(depths) = node.store.depths().await {
-                for (queue, depth) in [("inbox", depths.inbox), ("turns", depths.turns), ("outbox", depths.outbox), ("dead", depths.dead), ("unknown", depths.unknown)] {
+                for (queue, depth) in [
+                    ("inbox", depths.inbox),
+                    ("turns", depths.turns),
+                    ("outbox", depths.outbox),
+                    ("dead", depths.dead),
+                    ("unknown", depths.unknown),
+                ] {
                     metrics::gauge!("botfleet_queue_depth", "queue" => queue).set(depth as f64);
                 }
             }

@@ -94,7 +94,10 @@ impl Book {
     }
 
     pub(super) fn quarantined(&self) -> Vec<Quarantined> {
-        self.quarantined.iter().map(|(child, reason)| Quarantined { child: child.to_string(), reason: reason.clone() }).collect()
+        self.quarantined
+            .iter()
+            .map(|(child, reason)| Quarantined { child: child.to_string(), reason: reason.clone() })
+            .collect()
     }
 
     pub(super) fn restarts(&self) -> u64 {

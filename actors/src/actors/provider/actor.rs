@@ -101,7 +101,11 @@ impl Actor for ProviderActor {
     type State = ProviderState;
     type Arguments = ProviderArgs;
 
-    async fn pre_start(&self, _: ActorRef<Self::Msg>, args: Self::Arguments) -> Result<Self::State, ActorProcessingErr> {
+    async fn pre_start(
+        &self,
+        _: ActorRef<Self::Msg>,
+        args: Self::Arguments,
+    ) -> Result<Self::State, ActorProcessingErr> {
         Ok(ProviderState {
             breaker: Arc::new(Breaker::new(args.settings.breaker)),
             rate: args.settings.requests_per_minute.map(|limit| RateLimiter::direct(Quota::per_minute(limit))),
@@ -116,7 +120,12 @@ impl Actor for ProviderActor {
         })
     }
 
-    async fn handle(&self, myself: ActorRef<Self::Msg>, message: Self::Msg, state: &mut Self::State) -> Result<(), ActorProcessingErr> {
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
         match message {
             ProviderMsg::Complete(request, answer) => state.on_complete(request, answer),
             ProviderMsg::CallFinished => state.in_flight -= 1,
@@ -162,7 +171,13 @@ impl ProviderState {
         }
     }
 
-    fn start(&mut self, myself: ActorRef<ProviderMsg>, request: CompletionRequest, answer: Answer, admission: Admission) {
+    fn start(
+        &mut self,
+        myself: ActorRef<ProviderMsg>,
+        request: CompletionRequest,
+        answer: Answer,
+        admission: Admission,
+    ) {
         self.in_flight += 1;
         self.calls += 1;
         let (llm, timeout) = (Arc::clone(&self.llm), self.settings.timeout);

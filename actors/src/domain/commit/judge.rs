@@ -14,7 +14,8 @@ use crate::domain::turn::{TURN_ATTEMPTS_MAX, TurnState};
 /// Decides `operations` in order over `loaded`, which moves along. Each result stands at its operation's place; a
 /// refused operation leaves neither a change nor a trace.
 pub fn judge(operations: Vec<Operation>, loaded: &mut Loaded) -> (Vec<Result<Applied, Refusal>>, Changes) {
-    let mut bench = Bench { loaded, changes: Changes::default(), new_turns: HashSet::new(), new_outbox: HashSet::new() };
+    let mut bench =
+        Bench { loaded, changes: Changes::default(), new_turns: HashSet::new(), new_outbox: HashSet::new() };
     let results = operations.into_iter().map(|operation| bench.decide(operation)).collect();
     (results, bench.changes)
 }
@@ -93,7 +94,8 @@ impl Bench<'_> {
             }
         }
         let mut keys = HashSet::new();
-        if let Some(entry) = op.entries.iter().find(|e| self.loaded.entries.contains(&e.key()) || !keys.insert(e.key())) {
+        if let Some(entry) = op.entries.iter().find(|e| self.loaded.entries.contains(&e.key()) || !keys.insert(e.key()))
+        {
             return conflict(format!("message {} has an entry already", entry.message_id));
         }
 

@@ -42,7 +42,10 @@ pub async fn every_row_is_one_line_with_what_became_of_it(home: &dyn Home) {
     let first = &lines[0];
     assert_eq!((first.source.as_str(), first.update_id, first.bot_id), ("update", Some(1), Some(TelegramUserId(1001))));
     assert_eq!((first.chat_id, first.message_id), (Some(TelegramChatId(-2001)), Some(MessageId(501))));
-    assert_eq!((first.outcome.as_str(), first.number, first.decision), ("appended", Some(Number(1)), Some(DecisionNumber(1))));
+    assert_eq!(
+        (first.outcome.as_str(), first.number, first.decision),
+        ("appended", Some(Number(1)), Some(DecisionNumber(1)))
+    );
     assert_eq!(first.turns.len(), 2);
     let turn = &first.turns[0];
     assert_eq!((turn.id.as_str(), turn.bot_id, turn.state), ("31", TelegramUserId(1001), TurnState::Done));

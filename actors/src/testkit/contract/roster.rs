@@ -40,9 +40,9 @@ pub async fn a_bot_renamed_is_the_same_bot(home: &dyn Home) {
     let scene = Scene::open(home).await;
     scene.commit_all(vec![ingest(scene.bots[0], scene.epoch, vec![update(1, scene.bots[0], scene.chats[0], 1)])]).await;
     let mut renamed = plan(2, 2);
-    renamed.bots[0].name = "another".to_owned();
+    renamed.bots[0].name = "another".into();
     for chat in &mut renamed.chats {
-        chat.bots[0] = "another".to_owned();
+        chat.bots[0] = "another".into();
     }
     let roster = applied(&scene, &renamed).await;
     let bot = &roster.bots[&scene.bots[0]];
@@ -81,7 +81,7 @@ pub async fn a_name_with_another_bots_token_is_refused(home: &dyn Home) {
 pub async fn a_refused_roster_changes_nothing(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let mut mixed = plan(3, 2);
-    mixed.bots[1].persona.voice = "another".to_owned();
+    mixed.bots[1].persona.voice = "another".into();
     mixed.chats[0].bots.push("nobody".to_owned());
     refused(&scene, &mixed, "nobody").await;
     let scene = scene.reopen(home).await;
@@ -93,7 +93,7 @@ pub async fn a_refused_roster_changes_nothing(home: &dyn Home) {
 pub async fn a_new_credential_raises_the_token_generation(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let mut replaced = plan(2, 2);
-    replaced.bots[0].credential = "file:/run/secrets/bot-1".to_owned();
+    replaced.bots[0].credential = "file:/run/secrets/bot-1".into();
     let roster = applied(&scene, &replaced).await;
     assert_eq!(roster.bots[&scene.bots[0]].token_generation, 2);
     assert_eq!(roster.bots[&scene.bots[1]].token_generation, 1);
@@ -136,7 +136,7 @@ pub async fn a_bot_left_out_comes_back_as_itself(home: &dyn Home) {
 pub async fn a_chat_is_known_by_its_telegram_id(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let mut renamed = plan(2, 2);
-    renamed.chats[0].name = "lounge".to_owned();
+    renamed.chats[0].name = "lounge".into();
     let roster = applied(&scene, &renamed).await;
     assert_eq!(roster.chats[&scene.chats[0]].spec.name, "lounge");
     assert_eq!(roster.chats.len(), 2);
@@ -162,9 +162,14 @@ pub async fn a_plan_that_names_something_twice_is_refused(home: &dyn Home) {
         change(&mut plan);
         plan
     };
-    refused(&scene, &twice(&|plan| plan.bots.push(crate::domain::roster::BotSpec { name: "bot-9".into(), ..bot_spec(2) })), "bot-9").await;
-    refused(&scene, &twice(&|plan| plan.bots[1].name = "bot-1".to_owned()), "bot-1").await;
-    refused(&scene, &twice(&|plan| plan.bots[1].persona.name = "persona-1".to_owned()), "persona-1").await;
+    refused(
+        &scene,
+        &twice(&|plan| plan.bots.push(crate::domain::roster::BotSpec { name: "bot-9".into(), ..bot_spec(2) })),
+        "bot-9",
+    )
+    .await;
+    refused(&scene, &twice(&|plan| plan.bots[1].name = "bot-1".into()), "bot-1").await;
+    refused(&scene, &twice(&|plan| plan.bots[1].persona.name = "persona-1".into()), "persona-1").await;
     refused(&scene, &twice(&|plan| plan.chats[1].telegram_id = plan.chats[0].telegram_id), "chat-2").await;
     let stranger = |name: &str| crate::domain::roster::ChatSpec {
         name: name.to_owned(),

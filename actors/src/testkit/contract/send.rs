@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::turns::conversation;
 use super::{Home, Scene, assert_conflict};
-use crate::domain::commit::operation::{Applied, Begin, Cancel, Operation, SetStop, Settle, Start, TurnEnding, Verdict};
+use crate::domain::commit::operation::{
+    Applied, Begin, Cancel, Operation, SetStop, Settle, Start, TurnEnding, Verdict,
+};
 use crate::domain::control::StopScope;
 use crate::domain::ids::{AttemptId, MessageId, TurnId};
 use crate::domain::inbox::Source;
@@ -13,7 +15,7 @@ use crate::domain::turn::Turn;
 use crate::domain::window::WindowKey;
 use crate::testkit::rows::{at, claim, finish, message, sent, start, start_within, turn};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// A scene with so many messages that wait, each of a turn of its own.
 pub(super) async fn with_messages(home: &dyn Home, count: u32) -> (Scene, Vec<OutboxMessage>) {
@@ -65,11 +67,11 @@ pub async fn a_full_window_makes_the_message_wait(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 3).await;
     let key = WindowKey::pair(messages[0].chat, scene.bots[1], scene.bots[0]);
     let within = |attempt: i64| start_within(attempt, at(5), key, 2, MINUTE);
-    let done = scene
-        .commit_all(vec![begin(&scene, &messages[0], within(51)), begin(&scene, &messages[1], within(52))])
-        .await;
+    let done =
+        scene.commit_all(vec![begin(&scene, &messages[0], within(51)), begin(&scene, &messages[1], within(52))]).await;
     assert_eq!(done, [Applied::Begun(Verdict::Send), Applied::Begun(Verdict::Send)]);
-    let Ok(Applied::Begun(Verdict::Wait(until))) = scene.commit_one(begin(&scene, &messages[2], within(53))).await else {
+    let Ok(Applied::Begun(Verdict::Wait(until))) = scene.commit_one(begin(&scene, &messages[2], within(53))).await
+    else {
         panic!("the window is full")
     };
     assert!(until > at(5) && until <= at(5) + MINUTE + Duration::from_secs(2), "{until:?}");
@@ -193,7 +195,12 @@ pub async fn a_definite_non_send_is_due_again(home: &dyn Home) {
 pub async fn a_cancelled_message_cannot_begin(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 1).await;
     let cancel = || {
-        Operation::Cancel(Cancel { bot: messages[0].bot, epoch: scene.epoch, outbox: messages[0].id, reason: "why".to_owned() })
+        Operation::Cancel(Cancel {
+            bot: messages[0].bot,
+            epoch: scene.epoch,
+            outbox: messages[0].id,
+            reason: "why".to_owned(),
+        })
     };
     scene.commit_all(vec![cancel()]).await;
     let stored = progress(&scene, &messages[0]).await;

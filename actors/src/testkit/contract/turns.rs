@@ -6,7 +6,9 @@ use crate::domain::decision::Cause;
 use crate::domain::ids::{Epoch, Number};
 use crate::domain::outbox::{OutboxState, SendProgress};
 use crate::domain::turn::{TURN_ATTEMPTS_MAX, Turn, TurnState};
-use crate::testkit::rows::{advance, appended, at, claim, decision, finish, ingest, message, start, turn, update, usage};
+use crate::testkit::rows::{
+    advance, appended, at, claim, decision, finish, ingest, message, start, turn, update, usage,
+};
 
 /// An ingest and the advance that makes `turns` of it.
 pub(super) fn conversation(scene: &Scene, turns: &[Turn]) -> Vec<Operation> {
@@ -93,7 +95,12 @@ pub async fn a_failed_turn_is_queued_again_until_it_is_dead(home: &dyn Home) {
 pub async fn a_turn_given_up_is_final(home: &dyn Home) {
     let (scene, dropped) = with_turn(home).await;
     let expired = Turn { ordinal: 1, id: crate::domain::ids::TurnId(32), ..dropped.clone() };
-    let more = Advance { entries: vec![], handled: vec![], turns: vec![expired.clone()], ..advance(dropped.chat, scene.epoch, 1, 1) };
+    let more = Advance {
+        entries: vec![],
+        handled: vec![],
+        turns: vec![expired.clone()],
+        ..advance(dropped.chat, scene.epoch, 1, 1)
+    };
     scene
         .commit_all(vec![
             Operation::Advance(more),

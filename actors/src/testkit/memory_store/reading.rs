@@ -11,7 +11,9 @@ use crate::domain::outbox::{OutboxMessage, OutboxState};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::{Turn, TurnState};
-use crate::ports::store::{Backlog, ChatMemory, OutcomeCursor, OutcomeMessage, OutcomeRecord, OutcomeTurn, QueueDepths};
+use crate::ports::store::{
+    Backlog, ChatMemory, OutcomeCursor, OutcomeMessage, OutcomeRecord, OutcomeTurn, QueueDepths,
+};
 
 impl State {
     pub(super) fn chat_memory(&self, chat: ChatId, recent: usize) -> ChatMemory {
@@ -33,7 +35,8 @@ impl State {
     }
 
     pub(super) fn transcript_until(&self, chat: ChatId, upto: Number, limit: usize) -> Vec<Arc<TranscriptEntry>> {
-        let entries = self.transcript.range((chat, Number(i64::MIN))..=(chat, upto)).map(|(_, entry)| Arc::clone(entry));
+        let entries =
+            self.transcript.range((chat, Number(i64::MIN))..=(chat, upto)).map(|(_, entry)| Arc::clone(entry));
         let mut newest_first: Vec<_> = entries.rev().take(limit).collect();
         newest_first.reverse();
         newest_first
@@ -81,7 +84,9 @@ impl State {
     }
 
     pub(super) fn depths(&self) -> QueueDepths {
-        let turns = |states: &[TurnState]| self.turns.values().filter(|turn| states.contains(&turn.progress.state)).count() as u64;
+        let turns = |states: &[TurnState]| {
+            self.turns.values().filter(|turn| states.contains(&turn.progress.state)).count() as u64
+        };
         let outbox = |states: &[OutboxState]| {
             self.outbox.values().filter(|message| states.contains(&message.progress.state)).count() as u64
         };
@@ -111,9 +116,10 @@ impl State {
             }
         }
         if page.is_empty() {
-            let ticks = self.decisions.iter().filter(|(key, decision)| {
-                decision.cause == Cause::Tick && cursor.tick.is_none_or(|last| **key > last)
-            });
+            let ticks = self
+                .decisions
+                .iter()
+                .filter(|(key, decision)| decision.cause == Cause::Tick && cursor.tick.is_none_or(|last| **key > last));
             for (key, decision) in ticks.take(limit) {
                 next.tick = Some(*key);
                 page.push(self.tick_record(decision));

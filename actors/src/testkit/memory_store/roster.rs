@@ -16,7 +16,8 @@ impl State {
         changed |= self.apply_chats(plan);
         self.config_seq += i64::from(changed);
         for (bot, epoch) in self.bots.keys().zip(std::iter::repeat(tenure)) {
-            self.bot_leases.extend((!self.bot_leases.contains_key(bot)).then_some(epoch).flatten().map(|epoch| (*bot, epoch)));
+            self.bot_leases
+                .extend((!self.bot_leases.contains_key(bot)).then_some(epoch).flatten().map(|epoch| (*bot, epoch)));
         }
         for (chat, epoch) in self.chats.keys().zip(std::iter::repeat(tenure)) {
             self.heads.entry(*chat).or_default();
@@ -54,8 +55,9 @@ impl State {
             }
         }
         let mut left = self.chats.iter().filter(|(id, _)| !chats.contains(id));
-        left.find(|(_, (chat, _))| chat_names.contains(&chat.spec.name))
-            .map(|(_, (chat, _))| format!("the name {} belongs to another chat; give the new one another name", chat.spec.name))
+        left.find(|(_, (chat, _))| chat_names.contains(&chat.spec.name)).map(|(_, (chat, _))| {
+            format!("the name {} belongs to another chat; give the new one another name", chat.spec.name)
+        })
     }
 
     fn apply_personas(&mut self, plan: &RosterPlan) -> bool {
@@ -108,14 +110,20 @@ impl State {
     }
 
     fn roster(&self) -> Roster {
-        let bots = self.bots.values().filter(|(_, in_use)| *in_use).map(|(bot, _)| {
-            (bot.id, BotProfile { next_offset: self.offsets.get(&bot.id).copied(), ..bot.clone() })
-        });
+        let bots =
+            self.bots.values().filter(|(_, in_use)| *in_use).map(|(bot, _)| {
+                (bot.id, BotProfile { next_offset: self.offsets.get(&bot.id).copied(), ..bot.clone() })
+            });
         let chats: BTreeMap<_, _> =
             self.chats.values().filter(|(_, in_use)| *in_use).map(|(chat, _)| (chat.id, chat.clone())).collect();
         Roster {
             bots: bots.collect(),
-            aliases: self.aliases.iter().filter(|(_, id)| chats.contains_key(id)).map(|(alias, id)| (*alias, *id)).collect(),
+            aliases: self
+                .aliases
+                .iter()
+                .filter(|(_, id)| chats.contains_key(id))
+                .map(|(alias, id)| (*alias, *id))
+                .collect(),
             chats,
             config_seq: ConfigSeq(self.config_seq),
         }

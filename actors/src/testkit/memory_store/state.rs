@@ -82,11 +82,7 @@ impl State {
             bots: needs.bots.iter().filter_map(|bot| Some((*bot, *self.bot_leases.get(bot)?))).collect(),
             chats: needs.chats.iter().filter_map(head).collect(),
             sources: needs.sources.iter().filter(|source| self.sources.contains(source)).copied().collect(),
-            inbox: needs
-                .inbox
-                .iter()
-                .filter_map(|id| Some((*id, self.inbox.get(id)?.row.outcome.is_none())))
-                .collect(),
+            inbox: needs.inbox.iter().filter_map(|id| Some((*id, self.inbox.get(id)?.row.outcome.is_none()))).collect(),
             entries: needs.entries.iter().filter(|key| self.keys.contains(key)).copied().collect(),
             turns: needs.turns.iter().filter_map(turn).collect(),
             outbox: needs.outbox.iter().filter_map(|id| Some((*id, OutboxHead::of(self.outbox.get(id)?)))).collect(),
@@ -105,7 +101,9 @@ impl State {
         let broken = twice(changes.inbox.iter().map(|row| row.id), |id| self.inbox.contains_key(id))
             || twice(changes.decisions.iter().map(|d| (d.chat, d.number)), |key| self.decisions.contains_key(key))
             || twice(changes.new_turns.iter().map(|turn| turn.id), |id| self.turns.contains_key(id))
-            || twice(changes.new_turns.iter().map(turn_key), |key| self.turns.values().any(|turn| turn_key(turn) == *key))
+            || twice(changes.new_turns.iter().map(turn_key), |key| {
+                self.turns.values().any(|turn| turn_key(turn) == *key)
+            })
             || twice(changes.new_outbox.iter().map(|message| message.id), |id| self.outbox.contains_key(id))
             || twice(changes.new_outbox.iter().map(|message| (message.turn, message.part)), |(turn, part)| {
                 self.messages_of(*turn).any(|message| message.part == *part)

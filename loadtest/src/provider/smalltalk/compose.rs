@@ -28,11 +28,7 @@ pub(in crate::provider) struct SmallTalk {
 impl SmallTalk {
     /// Starts a talker whose every text follows the seed.
     pub(in crate::provider) fn new(seed: u64) -> Self {
-        Self {
-            rng: fastrand::Rng::with_seed(seed ^ 0x7461_6c6b),
-            said: VecDeque::new(),
-            times: HashMap::new(),
-        }
+        Self { rng: fastrand::Rng::with_seed(seed ^ 0x7461_6c6b), said: VecDeque::new(), times: HashMap::new() }
     }
 
     /// Replies to a prompt.
@@ -77,12 +73,7 @@ fn phrases(language: Language) -> &'static Phrases {
     }
 }
 
-fn compose(
-    rng: &mut fastrand::Rng,
-    phrases: &'static Phrases,
-    prompt: &Prompt,
-    heard: &[String],
-) -> String {
+fn compose(rng: &mut fastrand::Rng, phrases: &'static Phrases, prompt: &Prompt, heard: &[String]) -> String {
     let subject = subject(rng, phrases, prompt);
     let topic = match subject {
         Subject::Topic(topic) => Some(topic.noun),
@@ -90,27 +81,13 @@ fn compose(
         Subject::Open => None,
     };
     let other = rng.choice(&prompt.others).map(String::as_str);
-    let slots = Slots {
-        speaker: prompt.speaker.as_deref(),
-        other,
-        topic,
-    };
+    let slots = Slots { speaker: prompt.speaker.as_deref(), other, topic };
     let intent = match intent_of(&prompt.text) {
         // Who is merely given the word says what they think.
-        Intent::Question(asks)
-            if asks != Asks::YesNo && phrases.only_pass_on(&fold(&prompt.text)) =>
-        {
-            Intent::Statement
-        }
+        Intent::Question(asks) if asks != Asks::YesNo && phrases.only_pass_on(&fold(&prompt.text)) => Intent::Statement,
         intent => intent,
     };
-    let mut composer = Composer {
-        rng,
-        phrases,
-        slots,
-        heard,
-        sentences: Vec::new(),
-    };
+    let mut composer = Composer { rng, phrases, slots, heard, sentences: Vec::new() };
     match intent {
         Intent::Greeting => composer.say(phrases.greetings),
         Intent::Wellbeing => composer.say(phrases.wellbeing),
@@ -138,10 +115,7 @@ mod tests {
 
     fn prompt(system: &str, user: &[String]) -> Prompt {
         let mut messages = vec![json!({"role": "system", "content": system})];
-        messages.extend(
-            user.iter()
-                .map(|text| json!({"role": "user", "content": text})),
-        );
+        messages.extend(user.iter().map(|text| json!({"role": "user", "content": text})));
         Prompt::read(&serde_json::from_value::<Vec<_>>(json!(messages)).unwrap())
     }
 
@@ -188,9 +162,8 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(5);
         (0..500)
             .map(|_| {
-                let said: Vec<String> = (0..3)
-                    .map(|_| format!("{}: {}", names[rng.usize(..4)], texts[rng.usize(..12)]))
-                    .collect();
+                let said: Vec<String> =
+                    (0..3).map(|_| format!("{}: {}", names[rng.usize(..4)], texts[rng.usize(..12)])).collect();
                 prompt(system, &said)
             })
             .collect()
@@ -237,11 +210,7 @@ mod tests {
                 *times.entry(talk.reply(&prompt)).or_default() += 1;
             }
             let most = times.values().max().copied().unwrap();
-            assert!(
-                most <= 3 && times.len() > 400,
-                "{most} times, {} texts",
-                times.len()
-            );
+            assert!(most <= 3 && times.len() > 400, "{most} times, {} texts", times.len());
         }
     }
 
@@ -254,14 +223,8 @@ mod tests {
                 let words = text.split_whitespace().count();
                 assert!((FEWEST_WORDS..=MOST_WORDS).contains(&words), "{text}");
                 assert!(!text.contains(['{', '}', '"', '*', '\n']), "{text}");
-                assert!(
-                    !text.contains("Deniz") && !text.contains("Grace"),
-                    "talks to itself: {text}"
-                );
-                assert!(
-                    text.chars().next().is_some_and(char::is_uppercase),
-                    "{text}"
-                );
+                assert!(!text.contains("Deniz") && !text.contains("Grace"), "talks to itself: {text}");
+                assert!(text.chars().next().is_some_and(char::is_uppercase), "{text}");
             }
         }
     }
@@ -270,10 +233,7 @@ mod tests {
     fn some_replies_pass_the_word_on_and_some_let_the_talk_end() {
         for turkish in [true, false] {
             let mut talk = SmallTalk::new(9);
-            let asking = varied(turkish)
-                .iter()
-                .filter(|prompt| talk.reply(prompt).ends_with('?'))
-                .count();
+            let asking = varied(turkish).iter().filter(|prompt| talk.reply(prompt).ends_with('?')).count();
             assert!((150..400).contains(&asking), "{asking} of 500 ask");
         }
     }
@@ -286,12 +246,7 @@ mod tests {
         let on_topic = (0..40)
             .filter(|_| {
                 let text = fold(&talk.reply(&prompt));
-                text.contains("tea")
-                    || tea
-                        .facts
-                        .iter()
-                        .chain(tea.asks)
-                        .any(|said| text.contains(fold(said).as_str()))
+                text.contains("tea") || tea.facts.iter().chain(tea.asks).any(|said| text.contains(fold(said).as_str()))
             })
             .count();
         assert!(on_topic >= 20, "{on_topic} of 40");

@@ -34,39 +34,21 @@ pub(super) enum Asks {
 
 /// Folds case; the four letters I of Turkish become one.
 pub(super) fn fold(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            if matches!(c, 'I' | 'İ' | 'ı') {
-                'i'
-            } else {
-                c
-            }
-            .to_lowercase()
-        })
-        .collect()
+    text.chars().flat_map(|c| if matches!(c, 'I' | 'İ' | 'ı') { 'i' } else { c }.to_lowercase()).collect()
 }
 
 /// Splits a folded text into words.
 pub(super) fn words(folded: &str) -> Vec<&str> {
-    folded
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .collect()
+    folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect()
 }
 
 /// Whether a folded text has a word that begins with a stem; a stem of several words matches anywhere.
 pub(super) fn mentions(folded: &str, stem: &str) -> bool {
     let stem = fold(stem);
     folded.match_indices(stem.as_str()).any(|(at, _)| {
-        let opens_a_word = !folded[..at]
-            .chars()
-            .next_back()
-            .is_some_and(char::is_alphanumeric);
+        let opens_a_word = !folded[..at].chars().next_back().is_some_and(char::is_alphanumeric);
         // Short English stems ("tea", "cat") take a plural at most, so that "team" is no tea.
-        let rest = folded[at + stem.len()..]
-            .split(|c: char| !c.is_alphanumeric())
-            .next()
-            .unwrap_or("");
+        let rest = folded[at + stem.len()..].split(|c: char| !c.is_alphanumeric()).next().unwrap_or("");
         opens_a_word && (stem.chars().count() > 3 || !stem.is_ascii() || matches!(rest, "" | "s"))
     })
 }
@@ -118,17 +100,14 @@ const TURKISH_WORDS: [&str; 44] = [
     "teşekkürler",
 ];
 const ENGLISH_WORDS: [&str; 40] = [
-    "the", "and", "is", "are", "you", "to", "of", "in", "it", "that", "what", "how", "why", "who",
-    "do", "does", "have", "with", "for", "not", "this", "was", "hello", "hi", "my", "your", "i",
-    "we", "on", "at", "but", "so", "think", "anyone", "good", "yes", "no", "be", "a", "thanks",
+    "the", "and", "is", "are", "you", "to", "of", "in", "it", "that", "what", "how", "why", "who", "do", "does",
+    "have", "with", "for", "not", "this", "was", "hello", "hi", "my", "your", "i", "we", "on", "at", "but", "so",
+    "think", "anyone", "good", "yes", "no", "be", "a", "thanks",
 ];
 
 /// Guesses a text's language by its letters and words; none when nothing tells.
 pub(super) fn language_of(text: &str) -> Option<Language> {
-    let letters = text
-        .chars()
-        .filter(|c| matches!(c, 'ğ' | 'ş' | 'ı' | 'İ' | 'Ğ' | 'Ş' | 'ç' | 'ö' | 'ü'))
-        .count();
+    let letters = text.chars().filter(|c| matches!(c, 'ğ' | 'ş' | 'ı' | 'İ' | 'Ğ' | 'Ş' | 'ç' | 'ö' | 'ü')).count();
     let folded = fold(text);
     let words = words(&folded);
     let count = |list: &[&str]| words.iter().filter(|word| list.contains(*word)).count();
@@ -152,16 +131,8 @@ const WELLBEING: [&str; 10] = [
     "what s up",
     "how is it going",
 ];
-const THANKS: [&str; 8] = [
-    "teşekkür",
-    "sağ ol",
-    "sağol",
-    "eyvallah",
-    "thanks",
-    "thank you",
-    "cheers",
-    "much appreciated",
-];
+const THANKS: [&str; 8] =
+    ["teşekkür", "sağ ol", "sağol", "eyvallah", "thanks", "thank you", "cheers", "much appreciated"];
 const FAREWELLS: [&str; 10] = [
     "görüşürüz",
     "iyi geceler",
@@ -174,28 +145,15 @@ const FAREWELLS: [&str; 10] = [
     "goodbye",
     "have a good one",
 ];
-const GREETINGS: [&str; 10] = [
-    "selam",
-    "merhaba",
-    "günaydin",
-    "iyi akşamlar",
-    "hello",
-    "hi",
-    "hey",
-    "good morning",
-    "good evening",
-    "morning",
-];
+const GREETINGS: [&str; 10] =
+    ["selam", "merhaba", "günaydin", "iyi akşamlar", "hello", "hi", "hey", "good morning", "good evening", "morning"];
 
 /// Says what a message wants.
 pub(super) fn intent_of(text: &str) -> Intent {
     let folded = fold(text);
     let words = words(&folded);
     let spaced = format!(" {} ", words.join(" "));
-    let has = |list: &[&str]| {
-        list.iter()
-            .any(|phrase| spaced.contains(&format!(" {phrase}")))
-    };
+    let has = |list: &[&str]| list.iter().any(|phrase| spaced.contains(&format!(" {phrase}")));
     let short = words.len() <= 7;
     if has(&WELLBEING) && words.len() <= 12 {
         return Intent::Wellbeing;
@@ -209,11 +167,7 @@ pub(super) fn intent_of(text: &str) -> Intent {
     if short && has(&FAREWELLS) {
         return Intent::Farewell;
     }
-    if short
-        && GREETINGS
-            .iter()
-            .any(|phrase| spaced.trim_start().starts_with(&format!("{phrase} ")))
-    {
+    if short && GREETINGS.iter().any(|phrase| spaced.trim_start().starts_with(&format!("{phrase} "))) {
         return Intent::Greeting;
     }
     if short && spaced.contains(" selamlar ") {
@@ -225,19 +179,13 @@ pub(super) fn intent_of(text: &str) -> Intent {
 /// Takes the last sentence that asks, without its question mark.
 fn last_question(folded: &str) -> &str {
     let asked = folded.rfind('?').map_or(folded, |end| &folded[..end]);
-    asked
-        .rsplit(['.', '!', '?'])
-        .find(|part| !part.trim().is_empty())
-        .unwrap_or(asked)
+    asked.rsplit(['.', '!', '?']).find(|part| !part.trim().is_empty()).unwrap_or(asked)
 }
 
 fn asks_of(question: &str) -> Asks {
     let words = words(question);
     let spaced = format!(" {} ", words.join(" "));
-    let has = |list: &[&str]| {
-        list.iter()
-            .any(|phrase| spaced.contains(&format!(" {phrase} ")))
-    };
+    let has = |list: &[&str]| list.iter().any(|phrase| spaced.contains(&format!(" {phrase} ")));
     if has(&["neden", "niye", "niçin", "why"]) {
         Asks::Why
     } else if has(&["kim", "kimi", "kime", "kimin", "kimler", "who", "whose"]) {
@@ -248,9 +196,7 @@ fn asks_of(question: &str) -> Asks {
         Asks::Place
     } else if has(&["nasil", "how"]) {
         Asks::How
-    } else if has(&["ne", "hangi", "hangisi", "neler", "kaç", "what", "which"])
-        || offers_a_choice(&words)
-    {
+    } else if has(&["ne", "hangi", "hangisi", "neler", "kaç", "what", "which"]) || offers_a_choice(&words) {
         Asks::What
     } else if is_yes_no(&words) {
         Asks::YesNo
@@ -261,10 +207,7 @@ fn asks_of(question: &str) -> Asks {
 
 /// Whether a question names alternatives: "çay mı kahve mi", "tea or coffee".
 fn offers_a_choice(words: &[&str]) -> bool {
-    let particles = words
-        .iter()
-        .filter(|word| matches!(**word, "mi" | "mu" | "mü"))
-        .count();
+    let particles = words.iter().filter(|word| matches!(**word, "mi" | "mu" | "mü")).count();
     particles > 1 || words.contains(&"or")
 }
 
@@ -285,12 +228,10 @@ fn is_yes_no(words: &[&str]) -> bool {
         "müsünüz",
     ];
     const OPENERS: [&str; 25] = [
-        "do", "does", "did", "is", "are", "was", "were", "can", "could", "will", "would", "should",
-        "shall", "have", "has", "had", "am", "may", "anyone", "anybody", "isn", "aren", "don",
-        "doesn", "ever",
+        "do", "does", "did", "is", "are", "was", "were", "can", "could", "will", "would", "should", "shall", "have",
+        "has", "had", "am", "may", "anyone", "anybody", "isn", "aren", "don", "doesn", "ever",
     ];
-    words.iter().any(|word| PARTICLES.contains(word))
-        || words.iter().take(3).any(|word| OPENERS.contains(word))
+    words.iter().any(|word| PARTICLES.contains(word)) || words.iter().take(3).any(|word| OPENERS.contains(word))
 }
 
 #[cfg(test)]
@@ -313,10 +254,7 @@ mod tests {
             ("Kim kazanır bu maçı?", Intent::Question(Asks::Who)),
             ("Bugün hava çok güzel.", Intent::Statement),
             ("History repeats itself", Intent::Statement),
-            (
-                "I know who did it. Where was it?",
-                Intent::Question(Asks::Place),
-            ),
+            ("I know who did it. Where was it?", Intent::Question(Asks::Place)),
         ];
         for (text, wanted) in cases {
             assert_eq!(intent_of(text), wanted, "{text}");
@@ -326,10 +264,7 @@ mod tests {
     #[test]
     fn languages_are_told_apart_and_silence_is_possible() {
         assert_eq!(language_of("Bugün ne yapıyorsun?"), Some(Language::Turkish));
-        assert_eq!(
-            language_of("What are you doing today?"),
-            Some(Language::English)
-        );
+        assert_eq!(language_of("What are you doing today?"), Some(Language::English));
         assert_eq!(language_of("Selam"), Some(Language::Turkish));
         assert_eq!(language_of("42 :)"), None);
     }

@@ -69,15 +69,8 @@ impl Phrases {
             self.ask_other,
             self.ask_back,
         ];
-        let facts = self
-            .topics
-            .iter()
-            .flat_map(|topic| topic.facts.iter().chain(topic.asks));
-        lists
-            .into_iter()
-            .flatten()
-            .chain(facts)
-            .any(|phrase| phrase.contains(word))
+        let facts = self.topics.iter().flat_map(|topic| topic.facts.iter().chain(topic.asks));
+        lists.into_iter().flatten().chain(facts).any(|phrase| phrase.contains(word))
     }
 
     /// Whether a folded message ends with one of the questions that only pass the word on.

@@ -52,10 +52,7 @@ pub(in crate::provider) struct Prompt {
 
 /// What the persona's words say about how it talks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "four independent traits of a persona"
-)]
+#[allow(clippy::struct_excessive_bools, reason = "four independent traits of a persona")]
 pub(super) struct Ways {
     /// Likes to disagree.
     pub(super) contrary: bool,
@@ -85,43 +82,22 @@ impl Prompt {
         let is_own = |name: &String| own_name.as_ref().is_some_and(|own| fold(own) == fold(name));
         let speaker = speaker.filter(|name| !is_own(name));
         let mut others: Vec<String> = Vec::new();
-        for name in said
-            .iter()
-            .rev()
-            .take(MEMORY)
-            .filter_map(|(name, _)| name.clone())
-        {
+        for name in said.iter().rev().take(MEMORY).filter_map(|(name, _)| name.clone()) {
             if !is_own(&name) && Some(&name) != speaker.as_ref() && !others.contains(&name) {
                 others.push(name);
             }
         }
-        let recent: Vec<String> = messages
-            .iter()
-            .rev()
-            .filter(|m| m.role != "system")
-            .take(MEMORY)
-            .map(ChatMessage::text)
-            .collect();
+        let recent: Vec<String> =
+            messages.iter().rev().filter(|m| m.role != "system").take(MEMORY).map(ChatMessage::text).collect();
         let language = language(&system, &text, &recent);
-        Self {
-            language,
-            speaker,
-            text,
-            recent,
-            others,
-            ways: ways(&system),
-        }
+        Self { language, speaker, text, recent, others, ways: ways(&system) }
     }
 }
 
 fn language(system: &str, text: &str, recent: &[String]) -> Language {
     let folded = fold(system);
-    let turkish = ["türkçe", "turkish", "language: tr", "dil: tr"]
-        .iter()
-        .any(|word| folded.contains(word));
-    let english = ["english", "ingilizce", "language: en", "dil: en"]
-        .iter()
-        .any(|word| folded.contains(word));
+    let turkish = ["türkçe", "turkish", "language: tr", "dil: tr"].iter().any(|word| folded.contains(word));
+    let english = ["english", "ingilizce", "language: en", "dil: en"].iter().any(|word| folded.contains(word));
     match (turkish, english) {
         (true, false) => Language::Turkish,
         (false, true) => Language::English,
@@ -165,22 +141,8 @@ fn ways(system: &str) -> Ways {
             "sevecen",
             "destekle",
         ]),
-        curious: has(&[
-            "curious",
-            "asks question",
-            "inquisitive",
-            "meraklı",
-            "soru sor",
-        ]),
-        terse: has(&[
-            "terse",
-            "laconic",
-            "few words",
-            "one sentence",
-            "az konuş",
-            "kısa konuş",
-            "tek cümle",
-        ]),
+        curious: has(&["curious", "asks question", "inquisitive", "meraklı", "soru sor"]),
+        terse: has(&["terse", "laconic", "few words", "one sentence", "az konuş", "kısa konuş", "tek cümle"]),
     }
 }
 
@@ -188,10 +150,7 @@ fn ways(system: &str) -> Ways {
 fn utterances(text: &str) -> Vec<(Option<String>, String)> {
     let mut said: Vec<(Option<String>, String)> = Vec::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        match line
-            .split_once(": ")
-            .and_then(|(name, rest)| Some((name_of(name)?, rest)))
-        {
+        match line.split_once(": ").and_then(|(name, rest)| Some((name_of(name)?, rest))) {
             Some((name, rest)) => said.push((Some(name), rest.to_owned())),
             None => match said.last_mut() {
                 Some((_, said)) => {
@@ -207,17 +166,11 @@ fn utterances(text: &str) -> Vec<(Option<String>, String)> {
 
 /// Takes the first name out of what stands before a colon, if that is a name.
 fn name_of(candidate: &str) -> Option<String> {
-    let end = candidate
-        .find(['(', '['])
-        .filter(|at| *at > 0)
-        .unwrap_or(candidate.len());
-    let plain = candidate[..end]
-        .trim()
-        .trim_matches(|c: char| matches!(c, '*' | '<' | '>' | '-' | '"'));
+    let end = candidate.find(['(', '[']).filter(|at| *at > 0).unwrap_or(candidate.len());
+    let plain = candidate[..end].trim().trim_matches(|c: char| matches!(c, '*' | '<' | '>' | '-' | '"'));
     let first = plain.split_whitespace().next()?;
     let proper = first.starts_with('@') || first.chars().next().is_some_and(char::is_uppercase);
-    let short =
-        plain.chars().count() <= LONGEST_NAME_CHARS && plain.split_whitespace().count() <= 3;
+    let short = plain.chars().count() <= LONGEST_NAME_CHARS && plain.split_whitespace().count() <= 3;
     let clean = !plain.contains(['.', ',', '!', '?', '/', ';', '"']);
     let is_label = LABELS.contains(&fold(first).as_str());
     (proper && short && clean && !is_label).then(|| first.to_owned())
@@ -225,24 +178,12 @@ fn name_of(candidate: &str) -> Option<String> {
 
 /// Finds the persona's own name in its instructions.
 fn own_name(system: &str) -> Option<String> {
-    const BEFORE: [&str; 9] = [
-        "our name is ",
-        "ou are ",
-        "Name: ",
-        "name: ",
-        "Adın ",
-        "adın ",
-        "Senin adın ",
-        "İsim: ",
-        "Sen ",
-    ];
+    const BEFORE: [&str; 9] =
+        ["our name is ", "ou are ", "Name: ", "name: ", "Adın ", "adın ", "Senin adın ", "İsim: ", "Sen "];
     BEFORE.iter().find_map(|before| {
         let rest = &system[system.find(before)? + before.len()..];
         let name = rest.split(|c: char| !c.is_alphanumeric()).next()?;
-        name.chars()
-            .next()
-            .is_some_and(char::is_uppercase)
-            .then(|| name.to_owned())
+        name.chars().next().is_some_and(char::is_uppercase).then(|| name.to_owned())
     })
 }
 
@@ -255,10 +196,7 @@ mod tests {
 
     fn read(system: &str, user: &[&str]) -> Prompt {
         let mut messages = vec![json!({"role": "system", "content": system})];
-        messages.extend(
-            user.iter()
-                .map(|text| json!({"role": "user", "content": text})),
-        );
+        messages.extend(user.iter().map(|text| json!({"role": "user", "content": text})));
         let messages: Vec<ChatMessage> = serde_json::from_value(json!(messages)).unwrap();
         Prompt::read(&messages)
     }
@@ -267,10 +205,7 @@ mod tests {
     fn speaker_and_others_are_named_without_the_persona_itself() {
         let prompt = read(
             "You are Deniz, a curious baker. Answer in Turkish.",
-            &[
-                "Mert Yılmaz: günaydın\nDeniz: günaydın Mert",
-                "Ayşe (admin): fırın açık mı?",
-            ],
+            &["Mert Yılmaz: günaydın\nDeniz: günaydın Mert", "Ayşe (admin): fırın açık mı?"],
         );
         assert_eq!(prompt.speaker.as_deref(), Some("Ayşe"));
         assert_eq!(prompt.others, ["Mert"]);
@@ -289,13 +224,7 @@ mod tests {
     #[test]
     fn a_bilingual_persona_answers_in_the_language_of_the_message() {
         let system = "You speak Turkish and English.";
-        assert_eq!(
-            read(system, &["Ali: bugün çok güzel"]).language,
-            Language::Turkish
-        );
-        assert_eq!(
-            read(system, &["Ali: such a lovely day, is it not"]).language,
-            Language::English
-        );
+        assert_eq!(read(system, &["Ali: bugün çok güzel"]).language, Language::Turkish);
+        assert_eq!(read(system, &["Ali: such a lovely day, is it not"]).language, Language::English);
     }
 }

@@ -43,10 +43,7 @@ impl Composer<'_> {
 
     /// Picks a phrase that can be filled, an unheard one if there is any.
     fn pick(&mut self, list: &[&str]) -> Option<String> {
-        let filled: Vec<String> = list
-            .iter()
-            .filter_map(|phrase| fill(phrase, self.slots))
-            .collect();
+        let filled: Vec<String> = list.iter().filter_map(|phrase| fill(phrase, self.slots)).collect();
         let fresh: Vec<&String> = filled.iter().filter(|text| !self.was_heard(text)).collect();
         match self.rng.choice(fresh) {
             Some(text) => Some(text.clone()),
@@ -131,10 +128,7 @@ impl Composer<'_> {
     fn digress(&mut self) {
         let topics = self.phrases.topics;
         let lead = self.pick(self.phrases.digress);
-        let fact = self
-            .rng
-            .choice(topics)
-            .and_then(|topic| self.pick(topic.facts));
+        let fact = self.rng.choice(topics).and_then(|topic| self.pick(topic.facts));
         if let (Some(lead), Some(fact)) = (lead, fact) {
             self.sentences.push(format!("{lead} {fact}"));
         }
@@ -148,19 +142,12 @@ impl Composer<'_> {
             (_, true, _) => 0.75,
             _ => 0.55,
         };
-        let too_short = self
-            .sentences
-            .iter()
-            .map(|s| s.split_whitespace().count())
-            .sum::<usize>()
-            < FEWEST_WORDS;
+        let too_short = self.sentences.iter().map(|s| s.split_whitespace().count()).sum::<usize>() < FEWEST_WORDS;
         if self.rng.f64() >= chance && !too_short {
             return;
         }
         let about = match subject {
-            Subject::Topic(topic) if matches!(intent, Intent::Statement | Intent::Question(_)) => {
-                Some(topic)
-            }
+            Subject::Topic(topic) if matches!(intent, Intent::Statement | Intent::Question(_)) => Some(topic),
             _ => None,
         };
         let to_another = self.slots.other.filter(|_| self.rng.f64() < 0.7);
@@ -178,12 +165,7 @@ impl Composer<'_> {
 
     /// Puts the sentences in a row, addresses the speaker and keeps within the bounds.
     pub(super) fn finish(mut self, prompt: &Prompt) -> String {
-        let count = |sentences: &[String]| {
-            sentences
-                .iter()
-                .map(|s| s.split_whitespace().count())
-                .sum::<usize>()
-        };
+        let count = |sentences: &[String]| sentences.iter().map(|s| s.split_whitespace().count()).sum::<usize>();
         while count(&self.sentences) < FEWEST_WORDS && self.sentences.len() < 4 {
             let before = self.sentences.len();
             self.say(self.phrases.adding);
@@ -194,8 +176,7 @@ impl Composer<'_> {
         while count(&self.sentences) >= MOST_WORDS && self.sentences.len() > 1 {
             self.sentences.remove(0);
         }
-        if let (Some(speaker), Some(first)) =
-            (prompt.speaker.as_deref(), self.sentences.first_mut())
+        if let (Some(speaker), Some(first)) = (prompt.speaker.as_deref(), self.sentences.first_mut())
             && self.rng.f64() < 0.45
             && !first.contains(speaker)
         {
@@ -208,11 +189,7 @@ impl Composer<'_> {
 /// Fills a phrase's slots; none when one of them is empty.
 fn fill(phrase: &str, slots: Slots<'_>) -> Option<String> {
     let mut text = phrase.to_owned();
-    for (slot, value) in [
-        ("{n}", slots.speaker),
-        ("{o}", slots.other),
-        ("{t}", slots.topic),
-    ] {
+    for (slot, value) in [("{n}", slots.speaker), ("{o}", slots.other), ("{t}", slots.topic)] {
         if text.contains(slot) {
             text = text.replace(slot, value?);
         }
@@ -249,10 +226,7 @@ mod tests {
 
     #[test]
     fn a_turkish_sentence_opens_with_a_dotted_capital() {
-        assert_eq!(
-            capitalised("iyiyim. ılık bir gün!", true),
-            "İyiyim. Ilık bir gün!"
-        );
+        assert_eq!(capitalised("iyiyim. ılık bir gün!", true), "İyiyim. Ilık bir gün!");
         assert_eq!(capitalised("it is so. fine?", false), "It is so. Fine?");
     }
 }

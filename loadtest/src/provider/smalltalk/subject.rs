@@ -13,29 +13,17 @@ pub(super) enum Subject<'a> {
 }
 
 /// Picks what the last messages are about, the answered one first.
-pub(super) fn subject<'a>(
-    rng: &mut fastrand::Rng,
-    phrases: &'static Phrases,
-    prompt: &'a Prompt,
-) -> Subject<'a> {
-    for (age, text) in std::iter::once(&prompt.text)
-        .chain(prompt.recent.iter().skip(1).take(3))
-        .enumerate()
-    {
+pub(super) fn subject<'a>(rng: &mut fastrand::Rng, phrases: &'static Phrases, prompt: &'a Prompt) -> Subject<'a> {
+    for (age, text) in std::iter::once(&prompt.text).chain(prompt.recent.iter().skip(1).take(3)).enumerate() {
         let folded = fold(text);
-        let topics: Vec<&'static Topic> = phrases
-            .topics
-            .iter()
-            .filter(|topic| topic.stems.iter().any(|stem| mentions(&folded, stem)))
-            .collect();
+        let topics: Vec<&'static Topic> =
+            phrases.topics.iter().filter(|topic| topic.stems.iter().any(|stem| mentions(&folded, stem))).collect();
         if let Some(topic) = rng.choice(topics) {
             return Subject::Topic(topic);
         }
         if age == 0 && !phrases.word.is_empty() {
-            let candidates: Vec<&str> = words(&prompt.text)
-                .into_iter()
-                .filter(|word| is_noun_like(word) && !phrases.use_word(word))
-                .collect();
+            let candidates: Vec<&str> =
+                words(&prompt.text).into_iter().filter(|word| is_noun_like(word) && !phrases.use_word(word)).collect();
             if let Some(word) = rng.choice(candidates) {
                 return Subject::Word(word);
             }
@@ -94,8 +82,6 @@ fn is_noun_like(word: &str) -> bool {
     ];
     word.len() >= 6
         && word.chars().all(|c| c.is_ascii_lowercase())
-        && !["ing", "ed", "ly", "ful", "ous", "ive", "est", "ever"]
-            .iter()
-            .any(|ending| word.ends_with(ending))
+        && !["ing", "ed", "ly", "ful", "ous", "ive", "est", "ever"].iter().any(|ending| word.ends_with(ending))
         && !FILLERS.contains(&word)
 }

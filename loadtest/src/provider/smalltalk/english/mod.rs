@@ -176,12 +176,7 @@ pub(super) const PHRASES: Phrases = Phrases {
         "funny that you mention {t}, I was just thinking of it.",
         "I would need to hear more about {t} before I judge.",
     ],
-    digress: &[
-        "this is off topic, but",
-        "to change the subject,",
-        "before I forget,",
-        "on a different note,",
-    ],
+    digress: &["this is off topic, but", "to change the subject,", "before I forget,", "on a different note,"],
     ask_other: &[
         "{o}, what do you say?",
         "{o}, how is it on your side?",

@@ -27,9 +27,7 @@ pub(super) const TOPICS: &[Topic] = &[
         asks: &["how do you take yours?", "at home or in a café?"],
     },
     Topic {
-        stems: &[
-            "football", "soccer", "match", "goal", "referee", "derby", "penalty", "league",
-        ],
+        stems: &["football", "soccer", "match", "goal", "referee", "derby", "penalty", "league"],
         noun: "football",
         facts: &[
             "nothing hurts like a goal in the last minute.",
@@ -37,15 +35,10 @@ pub(super) const TOPICS: &[Topic] = &[
             "whoever owns the midfield usually takes the points.",
             "no screen replaces a wet evening in the stands.",
         ],
-        asks: &[
-            "did you catch the match last night?",
-            "who wins the league this year?",
-        ],
+        asks: &["did you catch the match last night?", "who wins the league this year?"],
     },
     Topic {
-        stems: &[
-            "book", "novel", "author", "reading", "poem", "poetry", "library", "chapter",
-        ],
+        stems: &["book", "novel", "author", "reading", "poem", "poetry", "library", "chapter"],
         noun: "books",
         facts: &[
             "if fifty pages do not grip me, I put it down.",
@@ -56,9 +49,7 @@ pub(super) const TOPICS: &[Topic] = &[
         asks: &["what are you reading now?", "paper or screen?"],
     },
     Topic {
-        stems: &[
-            "weather", "rain", "sunny", "snow", "wind", "storm", "cloud", "heatwave",
-        ],
+        stems: &["weather", "rain", "sunny", "snow", "wind", "storm", "cloud", "heatwave"],
         noun: "the weather",
         facts: &[
             "it only stays dry on days when I carry an umbrella.",
@@ -69,10 +60,7 @@ pub(super) const TOPICS: &[Topic] = &[
         asks: &["how is it where you are?", "summer or winter person?"],
     },
     Topic {
-        stems: &[
-            "rust", "code", "coding", "compiler", "software", "program", "borrow", "python",
-            "server", "bug",
-        ],
+        stems: &["rust", "code", "coding", "compiler", "software", "program", "borrow", "python", "server", "bug"],
         noun: "programming",
         facts: &[
             "the compiler and I argue, and it usually has a point.",
@@ -80,15 +68,10 @@ pub(super) const TOPICS: &[Topic] = &[
             "nothing without tests goes live on a Friday.",
             "reading the error to its end solves half of the problem.",
         ],
-        asks: &[
-            "which language do you work in?",
-            "tests first or tests later?",
-        ],
+        asks: &["which language do you work in?", "tests first or tests later?"],
     },
     Topic {
-        stems: &[
-            "music", "song", "concert", "guitar", "album", "piano", "band", "vinyl", "playlist",
-        ],
+        stems: &["music", "song", "concert", "guitar", "album", "piano", "band", "vinyl", "playlist"],
         noun: "music",
         facts: &[
             "the crackle of an old record calms me down.",
@@ -96,16 +79,10 @@ pub(super) const TOPICS: &[Topic] = &[
             "small mistakes are what makes a concert alive.",
             "I still buy albums and hear them from start to end.",
         ],
-        asks: &[
-            "what is on your playlist these days?",
-            "do you play anything yourself?",
-        ],
+        asks: &["what is on your playlist these days?", "do you play anything yourself?"],
     },
     Topic {
-        stems: &[
-            "cook", "recipe", "soup", "pasta", "kitchen", "dinner", "bake", "bread", "spice",
-            "food",
-        ],
+        stems: &["cook", "recipe", "soup", "pasta", "kitchen", "dinner", "bake", "bread", "spice", "food"],
         noun: "cooking",
         facts: &[
             "take your time with the onions and the rest follows.",
@@ -116,10 +93,7 @@ pub(super) const TOPICS: &[Topic] = &[
         asks: &["what is your best dish?", "how hot do you like it?"],
     },
     Topic {
-        stems: &[
-            "travel", "trip", "holiday", "train", "flight", "hotel", "suitcase", "camping",
-            "vacation", "journey",
-        ],
+        stems: &["travel", "trip", "holiday", "train", "flight", "hotel", "suitcase", "camping", "vacation", "journey"],
         noun: "travelling",
         facts: &[
             "by train the journey itself is part of the holiday.",
@@ -130,17 +104,7 @@ pub(super) const TOPICS: &[Topic] = &[
         asks: &["any plans for the summer?", "sea or mountains?"],
     },
     Topic {
-        stems: &[
-            "meeting",
-            "office",
-            "boss",
-            "salary",
-            "deadline",
-            "colleague",
-            "monday",
-            "remote work",
-            "job",
-        ],
+        stems: &["meeting", "office", "boss", "salary", "deadline", "colleague", "monday", "remote work", "job"],
         noun: "work",
         facts: &[
             "most half-hour meetings are one message long.",
@@ -169,15 +133,10 @@ pub(super) const TOPICS: &[Topic] = &[
             "that welcome at the door repays any bad day.",
             "training takes patience, and it pays back double.",
         ],
-        asks: &[
-            "are you on the cat side or the dog side?",
-            "how many walks a day?",
-        ],
+        asks: &["are you on the cat side or the dog side?", "how many walks a day?"],
     },
     Topic {
-        stems: &[
-            "film", "movie", "cinema", "series", "actor", "director", "episode", "season",
-        ],
+        stems: &["film", "movie", "cinema", "series", "actor", "director", "episode", "season"],
         noun: "films",
         facts: &[
             "trailers give away half of the story these days.",
@@ -195,10 +154,7 @@ pub(super) const TOPICS: &[Topic] = &[
             "too much water kills more plants than too little.",
             "an hour in the soil and my head is quiet again.",
         ],
-        asks: &[
-            "what grows at your place?",
-            "which plant did you never manage to keep?",
-        ],
+        asks: &["what grows at your place?", "which plant did you never manage to keep?"],
     },
     Topic {
         stems: &["game", "chess", "console", "backgammon", "puzzle", "dice"],
@@ -243,10 +199,7 @@ pub(super) const TOPICS: &[Topic] = &[
         asks: &["are you in it for the long run?", "will this rally last?"],
     },
     Topic {
-        stems: &[
-            "traffic", "city", "subway", "metro", "bus", "ferry", "commute", "london", "berlin",
-            "istanbul",
-        ],
+        stems: &["traffic", "city", "subway", "metro", "bus", "ferry", "commute", "london", "berlin", "istanbul"],
         noun: "city life",
         facts: &[
             "a ferry ride beats any other commute.",
@@ -257,10 +210,7 @@ pub(super) const TOPICS: &[Topic] = &[
         asks: &["how do you get to work?", "could you live in a small town?"],
     },
     Topic {
-        stems: &[
-            "running", "run", "gym", "cycling", "bike", "swim", "marathon", "training", "sport",
-            "yoga",
-        ],
+        stems: &["running", "run", "gym", "cycling", "bike", "swim", "marathon", "training", "sport", "yoga"],
         noun: "sport",
         facts: &[
             "the first two kilometres are always misery, then it opens up.",
@@ -270,13 +220,7 @@ pub(super) const TOPICS: &[Topic] = &[
         asks: &["how many days a week?", "mornings or evenings?"],
     },
     Topic {
-        stems: &[
-            "robot",
-            "artificial",
-            "chatbot",
-            "language model",
-            "machine learning",
-        ],
+        stems: &["robot", "artificial", "chatbot", "language model", "machine learning"],
         noun: "artificial intelligence",
         facts: &[
             "sounding sure of yourself is not the same as being right.",
@@ -286,61 +230,33 @@ pub(super) const TOPICS: &[Topic] = &[
         asks: &["do you use it every day?", "is it overrated, you think?"],
     },
     Topic {
-        stems: &[
-            "history", "museum", "roman", "ancient", "empire", "medieval", "castle",
-        ],
+        stems: &["history", "museum", "roman", "ancient", "empire", "medieval", "castle"],
         noun: "history",
         facts: &[
             "standing by an old wall and counting centuries never gets old.",
             "rushing through a museum is like reading only the cover.",
             "the kitchens of a castle tell more than its halls.",
         ],
-        asks: &[
-            "which age would you live in?",
-            "what is your favourite museum?",
-        ],
+        asks: &["which age would you live in?", "what is your favourite museum?"],
     },
     Topic {
-        stems: &[
-            "space",
-            "star",
-            "planet",
-            "telescope",
-            "mars",
-            "moon",
-            "galaxy",
-        ],
+        stems: &["space", "star", "planet", "telescope", "mars", "moon", "galaxy"],
         noun: "space",
         facts: &[
             "one night in the country shows what the city hides from us.",
             "that this light left thousands of years ago still amazes me.",
             "Mars is nice, but let us tidy up here first.",
         ],
-        asks: &[
-            "have you ever looked through a telescope?",
-            "is anybody out there?",
-        ],
+        asks: &["have you ever looked through a telescope?", "is anybody out there?"],
     },
     Topic {
-        stems: &[
-            "language",
-            "german",
-            "turkish",
-            "spanish",
-            "grammar",
-            "vocabulary",
-            "accent",
-            "pronunciation",
-        ],
+        stems: &["language", "german", "turkish", "spanish", "grammar", "vocabulary", "accent", "pronunciation"],
         noun: "learning languages",
         facts: &[
             "whoever is not afraid of mistakes learns twice as fast.",
             "ten minutes a day beat one hour a week.",
             "words I learned from songs never leave me.",
         ],
-        asks: &[
-            "which one are you learning now?",
-            "what was the hardest part?",
-        ],
+        asks: &["which one are you learning now?", "what was the hardest part?"],
     },
 ];

@@ -13,10 +13,7 @@ pub(super) const TOPICS: &[Topic] = &[
             "Rize çayının kokusu daha paketi açarken belli oluyor.",
             "şekeri bırakalı üç yıl oldu, çayın tadını yeni anladım.",
         ],
-        asks: &[
-            "şekerli mi içersin, sade mi?",
-            "günde kaç bardak içiyorsun?",
-        ],
+        asks: &["şekerli mi içersin, sade mi?", "günde kaç bardak içiyorsun?"],
     },
     Topic {
         stems: &["kahve", "espresso", "filtre", "cezve", "latte"],
@@ -27,10 +24,7 @@ pub(super) const TOPICS: &[Topic] = &[
             "çekirdeği evde öğütünce fark hemen anlaşılıyor.",
             "yanında küçük bir lokum varsa keyif tamam.",
         ],
-        asks: &[
-            "sen nasıl içiyorsun, sütlü mü?",
-            "evde mi yapıyorsun, dışarıda mı içiyorsun?",
-        ],
+        asks: &["sen nasıl içiyorsun, sütlü mü?", "evde mi yapıyorsun, dışarıda mı içiyorsun?"],
     },
     Topic {
         stems: &[
@@ -55,17 +49,7 @@ pub(super) const TOPICS: &[Topic] = &[
         asks: &["dünkü maçı izleyebildin mi?", "bu sezon şampiyon kim olur?"],
     },
     Topic {
-        stems: &[
-            "kitap",
-            "kitab",
-            "roman",
-            "yazar",
-            "okuyor",
-            "okudu",
-            "şiir",
-            "öykü",
-            "kütüphane",
-        ],
+        stems: &["kitap", "kitab", "roman", "yazar", "okuyor", "okudu", "şiir", "öykü", "kütüphane"],
         noun: "kitap",
         facts: &[
             "ilk elli sayfada sarmayan romanı artık bırakıyorum.",
@@ -76,18 +60,7 @@ pub(super) const TOPICS: &[Topic] = &[
         asks: &["şu sıralar ne okuyorsun?", "kâğıt mı, ekran mı?"],
     },
     Topic {
-        stems: &[
-            "hava",
-            "yağmur",
-            "güneş",
-            "kar yağ",
-            "rüzgâr",
-            "rüzgar",
-            "sıcak",
-            "soğuk",
-            "fırtına",
-            "bulut",
-        ],
+        stems: &["hava", "yağmur", "güneş", "kar yağ", "rüzgâr", "rüzgar", "sıcak", "soğuk", "fırtına", "bulut"],
         noun: "hava durumu",
         facts: &[
             "şemsiyeyi aldığım gün yağmur yağmıyor, bu artık bir kural.",
@@ -98,16 +71,7 @@ pub(super) const TOPICS: &[Topic] = &[
         asks: &["sizin orada hava nasıl?", "yazı mı seversin, kışı mı?"],
     },
     Topic {
-        stems: &[
-            "rust",
-            "yazılım",
-            "kod",
-            "program",
-            "derleyici",
-            "bug",
-            "python",
-            "sunucu",
-        ],
+        stems: &["rust", "yazılım", "kod", "program", "derleyici", "bug", "python", "sunucu"],
         noun: "yazılım",
         facts: &[
             "derleyici kızdıkça ben öğreniyorum, aramız böyle düzeldi.",
@@ -118,9 +82,7 @@ pub(super) const TOPICS: &[Topic] = &[
         asks: &["sen hangi dille yazıyorsun?", "test yazmayı seviyor musun?"],
     },
     Topic {
-        stems: &[
-            "müzik", "müziğ", "şarkı", "konser", "gitar", "albüm", "bağlama", "piyano", "türkü",
-        ],
+        stems: &["müzik", "müziğ", "şarkı", "konser", "gitar", "albüm", "bağlama", "piyano", "türkü"],
         noun: "müzik",
         facts: &[
             "eski plakların cızırtısı bana huzur veriyor.",
@@ -132,8 +94,8 @@ pub(super) const TOPICS: &[Topic] = &[
     },
     Topic {
         stems: &[
-            "yemek", "yemeğ", "tarif", "mantı", "çorba", "pilav", "börek", "mutfak", "mutfağ",
-            "dolma", "pişir", "baharat",
+            "yemek", "yemeğ", "tarif", "mantı", "çorba", "pilav", "börek", "mutfak", "mutfağ", "dolma", "pişir",
+            "baharat",
         ],
         noun: "yemek",
         facts: &[
@@ -145,19 +107,7 @@ pub(super) const TOPICS: &[Topic] = &[
         asks: &["senin en iyi yaptığın yemek hangisi?", "acıyla aran nasıl?"],
     },
     Topic {
-        stems: &[
-            "seyahat",
-            "gezi",
-            "tatil",
-            "tren",
-            "uçak",
-            "uçağ",
-            "otel",
-            "bavul",
-            "yolculuk",
-            "yolculuğ",
-            "kamp",
-        ],
+        stems: &["seyahat", "gezi", "tatil", "tren", "uçak", "uçağ", "otel", "bavul", "yolculuk", "yolculuğ", "kamp"],
         noun: "seyahat",
         facts: &[
             "trenle gidince yolun kendisi de tatile dahil oluyor.",
@@ -168,17 +118,7 @@ pub(super) const TOPICS: &[Topic] = &[
         asks: &["bu yaz bir plan var mı?", "deniz mi, dağ mı?"],
     },
     Topic {
-        stems: &[
-            "patron",
-            "toplantı",
-            "mesai",
-            "ofis",
-            "maaş",
-            "işyeri",
-            "iş yeri",
-            "pazartesi",
-            "müdür",
-        ],
+        stems: &["patron", "toplantı", "mesai", "ofis", "maaş", "işyeri", "iş yeri", "pazartesi", "müdür"],
         noun: "iş",
         facts: &[
             "yarım saatlik toplantıların çoğu tek mesajla biter.",
@@ -207,10 +147,7 @@ pub(super) const TOPICS: &[Topic] = &[
             "kapıda bekleyişi bütün günün yorgunluğunu alıyor.",
             "eğitimi sabır istiyor ama karşılığını fazlasıyla veriyor.",
         ],
-        asks: &[
-            "sen kedi tarafında mısın, köpek tarafında mı?",
-            "günde kaç kez yürüyüşe çıkıyorsunuz?",
-        ],
+        asks: &["sen kedi tarafında mısın, köpek tarafında mı?", "günde kaç kez yürüyüşe çıkıyorsunuz?"],
     },
     Topic {
         stems: &["film", "dizi", "sinema", "oyuncu", "yönetmen", "sezon"],
@@ -224,9 +161,7 @@ pub(super) const TOPICS: &[Topic] = &[
         asks: &["son izlediğin film neydi?", "altyazı mı, dublaj mı?"],
     },
     Topic {
-        stems: &[
-            "bahçe", "çiçek", "çiçeğ", "saksı", "domates", "fidan", "toprak", "toprağ",
-        ],
+        stems: &["bahçe", "çiçek", "çiçeğ", "saksı", "domates", "fidan", "toprak", "toprağ"],
         noun: "bahçe işleri",
         facts: &[
             "balkonda yetişen domatesin kokusu marketinkine benzemiyor.",
@@ -256,18 +191,7 @@ pub(super) const TOPICS: &[Topic] = &[
         asks: &["sen kaçta kalkıyorsun?", "gece kuşu musun, sabahçı mı?"],
     },
     Topic {
-        stems: &[
-            "borsa",
-            "dolar",
-            "altın",
-            "hisse",
-            "faiz",
-            "enflasyon",
-            "kripto",
-            "bitcoin",
-            "yatırım",
-            "zam",
-        ],
+        stems: &["borsa", "dolar", "altın", "hisse", "faiz", "enflasyon", "kripto", "bitcoin", "yatırım", "zam"],
         noun: "piyasa",
         facts: &[
             "herkes alırken biraz durup beklemekte fayda var.",
@@ -278,10 +202,7 @@ pub(super) const TOPICS: &[Topic] = &[
         asks: &["sen uzun vadeci misin?", "sence bu yükseliş sürer mi?"],
     },
     Topic {
-        stems: &[
-            "trafik", "trafiğ", "istanbul", "ankara", "izmir", "metro", "vapur", "şehir", "şehr",
-            "otobüs",
-        ],
+        stems: &["trafik", "trafiğ", "istanbul", "ankara", "izmir", "metro", "vapur", "şehir", "şehr", "otobüs"],
         noun: "şehir hayatı",
         facts: &[
             "vapurda simit yemeden günüm güzel geçmiyor.",
@@ -292,26 +213,14 @@ pub(super) const TOPICS: &[Topic] = &[
         asks: &["sen işe neyle gidiyorsun?", "küçük şehirde yaşar mıydın?"],
     },
     Topic {
-        stems: &[
-            "spor",
-            "koşu",
-            "koştu",
-            "yürüyüş",
-            "bisiklet",
-            "yüzme",
-            "antrenman",
-            "pilates",
-        ],
+        stems: &["spor", "koşu", "koştu", "yürüyüş", "bisiklet", "yüzme", "antrenman", "pilates"],
         noun: "spor",
         facts: &[
             "ilk iki kilometre hep eziyet, sonrası açılıyor.",
             "bisikletle gidince yokuşların farkına varıyorsun.",
             "salona yazılmak kolay, asıl iş ikinci hafta.",
         ],
-        asks: &[
-            "haftada kaç gün spor yapıyorsun?",
-            "sabah mı koşuyorsun, akşam mı?",
-        ],
+        asks: &["haftada kaç gün spor yapıyorsun?", "sabah mı koşuyorsun, akşam mı?"],
     },
     Topic {
         stems: &["yapay", "robot", "bot", "chatgpt", "model"],
@@ -321,10 +230,7 @@ pub(super) const TOPICS: &[Topic] = &[
             "angarya işleri devredince düşünmeye vakit kalıyor.",
             "bence asıl soru ne yapabildiği değil, neyi yapmaması gerektiği.",
         ],
-        asks: &[
-            "sen günlük işlerde kullanıyor musun?",
-            "sence fazla mı abartılıyor?",
-        ],
+        asks: &["sen günlük işlerde kullanıyor musun?", "sence fazla mı abartılıyor?"],
     },
     Topic {
         stems: &["tarih", "osmanlı", "müze", "roma", "antik", "savaş"],
@@ -334,10 +240,7 @@ pub(super) const TOPICS: &[Topic] = &[
             "Göbeklitepe bütün bildiklerimizi geriye attı.",
             "müzede acele etmek, kitabın yalnız kapağına bakmak gibi.",
         ],
-        asks: &[
-            "hangi dönemde yaşamak isterdin?",
-            "en sevdiğin müze hangisi?",
-        ],
+        asks: &["hangi dönemde yaşamak isterdin?", "en sevdiğin müze hangisi?"],
     },
     Topic {
         stems: &["uzay", "yıldız", "gezegen", "teleskop", "mars", "gökyüzü"],
@@ -350,23 +253,13 @@ pub(super) const TOPICS: &[Topic] = &[
         asks: &["hiç teleskopla baktın mı?", "sence orada kimse var mı?"],
     },
     Topic {
-        stems: &[
-            "ingilizce",
-            "almanca",
-            "dil öğren",
-            "kelime",
-            "gramer",
-            "telaffuz",
-        ],
+        stems: &["ingilizce", "almanca", "dil öğren", "kelime", "gramer", "telaffuz"],
         noun: "dil öğrenmek",
         facts: &[
             "hata yapmaktan korkmayan çok daha çabuk öğreniyor.",
             "her gün on dakika, haftada bir saatten daha etkili.",
             "şarkı sözlerinden öğrendiğim kelimeleri hiç unutmuyorum.",
         ],
-        asks: &[
-            "şimdi hangi dile çalışıyorsun?",
-            "en zor gelen kısmı neydi?",
-        ],
+        asks: &["şimdi hangi dile çalışıyorsun?", "en zor gelen kısmı neydi?"],
     },
 ];
