@@ -60,21 +60,8 @@ Examples:
   botfleet run --profile production --manifest fleet.toml
   BOTFLEET__STORE__PATH=/data/fleet.db botfleet run     one setting by variable";
 
-/// The whole program: reads the command line, runs the command, gives the exit code.
-pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            tell(&format!("error: the runtime cannot start: {error}\n"));
-            return ExitCode::FAILURE;
-        }
-    };
-    runtime.block_on(execute(cli))
-}
-
-/// Runs a command to its end and tells on stderr why it failed.
-async fn execute(cli: Cli) -> ExitCode {
+/// Runs a command to its end, tells on stderr why it failed, and gives the exit code.
+pub async fn execute(cli: Cli) -> ExitCode {
     let ended = match &cli.command {
         Command::Demo(args) => demo::execute(args).await,
         Command::Run(inputs) => run::execute(inputs).await,

@@ -62,19 +62,25 @@ impl Generator {
         };
         let spent = estimate_tokens(&system) + estimate_tokens(&last);
         let left = generation.context_tokens.saturating_sub(spent);
-        let context = choose(stage.window, stage.target, generation.context_messages, left);
-        let mut messages = Vec::with_capacity(context.len() + 2);
+        let chosen = choose(stage.window, stage.target, generation.context_messages, left);
+        let mut messages = Vec::with_capacity(chosen.len() + 2);
         messages.push(PromptMessage { role: Role::System, content: system.as_ref().to_owned() });
-        for entry in context {
+        for entry in chosen {
             let own = entry.fleet_bot == Some(stage.bot.id);
-            let (role, content) = match own {
-                true => (Role::Assistant, entry.text.clone().unwrap_or_default()),
-                false => (Role::User, line_of(entry)),
+            let (role, content) = if own {
+                (Role::Assistant, entry.text.clone().unwrap_or_default())
+            } else {
+                (Role::User, line_of(entry))
             };
             messages.push(PromptMessage { role, content });
         }
         messages.push(PromptMessage { role: Role::User, content: last });
-        Ok(CompletionRequest { model: model.to_owned(), messages, temperature: generation.temperature, max_tokens: generation.max_tokens })
+        Ok(CompletionRequest {
+            model: model.to_owned(),
+            messages,
+            temperature: generation.temperature,
+            max_tokens: generation.max_tokens,
+        })
     }
 
     fn system(&self, stage: &Stage<'_>) -> Result<Arc<str>, minijinja::Error> {
@@ -104,7 +110,8 @@ fn line_of(entry: &TranscriptEntry) -> String {
 
 /// A topic of the chat, or an interest of the bot, by chance.
 fn topic<'a>(stage: &Stage<'a>) -> Option<&'a str> {
-    let topics: Vec<&str> = stage.chat.spec.topics.iter().chain(&stage.bot.spec.persona.interests).map(String::as_str).collect();
+    let topics: Vec<&str> =
+        stage.chat.spec.topics.iter().chain(&stage.bot.spec.persona.interests).map(String::as_str).collect();
     if topics.is_empty() {
         return None;
     }

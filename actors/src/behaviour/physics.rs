@@ -8,13 +8,14 @@ use crate::domain::ids::BotId;
 use crate::domain::roster::{BotProfile, ChatProfile};
 use crate::domain::window::{WindowKey, WindowRule};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// The limits of one send. Answering a person does not count against a pair of bots.
 pub fn send_rules(chat: &ChatProfile, bot: &BotProfile, answers_bot: Option<BotId>) -> SendRules {
     let physics = &chat.spec.physics;
     let rule = |limit: Option<u32>, key, length| limit.map(|limit| WindowRule { key, limit, length });
-    let pair = answers_bot.and_then(|other| rule(physics.pair_per_ten_minutes, WindowKey::pair(chat.id, bot.id, other), MINUTE * 10));
+    let pair = answers_bot
+        .and_then(|other| rule(physics.pair_per_ten_minutes, WindowKey::pair(chat.id, bot.id, other), MINUTE * 10));
     let windows = [
         rule(bot.spec.hourly_cap, WindowKey::Bot(bot.id), MINUTE * 60),
         pair,

@@ -32,13 +32,20 @@ impl Templates {
     ///
     /// # Errors
     /// When a template asks for what is not there.
-    pub fn system(&self, bot: &BotProfile, username: Option<&str>, chat: &ChatProfile, cast: &[String]) -> Result<Arc<str>, minijinja::Error> {
+    pub fn system(
+        &self,
+        bot: &BotProfile,
+        username: Option<&str>,
+        chat: &ChatProfile,
+        cast: &[String],
+    ) -> Result<Arc<str>, minijinja::Error> {
         let persona = &bot.spec.persona;
         let (template, language) = match persona.language {
             Language::En => ("en", "English"),
             Language::Tr => ("tr", "Türkçe"),
         };
-        let others: Vec<String> = cast.iter().filter(|name| **name != bot.spec.name).map(|name| clean_name(name)).collect();
+        let others: Vec<String> =
+            cast.iter().filter(|name| **name != bot.spec.name).map(|name| clean_name(name)).collect();
         let rendered = self.0.get_template(template)?.render(context! {
             name => clean_name(&bot.spec.name),
             username => username,
@@ -62,7 +69,9 @@ pub fn clean_name(name: &str) -> String {
 /// The request to open a topic, for a bot that speaks unasked.
 pub fn opener(language: Language, topic: Option<&str>) -> String {
     match (language, topic) {
-        (Language::En, Some(topic)) => format!("(The chat has gone quiet. Say something about this, in your own way: {topic})"),
+        (Language::En, Some(topic)) => {
+            format!("(The chat has gone quiet. Say something about this, in your own way: {topic})")
+        }
         (Language::En, None) => "(The chat has gone quiet. Bring up something that interests you.)".to_owned(),
         (Language::Tr, Some(topic)) => format!("(Sohbet sessizleşti. Kendi tarzınla şundan söz aç: {topic})"),
         (Language::Tr, None) => "(Sohbet sessizleşti. Seni ilgilendiren bir konu aç.)".to_owned(),

@@ -25,7 +25,7 @@ pub struct BreakerSettings {
 
 impl Default for BreakerSettings {
     fn default() -> Self {
-        Self { failures: NonZeroU32::MIN.saturating_add(4), open_for: Duration::from_secs(60) }
+        Self { failures: NonZeroU32::MIN.saturating_add(4), open_for: Duration::from_mins(1) }
     }
 }
 

@@ -27,7 +27,7 @@ impl Default for RestartSettings {
         Self {
             backoff: BackoffSettings::default(),
             failures_max: NonZeroU32::MIN.saturating_add(4),
-            within: Duration::from_secs(60),
+            within: Duration::from_mins(1),
         }
     }
 }

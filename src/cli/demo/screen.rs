@@ -260,7 +260,6 @@ fn colour_of(name: &str) -> Color {
     COLOURS[sum % COLOURS.len()]
 }
 
-#[expect(clippy::disallowed_methods, reason = "NO_COLOR is a convention of terminals, not configuration")]
 fn has_no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }

@@ -135,10 +135,11 @@ impl Stage {
         // Each chat hears a person at once: nobody likes to wait for the curtain.
         for (chat, opener) in spec.chats.iter().zip(OPENERS) {
             tokio::time::sleep(BETWEEN_OPENERS).await;
-            if let Some(person) = chat.people.first() {
-                if let Err(error) = self.simulation.world.post(chat.chat, person.id, Post::text(opener)) {
-                    tracing::warn!(error = %error, "an opening message was not posted");
-                }
+            let Some(person) = chat.people.first() else {
+                continue;
+            };
+            if let Err(error) = self.simulation.world.post(chat.chat, person.id, Post::text(opener)) {
+                tracing::warn!(error = %error, "an opening message was not posted");
             }
         }
         drive(&self.simulation.world, PeopleScript::new(seed, spec), std::future::pending()).await;

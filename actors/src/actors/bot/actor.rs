@@ -248,7 +248,7 @@ impl BotState {
         match node.store.waiting_messages(self.profile.id, limit.max(1)).await {
             Ok(messages) => self.take_stored_messages(messages).await,
             Err(error) => {
-                tracing::warn!(bot.id = %self.profile.id, error = %error, "waiting messages cannot be read now")
+                tracing::warn!(bot.id = %self.profile.id, error = %error, "waiting messages cannot be read now");
             }
         }
     }

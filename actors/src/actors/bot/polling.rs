@@ -26,7 +26,7 @@ const POLL_BACKOFF: BackoffSettings =
     BackoffSettings { first: Duration::from_millis(250), max: Duration::from_secs(10) };
 
 /// A refused token is tried again this often: its owner may have restored it.
-const REFUSED_RETRY: Duration = Duration::from_secs(300);
+const REFUSED_RETRY: Duration = Duration::from_mins(5);
 
 /// Wait while the store cannot take rows: Telegram keeps the updates (I9).
 const STORE_RETRY: Duration = Duration::from_millis(500);

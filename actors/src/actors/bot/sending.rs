@@ -144,12 +144,11 @@ impl BotState {
         let Some(first) = self.sending.lowest_part(turn) else {
             return;
         };
-        match verdict {
-            Some(verdict) => self.obey(first, verdict),
-            None => {
-                self.show_typing(first);
-                self.wait_until_due(first);
-            }
+        if let Some(verdict) = verdict {
+            self.obey(first, verdict)
+        } else {
+            self.show_typing(first);
+            self.wait_until_due(first);
         }
     }
 
@@ -369,7 +368,7 @@ impl BotState {
         let ended = settle.result.clone();
         match result {
             Err(CommitError::Unavailable(_)) => {
-                drop(self.myself.send_after(STORE_RETRY, move || BotMsg::SettleAgain(outbox)))
+                drop(self.myself.send_after(STORE_RETRY, move || BotMsg::SettleAgain(outbox)));
             }
             Err(CommitError::Refused(refusal)) => {
                 tracing::warn!(bot.id = %self.profile.id, outbox.id = %outbox, error = %refusal, "attempt was settled elsewhere");
@@ -392,10 +391,10 @@ impl BotState {
             SendResult::Rejected(_) | SendResult::Unknown(_) => self.ended_unsent(outbox),
             SendResult::Sent(_) => {
                 self.sending.sent += 1;
-                if let Some(message) = self.sending.forget(outbox) {
-                    if let Some(next) = self.sending.lowest_part(message.turn) {
-                        self.wait_until_due(next);
-                    }
+                if let Some(message) = self.sending.forget(outbox)
+                    && let Some(next) = self.sending.lowest_part(message.turn)
+                {
+                    self.wait_until_due(next);
                 }
             }
         }

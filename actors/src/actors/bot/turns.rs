@@ -33,7 +33,8 @@ const RECENT_TEXTS: usize = 20;
 
 /// A turn at work.
 pub(super) struct Job {
-    job: TurnJob,
+    /// The turn and its context.
+    given: TurnJob,
     /// Tells its calls apart from those of an earlier try.
     generation: u64,
     request: Option<CompletionRequest>,
@@ -80,11 +81,11 @@ impl BotState {
                 self.begin_turn(job, now);
             }
         }
-        if let Some(next) = self.waiting.iter().map(|job| job.turn.due_at).filter(|due| *due > now).min() {
-            if self.turn_timer.is_none_or(|timer| timer > next || timer <= now) {
-                self.turn_timer = Some(next);
-                drop(self.myself.send_after(next.since(now), || BotMsg::TurnDue));
-            }
+        if let Some(next) = self.waiting.iter().map(|job| job.turn.due_at).filter(|due| *due > now).min()
+            && self.turn_timer.is_none_or(|timer| timer > next || timer <= now)
+        {
+            self.turn_timer = Some(next);
+            drop(self.myself.send_after(next.since(now), || BotMsg::TurnDue));
         }
     }
 
@@ -99,7 +100,7 @@ impl BotState {
         self.jobs.insert(
             turn,
             Job {
-                job,
+                given: job,
                 generation: 0,
                 request: None,
                 model: 0,
@@ -121,7 +122,7 @@ impl BotState {
         let Some(model) = self.profile.spec.generation.models.get(job.model) else {
             return self.models_exhausted(turn);
         };
-        let Some(chat) = self.node.directory.chats.get(&job.job.turn.chat) else {
+        let Some(chat) = self.node.directory.chats.get(&job.given.turn.chat) else {
             return self.finish(turn, TurnEnding::Dropped("the chat is no longer in the manifest".to_owned()));
         };
         self.generation += 1;
@@ -138,9 +139,9 @@ impl BotState {
             username: self.me.as_ref().map(|me| me.username.as_str()),
             chat,
             cast_names: &cast_names,
-            window: &job.job.window,
-            target: job.job.target.as_deref(),
-            seed: job.job.turn.id.0 as u64,
+            window: &job.given.window,
+            target: job.given.target.as_deref(),
+            seed: job.given.turn.id.0 as u64,
         };
         let built = catch_unwind(AssertUnwindSafe(|| self.node.generator.request(&stage, &model.model)));
         let request = match built {
@@ -241,7 +242,7 @@ impl BotState {
         };
         job.rounds += 1;
         let wait = MODELS_BACKOFF.wait(job.rounds, random);
-        if now + wait >= job.job.turn.expires_at {
+        if now + wait >= job.given.turn.expires_at {
             return self.finish(turn, TurnEnding::Expired);
         }
         (job.model, job.tries) = (0, 0);
@@ -267,14 +268,14 @@ impl BotState {
         let Some(job) = self.jobs.get_mut(&turn) else {
             return;
         };
-        let spec = &job.job.turn;
+        let spec = &job.given.turn;
         let Some(chat) = node.directory.chats.get(&spec.chat) else {
             return self.finish(turn, TurnEnding::Dropped("the chat is no longer in the manifest".to_owned()));
         };
         let typing = typing_time(text, &chat.spec.pacing, spec.id.0 as u64);
         let texts = split_message(text, MESSAGE_UNITS_MAX);
         let parts = texts.len() as u32;
-        let target = job.job.target.as_deref();
+        let target = job.given.target.as_deref();
         let due_at = now + typing;
         let messages: Vec<OutboxMessage> = texts
             .into_iter()
@@ -306,7 +307,7 @@ impl BotState {
         metrics::counter!("botfleet_message_generation_total", "bot" => self.profile.spec.name.clone(), "status" => status).increment(1);
         metrics::histogram!("botfleet_message_generation_duration_seconds").record(job.started.elapsed().as_secs_f64());
         let begin = if typing.is_zero() && self.sending.permit_now(&messages) {
-            let rules = send_rules(chat, &self.profile, job.job.turn.answers_bot);
+            let rules = send_rules(chat, &self.profile, job.given.turn.answers_bot);
             Some(Start { attempt: node.attempt_id(), rules, now })
         } else {
             None

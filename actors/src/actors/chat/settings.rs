@@ -22,7 +22,7 @@ impl Default for ChatSettings {
     fn default() -> Self {
         Self {
             window_entries: NonZeroUsize::MIN.saturating_add(199),
-            passivate_after: Duration::from_secs(600),
+            passivate_after: Duration::from_mins(10),
             rows_waiting: NonZeroUsize::MIN.saturating_add(4095),
         }
     }

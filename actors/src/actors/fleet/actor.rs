@@ -30,7 +30,7 @@ use crate::ports::store::Backlog;
 use crate::ports::telegram::BotApi;
 
 /// How often idle chats are asked to leave the memory, and old rows are pruned.
-const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(60);
+const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(1);
 
 /// A provider as the runtime made it.
 #[derive(Clone)]
@@ -386,7 +386,7 @@ struct Ramp {
 
 impl Ramp {
     fn new(per_minute: NonZeroU32) -> Self {
-        Self { step: Duration::from_secs(60) / per_minute.get(), next: Duration::ZERO }
+        Self { step: Duration::from_mins(1) / per_minute.get(), next: Duration::ZERO }
     }
 
     fn next_wait(&mut self) -> Duration {

@@ -28,7 +28,7 @@ impl Default for FleetSettings {
         Self {
             reconcile_every: Duration::from_millis(500),
             ramp_per_minute: None,
-            keep_handled: Duration::from_secs(72 * 3600),
+            keep_handled: Duration::from_hours(72),
             restart: RestartSettings::default(),
         }
     }

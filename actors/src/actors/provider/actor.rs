@@ -19,7 +19,9 @@ use crate::policy::breaker::{Admission, Breaker, BreakerState};
 use crate::ports::llm::{Completion, CompletionRequest, LlmError, LlmProvider};
 
 /// How the caller hears of its completion; dropped unanswered it says `Unavailable`.
-pub struct Answer(Option<Box<dyn FnOnce(Result<Completion, LlmError>) + Send>>);
+pub struct Answer(Option<AnswerWith>);
+
+type AnswerWith = Box<dyn FnOnce(Result<Completion, LlmError>) + Send>;
 
 impl Answer {
     /// Calls `with` once.

@@ -30,7 +30,7 @@ impl Default for ProviderSettings {
             concurrency: NonZeroUsize::MIN.saturating_add(15),
             waiting: NonZeroUsize::MIN.saturating_add(999),
             requests_per_minute: None,
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
             breaker: BreakerSettings::default(),
         }
     }

@@ -32,24 +32,33 @@ const SUFFIX_CHARS_MAX: usize = 4;
 
 /// Suffixes that a Turkish name may carry without an apostrophe, folded.
 const SUFFIXES: [&str; 34] = [
-    "e", "a", "i", "u", "ü", "ye", "ya", "yi", "yu", "yü", "de", "da", "te", "ta", "den", "dan", "ten", "tan", "in", "un", "ün", "nin", "nun",
-    "nün", "le", "la", "yle", "yla", "ce", "ca", "ler", "lar", "cim", "ciğim",
+    "e", "a", "i", "u", "ü", "ye", "ya", "yi", "yu", "yü", "de", "da", "te", "ta", "den", "dan", "ten", "tan", "in",
+    "un", "ün", "nin", "nun", "nün", "le", "la", "yle", "yla", "ce", "ca", "ler", "lar", "cim", "ciğim",
 ];
 
 /// The bots addressed by `entry`, in the order of the cast; never its author.
 pub fn addressed<'a>(scene: &Scene<'a>, entry: &TranscriptEntry) -> Vec<(&'a CastMember, Address)> {
     let text = entry.text.as_deref().unwrap_or_default();
     let folded = fold(text);
-    let words: Vec<&str> = folded.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '@')).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = folded
+        .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '@'))
+        .filter(|word| !word.is_empty())
+        .collect();
     let replied = entry.reply_to.and_then(|message| {
-        scene.window.iter().rev().find(|other| other.message_id == message && other.kind == EntryKind::Message).and_then(|other| other.fleet_bot)
+        scene
+            .window
+            .iter()
+            .rev()
+            .find(|other| other.message_id == message && other.kind == EntryKind::Message)
+            .and_then(|other| other.fleet_bot)
     });
     let how = |member: &CastMember| {
         let profile = &member.profile;
         if entry.fleet_bot == Some(profile.id) || entry.author.id == profile.spec.telegram_id {
             return None;
         }
-        let by_id = entry.entities.iter().any(|entity| entity.kind == EntityKind::TextMention(profile.spec.telegram_id));
+        let by_id =
+            entry.entities.iter().any(|entity| entity.kind == EntityKind::TextMention(profile.spec.telegram_id));
         let handle = member.username.as_ref().map(|username| format!("@{}", fold(username)));
         if by_id || handle.is_some_and(|handle| words.contains(&handle.as_str())) {
             return Some(Address::Mention);
@@ -79,14 +88,17 @@ fn is_named(words: &[&str], name: &str) -> bool {
 fn carries(word: &str, name: &str) -> bool {
     match word.strip_prefix(name) {
         Some("") => true,
-        Some(suffix) => name.chars().count() >= 3 && suffix.chars().count() <= SUFFIX_CHARS_MAX && SUFFIXES.contains(&suffix),
+        Some(suffix) => {
+            name.chars().count() >= 3 && suffix.chars().count() <= SUFFIX_CHARS_MAX && SUFFIXES.contains(&suffix)
+        }
         None => false,
     }
 }
 
 /// Whether the message asks the room something.
 pub fn is_question(text: &str) -> bool {
-    const WORDS: [&str; 14] = ["mi", "mı", "mu", "mü", "misin", "misiniz", "kim", "ne", "neden", "nasil", "nerede", "hangi", "anyone", "who"];
+    const WORDS: [&str; 14] =
+        ["mi", "mı", "mu", "mü", "misin", "misiniz", "kim", "ne", "neden", "nasil", "nerede", "hangi", "anyone", "who"];
     let trimmed = text.trim_end_matches(|c: char| !c.is_alphanumeric() && c != '?');
     if trimmed.ends_with('?') || text.contains("? ") {
         return true;

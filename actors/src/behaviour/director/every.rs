@@ -12,6 +12,12 @@ pub(super) fn on_entry(entry: &TranscriptEntry, heard_by: BotId) -> Option<Direc
     if !written || entry.fleet_bot.is_some() || !entry.author.kind.is_person() {
         return None;
     }
-    let speaker = Speaker { bot: heard_by, target: Some(entry.number), answers_bot: None, priority: TO_PERSON, delay: Duration::ZERO };
+    let speaker = Speaker {
+        bot: heard_by,
+        target: Some(entry.number),
+        answers_bot: None,
+        priority: TO_PERSON,
+        delay: Duration::ZERO,
+    };
     Some(Direction::of(vec![speaker], "policy every: the bot that received it answers", Some(entry)))
 }

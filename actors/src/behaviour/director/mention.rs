@@ -25,6 +25,10 @@ pub(super) fn on_entry(scene: &Scene<'_>, entry: &TranscriptEntry, seed: u64) ->
             delay: reading_time(scene, text, &mut rng),
         });
     }
-    let reason = if names.is_empty() { "nobody was mentioned or replied to".to_owned() } else { format!("mentioned or replied to: {}", names.join(", ")) };
+    let reason = if names.is_empty() {
+        "nobody was mentioned or replied to".to_owned()
+    } else {
+        format!("mentioned or replied to: {}", names.join(", "))
+    };
     Direction::of(speakers, reason, Some(entry)).with_inputs(json!({ "addressed": names }))
 }

@@ -94,7 +94,9 @@ pub fn direct(scene: &Scene<'_>, occasion: Occasion<'_>, seed: u64) -> Option<Di
     match occasion {
         Occasion::Tick if policy == ChatPolicy::Natural => Some(natural::on_tick(scene, seed)),
         Occasion::Tick => None,
-        Occasion::Copy { entry, heard_by } => (policy == ChatPolicy::Every).then(|| every::on_entry(entry, heard_by)).flatten(),
+        Occasion::Copy { entry, heard_by } => {
+            (policy == ChatPolicy::Every).then(|| every::on_entry(entry, heard_by)).flatten()
+        }
         Occasion::Entry { entry, heard_by } => {
             if entry.kind != EntryKind::Message || entry.text.as_deref().is_none_or(|text| text.trim().is_empty()) {
                 return None;
@@ -105,7 +107,9 @@ pub fn direct(scene: &Scene<'_>, occasion: Occasion<'_>, seed: u64) -> Option<Di
             let depth = entry.chain_depth + 1;
             if let Some(max) = scene.chat.spec.physics.chain_depth_max.filter(|max| depth > *max) {
                 let reason = format!("the chain of bot messages is {} long, {max} is the most", entry.chain_depth);
-                return Some(Direction::silence(reason, Some(entry)).with_inputs(json!({ "chain_depth": entry.chain_depth })));
+                return Some(
+                    Direction::silence(reason, Some(entry)).with_inputs(json!({ "chain_depth": entry.chain_depth })),
+                );
             }
             Some(match policy {
                 ChatPolicy::Mention => mention::on_entry(scene, entry, seed),

@@ -61,7 +61,7 @@ pub(super) fn on_entry(scene: &Scene<'_>, entry: &TranscriptEntry, seed: u64) ->
 
     let mut speakers = Vec::new();
     let mut scores = Map::new();
-    let mut names = Vec::new();
+    let mut chosen = Vec::new();
     for (member, how) in named {
         let chance = match (from_person, how) {
             (true, Address::Mention | Address::Reply) => ADDRESSED_BY_PERSON,
@@ -69,22 +69,32 @@ pub(super) fn on_entry(scene: &Scene<'_>, entry: &TranscriptEntry, seed: u64) ->
             (false, _) => ADDRESSED_BY_BOT * decay * energy,
         };
         let roll = rng.f64();
-        scores.insert(member.profile.spec.name.clone(), json!({ "chance": round(chance), "roll": round(roll), "addressed": how.as_str() }));
+        scores.insert(
+            member.profile.spec.name.clone(),
+            json!({ "chance": round(chance), "roll": round(roll), "addressed": how.as_str() }),
+        );
         if roll < chance {
-            names.push(member.profile.spec.name.as_str());
+            chosen.push(member.profile.spec.name.as_str());
             speakers.push(speaker(scene, member, entry, from_person, text, &mut rng));
         }
     }
-    let reason = if names.is_empty() {
+    let reason = if chosen.is_empty() {
         "the bot that was addressed lets it rest".to_owned()
     } else {
-        format!("addressed: {}", names.join(", "))
+        format!("addressed: {}", chosen.join(", "))
     };
     Direction::of(speakers, reason, Some(entry)).with_inputs(inputs).with_scores(Value::Object(scores))
 }
 
 /// Nobody was addressed: with chance `share` somebody answers, with chance `second` another one too.
-fn volunteers(scene: &Scene<'_>, entry: &TranscriptEntry, from_person: bool, share: f64, second: f64, rng: &mut fastrand::Rng) -> Direction {
+fn volunteers(
+    scene: &Scene<'_>,
+    entry: &TranscriptEntry,
+    from_person: bool,
+    share: f64,
+    second: f64,
+    rng: &mut fastrand::Rng,
+) -> Direction {
     let text = entry.text.as_deref().unwrap_or_default();
     let folded = fold(text);
     let mut weights: Vec<(&CastMember, f64)> = scene
@@ -94,7 +104,8 @@ fn volunteers(scene: &Scene<'_>, entry: &TranscriptEntry, from_person: bool, sha
         .map(|member| (member, weight(scene, member, &folded)))
         .filter(|(_, weight)| *weight > 0.0)
         .collect();
-    let scores: Map<String, Value> = weights.iter().map(|(member, weight)| (member.profile.spec.name.clone(), json!(round(*weight)))).collect();
+    let scores: Map<String, Value> =
+        weights.iter().map(|(member, weight)| (member.profile.spec.name.clone(), json!(round(*weight)))).collect();
     let roll = rng.f64();
     let mut speakers = Vec::new();
     let mut names = Vec::new();
@@ -120,19 +131,32 @@ fn volunteers(scene: &Scene<'_>, entry: &TranscriptEntry, from_person: bool, sha
 
 pub(super) fn on_tick(scene: &Scene<'_>, seed: u64) -> Direction {
     let mut rng = fastrand::Rng::with_seed(seed);
-    let weights: Vec<(&CastMember, f64)> = scene.cast.iter().map(|member| (member, weight(scene, member, ""))).filter(|(_, weight)| *weight > 0.0).collect();
+    let weights: Vec<(&CastMember, f64)> = scene
+        .cast
+        .iter()
+        .map(|member| (member, weight(scene, member, "")))
+        .filter(|(_, weight)| *weight > 0.0)
+        .collect();
     let energy = energy(scene);
     let inputs = json!({ "energy": round(energy) });
     let Some(at) = draw(&weights, &mut rng) else {
         return Direction::silence("the room is quiet and nobody speaks unasked", None).with_inputs(inputs);
     };
     let (member, _) = weights[at];
-    let speaker = Speaker { bot: member.profile.id, target: None, answers_bot: None, priority: UNASKED, delay: Duration::ZERO };
+    let speaker =
+        Speaker { bot: member.profile.id, target: None, answers_bot: None, priority: UNASKED, delay: Duration::ZERO };
     let reason = format!("the room was quiet; {} brings something up", member.profile.spec.name);
     Direction::of(vec![speaker], reason, None).with_inputs(inputs)
 }
 
-fn speaker(scene: &Scene<'_>, member: &CastMember, entry: &TranscriptEntry, from_person: bool, text: &str, rng: &mut fastrand::Rng) -> Speaker {
+fn speaker(
+    scene: &Scene<'_>,
+    member: &CastMember,
+    entry: &TranscriptEntry,
+    from_person: bool,
+    text: &str,
+    rng: &mut fastrand::Rng,
+) -> Speaker {
     Speaker {
         bot: member.profile.id,
         target: Some(entry.number),

@@ -61,7 +61,12 @@ fn chat(policy: ChatPolicy, cast: &[CastMember]) -> ChatProfile {
             time_zone: "UTC".to_owned(),
             retention_days: 30,
             topics: Vec::new(),
-            physics: Physics { chain_depth_max: Some(6), pair_per_ten_minutes: None, chat_per_minute: None, fleet_per_minute: None },
+            physics: Physics {
+                chain_depth_max: Some(6),
+                pair_per_ten_minutes: None,
+                chat_per_minute: None,
+                fleet_per_minute: None,
+            },
             pacing: Pacing {
                 enabled: false,
                 chars_per_second: 10.0,
@@ -76,8 +81,12 @@ fn chat(policy: ChatPolicy, cast: &[CastMember]) -> ChatProfile {
 
 fn says(number: i64, author: Option<&CastMember>, text: &str, depth: u32) -> TranscriptEntry {
     let person = Author { id: TelegramUserId(1), name: "Ayşe".to_owned(), username: None, kind: AuthorKind::Person };
-    let bot_author =
-        |member: &CastMember| Author { id: member.profile.spec.telegram_id, name: member.profile.spec.name.clone(), username: None, kind: AuthorKind::Bot };
+    let bot_author = |member: &CastMember| Author {
+        id: member.profile.spec.telegram_id,
+        name: member.profile.spec.name.clone(),
+        username: None,
+        kind: AuthorKind::Bot,
+    };
     TranscriptEntry {
         chat: ChatId(1),
         number: Number(number),
@@ -107,7 +116,8 @@ struct Room {
 
 impl Room {
     fn new(policy: ChatPolicy) -> Self {
-        let cast: Vec<CastMember> = ["Deniz", "Işıl", "Kerem", "Nora"].iter().zip(1..).map(|(name, id)| bot(id, name)).collect();
+        let cast: Vec<CastMember> =
+            ["Deniz", "Işıl", "Kerem", "Nora"].iter().zip(1..).map(|(name, id)| bot(id, name)).collect();
         let chat = chat(policy, &cast);
         Self { cast, chat, window: VecDeque::new() }
     }
@@ -118,16 +128,30 @@ impl Room {
 
     fn named(&self, text: &str) -> Vec<&str> {
         let entry = says(1, None, text, 0);
-        addressed(&self.scene(), &entry).into_iter().map(|(member, _)| member.profile.spec.name.as_str()).map(|name| {
-            self.cast.iter().find(|member| member.profile.spec.name == name).map_or("", |member| member.profile.spec.name.as_str())
-        }).collect()
+        addressed(&self.scene(), &entry)
+            .into_iter()
+            .map(|(member, _)| member.profile.spec.name.as_str())
+            .map(|name| {
+                self.cast
+                    .iter()
+                    .find(|member| member.profile.spec.name == name)
+                    .map_or("", |member| member.profile.spec.name.as_str())
+            })
+            .collect()
     }
 }
 
 #[test]
 fn names_are_heard_with_turkish_suffixes_and_in_any_case() {
     let room = Room::new(ChatPolicy::Natural);
-    for text in ["Deniz'e sordum", "Deniz’in fikri ne", "DENİZ neredesin", "denize mi soralım", "deniz abi gelsene", "@deniz_bot selam"] {
+    for text in [
+        "Deniz'e sordum",
+        "Deniz’in fikri ne",
+        "DENİZ neredesin",
+        "denize mi soralım",
+        "deniz abi gelsene",
+        "@deniz_bot selam",
+    ] {
         assert_eq!(room.named(text), ["Deniz"], "{text}");
     }
     assert_eq!(room.named("ışıl ve NORA'ya selam"), ["Işıl", "Nora"]);
@@ -141,7 +165,10 @@ fn a_reply_addresses_the_author_of_what_it_answers() {
     let mut entry = says(2, None, "bence de", 0);
     entry.reply_to = Some(MessageId(1));
     let named = addressed(&room.scene(), &entry);
-    assert_eq!(named.iter().map(|(member, how)| (member.profile.id, *how)).collect::<Vec<_>>(), [(BotId(3), Address::Reply)]);
+    assert_eq!(
+        named.iter().map(|(member, how)| (member.profile.id, *how)).collect::<Vec<_>>(),
+        [(BotId(3), Address::Reply)]
+    );
 }
 
 #[test]
@@ -175,7 +202,9 @@ fn a_chain_at_its_depth_is_met_with_silence() {
 
 #[test]
 fn questions_are_told_from_remarks_in_both_languages() {
-    assert!(is_question("çay içer miyiz?") && is_question("Anyone up for a walk? 🙂") && is_question("bu akşam maç var mı"));
+    assert!(
+        is_question("çay içer miyiz?") && is_question("Anyone up for a walk? 🙂") && is_question("bu akşam maç var mı")
+    );
     assert!(!is_question("çay güzelmiş") && !is_question("I like tea."));
 }
 
@@ -193,11 +222,14 @@ fn a_room_answers_people_lets_everyone_speak_and_falls_silent() {
         while let Some(entry) = queue.pop_front() {
             let entry = Arc::new(entry);
             room.window.push_back(Arc::clone(&entry));
-            let direction = direct(&room.scene(), Occasion::Entry { entry: &entry, heard_by: Some(BotId(1)) }, number as u64).unwrap();
+            let direction =
+                direct(&room.scene(), Occasion::Entry { entry: &entry, heard_by: Some(BotId(1)) }, number as u64)
+                    .unwrap();
             if entry.chain_depth == 0 {
                 answered += usize::from(!direction.speakers.is_empty());
                 asked += usize::from(minute % 3 == 0);
-                asked_answered += usize::from(minute % 3 == 0 && direction.speakers.iter().any(|speaker| speaker.bot == BotId(1)));
+                asked_answered +=
+                    usize::from(minute % 3 == 0 && direction.speakers.iter().any(|speaker| speaker.bot == BotId(1)));
             }
             for speaker in direction.speakers {
                 assert_ne!(Some(speaker.bot), entry.fleet_bot, "a bot answers itself");
