@@ -2,9 +2,13 @@
 
 use std::process::ExitCode;
 
+use botfleet::cli::{self, Cli};
+use clap::Parser;
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() -> ExitCode {
-    botfleet::cli::main()
+#[tokio::main]
+async fn main() -> ExitCode {
+    cli::execute(Cli::parse()).await
 }

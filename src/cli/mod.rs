@@ -67,15 +67,13 @@ pub async fn execute(cli: Cli) -> ExitCode {
         Command::Run(inputs) => run::execute(inputs).await,
         Command::Check(args) => check::execute(args),
     };
-    ended.unwrap_or_else(|error| match error.downcast_ref::<Faults>() {
-        Some(faults) => {
+    ended.unwrap_or_else(|error| {
+        if let Some(faults) = error.downcast_ref::<Faults>() {
             tell(&faults_text(faults));
-            ExitCode::from(EXIT_USAGE)
+            return ExitCode::from(EXIT_USAGE);
         }
-        None => {
-            tell(&format!("error: {error:#}\n"));
-            ExitCode::FAILURE
-        }
+        tell(&format!("error: {error:#}\n"));
+        ExitCode::FAILURE
     })
 }
 

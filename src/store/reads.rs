@@ -66,7 +66,7 @@ static SQL: LazyLock<Sql> = LazyLock::new(|| {
 
 const BACKLOG: &str = "\
 SELECT 0, chat FROM inbox WHERE outcome IS NULL AND chat IS NOT NULL GROUP BY chat \
-UNION ALL SELECT 1, h.chat FROM chat_head h JOIN chat c ON c.id = h.chat AND c.in_use = 1 WHERE h.next_tick_at <= $1 \
+UNION ALL SELECT 1, h.chat FROM chat_head h CROSS JOIN chat c ON c.id = h.chat AND c.in_use = 1 WHERE h.next_tick_at <= $1 \
 UNION ALL SELECT 2, bot FROM (\
  SELECT bot FROM turn WHERE state IN ('queued', 'claimed', 'dead') AND state = 'queued' AND due_at <= $1 \
  UNION SELECT bot FROM outbox WHERE state IN ('queued', 'sending', 'retry_at', 'unknown') \

@@ -159,9 +159,9 @@ fn the_example_is_sound_and_comes_to_a_plan() {
     assert_eq!(baran.hourly_cap, Some(20));
     let chat = &loaded.plan.chats[0];
     assert_eq!((chat.physics.chain_depth_max, chat.physics.pair_per_ten_minutes), (Some(4), Some(12)));
-    assert_eq!(chat.pacing.quiet_tick, Some(Duration::from_secs(900)));
+    assert_eq!(chat.pacing.quiet_tick, Some(Duration::from_mins(15)));
     assert_eq!(loaded.tokens["Ada"].expose_secret(), ADA);
-    assert_eq!(loaded.providers[0].settings.breaker.open_for, Duration::from_secs(60));
+    assert_eq!(loaded.providers[0].settings.breaker.open_for, Duration::from_mins(1));
     assert_eq!(loaded.warnings, []);
 }
 

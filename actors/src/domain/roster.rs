@@ -204,9 +204,3 @@ pub struct Roster {
     /// Number of this configuration.
     pub config_seq: ConfigSeq,
 }
-
-impl Default for ConfigSeq {
-    fn default() -> Self {
-        Self(0)
-    }
-}

@@ -159,18 +159,6 @@ pub struct OutcomeCursor {
     pub tick: Option<(ChatId, DecisionNumber)>,
 }
 
-impl Default for Number {
-    fn default() -> Self {
-        Self(0)
-    }
-}
-
-impl Default for DecisionNumber {
-    fn default() -> Self {
-        Self(0)
-    }
-}
-
 /// The store. One contract suite runs against every implementation.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {

@@ -19,8 +19,8 @@ const CHAT_PER_MINUTE: u32 = 20;
 const FLEET_PER_MINUTE: u32 = 600;
 const CHARS_PER_SECOND: f64 = 14.0;
 const TYPING_MAX: Duration = Duration::from_secs(8);
-const STALE_AFTER: Duration = Duration::from_secs(120);
-const QUIET_TICK: Duration = Duration::from_secs(300);
+const STALE_AFTER: Duration = Duration::from_mins(2);
+const QUIET_TICK: Duration = Duration::from_mins(5);
 
 /// Ids of supergroups lie below this.
 ///

@@ -145,7 +145,7 @@ impl BotState {
             return;
         };
         if let Some(verdict) = verdict {
-            self.obey(first, verdict)
+            self.obey(first, verdict);
         } else {
             self.show_typing(first);
             self.wait_until_due(first);
