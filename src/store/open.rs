@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -89,6 +90,7 @@ pub(super) async fn open(settings: &StoreSettings) -> Result<Opened, OpenError> 
         fs::create_dir_all(directory).map_err(|error| inaccessible(directory, &error))?;
     }
     let lock = take_lock(path)?;
+    private_file().open(path).map_err(|error| inaccessible(path, &error))?;
 
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -126,17 +128,18 @@ fn inaccessible(path: &Path, cause: &dyn std::error::Error) -> OpenError {
     OpenError::Inaccessible { path: path.to_owned(), cause: cause.to_string() }
 }
 
+/// Creates what is missing for its owner alone: the file holds what people wrote, and SQLite gives its WAL the same mode.
+fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options
+}
+
 fn take_lock(path: &Path) -> Result<FileLock, OpenError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let lock_path = PathBuf::from(name);
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&lock_path)
-        .map_err(|error| inaccessible(&lock_path, &error))?;
+    let mut file = private_file().open(&lock_path).map_err(|error| inaccessible(&lock_path, &error))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(fs::TryLockError::WouldBlock) => {

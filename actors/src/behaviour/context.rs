@@ -1,41 +1,67 @@
 //! Which messages a prompt holds. Layer `behaviour`; pure.
+//!
+//! The newest that fit, without gaps; an edited message stands with its latest text.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 
-/// UTF-8 bytes of a token, roughly: 4 in English, 3 in Turkish; the estimate errs towards more tokens.
-const BYTES_PER_TOKEN: f64 = 3.5;
-
 /// Tokens that a chat format spends around a message.
 const TOKENS_PER_MESSAGE: u32 = 4;
 
-/// About how many tokens `text` has.
+/// About how many tokens a message of `text` has: its UTF-8 bytes / 3.5, rounded up, and the format's own. A token
+/// has about 4 bytes in English and 3 in Turkish; where it errs, it errs towards more tokens.
 pub fn estimate_tokens(text: &str) -> u32 {
-    (text.len() as f64 / BYTES_PER_TOKEN).ceil() as u32 + TOKENS_PER_MESSAGE
+    tokens_of_bytes(text.len())
 }
 
-/// The newest messages before the target that fit `messages_max` and `tokens_max`, oldest first. The target itself is
-/// not among them; its tokens must be taken off before.
+fn tokens_of_bytes(bytes: usize) -> u32 {
+    u32::try_from((bytes * 2).div_ceil(7)).unwrap_or(u32::MAX).saturating_add(TOKENS_PER_MESSAGE)
+}
+
+/// A message of the context.
+#[derive(Clone, Copy, Debug)]
+pub struct ContextLine<'a> {
+    /// The post.
+    pub entry: &'a TranscriptEntry,
+    /// Its text, or that of its latest edit; `None` for media without a caption.
+    pub text: Option<&'a str>,
+}
+
+/// The newest messages besides the target that fit `messages_max` and `tokens_max`, oldest first. The target's own
+/// tokens must be taken off before.
 pub fn choose<'a>(
     window: &'a [Arc<TranscriptEntry>],
     target: Option<&TranscriptEntry>,
     messages_max: usize,
     tokens_max: u32,
-) -> Vec<&'a TranscriptEntry> {
+) -> Vec<ContextLine<'a>> {
     let mut left = tokens_max;
-    let mut chosen: Vec<&TranscriptEntry> = Vec::new();
+    let mut edits = HashMap::new();
+    let mut chosen = Vec::new();
     for entry in window.iter().rev() {
-        let is_target = target.is_some_and(|target| target.number == entry.number);
-        let Some(text) = entry.text.as_deref().filter(|_| entry.kind == EntryKind::Message && !is_target) else {
+        if chosen.len() >= messages_max {
+            break;
+        }
+        if entry.kind == EntryKind::Edit {
+            edits.entry((entry.telegram_chat, entry.message_id)).or_insert(entry.text.as_deref());
+        }
+        if entry.kind != EntryKind::Message || target.is_some_and(|target| target.number == entry.number) {
             continue;
-        };
-        let tokens = estimate_tokens(text) + estimate_tokens(&entry.author.name);
-        if chosen.len() >= messages_max || tokens > left {
+        }
+        let posted = entry.text.as_deref();
+        let text = edits.get(&(entry.telegram_chat, entry.message_id)).copied().flatten().or(posted);
+        let text = text.filter(|text| !text.trim().is_empty());
+        if text.is_none() && entry.media.is_none() {
+            continue;
+        }
+        let tokens = tokens_of_bytes(text.map_or(0, str::len) + entry.author.name.len());
+        if tokens > left {
             break;
         }
         left -= tokens;
-        chosen.push(entry);
+        chosen.push(ContextLine { entry, text });
     }
     chosen.reverse();
     chosen

@@ -1,10 +1,11 @@
 //! The whole request to a model. Layer `behaviour`; pure but for a cache of rendered system prompts.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::context::{choose, estimate_tokens};
-use super::prompt::{Templates, clean_name, opener};
+use super::prompt::{Templates, line_of, opener};
 use crate::domain::ids::{BotId, ChatId};
 use crate::domain::roster::{BotProfile, ChatProfile};
 use crate::domain::transcript::TranscriptEntry;
@@ -32,12 +33,20 @@ pub struct Stage<'a> {
     pub seed: u64,
 }
 
-type SystemKey = (BotId, i64, ChatId, bool);
+/// Bot, revision of its persona, chat.
+type SystemKey = (BotId, i64, ChatId);
+
+/// A rendered system prompt.
+struct System {
+    /// Of the names it was rendered with: they may change under the same key.
+    names: u64,
+    text: Arc<str>,
+}
 
 /// Builds requests.
 pub struct Generator {
     templates: Templates,
-    systems: Mutex<HashMap<SystemKey, Arc<str>>>,
+    systems: Mutex<HashMap<SystemKey, System>>,
 }
 
 impl Generator {
@@ -57,23 +66,25 @@ impl Generator {
         let generation = &stage.bot.spec.generation;
         let system = self.system(stage)?;
         let last = match stage.target {
-            Some(target) => line_of(target),
+            Some(target) => line_of(&target.author.name, target.text.as_deref(), target.media.as_ref()),
             None => opener(stage.bot.spec.persona.language, topic(stage)),
         };
-        let spent = estimate_tokens(&system) + estimate_tokens(&last);
+        let spent = estimate_tokens(&system).saturating_add(estimate_tokens(&last));
         let left = generation.context_tokens.saturating_sub(spent);
-        let chosen = choose(stage.window, stage.target, generation.context_messages, left);
+        let room = generation.context_messages.saturating_sub(usize::from(stage.target.is_some()));
+        let chosen = choose(stage.window, stage.target, room, left);
         let mut messages = Vec::with_capacity(chosen.len() + 2);
         messages.push(PromptMessage { role: Role::System, content: system.as_ref().to_owned() });
-        for entry in chosen {
-            let own = entry.fleet_bot == Some(stage.bot.id);
-            let (role, content) = if own {
-                (Role::Assistant, entry.text.clone().unwrap_or_default())
-            } else {
-                (Role::User, line_of(entry))
-            };
-            messages.push(PromptMessage { role, content });
-        }
+        messages.extend(chosen.into_iter().map(|line| {
+            let own = line.entry.fleet_bot == Some(stage.bot.id);
+            match line.text {
+                Some(text) if own => PromptMessage { role: Role::Assistant, content: text.to_owned() },
+                text => {
+                    let content = line_of(&line.entry.author.name, text, line.entry.media.as_ref());
+                    PromptMessage { role: Role::User, content }
+                }
+            }
+        }));
         messages.push(PromptMessage { role: Role::User, content: last });
         Ok(CompletionRequest {
             model: model.to_owned(),
@@ -84,28 +95,29 @@ impl Generator {
     }
 
     fn system(&self, stage: &Stage<'_>) -> Result<Arc<str>, minijinja::Error> {
-        let key = (stage.bot.id, stage.bot.persona_revision, stage.chat.id, stage.username.is_some());
-        if let Some(system) = self.systems.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(Arc::clone(system));
+        let key = (stage.bot.id, stage.bot.persona_revision, stage.chat.id);
+        let names = fingerprint(stage);
+        let cached = |systems: &HashMap<SystemKey, System>| {
+            systems.get(&key).filter(|system| system.names == names).map(|system| Arc::clone(&system.text))
+        };
+        if let Some(text) = cached(&self.systems.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(text);
         }
-        let system = self.templates.system(stage.bot, stage.username, stage.chat, stage.cast_names)?;
+        let text = self.templates.system(stage.bot, stage.username, stage.chat, stage.cast_names)?;
         let mut systems = self.systems.lock().unwrap_or_else(PoisonError::into_inner);
         if systems.len() >= CACHED_MAX {
             systems.clear();
         }
-        systems.insert(key, Arc::clone(&system));
-        Ok(system)
+        systems.insert(key, System { names, text: Arc::clone(&text) });
+        Ok(text)
     }
 }
 
-/// "Name: text".
-fn line_of(entry: &TranscriptEntry) -> String {
-    let what = match (&entry.text, &entry.media) {
-        (Some(text), _) => text.as_str(),
-        (None, Some(media)) => media.kind.as_str(),
-        (None, None) => "",
-    };
-    format!("{}: {what}", clean_name(&entry.author.name))
+/// Of all in a system prompt that its key does not tell.
+fn fingerprint(stage: &Stage<'_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (&stage.bot.spec.name, stage.username, &stage.chat.spec.name, stage.cast_names).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// A topic of the chat, or an interest of the bot, by chance.
@@ -117,3 +129,6 @@ fn topic<'a>(stage: &Stage<'a>) -> Option<&'a str> {
     }
     Some(topics[fastrand::Rng::with_seed(stage.seed).usize(..topics.len())])
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,4 +19,6 @@ pub mod generator;
 pub mod pacing;
 pub mod physics;
 pub mod prompt;
+#[cfg(test)]
+mod samples;
 pub mod scene;

@@ -24,3 +24,29 @@ pub fn send_rules(chat: &ChatProfile, bot: &BotProfile, answers_bot: Option<BotI
     ];
     SendRules { chain_depth_max: physics.chain_depth_max, windows: windows.into_iter().flatten().collect() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::behaviour::samples::{bot, chat};
+    use crate::domain::roster::ChatPolicy;
+
+    #[test]
+    fn only_what_is_limited_has_a_window_and_people_do_not_count_against_a_pair() {
+        let cast = [bot(1, "Deniz"), bot(2, "Nora")];
+        let mut room = chat(ChatPolicy::Natural, &cast);
+        let mut profile = (*cast[0].profile).clone();
+        assert_eq!(send_rules(&room, &profile, Some(BotId(2))).windows, []);
+        room.spec.physics.pair_per_ten_minutes = Some(12);
+        room.spec.physics.fleet_per_minute = Some(600);
+        profile.spec.hourly_cap = Some(30);
+        let to_bot = send_rules(&room, &profile, Some(BotId(2)));
+        let pair = WindowRule { key: WindowKey::pair(room.id, BotId(2), BotId(1)), limit: 12, length: MINUTE * 10 };
+        assert!(to_bot.windows.contains(&pair) && to_bot.windows.len() == 3);
+        let cap = WindowRule { key: WindowKey::Bot(BotId(1)), limit: 30, length: Duration::from_hours(1) };
+        assert!(to_bot.windows.contains(&cap));
+        let to_person = send_rules(&room, &profile, None);
+        assert!(!to_person.windows.contains(&pair) && to_person.windows.len() == 2);
+        assert_eq!(to_person.chain_depth_max, Some(6));
+    }
+}

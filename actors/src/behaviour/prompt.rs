@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use minijinja::{Environment, UndefinedBehavior, context};
 
+use crate::domain::incoming::Media;
 use crate::domain::roster::{BotProfile, ChatProfile, Language};
 
 /// Longest name in a prompt, in characters.
@@ -48,7 +49,7 @@ impl Templates {
             cast.iter().filter(|name| **name != bot.spec.name).map(|name| clean_name(name)).collect();
         let rendered = self.0.get_template(template)?.render(context! {
             name => clean_name(&bot.spec.name),
-            username => username,
+            username => username.map(clean_name),
             voice => &persona.voice,
             style => &persona.style,
             interests => &persona.interests,
@@ -61,9 +62,31 @@ impl Templates {
     }
 }
 
-/// A name as it may stand in a prompt.
+/// A name as it may stand in a prompt: one line, no invisible turns of direction, not too long, never empty.
 pub fn clean_name(name: &str) -> String {
-    name.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect()
+    let breaks = |c: char| matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let kept: String = name.chars().filter(|c| !c.is_control() && !breaks(*c)).take(NAME_CHARS_MAX).collect();
+    match kept.trim() {
+        "" => "?".to_owned(),
+        trimmed if trimmed.len() == kept.len() => kept,
+        trimmed => trimmed.to_owned(),
+    }
+}
+
+/// A message as others see it: "Name: text", with what it carries besides in brackets. Ends with the text, exactly.
+pub fn line_of(author: &str, text: Option<&str>, media: Option<&Media>) -> String {
+    let mut line = clean_name(author);
+    line.push_str(": ");
+    if let Some(media) = media {
+        line.push('[');
+        line.push_str(&media.kind);
+        line.push(']');
+        if text.is_some() {
+            line.push(' ');
+        }
+    }
+    line.push_str(text.unwrap_or_default());
+    line
 }
 
 /// The request to open a topic, for a bot that speaks unasked.

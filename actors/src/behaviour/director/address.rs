@@ -1,9 +1,17 @@
 //! Who is addressed by a message. Layer `behaviour`; pure.
+//!
+//! A mention beats a reply, a reply beats a name. Names are compared folded (Turkish i's are alike) and as whole
+//! words; Turkish suffixes may follow with an apostrophe (Deniz'e) or, where Turkish is spoken, without (Denize).
 
+use super::suffix::carries_suffixes;
 use crate::behaviour::scene::{CastMember, Scene};
 use crate::domain::incoming::EntityKind;
+use crate::domain::roster::Language;
 use crate::domain::text::fold;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
+
+/// Shorter names take no suffix without an apostrophe: too many words begin with them.
+const SUFFIXED_NAME_CHARS_MIN: usize = 3;
 
 /// How a bot is addressed, the surest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,83 +35,143 @@ impl Address {
     }
 }
 
-/// Longest suffix that a name may carry without an apostrophe: `-lerinden` is among the longest in Turkish.
-const SUFFIX_CHARS_MAX: usize = 4;
+/// A run of words that is a name of the cast's member `member`.
+struct NameRun {
+    member: usize,
+    start: usize,
+    words: usize,
+}
 
-/// Suffixes that a Turkish name may carry without an apostrophe, folded.
-const SUFFIXES: [&str; 34] = [
-    "e", "a", "i", "u", "ü", "ye", "ya", "yi", "yu", "yü", "de", "da", "te", "ta", "den", "dan", "ten", "tan", "in",
-    "un", "ün", "nin", "nun", "nün", "le", "la", "yle", "yla", "ce", "ca", "ler", "lar", "cim", "ciğim",
-];
-
-/// The bots addressed by `entry`, in the order of the cast; never its author.
+/// The bots addressed by `entry`, the surest first, then in the order of the cast; never its author.
 pub fn addressed<'a>(scene: &Scene<'a>, entry: &TranscriptEntry) -> Vec<(&'a CastMember, Address)> {
-    let text = entry.text.as_deref().unwrap_or_default();
-    let folded = fold(text);
-    let words: Vec<&str> = folded
-        .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '@'))
-        .filter(|word| !word.is_empty())
-        .collect();
-    let replied = entry.reply_to.and_then(|message| {
-        scene
-            .window
-            .iter()
-            .rev()
-            .find(|other| other.message_id == message && other.kind == EntryKind::Message)
-            .and_then(|other| other.fleet_bot)
-    });
-    let how = |member: &CastMember| {
+    let folded = fold(entry.text.as_deref().unwrap_or_default());
+    let words = words_of(&folded);
+    let replied = replied_to(scene, entry).and_then(|other| other.fleet_bot);
+    let runs = name_runs(scene, &words);
+    let how = |(at, member): (usize, &'a CastMember)| {
         let profile = &member.profile;
         if entry.fleet_bot == Some(profile.id) || entry.author.id == profile.spec.telegram_id {
             return None;
         }
         let by_id =
             entry.entities.iter().any(|entity| entity.kind == EntityKind::TextMention(profile.spec.telegram_id));
-        let handle = member.username.as_ref().map(|username| format!("@{}", fold(username)));
-        if by_id || handle.is_some_and(|handle| words.contains(&handle.as_str())) {
-            return Some(Address::Mention);
-        }
-        if replied == Some(profile.id) {
-            return Some(Address::Reply);
-        }
-        let names = std::iter::once(&profile.spec.name).chain(&profile.spec.persona.nicknames);
-        names.into_iter().any(|name| is_named(&words, &fold(name))).then_some(Address::Name)
+        let address = if by_id || words.iter().any(|word| is_handle_of(word, member)) {
+            Address::Mention
+        } else if replied == Some(profile.id) {
+            Address::Reply
+        } else if runs.iter().any(|run| run.member == at && !is_part_of_longer(run, &runs)) {
+            Address::Name
+        } else {
+            return None;
+        };
+        Some((member, address))
     };
-    scene.cast.iter().filter_map(|member| how(member).map(|address| (member, address))).collect()
+    let mut found: Vec<_> = scene.cast.iter().enumerate().filter_map(how).collect();
+    found.sort_by_key(|(_, address)| *address);
+    found
 }
 
-/// Whether the folded name stands among the folded words, with or without a suffix.
-fn is_named(words: &[&str], name: &str) -> bool {
-    let parts: Vec<&str> = name.split_whitespace().collect();
-    let Some((last, first)) = parts.split_last() else {
-        return false;
-    };
-    words.windows(parts.len()).any(|run| {
-        let (run_last, run_first) = (run[run.len() - 1], &run[..run.len() - 1]);
-        run_first == first && carries(run_last, last)
+/// Whether the message turns to another person: it replies to one, or mentions somebody outside the cast.
+pub fn is_to_person(scene: &Scene<'_>, entry: &TranscriptEntry) -> bool {
+    let replies = replied_to(scene, entry).is_some_and(|other| {
+        other.fleet_bot.is_none() && other.author.kind.is_person() && other.author.id != entry.author.id
+    });
+    if replies {
+        return true;
+    }
+    let folded = fold(entry.text.as_deref().unwrap_or_default());
+    words_of(&folded).iter().any(|word| {
+        word.len() > 1 && word.starts_with('@') && !scene.cast.iter().any(|member| is_handle_of(word, member))
     })
 }
 
-/// Whether `word` is `name`, perhaps with a suffix.
-fn carries(word: &str, name: &str) -> bool {
+/// The post that `entry` replies to, when the window still has it.
+fn replied_to<'a>(scene: &Scene<'a>, entry: &TranscriptEntry) -> Option<&'a TranscriptEntry> {
+    let message = entry.reply_to?;
+    let is_it = |other: &&TranscriptEntry| {
+        other.message_id == message && other.kind == EntryKind::Message && other.telegram_chat == entry.telegram_chat
+    };
+    scene.window.iter().rev().map(|other| &**other).find(is_it)
+}
+
+/// Words of a folded text; an `@` and an underscore belong to the word.
+fn words_of(folded: &str) -> Vec<&str> {
+    folded.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '@')).filter(|word| !word.is_empty()).collect()
+}
+
+fn is_handle_of(word: &str, member: &CastMember) -> bool {
+    let username = word.strip_prefix('@').zip(member.username.as_deref());
+    username.is_some_and(|(handle, username)| handle == fold(username))
+}
+
+/// All places where a name or nickname of the cast stands.
+fn name_runs(scene: &Scene<'_>, words: &[&str]) -> Vec<NameRun> {
+    let mut runs = Vec::new();
+    for (at, member) in scene.cast.iter().enumerate() {
+        let persona = &member.profile.spec.persona;
+        let turkish = scene.chat.spec.language == Language::Tr || persona.language == Language::Tr;
+        for name in std::iter::once(&member.profile.spec.name).chain(&persona.nicknames) {
+            let folded = fold(name);
+            let parts = words_of(&folded);
+            let Some((last, first)) = parts.split_last() else {
+                continue;
+            };
+            for (start, run) in words.windows(parts.len()).enumerate() {
+                if run.starts_with(first) && run.last().is_some_and(|word| is_name(word, last, turkish)) {
+                    runs.push(NameRun { member: at, start, words: parts.len() });
+                }
+            }
+        }
+    }
+    runs
+}
+
+fn is_name(word: &str, name: &str, turkish: bool) -> bool {
     match word.strip_prefix(name) {
         Some("") => true,
-        Some(suffix) => {
-            name.chars().count() >= 3 && suffix.chars().count() <= SUFFIX_CHARS_MAX && SUFFIXES.contains(&suffix)
-        }
+        Some(rest) => turkish && name.chars().count() >= SUFFIXED_NAME_CHARS_MIN && carries_suffixes(name, rest),
         None => false,
     }
 }
 
-/// Whether the message asks the room something.
+/// Whether a longer name of another bot covers the run: "Deniz Can" does not call Deniz.
+fn is_part_of_longer(run: &NameRun, runs: &[NameRun]) -> bool {
+    runs.iter().any(|other| {
+        other.member != run.member
+            && other.words > run.words
+            && other.start <= run.start
+            && run.start + run.words <= other.start + other.words
+    })
+}
+
+/// Whether the message asks something.
 pub fn is_question(text: &str) -> bool {
-    const WORDS: [&str; 14] =
-        ["mi", "mı", "mu", "mü", "misin", "misiniz", "kim", "ne", "neden", "nasil", "nerede", "hangi", "anyone", "who"];
-    let trimmed = text.trim_end_matches(|c: char| !c.is_alphanumeric() && c != '?');
-    if trimmed.ends_with('?') || text.contains("? ") {
+    const LAST_WORDS: [&str; 19] = [
+        "mi",
+        "mu",
+        "mü",
+        "misin",
+        "misiniz",
+        "musun",
+        "musunuz",
+        "müsün",
+        "müsünüz",
+        "miyiz",
+        "muyuz",
+        "müyüz",
+        "kim",
+        "neden",
+        "nasil",
+        "nerede",
+        "hangi",
+        "sizce",
+        "anyone",
+    ];
+    let asks =
+        |mark: usize| text[mark..].chars().nth(1).is_none_or(|next| next.is_whitespace() || !next.is_alphanumeric());
+    if text.match_indices('?').any(|(mark, _)| asks(mark)) {
         return true;
     }
     let folded = fold(text);
-    let last = folded.split(|c: char| !c.is_alphanumeric()).rfind(|word| !word.is_empty());
-    last.is_some_and(|last| WORDS.contains(&last))
+    words_of(&folded).last().is_some_and(|last| LAST_WORDS.contains(last))
 }

@@ -1,23 +1,22 @@
 //! Policy `every`: each bot that receives a person's message answers it. Layer `behaviour`; pure.
+//!
+//! The path of tests and benchmarks: it looks at nothing but the entry.
 
-use std::time::Duration;
+use serde_json::json;
 
-use super::{Direction, Speaker, TO_PERSON};
+use super::{Direction, Speaker, TO_PERSON, has_text, reading_time};
+use crate::behaviour::scene::Scene;
 use crate::domain::ids::BotId;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 
 /// The answer of the bot that received `entry`; `None` for what no person wrote.
-pub(super) fn on_entry(entry: &TranscriptEntry, heard_by: BotId) -> Option<Direction> {
-    let written = entry.kind == EntryKind::Message && entry.text.as_deref().is_some_and(|text| !text.trim().is_empty());
-    if !written || entry.fleet_bot.is_some() || !entry.author.kind.is_person() {
+pub(super) fn on_entry(scene: &Scene<'_>, entry: &TranscriptEntry, heard_by: BotId, seed: u64) -> Option<Direction> {
+    let by_person = entry.fleet_bot.is_none() && entry.author.kind.is_person();
+    if !by_person || entry.kind != EntryKind::Message || !has_text(entry) {
         return None;
     }
-    let speaker = Speaker {
-        bot: heard_by,
-        target: Some(entry.number),
-        answers_bot: None,
-        priority: TO_PERSON,
-        delay: Duration::ZERO,
-    };
-    Some(Direction::of(vec![speaker], "policy every: the bot that received it answers", Some(entry)))
+    let delay = reading_time(scene, entry.text.as_deref().unwrap_or_default(), &mut fastrand::Rng::with_seed(seed));
+    let speaker = Speaker { bot: heard_by, target: Some(entry.number), answers_bot: None, priority: TO_PERSON, delay };
+    let direction = Direction::of(vec![speaker], "policy every: the bot that received it answers", Some(entry));
+    Some(direction.with_inputs(json!({ "heard_by": heard_by })))
 }

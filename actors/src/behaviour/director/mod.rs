@@ -7,6 +7,8 @@ pub mod address;
 mod every;
 mod mention;
 mod natural;
+mod suffix;
+mod wish;
 
 use std::time::Duration;
 
@@ -24,6 +26,12 @@ pub(super) const TO_PERSON: u8 = 0;
 pub(super) const TO_BOT: u8 = 1;
 /// Priority of talk that nobody asked for.
 pub(super) const UNASKED: u8 = 2;
+
+/// Time to notice a message, and to read one word of it (people read about 250 words a minute; bots skim).
+const READING_BASE_SECONDS: f64 = 0.3;
+const READING_WORD_SECONDS: f64 = 0.04;
+/// Longest time spent reading.
+const READING_MAX: Duration = Duration::from_secs(6);
 
 /// A bot that speaks.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,32 +99,45 @@ impl Direction {
 /// Decides; `None` when nothing asks for a decision (edits, reactions, members, copies that change nothing).
 pub fn direct(scene: &Scene<'_>, occasion: Occasion<'_>, seed: u64) -> Option<Direction> {
     let policy = scene.chat.spec.policy;
-    match occasion {
-        Occasion::Tick if policy == ChatPolicy::Natural => Some(natural::on_tick(scene, seed)),
-        Occasion::Tick => None,
-        Occasion::Copy { entry, heard_by } => {
-            (policy == ChatPolicy::Every).then(|| every::on_entry(entry, heard_by)).flatten()
+    match (policy, occasion) {
+        (
+            ChatPolicy::Every,
+            Occasion::Entry { entry, heard_by: Some(bot) } | Occasion::Copy { entry, heard_by: bot },
+        ) => every::on_entry(scene, entry, bot, seed),
+        (ChatPolicy::Every, _) | (_, Occasion::Copy { .. }) | (ChatPolicy::Mention, Occasion::Tick) => None,
+        (ChatPolicy::Natural, Occasion::Tick) => {
+            Some(too_deep(scene, None).unwrap_or_else(|| natural::on_tick(scene, seed)))
         }
-        Occasion::Entry { entry, heard_by } => {
-            if entry.kind != EntryKind::Message || entry.text.as_deref().is_none_or(|text| text.trim().is_empty()) {
+        (_, Occasion::Entry { entry, .. }) => {
+            if !says_something(entry) {
                 return None;
             }
-            if policy == ChatPolicy::Every {
-                return heard_by.and_then(|bot| every::on_entry(entry, bot));
-            }
-            let depth = entry.chain_depth + 1;
-            if let Some(max) = scene.chat.spec.physics.chain_depth_max.filter(|max| depth > *max) {
-                let reason = format!("the chain of bot messages is {} long, {max} is the most", entry.chain_depth);
-                return Some(
-                    Direction::silence(reason, Some(entry)).with_inputs(json!({ "chain_depth": entry.chain_depth })),
-                );
-            }
-            Some(match policy {
+            let decided = too_deep(scene, Some(entry)).unwrap_or_else(|| match policy {
                 ChatPolicy::Mention => mention::on_entry(scene, entry, seed),
                 _ => natural::on_entry(scene, entry, seed),
-            })
+            });
+            Some(decided)
         }
     }
+}
+
+/// Whether the entry is a post that can be answered: with a text, or with something to see or hear.
+fn says_something(entry: &TranscriptEntry) -> bool {
+    entry.kind == EntryKind::Message && (entry.media.is_some() || has_text(entry))
+}
+
+/// Whether the entry has more than white space.
+fn has_text(entry: &TranscriptEntry) -> bool {
+    entry.text.as_deref().is_some_and(|text| !text.trim().is_empty())
+}
+
+/// Silence, when an answer would make the chain of bot messages too long. The transaction that commits `sending` has
+/// the authority (I11); this only spares a completion that it would refuse.
+fn too_deep(scene: &Scene<'_>, entry: Option<&TranscriptEntry>) -> Option<Direction> {
+    let before = entry.map_or(0, |entry| entry.chain_depth);
+    let max = scene.chat.spec.physics.chain_depth_max.filter(|max| before >= *max)?;
+    let reason = format!("the chain of bot messages is {before} long, {max} is the most");
+    Some(Direction::silence(reason, entry).with_inputs(json!({ "chain_depth": before })))
 }
 
 /// Reading time: by the length of the message, with jitter; none when pacing is off.
@@ -124,8 +145,8 @@ fn reading_time(scene: &Scene<'_>, text: &str, rng: &mut fastrand::Rng) -> Durat
     if !scene.chat.spec.pacing.enabled {
         return Duration::ZERO;
     }
-    let words = text.split_whitespace().count() as f64;
-    Duration::from_secs_f64((0.3 + words * 0.04) * (0.6 + 0.8 * rng.f64()))
+    let seconds = READING_BASE_SECONDS + text.split_whitespace().count() as f64 * READING_WORD_SECONDS;
+    Duration::from_secs_f64(seconds * (0.6 + 0.8 * rng.f64())).min(READING_MAX)
 }
 
 #[cfg(test)]

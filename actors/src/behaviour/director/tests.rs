@@ -2,111 +2,23 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::{BTreeMap, VecDeque};
+mod conversation;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::address::{Address, addressed, is_question};
-use super::direct;
+use super::{Direction, direct};
+use crate::behaviour::samples::{bot, chat, says};
 use crate::behaviour::scene::{CastMember, Occasion, Scene};
-use crate::domain::ids::{BotId, ChatId, InboxId, MessageId, Number, TelegramChatId, TelegramUserId};
-use crate::domain::incoming::{Author, AuthorKind};
-use crate::domain::roster::{
-    BotProfile, BotSpec, ChatPolicy, ChatProfile, ChatSpec, Generation, Language, ModelRef, Pacing, Persona, Physics,
-};
+use crate::domain::ids::{BotId, MessageId, TelegramUserId};
+use crate::domain::incoming::{AuthorKind, Entity, EntityKind, Media};
+use crate::domain::roster::{ChatPolicy, ChatProfile, Language};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
-
-fn bot(id: i64, name: &str) -> CastMember {
-    let persona = Persona {
-        name: name.to_lowercase(),
-        language: Language::Tr,
-        voice: String::new(),
-        style: None,
-        interests: vec!["çay".to_owned()],
-        examples: Vec::new(),
-        talkativeness: 0.6,
-        nicknames: vec![format!("{name} abi")],
-    };
-    let generation = Generation {
-        models: vec![ModelRef { provider: "p".to_owned(), model: "m".to_owned() }],
-        temperature: 0.7,
-        max_tokens: 100,
-        context_tokens: 2000,
-        context_messages: 10,
-    };
-    let spec = BotSpec {
-        name: name.to_owned(),
-        telegram_id: TelegramUserId(7000 + id),
-        credential: "env:X".to_owned(),
-        persona,
-        generation,
-        hourly_cap: None,
-    };
-    let profile = BotProfile { id: BotId(id), spec, persona_revision: 1, token_generation: 1, next_offset: None };
-    CastMember { profile: Arc::new(profile), username: Some(format!("{}_bot", name.to_lowercase())) }
-}
-
-fn chat(policy: ChatPolicy, cast: &[CastMember]) -> ChatProfile {
-    ChatProfile {
-        id: ChatId(1),
-        spec: ChatSpec {
-            name: "oda".to_owned(),
-            telegram_id: TelegramChatId(-1001),
-            bots: Vec::new(),
-            policy,
-            language: Language::Tr,
-            time_zone: "UTC".to_owned(),
-            retention_days: 30,
-            topics: Vec::new(),
-            physics: Physics {
-                chain_depth_max: Some(6),
-                pair_per_ten_minutes: None,
-                chat_per_minute: None,
-                fleet_per_minute: None,
-            },
-            pacing: Pacing {
-                enabled: false,
-                chars_per_second: 10.0,
-                typing_max: Duration::from_secs(5),
-                stale_after: Duration::from_secs(60),
-                quiet_tick: None,
-            },
-        },
-        members: cast.iter().map(|member| member.profile.id).collect(),
-    }
-}
-
-fn says(number: i64, author: Option<&CastMember>, text: &str, depth: u32) -> TranscriptEntry {
-    let person = Author { id: TelegramUserId(1), name: "Ayşe".to_owned(), username: None, kind: AuthorKind::Person };
-    let bot_author = |member: &CastMember| Author {
-        id: member.profile.spec.telegram_id,
-        name: member.profile.spec.name.clone(),
-        username: None,
-        kind: AuthorKind::Bot,
-    };
-    TranscriptEntry {
-        chat: ChatId(1),
-        number: Number(number),
-        kind: EntryKind::Message,
-        revision: 0,
-        telegram_chat: TelegramChatId(-1001),
-        message_id: MessageId(number),
-        thread: None,
-        reply_to: None,
-        author: author.map_or(person, bot_author),
-        fleet_bot: author.map(|member| member.profile.id),
-        text: Some(text.to_owned()),
-        entities: Vec::new(),
-        media: None,
-        date: Timestamp::from_secs(number),
-        inbox: InboxId(number),
-        chain_depth: depth,
-        root: Number(number),
-    }
-}
 
 struct Room {
     cast: Vec<CastMember>,
@@ -116,8 +28,11 @@ struct Room {
 
 impl Room {
     fn new(policy: ChatPolicy) -> Self {
-        let cast: Vec<CastMember> =
-            ["Deniz", "Işıl", "Kerem", "Nora"].iter().zip(1..).map(|(name, id)| bot(id, name)).collect();
+        Self::with(policy, &["Deniz", "Işıl", "Kerem", "Nora"])
+    }
+
+    fn with(policy: ChatPolicy, names: &[&str]) -> Self {
+        let cast: Vec<CastMember> = names.iter().zip(1..).map(|(name, id)| bot(id, name)).collect();
         let chat = chat(policy, &cast);
         Self { cast, chat, window: VecDeque::new() }
     }
@@ -126,18 +41,19 @@ impl Room {
         Scene { chat: &self.chat, cast: &self.cast, window: &self.window, now: Timestamp::from_secs(1000) }
     }
 
-    fn named(&self, text: &str) -> Vec<&str> {
+    fn hears(&mut self, entry: TranscriptEntry) -> Arc<TranscriptEntry> {
+        let entry = Arc::new(entry);
+        self.window.push_back(Arc::clone(&entry));
+        entry
+    }
+
+    fn direct(&self, entry: &TranscriptEntry, seed: u64) -> Direction {
+        direct(&self.scene(), Occasion::Entry { entry, heard_by: Some(BotId(1)) }, seed).unwrap()
+    }
+
+    fn named(&self, text: &str) -> Vec<String> {
         let entry = says(1, None, text, 0);
-        addressed(&self.scene(), &entry)
-            .into_iter()
-            .map(|(member, _)| member.profile.spec.name.as_str())
-            .map(|name| {
-                self.cast
-                    .iter()
-                    .find(|member| member.profile.spec.name == name)
-                    .map_or("", |member| member.profile.spec.name.as_str())
-            })
-            .collect()
+        addressed(&self.scene(), &entry).into_iter().map(|(member, _)| member.profile.spec.name.clone()).collect()
     }
 }
 
@@ -161,7 +77,7 @@ fn names_are_heard_with_turkish_suffixes_and_in_any_case() {
 #[test]
 fn a_reply_addresses_the_author_of_what_it_answers() {
     let mut room = Room::new(ChatPolicy::Mention);
-    room.window.push_back(Arc::new(says(1, Some(&room.cast[2]), "merhaba", 1)));
+    room.hears(says(1, Some(&room.cast[2].clone()), "merhaba", 1));
     let mut entry = says(2, None, "bence de", 0);
     entry.reply_to = Some(MessageId(1));
     let named = addressed(&room.scene(), &entry);
@@ -209,44 +125,200 @@ fn questions_are_told_from_remarks_in_both_languages() {
 }
 
 #[test]
-fn a_room_answers_people_lets_everyone_speak_and_falls_silent() {
+fn a_mention_beats_a_reply_and_a_reply_beats_a_name() {
     let mut room = Room::new(ChatPolicy::Natural);
-    let (mut number, mut people, mut answered, mut asked, mut asked_answered) = (0, 0, 0, 0, 0);
-    let mut spoke: BTreeMap<BotId, u32> = BTreeMap::new();
-    for minute in 0..180 {
-        let text = if minute % 3 == 0 { "Deniz, çay demledin mi?" } else { "bugün hava güzel" };
-        number += 1;
-        let mut queue = VecDeque::from([says(number, None, text, 0)]);
-        people += 1;
-        let mut messages = 0;
-        while let Some(entry) = queue.pop_front() {
-            let entry = Arc::new(entry);
-            room.window.push_back(Arc::clone(&entry));
-            let direction =
-                direct(&room.scene(), Occasion::Entry { entry: &entry, heard_by: Some(BotId(1)) }, number as u64)
-                    .unwrap();
-            if entry.chain_depth == 0 {
-                answered += usize::from(!direction.speakers.is_empty());
-                asked += usize::from(minute % 3 == 0);
-                asked_answered +=
-                    usize::from(minute % 3 == 0 && direction.speakers.iter().any(|speaker| speaker.bot == BotId(1)));
-            }
-            for speaker in direction.speakers {
-                assert_ne!(Some(speaker.bot), entry.fleet_bot, "a bot answers itself");
-                *spoke.entry(speaker.bot).or_default() += 1;
-                number += 1;
-                messages += 1;
-                let member = room.cast.iter().find(|member| member.profile.id == speaker.bot).unwrap();
-                let mut said = says(number, Some(member), "bence de öyle", direction.chain_depth);
-                said.reply_to = Some(entry.message_id);
-                queue.push_back(said);
+    room.hears(says(1, Some(&room.cast[2].clone()), "merhaba", 1));
+    let mut entry = says(2, None, "Deniz'i boş ver @NORA_bot", 0);
+    entry.reply_to = Some(MessageId(1));
+    let found: Vec<_> =
+        addressed(&room.scene(), &entry).iter().map(|(member, how)| (member.profile.id.0, *how)).collect();
+    assert_eq!(found, [(4, Address::Mention), (3, Address::Reply), (1, Address::Name)]);
+}
+
+#[test]
+fn a_text_mention_addresses_by_id() {
+    let room = Room::new(ChatPolicy::Mention);
+    let mut entry = says(1, None, "hey there", 0);
+    entry.entities = vec![Entity { kind: EntityKind::TextMention(TelegramUserId(7002)), offset: 0, length: 3 }];
+    assert_eq!(room.direct(&entry, 1).speakers.iter().map(|speaker| speaker.bot).collect::<Vec<_>>(), [BotId(2)]);
+}
+
+#[test]
+fn mention_lets_nobody_speak_who_was_only_named() {
+    let room = Room::new(ChatPolicy::Mention);
+    assert!(room.direct(&says(1, None, "Deniz, ne dersin?", 0), 1).speakers.is_empty());
+    let by_bot = says(2, Some(&room.cast[0]), "@kerem_bot sen ne dersin?", 1);
+    let direction = room.direct(&by_bot, 1);
+    assert_eq!(
+        (direction.speakers[0].bot, direction.speakers[0].answers_bot, direction.chain_depth),
+        (BotId(3), Some(BotId(1)), 2)
+    );
+    assert!(direct(&room.scene(), Occasion::Tick, 1).is_none());
+}
+
+#[test]
+fn a_longer_name_is_not_taken_for_the_shorter_one_within_it() {
+    let room = Room::with(ChatPolicy::Natural, &["Deniz", "Deniz Can"]);
+    assert_eq!(room.named("Deniz Can'a soralım"), ["Deniz Can"]);
+    assert_eq!(room.named("Deniz, Can nerede?"), ["Deniz Can"]);
+    assert_eq!(room.named("Denize soralım"), ["Deniz"]);
+}
+
+#[test]
+fn english_rooms_know_no_bare_suffixes() {
+    let mut room = Room::with(ChatPolicy::Natural, &["Kit"]);
+    assert_eq!(room.named("the kite flies"), ["Kit"]);
+    room.chat.spec.language = Language::En;
+    let mut profile = (*room.cast[0].profile).clone();
+    profile.spec.persona.language = Language::En;
+    room.cast[0].profile = Arc::new(profile);
+    assert!(room.named("the kite flies").is_empty());
+    assert_eq!(room.named("is that Kit's idea"), ["Kit"]);
+}
+
+#[test]
+fn a_crowd_that_is_called_answers_three_at_most() {
+    let room = Room::new(ChatPolicy::Natural);
+    let entry = says(1, None, "Deniz, Işıl, Kerem, Nora: hadi", 0);
+    assert!((0..50).all(|seed| room.direct(&entry, seed).speakers.len() <= 3));
+    assert!((0..50).any(|seed| room.direct(&entry, seed).speakers.len() == 3));
+}
+
+#[test]
+fn a_bot_of_somebody_else_gets_an_answer_only_when_it_calls_ours() {
+    let room = Room::new(ChatPolicy::Natural);
+    let mut entry = says(1, None, "selam, kim var?", 1);
+    entry.author.kind = AuthorKind::Bot;
+    assert!((0..50).all(|seed| room.direct(&entry, seed).speakers.is_empty()));
+    entry.text = Some("Kerem selam".to_owned());
+    assert!((0..50).any(|seed| room.direct(&entry, seed).speakers.iter().any(|speaker| speaker.bot == BotId(3))));
+}
+
+#[test]
+fn nobody_speaks_unasked_without_talkativeness_but_everybody_when_called() {
+    let mut room = Room::new(ChatPolicy::Natural);
+    for member in &mut room.cast {
+        Arc::make_mut(&mut member.profile).spec.persona.talkativeness = 0.0;
+    }
+    assert!((0..50).all(|seed| room.direct(&says(1, None, "kim çay ister?", 0), seed).speakers.is_empty()));
+    assert!((0..50).any(|seed| !room.direct(&says(1, None, "Deniz çay ister misin", 0), seed).speakers.is_empty()));
+    let tick = direct(&room.scene(), Occasion::Tick, 1).unwrap();
+    assert!(tick.speakers.is_empty() && !tick.reason.is_empty());
+}
+
+#[test]
+fn interests_decide_who_takes_a_question() {
+    let mut room = Room::new(ChatPolicy::Natural);
+    for (member, interest) in room.cast.iter_mut().zip(["futbol", "satranç", "rust", "at"]) {
+        Arc::make_mut(&mut member.profile).spec.persona.interests = vec![interest.to_owned()];
+    }
+    let asked = |text: &str| {
+        let entry = says(1, None, text, 0);
+        let mut counts = [0usize; 4];
+        for seed in 0..300 {
+            for speaker in room.direct(&entry, seed).speakers {
+                counts[speaker.bot.0 as usize - 1] += 1;
             }
         }
-        assert!(messages < 40, "a chain did not end");
+        counts
+    };
+    let chess = asked("satrançta hangi açılışı seversiniz?");
+    assert!([0, 2, 3].iter().all(|other| chess[1] > chess[*other] * 3 / 2), "{chess:?}");
+    let hour = asked("saat kaç acaba?");
+    assert!(hour[3] < hour.iter().sum::<usize>() / 3, "'at' was heard in 'saat': {hour:?}");
+}
+
+#[test]
+fn a_person_who_goes_on_with_a_bot_is_answered_by_it() {
+    let mut room = Room::new(ChatPolicy::Natural);
+    let first = room.hears(says(1, None, "bugün maça gittim", 0));
+    let mut answer = says(2, Some(&room.cast[1].clone()), "nasıldı?", 1);
+    answer.root = first.number;
+    room.hears(answer);
+    let next = room.hears(says(3, None, "fena değildi", 0));
+    let by_partner =
+        (0..200).filter(|seed| room.direct(&next, *seed).speakers.first().is_some_and(|s| s.bot == BotId(2))).count();
+    assert!(by_partner > 80, "{by_partner} of 200");
+}
+
+#[test]
+fn talk_between_people_is_mostly_left_alone() {
+    let mut room = Room::new(ChatPolicy::Natural);
+    let mut other = says(1, None, "geldim", 0);
+    other.author.id = TelegramUserId(2);
+    room.hears(other);
+    let mut entry = says(2, None, "hoş geldin, nasılsın?", 0);
+    entry.reply_to = Some(MessageId(1));
+    let spoken = (0..200).filter(|seed| !room.direct(&entry, *seed).speakers.is_empty()).count();
+    assert!(spoken < 100, "{spoken} of 200");
+}
+
+#[test]
+fn remarks_of_people_are_mostly_answered_by_one_and_by_fewer_when_bots_talk_much() {
+    let mut room = Room::new(ChatPolicy::Natural);
+    let entry = says(100, None, "bugün hava güzel", 0);
+    let answered = |room: &Room| (0..400).filter(|seed| !room.direct(&entry, *seed).speakers.is_empty()).count();
+    let calm = answered(&room);
+    assert!((200..360).contains(&calm), "{calm} of 400");
+    let crowded = (0..400).filter(|seed| room.direct(&entry, *seed).speakers.len() > 1).count();
+    assert!(crowded < 40, "{crowded} of 400");
+    for number in 1..=12 {
+        room.hears(says(number, Some(&room.cast[number as usize % 4].clone()), "bence de", 1));
     }
-    assert!(answered * 10 >= people * 6, "{answered} of {people} answered");
-    assert!(asked_answered * 100 >= asked * 90, "{asked_answered} of {asked} addressed");
-    assert_eq!(spoke.len(), 4, "{spoke:?}");
+    let noisy = answered(&room);
+    assert!(noisy + 40 < calm && noisy > 80, "{noisy}, {calm}");
+}
+
+#[test]
+fn a_photo_is_answered_by_whom_it_replies_to() {
+    let mut room = Room::new(ChatPolicy::Mention);
+    room.hears(says(1, Some(&room.cast[0].clone()), "göster", 1));
+    let mut photo = says(2, None, "", 0);
+    photo.text = None;
+    photo.reply_to = Some(MessageId(1));
+    assert!(direct(&room.scene(), Occasion::Entry { entry: &photo, heard_by: None }, 1).is_none());
+    photo.media = Some(Media { kind: "photo".to_owned(), reference: None });
+    assert_eq!(room.direct(&photo, 1).speakers[0].bot, BotId(1));
+}
+
+#[test]
+fn a_tick_starts_a_chain_of_depth_one_and_fades_when_nobody_takes_it_up() {
+    let mut room = Room::new(ChatPolicy::Natural);
+    let opened = |room: &Room| {
+        (0..200).filter(|seed| direct(&room.scene(), Occasion::Tick, *seed).unwrap().speakers.len() == 1).count()
+    };
+    let direction = direct(&room.scene(), Occasion::Tick, 1).unwrap();
+    assert_eq!((direction.chain_depth, direction.root, direction.speakers[0].target), (1, None, None));
+    let at_first = opened(&room);
+    for number in 1..=8 {
+        room.hears(says(number, Some(&room.cast[0].clone()), "bir şey diyeyim", 1));
+    }
+    let after_eight = opened(&room);
+    assert!(at_first == 200 && after_eight < 120 && after_eight > 20, "{at_first}, {after_eight}");
+    room.chat.spec.physics.chain_depth_max = Some(0);
+    assert_eq!(opened(&room), 0);
+}
+
+#[test]
+fn pacing_delays_reading_and_its_absence_does_not() {
+    let mut room = Room::new(ChatPolicy::Every);
+    let entry = says(1, None, "bu akşam ne pişirsek", 0);
+    assert_eq!(room.direct(&entry, 1).speakers[0].delay, Duration::ZERO);
+    room.chat.spec.pacing.enabled = true;
+    assert!(room.direct(&entry, 1).speakers[0].delay > Duration::from_millis(100));
+    room.chat.spec.policy = ChatPolicy::Natural;
+    let long = says(2, None, &"kelime ".repeat(500), 0);
+    assert!(room.direct(&long, 1).speakers.iter().all(|speaker| speaker.delay <= Duration::from_secs(9)));
+}
+
+#[test]
+fn a_decision_says_what_it_looked_at_and_what_each_bot_scored() {
+    let room = Room::new(ChatPolicy::Natural);
+    let direction = room.direct(&says(1, None, "çay güzelmiş", 0), 7);
+    assert_eq!(direction.inputs["from"], "person");
+    assert!(room.cast.iter().all(|member| direction.scores["wishes"][&member.profile.spec.name].is_number()));
+    let named = room.direct(&says(1, None, "Kerem gelsene", 0), 7);
+    assert_eq!(named.inputs["addressed"]["Kerem"], "name");
 }
 
 proptest! {
@@ -264,5 +336,17 @@ proptest! {
         let name = ["deniz", "Deniz", "DENİZ", "DENIZ", "DeNiZ", "deniz"][case];
         let text = format!("bence {name}{suffix} sormalı");
         prop_assert_eq!(room.named(&text), vec!["Deniz"]);
+    }
+
+    #[test]
+    fn nobody_ever_answers_itself(seed: u64, author in 0usize..4, depth in 1u32..6, text in "(Deniz|Işıl|Kerem|Nora|@deniz_bot|@kerem_bot|çay| |,|\\?){0,8}x") {
+        for policy in [ChatPolicy::Natural, ChatPolicy::Mention, ChatPolicy::Every] {
+            let room = Room::new(policy);
+            let entry = says(1, Some(&room.cast[author]), &text, depth);
+            if let Some(direction) = direct(&room.scene(), Occasion::Entry { entry: &entry, heard_by: None }, seed) {
+                prop_assert!(direction.speakers.iter().all(|speaker| Some(speaker.bot) != entry.fleet_bot));
+                prop_assert_eq!(direction.chain_depth, depth + 1);
+            }
+        }
     }
 }
