@@ -68,6 +68,10 @@ impl Store for SqliteStore {
         tenure::begin(&mut *self.writer.lock().await, node, now).await
     }
 
+    async fn reclaim(&self, bot: BotId) -> Result<(), StoreError> {
+        tenure::reclaim(&mut *self.writer.lock().await, bot).await
+    }
+
     async fn chat_memory(&self, chat: ChatId, recent: usize) -> Result<ChatMemory, StoreError> {
         reads::chat_memory(&self.readers, chat, recent).await
     }

@@ -1,6 +1,6 @@
 //! The tenure of a process: it takes every lease under a new epoch. Layer: adapter. Keeps I4, I6, I8.
 
-use botfleet_actors::domain::ids::Epoch;
+use botfleet_actors::domain::ids::{BotId, Epoch};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::turn::TURN_ATTEMPTS_MAX;
 use botfleet_actors::ports::store::{StoreError, Tenure};
@@ -23,13 +23,13 @@ ON CONFLICT (kind, key) DO UPDATE SET owner_node = excluded.owner_node, \
 owner_incarnation = excluded.owner_incarnation, epoch = excluded.epoch";
 const TURNS_DEAD: &str = "\
 UPDATE turn SET state = 'dead', error = 'its process died with it in hand ' || attempts || ' times' \
-WHERE state IN ('queued', 'claimed', 'dead') AND state = 'claimed' AND attempts >= $1";
+WHERE state IN ('queued', 'claimed', 'dead') AND state = 'claimed' AND attempts >= $1 AND ($2 IS NULL OR bot = $2)";
 const TURNS_REQUEUED: &str = "\
 UPDATE turn SET state = 'queued', claimed_epoch = NULL \
-WHERE state IN ('queued', 'claimed', 'dead') AND state = 'claimed'";
+WHERE state IN ('queued', 'claimed', 'dead') AND state = 'claimed' AND ($1 IS NULL OR bot = $1)";
 const SENDS_UNKNOWN: &str = "\
 UPDATE outbox SET state = 'unknown', error = 'its process died while sending it' \
-WHERE state IN ('queued', 'sending', 'retry_at', 'unknown') AND state = 'sending'";
+WHERE state IN ('queued', 'sending', 'retry_at', 'unknown') AND state = 'sending' AND ($1 IS NULL OR bot = $1)";
 
 /// Begins a tenure.
 pub(super) async fn begin(writer: &mut Writer, node: &str, now: Timestamp) -> Result<Tenure, StoreError> {
@@ -48,11 +48,26 @@ async fn take_over(connection: &mut SqliteConnection, node: &str, now: Timestamp
     let epoch: i64 = sqlx::query(NEXT_EPOCH).fetch_one(&mut *connection).await?.try_get(0)?;
     sqlx::query(INCARNATION).bind(node).bind(epoch).bind(now.as_millis()).execute(&mut *connection).await?;
     sqlx::query(LEASES).bind(node).execute(&mut *connection).await?;
-    let dead = sqlx::query(TURNS_DEAD).bind(i64::from(TURN_ATTEMPTS_MAX)).execute(&mut *connection).await?;
-    let requeued = sqlx::query(TURNS_REQUEUED).execute(&mut *connection).await?;
-    let unknown = sqlx::query(SENDS_UNKNOWN).execute(connection).await?;
+    give_back(connection, Epoch(epoch), None).await
+}
+
+/// Begins again what one bot had in hand when its actor failed.
+pub(super) async fn reclaim(writer: &mut Writer, bot: BotId) -> Result<(), StoreError> {
+    let given = give_back(writer.begin().await?, Epoch(0), Some(bot)).await;
+    match given {
+        Ok(_) => writer.commit().await,
+        Err(error) => Err(writer.fail(&error)),
+    }
+}
+
+/// Returns what was in hand, of all bots or of one: turns to the queue or to the dead, sends to the unknown.
+async fn give_back(connection: &mut SqliteConnection, epoch: Epoch, bot: Option<BotId>) -> Result<Tenure, Error> {
+    let bot = bot.map(|bot| bot.0);
+    let dead = sqlx::query(TURNS_DEAD).bind(i64::from(TURN_ATTEMPTS_MAX)).bind(bot).execute(&mut *connection).await?;
+    let requeued = sqlx::query(TURNS_REQUEUED).bind(bot).execute(&mut *connection).await?;
+    let unknown = sqlx::query(SENDS_UNKNOWN).bind(bot).execute(connection).await?;
     Ok(Tenure {
-        epoch: Epoch(epoch),
+        epoch,
         turns_requeued: requeued.rows_affected(),
         turns_dead: dead.rows_affected(),
         sends_unknown: unknown.rows_affected(),

@@ -180,6 +180,10 @@ pub trait Store: Send + Sync + 'static {
     /// the queue, or are dead after too many attempts, and what they were sending is unknown (I4, I8).
     async fn begin_tenure(&self, node: &str, now: Timestamp) -> Result<Tenure, StoreError>;
 
+    /// The bot's actor failed and starts again within its tenure: what it had in hand counts as failed, as at a crash of
+    /// the process (I7): its claimed turns go back to the queue or are dead, what it was sending is unknown.
+    async fn reclaim(&self, bot: BotId) -> Result<(), StoreError>;
+
     /// Where a chat stands, with its last `recent` entries.
     async fn chat_memory(&self, chat: ChatId, recent: usize) -> Result<ChatMemory, StoreError>;
 

@@ -77,6 +77,11 @@ impl Store for MemoryStore {
         Ok(tenure)
     }
 
+    async fn reclaim(&self, bot: BotId) -> Result<(), StoreError> {
+        self.state().reclaim(bot);
+        Ok(())
+    }
+
     async fn chat_memory(&self, chat: ChatId, recent: usize) -> Result<ChatMemory, StoreError> {
         Ok(self.state().chat_memory(chat, recent))
     }

@@ -4,10 +4,19 @@
 //! |---|---|
 //! | `rows` | rows and operations with every field set, to be changed where a test cares |
 //! | `memory_store` | a store in memory that can be told to fail |
+//! | `faulty_store` | the same store failing as real ones do |
+//! | `scripted_telegram`, `scripted_llm` | Telegram and providers by script |
+//! | `journal` | what happened, in order |
+//! | `stage` | a whole fleet on all that, with real actors |
 //! | `contract` | the claims that every store must keep, as functions and as a macro that makes tests of them |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
 pub mod contract;
+pub mod faulty_store;
+pub mod journal;
 pub mod memory_store;
 pub mod rows;
+pub mod scripted_llm;
+pub mod scripted_telegram;
+pub mod stage;

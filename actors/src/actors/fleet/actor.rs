@@ -4,7 +4,7 @@
 //! work that no hint announced. Load bound: control messages and one reconcile at a time. On failure: the process
 //! ends and starts again from the store.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +31,9 @@ use crate::ports::telegram::BotApi;
 
 /// How often idle chats are asked to leave the memory, and old rows are pruned.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(1);
+
+/// How long a restart waits for a store that does not answer.
+const STORE_RETRY: Duration = Duration::from_millis(500);
 
 /// A provider as the runtime made it.
 #[derive(Clone)]
@@ -96,6 +99,8 @@ pub struct FleetState {
     bot_settings: Arc<BotSettings>,
     book: Book,
     tasks: Tasks,
+    /// Bots that were started before: a further start is a restart.
+    started_bots: BTreeSet<BotId>,
     reconciling: bool,
     quiescing: bool,
 }
@@ -120,8 +125,15 @@ impl Actor for FleetActor {
         drop(myself.send_interval(args.settings.reconcile_every, || FleetMsg::Reconcile));
         drop(myself.send_interval(HOUSEKEEPING_EVERY, || FleetMsg::Housekeeping));
         let bot_settings = Arc::new(args.bots.clone());
-        let mut state =
-            FleetState { args, bot_settings, book: Book::default(), tasks, reconciling: false, quiescing: false };
+        let mut state = FleetState {
+            args,
+            bot_settings,
+            book: Book::default(),
+            tasks,
+            started_bots: BTreeSet::new(),
+            reconciling: false,
+            quiescing: false,
+        };
         state.start_all(&myself).await;
         Ok(state)
     }
@@ -232,7 +244,7 @@ impl FleetState {
     }
 
     async fn start_bot(
-        &self,
+        &mut self,
         myself: &ActorRef<FleetMsg>,
         id: BotId,
     ) -> Result<Option<ractor::ActorCell>, ractor::SpawnErr> {
@@ -240,6 +252,11 @@ impl FleetState {
         let (Some(profile), Some(api)) = (node.directory.bots.get(&id), self.args.apis.get(&id)) else {
             return Ok(None);
         };
+        // What a failed predecessor had in hand counts as failed; an outage of the store must pass first.
+        if !self.started_bots.insert(id) && node.store.reclaim(id).await.is_err() {
+            drop(myself.send_after(STORE_RETRY, move || FleetMsg::Start(Child::Bot(id))));
+            return Ok(None);
+        }
         // A restarted bot goes on from the offset in the store, not from the one it was first started with.
         let mut profile = (**profile).clone();
         if let Ok(offset) = node.store.next_offset(id).await {

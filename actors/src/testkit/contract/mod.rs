@@ -134,6 +134,7 @@ macro_rules! store_contract {
             an_attempt_is_settled_across_epochs
             what_was_being_sent_is_unknown_after_a_crash
             a_turn_in_hand_at_a_crash_is_queued_again_until_it_is_dead
+            a_reclaimed_bot_gives_back_what_it_had_in_hand
             everything_is_there_after_a_restart
             a_dropped_commit_is_all_or_nothing
             a_store_never_used_is_empty

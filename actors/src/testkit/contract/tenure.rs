@@ -102,6 +102,21 @@ pub async fn a_turn_in_hand_at_a_crash_is_queued_again_until_it_is_dead(home: &d
     assert_eq!(scene.store.depths().await.unwrap().dead, 1);
 }
 
+/// I7: a bot whose actor failed counts what it had in hand as failed; other bots are left alone.
+pub async fn a_reclaimed_bot_gives_back_what_it_had_in_hand(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    let [one, other] = scene.bots;
+    let turns = [turn(31, scene.chats[0], 1, one), turn(32, scene.chats[0], 1, other)];
+    scene.commit_all(conversation(&scene, &turns)).await;
+    scene.commit_all(vec![claim(&turns[0], scene.epoch), claim(&turns[1], scene.epoch)]).await;
+    scene.store.reclaim(one).await.unwrap();
+    let mut states = Vec::new();
+    for turn in &turns {
+        states.push(scene.store.turn(turn.id).await.unwrap().unwrap().0.progress.state);
+    }
+    assert_eq!(states, [TurnState::Queued, TurnState::Claimed]);
+}
+
 /// I8: nothing lives only in memory.
 pub async fn everything_is_there_after_a_restart(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 2).await;

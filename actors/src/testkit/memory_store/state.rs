@@ -157,8 +157,17 @@ impl State {
         let epoch = Epoch(self.epoch);
         self.bot_leases = self.bots.keys().map(|bot| (*bot, epoch)).collect();
         self.chat_leases = self.chats.keys().map(|chat| (*chat, epoch)).collect();
+        self.give_back(epoch, |_| true)
+    }
+
+    /// What one bot had in hand goes back, or is dead or unknown.
+    pub(super) fn reclaim(&mut self, bot: BotId) {
+        self.give_back(Epoch(self.epoch), |other| other == bot);
+    }
+
+    fn give_back(&mut self, epoch: Epoch, of: impl Fn(BotId) -> bool) -> Tenure {
         let mut tenure = Tenure { epoch, turns_requeued: 0, turns_dead: 0, sends_unknown: 0 };
-        for progress in self.turns.values_mut().map(|turn| &mut turn.progress) {
+        for progress in self.turns.values_mut().filter(|turn| of(turn.bot)).map(|turn| &mut turn.progress) {
             if progress.state != TurnState::Claimed {
                 continue;
             }
@@ -172,7 +181,7 @@ impl State {
                 tenure.turns_requeued += 1;
             }
         }
-        for progress in self.outbox.values_mut().map(|message| &mut message.progress) {
+        for progress in self.outbox.values_mut().filter(|sent| of(sent.bot)).map(|sent| &mut sent.progress) {
             if progress.state == OutboxState::Sending {
                 progress.state = OutboxState::Unknown;
                 progress.error = Some("its process died while sending it".to_owned());

@@ -1,0 +1,192 @@
+//! A store in memory that fails as a real one does: out of reach as a whole, for some operations, or after the write
+//! when only the answer is lost. Part of the testkit.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+
+use super::journal::{Happening, Journal, name_of};
+use super::memory_store::MemoryStore;
+use crate::domain::commit::operation::{Applied, Operation, Refusal};
+use crate::domain::control::Stops;
+use crate::domain::ids::{BotId, ChatId, MessageId, Number, OutboxId, TelegramChatId, TurnId};
+use crate::domain::inbox::InboxRow;
+use crate::domain::outbox::OutboxMessage;
+use crate::domain::roster::{Roster, RosterPlan};
+use crate::domain::time::Timestamp;
+use crate::domain::transcript::TranscriptEntry;
+use crate::domain::turn::Turn;
+use crate::ports::store::{Backlog, ChatMemory, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure};
+
+/// How a commit fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// Nothing is written.
+    NothingWritten,
+    /// All is written, and the caller hears that nothing was.
+    AnswerLost,
+}
+
+/// A store that fails when told to.
+pub struct FaultyStore {
+    /// The rows, and the view of them that never fails.
+    pub rows: MemoryStore,
+    journal: Journal,
+    down: AtomicBool,
+    faults: Mutex<HashMap<&'static str, (Fault, u64)>>,
+}
+
+impl FaultyStore {
+    /// A sound store over these rows.
+    pub fn new(rows: MemoryStore, journal: Journal) -> Self {
+        Self { rows, journal, down: AtomicBool::new(false), faults: Mutex::default() }
+    }
+
+    /// Lets every call fail, or work again.
+    pub fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// Lets the next `times` batches with an operation of that name fail, with nothing written.
+    pub fn fail(&self, operation: &'static str, times: u64) {
+        self.faults.lock().unwrap().insert(operation, (Fault::NothingWritten, times));
+    }
+
+    /// Lets the answer to the next batch with an operation of that name get lost.
+    pub fn lose_answer(&self, operation: &'static str) {
+        self.faults.lock().unwrap().insert(operation, (Fault::AnswerLost, 1));
+    }
+
+    fn fault(&self, names: &[&'static str]) -> Option<Fault> {
+        let mut faults = self.faults.lock().unwrap();
+        let name = names.iter().find(|name| faults.get(**name).is_some_and(|(_, left)| *left > 0))?;
+        let (fault, left) = faults.get_mut(name)?;
+        *left -= 1;
+        Some(*fault)
+    }
+
+    fn reach(&self) -> Result<&MemoryStore, StoreError> {
+        if self.down.load(Ordering::SeqCst) { Err(unavailable()) } else { Ok(&self.rows) }
+    }
+}
+
+fn unavailable() -> StoreError {
+    StoreError::Unavailable("told to fail".to_owned())
+}
+
+#[async_trait]
+impl Store for FaultyStore {
+    async fn commit(&self, batch: Vec<Operation>) -> Result<Vec<Result<Applied, Refusal>>, StoreError> {
+        // A commit takes a while, as it does on a disk: others come to queue behind it.
+        tokio::task::yield_now().await;
+        let names: Vec<_> = batch.iter().map(name_of).collect();
+        let fault = self.fault(&names);
+        let failed = |names: &[&'static str]| {
+            for name in names {
+                self.journal.note(Happening::Failed(name));
+            }
+            Err(unavailable())
+        };
+        if self.reach().is_err() || fault == Some(Fault::NothingWritten) {
+            return failed(&names);
+        }
+        let results = self.rows.commit(batch).await?;
+        if fault == Some(Fault::AnswerLost) {
+            return failed(&names);
+        }
+        for (name, result) in names.iter().zip(&results) {
+            self.journal.note(match result {
+                Ok(_) => Happening::Committed(name),
+                Err(refusal) => Happening::Refused(name, refusal.clone()),
+            });
+        }
+        Ok(results)
+    }
+
+    async fn apply_roster(&self, plan: &RosterPlan, now: Timestamp) -> Result<Roster, StoreError> {
+        self.reach()?.apply_roster(plan, now).await
+    }
+
+    async fn begin_tenure(&self, node: &str, now: Timestamp) -> Result<Tenure, StoreError> {
+        self.reach()?.begin_tenure(node, now).await
+    }
+
+    async fn reclaim(&self, bot: BotId) -> Result<(), StoreError> {
+        self.reach()?.reclaim(bot).await
+    }
+
+    async fn chat_memory(&self, chat: ChatId, recent: usize) -> Result<ChatMemory, StoreError> {
+        self.reach()?.chat_memory(chat, recent).await
+    }
+
+    async fn unhandled(&self, chat: ChatId, limit: usize) -> Result<Vec<InboxRow>, StoreError> {
+        self.reach()?.unhandled(chat, limit).await
+    }
+
+    async fn transcript(
+        &self,
+        chat: ChatId,
+        upto: Number,
+        limit: usize,
+    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+        self.reach()?.transcript(chat, upto, limit).await
+    }
+
+    async fn find_messages(
+        &self,
+        chat: TelegramChatId,
+        messages: &[MessageId],
+    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+        self.reach()?.find_messages(chat, messages).await
+    }
+
+    async fn next_offset(&self, bot: BotId) -> Result<Option<i64>, StoreError> {
+        self.reach()?.next_offset(bot).await
+    }
+
+    async fn queued_turns(&self, bot: BotId, limit: usize) -> Result<Vec<Turn>, StoreError> {
+        self.reach()?.queued_turns(bot, limit).await
+    }
+
+    async fn waiting_messages(&self, bot: BotId, limit: usize) -> Result<Vec<OutboxMessage>, StoreError> {
+        self.reach()?.waiting_messages(bot, limit).await
+    }
+
+    async fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError> {
+        self.reach()?.backlog(now).await
+    }
+
+    async fn depths(&self) -> Result<QueueDepths, StoreError> {
+        self.reach()?.depths().await
+    }
+
+    async fn stops(&self) -> Result<Stops, StoreError> {
+        self.reach()?.stops().await
+    }
+
+    async fn outcomes(
+        &self,
+        cursor: OutcomeCursor,
+        limit: usize,
+    ) -> Result<(Vec<OutcomeRecord>, OutcomeCursor), StoreError> {
+        self.reach()?.outcomes(cursor, limit).await
+    }
+
+    async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.reach()?.prune(before).await
+    }
+
+    async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError> {
+        self.reach()?.turn(turn).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.reach()?.check().await
+    }
+
+    async fn message(&self, outbox: OutboxId) -> Result<Option<OutboxMessage>, StoreError> {
+        self.reach()?.message(outbox).await
+    }
+}

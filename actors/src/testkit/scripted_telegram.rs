@@ -1,0 +1,173 @@
+//! Telegram as one bot meets it, by script. Part of the testkit.
+//!
+//! It keeps updates as Telegram does, until an offset confirms them, and hands them out again before that. A message
+//! is accepted unless the script says otherwise.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::Notify;
+
+use super::journal::{Happening, Journal};
+use crate::domain::ids::{MessageId, TelegramChatId, TelegramUserId, ThreadId, UpdateId};
+use crate::domain::incoming::{ChatKind, Incoming};
+use crate::ports::telegram::{BotApi, ChatDescription, Me, ReceivedUpdate, SendMessage, TelegramError, UpdateDecoder};
+
+/// What becomes of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It goes well.
+    Accept,
+    /// It fails.
+    Fail(TelegramError),
+    /// It never answers.
+    Hang,
+    /// The client panics.
+    Panic,
+}
+
+#[derive(Default)]
+struct Script {
+    updates: VecDeque<ReceivedUpdate>,
+    polls: VecDeque<Step>,
+    every_poll: Option<Step>,
+    sends: VecDeque<Step>,
+}
+
+/// One bot's Telegram.
+pub struct ScriptedTelegram {
+    me: Me,
+    journal: Journal,
+    message_ids: Arc<AtomicI64>,
+    script: Mutex<Script>,
+    news: Notify,
+}
+
+impl ScriptedTelegram {
+    /// Telegram for the bot of that id; `message_ids` is shared by all that share chats.
+    pub fn new(id: TelegramUserId, journal: Journal, message_ids: Arc<AtomicI64>) -> Self {
+        let me = Me {
+            id,
+            username: format!("bot_{id}_bot"),
+            first_name: format!("Bot {id}"),
+            can_read_all_group_messages: true,
+        };
+        Self { me, journal, message_ids, script: Mutex::default(), news: Notify::new() }
+    }
+
+    /// An update arrives.
+    pub fn receive(&self, update_id: i64, incoming: Incoming) {
+        let raw = serde_json::to_string(&incoming).unwrap();
+        self.script.lock().unwrap().updates.push_back(ReceivedUpdate { update_id: UpdateId(update_id), raw, incoming });
+        self.news.notify_one();
+    }
+
+    /// What becomes of the next poll that nothing was said of yet; the poll under way is cut short.
+    pub fn next_poll(&self, step: Step) {
+        self.script.lock().unwrap().polls.push_back(step);
+        self.news.notify_one();
+    }
+
+    /// What becomes of every poll from now on; `None` lets all go well.
+    pub fn every_poll(&self, step: Option<Step>) {
+        self.script.lock().unwrap().every_poll = step;
+        self.news.notify_one();
+    }
+
+    /// What becomes of the next message that nothing was said of yet.
+    pub fn next_send(&self, step: Step) {
+        self.script.lock().unwrap().sends.push_back(step);
+    }
+
+    /// Updates that no offset has confirmed.
+    pub fn unconfirmed(&self) -> usize {
+        self.script.lock().unwrap().updates.len()
+    }
+
+    /// The offsets of all polls, in order.
+    pub fn offsets(&self) -> Vec<Option<i64>> {
+        let of_me = |happening| match happening {
+            Happening::Polled { bot, offset } if bot == self.me.id => Some(offset),
+            _ => None,
+        };
+        self.journal.all().into_iter().filter_map(of_me).collect()
+    }
+
+    /// Everything up to the update before `offset` is confirmed and forgotten.
+    fn confirm(&self, offset: i64) {
+        let mut script = self.script.lock().unwrap();
+        if let Some(last) = script.updates.iter().position(|update| update.update_id.0 + 1 == offset) {
+            script.updates.drain(..=last);
+        }
+    }
+
+    fn poll_step(&self) -> Option<Step> {
+        let mut script = self.script.lock().unwrap();
+        script.polls.pop_front().or_else(|| script.every_poll.clone())
+    }
+}
+
+#[async_trait]
+impl BotApi for ScriptedTelegram {
+    async fn get_me(&self) -> Result<Me, TelegramError> {
+        Ok(self.me.clone())
+    }
+
+    async fn get_updates(&self, offset: Option<i64>, timeout: Duration) -> Result<Vec<ReceivedUpdate>, TelegramError> {
+        self.journal.note(Happening::Polled { bot: self.me.id, offset });
+        if let Some(offset) = offset {
+            self.confirm(offset);
+        }
+        let until = tokio::time::Instant::now() + timeout;
+        loop {
+            match self.poll_step() {
+                Some(Step::Fail(error)) => return Err(error),
+                Some(Step::Hang) => std::future::pending().await,
+                Some(Step::Panic) => panic!("the client of bot {} panics while it polls", self.me.id),
+                Some(Step::Accept) | None => {}
+            }
+            let updates: Vec<_> = self.script.lock().unwrap().updates.iter().cloned().collect();
+            if !updates.is_empty() {
+                return Ok(updates);
+            }
+            if tokio::time::timeout_at(until, self.news.notified()).await.is_err() {
+                return Ok(Vec::new());
+            }
+        }
+    }
+
+    async fn send_message(&self, message: &SendMessage) -> Result<MessageId, TelegramError> {
+        self.journal.note(Happening::Sent { bot: self.me.id, chat: message.chat, text: message.text.clone() });
+        let step = self.script.lock().unwrap().sends.pop_front();
+        match step {
+            Some(Step::Fail(error)) => Err(error),
+            Some(Step::Hang) => std::future::pending().await,
+            Some(Step::Panic) => panic!("the client of bot {} panics while it sends", self.me.id),
+            Some(Step::Accept) | None => Ok(MessageId(self.message_ids.fetch_add(1, Ordering::SeqCst))),
+        }
+    }
+
+    async fn send_typing(&self, _: TelegramChatId, _: Option<ThreadId>) -> Result<(), TelegramError> {
+        Ok(())
+    }
+
+    async fn set_reaction(&self, _: TelegramChatId, _: MessageId, _: &str) -> Result<(), TelegramError> {
+        Ok(())
+    }
+
+    async fn get_chat(&self, chat: TelegramChatId) -> Result<ChatDescription, TelegramError> {
+        Ok(ChatDescription { kind: ChatKind::Supergroup, title: format!("chat {chat}") })
+    }
+}
+
+/// Reads what [`ScriptedTelegram::receive`] wrote.
+pub struct ScriptDecoder;
+
+impl UpdateDecoder for ScriptDecoder {
+    fn decode(&self, raw: &str) -> Incoming {
+        serde_json::from_str(raw).unwrap()
+    }
+}

@@ -1,0 +1,318 @@
+//! A whole fleet on a stage: a store in memory, Telegram and providers by script, and real actors. Part of the testkit.
+//!
+//! Made for paused time: the clock is tokio's. [`Stage::killed`] ends the actors in the middle of whatever they do and
+//! leaves the rows, the updates and the providers behind, for [`Scenery::raise`] to begin again.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use ractor::{Actor, ActorRef};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::faulty_store::FaultyStore;
+use super::journal::Journal;
+use super::memory_store::MemoryStore;
+use super::rows::{at, person, plan};
+use super::scripted_llm::ScriptedLlm;
+use super::scripted_telegram::{ScriptDecoder, ScriptedTelegram};
+use crate::actors::bot::settings::BotSettings;
+use crate::actors::chat::settings::ChatSettings;
+use crate::actors::fleet::actor::{Child, FleetActor, FleetArgs, FleetMsg, FleetSnapshot, ProviderSetup};
+use crate::actors::fleet::settings::FleetSettings;
+use crate::actors::node::{Directory, Node};
+use crate::actors::provider::settings::ProviderSettings;
+use crate::behaviour::generator::Generator;
+use crate::domain::ids::{BotId, ChatId, MessageId, Number, TelegramChatId};
+use crate::domain::incoming::{ChatKind, Event, Incoming, Message};
+use crate::domain::roster::{ChatPolicy, ModelRef, Physics, Roster, RosterPlan};
+use crate::domain::time::Timestamp;
+use crate::domain::transcript::TranscriptEntry;
+use crate::policy::backoff::BackoffSettings;
+use crate::policy::restart::RestartSettings;
+use crate::ports::clock::Clock;
+use crate::ports::llm::LlmProvider;
+use crate::ports::store::{OutcomeCursor, OutcomeRecord, Store, Tenure};
+use crate::ports::telegram::BotApi;
+
+/// An event that does not come within this never comes. Paused time makes it cost nothing.
+const DEADLINE: Duration = Duration::from_secs(300);
+
+/// How often a condition is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// A clock on tokio's time.
+pub struct StageClock(Instant);
+
+impl Clock for StageClock {
+    fn now(&self) -> Timestamp {
+        at(0) + self.0.elapsed()
+    }
+}
+
+/// What outlives a process: rows, Telegram, providers. And the plan for the next one.
+pub struct Scenery {
+    /// What happened.
+    pub journal: Journal,
+    /// The roster to apply.
+    pub plan: RosterPlan,
+    /// Settings of all bots: no limits, short polls.
+    pub bots: BotSettings,
+    /// Settings of all chats.
+    pub chats: ChatSettings,
+    /// Settings of all providers.
+    pub providers: ProviderSettings,
+    /// Settings of the fleet: quick restarts.
+    pub fleet: FleetSettings,
+    /// Telegram, for each bot of the plan.
+    pub telegram: Vec<Arc<ScriptedTelegram>>,
+    /// The providers; bots ask them in this order.
+    pub llms: Vec<Arc<ScriptedLlm>>,
+    rows: MemoryStore,
+    clock: Arc<StageClock>,
+    processes: u64,
+    message_ids: Arc<AtomicI64>,
+    update_ids: i64,
+}
+
+impl Scenery {
+    /// So many bots, all of them in each of so many chats, where each answers every message of a person that it
+    /// hears, at once. No limits, one provider.
+    pub fn new(bots: i64, chats: i64) -> Self {
+        let journal = Journal::default();
+        let mut plan = plan(bots, chats);
+        for bot in &mut plan.bots {
+            bot.hourly_cap = None;
+        }
+        for chat in &mut plan.chats {
+            chat.policy = ChatPolicy::Every;
+            chat.pacing.enabled = false;
+            chat.pacing.quiet_tick = None;
+            chat.physics = Physics {
+                chain_depth_max: None,
+                pair_per_ten_minutes: None,
+                chat_per_minute: None,
+                fleet_per_minute: None,
+            };
+        }
+        let message_ids = Arc::new(AtomicI64::new(1));
+        let telegram = plan
+            .bots
+            .iter()
+            .map(|bot| Arc::new(ScriptedTelegram::new(bot.telegram_id, journal.clone(), Arc::clone(&message_ids))));
+        let backoff = BackoffSettings { first: Duration::from_millis(10), max: Duration::from_millis(20) };
+        Self {
+            telegram: telegram.collect(),
+            llms: vec![Arc::new(ScriptedLlm::new("sim", journal.clone()))],
+            bots: BotSettings {
+                poll_timeout: Duration::from_secs(2),
+                sends_per_second: None,
+                sends_per_chat_per_minute: None,
+                ..BotSettings::default()
+            },
+            chats: ChatSettings::default(),
+            providers: ProviderSettings::default(),
+            fleet: FleetSettings {
+                restart: RestartSettings { backoff, ..RestartSettings::default() },
+                ..FleetSettings::default()
+            },
+            plan,
+            journal,
+            rows: MemoryStore::default(),
+            clock: Arc::new(StageClock(Instant::now())),
+            processes: 0,
+            message_ids,
+            update_ids: 100,
+        }
+    }
+
+    /// One more provider, which all bots ask when those before it have failed.
+    #[must_use]
+    pub fn with_provider(mut self, name: &str) -> Self {
+        self.llms.push(Arc::new(ScriptedLlm::new(name, self.journal.clone())));
+        for bot in &mut self.plan.bots {
+            bot.generation.models.push(ModelRef { provider: name.to_owned(), model: "small".to_owned() });
+        }
+        self
+    }
+
+    /// Starts a fleet.
+    pub async fn raise(mut self) -> Stage {
+        self.processes += 1;
+        let store = Arc::new(FaultyStore::new(self.rows.reopened(), self.journal.clone()));
+        let roster = store.apply_roster(&self.plan, self.clock.now()).await.unwrap();
+        let tenure = store.begin_tenure("stage", self.clock.now()).await.unwrap();
+        let (bots, chats) = (roster.bots.keys().copied().collect(), roster.chats.keys().copied().collect());
+        let Roster { bots: profiles, chats: places, aliases, config_seq } = roster;
+        let of_bot = |bot: &BotId| {
+            let id = profiles[bot].spec.telegram_id;
+            let at = self.plan.bots.iter().position(|spec| spec.telegram_id == id).unwrap();
+            (*bot, Arc::clone(&self.telegram[at]) as Arc<dyn BotApi>)
+        };
+        let apis: HashMap<_, _> = profiles.keys().map(of_bot).collect();
+        let provider = |(at, llm): (usize, &Arc<ScriptedLlm>)| ProviderSetup {
+            name: self.plan.bots[0].generation.models[at].provider.clone(),
+            llm: Arc::clone(llm) as Arc<dyn LlmProvider>,
+            settings: self.providers.clone(),
+        };
+        let providers = self.llms.iter().enumerate().map(provider).collect();
+        let node = Arc::new(Node::new(
+            Arc::clone(&store) as Arc<dyn Store>,
+            Arc::clone(&self.clock) as Arc<dyn Clock>,
+            Arc::new(ScriptDecoder),
+            Generator::new().unwrap(),
+            tenure.epoch,
+            config_seq,
+            Directory::new(profiles, places, aliases),
+            self.processes * 1000,
+        ));
+        let args = FleetArgs {
+            node: Arc::clone(&node),
+            apis,
+            providers,
+            settings: self.fleet.clone(),
+            bots: self.bots.clone(),
+            chats: self.chats.clone(),
+        };
+        let (actor, ended) = FleetActor::spawn(None, FleetActor, args).await.unwrap();
+        Stage { scenery: self, store, node, tenure, bots, chats, actor, ended }
+    }
+}
+
+/// A fleet at work.
+pub struct Stage {
+    /// What surrounds it.
+    pub scenery: Scenery,
+    /// Its store.
+    pub store: Arc<FaultyStore>,
+    /// Its node.
+    pub node: Arc<Node>,
+    /// What it found when it started.
+    pub tenure: Tenure,
+    /// Its bots, in the order of the plan.
+    pub bots: Vec<BotId>,
+    /// Its chats, in the order of the plan.
+    pub chats: Vec<ChatId>,
+    actor: ActorRef<FleetMsg>,
+    ended: JoinHandle<()>,
+}
+
+impl Stage {
+    /// Telegram for the bot at that place of the plan.
+    pub fn telegram(&self, bot: usize) -> &ScriptedTelegram {
+        &self.scenery.telegram[bot]
+    }
+
+    /// The provider at that place.
+    pub fn llm(&self, at: usize) -> &ScriptedLlm {
+        &self.scenery.llms[at]
+    }
+
+    /// What happened.
+    pub fn journal(&self) -> &Journal {
+        &self.scenery.journal
+    }
+
+    /// Telegram's id of the chat at that place of the plan.
+    pub fn telegram_chat(&self, chat: usize) -> TelegramChatId {
+        self.scenery.plan.chats[chat].telegram_id
+    }
+
+    /// A person writes into a chat; the bots at these places hear it. Returns the message's id.
+    pub fn person_says(&mut self, chat: usize, text: &str, heard_by: &[usize]) -> MessageId {
+        let message_id = MessageId(self.scenery.message_ids.fetch_add(1, Ordering::SeqCst));
+        for bot in heard_by {
+            self.scenery.update_ids += 1;
+            self.telegram(*bot).receive(self.scenery.update_ids, self.spoken(chat, message_id, text));
+        }
+        message_id
+    }
+
+    /// What a bot receives when a person writes.
+    pub fn spoken(&self, chat: usize, message_id: MessageId, text: &str) -> Incoming {
+        let message = Message {
+            message_id,
+            date: self.scenery.clock.now(),
+            revision: 0,
+            thread: None,
+            reply_to: None,
+            author: person(),
+            text: Some(text.to_owned()),
+            entities: Vec::new(),
+            media: None,
+            service: false,
+        };
+        let chat = Some(self.telegram_chat(chat));
+        Incoming { chat, chat_kind: ChatKind::Supergroup, event: Event::Message(message) }
+    }
+
+    /// Waits until `condition` holds.
+    ///
+    /// # Panics
+    /// When it does not come to hold; `what` says what was waited for.
+    pub async fn until(&self, what: &str, condition: impl AsyncFn(&Self) -> bool) {
+        let deadline = Instant::now() + DEADLINE;
+        while !condition(self).await {
+            assert!(Instant::now() < deadline, "never happened: {what}; journal: {:#?}", self.journal().all());
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Waits until so many messages have reached Telegram.
+    pub async fn until_sent(&self, messages: usize) {
+        self.until(&format!("{messages} messages reach Telegram"), async |stage| {
+            stage.journal().sent_texts().len() >= messages
+        })
+        .await;
+    }
+
+    /// Waits until Telegram has nothing that is unconfirmed and the store nothing that waits.
+    pub async fn until_at_rest(&self) {
+        self.until("everything comes to rest", async |stage| {
+            let depths = stage.store.rows.depths().await.unwrap();
+            let unconfirmed: usize = stage.scenery.telegram.iter().map(|telegram| telegram.unconfirmed()).sum();
+            unconfirmed == 0 && depths.inbox + depths.turns + depths.outbox == 0
+        })
+        .await;
+    }
+
+    /// Lets time pass: long enough for every retry and every reconciling look at the store, several times over.
+    pub async fn let_time_pass(&self) {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+
+    /// How the fleet is.
+    pub async fn fleet(&self) -> FleetSnapshot {
+        match self.actor.call(FleetMsg::GetSnapshot, Some(DEADLINE)).await {
+            Ok(ractor::rpc::CallResult::Success(snapshot)) => snapshot,
+            other => panic!("the fleet does not answer: {other:?}"),
+        }
+    }
+
+    /// A person releases a quarantined child; tells whether it was one.
+    pub async fn release(&self, child: Child) -> bool {
+        match self.actor.call(|reply| FleetMsg::Release(child, reply), Some(DEADLINE)).await {
+            Ok(ractor::rpc::CallResult::Success(released)) => released,
+            other => panic!("the fleet does not answer: {other:?}"),
+        }
+    }
+
+    /// Everything that became of everything.
+    pub async fn outcomes(&self) -> Vec<OutcomeRecord> {
+        self.store.rows.outcomes(OutcomeCursor::default(), 10_000).await.unwrap().0
+    }
+
+    /// The transcript of the chat at that place of the plan.
+    pub async fn transcript(&self, chat: usize) -> Vec<Arc<TranscriptEntry>> {
+        self.store.rows.transcript(self.chats[chat], Number(i64::MAX), 10_000).await.unwrap()
+    }
+
+    /// Kills the process: every actor and task ends where it stands.
+    pub async fn killed(self) -> Scenery {
+        self.actor.kill();
+        self.ended.await.unwrap();
+        self.scenery
+    }
+}
