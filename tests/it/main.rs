@@ -1,6 +1,10 @@
 //! Integration tests of the `botfleet` package: one binary, real parts.
 mod check_command;
 mod config;
+mod fleet_control;
+mod fleet_conversation;
+mod fleet_process;
+mod fleet_stage;
 mod layers;
 mod llm_adapter;
 mod scripted_http;

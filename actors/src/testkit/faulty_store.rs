@@ -4,8 +4,10 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 
 use super::journal::{Happening, Journal, name_of};
 use super::memory_store::MemoryStore;
@@ -19,6 +21,9 @@ use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Turn;
 use crate::ports::store::{Backlog, ChatMemory, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure};
+
+/// How long a commit takes.
+const COMMIT_TAKES: Duration = Duration::from_millis(2);
 
 /// How a commit fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,18 +40,24 @@ pub struct FaultyStore {
     pub rows: MemoryStore,
     journal: Journal,
     down: AtomicBool,
+    held: watch::Sender<bool>,
     faults: Mutex<HashMap<&'static str, (Fault, u64)>>,
 }
 
 impl FaultyStore {
     /// A sound store over these rows.
     pub fn new(rows: MemoryStore, journal: Journal) -> Self {
-        Self { rows, journal, down: AtomicBool::new(false), faults: Mutex::default() }
+        Self { rows, journal, down: AtomicBool::new(false), held: watch::Sender::new(false), faults: Mutex::default() }
     }
 
     /// Lets every call fail, or work again.
     pub fn set_down(&self, down: bool) {
         self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// Keeps commits waiting, or lets them go on: others come to queue behind the one under way.
+    pub fn hold(&self, held: bool) {
+        self.held.send_replace(held);
     }
 
     /// Lets the next `times` batches with an operation of that name fail, with nothing written.
@@ -79,8 +90,9 @@ fn unavailable() -> StoreError {
 #[async_trait]
 impl Store for FaultyStore {
     async fn commit(&self, batch: Vec<Operation>) -> Result<Vec<Result<Applied, Refusal>>, StoreError> {
-        // A commit takes a while, as it does on a disk: others come to queue behind it.
-        tokio::task::yield_now().await;
+        // As long as on a disk: others come to queue behind it, and paused time moves on even if callers never wait.
+        tokio::time::sleep(COMMIT_TAKES).await;
+        let _ = self.held.subscribe().wait_for(|held| !held).await;
         let names: Vec<_> = batch.iter().map(name_of).collect();
         let fault = self.fault(&names);
         let failed = |names: &[&'static str]| {

@@ -18,6 +18,7 @@ use super::memory_store::MemoryStore;
 use super::rows::{at, person, plan};
 use super::scripted_llm::ScriptedLlm;
 use super::scripted_telegram::{ScriptDecoder, ScriptedTelegram};
+use crate::actors::bot::actor::{BotMsg, BotSnapshot};
 use crate::actors::bot::settings::BotSettings;
 use crate::actors::chat::settings::ChatSettings;
 use crate::actors::fleet::actor::{Child, FleetActor, FleetArgs, FleetMsg, FleetSnapshot, ProviderSetup};
@@ -283,11 +284,25 @@ impl Stage {
         tokio::time::sleep(Duration::from_secs(60)).await;
     }
 
+    /// Lets time pass: long enough for whatever happens at once.
+    pub async fn let_time_pass_briefly(&self) {
+        tokio::time::sleep(LOOK_EVERY * 10).await;
+    }
+
     /// How the fleet is.
     pub async fn fleet(&self) -> FleetSnapshot {
         match self.actor.call(FleetMsg::GetSnapshot, Some(DEADLINE)).await {
             Ok(ractor::rpc::CallResult::Success(snapshot)) => snapshot,
             other => panic!("the fleet does not answer: {other:?}"),
+        }
+    }
+
+    /// How the bot at that place of the plan is.
+    pub async fn bot(&self, at: usize) -> BotSnapshot {
+        let bot = self.node.directory.bot(self.bots[at]).expect("the bot runs");
+        match bot.call(BotMsg::GetSnapshot, Some(DEADLINE)).await {
+            Ok(ractor::rpc::CallResult::Success(snapshot)) => snapshot,
+            other => panic!("the bot does not answer: {other:?}"),
         }
     }
 

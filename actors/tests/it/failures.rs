@@ -173,3 +173,15 @@ async fn a_store_outage_kills_nobody() {
     let fleet = stage.fleet().await;
     assert_eq!((fleet.restarts, fleet.quarantined.len()), (0, 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_reads_but_cannot_write_is_not_hammered() {
+    let mut stage = Scenery::new(1, 1).raise().await;
+    stage.store.fail("advance", u64::MAX);
+    stage.person_says(0, "hello", &[0]);
+    stage.let_time_pass().await;
+    let failed = stage.journal().count(|h| *h == Happening::Failed("advance"));
+    assert!((10..=240).contains(&failed), "{failed} attempts in a minute");
+    stage.store.fail("advance", 0);
+    stage.until_sent(1).await;
+}

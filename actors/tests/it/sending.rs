@@ -13,6 +13,8 @@ use botfleet_actors::testkit::scripted_llm::Thought;
 use botfleet_actors::testkit::scripted_telegram::Step;
 use botfleet_actors::testkit::stage::{Scenery, Stage};
 
+use crate::decree::decree;
+
 /// The states of all messages, by turn and part.
 async fn messages(stage: &Stage) -> Vec<OutboxState> {
     let outcomes = stage.outcomes().await;
@@ -79,7 +81,20 @@ async fn i4_nothing_is_sent_before_sending_is_committed() {
     assert!(committed < sent, "{:#?}", stage.journal().all());
     assert_eq!(stage.journal().count(|h| *h == Happening::Failed("finish")), 3);
     assert_eq!(stage.journal().sent_texts().len(), 1);
-    assert_eq!(stage.llm(0).asked(), 1, "the completion waited for the store");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_completion_waits_for_the_store() {
+    let mut stage = Scenery::new(1, 1).raise().await;
+    stage.llm(0).hold(true);
+    stage.person_says(0, "hello", &[0]);
+    stage
+        .until("the turn is claimed", async |stage| stage.journal().count(|h| *h == Happening::Committed("claim")) == 1)
+        .await;
+    stage.store.fail("finish", 3);
+    stage.llm(0).hold(false);
+    stage.until_sent(1).await;
+    assert_eq!(stage.llm(0).asked(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -199,4 +214,42 @@ async fn a_rejected_message_ends_and_the_next_goes_out() {
     assert_eq!(messages(&stage).await, [OutboxState::Rejected, OutboxState::Sent]);
     let turns: Vec<_> = stage.outcomes().await.into_iter().flat_map(|record| record.turns).collect();
     assert!(turns.iter().all(|turn| turn.state == TurnState::Done), "{turns:#?}");
+}
+
+/// Lets claims and ends of two turns fail in the same commit; one of the turns was stored before.
+async fn fail_claim_with_finish(stage: &mut Stage) {
+    stage.store.hold(true);
+    stage.person_says(1, "this keeps the store busy", &[1]);
+    stage.until("the other bot has its turn", async |stage| stage.llm(0).asked() == 1).await;
+    decree(stage, 1, 1).await;
+    stage.until("both have turns behind a busy store", async |stage| stage.llm(0).asked() == 2).await;
+    stage.let_time_pass_briefly().await;
+    stage.store.fail("claim", 1);
+    stage.store.hold(false);
+}
+
+#[tokio::test(start_paused = true)]
+async fn i4_a_text_whose_turn_was_not_committed_is_never_sent() {
+    let mut stage = Scenery::new(2, 2).raise().await;
+    fail_claim_with_finish(&mut stage).await;
+    stage.until_sent(2).await;
+    stage.let_time_pass().await;
+    let failed = stage.journal().count(|h| *h == Happening::Failed("claim"));
+    assert_eq!((failed, stage.journal().count(|h| *h == Happening::Failed("finish"))), (2, 2), "all at once");
+    let mut texts = stage.journal().sent_texts();
+    texts.sort();
+    assert_eq!(texts, ["sim says thing number 2.", "sim says thing number 3."], "numbers 0 and 1 were not committed");
+    stage.until_at_rest().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_try_that_was_not_committed_leaves_nothing_in_memory() {
+    let mut stage = Scenery::new(2, 2).raise().await;
+    fail_claim_with_finish(&mut stage).await;
+    stage.until_sent(2).await;
+    stage.let_time_pass().await;
+    for at in 0..2 {
+        let bot = stage.bot(at).await;
+        assert_eq!((bot.turns_in_flight, bot.messages_waiting, bot.sends_in_flight), (0, 0, 0), "{bot:?}");
+    }
 }

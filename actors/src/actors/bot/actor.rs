@@ -15,7 +15,7 @@ use super::settings::BotSettings;
 use super::turns::Job;
 use crate::actors::committer::CommitResult;
 use crate::actors::node::Node;
-use crate::actors::tasks::Tasks;
+use crate::actors::tasks::{TaskPanicked, Tasks};
 use crate::domain::ids::{AttemptId, MessageId, OutboxId, TurnId};
 use crate::domain::outbox::OutboxMessage;
 use crate::domain::roster::BotProfile;
@@ -87,6 +87,8 @@ pub enum BotMsg {
     SettleAgain(OutboxId),
     /// Stop polling and beginning turns; finish what is under way.
     Quiesce,
+    /// One of its tasks panicked.
+    TaskPanicked,
     /// Tell how it is.
     GetSnapshot(RpcReplyPort<BotSnapshot>),
 }
@@ -174,6 +176,7 @@ impl Actor for BotActor {
     ) -> Result<Self::State, ActorProcessingErr> {
         myself.cast(BotMsg::Identify)?;
         myself.cast(BotMsg::Reconcile)?;
+        let alarm = myself.clone();
         Ok(BotState {
             polling: Polling::new(&args.profile),
             sending: Sending::new(&args.settings),
@@ -182,7 +185,7 @@ impl Actor for BotActor {
             api: args.api,
             settings: args.settings,
             myself,
-            tasks: Tasks::default(),
+            tasks: Tasks::new(move || drop(alarm.cast(BotMsg::TaskPanicked))),
             health: BotHealth::Starting,
             me: None,
             jobs: HashMap::new(),
@@ -221,11 +224,11 @@ impl Actor for BotActor {
             BotMsg::Settled(outbox, result) => state.on_settled(outbox, result),
             BotMsg::SettleAgain(outbox) => state.settle(outbox),
             BotMsg::Quiesce => state.on_quiesce(),
+            BotMsg::TaskPanicked => return Err(TaskPanicked.into()),
             BotMsg::GetSnapshot(reply) => {
                 let _ = reply.send(state.snapshot());
             }
         }
-        state.tasks.reap()?;
         Ok(())
     }
 }

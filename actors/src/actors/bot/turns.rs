@@ -164,6 +164,7 @@ impl BotState {
         if let Err(error) = result {
             tracing::warn!(bot.id = %self.profile.id, turn.id = %turn, error = %error, "turn could not be claimed, its completion is discarded");
             metrics::counter!("botfleet_completions_wasted_total").increment(1);
+            self.sending.discard_turn(turn);
             self.forget_turn(turn);
         }
     }
@@ -340,6 +341,10 @@ impl BotState {
     }
 
     pub(super) fn on_finished(&mut self, turn: TurnId, result: CommitResult) {
+        // A turn whose claim was not committed is forgotten, and its end with it.
+        if !self.jobs.contains_key(&turn) {
+            return;
+        }
         match result {
             Ok(Applied::Said(verdict)) => self.on_said(turn, verdict),
             Ok(Applied::Failed { dead }) => {

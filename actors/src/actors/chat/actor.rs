@@ -245,6 +245,8 @@ impl ChatState {
     fn store_failed(&mut self, myself: &ActorRef<ChatMsg>, error: &StoreError) {
         tracing::warn!(chat.id = %self.profile.id, error = %error, "chat waits for the store");
         self.memory = None;
+        // Results of other commits under way no longer concern us.
+        self.generation += 1;
         drop(myself.send_after(RELOAD_AFTER, || ChatMsg::Reload));
     }
 
@@ -512,7 +514,8 @@ impl ChatState {
                 tracing::warn!(chat.id = %self.profile.id, "another epoch owns this chat, it leaves this node");
                 myself.stop(Some("fenced".to_owned()));
             }
-            Err(error) => {
+            Err(CommitError::Unavailable(error)) => self.store_failed(myself, &StoreError::Unavailable(error.clone())),
+            Err(error @ CommitError::Refused(_)) => {
                 tracing::warn!(chat.id = %self.profile.id, error = %error, "commit refused, reading the store again");
                 metrics::counter!("botfleet_chat_reloads_total").increment(1);
                 self.reload(myself).await;

@@ -22,7 +22,7 @@ use crate::actors::chat::settings::ChatSettings;
 use crate::actors::node::{ChatHandle, Node, RowPermits};
 use crate::actors::provider::actor::{ProviderActor, ProviderArgs};
 use crate::actors::provider::settings::ProviderSettings;
-use crate::actors::tasks::Tasks;
+use crate::actors::tasks::{TaskPanicked, Tasks};
 use crate::domain::ids::{BotId, ChatId};
 use crate::policy::restart::Remedy;
 use crate::ports::llm::LlmProvider;
@@ -78,6 +78,8 @@ pub enum FleetMsg {
     Release(Child, RpcReplyPort<bool>),
     /// Stop polling and beginning turns; finish what is under way.
     Quiesce,
+    /// The committer or another task panicked.
+    TaskPanicked,
     /// Tell how it is.
     GetSnapshot(RpcReplyPort<FleetSnapshot>),
 }
@@ -119,7 +121,8 @@ impl Actor for FleetActor {
         args: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
         args.node.directory.set_fleet(myself.clone());
-        let mut tasks = Tasks::default();
+        let alarm = myself.clone();
+        let mut tasks = Tasks::new(move || drop(alarm.cast(FleetMsg::TaskPanicked)));
         let node = Arc::clone(&args.node);
         tasks.spawn(async move { node.committer.run(node.store.as_ref()).await });
         drop(myself.send_interval(args.settings.reconcile_every, || FleetMsg::Reconcile));
@@ -157,6 +160,7 @@ impl Actor for FleetActor {
                 }
                 let _ = reply.send(released);
             }
+            FleetMsg::TaskPanicked => return Err(TaskPanicked.into()),
             FleetMsg::Quiesce => {
                 state.quiescing = true;
                 for (_, bot) in state.args.node.directory.live_bots() {
@@ -174,7 +178,6 @@ impl Actor for FleetActor {
                 });
             }
         }
-        state.tasks.reap()?;
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde::Serialize;
 
 use super::settings::ProviderSettings;
-use crate::actors::tasks::Tasks;
+use crate::actors::tasks::{TaskPanicked, Tasks};
 use crate::policy::breaker::{Admission, Breaker, BreakerState};
 use crate::ports::llm::{Completion, CompletionRequest, LlmError, LlmProvider};
 
@@ -62,6 +62,8 @@ pub enum ProviderMsg {
     CallFinished,
     /// The rate limit lets another call through.
     RateAllows,
+    /// One of its calls panicked.
+    TaskPanicked,
     /// Tell how it is.
     GetSnapshot(RpcReplyPort<ProviderSnapshot>),
 }
@@ -105,7 +107,7 @@ impl Actor for ProviderActor {
 
     async fn pre_start(
         &self,
-        _: ActorRef<Self::Msg>,
+        myself: ActorRef<Self::Msg>,
         args: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
         Ok(ProviderState {
@@ -115,7 +117,7 @@ impl Actor for ProviderActor {
             queue: VecDeque::new(),
             in_flight: 0,
             calls: 0,
-            tasks: Tasks::default(),
+            tasks: Tasks::new(move || drop(myself.cast(ProviderMsg::TaskPanicked))),
             name: args.name,
             llm: args.llm,
             settings: args.settings,
@@ -132,13 +134,13 @@ impl Actor for ProviderActor {
             ProviderMsg::Complete(request, answer) => state.on_complete(request, answer),
             ProviderMsg::CallFinished => state.in_flight -= 1,
             ProviderMsg::RateAllows => state.rate_timer = false,
+            ProviderMsg::TaskPanicked => return Err(TaskPanicked.into()),
             ProviderMsg::GetSnapshot(reply) => {
                 let _ = reply.send(state.snapshot());
                 return Ok(());
             }
         }
         state.pump(&myself);
-        state.tasks.reap()?;
         Ok(())
     }
 }

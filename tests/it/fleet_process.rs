@@ -1,0 +1,96 @@
+//! The program as a process among others: its database, its port, its secrets.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::time::Duration;
+
+use botfleet_loadtest::harness::files::ProductOptions;
+use tokio::process::Command;
+
+use crate::fleet_stage::{DEADLINE, FleetStage, PROVIDER_KEY, binary, options};
+
+/// Starts the program again on the files of a stage; gives its exit code and what it told.
+async fn another(stage: &FleetStage, flags: &[&str]) -> (Option<i32>, String) {
+    let files = stage.product.files();
+    let mut command = Command::new(binary());
+    command.arg("run").arg("--config").arg(files.config()).arg("--manifest").arg(files.manifest()).args(flags);
+    command.current_dir(files.dir()).stdin(Stdio::null()).kill_on_drop(true);
+    let output = tokio::time::timeout(DEADLINE, command.output()).await.expect("it ends by itself").unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[tokio::test]
+async fn a_second_process_on_the_same_database_is_told_so() {
+    let mut stage = FleetStage::small().await;
+    let (code, told) = another(&stage, &[]).await;
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("error: ") && told.contains("botfleet.db"), "{told}");
+    assert!(told.contains(&stage.product.pid().unwrap().to_string()), "who has it: {told}");
+    stage.product.ensure_running().unwrap();
+    stage.say(0, "the first one goes on");
+    stage.until_sent(1).await;
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_told_before_anything_starts() {
+    let mut stage = FleetStage::small().await;
+    stage.product.stop(DEADLINE).await.unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, told) = another(&stage, &["--listen", &address]).await;
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains(&address) && told.contains("--listen"), "{told}");
+}
+
+#[tokio::test]
+async fn i12_secrets_appear_nowhere() {
+    let stage = FleetStage::start(2, 1, ProductOptions { log_level: "trace".to_owned(), ..options() }).await;
+    let bots = stage.simulation.world.spec().bots.clone();
+    stage.say(0, "hello");
+    stage.until_sent(2).await;
+    stage.settle().await;
+    let mut shown = Vec::new();
+    let paths = ["/metrics", "/health", "/api/v1/fleet", "/api/v1/outcomes"];
+    for path in paths {
+        shown.push((path.to_owned(), stage.get(path).await.bytes().await.unwrap().to_vec()));
+    }
+    stage.simulation.world.revoke_token(bots[1].id).unwrap();
+    stage.until_json("/api/v1/fleet", |fleet| fleet.to_string().contains("refused")).await;
+    let FleetStage { simulation, mut product, http, directory } = stage;
+    simulation.stop().await;
+    let base = product.base_url().unwrap().to_owned();
+    let until = std::time::Instant::now() + DEADLINE;
+    loop {
+        let fleet = http.get(format!("{base}/api/v1/fleet")).send().await.unwrap().text().await.unwrap();
+        if fleet.contains("unreachable") {
+            break;
+        }
+        assert!(std::time::Instant::now() < until, "{fleet}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for path in paths {
+        let body = http.get(format!("{base}{path}")).send().await.unwrap().bytes().await.unwrap().to_vec();
+        shown.push((format!("{path} without Telegram"), body));
+    }
+    product.stop(DEADLINE).await.unwrap();
+    for entry in fs::read_dir(product.files().dir()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            shown.push((path.display().to_string(), fs::read(&path).unwrap()));
+        }
+    }
+    let log = shown.iter().find(|(name, _)| name.ends_with("product.log")).unwrap();
+    assert!(String::from_utf8_lossy(&log.1).contains("polling failed"), "the failures were logged");
+    assert!(shown.iter().any(|(name, bytes)| name.ends_with("botfleet.db") && bytes.len() > 10_000));
+    let secrets = bots.iter().map(|bot| bot.token.split_once(':').unwrap().1).chain([PROVIDER_KEY]);
+    for secret in secrets {
+        for (name, bytes) in &shown {
+            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "{name} holds a secret");
+        }
+    }
+    drop(directory);
+}

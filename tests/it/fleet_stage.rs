@@ -1,0 +1,142 @@
+//! The real program as a process of its own, on the simulated world over HTTP.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use botfleet_loadtest::checker::fetch_outcomes;
+use botfleet_loadtest::checker::outcome::OutcomeLine;
+use botfleet_loadtest::harness::files::{ChatPolicy, ProductFiles, ProductOptions, Synchronous};
+use botfleet_loadtest::harness::product::Product;
+use botfleet_loadtest::ledger::LedgerEvent;
+use botfleet_loadtest::people::http;
+use botfleet_loadtest::provider::spec::{Latency, ProviderSpec};
+use botfleet_loadtest::simulation::{Simulation, SimulationSpec};
+use botfleet_loadtest::world::event::Post;
+use botfleet_loadtest::world::spec::WorldSpec;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// What does not happen within this never happens.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// The key that the simulated provider asks for.
+pub(crate) const PROVIDER_KEY: &str = "sk-simulated";
+
+/// The program.
+pub(crate) fn binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_botfleet"))
+}
+
+/// World and program at work.
+pub(crate) struct FleetStage {
+    pub(crate) simulation: Simulation,
+    pub(crate) product: Product,
+    pub(crate) http: reqwest::Client,
+    pub(crate) directory: TempDir,
+}
+
+/// How the program is set up: quick, and with every bot answering every person.
+pub(crate) fn options() -> ProductOptions {
+    ProductOptions { synchronous: Synchronous::Off, poll_timeout_s: 5, ..ProductOptions::default() }
+}
+
+impl FleetStage {
+    /// Starts a world of so many bots in so many chats, and the program on it.
+    pub(crate) async fn start(bots: usize, chats: usize, options: ProductOptions) -> Self {
+        let mut spec = SimulationSpec::of(WorldSpec::fleet(7, bots, chats));
+        let latency = Latency { median: Duration::from_millis(20), sigma: 0.0 };
+        spec.provider = ProviderSpec { latency, api_key: Some(PROVIDER_KEY.to_owned()), ..ProviderSpec::default() };
+        let simulation = Simulation::start(spec).await.unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let (world, url) = (simulation.world.spec(), simulation.base_url());
+        let files = ProductFiles::write(&directory.path().join("fleet"), world, &url, &options).unwrap();
+        let product = Product::start(binary(), files).await.unwrap();
+        let stage = Self { simulation, product, http: http::client().unwrap(), directory };
+        stage.until_polling().await;
+        stage
+    }
+
+    /// The same with one bot in one chat.
+    pub(crate) async fn small() -> Self {
+        Self::start(1, 1, options()).await
+    }
+
+    /// Waits until all bots poll.
+    pub(crate) async fn until_polling(&self) {
+        let bots = self.simulation.world.spec().bots.len();
+        assert!(self.simulation.world.wait_until_polling(bots, DEADLINE).await, "not all bots poll");
+    }
+
+    /// The program's address with a path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.product.base_url().unwrap())
+    }
+
+    /// Asks for a path.
+    pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
+        self.http.get(self.url(path)).send().await.unwrap()
+    }
+
+    /// Asks for a path that answers with JSON.
+    pub(crate) async fn json(&self, path: &str) -> Value {
+        self.get(path).await.json().await.unwrap()
+    }
+
+    /// Posts JSON.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> reqwest::Response {
+        self.http.post(self.url(path)).json(body).send().await.unwrap()
+    }
+
+    /// Somebody in the chat at that place writes.
+    pub(crate) fn say(&self, chat: usize, text: &str) {
+        let chat = &self.simulation.world.spec().chats[chat];
+        self.simulation.world.post(chat.id, chat.people[0], Post::text(text)).unwrap();
+    }
+
+    /// Waits until so many messages of bots are in the chats, over all time.
+    pub(crate) async fn until_sent(&self, messages: usize) {
+        let accepted = |event: &LedgerEvent| matches!(event, LedgerEvent::SendAccepted { .. });
+        let ledger = self.simulation.world.ledger();
+        assert!(ledger.wait_for(messages, DEADLINE, accepted).await, "{messages} messages were not sent");
+    }
+
+    /// How many messages of bots reached Telegram, over all time.
+    pub(crate) fn sends(&self) -> usize {
+        let records = self.simulation.world.ledger().snapshot();
+        records.iter().filter(|record| matches!(record.event, LedgerEvent::SendReceived { .. })).count()
+    }
+
+    /// Waits until nothing waits anywhere; gives the program's account.
+    pub(crate) async fn settle(&self) -> Vec<OutcomeLine> {
+        let until = Instant::now() + DEADLINE;
+        loop {
+            let quiet = self.simulation.world.wait_until_quiet(Duration::from_millis(300), DEADLINE).await;
+            let queues = &self.json("/api/v1/fleet").await["queues"];
+            let waiting: u64 = ["inbox", "turns", "outbox"].iter().map(|queue| queues[queue].as_u64().unwrap()).sum();
+            if quiet && waiting == 0 {
+                return fetch_outcomes(self.product.base_url().unwrap()).await.unwrap();
+            }
+            assert!(Instant::now() < until, "never comes to rest: {queues}");
+        }
+    }
+
+    /// Waits until the answer of a path fulfils `condition`; gives it.
+    pub(crate) async fn until_json(&self, path: &str, condition: impl Fn(&Value) -> bool) -> Value {
+        let until = Instant::now() + DEADLINE;
+        loop {
+            let answer = self.json(path).await;
+            if condition(&answer) {
+                return answer;
+            }
+            assert!(Instant::now() < until, "{path} stays at {answer}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// A fleet that talks as people would.
+pub(crate) fn natural() -> ProductOptions {
+    ProductOptions { policy: ChatPolicy::Natural, ..options() }
+}
