@@ -16,6 +16,12 @@ const CHARS_MAX: usize = 12_000;
 /// A run of the system prompt as long as this, in characters, is an echo of it; one of three quarters may be.
 const ECHO_CHARS: usize = 60;
 
+/// A run of the request to open a topic as long as this, in characters, is an echo of it.
+const OPENER_CHARS: usize = 24;
+
+/// Whoever says again a message at least as long as this parrots; "hello" may be answered by "hello".
+const PARROT_CHARS: usize = 12;
+
 /// Tokens of chat formats, which only a broken template shows.
 const FORMAT_TOKENS: [&str; 10] = [
     "<|im_start|>",
@@ -133,6 +139,13 @@ pub fn inspect(text: &str, request: &CompletionRequest, own_recent: &[&str], own
     if echoes_system(text, request) {
         return breach(BreachKind::PromptEcho, "a run of the instructions");
     }
+    // "Tom: true!" may address the one who is answered; anybody else's name in front is another's voice.
+    if speaks_as_other(text, request) && !addresses_last(text, request) {
+        return breach(BreachKind::PromptEcho, "speaks for another");
+    }
+    if echoes_last(text, &folded, request) {
+        return breach(BreachKind::PromptEcho, "says again what it was told");
+    }
     if own_recent.iter().any(|recent| is_same(&fold(recent), &folded)) {
         return breach(BreachKind::Repeat, "said before");
     }
@@ -247,6 +260,27 @@ fn echoes_system(text: &str, request: &CompletionRequest) -> bool {
     let step = ECHO_CHARS / 4;
     let part = ECHO_CHARS - step;
     (0..=chars - part).step_by(step).any(|at| system.content.contains(&text[starts[at]..starts[at + part]]))
+}
+
+/// Whether the text begins with the name of the one who is answered.
+fn addresses_last(text: &str, request: &CompletionRequest) -> bool {
+    let speaker = |text: &str| text.split_once(':').map(|(name, _)| name.to_owned());
+    request.messages.last().is_some_and(|last| speaker(&last.content) == speaker(text))
+}
+
+/// Whether the text says again what it was to answer, or holds a run of the request to open a topic.
+fn echoes_last(text: &str, folded: &str, request: &CompletionRequest) -> bool {
+    let Some(last) = request.messages.last().filter(|message| message.role == Role::User) else {
+        return false;
+    };
+    if let Some(opener) = last.content.strip_prefix('(') {
+        // The topic at its end may well be named.
+        let opener = opener.rsplit_once(": ").map_or(opener, |(opener, _)| opener);
+        let starts: Vec<usize> = opener.char_indices().map(|(at, _)| at).chain([opener.len()]).collect();
+        return starts.windows(OPENER_CHARS + 1).any(|run| text.contains(&opener[run[0]..run[OPENER_CHARS]]));
+    }
+    let said = last.content.split_once(": ").map_or(last.content.as_str(), |(_, said)| said);
+    said.chars().count() >= PARROT_CHARS && is_same(&fold(said), folded)
 }
 
 #[cfg(test)]

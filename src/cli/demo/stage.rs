@@ -170,7 +170,8 @@ impl Stage {
         }
         let outcomes = fetch_outcomes(&self.address).await?;
         let calls = self.simulation.provider.ledger();
-        story.llm(&calls);
+        let asked = self.fleet.view().await?.providers.iter().map(|provider| provider.calls).sum();
+        story.llm(asked, &calls);
         let report = check(&self.simulation.world.ledger().snapshot(), &calls, &outcomes);
         self.server.abort();
         let _ = self.server.await;

@@ -67,8 +67,9 @@ impl Story {
         }
     }
 
-    pub(super) fn llm(&mut self, calls: &[CallRecord]) {
-        self.llm_calls = calls.len() as u64;
+    /// Notes the calls that the fleet made, and the tokens that the simulated provider counted.
+    pub(super) fn llm(&mut self, asked: u64, calls: &[CallRecord]) {
+        self.llm_calls = asked;
         self.llm_tokens =
             calls.iter().map(|call| u64::from(call.prompt_tokens) + u64::from(call.completion_tokens)).sum();
     }

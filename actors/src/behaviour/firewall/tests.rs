@@ -115,3 +115,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn nobody_speaks_for_others_or_parrots_what_it_was_told() {
+    assert_eq!(kind("Tom: I think so too"), Some(BreachKind::PromptEcho));
+    let mut request = request();
+    request.messages.push(PromptMessage { role: Role::User, content: "Sofia: hello everyone, how are you".to_owned() });
+    let kind = |text: &str, request: &CompletionRequest| inspect(text, request, &[], "Ruby").err().map(|b| b.kind);
+    assert_eq!(kind("Hello everyone,  how are you", &request), Some(BreachKind::PromptEcho));
+    assert_eq!(kind("hello", &request), None);
+    let opener = "(The chat has gone quiet. Say something about this, in your own way: a book worth rereading)";
+    request.messages.push(PromptMessage { role: Role::User, content: opener.to_owned() });
+    let parroted = "The chat has gone quiet. Say something about this, in your own way.";
+    assert_eq!(kind(parroted, &request), Some(BreachKind::PromptEcho));
+    assert_eq!(kind("Emma is a book worth rereading every winter.", &request), None);
+}
