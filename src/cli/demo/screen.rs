@@ -115,7 +115,12 @@ impl Screen {
             tokio::signal::ctrl_c().await?;
             return Ok(Key::Quit);
         };
-        let Some(event) = keys.next().await else {
+        // In raw mode Ctrl-C is a key; SIGINT from elsewhere must give the terminal back as well.
+        let event = tokio::select! {
+            event = keys.next() => event,
+            _ = tokio::signal::ctrl_c() => None,
+        };
+        let Some(event) = event else {
             return Ok(Key::Quit);
         };
         let Event::Key(key) = event? else {
