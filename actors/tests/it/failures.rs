@@ -5,6 +5,7 @@ use std::time::Duration;
 use botfleet_actors::actors::fleet::actor::Child;
 use botfleet_actors::domain::turn::TurnState;
 use botfleet_actors::ports::llm::LlmError;
+use botfleet_actors::ports::store::Store;
 use botfleet_actors::ports::telegram::TelegramError;
 use botfleet_actors::testkit::journal::Happening;
 use botfleet_actors::testkit::scripted_llm::Thought;
@@ -50,6 +51,27 @@ async fn i7_a_send_that_panics_is_unknown_and_its_bot_goes_on() {
     let texts = stage.journal().sent_texts();
     assert_eq!(texts.len(), 2);
     assert_ne!(texts[0], texts[1], "what may have been sent is not sent again");
+    let depths = stage.store.rows.depths().await.unwrap();
+    assert_eq!((depths.unknown, depths.outbox, depths.turns), (1, 0, 0), "it is shown, and nothing stays in hand");
+}
+
+#[tokio::test(start_paused = true)]
+async fn i8_a_restarted_bot_takes_up_the_turns_that_it_had_in_hand() {
+    let mut stage = Scenery::new(2, 1).raise().await;
+    stage.llm(0).hold(true);
+    stage.person_says(0, "hello", &[0, 1]);
+    stage
+        .until("both turns are claimed", async |stage| {
+            stage.llm(0).asked() == 2 && stage.journal().count(|h| *h == Happening::Committed("claim")) == 2
+        })
+        .await;
+    stage.telegram(0).next_poll(Step::Panic);
+    stage.until("the bot begins its turn again", async |stage| stage.llm(0).asked() == 3).await;
+    stage.llm(0).hold(false);
+    stage.until_at_rest().await;
+    stage.let_time_pass().await;
+    assert_eq!(stage.journal().sent_texts().len(), 2, "each turn is answered once");
+    assert_eq!(stage.fleet().await.restarts, 1);
 }
 
 #[tokio::test(start_paused = true)]
