@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Row};
 
-use super::columns::stop_scope;
+use super::columns::{pause, stop_scope};
 use super::error::unreadable;
 
 const LEASES: &str = "\
@@ -49,6 +49,9 @@ const WINDOWS: &str = "\
 (SELECT json_group_array(json_array(j.key, json(w.slots))) FROM json_each($8) j \
  CROSS JOIN send_window w ON w.key = j.value)";
 const STOPS: &str = "(SELECT json_group_array(json_array(scope, key)) FROM control)";
+const PAUSES: &str = "\
+(SELECT json_group_array(json_array(p.bot, p.chat, p.until)) FROM json_each($1) j \
+ CROSS JOIN send_pause p ON p.bot = j.value)";
 
 /// Which groups of rows a batch needs; leases are always loaded.
 #[derive(Clone, Copy)]
@@ -93,6 +96,7 @@ impl Groups {
                 part(self.outbox, OUTBOX),
                 part(self.rules, WINDOWS),
                 part(self.rules, STOPS),
+                part(self.rules, PAUSES),
             ];
             Arc::from(format!("{}SELECT {}", if begin { "BEGIN IMMEDIATE; " } else { "" }, columns.join(", ")))
         };
@@ -228,6 +232,9 @@ fn read(row: &SqliteRow, needs: &Needs, windows: &[WindowKey]) -> Result<Loaded,
     }
     for (scope, key) in column::<(String, i64)>(row, 8)? {
         loaded.stops.0.insert(stop_scope(&scope, key)?);
+    }
+    for (bot, chat, until) in column::<(BotId, ChatId, Timestamp)>(row, 9)? {
+        loaded.pauses.add(pause(bot, chat, until));
     }
     Ok(loaded)
 }

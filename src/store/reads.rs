@@ -10,6 +10,7 @@ use botfleet_actors::domain::ids::{
 };
 use botfleet_actors::domain::inbox::InboxRow;
 use botfleet_actors::domain::outbox::OutboxMessage;
+use botfleet_actors::domain::pause::Pause;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::transcript::TranscriptEntry;
 use botfleet_actors::domain::turn::Turn;
@@ -18,7 +19,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqlitePool, SqliteRow};
 
-use super::columns::{self, Columns, stop_scope};
+use super::columns::{self, Columns, pause, stop_scope};
 use super::error::to_port;
 use super::load::array;
 
@@ -29,6 +30,7 @@ struct Sql {
     find: Arc<str>,
     queued_turns: Arc<str>,
     waiting_messages: Arc<str>,
+    unknown_messages: Arc<str>,
     turn: Arc<str>,
     messages_of_turn: Arc<str>,
     message: Arc<str>,
@@ -56,6 +58,11 @@ static SQL: LazyLock<Sql> = LazyLock::new(|| {
         waiting_messages: format!(
             "SELECT {outbox} FROM outbox WHERE state IN ('queued', 'sending', 'retry_at', 'unknown') \
              AND state IN ('queued', 'retry_at') AND bot = $1 ORDER BY turn, part LIMIT $2"
+        )
+        .into(),
+        unknown_messages: format!(
+            "SELECT {outbox} FROM outbox WHERE state IN ('queued', 'sending', 'retry_at', 'unknown') \
+             AND state = 'unknown' AND chat = $1 ORDER BY id"
         )
         .into(),
         turn: format!("SELECT {turn} FROM turn WHERE id = $1").into(),
@@ -111,6 +118,7 @@ pub(super) async fn chat_memory(pool: &SqlitePool, chat: ChatId, recent: usize) 
         last_number,
         last_decision: DecisionNumber(head.take()?),
         next_tick_at: head.optional(Timestamp::from_millis)?,
+        absent: absent(pool, chat).await?,
         recent: transcript(pool, chat, last_number, recent).await?,
     })
 }
@@ -210,4 +218,21 @@ pub(super) async fn stops(pool: &SqlitePool) -> Result<Stops, StoreError> {
 pub(super) async fn prunable(pool: &SqlitePool, before: Timestamp, most: usize) -> Result<Vec<i64>, StoreError> {
     let sql = "SELECT id FROM inbox WHERE received_at < $1 AND outcome IS NOT NULL LIMIT $2";
     all(pool, sqlx::query(sql).bind(before.as_millis()).bind(limit(most)), |row| Columns::of(row).take()).await
+}
+
+pub(super) async fn pauses(pool: &SqlitePool, bot: BotId) -> Result<Vec<Pause>, StoreError> {
+    all(pool, sqlx::query("SELECT chat, until FROM send_pause WHERE bot = $1").bind(bot.0), |row| {
+        let mut columns = Columns::of(row);
+        Ok(pause(bot, ChatId(columns.take()?), Timestamp::from_millis(columns.take()?)))
+    })
+    .await
+}
+
+pub(super) async fn unknown_messages(pool: &SqlitePool, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError> {
+    all(pool, query(&SQL.unknown_messages).bind(chat.0), columns::message).await
+}
+
+async fn absent(pool: &SqlitePool, chat: ChatId) -> Result<Vec<BotId>, StoreError> {
+    let sql = "SELECT bot FROM chat_absence WHERE chat = $1";
+    all(pool, sqlx::query(sql).bind(chat.0), |row| Columns::of(row).take().map(BotId)).await
 }

@@ -8,6 +8,7 @@ use botfleet_actors::domain::control::Stops;
 use botfleet_actors::domain::ids::{BotId, ChatId, MessageId, Number, OutboxId, TelegramChatId, TurnId};
 use botfleet_actors::domain::inbox::InboxRow;
 use botfleet_actors::domain::outbox::OutboxMessage;
+use botfleet_actors::domain::pause::Pause;
 use botfleet_actors::domain::roster::{Roster, RosterPlan};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::transcript::TranscriptEntry;
@@ -155,6 +156,14 @@ impl Store for SqliteStore {
             return Err(writer.fail(&error));
         }
         writer.commit().await
+    }
+
+    async fn pauses(&self, bot: BotId) -> Result<Vec<Pause>, StoreError> {
+        reads::pauses(&self.readers, bot).await
+    }
+
+    async fn unknown_messages(&self, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError> {
+        reads::unknown_messages(&self.readers, chat).await
     }
 
     async fn message(&self, outbox: OutboxId) -> Result<Option<OutboxMessage>, StoreError> {

@@ -16,6 +16,7 @@ pub mod ids;
 pub mod inbox;
 pub mod incoming;
 pub mod outbox;
+pub mod pause;
 pub mod roster;
 pub mod text;
 pub mod time;

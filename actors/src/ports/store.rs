@@ -12,6 +12,7 @@ use crate::domain::ids::{
 };
 use crate::domain::inbox::{InboxRow, OutcomeKind};
 use crate::domain::outbox::{OutboxMessage, OutboxState};
+use crate::domain::pause::Pause;
 use crate::domain::roster::{Roster, RosterPlan};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
@@ -47,6 +48,8 @@ pub struct Tenure {
     pub turns_requeued: u64,
     /// Claimed turns of older epochs that had failed too often.
     pub turns_dead: u64,
+    /// Messages that a dead process had been sending and that their policy sends again.
+    pub sends_again: u64,
     /// Messages that a dead process had been sending.
     pub sends_unknown: u64,
 }
@@ -60,6 +63,8 @@ pub struct ChatMemory {
     pub last_decision: DecisionNumber,
     /// When to wake it if it stays quiet.
     pub next_tick_at: Option<Timestamp>,
+    /// Its bots that cannot post there.
+    pub absent: Vec<BotId>,
     /// Its latest entries, oldest first.
     pub recent: Vec<Arc<TranscriptEntry>>,
 }
@@ -177,7 +182,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Begins the tenure of this process: a new incarnation of `node` takes the lease of every bot and chat under one
     /// new epoch. All older incarnations are dead (the caller holds the file lock), so their claimed turns go back to
-    /// the queue, or are dead after too many attempts, and what they were sending is unknown (I4, I8).
+    /// the queue, or are dead after too many attempts, and what they were sending is unknown, or due again where its
+    /// policy says so (I4, I8). Pauses that are over are forgotten.
     async fn begin_tenure(&self, node: &str, now: Timestamp) -> Result<Tenure, StoreError>;
 
     /// The bot's actor failed and starts again within its tenure: what it had in hand counts as failed, as at a crash of
@@ -238,6 +244,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whether the store answers and can write.
     async fn check(&self) -> Result<(), StoreError>;
+
+    /// Pauses of a bot, also those that are over.
+    async fn pauses(&self, bot: BotId) -> Result<Vec<Pause>, StoreError>;
+
+    /// Messages into a chat whose fate nobody knows, oldest first.
+    async fn unknown_messages(&self, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError>;
 
     /// One message of the outbox.
     async fn message(&self, outbox: OutboxId) -> Result<Option<OutboxMessage>, StoreError>;

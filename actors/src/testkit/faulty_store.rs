@@ -16,6 +16,7 @@ use crate::domain::control::Stops;
 use crate::domain::ids::{BotId, ChatId, MessageId, Number, OutboxId, TelegramChatId, TurnId};
 use crate::domain::inbox::InboxRow;
 use crate::domain::outbox::OutboxMessage;
+use crate::domain::pause::Pause;
 use crate::domain::roster::{Roster, RosterPlan};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
@@ -196,6 +197,14 @@ impl Store for FaultyStore {
 
     async fn check(&self) -> Result<(), StoreError> {
         self.reach()?.check().await
+    }
+
+    async fn pauses(&self, bot: BotId) -> Result<Vec<Pause>, StoreError> {
+        self.reach()?.pauses(bot).await
+    }
+
+    async fn unknown_messages(&self, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError> {
+        self.reach()?.unknown_messages(chat).await
     }
 
     async fn message(&self, outbox: OutboxId) -> Result<Option<OutboxMessage>, StoreError> {

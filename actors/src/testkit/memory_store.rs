@@ -16,6 +16,7 @@ use crate::domain::control::Stops;
 use crate::domain::ids::{BotId, ChatId, Epoch, MessageId, Number, OutboxId, TelegramChatId, TurnId};
 use crate::domain::inbox::InboxRow;
 use crate::domain::outbox::OutboxMessage;
+use crate::domain::pause::Pause;
 use crate::domain::roster::{Roster, RosterPlan};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
@@ -71,8 +72,8 @@ impl Store for MemoryStore {
         self.state().apply_roster(plan, tenure)
     }
 
-    async fn begin_tenure(&self, _node: &str, _now: Timestamp) -> Result<Tenure, StoreError> {
-        let tenure = self.state().begin_tenure();
+    async fn begin_tenure(&self, _node: &str, now: Timestamp) -> Result<Tenure, StoreError> {
+        let tenure = self.state().begin_tenure(now);
         *self.tenure.lock().unwrap() = Some(tenure.epoch);
         Ok(tenure)
     }
@@ -150,6 +151,14 @@ impl Store for MemoryStore {
 
     async fn check(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    async fn pauses(&self, bot: BotId) -> Result<Vec<Pause>, StoreError> {
+        Ok(self.state().pauses.iter().filter(|pause| pause.bot == bot).collect())
+    }
+
+    async fn unknown_messages(&self, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError> {
+        Ok(self.state().unknown_messages(chat))
     }
 
     async fn message(&self, outbox: OutboxId) -> Result<Option<OutboxMessage>, StoreError> {

@@ -239,6 +239,7 @@ impl Stage {
             revision: 0,
             thread: None,
             reply_to: None,
+            quoted: None,
             author: person(),
             text: Some(text.to_owned()),
             entities: Vec::new(),

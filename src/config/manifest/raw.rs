@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use botfleet_actors::domain::outbox::OnUnknown;
 use botfleet_actors::domain::roster::{ChatPolicy, Language};
 use serde::Deserialize;
 
@@ -21,6 +22,7 @@ pub(super) struct RawDefaults {
     pub language: Option<Language>,
     pub time_zone: Option<String>,
     pub retention_days: Option<u32>,
+    pub on_unknown: Option<OnUnknown>,
     pub physics: RawPhysics,
     pub pacing: RawPacing,
 }
@@ -80,6 +82,7 @@ pub(super) struct RawChat {
     pub time_zone: Option<String>,
     pub retention_days: Option<u32>,
     pub topics: Vec<String>,
+    pub on_unknown: Option<OnUnknown>,
     pub physics: RawPhysics,
     pub pacing: RawPacing,
 }

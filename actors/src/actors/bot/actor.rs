@@ -176,10 +176,15 @@ impl Actor for BotActor {
     ) -> Result<Self::State, ActorProcessingErr> {
         myself.cast(BotMsg::Identify)?;
         myself.cast(BotMsg::Reconcile)?;
+        let mut sending = Sending::new(&args.settings);
+        // Only a prediction: without it the store still makes paused messages wait.
+        if let Ok(pauses) = args.node.store.pauses(args.profile.id).await {
+            sending.resume_pauses(&pauses, args.node.clock.now());
+        }
         let alarm = myself.clone();
         Ok(BotState {
             polling: Polling::new(&args.profile),
-            sending: Sending::new(&args.settings),
+            sending,
             node: args.node,
             profile: args.profile,
             api: args.api,

@@ -5,10 +5,12 @@
 //! | `actor` | messages, state, life cycle |
 //! | `polling` | getUpdates -> ingest -> the chats (I1, I2) |
 //! | `turns` | claim -> prompt -> provider -> firewall -> finish |
-//! | `sending` | limiter -> begin -> sendMessage -> settle (I4) |
+//! | `sending` | limiter -> begin -> sendMessage (I4) |
+//! | `settling` | what became of a send is committed (I4, I6) |
 
 pub mod actor;
 mod polling;
 mod sending;
 pub mod settings;
+pub(crate) mod settling;
 mod turns;

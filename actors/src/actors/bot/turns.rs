@@ -276,7 +276,9 @@ impl BotState {
         let typing = typing_time(text, &chat.spec.pacing, spec.id.0 as u64);
         let texts = split_message(text, MESSAGE_UNITS_MAX);
         let parts = texts.len() as u32;
-        let target = job.given.target.as_deref();
+        let telegram_chat = node.directory.telegram_chat(chat.id).unwrap_or(chat.spec.telegram_id);
+        // What was said before a group became a supergroup cannot be replied to.
+        let target = job.given.target.as_deref().filter(|target| target.telegram_chat == telegram_chat);
         let due_at = now + typing;
         let messages: Vec<OutboxMessage> = texts
             .into_iter()
@@ -288,7 +290,7 @@ impl BotState {
                 parts,
                 bot: spec.bot,
                 chat: spec.chat,
-                telegram_chat: target.map_or(chat.spec.telegram_id, |target| target.telegram_chat),
+                telegram_chat,
                 thread: target.and_then(|target| target.thread),
                 reply_to: target.filter(|_| part == 0).map(|target| target.message_id),
                 text,
@@ -297,6 +299,7 @@ impl BotState {
                 root: spec.root,
                 expires_at: spec.expires_at.max(due_at + chat.spec.pacing.stale_after),
                 created_at: now,
+                on_unknown: chat.spec.on_unknown,
                 progress: SendProgress::queued(due_at),
             })
             .collect();
@@ -308,7 +311,8 @@ impl BotState {
         metrics::counter!("botfleet_message_generation_total", "bot" => self.profile.spec.name.clone(), "status" => status).increment(1);
         metrics::histogram!("botfleet_message_generation_duration_seconds").record(job.started.elapsed().as_secs_f64());
         let begin = if typing.is_zero() && self.sending.permit_now(&messages) {
-            let rules = send_rules(chat, &self.profile, job.given.turn.answers_bot);
+            let per_minute = self.settings.sends_per_chat_per_minute;
+            let rules = send_rules(chat, &self.profile, job.given.turn.answers_bot, per_minute);
             Some(Start { attempt: node.attempt_id(), rules, now })
         } else {
             None

@@ -72,6 +72,14 @@ impl Needs {
                 self.outbox.insert(op.outbox);
                 self.sources.extend(op.event.iter().map(|row| (row.bot, row.source)));
             }
+            Operation::Resolve(op) => {
+                self.chats.insert(op.chat);
+                self.outbox.insert(op.outbox);
+                self.sources.insert((op.event.bot, op.event.source));
+            }
+            Operation::Migrate(op) => {
+                self.chats.insert(op.chat);
+            }
             Operation::Cancel(op) => {
                 self.bots.insert(op.bot);
                 self.outbox.insert(op.outbox);

@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::control::StopScope;
 use crate::domain::decision::Decision;
-use crate::domain::ids::{AttemptId, BotId, ChatId, Epoch, Number, OutboxId, TurnId};
+use crate::domain::ids::{AttemptId, BotId, ChatId, Epoch, MessageId, Number, OutboxId, TelegramChatId, TurnId};
 use crate::domain::inbox::{Handled, InboxRow};
 use crate::domain::outbox::{OutboxMessage, SendResult};
+use crate::domain::pause::Pause;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::{Turn, Usage};
@@ -29,6 +30,10 @@ pub enum Operation {
     Settle(Settle),
     /// A message is given up before it was sent.
     Cancel(Cancel),
+    /// Evidence tells that a message of unknown fate was sent.
+    Resolve(Resolve),
+    /// A chat got another id at Telegram.
+    Migrate(Migrate),
     /// A person stops or starts something.
     SetStop(SetStop),
 }
@@ -65,6 +70,8 @@ pub struct Advance {
     pub turns: Vec<Turn>,
     /// When to wake the chat if it stays quiet.
     pub next_tick_at: Option<Timestamp>,
+    /// Bots that can post here no more (`true`), or again (`false`).
+    pub absences: Vec<(BotId, bool)>,
 }
 
 /// A bot begins a turn: from here a crash counts as a failure of it.
@@ -155,6 +162,36 @@ pub struct Settle {
     pub result: SendResult,
     /// When sent: the event for the chat's inbox.
     pub event: Option<InboxRow>,
+    /// Pauses that Telegram asked for.
+    pub pauses: Vec<Pause>,
+}
+
+/// Evidence (another bot's copy, a reply) tells that a message of unknown fate is in the chat.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resolve {
+    /// The chat that saw the evidence.
+    pub chat: ChatId,
+    /// Its fence.
+    pub epoch: Epoch,
+    /// The message, which must be unknown.
+    pub outbox: OutboxId,
+    /// Telegram's id of it.
+    pub message_id: MessageId,
+    /// The event for the chat's inbox.
+    pub event: InboxRow,
+}
+
+/// A group became a supergroup: the chat keeps its history under a new id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Migrate {
+    /// The chat.
+    pub chat: ChatId,
+    /// Its fence.
+    pub epoch: Epoch,
+    /// Telegram's new id of it.
+    pub to: TelegramChatId,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A message is given up before it was sent.
@@ -197,6 +234,11 @@ pub enum Applied {
     Said(Option<Verdict>),
     /// Whether the message may be sent now.
     Begun(Verdict),
+    /// A stop was set or lifted.
+    StopSet {
+        /// Whether that is what was in force already.
+        already: bool,
+    },
     /// The turn failed; whether it is queued again or dead.
     Failed {
         /// It will not be tried again.

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::domain::control::{StopScope, Stops};
 use crate::domain::decision::Decision;
-use crate::domain::ids::{BotId, ChatId, Epoch, InboxId, Number, OutboxId, TurnId};
+use crate::domain::ids::{BotId, ChatId, Epoch, InboxId, Number, OutboxId, TelegramChatId, TurnId};
 use crate::domain::inbox::{Handled, InboxRow, Source};
 use crate::domain::outbox::{OutboxMessage, SendProgress};
+use crate::domain::pause::{Pause, Pauses};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, TranscriptEntry};
 use crate::domain::turn::{Turn, TurnProgress};
@@ -33,6 +34,8 @@ pub struct Loaded {
     pub windows: HashMap<WindowKey, Window>,
     /// Stops in force.
     pub stops: Stops,
+    /// Pauses of the bots asked for, when rules are.
+    pub pauses: Pauses,
 }
 
 /// A chat's lease and place.
@@ -107,6 +110,12 @@ pub struct Changes {
     pub outbox: BTreeSet<OutboxId>,
     /// Windows that counted.
     pub windows: BTreeSet<WindowKey>,
+    /// Pauses; of two for the same place the longer one counts.
+    pub pauses: Vec<Pause>,
+    /// Bots that can post in a chat no more, or again.
+    pub absences: BTreeMap<(ChatId, BotId), bool>,
+    /// Chats with a new id at Telegram, and since when.
+    pub migrations: BTreeMap<ChatId, (TelegramChatId, Timestamp)>,
     /// Stops set or lifted, with who and when.
     pub stops: Vec<(StopScope, bool, String, Timestamp)>,
 }

@@ -22,6 +22,7 @@ impl State {
             last_number: head.last_number,
             last_decision: head.last_decision,
             next_tick_at: head.next_tick_at,
+            absent: self.absences.iter().filter(|(of, _)| *of == chat).map(|(_, bot)| *bot).collect(),
             recent: self.transcript_until(chat, head.last_number, recent),
         }
     }
@@ -46,6 +47,11 @@ impl State {
         let mut missing: BTreeSet<MessageId> = messages.iter().copied().collect();
         let of_chat = self.transcript.values().filter(|entry| entry.telegram_chat == chat);
         of_chat.filter(|entry| missing.remove(&entry.message_id)).cloned().collect()
+    }
+
+    pub(super) fn unknown_messages(&self, chat: ChatId) -> Vec<OutboxMessage> {
+        let unknown = |message: &&OutboxMessage| message.progress.state == OutboxState::Unknown;
+        self.outbox.values().filter(|message| message.chat == chat).filter(unknown).cloned().collect()
     }
 
     fn queued(&self) -> impl Iterator<Item = &Turn> {
