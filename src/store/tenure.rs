@@ -73,7 +73,8 @@ async fn give_back(connection: &mut SqliteConnection, epoch: Epoch, bot: Option<
     let bot = bot.map(|bot| bot.0);
     let dead = sqlx::query(TURNS_DEAD).bind(i64::from(TURN_ATTEMPTS_MAX)).bind(bot).execute(&mut *connection).await?;
     let requeued = sqlx::query(TURNS_REQUEUED).bind(bot).execute(&mut *connection).await?;
-    let again = sqlx::query(SENDS_AGAIN).bind(bot).bind(i64::from(RESEND_ATTEMPTS_MAX)).execute(&mut *connection).await?;
+    let again =
+        sqlx::query(SENDS_AGAIN).bind(bot).bind(i64::from(RESEND_ATTEMPTS_MAX)).execute(&mut *connection).await?;
     let unknown = sqlx::query(SENDS_UNKNOWN).bind(bot).execute(connection).await?;
     Ok(Tenure {
         epoch,

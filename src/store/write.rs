@@ -104,18 +104,25 @@ impl Groups {
             outbox: !changes.new_outbox.is_empty() || !changes.outbox.is_empty(),
             windows: !changes.windows.is_empty(),
             stops: !changes.stops.is_empty(),
-            delivery: !(changes.pauses.is_empty()
-                && changes.absences.is_empty()
-                && changes.migrations.is_empty()),
+            delivery: !(changes.pauses.is_empty() && changes.absences.is_empty() && changes.migrations.is_empty()),
         }
     }
 
     fn index(self, then: Then) -> usize {
-        [self.inbox, self.advance, self.turns, self.outbox, self.windows, self.stops, self.delivery, then == Then::StayOpen]
-            .into_iter()
-            .enumerate()
-            .map(|(bit, set)| usize::from(set) << bit)
-            .sum()
+        [
+            self.inbox,
+            self.advance,
+            self.turns,
+            self.outbox,
+            self.windows,
+            self.stops,
+            self.delivery,
+            then == Then::StayOpen,
+        ]
+        .into_iter()
+        .enumerate()
+        .map(|(bit, set)| usize::from(set) << bit)
+        .sum()
     }
 
     fn statement(self, then: Then) -> Arc<str> {

@@ -19,7 +19,7 @@ use teloxide::payloads;
 use teloxide::requests::Payload;
 use teloxide::types::{
     AllowedUpdate, ChatAction, ChatId, LinkPreviewOptions, MessageId as SdkMessageId, ReactionType, ReplyParameters,
-    ThreadId as SdkThreadId,
+    ThreadId as SdkThreadId, UserId,
 };
 
 use super::client::{Answer, Call, Effect, TelegramClient, record, without};
@@ -46,6 +46,7 @@ struct Shared {
     send_chat_action: Url,
     set_message_reaction: Url,
     get_chat: Url,
+    get_chat_member: Url,
 }
 
 impl fmt::Debug for TelegramBot {
@@ -69,6 +70,11 @@ struct SentResult {
     message_id: i64,
 }
 
+#[derive(Deserialize)]
+struct MemberResult {
+    status: String,
+}
+
 impl TelegramBot {
     pub(super) fn new(client: TelegramClient, token: SecretString) -> Self {
         let shared = Shared {
@@ -78,6 +84,7 @@ impl TelegramBot {
             send_chat_action: client.url(&token, payloads::SendChatAction::NAME),
             set_message_reaction: client.url(&token, payloads::SetMessageReaction::NAME),
             get_chat: client.url(&token, payloads::GetChat::NAME),
+            get_chat_member: client.url(&token, payloads::GetChatMember::NAME),
             client,
             token,
         };
@@ -213,6 +220,14 @@ impl BotApi for TelegramBot {
         let mut payload = payloads::SetMessageReaction::new(ChatId(chat.0), sdk_message(message.0)?);
         payload.reaction = Some(vec![ReactionType::Emoji { emoji: emoji.to_owned() }]);
         self.call(&self.shared.set_message_reaction, Effect::Write, &payload, None, |_| Ok(())).await
+    }
+
+    async fn is_admin(&self, chat: TelegramChatId, user: TelegramUserId) -> Result<bool, TelegramError> {
+        let user = u64::try_from(user.0).map(UserId).map_err(|_| out_of_range("user id"))?;
+        let payload = payloads::GetChatMember::new(ChatId(chat.0), user);
+        let member: MemberResult =
+            self.call(&self.shared.get_chat_member, Effect::Read, &payload, None, answer::typed).await?;
+        Ok(matches!(member.status.as_str(), "creator" | "administrator"))
     }
 
     async fn get_chat(&self, chat: TelegramChatId) -> Result<ChatDescription, TelegramError> {

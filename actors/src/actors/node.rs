@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use ractor::ActorRef;
 
 use super::bot::actor::BotMsg;
+use super::bot::orders::Orders;
 use super::chat::actor::ChatMsg;
 use super::committer::Committer;
 use super::fleet::actor::FleetMsg;
@@ -42,6 +43,8 @@ pub struct Node {
     pub directory: Directory,
     /// Random numbers that need not be replayed: jitter.
     pub jitter: Jitter,
+    /// Orders of people that were seen lately.
+    pub orders: Orders,
     ids: IdSource,
 }
 
@@ -69,6 +72,7 @@ impl Node {
             config_seq,
             directory,
             jitter: Jitter(AtomicU64::new(seed)),
+            orders: Orders::default(),
             ids,
         }
     }

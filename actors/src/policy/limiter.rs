@@ -132,12 +132,7 @@ impl SendLimiter {
         let burst = |limit: NonZeroU32| NonZeroU32::new(limit.get() / BOT_BURST).unwrap_or(NonZeroU32::MIN);
         let bot = per_second.map(|limit| Quota::per_second(limit).allow_burst(burst(limit)));
         let chat = in_chats.then(|| Quota::per_second(PER_CHAT_PER_SECOND).allow_burst(CHAT_BURST));
-        Self {
-            bot: Limit::new(bot, clock),
-            chats: Limit::new(chat, clock),
-            pauses: HashMap::new(),
-            bot_pause: None,
-        }
+        Self { bot: Limit::new(bot, clock), chats: Limit::new(chat, clock), pauses: HashMap::new(), bot_pause: None }
     }
 
     /// Takes a permit for one send into `chat`.

@@ -133,6 +133,9 @@ pub trait BotApi: Send + Sync + 'static {
     /// Sets the bot's one reaction to a message.
     async fn set_reaction(&self, chat: TelegramChatId, message: MessageId, emoji: &str) -> Result<(), TelegramError>;
 
+    /// Whether a user is an administrator of a chat, or its owner.
+    async fn is_admin(&self, chat: TelegramChatId, user: TelegramUserId) -> Result<bool, TelegramError>;
+
     /// What Telegram says of a chat.
     async fn get_chat(&self, chat: TelegramChatId) -> Result<ChatDescription, TelegramError>;
 }

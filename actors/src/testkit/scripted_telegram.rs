@@ -3,7 +3,7 @@
 //! It keeps updates as Telegram does, until an offset confirms them, and hands them out again before that. A message
 //! is accepted unless the script says otherwise.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -29,12 +29,19 @@ pub enum Step {
     Panic,
 }
 
-#[derive(Default)]
 struct Script {
     updates: VecDeque<ReceivedUpdate>,
     polls: VecDeque<Step>,
     every_poll: Option<Step>,
     sends: VecDeque<Step>,
+    ranks: Result<HashMap<TelegramUserId, bool>, TelegramError>,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        let (updates, polls, every_poll, sends) = (VecDeque::new(), VecDeque::new(), None, VecDeque::new());
+        Self { updates, polls, every_poll, sends, ranks: Ok(HashMap::new()) }
+    }
 }
 
 /// One bot's Telegram.
@@ -80,6 +87,11 @@ impl ScriptedTelegram {
     /// What becomes of the next message that nothing was said of yet.
     pub fn next_send(&self, step: Step) {
         self.script.lock().unwrap().sends.push_back(step);
+    }
+
+    /// Who is an administrator and who is not, or why Telegram does not say.
+    pub fn ranks(&self, ranks: Result<HashMap<TelegramUserId, bool>, TelegramError>) {
+        self.script.lock().unwrap().ranks = ranks;
     }
 
     /// Updates that no offset has confirmed.
@@ -156,6 +168,11 @@ impl BotApi for ScriptedTelegram {
 
     async fn set_reaction(&self, _: TelegramChatId, _: MessageId, _: &str) -> Result<(), TelegramError> {
         Ok(())
+    }
+
+    async fn is_admin(&self, _: TelegramChatId, user: TelegramUserId) -> Result<bool, TelegramError> {
+        let known = self.script.lock().unwrap().ranks.clone();
+        known?.get(&user).copied().ok_or_else(|| TelegramError::Forbidden("user not found".to_owned()))
     }
 
     async fn get_chat(&self, chat: TelegramChatId) -> Result<ChatDescription, TelegramError> {

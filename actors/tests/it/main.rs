@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod decree;
+mod delivery;
 mod failures;
 mod intake;
 mod ownership;

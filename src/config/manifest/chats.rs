@@ -90,7 +90,8 @@ fn telegram_id(
         return None;
     }
     if id >= SUPERGROUPS_BELOW {
-        let what = format!("{id} is a basic group, where every bot sees other message ids: nothing is read or said there");
+        let what =
+            format!("{id} is a basic group, where every bot sees other message ids: nothing is read or said there");
         let remedy = "make the group's history visible to new members, which turns it into a supergroup; \
                       its new id is then learned while the fleet runs";
         checks.warn(&key, what, remedy);

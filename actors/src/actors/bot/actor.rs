@@ -9,6 +9,7 @@ use std::sync::Arc;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde::Serialize;
 
+use super::orders::Doubt;
 use super::polling::Polling;
 use super::sending::Sending;
 use super::settings::BotSettings;
@@ -85,6 +86,10 @@ pub enum BotMsg {
     Settled(OutboxId, CommitResult),
     /// The end of an attempt must be committed again: the store did not answer.
     SettleAgain(OutboxId),
+    /// Somebody stopped a chat, and it is not known whether they may.
+    Doubted(Doubt),
+    /// Telegram said whether somebody may stop a chat.
+    Ranked(Doubt, Result<bool, TelegramError>),
     /// Stop polling and beginning turns; finish what is under way.
     Quiesce,
     /// One of its tasks panicked.
@@ -228,6 +233,8 @@ impl Actor for BotActor {
             BotMsg::SendFinished(outbox, attempt, result) => state.on_send_finished(outbox, attempt, result),
             BotMsg::Settled(outbox, result) => state.on_settled(outbox, result),
             BotMsg::SettleAgain(outbox) => state.settle(outbox),
+            BotMsg::Doubted(doubt) => state.on_doubted(doubt),
+            BotMsg::Ranked(doubt, rank) => state.on_ranked(doubt, rank),
             BotMsg::Quiesce => state.on_quiesce(),
             BotMsg::TaskPanicked => return Err(TaskPanicked.into()),
             BotMsg::GetSnapshot(reply) => {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 
 use super::actor::{BotHealth, BotMsg, BotState};
+use super::orders::obey;
 use crate::actors::chat::actor::{ChatMsg, Content, Delivery};
 use crate::actors::committer::{CommitError, CommitResult};
 use crate::actors::fleet::actor::FleetMsg;
@@ -144,6 +145,7 @@ impl BotState {
         let mut rows = Vec::with_capacity(updates.len());
         let mut deliveries: BTreeMap<ChatId, Vec<Delivery>> = BTreeMap::new();
         for update in updates {
+            obey(&self.node, self.profile.id, &update.incoming);
             let (chat, outcome) = self.route(&update.incoming);
             let id = self.node.inbox_id();
             rows.push(InboxRow {
@@ -189,6 +191,11 @@ impl BotState {
         match (&incoming.event, incoming.chat_kind, incoming.chat) {
             (Event::Undecodable { reason }, _, None) => ignored(&format!("undecodable: {reason}")),
             (Event::Other { name }, _, None) => ignored(&format!("kind {name} is not used")),
+            (Event::MigratedTo { .. }, ChatKind::Group, Some(telegram))
+                if self.node.directory.chat_of(telegram).is_some() =>
+            {
+                (self.node.directory.chat_of(telegram), None)
+            }
             (_, ChatKind::Group, _) => ignored("a basic group numbers messages per bot: make it a supergroup"),
             (_, ChatKind::Private, _) => ignored("private chats are not served"),
             (_, _, Some(telegram)) => match self.node.directory.chat_of(telegram) {

@@ -52,7 +52,8 @@ impl BotState {
         if !matches!(out.stage, Stage::InFlight(current) if current == attempt) {
             return;
         }
-        let mut settle = Settle { outbox, attempt, result: SendResult::Unknown(String::new()), event: None, pauses: Vec::new() };
+        let mut settle =
+            Settle { outbox, attempt, result: SendResult::Unknown(String::new()), event: None, pauses: Vec::new() };
         let mut delivery = None;
         match result {
             Ok(message_id) => {

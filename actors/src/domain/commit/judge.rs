@@ -215,7 +215,8 @@ impl Bench<'_> {
             let window = self.loaded.windows.get(&rule.key)?;
             window.full_until(rule, start.now).map(|until| (rule.key.name(), until))
         });
-        let held = full.chain(paused.map(|until| ("pause of Telegram".to_owned(), until))).max_by_key(|(_, until)| *until);
+        let held =
+            full.chain(paused.map(|until| ("pause of Telegram".to_owned(), until))).max_by_key(|(_, until)| *until);
         let verdict = if let Some(scope) = blocking {
             Verdict::Cancelled(format!("stopped: {scope:?}"))
         } else if head.expires_at <= start.now {

@@ -34,10 +34,8 @@ async fn waiting(home: &dyn Home, count: u32, on_unknown: OnUnknown) -> (Scene, 
     let turns: Vec<Turn> = (0..count)
         .map(|ordinal| Turn { id: TurnId(31 + i64::from(ordinal)), ordinal, ..turn(0, chat, 1, bot) })
         .collect();
-    let messages: Vec<OutboxMessage> = turns
-        .iter()
-        .map(|turn| OutboxMessage { on_unknown, ..message(turn.id.0 + 10, turn) })
-        .collect();
+    let messages: Vec<OutboxMessage> =
+        turns.iter().map(|turn| OutboxMessage { on_unknown, ..message(turn.id.0 + 10, turn) }).collect();
     let mut batch = conversation(&scene, &turns);
     for (turn, message) in turns.iter().zip(&messages) {
         let said = TurnEnding::Said { messages: vec![message.clone()], begin: None };
@@ -56,7 +54,13 @@ pub(super) async fn progress(scene: &Scene, message: &OutboxMessage) -> SendProg
 }
 
 fn settle(message: &OutboxMessage, attempt: i64, result: SendResult) -> Operation {
-    Operation::Settle(Settle { outbox: message.id, attempt: AttemptId(attempt), result, event: None, pauses: Vec::new() })
+    Operation::Settle(Settle {
+        outbox: message.id,
+        attempt: AttemptId(attempt),
+        result,
+        event: None,
+        pauses: Vec::new(),
+    })
 }
 
 fn stop(scope: StopScope, stopped: bool) -> Operation {
