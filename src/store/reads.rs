@@ -78,6 +78,7 @@ UNION ALL SELECT 2, bot FROM (\
  SELECT bot FROM turn WHERE state IN ('queued', 'claimed', 'dead') AND state = 'queued' AND due_at <= $1 \
  UNION SELECT bot FROM outbox WHERE state IN ('queued', 'sending', 'retry_at', 'unknown') \
  AND state IN ('queued', 'retry_at') AND due_at <= $1) \
+UNION ALL SELECT 3, count(*) FROM turn WHERE state IN ('queued', 'claimed', 'dead') AND state IN ('queued', 'claimed') \
 ORDER BY 1, 2";
 const DEPTHS: &str = "\
 SELECT (SELECT count(*) FROM inbox WHERE outcome IS NULL), \
@@ -187,7 +188,8 @@ pub(super) async fn backlog(pool: &SqlitePool, now: Timestamp) -> Result<Backlog
         match (columns.take::<i64>()?, columns.take()?) {
             (0, chat) => backlog.chats.push(ChatId(chat)),
             (1, chat) => backlog.ticks.push(ChatId(chat)),
-            (_, bot) => backlog.bots.push(BotId(bot)),
+            (2, bot) => backlog.bots.push(BotId(bot)),
+            (_, count) => backlog.turns_open = u64::try_from(count).unwrap_or(0),
         }
     }
     Ok(backlog)

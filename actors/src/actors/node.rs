@@ -43,6 +43,8 @@ pub struct Node {
     pub directory: Directory,
     /// Random numbers that need not be replayed: jitter.
     pub jitter: Jitter,
+    /// Turns queued or claimed, as the store said last and as chats have added since.
+    pub turns_open: AtomicU64,
     /// Orders of people that were seen lately.
     pub orders: Orders,
     ids: IdSource,
@@ -72,6 +74,7 @@ impl Node {
             config_seq,
             directory,
             jitter: Jitter(AtomicU64::new(seed)),
+            turns_open: AtomicU64::new(0),
             orders: Orders::default(),
             ids,
         }

@@ -78,6 +78,8 @@ pub struct Backlog {
     pub ticks: Vec<ChatId>,
     /// Bots with queued turns or messages that are due.
     pub bots: Vec<BotId>,
+    /// Turns queued or claimed.
+    pub turns_open: u64,
 }
 
 /// How many rows of each kind wait.

@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use botfleet_actors::domain::ids::{MessageId, TelegramChatId, TelegramUserId};
+use botfleet_actors::domain::commit::operation::{Claim, Operation, SetStop};
+use botfleet_actors::domain::control::StopScope;
+use botfleet_actors::domain::ids::{MessageId, TelegramChatId, TelegramUserId, TurnId};
 use botfleet_actors::domain::incoming::{
     Author, AuthorKind, ChatKind, Entity, EntityKind, Event, Incoming, Message, Quoted,
 };
 use botfleet_actors::domain::outbox::{OnUnknown, OutboxState};
 use botfleet_actors::domain::roster::ChatPolicy;
+use botfleet_actors::domain::turn::TurnState;
 use botfleet_actors::ports::store::Store;
 use botfleet_actors::ports::telegram::TelegramError;
 use botfleet_actors::testkit::journal::Happening;
@@ -256,4 +259,47 @@ async fn i9_anonymous_administrators_are_obeyed_and_bots_are_not() {
     stage.until("the chat is stopped", async |stage| is_stopped(stage).await).await;
     stage.let_time_pass().await;
     assert!(is_stopped(&stage).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn i9_a_stop_overtakes_all_work_that_is_queued() {
+    let stage = Scenery::new(1, 1).raise().await;
+    stage.let_time_pass_briefly().await;
+    stage.store.hold(true);
+    let (bot, epoch) = (stage.bots[0], stage.tenure.epoch);
+    for turn in 0..2_000 {
+        let claim = Claim { bot, epoch, turn: TurnId(turn) };
+        stage.node.committer.submit(Operation::Claim(claim), |_| {});
+    }
+    let stop = SetStop { scope: StopScope::Fleet, stopped: true, by: "test".to_owned(), at: stage.node.clock.now() };
+    stage.node.committer.submit(Operation::SetStop(stop), |_| {});
+    stage.let_time_pass_briefly().await;
+    stage.store.hold(false);
+    let refused = |happening: &Happening| matches!(happening, Happening::Refused("claim", _));
+    stage.until("all work is judged", async |stage| stage.journal().count(refused) == 2_000).await;
+    let all = stage.journal().all();
+    let stopped = all.iter().position(|happening| *happening == Happening::Committed("set_stop")).unwrap();
+    let before = all[..stopped].iter().filter(|happening| refused(happening)).count();
+    assert!(before <= 512, "{before} operations went before the stop: more than the batch that was under way");
+}
+
+#[tokio::test(start_paused = true)]
+async fn i9_turns_are_shed_when_too_many_are_open_and_their_decisions_say_so() {
+    let mut scenery = Scenery::new(1, 1);
+    scenery.chats.turns_open_max = std::num::NonZeroU64::new(3).unwrap();
+    let mut stage = scenery.raise().await;
+    stage.llm(0).hold(true);
+    for message in 0..6 {
+        stage.person_says(0, &format!("message {message}"), &[0]);
+    }
+    stage.until("all is decided", async |stage| stage.store.rows.depths().await.unwrap().inbox == 0).await;
+    stage.llm(0).hold(false);
+    stage.until_at_rest().await;
+    let outcomes = stage.outcomes().await;
+    let turns: Vec<_> = outcomes.iter().flat_map(|record| &record.turns).map(|turn| turn.state).collect();
+    assert_eq!(turns.iter().filter(|state| **state == TurnState::Done).count(), 3, "{turns:?}");
+    assert_eq!(turns.iter().filter(|state| **state == TurnState::Dropped).count(), 3, "{turns:?}");
+    stage.let_time_pass().await;
+    stage.person_says(0, "is there room again?", &[0]);
+    stage.until_sent(4).await;
 }

@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
@@ -485,6 +486,7 @@ impl ChatState {
         };
         for (ordinal, speaker) in direction.speakers.iter().enumerate() {
             let due_at = now + speaker.delay;
+            let shed = self.shed(speaker.priority);
             let turn = Turn {
                 id: self.node.turn_id(),
                 chat: self.profile.id,
@@ -499,8 +501,12 @@ impl ChatState {
                 due_at,
                 expires_at: due_at + self.profile.spec.pacing.stale_after,
                 created_at: now,
-                progress: TurnProgress::queued(),
+                progress: shed.map_or_else(TurnProgress::queued, TurnProgress::dropped),
             };
+            if turn.progress.state.is_final() {
+                step.turns.push(turn);
+                continue;
+            }
             let context =
                 self.node.directory.bots.get(&speaker.bot).map_or(0, |bot| bot.spec.generation.context_messages);
             let target = speaker
@@ -512,6 +518,23 @@ impl ChatState {
             step.turns.push(turn.clone());
             step.jobs.entry(speaker.bot).or_default().push(TurnJob { turn, window, target });
         }
+    }
+
+    /// Why a turn of that priority is not begun: too many are open (I9). People's turns are the last to be shed.
+    fn shed(&self, priority: u8) -> Option<String> {
+        let most = self.settings.turns_open_max.get();
+        let room = match priority {
+            0 => most,
+            1 => most - most / 4,
+            _ => most.div_ceil(2),
+        };
+        let open = self.node.turns_open.load(Ordering::Relaxed);
+        if open < room {
+            self.node.turns_open.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        metrics::counter!("botfleet_turns_shed_total", "priority" => priority.to_string()).increment(1);
+        Some(format!("shed: {open} turns are open, of which {most} may be"))
     }
 
     pub(super) fn commit(&mut self, myself: &ActorRef<ChatMsg>, base: Number, step: Step) {

@@ -7,6 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
@@ -356,6 +357,7 @@ impl FleetState {
         let Some(backlog) = backlog else {
             return;
         };
+        node.turns_open.store(backlog.turns_open, Ordering::Relaxed);
         for (chat, message) in
             backlog.chats.iter().map(|chat| (chat, true)).chain(backlog.ticks.iter().map(|chat| (chat, false)))
         {

@@ -86,6 +86,7 @@ impl State {
             chats: self.waiting_rows().filter_map(|row| row.chat).collect::<BTreeSet<_>>().into_iter().collect(),
             ticks: ticks.map(|(chat, _)| *chat).collect(),
             bots: turns.chain(messages).collect::<BTreeSet<_>>().into_iter().collect(),
+            turns_open: self.turns.values().filter(|turn| !turn.progress.state.is_final()).count() as u64,
         }
     }
 
