@@ -92,6 +92,30 @@ pub enum LedgerEvent {
     SendAnswered { send: u64 },
     /// The client closed its connection before the answer.
     SendAbandoned { send: u64 },
+    /// A fault struck a call, or (method `webhook`) the delivery of an update; `send` when the call
+    /// would post a message.
+    FaultInjected {
+        bot: i64,
+        method: String,
+        #[serde(rename = "fault")]
+        kind: String,
+        send: Option<u64>,
+    },
+    /// A call came during a penalty: it is refused again and the penalty doubled.
+    LimitViolated {
+        bot: i64,
+        chat: Option<i64>,
+        method: String,
+        send: Option<u64>,
+        /// When the refusal was answered that asked for the pause.
+        told_at_us: u64,
+        /// How long the pause had yet to last, in milliseconds.
+        left_ms: u64,
+    },
+    /// An update was sent to a webhook; the status of the answer, 0 without one.
+    WebhookAttempt { bot: i64, update_id: i64, attempt: u32, status: u16 },
+    /// A basic group became a supergroup.
+    ChatMigrated { from: i64, to: i64 },
     /// Any other call was answered.
     OtherCall { bot: i64, method: String, status: u16 },
 }

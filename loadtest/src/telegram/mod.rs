@@ -9,6 +9,7 @@
 //! Webhooks are not delivered: `setWebhook` with an address is refused, and says so.
 
 mod chats;
+pub mod faults;
 mod files;
 mod messages;
 mod methods;

@@ -10,11 +10,13 @@
 //! | `event` | what people see and post |
 //! | `posts`, `membership` | what people and administrators do |
 //! | `outgoing` | what bots do |
+//! | `disturb` | the faults that are set |
 //! | `publish`, `visibility` | what appears in a chat, and which bots are told |
 //! | `queue`, `poll` | updates and long polling |
 //! | `text`, `render` | UTF-16, entities, JSON |
 
 mod demo;
+mod disturb;
 pub mod error;
 pub mod event;
 pub mod latency;
@@ -38,6 +40,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, broadcast};
 
 use crate::ledger::Ledger;
+use disturb::Disturbance;
 use error::SpecError;
 use event::{ChatMessage, WorldEvent};
 use spec::WorldSpec;
@@ -57,6 +60,7 @@ pub struct World {
     /// Rung whenever something happened that a waiter may wait for.
     pub(crate) changed: Notify,
     state: Mutex<State>,
+    disturbance: Mutex<Disturbance>,
     started: Instant,
     started_ms: i64,
     shifted_ms: AtomicI64,
@@ -74,6 +78,7 @@ impl World {
             events: broadcast::Sender::new(EVENTS_KEPT),
             changed: Notify::new(),
             state: Mutex::new(State::new(&spec)),
+            disturbance: Mutex::new(Disturbance::none()),
             started: Instant::now(),
             started_ms: wall_clock_ms(),
             shifted_ms: AtomicI64::new(0),
