@@ -156,7 +156,7 @@ impl Serve {
                 ..ProviderSpec::default()
             },
             listen: self.listen,
-            world,
+            ..SimulationSpec::of(world)
         })
     }
 

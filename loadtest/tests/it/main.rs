@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests spawn clients that end with the test")]
 
 mod telegram_chats;
+mod telegram_faults;
 mod telegram_harness;
 mod telegram_ledger;
 mod telegram_messages;
@@ -16,3 +17,5 @@ mod checker_account;
 mod checker_history;
 mod people;
 mod provider;
+mod provider_faults;
+mod scenario;
