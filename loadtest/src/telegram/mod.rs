@@ -1,7 +1,8 @@
 //! The Bot API over the simulated world.
 //!
 //! Layer: above `world`; the only place that knows the Bot API's HTTP. A request's way:
-//! `router` reads path, token and parameters; `methods` calls the method's function in
+//! `router` reads path, token and parameters; `seam` decides by limits and by the schedule of
+//! `faults` what becomes of it; `methods` calls the method's function in
 //! `updates`, `messages`, `chats`, `profile` or `files`; `reply` renders the answer. Method
 //! names are case-insensitive, and parameters may come in the query, as JSON, as a form or as
 //! multipart.
@@ -17,6 +18,7 @@ mod params;
 mod profile;
 mod reply;
 mod router;
+mod seam;
 mod updates;
 
 pub use router::router;

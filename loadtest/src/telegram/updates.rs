@@ -13,7 +13,7 @@ const MAX_TIMEOUT_S: i64 = 50;
 /// The most updates in an answer, and the default.
 const MAX_LIMIT: i64 = 100;
 
-pub(crate) async fn get_updates(call: Call) -> Answer {
+pub(crate) async fn get_updates(call: &Call) -> Answer {
     let request = PollRequest {
         offset: call.params.integer("offset").unwrap_or(0),
         limit: match call.params.integer("limit") {
@@ -21,7 +21,7 @@ pub(crate) async fn get_updates(call: Call) -> Answer {
             None => MAX_LIMIT as usize,
         },
         timeout_s: call.params.integer("timeout").unwrap_or(0).clamp(0, MAX_TIMEOUT_S) as u32,
-        allowed: allowed_updates(&call)?,
+        allowed: allowed_updates(call)?,
         connection: call.connection.clone(),
     };
     let rendered = call.world.poll(call.bot, request).await?;

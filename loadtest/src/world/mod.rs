@@ -11,15 +11,18 @@
 //! | `posts`, `membership` | what people and administrators do |
 //! | `outgoing` | what bots do |
 //! | `disturb` | the faults that are set |
+//! | `limits`, `admission` | what the limiters let through |
 //! | `publish`, `visibility` | what appears in a chat, and which bots are told |
 //! | `queue`, `poll` | updates and long polling |
 //! | `text`, `render` | UTF-16, entities, JSON |
 
+mod admission;
 mod demo;
 mod disturb;
 pub mod error;
 pub mod event;
 pub mod latency;
+pub mod limits;
 mod membership;
 pub(crate) mod outgoing;
 pub(crate) mod poll;
@@ -208,9 +211,10 @@ impl World {
         json!({"spec": self.spec, "bots": bots})
     }
 
-    /// Draws how long the answer to a send takes.
-    pub(crate) fn draw_send_latency(&self) -> Duration {
-        self.spec.send_latency.sample(&mut self.lock().rng)
+    /// Draws how long an answer takes.
+    pub(crate) fn draw_latency(&self, is_send: bool) -> Duration {
+        let latency = if is_send { self.spec.send_latency } else { self.spec.call_latency };
+        latency.sample(&mut self.lock().rng)
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {

@@ -7,6 +7,7 @@ mod telegram_chats;
 mod telegram_faults;
 mod telegram_harness;
 mod telegram_ledger;
+mod telegram_limits;
 mod telegram_messages;
 mod telegram_polling;
 mod telegram_protocol;
