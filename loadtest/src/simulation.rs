@@ -166,6 +166,7 @@ impl Simulation {
     /// Drops all requests in hand and stops listening.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
+        self.world.stop_deliveries();
         if tokio::time::timeout(STOP_WITHIN, &mut self.server).await.is_err() {
             self.server.abort();
         }

@@ -2,7 +2,7 @@
 
 use super::reply::Answer;
 use super::router::Call;
-use super::{chats, files, messages, profile, updates};
+use super::{chats, files, messages, profile, updates, webhook};
 use crate::world::error::ApiError;
 
 /// Methods that write their own, richer records.
@@ -16,9 +16,9 @@ pub(crate) async fn call(call: &Call) -> Answer {
         "getupdates" => updates::get_updates(call).await,
         "sendmessage" => messages::send_message(call),
         "sendphoto" => messages::send_photo(call),
-        "setwebhook" => updates::set_webhook(call),
-        "deletewebhook" => updates::delete_webhook(call),
-        "getwebhookinfo" => updates::get_webhook_info(call),
+        "setwebhook" => webhook::set_webhook(call),
+        "deletewebhook" => webhook::delete_webhook(call),
+        "getwebhookinfo" => webhook::get_webhook_info(call),
         "editmessagetext" => messages::edit_message_text(call),
         "deletemessage" => messages::delete_message(call),
         "setmessagereaction" => messages::set_message_reaction(call),

@@ -113,7 +113,8 @@ impl World {
         }
     }
 
-    /// Revokes a bot's token: its calls are then refused with 401, its waiting poll too.
+    /// Revokes a bot's token: its calls are then refused with 401, its waiting poll too. Its webhook,
+    /// which was the token's, is gone; its updates stay.
     ///
     /// # Errors
     /// An unknown bot.
@@ -122,6 +123,7 @@ impl World {
         state.tokens.retain(|_, owner| *owner != bot);
         let known = state.bots.get_mut(&bot).ok_or(WorldError::UnknownBot(bot))?;
         known.revoked = true;
+        known.webhook = None;
         known.wake(Wake::Unauthorized);
         Ok(())
     }
@@ -184,22 +186,6 @@ impl World {
     pub fn free_supergroup_id(&self) -> i64 {
         let lowest = self.lock().chats.keys().next().copied().unwrap_or(SUPERGROUP_BASE);
         lowest.min(SUPERGROUP_BASE) - 1
-    }
-
-    /// Sets a bot's webhook as another program would leave it behind, or removes it. While it is
-    /// set `getUpdates` answers 409.
-    ///
-    /// # Errors
-    /// An unknown bot.
-    pub fn leave_webhook(&self, bot: i64, url: Option<&str>) -> Result<(), WorldError> {
-        let mut state = self.lock();
-        let known = state.bots.get_mut(&bot).ok_or(WorldError::UnknownBot(bot))?;
-        known.webhook = url.map(str::to_owned);
-        if url.is_some() {
-            let delay = known.conflict_delay(std::time::Instant::now());
-            known.wake(Wake::Conflict(delay, super::poll::TERMINATED_BY_WEBHOOK));
-        }
-        Ok(())
     }
 
     /// Makes a supergroup with the given id out of a basic group; its members move along.

@@ -13,7 +13,7 @@
 //! | `disturb` | the faults that are set |
 //! | `limits`, `admission` | what the limiters let through |
 //! | `publish`, `visibility` | what appears in a chat, and which bots are told |
-//! | `queue`, `poll` | updates and long polling |
+//! | `queue`, `poll`, `webhook` | updates, long polling and webhooks |
 //! | `text`, `render` | UTF-16, entities, JSON |
 
 mod admission;
@@ -28,12 +28,13 @@ pub(crate) mod outgoing;
 pub(crate) mod poll;
 mod posts;
 mod publish;
-mod queue;
+pub(crate) mod queue;
 pub(crate) mod render;
 pub mod spec;
 pub(crate) mod state;
 pub mod text;
 mod visibility;
+pub(crate) mod webhook;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -160,7 +161,7 @@ impl World {
     }
 
     /// Waits until nothing has happened for `quiet_for`: no send, no new update, and no update
-    /// unconfirmed at a bot that polls. Says whether that came before the deadline.
+    /// unconfirmed at a bot that polls or has a webhook. Says whether that came before the deadline.
     pub async fn wait_until_quiet(&self, quiet_for: Duration, deadline: Duration) -> bool {
         let until = tokio::time::Instant::now() + deadline;
         loop {
@@ -186,8 +187,8 @@ impl World {
 
     fn pending(&self) -> (usize, Duration) {
         let state = self.lock();
-        let pending =
-            state.bots.values().filter(|bot| bot.ever_polled && !bot.revoked).map(|bot| bot.updates.len()).sum();
+        let is_served = |bot: &&state::BotState| (bot.ever_polled || bot.webhook.is_some()) && !bot.revoked;
+        let pending = state.bots.values().filter(is_served).map(|bot| bot.updates.len()).sum();
         (pending, state.last_activity.elapsed())
     }
 
@@ -203,7 +204,7 @@ impl World {
                     "username": bot.spec.username,
                     "pending_updates": bot.updates.len(),
                     "open_polls": bot.open_polls,
-                    "webhook": bot.webhook,
+                    "webhook": bot.webhook.as_ref().map(|webhook| &webhook.address.url),
                     "revoked": bot.revoked,
                 })
             })

@@ -233,7 +233,7 @@ impl World {
             return;
         };
         self.drop_expired(bot, now_ms);
-        let update_id = bot.updates.push(body.clone(), now_ms, &mut state.rng);
+        let update_id = bot.updates.push(body.clone(), about.map(|(chat, _)| chat), now_ms, &mut state.rng);
         self.ledger().record(LedgerEvent::UpdateQueued {
             bot: bot_id,
             update_id,
@@ -242,6 +242,9 @@ impl World {
             update_kind: kind.to_owned(),
         });
         bot.wake(Wake::Updates);
+        if let Some(webhook) = &bot.webhook {
+            webhook.wake.notify_one();
+        }
         self.touch(state);
     }
 }

@@ -14,6 +14,7 @@ use super::limits::Limiter;
 use super::queue::UpdateQueue;
 use super::spec::{BotSpec, ChatKind, ChatSpec, PersonSpec, WorldSpec};
 use super::text::Formatted;
+use super::webhook::Webhook;
 
 /// Messages kept a chat; older ones are forgotten and count as deleted.
 const KEPT_MESSAGES: usize = 20_000;
@@ -59,7 +60,7 @@ pub(crate) struct BotState {
     pub(crate) ever_polled: bool,
     pub(crate) previous_poll: Option<(i64, Instant)>,
     pub(crate) next_conflict: Option<Instant>,
-    pub(crate) webhook: Option<String>,
+    pub(crate) webhook: Option<Webhook>,
     pub(crate) commands: HashMap<(String, String), Value>,
     pub(crate) descriptions: HashMap<String, String>,
     pub(crate) logged_out: Option<Instant>,

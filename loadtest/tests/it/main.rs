@@ -12,6 +12,7 @@ mod telegram_messages;
 mod telegram_polling;
 mod telegram_protocol;
 mod telegram_visibility;
+mod telegram_webhook;
 
 mod checker;
 mod checker_account;
