@@ -15,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::harness::args::SendLatency;
 use crate::harness::crash::{self, CrashArgs};
+use crate::harness::faults::{self, FaultsArgs, slices};
 use crate::harness::idle::{self, IdleArgs};
 use crate::harness::load::{self, LoadArgs};
 use crate::people::drive::drive;
@@ -39,6 +40,8 @@ enum Command {
     Serve(Box<Serve>),
     /// Kills the product again and again in full traffic; fails when something was lost or doubled.
     Crash(Box<CrashArgs>),
+    /// Lets everything go wrong for a while, heals it, and fails when something was lost or doubled.
+    Faults(Box<FaultsArgs>),
     /// Measures the product under load.
     Load(Box<LoadArgs>),
     /// Measures a fleet to which nobody speaks.
@@ -98,6 +101,21 @@ impl Cli {
                 let result = unless_ended(crash::run(&args)).await??;
                 show(&result, args.stage.json, result.is_clean())
             }
+            Command::Faults(args) => match args.seeds {
+                Some(seeds) => {
+                    let result = unless_ended(slices::series(&args, seeds)).await??;
+                    show(&result, args.json, result.is_clean())
+                }
+                None => {
+                    let commit = match args.commit.clone() {
+                        Some(commit) => commit,
+                        None => slices::commit_of_checkout().await,
+                    };
+                    let args = FaultsArgs { commit: Some(commit), ..*args };
+                    let result = unless_ended(faults::run(&args)).await??;
+                    show(&result, args.json, result.is_clean())
+                }
+            },
             Command::Load(args) => {
                 let result = unless_ended(load::run(&args)).await??;
                 show(&result, args.stage.json, result.is_clean())
@@ -156,7 +174,7 @@ impl Serve {
                 ..ProviderSpec::default()
             },
             listen: self.listen,
-            world,
+            ..SimulationSpec::of(world)
         })
     }
 

@@ -13,16 +13,19 @@
 //! | `measure` | latency and overhead, out of the ledger |
 //! | `disk` | what a flush to the disk costs meanwhile |
 //! | `progress` | one line on a terminal |
-//! | `crash`, `load`, `idle` | the harnesses themselves |
+//! | `operator` | what an operator tells the product |
+//! | `crash`, `load`, `idle`, `faults` | the harnesses themselves |
 
 pub mod args;
 pub mod crash;
 pub mod disk;
 pub mod error;
+pub mod faults;
 pub mod files;
 pub mod idle;
 pub mod load;
 pub mod measure;
+pub mod operator;
 pub mod product;
 pub mod progress;
 pub mod settle;
