@@ -9,3 +9,5 @@ mod intake;
 mod ownership;
 mod physics;
 mod sending;
+mod supervision;
+mod webhook;
