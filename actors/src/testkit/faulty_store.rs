@@ -49,7 +49,14 @@ pub struct FaultyStore {
 impl FaultyStore {
     /// A sound store over these rows.
     pub fn new(rows: MemoryStore, journal: Journal) -> Self {
-        Self { rows, journal, down: AtomicBool::new(false), held: watch::Sender::new(false), hanging: Mutex::default(), faults: Mutex::default() }
+        Self {
+            rows,
+            journal,
+            down: AtomicBool::new(false),
+            held: watch::Sender::new(false),
+            hanging: Mutex::default(),
+            faults: Mutex::default(),
+        }
     }
 
     /// Lets every call fail, or work again.
@@ -60,7 +67,11 @@ impl FaultyStore {
     /// Lets no question for the turns of `bot` be answered, or all.
     pub fn hang(&self, bot: BotId, hanging: bool) {
         let mut bots = self.hanging.lock().unwrap();
-        if hanging { bots.insert(bot) } else { bots.remove(&bot) };
+        if hanging {
+            bots.insert(bot)
+        } else {
+            bots.remove(&bot)
+        };
     }
 
     /// Keeps commits waiting, or lets them go on: others come to queue behind the one under way.

@@ -106,8 +106,11 @@ impl ScriptedTelegram {
 
     /// Somebody sets a webhook, or deletes it.
     pub fn set_foreign_webhook(&self, url: Option<&str>) {
-        let target =
-            |url: &str| WebhookTarget { url: url.to_owned(), secret: WebhookSecret::new("x".into()), max_connections: 1 };
+        let target = |url: &str| WebhookTarget {
+            url: url.to_owned(),
+            secret: WebhookSecret::new("x".into()),
+            max_connections: 1,
+        };
         self.script.lock().unwrap().webhook = url.map(target);
         self.news.notify_one();
     }

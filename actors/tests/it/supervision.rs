@@ -21,7 +21,13 @@ async fn i7_a_bot_that_hangs_in_a_handler_is_killed_and_begins_again() {
     stage.until_sent(2).await;
     stage.until_at_rest().await;
     stage.store.hang(stage.bots[0], true);
-    stage.node.directory.bot(stage.bots[0]).unwrap().cast(botfleet_actors::actors::bot::actor::BotMsg::Reconcile).unwrap();
+    stage
+        .node
+        .directory
+        .bot(stage.bots[0])
+        .unwrap()
+        .cast(botfleet_actors::actors::bot::actor::BotMsg::Reconcile)
+        .unwrap();
     stage.until("it was killed and began again", async |stage| stage.fleet().await.restarts >= 1).await;
     stage.person_says(0, "meanwhile", &[1]);
     stage.until_sent(3).await;
@@ -37,7 +43,13 @@ async fn i7_an_actor_that_hangs_at_each_start_is_quarantined_with_its_reason() {
     scenery.fleet.answer_within = Duration::from_secs(2);
     let mut stage = scenery.raise().await;
     stage.store.hang(stage.bots[0], true);
-    stage.node.directory.bot(stage.bots[0]).unwrap().cast(botfleet_actors::actors::bot::actor::BotMsg::Reconcile).unwrap();
+    stage
+        .node
+        .directory
+        .bot(stage.bots[0])
+        .unwrap()
+        .cast(botfleet_actors::actors::bot::actor::BotMsg::Reconcile)
+        .unwrap();
     stage.until("it is quarantined", async |stage| !stage.fleet().await.quarantined.is_empty()).await;
     let quarantined = stage.fleet().await.quarantined.remove(0);
     assert_eq!(quarantined.actor, "bot bot-1");

@@ -13,9 +13,7 @@ const URL: &str = "https://fleet.example/webhook/telegram/bot-1";
 
 async fn until_receiving(stage: &Stage, at: usize) {
     stage
-        .until("Telegram brings the updates", async |stage| {
-            matches!(stage.bot(at).await.health, BotHealth::Receiving)
-        })
+        .until("Telegram brings the updates", async |stage| matches!(stage.bot(at).await.health, BotHealth::Receiving))
         .await;
 }
 

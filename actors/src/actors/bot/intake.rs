@@ -273,7 +273,8 @@ impl BotState {
         }
         let (api, myself, generation) = (Arc::clone(&self.api), self.myself.clone(), self.intake.generation);
         self.tasks.spawn(async move {
-            let _ = myself.cast(BotMsg::WebhookSet(generation, answered(ANSWER_WITHIN, api.set_webhook(&target)).await));
+            let _ =
+                myself.cast(BotMsg::WebhookSet(generation, answered(ANSWER_WITHIN, api.set_webhook(&target)).await));
         });
     }
 
@@ -300,7 +301,8 @@ impl BotState {
     fn delete_webhook(&mut self) {
         let (api, myself, generation) = (Arc::clone(&self.api), self.myself.clone(), self.intake.generation);
         self.tasks.spawn(async move {
-            let _ = myself.cast(BotMsg::WebhookDeleted(generation, answered(ANSWER_WITHIN, api.delete_webhook()).await));
+            let _ =
+                myself.cast(BotMsg::WebhookDeleted(generation, answered(ANSWER_WITHIN, api.delete_webhook()).await));
         });
     }
 

@@ -117,11 +117,10 @@ impl State {
     }
 
     fn roster(&self) -> Roster {
-        let bots =
-            self.bots.values().filter(|(_, in_use)| *in_use).map(|(bot, _)| {
-                let delivery = self.deliveries.get(&bot.id).cloned().unwrap_or_default();
-                (bot.id, BotProfile { next_offset: self.offsets.get(&bot.id).copied(), delivery, ..bot.clone() })
-            });
+        let bots = self.bots.values().filter(|(_, in_use)| *in_use).map(|(bot, _)| {
+            let delivery = self.deliveries.get(&bot.id).cloned().unwrap_or_default();
+            (bot.id, BotProfile { next_offset: self.offsets.get(&bot.id).copied(), delivery, ..bot.clone() })
+        });
         let chats: BTreeMap<_, _> =
             self.chats.values().filter(|(_, in_use)| *in_use).map(|(chat, _)| (chat.id, chat.clone())).collect();
         Roster {
