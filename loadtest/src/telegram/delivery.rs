@@ -251,7 +251,9 @@ async fn read(answer: &mut reqwest::Response) -> Vec<u8> {
     let mut body = Vec::new();
     loop {
         match answer.chunk().await {
-            Ok(Some(chunk)) if body.len() + Bytes::len(&chunk) <= LARGEST_ANSWER_BYTES => body.extend_from_slice(&chunk),
+            Ok(Some(chunk)) if body.len() + Bytes::len(&chunk) <= LARGEST_ANSWER_BYTES => {
+                body.extend_from_slice(&chunk);
+            }
             Ok(None) => return body,
             Ok(Some(_)) | Err(_) => return Vec::new(),
         }

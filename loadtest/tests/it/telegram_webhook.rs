@@ -32,7 +32,11 @@ struct Shared {
     judge: Judge,
 }
 
-async fn receive(State(shared): State<Arc<Shared>>, headers: HeaderMap, Json(update): Json<Value>) -> axum::response::Response {
+async fn receive(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    Json(update): Json<Value>,
+) -> axum::response::Response {
     let secret = headers.get("x-telegram-bot-api-secret-token").map(|value| value.to_str().unwrap().to_owned());
     shared.got.lock().unwrap().push((secret, update.clone()));
     shared.came.notify_waiters();
@@ -148,7 +152,9 @@ async fn a_failing_chat_keeps_its_order_and_holds_no_other_chat_up() {
         .ledger()
         .iter()
         .filter_map(|record| match record.event {
-            LedgerEvent::WebhookAttempt { attempt, status, .. } if attempt > 1 || status != 200 => Some((attempt, status)),
+            LedgerEvent::WebhookAttempt { attempt, status, .. } if attempt > 1 || status != 200 => {
+                Some((attempt, status))
+            }
             _ => None,
         })
         .collect();
@@ -246,7 +252,8 @@ async fn retry_after_is_honoured() {
     sim.ok(OPEN, "setWebhook", json!({"url": receiver.url})).await;
     say(&sim, GROUP, "bir");
     sim.until(1, confirmed).await;
-    let at: Vec<u64> = sim.ledger().iter().filter(|record| attempted(&record.event)).map(|record| record.at_us).collect();
+    let at: Vec<u64> =
+        sim.ledger().iter().filter(|record| attempted(&record.event)).map(|record| record.at_us).collect();
     assert!(at[1] - at[0] >= 300_000, "{at:?}");
     sim.stop().await;
 }
