@@ -318,6 +318,34 @@ async fn pending_updates_are_dropped_only_when_asked_for() {
 }
 
 #[tokio::test]
+async fn a_revoked_token_loses_its_webhook_and_the_new_one_polls_what_is_left() {
+    let sim = hasty().await;
+    let receiver = Receiver::of(Semaphore::MAX_PERMITS, |_| (500, json!({}))).await;
+    sim.ok(OPEN, "setWebhook", json!({"url": receiver.url})).await;
+    assert_eq!(sim.world().hooked_bots(), 1);
+    say(&sim, GROUP, "bir");
+    sim.until(1, attempted).await;
+    sim.world().revoke_token(OPEN).unwrap();
+    assert_eq!(sim.world().hooked_bots(), 0);
+    sim.world().replace_token(OPEN, &crate::telegram_harness::token(OPEN)).unwrap();
+    assert_eq!(sim.texts(OPEN).await, ["bir"]);
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn an_update_that_no_webhook_took_for_a_day_is_dropped() {
+    let sim = hasty().await;
+    let receiver = Receiver::of(Semaphore::MAX_PERMITS, |_| (500, json!({}))).await;
+    sim.ok(OPEN, "setWebhook", json!({"url": receiver.url})).await;
+    say(&sim, GROUP, "bir");
+    sim.until(1, attempted).await;
+    sim.world().shift_calendar(Duration::from_secs(25 * 3600));
+    sim.until(1, |e| matches!(e, LedgerEvent::UpdatesDropped { bot: OPEN, .. })).await;
+    assert_eq!(sim.ok(OPEN, "getWebhookInfo", json!({})).await["pending_update_count"], 0);
+    sim.stop().await;
+}
+
+#[tokio::test]
 async fn what_telegram_refuses_is_refused() {
     let sim = hasty().await;
     let url = "http://127.0.0.1:9/h";
