@@ -32,12 +32,16 @@ impl Used {
         self.prompt_tokens + self.completion_tokens
     }
 
-    fn add(&mut self, other: &Self) {
-        self.requests += other.requests;
-        self.prompt_tokens += other.prompt_tokens;
-        self.completion_tokens += other.completion_tokens;
-        self.refused += other.refused;
-        self.failed += other.failed;
+    /// The sum of two.
+    #[must_use]
+    pub fn plus(self, other: &Self) -> Self {
+        Self {
+            requests: self.requests + other.requests,
+            prompt_tokens: self.prompt_tokens + other.prompt_tokens,
+            completion_tokens: self.completion_tokens + other.completion_tokens,
+            refused: self.refused + other.refused,
+            failed: self.failed + other.failed,
+        }
     }
 }
 
@@ -185,9 +189,7 @@ impl Meter {
 
     /// What all keys have used.
     pub(super) fn total(&self) -> Used {
-        let mut total = Used::default();
-        self.keys.values().for_each(|meter| total.add(&meter.used));
-        total
+        self.keys.values().fold(Used::default(), |total, meter| total.plus(&meter.used))
     }
 }
 
