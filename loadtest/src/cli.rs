@@ -14,10 +14,15 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::harness::args::SendLatency;
+use crate::harness::budget::{self, BudgetArgs};
 use crate::harness::crash::{self, CrashArgs};
 use crate::harness::faults::{self, FaultsArgs, slices};
 use crate::harness::idle::{self, IdleArgs};
+use crate::harness::isolate::{self, IsolateArgs};
+use crate::harness::limits::{self, LimitsArgs};
 use crate::harness::load::{self, LoadArgs};
+use crate::harness::stop::{self, StopArgs};
+use crate::harness::turns::{self, TurnsArgs};
 use crate::people::drive::drive;
 use crate::people::script::PeopleScript;
 use crate::people::spec::PeopleSpec;
@@ -44,6 +49,16 @@ enum Command {
     Faults(Box<FaultsArgs>),
     /// Measures the product under load.
     Load(Box<LoadArgs>),
+    /// Measures how much of Telegram's limits, or of a provider's, is used, and whether they are kept.
+    Limits(Box<LimitsArgs>),
+    /// Measures whether bots of one provider notice that another is slow.
+    Isolate(Box<IsolateArgs>),
+    /// Spends a budget of tokens through kills and faults; fails when more is billed.
+    Budget(Box<BudgetArgs>),
+    /// Stops a busy fleet, and a chat; fails when messages are sent more than a second later.
+    Stop(Box<StopArgs>),
+    /// Measures how long all bots of one chat take to answer a question.
+    Turns(Box<TurnsArgs>),
     /// Measures a fleet to which nobody speaks.
     Idle(Box<IdleArgs>),
 }
@@ -119,6 +134,26 @@ impl Cli {
             Command::Load(args) => {
                 let result = unless_ended(load::run(&args)).await??;
                 show(&result, args.stage.json, result.is_clean())
+            }
+            Command::Limits(args) => {
+                let result = unless_ended(limits::run(&args)).await??;
+                show(&result, args.run.json, result.is_clean())
+            }
+            Command::Isolate(args) => {
+                let result = unless_ended(isolate::run(&args)).await??;
+                show(&result, args.run.json, result.is_clean())
+            }
+            Command::Budget(args) => {
+                let result = unless_ended(budget::run(&args)).await??;
+                show(&result, args.run.json, result.is_clean())
+            }
+            Command::Stop(args) => {
+                let result = unless_ended(stop::run(&args)).await??;
+                show(&result, args.run.json, result.is_clean())
+            }
+            Command::Turns(args) => {
+                let result = unless_ended(turns::run(&args)).await??;
+                show(&result, args.run.json, result.is_clean())
             }
             Command::Idle(args) => {
                 let result = unless_ended(idle::run(&args)).await??;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use botfleet_actors::domain::ids::{BotId, ChatId, TelegramChatId};
-use botfleet_actors::domain::roster::{BotSpec, ChatSpec, Persona, RosterPlan};
+use botfleet_actors::domain::roster::{BotSpec, ChatSpec, DeliveryChoice, Persona, RosterPlan};
 use botfleet_actors::ports::store::StoreError;
 
 /// The roster as stored, used or not.
@@ -16,6 +16,7 @@ pub(super) struct Stored {
     pub(super) chats: BTreeMap<ChatId, StoredChat>,
     pub(super) aliases: BTreeMap<TelegramChatId, ChatId>,
     pub(super) personas: BTreeMap<String, (i64, Persona)>,
+    pub(super) deliveries: BTreeMap<BotId, DeliveryChoice>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

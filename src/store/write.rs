@@ -13,6 +13,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 
 use super::load::array;
+use super::orders;
 use super::written::{DecisionRow, EntryRow, HandledRow, NewInboxRow, OutboxMove, OutboxRow, TurnMove, TurnRow};
 
 const INBOX: &str = "\
@@ -162,6 +163,9 @@ pub(super) async fn write(
     let new_outbox = changes.new_outbox.iter().map(|message| {
         OutboxRow::of(message, loaded.outbox.get(&message.id).map_or(&message.progress, |head| &head.progress))
     });
+    if !changes.orders.is_empty() {
+        orders::write(&mut *connection, &changes.orders).await?;
+    }
     let windows = changes.windows.iter().filter_map(|key| Some((key.name(), loaded.windows.get(key)?)));
     sqlx::query(AssertSqlSafe(Groups::of(changes).statement(then)))
         .bind(rows(changes.inbox.iter().map(NewInboxRow::of)))

@@ -50,8 +50,19 @@ fn the_default_file_spells_every_key() {
     let text = fs::read_to_string(repository().join("config/default.toml")).unwrap();
     let spelled: toml::Table = text.parse().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let sections =
-        ["", "server", "store", "telegram", "fleet", "fleet.restart", "fleet.restart.backoff", "bots", "chats", "log"];
+    let sections = [
+        "",
+        "server",
+        "webhooks",
+        "store",
+        "telegram",
+        "fleet",
+        "fleet.restart",
+        "fleet.restart.backoff",
+        "bots",
+        "chats",
+        "log",
+    ];
     for section in sections {
         // The refusal of an unknown key lists the known ones.
         let planted = if section.is_empty() { "zzz = 1".to_owned() } else { format!("[{section}]\nzzz = 1") };

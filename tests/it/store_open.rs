@@ -46,7 +46,7 @@ async fn a_newer_schema_is_left_alone() {
     connection.close().await.unwrap();
     let error = refusal(&path).await;
     let OpenError::NewerSchema { found, known, .. } = &error else { panic!("expected NewerSchema, got {error:?}") };
-    assert!(*found == 9999 && (1..9999).contains(known), "found {found}, known {known}");
+    assert!(*found == 9999 && (1..9999).contains(known), "{error:?}");
     assert!(error.to_string().contains("newer botfleet"), "{error}");
 }
 

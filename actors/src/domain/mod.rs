@@ -6,11 +6,13 @@
 //! | `incoming` | what an update from Telegram means |
 //! | `inbox`, `transcript`, `decision`, `turn`, `outbox` | the rows on the data's way, in its order |
 //! | `roster` | bots, personas, chats, providers as the manifest describes them |
+//! | `dead_letter` | what ended badly and waits for a person |
 //! | `control`, `window` | stops, and sliding windows of the loop physics |
 //! | `commit` | the operations of a group commit and the pure machine that judges them |
 
 pub mod commit;
 pub mod control;
+pub mod dead_letter;
 pub mod decision;
 pub mod ids;
 pub mod inbox;

@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::commit::operation::{Applied, Operation, Refusal};
 use crate::domain::control::Stops;
+use crate::domain::dead_letter::{DeadLetter, DeadLetterId};
 use crate::domain::ids::{
     BotId, ChatId, DecisionNumber, Epoch, InboxId, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
 };
 use crate::domain::inbox::{InboxRow, OutcomeKind};
 use crate::domain::outbox::{OutboxMessage, OutboxState};
 use crate::domain::pause::Pause;
-use crate::domain::roster::{Roster, RosterPlan};
+use crate::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::{Turn, TurnState};
@@ -252,6 +253,14 @@ pub trait Store: Send + Sync + 'static {
 
     /// Messages into a chat whose fate nobody knows, oldest first.
     async fn unknown_messages(&self, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError>;
+    /// Dead letters after `after` (the first ones without it), oldest first, at most `limit`.
+    async fn dead_letters(&self, after: Option<DeadLetterId>, limit: usize) -> Result<Vec<DeadLetter>, StoreError>;
+
+    /// How a bot's updates arrive; `None` when nothing was ever said of it.
+    async fn delivery(&self, bot: BotId) -> Result<Option<DeliveryChoice>, StoreError>;
+
+    /// Puts everything in good order for the end of the process; nothing may be written after it.
+    async fn close(&self) -> Result<(), StoreError>;
 
     /// One message of the outbox.
     async fn message(&self, outbox: OutboxId) -> Result<Option<OutboxMessage>, StoreError>;

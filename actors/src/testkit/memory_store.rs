@@ -13,11 +13,12 @@ use async_trait::async_trait;
 use self::state::State;
 use crate::domain::commit::operation::{Applied, Operation, Refusal};
 use crate::domain::control::Stops;
+use crate::domain::dead_letter::{DeadLetter, DeadLetterId};
 use crate::domain::ids::{BotId, ChatId, Epoch, MessageId, Number, OutboxId, TelegramChatId, TurnId};
 use crate::domain::inbox::InboxRow;
 use crate::domain::outbox::OutboxMessage;
 use crate::domain::pause::Pause;
-use crate::domain::roster::{Roster, RosterPlan};
+use crate::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Turn;
@@ -159,6 +160,18 @@ impl Store for MemoryStore {
 
     async fn unknown_messages(&self, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError> {
         Ok(self.state().unknown_messages(chat))
+    }
+
+    async fn dead_letters(&self, after: Option<DeadLetterId>, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
+        Ok(self.state().dead_letters(after, limit))
+    }
+
+    async fn delivery(&self, bot: BotId) -> Result<Option<DeliveryChoice>, StoreError> {
+        Ok(self.state().deliveries.get(&bot).cloned())
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn message(&self, outbox: OutboxId) -> Result<Option<OutboxMessage>, StoreError> {

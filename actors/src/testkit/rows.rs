@@ -16,7 +16,7 @@ use crate::domain::inbox::{Handled, InboxRow, Outcome, OutcomeKind, SentEvent, S
 use crate::domain::incoming::{Author, AuthorKind, Entity, EntityKind, Media};
 use crate::domain::outbox::{OnUnknown, OutboxMessage, SendProgress, SendResult};
 use crate::domain::roster::{
-    BotSpec, ChatPolicy, ChatSpec, Generation, Language, ModelRef, Pacing, Persona, Physics, RosterPlan,
+    BotSpec, ChatPolicy, ChatSpec, DeliveryMode, Generation, Language, ModelRef, Pacing, Persona, Physics, RosterPlan,
 };
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
@@ -57,6 +57,7 @@ pub fn bot_spec(n: i64) -> BotSpec {
             context_messages: 30,
         },
         hourly_cap: Some(12),
+        delivery: DeliveryMode::Polling,
     }
 }
 

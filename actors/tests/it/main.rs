@@ -10,3 +10,5 @@ mod intake;
 mod ownership;
 mod physics;
 mod sending;
+mod supervision;
+mod webhook;

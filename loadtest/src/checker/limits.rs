@@ -148,8 +148,7 @@ mod tests {
     #[test]
     fn a_refusal_is_no_use_of_a_limit() {
         let mut ledger: Vec<_> = accepted(1, -5).into();
-        let event =
-            LedgerEvent::SendRefused { send: 2, bot: 1, chat: -5, error_code: 429, description: String::new() };
+        let event = LedgerEvent::SendRefused { send: 2, bot: 1, chat: -5, error_code: 429, description: String::new() };
         ledger.push(LedgerRecord { at_us: 1_500_000, event });
         let report = reached(&ledger, &LimitSpec::default(), 0, 2_000_000);
         assert_eq!((report.refused, report.chat.sent), (1, 1));

@@ -14,15 +14,20 @@
 //! | `disk` | what a flush to the disk costs meanwhile |
 //! | `progress` | one line on a terminal |
 //! | `operator` | what an operator tells the product |
-//! | `crash`, `load`, `idle`, `faults` | the harnesses themselves |
+//! | `crash`, `faults` | what is lost or doubled when all goes wrong |
+//! | `load`, `idle` | what the product achieves, and what it costs |
+//! | `limits`, `isolate`, `budget`, `stop`, `turns` | one promise each, measured |
 
 pub mod args;
+pub mod budget;
 pub mod crash;
 pub mod disk;
 pub mod error;
 pub mod faults;
 pub mod files;
 pub mod idle;
+pub mod isolate;
+pub mod limits;
 pub mod load;
 pub mod measure;
 pub mod operator;
@@ -30,5 +35,7 @@ pub mod product;
 pub mod progress;
 pub mod settle;
 pub mod stage;
+pub mod stop;
 pub mod traffic;
+pub mod turns;
 pub mod usage;

@@ -109,6 +109,18 @@ impl Stage {
     }
 }
 
+impl Stage {
+    /// Ends both at once, with the folder if it is a temporary one: nothing of the run matters any more.
+    ///
+    /// # Errors
+    /// The folder cannot be removed.
+    pub async fn discard(self) -> Result<(), HarnessError> {
+        drop(self.product);
+        self.simulation.stop().await;
+        self.scratch.remove()
+    }
+}
+
 /// A folder for one run.
 #[derive(Debug)]
 struct Scratch {

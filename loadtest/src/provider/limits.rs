@@ -32,12 +32,16 @@ impl Used {
         self.prompt_tokens + self.completion_tokens
     }
 
-    fn add(&mut self, other: &Self) {
-        self.requests += other.requests;
-        self.prompt_tokens += other.prompt_tokens;
-        self.completion_tokens += other.completion_tokens;
-        self.refused += other.refused;
-        self.failed += other.failed;
+    /// The sum of two.
+    #[must_use]
+    pub fn plus(self, other: &Self) -> Self {
+        Self {
+            requests: self.requests + other.requests,
+            prompt_tokens: self.prompt_tokens + other.prompt_tokens,
+            completion_tokens: self.completion_tokens + other.completion_tokens,
+            refused: self.refused + other.refused,
+            failed: self.failed + other.failed,
+        }
     }
 }
 
@@ -135,10 +139,11 @@ impl Meter {
         } else if limits.requests.is_some_and(|most| meter.recent.len() >= most as usize) {
             Some(Refused { what: "requests", retry_after: meter.oldest_ends_in(now) })
         } else {
-            limits.tokens.map(u64::from).filter(|most| meter.tokens() + tokens > *most).map(|most| Refused {
-                what: "tokens",
-                retry_after: meter.tokens_fit_in(most, tokens, now),
-            })
+            limits
+                .tokens
+                .map(u64::from)
+                .filter(|most| meter.tokens() + tokens > *most)
+                .map(|most| Refused { what: "tokens", retry_after: meter.tokens_fit_in(most, tokens, now) })
         };
         if let Some(refusal) = refusal {
             meter.used.refused += 1;
@@ -185,9 +190,7 @@ impl Meter {
 
     /// What all keys have used.
     pub(super) fn total(&self) -> Used {
-        let mut total = Used::default();
-        self.keys.values().for_each(|meter| total.add(&meter.used));
-        total
+        self.keys.values().fold(Used::default(), |total, meter| total.plus(&meter.used))
     }
 }
 

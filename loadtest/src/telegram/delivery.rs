@@ -41,21 +41,24 @@ const LONGEST_PAUSE_S: u64 = 60;
 /// The largest answer that is looked at.
 const LARGEST_ANSWER_BYTES: usize = 1024 * 1024;
 
-/// Starts to deliver.
+/// Makes a client for one webhook; it follows no redirects.
 ///
 /// # Errors
-/// 500, when no HTTP client can be made.
+/// 500, when none can be made.
+pub(crate) fn client() -> Result<reqwest::Client, ApiError> {
+    let client = http::builder().redirect(reqwest::redirect::Policy::none()).build();
+    client.map_err(|_| ApiError::new(500, "Internal Server Error"))
+}
+
+/// Starts to deliver.
 #[allow(clippy::disallowed_methods, reason = "one task a webhook; the handle is kept with it and aborted by its drop")]
 pub(crate) fn start(
     world: &Arc<World>,
     bot: i64,
     address: WebhookAddress,
     wake: Arc<Notify>,
-) -> Result<Delivery, ApiError> {
-    let client = http::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .map_err(|_| ApiError::new(500, "Internal Server Error"))?;
+    client: reqwest::Client,
+) -> Delivery {
     let spec = world.spec().webhooks;
     let courier = Courier {
         world: Arc::downgrade(world),
@@ -67,7 +70,7 @@ pub(crate) fn start(
         busy: HashSet::new(),
         failing: HashMap::new(),
     };
-    Ok(Delivery(tokio::spawn(courier.run(wake))))
+    Delivery(tokio::spawn(courier.run(wake)))
 }
 
 struct Courier {
@@ -251,7 +254,9 @@ async fn read(answer: &mut reqwest::Response) -> Vec<u8> {
     let mut body = Vec::new();
     loop {
         match answer.chunk().await {
-            Ok(Some(chunk)) if body.len() + Bytes::len(&chunk) <= LARGEST_ANSWER_BYTES => body.extend_from_slice(&chunk),
+            Ok(Some(chunk)) if body.len() + Bytes::len(&chunk) <= LARGEST_ANSWER_BYTES => {
+                body.extend_from_slice(&chunk);
+            }
             Ok(None) => return body,
             Ok(Some(_)) | Err(_) => return Vec::new(),
         }

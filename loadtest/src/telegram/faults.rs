@@ -260,7 +260,7 @@ impl FaultRule {
 /// A number in 0..1 out of three others, equal in every run and on every machine.
 ///
 /// # Source
-/// Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (2014): the finaliser of SplitMix64.
+/// Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (2014): the finaliser of `SplitMix64`.
 fn draw(seed: u64, rule: u64, count: u64) -> f64 {
     let mut mixed = seed ^ 0x7465_6c65_6772_616d;
     for part in [rule, count] {

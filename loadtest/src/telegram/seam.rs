@@ -105,7 +105,9 @@ async fn strike(fault: Fault, call: Call, open: Option<OpenSend>, chat: Option<i
             refuse(&refusal)
         }
         FaultKind::BadGatewayAfter => with_effect(&call, open, 502, "text/html", page("502 Bad Gateway")).await,
-        FaultKind::GatewayTimeoutAfter => with_effect(&call, open, 504, "text/html", page("504 Gateway Time-out")).await,
+        FaultKind::GatewayTimeoutAfter => {
+            with_effect(&call, open, 504, "text/html", page("504 Gateway Time-out")).await
+        }
         FaultKind::MalformedJsonAfter => {
             with_effect(&call, open, 200, "application/json", r#"{"ok":true,"result":{"message_id":"#.into()).await
         }

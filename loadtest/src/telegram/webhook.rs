@@ -40,6 +40,7 @@ pub(crate) fn set_webhook(call: &Call) -> Answer {
             as usize,
     };
     let allowed = allowed_updates(call)?;
+    let client = delivery::client()?;
     let mut state = call.world.lock();
     let bot = state.bots.get_mut(&call.bot).ok_or_else(ApiError::unauthorized)?;
     let dropped = drop_pending(call, bot);
@@ -51,7 +52,7 @@ pub(crate) fn set_webhook(call: &Call) -> Answer {
         return Ok(Success::Described(json!(true), "Webhook is already set"));
     }
     let wake = Arc::new(Notify::new());
-    let delivery = delivery::start(&call.world, call.bot, address.clone(), Arc::clone(&wake))?;
+    let delivery = delivery::start(&call.world, call.bot, address.clone(), Arc::clone(&wake), client);
     bot.hook(Webhook { address, wake, last_error: None, delivery: Some(delivery) });
     Ok(Success::Described(json!(true), "Webhook was set"))
 }

@@ -216,7 +216,8 @@ impl World {
 
     /// Puts an update of a kind that no bot of today knows into a bot's queue, whatever kinds it asked for.
     pub fn queue_unknown_update(&self, bot: i64) {
-        let body = body_of(UNKNOWN_KIND, &json!({"id": "1", "date": self.calendar_ms() / 1000, "note": "of the future"}));
+        let body =
+            body_of(UNKNOWN_KIND, &json!({"id": "1", "date": self.calendar_ms() / 1000, "note": "of the future"}));
         self.push_update(&mut self.lock(), bot, UNKNOWN_KIND, &body, None);
     }
 

@@ -16,6 +16,7 @@ mod telegram_webhook;
 
 mod checker;
 mod checker_account;
+mod checker_faults;
 mod checker_history;
 mod people;
 mod provider;

@@ -4,7 +4,7 @@ use botfleet_loadtest::ledger::LedgerEvent;
 use botfleet_loadtest::world::limits::LimitSpec;
 use serde_json::json;
 
-use crate::telegram_harness::{ADMIN, GROUP, FORUM, OPEN, Sim, spec};
+use crate::telegram_harness::{ADMIN, FORUM, GROUP, OPEN, Sim, spec};
 
 /// Nothing refills within a test.
 fn tight() -> LimitSpec {

@@ -32,7 +32,11 @@ struct Shared {
     judge: Judge,
 }
 
-async fn receive(State(shared): State<Arc<Shared>>, headers: HeaderMap, Json(update): Json<Value>) -> axum::response::Response {
+async fn receive(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    Json(update): Json<Value>,
+) -> axum::response::Response {
     let secret = headers.get("x-telegram-bot-api-secret-token").map(|value| value.to_str().unwrap().to_owned());
     shared.got.lock().unwrap().push((secret, update.clone()));
     shared.came.notify_waiters();
@@ -148,7 +152,9 @@ async fn a_failing_chat_keeps_its_order_and_holds_no_other_chat_up() {
         .ledger()
         .iter()
         .filter_map(|record| match record.event {
-            LedgerEvent::WebhookAttempt { attempt, status, .. } if attempt > 1 || status != 200 => Some((attempt, status)),
+            LedgerEvent::WebhookAttempt { attempt, status, .. } if attempt > 1 || status != 200 => {
+                Some((attempt, status))
+            }
             _ => None,
         })
         .collect();
@@ -246,7 +252,8 @@ async fn retry_after_is_honoured() {
     sim.ok(OPEN, "setWebhook", json!({"url": receiver.url})).await;
     say(&sim, GROUP, "bir");
     sim.until(1, confirmed).await;
-    let at: Vec<u64> = sim.ledger().iter().filter(|record| attempted(&record.event)).map(|record| record.at_us).collect();
+    let at: Vec<u64> =
+        sim.ledger().iter().filter(|record| attempted(&record.event)).map(|record| record.at_us).collect();
     assert!(at[1] - at[0] >= 300_000, "{at:?}");
     sim.stop().await;
 }
@@ -307,6 +314,34 @@ async fn pending_updates_are_dropped_only_when_asked_for() {
     sim.ok(OPEN, "setWebhook", json!({"url": receiver.url, "drop_pending_updates": true})).await;
     assert_eq!(sim.ok(OPEN, "getWebhookInfo", json!({})).await["pending_update_count"], 0);
     assert_eq!(sim.count(|e| matches!(e, LedgerEvent::UpdatesDropped { bot: OPEN, .. })), 1);
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn a_revoked_token_loses_its_webhook_and_the_new_one_polls_what_is_left() {
+    let sim = hasty().await;
+    let receiver = Receiver::of(Semaphore::MAX_PERMITS, |_| (500, json!({}))).await;
+    sim.ok(OPEN, "setWebhook", json!({"url": receiver.url})).await;
+    assert_eq!(sim.world().hooked_bots(), 1);
+    say(&sim, GROUP, "bir");
+    sim.until(1, attempted).await;
+    sim.world().revoke_token(OPEN).unwrap();
+    assert_eq!(sim.world().hooked_bots(), 0);
+    sim.world().replace_token(OPEN, &crate::telegram_harness::token(OPEN)).unwrap();
+    assert_eq!(sim.texts(OPEN).await, ["bir"]);
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn an_update_that_no_webhook_took_for_a_day_is_dropped() {
+    let sim = hasty().await;
+    let receiver = Receiver::of(Semaphore::MAX_PERMITS, |_| (500, json!({}))).await;
+    sim.ok(OPEN, "setWebhook", json!({"url": receiver.url})).await;
+    say(&sim, GROUP, "bir");
+    sim.until(1, attempted).await;
+    sim.world().shift_calendar(Duration::from_secs(25 * 3600));
+    sim.until(1, |e| matches!(e, LedgerEvent::UpdatesDropped { bot: OPEN, .. })).await;
+    assert_eq!(sim.ok(OPEN, "getWebhookInfo", json!({})).await["pending_update_count"], 0);
     sim.stop().await;
 }
 

@@ -16,7 +16,7 @@ mod raw;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use botfleet_actors::actors::provider::settings::ProviderSettings;
 use botfleet_actors::domain::roster::RosterPlan;
@@ -39,6 +39,8 @@ pub struct LoadedManifest {
     pub providers: Vec<ProviderEntry>,
     /// What is allowed, but should be looked at.
     pub warnings: Vec<Fault>,
+    /// Where relative paths of secrets start.
+    pub folder: PathBuf,
 }
 
 /// A provider of models.
@@ -111,7 +113,9 @@ impl Manifest {
 
         let plan = RosterPlan { bots: bots.specs, chats };
         let providers = providers.entries;
-        Faults(checks.distinct_faults()).or_ok(LoadedManifest { plan, tokens, providers, warnings: checks.warnings })
+        let folder = folder.to_owned();
+        let faults = Faults(checks.distinct_faults());
+        faults.or_ok(LoadedManifest { plan, tokens, providers, warnings: checks.warnings, folder })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use botfleet_actors::domain::outbox::OnUnknown;
-use botfleet_actors::domain::roster::{ChatPolicy, Language};
+use botfleet_actors::domain::roster::{ChatPolicy, DeliveryMode, Language};
 use serde::Deserialize;
 
 use crate::llm::settings::ProviderKind;
@@ -18,6 +18,7 @@ pub(super) struct RawDefaults {
     pub context_tokens: Option<u32>,
     pub context_messages: Option<usize>,
     pub hourly_cap: Option<u32>,
+    pub delivery: Option<DeliveryMode>,
     pub policy: Option<ChatPolicy>,
     pub language: Option<Language>,
     pub time_zone: Option<String>,
@@ -68,6 +69,7 @@ pub(super) struct RawBot {
     pub context_tokens: Option<u32>,
     pub context_messages: Option<usize>,
     pub hourly_cap: Option<u32>,
+    pub delivery: Option<DeliveryMode>,
 }
 
 /// One of `[[chats]]`.

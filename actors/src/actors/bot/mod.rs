@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `actor` | messages, state, life cycle |
+//! | `intake` | polling or webhook, and the change between them (I1) |
 //! | `polling` | getUpdates -> ingest -> the chats (I1, I2) |
 //! | `orders` | what people in a chat order: `/stop` (I9) |
 //! | `turns` | claim -> prompt -> provider -> firewall -> finish |
@@ -10,6 +11,7 @@
 //! | `settling` | what became of a send is committed (I4, I6) |
 
 pub mod actor;
+pub mod intake;
 pub mod orders;
 mod polling;
 mod sending;

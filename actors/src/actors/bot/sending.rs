@@ -85,6 +85,12 @@ impl Sending {
         self.outgoing.values().filter(|out| matches!(out.stage, Stage::Held | Stage::Waiting)).count()
     }
 
+    /// Messages that wait although their time has come.
+    pub(super) fn due(&self, now: Timestamp) -> usize {
+        let due = |out: &&Outgoing| matches!(out.stage, Stage::Waiting) && out.message.progress.due_at <= now;
+        self.outgoing.values().filter(due).count()
+    }
+
     pub(super) fn in_flight(&self) -> usize {
         self.outgoing.len() - self.waiting()
     }
@@ -197,9 +203,6 @@ impl BotState {
         let Some(out) = self.sending.outgoing.get_mut(&outbox).filter(|out| matches!(out.stage, Stage::Waiting)) else {
             return;
         };
-        if self.quiescing {
-            return;
-        }
         let left = out.message.progress.due_at.since(now);
         let wait = if left.is_zero() { self.sending.limiter.permit(out.message.chat).err() } else { Some(left) };
         if let Some(wait) = wait {

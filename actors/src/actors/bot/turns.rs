@@ -236,6 +236,9 @@ impl BotState {
 
     /// Nobody answers: the turn waits with its claim, until it is stale.
     fn models_exhausted(&mut self, turn: TurnId) {
+        if self.quiescing {
+            return self.give_back(turn);
+        }
         let now = self.node.clock.now();
         let random = self.node.jitter.next();
         let Some(job) = self.jobs.get_mut(&turn) else {
@@ -342,6 +345,37 @@ impl BotState {
         self.node.committer.submit(Operation::Finish(finish), move |result| {
             let _ = myself.cast(BotMsg::Finished(turn, result));
         });
+    }
+
+    /// Puts claimed turns back that have not ended: a stop of the process costs them no attempt.
+    pub(super) fn give_back_turns(&mut self) {
+        let open: Vec<TurnId> =
+            self.jobs.iter().filter(|(_, job)| job.finish.is_none()).map(|(turn, _)| *turn).collect();
+        for turn in open {
+            self.give_back(turn);
+        }
+    }
+
+    fn give_back(&mut self, turn: TurnId) {
+        if let Some(job) = self.jobs.get_mut(&turn) {
+            // Whatever the model still says comes too late.
+            job.generation = 0;
+            let myself = self.myself.clone();
+            let claim = Claim { bot: self.profile.id, epoch: self.node.epoch, turn };
+            self.node.committer.submit(Operation::Unclaim(claim), move |result| {
+                let _ = myself.cast(BotMsg::GivenBack(turn, result));
+            });
+        }
+    }
+
+    pub(super) fn on_given_back(&mut self, turn: TurnId, result: &CommitResult) {
+        match result {
+            Ok(_) => metrics::counter!("botfleet_turns_given_back_total").increment(1),
+            Err(error) => {
+                tracing::warn!(bot.id = %self.profile.id, turn.id = %turn, error = %error, "turn could not be given back");
+            }
+        }
+        self.forget_turn(turn);
     }
 
     pub(super) fn on_finished(&mut self, turn: TurnId, result: CommitResult) {

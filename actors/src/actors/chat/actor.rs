@@ -212,7 +212,7 @@ impl Actor for ChatActor {
 }
 
 /// Awaits a store call under the handler's deadline.
-pub(super) async fn in_time<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+pub(in crate::actors) async fn in_time<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     let late = |_| StoreError::Unavailable(format!("no answer within {} s", STORE_DEADLINE.as_secs()));
     tokio::time::timeout(STORE_DEADLINE, call).await.map_err(late)?
 }

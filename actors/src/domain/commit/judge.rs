@@ -3,14 +3,15 @@
 use std::collections::HashSet;
 
 use super::operation::{
-    Advance, Applied, Begin, Cancel, Claim, Finish, Ingest, Migrate, Operation, Refusal, Resolve, Settle, Start,
-    TurnEnding, Verdict,
+    Advance, Applied, Begin, Cancel, Claim, Finish, Ingest, Migrate, Operation, Receive, Redeliver, Refusal, Resolve,
+    SetDelivery, Settle, Start, TurnEnding, Verdict,
 };
 use super::rows::{Changes, ChatChange, ChatHead, Loaded, OutboxHead, TurnHead};
+use crate::domain::dead_letter::DeadLetterId;
 use crate::domain::ids::{BotId, ChatId, Epoch, Number, OutboxId, TurnId};
 use crate::domain::inbox::InboxRow;
-use crate::domain::outbox::{OutboxState, SendResult};
-use crate::domain::turn::{TURN_ATTEMPTS_MAX, TurnState};
+use crate::domain::outbox::{OutboxState, SendProgress, SendResult};
+use crate::domain::turn::{TURN_ATTEMPTS_MAX, TurnProgress, TurnState};
 
 /// Decides `operations` in order over `loaded`, which moves along. Each result stands at its operation's place; a
 /// refused operation leaves neither a change nor a trace.
@@ -52,6 +53,10 @@ impl Bench<'_> {
                 self.changes.stops.push((op.scope, op.stopped, op.by, op.at));
                 Ok(Applied::StopSet { already })
             }
+            Operation::Receive(op) => Ok(self.receive(op)),
+            Operation::SetDelivery(op) => self.set_delivery(op),
+            Operation::Unclaim(op) => self.unclaim(op),
+            Operation::Redeliver(op) => self.redeliver(&op),
         }
     }
 
@@ -71,6 +76,20 @@ impl Bench<'_> {
         }
         self.changes.offsets.insert(op.bot, op.next_offset);
         Ok(Applied::Ingested { already_there })
+    }
+
+    /// A webhook's rows: stored once, without a word on the offset (I1).
+    fn receive(&mut self, op: Receive) -> Applied {
+        let stored = op.rows.into_iter().map(|row| usize::from(!self.insert_inbox(row)));
+        Applied::Ingested { already_there: stored.sum() }
+    }
+
+    fn set_delivery(&mut self, op: SetDelivery) -> Judgement {
+        self.fence(op.bot, op.epoch)?;
+        // What polled in the same batch before the change must not bring its offset back.
+        self.changes.offsets.remove(&op.bot);
+        self.changes.orders.deliveries.insert(op.bot, op.choice);
+        Ok(Applied::Done)
     }
 
     /// Stores a row unless its source is stored already (I2).
@@ -144,6 +163,67 @@ impl Bench<'_> {
         head.progress.claimed_epoch = Some(op.epoch);
         self.turn_moved(op.turn);
         Ok(Applied::Done)
+    }
+
+    /// The turn waits again as if nobody had claimed it: a stop of the process is no failure of the turn.
+    fn unclaim(&mut self, op: Claim) -> Judgement {
+        self.fence(op.bot, op.epoch)?;
+        let head = self.turn(op.bot, op.turn, TurnState::Claimed)?;
+        if head.progress.claimed_epoch != Some(op.epoch) {
+            return Err(Refusal::Fenced);
+        }
+        head.progress.state = TurnState::Queued;
+        head.progress.attempts = head.progress.attempts.saturating_sub(1);
+        head.progress.claimed_epoch = None;
+        self.turn_moved(op.turn);
+        Ok(Applied::Done)
+    }
+
+    /// Dead turns and rejected messages begin anew; a message of unknown fate only when the person accepts that it
+    /// may show up twice (I4).
+    fn redeliver(&mut self, op: &Redeliver) -> Judgement {
+        match op.letter {
+            DeadLetterId::Turn(turn) => {
+                let Some(head) = self.loaded.turns.get_mut(&turn) else {
+                    return conflict(format!("turn {turn} is not stored"));
+                };
+                if head.progress.state != TurnState::Dead {
+                    return conflict(format!("turn {turn} is {}", head.progress.state.as_str()));
+                }
+                head.progress = TurnProgress { usage: head.progress.usage.take(), ..TurnProgress::queued() };
+                self.turn_moved(turn);
+                self.changes.orders.turns.insert(turn, (op.now, op.expires_at));
+            }
+            DeadLetterId::Message(outbox) => {
+                let state = self.loaded.outbox.get(&outbox).map(|head| head.progress.state);
+                match state {
+                    Some(OutboxState::Rejected) => {}
+                    Some(OutboxState::Unknown) if op.confirm_duplicate => {}
+                    Some(OutboxState::Unknown) => {
+                        return conflict(format!("message {outbox} may have been sent"));
+                    }
+                    Some(state) => return conflict(format!("message {outbox} is {}", state.as_str())),
+                    None => return conflict(format!("message {outbox} is not stored")),
+                }
+                self.queue_again(outbox, op);
+                for part in &op.later_parts {
+                    let state = self.loaded.outbox.get(part).map(|head| head.progress.state);
+                    if state == Some(OutboxState::Cancelled) {
+                        self.queue_again(*part, op);
+                    }
+                }
+            }
+        }
+        Ok(Applied::Done)
+    }
+
+    fn queue_again(&mut self, outbox: OutboxId, op: &Redeliver) {
+        if let Some(head) = self.loaded.outbox.get_mut(&outbox) {
+            head.expires_at = op.expires_at;
+            head.progress = SendProgress::queued(op.now);
+            self.outbox_moved(outbox);
+            self.changes.orders.outbox.insert(outbox, op.expires_at);
+        }
     }
 
     fn finish(&mut self, op: Finish) -> Judgement {

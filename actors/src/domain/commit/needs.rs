@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::operation::{Operation, Start, TurnEnding};
+use crate::domain::dead_letter::DeadLetterId;
 use crate::domain::ids::{BotId, ChatId, InboxId, OutboxId, TurnId};
 use crate::domain::inbox::Source;
 use crate::domain::transcript::EntryKey;
@@ -85,6 +86,21 @@ impl Needs {
                 self.outbox.insert(op.outbox);
             }
             Operation::SetStop(_) => self.stops = true,
+            Operation::Receive(op) => self.sources.extend(op.rows.iter().map(|row| (row.bot, row.source))),
+            Operation::SetDelivery(op) => {
+                self.bots.insert(op.bot);
+            }
+            Operation::Unclaim(op) => {
+                self.bots.insert(op.bot);
+                self.turns.insert(op.turn);
+            }
+            Operation::Redeliver(op) => match op.letter {
+                DeadLetterId::Turn(turn) => drop(self.turns.insert(turn)),
+                DeadLetterId::Message(outbox) => {
+                    self.outbox.insert(outbox);
+                    self.outbox.extend(&op.later_parts);
+                }
+            },
         }
     }
 

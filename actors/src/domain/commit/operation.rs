@@ -3,11 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::control::StopScope;
+use crate::domain::dead_letter::DeadLetterId;
 use crate::domain::decision::Decision;
 use crate::domain::ids::{AttemptId, BotId, ChatId, Epoch, MessageId, Number, OutboxId, TelegramChatId, TurnId};
 use crate::domain::inbox::{Handled, InboxRow};
 use crate::domain::outbox::{OutboxMessage, SendResult};
 use crate::domain::pause::Pause;
+use crate::domain::roster::DeliveryChoice;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::{Turn, Usage};
@@ -36,6 +38,49 @@ pub enum Operation {
     Migrate(Migrate),
     /// A person stops or starts something.
     SetStop(SetStop),
+    /// A webhook brought updates.
+    Receive(Receive),
+    /// A bot's updates arrive in another way from now on.
+    SetDelivery(SetDelivery),
+    /// A bot puts back a turn that it will not end.
+    Unclaim(Claim),
+    /// A person gives a dead letter another go.
+    Redeliver(Redeliver),
+}
+
+/// Rows that a webhook brought. No owning write: without fence, and without a word on the offset, since webhooks and
+/// polls confirm independently of one another (I1).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Receive {
+    /// The rows; those already stored are left alone (I2).
+    pub rows: Vec<InboxRow>,
+}
+
+/// A bot's updates arrive in another way from now on. Its offset is forgotten in the same step: after a webhook,
+/// ids may have started anew, and an old offset would confirm what nobody has seen (I1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetDelivery {
+    /// The bot.
+    pub bot: BotId,
+    /// Its fence.
+    pub epoch: Epoch,
+    /// The way, with the address that Telegram is told when it is a webhook.
+    pub choice: DeliveryChoice,
+}
+
+/// A person gives a dead letter another go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redeliver {
+    /// Which.
+    pub letter: DeadLetterId,
+    /// For a message: the later parts of its turn, which go on once it is sent if they were given up with it.
+    pub later_parts: Vec<OutboxId>,
+    /// The person knows that a message of unknown fate may show up twice.
+    pub confirm_duplicate: bool,
+    /// Due at once.
+    pub now: Timestamp,
+    /// Stale after.
+    pub expires_at: Timestamp,
 }
 
 /// Rows received by a bot, and the offset that may be confirmed once they are stored (I1).

@@ -8,6 +8,7 @@ use crate::domain::ids::{BotId, ChatId, Epoch, InboxId, Number, OutboxId, Telegr
 use crate::domain::inbox::{Handled, InboxRow, Source};
 use crate::domain::outbox::{OutboxMessage, SendProgress};
 use crate::domain::pause::{Pause, Pauses};
+use crate::domain::roster::DeliveryChoice;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, TranscriptEntry};
 use crate::domain::turn::{Turn, TurnProgress};
@@ -118,6 +119,26 @@ pub struct Changes {
     pub migrations: BTreeMap<ChatId, (TelegramChatId, Timestamp)>,
     /// Stops set or lifted, with who and when.
     pub stops: Vec<(StopScope, bool, String, Timestamp)>,
+    /// What a person ordered; rare.
+    pub orders: Orders,
+}
+
+/// Changes that a person ordered, of columns that nothing on the data's way changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Orders {
+    /// How updates of bots arrive; their offsets are forgotten.
+    pub deliveries: BTreeMap<BotId, DeliveryChoice>,
+    /// Turns that get another go: due from then, stale after.
+    pub turns: BTreeMap<TurnId, (Timestamp, Timestamp)>,
+    /// Messages that get another go: stale after.
+    pub outbox: BTreeMap<OutboxId, Timestamp>,
+}
+
+impl Orders {
+    /// Whether nobody ordered anything.
+    pub fn is_empty(&self) -> bool {
+        self.deliveries.is_empty() && self.turns.is_empty() && self.outbox.is_empty()
+    }
 }
 
 /// Where a chat moved to.

@@ -5,6 +5,7 @@
 
 pub mod advance;
 pub mod ingest;
+pub mod orders;
 pub mod outcomes;
 pub mod roster;
 pub mod send;
@@ -157,6 +158,16 @@ macro_rules! store_contract {
             a_chat_is_known_by_its_telegram_id
             newcomers_during_a_tenure_can_act_at_once
             a_plan_that_names_something_twice_is_refused
+        ]);
+        $crate::store_contract!(@file $home, orders: [
+            a_webhooks_rows_are_stored_once_and_the_offset_stays
+            a_change_of_delivery_forgets_the_offset
+            the_manifests_delivery_counts_when_it_is_news
+            an_unclaimed_turn_waits_as_before
+            a_dead_turn_is_redelivered_anew
+            a_rejected_message_is_redelivered_with_its_later_parts
+            a_message_of_unknown_fate_needs_a_confirmation
+            dead_letters_come_in_pages
         ]);
         $crate::store_contract!(@file $home, outcomes: [
             every_row_is_one_line_with_what_became_of_it

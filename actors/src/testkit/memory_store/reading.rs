@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::state::{Received, State};
+use crate::domain::dead_letter::{DeadLetter, DeadLetterId, DeadLetterState};
 use crate::domain::decision::{Cause, Decision};
 use crate::domain::ids::{BotId, ChatId, DecisionNumber, MessageId, Number, TelegramChatId, TelegramUserId};
 use crate::domain::inbox::{InboxRow, SentEvent, Source};
@@ -104,6 +105,38 @@ impl State {
             dead: turns(&[TurnState::Dead]),
             unknown: outbox(&[OutboxState::Unknown]),
         }
+    }
+
+    pub(super) fn dead_letters(&self, after: Option<DeadLetterId>, limit: usize) -> Vec<DeadLetter> {
+        let turns = self.turns.values().filter(|turn| turn.progress.state == TurnState::Dead).map(|turn| DeadLetter {
+            id: DeadLetterId::Turn(turn.id),
+            state: DeadLetterState::Dead,
+            reason: turn.progress.error.clone(),
+            bot: turn.bot,
+            chat: turn.chat,
+            attempts: turn.progress.attempts,
+            created_at: turn.created_at,
+        });
+        let messages = self.outbox.values().filter_map(|message| {
+            Some(DeadLetter {
+                id: DeadLetterId::Message(message.id),
+                state: match message.progress.state {
+                    OutboxState::Rejected => DeadLetterState::Rejected,
+                    OutboxState::Unknown => DeadLetterState::Unknown,
+                    _ => return None,
+                },
+                reason: message.progress.error.clone(),
+                bot: message.bot,
+                chat: message.chat,
+                attempts: message.progress.attempts,
+                created_at: message.created_at,
+            })
+        });
+        let mut letters: Vec<_> = turns.chain(messages).collect();
+        letters.sort_by_key(|letter| letter.id.place());
+        letters.retain(|letter| after.is_none_or(|after| letter.id.place() > after.place()));
+        letters.truncate(limit);
+        letters
     }
 
     pub(super) fn prune(&mut self, before: Timestamp) -> u64 {

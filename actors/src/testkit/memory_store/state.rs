@@ -13,7 +13,7 @@ use crate::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, InboxId, Number, 
 use crate::domain::inbox::{InboxRow, Source};
 use crate::domain::outbox::{OnUnknown, OutboxMessage, OutboxState, RESEND_ATTEMPTS_MAX};
 use crate::domain::pause::Pauses;
-use crate::domain::roster::{BotProfile, ChatProfile, Persona};
+use crate::domain::roster::{BotProfile, ChatProfile, DeliveryChoice, Persona};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, TranscriptEntry};
 use crate::domain::turn::{TURN_ATTEMPTS_MAX, Turn, TurnState};
@@ -32,6 +32,7 @@ pub(super) struct State {
     pub(super) personas: BTreeMap<String, (i64, Persona)>,
     pub(super) config_seq: i64,
     pub(super) offsets: BTreeMap<BotId, i64>,
+    pub(super) deliveries: BTreeMap<BotId, DeliveryChoice>,
     pub(super) heads: BTreeMap<ChatId, Head>,
     pub(super) inbox: BTreeMap<InboxId, Received>,
     pub(super) sources: HashSet<(BotId, Source)>,
@@ -124,6 +125,17 @@ impl State {
             let received = self.inbox.get_mut(&handled.inbox).expect("the judge has seen it");
             received.row.outcome = Some(handled.outcome);
             (received.number, received.decision) = (handled.number, handled.decision);
+        }
+        for (bot, choice) in changes.orders.deliveries {
+            self.offsets.remove(&bot);
+            self.deliveries.insert(bot, choice);
+        }
+        for (id, (due_at, expires_at)) in changes.orders.turns {
+            let turn = self.turns.get_mut(&id).expect("the judge has seen it");
+            (turn.due_at, turn.expires_at) = (due_at, expires_at);
+        }
+        for (id, expires_at) in changes.orders.outbox {
+            self.outbox.get_mut(&id).expect("the judge has seen it").expires_at = expires_at;
         }
         self.offsets.extend(changes.offsets);
         for (chat, change) in changes.chats {
