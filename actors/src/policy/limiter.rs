@@ -175,6 +175,11 @@ impl SendLimiter {
         self.bot.push_back((), pause);
     }
 
+    /// Whether nothing may go into `chat` now, because of a pause.
+    pub fn is_paused(&self, chat: ChatId) -> bool {
+        left(self.bot_pause.max(self.pauses.get(&chat).copied())).is_some()
+    }
+
     /// Chats that are paused now, with the time left.
     pub fn pauses(&self) -> impl Iterator<Item = (ChatId, Duration)> + '_ {
         self.pauses.iter().filter_map(|(chat, until)| Some((*chat, left(Some(*until))?)))

@@ -94,6 +94,7 @@ pub fn name_of(operation: &Operation) -> &'static str {
         Operation::Begin(_) => "begin",
         Operation::Settle(_) => "settle",
         Operation::Cancel(_) => "cancel",
+        Operation::Pause(_) => "pause",
         Operation::Resolve(_) => "resolve",
         Operation::Migrate(_) => "migrate",
         Operation::SetStop(_) => "set_stop",

@@ -303,3 +303,19 @@ async fn i9_turns_are_shed_when_too_many_are_open_and_their_decisions_say_so() {
     stage.person_says(0, "is there room again?", &[0]);
     stage.until_sent(4).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_429_of_a_poll_holds_the_bot_also_after_a_restart() {
+    let stage = Scenery::new(2, 1).raise().await;
+    stage.telegram(0).next_poll(limited(120));
+    stage
+        .until("the pause is stored", async |stage| stage.journal().count(|h| *h == Happening::Committed("pause")) == 1)
+        .await;
+    let paused = tokio::time::Instant::now();
+    let polls = stage.telegram(0).offsets().len();
+    let stage = stage.killed().await.raise().await;
+    stage.until("the other bot polls", async |stage| stage.telegram(1).offsets().len() > 4).await;
+    assert_eq!(stage.telegram(0).offsets().len(), polls);
+    stage.until("it polls again", async |stage| stage.telegram(0).offsets().len() > polls).await;
+    assert!(paused.elapsed() >= Duration::from_secs(119), "{:?}", paused.elapsed());
+}

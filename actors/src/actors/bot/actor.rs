@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde::Serialize;
@@ -20,7 +21,7 @@ use crate::actors::committer::CommitResult;
 use crate::actors::node::Node;
 use crate::actors::tasks::{TaskPanicked, Tasks};
 use crate::actors::webhooks::Webhooks;
-use crate::domain::ids::{AttemptId, MessageId, OutboxId, TurnId};
+use crate::domain::ids::{AttemptId, ChatId, MessageId, OutboxId, TurnId};
 use crate::domain::outbox::OutboxMessage;
 use crate::domain::roster::{BotProfile, DeliveryChoice, DeliveryMode};
 use crate::domain::transcript::TranscriptEntry;
@@ -107,6 +108,8 @@ pub enum BotMsg {
     Settled(OutboxId, CommitResult),
     /// The end of an attempt must be committed again: the store did not answer.
     SettleAgain(OutboxId),
+    /// Telegram answered 429 to a call that is no message, about a chat or about none.
+    Limited(Option<ChatId>, Duration),
     /// Somebody stopped a chat, and it is not known whether they may.
     Doubted(Doubt),
     /// Telegram said whether somebody may stop a chat.
@@ -280,6 +283,7 @@ impl Actor for BotActor {
             BotMsg::SendFinished(outbox, attempt, result) => state.on_send_finished(outbox, attempt, result),
             BotMsg::Settled(outbox, result) => state.on_settled(outbox, result),
             BotMsg::SettleAgain(outbox) => state.settle(outbox),
+            BotMsg::Limited(chat, retry_after) => state.on_limited(chat, retry_after),
             BotMsg::Doubted(doubt) => state.on_doubted(doubt),
             BotMsg::Ranked(doubt, rank) => state.on_ranked(doubt, rank),
             BotMsg::Quiesce => state.on_quiesce(),

@@ -395,7 +395,10 @@ impl BotState {
         }
         self.health = BotHealth::Degraded(format!("{what}: {error}"));
         let wait = match error {
-            TelegramError::RateLimited { retry_after } => *retry_after,
+            TelegramError::RateLimited { retry_after } => {
+                self.on_limited(None, *retry_after);
+                *retry_after
+            }
             _ => POLL_BACKOFF.wait(self.intake.failures, self.node.jitter.next()),
         };
         if self.intake.failures.is_power_of_two() {

@@ -127,8 +127,13 @@ impl BotState {
             }
             Ok(false) => {}
             Err(error) => {
+                let mut wait = ASK_AGAIN;
+                if let TelegramError::RateLimited { retry_after } = &error {
+                    self.on_limited(Some(doubt.chat), *retry_after);
+                    wait = wait.max(*retry_after);
+                }
                 tracing::warn!(chat.id = %doubt.chat, error = %error, "who stopped the chat cannot be verified yet, it stays stopped");
-                drop(self.myself.send_after(ASK_AGAIN, move || BotMsg::Doubted(doubt)));
+                drop(self.myself.send_after(wait, move || BotMsg::Doubted(doubt)));
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::domain::outbox::{OutboxMessage, OutboxState};
 use crate::domain::pause::Pause;
 use crate::domain::time::Timestamp;
 use crate::policy::limiter::SendLimiter;
-use crate::ports::telegram::SendMessage;
+use crate::ports::telegram::{SendMessage, TelegramError};
 
 /// Wait while the store cannot write.
 pub(super) const STORE_RETRY: Duration = Duration::from_millis(500);
@@ -295,13 +295,25 @@ impl BotState {
             return;
         };
         let left = out.message.progress.due_at.since(self.node.clock.now());
-        if left.is_zero() {
+        if left.is_zero() || self.sending.limiter.is_paused(out.message.chat) {
             return;
         }
+        let (place, myself) = (out.message.chat, self.myself.clone());
         let (api, chat, thread) = (Arc::clone(&self.api), out.message.telegram_chat, out.message.thread);
         self.tasks.spawn(async move {
             let until = tokio::time::Instant::now() + left;
-            while api.send_typing(chat, thread).await.is_ok() && tokio::time::Instant::now() + TYPING_REPEAT < until {
+            loop {
+                match api.send_typing(chat, thread).await {
+                    Ok(()) => {}
+                    Err(TelegramError::RateLimited { retry_after }) => {
+                        let _ = myself.cast(BotMsg::Limited(Some(place), retry_after));
+                        return;
+                    }
+                    Err(_) => return,
+                }
+                if tokio::time::Instant::now() + TYPING_REPEAT >= until {
+                    return;
+                }
                 tokio::time::sleep(TYPING_REPEAT).await;
             }
         });

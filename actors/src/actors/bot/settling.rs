@@ -18,7 +18,7 @@ use super::actor::{BotMsg, BotState};
 use super::sending::{Outgoing, STORE_RETRY, Stage};
 use crate::actors::chat::actor::{ChatMsg, Content, Delivery};
 use crate::actors::committer::{CommitError, CommitResult};
-use crate::domain::commit::operation::{Cancel, Operation, Settle};
+use crate::domain::commit::operation::{Cancel, Operation, Paused, Settle};
 use crate::domain::ids::{AttemptId, ChatId, MessageId, OutboxId};
 use crate::domain::inbox::{InboxRow, SentEvent, Source};
 use crate::domain::outbox::{OnUnknown, OutboxMessage, RESEND_ATTEMPTS_MAX, SendResult};
@@ -119,6 +119,24 @@ impl BotState {
             }
             TelegramError::Conflict(_) | TelegramError::Rejected { .. } => SendResult::Rejected(error.to_string()),
         };
+    }
+
+    /// Telegram answered 429 to a call that is no message: it pauses the bot there, or everywhere when the call names
+    /// no chat. A row keeps the pause over a restart.
+    pub(super) fn on_limited(&mut self, chat: Option<ChatId>, retry_after: Duration) {
+        let until = self.node.clock.now() + retry_after;
+        match chat {
+            Some(chat) => self.sending.limiter.pause(chat, retry_after),
+            None => self.sending.limiter.pause_all(retry_after),
+        }
+        metrics::counter!("botfleet_telegram_pauses_total").increment(1);
+        let bot = self.profile.id;
+        let pause = Paused { epoch: self.node.epoch, pause: Pause { bot, chat, until } };
+        self.node.committer.submit(Operation::Pause(pause), move |result| {
+            if let Err(error) = result {
+                tracing::warn!(bot.id = %bot, error = %error, "a pause is kept in memory only");
+            }
+        });
     }
 
     fn tell_chat(&self, chat: ChatId, news: ChatMsg) {

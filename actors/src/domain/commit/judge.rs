@@ -3,14 +3,15 @@
 use std::collections::HashSet;
 
 use super::operation::{
-    Advance, Applied, Begin, Cancel, Claim, Finish, Ingest, Migrate, Operation, Receive, Redeliver, Refusal, Resolve,
-    SetDelivery, Settle, Start, TurnEnding, Verdict,
+    Advance, Applied, Begin, Cancel, Claim, Finish, Ingest, Migrate, Operation, Paused, Receive, Redeliver, Refusal,
+    Resolve, SetDelivery, Settle, Start, TurnEnding, Verdict,
 };
 use super::rows::{Changes, ChatChange, ChatHead, Loaded, OutboxHead, TurnHead};
 use crate::domain::dead_letter::DeadLetterId;
 use crate::domain::ids::{BotId, ChatId, Epoch, Number, OutboxId, TurnId};
 use crate::domain::inbox::InboxRow;
 use crate::domain::outbox::{OutboxState, SendProgress, SendResult};
+use crate::domain::pause::Pause;
 use crate::domain::turn::{TURN_ATTEMPTS_MAX, TurnProgress, TurnState};
 
 /// Decides `operations` in order over `loaded`, which moves along. Each result stands at its operation's place; a
@@ -45,6 +46,11 @@ impl Bench<'_> {
             Operation::Begin(op) => self.begin(&op),
             Operation::Settle(op) => self.settle(op),
             Operation::Cancel(op) => self.cancel(&op),
+            Operation::Pause(Paused { epoch, pause }) => {
+                self.fence(pause.bot, epoch)?;
+                self.pause(pause);
+                Ok(Applied::Done)
+            }
             Operation::Resolve(op) => self.resolve(op),
             Operation::Migrate(op) => self.migrate(op),
             Operation::SetStop(op) => {
@@ -374,10 +380,14 @@ impl Bench<'_> {
             self.insert_inbox(event);
         }
         for pause in op.pauses {
-            self.loaded.pauses.add(pause);
-            self.changes.pauses.push(pause);
+            self.pause(pause);
         }
         Ok(Applied::Done)
+    }
+
+    fn pause(&mut self, pause: Pause) {
+        self.loaded.pauses.add(pause);
+        self.changes.pauses.push(pause);
     }
 
     /// Evidence ends the doubt about a message: it was sent (I4).

@@ -73,6 +73,9 @@ impl Needs {
                 self.outbox.insert(op.outbox);
                 self.sources.extend(op.event.iter().map(|row| (row.bot, row.source)));
             }
+            Operation::Pause(op) => {
+                self.bots.insert(op.pause.bot);
+            }
             Operation::Resolve(op) => {
                 self.chats.insert(op.chat);
                 self.outbox.insert(op.outbox);

@@ -32,6 +32,8 @@ pub enum Operation {
     Settle(Settle),
     /// A message is given up before it was sent.
     Cancel(Cancel),
+    /// Telegram asked for a pause over something that is no message.
+    Pause(Paused),
     /// Evidence tells that a message of unknown fate was sent.
     Resolve(Resolve),
     /// A chat got another id at Telegram.
@@ -209,6 +211,15 @@ pub struct Settle {
     pub event: Option<InboxRow>,
     /// Pauses that Telegram asked for.
     pub pauses: Vec<Pause>,
+}
+
+/// Telegram answered 429 to a poll, to "typing" or to another call that is no message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Paused {
+    /// The bot's fence.
+    pub epoch: Epoch,
+    /// Which bot, where, and until when.
+    pub pause: Pause,
 }
 
 /// Evidence (another bot's copy, a reply) tells that a message of unknown fate is in the chat.
