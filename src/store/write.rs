@@ -1,6 +1,6 @@
 //! Writes what a batch changed and commits it: several statements of one text, in one crossing. Layer: adapter.
 //!
-//! Which parts the text has depends only on which kinds of rows changed, so there are at most 64 texts.
+//! Which parts the text has depends only on which kinds of rows changed, so there are at most 128 texts.
 
 use std::sync::{Arc, OnceLock};
 
@@ -12,7 +12,7 @@ use serde::Serialize;
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 
-use super::load::array;
+use super::load::{allowance_key, array};
 use super::written::{DecisionRow, EntryRow, HandledRow, NewInboxRow, OutboxMove, OutboxRow, TurnMove, TurnRow};
 
 const INBOX: &str = "\
@@ -60,6 +60,11 @@ DELETE FROM control WHERE (scope, key) IN (SELECT value ->> 0, value ->> 1 FROM 
 INSERT INTO control (scope, key, stopped_at, by) \
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each($12) WHERE value ->> 4; ";
 
+const ALLOWANCES: &str = "\
+INSERT INTO allowance (scope, key, unit, per, period_start, granted) \
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM json_each($13) WHERE true \
+ON CONFLICT (scope, key, unit, per, period_start) DO UPDATE SET granted = excluded.granted; ";
+
 /// How the transaction goes on after the writes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Then {
@@ -78,6 +83,7 @@ struct Groups {
     outbox: bool,
     windows: bool,
     stops: bool,
+    allowances: bool,
 }
 
 impl Groups {
@@ -89,19 +95,17 @@ impl Groups {
             outbox: !changes.new_outbox.is_empty() || !changes.outbox.is_empty(),
             windows: !changes.windows.is_empty(),
             stops: !changes.stops.is_empty(),
+            allowances: !changes.allowances.is_empty(),
         }
     }
 
     fn index(self, then: Then) -> usize {
-        [self.inbox, self.advance, self.turns, self.outbox, self.windows, self.stops, then == Then::StayOpen]
-            .into_iter()
-            .enumerate()
-            .map(|(bit, set)| usize::from(set) << bit)
-            .sum()
+        let groups = [self.inbox, self.advance, self.turns, self.outbox, self.windows, self.stops, self.allowances];
+        groups.into_iter().chain([then == Then::StayOpen]).enumerate().map(|(bit, set)| usize::from(set) << bit).sum()
     }
 
     fn statement(self, then: Then) -> Arc<str> {
-        static STATEMENTS: [OnceLock<Arc<str>>; 128] = [const { OnceLock::new() }; 128];
+        static STATEMENTS: [OnceLock<Arc<str>>; 256] = [const { OnceLock::new() }; 256];
         let build = || {
             let part = |wanted: bool, sql: &'static str| if wanted { sql } else { "" };
             let parts = [
@@ -111,6 +115,7 @@ impl Groups {
                 part(self.outbox, OUTBOX),
                 part(self.windows, WINDOWS),
                 part(self.stops, STOPS),
+                part(self.allowances, ALLOWANCES),
                 part(then == Then::Commit, "COMMIT"),
             ];
             Arc::from(parts.concat())
@@ -137,6 +142,10 @@ pub(super) async fn write(
         OutboxRow::of(message, loaded.outbox.get(&message.id).map_or(&message.progress, |head| &head.progress))
     });
     let windows = changes.windows.iter().filter_map(|key| Some((key.name(), loaded.windows.get(key)?)));
+    let allowances = changes.allowances.iter().filter_map(|key| {
+        let (scope, id, unit, per, start) = allowance_key(key);
+        Some((scope, id, unit, per, start, *loaded.allowances.get(key)?))
+    });
     sqlx::query(AssertSqlSafe(Groups::of(changes).statement(then)))
         .bind(rows(changes.inbox.iter().map(NewInboxRow::of)))
         .bind(rows(changes.offsets.iter()))
@@ -155,6 +164,7 @@ pub(super) async fn write(
         .bind(rows(moved_outbox))
         .bind(rows(windows))
         .bind(rows(last_word(&changes.stops).into_iter()))
+        .bind(rows(allowances))
         .execute(connection)
         .await?;
     Ok(())

@@ -6,9 +6,11 @@
 //! | `incoming` | what an update from Telegram means |
 //! | `inbox`, `transcript`, `decision`, `turn`, `outbox` | the rows on the data's way, in its order |
 //! | `roster` | bots, personas, chats, providers as the manifest describes them |
+//! | `allowance` | budgets, and what nodes take from them |
 //! | `control`, `window` | stops, and sliding windows of the loop physics |
 //! | `commit` | the operations of a group commit and the pure machine that judges them |
 
+pub mod allowance;
 pub mod commit;
 pub mod control;
 pub mod decision;

@@ -88,5 +88,7 @@ pub fn name_of(operation: &Operation) -> &'static str {
         Operation::Settle(_) => "settle",
         Operation::Cancel(_) => "cancel",
         Operation::SetStop(_) => "set_stop",
+        Operation::TakeAllowance(_) => "take_allowance",
+        Operation::ReturnAllowance(_) => "return_allowance",
     }
 }

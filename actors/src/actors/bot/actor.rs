@@ -15,13 +15,13 @@ use super::settings::BotSettings;
 use super::turns::Job;
 use crate::actors::committer::CommitResult;
 use crate::actors::node::Node;
+use crate::actors::provider::call::{Answered, CallError};
 use crate::actors::tasks::{TaskPanicked, Tasks};
 use crate::domain::ids::{AttemptId, MessageId, OutboxId, TurnId};
 use crate::domain::outbox::OutboxMessage;
 use crate::domain::roster::BotProfile;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Turn;
-use crate::ports::llm::{Completion, LlmError};
 use crate::ports::telegram::{BotApi, Me, ReceivedUpdate, TelegramError};
 
 /// A turn and what its bot needs to know for it.
@@ -66,7 +66,7 @@ pub enum BotMsg {
     /// A claim was committed, or not.
     Claimed(TurnId, CommitResult),
     /// The provider answered; stale generations are dropped.
-    CompletionFinished(TurnId, u64, Result<Completion, LlmError>),
+    CompletionFinished(TurnId, u64, Result<Answered, CallError>),
     /// A waiting turn may be due.
     TurnDue,
     /// The end of a turn was committed, or not.

@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 
 use super::operation::{
-    Advance, Applied, Begin, Cancel, Claim, Finish, Ingest, Operation, Refusal, Settle, Start, TurnEnding, Verdict,
+    Advance, Applied, Begin, Cancel, Claim, Finish, Ingest, Operation, Refusal, ReturnAllowance, Settle, Start,
+    TakeAllowance, TurnEnding, Verdict,
 };
 use super::rows::{Changes, ChatChange, Loaded, OutboxHead, TurnHead};
+use crate::domain::allowance::grant;
 use crate::domain::ids::{BotId, Epoch, Number, OutboxId, TurnId};
 use crate::domain::inbox::InboxRow;
 use crate::domain::outbox::{OutboxState, SendResult};
@@ -48,6 +50,8 @@ impl Bench<'_> {
                 self.changes.stops.push((op.scope, op.stopped, op.by, op.at));
                 Ok(Applied::Done)
             }
+            Operation::TakeAllowance(op) => Ok(self.take_allowance(op)),
+            Operation::ReturnAllowance(op) => Ok(self.return_allowance(op)),
         }
     }
 
@@ -287,6 +291,23 @@ impl Bench<'_> {
             self.insert_inbox(event);
         }
         Ok(Applied::Done)
+    }
+
+    fn take_allowance(&mut self, op: TakeAllowance) -> Applied {
+        let granted = self.loaded.allowances.entry(op.key).or_default();
+        let Some(taken) = grant(op.limit, *granted, op.need, op.block) else {
+            return Applied::Allowance { taken: 0, granted: *granted };
+        };
+        *granted += taken;
+        self.changes.allowances.insert(op.key);
+        Applied::Allowance { taken, granted: *granted }
+    }
+
+    fn return_allowance(&mut self, op: ReturnAllowance) -> Applied {
+        let granted = self.loaded.allowances.entry(op.key).or_default();
+        *granted = granted.saturating_sub(op.amount.max(0)).max(0);
+        self.changes.allowances.insert(op.key);
+        Applied::Done
     }
 
     fn cancel(&mut self, op: &Cancel) -> Judgement {

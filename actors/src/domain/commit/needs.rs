@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::operation::{Operation, Start, TurnEnding};
+use crate::domain::allowance::AllowanceKey;
 use crate::domain::ids::{BotId, ChatId, InboxId, OutboxId, TurnId};
 use crate::domain::inbox::Source;
 use crate::domain::transcript::EntryKey;
@@ -27,6 +28,8 @@ pub struct Needs {
     pub outbox: BTreeSet<OutboxId>,
     /// Sliding windows.
     pub windows: BTreeSet<WindowKey>,
+    /// Periods of budgets.
+    pub allowances: BTreeSet<AllowanceKey>,
     /// Whether stops matter.
     pub stops: bool,
 }
@@ -77,6 +80,12 @@ impl Needs {
                 self.outbox.insert(op.outbox);
             }
             Operation::SetStop(_) => self.stops = true,
+            Operation::TakeAllowance(op) => {
+                self.allowances.insert(op.key);
+            }
+            Operation::ReturnAllowance(op) => {
+                self.allowances.insert(op.key);
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::allowance::AllowanceKey;
 use crate::domain::control::StopScope;
 use crate::domain::decision::Decision;
 use crate::domain::ids::{AttemptId, BotId, ChatId, Epoch, Number, OutboxId, TurnId};
@@ -31,6 +32,10 @@ pub enum Operation {
     Cancel(Cancel),
     /// A person stops or starts something.
     SetStop(SetStop),
+    /// A node takes from a budget.
+    TakeAllowance(TakeAllowance),
+    /// A node gives back to a budget what it did not spend.
+    ReturnAllowance(ReturnAllowance),
 }
 
 /// Rows received by a bot, and the offset that may be confirmed once they are stored (I1).
@@ -183,6 +188,28 @@ pub struct SetStop {
     pub at: Timestamp,
 }
 
+/// A node takes from a budget. Not fenced: a block that nobody spends is forfeited, and no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TakeAllowance {
+    /// The budget's period.
+    pub key: AllowanceKey,
+    /// Most that all nodes may take together.
+    pub limit: i64,
+    /// What the call at hand needs; zero for a look ahead.
+    pub need: i64,
+    /// What is taken while there is plenty.
+    pub block: i64,
+}
+
+/// A node gives back what it took and did not spend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReturnAllowance {
+    /// The budget's period.
+    pub key: AllowanceKey,
+    /// How much.
+    pub amount: i64,
+}
+
 /// What a committed operation did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Applied {
@@ -197,6 +224,13 @@ pub enum Applied {
     Said(Option<Verdict>),
     /// Whether the message may be sent now.
     Begun(Verdict),
+    /// What was taken from a budget.
+    Allowance {
+        /// How much; zero when the budget does not have it.
+        taken: i64,
+        /// What all nodes took so far, this included.
+        granted: i64,
+    },
     /// The turn failed; whether it is queued again or dead.
     Failed {
         /// It will not be tried again.

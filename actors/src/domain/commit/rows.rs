@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use crate::domain::allowance::AllowanceKey;
 use crate::domain::control::{StopScope, Stops};
 use crate::domain::decision::Decision;
 use crate::domain::ids::{BotId, ChatId, Epoch, InboxId, Number, OutboxId, TurnId};
@@ -31,6 +32,8 @@ pub struct Loaded {
     pub outbox: HashMap<OutboxId, OutboxHead>,
     /// Sliding windows; a missing one is empty.
     pub windows: HashMap<WindowKey, Window>,
+    /// What was taken from each budget's period; of a missing one nothing.
+    pub allowances: HashMap<AllowanceKey, i64>,
     /// Stops in force.
     pub stops: Stops,
 }
@@ -107,6 +110,8 @@ pub struct Changes {
     pub outbox: BTreeSet<OutboxId>,
     /// Windows that counted.
     pub windows: BTreeSet<WindowKey>,
+    /// Budgets from which was taken, or to which was given back.
+    pub allowances: BTreeSet<AllowanceKey>,
     /// Stops set or lifted, with who and when.
     pub stops: Vec<(StopScope, bool, String, Timestamp)>,
 }

@@ -4,6 +4,7 @@
 //! broken. [`store_contract!`](crate::store_contract) makes a test of every one of them.
 
 pub mod advance;
+pub mod allowance;
 pub mod ingest;
 pub mod outcomes;
 pub mod roster;
@@ -128,6 +129,13 @@ macro_rules! store_contract {
             another_attempt_cannot_settle
             a_definite_non_send_is_due_again
             a_cancelled_message_cannot_begin
+        ]);
+        $crate::store_contract!(@file $home, allowance: [
+            a_block_taken_stays_taken_over_a_restart
+            a_budget_is_never_overdrawn_not_even_in_one_batch
+            budgets_of_other_scopes_units_and_periods_are_apart
+            what_is_given_back_can_be_taken_again
+            old_periods_are_pruned_and_totals_are_not
         ]);
         $crate::store_contract!(@file $home, tenure: [
             a_stale_epoch_writes_nothing
