@@ -3,8 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod budgets;
 mod decree;
 mod failures;
+mod gateway;
 mod intake;
 mod ownership;
 mod physics;
