@@ -4,6 +4,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use botfleet_actors::domain::allowance::{AllowanceKey, BudgetKey, BudgetPeriod, BudgetScope, BudgetUnit};
 use botfleet_actors::domain::control::Stops;
 use botfleet_actors::domain::ids::{
     BotId, ChatId, DecisionNumber, MessageId, Number, OutboxId, TelegramChatId, TurnId,
@@ -20,7 +21,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqlitePool, SqliteRow};
 
 use super::columns::{self, Columns, pause, stop_scope};
-use super::error::to_port;
+use super::error::{to_port, unreadable};
 use super::load::array;
 
 /// Statements with their lists of columns filled in.
@@ -205,6 +206,22 @@ pub(super) async fn depths(pool: &SqlitePool) -> Result<QueueDepths, StoreError>
         dead: columns.count()?,
         unknown: columns.count()?,
     })
+}
+
+const ALLOWANCES: &str = "\
+SELECT scope, key, unit, per, max(period_start), granted FROM allowance GROUP BY scope, key, unit, per";
+
+pub(super) async fn allowances(pool: &SqlitePool) -> Result<Vec<(AllowanceKey, i64)>, StoreError> {
+    all(pool, sqlx::query(ALLOWANCES), |row| {
+        let mut columns = Columns::of(row);
+        let kind: &str = columns.take()?;
+        let id = columns.take()?;
+        let scope = BudgetScope::parse(kind, id).ok_or_else(|| unreadable("scope of a budget", kind))?;
+        let budget =
+            BudgetKey { scope, unit: columns.name(BudgetUnit::parse)?, per: columns.name(BudgetPeriod::parse)? };
+        Ok((AllowanceKey { budget, start: Timestamp::from_millis(columns.take()?) }, columns.take()?))
+    })
+    .await
 }
 
 pub(super) async fn stops(pool: &SqlitePool) -> Result<Stops, StoreError> {

@@ -1,6 +1,6 @@
 //! Writes what a batch changed and commits it: several statements of one text, in one crossing. Layer: adapter.
 //!
-//! Which parts the text has depends only on which kinds of rows changed, so there are at most 256 texts.
+//! Which parts the text has depends only on which kinds of rows changed, so there are at most 512 texts.
 
 use std::sync::{Arc, OnceLock};
 
@@ -12,7 +12,7 @@ use serde::Serialize;
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 
-use super::load::array;
+use super::load::{allowance_key, array};
 use super::orders;
 use super::written::{DecisionRow, EntryRow, HandledRow, NewInboxRow, OutboxMove, OutboxRow, TurnMove, TurnRow};
 
@@ -74,6 +74,10 @@ AND EXISTS (SELECT 1 FROM chat_alias a WHERE a.telegram_chat_id = j.value ->> 1 
 UPDATE outbox SET telegram_chat = j.value ->> 1, reply_to = NULL FROM json_each($15) j \
 WHERE state IN ('queued', 'sending', 'retry_at', 'unknown') AND state IN ('queued', 'retry_at') \
 AND outbox.chat = j.value ->> 0; ";
+const ALLOWANCES: &str = "\
+INSERT INTO allowance (scope, key, unit, per, period_start, granted) \
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM json_each($16) WHERE true \
+ON CONFLICT (scope, key, unit, per, period_start) DO UPDATE SET granted = excluded.granted; ";
 
 /// How the transaction goes on after the writes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -94,6 +98,7 @@ struct Groups {
     windows: bool,
     stops: bool,
     delivery: bool,
+    allowances: bool,
 }
 
 impl Groups {
@@ -106,6 +111,7 @@ impl Groups {
             windows: !changes.windows.is_empty(),
             stops: !changes.stops.is_empty(),
             delivery: !(changes.pauses.is_empty() && changes.absences.is_empty() && changes.migrations.is_empty()),
+            allowances: !changes.allowances.is_empty(),
         }
     }
 
@@ -118,6 +124,7 @@ impl Groups {
             self.windows,
             self.stops,
             self.delivery,
+            self.allowances,
             then == Then::StayOpen,
         ]
         .into_iter()
@@ -127,7 +134,7 @@ impl Groups {
     }
 
     fn statement(self, then: Then) -> Arc<str> {
-        static STATEMENTS: [OnceLock<Arc<str>>; 256] = [const { OnceLock::new() }; 256];
+        static STATEMENTS: [OnceLock<Arc<str>>; 512] = [const { OnceLock::new() }; 512];
         let build = || {
             let part = |wanted: bool, sql: &'static str| if wanted { sql } else { "" };
             let parts = [
@@ -138,6 +145,7 @@ impl Groups {
                 part(self.windows, WINDOWS),
                 part(self.stops, STOPS),
                 part(self.delivery, DELIVERY),
+                part(self.allowances, ALLOWANCES),
                 part(then == Then::Commit, "COMMIT"),
             ];
             Arc::from(parts.concat())
@@ -167,6 +175,10 @@ pub(super) async fn write(
         orders::write(&mut *connection, &changes.orders).await?;
     }
     let windows = changes.windows.iter().filter_map(|key| Some((key.name(), loaded.windows.get(key)?)));
+    let allowances = changes.allowances.iter().filter_map(|key| {
+        let (scope, id, unit, per, start) = allowance_key(key);
+        Some((scope, id, unit, per, start, *loaded.allowances.get(key)?))
+    });
     sqlx::query(AssertSqlSafe(Groups::of(changes).statement(then)))
         .bind(rows(changes.inbox.iter().map(NewInboxRow::of)))
         .bind(rows(changes.offsets.iter()))
@@ -188,6 +200,7 @@ pub(super) async fn write(
         .bind(rows(changes.pauses.iter().map(|pause| (pause.bot, pause.chat.unwrap_or(ChatId(0)), pause.until))))
         .bind(rows(changes.absences.iter().map(|((chat, bot), absent)| (chat, bot, absent))))
         .bind(rows(changes.migrations.iter().map(|(chat, (to, at))| (chat, to, at))))
+        .bind(rows(allowances))
         .execute(connection)
         .await?;
     Ok(())

@@ -15,10 +15,13 @@ use super::committer::Committer;
 use super::fleet::actor::FleetMsg;
 use super::provider::actor::ProviderMsg;
 use crate::behaviour::generator::Generator;
+use crate::domain::allowance::{Budget, BudgetKey, BudgetOwner, BudgetScope, BudgetSpec};
+use crate::domain::commit::operation::Operation;
 use crate::domain::ids::{
     AttemptId, BotId, ChatId, ConfigSeq, Epoch, IdSource, InboxId, OutboxId, TelegramChatId, TelegramUserId, TurnId,
 };
 use crate::domain::roster::{BotProfile, ChatProfile};
+use crate::policy::treasury::Treasury;
 use crate::ports::clock::Clock;
 use crate::ports::store::Store;
 use crate::ports::telegram::UpdateDecoder;
@@ -41,6 +44,8 @@ pub struct Node {
     pub config_seq: ConfigSeq,
     /// Who lives where.
     pub directory: Directory,
+    /// What this node may spend on models.
+    pub treasury: Arc<Treasury>,
     /// Random numbers that need not be replayed: jitter.
     pub jitter: Jitter,
     /// Turns queued or claimed, as the store said last and as chats have added since.
@@ -73,10 +78,35 @@ impl Node {
             epoch,
             config_seq,
             directory,
+            treasury: Arc::default(),
             jitter: Jitter(AtomicU64::new(seed)),
             turns_open: AtomicU64::new(0),
             orders: Orders::default(),
             ids,
+        }
+    }
+
+    /// The node under these budgets. A budget of one bot or chat goes before that of each.
+    #[must_use]
+    pub fn with_budgets(mut self, specs: &[BudgetSpec]) -> Self {
+        let mut budgets = HashMap::new();
+        let named = |spec: &BudgetSpec| matches!(spec.owner, BudgetOwner::Bot(Some(_)) | BudgetOwner::Chat(Some(_)));
+        for spec in specs.iter().filter(|spec| !named(spec)).chain(specs.iter().filter(|spec| named(spec))) {
+            for scope in self.directory.owners(&spec.owner) {
+                let key = BudgetKey { scope, unit: spec.unit, per: spec.per };
+                budgets.insert(key, Budget { key, limit: spec.limit });
+            }
+        }
+        self.treasury = Arc::new(Treasury::new(budgets.into_values()));
+        self
+    }
+
+    /// Gives back to the store what was taken from budgets and is not spent: at a shutdown in good order.
+    pub async fn return_allowances(&self) {
+        for returned in self.treasury.give_back() {
+            if let Err(error) = self.committer.commit(Operation::ReturnAllowance(returned)).await {
+                tracing::warn!(budget = %returned.key.budget, error = %error, "an allowance could not be given back");
+            }
         }
     }
 
@@ -213,6 +243,22 @@ impl Directory {
             telegram_chats: RwLock::new(telegram_chats),
             by_telegram_user,
             live: RwLock::default(),
+        }
+    }
+
+    /// All whom a budget of the manifest speaks of.
+    fn owners(&self, owner: &BudgetOwner) -> Vec<BudgetScope> {
+        let is = |wanted: &Option<String>, name: &str| wanted.as_ref().is_none_or(|wanted| wanted == name);
+        match owner {
+            BudgetOwner::Fleet => vec![BudgetScope::Fleet],
+            BudgetOwner::Bot(name) => {
+                let bots = self.bots.values().filter(|bot| is(name, &bot.spec.name));
+                bots.map(|bot| BudgetScope::Bot(bot.id)).collect()
+            }
+            BudgetOwner::Chat(name) => {
+                let chats = self.chats.values().filter(|chat| is(name, &chat.spec.name));
+                chats.map(|chat| BudgetScope::Chat(chat.id)).collect()
+            }
         }
     }
 

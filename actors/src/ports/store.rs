@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::allowance::AllowanceKey;
 use crate::domain::commit::operation::{Applied, Operation, Refusal};
 use crate::domain::control::Stops;
 use crate::domain::dead_letter::{DeadLetter, DeadLetterId};
@@ -229,6 +230,9 @@ pub trait Store: Send + Sync + 'static {
     /// How much waits.
     async fn depths(&self) -> Result<QueueDepths, StoreError>;
 
+    /// What was taken from each budget in its latest period.
+    async fn allowances(&self) -> Result<Vec<(AllowanceKey, i64)>, StoreError>;
+
     /// Stops in force.
     async fn stops(&self) -> Result<Stops, StoreError>;
 
@@ -239,7 +243,8 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<(Vec<OutcomeRecord>, OutcomeCursor), StoreError>;
 
-    /// Deletes handled inbox rows received before `before`, whose updates cannot come again (I2); returns how many.
+    /// Deletes handled inbox rows received before `before`, whose updates cannot come again (I2), and what was taken
+    /// from budgets in periods that began before it and have ended; returns how many.
     async fn prune(&self, before: Timestamp) -> Result<u64, StoreError>;
 
     /// The states of a turn and its messages, for tests and the reason why.

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::journal::{Happening, Journal, name_of};
 use super::memory_store::MemoryStore;
+use crate::domain::allowance::AllowanceKey;
 use crate::domain::commit::operation::{Applied, Operation, Refusal};
 use crate::domain::control::Stops;
 use crate::domain::dead_letter::{DeadLetter, DeadLetterId};
@@ -195,6 +196,10 @@ impl Store for FaultyStore {
 
     async fn depths(&self) -> Result<QueueDepths, StoreError> {
         self.reach()?.depths().await
+    }
+
+    async fn allowances(&self) -> Result<Vec<(AllowanceKey, i64)>, StoreError> {
+        self.reach()?.allowances().await
     }
 
     async fn stops(&self) -> Result<Stops, StoreError> {

@@ -102,5 +102,7 @@ pub fn name_of(operation: &Operation) -> &'static str {
         Operation::SetDelivery(_) => "set_delivery",
         Operation::Unclaim(_) => "unclaim",
         Operation::Redeliver(_) => "redeliver",
+        Operation::TakeAllowance(_) => "take_allowance",
+        Operation::ReturnAllowance(_) => "return_allowance",
     }
 }

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 
 use self::state::State;
+use crate::domain::allowance::AllowanceKey;
 use crate::domain::commit::operation::{Applied, Operation, Refusal};
 use crate::domain::control::Stops;
 use crate::domain::dead_letter::{DeadLetter, DeadLetterId};
@@ -127,6 +128,10 @@ impl Store for MemoryStore {
 
     async fn depths(&self) -> Result<QueueDepths, StoreError> {
         Ok(self.state().depths())
+    }
+
+    async fn allowances(&self) -> Result<Vec<(AllowanceKey, i64)>, StoreError> {
+        Ok(self.state().allowances())
     }
 
     async fn stops(&self) -> Result<Stops, StoreError> {

@@ -19,6 +19,7 @@ use super::turns::Job;
 use crate::actors::chat::actor::in_time;
 use crate::actors::committer::CommitResult;
 use crate::actors::node::Node;
+use crate::actors::provider::call::{Answered, CallError};
 use crate::actors::tasks::{TaskPanicked, Tasks};
 use crate::actors::webhooks::Webhooks;
 use crate::domain::ids::{AttemptId, ChatId, MessageId, OutboxId, TurnId};
@@ -26,7 +27,6 @@ use crate::domain::outbox::OutboxMessage;
 use crate::domain::roster::{BotProfile, DeliveryChoice, DeliveryMode};
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Turn;
-use crate::ports::llm::{Completion, LlmError};
 use crate::ports::telegram::{BotApi, Me, ReceivedUpdate, TelegramError, WebhookStatus};
 
 /// A turn and what its bot needs to know for it.
@@ -89,7 +89,7 @@ pub enum BotMsg {
     /// A claim was committed, or not.
     Claimed(TurnId, CommitResult),
     /// The provider answered; stale generations are dropped.
-    CompletionFinished(TurnId, u64, Result<Completion, LlmError>),
+    CompletionFinished(TurnId, u64, Result<Answered, CallError>),
     /// A waiting turn may be due.
     TurnDue,
     /// The end of a turn was committed, or not.

@@ -349,7 +349,12 @@ impl FleetState {
         let Some(setup) = self.args.providers.iter().find(|provider| provider.name == name).cloned() else {
             return Ok(None);
         };
-        let args = ProviderArgs { name: setup.name, llm: setup.llm, settings: setup.settings };
+        let args = ProviderArgs {
+            name: setup.name,
+            llm: setup.llm,
+            settings: setup.settings,
+            node: Arc::clone(&self.args.node),
+        };
         let (actor, _) = ProviderActor::spawn_linked(None, ProviderActor, args, myself.get_cell()).await?;
         self.args.node.directory.set_provider(name, Some(actor.clone()));
         Ok(Some(actor.get_cell()))

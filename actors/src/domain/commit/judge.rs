@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use super::operation::{
     Advance, Applied, Begin, Cancel, Claim, Finish, Ingest, Migrate, Operation, Paused, Receive, Redeliver, Refusal,
-    Resolve, SetDelivery, Settle, Start, TurnEnding, Verdict,
+    Resolve, ReturnAllowance, SetDelivery, Settle, Start, TakeAllowance, TurnEnding, Verdict,
 };
 use super::rows::{Changes, ChatChange, ChatHead, Loaded, OutboxHead, TurnHead};
+use crate::domain::allowance::grant;
 use crate::domain::dead_letter::DeadLetterId;
 use crate::domain::ids::{BotId, ChatId, Epoch, Number, OutboxId, TurnId};
 use crate::domain::inbox::InboxRow;
@@ -63,6 +64,8 @@ impl Bench<'_> {
             Operation::SetDelivery(op) => self.set_delivery(op),
             Operation::Unclaim(op) => self.unclaim(op),
             Operation::Redeliver(op) => self.redeliver(&op),
+            Operation::TakeAllowance(op) => Ok(self.take_allowance(op)),
+            Operation::ReturnAllowance(op) => Ok(self.return_allowance(op)),
         }
     }
 
@@ -410,6 +413,23 @@ impl Bench<'_> {
         self.chat_fence(op.chat, op.epoch)?;
         self.changes.migrations.insert(op.chat, (op.to, op.at));
         Ok(Applied::Done)
+    }
+
+    fn take_allowance(&mut self, op: TakeAllowance) -> Applied {
+        let granted = self.loaded.allowances.entry(op.key).or_default();
+        let Some(taken) = grant(op.limit, *granted, op.need, op.block) else {
+            return Applied::Allowance { taken: 0, granted: *granted };
+        };
+        *granted += taken;
+        self.changes.allowances.insert(op.key);
+        Applied::Allowance { taken, granted: *granted }
+    }
+
+    fn return_allowance(&mut self, op: ReturnAllowance) -> Applied {
+        let granted = self.loaded.allowances.entry(op.key).or_default();
+        *granted = granted.saturating_sub(op.amount.max(0)).max(0);
+        self.changes.allowances.insert(op.key);
+        Applied::Done
     }
 
     fn cancel(&mut self, op: &Cancel) -> Judgement {

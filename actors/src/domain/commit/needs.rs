@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::operation::{Operation, Start, TurnEnding};
+use crate::domain::allowance::AllowanceKey;
 use crate::domain::dead_letter::DeadLetterId;
 use crate::domain::ids::{BotId, ChatId, InboxId, OutboxId, TurnId};
 use crate::domain::inbox::Source;
@@ -28,6 +29,8 @@ pub struct Needs {
     pub outbox: BTreeSet<OutboxId>,
     /// Sliding windows.
     pub windows: BTreeSet<WindowKey>,
+    /// Periods of budgets.
+    pub allowances: BTreeSet<AllowanceKey>,
     /// Whether stops matter.
     pub stops: bool,
 }
@@ -104,6 +107,12 @@ impl Needs {
                     self.outbox.extend(&op.later_parts);
                 }
             },
+            Operation::TakeAllowance(op) => {
+                self.allowances.insert(op.key);
+            }
+            Operation::ReturnAllowance(op) => {
+                self.allowances.insert(op.key);
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::allowance::AllowanceKey;
 use crate::domain::control::StopScope;
 use crate::domain::dead_letter::DeadLetterId;
 use crate::domain::decision::Decision;
@@ -48,6 +49,10 @@ pub enum Operation {
     Unclaim(Claim),
     /// A person gives a dead letter another go.
     Redeliver(Redeliver),
+    /// A node takes from a budget.
+    TakeAllowance(TakeAllowance),
+    /// A node gives back to a budget what it did not spend.
+    ReturnAllowance(ReturnAllowance),
 }
 
 /// Rows that a webhook brought. No owning write: without fence, and without a word on the offset, since webhooks and
@@ -276,6 +281,28 @@ pub struct SetStop {
     pub at: Timestamp,
 }
 
+/// A node takes from a budget. Not fenced: a block that nobody spends is forfeited, and no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TakeAllowance {
+    /// The budget's period.
+    pub key: AllowanceKey,
+    /// Most that all nodes may take together.
+    pub limit: i64,
+    /// What the call at hand needs; zero for a look ahead.
+    pub need: i64,
+    /// What is taken while there is plenty.
+    pub block: i64,
+}
+
+/// A node gives back what it took and did not spend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReturnAllowance {
+    /// The budget's period.
+    pub key: AllowanceKey,
+    /// How much.
+    pub amount: i64,
+}
+
 /// What a committed operation did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Applied {
@@ -294,6 +321,13 @@ pub enum Applied {
     StopSet {
         /// Whether that is what was in force already.
         already: bool,
+    },
+    /// What was taken from a budget.
+    Allowance {
+        /// How much; zero when the budget does not have it.
+        taken: i64,
+        /// What all nodes took so far, this included.
+        granted: i64,
     },
     /// The turn failed; whether it is queued again or dead.
     Failed {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use crate::domain::allowance::AllowanceKey;
 use crate::domain::control::{StopScope, Stops};
 use crate::domain::decision::Decision;
 use crate::domain::ids::{BotId, ChatId, Epoch, InboxId, Number, OutboxId, TelegramChatId, TurnId};
@@ -33,6 +34,8 @@ pub struct Loaded {
     pub outbox: HashMap<OutboxId, OutboxHead>,
     /// Sliding windows; a missing one is empty.
     pub windows: HashMap<WindowKey, Window>,
+    /// What was taken from each budget's period; of a missing one nothing.
+    pub allowances: HashMap<AllowanceKey, i64>,
     /// Stops in force.
     pub stops: Stops,
     /// Pauses of the bots asked for, when rules are.
@@ -117,6 +120,8 @@ pub struct Changes {
     pub absences: BTreeMap<(ChatId, BotId), bool>,
     /// Chats with a new id at Telegram, and since when.
     pub migrations: BTreeMap<ChatId, (TelegramChatId, Timestamp)>,
+    /// Budgets from which was taken, or to which was given back.
+    pub allowances: BTreeSet<AllowanceKey>,
     /// Stops set or lifted, with who and when.
     pub stops: Vec<(StopScope, bool, String, Timestamp)>,
     /// What a person ordered; rare.

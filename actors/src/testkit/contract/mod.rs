@@ -4,6 +4,7 @@
 //! broken. [`store_contract!`](crate::store_contract) makes a test of every one of them.
 
 pub mod advance;
+pub mod allowance;
 pub mod ingest;
 pub mod orders;
 pub mod outcomes;
@@ -134,6 +135,13 @@ macro_rules! store_contract {
             evidence_resolves_an_unknown_message_once
             a_migrated_chat_keeps_its_messages_and_its_history
             absences_survive_a_restart
+        ]);
+        $crate::store_contract!(@file $home, allowance: [
+            a_block_taken_stays_taken_over_a_restart
+            a_budget_is_never_overdrawn_not_even_in_one_batch
+            budgets_of_other_scopes_units_and_periods_are_apart
+            what_is_given_back_can_be_taken_again
+            old_periods_are_pruned_and_totals_are_not
         ]);
         $crate::store_contract!(@file $home, tenure: [
             a_stale_epoch_writes_nothing

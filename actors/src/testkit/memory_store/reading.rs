@@ -1,9 +1,11 @@
 //! Everything that only reads, and pruning. Part of the testkit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::state::{Received, State};
+use crate::domain::allowance::AllowanceKey;
 use crate::domain::dead_letter::{DeadLetter, DeadLetterId, DeadLetterState};
 use crate::domain::decision::{Cause, Decision};
 use crate::domain::ids::{BotId, ChatId, DecisionNumber, MessageId, Number, TelegramChatId, TelegramUserId};
@@ -139,11 +141,21 @@ impl State {
         letters
     }
 
+    /// What was taken from each budget in its latest period.
+    pub(super) fn allowances(&self) -> Vec<(AllowanceKey, i64)> {
+        let latest: BTreeMap<_, _> = self.allowances.iter().map(|(key, taken)| (key.budget, (*key, *taken))).collect();
+        latest.into_values().collect()
+    }
+
     pub(super) fn prune(&mut self, before: Timestamp) -> u64 {
         let stored = self.inbox.len();
         self.inbox.retain(|_, Received { row, .. }| row.outcome.is_none() || row.received_at >= before);
         self.sources = self.inbox.values().map(|received| (received.row.bot, received.row.source)).collect();
-        (stored - self.inbox.len()) as u64
+        let rows = self.allowances.len();
+        self.allowances.retain(|key, _| {
+            key.budget.per.length().is_none_or(|length| key.start + length.max(Duration::from_secs(86_400)) >= before)
+        });
+        (stored - self.inbox.len() + rows - self.allowances.len()) as u64
     }
 
     pub(super) fn outcomes(&self, cursor: OutcomeCursor, limit: usize) -> (Vec<OutcomeRecord>, OutcomeCursor) {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::domain::allowance::AllowanceKey;
 use crate::domain::commit::judge::judge;
 use crate::domain::commit::needs::Needs;
 use crate::domain::commit::operation::{Applied, Operation, Refusal};
@@ -42,6 +43,7 @@ pub(super) struct State {
     pub(super) turns: BTreeMap<TurnId, Turn>,
     pub(super) outbox: BTreeMap<OutboxId, OutboxMessage>,
     pub(super) windows: HashMap<WindowKey, Window>,
+    pub(super) allowances: BTreeMap<AllowanceKey, i64>,
     pub(super) stops: Stops,
     pub(super) pauses: Pauses,
     pub(super) absences: BTreeSet<(ChatId, BotId)>,
@@ -91,6 +93,7 @@ impl State {
             turns: needs.turns.iter().filter_map(turn).collect(),
             outbox: needs.outbox.iter().filter_map(|id| Some((*id, OutboxHead::of(self.outbox.get(id)?)))).collect(),
             windows: needs.windows.iter().filter_map(|key| Some((*key, self.windows.get(key)?.clone()))).collect(),
+            allowances: needs.allowances.iter().filter_map(|key| Some((*key, *self.allowances.get(key)?))).collect(),
             stops: self.stops.clone(),
             pauses: self.pauses.clone(),
         }
@@ -174,6 +177,9 @@ impl State {
         }
         for (chat, (to, _)) in changes.migrations {
             self.migrate(chat, to);
+        }
+        for key in changes.allowances {
+            self.allowances.extend(loaded.allowances.remove_entry(&key));
         }
         for (scope, stopped, ..) in changes.stops {
             self.stops.set(scope, stopped);
