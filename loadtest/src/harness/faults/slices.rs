@@ -190,10 +190,7 @@ impl fmt::Display for SeriesReport {
 /// # Errors
 /// The file cannot be used. A seed that cannot be run to its end is a failing seed.
 pub async fn series(args: &FaultsArgs, seeds: Seeds) -> Result<SeriesReport, HarnessError> {
-    let commit = match &args.commit {
-        Some(commit) => commit.clone(),
-        None => commit_of_checkout().await,
-    };
+    let commit = args.commit.clone().unwrap_or_default();
     let mut lines = match &args.append {
         Some(file) => read(file)?,
         None => Vec::new(),
@@ -217,11 +214,12 @@ pub async fn series(args: &FaultsArgs, seeds: Seeds) -> Result<SeriesReport, Har
         let dir = result.ok().and_then(|report| report.dir);
         let dir = dir.map(|dir| format!(", left for a look: {}", dir.display())).unwrap_or_default();
         tell(&format!(
-            "[{ended}/{whole}] seed {seed}: {}, {} faults, {:.1} s{}{dir}",
+            "[{ended}/{whole}] seed {seed}: {}, {} faults, {:.1} s{}{}{dir}",
             line.verdict,
             line.total,
             line.duration,
-            line.breaches.iter().map(|breach| format!("; {breach}")).collect::<String>(),
+            if line.breaches.is_empty() { "" } else { "; " },
+            line.breaches.join("; "),
         ));
         if let Some(file) = &args.append {
             append(file, &line)?;
