@@ -24,7 +24,7 @@ use crate::simulation::{Simulation, SimulationSpec};
 use crate::world::spec::WorldSpec;
 
 /// How likely each kind of fault strikes a call.
-const FAULTY: f64 = 0.03;
+const FAULTY: f64 = 0.015;
 /// The budget counts as used up when no call came for so long.
 const QUIET_FOR: Duration = Duration::from_secs(6);
 /// How often the calls are counted.
