@@ -159,6 +159,9 @@ async fn run_faults(mut args: FaultsArgs) -> anyhow::Result<()> {
         return show(&result, args.json, result.is_clean());
     }
     let result = unless_ended(faults::run(&args)).await??;
+    if let Some(file) = &args.append {
+        slices::append_report(file, &result)?;
+    }
     show(&result, args.json, result.is_clean())
 }
 

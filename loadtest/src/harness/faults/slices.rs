@@ -255,6 +255,14 @@ fn read(file: &Path) -> Result<Vec<Line>, HarnessError> {
     text.lines().filter(|text| !text.trim().is_empty()).map(line).collect()
 }
 
+/// Appends the result of one seed to a file.
+///
+/// # Errors
+/// The file cannot be used.
+pub fn append_report(file: &Path, report: &FaultsReport) -> Result<(), HarnessError> {
+    append(file, &Line::of(report))
+}
+
 fn append(file: &Path, line: &Line) -> Result<(), HarnessError> {
     let mut text = serde_json::to_string(line).map_err(|error| HarnessError::file(file)(error.into()))?;
     text.push('\n');
