@@ -170,11 +170,7 @@ async fn of_telegram(args: &LimitsArgs, result: &mut LimitsResult) -> Result<(),
     asked.stage.stop(result.is_clean()).await
 }
 
-async fn of_provider(
-    args: &LimitsArgs,
-    limit: &'static str,
-    result: &mut LimitsResult,
-) -> Result<(), HarnessError> {
+async fn of_provider(args: &LimitsArgs, limit: &'static str, result: &mut LimitsResult) -> Result<(), HarnessError> {
     let keys: Vec<String> = (1..=args.keys.max(1)).map(|key| format!("sk-pool-{key}")).collect();
     let (rpm, tpm) = if limit == "requests" { (Some(args.rpm), None) } else { (None, Some(args.tpm)) };
     let latency = Latency { median: Duration::from_millis(300), sigma: 0.3 };

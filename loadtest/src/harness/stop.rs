@@ -175,10 +175,10 @@ fn reqwest_client() -> Result<reqwest::Client, HarnessError> {
 async fn fill_and_kill_providers(args: &StopArgs, stage: &Stage) {
     tokio::time::sleep(Duration::from_secs_f64(args.fill_seconds.max(0.0))).await;
     let kinds = [ProviderFault::Unavailable, ProviderFault::Reset, ProviderFault::ErrorHtml, ProviderFault::RevokedKey];
-    let rules =
-        kinds.into_iter().map(|what| ProviderRule { probability: 0.3, ..ProviderRule::always(what) }).chain([
-            ProviderRule { for_ms: Some(30_000), ..ProviderRule::always(ProviderFault::Slow) },
-        ]);
+    let rules = kinds
+        .into_iter()
+        .map(|what| ProviderRule { probability: 0.3, ..ProviderRule::always(what) })
+        .chain([ProviderRule { for_ms: Some(30_000), ..ProviderRule::always(ProviderFault::Slow) }]);
     let faults = ProviderFaults { seed: args.run.seed, rules: rules.collect() };
     stage.simulation.all_providers().for_each(|provider| provider.set_faults(faults.clone()));
     tokio::time::sleep(Duration::from_secs(1)).await;

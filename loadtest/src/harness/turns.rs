@@ -81,12 +81,8 @@ pub async fn run(args: &TurnsArgs) -> Result<TurnsResult, HarnessError> {
     for _ in 0..args.rounds {
         rounds_ms.push(round(world, &mut traffic).await?);
     }
-    let result = TurnsResult {
-        bots: args.bots,
-        llm_latency_ms: args.llm_latency_ms,
-        rounds_ms,
-        dir: stage.dir().to_owned(),
-    };
+    let result =
+        TurnsResult { bots: args.bots, llm_latency_ms: args.llm_latency_ms, rounds_ms, dir: stage.dir().to_owned() };
     stage.stop(result.is_clean()).await?;
     Ok(result)
 }

@@ -91,12 +91,8 @@ impl Provider {
     pub fn named(name: &str, spec: ProviderSpec) -> Arc<Self> {
         let mind =
             Mind { latency: spec.latency, rng: fastrand::Rng::with_seed(spec.seed), talk: SmallTalk::new(spec.seed) };
-        let faults = Faults {
-            schedule: ProviderFaults::default(),
-            set: Instant::now(),
-            requests: 0,
-            injected: BTreeMap::new(),
-        };
+        let faults =
+            Faults { schedule: ProviderFaults::default(), set: Instant::now(), requests: 0, injected: BTreeMap::new() };
         Arc::new(Self {
             name: name.to_owned(),
             calls: Arc::new(CallLog::starting_at(spec.first_call)),
@@ -253,13 +249,8 @@ impl Provider {
     fn strike(&self, model: &str, key: &str) -> Result<Struck, Box<Response>> {
         let mut faults = lock(&self.faults);
         faults.requests += 1;
-        let asked = Asked {
-            provider: &self.name,
-            model,
-            key,
-            request: faults.requests,
-            since_set: faults.set.elapsed(),
-        };
+        let asked =
+            Asked { provider: &self.name, model, key, request: faults.requests, since_set: faults.set.elapsed() };
         let struck = faults.schedule.strike(&asked);
         for fault in struck.fault.map(|(fault, _)| fault).into_iter().chain(struck.delayed_by) {
             faults::count(&mut faults.injected, fault);
@@ -306,9 +297,7 @@ fn altered(text: String, spoiled: Option<ProviderFault>, call: u64) -> String {
         Some(ProviderFault::LeakedReasoning) => {
             format!("<think>\nOkay, let me see what they asked. I should answer: {text}")
         }
-        Some(ProviderFault::ToolJson) => {
-            json!({"name": "send_message", "arguments": {"text": text}}).to_string()
-        }
+        Some(ProviderFault::ToolJson) => json!({"name": "send_message", "arguments": {"text": text}}).to_string(),
         _ => text,
     }
 }
@@ -348,9 +337,8 @@ mod tests {
     #[test]
     fn a_call_is_answered_only_once_it_is_settled() {
         let provider = Provider::new(ProviderSpec::default());
-        let ask = || {
-            provider.decide(&request(json!({"messages": [{"role": "user", "content": "hi #m4"}]})), "").unwrap()
-        };
+        let ask =
+            || provider.decide(&request(json!({"messages": [{"role": "user", "content": "hi #m4"}]})), "").unwrap();
         ask().settlement.finish();
         drop(ask());
         let ledger = provider.ledger();

@@ -304,11 +304,8 @@ mod tests {
 
     #[test]
     fn a_rule_strikes_only_in_its_window_and_its_providers_models_and_keys() {
-        let rule = ProviderRule {
-            from_ms: Some(100),
-            until_ms: Some(200),
-            ..ProviderRule::always(ProviderFault::RevokedKey)
-        };
+        let rule =
+            ProviderRule { from_ms: Some(100), until_ms: Some(200), ..ProviderRule::always(ProviderFault::RevokedKey) };
         let strikes = |rule: ProviderRule, at_ms| {
             ProviderFaults { seed: 1, rules: vec![rule] }.strike(&asked(1, at_ms)).fault.is_some()
         };

@@ -139,10 +139,11 @@ impl Meter {
         } else if limits.requests.is_some_and(|most| meter.recent.len() >= most as usize) {
             Some(Refused { what: "requests", retry_after: meter.oldest_ends_in(now) })
         } else {
-            limits.tokens.map(u64::from).filter(|most| meter.tokens() + tokens > *most).map(|most| Refused {
-                what: "tokens",
-                retry_after: meter.tokens_fit_in(most, tokens, now),
-            })
+            limits
+                .tokens
+                .map(u64::from)
+                .filter(|most| meter.tokens() + tokens > *most)
+                .map(|most| Refused { what: "tokens", retry_after: meter.tokens_fit_in(most, tokens, now) })
         };
         if let Some(refusal) = refusal {
             meter.used.refused += 1;

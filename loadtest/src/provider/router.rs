@@ -17,9 +17,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::decide::{Answer, Provider};
-use super::{embedding, refusal, stream};
 use super::faults::ProviderFault;
 use super::wire::{ApiError, ChatRequest, EmbeddingRequest, Usage, tokens_of};
+use super::{embedding, refusal, stream};
 
 /// The largest body that is read.
 const LARGEST_BODY_BYTES: usize = 16 * 1024 * 1024;

@@ -124,7 +124,10 @@ async fn limits_refuse_with_retry_after_and_count_each_key() {
     let keys = vec!["a".to_owned(), "b".to_owned()];
     let served = serve(ProviderSpec { keys, requests_per_minute: Some(2), ..quick() }).await;
     let first = served.ask("", "a", false).send().await.unwrap();
-    assert_eq!((first.status().as_u16(), &first.headers()["x-ratelimit-remaining-requests"]), (200, &"1".parse().unwrap()));
+    assert_eq!(
+        (first.status().as_u16(), &first.headers()["x-ratelimit-remaining-requests"]),
+        (200, &"1".parse().unwrap())
+    );
     served.ask("", "a", false).send().await.unwrap();
     let refused = served.ask("", "a", false).send().await.unwrap();
     assert_eq!(refused.status(), 429);

@@ -41,9 +41,11 @@ const WEBHOOK_PORTS: std::ops::Range<u16> = 20_000..30_000;
 pub async fn run(args: &FaultsArgs) -> Result<FaultsReport, HarnessError> {
     let dir = args.dir.clone().unwrap_or_else(|| scratch(args.seed));
     let args = FaultsArgs { dir: Some(dir.clone()), ..args.clone() };
-    let mut report = run_in(&args, &dir)
-        .await
-        .map_err(|source| HarnessError::Seed { seed: args.seed, dir: dir.clone(), source: Box::new(source) })?;
+    let mut report = run_in(&args, &dir).await.map_err(|source| HarnessError::Seed {
+        seed: args.seed,
+        dir: dir.clone(),
+        source: Box::new(source),
+    })?;
     if report.dir.is_none() {
         std::fs::remove_dir_all(&dir).map_err(HarnessError::file(&dir))?;
     }
@@ -197,10 +199,7 @@ async fn roll_call(
 /// Who must answer what: bot, chat and marker.
 fn called_upon(world: &World, posts: &[LoadPost]) -> BTreeSet<(i64, i64, String)> {
     let bots = |chat: i64| world.spec().chats.iter().filter(move |spec| spec.id == chat).flat_map(|spec| &spec.bots);
-    posts
-        .iter()
-        .flat_map(|post| bots(post.chat).map(|bot| (*bot, post.chat, format!("#m{}", post.number))))
-        .collect()
+    posts.iter().flat_map(|post| bots(post.chat).map(|bot| (*bot, post.chat, format!("#m{}", post.number)))).collect()
 }
 
 fn provider_faults(stage: &Stage) -> BTreeMap<String, u64> {
