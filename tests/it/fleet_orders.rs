@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::fleet_stage::{FleetStage, options};
 
-async fn until_letter(stage: &FleetStage, state: &str) -> Value {
-    let found = |letters: &Value| letters["dead_letters"][0]["state"] == state;
+async fn until_letter(stage: &FleetStage, ending: &str) -> Value {
+    let found = |letters: &Value| letters["dead_letters"][0]["state"] == ending;
     stage.until_json("/api/v1/dead-letters", found).await["dead_letters"][0].clone()
 }
 

@@ -41,8 +41,8 @@ async fn switch(stage: &FleetStage, mode: &str) {
     assert_eq!(answer.status(), StatusCode::OK, "{}", answer.text().await.unwrap());
 }
 
-async fn until_health(stage: &FleetStage, state: &str) -> Value {
-    stage.until_json("/api/v1/fleet", |fleet| fleet["bots"][0]["state"] == state).await
+async fn until_health(stage: &FleetStage, health: &str) -> Value {
+    stage.until_json("/api/v1/fleet", |fleet| fleet["bots"][0]["state"] == health).await
 }
 
 /// Nobody is reached, or the answer is lost, in the first chat only.
@@ -167,24 +167,24 @@ async fn the_receivers_door_opens_to_the_secret_only() {
     let (url, secret) = (set.body["url"].as_str().unwrap().to_owned(), set.body["secret_token"].as_str().unwrap());
     assert_eq!(url, format!("http://127.0.0.1:{port}/webhook/telegram/fleet_1_bot"));
     assert_eq!((secret.len(), &set.body["drop_pending_updates"]), (64, &json!(false)));
-    let post = |url: &str, secret: &str, body: String| http.post(url).header(SECRET, secret).body(body).send();
+    let bring = |url: &str, secret: &str, body: String| http.post(url).header(SECRET, secret).body(body).send();
 
-    let wrong = post(&url, &"0".repeat(64), "{}".to_owned()).await.unwrap();
-    let unknown = post(&url.replace("fleet_1", "fleet_9"), secret, "{}".to_owned()).await.unwrap();
+    let wrong = bring(&url, &"0".repeat(64), "{}".to_owned()).await.unwrap();
+    let unknown = bring(&url.replace("fleet_1", "fleet_9"), secret, "{}".to_owned()).await.unwrap();
     let none = http.post(&url).body("{}").send().await.unwrap();
     for refused in [wrong, unknown, none] {
         assert_eq!((refused.status(), refused.content_length()), (StatusCode::NOT_FOUND, Some(0)));
     }
-    let huge = post(&url, secret, format!("{{\"a\":\"{}\"}}", "x".repeat(5000))).await.unwrap();
+    let huge = bring(&url, secret, format!("{{\"a\":\"{}\"}}", "x".repeat(5000))).await.unwrap();
     assert_eq!(huge.status(), StatusCode::PAYLOAD_TOO_LARGE);
-    let cut = post(&url, secret, "{\"update_id\":".to_owned()).await.unwrap();
+    let cut = bring(&url, secret, "{\"update_id\":".to_owned()).await.unwrap();
     assert_eq!(cut.status(), StatusCode::BAD_REQUEST);
-    let nameless = post(&url, secret, "{\"message\":{}}".to_owned()).await.unwrap();
+    let nameless = bring(&url, secret, "{\"message\":{}}".to_owned()).await.unwrap();
     assert_eq!(nameless.status(), StatusCode::OK);
     let update = json!({"update_id": 5, "poll": {"id": "1"}}).to_string();
     for _ in 0..2 {
-        let taken = post(&url, secret, update.clone()).await.unwrap();
-        assert_eq!((taken.status(), taken.content_length()), (StatusCode::OK, Some(0)));
+        let stored = bring(&url, secret, update.clone()).await.unwrap();
+        assert_eq!((stored.status(), stored.content_length()), (StatusCode::OK, Some(0)));
     }
     let outcomes = http.get(format!("{}/api/v1/outcomes", product.base_url().unwrap())).send().await.unwrap();
     assert_eq!(outcomes.text().await.unwrap().lines().count(), 1, "stored once");
