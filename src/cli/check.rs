@@ -90,7 +90,11 @@ fn provider_row(provider: &ProviderEntry) -> Vec<String> {
         kind(provider),
         provider.base_url.clone().unwrap_or_else(|| "the usual one".to_owned()),
         provider.model.clone().unwrap_or_else(|| "-".to_owned()),
-        if provider.api_key.is_some() { "present" } else { "none" }.to_owned(),
+        match provider.api_keys.len() {
+            0 => "none".to_owned(),
+            1 => "present".to_owned(),
+            keys => format!("{keys} keys"),
+        },
     ]
 }
 
@@ -125,7 +129,7 @@ fn as_json(config: &Config, manifest: &LoadedManifest) -> Value {
             "kind": kind(provider),
             "base_url": provider.base_url,
             "model": provider.model,
-            "has_key": provider.api_key.is_some(),
+            "has_key": !provider.api_keys.is_empty(),
             "stream": provider.stream,
             "settings": provider.settings,
         })

@@ -10,13 +10,18 @@ use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
+use super::vendor::{Meaning, Refusal, Vendor};
+
 /// Most characters of a provider's message that are kept.
 const MESSAGE_CHARS: usize = 300;
 
 /// Why a call has no answer; passes through the SDK as a boxed error.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
-    /// No connection, or none that lasted until the answer's head.
+    /// No connection: nothing was sent.
+    #[error("{0}")]
+    NotSent(String),
+    /// No connection that lasted until the answer's head.
     #[error("{0}")]
     Unreachable(String),
     /// The answer stopped, or is no JSON.
@@ -70,6 +75,9 @@ impl Fault {
             .unwrap_or("no message");
         let code =
             ["code", "type", "status"].iter().filter_map(|key| error.get(key)?.as_str()).collect::<Vec<_>>().join(" ");
+        let quotas = error.get("details").and_then(Value::as_array).into_iter().flatten();
+        let quotas = quotas.filter_map(|detail| detail.get("violations")?.get(0)?.get("quotaId")?.as_str());
+        let code = quotas.fold(code, |code, quota| format!("{code} {quota}"));
         let retry_after = error.get("details").and_then(Value::as_array).into_iter().flatten().find_map(|detail| {
             let seconds = detail.get("retryDelay")?.as_str()?.strip_suffix('s')?;
             Duration::try_from_secs_f64(seconds.parse().ok()?).ok()
@@ -78,20 +86,20 @@ impl Fault {
     }
 
     /// What the caller must do about it; `key` is taken out of the words.
-    pub fn into_error(self, key: &SecretString) -> LlmError {
+    pub fn into_error(self, vendor: &Vendor, key: &SecretString) -> LlmError {
         match self {
+            Self::NotSent(words) => LlmError::Unreachable(without(key, words)),
             Self::Unreachable(words) => LlmError::Unavailable(without(key, words)),
             Self::Malformed(words) => LlmError::Garbage(without(key, words)),
             Self::Refused { status, retry_after, message, code } => {
                 let words = without(key, format!("status {} {message}", status.as_u16()));
-                let of_a_key = code.contains("insufficient_quota") || message.contains("API key not valid");
-                match status.as_u16() {
-                    _ if of_a_key => LlmError::Unauthorized(words),
-                    429 => LlmError::RateLimited { retry_after },
-                    401..=404 => LlmError::Unauthorized(words),
-                    408 | 409 | 425 => LlmError::Unavailable(words),
-                    400..=499 => LlmError::Rejected(words),
-                    _ => LlmError::Unavailable(words),
+                match vendor.meaning(&Refusal { status: status.as_u16(), code: &code, message: &message }) {
+                    Meaning::Key => LlmError::KeyRefused(words),
+                    Meaning::Quota => LlmError::QuotaExhausted(words),
+                    Meaning::Model => LlmError::ModelRefused(words),
+                    Meaning::Limited => LlmError::RateLimited { retry_after },
+                    Meaning::Request => LlmError::Rejected(words),
+                    Meaning::Unavailable => LlmError::Unavailable(words),
                 }
             }
         }

@@ -4,23 +4,27 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_openai::Client;
 use async_openai::config::Config;
 use async_openai::error::OpenAIError;
 use async_trait::async_trait;
-use botfleet_actors::ports::llm::{Completion, CompletionRequest, FinishReason, LlmError, LlmProvider};
+use botfleet_actors::ports::llm::{
+    Completion, CompletionRequest, EmbeddingRequest, Embeddings, FinishReason, KeyIndex, LlmError, LlmProvider,
+};
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::value::RawValue;
 
+use super::embeddings::{EmbeddingsAnswer, EmbeddingsRequest};
 use super::fault::Fault;
 use super::settings::{LlmProviderSettings, ProviderKind};
 use super::stream;
 use super::transport::Transport;
-use super::wire::{ChatAnswer, ChatRequest, Content, finish_reason};
+use super::vendor::Vendor;
+use super::wire::{ChatAnswer, ChatRequest, Content, finish_reason, without_reasoning};
 
 /// Why there is no provider.
 #[derive(Debug, thiserror::Error)]
@@ -51,9 +55,20 @@ pub enum LlmSetupError {
 pub struct OpenAiProvider {
     name: Arc<str>,
     kind: ProviderKind,
+    vendor: &'static Vendor,
     stream: bool,
+    first_token_timeout: Duration,
+    /// One for each key, at least one.
+    doors: Vec<Door>,
+}
+
+/// The way in with one key.
+struct Door {
     key: SecretString,
-    client: Client<Endpoint>,
+    /// For completions, which may be streamed.
+    chat: Client<Endpoint>,
+    /// For everything else.
+    plain: Client<Endpoint>,
 }
 
 impl fmt::Debug for OpenAiProvider {
@@ -109,11 +124,13 @@ impl OpenAiProvider {
         if !usable {
             return Err(LlmSetupError::BaseUrl(name.to_owned()));
         }
-        let key = match &settings.api_key {
-            Some(key) => key.clone(),
-            None if settings.kind.needs_key() => return Err(LlmSetupError::NoKey(name.to_owned())),
-            None => SecretString::default(),
-        };
+        let mut keys = settings.api_keys.clone();
+        if keys.is_empty() {
+            if settings.kind.needs_key() {
+                return Err(LlmSetupError::NoKey(name.to_owned()));
+            }
+            keys.push(SecretString::default());
+        }
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -123,45 +140,78 @@ impl OpenAiProvider {
             .timeout(settings.timeout)
             .build()
             .map_err(|e| LlmSetupError::HttpClient { name: name.to_owned(), reason: e.without_url().to_string() })?;
-        let endpoint =
-            Endpoint { base: base.trim_end_matches('/').to_owned(), headers: headers(name, &key)?, key: key.clone() };
-        let client = Client::build(http.clone(), endpoint).with_http_service(Transport::new(http, settings.stream));
-        Ok(Self { name: name.into(), kind: settings.kind, stream: settings.stream, key, client })
+        let base = base.trim_end_matches('/');
+        let door = |key: SecretString| {
+            let endpoint = Endpoint { base: base.to_owned(), headers: headers(name, &key)?, key: key.clone() };
+            let client = |stream| {
+                Client::build(http.clone(), endpoint.clone()).with_http_service(Transport::new(http.clone(), stream))
+            };
+            Ok(Door { key, chat: client(settings.stream), plain: client(false) })
+        };
+        Ok(Self {
+            name: name.into(),
+            kind: settings.kind,
+            vendor: Vendor::of(settings.kind),
+            stream: settings.stream,
+            first_token_timeout: settings.first_token_timeout,
+            doors: keys.into_iter().map(door).collect::<Result<_, _>>()?,
+        })
     }
 
-    async fn ask(&self, request: &CompletionRequest) -> Result<Completion, LlmError> {
-        let wire = ChatRequest::new(request, self.kind, self.stream);
-        let chat = self.client.chat();
+    fn door(&self, key: KeyIndex) -> Result<&Door, LlmError> {
+        self.doors.get(key.0).ok_or_else(|| LlmError::KeyRefused(format!("there is no key {}", key.0)))
+    }
+
+    async fn ask(&self, door: &Door, request: &CompletionRequest) -> Result<Completion, LlmError> {
+        let wire = ChatRequest::new(request, self.vendor, self.stream);
+        let chat = door.chat.chat();
         let answer = if self.stream {
-            let chunks = chat.create_stream_byot::<_, Box<RawValue>>(wire).await.map_err(|e| self.told(e))?;
-            stream::assemble(chunks).await.map_err(|e| self.told(e))?
+            let first_until = tokio::time::Instant::now() + self.first_token_timeout;
+            let opened = tokio::time::timeout_at(first_until, chat.create_stream_byot::<_, Box<RawValue>>(wire)).await;
+            let chunks = opened.unwrap_or_else(|_| Err(stream::late())).map_err(|e| self.told(door, e))?;
+            stream::assemble(chunks, first_until).await.map_err(|e| self.told(door, e))?
         } else {
-            let body: Box<RawValue> = chat.create_byot(wire).await.map_err(|e| self.told(e))?;
+            let body: Box<RawValue> = chat.create_byot(wire).await.map_err(|e| self.told(door, e))?;
             serde_json::from_str(body.get())
                 .map_err(|e| LlmError::Garbage(format!("unexpected answer at column {}", e.column())))?
         };
-        self.completion(answer)
+        self.completion(door, answer)
     }
 
-    fn completion(&self, answer: ChatAnswer) -> Result<Completion, LlmError> {
+    async fn ask_embeddings(&self, door: &Door, request: &EmbeddingRequest) -> Result<Embeddings, LlmError> {
+        let wire = EmbeddingsRequest::new(request);
+        let body: Box<RawValue> = door.plain.embeddings().create_byot(wire).await.map_err(|e| self.told(door, e))?;
+        let answer: EmbeddingsAnswer = serde_json::from_str(body.get())
+            .map_err(|e| LlmError::Garbage(format!("unexpected answer at column {}", e.column())))?;
+        answer.read(request.texts.len())
+    }
+
+    fn completion(&self, door: &Door, answer: ChatAnswer) -> Result<Completion, LlmError> {
         let usage = answer.usage.unwrap_or_default();
         let Some(choice) = answer.choices.into_iter().flatten().next() else {
             return Err(match answer.error {
-                Some(error) => Fault::embedded(&error).into_error(&self.key),
+                Some(error) => Fault::embedded(&error).into_error(self.vendor, &door.key),
                 None => LlmError::Garbage("answer without choices".to_owned()),
             });
         };
         let mut reason = choice.finish_reason.as_deref().map_or(FinishReason::Other, finish_reason);
-        let (text, refused) = match choice.message {
-            Some(message) => (message.content.map(Content::into_text).unwrap_or_default(), message.refusal.is_some()),
-            None => (String::new(), false),
-        };
+        let (mut text, mut refused, mut calls_tools) = (String::new(), false, false);
+        if let Some(message) = choice.message {
+            refused = message.refusal.is_some();
+            calls_tools =
+                message.tool_calls.is_some_and(|calls| calls.as_array().is_some_and(|calls| !calls.is_empty()));
+            text = message.content.map(Content::into_text).unwrap_or_default();
+        }
+        if self.vendor.reasoning_in_text {
+            text = without_reasoning(text);
+        }
         if text.is_empty() && refused {
             reason = FinishReason::ContentFilter;
         }
         // A filter's silence is an answer; any other is none.
         if text.trim().is_empty() && reason != FinishReason::ContentFilter {
-            return Err(LlmError::Garbage("answer without text".to_owned()));
+            let what = if calls_tools { "answer calls tools that nobody offered" } else { "answer without text" };
+            return Err(LlmError::Garbage(what.to_owned()));
         }
         Ok(Completion {
             text,
@@ -171,10 +221,10 @@ impl OpenAiProvider {
         })
     }
 
-    fn told(&self, error: OpenAIError) -> LlmError {
+    fn told(&self, door: &Door, error: OpenAIError) -> LlmError {
         match error {
             OpenAIError::Boxed(cause) => match cause.downcast::<Fault>() {
-                Ok(fault) => fault.into_error(&self.key),
+                Ok(fault) => fault.into_error(self.vendor, &door.key),
                 Err(_) => LlmError::Unavailable("unexpected error below the sdk".to_owned()),
             },
             // The words of these may hold the URL or the body.
@@ -184,17 +234,17 @@ impl OpenAiProvider {
         }
     }
 
-    fn record(&self, model: &str, started: Instant, outcome: &Result<Completion, LlmError>) {
+    fn record(&self, model: &str, started: Instant, outcome: Result<(Option<u32>, Option<u32>), &LlmError>) {
         let provider = || self.name.clone();
         let model = || model.to_owned();
-        let status = outcome.as_ref().map_or_else(LlmError::label, |_| "ok");
+        let status = outcome.map_or_else(LlmError::label, |_| "ok");
         metrics::counter!("botfleet_llm_api_calls_total",
             "provider" => provider(), "model" => model(), "status" => status)
         .increment(1);
         metrics::histogram!("botfleet_llm_api_duration_seconds", "provider" => provider(), "model" => model())
             .record(started.elapsed());
-        let Ok(completion) = outcome else { return };
-        for (kind, tokens) in [("prompt", completion.prompt_tokens), ("completion", completion.completion_tokens)] {
+        let Ok((prompt, completion)) = outcome else { return };
+        for (kind, tokens) in [("prompt", prompt), ("completion", completion)] {
             metrics::counter!("botfleet_llm_token_usage_total",
                 "provider" => provider(), "model" => model(), "type" => kind)
             .increment(tokens.unwrap_or(0).into());
@@ -215,16 +265,29 @@ fn headers(name: &str, key: &SecretString) -> Result<HeaderMap, LlmSetupError> {
 
 #[async_trait]
 impl LlmProvider for OpenAiProvider {
-    async fn complete(&self, request: CompletionRequest) -> Result<Completion, LlmError> {
-        let started = Instant::now();
-        let outcome = self.ask(&request).await;
-        self.record(&request.model, started, &outcome);
+    fn keys(&self) -> usize {
+        self.doors.len()
+    }
+
+    async fn complete(&self, key: KeyIndex, request: CompletionRequest) -> Result<Completion, LlmError> {
+        let (door, started) = (self.door(key)?, Instant::now());
+        let outcome = self.ask(door, &request).await;
+        let used = outcome.as_ref().map(|completion| (completion.prompt_tokens, completion.completion_tokens));
+        self.record(&request.model, started, used);
+        outcome
+    }
+
+    async fn embed(&self, key: KeyIndex, request: EmbeddingRequest) -> Result<Embeddings, LlmError> {
+        let (door, started) = (self.door(key)?, Instant::now());
+        let outcome = self.ask_embeddings(door, &request).await;
+        self.record(&request.model, started, outcome.as_ref().map(|embeddings| (embeddings.tokens, None)));
         outcome
     }
 
     /// Lists the models; a server that has no such list answers all the same.
     async fn probe(&self) -> Result<(), LlmError> {
-        let error = match self.client.models().list_byot::<Box<RawValue>>().await {
+        let door = self.door(KeyIndex(0))?;
+        let error = match door.plain.models().list_byot::<Box<RawValue>>().await {
             Ok(_) => return Ok(()),
             Err(OpenAIError::Boxed(cause)) => match cause.downcast_ref::<Fault>() {
                 Some(Fault::Malformed(_)) => return Ok(()),
@@ -233,6 +296,6 @@ impl LlmProvider for OpenAiProvider {
             },
             Err(error) => error,
         };
-        Err(self.told(error))
+        Err(self.told(door, error))
     }
 }

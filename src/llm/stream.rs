@@ -3,6 +3,7 @@
 use async_openai::error::OpenAIError;
 use futures::{Stream, StreamExt};
 use serde_json::value::RawValue;
+use tokio::time::{Instant, timeout_at};
 
 use super::fault::Fault;
 use super::wire::{ChatAnswer, Choice, ChoiceMessage, Content};
@@ -10,7 +11,8 @@ use super::wire::{ChatAnswer, Choice, ChoiceMessage, Content};
 /// Most bytes of an assembled text.
 const TEXT_LIMIT_BYTES: usize = 1 << 20;
 
-/// Adds up the parts of a stream into the answer that a plain call would have given.
+/// Adds up the parts of a stream into the answer that a plain call would have given; its first text must come until
+/// `first_until`.
 ///
 /// The SDK ends a stream that was cut without an error, so that one without a reason for its end is refused.
 ///
@@ -19,13 +21,20 @@ const TEXT_LIMIT_BYTES: usize = 1 << 20;
 ///
 /// # Cancel safety
 /// Dropping the future closes the stream.
-pub async fn assemble<S>(mut chunks: S) -> Result<ChatAnswer, OpenAIError>
+pub async fn assemble<S>(mut chunks: S, first_until: Instant) -> Result<ChatAnswer, OpenAIError>
 where
     S: Stream<Item = Result<Box<RawValue>, OpenAIError>> + Unpin,
 {
     let (mut text, mut refusal) = (String::new(), String::new());
-    let (mut finish_reason, mut usage) = (None, None);
-    while let Some(chunk) = chunks.next().await {
+    let (mut finish_reason, mut usage, mut tools) = (None, None, None);
+    let mut thinks = false;
+    loop {
+        let next = if text.is_empty() && !thinks {
+            timeout_at(first_until, chunks.next()).await.map_err(|_| late())?
+        } else {
+            chunks.next().await
+        };
+        let Some(chunk) = next else { break };
         let chunk = chunk.map_err(|error| match error {
             // Read errors and timeouts of a stream under way.
             OpenAIError::StreamError(_) => malformed("stream broke off".to_owned()),
@@ -42,6 +51,8 @@ where
         for choice in chunk.choices.into_iter().flatten().take(1) {
             finish_reason = choice.finish_reason.or(finish_reason);
             let Some(part) = choice.message else { continue };
+            thinks |= part.reasons();
+            tools = part.tool_calls.or(tools);
             text.push_str(&part.content.map(Content::into_text).unwrap_or_default());
             refusal.push_str(&part.refusal.unwrap_or_default());
         }
@@ -52,10 +63,14 @@ where
     if finish_reason.is_none() {
         return Err(malformed("stream ended without a finish reason".to_owned()));
     }
-    let message =
-        ChoiceMessage { content: Some(Content::Text(text)), refusal: (!refusal.is_empty()).then_some(refusal) };
+    let message = ChoiceMessage::of(text, (!refusal.is_empty()).then_some(refusal), tools);
     let choice = Choice { message: Some(message), finish_reason };
     Ok(ChatAnswer { choices: Some(vec![choice]), usage, error: None })
+}
+
+/// The provider is too slow to begin.
+pub fn late() -> OpenAIError {
+    OpenAIError::Boxed(Box::new(Fault::Unreachable("no first token in time".to_owned())))
 }
 
 fn malformed(words: String) -> OpenAIError {

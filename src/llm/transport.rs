@@ -57,7 +57,10 @@ impl Service<HttpRequestFactory> for Transport {
 
 async fn exchange(client: &Client, stream: bool, request: reqwest::Request) -> Result<Response, Fault> {
     let wants_stream = stream && request.method() == Method::POST;
-    let response = client.execute(request).await.map_err(|e| Fault::Unreachable(told(e)))?;
+    let response = client
+        .execute(request)
+        .await
+        .map_err(|e| if e.is_connect() { Fault::NotSent(told(e)) } else { Fault::Unreachable(told(e)) })?;
     let status = response.status();
     if !status.is_success() {
         let headers = response.headers().clone();

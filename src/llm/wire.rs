@@ -8,16 +8,17 @@ use std::borrow::Cow;
 use botfleet_actors::ports::llm::{CompletionRequest, FinishReason, Role};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::settings::ProviderKind;
+use super::vendor::{BoundField, SchemaMode, Vendor};
 
 /// A request for a completion.
 #[derive(Debug, Serialize)]
 pub struct ChatRequest<'a> {
     model: &'a str,
     messages: Vec<ChatMessage<'a>>,
-    temperature: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -25,12 +26,14 @@ pub struct ChatRequest<'a> {
     stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     stream_options: Option<StreamOptions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<Value>,
 }
 
 #[derive(Debug, Serialize)]
 struct ChatMessage<'a> {
     role: &'static str,
-    content: &'a str,
+    content: Cow<'a, str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -39,28 +42,49 @@ struct StreamOptions {
 }
 
 impl<'a> ChatRequest<'a> {
-    /// The request as this kind of provider wants it.
-    pub fn new(request: &'a CompletionRequest, kind: ProviderKind, stream: bool) -> Self {
+    /// The request as this vendor wants it.
+    pub fn new(request: &'a CompletionRequest, vendor: &Vendor, stream: bool) -> Self {
         let role = |role| match role {
             Role::System => "system",
             Role::User => "user",
             Role::Assistant => "assistant",
         };
-        // OpenAI's newer models refuse `max_tokens`; others do not know its successor.
-        let renamed = kind == ProviderKind::Openai;
+        let renamed = vendor.bound == BoundField::MaxCompletionTokens;
         Self {
             model: &request.model,
             messages: request
                 .messages
                 .iter()
-                .map(|m| ChatMessage { role: role(m.role), content: &m.content })
+                .map(|m| ChatMessage { role: role(m.role), content: Cow::Borrowed(&m.content) })
+                .chain(instruction(request, vendor))
                 .collect(),
-            temperature: request.temperature,
+            temperature: vendor.temperature(&request.model, request.temperature),
             max_tokens: (!renamed).then_some(request.max_tokens),
             max_completion_tokens: renamed.then_some(request.max_tokens),
             stream,
-            stream_options: stream.then_some(StreamOptions { include_usage: true }),
+            stream_options: (stream && vendor.stream_usage).then_some(StreamOptions { include_usage: true }),
+            response_format: response_format(request, vendor),
         }
+    }
+}
+
+/// The schema as an instruction, where the provider takes it in no other way.
+fn instruction<'a>(request: &CompletionRequest, vendor: &Vendor) -> Option<ChatMessage<'a>> {
+    let schema = request.schema.as_ref().filter(|_| vendor.schema != SchemaMode::Schema)?;
+    let content =
+        format!("Answer with one JSON object that fits this JSON schema, and with nothing else: {}", schema.schema);
+    Some(ChatMessage { role: "system", content: Cow::Owned(content) })
+}
+
+fn response_format(request: &CompletionRequest, vendor: &Vendor) -> Option<Value> {
+    let schema = request.schema.as_ref()?;
+    match vendor.schema {
+        SchemaMode::Schema => Some(json!({
+            "type": "json_schema",
+            "json_schema": { "name": schema.name, "schema": schema.schema, "strict": true },
+        })),
+        SchemaMode::Object => Some(json!({ "type": "json_object" })),
+        SchemaMode::Prompt => None,
     }
 }
 
@@ -98,6 +122,23 @@ pub struct ChoiceMessage {
     /// Set instead of content when the model refuses.
     #[serde(default)]
     pub refusal: Option<String>,
+    /// Tools that the model wants called; nobody offered it any.
+    #[serde(default)]
+    pub tool_calls: Option<Value>,
+    #[serde(default, alias = "reasoning")]
+    reasoning_content: Option<Value>,
+}
+
+impl ChoiceMessage {
+    /// A message put together.
+    pub fn of(text: String, refusal: Option<String>, tool_calls: Option<Value>) -> Self {
+        Self { content: Some(Content::Text(text)), refusal, tool_calls, reasoning_content: None }
+    }
+
+    /// Whether it holds reasoning, which is not read.
+    pub fn reasons(&self) -> bool {
+        self.reasoning_content.as_ref().and_then(Value::as_str).is_some_and(|text| !text.is_empty())
+    }
 }
 
 /// Content in either shape.
@@ -142,6 +183,17 @@ impl Content {
                 .filter_map(|part| part.text)
                 .collect(),
         }
+    }
+}
+
+/// A text without the reasoning that stands before it between marks; one that never ends is left to the firewall.
+pub fn without_reasoning(text: String) -> String {
+    let Some(rest) = text.trim_start().strip_prefix("<think>") else {
+        return text;
+    };
+    match rest.split_once("</think>") {
+        Some((_, answer)) => answer.trim_start().to_owned(),
+        None => text,
     }
 }
 

@@ -13,9 +13,11 @@ use botfleet_actors::actors::node::{Directory, Node};
 use botfleet_actors::actors::provider::actor::ProviderMsg;
 use botfleet_actors::actors::webhooks::Webhooks;
 use botfleet_actors::behaviour::generator::Generator;
+use botfleet_actors::domain::allowance::BudgetScope;
 use botfleet_actors::domain::commit::operation::{Operation, SetStop};
 use botfleet_actors::domain::control::StopScope;
 use botfleet_actors::domain::ids::{BotId, ChatId};
+use botfleet_actors::policy::treasury::BudgetSnapshot;
 use botfleet_actors::ports::clock::Clock;
 use botfleet_actors::ports::llm::LlmProvider;
 use botfleet_actors::ports::store::{OutcomeCursor, OutcomeRecord, Store, StoreError, Tenure};
@@ -25,7 +27,7 @@ use ractor::{Actor, ActorRef, Message, RpcReplyPort};
 use tokio::task::JoinHandle;
 
 use super::clock::AnchoredClock;
-use super::view::{Check, FleetView, Health};
+use super::view::{BudgetView, Check, FleetView, Health};
 use super::webhooks::{secrets, webhooks};
 use crate::config::manifest::LoadedManifest;
 use crate::config::secret::token_again;
@@ -80,17 +82,18 @@ impl RunningFleet {
             let settings = LlmProviderSettings {
                 kind: entry.kind,
                 base_url: entry.base_url,
-                api_key: entry.api_key,
+                api_keys: entry.api_keys,
                 stream: entry.stream,
+                connect_timeout: entry.connect_timeout,
+                first_token_timeout: entry.first_token_timeout,
                 timeout: entry.settings.timeout,
-                ..LlmProviderSettings::default()
             };
             let llm: Arc<dyn LlmProvider> = Arc::new(OpenAiProvider::new(&entry.name, &settings)?);
             providers.push(ProviderSetup { name: entry.name, llm, settings: entry.settings });
         }
         let bots = roster.bots.len();
         let webhooks = Arc::new(webhooks(&config.webhooks, secrets(roster.bots.keys().copied())?));
-        let node = Arc::new(Node::new(
+        let node = Node::new(
             store,
             Arc::new(clock),
             Arc::new(TelegramDecoder),
@@ -99,7 +102,8 @@ impl RunningFleet {
             roster.config_seq,
             Directory::new(roster.bots, roster.chats, roster.aliases),
             fastrand::u64(..),
-        ));
+        );
+        let node = Arc::new(node.with_budgets(&manifest.budgets));
         let args = FleetArgs {
             node: Arc::clone(&node),
             apis,
@@ -174,7 +178,18 @@ impl RunningFleet {
         let fleet = ask(self.actor.clone(), FleetMsg::GetSnapshot).await;
         let fleet = fleet.ok_or_else(|| StoreError::Unavailable("the fleet does not answer".to_owned()))?;
         let stops = self.node.store.stops().await?.0.into_iter().map(|scope| self.scope_name(scope)).collect();
-        Ok(FleetView { fleet, bots, chats, providers, stops, queues: self.node.store.depths().await? })
+        let budgets = self.node.treasury.snapshot(&self.node.store.allowances().await?, self.node.clock.now());
+        let budgets = budgets.into_iter().map(|budget| BudgetView { name: self.owner_name(&budget), budget }).collect();
+        Ok(FleetView { fleet, bots, chats, providers, budgets, stops, queues: self.node.store.depths().await? })
+    }
+
+    fn owner_name(&self, budget: &BudgetSnapshot) -> Option<String> {
+        let directory = &self.node.directory;
+        match budget.budget.scope {
+            BudgetScope::Fleet => None,
+            BudgetScope::Bot(id) => directory.bots.get(&id).map(|bot| bot.spec.name.clone()),
+            BudgetScope::Chat(id) => directory.chats.get(&id).map(|chat| chat.spec.name.clone()),
+        }
     }
 
     fn scope_name(&self, scope: StopScope) -> String {

@@ -52,6 +52,7 @@ impl RunningFleet {
         let left = self.wait_for_bots(outbox_until, |bot| bot.sends_in_flight == 0 && bot.messages_due == 0).await;
         tracing::info!(bots_with_messages_left = left, "stopping 4/5: the outbox is drained");
 
+        let _ = tokio::time::timeout(SECOND, self.node.return_allowances()).await;
         self.actor.stop(Some("shutdown".to_owned()));
         let until = Instant::now() + END_WITHIN;
         while self.is_running() && Instant::now() < until {

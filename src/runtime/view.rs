@@ -3,11 +3,22 @@
 use botfleet_actors::actors::bot::actor::BotSnapshot;
 use botfleet_actors::actors::chat::actor::ChatSnapshot;
 use botfleet_actors::actors::fleet::actor::FleetSnapshot;
-use botfleet_actors::actors::provider::actor::ProviderSnapshot;
+use botfleet_actors::actors::provider::snapshot::ProviderSnapshot;
 use botfleet_actors::domain::dead_letter::DeadLetterState;
 use botfleet_actors::domain::time::Timestamp;
+use botfleet_actors::policy::treasury::BudgetSnapshot;
 use botfleet_actors::ports::store::QueueDepths;
 use serde::Serialize;
+
+/// A budget with the name of its bot or chat.
+#[derive(Clone, Debug, Serialize)]
+pub struct BudgetView {
+    /// The bot's or chat's name in the manifest.
+    pub name: Option<String>,
+    /// What it is and how much of it is used.
+    #[serde(flatten)]
+    pub budget: BudgetSnapshot,
+}
 
 /// The whole node at one glance.
 #[derive(Clone, Debug, Serialize)]
@@ -20,6 +31,8 @@ pub struct FleetView {
     pub chats: Vec<ChatSnapshot>,
     /// Every provider, by name.
     pub providers: Vec<ProviderSnapshot>,
+    /// What may be spent on models, and what was.
+    pub budgets: Vec<BudgetView>,
     /// Stops in force: `fleet`, `chat NAME`, `bot NAME`.
     pub stops: Vec<String>,
     /// How much waits in the store.

@@ -1,11 +1,12 @@
 //! Loads what a batch needs: one statement, one row of JSON arrays. Layer: adapter.
 //!
-//! The text of the statement depends only on which groups of rows are needed, so there are at most 32 of them and
+//! The text of the statement depends only on which groups of rows are needed, so there are at most 64 of them and
 //! SQLite keeps them all prepared.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
+use botfleet_actors::domain::allowance::AllowanceKey;
 use botfleet_actors::domain::commit::needs::Needs;
 use botfleet_actors::domain::commit::rows::{ChatHead, Loaded, OutboxHead, TurnHead};
 use botfleet_actors::domain::ids::{AttemptId, BotId, ChatId, Epoch, InboxId, MessageId, Number, OutboxId, TurnId};
@@ -20,7 +21,7 @@ use serde::de::DeserializeOwned;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Row};
 
-use super::columns::stop_scope;
+use super::columns::{pause, stop_scope};
 use super::error::unreadable;
 use super::orders::dead_updates;
 
@@ -49,7 +50,14 @@ const OUTBOX: &str = "\
 const WINDOWS: &str = "\
 (SELECT json_group_array(json_array(j.key, json(w.slots))) FROM json_each($8) j \
  CROSS JOIN send_window w ON w.key = j.value)";
+const ALLOWANCES: &str = "\
+(SELECT json_group_array(json_array(j.key, a.granted)) FROM json_each($9) j \
+ CROSS JOIN allowance a ON a.scope = j.value ->> 0 AND a.key = j.value ->> 1 AND a.unit = j.value ->> 2 \
+ AND a.per = j.value ->> 3 AND a.period_start = j.value ->> 4)";
 const STOPS: &str = "(SELECT json_group_array(json_array(scope, key)) FROM control)";
+const PAUSES: &str = "\
+(SELECT json_group_array(json_array(p.bot, p.chat, p.until)) FROM json_each($1) j \
+ CROSS JOIN send_pause p ON p.bot = j.value)";
 
 /// Which groups of rows a batch needs; leases are always loaded.
 #[derive(Clone, Copy)]
@@ -60,6 +68,7 @@ struct Groups {
     turns: bool,
     outbox: bool,
     rules: bool,
+    allowances: bool,
 }
 
 impl Groups {
@@ -70,11 +79,12 @@ impl Groups {
             turns: !needs.turns.is_empty(),
             outbox: !needs.outbox.is_empty(),
             rules: needs.stops || !needs.windows.is_empty(),
+            allowances: !needs.allowances.is_empty(),
         }
     }
 
     fn index(self, begin: bool) -> usize {
-        [self.sources, self.chats, self.turns, self.outbox, self.rules, begin]
+        [self.sources, self.chats, self.turns, self.outbox, self.rules, self.allowances, begin]
             .into_iter()
             .enumerate()
             .map(|(bit, set)| usize::from(set) << bit)
@@ -82,7 +92,7 @@ impl Groups {
     }
 
     fn statement(self, begin: bool) -> Arc<str> {
-        static STATEMENTS: [OnceLock<Arc<str>>; 64] = [const { OnceLock::new() }; 64];
+        static STATEMENTS: [OnceLock<Arc<str>>; 128] = [const { OnceLock::new() }; 128];
         let build = || {
             let part = |wanted: bool, sql: &'static str| if wanted { sql } else { "'[]'" };
             let columns = [
@@ -94,6 +104,8 @@ impl Groups {
                 part(self.outbox, OUTBOX),
                 part(self.rules, WINDOWS),
                 part(self.rules, STOPS),
+                part(self.rules, PAUSES),
+                part(self.allowances, ALLOWANCES),
             ];
             Arc::from(format!("{}SELECT {}", if begin { "BEGIN IMMEDIATE; " } else { "" }, columns.join(", ")))
         };
@@ -121,6 +133,7 @@ pub(super) async fn load(connection: &mut SqliteConnection, needs: &Needs) -> Re
 
 async fn fetch(connection: &mut SqliteConnection, needs: &Needs, begin: bool) -> Result<Loaded, LoadError> {
     let windows: Vec<WindowKey> = needs.windows.iter().copied().collect();
+    let allowances: Vec<AllowanceKey> = needs.allowances.iter().copied().collect();
     let row = sqlx::query(AssertSqlSafe(Groups::of(needs).statement(begin)))
         .bind(array(&needs.bots))
         .bind(array(&needs.chats))
@@ -132,10 +145,11 @@ async fn fetch(connection: &mut SqliteConnection, needs: &Needs, begin: bool) ->
         .bind(array(&needs.turns))
         .bind(array(&needs.outbox))
         .bind(array(&windows.iter().map(|key| key.name()).collect::<Vec<_>>()))
+        .bind(array(&allowances.iter().map(allowance_key).collect::<Vec<_>>()))
         .fetch_one(&mut *connection)
         .await
         .map_err(LoadError::Database)?;
-    let mut loaded = read(&row, needs, &windows).map_err(LoadError::Row)?;
+    let mut loaded = read(&row, needs, &windows, &allowances).map_err(LoadError::Row)?;
     if !needs.dead_updates.is_empty() {
         let dead = dead_updates(connection, &needs.dead_updates).await.map_err(LoadError::Database)?;
         loaded.dead_updates.extend(dead);
@@ -149,6 +163,12 @@ pub(super) fn source_key(bot: BotId, source: Source) -> (BotId, &'static str, i6
         Source::Update(update) => (bot, "update", update.0),
         Source::Sent(outbox) => (bot, "sent", outbox.0),
     }
+}
+
+/// The columns that name a budget's period.
+pub(super) fn allowance_key(key: &AllowanceKey) -> (&'static str, i64, &'static str, &'static str, Timestamp) {
+    let budget = key.budget;
+    (budget.scope.kind(), budget.scope.id(), budget.unit.as_str(), budget.per.as_str(), key.start)
 }
 
 /// A JSON array of numbers and strings, which serialisation cannot fail on.
@@ -183,7 +203,12 @@ type OutboxRow = (
     Option<String>,
 );
 
-fn read(row: &SqliteRow, needs: &Needs, windows: &[WindowKey]) -> Result<Loaded, StoreError> {
+fn read(
+    row: &SqliteRow,
+    needs: &Needs,
+    windows: &[WindowKey],
+    allowances: &[AllowanceKey],
+) -> Result<Loaded, StoreError> {
     let mut loaded = Loaded::default();
     loaded.bots.extend(column::<(BotId, Epoch)>(row, 0)?);
     for (chat, epoch, last_number) in column::<(ChatId, Epoch, Number)>(row, 1)? {
@@ -234,6 +259,14 @@ fn read(row: &SqliteRow, needs: &Needs, windows: &[WindowKey]) -> Result<Loaded,
     }
     for (scope, key) in column::<(String, i64)>(row, 8)? {
         loaded.stops.0.insert(stop_scope(&scope, key)?);
+    }
+    for (bot, chat, until) in column::<(BotId, ChatId, Timestamp)>(row, 9)? {
+        loaded.pauses.add(pause(bot, chat, until));
+    }
+    for (index, granted) in column::<(usize, i64)>(row, 10)? {
+        if let Some(key) = allowances.get(index) {
+            loaded.allowances.insert(*key, granted);
+        }
     }
     Ok(loaded)
 }

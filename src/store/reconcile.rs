@@ -172,7 +172,12 @@ fn chats(
                 None => return refused(format!("chat {} names the bot {name}, which does not exist", spec.name)),
             }
         }
-        let after = StoredChat { spec: spec.clone(), members, in_use: true };
+        let mut spec = spec.clone();
+        // A group that became a supergroup is known by both ids, and only the stored one still exists.
+        if let Some(migrated) = stored.chats.get(&id) {
+            spec.telegram_id = migrated.spec.telegram_id;
+        }
+        let after = StoredChat { spec, members, in_use: true };
         if stored.chats.get(&id) != Some(&after) {
             difference.chats.insert(id, after);
         }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use botfleet_actors::domain::allowance::AllowanceKey;
 use botfleet_actors::domain::commit::operation::{Applied, Operation, Refusal};
 use botfleet_actors::domain::control::Stops;
 use botfleet_actors::domain::dead_letter::{DeadLetter, DeadLetterId};
 use botfleet_actors::domain::ids::{BotId, ChatId, MessageId, Number, OutboxId, TelegramChatId, TurnId};
 use botfleet_actors::domain::inbox::InboxRow;
 use botfleet_actors::domain::outbox::OutboxMessage;
+use botfleet_actors::domain::pause::Pause;
 use botfleet_actors::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::transcript::TranscriptEntry;
@@ -29,6 +31,8 @@ use super::{commit, orders, outcomes, reads, roster, tenure};
 /// Rows deleted at a time, so that pruning never holds up commits for long.
 const PRUNE_ROWS: usize = 2_000;
 const PRUNE: &str = "DELETE FROM inbox WHERE id IN (SELECT value FROM json_each($1))";
+/// Ended periods of budgets, once neither they nor their day can be asked for again.
+const PRUNE_ALLOWANCES: &str = "DELETE FROM allowance WHERE per <> 'total' AND period_start < $1 - 86400000";
 /// Takes the write lock and writes, but changes nothing.
 const WRITABLE: &str = "UPDATE setting SET value = value WHERE key = 'roster'";
 
@@ -118,6 +122,10 @@ impl Store for SqliteStore {
         reads::depths(&self.readers).await
     }
 
+    async fn allowances(&self) -> Result<Vec<(AllowanceKey, i64)>, StoreError> {
+        reads::allowances(&self.readers).await
+    }
+
     async fn stops(&self) -> Result<Stops, StoreError> {
         reads::stops(&self.readers).await
     }
@@ -135,7 +143,7 @@ impl Store for SqliteStore {
         loop {
             let ids = reads::prunable(&self.readers, before, PRUNE_ROWS).await?;
             if ids.is_empty() {
-                return Ok(pruned);
+                break;
             }
             let mut writer = self.writer.lock().await;
             match sqlx::query(PRUNE).bind(array(&ids)).execute(writer.begin().await?).await {
@@ -144,6 +152,13 @@ impl Store for SqliteStore {
             }
             writer.commit().await?;
         }
+        let mut writer = self.writer.lock().await;
+        match sqlx::query(PRUNE_ALLOWANCES).bind(before.as_millis()).execute(writer.begin().await?).await {
+            Ok(done) => pruned += done.rows_affected(),
+            Err(error) => return Err(writer.fail(&error)),
+        }
+        writer.commit().await?;
+        Ok(pruned)
     }
 
     async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError> {
@@ -156,6 +171,14 @@ impl Store for SqliteStore {
             return Err(writer.fail(&error));
         }
         writer.commit().await
+    }
+
+    async fn pauses(&self, bot: BotId) -> Result<Vec<Pause>, StoreError> {
+        reads::pauses(&self.readers, bot).await
+    }
+
+    async fn unknown_messages(&self, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError> {
+        reads::unknown_messages(&self.readers, chat).await
     }
 
     async fn dead_letters(&self, after: Option<DeadLetterId>, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {

@@ -21,7 +21,7 @@ use teloxide::payloads;
 use teloxide::requests::Payload;
 use teloxide::types::{
     AllowedUpdate, ChatAction, ChatId, LinkPreviewOptions, MessageId as SdkMessageId, ReactionType, ReplyParameters,
-    ThreadId as SdkThreadId, True,
+    ThreadId as SdkThreadId, True, UserId,
 };
 
 use super::client::{Answer, Call, Effect, TelegramClient, record, without};
@@ -61,6 +61,7 @@ struct Access {
     send_chat_action: Url,
     set_message_reaction: Url,
     get_chat: Url,
+    get_chat_member: Url,
     set_webhook: Url,
     delete_webhook: Url,
     get_webhook_info: Url,
@@ -75,6 +76,7 @@ impl Access {
             send_chat_action: client.url(&token, payloads::SendChatAction::NAME),
             set_message_reaction: client.url(&token, payloads::SetMessageReaction::NAME),
             get_chat: client.url(&token, payloads::GetChat::NAME),
+            get_chat_member: client.url(&token, payloads::GetChatMember::NAME),
             set_webhook: client.url(&token, payloads::SetWebhook::NAME),
             delete_webhook: client.url(&token, payloads::DeleteWebhook::NAME),
             get_webhook_info: client.url(&token, payloads::GetWebhookInfo::NAME),
@@ -127,6 +129,11 @@ struct WebhookInfoResult {
 #[derive(Deserialize)]
 struct SentResult {
     message_id: i64,
+}
+
+#[derive(Deserialize)]
+struct MemberResult {
+    status: String,
 }
 
 impl TelegramBot {
@@ -304,6 +311,14 @@ impl BotApi for TelegramBot {
         let mut payload = payloads::SetMessageReaction::new(ChatId(chat.0), sdk_message(message.0)?);
         payload.reaction = Some(vec![ReactionType::Emoji { emoji: emoji.to_owned() }]);
         self.call(|access| &access.set_message_reaction, Effect::Write, &payload, None, |_| Ok(())).await
+    }
+
+    async fn is_admin(&self, chat: TelegramChatId, user: TelegramUserId) -> Result<bool, TelegramError> {
+        let user = u64::try_from(user.0).map(UserId).map_err(|_| out_of_range("user id"))?;
+        let payload = payloads::GetChatMember::new(ChatId(chat.0), user);
+        let member: MemberResult =
+            self.call(|access| &access.get_chat_member, Effect::Read, &payload, None, answer::typed).await?;
+        Ok(matches!(member.status.as_str(), "creator" | "administrator"))
     }
 
     async fn get_chat(&self, chat: TelegramChatId) -> Result<ChatDescription, TelegramError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use botfleet::llm::provider::OpenAiProvider;
 use botfleet::llm::settings::{LlmProviderSettings, ProviderKind};
 use botfleet_actors::ports::llm::{
-    Completion, CompletionRequest, FinishReason, LlmError, LlmProvider as _, PromptMessage, Role,
+    Completion, CompletionRequest, FinishReason, KeyIndex, LlmError, LlmProvider as _, PromptMessage, Role,
 };
 use botfleet_loadtest::provider::spec::{Latency, ProviderSpec};
 use botfleet_loadtest::simulation::{Simulation, SimulationSpec};
@@ -22,7 +22,7 @@ const SSE: &str = "content-type: text/event-stream\r\n";
 fn settings(base_url: String) -> LlmProviderSettings {
     LlmProviderSettings {
         base_url: Some(base_url),
-        api_key: Some(KEY.into()),
+        api_keys: vec![KEY.into()],
         timeout: Duration::from_millis(500),
         ..LlmProviderSettings::default()
     }
@@ -39,11 +39,12 @@ fn request() -> CompletionRequest {
         messages: vec![message(Role::System, "You are Deniz."), message(Role::User, "Merhaba!")],
         temperature: 0.5,
         max_tokens: 64,
+        schema: None,
     }
 }
 
 async fn ask(settings: &LlmProviderSettings) -> Result<Completion, LlmError> {
-    OpenAiProvider::new("p", settings).unwrap().complete(request()).await
+    OpenAiProvider::new("p", settings).unwrap().complete(KeyIndex(0), request()).await
 }
 
 async fn ask_once(line: Line, settings: impl Fn(String) -> LlmProviderSettings) -> Result<Completion, LlmError> {
@@ -70,15 +71,15 @@ async fn every_refusal_is_classified_by_what_the_caller_must_do() {
         (Line::Answer(429, dated, String::new()), limited(30)),
         (answer(429, gemini_pause.to_string()), limited(34)),
         (answer(429, "slow down"), LlmError::RateLimited { retry_after: None }),
-        (answer(429, openai("pay", "insufficient_quota")), LlmError::Unauthorized(text("status 429 pay"))),
-        (answer(401, openai("bad key", "invalid_api_key")), LlmError::Unauthorized(text("status 401 bad key"))),
+        (answer(429, openai("pay", "insufficient_quota")), LlmError::QuotaExhausted(text("status 429 pay"))),
+        (answer(401, openai("bad key", "invalid_api_key")), LlmError::KeyRefused(text("status 401 bad key"))),
         (
             answer(400, gemini_key.to_string()),
-            LlmError::Unauthorized(text("status 400 API key not valid. Please pass a valid API key.")),
+            LlmError::KeyRefused(text("status 400 API key not valid. Please pass a valid API key.")),
         ),
         (
             answer(404, r#"{"error":"model 'm-1' not found"}"#),
-            LlmError::Unauthorized(text("status 404 model 'm-1' not found")),
+            LlmError::ModelRefused(text("status 404 model 'm-1' not found")),
         ),
         (answer(400, openai("too long", "context_length_exceeded")), LlmError::Rejected(text("status 400 too long"))),
         (answer(422, r#"{"detail":"nope"}"#), LlmError::Rejected(text("status 422 nope"))),
@@ -113,9 +114,10 @@ async fn an_answer_that_is_none_is_garbage() {
 }
 
 #[tokio::test]
-async fn no_connection_and_no_answer_mean_unavailable() {
+async fn what_was_not_sent_is_told_apart_from_what_was_not_answered() {
+    let outcome = ask(&settings(refusing().await)).await;
+    assert!(matches!(outcome, Err(LlmError::Unreachable(_))), "{outcome:?}");
     for outcome in [
-        ask(&settings(refusing().await)).await,
         ask_once(Line::Stall, settings).await,
         ask_once(Line::Reset, settings).await,
         ask_once(Line::Stall, streaming).await,
@@ -199,7 +201,7 @@ async fn the_key_shows_in_no_error_and_no_debug_output() {
     let provider = OpenAiProvider::new("p", &settings).unwrap();
     let mut shown = format!("{settings:?} {provider:?}");
     for _ in script {
-        writeln!(shown, "{:?}", provider.complete(request()).await.unwrap_err()).unwrap();
+        writeln!(shown, "{:?}", provider.complete(KeyIndex(0), request()).await.unwrap_err()).unwrap();
     }
     assert!(!shown.contains(KEY), "{shown}");
     assert!(shown.contains("[key]"), "{shown}");
@@ -210,8 +212,8 @@ async fn settings_that_cannot_work_are_refused_at_start() {
     let base = || settings("http://127.0.0.1:1".to_owned());
     let none = LlmProviderSettings { base_url: None, ..base() };
     let odd = LlmProviderSettings { base_url: Some("localhost:1".to_owned()), ..base() };
-    let keyless = LlmProviderSettings { kind: ProviderKind::Groq, api_key: None, ..base() };
-    let broken = LlmProviderSettings { api_key: Some("a\nb".into()), ..base() };
+    let keyless = LlmProviderSettings { kind: ProviderKind::Groq, api_keys: Vec::new(), ..base() };
+    let broken = LlmProviderSettings { api_keys: vec!["a\nb".into()], ..base() };
     for settings in [none, odd, keyless, broken] {
         assert!(OpenAiProvider::new("p", &settings).is_err(), "{settings:?}");
     }
@@ -244,7 +246,7 @@ async fn the_simulated_provider_answers_plain_and_streamed() {
         let settings = LlmProviderSettings { timeout: Duration::from_secs(10), ..settings };
         let provider = OpenAiProvider::new("sim", &settings).unwrap();
         provider.probe().await.unwrap();
-        let completion = provider.complete(request()).await.unwrap();
+        let completion = provider.complete(KeyIndex(0), request()).await.unwrap();
         assert!(!completion.text.is_empty() && completion.completion_tokens.is_some(), "{completion:?}");
     }
     simulation.stop().await;

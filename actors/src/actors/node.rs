@@ -9,15 +9,19 @@ use std::sync::{Arc, PoisonError, RwLock};
 use ractor::ActorRef;
 
 use super::bot::actor::BotMsg;
+use super::bot::orders::Orders;
 use super::chat::actor::ChatMsg;
 use super::committer::Committer;
 use super::fleet::actor::FleetMsg;
 use super::provider::actor::ProviderMsg;
 use crate::behaviour::generator::Generator;
+use crate::domain::allowance::{Budget, BudgetKey, BudgetOwner, BudgetScope, BudgetSpec};
+use crate::domain::commit::operation::Operation;
 use crate::domain::ids::{
     AttemptId, BotId, ChatId, ConfigSeq, Epoch, IdSource, InboxId, OutboxId, TelegramChatId, TelegramUserId, TurnId,
 };
 use crate::domain::roster::{BotProfile, ChatProfile};
+use crate::policy::treasury::Treasury;
 use crate::ports::clock::Clock;
 use crate::ports::store::Store;
 use crate::ports::telegram::UpdateDecoder;
@@ -40,8 +44,14 @@ pub struct Node {
     pub config_seq: ConfigSeq,
     /// Who lives where.
     pub directory: Directory,
+    /// What this node may spend on models.
+    pub treasury: Arc<Treasury>,
     /// Random numbers that need not be replayed: jitter.
     pub jitter: Jitter,
+    /// Turns queued or claimed, as the store said last and as chats have added since.
+    pub turns_open: AtomicU64,
+    /// Orders of people that were seen lately.
+    pub orders: Orders,
     ids: IdSource,
 }
 
@@ -68,8 +78,35 @@ impl Node {
             epoch,
             config_seq,
             directory,
+            treasury: Arc::default(),
             jitter: Jitter(AtomicU64::new(seed)),
+            turns_open: AtomicU64::new(0),
+            orders: Orders::default(),
             ids,
+        }
+    }
+
+    /// The node under these budgets. A budget of one bot or chat goes before that of each.
+    #[must_use]
+    pub fn with_budgets(mut self, specs: &[BudgetSpec]) -> Self {
+        let mut budgets = HashMap::new();
+        let named = |spec: &BudgetSpec| matches!(spec.owner, BudgetOwner::Bot(Some(_)) | BudgetOwner::Chat(Some(_)));
+        for spec in specs.iter().filter(|spec| !named(spec)).chain(specs.iter().filter(|spec| named(spec))) {
+            for scope in self.directory.owners(&spec.owner) {
+                let key = BudgetKey { scope, unit: spec.unit, per: spec.per };
+                budgets.insert(key, Budget { key, limit: spec.limit });
+            }
+        }
+        self.treasury = Arc::new(Treasury::new(budgets.into_values()));
+        self
+    }
+
+    /// Gives back to the store what was taken from budgets and is not spent: at a shutdown in good order.
+    pub async fn return_allowances(&self) {
+        for returned in self.treasury.give_back() {
+            if let Err(error) = self.committer.commit(Operation::ReturnAllowance(returned)).await {
+                tracing::warn!(budget = %returned.key.budget, error = %error, "an allowance could not be given back");
+            }
         }
     }
 
@@ -167,9 +204,16 @@ pub struct Directory {
     pub bots: BTreeMap<BotId, Arc<BotProfile>>,
     /// Chats in use.
     pub chats: BTreeMap<ChatId, Arc<ChatProfile>>,
-    by_telegram_chat: HashMap<TelegramChatId, ChatId>,
+    telegram_chats: RwLock<TelegramChats>,
     by_telegram_user: HashMap<TelegramUserId, BotId>,
     live: RwLock<Live>,
+}
+
+/// Ids that Telegram gave to chats: a group that becomes a supergroup gets a new one.
+#[derive(Default)]
+struct TelegramChats {
+    by_telegram: HashMap<TelegramChatId, ChatId>,
+    current: HashMap<ChatId, TelegramChatId>,
 }
 
 #[derive(Default)]
@@ -189,19 +233,54 @@ impl Directory {
         aliases: impl IntoIterator<Item = (TelegramChatId, ChatId)>,
     ) -> Self {
         let by_telegram_user = bots.values().map(|bot| (bot.spec.telegram_id, bot.id)).collect();
-        let by_telegram_chat = aliases.into_iter().filter(|(_, chat)| chats.contains_key(chat)).collect();
+        let telegram_chats = TelegramChats {
+            by_telegram: aliases.into_iter().filter(|(_, chat)| chats.contains_key(chat)).collect(),
+            current: chats.values().map(|chat| (chat.id, chat.spec.telegram_id)).collect(),
+        };
         Self {
             bots: bots.into_iter().map(|(id, bot)| (id, Arc::new(bot))).collect(),
             chats: chats.into_iter().map(|(id, chat)| (id, Arc::new(chat))).collect(),
-            by_telegram_chat,
+            telegram_chats: RwLock::new(telegram_chats),
             by_telegram_user,
             live: RwLock::default(),
         }
     }
 
+    /// All whom a budget of the manifest speaks of.
+    fn owners(&self, owner: &BudgetOwner) -> Vec<BudgetScope> {
+        let is = |wanted: &Option<String>, name: &str| wanted.as_ref().is_none_or(|wanted| wanted == name);
+        match owner {
+            BudgetOwner::Fleet => vec![BudgetScope::Fleet],
+            BudgetOwner::Bot(name) => {
+                let bots = self.bots.values().filter(|bot| is(name, &bot.spec.name));
+                bots.map(|bot| BudgetScope::Bot(bot.id)).collect()
+            }
+            BudgetOwner::Chat(name) => {
+                let chats = self.chats.values().filter(|chat| is(name, &chat.spec.name));
+                chats.map(|chat| BudgetScope::Chat(chat.id)).collect()
+            }
+        }
+    }
+
     /// The chat that Telegram calls so, if the fleet serves it.
     pub fn chat_of(&self, telegram: TelegramChatId) -> Option<ChatId> {
-        self.by_telegram_chat.get(&telegram).copied()
+        self.telegram_chats.read().unwrap_or_else(PoisonError::into_inner).by_telegram.get(&telegram).copied()
+    }
+
+    /// What Telegram calls the chat now.
+    pub fn telegram_chat(&self, chat: ChatId) -> Option<TelegramChatId> {
+        self.telegram_chats.read().unwrap_or_else(PoisonError::into_inner).current.get(&chat).copied()
+    }
+
+    /// The chat got another id at Telegram; its old one still means it. False when it is no news.
+    pub fn migrate(&self, chat: ChatId, to: TelegramChatId) -> bool {
+        let mut chats = self.telegram_chats.write().unwrap_or_else(PoisonError::into_inner);
+        if chats.by_telegram.contains_key(&to) {
+            return false;
+        }
+        chats.by_telegram.insert(to, chat);
+        chats.current.insert(chat, to);
+        true
     }
 
     /// The fleet's bot that Telegram calls so.

@@ -91,6 +91,7 @@ impl Generator {
             messages,
             temperature: generation.temperature,
             max_tokens: generation.max_tokens,
+            schema: None,
         })
     }
 

@@ -78,6 +78,7 @@ pub(crate) fn chat(policy: ChatPolicy, cast: &[CastMember]) -> ChatProfile {
                 stale_after: Duration::from_mins(1),
                 quiet_tick: None,
             },
+            on_unknown: crate::domain::outbox::OnUnknown::Report,
         },
         members: cast.iter().map(|member| member.profile.id).collect(),
     }

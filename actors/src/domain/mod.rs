@@ -7,9 +7,11 @@
 //! | `inbox`, `transcript`, `decision`, `turn`, `outbox` | the rows on the data's way, in its order |
 //! | `roster` | bots, personas, chats, providers as the manifest describes them |
 //! | `dead_letter` | what ended badly and waits for a person |
+//! | `allowance` | budgets, and what nodes take from them |
 //! | `control`, `window` | stops, and sliding windows of the loop physics |
 //! | `commit` | the operations of a group commit and the pure machine that judges them |
 
+pub mod allowance;
 pub mod commit;
 pub mod control;
 pub mod dead_letter;
@@ -18,6 +20,7 @@ pub mod ids;
 pub mod inbox;
 pub mod incoming;
 pub mod outbox;
+pub mod pause;
 pub mod roster;
 pub mod text;
 pub mod time;

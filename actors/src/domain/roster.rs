@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{BotId, ChatId, ConfigSeq, TelegramChatId, TelegramUserId};
+use super::outbox::OnUnknown;
 
 /// A language that prompts are written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -211,6 +212,9 @@ pub struct ChatSpec {
     pub physics: Physics,
     /// Its pace.
     pub pacing: Pacing,
+    /// What becomes of its messages when nobody knows whether Telegram has them.
+    #[serde(default)]
+    pub on_unknown: OnUnknown,
 }
 
 /// A chat as the store knows it.

@@ -35,7 +35,40 @@ pub struct CompletionRequest {
     pub temperature: f64,
     /// Most tokens of the answer.
     pub max_tokens: u32,
+    /// The JSON schema that the answer must fit; absent for plain text.
+    pub schema: Option<AnswerSchema>,
 }
+
+/// The shape of a structured answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AnswerSchema {
+    /// Its name: letters, digits, `_` and `-`.
+    pub name: String,
+    /// A JSON schema whose root is an object.
+    pub schema: serde_json::Value,
+}
+
+/// A wish for embeddings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmbeddingRequest {
+    /// The model's name at the provider.
+    pub model: String,
+    /// What to embed; not empty.
+    pub texts: Vec<String>,
+}
+
+/// Embeddings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Embeddings {
+    /// One vector for each text, in their order.
+    pub vectors: Vec<Vec<f32>>,
+    /// Tokens of the texts; `None` when the provider does not say.
+    pub tokens: Option<u32>,
+}
+
+/// Which of a provider's keys, from 0. Keys themselves never leave the adapter (I12).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyIndex(pub usize);
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,12 +105,21 @@ pub enum LlmError {
         /// How long, when it says.
         retry_after: Option<Duration>,
     },
-    /// Refused connection, timeout, 5xx: another try or provider may do.
+    /// No connection: the request was not sent.
+    #[error("provider unreachable: {0}")]
+    Unreachable(String),
+    /// Timeout, reset, 5xx: another try or provider may do. It may be billed all the same.
     #[error("provider unavailable: {0}")]
     Unavailable(String),
-    /// The key or the model is refused: a person must act.
-    #[error("provider refuses the key or model: {0}")]
-    Unauthorized(String),
+    /// The key is wrong or revoked: another key may do, and a person must act.
+    #[error("provider refuses the key: {0}")]
+    KeyRefused(String),
+    /// The key's quota is used up: another key may do, and a person must pay.
+    #[error("quota of the key is used up: {0}")]
+    QuotaExhausted(String),
+    /// The model does not exist, or not for this key: another model may do, and a person must act.
+    #[error("provider refuses the model: {0}")]
+    ModelRefused(String),
     /// The request itself is refused.
     #[error("provider rejects the request: {0}")]
     Rejected(String),
@@ -89,7 +131,17 @@ pub enum LlmError {
 impl LlmError {
     /// Whether the same request may succeed later at the same provider.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::RateLimited { .. } | Self::Unavailable(_) | Self::Garbage(_))
+        matches!(self, Self::RateLimited { .. } | Self::Unreachable(_) | Self::Unavailable(_) | Self::Garbage(_))
+    }
+
+    /// Whether the provider may have done the work and bill it.
+    pub fn may_be_billed(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Garbage(_))
+    }
+
+    /// Whether it speaks against the model's health, as a breaker counts it.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Unavailable(_) | Self::ModelRefused(_) | Self::Garbage(_))
     }
 
     /// The label in metrics.
@@ -97,7 +149,10 @@ impl LlmError {
         match self {
             Self::RateLimited { .. } => "rate_limited",
             Self::Unavailable(_) => "unavailable",
-            Self::Unauthorized(_) => "unauthorized",
+            Self::Unreachable(_) => "unreachable",
+            Self::KeyRefused(_) => "key_refused",
+            Self::QuotaExhausted(_) => "quota_exhausted",
+            Self::ModelRefused(_) => "model_refused",
             Self::Rejected(_) => "rejected",
             Self::Garbage(_) => "garbage",
         }
@@ -107,11 +162,22 @@ impl LlmError {
 /// One provider.
 #[async_trait]
 pub trait LlmProvider: Send + Sync + 'static {
+    /// How many keys it has; one without keys counts as one.
+    fn keys(&self) -> usize {
+        1
+    }
+
     /// Asks for a completion; makes exactly one attempt.
     ///
     /// # Cancel safety
     /// Dropping the future closes the request; the provider may bill it.
-    async fn complete(&self, request: CompletionRequest) -> Result<Completion, LlmError>;
+    async fn complete(&self, key: KeyIndex, request: CompletionRequest) -> Result<Completion, LlmError>;
+
+    /// Asks for embeddings; makes exactly one attempt.
+    ///
+    /// # Cancel safety
+    /// As for `complete`.
+    async fn embed(&self, key: KeyIndex, request: EmbeddingRequest) -> Result<Embeddings, LlmError>;
 
     /// Asks whether the provider answers at all.
     async fn probe(&self) -> Result<(), LlmError>;

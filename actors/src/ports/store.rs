@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::allowance::AllowanceKey;
 use crate::domain::commit::operation::{Applied, Operation, Refusal};
 use crate::domain::control::Stops;
 use crate::domain::dead_letter::{DeadLetter, DeadLetterId};
@@ -13,6 +14,7 @@ use crate::domain::ids::{
 };
 use crate::domain::inbox::{InboxRow, OutcomeKind};
 use crate::domain::outbox::{OutboxMessage, OutboxState};
+use crate::domain::pause::Pause;
 use crate::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
@@ -48,6 +50,8 @@ pub struct Tenure {
     pub turns_requeued: u64,
     /// Claimed turns of older epochs that had failed too often.
     pub turns_dead: u64,
+    /// Messages that a dead process had been sending and that their policy sends again.
+    pub sends_again: u64,
     /// Messages that a dead process had been sending.
     pub sends_unknown: u64,
 }
@@ -61,6 +65,8 @@ pub struct ChatMemory {
     pub last_decision: DecisionNumber,
     /// When to wake it if it stays quiet.
     pub next_tick_at: Option<Timestamp>,
+    /// Its bots that cannot post there.
+    pub absent: Vec<BotId>,
     /// Its latest entries, oldest first.
     pub recent: Vec<Arc<TranscriptEntry>>,
 }
@@ -74,6 +80,8 @@ pub struct Backlog {
     pub ticks: Vec<ChatId>,
     /// Bots with queued turns or messages that are due.
     pub bots: Vec<BotId>,
+    /// Turns queued or claimed.
+    pub turns_open: u64,
 }
 
 /// How many rows of each kind wait.
@@ -178,7 +186,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Begins the tenure of this process: a new incarnation of `node` takes the lease of every bot and chat under one
     /// new epoch. All older incarnations are dead (the caller holds the file lock), so their claimed turns go back to
-    /// the queue, or are dead after too many attempts, and what they were sending is unknown (I4, I8).
+    /// the queue, or are dead after too many attempts, and what they were sending is unknown, or due again where its
+    /// policy says so (I4, I8). Pauses that are over are forgotten.
     async fn begin_tenure(&self, node: &str, now: Timestamp) -> Result<Tenure, StoreError>;
 
     /// The bot's actor failed and starts again within its tenure: what it had in hand counts as failed, as at a crash of
@@ -221,6 +230,9 @@ pub trait Store: Send + Sync + 'static {
     /// How much waits.
     async fn depths(&self) -> Result<QueueDepths, StoreError>;
 
+    /// What was taken from each budget in its latest period.
+    async fn allowances(&self) -> Result<Vec<(AllowanceKey, i64)>, StoreError>;
+
     /// Stops in force.
     async fn stops(&self) -> Result<Stops, StoreError>;
 
@@ -231,7 +243,8 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<(Vec<OutcomeRecord>, OutcomeCursor), StoreError>;
 
-    /// Deletes handled inbox rows received before `before`, whose updates cannot come again (I2); returns how many.
+    /// Deletes handled inbox rows received before `before`, whose updates cannot come again (I2), and what was taken
+    /// from budgets in periods that began before it and have ended; returns how many.
     async fn prune(&self, before: Timestamp) -> Result<u64, StoreError>;
 
     /// The states of a turn and its messages, for tests and the reason why.
@@ -240,6 +253,11 @@ pub trait Store: Send + Sync + 'static {
     /// Whether the store answers and can write.
     async fn check(&self) -> Result<(), StoreError>;
 
+    /// Pauses of a bot, also those that are over.
+    async fn pauses(&self, bot: BotId) -> Result<Vec<Pause>, StoreError>;
+
+    /// Messages into a chat whose fate nobody knows, oldest first.
+    async fn unknown_messages(&self, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError>;
     /// Dead letters after `after` (the first ones without it), oldest first, at most `limit`.
     async fn dead_letters(&self, after: Option<DeadLetterId>, limit: usize) -> Result<Vec<DeadLetter>, StoreError>;
 

@@ -177,6 +177,8 @@ pub trait BotApi: Send + Sync + 'static {
     /// Sets the bot's one reaction to a message.
     async fn set_reaction(&self, chat: TelegramChatId, message: MessageId, emoji: &str) -> Result<(), TelegramError>;
 
+    /// Whether a user is an administrator of a chat, or its owner.
+    async fn is_admin(&self, chat: TelegramChatId, user: TelegramUserId) -> Result<bool, TelegramError>;
     /// Lets Telegram bring updates to `target` from now on; polls end. Setting the same again changes nothing.
     async fn set_webhook(&self, target: &WebhookTarget) -> Result<(), TelegramError>;
 

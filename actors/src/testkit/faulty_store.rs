@@ -11,12 +11,14 @@ use tokio::sync::watch;
 
 use super::journal::{Happening, Journal, name_of};
 use super::memory_store::MemoryStore;
+use crate::domain::allowance::AllowanceKey;
 use crate::domain::commit::operation::{Applied, Operation, Refusal};
 use crate::domain::control::Stops;
 use crate::domain::dead_letter::{DeadLetter, DeadLetterId};
 use crate::domain::ids::{BotId, ChatId, MessageId, Number, OutboxId, TelegramChatId, TurnId};
 use crate::domain::inbox::InboxRow;
 use crate::domain::outbox::OutboxMessage;
+use crate::domain::pause::Pause;
 use crate::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
@@ -196,6 +198,10 @@ impl Store for FaultyStore {
         self.reach()?.depths().await
     }
 
+    async fn allowances(&self) -> Result<Vec<(AllowanceKey, i64)>, StoreError> {
+        self.reach()?.allowances().await
+    }
+
     async fn stops(&self) -> Result<Stops, StoreError> {
         self.reach()?.stops().await
     }
@@ -218,6 +224,14 @@ impl Store for FaultyStore {
 
     async fn check(&self) -> Result<(), StoreError> {
         self.reach()?.check().await
+    }
+
+    async fn pauses(&self, bot: BotId) -> Result<Vec<Pause>, StoreError> {
+        self.reach()?.pauses(bot).await
+    }
+
+    async fn unknown_messages(&self, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError> {
+        self.reach()?.unknown_messages(chat).await
     }
 
     async fn dead_letters(&self, after: Option<DeadLetterId>, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {

@@ -94,10 +94,15 @@ pub fn name_of(operation: &Operation) -> &'static str {
         Operation::Begin(_) => "begin",
         Operation::Settle(_) => "settle",
         Operation::Cancel(_) => "cancel",
+        Operation::Pause(_) => "pause",
+        Operation::Resolve(_) => "resolve",
+        Operation::Migrate(_) => "migrate",
         Operation::SetStop(_) => "set_stop",
         Operation::Receive(_) => "receive",
         Operation::SetDelivery(_) => "set_delivery",
         Operation::Unclaim(_) => "unclaim",
         Operation::Redeliver(_) => "redeliver",
+        Operation::TakeAllowance(_) => "take_allowance",
+        Operation::ReturnAllowance(_) => "return_allowance",
     }
 }

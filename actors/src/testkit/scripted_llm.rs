@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::journal::{Happening, Journal};
-use crate::ports::llm::{Completion, CompletionRequest, FinishReason, LlmError, LlmProvider};
+use crate::ports::llm::{
+    Completion, CompletionRequest, EmbeddingRequest, Embeddings, FinishReason, KeyIndex, LlmError, LlmProvider,
+};
 
 /// What becomes of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +31,9 @@ pub struct ScriptedLlm {
     every: Mutex<Option<Thought>>,
     held: watch::Sender<bool>,
     said: AtomicU64,
+    keys: usize,
+    calls: Mutex<Vec<(KeyIndex, CompletionRequest)>>,
+    usage: Mutex<Option<(u32, u32)>>,
 }
 
 impl ScriptedLlm {
@@ -41,7 +46,26 @@ impl ScriptedLlm {
             every: Mutex::default(),
             held: watch::Sender::new(false),
             said: AtomicU64::new(0),
+            keys: 1,
+            calls: Mutex::default(),
+            usage: Mutex::new(Some((10, 5))),
         }
+    }
+
+    /// With so many keys.
+    #[must_use]
+    pub fn with_keys(self, keys: usize) -> Self {
+        Self { keys, ..self }
+    }
+
+    /// What it says that each call used: tokens of the prompt and of the answer.
+    pub fn reports(&self, usage: Option<(u32, u32)>) {
+        *self.usage.lock().unwrap() = usage;
+    }
+
+    /// Every call for a completion so far, with its key.
+    pub fn calls(&self) -> Vec<(KeyIndex, CompletionRequest)> {
+        self.calls.lock().unwrap().clone()
     }
 
     /// What becomes of the next call that nothing was said of yet.
@@ -67,7 +91,22 @@ impl ScriptedLlm {
 
 #[async_trait]
 impl LlmProvider for ScriptedLlm {
-    async fn complete(&self, _: CompletionRequest) -> Result<Completion, LlmError> {
+    fn keys(&self) -> usize {
+        self.keys
+    }
+
+    async fn embed(&self, _: KeyIndex, request: EmbeddingRequest) -> Result<Embeddings, LlmError> {
+        self.journal.note(Happening::Asked { provider: self.name.clone() });
+        self.held.subscribe().wait_for(|held| !held).await.unwrap();
+        if let Some(Thought::Fail(error)) = self.next.lock().unwrap().pop_front() {
+            return Err(error);
+        }
+        let vectors = request.texts.iter().map(|text| vec![text.len() as f32, 1.0]).collect();
+        Ok(Embeddings { vectors, tokens: Some(3) })
+    }
+
+    async fn complete(&self, key: KeyIndex, request: CompletionRequest) -> Result<Completion, LlmError> {
+        self.calls.lock().unwrap().push((key, request));
         self.journal.note(Happening::Asked { provider: self.name.clone() });
         self.held.subscribe().wait_for(|held| !held).await.unwrap();
         let next = self.next.lock().unwrap().pop_front();
@@ -77,7 +116,9 @@ impl LlmProvider for ScriptedLlm {
             Some(Thought::Panic) => panic!("the client of provider {} panics", self.name),
             None => format!("{} says thing number {}.", self.name, self.said.fetch_add(1, Ordering::SeqCst)),
         };
-        Ok(Completion { text, finish_reason: FinishReason::Stop, prompt_tokens: Some(10), completion_tokens: Some(5) })
+        let usage = *self.usage.lock().unwrap();
+        let (prompt_tokens, completion_tokens) = (usage.map(|usage| usage.0), usage.map(|usage| usage.1));
+        Ok(Completion { text, finish_reason: FinishReason::Stop, prompt_tokens, completion_tokens })
     }
 
     async fn probe(&self) -> Result<(), LlmError> {

@@ -3,7 +3,7 @@
 //! It keeps updates as Telegram does, until an offset confirms them, and hands them out again before that. A message
 //! is accepted unless the script says otherwise.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -38,6 +38,7 @@ struct Script {
     polls: VecDeque<Step>,
     every_poll: Option<Step>,
     sends: VecDeque<Step>,
+    ranks: Option<Result<HashMap<TelegramUserId, bool>, TelegramError>>,
     webhook: Option<WebhookTarget>,
     webhooks: VecDeque<Step>,
     every_me: Option<Step>,
@@ -87,6 +88,11 @@ impl ScriptedTelegram {
     /// What becomes of the next message that nothing was said of yet.
     pub fn next_send(&self, step: Step) {
         self.script.lock().unwrap().sends.push_back(step);
+    }
+
+    /// Who is an administrator and who is not, or why Telegram does not say.
+    pub fn ranks(&self, ranks: Result<HashMap<TelegramUserId, bool>, TelegramError>) {
+        self.script.lock().unwrap().ranks = Some(ranks);
     }
 
     /// What becomes of the next call about webhooks that nothing was said of yet.
@@ -253,6 +259,15 @@ impl BotApi for ScriptedTelegram {
 
     async fn set_reaction(&self, _: TelegramChatId, _: MessageId, _: &str) -> Result<(), TelegramError> {
         Ok(())
+    }
+
+    async fn is_admin(&self, _: TelegramChatId, user: TelegramUserId) -> Result<bool, TelegramError> {
+        let known = self.script.lock().unwrap().ranks.clone();
+        known
+            .unwrap_or_else(|| Ok(HashMap::new()))?
+            .get(&user)
+            .copied()
+            .ok_or_else(|| TelegramError::Forbidden("user not found".to_owned()))
     }
 
     async fn get_chat(&self, chat: TelegramChatId) -> Result<ChatDescription, TelegramError> {

@@ -25,9 +25,12 @@ use crate::actors::chat::settings::ChatSettings;
 use crate::actors::fleet::actor::{Child, FleetActor, FleetArgs, FleetMsg, FleetSnapshot, ProviderSetup};
 use crate::actors::fleet::settings::FleetSettings;
 use crate::actors::node::{Directory, Node};
+use crate::actors::provider::actor::ProviderMsg;
 use crate::actors::provider::settings::ProviderSettings;
+use crate::actors::provider::snapshot::ProviderSnapshot;
 use crate::actors::webhooks::Webhooks;
 use crate::behaviour::generator::Generator;
+use crate::domain::allowance::BudgetSpec;
 use crate::domain::ids::{BotId, ChatId, MessageId, Number, TelegramChatId};
 use crate::domain::incoming::{ChatKind, Event, Incoming, Message};
 use crate::domain::roster::{ChatPolicy, DeliveryMode, ModelRef, Physics, Roster, RosterPlan};
@@ -73,6 +76,8 @@ pub struct Scenery {
     pub public_url: Option<String>,
     /// Whether webhooks of others are deleted.
     pub delete_foreign: bool,
+    /// What may be spent on models: no limits.
+    pub budgets: Vec<BudgetSpec>,
     /// Telegram, for each bot of the plan.
     pub telegram: Vec<Arc<ScriptedTelegram>>,
     /// The providers; bots ask them in this order.
@@ -127,6 +132,7 @@ impl Scenery {
             },
             public_url: Some("https://fleet.example".to_owned()),
             delete_foreign: false,
+            budgets: Vec::new(),
             plan,
             journal,
             rows: MemoryStore::default(),
@@ -167,7 +173,7 @@ impl Scenery {
             settings: self.providers.clone(),
         };
         let providers = self.llms.iter().enumerate().map(provider).collect();
-        let node = Arc::new(Node::new(
+        let node = Node::new(
             Arc::clone(&store) as Arc<dyn Store>,
             Arc::clone(&self.clock) as Arc<dyn Clock>,
             Arc::new(ScriptDecoder),
@@ -176,7 +182,8 @@ impl Scenery {
             config_seq,
             Directory::new(profiles, places, aliases),
             self.processes * 1000,
-        ));
+        );
+        let node = Arc::new(node.with_budgets(&self.budgets));
         let secret = |bot: &BotId| (*bot, WebhookSecret::new(format!("secret-{bot}-{}", self.processes)));
         let webhooks = Webhooks {
             public_url: self.public_url.clone(),
@@ -255,6 +262,7 @@ impl Stage {
             revision: 0,
             thread: None,
             reply_to: None,
+            quoted: None,
             author: person(),
             text: Some(text.to_owned()),
             entities: Vec::new(),
@@ -319,6 +327,16 @@ impl Stage {
         match bot.call(BotMsg::GetSnapshot, Some(DEADLINE)).await {
             Ok(ractor::rpc::CallResult::Success(snapshot)) => snapshot,
             other => panic!("the bot does not answer: {other:?}"),
+        }
+    }
+
+    /// How the provider at that place is.
+    pub async fn provider(&self, at: usize) -> ProviderSnapshot {
+        let name = &self.scenery.plan.bots[0].generation.models[at].provider;
+        let provider = self.node.directory.provider(name).expect("the provider runs");
+        match provider.call(ProviderMsg::GetSnapshot, Some(DEADLINE)).await {
+            Ok(ractor::rpc::CallResult::Success(snapshot)) => snapshot,
+            other => panic!("the provider does not answer: {other:?}"),
         }
     }
 

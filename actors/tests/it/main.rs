@@ -3,8 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod budgets;
 mod decree;
+mod delivery;
 mod failures;
+mod gateway;
 mod intake;
 mod ownership;
 mod physics;

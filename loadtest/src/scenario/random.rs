@@ -60,7 +60,7 @@ fn telegram_rules(kind: FaultKind, until_ms: u64, rng: &mut Rng) -> Vec<FaultRul
             from_ms,
             until_ms: Some(to_ms),
             probability: 0.15 + 0.45 * rng.f64(),
-            for_ms: Some(rng.u64(500..4000)),
+            for_ms: Some(rng.u64(500..7000)),
             retry_after: Some(rng.u64(1..=3)),
             ..FaultRule::always(kind)
         };

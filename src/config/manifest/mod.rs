@@ -3,11 +3,12 @@
 //! | file | holds |
 //! |---|---|
 //! | `raw` | the tables as they are written |
-//! | `providers`, `personas`, `bots`, `chats` | the checks of each kind, and what they become |
+//! | `providers`, `personas`, `bots`, `chats`, `budgets` | the checks of each kind, and what they become |
 //!
 //! Reading goes on after a fault, so that all of them are reported at once, each with its key and a remedy.
 
 mod bots;
+mod budgets;
 mod chats;
 mod personas;
 mod providers;
@@ -17,8 +18,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use botfleet_actors::actors::provider::settings::ProviderSettings;
+use botfleet_actors::domain::allowance::BudgetSpec;
 use botfleet_actors::domain::roster::RosterPlan;
 use secrecy::SecretString;
 use toml::{Table, Value};
@@ -37,6 +40,8 @@ pub struct LoadedManifest {
     pub tokens: BTreeMap<String, SecretString>,
     /// Providers in the order of the manifest.
     pub providers: Vec<ProviderEntry>,
+    /// Limits of what may be spent on models.
+    pub budgets: Vec<BudgetSpec>,
     /// What is allowed, but should be looked at.
     pub warnings: Vec<Fault>,
     /// Where relative paths of secrets start.
@@ -52,12 +57,18 @@ pub struct ProviderEntry {
     pub kind: ProviderKind,
     /// Where it is; `None` for the kind's usual address.
     pub base_url: Option<String>,
-    /// Its key, if it needs one.
-    pub api_key: Option<SecretString>,
+    /// Its keys; none if it needs none.
+    pub api_keys: Vec<SecretString>,
     /// The model of bots that name the provider alone.
     pub model: Option<String>,
+    /// The model that embeds texts.
+    pub embedding_model: Option<String>,
     /// Whether answers are streamed.
     pub stream: bool,
+    /// Most time for DNS, TCP and TLS together.
+    pub connect_timeout: Duration,
+    /// Most time until the first part of a streamed answer.
+    pub first_token_timeout: Duration,
     /// How hard it may be worked.
     pub settings: ProviderSettings,
 }
@@ -102,8 +113,9 @@ impl Manifest {
         let personas = checks.table(&mut self.table, "personas");
         let bots = checks.list(&mut self.table, "bots");
         let chats = checks.list(&mut self.table, "chats");
+        let budgets = checks.list(&mut self.table, "budgets");
         for key in self.table.keys() {
-            checks.fault(key, "unknown key", "known keys: defaults, providers, personas, bots, chats");
+            checks.fault(key, "unknown key", "known keys: defaults, providers, personas, bots, chats, budgets");
         }
 
         let providers = providers::check(providers, &mut checks);
@@ -114,8 +126,9 @@ impl Manifest {
         let plan = RosterPlan { bots: bots.specs, chats };
         let providers = providers.entries;
         let folder = folder.to_owned();
+        let budgets = budgets::check(budgets, (&plan.bots, &plan.chats), &providers, &mut checks);
         let faults = Faults(checks.distinct_faults());
-        faults.or_ok(LoadedManifest { plan, tokens, providers, warnings: checks.warnings, folder })
+        faults.or_ok(LoadedManifest { plan, tokens, providers, budgets, warnings: checks.warnings, folder })
     }
 }
 

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use botfleet_actors::actors::provider::settings::ProviderSettings;
 use botfleet_actors::domain::roster::ModelRef;
+use secrecy::{ExposeSecret, SecretString};
 use toml::{Table, Value};
 
 use super::raw::{PROVIDER_KEYS, RawProvider};
 use super::{Checks, ProviderEntry};
 use crate::config::table;
-use crate::llm::settings::ProviderKind;
+use crate::llm::settings::{LlmProviderSettings, ProviderKind};
 
 /// The providers that were sound, and the names of all.
 pub(super) struct Providers {
@@ -51,8 +52,10 @@ fn read(mut table: Table, place: &str, checks: &mut Checks<'_>) -> Option<(RawPr
             own.insert(key.to_owned(), value);
         }
     }
-    if table.get("requests_per_minute") == Some(&Value::Integer(0)) {
-        table.remove("requests_per_minute");
+    for key in ["requests_per_minute", "tokens_per_minute", "concurrency_per_key"] {
+        if table.get(key) == Some(&Value::Integer(0)) {
+            table.remove(key);
+        }
     }
     let first = checks.faults.len();
     let settings: ProviderSettings = checks.read(table, place)?;
@@ -72,31 +75,78 @@ fn entry(
     place: &str,
     checks: &mut Checks<'_>,
 ) -> Option<ProviderEntry> {
+    let defaults = LlmProviderSettings::default();
     if raw.kind.is_none() {
-        checks.missing(&format!("{place}.kind"), "openai, gemini, groq, anthropic, ollama or compatible");
+        checks.missing(&format!("{place}.kind"), "openai, gemini, groq, anthropic, ollama, llama_cpp or compatible");
     }
-    if settings.timeout.is_zero() {
-        checks.fault(format!("{place}.timeout"), "is zero", "write it as \"60s\"");
+    let connect_timeout = raw.connect_timeout.unwrap_or(defaults.connect_timeout);
+    let first_token_timeout = raw.first_token_timeout.unwrap_or(defaults.first_token_timeout);
+    for (key, value, usual) in [
+        ("timeout", settings.timeout, "60s"),
+        ("connect_timeout", connect_timeout, "5s"),
+        ("first_token_timeout", first_token_timeout, "30s"),
+        ("refused_key_pause", settings.refused_key_pause, "15m"),
+    ] {
+        if value.is_zero() {
+            checks.fault(format!("{place}.{key}"), "is zero", format!("write it as \"{usual}\""));
+        }
     }
-    let base_url = raw.base_url.map(|url| url.trim().trim_end_matches('/').to_owned());
+    check_prices(&settings, place, checks);
+    let has_key = raw.api_key.is_some() || raw.keys.is_some();
+    let base_url = raw.base_url.as_deref().map(|url| url.trim().trim_end_matches('/').to_owned());
     if let Some(url) = &base_url {
-        check_url(url, raw.api_key.is_some(), place, checks);
+        check_url(url, has_key, place, checks);
     }
-    let api_key = match &raw.api_key {
-        Some(reference) => checks.secret(&format!("{place}.api_key"), reference),
-        None => None,
-    };
+    let api_keys = keys(&raw, place, checks);
     let kind = raw.kind?;
-    check_kind(kind, base_url.is_some(), raw.api_key.is_some(), place, checks);
+    check_kind(kind, base_url.is_some(), has_key, place, checks);
     Some(ProviderEntry {
         name: name?,
         kind,
         base_url,
-        api_key,
+        api_keys,
         model: raw.model,
+        embedding_model: raw.embedding_model,
         stream: raw.stream.unwrap_or(false),
+        connect_timeout,
+        first_token_timeout,
         settings,
     })
+}
+
+/// The keys, of which each stands once.
+fn keys(raw: &RawProvider, place: &str, checks: &mut Checks<'_>) -> Vec<SecretString> {
+    if raw.api_key.is_some() && raw.keys.is_some() {
+        let remedy = "write one key as api_key, several as keys";
+        checks.fault(format!("{place}.keys"), "stands beside api_key", remedy);
+        return Vec::new();
+    }
+    if raw.keys.as_ref().is_some_and(Vec::is_empty) {
+        checks.fault(format!("{place}.keys"), "is empty", "write keys = [\"env:NAME\", ...], or remove it");
+    }
+    let single = raw.api_key.iter().map(|reference| (format!("{place}.api_key"), reference));
+    let pool = raw.keys.iter().flatten().enumerate();
+    let pool = pool.map(|(index, reference)| (format!("{place}.keys[{index}]"), reference));
+    let mut keys: Vec<SecretString> = Vec::new();
+    for (key, reference) in single.chain(pool) {
+        let Some(secret) = checks.secret(&key, reference) else { continue };
+        if keys.iter().any(|other| other.expose_secret() == secret.expose_secret()) {
+            checks.fault(key, "leads to the same key as one before it", "name each key once");
+        } else {
+            keys.push(secret);
+        }
+    }
+    keys
+}
+
+fn check_prices(settings: &ProviderSettings, place: &str, checks: &mut Checks<'_>) {
+    let own = settings.price.iter().map(|price| (format!("{place}.price"), price));
+    let models = settings.prices.iter().map(|(model, price)| (format!("{place}.prices.{model}"), price));
+    for (key, price) in own.chain(models) {
+        for (part, value) in [("prompt", price.prompt), ("completion", price.completion)] {
+            checks.within(&format!("{key}.{part}"), value, 0.0..=1_000_000.0, 0.0);
+        }
+    }
 }
 
 fn check_kind(kind: ProviderKind, has_url: bool, has_key: bool, place: &str, checks: &mut Checks<'_>) {

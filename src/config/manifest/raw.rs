@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use botfleet_actors::domain::allowance::{BudgetPeriod, BudgetUnit};
+use botfleet_actors::domain::outbox::OnUnknown;
 use botfleet_actors::domain::roster::{ChatPolicy, DeliveryMode, Language};
 use serde::Deserialize;
 
@@ -22,6 +24,7 @@ pub(super) struct RawDefaults {
     pub language: Option<Language>,
     pub time_zone: Option<String>,
     pub retention_days: Option<u32>,
+    pub on_unknown: Option<OnUnknown>,
     pub physics: RawPhysics,
     pub pacing: RawPacing,
 }
@@ -34,12 +37,49 @@ pub(super) struct RawProvider {
     pub kind: Option<ProviderKind>,
     pub base_url: Option<String>,
     pub api_key: Option<String>,
+    pub keys: Option<Vec<String>>,
     pub model: Option<String>,
+    pub embedding_model: Option<String>,
     pub stream: Option<bool>,
+    #[serde(with = "humantime_serde")]
+    pub connect_timeout: Option<Duration>,
+    #[serde(with = "humantime_serde")]
+    pub first_token_timeout: Option<Duration>,
 }
 
 /// The keys of [`RawProvider`].
-pub(super) const PROVIDER_KEYS: [&str; 6] = ["name", "kind", "base_url", "api_key", "model", "stream"];
+pub(super) const PROVIDER_KEYS: [&str; 10] = [
+    "name",
+    "kind",
+    "base_url",
+    "api_key",
+    "keys",
+    "model",
+    "embedding_model",
+    "stream",
+    "connect_timeout",
+    "first_token_timeout",
+];
+
+/// Whose a budget is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum BudgetScopeName {
+    Fleet,
+    Bot,
+    Chat,
+}
+
+/// One of `[[budgets]]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawBudget {
+    pub scope: Option<BudgetScopeName>,
+    pub name: Option<String>,
+    pub unit: Option<BudgetUnit>,
+    pub per: Option<BudgetPeriod>,
+    pub limit: Option<f64>,
+}
 
 /// One of `[personas.NAME]`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -82,6 +122,7 @@ pub(super) struct RawChat {
     pub time_zone: Option<String>,
     pub retention_days: Option<u32>,
     pub topics: Vec<String>,
+    pub on_unknown: Option<OnUnknown>,
     pub physics: RawPhysics,
     pub pacing: RawPacing,
 }

@@ -5,11 +5,13 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde::Serialize;
 
 use super::intake::{DeliveryReply, Intake};
+use super::orders::Doubt;
 use super::polling::Polling;
 use super::sending::Sending;
 use super::settings::BotSettings;
@@ -17,14 +19,14 @@ use super::turns::Job;
 use crate::actors::chat::actor::in_time;
 use crate::actors::committer::CommitResult;
 use crate::actors::node::Node;
+use crate::actors::provider::call::{Answered, CallError};
 use crate::actors::tasks::{TaskPanicked, Tasks};
 use crate::actors::webhooks::Webhooks;
-use crate::domain::ids::{AttemptId, MessageId, OutboxId, TurnId};
+use crate::domain::ids::{AttemptId, ChatId, MessageId, OutboxId, TurnId};
 use crate::domain::outbox::OutboxMessage;
 use crate::domain::roster::{BotProfile, DeliveryChoice, DeliveryMode};
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Turn;
-use crate::ports::llm::{Completion, LlmError};
 use crate::ports::telegram::{BotApi, Me, ReceivedUpdate, TelegramError, WebhookStatus};
 
 /// A turn and what its bot needs to know for it.
@@ -87,7 +89,7 @@ pub enum BotMsg {
     /// A claim was committed, or not.
     Claimed(TurnId, CommitResult),
     /// The provider answered; stale generations are dropped.
-    CompletionFinished(TurnId, u64, Result<Completion, LlmError>),
+    CompletionFinished(TurnId, u64, Result<Answered, CallError>),
     /// A waiting turn may be due.
     TurnDue,
     /// The end of a turn was committed, or not.
@@ -106,6 +108,12 @@ pub enum BotMsg {
     Settled(OutboxId, CommitResult),
     /// The end of an attempt must be committed again: the store did not answer.
     SettleAgain(OutboxId),
+    /// Telegram answered 429 to a call that is no message, about a chat or about none.
+    Limited(Option<ChatId>, Duration),
+    /// Somebody stopped a chat, and it is not known whether they may.
+    Doubted(Doubt),
+    /// Telegram said whether somebody may stop a chat.
+    Ranked(Doubt, Result<bool, TelegramError>),
     /// Stop taking updates and beginning turns; finish what is under way.
     Quiesce,
     /// Give claimed turns back that have not ended.
@@ -213,12 +221,17 @@ impl Actor for BotActor {
     ) -> Result<Self::State, ActorProcessingErr> {
         myself.cast(BotMsg::Identify)?;
         myself.cast(BotMsg::Reconcile)?;
+        let mut sending = Sending::new(&args.settings);
+        // Only a prediction: without it the store still makes paused messages wait.
+        if let Ok(pauses) = args.node.store.pauses(args.profile.id).await {
+            sending.resume_pauses(&pauses, args.node.clock.now());
+        }
         let alarm = myself.clone();
         Ok(BotState {
             intake: Intake::new(args.profile.delivery.clone()),
             webhooks: args.webhooks,
             polling: Polling::new(&args.profile),
-            sending: Sending::new(&args.settings),
+            sending,
             node: args.node,
             profile: args.profile,
             api: args.api,
@@ -270,6 +283,9 @@ impl Actor for BotActor {
             BotMsg::SendFinished(outbox, attempt, result) => state.on_send_finished(outbox, attempt, result),
             BotMsg::Settled(outbox, result) => state.on_settled(outbox, result),
             BotMsg::SettleAgain(outbox) => state.settle(outbox),
+            BotMsg::Limited(chat, retry_after) => state.on_limited(chat, retry_after),
+            BotMsg::Doubted(doubt) => state.on_doubted(doubt),
+            BotMsg::Ranked(doubt, rank) => state.on_ranked(doubt, rank),
             BotMsg::Quiesce => state.on_quiesce(),
             BotMsg::GiveBack => state.give_back_turns(),
             BotMsg::GivenBack(turn, result) => state.on_given_back(turn, &result),

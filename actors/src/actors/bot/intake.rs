@@ -16,6 +16,7 @@ use std::time::Duration;
 use ractor::RpcReplyPort;
 
 use super::actor::{BotHealth, BotMsg, BotState};
+use super::orders::obey;
 use super::polling::{ANSWER_WITHIN, POLL_BACKOFF, answered};
 use crate::actors::chat::actor::{ChatMsg, Content, Delivery};
 use crate::actors::committer::{CommitError, CommitResult};
@@ -103,6 +104,7 @@ pub(super) fn sorted(
     let mut rows = Vec::with_capacity(updates.len());
     let mut deliveries: BTreeMap<ChatId, Vec<Delivery>> = BTreeMap::new();
     for update in updates {
+        obey(node, bot, &update.incoming);
         let (chat, outcome) = route(node, &update.incoming);
         let id = node.inbox_id();
         let source = Source::Update(update.update_id);
@@ -121,6 +123,9 @@ fn route(node: &Node, incoming: &Incoming) -> (Option<ChatId>, Option<Outcome>) 
     match (&incoming.event, incoming.chat_kind, incoming.chat) {
         (Event::Undecodable { reason }, _, None) => ignored(&format!("undecodable: {reason}")),
         (Event::Other { name }, _, None) => ignored(&format!("kind {name} is not used")),
+        (Event::MigratedTo { .. }, ChatKind::Group, Some(telegram)) if node.directory.chat_of(telegram).is_some() => {
+            (node.directory.chat_of(telegram), None)
+        }
         (_, ChatKind::Group, _) => ignored("a basic group numbers messages per bot: make it a supergroup"),
         (_, ChatKind::Private, _) => ignored("private chats are not served"),
         (_, _, Some(telegram)) => match node.directory.chat_of(telegram) {
@@ -390,7 +395,10 @@ impl BotState {
         }
         self.health = BotHealth::Degraded(format!("{what}: {error}"));
         let wait = match error {
-            TelegramError::RateLimited { retry_after } => *retry_after,
+            TelegramError::RateLimited { retry_after } => {
+                self.on_limited(None, *retry_after);
+                *retry_after
+            }
             _ => POLL_BACKOFF.wait(self.intake.failures, self.node.jitter.next()),
         };
         if self.intake.failures.is_power_of_two() {

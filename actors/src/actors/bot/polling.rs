@@ -72,6 +72,11 @@ impl BotState {
         if self.quiescing {
             return;
         }
+        // A pause that a process before this one was asked for holds for every call without a chat.
+        if let Some(wait) = self.sending.limiter.bot_pause() {
+            drop(self.myself.send_after(wait, || BotMsg::Identify));
+            return;
+        }
         let renew = matches!(self.health, BotHealth::Refused(_));
         let (api, myself) = (Arc::clone(&self.api), self.myself.clone());
         let bot = self.profile.id;
@@ -161,7 +166,10 @@ impl BotState {
             return self.refused(reason);
         }
         let wait = match error {
-            TelegramError::RateLimited { retry_after } => *retry_after,
+            TelegramError::RateLimited { retry_after } => {
+                self.on_limited(None, *retry_after);
+                *retry_after
+            }
             _ => POLL_BACKOFF.wait(self.polling.failures, self.node.jitter.next()),
         };
         self.health = BotHealth::Degraded(error.to_string());

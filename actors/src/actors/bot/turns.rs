@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::actor::{BotMsg, BotState, TurnJob};
 use crate::actors::committer::{CommitError, CommitResult};
-use crate::actors::provider::actor::{Answer, ProviderMsg};
+use crate::actors::provider::actor::ProviderMsg;
+use crate::actors::provider::call::{Answer, Answered, Ask, Call, CallError, Reply};
 use crate::behaviour::firewall;
 use crate::behaviour::generator::Stage;
 use crate::behaviour::pacing::typing_time;
@@ -20,7 +21,7 @@ use crate::domain::text::{MESSAGE_UNITS_MAX, split_message};
 use crate::domain::time::Timestamp;
 use crate::domain::turn::Usage;
 use crate::policy::backoff::BackoffSettings;
-use crate::ports::llm::{Completion, CompletionRequest, FinishReason, LlmError};
+use crate::ports::llm::{CompletionRequest, FinishReason, LlmError};
 
 /// Waits of a turn whose whole chain of models failed.
 const MODELS_BACKOFF: BackoffSettings = BackoffSettings { first: Duration::from_secs(1), max: Duration::from_secs(15) };
@@ -42,6 +43,9 @@ pub(super) struct Job {
     model: usize,
     tries: u32,
     rounds: u32,
+    /// A model of this round may answer later; the shortest pause that one asked for.
+    worth_waiting: bool,
+    retry_after: Option<Duration>,
     usage: Option<Usage>,
     started: Instant,
     /// Its end, while the commit of it is under way.
@@ -106,6 +110,8 @@ impl BotState {
                 model: 0,
                 tries: 0,
                 rounds: 0,
+                worth_waiting: false,
+                retry_after: None,
                 usage: None,
                 started: Instant::now(),
                 finish: None,
@@ -154,8 +160,17 @@ impl BotState {
         let answer = Answer::new(move |result| {
             let _ = myself.cast(BotMsg::CompletionFinished(turn, generation, result));
         });
+        let spec = &job.given.turn;
+        let left = spec.expires_at.since(self.node.clock.now());
+        let call = Call {
+            ask: Ask::Completion(request),
+            bot: spec.bot,
+            chat: spec.chat,
+            priority: spec.priority,
+            deadline: tokio::time::Instant::now() + left,
+        };
         match self.node.directory.provider(&model.provider) {
-            Some(provider) => drop(provider.cast(ProviderMsg::Complete(request, answer))),
+            Some(provider) => drop(provider.cast(ProviderMsg::Make(call, answer))),
             None => drop(answer),
         }
     }
@@ -175,14 +190,15 @@ impl BotState {
         self.pump_turns();
     }
 
-    pub(super) fn on_completion(&mut self, turn: TurnId, generation: u64, result: Result<Completion, LlmError>) {
+    pub(super) fn on_completion(&mut self, turn: TurnId, generation: u64, result: Result<Answered, CallError>) {
         let Some(job) = self.jobs.get_mut(&turn).filter(|job| job.generation == generation && job.finish.is_none())
         else {
             metrics::counter!("botfleet_completions_stale_total").increment(1);
             return;
         };
-        let completion = match result {
-            Ok(completion) => completion,
+        let (completion, worth) = match result {
+            Ok(Answered { reply: Reply::Completion(completion), worth }) => (completion, worth),
+            Ok(_) => return self.model_failed(turn, &CallError::Llm(LlmError::Garbage("no completion".to_owned()))),
             Err(error) => return self.model_failed(turn, &error),
         };
         if let Some(model) = self.profile.spec.generation.models.get(job.model) {
@@ -200,26 +216,52 @@ impl BotState {
         let inspected = catch_unwind(AssertUnwindSafe(|| {
             firewall::inspect(&completion.text, request, &recent, &self.profile.spec.name)
         }));
-        match inspected {
-            Ok(Ok(text)) if !filtered => self.say(turn, &text),
-            Ok(Ok(_)) => self.breach(turn, "content_filter"),
-            Ok(Err(breach)) => self.breach(turn, breach.kind.label()),
-            Err(_) => self.breach(turn, "firewall_panicked"),
-        }
+        let label = match inspected {
+            Ok(Ok(text)) if !filtered => {
+                worth.succeeded();
+                return self.say(turn, &text);
+            }
+            Ok(Ok(_)) => "content_filter",
+            Ok(Err(breach)) => breach.kind.label(),
+            Err(_) => "firewall_panicked",
+        };
+        worth.failed();
+        self.breach(turn, label);
     }
 
+    /// An answer that must not reach a chat counts against its model as one that is none.
     fn breach(&mut self, turn: TurnId, label: &'static str) {
-        metrics::counter!("botfleet_firewall_breaches_total", "kind" => label).increment(1);
-        self.model_failed(turn, &LlmError::Garbage(label.to_owned()));
+        let place = self.jobs.get(&turn).map_or(0, |job| job.model);
+        if let Some(model) = self.profile.spec.generation.models.get(place) {
+            metrics::counter!("botfleet_firewall_breaches_total", "kind" => label,
+                "provider" => model.provider.clone(), "model" => model.model.clone())
+            .increment(1);
+        }
+        self.model_failed(turn, &CallError::Llm(LlmError::Garbage(label.to_owned())));
     }
 
     /// The same model again, the next one, or none.
-    fn model_failed(&mut self, turn: TurnId, error: &LlmError) {
+    fn model_failed(&mut self, turn: TurnId, error: &CallError) {
         tracing::debug!(bot.id = %self.profile.id, turn.id = %turn, error = %error, "model failed");
         let Some(job) = self.jobs.get_mut(&turn) else {
             return;
         };
-        let again = matches!(error, LlmError::Garbage(_)) && job.tries < self.settings.tries_per_model.get();
+        if let CallError::Llm(LlmError::RateLimited { retry_after: Some(pause) }) = error {
+            job.retry_after = Some(job.retry_after.map_or(*pause, |other| other.min(*pause)));
+        }
+        job.worth_waiting |= matches!(
+            error,
+            CallError::Llm(
+                LlmError::RateLimited { .. }
+                    | LlmError::Unreachable(_)
+                    | LlmError::Unavailable(_)
+                    | LlmError::KeyRefused(_)
+                    | LlmError::QuotaExhausted(_)
+                    | LlmError::ModelRefused(_)
+            )
+        );
+        let garbage = matches!(error, CallError::Llm(LlmError::Garbage(_)));
+        let again = garbage && job.tries < self.settings.tries_per_model.get();
         if !again {
             job.model += 1;
             job.tries = 0;
@@ -227,9 +269,20 @@ impl BotState {
         if job.model < self.profile.spec.generation.models.len() {
             return self.ask_model(turn);
         }
+        let waits = job.worth_waiting;
         match error {
-            LlmError::Garbage(reason) => self.finish(turn, TurnEnding::Failed(format!("no usable answer: {reason}"))),
-            LlmError::Rejected(reason) => self.finish(turn, TurnEnding::Failed(format!("request rejected: {reason}"))),
+            CallError::Late => self.finish(turn, TurnEnding::Expired),
+            CallError::Llm(LlmError::Garbage(reason)) => {
+                self.finish(turn, TurnEnding::Failed(format!("no usable answer: {reason}")));
+            }
+            CallError::Llm(LlmError::Rejected(reason)) => {
+                self.finish(turn, TurnEnding::Failed(format!("request rejected: {reason}")));
+            }
+            CallError::Shed | CallError::Exhausted(_) if !waits => {
+                let reason = if matches!(error, CallError::Shed) { "shed" } else { "budget" };
+                metrics::counter!("botfleet_turns_dropped_total", "reason" => reason).increment(1);
+                self.finish(turn, TurnEnding::Dropped(error.to_string()));
+            }
             _ => self.models_exhausted(turn),
         }
     }
@@ -245,11 +298,13 @@ impl BotState {
             return;
         };
         job.rounds += 1;
-        let wait = MODELS_BACKOFF.wait(job.rounds, random);
+        let backoff = MODELS_BACKOFF.wait(job.rounds, random);
+        // A pause that was asked for is kept; the rest of a second keeps those who wait for it apart.
+        let wait = job.retry_after.take().map_or(backoff, |pause| (pause + backoff.mul_f64(random)).max(backoff));
         if now + wait >= job.given.turn.expires_at {
             return self.finish(turn, TurnEnding::Expired);
         }
-        (job.model, job.tries) = (0, 0);
+        (job.model, job.tries, job.worth_waiting) = (0, 0, false);
         self.generation += 1;
         job.generation = self.generation;
         let (myself, generation) = (self.myself.clone(), job.generation);
@@ -279,7 +334,9 @@ impl BotState {
         let typing = typing_time(text, &chat.spec.pacing, spec.id.0 as u64);
         let texts = split_message(text, MESSAGE_UNITS_MAX);
         let parts = texts.len() as u32;
-        let target = job.given.target.as_deref();
+        let telegram_chat = node.directory.telegram_chat(chat.id).unwrap_or(chat.spec.telegram_id);
+        // What was said before a group became a supergroup cannot be replied to.
+        let target = job.given.target.as_deref().filter(|target| target.telegram_chat == telegram_chat);
         let due_at = now + typing;
         let messages: Vec<OutboxMessage> = texts
             .into_iter()
@@ -291,7 +348,7 @@ impl BotState {
                 parts,
                 bot: spec.bot,
                 chat: spec.chat,
-                telegram_chat: target.map_or(chat.spec.telegram_id, |target| target.telegram_chat),
+                telegram_chat,
                 thread: target.and_then(|target| target.thread),
                 reply_to: target.filter(|_| part == 0).map(|target| target.message_id),
                 text,
@@ -300,6 +357,7 @@ impl BotState {
                 root: spec.root,
                 expires_at: spec.expires_at.max(due_at + chat.spec.pacing.stale_after),
                 created_at: now,
+                on_unknown: chat.spec.on_unknown,
                 progress: SendProgress::queued(due_at),
             })
             .collect();
@@ -311,7 +369,8 @@ impl BotState {
         metrics::counter!("botfleet_message_generation_total", "bot" => self.profile.spec.name.clone(), "status" => status).increment(1);
         metrics::histogram!("botfleet_message_generation_duration_seconds").record(job.started.elapsed().as_secs_f64());
         let begin = if typing.is_zero() && self.sending.permit_now(&messages) {
-            let rules = send_rules(chat, &self.profile, job.given.turn.answers_bot);
+            let per_minute = self.settings.sends_per_chat_per_minute;
+            let rules = send_rules(chat, &self.profile, job.given.turn.answers_bot, per_minute);
             Some(Start { attempt: node.attempt_id(), rules, now })
         } else {
             None

@@ -7,6 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -348,7 +349,12 @@ impl FleetState {
         let Some(setup) = self.args.providers.iter().find(|provider| provider.name == name).cloned() else {
             return Ok(None);
         };
-        let args = ProviderArgs { name: setup.name, llm: setup.llm, settings: setup.settings };
+        let args = ProviderArgs {
+            name: setup.name,
+            llm: setup.llm,
+            settings: setup.settings,
+            node: Arc::clone(&self.args.node),
+        };
         let (actor, _) = ProviderActor::spawn_linked(None, ProviderActor, args, myself.get_cell()).await?;
         self.args.node.directory.set_provider(name, Some(actor.clone()));
         Ok(Some(actor.get_cell()))
@@ -430,6 +436,7 @@ impl FleetState {
         let Some(backlog) = backlog else {
             return;
         };
+        node.turns_open.store(backlog.turns_open, Ordering::Relaxed);
         for (chat, message) in
             backlog.chats.iter().map(|chat| (chat, true)).chain(backlog.ticks.iter().map(|chat| (chat, false)))
         {

@@ -1,48 +1,34 @@
-//! Provider actor. Layer `actors`. Parent: Fleet. Children: none; calls run in tracked tasks.
+//! Provider actor. Layer `actors`. Parent: Fleet. Children: none; calls run in tracked tasks. Keeps I9, I12.
 //!
-//! Load bound: `concurrency` calls under way and `waiting` in its queue, further ones are refused at once. On failure
-//! of a call: the caller is told, the breaker counts. On failure of the actor: the fleet restarts it; calls under way
-//! end with it, and their callers hear `Unavailable` because the answering half is dropped.
+//! Load bound: for each model `concurrency` calls under way and `waiting` in its queue; beyond, the least urgent is
+//! shed. On failure of a call: the caller is told, the breaker of the model counts. On failure of the actor: the fleet
+//! restarts it; calls under way end with it, and their callers hear `Unavailable` because the answering half is
+//! dropped.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
-use serde::Serialize;
+use tokio::time::Instant;
 
+use super::attempt::{End, Shop};
+use super::call::{Answer, Answered, Call, CallError, Waiting};
+use super::keys::{KeyLease, KeyPool, NoKey};
+use super::lane::Lane;
+use super::price;
 use super::settings::ProviderSettings;
+use super::snapshot::ProviderSnapshot;
+use crate::actors::node::Node;
 use crate::actors::tasks::{TaskPanicked, Tasks};
-use crate::policy::breaker::{Admission, Breaker, BreakerState};
-use crate::ports::llm::{Completion, CompletionRequest, LlmError, LlmProvider};
+use crate::policy::breaker::{Admission, BreakerState};
+use crate::ports::llm::{LlmError, LlmProvider};
 
-/// How the caller hears of its completion; dropped unanswered it says `Unavailable`.
-pub struct Answer(Option<AnswerWith>);
+/// A pause that all keys make is waited for up to this long; during a longer one callers turn elsewhere.
+const PATIENCE: Duration = Duration::from_secs(2);
 
-type AnswerWith = Box<dyn FnOnce(Result<Completion, LlmError>) + Send>;
-
-impl Answer {
-    /// Calls `with` once.
-    pub fn new(with: impl FnOnce(Result<Completion, LlmError>) + Send + 'static) -> Self {
-        Self(Some(Box::new(with)))
-    }
-
-    fn give(mut self, result: Result<Completion, LlmError>) {
-        if let Some(with) = self.0.take() {
-            with(result);
-        }
-    }
-}
-
-impl Drop for Answer {
-    fn drop(&mut self) {
-        if let Some(with) = self.0.take() {
-            with(Err(LlmError::Unavailable("provider actor ended".to_owned())));
-        }
-    }
-}
+/// A call goes to at least so many keys, or to the same one again, before its caller hears that they refuse.
+const REFUSALS_MAX: usize = 2;
 
 /// What a provider is made of.
 pub struct ProviderArgs {
@@ -52,48 +38,50 @@ pub struct ProviderArgs {
     pub llm: Arc<dyn LlmProvider>,
     /// Its limits.
     pub settings: ProviderSettings,
+    /// Its node.
+    pub node: Arc<Node>,
 }
 
 /// What a provider hears.
 pub enum ProviderMsg {
-    /// Make a completion.
-    Complete(CompletionRequest, Answer),
+    /// Make a call.
+    Make(Call, Answer),
     /// A call ended.
-    CallFinished,
-    /// The rate limit lets another call through.
-    RateAllows,
+    CallFinished(Box<Finished>),
+    /// A limit may let another call through, or a deadline has passed.
+    Wake,
     /// One of its calls panicked.
     TaskPanicked,
     /// Tell how it is.
     GetSnapshot(RpcReplyPort<ProviderSnapshot>),
 }
 
-/// How a provider is.
-#[derive(Clone, Debug, Serialize)]
-pub struct ProviderSnapshot {
-    /// Its name in the manifest.
-    pub name: String,
-    /// Its breaker.
-    pub breaker: BreakerState,
-    /// Calls under way.
-    pub in_flight: usize,
-    /// Calls that wait.
-    pub waiting: usize,
-    /// Calls made since start.
-    pub calls: u64,
+/// A call that ended.
+pub struct Finished {
+    model: String,
+    lease: KeyLease,
+    end: Concluded,
+}
+
+/// What the actor must know of a call's end.
+enum Concluded {
+    /// The provider was not asked.
+    NotMade,
+    /// It was asked; whether it answered, and what was billed as far as it says.
+    Made { answered: bool, tokens: Option<price::TokenCount> },
+    /// The key was refused; the call may go to another.
+    KeyRefused(LlmError, Waiting),
 }
 
 /// State of a provider.
 pub struct ProviderState {
-    name: String,
-    llm: Arc<dyn LlmProvider>,
-    settings: ProviderSettings,
-    breaker: Arc<Breaker>,
-    rate: Option<DefaultDirectRateLimiter>,
-    rate_timer: bool,
-    queue: VecDeque<(CompletionRequest, Answer)>,
-    in_flight: usize,
-    calls: u64,
+    myself: ActorRef<ProviderMsg>,
+    shop: Arc<Shop>,
+    keys: KeyPool,
+    lanes: BTreeMap<String, Lane>,
+    /// The model that is looked at first next time.
+    turn: usize,
+    wake_at: Option<Instant>,
     tasks: Tasks,
 }
 
@@ -110,105 +98,217 @@ impl Actor for ProviderActor {
         myself: ActorRef<Self::Msg>,
         args: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
+        let alarm = myself.clone();
+        let ProviderArgs { name, llm, settings, node } = args;
         Ok(ProviderState {
-            breaker: Arc::new(Breaker::new(args.settings.breaker)),
-            rate: args.settings.requests_per_minute.map(|limit| RateLimiter::direct(Quota::per_minute(limit))),
-            rate_timer: false,
-            queue: VecDeque::new(),
-            in_flight: 0,
-            calls: 0,
-            tasks: Tasks::new(move || drop(myself.cast(ProviderMsg::TaskPanicked))),
-            name: args.name,
-            llm: args.llm,
-            settings: args.settings,
+            myself,
+            keys: KeyPool::new(llm.keys(), &settings),
+            shop: Arc::new(Shop { name, llm, settings, node }),
+            lanes: BTreeMap::new(),
+            turn: 0,
+            wake_at: None,
+            tasks: Tasks::new(move || drop(alarm.cast(ProviderMsg::TaskPanicked))),
         })
     }
 
     async fn handle(
         &self,
-        myself: ActorRef<Self::Msg>,
+        _: ActorRef<Self::Msg>,
         message: Self::Msg,
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            ProviderMsg::Complete(request, answer) => state.on_complete(request, answer),
-            ProviderMsg::CallFinished => state.in_flight -= 1,
-            ProviderMsg::RateAllows => state.rate_timer = false,
+            ProviderMsg::Make(call, answer) => state.on_make(call, answer),
+            ProviderMsg::CallFinished(finished) => state.on_finished(*finished),
+            ProviderMsg::Wake => state.wake_at = None,
             ProviderMsg::TaskPanicked => return Err(TaskPanicked.into()),
             ProviderMsg::GetSnapshot(reply) => {
                 let _ = reply.send(state.snapshot());
                 return Ok(());
             }
         }
-        state.pump(&myself);
+        state.pump();
         Ok(())
     }
 }
 
 impl ProviderState {
-    fn on_complete(&mut self, request: CompletionRequest, answer: Answer) {
-        if self.queue.len() >= self.settings.waiting.get() {
-            answer.give(Err(LlmError::Unavailable("too many calls wait".to_owned())));
-        } else {
-            self.queue.push_back((request, answer));
+    fn on_make(&mut self, call: Call, answer: Answer) {
+        let now = Instant::now();
+        if call.deadline <= now {
+            return answer.give(Err(CallError::Late));
+        }
+        let model = call.ask.model().to_owned();
+        let lane = self.lanes.entry(model).or_insert_with(|| Lane::new(&self.shop.settings));
+        if let Some(shed) = lane.push(Waiting { call, answer, refusals: 0 }, &self.shop.name, now) {
+            shed.answer.give(Err(CallError::Shed));
         }
     }
 
-    /// Starts as many waiting calls as the limits allow.
-    fn pump(&mut self, myself: &ActorRef<ProviderMsg>) {
-        while self.in_flight < self.settings.concurrency.get() && !self.queue.is_empty() && !self.rate_timer {
-            let Some(admission) = self.breaker.admit() else {
-                for (_, answer) in self.queue.drain(..) {
-                    answer.give(Err(LlmError::Unavailable("breaker open".to_owned())));
+    fn on_finished(&mut self, finished: Finished) {
+        let Finished { model, lease, end } = finished;
+        let (now, shop) = (Instant::now(), Arc::clone(&self.shop));
+        let Some(lane) = self.lanes.get_mut(&model) else {
+            return;
+        };
+        lane.in_flight -= 1;
+        match end {
+            Concluded::NotMade => {
+                lane.calls -= 1;
+                self.keys.not_made(&lease);
+            }
+            Concluded::Made { answered, tokens } => {
+                self.keys.made(&lease, tokens.map(price::TokenCount::total));
+                if answered {
+                    self.keys.succeeded(&lease);
                 }
-                return;
-            };
-            if let Some(Err(refused)) = self.rate.as_ref().map(DefaultDirectRateLimiter::check) {
-                let wait = refused.wait_time_from(DefaultClock::default().now());
-                self.rate_timer = true;
-                drop(myself.send_after(wait, || ProviderMsg::RateAllows));
-                return;
+                if let Some(tokens) = tokens {
+                    lane.count(&shop.name, &model, tokens, price::cost(&shop.settings, &model, tokens).nanos);
+                }
             }
-            if let Some((request, answer)) = self.queue.pop_front() {
-                self.start(myself.clone(), request, answer, admission);
+            Concluded::KeyRefused(error, mut waiting) => {
+                self.key_refused(&lease, &error, now);
+                waiting.refusals += 1;
+                if waiting.refusals > REFUSALS_MAX.max(self.keys.len()) {
+                    waiting.answer.give(Err(error.into()));
+                } else if let Some(lane) = self.lanes.get_mut(&model) {
+                    lane.put_back(waiting);
+                }
             }
         }
     }
 
-    fn start(
-        &mut self,
-        myself: ActorRef<ProviderMsg>,
-        request: CompletionRequest,
-        answer: Answer,
-        admission: Admission,
-    ) {
-        self.in_flight += 1;
-        self.calls += 1;
-        let (llm, timeout) = (Arc::clone(&self.llm), self.settings.timeout);
-        let duration = metrics::histogram!("botfleet_llm_call_duration_seconds", "provider" => self.name.clone());
-        self.tasks.spawn(async move {
-            let started = Instant::now();
-            let result = match tokio::time::timeout(timeout, llm.complete(request)).await {
-                Ok(result) => result,
-                Err(_) => Err(LlmError::Unavailable(format!("no answer within {} s", timeout.as_secs()))),
-            };
-            duration.record(started.elapsed().as_secs_f64());
-            match &result {
-                Err(LlmError::Unavailable(_) | LlmError::Unauthorized(_)) => admission.failed(),
-                _ => admission.succeeded(),
-            }
-            answer.give(result);
-            let _ = myself.cast(ProviderMsg::CallFinished);
-        });
+    fn key_refused(&mut self, lease: &KeyLease, error: &LlmError, now: Instant) {
+        let provider = &self.shop.name;
+        self.keys.refused(lease, error, self.shop.node.jitter.next(), now);
+        metrics::counter!("botfleet_llm_key_refusals_total", "provider" => provider.clone(), "reason" => error.label())
+            .increment(1);
+        if !matches!(error, LlmError::RateLimited { .. }) {
+            tracing::error!(provider = %provider, key = lease.key.0, error = %error, "key is refused, it is left alone for a while");
+        }
     }
 
-    fn snapshot(&self) -> ProviderSnapshot {
+    /// Starts as many waiting calls as the limits allow; the models take turns.
+    fn pump(&mut self) {
+        let now = Instant::now();
+        let models: Vec<String> = self.lanes.keys().cloned().collect();
+        let mut wake: Option<Instant> = None;
+        self.turn = self.turn.wrapping_add(1);
+        for offset in 0..models.len() {
+            let model = &models[(self.turn + offset) % models.len()];
+            let next = self.pump_lane(model, now);
+            wake = wake.into_iter().chain(next).min();
+        }
+        if let Some(at) = wake
+            && self.wake_at.is_none_or(|planned| at < planned)
+        {
+            self.wake_at = Some(at);
+            drop(self.myself.send_after(at.saturating_duration_since(now), || ProviderMsg::Wake));
+        }
+    }
+
+    /// Starts waiting calls of one model; tells when to look again.
+    fn pump_lane(&mut self, model: &str, now: Instant) -> Option<Instant> {
+        let lane = self.lanes.get_mut(model)?;
+        for late in lane.expired(now) {
+            late.answer.give(Err(CallError::Late));
+        }
+        let mut wake = None;
+        while lane.in_flight < self.shop.settings.concurrency.get() && !lane.is_empty() {
+            // While one call probes, the others turn elsewhere: the probe may take as long as a dead provider lets it.
+            let Some(admission) = lane.breaker.admit() else {
+                give_all(lane.drain(), &CallError::unavailable("breaker open"));
+                break;
+            };
+            let Some(waiting) = lane.pop(now) else {
+                break;
+            };
+            let lease = match self.keys.take(price::bound(&waiting.call.ask).total(), now) {
+                Ok(lease) => lease,
+                Err(why) => {
+                    lane.put_back(waiting);
+                    match why {
+                        NoKey::Busy => {}
+                        NoKey::Paced(until) => wake = Some(until),
+                        NoKey::Paused(until) if until <= now + PATIENCE => wake = Some(until),
+                        NoKey::Paused(until) => {
+                            let retry_after = Some(until.saturating_duration_since(now));
+                            give_all(lane.drain(), &LlmError::RateLimited { retry_after }.into());
+                        }
+                        NoKey::Refused(error) => give_all(lane.drain(), &error.into()),
+                    }
+                    break;
+                }
+            };
+            lane.in_flight += 1;
+            lane.calls += 1;
+            let (shop, myself, model) = (Arc::clone(&self.shop), self.myself.clone(), model.to_owned());
+            self.tasks.spawn(async move {
+                let end = make(&shop, &lease, waiting, admission).await;
+                let _ = myself.cast(ProviderMsg::CallFinished(Box::new(Finished { model, lease, end })));
+            });
+        }
+        wake.into_iter().chain(lane.next_deadline()).min()
+    }
+
+    fn snapshot(&mut self) -> ProviderSnapshot {
+        let badness = |state: &BreakerState| match state {
+            BreakerState::Closed => 0,
+            BreakerState::HalfOpen => 1,
+            BreakerState::Open => 2,
+        };
+        let breakers = self.lanes.values().map(|lane| lane.breaker.state());
         ProviderSnapshot {
-            name: self.name.clone(),
-            breaker: self.breaker.state(),
-            in_flight: self.in_flight,
-            waiting: self.queue.len(),
-            calls: self.calls,
+            name: self.shop.name.clone(),
+            breaker: breakers.max_by_key(badness).unwrap_or(BreakerState::Closed),
+            in_flight: self.lanes.values().map(|lane| lane.in_flight).sum(),
+            waiting: self.lanes.values().map(Lane::waiting).sum(),
+            calls: self.lanes.values().map(|lane| lane.calls).sum(),
+            models: self.lanes.iter().map(|(model, lane)| lane.snapshot(model)).collect(),
+            keys: self.keys.snapshot(Instant::now()),
         }
+    }
+}
+
+/// Makes the call and tells its caller, unless another key may do it.
+async fn make(shop: &Shop, lease: &KeyLease, waiting: Waiting, admission: Admission) -> Concluded {
+    let end = shop.attempt(lease.key, &waiting.call).await;
+    let tokens = end.tokens();
+    match end {
+        End::NotMade(error) => {
+            waiting.answer.give(Err(error));
+            Concluded::NotMade
+        }
+        End::CutShort(long_enough) => {
+            if long_enough {
+                admission.failed();
+            }
+            waiting.answer.give(Err(CallError::Late));
+            Concluded::Made { answered: false, tokens }
+        }
+        End::Made(Ok(reply)) => {
+            waiting.answer.give(Ok(Answered { reply, worth: admission }));
+            Concluded::Made { answered: true, tokens }
+        }
+        End::Made(Err(error)) if is_of_the_key(&error) => Concluded::KeyRefused(error, waiting),
+        End::Made(Err(error)) => {
+            if error.is_failure() {
+                admission.failed();
+            } else {
+                admission.succeeded();
+            }
+            waiting.answer.give(Err(error.into()));
+            Concluded::Made { answered: false, tokens }
+        }
+    }
+}
+
+fn is_of_the_key(error: &LlmError) -> bool {
+    matches!(error, LlmError::RateLimited { .. } | LlmError::KeyRefused(_) | LlmError::QuotaExhausted(_))
+}
+
+fn give_all(waiting: Vec<Waiting>, error: &CallError) {
+    for waiting in waiting {
+        waiting.answer.give(Err(error.clone()));
     }
 }

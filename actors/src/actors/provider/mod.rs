@@ -1,4 +1,23 @@
-//! One LLM provider as an actor: concurrency, rate, breaker. Fallback over providers belongs to the turn.
+//! One LLM provider as an actor: queue, keys, and for each model a breaker and a bulkhead.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `call` | a wish to the provider, and how it ends |
+//! | `actor` | the actor: what waits, what is under way |
+//! | `attempt` | one call: allowance, deadline, settlement |
+//! | `keys` | the pool of keys with their limits, pauses and refusals |
+//! | `lane` | one model: breaker, bulkhead, queue, counts |
+//! | `price` | bounds of what a call may cost, and what it cost |
+//! | `settings`, `snapshot` | what operators set and see |
+//!
+//! Each call is one attempt here, but for a call that a key refuses (429, revoked, quota): it was not made and goes to
+//! another key. Tries, fallback over models and providers, and waiting belong to the turn: the one retry layer.
 
 pub mod actor;
+mod attempt;
+pub mod call;
+mod keys;
+mod lane;
+pub mod price;
 pub mod settings;
+pub mod snapshot;

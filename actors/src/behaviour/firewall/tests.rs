@@ -18,6 +18,7 @@ fn request() -> CompletionRequest {
         ],
         temperature: 0.7,
         max_tokens: 100,
+        schema: None,
     }
 }
 

@@ -3,14 +3,16 @@
 use std::collections::HashSet;
 
 use super::operation::{
-    Advance, Applied, Begin, Cancel, Claim, Finish, Ingest, Operation, Receive, Redeliver, Refusal, SetDelivery,
-    Settle, Start, TurnEnding, Verdict,
+    Advance, Applied, Begin, Cancel, Claim, Finish, Ingest, Migrate, Operation, Paused, Receive, Redeliver, Refusal,
+    Resolve, ReturnAllowance, SetDelivery, Settle, Start, TakeAllowance, TurnEnding, Verdict,
 };
-use super::rows::{Changes, ChatChange, Loaded, OutboxHead, TurnHead};
+use super::rows::{Changes, ChatChange, ChatHead, Loaded, OutboxHead, TurnHead};
+use crate::domain::allowance::grant;
 use crate::domain::dead_letter::DeadLetterId;
-use crate::domain::ids::{BotId, Epoch, Number, OutboxId, TurnId};
+use crate::domain::ids::{BotId, ChatId, Epoch, Number, OutboxId, TurnId};
 use crate::domain::inbox::InboxRow;
 use crate::domain::outbox::{OutboxState, SendProgress, SendResult};
+use crate::domain::pause::Pause;
 use crate::domain::turn::{TURN_ATTEMPTS_MAX, TurnProgress, TurnState};
 
 /// Decides `operations` in order over `loaded`, which moves along. Each result stands at its operation's place; a
@@ -45,20 +47,34 @@ impl Bench<'_> {
             Operation::Begin(op) => self.begin(&op),
             Operation::Settle(op) => self.settle(op),
             Operation::Cancel(op) => self.cancel(&op),
+            Operation::Pause(Paused { epoch, pause }) => {
+                self.fence(pause.bot, epoch)?;
+                self.pause(pause);
+                Ok(Applied::Done)
+            }
+            Operation::Resolve(op) => self.resolve(op),
+            Operation::Migrate(op) => self.migrate(op),
             Operation::SetStop(op) => {
+                let already = self.loaded.stops.0.contains(&op.scope) == op.stopped;
                 self.loaded.stops.set(op.scope, op.stopped);
                 self.changes.stops.push((op.scope, op.stopped, op.by, op.at));
-                Ok(Applied::Done)
+                Ok(Applied::StopSet { already })
             }
             Operation::Receive(op) => Ok(self.receive(op)),
             Operation::SetDelivery(op) => self.set_delivery(op),
             Operation::Unclaim(op) => self.unclaim(op),
             Operation::Redeliver(op) => self.redeliver(&op),
+            Operation::TakeAllowance(op) => Ok(self.take_allowance(op)),
+            Operation::ReturnAllowance(op) => Ok(self.return_allowance(op)),
         }
     }
 
     fn fence(&self, bot: BotId, epoch: Epoch) -> Result<(), Refusal> {
         if self.loaded.bots.get(&bot) == Some(&epoch) { Ok(()) } else { Err(Refusal::Fenced) }
+    }
+
+    fn chat_fence(&self, chat: ChatId, epoch: Epoch) -> Result<ChatHead, Refusal> {
+        self.loaded.chats.get(&chat).filter(|head| head.epoch == epoch).copied().ok_or(Refusal::Fenced)
     }
 
     fn ingest(&mut self, op: Ingest) -> Judgement {
@@ -96,12 +112,7 @@ impl Bench<'_> {
     }
 
     fn advance(&mut self, op: Advance) -> Judgement {
-        let Some(head) = self.loaded.chats.get(&op.chat).copied() else {
-            return Err(Refusal::Fenced);
-        };
-        if head.epoch != op.epoch {
-            return Err(Refusal::Fenced);
-        }
+        let head = self.chat_fence(op.chat, op.epoch)?;
         if head.last_number != op.base {
             return conflict(format!("transcript is at {}, not at {}", head.last_number, op.base));
         }
@@ -120,7 +131,7 @@ impl Bench<'_> {
         }
 
         let last_number = Number(op.base.0 + op.entries.len() as i64);
-        self.loaded.chats.insert(op.chat, super::rows::ChatHead { last_number, ..head });
+        self.loaded.chats.insert(op.chat, ChatHead { last_number, ..head });
         for handled in &op.handled {
             self.loaded.inbox.insert(handled.inbox, false);
         }
@@ -134,6 +145,7 @@ impl Bench<'_> {
         self.changes.entries.extend(op.entries);
         self.changes.decisions.extend(op.decisions);
         self.changes.new_turns.extend(op.turns);
+        self.changes.absences.extend(op.absences.into_iter().map(|(bot, absent)| ((op.chat, bot), absent)));
         Ok(Applied::Done)
     }
 
@@ -294,10 +306,13 @@ impl Bench<'_> {
             return Verdict::Cancelled("not stored".to_owned());
         };
         let blocking = self.loaded.stops.blocking(head.chat, head.bot);
-        let full = start.rules.windows.iter().find_map(|rule| {
+        let paused = self.loaded.pauses.paused_until(head.bot, head.chat, start.now);
+        let full = start.rules.windows.iter().filter_map(|rule| {
             let window = self.loaded.windows.get(&rule.key)?;
-            window.full_until(rule, start.now).map(|until| (rule.key, until))
+            window.full_until(rule, start.now).map(|until| (rule.key.name(), until))
         });
+        let held =
+            full.chain(paused.map(|until| ("pause of Telegram".to_owned(), until))).max_by_key(|(_, until)| *until);
         let verdict = if let Some(scope) = blocking {
             Verdict::Cancelled(format!("stopped: {scope:?}"))
         } else if head.expires_at <= start.now {
@@ -305,9 +320,9 @@ impl Bench<'_> {
         } else if start.rules.chain_depth_max.is_some_and(|max| head.chain_depth > max) {
             Verdict::Cancelled(format!("chain of bot messages too deep: {}", head.chain_depth))
         } else {
-            match full {
-                Some((key, until)) if until >= head.expires_at => {
-                    Verdict::Cancelled(format!("limit of {} reached beyond its staleness", key.name()))
+            match held {
+                Some((what, until)) if until >= head.expires_at => {
+                    Verdict::Cancelled(format!("limit of {what} reached beyond its staleness"))
                 }
                 Some((_, until)) => Verdict::Wait(until),
                 None => Verdict::Send,
@@ -374,7 +389,54 @@ impl Bench<'_> {
         if let Some(event) = op.event {
             self.insert_inbox(event);
         }
+        for pause in op.pauses {
+            self.pause(pause);
+        }
         Ok(Applied::Done)
+    }
+
+    fn pause(&mut self, pause: Pause) {
+        self.loaded.pauses.add(pause);
+        self.changes.pauses.push(pause);
+    }
+
+    /// Evidence ends the doubt about a message: it was sent (I4).
+    fn resolve(&mut self, op: Resolve) -> Judgement {
+        self.chat_fence(op.chat, op.epoch)?;
+        let Some(head) = self.loaded.outbox.get_mut(&op.outbox) else {
+            return conflict(format!("message {} is not stored", op.outbox));
+        };
+        if head.chat != op.chat || head.progress.state != OutboxState::Unknown {
+            return conflict(format!("message {} is {}", op.outbox, head.progress.state.as_str()));
+        }
+        head.progress.state = OutboxState::Sent;
+        head.progress.message_id = Some(op.message_id);
+        self.outbox_moved(op.outbox);
+        self.insert_inbox(op.event);
+        Ok(Applied::Done)
+    }
+
+    fn migrate(&mut self, op: Migrate) -> Judgement {
+        self.chat_fence(op.chat, op.epoch)?;
+        self.changes.migrations.insert(op.chat, (op.to, op.at));
+        Ok(Applied::Done)
+    }
+
+    fn take_allowance(&mut self, op: TakeAllowance) -> Applied {
+        let granted = self.loaded.allowances.entry(op.key).or_default();
+        let Some(taken) = grant(op.limit, *granted, op.need, op.block) else {
+            return Applied::Allowance { taken: 0, granted: *granted };
+        };
+        *granted += taken;
+        self.changes.allowances.insert(op.key);
+        Applied::Allowance { taken, granted: *granted }
+    }
+
+    fn return_allowance(&mut self, op: ReturnAllowance) -> Applied {
+        let granted = self.loaded.allowances.entry(op.key).or_default();
+        *granted = granted.saturating_sub(op.amount.max(0)).max(0);
+        self.changes.allowances.insert(op.key);
+        Applied::Done
     }
 
     fn cancel(&mut self, op: &Cancel) -> Judgement {

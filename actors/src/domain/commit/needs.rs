@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::operation::{Operation, Start, TurnEnding};
+use crate::domain::allowance::AllowanceKey;
 use crate::domain::dead_letter::DeadLetterId;
 use crate::domain::ids::{BotId, ChatId, InboxId, OutboxId, TurnId};
 use crate::domain::inbox::Source;
@@ -30,6 +31,8 @@ pub struct Needs {
     pub outbox: BTreeSet<OutboxId>,
     /// Sliding windows.
     pub windows: BTreeSet<WindowKey>,
+    /// Periods of budgets.
+    pub allowances: BTreeSet<AllowanceKey>,
     /// Whether stops matter.
     pub stops: bool,
 }
@@ -75,6 +78,17 @@ impl Needs {
                 self.outbox.insert(op.outbox);
                 self.sources.extend(op.event.iter().map(|row| (row.bot, row.source)));
             }
+            Operation::Pause(op) => {
+                self.bots.insert(op.pause.bot);
+            }
+            Operation::Resolve(op) => {
+                self.chats.insert(op.chat);
+                self.outbox.insert(op.outbox);
+                self.sources.insert((op.event.bot, op.event.source));
+            }
+            Operation::Migrate(op) => {
+                self.chats.insert(op.chat);
+            }
             Operation::Cancel(op) => {
                 self.bots.insert(op.bot);
                 self.outbox.insert(op.outbox);
@@ -92,6 +106,12 @@ impl Needs {
                     self.outbox.extend(&op.later_parts);
                 }
             },
+            Operation::TakeAllowance(op) => {
+                self.allowances.insert(op.key);
+            }
+            Operation::ReturnAllowance(op) => {
+                self.allowances.insert(op.key);
+            }
         }
     }
 

@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::allowance::AllowanceKey;
 use crate::domain::control::StopScope;
 use crate::domain::dead_letter::DeadLetterId;
 use crate::domain::decision::Decision;
-use crate::domain::ids::{AttemptId, BotId, ChatId, Epoch, Number, OutboxId, TurnId};
+use crate::domain::ids::{AttemptId, BotId, ChatId, Epoch, MessageId, Number, OutboxId, TelegramChatId, TurnId};
 use crate::domain::inbox::{Handled, InboxRow};
 use crate::domain::outbox::{OutboxMessage, SendResult};
+use crate::domain::pause::Pause;
 use crate::domain::roster::DeliveryChoice;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
@@ -31,6 +33,12 @@ pub enum Operation {
     Settle(Settle),
     /// A message is given up before it was sent.
     Cancel(Cancel),
+    /// Telegram asked for a pause over something that is no message.
+    Pause(Paused),
+    /// Evidence tells that a message of unknown fate was sent.
+    Resolve(Resolve),
+    /// A chat got another id at Telegram.
+    Migrate(Migrate),
     /// A person stops or starts something.
     SetStop(SetStop),
     /// A webhook brought updates.
@@ -41,6 +49,10 @@ pub enum Operation {
     Unclaim(Claim),
     /// A person gives a dead letter another go.
     Redeliver(Redeliver),
+    /// A node takes from a budget.
+    TakeAllowance(TakeAllowance),
+    /// A node gives back to a budget what it did not spend.
+    ReturnAllowance(ReturnAllowance),
 }
 
 /// Rows that a webhook brought. No owning write: without fence, and without a word on the offset, since webhooks and
@@ -110,6 +122,8 @@ pub struct Advance {
     pub turns: Vec<Turn>,
     /// When to wake the chat if it stays quiet.
     pub next_tick_at: Option<Timestamp>,
+    /// Bots that can post here no more (`true`), or again (`false`).
+    pub absences: Vec<(BotId, bool)>,
 }
 
 /// A bot begins a turn: from here a crash counts as a failure of it.
@@ -200,6 +214,45 @@ pub struct Settle {
     pub result: SendResult,
     /// When sent: the event for the chat's inbox.
     pub event: Option<InboxRow>,
+    /// Pauses that Telegram asked for.
+    pub pauses: Vec<Pause>,
+}
+
+/// Telegram answered 429 to a poll, to "typing" or to another call that is no message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Paused {
+    /// The bot's fence.
+    pub epoch: Epoch,
+    /// Which bot, where, and until when.
+    pub pause: Pause,
+}
+
+/// Evidence (another bot's copy, a reply) tells that a message of unknown fate is in the chat.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resolve {
+    /// The chat that saw the evidence.
+    pub chat: ChatId,
+    /// Its fence.
+    pub epoch: Epoch,
+    /// The message, which must be unknown.
+    pub outbox: OutboxId,
+    /// Telegram's id of it.
+    pub message_id: MessageId,
+    /// The event for the chat's inbox.
+    pub event: InboxRow,
+}
+
+/// A group became a supergroup: the chat keeps its history under a new id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Migrate {
+    /// The chat.
+    pub chat: ChatId,
+    /// Its fence.
+    pub epoch: Epoch,
+    /// Telegram's new id of it.
+    pub to: TelegramChatId,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A message is given up before it was sent.
@@ -228,6 +281,28 @@ pub struct SetStop {
     pub at: Timestamp,
 }
 
+/// A node takes from a budget. Not fenced: a block that nobody spends is forfeited, and no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TakeAllowance {
+    /// The budget's period.
+    pub key: AllowanceKey,
+    /// Most that all nodes may take together.
+    pub limit: i64,
+    /// What the call at hand needs; zero for a look ahead.
+    pub need: i64,
+    /// What is taken while there is plenty.
+    pub block: i64,
+}
+
+/// A node gives back what it took and did not spend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReturnAllowance {
+    /// The budget's period.
+    pub key: AllowanceKey,
+    /// How much.
+    pub amount: i64,
+}
+
 /// What a committed operation did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Applied {
@@ -242,6 +317,18 @@ pub enum Applied {
     Said(Option<Verdict>),
     /// Whether the message may be sent now.
     Begun(Verdict),
+    /// A stop was set or lifted.
+    StopSet {
+        /// Whether that is what was in force already.
+        already: bool,
+    },
+    /// What was taken from a budget.
+    Allowance {
+        /// How much; zero when the budget does not have it.
+        taken: i64,
+        /// What all nodes took so far, this included.
+        granted: i64,
+    },
     /// The turn failed; whether it is queued again or dead.
     Failed {
         /// It will not be tried again.

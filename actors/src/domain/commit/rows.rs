@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use crate::domain::allowance::AllowanceKey;
 use crate::domain::control::{StopScope, Stops};
 use crate::domain::decision::Decision;
-use crate::domain::ids::{BotId, ChatId, Epoch, InboxId, Number, OutboxId, TurnId};
+use crate::domain::ids::{BotId, ChatId, Epoch, InboxId, Number, OutboxId, TelegramChatId, TurnId};
 use crate::domain::inbox::{Handled, InboxRow, Source};
 use crate::domain::outbox::{OutboxMessage, SendProgress};
+use crate::domain::pause::{Pause, Pauses};
 use crate::domain::roster::DeliveryChoice;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, TranscriptEntry};
@@ -34,8 +36,12 @@ pub struct Loaded {
     pub outbox: HashMap<OutboxId, OutboxHead>,
     /// Sliding windows; a missing one is empty.
     pub windows: HashMap<WindowKey, Window>,
+    /// What was taken from each budget's period; of a missing one nothing.
+    pub allowances: HashMap<AllowanceKey, i64>,
     /// Stops in force.
     pub stops: Stops,
+    /// Pauses of the bots asked for, when rules are.
+    pub pauses: Pauses,
 }
 
 /// A chat's lease and place.
@@ -110,6 +116,14 @@ pub struct Changes {
     pub outbox: BTreeSet<OutboxId>,
     /// Windows that counted.
     pub windows: BTreeSet<WindowKey>,
+    /// Pauses; of two for the same place the longer one counts.
+    pub pauses: Vec<Pause>,
+    /// Bots that can post in a chat no more, or again.
+    pub absences: BTreeMap<(ChatId, BotId), bool>,
+    /// Chats with a new id at Telegram, and since when.
+    pub migrations: BTreeMap<ChatId, (TelegramChatId, Timestamp)>,
+    /// Budgets from which was taken, or to which was given back.
+    pub allowances: BTreeSet<AllowanceKey>,
     /// Stops set or lifted, with who and when.
     pub stops: Vec<(StopScope, bool, String, Timestamp)>,
     /// What a person ordered; rare.

@@ -4,6 +4,7 @@
 //! broken. [`store_contract!`](crate::store_contract) makes a test of every one of them.
 
 pub mod advance;
+pub mod allowance;
 pub mod ingest;
 pub mod orders;
 pub mod outcomes;
@@ -129,11 +130,24 @@ macro_rules! store_contract {
             another_attempt_cannot_settle
             a_definite_non_send_is_due_again
             a_cancelled_message_cannot_begin
+            a_pause_makes_other_messages_of_its_place_wait
+            a_pause_survives_a_restart_until_it_is_over
+            evidence_resolves_an_unknown_message_once
+            a_migrated_chat_keeps_its_messages_and_its_history
+            absences_survive_a_restart
+        ]);
+        $crate::store_contract!(@file $home, allowance: [
+            a_block_taken_stays_taken_over_a_restart
+            a_budget_is_never_overdrawn_not_even_in_one_batch
+            budgets_of_other_scopes_units_and_periods_are_apart
+            what_is_given_back_can_be_taken_again
+            old_periods_are_pruned_and_totals_are_not
         ]);
         $crate::store_contract!(@file $home, tenure: [
             a_stale_epoch_writes_nothing
             an_attempt_is_settled_across_epochs
             what_was_being_sent_is_unknown_after_a_crash
+            a_message_to_be_resent_is_due_again_after_a_crash
             a_turn_in_hand_at_a_crash_is_queued_again_until_it_is_dead
             a_reclaimed_bot_gives_back_what_it_had_in_hand
             everything_is_there_after_a_restart

@@ -1,9 +1,11 @@
 //! Everything that only reads, and pruning. Part of the testkit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::state::{Received, State};
+use crate::domain::allowance::AllowanceKey;
 use crate::domain::dead_letter::{DeadLetter, DeadLetterId, DeadLetterState};
 use crate::domain::decision::{Cause, Decision};
 use crate::domain::ids::{BotId, ChatId, DecisionNumber, MessageId, Number, TelegramChatId, TelegramUserId};
@@ -23,6 +25,7 @@ impl State {
             last_number: head.last_number,
             last_decision: head.last_decision,
             next_tick_at: head.next_tick_at,
+            absent: self.absences.iter().filter(|(of, _)| *of == chat).map(|(_, bot)| *bot).collect(),
             recent: self.transcript_until(chat, head.last_number, recent),
         }
     }
@@ -47,6 +50,11 @@ impl State {
         let mut missing: BTreeSet<MessageId> = messages.iter().copied().collect();
         let of_chat = self.transcript.values().filter(|entry| entry.telegram_chat == chat);
         of_chat.filter(|entry| missing.remove(&entry.message_id)).cloned().collect()
+    }
+
+    pub(super) fn unknown_messages(&self, chat: ChatId) -> Vec<OutboxMessage> {
+        let unknown = |message: &&OutboxMessage| message.progress.state == OutboxState::Unknown;
+        self.outbox.values().filter(|message| message.chat == chat).filter(unknown).cloned().collect()
     }
 
     fn queued(&self) -> impl Iterator<Item = &Turn> {
@@ -81,6 +89,7 @@ impl State {
             chats: self.waiting_rows().filter_map(|row| row.chat).collect::<BTreeSet<_>>().into_iter().collect(),
             ticks: ticks.map(|(chat, _)| *chat).collect(),
             bots: turns.chain(messages).collect::<BTreeSet<_>>().into_iter().collect(),
+            turns_open: self.turns.values().filter(|turn| !turn.progress.state.is_final()).count() as u64,
         }
     }
 
@@ -144,11 +153,21 @@ impl State {
         letters
     }
 
+    /// What was taken from each budget in its latest period.
+    pub(super) fn allowances(&self) -> Vec<(AllowanceKey, i64)> {
+        let latest: BTreeMap<_, _> = self.allowances.iter().map(|(key, taken)| (key.budget, (*key, *taken))).collect();
+        latest.into_values().collect()
+    }
+
     pub(super) fn prune(&mut self, before: Timestamp) -> u64 {
         let stored = self.inbox.len();
         self.inbox.retain(|_, Received { row, .. }| row.outcome.is_none() || row.received_at >= before);
         self.sources = self.inbox.values().map(|received| (received.row.bot, received.row.source)).collect();
-        (stored - self.inbox.len()) as u64
+        let rows = self.allowances.len();
+        self.allowances.retain(|key, _| {
+            key.budget.per.length().is_none_or(|length| key.start + length.max(Duration::from_secs(86_400)) >= before)
+        });
+        (stored - self.inbox.len() + rows - self.allowances.len()) as u64
     }
 
     pub(super) fn outcomes(&self, cursor: OutcomeCursor, limit: usize) -> (Vec<OutcomeRecord>, OutcomeCursor) {

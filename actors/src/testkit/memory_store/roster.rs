@@ -111,7 +111,11 @@ impl State {
             let next = ChatId(self.chats.keys().next_back().map_or(1, |last| last.0 + 1));
             let id = *self.aliases.entry(spec.telegram_id).or_insert(next);
             let members = spec.bots.iter().map(|name| ids[name.as_str()]).collect();
-            self.chats.insert(id, (ChatProfile { id, spec: spec.clone(), members }, true));
+            let mut spec = spec.clone();
+            if let Some((migrated, _)) = before.get(&id) {
+                spec.telegram_id = migrated.spec.telegram_id;
+            }
+            self.chats.insert(id, (ChatProfile { id, spec, members }, true));
         }
         before != self.chats
     }

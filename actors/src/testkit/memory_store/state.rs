@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::domain::allowance::AllowanceKey;
 use crate::domain::commit::judge::judge;
 use crate::domain::commit::needs::Needs;
 use crate::domain::commit::operation::{Applied, Operation, Refusal};
@@ -11,7 +12,8 @@ use crate::domain::control::Stops;
 use crate::domain::decision::Decision;
 use crate::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, InboxId, Number, OutboxId, TelegramChatId, TurnId};
 use crate::domain::inbox::{InboxRow, OutcomeKind, Source};
-use crate::domain::outbox::{OutboxMessage, OutboxState};
+use crate::domain::outbox::{OnUnknown, OutboxMessage, OutboxState, RESEND_ATTEMPTS_MAX};
+use crate::domain::pause::Pauses;
 use crate::domain::roster::{BotProfile, ChatProfile, DeliveryChoice, Persona};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, TranscriptEntry};
@@ -41,7 +43,10 @@ pub(super) struct State {
     pub(super) turns: BTreeMap<TurnId, Turn>,
     pub(super) outbox: BTreeMap<OutboxId, OutboxMessage>,
     pub(super) windows: HashMap<WindowKey, Window>,
+    pub(super) allowances: BTreeMap<AllowanceKey, i64>,
     pub(super) stops: Stops,
+    pub(super) pauses: Pauses,
+    pub(super) absences: BTreeSet<(ChatId, BotId)>,
 }
 
 /// Where a chat stands.
@@ -89,7 +94,9 @@ impl State {
             turns: needs.turns.iter().filter_map(turn).collect(),
             outbox: needs.outbox.iter().filter_map(|id| Some((*id, OutboxHead::of(self.outbox.get(id)?)))).collect(),
             windows: needs.windows.iter().filter_map(|key| Some((*key, self.windows.get(key)?.clone()))).collect(),
+            allowances: needs.allowances.iter().filter_map(|key| Some((*key, *self.allowances.get(key)?))).collect(),
             stops: self.stops.clone(),
+            pauses: self.pauses.clone(),
         }
     }
 
@@ -168,13 +175,44 @@ impl State {
         for key in changes.windows {
             self.windows.extend(loaded.windows.remove_entry(&key));
         }
+        for pause in changes.pauses {
+            self.pauses.add(pause);
+        }
+        for ((chat, bot), absent) in changes.absences {
+            if absent {
+                self.absences.insert((chat, bot));
+            } else {
+                self.absences.remove(&(chat, bot));
+            }
+        }
+        for (chat, (to, _)) in changes.migrations {
+            self.migrate(chat, to);
+        }
+        for key in changes.allowances {
+            self.allowances.extend(loaded.allowances.remove_entry(&key));
+        }
         for (scope, stopped, ..) in changes.stops {
             self.stops.set(scope, stopped);
         }
     }
 
+    fn migrate(&mut self, chat: ChatId, to: TelegramChatId) {
+        if *self.aliases.entry(to).or_insert(chat) != chat {
+            return;
+        }
+        if let Some((profile, _)) = self.chats.get_mut(&chat) {
+            profile.spec.telegram_id = to;
+        }
+        for message in self.outbox.values_mut().filter(|message| message.chat == chat) {
+            if message.progress.state.may_begin() {
+                (message.telegram_chat, message.reply_to) = (to, None);
+            }
+        }
+    }
+
     /// Takes every lease; what older epochs had in hand goes back, or is dead or unknown.
-    pub(super) fn begin_tenure(&mut self) -> Tenure {
+    pub(super) fn begin_tenure(&mut self, now: Timestamp) -> Tenure {
+        self.pauses.forget_ended(now);
         self.epoch += 1;
         let epoch = Epoch(self.epoch);
         self.bot_leases = self.bots.keys().map(|bot| (*bot, epoch)).collect();
@@ -188,7 +226,7 @@ impl State {
     }
 
     fn give_back(&mut self, epoch: Epoch, of: impl Fn(BotId) -> bool) -> Tenure {
-        let mut tenure = Tenure { epoch, turns_requeued: 0, turns_dead: 0, sends_unknown: 0 };
+        let mut tenure = Tenure { epoch, turns_requeued: 0, turns_dead: 0, sends_again: 0, sends_unknown: 0 };
         for progress in self.turns.values_mut().filter(|turn| of(turn.bot)).map(|turn| &mut turn.progress) {
             if progress.state != TurnState::Claimed {
                 continue;
@@ -203,8 +241,16 @@ impl State {
                 tenure.turns_requeued += 1;
             }
         }
-        for progress in self.outbox.values_mut().filter(|sent| of(sent.bot)).map(|sent| &mut sent.progress) {
-            if progress.state == OutboxState::Sending {
+        for message in self.outbox.values_mut().filter(|sent| of(sent.bot)) {
+            let progress = &mut message.progress;
+            if progress.state != OutboxState::Sending {
+                continue;
+            }
+            if message.on_unknown == OnUnknown::Resend && progress.attempts < RESEND_ATTEMPTS_MAX {
+                progress.state = OutboxState::RetryAt;
+                progress.error = Some("its process died while sending it, it is sent again".to_owned());
+                tenure.sends_again += 1;
+            } else {
                 progress.state = OutboxState::Unknown;
                 progress.error = Some("its process died while sending it".to_owned());
                 tenure.sends_unknown += 1;

@@ -161,11 +161,14 @@ impl FaultsArgs {
     }
 
     /// The product with patience so short that 20 s show what an hour would; webhooks are received at this port.
+    ///
+    /// A call may take longer than the longest pause of a random scenario: else each pause would leave calls in doubt that
+    /// the simulator never saw.
     pub(super) fn options(&self, webhook_port: Option<u16>) -> ProductOptions {
         let mut settings = toml::toml! {
             [telegram]
             connect_timeout = "1s"
-            request_timeout = "2s"
+            request_timeout = "4s"
             poll_margin = "2s"
             breaker_open_for = "1s"
 

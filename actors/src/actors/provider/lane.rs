@@ -1,0 +1,144 @@
+//! One model of a provider: breaker, bulkhead, what waits for it, what it cost. Layer `actors`.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::call::Waiting;
+use super::price::TokenCount;
+use super::settings::ProviderSettings;
+use super::snapshot::ModelSnapshot;
+use crate::domain::allowance::NANOS_PER_UNIT;
+use crate::domain::ids::ChatId;
+use crate::policy::breaker::Breaker;
+use crate::policy::queue::{FairQueue, PRIORITIES};
+
+/// After waiting this long a call is made whatever its priority.
+const AGE_AFTER: Duration = Duration::from_secs(20);
+
+/// Names of the priorities in metrics.
+const PRIORITY_NAMES: [&str; PRIORITIES] = ["people", "bots", "unasked"];
+
+/// Billionths in what the metric of cost counts.
+const NANOS_PER_MILLIONTH: i64 = 1_000;
+
+pub(super) struct Lane {
+    pub(super) breaker: Arc<Breaker>,
+    queue: FairQueue<ChatId, Waiting>,
+    /// Calls whose turn it is, and which found no key; they go first.
+    heads: VecDeque<Waiting>,
+    /// No call that waits has a deadline before this.
+    next_deadline: Option<Instant>,
+    pub(super) in_flight: usize,
+    pub(super) calls: u64,
+    shed: u64,
+    tokens: TokenCount,
+    nanos: i64,
+}
+
+impl Lane {
+    pub(super) fn new(settings: &ProviderSettings) -> Self {
+        Self {
+            breaker: Arc::new(Breaker::new(settings.breaker)),
+            queue: FairQueue::new(settings.waiting.get(), AGE_AFTER),
+            heads: VecDeque::new(),
+            next_deadline: None,
+            in_flight: 0,
+            calls: 0,
+            shed: 0,
+            tokens: TokenCount::default(),
+            nanos: 0,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.heads.is_empty() && self.queue.is_empty()
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.heads.len() + self.queue.len()
+    }
+
+    /// Adds a call; returns the one that had to go instead.
+    pub(super) fn push(&mut self, waiting: Waiting, provider: &str, now: Instant) -> Option<Waiting> {
+        self.note_deadline(waiting.call.deadline);
+        let (priority, chat) = (waiting.call.priority.into(), waiting.call.chat);
+        let shed = self.queue.push(priority, chat, waiting, now)?;
+        self.shed += 1;
+        let name = PRIORITY_NAMES[usize::from(shed.call.priority).min(PRIORITIES - 1)];
+        metrics::counter!("botfleet_llm_calls_shed_total", "provider" => provider.to_owned(), "priority" => name)
+            .increment(1);
+        Some(shed)
+    }
+
+    /// Puts a call before all others.
+    pub(super) fn put_back(&mut self, waiting: Waiting) {
+        self.note_deadline(waiting.call.deadline);
+        self.heads.push_front(waiting);
+    }
+
+    pub(super) fn pop(&mut self, now: Instant) -> Option<Waiting> {
+        self.heads.pop_front().or_else(|| self.queue.pop(now))
+    }
+
+    /// Takes out all that waits.
+    pub(super) fn drain(&mut self) -> Vec<Waiting> {
+        self.next_deadline = None;
+        self.heads.drain(..).chain(self.queue.extract(|_| true)).collect()
+    }
+
+    /// Takes out what has waited beyond its deadline.
+    pub(super) fn expired(&mut self, now: Instant) -> Vec<Waiting> {
+        if self.next_deadline.is_none_or(|next| next > now) {
+            return Vec::new();
+        }
+        let mut expired = self.queue.extract(|waiting| waiting.call.deadline <= now);
+        let (late, heads): (Vec<_>, _) = self.heads.drain(..).partition(|waiting| waiting.call.deadline <= now);
+        self.heads = heads.into();
+        expired.extend(late);
+        self.next_deadline = self.heads.iter().chain(self.queue.iter()).map(|waiting| waiting.call.deadline).min();
+        expired
+    }
+
+    /// When to look for calls beyond their deadlines.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.next_deadline.filter(|_| !self.is_empty())
+    }
+
+    fn note_deadline(&mut self, deadline: Instant) {
+        self.next_deadline = Some(self.next_deadline.map_or(deadline, |next| next.min(deadline)));
+    }
+
+    /// A call was billed.
+    pub(super) fn count(&mut self, provider: &str, model: &str, tokens: TokenCount, nanos: i64) {
+        let before = self.nanos / NANOS_PER_MILLIONTH;
+        self.nanos += nanos;
+        self.tokens.prompt += tokens.prompt;
+        self.tokens.completion += tokens.completion;
+        let millionths = (self.nanos / NANOS_PER_MILLIONTH - before).max(0);
+        if millionths > 0 {
+            metrics::counter!("botfleet_llm_cost_millionths_total", "provider" => provider.to_owned(), "model" => model.to_owned())
+                .increment(millionths as u64);
+        }
+    }
+
+    pub(super) fn snapshot(&self, model: &str) -> ModelSnapshot {
+        let mut waiting = self.queue.lengths();
+        for head in &self.heads {
+            waiting[usize::from(head.call.priority).min(PRIORITIES - 1)] += 1;
+        }
+        ModelSnapshot {
+            model: model.to_owned(),
+            breaker: self.breaker.state(),
+            in_flight: self.in_flight,
+            waiting,
+            calls: self.calls,
+            shed: self.shed,
+            prompt_tokens: self.tokens.prompt,
+            completion_tokens: self.tokens.completion,
+            cost: self.nanos as f64 / NANOS_PER_UNIT,
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! Budgets, and the allowances that nodes take from them in blocks. Layer `domain`.
+//!
+//! A node takes a block by a committed operation, spends it in memory and forfeits what is left of it in a crash, so
+//! that what was spent never exceeds what was taken, nor that the limit. Amounts are whole: tokens, or billionths of
+//! the money's unit. Hours and days are those of UTC.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{BotId, ChatId};
+use super::time::Timestamp;
+
+/// Billionths in one unit of money.
+pub const NANOS_PER_UNIT: f64 = 1e9;
+
+/// The last so many blocks of a budget are taken call by call.
+const LAST_BLOCKS: i64 = 4;
+
+/// A block is this part of its budget.
+const BLOCKS_PER_BUDGET: i64 = 64;
+
+/// Whose spending is limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "scope", content = "id")]
+pub enum BudgetScope {
+    /// The whole fleet.
+    Fleet,
+    /// One bot.
+    Bot(BotId),
+    /// One chat.
+    Chat(ChatId),
+}
+
+impl BudgetScope {
+    /// The kind of scope, as in the manifest and the database.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Fleet => "fleet",
+            Self::Bot(_) => "bot",
+            Self::Chat(_) => "chat",
+        }
+    }
+
+    /// The id within its kind; 0 for the fleet.
+    pub fn id(self) -> i64 {
+        match self {
+            Self::Fleet => 0,
+            Self::Bot(bot) => bot.0,
+            Self::Chat(chat) => chat.0,
+        }
+    }
+
+    /// Reads both back.
+    pub fn parse(kind: &str, id: i64) -> Option<Self> {
+        match kind {
+            "fleet" => Some(Self::Fleet),
+            "bot" => Some(Self::Bot(BotId(id))),
+            "chat" => Some(Self::Chat(ChatId(id))),
+            _ => None,
+        }
+    }
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BudgetUnit {
+    /// Tokens of prompts and answers.
+    Tokens,
+    /// Billionths of the unit that prices are in.
+    Money,
+}
+
+impl BudgetUnit {
+    /// The name in the manifest and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tokens => "tokens",
+            Self::Money => "money",
+        }
+    }
+
+    /// Reads the name back.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Tokens, Self::Money].into_iter().find(|unit| unit.as_str() == name)
+    }
+
+    /// An amount as people write it: tokens, or units of money.
+    pub fn shown(self, amount: i64) -> f64 {
+        match self {
+            Self::Tokens => amount as f64,
+            Self::Money => amount as f64 / NANOS_PER_UNIT,
+        }
+    }
+}
+
+/// When a budget begins anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BudgetPeriod {
+    /// Every hour.
+    Hour,
+    /// Every day at midnight UTC.
+    Day,
+    /// Never.
+    Total,
+}
+
+impl BudgetPeriod {
+    /// The name in the manifest and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Total => "total",
+        }
+    }
+
+    /// Reads the name back.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Hour, Self::Day, Self::Total].into_iter().find(|period| period.as_str() == name)
+    }
+
+    /// Its length; `None` when it never ends.
+    pub fn length(self) -> Option<Duration> {
+        match self {
+            Self::Hour => Some(Duration::from_secs(3_600)),
+            Self::Day => Some(Duration::from_secs(86_400)),
+            Self::Total => None,
+        }
+    }
+
+    /// Start of the period that `now` lies in.
+    pub fn start(self, now: Timestamp) -> Timestamp {
+        let Some(length) = self.length() else {
+            return Timestamp::from_millis(0);
+        };
+        Timestamp::from_millis(now.as_millis() - now.as_millis().rem_euclid(length.as_millis() as i64))
+    }
+}
+
+/// A budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct BudgetKey {
+    /// Whose.
+    #[serde(flatten)]
+    pub scope: BudgetScope,
+    /// Of what.
+    pub unit: BudgetUnit,
+    /// For how long.
+    pub per: BudgetPeriod,
+}
+
+impl fmt::Display for BudgetKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.scope {
+            BudgetScope::Fleet => f.write_str("fleet")?,
+            scope => write!(f, "{} {}", scope.kind(), scope.id())?,
+        }
+        write!(f, ", {} per {}", self.unit.as_str(), self.per.as_str())
+    }
+}
+
+/// One period of a budget: a row of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AllowanceKey {
+    /// The budget.
+    pub budget: BudgetKey,
+    /// When the period began.
+    pub start: Timestamp,
+}
+
+impl AllowanceKey {
+    /// The period of `budget` that `now` lies in.
+    pub fn at(budget: BudgetKey, now: Timestamp) -> Self {
+        Self { budget, start: budget.per.start(now) }
+    }
+}
+
+/// A budget with its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Which.
+    pub key: BudgetKey,
+    /// Most that may be spent in a period.
+    pub limit: i64,
+}
+
+impl Budget {
+    /// What a node takes at a time while there is plenty.
+    pub fn block(&self) -> i64 {
+        (self.limit / BLOCKS_PER_BUDGET).max(1)
+    }
+}
+
+/// Of whom a budget of the manifest speaks; without a name of each of them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BudgetOwner {
+    /// The fleet.
+    Fleet,
+    /// The bot of that name, or each bot.
+    Bot(Option<String>),
+    /// The chat of that name, or each chat.
+    Chat(Option<String>),
+}
+
+/// A budget as the manifest gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BudgetSpec {
+    /// Whose.
+    pub owner: BudgetOwner,
+    /// Of what.
+    pub unit: BudgetUnit,
+    /// For how long.
+    pub per: BudgetPeriod,
+    /// Most that may be spent in a period.
+    pub limit: i64,
+}
+
+/// What of a budget is granted to a node that needs `need`, of which `granted` was granted before. A `need` of zero is
+/// a look ahead: a block while there are plenty, else nothing. `None` is nothing.
+pub fn grant(limit: i64, granted: i64, need: i64, block: i64) -> Option<i64> {
+    let left = limit.saturating_sub(granted);
+    let plenty = left >= block.saturating_mul(LAST_BLOCKS);
+    let amount = if plenty { block.max(need) } else { need };
+    (amount > 0 && amount <= left).then_some(amount)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn grants_never_exceed_the_limit(limit in 0i64..10_000, needs in prop::collection::vec(0i64..900, 1..200)) {
+            let block = Budget {
+                key: BudgetKey { scope: BudgetScope::Fleet, unit: BudgetUnit::Tokens, per: BudgetPeriod::Day }, limit
+            }.block();
+            let mut granted = 0;
+            for need in needs {
+                if let Some(amount) = grant(limit, granted, need, block) {
+                    prop_assert!(amount >= need);
+                    granted += amount;
+                }
+            }
+            prop_assert!(granted <= limit);
+        }
+    }
+
+    #[test]
+    fn the_last_blocks_are_single_calls_and_no_look_ahead_takes_them() {
+        assert_eq!(grant(1_000, 0, 10, 100), Some(100));
+        assert_eq!(grant(1_000, 0, 0, 100), Some(100));
+        assert_eq!(grant(1_000, 0, 250, 100), Some(250));
+        assert_eq!(grant(1_000, 700, 10, 100), Some(10));
+        assert_eq!(grant(1_000, 700, 0, 100), None);
+        assert_eq!(grant(1_000, 995, 10, 100), None);
+    }
+
+    #[test]
+    fn a_period_begins_at_its_full_hour_or_day() {
+        let now = Timestamp::from_secs(86_400 * 3 + 3_600 * 5 + 17);
+        assert_eq!(BudgetPeriod::Hour.start(now), Timestamp::from_secs(86_400 * 3 + 3_600 * 5));
+        assert_eq!(BudgetPeriod::Day.start(now), Timestamp::from_secs(86_400 * 3));
+        assert_eq!(BudgetPeriod::Total.start(now), Timestamp::from_secs(0));
+    }
+}

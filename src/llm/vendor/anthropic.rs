@@ -1,0 +1,20 @@
+//! Anthropic, through its OpenAI-compatible endpoint. Layer `adapters`.
+//!
+//! `response_format` is ignored, temperatures end at 1, an empty account is a bad request.
+//!
+//! # Source
+//! docs.anthropic.com: "OpenAI SDK compatibility", "Errors".
+
+use super::{COMMON, Meaning, SchemaMode, Vendor};
+
+pub(super) const VENDOR: Vendor = Vendor {
+    base_url: Some("https://api.anthropic.com/v1"),
+    temperature_max: 1.0,
+    schema: SchemaMode::Prompt,
+    reads: |refusal| match refusal.status {
+        400 | 403 if refusal.says("credit balance") => Some(Meaning::Quota),
+        529 => Some(Meaning::Unavailable),
+        _ => None,
+    },
+    ..COMMON
+};

@@ -1,0 +1,21 @@
+//! Groq. Layer `adapters`.
+//!
+//! A request beyond the limit of tokens a minute is "too large" and never succeeds; models that reason put it into
+//! the text; few models take a schema, all an object.
+//!
+//! # Source
+//! console.groq.com/docs: "Error codes", "Rate limits", "Reasoning", "Structured outputs".
+
+use super::{COMMON, Meaning, SchemaMode, Vendor};
+
+pub(super) const VENDOR: Vendor = Vendor {
+    base_url: Some("https://api.groq.com/openai/v1"),
+    schema: SchemaMode::Object,
+    reasoning_in_text: true,
+    reads: |refusal| match refusal.status {
+        413 => Some(Meaning::Request),
+        400 if refusal.says("model_decommissioned") => Some(Meaning::Model),
+        _ => None,
+    },
+    ..COMMON
+};

@@ -1,0 +1,16 @@
+//! Ollama. Layer `adapters`.
+//!
+//! No key; refusals are a bare string; models that reason may put it into the text.
+//!
+//! # Source
+//! github.com/ollama/ollama, docs: "OpenAI compatibility", "Structured outputs", "Thinking".
+
+use super::{COMMON, Meaning, Vendor};
+
+pub(super) const VENDOR: Vendor = Vendor {
+    base_url: Some("http://localhost:11434/v1"),
+    needs_key: false,
+    reasoning_in_text: true,
+    reads: |refusal| (refusal.says("not found") && refusal.says("model")).then_some(Meaning::Model),
+    ..COMMON
+};

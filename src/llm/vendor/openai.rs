@@ -1,0 +1,14 @@
+//! `OpenAI`. Layer `adapters`.
+//!
+//! # Source
+//! platform.openai.com: "Error codes", "Create chat completion", "Reasoning models".
+
+use super::{BoundField, COMMON, Vendor};
+
+/// `max_tokens` is refused by its newer models, and temperature by those that reason.
+pub(super) const VENDOR: Vendor = Vendor {
+    base_url: Some("https://api.openai.com/v1"),
+    bound: BoundField::MaxCompletionTokens,
+    no_temperature: &["o1", "o3", "o4", "gpt-5"],
+    ..COMMON
+};
