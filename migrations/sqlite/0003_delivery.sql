@@ -1,5 +1,4 @@
--- How the updates of a bot arrive, where it was ever said; and the messages that Telegram refused, for the list of dead
--- letters.
+-- How the updates of a bot arrive, where it was ever said; and indexes for the list of dead letters.
 
 CREATE TABLE bot_delivery (
     bot         INTEGER PRIMARY KEY,
@@ -9,3 +8,4 @@ CREATE TABLE bot_delivery (
 ) STRICT;
 
 CREATE INDEX outbox_rejected ON outbox (id) WHERE state = 'rejected';
+CREATE INDEX inbox_dead ON inbox (id) WHERE outcome = 'dead';

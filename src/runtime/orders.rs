@@ -2,13 +2,16 @@
 //!
 //! Every order is durable when it returns, and leaves a line in the log that says who gave it.
 
+use std::time::Duration;
+
 use botfleet_actors::actors::bot::actor::BotMsg;
 use botfleet_actors::actors::bot::intake::DeliveryError;
+use botfleet_actors::actors::chat::actor::ChatMsg;
 use botfleet_actors::actors::committer::CommitError;
 use botfleet_actors::actors::fleet::actor::{Child, FleetMsg};
 use botfleet_actors::domain::commit::operation::{Operation, Redeliver, Refusal};
 use botfleet_actors::domain::dead_letter::{DeadLetter, DeadLetterId};
-use botfleet_actors::domain::ids::{BotId, ChatId};
+use botfleet_actors::domain::ids::{BotId, ChatId, InboxId};
 use botfleet_actors::domain::outbox::OutboxState;
 use botfleet_actors::domain::roster::DeliveryMode;
 use botfleet_actors::ports::store::StoreError;
@@ -18,7 +21,7 @@ use super::fleet::{RunningFleet, ask};
 use super::view::DeadLetterView;
 
 /// How long a bot may take to change its way: it waits for the store.
-const CHANGE_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
+const CHANGE_WITHIN: Duration = Duration::from_secs(10);
 
 /// Why an order was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -97,7 +100,7 @@ impl RunningFleet {
             state: letter.state,
             reason: letter.reason,
             bot: directory.bots.get(&letter.bot).map(|bot| bot.spec.name.clone()),
-            chat: directory.chats.get(&letter.chat).map(|chat| chat.spec.name.clone()),
+            chat: letter.chat.and_then(|chat| directory.chats.get(&chat)).map(|chat| chat.spec.name.clone()),
             attempts: letter.attempts,
             created_at: letter.created_at,
         }
@@ -110,9 +113,15 @@ impl RunningFleet {
     pub async fn redeliver(&self, letter: DeadLetterId, confirm_duplicate: bool, by: &str) -> Result<(), OrderError> {
         let unknown = || OrderError::Unknown(letter.to_string());
         let (bot, chat, later_parts) = match letter {
+            DeadLetterId::Update(InboxId(id)) => {
+                let before = DeadLetterId::Update(InboxId(id - 1));
+                let found = self.node.store.dead_letters(Some(before), 4).await?;
+                let found = found.into_iter().find(|found| found.id == letter).ok_or_else(unknown)?;
+                (None, found.chat, Vec::new())
+            }
             DeadLetterId::Turn(turn) => {
                 let (turn, _) = self.node.store.turn(turn).await?.ok_or_else(unknown)?;
-                (turn.bot, turn.chat, Vec::new())
+                (Some(turn.bot), Some(turn.chat), Vec::new())
             }
             DeadLetterId::Message(outbox) => {
                 let message = self.node.store.message(outbox).await?.ok_or_else(unknown)?;
@@ -121,11 +130,11 @@ impl RunningFleet {
                 }
                 let parts = self.node.store.turn(message.turn).await?.map(|(_, parts)| parts).unwrap_or_default();
                 let later = parts.into_iter().filter(|part| part.part > message.part).map(|part| part.id);
-                (message.bot, message.chat, later.collect())
+                (Some(message.bot), Some(message.chat), later.collect())
             }
         };
         let now = self.node.clock.now();
-        let expires_at = now + self.stale_after(chat)?;
+        let expires_at = now + chat.map_or(Ok(Duration::ZERO), |chat| self.stale_after(chat))?;
         let order = Redeliver { letter, later_parts, confirm_duplicate, now, expires_at };
         match self.node.committer.commit(Operation::Redeliver(order)).await {
             Ok(_) => {}
@@ -134,13 +143,19 @@ impl RunningFleet {
         }
         tracing::warn!(dead_letter.id = %letter, confirm_duplicate, by, "control: redelivered");
         metrics::counter!("botfleet_dead_letters_redelivered_total").increment(1);
-        if let Some(actor) = self.node.directory.bot(bot) {
+        // The chat remembers the row as handled: it forgets that by reading the store again.
+        if let (DeadLetterId::Update(_), Some(chat)) = (letter, chat)
+            && let Some(chat) = self.node.directory.chat(chat)
+        {
+            let _ = chat.actor.cast(ChatMsg::Reload);
+        }
+        if let Some(actor) = bot.and_then(|bot| self.node.directory.bot(bot)) {
             let _ = actor.cast(BotMsg::Reconcile);
         }
         Ok(())
     }
 
-    fn stale_after(&self, chat: ChatId) -> Result<std::time::Duration, OrderError> {
+    fn stale_after(&self, chat: ChatId) -> Result<Duration, OrderError> {
         let chat = self.node.directory.chats.get(&chat);
         let gone = || OrderError::Conflict("its chat is no longer in the manifest".to_owned());
         chat.map(|chat| chat.spec.pacing.stale_after).ok_or_else(gone)

@@ -63,7 +63,7 @@ impl RunningFleet {
                 tracing::info!(after_ms = started.elapsed().as_millis() as u64, "stopping 5/5: the store is closed");
             }
             Ok(Err(error)) => {
-                tracing::warn!(error = %error, "stopping 5/5: the store could not be closed in good order")
+                tracing::warn!(error = %error, "stopping 5/5: the store could not be closed in good order");
             }
             Err(_) => tracing::warn!("stopping 5/5: the store did not close in time"),
         }

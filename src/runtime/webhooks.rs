@@ -51,7 +51,8 @@ fn secret() -> anyhow::Result<WebhookSecret> {
     let mut bytes = [0; SECRET_BYTES];
     let random = ring::default_provider().secure_random;
     random.fill(&mut bytes).ok().context("the system gives no random numbers")?;
-    Ok(WebhookSecret::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
+    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+    Ok(WebhookSecret::new(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()))
 }
 
 /// Addresses and secrets of a process.

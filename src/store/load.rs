@@ -23,6 +23,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::columns::{pause, stop_scope};
 use super::error::unreadable;
+use super::orders::dead_updates;
 
 const LEASES: &str = "\
 (SELECT json_group_array(json_array(l.key, l.epoch)) FROM json_each($1) j \
@@ -145,10 +146,15 @@ async fn fetch(connection: &mut SqliteConnection, needs: &Needs, begin: bool) ->
         .bind(array(&needs.outbox))
         .bind(array(&windows.iter().map(|key| key.name()).collect::<Vec<_>>()))
         .bind(array(&allowances.iter().map(allowance_key).collect::<Vec<_>>()))
-        .fetch_one(connection)
+        .fetch_one(&mut *connection)
         .await
         .map_err(LoadError::Database)?;
-    read(&row, needs, &windows, &allowances).map_err(LoadError::Row)
+    let mut loaded = read(&row, needs, &windows, &allowances).map_err(LoadError::Row)?;
+    if !needs.dead_updates.is_empty() {
+        let dead = dead_updates(connection, &needs.dead_updates).await.map_err(LoadError::Database)?;
+        loaded.dead_updates.extend(dead);
+    }
+    Ok(loaded)
 }
 
 /// The columns that make an inbox row one and the same.

@@ -2,16 +2,17 @@
 //!
 //! Rare, and therefore statements of their own: the texts of the group commit stay as few as they are.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use botfleet_actors::domain::commit::rows::Orders;
 use botfleet_actors::domain::dead_letter::{DeadLetter, DeadLetterId, DeadLetterState};
-use botfleet_actors::domain::ids::{BotId, ChatId, OutboxId, TurnId};
+use botfleet_actors::domain::ids::{BotId, ChatId, InboxId, OutboxId, TurnId};
 use botfleet_actors::domain::roster::{DeliveryChoice, DeliveryMode};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::store::StoreError;
-use sqlx::AssertSqlSafe;
 use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
+use sqlx::{AssertSqlSafe, Row};
 
 use super::columns::Columns;
 use super::load::array;
@@ -27,9 +28,16 @@ const RENEWALS: &str = "\
 UPDATE turn SET due_at = j.value ->> 1, expires_at = j.value ->> 2 FROM json_each($1) j WHERE turn.id = j.value ->> 0; \
 UPDATE outbox SET expires_at = j.value ->> 1 FROM json_each($2) j WHERE outbox.id = j.value ->> 0";
 
+const UNHANDLED: &str = "\
+UPDATE inbox SET outcome = NULL, reason = NULL, number = NULL, decision = NULL \
+WHERE id IN (SELECT value FROM json_each($1))";
+const DEAD: &str = "SELECT i.id FROM json_each($1) j CROSS JOIN inbox i ON i.id = j.value AND i.outcome = 'dead'";
+
 /// Conditions repeat the text of the partial indexes. Both ids come from one source, so they order across the tables.
 static DEAD_LETTERS: LazyLock<Arc<str>> = LazyLock::new(|| {
     let columns = "state, error, bot, chat, attempts, created_at";
+    let update = "outcome AS state, reason AS error, bot, chat, 1 AS attempts, received_at AS created_at";
+    let updates = format!("SELECT id, 'update' AS kind, {update} FROM inbox WHERE outcome = 'dead' AND id >= $1");
     let of = |kind: &str, table: &str, condition: &str| {
         format!("SELECT id, '{kind}' AS kind, {columns} FROM {table} WHERE {condition} AND id >= $1")
     };
@@ -38,11 +46,20 @@ static DEAD_LETTERS: LazyLock<Arc<str>> = LazyLock::new(|| {
         of("message", "outbox", "state IN ('queued', 'sending', 'retry_at', 'unknown') AND state = 'unknown'");
     let rejected = of("message", "outbox", "state = 'rejected'");
     format!(
-        "SELECT * FROM ({turns} UNION ALL {unknown} UNION ALL {rejected}) \
+        "SELECT * FROM ({turns} UNION ALL {unknown} UNION ALL {rejected} UNION ALL {updates}) \
          WHERE (id, kind) > ($1, $2) ORDER BY id, kind LIMIT $3"
     )
     .into()
 });
+
+/// Those of the inbox rows that are dead.
+pub(super) async fn dead_updates(
+    connection: &mut SqliteConnection,
+    asked: &BTreeSet<InboxId>,
+) -> Result<Vec<InboxId>, sqlx::Error> {
+    let rows = sqlx::query(DEAD).bind(array(asked)).fetch_all(connection).await?;
+    rows.iter().map(|row| row.try_get(0).map(InboxId)).collect()
+}
 
 /// Writes what people ordered; before everything else of its batch.
 pub(super) async fn write(connection: &mut SqliteConnection, orders: &Orders) -> Result<(), sqlx::Error> {
@@ -52,7 +69,10 @@ pub(super) async fn write(connection: &mut SqliteConnection, orders: &Orders) ->
     if !orders.turns.is_empty() || !orders.outbox.is_empty() {
         let turns: Vec<_> = orders.turns.iter().map(|(turn, (due, expires))| (turn, due, expires)).collect();
         let outbox: Vec<_> = orders.outbox.iter().collect();
-        sqlx::query(RENEWALS).bind(array(&turns)).bind(array(&outbox)).execute(connection).await?;
+        sqlx::query(RENEWALS).bind(array(&turns)).bind(array(&outbox)).execute(&mut *connection).await?;
+    }
+    if !orders.inbox.is_empty() {
+        sqlx::query(UNHANDLED).bind(array(&orders.inbox)).execute(connection).await?;
     }
     Ok(())
 }
@@ -101,12 +121,13 @@ pub(super) async fn dead_letters(
             id: columns.name(|kind| match kind {
                 "turn" => Some(DeadLetterId::Turn(TurnId(id))),
                 "message" => Some(DeadLetterId::Message(OutboxId(id))),
+                "update" => Some(DeadLetterId::Update(InboxId(id))),
                 _ => None,
             })?,
             state: columns.name(DeadLetterState::parse)?,
             reason: columns.take()?,
             bot: BotId(columns.take()?),
-            chat: ChatId(columns.take()?),
+            chat: columns.optional(ChatId)?,
             attempts: columns.count()?,
             created_at: Timestamp::from_millis(columns.take()?),
         })

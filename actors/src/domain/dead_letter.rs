@@ -1,19 +1,21 @@
-//! Dead letters: turns and messages that ended badly, until a person looks at them (I7). Layer `domain`.
+//! Dead letters: turns, messages and updates that ended badly, until a person looks at them (I7). Layer `domain`.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{BotId, ChatId, OutboxId, TurnId};
+use super::ids::{BotId, ChatId, InboxId, OutboxId, TurnId};
 use super::time::Timestamp;
 
-/// Names a dead letter: `turn-ID` or `message-ID`.
+/// Names a dead letter: `turn-ID`, `message-ID` or `update-ID`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DeadLetterId {
     /// A turn that failed too often.
     Turn(TurnId),
     /// A message that Telegram refused, or whose fate nobody knows.
     Message(OutboxId),
+    /// An inbox row whose handling panicked.
+    Update(InboxId),
 }
 
 impl DeadLetterId {
@@ -24,15 +26,17 @@ impl DeadLetterId {
         match kind {
             "turn" => Some(Self::Turn(TurnId(id))),
             "message" => Some(Self::Message(OutboxId(id))),
+            "update" => Some(Self::Update(InboxId(id))),
             _ => None,
         }
     }
 
-    /// Its place in the list: ids of both kinds come from one source and rise with time.
+    /// Its place in the list: ids of all kinds come from one source and rise with time.
     pub fn place(self) -> (i64, &'static str) {
         match self {
             Self::Turn(id) => (id.0, "turn"),
             Self::Message(id) => (id.0, "message"),
+            Self::Update(id) => (id.0, "update"),
         }
     }
 }
@@ -48,7 +52,7 @@ impl fmt::Display for DeadLetterId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeadLetterState {
-    /// The turn failed too often.
+    /// The turn failed too often, or the handling of the update panicked.
     Dead,
     /// Telegram refused the message for good.
     Rejected,
@@ -79,8 +83,8 @@ pub struct DeadLetter {
     pub reason: Option<String>,
     /// The bot.
     pub bot: BotId,
-    /// The chat.
-    pub chat: ChatId,
+    /// The chat; an update may be of none.
+    pub chat: Option<ChatId>,
     /// Times that it was tried.
     pub attempts: u32,
     /// When it was made.
@@ -93,7 +97,8 @@ mod tests {
 
     #[test]
     fn a_name_leads_back_to_its_letter() {
-        for letter in [DeadLetterId::Turn(TurnId(7)), DeadLetterId::Message(OutboxId(i64::MAX))] {
+        let update = DeadLetterId::Update(InboxId(9));
+        for letter in [DeadLetterId::Turn(TurnId(7)), DeadLetterId::Message(OutboxId(i64::MAX)), update] {
             assert_eq!(DeadLetterId::parse(&letter.to_string()), Some(letter));
         }
         for name in ["", "turn", "turn-", "turn-x", "turn--1", "letter-1", "message-0"] {

@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use botfleet_actors::actors::bot::actor::BotHealth;
+use botfleet_actors::actors::chat::actor::ChatMsg;
 use botfleet_actors::actors::fleet::actor::Child;
-use botfleet_actors::domain::dead_letter::DeadLetterState;
+use botfleet_actors::domain::commit::operation::{Operation, Receive, Redeliver};
+use botfleet_actors::domain::dead_letter::{DeadLetterId, DeadLetterState};
+use botfleet_actors::domain::ids::UpdateId;
+use botfleet_actors::domain::inbox::{InboxRow, Source};
 use botfleet_actors::domain::turn::TurnState;
 use botfleet_actors::ports::store::Store;
 use botfleet_actors::ports::telegram::TelegramError;
@@ -85,6 +89,39 @@ async fn i7_a_turn_in_hand_at_three_crashes_is_a_dead_letter_before_its_bot_is_q
     stage.person_says(0, "both of you go on", &[0, 1]);
     stage.until_sent(2).await;
     stage.until_at_rest().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i7_a_poison_update_is_a_dead_letter_and_its_chat_goes_on() {
+    let mut stage = Scenery::new(1, 1).raise().await;
+    let row = InboxRow {
+        id: stage.node.inbox_id(),
+        chat: Some(stage.chats[0]),
+        bot: stage.bots[0],
+        source: Source::Update(UpdateId(1)),
+        payload: "what no decoder can read".to_owned(),
+        received_at: stage.node.clock.now(),
+        outcome: None,
+    };
+    let poison = row.id;
+    stage.node.committer.commit(Operation::Receive(Receive { rows: vec![row] })).await.unwrap();
+    stage.person_says(0, "the chat goes on", &[0]);
+    stage.until_sent(1).await;
+    stage.until_at_rest().await;
+    let letters = stage.store.rows.dead_letters(None, 10).await.unwrap();
+    assert_eq!((letters[0].id, letters[0].state), (DeadLetterId::Update(poison), DeadLetterState::Dead));
+    assert_eq!(stage.fleet().await.restarts, 0, "nobody fails over it");
+    let again = Redeliver {
+        letter: letters[0].id,
+        later_parts: Vec::new(),
+        confirm_duplicate: false,
+        now: stage.node.clock.now(),
+        expires_at: stage.node.clock.now(),
+    };
+    stage.node.committer.commit(Operation::Redeliver(again)).await.unwrap();
+    stage.node.directory.chat(stage.chats[0]).unwrap().actor.cast(ChatMsg::Reload).unwrap();
+    stage.until_at_rest().await;
+    assert_eq!(stage.store.rows.dead_letters(None, 10).await.unwrap().len(), 1, "handled again, and dead again");
 }
 
 #[tokio::test(start_paused = true)]

@@ -59,6 +59,8 @@ pub enum Content {
     Update(Incoming),
     /// A message that Telegram accepted.
     Sent(SentEvent),
+    /// Reading it panicked.
+    Poison,
 }
 
 /// What a chat is made of.
@@ -151,6 +153,19 @@ pub(super) struct Step {
     turns: Vec<Turn>,
     jobs: BTreeMap<BotId, Vec<TurnJob>>,
     pub(super) absences: Vec<(BotId, bool)>,
+    /// The director panicked over the row in hand.
+    panicked: bool,
+}
+
+impl Step {
+    /// The outcome of the row in hand: `kind`, unless it is a dead letter.
+    fn outcome(&mut self, kind: OutcomeKind) -> Outcome {
+        if std::mem::take(&mut self.panicked) {
+            Outcome::because(OutcomeKind::Dead, "the director panicked, nobody answers")
+        } else {
+            Outcome::plain(kind)
+        }
+    }
 }
 
 /// The chat actor.
@@ -222,7 +237,8 @@ fn content_of(node: &Node, row: &InboxRow) -> Content {
     if let (Source::Sent(_), Ok(event)) = (row.source, serde_json::from_str(&row.payload)) {
         return Content::Sent(event);
     }
-    Content::Update(node.decoder.decode(&row.payload))
+    // A poison row must not take its chat along (I7).
+    catch_unwind(AssertUnwindSafe(|| node.decoder.decode(&row.payload))).map_or(Content::Poison, Content::Update)
 }
 
 fn cast_of(node: &Node, profile: &ChatProfile) -> Vec<CastMember> {
@@ -359,6 +375,11 @@ impl ChatState {
                     }
                 }
             }
+            Content::Poison => {
+                let outcome = Outcome::because(OutcomeKind::Dead, "reading it panicked");
+                step.handled.push(Handled { inbox, outcome, number: None, decision: None });
+                return;
+            }
             Content::Sent(event) => {
                 let Some(author) = node.directory.bots.get(&bot) else {
                     let outcome =
@@ -373,16 +394,15 @@ impl ChatState {
         if let Some(number) = known.or_else(|| memory.number_of(&entry.key())) {
             // The entry itself may have left the memory: this copy says the same.
             let copy = Arc::new(TranscriptEntry { number, root: number, ..entry });
-            let decision = heard_by.and_then(|bot| {
-                let occasion = Occasion::Copy { entry: &copy, heard_by: bot };
-                self.decide(occasion, Some(&copy), step)
-            });
-            step.handled.push(Handled {
-                inbox,
-                outcome: Outcome::plain(OutcomeKind::Duplicate),
-                number: Some(number),
-                decision,
-            });
+            // The very row of the entry comes again when a person gave it another go.
+            let again = memory.entry(number).filter(|entry| entry.inbox == inbox).cloned();
+            let decision = match (&again, heard_by) {
+                (Some(entry), _) => self.decide(Occasion::Entry { entry, heard_by }, Some(entry), step),
+                (None, Some(heard_by)) => self.decide(Occasion::Copy { entry: &copy, heard_by }, Some(&copy), step),
+                (None, None) => None,
+            };
+            let outcome = step.outcome(if again.is_some() { OutcomeKind::Appended } else { OutcomeKind::Duplicate });
+            step.handled.push(Handled { inbox, outcome, number: Some(number), decision });
             return;
         }
         let number = Number(memory.last_number.0 + 1);
@@ -396,12 +416,8 @@ impl ChatState {
         step.entries.push((*entry).clone());
         let decision =
             if last_part { self.decide(Occasion::Entry { entry: &entry, heard_by }, Some(&entry), step) } else { None };
-        step.handled.push(Handled {
-            inbox,
-            outcome: Outcome::plain(OutcomeKind::Appended),
-            number: Some(number),
-            decision,
-        });
+        let outcome = step.outcome(OutcomeKind::Appended);
+        step.handled.push(Handled { inbox, outcome, number: Some(number), decision });
     }
 
     fn on_tick(&mut self, myself: &ActorRef<ChatMsg>) {
@@ -449,6 +465,7 @@ impl ChatState {
         let Ok(direction) = catch_unwind(AssertUnwindSafe(|| direct(&scene, occasion, seed))) else {
             tracing::error!(chat.id = %self.profile.id, cause = ?cause, "the director panicked, nobody answers");
             metrics::counter!("botfleet_behaviour_panics_total").increment(1);
+            step.panicked = true;
             return None;
         };
         let direction = direction?;

@@ -192,6 +192,13 @@ impl Bench<'_> {
     /// may show up twice (I4).
     fn redeliver(&mut self, op: &Redeliver) -> Judgement {
         match op.letter {
+            DeadLetterId::Update(inbox) => {
+                if !self.loaded.dead_updates.remove(&inbox) {
+                    return conflict(format!("update {inbox} is not dead"));
+                }
+                self.loaded.inbox.insert(inbox, true);
+                self.changes.orders.inbox.insert(inbox);
+            }
             DeadLetterId::Turn(turn) => {
                 let Some(head) = self.loaded.turns.get_mut(&turn) else {
                     return conflict(format!("turn {turn} is not stored"));

@@ -21,6 +21,8 @@ pub struct Needs {
     pub sources: BTreeSet<(BotId, Source)>,
     /// Inbox rows that are handled here.
     pub inbox: BTreeSet<InboxId>,
+    /// Inbox rows that may be dead.
+    pub dead_updates: BTreeSet<InboxId>,
     /// Transcript entries that may exist already.
     pub entries: BTreeSet<EntryKey>,
     /// Turns.
@@ -56,7 +58,7 @@ impl Needs {
                 self.inbox.extend(op.handled.iter().map(|handled| handled.inbox));
                 self.entries.extend(op.entries.iter().map(crate::domain::transcript::TranscriptEntry::key));
             }
-            Operation::Claim(op) => {
+            Operation::Claim(op) | Operation::Unclaim(op) => {
                 self.bots.insert(op.bot);
                 self.turns.insert(op.turn);
             }
@@ -96,11 +98,8 @@ impl Needs {
             Operation::SetDelivery(op) => {
                 self.bots.insert(op.bot);
             }
-            Operation::Unclaim(op) => {
-                self.bots.insert(op.bot);
-                self.turns.insert(op.turn);
-            }
             Operation::Redeliver(op) => match op.letter {
+                DeadLetterId::Update(inbox) => drop(self.dead_updates.insert(inbox)),
                 DeadLetterId::Turn(turn) => drop(self.turns.insert(turn)),
                 DeadLetterId::Message(outbox) => {
                     self.outbox.insert(outbox);

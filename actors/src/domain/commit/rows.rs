@@ -26,6 +26,8 @@ pub struct Loaded {
     pub sources: HashSet<(BotId, Source)>,
     /// For each stored inbox row asked for: whether it still waits for its outcome.
     pub inbox: HashMap<InboxId, bool>,
+    /// Which of the asked inbox rows are dead.
+    pub dead_updates: HashSet<InboxId>,
     /// Which of the asked entries exist.
     pub entries: HashSet<EntryKey>,
     /// Turns.
@@ -137,12 +139,14 @@ pub struct Orders {
     pub turns: BTreeMap<TurnId, (Timestamp, Timestamp)>,
     /// Messages that get another go: stale after.
     pub outbox: BTreeMap<OutboxId, Timestamp>,
+    /// Inbox rows that get another go: their outcome is taken back.
+    pub inbox: BTreeSet<InboxId>,
 }
 
 impl Orders {
     /// Whether nobody ordered anything.
     pub fn is_empty(&self) -> bool {
-        self.deliveries.is_empty() && self.turns.is_empty() && self.outbox.is_empty()
+        self.deliveries.is_empty() && self.turns.is_empty() && self.outbox.is_empty() && self.inbox.is_empty()
     }
 }
 

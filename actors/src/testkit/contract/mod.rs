@@ -173,6 +173,7 @@ macro_rules! store_contract {
             the_manifests_delivery_counts_when_it_is_news
             an_unclaimed_turn_waits_as_before
             a_dead_turn_is_redelivered_anew
+            a_dead_update_is_redelivered_anew
             a_rejected_message_is_redelivered_with_its_later_parts
             a_message_of_unknown_fate_needs_a_confirmation
             dead_letters_come_in_pages

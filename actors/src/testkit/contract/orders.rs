@@ -7,6 +7,7 @@ use crate::domain::commit::operation::{
 use crate::domain::dead_letter::{DeadLetter, DeadLetterId, DeadLetterState};
 use crate::domain::decision::Cause;
 use crate::domain::ids::{AttemptId, OutboxId, TurnId};
+use crate::domain::inbox::{Outcome, OutcomeKind};
 use crate::domain::outbox::{OutboxMessage, OutboxState, SendResult};
 use crate::domain::roster::{DeliveryChoice, DeliveryMode};
 use crate::domain::turn::{Turn, TurnState};
@@ -126,7 +127,7 @@ pub async fn a_dead_turn_is_redelivered_anew(home: &dyn Home) {
         state: DeadLetterState::Dead,
         reason: Some("no usable answer".to_owned()),
         bot: turn.bot,
-        chat: turn.chat,
+        chat: Some(turn.chat),
         attempts: 3,
         created_at: turn.created_at,
     };
@@ -137,6 +138,26 @@ pub async fn a_dead_turn_is_redelivered_anew(home: &dyn Home) {
     assert_eq!((again.due_at, again.expires_at), (at(50), at(500)));
     assert_eq!(letters(&scene).await, []);
     assert_eq!(scene.store.queued_turns(turn.bot, 9).await.unwrap().len(), 1);
+}
+
+/// I7: an update whose handling panicked is shown, and handled once more when a person says so.
+pub async fn a_dead_update_is_redelivered_anew(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    let ([bot, _], [chat, _]) = (scene.bots, scene.chats);
+    let row = update(1, bot, chat, 5);
+    let letter = DeadLetterId::Update(row.id);
+    scene.commit_all(vec![ingest(bot, scene.epoch, vec![row.clone()])]).await;
+    assert_conflict(&scene.commit_one(redeliver(letter, vec![], false)).await);
+    let mut step = advance(chat, scene.epoch, 0, 1);
+    step.handled[0].outcome = Outcome::because(OutcomeKind::Dead, "reading it panicked");
+    (step.handled[0].number, step.entries) = (None, Vec::new());
+    scene.commit_all(vec![Operation::Advance(step)]).await;
+    let found = letters(&scene).await;
+    assert_eq!((found[0].id, found[0].chat, found.len()), (letter, Some(chat), 1));
+    assert_eq!(found[0].reason.as_deref(), Some("reading it panicked"));
+    scene.commit_all(vec![redeliver(letter, vec![], false)]).await;
+    assert_eq!(scene.store.unhandled(chat, 9).await.unwrap(), [row]);
+    assert_eq!(letters(&scene).await, []);
 }
 
 /// A turn of two parts, the first of which ended so.

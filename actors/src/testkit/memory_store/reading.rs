@@ -9,7 +9,7 @@ use crate::domain::allowance::AllowanceKey;
 use crate::domain::dead_letter::{DeadLetter, DeadLetterId, DeadLetterState};
 use crate::domain::decision::{Cause, Decision};
 use crate::domain::ids::{BotId, ChatId, DecisionNumber, MessageId, Number, TelegramChatId, TelegramUserId};
-use crate::domain::inbox::{InboxRow, SentEvent, Source};
+use crate::domain::inbox::{InboxRow, OutcomeKind, SentEvent, Source};
 use crate::domain::outbox::{OutboxMessage, OutboxState};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
@@ -115,7 +115,7 @@ impl State {
             state: DeadLetterState::Dead,
             reason: turn.progress.error.clone(),
             bot: turn.bot,
-            chat: turn.chat,
+            chat: Some(turn.chat),
             attempts: turn.progress.attempts,
             created_at: turn.created_at,
         });
@@ -129,12 +129,24 @@ impl State {
                 },
                 reason: message.progress.error.clone(),
                 bot: message.bot,
-                chat: message.chat,
+                chat: Some(message.chat),
                 attempts: message.progress.attempts,
                 created_at: message.created_at,
             })
         });
-        let mut letters: Vec<_> = turns.chain(messages).collect();
+        let updates = self.inbox.values().filter_map(|Received { row, .. }| {
+            let outcome = row.outcome.as_ref().filter(|outcome| outcome.kind == OutcomeKind::Dead)?;
+            Some(DeadLetter {
+                id: DeadLetterId::Update(row.id),
+                state: DeadLetterState::Dead,
+                reason: outcome.reason.clone(),
+                bot: row.bot,
+                chat: row.chat,
+                attempts: 1,
+                created_at: row.received_at,
+            })
+        });
+        let mut letters: Vec<_> = turns.chain(messages).chain(updates).collect();
         letters.sort_by_key(|letter| letter.id.place());
         letters.retain(|letter| after.is_none_or(|after| letter.id.place() > after.place()));
         letters.truncate(limit);

@@ -11,7 +11,7 @@ use crate::domain::commit::rows::{Changes, ChatHead, Loaded, OutboxHead, TurnHea
 use crate::domain::control::Stops;
 use crate::domain::decision::Decision;
 use crate::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, InboxId, Number, OutboxId, TelegramChatId, TurnId};
-use crate::domain::inbox::{InboxRow, Source};
+use crate::domain::inbox::{InboxRow, OutcomeKind, Source};
 use crate::domain::outbox::{OnUnknown, OutboxMessage, OutboxState, RESEND_ATTEMPTS_MAX};
 use crate::domain::pause::Pauses;
 use crate::domain::roster::{BotProfile, ChatProfile, DeliveryChoice, Persona};
@@ -89,6 +89,7 @@ impl State {
             chats: needs.chats.iter().filter_map(head).collect(),
             sources: needs.sources.iter().filter(|source| self.sources.contains(source)).copied().collect(),
             inbox: needs.inbox.iter().filter_map(|id| Some((*id, self.inbox.get(id)?.row.outcome.is_none()))).collect(),
+            dead_updates: needs.dead_updates.iter().filter(|id| self.is_dead(**id)).copied().collect(),
             entries: needs.entries.iter().filter(|key| self.keys.contains(key)).copied().collect(),
             turns: needs.turns.iter().filter_map(turn).collect(),
             outbox: needs.outbox.iter().filter_map(|id| Some((*id, OutboxHead::of(self.outbox.get(id)?)))).collect(),
@@ -97,6 +98,11 @@ impl State {
             stops: self.stops.clone(),
             pauses: self.pauses.clone(),
         }
+    }
+
+    fn is_dead(&self, inbox: InboxId) -> bool {
+        let outcome = self.inbox.get(&inbox).and_then(|received| received.row.outcome.as_ref());
+        outcome.is_some_and(|outcome| outcome.kind == OutcomeKind::Dead)
     }
 
     /// What a unique constraint of a database would refuse.
@@ -139,6 +145,10 @@ impl State {
         }
         for (id, expires_at) in changes.orders.outbox {
             self.outbox.get_mut(&id).expect("the judge has seen it").expires_at = expires_at;
+        }
+        for id in changes.orders.inbox {
+            let received = self.inbox.get_mut(&id).expect("the judge has seen it");
+            (received.row.outcome, received.number, received.decision) = (None, None, None);
         }
         self.offsets.extend(changes.offsets);
         for (chat, change) in changes.chats {
