@@ -13,6 +13,7 @@ use super::chat::actor::ChatMsg;
 use super::committer::Committer;
 use super::fleet::actor::FleetMsg;
 use super::provider::actor::ProviderMsg;
+use super::provider::consult::Consult;
 use crate::behaviour::generator::Generator;
 use crate::domain::allowance::{Budget, BudgetKey, BudgetOwner, BudgetScope, BudgetSpec};
 use crate::domain::commit::operation::Operation;
@@ -45,6 +46,8 @@ pub struct Node {
     pub directory: Directory,
     /// What this node may spend on models.
     pub treasury: Arc<Treasury>,
+    /// Embeddings and classifier answers.
+    pub consult: Consult,
     /// Random numbers that need not be replayed: jitter.
     pub jitter: Jitter,
     ids: IdSource,
@@ -74,6 +77,7 @@ impl Node {
             config_seq,
             directory,
             treasury: Arc::default(),
+            consult: Consult::default(),
             jitter: Jitter(AtomicU64::new(seed)),
             ids,
         }

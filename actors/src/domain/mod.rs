@@ -7,6 +7,7 @@
 //! | `inbox`, `transcript`, `decision`, `turn`, `outbox` | the rows on the data's way, in its order |
 //! | `roster` | bots, personas, chats, providers as the manifest describes them |
 //! | `allowance` | budgets, and what nodes take from them |
+//! | `schema` | whether a JSON answer fits its schema |
 //! | `control`, `window` | stops, and sliding windows of the loop physics |
 //! | `commit` | the operations of a group commit and the pure machine that judges them |
 
@@ -19,6 +20,7 @@ pub mod inbox;
 pub mod incoming;
 pub mod outbox;
 pub mod roster;
+pub mod schema;
 pub mod text;
 pub mod time;
 pub mod transcript;
