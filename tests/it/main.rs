@@ -7,6 +7,8 @@ mod fleet_process;
 mod fleet_stage;
 mod layers;
 mod llm_adapter;
+mod llm_budget;
+mod llm_gateway;
 mod scripted_http;
 mod store_contract;
 mod store_open;

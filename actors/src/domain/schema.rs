@@ -55,8 +55,8 @@ fn keyword_fits(keyword: &str, wanted: &Value, value: &Value, at: &str) -> Resul
             return if missing.is_empty() { Ok(()) } else { Err(format!("{at}: {} is missing", missing.join(", "))) };
         }
         "items" => {
-            let items = value.as_array().into_iter().flatten().enumerate();
-            return items.map(|(index, item)| check(wanted, item, &format!("{at}[{index}]"))).collect();
+            let mut items = value.as_array().into_iter().flatten().enumerate();
+            return items.try_for_each(|(index, item)| check(wanted, item, &format!("{at}[{index}]")));
         }
         "minItems" => count(value.as_array().map(Vec::len), wanted, |count, limit| count >= limit),
         "maxItems" => count(value.as_array().map(Vec::len), wanted, |count, limit| count <= limit),
