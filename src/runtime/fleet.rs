@@ -41,6 +41,9 @@ use crate::telegram::decode::TelegramDecoder;
 /// An actor that does not tell how it is within this is left out of the view.
 const SNAPSHOT_DEADLINE: Duration = Duration::from_millis(500);
 
+/// The store answers the question for its health within this, or is not ready.
+const CHECK_WITHIN: Duration = Duration::from_secs(2);
+
 /// The name of the only node of an embedded fleet.
 const EMBEDDED_NODE: &str = "embedded";
 
@@ -241,13 +244,19 @@ impl RunningFleet {
 
     /// Whether it can do its work: the store answers, and it is not coming to its end.
     pub async fn is_ready(&self) -> bool {
-        !self.is_stopping() && self.node.store.check().await.is_ok()
+        !self.is_stopping() && self.check_store().await.is_ok()
+    }
+
+    /// Whether the store answers and can write, within a deadline: one that hangs is not ready.
+    async fn check_store(&self) -> Result<(), StoreError> {
+        let late = |_| StoreError::Unavailable(format!("no answer within {} s", CHECK_WITHIN.as_secs()));
+        tokio::time::timeout(CHECK_WITHIN, self.node.store.check()).await.map_err(late)?
     }
 
     /// Health of the parts.
     pub async fn health(&self) -> Health {
         let directory = &self.node.directory;
-        let store = self.node.store.check().await;
+        let store = self.check_store().await;
         let polling = self.polling().await;
         let mut checks = vec![Check {
             name: "database".to_owned(),

@@ -10,7 +10,7 @@ use botfleet_loadtest::telegram::faults::{FaultKind, FaultRule, TelegramFaults};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::fleet_stage::{FleetStage, options};
+use crate::fleet_stage::{DEADLINE, FleetStage, binary, options};
 
 async fn until_letter(stage: &FleetStage, ending: &str) -> Value {
     let found = |letters: &Value| letters["dead_letters"][0]["state"] == ending;
@@ -63,6 +63,40 @@ async fn i4_a_message_of_unknown_fate_is_resent_only_when_a_person_accepts_a_dou
     assert_eq!(status, StatusCode::OK);
     stage.until_sent(1).await;
     stage.settle().await;
+}
+
+/// Runs a command against the fleet of a stage; gives its exit code, stdout and stderr.
+async fn command(stage: &FleetStage, args: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = tokio::process::Command::new(binary());
+    command.args(args).args(["--api", stage.product.base_url().unwrap()]).kill_on_drop(true);
+    let output = tokio::time::timeout(DEADLINE, command.output()).await.expect("it ends by itself").unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test]
+async fn dead_letters_are_listed_and_redelivered_by_commands() {
+    let stage = FleetStage::small().await;
+    assert_eq!(command(&stage, &["dead-letters"]).await.1, "0 dead letters\n");
+    let rule = FaultRule { methods: vec!["sendMessage".to_owned()], ..FaultRule::always(FaultKind::ResetBefore) };
+    let rules = vec![rule];
+    stage.simulation.set_faults(&Scenario { telegram: TelegramFaults { seed: 1, rules }, ..Scenario::default() });
+    stage.say(0, "hello");
+    let letter = until_letter(&stage, "unknown").await;
+    stage.simulation.clear_faults();
+    let id = letter["id"].as_str().unwrap();
+    let (code, listed, _) = command(&stage, &["dead-letters", "--json"]).await;
+    assert_eq!((code, serde_json::from_str::<Value>(&listed).unwrap()), (Some(0), letter.clone()));
+    assert!(command(&stage, &["dead-letters"]).await.1.contains(id));
+    let (code, told, why) = command(&stage, &["redeliver", id]).await;
+    assert_eq!((code, told.as_str()), (Some(1), ""));
+    assert!(why.starts_with("error: ") && why.contains("may_duplicate"), "{why}");
+    let (code, told, why) = command(&stage, &["redeliver", id, "--confirm-duplicate"]).await;
+    assert_eq!((code, told), (Some(0), format!("{id} queued\n")), "{why}");
+    stage.until_sent(1).await;
+    stage.settle().await;
+    let (code, _, why) = command(&stage, &["redeliver", "a/b"]).await;
+    assert_eq!(code, Some(1), "{why}");
 }
 
 #[tokio::test]
