@@ -1,7 +1,7 @@
 //! `limits`: whether the product uses what Telegram's limiters allow, or a provider's, and no more. Layer: harness.
 //!
-//! People ask so much that the limiter is the only brake. Measured is the time after the first window: at the
-//! beginning bursts are allowed that never come again.
+//! People ask so much that the limiter is the only brake. Measured are whole windows up to the end, the first left out: at
+//! the beginning bursts are allowed that never come again, and a part of a window says nothing about its limit.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -28,8 +28,8 @@ use crate::simulation::SimulationSpec;
 use crate::world::limits::LimitSpec;
 use crate::world::spec::WorldSpec;
 
-/// The first window is not measured.
-const FIRST_WINDOW: Duration = Duration::from_mins(1);
+/// The window of all limits, in seconds.
+const WINDOW_SECONDS: f64 = 60.0;
 /// The share of a limit that must be reached.
 const REACHED_AT_LEAST: f64 = 0.9;
 /// The share of sends or calls that a limiter may refuse; it must be less.
@@ -217,6 +217,12 @@ async fn of_provider(args: &LimitsArgs, limit: &'static str, result: &mut Limits
     asked.stage.stop(result.is_clean()).await
 }
 
+/// How much of a run is measured: whole windows at its end without the first, or a short run as a whole.
+fn measured(seconds: f64) -> Duration {
+    let windows = (seconds / WINDOW_SECONDS).floor() - 1.0;
+    Duration::from_secs_f64(if windows >= 1.0 { windows * WINDOW_SECONDS } else { seconds })
+}
+
 /// A fleet that was asked as much as it could take, and came to rest.
 struct Asked {
     stage: Stage,
@@ -239,9 +245,7 @@ async fn ask(
     let provider = &stage.simulation.provider;
     let mut traffic = Traffic::new(world);
     let until = Instant::now() + Duration::from_secs_f64(args.seconds.max(1.0));
-    // A short run is measured as a whole.
-    let skipped = if args.seconds > FIRST_WINDOW.as_secs_f64() * 1.5 { FIRST_WINDOW } else { Duration::ZERO };
-    let from = Instant::now() + skipped;
+    let from = until - measured(args.seconds.max(1.0));
     let outstanding = args.outstanding.max(1) * args.bots.div_ceil(2);
     let asking = async {
         let timed = async {
@@ -304,5 +308,47 @@ impl fmt::Display for LimitsResult {
             REFUSED_LESS_THAN * 100.0,
             if self.is_clean() { "yes" } else { "NO" }
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_windows_without_the_first_are_measured() {
+        let seconds = |seconds| measured(seconds).as_secs_f64();
+        assert_eq!(
+            [seconds(180.0), seconds(179.0), seconds(120.0), seconds(90.0)].map(f64::to_bits),
+            [120.0, 60.0, 60.0, 90.0].map(f64::to_bits)
+        );
+    }
+
+    #[test]
+    fn too_little_use_or_too_many_refusals_are_seen() {
+        let used = |share, refused| ProviderUse {
+            limit: "requests",
+            keys: 1,
+            per_minute: 1,
+            used: 1,
+            allowed: 1.0,
+            share,
+            calls: 9_999,
+            refused,
+        };
+        let clean = |used| {
+            let result = LimitsResult {
+                bots: 1,
+                seconds: 1.0,
+                dirs: Vec::new(),
+                telegram: None,
+                providers: vec![used],
+                at_rest: true,
+                checker: Report::default(),
+            };
+            result.is_clean()
+        };
+        assert!(clean(used(0.91, 1)));
+        assert!(!clean(used(0.89, 0)) && !clean(used(0.99, 11)));
     }
 }

@@ -63,22 +63,30 @@ impl Operator {
     /// The fleet cannot be asked, or an actor cannot be released.
     pub async fn release_all(&self, base_url: &str) -> Result<Vec<String>, HttpError> {
         let fleet = self.fleet(base_url).await?;
-        let listed = fleet["quarantined"].as_array().cloned().unwrap_or_default();
+        let listed = fleet["fleet"]["quarantined"].as_array().cloned().unwrap_or_default();
         let mut released = Vec::new();
         for entry in listed {
-            let Some(actor) = entry.as_str().or_else(|| entry["actor"].as_str()) else { continue };
+            let Some(actor) = entry["actor"].as_str() else { continue };
             self.post(base_url, "/api/v1/control/release", &json!({"actor": actor})).await?;
             released.push(actor.to_owned());
         }
         Ok(released)
     }
 
-    /// Stops or starts the whole fleet.
+    /// Stops the whole fleet.
     ///
     /// # Errors
     /// No good answer.
-    pub async fn set_fleet_stopped(&self, base_url: &str, stopped: bool) -> Result<(), HttpError> {
-        let verb = if stopped { "stop" } else { "start" };
-        self.post(base_url, &format!("/api/v1/control/{verb}"), &json!({"scope": "fleet"})).await
+    pub async fn stop_fleet(&self, base_url: &str) -> Result<(), HttpError> {
+        self.post(base_url, "/api/v1/control/stop", &json!({"scope": "fleet"})).await
+    }
+
+    /// Lifts the stop of the fleet, or of the chat with this name in the manifest.
+    ///
+    /// # Errors
+    /// No good answer.
+    pub async fn start(&self, base_url: &str, chat: Option<&str>) -> Result<(), HttpError> {
+        let scope = chat.map_or_else(|| json!({"scope": "fleet"}), |name| json!({"scope": "chat", "name": name}));
+        self.post(base_url, "/api/v1/control/start", &scope).await
     }
 }

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::args::{RunArgs, SendLatency};
 use super::error::HarnessError;
-use super::files::ProductOptions;
+use super::files::{ProductOptions, ProviderOptions, chat_name};
 use super::operator::Operator;
 use super::progress;
 use super::settle::{Queues, queues};
@@ -29,16 +29,18 @@ use crate::simulation::SimulationSpec;
 use crate::world::World;
 use crate::world::event::Post;
 use crate::world::limits::LimitSpec;
-use crate::world::spec::WorldSpec;
+use crate::world::spec::{ChatSpec, WorldSpec};
 
 /// After this no message may be sent any more.
 const SILENT_AFTER: Duration = Duration::from_secs(1);
+/// Messages so shortly before an order show that there was something to stop.
+const LOOKED_BACK: Duration = Duration::from_secs(2);
 /// How long the silence is listened to.
 const LISTENED_FOR: Duration = Duration::from_secs(8);
 /// How long an order may take to be delivered.
 const DELIVERED_WITHIN: Duration = Duration::from_secs(10);
 /// How long the fleet may take to speak again after the stop is lifted.
-const BACK_WITHIN: Duration = Duration::from_secs(60);
+const BACK_WITHIN: Duration = Duration::from_secs(90);
 
 /// What `stop` is told.
 #[derive(Debug, Clone, Args)]
@@ -114,7 +116,13 @@ pub async fn run(args: &StopArgs) -> Result<StopResult, HarnessError> {
         sends_per_second = 30
         sends_per_chat_per_minute = 20
     };
-    let options = ProductOptions { settings, ..args.run.options() };
+    // What is dead for a while must come back in time to be heard.
+    let hasty = toml::toml! {
+        refused_key_pause = "1s"
+        breaker = { failures = 5, open_for = "1s" }
+    };
+    let providers = vec![ProviderOptions::main().saying(hasty)];
+    let options = ProductOptions { providers, settings, ..args.run.options() };
     let binary = args.run.product()?;
     let stage = Stage::open(&binary, spec, args.run.dir.as_deref(), &options).await?;
     stage.wait_until_polling(args.bots).await?;
@@ -141,27 +149,25 @@ async fn give_orders(args: &StopArgs, stage: &Stage) -> Result<Vec<Order>, Harne
     fill_and_kill_providers(args, stage).await;
     let waiting = queues(&reqwest_client()?, &url).await?;
     let given_us = world.ledger().now_us();
-    operator.set_fleet_stopped(&url, true).await?;
+    operator.stop_fleet(&url).await?;
     let delivered_us = world.ledger().now_us();
     let mut order = listen("fleet, by the operator", world, None, waiting, given_us, delivered_us).await;
     stage.simulation.clear_faults();
-    operator.set_fleet_stopped(&url, false).await?;
+    operator.start(&url, None).await?;
     order.spoke_again = speaks(world, None).await;
     orders.push(order);
 
-    let chat = world.spec().chats.iter().find(|chat| chat.admins.iter().any(|admin| chat.people.contains(admin)));
-    let (chat, admin) = chat
-        .and_then(|chat| Some((chat.id, *chat.admins.iter().find(|admin| chat.people.contains(admin))?)))
-        .ok_or(HarnessError::NobodyPosts)?;
     fill_and_kill_providers(args, stage).await;
+    let spec = loudest(world).await.ok_or(HarnessError::NobodyPosts)?;
+    let chat = spec.id;
+    let admin = *spec.admins.iter().find(|admin| spec.people.contains(admin)).ok_or(HarnessError::NobodyPosts)?;
     let waiting = queues(&reqwest_client()?, &url).await?;
     let given_us = world.ledger().now_us();
     let Ok(message_id) = world.post(chat, admin, Post::text("/stop")) else { return Err(HarnessError::NobodyPosts) };
     let delivered_us = delivery(world, chat, message_id).await.unwrap_or(given_us);
     let mut order = listen("chat, by its administrator", world, Some(chat), waiting, given_us, delivered_us).await;
     stage.simulation.clear_faults();
-    // Whoever has stopped a chat can start it again; that is an administrator's right too.
-    let _ = world.post(chat, admin, Post::text("/start"));
+    operator.start(&url, Some(&chat_name(spec))).await?;
     order.spoke_again = speaks(world, Some(chat)).await;
     orders.push(order);
     Ok(orders)
@@ -182,6 +188,17 @@ async fn fill_and_kill_providers(args: &StopArgs, stage: &Stage) {
     let faults = ProviderFaults { seed: args.run.seed, rules: rules.collect() };
     stage.simulation.all_providers().for_each(|provider| provider.set_faults(faults.clone()));
     tokio::time::sleep(Duration::from_secs(1)).await;
+}
+
+/// The chat with the most messages of the last two seconds; waits until there is one.
+async fn loudest(world: &World) -> Option<&ChatSpec> {
+    if !speaks(world, None).await {
+        return None;
+    }
+    let ledger = world.ledger().snapshot();
+    let since_us = world.ledger().now_us().saturating_sub(LOOKED_BACK.as_micros() as u64);
+    let lately = |chat: &&ChatSpec| sends(&ledger, Some(chat.id)).filter(|at_us| *at_us >= since_us).count();
+    world.spec().chats.iter().max_by_key(lately)
 }
 
 /// When the message was first handed to a bot.
@@ -234,7 +251,7 @@ async fn listen(
 ) -> Order {
     tokio::time::sleep(LISTENED_FOR).await;
     let sends: Vec<u64> = sends(&world.ledger().snapshot(), chat).collect();
-    let before = given_us.saturating_sub(2_000_000)..given_us;
+    let before = given_us.saturating_sub(LOOKED_BACK.as_micros() as u64)..given_us;
     let after: Vec<u64> = sends.iter().copied().filter(|at_us| *at_us > delivered_us).collect();
     let late_us = after.last().map_or(0, |at_us| at_us - delivered_us);
     Order {
