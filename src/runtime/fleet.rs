@@ -284,16 +284,16 @@ impl RunningFleet {
                 .flatten()
                 .all(|bot| bot.sends_in_flight == 0 && matches!(bot.health, BotHealth::Quiescing))
             {
-                return;
+                break;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+        let _ = tokio::time::timeout(RETURN_DEADLINE, self.node.return_allowances()).await;
     }
 
     /// Stops: quiesces, then ends all actors. What is left is in the store.
     pub async fn stop(self, deadline: Duration) {
         self.quiesce(deadline).await;
-        let _ = tokio::time::timeout(RETURN_DEADLINE, self.node.return_allowances()).await;
         self.actor.stop(Some("shutdown".to_owned()));
         let _ = tokio::time::timeout(Duration::from_secs(2), self.ended).await;
     }

@@ -14,6 +14,7 @@ use crate::behaviour::firewall;
 use crate::behaviour::generator::Stage;
 use crate::behaviour::pacing::typing_time;
 use crate::behaviour::physics::send_rules;
+use crate::domain::allowance::BudgetUnit;
 use crate::domain::commit::operation::{Applied, Claim, Finish, Operation, Start, TurnEnding};
 use crate::domain::ids::TurnId;
 use crate::domain::outbox::{OutboxMessage, SendProgress};
@@ -266,7 +267,9 @@ impl BotState {
             job.model += 1;
             job.tries = 0;
         }
-        if job.model < self.profile.spec.generation.models.len() {
+        // Tokens are counted alike everywhere; money may still do for a cheaper model.
+        let hopeless = matches!(error, CallError::Exhausted(budget) if budget.unit == BudgetUnit::Tokens);
+        if job.model < self.profile.spec.generation.models.len() && !hopeless {
             return self.ask_model(turn);
         }
         let waits = job.worth_waiting;
@@ -278,7 +281,7 @@ impl BotState {
             CallError::Llm(LlmError::Rejected(reason)) => {
                 self.finish(turn, TurnEnding::Failed(format!("request rejected: {reason}")));
             }
-            CallError::Shed | CallError::Exhausted(_) if !waits => {
+            CallError::Shed | CallError::Exhausted(_) if hopeless || !waits => {
                 let reason = if matches!(error, CallError::Shed) { "shed" } else { "budget" };
                 metrics::counter!("botfleet_turns_dropped_total", "reason" => reason).increment(1);
                 self.finish(turn, TurnEnding::Dropped(error.to_string()));
