@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `actor` | messages, state, life cycle |
 //! | `polling` | getUpdates -> ingest -> the chats (I1, I2) |
-//! | `turns` | claim -> prompt -> provider -> firewall -> finish |
+//! | `turns` | claim -> models -> finish |
+//! | `models` | prompt -> provider -> firewall, tries and fallbacks |
 //! | `sending` | limiter -> begin -> sendMessage -> settle (I4) |
 
 pub mod actor;
+mod models;
 mod polling;
 mod sending;
 pub mod settings;
