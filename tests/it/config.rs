@@ -12,6 +12,7 @@ use botfleet::config::layers::{Profile, Sources};
 use botfleet::config::manifest::{LoadedManifest, Manifest};
 use botfleet::config::secret::{GivenSecrets, ProcessSecrets};
 use botfleet::config::settings::Config;
+use botfleet_actors::domain::allowance::BudgetOwner;
 use secrecy::ExposeSecret;
 
 const ADA: &str = "7100000001:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc";
@@ -285,6 +286,82 @@ fn zero_lifts_limits() {
     assert_eq!(loaded.plan.chats[0].physics.chain_depth_max, None);
     assert_eq!(loaded.plan.chats[0].pacing.quiet_tick, None);
     assert_eq!(loaded.providers[0].settings.requests_per_minute, None);
+}
+
+#[test]
+fn the_examples_gateway_comes_through() {
+    let loaded = changed(&[]).unwrap();
+    let [openai, ollama] = loaded.providers.as_slice() else { panic!("two providers") };
+    let settings = &openai.settings;
+    assert_eq!(openai.api_keys.len(), 1);
+    assert_eq!(settings.tokens_per_minute.map(std::num::NonZeroU32::get), Some(200_000));
+    assert_eq!((settings.concurrency_per_key, settings.refused_key_pause), (None, Duration::from_mins(15)));
+    assert_eq!((openai.connect_timeout, openai.first_token_timeout), (Duration::from_secs(5), Duration::from_secs(30)));
+    assert_eq!(openai.embedding_model.as_deref(), Some("text-embedding-3-small"));
+    assert!((settings.price.unwrap().completion - 0.6).abs() < f64::EPSILON);
+    assert!((settings.prices["gpt-4o"].prompt - 2.5).abs() < f64::EPSILON);
+    assert_eq!((ollama.settings.price, ollama.api_keys.len()), (None, 0));
+    let limits: Vec<_> = loaded.budgets.iter().map(|budget| (budget.owner.clone(), budget.limit)).collect();
+    let ada = BudgetOwner::Bot(Some("Ada".to_owned()));
+    let expected = [(BudgetOwner::Fleet, 5_000_000_000), (BudgetOwner::Bot(None), 200_000), (ada, 400_000)];
+    assert_eq!(limits, expected);
+}
+
+#[test]
+fn keys_take_turns_and_stand_in_one_place() {
+    let pool = "keys = [\"env:OPENAI_API_KEY\", \"env:BARAN_TOKEN\"]";
+    let single = "api_key = \"env:OPENAI_API_KEY\"";
+    assert_eq!(changed(&[(single, pool)]).unwrap().providers[0].api_keys.len(), 2);
+    let shown = |to: &str| changed(&[(single, to)]).unwrap_err();
+    let faults = shown(&format!("{single}\n{pool}"));
+    assert!(fault(&faults, "providers[0].keys").what.contains("beside api_key"), "{faults}");
+    let faults = shown("keys = [\"env:OPENAI_API_KEY\", \"env:OPENAI_API_KEY\"]");
+    assert!(fault(&faults, "providers[0].keys[1]").what.contains("same key"), "{faults}");
+    let faults = shown("keys = []");
+    assert!(fault(&faults, "providers[0].keys").what.contains("empty"), "{faults}");
+    let faults = shown("keys = [\"sk-hidden-in-clear\"]");
+    fault(&faults, "providers[0].keys[0]");
+    assert!(!faults.to_string().contains("sk-hidden"), "{faults}");
+    let faults = shown("keys = \"sk-hidden-in-clear\"");
+    assert!(!faults.to_string().contains("sk-hidden"), "{faults}");
+}
+
+#[test]
+fn faults_of_budgets_and_prices_are_told_with_key_and_remedy() {
+    let budget = |text: &str| format!("[[budgets]]\n{text}\n\n[[chats]]\nname");
+    let told = |text: &str| changed(&[("[[chats]]\nname", &budget(text))]).unwrap_err();
+    let table = [
+        ("unit = \"tokens\"\nper = \"day\"\nlimit = 1", "budgets[0].scope", "is missing"),
+        ("scope = \"fleet\"\nper = \"day\"\nlimit = 1", "budgets[0].unit", "is missing"),
+        ("scope = \"fleet\"\nunit = \"tokens\"\nlimit = 1", "budgets[0].per", "is missing"),
+        ("scope = \"fleet\"\nunit = \"tokens\"\nper = \"day\"", "budgets[0].limit", "is missing"),
+        ("scope = \"fleet\"\nunit = \"tokens\"\nper = \"day\"\nlimit = -1", "budgets[0].limit", "out of bounds"),
+        (
+            "scope = \"fleet\"\nname = \"Ada\"\nunit = \"tokens\"\nper = \"day\"\nlimit = 1",
+            "budgets[0].name",
+            "one fleet",
+        ),
+        ("scope = \"bot\"\nname = \"Eve\"\nunit = \"tokens\"\nper = \"day\"\nlimit = 1", "budgets[0].name", "unknown"),
+        ("scope = \"chat\"\nunit = \"tokens\"\nper = \"week\"\nlimit = 1", "budgets[0].per", "week"),
+        ("scope = \"fleet\"\nunit = \"money\"\nper = \"day\"\nlimit = 1", "budgets[1]", "the same"),
+    ];
+    for (text, key, what) in table {
+        let faults = told(text);
+        assert!(fault(&faults, key).what.contains(what), "{text}\n{faults}");
+        assert!(faults.0.iter().all(|fault| fault.source == "fleet.toml"), "{faults}");
+    }
+    let faults =
+        changed(&[("prompt = 0.15", "prompt = -1.0"), ("connect_timeout = \"5s\"", "connect_timeout = \"0s\"")]);
+    let faults = faults.unwrap_err();
+    fault(&faults, "providers[0].price.prompt");
+    fault(&faults, "providers[0].connect_timeout");
+}
+
+#[test]
+fn a_budget_of_money_over_a_provider_without_a_price_is_warned_of() {
+    let loaded = changed(&[("price = { prompt = 0.15, completion = 0.60 }\n", "")]).unwrap();
+    assert_eq!(loaded.warnings[0].key, "budgets[0]");
+    assert!(loaded.warnings[0].what.contains("openai"), "{}", loaded.warnings[0]);
 }
 
 fn with_token_file(mode: u32) -> (tempfile::TempDir, PathBuf) {

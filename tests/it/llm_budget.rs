@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::fleet_stage::{DEADLINE, FleetStage, options};
 
-const LIMIT: u64 = 12_000;
+const LIMIT: u64 = 30_000;
 
 /// A provider that nothing listens at, ahead of the simulated one, and a budget.
 async fn stage_with_budget(bots: usize) -> FleetStage {
@@ -45,12 +45,12 @@ fn fleet_budget(view: &Value) -> &Value {
 async fn a_budget_of_tokens_is_never_exceeded_over_kills_and_fallbacks() {
     let mut stage = stage_with_budget(3).await;
     for round in 0..3 {
-        for line in 0..6 {
+        for line in 0..2 {
             stage.say(0, &format!("What do you think of line {line} in round {round}?"));
         }
         let calls = stage.simulation.provider.call_count();
         let (provider, deadline) = (&stage.simulation.provider, tokio::time::Instant::now() + DEADLINE);
-        while provider.call_count() < calls + 4 && tokio::time::Instant::now() < deadline {
+        while provider.call_count() < calls + 2 && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         stage.product.kill_9().await.unwrap();
@@ -58,15 +58,15 @@ async fn a_budget_of_tokens_is_never_exceeded_over_kills_and_fallbacks() {
         stage.until_polling().await;
     }
     stage.settle().await;
-    for line in 0..40 {
-        stage.say(0, &format!("And of number {line}?"));
+    for line in 0..100 {
+        stage.say(0, &format!("And of number {line}, which nobody has seen for a long time?"));
     }
     let outcomes = stage.settle().await;
     let dropped = outcomes.iter().flat_map(|line| &line.turns).filter(|turn| turn.state == TurnState::Dropped).count();
     assert!(dropped > 0, "the budget runs out");
     let billed = billed(&stage);
     assert!(billed <= LIMIT, "{billed} of {LIMIT} tokens");
-    assert!(billed >= LIMIT / 4, "{billed} of {LIMIT} tokens: the budget is of use");
+    assert!(billed >= LIMIT / 8, "{billed} of {LIMIT} tokens: the budget is of use");
     let view = stage.json("/api/v1/fleet").await;
     let budget = fleet_budget(&view);
     let used = budget["used"].as_f64().unwrap();

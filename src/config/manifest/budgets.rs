@@ -68,7 +68,8 @@ fn owner<'a>(
         }
         let known = known(scope);
         // A bot or chat with faults of its own is told of there.
-        if !known.contains(&name.as_str()) && checks.faults.is_empty() {
+        let told = checks.faults.iter().any(|fault| fault.key.starts_with("bots[") || fault.key.starts_with("chats["));
+        if !known.contains(&name.as_str()) && !told {
             let remedy = format!("leave it out for each of them, or name one: {}", known.join(", "));
             checks.fault(key, format!("{name:?} is unknown"), remedy);
             return None;

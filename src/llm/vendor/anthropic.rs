@@ -3,7 +3,7 @@
 //! `response_format` is ignored, temperatures end at 1, an empty account is a bad request.
 //!
 //! # Source
-//! docs.anthropic.com: "OpenAI SDK compatibility", "Errors".
+//! docs.anthropic.com: "`OpenAI` SDK compatibility", "Errors".
 
 use super::{COMMON, Meaning, SchemaMode, Vendor};
 

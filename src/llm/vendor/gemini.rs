@@ -3,7 +3,7 @@
 //! Refusals come as a list, and a bad key as a bad request; the pause of a limit stands in the details.
 //!
 //! # Source
-//! ai.google.dev: "OpenAI compatibility", "Rate limits", "Troubleshooting guide".
+//! ai.google.dev: "`OpenAI` compatibility", "Rate limits", "Troubleshooting guide".
 
 use super::{COMMON, Meaning, Vendor};
 

@@ -3,7 +3,7 @@
 //! No key; refusals are a bare string; models that reason may put it into the text.
 //!
 //! # Source
-//! github.com/ollama/ollama, docs: "OpenAI compatibility", "Structured outputs", "Thinking".
+//! github.com/ollama/ollama, docs: "`OpenAI` compatibility", "Structured outputs", "Thinking".
 
 use super::{COMMON, Meaning, Vendor};
 

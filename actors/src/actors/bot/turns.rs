@@ -1,19 +1,14 @@
-//! Turns: claim -> prompt -> provider -> firewall -> finish. Layer `actors`. Keeps I7, I8.
+//! Turns: claim -> models -> finish. Layer `actors`. Keeps I7, I8.
 //!
 //! The claim's commit and the provider's call run side by side: the call is no outside effect. A refused claim
 //! discards the completion. While no provider answers, a turn keeps its claim and waits, until it is stale.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use tokio::time::Instant as Moment;
 
 use super::actor::{BotMsg, BotState, TurnJob};
 use crate::actors::committer::{CommitError, CommitResult};
-use crate::actors::provider::actor::ProviderMsg;
-use crate::actors::provider::call::{Answer, Answered, Ask, Call, CallError, Reply};
-use crate::behaviour::firewall;
-use crate::behaviour::generator::Stage;
 use crate::behaviour::pacing::typing_time;
 use crate::behaviour::physics::send_rules;
 use crate::domain::commit::operation::{Applied, Claim, Finish, Operation, Start, TurnEnding};
@@ -22,11 +17,7 @@ use crate::domain::outbox::{OutboxMessage, SendProgress};
 use crate::domain::text::{MESSAGE_UNITS_MAX, split_message};
 use crate::domain::time::Timestamp;
 use crate::domain::turn::Usage;
-use crate::policy::backoff::BackoffSettings;
-use crate::ports::llm::{CompletionRequest, FinishReason, LlmError};
-
-/// Waits of a turn whose whole chain of models failed.
-const MODELS_BACKOFF: BackoffSettings = BackoffSettings { first: Duration::from_secs(1), max: Duration::from_secs(15) };
+use crate::ports::llm::CompletionRequest;
 
 /// How long a finished turn waits before it asks a failed store again.
 const STORE_RETRY: Duration = Duration::from_millis(500);
@@ -40,21 +31,21 @@ const RECENT_TEXTS: usize = 20;
 /// A turn at work.
 pub(super) struct Job {
     /// The turn and its context.
-    given: TurnJob,
+    pub(super) given: TurnJob,
     /// Tells its calls apart from those of an earlier try.
-    generation: u64,
-    request: Option<CompletionRequest>,
+    pub(super) generation: u64,
+    pub(super) request: Option<CompletionRequest>,
     /// Place in the chain of models, and tries there.
-    model: usize,
-    tries: u32,
-    rounds: u32,
+    pub(super) model: usize,
+    pub(super) tries: u32,
+    pub(super) rounds: u32,
     /// A model of this round may answer later; the shortest pause that one asked for.
-    worth_waiting: bool,
-    retry_after: Option<Duration>,
-    usage: Option<Usage>,
+    pub(super) worth_waiting: bool,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) usage: Option<Usage>,
     started: Instant,
     /// Its end, while the commit of it is under way.
-    finish: Option<Finish>,
+    pub(super) finish: Option<Finish>,
 }
 
 impl BotState {
@@ -134,61 +125,6 @@ impl BotState {
         if stale { self.finish(turn, TurnEnding::Expired) } else { self.ask_model(turn) }
     }
 
-    /// Asks the current model of the turn's chain.
-    fn ask_model(&mut self, turn: TurnId) {
-        let Some(job) = self.jobs.get_mut(&turn) else {
-            return;
-        };
-        let Some(model) = self.profile.spec.generation.models.get(job.model) else {
-            return self.models_exhausted(turn);
-        };
-        let Some(chat) = self.node.directory.chats.get(&job.given.turn.chat) else {
-            return self.finish(turn, TurnEnding::Dropped("the chat is no longer in the manifest".to_owned()));
-        };
-        self.generation += 1;
-        job.generation = self.generation;
-        job.tries += 1;
-        let cast_names: Vec<String> = chat
-            .members
-            .iter()
-            .filter_map(|id| self.node.directory.bots.get(id))
-            .map(|bot| bot.spec.name.clone())
-            .collect();
-        let stage = Stage {
-            bot: &self.profile,
-            username: self.me.as_ref().map(|me| me.username.as_str()),
-            chat,
-            cast_names: &cast_names,
-            window: &job.given.window,
-            target: job.given.target.as_deref(),
-            seed: job.given.turn.id.0 as u64,
-        };
-        let built = catch_unwind(AssertUnwindSafe(|| self.node.generator.request(&stage, &model.model)));
-        let request = match built {
-            Ok(Ok(request)) => request,
-            Ok(Err(error)) => return self.finish(turn, TurnEnding::Failed(format!("prompt: {error}"))),
-            Err(_) => return self.finish(turn, TurnEnding::Failed("building the prompt panicked".to_owned())),
-        };
-        job.request = Some(request.clone());
-        let (myself, generation) = (self.myself.clone(), job.generation);
-        let answer = Answer::new(move |result| {
-            let _ = myself.cast(BotMsg::CompletionFinished(turn, generation, result));
-        });
-        let spec = &job.given.turn;
-        let left = spec.expires_at.since(self.node.clock.now());
-        let call = Call {
-            ask: Ask::Completion(request),
-            bot: spec.bot,
-            chat: spec.chat,
-            priority: spec.priority,
-            deadline: tokio::time::Instant::now() + left,
-        };
-        match self.node.directory.provider(&model.provider) {
-            Some(provider) => drop(provider.cast(ProviderMsg::Make(call, answer))),
-            None => drop(answer),
-        }
-    }
-
     pub(super) fn on_claimed(&mut self, turn: TurnId, result: &CommitResult) {
         if let Err(error) = result {
             tracing::warn!(bot.id = %self.profile.id, turn.id = %turn, error = %error, "turn could not be claimed, its completion is discarded");
@@ -204,138 +140,8 @@ impl BotState {
         self.pump_turns();
     }
 
-    pub(super) fn on_completion(&mut self, turn: TurnId, generation: u64, result: Result<Answered, CallError>) {
-        let Some(job) = self.jobs.get_mut(&turn).filter(|job| job.generation == generation && job.finish.is_none())
-        else {
-            metrics::counter!("botfleet_completions_stale_total").increment(1);
-            return;
-        };
-        let (completion, worth) = match result {
-            Ok(Answered { reply: Reply::Completion(completion), worth }) => (completion, worth),
-            Ok(_) => return self.model_failed(turn, &CallError::Llm(LlmError::Garbage("no completion".to_owned()))),
-            Err(error) => return self.model_failed(turn, &error),
-        };
-        if let Some(model) = self.profile.spec.generation.models.get(job.model) {
-            let spent = job.usage.get_or_insert_default();
-            spent.provider.clone_from(&model.provider);
-            spent.model.clone_from(&model.model);
-            spent.prompt_tokens += completion.prompt_tokens.unwrap_or(0);
-            spent.completion_tokens += completion.completion_tokens.unwrap_or(0);
-        }
-        let Some(request) = &job.request else {
-            return;
-        };
-        let recent: Vec<&str> = self.recent_texts.iter().map(String::as_str).collect();
-        let filtered = completion.finish_reason == FinishReason::ContentFilter;
-        let inspected = catch_unwind(AssertUnwindSafe(|| {
-            firewall::inspect(&completion.text, request, &recent, &self.profile.spec.name)
-        }));
-        let label = match inspected {
-            Ok(Ok(text)) if !filtered => {
-                worth.succeeded();
-                return self.say(turn, &text);
-            }
-            Ok(Ok(_)) => "content_filter",
-            Ok(Err(breach)) => breach.kind.label(),
-            Err(_) => "firewall_panicked",
-        };
-        worth.failed();
-        self.breach(turn, label);
-    }
-
-    /// An answer that must not reach a chat counts against its model as one that is none.
-    fn breach(&mut self, turn: TurnId, label: &'static str) {
-        let place = self.jobs.get(&turn).map_or(0, |job| job.model);
-        if let Some(model) = self.profile.spec.generation.models.get(place) {
-            metrics::counter!("botfleet_firewall_breaches_total", "kind" => label,
-                "provider" => model.provider.clone(), "model" => model.model.clone())
-            .increment(1);
-        }
-        self.model_failed(turn, &CallError::Llm(LlmError::Garbage(label.to_owned())));
-    }
-
-    /// The same model again, the next one, or none.
-    fn model_failed(&mut self, turn: TurnId, error: &CallError) {
-        tracing::debug!(bot.id = %self.profile.id, turn.id = %turn, error = %error, "model failed");
-        let Some(job) = self.jobs.get_mut(&turn) else {
-            return;
-        };
-        if let CallError::Llm(LlmError::RateLimited { retry_after: Some(pause) }) = error {
-            job.retry_after = Some(job.retry_after.map_or(*pause, |other| other.min(*pause)));
-        }
-        job.worth_waiting |= matches!(
-            error,
-            CallError::Llm(
-                LlmError::RateLimited { .. }
-                    | LlmError::Unreachable(_)
-                    | LlmError::Unavailable(_)
-                    | LlmError::KeyRefused(_)
-                    | LlmError::QuotaExhausted(_)
-                    | LlmError::ModelRefused(_)
-            )
-        );
-        let garbage = matches!(error, CallError::Llm(LlmError::Garbage(_)));
-        let again = garbage && job.tries < self.settings.tries_per_model.get();
-        if !again {
-            job.model += 1;
-            job.tries = 0;
-        }
-        if job.model < self.profile.spec.generation.models.len() {
-            return self.ask_model(turn);
-        }
-        let waits = job.worth_waiting;
-        match error {
-            CallError::Late => self.finish(turn, TurnEnding::Expired),
-            CallError::Llm(LlmError::Garbage(reason)) => {
-                self.finish(turn, TurnEnding::Failed(format!("no usable answer: {reason}")));
-            }
-            CallError::Llm(LlmError::Rejected(reason)) => {
-                self.finish(turn, TurnEnding::Failed(format!("request rejected: {reason}")));
-            }
-            CallError::Shed | CallError::Exhausted(_) if !waits => {
-                let reason = if matches!(error, CallError::Shed) { "shed" } else { "budget" };
-                metrics::counter!("botfleet_turns_dropped_total", "reason" => reason).increment(1);
-                self.finish(turn, TurnEnding::Dropped(error.to_string()));
-            }
-            _ => self.models_exhausted(turn),
-        }
-    }
-
-    /// Nobody answers: the turn waits with its claim, until it is stale.
-    fn models_exhausted(&mut self, turn: TurnId) {
-        if self.quiescing {
-            return self.give_back(turn);
-        }
-        let now = self.node.clock.now();
-        let random = self.node.jitter.next();
-        let Some(job) = self.jobs.get_mut(&turn) else {
-            return;
-        };
-        job.rounds += 1;
-        let backoff = MODELS_BACKOFF.wait(job.rounds, random);
-        // A pause that was asked for is kept; the rest of a second keeps those who wait for it apart.
-        let wait = job.retry_after.take().map_or(backoff, |pause| (pause + backoff.mul_f64(random)).max(backoff));
-        if now + wait >= job.given.turn.expires_at {
-            return self.finish(turn, TurnEnding::Expired);
-        }
-        (job.model, job.tries, job.worth_waiting) = (0, 0, false);
-        self.generation += 1;
-        job.generation = self.generation;
-        let (myself, generation) = (self.myself.clone(), job.generation);
-        self.tasks.spawn(async move {
-            tokio::time::sleep(wait).await;
-            let _ = myself.cast(BotMsg::RetryTurn(turn, generation));
-        });
-    }
-
-    pub(super) fn on_retry_turn(&mut self, turn: TurnId, generation: u64) {
-        if self.jobs.get(&turn).is_some_and(|job| job.generation == generation && job.finish.is_none()) {
-            self.ask_model(turn);
-        }
-    }
-
     /// Puts the text into the outbox; sends it in the same commit when nothing makes it wait.
-    fn say(&mut self, turn: TurnId, text: &str) {
+    pub(super) fn say(&mut self, turn: TurnId, text: &str) {
         let node = std::sync::Arc::clone(&self.node);
         let now = node.clock.now();
         let Some(job) = self.jobs.get_mut(&turn) else {
@@ -425,7 +231,7 @@ impl BotState {
         }
     }
 
-    fn give_back(&mut self, turn: TurnId) {
+    pub(super) fn give_back(&mut self, turn: TurnId) {
         if let Some(job) = self.jobs.get_mut(&turn) {
             // Whatever the model still says comes too late.
             job.generation = 0;

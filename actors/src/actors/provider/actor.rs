@@ -161,7 +161,9 @@ impl ProviderState {
             return answer.give(Err(CallError::Late));
         }
         let model = call.ask.model().to_owned();
-        let lane = self.lanes.entry(model).or_insert_with(|| Lane::new(&self.shop.settings));
+        let shop = &self.shop;
+        let new_lane = |model: &String| Lane::new(&shop.settings, &shop.name, model);
+        let lane = self.lanes.entry(model).or_insert_with_key(new_lane);
         if let Some(shed) = lane.push(Waiting { call, answer, refusals: 0, takes: 0 }, &self.shop.name, now) {
             shed.answer.give(Err(CallError::Shed));
         }
@@ -304,6 +306,7 @@ impl ProviderState {
                 let _ = myself.cast(ProviderMsg::CallFinished(Box::new(Finished { model, lease, end })));
             });
         }
+        lane.publish();
         let look_again = lane.has_parked().then_some(now + LOOK_AGAIN);
         wake.into_iter().chain(lane.next_deadline()).chain(look_again).min()
     }

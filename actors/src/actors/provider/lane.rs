@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics::Gauge;
 use tokio::time::Instant;
 
 use super::call::Waiting;
@@ -12,7 +13,7 @@ use super::settings::ProviderSettings;
 use super::snapshot::ModelSnapshot;
 use crate::domain::allowance::NANOS_PER_UNIT;
 use crate::domain::ids::ChatId;
-use crate::policy::breaker::Breaker;
+use crate::policy::breaker::{Breaker, BreakerState};
 use crate::policy::queue::{FairQueue, PRIORITIES};
 
 /// After waiting this long a call is made whatever its priority.
@@ -23,6 +24,13 @@ const PRIORITY_NAMES: [&str; PRIORITIES] = ["people", "bots", "unasked"];
 
 /// Billionths in what the metric of cost counts.
 const NANOS_PER_MILLIONTH: i64 = 1_000;
+
+/// What a lane shows of itself at all times.
+struct Gauges {
+    waiting: [Gauge; PRIORITIES],
+    in_flight: Gauge,
+    breaker: Gauge,
+}
 
 pub(super) struct Lane {
     pub(super) breaker: Arc<Breaker>,
@@ -38,11 +46,25 @@ pub(super) struct Lane {
     shed: u64,
     tokens: TokenCount,
     nanos: i64,
+    gauges: Gauges,
 }
 
 impl Lane {
-    pub(super) fn new(settings: &ProviderSettings) -> Self {
+    pub(super) fn new(settings: &ProviderSettings, provider: &str, model: &str) -> Self {
+        let (provider, model) = (provider.to_owned(), model.to_owned());
+        let waiting = |priority: &'static str| {
+            metrics::gauge!("botfleet_llm_calls_waiting",
+                "provider" => provider.clone(), "model" => model.clone(), "priority" => priority)
+        };
+        let gauges = Gauges {
+            waiting: PRIORITY_NAMES.map(waiting),
+            in_flight: metrics::gauge!("botfleet_llm_calls_in_flight",
+                "provider" => provider.clone(), "model" => model.clone()),
+            breaker: metrics::gauge!("botfleet_llm_breaker_state",
+                "provider" => provider.clone(), "model" => model.clone()),
+        };
         Self {
+            gauges,
             breaker: Arc::new(Breaker::new(settings.breaker)),
             queue: FairQueue::new(settings.waiting.get(), AGE_AFTER),
             heads: VecDeque::new(),
@@ -147,16 +169,33 @@ impl Lane {
         }
     }
 
-    pub(super) fn snapshot(&self, model: &str) -> ModelSnapshot {
+    /// Shows what waits, what is under way and the breaker: 0 closed, 1 half open, 2 open.
+    pub(super) fn publish(&self) {
+        for (gauge, count) in self.gauges.waiting.iter().zip(self.lengths()) {
+            gauge.set(count as f64);
+        }
+        self.gauges.in_flight.set(self.in_flight as f64);
+        self.gauges.breaker.set(match self.breaker.state() {
+            BreakerState::Closed => 0.0,
+            BreakerState::HalfOpen => 1.0,
+            BreakerState::Open => 2.0,
+        });
+    }
+
+    fn lengths(&self) -> [usize; PRIORITIES] {
         let mut waiting = self.queue.lengths();
         for head in self.heads.iter().chain(&self.parked) {
             waiting[usize::from(head.call.priority).min(PRIORITIES - 1)] += 1;
         }
+        waiting
+    }
+
+    pub(super) fn snapshot(&self, model: &str) -> ModelSnapshot {
         ModelSnapshot {
             model: model.to_owned(),
             breaker: self.breaker.state(),
             in_flight: self.in_flight,
-            waiting,
+            waiting: self.lengths(),
             calls: self.calls,
             shed: self.shed,
             prompt_tokens: self.tokens.prompt,

@@ -1,0 +1,211 @@
+//! The models of a turn: which one is asked next, and what an answer or its absence means. Layer `actors`. Keeps I7.
+//!
+//! This is the one retry layer: an answer that cannot be used is asked for again (`tries_per_model`), then the next
+//! model of the chain; when none of them answers and one may later, the turn keeps its claim and waits, at least as
+//! long as a provider asked for, until it is stale.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use super::actor::{BotMsg, BotState};
+use crate::actors::provider::actor::ProviderMsg;
+use crate::actors::provider::call::{Answer, Answered, Ask, Call, CallError, Reply};
+use crate::behaviour::firewall;
+use crate::behaviour::generator::Stage;
+use crate::domain::allowance::BudgetUnit;
+use crate::domain::commit::operation::TurnEnding;
+use crate::domain::ids::TurnId;
+use crate::policy::backoff::BackoffSettings;
+use crate::ports::llm::{FinishReason, LlmError};
+
+/// Waits of a turn whose whole chain of models failed.
+const MODELS_BACKOFF: BackoffSettings = BackoffSettings { first: Duration::from_secs(1), max: Duration::from_secs(15) };
+
+impl BotState {
+    /// Asks the current model of the turn's chain.
+    pub(super) fn ask_model(&mut self, turn: TurnId) {
+        let Some(job) = self.jobs.get_mut(&turn) else {
+            return;
+        };
+        let Some(model) = self.profile.spec.generation.models.get(job.model) else {
+            return self.models_exhausted(turn);
+        };
+        let Some(chat) = self.node.directory.chats.get(&job.given.turn.chat) else {
+            return self.finish(turn, TurnEnding::Dropped("the chat is no longer in the manifest".to_owned()));
+        };
+        self.generation += 1;
+        job.generation = self.generation;
+        job.tries += 1;
+        let cast_names: Vec<String> = chat
+            .members
+            .iter()
+            .filter_map(|id| self.node.directory.bots.get(id))
+            .map(|bot| bot.spec.name.clone())
+            .collect();
+        let stage = Stage {
+            bot: &self.profile,
+            username: self.me.as_ref().map(|me| me.username.as_str()),
+            chat,
+            cast_names: &cast_names,
+            window: &job.given.window,
+            target: job.given.target.as_deref(),
+            seed: job.given.turn.id.0 as u64,
+        };
+        let built = catch_unwind(AssertUnwindSafe(|| self.node.generator.request(&stage, &model.model)));
+        let request = match built {
+            Ok(Ok(request)) => request,
+            Ok(Err(error)) => return self.finish(turn, TurnEnding::Failed(format!("prompt: {error}"))),
+            Err(_) => return self.finish(turn, TurnEnding::Failed("building the prompt panicked".to_owned())),
+        };
+        job.request = Some(request.clone());
+        let (myself, generation) = (self.myself.clone(), job.generation);
+        let answer = Answer::new(move |result| {
+            let _ = myself.cast(BotMsg::CompletionFinished(turn, generation, result));
+        });
+        let spec = &job.given.turn;
+        let left = spec.expires_at.since(self.node.clock.now());
+        let call = Call {
+            ask: Ask::Completion(request),
+            bot: spec.bot,
+            chat: spec.chat,
+            priority: spec.priority,
+            deadline: tokio::time::Instant::now() + left,
+        };
+        match self.node.directory.provider(&model.provider) {
+            Some(provider) => drop(provider.cast(ProviderMsg::Make(call, answer))),
+            None => drop(answer),
+        }
+    }
+
+    pub(super) fn on_completion(&mut self, turn: TurnId, generation: u64, result: Result<Answered, CallError>) {
+        let Some(job) = self.jobs.get_mut(&turn).filter(|job| job.generation == generation && job.finish.is_none())
+        else {
+            metrics::counter!("botfleet_completions_stale_total").increment(1);
+            return;
+        };
+        let (completion, worth) = match result {
+            Ok(Answered { reply: Reply::Completion(completion), worth }) => (completion, worth),
+            Ok(_) => return self.model_failed(turn, &CallError::Llm(LlmError::Garbage("no completion".to_owned()))),
+            Err(error) => return self.model_failed(turn, &error),
+        };
+        if let Some(model) = self.profile.spec.generation.models.get(job.model) {
+            let spent = job.usage.get_or_insert_default();
+            spent.provider.clone_from(&model.provider);
+            spent.model.clone_from(&model.model);
+            spent.prompt_tokens += completion.prompt_tokens.unwrap_or(0);
+            spent.completion_tokens += completion.completion_tokens.unwrap_or(0);
+        }
+        let Some(request) = &job.request else {
+            return;
+        };
+        let recent: Vec<&str> = self.recent_texts.iter().map(String::as_str).collect();
+        let filtered = completion.finish_reason == FinishReason::ContentFilter;
+        let inspected = catch_unwind(AssertUnwindSafe(|| {
+            firewall::inspect(&completion.text, request, &recent, &self.profile.spec.name)
+        }));
+        let label = match inspected {
+            Ok(Ok(text)) if !filtered => {
+                worth.succeeded();
+                return self.say(turn, &text);
+            }
+            Ok(Ok(_)) => "content_filter",
+            Ok(Err(breach)) => breach.kind.label(),
+            Err(_) => "firewall_panicked",
+        };
+        worth.failed();
+        self.breach(turn, label);
+    }
+
+    /// An answer that must not reach a chat counts against its model as one that is none.
+    fn breach(&mut self, turn: TurnId, label: &'static str) {
+        let place = self.jobs.get(&turn).map_or(0, |job| job.model);
+        if let Some(model) = self.profile.spec.generation.models.get(place) {
+            metrics::counter!("botfleet_firewall_breaches_total", "kind" => label,
+                "provider" => model.provider.clone(), "model" => model.model.clone())
+            .increment(1);
+        }
+        self.model_failed(turn, &CallError::Llm(LlmError::Garbage(label.to_owned())));
+    }
+
+    /// The same model again, the next one, or none.
+    fn model_failed(&mut self, turn: TurnId, error: &CallError) {
+        tracing::debug!(bot.id = %self.profile.id, turn.id = %turn, error = %error, "model failed");
+        let Some(job) = self.jobs.get_mut(&turn) else {
+            return;
+        };
+        if let CallError::Llm(LlmError::RateLimited { retry_after: Some(pause) }) = error {
+            job.retry_after = Some(job.retry_after.map_or(*pause, |other| other.min(*pause)));
+        }
+        job.worth_waiting |= matches!(
+            error,
+            CallError::Llm(
+                LlmError::RateLimited { .. }
+                    | LlmError::Unreachable(_)
+                    | LlmError::Unavailable(_)
+                    | LlmError::KeyRefused(_)
+                    | LlmError::QuotaExhausted(_)
+                    | LlmError::ModelRefused(_)
+            )
+        );
+        let garbage = matches!(error, CallError::Llm(LlmError::Garbage(_)));
+        let again = garbage && job.tries < self.settings.tries_per_model.get();
+        if !again {
+            job.model += 1;
+            job.tries = 0;
+        }
+        // Tokens are counted alike everywhere; money may still do for a cheaper model.
+        let hopeless = matches!(error, CallError::Exhausted(budget) if budget.unit == BudgetUnit::Tokens);
+        if job.model < self.profile.spec.generation.models.len() && !hopeless {
+            return self.ask_model(turn);
+        }
+        let waits = job.worth_waiting;
+        match error {
+            CallError::Late => self.finish(turn, TurnEnding::Expired),
+            CallError::Llm(LlmError::Garbage(reason)) => {
+                self.finish(turn, TurnEnding::Failed(format!("no usable answer: {reason}")));
+            }
+            CallError::Llm(LlmError::Rejected(reason)) => {
+                self.finish(turn, TurnEnding::Failed(format!("request rejected: {reason}")));
+            }
+            CallError::Shed | CallError::Exhausted(_) if hopeless || !waits => {
+                let reason = if matches!(error, CallError::Shed) { "shed" } else { "budget" };
+                metrics::counter!("botfleet_turns_dropped_total", "reason" => reason).increment(1);
+                self.finish(turn, TurnEnding::Dropped(error.to_string()));
+            }
+            _ => self.models_exhausted(turn),
+        }
+    }
+
+    /// Nobody answers: the turn waits with its claim, until it is stale.
+    fn models_exhausted(&mut self, turn: TurnId) {
+        if self.quiescing {
+            return self.give_back(turn);
+        }
+        let now = self.node.clock.now();
+        let random = self.node.jitter.next();
+        let Some(job) = self.jobs.get_mut(&turn) else {
+            return;
+        };
+        job.rounds += 1;
+        let backoff = MODELS_BACKOFF.wait(job.rounds, random);
+        // A pause that was asked for is kept; the rest of a second keeps those who wait for it apart.
+        let wait = job.retry_after.take().map_or(backoff, |pause| (pause + backoff.mul_f64(random)).max(backoff));
+        if now + wait >= job.given.turn.expires_at {
+            return self.finish(turn, TurnEnding::Expired);
+        }
+        (job.model, job.tries, job.worth_waiting) = (0, 0, false);
+        self.generation += 1;
+        job.generation = self.generation;
+        let (myself, generation) = (self.myself.clone(), job.generation);
+        self.tasks.spawn(async move {
+            tokio::time::sleep(wait).await;
+            let _ = myself.cast(BotMsg::RetryTurn(turn, generation));
+        });
+    }
+
+    pub(super) fn on_retry_turn(&mut self, turn: TurnId, generation: u64) {
+        if self.jobs.get(&turn).is_some_and(|job| job.generation == generation && job.finish.is_none()) {
+            self.ask_model(turn);
+        }
+    }
+}
