@@ -116,21 +116,7 @@ impl Cli {
                 let result = unless_ended(crash::run(&args)).await??;
                 show(&result, args.stage.json, result.is_clean())
             }
-            Command::Faults(args) => match args.seeds {
-                Some(seeds) => {
-                    let result = unless_ended(slices::series(&args, seeds)).await??;
-                    show(&result, args.json, result.is_clean())
-                }
-                None => {
-                    let commit = match args.commit.clone() {
-                        Some(commit) => commit,
-                        None => slices::commit_of_checkout().await,
-                    };
-                    let args = FaultsArgs { commit: Some(commit), ..*args };
-                    let result = unless_ended(faults::run(&args)).await??;
-                    show(&result, args.json, result.is_clean())
-                }
-            },
+            Command::Faults(args) => run_faults(*args).await,
             Command::Load(args) => {
                 let result = unless_ended(load::run(&args)).await??;
                 show(&result, args.stage.json, result.is_clean())
@@ -161,6 +147,22 @@ impl Cli {
             }
         }
     }
+}
+
+/// One seed or many.
+async fn run_faults(mut args: FaultsArgs) -> anyhow::Result<()> {
+    if args.commit.is_none() {
+        args.commit = Some(slices::commit_of_checkout().await);
+    }
+    if let Some(seeds) = args.seeds {
+        let result = unless_ended(slices::series(&args, seeds)).await??;
+        return show(&result, args.json, result.is_clean());
+    }
+    let result = unless_ended(faults::run(&args)).await??;
+    if let Some(file) = &args.append {
+        slices::append_report(file, &result)?;
+    }
+    show(&result, args.json, result.is_clean())
 }
 
 /// Does a work unless a signal ends this process; a work that is dropped takes its product with it.

@@ -10,6 +10,8 @@ mod fleet_stop;
 mod fleet_webhook;
 mod layers;
 mod llm_adapter;
+mod llm_budget;
+mod llm_gateway;
 mod scripted_http;
 mod store_contract;
 mod store_open;

@@ -14,6 +14,7 @@ use super::chat::actor::ChatMsg;
 use super::committer::Committer;
 use super::fleet::actor::FleetMsg;
 use super::provider::actor::ProviderMsg;
+use super::provider::consult::Consult;
 use crate::behaviour::generator::Generator;
 use crate::domain::allowance::{Budget, BudgetKey, BudgetOwner, BudgetScope, BudgetSpec};
 use crate::domain::commit::operation::Operation;
@@ -46,6 +47,8 @@ pub struct Node {
     pub directory: Directory,
     /// What this node may spend on models.
     pub treasury: Arc<Treasury>,
+    /// Embeddings and classifier answers.
+    pub consult: Consult,
     /// Random numbers that need not be replayed: jitter.
     pub jitter: Jitter,
     /// Turns queued or claimed, as the store said last and as chats have added since.
@@ -79,6 +82,7 @@ impl Node {
             config_seq,
             directory,
             treasury: Arc::default(),
+            consult: Consult::default(),
             jitter: Jitter(AtomicU64::new(seed)),
             turns_open: AtomicU64::new(0),
             orders: Orders::default(),

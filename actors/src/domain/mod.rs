@@ -8,6 +8,7 @@
 //! | `roster` | bots, personas, chats, providers as the manifest describes them |
 //! | `dead_letter` | what ended badly and waits for a person |
 //! | `allowance` | budgets, and what nodes take from them |
+//! | `schema` | whether a JSON answer fits its schema |
 //! | `control`, `window` | stops, and sliding windows of the loop physics |
 //! | `commit` | the operations of a group commit and the pure machine that judges them |
 
@@ -22,6 +23,7 @@ pub mod incoming;
 pub mod outbox;
 pub mod pause;
 pub mod roster;
+pub mod schema;
 pub mod text;
 pub mod time;
 pub mod transcript;

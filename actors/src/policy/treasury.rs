@@ -2,7 +2,8 @@
 //!
 //! A call reserves its bound from every budget that it falls under, all or none, before it is made; afterwards what
 //! it did not use comes back. When memory does not hold enough, the caller takes from the store, books it here and
-//! reserves again. What a reservation is dropped with counts as spent. Times are arguments.
+//! reserves again. While calls under way may give back what is missing, the caller waits for them. What a reservation
+//! is dropped with counts as spent. Times are arguments.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,6 +44,8 @@ struct Account {
     granted: i64,
     /// What was taken here and is neither reserved nor spent; below zero when a call cost more than its bound.
     free: i64,
+    /// What calls under way may cost at most.
+    reserved: i64,
     /// The store has not so much any more.
     lacks: Option<i64>,
     /// The store gives nothing ahead any more.
@@ -56,6 +59,8 @@ pub enum Reserve {
     Reserved(Reservation, Vec<TakeAllowance>),
     /// Take these from the store, book them, and ask again.
     Short(Vec<TakeAllowance>),
+    /// Calls under way hold it, and may give some back.
+    Busy,
     /// This budget does not have it.
     Exhausted(BudgetKey),
 }
@@ -95,17 +100,26 @@ impl Treasury {
             return Reserve::Reserved(Reservation { treasury: Arc::clone(self), lines: Vec::new() }, Vec::new());
         }
         let mut accounts = self.accounts();
-        let mut short = Vec::new();
+        let (mut short, mut busy) = (Vec::new(), false);
         for (budget, amount) in &lines {
             let account = current(&mut accounts, budget.key, now);
             let need = amount - account.free;
             if need <= 0 {
                 continue;
             }
-            if *amount > budget.limit || account.lacks.is_some_and(|lacks| need >= lacks) {
+            if *amount > budget.limit {
                 return Reserve::Exhausted(budget.key);
             }
-            short.push(take(budget, need, now));
+            if account.lacks.is_none_or(|lacks| need < lacks) {
+                short.push(take(budget, need, now));
+            } else if account.reserved >= need {
+                busy = true;
+            } else {
+                return Reserve::Exhausted(budget.key);
+            }
+        }
+        if busy {
+            return Reserve::Busy;
         }
         if !short.is_empty() {
             return Reserve::Short(short);
@@ -114,6 +128,7 @@ impl Treasury {
         for (budget, amount) in &lines {
             let account = current(&mut accounts, budget.key, now);
             account.free -= amount;
+            account.reserved += amount;
             if account.free < budget.block() / AHEAD_PART && !account.lean {
                 // Until the answer is booked, nobody else looks ahead.
                 account.lean = true;
@@ -226,19 +241,34 @@ pub struct Reservation {
 
 impl Reservation {
     /// The call cost this much.
-    pub fn settle(self, cost: Cost) {
-        let mut accounts = self.treasury.accounts();
-        for (key, reserved) in &self.lines {
-            let Some(account) = accounts.get_mut(&key.budget).filter(|account| account.start == key.start) else {
-                continue;
-            };
-            account.free += reserved - cost.of(key.budget.unit);
-        }
+    pub fn settle(mut self, cost: Cost) {
+        self.end(Some(cost));
     }
 
     /// The call was not made, or is not billed.
     pub fn refund(self) {
         self.settle(Cost::default());
+    }
+
+    /// Ends it; without a cost it is all spent.
+    fn end(&mut self, cost: Option<Cost>) {
+        if self.lines.is_empty() {
+            return;
+        }
+        let mut accounts = self.treasury.accounts();
+        for (key, amount) in self.lines.drain(..) {
+            let Some(account) = accounts.get_mut(&key.budget).filter(|account| account.start == key.start) else {
+                continue;
+            };
+            account.reserved -= amount;
+            account.free += amount - cost.map_or(amount, |cost| cost.of(key.budget.unit));
+        }
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.end(None);
     }
 }
 
@@ -283,7 +313,7 @@ mod tests {
                         return Some(reservation);
                     }
                     Reserve::Short(orders) => self.fill(treasury, &orders),
-                    Reserve::Exhausted(_) => return None,
+                    Reserve::Busy | Reserve::Exhausted(_) => return None,
                 }
             }
         }
@@ -341,9 +371,10 @@ mod tests {
         let (mut rows, treasury) = (Rows::default(), Arc::new(Treasury::new([fleet(100)])));
         let reservation = rows.reserve(&treasury, tokens(90), noon()).unwrap();
         assert!(rows.reserve(&treasury, tokens(50), noon()).is_none());
+        assert!(matches!(treasury.reserve(BotId(1), ChatId(2), tokens(50), noon()), Reserve::Busy));
         reservation.settle(tokens(40));
         drop(rows.reserve(&treasury, tokens(50), noon()).unwrap());
-        assert!(rows.reserve(&treasury, tokens(50), noon()).is_none());
+        assert!(matches!(treasury.reserve(BotId(1), ChatId(2), tokens(50), noon()), Reserve::Exhausted(_)));
         let used = treasury.snapshot(&[], noon())[0].used;
         assert!((used - 90.0).abs() < 0.1, "{used}");
         assert!(rows.reserve(&treasury, tokens(90), noon() + std::time::Duration::from_secs(86_400)).is_some());

@@ -319,3 +319,22 @@ async fn a_429_of_a_poll_holds_the_bot_also_after_a_restart() {
     stage.until("it polls again", async |stage| stage.telegram(0).offsets().len() > polls).await;
     assert!(paused.elapsed() >= Duration::from_secs(119), "{:?}", paused.elapsed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn i9_a_busy_chat_does_not_keep_a_bot_from_the_others() {
+    let mut scenery = Scenery::new(1, 2);
+    scenery.bots.turns_in_flight = std::num::NonZeroUsize::MIN;
+    let mut stage = scenery.raise().await;
+    stage.llm(0).hold(true);
+    for message in 0..20 {
+        stage.person_says(0, &format!("busy {message}"), &[0]);
+    }
+    stage.until("all is decided", async |stage| stage.store.rows.depths().await.unwrap().turns == 20).await;
+    stage.person_says(1, "may I ask something?", &[0]);
+    stage.until("all is decided", async |stage| stage.store.rows.depths().await.unwrap().turns == 21).await;
+    stage.llm(0).hold(false);
+    stage.until("the quiet chat is answered", async |stage| into(stage, stage.telegram_chat(1)) == 1).await;
+    let busy = into(&stage, stage.telegram_chat(0));
+    assert!(busy <= 3, "{busy} answers went to the busy chat before");
+    stage.until_at_rest().await;
+}

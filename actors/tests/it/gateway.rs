@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use botfleet_actors::actors::provider::actor::ProviderMsg;
 use botfleet_actors::actors::provider::call::{Answer, Answered, Ask, Call, CallError, Reply};
+use botfleet_actors::actors::provider::consult::{Consult, Terms};
 use botfleet_actors::actors::provider::snapshot::KeyState;
 use botfleet_actors::domain::ids::ChatId;
+use botfleet_actors::domain::roster::ModelRef;
 use botfleet_actors::policy::breaker::BreakerState;
-use botfleet_actors::ports::llm::{CompletionRequest, LlmError, PromptMessage, Role};
+use botfleet_actors::ports::llm::{AnswerSchema, CompletionRequest, LlmError, PromptMessage, Role};
 use botfleet_actors::testkit::journal::Happening;
 use botfleet_actors::testkit::scripted_llm::{ScriptedLlm, Thought};
 use botfleet_actors::testkit::stage::{Scenery, Stage};
+use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -274,4 +277,58 @@ async fn a_provider_that_never_answers_slows_nobody_on_another() {
         stage.until_sent(round).await;
     }
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+fn terms(stage: &Stage) -> Terms {
+    Terms { bot: stage.bots[0], chat: stage.chats[0], priority: 1, deadline: Instant::now() + LONG }
+}
+
+fn small() -> ModelRef {
+    ModelRef { provider: "sim".to_owned(), model: "small".to_owned() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_embedding_is_asked_for_once() {
+    let stage = Scenery::new(1, 1).raise().await;
+    let consult = Consult::default();
+    let texts = ["çay", "kahve", "çay"].map(str::to_owned);
+    let vectors = consult.embed(&stage.node.directory, &small(), &texts, terms(&stage)).await.unwrap();
+    assert_eq!(vectors.iter().map(|vector| vector[0] as usize).collect::<Vec<_>>(), [4, 5, 4]);
+    assert_eq!(stage.llm(0).asked(), 1);
+    assert_eq!(consult.embed(&stage.node.directory, &small(), &texts[1..], terms(&stage)).await.unwrap(), vectors[1..]);
+    assert_eq!(stage.llm(0).asked(), 1, "all of it was there");
+    let other = ModelRef { model: "large".to_owned(), ..small() };
+    consult.embed(&stage.node.directory, &other, &texts[..1], terms(&stage)).await.unwrap();
+    assert_eq!(stage.llm(0).asked(), 2, "another model, another vector");
+    stage.llm(0).next(Thought::Fail(LlmError::Rejected("no".to_owned())));
+    let fresh = ["su".to_owned()];
+    assert!(consult.embed(&stage.node.directory, &small(), &fresh, terms(&stage)).await.is_err());
+    consult.embed(&stage.node.directory, &small(), &fresh, terms(&stage)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_structured_answer_is_sent_back_once_and_then_kept() {
+    let stage = Scenery::new(1, 1).raise().await;
+    let consult = Consult::default();
+    let schema = AnswerSchema {
+        name: "verdict".to_owned(),
+        schema: json!({"type": "object", "properties": {"asks": {"type": "boolean"}}, "required": ["asks"]}),
+    };
+    let classify = async |text: &str| {
+        let messages = vec![PromptMessage { role: Role::User, content: text.to_owned() }];
+        consult.classify(&stage.node.directory, &small(), messages, schema.clone(), 50, terms(&stage)).await
+    };
+    for text in ["Well, it asks.", "```json\n{\"asks\": true}\n```"] {
+        stage.llm(0).next(Thought::Say(text.to_owned()));
+    }
+    assert_eq!(*classify("is it raining?").await.unwrap(), json!({"asks": true}));
+    let calls = stage.llm(0).calls();
+    assert_eq!((calls.len(), calls[1].1.messages.len()), (2, 3), "sent back with the reason");
+    assert!(calls[1].1.messages[2].content.contains("no JSON object"));
+    classify("is it raining?").await.unwrap();
+    assert_eq!(stage.llm(0).asked(), 2, "it is kept");
+    stage.llm(0).every(Some(Thought::Say("{\"asks\": 5}".to_owned())));
+    let refused = classify("another?").await;
+    assert!(matches!(refused, Err(CallError::Llm(LlmError::Garbage(_)))), "{refused:?}");
+    assert_eq!(stage.llm(0).asked(), 4, "one repair, no more");
 }

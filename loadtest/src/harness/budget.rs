@@ -24,7 +24,7 @@ use crate::simulation::{Simulation, SimulationSpec};
 use crate::world::spec::WorldSpec;
 
 /// How likely each kind of fault strikes a call.
-const FAULTY: f64 = 0.03;
+const FAULTY: f64 = 0.015;
 /// The budget counts as used up when no call came for so long.
 const QUIET_FOR: Duration = Duration::from_secs(6);
 /// How often the calls are counted.
@@ -46,7 +46,7 @@ pub struct BudgetArgs {
     #[arg(long, default_value_t = 300_000)]
     pub tokens: u64,
     /// Messages of people a second, over all chats.
-    #[arg(long, default_value_t = 20.0)]
+    #[arg(long, default_value_t = 3.0)]
     pub rate: f64,
     /// Seconds between two kills, on average.
     #[arg(long, default_value_t = 3.0)]
@@ -121,13 +121,15 @@ pub async fn run(args: &BudgetArgs) -> Result<BudgetResult, HarnessError> {
     let binary = args.run.product()?;
     let mut stage = Stage::open(&binary, spec, args.run.dir.as_deref(), &options).await?;
     stage.wait_until_polling(args.bots).await?;
-    let rules = ProviderFault::ALL.map(|what| ProviderRule {
+    // A key that is refused is left alone for long, and nothing would be spent any more.
+    let ends_keys = |what: &ProviderFault| matches!(what, ProviderFault::RevokedKey | ProviderFault::QuotaExhausted);
+    let rules = ProviderFault::ALL.into_iter().filter(|what| !ends_keys(what)).map(|what| ProviderRule {
         probability: FAULTY,
         for_ms: Some(2500),
         retry_after: Some(1),
         ..ProviderRule::always(what)
     });
-    let faults = ProviderFaults { seed: args.run.seed, rules: rules.into() };
+    let faults = ProviderFaults { seed: args.run.seed, rules: rules.collect() };
     stage.simulation.all_providers().for_each(|provider| provider.set_faults(faults.clone()));
 
     let world = std::sync::Arc::clone(&stage.simulation.world);
@@ -167,12 +169,14 @@ fn used(simulation: &Simulation) -> Used {
     simulation.all_providers().fold(Used::default(), |sum, provider| sum.plus(&provider.used()))
 }
 
-/// Kills the product now and then until no calls come any more; says whether that came.
+/// Kills the product now and then until no calls come any more, also after the providers healed: then the budget is what
+/// holds them back. Says whether that came.
 async fn kill_until_spent(args: &BudgetArgs, stage: &mut Stage, kills: &mut u64) -> Result<bool, HarnessError> {
     let mut rng = fastrand::Rng::with_seed(args.run.seed);
     let until = Instant::now() + Duration::from_secs_f64(args.seconds.max(0.0));
     let mut next_kill = Instant::now();
     let (mut asked, mut quiet_since) = (0, Instant::now());
+    let mut healed = false;
     loop {
         let calls = used(&stage.simulation);
         let now = Instant::now();
@@ -181,7 +185,11 @@ async fn kill_until_spent(args: &BudgetArgs, stage: &mut Stage, kills: &mut u64)
         }
         if now >= quiet_since + QUIET_FOR && asked > 0 {
             stage.product.ensure_running()?;
-            return Ok(true);
+            if healed {
+                return Ok(true);
+            }
+            stage.simulation.clear_faults();
+            (healed, quiet_since) = (true, now);
         }
         if now >= until {
             return Ok(false);

@@ -252,7 +252,7 @@ async fn ask(
         };
         tokio::select! {
             biased;
-            times = timed => Ok(times),
+            window = timed => Ok(window),
             error = traffic.drive(Shape::Closed { outstanding }) => Err(error),
         }
     };

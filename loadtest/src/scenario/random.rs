@@ -18,14 +18,14 @@ const PER_STEPS_MS: u64 = 20_000;
 impl Scenario {
     /// Faults of every kind, kills, pauses and one SIGTERM over so many seconds; the same for the same arguments.
     ///
-    /// Bots are taken by their place, 0 to `bots` - 1.
-    pub fn random(seed: u64, seconds: f64, bots: usize, chats: usize) -> Self {
+    /// Bots are taken by their place, 0 to `bots` - 1. Half of the faults that are about a key strike one of `keys` alone.
+    pub fn random(seed: u64, seconds: f64, bots: usize, chats: usize, keys: &[String]) -> Self {
         let mut rng = Rng::with_seed(seed ^ 0x00fa_0175);
         let whole_ms = (seconds.clamp(1.0, 86_400.0) * 1000.0) as u64;
         let until_ms = whole_ms * 5 / 6;
         let telegram = FaultKind::ALL.into_iter().flat_map(|kind| telegram_rules(kind, until_ms, &mut rng)).collect();
         let provider =
-            ProviderFault::ALL.into_iter().flat_map(|kind| provider_rules(kind, until_ms, &mut rng)).collect();
+            ProviderFault::ALL.into_iter().flat_map(|kind| provider_rules(kind, keys, until_ms, &mut rng)).collect();
         let mut steps = steps(until_ms, bots.max(1), chats.max(1), &mut rng);
         steps.sort_by_key(|step| step.at_ms);
         Self {
@@ -83,7 +83,9 @@ fn telegram_rules(kind: FaultKind, until_ms: u64, rng: &mut Rng) -> Vec<FaultRul
     windows.into_iter().map(make).collect()
 }
 
-fn provider_rules(kind: ProviderFault, until_ms: u64, rng: &mut Rng) -> Vec<ProviderRule> {
+fn provider_rules(kind: ProviderFault, keys: &[String], until_ms: u64, rng: &mut Rng) -> Vec<ProviderRule> {
+    let is_of_keys =
+        matches!(kind, ProviderFault::RevokedKey | ProviderFault::QuotaExhausted | ProviderFault::TooManyRequests);
     let windows = windows(until_ms, rng);
     let make = |(from_ms, to_ms)| ProviderRule {
         from_ms: Some(from_ms),
@@ -91,6 +93,11 @@ fn provider_rules(kind: ProviderFault, until_ms: u64, rng: &mut Rng) -> Vec<Prov
         probability: 0.15 + 0.45 * rng.f64(),
         for_ms: Some(rng.u64(300..4000)),
         retry_after: rng.bool().then(|| rng.u64(1..=2)),
+        keys: if is_of_keys && !keys.is_empty() && rng.bool() {
+            vec![keys[rng.usize(0..keys.len())].clone()]
+        } else {
+            Vec::new()
+        },
         ..ProviderRule::always(kind)
     };
     windows.into_iter().map(make).collect()
@@ -141,14 +148,14 @@ mod tests {
 
     #[test]
     fn a_seed_gives_the_same_scenario_and_another_seed_another() {
-        assert_eq!(Scenario::random(7, 20.0, 12, 5), Scenario::random(7, 20.0, 12, 5));
-        assert_ne!(Scenario::random(7, 20.0, 12, 5), Scenario::random(8, 20.0, 12, 5));
+        assert_eq!(Scenario::random(7, 20.0, 12, 5, &[]), Scenario::random(7, 20.0, 12, 5, &[]));
+        assert_ne!(Scenario::random(7, 20.0, 12, 5, &[]), Scenario::random(8, 20.0, 12, 5, &[]));
     }
 
     #[test]
     fn every_kind_of_fault_is_in_it_and_the_end_is_quiet() {
         for seed in 0..50 {
-            let scenario = Scenario::random(seed, 20.0, 12, 5);
+            let scenario = Scenario::random(seed, 20.0, 12, 5, &[]);
             scenario.check().unwrap();
             let telegram: BTreeSet<_> = scenario.telegram.rules.iter().map(|rule| rule.what).collect();
             let provider: BTreeSet<_> = scenario.provider.rules.iter().map(|rule| rule.what).collect();

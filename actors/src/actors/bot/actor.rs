@@ -15,7 +15,7 @@ use super::orders::Doubt;
 use super::polling::Polling;
 use super::sending::Sending;
 use super::settings::BotSettings;
-use super::turns::Job;
+use super::turns::{Job, TURN_AGES_AFTER};
 use crate::actors::chat::actor::in_time;
 use crate::actors::committer::CommitResult;
 use crate::actors::node::Node;
@@ -27,6 +27,7 @@ use crate::domain::outbox::OutboxMessage;
 use crate::domain::roster::{BotProfile, DeliveryChoice, DeliveryMode};
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Turn;
+use crate::policy::queue::FairQueue;
 use crate::ports::telegram::{BotApi, Me, ReceivedUpdate, TelegramError, WebhookStatus};
 
 /// A turn and what its bot needs to know for it.
@@ -195,8 +196,10 @@ pub struct BotState {
     pub(super) polling: Polling,
     /// Turns at work.
     pub(super) jobs: HashMap<TurnId, Job>,
-    /// Turns that wait.
-    pub(super) waiting: VecDeque<TurnJob>,
+    /// Turns whose time has not come.
+    pub(super) not_due: Vec<TurnJob>,
+    /// Turns whose time has come, and that wait for room.
+    pub(super) due: FairQueue<ChatId, TurnJob>,
     /// All turns in memory, so that a reading of the store does not take them twice.
     pub(super) known_turns: HashSet<TurnId>,
     pub(super) generation: u64,
@@ -226,6 +229,7 @@ impl Actor for BotActor {
         if let Ok(pauses) = args.node.store.pauses(args.profile.id).await {
             sending.resume_pauses(&pauses, args.node.clock.now());
         }
+        let due = FairQueue::new(args.settings.turns_waiting.get(), TURN_AGES_AFTER);
         let alarm = myself.clone();
         Ok(BotState {
             intake: Intake::new(args.profile.delivery.clone()),
@@ -241,7 +245,8 @@ impl Actor for BotActor {
             health: BotHealth::Starting,
             me: None,
             jobs: HashMap::new(),
-            waiting: VecDeque::new(),
+            not_due: Vec::new(),
+            due,
             known_turns: HashSet::new(),
             generation: 0,
             turn_timer: None,
@@ -308,7 +313,7 @@ impl BotState {
     /// Reads turns and messages that wait in the store.
     async fn on_reconcile(&mut self) {
         let node = Arc::clone(&self.node);
-        let limit = self.settings.turns_waiting.get().saturating_sub(self.waiting.len());
+        let limit = self.settings.turns_waiting.get().saturating_sub(self.turns_in_memory());
         match in_time(node.store.queued_turns(self.profile.id, limit)).await {
             Ok(turns) => self.take_stored_turns(turns).await,
             Err(error) => tracing::warn!(bot.id = %self.profile.id, error = %error, "waiting turns cannot be read now"),
@@ -364,7 +369,7 @@ impl BotState {
             next_offset: self.polling.next_offset(),
             hears_everything: self.me.as_ref().map(|me| me.can_read_all_group_messages),
             turns_in_flight: self.jobs.len(),
-            turns_waiting: self.waiting.len(),
+            turns_waiting: self.turns_in_memory(),
             messages_waiting: self.sending.waiting(),
             messages_due: self.sending.due(self.node.clock.now()),
             sends_in_flight: self.sending.in_flight(),

@@ -6,6 +6,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use tokio::time::Instant as Moment;
+
 use super::actor::{BotMsg, BotState, TurnJob};
 use crate::actors::committer::{CommitError, CommitResult};
 use crate::actors::provider::actor::ProviderMsg;
@@ -28,6 +30,9 @@ const MODELS_BACKOFF: BackoffSettings = BackoffSettings { first: Duration::from_
 
 /// How long a finished turn waits before it asks a failed store again.
 const STORE_RETRY: Duration = Duration::from_millis(500);
+
+/// A turn that waited that long for room goes before those of higher priority, every second time.
+pub(super) const TURN_AGES_AFTER: Duration = Duration::from_secs(20);
 
 /// The bot's own last texts, which it must not repeat.
 const RECENT_TEXTS: usize = 20;
@@ -55,12 +60,11 @@ pub(super) struct Job {
 impl BotState {
     pub(super) fn on_turns(&mut self, jobs: Vec<TurnJob>) {
         for job in jobs {
-            if self.waiting.len() >= self.settings.turns_waiting.get() || self.quiescing {
+            if self.turns_in_memory() >= self.settings.turns_waiting.get() || self.quiescing {
                 return;
             }
             if self.known_turns.insert(job.turn.id) {
-                let at = self.waiting.partition_point(|other| other.turn.priority <= job.turn.priority);
-                self.waiting.insert(at, job);
+                self.not_due.push(job);
             }
         }
         self.pump_turns();
@@ -71,21 +75,31 @@ impl BotState {
         self.pump_turns();
     }
 
-    /// Begins waiting turns that are due, as far as there is room; sets a timer for the next one.
+    /// Turns that wait in memory.
+    pub(super) fn turns_in_memory(&self) -> usize {
+        self.not_due.len() + self.due.len()
+    }
+
+    /// Begins turns that are due, as far as there is room, by priority, age and chat; sets a timer for the next one.
     fn pump_turns(&mut self) {
         if self.quiescing {
             return;
         }
         let now = self.node.clock.now();
-        while self.jobs.len() < self.settings.turns_in_flight.get() {
-            let Some(at) = self.waiting.iter().position(|job| job.turn.due_at <= now) else {
-                break;
-            };
-            if let Some(job) = self.waiting.remove(at) {
-                self.begin_turn(job, now);
+        for job in self.not_due.extract_if(.., |job| job.turn.due_at <= now) {
+            let (priority, chat) = (usize::from(job.turn.priority), job.turn.chat);
+            // The queue takes all that memory holds; should one have to go, the store still has it.
+            if let Some(shed) = self.due.push(priority, chat, job, Moment::now()) {
+                self.known_turns.remove(&shed.turn.id);
             }
         }
-        if let Some(next) = self.waiting.iter().map(|job| job.turn.due_at).filter(|due| *due > now).min()
+        while self.jobs.len() < self.settings.turns_in_flight.get() {
+            let Some(job) = self.due.pop(Moment::now()) else {
+                break;
+            };
+            self.begin_turn(job, now);
+        }
+        if let Some(next) = self.not_due.iter().map(|job| job.turn.due_at).min()
             && self.turn_timer.is_none_or(|timer| timer > next || timer <= now)
         {
             self.turn_timer = Some(next);

@@ -21,7 +21,9 @@ use super::settings::ProviderSettings;
 use super::snapshot::ProviderSnapshot;
 use crate::actors::node::Node;
 use crate::actors::tasks::{TaskPanicked, Tasks};
+use crate::domain::commit::operation::TakeAllowance;
 use crate::policy::breaker::{Admission, BreakerState};
+use crate::policy::treasury::{Reservation, Reserve};
 use crate::ports::llm::{LlmError, LlmProvider};
 
 /// A pause that all keys make is waited for up to this long; during a longer one callers turn elsewhere.
@@ -29,6 +31,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A call goes to at least so many keys, or to the same one again, before its caller hears that they refuse.
 const REFUSALS_MAX: usize = 2;
+
+/// How often a call goes to the store for its allowance: others may reserve what it took before it does.
+const TAKES_MAX: usize = 16;
+
+/// How often calls look for allowances that calls at other providers gave back.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What a provider is made of.
 pub struct ProviderArgs {
@@ -48,7 +56,9 @@ pub enum ProviderMsg {
     Make(Call, Answer),
     /// A call ended.
     CallFinished(Box<Finished>),
-    /// A limit may let another call through, or a deadline has passed.
+    /// A call was funded, or not.
+    Funded(Box<Funded>),
+    /// A limit may let another call through, an allowance may have come back, or a deadline has passed.
     Wake,
     /// One of its calls panicked.
     TaskPanicked,
@@ -63,10 +73,15 @@ pub struct Finished {
     end: Concluded,
 }
 
+/// A call for which the store was asked for an allowance.
+pub struct Funded {
+    model: String,
+    waiting: Waiting,
+    result: Result<(), CallError>,
+}
+
 /// What the actor must know of a call's end.
 enum Concluded {
-    /// The provider was not asked.
-    NotMade,
     /// It was asked; whether it answered, and what was billed as far as it says.
     Made { answered: bool, tokens: Option<price::TokenCount> },
     /// The key was refused; the call may go to another.
@@ -119,8 +134,15 @@ impl Actor for ProviderActor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             ProviderMsg::Make(call, answer) => state.on_make(call, answer),
-            ProviderMsg::CallFinished(finished) => state.on_finished(*finished),
-            ProviderMsg::Wake => state.wake_at = None,
+            ProviderMsg::CallFinished(finished) => {
+                state.on_finished(*finished);
+                state.unpark();
+            }
+            ProviderMsg::Funded(funded) => state.on_funded(*funded),
+            ProviderMsg::Wake => {
+                state.wake_at = None;
+                state.unpark();
+            }
             ProviderMsg::TaskPanicked => return Err(TaskPanicked.into()),
             ProviderMsg::GetSnapshot(reply) => {
                 let _ = reply.send(state.snapshot());
@@ -140,7 +162,7 @@ impl ProviderState {
         }
         let model = call.ask.model().to_owned();
         let lane = self.lanes.entry(model).or_insert_with(|| Lane::new(&self.shop.settings));
-        if let Some(shed) = lane.push(Waiting { call, answer, refusals: 0 }, &self.shop.name, now) {
+        if let Some(shed) = lane.push(Waiting { call, answer, refusals: 0, takes: 0 }, &self.shop.name, now) {
             shed.answer.give(Err(CallError::Shed));
         }
     }
@@ -153,10 +175,6 @@ impl ProviderState {
         };
         lane.in_flight -= 1;
         match end {
-            Concluded::NotMade => {
-                lane.calls -= 1;
-                self.keys.not_made(&lease);
-            }
             Concluded::Made { answered, tokens } => {
                 self.keys.made(&lease, tokens.map(price::TokenCount::total));
                 if answered {
@@ -176,6 +194,24 @@ impl ProviderState {
                 }
             }
         }
+    }
+
+    fn on_funded(&mut self, funded: Funded) {
+        let Funded { model, mut waiting, result } = funded;
+        let Some(lane) = self.lanes.get_mut(&model) else {
+            return;
+        };
+        lane.in_flight -= 1;
+        waiting.takes += 1;
+        match result {
+            Ok(()) if waiting.takes < TAKES_MAX => lane.put_back(waiting),
+            Ok(()) => waiting.answer.give(Err(CallError::unavailable("no allowance: others were quicker"))),
+            Err(error) => waiting.answer.give(Err(error)),
+        }
+    }
+
+    fn unpark(&mut self) {
+        self.lanes.values_mut().for_each(Lane::unpark);
     }
 
     fn key_refused(&mut self, lease: &KeyLease, error: &LlmError, now: Instant) {
@@ -223,9 +259,30 @@ impl ProviderState {
             let Some(waiting) = lane.pop(now) else {
                 break;
             };
+            let (shop, myself, model) = (Arc::clone(&self.shop), self.myself.clone(), model.to_owned());
+            let reserved = match shop.reserve(&waiting.call) {
+                Reserve::Reserved(reservation, ahead) => (reservation, ahead),
+                Reserve::Exhausted(budget) => {
+                    waiting.answer.give(Err(CallError::Exhausted(budget)));
+                    continue;
+                }
+                Reserve::Busy => {
+                    lane.park(waiting);
+                    continue;
+                }
+                Reserve::Short(orders) => {
+                    lane.in_flight += 1;
+                    self.tasks.spawn(async move {
+                        let result = shop.fund(orders).await;
+                        let _ = myself.cast(ProviderMsg::Funded(Box::new(Funded { model, waiting, result })));
+                    });
+                    continue;
+                }
+            };
             let lease = match self.keys.take(price::bound(&waiting.call.ask).total(), now) {
                 Ok(lease) => lease,
                 Err(why) => {
+                    shop.not_made(reserved);
                     lane.put_back(waiting);
                     match why {
                         NoKey::Busy => {}
@@ -242,13 +299,13 @@ impl ProviderState {
             };
             lane.in_flight += 1;
             lane.calls += 1;
-            let (shop, myself, model) = (Arc::clone(&self.shop), self.myself.clone(), model.to_owned());
             self.tasks.spawn(async move {
-                let end = make(&shop, &lease, waiting, admission).await;
+                let end = make(&shop, &lease, waiting, reserved, admission).await;
                 let _ = myself.cast(ProviderMsg::CallFinished(Box::new(Finished { model, lease, end })));
             });
         }
-        wake.into_iter().chain(lane.next_deadline()).min()
+        let look_again = lane.has_parked().then_some(now + LOOK_AGAIN);
+        wake.into_iter().chain(lane.next_deadline()).chain(look_again).min()
     }
 
     fn snapshot(&mut self) -> ProviderSnapshot {
@@ -271,14 +328,16 @@ impl ProviderState {
 }
 
 /// Makes the call and tells its caller, unless another key may do it.
-async fn make(shop: &Shop, lease: &KeyLease, waiting: Waiting, admission: Admission) -> Concluded {
-    let end = shop.attempt(lease.key, &waiting.call).await;
+async fn make(
+    shop: &Shop,
+    lease: &KeyLease,
+    waiting: Waiting,
+    reserved: (Reservation, Vec<TakeAllowance>),
+    admission: Admission,
+) -> Concluded {
+    let end = shop.attempt(lease.key, &waiting.call, reserved).await;
     let tokens = end.tokens();
     match end {
-        End::NotMade(error) => {
-            waiting.answer.give(Err(error));
-            Concluded::NotMade
-        }
         End::CutShort(long_enough) => {
             if long_enough {
                 admission.failed();

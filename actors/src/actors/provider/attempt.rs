@@ -18,9 +18,6 @@ use crate::domain::commit::operation::{Applied, Operation, TakeAllowance};
 use crate::policy::treasury::{Cost, Reservation, Reserve};
 use crate::ports::llm::{KeyIndex, LlmError, LlmProvider};
 
-/// How often a reservation goes to the store: others may reserve what it took before it does.
-const TAKES_MAX: usize = 16;
-
 /// What all attempts of a provider share.
 pub(super) struct Shop {
     pub(super) name: String,
@@ -31,8 +28,6 @@ pub(super) struct Shop {
 
 /// How an attempt ended.
 pub(super) enum End {
-    /// The provider was not asked.
-    NotMade(CallError),
     /// The deadline of whoever asked came before the answer; true when the provider had long enough.
     CutShort(bool),
     /// The provider was asked.
@@ -50,45 +45,52 @@ impl End {
 }
 
 impl Shop {
-    /// Makes one call.
-    pub(super) async fn attempt(&self, key: KeyIndex, call: &Call) -> End {
-        let bound = price::cost(&self.settings, call.ask.model(), price::bound(&call.ask));
-        let (reservation, ahead) = match self.reserve(call, bound).await {
-            Ok(reserved) => reserved,
-            Err(error) => return End::NotMade(error),
-        };
-        if call.deadline <= Instant::now() {
-            reservation.refund();
-            return End::NotMade(CallError::Late);
-        }
-        let (end, ()) = tokio::join!(self.ask(key, call), self.take_ahead(ahead));
-        self.settle(reservation, call, &end);
-        end
+    /// The most that a call can cost.
+    pub(super) fn bound(&self, call: &Call) -> Cost {
+        price::cost(&self.settings, call.ask.model(), price::bound(&call.ask))
     }
 
     /// Reserves the most that the call can cost, before it is made.
-    async fn reserve(&self, call: &Call, bound: Cost) -> Result<(Reservation, Vec<TakeAllowance>), CallError> {
-        let (node, treasury) = (&self.node, &self.node.treasury);
-        for _ in 0..TAKES_MAX {
-            let orders = match treasury.reserve(call.bot, call.chat, bound, node.clock.now()) {
-                Reserve::Reserved(reservation, ahead) => return Ok((reservation, ahead)),
-                Reserve::Exhausted(budget) => {
-                    metrics::counter!("botfleet_budget_exhausted_total", "scope" => budget.scope.kind(),
-                        "unit" => budget.unit.as_str(), "per" => budget.per.as_str())
-                    .increment(1);
-                    return Err(CallError::Exhausted(budget));
-                }
-                Reserve::Short(orders) => orders,
-            };
-            for order in orders {
-                match node.committer.commit(Operation::TakeAllowance(order)).await {
-                    Ok(Applied::Allowance { taken, granted }) => treasury.book(&order, taken, granted),
-                    Ok(_) => return Err(CallError::unavailable("the store answered another question")),
-                    Err(error) => return Err(CallError::unavailable(format!("no allowance: {error}"))),
-                }
+    pub(super) fn reserve(&self, call: &Call) -> Reserve {
+        let reserve = self.node.treasury.reserve(call.bot, call.chat, self.bound(call), self.node.clock.now());
+        if let Reserve::Exhausted(budget) = &reserve {
+            metrics::counter!("botfleet_budget_exhausted_total", "scope" => budget.scope.kind(),
+                "unit" => budget.unit.as_str(), "per" => budget.per.as_str())
+            .increment(1);
+        }
+        reserve
+    }
+
+    /// Takes from the store what a call lacks.
+    pub(super) async fn fund(&self, orders: Vec<TakeAllowance>) -> Result<(), CallError> {
+        for order in orders {
+            match self.node.committer.commit(Operation::TakeAllowance(order)).await {
+                Ok(Applied::Allowance { taken, granted }) => self.node.treasury.book(&order, taken, granted),
+                Ok(_) => return Err(CallError::unavailable("the store answered another question")),
+                Err(error) => return Err(CallError::unavailable(format!("no allowance: {error}"))),
             }
         }
-        Err(CallError::unavailable("no allowance: others were quicker"))
+        Ok(())
+    }
+
+    /// The call is not made after all.
+    pub(super) fn not_made(&self, (reservation, ahead): (Reservation, Vec<TakeAllowance>)) {
+        reservation.refund();
+        for order in &ahead {
+            self.node.treasury.not_booked(order);
+        }
+    }
+
+    /// Makes one call under its reservation.
+    pub(super) async fn attempt(
+        &self,
+        key: KeyIndex,
+        call: &Call,
+        (reservation, ahead): (Reservation, Vec<TakeAllowance>),
+    ) -> End {
+        let (end, ()) = tokio::join!(self.ask(key, call), self.take_ahead(ahead));
+        self.settle(reservation, call, &end);
+        end
     }
 
     /// Takes the next blocks while the model thinks.
@@ -124,7 +126,6 @@ impl Shop {
 
     fn settle(&self, reservation: Reservation, call: &Call, end: &End) {
         let refund = match end {
-            End::NotMade(_) => true,
             End::Made(Err(error)) => !error.may_be_billed(),
             End::Made(Ok(_)) | End::CutShort(_) => false,
         };

@@ -115,4 +115,6 @@ pub(super) struct Waiting {
     pub(super) answer: Answer,
     /// Keys that refused it.
     pub(super) refusals: usize,
+    /// Times that the store was asked for its allowance.
+    pub(super) takes: usize,
 }

@@ -112,13 +112,6 @@ impl KeyPool {
         Err(why.unwrap_or(NoKey::Busy))
     }
 
-    /// The call was not made.
-    pub(super) fn not_made(&mut self, lease: &KeyLease) {
-        let key = &mut self.keys[lease.key.0];
-        key.in_flight -= 1;
-        key.correct(lease, 0, 0);
-    }
-
     /// The call was made; the provider says that it used so many tokens.
     pub(super) fn made(&mut self, lease: &KeyLease, used: Option<u64>) {
         let key = &mut self.keys[lease.key.0];

@@ -29,6 +29,8 @@ pub(super) struct Lane {
     queue: FairQueue<ChatId, Waiting>,
     /// Calls whose turn it is, and which found no key; they go first.
     heads: VecDeque<Waiting>,
+    /// Calls whose allowance others hold, who may give some back.
+    parked: Vec<Waiting>,
     /// No call that waits has a deadline before this.
     next_deadline: Option<Instant>,
     pub(super) in_flight: usize,
@@ -44,6 +46,7 @@ impl Lane {
             breaker: Arc::new(Breaker::new(settings.breaker)),
             queue: FairQueue::new(settings.waiting.get(), AGE_AFTER),
             heads: VecDeque::new(),
+            parked: Vec::new(),
             next_deadline: None,
             in_flight: 0,
             calls: 0,
@@ -53,12 +56,13 @@ impl Lane {
         }
     }
 
+    /// Whether no call may be made now.
     pub(super) fn is_empty(&self) -> bool {
         self.heads.is_empty() && self.queue.is_empty()
     }
 
     pub(super) fn waiting(&self) -> usize {
-        self.heads.len() + self.queue.len()
+        self.heads.len() + self.queue.len() + self.parked.len()
     }
 
     /// Adds a call; returns the one that had to go instead.
@@ -79,6 +83,23 @@ impl Lane {
         self.heads.push_front(waiting);
     }
 
+    /// Sets a call aside until others gave allowances back.
+    pub(super) fn park(&mut self, waiting: Waiting) {
+        self.note_deadline(waiting.call.deadline);
+        self.parked.push(waiting);
+    }
+
+    pub(super) fn has_parked(&self) -> bool {
+        !self.parked.is_empty()
+    }
+
+    /// Lets the calls that were set aside take their turns again.
+    pub(super) fn unpark(&mut self) {
+        for waiting in self.parked.drain(..).rev() {
+            self.heads.push_front(waiting);
+        }
+    }
+
     pub(super) fn pop(&mut self, now: Instant) -> Option<Waiting> {
         self.heads.pop_front().or_else(|| self.queue.pop(now))
     }
@@ -86,7 +107,7 @@ impl Lane {
     /// Takes out all that waits.
     pub(super) fn drain(&mut self) -> Vec<Waiting> {
         self.next_deadline = None;
-        self.heads.drain(..).chain(self.queue.extract(|_| true)).collect()
+        self.heads.drain(..).chain(self.queue.extract(|_| true)).chain(self.parked.drain(..)).collect()
     }
 
     /// Takes out what has waited beyond its deadline.
@@ -98,13 +119,15 @@ impl Lane {
         let (late, heads): (Vec<_>, _) = self.heads.drain(..).partition(|waiting| waiting.call.deadline <= now);
         self.heads = heads.into();
         expired.extend(late);
-        self.next_deadline = self.heads.iter().chain(self.queue.iter()).map(|waiting| waiting.call.deadline).min();
+        expired.extend(self.parked.extract_if(.., |waiting| waiting.call.deadline <= now));
+        let left = self.heads.iter().chain(self.queue.iter()).chain(&self.parked);
+        self.next_deadline = left.map(|waiting| waiting.call.deadline).min();
         expired
     }
 
     /// When to look for calls beyond their deadlines.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.next_deadline.filter(|_| !self.is_empty())
+        self.next_deadline.filter(|_| self.waiting() > 0)
     }
 
     fn note_deadline(&mut self, deadline: Instant) {
@@ -126,7 +149,7 @@ impl Lane {
 
     pub(super) fn snapshot(&self, model: &str) -> ModelSnapshot {
         let mut waiting = self.queue.lengths();
-        for head in &self.heads {
+        for head in self.heads.iter().chain(&self.parked) {
             waiting[usize::from(head.call.priority).min(PRIORITIES - 1)] += 1;
         }
         ModelSnapshot {

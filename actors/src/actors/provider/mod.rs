@@ -8,6 +8,7 @@
 //! | `keys` | the pool of keys with their limits, pauses and refusals |
 //! | `lane` | one model: breaker, bulkhead, queue, counts |
 //! | `price` | bounds of what a call may cost, and what it cost |
+//! | `consult` | embeddings and classifier answers: a cache, and one repair of JSON that does not fit |
 //! | `settings`, `snapshot` | what operators set and see |
 //!
 //! Each call is one attempt here, but for a call that a key refuses (429, revoked, quota): it was not made and goes to
@@ -16,6 +17,7 @@
 pub mod actor;
 mod attempt;
 pub mod call;
+pub mod consult;
 mod keys;
 mod lane;
 pub mod price;

@@ -16,11 +16,14 @@ use crate::world::spec::WorldSpec;
 
 /// The provider that bots fall back to.
 const SPARE: &str = "spare";
+/// The API keys of each provider.
+const KEYS: [&str; 3] = ["sk-one", "sk-two", "sk-three"];
 /// Every so manieth bot is in a second chat too.
 const IN_TWO_CHATS: usize = 3;
 
 /// What `faults` is told.
 #[derive(Debug, Clone, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct FaultsArgs {
     /// The product's program; without it, the one beside this program or under target.
     #[arg(long, value_name = "PATH")]
@@ -59,6 +62,9 @@ pub struct FaultsArgs {
     /// How many bots begin with webhooks; 0 leaves them out altogether.
     #[arg(long, default_value_t = 4)]
     pub webhooks: usize,
+    /// Gives each provider one key and the product no word on refused keys and first tokens.
+    #[arg(long)]
+    pub no_pools: bool,
     /// Leaves the limiters of the simulated Telegram off.
     #[arg(long)]
     pub no_limits: bool,
@@ -115,6 +121,7 @@ impl FaultsArgs {
             chats: 5,
             rate: 2.0,
             webhooks: 4,
+            no_pools: false,
             no_limits: false,
             settle_seconds: 60,
             synchronous: Synchronous::Full,
@@ -123,6 +130,11 @@ impl FaultsArgs {
             product_log: "warn".into(),
             json: false,
         }
+    }
+
+    /// The keys that faults may strike alone; none when there is only one.
+    pub(super) fn keys(&self) -> Vec<String> {
+        if self.no_pools { Vec::new() } else { KEYS.map(str::to_owned).into() }
     }
 
     /// Where the product's program is.
@@ -187,11 +199,22 @@ impl FaultsArgs {
             webhooks.insert("listen".into(), address.into());
             lay_over(&mut settings, Table::from_iter([("webhooks".to_owned(), webhooks.into())]));
         }
-        let hasty = toml::toml! {
+        let mut hasty = toml::toml! {
             timeout = "2s"
             breaker = { failures = 5, open_for = "1s" }
         };
-        let providers = [ProviderOptions::main(), ProviderOptions::further(SPARE)];
+        let mut providers = [ProviderOptions::main(), ProviderOptions::further(SPARE)];
+        if !self.no_pools {
+            // A key that was refused comes back: what healed must be seen to heal.
+            let of_pools = toml::toml! {
+                first_token_timeout = "1500ms"
+                refused_key_pause = "1s"
+            };
+            lay_over(&mut hasty, of_pools);
+            for provider in &mut providers {
+                provider.keys = self.keys();
+            }
+        }
         ProductOptions {
             synchronous: self.synchronous,
             poll_timeout_s: 5,

@@ -112,7 +112,8 @@ impl FaultsReport {
         if self.total() == self.kills + self.pauses + self.terminations {
             breaches.push("no fault struck: the run shows nothing".to_owned());
         }
-        self.verdict = if breaches.is_empty() { "clean" } else { "breach" }.to_owned();
+        let verdict = if breaches.is_empty() { "clean" } else { "breach" };
+        verdict.clone_into(&mut self.verdict);
         self.breaches = breaches;
     }
 }

@@ -63,7 +63,7 @@ async fn run_in(args: &FaultsArgs, dir: &Path) -> Result<FaultsReport, HarnessEr
     let began = Instant::now();
     let scenario = match &args.scenario {
         Some(file) => Scenario::read(file)?,
-        None => Scenario::random(args.seed, args.seconds, args.bots, args.chats),
+        None => Scenario::random(args.seed, args.seconds, args.bots, args.chats, &args.keys()),
     };
     let port = if args.webhooks > 0 { Some(free_port(args.seed)?) } else { None };
     let binary = args.stage().product()?;

@@ -190,10 +190,7 @@ impl fmt::Display for SeriesReport {
 /// # Errors
 /// The file cannot be used. A seed that cannot be run to its end is a failing seed.
 pub async fn series(args: &FaultsArgs, seeds: Seeds) -> Result<SeriesReport, HarnessError> {
-    let commit = match &args.commit {
-        Some(commit) => commit.clone(),
-        None => commit_of_checkout().await,
-    };
+    let commit = args.commit.clone().unwrap_or_default();
     let mut lines = match &args.append {
         Some(file) => read(file)?,
         None => Vec::new(),
@@ -217,11 +214,12 @@ pub async fn series(args: &FaultsArgs, seeds: Seeds) -> Result<SeriesReport, Har
         let dir = result.ok().and_then(|report| report.dir);
         let dir = dir.map(|dir| format!(", left for a look: {}", dir.display())).unwrap_or_default();
         tell(&format!(
-            "[{ended}/{whole}] seed {seed}: {}, {} faults, {:.1} s{}{dir}",
+            "[{ended}/{whole}] seed {seed}: {}, {} faults, {:.1} s{}{}{dir}",
             line.verdict,
             line.total,
             line.duration,
-            line.breaches.iter().map(|breach| format!("; {breach}")).collect::<String>(),
+            if line.breaches.is_empty() { "" } else { "; " },
+            line.breaches.join("; "),
         ));
         if let Some(file) = &args.append {
             append(file, &line)?;
@@ -255,6 +253,14 @@ fn read(file: &Path) -> Result<Vec<Line>, HarnessError> {
     };
     let line = |text: &str| serde_json::from_str(text).map_err(|error| HarnessError::file(file)(error.into()));
     text.lines().filter(|text| !text.trim().is_empty()).map(line).collect()
+}
+
+/// Appends the result of one seed to a file.
+///
+/// # Errors
+/// The file cannot be used.
+pub fn append_report(file: &Path, report: &FaultsReport) -> Result<(), HarnessError> {
+    append(file, &Line::of(report))
 }
 
 fn append(file: &Path, line: &Line) -> Result<(), HarnessError> {

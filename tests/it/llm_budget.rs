@@ -1,0 +1,94 @@
+//! Budgets of the real program, as the simulated provider counts: over kill -9 and fallbacks.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::time::Duration;
+
+use botfleet_loadtest::checker::outcome::TurnState;
+use serde_json::Value;
+
+use crate::fleet_stage::{DEADLINE, FleetStage, options};
+
+const LIMIT: u64 = 12_000;
+
+/// A provider that nothing listens at, ahead of the simulated one, and a budget.
+async fn stage_with_budget(bots: usize) -> FleetStage {
+    let mut stage = FleetStage::start(bots, 1, options()).await;
+    stage.product.stop(DEADLINE).await.unwrap();
+    let path = stage.product.files().manifest();
+    let manifest = fs::read_to_string(&path).unwrap();
+    let manifest = manifest.replace("models = [\"sim\"]", "models = [\"dead\", \"sim\"]");
+    let more = format!(
+        "[[providers]]\nname = \"dead\"\nkind = \"compatible\"\nbase_url = \"http://127.0.0.1:9/v1\"\nmodel = \"m\"\n\
+         price = {{ prompt = 1.0, completion = 2.0 }}\n\n\
+         [[budgets]]\nscope = \"fleet\"\nunit = \"tokens\"\nper = \"total\"\nlimit = {LIMIT}\n\n\
+         [[budgets]]\nscope = \"bot\"\nunit = \"money\"\nper = \"day\"\nlimit = 0.5\n"
+    );
+    fs::write(&path, format!("{manifest}\n{more}")).unwrap();
+    stage.product.restart().await.unwrap();
+    stage.until_polling().await;
+    stage
+}
+
+/// What the provider counted, whether its answers were heard or not.
+fn billed(stage: &FleetStage) -> u64 {
+    let calls = stage.simulation.provider.ledger();
+    calls.iter().map(|call| u64::from(call.prompt_tokens) + u64::from(call.completion_tokens)).sum()
+}
+
+fn fleet_budget(view: &Value) -> &Value {
+    view["budgets"].as_array().unwrap().iter().find(|budget| budget["scope"] == "fleet").unwrap()
+}
+
+#[tokio::test]
+async fn a_budget_of_tokens_is_never_exceeded_over_kills_and_fallbacks() {
+    let mut stage = stage_with_budget(3).await;
+    for round in 0..3 {
+        for line in 0..6 {
+            stage.say(0, &format!("What do you think of line {line} in round {round}?"));
+        }
+        let calls = stage.simulation.provider.call_count();
+        let (provider, deadline) = (&stage.simulation.provider, tokio::time::Instant::now() + DEADLINE);
+        while provider.call_count() < calls + 4 && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        stage.product.kill_9().await.unwrap();
+        stage.product.restart().await.unwrap();
+        stage.until_polling().await;
+    }
+    stage.settle().await;
+    for line in 0..40 {
+        stage.say(0, &format!("And of number {line}?"));
+    }
+    let outcomes = stage.settle().await;
+    let dropped = outcomes.iter().flat_map(|line| &line.turns).filter(|turn| turn.state == TurnState::Dropped).count();
+    assert!(dropped > 0, "the budget runs out");
+    let billed = billed(&stage);
+    assert!(billed <= LIMIT, "{billed} of {LIMIT} tokens");
+    assert!(billed >= LIMIT / 4, "{billed} of {LIMIT} tokens: the budget is of use");
+    let view = stage.json("/api/v1/fleet").await;
+    let budget = fleet_budget(&view);
+    let used = budget["used"].as_f64().unwrap();
+    assert!(used >= billed as f64 && used <= LIMIT as f64, "{budget}");
+    assert_eq!((budget["unit"].as_str(), budget["per"].as_str()), (Some("tokens"), Some("total")));
+    let metrics = stage.get("/metrics").await.text().await.unwrap();
+    assert!(
+        metrics.contains("botfleet_budget_exhausted_total{scope=\"fleet\",unit=\"tokens\",per=\"total\"}"),
+        "{metrics}"
+    );
+}
+
+#[tokio::test]
+async fn a_stop_in_good_order_forfeits_nothing() {
+    let mut stage = stage_with_budget(1).await;
+    stage.say(0, "One line?");
+    stage.settle().await;
+    stage.product.stop(DEADLINE).await.unwrap();
+    stage.product.restart().await.unwrap();
+    stage.until_polling().await;
+    let view = stage.json("/api/v1/fleet").await;
+    assert!((fleet_budget(&view)["used"].as_f64().unwrap() - billed(&stage) as f64).abs() < 0.1, "{view}");
+    let bots: Vec<_> = view["budgets"].as_array().unwrap().iter().filter(|budget| budget["scope"] == "bot").collect();
+    assert_eq!((bots.len(), bots[0]["name"].as_str()), (1, Some("fleet_1_bot")), "{view}");
+}
