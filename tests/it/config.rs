@@ -132,6 +132,23 @@ fn all_faults_are_told_at_once_with_their_source_and_key() {
 }
 
 #[test]
+fn the_receiver_of_webhooks_may_be_reached_from_elsewhere_but_telegram_needs_https() {
+    let folder = tempfile::tempdir().unwrap();
+    let read = |text: &str| Config::load(&with_file(&folder, &format!("[webhooks]\n{text}")));
+    let config = read("listen = \"0.0.0.0:8443\"\npublic_url = \"https://bots.example/fleet/\"\nbody_max = \"64KiB\"");
+    let webhooks = config.unwrap().webhooks;
+    assert_eq!(webhooks.public_url(), Some("https://bots.example/fleet"));
+    assert_eq!(webhooks.body_max.bytes(), 65_536);
+    let faults = read("public_url = \"bots.example\"\nmax_connections = 101\nbody_max = \"1B\"").unwrap_err();
+    for key in ["webhooks.public_url", "webhooks.max_connections", "webhooks.body_max"] {
+        fault(&faults, key);
+    }
+    let faults = read("public_url = \"http://bots.example\"").unwrap_err();
+    assert!(fault(&faults, "webhooks.public_url").what.contains("https only"), "{faults}");
+    read("public_url = \"http://bots.example\"\n[telegram]\napi_url = \"http://127.0.0.1:8081\"").unwrap();
+}
+
+#[test]
 fn a_missing_file_is_a_fault_with_its_path() {
     let sources = Sources { file: Some("/nowhere/mine.toml".into()), ..shipped() };
     let faults = Config::load(&sources).unwrap_err();

@@ -6,10 +6,13 @@ use std::time::{Duration, Instant};
 
 use botfleet_loadtest::checker::{Policy, check_with};
 use botfleet_loadtest::harness::files::ProductOptions;
+use botfleet_loadtest::ledger::LedgerEvent;
+use botfleet_loadtest::world::event::Post;
 use reqwest::StatusCode;
 use tokio::process::Command;
 
 use crate::fleet_stage::{DEADLINE, FleetStage, options};
+use crate::fleet_webhook::{free_port, switch, until_health, with_webhooks};
 
 async fn signal(pid: u32, name: &str) {
     let pid = pid.to_string();
@@ -99,4 +102,34 @@ async fn a_stop_without_work_takes_no_time() {
     let status = stage.product.stop(Duration::from_secs(5)).await.unwrap();
     assert_eq!(status.code(), Some(0));
     assert!(log(&stage).contains("stopping 5/5"));
+}
+
+#[tokio::test]
+async fn i1_a_stop_answers_webhooks_503_and_what_they_brought_comes_again() {
+    let mut options = with_webhooks(free_port(), "polling");
+    options.settings.extend(within("20s").settings);
+    let mut stage = FleetStage::raise(1, 1, options, Duration::from_secs(2)).await;
+    stage.until_polling().await;
+    switch(&stage, "webhook").await;
+    until_health(&stage, "receiving").await;
+    stage.say(0, "one moment, please");
+    stage.until_asked(1).await;
+    let (http, ready) = (stage.http.clone(), stage.url("/health/ready"));
+    let (world, ledger) = (&stage.simulation.world, stage.simulation.world.ledger());
+    let meanwhile = async {
+        until_unready(&http, &ready).await;
+        let chat = &world.spec().chats[0];
+        world.post(chat.id, chat.people[0], Post::text("while it stops")).unwrap();
+        let refused = |event: &LedgerEvent| matches!(event, LedgerEvent::WebhookAttempt { status: 503, .. });
+        assert!(ledger.wait_for(1, DEADLINE, refused).await, "the receiver still takes updates");
+    };
+    let (status, ()) = tokio::join!(stage.product.stop(DEADLINE), meanwhile);
+    assert_eq!(status.unwrap().code(), Some(0));
+    assert_eq!(stage.sends(), 1);
+    stage.product.restart().await.unwrap();
+    stage.until_sent(2).await;
+    let outcomes = stage.settle().await;
+    let (ledger, calls) = (stage.simulation.world.ledger().snapshot(), stage.simulation.provider.ledger());
+    let report = check_with(Policy::Every, &ledger, &calls, &outcomes);
+    assert!(report.is_clean(), "{report}");
 }

@@ -23,12 +23,12 @@ const BOT: &str = "/api/v1/bots/fleet_1_bot/delivery";
 const SECRET: &str = "x-telegram-bot-api-secret-token";
 
 /// A port that was free a moment ago.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// The receiver on a port of its own; bots begin in the given way.
-fn with_webhooks(port: u16, delivery: &str) -> ProductOptions {
+pub(crate) fn with_webhooks(port: u16, delivery: &str) -> ProductOptions {
     let mut options = options();
     let text = format!("[webhooks]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"http://127.0.0.1:{port}\"");
     options.settings.extend(text.parse::<toml::Table>().unwrap());
@@ -36,12 +36,12 @@ fn with_webhooks(port: u16, delivery: &str) -> ProductOptions {
     options
 }
 
-async fn switch(stage: &FleetStage, mode: &str) {
+pub(crate) async fn switch(stage: &FleetStage, mode: &str) {
     let answer = stage.post(BOT, &json!({ "mode": mode })).await;
     assert_eq!(answer.status(), StatusCode::OK, "{}", answer.text().await.unwrap());
 }
 
-async fn until_health(stage: &FleetStage, health: &str) -> Value {
+pub(crate) async fn until_health(stage: &FleetStage, health: &str) -> Value {
     stage.until_json("/api/v1/fleet", |fleet| fleet["bots"][0]["state"] == health).await
 }
 

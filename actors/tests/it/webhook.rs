@@ -150,6 +150,32 @@ async fn i1_a_crash_in_the_middle_of_a_change_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn i1_nothing_polls_while_the_way_is_being_changed() {
+    let scenery = Scenery::new(1, 1);
+    scenery.telegram[0].every_me(Some(unreachable()));
+    let mut stage = scenery.raise().await;
+    stage.person_says(0, "hello", &[0]);
+    stage.store.hold(true);
+    let bot = stage.node.directory.bot(stage.bots[0]).unwrap();
+    let asked = |reply| botfleet_actors::actors::bot::actor::BotMsg::SetDelivery(Webhook, reply);
+    let change = bot.call(asked, None);
+    let meanwhile = async {
+        stage.let_time_pass_briefly().await;
+        stage.telegram(0).every_me(None);
+        stage.until("Telegram told who it is", async |stage| stage.bot(0).await.username.is_some()).await;
+        stage.let_time_pass_briefly().await;
+        stage.store.hold(false);
+    };
+    let (answer, ()) = tokio::join!(change, meanwhile);
+    assert!(matches!(answer, Ok(ractor::rpc::CallResult::Success(Ok(())))));
+    until_receiving(&stage, 0).await;
+    assert_eq!(stage.telegram(0).offsets(), [], "no poll was made");
+    stage.bring_all().await;
+    stage.until_sent(1).await;
+    assert_eq!(stage.store.rows.next_offset(stage.bots[0]).await.unwrap(), None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn calls_about_webhooks_are_repeated_until_they_succeed() {
     let mut stage = Scenery::new(1, 1).raise().await;
     until_polling(&stage, 0).await;

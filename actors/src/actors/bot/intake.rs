@@ -179,11 +179,14 @@ pub async fn receive(node: &Arc<Node>, bot: BotId, update: ReceivedUpdate) -> Co
 }
 
 impl BotState {
-    /// Opens the way in force.
+    /// Opens the way in force, alone: whatever was under way before is cancelled or stale. A change under way opens its
+    /// own at its end.
     pub(super) fn open_intake(&mut self) {
-        if self.quiescing {
+        if self.quiescing || self.intake.phase == Phase::Changing {
             return;
         }
+        self.polling.cancel();
+        self.intake.generation += 1;
         self.intake.phase = Phase::Open;
         self.intake.failures = 0;
         match self.intake.mode() {
@@ -251,6 +254,7 @@ impl BotState {
                 Err(DeliveryError::Busy)
             }
             Err(error) => {
+                self.intake.phase = Phase::Closed;
                 self.open_intake();
                 Err(DeliveryError::Store(error.to_string()))
             }
