@@ -2,6 +2,7 @@
 mod check_command;
 mod config;
 mod fleet_control;
+mod fleet_faults;
 mod fleet_conversation;
 mod fleet_orders;
 mod fleet_process;

@@ -20,12 +20,13 @@ use tokio::time::Instant;
 
 use crate::domain::ids::ChatId;
 
-/// Messages of one bot that one chat takes a second, and at once after a silence.
+/// Time between messages of one bot in one chat, and how many may go at once after a silence. Telegram counts arrivals,
+/// and one message may overtake the other by a second on its way: a rate and a burst just below the tolerated ones.
 ///
 /// # Source
 /// Bot API FAQ, "My bot is hitting limits": about one message a second, short bursts are tolerated.
-const PER_CHAT_PER_SECOND: NonZeroU32 = NonZeroU32::MIN;
-const CHAT_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
+const CHAT_PERIOD: Duration = Duration::from_millis(1_050);
+const CHAT_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 
 /// Part of a second's messages that one bot may send at once.
 const BOT_BURST: u32 = 3;
@@ -131,7 +132,7 @@ impl SendLimiter {
         let clock = SinceStart(Instant::now());
         let burst = |limit: NonZeroU32| NonZeroU32::new(limit.get() / BOT_BURST).unwrap_or(NonZeroU32::MIN);
         let bot = per_second.map(|limit| Quota::per_second(limit).allow_burst(burst(limit)));
-        let chat = in_chats.then(|| Quota::per_second(PER_CHAT_PER_SECOND).allow_burst(CHAT_BURST));
+        let chat = Quota::with_period(CHAT_PERIOD).filter(|_| in_chats).map(|quota| quota.allow_burst(CHAT_BURST));
         Self { bot: Limit::new(bot, clock), chats: Limit::new(chat, clock), pauses: HashMap::new(), bot_pause: None }
     }
 
@@ -211,7 +212,7 @@ mod tests {
         }
         assert!(limiter.permit(ChatId(1)).is_err());
         assert!(limiter.permit(ChatId(2)).is_ok());
-        tokio::time::advance(seconds(1)).await;
+        tokio::time::advance(CHAT_PERIOD).await;
         assert!(limiter.permit(ChatId(1)).is_ok() && limiter.permit(ChatId(1)).is_err());
     }
 
