@@ -14,9 +14,15 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::harness::args::SendLatency;
+use crate::harness::budget::{self, BudgetArgs};
 use crate::harness::crash::{self, CrashArgs};
+use crate::harness::faults::{self, FaultsArgs, slices};
 use crate::harness::idle::{self, IdleArgs};
+use crate::harness::isolate::{self, IsolateArgs};
+use crate::harness::limits::{self, LimitsArgs};
 use crate::harness::load::{self, LoadArgs};
+use crate::harness::stop::{self, StopArgs};
+use crate::harness::turns::{self, TurnsArgs};
 use crate::people::drive::drive;
 use crate::people::script::PeopleScript;
 use crate::people::spec::PeopleSpec;
@@ -39,8 +45,20 @@ enum Command {
     Serve(Box<Serve>),
     /// Kills the product again and again in full traffic; fails when something was lost or doubled.
     Crash(Box<CrashArgs>),
+    /// Lets everything go wrong for a while, heals it, and fails when something was lost or doubled.
+    Faults(Box<FaultsArgs>),
     /// Measures the product under load.
     Load(Box<LoadArgs>),
+    /// Measures how much of Telegram's limits, or of a provider's, is used, and whether they are kept.
+    Limits(Box<LimitsArgs>),
+    /// Measures whether bots of one provider notice that another is slow.
+    Isolate(Box<IsolateArgs>),
+    /// Spends a budget of tokens through kills and faults; fails when more is billed.
+    Budget(Box<BudgetArgs>),
+    /// Stops a busy fleet, and a chat; fails when messages are sent more than a second later.
+    Stop(Box<StopArgs>),
+    /// Measures how long all bots of one chat take to answer a question.
+    Turns(Box<TurnsArgs>),
     /// Measures a fleet to which nobody speaks.
     Idle(Box<IdleArgs>),
 }
@@ -98,9 +116,30 @@ impl Cli {
                 let result = unless_ended(crash::run(&args)).await??;
                 show(&result, args.stage.json, result.is_clean())
             }
+            Command::Faults(args) => run_faults(*args).await,
             Command::Load(args) => {
                 let result = unless_ended(load::run(&args)).await??;
                 show(&result, args.stage.json, result.is_clean())
+            }
+            Command::Limits(args) => {
+                let result = unless_ended(limits::run(&args)).await??;
+                show(&result, args.run.json, result.is_clean())
+            }
+            Command::Isolate(args) => {
+                let result = unless_ended(isolate::run(&args)).await??;
+                show(&result, args.run.json, result.is_clean())
+            }
+            Command::Budget(args) => {
+                let result = unless_ended(budget::run(&args)).await??;
+                show(&result, args.run.json, result.is_clean())
+            }
+            Command::Stop(args) => {
+                let result = unless_ended(stop::run(&args)).await??;
+                show(&result, args.run.json, result.is_clean())
+            }
+            Command::Turns(args) => {
+                let result = unless_ended(turns::run(&args)).await??;
+                show(&result, args.run.json, result.is_clean())
             }
             Command::Idle(args) => {
                 let result = unless_ended(idle::run(&args)).await??;
@@ -108,6 +147,22 @@ impl Cli {
             }
         }
     }
+}
+
+/// One seed or many.
+async fn run_faults(mut args: FaultsArgs) -> anyhow::Result<()> {
+    if args.commit.is_none() {
+        args.commit = Some(slices::commit_of_checkout().await);
+    }
+    if let Some(seeds) = args.seeds {
+        let result = unless_ended(slices::series(&args, seeds)).await??;
+        return show(&result, args.json, result.is_clean());
+    }
+    let result = unless_ended(faults::run(&args)).await??;
+    if let Some(file) = &args.append {
+        slices::append_report(file, &result)?;
+    }
+    show(&result, args.json, result.is_clean())
 }
 
 /// Does a work unless a signal ends this process; a work that is dropped takes its product with it.
@@ -156,7 +211,7 @@ impl Serve {
                 ..ProviderSpec::default()
             },
             listen: self.listen,
-            world,
+            ..SimulationSpec::of(world)
         })
     }
 

@@ -12,6 +12,11 @@
 //! | `POST /sim/chats/{id}/messages` | `{from, text, reply_to?, thread?, anonymous?}` |
 //! | `POST /sim/chats/{id}/edits` | `{from, message_id, text}` |
 //! | `POST /sim/chats/{id}/reactions` | `{from, message_id, emoji?}` |
+//!
+//! Limits are in `limits`, tokens and membership in `members`.
+
+mod limits;
+mod members;
 
 use std::sync::Arc;
 
@@ -36,6 +41,8 @@ pub fn router(world: Arc<World>) -> Router {
         .route("/sim/chats/{id}/messages", get(history).post(post_message))
         .route("/sim/chats/{id}/edits", post(edit))
         .route("/sim/chats/{id}/reactions", post(react))
+        .merge(limits::routes())
+        .merge(members::routes())
         .with_state(world)
 }
 

@@ -11,6 +11,7 @@
 //! | [`telegram`] | the Bot API over that world |
 //! | [`provider`] | an OpenAI-compatible LLM server |
 //! | [`people`] | scripts of what the people say |
+//! | [`scenario`] | what goes wrong when: files, random ones, `/sim/faults` |
 //! | [`ledger`] | the append-only record of what happened |
 //! | [`checker`] | loss, duplicates and order, computed from the ledger |
 //! | [`control`] | the harness's own API under `/sim/` |
@@ -25,6 +26,7 @@ pub mod harness;
 pub mod ledger;
 pub mod people;
 pub mod provider;
+pub mod scenario;
 pub mod simulation;
 pub mod telegram;
 pub mod world;

@@ -1,16 +1,17 @@
 //! One listener for the whole simulation: Bot API, LLM provider and control API.
 //!
-//! Layer: above all others but `cli`. Paths under `/v1` are the provider's, those under `/sim`
-//! the harness's, everything else is Telegram's. When the simulation stops, requests in hand
-//! are dropped as by a server that dies.
+//! Layer: above all others but `cli`. Paths under `/v1` are the provider's, those under
+//! `/p/<name>/v1` a further provider's, those under `/sim` the harness's, everything else is
+//! Telegram's. When the simulation stops, requests in hand are dropped as by a server that dies.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::serve::ListenerExt as _;
 use serde::{Deserialize, Serialize};
@@ -21,11 +22,14 @@ use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
 use crate::provider::{self, Provider, ProviderSpec};
+use crate::scenario::Scenario;
 use crate::world::World;
 use crate::world::error::SpecError;
 use crate::world::spec::WorldSpec;
-use crate::{control, telegram};
+use crate::{control, scenario, telegram};
 
+/// The calls of the second provider are numbered from here on, those of the third from twice this number.
+const CALLS_APART: u64 = 1_000_000_000;
 /// Answers that are being written when the simulation stops get this long.
 const STOP_WITHIN: Duration = Duration::from_secs(1);
 
@@ -37,6 +41,9 @@ pub struct SimulationSpec {
     /// The LLM provider.
     #[serde(default)]
     pub provider: ProviderSpec,
+    /// Further LLM providers, each under `/p/<name>/v1`.
+    #[serde(default)]
+    pub providers: BTreeMap<String, ProviderSpec>,
     /// Where to listen; port 0 takes a free one.
     #[serde(default = "any_local_port")]
     pub listen: SocketAddr,
@@ -45,7 +52,7 @@ pub struct SimulationSpec {
 impl SimulationSpec {
     /// A simulation of a world with the default provider, on a free local port.
     pub fn of(world: WorldSpec) -> Self {
-        Self { world, provider: ProviderSpec::default(), listen: any_local_port() }
+        Self { world, provider: ProviderSpec::default(), providers: BTreeMap::new(), listen: any_local_port() }
     }
 }
 
@@ -76,6 +83,8 @@ pub struct Simulation {
     pub world: Arc<World>,
     /// The provider behind it.
     pub provider: Arc<Provider>,
+    /// The further providers behind it.
+    pub providers: BTreeMap<String, Arc<Provider>>,
     /// Where it listens.
     pub addr: SocketAddr,
     stop: watch::Sender<bool>,
@@ -91,14 +100,32 @@ impl Simulation {
     pub async fn start(spec: SimulationSpec) -> Result<Self, StartError> {
         let world = World::new(spec.world)?;
         let provider = Provider::new(spec.provider);
+        let providers: BTreeMap<String, Arc<Provider>> = spec
+            .providers
+            .into_iter()
+            .zip(1..)
+            .map(|((name, mut spec), place)| {
+                if spec.first_call == ProviderSpec::default().first_call {
+                    spec.first_call += place * CALLS_APART;
+                }
+                let provider = Provider::named(&name, spec);
+                (name, provider)
+            })
+            .collect();
         let refused = |source| StartError::Listen { addr: spec.listen, source };
         let listener = TcpListener::bind(spec.listen).await.map_err(refused)?;
         let addr = listener.local_addr().map_err(refused)?;
         let (stop, stopping) = watch::channel(false);
         let app = Router::new().fallback(dispatch).with_state(Parts {
             telegram: telegram::router(Arc::clone(&world)),
-            control: control::router(Arc::clone(&world)),
+            control: control::router(Arc::clone(&world)).merge(scenario::control::router(scenario::control::Targets {
+                world: Arc::clone(&world),
+                providers: std::iter::once(&provider).chain(providers.values()).map(Arc::clone).collect(),
+            })),
             provider: provider::router(Arc::clone(&provider)),
+            providers: Arc::new(
+                providers.iter().map(|(name, one)| (name.clone(), provider::router(Arc::clone(one)))).collect(),
+            ),
             stopping: stopping.clone(),
         });
         let listener = listener.tap_io(|stream| {
@@ -111,7 +138,7 @@ impl Simulation {
             // It ends by the signal only: axum retries what accept refuses.
             let _ = server.await;
         });
-        Ok(Self { world, provider, addr, stop, server })
+        Ok(Self { world, provider, providers, addr, stop, server })
     }
 
     /// The address as a base URL, without a slash at its end.
@@ -119,9 +146,27 @@ impl Simulation {
         format!("http://{}", self.addr)
     }
 
+    /// Every provider, the main one first.
+    pub fn all_providers(&self) -> impl Iterator<Item = &Arc<Provider>> {
+        std::iter::once(&self.provider).chain(self.providers.values())
+    }
+
+    /// Puts a scenario's faults in force, from now on, in place of any other.
+    pub fn set_faults(&self, scenario: &Scenario) {
+        self.world.set_faults(scenario.telegram.clone());
+        self.all_providers().for_each(|provider| provider.set_faults(scenario.provider.clone()));
+    }
+
+    /// Ends all faults; the counts stay.
+    pub fn clear_faults(&self) {
+        self.world.clear_faults();
+        self.all_providers().for_each(|provider| provider.clear_faults());
+    }
+
     /// Drops all requests in hand and stops listening.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
+        self.world.stop_deliveries();
         if tokio::time::timeout(STOP_WITHIN, &mut self.server).await.is_err() {
             self.server.abort();
         }
@@ -133,10 +178,18 @@ struct Parts {
     telegram: Router,
     control: Router,
     provider: Router,
+    providers: Arc<BTreeMap<String, Router>>,
     stopping: watch::Receiver<bool>,
 }
 
-async fn dispatch(State(parts): State<Parts>, request: Request) -> Response {
+async fn dispatch(State(parts): State<Parts>, mut request: Request) -> Response {
+    if let Some((name, uri)) = further_provider(request.uri()) {
+        let Some(provider) = parts.providers.get(&name).cloned() else {
+            return StatusCode::NOT_FOUND.into_response();
+        };
+        *request.uri_mut() = uri;
+        return served(provider, request, parts.stopping).await;
+    }
     let path = request.uri().path();
     let part = if path == "/v1" || path.starts_with("/v1/") {
         parts.provider
@@ -145,10 +198,20 @@ async fn dispatch(State(parts): State<Parts>, request: Request) -> Response {
     } else {
         parts.telegram
     };
+    served(part, request, parts.stopping).await
+}
+
+async fn served(part: Router, request: Request, stopping: watch::Receiver<bool>) -> Response {
     tokio::select! {
         answer = part.oneshot(request) => answer.into_response(),
-        () = stopped(parts.stopping) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        () = stopped(stopping) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
+}
+
+/// The name in `/p/<name>/v1/...`, and the path behind it.
+fn further_provider(uri: &Uri) -> Option<(String, Uri)> {
+    let (name, rest) = uri.path().strip_prefix("/p/")?.split_once('/')?;
+    Some((name.to_owned(), format!("/{rest}").parse().ok()?))
 }
 
 /// Ends when the simulation is told to stop, or was dropped.

@@ -1,4 +1,4 @@
-//! POST /api/v1/control/{start,stop}: for the fleet, one chat or one bot. Layer `admin`.
+//! POST /api/v1/control/{start,stop,release}: stops of the fleet, one chat or one bot, and releases. Layer `admin`.
 
 use axum::Json;
 use axum::extract::State;
@@ -41,6 +41,34 @@ pub(super) async fn start(
     body: Result<Json<Scope>, JsonRejection>,
 ) -> Result<Json<Done>, Problem> {
     set(&edge, body, false).await
+}
+
+/// Which actor to release.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Quarantined {
+    actor: String,
+}
+
+/// What was released.
+#[derive(Debug, Serialize)]
+pub(super) struct Released {
+    released: String,
+}
+
+/// POST /api/v1/control/release: lets an actor run again that failed too often.
+pub(super) async fn release(
+    State(edge): State<Edge>,
+    body: Result<Json<Quarantined>, JsonRejection>,
+) -> Result<Json<Released>, Problem> {
+    let hint = r#"send {"actor":"bot NAME"} as GET /api/v1/fleet shows it under quarantined"#;
+    let Json(Quarantined { actor }) =
+        body.map_err(|error| Problem::bad_request("bad_actor", format!("{}; {hint}", error.body_text())))?;
+    if edge.fleet.release(&actor, "api").await {
+        Ok(Json(Released { released: actor }))
+    } else {
+        Err(Problem::not_found("not_quarantined", format!("{actor:?} is not quarantined")))
+    }
 }
 
 async fn set(edge: &Edge, body: Result<Json<Scope>, JsonRejection>, stopped: bool) -> Result<Json<Done>, Problem> {

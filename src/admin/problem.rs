@@ -7,6 +7,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::runtime::orders::OrderError;
+
 /// A refused request.
 #[derive(Debug)]
 pub(super) struct Problem {
@@ -26,6 +28,23 @@ impl Problem {
 
     pub(super) fn not_found(code: &'static str, detail: impl Into<String>) -> Self {
         Self { status: StatusCode::NOT_FOUND, code, detail: detail.into() }
+    }
+
+    pub(super) fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::CONFLICT, code, detail: detail.into() }
+    }
+
+    /// Why an order was not carried out.
+    pub(super) fn of_order(error: OrderError) -> Self {
+        match error {
+            OrderError::Unknown(_) => Self::not_found("unknown_dead_letter", error.to_string()),
+            OrderError::Conflict(why) => Self::conflict("conflict", why),
+            OrderError::MayDuplicate => Self::conflict(
+                "may_duplicate",
+                "the message may have been sent already; send {\"confirm_duplicate\":true} if it may show up twice",
+            ),
+            OrderError::Unavailable(why) => Self::unavailable(&why),
+        }
     }
 
     /// The cause is logged, never sent.

@@ -12,7 +12,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::{control, fleet, guard, health, outcomes};
+use super::{bots, control, dead_letters, fleet, guard, health, outcomes, webhook};
 use crate::runtime::fleet::RunningFleet;
 
 /// Largest body of a request.
@@ -34,8 +34,12 @@ impl BoundPort {
     /// # Errors
     /// When it is in use or not ours to take.
     pub async fn bind(address: SocketAddr) -> anyhow::Result<Self> {
-        let hint =
-            "another program uses it: choose another one by --listen or server.listen, or 127.0.0.1:0 for any free one";
+        Self::bind_for(address, "--listen or server.listen").await
+    }
+
+    /// Takes the port; `setting` is where another one is chosen.
+    pub(super) async fn bind_for(address: SocketAddr, setting: &str) -> anyhow::Result<Self> {
+        let hint = format!("another program uses it: choose another one by {setting}, or 127.0.0.1:0 for any free one");
         let listener =
             TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} ({hint})"))?;
         Ok(Self(listener))
@@ -50,12 +54,20 @@ impl BoundPort {
     }
 
     /// Serves the fleet until the task is aborted.
+    pub fn serve(self, fleet: Arc<RunningFleet>, metrics: PrometheusHandle) -> JoinHandle<()> {
+        self.run(router(Edge { fleet, metrics }))
+    }
+
+    /// Takes what Telegram brings until the task is aborted.
+    pub fn receive(self, fleet: Arc<RunningFleet>, body_max_bytes: usize) -> JoinHandle<()> {
+        self.run(webhook::router(fleet, body_max_bytes))
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "the server lives outside the supervision tree, and its caller holds the task"
     )]
-    pub fn serve(self, fleet: Arc<RunningFleet>, metrics: PrometheusHandle) -> JoinHandle<()> {
-        let router = router(Edge { fleet, metrics });
+    fn run(self, router: Router) -> JoinHandle<()> {
         tokio::spawn(async move {
             if let Err(error) = axum::serve(self.0, router).await {
                 tracing::error!(error = %error, "the HTTP edge ended");
@@ -74,6 +86,10 @@ fn router(edge: Edge) -> Router {
         .route("/api/v1/outcomes", get(outcomes::get))
         .route("/api/v1/control/stop", post(control::stop))
         .route("/api/v1/control/start", post(control::start))
+        .route("/api/v1/control/release", post(control::release))
+        .route("/api/v1/bots/{name}/delivery", post(bots::set_delivery))
+        .route("/api/v1/dead-letters", get(dead_letters::list))
+        .route("/api/v1/dead-letters/{id}/redeliver", post(dead_letters::redeliver))
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
         .layer(middleware::from_fn(guard::loopback_only))
         .with_state(edge)

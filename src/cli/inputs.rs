@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use botfleet_actors::domain::roster::{BotSpec, DeliveryMode};
 use clap::Args;
 
-use crate::config::fault::Faults;
+use crate::config::fault::{Fault, Faults};
 use crate::config::layers::{Profile, Sources};
 use crate::config::manifest::{LoadedManifest, Manifest};
 use crate::config::secret::ProcessSecrets;
@@ -37,6 +38,16 @@ impl Inputs {
         let manifest = Manifest::load(&self.manifest, &ProcessSecrets);
         match (config, manifest) {
             (Ok(config), Ok(manifest)) => {
+                let webhooks_off = config.webhooks.public_url().is_none();
+                let wants = |bot: &&BotSpec| bot.delivery == DeliveryMode::Webhook;
+                if let Some(bot) = manifest.plan.bots.iter().find(wants).filter(|_| webhooks_off) {
+                    return Err(Faults(vec![Fault::new(
+                        self.manifest.display().to_string(),
+                        "bots.delivery",
+                        format!("bot {:?} is set to webhooks, and webhooks are off", bot.name),
+                        "set webhooks.public_url in the configuration, or delivery = \"polling\"",
+                    )]));
+                }
                 super::tell_warnings(&manifest.warnings);
                 Ok((config, manifest))
             }

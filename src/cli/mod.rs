@@ -5,11 +5,15 @@
 //! | `demo` | `botfleet demo`: a simulated world to watch and to join |
 //! | `run` | `botfleet run`: the fleet of a manifest |
 //! | `check` | `botfleet check`: whether configuration and manifest are sound |
+//! | `dead_letters` | `botfleet dead-letters`, `botfleet redeliver`: what ended badly, and another go for it |
+//! | `api` | the way of commands to the API of the running fleet |
 //! | `inputs` | the flags that `run` and `check` share, and what they lead to |
 //!
 //! Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
 
+pub mod api;
 pub mod check;
+pub mod dead_letters;
 pub mod demo;
 pub mod inputs;
 pub mod run;
@@ -52,6 +56,10 @@ pub enum Command {
     Run(inputs::Inputs),
     /// Checks configuration and manifest, and shows what they come to.
     Check(check::CheckArgs),
+    /// Lists turns, messages and updates of the running fleet that ended badly.
+    DeadLetters(dead_letters::DeadLettersArgs),
+    /// Gives a dead letter of the running fleet another go.
+    Redeliver(dead_letters::RedeliverArgs),
 }
 
 const RUN_EXAMPLES: &str = "\
@@ -66,6 +74,8 @@ pub async fn execute(cli: Cli) -> ExitCode {
         Command::Demo(args) => demo::execute(args).await,
         Command::Run(inputs) => run::execute(inputs).await,
         Command::Check(args) => check::execute(args),
+        Command::DeadLetters(args) => dead_letters::list(args).await,
+        Command::Redeliver(args) => dead_letters::redeliver(args).await,
     };
     ended.unwrap_or_else(|error| {
         if let Some(faults) = error.downcast_ref::<Faults>() {

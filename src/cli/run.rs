@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::admin::server::BoundPort;
+use crate::admin::webhook;
 use crate::cli::inputs::Inputs;
 use crate::logs;
 use crate::runtime::fleet::RunningFleet;
@@ -15,9 +16,6 @@ use crate::runtime::recorder;
 
 /// A fleet that does not poll as a whole after this is reported bot by bot.
 const POLLING_DEADLINE: Duration = Duration::from_secs(20);
-
-/// How long a stop may take: under the 30 s that container platforms grant.
-const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Runs the fleet until SIGINT or SIGTERM; a second signal ends it at once.
 ///
@@ -30,9 +28,18 @@ pub async fn execute(inputs: &Inputs) -> anyhow::Result<ExitCode> {
     let metrics = recorder::install()?;
     let port = BoundPort::bind(config.server.listen).await?;
     let address = port.address()?;
+    let receiver = match config.webhooks.public_url() {
+        Some(_) => Some(webhook::bind(config.webhooks.listen).await?),
+        None => None,
+    };
     let fleet = Arc::new(RunningFleet::start(&config, manifest).await?);
-    let server = port.serve(Arc::clone(&fleet), metrics);
+    let mut servers = vec![port.serve(Arc::clone(&fleet), metrics)];
     say(&format!("listening  http://{address}"))?;
+    if let Some(receiver) = receiver {
+        say(&format!("webhooks   http://{}", receiver.address()?))?;
+        let body_max = usize::try_from(config.webhooks.body_max.bytes()).unwrap_or(usize::MAX);
+        servers.push(receiver.receive(Arc::clone(&fleet), body_max));
+    }
     let tenure = fleet.tenure();
     if tenure.turns_requeued + tenure.turns_dead + tenure.sends_unknown > 0 {
         tracing::warn!(
@@ -51,7 +58,6 @@ pub async fn execute(inputs: &Inputs) -> anyhow::Result<ExitCode> {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
                 () = fleet_ended(&fleet) => {
-                    server.abort();
                     anyhow::bail!("the fleet's root actor ended; the log says why");
                 }
             }
@@ -60,20 +66,16 @@ pub async fn execute(inputs: &Inputs) -> anyhow::Result<ExitCode> {
         _ = terminate.recv() => {}
     }
 
-    tracing::info!("stopping: what is being sent is finished, the rest is in the store");
-    server.abort();
-    let _ = server.await;
-    let stopping = async {
-        match Arc::try_unwrap(fleet) {
-            Ok(fleet) => fleet.stop(STOP_DEADLINE).await,
-            Err(shared) => shared.quiesce(STOP_DEADLINE).await,
-        }
+    // The servers go on: who asks for readiness hears 503, and so does Telegram.
+    let ended = tokio::select! {
+        () = fleet.stop(config.fleet.stop_deadline) => ExitCode::SUCCESS,
+        _ = interrupt.recv() => ExitCode::FAILURE,
+        _ = terminate.recv() => ExitCode::FAILURE,
     };
-    tokio::select! {
-        () = stopping => Ok(ExitCode::SUCCESS),
-        _ = interrupt.recv() => Ok(ExitCode::FAILURE),
-        _ = terminate.recv() => Ok(ExitCode::FAILURE),
+    for server in servers {
+        server.abort();
     }
+    Ok(ended)
 }
 
 async fn fleet_ended(fleet: &RunningFleet) {
@@ -94,8 +96,8 @@ async fn report_polling(fleet: &RunningFleet, all: bool, after: Duration) -> any
     let view = fleet.view().await?;
     for bot in view.bots {
         let health = serde_json::to_string(&bot.health)?;
-        if !health.contains("polling") {
-            tracing::warn!(bot.name = %bot.name, health = %health, "bot does not poll yet, it tries again");
+        if !(health.contains("polling") || health.contains("receiving")) {
+            tracing::warn!(bot.name = %bot.name, health = %health, "bot gets no updates yet, it tries again");
         }
     }
     say(&format!("degraded   {} of {} bots poll; the others try again", fleet.polling().await, fleet.bots()))

@@ -5,6 +5,7 @@
 //! | `fault` | what is wrong, where, and the remedy; all faults are reported at once |
 //! | `table` | reads a typed section out of a TOML table, and goes on after a fault |
 //! | `settings` | [`settings::Config`]: every section, and the bounds of its values |
+//! | `webhooks`, `size` | the receiver of webhooks, and sizes as people write them |
 //! | `layers` | default file, profile, file, environment, flags: the later one wins |
 //! | `secret` | references to tokens and keys, and where they lead; never the secret itself (I12) |
 //! | `manifest` | bots, personas, chats and providers |
@@ -14,4 +15,6 @@ pub mod layers;
 pub mod manifest;
 pub mod secret;
 pub mod settings;
+pub mod size;
 mod table;
+pub mod webhooks;

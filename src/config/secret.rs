@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 /// Where secrets come from.
 pub trait SecretSource {
@@ -138,6 +138,17 @@ impl SecretRef {
             Self::File(path) => format!("the file {}", path.display()),
         }
     }
+}
+
+/// Looks again into the file that a bot's token comes from; `None` when it comes from elsewhere, cannot be read, or is
+/// no token of the bot with that id of Telegram's.
+pub fn token_again(credential: &str, folder: &Path, bot: i64) -> Option<SecretString> {
+    let reference = SecretRef::parse(credential, folder).ok()?;
+    if !matches!(reference, SecretRef::File(_)) {
+        return None;
+    }
+    let secret = reference.resolve(&ProcessSecrets).ok()?.secret;
+    (token_id(secret.expose_secret()) == Some(bot)).then_some(secret)
 }
 
 /// The bot's id, if the text has the form of a token: digits, a colon, and at least 35 of `A-Za-z0-9_-`.

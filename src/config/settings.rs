@@ -11,6 +11,7 @@ use botfleet_actors::actors::fleet::settings::FleetSettings;
 use serde::Deserialize;
 
 use super::fault::Fault;
+use super::webhooks::WebhookSettings;
 use crate::logs::{self, LogSettings};
 use crate::store::settings::StoreSettings;
 use crate::telegram::settings::TelegramSettings;
@@ -21,6 +22,8 @@ use crate::telegram::settings::TelegramSettings;
 pub struct Config {
     /// The HTTP edge.
     pub server: ServerSettings,
+    /// The receiver of webhooks.
+    pub webhooks: WebhookSettings,
     /// The store.
     pub store: StoreSettings,
     /// The way to Telegram.
@@ -88,6 +91,7 @@ impl Config {
                 "write https://api.telegram.org, or the address of your own Bot API server",
             ));
         }
+        faults.extend(self.webhooks.check_values(source));
         let seconds = Duration::from_secs;
         for (key, value, least, most) in [
             ("bots.poll_timeout", self.bots.poll_timeout, seconds(1), seconds(50)),
@@ -98,6 +102,9 @@ impl Config {
                 Duration::from_millis(500),
             ),
             ("fleet.keep_handled", self.fleet.keep_handled, seconds(48 * 3600), seconds(6 * 24 * 3600)),
+            ("fleet.answer_within", self.fleet.answer_within, seconds(1), seconds(600)),
+            ("fleet.stop_deadline", self.fleet.stop_deadline, seconds(1), seconds(29)),
+            ("bots.refused_retry", self.bots.refused_retry, Duration::from_millis(100), seconds(3600)),
             ("fleet.restart.within", self.fleet.restart.within, seconds(1), seconds(24 * 3600)),
             ("fleet.restart.backoff.first", self.fleet.restart.backoff.first, Duration::from_millis(1), seconds(3600)),
             ("fleet.restart.backoff.max", self.fleet.restart.backoff.max, Duration::from_millis(1), seconds(3600)),
@@ -116,15 +123,16 @@ impl Config {
 
     /// Faults of values that do not fit one another.
     pub(super) fn check_together(&self) -> Vec<Fault> {
+        let mut faults = self.webhooks.check_together(&self.telegram.api_url);
         let backoff = self.fleet.restart.backoff;
         if backoff.first > backoff.max {
-            return vec![Fault::new(
+            faults.push(Fault::new(
                 "configuration",
                 "fleet.restart.backoff.first",
                 format!("{:?} is longer than fleet.restart.backoff.max, {:?}", backoff.first, backoff.max),
                 "lower the first or raise the longest wait",
-            )];
+            ));
         }
-        Vec::new()
+        faults
     }
 }

@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use botfleet_actors::actors::bot::actor::{BotHealth, BotMsg};
 use botfleet_actors::actors::chat::actor::ChatMsg;
-use botfleet_actors::actors::fleet::actor::{Child, FleetActor, FleetArgs, FleetMsg, ProviderSetup};
+use botfleet_actors::actors::fleet::actor::{FleetActor, FleetArgs, FleetMsg, ProviderSetup};
 use botfleet_actors::actors::node::{Directory, Node};
 use botfleet_actors::actors::provider::actor::ProviderMsg;
+use botfleet_actors::actors::webhooks::Webhooks;
 use botfleet_actors::behaviour::generator::Generator;
 use botfleet_actors::domain::allowance::BudgetScope;
 use botfleet_actors::domain::commit::operation::{Operation, SetStop};
@@ -26,7 +28,9 @@ use tokio::task::JoinHandle;
 
 use super::clock::AnchoredClock;
 use super::view::{BudgetView, Check, FleetView, Health};
+use super::webhooks::{secrets, webhooks};
 use crate::config::manifest::LoadedManifest;
+use crate::config::secret::token_again;
 use crate::config::settings::Config;
 use crate::llm::provider::OpenAiProvider;
 use crate::llm::settings::LlmProviderSettings;
@@ -37,16 +41,18 @@ use crate::telegram::decode::TelegramDecoder;
 /// An actor that does not tell how it is within this is left out of the view.
 const SNAPSHOT_DEADLINE: Duration = Duration::from_millis(500);
 
-/// What was taken from budgets is given back within this, or forfeited.
-const RETURN_DEADLINE: Duration = Duration::from_secs(1);
+/// The store answers the question for its health within this, or is not ready.
+const CHECK_WITHIN: Duration = Duration::from_secs(2);
 
 /// The name of the only node of an embedded fleet.
 const EMBEDDED_NODE: &str = "embedded";
 
 /// A node at work.
 pub struct RunningFleet {
-    node: Arc<Node>,
-    actor: ActorRef<FleetMsg>,
+    pub(super) node: Arc<Node>,
+    pub(super) actor: ActorRef<FleetMsg>,
+    pub(super) webhooks: Arc<Webhooks>,
+    stopping: AtomicBool,
     ended: JoinHandle<()>,
     telegram: TelegramClient,
     bots: usize,
@@ -69,7 +75,10 @@ impl RunningFleet {
         for bot in roster.bots.values() {
             let token =
                 manifest.tokens.get(&bot.spec.name).with_context(|| format!("no token for bot {}", bot.spec.name))?;
-            apis.insert(bot.id, Arc::new(telegram.bot(token.clone())));
+            let (credential, folder) = (bot.spec.credential.clone(), manifest.folder.clone());
+            let id = bot.spec.telegram_id.0;
+            let source = Arc::new(move || token_again(&credential, &folder, id));
+            apis.insert(bot.id, Arc::new(telegram.bot_with_source(token.clone(), source)));
         }
         let mut providers = Vec::new();
         for entry in manifest.providers {
@@ -86,6 +95,7 @@ impl RunningFleet {
             providers.push(ProviderSetup { name: entry.name, llm, settings: entry.settings });
         }
         let bots = roster.bots.len();
+        let webhooks = Arc::new(webhooks(&config.webhooks, secrets(roster.bots.keys().copied())?));
         let node = Node::new(
             store,
             Arc::new(clock),
@@ -100,13 +110,15 @@ impl RunningFleet {
         let args = FleetArgs {
             node: Arc::clone(&node),
             apis,
+            webhooks: Arc::clone(&webhooks),
             providers,
             settings: config.fleet.clone(),
             bots: config.bots.clone(),
             chats: config.chats.clone(),
         };
         let (actor, ended) = FleetActor::spawn(None, FleetActor, args).await?;
-        Ok(Self { node, actor, ended, telegram, bots, tenure, since: Instant::now() })
+        let (stopping, since) = (AtomicBool::new(false), Instant::now());
+        Ok(Self { node, actor, webhooks, stopping, ended, telegram, bots, tenure, since })
     }
 
     /// What this process found in the store when it took the leases.
@@ -124,11 +136,15 @@ impl RunningFleet {
         self.node.directory.chats.len()
     }
 
-    /// How many bots poll now.
+    /// How many bots get their updates now, by polls or by webhooks.
     pub async fn polling(&self) -> usize {
         let bots = self.node.directory.live_bots();
         let healths = join_all(bots.into_iter().map(|(_, bot)| ask(bot, BotMsg::GetSnapshot))).await;
-        healths.into_iter().flatten().filter(|bot| matches!(bot.health, BotHealth::Polling)).count()
+        healths
+            .into_iter()
+            .flatten()
+            .filter(|bot| matches!(bot.health, BotHealth::Polling | BotHealth::Receiving))
+            .count()
     }
 
     /// Waits until the whole fleet polls; false when it does not within `deadline`.
@@ -214,11 +230,6 @@ impl RunningFleet {
         Ok(())
     }
 
-    /// Lets a quarantined child run again; false when it was not quarantined.
-    pub async fn release(&self, child: Child) -> bool {
-        ask(self.actor.clone(), |reply| FleetMsg::Release(child, reply)).await.unwrap_or(false)
-    }
-
     /// A page of outcomes.
     ///
     /// # Errors
@@ -231,15 +242,21 @@ impl RunningFleet {
         self.node.store.outcomes(cursor, limit).await
     }
 
-    /// Whether it can do its work: the store answers.
+    /// Whether it can do its work: the store answers, and it is not coming to its end.
     pub async fn is_ready(&self) -> bool {
-        self.node.store.check().await.is_ok()
+        !self.is_stopping() && self.check_store().await.is_ok()
+    }
+
+    /// Whether the store answers and can write, within a deadline: one that hangs is not ready.
+    async fn check_store(&self) -> Result<(), StoreError> {
+        let late = |_| StoreError::Unavailable(format!("no answer within {} s", CHECK_WITHIN.as_secs()));
+        tokio::time::timeout(CHECK_WITHIN, self.node.store.check()).await.map_err(late)?
     }
 
     /// Health of the parts.
     pub async fn health(&self) -> Health {
         let directory = &self.node.directory;
-        let store = self.node.store.check().await;
+        let store = self.check_store().await;
         let polling = self.polling().await;
         let mut checks = vec![Check {
             name: "database".to_owned(),
@@ -272,30 +289,13 @@ impl RunningFleet {
         Health { status, version: env!("CARGO_PKG_VERSION"), uptime_seconds: self.since.elapsed().as_secs(), checks }
     }
 
-    /// No new polls and turns; waits until what is being sent has been settled, as far as `deadline` allows.
-    pub async fn quiesce(&self, deadline: Duration) {
-        let until = Instant::now() + deadline;
-        let _ = self.actor.cast(FleetMsg::Quiesce);
-        while Instant::now() < until {
-            let bots = self.node.directory.live_bots();
-            let snapshots = join_all(bots.into_iter().map(|(_, bot)| ask(bot, BotMsg::GetSnapshot))).await;
-            if snapshots
-                .iter()
-                .flatten()
-                .all(|bot| bot.sends_in_flight == 0 && matches!(bot.health, BotHealth::Quiescing))
-            {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        let _ = tokio::time::timeout(RETURN_DEADLINE, self.node.return_allowances()).await;
+    /// Whether it is coming to its end.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
     }
 
-    /// Stops: quiesces, then ends all actors. What is left is in the store.
-    pub async fn stop(self, deadline: Duration) {
-        self.quiesce(deadline).await;
-        self.actor.stop(Some("shutdown".to_owned()));
-        let _ = tokio::time::timeout(Duration::from_secs(2), self.ended).await;
+    pub(super) fn begin_stopping(&self) {
+        self.stopping.store(true, Ordering::Release);
     }
 
     /// Whether the fleet's root still runs.
@@ -305,7 +305,7 @@ impl RunningFleet {
 }
 
 /// Asks an actor, under a deadline.
-async fn ask<M: Message, T: Send + 'static>(
+pub(super) async fn ask<M: Message, T: Send + 'static>(
     actor: ActorRef<M>,
     question: impl FnOnce(RpcReplyPort<T>) -> M,
 ) -> Option<T> {

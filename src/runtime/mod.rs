@@ -5,9 +5,15 @@
 //! | `clock` | the database's clock as this node estimates it |
 //! | `fleet` | start, look at, steer and stop a node |
 //! | `recorder` | the metrics of the process |
+//! | `orders` | what people order: ways of delivery, dead letters with another go, releases |
+//! | `stopping` | the end of a node in good order |
+//! | `webhooks` | what Telegram brings |
 //! | `view` | what operators see of the node |
 
 pub mod clock;
 pub mod fleet;
+pub mod orders;
 pub mod recorder;
+mod stopping;
 pub mod view;
+pub mod webhooks;

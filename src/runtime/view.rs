@@ -4,6 +4,8 @@ use botfleet_actors::actors::bot::actor::BotSnapshot;
 use botfleet_actors::actors::chat::actor::ChatSnapshot;
 use botfleet_actors::actors::fleet::actor::FleetSnapshot;
 use botfleet_actors::actors::provider::snapshot::ProviderSnapshot;
+use botfleet_actors::domain::dead_letter::DeadLetterState;
+use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::policy::treasury::BudgetSnapshot;
 use botfleet_actors::ports::store::QueueDepths;
 use serde::Serialize;
@@ -35,6 +37,25 @@ pub struct FleetView {
     pub stops: Vec<String>,
     /// How much waits in the store.
     pub queues: QueueDepths,
+}
+
+/// A dead letter.
+#[derive(Clone, Debug, Serialize)]
+pub struct DeadLetterView {
+    /// Its name: `turn-ID` or `message-ID`.
+    pub id: String,
+    /// How it ended.
+    pub state: DeadLetterState,
+    /// Why.
+    pub reason: Option<String>,
+    /// The bot's name in the manifest; absent when it is no longer there.
+    pub bot: Option<String>,
+    /// The chat's name in the manifest; absent when it is no longer there.
+    pub chat: Option<String>,
+    /// Times that it was tried.
+    pub attempts: u32,
+    /// When it was made, in milliseconds since 1970.
+    pub created_at: Timestamp,
 }
 
 /// Health of one part.

@@ -6,7 +6,8 @@ use botfleet_actors::domain::ids::{
     TurnId, UpdateId,
 };
 use botfleet_actors::domain::inbox::{InboxRow, Outcome, OutcomeKind, Source};
-use botfleet_actors::domain::outbox::{OutboxMessage, OutboxState, SendProgress};
+use botfleet_actors::domain::outbox::{OnUnknown, OutboxMessage, OutboxState, SendProgress};
+use botfleet_actors::domain::pause::Pause;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::transcript::{EntryKind, TranscriptEntry};
 use botfleet_actors::domain::turn::{Turn, TurnProgress, TurnState, Usage};
@@ -178,7 +179,7 @@ pub(super) fn turn(row: &SqliteRow) -> Result<Turn, StoreError> {
 
 /// Columns that [`message`] reads.
 pub(super) const OUTBOX: &str = "id, turn, part, parts, bot, chat, telegram_chat, thread, reply_to, text, answers_bot, \
-     chain_depth, root, expires_at, created_at, state, attempts, attempt, claimed_epoch, due_at, message_id, error";
+     chain_depth, root, expires_at, created_at, on_unknown, state, attempts, attempt, claimed_epoch, due_at, message_id, error";
 
 /// A message of the outbox.
 pub(super) fn message(row: &SqliteRow) -> Result<OutboxMessage, StoreError> {
@@ -199,6 +200,7 @@ pub(super) fn message(row: &SqliteRow) -> Result<OutboxMessage, StoreError> {
         root: columns.optional(Number)?,
         expires_at: Timestamp::from_millis(columns.take()?),
         created_at: Timestamp::from_millis(columns.take()?),
+        on_unknown: columns.name(OnUnknown::parse)?,
         progress: SendProgress {
             state: columns.name(OutboxState::parse)?,
             attempts: columns.count()?,
@@ -219,4 +221,9 @@ pub(super) fn stop_scope(scope: &str, key: i64) -> Result<StopScope, StoreError>
         "bot" => Ok(StopScope::Bot(BotId(key))),
         _ => Err(unreadable("scope of a stop", scope)),
     }
+}
+
+/// A pause as stored: chat 0 is the whole bot.
+pub(super) fn pause(bot: BotId, chat: ChatId, until: Timestamp) -> Pause {
+    Pause { bot, chat: (chat != ChatId(0)).then_some(chat), until }
 }

@@ -21,8 +21,9 @@ use serde::de::DeserializeOwned;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Row};
 
-use super::columns::stop_scope;
+use super::columns::{pause, stop_scope};
 use super::error::unreadable;
+use super::orders::dead_updates;
 
 const LEASES: &str = "\
 (SELECT json_group_array(json_array(l.key, l.epoch)) FROM json_each($1) j \
@@ -54,6 +55,9 @@ const ALLOWANCES: &str = "\
  CROSS JOIN allowance a ON a.scope = j.value ->> 0 AND a.key = j.value ->> 1 AND a.unit = j.value ->> 2 \
  AND a.per = j.value ->> 3 AND a.period_start = j.value ->> 4)";
 const STOPS: &str = "(SELECT json_group_array(json_array(scope, key)) FROM control)";
+const PAUSES: &str = "\
+(SELECT json_group_array(json_array(p.bot, p.chat, p.until)) FROM json_each($1) j \
+ CROSS JOIN send_pause p ON p.bot = j.value)";
 
 /// Which groups of rows a batch needs; leases are always loaded.
 #[derive(Clone, Copy)]
@@ -100,6 +104,7 @@ impl Groups {
                 part(self.outbox, OUTBOX),
                 part(self.rules, WINDOWS),
                 part(self.rules, STOPS),
+                part(self.rules, PAUSES),
                 part(self.allowances, ALLOWANCES),
             ];
             Arc::from(format!("{}SELECT {}", if begin { "BEGIN IMMEDIATE; " } else { "" }, columns.join(", ")))
@@ -141,10 +146,15 @@ async fn fetch(connection: &mut SqliteConnection, needs: &Needs, begin: bool) ->
         .bind(array(&needs.outbox))
         .bind(array(&windows.iter().map(|key| key.name()).collect::<Vec<_>>()))
         .bind(array(&allowances.iter().map(allowance_key).collect::<Vec<_>>()))
-        .fetch_one(connection)
+        .fetch_one(&mut *connection)
         .await
         .map_err(LoadError::Database)?;
-    read(&row, needs, &windows, &allowances).map_err(LoadError::Row)
+    let mut loaded = read(&row, needs, &windows, &allowances).map_err(LoadError::Row)?;
+    if !needs.dead_updates.is_empty() {
+        let dead = dead_updates(connection, &needs.dead_updates).await.map_err(LoadError::Database)?;
+        loaded.dead_updates.extend(dead);
+    }
+    Ok(loaded)
 }
 
 /// The columns that make an inbox row one and the same.
@@ -250,7 +260,10 @@ fn read(
     for (scope, key) in column::<(String, i64)>(row, 8)? {
         loaded.stops.0.insert(stop_scope(&scope, key)?);
     }
-    for (index, granted) in column::<(usize, i64)>(row, 9)? {
+    for (bot, chat, until) in column::<(BotId, ChatId, Timestamp)>(row, 9)? {
+        loaded.pauses.add(pause(bot, chat, until));
+    }
+    for (index, granted) in column::<(usize, i64)>(row, 10)? {
         if let Some(key) = allowances.get(index) {
             loaded.allowances.insert(*key, granted);
         }

@@ -9,6 +9,7 @@
 //! | `commit`, `load`, `write`, `written` | the group commit: two crossings to SQLite's thread, whatever the batch's size |
 //! | `tenure`, `roster`, `reconcile` | what a starting process does: leases, then bots, chats and personas |
 //! | `reads`, `outcomes`, `columns` | everything that only reads |
+//! | `orders` | what people order: ways of delivery, dead letters with another go |
 //! | `error` | SQLite's errors as the port's |
 //!
 //! Rows travel as one JSON array per table, which `json_each` turns back into rows: a statement costs the same text
@@ -21,6 +22,7 @@ mod commit;
 mod error;
 mod load;
 pub mod open;
+mod orders;
 mod outcomes;
 mod reads;
 mod reconcile;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use botfleet_actors::domain::ids::{BotId, ChatId, TelegramChatId};
-use botfleet_actors::domain::roster::{BotSpec, ChatSpec, Persona, RosterPlan};
+use botfleet_actors::domain::roster::{BotSpec, ChatSpec, DeliveryChoice, Persona, RosterPlan};
 use botfleet_actors::ports::store::StoreError;
 
 /// The roster as stored, used or not.
@@ -16,6 +16,7 @@ pub(super) struct Stored {
     pub(super) chats: BTreeMap<ChatId, StoredChat>,
     pub(super) aliases: BTreeMap<TelegramChatId, ChatId>,
     pub(super) personas: BTreeMap<String, (i64, Persona)>,
+    pub(super) deliveries: BTreeMap<BotId, DeliveryChoice>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -171,7 +172,12 @@ fn chats(
                 None => return refused(format!("chat {} names the bot {name}, which does not exist", spec.name)),
             }
         }
-        let after = StoredChat { spec: spec.clone(), members, in_use: true };
+        let mut spec = spec.clone();
+        // A group that became a supergroup is known by both ids, and only the stored one still exists.
+        if let Some(migrated) = stored.chats.get(&id) {
+            spec.telegram_id = migrated.spec.telegram_id;
+        }
+        let after = StoredChat { spec, members, in_use: true };
         if stored.chats.get(&id) != Some(&after) {
             difference.chats.insert(id, after);
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use botfleet_actors::domain::ids::{BotId, ChatId, ConfigSeq, TelegramChatId};
-use botfleet_actors::domain::roster::{BotProfile, ChatProfile, Roster, RosterPlan};
+use botfleet_actors::domain::roster::{BotProfile, ChatProfile, DeliveryChoice, Roster, RosterPlan};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::store::StoreError;
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::columns::Columns;
 use super::error::to_port;
 use super::load::array;
+use super::orders::{DELIVERY, delivery_of, write_deliveries};
 use super::reconcile::{Difference, Stored, StoredBot, StoredChat, reconcile};
 use super::writer::Writer;
 
@@ -62,6 +63,9 @@ pub(super) async fn apply(writer: &mut Writer, plan: &RosterPlan, now: Timestamp
     if !difference.is_empty() {
         let written = write(connection, &difference, epoch.map(|epoch| epoch.0), now).await;
         written.map_err(|error| writer.fail(&error))?;
+        let news = deliveries(&stored, &difference);
+        let written = write_deliveries(writer.connection()?, news.iter()).await;
+        written.map_err(|error| writer.fail(&error))?;
         stored.bots.extend(difference.bots);
         stored.chats.extend(difference.chats);
         stored.aliases.extend(difference.aliases);
@@ -69,6 +73,17 @@ pub(super) async fn apply(writer: &mut Writer, plan: &RosterPlan, now: Timestamp
     let roster = in_use(writer.connection()?, stored).await?;
     writer.commit().await?;
     Ok(roster)
+}
+
+/// The ways that are news in the manifest; a person may have changed the others, and that stays.
+fn deliveries(stored: &Stored, difference: &Difference) -> BTreeMap<BotId, DeliveryChoice> {
+    let mode = |bot: &StoredBot| bot.spec.delivery;
+    let news = difference.bots.iter().filter(|(id, bot)| stored.bots.get(id).map(mode) != Some(mode(bot)));
+    news.map(|(id, bot)| {
+        let before = stored.deliveries.get(id).cloned().unwrap_or_default();
+        (*id, DeliveryChoice { mode: bot.spec.delivery, ..before })
+    })
+    .collect()
 }
 
 async fn write(
@@ -168,11 +183,14 @@ async fn read(connection: &mut SqliteConnection) -> Result<Stored, StoreError> {
         let mut columns = Columns::of(row);
         Ok((columns.take()?, (columns.take()?, columns.json()?)))
     });
+    let personas = personas.await?;
+    let deliveries = rows(connection, DELIVERY, delivery_of).await?;
     Ok(Stored {
+        deliveries: deliveries.into_iter().collect(),
         bots: bots.into_iter().collect(),
         chats: chats.into_iter().collect(),
         aliases: aliases.into_iter().collect(),
-        personas: personas.await?.into_iter().collect(),
+        personas: personas.into_iter().collect(),
     })
 }
 
@@ -183,10 +201,12 @@ async fn in_use(connection: &mut SqliteConnection, stored: Stored) -> Result<Ros
     };
     let offsets: BTreeMap<BotId, i64> =
         rows(connection, "SELECT bot, next_offset FROM bot_cursor", offset).await?.into_iter().collect();
+    let mut deliveries: BTreeMap<_, _> = rows(connection, DELIVERY, delivery_of).await?.into_iter().collect();
     let seq = rows(connection, CONFIG_SEQ, |row| Columns::of(row).take()).await?;
     let bots = stored.bots.into_iter().filter(|(_, bot)| bot.in_use).map(|(id, bot)| {
         let StoredBot { spec, persona_revision, token_generation, .. } = bot;
-        (id, BotProfile { id, spec, persona_revision, token_generation, next_offset: offsets.get(&id).copied() })
+        let (next_offset, delivery) = (offsets.get(&id).copied(), deliveries.remove(&id).unwrap_or_default());
+        (id, BotProfile { id, spec, persona_revision, token_generation, next_offset, delivery })
     });
     let chats: BTreeMap<ChatId, ChatProfile> = stored
         .chats

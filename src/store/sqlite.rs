@@ -6,10 +6,12 @@ use async_trait::async_trait;
 use botfleet_actors::domain::allowance::AllowanceKey;
 use botfleet_actors::domain::commit::operation::{Applied, Operation, Refusal};
 use botfleet_actors::domain::control::Stops;
+use botfleet_actors::domain::dead_letter::{DeadLetter, DeadLetterId};
 use botfleet_actors::domain::ids::{BotId, ChatId, MessageId, Number, OutboxId, TelegramChatId, TurnId};
 use botfleet_actors::domain::inbox::InboxRow;
 use botfleet_actors::domain::outbox::OutboxMessage;
-use botfleet_actors::domain::roster::{Roster, RosterPlan};
+use botfleet_actors::domain::pause::Pause;
+use botfleet_actors::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::transcript::TranscriptEntry;
 use botfleet_actors::domain::turn::Turn;
@@ -24,7 +26,7 @@ use super::load::array;
 use super::open::{FileLock, OpenError, Opened, open};
 use super::settings::StoreSettings;
 use super::writer::Writer;
-use super::{commit, outcomes, reads, roster, tenure};
+use super::{commit, orders, outcomes, reads, roster, tenure};
 
 /// Rows deleted at a time, so that pruning never holds up commits for long.
 const PRUNE_ROWS: usize = 2_000;
@@ -169,6 +171,28 @@ impl Store for SqliteStore {
             return Err(writer.fail(&error));
         }
         writer.commit().await
+    }
+
+    async fn pauses(&self, bot: BotId) -> Result<Vec<Pause>, StoreError> {
+        reads::pauses(&self.readers, bot).await
+    }
+
+    async fn unknown_messages(&self, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError> {
+        reads::unknown_messages(&self.readers, chat).await
+    }
+
+    async fn dead_letters(&self, after: Option<DeadLetterId>, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
+        orders::dead_letters(&self.readers, after, limit).await
+    }
+
+    async fn delivery(&self, bot: BotId) -> Result<Option<DeliveryChoice>, StoreError> {
+        orders::delivery(&self.readers, bot).await
+    }
+
+    /// Readers leave first: a reader's snapshot would keep the log from being emptied.
+    async fn close(&self) -> Result<(), StoreError> {
+        self.readers.close().await;
+        self.writer.lock().await.close().await
     }
 
     async fn message(&self, outbox: OutboxId) -> Result<Option<OutboxMessage>, StoreError> {

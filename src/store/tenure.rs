@@ -1,6 +1,7 @@
 //! The tenure of a process: it takes every lease under a new epoch. Layer: adapter. Keeps I4, I6, I8.
 
 use botfleet_actors::domain::ids::{BotId, Epoch};
+use botfleet_actors::domain::outbox::RESEND_ATTEMPTS_MAX;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::turn::TURN_ATTEMPTS_MAX;
 use botfleet_actors::ports::store::{StoreError, Tenure};
@@ -31,6 +32,12 @@ const SENDS_UNKNOWN: &str = "\
 UPDATE outbox SET state = 'unknown', error = 'its process died while sending it' \
 WHERE state IN ('queued', 'sending', 'retry_at', 'unknown') AND state = 'sending' AND ($1 IS NULL OR bot = $1)";
 
+const SENDS_AGAIN: &str = "\
+UPDATE outbox SET state = 'retry_at', error = 'its process died while sending it, it is sent again' \
+WHERE state IN ('queued', 'sending', 'retry_at', 'unknown') AND state = 'sending' AND ($1 IS NULL OR bot = $1) \
+AND on_unknown = 'resend' AND attempts < $2";
+const PAUSES_OVER: &str = "DELETE FROM send_pause WHERE until <= $1";
+
 /// Begins a tenure.
 pub(super) async fn begin(writer: &mut Writer, node: &str, now: Timestamp) -> Result<Tenure, StoreError> {
     let taken = take_over(writer.begin().await?, node, now).await;
@@ -48,6 +55,7 @@ async fn take_over(connection: &mut SqliteConnection, node: &str, now: Timestamp
     let epoch: i64 = sqlx::query(NEXT_EPOCH).fetch_one(&mut *connection).await?.try_get(0)?;
     sqlx::query(INCARNATION).bind(node).bind(epoch).bind(now.as_millis()).execute(&mut *connection).await?;
     sqlx::query(LEASES).bind(node).execute(&mut *connection).await?;
+    sqlx::query(PAUSES_OVER).bind(now.as_millis()).execute(&mut *connection).await?;
     give_back(connection, Epoch(epoch), None).await
 }
 
@@ -65,11 +73,14 @@ async fn give_back(connection: &mut SqliteConnection, epoch: Epoch, bot: Option<
     let bot = bot.map(|bot| bot.0);
     let dead = sqlx::query(TURNS_DEAD).bind(i64::from(TURN_ATTEMPTS_MAX)).bind(bot).execute(&mut *connection).await?;
     let requeued = sqlx::query(TURNS_REQUEUED).bind(bot).execute(&mut *connection).await?;
+    let again =
+        sqlx::query(SENDS_AGAIN).bind(bot).bind(i64::from(RESEND_ATTEMPTS_MAX)).execute(&mut *connection).await?;
     let unknown = sqlx::query(SENDS_UNKNOWN).bind(bot).execute(connection).await?;
     Ok(Tenure {
         epoch,
         turns_requeued: requeued.rows_affected(),
         turns_dead: dead.rows_affected(),
+        sends_again: again.rows_affected(),
         sends_unknown: unknown.rows_affected(),
     })
 }

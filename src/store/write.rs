@@ -1,6 +1,6 @@
 //! Writes what a batch changed and commits it: several statements of one text, in one crossing. Layer: adapter.
 //!
-//! Which parts the text has depends only on which kinds of rows changed, so there are at most 128 texts.
+//! Which parts the text has depends only on which kinds of rows changed, so there are at most 512 texts.
 
 use std::sync::{Arc, OnceLock};
 
@@ -13,6 +13,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 
 use super::load::{allowance_key, array};
+use super::orders;
 use super::written::{DecisionRow, EntryRow, HandledRow, NewInboxRow, OutboxMove, OutboxRow, TurnMove, TurnRow};
 
 const INBOX: &str = "\
@@ -45,10 +46,10 @@ provider = j.value ->> 5, model = j.value ->> 6, prompt_tokens = j.value ->> 7, 
 FROM json_each($8) j WHERE turn.id = j.value ->> 0; ";
 const OUTBOX: &str = "\
 INSERT INTO outbox (id, turn, part, parts, bot, chat, telegram_chat, thread, reply_to, text, answers_bot, chain_depth, \
-root, expires_at, created_at, state, attempts, attempt, claimed_epoch, due_at, message_id, error) \
+root, expires_at, created_at, state, attempts, attempt, claimed_epoch, due_at, message_id, error, on_unknown) \
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
 value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15, \
-value ->> 16, value ->> 17, value ->> 18, value ->> 19, value ->> 20, value ->> 21 FROM json_each($9); \
+value ->> 16, value ->> 17, value ->> 18, value ->> 19, value ->> 20, value ->> 21, value ->> 22 FROM json_each($9); \
 UPDATE outbox SET state = j.value ->> 1, attempts = j.value ->> 2, attempt = j.value ->> 3, \
 claimed_epoch = j.value ->> 4, due_at = j.value ->> 5, message_id = j.value ->> 6, error = j.value ->> 7 \
 FROM json_each($10) j WHERE outbox.id = j.value ->> 0; ";
@@ -60,9 +61,22 @@ DELETE FROM control WHERE (scope, key) IN (SELECT value ->> 0, value ->> 1 FROM 
 INSERT INTO control (scope, key, stopped_at, by) \
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each($12) WHERE value ->> 4; ";
 
+const DELIVERY: &str = "\
+INSERT INTO send_pause (bot, chat, until) SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($13) WHERE true \
+ON CONFLICT (bot, chat) DO UPDATE SET until = max(until, excluded.until); \
+DELETE FROM chat_absence WHERE (chat, bot) IN (SELECT value ->> 0, value ->> 1 FROM json_each($14)); \
+INSERT INTO chat_absence (chat, bot) SELECT value ->> 0, value ->> 1 FROM json_each($14) WHERE value ->> 2; \
+INSERT INTO chat_alias (telegram_chat_id, chat, since) SELECT value ->> 1, value ->> 0, value ->> 2 \
+FROM json_each($15) WHERE true ON CONFLICT (telegram_chat_id) DO NOTHING; \
+UPDATE chat SET telegram_id = j.value ->> 1, spec = json_set(spec, '$.telegram_id', j.value ->> 1) \
+FROM json_each($15) j WHERE chat.id = j.value ->> 0 \
+AND EXISTS (SELECT 1 FROM chat_alias a WHERE a.telegram_chat_id = j.value ->> 1 AND a.chat = chat.id); \
+UPDATE outbox SET telegram_chat = j.value ->> 1, reply_to = NULL FROM json_each($15) j \
+WHERE state IN ('queued', 'sending', 'retry_at', 'unknown') AND state IN ('queued', 'retry_at') \
+AND outbox.chat = j.value ->> 0; ";
 const ALLOWANCES: &str = "\
 INSERT INTO allowance (scope, key, unit, per, period_start, granted) \
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM json_each($13) WHERE true \
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM json_each($16) WHERE true \
 ON CONFLICT (scope, key, unit, per, period_start) DO UPDATE SET granted = excluded.granted; ";
 
 /// How the transaction goes on after the writes.
@@ -83,6 +97,7 @@ struct Groups {
     outbox: bool,
     windows: bool,
     stops: bool,
+    delivery: bool,
     allowances: bool,
 }
 
@@ -95,17 +110,31 @@ impl Groups {
             outbox: !changes.new_outbox.is_empty() || !changes.outbox.is_empty(),
             windows: !changes.windows.is_empty(),
             stops: !changes.stops.is_empty(),
+            delivery: !(changes.pauses.is_empty() && changes.absences.is_empty() && changes.migrations.is_empty()),
             allowances: !changes.allowances.is_empty(),
         }
     }
 
     fn index(self, then: Then) -> usize {
-        let groups = [self.inbox, self.advance, self.turns, self.outbox, self.windows, self.stops, self.allowances];
-        groups.into_iter().chain([then == Then::StayOpen]).enumerate().map(|(bit, set)| usize::from(set) << bit).sum()
+        [
+            self.inbox,
+            self.advance,
+            self.turns,
+            self.outbox,
+            self.windows,
+            self.stops,
+            self.delivery,
+            self.allowances,
+            then == Then::StayOpen,
+        ]
+        .into_iter()
+        .enumerate()
+        .map(|(bit, set)| usize::from(set) << bit)
+        .sum()
     }
 
     fn statement(self, then: Then) -> Arc<str> {
-        static STATEMENTS: [OnceLock<Arc<str>>; 256] = [const { OnceLock::new() }; 256];
+        static STATEMENTS: [OnceLock<Arc<str>>; 512] = [const { OnceLock::new() }; 512];
         let build = || {
             let part = |wanted: bool, sql: &'static str| if wanted { sql } else { "" };
             let parts = [
@@ -115,6 +144,7 @@ impl Groups {
                 part(self.outbox, OUTBOX),
                 part(self.windows, WINDOWS),
                 part(self.stops, STOPS),
+                part(self.delivery, DELIVERY),
                 part(self.allowances, ALLOWANCES),
                 part(then == Then::Commit, "COMMIT"),
             ];
@@ -141,6 +171,9 @@ pub(super) async fn write(
     let new_outbox = changes.new_outbox.iter().map(|message| {
         OutboxRow::of(message, loaded.outbox.get(&message.id).map_or(&message.progress, |head| &head.progress))
     });
+    if !changes.orders.is_empty() {
+        orders::write(&mut *connection, &changes.orders).await?;
+    }
     let windows = changes.windows.iter().filter_map(|key| Some((key.name(), loaded.windows.get(key)?)));
     let allowances = changes.allowances.iter().filter_map(|key| {
         let (scope, id, unit, per, start) = allowance_key(key);
@@ -164,6 +197,9 @@ pub(super) async fn write(
         .bind(rows(moved_outbox))
         .bind(rows(windows))
         .bind(rows(last_word(&changes.stops).into_iter()))
+        .bind(rows(changes.pauses.iter().map(|pause| (pause.bot, pause.chat.unwrap_or(ChatId(0)), pause.until))))
+        .bind(rows(changes.absences.iter().map(|((chat, bot), absent)| (chat, bot, absent))))
+        .bind(rows(changes.migrations.iter().map(|(chat, (to, at))| (chat, to, at))))
         .bind(rows(allowances))
         .execute(connection)
         .await?;

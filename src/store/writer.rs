@@ -9,7 +9,7 @@
 use botfleet_actors::domain::ids::Epoch;
 use botfleet_actors::ports::store::StoreError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Error, Executor};
+use sqlx::{ConnectOptions, Connection, Error, Executor};
 
 use super::error::{is_busy, to_port};
 
@@ -77,6 +77,20 @@ impl Writer {
             self.in_doubt = false;
         }
         to_port(error)
+    }
+
+    /// Brings the log into the database, empties it and closes the connection.
+    pub(super) async fn close(&mut self) -> Result<(), StoreError> {
+        let connection = self.take().await?;
+        let emptied = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await;
+        if let Err(error) = emptied {
+            return Err(self.fail(&error));
+        }
+        self.confirm();
+        match self.connection.take() {
+            Some(connection) => connection.close().await.map_err(|error| to_port(&error)),
+            None => Ok(()),
+        }
     }
 
     async fn roll_back(&mut self) {

@@ -259,6 +259,7 @@ pub(super) struct OutboxRow<'a>(
     Timestamp,
     Option<MessageId>,
     Option<&'a str>,
+    &'static str,
 );
 
 impl<'a> OutboxRow<'a> {
@@ -286,6 +287,7 @@ impl<'a> OutboxRow<'a> {
             progress.due_at,
             progress.message_id,
             progress.error.as_deref(),
+            message.on_unknown.as_str(),
         )
     }
 }

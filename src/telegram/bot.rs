@@ -4,22 +4,24 @@
 //! a definite answer is `Unreachable` there; for writes it is `Unknown`.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use botfleet_actors::domain::ids::{MessageId, TelegramChatId, TelegramUserId, ThreadId, UpdateId};
 use botfleet_actors::domain::incoming::ChatKind;
-use botfleet_actors::ports::telegram::{BotApi, ChatDescription, Me, ReceivedUpdate, SendMessage, TelegramError};
+use botfleet_actors::ports::telegram::{
+    BotApi, ChatDescription, Me, ReceivedUpdate, SendMessage, TelegramError, WebhookStatus, WebhookTarget,
+};
 use reqwest::Url;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use teloxide::payloads;
 use teloxide::requests::Payload;
 use teloxide::types::{
     AllowedUpdate, ChatAction, ChatId, LinkPreviewOptions, MessageId as SdkMessageId, ReactionType, ReplyParameters,
-    ThreadId as SdkThreadId,
+    ThreadId as SdkThreadId, True, UserId,
 };
 
 use super::client::{Answer, Call, Effect, TelegramClient, record, without};
@@ -31,6 +33,10 @@ use super::{answer, decode, wire};
 /// Bot API, getUpdates.
 const POLL_LIMIT: u8 = 100;
 
+/// The kinds of updates that the fleet reads.
+const ALLOWED_UPDATES: [AllowedUpdate; 4] =
+    [AllowedUpdate::Message, AllowedUpdate::EditedMessage, AllowedUpdate::MessageReaction, AllowedUpdate::MyChatMember];
+
 /// One bot at Telegram; cheap to clone.
 #[derive(Clone)]
 pub struct TelegramBot {
@@ -39,6 +45,15 @@ pub struct TelegramBot {
 
 struct Shared {
     client: TelegramClient,
+    source: Option<TokenSource>,
+    access: RwLock<Arc<Access>>,
+}
+
+/// Looks up the token where it comes from; `None` when there is none of this bot.
+pub type TokenSource = Arc<dyn Fn() -> Option<SecretString> + Send + Sync>;
+
+/// A token, and the addresses that hold it.
+struct Access {
     token: SecretString,
     get_me: Url,
     get_updates: Url,
@@ -46,6 +61,28 @@ struct Shared {
     send_chat_action: Url,
     set_message_reaction: Url,
     get_chat: Url,
+    get_chat_member: Url,
+    set_webhook: Url,
+    delete_webhook: Url,
+    get_webhook_info: Url,
+}
+
+impl Access {
+    fn new(client: &TelegramClient, token: SecretString) -> Self {
+        Self {
+            get_me: client.url(&token, payloads::GetMe::NAME),
+            get_updates: client.url(&token, payloads::GetUpdates::NAME),
+            send_message: client.url(&token, payloads::SendMessage::NAME),
+            send_chat_action: client.url(&token, payloads::SendChatAction::NAME),
+            set_message_reaction: client.url(&token, payloads::SetMessageReaction::NAME),
+            get_chat: client.url(&token, payloads::GetChat::NAME),
+            get_chat_member: client.url(&token, payloads::GetChatMember::NAME),
+            set_webhook: client.url(&token, payloads::SetWebhook::NAME),
+            delete_webhook: client.url(&token, payloads::DeleteWebhook::NAME),
+            get_webhook_info: client.url(&token, payloads::GetWebhookInfo::NAME),
+            token,
+        }
+    }
 }
 
 impl fmt::Debug for TelegramBot {
@@ -64,30 +101,55 @@ struct MeResult {
     can_read_all_group_messages: bool,
 }
 
+/// setWebhook without a certificate: teloxide's payload is a form for its sake.
+#[derive(Serialize)]
+struct SetWebhook<'a> {
+    url: &'a str,
+    max_connections: u8,
+    allowed_updates: &'a [AllowedUpdate],
+    drop_pending_updates: bool,
+    secret_token: &'a str,
+}
+
+impl Payload for SetWebhook<'_> {
+    type Output = True;
+    const NAME: &'static str = payloads::SetWebhook::NAME;
+}
+
+#[derive(Deserialize)]
+struct WebhookInfoResult {
+    #[serde(default)]
+    url: String,
+    #[serde(default)]
+    pending_update_count: u64,
+    #[serde(default)]
+    last_error_message: Option<String>,
+}
+
 #[derive(Deserialize)]
 struct SentResult {
     message_id: i64,
 }
 
+#[derive(Deserialize)]
+struct MemberResult {
+    status: String,
+}
+
 impl TelegramBot {
-    pub(super) fn new(client: TelegramClient, token: SecretString) -> Self {
-        let shared = Shared {
-            get_me: client.url(&token, payloads::GetMe::NAME),
-            get_updates: client.url(&token, payloads::GetUpdates::NAME),
-            send_message: client.url(&token, payloads::SendMessage::NAME),
-            send_chat_action: client.url(&token, payloads::SendChatAction::NAME),
-            set_message_reaction: client.url(&token, payloads::SetMessageReaction::NAME),
-            get_chat: client.url(&token, payloads::GetChat::NAME),
-            client,
-            token,
-        };
-        Self { shared: Arc::new(shared) }
+    pub(super) fn new(client: TelegramClient, token: SecretString, source: Option<TokenSource>) -> Self {
+        let access = RwLock::new(Arc::new(Access::new(&client, token)));
+        Self { shared: Arc::new(Shared { client, source, access }) }
+    }
+
+    fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.shared.access.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Makes one call and reads its result.
     async fn call<P, T>(
         &self,
-        url: &Url,
+        url: fn(&Access) -> &Url,
         effect: Effect,
         payload: &P,
         wait: Option<Duration>,
@@ -96,10 +158,11 @@ impl TelegramBot {
     where
         P: Payload + Serialize + Sync,
     {
-        let Shared { client, token, .. } = &*self.shared;
+        let access = self.access();
+        let token = &access.token;
         let started = wait.is_none().then(Instant::now);
-        let call = Call { url, token, effect };
-        let outcome = match client.attempt(call, payload, wait).await {
+        let call = Call { url: url(&access), token, effect };
+        let outcome = match self.shared.client.attempt(call, payload, wait).await {
             Ok(Answer { status, headers, body }) => {
                 answer::result(status, &headers, &body).and_then(read).map_err(|error| settled(effect, token, error))
             }
@@ -162,7 +225,7 @@ fn received(result: &RawValue) -> Result<Vec<ReceivedUpdate>, TelegramError> {
 impl BotApi for TelegramBot {
     async fn get_me(&self) -> Result<Me, TelegramError> {
         let payload = payloads::GetMe::new();
-        let me: MeResult = self.call(&self.shared.get_me, Effect::Probe, &payload, None, answer::typed).await?;
+        let me: MeResult = self.call(|access| &access.get_me, Effect::Probe, &payload, None, answer::typed).await?;
         Ok(Me {
             id: TelegramUserId(me.id),
             username: me.username,
@@ -176,13 +239,48 @@ impl BotApi for TelegramBot {
         payload.offset = offset.map(i32::try_from).transpose().map_err(|_| out_of_range("offset"))?;
         payload.limit = Some(POLL_LIMIT);
         payload.timeout = Some(timeout.as_secs() as u32);
-        payload.allowed_updates = Some(vec![
-            AllowedUpdate::Message,
-            AllowedUpdate::EditedMessage,
-            AllowedUpdate::MessageReaction,
-            AllowedUpdate::MyChatMember,
-        ]);
-        self.call(&self.shared.get_updates, Effect::Probe, &payload, Some(timeout), received).await
+        payload.allowed_updates = Some(ALLOWED_UPDATES.to_vec());
+        self.call(|access| &access.get_updates, Effect::Probe, &payload, Some(timeout), received).await
+    }
+
+    async fn set_webhook(&self, target: &WebhookTarget) -> Result<(), TelegramError> {
+        let payload = SetWebhook {
+            url: &target.url,
+            max_connections: target.max_connections,
+            allowed_updates: &ALLOWED_UPDATES,
+            drop_pending_updates: false,
+            secret_token: target.secret.expose(),
+        };
+        self.call(|access| &access.set_webhook, Effect::Probe, &payload, None, |_| Ok(())).await
+    }
+
+    async fn delete_webhook(&self) -> Result<(), TelegramError> {
+        let mut payload = payloads::DeleteWebhook::new();
+        payload.drop_pending_updates = Some(false);
+        self.call(|access| &access.delete_webhook, Effect::Probe, &payload, None, |_| Ok(())).await
+    }
+
+    async fn webhook_status(&self) -> Result<WebhookStatus, TelegramError> {
+        let payload = payloads::GetWebhookInfo::new();
+        let found: WebhookInfoResult =
+            self.call(|access| &access.get_webhook_info, Effect::Probe, &payload, None, answer::typed).await?;
+        Ok(WebhookStatus {
+            url: Some(found.url).filter(|url| !url.is_empty()),
+            pending: found.pending_update_count,
+            last_error: found.last_error_message.map(|words| without(&self.access().token, words)),
+        })
+    }
+
+    fn renew_token(&self) -> bool {
+        let Some(token) = self.shared.source.as_ref().and_then(|source| source()) else {
+            return false;
+        };
+        let mut access = self.shared.access.write().unwrap_or_else(PoisonError::into_inner);
+        let news = access.token.expose_secret() != token.expose_secret();
+        if news {
+            *access = Arc::new(Access::new(&self.shared.client, token));
+        }
+        news
     }
 
     async fn send_message(&self, message: &SendMessage) -> Result<MessageId, TelegramError> {
@@ -199,30 +297,44 @@ impl BotApi for TelegramBot {
             payload.reply_parameters = Some(ReplyParameters::new(sdk_message(id)?).allow_sending_without_reply());
         }
         let sent: SentResult =
-            self.call(&self.shared.send_message, Effect::Write, &payload, None, answer::typed).await?;
+            self.call(|access| &access.send_message, Effect::Write, &payload, None, answer::typed).await?;
         Ok(MessageId(sent.message_id))
     }
 
     async fn send_typing(&self, chat: TelegramChatId, thread: Option<ThreadId>) -> Result<(), TelegramError> {
         let mut payload = payloads::SendChatAction::new(ChatId(chat.0), ChatAction::Typing);
         payload.message_thread_id = sdk_thread(thread)?;
-        self.call(&self.shared.send_chat_action, Effect::Write, &payload, None, |_| Ok(())).await
+        self.call(|access| &access.send_chat_action, Effect::Write, &payload, None, |_| Ok(())).await
     }
 
     async fn set_reaction(&self, chat: TelegramChatId, message: MessageId, emoji: &str) -> Result<(), TelegramError> {
         let mut payload = payloads::SetMessageReaction::new(ChatId(chat.0), sdk_message(message.0)?);
         payload.reaction = Some(vec![ReactionType::Emoji { emoji: emoji.to_owned() }]);
-        self.call(&self.shared.set_message_reaction, Effect::Write, &payload, None, |_| Ok(())).await
+        self.call(|access| &access.set_message_reaction, Effect::Write, &payload, None, |_| Ok(())).await
+    }
+
+    async fn is_admin(&self, chat: TelegramChatId, user: TelegramUserId) -> Result<bool, TelegramError> {
+        let user = u64::try_from(user.0).map(UserId).map_err(|_| out_of_range("user id"))?;
+        let payload = payloads::GetChatMember::new(ChatId(chat.0), user);
+        let member: MemberResult =
+            self.call(|access| &access.get_chat_member, Effect::Read, &payload, None, answer::typed).await?;
+        Ok(matches!(member.status.as_str(), "creator" | "administrator"))
     }
 
     async fn get_chat(&self, chat: TelegramChatId) -> Result<ChatDescription, TelegramError> {
         let payload = payloads::GetChat::new(ChatId(chat.0));
-        self.call(&self.shared.get_chat, Effect::Read, &payload, None, |result| {
-            let chat: wire::Chat<'_> = serde_json::from_str(result.get())
-                .map_err(|e| TelegramError::Unknown(format!("unexpected result at column {}", e.column())))?;
-            let kind: ChatKind = decode::chat_kind(&chat);
-            Ok(ChatDescription { kind, title: decode::chat_name(&chat) })
-        })
+        self.call(
+            |access| &access.get_chat,
+            Effect::Read,
+            &payload,
+            None,
+            |result| {
+                let chat: wire::Chat<'_> = serde_json::from_str(result.get())
+                    .map_err(|e| TelegramError::Unknown(format!("unexpected result at column {}", e.column())))?;
+                let kind: ChatKind = decode::chat_kind(&chat);
+                Ok(ChatDescription { kind, title: decode::chat_name(&chat) })
+            },
+        )
         .await
     }
 }

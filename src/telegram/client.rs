@@ -14,7 +14,7 @@ use reqwest::{Method, Request, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
-use super::bot::TelegramBot;
+use super::bot::{TelegramBot, TokenSource};
 use super::breaker::Breaker;
 use super::settings::TelegramSettings;
 
@@ -111,7 +111,12 @@ impl TelegramClient {
 
     /// The Bot API for one token.
     pub fn bot(&self, token: SecretString) -> TelegramBot {
-        TelegramBot::new(self.clone(), token)
+        TelegramBot::new(self.clone(), token, None)
+    }
+
+    /// The same, with where to look the token up again once it is refused.
+    pub fn bot_with_source(&self, token: SecretString, source: TokenSource) -> TelegramBot {
+        TelegramBot::new(self.clone(), token, Some(source))
     }
 
     /// Whether sends go; `false` while the breaker refuses them or tries one at a time.

@@ -5,7 +5,7 @@
 
 use botfleet_actors::domain::ids::{MessageId, TelegramChatId, TelegramUserId, ThreadId};
 use botfleet_actors::domain::incoming::{
-    Author, AuthorKind, ChatKind, Entity, EntityKind, Event, Incoming, Media, Message,
+    Author, AuthorKind, ChatKind, Entity, EntityKind, Event, Incoming, Media, Message, Quoted,
 };
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::telegram::UpdateDecoder;
@@ -118,7 +118,9 @@ fn posted(message: wire::Message<'_>, revision: Option<i64>) -> Incoming {
     let author = author(&message);
     let thread = message.message_thread_id.filter(|id| message.is_topic_message && *id != GENERAL_TOPIC);
     // In a topic, a message that replies to none names the topic's first message.
-    let reply_to = message.reply_to_message.map(|r| r.message_id).filter(|id| thread != Some(*id));
+    let reply = message.reply_to_message.filter(|reply| thread != Some(reply.message_id));
+    let reply_to = reply.as_ref().map(|reply| reply.message_id);
+    let quoted = reply.and_then(|reply| Some(Quoted { author: TelegramUserId(reply.from?.id), text: reply.text }));
     let (text, entities) = match message.text {
         Some(text) => (Some(text), message.entities),
         None => (message.caption, message.caption_entities),
@@ -129,6 +131,7 @@ fn posted(message: wire::Message<'_>, revision: Option<i64>) -> Incoming {
         revision: revision.unwrap_or(0),
         thread: thread.map(ThreadId),
         reply_to: reply_to.map(MessageId),
+        quoted,
         author,
         service: text.is_none() && media.is_none(),
         text,

@@ -110,9 +110,15 @@ pub struct Entity<'a> {
 
 /// The message replied to.
 #[derive(Debug, Deserialize)]
-pub struct Reply {
+pub struct Reply<'a> {
     /// Its id.
     pub message_id: i64,
+    /// Who wrote it.
+    #[serde(borrow, default)]
+    pub from: Option<User<'a>>,
+    /// Its text.
+    #[serde(default)]
+    pub text: Option<String>,
 }
 
 /// A file, a sticker or dice, as far as the fleet reads them.
@@ -155,8 +161,8 @@ pub struct Message<'a> {
     #[serde(default)]
     pub edit_date: Option<i64>,
     /// What it replies to, in the same chat.
-    #[serde(default)]
-    pub reply_to_message: Option<Reply>,
+    #[serde(borrow, default)]
+    pub reply_to_message: Option<Reply<'a>>,
     /// Text.
     #[serde(default)]
     pub text: Option<String>,

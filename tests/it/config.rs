@@ -51,8 +51,19 @@ fn the_default_file_spells_every_key() {
     let text = fs::read_to_string(repository().join("config/default.toml")).unwrap();
     let spelled: toml::Table = text.parse().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let sections =
-        ["", "server", "store", "telegram", "fleet", "fleet.restart", "fleet.restart.backoff", "bots", "chats", "log"];
+    let sections = [
+        "",
+        "server",
+        "webhooks",
+        "store",
+        "telegram",
+        "fleet",
+        "fleet.restart",
+        "fleet.restart.backoff",
+        "bots",
+        "chats",
+        "log",
+    ];
     for section in sections {
         // The refusal of an unknown key lists the known ones.
         let planted = if section.is_empty() { "zzz = 1".to_owned() } else { format!("[{section}]\nzzz = 1") };
@@ -181,7 +192,7 @@ fn all_faults_of_a_manifest_are_told_at_once() {
     let faults = changed(&[
         ("persona = \"baran\"", "persona = \"barn\""),
         ("token = \"env:ADA_TOKEN\"", "token = \"env:NOT_SET\""),
-        ("telegram_id = -1001234567890", "telegram_id = -4242"),
+        ("telegram_id = -1001234567890", "telegram_id = 4242"),
         ("time_zone = \"Europe/Istanbul\"", "time_zone = \"Europe/Constantinople\"\ncolour = 1"),
         ("temperature = 1.0", "temperature = 3.0"),
         ("bots = [\"Ada\", \"Baran\"]", "bots = [\"Ada\", \"Baron\"]"),
@@ -209,7 +220,7 @@ fn all_faults_of_a_manifest_are_told_at_once() {
     }
     assert_eq!(told.len(), 11, "{faults}");
     assert!(faults.0.iter().all(|fault| fault.source == "fleet.toml"));
-    assert!(fault(&faults, "chats[0].telegram_id").what.contains("basic group"), "{faults}");
+    assert!(fault(&faults, "chats[0].telegram_id").what.contains("private chat"), "{faults}");
     assert!(fault(&faults, "bots[0].token").what.contains("NOT_SET"), "{faults}");
 }
 
@@ -231,9 +242,17 @@ fn names_tokens_and_chats_are_unique() {
 
 #[test]
 fn a_chat_that_is_no_supergroup_is_refused_with_the_way_out() {
-    for (id, word) in [("12345", "private chat"), ("-12345", "basic group"), ("-1000000000000", "basic group")] {
-        let faults = changed(&[("-1001234567890", id)]).unwrap_err();
-        assert!(fault(&faults, "chats[0].telegram_id").what.contains(word), "{faults}");
+    let faults = changed(&[("-1001234567890", "12345")]).unwrap_err();
+    assert!(fault(&faults, "chats[0].telegram_id").what.contains("private chat"), "{faults}");
+}
+
+#[test]
+fn a_basic_group_is_warned_of_and_served_once_it_is_a_supergroup() {
+    for id in ["-12345", "-1000000000000"] {
+        let loaded = changed(&[("-1001234567890", id)]).unwrap();
+        let [warning] = loaded.warnings.as_slice() else { panic!("one warning, not {:?}", loaded.warnings) };
+        assert_eq!(warning.key, "chats[0].telegram_id");
+        assert!(warning.what.contains("nothing is read or said there"), "{}", warning.what);
     }
 }
 

@@ -45,17 +45,24 @@ pub(crate) fn options() -> ProductOptions {
 impl FleetStage {
     /// Starts a world of so many bots in so many chats, and the program on it.
     pub(crate) async fn start(bots: usize, chats: usize, options: ProductOptions) -> Self {
+        let stage = Self::raise(bots, chats, options, Duration::from_millis(20)).await;
+        stage.until_polling().await;
+        stage
+    }
+
+    /// The same with a model that takes so long, and without waiting for the bots to poll. Telegram repeats what a
+    /// webhook did not take a hundred times as fast.
+    pub(crate) async fn raise(bots: usize, chats: usize, options: ProductOptions, median: Duration) -> Self {
         let mut spec = SimulationSpec::of(WorldSpec::fleet(7, bots, chats));
-        let latency = Latency { median: Duration::from_millis(20), sigma: 0.0 };
+        spec.world.webhooks.time_scale = 0.01;
+        let latency = Latency { median, sigma: 0.0 };
         spec.provider = ProviderSpec { latency, api_key: Some(PROVIDER_KEY.to_owned()), ..ProviderSpec::default() };
         let simulation = Simulation::start(spec).await.unwrap();
         let directory = tempfile::tempdir().unwrap();
         let (world, url) = (simulation.world.spec(), simulation.base_url());
         let files = ProductFiles::write(&directory.path().join("fleet"), world, &url, &options).unwrap();
         let product = Product::start(binary(), files).await.unwrap();
-        let stage = Self { simulation, product, http: http::client().unwrap(), directory };
-        stage.until_polling().await;
-        stage
+        Self { simulation, product, http: http::client().unwrap(), directory }
     }
 
     /// The same with one bot in one chat.
@@ -100,6 +107,15 @@ impl FleetStage {
         let accepted = |event: &LedgerEvent| matches!(event, LedgerEvent::SendAccepted { .. });
         let ledger = self.simulation.world.ledger();
         assert!(ledger.wait_for(messages, DEADLINE, accepted).await, "{messages} messages were not sent");
+    }
+
+    /// Waits until the model was asked so often.
+    pub(crate) async fn until_asked(&self, calls: usize) {
+        let until = Instant::now() + DEADLINE;
+        while self.simulation.provider.call_count() < calls {
+            assert!(Instant::now() < until, "the model was not asked");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// How many messages of bots reached Telegram, over all time.

@@ -18,3 +18,4 @@ pub mod fleet;
 pub mod node;
 pub mod provider;
 pub mod tasks;
+pub mod webhooks;

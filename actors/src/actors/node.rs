@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use ractor::ActorRef;
 
 use super::bot::actor::BotMsg;
+use super::bot::orders::Orders;
 use super::chat::actor::ChatMsg;
 use super::committer::Committer;
 use super::fleet::actor::FleetMsg;
@@ -50,6 +51,10 @@ pub struct Node {
     pub consult: Consult,
     /// Random numbers that need not be replayed: jitter.
     pub jitter: Jitter,
+    /// Turns queued or claimed, as the store said last and as chats have added since.
+    pub turns_open: AtomicU64,
+    /// Orders of people that were seen lately.
+    pub orders: Orders,
     ids: IdSource,
 }
 
@@ -79,6 +84,8 @@ impl Node {
             treasury: Arc::default(),
             consult: Consult::default(),
             jitter: Jitter(AtomicU64::new(seed)),
+            turns_open: AtomicU64::new(0),
+            orders: Orders::default(),
             ids,
         }
     }
@@ -201,9 +208,16 @@ pub struct Directory {
     pub bots: BTreeMap<BotId, Arc<BotProfile>>,
     /// Chats in use.
     pub chats: BTreeMap<ChatId, Arc<ChatProfile>>,
-    by_telegram_chat: HashMap<TelegramChatId, ChatId>,
+    telegram_chats: RwLock<TelegramChats>,
     by_telegram_user: HashMap<TelegramUserId, BotId>,
     live: RwLock<Live>,
+}
+
+/// Ids that Telegram gave to chats: a group that becomes a supergroup gets a new one.
+#[derive(Default)]
+struct TelegramChats {
+    by_telegram: HashMap<TelegramChatId, ChatId>,
+    current: HashMap<ChatId, TelegramChatId>,
 }
 
 #[derive(Default)]
@@ -223,11 +237,14 @@ impl Directory {
         aliases: impl IntoIterator<Item = (TelegramChatId, ChatId)>,
     ) -> Self {
         let by_telegram_user = bots.values().map(|bot| (bot.spec.telegram_id, bot.id)).collect();
-        let by_telegram_chat = aliases.into_iter().filter(|(_, chat)| chats.contains_key(chat)).collect();
+        let telegram_chats = TelegramChats {
+            by_telegram: aliases.into_iter().filter(|(_, chat)| chats.contains_key(chat)).collect(),
+            current: chats.values().map(|chat| (chat.id, chat.spec.telegram_id)).collect(),
+        };
         Self {
             bots: bots.into_iter().map(|(id, bot)| (id, Arc::new(bot))).collect(),
             chats: chats.into_iter().map(|(id, chat)| (id, Arc::new(chat))).collect(),
-            by_telegram_chat,
+            telegram_chats: RwLock::new(telegram_chats),
             by_telegram_user,
             live: RwLock::default(),
         }
@@ -251,7 +268,23 @@ impl Directory {
 
     /// The chat that Telegram calls so, if the fleet serves it.
     pub fn chat_of(&self, telegram: TelegramChatId) -> Option<ChatId> {
-        self.by_telegram_chat.get(&telegram).copied()
+        self.telegram_chats.read().unwrap_or_else(PoisonError::into_inner).by_telegram.get(&telegram).copied()
+    }
+
+    /// What Telegram calls the chat now.
+    pub fn telegram_chat(&self, chat: ChatId) -> Option<TelegramChatId> {
+        self.telegram_chats.read().unwrap_or_else(PoisonError::into_inner).current.get(&chat).copied()
+    }
+
+    /// The chat got another id at Telegram; its old one still means it. False when it is no news.
+    pub fn migrate(&self, chat: ChatId, to: TelegramChatId) -> bool {
+        let mut chats = self.telegram_chats.write().unwrap_or_else(PoisonError::into_inner);
+        if chats.by_telegram.contains_key(&to) {
+            return false;
+        }
+        chats.by_telegram.insert(to, chat);
+        chats.current.insert(chat, to);
+        true
     }
 
     /// The fleet's bot that Telegram calls so.

@@ -7,7 +7,8 @@ use crate::behaviour::scene::CastMember;
 use crate::domain::ids::{BotId, ChatId, InboxId, MessageId, Number, TelegramChatId, TelegramUserId};
 use crate::domain::incoming::{Author, AuthorKind};
 use crate::domain::roster::{
-    BotProfile, BotSpec, ChatPolicy, ChatProfile, ChatSpec, Generation, Language, ModelRef, Pacing, Persona, Physics,
+    BotProfile, BotSpec, ChatPolicy, ChatProfile, ChatSpec, DeliveryChoice, DeliveryMode, Generation, Language,
+    ModelRef, Pacing, Persona, Physics,
 };
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
@@ -38,8 +39,16 @@ pub(crate) fn bot(id: i64, name: &str) -> CastMember {
         persona,
         generation,
         hourly_cap: None,
+        delivery: DeliveryMode::Polling,
     };
-    let profile = BotProfile { id: BotId(id), spec, persona_revision: 1, token_generation: 1, next_offset: None };
+    let profile = BotProfile {
+        id: BotId(id),
+        spec,
+        persona_revision: 1,
+        token_generation: 1,
+        next_offset: None,
+        delivery: DeliveryChoice::default(),
+    };
     CastMember { profile: Arc::new(profile), username: Some(format!("{}_bot", name.to_lowercase())) }
 }
 
@@ -69,6 +78,7 @@ pub(crate) fn chat(policy: ChatPolicy, cast: &[CastMember]) -> ChatProfile {
                 stale_after: Duration::from_mins(1),
                 quiet_tick: None,
             },
+            on_unknown: crate::domain::outbox::OnUnknown::Report,
         },
         members: cast.iter().map(|member| member.profile.id).collect(),
     }

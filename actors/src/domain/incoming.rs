@@ -88,6 +88,9 @@ pub struct Message {
     pub thread: Option<ThreadId>,
     /// The message that it replies to.
     pub reply_to: Option<MessageId>,
+    /// What Telegram shows of the message that it replies to.
+    #[serde(default)]
+    pub quoted: Option<Quoted>,
     /// Who wrote it.
     pub author: Author,
     /// Text or caption; `None` for service messages and media without caption.
@@ -98,6 +101,15 @@ pub struct Message {
     pub media: Option<Media>,
     /// A service message (someone joined, the title changed).
     pub service: bool,
+}
+
+/// A message as a reply to it shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quoted {
+    /// Telegram's id of its author.
+    pub author: TelegramUserId,
+    /// Its text.
+    pub text: Option<String>,
 }
 
 /// Who wrote a message.

@@ -6,6 +6,7 @@
 //! | `incoming` | what an update from Telegram means |
 //! | `inbox`, `transcript`, `decision`, `turn`, `outbox` | the rows on the data's way, in its order |
 //! | `roster` | bots, personas, chats, providers as the manifest describes them |
+//! | `dead_letter` | what ended badly and waits for a person |
 //! | `allowance` | budgets, and what nodes take from them |
 //! | `schema` | whether a JSON answer fits its schema |
 //! | `control`, `window` | stops, and sliding windows of the loop physics |
@@ -14,11 +15,13 @@
 pub mod allowance;
 pub mod commit;
 pub mod control;
+pub mod dead_letter;
 pub mod decision;
 pub mod ids;
 pub mod inbox;
 pub mod incoming;
 pub mod outbox;
+pub mod pause;
 pub mod roster;
 pub mod schema;
 pub mod text;

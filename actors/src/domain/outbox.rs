@@ -5,6 +5,35 @@ use serde::{Deserialize, Serialize};
 use super::ids::{AttemptId, BotId, ChatId, Epoch, MessageId, Number, OutboxId, TelegramChatId, ThreadId, TurnId};
 use super::time::Timestamp;
 
+/// A message whose fate nobody knows is begun at most so often under [`OnUnknown::Resend`].
+pub const RESEND_ATTEMPTS_MAX: u32 = 3;
+
+/// What becomes of a message when nobody knows whether Telegram has it (I4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnUnknown {
+    /// It stays unknown until evidence or a person resolves it.
+    #[default]
+    Report,
+    /// It is sent again, and counted: people may see it twice.
+    Resend,
+}
+
+impl OnUnknown {
+    /// The name in the database and the manifest.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Report => "report",
+            Self::Resend => "resend",
+        }
+    }
+
+    /// Reads the name back.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Report, Self::Resend].into_iter().find(|policy| policy.as_str() == name)
+    }
+}
+
 /// One message to send; unique by (turn, part).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OutboxMessage {
@@ -38,6 +67,8 @@ pub struct OutboxMessage {
     pub expires_at: Timestamp,
     /// When it was made.
     pub created_at: Timestamp,
+    /// What becomes of it when nobody knows whether Telegram has it.
+    pub on_unknown: OnUnknown,
     /// How far it came.
     pub progress: SendProgress,
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{BotId, ChatId, ConfigSeq, TelegramChatId, TelegramUserId};
+use super::outbox::OnUnknown;
 
 /// A language that prompts are written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +64,41 @@ pub struct Generation {
     pub context_messages: usize,
 }
 
+/// How a bot's updates reach the fleet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryMode {
+    /// The fleet asks Telegram for them.
+    #[default]
+    Polling,
+    /// Telegram brings them to the fleet's receiver.
+    Webhook,
+}
+
+impl DeliveryMode {
+    /// The name in the manifest, the database and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Polling => "polling",
+            Self::Webhook => "webhook",
+        }
+    }
+
+    /// Reads the name back.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Polling, Self::Webhook].into_iter().find(|mode| mode.as_str() == name)
+    }
+}
+
+/// The way that is in force for a bot, which a person may have changed since the manifest was applied.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryChoice {
+    /// The way.
+    pub mode: DeliveryMode,
+    /// The address that the fleet told Telegram last: it knows a webhook of its own by it.
+    pub webhook_url: Option<String>,
+}
+
 /// A bot as the manifest gives it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BotSpec {
@@ -78,6 +114,9 @@ pub struct BotSpec {
     pub generation: Generation,
     /// Most messages in any hour; `None` for no cap.
     pub hourly_cap: Option<u32>,
+    /// How its updates arrive, until a person changes it.
+    #[serde(default)]
+    pub delivery: DeliveryMode,
 }
 
 /// A bot as the store knows it.
@@ -91,8 +130,11 @@ pub struct BotProfile {
     pub persona_revision: i64,
     /// Rises when the token is replaced.
     pub token_generation: i64,
-    /// The first update that is not confirmed yet; `None` before the first.
+    /// The first update that is not confirmed yet; `None` before the first, and after webhooks.
     pub next_offset: Option<i64>,
+    /// How its updates arrive now.
+    #[serde(default)]
+    pub delivery: DeliveryChoice,
 }
 
 /// How a chat chooses who speaks.
@@ -170,6 +212,9 @@ pub struct ChatSpec {
     pub physics: Physics,
     /// Its pace.
     pub pacing: Pacing,
+    /// What becomes of its messages when nobody knows whether Telegram has them.
+    #[serde(default)]
+    pub on_unknown: OnUnknown,
 }
 
 /// A chat as the store knows it.

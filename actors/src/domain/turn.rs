@@ -57,6 +57,11 @@ pub struct TurnProgress {
 }
 
 impl TurnProgress {
+    /// A turn that is given up before anybody claims it.
+    pub fn dropped(reason: String) -> Self {
+        Self { state: TurnState::Dropped, error: Some(reason), ..Self::queued() }
+    }
+
     /// A turn that nobody claimed.
     pub fn queued() -> Self {
         Self { state: TurnState::Queued, attempts: 0, claimed_epoch: None, error: None, usage: None }

@@ -24,6 +24,8 @@ pub enum WindowKey {
     Chat(ChatId),
     /// One bot everywhere: the hourly cap.
     Bot(BotId),
+    /// One bot in one chat: what Telegram allows it there.
+    Member(ChatId, BotId),
     /// One bot answering another in one chat; the smaller id first.
     Pair(ChatId, BotId, BotId),
 }
@@ -40,6 +42,7 @@ impl WindowKey {
             Self::Fleet => "fleet".to_owned(),
             Self::Chat(chat) => format!("chat:{chat}"),
             Self::Bot(bot) => format!("bot:{bot}"),
+            Self::Member(chat, bot) => format!("member:{chat}:{bot}"),
             Self::Pair(chat, a, b) => format!("pair:{chat}:{a}:{b}"),
         }
     }

@@ -1,33 +1,138 @@
-//! Send limiter of one bot: for the bot as a whole and for each of its chats, with pauses that 429 asks for.
-//! Layer `policy`. Waits are monotonic: a clock jump never shortens a pause.
+//! Send limiter of one bot: for the bot as a whole and for each of its chats. Layer `policy`.
+//!
+//! Two GCRA limiters of `governor`, whose state a 429 pushes forward by its `retry_after`: until then nothing passes,
+//! and after it no burst. When two chats are limited together the whole bot pauses, since it is then the bot that
+//! Telegram means. Time is monotonic, so a clock jump never shortens a pause. The limiter only predicts: pauses and
+//! windows are judged again in the transaction of `sending`.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::clock::Clock;
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::StateStore;
+use governor::{Quota, RateLimiter};
 use tokio::time::Instant;
 
 use crate::domain::ids::ChatId;
 
+/// Messages of one bot that one chat takes a second, and at once after a silence.
+///
+/// # Source
+/// Bot API FAQ, "My bot is hitting limits": about one message a second, short bursts are tolerated.
+const PER_CHAT_PER_SECOND: NonZeroU32 = NonZeroU32::MIN;
+const CHAT_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
+
+/// Part of a second's messages that one bot may send at once.
+const BOT_BURST: u32 = 3;
+
+/// Without a limit there still are pauses: so short a period limits nothing.
+const NO_LIMIT: Duration = Duration::from_nanos(1);
+
+/// Time since the limiter was made, on tokio's clock.
+#[derive(Clone, Copy)]
+struct SinceStart(Instant);
+
+impl Clock for SinceStart {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// GCRA states (theoretical arrival times) that a pause can push forward.
+struct States<K>(Mutex<HashMap<K, Nanos>>);
+
+/// The same states, as `governor` sees them.
+struct Shared<K>(Arc<States<K>>);
+
+impl<K: Hash + Eq + Copy> StateStore for Shared<K> {
+    type Key = K;
+
+    fn measure_and_replace<T, F, E>(&self, key: &K, f: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        let mut states = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (outcome, next) = f(states.get(key).copied())?;
+        states.insert(*key, next);
+        Ok(outcome)
+    }
+}
+
+/// One limit for each key, with pauses.
+struct Limit<K: Hash + Eq + Copy> {
+    limiter: RateLimiter<K, Shared<K>, SinceStart, NoOpMiddleware<Duration>>,
+    states: Arc<States<K>>,
+    clock: SinceStart,
+    /// How far before its theoretical arrival a cell may pass.
+    tolerance: Duration,
+}
+
+impl<K: Hash + Eq + Copy> Limit<K> {
+    fn new(quota: Option<Quota>, clock: SinceStart) -> Self {
+        let unlimited = Quota::with_period(NO_LIMIT).map(|quota| quota.allow_burst(NonZeroU32::MAX));
+        let quota = quota.or(unlimited).unwrap_or(Quota::per_second(NonZeroU32::MAX));
+        let states = Arc::new(States(Mutex::default()));
+        Self {
+            limiter: RateLimiter::new(quota, Shared(Arc::clone(&states)), clock),
+            states,
+            clock,
+            tolerance: quota.replenish_interval() * (quota.burst_size().get() - 1),
+        }
+    }
+
+    /// Takes a permit, or tells how long to wait.
+    fn permit(&self, key: &K) -> Result<(), Duration> {
+        self.limiter.check_key(key).map_err(|refused| refused.wait_time_from(self.clock.now()))
+    }
+
+    /// Nothing passes for `pause`, and no burst after it.
+    fn push_back(&self, key: K, pause: Duration) {
+        let until = Nanos::from(self.clock.now() + pause + self.tolerance);
+        let mut states = self.states.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = states.entry(key).or_insert(until);
+        *state = (*state).max(until);
+    }
+
+    /// Forgets keys whose state is that of a new one.
+    fn forget_fresh(&self) {
+        let now = Nanos::from(self.clock.now());
+        self.states.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, arrival| *arrival > now);
+    }
+}
+
+/// How far a 429 reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// The chat alone.
+    Chat,
+    /// The bot in all its chats.
+    Bot,
+}
+
 /// Limits of one bot's sends.
 pub struct SendLimiter {
-    bot: Option<DefaultDirectRateLimiter>,
-    chats: Option<DefaultKeyedRateLimiter<ChatId>>,
+    bot: Limit<()>,
+    chats: Limit<ChatId>,
+    /// Ends of pauses by chat.
     pauses: HashMap<ChatId, Instant>,
-    clock: DefaultClock,
+    bot_pause: Option<Instant>,
 }
 
 impl SendLimiter {
-    /// Limits a second for the bot and a minute for each of its chats; `None` is no limit.
-    pub fn new(per_second: Option<NonZeroU32>, per_chat_per_minute: Option<NonZeroU32>) -> Self {
-        Self {
-            bot: per_second.map(|limit| RateLimiter::direct(Quota::per_second(limit))),
-            chats: per_chat_per_minute.map(|limit| RateLimiter::keyed(Quota::per_minute(limit))),
-            pauses: HashMap::new(),
-            clock: DefaultClock::default(),
-        }
+    /// Limits a second for the bot, and whether Telegram's limits of a chat hold; `None` is no limit.
+    pub fn new(per_second: Option<NonZeroU32>, in_chats: bool) -> Self {
+        let clock = SinceStart(Instant::now());
+        let burst = |limit: NonZeroU32| NonZeroU32::new(limit.get() / BOT_BURST).unwrap_or(NonZeroU32::MIN);
+        let bot = per_second.map(|limit| Quota::per_second(limit).allow_burst(burst(limit)));
+        let chat = in_chats.then(|| Quota::per_second(PER_CHAT_PER_SECOND).allow_burst(CHAT_BURST));
+        Self { bot: Limit::new(bot, clock), chats: Limit::new(chat, clock), pauses: HashMap::new(), bot_pause: None }
     }
 
     /// Takes a permit for one send into `chat`.
@@ -35,56 +140,132 @@ impl SendLimiter {
     /// # Errors
     /// How long to wait before asking again.
     pub fn permit(&mut self, chat: ChatId) -> Result<(), Duration> {
-        if let Some(until) = self.pauses.get(&chat) {
-            let left = until.saturating_duration_since(Instant::now());
-            if !left.is_zero() {
-                return Err(left);
-            }
-            self.pauses.remove(&chat);
+        if let Some(wait) = left(self.bot_pause) {
+            return Err(wait);
         }
-        if let Some(Err(refused)) = self.chats.as_ref().map(|chats| chats.check_key(&chat)) {
-            return Err(refused.wait_time_from(self.clock.now()));
-        }
-        if let Some(Err(refused)) = self.bot.as_ref().map(DefaultDirectRateLimiter::check) {
-            return Err(refused.wait_time_from(self.clock.now()));
-        }
-        Ok(())
+        self.chats.permit(&chat)?;
+        self.bot.permit(&())
     }
 
-    /// Telegram asked for a pause in `chat`.
+    /// Telegram asked for a pause in `chat`. When another chat is paused as well, all of the bot pauses.
+    pub fn limited(&mut self, chat: ChatId, retry_after: Duration) -> Reach {
+        self.pauses.retain(|_, until| left(Some(*until)).is_some());
+        let others = self.pauses.keys().any(|other| *other != chat);
+        self.pause(chat, retry_after);
+        self.chats.forget_fresh();
+        if others {
+            self.pause_all(retry_after);
+            Reach::Bot
+        } else {
+            Reach::Chat
+        }
+    }
+
+    /// Nothing goes into `chat` for that long.
     pub fn pause(&mut self, chat: ChatId, pause: Duration) {
         let until = Instant::now() + pause;
         let slot = self.pauses.entry(chat).or_insert(until);
         *slot = (*slot).max(until);
+        self.chats.push_back(chat, pause);
+    }
+
+    /// Nothing goes anywhere for that long.
+    pub fn pause_all(&mut self, pause: Duration) {
+        self.bot_pause = self.bot_pause.max(Some(Instant::now() + pause));
+        self.bot.push_back((), pause);
+    }
+
+    /// Whether nothing may go into `chat` now, because of a pause.
+    pub fn is_paused(&self, chat: ChatId) -> bool {
+        left(self.bot_pause.max(self.pauses.get(&chat).copied())).is_some()
     }
 
     /// Chats that are paused now, with the time left.
     pub fn pauses(&self) -> impl Iterator<Item = (ChatId, Duration)> + '_ {
-        self.pauses
-            .iter()
-            .map(|(chat, until)| (*chat, until.saturating_duration_since(Instant::now())))
-            .filter(|(_, left)| !left.is_zero())
+        self.pauses.iter().filter_map(|(chat, until)| Some((*chat, left(Some(*until))?)))
     }
+
+    /// How long the whole bot is paused, if it is.
+    pub fn bot_pause(&self) -> Option<Duration> {
+        left(self.bot_pause)
+    }
+}
+
+fn left(until: Option<Instant>) -> Option<Duration> {
+    until.map(|until| until.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_busy_chat_does_not_use_up_another() {
-        let mut limiter = SendLimiter::new(None, NonZeroU32::new(2));
-        assert!(limiter.permit(ChatId(1)).is_ok() && limiter.permit(ChatId(1)).is_ok());
-        assert!(limiter.permit(ChatId(1)).is_err());
-        assert!(limiter.permit(ChatId(2)).is_ok());
+    const fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
     }
 
-    #[test]
-    fn a_pause_holds_exactly_its_chat() {
-        let mut limiter = SendLimiter::new(None, None);
-        limiter.pause(ChatId(1), Duration::from_secs(34));
-        limiter.pause(ChatId(1), Duration::from_secs(2));
-        assert!(limiter.permit(ChatId(1)).expect_err("paused") > Duration::from_secs(30));
+    #[tokio::test(start_paused = true)]
+    async fn a_busy_chat_does_not_use_up_another() {
+        let mut limiter = SendLimiter::new(None, true);
+        for _ in 0..CHAT_BURST.get() {
+            assert!(limiter.permit(ChatId(1)).is_ok());
+        }
+        assert!(limiter.permit(ChatId(1)).is_err());
         assert!(limiter.permit(ChatId(2)).is_ok());
+        tokio::time::advance(seconds(1)).await;
+        assert!(limiter.permit(ChatId(1)).is_ok() && limiter.permit(ChatId(1)).is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_holds_exactly_its_chat_and_the_longer_one_counts() {
+        let mut limiter = SendLimiter::new(None, false);
+        assert_eq!(limiter.limited(ChatId(1), seconds(34)), Reach::Chat);
+        assert_eq!(limiter.limited(ChatId(1), seconds(2)), Reach::Chat);
+        assert!(limiter.permit(ChatId(1)).expect_err("paused") > seconds(30));
+        assert!(limiter.permit(ChatId(2)).is_ok());
+        tokio::time::advance(seconds(33)).await;
+        assert!(limiter.permit(ChatId(1)).is_err(), "one second is left");
+        tokio::time::advance(seconds(1) + Duration::from_millis(1)).await;
+        assert!(limiter.permit(ChatId(1)).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_pause_there_is_no_burst() {
+        let mut limiter = SendLimiter::new(None, true);
+        limiter.limited(ChatId(1), seconds(10));
+        tokio::time::advance(seconds(10) + Duration::from_millis(1)).await;
+        assert!(limiter.permit(ChatId(1)).is_ok());
+        assert!(limiter.permit(ChatId(1)).is_err(), "what Telegram limited has no burst left");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_chats_limited_together_pause_the_bot() {
+        let mut limiter = SendLimiter::new(NonZeroU32::new(30), true);
+        assert_eq!(limiter.limited(ChatId(1), seconds(20)), Reach::Chat);
+        assert_eq!(limiter.limited(ChatId(2), seconds(5)), Reach::Bot);
+        assert!(limiter.permit(ChatId(3)).is_err(), "a chat that was not limited");
+        tokio::time::advance(seconds(6)).await;
+        assert!(limiter.permit(ChatId(3)).is_ok());
+        assert!(limiter.permit(ChatId(1)).is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn chats_limited_one_after_the_other_do_not_pause_the_bot() {
+        let mut limiter = SendLimiter::new(None, true);
+        limiter.limited(ChatId(1), seconds(5));
+        tokio::time::advance(seconds(6)).await;
+        assert_eq!(limiter.limited(ChatId(2), seconds(5)), Reach::Chat);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bot_has_its_own_limit_over_all_chats() {
+        let mut limiter = SendLimiter::new(NonZeroU32::new(30), true);
+        let permitted = (0..100).filter(|chat| limiter.permit(ChatId(*chat)).is_ok()).count();
+        assert_eq!(permitted, 10, "a third of a second's messages at once");
+        tokio::time::advance(seconds(1)).await;
+        let mut permitted = 0;
+        for chat in 100..200 {
+            permitted += usize::from(limiter.permit(ChatId(chat)).is_ok());
+        }
+        assert_eq!(permitted, 10);
     }
 }

@@ -8,12 +8,14 @@ use serde::{Deserialize, Serialize};
 use crate::domain::allowance::AllowanceKey;
 use crate::domain::commit::operation::{Applied, Operation, Refusal};
 use crate::domain::control::Stops;
+use crate::domain::dead_letter::{DeadLetter, DeadLetterId};
 use crate::domain::ids::{
     BotId, ChatId, DecisionNumber, Epoch, InboxId, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
 };
 use crate::domain::inbox::{InboxRow, OutcomeKind};
 use crate::domain::outbox::{OutboxMessage, OutboxState};
-use crate::domain::roster::{Roster, RosterPlan};
+use crate::domain::pause::Pause;
+use crate::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::{Turn, TurnState};
@@ -48,6 +50,8 @@ pub struct Tenure {
     pub turns_requeued: u64,
     /// Claimed turns of older epochs that had failed too often.
     pub turns_dead: u64,
+    /// Messages that a dead process had been sending and that their policy sends again.
+    pub sends_again: u64,
     /// Messages that a dead process had been sending.
     pub sends_unknown: u64,
 }
@@ -61,6 +65,8 @@ pub struct ChatMemory {
     pub last_decision: DecisionNumber,
     /// When to wake it if it stays quiet.
     pub next_tick_at: Option<Timestamp>,
+    /// Its bots that cannot post there.
+    pub absent: Vec<BotId>,
     /// Its latest entries, oldest first.
     pub recent: Vec<Arc<TranscriptEntry>>,
 }
@@ -74,6 +80,8 @@ pub struct Backlog {
     pub ticks: Vec<ChatId>,
     /// Bots with queued turns or messages that are due.
     pub bots: Vec<BotId>,
+    /// Turns queued or claimed.
+    pub turns_open: u64,
 }
 
 /// How many rows of each kind wait.
@@ -178,7 +186,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Begins the tenure of this process: a new incarnation of `node` takes the lease of every bot and chat under one
     /// new epoch. All older incarnations are dead (the caller holds the file lock), so their claimed turns go back to
-    /// the queue, or are dead after too many attempts, and what they were sending is unknown (I4, I8).
+    /// the queue, or are dead after too many attempts, and what they were sending is unknown, or due again where its
+    /// policy says so (I4, I8). Pauses that are over are forgotten.
     async fn begin_tenure(&self, node: &str, now: Timestamp) -> Result<Tenure, StoreError>;
 
     /// The bot's actor failed and starts again within its tenure: what it had in hand counts as failed, as at a crash of
@@ -243,6 +252,20 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whether the store answers and can write.
     async fn check(&self) -> Result<(), StoreError>;
+
+    /// Pauses of a bot, also those that are over.
+    async fn pauses(&self, bot: BotId) -> Result<Vec<Pause>, StoreError>;
+
+    /// Messages into a chat whose fate nobody knows, oldest first.
+    async fn unknown_messages(&self, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError>;
+    /// Dead letters after `after` (the first ones without it), oldest first, at most `limit`.
+    async fn dead_letters(&self, after: Option<DeadLetterId>, limit: usize) -> Result<Vec<DeadLetter>, StoreError>;
+
+    /// How a bot's updates arrive; `None` when nothing was ever said of it.
+    async fn delivery(&self, bot: BotId) -> Result<Option<DeliveryChoice>, StoreError>;
+
+    /// Puts everything in good order for the end of the process; nothing may be written after it.
+    async fn close(&self) -> Result<(), StoreError>;
 
     /// One message of the outbox.
     async fn message(&self, outbox: OutboxId) -> Result<Option<OutboxMessage>, StoreError>;

@@ -53,6 +53,50 @@ pub struct SendMessage {
     pub text: String,
 }
 
+/// What Telegram must show with every update that it brings. Never shown (I12).
+#[derive(Clone, PartialEq, Eq)]
+pub struct WebhookSecret(String);
+
+impl WebhookSecret {
+    /// A secret of 1 to 256 of `A-Za-z0-9_-` (Bot API, setWebhook).
+    pub fn new(secret: String) -> Self {
+        Self(secret)
+    }
+
+    /// The secret itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for WebhookSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WebhookSecret")
+    }
+}
+
+/// Where Telegram brings updates to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookTarget {
+    /// The address.
+    pub url: String,
+    /// Comes along with each update.
+    pub secret: WebhookSecret,
+    /// Most connections at a time, 1 to 100.
+    pub max_connections: u8,
+}
+
+/// What Telegram says of a webhook.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WebhookStatus {
+    /// The address; `None` when no webhook is set.
+    pub url: Option<String>,
+    /// Updates that wait.
+    pub pending: u64,
+    /// Why the last delivery that failed did.
+    pub last_error: Option<String>,
+}
+
 /// Why a call failed. Texts never hold the token (I12).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TelegramError {
@@ -132,6 +176,20 @@ pub trait BotApi: Send + Sync + 'static {
 
     /// Sets the bot's one reaction to a message.
     async fn set_reaction(&self, chat: TelegramChatId, message: MessageId, emoji: &str) -> Result<(), TelegramError>;
+
+    /// Whether a user is an administrator of a chat, or its owner.
+    async fn is_admin(&self, chat: TelegramChatId, user: TelegramUserId) -> Result<bool, TelegramError>;
+    /// Lets Telegram bring updates to `target` from now on; polls end. Setting the same again changes nothing.
+    async fn set_webhook(&self, target: &WebhookTarget) -> Result<(), TelegramError>;
+
+    /// Ends webhooks; updates that wait are kept for polls. Doing it again changes nothing.
+    async fn delete_webhook(&self) -> Result<(), TelegramError>;
+
+    /// How the webhook does.
+    async fn webhook_status(&self) -> Result<WebhookStatus, TelegramError>;
+
+    /// Looks again where the token comes from; whether it is another one now.
+    fn renew_token(&self) -> bool;
 
     /// What Telegram says of a chat.
     async fn get_chat(&self, chat: TelegramChatId) -> Result<ChatDescription, TelegramError>;

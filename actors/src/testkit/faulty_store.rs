@@ -1,7 +1,7 @@
 //! A store in memory that fails as a real one does: out of reach as a whole, for some operations, or after the write
 //! when only the answer is lost. Part of the testkit.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,10 +14,12 @@ use super::memory_store::MemoryStore;
 use crate::domain::allowance::AllowanceKey;
 use crate::domain::commit::operation::{Applied, Operation, Refusal};
 use crate::domain::control::Stops;
+use crate::domain::dead_letter::{DeadLetter, DeadLetterId};
 use crate::domain::ids::{BotId, ChatId, MessageId, Number, OutboxId, TelegramChatId, TurnId};
 use crate::domain::inbox::InboxRow;
 use crate::domain::outbox::OutboxMessage;
-use crate::domain::roster::{Roster, RosterPlan};
+use crate::domain::pause::Pause;
+use crate::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Turn;
@@ -42,18 +44,36 @@ pub struct FaultyStore {
     journal: Journal,
     down: AtomicBool,
     held: watch::Sender<bool>,
+    hanging: Mutex<HashSet<BotId>>,
     faults: Mutex<HashMap<&'static str, (Fault, u64)>>,
 }
 
 impl FaultyStore {
     /// A sound store over these rows.
     pub fn new(rows: MemoryStore, journal: Journal) -> Self {
-        Self { rows, journal, down: AtomicBool::new(false), held: watch::Sender::new(false), faults: Mutex::default() }
+        Self {
+            rows,
+            journal,
+            down: AtomicBool::new(false),
+            held: watch::Sender::new(false),
+            hanging: Mutex::default(),
+            faults: Mutex::default(),
+        }
     }
 
     /// Lets every call fail, or work again.
     pub fn set_down(&self, down: bool) {
         self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// Lets no question for the turns of `bot` be answered, or all.
+    pub fn hang(&self, bot: BotId, hanging: bool) {
+        let mut bots = self.hanging.lock().unwrap();
+        if hanging {
+            bots.insert(bot)
+        } else {
+            bots.remove(&bot)
+        };
     }
 
     /// Keeps commits waiting, or lets them go on: others come to queue behind the one under way.
@@ -160,6 +180,9 @@ impl Store for FaultyStore {
     }
 
     async fn queued_turns(&self, bot: BotId, limit: usize) -> Result<Vec<Turn>, StoreError> {
+        if self.hanging.lock().unwrap().contains(&bot) {
+            std::future::pending::<()>().await;
+        }
         self.reach()?.queued_turns(bot, limit).await
     }
 
@@ -201,6 +224,26 @@ impl Store for FaultyStore {
 
     async fn check(&self) -> Result<(), StoreError> {
         self.reach()?.check().await
+    }
+
+    async fn pauses(&self, bot: BotId) -> Result<Vec<Pause>, StoreError> {
+        self.reach()?.pauses(bot).await
+    }
+
+    async fn unknown_messages(&self, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError> {
+        self.reach()?.unknown_messages(chat).await
+    }
+
+    async fn dead_letters(&self, after: Option<DeadLetterId>, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
+        self.reach()?.dead_letters(after, limit).await
+    }
+
+    async fn delivery(&self, bot: BotId) -> Result<Option<DeliveryChoice>, StoreError> {
+        self.reach()?.delivery(bot).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.reach()?.close().await
     }
 
     async fn message(&self, outbox: OutboxId) -> Result<Option<OutboxMessage>, StoreError> {

@@ -26,6 +26,13 @@ pub enum Happening {
         /// Its text.
         text: String,
     },
+    /// A webhook was set, to that address, or deleted.
+    Webhook {
+        /// Telegram's id of the bot.
+        bot: TelegramUserId,
+        /// The address; `None` for none.
+        url: Option<String>,
+    },
     /// A provider was asked.
     Asked {
         /// Its name.
@@ -87,7 +94,14 @@ pub fn name_of(operation: &Operation) -> &'static str {
         Operation::Begin(_) => "begin",
         Operation::Settle(_) => "settle",
         Operation::Cancel(_) => "cancel",
+        Operation::Pause(_) => "pause",
+        Operation::Resolve(_) => "resolve",
+        Operation::Migrate(_) => "migrate",
         Operation::SetStop(_) => "set_stop",
+        Operation::Receive(_) => "receive",
+        Operation::SetDelivery(_) => "set_delivery",
+        Operation::Unclaim(_) => "unclaim",
+        Operation::Redeliver(_) => "redeliver",
         Operation::TakeAllowance(_) => "take_allowance",
         Operation::ReturnAllowance(_) => "return_allowance",
     }

@@ -14,10 +14,12 @@ use self::state::State;
 use crate::domain::allowance::AllowanceKey;
 use crate::domain::commit::operation::{Applied, Operation, Refusal};
 use crate::domain::control::Stops;
+use crate::domain::dead_letter::{DeadLetter, DeadLetterId};
 use crate::domain::ids::{BotId, ChatId, Epoch, MessageId, Number, OutboxId, TelegramChatId, TurnId};
 use crate::domain::inbox::InboxRow;
 use crate::domain::outbox::OutboxMessage;
-use crate::domain::roster::{Roster, RosterPlan};
+use crate::domain::pause::Pause;
+use crate::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Turn;
@@ -72,8 +74,8 @@ impl Store for MemoryStore {
         self.state().apply_roster(plan, tenure)
     }
 
-    async fn begin_tenure(&self, _node: &str, _now: Timestamp) -> Result<Tenure, StoreError> {
-        let tenure = self.state().begin_tenure();
+    async fn begin_tenure(&self, _node: &str, now: Timestamp) -> Result<Tenure, StoreError> {
+        let tenure = self.state().begin_tenure(now);
         *self.tenure.lock().unwrap() = Some(tenure.epoch);
         Ok(tenure)
     }
@@ -154,6 +156,26 @@ impl Store for MemoryStore {
     }
 
     async fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn pauses(&self, bot: BotId) -> Result<Vec<Pause>, StoreError> {
+        Ok(self.state().pauses.iter().filter(|pause| pause.bot == bot).collect())
+    }
+
+    async fn unknown_messages(&self, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError> {
+        Ok(self.state().unknown_messages(chat))
+    }
+
+    async fn dead_letters(&self, after: Option<DeadLetterId>, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
+        Ok(self.state().dead_letters(after, limit))
+    }
+
+    async fn delivery(&self, bot: BotId) -> Result<Option<DeliveryChoice>, StoreError> {
+        Ok(self.state().deliveries.get(&bot).cloned())
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
         Ok(())
     }
 

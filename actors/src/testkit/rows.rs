@@ -14,9 +14,9 @@ use crate::domain::ids::{
 };
 use crate::domain::inbox::{Handled, InboxRow, Outcome, OutcomeKind, SentEvent, Source};
 use crate::domain::incoming::{Author, AuthorKind, Entity, EntityKind, Media};
-use crate::domain::outbox::{OutboxMessage, SendProgress, SendResult};
+use crate::domain::outbox::{OnUnknown, OutboxMessage, SendProgress, SendResult};
 use crate::domain::roster::{
-    BotSpec, ChatPolicy, ChatSpec, Generation, Language, ModelRef, Pacing, Persona, Physics, RosterPlan,
+    BotSpec, ChatPolicy, ChatSpec, DeliveryMode, Generation, Language, ModelRef, Pacing, Persona, Physics, RosterPlan,
 };
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
@@ -57,6 +57,7 @@ pub fn bot_spec(n: i64) -> BotSpec {
             context_messages: 30,
         },
         hourly_cap: Some(12),
+        delivery: DeliveryMode::Polling,
     }
 }
 
@@ -84,6 +85,7 @@ pub fn chat_spec(n: i64, bots: &[BotSpec]) -> ChatSpec {
             stale_after: Duration::from_mins(2),
             quiet_tick: Some(Duration::from_mins(30)),
         },
+        on_unknown: OnUnknown::Report,
     }
 }
 
@@ -219,6 +221,7 @@ pub fn message(id: i64, turn: &Turn) -> OutboxMessage {
         root: turn.root,
         expires_at: turn.expires_at,
         created_at: at(3),
+        on_unknown: OnUnknown::Report,
         progress: SendProgress::queued(at(3)),
     }
 }
@@ -260,6 +263,7 @@ pub fn advance(chat: ChatId, epoch: Epoch, base: i64, inbox: i64) -> Advance {
         decisions: Vec::new(),
         turns: Vec::new(),
         next_tick_at: None,
+        absences: Vec::new(),
     }
 }
 
@@ -291,5 +295,6 @@ pub fn sent(message: &OutboxMessage, attempt: i64, message_id: i64, inbox: i64) 
             received_at: at(4),
             outcome: None,
         }),
+        pauses: Vec::new(),
     })
 }

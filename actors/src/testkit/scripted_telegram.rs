@@ -3,7 +3,7 @@
 //! It keeps updates as Telegram does, until an offset confirms them, and hands them out again before that. A message
 //! is accepted unless the script says otherwise.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,7 +14,10 @@ use tokio::sync::Notify;
 use super::journal::{Happening, Journal};
 use crate::domain::ids::{MessageId, TelegramChatId, TelegramUserId, ThreadId, UpdateId};
 use crate::domain::incoming::{ChatKind, Incoming};
-use crate::ports::telegram::{BotApi, ChatDescription, Me, ReceivedUpdate, SendMessage, TelegramError, UpdateDecoder};
+use crate::ports::telegram::{
+    BotApi, ChatDescription, Me, ReceivedUpdate, SendMessage, TelegramError, UpdateDecoder, WebhookSecret,
+    WebhookStatus, WebhookTarget,
+};
 
 /// What becomes of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +38,11 @@ struct Script {
     polls: VecDeque<Step>,
     every_poll: Option<Step>,
     sends: VecDeque<Step>,
+    ranks: Option<Result<HashMap<TelegramUserId, bool>, TelegramError>>,
+    webhook: Option<WebhookTarget>,
+    webhooks: VecDeque<Step>,
+    every_me: Option<Step>,
+    new_token: bool,
 }
 
 /// One bot's Telegram.
@@ -82,6 +90,62 @@ impl ScriptedTelegram {
         self.script.lock().unwrap().sends.push_back(step);
     }
 
+    /// Who is an administrator and who is not, or why Telegram does not say.
+    pub fn ranks(&self, ranks: Result<HashMap<TelegramUserId, bool>, TelegramError>) {
+        self.script.lock().unwrap().ranks = Some(ranks);
+    }
+
+    /// What becomes of the next call about webhooks that nothing was said of yet.
+    pub fn next_webhook(&self, step: Step) {
+        self.script.lock().unwrap().webhooks.push_back(step);
+    }
+
+    /// What becomes of every question who the token belongs to; `None` lets all go well.
+    pub fn every_me(&self, step: Option<Step>) {
+        self.script.lock().unwrap().every_me = step;
+    }
+
+    /// Puts another token where the bot's comes from: whatever was refused goes well once the bot has looked there.
+    pub fn replace_token(&self) {
+        self.script.lock().unwrap().new_token = true;
+    }
+
+    /// Somebody sets a webhook, or deletes it.
+    pub fn set_foreign_webhook(&self, url: Option<&str>) {
+        let target = |url: &str| WebhookTarget {
+            url: url.to_owned(),
+            secret: WebhookSecret::new("x".into()),
+            max_connections: 1,
+        };
+        self.script.lock().unwrap().webhook = url.map(target);
+        self.news.notify_one();
+    }
+
+    /// The webhook that is set.
+    pub fn webhook(&self) -> Option<WebhookTarget> {
+        self.script.lock().unwrap().webhook.clone()
+    }
+
+    /// The oldest update that nobody has confirmed.
+    pub fn oldest(&self) -> Option<ReceivedUpdate> {
+        self.script.lock().unwrap().updates.front().cloned()
+    }
+
+    /// The receiver took the oldest update.
+    pub fn delivered(&self, update: UpdateId) {
+        self.script.lock().unwrap().updates.retain(|waiting| waiting.update_id != update);
+    }
+
+    async fn about_webhooks(&self) -> Result<(), TelegramError> {
+        let step = self.script.lock().unwrap().webhooks.pop_front();
+        match step {
+            Some(Step::Fail(error)) => Err(error),
+            Some(Step::Hang) => std::future::pending().await,
+            Some(Step::Panic) => panic!("the client of bot {} panics over a webhook", self.me.id),
+            Some(Step::Accept) | None => Ok(()),
+        }
+    }
+
     /// Updates that no offset has confirmed.
     pub fn unconfirmed(&self) -> usize {
         self.script.lock().unwrap().updates.len()
@@ -113,7 +177,42 @@ impl ScriptedTelegram {
 #[async_trait]
 impl BotApi for ScriptedTelegram {
     async fn get_me(&self) -> Result<Me, TelegramError> {
-        Ok(self.me.clone())
+        let step = self.script.lock().unwrap().every_me.clone();
+        match step {
+            Some(Step::Fail(error)) => Err(error),
+            Some(Step::Hang) => std::future::pending().await,
+            Some(Step::Panic) => panic!("the client of bot {} panics over its name", self.me.id),
+            Some(Step::Accept) | None => Ok(self.me.clone()),
+        }
+    }
+
+    async fn set_webhook(&self, target: &WebhookTarget) -> Result<(), TelegramError> {
+        self.about_webhooks().await?;
+        self.journal.note(Happening::Webhook { bot: self.me.id, url: Some(target.url.clone()) });
+        self.script.lock().unwrap().webhook = Some(target.clone());
+        self.news.notify_one();
+        Ok(())
+    }
+
+    async fn delete_webhook(&self) -> Result<(), TelegramError> {
+        self.about_webhooks().await?;
+        self.journal.note(Happening::Webhook { bot: self.me.id, url: None });
+        self.script.lock().unwrap().webhook = None;
+        Ok(())
+    }
+
+    async fn webhook_status(&self) -> Result<WebhookStatus, TelegramError> {
+        let script = self.script.lock().unwrap();
+        let url = script.webhook.as_ref().map(|webhook| webhook.url.clone());
+        Ok(WebhookStatus { url, pending: script.updates.len() as u64, last_error: None })
+    }
+
+    fn renew_token(&self) -> bool {
+        let mut script = self.script.lock().unwrap();
+        if script.new_token {
+            (script.every_me, script.every_poll) = (None, None);
+        }
+        std::mem::take(&mut script.new_token)
     }
 
     async fn get_updates(&self, offset: Option<i64>, timeout: Duration) -> Result<Vec<ReceivedUpdate>, TelegramError> {
@@ -128,6 +227,10 @@ impl BotApi for ScriptedTelegram {
                 Some(Step::Hang) => std::future::pending().await,
                 Some(Step::Panic) => panic!("the client of bot {} panics while it polls", self.me.id),
                 Some(Step::Accept) | None => {}
+            }
+            if self.webhook().is_some() {
+                let words = "can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first";
+                return Err(TelegramError::Conflict(format!("Conflict: {words}")));
             }
             let updates: Vec<_> = self.script.lock().unwrap().updates.iter().cloned().collect();
             if !updates.is_empty() {
@@ -156,6 +259,15 @@ impl BotApi for ScriptedTelegram {
 
     async fn set_reaction(&self, _: TelegramChatId, _: MessageId, _: &str) -> Result<(), TelegramError> {
         Ok(())
+    }
+
+    async fn is_admin(&self, _: TelegramChatId, user: TelegramUserId) -> Result<bool, TelegramError> {
+        let known = self.script.lock().unwrap().ranks.clone();
+        known
+            .unwrap_or_else(|| Ok(HashMap::new()))?
+            .get(&user)
+            .copied()
+            .ok_or_else(|| TelegramError::Forbidden("user not found".to_owned()))
     }
 
     async fn get_chat(&self, chat: TelegramChatId) -> Result<ChatDescription, TelegramError> {

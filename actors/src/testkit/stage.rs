@@ -19,6 +19,7 @@ use super::rows::{at, person, plan};
 use super::scripted_llm::ScriptedLlm;
 use super::scripted_telegram::{ScriptDecoder, ScriptedTelegram};
 use crate::actors::bot::actor::{BotMsg, BotSnapshot};
+use crate::actors::bot::intake::{DeliveryError, receive};
 use crate::actors::bot::settings::BotSettings;
 use crate::actors::chat::settings::ChatSettings;
 use crate::actors::fleet::actor::{Child, FleetActor, FleetArgs, FleetMsg, FleetSnapshot, ProviderSetup};
@@ -27,11 +28,12 @@ use crate::actors::node::{Directory, Node};
 use crate::actors::provider::actor::ProviderMsg;
 use crate::actors::provider::settings::ProviderSettings;
 use crate::actors::provider::snapshot::ProviderSnapshot;
+use crate::actors::webhooks::Webhooks;
 use crate::behaviour::generator::Generator;
 use crate::domain::allowance::BudgetSpec;
 use crate::domain::ids::{BotId, ChatId, MessageId, Number, TelegramChatId};
 use crate::domain::incoming::{ChatKind, Event, Incoming, Message};
-use crate::domain::roster::{ChatPolicy, ModelRef, Physics, Roster, RosterPlan};
+use crate::domain::roster::{ChatPolicy, DeliveryMode, ModelRef, Physics, Roster, RosterPlan};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 use crate::policy::backoff::BackoffSettings;
@@ -39,7 +41,7 @@ use crate::policy::restart::RestartSettings;
 use crate::ports::clock::Clock;
 use crate::ports::llm::LlmProvider;
 use crate::ports::store::{OutcomeCursor, OutcomeRecord, Store, Tenure};
-use crate::ports::telegram::BotApi;
+use crate::ports::telegram::{BotApi, WebhookSecret};
 
 /// An event that does not come within this never comes. Paused time makes it cost nothing.
 const DEADLINE: Duration = Duration::from_secs(300);
@@ -70,6 +72,10 @@ pub struct Scenery {
     pub providers: ProviderSettings,
     /// Settings of the fleet: quick restarts.
     pub fleet: FleetSettings,
+    /// Where webhooks lead; `None` turns them off.
+    pub public_url: Option<String>,
+    /// Whether webhooks of others are deleted.
+    pub delete_foreign: bool,
     /// What may be spent on models: no limits.
     pub budgets: Vec<BudgetSpec>,
     /// Telegram, for each bot of the plan.
@@ -124,6 +130,8 @@ impl Scenery {
                 restart: RestartSettings { backoff, ..RestartSettings::default() },
                 ..FleetSettings::default()
             },
+            public_url: Some("https://fleet.example".to_owned()),
+            delete_foreign: false,
             budgets: Vec::new(),
             plan,
             journal,
@@ -176,9 +184,17 @@ impl Scenery {
             self.processes * 1000,
         );
         let node = Arc::new(node.with_budgets(&self.budgets));
+        let secret = |bot: &BotId| (*bot, WebhookSecret::new(format!("secret-{bot}-{}", self.processes)));
+        let webhooks = Webhooks {
+            public_url: self.public_url.clone(),
+            max_connections: 40,
+            delete_foreign: self.delete_foreign,
+            secrets: node.directory.bots.keys().map(secret).collect(),
+        };
         let args = FleetArgs {
             node: Arc::clone(&node),
             apis,
+            webhooks: Arc::new(webhooks),
             providers,
             settings: self.fleet.clone(),
             bots: self.bots.clone(),
@@ -246,6 +262,7 @@ impl Stage {
             revision: 0,
             thread: None,
             reply_to: None,
+            quoted: None,
             author: person(),
             text: Some(text.to_owned()),
             entities: Vec::new(),
@@ -329,6 +346,39 @@ impl Stage {
             Ok(ractor::rpc::CallResult::Success(released)) => released,
             other => panic!("the fleet does not answer: {other:?}"),
         }
+    }
+
+    /// A person wants the updates of the bot at that place to arrive in this way.
+    pub async fn set_delivery(&self, at: usize, mode: DeliveryMode) -> Result<(), DeliveryError> {
+        let bot = self.node.directory.bot(self.bots[at]).expect("the bot runs");
+        match bot.call(|reply| BotMsg::SetDelivery(mode, reply), Some(DEADLINE)).await {
+            Ok(ractor::rpc::CallResult::Success(answer)) => answer,
+            other => panic!("the bot does not answer: {other:?}"),
+        }
+    }
+
+    /// Telegram brings the oldest update of the bot at that place by its webhook, as often as it must. Tells whether
+    /// there was one, and a webhook to bring it to.
+    pub async fn bring(&self, at: usize) -> bool {
+        let telegram = self.telegram(at);
+        let (Some(update), Some(_)) = (telegram.oldest(), telegram.webhook()) else { return false };
+        let id = update.update_id;
+        if receive(&self.node, self.bots[at], update).await.is_ok() {
+            telegram.delivered(id);
+        }
+        true
+    }
+
+    /// Telegram brings everything that waits for the bots by their webhooks.
+    pub async fn bring_all(&self) {
+        for at in 0..self.bots.len() {
+            while self.bring(at).await {}
+        }
+    }
+
+    /// The process is told to end: no new updates and turns; then what is claimed and not ended is given back.
+    pub fn quiesce(&self, give_back: bool) {
+        self.actor.cast(if give_back { FleetMsg::GiveBack } else { FleetMsg::Quiesce }).unwrap();
     }
 
     /// Everything that became of everything.

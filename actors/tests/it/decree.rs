@@ -33,6 +33,7 @@ pub(crate) async fn decree(stage: &Stage, turns: i64, depth: u32) {
         decisions: vec![rows::decision(chat, number, Cause::Entry(Number(1)))],
         turns: (0..turns).map(turn).collect(),
         next_tick_at: None,
+        absences: Vec::new(),
     };
     stage.store.rows.commit(vec![Operation::Advance(advance)]).await.unwrap()[0].as_ref().unwrap();
 }

@@ -95,7 +95,7 @@ async fn i7_five_failures_quarantine_one_actor_and_a_person_releases_it() {
     assert_eq!(polls, 5);
     stage.let_time_pass().await;
     assert_eq!(stage.telegram(0).offsets().len(), polls, "it stays stopped");
-    assert_eq!(stage.fleet().await.quarantined[0].child, Child::Bot(stage.bots[0]).to_string());
+    assert_eq!(stage.fleet().await.quarantined[0].actor, "bot bot-1");
     stage.person_says(0, "hello", &[0, 1]);
     stage.until_sent(1).await;
     stage.telegram(0).every_poll(None);

@@ -5,9 +5,12 @@
 
 mod budgets;
 mod decree;
+mod delivery;
 mod failures;
 mod gateway;
 mod intake;
 mod ownership;
 mod physics;
 mod sending;
+mod supervision;
+mod webhook;

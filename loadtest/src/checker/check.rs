@@ -1,10 +1,11 @@
 //! Puts the checks together. Layer: load test; pure.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::outcome::OutcomeLine;
 use super::report::{Report, Totals};
-use super::{order, polls, sends, updates};
+use super::{faults, order, polls, sends, updates};
 use crate::ledger::{LedgerEvent, LedgerRecord, PostedKind};
 use crate::provider::calls::CallRecord;
 
@@ -32,9 +33,26 @@ pub fn check_with(policy: Policy, ledger: &[LedgerRecord], calls: &[CallRecord],
     sends::check(ledger, calls, outcomes, &mut report);
     order::check(outcomes, &mut report);
     polls::check(ledger, &mut report);
+    faults::check(ledger, &mut report);
     if policy == Policy::Every {
         updates::check_answers(ledger, outcomes, &mut report);
     }
+    report
+}
+
+/// Compares as [`check_with`] does, a fleet that was killed or paused at the given moments (microseconds
+/// on the ledger's clock): no more messages may be unknown than were doubtful, and a pause that was told
+/// within `grace` before such a moment need not be known.
+pub fn check_after_kills(
+    policy: Policy,
+    kills: &[u64],
+    grace: Duration,
+    ledger: &[LedgerRecord],
+    calls: &[CallRecord],
+    outcomes: &[OutcomeLine],
+) -> Report {
+    let mut report = check_with(policy, ledger, calls, outcomes);
+    faults::check_kills(ledger, kills, grace, &mut report);
     report
 }
 
@@ -53,7 +71,10 @@ fn totals(ledger: &[LedgerRecord], calls: &[CallRecord], outcomes: &[OutcomeLine
                 totals.updates_confirmed += update_ids.len() as u64;
             }
             LedgerEvent::SendAccepted { .. } => totals.sends_accepted += 1,
-            LedgerEvent::SendRefused { .. } => totals.sends_refused += 1,
+            LedgerEvent::SendRefused { error_code, .. } => {
+                totals.sends_refused += 1;
+                totals.sends_limited += u64::from(*error_code == 429);
+            }
             LedgerEvent::Posted { author_is_bot: false, kind: PostedKind::Post, .. } => {
                 totals.people_messages += 1;
             }

@@ -8,19 +8,24 @@
 //! - `sends`: uncaused, phantom and duplicate sends (I4)
 //! - `order`: transcript numbers and message ids that do not rise (I3)
 //! - `polls`: two polls of one token at a time (I5)
+//! - `faults`: faults that struck, violations of pauses, more unknown than doubtful
+//! - `limits`: how much of what the limiters allow was used
 //! - `report`: what was found
 //!
 //! The names below are the folder's face.
 
 pub mod check;
 pub mod fetch;
+pub mod limits;
 pub mod outcome;
 pub mod report;
 
+mod chats;
+mod faults;
 mod order;
 mod polls;
 mod sends;
 mod updates;
 
-pub use check::{Policy, check, check_with};
+pub use check::{Policy, check, check_after_kills, check_with};
 pub use fetch::fetch_outcomes;

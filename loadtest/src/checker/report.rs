@@ -1,5 +1,6 @@
 //! What the checker found: totals, breaches and examples of them. Layer: load test; plain data.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,9 @@ pub struct Report {
     pub totals: Totals,
     /// What must not be; `unknown` alone is no fault.
     pub breaches: Breaches,
+    /// How many faults struck, by kind.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub faults: BTreeMap<String, u64>,
     /// Some of the breaches, for a reader; at most 20.
     pub examples: Vec<String>,
 }
@@ -31,6 +35,12 @@ pub struct Totals {
     pub sends_accepted: u64,
     /// Messages of bots that Telegram refused.
     pub sends_refused: u64,
+    /// Those of them that a limiter refused, by 429.
+    #[serde(default)]
+    pub sends_limited: u64,
+    /// Sends whose fate nobody but Telegram could know, as far as the checker was told of kills.
+    #[serde(default)]
+    pub sends_doubtful: u64,
     /// Messages that people posted.
     pub people_messages: u64,
     /// Polls that were opened.
@@ -62,6 +72,12 @@ pub struct Breaches {
     pub unknown: u64,
     /// Messages that were not answered exactly once, where each must be.
     pub unanswered: u64,
+    /// Calls during a pause that their sender knew of.
+    #[serde(default)]
+    pub limit_violations: u64,
+    /// Messages of unknown fate beyond the sends that were doubtful, where kills are told.
+    #[serde(default)]
+    pub unknown_beyond_doubt: u64,
 }
 
 impl Report {
@@ -79,13 +95,15 @@ impl Report {
 }
 
 impl Totals {
-    fn rows(&self) -> [(&'static str, u64); 9] {
+    fn rows(&self) -> [(&'static str, u64); 11] {
         [
             ("updates queued", self.updates_queued),
             ("updates confirmed", self.updates_confirmed),
             ("outcomes", self.outcomes),
             ("sends accepted", self.sends_accepted),
             ("sends refused", self.sends_refused),
+            ("of these by 429", self.sends_limited),
+            ("sends doubtful", self.sends_doubtful),
             ("people's messages", self.people_messages),
             ("polls", self.polls),
             ("llm calls", self.llm_calls),
@@ -95,7 +113,7 @@ impl Totals {
 }
 
 impl Breaches {
-    fn rows(&self) -> [(&'static str, u64); 9] {
+    fn rows(&self) -> [(&'static str, u64); 11] {
         [
             ("lost", self.lost),
             ("handled twice", self.handled_twice),
@@ -106,6 +124,8 @@ impl Breaches {
             ("overlapping polls", self.overlapping_polls),
             ("unknown", self.unknown),
             ("unanswered", self.unanswered),
+            ("limit violations", self.limit_violations),
+            ("unknown past doubt", self.unknown_beyond_doubt),
         ]
     }
 }
@@ -115,6 +135,9 @@ impl fmt::Display for Report {
         writeln!(f, "{:<20}{:>10}   {:<20}{:>10}", "total", "count", "breach", "count")?;
         for ((total, counted), (breach, found)) in self.totals.rows().into_iter().zip(self.breaches.rows()) {
             writeln!(f, "{total:<20}{counted:>10}   {breach:<20}{found:>10}")?;
+        }
+        for (kind, struck) in &self.faults {
+            writeln!(f, "fault {kind:<24}{struck:>10}")?;
         }
         for example in &self.examples {
             writeln!(f, "- {example}")?;
@@ -141,7 +164,7 @@ mod tests {
         let mut report = Report::default();
         report.totals.polls = 123_456;
         let text = report.to_string();
-        let widths: Vec<usize> = text.lines().take(10).map(|line| line.chars().count()).collect();
+        let widths: Vec<usize> = text.lines().take(12).map(|line| line.chars().count()).collect();
         assert!(widths.iter().all(|width| *width == widths[0]), "{text}");
         assert!(text.ends_with("clean"));
     }

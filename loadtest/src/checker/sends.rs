@@ -2,10 +2,12 @@
 //!
 //! A send is known by bot, chat and message id. Each of the product's messages accounts for one send; a
 //! message in state `sending` or `unknown` accounts for one send of its bot and chat that no other
-//! message accounts for, since its intent was committed.
+//! message accounts for, since its intent was committed. A chat that was migrated counts as the one it
+//! became, for sends and claims alike; two sends may then have one message id.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::chats::Chats;
 use super::outcome::{MessageState, OutcomeLine};
 use super::report::Report;
 use crate::ledger::{LedgerEvent, LedgerRecord};
@@ -18,7 +20,10 @@ type SendKey = (i64, i64, i64);
 #[derive(Debug)]
 struct Send<'a> {
     number: u64,
+    /// As Telegram named it.
     key: SendKey,
+    /// With the chat's present name.
+    claim: SendKey,
     text: &'a str,
     marker: Option<&'a str>,
 }
@@ -39,21 +44,23 @@ struct Claims<'a> {
 
 /// Compares the sends that Telegram took with the product's messages and the provider's texts.
 pub(super) fn check(ledger: &[LedgerRecord], calls: &[CallRecord], outcomes: &[OutcomeLine], report: &mut Report) {
-    let sends = accepted(ledger);
-    let claims = claims(outcomes);
+    let chats = Chats::of(ledger);
+    let sends = accepted(ledger, &chats);
+    let claims = claims(outcomes, &chats);
     report.breaches.unknown = claims.unknown;
     find_uncaused(&sends, &claims, report);
     find_phantoms(&sends, &claims, report);
     find_duplicates(&sends, &claims, calls, report);
 }
 
-fn accepted(ledger: &[LedgerRecord]) -> Vec<Send<'_>> {
+fn accepted<'a>(ledger: &'a [LedgerRecord], chats: &Chats) -> Vec<Send<'a>> {
     ledger
         .iter()
         .filter_map(|record| match &record.event {
             LedgerEvent::SendAccepted { send, bot, chat, message_id, text, marker, .. } => Some(Send {
                 number: *send,
                 key: (*bot, *chat, *message_id),
+                claim: (*bot, chats.now(*chat), *message_id),
                 text: text.trim(),
                 marker: marker.as_deref(),
             }),
@@ -62,27 +69,28 @@ fn accepted(ledger: &[LedgerRecord]) -> Vec<Send<'_>> {
         .collect()
 }
 
-fn claims(outcomes: &[OutcomeLine]) -> Claims<'_> {
+fn claims<'a>(outcomes: &'a [OutcomeLine], chats: &Chats) -> Claims<'a> {
     let mut claims = Claims::default();
     let mut open = HashSet::new();
     let mut unknown = HashSet::new();
     for turn in outcomes.iter().flat_map(|line| &line.turns) {
         for message in &turn.messages {
             let id = message.id.as_str();
+            let chat = chats.now(message.chat_id);
             if message.state == MessageState::Unknown {
                 unknown.insert(id);
             }
             match (message.state, message.message_id) {
                 (_, Some(message_id)) => {
-                    let key = (turn.bot_id, message.chat_id, message_id);
+                    let key = (turn.bot_id, chat, message_id);
                     claims.by_send.entry(key).or_default().insert(id);
                     claims.by_message.entry(id).or_default().insert(key);
                 }
                 (MessageState::Sent, None) => {
-                    claims.nameless.push((turn.bot_id, message.chat_id, id));
+                    claims.nameless.push((turn.bot_id, chat, id));
                 }
                 (MessageState::Unknown | MessageState::Sending, None) if open.insert(id) => {
-                    *claims.open.entry((turn.bot_id, message.chat_id)).or_default() += 1;
+                    *claims.open.entry((turn.bot_id, chat)).or_default() += 1;
                 }
                 _ => {}
             }
@@ -94,8 +102,13 @@ fn claims(outcomes: &[OutcomeLine]) -> Claims<'_> {
 
 fn find_uncaused(sends: &[Send<'_>], claims: &Claims<'_>, report: &mut Report) {
     let mut open = claims.open.clone();
-    for send in sends.iter().filter(|send| !claims.by_send.contains_key(&send.key)) {
-        let (bot, chat, message_id) = send.key;
+    let mut named: HashMap<SendKey, usize> = claims.by_send.iter().map(|(key, ids)| (*key, ids.len())).collect();
+    for send in sends {
+        let (bot, chat, message_id) = send.claim;
+        if let Some(left) = named.get_mut(&send.claim).filter(|left| **left > 0) {
+            *left -= 1;
+            continue;
+        }
         match open.get_mut(&(bot, chat)) {
             Some(left) if *left > 0 => *left -= 1,
             _ => {
@@ -109,11 +122,14 @@ fn find_uncaused(sends: &[Send<'_>], claims: &Claims<'_>, report: &mut Report) {
 }
 
 fn find_phantoms(sends: &[Send<'_>], claims: &Claims<'_>, report: &mut Report) {
-    let known: HashSet<SendKey> = sends.iter().map(|send| send.key).collect();
+    let mut known: HashMap<SendKey, usize> = HashMap::new();
+    for send in sends {
+        *known.entry(send.claim).or_default() += 1;
+    }
     for ((bot, chat, message_id), messages) in &claims.by_send {
-        let is_known = known.contains(&(*bot, *chat, *message_id));
+        let times = known.get(&(*bot, *chat, *message_id)).copied().unwrap_or(0);
         // Of several messages that name one send, all but one tell of a send that never was.
-        for message in messages.iter().skip(usize::from(is_known)) {
+        for message in messages.iter().skip(times) {
             report.breaches.phantom_sends += 1;
             report.example(|| {
                 format!("message {message} of bot {bot} claims {message_id} in chat {chat}, which was not sent for it")
@@ -153,7 +169,7 @@ fn find_duplicates(sends: &[Send<'_>], claims: &Claims<'_>, calls: &[CallRecord]
             again.entry(send.number).or_insert_with(|| format!("bot {bot} sent message {} again", send.key.2));
         }
     }
-    let by_key: HashMap<SendKey, u64> = sends.iter().map(|send| (send.key, send.number)).collect();
+    let by_key: HashMap<SendKey, u64> = sends.iter().map(|send| (send.claim, send.number)).collect();
     for (message, named) in claims.by_message.iter().filter(|(_, named)| named.len() > 1) {
         for send in named.iter().filter_map(|key| by_key.get(key)).skip(1) {
             again.entry(*send).or_insert_with(|| format!("message {message} was sent more than once"));

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::chats::Chats;
 use super::outcome::{MessageState, Outcome, OutcomeLine, Source, TurnState};
 use super::report::Report;
 use crate::ledger::{LedgerEvent, LedgerRecord, PostedKind};
@@ -42,17 +43,18 @@ pub(super) fn check(ledger: &[LedgerRecord], outcomes: &[OutcomeLine], report: &
 ///
 /// A command to the fleet is no message to answer.
 pub(super) fn check_answers(ledger: &[LedgerRecord], outcomes: &[OutcomeLine], report: &mut Report) {
+    let chats = Chats::of(ledger);
     let mut by_people = HashSet::new();
     let mut seen = BTreeSet::new();
     for record in ledger {
         match &record.event {
             LedgerEvent::Posted { chat, message_id, author_is_bot: false, kind: PostedKind::Post, .. } => {
-                by_people.insert((*chat, *message_id));
+                by_people.insert((chats.now(*chat), *message_id));
             }
             LedgerEvent::UpdateQueued { bot, chat: Some(chat), message_id: Some(message_id), update_kind, .. }
                 if update_kind == "message" =>
             {
-                seen.insert((*chat, *message_id, *bot));
+                seen.insert((chats.now(*chat), *message_id, *bot));
             }
             _ => {}
         }
@@ -63,6 +65,7 @@ pub(super) fn check_answers(ledger: &[LedgerRecord], outcomes: &[OutcomeLine], r
         let (Some(chat), Some(message_id)) = (line.chat_id, line.message_id) else {
             continue;
         };
+        let chat = chats.now(chat);
         if line.outcome == Outcome::Control {
             commands.insert((chat, message_id));
         }

@@ -107,13 +107,64 @@ impl StageArgs {
     /// # Errors
     /// None is found.
     pub fn product(&self) -> Result<PathBuf, HarnessError> {
-        if let Some(path) = &self.binary {
-            return std::path::absolute(path).map_err(HarnessError::file(path));
-        }
-        let name = format!("botfleet{}", std::env::consts::EXE_SUFFIX);
-        let beside = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.join(&name)));
-        let under = ["release", "debug"].map(|profile| PathBuf::from("target").join(profile).join(&name));
-        let found = beside.into_iter().chain(under).find(|path| path.is_file()).ok_or(HarnessError::NoBinary)?;
-        std::path::absolute(&found).map_err(HarnessError::file(found))
+        product(self.binary.as_ref())
     }
+}
+
+/// What every measurement of one promise is told: the product, the seed, where its files go.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// The product's program; without it, the one beside this program or under target.
+    #[arg(long, value_name = "PATH")]
+    pub binary: Option<PathBuf>,
+    /// The seed of every random draw.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// How far the product's commits go before they count.
+    #[arg(long, value_enum, default_value_t = Synchronous::Full)]
+    pub synchronous: Synchronous,
+    /// The folder of the run, which stays; without it, a temporary one that goes when all is well.
+    #[arg(long, value_name = "PATH")]
+    pub dir: Option<PathBuf>,
+    /// What the product logs, to product.log in the folder.
+    #[arg(long, default_value = "warn", value_name = "LEVEL")]
+    pub product_log: String,
+    /// One JSON object instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl RunArgs {
+    /// Finds the product's program as [`StageArgs::product`] does.
+    ///
+    /// # Errors
+    /// None is found.
+    pub fn product(&self) -> Result<PathBuf, HarnessError> {
+        product(self.binary.as_ref())
+    }
+
+    /// A provider that echoes markers after such a latency.
+    pub fn provider(&self, latency: LlmLatency) -> ProviderSpec {
+        ProviderSpec { seed: self.seed, latency, mode: Mode::EchoMarker, ..ProviderSpec::default() }
+    }
+
+    /// How the product is set up, unless a measurement says more.
+    pub fn options(&self) -> ProductOptions {
+        ProductOptions {
+            synchronous: self.synchronous,
+            log_level: self.product_log.clone(),
+            ..ProductOptions::default()
+        }
+    }
+}
+
+fn product(named: Option<&PathBuf>) -> Result<PathBuf, HarnessError> {
+    if let Some(path) = named {
+        return std::path::absolute(path).map_err(HarnessError::file(path));
+    }
+    let name = format!("botfleet{}", std::env::consts::EXE_SUFFIX);
+    let beside = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.join(&name)));
+    let under = ["release", "debug"].map(|profile| PathBuf::from("target").join(profile).join(&name));
+    let found = beside.into_iter().chain(under).find(|path| path.is_file()).ok_or(HarnessError::NoBinary)?;
+    std::path::absolute(&found).map_err(HarnessError::file(found))
 }

@@ -139,7 +139,7 @@ async fn kill_all(args: &CrashArgs, stage: &mut Stage, done: &Cell<u32>) -> Resu
         } else {
             if number > 1 {
                 stage.product.wait_until_bound().await?;
-                stage.wait_until_polling().await?;
+                stage.wait_until_polling(args.stage.bots).await?;
             }
             tokio::time::sleep(Duration::from_secs_f64(between * (0.5 + rng.f64()))).await;
         }
@@ -150,7 +150,7 @@ async fn kill_all(args: &CrashArgs, stage: &mut Stage, done: &Cell<u32>) -> Resu
     if args.kills > 0 {
         stage.product.wait_until_bound().await?;
     }
-    stage.wait_until_polling().await?;
+    stage.wait_until_polling(args.stage.bots).await?;
     tokio::time::sleep(Duration::from_secs_f64(between)).await;
     stage.product.ensure_running()?;
     Ok(kills)

@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::product::ProductError;
 use crate::checker::fetch::FetchError;
 use crate::people::http::HttpError;
+use crate::scenario::file::ScenarioError;
 use crate::simulation::StartError;
 
 /// Why a harness could not be run to its end.
@@ -36,6 +37,19 @@ pub enum HarnessError {
     /// No program was found to test.
     #[error("no botfleet beside this program nor under target: build it, or name it with --binary")]
     NoBinary,
+    /// A scenario cannot be used.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// A seed could not be run to its end.
+    #[error("seed {seed}: {source}\nleft for a look: {dir}")]
+    Seed {
+        /// The seed.
+        seed: u64,
+        /// The folder of the run.
+        dir: PathBuf,
+        /// The cause.
+        source: Box<HarnessError>,
+    },
     /// Fewer bots than the world has came to poll in time.
     #[error("only {polling} of {bots} bots poll after {seconds} s; the product's log: {log}")]
     NotPolling {

@@ -3,16 +3,16 @@
 //! All that slows a conversation down on purpose is off: pacing, caps, limiters and loop physics. What
 //! makes it durable stays on. Secrets lie in files of their own that only their owner can read (I12).
 
-use std::fmt::Write as _;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use toml::{Table, Value};
 
 use super::error::HarnessError;
-use crate::world::spec::WorldSpec;
+use crate::world::spec::{ChatSpec, WorldSpec};
 
 /// Folder of the secrets, beside the manifest.
 const SECRETS: &str = "secrets";
@@ -48,6 +48,38 @@ pub enum ChatPolicy {
     Natural,
 }
 
+/// One provider of the product, served by the simulation.
+#[derive(Debug, Clone)]
+pub struct ProviderOptions {
+    /// Its name in the manifest.
+    pub name: String,
+    /// Where the simulation serves it: `/v1`, or `/p/<name>/v1`.
+    pub path: String,
+    /// Its API keys; more than one make a pool.
+    pub keys: Vec<String>,
+    /// What else its entry says, over what the harness writes.
+    pub entry: Table,
+}
+
+impl ProviderOptions {
+    /// The provider under `/v1`.
+    pub fn main() -> Self {
+        Self { name: "sim".into(), path: "/v1".into(), keys: vec!["sk-simulated".into()], entry: Table::new() }
+    }
+
+    /// A further provider of the simulation, by its name there.
+    pub fn further(name: &str) -> Self {
+        Self { name: name.into(), path: format!("/p/{name}/v1"), ..Self::main() }
+    }
+
+    /// The same with more to say in its entry.
+    #[must_use]
+    pub fn saying(mut self, entry: Table) -> Self {
+        lay_over(&mut self.entry, entry);
+        self
+    }
+}
+
 /// How the product is set up.
 #[derive(Debug, Clone)]
 pub struct ProductOptions {
@@ -63,6 +95,16 @@ pub struct ProductOptions {
     pub llm_concurrency: u32,
     /// What is logged.
     pub log_level: String,
+    /// The LLM providers.
+    pub providers: Vec<ProviderOptions>,
+    /// Which models the bots use, in turn: the first bot those of the first entry.
+    pub models: Vec<Vec<String>>,
+    /// Settings over those that the harness writes.
+    pub settings: Table,
+    /// `[defaults]` of the manifest over those that the harness writes.
+    pub defaults: Table,
+    /// `[[budgets]]` of the manifest.
+    pub budgets: Vec<Table>,
 }
 
 impl Default for ProductOptions {
@@ -74,6 +116,23 @@ impl Default for ProductOptions {
             turns_in_flight: 256,
             llm_concurrency: 512,
             log_level: "warn".to_owned(),
+            providers: vec![ProviderOptions::main()],
+            models: vec![vec!["sim".to_owned()]],
+            settings: Table::new(),
+            defaults: Table::new(),
+            budgets: Vec::new(),
+        }
+    }
+}
+
+/// Lays one table over another, key by key.
+pub fn lay_over(under: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (under.get_mut(&key), value) {
+            (Some(Value::Table(under)), Value::Table(over)) => lay_over(under, over),
+            (_, value) => {
+                under.insert(key, value);
+            }
         }
     }
 }
@@ -99,12 +158,16 @@ impl ProductFiles {
         let secrets = files.dir.join(SECRETS);
         DirBuilder::new().recursive(true).mode(0o700).create(&secrets).map_err(HarnessError::file(&secrets))?;
         let write = |path: PathBuf, text: &str| write_private(&path, text).map_err(HarnessError::file(path));
-        write(secrets.join("provider"), "sk-simulated")?;
+        for provider in &options.providers {
+            for (index, key) in provider.keys.iter().enumerate() {
+                write(secrets.join(key_file(&provider.name, index)), key)?;
+            }
+        }
         for bot in &world.bots {
             write(secrets.join(&bot.username), &bot.token)?;
         }
-        write(files.manifest(), &manifest(world, base_url, options))?;
-        write(files.config(), &config(&files.database(), base_url, options))?;
+        write(files.manifest(), &manifest(world, base_url, options).to_string())?;
+        write(files.config(), &config(&files.database(), base_url, options).to_string())?;
         Ok(files)
     }
 
@@ -147,87 +210,125 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
-/// A TOML string; JSON's escapes are among TOML's.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+/// The file of a provider's API key.
+fn key_file(provider: &str, index: usize) -> String {
+    format!("provider-{provider}-{index}")
 }
 
-fn config(database: &Path, base_url: &str, options: &ProductOptions) -> String {
-    format!(
-        "[server]\n\
-         listen = \"127.0.0.1:0\"\n\n\
-         [store]\n\
-         path = {database}\n\
-         synchronous = \"{synchronous}\"\n\n\
-         [telegram]\n\
-         api_url = {base_url}\n\n\
-         [fleet]\n\
-         ramp_per_minute = 0\n\n\
-         [bots]\n\
-         poll_timeout = \"{poll}s\"\n\
-         turns_in_flight = {turns}\n\
-         turns_waiting = 65536\n\
-         sends_per_second = 0\n\
-         sends_per_chat_per_minute = 0\n\n\
-         [log]\n\
-         level = {level}\n",
-        database = quoted(&database.to_string_lossy()),
-        synchronous = options.synchronous.as_str(),
-        base_url = quoted(base_url),
-        poll = options.poll_timeout_s,
-        turns = options.turns_in_flight,
-        level = quoted(&options.log_level),
-    )
+fn config(database: &Path, base_url: &str, options: &ProductOptions) -> Table {
+    let mut config = toml::toml! {
+        [server]
+        listen = "127.0.0.1:0"
+
+        [fleet]
+        ramp_per_minute = 0
+
+        [bots]
+        turns_waiting = 65536
+        sends_per_second = 0
+        sends_per_chat_per_minute = 0
+    };
+    let mut own = Table::new();
+    let mut say = |section: &str, key: &str, value: Value| {
+        let section = own.entry(section).or_insert_with(|| Value::Table(Table::new()));
+        if let Value::Table(section) = section {
+            section.insert(key.to_owned(), value);
+        }
+    };
+    say("store", "path", database.to_string_lossy().into_owned().into());
+    say("store", "synchronous", options.synchronous.as_str().into());
+    say("telegram", "api_url", base_url.into());
+    say("bots", "poll_timeout", format!("{}s", options.poll_timeout_s).into());
+    say("bots", "turns_in_flight", i64::from(options.turns_in_flight).into());
+    say("log", "level", options.log_level.as_str().into());
+    lay_over(&mut config, own);
+    lay_over(&mut config, options.settings.clone());
+    config
 }
 
-fn manifest(world: &WorldSpec, base_url: &str, options: &ProductOptions) -> String {
+fn manifest(world: &WorldSpec, base_url: &str, options: &ProductOptions) -> Table {
+    let mut manifest = toml::toml! {
+        [defaults]
+        hourly_cap = 0
+        context_messages = 10
+
+        [defaults.physics]
+        chain_depth_max = 0
+        pair_per_ten_minutes = 0
+        chat_per_minute = 0
+        fleet_per_minute = 0
+
+        [defaults.pacing]
+        enabled = false
+        stale_after = "1h"
+        quiet_tick = "0s"
+
+        [personas.member]
+        language = "en"
+        voice = "You are a friendly member of this group and answer in one short sentence."
+    };
     let policy = match options.policy {
         ChatPolicy::Every => "every",
         ChatPolicy::Natural => "natural",
     };
-    let mut text = format!(
-        "[defaults]\n\
-         models = [\"sim\"]\n\
-         policy = \"{policy}\"\n\
-         hourly_cap = 0\n\
-         context_messages = 10\n\n\
-         [defaults.physics]\n\
-         chain_depth_max = 0\n\
-         pair_per_ten_minutes = 0\n\
-         chat_per_minute = 0\n\
-         fleet_per_minute = 0\n\n\
-         [defaults.pacing]\n\
-         enabled = false\n\
-         stale_after = \"1h\"\n\
-         quiet_tick = \"0s\"\n\n\
-         [[providers]]\n\
-         name = \"sim\"\n\
-         kind = \"compatible\"\n\
-         base_url = {url}\n\
-         api_key = \"file:{SECRETS}/provider\"\n\
-         model = \"sim-chat\"\n\
-         concurrency = {concurrency}\n\
-         waiting = 1000000\n\n\
-         [personas.member]\n\
-         language = \"en\"\n\
-         voice = \"You are a friendly member of this group and answer in one short sentence.\"\n",
-        url = quoted(&format!("{base_url}/v1")),
-        concurrency = options.llm_concurrency,
-    );
-    for bot in &world.bots {
-        let name = quoted(&bot.username);
-        let token = quoted(&format!("file:{SECRETS}/{}", bot.username));
-        // Writing to a String cannot fail.
-        let _ = write!(text, "\n[[bots]]\nname = {name}\ntoken = {token}\npersona = \"member\"\n");
-    }
-    for chat in &world.chats {
+    let mut defaults = Table::new();
+    defaults.insert("policy".into(), policy.into());
+    defaults.insert("models".into(), names(options.models.first().into_iter().flatten()));
+    lay_over(&mut defaults, options.defaults.clone());
+    lay_over(&mut manifest, Table::from_iter([("defaults".to_owned(), Value::Table(defaults))]));
+    let bots = world.bots.iter().enumerate().map(|(index, bot)| {
+        let mut entry = Table::new();
+        entry.insert("name".into(), bot.username.as_str().into());
+        entry.insert("token".into(), format!("file:{SECRETS}/{}", bot.username).into());
+        entry.insert("persona".into(), "member".into());
+        if options.models.len() > 1 {
+            entry.insert("models".into(), names(&options.models[index % options.models.len()]));
+        }
+        Value::Table(entry)
+    });
+    let chats = world.chats.iter().map(|chat| {
         let members = world.bots.iter().filter(|bot| chat.bots.contains(&bot.id));
-        let bots: Vec<String> = members.map(|bot| quoted(&bot.username)).collect();
-        let name = quoted(&format!("{} {}", chat.title, chat.id));
-        let (id, bots) = (chat.id, bots.join(", "));
-        let _ = write!(text, "\n[[chats]]\nname = {name}\ntelegram_id = {id}\nbots = [{bots}]\n");
+        let mut entry = Table::new();
+        entry.insert("name".into(), chat_name(chat).into());
+        entry.insert("telegram_id".into(), chat.id.into());
+        entry.insert("bots".into(), names(members.map(|bot| &bot.username)));
+        Value::Table(entry)
+    });
+    manifest.insert("bots".into(), Value::Array(bots.collect()));
+    manifest.insert("chats".into(), Value::Array(chats.collect()));
+    let providers = options.providers.iter().map(|provider| Value::Table(entry_of(provider, base_url, options)));
+    manifest.insert("providers".into(), Value::Array(providers.collect()));
+    if !options.budgets.is_empty() {
+        let budgets = options.budgets.iter().cloned().map(Value::Table);
+        manifest.insert("budgets".into(), Value::Array(budgets.collect()));
     }
-    text
+    manifest
+}
+
+/// The name of a chat in the manifest.
+pub(super) fn chat_name(chat: &ChatSpec) -> String {
+    format!("{} {}", chat.title, chat.id)
+}
+
+fn entry_of(provider: &ProviderOptions, base_url: &str, options: &ProductOptions) -> Table {
+    let file = |index: usize| format!("file:{SECRETS}/{}", key_file(&provider.name, index));
+    let mut entry = Table::new();
+    entry.insert("name".into(), provider.name.as_str().into());
+    entry.insert("kind".into(), "compatible".into());
+    entry.insert("base_url".into(), format!("{base_url}{}", provider.path).into());
+    match provider.keys.len() {
+        0 | 1 => entry.insert("api_key".into(), file(0).into()),
+        more => entry.insert("keys".into(), names((0..more).map(file))),
+    };
+    entry.insert("model".into(), "sim-chat".into());
+    entry.insert("concurrency".into(), i64::from(options.llm_concurrency).into());
+    entry.insert("waiting".into(), 1_000_000.into());
+    lay_over(&mut entry, provider.entry.clone());
+    entry
+}
+
+fn names<S: ToString>(names: impl IntoIterator<Item = S>) -> Value {
+    Value::Array(names.into_iter().map(|name| Value::from(name.to_string())).collect())
 }
 
 #[cfg(test)]
@@ -257,14 +358,37 @@ mod tests {
     #[test]
     fn a_chat_names_its_own_bots_only() {
         let world = WorldSpec::fleet(3, 4, 2);
-        let text = manifest(&world, "http://x", &ProductOptions::default());
+        let text = manifest(&world, "http://x", &ProductOptions::default()).to_string();
         assert!(text.contains("bots = [\"fleet_1_bot\", \"fleet_3_bot\"]"), "{text}");
         assert!(text.contains("bots = [\"fleet_2_bot\", \"fleet_4_bot\"]"), "{text}");
     }
 
     #[test]
     fn a_path_with_quotes_stays_one_string() {
-        let text = config(Path::new("/a \"b\"\\c"), "http://x", &ProductOptions::default());
-        assert!(text.contains(r#"path = "/a \"b\"\\c""#), "{text}");
+        let text = config(Path::new("/a \"b\"\\c"), "http://x", &ProductOptions::default()).to_string();
+        let read: Table = text.parse().unwrap();
+        assert_eq!(read["store"]["path"].as_str(), Some("/a \"b\"\\c"));
+    }
+
+    #[test]
+    fn what_is_said_lies_over_what_the_harness_writes() {
+        let settings = toml::toml! {
+            [bots]
+            sends_per_second = 30
+        };
+        let options = ProductOptions {
+            settings,
+            models: vec![vec!["a".into()], vec!["b".into()]],
+            providers: vec![ProviderOptions { keys: vec!["1".into(), "2".into()], ..ProviderOptions::further("a") }],
+            ..ProductOptions::default()
+        };
+        let config = config(Path::new("/x"), "http://x", &options);
+        assert_eq!(config["bots"]["sends_per_second"].as_integer(), Some(30));
+        assert_eq!(config["bots"]["turns_waiting"].as_integer(), Some(65536));
+        let manifest = manifest(&WorldSpec::fleet(1, 2, 1), "http://x", &options);
+        assert_eq!(manifest["bots"][1]["models"][0].as_str(), Some("b"));
+        assert_eq!(manifest["providers"][0]["base_url"].as_str(), Some("http://x/p/a/v1"));
+        assert_eq!(manifest["providers"][0]["keys"][1].as_str(), Some("file:secrets/provider-a-1"));
+        assert_eq!(manifest["defaults"]["pacing"]["enabled"].as_bool(), Some(false));
     }
 }

@@ -13,19 +13,29 @@
 //! | `measure` | latency and overhead, out of the ledger |
 //! | `disk` | what a flush to the disk costs meanwhile |
 //! | `progress` | one line on a terminal |
-//! | `crash`, `load`, `idle` | the harnesses themselves |
+//! | `operator` | what an operator tells the product |
+//! | `crash`, `faults` | what is lost or doubled when all goes wrong |
+//! | `load`, `idle` | what the product achieves, and what it costs |
+//! | `limits`, `isolate`, `budget`, `stop`, `turns` | one promise each, measured |
 
 pub mod args;
+pub mod budget;
 pub mod crash;
 pub mod disk;
 pub mod error;
+pub mod faults;
 pub mod files;
 pub mod idle;
+pub mod isolate;
+pub mod limits;
 pub mod load;
 pub mod measure;
+pub mod operator;
 pub mod product;
 pub mod progress;
 pub mod settle;
 pub mod stage;
+pub mod stop;
 pub mod traffic;
+pub mod turns;
 pub mod usage;

@@ -173,6 +173,11 @@ impl Product {
         &self.files
     }
 
+    /// The end of its log.
+    pub fn log_tail(&self) -> String {
+        tail(&self.files.log())
+    }
+
     /// Fails when the process has ended by itself.
     ///
     /// # Errors
@@ -199,13 +204,28 @@ impl Product {
         Ok(())
     }
 
+    /// Stops the process for a while, as a machine that swaps or a debugger would.
+    ///
+    /// # Errors
+    /// It does not run, had ended by itself, or cannot be signalled.
+    ///
+    /// # Cancel safety
+    /// Dropped halfway it leaves the process stopped; a kill still ends it.
+    pub async fn pause(&mut self, for_time: Duration) -> Result<(), ProductError> {
+        self.ensure_running()?;
+        let pid = self.pid().ok_or(ProductError::NotRunning)?;
+        signal(pid, "STOP").await?;
+        tokio::time::sleep(for_time).await;
+        Ok(signal(pid, "CONT").await?)
+    }
+
     /// Asks the process to end with SIGTERM; one that takes longer than `within` is killed.
     ///
     /// # Errors
     /// It does not run, or did not end in time.
     pub async fn stop(&mut self, within: Duration) -> Result<ExitStatus, ProductError> {
         let mut running = self.running.take().ok_or(ProductError::NotRunning)?;
-        terminate(running.pid).await?;
+        signal(running.pid, "TERM").await?;
         if let Ok(status) = tokio::time::timeout(within, running.child.wait()).await {
             Ok(status?)
         } else {
@@ -215,9 +235,9 @@ impl Product {
     }
 }
 
-/// Sends SIGTERM through the shell's own `kill`: the standard library knows SIGKILL only.
-async fn terminate(pid: u32) -> io::Result<()> {
-    let told = Command::new("sh").arg("-c").arg("kill -TERM \"$1\"").arg("sh").arg(pid.to_string()).status().await?;
+/// Sends a signal through the shell's own `kill`: the standard library knows SIGKILL only.
+async fn signal(pid: u32, name: &str) -> io::Result<()> {
+    let told = Command::new("sh").args(["-c", "kill -\"$1\" \"$2\"", "sh", name, &pid.to_string()]).status().await?;
     if told.success() { Ok(()) } else { Err(io::Error::other(format!("kill ended with {told}"))) }
 }
 

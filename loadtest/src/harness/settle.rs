@@ -72,7 +72,7 @@ pub async fn settle(stage: &Stage, deadline: Duration) -> Result<Settled, Harnes
 }
 
 /// Asks the product how much waits.
-async fn queues(client: &reqwest::Client, base_url: &str) -> Result<Queues, HarnessError> {
+pub(super) async fn queues(client: &reqwest::Client, base_url: &str) -> Result<Queues, HarnessError> {
     let url = format!("{base_url}/api/v1/fleet");
     let response = http::send(client.get(&url).timeout(ANSWER_WITHIN), &url).await?;
     let view: FleetView = response

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use super::args::StageArgs;
 use super::error::HarnessError;
-use super::files::ProductFiles;
+use super::files::{ProductFiles, ProductOptions};
 use super::product::{Product, ProductError};
 use crate::provider::spec::Latency;
-use crate::simulation::Simulation;
+use crate::simulation::{Simulation, SimulationSpec};
 
 /// How long all bots may take to poll.
 const POLLING_WITHIN: Duration = Duration::from_mins(1);
@@ -27,7 +27,7 @@ pub struct Stage {
     pub simulation: Simulation,
     /// The product.
     pub product: Product,
-    /// From the product's start until all bots polled.
+    /// From the product's start until it listened; from [`Stage::start`], until all bots polled.
     pub started_in: Duration,
     scratch: Scratch,
 }
@@ -38,26 +38,41 @@ impl Stage {
     /// # Errors
     /// Either does not start, or not all bots poll in time.
     pub async fn start(args: &StageArgs, latency: Latency) -> Result<Self, HarnessError> {
-        let binary = args.product()?;
-        let simulation = Simulation::start(args.simulation(latency)).await?;
-        let scratch = Scratch::open(args.dir.as_deref())?;
-        let world = simulation.world.spec();
-        let files = ProductFiles::write(&scratch.path, world, &simulation.base_url(), &args.options())?;
-        let started = Instant::now();
-        let product = Product::start(&binary, files).await?;
-        let mut stage = Self { simulation, product, started_in: Duration::ZERO, scratch };
-        stage.wait_until_polling().await?;
-        stage.started_in = started.elapsed();
+        let spec = args.simulation(latency);
+        let bots = spec.world.bots.len();
+        let mut stage = Self::open(&args.product()?, spec, args.dir.as_deref(), &args.options()).await?;
+        let listened_in = stage.started_in;
+        let began = Instant::now();
+        stage.wait_until_polling(bots).await?;
+        stage.started_in = listened_in + began.elapsed();
         Ok(stage)
     }
 
-    /// Waits until all bots poll.
+    /// Starts a simulation, and the product on it, and waits until the product listens.
     ///
     /// # Errors
-    /// Not all do in time.
-    pub async fn wait_until_polling(&self) -> Result<(), HarnessError> {
+    /// Either does not start.
+    pub async fn open(
+        binary: &Path,
+        spec: SimulationSpec,
+        dir: Option<&Path>,
+        options: &ProductOptions,
+    ) -> Result<Self, HarnessError> {
+        let simulation = Simulation::start(spec).await?;
+        let scratch = Scratch::open(dir)?;
+        let world = simulation.world.spec();
+        let files = ProductFiles::write(&scratch.path, world, &simulation.base_url(), options)?;
+        let started = Instant::now();
+        let product = Product::start(binary, files).await?;
+        Ok(Self { simulation, product, started_in: started.elapsed(), scratch })
+    }
+
+    /// Waits until so many bots poll.
+    ///
+    /// # Errors
+    /// Not as many do in time.
+    pub async fn wait_until_polling(&self, bots: usize) -> Result<(), HarnessError> {
         let world = &self.simulation.world;
-        let bots = world.spec().bots.len();
         if world.wait_until_polling(bots, POLLING_WITHIN).await {
             return Ok(());
         }
@@ -91,6 +106,18 @@ impl Stage {
         self.product.stop(STOP_WITHIN).await?;
         self.simulation.stop().await;
         if clean { self.scratch.remove() } else { Ok(()) }
+    }
+}
+
+impl Stage {
+    /// Ends both at once, with the folder if it is a temporary one: nothing of the run matters any more.
+    ///
+    /// # Errors
+    /// The folder cannot be removed.
+    pub async fn discard(self) -> Result<(), HarnessError> {
+        drop(self.product);
+        self.simulation.stop().await;
+        self.scratch.remove()
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::error::HarnessError;
 use super::measure::marker_number;
 use crate::ledger::LedgerEvent;
-use crate::people::load_posts::LoadPosts;
+use crate::people::load_posts::{LoadPost, LoadPosts};
 use crate::people::spec::PeopleSpec;
 use crate::world::World;
 use crate::world::event::Post;
@@ -109,15 +109,25 @@ impl<'w> Traffic<'w> {
         }
     }
 
+    /// Posts one message in each chat, now.
+    pub fn round(&mut self) -> Vec<LoadPost> {
+        (0..self.posts.chats()).filter_map(|_| self.post_next(self.world.ledger().now_us())).collect()
+    }
+
     /// Posts the next message; gives its marker's number and how many answers are due.
     fn post(&mut self, due_us: u64) -> Option<(u64, usize)> {
+        let post = self.post_next(due_us)?;
+        Some((post.number, self.bots.get(&post.chat).copied().unwrap_or(0)))
+    }
+
+    fn post_next(&mut self, due_us: u64) -> Option<LoadPost> {
         let post = self.posts.next()?;
         self.due_us.push(due_us);
-        if let Err(error) = self.world.post(post.chat, post.person, Post::text(post.text)) {
+        if let Err(error) = self.world.post(post.chat, post.person, Post::text(post.text.clone())) {
             // The people of a world are members of their chats: only a fault of this harness leads here.
             tracing::error!(%error, "a message was refused");
         }
-        Some((post.number, self.bots.get(&post.chat).copied().unwrap_or(0)))
+        Some(post)
     }
 }
 

@@ -4,6 +4,8 @@
 //! times are microseconds on one monotonic clock since the world's start, and nothing is ever
 //! changed or removed. The ledger, not the product's own logs, is the oracle of the tests.
 
+pub mod doubt;
+
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -67,7 +69,7 @@ pub enum LedgerEvent {
     UpdateQueued { bot: i64, update_id: i64, chat: Option<i64>, message_id: Option<i64>, update_kind: String },
     /// A `getUpdates` request was read in full.
     PollOpened { bot: i64, poll: u64, offset: i64, timeout_s: u32, connection: String },
-    /// Updates were deleted by an offset.
+    /// Updates were deleted by an offset, or (`below` 0) because a webhook took them.
     UpdatesConfirmed { bot: i64, below: i64, update_ids: Vec<i64> },
     /// Updates were deleted unconfirmed: kept for a day, or dropped by `drop_pending_updates`.
     UpdatesDropped { bot: i64, update_ids: Vec<i64> },
@@ -90,8 +92,32 @@ pub enum LedgerEvent {
     SendRefused { send: u64, bot: i64, chat: i64, error_code: u16, description: String },
     /// The answer was handed to the connection.
     SendAnswered { send: u64 },
-    /// The client closed its connection before the answer.
+    /// The connection ended before the answer, by its client or by a fault.
     SendAbandoned { send: u64 },
+    /// A fault struck a call, or (method `webhook`) the delivery of an update; `send` when the call
+    /// would post a message.
+    FaultInjected {
+        bot: i64,
+        method: String,
+        #[serde(rename = "fault")]
+        kind: String,
+        send: Option<u64>,
+    },
+    /// A call came during a penalty: it is refused again and the penalty doubled.
+    LimitViolated {
+        bot: i64,
+        chat: Option<i64>,
+        method: String,
+        send: Option<u64>,
+        /// When the refusal was answered that asked for the pause.
+        told_at_us: u64,
+        /// How long the pause had yet to last, in milliseconds.
+        left_ms: u64,
+    },
+    /// An update was sent to a webhook; the status of the answer, 0 without one.
+    WebhookAttempt { bot: i64, update_id: i64, attempt: u32, status: u16 },
+    /// A basic group became a supergroup.
+    ChatMigrated { from: i64, to: i64 },
     /// Any other call was answered.
     OtherCall { bot: i64, method: String, status: u16 },
 }
@@ -171,22 +197,7 @@ impl Ledger {
     /// Counts the sends received before `at_us` that had not been answered, or given up by the
     /// client, at least `grace` before it: what a crash at that time may leave in doubt.
     pub fn sends_in_flight_at(&self, at_us: u64, grace: Duration) -> usize {
-        let settled_by = at_us.saturating_sub(grace.as_micros() as u64);
-        let mut open = std::collections::HashSet::new();
-        for record in self.lock().iter().take_while(|r| r.at_us < at_us) {
-            match record.event {
-                LedgerEvent::SendReceived { send, .. } => {
-                    open.insert(send);
-                }
-                LedgerEvent::SendAnswered { send } | LedgerEvent::SendAbandoned { send }
-                    if record.at_us <= settled_by =>
-                {
-                    open.remove(&send);
-                }
-                _ => {}
-            }
-        }
-        open.len()
+        doubt::in_flight_at(&self.lock(), at_us, grace).len()
     }
 
     /// Writes the ledger as NDJSON, one record a line.

@@ -41,6 +41,11 @@ pub enum HttpError {
 /// # Errors
 /// Gives why a client cannot be made.
 pub fn client() -> Result<reqwest::Client, HttpError> {
+    builder().build().map_err(|error| HttpError::Client(error.to_string()))
+}
+
+/// Prepares such a client.
+pub fn builder() -> reqwest::ClientBuilder {
     static TLS: Once = Once::new();
     // Without an installed provider the client would panic, even for plain http.
     TLS.call_once(|| {
@@ -49,11 +54,7 @@ pub fn client() -> Result<reqwest::Client, HttpError> {
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
     });
-    reqwest::Client::builder()
-        .no_proxy()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .build()
-        .map_err(|error| HttpError::Client(error.to_string()))
+    reqwest::Client::builder().no_proxy().connect_timeout(CONNECT_TIMEOUT)
 }
 
 /// Sends a request and takes only a success for an answer; `url` is what an error tells.

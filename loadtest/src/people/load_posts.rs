@@ -42,6 +42,11 @@ impl LoadPosts {
         Self { chats, made: 0, first }
     }
 
+    /// How many chats it goes round.
+    pub fn chats(&self) -> usize {
+        self.chats.len()
+    }
+
     /// Goes round the chats and people of a spec; markers count up from 1.
     pub fn of_people(spec: &PeopleSpec) -> Self {
         let people = |chat: &super::spec::PeopleChat| chat.people.iter().map(|person| person.id).collect();

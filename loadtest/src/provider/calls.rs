@@ -1,11 +1,14 @@
 //! The provider's record of its calls: the checker's word on which texts were generated. Layer: load test.
 //!
 //! A call is recorded when it is decided and becomes `answered` when its whole answer was handed over;
-//! a client that goes away before leaves it unanswered.
+//! a client that goes away before leaves it unanswered. Either way its end is noted. What was refused is no call.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+
+use super::limits::Meter;
 
 /// One chat completion that was asked for and decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,39 +31,93 @@ pub struct CallRecord {
     pub marker: Option<String>,
     /// Whether the whole answer was handed over; false when the client went away.
     pub answered: bool,
+    /// When it ended, answered or not, in microseconds since the provider's start; none while it is under way.
+    #[serde(default)]
+    pub ended_us: Option<u64>,
+    /// The API key that it came with, empty without one.
+    #[serde(default)]
+    pub key: String,
+    /// The fault that spoiled or delayed its answer.
+    #[serde(default)]
+    pub fault: Option<String>,
 }
 
 /// Holds the records of all calls, in the order of their numbers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct CallLog {
+    started: Instant,
+    /// The number of the first call.
+    first: u64,
     records: Mutex<Vec<CallRecord>>,
 }
 
 impl CallLog {
-    /// Adds a record made from the next number and returns the number.
-    pub(super) fn add(&self, make: impl FnOnce(u64) -> CallRecord) -> u64 {
-        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        let call = records.len() as u64 + 1;
-        records.push(make(call));
-        call
+    /// An empty log whose clock starts now.
+    pub(super) fn starting_at(first: u64) -> Self {
+        Self { started: Instant::now(), first, records: Mutex::default() }
+    }
+
+    /// Microseconds since the start.
+    pub(super) fn now_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// How long the log has been open.
+    pub(super) fn age(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// The number that the next call gets.
+    pub(super) fn next_call(&self) -> u64 {
+        self.first + self.lock().len() as u64
+    }
+
+    /// Adds a record; its number must be the next.
+    pub(super) fn add(&self, record: CallRecord) {
+        self.lock().push(record);
     }
 
     /// Copies all records.
     pub(super) fn snapshot(&self) -> Vec<CallRecord> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().clone()
     }
 
     /// Counts the records.
     pub(super) fn len(&self) -> usize {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.lock().len()
     }
 
-    fn mark_answered(&self, call: u64) {
-        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        let index = usize::try_from(call).unwrap_or(0).checked_sub(1);
+    fn end(&self, call: u64, answered: bool) {
+        let ended_us = self.now_us();
+        let index = call.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
+        let mut records = self.lock();
         if let Some(record) = index.and_then(|index| records.get_mut(index)) {
-            record.answered = true;
+            record.answered = answered;
+            record.ended_us = Some(ended_us);
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<CallRecord>> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place among the calls under way; dropped, it is free.
+#[derive(Debug)]
+pub(super) struct Slot {
+    meter: Arc<Mutex<Meter>>,
+}
+
+impl Slot {
+    /// The place of a call that the meter took.
+    pub(super) fn taken(meter: Arc<Mutex<Meter>>) -> Self {
+        Self { meter }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.meter.lock().unwrap_or_else(PoisonError::into_inner).done();
     }
 }
 
@@ -69,16 +126,24 @@ impl CallLog {
 pub(super) struct Settlement {
     log: Arc<CallLog>,
     call: u64,
+    answered: bool,
+    _slot: Slot,
 }
 
 impl Settlement {
     /// Stands for one recorded call.
-    pub(super) fn new(log: Arc<CallLog>, call: u64) -> Self {
-        Self { log, call }
+    pub(super) fn new(log: Arc<CallLog>, call: u64, slot: Slot) -> Self {
+        Self { log, call, answered: false, _slot: slot }
     }
 
     /// Says that the whole answer was handed over.
-    pub(super) fn finish(self) {
-        self.log.mark_answered(self.call);
+    pub(super) fn finish(mut self) {
+        self.answered = true;
+    }
+}
+
+impl Drop for Settlement {
+    fn drop(&mut self) {
+        self.log.end(self.call, self.answered);
     }
 }

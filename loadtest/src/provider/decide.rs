@@ -1,26 +1,36 @@
 //! The provider itself: the one place where a response is decided. Layer: load test.
 //!
-//! Faults are decided here too: what comes back from `decide` is all that the router and the stream know.
+//! Faults and limits are decided here too: what comes back is all that the router and the stream know.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::calls::{CallLog, CallRecord, Settlement};
-use super::echo;
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Value, json};
+
+use super::calls::{CallLog, CallRecord, Settlement, Slot};
+use super::faults::{self, Asked, ProviderFault, ProviderFaults, Struck};
+use super::limits::{Left, Limits, Meter, Used};
 use super::smalltalk::{SmallTalk, prompt::Prompt};
 use super::spec::{Latency, Mode, ProviderSpec};
 use super::wire::{ApiError, ChatRequest, Usage, tokens_of};
+use super::{echo, refusal};
 use crate::ledger::marker_of;
 
 /// Tokens that each message costs beyond its text.
 const TOKENS_PER_MESSAGE: u32 = 4;
+/// The name of the provider under `/v1`.
+pub const MAIN: &str = "main";
 
 /// A simulated LLM provider with its record of calls.
 #[derive(Debug)]
 pub struct Provider {
+    name: String,
     spec: ProviderSpec,
-    started: Instant,
     calls: Arc<CallLog>,
+    meter: Arc<Mutex<Meter>>,
+    faults: Mutex<Faults>,
     mind: Mutex<Mind>,
 }
 
@@ -30,6 +40,15 @@ struct Mind {
     latency: Latency,
     rng: fastrand::Rng,
     talk: SmallTalk,
+}
+
+/// The schedule of faults, and what it did.
+#[derive(Debug)]
+struct Faults {
+    schedule: ProviderFaults,
+    set: Instant,
+    requests: u64,
+    injected: BTreeMap<String, u64>,
 }
 
 /// A decided answer.
@@ -45,16 +64,43 @@ pub(super) struct Answer {
     pub(super) finish_reason: &'static str,
     /// The tokens of the call.
     pub(super) usage: Usage,
+    /// The fault that its body shows.
+    pub(super) spoiled: Option<ProviderFault>,
     /// To be finished when the whole answer was handed over.
     pub(super) settlement: Settlement,
 }
 
+/// A request for embeddings that is let in.
+#[derive(Debug)]
+pub(super) struct Embedding {
+    /// How long the client waits.
+    pub(super) delay: Duration,
+    /// The fault that its body shows.
+    pub(super) spoiled: Option<ProviderFault>,
+    /// Its place among the calls under way.
+    pub(super) _slot: Slot,
+}
+
 impl Provider {
-    /// Starts a provider; its clock begins now.
+    /// Starts the provider under `/v1`; its clock begins now.
     pub fn new(spec: ProviderSpec) -> Arc<Self> {
+        Self::named(MAIN, spec)
+    }
+
+    /// Starts a provider with a name that rules of faults can give; its clock begins now.
+    pub fn named(name: &str, spec: ProviderSpec) -> Arc<Self> {
         let mind =
             Mind { latency: spec.latency, rng: fastrand::Rng::with_seed(spec.seed), talk: SmallTalk::new(spec.seed) };
-        Arc::new(Self { spec, started: Instant::now(), calls: Arc::default(), mind: Mutex::new(mind) })
+        let faults =
+            Faults { schedule: ProviderFaults::default(), set: Instant::now(), requests: 0, injected: BTreeMap::new() };
+        Arc::new(Self {
+            name: name.to_owned(),
+            calls: Arc::new(CallLog::starting_at(spec.first_call)),
+            meter: Arc::default(),
+            faults: Mutex::new(faults),
+            mind: Mutex::new(mind),
+            spec,
+        })
     }
 
     /// What the provider was made from; the latency may have changed since.
@@ -64,7 +110,39 @@ impl Provider {
 
     /// Changes the latency of the calls that come from now on.
     pub fn set_latency(&self, latency: Latency) {
-        self.mind.lock().unwrap_or_else(PoisonError::into_inner).latency = latency;
+        lock(&self.mind).latency = latency;
+    }
+
+    /// Sets the schedule of faults; its windows count from now.
+    pub fn set_faults(&self, schedule: ProviderFaults) {
+        let mut faults = lock(&self.faults);
+        faults.schedule = schedule;
+        faults.set = Instant::now();
+    }
+
+    /// Ends all faults.
+    pub fn clear_faults(&self) {
+        self.set_faults(ProviderFaults::default());
+    }
+
+    /// The schedule of faults as it stands.
+    pub fn faults(&self) -> ProviderFaults {
+        lock(&self.faults).schedule.clone()
+    }
+
+    /// How many faults struck so far, by kind.
+    pub fn injected(&self) -> BTreeMap<String, u64> {
+        lock(&self.faults).injected.clone()
+    }
+
+    /// What each key has used since the start, as billed.
+    pub fn used_by_key(&self) -> BTreeMap<String, Used> {
+        lock(&self.meter).by_key()
+    }
+
+    /// What all keys have used since the start, as billed.
+    pub fn used(&self) -> Used {
+        lock(&self.meter).total()
     }
 
     /// Copies the record of all calls, in the order of their numbers.
@@ -77,17 +155,48 @@ impl Provider {
         self.calls.len()
     }
 
+    /// Microseconds since the provider's start: the clock of the calls' records.
+    pub fn now_us(&self) -> u64 {
+        self.calls.now_us()
+    }
+
+    /// Usage, limits and faults for the control API.
+    pub fn report(&self) -> Value {
+        let spec = &self.spec;
+        json!({
+            "name": self.name,
+            "calls": self.call_count(),
+            "used": self.used(),
+            "keys": self.used_by_key(),
+            "limits": {
+                "requests_per_minute": spec.requests_per_minute,
+                "tokens_per_minute": spec.tokens_per_minute,
+                "concurrency": spec.concurrency,
+            },
+            "faults": self.faults(),
+            "injected": self.injected(),
+        })
+    }
+
+    /// What is left of the limits to a key, for the headers.
+    pub(super) fn left(&self, key: &str) -> [Option<Left>; 2] {
+        lock(&self.meter).left(self.limits(), key, self.calls.age())
+    }
+
     /// Decides the response to a chat completion and records it.
     ///
     /// # Errors
-    /// Gives what `OpenAI` refuses: no messages.
-    pub(super) fn decide(&self, request: &ChatRequest) -> Result<Answer, ApiError> {
+    /// Gives what `OpenAI` refuses (no messages), and what a limit or a fault refuses.
+    pub(super) fn decide(&self, request: &ChatRequest, key: &str) -> Result<Answer, Box<Response>> {
         if request.messages.is_empty() {
             let message = "Invalid 'messages': empty array. Expected an array with minimum length 1, \
                            but got an empty array instead.";
-            return Err(ApiError::invalid(message, Some("messages"))
-                .with(axum::http::StatusCode::BAD_REQUEST, Some("empty_array")));
+            let error = ApiError::invalid(message, Some("messages"))
+                .with(axum::http::StatusCode::BAD_REQUEST, Some("empty_array"));
+            return Err(Box::new(error.into_response()));
         }
+        let struck = self.strike(&request.model, key)?;
+        let spoiled = struck.fault.map(|(fault, _)| fault);
         let last_user_text = request.last_user_text().unwrap_or_default();
         let marker = marker_of(&last_user_text);
         let prompt_tokens = request
@@ -96,38 +205,100 @@ impl Provider {
             .map(|message| TOKENS_PER_MESSAGE.saturating_add(tokens_of(&message.text())))
             .fold(0, u32::saturating_add);
 
-        let mut mind = self.mind.lock().unwrap_or_else(PoisonError::into_inner);
-        let Mind { latency, rng, talk } = &mut *mind;
-        let delay = latency.sample(rng);
-        let small_talk = match self.spec.mode {
-            Mode::SmallTalk => talk.reply(&Prompt::read(&request.messages)),
-            Mode::EchoMarker => String::new(),
+        let mut mind = lock(&self.mind);
+        let call = self.calls.next_call();
+        let whole = match self.spec.mode {
+            Mode::SmallTalk => mind.talk.reply(&Prompt::read(&request.messages)),
+            Mode::EchoMarker => echo::text(call, marker),
         };
-        let mut answer = (String::new(), "stop", Usage::new(prompt_tokens, 0));
-        let call = self.calls.add(|call| {
-            let whole = match self.spec.mode {
-                Mode::SmallTalk => small_talk,
-                Mode::EchoMarker => echo::text(call, marker),
-            };
-            let (text, finish_reason) = bounded(whole, request.token_bound());
-            let usage = Usage::new(prompt_tokens, tokens_of(&text));
-            answer = (text.clone(), finish_reason, usage);
-            CallRecord {
-                call,
-                at_us: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
-                model: request.model.clone(),
-                prompt_tokens: usage.prompt_tokens,
-                completion_tokens: usage.completion_tokens,
-                text,
-                streamed: request.stream.unwrap_or(false),
-                marker: marker.map(str::to_owned),
-                answered: false,
-            }
+        let (text, finish_reason) = bounded(altered(whole, spoiled, call), request.token_bound());
+        let usage = Usage::new(prompt_tokens, tokens_of(&text));
+        let slot = self.take(key, usage)?;
+        let Mind { latency, rng, .. } = &mut *mind;
+        let delay = latency.sample(rng) + struck.delay;
+        self.calls.add(CallRecord {
+            call,
+            at_us: self.calls.now_us(),
+            model: request.model.clone(),
+            prompt_tokens: usage.prompt_tokens,
+            completion_tokens: usage.completion_tokens,
+            text: text.clone(),
+            streamed: request.stream.unwrap_or(false),
+            marker: marker.map(str::to_owned),
+            answered: false,
+            ended_us: None,
+            key: key.to_owned(),
+            fault: spoiled.or(struck.delayed_by).map(|fault| fault.as_str().to_owned()),
         });
         drop(mind);
-        let (text, finish_reason, usage) = answer;
-        let settlement = Settlement::new(Arc::clone(&self.calls), call);
-        Ok(Answer { call, delay, text, finish_reason, usage, settlement })
+        let settlement = Settlement::new(Arc::clone(&self.calls), call, slot);
+        Ok(Answer { call, delay, text, finish_reason, usage, spoiled, settlement })
+    }
+
+    /// Lets a request for embeddings in.
+    ///
+    /// # Errors
+    /// Gives what a limit or a fault refuses.
+    pub(super) fn decide_embedding(&self, model: &str, key: &str, tokens: u32) -> Result<Embedding, Box<Response>> {
+        let struck = self.strike(model, key)?;
+        let slot = self.take(key, Usage::new(tokens, 0))?;
+        Ok(Embedding { delay: struck.delay, spoiled: struck.fault.map(|(fault, _)| fault), _slot: slot })
+    }
+
+    /// Chooses the fault that strikes a request, and counts it.
+    fn strike(&self, model: &str, key: &str) -> Result<Struck, Box<Response>> {
+        let mut faults = lock(&self.faults);
+        faults.requests += 1;
+        let asked =
+            Asked { provider: &self.name, model, key, request: faults.requests, since_set: faults.set.elapsed() };
+        let struck = faults.schedule.strike(&asked);
+        for fault in struck.fault.map(|(fault, _)| fault).into_iter().chain(struck.delayed_by) {
+            faults::count(&mut faults.injected, fault);
+        }
+        drop(faults);
+        match struck.fault.and_then(|(fault, retry_after)| refusal::of_fault(fault, retry_after)) {
+            Some(refused) => {
+                lock(&self.meter).failed(key);
+                Err(Box::new(refused))
+            }
+            None => Ok(struck),
+        }
+    }
+
+    fn take(&self, key: &str, usage: Usage) -> Result<Slot, Box<Response>> {
+        let (prompt, completion) = (u64::from(usage.prompt_tokens), u64::from(usage.completion_tokens));
+        let taken = lock(&self.meter).take(self.limits(), key, prompt, completion, self.calls.age());
+        match taken {
+            Ok(()) => Ok(Slot::taken(Arc::clone(&self.meter))),
+            Err(refused) => Err(Box::new(refusal::of_limit(&refused))),
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            requests: self.spec.requests_per_minute,
+            tokens: self.spec.tokens_per_minute,
+            concurrency: self.spec.concurrency,
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The text that a fault makes of an answer.
+fn altered(text: String, spoiled: Option<ProviderFault>, call: u64) -> String {
+    match spoiled {
+        Some(ProviderFault::EmptyText | ProviderFault::EmptyBody) => String::new(),
+        Some(ProviderFault::LeakedReasoning) if call.is_multiple_of(2) => {
+            format!("<think>Okay, the user wants an answer. Let me keep it short.</think>\n\n{text}")
+        }
+        Some(ProviderFault::LeakedReasoning) => {
+            format!("<think>\nOkay, let me see what they asked. I should answer: {text}")
+        }
+        Some(ProviderFault::ToolJson) => json!({"name": "send_message", "arguments": {"text": text}}).to_string(),
+        _ => text,
     }
 }
 
@@ -157,7 +328,7 @@ mod tests {
     fn an_answer_is_cut_at_its_token_bound_and_says_so() {
         let provider = Provider::new(ProviderSpec { mode: Mode::EchoMarker, ..ProviderSpec::default() });
         let answer = provider
-            .decide(&request(json!({"messages": [{"role": "user", "content": "hi #m1"}], "max_tokens": 2})))
+            .decide(&request(json!({"messages": [{"role": "user", "content": "hi #m1"}], "max_tokens": 2})), "")
             .unwrap();
         assert_eq!((answer.finish_reason, answer.usage.completion_tokens), ("length", 2));
         assert_eq!(answer.text.chars().count(), 8);
@@ -166,12 +337,14 @@ mod tests {
     #[test]
     fn a_call_is_answered_only_once_it_is_settled() {
         let provider = Provider::new(ProviderSpec::default());
-        let ask = || provider.decide(&request(json!({"messages": [{"role": "user", "content": "hi #m4"}]}))).unwrap();
+        let ask =
+            || provider.decide(&request(json!({"messages": [{"role": "user", "content": "hi #m4"}]})), "").unwrap();
         ask().settlement.finish();
         drop(ask());
         let ledger = provider.ledger();
         assert_eq!(ledger.iter().map(|call| (call.call, call.answered)).collect::<Vec<_>>(), [(1, true), (2, false)]);
         assert_eq!(ledger[0].marker.as_deref(), Some("#m4"));
+        assert!(ledger.iter().all(|call| call.ended_us >= Some(call.at_us)));
     }
 
     #[test]
@@ -180,7 +353,8 @@ mod tests {
             let provider = Provider::new(ProviderSpec { seed, ..ProviderSpec::default() });
             (0..20)
                 .map(|_| {
-                    provider.decide(&request(json!({"messages": [{"role": "user", "content": "tea?"}]}))).unwrap().text
+                    let request = request(json!({"messages": [{"role": "user", "content": "tea?"}]}));
+                    provider.decide(&request, "").unwrap().text
                 })
                 .collect::<Vec<_>>()
         };

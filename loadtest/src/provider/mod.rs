@@ -3,7 +3,8 @@
 //!
 //! - `spec`: what the provider is like (seed, latency, mode, key, models)
 //! - `wire`: the shapes of the `OpenAI` API that are read and written, and its errors
-//! - `decide`: the one place where a response is decided; faults belong there
+//! - `decide`: the one place where a response is decided
+//! - `faults`: what goes wrong, by rules; `limits`: calls and tokens a minute; `refusal`: answers that are none
 //! - `echo`, `smalltalk`: where the texts come from
 //! - `calls`: what was asked and answered, the provider's part of the oracle
 //! - `embedding`: deterministic vectors
@@ -14,12 +15,15 @@
 pub mod calls;
 pub mod decide;
 pub mod embedding;
+pub mod faults;
+pub mod limits;
 pub mod router;
 pub mod smalltalk;
 pub mod spec;
 pub mod wire;
 
 mod echo;
+mod refusal;
 mod stream;
 
 pub use decide::Provider;

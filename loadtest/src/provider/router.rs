@@ -17,9 +17,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::decide::{Answer, Provider};
-use super::embedding;
-use super::stream;
+use super::faults::ProviderFault;
 use super::wire::{ApiError, ChatRequest, EmbeddingRequest, Usage, tokens_of};
+use super::{embedding, refusal, stream};
 
 /// The largest body that is read.
 const LARGEST_BODY_BYTES: usize = 16 * 1024 * 1024;
@@ -43,22 +43,32 @@ fn only(route: MethodRouter<Arc<Provider>>) -> MethodRouter<Arc<Provider>> {
 }
 
 async fn authorise(State(provider): State<Arc<Provider>>, request: Request, next: Next) -> Response {
-    match check_key(provider.spec().api_key.as_deref(), request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(error) => error.into_response(),
+    let spec = provider.spec();
+    let accepted: Vec<&str> = spec.api_key.iter().chain(&spec.keys).map(String::as_str).collect();
+    if let Err(error) = check_key(&accepted, request.headers()) {
+        return error.into_response();
     }
+    let key = key_of(request.headers()).to_owned();
+    let mut response = next.run(request).await;
+    refusal::tell_left(response.headers_mut(), provider.left(&key));
+    response
 }
 
-fn check_key(expected: Option<&str>, headers: &HeaderMap) -> Result<(), ApiError> {
-    let Some(expected) = expected else {
-        return Ok(());
-    };
-    let refusal = |message: &str, code| Err(ApiError::invalid(message, None).with(StatusCode::UNAUTHORIZED, code));
+/// The bearer key of a request, empty without one.
+fn key_of(headers: &HeaderMap) -> &str {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    match given.and_then(|value| value.strip_prefix("Bearer ")) {
-        None => refusal("You didn't provide an API key.", None),
-        Some(key) if key == expected => Ok(()),
-        Some(_) => refusal("Incorrect API key provided.", Some("invalid_api_key")),
+    given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default()
+}
+
+fn check_key(accepted: &[&str], headers: &HeaderMap) -> Result<(), ApiError> {
+    if accepted.is_empty() {
+        return Ok(());
+    }
+    let refusal = |message: &str, code| Err(ApiError::invalid(message, None).with(StatusCode::UNAUTHORIZED, code));
+    match key_of(headers) {
+        "" => refusal("You didn't provide an API key.", None),
+        key if accepted.contains(&key) => Ok(()),
+        _ => refusal("Incorrect API key provided.", Some("invalid_api_key")),
     }
 }
 
@@ -81,21 +91,52 @@ fn parse<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, 
 
 async fn chat_completions(
     State(provider): State<Arc<Provider>>,
+    headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Response, ApiError> {
-    let request: ChatRequest = parse(body)?;
-    let answer = provider.decide(&request)?;
+) -> Response {
+    let request: ChatRequest = match parse(body) {
+        Ok(request) => request,
+        Err(error) => return error.into_response(),
+    };
+    let answer = match provider.decide(&request, key_of(&headers)) {
+        Ok(answer) => answer,
+        Err(refused) => return *refused,
+    };
     // A client that goes away drops this future, and with it the settlement.
     if !answer.delay.is_zero() {
         tokio::time::sleep(answer.delay).await;
     }
+    match answer.spoiled {
+        Some(ProviderFault::Reset) => return refusal::reset(),
+        Some(ProviderFault::EmptyBody) => {
+            answer.settlement.finish();
+            return spoiled_json(String::new());
+        }
+        _ => {}
+    }
     if request.stream.unwrap_or(false) {
         let with_usage = request.stream_options.is_some_and(|options| options.include_usage);
-        return Ok(stream::respond(answer, &request.model, with_usage));
+        return stream::respond(answer, &request.model, with_usage);
     }
-    let response = Json(completion(&answer, &request.model)).into_response();
-    answer.settlement.finish();
-    Ok(response)
+    let whole = completion(&answer, &request.model);
+    match answer.spoiled {
+        // The answer broke off: nobody was handed the whole of it.
+        Some(ProviderFault::MalformedJson | ProviderFault::Cut) => spoiled_json(half(&whole.to_string())),
+        Some(ProviderFault::CutReset) => Response::new(refusal::broken(vec![half(&whole.to_string()).into()])),
+        _ => {
+            answer.settlement.finish();
+            Json(whole).into_response()
+        }
+    }
+}
+
+/// The first half of a text.
+pub(super) fn half(text: &str) -> String {
+    text.chars().take(text.chars().count() / 2).collect()
+}
+
+fn spoiled_json(body: String) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 fn completion(answer: &Answer, model: &str) -> Value {
@@ -115,9 +156,33 @@ fn completion(answer: &Answer, model: &str) -> Value {
     })
 }
 
-async fn embeddings(body: Result<Bytes, BytesRejection>) -> Result<Json<Value>, ApiError> {
-    let request: EmbeddingRequest = parse(body)?;
-    let (texts, dimensions) = embedding::read(&request)?;
+async fn embeddings(
+    State(provider): State<Arc<Provider>>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let (whole, model, tokens) = match parse(body).and_then(|request: EmbeddingRequest| embedded(&request)) {
+        Ok(embedded) => embedded,
+        Err(error) => return error.into_response(),
+    };
+    let admitted = match provider.decide_embedding(&model, key_of(&headers), tokens) {
+        Ok(admitted) => admitted,
+        Err(refused) => return *refused,
+    };
+    if !admitted.delay.is_zero() {
+        tokio::time::sleep(admitted.delay).await;
+    }
+    match admitted.spoiled {
+        Some(ProviderFault::Reset | ProviderFault::CutReset) => refusal::reset(),
+        Some(ProviderFault::EmptyBody | ProviderFault::EmptyText) => spoiled_json(String::new()),
+        Some(ProviderFault::MalformedJson | ProviderFault::Cut) => spoiled_json(half(&whole.to_string())),
+        _ => Json(whole).into_response(),
+    }
+}
+
+/// The answer to a request for embeddings, its model and its tokens.
+fn embedded(request: &EmbeddingRequest) -> Result<(Value, String, u32), ApiError> {
+    let (texts, dimensions) = embedding::read(request)?;
     let as_base64 = match request.encoding_format.as_deref() {
         None | Some("float") => false,
         Some("base64") => true,
@@ -136,12 +201,13 @@ async fn embeddings(body: Result<Bytes, BytesRejection>) -> Result<Json<Value>, 
         })
         .collect();
     let usage = Usage::new(tokens, 0);
-    Ok(Json(json!({
+    let whole = json!({
         "object": "list",
         "data": data,
         "model": request.model,
         "usage": {"prompt_tokens": usage.prompt_tokens, "total_tokens": usage.total_tokens},
-    })))
+    });
+    Ok((whole, request.model.clone(), tokens))
 }
 
 async fn models(State(provider): State<Arc<Provider>>) -> Json<Value> {

@@ -19,6 +19,16 @@ pub struct ProviderSpec {
     pub mode: Mode,
     /// The bearer key that calls must carry; none lets every call in.
     pub api_key: Option<String>,
+    /// Further bearer keys that are accepted, each with limits and usage of its own.
+    pub keys: Vec<String>,
+    /// Calls of one key in any 60 s; none is no limit.
+    pub requests_per_minute: Option<u32>,
+    /// Tokens of one key in any 60 s, as billed; none is no limit.
+    pub tokens_per_minute: Option<u32>,
+    /// Calls at a time over all keys; none is no limit.
+    pub concurrency: Option<u32>,
+    /// The number of the first call, so that several providers of one simulation never say the same.
+    pub first_call: u64,
     /// The models that `/v1/models` lists; a call may name any model.
     pub models: Vec<String>,
 }
@@ -30,6 +40,11 @@ impl Default for ProviderSpec {
             latency: Latency::default(),
             mode: Mode::SmallTalk,
             api_key: None,
+            keys: Vec::new(),
+            requests_per_minute: None,
+            tokens_per_minute: None,
+            concurrency: None,
+            first_call: 1,
             models: vec!["sim-chat".into(), "sim-embed".into()],
         }
     }

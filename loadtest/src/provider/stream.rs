@@ -12,11 +12,33 @@ use serde_json::{Value, json};
 
 use super::calls::Settlement;
 use super::decide::Answer;
+use super::faults::ProviderFault;
+use super::refusal;
 use super::router::CREATED;
 
 /// Streams an answer word by word: role, words, finish reason, usage when asked for, `[DONE]`.
+///
+/// A spoiled one breaks off after half of its words.
 pub(super) fn respond(answer: Answer, model: &str, with_usage: bool) -> Response {
-    let events = events(&answer, model, with_usage).into_iter();
+    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")];
+    let mut events = events(&answer, model, with_usage);
+    match answer.spoiled {
+        Some(ProviderFault::Cut) => {
+            events.truncate(events.len() / 2);
+            return (headers, Body::from(events.concat())).into_response();
+        }
+        Some(ProviderFault::CutReset) => {
+            events.truncate(events.len() / 2);
+            return (headers, refusal::broken(events)).into_response();
+        }
+        Some(ProviderFault::MalformedJson) => {
+            events.truncate(events.len() / 2);
+            events.push(Bytes::from_static(b"data: {\"choices\": [{\"delta\"\n\n"));
+            return (headers, Body::from(events.concat())).into_response();
+        }
+        _ => {}
+    }
+    let events = events.into_iter();
     let state = Some((events, answer.settlement));
     let body = Body::from_stream(stream::unfold(state, |state| async move {
         let (mut events, settlement) = state?;
@@ -24,7 +46,6 @@ pub(super) fn respond(answer: Answer, model: &str, with_usage: bool) -> Response
         let rest = if events.len() == 0 { settle(settlement) } else { Some((events, settlement)) };
         Some((Ok::<Bytes, Infallible>(event), rest))
     }));
-    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")];
     (headers, body).into_response()
 }
 

@@ -34,28 +34,36 @@ const ACTIONS: &[&str] = &[
     "upload_video_note",
 ];
 
-/// A send that the ledger knows as received; dropped unanswered, its client has gone.
-struct OpenSend {
+/// A send that the ledger knows as received; dropped unanswered, its connection is gone.
+pub(crate) struct OpenSend {
     world: Arc<World>,
     send: u64,
     answered: bool,
 }
 
 impl OpenSend {
-    fn receive(call: &Call, chat: i64, text: &str) -> Self {
+    /// Opens a send and numbers the call, if it would post a message.
+    pub(crate) fn of(call: &mut Call) -> Option<Self> {
+        let text = match call.method.as_str() {
+            "sendmessage" => call.params.text("text"),
+            "sendphoto" => call.params.text("caption"),
+            _ => return None,
+        }
+        .unwrap_or_default();
         let send = call.world.next_send();
+        call.send = Some(send);
         call.world.ledger().record(LedgerEvent::SendReceived {
             send,
             bot: call.bot,
-            chat,
+            chat: call.params.chat_id().unwrap_or(0),
             method: call.method.clone(),
-            text_hash: hash_of(text),
-            marker: marker_of(text).map(str::to_owned),
+            text_hash: hash_of(&text),
+            marker: marker_of(&text).map(str::to_owned),
         });
-        Self { world: Arc::clone(&call.world), send, answered: false }
+        Some(Self { world: Arc::clone(&call.world), send, answered: false })
     }
 
-    fn answer(mut self) {
+    pub(crate) fn answer(mut self) {
         self.answered = true;
         self.world.ledger().record(LedgerEvent::SendAnswered { send: self.send });
     }
@@ -69,55 +77,26 @@ impl Drop for OpenSend {
     }
 }
 
-pub(crate) async fn send_message(call: Call) -> Answer {
+pub(crate) fn send_message(call: &Call) -> Answer {
     let text = call.params.text("text").unwrap_or_default();
-    send(call, text, "entities", false).await
+    send(call, text, "entities", false)
 }
 
-pub(crate) async fn send_photo(call: Call) -> Answer {
+pub(crate) fn send_photo(call: &Call) -> Answer {
     let caption = call.params.text("caption").unwrap_or_default();
-    send(call, caption, "caption_entities", true).await
+    send(call, caption, "caption_entities", true)
 }
 
-async fn send(call: Call, text: String, entities: &str, with_photo: bool) -> Answer {
+fn send(call: &Call, text: String, entities: &str, with_photo: bool) -> Answer {
+    let send = call.send.unwrap_or(0);
     let chat = call.params.chat_id();
-    let open = OpenSend::receive(&call, chat.as_ref().copied().unwrap_or(0), &text);
-    let sent = chat.and_then(|chat| {
-        let outgoing = outgoing(&call, open.send, chat, text, entities, with_photo);
-        match outgoing {
-            Ok(outgoing) => call.world.send(call.bot, outgoing).map_err(Refusal::Known),
-            Err(refusal) => Err(Refusal::Unrecorded(refusal, chat)),
-        }
-        .map_err(|refusal| refusal.record(&call, open.send))
-    });
-    let delay = call.world.draw_send_latency();
-    if !delay.is_zero() {
-        tokio::time::sleep(delay).await;
-    }
-    open.answer();
-    sent.map(Into::into)
-}
-
-/// A refused send, in the ledger already or not.
-enum Refusal {
-    Known(ApiError),
-    Unrecorded(ApiError, i64),
-}
-
-impl Refusal {
-    fn record(self, call: &Call, send: u64) -> ApiError {
-        match self {
-            Self::Known(refusal) => refusal,
-            Self::Unrecorded(refusal, chat) => {
-                call.world.ledger().record(LedgerEvent::SendRefused {
-                    send,
-                    bot: call.bot,
-                    chat,
-                    error_code: refusal.code,
-                    description: refusal.description.clone(),
-                });
-                refusal
-            }
+    let about = chat.as_ref().copied().unwrap_or(0);
+    let outgoing = chat.and_then(|chat| outgoing(call, send, chat, text, entities, with_photo));
+    match outgoing {
+        Ok(outgoing) => Ok(call.world.send(call.bot, outgoing)?.into()),
+        Err(refusal) => {
+            call.world.record_refused(send, call.bot, about, &refusal);
+            Err(refusal)
         }
     }
 }

@@ -1,14 +1,17 @@
 //! The Bot API over the simulated world.
 //!
 //! Layer: above `world`; the only place that knows the Bot API's HTTP. A request's way:
-//! `router` reads path, token and parameters; `methods` calls the method's function in
-//! `updates`, `messages`, `chats`, `profile` or `files`; `reply` renders the answer. Method
+//! `router` reads path, token and parameters; `seam` decides by limits and by the schedule of
+//! `faults` what becomes of it; `methods` calls the method's function in
+//! `updates`, `webhook`, `messages`, `chats`, `profile` or `files`; `reply` renders the answer. Method
 //! names are case-insensitive, and parameters may come in the query, as JSON, as a form or as
 //! multipart.
 //!
-//! Webhooks are not delivered: `setWebhook` with an address is refused, and says so.
+//! `webhook` sets webhooks, `delivery` serves them.
 
 mod chats;
+mod delivery;
+pub mod faults;
 mod files;
 mod messages;
 mod methods;
@@ -16,6 +19,8 @@ mod params;
 mod profile;
 mod reply;
 mod router;
+mod seam;
 mod updates;
+mod webhook;
 
 pub use router::router;

@@ -53,6 +53,11 @@ impl Params {
         Ok(params)
     }
 
+    /// The parameters of a call that came as an object.
+    pub(crate) fn of(values: Map<String, Value>) -> Self {
+        Self { values, files: HashMap::new() }
+    }
+
     fn take_form(&mut self, form: &[u8]) {
         for (name, value) in form_pairs(form) {
             self.values.insert(name, Value::String(value));

@@ -1,7 +1,6 @@
 //! `/bot<token>/<method>` and `/file/bot<token>/<path>`: who calls, and what.
 //!
-//! Layer: telegram. One place ([`answer`]) stands between a request and its answer, so that
-//! what a later schedule of faults and limits decides has one seam.
+//! Layer: telegram. What is known and was read goes to `seam`, which answers it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,8 +10,8 @@ use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::response::Response;
 
 use super::params::{MAX_BODY_BYTES, Params, decode};
-use super::reply::{Answer, refuse, render, status_of};
-use super::{files, methods};
+use super::reply::refuse;
+use super::{files, seam};
 use crate::ledger::LedgerEvent;
 use crate::world::World;
 use crate::world::error::ApiError;
@@ -32,6 +31,8 @@ pub(crate) struct Call {
     /// The method in lower case.
     pub(crate) method: String,
     pub(crate) params: Params,
+    /// Its number in the ledger, when it would post a message.
+    pub(crate) send: Option<u64>,
     /// The client's address and port.
     pub(crate) connection: String,
 }
@@ -63,16 +64,10 @@ async fn answer(State(world): State<Arc<World>>, request: Request) -> Response {
             return refuse(&refusal);
         }
     };
-    let in_ledger = methods::has_own_record(&method);
-    let call = Call { world: Arc::clone(&world), bot, method: method.clone(), params, connection };
-    let answer: Answer = methods::call(call).await;
-    if !in_ledger {
-        record(&world, bot, method, status_of(&answer));
-    }
-    render(answer)
+    seam::answer(Call { world, bot, method, params, send: None, connection }).await
 }
 
-fn record(world: &World, bot: i64, method: String, status: u16) {
+pub(crate) fn record(world: &World, bot: i64, method: String, status: u16) {
     world.ledger().record(LedgerEvent::OtherCall { bot, method, status });
 }
 

@@ -86,6 +86,7 @@ impl WorldSpec {
             people: people.collect(),
             chats: chats.collect(),
             send_latency: Latency::realistic(),
+            ..Self::default()
         }
     }
 
@@ -132,11 +133,13 @@ impl WorldSpec {
             people: people.collect(),
             chats: rooms.collect(),
             send_latency: Latency::ZERO,
+            ..Self::default()
         }
     }
 }
 
-fn token(id: i64, rng: &mut fastrand::Rng) -> String {
+/// Makes up a token.
+pub(super) fn token(id: i64, rng: &mut fastrand::Rng) -> String {
     let secret: String = (0..SECRET_LETTERS).map(|_| rng.alphanumeric()).collect();
     format!("{id}:{secret}")
 }

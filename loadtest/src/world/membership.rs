@@ -11,6 +11,7 @@ use super::publish::{Draft, body_of};
 use super::render;
 use super::spec::{ChatKind, ChatSpec, SUPERGROUP_BASE};
 use super::state::{ChatState, Standing, State, Wake};
+use crate::ledger::LedgerEvent;
 
 impl World {
     /// Puts a bot into a chat.
@@ -112,7 +113,8 @@ impl World {
         }
     }
 
-    /// Revokes a bot's token: its calls are then refused with 401, its waiting poll too.
+    /// Revokes a bot's token: its calls are then refused with 401, its waiting poll too. Its webhook,
+    /// which was the token's, is gone; its updates stay.
     ///
     /// # Errors
     /// An unknown bot.
@@ -121,6 +123,7 @@ impl World {
         state.tokens.retain(|_, owner| *owner != bot);
         let known = state.bots.get_mut(&bot).ok_or(WorldError::UnknownBot(bot))?;
         known.revoked = true;
+        known.webhook = None;
         known.wake(Wake::Unauthorized);
         Ok(())
     }
@@ -143,20 +146,46 @@ impl World {
         Ok(())
     }
 
-    /// Sets a bot's webhook as another program would leave it behind, or removes it. While it is
-    /// set `getUpdates` answers 409.
+    /// Makes up a token for a bot.
+    pub fn make_token(&self, bot: i64) -> String {
+        super::demo::token(bot, &mut self.lock().rng)
+    }
+
+    /// Lets a person block a bot, or unblock it. A bot that is blocked cannot write to that person.
     ///
     /// # Errors
-    /// An unknown bot.
-    pub fn leave_webhook(&self, bot: i64, url: Option<&str>) -> Result<(), WorldError> {
+    /// An unknown bot, or a person that does not exist.
+    pub fn set_blocked(&self, person: i64, bot: i64, blocked: bool) -> Result<(), WorldError> {
         let mut state = self.lock();
-        let known = state.bots.get_mut(&bot).ok_or(WorldError::UnknownBot(bot))?;
-        known.webhook = url.map(str::to_owned);
-        if url.is_some() {
-            let delay = known.conflict_delay(std::time::Instant::now());
-            known.wake(Wake::Conflict(delay, super::poll::TERMINATED_BY_WEBHOOK));
+        let bot_author = state.bot_author(bot).ok_or(WorldError::UnknownBot(bot))?;
+        let by = state.people.contains_key(&person).then(|| state.author(person)).flatten();
+        let by = by.ok_or(WorldError::NotAMember { chat: person, member: person })?;
+        let changed = if blocked { state.blocks.insert((person, bot)) } else { state.blocks.remove(&(person, bot)) };
+        if !changed {
+            return Ok(());
         }
+        let (old, new) =
+            if blocked { (Standing::Member, Standing::Kicked) } else { (Standing::Kicked, Standing::Member) };
+        let mut chat = json!({"id": person, "type": "private", "first_name": by.name});
+        if let Some(username) = &by.username {
+            chat["username"] = json!(username);
+        }
+        let update = json!({
+            "chat": chat,
+            "from": render::user(&by, None),
+            "date": self.calendar_ms() / 1000,
+            "old_chat_member": render::member(&bot_author, old),
+            "new_chat_member": render::member(&bot_author, new),
+        });
+        let body = body_of("my_chat_member", &update);
+        self.enqueue(&mut state, bot, "my_chat_member", &body, None);
         Ok(())
+    }
+
+    /// Finds a supergroup's id that no chat has.
+    pub fn free_supergroup_id(&self) -> i64 {
+        let lowest = self.lock().chats.keys().next().copied().unwrap_or(SUPERGROUP_BASE);
+        lowest.min(SUPERGROUP_BASE) - 1
     }
 
     /// Makes a supergroup with the given id out of a basic group; its members move along.
@@ -187,6 +216,7 @@ impl World {
         if let Some(room) = state.chats.get_mut(&chat) {
             room.migrated_to = Some(to);
         }
+        self.ledger().record(LedgerEvent::ChatMigrated { from: chat, to });
         let arrived = Draft::service(actor, json!({"migrate_from_chat_id": chat}));
         self.publish(&mut state, to, arrived);
         Ok(())

@@ -10,25 +10,31 @@
 //! | `event` | what people see and post |
 //! | `posts`, `membership` | what people and administrators do |
 //! | `outgoing` | what bots do |
+//! | `disturb` | the faults that are set |
+//! | `limits`, `admission` | what the limiters let through |
 //! | `publish`, `visibility` | what appears in a chat, and which bots are told |
-//! | `queue`, `poll` | updates and long polling |
+//! | `queue`, `poll`, `webhook` | updates, long polling and webhooks |
 //! | `text`, `render` | UTF-16, entities, JSON |
 
+mod admission;
 mod demo;
+mod disturb;
 pub mod error;
 pub mod event;
 pub mod latency;
+pub mod limits;
 mod membership;
 pub(crate) mod outgoing;
 pub(crate) mod poll;
 mod posts;
 mod publish;
-mod queue;
+pub(crate) mod queue;
 pub(crate) mod render;
 pub mod spec;
 pub(crate) mod state;
 pub mod text;
 mod visibility;
+pub(crate) mod webhook;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,6 +44,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, broadcast};
 
 use crate::ledger::Ledger;
+use disturb::Disturbance;
 use error::SpecError;
 use event::{ChatMessage, WorldEvent};
 use spec::WorldSpec;
@@ -57,6 +64,7 @@ pub struct World {
     /// Rung whenever something happened that a waiter may wait for.
     pub(crate) changed: Notify,
     state: Mutex<State>,
+    disturbance: Mutex<Disturbance>,
     started: Instant,
     started_ms: i64,
     shifted_ms: AtomicI64,
@@ -74,6 +82,7 @@ impl World {
             events: broadcast::Sender::new(EVENTS_KEPT),
             changed: Notify::new(),
             state: Mutex::new(State::new(&spec)),
+            disturbance: Mutex::new(Disturbance::none()),
             started: Instant::now(),
             started_ms: wall_clock_ms(),
             shifted_ms: AtomicI64::new(0),
@@ -152,7 +161,7 @@ impl World {
     }
 
     /// Waits until nothing has happened for `quiet_for`: no send, no new update, and no update
-    /// unconfirmed at a bot that polls. Says whether that came before the deadline.
+    /// unconfirmed at a bot that polls or has a webhook. Says whether that came before the deadline.
     pub async fn wait_until_quiet(&self, quiet_for: Duration, deadline: Duration) -> bool {
         let until = tokio::time::Instant::now() + deadline;
         loop {
@@ -178,8 +187,8 @@ impl World {
 
     fn pending(&self) -> (usize, Duration) {
         let state = self.lock();
-        let pending =
-            state.bots.values().filter(|bot| bot.ever_polled && !bot.revoked).map(|bot| bot.updates.len()).sum();
+        let is_served = |bot: &&state::BotState| (bot.ever_polled || bot.webhook.is_some()) && !bot.revoked;
+        let pending = state.bots.values().filter(is_served).map(|bot| bot.updates.len()).sum();
         (pending, state.last_activity.elapsed())
     }
 
@@ -195,7 +204,7 @@ impl World {
                     "username": bot.spec.username,
                     "pending_updates": bot.updates.len(),
                     "open_polls": bot.open_polls,
-                    "webhook": bot.webhook,
+                    "webhook": bot.webhook.as_ref().map(|webhook| &webhook.address.url),
                     "revoked": bot.revoked,
                 })
             })
@@ -203,9 +212,10 @@ impl World {
         json!({"spec": self.spec, "bots": bots})
     }
 
-    /// Draws how long the answer to a send takes.
-    pub(crate) fn draw_send_latency(&self) -> Duration {
-        self.spec.send_latency.sample(&mut self.lock().rng)
+    /// Draws how long an answer takes.
+    pub(crate) fn draw_latency(&self, is_send: bool) -> Duration {
+        let latency = if is_send { self.spec.send_latency } else { self.spec.call_latency };
+        latency.sample(&mut self.lock().rng)
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {

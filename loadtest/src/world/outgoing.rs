@@ -39,6 +39,8 @@ pub(crate) fn chat_of(state: &State, bot: i64, chat: i64) -> Result<&ChatState, 
     if chat > 0 {
         return Err(if state.bots.contains_key(&chat) {
             ApiError::forbidden("bots can't send messages to bots")
+        } else if state.blocks.contains(&(chat, bot)) {
+            ApiError::forbidden("bot was blocked by the user")
         } else if state.people.contains_key(&chat) {
             ApiError::forbidden("bot can't initiate conversation with a user")
         } else {
@@ -75,13 +77,7 @@ impl World {
         let chat = outgoing.chat;
         let outcome = self.send_locked(&mut state, bot, outgoing);
         if let Err(refusal) = &outcome {
-            self.ledger().record(LedgerEvent::SendRefused {
-                send,
-                bot,
-                chat,
-                error_code: refusal.code,
-                description: refusal.description.clone(),
-            });
+            self.record_refused(send, bot, chat, refusal);
         }
         self.touch(&mut state);
         outcome

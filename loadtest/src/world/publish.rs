@@ -14,6 +14,9 @@ use super::text::Formatted;
 use super::visibility::{Origin, Receiver, Seen, sees};
 use crate::ledger::{LedgerEvent, PostedKind, marker_of};
 
+/// The kind of an update from the future.
+const UNKNOWN_KIND: &str = "hologram_message";
+
 /// A message before it has a number.
 #[derive(Debug)]
 pub(crate) struct Draft {
@@ -211,17 +214,27 @@ impl World {
         }
     }
 
+    /// Puts an update of a kind that no bot of today knows into a bot's queue, whatever kinds it asked for.
+    pub fn queue_unknown_update(&self, bot: i64) {
+        let body =
+            body_of(UNKNOWN_KIND, &json!({"id": "1", "date": self.calendar_ms() / 1000, "note": "of the future"}));
+        self.push_update(&mut self.lock(), bot, UNKNOWN_KIND, &body, None);
+    }
+
     /// Appends an update to a bot's queue if the bot wants its kind, and wakes its poll.
     pub(crate) fn enqueue(&self, state: &mut State, bot_id: i64, kind: &str, body: &Body, about: Option<(i64, i64)>) {
+        if state.bots.get(&bot_id).is_some_and(|bot| bot.updates.wants(kind)) {
+            self.push_update(state, bot_id, kind, body, about);
+        }
+    }
+
+    fn push_update(&self, state: &mut State, bot_id: i64, kind: &str, body: &Body, about: Option<(i64, i64)>) {
         let now_ms = self.calendar_ms();
         let Some(bot) = state.bots.get_mut(&bot_id) else {
             return;
         };
-        if !bot.updates.wants(kind) {
-            return;
-        }
         self.drop_expired(bot, now_ms);
-        let update_id = bot.updates.push(body.clone(), now_ms, &mut state.rng);
+        let update_id = bot.updates.push(body.clone(), about.map(|(chat, _)| chat), now_ms, &mut state.rng);
         self.ledger().record(LedgerEvent::UpdateQueued {
             bot: bot_id,
             update_id,
@@ -230,6 +243,9 @@ impl World {
             update_kind: kind.to_owned(),
         });
         bot.wake(Wake::Updates);
+        if let Some(webhook) = &bot.webhook {
+            webhook.wake.notify_one();
+        }
         self.touch(state);
     }
 }

@@ -3,7 +3,7 @@
 //! Layer: world; pure, time is an argument (milliseconds since 1970). Invariants: ids rise by
 //! one within a queue's life, and an update leaves it only confirmed, dropped or after a day.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 /// Telegram keeps an update for this long (Bot API, "Getting updates").
@@ -20,6 +20,8 @@ const NOT_BY_DEFAULT: &[&str] = &["chat_member", "message_reaction", "message_re
 struct Queued {
     id: i64,
     at_ms: i64,
+    /// The chat of a message; everything else shares one lane.
+    lane: Option<i64>,
     /// `"message":{...}`, shared by the bots of one chat.
     body: Arc<str>,
 }
@@ -54,6 +56,14 @@ impl Batch {
         out.push(']');
         out
     }
+}
+
+/// The first update of a lane.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) id: i64,
+    pub(crate) lane: Option<i64>,
+    pub(crate) json: String,
 }
 
 #[derive(Debug)]
@@ -91,14 +101,14 @@ impl UpdateQueue {
     }
 
     /// Appends an update and returns its id.
-    pub(crate) fn push(&mut self, body: Arc<str>, at_ms: i64, rng: &mut fastrand::Rng) -> i64 {
+    pub(crate) fn push(&mut self, body: Arc<str>, lane: Option<i64>, at_ms: i64, rng: &mut fastrand::Rng) -> i64 {
         if self.items.is_empty() && self.last_at_ms.is_some_and(|last| at_ms - last > RESTART_AFTER_MS) {
             self.next_id = first_id(rng);
         }
         let id = self.next_id;
         self.next_id += 1;
         self.last_at_ms = Some(at_ms);
-        self.items.push_back(Queued { id, at_ms, body });
+        self.items.push_back(Queued { id, at_ms, lane, body });
         id
     }
 
@@ -120,6 +130,28 @@ impl UpdateQueue {
         } else {
             offset
         }
+    }
+
+    /// Copies the first update of every lane that does not wait, at most `limit`.
+    pub(crate) fn heads(&self, limit: usize, waits: impl Fn(Option<i64>) -> bool) -> Vec<Pending> {
+        let mut seen = HashSet::new();
+        let mut heads = Vec::new();
+        for item in &self.items {
+            if heads.len() >= limit {
+                break;
+            }
+            if seen.insert(item.lane) && !waits(item.lane) {
+                let json = format!("{{\"update_id\":{},{}}}", item.id, item.body);
+                heads.push(Pending { id: item.id, lane: item.lane, json });
+            }
+        }
+        heads
+    }
+
+    /// Deletes one update; says whether it was there.
+    pub(crate) fn remove(&mut self, id: i64) -> bool {
+        let place = self.items.iter().position(|item| item.id == id);
+        place.and_then(|place| self.items.remove(place)).is_some()
     }
 
     /// Deletes updates that are a day old and returns their ids.
@@ -159,7 +191,7 @@ mod tests {
         let mut queue = UpdateQueue::new(&mut rng);
         let first = queue.next_id;
         for _ in 0..count {
-            queue.push(Arc::from("\"message\":{}"), 0, &mut rng);
+            queue.push(Arc::from("\"message\":{}"), None, 0, &mut rng);
         }
         (queue, rng, first)
     }
@@ -190,7 +222,7 @@ mod tests {
     #[test]
     fn updates_are_kept_for_a_day() {
         let (mut queue, mut rng, first) = filled(1);
-        queue.push(Arc::from("\"message\":{}"), 2 * HOUR, &mut rng);
+        queue.push(Arc::from("\"message\":{}"), None, 2 * HOUR, &mut rng);
         assert!(queue.expire(24 * HOUR).is_empty());
         assert_eq!(queue.expire(25 * HOUR), vec![first]);
         assert_eq!(queue.len(), 1);
@@ -200,11 +232,26 @@ mod tests {
     fn ids_restart_after_a_quiet_week() {
         let (mut queue, mut rng, first) = filled(2);
         queue.confirm(first + 2);
-        let next = queue.push(Arc::from("\"message\":{}"), 6 * 24 * HOUR, &mut rng);
+        let next = queue.push(Arc::from("\"message\":{}"), None, 6 * 24 * HOUR, &mut rng);
         assert_eq!(next, first + 2);
         queue.confirm(first + 3);
-        let restarted = queue.push(Arc::from("\"message\":{}"), 14 * 24 * HOUR, &mut rng);
+        let restarted = queue.push(Arc::from("\"message\":{}"), None, 14 * 24 * HOUR, &mut rng);
         assert_ne!(restarted, first + 3);
+    }
+
+    #[test]
+    fn every_lane_has_one_head_and_a_taken_one_makes_room_for_the_next() {
+        let (mut queue, mut rng, first) = filled(0);
+        for lane in [Some(-1), Some(-1), Some(-2), None] {
+            queue.push(Arc::from("\"message\":{}"), lane, 0, &mut rng);
+        }
+        let ids = |queue: &UpdateQueue, limit| -> Vec<i64> {
+            queue.heads(limit, |lane| lane == Some(-2)).iter().map(|head| head.id - first).collect()
+        };
+        assert_eq!(ids(&queue, 9), [0, 3]);
+        assert_eq!(ids(&queue, 1), [0]);
+        assert!(queue.remove(first) && !queue.remove(first));
+        assert_eq!(ids(&queue, 9), [1, 3]);
     }
 
     #[test]

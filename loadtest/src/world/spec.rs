@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::SpecError;
 use super::latency::Latency;
+use super::limits::LimitSpec;
 
 /// A whole world.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -23,6 +24,28 @@ pub struct WorldSpec {
     pub chats: Vec<ChatSpec>,
     /// How long a send takes to be answered.
     pub send_latency: Latency,
+    /// How long any other call takes, beyond what it waits for.
+    pub call_latency: Latency,
+    /// The limits of sends; none by default.
+    pub limits: Option<LimitSpec>,
+    /// How webhooks are served.
+    pub webhooks: WebhookSpec,
+}
+
+/// How Telegram serves webhooks.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebhookSpec {
+    /// Every pause between attempts is multiplied by this.
+    pub time_scale: f64,
+    /// An answer that takes longer counts as none, in milliseconds.
+    pub timeout_ms: u64,
+}
+
+impl Default for WebhookSpec {
+    fn default() -> Self {
+        Self { time_scale: 1.0, timeout_ms: 60_000 }
+    }
 }
 
 /// One bot.

@@ -2,7 +2,7 @@
 //!
 //! Layer: world; plain data behind the world's one lock, which is never held across an await.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,9 +10,11 @@ use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
 use super::event::{Author, ChatMessage};
+use super::limits::Limiter;
 use super::queue::UpdateQueue;
 use super::spec::{BotSpec, ChatKind, ChatSpec, PersonSpec, WorldSpec};
 use super::text::Formatted;
+use super::webhook::Webhook;
 
 /// Messages kept a chat; older ones are forgotten and count as deleted.
 const KEPT_MESSAGES: usize = 20_000;
@@ -25,6 +27,9 @@ pub(crate) struct State {
     pub(crate) people: BTreeMap<i64, PersonSpec>,
     pub(crate) chats: BTreeMap<i64, ChatState>,
     pub(crate) files: HashMap<String, StoredFile>,
+    pub(crate) limiter: Limiter,
+    /// Person and bot: who has blocked whom.
+    pub(crate) blocks: HashSet<(i64, i64)>,
     pub(crate) next_send: u64,
     pub(crate) next_poll: u64,
     pub(crate) last_activity: Instant,
@@ -55,7 +60,7 @@ pub(crate) struct BotState {
     pub(crate) ever_polled: bool,
     pub(crate) previous_poll: Option<(i64, Instant)>,
     pub(crate) next_conflict: Option<Instant>,
-    pub(crate) webhook: Option<String>,
+    pub(crate) webhook: Option<Webhook>,
     pub(crate) commands: HashMap<(String, String), Value>,
     pub(crate) descriptions: HashMap<String, String>,
     pub(crate) logged_out: Option<Instant>,
@@ -146,6 +151,8 @@ impl State {
             people: spec.people.iter().map(|p| (p.id, p.clone())).collect(),
             chats: BTreeMap::new(),
             files: HashMap::new(),
+            limiter: Limiter::new(spec.limits),
+            blocks: HashSet::new(),
             next_send: 0,
             next_poll: 0,
             last_activity: Instant::now(),

@@ -116,6 +116,9 @@ impl Writer {
             streamed: false,
             marker: Some(marker.into()),
             answered: true,
+            ended_us: Some(1),
+            key: String::new(),
+            fault: None,
         });
         let message_id = self.message_id();
         self.record(accepted(send, bot, chat, message_id, &text));

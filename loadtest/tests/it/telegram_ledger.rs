@@ -56,6 +56,21 @@ async fn a_send_whose_client_went_away_is_accepted_and_abandoned() {
 }
 
 #[tokio::test]
+async fn any_other_call_takes_its_time_too() {
+    let mut spec = spec();
+    let ms = 60_000.0;
+    spec.call_latency = Latency { p50_ms: ms, p95_ms: ms, p99_ms: ms };
+    let sim = Sim::of(spec).await;
+    let asking = tokio::spawn(sim.client.get(sim.method(OPEN, "getMe")).send());
+    sim.until(1, |e| matches!(e, LedgerEvent::OtherCall { status: 200, .. })).await;
+    assert!(!asking.is_finished());
+    sim.ok(OPEN, "sendMessage", json!({"chat_id": GROUP, "text": "selam"})).await;
+    assert!(!asking.is_finished());
+    asking.abort();
+    sim.stop().await;
+}
+
+#[tokio::test]
 async fn every_poll_is_closed_once_with_what_it_delivered() {
     let sim = Sim::start().await;
     let idle = sim.long_poll(OPEN, json!({"timeout": 50}));

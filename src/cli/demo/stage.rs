@@ -173,12 +173,9 @@ impl Stage {
         let asked = self.fleet.view().await?.providers.iter().map(|provider| provider.calls).sum();
         story.llm(asked, &calls);
         let report = check(&self.simulation.world.ledger().snapshot(), &calls, &outcomes);
+        self.fleet.stop(Duration::from_secs(5)).await;
         self.server.abort();
         let _ = self.server.await;
-        match Arc::try_unwrap(self.fleet) {
-            Ok(fleet) => fleet.stop(Duration::from_secs(5)).await,
-            Err(shared) => shared.quiesce(Duration::from_secs(5)).await,
-        }
         self.simulation.stop().await;
         if let Some(folder) = self.temporary {
             let _ = std::fs::remove_dir_all(folder);

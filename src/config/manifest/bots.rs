@@ -63,7 +63,9 @@ pub(super) fn check(
         tokens.insert(name.clone(), token);
         let credential = raw.token.unwrap_or_default();
         let hourly_cap = Some(hourly_cap).filter(|cap| *cap > 0);
-        specs.push(BotSpec { name, telegram_id: TelegramUserId(id), credential, persona, generation, hourly_cap });
+        let delivery = raw.delivery.or(defaults.delivery).unwrap_or_default();
+        let telegram_id = TelegramUserId(id);
+        specs.push(BotSpec { name, telegram_id, credential, persona, generation, hourly_cap, delivery });
     }
     (Bots { specs, names: seen.into_keys().collect() }, tokens)
 }

@@ -61,6 +61,7 @@ pub(super) fn check(tables: Vec<Table>, defaults: &RawDefaults, bots: &Bots, che
             topics: not_blank(raw.topics),
             physics,
             pacing,
+            on_unknown: raw.on_unknown.or(defaults.on_unknown).unwrap_or_default(),
         });
     }
     for (index, bot) in bots.specs.iter().enumerate() {
@@ -89,11 +90,11 @@ fn telegram_id(
         return None;
     }
     if id >= SUPERGROUPS_BELOW {
-        let what = format!("{id} is a basic group, where every bot sees other message ids");
-        let remedy = "make the group's history visible to new members, which turns it into a supergroup, \
-                      and write its new id, which begins with -100";
-        checks.fault(key, what, remedy);
-        return None;
+        let what =
+            format!("{id} is a basic group, where every bot sees other message ids: nothing is read or said there");
+        let remedy = "make the group's history visible to new members, which turns it into a supergroup; \
+                      its new id is then learned while the fleet runs";
+        checks.warn(&key, what, remedy);
     }
     if let Some(first) = ids.get(&id) {
         checks.fault(key, format!("{id} is the chat of {first} too"), "describe each chat once");

@@ -17,7 +17,7 @@ mod raw;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use botfleet_actors::actors::provider::settings::ProviderSettings;
@@ -44,6 +44,8 @@ pub struct LoadedManifest {
     pub budgets: Vec<BudgetSpec>,
     /// What is allowed, but should be looked at.
     pub warnings: Vec<Fault>,
+    /// Where relative paths of secrets start.
+    pub folder: PathBuf,
 }
 
 /// A provider of models.
@@ -123,9 +125,10 @@ impl Manifest {
 
         let plan = RosterPlan { bots: bots.specs, chats };
         let providers = providers.entries;
+        let folder = folder.to_owned();
         let budgets = budgets::check(budgets, (&plan.bots, &plan.chats), &providers, &mut checks);
         let faults = Faults(checks.distinct_faults());
-        faults.or_ok(LoadedManifest { plan, tokens, providers, budgets, warnings: checks.warnings })
+        faults.or_ok(LoadedManifest { plan, tokens, providers, budgets, warnings: checks.warnings, folder })
     }
 }
 

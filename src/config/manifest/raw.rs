@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use botfleet_actors::domain::allowance::{BudgetPeriod, BudgetUnit};
-use botfleet_actors::domain::roster::{ChatPolicy, Language};
+use botfleet_actors::domain::outbox::OnUnknown;
+use botfleet_actors::domain::roster::{ChatPolicy, DeliveryMode, Language};
 use serde::Deserialize;
 
 use crate::llm::settings::ProviderKind;
@@ -18,10 +19,12 @@ pub(super) struct RawDefaults {
     pub context_tokens: Option<u32>,
     pub context_messages: Option<usize>,
     pub hourly_cap: Option<u32>,
+    pub delivery: Option<DeliveryMode>,
     pub policy: Option<ChatPolicy>,
     pub language: Option<Language>,
     pub time_zone: Option<String>,
     pub retention_days: Option<u32>,
+    pub on_unknown: Option<OnUnknown>,
     pub physics: RawPhysics,
     pub pacing: RawPacing,
 }
@@ -104,6 +107,7 @@ pub(super) struct RawBot {
     pub context_tokens: Option<u32>,
     pub context_messages: Option<usize>,
     pub hourly_cap: Option<u32>,
+    pub delivery: Option<DeliveryMode>,
 }
 
 /// One of `[[chats]]`.
@@ -118,6 +122,7 @@ pub(super) struct RawChat {
     pub time_zone: Option<String>,
     pub retention_days: Option<u32>,
     pub topics: Vec<String>,
+    pub on_unknown: Option<OnUnknown>,
     pub physics: RawPhysics,
     pub pacing: RawPacing,
 }

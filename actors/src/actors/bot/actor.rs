@@ -5,24 +5,30 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde::Serialize;
 
+use super::intake::{DeliveryReply, Intake};
+use super::orders::Doubt;
 use super::polling::Polling;
 use super::sending::Sending;
 use super::settings::BotSettings;
-use super::turns::Job;
+use super::turns::{Job, TURN_AGES_AFTER};
+use crate::actors::chat::actor::in_time;
 use crate::actors::committer::CommitResult;
 use crate::actors::node::Node;
 use crate::actors::provider::call::{Answered, CallError};
 use crate::actors::tasks::{TaskPanicked, Tasks};
-use crate::domain::ids::{AttemptId, MessageId, OutboxId, TurnId};
+use crate::actors::webhooks::Webhooks;
+use crate::domain::ids::{AttemptId, ChatId, MessageId, OutboxId, TurnId};
 use crate::domain::outbox::OutboxMessage;
-use crate::domain::roster::BotProfile;
+use crate::domain::roster::{BotProfile, DeliveryChoice, DeliveryMode};
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Turn;
-use crate::ports::telegram::{BotApi, Me, ReceivedUpdate, TelegramError};
+use crate::policy::queue::FairQueue;
+use crate::ports::telegram::{BotApi, Me, ReceivedUpdate, TelegramError, WebhookStatus};
 
 /// A turn and what its bot needs to know for it.
 #[derive(Clone, Debug)]
@@ -45,6 +51,8 @@ pub struct BotArgs {
     pub api: Arc<dyn BotApi>,
     /// Settings of all bots.
     pub settings: Arc<BotSettings>,
+    /// Addresses and secrets for those whose updates Telegram brings.
+    pub webhooks: Arc<Webhooks>,
 }
 
 /// What a bot hears.
@@ -53,12 +61,28 @@ pub enum BotMsg {
     Identified(Result<Me, TelegramError>),
     /// Ask Telegram who the token belongs to.
     Identify,
-    /// Poll for updates.
-    Poll,
+    /// Poll for updates; stale generations are dropped, here and in all that follows.
+    Poll(u64),
     /// A poll ended.
-    Polled(Result<Vec<ReceivedUpdate>, TelegramError>),
+    Polled(u64, Result<Vec<ReceivedUpdate>, TelegramError>),
     /// Rows and offset were committed, or not.
-    Ingested(i64, CommitResult),
+    Ingested(u64, i64, CommitResult),
+    /// A person wants updates to arrive in this way; answers once that is durable.
+    SetDelivery(DeliveryMode, DeliveryReply),
+    /// A change of the way was committed, or not.
+    DeliveryChanged(DeliveryChoice, CommitResult, Option<DeliveryReply>),
+    /// Tell Telegram where to bring updates.
+    SetWebhook(u64),
+    /// Telegram answered that.
+    WebhookSet(u64, Result<(), TelegramError>),
+    /// Tell Telegram to bring no more updates.
+    DeleteWebhook(u64),
+    /// Telegram answered that.
+    WebhookDeleted(u64, Result<(), TelegramError>),
+    /// Ask Telegram how the webhook does.
+    LookAtWebhook(u64),
+    /// Telegram answered that.
+    WebhookSeen(u64, Result<WebhookStatus, TelegramError>),
     /// Take these turns.
     Turns(Vec<TurnJob>),
     /// Look into the store for work that no hint announced.
@@ -85,8 +109,18 @@ pub enum BotMsg {
     Settled(OutboxId, CommitResult),
     /// The end of an attempt must be committed again: the store did not answer.
     SettleAgain(OutboxId),
-    /// Stop polling and beginning turns; finish what is under way.
+    /// Telegram answered 429 to a call that is no message, about a chat or about none.
+    Limited(Option<ChatId>, Duration),
+    /// Somebody stopped a chat, and it is not known whether they may.
+    Doubted(Doubt),
+    /// Telegram said whether somebody may stop a chat.
+    Ranked(Doubt, Result<bool, TelegramError>),
+    /// Stop taking updates and beginning turns; finish what is under way.
     Quiesce,
+    /// Give claimed turns back that have not ended.
+    GiveBack,
+    /// A turn was given back, or not.
+    GivenBack(TurnId, CommitResult),
     /// One of its tasks panicked.
     TaskPanicked,
     /// Tell how it is.
@@ -101,6 +135,8 @@ pub enum BotHealth {
     Starting,
     /// It polls.
     Polling,
+    /// Telegram brings its updates.
+    Receiving,
     /// It cannot poll now, and tries again.
     Degraded(String),
     /// Its token is refused: a person must act.
@@ -121,6 +157,12 @@ pub struct BotSnapshot {
     /// How it does.
     #[serde(flatten)]
     pub health: BotHealth,
+    /// How its updates arrive.
+    pub delivery: &'static str,
+    /// Updates that wait at Telegram for the webhook.
+    pub webhook_pending: Option<u64>,
+    /// Why Telegram could not bring an update, the last time that it could not.
+    pub webhook_error: Option<String>,
     /// The first update that is not confirmed yet.
     pub next_offset: Option<i64>,
     /// Whether it hears everything in groups.
@@ -131,6 +173,8 @@ pub struct BotSnapshot {
     pub turns_waiting: usize,
     /// Messages that wait for limiters or for the part before them.
     pub messages_waiting: usize,
+    /// Messages among them whose time has come.
+    pub messages_due: usize,
     /// Messages being sent.
     pub sends_in_flight: usize,
     /// Messages sent since start.
@@ -147,11 +191,15 @@ pub struct BotState {
     pub(super) tasks: Tasks,
     pub(super) health: BotHealth,
     pub(super) me: Option<Me>,
+    pub(super) webhooks: Arc<Webhooks>,
+    pub(super) intake: Intake,
     pub(super) polling: Polling,
     /// Turns at work.
     pub(super) jobs: HashMap<TurnId, Job>,
-    /// Turns that wait.
-    pub(super) waiting: VecDeque<TurnJob>,
+    /// Turns whose time has not come.
+    pub(super) not_due: Vec<TurnJob>,
+    /// Turns whose time has come, and that wait for room.
+    pub(super) due: FairQueue<ChatId, TurnJob>,
     /// All turns in memory, so that a reading of the store does not take them twice.
     pub(super) known_turns: HashSet<TurnId>,
     pub(super) generation: u64,
@@ -176,10 +224,18 @@ impl Actor for BotActor {
     ) -> Result<Self::State, ActorProcessingErr> {
         myself.cast(BotMsg::Identify)?;
         myself.cast(BotMsg::Reconcile)?;
+        let mut sending = Sending::new(&args.settings);
+        // Only a prediction: without it the store still makes paused messages wait.
+        if let Ok(pauses) = args.node.store.pauses(args.profile.id).await {
+            sending.resume_pauses(&pauses, args.node.clock.now());
+        }
+        let due = FairQueue::new(args.settings.turns_waiting.get(), TURN_AGES_AFTER);
         let alarm = myself.clone();
         Ok(BotState {
+            intake: Intake::new(args.profile.delivery.clone()),
+            webhooks: args.webhooks,
             polling: Polling::new(&args.profile),
-            sending: Sending::new(&args.settings),
+            sending,
             node: args.node,
             profile: args.profile,
             api: args.api,
@@ -189,7 +245,8 @@ impl Actor for BotActor {
             health: BotHealth::Starting,
             me: None,
             jobs: HashMap::new(),
-            waiting: VecDeque::new(),
+            not_due: Vec::new(),
+            due,
             known_turns: HashSet::new(),
             generation: 0,
             turn_timer: None,
@@ -207,9 +264,17 @@ impl Actor for BotActor {
         match message {
             BotMsg::Identify => state.identify(),
             BotMsg::Identified(result) => state.on_identified(result),
-            BotMsg::Poll => state.poll(),
-            BotMsg::Polled(result) => state.on_polled(result),
-            BotMsg::Ingested(next_offset, result) => state.on_ingested(next_offset, result),
+            BotMsg::Poll(generation) => state.on_poll(generation),
+            BotMsg::Polled(generation, result) => state.on_polled(generation, result),
+            BotMsg::Ingested(generation, next_offset, result) => state.on_ingested(generation, next_offset, result),
+            BotMsg::SetDelivery(mode, reply) => state.on_set_delivery(mode, reply),
+            BotMsg::DeliveryChanged(choice, result, reply) => state.on_delivery_changed(choice, result, reply),
+            BotMsg::SetWebhook(generation) => state.on_set_webhook(generation),
+            BotMsg::WebhookSet(generation, result) => state.on_webhook_set(generation, result),
+            BotMsg::DeleteWebhook(generation) => state.on_delete_webhook(generation),
+            BotMsg::WebhookDeleted(generation, result) => state.on_webhook_deleted(generation, result),
+            BotMsg::LookAtWebhook(generation) => state.look_at_webhook(generation),
+            BotMsg::WebhookSeen(generation, result) => state.on_webhook_seen(generation, result),
             BotMsg::Turns(jobs) => state.on_turns(jobs),
             BotMsg::Reconcile => state.on_reconcile().await,
             BotMsg::Claimed(turn, result) => state.on_claimed(turn, &result),
@@ -223,7 +288,12 @@ impl Actor for BotActor {
             BotMsg::SendFinished(outbox, attempt, result) => state.on_send_finished(outbox, attempt, result),
             BotMsg::Settled(outbox, result) => state.on_settled(outbox, result),
             BotMsg::SettleAgain(outbox) => state.settle(outbox),
+            BotMsg::Limited(chat, retry_after) => state.on_limited(chat, retry_after),
+            BotMsg::Doubted(doubt) => state.on_doubted(doubt),
+            BotMsg::Ranked(doubt, rank) => state.on_ranked(doubt, rank),
             BotMsg::Quiesce => state.on_quiesce(),
+            BotMsg::GiveBack => state.give_back_turns(),
+            BotMsg::GivenBack(turn, result) => state.on_given_back(turn, &result),
             BotMsg::TaskPanicked => return Err(TaskPanicked.into()),
             BotMsg::GetSnapshot(reply) => {
                 let _ = reply.send(state.snapshot());
@@ -243,12 +313,12 @@ impl BotState {
     /// Reads turns and messages that wait in the store.
     async fn on_reconcile(&mut self) {
         let node = Arc::clone(&self.node);
-        let limit = self.settings.turns_waiting.get().saturating_sub(self.waiting.len());
-        match node.store.queued_turns(self.profile.id, limit).await {
+        let limit = self.settings.turns_waiting.get().saturating_sub(self.turns_in_memory());
+        match in_time(node.store.queued_turns(self.profile.id, limit)).await {
             Ok(turns) => self.take_stored_turns(turns).await,
             Err(error) => tracing::warn!(bot.id = %self.profile.id, error = %error, "waiting turns cannot be read now"),
         }
-        match node.store.waiting_messages(self.profile.id, limit.max(1)).await {
+        match in_time(node.store.waiting_messages(self.profile.id, limit.max(1))).await {
             Ok(messages) => self.take_stored_messages(messages).await,
             Err(error) => {
                 tracing::warn!(bot.id = %self.profile.id, error = %error, "waiting messages cannot be read now");
@@ -263,7 +333,7 @@ impl BotState {
             }
             let upto = turn.target.or(turn.root).unwrap_or(crate::domain::ids::Number(i64::MAX));
             let limit = self.profile.spec.generation.context_messages + 1;
-            let Ok(window) = self.node.store.transcript(turn.chat, upto, limit).await else {
+            let Ok(window) = in_time(self.node.store.transcript(turn.chat, upto, limit)).await else {
                 return;
             };
             let target = turn.target.and_then(|number| window.iter().find(|entry| entry.number == number).cloned());
@@ -277,7 +347,7 @@ impl BotState {
                 continue;
             }
             if message.part > 0 && !self.sending.knows_turn(message.turn) {
-                match self.node.store.turn(message.turn).await {
+                match in_time(self.node.store.turn(message.turn)).await {
                     Ok(Some((_, parts))) => self.resume_part(message, &parts),
                     _ => return,
                 }
@@ -293,11 +363,15 @@ impl BotState {
             telegram_id: self.profile.spec.telegram_id.0,
             username: self.me.as_ref().map(|me| me.username.clone()),
             health: self.health.clone(),
+            delivery: self.intake.mode().as_str(),
+            webhook_pending: (self.intake.mode() == DeliveryMode::Webhook).then_some(self.intake.status().pending),
+            webhook_error: self.intake.status().last_error.clone(),
             next_offset: self.polling.next_offset(),
             hears_everything: self.me.as_ref().map(|me| me.can_read_all_group_messages),
             turns_in_flight: self.jobs.len(),
-            turns_waiting: self.waiting.len(),
+            turns_waiting: self.turns_in_memory(),
             messages_waiting: self.sending.waiting(),
+            messages_due: self.sending.due(self.node.clock.now()),
             sends_in_flight: self.sending.in_flight(),
             sent: self.sending.sent(),
         }

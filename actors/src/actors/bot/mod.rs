@@ -3,14 +3,20 @@
 //! | file | holds |
 //! |---|---|
 //! | `actor` | messages, state, life cycle |
+//! | `intake` | polling or webhook, and the change between them (I1) |
 //! | `polling` | getUpdates -> ingest -> the chats (I1, I2) |
+//! | `orders` | what people in a chat order: `/stop` (I9) |
 //! | `turns` | claim -> models -> finish |
 //! | `models` | prompt -> provider -> firewall, tries and fallbacks |
-//! | `sending` | limiter -> begin -> sendMessage -> settle (I4) |
+//! | `sending` | limiter -> begin -> sendMessage (I4) |
+//! | `settling` | what became of a send is committed (I4, I6) |
 
 pub mod actor;
+pub mod intake;
 mod models;
+pub mod orders;
 mod polling;
 mod sending;
 pub mod settings;
+pub(crate) mod settling;
 mod turns;

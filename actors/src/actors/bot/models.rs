@@ -178,6 +178,9 @@ impl BotState {
 
     /// Nobody answers: the turn waits with its claim, until it is stale.
     fn models_exhausted(&mut self, turn: TurnId) {
+        if self.quiescing {
+            return self.give_back(turn);
+        }
         let now = self.node.clock.now();
         let random = self.node.jitter.next();
         let Some(job) = self.jobs.get_mut(&turn) else {

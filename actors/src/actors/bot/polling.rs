@@ -3,33 +3,39 @@
 //! The offset goes to Telegram only with the poll after the commit of the rows it confirms. Rows are handed to their
 //! chats at once, while their commit is under way: the chats' commits queue behind it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
 use super::actor::{BotHealth, BotMsg, BotState};
-use crate::actors::chat::actor::{ChatMsg, Content, Delivery};
+use super::intake::{sorted, wake};
+use crate::actors::chat::actor::ChatMsg;
 use crate::actors::committer::{CommitError, CommitResult};
-use crate::actors::fleet::actor::FleetMsg;
 use crate::domain::commit::operation::{Ingest, Operation, Refusal};
 use crate::domain::ids::ChatId;
-use crate::domain::inbox::{InboxRow, Outcome, OutcomeKind, Source};
-use crate::domain::incoming::{ChatKind, Event, Incoming};
 use crate::domain::roster::BotProfile;
 use crate::policy::backoff::BackoffSettings;
 use crate::ports::telegram::{Me, ReceivedUpdate, TelegramError};
 
 /// Waits between failed polls.
-const POLL_BACKOFF: BackoffSettings =
+pub(super) const POLL_BACKOFF: BackoffSettings =
     BackoffSettings { first: Duration::from_millis(250), max: Duration::from_secs(10) };
-
-/// A refused token is tried again this often: its owner may have restored it.
-const REFUSED_RETRY: Duration = Duration::from_mins(5);
 
 /// Wait while the store cannot take rows: Telegram keeps the updates (I9).
 const STORE_RETRY: Duration = Duration::from_millis(500);
+
+/// A call that changes nothing, or may be repeated, is given up after this; the adapter's own deadlines are shorter.
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_mins(1);
+
+/// A call's answer, or that there was none in time (I7).
+pub(super) async fn answered<T>(
+    within: Duration,
+    call: impl Future<Output = Result<T, TelegramError>>,
+) -> Result<T, TelegramError> {
+    let late = |_| TelegramError::Unreachable(format!("no answer within {within:?}"));
+    tokio::time::timeout(within, call).await.unwrap_or_else(|elapsed| Err(late(elapsed)))
+}
 
 /// Where a bot's polling stands.
 pub(super) struct Polling {
@@ -49,6 +55,11 @@ impl Polling {
         self.next_offset
     }
 
+    /// The next poll confirms nothing: the one after webhooks (I1).
+    pub(super) fn forget_offset(&mut self) {
+        self.next_offset = None;
+    }
+
     pub(super) fn cancel(&mut self) {
         if let Some(task) = self.task.take() {
             task.abort();
@@ -61,9 +72,19 @@ impl BotState {
         if self.quiescing {
             return;
         }
+        // A pause that a process before this one was asked for holds for every call without a chat.
+        if let Some(wait) = self.sending.limiter.bot_pause() {
+            drop(self.myself.send_after(wait, || BotMsg::Identify));
+            return;
+        }
+        let renew = matches!(self.health, BotHealth::Refused(_));
         let (api, myself) = (Arc::clone(&self.api), self.myself.clone());
+        let bot = self.profile.id;
         self.tasks.spawn(async move {
-            let _ = myself.cast(BotMsg::Identified(api.get_me().await));
+            if renew && api.renew_token() {
+                tracing::info!(bot.id = %bot, "the token was replaced");
+            }
+            let _ = myself.cast(BotMsg::Identified(answered(ANSWER_WITHIN, api.get_me()).await));
         });
     }
 
@@ -72,8 +93,7 @@ impl BotState {
             Ok(me) if me.id != self.profile.spec.telegram_id => {
                 let reason =
                     format!("the token belongs to bot {}, the manifest says {}", me.id, self.profile.spec.telegram_id);
-                tracing::error!(bot.id = %self.profile.id, "{reason}");
-                self.health = BotHealth::Refused(reason);
+                self.refused(&reason);
             }
             Ok(me) => {
                 if self.node.directory.set_username(self.profile.id, &me.username) {
@@ -83,18 +103,20 @@ impl BotState {
                 }
                 self.me = Some(me);
                 self.polling.failures = 0;
-                self.poll();
+                self.health = BotHealth::Starting;
+                self.open_intake();
             }
-            Err(error) => self.poll_failed(&error, || BotMsg::Identify),
+            Err(error) => self.poll_failed(&error, |_| BotMsg::Identify),
         }
     }
 
     pub(super) fn poll(&mut self) {
-        if self.quiescing {
+        if self.quiescing || !self.intake.polls() {
             return;
         }
+        let generation = self.intake.generation;
         if self.node.committer.is_saturated() {
-            drop(self.myself.send_after(STORE_RETRY, || BotMsg::Poll));
+            drop(self.myself.send_after(STORE_RETRY, move || BotMsg::Poll(generation)));
             return;
         }
         if self.polling.failures == 0 {
@@ -103,11 +125,22 @@ impl BotState {
         let (api, myself) = (Arc::clone(&self.api), self.myself.clone());
         let (offset, timeout) = (self.polling.next_offset, self.settings.poll_timeout);
         self.polling.task = Some(self.tasks.spawn(async move {
-            let _ = myself.cast(BotMsg::Polled(api.get_updates(offset, timeout).await));
+            let poll = answered(timeout + ANSWER_WITHIN, api.get_updates(offset, timeout));
+            let _ = myself.cast(BotMsg::Polled(generation, poll.await));
         }));
     }
 
-    pub(super) fn on_polled(&mut self, result: Result<Vec<ReceivedUpdate>, TelegramError>) {
+    pub(super) fn on_poll(&mut self, generation: u64) {
+        if generation == self.intake.generation {
+            self.poll();
+        }
+    }
+
+    /// What an earlier poll brings after the way has changed is left with Telegram: nobody has confirmed it.
+    pub(super) fn on_polled(&mut self, generation: u64, result: Result<Vec<ReceivedUpdate>, TelegramError>) {
+        if generation != self.intake.generation {
+            return;
+        }
         match result {
             Ok(updates) => {
                 self.polling.failures = 0;
@@ -116,57 +149,41 @@ impl BotState {
                     Some(next_offset) => self.ingest(updates, next_offset),
                 }
             }
-            Err(error) => self.poll_failed(&error, || BotMsg::Poll),
+            Err(error) => self.poll_failed(&error, BotMsg::Poll),
         }
     }
 
-    fn poll_failed(&mut self, error: &TelegramError, again: fn() -> BotMsg) {
+    fn poll_failed(&mut self, error: &TelegramError, again: fn(u64) -> BotMsg) {
+        if self.quiescing {
+            return;
+        }
         self.polling.failures += 1;
         metrics::counter!("botfleet_poll_failures_total", "error_type" => error.label()).increment(1);
-        let wait = match error {
-            TelegramError::RateLimited { retry_after } => *retry_after,
-            TelegramError::Unauthorized(_) => REFUSED_RETRY,
-            _ => POLL_BACKOFF.wait(self.polling.failures, self.node.jitter.next()),
-        };
-        self.health = match error {
-            TelegramError::Unauthorized(reason) => BotHealth::Refused(reason.clone()),
-            other => BotHealth::Degraded(other.to_string()),
-        };
         if self.polling.failures.is_power_of_two() {
             tracing::warn!(bot.id = %self.profile.id, error = %error, failures = self.polling.failures, "polling failed");
         }
-        drop(self.myself.send_after(wait, again));
+        if let TelegramError::Unauthorized(reason) = error {
+            return self.refused(reason);
+        }
+        let wait = match error {
+            TelegramError::RateLimited { retry_after } => {
+                self.on_limited(None, *retry_after);
+                *retry_after
+            }
+            _ => POLL_BACKOFF.wait(self.polling.failures, self.node.jitter.next()),
+        };
+        self.health = BotHealth::Degraded(error.to_string());
+        let generation = self.intake.generation;
+        let again = if keeps_from_polling(error) { BotMsg::LookAtWebhook } else { again };
+        drop(self.myself.send_after(wait, move || again(generation)));
     }
 
     fn ingest(&mut self, updates: Vec<ReceivedUpdate>, next_offset: i64) {
-        metrics::counter!("botfleet_updates_received_total").increment(updates.len() as u64);
-        let now = self.node.clock.now();
-        let mut rows = Vec::with_capacity(updates.len());
-        let mut deliveries: BTreeMap<ChatId, Vec<Delivery>> = BTreeMap::new();
-        for update in updates {
-            let (chat, outcome) = self.route(&update.incoming);
-            let id = self.node.inbox_id();
-            rows.push(InboxRow {
-                id,
-                chat,
-                bot: self.profile.id,
-                source: Source::Update(update.update_id),
-                payload: update.raw,
-                received_at: now,
-                outcome,
-            });
-            if let Some(chat) = chat {
-                deliveries.entry(chat).or_default().push(Delivery {
-                    inbox: id,
-                    bot: self.profile.id,
-                    content: Content::Update(update.incoming),
-                });
-            }
-        }
-        let myself = self.myself.clone();
+        let (rows, deliveries) = sorted(&self.node, self.profile.id, updates);
+        let (myself, generation) = (self.myself.clone(), self.intake.generation);
         let ingest = Ingest { bot: self.profile.id, epoch: self.node.epoch, next_offset, rows };
         self.node.committer.submit(Operation::Ingest(ingest), move |result| {
-            let _ = myself.cast(BotMsg::Ingested(next_offset, result));
+            let _ = myself.cast(BotMsg::Ingested(generation, next_offset, result));
         });
         for (chat, deliveries) in deliveries {
             if !self.deliver(chat, deliveries) {
@@ -175,57 +192,37 @@ impl BotState {
         }
     }
 
-    /// Hands rows to their chat; false when it is not in memory or full, and must be woken after the commit.
-    pub(super) fn deliver(&self, chat: ChatId, deliveries: Vec<Delivery>) -> bool {
-        let Some(handle) = self.node.directory.chat(chat) else {
-            return false;
-        };
-        handle.rows.try_admit(deliveries.len()) && handle.actor.cast(ChatMsg::Deliver(deliveries)).is_ok()
-    }
-
-    /// The chat that handles an update, or why none does.
-    fn route(&self, incoming: &Incoming) -> (Option<ChatId>, Option<Outcome>) {
-        let ignored = |reason: &str| (None, Some(Outcome::because(OutcomeKind::Ignored, reason)));
-        match (&incoming.event, incoming.chat_kind, incoming.chat) {
-            (Event::Undecodable { reason }, _, None) => ignored(&format!("undecodable: {reason}")),
-            (Event::Other { name }, _, None) => ignored(&format!("kind {name} is not used")),
-            (_, ChatKind::Group, _) => ignored("a basic group numbers messages per bot: make it a supergroup"),
-            (_, ChatKind::Private, _) => ignored("private chats are not served"),
-            (_, _, Some(telegram)) => match self.node.directory.chat_of(telegram) {
-                Some(chat) => (Some(chat), None),
-                None => ignored("the chat is not in the manifest"),
-            },
-            (_, _, None) => ignored("names no chat"),
-        }
-    }
-
-    pub(super) fn on_ingested(&mut self, next_offset: i64, result: CommitResult) {
+    pub(super) fn on_ingested(&mut self, generation: u64, next_offset: i64, result: CommitResult) {
         let absent = std::mem::take(&mut self.polling.absent);
+        let current = generation == self.intake.generation;
         match result {
             Ok(_) => {
-                self.polling.next_offset = Some(next_offset);
                 for chat in absent {
-                    self.wake(chat);
+                    wake(&self.node, chat);
                 }
-                self.poll();
+                if current {
+                    self.polling.next_offset = Some(next_offset);
+                    self.poll();
+                }
             }
             Err(CommitError::Refused(Refusal::Fenced)) => {
                 tracing::warn!(bot.id = %self.profile.id, "another epoch owns this bot, it leaves this node");
                 self.myself.stop(Some("fenced".to_owned()));
             }
+            Err(_) if !current => {}
             Err(error) => {
                 self.health = BotHealth::Degraded(error.to_string());
-                drop(self.myself.send_after(STORE_RETRY, || BotMsg::Poll));
+                drop(self.myself.send_after(STORE_RETRY, move || BotMsg::Poll(generation)));
             }
         }
     }
+}
 
-    /// Tells a chat that rows wait for it in the store.
-    pub(super) fn wake(&self, chat: ChatId) {
-        if let Some(handle) = self.node.directory.chat(chat) {
-            let _ = handle.actor.cast(ChatMsg::Reconcile);
-        } else if let Some(fleet) = self.node.directory.fleet() {
-            let _ = fleet.cast(FleetMsg::WakeChat(chat));
-        }
-    }
+/// Whether a webhook is in the way of polls.
+///
+/// # Source
+/// tdlib/telegram-bot-api: 409 `can't use getUpdates method while webhook is active`; another poller's 409 says
+/// `terminated by other getUpdates request`, or `terminated by setWebhook request`.
+fn keeps_from_polling(error: &TelegramError) -> bool {
+    matches!(error, TelegramError::Conflict(words) if words.to_ascii_lowercase().contains("webhook"))
 }

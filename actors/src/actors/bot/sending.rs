@@ -1,8 +1,7 @@
-//! Sending: limiter -> begin -> sendMessage -> settle. Layer `actors`. Keeps I4, I6, I8.
+//! Sending: limiter -> begin -> sendMessage; `settling` goes on from there. Layer `actors`. Keeps I4, I6, I8.
 //!
-//! A message leaves only after its `sending` was committed, with a permit of the limiter in hand. Whatever Telegram
-//! answers is committed as the end of that attempt, again and again until the store has it. Parts of one text follow
-//! one another: a part whose forerunner was not sent is given up.
+//! A message leaves only after its `sending` was committed, with a permit of the limiter in hand. Parts of one text
+//! follow one another: a part whose forerunner was not sent is given up.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,44 +9,38 @@ use std::time::Duration;
 
 use super::actor::{BotMsg, BotState};
 use super::settings::BotSettings;
-use crate::actors::chat::actor::{Content, Delivery};
 use crate::actors::committer::{CommitError, CommitResult};
 use crate::behaviour::physics::send_rules;
-use crate::domain::commit::operation::{Applied, Begin, Cancel, Operation, Settle, Start, Verdict};
-use crate::domain::ids::{AttemptId, ChatId, MessageId, OutboxId, TurnId};
-use crate::domain::inbox::{InboxRow, SentEvent, Source};
-use crate::domain::outbox::{OutboxMessage, OutboxState, SendResult};
+use crate::domain::commit::operation::{Applied, Begin, Operation, Settle, Start, Verdict};
+use crate::domain::ids::{AttemptId, OutboxId, TurnId};
+use crate::domain::outbox::{OutboxMessage, OutboxState};
+use crate::domain::pause::Pause;
 use crate::domain::time::Timestamp;
-use crate::policy::backoff::BackoffSettings;
 use crate::policy::limiter::SendLimiter;
 use crate::ports::telegram::{SendMessage, TelegramError};
 
-/// Waits after a send that certainly did nothing.
-const SEND_BACKOFF: BackoffSettings =
-    BackoffSettings { first: Duration::from_millis(500), max: Duration::from_secs(15) };
-
 /// Wait while the store cannot write.
-const STORE_RETRY: Duration = Duration::from_millis(500);
+pub(super) const STORE_RETRY: Duration = Duration::from_millis(500);
 
 /// "typing" lasts five seconds: repeat before it ends (Bot API, sendChatAction).
 const TYPING_REPEAT: Duration = Duration::from_secs(4);
 
 /// What a bot has to send.
 pub(super) struct Sending {
-    limiter: SendLimiter,
-    outgoing: HashMap<OutboxId, Outgoing>,
+    pub(super) limiter: SendLimiter,
+    pub(super) outgoing: HashMap<OutboxId, Outgoing>,
     /// Messages in memory of each turn.
-    turns: HashMap<TurnId, Vec<OutboxId>>,
-    sent: u64,
+    pub(super) turns: HashMap<TurnId, Vec<OutboxId>>,
+    pub(super) sent: u64,
 }
 
-struct Outgoing {
-    message: OutboxMessage,
-    stage: Stage,
-    failures: u32,
+pub(super) struct Outgoing {
+    pub(super) message: OutboxMessage,
+    pub(super) stage: Stage,
+    pub(super) failures: u32,
 }
 
-enum Stage {
+pub(super) enum Stage {
     /// Waits for the part before it.
     Held,
     /// Waits for its time or a permit.
@@ -63,10 +56,20 @@ enum Stage {
 impl Sending {
     pub(super) fn new(settings: &BotSettings) -> Self {
         Self {
-            limiter: SendLimiter::new(settings.sends_per_second, settings.sends_per_chat_per_minute),
+            limiter: SendLimiter::new(settings.sends_per_second, settings.sends_per_chat_per_minute.is_some()),
             outgoing: HashMap::new(),
             turns: HashMap::new(),
             sent: 0,
+        }
+    }
+
+    /// Pauses that a process before this one was asked for.
+    pub(super) fn resume_pauses(&mut self, pauses: &[Pause], now: Timestamp) {
+        for pause in pauses.iter().filter(|pause| pause.until > now) {
+            match pause.chat {
+                Some(chat) => self.limiter.pause(chat, pause.until.since(now)),
+                None => self.limiter.pause_all(pause.until.since(now)),
+            }
         }
     }
 
@@ -80,6 +83,12 @@ impl Sending {
 
     pub(super) fn waiting(&self) -> usize {
         self.outgoing.values().filter(|out| matches!(out.stage, Stage::Held | Stage::Waiting)).count()
+    }
+
+    /// Messages that wait although their time has come.
+    pub(super) fn due(&self, now: Timestamp) -> usize {
+        let due = |out: &&Outgoing| matches!(out.stage, Stage::Waiting) && out.message.progress.due_at <= now;
+        self.outgoing.values().filter(due).count()
     }
 
     pub(super) fn in_flight(&self) -> usize {
@@ -114,7 +123,7 @@ impl Sending {
         self.outgoing.insert(message.id, Outgoing { message, stage, failures: 0 });
     }
 
-    fn forget(&mut self, outbox: OutboxId) -> Option<OutboxMessage> {
+    pub(super) fn forget(&mut self, outbox: OutboxId) -> Option<OutboxMessage> {
         let gone = self.outgoing.remove(&outbox)?;
         if let Some(parts) = self.turns.get_mut(&gone.message.turn) {
             parts.retain(|part| *part != outbox);
@@ -132,7 +141,7 @@ impl Sending {
         }
     }
 
-    fn lowest_part(&self, turn: TurnId) -> Option<OutboxId> {
+    pub(super) fn lowest_part(&self, turn: TurnId) -> Option<OutboxId> {
         let parts = self.turns.get(&turn)?;
         parts.iter().filter_map(|id| self.outgoing.get(id)).min_by_key(|out| out.message.part).map(|out| out.message.id)
     }
@@ -173,7 +182,7 @@ impl BotState {
         }
     }
 
-    fn wait_until_due(&mut self, outbox: OutboxId) {
+    pub(super) fn wait_until_due(&mut self, outbox: OutboxId) {
         let now = self.node.clock.now();
         let Some(out) = self.sending.outgoing.get_mut(&outbox) else {
             return;
@@ -194,9 +203,6 @@ impl BotState {
         let Some(out) = self.sending.outgoing.get_mut(&outbox).filter(|out| matches!(out.stage, Stage::Waiting)) else {
             return;
         };
-        if self.quiescing {
-            return;
-        }
         let left = out.message.progress.due_at.since(now);
         let wait = if left.is_zero() { self.sending.limiter.permit(out.message.chat).err() } else { Some(left) };
         if let Some(wait) = wait {
@@ -209,7 +215,7 @@ impl BotState {
         out.stage = Stage::Beginning;
         let attempt = node.attempt_id();
         out.message.progress.attempt = Some(attempt);
-        let rules = send_rules(chat, &self.profile, out.message.answers_bot);
+        let rules = send_rules(chat, &self.profile, out.message.answers_bot, self.settings.sends_per_chat_per_minute);
         let begin = Begin { bot: self.profile.id, epoch: node.epoch, outbox, start: Start { attempt, rules, now } };
         let myself = self.myself.clone();
         node.committer.submit(Operation::Begin(begin), move |result| {
@@ -250,7 +256,7 @@ impl BotState {
         }
     }
 
-    fn try_again(&mut self, outbox: OutboxId, due_at: Timestamp) {
+    pub(super) fn try_again(&mut self, outbox: OutboxId, due_at: Timestamp) {
         if let Some(out) = self.sending.outgoing.get_mut(&outbox) {
             out.message.progress.due_at = due_at;
             self.wait_until_due(outbox);
@@ -265,6 +271,12 @@ impl BotState {
             return;
         };
         out.stage = Stage::InFlight(attempt);
+        out.message.progress.attempts += 1;
+        let chat = self.node.directory.telegram_chat(out.message.chat).unwrap_or(out.message.telegram_chat);
+        if chat != out.message.telegram_chat {
+            // The group became a supergroup meanwhile: what it replies to is not there under its old id.
+            (out.message.telegram_chat, out.message.reply_to) = (chat, None);
+        }
         let message = SendMessage {
             chat: out.message.telegram_chat,
             thread: out.message.thread,
@@ -277,163 +289,31 @@ impl BotState {
         });
     }
 
-    pub(super) fn on_send_finished(
-        &mut self,
-        outbox: OutboxId,
-        attempt: AttemptId,
-        result: Result<MessageId, TelegramError>,
-    ) {
-        let node = Arc::clone(&self.node);
-        let now = node.clock.now();
-        let random = node.jitter.next();
-        let Some(out) = self.sending.outgoing.get_mut(&outbox) else {
-            return;
-        };
-        if !matches!(out.stage, Stage::InFlight(current) if current == attempt) {
-            return;
-        }
-        let message = &out.message;
-        let mut delivery: Option<(ChatId, Delivery)> = None;
-        let mut event = None;
-        let result = match result {
-            Ok(message_id) => {
-                let sent = SentEvent {
-                    turn: message.turn,
-                    part: message.part,
-                    chat: message.telegram_chat,
-                    message_id,
-                    thread: message.thread,
-                    reply_to: message.reply_to,
-                    text: message.text.clone(),
-                    date: now,
-                    chain_depth: message.chain_depth,
-                    root: message.root,
-                    last_part: message.part + 1 == message.parts,
-                };
-                let id = node.inbox_id();
-                event = Some(InboxRow {
-                    id,
-                    chat: Some(message.chat),
-                    bot: message.bot,
-                    source: Source::Sent(outbox),
-                    payload: serde_json::to_string(&sent).unwrap_or_default(),
-                    received_at: now,
-                    outcome: None,
-                });
-                delivery = Some((message.chat, Delivery { inbox: id, bot: message.bot, content: Content::Sent(sent) }));
-                SendResult::Sent(message_id)
-            }
-            Err(error) => {
-                out.failures += 1;
-                let failures = out.failures;
-                let chat = message.chat;
-                tracing::warn!(bot.id = %self.profile.id, chat.id = %chat, outbox.id = %outbox, error = %error, "sendMessage failed");
-                match error {
-                    TelegramError::RateLimited { retry_after } => {
-                        self.sending.limiter.pause(chat, retry_after);
-                        SendResult::RetryAt(now + retry_after, error.to_string())
-                    }
-                    TelegramError::Unreachable(_) => {
-                        SendResult::RetryAt(now + SEND_BACKOFF.wait(failures, random), error.to_string())
-                    }
-                    TelegramError::Unknown(_) => SendResult::Unknown(error.to_string()),
-                    _ => SendResult::Rejected(error.to_string()),
-                }
-            }
-        };
-        if let Some(out) = self.sending.outgoing.get_mut(&outbox) {
-            out.stage = Stage::Settling(Box::new(Settle { outbox, attempt, result, event }));
-        }
-        self.settle(outbox);
-        if let Some((chat, delivery)) = delivery {
-            self.deliver(chat, vec![delivery]);
-        }
-    }
-
-    /// Commits the end of an attempt.
-    pub(super) fn settle(&mut self, outbox: OutboxId) {
-        let Some(Outgoing { stage: Stage::Settling(settle), .. }) = self.sending.outgoing.get(&outbox) else {
-            return;
-        };
-        let myself = self.myself.clone();
-        self.node.committer.submit(Operation::Settle((**settle).clone()), move |result| {
-            let _ = myself.cast(BotMsg::Settled(outbox, result));
-        });
-    }
-
-    pub(super) fn on_settled(&mut self, outbox: OutboxId, result: CommitResult) {
-        let Some(Outgoing { stage: Stage::Settling(settle), .. }) = self.sending.outgoing.get(&outbox) else {
-            return;
-        };
-        let ended = settle.result.clone();
-        match result {
-            Err(CommitError::Unavailable(_)) => {
-                drop(self.myself.send_after(STORE_RETRY, move || BotMsg::SettleAgain(outbox)));
-            }
-            Err(CommitError::Refused(refusal)) => {
-                tracing::warn!(bot.id = %self.profile.id, outbox.id = %outbox, error = %refusal, "attempt was settled elsewhere");
-                self.ended_unsent(outbox);
-            }
-            Ok(_) => self.settled(outbox, &ended),
-        }
-    }
-
-    fn settled(&mut self, outbox: OutboxId, result: &SendResult) {
-        let status = match result {
-            SendResult::Sent(_) => "sent",
-            SendResult::Rejected(_) => "rejected",
-            SendResult::RetryAt(..) => "retry",
-            SendResult::Unknown(_) => "unknown",
-        };
-        metrics::counter!("botfleet_sends_settled_total", "status" => status).increment(1);
-        match result {
-            SendResult::RetryAt(due_at, _) => self.try_again(outbox, *due_at),
-            SendResult::Rejected(_) | SendResult::Unknown(_) => self.ended_unsent(outbox),
-            SendResult::Sent(_) => {
-                self.sending.sent += 1;
-                if let Some(message) = self.sending.forget(outbox)
-                    && let Some(next) = self.sending.lowest_part(message.turn)
-                {
-                    self.wait_until_due(next);
-                }
-            }
-        }
-    }
-
-    /// A message will not be sent, or nobody knows: the later parts are given up.
-    fn ended_unsent(&mut self, outbox: OutboxId) {
-        let Some(message) = self.sending.forget(outbox) else {
-            return;
-        };
-        for part in self.sending.turns.get(&message.turn).cloned().unwrap_or_default() {
-            self.give_up(part, "the part before it was not sent");
-        }
-    }
-
-    fn give_up(&mut self, outbox: OutboxId, reason: &str) {
-        self.sending.forget(outbox);
-        let cancel = Cancel { bot: self.profile.id, epoch: self.node.epoch, outbox, reason: reason.to_owned() };
-        let bot = self.profile.id;
-        self.node.committer.submit(Operation::Cancel(cancel), move |result| {
-            if let Err(error) = result {
-                tracing::warn!(bot.id = %bot, outbox.id = %outbox, error = %error, "message could not be given up");
-            }
-        });
-    }
-
     /// Shows "typing" until the message is due.
     fn show_typing(&mut self, outbox: OutboxId) {
         let Some(out) = self.sending.outgoing.get(&outbox) else {
             return;
         };
         let left = out.message.progress.due_at.since(self.node.clock.now());
-        if left.is_zero() {
+        if left.is_zero() || self.sending.limiter.is_paused(out.message.chat) {
             return;
         }
+        let (place, myself) = (out.message.chat, self.myself.clone());
         let (api, chat, thread) = (Arc::clone(&self.api), out.message.telegram_chat, out.message.thread);
         self.tasks.spawn(async move {
             let until = tokio::time::Instant::now() + left;
-            while api.send_typing(chat, thread).await.is_ok() && tokio::time::Instant::now() + TYPING_REPEAT < until {
+            loop {
+                match api.send_typing(chat, thread).await {
+                    Ok(()) => {}
+                    Err(TelegramError::RateLimited { retry_after }) => {
+                        let _ = myself.cast(BotMsg::Limited(Some(place), retry_after));
+                        return;
+                    }
+                    Err(_) => return,
+                }
+                if tokio::time::Instant::now() + TYPING_REPEAT >= until {
+                    return;
+                }
                 tokio::time::sleep(TYPING_REPEAT).await;
             }
         });

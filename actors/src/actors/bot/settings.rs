@@ -12,6 +12,9 @@ pub struct BotSettings {
     /// How long one getUpdates waits: 1 to 50 s (Bot API).
     #[serde(with = "humantime_serde")]
     pub poll_timeout: Duration,
+    /// A refused token is looked up and tried again this often: its owner may have replaced it.
+    #[serde(with = "humantime_serde")]
+    pub refused_retry: Duration,
     /// Turns that one bot works on at the same time.
     pub turns_in_flight: NonZeroUsize,
     /// Turns that wait in memory before further ones stay in the store.
@@ -28,6 +31,7 @@ impl Default for BotSettings {
     fn default() -> Self {
         Self {
             poll_timeout: Duration::from_secs(50),
+            refused_retry: Duration::from_secs(30),
             turns_in_flight: NonZeroUsize::MIN.saturating_add(7),
             turns_waiting: NonZeroUsize::MIN.saturating_add(255),
             sends_per_second: NonZeroU32::new(30),

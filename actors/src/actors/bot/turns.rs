@@ -5,6 +5,8 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::time::Instant as Moment;
+
 use super::actor::{BotMsg, BotState, TurnJob};
 use crate::actors::committer::{CommitError, CommitResult};
 use crate::behaviour::pacing::typing_time;
@@ -19,6 +21,9 @@ use crate::ports::llm::CompletionRequest;
 
 /// How long a finished turn waits before it asks a failed store again.
 const STORE_RETRY: Duration = Duration::from_millis(500);
+
+/// A turn that waited that long for room goes before those of higher priority, every second time.
+pub(super) const TURN_AGES_AFTER: Duration = Duration::from_secs(20);
 
 /// The bot's own last texts, which it must not repeat.
 const RECENT_TEXTS: usize = 20;
@@ -46,12 +51,11 @@ pub(super) struct Job {
 impl BotState {
     pub(super) fn on_turns(&mut self, jobs: Vec<TurnJob>) {
         for job in jobs {
-            if self.waiting.len() >= self.settings.turns_waiting.get() || self.quiescing {
+            if self.turns_in_memory() >= self.settings.turns_waiting.get() || self.quiescing {
                 return;
             }
             if self.known_turns.insert(job.turn.id) {
-                let at = self.waiting.partition_point(|other| other.turn.priority <= job.turn.priority);
-                self.waiting.insert(at, job);
+                self.not_due.push(job);
             }
         }
         self.pump_turns();
@@ -62,21 +66,31 @@ impl BotState {
         self.pump_turns();
     }
 
-    /// Begins waiting turns that are due, as far as there is room; sets a timer for the next one.
+    /// Turns that wait in memory.
+    pub(super) fn turns_in_memory(&self) -> usize {
+        self.not_due.len() + self.due.len()
+    }
+
+    /// Begins turns that are due, as far as there is room, by priority, age and chat; sets a timer for the next one.
     fn pump_turns(&mut self) {
         if self.quiescing {
             return;
         }
         let now = self.node.clock.now();
-        while self.jobs.len() < self.settings.turns_in_flight.get() {
-            let Some(at) = self.waiting.iter().position(|job| job.turn.due_at <= now) else {
-                break;
-            };
-            if let Some(job) = self.waiting.remove(at) {
-                self.begin_turn(job, now);
+        for job in self.not_due.extract_if(.., |job| job.turn.due_at <= now) {
+            let (priority, chat) = (usize::from(job.turn.priority), job.turn.chat);
+            // The queue takes all that memory holds; should one have to go, the store still has it.
+            if let Some(shed) = self.due.push(priority, chat, job, Moment::now()) {
+                self.known_turns.remove(&shed.turn.id);
             }
         }
-        if let Some(next) = self.waiting.iter().map(|job| job.turn.due_at).filter(|due| *due > now).min()
+        while self.jobs.len() < self.settings.turns_in_flight.get() {
+            let Some(job) = self.due.pop(Moment::now()) else {
+                break;
+            };
+            self.begin_turn(job, now);
+        }
+        if let Some(next) = self.not_due.iter().map(|job| job.turn.due_at).min()
             && self.turn_timer.is_none_or(|timer| timer > next || timer <= now)
         {
             self.turn_timer = Some(next);
@@ -140,7 +154,9 @@ impl BotState {
         let typing = typing_time(text, &chat.spec.pacing, spec.id.0 as u64);
         let texts = split_message(text, MESSAGE_UNITS_MAX);
         let parts = texts.len() as u32;
-        let target = job.given.target.as_deref();
+        let telegram_chat = node.directory.telegram_chat(chat.id).unwrap_or(chat.spec.telegram_id);
+        // What was said before a group became a supergroup cannot be replied to.
+        let target = job.given.target.as_deref().filter(|target| target.telegram_chat == telegram_chat);
         let due_at = now + typing;
         let messages: Vec<OutboxMessage> = texts
             .into_iter()
@@ -152,7 +168,7 @@ impl BotState {
                 parts,
                 bot: spec.bot,
                 chat: spec.chat,
-                telegram_chat: target.map_or(chat.spec.telegram_id, |target| target.telegram_chat),
+                telegram_chat,
                 thread: target.and_then(|target| target.thread),
                 reply_to: target.filter(|_| part == 0).map(|target| target.message_id),
                 text,
@@ -161,6 +177,7 @@ impl BotState {
                 root: spec.root,
                 expires_at: spec.expires_at.max(due_at + chat.spec.pacing.stale_after),
                 created_at: now,
+                on_unknown: chat.spec.on_unknown,
                 progress: SendProgress::queued(due_at),
             })
             .collect();
@@ -172,7 +189,8 @@ impl BotState {
         metrics::counter!("botfleet_message_generation_total", "bot" => self.profile.spec.name.clone(), "status" => status).increment(1);
         metrics::histogram!("botfleet_message_generation_duration_seconds").record(job.started.elapsed().as_secs_f64());
         let begin = if typing.is_zero() && self.sending.permit_now(&messages) {
-            let rules = send_rules(chat, &self.profile, job.given.turn.answers_bot);
+            let per_minute = self.settings.sends_per_chat_per_minute;
+            let rules = send_rules(chat, &self.profile, job.given.turn.answers_bot, per_minute);
             Some(Start { attempt: node.attempt_id(), rules, now })
         } else {
             None
@@ -202,6 +220,37 @@ impl BotState {
         self.node.committer.submit(Operation::Finish(finish), move |result| {
             let _ = myself.cast(BotMsg::Finished(turn, result));
         });
+    }
+
+    /// Puts claimed turns back that have not ended: a stop of the process costs them no attempt.
+    pub(super) fn give_back_turns(&mut self) {
+        let open: Vec<TurnId> =
+            self.jobs.iter().filter(|(_, job)| job.finish.is_none()).map(|(turn, _)| *turn).collect();
+        for turn in open {
+            self.give_back(turn);
+        }
+    }
+
+    pub(super) fn give_back(&mut self, turn: TurnId) {
+        if let Some(job) = self.jobs.get_mut(&turn) {
+            // Whatever the model still says comes too late.
+            job.generation = 0;
+            let myself = self.myself.clone();
+            let claim = Claim { bot: self.profile.id, epoch: self.node.epoch, turn };
+            self.node.committer.submit(Operation::Unclaim(claim), move |result| {
+                let _ = myself.cast(BotMsg::GivenBack(turn, result));
+            });
+        }
+    }
+
+    pub(super) fn on_given_back(&mut self, turn: TurnId, result: &CommitResult) {
+        match result {
+            Ok(_) => metrics::counter!("botfleet_turns_given_back_total").increment(1),
+            Err(error) => {
+                tracing::warn!(bot.id = %self.profile.id, turn.id = %turn, error = %error, "turn could not be given back");
+            }
+        }
+        self.forget_turn(turn);
     }
 
     pub(super) fn on_finished(&mut self, turn: TurnId, result: CommitResult) {

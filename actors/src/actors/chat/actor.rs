@@ -6,9 +6,10 @@
 //! Load bound: `rows_waiting` rows in its mailbox; the rest stays in the store until the next reading.
 //! On failure: the fleet restarts it from the store. While the store does not answer, rows wait there.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
@@ -24,7 +25,7 @@ use crate::behaviour::director::{Direction, direct};
 use crate::behaviour::scene::{CastMember, Occasion, Scene};
 use crate::domain::commit::operation::{Advance, Operation, Refusal};
 use crate::domain::decision::{Cause, Decision};
-use crate::domain::ids::{BotId, DecisionNumber, InboxId, Number};
+use crate::domain::ids::{BotId, DecisionNumber, InboxId, Number, TelegramChatId};
 use crate::domain::inbox::{Handled, InboxRow, Outcome, OutcomeKind, SentEvent, Source};
 use crate::domain::incoming::{Event, Incoming};
 use crate::domain::roster::ChatProfile;
@@ -58,6 +59,8 @@ pub enum Content {
     Update(Incoming),
     /// A message that Telegram accepted.
     Sent(SentEvent),
+    /// Reading it panicked.
+    Poison,
 }
 
 /// What a chat is made of.
@@ -86,6 +89,12 @@ pub enum ChatMsg {
     Advanced(u64, CommitResult),
     /// Telegram told a bot's username.
     CastChanged,
+    /// Telegram says that the group became this supergroup.
+    Migrated(TelegramChatId),
+    /// The store did not answer: commit the new id again.
+    StoreMigration(TelegramChatId),
+    /// Telegram says that this bot cannot post here.
+    CannotPost(BotId),
     /// Leave the memory if nothing happened for long.
     PassivateIfIdle,
     /// Tell how it is.
@@ -105,6 +114,8 @@ pub struct ChatSnapshot {
     pub bots: Vec<String>,
     /// Whether it could not read the store yet.
     pub waits_for_store: bool,
+    /// Names of its bots that cannot post there.
+    pub absent: Vec<String>,
     /// Entries in its transcript.
     pub entries: i64,
     /// Decisions made.
@@ -117,13 +128,15 @@ pub struct ChatSnapshot {
 
 /// State of a chat.
 pub struct ChatState {
-    node: Arc<Node>,
-    profile: Arc<ChatProfile>,
+    pub(super) node: Arc<Node>,
+    pub(super) profile: Arc<ChatProfile>,
     settings: ChatSettings,
     rows: Arc<RowPermits>,
     cast: Vec<CastMember>,
     /// `None` while the store could not be read: rows stay there until it can.
-    memory: Option<Memory>,
+    pub(super) memory: Option<Memory>,
+    /// Bots that cannot post here.
+    pub(super) absent: BTreeSet<BotId>,
     /// Rises with each reading of the store: results of older commits no longer concern us.
     generation: u64,
     commits_in_flight: usize,
@@ -133,12 +146,26 @@ pub struct ChatState {
 
 /// What the handling of some rows adds up to: one commit, and jobs for the bots.
 #[derive(Default)]
-struct Step {
-    entries: Vec<TranscriptEntry>,
+pub(super) struct Step {
+    pub(super) entries: Vec<TranscriptEntry>,
     handled: Vec<Handled>,
     decisions: Vec<Decision>,
     turns: Vec<Turn>,
     jobs: BTreeMap<BotId, Vec<TurnJob>>,
+    pub(super) absences: Vec<(BotId, bool)>,
+    /// The director panicked over the row in hand.
+    panicked: bool,
+}
+
+impl Step {
+    /// The outcome of the row in hand: `kind`, unless it is a dead letter.
+    fn outcome(&mut self, kind: OutcomeKind) -> Outcome {
+        if std::mem::take(&mut self.panicked) {
+            Outcome::because(OutcomeKind::Dead, "the director panicked, nobody answers")
+        } else {
+            Outcome::plain(kind)
+        }
+    }
 }
 
 /// The chat actor.
@@ -159,6 +186,7 @@ impl Actor for ChatActor {
             cast: cast_of(&args.node, &args.profile),
             next_tick_at: None,
             memory: None,
+            absent: BTreeSet::new(),
             node: args.node,
             profile: args.profile,
             settings: args.settings,
@@ -185,6 +213,9 @@ impl Actor for ChatActor {
             ChatMsg::Reload => state.reload(&myself).await,
             ChatMsg::Tick => state.on_tick(&myself),
             ChatMsg::Advanced(generation, result) => state.on_advanced(&myself, generation, &result).await,
+            ChatMsg::Migrated(to) => state.on_migrated(&myself, to),
+            ChatMsg::StoreMigration(to) => state.store_migration(&myself, to),
+            ChatMsg::CannotPost(bot) => state.on_cannot_post(&myself, bot),
             ChatMsg::CastChanged => state.cast = cast_of(&state.node, &state.profile),
             ChatMsg::PassivateIfIdle => state.passivate_if_idle(&myself),
             ChatMsg::GetSnapshot(reply) => {
@@ -196,7 +227,7 @@ impl Actor for ChatActor {
 }
 
 /// Awaits a store call under the handler's deadline.
-async fn in_time<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+pub(in crate::actors) async fn in_time<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     let late = |_| StoreError::Unavailable(format!("no answer within {} s", STORE_DEADLINE.as_secs()));
     tokio::time::timeout(STORE_DEADLINE, call).await.map_err(late)?
 }
@@ -206,7 +237,8 @@ fn content_of(node: &Node, row: &InboxRow) -> Content {
     if let (Source::Sent(_), Ok(event)) = (row.source, serde_json::from_str(&row.payload)) {
         return Content::Sent(event);
     }
-    Content::Update(node.decoder.decode(&row.payload))
+    // A poison row must not take its chat along (I7).
+    catch_unwind(AssertUnwindSafe(|| node.decoder.decode(&row.payload))).map_or(Content::Poison, Content::Update)
 }
 
 fn cast_of(node: &Node, profile: &ChatProfile) -> Vec<CastMember> {
@@ -234,6 +266,7 @@ impl ChatState {
         match in_time(node.store.chat_memory(self.profile.id, self.settings.window_entries.get())).await {
             Ok(loaded) => {
                 self.next_tick_at = loaded.next_tick_at;
+                self.absent = loaded.absent.iter().copied().collect();
                 self.memory =
                     Some(Memory::new(loaded, self.settings.window_entries.get(), self.settings.rows_waiting.get()));
                 self.read_store(myself).await;
@@ -280,10 +313,21 @@ impl ChatState {
             if !self.memory.as_mut().is_some_and(|memory| memory.take_in_hand(delivery.inbox)) {
                 continue;
             }
-            match self.known_in_store(&delivery).await {
-                Ok(known) => self.on_delivery(delivery, known, &mut step),
+            let known = match self.known_in_store(&delivery).await {
+                Ok(known) => known,
+                Err(error) => return self.store_failed(myself, &error),
+            };
+            match self.evidence(&delivery, known).await {
+                Ok(None) => {}
+                Ok(Some(resolved)) => {
+                    if self.memory.as_mut().is_some_and(|memory| memory.take_in_hand(resolved.inbox)) {
+                        self.on_delivery(resolved, None, &mut step);
+                    }
+                }
                 Err(error) => return self.store_failed(myself, &error),
             }
+            self.steer(myself, &delivery, &mut step);
+            self.on_delivery(delivery, known, &mut step);
         }
         if !step.handled.is_empty() {
             self.last_news = tokio::time::Instant::now();
@@ -331,6 +375,11 @@ impl ChatState {
                     }
                 }
             }
+            Content::Poison => {
+                let outcome = Outcome::because(OutcomeKind::Dead, "reading it panicked");
+                step.handled.push(Handled { inbox, outcome, number: None, decision: None });
+                return;
+            }
             Content::Sent(event) => {
                 let Some(author) = node.directory.bots.get(&bot) else {
                     let outcome =
@@ -345,16 +394,15 @@ impl ChatState {
         if let Some(number) = known.or_else(|| memory.number_of(&entry.key())) {
             // The entry itself may have left the memory: this copy says the same.
             let copy = Arc::new(TranscriptEntry { number, root: number, ..entry });
-            let decision = heard_by.and_then(|bot| {
-                let occasion = Occasion::Copy { entry: &copy, heard_by: bot };
-                self.decide(occasion, Some(&copy), step)
-            });
-            step.handled.push(Handled {
-                inbox,
-                outcome: Outcome::plain(OutcomeKind::Duplicate),
-                number: Some(number),
-                decision,
-            });
+            // The very row of the entry comes again when a person gave it another go.
+            let again = memory.entry(number).filter(|entry| entry.inbox == inbox).cloned();
+            let decision = match (&again, heard_by) {
+                (Some(entry), _) => self.decide(Occasion::Entry { entry, heard_by }, Some(entry), step),
+                (None, Some(heard_by)) => self.decide(Occasion::Copy { entry: &copy, heard_by }, Some(&copy), step),
+                (None, None) => None,
+            };
+            let outcome = step.outcome(if again.is_some() { OutcomeKind::Appended } else { OutcomeKind::Duplicate });
+            step.handled.push(Handled { inbox, outcome, number: Some(number), decision });
             return;
         }
         let number = Number(memory.last_number.0 + 1);
@@ -368,12 +416,8 @@ impl ChatState {
         step.entries.push((*entry).clone());
         let decision =
             if last_part { self.decide(Occasion::Entry { entry: &entry, heard_by }, Some(&entry), step) } else { None };
-        step.handled.push(Handled {
-            inbox,
-            outcome: Outcome::plain(OutcomeKind::Appended),
-            number: Some(number),
-            decision,
-        });
+        let outcome = step.outcome(OutcomeKind::Appended);
+        step.handled.push(Handled { inbox, outcome, number: Some(number), decision });
     }
 
     fn on_tick(&mut self, myself: &ActorRef<ChatMsg>) {
@@ -409,11 +453,19 @@ impl ChatState {
         let seed = decision_seed(self.profile.id.0, number);
         let now = self.node.clock.now();
         let cause = at.map_or(Cause::Tick, |entry| Cause::Entry(entry.number));
-        let scene = Scene { chat: &self.profile, cast: &self.cast, window: &memory.window, now };
+        let here: Vec<CastMember>;
+        let cast = if self.absent.is_empty() {
+            &self.cast
+        } else {
+            here = self.cast.iter().filter(|member| !self.absent.contains(&member.profile.id)).cloned().collect();
+            &here
+        };
+        let scene = Scene { chat: &self.profile, cast, window: &memory.window, now };
         // A poison message must not take its chat along (I7): it keeps its entry, and nobody answers.
         let Ok(direction) = catch_unwind(AssertUnwindSafe(|| direct(&scene, occasion, seed))) else {
             tracing::error!(chat.id = %self.profile.id, cause = ?cause, "the director panicked, nobody answers");
             metrics::counter!("botfleet_behaviour_panics_total").increment(1);
+            step.panicked = true;
             return None;
         };
         let direction = direction?;
@@ -451,6 +503,7 @@ impl ChatState {
         };
         for (ordinal, speaker) in direction.speakers.iter().enumerate() {
             let due_at = now + speaker.delay;
+            let shed = self.shed(speaker.priority);
             let turn = Turn {
                 id: self.node.turn_id(),
                 chat: self.profile.id,
@@ -465,8 +518,12 @@ impl ChatState {
                 due_at,
                 expires_at: due_at + self.profile.spec.pacing.stale_after,
                 created_at: now,
-                progress: TurnProgress::queued(),
+                progress: shed.map_or_else(TurnProgress::queued, TurnProgress::dropped),
             };
+            if turn.progress.state.is_final() {
+                step.turns.push(turn);
+                continue;
+            }
             let context =
                 self.node.directory.bots.get(&speaker.bot).map_or(0, |bot| bot.spec.generation.context_messages);
             let target = speaker
@@ -480,7 +537,24 @@ impl ChatState {
         }
     }
 
-    fn commit(&mut self, myself: &ActorRef<ChatMsg>, base: Number, step: Step) {
+    /// Why a turn of that priority is not begun: too many are open (I9). People's turns are the last to be shed.
+    fn shed(&self, priority: u8) -> Option<String> {
+        let most = self.settings.turns_open_max.get();
+        let room = match priority {
+            0 => most,
+            1 => most - most / 4,
+            _ => most.div_ceil(2),
+        };
+        let open = self.node.turns_open.load(Ordering::Relaxed);
+        if open < room {
+            self.node.turns_open.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        metrics::counter!("botfleet_turns_shed_total", "priority" => priority.to_string()).increment(1);
+        Some(format!("shed: {open} turns are open, of which {most} may be"))
+    }
+
+    pub(super) fn commit(&mut self, myself: &ActorRef<ChatMsg>, base: Number, step: Step) {
         let advance = Advance {
             chat: self.profile.id,
             epoch: self.node.epoch,
@@ -490,6 +564,7 @@ impl ChatState {
             decisions: step.decisions,
             turns: step.turns,
             next_tick_at: self.next_tick_at,
+            absences: step.absences,
         };
         self.commits_in_flight += 1;
         let (chat, generation) = (myself.clone(), self.generation);
@@ -537,6 +612,7 @@ impl ChatState {
             telegram_id: self.profile.spec.telegram_id.0,
             policy: self.profile.spec.policy.as_str(),
             bots: self.profile.members.iter().filter_map(|id| names.get(id).map(|name| (*name).to_owned())).collect(),
+            absent: self.absent.iter().filter_map(|id| names.get(id).map(|name| (*name).to_owned())).collect(),
             waits_for_store: self.memory.is_none(),
             entries: self.memory.as_ref().map_or(0, |memory| memory.last_number.0),
             decisions: self.memory.as_ref().map_or(0, |memory| memory.last_decision.0),

@@ -5,8 +5,12 @@
 //! | `actor` | messages, life cycle, commits |
 //! | `reading` | what one inbox row becomes: entry, copy, or nothing |
 //! | `memory` | the end of the transcript in memory |
+//! | `place` | who can post here, and the chat's id at Telegram |
+//! | `evidence` | what resolves a message of unknown fate (I4) |
 
 pub mod actor;
+mod evidence;
 pub mod memory;
+mod place;
 pub mod reading;
 pub mod settings;

@@ -55,6 +55,7 @@ pub fn read_update(
                 revision,
                 thread: None,
                 reply_to: Some(message_id),
+                quoted: None,
                 author,
                 text: Some(emoji.join("")),
                 entities: Vec::new(),
@@ -68,7 +69,7 @@ pub fn read_update(
             if can_post { "the bot can post here" } else { "the bot can no longer post here" },
         )),
         Event::MigratedTo { to } => Reading::Nothing(Outcome::because(
-            OutcomeKind::Ignored,
+            OutcomeKind::Control,
             format!("the group became {to}: put that id into the manifest"),
         )),
         Event::Other { name } => {

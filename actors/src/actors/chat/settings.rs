@@ -1,6 +1,6 @@
 //! Settings of every chat. Layer `actors`.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,9 @@ pub struct ChatSettings {
     pub passivate_after: Duration,
     /// Rows that may wait in its mailbox before further ones stay in the store.
     pub rows_waiting: NonZeroUsize,
+    /// Turns of the fleet that may be open before further ones are shed: talk that nobody asked for from half of it
+    /// on, answers to bots from three quarters, answers to people when it is full.
+    pub turns_open_max: NonZeroU64,
 }
 
 impl Default for ChatSettings {
@@ -24,6 +27,7 @@ impl Default for ChatSettings {
             window_entries: NonZeroUsize::MIN.saturating_add(199),
             passivate_after: Duration::from_mins(10),
             rows_waiting: NonZeroUsize::MIN.saturating_add(4095),
+            turns_open_max: NonZeroU64::MIN.saturating_add(9_999),
         }
     }
 }

@@ -7,9 +7,12 @@
 use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
+use futures::future::join_all;
+use ractor::rpc::CallResult;
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, Message, RpcReplyPort, SupervisionEvent};
 use serde::Serialize;
 
 use super::settings::FleetSettings;
@@ -17,20 +20,24 @@ use super::supervision::Book;
 pub use super::supervision::{Child, Quarantined};
 use crate::actors::bot::actor::{BotActor, BotArgs, BotMsg};
 use crate::actors::bot::settings::BotSettings;
-use crate::actors::chat::actor::{ChatActor, ChatArgs, ChatMsg};
+use crate::actors::chat::actor::{ChatActor, ChatArgs, ChatMsg, in_time};
 use crate::actors::chat::settings::ChatSettings;
 use crate::actors::node::{ChatHandle, Node, RowPermits};
-use crate::actors::provider::actor::{ProviderActor, ProviderArgs};
+use crate::actors::provider::actor::{ProviderActor, ProviderArgs, ProviderMsg};
 use crate::actors::provider::settings::ProviderSettings;
 use crate::actors::tasks::{TaskPanicked, Tasks};
+use crate::actors::webhooks::Webhooks;
 use crate::domain::ids::{BotId, ChatId};
 use crate::policy::restart::Remedy;
 use crate::ports::llm::LlmProvider;
-use crate::ports::store::Backlog;
+use crate::ports::store::{Backlog, StoreError};
 use crate::ports::telegram::BotApi;
 
 /// How often idle chats are asked to leave the memory, and old rows are pruned.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(1);
+
+/// How often every actor is asked how it is.
+const PROBE_EVERY: Duration = Duration::from_secs(5);
 
 /// How long a restart waits for a store that does not answer.
 const STORE_RETRY: Duration = Duration::from_millis(500);
@@ -54,6 +61,8 @@ pub struct FleetArgs {
     pub apis: HashMap<BotId, Arc<dyn BotApi>>,
     /// All providers.
     pub providers: Vec<ProviderSetup>,
+    /// Addresses and secrets for bots whose updates Telegram brings.
+    pub webhooks: Arc<Webhooks>,
     /// Settings of the fleet.
     pub settings: FleetSettings,
     /// Settings of all bots.
@@ -76,8 +85,16 @@ pub enum FleetMsg {
     Housekeeping,
     /// A person releases a quarantined child; answers whether it was one.
     Release(Child, RpcReplyPort<bool>),
-    /// Stop polling and beginning turns; finish what is under way.
+    /// Ask every actor how it is.
+    Probe,
+    /// All have answered, or failed to.
+    Probed,
+    /// An actor did not answer.
+    Unresponsive(ActorCell),
+    /// Stop taking updates and beginning turns; finish what is under way.
     Quiesce,
+    /// Give claimed turns back that have not ended.
+    GiveBack,
     /// The committer or another task panicked.
     TaskPanicked,
     /// Tell how it is.
@@ -104,6 +121,7 @@ pub struct FleetState {
     /// Bots that were started before: a further start is a restart.
     started_bots: BTreeSet<BotId>,
     reconciling: bool,
+    probing: bool,
     quiescing: bool,
 }
 
@@ -126,6 +144,7 @@ impl Actor for FleetActor {
         let node = Arc::clone(&args.node);
         tasks.spawn(async move { node.committer.run(node.store.as_ref()).await });
         drop(myself.send_interval(args.settings.reconcile_every, || FleetMsg::Reconcile));
+        drop(myself.send_interval(PROBE_EVERY, || FleetMsg::Probe));
         drop(myself.send_interval(HOUSEKEEPING_EVERY, || FleetMsg::Housekeeping));
         let bot_settings = Arc::new(args.bots.clone());
         let mut state = FleetState {
@@ -135,8 +154,10 @@ impl Actor for FleetActor {
             tasks,
             started_bots: BTreeSet::new(),
             reconciling: false,
+            probing: false,
             quiescing: false,
         };
+        state.book.tell();
         state.start_all(&myself).await;
         Ok(state)
     }
@@ -160,11 +181,19 @@ impl Actor for FleetActor {
                 }
                 let _ = reply.send(released);
             }
+            FleetMsg::Probe => state.probe(&myself),
+            FleetMsg::Probed => state.probing = false,
+            FleetMsg::Unresponsive(cell) => state.on_unresponsive(&cell),
             FleetMsg::TaskPanicked => return Err(TaskPanicked.into()),
             FleetMsg::Quiesce => {
                 state.quiescing = true;
                 for (_, bot) in state.args.node.directory.live_bots() {
                     let _ = bot.cast(BotMsg::Quiesce);
+                }
+            }
+            FleetMsg::GiveBack => {
+                for (_, bot) in state.args.node.directory.live_bots() {
+                    let _ = bot.cast(BotMsg::GiveBack);
                 }
             }
             FleetMsg::GetSnapshot(reply) => {
@@ -174,7 +203,7 @@ impl Actor for FleetActor {
                 let _ = reply.send(FleetSnapshot {
                     running,
                     restarts: state.book.restarts(),
-                    quarantined: state.book.quarantined(),
+                    quarantined: state.book.quarantined(|child| child.name(directory)),
                 });
             }
         }
@@ -194,7 +223,11 @@ impl Actor for FleetActor {
                 }
             }
             SupervisionEvent::ActorTerminated(cell, _, reason) => {
-                if let Some(child) = state.book.ended(&cell) {
+                let killed = state.book.why_killed(&cell);
+                if let (Some(why), Some(child)) = (killed, state.book.child(&cell)) {
+                    state.book.ended(&cell);
+                    state.child_failed(&myself, child, &why);
+                } else if let Some(child) = state.book.ended(&cell) {
                     tracing::debug!(child = %child, reason = reason.as_deref().unwrap_or("stopped"), "actor ended");
                     state.unlist(&child);
                 }
@@ -256,20 +289,30 @@ impl FleetState {
             return Ok(None);
         };
         // What a failed predecessor had in hand counts as failed; an outage of the store must pass first.
-        if !self.started_bots.insert(id) && node.store.reclaim(id).await.is_err() {
-            drop(myself.send_after(STORE_RETRY, move || FleetMsg::Start(Child::Bot(id))));
-            return Ok(None);
-        }
-        // A restarted bot goes on from the offset in the store, not from the one it was first started with.
+        // A restarted bot goes on from the offset and the way in the store, not from those it was first started with.
         let mut profile = (**profile).clone();
-        if let Ok(offset) = node.store.next_offset(id).await {
+        if self.started_bots.contains(&id) {
+            let read = async {
+                in_time(node.store.reclaim(id)).await?;
+                Ok::<_, StoreError>((
+                    in_time(node.store.next_offset(id)).await?,
+                    in_time(node.store.delivery(id)).await?,
+                ))
+            };
+            let Ok((offset, delivery)) = read.await else {
+                drop(myself.send_after(STORE_RETRY, move || FleetMsg::Start(Child::Bot(id))));
+                return Ok(None);
+            };
             profile.next_offset = offset;
+            profile.delivery = delivery.unwrap_or_default();
         }
+        self.started_bots.insert(id);
         let args = BotArgs {
             node: Arc::clone(node),
             profile: Arc::new(profile),
             api: Arc::clone(api),
             settings: Arc::clone(&self.bot_settings),
+            webhooks: Arc::clone(&self.args.webhooks),
         };
         let (actor, _) = BotActor::spawn_linked(None, BotActor, args, myself.get_cell()).await?;
         node.directory.set_bot(id, Some(actor.clone()));
@@ -329,9 +372,41 @@ impl FleetState {
 
     fn child_failed(&mut self, myself: &ActorRef<FleetMsg>, child: Child, reason: &str) {
         self.unlist(&child);
-        let random = self.args.node.jitter.next();
-        if let Remedy::RestartAfter(wait) = self.book.failed(&child, reason, &self.args.settings.restart, random) {
+        let (now, random) = (self.args.node.clock.now(), self.args.node.jitter.next());
+        if let Remedy::RestartAfter(wait) = self.book.failed(&child, reason, &self.args.settings.restart, now, random) {
             drop(myself.send_after(wait, move || FleetMsg::Start(child)));
+        }
+    }
+
+    /// Asks every actor how it is, and waits for the answers in a task.
+    fn probe(&mut self, myself: &ActorRef<FleetMsg>) {
+        if self.probing || self.quiescing {
+            return;
+        }
+        self.probing = true;
+        let (node, myself) = (Arc::clone(&self.args.node), myself.clone());
+        let within = Some(self.args.settings.answer_within);
+        self.tasks.spawn(async move {
+            let directory = &node.directory;
+            let bots = directory.live_bots().into_iter().map(|(_, bot)| silent(bot, BotMsg::GetSnapshot, within));
+            let chats =
+                directory.live_chats().into_iter().map(|(_, chat)| silent(chat.actor, ChatMsg::GetSnapshot, within));
+            let providers =
+                directory.live_providers().into_iter().map(|(_, one)| silent(one, ProviderMsg::GetSnapshot, within));
+            let (bots, chats, providers) = tokio::join!(join_all(bots), join_all(chats), join_all(providers));
+            for cell in bots.into_iter().chain(chats).chain(providers).flatten() {
+                let _ = myself.cast(FleetMsg::Unresponsive(cell));
+            }
+            let _ = myself.cast(FleetMsg::Probed);
+        });
+    }
+
+    /// Kills an actor that hangs in a handler; its end counts as a failure of it.
+    fn on_unresponsive(&mut self, cell: &ActorCell) {
+        let within = self.args.settings.answer_within;
+        if self.book.give_up(cell.get_id(), format!("it did not answer for {within:?}")) {
+            metrics::counter!("botfleet_actors_unresponsive_total").increment(1);
+            cell.kill();
         }
     }
 
@@ -361,6 +436,7 @@ impl FleetState {
         let Some(backlog) = backlog else {
             return;
         };
+        node.turns_open.store(backlog.turns_open, Ordering::Relaxed);
         for (chat, message) in
             backlog.chats.iter().map(|chat| (chat, true)).chain(backlog.ticks.iter().map(|chat| (chat, false)))
         {
@@ -400,6 +476,18 @@ impl FleetState {
                 }
             }
         });
+    }
+}
+
+/// The actor, if it does not answer in time.
+async fn silent<M: Message, T: Send + 'static>(
+    actor: ActorRef<M>,
+    question: impl FnOnce(RpcReplyPort<T>) -> M,
+    within: Option<Duration>,
+) -> Option<ActorCell> {
+    match actor.call(question, within).await {
+        Ok(CallResult::Timeout) => Some(actor.get_cell()),
+        _ => None,
     }
 }
 

@@ -19,6 +19,12 @@ pub struct FleetSettings {
     /// Handled inbox rows are kept this long: 48 h to 6 days, since update ids may restart after a week.
     #[serde(with = "humantime_serde")]
     pub keep_handled: Duration,
+    /// An actor that does not tell how it is within this is killed and started again.
+    #[serde(with = "humantime_serde")]
+    pub answer_within: Duration,
+    /// How long a stop may take; what is left then is in the store.
+    #[serde(with = "humantime_serde")]
+    pub stop_deadline: Duration,
     /// How failed actors are restarted.
     pub restart: RestartSettings,
 }
@@ -29,6 +35,8 @@ impl Default for FleetSettings {
             reconcile_every: Duration::from_millis(500),
             ramp_per_minute: None,
             keep_handled: Duration::from_hours(72),
+            answer_within: Duration::from_secs(30),
+            stop_deadline: Duration::from_secs(20),
             restart: RestartSettings::default(),
         }
     }

@@ -6,7 +6,9 @@ use ractor::{ActorCell, ActorId};
 use serde::Serialize;
 use tokio::time::Instant;
 
+use crate::actors::node::Directory;
 use crate::domain::ids::{BotId, ChatId};
+use crate::domain::time::Timestamp;
 use crate::policy::restart::{FailureRecord, Remedy, RestartSettings};
 
 /// A child of the fleet.
@@ -30,13 +32,38 @@ impl std::fmt::Display for Child {
     }
 }
 
+impl Child {
+    /// Its name among people: `bot NAME`, `chat NAME`, `provider NAME`.
+    pub fn name(&self, directory: &Directory) -> String {
+        let name = match self {
+            Self::Bot(id) => directory.bots.get(id).map(|bot| format!("bot {}", bot.spec.name)),
+            Self::Chat(id) => directory.chats.get(id).map(|chat| format!("chat {}", chat.spec.name)),
+            Self::Provider(_) => None,
+        };
+        name.unwrap_or_else(|| self.to_string())
+    }
+
+    /// The child of that name.
+    pub fn named(name: &str, directory: &Directory) -> Option<Self> {
+        let (kind, name) = name.split_once(' ')?;
+        match kind {
+            "bot" => directory.bots.values().find(|bot| bot.spec.name == name).map(|bot| Self::Bot(bot.id)),
+            "chat" => directory.chats.values().find(|chat| chat.spec.name == name).map(|chat| Self::Chat(chat.id)),
+            "provider" => Some(Self::Provider(name.to_owned())),
+            _ => None,
+        }
+    }
+}
+
 /// A quarantined child, as people see it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Quarantined {
-    /// What it is.
-    pub child: String,
+    /// What it is, by its name in the manifest: `bot NAME`, `chat NAME` or `provider NAME`.
+    pub actor: String,
     /// How it failed last.
     pub reason: String,
+    /// When it was quarantined, in milliseconds since 1970.
+    pub since: Timestamp,
 }
 
 /// The fleet's book of its children.
@@ -44,13 +71,39 @@ pub struct Quarantined {
 pub(super) struct Book {
     alive: HashMap<ActorId, Child>,
     failures: HashMap<Child, FailureRecord>,
-    quarantined: HashMap<Child, String>,
+    quarantined: HashMap<Child, (String, Timestamp)>,
+    /// Actors that are being killed because they do not answer.
+    unresponsive: HashMap<ActorId, String>,
     restarts: u64,
 }
 
 impl Book {
     pub(super) fn started(&mut self, cell: &ActorCell, child: Child) {
         self.alive.insert(cell.get_id(), child);
+    }
+
+    /// Notes that an actor is killed because it does not answer; false when it is not among the living.
+    pub(super) fn give_up(&mut self, actor: ActorId, reason: String) -> bool {
+        let alive = self.alive.contains_key(&actor);
+        if alive {
+            self.unresponsive.insert(actor, reason);
+        }
+        alive
+    }
+
+    /// Why the actor that ended was killed, if it was.
+    pub(super) fn why_killed(&mut self, cell: &ActorCell) -> Option<String> {
+        self.unresponsive.remove(&cell.get_id())
+    }
+
+    /// Tells the gauge how many are quarantined.
+    pub(super) fn tell(&self) {
+        metrics::gauge!("botfleet_actors_quarantined").set(self.quarantined.len() as f64);
+    }
+
+    /// The child that this actor is.
+    pub(super) fn child(&self, cell: &ActorCell) -> Option<Child> {
+        self.alive.get(&cell.get_id()).cloned()
     }
 
     /// The child that ended.
@@ -63,13 +116,20 @@ impl Book {
     }
 
     /// Counts a failure; the remedy tells what to do.
-    pub(super) fn failed(&mut self, child: &Child, reason: &str, settings: &RestartSettings, random: f64) -> Remedy {
+    pub(super) fn failed(
+        &mut self,
+        child: &Child,
+        reason: &str,
+        settings: &RestartSettings,
+        now: Timestamp,
+        random: f64,
+    ) -> Remedy {
         let remedy = self.failures.entry(child.clone()).or_default().failed(settings, Instant::now(), random);
         match remedy {
             Remedy::Quarantine => {
                 tracing::error!(child = %child, reason, "failed too often, quarantined until a person releases it");
                 metrics::counter!("botfleet_quarantines_total").increment(1);
-                self.quarantined.insert(child.clone(), reason.to_owned());
+                self.quarantined.insert(child.clone(), (reason.to_owned(), now));
             }
             Remedy::RestartAfter(wait) => {
                 tracing::error!(child = %child, reason, restart_in_ms = wait.as_millis() as u64, "actor failed");
@@ -77,7 +137,7 @@ impl Book {
                 self.restarts += 1;
             }
         }
-        metrics::gauge!("botfleet_actors_quarantined").set(self.quarantined.len() as f64);
+        self.tell();
         remedy
     }
 
@@ -89,15 +149,19 @@ impl Book {
     pub(super) fn release(&mut self, child: &Child) -> bool {
         self.failures.remove(child);
         let released = self.quarantined.remove(child).is_some();
-        metrics::gauge!("botfleet_actors_quarantined").set(self.quarantined.len() as f64);
+        self.tell();
         released
     }
 
-    pub(super) fn quarantined(&self) -> Vec<Quarantined> {
-        self.quarantined
-            .iter()
-            .map(|(child, reason)| Quarantined { child: child.to_string(), reason: reason.clone() })
-            .collect()
+    pub(super) fn quarantined(&self, name: impl Fn(&Child) -> String) -> Vec<Quarantined> {
+        let shown = |(child, (reason, since)): (&Child, &(String, Timestamp))| Quarantined {
+            actor: name(child),
+            reason: reason.clone(),
+            since: *since,
+        };
+        let mut shown: Vec<_> = self.quarantined.iter().map(shown).collect();
+        shown.sort_by(|a, b| a.actor.cmp(&b.actor));
+        shown
     }
 
     pub(super) fn restarts(&self) -> u64 {

@@ -3,15 +3,17 @@
 use std::collections::HashSet;
 
 use super::operation::{
-    Advance, Applied, Begin, Cancel, Claim, Finish, Ingest, Operation, Refusal, ReturnAllowance, Settle, Start,
-    TakeAllowance, TurnEnding, Verdict,
+    Advance, Applied, Begin, Cancel, Claim, Finish, Ingest, Migrate, Operation, Paused, Receive, Redeliver, Refusal,
+    Resolve, ReturnAllowance, SetDelivery, Settle, Start, TakeAllowance, TurnEnding, Verdict,
 };
-use super::rows::{Changes, ChatChange, Loaded, OutboxHead, TurnHead};
+use super::rows::{Changes, ChatChange, ChatHead, Loaded, OutboxHead, TurnHead};
 use crate::domain::allowance::grant;
-use crate::domain::ids::{BotId, Epoch, Number, OutboxId, TurnId};
+use crate::domain::dead_letter::DeadLetterId;
+use crate::domain::ids::{BotId, ChatId, Epoch, Number, OutboxId, TurnId};
 use crate::domain::inbox::InboxRow;
-use crate::domain::outbox::{OutboxState, SendResult};
-use crate::domain::turn::{TURN_ATTEMPTS_MAX, TurnState};
+use crate::domain::outbox::{OutboxState, SendProgress, SendResult};
+use crate::domain::pause::Pause;
+use crate::domain::turn::{TURN_ATTEMPTS_MAX, TurnProgress, TurnState};
 
 /// Decides `operations` in order over `loaded`, which moves along. Each result stands at its operation's place; a
 /// refused operation leaves neither a change nor a trace.
@@ -45,11 +47,23 @@ impl Bench<'_> {
             Operation::Begin(op) => self.begin(&op),
             Operation::Settle(op) => self.settle(op),
             Operation::Cancel(op) => self.cancel(&op),
-            Operation::SetStop(op) => {
-                self.loaded.stops.set(op.scope, op.stopped);
-                self.changes.stops.push((op.scope, op.stopped, op.by, op.at));
+            Operation::Pause(Paused { epoch, pause }) => {
+                self.fence(pause.bot, epoch)?;
+                self.pause(pause);
                 Ok(Applied::Done)
             }
+            Operation::Resolve(op) => self.resolve(op),
+            Operation::Migrate(op) => self.migrate(op),
+            Operation::SetStop(op) => {
+                let already = self.loaded.stops.0.contains(&op.scope) == op.stopped;
+                self.loaded.stops.set(op.scope, op.stopped);
+                self.changes.stops.push((op.scope, op.stopped, op.by, op.at));
+                Ok(Applied::StopSet { already })
+            }
+            Operation::Receive(op) => Ok(self.receive(op)),
+            Operation::SetDelivery(op) => self.set_delivery(op),
+            Operation::Unclaim(op) => self.unclaim(op),
+            Operation::Redeliver(op) => self.redeliver(&op),
             Operation::TakeAllowance(op) => Ok(self.take_allowance(op)),
             Operation::ReturnAllowance(op) => Ok(self.return_allowance(op)),
         }
@@ -57,6 +71,10 @@ impl Bench<'_> {
 
     fn fence(&self, bot: BotId, epoch: Epoch) -> Result<(), Refusal> {
         if self.loaded.bots.get(&bot) == Some(&epoch) { Ok(()) } else { Err(Refusal::Fenced) }
+    }
+
+    fn chat_fence(&self, chat: ChatId, epoch: Epoch) -> Result<ChatHead, Refusal> {
+        self.loaded.chats.get(&chat).filter(|head| head.epoch == epoch).copied().ok_or(Refusal::Fenced)
     }
 
     fn ingest(&mut self, op: Ingest) -> Judgement {
@@ -67,6 +85,20 @@ impl Bench<'_> {
         }
         self.changes.offsets.insert(op.bot, op.next_offset);
         Ok(Applied::Ingested { already_there })
+    }
+
+    /// A webhook's rows: stored once, without a word on the offset (I1).
+    fn receive(&mut self, op: Receive) -> Applied {
+        let stored = op.rows.into_iter().map(|row| usize::from(!self.insert_inbox(row)));
+        Applied::Ingested { already_there: stored.sum() }
+    }
+
+    fn set_delivery(&mut self, op: SetDelivery) -> Judgement {
+        self.fence(op.bot, op.epoch)?;
+        // What polled in the same batch before the change must not bring its offset back.
+        self.changes.offsets.remove(&op.bot);
+        self.changes.orders.deliveries.insert(op.bot, op.choice);
+        Ok(Applied::Done)
     }
 
     /// Stores a row unless its source is stored already (I2).
@@ -80,12 +112,7 @@ impl Bench<'_> {
     }
 
     fn advance(&mut self, op: Advance) -> Judgement {
-        let Some(head) = self.loaded.chats.get(&op.chat).copied() else {
-            return Err(Refusal::Fenced);
-        };
-        if head.epoch != op.epoch {
-            return Err(Refusal::Fenced);
-        }
+        let head = self.chat_fence(op.chat, op.epoch)?;
         if head.last_number != op.base {
             return conflict(format!("transcript is at {}, not at {}", head.last_number, op.base));
         }
@@ -104,7 +131,7 @@ impl Bench<'_> {
         }
 
         let last_number = Number(op.base.0 + op.entries.len() as i64);
-        self.loaded.chats.insert(op.chat, super::rows::ChatHead { last_number, ..head });
+        self.loaded.chats.insert(op.chat, ChatHead { last_number, ..head });
         for handled in &op.handled {
             self.loaded.inbox.insert(handled.inbox, false);
         }
@@ -118,6 +145,7 @@ impl Bench<'_> {
         self.changes.entries.extend(op.entries);
         self.changes.decisions.extend(op.decisions);
         self.changes.new_turns.extend(op.turns);
+        self.changes.absences.extend(op.absences.into_iter().map(|(bot, absent)| ((op.chat, bot), absent)));
         Ok(Applied::Done)
     }
 
@@ -144,6 +172,74 @@ impl Bench<'_> {
         head.progress.claimed_epoch = Some(op.epoch);
         self.turn_moved(op.turn);
         Ok(Applied::Done)
+    }
+
+    /// The turn waits again as if nobody had claimed it: a stop of the process is no failure of the turn.
+    fn unclaim(&mut self, op: Claim) -> Judgement {
+        self.fence(op.bot, op.epoch)?;
+        let head = self.turn(op.bot, op.turn, TurnState::Claimed)?;
+        if head.progress.claimed_epoch != Some(op.epoch) {
+            return Err(Refusal::Fenced);
+        }
+        head.progress.state = TurnState::Queued;
+        head.progress.attempts = head.progress.attempts.saturating_sub(1);
+        head.progress.claimed_epoch = None;
+        self.turn_moved(op.turn);
+        Ok(Applied::Done)
+    }
+
+    /// Dead turns and rejected messages begin anew; a message of unknown fate only when the person accepts that it
+    /// may show up twice (I4).
+    fn redeliver(&mut self, op: &Redeliver) -> Judgement {
+        match op.letter {
+            DeadLetterId::Update(inbox) => {
+                if !self.loaded.dead_updates.remove(&inbox) {
+                    return conflict(format!("update {inbox} is not dead"));
+                }
+                self.loaded.inbox.insert(inbox, true);
+                self.changes.orders.inbox.insert(inbox);
+            }
+            DeadLetterId::Turn(turn) => {
+                let Some(head) = self.loaded.turns.get_mut(&turn) else {
+                    return conflict(format!("turn {turn} is not stored"));
+                };
+                if head.progress.state != TurnState::Dead {
+                    return conflict(format!("turn {turn} is {}", head.progress.state.as_str()));
+                }
+                head.progress = TurnProgress { usage: head.progress.usage.take(), ..TurnProgress::queued() };
+                self.turn_moved(turn);
+                self.changes.orders.turns.insert(turn, (op.now, op.expires_at));
+            }
+            DeadLetterId::Message(outbox) => {
+                let state = self.loaded.outbox.get(&outbox).map(|head| head.progress.state);
+                match state {
+                    Some(OutboxState::Rejected) => {}
+                    Some(OutboxState::Unknown) if op.confirm_duplicate => {}
+                    Some(OutboxState::Unknown) => {
+                        return conflict(format!("message {outbox} may have been sent"));
+                    }
+                    Some(state) => return conflict(format!("message {outbox} is {}", state.as_str())),
+                    None => return conflict(format!("message {outbox} is not stored")),
+                }
+                self.queue_again(outbox, op);
+                for part in &op.later_parts {
+                    let state = self.loaded.outbox.get(part).map(|head| head.progress.state);
+                    if state == Some(OutboxState::Cancelled) {
+                        self.queue_again(*part, op);
+                    }
+                }
+            }
+        }
+        Ok(Applied::Done)
+    }
+
+    fn queue_again(&mut self, outbox: OutboxId, op: &Redeliver) {
+        if let Some(head) = self.loaded.outbox.get_mut(&outbox) {
+            head.expires_at = op.expires_at;
+            head.progress = SendProgress::queued(op.now);
+            self.outbox_moved(outbox);
+            self.changes.orders.outbox.insert(outbox, op.expires_at);
+        }
     }
 
     fn finish(&mut self, op: Finish) -> Judgement {
@@ -210,10 +306,13 @@ impl Bench<'_> {
             return Verdict::Cancelled("not stored".to_owned());
         };
         let blocking = self.loaded.stops.blocking(head.chat, head.bot);
-        let full = start.rules.windows.iter().find_map(|rule| {
+        let paused = self.loaded.pauses.paused_until(head.bot, head.chat, start.now);
+        let full = start.rules.windows.iter().filter_map(|rule| {
             let window = self.loaded.windows.get(&rule.key)?;
-            window.full_until(rule, start.now).map(|until| (rule.key, until))
+            window.full_until(rule, start.now).map(|until| (rule.key.name(), until))
         });
+        let held =
+            full.chain(paused.map(|until| ("pause of Telegram".to_owned(), until))).max_by_key(|(_, until)| *until);
         let verdict = if let Some(scope) = blocking {
             Verdict::Cancelled(format!("stopped: {scope:?}"))
         } else if head.expires_at <= start.now {
@@ -221,9 +320,9 @@ impl Bench<'_> {
         } else if start.rules.chain_depth_max.is_some_and(|max| head.chain_depth > max) {
             Verdict::Cancelled(format!("chain of bot messages too deep: {}", head.chain_depth))
         } else {
-            match full {
-                Some((key, until)) if until >= head.expires_at => {
-                    Verdict::Cancelled(format!("limit of {} reached beyond its staleness", key.name()))
+            match held {
+                Some((what, until)) if until >= head.expires_at => {
+                    Verdict::Cancelled(format!("limit of {what} reached beyond its staleness"))
                 }
                 Some((_, until)) => Verdict::Wait(until),
                 None => Verdict::Send,
@@ -290,6 +389,36 @@ impl Bench<'_> {
         if let Some(event) = op.event {
             self.insert_inbox(event);
         }
+        for pause in op.pauses {
+            self.pause(pause);
+        }
+        Ok(Applied::Done)
+    }
+
+    fn pause(&mut self, pause: Pause) {
+        self.loaded.pauses.add(pause);
+        self.changes.pauses.push(pause);
+    }
+
+    /// Evidence ends the doubt about a message: it was sent (I4).
+    fn resolve(&mut self, op: Resolve) -> Judgement {
+        self.chat_fence(op.chat, op.epoch)?;
+        let Some(head) = self.loaded.outbox.get_mut(&op.outbox) else {
+            return conflict(format!("message {} is not stored", op.outbox));
+        };
+        if head.chat != op.chat || head.progress.state != OutboxState::Unknown {
+            return conflict(format!("message {} is {}", op.outbox, head.progress.state.as_str()));
+        }
+        head.progress.state = OutboxState::Sent;
+        head.progress.message_id = Some(op.message_id);
+        self.outbox_moved(op.outbox);
+        self.insert_inbox(op.event);
+        Ok(Applied::Done)
+    }
+
+    fn migrate(&mut self, op: Migrate) -> Judgement {
+        self.chat_fence(op.chat, op.epoch)?;
+        self.changes.migrations.insert(op.chat, (op.to, op.at));
         Ok(Applied::Done)
     }
 

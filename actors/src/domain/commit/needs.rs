@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::operation::{Operation, Start, TurnEnding};
 use crate::domain::allowance::AllowanceKey;
+use crate::domain::dead_letter::DeadLetterId;
 use crate::domain::ids::{BotId, ChatId, InboxId, OutboxId, TurnId};
 use crate::domain::inbox::Source;
 use crate::domain::transcript::EntryKey;
@@ -20,6 +21,8 @@ pub struct Needs {
     pub sources: BTreeSet<(BotId, Source)>,
     /// Inbox rows that are handled here.
     pub inbox: BTreeSet<InboxId>,
+    /// Inbox rows that may be dead.
+    pub dead_updates: BTreeSet<InboxId>,
     /// Transcript entries that may exist already.
     pub entries: BTreeSet<EntryKey>,
     /// Turns.
@@ -55,7 +58,7 @@ impl Needs {
                 self.inbox.extend(op.handled.iter().map(|handled| handled.inbox));
                 self.entries.extend(op.entries.iter().map(crate::domain::transcript::TranscriptEntry::key));
             }
-            Operation::Claim(op) => {
+            Operation::Claim(op) | Operation::Unclaim(op) => {
                 self.bots.insert(op.bot);
                 self.turns.insert(op.turn);
             }
@@ -75,11 +78,34 @@ impl Needs {
                 self.outbox.insert(op.outbox);
                 self.sources.extend(op.event.iter().map(|row| (row.bot, row.source)));
             }
+            Operation::Pause(op) => {
+                self.bots.insert(op.pause.bot);
+            }
+            Operation::Resolve(op) => {
+                self.chats.insert(op.chat);
+                self.outbox.insert(op.outbox);
+                self.sources.insert((op.event.bot, op.event.source));
+            }
+            Operation::Migrate(op) => {
+                self.chats.insert(op.chat);
+            }
             Operation::Cancel(op) => {
                 self.bots.insert(op.bot);
                 self.outbox.insert(op.outbox);
             }
             Operation::SetStop(_) => self.stops = true,
+            Operation::Receive(op) => self.sources.extend(op.rows.iter().map(|row| (row.bot, row.source))),
+            Operation::SetDelivery(op) => {
+                self.bots.insert(op.bot);
+            }
+            Operation::Redeliver(op) => match op.letter {
+                DeadLetterId::Update(inbox) => drop(self.dead_updates.insert(inbox)),
+                DeadLetterId::Turn(turn) => drop(self.turns.insert(turn)),
+                DeadLetterId::Message(outbox) => {
+                    self.outbox.insert(outbox);
+                    self.outbox.extend(&op.later_parts);
+                }
+            },
             Operation::TakeAllowance(op) => {
                 self.allowances.insert(op.key);
             }

@@ -4,10 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::allowance::AllowanceKey;
 use crate::domain::control::StopScope;
+use crate::domain::dead_letter::DeadLetterId;
 use crate::domain::decision::Decision;
-use crate::domain::ids::{AttemptId, BotId, ChatId, Epoch, Number, OutboxId, TurnId};
+use crate::domain::ids::{AttemptId, BotId, ChatId, Epoch, MessageId, Number, OutboxId, TelegramChatId, TurnId};
 use crate::domain::inbox::{Handled, InboxRow};
 use crate::domain::outbox::{OutboxMessage, SendResult};
+use crate::domain::pause::Pause;
+use crate::domain::roster::DeliveryChoice;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::{Turn, Usage};
@@ -30,12 +33,61 @@ pub enum Operation {
     Settle(Settle),
     /// A message is given up before it was sent.
     Cancel(Cancel),
+    /// Telegram asked for a pause over something that is no message.
+    Pause(Paused),
+    /// Evidence tells that a message of unknown fate was sent.
+    Resolve(Resolve),
+    /// A chat got another id at Telegram.
+    Migrate(Migrate),
     /// A person stops or starts something.
     SetStop(SetStop),
+    /// A webhook brought updates.
+    Receive(Receive),
+    /// A bot's updates arrive in another way from now on.
+    SetDelivery(SetDelivery),
+    /// A bot puts back a turn that it will not end.
+    Unclaim(Claim),
+    /// A person gives a dead letter another go.
+    Redeliver(Redeliver),
     /// A node takes from a budget.
     TakeAllowance(TakeAllowance),
     /// A node gives back to a budget what it did not spend.
     ReturnAllowance(ReturnAllowance),
+}
+
+/// Rows that a webhook brought. No owning write: without fence, and without a word on the offset, since webhooks and
+/// polls confirm independently of one another (I1).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Receive {
+    /// The rows; those already stored are left alone (I2).
+    pub rows: Vec<InboxRow>,
+}
+
+/// A bot's updates arrive in another way from now on. Its offset is forgotten in the same step: after a webhook,
+/// ids may have started anew, and an old offset would confirm what nobody has seen (I1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetDelivery {
+    /// The bot.
+    pub bot: BotId,
+    /// Its fence.
+    pub epoch: Epoch,
+    /// The way, with the address that Telegram is told when it is a webhook.
+    pub choice: DeliveryChoice,
+}
+
+/// A person gives a dead letter another go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redeliver {
+    /// Which.
+    pub letter: DeadLetterId,
+    /// For a message: the later parts of its turn, which go on once it is sent if they were given up with it.
+    pub later_parts: Vec<OutboxId>,
+    /// The person knows that a message of unknown fate may show up twice.
+    pub confirm_duplicate: bool,
+    /// Due at once.
+    pub now: Timestamp,
+    /// Stale after.
+    pub expires_at: Timestamp,
 }
 
 /// Rows received by a bot, and the offset that may be confirmed once they are stored (I1).
@@ -70,6 +122,8 @@ pub struct Advance {
     pub turns: Vec<Turn>,
     /// When to wake the chat if it stays quiet.
     pub next_tick_at: Option<Timestamp>,
+    /// Bots that can post here no more (`true`), or again (`false`).
+    pub absences: Vec<(BotId, bool)>,
 }
 
 /// A bot begins a turn: from here a crash counts as a failure of it.
@@ -160,6 +214,45 @@ pub struct Settle {
     pub result: SendResult,
     /// When sent: the event for the chat's inbox.
     pub event: Option<InboxRow>,
+    /// Pauses that Telegram asked for.
+    pub pauses: Vec<Pause>,
+}
+
+/// Telegram answered 429 to a poll, to "typing" or to another call that is no message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Paused {
+    /// The bot's fence.
+    pub epoch: Epoch,
+    /// Which bot, where, and until when.
+    pub pause: Pause,
+}
+
+/// Evidence (another bot's copy, a reply) tells that a message of unknown fate is in the chat.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resolve {
+    /// The chat that saw the evidence.
+    pub chat: ChatId,
+    /// Its fence.
+    pub epoch: Epoch,
+    /// The message, which must be unknown.
+    pub outbox: OutboxId,
+    /// Telegram's id of it.
+    pub message_id: MessageId,
+    /// The event for the chat's inbox.
+    pub event: InboxRow,
+}
+
+/// A group became a supergroup: the chat keeps its history under a new id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Migrate {
+    /// The chat.
+    pub chat: ChatId,
+    /// Its fence.
+    pub epoch: Epoch,
+    /// Telegram's new id of it.
+    pub to: TelegramChatId,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A message is given up before it was sent.
@@ -224,6 +317,11 @@ pub enum Applied {
     Said(Option<Verdict>),
     /// Whether the message may be sent now.
     Begun(Verdict),
+    /// A stop was set or lifted.
+    StopSet {
+        /// Whether that is what was in force already.
+        already: bool,
+    },
     /// What was taken from a budget.
     Allowance {
         /// How much; zero when the budget does not have it.

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use crate::domain::allowance::AllowanceKey;
 use crate::domain::control::{StopScope, Stops};
 use crate::domain::decision::Decision;
-use crate::domain::ids::{BotId, ChatId, Epoch, InboxId, Number, OutboxId, TurnId};
+use crate::domain::ids::{BotId, ChatId, Epoch, InboxId, Number, OutboxId, TelegramChatId, TurnId};
 use crate::domain::inbox::{Handled, InboxRow, Source};
 use crate::domain::outbox::{OutboxMessage, SendProgress};
+use crate::domain::pause::{Pause, Pauses};
+use crate::domain::roster::DeliveryChoice;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, TranscriptEntry};
 use crate::domain::turn::{Turn, TurnProgress};
@@ -24,6 +26,8 @@ pub struct Loaded {
     pub sources: HashSet<(BotId, Source)>,
     /// For each stored inbox row asked for: whether it still waits for its outcome.
     pub inbox: HashMap<InboxId, bool>,
+    /// Which of the asked inbox rows are dead.
+    pub dead_updates: HashSet<InboxId>,
     /// Which of the asked entries exist.
     pub entries: HashSet<EntryKey>,
     /// Turns.
@@ -36,6 +40,8 @@ pub struct Loaded {
     pub allowances: HashMap<AllowanceKey, i64>,
     /// Stops in force.
     pub stops: Stops,
+    /// Pauses of the bots asked for, when rules are.
+    pub pauses: Pauses,
 }
 
 /// A chat's lease and place.
@@ -110,10 +116,38 @@ pub struct Changes {
     pub outbox: BTreeSet<OutboxId>,
     /// Windows that counted.
     pub windows: BTreeSet<WindowKey>,
+    /// Pauses; of two for the same place the longer one counts.
+    pub pauses: Vec<Pause>,
+    /// Bots that can post in a chat no more, or again.
+    pub absences: BTreeMap<(ChatId, BotId), bool>,
+    /// Chats with a new id at Telegram, and since when.
+    pub migrations: BTreeMap<ChatId, (TelegramChatId, Timestamp)>,
     /// Budgets from which was taken, or to which was given back.
     pub allowances: BTreeSet<AllowanceKey>,
     /// Stops set or lifted, with who and when.
     pub stops: Vec<(StopScope, bool, String, Timestamp)>,
+    /// What a person ordered; rare.
+    pub orders: Orders,
+}
+
+/// Changes that a person ordered, of columns that nothing on the data's way changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Orders {
+    /// How updates of bots arrive; their offsets are forgotten.
+    pub deliveries: BTreeMap<BotId, DeliveryChoice>,
+    /// Turns that get another go: due from then, stale after.
+    pub turns: BTreeMap<TurnId, (Timestamp, Timestamp)>,
+    /// Messages that get another go: stale after.
+    pub outbox: BTreeMap<OutboxId, Timestamp>,
+    /// Inbox rows that get another go: their outcome is taken back.
+    pub inbox: BTreeSet<InboxId>,
+}
+
+impl Orders {
+    /// Whether nobody ordered anything.
+    pub fn is_empty(&self) -> bool {
+        self.deliveries.is_empty() && self.turns.is_empty() && self.outbox.is_empty() && self.inbox.is_empty()
+    }
 }
 
 /// Where a chat moved to.

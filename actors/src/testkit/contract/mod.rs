@@ -6,6 +6,7 @@
 pub mod advance;
 pub mod allowance;
 pub mod ingest;
+pub mod orders;
 pub mod outcomes;
 pub mod roster;
 pub mod send;
@@ -129,6 +130,11 @@ macro_rules! store_contract {
             another_attempt_cannot_settle
             a_definite_non_send_is_due_again
             a_cancelled_message_cannot_begin
+            a_pause_makes_other_messages_of_its_place_wait
+            a_pause_survives_a_restart_until_it_is_over
+            evidence_resolves_an_unknown_message_once
+            a_migrated_chat_keeps_its_messages_and_its_history
+            absences_survive_a_restart
         ]);
         $crate::store_contract!(@file $home, allowance: [
             a_block_taken_stays_taken_over_a_restart
@@ -141,6 +147,7 @@ macro_rules! store_contract {
             a_stale_epoch_writes_nothing
             an_attempt_is_settled_across_epochs
             what_was_being_sent_is_unknown_after_a_crash
+            a_message_to_be_resent_is_due_again_after_a_crash
             a_turn_in_hand_at_a_crash_is_queued_again_until_it_is_dead
             a_reclaimed_bot_gives_back_what_it_had_in_hand
             everything_is_there_after_a_restart
@@ -159,6 +166,17 @@ macro_rules! store_contract {
             a_chat_is_known_by_its_telegram_id
             newcomers_during_a_tenure_can_act_at_once
             a_plan_that_names_something_twice_is_refused
+        ]);
+        $crate::store_contract!(@file $home, orders: [
+            a_webhooks_rows_are_stored_once_and_the_offset_stays
+            a_change_of_delivery_forgets_the_offset
+            the_manifests_delivery_counts_when_it_is_news
+            an_unclaimed_turn_waits_as_before
+            a_dead_turn_is_redelivered_anew
+            a_dead_update_is_redelivered_anew
+            a_rejected_message_is_redelivered_with_its_later_parts
+            a_message_of_unknown_fate_needs_a_confirmation
+            dead_letters_come_in_pages
         ]);
         $crate::store_contract!(@file $home, outcomes: [
             every_row_is_one_line_with_what_became_of_it

@@ -5,26 +5,37 @@ use std::time::Duration;
 use super::turns::conversation;
 use super::{Home, Scene, assert_conflict};
 use crate::domain::commit::operation::{
-    Applied, Begin, Cancel, Operation, SetStop, Settle, Start, TurnEnding, Verdict,
+    Advance, Applied, Begin, Cancel, Migrate, Operation, Refusal, Resolve, SetStop, Settle, Start, TurnEnding, Verdict,
 };
 use crate::domain::control::StopScope;
-use crate::domain::ids::{AttemptId, MessageId, TurnId};
+use crate::domain::ids::{AttemptId, Epoch, MessageId, Number, TelegramChatId, TurnId};
 use crate::domain::inbox::Source;
-use crate::domain::outbox::{OutboxMessage, OutboxState, SendProgress, SendResult};
+use crate::domain::outbox::{OnUnknown, OutboxMessage, OutboxState, SendProgress, SendResult};
+use crate::domain::pause::Pause;
 use crate::domain::turn::Turn;
 use crate::domain::window::WindowKey;
-use crate::testkit::rows::{at, claim, finish, message, sent, start, start_within, turn};
+use crate::testkit::rows::{advance, at, claim, finish, message, sent, start, start_within, turn};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// A scene with so many messages that wait, each of a turn of its own.
 pub(super) async fn with_messages(home: &dyn Home, count: u32) -> (Scene, Vec<OutboxMessage>) {
+    waiting(home, count, OnUnknown::Report).await
+}
+
+/// A scene with one message under that policy.
+pub(super) async fn with_policy(home: &dyn Home, on_unknown: OnUnknown) -> (Scene, Vec<OutboxMessage>) {
+    waiting(home, 1, on_unknown).await
+}
+
+async fn waiting(home: &dyn Home, count: u32, on_unknown: OnUnknown) -> (Scene, Vec<OutboxMessage>) {
     let scene = Scene::open(home).await;
     let (bot, chat) = (scene.bots[0], scene.chats[0]);
     let turns: Vec<Turn> = (0..count)
         .map(|ordinal| Turn { id: TurnId(31 + i64::from(ordinal)), ordinal, ..turn(0, chat, 1, bot) })
         .collect();
-    let messages: Vec<OutboxMessage> = turns.iter().map(|turn| message(turn.id.0 + 10, turn)).collect();
+    let messages: Vec<OutboxMessage> =
+        turns.iter().map(|turn| OutboxMessage { on_unknown, ..message(turn.id.0 + 10, turn) }).collect();
     let mut batch = conversation(&scene, &turns);
     for (turn, message) in turns.iter().zip(&messages) {
         let said = TurnEnding::Said { messages: vec![message.clone()], begin: None };
@@ -43,7 +54,13 @@ pub(super) async fn progress(scene: &Scene, message: &OutboxMessage) -> SendProg
 }
 
 fn settle(message: &OutboxMessage, attempt: i64, result: SendResult) -> Operation {
-    Operation::Settle(Settle { outbox: message.id, attempt: AttemptId(attempt), result, event: None })
+    Operation::Settle(Settle {
+        outbox: message.id,
+        attempt: AttemptId(attempt),
+        result,
+        event: None,
+        pauses: Vec::new(),
+    })
 }
 
 fn stop(scope: StopScope, stopped: bool) -> Operation {
@@ -207,4 +224,111 @@ pub async fn a_cancelled_message_cannot_begin(home: &dyn Home) {
     assert_eq!((stored.state, stored.error.as_deref()), (OutboxState::Cancelled, Some("why")));
     assert_conflict(&scene.commit_one(begin(&scene, &messages[0], start(51, at(5)))).await);
     assert_conflict(&scene.commit_one(cancel()).await);
+}
+
+/// I4: a 429 pause is a row, and the transaction of `sending` keeps it.
+pub async fn a_pause_makes_other_messages_of_its_place_wait(home: &dyn Home) {
+    let (scene, messages) = with_messages(home, 3).await;
+    let (bot, chat) = (messages[0].bot, messages[0].chat);
+    let pause = |chat, until| Pause { bot, chat, until };
+    let limited = |message: &OutboxMessage, attempt, pauses| {
+        let result = SendResult::RetryAt(at(40), "429".to_owned());
+        let settle = Settle { outbox: message.id, attempt: AttemptId(attempt), result, event: None, pauses };
+        vec![begin(&scene, message, start(attempt, at(5))), Operation::Settle(settle)]
+    };
+    scene.commit_all(limited(&messages[0], 51, vec![pause(Some(chat), at(40)), pause(Some(chat), at(20))])).await;
+    let done = scene.commit_one(begin(&scene, &messages[1], start(52, at(6)))).await;
+    assert_eq!(done, Ok(Applied::Begun(Verdict::Wait(at(40)))), "the longer one counts");
+    assert_eq!(scene.store.pauses(bot).await.unwrap(), [pause(Some(chat), at(40))]);
+    assert_eq!(scene.store.pauses(scene.bots[1]).await.unwrap(), []);
+    let done = scene.commit_one(begin(&scene, &messages[1], start(54, at(40)))).await;
+    assert_eq!(done, Ok(Applied::Begun(Verdict::Send)), "it is over");
+    let everywhere = Settle {
+        outbox: messages[1].id,
+        attempt: AttemptId(54),
+        result: SendResult::RetryAt(at(90), "429".to_owned()),
+        event: None,
+        pauses: vec![pause(None, at(90))],
+    };
+    scene.commit_all(vec![Operation::Settle(everywhere)]).await;
+    let done = scene.commit_one(begin(&scene, &messages[2], start(55, at(60)))).await;
+    assert_eq!(done, Ok(Applied::Begun(Verdict::Wait(at(90)))), "a pause of the whole bot holds in every chat");
+}
+
+/// I4: the pause survives a restart.
+pub async fn a_pause_survives_a_restart_until_it_is_over(home: &dyn Home) {
+    let (scene, messages) = with_messages(home, 2).await;
+    let bot = messages[0].bot;
+    let over = Pause { bot, chat: Some(scene.chats[1]), until: at(0) };
+    let pause = Pause { bot, chat: Some(messages[0].chat), until: at(40) };
+    let settle = Settle {
+        outbox: messages[0].id,
+        attempt: AttemptId(51),
+        result: SendResult::RetryAt(at(40), "429".to_owned()),
+        event: None,
+        pauses: vec![pause, over],
+    };
+    scene.commit_all(vec![begin(&scene, &messages[0], start(51, at(5))), Operation::Settle(settle)]).await;
+    let scene = scene.reopen(home).await;
+    assert_eq!(scene.store.pauses(bot).await.unwrap(), [pause]);
+    let done = scene.commit_one(begin(&scene, &messages[1], start(52, at(6)))).await;
+    assert_eq!(done, Ok(Applied::Begun(Verdict::Wait(at(40)))));
+}
+
+fn resolve(scene: &Scene, message: &OutboxMessage, message_id: i64, inbox: i64) -> Operation {
+    let Operation::Settle(Settle { event: Some(event), .. }) = sent(message, 0, message_id, inbox) else {
+        unreachable!("a sent message has its event")
+    };
+    let (chat, epoch) = (message.chat, scene.epoch);
+    Operation::Resolve(Resolve { chat, epoch, outbox: message.id, message_id: MessageId(message_id), event })
+}
+
+/// I4: evidence, and nothing else, ends the doubt.
+pub async fn evidence_resolves_an_unknown_message_once(home: &dyn Home) {
+    let (scene, messages) = with_messages(home, 2).await;
+    assert_conflict(&scene.commit_one(resolve(&scene, &messages[0], 601, 61)).await);
+    let unknown = settle(&messages[0], 51, SendResult::Unknown("reset".to_owned()));
+    scene.commit_all(vec![begin(&scene, &messages[0], start(51, at(5))), unknown]).await;
+    assert_eq!(scene.store.unknown_messages(messages[0].chat).await.unwrap()[0].id, messages[0].id);
+    assert!(scene.store.unknown_messages(scene.chats[1]).await.unwrap().is_empty());
+    scene.commit_all(vec![resolve(&scene, &messages[0], 601, 61)]).await;
+    let stored = progress(&scene, &messages[0]).await;
+    assert_eq!((stored.state, stored.message_id), (OutboxState::Sent, Some(MessageId(601))));
+    assert_eq!(scene.store.unhandled(messages[0].chat, 9).await.unwrap()[0].source, Source::Sent(messages[0].id));
+    assert_conflict(&scene.commit_one(resolve(&scene, &messages[0], 602, 62)).await);
+    assert!(scene.store.unknown_messages(messages[0].chat).await.unwrap().is_empty());
+}
+
+/// I4: the group became a supergroup.
+pub async fn a_migrated_chat_keeps_its_messages_and_its_history(home: &dyn Home) {
+    let (scene, messages) = with_messages(home, 1).await;
+    let (chat, to) = (messages[0].chat, TelegramChatId(-1_000_000_000_777));
+    let migrate = |epoch| Operation::Migrate(Migrate { chat, epoch, to, at: at(9) });
+    assert_eq!(scene.commit_one(migrate(Epoch(scene.epoch.0 + 1))).await, Err(Refusal::Fenced));
+    scene.commit_all(vec![migrate(scene.epoch)]).await;
+    let waiting = scene.store.waiting_messages(messages[0].bot, 9).await.unwrap();
+    assert_eq!((waiting[0].telegram_chat, waiting[0].reply_to), (to, None));
+    let before = scene.store.chat_memory(chat, 9).await.unwrap();
+    // The manifest still has the old id.
+    let scene = scene.reopen(home).await;
+    assert_eq!(scene.roster.chats[&chat].spec.telegram_id, to);
+    assert_eq!((scene.roster.aliases[&to], scene.roster.aliases.len()), (chat, 3));
+    assert_eq!(scene.store.chat_memory(chat, 9).await.unwrap(), before);
+}
+
+/// Who was kicked stays so, until it is back.
+pub async fn absences_survive_a_restart(home: &dyn Home) {
+    let (scene, messages) = with_messages(home, 1).await;
+    let (bot, chat) = (messages[0].bot, messages[0].chat);
+    let moved = |scene: &Scene, absences| {
+        let base = Number(1);
+        let nothing = advance(chat, scene.epoch, 1, 0);
+        Operation::Advance(Advance { base, entries: Vec::new(), handled: Vec::new(), absences, ..nothing })
+    };
+    scene.commit_all(vec![moved(&scene, vec![(bot, true), (scene.bots[1], true)])]).await;
+    let scene = scene.reopen(home).await;
+    assert_eq!(scene.store.chat_memory(chat, 1).await.unwrap().absent.len(), 2);
+    assert!(scene.store.chat_memory(scene.chats[1], 1).await.unwrap().absent.is_empty());
+    scene.commit_all(vec![moved(&scene, vec![(bot, false)])]).await;
+    assert_eq!(scene.store.chat_memory(chat, 1).await.unwrap().absent, [scene.bots[1]]);
 }

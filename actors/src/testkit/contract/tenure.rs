@@ -1,11 +1,11 @@
 //! Claims about processes that come and go: I4, I6, I8. Part of the testkit.
 
-use super::send::{begin, progress, with_messages};
+use super::send::{begin, progress, with_messages, with_policy};
 use super::turns::conversation;
 use super::{Home, Scene};
 use crate::domain::commit::operation::{Applied, Cancel, Operation, Refusal, TurnEnding};
 use crate::domain::ids::Epoch;
-use crate::domain::outbox::OutboxState;
+use crate::domain::outbox::{OnUnknown, OutboxState, RESEND_ATTEMPTS_MAX};
 use crate::domain::turn::{TURN_ATTEMPTS_MAX, TurnState};
 use crate::ports::store::QueueDepths;
 use crate::testkit::rows::{advance, at, claim, finish, ingest, message, sent, start, turn, update};
@@ -186,4 +186,18 @@ pub async fn a_store_never_used_is_empty(home: &dyn Home) {
     assert_eq!(store.message(message(2, &nobody).id).await.unwrap(), None);
     let results = store.commit(vec![claim(&nobody, tenure.epoch)]).await.unwrap();
     assert_eq!(results, [Err(Refusal::Fenced)]);
+}
+
+/// I4: what the policy of a message says of an unknown fate holds after a crash as well, and not for ever.
+pub async fn a_message_to_be_resent_is_due_again_after_a_crash(home: &dyn Home) {
+    let (mut scene, messages) = with_policy(home, OnUnknown::Resend).await;
+    for attempt in 1..RESEND_ATTEMPTS_MAX {
+        scene.commit_all(vec![begin(&scene, &messages[0], start(50 + i64::from(attempt), at(5)))]).await;
+        scene = scene.reopen(home).await;
+        let stored = progress(&scene, &messages[0]).await;
+        assert_eq!((stored.state, stored.attempts), (OutboxState::RetryAt, attempt));
+    }
+    scene.commit_all(vec![begin(&scene, &messages[0], start(59, at(5)))]).await;
+    let scene = scene.reopen(home).await;
+    assert_eq!(progress(&scene, &messages[0]).await.state, OutboxState::Unknown);
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::state::{Received, State};
 use crate::domain::allowance::AllowanceKey;
+use crate::domain::dead_letter::{DeadLetter, DeadLetterId, DeadLetterState};
 use crate::domain::decision::{Cause, Decision};
 use crate::domain::ids::{BotId, ChatId, DecisionNumber, MessageId, Number, TelegramChatId, TelegramUserId};
-use crate::domain::inbox::{InboxRow, SentEvent, Source};
+use crate::domain::inbox::{InboxRow, OutcomeKind, SentEvent, Source};
 use crate::domain::outbox::{OutboxMessage, OutboxState};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
@@ -24,6 +25,7 @@ impl State {
             last_number: head.last_number,
             last_decision: head.last_decision,
             next_tick_at: head.next_tick_at,
+            absent: self.absences.iter().filter(|(of, _)| *of == chat).map(|(_, bot)| *bot).collect(),
             recent: self.transcript_until(chat, head.last_number, recent),
         }
     }
@@ -48,6 +50,11 @@ impl State {
         let mut missing: BTreeSet<MessageId> = messages.iter().copied().collect();
         let of_chat = self.transcript.values().filter(|entry| entry.telegram_chat == chat);
         of_chat.filter(|entry| missing.remove(&entry.message_id)).cloned().collect()
+    }
+
+    pub(super) fn unknown_messages(&self, chat: ChatId) -> Vec<OutboxMessage> {
+        let unknown = |message: &&OutboxMessage| message.progress.state == OutboxState::Unknown;
+        self.outbox.values().filter(|message| message.chat == chat).filter(unknown).cloned().collect()
     }
 
     fn queued(&self) -> impl Iterator<Item = &Turn> {
@@ -82,6 +89,7 @@ impl State {
             chats: self.waiting_rows().filter_map(|row| row.chat).collect::<BTreeSet<_>>().into_iter().collect(),
             ticks: ticks.map(|(chat, _)| *chat).collect(),
             bots: turns.chain(messages).collect::<BTreeSet<_>>().into_iter().collect(),
+            turns_open: self.turns.values().filter(|turn| !turn.progress.state.is_final()).count() as u64,
         }
     }
 
@@ -99,6 +107,50 @@ impl State {
             dead: turns(&[TurnState::Dead]),
             unknown: outbox(&[OutboxState::Unknown]),
         }
+    }
+
+    pub(super) fn dead_letters(&self, after: Option<DeadLetterId>, limit: usize) -> Vec<DeadLetter> {
+        let turns = self.turns.values().filter(|turn| turn.progress.state == TurnState::Dead).map(|turn| DeadLetter {
+            id: DeadLetterId::Turn(turn.id),
+            state: DeadLetterState::Dead,
+            reason: turn.progress.error.clone(),
+            bot: turn.bot,
+            chat: Some(turn.chat),
+            attempts: turn.progress.attempts,
+            created_at: turn.created_at,
+        });
+        let messages = self.outbox.values().filter_map(|message| {
+            Some(DeadLetter {
+                id: DeadLetterId::Message(message.id),
+                state: match message.progress.state {
+                    OutboxState::Rejected => DeadLetterState::Rejected,
+                    OutboxState::Unknown => DeadLetterState::Unknown,
+                    _ => return None,
+                },
+                reason: message.progress.error.clone(),
+                bot: message.bot,
+                chat: Some(message.chat),
+                attempts: message.progress.attempts,
+                created_at: message.created_at,
+            })
+        });
+        let updates = self.inbox.values().filter_map(|Received { row, .. }| {
+            let outcome = row.outcome.as_ref().filter(|outcome| outcome.kind == OutcomeKind::Dead)?;
+            Some(DeadLetter {
+                id: DeadLetterId::Update(row.id),
+                state: DeadLetterState::Dead,
+                reason: outcome.reason.clone(),
+                bot: row.bot,
+                chat: row.chat,
+                attempts: 1,
+                created_at: row.received_at,
+            })
+        });
+        let mut letters: Vec<_> = turns.chain(messages).chain(updates).collect();
+        letters.sort_by_key(|letter| letter.id.place());
+        letters.retain(|letter| after.is_none_or(|after| letter.id.place() > after.place()));
+        letters.truncate(limit);
+        letters
     }
 
     /// What was taken from each budget in its latest period.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::state::State;
 use crate::domain::ids::{BotId, ChatId, ConfigSeq, Epoch};
-use crate::domain::roster::{BotProfile, ChatProfile, Roster, RosterPlan};
+use crate::domain::roster::{BotProfile, ChatProfile, DeliveryChoice, Roster, RosterPlan};
 use crate::ports::store::StoreError;
 
 impl State {
@@ -88,7 +88,14 @@ impl State {
                 persona_revision: self.personas[&spec.persona.name].0,
                 token_generation: known.map_or(1, |bot| bot.token_generation + i64::from(replaced)),
                 next_offset: None,
+                delivery: DeliveryChoice::default(),
             };
+            // What the manifest says counts when it is news; a person may have said otherwise since.
+            if known.is_none_or(|bot| bot.spec.delivery != spec.delivery) {
+                let webhook_url = self.deliveries.get(&bot.id).and_then(|choice| choice.webhook_url.clone());
+                self.deliveries.insert(bot.id, DeliveryChoice { mode: spec.delivery, webhook_url });
+                self.offsets.remove(&bot.id);
+            }
             self.bots.insert(bot.id, (bot, true));
         }
         before != self.bots
@@ -104,16 +111,20 @@ impl State {
             let next = ChatId(self.chats.keys().next_back().map_or(1, |last| last.0 + 1));
             let id = *self.aliases.entry(spec.telegram_id).or_insert(next);
             let members = spec.bots.iter().map(|name| ids[name.as_str()]).collect();
-            self.chats.insert(id, (ChatProfile { id, spec: spec.clone(), members }, true));
+            let mut spec = spec.clone();
+            if let Some((migrated, _)) = before.get(&id) {
+                spec.telegram_id = migrated.spec.telegram_id;
+            }
+            self.chats.insert(id, (ChatProfile { id, spec, members }, true));
         }
         before != self.chats
     }
 
     fn roster(&self) -> Roster {
-        let bots =
-            self.bots.values().filter(|(_, in_use)| *in_use).map(|(bot, _)| {
-                (bot.id, BotProfile { next_offset: self.offsets.get(&bot.id).copied(), ..bot.clone() })
-            });
+        let bots = self.bots.values().filter(|(_, in_use)| *in_use).map(|(bot, _)| {
+            let delivery = self.deliveries.get(&bot.id).cloned().unwrap_or_default();
+            (bot.id, BotProfile { next_offset: self.offsets.get(&bot.id).copied(), delivery, ..bot.clone() })
+        });
         let chats: BTreeMap<_, _> =
             self.chats.values().filter(|(_, in_use)| *in_use).map(|(chat, _)| (chat.id, chat.clone())).collect();
         Roster {

@@ -11,9 +11,10 @@ use crate::domain::commit::rows::{Changes, ChatHead, Loaded, OutboxHead, TurnHea
 use crate::domain::control::Stops;
 use crate::domain::decision::Decision;
 use crate::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, InboxId, Number, OutboxId, TelegramChatId, TurnId};
-use crate::domain::inbox::{InboxRow, Source};
-use crate::domain::outbox::{OutboxMessage, OutboxState};
-use crate::domain::roster::{BotProfile, ChatProfile, Persona};
+use crate::domain::inbox::{InboxRow, OutcomeKind, Source};
+use crate::domain::outbox::{OnUnknown, OutboxMessage, OutboxState, RESEND_ATTEMPTS_MAX};
+use crate::domain::pause::Pauses;
+use crate::domain::roster::{BotProfile, ChatProfile, DeliveryChoice, Persona};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, TranscriptEntry};
 use crate::domain::turn::{TURN_ATTEMPTS_MAX, Turn, TurnState};
@@ -32,6 +33,7 @@ pub(super) struct State {
     pub(super) personas: BTreeMap<String, (i64, Persona)>,
     pub(super) config_seq: i64,
     pub(super) offsets: BTreeMap<BotId, i64>,
+    pub(super) deliveries: BTreeMap<BotId, DeliveryChoice>,
     pub(super) heads: BTreeMap<ChatId, Head>,
     pub(super) inbox: BTreeMap<InboxId, Received>,
     pub(super) sources: HashSet<(BotId, Source)>,
@@ -43,6 +45,8 @@ pub(super) struct State {
     pub(super) windows: HashMap<WindowKey, Window>,
     pub(super) allowances: BTreeMap<AllowanceKey, i64>,
     pub(super) stops: Stops,
+    pub(super) pauses: Pauses,
+    pub(super) absences: BTreeSet<(ChatId, BotId)>,
 }
 
 /// Where a chat stands.
@@ -85,13 +89,20 @@ impl State {
             chats: needs.chats.iter().filter_map(head).collect(),
             sources: needs.sources.iter().filter(|source| self.sources.contains(source)).copied().collect(),
             inbox: needs.inbox.iter().filter_map(|id| Some((*id, self.inbox.get(id)?.row.outcome.is_none()))).collect(),
+            dead_updates: needs.dead_updates.iter().filter(|id| self.is_dead(**id)).copied().collect(),
             entries: needs.entries.iter().filter(|key| self.keys.contains(key)).copied().collect(),
             turns: needs.turns.iter().filter_map(turn).collect(),
             outbox: needs.outbox.iter().filter_map(|id| Some((*id, OutboxHead::of(self.outbox.get(id)?)))).collect(),
             windows: needs.windows.iter().filter_map(|key| Some((*key, self.windows.get(key)?.clone()))).collect(),
             allowances: needs.allowances.iter().filter_map(|key| Some((*key, *self.allowances.get(key)?))).collect(),
             stops: self.stops.clone(),
+            pauses: self.pauses.clone(),
         }
+    }
+
+    fn is_dead(&self, inbox: InboxId) -> bool {
+        let outcome = self.inbox.get(&inbox).and_then(|received| received.row.outcome.as_ref());
+        outcome.is_some_and(|outcome| outcome.kind == OutcomeKind::Dead)
     }
 
     /// What a unique constraint of a database would refuse.
@@ -124,6 +135,21 @@ impl State {
             received.row.outcome = Some(handled.outcome);
             (received.number, received.decision) = (handled.number, handled.decision);
         }
+        for (bot, choice) in changes.orders.deliveries {
+            self.offsets.remove(&bot);
+            self.deliveries.insert(bot, choice);
+        }
+        for (id, (due_at, expires_at)) in changes.orders.turns {
+            let turn = self.turns.get_mut(&id).expect("the judge has seen it");
+            (turn.due_at, turn.expires_at) = (due_at, expires_at);
+        }
+        for (id, expires_at) in changes.orders.outbox {
+            self.outbox.get_mut(&id).expect("the judge has seen it").expires_at = expires_at;
+        }
+        for id in changes.orders.inbox {
+            let received = self.inbox.get_mut(&id).expect("the judge has seen it");
+            (received.row.outcome, received.number, received.decision) = (None, None, None);
+        }
         self.offsets.extend(changes.offsets);
         for (chat, change) in changes.chats {
             let head = self.heads.entry(chat).or_default();
@@ -149,6 +175,19 @@ impl State {
         for key in changes.windows {
             self.windows.extend(loaded.windows.remove_entry(&key));
         }
+        for pause in changes.pauses {
+            self.pauses.add(pause);
+        }
+        for ((chat, bot), absent) in changes.absences {
+            if absent {
+                self.absences.insert((chat, bot));
+            } else {
+                self.absences.remove(&(chat, bot));
+            }
+        }
+        for (chat, (to, _)) in changes.migrations {
+            self.migrate(chat, to);
+        }
         for key in changes.allowances {
             self.allowances.extend(loaded.allowances.remove_entry(&key));
         }
@@ -157,8 +196,23 @@ impl State {
         }
     }
 
+    fn migrate(&mut self, chat: ChatId, to: TelegramChatId) {
+        if *self.aliases.entry(to).or_insert(chat) != chat {
+            return;
+        }
+        if let Some((profile, _)) = self.chats.get_mut(&chat) {
+            profile.spec.telegram_id = to;
+        }
+        for message in self.outbox.values_mut().filter(|message| message.chat == chat) {
+            if message.progress.state.may_begin() {
+                (message.telegram_chat, message.reply_to) = (to, None);
+            }
+        }
+    }
+
     /// Takes every lease; what older epochs had in hand goes back, or is dead or unknown.
-    pub(super) fn begin_tenure(&mut self) -> Tenure {
+    pub(super) fn begin_tenure(&mut self, now: Timestamp) -> Tenure {
+        self.pauses.forget_ended(now);
         self.epoch += 1;
         let epoch = Epoch(self.epoch);
         self.bot_leases = self.bots.keys().map(|bot| (*bot, epoch)).collect();
@@ -172,7 +226,7 @@ impl State {
     }
 
     fn give_back(&mut self, epoch: Epoch, of: impl Fn(BotId) -> bool) -> Tenure {
-        let mut tenure = Tenure { epoch, turns_requeued: 0, turns_dead: 0, sends_unknown: 0 };
+        let mut tenure = Tenure { epoch, turns_requeued: 0, turns_dead: 0, sends_again: 0, sends_unknown: 0 };
         for progress in self.turns.values_mut().filter(|turn| of(turn.bot)).map(|turn| &mut turn.progress) {
             if progress.state != TurnState::Claimed {
                 continue;
@@ -187,8 +241,16 @@ impl State {
                 tenure.turns_requeued += 1;
             }
         }
-        for progress in self.outbox.values_mut().filter(|sent| of(sent.bot)).map(|sent| &mut sent.progress) {
-            if progress.state == OutboxState::Sending {
+        for message in self.outbox.values_mut().filter(|sent| of(sent.bot)) {
+            let progress = &mut message.progress;
+            if progress.state != OutboxState::Sending {
+                continue;
+            }
+            if message.on_unknown == OnUnknown::Resend && progress.attempts < RESEND_ATTEMPTS_MAX {
+                progress.state = OutboxState::RetryAt;
+                progress.error = Some("its process died while sending it, it is sent again".to_owned());
+                tenure.sends_again += 1;
+            } else {
                 progress.state = OutboxState::Unknown;
                 progress.error = Some("its process died while sending it".to_owned());
                 tenure.sends_unknown += 1;

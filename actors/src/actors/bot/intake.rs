@@ -1,0 +1,426 @@
+//! How updates reach a bot's fleet, and the change from one way to the other. Layer `actors`. Keeps I1, I2.
+//!
+//! The way in force is a row of the store; the actor works towards it, and each step may be repeated:
+//!
+//! | from | to | steps |
+//! |---|---|---|
+//! | polling | webhook | the poll ends, the ingest in hand goes first; commit: way and address stored, offset forgotten; setWebhook |
+//! | webhook | polling | commit: way stored, offset forgotten; deleteWebhook, which keeps what waits; a poll without offset |
+//!
+//! A crash between two steps begins again at the way that is stored. What both ways bring is stored once (I2).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::RpcReplyPort;
+
+use super::actor::{BotHealth, BotMsg, BotState};
+use super::orders::obey;
+use super::polling::{ANSWER_WITHIN, POLL_BACKOFF, answered};
+use crate::actors::chat::actor::{ChatMsg, Content, Delivery};
+use crate::actors::committer::{CommitError, CommitResult};
+use crate::actors::fleet::actor::FleetMsg;
+use crate::actors::node::Node;
+use crate::actors::webhooks::host_of;
+use crate::domain::commit::operation::{Applied, Operation, Receive, Refusal, SetDelivery};
+use crate::domain::ids::{BotId, ChatId};
+use crate::domain::inbox::{InboxRow, Outcome, OutcomeKind, Source};
+use crate::domain::incoming::{ChatKind, Event, Incoming};
+use crate::domain::roster::{DeliveryChoice, DeliveryMode};
+use crate::ports::telegram::{ReceivedUpdate, TelegramError, WebhookStatus, WebhookTarget};
+
+/// How often a webhook is looked at: whether it is still ours, and what Telegram says of it.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// How long a foreign webhook is left alone before the next look at it.
+const FOREIGN_RETRY: Duration = Duration::from_secs(30);
+
+/// How a change of the way ended, for whoever asked for it.
+pub type DeliveryReply = RpcReplyPort<Result<(), DeliveryError>>;
+
+/// Why the way was not changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeliveryError {
+    /// No address is set.
+    #[error("webhooks are off: set webhooks.public_url")]
+    WebhooksOff,
+    /// Another change is under way, or the bot ends.
+    #[error("the bot is busy with another change, or stops")]
+    Busy,
+    /// The change could not be stored.
+    #[error("{0}")]
+    Store(String),
+}
+
+/// Where a bot's intake stands.
+pub(super) struct Intake {
+    /// The way in force, as stored.
+    pub(super) choice: DeliveryChoice,
+    phase: Phase,
+    /// What Telegram said of the webhook last.
+    status: WebhookStatus,
+    /// Tells results of earlier polls and calls apart.
+    pub(super) generation: u64,
+    failures: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Telegram has not said yet who the token belongs to.
+    Closed,
+    /// The way is open, or being opened.
+    Open,
+    /// A change of the way is being committed.
+    Changing,
+}
+
+impl Intake {
+    pub(super) fn new(choice: DeliveryChoice) -> Self {
+        Self { choice, phase: Phase::Closed, status: WebhookStatus::default(), generation: 0, failures: 0 }
+    }
+
+    pub(super) fn mode(&self) -> DeliveryMode {
+        self.choice.mode
+    }
+
+    pub(super) fn polls(&self) -> bool {
+        self.choice.mode == DeliveryMode::Polling && self.phase == Phase::Open
+    }
+
+    pub(super) fn status(&self) -> &WebhookStatus {
+        &self.status
+    }
+}
+
+/// Updates as rows, and what goes to which chat.
+pub(super) fn sorted(
+    node: &Node,
+    bot: BotId,
+    updates: Vec<ReceivedUpdate>,
+) -> (Vec<InboxRow>, BTreeMap<ChatId, Vec<Delivery>>) {
+    metrics::counter!("botfleet_updates_received_total").increment(updates.len() as u64);
+    let now = node.clock.now();
+    let mut rows = Vec::with_capacity(updates.len());
+    let mut deliveries: BTreeMap<ChatId, Vec<Delivery>> = BTreeMap::new();
+    for update in updates {
+        obey(node, bot, &update.incoming);
+        let (chat, outcome) = route(node, &update.incoming);
+        let id = node.inbox_id();
+        let source = Source::Update(update.update_id);
+        rows.push(InboxRow { id, chat, bot, source, payload: update.raw, received_at: now, outcome });
+        if let Some(chat) = chat {
+            let content = Content::Update(update.incoming);
+            deliveries.entry(chat).or_default().push(Delivery { inbox: id, bot, content });
+        }
+    }
+    (rows, deliveries)
+}
+
+/// The chat that handles an update, or why none does.
+fn route(node: &Node, incoming: &Incoming) -> (Option<ChatId>, Option<Outcome>) {
+    let ignored = |reason: &str| (None, Some(Outcome::because(OutcomeKind::Ignored, reason)));
+    match (&incoming.event, incoming.chat_kind, incoming.chat) {
+        (Event::Undecodable { reason }, _, None) => ignored(&format!("undecodable: {reason}")),
+        (Event::Other { name }, _, None) => ignored(&format!("kind {name} is not used")),
+        (Event::MigratedTo { .. }, ChatKind::Group, Some(telegram)) if node.directory.chat_of(telegram).is_some() => {
+            (node.directory.chat_of(telegram), None)
+        }
+        (_, ChatKind::Group, _) => ignored("a basic group numbers messages per bot: make it a supergroup"),
+        (_, ChatKind::Private, _) => ignored("private chats are not served"),
+        (_, _, Some(telegram)) => match node.directory.chat_of(telegram) {
+            Some(chat) => (Some(chat), None),
+            None => ignored("the chat is not in the manifest"),
+        },
+        (_, _, None) => ignored("names no chat"),
+    }
+}
+
+/// Hands rows to their chat; false when it is not in memory or full, and must be woken after the commit.
+pub(super) fn deliver(node: &Node, chat: ChatId, deliveries: Vec<Delivery>) -> bool {
+    let Some(handle) = node.directory.chat(chat) else {
+        return false;
+    };
+    handle.rows.try_admit(deliveries.len()) && handle.actor.cast(ChatMsg::Deliver(deliveries)).is_ok()
+}
+
+/// Tells a chat that rows wait for it in the store.
+pub(super) fn wake(node: &Node, chat: ChatId) {
+    if let Some(handle) = node.directory.chat(chat) {
+        let _ = handle.actor.cast(ChatMsg::Reconcile);
+    } else if let Some(fleet) = node.directory.fleet() {
+        let _ = fleet.cast(FleetMsg::WakeChat(chat));
+    }
+}
+
+/// Stores what a webhook brought; durable when it returns, and only then may Telegram be told so (I1). The chat gets
+/// its hint after the commit: what is repeated, as webhooks often do, never reaches it.
+///
+/// # Errors
+/// When the store cannot take it now: Telegram must bring it again.
+///
+/// # Cancel safety
+/// Dropping the future does not take the rows back; Telegram brings them again, and they are stored once.
+pub async fn receive(node: &Arc<Node>, bot: BotId, update: ReceivedUpdate) -> CommitResult {
+    let (rows, deliveries) = sorted(node, bot, vec![update]);
+    let (done, result) = tokio::sync::oneshot::channel();
+    let hinting = Arc::clone(node);
+    node.committer.submit(Operation::Receive(Receive { rows }), move |result| {
+        if matches!(result, Ok(Applied::Ingested { already_there: 0 })) {
+            for (chat, deliveries) in deliveries {
+                if !deliver(&hinting, chat, deliveries) {
+                    wake(&hinting, chat);
+                }
+            }
+        }
+        let _ = done.send(result);
+    });
+    result.await.unwrap_or_else(|_| Err(CommitError::Unavailable("committer stopped".to_owned())))
+}
+
+impl BotState {
+    /// Opens the way in force.
+    pub(super) fn open_intake(&mut self) {
+        if self.quiescing {
+            return;
+        }
+        self.intake.phase = Phase::Open;
+        self.intake.failures = 0;
+        match self.intake.mode() {
+            DeliveryMode::Polling => self.poll(),
+            DeliveryMode::Webhook => self.set_webhook(),
+        }
+    }
+
+    pub(super) fn on_set_delivery(&mut self, mode: DeliveryMode, reply: DeliveryReply) {
+        let answer = if self.quiescing || self.intake.phase == Phase::Changing {
+            Err(DeliveryError::Busy)
+        } else if mode == self.intake.mode() {
+            Ok(())
+        } else if mode == DeliveryMode::Webhook && self.webhook_target().is_none() {
+            Err(DeliveryError::WebhooksOff)
+        } else {
+            self.change_delivery(mode, Some(reply));
+            return;
+        };
+        let _ = reply.send(answer);
+    }
+
+    fn webhook_target(&self) -> Option<WebhookTarget> {
+        self.webhooks.target(self.profile.id, &self.profile.spec.name)
+    }
+
+    /// Closes the way and stores the other one. An ingest in hand was submitted before, so it commits before.
+    fn change_delivery(&mut self, mode: DeliveryMode, reply: Option<DeliveryReply>) {
+        self.polling.cancel();
+        self.intake.generation += 1;
+        self.intake.phase = Phase::Changing;
+        let webhook_url = match mode {
+            DeliveryMode::Webhook => self.webhook_target().map(|target| target.url),
+            DeliveryMode::Polling => self.intake.choice.webhook_url.clone(),
+        };
+        let choice = DeliveryChoice { mode, webhook_url };
+        let change = SetDelivery { bot: self.profile.id, epoch: self.node.epoch, choice: choice.clone() };
+        let myself = self.myself.clone();
+        self.node.committer.submit(Operation::SetDelivery(change), move |result| {
+            let _ = myself.cast(BotMsg::DeliveryChanged(choice, result, reply));
+        });
+    }
+
+    pub(super) fn on_delivery_changed(
+        &mut self,
+        choice: DeliveryChoice,
+        result: CommitResult,
+        reply: Option<DeliveryReply>,
+    ) {
+        let answer = match result {
+            Ok(_) => {
+                tracing::info!(bot.id = %self.profile.id, mode = choice.mode.as_str(), "updates arrive in another way");
+                self.polling.forget_offset();
+                self.intake.choice = choice;
+                self.intake.status = WebhookStatus::default();
+                self.intake.phase = Phase::Open;
+                match self.intake.mode() {
+                    DeliveryMode::Polling => self.delete_webhook(),
+                    DeliveryMode::Webhook => self.set_webhook(),
+                }
+                Ok(())
+            }
+            Err(CommitError::Refused(Refusal::Fenced)) => {
+                self.myself.stop(Some("fenced".to_owned()));
+                Err(DeliveryError::Busy)
+            }
+            Err(error) => {
+                self.open_intake();
+                Err(DeliveryError::Store(error.to_string()))
+            }
+        };
+        if let Some(reply) = reply {
+            let _ = reply.send(answer);
+        }
+    }
+
+    /// Tells Telegram where to bring updates; the address is stored before, so that it is known as our own.
+    fn set_webhook(&mut self) {
+        if self.quiescing {
+            return;
+        }
+        let Some(target) = self.webhook_target() else {
+            let reason = "it is set to webhooks, and webhooks are off: set webhooks.public_url, or set it to polling";
+            if !matches!(self.health, BotHealth::Degraded(_)) {
+                tracing::error!(bot.id = %self.profile.id, "{reason}");
+            }
+            self.health = BotHealth::Degraded(reason.to_owned());
+            return;
+        };
+        if self.intake.choice.webhook_url.as_ref() != Some(&target.url) {
+            return self.change_delivery(DeliveryMode::Webhook, None);
+        }
+        let (api, myself, generation) = (Arc::clone(&self.api), self.myself.clone(), self.intake.generation);
+        self.tasks.spawn(async move {
+            let _ =
+                myself.cast(BotMsg::WebhookSet(generation, answered(ANSWER_WITHIN, api.set_webhook(&target)).await));
+        });
+    }
+
+    pub(super) fn on_webhook_set(&mut self, generation: u64, result: Result<(), TelegramError>) {
+        if generation != self.intake.generation || self.quiescing {
+            return;
+        }
+        match result {
+            Ok(()) => {
+                self.intake.failures = 0;
+                self.health = BotHealth::Receiving;
+                drop(self.myself.send_after(LOOK_EVERY, move || BotMsg::LookAtWebhook(generation)));
+            }
+            Err(error) => self.webhook_failed(&error, "setWebhook failed", BotMsg::SetWebhook),
+        }
+    }
+
+    pub(super) fn on_set_webhook(&mut self, generation: u64) {
+        if generation == self.intake.generation {
+            self.set_webhook();
+        }
+    }
+
+    fn delete_webhook(&mut self) {
+        let (api, myself, generation) = (Arc::clone(&self.api), self.myself.clone(), self.intake.generation);
+        self.tasks.spawn(async move {
+            let _ =
+                myself.cast(BotMsg::WebhookDeleted(generation, answered(ANSWER_WITHIN, api.delete_webhook()).await));
+        });
+    }
+
+    pub(super) fn on_delete_webhook(&mut self, generation: u64) {
+        if generation == self.intake.generation && !self.quiescing {
+            self.delete_webhook();
+        }
+    }
+
+    pub(super) fn on_webhook_deleted(&mut self, generation: u64, result: Result<(), TelegramError>) {
+        if generation != self.intake.generation || self.quiescing {
+            return;
+        }
+        match result {
+            Ok(()) => self.open_intake(),
+            Err(error) => self.webhook_failed(&error, "deleteWebhook failed", BotMsg::DeleteWebhook),
+        }
+    }
+
+    /// Asks Telegram how the webhook does: now and then in its own mode, and when it keeps the bot from polling.
+    pub(super) fn look_at_webhook(&mut self, generation: u64) {
+        if generation != self.intake.generation || self.quiescing {
+            return;
+        }
+        let (api, myself) = (Arc::clone(&self.api), self.myself.clone());
+        self.tasks.spawn(async move {
+            let _ = myself.cast(BotMsg::WebhookSeen(generation, answered(ANSWER_WITHIN, api.webhook_status()).await));
+        });
+    }
+
+    pub(super) fn on_webhook_seen(&mut self, generation: u64, result: Result<WebhookStatus, TelegramError>) {
+        if generation != self.intake.generation || self.quiescing {
+            return;
+        }
+        let status = match result {
+            Ok(status) => status,
+            Err(error) => return self.webhook_failed(&error, "getWebhookInfo failed", BotMsg::LookAtWebhook),
+        };
+        self.intake.failures = 0;
+        self.intake.status = status.clone();
+        match self.intake.mode() {
+            DeliveryMode::Webhook => {
+                if status.url.is_some() && status.url == self.intake.choice.webhook_url {
+                    self.health = BotHealth::Receiving;
+                    drop(self.myself.send_after(LOOK_EVERY, move || BotMsg::LookAtWebhook(generation)));
+                } else {
+                    tracing::warn!(bot.id = %self.profile.id, "somebody changed or deleted the webhook, it is set again");
+                    self.set_webhook();
+                }
+            }
+            DeliveryMode::Polling => self.on_leftover(generation, status.url.as_deref()),
+        }
+    }
+
+    /// A webhook keeps the bot from polling: our own is deleted, another's only when the operator allows it.
+    fn on_leftover(&mut self, generation: u64, url: Option<&str>) {
+        let Some(url) = url else {
+            return self.open_intake();
+        };
+        let ours = self.webhooks.is_ours(url) || self.intake.choice.webhook_url.as_deref() == Some(url);
+        if ours || self.webhooks.delete_foreign {
+            tracing::warn!(bot.id = %self.profile.id, webhook.host = host_of(url), ours, "a webhook keeps the bot from polling, it is deleted");
+            self.change_delivery(DeliveryMode::Polling, None);
+            return;
+        }
+        let host = host_of(url);
+        let reason = format!(
+            "another program receives its updates by a webhook at {host}: delete that webhook, or set \
+             webhooks.delete_foreign"
+        );
+        let news = !matches!(&self.health, BotHealth::Degraded(before) if *before == reason);
+        if news {
+            tracing::error!(bot.id = %self.profile.id, "{reason}");
+        }
+        self.health = BotHealth::Degraded(reason);
+        drop(self.myself.send_after(FOREIGN_RETRY, move || BotMsg::LookAtWebhook(generation)));
+    }
+
+    /// A call about webhooks failed: it is repeated, since none of them does harm when done twice.
+    fn webhook_failed(&mut self, error: &TelegramError, what: &str, again: fn(u64) -> BotMsg) {
+        self.intake.failures += 1;
+        metrics::counter!("botfleet_webhook_call_failures_total", "error_type" => error.label()).increment(1);
+        if let TelegramError::Unauthorized(reason) = error {
+            return self.refused(reason);
+        }
+        self.health = BotHealth::Degraded(format!("{what}: {error}"));
+        let wait = match error {
+            TelegramError::RateLimited { retry_after } => {
+                self.on_limited(None, *retry_after);
+                *retry_after
+            }
+            _ => POLL_BACKOFF.wait(self.intake.failures, self.node.jitter.next()),
+        };
+        if self.intake.failures.is_power_of_two() {
+            tracing::warn!(bot.id = %self.profile.id, error = %error, failures = self.intake.failures, "{what}");
+        }
+        let generation = self.intake.generation;
+        drop(self.myself.send_after(wait, move || again(generation)));
+    }
+
+    /// Telegram refuses the token: it is looked up again after a while, for its owner may have replaced or restored it.
+    pub(super) fn refused(&mut self, reason: &str) {
+        if !matches!(self.health, BotHealth::Refused(_)) {
+            tracing::error!(bot.id = %self.profile.id, reason, "the token is refused: put a valid one where it comes from");
+        }
+        self.health = BotHealth::Refused(reason.to_owned());
+        self.intake.generation += 1;
+        self.intake.phase = Phase::Closed;
+        drop(self.myself.send_after(self.settings.refused_retry, || BotMsg::Identify));
+    }
+
+    /// Hands rows to their chat; false when it is not in memory or full, and must be woken after the commit.
+    pub(super) fn deliver(&self, chat: ChatId, deliveries: Vec<Delivery>) -> bool {
+        deliver(&self.node, chat, deliveries)
+    }
+}

@@ -1,0 +1,253 @@
+//! Settling: what became of an attempt to send is committed as its end. Layer `actors`. Keeps I4, I6, I8.
+//!
+//! | Telegram says | the message | besides |
+//! |---|---|---|
+//! | accepted | sent, its event in the chat's inbox | the next part goes on |
+//! | 429 | due again after the pause | the pause is a row of the store; two chats limited together pause the bot |
+//! | no connection, refused, TLS | due again after a backoff | |
+//! | the token is refused | due again, stale some day | polling shows it |
+//! | the group became a supergroup | due again at once, under the new id | the chat is told |
+//! | written, and no answer that tells | unknown, or due again where its policy says so | later parts are given up |
+//! | any other refusal | rejected: a dead letter with its reason | later parts are given up |
+//!
+//! The end is committed again and again until the store has it.
+
+use std::time::Duration;
+
+use super::actor::{BotMsg, BotState};
+use super::sending::{Outgoing, STORE_RETRY, Stage};
+use crate::actors::chat::actor::{ChatMsg, Content, Delivery};
+use crate::actors::committer::{CommitError, CommitResult};
+use crate::domain::commit::operation::{Cancel, Operation, Paused, Settle};
+use crate::domain::ids::{AttemptId, ChatId, MessageId, OutboxId};
+use crate::domain::inbox::{InboxRow, SentEvent, Source};
+use crate::domain::outbox::{OnUnknown, OutboxMessage, RESEND_ATTEMPTS_MAX, SendResult};
+use crate::domain::pause::Pause;
+use crate::domain::time::Timestamp;
+use crate::policy::backoff::BackoffSettings;
+use crate::policy::limiter::Reach;
+use crate::ports::telegram::TelegramError;
+
+/// Waits after a send that certainly did nothing.
+const SEND_BACKOFF: BackoffSettings =
+    BackoffSettings { first: Duration::from_millis(500), max: Duration::from_secs(15) };
+
+/// Wait while the token is refused: a person may replace it before the message is stale.
+const REFUSED_RETRY: Duration = Duration::from_secs(15);
+
+/// Wait until the chat has learned its new id.
+const MIGRATED_RETRY: Duration = Duration::from_millis(200);
+
+impl BotState {
+    pub(super) fn on_send_finished(
+        &mut self,
+        outbox: OutboxId,
+        attempt: AttemptId,
+        result: Result<MessageId, TelegramError>,
+    ) {
+        let now = self.node.clock.now();
+        let Some(out) = self.sending.outgoing.get(&outbox) else {
+            return;
+        };
+        if !matches!(out.stage, Stage::InFlight(current) if current == attempt) {
+            return;
+        }
+        let mut settle =
+            Settle { outbox, attempt, result: SendResult::Unknown(String::new()), event: None, pauses: Vec::new() };
+        let mut delivery = None;
+        match result {
+            Ok(message_id) => {
+                let event = sent_event(&out.message, message_id, now);
+                let id = self.node.inbox_id();
+                let (chat, bot) = (out.message.chat, out.message.bot);
+                settle.result = SendResult::Sent(message_id);
+                settle.event = Some(event_row(id, &out.message, &event, now));
+                delivery = Some((chat, Delivery { inbox: id, bot, content: Content::Sent(event) }));
+            }
+            Err(error) => self.failed_to_send(outbox, &error, now, &mut settle),
+        }
+        if let Some(out) = self.sending.outgoing.get_mut(&outbox) {
+            out.stage = Stage::Settling(Box::new(settle));
+        }
+        self.settle(outbox);
+        if let Some((chat, delivery)) = delivery {
+            self.deliver(chat, vec![delivery]);
+        }
+    }
+
+    /// Decides what a failure makes of its message; see the table above.
+    fn failed_to_send(&mut self, outbox: OutboxId, error: &TelegramError, now: Timestamp, settle: &mut Settle) {
+        let random = self.node.jitter.next();
+        let bot = self.profile.id;
+        let Some(out) = self.sending.outgoing.get_mut(&outbox) else {
+            return;
+        };
+        out.failures += 1;
+        let (failures, chat) = (out.failures, out.message.chat);
+        let resend = out.message.on_unknown == OnUnknown::Resend && out.message.progress.attempts < RESEND_ATTEMPTS_MAX;
+        tracing::warn!(bot.id = %bot, chat.id = %chat, outbox.id = %outbox, error = %error, "sendMessage failed");
+        settle.result = match error {
+            TelegramError::RateLimited { retry_after } => {
+                let until = now + *retry_after;
+                settle.pauses.push(Pause { bot, chat: Some(chat), until });
+                if self.sending.limiter.limited(chat, *retry_after) == Reach::Bot {
+                    tracing::warn!(bot.id = %bot, "two chats are limited together, the whole bot pauses");
+                    settle.pauses.push(Pause { bot, chat: None, until });
+                }
+                metrics::counter!("botfleet_telegram_pauses_total").increment(settle.pauses.len() as u64);
+                SendResult::RetryAt(until, error.to_string())
+            }
+            TelegramError::Unreachable(_) => {
+                SendResult::RetryAt(now + SEND_BACKOFF.wait(failures, random), error.to_string())
+            }
+            TelegramError::Unauthorized(_) => SendResult::RetryAt(now + REFUSED_RETRY, error.to_string()),
+            TelegramError::Migrated(to) => {
+                self.tell_chat(chat, ChatMsg::Migrated(*to));
+                SendResult::RetryAt(now + MIGRATED_RETRY, error.to_string())
+            }
+            TelegramError::Unknown(_) if resend => {
+                metrics::counter!("botfleet_sends_resent_total").increment(1);
+                let again = now + SEND_BACKOFF.wait(failures, random);
+                SendResult::RetryAt(again, format!("{error}; sent again, as its policy says"))
+            }
+            TelegramError::Unknown(_) => SendResult::Unknown(error.to_string()),
+            TelegramError::Forbidden(reason) => {
+                if reason.contains("not a member") || reason.contains("kicked") {
+                    self.tell_chat(chat, ChatMsg::CannotPost(bot));
+                }
+                SendResult::Rejected(error.to_string())
+            }
+            TelegramError::Conflict(_) | TelegramError::Rejected { .. } => SendResult::Rejected(error.to_string()),
+        };
+    }
+
+    /// Telegram answered 429 to a call that is no message: it pauses the bot there, or everywhere when the call names
+    /// no chat. A row keeps the pause over a restart.
+    pub(super) fn on_limited(&mut self, chat: Option<ChatId>, retry_after: Duration) {
+        let until = self.node.clock.now() + retry_after;
+        match chat {
+            Some(chat) => self.sending.limiter.pause(chat, retry_after),
+            None => self.sending.limiter.pause_all(retry_after),
+        }
+        metrics::counter!("botfleet_telegram_pauses_total").increment(1);
+        let bot = self.profile.id;
+        let pause = Paused { epoch: self.node.epoch, pause: Pause { bot, chat, until } };
+        self.node.committer.submit(Operation::Pause(pause), move |result| {
+            if let Err(error) = result {
+                tracing::warn!(bot.id = %bot, error = %error, "a pause is kept in memory only");
+            }
+        });
+    }
+
+    fn tell_chat(&self, chat: ChatId, news: ChatMsg) {
+        if let Some(handle) = self.node.directory.chat(chat) {
+            let _ = handle.actor.cast(news);
+        }
+    }
+
+    /// Commits the end of an attempt.
+    pub(super) fn settle(&mut self, outbox: OutboxId) {
+        let Some(Outgoing { stage: Stage::Settling(settle), .. }) = self.sending.outgoing.get(&outbox) else {
+            return;
+        };
+        let myself = self.myself.clone();
+        self.node.committer.submit(Operation::Settle((**settle).clone()), move |result| {
+            let _ = myself.cast(BotMsg::Settled(outbox, result));
+        });
+    }
+
+    pub(super) fn on_settled(&mut self, outbox: OutboxId, result: CommitResult) {
+        let Some(Outgoing { stage: Stage::Settling(settle), .. }) = self.sending.outgoing.get(&outbox) else {
+            return;
+        };
+        let ended = settle.result.clone();
+        match result {
+            Err(CommitError::Unavailable(_)) => {
+                drop(self.myself.send_after(STORE_RETRY, move || BotMsg::SettleAgain(outbox)));
+            }
+            Err(CommitError::Refused(refusal)) => {
+                tracing::warn!(bot.id = %self.profile.id, outbox.id = %outbox, error = %refusal, "attempt was settled elsewhere");
+                self.ended_unsent(outbox);
+            }
+            Ok(_) => self.settled(outbox, &ended),
+        }
+    }
+
+    fn settled(&mut self, outbox: OutboxId, result: &SendResult) {
+        let status = match result {
+            SendResult::Sent(_) => "sent",
+            SendResult::Rejected(_) => "rejected",
+            SendResult::RetryAt(..) => "retry",
+            SendResult::Unknown(_) => "unknown",
+        };
+        metrics::counter!("botfleet_sends_settled_total", "status" => status).increment(1);
+        match result {
+            SendResult::RetryAt(due_at, _) => self.try_again(outbox, *due_at),
+            SendResult::Rejected(_) | SendResult::Unknown(_) => self.ended_unsent(outbox),
+            SendResult::Sent(_) => {
+                self.sending.sent += 1;
+                if let Some(message) = self.sending.forget(outbox)
+                    && let Some(next) = self.sending.lowest_part(message.turn)
+                {
+                    self.wait_until_due(next);
+                }
+            }
+        }
+    }
+
+    /// A message will not be sent, or nobody knows: the later parts are given up.
+    pub(super) fn ended_unsent(&mut self, outbox: OutboxId) {
+        let Some(message) = self.sending.forget(outbox) else {
+            return;
+        };
+        for part in self.sending.turns.get(&message.turn).cloned().unwrap_or_default() {
+            self.give_up(part, "the part before it was not sent");
+        }
+    }
+
+    pub(super) fn give_up(&mut self, outbox: OutboxId, reason: &str) {
+        self.sending.forget(outbox);
+        let cancel = Cancel { bot: self.profile.id, epoch: self.node.epoch, outbox, reason: reason.to_owned() };
+        let bot = self.profile.id;
+        self.node.committer.submit(Operation::Cancel(cancel), move |result| {
+            if let Err(error) = result {
+                tracing::warn!(bot.id = %bot, outbox.id = %outbox, error = %error, "message could not be given up");
+            }
+        });
+    }
+}
+
+/// What the chat hears of a message that Telegram accepted.
+pub(crate) fn sent_event(message: &OutboxMessage, message_id: MessageId, date: Timestamp) -> SentEvent {
+    SentEvent {
+        turn: message.turn,
+        part: message.part,
+        chat: message.telegram_chat,
+        message_id,
+        thread: message.thread,
+        reply_to: message.reply_to,
+        text: message.text.clone(),
+        date,
+        chain_depth: message.chain_depth,
+        root: message.root,
+        last_part: message.part + 1 == message.parts,
+    }
+}
+
+/// The row of such an event in the chat's inbox.
+pub(crate) fn event_row(
+    id: crate::domain::ids::InboxId,
+    message: &OutboxMessage,
+    event: &SentEvent,
+    now: Timestamp,
+) -> InboxRow {
+    InboxRow {
+        id,
+        chat: Some(message.chat),
+        bot: message.bot,
+        source: Source::Sent(message.id),
+        payload: serde_json::to_string(event).unwrap_or_default(),
+        received_at: now,
+        outcome: None,
+    }
+}

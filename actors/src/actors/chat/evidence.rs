@@ -1,0 +1,91 @@
+//! Evidence: what tells that a message of unknown fate is in the chat after all. Layer `actors`. Keeps I4.
+//!
+//! Another bot of the fleet receives a copy of it (bot-to-bot mode), or somebody replies to it. Both carry the author
+//! and the text; the oldest message of that bot in that chat whose fate is unknown and whose text is the same is the
+//! one. It is resolved in a commit of its own, and its event is handled before the row that told.
+
+use super::actor::{ChatState, Content, Delivery, in_time};
+use crate::actors::bot::settling::{event_row, sent_event};
+use crate::domain::commit::operation::{Operation, Resolve};
+use crate::domain::ids::{BotId, MessageId, Number, TelegramChatId};
+use crate::domain::incoming::{Event, Incoming, Message};
+use crate::domain::transcript::{EntryKey, EntryKind};
+use crate::ports::store::StoreError;
+
+/// A message of the fleet that somebody has seen.
+struct Sighting<'a> {
+    bot: BotId,
+    chat: TelegramChatId,
+    message_id: MessageId,
+    text: &'a str,
+}
+
+impl ChatState {
+    /// The event of a message whose fate was unknown and that `delivery` proves to be sent. `known` says whether the
+    /// delivered message itself has an entry.
+    pub(super) async fn evidence(
+        &self,
+        delivery: &Delivery,
+        known: Option<Number>,
+    ) -> Result<Option<Delivery>, StoreError> {
+        let Content::Update(Incoming { chat: Some(chat), event: Event::Message(message), .. }) = &delivery.content
+        else {
+            return Ok(None);
+        };
+        let Some(sighting) = self.sighting(*chat, message, known) else {
+            return Ok(None);
+        };
+        let seen = EntryKey {
+            telegram_chat: sighting.chat,
+            message_id: sighting.message_id,
+            kind: EntryKind::Message,
+            revision: 0,
+        };
+        if self.memory.as_ref().is_none_or(|memory| memory.number_of(&seen).is_some()) {
+            return Ok(None);
+        }
+        let unknown = in_time(self.node.store.unknown_messages(self.profile.id)).await?;
+        let same = unknown.into_iter().find(|message| {
+            message.bot == sighting.bot
+                && message.telegram_chat == sighting.chat
+                && message.text.trim() == sighting.text.trim()
+        });
+        let Some(resolved) = same else {
+            return Ok(None);
+        };
+        if !in_time(self.node.store.find_messages(sighting.chat, &[sighting.message_id])).await?.is_empty() {
+            return Ok(None);
+        }
+        let now = self.node.clock.now();
+        let event = sent_event(&resolved, sighting.message_id, now);
+        let inbox = self.node.inbox_id();
+        let resolve = Resolve {
+            chat: self.profile.id,
+            epoch: self.node.epoch,
+            outbox: resolved.id,
+            message_id: sighting.message_id,
+            event: event_row(inbox, &resolved, &event, now),
+        };
+        let (chat, outbox) = (self.profile.id, resolved.id);
+        self.node.committer.submit(Operation::Resolve(resolve), move |result| match result {
+            Ok(_) => {
+                metrics::counter!("botfleet_sends_resolved_total").increment(1);
+                tracing::info!(chat.id = %chat, outbox.id = %outbox, "a message of unknown fate was seen in the chat");
+            }
+            Err(error) => {
+                tracing::warn!(chat.id = %chat, outbox.id = %outbox, error = %error, "evidence could not be stored");
+            }
+        });
+        Ok(Some(Delivery { inbox, bot: resolved.bot, content: Content::Sent(event) }))
+    }
+
+    fn sighting<'a>(&self, chat: TelegramChatId, message: &'a Message, known: Option<Number>) -> Option<Sighting<'a>> {
+        if let Some(bot) = self.node.directory.bot_of(message.author.id) {
+            let text = message.text.as_deref().filter(|_| known.is_none() && !message.service)?;
+            return Some(Sighting { bot, chat, message_id: message.message_id, text });
+        }
+        let quoted = message.quoted.as_ref()?;
+        let bot = self.node.directory.bot_of(quoted.author)?;
+        Some(Sighting { bot, chat, message_id: message.reply_to?, text: quoted.text.as_deref()? })
+    }
+}

@@ -1,0 +1,68 @@
+//! The chat as a place: who can post in it, and what Telegram calls it. Layer `actors`.
+
+use std::time::Duration;
+
+use ractor::ActorRef;
+
+use super::actor::{ChatMsg, ChatState, Content, Delivery, Step};
+use crate::actors::committer::CommitError;
+use crate::domain::commit::operation::{Migrate, Operation};
+use crate::domain::ids::{BotId, TelegramChatId};
+use crate::domain::incoming::{Event, Incoming};
+
+/// Wait while the store cannot write.
+const STORE_RETRY: Duration = Duration::from_millis(500);
+
+impl ChatState {
+    /// Takes notice of what an update says about the chat itself.
+    pub(super) fn steer(&mut self, myself: &ActorRef<ChatMsg>, delivery: &Delivery, step: &mut Step) {
+        let Content::Update(Incoming { event, .. }) = &delivery.content else {
+            return;
+        };
+        match event {
+            Event::Membership { can_post, .. } => self.note_absence(delivery.bot, !can_post, step),
+            Event::MigratedTo { to } => self.on_migrated(myself, *to),
+            _ => {}
+        }
+    }
+
+    fn note_absence(&mut self, bot: BotId, absent: bool, step: &mut Step) {
+        let news = if absent { self.absent.insert(bot) } else { self.absent.remove(&bot) };
+        if news {
+            tracing::warn!(chat.id = %self.profile.id, bot.id = %bot, absent, "who can post here has changed");
+            step.absences.push((bot, absent));
+        }
+    }
+
+    /// A send told what no update did: the bot is not in the chat.
+    pub(super) fn on_cannot_post(&mut self, myself: &ActorRef<ChatMsg>, bot: BotId) {
+        let Some(base) = self.memory.as_ref().map(|memory| memory.last_number) else {
+            return;
+        };
+        let mut step = Step::default();
+        self.note_absence(bot, true, &mut step);
+        if !step.absences.is_empty() {
+            self.commit(myself, base, step);
+        }
+    }
+
+    /// The group became a supergroup: the same chat under another id.
+    pub(super) fn on_migrated(&mut self, myself: &ActorRef<ChatMsg>, to: TelegramChatId) {
+        if !self.node.directory.migrate(self.profile.id, to) {
+            return;
+        }
+        tracing::warn!(chat.id = %self.profile.id, chat.telegram_id = to.0, "the group became a supergroup; put its new id into the manifest");
+        self.store_migration(myself, to);
+    }
+
+    /// Commits the new id, again and again until the store has it.
+    pub(super) fn store_migration(&self, myself: &ActorRef<ChatMsg>, to: TelegramChatId) {
+        let migrate = Migrate { chat: self.profile.id, epoch: self.node.epoch, to, at: self.node.clock.now() };
+        let chat = myself.clone();
+        self.node.committer.submit(Operation::Migrate(migrate), move |result| {
+            if let Err(CommitError::Unavailable(_)) = result {
+                drop(chat.send_after(STORE_RETRY, move || ChatMsg::StoreMigration(to)));
+            }
+        });
+    }
+}

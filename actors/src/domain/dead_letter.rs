@@ -1,0 +1,108 @@
+//! Dead letters: turns, messages and updates that ended badly, until a person looks at them (I7). Layer `domain`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{BotId, ChatId, InboxId, OutboxId, TurnId};
+use super::time::Timestamp;
+
+/// Names a dead letter: `turn-ID`, `message-ID` or `update-ID`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DeadLetterId {
+    /// A turn that failed too often.
+    Turn(TurnId),
+    /// A message that Telegram refused, or whose fate nobody knows.
+    Message(OutboxId),
+    /// An inbox row whose handling panicked.
+    Update(InboxId),
+}
+
+impl DeadLetterId {
+    /// Reads the name back.
+    pub fn parse(name: &str) -> Option<Self> {
+        let (kind, id) = name.split_once('-')?;
+        let id = id.parse().ok().filter(|id| *id > 0)?;
+        match kind {
+            "turn" => Some(Self::Turn(TurnId(id))),
+            "message" => Some(Self::Message(OutboxId(id))),
+            "update" => Some(Self::Update(InboxId(id))),
+            _ => None,
+        }
+    }
+
+    /// Its place in the list: ids of all kinds come from one source and rise with time.
+    pub fn place(self) -> (i64, &'static str) {
+        match self {
+            Self::Turn(id) => (id.0, "turn"),
+            Self::Message(id) => (id.0, "message"),
+            Self::Update(id) => (id.0, "update"),
+        }
+    }
+}
+
+impl fmt::Display for DeadLetterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (id, kind) = self.place();
+        write!(f, "{kind}-{id}")
+    }
+}
+
+/// How a dead letter ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeadLetterState {
+    /// The turn failed too often, or the handling of the update panicked.
+    Dead,
+    /// Telegram refused the message for good.
+    Rejected,
+    /// Nobody knows whether Telegram has the message.
+    Unknown,
+}
+
+impl DeadLetterState {
+    /// Reads the name in the database.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "dead" => Some(Self::Dead),
+            "rejected" => Some(Self::Rejected),
+            "unknown" => Some(Self::Unknown),
+            _ => None,
+        }
+    }
+}
+
+/// A dead letter as people see it; without its text, which belongs to the chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Its name.
+    pub id: DeadLetterId,
+    /// How it ended.
+    pub state: DeadLetterState,
+    /// Why.
+    pub reason: Option<String>,
+    /// The bot.
+    pub bot: BotId,
+    /// The chat; an update may be of none.
+    pub chat: Option<ChatId>,
+    /// Times that it was tried.
+    pub attempts: u32,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_back_to_its_letter() {
+        let update = DeadLetterId::Update(InboxId(9));
+        for letter in [DeadLetterId::Turn(TurnId(7)), DeadLetterId::Message(OutboxId(i64::MAX)), update] {
+            assert_eq!(DeadLetterId::parse(&letter.to_string()), Some(letter));
+        }
+        for name in ["", "turn", "turn-", "turn-x", "turn--1", "letter-1", "message-0"] {
+            assert_eq!(DeadLetterId::parse(name), None, "{name}");
+        }
+    }
+}

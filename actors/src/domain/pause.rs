@@ -1,0 +1,62 @@
+//! Pauses that Telegram asked for by 429: of one bot in one chat, or of one bot everywhere. Layer `domain`.
+//!
+//! They are rows of the store, so that they survive a restart, and part of the `sending` transaction.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{BotId, ChatId};
+use super::time::Timestamp;
+
+/// A bot sends nothing until then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// The bot.
+    pub bot: BotId,
+    /// Where; `None` is everywhere.
+    pub chat: Option<ChatId>,
+    /// Until when, on the database's clock.
+    pub until: Timestamp,
+}
+
+/// Pauses by bot and chat.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pauses(HashMap<(BotId, Option<ChatId>), Timestamp>);
+
+impl Pauses {
+    /// Adds a pause; of two for the same place the longer one counts.
+    pub fn add(&mut self, pause: Pause) {
+        let until = self.0.entry((pause.bot, pause.chat)).or_insert(pause.until);
+        *until = (*until).max(pause.until);
+    }
+
+    /// Until when `bot` must not send into `chat`; `None` when it may at `now`.
+    pub fn paused_until(&self, bot: BotId, chat: ChatId, now: Timestamp) -> Option<Timestamp> {
+        let until = [Some(chat), None].into_iter().filter_map(|place| self.0.get(&(bot, place)).copied()).max()?;
+        (until > now).then_some(until)
+    }
+
+    /// The pause of exactly this place.
+    pub fn of(&self, bot: BotId, chat: Option<ChatId>) -> Option<Pause> {
+        self.0.get(&(bot, chat)).map(|until| Pause { bot, chat, until: *until })
+    }
+
+    /// All pauses, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = Pause> + '_ {
+        self.0.iter().map(|((bot, chat), until)| Pause { bot: *bot, chat: *chat, until: *until })
+    }
+
+    /// Forgets pauses that are over at `now`.
+    pub fn forget_ended(&mut self, now: Timestamp) {
+        self.0.retain(|_, until| *until > now);
+    }
+}
+
+impl FromIterator<Pause> for Pauses {
+    fn from_iter<I: IntoIterator<Item = Pause>>(pauses: I) -> Self {
+        let mut all = Self::default();
+        pauses.into_iter().for_each(|pause| all.add(pause));
+        all
+    }
+}

@@ -1,0 +1,132 @@
+//! `/sim/`: tokens, membership and messages, as `BotFather`, administrators and people change them.
+//!
+//! Layer: beside `telegram`.
+//!
+//! | path | does |
+//! |---|---|
+//! | `POST /sim/bots/{id}/revoke` | revokes the bot's token |
+//! | `POST /sim/bots/{id}/token` | `{token?}`: gives the bot another token, or one made up; answers `{token}` |
+//! | `POST /sim/bots/{id}/block`, `.../unblock` | `{person}`: a person blocks the bot, or no more |
+//! | `POST /sim/chats/{id}/kick`, `.../add` | `{bot}`: removes a bot from a chat, or puts it there |
+//! | `POST /sim/chats/{id}/admin` | `{member, is_admin}` |
+//! | `POST /sim/chats/{id}/migrate` | `{to?}`: makes a supergroup of a basic group; answers `{to}` |
+//! | `POST /sim/chats/{id}/deletions` | `{from, message_id}`: a person deletes a message |
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::post;
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::world::World;
+use crate::world::error::WorldError;
+
+pub(super) fn routes() -> Router<Arc<World>> {
+    Router::new()
+        .route("/sim/bots/{id}/revoke", post(revoke))
+        .route("/sim/bots/{id}/token", post(replace_token))
+        .route("/sim/bots/{id}/block", post(block))
+        .route("/sim/bots/{id}/unblock", post(unblock))
+        .route("/sim/chats/{id}/kick", post(kick))
+        .route("/sim/chats/{id}/add", post(add))
+        .route("/sim/chats/{id}/admin", post(admin))
+        .route("/sim/chats/{id}/migrate", post(migrate))
+        .route("/sim/chats/{id}/deletions", post(delete))
+}
+
+#[derive(Deserialize)]
+struct NewToken {
+    #[serde(default)]
+    token: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Person {
+    person: i64,
+}
+
+#[derive(Deserialize)]
+struct Bot {
+    bot: i64,
+}
+
+#[derive(Deserialize)]
+struct Rank {
+    member: i64,
+    is_admin: bool,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    #[serde(default)]
+    to: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Deletion {
+    from: i64,
+    message_id: i64,
+}
+
+type Done = Result<StatusCode, WorldError>;
+
+fn done(result: Result<(), WorldError>) -> Done {
+    result.map(|()| StatusCode::NO_CONTENT)
+}
+
+async fn revoke(State(world): State<Arc<World>>, Path(bot): Path<i64>) -> Done {
+    done(world.revoke_token(bot))
+}
+
+async fn replace_token(
+    State(world): State<Arc<World>>,
+    Path(bot): Path<i64>,
+    Json(new): Json<NewToken>,
+) -> Result<Json<Value>, WorldError> {
+    let token = match new.token {
+        Some(token) => token,
+        None => world.make_token(bot),
+    };
+    world.replace_token(bot, &token)?;
+    Ok(Json(json!({"token": token})))
+}
+
+async fn block(State(world): State<Arc<World>>, Path(bot): Path<i64>, Json(by): Json<Person>) -> Done {
+    done(world.set_blocked(by.person, bot, true))
+}
+
+async fn unblock(State(world): State<Arc<World>>, Path(bot): Path<i64>, Json(by): Json<Person>) -> Done {
+    done(world.set_blocked(by.person, bot, false))
+}
+
+async fn kick(State(world): State<Arc<World>>, Path(chat): Path<i64>, Json(who): Json<Bot>) -> Done {
+    done(world.kick_bot(chat, who.bot))
+}
+
+async fn add(State(world): State<Arc<World>>, Path(chat): Path<i64>, Json(who): Json<Bot>) -> Done {
+    done(world.add_bot(chat, who.bot))
+}
+
+async fn admin(State(world): State<Arc<World>>, Path(chat): Path<i64>, Json(rank): Json<Rank>) -> Done {
+    done(world.set_admin(chat, rank.member, rank.is_admin))
+}
+
+async fn migrate(
+    State(world): State<Arc<World>>,
+    Path(chat): Path<i64>,
+    Json(target): Json<Target>,
+) -> Result<Json<Value>, WorldError> {
+    let to = match target.to {
+        Some(to) => to,
+        None => world.free_supergroup_id(),
+    };
+    world.migrate_chat(chat, to)?;
+    Ok(Json(json!({"to": to})))
+}
+
+async fn delete(State(world): State<Arc<World>>, Path(chat): Path<i64>, Json(gone): Json<Deletion>) -> Done {
+    done(world.delete(chat, gone.from, gone.message_id))
+}

@@ -1,0 +1,249 @@
+//! What `faults` is told, and what it makes of it. Layer: harness.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use toml::Table;
+
+use crate::harness::args::{SendLatency, StageArgs};
+use crate::harness::files::{ProductOptions, ProviderOptions, Synchronous, lay_over};
+use crate::provider::ProviderSpec;
+use crate::provider::spec::{Latency, Mode};
+use crate::simulation::SimulationSpec;
+use crate::world::limits::LimitSpec;
+use crate::world::spec::WorldSpec;
+
+/// The provider that bots fall back to.
+const SPARE: &str = "spare";
+/// The API keys of each provider.
+const KEYS: [&str; 3] = ["sk-one", "sk-two", "sk-three"];
+/// Every so manieth bot is in a second chat too.
+const IN_TWO_CHATS: usize = 3;
+
+/// What `faults` is told.
+#[derive(Debug, Clone, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct FaultsArgs {
+    /// The product's program; without it, the one beside this program or under target.
+    #[arg(long, value_name = "PATH")]
+    pub binary: Option<PathBuf>,
+    /// The seed of faults, kills and everything else that is drawn.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Many seeds instead, the first and the last.
+    #[arg(long, value_name = "A..B", value_parser = seeds, conflicts_with_all = ["seed", "scenario"])]
+    pub seeds: Option<Seeds>,
+    /// How many of them run at the same time.
+    #[arg(long, default_value_t = 1, requires = "seeds")]
+    pub jobs: usize,
+    /// How many seconds things go wrong.
+    #[arg(long, default_value_t = 20.0)]
+    pub seconds: f64,
+    /// A scenario from a file instead of a random one.
+    #[arg(long, value_name = "FILE")]
+    pub scenario: Option<PathBuf>,
+    /// A file to which each seed's result is appended as a line of JSON; seeds that stand there already for the same
+    /// commit and length are left out.
+    #[arg(long, value_name = "FILE")]
+    pub append: Option<PathBuf>,
+    /// The commit that is under test, for the file; without it, as git says.
+    #[arg(long)]
+    pub commit: Option<String>,
+    /// How many bots the fleet has.
+    #[arg(long, default_value_t = 12)]
+    pub bots: usize,
+    /// How many chats.
+    #[arg(long, default_value_t = 5)]
+    pub chats: usize,
+    /// Messages of people a second, over all chats.
+    #[arg(long, default_value_t = 2.0)]
+    pub rate: f64,
+    /// How many bots begin with webhooks; 0 leaves them out altogether.
+    #[arg(long, default_value_t = 4)]
+    pub webhooks: usize,
+    /// Gives each provider one key and the product no word on refused keys and first tokens.
+    #[arg(long)]
+    pub no_pools: bool,
+    /// Leaves the limiters of the simulated Telegram off.
+    #[arg(long)]
+    pub no_limits: bool,
+    /// How many seconds the fleet may take to come to rest after everything healed.
+    #[arg(long, default_value_t = 60)]
+    pub settle_seconds: u64,
+    /// How far the product's commits go before they count.
+    #[arg(long, value_enum, default_value_t = Synchronous::Full)]
+    pub synchronous: Synchronous,
+    /// The folder of the run, which stays; without it, a temporary one that goes when all is well.
+    #[arg(long, value_name = "PATH", conflicts_with = "seeds")]
+    pub dir: Option<PathBuf>,
+    /// Keeps the folder of a clean run too.
+    #[arg(long)]
+    pub keep: bool,
+    /// What the product logs, to product.log in the folder.
+    #[arg(long, default_value = "warn", value_name = "LEVEL")]
+    pub product_log: String,
+    /// JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Seeds from the first to the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seeds {
+    /// The first.
+    pub first: u64,
+    /// The last.
+    pub last: u64,
+}
+
+fn seeds(text: &str) -> Result<Seeds, String> {
+    let wrong = || format!("{text:?} is not two numbers such as 1..200");
+    let (first, last) = text.split_once("..").ok_or_else(wrong)?;
+    let number = |text: &str| text.trim_start_matches('=').parse::<u64>().map_err(|_| wrong());
+    let seeds = Seeds { first: number(first)?, last: number(last)? };
+    if seeds.first > seeds.last { Err(wrong()) } else { Ok(seeds) }
+}
+
+impl FaultsArgs {
+    /// One seed for so many seconds, all else as by default: what tests run.
+    pub fn of(binary: Option<PathBuf>, seed: u64, seconds: f64) -> Self {
+        Self {
+            binary,
+            seed,
+            seeds: None,
+            jobs: 1,
+            seconds,
+            scenario: None,
+            append: None,
+            commit: None,
+            bots: 12,
+            chats: 5,
+            rate: 2.0,
+            webhooks: 4,
+            no_pools: false,
+            no_limits: false,
+            settle_seconds: 60,
+            synchronous: Synchronous::Full,
+            dir: None,
+            keep: false,
+            product_log: "warn".into(),
+            json: false,
+        }
+    }
+
+    /// The keys that faults may strike alone; none when there is only one.
+    pub(super) fn keys(&self) -> Vec<String> {
+        if self.no_pools { Vec::new() } else { KEYS.map(str::to_owned).into() }
+    }
+
+    /// Where the product's program is.
+    pub(super) fn stage(&self) -> StageArgs {
+        StageArgs {
+            binary: self.binary.clone(),
+            bots: self.bots,
+            chats: self.chats,
+            seed: self.seed,
+            synchronous: self.synchronous,
+            send_latency: SendLatency::Realistic,
+            dir: self.dir.clone(),
+            product_log: self.product_log.clone(),
+            json: self.json,
+        }
+    }
+
+    /// The world and its two providers.
+    pub(super) fn simulation(&self) -> SimulationSpec {
+        let mut world = WorldSpec {
+            send_latency: SendLatency::Realistic.latency(),
+            limits: (!self.no_limits).then(LimitSpec::default),
+            ..WorldSpec::fleet(self.seed, self.bots, self.chats)
+        };
+        let chats = world.chats.len();
+        for (index, bot) in world.bots.iter().enumerate().step_by(IN_TWO_CHATS) {
+            let second = &mut world.chats[(index + 1) % chats].bots;
+            if !second.contains(&bot.id) {
+                second.push(bot.id);
+            }
+        }
+        let latency = Latency { median: Duration::from_millis(150), sigma: 0.5 };
+        let provider = ProviderSpec { seed: self.seed, latency, mode: Mode::EchoMarker, ..ProviderSpec::default() };
+        let providers = [(SPARE.to_owned(), provider.clone())].into();
+        SimulationSpec { provider, providers, ..SimulationSpec::of(world) }
+    }
+
+    /// The product with patience so short that 20 s show what an hour would; webhooks are received at this port.
+    ///
+    /// A call may take longer than the longest pause of a random scenario: else each pause would leave calls in doubt that
+    /// the simulator never saw.
+    pub(super) fn options(&self, webhook_port: Option<u16>) -> ProductOptions {
+        let mut settings = toml::toml! {
+            [telegram]
+            connect_timeout = "1s"
+            request_timeout = "4s"
+            poll_margin = "2s"
+            breaker_open_for = "1s"
+
+            [fleet.restart.backoff]
+            first = "50ms"
+            max = "500ms"
+
+            [bots]
+            sends_per_second = 30
+            sends_per_chat_per_minute = 20
+        };
+        if let Some(port) = webhook_port {
+            let address = format!("127.0.0.1:{port}");
+            let mut webhooks = Table::new();
+            webhooks.insert("public_url".into(), format!("http://{address}").into());
+            webhooks.insert("listen".into(), address.into());
+            lay_over(&mut settings, Table::from_iter([("webhooks".to_owned(), webhooks.into())]));
+        }
+        let mut hasty = toml::toml! {
+            timeout = "2s"
+            breaker = { failures = 5, open_for = "1s" }
+        };
+        let mut providers = [ProviderOptions::main(), ProviderOptions::further(SPARE)];
+        if !self.no_pools {
+            // A key that was refused comes back: what healed must be seen to heal.
+            let of_pools = toml::toml! {
+                first_token_timeout = "1500ms"
+                refused_key_pause = "1s"
+            };
+            lay_over(&mut hasty, of_pools);
+            for provider in &mut providers {
+                provider.keys = self.keys();
+            }
+        }
+        ProductOptions {
+            synchronous: self.synchronous,
+            poll_timeout_s: 5,
+            turns_in_flight: 8,
+            log_level: self.product_log.clone(),
+            providers: providers.into_iter().map(|provider| provider.saying(hasty.clone())).collect(),
+            models: vec![vec!["sim".into(), SPARE.into()]],
+            settings,
+            ..ProductOptions::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_two_numbers_in_order() {
+        assert_eq!(seeds("1..200"), Ok(Seeds { first: 1, last: 200 }));
+        assert_eq!(seeds("3..=3"), Ok(Seeds { first: 3, last: 3 }));
+        assert!(seeds("9..3").is_err() && seeds("9").is_err() && seeds("a..b").is_err());
+    }
+
+    #[test]
+    fn the_world_is_sound_and_some_bots_are_in_two_chats() {
+        let world = FaultsArgs::of(None, 3, 20.0).simulation().world;
+        assert_eq!(world.check(), Ok(()));
+        let places: usize = world.chats.iter().map(|chat| chat.bots.len()).sum();
+        assert_eq!(places, 16);
+    }
+}

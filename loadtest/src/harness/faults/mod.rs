@@ -1,0 +1,21 @@
+//! `faults`: a seeded mixture of all faults, with kills and pauses in between; then everything heals, and nothing may be
+//! lost, doubled or out of order. Layer: harness (I1-I9).
+//!
+//! - `args`: what it is told
+//! - `run`: one seed, from the start to the verdict
+//! - `steps`: what is done to the product and in the world meanwhile
+//! - `report`: what came of it
+//! - `slices`: many seeds, their file and their table
+//!
+//! The names below are the folder's face.
+
+pub mod args;
+pub mod report;
+pub mod run;
+pub mod slices;
+
+mod steps;
+
+pub use args::FaultsArgs;
+pub use report::FaultsReport;
+pub use run::run;

@@ -1,0 +1,233 @@
+//! One seed, from the start to the verdict. Layer: harness.
+//!
+//! After everything healed each bot is called upon once in each of its chats, and must answer: a fleet that merely
+//! stopped loses nothing either.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::args::FaultsArgs;
+use super::report::FaultsReport;
+use super::steps::{self, Done};
+use crate::checker::{Policy, check_after_kills};
+use crate::harness::error::HarnessError;
+use crate::harness::operator::Operator;
+use crate::harness::progress;
+use crate::harness::settle::settle;
+use crate::harness::stage::Stage;
+use crate::harness::traffic::{Shape, Traffic};
+use crate::ledger::LedgerEvent;
+use crate::people::load_posts::LoadPost;
+use crate::scenario::Scenario;
+use crate::world::World;
+
+/// A send, or a pause that was told, counts as under way at a kill until its answer is this old: the product may not
+/// have committed it yet.
+const GRACE: Duration = Duration::from_millis(100);
+/// How often actors are released while the fleet recovers.
+const RELEASED_EVERY: Duration = Duration::from_secs(2);
+/// Ports below those that systems give to clients.
+const WEBHOOK_PORTS: std::ops::Range<u16> = 20_000..30_000;
+
+/// Runs one seed.
+///
+/// # Errors
+/// It could not be run to its end, the product's own end among the reasons; what is left is named.
+pub async fn run(args: &FaultsArgs) -> Result<FaultsReport, HarnessError> {
+    let dir = args.dir.clone().unwrap_or_else(|| scratch(args.seed));
+    let args = FaultsArgs { dir: Some(dir.clone()), ..args.clone() };
+    let mut report = run_in(&args, &dir).await.map_err(|source| HarnessError::Seed {
+        seed: args.seed,
+        dir: dir.clone(),
+        source: Box::new(source),
+    })?;
+    if report.dir.is_none() {
+        std::fs::remove_dir_all(&dir).map_err(HarnessError::file(&dir))?;
+    }
+    report.commit = args.commit.unwrap_or_default();
+    Ok(report)
+}
+
+fn scratch(seed: u64) -> PathBuf {
+    static RUNS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let run = RUNS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    std::env::temp_dir().join(format!("botfleet-faults-{}-{run}-seed-{seed}", std::process::id()))
+}
+
+async fn run_in(args: &FaultsArgs, dir: &Path) -> Result<FaultsReport, HarnessError> {
+    let began = Instant::now();
+    let scenario = match &args.scenario {
+        Some(file) => Scenario::read(file)?,
+        None => Scenario::random(args.seed, args.seconds, args.bots, args.chats, &args.keys()),
+    };
+    let port = if args.webhooks > 0 { Some(free_port(args.seed)?) } else { None };
+    let binary = args.stage().product()?;
+    let mut stage = Stage::open(&binary, args.simulation(), Some(dir), &args.options(port)).await?;
+    let world = std::sync::Arc::clone(&stage.simulation.world);
+    stage.wait_until_polling(world.spec().bots.len()).await?;
+    let operator = Operator::new()?;
+    let webhook_bots = begin_with_webhooks(args, &stage, &operator).await?;
+
+    let mut traffic = Traffic::new(&world);
+    let mut done = Done::default();
+    stage.simulation.set_faults(&scenario);
+    let until = Instant::now() + Duration::from_secs_f64(args.seconds.max(0.0));
+    let going_wrong = async {
+        tokio::select! {
+            biased;
+            steps = steps::perform(&mut stage, &operator, &scenario.steps, &mut done, until) => steps,
+            error = traffic.drive(Shape::Open { rate: args.rate }) => Err(error),
+        }
+    };
+    let tell = || format!("seed {}: {:.0} s to go wrong", args.seed, (until - Instant::now()).as_secs_f64());
+    progress::during(going_wrong, tell).await?;
+
+    stage.simulation.clear_faults();
+    steps::heal(&world);
+    if stage.product.base_url().is_none() {
+        stage.product.wait_until_bound().await?;
+    }
+    let deadline = Duration::from_secs(args.settle_seconds);
+    let recovering = roll_call(&stage, &operator, &mut traffic, Instant::now() + deadline);
+    let (released, silent) =
+        progress::during(recovering, || format!("seed {}: everything healed, roll call", args.seed)).await?;
+    let settled = settle(&stage, deadline).await?;
+
+    let ledger = world.ledger().snapshot();
+    let calls: Vec<_> = stage.simulation.all_providers().flat_map(|provider| provider.ledger()).collect();
+    let shocks: Vec<u64> = done.kills_us.iter().chain(&done.pauses_us).copied().collect();
+    let grace = GRACE + done.kill_took;
+    let checker = check_after_kills(Policy::Free, &shocks, grace, &ledger, &calls, &settled.outcomes);
+    let mut report = FaultsReport {
+        commit: String::new(),
+        seed: args.seed,
+        seconds: args.seconds,
+        telegram_faults: world.injected(),
+        provider_faults: provider_faults(&stage),
+        kills: done.kills_us.len() as u64,
+        pauses: done.pauses_us.len() as u64,
+        terminations: u64::from(done.terminations),
+        longest_stop_ms: done.longest_stop.as_millis() as u64,
+        webhook_bots,
+        moves: u64::from(done.moves),
+        released,
+        silent,
+        at_rest: settled.at_rest,
+        queues: settled.queues,
+        checker,
+        duration: 0.0,
+        verdict: String::new(),
+        breaches: Vec::new(),
+        dir: None,
+    };
+    report.judge();
+    if args.keep || !report.is_clean() {
+        leave(dir, &world, &scenario, &settled.outcomes)?;
+        report.dir = Some(dir.to_owned());
+    }
+    stage.stop(false).await?;
+    report.duration = began.elapsed().as_secs_f64();
+    Ok(report)
+}
+
+/// Moves the first bots to webhooks; gives how many the product moved.
+async fn begin_with_webhooks(args: &FaultsArgs, stage: &Stage, operator: &Operator) -> Result<u64, HarnessError> {
+    let url = stage.product_url()?;
+    let mut moved = 0;
+    for bot in stage.simulation.world.spec().bots.iter().take(args.webhooks) {
+        moved += u64::from(operator.deliver_by(&url, &bot.username, "webhook").await?);
+    }
+    Ok(moved)
+}
+
+/// Finds a port that nobody listens on, below those that clients are given: it stays free while the product restarts.
+fn free_port(seed: u64) -> Result<u16, HarnessError> {
+    let mut rng = fastrand::Rng::with_seed(seed ^ u64::from(std::process::id()).rotate_left(32));
+    loop {
+        let port = rng.u16(WEBHOOK_PORTS);
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Ok(_) => return Ok(port),
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {}
+            Err(error) => return Err(HarnessError::file(format!("127.0.0.1:{port}"))(error)),
+        }
+    }
+}
+
+/// Calls upon every bot in each of its chats once; gives the actors that had to be released, and the bots that stayed
+/// silent.
+async fn roll_call(
+    stage: &Stage,
+    operator: &Operator,
+    traffic: &mut Traffic<'_>,
+    until: Instant,
+) -> Result<(Vec<String>, Vec<(i64, i64)>), HarnessError> {
+    let world = &stage.simulation.world;
+    let url = stage.product_url()?;
+    let mut released = operator.release_all(&url).await?;
+    let mut read = world.ledger().len();
+    let mut missing = called_upon(world, &traffic.round());
+    let mut next_release = Instant::now() + RELEASED_EVERY;
+    loop {
+        let changed = world.changed.notified();
+        tokio::pin!(changed);
+        changed.as_mut().enable();
+        let records = world.ledger().since(read);
+        read += records.len();
+        for record in records {
+            if let LedgerEvent::SendAccepted { bot, chat, marker: Some(marker), .. } = record.event {
+                missing.remove(&(bot, chat, marker));
+            }
+        }
+        let now = Instant::now();
+        if missing.is_empty() || now >= until {
+            return Ok((released, missing.into_iter().map(|(bot, chat, _)| (bot, chat)).collect()));
+        }
+        if now >= next_release {
+            released.extend(operator.release_all(&url).await?);
+            next_release = now + RELEASED_EVERY;
+        }
+        // A deadline that passes is looked at above.
+        let _ = tokio::time::timeout_at(next_release.min(until), changed).await;
+    }
+}
+
+/// Who must answer what: bot, chat and marker.
+fn called_upon(world: &World, posts: &[LoadPost]) -> BTreeSet<(i64, i64, String)> {
+    let bots = |chat: i64| world.spec().chats.iter().filter(move |spec| spec.id == chat).flat_map(|spec| &spec.bots);
+    posts.iter().flat_map(|post| bots(post.chat).map(|bot| (*bot, post.chat, format!("#m{}", post.number)))).collect()
+}
+
+fn provider_faults(stage: &Stage) -> BTreeMap<String, u64> {
+    let mut faults = BTreeMap::new();
+    for (kind, count) in stage.simulation.all_providers().flat_map(|provider| provider.injected()) {
+        *faults.entry(kind).or_default() += count;
+    }
+    faults
+}
+
+/// Leaves what a reader needs: the scenario, the ledger and the product's account beside its log.
+fn leave(
+    dir: &Path,
+    world: &World,
+    scenario: &Scenario,
+    outcomes: &[crate::checker::outcome::OutcomeLine],
+) -> Result<(), HarnessError> {
+    let path = dir.join("ledger.ndjson");
+    let mut file = std::fs::File::create(&path).map(std::io::BufWriter::new).map_err(HarnessError::file(&path))?;
+    world.ledger().write_ndjson(&mut file).map_err(HarnessError::file(&path))?;
+    let path = dir.join("outcomes.ndjson");
+    let mut lines = Vec::new();
+    for outcome in outcomes {
+        serde_json::to_writer(&mut lines, outcome).map_err(|error| HarnessError::file(&path)(error.into()))?;
+        lines.push(b'\n');
+    }
+    std::fs::write(&path, lines).map_err(HarnessError::file(&path))?;
+    let path = dir.join("scenario.toml");
+    let text = toml::to_string(scenario).map_err(|error| HarnessError::file(&path)(std::io::Error::other(error)))?;
+    std::fs::write(&path, text).map_err(HarnessError::file(path))
+}

@@ -1,0 +1,298 @@
+//! Many seeds: some at a time, their results in a file, a table at the end. Layer: harness.
+//!
+//! The file has one line of JSON for each seed. A seed that stands there for the same commit and length is not run
+//! again, so that a long series can be broken off and continued.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io::{self, Write as _, stderr};
+use std::path::Path;
+use std::process::Stdio;
+
+use futures::StreamExt as _;
+use serde::{Deserialize, Serialize};
+use tokio::process::Command;
+
+use super::args::{FaultsArgs, Seeds};
+use super::report::FaultsReport;
+use super::run::run;
+use crate::harness::error::HarnessError;
+
+/// A line of the file, as far as it matters for what is left to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Line {
+    commit: String,
+    seed: u64,
+    seconds: f64,
+    total: u64,
+    verdict: String,
+    #[serde(default)]
+    breaches: Vec<String>,
+    #[serde(default)]
+    faults: BTreeMap<String, u64>,
+    kills: u64,
+    pauses: u64,
+    terminations: u64,
+    sends: u64,
+    sends_limited: u64,
+    unknown: u64,
+    doubtful: u64,
+    duration: f64,
+}
+
+impl Line {
+    fn of(report: &FaultsReport) -> Self {
+        let totals = &report.checker.totals;
+        let named = |side: &str, faults: &BTreeMap<String, u64>| {
+            faults.iter().map(|(kind, count)| (format!("{side}.{kind}"), *count)).collect::<Vec<_>>()
+        };
+        Self {
+            commit: report.commit.clone(),
+            seed: report.seed,
+            seconds: report.seconds,
+            total: report.total(),
+            verdict: report.verdict.clone(),
+            breaches: report.breaches.clone(),
+            faults: named("telegram", &report.telegram_faults)
+                .into_iter()
+                .chain(named("provider", &report.provider_faults))
+                .collect(),
+            kills: report.kills,
+            pauses: report.pauses,
+            terminations: report.terminations,
+            sends: totals.sends_accepted + totals.sends_refused,
+            sends_limited: totals.sends_limited,
+            unknown: report.checker.breaches.unknown,
+            doubtful: totals.sends_doubtful,
+            duration: report.duration,
+        }
+    }
+
+    /// A seed that could not be run to its end.
+    fn broken(args: &FaultsArgs, commit: &str, seed: u64, error: &HarnessError) -> Self {
+        Self {
+            commit: commit.to_owned(),
+            seed,
+            seconds: args.seconds,
+            total: 0,
+            verdict: "error".to_owned(),
+            breaches: vec![error.to_string()],
+            faults: BTreeMap::new(),
+            kills: 0,
+            pauses: 0,
+            terminations: 0,
+            sends: 0,
+            sends_limited: 0,
+            unknown: 0,
+            doubtful: 0,
+            duration: 0.0,
+        }
+    }
+}
+
+/// What came of a series.
+#[derive(Debug, Clone, Serialize)]
+pub struct SeriesReport {
+    /// The commit under test.
+    pub commit: String,
+    /// How long each seed went wrong.
+    pub seconds: f64,
+    /// Seeds with a result, earlier ones of the file among them.
+    pub seeds: u64,
+    /// Seeds without a breach.
+    pub clean: u64,
+    /// The other seeds, and what they breached.
+    pub failing: BTreeMap<u64, Vec<String>>,
+    /// Faults by kind.
+    pub faults: BTreeMap<String, u64>,
+    /// Faults in all, kills and pauses among them.
+    pub total: u64,
+    /// Kills.
+    pub kills: u64,
+    /// Pauses.
+    pub pauses: u64,
+    /// Ends by SIGTERM.
+    pub terminations: u64,
+    /// Sends that Telegram received.
+    pub sends: u64,
+    /// Those that a limiter refused.
+    pub sends_limited: u64,
+    /// Messages whose fate the product does not know.
+    pub unknown: u64,
+    /// Sends whose fate it could not know.
+    pub doubtful: u64,
+}
+
+impl SeriesReport {
+    /// Whether every seed was clean.
+    pub fn is_clean(&self) -> bool {
+        self.failing.is_empty()
+    }
+
+    fn of(commit: String, seconds: f64, lines: &[Line]) -> Self {
+        let sum = |of: fn(&Line) -> u64| lines.iter().map(of).sum();
+        let mut faults = BTreeMap::new();
+        for (kind, count) in lines.iter().flat_map(|line| &line.faults) {
+            *faults.entry(kind.clone()).or_default() += count;
+        }
+        let failing = lines.iter().filter(|line| line.verdict != "clean");
+        let failing: BTreeMap<u64, Vec<String>> = failing.map(|line| (line.seed, line.breaches.clone())).collect();
+        Self {
+            commit,
+            seconds,
+            seeds: lines.len() as u64,
+            clean: lines.iter().filter(|line| line.verdict == "clean").count() as u64,
+            failing,
+            faults,
+            total: sum(|line| line.total),
+            kills: sum(|line| line.kills),
+            pauses: sum(|line| line.pauses),
+            terminations: sum(|line| line.terminations),
+            sends: sum(|line| line.sends),
+            sends_limited: sum(|line| line.sends_limited),
+            unknown: sum(|line| line.unknown),
+            doubtful: sum(|line| line.doubtful),
+        }
+    }
+}
+
+impl fmt::Display for SeriesReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (kind, count) in &self.faults {
+            writeln!(f, "{kind:<36}{count:>8}")?;
+        }
+        let rows = [
+            ("kills", self.kills),
+            ("pauses", self.pauses),
+            ("SIGTERM", self.terminations),
+            ("faults in all", self.total),
+            ("sends", self.sends),
+            ("of these 429", self.sends_limited),
+            ("doubtful sends", self.doubtful),
+            ("unknown", self.unknown),
+            ("seeds", self.seeds),
+            ("clean", self.clean),
+        ];
+        for (name, value) in rows {
+            writeln!(f, "{name:<36}{value:>8}")?;
+        }
+        for (seed, breaches) in &self.failing {
+            writeln!(f, "seed {seed}: {}", breaches.join("; "))?;
+            writeln!(f, "  replay: botfleet-loadtest faults --seed {seed} --seconds {}", self.seconds)?;
+        }
+        write!(f, "commit {}: {}", self.commit, if self.is_clean() { "clean" } else { "BREACH" })
+    }
+}
+
+/// Runs the seeds that the file does not have yet.
+///
+/// # Errors
+/// The file cannot be used. A seed that cannot be run to its end is a failing seed.
+pub async fn series(args: &FaultsArgs, seeds: Seeds) -> Result<SeriesReport, HarnessError> {
+    let commit = args.commit.clone().unwrap_or_default();
+    let mut lines = match &args.append {
+        Some(file) => read(file)?,
+        None => Vec::new(),
+    };
+    lines.retain(|line| line.commit == commit && line.seconds.to_bits() == args.seconds.to_bits());
+    let known: HashSet<u64> = lines.iter().map(|line| line.seed).collect();
+    let left: Vec<u64> = (seeds.first..=seeds.last).filter(|seed| !known.contains(seed)).collect();
+    let whole = left.len();
+    let one = |seed: u64| {
+        let one = FaultsArgs { seed, seeds: None, commit: Some(commit.clone()), ..args.clone() };
+        async move { (seed, run(&one).await) }
+    };
+    let mut running = futures::stream::iter(left).map(one).buffer_unordered(args.jobs.max(1));
+    let mut ended = 0;
+    while let Some((seed, result)) = running.next().await {
+        ended += 1;
+        let line = match &result {
+            Ok(report) => Line::of(report),
+            Err(error) => Line::broken(args, &commit, seed, error),
+        };
+        let dir = result.ok().and_then(|report| report.dir);
+        let dir = dir.map(|dir| format!(", left for a look: {}", dir.display())).unwrap_or_default();
+        tell(&format!(
+            "[{ended}/{whole}] seed {seed}: {}, {} faults, {:.1} s{}{}{dir}",
+            line.verdict,
+            line.total,
+            line.duration,
+            if line.breaches.is_empty() { "" } else { "; " },
+            line.breaches.join("; "),
+        ));
+        if let Some(file) = &args.append {
+            append(file, &line)?;
+        }
+        lines.push(line);
+    }
+    lines.retain(|line| (seeds.first..=seeds.last).contains(&line.seed));
+    drop(running);
+    Ok(SeriesReport::of(commit, args.seconds, &lines))
+}
+
+/// The commit that is checked out, `unknown` outside of a checkout.
+pub async fn commit_of_checkout() -> String {
+    let asked = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).stderr(Stdio::null()).output().await;
+    let told = asked.ok().filter(|output| output.status.success()).map(|output| output.stdout);
+    let commit = told.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
+    commit.filter(|commit| !commit.is_empty()).unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// Says one line; a stderr that is closed is no fault.
+fn tell(text: &str) {
+    let mut err = stderr().lock();
+    let _ = writeln!(err, "{text}").and_then(|()| err.flush());
+}
+
+fn read(file: &Path) -> Result<Vec<Line>, HarnessError> {
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(HarnessError::file(file)(error)),
+    };
+    let line = |text: &str| serde_json::from_str(text).map_err(|error| HarnessError::file(file)(error.into()));
+    text.lines().filter(|text| !text.trim().is_empty()).map(line).collect()
+}
+
+/// Appends the result of one seed to a file.
+///
+/// # Errors
+/// The file cannot be used.
+pub fn append_report(file: &Path, report: &FaultsReport) -> Result<(), HarnessError> {
+    append(file, &Line::of(report))
+}
+
+fn append(file: &Path, line: &Line) -> Result<(), HarnessError> {
+    let mut text = serde_json::to_string(line).map_err(|error| HarnessError::file(file)(error.into()))?;
+    text.push('\n');
+    let mut opened = OpenOptions::new().create(true).append(true).open(file).map_err(HarnessError::file(file))?;
+    opened.write_all(text.as_bytes()).map_err(HarnessError::file(file))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::report::tests::report;
+    use super::*;
+
+    #[test]
+    fn the_file_remembers_every_seed_with_its_faults() {
+        let file = std::env::temp_dir().join(format!("botfleet-slices-{}", std::process::id()));
+        let _ = std::fs::remove_file(&file);
+        assert_eq!(read(&file).unwrap(), []);
+        let mut clean = report();
+        clean.judge();
+        let args = FaultsArgs::of(None, 1, 20.0);
+        let lines = [Line::of(&clean), Line::broken(&args, "c", 8, &HarnessError::NoBinary)];
+        for line in &lines {
+            append(&file, line).unwrap();
+        }
+        assert_eq!(read(&file).unwrap(), lines);
+        let series = SeriesReport::of("c".into(), 20.0, &lines);
+        assert_eq!((series.seeds, series.clean, series.total), (2, 1, 9));
+        assert_eq!(series.failing.keys().copied().collect::<Vec<_>>(), [8]);
+        assert!(series.to_string().contains("replay: botfleet-loadtest faults --seed 8"));
+        std::fs::remove_file(&file).unwrap();
+    }
+}

@@ -1,0 +1,324 @@
+//! `stop`: how long after an order to stop the last message is still sent, with queues full and providers dead. Layer:
+//! harness (I9).
+//!
+//! Two orders: the operator's for the fleet, which is delivered when the API has answered, and an administrator's `/stop`
+//! in a chat, which is delivered when Telegram has handed it to the first bot. The send counts when Telegram has read
+//! it; that the product decided on it earlier only makes the figure worse.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::args::{RunArgs, SendLatency};
+use super::error::HarnessError;
+use super::files::ProductOptions;
+use super::operator::Operator;
+use super::progress;
+use super::settle::{Queues, queues};
+use super::stage::Stage;
+use super::traffic::{Shape, Traffic};
+use crate::ledger::{LedgerEvent, LedgerRecord};
+use crate::provider::faults::{ProviderFault, ProviderFaults, ProviderRule};
+use crate::provider::spec::Latency;
+use crate::simulation::SimulationSpec;
+use crate::world::World;
+use crate::world::event::Post;
+use crate::world::limits::LimitSpec;
+use crate::world::spec::WorldSpec;
+
+/// After this no message may be sent any more.
+const SILENT_AFTER: Duration = Duration::from_secs(1);
+/// How long the silence is listened to.
+const LISTENED_FOR: Duration = Duration::from_secs(8);
+/// How long an order may take to be delivered.
+const DELIVERED_WITHIN: Duration = Duration::from_secs(10);
+/// How long the fleet may take to speak again after the stop is lifted.
+const BACK_WITHIN: Duration = Duration::from_secs(60);
+
+/// What `stop` is told.
+#[derive(Debug, Clone, Args)]
+pub struct StopArgs {
+    /// The product and the run.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// How many bots the fleet has.
+    #[arg(long, default_value_t = 50)]
+    pub bots: usize,
+    /// How many chats.
+    #[arg(long, default_value_t = 10)]
+    pub chats: usize,
+    /// Messages of people a second, over all chats.
+    #[arg(long, default_value_t = 30.0)]
+    pub rate: f64,
+    /// How many seconds the queues are filled.
+    #[arg(long, default_value_t = 10.0)]
+    pub fill_seconds: f64,
+}
+
+/// One order.
+#[derive(Debug, Clone, Serialize)]
+pub struct Order {
+    /// `fleet, by the operator` or `chat, by its administrator`.
+    pub order: &'static str,
+    /// How long the order took to be delivered, in milliseconds.
+    pub delivered_in_ms: f64,
+    /// What waited in the product when it was given.
+    pub queues: Queues,
+    /// Messages in the two seconds before.
+    pub sends_before: usize,
+    /// Messages after it was delivered.
+    pub sends_after: usize,
+    /// The last of them came so much later, in milliseconds.
+    pub last_after_ms: f64,
+    /// Whether messages were sent again once the stop was lifted.
+    pub spoke_again: bool,
+}
+
+/// What was measured.
+#[derive(Debug, Clone, Serialize)]
+pub struct StopResult {
+    /// The orders.
+    pub orders: Vec<Order>,
+    /// The folder of the run; a temporary one is gone when all is well.
+    pub dir: PathBuf,
+}
+
+impl StopResult {
+    /// Whether every order was obeyed in time, by a fleet that spoke before and again.
+    pub fn is_clean(&self) -> bool {
+        self.orders.iter().all(|order| {
+            order.last_after_ms <= SILENT_AFTER.as_secs_f64() * 1000.0 && order.sends_before > 0 && order.spoke_again
+        })
+    }
+}
+
+/// Runs the harness.
+///
+/// # Errors
+/// It could not be run to its end.
+pub async fn run(args: &StopArgs) -> Result<StopResult, HarnessError> {
+    let world = WorldSpec {
+        send_latency: SendLatency::Realistic.latency(),
+        limits: Some(LimitSpec::default()),
+        ..WorldSpec::fleet(args.run.seed, args.bots, args.chats)
+    };
+    let latency = Latency { median: Duration::from_millis(500), sigma: 0.5 };
+    let spec = SimulationSpec { provider: args.run.provider(latency), ..SimulationSpec::of(world) };
+    let settings = toml::toml! {
+        [bots]
+        sends_per_second = 30
+        sends_per_chat_per_minute = 20
+    };
+    let options = ProductOptions { settings, ..args.run.options() };
+    let binary = args.run.product()?;
+    let stage = Stage::open(&binary, spec, args.run.dir.as_deref(), &options).await?;
+    stage.wait_until_polling(args.bots).await?;
+    let mut traffic = Traffic::new(&stage.simulation.world);
+    let ordering = async {
+        tokio::select! {
+            biased;
+            orders = give_orders(args, &stage) => orders,
+            error = traffic.drive(Shape::Open { rate: args.rate }) => Err(error),
+        }
+    };
+    let orders = progress::during(ordering, || "queues fill, providers die, orders are given".to_owned()).await?;
+    let result = StopResult { orders, dir: stage.dir().to_owned() };
+    stage.stop(result.is_clean()).await?;
+    Ok(result)
+}
+
+async fn give_orders(args: &StopArgs, stage: &Stage) -> Result<Vec<Order>, HarnessError> {
+    let operator = Operator::new()?;
+    let url = stage.product_url()?;
+    let world = &stage.simulation.world;
+    let mut orders = Vec::new();
+
+    fill_and_kill_providers(args, stage).await;
+    let waiting = queues(&reqwest_client()?, &url).await?;
+    let given_us = world.ledger().now_us();
+    operator.set_fleet_stopped(&url, true).await?;
+    let delivered_us = world.ledger().now_us();
+    let mut order = listen("fleet, by the operator", world, None, waiting, given_us, delivered_us).await;
+    stage.simulation.clear_faults();
+    operator.set_fleet_stopped(&url, false).await?;
+    order.spoke_again = speaks(world, None).await;
+    orders.push(order);
+
+    let chat = world.spec().chats.iter().find(|chat| chat.admins.iter().any(|admin| chat.people.contains(admin)));
+    let (chat, admin) = chat
+        .and_then(|chat| Some((chat.id, *chat.admins.iter().find(|admin| chat.people.contains(admin))?)))
+        .ok_or(HarnessError::NobodyPosts)?;
+    fill_and_kill_providers(args, stage).await;
+    let waiting = queues(&reqwest_client()?, &url).await?;
+    let given_us = world.ledger().now_us();
+    let Ok(message_id) = world.post(chat, admin, Post::text("/stop")) else { return Err(HarnessError::NobodyPosts) };
+    let delivered_us = delivery(world, chat, message_id).await.unwrap_or(given_us);
+    let mut order = listen("chat, by its administrator", world, Some(chat), waiting, given_us, delivered_us).await;
+    stage.simulation.clear_faults();
+    // Whoever has stopped a chat can start it again; that is an administrator's right too.
+    let _ = world.post(chat, admin, Post::text("/start"));
+    order.spoke_again = speaks(world, Some(chat)).await;
+    orders.push(order);
+    Ok(orders)
+}
+
+fn reqwest_client() -> Result<reqwest::Client, HarnessError> {
+    Ok(crate::people::http::client()?)
+}
+
+/// Lets the queues fill behind the limiters, then lets every call to a provider fail.
+async fn fill_and_kill_providers(args: &StopArgs, stage: &Stage) {
+    tokio::time::sleep(Duration::from_secs_f64(args.fill_seconds.max(0.0))).await;
+    let kinds = [ProviderFault::Unavailable, ProviderFault::Reset, ProviderFault::ErrorHtml, ProviderFault::RevokedKey];
+    let rules = kinds
+        .into_iter()
+        .map(|what| ProviderRule { probability: 0.3, ..ProviderRule::always(what) })
+        .chain([ProviderRule { for_ms: Some(30_000), ..ProviderRule::always(ProviderFault::Slow) }]);
+    let faults = ProviderFaults { seed: args.run.seed, rules: rules.collect() };
+    stage.simulation.all_providers().for_each(|provider| provider.set_faults(faults.clone()));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+}
+
+/// When the message was first handed to a bot.
+async fn delivery(world: &World, chat: i64, message_id: i64) -> Option<u64> {
+    let until = Instant::now() + DELIVERED_WITHIN;
+    loop {
+        let changed = world.changed.notified();
+        tokio::pin!(changed);
+        changed.as_mut().enable();
+        if let Some(at_us) = delivered_at(&world.ledger().snapshot(), chat, message_id) {
+            return Some(at_us);
+        }
+        if tokio::time::timeout_at(until, changed).await.is_err() {
+            return None;
+        }
+    }
+}
+
+fn delivered_at(ledger: &[LedgerRecord], chat: i64, message_id: i64) -> Option<u64> {
+    let mut updates = HashSet::new();
+    for record in ledger {
+        match &record.event {
+            LedgerEvent::UpdateQueued { bot, update_id, chat: Some(in_chat), message_id: Some(id), .. }
+                if *in_chat == chat && *id == message_id =>
+            {
+                updates.insert((*bot, *update_id));
+            }
+            LedgerEvent::PollClosed { bot, delivered, .. }
+                if delivered.iter().any(|update| updates.contains(&(*bot, *update))) =>
+            {
+                return Some(record.at_us);
+            }
+            LedgerEvent::WebhookAttempt { bot, update_id, .. } if updates.contains(&(*bot, *update_id)) => {
+                return Some(record.at_us);
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Listens to the silence after an order.
+async fn listen(
+    order: &'static str,
+    world: &World,
+    chat: Option<i64>,
+    queues: Queues,
+    given_us: u64,
+    delivered_us: u64,
+) -> Order {
+    tokio::time::sleep(LISTENED_FOR).await;
+    let sends: Vec<u64> = sends(&world.ledger().snapshot(), chat).collect();
+    let before = given_us.saturating_sub(2_000_000)..given_us;
+    let after: Vec<u64> = sends.iter().copied().filter(|at_us| *at_us > delivered_us).collect();
+    let late_us = after.last().map_or(0, |at_us| at_us - delivered_us);
+    Order {
+        order,
+        delivered_in_ms: delivered_us.saturating_sub(given_us) as f64 / 1000.0,
+        queues,
+        sends_before: sends.iter().filter(|at_us| before.contains(at_us)).count(),
+        sends_after: after.len(),
+        last_after_ms: late_us as f64 / 1000.0,
+        spoke_again: false,
+    }
+}
+
+/// When Telegram read each send, of one chat or all.
+fn sends(ledger: &[LedgerRecord], only: Option<i64>) -> impl Iterator<Item = u64> {
+    ledger.iter().filter_map(move |record| match &record.event {
+        LedgerEvent::SendReceived { chat, .. } if only.is_none_or(|only| only == *chat) => Some(record.at_us),
+        _ => None,
+    })
+}
+
+/// Waits for a message that comes from now on.
+async fn speaks(world: &World, chat: Option<i64>) -> bool {
+    let (from, until) = (world.ledger().len(), Instant::now() + BACK_WITHIN);
+    loop {
+        let changed = world.changed.notified();
+        tokio::pin!(changed);
+        changed.as_mut().enable();
+        if sends(&world.ledger().since(from), chat).next().is_some() {
+            return true;
+        }
+        if tokio::time::timeout_at(until, changed).await.is_err() {
+            return false;
+        }
+    }
+}
+
+impl fmt::Display for StopResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for order in &self.orders {
+            let Queues { inbox, turns, outbox } = order.queues;
+            writeln!(f, "{}", order.order)?;
+            writeln!(f, "  waiting then       {inbox} updates, {turns} turns, {outbox} messages")?;
+            writeln!(f, "  delivered in       {:.1} ms", order.delivered_in_ms)?;
+            writeln!(f, "  sends in 2 s before  {}", order.sends_before)?;
+            writeln!(f, "  sends after        {}, the last {:.1} ms after", order.sends_after, order.last_after_ms)?;
+            writeln!(f, "  spoke again        {}", if order.spoke_again { "yes" } else { "NO" })?;
+        }
+        write!(f, "obeyed: {}", if self.is_clean() { "yes" } else { "NO" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(at_us: u64, event: LedgerEvent) -> LedgerRecord {
+        LedgerRecord { at_us, event }
+    }
+
+    #[test]
+    fn an_order_is_delivered_when_the_first_bot_was_handed_it() {
+        let queued = |bot, update_id, message_id| LedgerEvent::UpdateQueued {
+            bot,
+            update_id,
+            chat: Some(-1),
+            message_id: Some(message_id),
+            update_kind: "message".into(),
+        };
+        let closed = |bot, delivered: &[i64]| LedgerEvent::PollClosed {
+            bot,
+            poll: 1,
+            delivered: delivered.into(),
+            how: crate::ledger::PollEnd::Answered,
+        };
+        let ledger = [
+            at(1, queued(7, 10, 4)),
+            at(2, queued(7, 11, 5)),
+            at(3, queued(8, 20, 5)),
+            at(4, closed(7, &[10])),
+            at(5, closed(8, &[20])),
+            at(6, closed(7, &[11])),
+        ];
+        assert_eq!(delivered_at(&ledger, -1, 5), Some(5));
+        assert_eq!(delivered_at(&ledger, -1, 6), None);
+    }
+}

@@ -1,0 +1,133 @@
+//! `turns`: how long ten bots of one chat take to answer one question, each with an LLM call of its own. Layer:
+//! harness.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::args::RunArgs;
+use super::error::HarnessError;
+use super::stage::Stage;
+use super::traffic::Traffic;
+use crate::ledger::LedgerEvent;
+use crate::provider::spec::Latency;
+use crate::simulation::SimulationSpec;
+use crate::world::World;
+use crate::world::spec::WorldSpec;
+
+/// All must have answered by then, at an LLM latency of 1 s.
+const ALL_WITHIN: Duration = Duration::from_secs(3);
+/// A round that takes longer is given up.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(60);
+
+/// What `turns` is told.
+#[derive(Debug, Clone, Args)]
+pub struct TurnsArgs {
+    /// The product and the run.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// How many bots are in the chat.
+    #[arg(long, default_value_t = 10)]
+    pub bots: usize,
+    /// How often they are asked, one question after the other.
+    #[arg(long, default_value_t = 5)]
+    pub rounds: usize,
+    /// How long each LLM call takes, in milliseconds.
+    #[arg(long, default_value_t = 1000)]
+    pub llm_latency_ms: u64,
+}
+
+/// What was measured.
+#[derive(Debug, Clone, Serialize)]
+pub struct TurnsResult {
+    /// Bots of the chat.
+    pub bots: usize,
+    /// How long each LLM call took, in milliseconds.
+    pub llm_latency_ms: u64,
+    /// From each question to the last answer, in milliseconds; none when an answer did not come.
+    pub rounds_ms: Vec<Option<f64>>,
+    /// The folder of the run; a temporary one is gone when all is well.
+    pub dir: PathBuf,
+}
+
+impl TurnsResult {
+    /// Whether all answered in time, each time.
+    pub fn is_clean(&self) -> bool {
+        let beyond = Duration::from_millis(self.llm_latency_ms).saturating_sub(Duration::from_secs(1));
+        let within = (ALL_WITHIN + beyond).as_secs_f64() * 1000.0;
+        self.rounds_ms.iter().all(|round| round.is_some_and(|ms| ms < within))
+    }
+}
+
+/// Runs the harness.
+///
+/// # Errors
+/// It could not be run to its end.
+pub async fn run(args: &TurnsArgs) -> Result<TurnsResult, HarnessError> {
+    let latency = Latency { median: Duration::from_millis(args.llm_latency_ms), sigma: 0.0 };
+    let world = WorldSpec::fleet(args.run.seed, args.bots, 1);
+    let spec = SimulationSpec { provider: args.run.provider(latency), ..SimulationSpec::of(world) };
+    let binary = args.run.product()?;
+    let stage = Stage::open(&binary, spec, args.run.dir.as_deref(), &args.run.options()).await?;
+    stage.wait_until_polling(args.bots).await?;
+    let world = &stage.simulation.world;
+    let mut traffic = Traffic::new(world);
+    let mut rounds_ms = Vec::new();
+    for _ in 0..args.rounds {
+        rounds_ms.push(round(world, &mut traffic).await?);
+    }
+    let result =
+        TurnsResult { bots: args.bots, llm_latency_ms: args.llm_latency_ms, rounds_ms, dir: stage.dir().to_owned() };
+    stage.stop(result.is_clean()).await?;
+    Ok(result)
+}
+
+/// Asks once; gives the milliseconds until the last bot's answer was received.
+async fn round(world: &World, traffic: &mut Traffic<'_>) -> Result<Option<f64>, HarnessError> {
+    let mut read = world.ledger().len();
+    let asked_us = world.ledger().now_us();
+    let post = traffic.round().into_iter().next().ok_or(HarnessError::NobodyPosts)?;
+    let marker = format!("#m{}", post.number);
+    let mut missing: HashSet<i64> = world.spec().bots.iter().map(|bot| bot.id).collect();
+    let until = Instant::now() + GIVEN_UP_AFTER;
+    let mut last_us = asked_us;
+    loop {
+        let changed = world.changed.notified();
+        tokio::pin!(changed);
+        changed.as_mut().enable();
+        let records = world.ledger().since(read);
+        read += records.len();
+        for record in records {
+            match record.event {
+                LedgerEvent::SendReceived { bot, marker: Some(said), .. } if said == marker && missing.remove(&bot) => {
+                    last_us = record.at_us;
+                }
+                _ => {}
+            }
+        }
+        if missing.is_empty() {
+            return Ok(Some(last_us.saturating_sub(asked_us) as f64 / 1000.0));
+        }
+        if tokio::time::timeout_at(until, changed).await.is_err() {
+            return Ok(None);
+        }
+    }
+}
+
+impl fmt::Display for TurnsResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} bots, LLM {} ms", self.bots, self.llm_latency_ms)?;
+        for (round, ms) in self.rounds_ms.iter().enumerate() {
+            match ms {
+                Some(ms) => writeln!(f, "round {:<4}{ms:>10.1} ms until the last answer", round + 1)?,
+                None => writeln!(f, "round {:<4}NOT ANSWERED by all", round + 1)?,
+            }
+        }
+        write!(f, "in time: {}", if self.is_clean() { "yes" } else { "NO" })
+    }
+}

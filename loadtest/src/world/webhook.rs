@@ -1,0 +1,117 @@
+//! A bot's webhook: where its updates go, and what is known of the last failure.
+//!
+//! Layer: world; the requests themselves are made by `telegram`. Invariants: while a webhook is set no
+//! poll is answered; with the webhook its deliveries end, also those under way.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use super::World;
+use super::error::WorldError;
+use super::poll::TERMINATED_BY_WEBHOOK;
+use super::state::{BotState, Wake};
+use crate::ledger::LedgerEvent;
+
+/// Where a bot's updates go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WebhookAddress {
+    pub(crate) url: String,
+    pub(crate) secret: Option<String>,
+    pub(crate) max_connections: usize,
+}
+
+/// A webhook that is set.
+#[derive(Debug)]
+pub(crate) struct Webhook {
+    pub(crate) address: WebhookAddress,
+    /// Rung when there is a new update.
+    pub(crate) wake: Arc<Notify>,
+    /// When (seconds since 1970) and how the last delivery failed.
+    pub(crate) last_error: Option<(i64, String)>,
+    /// None when another program left the webhook behind: nobody delivers.
+    pub(crate) delivery: Option<Delivery>,
+}
+
+/// The task that delivers; it ends with its webhook.
+#[derive(Debug)]
+pub(crate) struct Delivery(pub(crate) JoinHandle<()>);
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Webhook {
+    fn left_behind(url: &str) -> Self {
+        let address = WebhookAddress { url: url.to_owned(), secret: None, max_connections: 40 };
+        Self { address, wake: Arc::new(Notify::new()), last_error: None, delivery: None }
+    }
+}
+
+impl BotState {
+    /// Sets a webhook in place of any other; a waiting poll ends by 409.
+    pub(crate) fn hook(&mut self, webhook: Webhook) {
+        self.webhook = Some(webhook);
+        let delay = self.conflict_delay(Instant::now());
+        self.wake(Wake::Conflict(delay, TERMINATED_BY_WEBHOOK));
+    }
+}
+
+impl World {
+    /// Sets a bot's webhook as another program would leave it behind, or removes it. While it is
+    /// set `getUpdates` answers 409.
+    ///
+    /// # Errors
+    /// An unknown bot.
+    pub fn leave_webhook(&self, bot: i64, url: Option<&str>) -> Result<(), WorldError> {
+        let mut state = self.lock();
+        let known = state.bots.get_mut(&bot).ok_or(WorldError::UnknownBot(bot))?;
+        match url {
+            Some(url) => known.hook(Webhook::left_behind(url)),
+            None => known.webhook = None,
+        }
+        Ok(())
+    }
+
+    /// Counts the bots whose updates are delivered to a webhook.
+    pub fn hooked_bots(&self) -> usize {
+        let is_served = |bot: &&BotState| bot.webhook.as_ref().is_some_and(|webhook| webhook.delivery.is_some());
+        self.lock().bots.values().filter(is_served).count()
+    }
+
+    /// Ends every delivery to webhooks, as a Telegram that dies. The updates stay.
+    pub fn stop_deliveries(&self) {
+        for bot in self.lock().bots.values_mut() {
+            if let Some(webhook) = &mut bot.webhook {
+                webhook.delivery = None;
+            }
+        }
+    }
+
+    /// Takes out an update that a webhook took.
+    pub(crate) fn delivered(&self, bot_id: i64, update_id: i64) {
+        let mut state = self.lock();
+        let Some(bot) = state.bots.get_mut(&bot_id) else {
+            return;
+        };
+        if bot.updates.remove(update_id) {
+            let update_ids = vec![update_id];
+            self.ledger().record(LedgerEvent::UpdatesConfirmed { bot: bot_id, below: 0, update_ids });
+        }
+        self.touch(&mut state);
+    }
+
+    /// Remembers why a delivery failed.
+    pub(crate) fn not_delivered(&self, bot_id: i64, why: String) {
+        let at_s = self.calendar_ms() / 1000;
+        if let Some(bot) = self.lock().bots.get_mut(&bot_id)
+            && let Some(webhook) = &mut bot.webhook
+        {
+            webhook.last_error = Some((at_s, why));
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What people order besides stops: ways of delivery, dead letters with another go, releases. Layer `runtime`.
+//!
+//! Every order is durable when it returns, and leaves a line in the log that says who gave it.
+
+use std::time::Duration;
+
+use botfleet_actors::actors::bot::actor::BotMsg;
+use botfleet_actors::actors::bot::intake::DeliveryError;
+use botfleet_actors::actors::chat::actor::ChatMsg;
+use botfleet_actors::actors::committer::CommitError;
+use botfleet_actors::actors::fleet::actor::{Child, FleetMsg};
+use botfleet_actors::domain::commit::operation::{Operation, Redeliver, Refusal};
+use botfleet_actors::domain::dead_letter::{DeadLetter, DeadLetterId};
+use botfleet_actors::domain::ids::{BotId, ChatId, InboxId};
+use botfleet_actors::domain::outbox::OutboxState;
+use botfleet_actors::domain::roster::DeliveryMode;
+use botfleet_actors::ports::store::StoreError;
+use ractor::rpc::CallResult;
+
+use super::fleet::{RunningFleet, ask};
+use super::view::DeadLetterView;
+
+/// How long a bot may take to change its way: it waits for the store.
+const CHANGE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Why an order was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OrderError {
+    /// There is nothing of that name.
+    #[error("{0} is not stored")]
+    Unknown(String),
+    /// It is not in a state that allows it.
+    #[error("{0}")]
+    Conflict(String),
+    /// The message may have been sent: the person must say that it may show up twice.
+    #[error("message may have been sent")]
+    MayDuplicate,
+    /// The store does not answer.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl From<StoreError> for OrderError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl RunningFleet {
+    /// Lets the updates of a bot arrive in this way from now on.
+    ///
+    /// # Errors
+    /// `Conflict` when webhooks are off, the bot does not run or is busy with another change.
+    pub async fn set_delivery(&self, bot: BotId, mode: DeliveryMode, by: &str) -> Result<(), OrderError> {
+        let name = Child::Bot(bot).name(&self.node.directory);
+        let Some(actor) = self.node.directory.bot(bot) else {
+            return Err(OrderError::Conflict(format!("{name} does not run")));
+        };
+        let answer = actor.call(|reply| BotMsg::SetDelivery(mode, reply), Some(CHANGE_WITHIN)).await;
+        match answer {
+            Ok(CallResult::Success(Ok(()))) => {
+                tracing::warn!(bot.name = %name, delivery = mode.as_str(), by, "control");
+                Ok(())
+            }
+            Ok(CallResult::Success(Err(DeliveryError::Store(why)))) => Err(OrderError::Unavailable(why)),
+            Ok(CallResult::Success(Err(error))) => Err(OrderError::Conflict(error.to_string())),
+            _ => Err(OrderError::Unavailable(format!("{name} does not answer"))),
+        }
+    }
+
+    /// Lets a quarantined actor run again, by the name that the fleet's view shows; false when none of it is.
+    pub async fn release(&self, actor: &str, by: &str) -> bool {
+        let Some(child) = Child::named(actor, &self.node.directory) else {
+            return false;
+        };
+        let released = ask(self.actor.clone(), |reply| FleetMsg::Release(child, reply)).await.unwrap_or(false);
+        if released {
+            tracing::warn!(actor, by, "control: released from quarantine");
+        }
+        released
+    }
+
+    /// Dead letters after `after`, oldest first.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn dead_letters(
+        &self,
+        after: Option<DeadLetterId>,
+        limit: usize,
+    ) -> Result<Vec<DeadLetterView>, StoreError> {
+        let letters = self.node.store.dead_letters(after, limit).await?;
+        Ok(letters.into_iter().map(|letter| self.shown(letter)).collect())
+    }
+
+    fn shown(&self, letter: DeadLetter) -> DeadLetterView {
+        let directory = &self.node.directory;
+        DeadLetterView {
+            id: letter.id.to_string(),
+            state: letter.state,
+            reason: letter.reason,
+            bot: directory.bots.get(&letter.bot).map(|bot| bot.spec.name.clone()),
+            chat: letter.chat.and_then(|chat| directory.chats.get(&chat)).map(|chat| chat.spec.name.clone()),
+            attempts: letter.attempts,
+            created_at: letter.created_at,
+        }
+    }
+
+    /// Gives a dead letter another go.
+    ///
+    /// # Errors
+    /// `MayDuplicate` for a message of unknown fate without `confirm_duplicate` (I4).
+    pub async fn redeliver(&self, letter: DeadLetterId, confirm_duplicate: bool, by: &str) -> Result<(), OrderError> {
+        let unknown = || OrderError::Unknown(letter.to_string());
+        let (bot, chat, later_parts) = match letter {
+            DeadLetterId::Update(InboxId(id)) => {
+                let before = DeadLetterId::Update(InboxId(id - 1));
+                let found = self.node.store.dead_letters(Some(before), 4).await?;
+                let found = found.into_iter().find(|found| found.id == letter).ok_or_else(unknown)?;
+                (None, found.chat, Vec::new())
+            }
+            DeadLetterId::Turn(turn) => {
+                let (turn, _) = self.node.store.turn(turn).await?.ok_or_else(unknown)?;
+                (Some(turn.bot), Some(turn.chat), Vec::new())
+            }
+            DeadLetterId::Message(outbox) => {
+                let message = self.node.store.message(outbox).await?.ok_or_else(unknown)?;
+                if message.progress.state == OutboxState::Unknown && !confirm_duplicate {
+                    return Err(OrderError::MayDuplicate);
+                }
+                let parts = self.node.store.turn(message.turn).await?.map(|(_, parts)| parts).unwrap_or_default();
+                let later = parts.into_iter().filter(|part| part.part > message.part).map(|part| part.id);
+                (Some(message.bot), Some(message.chat), later.collect())
+            }
+        };
+        let now = self.node.clock.now();
+        let expires_at = now + chat.map_or(Ok(Duration::ZERO), |chat| self.stale_after(chat))?;
+        let order = Redeliver { letter, later_parts, confirm_duplicate, now, expires_at };
+        match self.node.committer.commit(Operation::Redeliver(order)).await {
+            Ok(_) => {}
+            Err(CommitError::Refused(Refusal::Conflict(why))) => return Err(OrderError::Conflict(why)),
+            Err(error) => return Err(OrderError::Unavailable(error.to_string())),
+        }
+        tracing::warn!(dead_letter.id = %letter, confirm_duplicate, by, "control: redelivered");
+        metrics::counter!("botfleet_dead_letters_redelivered_total").increment(1);
+        // The chat remembers the row as handled: it forgets that by reading the store again.
+        if let (DeadLetterId::Update(_), Some(chat)) = (letter, chat)
+            && let Some(chat) = self.node.directory.chat(chat)
+        {
+            let _ = chat.actor.cast(ChatMsg::Reload);
+        }
+        if let Some(actor) = bot.and_then(|bot| self.node.directory.bot(bot)) {
+            let _ = actor.cast(BotMsg::Reconcile);
+        }
+        Ok(())
+    }
+
+    fn stale_after(&self, chat: ChatId) -> Result<Duration, OrderError> {
+        let chat = self.node.directory.chats.get(&chat);
+        let gone = || OrderError::Conflict("its chat is no longer in the manifest".to_owned());
+        chat.map(|chat| chat.spec.pacing.stale_after).ok_or_else(gone)
+    }
+}

@@ -1,0 +1,84 @@
+//! The end of a node in good order. Layer `runtime`. Keeps I4, I8.
+//!
+//! | phase | what happens | until |
+//! |---|---|---|
+//! | readiness | `/health/ready` answers 503 | at once |
+//! | sources | polls end, webhooks are answered 503, no turn is begun | all bots say so, a second at most |
+//! | turns | claimed turns end; what is left is given back, at no cost of an attempt | three fifths of the time |
+//! | outbox | what is being sent is settled, what is due is sent | the time is over, less a second |
+//! | store | all actors end, the log goes into the database | two seconds |
+//!
+//! What a phase leaves behind is in the store, for the next process.
+
+use std::time::{Duration, Instant};
+
+use botfleet_actors::actors::bot::actor::{BotHealth, BotMsg, BotSnapshot};
+use botfleet_actors::actors::fleet::actor::FleetMsg;
+use futures::future::join_all;
+
+use super::fleet::{RunningFleet, ask};
+
+/// How often bots are asked how far they are.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// Most time for closing the sources, and kept for the end of the outbox.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Most time for the actors to end, and for the store to close.
+const END_WITHIN: Duration = Duration::from_secs(2);
+
+impl RunningFleet {
+    /// Stops in good order, within `deadline` and a few seconds for the store.
+    pub async fn stop(&self, deadline: Duration) {
+        let started = Instant::now();
+        let turns_until = started + deadline.mul_f64(0.6);
+        let outbox_until = started + deadline.saturating_sub(SECOND).max(deadline.mul_f64(0.8));
+        self.begin_stopping();
+        tracing::info!("stopping 1/5: readiness is off");
+
+        let _ = self.actor.cast(FleetMsg::Quiesce);
+        let closed = |bot: &BotSnapshot| matches!(bot.health, BotHealth::Quiescing);
+        self.wait_for_bots(started + SECOND, closed).await;
+        tracing::info!("stopping 2/5: sources are closed, no turn is begun");
+
+        let no_turns = |bot: &BotSnapshot| bot.turns_in_flight == 0;
+        let left = self.wait_for_bots(turns_until, no_turns).await;
+        if left > 0 {
+            let _ = self.actor.cast(FleetMsg::GiveBack);
+            self.wait_for_bots(Instant::now() + SECOND, no_turns).await;
+        }
+        tracing::info!(bots_with_turns_given_back = left, "stopping 3/5: turns are done");
+
+        let left = self.wait_for_bots(outbox_until, |bot| bot.sends_in_flight == 0 && bot.messages_due == 0).await;
+        tracing::info!(bots_with_messages_left = left, "stopping 4/5: the outbox is drained");
+
+        let _ = tokio::time::timeout(SECOND, self.node.return_allowances()).await;
+        self.actor.stop(Some("shutdown".to_owned()));
+        let until = Instant::now() + END_WITHIN;
+        while self.is_running() && Instant::now() < until {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        match tokio::time::timeout(END_WITHIN, self.node.store.close()).await {
+            Ok(Ok(())) => {
+                tracing::info!(after_ms = started.elapsed().as_millis() as u64, "stopping 5/5: the store is closed");
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(error = %error, "stopping 5/5: the store could not be closed in good order");
+            }
+            Err(_) => tracing::warn!("stopping 5/5: the store did not close in time"),
+        }
+    }
+
+    /// Waits until `done` holds for every bot that answers; how many are left when it does not in time.
+    async fn wait_for_bots(&self, until: Instant, done: impl Fn(&BotSnapshot) -> bool) -> usize {
+        loop {
+            let bots = self.node.directory.live_bots();
+            let snapshots = join_all(bots.into_iter().map(|(_, bot)| ask(bot, BotMsg::GetSnapshot))).await;
+            let left = snapshots.iter().flatten().filter(|bot| !done(bot)).count();
+            if left == 0 || Instant::now() >= until {
+                return left;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+}
