@@ -261,6 +261,10 @@ impl ProviderState {
             let Some(waiting) = lane.pop(now) else {
                 break;
             };
+            if waiting.call.deadline <= now {
+                waiting.answer.give(Err(CallError::Late));
+                continue;
+            }
             let (shop, myself, model) = (Arc::clone(&self.shop), self.myself.clone(), model.to_owned());
             let reserved = match shop.reserve(&waiting.call) {
                 Reserve::Reserved(reservation, ahead) => (reservation, ahead),

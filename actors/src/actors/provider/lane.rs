@@ -19,6 +19,9 @@ use crate::policy::queue::{FairQueue, PRIORITIES};
 /// After waiting this long a call is made whatever its priority.
 const AGE_AFTER: Duration = Duration::from_secs(20);
 
+/// How often, at most, all that waits is searched for calls beyond their deadlines.
+const SWEEP_EVERY: Duration = Duration::from_millis(50);
+
 /// Names of the priorities in metrics.
 const PRIORITY_NAMES: [&str; PRIORITIES] = ["people", "bots", "unasked"];
 
@@ -143,7 +146,7 @@ impl Lane {
         expired.extend(late);
         expired.extend(self.parked.extract_if(.., |waiting| waiting.call.deadline <= now));
         let left = self.heads.iter().chain(self.queue.iter()).chain(&self.parked);
-        self.next_deadline = left.map(|waiting| waiting.call.deadline).min();
+        self.next_deadline = left.map(|waiting| waiting.call.deadline.max(now + SWEEP_EVERY)).min();
         expired
     }
 
