@@ -119,13 +119,13 @@ impl BotState {
 
     pub(super) fn on_ranked(&mut self, doubt: Doubt, rank: Result<bool, TelegramError>) {
         match rank {
-            Ok(true) => {}
             Ok(false) if self.node.orders.is_last(doubt.chat, doubt.message) => {
                 tracing::warn!(chat.id = %doubt.chat, "who stopped the chat is no administrator of it: it goes on");
                 let lift = set_stop(&self.node, doubt.chat, false, doubt.author);
                 self.node.committer.submit(lift, |_| {});
             }
-            Ok(false) => {}
+            // An administrator's stop, or one that another order came after: it stays.
+            Ok(_) => {}
             Err(error) => {
                 let mut wait = ASK_AGAIN;
                 if let TelegramError::RateLimited { retry_after } = &error {

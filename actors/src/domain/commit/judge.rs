@@ -311,7 +311,7 @@ impl Bench<'_> {
             let window = self.loaded.windows.get(&rule.key)?;
             window.full_until(rule, start.now).map(|until| (rule.key.name(), until))
         });
-        let held =
+        let obstacle =
             full.chain(paused.map(|until| ("pause of Telegram".to_owned(), until))).max_by_key(|(_, until)| *until);
         let verdict = if let Some(scope) = blocking {
             Verdict::Cancelled(format!("stopped: {scope:?}"))
@@ -320,7 +320,7 @@ impl Bench<'_> {
         } else if start.rules.chain_depth_max.is_some_and(|max| head.chain_depth > max) {
             Verdict::Cancelled(format!("chain of bot messages too deep: {}", head.chain_depth))
         } else {
-            match held {
+            match obstacle {
                 Some((what, until)) if until >= head.expires_at => {
                     Verdict::Cancelled(format!("limit of {what} reached beyond its staleness"))
                 }
