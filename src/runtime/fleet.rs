@@ -226,6 +226,9 @@ impl RunningFleet {
     pub async fn set_stop(&self, scope: StopScope, stopped: bool, by: &str) -> anyhow::Result<()> {
         let at = self.node.clock.now();
         self.node.committer.commit(Operation::SetStop(SetStop { scope, stopped, by: by.to_owned(), at })).await?;
+        if let StopScope::Chat(chat) = scope {
+            self.node.orders.decreed(chat, stopped);
+        }
         tracing::warn!(scope = %self.scope_name(scope), stopped, by, "control");
         Ok(())
     }

@@ -12,7 +12,7 @@
 
 use std::time::{Duration, Instant};
 
-use botfleet_actors::actors::bot::actor::{BotHealth, BotMsg, BotSnapshot};
+use botfleet_actors::actors::bot::actor::{BotMsg, BotSnapshot};
 use botfleet_actors::actors::fleet::actor::FleetMsg;
 use futures::future::join_all;
 
@@ -21,7 +21,7 @@ use super::fleet::{RunningFleet, ask};
 /// How often bots are asked how far they are.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// Most time for closing the sources, and kept for the end of the outbox.
+/// Most time for closing the sources, and for sends under way at the end of the outbox.
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Most time for the actors to end, and for the store to close.
@@ -37,7 +37,7 @@ impl RunningFleet {
         tracing::info!("stopping 1/5: readiness is off");
 
         let _ = self.actor.cast(FleetMsg::Quiesce);
-        let closed = |bot: &BotSnapshot| matches!(bot.health, BotHealth::Quiescing);
+        let closed = |bot: &BotSnapshot| bot.quiescing;
         self.wait_for_bots(started + SECOND, closed).await;
         tracing::info!("stopping 2/5: sources are closed, no turn is begun");
 
@@ -50,6 +50,9 @@ impl RunningFleet {
         tracing::info!(bots_with_turns_given_back = left, "stopping 3/5: turns are done");
 
         let left = self.wait_for_bots(outbox_until, |bot| bot.sends_in_flight == 0 && bot.messages_due == 0).await;
+        // What comes due from here on stays in the store; what is under way still gets its answer.
+        let _ = self.actor.cast(FleetMsg::HoldSends);
+        self.wait_for_bots(Instant::now() + SECOND, |bot| bot.holding_sends && bot.sends_in_flight == 0).await;
         tracing::info!(bots_with_messages_left = left, "stopping 4/5: the outbox is drained");
 
         let _ = tokio::time::timeout(SECOND, self.node.return_allowances()).await;
@@ -74,7 +77,8 @@ impl RunningFleet {
         loop {
             let bots = self.node.directory.live_bots();
             let snapshots = join_all(bots.into_iter().map(|(_, bot)| ask(bot, BotMsg::GetSnapshot))).await;
-            let left = snapshots.iter().flatten().filter(|bot| !done(bot)).count();
+            // One that does not answer in time is not known to be done.
+            let left = snapshots.iter().filter(|bot| !bot.as_ref().is_some_and(&done)).count();
             if left == 0 || Instant::now() >= until {
                 return left;
             }

@@ -154,7 +154,7 @@ fn entity(entity: wire::Entity<'_>) -> Entity {
 
 fn author(message: &wire::Message<'_>) -> Author {
     match (&message.sender_chat, &message.from) {
-        (Some(chat), _) if message.is_automatic_forward => in_name_of(chat, AuthorKind::Channel),
+        (Some(chat), _) if message.is_automatic_forward => in_name_of(chat, AuthorKind::LinkedChannel),
         (Some(chat), _) => in_name_of(chat, stand_in(chat, &message.chat)),
         (None, Some(user)) => user_author(user),
         (None, None) => in_name_of(&message.chat, AuthorKind::Channel),

@@ -135,8 +135,10 @@ pub enum AuthorKind {
     Bot,
     /// An anonymous administrator: a person.
     Anonymous,
-    /// A channel, or an automatic forward of the linked one: people.
+    /// A channel: whoever may post as it.
     Channel,
+    /// The channel that the chat belongs to, by an automatic forward: its owners.
+    LinkedChannel,
 }
 
 impl AuthorKind {

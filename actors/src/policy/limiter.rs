@@ -176,9 +176,9 @@ impl SendLimiter {
         self.bot.push_back((), pause);
     }
 
-    /// Whether nothing may go into `chat` now, because of a pause.
-    pub fn is_paused(&self, chat: ChatId) -> bool {
-        left(self.bot_pause.max(self.pauses.get(&chat).copied())).is_some()
+    /// How long nothing may go into `chat`, because of a pause.
+    pub fn pause_left(&self, chat: ChatId) -> Option<Duration> {
+        left(self.bot_pause.max(self.pauses.get(&chat).copied()))
     }
 
     /// Chats that are paused now, with the time left.

@@ -249,9 +249,91 @@ async fn i9_a_strangers_stop_holds_until_telegram_says_that_they_may_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn i9_two_strangers_silence_no_chat_and_an_administrator_among_them_does() {
+    let stage = Scenery::new(1, 1).raise().await;
+    for (admin, ids) in [(false, [900, 901]), (true, [910, 911])] {
+        stage.telegram(0).ranks(Err(TelegramError::Unreachable("refused".to_owned())));
+        for id in ids {
+            let mut order = order(&stage, id, AuthorKind::Person);
+            if id == 911 {
+                message(&mut order).author.id = TelegramUserId(4711);
+            }
+            stage.telegram(0).receive(7000 + id, order);
+        }
+        stage.until("the chat is stopped", async |stage| is_stopped(stage).await).await;
+        stage.until_at_rest().await;
+        stage.telegram(0).ranks(Ok(HashMap::from([(person().id, false), (TelegramUserId(4711), admin)])));
+        stage.let_time_pass().await;
+        stage.let_time_pass().await;
+        assert_eq!(is_stopped(&stage).await, admin);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn i9_a_stranger_cannot_lift_an_operators_stop() {
+    let stage = Scenery::new(1, 1).raise().await;
+    stage.telegram(0).ranks(Err(TelegramError::Unreachable("refused".to_owned())));
+    stage.telegram(0).receive(7001, order(&stage, 900, AuthorKind::Person));
+    stage.until("the chat is stopped", async |stage| is_stopped(stage).await).await;
+    let scope = StopScope::Chat(stage.chats[0]);
+    let stop = SetStop { scope, stopped: true, by: "operator".to_owned(), at: stage.node.clock.now() };
+    stage.node.committer.commit(Operation::SetStop(stop)).await.unwrap();
+    stage.node.orders.decreed(stage.chats[0], true);
+    stage.telegram(0).ranks(Ok(ranks(false)));
+    stage.let_time_pass().await;
+    stage.let_time_pass().await;
+    assert!(is_stopped(&stage).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn i4_a_copy_that_came_before_the_doubt_resolves_it() {
+    let mut stage = Scenery::new(2, 1).raise().await;
+    stage.store.fail("settle", 3);
+    stage.telegram(0).next_send(Step::Fail(TelegramError::Unknown("timeout".to_owned())));
+    stage.person_says(0, "hello", &[0]);
+    stage.until_sent(1).await;
+    let mut copy = stage.spoken(0, MessageId(901), &stage.journal().sent_texts()[0]);
+    message(&mut copy).author =
+        Author { id: stage.scenery.plan.bots[0].telegram_id, kind: AuthorKind::Bot, ..person() };
+    stage.telegram(1).receive(7002, copy);
+    stage.until("the copy is handled", async |stage| stage.telegram(1).unconfirmed() == 0).await;
+    assert_eq!(states(&stage).await, [OutboxState::Sending]);
+    stage.until("the doubt ends", async |stage| states(stage).await == [OutboxState::Sent]).await;
+    stage.until_at_rest().await;
+    assert_eq!(stage.transcript(0).await.last().unwrap().message_id, MessageId(901));
+}
+
+#[tokio::test(start_paused = true)]
+async fn i4_a_pause_asked_for_while_sending_is_committed_holds_the_message() {
+    let mut stage = Scenery::new(1, 1).raise().await;
+    stage.telegram(0).next_send(limited(30));
+    stage.person_says(0, "one", &[0]);
+    stage.until_sent(1).await;
+    stage.person_says(0, "two", &[0]);
+    let begun = tokio::time::Instant::now();
+    stage.until_sent(2).await;
+    assert!(begun.elapsed() > Duration::from_secs(28), "{:?}", begun.elapsed());
+    stage.until_at_rest().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i4_a_begin_whose_answer_got_lost_leaves_no_message_behind() {
+    let mut stage = Scenery::new(1, 1).raise().await;
+    stage.telegram(0).next_send(Step::Fail(TelegramError::Unreachable("refused".to_owned())));
+    stage.person_says(0, "hello", &[0]);
+    stage.until_sent(1).await;
+    stage.store.lose_answer("begin");
+    stage.until_sent(2).await;
+    stage.until_at_rest().await;
+    assert_eq!(states(&stage).await, [OutboxState::Sent]);
+    assert_eq!(stage.journal().sent_texts().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn i9_anonymous_administrators_are_obeyed_and_bots_are_not() {
     let stage = Scenery::new(1, 1).raise().await;
     stage.telegram(0).receive(7001, order(&stage, 900, AuthorKind::Bot));
+    stage.telegram(0).receive(7003, order(&stage, 902, AuthorKind::Channel));
     stage.let_time_pass().await;
     assert!(!is_stopped(&stage).await);
     stage.telegram(0).ranks(Ok(ranks(false)));

@@ -119,6 +119,8 @@ pub enum BotMsg {
     Quiesce,
     /// Give claimed turns back that have not ended.
     GiveBack,
+    /// Begin no further send: what is under way is settled, the rest stays in the store.
+    HoldSends,
     /// A turn was given back, or not.
     GivenBack(TurnId, CommitResult),
     /// One of its tasks panicked.
@@ -177,9 +179,16 @@ pub struct BotSnapshot {
     pub messages_due: usize,
     /// Messages being sent.
     pub sends_in_flight: usize,
+    /// Whether it is coming to its end: it takes no updates and begins no turns.
+    pub quiescing: bool,
+    /// Whether it begins no send any more.
+    pub holding_sends: bool,
     /// Messages sent since start.
     pub sent: u64,
 }
+
+/// Most time for reading pauses at the start: the fleet waits for it.
+const PAUSES_WITHIN: Duration = Duration::from_secs(1);
 
 /// State of a bot.
 pub struct BotState {
@@ -207,6 +216,8 @@ pub struct BotState {
     pub(super) recent_texts: VecDeque<String>,
     pub(super) sending: Sending,
     pub(super) quiescing: bool,
+    /// No send is begun any more.
+    pub(super) holding_sends: bool,
 }
 
 /// The bot actor.
@@ -226,7 +237,7 @@ impl Actor for BotActor {
         myself.cast(BotMsg::Reconcile)?;
         let mut sending = Sending::new(&args.settings);
         // Only a prediction: without it the store still makes paused messages wait.
-        if let Ok(pauses) = args.node.store.pauses(args.profile.id).await {
+        if let Ok(Ok(pauses)) = tokio::time::timeout(PAUSES_WITHIN, args.node.store.pauses(args.profile.id)).await {
             sending.resume_pauses(&pauses, args.node.clock.now());
         }
         let due = FairQueue::new(args.settings.turns_waiting.get(), TURN_AGES_AFTER);
@@ -252,6 +263,7 @@ impl Actor for BotActor {
             turn_timer: None,
             recent_texts: VecDeque::new(),
             quiescing: false,
+            holding_sends: false,
         })
     }
 
@@ -293,6 +305,7 @@ impl Actor for BotActor {
             BotMsg::Ranked(doubt, rank) => state.on_ranked(doubt, rank),
             BotMsg::Quiesce => state.on_quiesce(),
             BotMsg::GiveBack => state.give_back_turns(),
+            BotMsg::HoldSends => state.holding_sends = true,
             BotMsg::GivenBack(turn, result) => state.on_given_back(turn, &result),
             BotMsg::TaskPanicked => return Err(TaskPanicked.into()),
             BotMsg::GetSnapshot(reply) => {
@@ -373,6 +386,8 @@ impl BotState {
             messages_waiting: self.sending.waiting(),
             messages_due: self.sending.due(self.node.clock.now()),
             sends_in_flight: self.sending.in_flight(),
+            quiescing: self.quiescing,
+            holding_sends: self.holding_sends,
             sent: self.sending.sent(),
         }
     }

@@ -95,7 +95,7 @@ impl Intake {
 
 /// Updates as rows, and what goes to which chat.
 pub(super) fn sorted(
-    node: &Node,
+    node: &Arc<Node>,
     bot: BotId,
     updates: Vec<ReceivedUpdate>,
 ) -> (Vec<InboxRow>, BTreeMap<ChatId, Vec<Delivery>>) {
@@ -105,6 +105,12 @@ pub(super) fn sorted(
     let mut deliveries: BTreeMap<ChatId, Vec<Delivery>> = BTreeMap::new();
     for update in updates {
         obey(node, bot, &update.incoming);
+        if let (Some(old), Event::MigratedTo { to }) = (update.incoming.chat, &update.incoming.event)
+            && let Some(chat) = node.directory.chat_of(old)
+        {
+            // What follows in the same answer comes under the new id; the chat stores it.
+            node.directory.migrate(chat, *to);
+        }
         let (chat, outcome) = route(node, &update.incoming);
         let id = node.inbox_id();
         let source = Source::Update(update.update_id);

@@ -1,12 +1,13 @@
 //! Orders of people in a chat: `/stop`. Layer `actors`. Keeps I9.
 //!
 //! An order is obeyed as its update arrives, in the control lane and ahead of its own inbox row, so that no queue
-//! stands before it. Anyone's `/stop` pauses the chat at once; whoever is no administrator of it has it lifted again
-//! as soon as Telegram has said so, and while Telegram does not answer the chat stays silent. An anonymous
-//! administrator and the chat's own channel need no asking. A bare command reaches many bots and acts once.
+//! stands before it. Anyone's `/stop` pauses the chat at once. Who is no administrator of it has it lifted again as
+//! soon as Telegram has said so of everyone who ordered it; while Telegram does not answer, the chat stays silent. An
+//! anonymous administrator and the chat's own channel need no asking; bots and other channels are not obeyed. A bare
+//! command reaches many bots and acts once. A stop that an operator has set is none of theirs, and is never lifted here.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::actor::{BotMsg, BotState};
@@ -15,15 +16,16 @@ use crate::domain::commit::operation::{Applied, Operation, SetStop};
 use crate::domain::control::StopScope;
 use crate::domain::ids::{BotId, ChatId, MessageId, TelegramChatId, TelegramUserId};
 use crate::domain::incoming::{AuthorKind, EntityKind, Event, Incoming, Message};
+use crate::policy::backoff::BackoffSettings;
 use crate::ports::telegram::TelegramError;
 
 /// Orders remembered, so that each acts once.
 const REMEMBERED: usize = 4096;
 
-/// Wait before Telegram is asked again who somebody is.
-const ASK_AGAIN: Duration = Duration::from_secs(5);
+/// Waits before Telegram is asked again who somebody is.
+const ASK_AGAIN: BackoffSettings = BackoffSettings { first: Duration::from_secs(2), max: Duration::from_mins(1) };
 
-/// Orders that were seen lately.
+/// Orders that were seen lately, and stops that people ordered.
 #[derive(Default)]
 pub struct Orders(Mutex<Seen>);
 
@@ -31,14 +33,26 @@ pub struct Orders(Mutex<Seen>);
 struct Seen {
     orders: HashSet<(TelegramChatId, MessageId)>,
     age: VecDeque<(TelegramChatId, MessageId)>,
-    /// The last one in each chat: only its own author's rank may lift what it did.
-    last: HashMap<ChatId, MessageId>,
+    standing: HashMap<ChatId, Standing>,
+}
+
+/// How a stop that people ordered stands.
+#[derive(Default)]
+struct Standing {
+    /// People who ordered it and whose rank is not known yet.
+    doubts: usize,
+    /// One of them may, or an operator stopped the chat as well: it stays.
+    confirmed: bool,
 }
 
 impl Orders {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Notes an order; false when another bot brought it already.
-    fn is_new(&self, chat: ChatId, telegram: TelegramChatId, message: MessageId) -> bool {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn is_new(&self, telegram: TelegramChatId, message: MessageId) -> bool {
+        let mut seen = self.seen();
         if !seen.orders.insert((telegram, message)) {
             return false;
         }
@@ -48,12 +62,45 @@ impl Orders {
         {
             seen.orders.remove(&oldest);
         }
-        seen.last.insert(chat, message);
         true
     }
 
-    fn is_last(&self, chat: ChatId, message: MessageId) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).last.get(&chat) == Some(&message)
+    /// Somebody ordered a stop. `already`: it was in force before; only one that people ordered is theirs to doubt.
+    /// Tells whether the author's rank must be asked for.
+    fn ordered(&self, chat: ChatId, already: bool, trusted: bool) -> bool {
+        let mut seen = self.seen();
+        if already && !seen.standing.contains_key(&chat) {
+            return false;
+        }
+        let standing = seen.standing.entry(chat).or_default();
+        standing.confirmed |= trusted;
+        standing.doubts += usize::from(!trusted);
+        !trusted
+    }
+
+    /// Telegram said what somebody is; true when the stop is to be lifted: nobody who ordered it may.
+    fn ranked(&self, chat: ChatId, may: bool) -> bool {
+        let mut seen = self.seen();
+        let Some(standing) = seen.standing.get_mut(&chat) else {
+            return false;
+        };
+        standing.doubts = standing.doubts.saturating_sub(1);
+        standing.confirmed |= may;
+        let lift = standing.doubts == 0 && !standing.confirmed;
+        if lift {
+            seen.standing.remove(&chat);
+        }
+        lift
+    }
+
+    /// An operator stopped the chat, which then stays so whoever asked in it; or started it, and all is forgotten.
+    pub fn decreed(&self, chat: ChatId, stopped: bool) {
+        let mut seen = self.seen();
+        if stopped {
+            seen.standing.entry(chat).or_default().confirmed = true;
+        } else {
+            seen.standing.remove(&chat);
+        }
     }
 }
 
@@ -63,30 +110,51 @@ pub struct Doubt {
     chat: ChatId,
     telegram: TelegramChatId,
     author: TelegramUserId,
-    message: MessageId,
+    /// How often Telegram was asked.
+    asked: u32,
 }
 
 /// Obeys the order in an update, if it is one.
-pub(super) fn obey(node: &Node, bot: BotId, incoming: &Incoming) {
+pub(super) fn obey(node: &Arc<Node>, bot: BotId, incoming: &Incoming) {
     let (Some(telegram), Event::Message(message)) = (incoming.chat, &incoming.event) else {
         return;
     };
     let Some(chat) = node.directory.chat_of(telegram).filter(|_| is_stop(message, node, bot)) else {
         return;
     };
-    if message.author.kind == AuthorKind::Bot || !node.orders.is_new(chat, telegram, message.message_id) {
+    let trusted = match message.author.kind {
+        AuthorKind::Anonymous | AuthorKind::LinkedChannel => true,
+        AuthorKind::Person => false,
+        AuthorKind::Bot | AuthorKind::Channel => return,
+    };
+    if !node.orders.is_new(telegram, message.message_id) {
         return;
     }
     tracing::warn!(chat.id = %chat, message.id = message.message_id.0, "a person stops the chat");
-    let asker = node.directory.bot(bot).filter(|_| message.author.kind == AuthorKind::Person);
-    let doubt = Doubt { chat, telegram, author: message.author.id, message: message.message_id };
-    node.committer.submit(set_stop(node, chat, true, message.author.id), move |result| match (result, asker) {
-        (Ok(Applied::StopSet { already: false }), Some(asker)) => drop(asker.cast(BotMsg::Doubted(doubt))),
-        (Ok(_), _) => {}
-        (Err(error), _) => {
+    let doubt = Doubt { chat, telegram, author: message.author.id, asked: 0 };
+    let ordering = Arc::clone(node);
+    node.committer.submit(set_stop(node, chat, true, message.author.id), move |result| match result {
+        Ok(Applied::StopSet { already }) => {
+            if ordering.orders.ordered(chat, already, trusted) {
+                ask(&ordering, bot, doubt);
+            }
+        }
+        Ok(_) => {}
+        Err(error) => {
             tracing::error!(chat.id = %chat, error = %error, "the chat could not be stopped: stop it by the API");
         }
     });
+}
+
+/// Lets a bot of the chat ask Telegram who the author is: at first the one that brought the order, then others.
+fn ask(node: &Node, bot: BotId, doubt: Doubt) {
+    let members = node.directory.chats.get(&doubt.chat).map_or(&[][..], |chat| &chat.members);
+    let others = members.iter().copied().filter(|member| *member != bot);
+    let mut askers = std::iter::once(bot).chain(others).filter_map(|bot| node.directory.bot(bot));
+    let count = members.len().max(1);
+    if let Some(asker) = askers.nth(doubt.asked as usize % count).or_else(|| node.directory.bot(bot)) {
+        let _ = asker.cast(BotMsg::Doubted(doubt));
+    }
 }
 
 fn set_stop(node: &Node, chat: ChatId, stopped: bool, author: TelegramUserId) -> Operation {
@@ -110,31 +178,39 @@ fn is_stop(message: &Message, node: &Node, bot: BotId) -> bool {
 impl BotState {
     /// Asks Telegram whether the author of a stop may stop the chat.
     pub(super) fn on_doubted(&mut self, doubt: Doubt) {
-        let (api, myself) = (std::sync::Arc::clone(&self.api), self.myself.clone());
+        if let Some(wait) = self.sending.limiter.pause_left(doubt.chat) {
+            drop(self.myself.send_after(wait, move || BotMsg::Doubted(doubt)));
+            return;
+        }
+        let (api, myself) = (Arc::clone(&self.api), self.myself.clone());
         self.tasks.spawn(async move {
             let rank = api.is_admin(doubt.telegram, doubt.author).await;
             let _ = myself.cast(BotMsg::Ranked(doubt, rank));
         });
     }
 
-    pub(super) fn on_ranked(&mut self, doubt: Doubt, rank: Result<bool, TelegramError>) {
-        match rank {
-            Ok(false) if self.node.orders.is_last(doubt.chat, doubt.message) => {
-                tracing::warn!(chat.id = %doubt.chat, "who stopped the chat is no administrator of it: it goes on");
-                let lift = set_stop(&self.node, doubt.chat, false, doubt.author);
-                self.node.committer.submit(lift, |_| {});
-            }
-            // An administrator's stop, or one that another order came after: it stays.
-            Ok(_) => {}
-            Err(error) => {
-                let mut wait = ASK_AGAIN;
-                if let TelegramError::RateLimited { retry_after } = &error {
-                    self.on_limited(Some(doubt.chat), *retry_after);
-                    wait = wait.max(*retry_after);
+    pub(super) fn on_ranked(&mut self, mut doubt: Doubt, rank: Result<bool, TelegramError>) {
+        let error = match rank {
+            Ok(may) => {
+                if self.node.orders.ranked(doubt.chat, may) {
+                    tracing::warn!(chat.id = %doubt.chat, "who stopped the chat is no administrator of it: it goes on");
+                    self.node.committer.submit(set_stop(&self.node, doubt.chat, false, doubt.author), |_| {});
                 }
-                tracing::warn!(chat.id = %doubt.chat, error = %error, "who stopped the chat cannot be verified yet, it stays stopped");
-                drop(self.myself.send_after(wait, move || BotMsg::Doubted(doubt)));
+                return;
             }
+            Err(error) => error,
+        };
+        doubt.asked += 1;
+        let mut wait = ASK_AGAIN.wait(doubt.asked, self.node.jitter.next());
+        if let TelegramError::RateLimited { retry_after } = &error {
+            self.on_limited(Some(doubt.chat), *retry_after);
+            wait = wait.max(*retry_after);
         }
+        tracing::warn!(chat.id = %doubt.chat, error = %error, "who stopped the chat cannot be verified yet, it stays stopped");
+        let (node, bot) = (Arc::clone(&self.node), self.profile.id);
+        self.tasks.spawn(async move {
+            tokio::time::sleep(wait).await;
+            ask(&node, bot, doubt);
+        });
     }
 }

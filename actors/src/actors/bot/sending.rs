@@ -7,12 +7,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::AbortHandle;
+
 use super::actor::{BotMsg, BotState};
 use super::settings::BotSettings;
 use crate::actors::committer::{CommitError, CommitResult};
 use crate::behaviour::physics::send_rules;
 use crate::domain::commit::operation::{Applied, Begin, Operation, Settle, Start, Verdict};
-use crate::domain::ids::{AttemptId, OutboxId, TurnId};
+use crate::domain::ids::{AttemptId, ChatId, OutboxId, TurnId};
 use crate::domain::outbox::{OutboxMessage, OutboxState};
 use crate::domain::pause::Pause;
 use crate::domain::time::Timestamp;
@@ -32,12 +34,16 @@ pub(super) struct Sending {
     /// Messages in memory of each turn.
     pub(super) turns: HashMap<TurnId, Vec<OutboxId>>,
     pub(super) sent: u64,
+    /// "typing" that is being shown, and where.
+    typing: Vec<(ChatId, AbortHandle)>,
 }
 
 pub(super) struct Outgoing {
     pub(super) message: OutboxMessage,
     pub(super) stage: Stage,
     pub(super) failures: u32,
+    /// An attempt whose begin the store did not own up to: committed or not, nothing was sent in it.
+    pub(super) doubtful: Option<AttemptId>,
 }
 
 pub(super) enum Stage {
@@ -60,6 +66,7 @@ impl Sending {
             outgoing: HashMap::new(),
             turns: HashMap::new(),
             sent: 0,
+            typing: Vec::new(),
         }
     }
 
@@ -71,6 +78,22 @@ impl Sending {
                 None => self.limiter.pause_all(pause.until.since(now)),
             }
         }
+    }
+
+    /// A pause ends what is shown in its place: calls of any kind count as ignoring it.
+    pub(super) fn end_typing(&mut self, chat: Option<ChatId>) {
+        self.typing.retain(|(place, task)| {
+            let ends = chat.is_none_or(|chat| chat == *place);
+            if ends {
+                task.abort();
+            }
+            !ends && !task.is_finished()
+        });
+    }
+
+    /// The messages in memory of a turn.
+    pub(super) fn parts_of(&self, turn: TurnId) -> Vec<OutboxId> {
+        self.turns.get(&turn).cloned().unwrap_or_default()
     }
 
     pub(super) fn knows(&self, outbox: OutboxId) -> bool {
@@ -120,7 +143,7 @@ impl Sending {
 
     fn remember(&mut self, message: OutboxMessage, stage: Stage) {
         self.turns.entry(message.turn).or_default().push(message.id);
-        self.outgoing.insert(message.id, Outgoing { message, stage, failures: 0 });
+        self.outgoing.insert(message.id, Outgoing { message, stage, failures: 0, doubtful: None });
     }
 
     pub(super) fn forget(&mut self, outbox: OutboxId) -> Option<OutboxMessage> {
@@ -200,6 +223,9 @@ impl BotState {
     pub(super) fn on_send_due(&mut self, outbox: OutboxId) {
         let node = Arc::clone(&self.node);
         let now = node.clock.now();
+        if self.holding_sends {
+            return;
+        }
         let Some(out) = self.sending.outgoing.get_mut(&outbox).filter(|out| matches!(out.stage, Stage::Waiting)) else {
             return;
         };
@@ -210,7 +236,11 @@ impl BotState {
             return;
         }
         let Some(chat) = node.directory.chats.get(&out.message.chat) else {
-            return self.give_up(outbox, "the chat is no longer in the manifest");
+            let turn = out.message.turn;
+            for part in self.sending.parts_of(turn) {
+                self.give_up(part, "the chat is no longer in the manifest");
+            }
+            return;
         };
         out.stage = Stage::Beginning;
         let attempt = node.attempt_id();
@@ -232,10 +262,19 @@ impl BotState {
         match result {
             Ok(Applied::Begun(verdict)) => self.obey(outbox, verdict),
             Ok(_) => {}
-            Err(CommitError::Unavailable(_)) => self.try_again(outbox, self.node.clock.now() + STORE_RETRY),
+            Err(CommitError::Unavailable(_)) => {
+                if let Some(out) = self.sending.outgoing.get_mut(&outbox) {
+                    out.doubtful = Some(attempt);
+                }
+                self.try_again(outbox, self.node.clock.now() + STORE_RETRY);
+            }
             Err(CommitError::Refused(refusal)) => {
+                let doubtful = self.sending.outgoing.get_mut(&outbox).and_then(|out| out.doubtful.take());
+                if let Some(attempt) = doubtful {
+                    return self.not_sent(outbox, attempt, self.node.clock.now(), "its begin was in doubt");
+                }
                 tracing::warn!(bot.id = %self.profile.id, outbox.id = %outbox, error = %refusal, "message could not be begun");
-                self.sending.forget(outbox);
+                self.ended_unsent(outbox);
             }
         }
     }
@@ -243,7 +282,19 @@ impl BotState {
     /// Does what the authority said of a message that is being begun.
     fn obey(&mut self, outbox: OutboxId, verdict: Verdict) {
         match verdict {
-            Verdict::Send => self.transmit(outbox),
+            Verdict::Send => {
+                let now = self.node.clock.now();
+                let out =
+                    self.sending.outgoing.get(&outbox).map(|out| (out.message.chat, out.message.progress.attempt));
+                let pause = out.and_then(|(chat, _)| self.sending.limiter.pause_left(chat));
+                match (pause, out) {
+                    // Telegram asked for a pause while `sending` was being committed.
+                    (Some(pause), Some((_, Some(attempt)))) => {
+                        self.not_sent(outbox, attempt, now + pause, "Telegram asked for a pause meanwhile");
+                    }
+                    _ => self.transmit(outbox),
+                }
+            }
             Verdict::Wait(until) => {
                 metrics::counter!("botfleet_sends_delayed_total").increment(1);
                 self.try_again(outbox, until);
@@ -295,12 +346,13 @@ impl BotState {
             return;
         };
         let left = out.message.progress.due_at.since(self.node.clock.now());
-        if left.is_zero() || self.sending.limiter.is_paused(out.message.chat) {
+        if left.is_zero() || self.sending.limiter.pause_left(out.message.chat).is_some() {
             return;
         }
         let (place, myself) = (out.message.chat, self.myself.clone());
+        self.sending.typing.retain(|(_, task)| !task.is_finished());
         let (api, chat, thread) = (Arc::clone(&self.api), out.message.telegram_chat, out.message.thread);
-        self.tasks.spawn(async move {
+        let task = self.tasks.spawn(async move {
             let until = tokio::time::Instant::now() + left;
             loop {
                 match api.send_typing(chat, thread).await {
@@ -317,5 +369,6 @@ impl BotState {
                 tokio::time::sleep(TYPING_REPEAT).await;
             }
         });
+        self.sending.typing.push((place, task));
     }
 }

@@ -15,6 +15,7 @@
 use std::time::Duration;
 
 use super::actor::{BotMsg, BotState};
+use super::intake::wake;
 use super::sending::{Outgoing, STORE_RETRY, Stage};
 use crate::actors::chat::actor::{ChatMsg, Content, Delivery};
 use crate::actors::committer::{CommitError, CommitResult};
@@ -94,6 +95,9 @@ impl BotState {
                     tracing::warn!(bot.id = %bot, "two chats are limited together, the whole bot pauses");
                     settle.pauses.push(Pause { bot, chat: None, until });
                 }
+                for pause in &settle.pauses {
+                    self.sending.end_typing(pause.chat);
+                }
                 metrics::counter!("botfleet_telegram_pauses_total").increment(settle.pauses.len() as u64);
                 SendResult::RetryAt(until, error.to_string())
             }
@@ -102,8 +106,9 @@ impl BotState {
             }
             TelegramError::Unauthorized(_) => SendResult::RetryAt(now + REFUSED_RETRY, error.to_string()),
             TelegramError::Migrated(to) => {
+                self.node.directory.migrate(chat, *to);
                 self.tell_chat(chat, ChatMsg::Migrated(*to));
-                SendResult::RetryAt(now + MIGRATED_RETRY, error.to_string())
+                SendResult::RetryAt(now + MIGRATED_RETRY * failures, error.to_string())
             }
             TelegramError::Unknown(_) if resend => {
                 metrics::counter!("botfleet_sends_resent_total").increment(1);
@@ -129,6 +134,7 @@ impl BotState {
             Some(chat) => self.sending.limiter.pause(chat, retry_after),
             None => self.sending.limiter.pause_all(retry_after),
         }
+        self.sending.end_typing(chat);
         metrics::counter!("botfleet_telegram_pauses_total").increment(1);
         let bot = self.profile.id;
         let pause = Paused { epoch: self.node.epoch, pause: Pause { bot, chat, until } };
@@ -142,6 +148,18 @@ impl BotState {
     fn tell_chat(&self, chat: ChatId, news: ChatMsg) {
         if let Some(handle) = self.node.directory.chat(chat) {
             let _ = handle.actor.cast(news);
+        } else {
+            wake(&self.node, chat);
+        }
+    }
+
+    /// `sending` may be committed, and certainly nothing was sent in that attempt.
+    pub(super) fn not_sent(&mut self, outbox: OutboxId, attempt: AttemptId, again_at: Timestamp, why: &str) {
+        let result = SendResult::RetryAt(again_at, why.to_owned());
+        let settle = Settle { outbox, attempt, result, event: None, pauses: Vec::new() };
+        if let Some(out) = self.sending.outgoing.get_mut(&outbox) {
+            out.stage = Stage::Settling(Box::new(settle));
+            self.settle(outbox);
         }
     }
 
@@ -183,7 +201,13 @@ impl BotState {
         metrics::counter!("botfleet_sends_settled_total", "status" => status).increment(1);
         match result {
             SendResult::RetryAt(due_at, _) => self.try_again(outbox, *due_at),
-            SendResult::Rejected(_) | SendResult::Unknown(_) => self.ended_unsent(outbox),
+            SendResult::Unknown(_) => {
+                if let Some(out) = self.sending.outgoing.get(&outbox) {
+                    self.tell_chat(out.message.chat, ChatMsg::SendUnknown);
+                }
+                self.ended_unsent(outbox);
+            }
+            SendResult::Rejected(_) => self.ended_unsent(outbox),
             SendResult::Sent(_) => {
                 self.sending.sent += 1;
                 if let Some(message) = self.sending.forget(outbox)

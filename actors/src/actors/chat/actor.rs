@@ -6,7 +6,7 @@
 //! Load bound: `rows_waiting` rows in its mailbox; the rest stays in the store until the next reading.
 //! On failure: the fleet restarts it from the store. While the store does not answer, rows wait there.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,6 +15,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde::Serialize;
 
+use super::evidence::Sighting;
 use super::memory::Memory;
 use super::reading::{Reading, read_sent, read_update};
 use super::settings::ChatSettings;
@@ -93,6 +94,8 @@ pub enum ChatMsg {
     Migrated(TelegramChatId),
     /// The store did not answer: commit the new id again.
     StoreMigration(TelegramChatId),
+    /// A send into this chat ended in doubt.
+    SendUnknown,
     /// Telegram says that this bot cannot post here.
     CannotPost(BotId),
     /// Leave the memory if nothing happened for long.
@@ -135,6 +138,10 @@ pub struct ChatState {
     cast: Vec<CastMember>,
     /// `None` while the store could not be read: rows stay there until it can.
     pub(super) memory: Option<Memory>,
+    /// Messages of the fleet that were seen and have no entry yet.
+    pub(super) sightings: VecDeque<Sighting>,
+    /// What the store says that Telegram calls the chat.
+    pub(super) stored_telegram_id: TelegramChatId,
     /// Bots that cannot post here.
     pub(super) absent: BTreeSet<BotId>,
     /// Rises with each reading of the store: results of older commits no longer concern us.
@@ -187,6 +194,8 @@ impl Actor for ChatActor {
             next_tick_at: None,
             memory: None,
             absent: BTreeSet::new(),
+            sightings: VecDeque::new(),
+            stored_telegram_id: args.profile.spec.telegram_id,
             node: args.node,
             profile: args.profile,
             settings: args.settings,
@@ -215,6 +224,7 @@ impl Actor for ChatActor {
             ChatMsg::Advanced(generation, result) => state.on_advanced(&myself, generation, &result).await,
             ChatMsg::Migrated(to) => state.on_migrated(&myself, to),
             ChatMsg::StoreMigration(to) => state.store_migration(&myself, to),
+            ChatMsg::SendUnknown => state.on_send_unknown(&myself).await,
             ChatMsg::CannotPost(bot) => state.on_cannot_post(&myself, bot),
             ChatMsg::CastChanged => state.cast = cast_of(&state.node, &state.profile),
             ChatMsg::PassivateIfIdle => state.passivate_if_idle(&myself),
@@ -275,7 +285,7 @@ impl ChatState {
         }
     }
 
-    fn store_failed(&mut self, myself: &ActorRef<ChatMsg>, error: &StoreError) {
+    pub(super) fn store_failed(&mut self, myself: &ActorRef<ChatMsg>, error: &StoreError) {
         tracing::warn!(chat.id = %self.profile.id, error = %error, "chat waits for the store");
         self.memory = None;
         // Results of other commits under way no longer concern us.
@@ -304,7 +314,7 @@ impl ChatState {
         }
     }
 
-    async fn on_deliveries(&mut self, myself: &ActorRef<ChatMsg>, deliveries: Vec<Delivery>) {
+    pub(super) async fn on_deliveries(&mut self, myself: &ActorRef<ChatMsg>, deliveries: Vec<Delivery>) {
         let Some(base) = self.memory.as_ref().map(|memory| memory.last_number) else {
             return;
         };

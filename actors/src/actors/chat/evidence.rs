@@ -2,9 +2,12 @@
 //!
 //! Another bot of the fleet receives a copy of it (bot-to-bot mode), or somebody replies to it. Both carry the author
 //! and the text; the oldest message of that bot in that chat whose fate is unknown and whose text is the same is the
-//! one. It is resolved in a commit of its own, and its event is handled before the row that told.
+//! one. It is resolved in a commit of its own, and its event is handled before the row that told. A copy often comes
+//! while the send is still waiting for its answer: the last ones are kept until it ends in doubt.
 
-use super::actor::{ChatState, Content, Delivery, in_time};
+use ractor::ActorRef;
+
+use super::actor::{ChatMsg, ChatState, Content, Delivery, in_time};
 use crate::actors::bot::settling::{event_row, sent_event};
 use crate::domain::commit::operation::{Operation, Resolve};
 use crate::domain::ids::{BotId, MessageId, Number, TelegramChatId};
@@ -12,19 +15,23 @@ use crate::domain::incoming::{Event, Incoming, Message};
 use crate::domain::transcript::{EntryKey, EntryKind};
 use crate::ports::store::StoreError;
 
-/// A message of the fleet that somebody has seen.
-struct Sighting<'a> {
+/// Sightings kept while their sends may still end in doubt.
+const SIGHTINGS: usize = 64;
+
+/// A message of the fleet that somebody has seen and that has no entry.
+#[derive(Clone, Debug)]
+pub(super) struct Sighting {
     bot: BotId,
     chat: TelegramChatId,
     message_id: MessageId,
-    text: &'a str,
+    text: String,
 }
 
 impl ChatState {
     /// The event of a message whose fate was unknown and that `delivery` proves to be sent. `known` says whether the
     /// delivered message itself has an entry.
     pub(super) async fn evidence(
-        &self,
+        &mut self,
         delivery: &Delivery,
         known: Option<Number>,
     ) -> Result<Option<Delivery>, StoreError> {
@@ -35,13 +42,42 @@ impl ChatState {
         let Some(sighting) = self.sighting(*chat, message, known) else {
             return Ok(None);
         };
-        let seen = EntryKey {
+        let resolved = self.resolve(&sighting).await?;
+        if resolved.is_none() && !self.has_entry(&sighting) {
+            self.sightings.push_back(sighting);
+            if self.sightings.len() > SIGHTINGS {
+                self.sightings.pop_front();
+            }
+        }
+        Ok(resolved)
+    }
+
+    /// A send ended in doubt: what was seen while it was under way may tell its fate.
+    pub(super) async fn on_send_unknown(&mut self, myself: &ActorRef<ChatMsg>) {
+        let mut resolved = Vec::new();
+        for sighting in std::mem::take(&mut self.sightings) {
+            match self.resolve(&sighting).await {
+                Ok(Some(delivery)) => resolved.push(delivery),
+                Ok(None) if !self.has_entry(&sighting) => self.sightings.push_back(sighting),
+                Ok(None) => {}
+                Err(error) => return self.store_failed(myself, &error),
+            }
+        }
+        self.on_deliveries(myself, resolved).await;
+    }
+
+    fn has_entry(&self, sighting: &Sighting) -> bool {
+        let key = EntryKey {
             telegram_chat: sighting.chat,
             message_id: sighting.message_id,
             kind: EntryKind::Message,
             revision: 0,
         };
-        if self.memory.as_ref().is_none_or(|memory| memory.number_of(&seen).is_some()) {
+        self.memory.as_ref().is_none_or(|memory| memory.number_of(&key).is_some())
+    }
+
+    async fn resolve(&self, sighting: &Sighting) -> Result<Option<Delivery>, StoreError> {
+        if self.has_entry(sighting) {
             return Ok(None);
         }
         let unknown = in_time(self.node.store.unknown_messages(self.profile.id)).await?;
@@ -79,13 +115,13 @@ impl ChatState {
         Ok(Some(Delivery { inbox, bot: resolved.bot, content: Content::Sent(event) }))
     }
 
-    fn sighting<'a>(&self, chat: TelegramChatId, message: &'a Message, known: Option<Number>) -> Option<Sighting<'a>> {
+    fn sighting(&self, chat: TelegramChatId, message: &Message, known: Option<Number>) -> Option<Sighting> {
         if let Some(bot) = self.node.directory.bot_of(message.author.id) {
-            let text = message.text.as_deref().filter(|_| known.is_none() && !message.service)?;
+            let text = message.text.clone().filter(|_| known.is_none() && !message.service)?;
             return Some(Sighting { bot, chat, message_id: message.message_id, text });
         }
         let quoted = message.quoted.as_ref()?;
         let bot = self.node.directory.bot_of(quoted.author)?;
-        Some(Sighting { bot, chat, message_id: message.reply_to?, text: quoted.text.as_deref()? })
+        Some(Sighting { bot, chat, message_id: message.reply_to?, text: quoted.text.clone()? })
     }
 }

@@ -48,9 +48,11 @@ impl ChatState {
 
     /// The group became a supergroup: the same chat under another id.
     pub(super) fn on_migrated(&mut self, myself: &ActorRef<ChatMsg>, to: TelegramChatId) {
-        if !self.node.directory.migrate(self.profile.id, to) {
+        self.node.directory.migrate(self.profile.id, to);
+        if self.stored_telegram_id == to {
             return;
         }
+        self.stored_telegram_id = to;
         tracing::warn!(chat.id = %self.profile.id, chat.telegram_id = to.0, "the group became a supergroup; put its new id into the manifest");
         self.store_migration(myself, to);
     }

@@ -27,6 +27,7 @@ use crate::actors::provider::actor::{ProviderActor, ProviderArgs, ProviderMsg};
 use crate::actors::provider::settings::ProviderSettings;
 use crate::actors::tasks::{TaskPanicked, Tasks};
 use crate::actors::webhooks::Webhooks;
+use crate::domain::commit::operation::{Operation, Receive};
 use crate::domain::ids::{BotId, ChatId};
 use crate::policy::restart::Remedy;
 use crate::ports::llm::LlmProvider;
@@ -95,6 +96,8 @@ pub enum FleetMsg {
     Quiesce,
     /// Give claimed turns back that have not ended.
     GiveBack,
+    /// Begin no further send.
+    HoldSends,
     /// The committer or another task panicked.
     TaskPanicked,
     /// Tell how it is.
@@ -196,6 +199,11 @@ impl Actor for FleetActor {
                     let _ = bot.cast(BotMsg::GiveBack);
                 }
             }
+            FleetMsg::HoldSends => {
+                for (_, bot) in state.args.node.directory.live_bots() {
+                    let _ = bot.cast(BotMsg::HoldSends);
+                }
+            }
             FleetMsg::GetSnapshot(reply) => {
                 let directory = &state.args.node.directory;
                 let running =
@@ -293,6 +301,9 @@ impl FleetState {
         let mut profile = (**profile).clone();
         if self.started_bots.contains(&id) {
             let read = async {
+                // What the failed actor had queued is judged first: it must not move rows behind the reclaiming.
+                let _ =
+                    in_time(async { Ok(node.committer.commit(Operation::Receive(Receive::default())).await) }).await?;
                 in_time(node.store.reclaim(id)).await?;
                 Ok::<_, StoreError>((
                     in_time(node.store.next_offset(id)).await?,

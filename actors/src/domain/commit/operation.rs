@@ -57,7 +57,7 @@ pub enum Operation {
 
 /// Rows that a webhook brought. No owning write: without fence, and without a word on the offset, since webhooks and
 /// polls confirm independently of one another (I1).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Receive {
     /// The rows; those already stored are left alone (I2).
     pub rows: Vec<InboxRow>,
