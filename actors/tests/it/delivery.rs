@@ -420,3 +420,17 @@ async fn i9_a_busy_chat_does_not_keep_a_bot_from_the_others() {
     assert!(busy <= 3, "{busy} answers went to the busy chat before");
     stage.until_at_rest().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn i8_a_turn_goes_on_whichever_answer_of_the_store_got_lost() {
+    for operation in ["claim", "finish"] {
+        let mut stage = Scenery::new(1, 1).raise().await;
+        stage.store.lose_answer(operation);
+        stage.person_says(0, "hello", &[0]);
+        stage.until_sent(1).await;
+        stage.until_at_rest().await;
+        stage.let_time_pass().await;
+        assert_eq!(states(&stage).await, [OutboxState::Sent], "{operation}");
+        assert_eq!(stage.journal().sent_texts().len(), 1, "{operation}");
+    }
+}

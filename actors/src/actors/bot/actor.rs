@@ -88,15 +88,15 @@ pub enum BotMsg {
     /// Look into the store for work that no hint announced.
     Reconcile,
     /// A claim was committed, or not.
-    Claimed(TurnId, CommitResult),
+    Claimed(TurnId, u64, CommitResult),
     /// The provider answered; stale generations are dropped.
     CompletionFinished(TurnId, u64, Result<Answered, CallError>),
     /// A waiting turn may be due.
     TurnDue,
     /// The end of a turn was committed, or not.
-    Finished(TurnId, CommitResult),
+    Finished(TurnId, u64, Option<(OutboxId, AttemptId)>, CommitResult),
     /// The end of a turn must be committed again: the store did not answer.
-    FinishAgain(TurnId),
+    FinishAgain(TurnId, u64),
     /// No model answered; ask again. Stale generations are dropped.
     RetryTurn(TurnId, u64),
     /// A waiting message may be due.
@@ -289,11 +289,11 @@ impl Actor for BotActor {
             BotMsg::WebhookSeen(generation, result) => state.on_webhook_seen(generation, result),
             BotMsg::Turns(jobs) => state.on_turns(jobs),
             BotMsg::Reconcile => state.on_reconcile().await,
-            BotMsg::Claimed(turn, result) => state.on_claimed(turn, &result),
+            BotMsg::Claimed(turn, serial, result) => state.on_claimed(turn, serial, &result),
             BotMsg::CompletionFinished(turn, generation, result) => state.on_completion(turn, generation, result),
             BotMsg::TurnDue => state.on_turn_due(),
-            BotMsg::Finished(turn, result) => state.on_finished(turn, result),
-            BotMsg::FinishAgain(turn) => state.submit_finish(turn),
+            BotMsg::Finished(turn, serial, begun, result) => state.on_finished(turn, serial, begun, result),
+            BotMsg::FinishAgain(turn, serial) => state.finish_again(turn, serial),
             BotMsg::RetryTurn(turn, generation) => state.on_retry_turn(turn, generation),
             BotMsg::SendDue(outbox) => state.on_send_due(outbox),
             BotMsg::Begun(outbox, attempt, result) => state.on_begun(outbox, attempt, result),

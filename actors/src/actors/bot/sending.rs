@@ -157,6 +157,16 @@ impl Sending {
         Some(gone.message)
     }
 
+    /// The turn's end must be committed again: its first message waits for another permit.
+    pub(super) fn unbegin(&mut self, turn: TurnId) {
+        for outbox in self.parts_of(turn) {
+            if let Some(out) = self.outgoing.get_mut(&outbox).filter(|out| matches!(out.stage, Stage::Beginning)) {
+                out.stage = Stage::Waiting;
+                out.message.progress.attempt = None;
+            }
+        }
+    }
+
     /// The turn's end was not committed: nothing of it will be sent.
     pub(super) fn discard_turn(&mut self, turn: TurnId) {
         for outbox in self.turns.remove(&turn).unwrap_or_default() {

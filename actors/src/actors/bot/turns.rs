@@ -11,9 +11,9 @@ use super::actor::{BotMsg, BotState, TurnJob};
 use crate::actors::committer::{CommitError, CommitResult};
 use crate::behaviour::pacing::typing_time;
 use crate::behaviour::physics::send_rules;
-use crate::domain::commit::operation::{Applied, Claim, Finish, Operation, Start, TurnEnding};
-use crate::domain::ids::TurnId;
-use crate::domain::outbox::{OutboxMessage, SendProgress};
+use crate::domain::commit::operation::{Applied, Claim, Finish, Operation, Settle, Start, TurnEnding};
+use crate::domain::ids::{AttemptId, OutboxId, TurnId};
+use crate::domain::outbox::{OutboxMessage, SendProgress, SendResult};
 use crate::domain::text::{MESSAGE_UNITS_MAX, split_message};
 use crate::domain::time::Timestamp;
 use crate::domain::turn::Usage;
@@ -44,6 +44,10 @@ pub(super) struct Job {
     pub(super) retry_after: Option<Duration>,
     pub(super) usage: Option<Usage>,
     started: Instant,
+    /// Tells it apart from an earlier job of the same turn.
+    serial: u64,
+    /// The first message and its attempt, when its end begins it.
+    begun: Option<(OutboxId, AttemptId)>,
     /// Its end, while the commit of it is under way.
     pub(super) finish: Option<Finish>,
 }
@@ -101,15 +105,18 @@ impl BotState {
     fn begin_turn(&mut self, job: TurnJob, now: Timestamp) {
         let turn = job.turn.id;
         let claim = Claim { bot: self.profile.id, epoch: self.node.epoch, turn };
+        self.generation += 1;
+        let serial = self.generation;
         let myself = self.myself.clone();
         self.node.committer.submit(Operation::Claim(claim), move |result| {
-            let _ = myself.cast(BotMsg::Claimed(turn, result));
+            let _ = myself.cast(BotMsg::Claimed(turn, serial, result));
         });
         let stale = job.turn.expires_at <= now;
         self.jobs.insert(
             turn,
             Job {
                 given: job,
+                serial,
                 generation: 0,
                 request: None,
                 model: 0,
@@ -120,13 +127,28 @@ impl BotState {
                 usage: None,
                 started: Instant::now(),
                 finish: None,
+                begun: None,
             },
         );
         if stale { self.finish(turn, TurnEnding::Expired) } else { self.ask_model(turn) }
     }
 
-    pub(super) fn on_claimed(&mut self, turn: TurnId, result: &CommitResult) {
+    /// Whether a result is of the job in hand, and not of an earlier one of the same turn.
+    fn is_current(&self, turn: TurnId, serial: u64) -> bool {
+        self.jobs.get(&turn).is_some_and(|job| job.serial == serial)
+    }
+
+    pub(super) fn on_claimed(&mut self, turn: TurnId, serial: u64, result: &CommitResult) {
+        if !self.is_current(turn, serial) {
+            return;
+        }
         if let Err(error) = result {
+            if matches!(error, CommitError::Unavailable(_)) {
+                // It may have been committed all the same: nobody would take the turn up again.
+                let claim = Claim { bot: self.profile.id, epoch: self.node.epoch, turn };
+                self.node.committer.submit(Operation::Unclaim(claim), |_| {});
+                self.release(self.jobs.get(&turn).and_then(|job| job.begun));
+            }
             tracing::warn!(bot.id = %self.profile.id, turn.id = %turn, error = %error, "turn could not be claimed, its completion is discarded");
             metrics::counter!("botfleet_completions_wasted_total").increment(1);
             self.sending.discard_turn(turn);
@@ -188,14 +210,16 @@ impl BotState {
         let status = if typing.is_zero() { "sent_at_once" } else { "paced" };
         metrics::counter!("botfleet_message_generation_total", "bot" => self.profile.spec.name.clone(), "status" => status).increment(1);
         metrics::histogram!("botfleet_message_generation_duration_seconds").record(job.started.elapsed().as_secs_f64());
-        let begin = if typing.is_zero() && self.sending.permit_now(&messages) {
+        let begin = if typing.is_zero() && !self.holding_sends && self.sending.permit_now(&messages) {
             let per_minute = self.settings.sends_per_chat_per_minute;
             let rules = send_rules(chat, &self.profile, job.given.turn.answers_bot, per_minute);
             Some(Start { attempt: node.attempt_id(), rules, now })
         } else {
             None
         };
-        self.sending.prepare(&messages, begin.as_ref().map(|start| start.attempt));
+        let attempt = begin.as_ref().map(|start| start.attempt);
+        job.begun = messages.first().map(|first| first.id).zip(attempt);
+        self.sending.prepare(&messages, attempt);
         self.finish(turn, TurnEnding::Said { messages, begin });
     }
 
@@ -210,7 +234,8 @@ impl BotState {
 
     /// Commits the end of a turn; while the store does not answer, the completion waits here for another go.
     pub(super) fn submit_finish(&mut self, turn: TurnId) {
-        let Some(mut finish) = self.jobs.get(&turn).and_then(|job| job.finish.clone()) else {
+        let of_job = |job: &Job| Some((job.serial, job.begun, job.finish.clone()?));
+        let Some((serial, begun, mut finish)) = self.jobs.get(&turn).and_then(of_job) else {
             return;
         };
         if let TurnEnding::Said { begin: Some(start), .. } = &mut finish.ending {
@@ -218,8 +243,23 @@ impl BotState {
         }
         let myself = self.myself.clone();
         self.node.committer.submit(Operation::Finish(finish), move |result| {
-            let _ = myself.cast(BotMsg::Finished(turn, result));
+            let _ = myself.cast(BotMsg::Finished(turn, serial, begun, result));
         });
+    }
+
+    /// Commits the end of a turn again. The permit that was taken for its first message is stale by now: it waits for
+    /// another one.
+    pub(super) fn finish_again(&mut self, turn: TurnId, serial: u64) {
+        if !self.is_current(turn, serial) {
+            return;
+        }
+        if let Some(Finish { ending: TurnEnding::Said { begin, .. }, .. }) =
+            self.jobs.get_mut(&turn).and_then(|job| job.finish.as_mut())
+        {
+            *begin = None;
+            self.sending.unbegin(turn);
+        }
+        self.submit_finish(turn);
     }
 
     /// Puts claimed turns back that have not ended: a stop of the process costs them no attempt.
@@ -253,9 +293,18 @@ impl BotState {
         self.forget_turn(turn);
     }
 
-    pub(super) fn on_finished(&mut self, turn: TurnId, result: CommitResult) {
+    pub(super) fn on_finished(
+        &mut self,
+        turn: TurnId,
+        serial: u64,
+        begun: Option<(OutboxId, AttemptId)>,
+        result: CommitResult,
+    ) {
         // A turn whose claim was not committed is forgotten, and its end with it.
-        if !self.jobs.contains_key(&turn) {
+        if !self.is_current(turn, serial) {
+            if !matches!(result, Err(CommitError::Refused(_))) {
+                self.release(begun);
+            }
             return;
         }
         match result {
@@ -271,12 +320,22 @@ impl BotState {
                 tracing::warn!(bot.id = %self.profile.id, turn.id = %turn, error = %refusal, "turn could not be finished, its completion is discarded");
                 metrics::counter!("botfleet_completions_wasted_total").increment(1);
                 self.sending.discard_turn(turn);
+                self.release(begun);
             }
             Err(CommitError::Unavailable(_)) => {
-                drop(self.myself.send_after(STORE_RETRY, move || BotMsg::FinishAgain(turn)));
+                drop(self.myself.send_after(STORE_RETRY, move || BotMsg::FinishAgain(turn, serial)));
                 return;
             }
         }
         self.forget_turn(turn);
+    }
+
+    /// A message that may be `sending` by a commit whose answer got lost, and that nobody sends: it is due again.
+    fn release(&self, begun: Option<(OutboxId, AttemptId)>) {
+        if let Some((outbox, attempt)) = begun {
+            let result = SendResult::RetryAt(self.node.clock.now(), "its begin was in doubt".to_owned());
+            let settle = Settle { outbox, attempt, result, event: None, pauses: Vec::new() };
+            self.node.committer.submit(Operation::Settle(settle), |_| {});
+        }
     }
 }
