@@ -2,8 +2,8 @@
 mod check_command;
 mod config;
 mod fleet_control;
-mod fleet_faults;
 mod fleet_conversation;
+mod fleet_faults;
 mod fleet_orders;
 mod fleet_process;
 mod fleet_stage;
