@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use botfleet_actors::ports::llm::LlmError;
+use botfleet_actors::ports::llm::{LlmError, RETRY_AFTER_MAX};
 use chrono::DateTime;
 use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
@@ -97,7 +97,9 @@ impl Fault {
                     Meaning::Key => LlmError::KeyRefused(words),
                     Meaning::Quota => LlmError::QuotaExhausted(words),
                     Meaning::Model => LlmError::ModelRefused(words),
-                    Meaning::Limited => LlmError::RateLimited { retry_after },
+                    Meaning::Limited => {
+                        LlmError::RateLimited { retry_after: retry_after.map(|pause| pause.min(RETRY_AFTER_MAX)) }
+                    }
                     Meaning::Request => LlmError::Rejected(words),
                     Meaning::Unavailable => LlmError::Unavailable(words),
                 }

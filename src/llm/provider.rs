@@ -217,7 +217,7 @@ impl OpenAiProvider {
             text,
             finish_reason: reason,
             prompt_tokens: usage.prompt_tokens,
-            completion_tokens: usage.completion_tokens,
+            completion_tokens: usage.billed_completion(),
         })
     }
 

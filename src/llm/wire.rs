@@ -170,6 +170,17 @@ pub struct Usage {
     /// Of the answer.
     #[serde(default)]
     pub completion_tokens: Option<u32>,
+    /// Of both, and of thinking, which some providers bill but count nowhere else.
+    #[serde(default)]
+    total_tokens: Option<u32>,
+}
+
+impl Usage {
+    /// Tokens that the answer is billed for, thinking included.
+    pub fn billed_completion(self) -> Option<u32> {
+        let rest = self.total_tokens.zip(self.prompt_tokens).map(|(total, prompt)| total.saturating_sub(prompt));
+        self.completion_tokens.max(rest)
+    }
 }
 
 impl Content {

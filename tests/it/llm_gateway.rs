@@ -133,3 +133,33 @@ async fn embeddings_come_in_the_order_of_their_texts() {
     assert!(seen.head.starts_with("POST /embeddings ") && seen.head.contains("Bearer key-two"), "{}", seen.head);
     assert_eq!(seen.body, json!({"model": "e", "input": ["a", "b"], "encoding_format": "float"}));
 }
+
+#[tokio::test]
+async fn thinking_is_counted_among_the_tokens_of_the_answer() {
+    let usage = [
+        (json!({"prompt_tokens": 21, "completion_tokens": 0, "total_tokens": 81}), (Some(21), Some(60))),
+        (json!({"prompt_tokens": 21, "total_tokens": 81}), (Some(21), Some(60))),
+        (json!({"prompt_tokens": 21, "completion_tokens": 9, "total_tokens": 30}), (Some(21), Some(9))),
+        (json!({"prompt_tokens": 21, "completion_tokens": 9}), (Some(21), Some(9))),
+        (json!({"prompt_tokens": 21, "completion_tokens": 9, "total_tokens": 5}), (Some(21), Some(9))),
+        (json!({"prompt_tokens": 21}), (Some(21), None)),
+    ];
+    for (usage, expected) in usage {
+        let body = json!({"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}], "usage": usage});
+        let server = Scripted::start([answer(200, body.to_string())]).await;
+        let provider = OpenAiProvider::new("p", &settings(ProviderKind::Gemini, server.url())).unwrap();
+        let completion = provider.complete(KeyIndex(0), request()).await.unwrap();
+        assert_eq!((completion.prompt_tokens, completion.completion_tokens), expected, "{usage}");
+    }
+}
+
+#[tokio::test]
+async fn no_provider_can_ask_for_more_than_a_day_of_silence() {
+    for head in ["retry-after: 1e18\r\n", "retry-after-ms: 18446744073709551615\r\n"] {
+        let server = Scripted::start([Line::Answer(429, head, "{}".to_owned())]).await;
+        let provider = OpenAiProvider::new("p", &settings(ProviderKind::Compatible, server.url())).unwrap();
+        let outcome = provider.complete(KeyIndex(0), request()).await;
+        let day = Some(Duration::from_secs(86_400));
+        assert_eq!(outcome, Err(LlmError::RateLimited { retry_after: day }), "{head}");
+    }
+}

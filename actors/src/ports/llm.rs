@@ -66,6 +66,9 @@ pub struct Embeddings {
     pub tokens: Option<u32>,
 }
 
+/// The longest pause that a provider can ask for; what goes beyond is its mistake.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
+
 /// Which of a provider's keys, from 0. Keys themselves never leave the adapter (I12).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyIndex(pub usize);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use botfleet_actors::actors::provider::actor::ProviderMsg;
-use botfleet_actors::actors::provider::call::{Answer, Answered, Ask, Call, CallError, Reply};
+use botfleet_actors::actors::provider::call::{Answer, Answered, Ask, Call, CallError, Reply, Wanted};
 use botfleet_actors::actors::provider::consult::{Consult, Terms};
 use botfleet_actors::actors::provider::snapshot::KeyState;
 use botfleet_actors::domain::ids::ChatId;
@@ -33,7 +33,8 @@ fn call(stage: &Stage, text: &str, priority: u8) -> Call {
         schema: None,
     };
     let (bot, chat) = (stage.bots[0], stage.chats[0]);
-    Call { ask: Ask::Completion(request), bot, chat, priority, deadline: Instant::now() + LONG }
+    let wanted = Wanted::default();
+    Call { ask: Ask::Completion(request), bot, chat, priority, deadline: Instant::now() + LONG, wanted }
 }
 
 /// Asks the first provider; what asked is content with any answer.
@@ -331,4 +332,41 @@ async fn a_structured_answer_is_sent_back_once_and_then_kept() {
     let refused = classify("another?").await;
     assert!(matches!(refused, Err(CallError::Llm(LlmError::Garbage(_)))), "{refused:?}");
     assert_eq!(stage.llm(0).asked(), 4, "one repair, no more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_nobody_wants_any_more_is_given_up_or_never_made() {
+    let mut scenery = Scenery::new(1, 1);
+    scenery.providers.concurrency = NonZeroUsize::MIN;
+    let stage = scenery.raise().await;
+    stage.llm(0).hold(true);
+    let (running, waiting) = (call(&stage, "running", 0), call(&stage, "waiting", 0));
+    let withdrawn = [running.wanted.clone(), waiting.wanted.clone()];
+    let outcomes = [running, waiting].map(|call| ask(&stage, call));
+    stage.until("it is asked", async |stage| stage.llm(0).asked() == 1).await;
+    withdrawn.iter().rev().for_each(Wanted::withdraw);
+    for outcome in outcomes {
+        assert_eq!(said(outcome).await, Err(CallError::Withdrawn));
+    }
+    assert_eq!(asked(&stage), ["running"]);
+    assert_eq!(stage.provider(0).await.in_flight, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_no_claim_is_committed_models_are_not_asked_over_and_over() {
+    let mut stage = Scenery::new(1, 1).raise().await;
+    stage.store.fail("claim", u64::MAX);
+    stage.llm(0).hold(true);
+    stage.person_says(0, "hello", &[0]);
+    let failed = |stage: &Stage| stage.journal().count(|happening| *happening == Happening::Failed("claim"));
+    stage.until("claims fail", async |stage| failed(stage) >= 1).await;
+    stage.let_time_pass_briefly().await;
+    assert_eq!(stage.provider(0).await.in_flight, 0, "the call of the failed claim is given up");
+    stage.let_time_pass().await;
+    assert!(failed(&stage) > 5, "it tries again");
+    assert_eq!(stage.llm(0).asked(), 1, "only the first was asked before its claim failed");
+    stage.llm(0).hold(false);
+    stage.store.fail("claim", 0);
+    stage.until_sent(1).await;
+    assert_eq!(stage.llm(0).asked(), 2);
 }

@@ -15,7 +15,7 @@ use super::orders::Doubt;
 use super::polling::Polling;
 use super::sending::Sending;
 use super::settings::BotSettings;
-use super::turns::{Job, TURN_AGES_AFTER};
+use super::turns::{Claims, Job, TURN_AGES_AFTER};
 use crate::actors::chat::actor::in_time;
 use crate::actors::committer::CommitResult;
 use crate::actors::node::Node;
@@ -212,6 +212,7 @@ pub struct BotState {
     /// All turns in memory, so that a reading of the store does not take them twice.
     pub(super) known_turns: HashSet<TurnId>,
     pub(super) generation: u64,
+    pub(super) claims: Claims,
     pub(super) turn_timer: Option<crate::domain::time::Timestamp>,
     pub(super) recent_texts: VecDeque<String>,
     pub(super) sending: Sending,
@@ -260,6 +261,7 @@ impl Actor for BotActor {
             due,
             known_turns: HashSet::new(),
             generation: 0,
+            claims: Claims::Committed,
             turn_timer: None,
             recent_texts: VecDeque::new(),
             quiescing: false,

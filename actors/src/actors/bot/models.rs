@@ -16,7 +16,7 @@ use crate::domain::allowance::BudgetUnit;
 use crate::domain::commit::operation::TurnEnding;
 use crate::domain::ids::TurnId;
 use crate::policy::backoff::BackoffSettings;
-use crate::ports::llm::{FinishReason, LlmError};
+use crate::ports::llm::{FinishReason, LlmError, RETRY_AFTER_MAX};
 
 /// Waits of a turn whose whole chain of models failed.
 const MODELS_BACKOFF: BackoffSettings = BackoffSettings { first: Duration::from_secs(1), max: Duration::from_secs(15) };
@@ -70,6 +70,7 @@ impl BotState {
             chat: spec.chat,
             priority: spec.priority,
             deadline: tokio::time::Instant::now() + left,
+            wanted: job.wanted.clone(),
         };
         match self.node.directory.provider(&model.provider) {
             Some(provider) => drop(provider.cast(ProviderMsg::Make(call, answer))),
@@ -81,6 +82,9 @@ impl BotState {
         let Some(job) = self.jobs.get_mut(&turn).filter(|job| job.generation == generation && job.finish.is_none())
         else {
             metrics::counter!("botfleet_completions_stale_total").increment(1);
+            if result.is_ok() {
+                metrics::counter!("botfleet_completions_wasted_total").increment(1);
+            }
             return;
         };
         let (completion, worth) = match result {
@@ -134,7 +138,8 @@ impl BotState {
             return;
         };
         if let CallError::Llm(LlmError::RateLimited { retry_after: Some(pause) }) = error {
-            job.retry_after = Some(job.retry_after.map_or(*pause, |other| other.min(*pause)));
+            let pause = (*pause).min(RETRY_AFTER_MAX);
+            job.retry_after = Some(job.retry_after.map_or(pause, |other| other.min(pause)));
         }
         job.worth_waiting |= matches!(
             error,

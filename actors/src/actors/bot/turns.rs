@@ -1,7 +1,8 @@
 //! Turns: claim -> models -> finish. Layer `actors`. Keeps I7, I8.
 //!
 //! The claim's commit and the provider's call run side by side: the call is no outside effect. A refused claim
-//! discards the completion. While no provider answers, a turn keeps its claim and waits, until it is stale.
+//! withdraws the call and discards the completion; while the store does not commit, turns begin one after the other,
+//! and ask only once claimed. While no provider answers, a turn keeps its claim and waits, until it is stale.
 
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use tokio::time::Instant as Moment;
 
 use super::actor::{BotMsg, BotState, TurnJob};
 use crate::actors::committer::{CommitError, CommitResult};
+use crate::actors::provider::call::Wanted;
 use crate::behaviour::pacing::typing_time;
 use crate::behaviour::physics::send_rules;
 use crate::domain::commit::operation::{Applied, Claim, Finish, Operation, Settle, Start, TurnEnding};
@@ -19,7 +21,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::turn::Usage;
 use crate::ports::llm::CompletionRequest;
 
-/// How long a finished turn waits before it asks a failed store again.
+/// How long turns wait before they ask a failed store again.
 const STORE_RETRY: Duration = Duration::from_millis(500);
 
 /// A turn that waited that long for room goes before those of higher priority, every second time.
@@ -27,6 +29,15 @@ pub(super) const TURN_AGES_AFTER: Duration = Duration::from_secs(20);
 
 /// The bot's own last texts, which it must not repeat.
 const RECENT_TEXTS: usize = 20;
+
+/// How the store took claims lately.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Claims {
+    /// It commits them.
+    Committed,
+    /// It did not; none before then.
+    Failed(Moment),
+}
 
 /// A turn at work.
 pub(super) struct Job {
@@ -43,6 +54,8 @@ pub(super) struct Job {
     pub(super) worth_waiting: bool,
     pub(super) retry_after: Option<Duration>,
     pub(super) usage: Option<Usage>,
+    /// Whether its calls are still of use.
+    pub(super) wanted: Wanted,
     started: Instant,
     /// Tells it apart from an earlier job of the same turn.
     serial: u64,
@@ -80,6 +93,11 @@ impl BotState {
         if self.quiescing {
             return;
         }
+        let room = match self.claims {
+            Claims::Committed => self.settings.turns_in_flight.get(),
+            Claims::Failed(until) if until > Moment::now() => 0,
+            Claims::Failed(_) => 1,
+        };
         let now = self.node.clock.now();
         for job in self.not_due.extract_if(.., |job| job.turn.due_at <= now) {
             let (priority, chat) = (usize::from(job.turn.priority), job.turn.chat);
@@ -88,7 +106,7 @@ impl BotState {
                 self.known_turns.remove(&shed.turn.id);
             }
         }
-        while self.jobs.len() < self.settings.turns_in_flight.get() {
+        while self.jobs.len() < room {
             let Some(job) = self.due.pop(Moment::now()) else {
                 break;
             };
@@ -125,12 +143,17 @@ impl BotState {
                 worth_waiting: false,
                 retry_after: None,
                 usage: None,
+                wanted: Wanted::default(),
                 started: Instant::now(),
                 finish: None,
                 begun: None,
             },
         );
-        if stale { self.finish(turn, TurnEnding::Expired) } else { self.ask_model(turn) }
+        if stale {
+            self.finish(turn, TurnEnding::Expired);
+        } else if matches!(self.claims, Claims::Committed) {
+            self.ask_model(turn);
+        }
     }
 
     /// Whether a result is of the job in hand, and not of an earlier one of the same turn.
@@ -139,6 +162,13 @@ impl BotState {
     }
 
     pub(super) fn on_claimed(&mut self, turn: TurnId, serial: u64, result: &CommitResult) {
+        if let Err(CommitError::Unavailable(_)) = result {
+            self.claims = Claims::Failed(Moment::now() + STORE_RETRY);
+            drop(self.myself.send_after(STORE_RETRY, || BotMsg::TurnDue));
+        } else if matches!(self.claims, Claims::Failed(_)) {
+            self.claims = Claims::Committed;
+            self.pump_turns();
+        }
         if !self.is_current(turn, serial) {
             return;
         }
@@ -150,14 +180,24 @@ impl BotState {
                 self.release(self.jobs.get(&turn).and_then(|job| job.begun));
             }
             tracing::warn!(bot.id = %self.profile.id, turn.id = %turn, error = %error, "turn could not be claimed, its completion is discarded");
-            metrics::counter!("botfleet_completions_wasted_total").increment(1);
+            if self.jobs.get(&turn).is_some_and(|job| job.usage.is_some() || job.finish.is_some()) {
+                metrics::counter!("botfleet_completions_wasted_total").increment(1);
+            }
             self.sending.discard_turn(turn);
             self.forget_turn(turn);
+        } else if self
+            .jobs
+            .get(&turn)
+            .is_some_and(|job| job.generation == 0 && job.finish.is_none() && !job.wanted.is_withdrawn())
+        {
+            self.ask_model(turn);
         }
     }
 
     fn forget_turn(&mut self, turn: TurnId) {
-        self.jobs.remove(&turn);
+        if let Some(job) = self.jobs.remove(&turn) {
+            job.wanted.withdraw();
+        }
         self.known_turns.remove(&turn);
         self.pump_turns();
     }
@@ -275,6 +315,7 @@ impl BotState {
         if let Some(job) = self.jobs.get_mut(&turn) {
             // Whatever the model still says comes too late.
             job.generation = 0;
+            job.wanted.withdraw();
             let myself = self.myself.clone();
             let claim = Claim { bot: self.profile.id, epoch: self.node.epoch, turn };
             self.node.committer.submit(Operation::Unclaim(claim), move |result| {

@@ -13,7 +13,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::time::Instant;
 
 use super::attempt::{End, Shop};
-use super::call::{Answer, Answered, Call, CallError, Waiting};
+use super::call::{Answer, Answered, Call, CallError, Waiting, give_all};
 use super::keys::{KeyLease, KeyPool, NoKey};
 use super::lane::Lane;
 use super::price;
@@ -180,7 +180,7 @@ impl ProviderState {
             Concluded::Made { answered, tokens } => {
                 self.keys.made(&lease, tokens.map(price::TokenCount::total));
                 if answered {
-                    self.keys.succeeded(&lease);
+                    self.keys.succeeded(&lease, now);
                 }
                 if let Some(tokens) = tokens {
                     lane.count(&shop.name, &model, tokens, price::cost(&shop.settings, &model, tokens).nanos);
@@ -261,6 +261,10 @@ impl ProviderState {
             let Some(waiting) = lane.pop(now) else {
                 break;
             };
+            if waiting.call.wanted.is_withdrawn() {
+                waiting.answer.give(Err(CallError::Withdrawn));
+                continue;
+            }
             if waiting.call.deadline <= now {
                 waiting.answer.give(Err(CallError::Late));
                 continue;
@@ -352,6 +356,11 @@ async fn make(
             waiting.answer.give(Err(CallError::Late));
             Concluded::Made { answered: false, tokens }
         }
+        End::Withdrawn => {
+            metrics::counter!("botfleet_completions_wasted_total").increment(1);
+            waiting.answer.give(Err(CallError::Withdrawn));
+            Concluded::Made { answered: false, tokens }
+        }
         End::Made(Ok(reply)) => {
             waiting.answer.give(Ok(Answered { reply, worth: admission }));
             Concluded::Made { answered: true, tokens }
@@ -371,10 +380,4 @@ async fn make(
 
 fn is_of_the_key(error: &LlmError) -> bool {
     matches!(error, LlmError::RateLimited { .. } | LlmError::KeyRefused(_) | LlmError::QuotaExhausted(_))
-}
-
-fn give_all(waiting: Vec<Waiting>, error: &CallError) {
-    for waiting in waiting {
-        waiting.answer.give(Err(error.clone()));
-    }
 }

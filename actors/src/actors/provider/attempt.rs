@@ -3,7 +3,7 @@
 //! | what happens | the allowance |
 //! |---|---|
 //! | an answer that says what it used | settles down to that |
-//! | an answer that does not, garbage, timeout, reset, 5xx, deadline, crash | stays spent: it may be billed |
+//! | an answer that does not, garbage, timeout, reset, 5xx, deadline, withdrawn, crash | stays spent: it may be billed |
 //! | refused, limited, not reached, not made | comes back |
 
 use std::sync::Arc;
@@ -30,6 +30,8 @@ pub(super) struct Shop {
 pub(super) enum End {
     /// The deadline of whoever asked came before the answer; true when the provider had long enough.
     CutShort(bool),
+    /// Nobody wanted the answer any more.
+    Withdrawn,
     /// The provider was asked.
     Made(Result<Reply, LlmError>),
 }
@@ -111,8 +113,15 @@ impl Shop {
                 Ask::Embeddings(request) => self.llm.embed(key, request.clone()).await.map(Reply::Embeddings),
             }
         };
+        let asked = async {
+            tokio::select! {
+                result = asked => Some(result),
+                () = call.wanted.withdrawn() => None,
+            }
+        };
         let end = match tokio::time::timeout_at((started + timeout).min(call.deadline), asked).await {
-            Ok(result) => End::Made(result),
+            Ok(None) => End::Withdrawn,
+            Ok(Some(result)) => End::Made(result),
             Err(_) if started + timeout <= call.deadline => {
                 End::Made(Err(LlmError::Unavailable(format!("no answer within {} s", timeout.as_secs_f64()))))
             }
@@ -127,7 +136,7 @@ impl Shop {
     fn settle(&self, reservation: Reservation, call: &Call, end: &End) {
         let refund = match end {
             End::Made(Err(error)) => !error.may_be_billed(),
-            End::Made(Ok(_)) | End::CutShort(_) => false,
+            End::Made(Ok(_)) | End::CutShort(_) | End::Withdrawn => false,
         };
         if refund {
             reservation.refund();

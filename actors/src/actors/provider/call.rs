@@ -1,5 +1,8 @@
 //! A wish to a provider, and how it ends. Layer `actors`.
 
+use std::sync::Arc;
+
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::domain::allowance::BudgetKey;
@@ -39,6 +42,35 @@ pub struct Call {
     pub priority: u8,
     /// After this the answer is of no use.
     pub deadline: Instant,
+    /// Whether anybody still wants the answer.
+    pub wanted: Wanted,
+}
+
+/// Whether anybody still wants an answer; clones tell the same.
+#[derive(Clone, Debug)]
+pub struct Wanted(Arc<watch::Sender<bool>>);
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(true)))
+    }
+}
+
+impl Wanted {
+    /// Nobody wants it any more: calls that wait are not made, the one under way is given up.
+    pub fn withdraw(&self) {
+        self.0.send_replace(false);
+    }
+
+    /// Whether nobody wants it any more.
+    pub fn is_withdrawn(&self) -> bool {
+        !*self.0.borrow()
+    }
+
+    /// Waits until nobody wants it.
+    pub(super) async fn withdrawn(&self) {
+        let _ = self.0.subscribe().wait_for(|wanted| !wanted).await;
+    }
 }
 
 /// What a provider answered.
@@ -71,6 +103,9 @@ pub enum CallError {
     /// Its deadline passed.
     #[error("its deadline passed")]
     Late,
+    /// Nobody wants the answer any more.
+    #[error("nobody wants the answer any more")]
+    Withdrawn,
     /// A budget does not have it.
     #[error("budget exhausted: {0}")]
     Exhausted(BudgetKey),
@@ -117,4 +152,11 @@ pub(super) struct Waiting {
     pub(super) refusals: usize,
     /// Times that the store was asked for its allowance.
     pub(super) takes: usize,
+}
+
+/// Tells all of them the same.
+pub(super) fn give_all(waiting: Vec<Waiting>, error: &CallError) {
+    for waiting in waiting {
+        waiting.answer.give(Err(error.clone()));
+    }
 }

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::actor::ProviderMsg;
-use super::call::{Answer, Answered, Ask, Call, CallError, Reply};
+use super::call::{Answer, Answered, Ask, Call, CallError, Reply, Wanted};
 use crate::actors::node::Directory;
 use crate::domain::ids::{BotId, ChatId};
 use crate::domain::roster::ModelRef;
@@ -167,7 +167,8 @@ async fn call(directory: &Directory, provider: &str, ask: Ask, terms: Terms) -> 
     let provider = directory.provider(provider).ok_or_else(|| CallError::unavailable("no such provider"))?;
     let (sender, receiver) = oneshot::channel();
     let answer = Answer::new(move |result| drop(sender.send(result)));
-    let sent = provider.cast(ProviderMsg::Make(Call { ask, bot, chat, priority, deadline }, answer));
+    let sent = provider
+        .cast(ProviderMsg::Make(Call { ask, bot, chat, priority, deadline, wanted: Wanted::default() }, answer));
     sent.map_err(|_| CallError::unavailable("provider actor ended"))?;
     // The provider answers by the deadline, and a dropped answer says so.
     receiver.await.unwrap_or_else(|_| Err(CallError::unavailable("provider actor ended")))

@@ -12,7 +12,7 @@ use super::settings::ProviderSettings;
 use super::snapshot::{KeySnapshot, KeyState};
 use crate::policy::backoff::BackoffSettings;
 use crate::policy::minute::{MinuteLimit, Ticket};
-use crate::ports::llm::{KeyIndex, LlmError};
+use crate::ports::llm::{KeyIndex, LlmError, RETRY_AFTER_MAX};
 
 /// Pauses after refusals that say no time.
 const PAUSES: BackoffSettings = BackoffSettings { first: Duration::from_secs(1), max: Duration::from_secs(60) };
@@ -123,9 +123,12 @@ impl KeyPool {
         }
     }
 
-    /// The provider answered with what it was asked for.
-    pub(super) fn succeeded(&mut self, lease: &KeyLease) {
+    /// The provider answered with what it was asked for. That ends no pause: the call may be older than the refusal.
+    pub(super) fn succeeded(&mut self, lease: &KeyLease, now: Instant) {
         let key = &mut self.keys[lease.key.0];
+        if matches!(&key.health, Health::Paused(until) | Health::Refused(until, _) if *until > now) {
+            return;
+        }
         key.limited = 0;
         key.health = Health::Usable;
     }
@@ -137,11 +140,12 @@ impl KeyPool {
         if let LlmError::RateLimited { retry_after } = error {
             key.limited += 1;
             let pause = retry_after.unwrap_or_else(|| PAUSES.wait(key.limited, random));
-            let until = match key.health {
-                Health::Paused(until) => until.max(now + pause),
-                _ => now + pause,
-            };
-            key.health = Health::Paused(until);
+            let until = now + pause.min(RETRY_AFTER_MAX);
+            match &mut key.health {
+                Health::Paused(other) => *other = until.max(*other),
+                Health::Refused(other, _) if *other > now => {}
+                health => *health = Health::Paused(until),
+            }
             for limit in [&mut key.requests, &mut key.tokens].into_iter().flatten() {
                 limit.refused_if_used(NEARLY_FULL, now);
             }
@@ -265,6 +269,27 @@ mod tests {
     }
 
     #[test]
+    fn a_success_of_an_older_call_ends_no_pause() {
+        let (mut pool, now) = (pool(1, None), Instant::now());
+        let (older, younger) = (pool.take(1, now).unwrap(), pool.take(1, now).unwrap());
+        let pause = Duration::from_secs(30);
+        pool.refused(&younger, &LlmError::RateLimited { retry_after: Some(pause) }, 0.5, now);
+        pool.made(&older, None);
+        pool.succeeded(&older, now);
+        assert_eq!(pool.take(1, now).unwrap_err(), NoKey::Paused(now + pause));
+        pool.succeeded(&older, now + pause);
+        assert!(pool.take(1, now + pause).is_ok());
+    }
+
+    #[test]
+    fn an_endless_pause_ends_after_a_day() {
+        let (mut pool, now) = (pool(1, None), Instant::now());
+        let lease = pool.take(1, now).unwrap();
+        pool.refused(&lease, &LlmError::RateLimited { retry_after: Some(Duration::MAX) }, 0.5, now);
+        assert_eq!(pool.take(1, now).unwrap_err(), NoKey::Paused(now + RETRY_AFTER_MAX));
+    }
+
+    #[test]
     fn a_revoked_key_is_left_alone_for_long_and_shown() {
         let (mut pool, now) = (pool(1, None), Instant::now());
         let lease = pool.take(1, now).unwrap();
@@ -275,7 +300,7 @@ mod tests {
         let later = now + Duration::from_secs(15 * 60);
         let lease = pool.take(1, later).unwrap();
         assert_eq!(pool.take(1, later).unwrap_err(), NoKey::Busy, "one call tries it");
-        pool.succeeded(&lease);
+        pool.succeeded(&lease, later);
         assert!(pool.take(1, later).is_ok());
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use metrics::Gauge;
 use tokio::time::Instant;
 
-use super::call::Waiting;
+use super::call::{CallError, Waiting, give_all};
 use super::price::TokenCount;
 use super::settings::ProviderSettings;
 use super::snapshot::ModelSnapshot;
@@ -44,6 +44,9 @@ pub(super) struct Lane {
     parked: Vec<Waiting>,
     /// No call that waits has a deadline before this.
     next_deadline: Option<Instant>,
+    capacity: usize,
+    /// When calls that nobody wants were searched for last.
+    swept: Option<Instant>,
     pub(super) in_flight: usize,
     pub(super) calls: u64,
     shed: u64,
@@ -73,6 +76,8 @@ impl Lane {
             heads: VecDeque::new(),
             parked: Vec::new(),
             next_deadline: None,
+            capacity: settings.waiting.get(),
+            swept: None,
             in_flight: 0,
             calls: 0,
             shed: 0,
@@ -93,6 +98,10 @@ impl Lane {
     /// Adds a call; returns the one that had to go instead.
     pub(super) fn push(&mut self, waiting: Waiting, provider: &str, now: Instant) -> Option<Waiting> {
         self.note_deadline(waiting.call.deadline);
+        if self.waiting() >= self.capacity && self.swept.is_none_or(|swept| swept + SWEEP_EVERY <= now) {
+            self.swept = Some(now);
+            give_all(self.withdrawn(), &CallError::Withdrawn);
+        }
         let (priority, chat) = (waiting.call.priority.into(), waiting.call.chat);
         let shed = self.queue.push(priority, chat, waiting, now)?;
         self.shed += 1;
@@ -133,6 +142,17 @@ impl Lane {
     pub(super) fn drain(&mut self) -> Vec<Waiting> {
         self.next_deadline = None;
         self.heads.drain(..).chain(self.queue.extract(|_| true)).chain(self.parked.drain(..)).collect()
+    }
+
+    /// Takes out what nobody wants any more.
+    fn withdrawn(&mut self) -> Vec<Waiting> {
+        let mut found = self.queue.extract(|waiting| waiting.call.wanted.is_withdrawn());
+        let (withdrawn, heads): (Vec<_>, _) =
+            self.heads.drain(..).partition(|waiting| waiting.call.wanted.is_withdrawn());
+        self.heads = heads.into();
+        found.extend(withdrawn);
+        found.extend(self.parked.extract_if(.., |waiting| waiting.call.wanted.is_withdrawn()));
+        found
     }
 
     /// Takes out what has waited beyond its deadline.
