@@ -9,7 +9,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
@@ -17,22 +16,20 @@ use serde::Serialize;
 
 use super::evidence::Sighting;
 use super::memory::Memory;
-use super::reading::{Reading, read_sent, read_update};
 use super::settings::ChatSettings;
 use crate::actors::bot::actor::{BotMsg, TurnJob};
 use crate::actors::committer::{CommitError, CommitResult};
 use crate::actors::node::{Node, RowPermits};
-use crate::behaviour::director::{Direction, direct};
-use crate::behaviour::scene::{CastMember, Occasion, Scene};
+use crate::behaviour::scene::{CastMember, Occasion};
 use crate::domain::commit::operation::{Advance, Operation, Refusal};
-use crate::domain::decision::{Cause, Decision};
-use crate::domain::ids::{BotId, DecisionNumber, InboxId, Number, TelegramChatId};
+use crate::domain::decision::Decision;
+use crate::domain::ids::{BotId, InboxId, Number, TelegramChatId};
 use crate::domain::inbox::{Handled, InboxRow, Outcome, OutcomeKind, SentEvent, Source};
-use crate::domain::incoming::{Event, Incoming};
+use crate::domain::incoming::Incoming;
 use crate::domain::roster::ChatProfile;
 use crate::domain::time::Timestamp;
-use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
-use crate::domain::turn::{Turn, TurnProgress};
+use crate::domain::transcript::TranscriptEntry;
+use crate::domain::turn::Turn;
 use crate::ports::store::StoreError;
 
 /// Rows read from the store at once.
@@ -133,9 +130,9 @@ pub struct ChatSnapshot {
 pub struct ChatState {
     pub(super) node: Arc<Node>,
     pub(super) profile: Arc<ChatProfile>,
-    settings: ChatSettings,
-    rows: Arc<RowPermits>,
-    cast: Vec<CastMember>,
+    pub(super) settings: ChatSettings,
+    pub(super) rows: Arc<RowPermits>,
+    pub(super) cast: Vec<CastMember>,
     /// `None` while the store could not be read: rows stay there until it can.
     pub(super) memory: Option<Memory>,
     /// Messages of the fleet that were seen and have no entry yet.
@@ -145,28 +142,28 @@ pub struct ChatState {
     /// Bots that cannot post here.
     pub(super) absent: BTreeSet<BotId>,
     /// Rises with each reading of the store: results of older commits no longer concern us.
-    generation: u64,
-    commits_in_flight: usize,
-    next_tick_at: Option<Timestamp>,
-    last_news: tokio::time::Instant,
+    pub(super) generation: u64,
+    pub(super) commits_in_flight: usize,
+    pub(super) next_tick_at: Option<Timestamp>,
+    pub(super) last_news: tokio::time::Instant,
 }
 
 /// What the handling of some rows adds up to: one commit, and jobs for the bots.
 #[derive(Default)]
 pub(super) struct Step {
     pub(super) entries: Vec<TranscriptEntry>,
-    handled: Vec<Handled>,
-    decisions: Vec<Decision>,
-    turns: Vec<Turn>,
-    jobs: BTreeMap<BotId, Vec<TurnJob>>,
+    pub(super) handled: Vec<Handled>,
+    pub(super) decisions: Vec<Decision>,
+    pub(super) turns: Vec<Turn>,
+    pub(super) jobs: BTreeMap<BotId, Vec<TurnJob>>,
     pub(super) absences: Vec<(BotId, bool)>,
     /// The director panicked over the row in hand.
-    panicked: bool,
+    pub(super) panicked: bool,
 }
 
 impl Step {
     /// The outcome of the row in hand: `kind`, unless it is a dead letter.
-    fn outcome(&mut self, kind: OutcomeKind) -> Outcome {
+    pub(super) fn outcome(&mut self, kind: OutcomeKind) -> Outcome {
         if std::mem::take(&mut self.panicked) {
             Outcome::because(OutcomeKind::Dead, "the director panicked, nobody answers")
         } else {
@@ -259,13 +256,6 @@ fn cast_of(node: &Node, profile: &ChatProfile) -> Vec<CastMember> {
     profile.members.iter().filter_map(member).collect()
 }
 
-/// The seed of a decision: the same for the same decision of the same chat, whenever it is replayed.
-fn decision_seed(chat: i64, decision: DecisionNumber) -> u64 {
-    let mut mixed = (chat as u64).rotate_left(32) ^ (decision.0 as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed ^ (mixed >> 31)
-}
-
 impl ChatState {
     /// Forgets everything and reads the store; tries again later when it does not answer. An outage kills nobody.
     async fn reload(&mut self, myself: &ActorRef<ChatMsg>) {
@@ -346,90 +336,6 @@ impl ChatState {
         }
     }
 
-    /// Asks the store for a message older than the memory.
-    async fn known_in_store(&self, delivery: &Delivery) -> Result<Option<Number>, StoreError> {
-        let (Content::Update(Incoming { chat: Some(chat), event: Event::Message(message), .. }), Some(memory)) =
-            (&delivery.content, &self.memory)
-        else {
-            return Ok(None);
-        };
-        let key =
-            EntryKey { telegram_chat: *chat, message_id: message.message_id, kind: EntryKind::Message, revision: 0 };
-        if message.service || !memory.may_have_forgotten(message.message_id) || memory.number_of(&key).is_some() {
-            return Ok(None);
-        }
-        let found = in_time(self.node.store.find_messages(*chat, &[message.message_id])).await?;
-        Ok(found.first().map(|entry| entry.number))
-    }
-
-    fn on_delivery(&mut self, delivery: Delivery, known: Option<Number>, step: &mut Step) {
-        let Delivery { inbox, bot, content } = delivery;
-        let node = Arc::clone(&self.node);
-        let Some(memory) = self.memory.as_mut() else {
-            return;
-        };
-        let (entry, heard_by, last_part) = match content {
-            Content::Update(incoming) => {
-                let reading = read_update(self.profile.id, inbox, incoming, |author| node.directory.bot_of(author.id));
-                match reading {
-                    Reading::Entry(entry) => (*entry, Some(bot), true),
-                    Reading::FleetCopy(entry) => {
-                        let outcome = Outcome::because(OutcomeKind::Duplicate, "a message of the fleet");
-                        let number = memory.number_of(&entry.key());
-                        step.handled.push(Handled { inbox, outcome, number, decision: None });
-                        return;
-                    }
-                    Reading::Nothing(outcome) => {
-                        step.handled.push(Handled { inbox, outcome, number: None, decision: None });
-                        return;
-                    }
-                }
-            }
-            Content::Poison => {
-                let outcome = Outcome::because(OutcomeKind::Dead, "reading it panicked");
-                step.handled.push(Handled { inbox, outcome, number: None, decision: None });
-                return;
-            }
-            Content::Sent(event) => {
-                let Some(author) = node.directory.bots.get(&bot) else {
-                    let outcome =
-                        Outcome::because(OutcomeKind::Ignored, "sent by a bot that is no longer in the manifest");
-                    step.handled.push(Handled { inbox, outcome, number: None, decision: None });
-                    return;
-                };
-                let last_part = event.last_part;
-                (read_sent(self.profile.id, inbox, event, author, node.directory.username(bot)), None, last_part)
-            }
-        };
-        if let Some(number) = known.or_else(|| memory.number_of(&entry.key())) {
-            // The entry itself may have left the memory: this copy says the same.
-            let copy = Arc::new(TranscriptEntry { number, root: number, ..entry });
-            // The very row of the entry comes again when a person gave it another go.
-            let again = memory.entry(number).filter(|entry| entry.inbox == inbox).cloned();
-            let decision = match (&again, heard_by) {
-                (Some(entry), _) => self.decide(Occasion::Entry { entry, heard_by }, Some(entry), step),
-                (None, Some(heard_by)) => self.decide(Occasion::Copy { entry: &copy, heard_by }, Some(&copy), step),
-                (None, None) => None,
-            };
-            let outcome = step.outcome(if again.is_some() { OutcomeKind::Appended } else { OutcomeKind::Duplicate });
-            step.handled.push(Handled { inbox, outcome, number: Some(number), decision });
-            return;
-        }
-        let number = Number(memory.last_number.0 + 1);
-        let mut entry = entry;
-        entry.number = number;
-        if entry.root == Number(0) {
-            entry.root = number;
-        }
-        let entry = Arc::new(entry);
-        memory.append(Arc::clone(&entry));
-        step.entries.push((*entry).clone());
-        let decision =
-            if last_part { self.decide(Occasion::Entry { entry: &entry, heard_by }, Some(&entry), step) } else { None };
-        let outcome = step.outcome(OutcomeKind::Appended);
-        step.handled.push(Handled { inbox, outcome, number: Some(number), decision });
-    }
-
     fn on_tick(&mut self, myself: &ActorRef<ChatMsg>) {
         let now = self.node.clock.now();
         let Some(base) = self.memory.as_ref().map(|memory| memory.last_number) else {
@@ -442,126 +348,6 @@ impl ChatState {
         self.decide(Occasion::Tick, None, &mut step);
         self.plan_tick();
         self.commit(myself, base, step);
-    }
-
-    /// Plans when to speak up by itself: around the chat's own rhythm, never like a metronome.
-    fn plan_tick(&mut self) {
-        let now = self.node.clock.now();
-        self.next_tick_at =
-            self.profile.spec.pacing.quiet_tick.map(|quiet| now + quiet.mul_f64(0.6 + 0.8 * self.node.jitter.next()));
-    }
-
-    /// Asks the director; its speakers' turns join the step.
-    fn decide(
-        &mut self,
-        occasion: Occasion<'_>,
-        at: Option<&Arc<TranscriptEntry>>,
-        step: &mut Step,
-    ) -> Option<DecisionNumber> {
-        let memory = self.memory.as_mut()?;
-        let number = DecisionNumber(memory.last_decision.0 + 1);
-        let seed = decision_seed(self.profile.id.0, number);
-        let now = self.node.clock.now();
-        let cause = at.map_or(Cause::Tick, |entry| Cause::Entry(entry.number));
-        let here: Vec<CastMember>;
-        let cast = if self.absent.is_empty() {
-            &self.cast
-        } else {
-            here = self.cast.iter().filter(|member| !self.absent.contains(&member.profile.id)).cloned().collect();
-            &here
-        };
-        let scene = Scene { chat: &self.profile, cast, window: &memory.window, now };
-        // A poison message must not take its chat along (I7): it keeps its entry, and nobody answers.
-        let Ok(direction) = catch_unwind(AssertUnwindSafe(|| direct(&scene, occasion, seed))) else {
-            tracing::error!(chat.id = %self.profile.id, cause = ?cause, "the director panicked, nobody answers");
-            metrics::counter!("botfleet_behaviour_panics_total").increment(1);
-            step.panicked = true;
-            return None;
-        };
-        let direction = direction?;
-        memory.last_decision = number;
-        metrics::counter!("botfleet_decisions_total", "verdict" => direction.verdict.as_str()).increment(1);
-        self.add_turns(number, &direction, now, at, step);
-        step.decisions.push(Decision {
-            chat: self.profile.id,
-            number,
-            cause,
-            seed,
-            at: now,
-            config_seq: self.node.config_seq,
-            policy: self.profile.spec.policy.as_str().to_owned(),
-            verdict: direction.verdict,
-            reason: direction.reason,
-            inputs: direction.inputs,
-            scores: direction.scores,
-            root: direction.root,
-            chain_depth: direction.chain_depth,
-        });
-        Some(number)
-    }
-
-    fn add_turns(
-        &self,
-        decision: DecisionNumber,
-        direction: &Direction,
-        now: Timestamp,
-        at: Option<&Arc<TranscriptEntry>>,
-        step: &mut Step,
-    ) {
-        let Some(memory) = &self.memory else {
-            return;
-        };
-        for (ordinal, speaker) in direction.speakers.iter().enumerate() {
-            let due_at = now + speaker.delay;
-            let shed = self.shed(speaker.priority);
-            let turn = Turn {
-                id: self.node.turn_id(),
-                chat: self.profile.id,
-                decision,
-                bot: speaker.bot,
-                ordinal: ordinal as u32,
-                target: speaker.target,
-                answers_bot: speaker.answers_bot,
-                chain_depth: direction.chain_depth,
-                root: direction.root,
-                priority: speaker.priority,
-                due_at,
-                expires_at: due_at + self.profile.spec.pacing.stale_after,
-                created_at: now,
-                progress: shed.map_or_else(TurnProgress::queued, TurnProgress::dropped),
-            };
-            if turn.progress.state.is_final() {
-                step.turns.push(turn);
-                continue;
-            }
-            let context =
-                self.node.directory.bots.get(&speaker.bot).map_or(0, |bot| bot.spec.generation.context_messages);
-            let target = speaker
-                .target
-                .and_then(|number| at.filter(|entry| entry.number == number).or_else(|| memory.entry(number)))
-                .cloned();
-            let skip = memory.window.len().saturating_sub(context + 1);
-            let window = memory.window.iter().skip(skip).cloned().collect();
-            step.turns.push(turn.clone());
-            step.jobs.entry(speaker.bot).or_default().push(TurnJob { turn, window, target });
-        }
-    }
-
-    /// Why a turn of that priority is not begun: too many are open (I9). People's turns are the last to be shed.
-    fn shed(&self, priority: u8) -> Option<String> {
-        let most = self.settings.turns_open_max.get();
-        let room = match priority {
-            0 => most,
-            1 => most - most / 4,
-            _ => most.div_ceil(2),
-        };
-        let open = self.node.turns_open.load(Ordering::Relaxed);
-        if open < room {
-            self.node.turns_open.fetch_add(1, Ordering::Relaxed);
-            return None;
-        }
-        metrics::counter!("botfleet_turns_shed_total", "priority" => priority.to_string()).increment(1);
-        Some(format!("shed: {open} turns are open, of which {most} may be"))
     }
 
     pub(super) fn commit(&mut self, myself: &ActorRef<ChatMsg>, base: Number, step: Step) {

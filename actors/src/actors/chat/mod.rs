@@ -6,9 +6,13 @@
 //! | `reading` | what one inbox row becomes: entry, copy, or nothing |
 //! | `memory` | the end of the transcript in memory |
 //! | `place` | who can post here, and the chat's id at Telegram |
+//! | `appending` | one row becomes an entry, a copy, or nothing |
+//! | `deciding` | the director, and the turns of its speakers |
 //! | `evidence` | what resolves a message of unknown fate (I4) |
 
 pub mod actor;
+mod appending;
+mod deciding;
 mod evidence;
 pub mod memory;
 mod place;

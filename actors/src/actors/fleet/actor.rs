@@ -5,7 +5,6 @@
 //! ends and starts again from the store.
 
 use std::collections::{BTreeSet, HashMap};
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -18,20 +17,19 @@ use serde::Serialize;
 use super::settings::FleetSettings;
 use super::supervision::Book;
 pub use super::supervision::{Child, Quarantined};
-use crate::actors::bot::actor::{BotActor, BotArgs, BotMsg};
+use crate::actors::bot::actor::BotMsg;
 use crate::actors::bot::settings::BotSettings;
-use crate::actors::chat::actor::{ChatActor, ChatArgs, ChatMsg, in_time};
+use crate::actors::chat::actor::ChatMsg;
 use crate::actors::chat::settings::ChatSettings;
-use crate::actors::node::{ChatHandle, Node, RowPermits};
-use crate::actors::provider::actor::{ProviderActor, ProviderArgs, ProviderMsg};
+use crate::actors::node::Node;
+use crate::actors::provider::actor::ProviderMsg;
 use crate::actors::provider::settings::ProviderSettings;
 use crate::actors::tasks::{TaskPanicked, Tasks};
 use crate::actors::webhooks::Webhooks;
-use crate::domain::commit::operation::{Operation, Receive};
 use crate::domain::ids::{BotId, ChatId};
 use crate::policy::restart::Remedy;
 use crate::ports::llm::LlmProvider;
-use crate::ports::store::{Backlog, StoreError};
+use crate::ports::store::Backlog;
 use crate::ports::telegram::BotApi;
 
 /// How often idle chats are asked to leave the memory, and old rows are pruned.
@@ -39,9 +37,6 @@ const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(1);
 
 /// How often every actor is asked how it is.
 const PROBE_EVERY: Duration = Duration::from_secs(5);
-
-/// How long a restart waits for a store that does not answer.
-const STORE_RETRY: Duration = Duration::from_millis(500);
 
 /// A provider as the runtime made it.
 #[derive(Clone)]
@@ -117,15 +112,15 @@ pub struct FleetSnapshot {
 
 /// State of the fleet.
 pub struct FleetState {
-    args: FleetArgs,
-    bot_settings: Arc<BotSettings>,
-    book: Book,
-    tasks: Tasks,
+    pub(super) args: FleetArgs,
+    pub(super) bot_settings: Arc<BotSettings>,
+    pub(super) book: Book,
+    pub(super) tasks: Tasks,
     /// Bots that were started before: a further start is a restart.
-    started_bots: BTreeSet<BotId>,
-    reconciling: bool,
-    probing: bool,
-    quiescing: bool,
+    pub(super) started_bots: BTreeSet<BotId>,
+    pub(super) reconciling: bool,
+    pub(super) probing: bool,
+    pub(super) quiescing: bool,
 }
 
 /// The fleet actor.
@@ -247,130 +242,6 @@ impl Actor for FleetActor {
 }
 
 impl FleetState {
-    /// Providers first, then chats, then bots: whoever brings work finds whom to give it to.
-    async fn start_all(&mut self, myself: &ActorRef<FleetMsg>) {
-        let node = Arc::clone(&self.args.node);
-        for name in self.args.providers.iter().map(|provider| provider.name.clone()).collect::<Vec<_>>() {
-            self.start(myself, Child::Provider(name)).await;
-        }
-        for chat in node.directory.chats.keys() {
-            self.start(myself, Child::Chat(*chat)).await;
-        }
-        let mut ramp = self.args.settings.ramp_per_minute.map(Ramp::new);
-        for (id, bot) in &node.directory.bots {
-            let wait = match &mut ramp {
-                Some(ramp) if bot.next_offset.is_none() => ramp.next_wait(),
-                _ => Duration::ZERO,
-            };
-            let child = Child::Bot(*id);
-            if wait.is_zero() {
-                self.start(myself, child).await;
-            } else {
-                drop(myself.send_after(wait, move || FleetMsg::Start(child)));
-            }
-        }
-    }
-
-    async fn start(&mut self, myself: &ActorRef<FleetMsg>, child: Child) {
-        if self.book.is_quarantined(&child) || self.book.is_alive(&child) || self.quiescing {
-            return;
-        }
-        let started = match &child {
-            Child::Bot(id) => self.start_bot(myself, *id).await,
-            Child::Chat(id) => self.start_chat(myself, *id).await,
-            Child::Provider(name) => self.start_provider(myself, name).await,
-        };
-        match started {
-            Ok(Some(cell)) => self.book.started(&cell, child),
-            Ok(None) => {}
-            Err(error) => self.child_failed(myself, child, &error.to_string()),
-        }
-    }
-
-    async fn start_bot(
-        &mut self,
-        myself: &ActorRef<FleetMsg>,
-        id: BotId,
-    ) -> Result<Option<ractor::ActorCell>, ractor::SpawnErr> {
-        let node = &self.args.node;
-        let (Some(profile), Some(api)) = (node.directory.bots.get(&id), self.args.apis.get(&id)) else {
-            return Ok(None);
-        };
-        // What a failed predecessor had in hand counts as failed; an outage of the store must pass first.
-        // A restarted bot goes on from the offset and the way in the store, not from those it was first started with.
-        let mut profile = (**profile).clone();
-        if self.started_bots.contains(&id) {
-            let read = async {
-                // What the failed actor had queued is judged first: it must not move rows behind the reclaiming.
-                let _ =
-                    in_time(async { Ok(node.committer.commit(Operation::Receive(Receive::default())).await) }).await?;
-                in_time(node.store.reclaim(id)).await?;
-                Ok::<_, StoreError>((
-                    in_time(node.store.next_offset(id)).await?,
-                    in_time(node.store.delivery(id)).await?,
-                ))
-            };
-            let Ok((offset, delivery)) = read.await else {
-                drop(myself.send_after(STORE_RETRY, move || FleetMsg::Start(Child::Bot(id))));
-                return Ok(None);
-            };
-            profile.next_offset = offset;
-            profile.delivery = delivery.unwrap_or_default();
-        }
-        self.started_bots.insert(id);
-        let args = BotArgs {
-            node: Arc::clone(node),
-            profile: Arc::new(profile),
-            api: Arc::clone(api),
-            settings: Arc::clone(&self.bot_settings),
-            webhooks: Arc::clone(&self.args.webhooks),
-        };
-        let (actor, _) = BotActor::spawn_linked(None, BotActor, args, myself.get_cell()).await?;
-        node.directory.set_bot(id, Some(actor.clone()));
-        metrics::gauge!("botfleet_active_bots").set(node.directory.live_bots().len() as f64);
-        Ok(Some(actor.get_cell()))
-    }
-
-    async fn start_chat(
-        &self,
-        myself: &ActorRef<FleetMsg>,
-        id: ChatId,
-    ) -> Result<Option<ractor::ActorCell>, ractor::SpawnErr> {
-        let node = &self.args.node;
-        let Some(profile) = node.directory.chats.get(&id) else {
-            return Ok(None);
-        };
-        let rows = Arc::new(RowPermits::new(self.args.chats.rows_waiting.get()));
-        let args = ChatArgs {
-            node: Arc::clone(node),
-            profile: Arc::clone(profile),
-            settings: self.args.chats.clone(),
-            rows: Arc::clone(&rows),
-        };
-        let (actor, _) = ChatActor::spawn_linked(None, ChatActor, args, myself.get_cell()).await?;
-        node.directory.set_chat(id, Some(ChatHandle { actor: actor.clone(), rows }));
-        Ok(Some(actor.get_cell()))
-    }
-
-    async fn start_provider(
-        &self,
-        myself: &ActorRef<FleetMsg>,
-        name: &str,
-    ) -> Result<Option<ractor::ActorCell>, ractor::SpawnErr> {
-        let Some(setup) = self.args.providers.iter().find(|provider| provider.name == name).cloned() else {
-            return Ok(None);
-        };
-        let args = ProviderArgs {
-            name: setup.name,
-            llm: setup.llm,
-            settings: setup.settings,
-            node: Arc::clone(&self.args.node),
-        };
-        let (actor, _) = ProviderActor::spawn_linked(None, ProviderActor, args, myself.get_cell()).await?;
-        self.args.node.directory.set_provider(name, Some(actor.clone()));
-        Ok(Some(actor.get_cell()))
-    }
-
     fn unlist(&self, child: &Child) {
         let directory = &self.args.node.directory;
         match child {
@@ -381,7 +252,7 @@ impl FleetState {
         metrics::gauge!("botfleet_active_bots").set(directory.live_bots().len() as f64);
     }
 
-    fn child_failed(&mut self, myself: &ActorRef<FleetMsg>, child: Child, reason: &str) {
+    pub(super) fn child_failed(&mut self, myself: &ActorRef<FleetMsg>, child: Child, reason: &str) {
         self.unlist(&child);
         let (now, random) = (self.args.node.clock.now(), self.args.node.jitter.next());
         if let Remedy::RestartAfter(wait) = self.book.failed(&child, reason, &self.args.settings.restart, now, random) {
@@ -499,23 +370,5 @@ async fn silent<M: Message, T: Send + 'static>(
     match actor.call(question, within).await {
         Ok(CallResult::Timeout) => Some(actor.get_cell()),
         _ => None,
-    }
-}
-
-/// Spreads the first polls of new tokens.
-struct Ramp {
-    step: Duration,
-    next: Duration,
-}
-
-impl Ramp {
-    fn new(per_minute: NonZeroU32) -> Self {
-        Self { step: Duration::from_mins(1) / per_minute.get(), next: Duration::ZERO }
-    }
-
-    fn next_wait(&mut self) -> Duration {
-        let wait = self.next;
-        self.next += self.step;
-        wait
     }
 }

@@ -1,0 +1,98 @@
+//! Appending: one inbox row becomes an entry, a copy of one, or nothing. Layer `actors`. Keeps I2, I3.
+
+use std::sync::Arc;
+
+use super::actor::{ChatState, Content, Delivery, Step, in_time};
+use super::reading::{Reading, read_sent, read_update};
+use crate::behaviour::scene::Occasion;
+use crate::domain::ids::Number;
+use crate::domain::inbox::{Handled, Outcome, OutcomeKind};
+use crate::domain::incoming::{Event, Incoming};
+use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
+use crate::ports::store::StoreError;
+
+impl ChatState {
+    /// Asks the store for a message older than the memory.
+    pub(super) async fn known_in_store(&self, delivery: &Delivery) -> Result<Option<Number>, StoreError> {
+        let (Content::Update(Incoming { chat: Some(chat), event: Event::Message(message), .. }), Some(memory)) =
+            (&delivery.content, &self.memory)
+        else {
+            return Ok(None);
+        };
+        let key =
+            EntryKey { telegram_chat: *chat, message_id: message.message_id, kind: EntryKind::Message, revision: 0 };
+        if message.service || !memory.may_have_forgotten(message.message_id) || memory.number_of(&key).is_some() {
+            return Ok(None);
+        }
+        let found = in_time(self.node.store.find_messages(*chat, &[message.message_id])).await?;
+        Ok(found.first().map(|entry| entry.number))
+    }
+
+    pub(super) fn on_delivery(&mut self, delivery: Delivery, known: Option<Number>, step: &mut Step) {
+        let Delivery { inbox, bot, content } = delivery;
+        let node = Arc::clone(&self.node);
+        let Some(memory) = self.memory.as_mut() else {
+            return;
+        };
+        let (entry, heard_by, last_part) = match content {
+            Content::Update(incoming) => {
+                let reading = read_update(self.profile.id, inbox, incoming, |author| node.directory.bot_of(author.id));
+                match reading {
+                    Reading::Entry(entry) => (*entry, Some(bot), true),
+                    Reading::FleetCopy(entry) => {
+                        let outcome = Outcome::because(OutcomeKind::Duplicate, "a message of the fleet");
+                        let number = memory.number_of(&entry.key());
+                        step.handled.push(Handled { inbox, outcome, number, decision: None });
+                        return;
+                    }
+                    Reading::Nothing(outcome) => {
+                        step.handled.push(Handled { inbox, outcome, number: None, decision: None });
+                        return;
+                    }
+                }
+            }
+            Content::Poison => {
+                let outcome = Outcome::because(OutcomeKind::Dead, "reading it panicked");
+                step.handled.push(Handled { inbox, outcome, number: None, decision: None });
+                return;
+            }
+            Content::Sent(event) => {
+                let Some(author) = node.directory.bots.get(&bot) else {
+                    let outcome =
+                        Outcome::because(OutcomeKind::Ignored, "sent by a bot that is no longer in the manifest");
+                    step.handled.push(Handled { inbox, outcome, number: None, decision: None });
+                    return;
+                };
+                let last_part = event.last_part;
+                (read_sent(self.profile.id, inbox, event, author, node.directory.username(bot)), None, last_part)
+            }
+        };
+        if let Some(number) = known.or_else(|| memory.number_of(&entry.key())) {
+            // The entry itself may have left the memory: this copy says the same.
+            let copy = Arc::new(TranscriptEntry { number, root: number, ..entry });
+            // The very row of the entry comes again when a person gave it another go.
+            let again = memory.entry(number).filter(|entry| entry.inbox == inbox).cloned();
+            let decision = match (&again, heard_by) {
+                (Some(entry), _) => self.decide(Occasion::Entry { entry, heard_by }, Some(entry), step),
+                (None, Some(heard_by)) => self.decide(Occasion::Copy { entry: &copy, heard_by }, Some(&copy), step),
+                (None, None) => None,
+            };
+            let outcome = step.outcome(if again.is_some() { OutcomeKind::Appended } else { OutcomeKind::Duplicate });
+            step.handled.push(Handled { inbox, outcome, number: Some(number), decision });
+            return;
+        }
+        let number = Number(memory.last_number.0 + 1);
+        let mut entry = entry;
+        entry.number = number;
+        if entry.root == Number(0) {
+            entry.root = number;
+        }
+        let entry = Arc::new(entry);
+        memory.append(Arc::clone(&entry));
+        step.entries.push((*entry).clone());
+        let decision =
+            if last_part { self.decide(Occasion::Entry { entry: &entry, heard_by }, Some(&entry), step) } else { None };
+        let outcome = step.outcome(OutcomeKind::Appended);
+        step.handled.push(Handled { inbox, outcome, number: Some(number), decision });
+    }
+}

@@ -1,0 +1,144 @@
+//! Deciding: the director is asked, and its speakers get turns. Layer `actors`. Keeps I7, I9.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::actor::{ChatState, Step};
+use crate::actors::bot::actor::TurnJob;
+use crate::behaviour::director::{Direction, direct};
+use crate::behaviour::scene::{CastMember, Occasion, Scene};
+use crate::domain::decision::{Cause, Decision};
+use crate::domain::ids::DecisionNumber;
+use crate::domain::time::Timestamp;
+use crate::domain::transcript::TranscriptEntry;
+use crate::domain::turn::{Turn, TurnProgress};
+
+impl ChatState {
+    /// Plans when to speak up by itself: around the chat's own rhythm, never like a metronome.
+    pub(super) fn plan_tick(&mut self) {
+        let now = self.node.clock.now();
+        self.next_tick_at =
+            self.profile.spec.pacing.quiet_tick.map(|quiet| now + quiet.mul_f64(0.6 + 0.8 * self.node.jitter.next()));
+    }
+
+    /// Asks the director; its speakers' turns join the step.
+    pub(super) fn decide(
+        &mut self,
+        occasion: Occasion<'_>,
+        at: Option<&Arc<TranscriptEntry>>,
+        step: &mut Step,
+    ) -> Option<DecisionNumber> {
+        let memory = self.memory.as_mut()?;
+        let number = DecisionNumber(memory.last_decision.0 + 1);
+        let seed = decision_seed(self.profile.id.0, number);
+        let now = self.node.clock.now();
+        let cause = at.map_or(Cause::Tick, |entry| Cause::Entry(entry.number));
+        let here: Vec<CastMember>;
+        let cast = if self.absent.is_empty() {
+            &self.cast
+        } else {
+            here = self.cast.iter().filter(|member| !self.absent.contains(&member.profile.id)).cloned().collect();
+            &here
+        };
+        let scene = Scene { chat: &self.profile, cast, window: &memory.window, now };
+        // A poison message must not take its chat along (I7): it keeps its entry, and nobody answers.
+        let Ok(direction) = catch_unwind(AssertUnwindSafe(|| direct(&scene, occasion, seed))) else {
+            tracing::error!(chat.id = %self.profile.id, cause = ?cause, "the director panicked, nobody answers");
+            metrics::counter!("botfleet_behaviour_panics_total").increment(1);
+            step.panicked = true;
+            return None;
+        };
+        let direction = direction?;
+        memory.last_decision = number;
+        metrics::counter!("botfleet_decisions_total", "verdict" => direction.verdict.as_str()).increment(1);
+        self.add_turns(number, &direction, now, at, step);
+        step.decisions.push(Decision {
+            chat: self.profile.id,
+            number,
+            cause,
+            seed,
+            at: now,
+            config_seq: self.node.config_seq,
+            policy: self.profile.spec.policy.as_str().to_owned(),
+            verdict: direction.verdict,
+            reason: direction.reason,
+            inputs: direction.inputs,
+            scores: direction.scores,
+            root: direction.root,
+            chain_depth: direction.chain_depth,
+        });
+        Some(number)
+    }
+
+    fn add_turns(
+        &self,
+        decision: DecisionNumber,
+        direction: &Direction,
+        now: Timestamp,
+        at: Option<&Arc<TranscriptEntry>>,
+        step: &mut Step,
+    ) {
+        let Some(memory) = &self.memory else {
+            return;
+        };
+        for (ordinal, speaker) in direction.speakers.iter().enumerate() {
+            let due_at = now + speaker.delay;
+            let shed = self.shed(speaker.priority);
+            let turn = Turn {
+                id: self.node.turn_id(),
+                chat: self.profile.id,
+                decision,
+                bot: speaker.bot,
+                ordinal: ordinal as u32,
+                target: speaker.target,
+                answers_bot: speaker.answers_bot,
+                chain_depth: direction.chain_depth,
+                root: direction.root,
+                priority: speaker.priority,
+                due_at,
+                expires_at: due_at + self.profile.spec.pacing.stale_after,
+                created_at: now,
+                progress: shed.map_or_else(TurnProgress::queued, TurnProgress::dropped),
+            };
+            if turn.progress.state.is_final() {
+                step.turns.push(turn);
+                continue;
+            }
+            let context =
+                self.node.directory.bots.get(&speaker.bot).map_or(0, |bot| bot.spec.generation.context_messages);
+            let target = speaker
+                .target
+                .and_then(|number| at.filter(|entry| entry.number == number).or_else(|| memory.entry(number)))
+                .cloned();
+            let skip = memory.window.len().saturating_sub(context + 1);
+            let window = memory.window.iter().skip(skip).cloned().collect();
+            step.turns.push(turn.clone());
+            step.jobs.entry(speaker.bot).or_default().push(TurnJob { turn, window, target });
+        }
+    }
+
+    /// Why a turn of that priority is not begun: too many are open (I9). People's turns are the last to be shed.
+    fn shed(&self, priority: u8) -> Option<String> {
+        let most = self.settings.turns_open_max.get();
+        let room = match priority {
+            0 => most,
+            1 => most - most / 4,
+            _ => most.div_ceil(2),
+        };
+        let open = self.node.turns_open.load(Ordering::Relaxed);
+        if open < room {
+            self.node.turns_open.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        metrics::counter!("botfleet_turns_shed_total", "priority" => priority.to_string()).increment(1);
+        Some(format!("shed: {open} turns are open, of which {most} may be"))
+    }
+}
+
+/// The seed of a decision: the same for the same decision of the same chat, whenever it is replayed.
+fn decision_seed(chat: i64, decision: DecisionNumber) -> u64 {
+    let mut mixed = (chat as u64).rotate_left(32) ^ (decision.0 as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed ^ (mixed >> 31)
+}
