@@ -51,7 +51,7 @@ pub struct LimitsArgs {
     #[arg(long, default_value_t = 5)]
     pub outstanding: usize,
     /// How many seconds the fleet may take to come to rest at the end.
-    #[arg(long, default_value_t = 120)]
+    #[arg(long, default_value_t = 300)]
     pub settle_seconds: u64,
     /// The limits of an LLM provider instead: first calls a minute, then tokens a minute.
     #[arg(long)]
