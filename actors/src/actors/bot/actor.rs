@@ -179,6 +179,10 @@ pub struct BotSnapshot {
     pub messages_due: usize,
     /// Messages being sent.
     pub sends_in_flight: usize,
+    /// Seconds that Telegram asked it to pause everywhere, from now on.
+    pub paused_seconds: Option<u64>,
+    /// Chats where Telegram asked it to pause.
+    pub paused_chats: usize,
     /// Whether it is coming to its end: it takes no updates and begins no turns.
     pub quiescing: bool,
     /// Whether it begins no send any more.
@@ -388,6 +392,8 @@ impl BotState {
             messages_waiting: self.sending.waiting(),
             messages_due: self.sending.due(self.node.clock.now()),
             sends_in_flight: self.sending.in_flight(),
+            paused_seconds: self.sending.limiter.bot_pause().map(|left| left.as_secs() + 1),
+            paused_chats: self.sending.limiter.pauses().count(),
             quiescing: self.quiescing,
             holding_sends: self.holding_sends,
             sent: self.sending.sent(),
