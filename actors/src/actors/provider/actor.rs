@@ -12,6 +12,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::time::Instant;
 
+use super::alarm::Alarm;
 use super::attempt::{End, Shop};
 use super::call::{Answer, Answered, Call, CallError, Waiting, give_all};
 use super::keys::{KeyLease, KeyPool, NoKey};
@@ -96,7 +97,7 @@ pub struct ProviderState {
     lanes: BTreeMap<String, Lane>,
     /// The model that is looked at first next time.
     turn: usize,
-    wake_at: Option<Instant>,
+    alarm: Alarm,
     tasks: Tasks,
 }
 
@@ -121,7 +122,7 @@ impl Actor for ProviderActor {
             shop: Arc::new(Shop { name, llm, settings, node }),
             lanes: BTreeMap::new(),
             turn: 0,
-            wake_at: None,
+            alarm: Alarm::default(),
             tasks: Tasks::new(move || drop(alarm.cast(ProviderMsg::TaskPanicked))),
         })
     }
@@ -140,7 +141,7 @@ impl Actor for ProviderActor {
             }
             ProviderMsg::Funded(funded) => state.on_funded(*funded),
             ProviderMsg::Wake => {
-                state.wake_at = None;
+                state.alarm.rang(Instant::now());
                 state.unpark();
             }
             ProviderMsg::TaskPanicked => return Err(TaskPanicked.into()),
@@ -164,7 +165,7 @@ impl ProviderState {
         let shop = &self.shop;
         let new_lane = |model: &String| Lane::new(&shop.settings, &shop.name, model);
         let lane = self.lanes.entry(model).or_insert_with_key(new_lane);
-        if let Some(shed) = lane.push(Waiting { call, answer, refusals: 0, takes: 0 }, &self.shop.name, now) {
+        if let Some(shed) = lane.push(Waiting::new(call, answer, now), &self.shop.name, now) {
             shed.answer.give(Err(CallError::Shed));
         }
     }
@@ -238,9 +239,8 @@ impl ProviderState {
             wake = wake.into_iter().chain(next).min();
         }
         if let Some(at) = wake
-            && self.wake_at.is_none_or(|planned| at < planned)
+            && self.alarm.set(at)
         {
-            self.wake_at = Some(at);
             drop(self.myself.send_after(at.saturating_duration_since(now), || ProviderMsg::Wake));
         }
     }
@@ -283,7 +283,7 @@ impl ProviderState {
                 Reserve::Short(orders) => {
                     lane.in_flight += 1;
                     self.tasks.spawn(async move {
-                        let result = shop.fund(orders).await;
+                        let result = shop.fund(orders, waiting.call.deadline).await;
                         let _ = myself.cast(ProviderMsg::Funded(Box::new(Funded { model, waiting, result })));
                     });
                     continue;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `call` | a wish to the provider, and how it ends |
 //! | `actor` | the actor: what waits, what is under way |
+//! | `alarm` | when it looks again |
 //! | `attempt` | one call: allowance, deadline, settlement |
 //! | `keys` | the pool of keys with their limits, pauses and refusals |
 //! | `lane` | one model: breaker, bulkhead, queue, counts |
@@ -15,6 +16,7 @@
 //! another key. Tries, fallback over models and providers, and waiting belong to the turn: the one retry layer.
 
 pub mod actor;
+mod alarm;
 mod attempt;
 pub mod call;
 pub mod consult;
