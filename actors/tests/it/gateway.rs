@@ -191,6 +191,18 @@ async fn a_pause_that_the_provider_asks_for_is_kept_by_every_turn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_limit_of_one_model_leaves_the_others_alone() {
+    let stage = Scenery::new(1, 1).raise().await;
+    stage.llm(0).next(Thought::Fail(LlmError::RateLimited { retry_after: Some(Duration::from_secs(30)) }));
+    assert!(said(ask(&stage, call(&stage, "hello", 0))).await.is_err());
+    let mut other = call(&stage, "hello", 0);
+    if let Ask::Completion(request) = &mut other.ask {
+        request.model = "large".to_owned();
+    }
+    said(ask(&stage, other)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_short_pause_is_waited_for_and_nobody_hears_of_it() {
     let stage = Scenery::new(1, 1).raise().await;
     stage.llm(0).next(Thought::Fail(LlmError::RateLimited { retry_after: Some(Duration::from_secs(1)) }));

@@ -179,7 +179,7 @@ impl ProviderState {
         lane.in_flight -= 1;
         match end {
             Concluded::Made { answered, tokens } => {
-                self.keys.made(&lease, tokens.map(price::TokenCount::total));
+                self.keys.made(&lease, tokens);
                 if answered {
                     self.keys.succeeded(&lease, now);
                 }
@@ -251,7 +251,7 @@ impl ProviderState {
         for late in lane.expired(now) {
             late.answer.give(Err(CallError::Late));
         }
-        let mut wake = None;
+        let (mut wake, mut paced) = (None, false);
         while lane.in_flight < self.shop.settings.concurrency.get() && !lane.is_empty() {
             // While one call probes, the others turn elsewhere: the probe may take as long as a dead provider lets it.
             let Some(admission) = lane.breaker.admit() else {
@@ -289,14 +289,14 @@ impl ProviderState {
                     continue;
                 }
             };
-            let lease = match self.keys.take(price::bound(&waiting.call.ask).total(), now) {
+            let lease = match self.keys.take(&model, price::bound(&waiting.call.ask), now) {
                 Ok(lease) => lease,
                 Err(why) => {
                     shop.not_made(reserved);
                     lane.put_back(waiting);
                     match why {
                         NoKey::Busy => {}
-                        NoKey::Paced(until) => wake = Some(until),
+                        NoKey::Paced(until) => (wake, paced) = (Some(until), true),
                         NoKey::Paused(until) if until <= now + PATIENCE => wake = Some(until),
                         NoKey::Paused(until) => {
                             let retry_after = Some(until.saturating_duration_since(now));
@@ -313,6 +313,9 @@ impl ProviderState {
                 let end = make(&shop, &lease, waiting, reserved, admission).await;
                 let _ = myself.cast(ProviderMsg::CallFinished(Box::new(Finished { model, lease, end })));
             });
+        }
+        if !paced {
+            self.keys.forget_claims(model);
         }
         lane.publish();
         let look_again = lane.has_parked().then_some(now + LOOK_AGAIN);
