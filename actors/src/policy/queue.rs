@@ -187,8 +187,8 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
 
     /// Rank of the item that would be shed first.
     pub fn least_urgent(&self) -> Option<(usize, u64)> {
-        let classes = self.classes.iter().enumerate().rev();
-        classes.filter_map(|(priority, class)| Some((priority, *class.order.keys().next_back()?))).next()
+        let classes = self.classes.iter().enumerate();
+        classes.filter_map(|(priority, class)| Some((priority, *class.order.keys().next_back()?))).max()
     }
 
     /// The next item to serve, with its place.

@@ -15,7 +15,8 @@ use tokio::time::Instant;
 use super::alarm::Alarm;
 use super::attempt::{End, Shop};
 use super::call::{Answer, Answered, Call, CallError, Waiting, give_all};
-use super::keys::{KeyLease, KeyPool, NoKey};
+use super::key::{KeyLease, NoKey};
+use super::keys::KeyPool;
 use super::lane::Lane;
 use super::price;
 use super::settings::ProviderSettings;
@@ -86,7 +87,7 @@ enum Concluded {
     /// It was asked; whether it answered, and what was billed as far as it says.
     Made { answered: bool, tokens: Option<price::TokenCount> },
     /// The key was refused; the call may go to another.
-    KeyRefused(LlmError, Waiting),
+    KeyRefused(LlmError, Box<Waiting>),
 }
 
 /// State of a provider.
@@ -193,7 +194,7 @@ impl ProviderState {
                 if waiting.refusals > REFUSALS_MAX.max(self.keys.len()) {
                     waiting.answer.give(Err(error.into()));
                 } else if let Some(lane) = self.lanes.get_mut(&model) {
-                    lane.put_back(waiting);
+                    lane.put_back(*waiting);
                 }
             }
         }
@@ -368,7 +369,7 @@ async fn make(
             waiting.answer.give(Ok(Answered { reply, worth: admission }));
             Concluded::Made { answered: true, tokens }
         }
-        End::Made(Err(error)) if is_of_the_key(&error) => Concluded::KeyRefused(error, waiting),
+        End::Made(Err(error)) if is_of_the_key(&error) => Concluded::KeyRefused(error, Box::new(waiting)),
         End::Made(Err(error)) => {
             if error.is_failure() {
                 admission.failed();

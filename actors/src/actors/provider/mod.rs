@@ -6,7 +6,8 @@
 //! | `actor` | the actor: what waits, what is under way |
 //! | `alarm` | when it looks again |
 //! | `attempt` | one call: allowance, deadline, settlement |
-//! | `keys` | the pool of keys with their limits, pauses and refusals |
+//! | `keys` | the pool of keys: turns, pauses and refusals |
+//! | `key` | one of them: limits, models, who waits for it |
 //! | `lane` | one model: breaker, bulkhead, queue, counts |
 //! | `price` | bounds of what a call may cost, and what it cost |
 //! | `consult` | embeddings and classifier answers: a cache, and one repair of JSON that does not fit |
@@ -20,6 +21,7 @@ mod alarm;
 mod attempt;
 pub mod call;
 pub mod consult;
+mod key;
 mod keys;
 mod lane;
 pub mod price;
