@@ -89,6 +89,12 @@ impl SecretRef {
                 "put it in a file or variable, revoke it with @BotFather and refer to the new one",
             ));
         }
+        if text.split_once(':').is_some_and(|(_, name)| looks_like_key(name)) {
+            return Err((
+                "a key stands here in clear",
+                "put it in a file or variable, replace it where it was issued and refer to the new one",
+            ));
+        }
         match text.split_once(':') {
             Some(("env", name)) if is_variable_name(name) => Ok(Self::Variable(name.to_owned())),
             Some(("env", _)) => {
@@ -166,6 +172,18 @@ pub(super) fn token_id(text: &str) -> Option<i64> {
 fn looks_like_token(text: &str) -> bool {
     text.split_once(':')
         .is_some_and(|(id, key)| id.len() >= 5 && id.bytes().all(|b| b.is_ascii_digit()) && key.len() >= 8)
+}
+
+/// Whether a name may be a provider's key: it begins as their keys do, or mixes letters and digits as no name does.
+fn looks_like_key(name: &str) -> bool {
+    const BEGINNINGS: [&str; 9] = ["sk-", "sk_", "gsk_", "AIza", "xai-", "hf_", "r8_", "pplx-", "nvapi-"];
+    const BEGINNING_BYTES_MIN: usize = 16;
+    const MIXED_BYTES_MIN: usize = 30;
+    let begins = BEGINNINGS.iter().any(|beginning| name.starts_with(beginning));
+    let has = |is: fn(&u8) -> bool| name.bytes().any(|byte| is(&byte));
+    let mixed = has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_digit);
+    let is_path = name.contains(['/', '.']);
+    !is_path && ((begins && name.len() >= BEGINNING_BYTES_MIN) || (mixed && name.len() >= MIXED_BYTES_MIN))
 }
 
 fn is_variable_name(name: &str) -> bool {

@@ -1,5 +1,5 @@
 //! A provider's refusal, read in whatever shape it comes and classified by what the caller must do.
-//! Layer `adapters`. Keeps I12: messages are cut, and searched for the key.
+//! Layer `adapters`. Keeps I12: messages are searched for the key, and then cut.
 
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ impl Fault {
             let seconds = detail.get("retryDelay")?.as_str()?.strip_suffix('s')?;
             Duration::try_from_secs_f64(seconds.parse().ok()?).ok()
         });
-        Self::Refused { status, retry_after, message: message.chars().take(MESSAGE_CHARS).collect(), code }
+        Self::Refused { status, retry_after, message: message.to_owned(), code }
     }
 
     /// What the caller must do about it; `key` is taken out of the words.
@@ -123,8 +123,13 @@ fn pause(headers: &HeaderMap) -> Option<Duration> {
     (until - now).to_std().ok()
 }
 
-/// A text without the key.
+/// A text without the key, and no longer than it may be.
 fn without(key: &SecretString, text: String) -> String {
     let key = key.expose_secret();
-    if !key.is_empty() && text.contains(key) { text.replace(key, "[key]") } else { text }
+    let text = if !key.is_empty() && text.contains(key) { text.replace(key, "[key]") } else { text };
+    // Cut only now: a part of the key would not be found.
+    match text.char_indices().nth(MESSAGE_CHARS) {
+        Some((end, _)) => text[..end].to_owned(),
+        None => text,
+    }
 }

@@ -27,7 +27,7 @@ where
 {
     let (mut text, mut refusal) = (String::new(), String::new());
     let (mut finish_reason, mut usage, mut tools) = (None, None, None);
-    let mut thinks = false;
+    let (mut thinks, mut begun) = (false, false);
     loop {
         let next = if text.is_empty() && !thinks {
             timeout_at(first_until, chunks.next()).await.map_err(|_| late())?
@@ -44,11 +44,17 @@ where
         })?;
         let chunk: ChatAnswer = serde_json::from_str(chunk.get())
             .map_err(|e| malformed(format!("unexpected chunk at column {}", e.column())))?;
-        if chunk.error.is_some() {
-            return Ok(chunk);
+        if let Some(error) = &chunk.error {
+            // What was said until then is billed; only a refusal that comes first is one.
+            return if begun {
+                Err(malformed(format!("stream broke off: {}", Fault::embedded(error))))
+            } else {
+                Ok(chunk)
+            };
         }
         usage = chunk.usage.or(usage);
         for choice in chunk.choices.into_iter().flatten().take(1) {
+            begun = true;
             finish_reason = choice.finish_reason.or(finish_reason);
             let Some(part) = choice.message else { continue };
             thinks |= part.reasons();

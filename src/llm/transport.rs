@@ -6,14 +6,16 @@
 
 use std::error::Error as StdError;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use async_openai::error::OpenAIError;
 use async_openai::middleware::HttpRequestFactory;
 use bytes::{Bytes, BytesMut};
-use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, Method, Response};
+use futures::StreamExt;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{Body, Client, Method, Response};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use tower::Service;
@@ -71,7 +73,7 @@ async fn exchange(client: &Client, stream: bool, request: reqwest::Request) -> R
     let streams =
         response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
     if streams {
-        return Ok(response);
+        return Ok(bounded(response));
     }
     let body = collect(response).await?;
     let malformed = |e: serde_json::Error| Fault::Malformed(format!("no JSON at column {}", e.column()));
@@ -82,6 +84,19 @@ async fn exchange(client: &Client, stream: bool, request: reqwest::Request) -> R
     }
     serde_json::from_slice::<IgnoredAny>(&body).map_err(malformed)?;
     Ok(http::Response::new(body).into())
+}
+
+/// A streamed answer that breaks off beyond the limit, whatever its bytes are.
+fn bounded(response: Response) -> Response {
+    let mut bytes = 0;
+    let chunks = response.bytes_stream().map(move |chunk| {
+        let chunk = chunk.map_err(io::Error::other)?;
+        bytes += chunk.len();
+        if bytes > BODY_LIMIT_BYTES { Err(io::Error::other("the answer is too long")) } else { Ok(chunk) }
+    });
+    let mut bounded = http::Response::new(Body::wrap_stream(chunks));
+    bounded.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    bounded.into()
 }
 
 async fn collect(mut response: Response) -> Result<Bytes, Fault> {

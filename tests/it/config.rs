@@ -381,6 +381,43 @@ fn a_budget_of_money_over_a_provider_without_a_price_is_warned_of() {
     assert!(loaded.warnings[0].what.contains("openai"), "{}", loaded.warnings[0]);
 }
 
+#[test]
+fn a_model_in_use_with_a_key_and_no_price_is_warned_of() {
+    let text = |prices: &str| {
+        format!(
+            "[[providers]]\nname = \"paid\"\nkind = \"compatible\"\nbase_url = \"https://llm.example/v1\"\n\
+             api_key = \"env:ADA_TOKEN\"\nmodel = \"m\"\n{prices}\n\
+             [[providers]]\nname = \"own\"\nkind = \"ollama\"\nmodel = \"m\"\n\
+             [[budgets]]\nscope = \"fleet\"\nunit = \"money\"\nper = \"day\"\nlimit = 1\n\
+             [personas.ada]\nvoice = \"You are Ada.\"\n\
+             [[bots]]\nname = \"Ada\"\ntoken = \"env:ADA_TOKEN\"\npersona = \"ada\"\nmodels = [\"paid\", \"paid/l\", \"own\"]\n\
+             [[chats]]\nname = \"c\"\ntelegram_id = -1001234567890\nbots = [\"Ada\"]\n"
+        )
+    };
+    let price = "{ prompt = 1.0, completion = 1.0 }";
+    for (prices, free) in [
+        (String::new(), Some("calls to paid/l, paid/m cost nothing")),
+        (format!("prices = {{ m = {price} }}"), Some("calls to paid/l cost nothing")),
+        (format!("prices = {{ m = {price}, l = {price} }}"), None),
+        (format!("price = {price}"), None),
+    ] {
+        let loaded = Manifest::read(&text(&prices), "fleet.toml", &secrets()).unwrap();
+        let warned = loaded.warnings.iter().find(|warning| warning.key == "budgets[0]");
+        assert_eq!(warned.is_some(), free.is_some(), "{prices}");
+        assert!(warned.is_none_or(|warning| warning.what.contains(free.unwrap())), "{warned:?}");
+    }
+}
+
+#[test]
+fn a_key_in_the_place_of_a_name_is_not_repeated() {
+    let key = "gsk_1A2b3C4d5E6f7G8h9I0j1K2l3M4n";
+    for pasted in [format!("env:{key}"), "env:sk_live_abcdefghijklmnop".to_owned(), format!("file:{key}")] {
+        let text = format!("[[providers]]\nname = \"p\"\nkind = \"groq\"\nmodel = \"m\"\napi_key = \"{pasted}\"\n");
+        let told = Manifest::read(&text, "fleet.toml", &secrets()).unwrap_err().to_string();
+        assert!(!told.contains(&pasted[5..]) && told.contains("in clear"), "{told}");
+    }
+}
+
 fn with_token_file(mode: u32) -> (tempfile::TempDir, PathBuf) {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();

@@ -251,3 +251,34 @@ async fn the_simulated_provider_answers_plain_and_streamed() {
     }
     simulation.stop().await;
 }
+
+#[tokio::test]
+async fn an_error_within_a_stream_under_way_is_no_refusal() {
+    let stream = "data: {\"choices\":[{\"delta\":{\"content\":\"Gün\"}}]}\n\n\
+        data: {\"error\":{\"code\":429,\"message\":\"slow down\"}}\n\n";
+    let outcome = ask_once(Line::Answer(200, SSE, stream.to_owned()), streaming).await;
+    assert!(matches!(&outcome, Err(LlmError::Garbage(words)) if words.contains("slow down")), "{outcome:?}");
+    assert!(outcome.unwrap_err().may_be_billed());
+}
+
+#[tokio::test]
+async fn a_stream_without_end_is_cut() {
+    let comments = ": keep-alive\n\n".repeat(400_000);
+    let stream = format!(
+        "{comments}data: {{\"choices\":[{{\"delta\":{{\"content\":\"Gün\"}},\"finish_reason\":\"stop\"}}]}}\n\n"
+    );
+    let patient = |url| LlmProviderSettings { timeout: Duration::from_secs(20), ..streaming(url) };
+    let outcome = ask_once(Line::Answer(200, SSE, stream), patient).await;
+    assert!(matches!(outcome, Err(LlmError::Garbage(_))), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn no_part_of_the_key_shows_where_an_error_is_cut() {
+    for filler in 270..300 {
+        let message = format!("{} {KEY}", "x".repeat(filler));
+        let body = json!({"error": {"message": message}}).to_string();
+        let error = ask_once(answer(500, body), settings).await.unwrap_err().to_string();
+        assert!(!error.contains(&KEY[..6]), "{error}");
+        assert!(error.len() < 340, "{error}");
+    }
+}

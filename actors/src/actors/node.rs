@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use futures::future::join_all;
 use ractor::ActorRef;
 
 use super::bot::actor::BotMsg;
@@ -107,11 +108,13 @@ impl Node {
 
     /// Gives back to the store what was taken from budgets and is not spent: at a shutdown in good order.
     pub async fn return_allowances(&self) {
-        for returned in self.treasury.give_back() {
+        // All at once, so that they share a commit: there may be many, and little time.
+        let returns = self.treasury.give_back().into_iter().map(async |returned| {
             if let Err(error) = self.committer.commit(Operation::ReturnAllowance(returned)).await {
                 tracing::warn!(budget = %returned.key.budget, error = %error, "an allowance could not be given back");
             }
-        }
+        });
+        join_all(returns).await;
     }
 
     fn next_id(&self) -> i64 {

@@ -18,6 +18,28 @@ pub const PRIORITIES: usize = 3;
 /// How many of each priority are served in a round of twelve.
 const WEIGHTS: [u32; PRIORITIES] = [8, 3, 1];
 
+/// Where an item stood, so that it can be put back there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    priority: usize,
+    number: u64,
+    since: Instant,
+    /// It was served for its age.
+    aged: bool,
+}
+
+impl Place {
+    /// Before all others of its priority.
+    pub fn new(priority: usize, now: Instant) -> Self {
+        Self { priority: priority.min(PRIORITIES - 1), number: 0, since: now, aged: false }
+    }
+
+    /// Priority and number: the greater, the less urgent.
+    pub fn rank(self) -> (usize, u64) {
+        (self.priority, self.number)
+    }
+}
+
 struct Waiting<T> {
     item: T,
     number: u64,
@@ -48,7 +70,7 @@ impl<K: Clone + Eq + Hash, T> Class<K, T> {
     }
 
     /// The item whose turn it is.
-    fn pop(&mut self) -> Option<T> {
+    fn pop(&mut self) -> Option<(T, u64, Instant)> {
         let key = self.turns.pop_front()?;
         let items = self.keys.get_mut(&key)?;
         let waiting = items.pop_front()?;
@@ -57,12 +79,24 @@ impl<K: Clone + Eq + Hash, T> Class<K, T> {
         } else {
             self.turns.push_back(key);
         }
-        self.order.remove(&waiting.number);
-        Some(waiting.item)
+        let (_, since) = self.order.remove(&waiting.number)?;
+        Some((waiting.item, waiting.number, since))
     }
 
-    fn take(&mut self, number: u64) -> Option<T> {
-        let (key, _) = self.order.remove(&number)?;
+    /// Puts an item where it stood among those of its key, and its key before the others.
+    fn put_back(&mut self, key: K, item: T, number: u64, since: Instant) {
+        self.order.insert(number, (key.clone(), since));
+        let items = self.keys.entry(key.clone()).or_default();
+        let at = items.partition_point(|waiting| waiting.number < number);
+        items.insert(at, Waiting { item, number });
+        if self.turns.front() != Some(&key) {
+            self.turns.retain(|other| *other != key);
+            self.turns.push_front(key);
+        }
+    }
+
+    fn take(&mut self, number: u64) -> Option<(T, u64, Instant)> {
+        let (key, since) = self.order.remove(&number)?;
         let items = self.keys.get_mut(&key)?;
         let at = items.iter().position(|waiting| waiting.number == number)?;
         let taken = items.remove(at);
@@ -70,7 +104,7 @@ impl<K: Clone + Eq + Hash, T> Class<K, T> {
             self.keys.remove(&key);
             self.turns.retain(|other| *other != key);
         }
-        taken.map(|waiting| waiting.item)
+        taken.map(|waiting| (waiting.item, number, since))
     }
 }
 
@@ -115,15 +149,20 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
     /// Adds an item; priorities beyond the last count as the last. Returns what had to go instead: the youngest item
     /// of the lowest priority, be it this one.
     pub fn push(&mut self, priority: usize, key: K, item: T, now: Instant) -> Option<T> {
+        self.push_beside(0, priority, key, item, now)
+    }
+
+    /// As `push`, while `beside` items that were taken out still count.
+    pub fn push_beside(&mut self, beside: usize, priority: usize, key: K, item: T, now: Instant) -> Option<T> {
         let priority = priority.min(PRIORITIES - 1);
         let mut shed = None;
-        if self.len() >= self.capacity {
+        if self.len() + beside >= self.capacity {
             let lowest = self.classes.iter().rposition(|class| !class.order.is_empty()).unwrap_or(0);
             if priority >= lowest {
                 return Some(item);
             }
             let youngest = self.classes[lowest].order.keys().next_back().copied();
-            shed = youngest.and_then(|number| self.classes[lowest].take(number));
+            shed = youngest.and_then(|number| self.classes[lowest].take(number)).map(|(item, ..)| item);
         }
         self.next += 1;
         self.classes[priority].push(key, item, self.next, now);
@@ -132,11 +171,34 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
 
     /// The next item to serve.
     pub fn pop(&mut self, now: Instant) -> Option<T> {
+        self.pop_place(now).map(|(item, _)| item)
+    }
+
+    /// Puts an item back that could not be served, before those that came after it, whether there is room or not.
+    pub fn put_back(&mut self, key: K, item: T, place: Place) {
+        let Place { priority, number, since, aged } = place;
+        self.classes[priority].put_back(key, item, number, since);
+        if aged {
+            self.aged_last = false;
+        } else {
+            self.credits[priority] = (self.credits[priority] + 1).min(WEIGHTS[priority]);
+        }
+    }
+
+    /// Rank of the item that would be shed first.
+    pub fn least_urgent(&self) -> Option<(usize, u64)> {
+        let classes = self.classes.iter().enumerate();
+        classes.filter_map(|(priority, class)| Some((priority, *class.order.keys().next_back()?))).max()
+    }
+
+    /// The next item to serve, with its place.
+    pub fn pop_place(&mut self, now: Instant) -> Option<(T, Place)> {
+        let placed = |priority, aged| move |(item, number, since)| (item, Place { priority, number, since, aged });
         if !self.aged_last
             && let Some((class, number)) = self.aged(now)
         {
             self.aged_last = true;
-            return self.classes[class].take(number);
+            return self.classes[class].take(number).map(placed(class, true));
         }
         self.aged_last = false;
         let waits = |queue: &Self, class: usize| !queue.classes[class].order.is_empty();
@@ -144,7 +206,7 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
             let due = (0..PRIORITIES).find(|class| self.credits[*class] > 0 && waits(self, *class));
             if let Some(class) = due {
                 self.credits[class] -= 1;
-                return self.classes[class].pop();
+                return self.classes[class].pop().map(placed(class, false));
             }
             self.credits = WEIGHTS;
         }
@@ -169,7 +231,11 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
             found.extend(waiting.map(|waiting| (waiting.number, class)));
         }
         found.sort_unstable();
-        found.into_iter().filter_map(|(number, class)| self.classes[class].take(number)).collect()
+        found
+            .into_iter()
+            .filter_map(|(number, class)| self.classes[class].take(number))
+            .map(|(item, ..)| item)
+            .collect()
     }
 
     /// Every item that waits, in no order.
@@ -245,6 +311,30 @@ mod tests {
         assert_eq!(queue.push(0, 0, "person three", now), Some("bot"));
         assert_eq!(queue.push(0, 0, "person four", now), Some("person four"));
         assert_eq!(queue.lengths(), [3, 0, 0]);
+    }
+
+    #[test]
+    fn what_is_put_back_keeps_its_place_and_people_still_go_first() {
+        let (mut queue, now) = (FairQueue::new(100, LONG), Instant::now());
+        for (priority, key, item) in [(1, "a", "first"), (1, "b", "second"), (1, "a", "third")] {
+            assert_eq!(queue.push(priority, key, item, now), None);
+        }
+        let (first, first_place) = queue.pop_place(now).unwrap();
+        let (second, second_place) = queue.pop_place(now).unwrap();
+        queue.put_back("b", second, second_place);
+        queue.put_back("a", first, first_place);
+        assert_eq!(queue.push(0, "c", "person", now), None);
+        assert_eq!(queue.least_urgent(), Some((1, 3)));
+        let served: Vec<_> = std::iter::from_fn(|| queue.pop(now)).collect();
+        assert_eq!(served, ["person", "first", "second", "third"]);
+    }
+
+    #[test]
+    fn what_was_taken_out_still_counts() {
+        let (mut queue, now) = (FairQueue::new(2, LONG), Instant::now());
+        assert_eq!(queue.push_beside(1, 1, 0, "fits", now), None);
+        assert_eq!(queue.push_beside(1, 1, 0, "too many", now), Some("too many"));
+        assert_eq!(queue.push_beside(1, 0, 0, "person", now), Some("fits"));
     }
 
     proptest! {

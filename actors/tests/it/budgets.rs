@@ -186,3 +186,18 @@ async fn a_shutdown_in_good_order_gives_back_what_was_not_spent() {
     stage.person_says(0, "hello", &[0]);
     stage.until_sent(2).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn many_allowances_are_given_back_in_one_commit() {
+    let mut scenery = Scenery::new(40, 1);
+    scenery.budgets = vec![tokens(BudgetOwner::Bot(None), BudgetPeriod::Day, 100_000)];
+    let mut stage = scenery.raise().await;
+    stage.person_says(0, "hello", &(0..40).collect::<Vec<_>>());
+    stage.until_sent(40).await;
+    stage.until_at_rest().await;
+    let begun = tokio::time::Instant::now();
+    stage.node.return_allowances().await;
+    assert!(begun.elapsed() < Duration::from_millis(20), "{:?} for a commit of 2 ms", begun.elapsed());
+    let stored = stage.store.rows.allowances().await.unwrap();
+    assert_eq!(stored.iter().map(|(_, granted)| granted).sum::<i64>(), 40 * 15);
+}

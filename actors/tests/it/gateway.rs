@@ -8,6 +8,7 @@ use botfleet_actors::actors::provider::actor::ProviderMsg;
 use botfleet_actors::actors::provider::call::{Answer, Answered, Ask, Call, CallError, Reply, Wanted};
 use botfleet_actors::actors::provider::consult::{Consult, Terms};
 use botfleet_actors::actors::provider::snapshot::KeyState;
+use botfleet_actors::domain::allowance::{BudgetOwner, BudgetPeriod, BudgetSpec, BudgetUnit};
 use botfleet_actors::domain::ids::ChatId;
 use botfleet_actors::domain::roster::ModelRef;
 use botfleet_actors::policy::breaker::BreakerState;
@@ -190,6 +191,18 @@ async fn a_pause_that_the_provider_asks_for_is_kept_by_every_turn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_limit_of_one_model_leaves_the_others_alone() {
+    let stage = Scenery::new(1, 1).raise().await;
+    stage.llm(0).next(Thought::Fail(LlmError::RateLimited { retry_after: Some(Duration::from_secs(30)) }));
+    assert!(said(ask(&stage, call(&stage, "hello", 0))).await.is_err());
+    let mut other = call(&stage, "hello", 0);
+    if let Ask::Completion(request) = &mut other.ask {
+        request.model = "large".to_owned();
+    }
+    said(ask(&stage, other)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_short_pause_is_waited_for_and_nobody_hears_of_it() {
     let stage = Scenery::new(1, 1).raise().await;
     stage.llm(0).next(Thought::Fail(LlmError::RateLimited { retry_after: Some(Duration::from_secs(1)) }));
@@ -369,4 +382,61 @@ async fn while_no_claim_is_committed_models_are_not_asked_over_and_over() {
     stage.store.fail("claim", 0);
     stage.until_sent(1).await;
     assert_eq!(stage.llm(0).asked(), 2);
+}
+
+fn fleet_budget(limit: i64) -> BudgetSpec {
+    BudgetSpec { owner: BudgetOwner::Fleet, unit: BudgetUnit::Tokens, per: BudgetPeriod::Day, limit }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_wait_for_allowances_count_and_let_people_go_first() {
+    let mut scenery = Scenery::new(1, 1);
+    scenery.budgets = vec![fleet_budget(400)];
+    scenery.providers.waiting = NonZeroUsize::new(2).unwrap();
+    let stage = scenery.raise().await;
+    stage.llm(0).hold(true);
+    let first = ask(&stage, call(&stage, "first", 0));
+    stage.until("it is asked", async |stage| stage.llm(0).asked() == 1).await;
+    let [talk, bot] = [("talk", 2), ("bot", 1)].map(|(text, priority)| ask(&stage, call(&stage, text, priority)));
+    stage.until("they wait for it", async |stage| stage.provider(0).await.models[0].waiting == [0, 1, 1]).await;
+    stage.let_time_pass_briefly().await;
+    let person = ask(&stage, call(&stage, "person", 0));
+    assert_eq!(said(talk).await, Err(CallError::Shed));
+    stage.llm(0).hold(false);
+    for outcome in [first, bot, person] {
+        said(outcome).await.unwrap();
+    }
+    assert_eq!(asked(&stage), ["first", "person", "bot"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_holds_no_call_beyond_its_deadline() {
+    let mut scenery = Scenery::new(1, 1);
+    scenery.budgets = vec![fleet_budget(100_000)];
+    let stage = scenery.raise().await;
+    stage.store.hold(true);
+    let begun = Instant::now();
+    let short = Call { deadline: begun + Duration::from_secs(5), ..call(&stage, "short", 0) };
+    assert_eq!(said(ask(&stage, short)).await, Err(CallError::Late));
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    stage.store.hold(false);
+    stage.let_time_pass_briefly().await;
+    stage.store.hold(true);
+    let outcome = tokio::time::timeout(LONG, said(ask(&stage, call(&stage, "next", 0)))).await;
+    outcome.expect("what came late was booked").unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_does_not_wait_for_allowances_taken_ahead() {
+    let mut scenery = Scenery::new(1, 1);
+    scenery.budgets = vec![fleet_budget(100_000)];
+    let stage = scenery.raise().await;
+    said(ask(&stage, call(&stage, "first", 0))).await.unwrap();
+    stage.let_time_pass_briefly().await;
+    stage.store.hold(true);
+    for number in 0..8 {
+        let call = Call { deadline: Instant::now() + Duration::from_secs(5), ..call(&stage, "next", 0) };
+        let outcome = tokio::time::timeout(LONG, said(ask(&stage, call))).await.expect("it ends");
+        assert!(outcome.is_ok() || number > 3, "call {number}: {outcome:?}");
+    }
 }

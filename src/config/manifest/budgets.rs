@@ -1,6 +1,6 @@
 //! Budgets of the manifest. Part of `config`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use botfleet_actors::domain::allowance::{BudgetOwner, BudgetSpec, BudgetUnit, NANOS_PER_UNIT};
 use botfleet_actors::domain::roster::{BotSpec, ChatSpec};
@@ -42,7 +42,7 @@ pub(super) fn check(
             continue;
         }
         if unit == BudgetUnit::Money {
-            warn_of_free_providers(&place, providers, checks);
+            warn_of_free_models(&place, bots, providers, checks);
         }
         budgets.push(BudgetSpec { owner, unit, per, limit });
     }
@@ -100,13 +100,20 @@ fn given<T>(value: Option<T>, place: &str, key: &str, remedy: &str, checks: &mut
     value
 }
 
-fn warn_of_free_providers(place: &str, providers: &[ProviderEntry], checks: &mut Checks<'_>) {
-    let free: Vec<&str> = providers
-        .iter()
-        .filter(|provider| provider.settings.price.is_none() && provider.kind.needs_key())
-        .map(|provider| provider.name.as_str())
-        .collect();
+/// Warns of models in use that somebody is paid for, as the key says, and that have no price.
+fn warn_of_free_models(place: &str, bots: &[BotSpec], providers: &[ProviderEntry], checks: &mut Checks<'_>) {
+    let mut free = BTreeSet::new();
+    for provider in providers.iter().filter(|provider| provider.kind.needs_key() || !provider.api_keys.is_empty()) {
+        let chains = bots.iter().flat_map(|bot| &bot.generation.models);
+        let asked = chains.filter(|model| model.provider == provider.name).map(|model| &model.model);
+        for model in asked.chain(&provider.model).chain(&provider.embedding_model) {
+            if provider.settings.price.is_none() && !provider.settings.prices.contains_key(model) {
+                free.insert(format!("{}/{model}", provider.name));
+            }
+        }
+    }
     if !free.is_empty() {
+        let free: Vec<_> = free.into_iter().collect();
         let what = format!("limits money, and calls to {} cost nothing", free.join(", "));
         checks.warn(place, what, "give the provider a price = { prompt = ..., completion = ... } per million tokens");
     }

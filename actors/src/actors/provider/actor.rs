@@ -12,9 +12,11 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::time::Instant;
 
+use super::alarm::Alarm;
 use super::attempt::{End, Shop};
 use super::call::{Answer, Answered, Call, CallError, Waiting, give_all};
-use super::keys::{KeyLease, KeyPool, NoKey};
+use super::key::{KeyLease, NoKey};
+use super::keys::KeyPool;
 use super::lane::Lane;
 use super::price;
 use super::settings::ProviderSettings;
@@ -85,7 +87,7 @@ enum Concluded {
     /// It was asked; whether it answered, and what was billed as far as it says.
     Made { answered: bool, tokens: Option<price::TokenCount> },
     /// The key was refused; the call may go to another.
-    KeyRefused(LlmError, Waiting),
+    KeyRefused(LlmError, Box<Waiting>),
 }
 
 /// State of a provider.
@@ -96,7 +98,7 @@ pub struct ProviderState {
     lanes: BTreeMap<String, Lane>,
     /// The model that is looked at first next time.
     turn: usize,
-    wake_at: Option<Instant>,
+    alarm: Alarm,
     tasks: Tasks,
 }
 
@@ -121,7 +123,7 @@ impl Actor for ProviderActor {
             shop: Arc::new(Shop { name, llm, settings, node }),
             lanes: BTreeMap::new(),
             turn: 0,
-            wake_at: None,
+            alarm: Alarm::default(),
             tasks: Tasks::new(move || drop(alarm.cast(ProviderMsg::TaskPanicked))),
         })
     }
@@ -140,7 +142,7 @@ impl Actor for ProviderActor {
             }
             ProviderMsg::Funded(funded) => state.on_funded(*funded),
             ProviderMsg::Wake => {
-                state.wake_at = None;
+                state.alarm.rang(Instant::now());
                 state.unpark();
             }
             ProviderMsg::TaskPanicked => return Err(TaskPanicked.into()),
@@ -164,7 +166,7 @@ impl ProviderState {
         let shop = &self.shop;
         let new_lane = |model: &String| Lane::new(&shop.settings, &shop.name, model);
         let lane = self.lanes.entry(model).or_insert_with_key(new_lane);
-        if let Some(shed) = lane.push(Waiting { call, answer, refusals: 0, takes: 0 }, &self.shop.name, now) {
+        if let Some(shed) = lane.push(Waiting::new(call, answer, now), &self.shop.name, now) {
             shed.answer.give(Err(CallError::Shed));
         }
     }
@@ -178,7 +180,7 @@ impl ProviderState {
         lane.in_flight -= 1;
         match end {
             Concluded::Made { answered, tokens } => {
-                self.keys.made(&lease, tokens.map(price::TokenCount::total));
+                self.keys.made(&lease, tokens);
                 if answered {
                     self.keys.succeeded(&lease, now);
                 }
@@ -192,7 +194,7 @@ impl ProviderState {
                 if waiting.refusals > REFUSALS_MAX.max(self.keys.len()) {
                     waiting.answer.give(Err(error.into()));
                 } else if let Some(lane) = self.lanes.get_mut(&model) {
-                    lane.put_back(waiting);
+                    lane.put_back(*waiting);
                 }
             }
         }
@@ -238,9 +240,8 @@ impl ProviderState {
             wake = wake.into_iter().chain(next).min();
         }
         if let Some(at) = wake
-            && self.wake_at.is_none_or(|planned| at < planned)
+            && self.alarm.set(at)
         {
-            self.wake_at = Some(at);
             drop(self.myself.send_after(at.saturating_duration_since(now), || ProviderMsg::Wake));
         }
     }
@@ -251,7 +252,7 @@ impl ProviderState {
         for late in lane.expired(now) {
             late.answer.give(Err(CallError::Late));
         }
-        let mut wake = None;
+        let (mut wake, mut paced) = (None, false);
         while lane.in_flight < self.shop.settings.concurrency.get() && !lane.is_empty() {
             // While one call probes, the others turn elsewhere: the probe may take as long as a dead provider lets it.
             let Some(admission) = lane.breaker.admit() else {
@@ -283,20 +284,20 @@ impl ProviderState {
                 Reserve::Short(orders) => {
                     lane.in_flight += 1;
                     self.tasks.spawn(async move {
-                        let result = shop.fund(orders).await;
+                        let result = shop.fund(orders, waiting.call.deadline).await;
                         let _ = myself.cast(ProviderMsg::Funded(Box::new(Funded { model, waiting, result })));
                     });
                     continue;
                 }
             };
-            let lease = match self.keys.take(price::bound(&waiting.call.ask).total(), now) {
+            let lease = match self.keys.take(&model, price::bound(&waiting.call.ask), now) {
                 Ok(lease) => lease,
                 Err(why) => {
                     shop.not_made(reserved);
                     lane.put_back(waiting);
                     match why {
                         NoKey::Busy => {}
-                        NoKey::Paced(until) => wake = Some(until),
+                        NoKey::Paced(until) => (wake, paced) = (Some(until), true),
                         NoKey::Paused(until) if until <= now + PATIENCE => wake = Some(until),
                         NoKey::Paused(until) => {
                             let retry_after = Some(until.saturating_duration_since(now));
@@ -313,6 +314,9 @@ impl ProviderState {
                 let end = make(&shop, &lease, waiting, reserved, admission).await;
                 let _ = myself.cast(ProviderMsg::CallFinished(Box::new(Finished { model, lease, end })));
             });
+        }
+        if !paced {
+            self.keys.forget_claims(model);
         }
         lane.publish();
         let look_again = lane.has_parked().then_some(now + LOOK_AGAIN);
@@ -365,7 +369,7 @@ async fn make(
             waiting.answer.give(Ok(Answered { reply, worth: admission }));
             Concluded::Made { answered: true, tokens }
         }
-        End::Made(Err(error)) if is_of_the_key(&error) => Concluded::KeyRefused(error, waiting),
+        End::Made(Err(error)) if is_of_the_key(&error) => Concluded::KeyRefused(error, Box::new(waiting)),
         End::Made(Err(error)) => {
             if error.is_failure() {
                 admission.failed();

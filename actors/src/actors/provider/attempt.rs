@@ -8,7 +8,8 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 
 use super::call::{Ask, Call, CallError, Reply};
 use super::price::{self, TokenCount};
@@ -63,16 +64,34 @@ impl Shop {
         reserve
     }
 
-    /// Takes from the store what a call lacks.
-    pub(super) async fn fund(&self, orders: Vec<TakeAllowance>) -> Result<(), CallError> {
-        for order in orders {
-            match self.node.committer.commit(Operation::TakeAllowance(order)).await {
-                Ok(Applied::Allowance { taken, granted }) => self.node.treasury.book(&order, taken, granted),
-                Ok(_) => return Err(CallError::unavailable("the store answered another question")),
-                Err(error) => return Err(CallError::unavailable(format!("no allowance: {error}"))),
-            }
+    /// Takes from the store what a call lacks, until its deadline; what comes later is booked all the same.
+    pub(super) async fn fund(&self, orders: Vec<TakeAllowance>, deadline: Instant) -> Result<(), CallError> {
+        for taken in orders.into_iter().map(|order| self.take(order)).collect::<Vec<_>>() {
+            let stopped = |_| Err(CallError::unavailable("no allowance: the committer stopped"));
+            timeout_at(deadline, taken).await.map_err(|_| CallError::Late)?.unwrap_or_else(stopped)?;
         }
         Ok(())
+    }
+
+    /// Orders an allowance, which is booked as soon as the store gives it.
+    fn take(&self, order: TakeAllowance) -> oneshot::Receiver<Result<(), CallError>> {
+        let (sender, receiver) = oneshot::channel();
+        let treasury = Arc::clone(&self.node.treasury);
+        self.node.committer.submit(Operation::TakeAllowance(order), move |result| {
+            let taken = match result {
+                Ok(Applied::Allowance { taken, granted }) => {
+                    treasury.book(&order, taken, granted);
+                    Ok(())
+                }
+                Ok(_) => Err(CallError::unavailable("the store answered another question")),
+                Err(error) => Err(CallError::unavailable(format!("no allowance: {error}"))),
+            };
+            if taken.is_err() && order.need == 0 {
+                treasury.not_booked(&order);
+            }
+            let _ = sender.send(taken);
+        });
+        receiver
     }
 
     /// The call is not made after all.
@@ -90,19 +109,13 @@ impl Shop {
         call: &Call,
         (reservation, ahead): (Reservation, Vec<TakeAllowance>),
     ) -> End {
-        let (end, ()) = tokio::join!(self.ask(key, call), self.take_ahead(ahead));
+        // The next blocks come while the model thinks, or later: the answer does not wait for them.
+        for order in ahead {
+            drop(self.take(order));
+        }
+        let end = self.ask(key, call).await;
         self.settle(reservation, call, &end);
         end
-    }
-
-    /// Takes the next blocks while the model thinks.
-    async fn take_ahead(&self, orders: Vec<TakeAllowance>) {
-        for order in orders {
-            match self.node.committer.commit(Operation::TakeAllowance(order)).await {
-                Ok(Applied::Allowance { taken, granted }) => self.node.treasury.book(&order, taken, granted),
-                _ => self.node.treasury.not_booked(&order),
-            }
-        }
     }
 
     async fn ask(&self, key: KeyIndex, call: &Call) -> End {
@@ -119,7 +132,7 @@ impl Shop {
                 () = call.wanted.withdrawn() => None,
             }
         };
-        let end = match tokio::time::timeout_at((started + timeout).min(call.deadline), asked).await {
+        let end = match timeout_at((started + timeout).min(call.deadline), asked).await {
             Ok(None) => End::Withdrawn,
             Ok(Some(result)) => End::Made(result),
             Err(_) if started + timeout <= call.deadline => {

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::domain::allowance::BudgetKey;
 use crate::domain::ids::{BotId, ChatId};
 use crate::policy::breaker::Admission;
+use crate::policy::queue::Place;
 use crate::ports::llm::{Completion, CompletionRequest, EmbeddingRequest, Embeddings, LlmError};
 
 /// What is asked for.
@@ -152,6 +153,15 @@ pub(super) struct Waiting {
     pub(super) refusals: usize,
     /// Times that the store was asked for its allowance.
     pub(super) takes: usize,
+    /// Where it stood in the queue.
+    pub(super) place: Place,
+}
+
+impl Waiting {
+    pub(super) fn new(call: Call, answer: Answer, now: Instant) -> Self {
+        let place = Place::new(call.priority.into(), now);
+        Self { call, answer, refusals: 0, takes: 0, place }
+    }
 }
 
 /// Tells all of them the same.

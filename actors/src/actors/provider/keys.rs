@@ -1,17 +1,23 @@
 //! A provider's keys: limits a minute, calls side by side, pauses and refusals, for each. Layer `actors`.
 //!
-//! Keys take turns. Tokens are reserved by the bound of a call times what calls lately used of their bounds, and
-//! corrected when the provider says what was used.
+//! Keys take turns. A rate limit or a used-up quota speaks of one model with one key, a revoked key of all its models.
+//! Tokens are reserved by the most that the answer may take, and by the bound of the prompt times what prompts of the
+//! model lately used of theirs; corrected when the provider says what was used. So a limit is used to over nine tenths
+//! though prompts weigh a quarter of their bounds, and answers of any length do not overrun it. A call that a limit
+//! keeps waiting for `CLAIM_AFTER` goes before calls of other models, which may be lighter.
 
+use std::collections::BTreeMap;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::key::{Health, Key, KeyLease, NoKey};
+use super::price::TokenCount;
 use super::settings::ProviderSettings;
-use super::snapshot::{KeySnapshot, KeyState};
+use super::snapshot::KeySnapshot;
 use crate::policy::backoff::BackoffSettings;
-use crate::policy::minute::{MinuteLimit, Ticket};
+use crate::policy::minute::MinuteLimit;
 use crate::ports::llm::{KeyIndex, LlmError, RETRY_AFTER_MAX};
 
 /// Pauses after refusals that say no time.
@@ -22,45 +28,6 @@ const FORGET: f64 = 0.05;
 
 /// When more than this part of a limit was used, a refusal speaks against our counting.
 const NEARLY_FULL: f64 = 0.8;
-
-/// Leave to make one call with a key.
-#[derive(Debug)]
-pub(super) struct KeyLease {
-    pub(super) key: KeyIndex,
-    requests: Option<Ticket>,
-    tokens: Option<Ticket>,
-    bound: u64,
-}
-
-/// Why no key can be had.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum NoKey {
-    /// Each usable key is at its limit of calls side by side.
-    Busy,
-    /// A limit a minute: not before then.
-    Paced(Instant),
-    /// The provider asked every key to pause, the first until then.
-    Paused(Instant),
-    /// Every key is refused or used up.
-    Refused(LlmError),
-}
-
-enum Health {
-    Usable,
-    Paused(Instant),
-    Refused(Instant, LlmError),
-}
-
-struct Key {
-    requests: Option<MinuteLimit>,
-    tokens: Option<MinuteLimit>,
-    in_flight: usize,
-    health: Health,
-    /// Refusals in a row that said no time.
-    limited: u32,
-    /// What calls lately used of their bounds, at most.
-    part: f64,
-}
 
 pub(super) struct KeyPool {
     keys: Vec<Key>,
@@ -77,8 +44,7 @@ impl KeyPool {
             tokens: limit(settings.tokens_per_minute),
             in_flight: 0,
             health: Health::Usable,
-            limited: 0,
-            part: 1.0,
+            models: BTreeMap::new(),
         };
         Self {
             keys: (0..keys.max(1)).map(key).collect(),
@@ -92,15 +58,16 @@ impl KeyPool {
         self.keys.len()
     }
 
-    /// A key for a call of at most `bound` tokens.
-    pub(super) fn take(&mut self, bound: u64, now: Instant) -> Result<KeyLease, NoKey> {
+    /// A key for a call of `model` that takes at most `bound`.
+    pub(super) fn take(&mut self, model: &str, bound: TokenCount, now: Instant) -> Result<KeyLease, NoKey> {
         let count = self.keys.len();
         let mut why = None;
         for at in (0..count).map(|offset| (self.next + offset) % count) {
-            let refused = match self.keys[at].room(bound, self.side_by_side, now) {
+            let refused = match self.keys[at].room(model, bound, self.side_by_side, now) {
                 Ok(weight) => {
                     self.next = (at + 1) % count;
-                    return Ok(self.keys[at].lease(KeyIndex(at), weight, bound, now));
+                    self.forget_claims(model);
+                    return Ok(self.keys[at].lease(KeyIndex(at), model, weight, bound, now));
                 }
                 Err(refused) => refused,
             };
@@ -112,63 +79,75 @@ impl KeyPool {
         Err(why.unwrap_or(NoKey::Busy))
     }
 
+    /// No call of `model` waits for a limit any more.
+    pub(super) fn forget_claims(&mut self, model: &str) {
+        for standing in self.keys.iter_mut().filter_map(|key| key.models.get_mut(model)) {
+            standing.claim = None;
+        }
+    }
+
     /// The call was made; the provider says that it used so many tokens.
-    pub(super) fn made(&mut self, lease: &KeyLease, used: Option<u64>) {
+    pub(super) fn made(&mut self, lease: &KeyLease, used: Option<TokenCount>) {
         let key = &mut self.keys[lease.key.0];
-        key.in_flight -= 1;
-        if let Some(used) = used {
-            key.correct(lease, 1, used);
-            let part = used as f64 / lease.bound.max(1) as f64;
-            key.part = part.max(key.part - (key.part - part) * FORGET).clamp(0.001, 1.0);
+        key.end(lease);
+        let Some(used) = used else { return };
+        key.correct(lease, 1, used.total());
+        if used.prompt > 0 {
+            let part = used.prompt as f64 / lease.bound.prompt.max(1) as f64;
+            let standing = key.standing(&lease.model);
+            standing.part = part.max(standing.part - (standing.part - part) * FORGET).clamp(0.001, 1.0);
         }
     }
 
     /// The provider answered with what it was asked for. That ends no pause: the call may be older than the refusal.
     pub(super) fn succeeded(&mut self, lease: &KeyLease, now: Instant) {
         let key = &mut self.keys[lease.key.0];
-        if matches!(&key.health, Health::Paused(until) | Health::Refused(until, _) if *until > now) {
-            return;
+        if key.health.is_over(now) {
+            key.health = Health::Usable;
         }
-        key.limited = 0;
-        key.health = Health::Usable;
+        let standing = key.standing(&lease.model);
+        if standing.health.is_over(now) {
+            standing.limited = 0;
+            standing.health = Health::Usable;
+        }
     }
 
     /// The provider refused the key, for now or for good.
     pub(super) fn refused(&mut self, lease: &KeyLease, error: &LlmError, random: f64, now: Instant) {
+        // A little jitter, so that keys of one account do not come back together.
+        let refused_until = now + self.refused_pause.mul_f64(0.9 + 0.2 * random);
         let key = &mut self.keys[lease.key.0];
-        key.in_flight -= 1;
-        if let LlmError::RateLimited { retry_after } = error {
-            key.limited += 1;
-            let pause = retry_after.unwrap_or_else(|| PAUSES.wait(key.limited, random));
-            let until = now + pause.min(RETRY_AFTER_MAX);
-            match &mut key.health {
-                Health::Paused(other) => *other = until.max(*other),
-                Health::Refused(other, _) if *other > now => {}
-                health => *health = Health::Paused(until),
+        key.end(lease);
+        let standing = key.standing(&lease.model);
+        match error {
+            LlmError::RateLimited { retry_after } => {
+                standing.limited += 1;
+                let pause = retry_after.unwrap_or_else(|| PAUSES.wait(standing.limited, random));
+                let until = now + pause.min(RETRY_AFTER_MAX);
+                match &mut standing.health {
+                    Health::Paused(other) => *other = until.max(*other),
+                    Health::Refused(other, _) if *other > now => {}
+                    health => *health = Health::Paused(until),
+                }
+                for limit in [&mut key.requests, &mut key.tokens].into_iter().flatten() {
+                    limit.refused_if_used(NEARLY_FULL, now);
+                }
             }
-            for limit in [&mut key.requests, &mut key.tokens].into_iter().flatten() {
-                limit.refused_if_used(NEARLY_FULL, now);
+            LlmError::QuotaExhausted(_) => {
+                standing.health = Health::Refused(refused_until, error.clone());
+                key.correct(lease, 1, 0);
             }
-        } else {
-            // A little jitter, so that keys of one account do not come back together.
-            let pause = self.refused_pause.mul_f64(0.9 + 0.2 * random);
-            key.health = Health::Refused(now + pause, error.clone());
-            key.correct(lease, 1, 0);
+            _ => {
+                key.health = Health::Refused(refused_until, error.clone());
+                key.correct(lease, 1, 0);
+            }
         }
     }
 
     pub(super) fn snapshot(&mut self, now: Instant) -> Vec<KeySnapshot> {
         let keys = self.keys.iter_mut().enumerate();
         keys.map(|(index, key)| {
-            let (state, reason) = match &key.health {
-                Health::Paused(until) if *until > now => (KeyState::Paused, None),
-                Health::Refused(until, error) if *until > now => (KeyState::Refused, Some(error.to_string())),
-                _ => (KeyState::Usable, None),
-            };
-            let left = match &key.health {
-                Health::Paused(until) | Health::Refused(until, _) => until.saturating_duration_since(now),
-                Health::Usable => Duration::ZERO,
-            };
+            let (state, reason, left) = key.shown(now);
             KeySnapshot {
                 key: index,
                 state,
@@ -193,50 +172,16 @@ fn rank(why: &NoKey) -> (u8, Option<Instant>) {
     }
 }
 
-impl Key {
-    /// What a call of that bound weighs, if it may be made now.
-    fn room(&mut self, bound: u64, side_by_side: usize, now: Instant) -> Result<u64, NoKey> {
-        match &self.health {
-            Health::Refused(until, error) if *until > now => return Err(NoKey::Refused(error.clone())),
-            Health::Paused(until) if *until > now => return Err(NoKey::Paused(*until)),
-            // What was refused for good is tried with one call before others follow.
-            Health::Refused(..) if self.in_flight > 0 => return Err(NoKey::Busy),
-            _ => {}
-        }
-        if self.in_flight >= side_by_side {
-            return Err(NoKey::Busy);
-        }
-        let weight = ((bound as f64 * self.part).ceil() as u64).max(1);
-        let waits = [
-            self.requests.as_mut().and_then(|limit| limit.room(1, now).err()),
-            self.tokens.as_mut().and_then(|limit| limit.room(weight, now).err()),
-        ];
-        match waits.into_iter().flatten().max() {
-            Some(wait) => Err(NoKey::Paced(now + wait)),
-            None => Ok(weight),
-        }
-    }
-
-    fn lease(&mut self, key: KeyIndex, weight: u64, bound: u64, now: Instant) -> KeyLease {
-        self.in_flight += 1;
-        let requests = self.requests.as_mut().map(|limit| limit.take(1, now));
-        let tokens = self.tokens.as_mut().map(|limit| limit.take(weight, now));
-        KeyLease { key, requests, tokens, bound }
-    }
-
-    fn correct(&mut self, lease: &KeyLease, requests: u64, tokens: u64) {
-        if let (Some(limit), Some(ticket)) = (&mut self.requests, lease.requests) {
-            limit.correct(ticket, requests);
-        }
-        if let (Some(limit), Some(ticket)) = (&mut self.tokens, lease.tokens) {
-            limit.correct(ticket, tokens);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actors::provider::snapshot::KeyState;
+
+    const ONE: TokenCount = TokenCount { prompt: 1, completion: 0 };
+
+    fn tokens(prompt: u64, completion: u64) -> TokenCount {
+        TokenCount { prompt, completion }
+    }
 
     fn pool(keys: usize, per_minute: Option<u32>) -> KeyPool {
         let requests_per_minute = per_minute.and_then(NonZeroU32::new);
@@ -246,79 +191,144 @@ mod tests {
     #[test]
     fn keys_take_turns_and_each_has_its_limit() {
         let (mut pool, now) = (pool(2, Some(4)), Instant::now());
-        let first: Vec<_> = (0..2).map(|_| pool.take(1, now).unwrap().key.0).collect();
+        let first: Vec<_> = (0..2).map(|_| pool.take("m", ONE, now).unwrap().key.0).collect();
         assert_eq!(first, [0, 1]);
         let limit = pool.keys[0].requests.as_mut().unwrap();
         for _ in 0..9 {
             limit.take(1, now);
         }
-        assert_eq!(pool.take(1, now + Duration::from_secs(30)).unwrap().key.0, 1);
+        assert_eq!(pool.take("m", ONE, now + Duration::from_secs(30)).unwrap().key.0, 1);
     }
 
     #[test]
     fn a_limited_key_pauses_exactly_as_asked_and_others_go_on() {
         let (mut pool, now) = (pool(2, None), Instant::now());
-        let lease = pool.take(1, now).unwrap();
+        let lease = pool.take("m", ONE, now).unwrap();
         let asked = LlmError::RateLimited { retry_after: Some(Duration::from_secs(7)) };
         pool.refused(&lease, &asked, 0.5, now);
-        assert_eq!((pool.take(1, now).unwrap().key.0, pool.take(1, now).unwrap().key.0), (1, 1));
-        let other = KeyLease { key: KeyIndex(1), requests: None, tokens: None, bound: 1 };
+        assert_eq!((pool.take("m", ONE, now).unwrap().key.0, pool.take("m", ONE, now).unwrap().key.0), (1, 1));
+        let other = pool.keys[1].lease(KeyIndex(1), "m", 1, ONE, now);
         pool.refused(&other, &LlmError::RateLimited { retry_after: Some(Duration::from_secs(9)) }, 0.5, now);
-        assert_eq!(pool.take(1, now).unwrap_err(), NoKey::Paused(now + Duration::from_secs(7)));
-        assert_eq!(pool.take(1, now + Duration::from_secs(7)).unwrap().key.0, 0);
+        assert_eq!(pool.take("m", ONE, now).unwrap_err(), NoKey::Paused(now + Duration::from_secs(7)));
+        assert_eq!(pool.take("m", ONE, now + Duration::from_secs(7)).unwrap().key.0, 0);
     }
 
     #[test]
     fn a_success_of_an_older_call_ends_no_pause() {
         let (mut pool, now) = (pool(1, None), Instant::now());
-        let (older, younger) = (pool.take(1, now).unwrap(), pool.take(1, now).unwrap());
+        let (older, younger) = (pool.take("m", ONE, now).unwrap(), pool.take("m", ONE, now).unwrap());
         let pause = Duration::from_secs(30);
         pool.refused(&younger, &LlmError::RateLimited { retry_after: Some(pause) }, 0.5, now);
         pool.made(&older, None);
         pool.succeeded(&older, now);
-        assert_eq!(pool.take(1, now).unwrap_err(), NoKey::Paused(now + pause));
+        assert_eq!(pool.take("m", ONE, now).unwrap_err(), NoKey::Paused(now + pause));
         pool.succeeded(&older, now + pause);
-        assert!(pool.take(1, now + pause).is_ok());
+        assert!(pool.take("m", ONE, now + pause).is_ok());
     }
 
     #[test]
     fn an_endless_pause_ends_after_a_day() {
         let (mut pool, now) = (pool(1, None), Instant::now());
-        let lease = pool.take(1, now).unwrap();
+        let lease = pool.take("m", ONE, now).unwrap();
         pool.refused(&lease, &LlmError::RateLimited { retry_after: Some(Duration::MAX) }, 0.5, now);
-        assert_eq!(pool.take(1, now).unwrap_err(), NoKey::Paused(now + RETRY_AFTER_MAX));
+        assert_eq!(pool.take("m", ONE, now).unwrap_err(), NoKey::Paused(now + RETRY_AFTER_MAX));
     }
 
     #[test]
     fn a_revoked_key_is_left_alone_for_long_and_shown() {
         let (mut pool, now) = (pool(1, None), Instant::now());
-        let lease = pool.take(1, now).unwrap();
+        let lease = pool.take("m", ONE, now).unwrap();
         let revoked = LlmError::KeyRefused("status 401".to_owned());
         pool.refused(&lease, &revoked, 0.0, now);
-        assert_eq!(pool.take(1, now + Duration::from_secs(60)).unwrap_err(), NoKey::Refused(revoked));
+        assert_eq!(pool.take("m", ONE, now + Duration::from_secs(60)).unwrap_err(), NoKey::Refused(revoked));
         assert_eq!(pool.snapshot(now)[0].state, KeyState::Refused);
         let later = now + Duration::from_secs(15 * 60);
-        let lease = pool.take(1, later).unwrap();
-        assert_eq!(pool.take(1, later).unwrap_err(), NoKey::Busy, "one call tries it");
+        let lease = pool.take("m", ONE, later).unwrap();
+        assert_eq!(pool.take("m", ONE, later).unwrap_err(), NoKey::Busy, "one call tries it");
         pool.succeeded(&lease, later);
-        assert!(pool.take(1, later).is_ok());
+        assert!(pool.take("m", ONE, later).is_ok());
+    }
+
+    fn limited(tokens_per_minute: u32) -> KeyPool {
+        let tokens_per_minute = NonZeroU32::new(tokens_per_minute);
+        KeyPool::new(1, &ProviderSettings { tokens_per_minute, ..ProviderSettings::default() })
     }
 
     #[test]
-    fn tokens_are_reserved_by_what_calls_use_of_their_bounds() {
-        let tokens_per_minute = NonZeroU32::new(10_000);
-        let settings = ProviderSettings { tokens_per_minute, ..ProviderSettings::default() };
-        let (mut pool, mut now) = (KeyPool::new(1, &settings), Instant::now());
+    fn one_models_limit_and_quota_leave_the_others_of_the_key_alone() {
+        let (mut pool, now) = (pool(1, None), Instant::now());
+        let lease = pool.take("a", ONE, now).unwrap();
+        pool.refused(&lease, &LlmError::RateLimited { retry_after: Some(Duration::from_secs(30)) }, 0.5, now);
+        let lease = pool.take("b", ONE, now).unwrap();
+        let used_up = LlmError::QuotaExhausted("pay".to_owned());
+        pool.refused(&lease, &used_up, 0.5, now);
+        assert_eq!(pool.take("a", ONE, now).unwrap_err(), NoKey::Paused(now + Duration::from_secs(30)));
+        assert_eq!(pool.take("b", ONE, now).unwrap_err(), NoKey::Refused(used_up));
+        let lease = pool.take("c", ONE, now).unwrap();
+        assert_eq!(pool.snapshot(now)[0].state, KeyState::Refused);
+        pool.refused(&lease, &LlmError::KeyRefused("status 401".to_owned()), 0.5, now);
+        assert!(matches!(pool.take("d", ONE, now), Err(NoKey::Refused(_))), "a revoked key is so for all");
+    }
+
+    #[test]
+    fn prompts_are_reserved_by_what_they_use_of_their_bounds_and_answers_in_full() {
+        let (mut pool, mut now) = (limited(10_000), Instant::now());
+        let bound = tokens(1_000, 50);
         for _ in 0..200 {
             now += Duration::from_secs(10);
-            let lease = pool.take(1_000, now).unwrap();
-            assert!(pool.keys[0].tokens.as_mut().unwrap().used(now) >= 100);
-            pool.made(&lease, Some(100));
+            let lease = pool.take("m", bound, now).unwrap();
+            pool.made(&lease, Some(tokens(100, 1)));
         }
-        let weight = pool.keys[0].room(1_000, 9, now + Duration::from_secs(10)).unwrap();
-        assert!((100..110).contains(&weight), "{weight}");
-        let lease = pool.take(1_000, now + Duration::from_secs(10)).unwrap();
-        pool.made(&lease, Some(400));
-        assert_eq!(pool.keys[0].room(1_000, 9, now + Duration::from_secs(20)), Ok(400), "it learns at once");
+        let weight = pool.keys[0].room("m", bound, 9, now + Duration::from_secs(10)).unwrap();
+        assert!((150..160).contains(&weight), "{weight}");
+        let lease = pool.take("m", bound, now + Duration::from_secs(10)).unwrap();
+        pool.made(&lease, Some(tokens(400, 1)));
+        assert_eq!(pool.keys[0].room("m", bound, 9, now + Duration::from_secs(20)), Ok(450), "it learns at once");
+    }
+
+    #[test]
+    fn a_limit_of_tokens_is_used_and_never_overrun_when_answers_grow() {
+        const LIMIT: u64 = 60_000;
+        let (mut pool, start) = (limited(LIMIT as u32), Instant::now());
+        let (mut now, mut under_way, mut arrivals) = (start, std::collections::VecDeque::new(), Vec::new());
+        let minutes = |now: Instant| (now - start).as_secs() / 60;
+        while minutes(now) < 12 {
+            let used = tokens(1_000, if minutes(now) < 8 { 5 } else { 200 });
+            match pool.take("m", tokens(4_000, 200), now) {
+                Ok(lease) => {
+                    arrivals.push((now, used.total()));
+                    under_way.push_back((now + Duration::from_secs(2), lease, used));
+                }
+                Err(NoKey::Paced(until)) => {
+                    now = under_way.front().map_or(until, |(end, ..)| until.min(*end));
+                }
+                Err(why) => panic!("{why:?}"),
+            }
+            while under_way.front().is_some_and(|(end, ..)| *end <= now) {
+                let (_, lease, used) = under_way.pop_front().unwrap();
+                pool.made(&lease, Some(used));
+            }
+        }
+        for (at, _) in &arrivals {
+            let within = arrivals.iter().filter(|(other, _)| other >= at && *other - *at <= Duration::from_secs(60));
+            let in_a_minute: u64 = within.map(|(_, used)| used).sum();
+            assert!(in_a_minute <= LIMIT, "{in_a_minute} in a minute");
+        }
+        let steady: u64 = arrivals.iter().filter(|(at, _)| (3..8).contains(&minutes(*at))).map(|(_, used)| used).sum();
+        assert!(steady as f64 / 5.0 >= 0.9 * LIMIT as f64, "{} a minute", steady / 5);
+    }
+
+    #[test]
+    fn a_heavy_call_is_not_starved_by_light_ones_of_another_model() {
+        let (mut pool, start) = (limited(10_000), Instant::now());
+        let heavy_after = (0..2_000).find(|tenth| {
+            let now = start + Duration::from_millis(100) * *tenth;
+            while pool.take("light", tokens(0, 100), now).is_ok() {}
+            *tenth > 700 && pool.take("heavy", tokens(0, 8_000), now).is_ok()
+        });
+        assert!(heavy_after.is_some_and(|tenth| tenth < 700 + 600 + 100), "{heavy_after:?}");
+        pool.forget_claims("heavy");
+        let later = start + Duration::from_secs(600);
+        assert!(pool.take("light", tokens(0, 100), later).is_ok());
     }
 }

@@ -1,6 +1,7 @@
 //! One model of a provider: breaker, bulkhead, what waits for it, what it cost. Layer `actors`.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,10 +39,8 @@ struct Gauges {
 pub(super) struct Lane {
     pub(super) breaker: Arc<Breaker>,
     queue: FairQueue<ChatId, Waiting>,
-    /// Calls whose turn it is, and which found no key; they go first.
-    heads: VecDeque<Waiting>,
-    /// Calls whose allowance others hold, who may give some back.
-    parked: Vec<Waiting>,
+    /// Calls whose allowance others hold, who may give some back; by priority and age.
+    parked: BTreeMap<(usize, u64), Waiting>,
     /// No call that waits has a deadline before this.
     next_deadline: Option<Instant>,
     capacity: usize,
@@ -73,8 +72,7 @@ impl Lane {
             gauges,
             breaker: Arc::new(Breaker::new(settings.breaker)),
             queue: FairQueue::new(settings.waiting.get(), AGE_AFTER),
-            heads: VecDeque::new(),
-            parked: Vec::new(),
+            parked: BTreeMap::new(),
             next_deadline: None,
             capacity: settings.waiting.get(),
             swept: None,
@@ -88,22 +86,28 @@ impl Lane {
 
     /// Whether no call may be made now.
     pub(super) fn is_empty(&self) -> bool {
-        self.heads.is_empty() && self.queue.is_empty()
+        self.queue.is_empty()
     }
 
     pub(super) fn waiting(&self) -> usize {
-        self.heads.len() + self.queue.len() + self.parked.len()
+        self.queue.len() + self.parked.len()
     }
 
     /// Adds a call; returns the one that had to go instead.
     pub(super) fn push(&mut self, waiting: Waiting, provider: &str, now: Instant) -> Option<Waiting> {
-        self.note_deadline(waiting.call.deadline);
         if self.waiting() >= self.capacity && self.swept.is_none_or(|swept| swept + SWEEP_EVERY <= now) {
             self.swept = Some(now);
             give_all(self.withdrawn(), &CallError::Withdrawn);
         }
-        let (priority, chat) = (waiting.call.priority.into(), waiting.call.chat);
-        let shed = self.queue.push(priority, chat, waiting, now)?;
+        self.note_deadline(waiting.call.deadline);
+        let (priority, chat) = (usize::from(waiting.call.priority), waiting.call.chat);
+        let from_parked = self.parked_to_shed(priority);
+        let beside = self.parked.len();
+        let from_queue = self.queue.push_beside(beside, priority, chat, waiting, now);
+        let (shed, also) = if from_parked.is_some() { (from_parked, from_queue) } else { (from_queue, None) };
+        // More than the capacity wait when calls under way come back.
+        give_all(also.into_iter().collect(), &CallError::Shed);
+        let shed = shed?;
         self.shed += 1;
         let name = PRIORITY_NAMES[usize::from(shed.call.priority).min(PRIORITIES - 1)];
         metrics::counter!("botfleet_llm_calls_shed_total", "provider" => provider.to_owned(), "priority" => name)
@@ -111,16 +115,29 @@ impl Lane {
         Some(shed)
     }
 
-    /// Puts a call before all others.
+    /// When all is full: the youngest of those set aside, if nothing that waits is less urgent, and it less than
+    /// `priority`.
+    fn parked_to_shed(&mut self, priority: usize) -> Option<Waiting> {
+        if self.waiting() < self.capacity {
+            return None;
+        }
+        let least = self.parked.last_entry()?;
+        let (least_priority, _) = *least.key();
+        let spares_others = self.queue.least_urgent().is_none_or(|other| other < *least.key());
+        (least_priority > priority && spares_others).then(|| least.remove())
+    }
+
+    /// Puts a call back where it stood.
     pub(super) fn put_back(&mut self, waiting: Waiting) {
         self.note_deadline(waiting.call.deadline);
-        self.heads.push_front(waiting);
+        let (chat, place) = (waiting.call.chat, waiting.place);
+        self.queue.put_back(chat, waiting, place);
     }
 
     /// Sets a call aside until others gave allowances back.
     pub(super) fn park(&mut self, waiting: Waiting) {
         self.note_deadline(waiting.call.deadline);
-        self.parked.push(waiting);
+        self.parked.insert(waiting.place.rank(), waiting);
     }
 
     pub(super) fn has_parked(&self) -> bool {
@@ -129,29 +146,28 @@ impl Lane {
 
     /// Lets the calls that were set aside take their turns again.
     pub(super) fn unpark(&mut self) {
-        for waiting in self.parked.drain(..).rev() {
-            self.heads.push_front(waiting);
+        for waiting in mem::take(&mut self.parked).into_values().rev() {
+            self.put_back(waiting);
         }
     }
 
     pub(super) fn pop(&mut self, now: Instant) -> Option<Waiting> {
-        self.heads.pop_front().or_else(|| self.queue.pop(now))
+        let (mut waiting, place) = self.queue.pop_place(now)?;
+        waiting.place = place;
+        Some(waiting)
     }
 
     /// Takes out all that waits.
     pub(super) fn drain(&mut self) -> Vec<Waiting> {
         self.next_deadline = None;
-        self.heads.drain(..).chain(self.queue.extract(|_| true)).chain(self.parked.drain(..)).collect()
+        self.queue.extract(|_| true).into_iter().chain(mem::take(&mut self.parked).into_values()).collect()
     }
 
     /// Takes out what nobody wants any more.
     fn withdrawn(&mut self) -> Vec<Waiting> {
         let mut found = self.queue.extract(|waiting| waiting.call.wanted.is_withdrawn());
-        let (withdrawn, heads): (Vec<_>, _) =
-            self.heads.drain(..).partition(|waiting| waiting.call.wanted.is_withdrawn());
-        self.heads = heads.into();
-        found.extend(withdrawn);
-        found.extend(self.parked.extract_if(.., |waiting| waiting.call.wanted.is_withdrawn()));
+        let parked = self.parked.extract_if(.., |_, waiting| waiting.call.wanted.is_withdrawn());
+        found.extend(parked.map(|(_, waiting)| waiting));
         found
     }
 
@@ -161,11 +177,9 @@ impl Lane {
             return Vec::new();
         }
         let mut expired = self.queue.extract(|waiting| waiting.call.deadline <= now);
-        let (late, heads): (Vec<_>, _) = self.heads.drain(..).partition(|waiting| waiting.call.deadline <= now);
-        self.heads = heads.into();
-        expired.extend(late);
-        expired.extend(self.parked.extract_if(.., |waiting| waiting.call.deadline <= now));
-        let left = self.heads.iter().chain(self.queue.iter()).chain(&self.parked);
+        let parked = self.parked.extract_if(.., |_, waiting| waiting.call.deadline <= now);
+        expired.extend(parked.map(|(_, waiting)| waiting));
+        let left = self.queue.iter().chain(self.parked.values());
         self.next_deadline = left.map(|waiting| waiting.call.deadline.max(now + SWEEP_EVERY)).min();
         expired
     }
@@ -207,8 +221,8 @@ impl Lane {
 
     fn lengths(&self) -> [usize; PRIORITIES] {
         let mut waiting = self.queue.lengths();
-        for head in self.heads.iter().chain(&self.parked) {
-            waiting[usize::from(head.call.priority).min(PRIORITIES - 1)] += 1;
+        for (priority, _) in self.parked.keys() {
+            waiting[*priority] += 1;
         }
         waiting
     }

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `call` | a wish to the provider, and how it ends |
 //! | `actor` | the actor: what waits, what is under way |
+//! | `alarm` | when it looks again |
 //! | `attempt` | one call: allowance, deadline, settlement |
-//! | `keys` | the pool of keys with their limits, pauses and refusals |
+//! | `keys` | the pool of keys: turns, pauses and refusals |
+//! | `key` | one of them: limits, models, who waits for it |
 //! | `lane` | one model: breaker, bulkhead, queue, counts |
 //! | `price` | bounds of what a call may cost, and what it cost |
 //! | `consult` | embeddings and classifier answers: a cache, and one repair of JSON that does not fit |
@@ -15,9 +17,11 @@
 //! another key. Tries, fallback over models and providers, and waiting belong to the turn: the one retry layer.
 
 pub mod actor;
+mod alarm;
 mod attempt;
 pub mod call;
 pub mod consult;
+mod key;
 mod keys;
 mod lane;
 pub mod price;

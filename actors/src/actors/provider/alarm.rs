@@ -1,0 +1,46 @@
+//! When a provider's actor looks again. Layer `actors`; pure.
+//!
+//! Timers cannot be taken back: one that was set before an earlier one still rings. It must not make room for a
+//! further one, else timers multiply as long as calls wait.
+
+use tokio::time::Instant;
+
+/// The next timer that counts.
+#[derive(Debug, Default)]
+pub(super) struct Alarm(Option<Instant>);
+
+impl Alarm {
+    /// Whether a timer is needed for `at`: none that is set rings before.
+    pub(super) fn set(&mut self, at: Instant) -> bool {
+        let earlier = self.0.is_none_or(|planned| at < planned);
+        if earlier {
+            self.0 = Some(at);
+        }
+        earlier
+    }
+
+    /// A timer rang, maybe an older one.
+    pub(super) fn rang(&mut self, now: Instant) {
+        self.0 = self.0.filter(|planned| *planned > now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_timer_that_was_overtaken_makes_room_for_no_other() {
+        let (mut alarm, start) = (Alarm::default(), Instant::now());
+        let [one, two, three] = [1, 2, 3].map(|seconds| start + Duration::from_secs(seconds));
+        assert!(alarm.set(two) && alarm.set(one) && !alarm.set(two));
+        alarm.rang(one);
+        assert!(alarm.set(three));
+        alarm.rang(two);
+        assert!(!alarm.set(three), "its timer is still to ring");
+        alarm.rang(three);
+        assert!(alarm.set(three));
+    }
+}
