@@ -314,7 +314,6 @@ fn the_examples_gateway_comes_through() {
     assert_eq!(settings.tokens_per_minute.map(std::num::NonZeroU32::get), Some(200_000));
     assert_eq!((settings.concurrency_per_key, settings.refused_key_pause), (None, Duration::from_mins(15)));
     assert_eq!((openai.connect_timeout, openai.first_token_timeout), (Duration::from_secs(5), Duration::from_secs(30)));
-    assert_eq!(openai.embedding_model.as_deref(), Some("text-embedding-3-small"));
     assert!((settings.price.unwrap().completion - 0.6).abs() < f64::EPSILON);
     assert!((settings.prices["gpt-4o"].prompt - 2.5).abs() < f64::EPSILON);
     assert_eq!((ollama.settings.price, ollama.api_keys.len()), (None, 0));

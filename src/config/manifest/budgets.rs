@@ -106,7 +106,7 @@ fn warn_of_free_models(place: &str, bots: &[BotSpec], providers: &[ProviderEntry
     for provider in providers.iter().filter(|provider| provider.kind.needs_key() || !provider.api_keys.is_empty()) {
         let chains = bots.iter().flat_map(|bot| &bot.generation.models);
         let asked = chains.filter(|model| model.provider == provider.name).map(|model| &model.model);
-        for model in asked.chain(&provider.model).chain(&provider.embedding_model) {
+        for model in asked.chain(&provider.model) {
             if provider.settings.price.is_none() && !provider.settings.prices.contains_key(model) {
                 free.insert(format!("{}/{model}", provider.name));
             }

@@ -61,8 +61,6 @@ pub struct ProviderEntry {
     pub api_keys: Vec<SecretString>,
     /// The model of bots that name the provider alone.
     pub model: Option<String>,
-    /// The model that embeds texts.
-    pub embedding_model: Option<String>,
     /// Whether answers are streamed.
     pub stream: bool,
     /// Most time for DNS, TCP and TLS together.

@@ -106,7 +106,6 @@ fn entry(
         base_url,
         api_keys,
         model: raw.model,
-        embedding_model: raw.embedding_model,
         stream: raw.stream.unwrap_or(false),
         connect_timeout,
         first_token_timeout,

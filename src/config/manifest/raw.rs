@@ -39,7 +39,6 @@ pub(super) struct RawProvider {
     pub api_key: Option<String>,
     pub keys: Option<Vec<String>>,
     pub model: Option<String>,
-    pub embedding_model: Option<String>,
     pub stream: Option<bool>,
     #[serde(with = "humantime_serde")]
     pub connect_timeout: Option<Duration>,
@@ -48,14 +47,13 @@ pub(super) struct RawProvider {
 }
 
 /// The keys of [`RawProvider`].
-pub(super) const PROVIDER_KEYS: [&str; 10] = [
+pub(super) const PROVIDER_KEYS: [&str; 9] = [
     "name",
     "kind",
     "base_url",
     "api_key",
     "keys",
     "model",
-    "embedding_model",
     "stream",
     "connect_timeout",
     "first_token_timeout",
