@@ -434,3 +434,12 @@ async fn i8_a_turn_goes_on_whichever_answer_of_the_store_got_lost() {
         assert_eq!(stage.journal().sent_texts().len(), 1, "{operation}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn i9_a_stop_outlives_an_outage_of_the_store() {
+    let stage = Scenery::new(1, 1).raise().await;
+    stage.store.fail("set_stop", 5);
+    stage.telegram(0).receive(7001, order(&stage, 900, AuthorKind::Anonymous));
+    stage.until("the chat is stopped", async |stage| is_stopped(stage).await).await;
+    assert_eq!(stage.journal().count(|h| *h == Happening::Failed("set_stop")), 5);
+}

@@ -47,17 +47,8 @@ pub(super) struct RawProvider {
 }
 
 /// The keys of [`RawProvider`].
-pub(super) const PROVIDER_KEYS: [&str; 9] = [
-    "name",
-    "kind",
-    "base_url",
-    "api_key",
-    "keys",
-    "model",
-    "stream",
-    "connect_timeout",
-    "first_token_timeout",
-];
+pub(super) const PROVIDER_KEYS: [&str; 9] =
+    ["name", "kind", "base_url", "api_key", "keys", "model", "stream", "connect_timeout", "first_token_timeout"];
 
 /// Whose a budget is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -11,7 +11,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde::Serialize;
 
 use super::intake::{DeliveryReply, Intake};
-use super::orders::Doubt;
+use super::orders::{Doubt, Order};
 use super::polling::Polling;
 use super::sending::Sending;
 use super::settings::BotSettings;
@@ -111,6 +111,8 @@ pub enum BotMsg {
     SettleAgain(OutboxId),
     /// Telegram answered 429 to a call that is no message, about a chat or about none.
     Limited(Option<ChatId>, Duration),
+    /// The store did not answer: commit somebody's stop again.
+    StopAgain(Order),
     /// Somebody stopped a chat, and it is not known whether they may.
     Doubted(Doubt),
     /// Telegram said whether somebody may stop a chat.
@@ -307,6 +309,7 @@ impl Actor for BotActor {
             BotMsg::Settled(outbox, result) => state.on_settled(outbox, result),
             BotMsg::SettleAgain(outbox) => state.settle(outbox),
             BotMsg::Limited(chat, retry_after) => state.on_limited(chat, retry_after),
+            BotMsg::StopAgain(order) => state.on_stop_again(order),
             BotMsg::Doubted(doubt) => state.on_doubted(doubt),
             BotMsg::Ranked(doubt, rank) => state.on_ranked(doubt, rank),
             BotMsg::Quiesce => state.on_quiesce(),

@@ -22,6 +22,9 @@ use crate::ports::telegram::TelegramError;
 /// Orders remembered, so that each acts once.
 const REMEMBERED: usize = 4096;
 
+/// Wait while the store cannot write.
+const STORE_RETRY: Duration = Duration::from_millis(500);
+
 /// Waits before Telegram is asked again who somebody is.
 const ASK_AGAIN: BackoffSettings = BackoffSettings { first: Duration::from_secs(2), max: Duration::from_mins(1) };
 
@@ -114,6 +117,14 @@ pub struct Doubt {
     asked: u32,
 }
 
+/// A stop that somebody ordered.
+#[derive(Clone, Copy, Debug)]
+pub struct Order {
+    doubt: Doubt,
+    /// Whether its author needs no asking.
+    trusted: bool,
+}
+
 /// Obeys the order in an update, if it is one.
 pub(super) fn obey(node: &Arc<Node>, bot: BotId, incoming: &Incoming) {
     let (Some(telegram), Event::Message(message)) = (incoming.chat, &incoming.event) else {
@@ -132,16 +143,25 @@ pub(super) fn obey(node: &Arc<Node>, bot: BotId, incoming: &Incoming) {
     }
     tracing::warn!(chat.id = %chat, message.id = message.message_id.0, "a person stops the chat");
     let doubt = Doubt { chat, telegram, author: message.author.id, asked: 0 };
+    stop(node, bot, Order { doubt, trusted });
+}
+
+/// Commits the stop, again and again until the store has it.
+fn stop(node: &Arc<Node>, bot: BotId, order: Order) {
+    let Order { doubt, trusted } = order;
     let ordering = Arc::clone(node);
-    node.committer.submit(set_stop(node, chat, true, message.author.id), move |result| match result {
+    node.committer.submit(set_stop(node, doubt.chat, true, doubt.author), move |result| match result {
         Ok(Applied::StopSet { already }) => {
-            if ordering.orders.ordered(chat, already, trusted) {
+            if ordering.orders.ordered(doubt.chat, already, trusted) {
                 ask(&ordering, bot, doubt);
             }
         }
         Ok(_) => {}
         Err(error) => {
-            tracing::error!(chat.id = %chat, error = %error, "the chat could not be stopped: stop it by the API");
+            tracing::error!(chat.id = %doubt.chat, error = %error, "the chat cannot be stopped yet, it is tried again");
+            if let Some(actor) = ordering.directory.bot(bot) {
+                drop(actor.send_after(STORE_RETRY, move || BotMsg::StopAgain(order)));
+            }
         }
     });
 }
@@ -176,6 +196,10 @@ fn is_stop(message: &Message, node: &Node, bot: BotId) -> bool {
 }
 
 impl BotState {
+    pub(super) fn on_stop_again(&self, order: Order) {
+        stop(&self.node, self.profile.id, order);
+    }
+
     /// Asks Telegram whether the author of a stop may stop the chat.
     pub(super) fn on_doubted(&mut self, doubt: Doubt) {
         if let Some(wait) = self.sending.limiter.pause_left(doubt.chat) {
