@@ -9,7 +9,9 @@ use std::sync::{Arc, OnceLock};
 use botfleet_actors::domain::allowance::AllowanceKey;
 use botfleet_actors::domain::commit::needs::Needs;
 use botfleet_actors::domain::commit::rows::{ChatHead, Loaded, OutboxHead, TurnHead};
-use botfleet_actors::domain::ids::{AttemptId, BotId, ChatId, Epoch, InboxId, MessageId, Number, OutboxId, TurnId};
+use botfleet_actors::domain::ids::{
+    AttemptId, BotId, ChatId, DecisionNumber, Epoch, InboxId, MessageId, Number, OutboxId, TurnId,
+};
 use botfleet_actors::domain::inbox::Source;
 use botfleet_actors::domain::outbox::{OutboxState, SendProgress};
 use botfleet_actors::domain::time::Timestamp;
@@ -28,7 +30,7 @@ use super::orders::dead_updates;
 const LEASES: &str = "\
 (SELECT json_group_array(json_array(l.key, l.epoch)) FROM json_each($1) j \
  CROSS JOIN lease l ON l.kind = 'bot' AND l.key = j.value), \
-(SELECT json_group_array(json_array(l.key, l.epoch, h.last_number)) FROM json_each($2) j \
+(SELECT json_group_array(json_array(l.key, l.epoch, h.last_number, h.last_decision)) FROM json_each($2) j \
  CROSS JOIN lease l ON l.kind = 'chat' AND l.key = j.value CROSS JOIN chat_head h ON h.chat = l.key)";
 const SOURCES: &str = "\
 (SELECT json_group_array(j.key) FROM json_each($3) j \
@@ -211,8 +213,8 @@ fn read(
 ) -> Result<Loaded, StoreError> {
     let mut loaded = Loaded::default();
     loaded.bots.extend(column::<(BotId, Epoch)>(row, 0)?);
-    for (chat, epoch, last_number) in column::<(ChatId, Epoch, Number)>(row, 1)? {
-        loaded.chats.insert(chat, ChatHead { epoch, last_number });
+    for (chat, epoch, last_number, last_decision) in column::<(ChatId, Epoch, Number, DecisionNumber)>(row, 1)? {
+        loaded.chats.insert(chat, ChatHead { epoch, last_number, last_decision });
     }
     loaded.sources.extend(picked(row, 2, &needs.sources)?);
     for (inbox, waits) in column::<(InboxId, u8)>(row, 3)? {

@@ -36,6 +36,10 @@ const SENDS_AGAIN: &str = "\
 UPDATE outbox SET state = 'retry_at', error = 'its process died while sending it, it is sent again' \
 WHERE state IN ('queued', 'sending', 'retry_at', 'unknown') AND state = 'sending' AND ($1 IS NULL OR bot = $1) \
 AND on_unknown = 'resend' AND attempts < $2";
+/// Earlier versions could leave a head behind its decisions.
+const LAST_DECISIONS: &str = "\
+UPDATE chat_head SET last_decision = (SELECT max(number) FROM decision d WHERE d.chat = chat_head.chat) \
+WHERE last_decision < (SELECT max(number) FROM decision d WHERE d.chat = chat_head.chat)";
 const PAUSES_OVER: &str = "DELETE FROM send_pause WHERE until <= $1";
 
 /// Begins a tenure.
@@ -55,6 +59,7 @@ async fn take_over(connection: &mut SqliteConnection, node: &str, now: Timestamp
     let epoch: i64 = sqlx::query(NEXT_EPOCH).fetch_one(&mut *connection).await?.try_get(0)?;
     sqlx::query(INCARNATION).bind(node).bind(epoch).bind(now.as_millis()).execute(&mut *connection).await?;
     sqlx::query(LEASES).bind(node).execute(&mut *connection).await?;
+    sqlx::query(LAST_DECISIONS).execute(&mut *connection).await?;
     sqlx::query(PAUSES_OVER).bind(now.as_millis()).execute(&mut *connection).await?;
     give_back(connection, Epoch(epoch), None).await
 }

@@ -30,6 +30,7 @@ use crate::domain::roster::ChatProfile;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Turn;
+use crate::policy::backoff::BackoffSettings;
 use crate::ports::store::StoreError;
 
 /// Rows read from the store at once.
@@ -37,6 +38,11 @@ const READ_LIMIT: usize = 256;
 
 /// How long a chat waits before it asks a failed store again.
 const RELOAD_AFTER: Duration = Duration::from_millis(500);
+
+/// Refused commits in a row after which a chat reads the store again at once; after further ones it waits.
+const REFUSALS_AT_ONCE: u32 = 3;
+const RELOAD_BACKOFF: BackoffSettings =
+    BackoffSettings { first: Duration::from_millis(100), max: Duration::from_secs(5) };
 
 /// A store call in a handler ends after this.
 const STORE_DEADLINE: Duration = Duration::from_secs(10);
@@ -144,6 +150,8 @@ pub struct ChatState {
     /// Rises with each reading of the store: results of older commits no longer concern us.
     pub(super) generation: u64,
     pub(super) commits_in_flight: usize,
+    /// Commits refused in a row.
+    refusals: u32,
     pub(super) next_tick_at: Option<Timestamp>,
     pub(super) last_news: tokio::time::Instant,
 }
@@ -199,6 +207,7 @@ impl Actor for ChatActor {
             rows: args.rows,
             generation: 0,
             commits_in_flight: 0,
+            refusals: 0,
             last_news: tokio::time::Instant::now(),
         })
     }
@@ -380,7 +389,7 @@ impl ChatState {
         }
         self.commits_in_flight -= 1;
         match result {
-            Ok(_) => {}
+            Ok(_) => self.refusals = 0,
             Err(CommitError::Refused(Refusal::Fenced)) => {
                 tracing::warn!(chat.id = %self.profile.id, "another epoch owns this chat, it leaves this node");
                 myself.stop(Some("fenced".to_owned()));
@@ -389,7 +398,16 @@ impl ChatState {
             Err(error @ CommitError::Refused(_)) => {
                 tracing::warn!(chat.id = %self.profile.id, error = %error, "commit refused, reading the store again");
                 metrics::counter!("botfleet_chat_reloads_total").increment(1);
-                self.reload(myself).await;
+                self.refusals += 1;
+                if self.refusals <= REFUSALS_AT_ONCE {
+                    self.reload(myself).await;
+                } else {
+                    // Whatever contradicts the store so stubbornly must not keep the whole node busy.
+                    self.memory = None;
+                    self.generation += 1;
+                    let wait = RELOAD_BACKOFF.wait(self.refusals - REFUSALS_AT_ONCE, self.node.jitter.next());
+                    drop(myself.send_after(wait, || ChatMsg::Reload));
+                }
             }
         }
     }

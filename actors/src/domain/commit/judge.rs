@@ -9,7 +9,7 @@ use super::operation::{
 use super::rows::{Changes, ChatChange, ChatHead, Loaded, OutboxHead, TurnHead};
 use crate::domain::allowance::grant;
 use crate::domain::dead_letter::DeadLetterId;
-use crate::domain::ids::{BotId, ChatId, Epoch, Number, OutboxId, TurnId};
+use crate::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, Number, OutboxId, TurnId};
 use crate::domain::inbox::InboxRow;
 use crate::domain::outbox::{OutboxState, SendProgress, SendResult};
 use crate::domain::pause::Pause;
@@ -124,6 +124,12 @@ impl Bench<'_> {
                 return conflict(format!("entry {} where {number} is due", entry.number));
             }
         }
+        // A step without entries has no base of its own: decisions tell that the one before it dropped out.
+        for (decision, number) in op.decisions.iter().zip(head.last_decision.0 + 1..) {
+            if decision.number != DecisionNumber(number) {
+                return conflict(format!("decision {} where {number} is due", decision.number));
+            }
+        }
         let mut keys = HashSet::new();
         if let Some(entry) = op.entries.iter().find(|e| self.loaded.entries.contains(&e.key()) || !keys.insert(e.key()))
         {
@@ -131,7 +137,8 @@ impl Bench<'_> {
         }
 
         let last_number = Number(op.base.0 + op.entries.len() as i64);
-        self.loaded.chats.insert(op.chat, ChatHead { last_number, ..head });
+        let last_decision = DecisionNumber(head.last_decision.0 + op.decisions.len() as i64);
+        self.loaded.chats.insert(op.chat, ChatHead { last_number, last_decision, ..head });
         for handled in &op.handled {
             self.loaded.inbox.insert(handled.inbox, false);
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use crate::domain::allowance::AllowanceKey;
 use crate::domain::control::{StopScope, Stops};
 use crate::domain::decision::Decision;
-use crate::domain::ids::{BotId, ChatId, Epoch, InboxId, Number, OutboxId, TelegramChatId, TurnId};
+use crate::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, InboxId, Number, OutboxId, TelegramChatId, TurnId};
 use crate::domain::inbox::{Handled, InboxRow, Source};
 use crate::domain::outbox::{OutboxMessage, SendProgress};
 use crate::domain::pause::{Pause, Pauses};
@@ -51,6 +51,8 @@ pub struct ChatHead {
     pub epoch: Epoch,
     /// Number of its last entry, 0 at first.
     pub last_number: Number,
+    /// Number of its last decision, 0 at first.
+    pub last_decision: DecisionNumber,
 }
 
 /// What the judge must know of a turn.

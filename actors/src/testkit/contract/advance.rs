@@ -159,3 +159,24 @@ pub async fn a_decision_number_used_twice_drops_out_alone(home: &dyn Home) {
     assert_eq!(scene.store.next_offset(bot).await.unwrap(), Some(9));
     assert_eq!(scene.store.chat_memory(other, 1).await.unwrap().last_decision, DecisionNumber(1));
 }
+
+/// I3: a step without entries drops out with the step before it, as its decisions tell.
+pub async fn a_decision_out_of_turn_is_refused(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    let (bot, chat) = (scene.bots[0], scene.chats[0]);
+    let rows = (1..=3).map(|row| update(row, bot, chat, row)).collect();
+    scene.commit_all(vec![ingest(bot, scene.epoch, rows)]).await;
+    let step = |number: i64, row: i64| {
+        Operation::Advance(Advance {
+            entries: Vec::new(),
+            handled: vec![appended(row, 1, Some(number))],
+            decisions: vec![decision(chat, number, Cause::Entry(Number(1)))],
+            ..advance(chat, scene.epoch, 0, row)
+        })
+    };
+    let done = scene.commit(vec![step(1, 1), step(3, 2), step(2, 3)]).await;
+    assert!(done[0].is_ok() && done[2].is_ok(), "{done:?}");
+    assert_conflict(&done[1]);
+    assert_eq!(scene.store.chat_memory(chat, 1).await.unwrap().last_decision, DecisionNumber(2));
+    assert_conflict(&scene.commit_one(step(2, 2)).await);
+}

@@ -103,6 +103,7 @@ macro_rules! store_contract {
             the_same_message_seen_by_two_bots_is_one_entry
             a_wrong_base_is_refused
             a_gap_is_refused
+            a_decision_out_of_turn_is_refused
             a_row_has_one_outcome
             a_tick_is_due_at_its_time_and_not_before
             a_transcript_is_read_backwards_from_any_number

@@ -78,7 +78,8 @@ impl State {
     fn load(&self, needs: &Needs) -> Loaded {
         let head = |chat: &ChatId| {
             let epoch = *self.chat_leases.get(chat)?;
-            Some((*chat, ChatHead { epoch, last_number: self.heads.get(chat)?.last_number }))
+            let at = self.heads.get(chat)?;
+            Some((*chat, ChatHead { epoch, last_number: at.last_number, last_decision: at.last_decision }))
         };
         let turn = |id: &TurnId| {
             let turn = self.turns.get(id)?;
