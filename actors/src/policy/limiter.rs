@@ -124,6 +124,8 @@ pub struct SendLimiter {
     /// Ends of pauses by chat.
     pauses: HashMap<ChatId, Instant>,
     bot_pause: Option<Instant>,
+    /// End of a pause that a call without a chat was asked for: it holds polls as well.
+    calls_pause: Option<Instant>,
 }
 
 impl SendLimiter {
@@ -133,7 +135,13 @@ impl SendLimiter {
         let burst = |limit: NonZeroU32| NonZeroU32::new(limit.get() / BOT_BURST).unwrap_or(NonZeroU32::MIN);
         let bot = per_second.map(|limit| Quota::per_second(limit).allow_burst(burst(limit)));
         let chat = Quota::with_period(CHAT_PERIOD).filter(|_| in_chats).map(|quota| quota.allow_burst(CHAT_BURST));
-        Self { bot: Limit::new(bot, clock), chats: Limit::new(chat, clock), pauses: HashMap::new(), bot_pause: None }
+        Self {
+            bot: Limit::new(bot, clock),
+            chats: Limit::new(chat, clock),
+            pauses: HashMap::new(),
+            bot_pause: None,
+            calls_pause: None,
+        }
     }
 
     /// Takes a permit for one send into `chat`.
@@ -179,6 +187,17 @@ impl SendLimiter {
     /// How long nothing may go into `chat`, because of a pause.
     pub fn pause_left(&self, chat: ChatId) -> Option<Duration> {
         left(self.bot_pause.max(self.pauses.get(&chat).copied()))
+    }
+
+    /// No call that names no chat for that long, and nothing goes anywhere.
+    pub fn pause_calls(&mut self, pause: Duration) {
+        self.calls_pause = self.calls_pause.max(Some(Instant::now() + pause));
+        self.pause_all(pause);
+    }
+
+    /// How long calls that name no chat must wait.
+    pub fn calls_pause(&self) -> Option<Duration> {
+        left(self.calls_pause)
     }
 
     /// Chats that are paused now, with the time left.

@@ -443,3 +443,21 @@ async fn i9_a_stop_outlives_an_outage_of_the_store() {
     stage.until("the chat is stopped", async |stage| is_stopped(stage).await).await;
     assert_eq!(stage.journal().count(|h| *h == Happening::Failed("set_stop")), 5);
 }
+
+#[tokio::test(start_paused = true)]
+async fn two_chats_limited_for_hours_leave_a_restarted_bot_its_ears() {
+    let mut stage = Scenery::new(1, 2).raise().await;
+    for chat in [0, 1] {
+        stage.telegram(0).next_send(limited(10_000));
+        stage.person_says(chat, "hello", &[0]);
+        stage.until_sent(1 + chat).await;
+    }
+    stage
+        .until("both pauses are stored", async |stage| stage.store.rows.pauses(stage.bots[0]).await.unwrap().len() == 3)
+        .await;
+    let mut stage = stage.killed().await.raise().await;
+    let heard = stage.transcript(0).await.len();
+    stage.person_says(0, "do you hear me?", &[0]);
+    stage.until("it hears", async |stage| stage.transcript(0).await.len() > heard).await;
+    assert_eq!(stage.journal().sent_texts().len(), 2, "and says nothing");
+}

@@ -73,7 +73,7 @@ impl BotState {
             return;
         }
         // A pause that a process before this one was asked for holds for every call without a chat.
-        if let Some(wait) = self.sending.limiter.bot_pause() {
+        if let Some(wait) = self.sending.limiter.calls_pause() {
             drop(self.myself.send_after(wait, || BotMsg::Identify));
             return;
         }

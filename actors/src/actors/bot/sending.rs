@@ -72,10 +72,14 @@ impl Sending {
 
     /// Pauses that a process before this one was asked for.
     pub(super) fn resume_pauses(&mut self, pauses: &[Pause], now: Timestamp) {
+        // Two chats limited together pause the bot as long as the second one: that is about messages, and polls go on.
+        let of_chats: Vec<Timestamp> = pauses.iter().filter_map(|pause| pause.chat.map(|_| pause.until)).collect();
         for pause in pauses.iter().filter(|pause| pause.until > now) {
+            let left = pause.until.since(now);
             match pause.chat {
-                Some(chat) => self.limiter.pause(chat, pause.until.since(now)),
-                None => self.limiter.pause_all(pause.until.since(now)),
+                Some(chat) => self.limiter.pause(chat, left),
+                None if of_chats.contains(&pause.until) => self.limiter.pause_all(left),
+                None => self.limiter.pause_calls(left),
             }
         }
     }

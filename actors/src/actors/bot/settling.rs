@@ -132,7 +132,7 @@ impl BotState {
         let until = self.node.clock.now() + retry_after;
         match chat {
             Some(chat) => self.sending.limiter.pause(chat, retry_after),
-            None => self.sending.limiter.pause_all(retry_after),
+            None => self.sending.limiter.pause_calls(retry_after),
         }
         self.sending.end_typing(chat);
         metrics::counter!("botfleet_telegram_pauses_total").increment(1);
