@@ -2,6 +2,8 @@
 //!
 //! Load bound: `turns_in_flight` turns at work, `turns_waiting` in memory; the rest waits in the store.
 //! On failure: the fleet restarts it; everything it had in hand is in the store, and its attempts end unknown.
+//!
+//! Longer than other files by its messages, snapshot and state alone; what it does stands in the files beside it.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;

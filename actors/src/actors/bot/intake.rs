@@ -8,6 +8,8 @@
 //! | webhook | polling | commit: way stored, offset forgotten; deleteWebhook, which keeps what waits; a poll without offset |
 //!
 //! A crash between two steps begins again at the way that is stored. What both ways bring is stored once (I2).
+//!
+//! Longer than other files: the steps of the table are one state machine, read from top to bottom.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -5,6 +5,8 @@
 //!
 //! Load bound: `rows_waiting` rows in its mailbox; the rest stays in the store until the next reading.
 //! On failure: the fleet restarts it from the store. While the store does not answer, rows wait there.
+//!
+//! Longer than other files by its messages, snapshot and state; what it does with a row stands in the files beside it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -402,7 +404,7 @@ impl ChatState {
                 if self.refusals <= REFUSALS_AT_ONCE {
                     self.reload(myself).await;
                 } else {
-                    // Whatever contradicts the store so stubbornly must not keep the whole node busy.
+                    // A chat whose commits are refused again and again must not keep the whole node busy.
                     self.memory = None;
                     self.generation += 1;
                     let wait = RELOAD_BACKOFF.wait(self.refusals - REFUSALS_AT_ONCE, self.node.jitter.next());

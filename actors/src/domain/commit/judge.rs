@@ -1,4 +1,7 @@
 //! The judge of a group commit: pure, shared by every store. Layer `domain`. Keeps I1-I4, I6, I11.
+//!
+//! Longer than other files: one operation after the other, each over the rows that the one before it moved on. Apart,
+//! every part would need the whole bench.
 
 use std::collections::HashSet;
 
