@@ -11,12 +11,15 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 
 use crate::domain::commit::operation::{Applied, Operation, Refusal};
 use crate::ports::store::Store;
+
+/// How long whoever was told `Unavailable` waits before it asks the store again.
+pub const STORE_RETRY: Duration = Duration::from_millis(500);
 
 /// Most operations in one transaction: bounds its latency.
 const BATCH_MAX: usize = 512;

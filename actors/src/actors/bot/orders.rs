@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::actor::{BotMsg, BotState};
+use crate::actors::committer::STORE_RETRY;
 use crate::actors::node::Node;
 use crate::domain::commit::operation::{Applied, Operation, SetStop};
 use crate::domain::control::StopScope;
@@ -21,9 +22,6 @@ use crate::ports::telegram::TelegramError;
 
 /// Orders remembered, so that each acts once.
 const REMEMBERED: usize = 4096;
-
-/// Wait while the store cannot write.
-const STORE_RETRY: Duration = Duration::from_millis(500);
 
 /// Waits before Telegram is asked again who somebody is.
 const ASK_AGAIN: BackoffSettings = BackoffSettings { first: Duration::from_secs(2), max: Duration::from_mins(1) };

@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 use super::actor::{BotHealth, BotMsg, BotState};
 use super::intake::{sorted, wake};
 use crate::actors::chat::actor::ChatMsg;
-use crate::actors::committer::{CommitError, CommitResult};
+use crate::actors::committer::{CommitError, CommitResult, STORE_RETRY};
 use crate::domain::commit::operation::{Ingest, Operation, Refusal};
 use crate::domain::ids::ChatId;
 use crate::domain::roster::BotProfile;
@@ -21,9 +21,6 @@ use crate::ports::telegram::{Me, ReceivedUpdate, TelegramError};
 /// Waits between failed polls.
 pub(super) const POLL_BACKOFF: BackoffSettings =
     BackoffSettings { first: Duration::from_millis(250), max: Duration::from_secs(10) };
-
-/// Wait while the store cannot take rows: Telegram keeps the updates (I9).
-const STORE_RETRY: Duration = Duration::from_millis(500);
 
 /// A call that changes nothing, or may be repeated, is given up after this; the adapter's own deadlines are shorter.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_mins(1);

@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 
 use super::actor::{BotMsg, BotState};
 use super::settings::BotSettings;
-use crate::actors::committer::{CommitError, CommitResult};
+use crate::actors::committer::{CommitError, CommitResult, STORE_RETRY};
 use crate::behaviour::physics::send_rules;
 use crate::domain::commit::operation::{Applied, Begin, Operation, Settle, Start, Verdict};
 use crate::domain::ids::{AttemptId, ChatId, OutboxId, TurnId};
@@ -20,9 +20,6 @@ use crate::domain::pause::Pause;
 use crate::domain::time::Timestamp;
 use crate::policy::limiter::SendLimiter;
 use crate::ports::telegram::{SendMessage, TelegramError};
-
-/// Wait while the store cannot write.
-pub(super) const STORE_RETRY: Duration = Duration::from_millis(500);
 
 /// "typing" lasts five seconds: repeat before it ends (Bot API, sendChatAction).
 const TYPING_REPEAT: Duration = Duration::from_secs(4);

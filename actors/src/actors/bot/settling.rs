@@ -16,9 +16,9 @@ use std::time::Duration;
 
 use super::actor::{BotMsg, BotState};
 use super::intake::wake;
-use super::sending::{Outgoing, STORE_RETRY, Stage};
+use super::sending::{Outgoing, Stage};
 use crate::actors::chat::actor::{ChatMsg, Content, Delivery};
-use crate::actors::committer::{CommitError, CommitResult};
+use crate::actors::committer::{CommitError, CommitResult, STORE_RETRY};
 use crate::domain::commit::operation::{Cancel, Operation, Paused, Settle};
 use crate::domain::ids::{AttemptId, ChatId, MessageId, OutboxId};
 use crate::domain::inbox::{InboxRow, SentEvent, Source};

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::time::Instant as Moment;
 
 use super::actor::{BotMsg, BotState, TurnJob};
-use crate::actors::committer::{CommitError, CommitResult};
+use crate::actors::committer::{CommitError, CommitResult, STORE_RETRY};
 use crate::actors::provider::call::Wanted;
 use crate::behaviour::pacing::typing_time;
 use crate::behaviour::physics::send_rules;
@@ -20,9 +20,6 @@ use crate::domain::text::{MESSAGE_UNITS_MAX, split_message};
 use crate::domain::time::Timestamp;
 use crate::domain::turn::Usage;
 use crate::ports::llm::CompletionRequest;
-
-/// How long turns wait before they ask a failed store again.
-const STORE_RETRY: Duration = Duration::from_millis(500);
 
 /// A turn that waited that long for room goes before those of higher priority, every second time.
 pub(super) const TURN_AGES_AFTER: Duration = Duration::from_secs(20);

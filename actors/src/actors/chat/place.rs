@@ -1,17 +1,13 @@
 //! The chat as a place: who can post in it, and what Telegram calls it. Layer `actors`.
 
-use std::time::Duration;
-
 use ractor::ActorRef;
 
 use super::actor::{ChatMsg, ChatState, Content, Delivery, Step};
 use crate::actors::committer::CommitError;
+use crate::actors::committer::STORE_RETRY;
 use crate::domain::commit::operation::{Migrate, Operation};
 use crate::domain::ids::{BotId, TelegramChatId};
 use crate::domain::incoming::{Event, Incoming};
-
-/// Wait while the store cannot write.
-const STORE_RETRY: Duration = Duration::from_millis(500);
 
 impl ChatState {
     /// Takes notice of what an update says about the chat itself.

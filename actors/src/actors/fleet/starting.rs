@@ -10,14 +10,12 @@ use super::actor::{FleetMsg, FleetState};
 use super::supervision::Child;
 use crate::actors::bot::actor::{BotActor, BotArgs};
 use crate::actors::chat::actor::{ChatActor, ChatArgs, in_time};
+use crate::actors::committer::STORE_RETRY;
 use crate::actors::node::{ChatHandle, RowPermits};
 use crate::actors::provider::actor::{ProviderActor, ProviderArgs};
 use crate::domain::commit::operation::{Operation, Receive};
 use crate::domain::ids::{BotId, ChatId};
 use crate::ports::store::StoreError;
-
-/// How long a restart waits for a store that does not answer.
-const STORE_RETRY: Duration = Duration::from_millis(500);
 
 impl FleetState {
     /// Providers first, then chats, then bots: whoever brings work finds whom to give it to.
