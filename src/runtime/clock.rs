@@ -1,6 +1,6 @@
 //! The clock of a node on an embedded database: the machine's own, anchored once. Layer `runtime`.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::clock::Clock;
@@ -21,8 +21,18 @@ impl AnchoredClock {
     }
 }
 
+/// Time since the machine started, time asleep included.
+pub(super) fn boot_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
 impl Clock for AnchoredClock {
     fn now(&self) -> Timestamp {
         self.at + self.since.elapsed()
+    }
+
+    fn boot_time(&self) -> Duration {
+        boot_time()
     }
 }

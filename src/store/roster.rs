@@ -49,6 +49,8 @@ const LEASES: &str = "\
 INSERT OR IGNORE INTO lease (kind, key, owner_node, owner_incarnation, epoch) \
 SELECT k.kind, k.id, n.id, n.incarnation, n.epoch \
 FROM (SELECT 'bot' AS kind, id FROM bot UNION ALL SELECT 'chat', id FROM chat) k JOIN node n ON n.epoch = $1";
+const USERNAME: &str = "UPDATE bot SET username = $2 WHERE id = $1 AND username IS NOT $2";
+const USERNAME_SEQ: &str = "UPDATE setting SET config_seq = config_seq + 1 WHERE key = 'roster'";
 const CONFIG_SEQ: &str = "SELECT coalesce((SELECT config_seq FROM setting WHERE key = 'roster'), 0)";
 const NEXT_CONFIG_SEQ: &str = "\
 INSERT INTO setting (key, value, config_seq) VALUES ('roster', $1, 1) \
@@ -73,6 +75,30 @@ pub(super) async fn apply(writer: &mut Writer, plan: &RosterPlan, now: Timestamp
     let roster = in_use(writer.connection()?, stored).await?;
     writer.commit().await?;
     Ok(roster)
+}
+
+/// Reads the roster in one transaction.
+pub(super) async fn stored(writer: &mut Writer) -> Result<Roster, StoreError> {
+    let connection = writer.begin().await?;
+    let stored = read(connection).await?;
+    let roster = in_use(connection, stored).await?;
+    writer.commit().await?;
+    Ok(roster)
+}
+
+/// Stores a username; the configuration gets its next number when it is news.
+pub(super) async fn set_username(writer: &mut Writer, bot: BotId, username: &str) -> Result<(), StoreError> {
+    let written = write_username(writer.begin().await?, bot, username).await;
+    written.map_err(|error| writer.fail(&error))?;
+    writer.commit().await
+}
+
+async fn write_username(connection: &mut SqliteConnection, bot: BotId, username: &str) -> Result<(), sqlx::Error> {
+    let news = sqlx::query(USERNAME).bind(bot.0).bind(username).execute(&mut *connection).await?.rows_affected();
+    if news > 0 {
+        sqlx::query(USERNAME_SEQ).execute(connection).await?;
+    }
+    Ok(())
 }
 
 /// The ways that are news in the manifest; a person may have changed the others, and that stays.
@@ -202,11 +228,18 @@ async fn in_use(connection: &mut SqliteConnection, stored: Stored) -> Result<Ros
     let offsets: BTreeMap<BotId, i64> =
         rows(connection, "SELECT bot, next_offset FROM bot_cursor", offset).await?.into_iter().collect();
     let mut deliveries: BTreeMap<_, _> = rows(connection, DELIVERY, delivery_of).await?.into_iter().collect();
+    let username = |row: &SqliteRow| {
+        let mut columns = Columns::of(row);
+        Ok((BotId(columns.take()?), columns.take()?))
+    };
+    let usernames = "SELECT id, username FROM bot WHERE username IS NOT NULL";
+    let mut usernames: BTreeMap<BotId, String> = rows(connection, usernames, username).await?.into_iter().collect();
     let seq = rows(connection, CONFIG_SEQ, |row| Columns::of(row).take()).await?;
     let bots = stored.bots.into_iter().filter(|(_, bot)| bot.in_use).map(|(id, bot)| {
         let StoredBot { spec, persona_revision, token_generation, .. } = bot;
         let (next_offset, delivery) = (offsets.get(&id).copied(), deliveries.remove(&id).unwrap_or_default());
-        (id, BotProfile { id, spec, persona_revision, token_generation, next_offset, delivery })
+        let username = usernames.remove(&id);
+        (id, BotProfile { id, spec, persona_revision, token_generation, next_offset, delivery, username })
     });
     let chats: BTreeMap<ChatId, ChatProfile> = stored
         .chats

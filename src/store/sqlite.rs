@@ -69,6 +69,14 @@ impl Store for SqliteStore {
         roster::apply(&mut *self.writer.lock().await, plan, now).await
     }
 
+    async fn roster(&self) -> Result<Roster, StoreError> {
+        roster::stored(&mut *self.writer.lock().await).await
+    }
+
+    async fn set_username(&self, bot: BotId, username: &str) -> Result<(), StoreError> {
+        roster::set_username(&mut *self.writer.lock().await, bot, username).await
+    }
+
     async fn begin_tenure(&self, node: &str, now: Timestamp) -> Result<Tenure, StoreError> {
         tenure::begin(&mut *self.writer.lock().await, node, now).await
     }

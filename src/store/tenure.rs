@@ -1,13 +1,17 @@
 //! The tenure of a process: it takes every lease under a new epoch. Layer: adapter. Keeps I4, I6, I8.
 
+use std::collections::BTreeMap;
+
 use botfleet_actors::domain::ids::{BotId, Epoch};
 use botfleet_actors::domain::outbox::RESEND_ATTEMPTS_MAX;
+use botfleet_actors::domain::ownership::{Incarnation, LeaseKey};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::turn::TURN_ATTEMPTS_MAX;
 use botfleet_actors::ports::store::{StoreError, Tenure};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Error, Row};
 
+use super::load::array;
 use super::writer::Writer;
 
 const NEXT_EPOCH: &str = "\
@@ -42,6 +46,14 @@ UPDATE chat_head SET last_decision = (SELECT max(number) FROM decision d WHERE d
 WHERE last_decision < (SELECT max(number) FROM decision d WHERE d.chat = chat_head.chat)";
 const PAUSES_OVER: &str = "DELETE FROM send_pause WHERE until <= $1";
 
+const HAND_OVER: &str = "\
+UPDATE lease SET owner_node = NULL, owner_incarnation = j.value ->> 2, desired_owner = NULL, epoch = j.value ->> 3 \
+FROM json_each($1) j WHERE lease.kind = j.value ->> 0 AND lease.key = j.value ->> 1";
+const TURNS_PUT_BACK: &str = "\
+UPDATE turn SET state = 'queued', claimed_epoch = NULL, attempts = max(attempts - 1, 0) \
+FROM json_each($1) j WHERE j.value ->> 0 = 'bot' AND turn.bot = j.value ->> 1 \
+AND turn.state IN ('queued', 'claimed', 'dead') AND turn.state = 'claimed'";
+
 /// Begins a tenure.
 pub(super) async fn begin(writer: &mut Writer, node: &str, now: Timestamp) -> Result<Tenure, StoreError> {
     let taken = take_over(writer.begin().await?, node, now).await;
@@ -62,6 +74,18 @@ async fn take_over(connection: &mut SqliteConnection, node: &str, now: Timestamp
     sqlx::query(LAST_DECISIONS).execute(&mut *connection).await?;
     sqlx::query(PAUSES_OVER).bind(now.as_millis()).execute(&mut *connection).await?;
     give_back(connection, Epoch(epoch), None).await
+}
+
+/// Gives leases away; before everything else of its batch, whose own moves of turns follow.
+pub(super) async fn hand_over(
+    connection: &mut SqliteConnection,
+    leases: &BTreeMap<LeaseKey, (Incarnation, Epoch)>,
+) -> Result<(), Error> {
+    let rows: Vec<_> = leases.iter().map(|(key, (to, epoch))| (key.kind(), key.id(), to, epoch)).collect();
+    let rows = array(&rows);
+    sqlx::query(HAND_OVER).bind(&rows).execute(&mut *connection).await?;
+    sqlx::query(TURNS_PUT_BACK).bind(&rows).execute(connection).await?;
+    Ok(())
 }
 
 /// Begins again what one bot had in hand when its actor failed.

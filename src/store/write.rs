@@ -13,8 +13,8 @@ use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 
 use super::load::{allowance_key, array};
-use super::orders;
 use super::written::{DecisionRow, EntryRow, HandledRow, NewInboxRow, OutboxMove, OutboxRow, TurnMove, TurnRow};
+use super::{orders, tenure};
 
 const INBOX: &str = "\
 INSERT INTO inbox (id, chat, bot, source, source_id, payload, received_at, outcome, reason) \
@@ -173,6 +173,9 @@ pub(super) async fn write(
     });
     if !changes.orders.is_empty() {
         orders::write(&mut *connection, &changes.orders).await?;
+    }
+    if !changes.hand_overs.is_empty() {
+        tenure::hand_over(&mut *connection, &changes.hand_overs).await?;
     }
     let windows = changes.windows.iter().filter_map(|key| Some((key.name(), loaded.windows.get(key)?)));
     let allowances = changes.allowances.iter().filter_map(|key| {

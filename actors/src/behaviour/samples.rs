@@ -48,6 +48,7 @@ pub(crate) fn bot(id: i64, name: &str) -> CastMember {
         token_generation: 1,
         next_offset: None,
         delivery: DeliveryChoice::default(),
+        username: None,
     };
     CastMember { profile: Arc::new(profile), username: Some(format!("{}_bot", name.to_lowercase())) }
 }

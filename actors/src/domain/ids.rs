@@ -61,32 +61,47 @@ id! {
 
 /// Gives ids that rise with time within one process and do not meet those of another.
 ///
-/// The upper 41 bits are milliseconds since 2024-01-01, the lower 22 a counter that starts at a seed. Two processes
-/// can meet only within the same millisecond and counter; a unique constraint then refuses the later operation.
+/// The upper 41 bits are milliseconds since 2024-01-01, the next 10 the process's place, the lower 12 a counter. Two
+/// processes meet only in the same place within the same millisecond, or one process that gave more than 4 ids a
+/// microsecond and ran ahead of its clock; a unique constraint then refuses the later operation.
 #[derive(Debug)]
-pub struct IdSource(AtomicI64);
+pub struct IdSource {
+    /// Milliseconds and counter; the place is put between them.
+    last: AtomicI64,
+    place: i64,
+}
 
 const EPOCH_2024_MS: i64 = 1_704_067_200_000;
-const COUNTER_BITS: u32 = 22;
+const PLACE_BITS: u32 = 10;
+const COUNTER_BITS: u32 = 12;
 
 impl IdSource {
-    /// Starts a source; `seed` spreads the counters of processes.
-    pub fn new(now: Timestamp, seed: u64) -> Self {
-        let counter = (seed & ((1 << (COUNTER_BITS - 1)) - 1)) as i64;
-        Self(AtomicI64::new(((now.as_millis() - EPOCH_2024_MS).max(0) << COUNTER_BITS) | counter))
+    /// Starts a source. `place` tells processes apart: incarnations that live together differ in its lower 10 bits.
+    pub fn new(now: Timestamp, place: u64) -> Self {
+        let place = (place & ((1 << PLACE_BITS) - 1)) as i64;
+        Self { last: AtomicI64::new(Self::floor(now)), place: place << COUNTER_BITS }
+    }
+
+    fn floor(now: Timestamp) -> i64 {
+        (now.as_millis() - EPOCH_2024_MS).max(0) << COUNTER_BITS
     }
 
     /// The next id, positive and greater than every one before it from this source.
     pub fn next(&self, now: Timestamp) -> i64 {
-        let floor = (now.as_millis() - EPOCH_2024_MS).max(0) << COUNTER_BITS;
-        let mut last = self.0.load(Ordering::Relaxed);
+        let floor = Self::floor(now);
+        let mut last = self.last.load(Ordering::Relaxed);
         loop {
             let next = (last + 1).max(floor);
-            match self.0.compare_exchange_weak(last, next, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return next,
+            match self.last.compare_exchange_weak(last, next, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return self.placed(next),
                 Err(seen) => last = seen,
             }
         }
+    }
+
+    fn placed(&self, id: i64) -> i64 {
+        let counter = id & ((1 << COUNTER_BITS) - 1);
+        ((id >> COUNTER_BITS) << (PLACE_BITS + COUNTER_BITS)) | self.place | counter
     }
 }
 
@@ -100,5 +115,15 @@ mod tests {
         let first = ids.next(Timestamp::from_millis(1_800_000_000_500));
         let second = ids.next(Timestamp::from_millis(1_700_000_000_000));
         assert!(second > first && first > 0);
+    }
+
+    #[test]
+    fn processes_in_different_places_never_give_the_same_id() {
+        let now = Timestamp::from_millis(1_800_000_000_000);
+        let (one, other) = (IdSource::new(now, 7), IdSource::new(now, 1024 + 8));
+        let ids = |source: &IdSource| (0..10_000).map(|_| source.next(now)).collect::<std::collections::HashSet<_>>();
+        let (ones, others) = (ids(&one), ids(&other));
+        assert_eq!((ones.len(), others.len()), (10_000, 10_000));
+        assert!(ones.is_disjoint(&others));
     }
 }

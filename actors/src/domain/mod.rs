@@ -6,6 +6,7 @@
 //! | `incoming` | what an update from Telegram means |
 //! | `inbox`, `transcript`, `decision`, `turn`, `outbox` | the rows on the data's way, in its order |
 //! | `roster` | bots, personas, chats, providers as the manifest describes them |
+//! | `ownership` | nodes, their incarnations, and the leases of bots and chats |
 //! | `dead_letter` | what ended badly and waits for a person |
 //! | `allowance` | budgets, and what nodes take from them |
 //! | `schema` | whether a JSON answer fits its schema |
@@ -21,6 +22,7 @@ pub mod ids;
 pub mod inbox;
 pub mod incoming;
 pub mod outbox;
+pub mod ownership;
 pub mod pause;
 pub mod roster;
 pub mod schema;

@@ -135,6 +135,9 @@ pub struct BotProfile {
     /// How its updates arrive now.
     #[serde(default)]
     pub delivery: DeliveryChoice,
+    /// Its username, once Telegram told it to any node.
+    #[serde(default)]
+    pub username: Option<String>,
 }
 
 /// How a chat chooses who speaks.

@@ -4,6 +4,7 @@ pub mod backoff;
 pub mod breaker;
 pub mod limiter;
 pub mod minute;
+pub mod ownership;
 pub mod queue;
 pub mod restart;
 pub mod treasury;

@@ -2,7 +2,9 @@
 //!
 //! One error enum per port, in the port's file; its variants follow what the caller does with them.
 
+pub mod bus;
 pub mod clock;
+pub mod cluster;
 pub mod llm;
 pub mod store;
 pub mod telegram;

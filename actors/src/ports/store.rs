@@ -184,6 +184,13 @@ pub trait Store: Send + Sync + 'static {
     /// `RosterRefused` when a name or Telegram id is taken by another bot or chat.
     async fn apply_roster(&self, plan: &RosterPlan, now: Timestamp) -> Result<Roster, StoreError>;
 
+    /// The stored roster, as the last plan and all that people changed since have left it.
+    async fn roster(&self) -> Result<Roster, StoreError>;
+
+    /// Telegram told a bot's username; when it is news, the configuration gets its next number, so that every node
+    /// learns it.
+    async fn set_username(&self, bot: BotId, username: &str) -> Result<(), StoreError>;
+
     /// Begins the tenure of this process: a new incarnation of `node` takes the lease of every bot and chat under one
     /// new epoch. All older incarnations are dead (the caller holds the file lock), so their claimed turns go back to
     /// the queue, or are dead after too many attempts, and what they were sending is unknown, or due again where its

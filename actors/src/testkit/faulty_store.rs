@@ -142,6 +142,14 @@ impl Store for FaultyStore {
         self.reach()?.apply_roster(plan, now).await
     }
 
+    async fn roster(&self) -> Result<Roster, StoreError> {
+        self.reach()?.roster().await
+    }
+
+    async fn set_username(&self, bot: BotId, username: &str) -> Result<(), StoreError> {
+        self.reach()?.set_username(bot, username).await
+    }
+
     async fn begin_tenure(&self, node: &str, now: Timestamp) -> Result<Tenure, StoreError> {
         self.reach()?.begin_tenure(node, now).await
     }

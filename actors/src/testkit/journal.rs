@@ -104,5 +104,7 @@ pub fn name_of(operation: &Operation) -> &'static str {
         Operation::Redeliver(_) => "redeliver",
         Operation::TakeAllowance(_) => "take_allowance",
         Operation::ReturnAllowance(_) => "return_allowance",
+        Operation::HandOver(_) => "hand_over",
+        Operation::SetAbsence(_) => "set_absence",
     }
 }

@@ -74,6 +74,18 @@ impl Store for MemoryStore {
         self.state().apply_roster(plan, tenure)
     }
 
+    async fn roster(&self) -> Result<Roster, StoreError> {
+        Ok(self.state().roster())
+    }
+
+    async fn set_username(&self, bot: BotId, username: &str) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if state.usernames.insert(bot, username.to_owned()).as_deref() != Some(username) {
+            state.config_seq += 1;
+        }
+        Ok(())
+    }
+
     async fn begin_tenure(&self, _node: &str, now: Timestamp) -> Result<Tenure, StoreError> {
         let tenure = self.state().begin_tenure(now);
         *self.tenure.lock().unwrap() = Some(tenure.epoch);

@@ -56,6 +56,10 @@ impl Clock for StageClock {
     fn now(&self) -> Timestamp {
         at(0) + self.0.elapsed()
     }
+
+    fn boot_time(&self) -> Duration {
+        self.0.elapsed()
+    }
 }
 
 /// What outlives a process: rows, Telegram, providers. And the plan for the next one.

@@ -6,8 +6,8 @@
 use std::collections::HashSet;
 
 use super::operation::{
-    Advance, Applied, Begin, Cancel, Claim, Finish, Ingest, Migrate, Operation, Paused, Receive, Redeliver, Refusal,
-    Resolve, ReturnAllowance, SetDelivery, Settle, Start, TakeAllowance, TurnEnding, Verdict,
+    Advance, Applied, Begin, Cancel, Claim, Finish, HandOver, Ingest, Migrate, Operation, Paused, Receive, Redeliver,
+    Refusal, Resolve, ReturnAllowance, SetDelivery, Settle, Start, TakeAllowance, TurnEnding, Verdict,
 };
 use super::rows::{Changes, ChatChange, ChatHead, Loaded, OutboxHead, TurnHead};
 use crate::domain::allowance::grant;
@@ -15,6 +15,7 @@ use crate::domain::dead_letter::DeadLetterId;
 use crate::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, Number, OutboxId, TurnId};
 use crate::domain::inbox::InboxRow;
 use crate::domain::outbox::{OutboxState, SendProgress, SendResult};
+use crate::domain::ownership::LeaseKey;
 use crate::domain::pause::Pause;
 use crate::domain::turn::{TURN_ATTEMPTS_MAX, TurnProgress, TurnState};
 
@@ -69,6 +70,12 @@ impl Bench<'_> {
             Operation::Redeliver(op) => self.redeliver(&op),
             Operation::TakeAllowance(op) => Ok(self.take_allowance(op)),
             Operation::ReturnAllowance(op) => Ok(self.return_allowance(op)),
+            Operation::HandOver(op) => self.hand_over(op),
+            Operation::SetAbsence(op) => {
+                self.fence(op.bot, op.epoch)?;
+                self.changes.absences.insert((op.chat, op.bot), op.absent);
+                Ok(Applied::Done)
+            }
         }
     }
 
@@ -191,11 +198,17 @@ impl Bench<'_> {
         if head.progress.claimed_epoch != Some(op.epoch) {
             return Err(Refusal::Fenced);
         }
-        head.progress.state = TurnState::Queued;
-        head.progress.attempts = head.progress.attempts.saturating_sub(1);
-        head.progress.claimed_epoch = None;
-        self.turn_moved(op.turn);
+        self.put_back(op.turn);
         Ok(Applied::Done)
+    }
+
+    fn put_back(&mut self, turn: TurnId) {
+        if let Some(head) = self.loaded.turns.get_mut(&turn) {
+            head.progress.state = TurnState::Queued;
+            head.progress.attempts = head.progress.attempts.saturating_sub(1);
+            head.progress.claimed_epoch = None;
+            self.turn_moved(turn);
+        }
     }
 
     /// Dead turns and rejected messages begin anew; a message of unknown fate only when the person accepts that it
@@ -429,6 +442,30 @@ impl Bench<'_> {
     fn migrate(&mut self, op: Migrate) -> Judgement {
         self.chat_fence(op.chat, op.epoch)?;
         self.changes.migrations.insert(op.chat, (op.to, op.at));
+        Ok(Applied::Done)
+    }
+
+    /// What follows in the same batch is fenced already. Turns of the bot that were loaded go back here, all others in
+    /// the store.
+    fn hand_over(&mut self, op: HandOver) -> Judgement {
+        let next = Epoch(op.epoch.0 + 1);
+        match op.key {
+            LeaseKey::Bot(bot) => {
+                self.fence(bot, op.epoch)?;
+                self.loaded.bots.insert(bot, next);
+                let in_hand = |head: &TurnHead| head.bot == bot && head.progress.state == TurnState::Claimed;
+                let turns: Vec<_> =
+                    self.loaded.turns.iter().filter(|(_, head)| in_hand(head)).map(|(id, _)| *id).collect();
+                for turn in turns {
+                    self.put_back(turn);
+                }
+            }
+            LeaseKey::Chat(chat) => {
+                let head = self.chat_fence(chat, op.epoch)?;
+                self.loaded.chats.insert(chat, ChatHead { epoch: next, ..head });
+            }
+        }
+        self.changes.hand_overs.insert(op.key, (op.to, next));
         Ok(Applied::Done)
     }
 

@@ -7,6 +7,7 @@ use crate::domain::allowance::AllowanceKey;
 use crate::domain::dead_letter::DeadLetterId;
 use crate::domain::ids::{BotId, ChatId, InboxId, OutboxId, TurnId};
 use crate::domain::inbox::Source;
+use crate::domain::ownership::LeaseKey;
 use crate::domain::transcript::EntryKey;
 use crate::domain::window::WindowKey;
 
@@ -111,6 +112,13 @@ impl Needs {
             }
             Operation::ReturnAllowance(op) => {
                 self.allowances.insert(op.key);
+            }
+            Operation::HandOver(op) => match op.key {
+                LeaseKey::Bot(bot) => drop(self.bots.insert(bot)),
+                LeaseKey::Chat(chat) => drop(self.chats.insert(chat)),
+            },
+            Operation::SetAbsence(op) => {
+                self.bots.insert(op.bot);
             }
         }
     }

@@ -9,6 +9,7 @@ use crate::domain::decision::Decision;
 use crate::domain::ids::{AttemptId, BotId, ChatId, Epoch, MessageId, Number, OutboxId, TelegramChatId, TurnId};
 use crate::domain::inbox::{Handled, InboxRow};
 use crate::domain::outbox::{OutboxMessage, SendResult};
+use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::pause::Pause;
 use crate::domain::roster::DeliveryChoice;
 use crate::domain::time::Timestamp;
@@ -53,6 +54,36 @@ pub enum Operation {
     TakeAllowance(TakeAllowance),
     /// A node gives back to a budget what it did not spend.
     ReturnAllowance(ReturnAllowance),
+    /// An owner gives a lease to the node that waits for it.
+    HandOver(HandOver),
+    /// A bot can post in a chat no more, or again.
+    SetAbsence(SetAbsence),
+}
+
+/// An owner gives a lease to the node that waits for it: owner and epoch + 1 in one step, so that everything before it
+/// is stored and everything after it is fenced. Turns in hand go back to the queue, as if nobody had claimed them;
+/// attempts under way are settled by whoever made them (I6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HandOver {
+    /// Of what.
+    pub key: LeaseKey,
+    /// The owner's fence.
+    pub epoch: Epoch,
+    /// Who waits for it.
+    pub to: Incarnation,
+}
+
+/// Telegram says to a bot that it can post in a chat no more, or again. Fenced by the bot: its chat may live elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetAbsence {
+    /// The bot.
+    pub bot: BotId,
+    /// Its fence.
+    pub epoch: Epoch,
+    /// The chat.
+    pub chat: ChatId,
+    /// It cannot post there.
+    pub absent: bool,
 }
 
 /// Rows that a webhook brought. No owning write: without fence, and without a word on the offset, since webhooks and

@@ -8,6 +8,7 @@ use crate::domain::decision::Decision;
 use crate::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, InboxId, Number, OutboxId, TelegramChatId, TurnId};
 use crate::domain::inbox::{Handled, InboxRow, Source};
 use crate::domain::outbox::{OutboxMessage, SendProgress};
+use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::pause::{Pause, Pauses};
 use crate::domain::roster::DeliveryChoice;
 use crate::domain::time::Timestamp;
@@ -128,6 +129,9 @@ pub struct Changes {
     pub allowances: BTreeSet<AllowanceKey>,
     /// Stops set or lifted, with who and when.
     pub stops: Vec<(StopScope, bool, String, Timestamp)>,
+    /// Leases that their owners gave away, each with its new epoch; rare. Turns claimed under an older one go back to
+    /// the queue, with an attempt less.
+    pub hand_overs: BTreeMap<LeaseKey, (Incarnation, Epoch)>,
     /// What a person ordered; rare.
     pub orders: Orders,
 }

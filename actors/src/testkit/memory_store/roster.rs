@@ -89,6 +89,7 @@ impl State {
                 token_generation: known.map_or(1, |bot| bot.token_generation + i64::from(replaced)),
                 next_offset: None,
                 delivery: DeliveryChoice::default(),
+                username: None,
             };
             // What the manifest says counts when it is news; a person may have said otherwise since.
             if known.is_none_or(|bot| bot.spec.delivery != spec.delivery) {
@@ -120,10 +121,11 @@ impl State {
         before != self.chats
     }
 
-    fn roster(&self) -> Roster {
+    pub(super) fn roster(&self) -> Roster {
         let bots = self.bots.values().filter(|(_, in_use)| *in_use).map(|(bot, _)| {
             let delivery = self.deliveries.get(&bot.id).cloned().unwrap_or_default();
-            (bot.id, BotProfile { next_offset: self.offsets.get(&bot.id).copied(), delivery, ..bot.clone() })
+            let (next_offset, username) = (self.offsets.get(&bot.id).copied(), self.usernames.get(&bot.id).cloned());
+            (bot.id, BotProfile { next_offset, delivery, username, ..bot.clone() })
         });
         let chats: BTreeMap<_, _> =
             self.chats.values().filter(|(_, in_use)| *in_use).map(|(chat, _)| (chat.id, chat.clone())).collect();

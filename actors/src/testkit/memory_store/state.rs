@@ -13,6 +13,7 @@ use crate::domain::decision::Decision;
 use crate::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, InboxId, Number, OutboxId, TelegramChatId, TurnId};
 use crate::domain::inbox::{InboxRow, OutcomeKind, Source};
 use crate::domain::outbox::{OnUnknown, OutboxMessage, OutboxState, RESEND_ATTEMPTS_MAX};
+use crate::domain::ownership::LeaseKey;
 use crate::domain::pause::Pauses;
 use crate::domain::roster::{BotProfile, ChatProfile, DeliveryChoice, Persona};
 use crate::domain::time::Timestamp;
@@ -33,6 +34,7 @@ pub(super) struct State {
     pub(super) personas: BTreeMap<String, (i64, Persona)>,
     pub(super) config_seq: i64,
     pub(super) offsets: BTreeMap<BotId, i64>,
+    pub(super) usernames: BTreeMap<BotId, String>,
     pub(super) deliveries: BTreeMap<BotId, DeliveryChoice>,
     pub(super) heads: BTreeMap<ChatId, Head>,
     pub(super) inbox: BTreeMap<InboxId, Received>,
@@ -194,6 +196,26 @@ impl State {
         }
         for (scope, stopped, ..) in changes.stops {
             self.stops.set(scope, stopped);
+        }
+        for (key, (_, epoch)) in changes.hand_overs {
+            self.hand_over(key, epoch);
+        }
+    }
+
+    fn hand_over(&mut self, key: LeaseKey, epoch: Epoch) {
+        match key {
+            LeaseKey::Bot(bot) => {
+                self.bot_leases.insert(bot, epoch);
+                for turn in self.turns.values_mut().filter(|turn| turn.bot == bot) {
+                    let progress = &mut turn.progress;
+                    if progress.state == TurnState::Claimed {
+                        progress.state = TurnState::Queued;
+                        progress.attempts = progress.attempts.saturating_sub(1);
+                        progress.claimed_epoch = None;
+                    }
+                }
+            }
+            LeaseKey::Chat(chat) => drop(self.chat_leases.insert(chat, epoch)),
         }
     }
 
