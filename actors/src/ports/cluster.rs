@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 
-use crate::domain::ids::{ConfigSeq, Epoch};
+use crate::domain::ids::{BotId, ConfigSeq, Epoch};
 use crate::domain::ownership::{Incarnation, LeaseKey, NewNode, NodeRecord, NodeReport, NodeState, Picture, Wish};
 use crate::domain::time::Timestamp;
 use crate::ports::store::StoreError;
@@ -63,6 +63,11 @@ pub trait Cluster: Send + Sync + 'static {
     /// or, after too many attempts, to the dead; what they were sending becomes unknown, or due again where its policy
     /// says so (I4, I8).
     async fn take(&self, me: Incarnation, keys: &[LeaseKey]) -> Result<Vec<(LeaseKey, Epoch)>, StoreError>;
+
+    /// Looks after what other incarnations were sending for a bot that `me` owns now: of dead ones it becomes unknown,
+    /// or due again where its policy says so; of living ones only when `overdue`, since they settle it themselves (I6).
+    /// Gives how many are still being sent by others.
+    async fn settle_abandoned(&self, me: Incarnation, bot: BotId, overdue: bool) -> Result<u64, StoreError>;
 
     /// `me` ends: it is dead from here on, and what it still owns is free.
     async fn leave(&self, me: Incarnation) -> Result<(), StoreError>;
