@@ -13,6 +13,8 @@ mod layers;
 mod llm_adapter;
 mod llm_budget;
 mod llm_gateway;
+mod postgres;
+mod postgres_contract;
 mod scripted_http;
 mod store_contract;
 mod store_open;
