@@ -3,7 +3,8 @@
 //! | file or folder | holds |
 //! |---|---|
 //! | `rows` | rows and operations with every field set, to be changed where a test cares |
-//! | `memory_store` | a store in memory that can be told to fail |
+//! | `memory_store` | a store in memory that can be told to fail; each handle is one process, alone or in a cluster |
+//! | `memory_bus` | a bus in memory that loses, doubles and withholds |
 //! | `faulty_store` | the same store failing as real ones do |
 //! | `scripted_telegram`, `scripted_llm` | Telegram and providers by script |
 //! | `journal` | what happened, in order |
@@ -15,6 +16,7 @@
 pub mod contract;
 pub mod faulty_store;
 pub mod journal;
+pub mod memory_bus;
 pub mod memory_store;
 pub mod rows;
 pub mod scripted_llm;
