@@ -9,6 +9,7 @@
 //! | `image` | Dockerfile and .dockerignore |
 //! | `compose` | docker-compose.yml, .env.example, config/demo.env |
 //! | `kubernetes` | k8s/ |
+//! | `servers` | PostgreSQL and Redis of docker-compose.yml, by the real programs |
 //! | `commands` | the program itself, with the arguments and variables of all of them |
 
 mod commands;
@@ -16,3 +17,4 @@ mod compose;
 mod files;
 mod image;
 mod kubernetes;
+mod servers;
