@@ -1,6 +1,7 @@
 //! Integration tests of the `botfleet` package: one binary, real parts.
 mod check_command;
 mod config;
+mod deployment;
 mod fleet_control;
 mod fleet_conversation;
 mod fleet_faults;
@@ -9,6 +10,7 @@ mod fleet_process;
 mod fleet_stage;
 mod fleet_stop;
 mod fleet_webhook;
+mod health_command;
 mod layers;
 mod llm_adapter;
 mod llm_budget;
