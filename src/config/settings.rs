@@ -44,11 +44,25 @@ pub struct Config {
 pub struct ServerSettings {
     /// Where it listens; only on this machine, since it has no sign-in. Port 0 lets the system choose.
     pub listen: SocketAddr,
+    /// How long it goes on serving after readiness is off, so that balancers see it first: up to 10 s. Absent: not at
+    /// all with an embedded store, 2 s in a cluster.
+    #[serde(with = "humantime_serde")]
+    pub drain_for: Option<Duration>,
+}
+
+/// What balancers need to see that readiness is off, unless it is set.
+const DRAIN_FOR: Duration = Duration::from_secs(2);
+
+impl ServerSettings {
+    /// How long it goes on serving after readiness is off, on a node of a cluster or a lone one.
+    pub fn drain_for(&self, in_a_cluster: bool) -> Duration {
+        self.drain_for.unwrap_or(if in_a_cluster { DRAIN_FOR } else { Duration::ZERO })
+    }
 }
 
 impl Default for ServerSettings {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)) }
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), drain_for: None }
     }
 }
 
@@ -94,6 +108,7 @@ impl Config {
         faults.extend(self.webhooks.check_values(source));
         let seconds = Duration::from_secs;
         for (key, value, least, most) in [
+            ("server.drain_for", self.server.drain_for.unwrap_or_default(), Duration::ZERO, seconds(10)),
             ("bots.poll_timeout", self.bots.poll_timeout, seconds(1), seconds(50)),
             (
                 "fleet.reconcile_every",

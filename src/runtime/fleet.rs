@@ -52,6 +52,7 @@ pub struct RunningFleet {
     pub(super) node: Arc<Node>,
     pub(super) actor: ActorRef<FleetMsg>,
     pub(super) webhooks: Arc<Webhooks>,
+    unready: AtomicBool,
     stopping: AtomicBool,
     ended: JoinHandle<()>,
     telegram: TelegramClient,
@@ -117,8 +118,8 @@ impl RunningFleet {
             chats: config.chats.clone(),
         };
         let (actor, ended) = FleetActor::spawn(None, FleetActor, args).await?;
-        let (stopping, since) = (AtomicBool::new(false), Instant::now());
-        Ok(Self { node, actor, webhooks, stopping, ended, telegram, bots, tenure, since })
+        let (unready, stopping, since) = (AtomicBool::new(false), AtomicBool::new(false), Instant::now());
+        Ok(Self { node, actor, webhooks, unready, stopping, ended, telegram, bots, tenure, since })
     }
 
     /// What this process found in the store when it took the leases.
@@ -247,7 +248,7 @@ impl RunningFleet {
 
     /// Whether it can do its work: the store answers, and it is not coming to its end.
     pub async fn is_ready(&self) -> bool {
-        !self.is_stopping() && self.check_store().await.is_ok()
+        !self.is_leaving() && self.check_store().await.is_ok()
     }
 
     /// Whether the store answers and can write, within a deadline: one that hangs is not ready.
@@ -292,7 +293,17 @@ impl RunningFleet {
         Health { status, version: env!("CARGO_PKG_VERSION"), uptime_seconds: self.since.elapsed().as_secs(), checks }
     }
 
-    /// Whether it is coming to its end.
+    /// Whether it wants no new requests: it comes to its end, at once or soon.
+    pub fn is_leaving(&self) -> bool {
+        self.unready.load(Ordering::Acquire)
+    }
+
+    /// Turns readiness off, for good.
+    pub(super) fn begin_leaving(&self) {
+        self.unready.store(true, Ordering::Release);
+    }
+
+    /// Whether it is coming to its end, and takes no updates.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }

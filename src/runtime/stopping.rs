@@ -2,10 +2,11 @@
 //!
 //! | phase | what happens | until |
 //! |---|---|---|
-//! | readiness | `/health/ready` answers 503 | at once |
+//! | readiness | `/health/ready` answers 503, everything else goes on, so that balancers send no more | `server.drain_for` |
 //! | sources | polls end, webhooks are answered 503, no turn is begun | all bots say so, a second at most |
 //! | turns | claimed turns end; what is left is given back, at no cost of an attempt | three fifths of the time |
 //! | outbox | what is being sent is settled, what is due is sent | the time is over, less a second |
+//! | requests | those under way are answered; the caller's, since the servers are its own | two seconds |
 //! | store | all actors end, the log goes into the database | two seconds |
 //!
 //! What a phase leaves behind is in the store, for the next process.
@@ -28,13 +29,30 @@ const SECOND: Duration = Duration::from_secs(1);
 const END_WITHIN: Duration = Duration::from_secs(2);
 
 impl RunningFleet {
-    /// Stops in good order, within `deadline` and a few seconds for the store.
+    /// Stops in good order, within `deadline` and a few seconds for the store; for who serves no requests.
     pub async fn stop(&self, deadline: Duration) {
+        self.turn_away(Duration::ZERO).await;
+        self.drain(deadline).await;
+        self.close().await;
+    }
+
+    /// Turns readiness off and goes on for `drain_for`: until then balancers have seen it, and send no more.
+    ///
+    /// # Cancel safety
+    /// Readiness stays off.
+    pub async fn turn_away(&self, drain_for: Duration) {
+        self.begin_leaving();
+        tracing::info!(drain_for_ms = drain_for.as_millis() as u64, "stopping 1/5: readiness is off");
+        tokio::time::sleep(drain_for).await;
+    }
+
+    /// Ends the work within `deadline`: sources, turns, outbox.
+    pub async fn drain(&self, deadline: Duration) {
         let started = Instant::now();
         let turns_until = started + deadline.mul_f64(0.6);
         let outbox_until = started + deadline.saturating_sub(SECOND).max(deadline.mul_f64(0.8));
+        self.begin_leaving();
         self.begin_stopping();
-        tracing::info!("stopping 1/5: readiness is off");
 
         let _ = self.actor.cast(FleetMsg::Quiesce);
         let closed = |bot: &BotSnapshot| bot.quiescing;
@@ -56,6 +74,11 @@ impl RunningFleet {
         tracing::info!(bots_with_messages_left = left, "stopping 4/5: the outbox is drained");
 
         let _ = tokio::time::timeout(SECOND, self.node.return_allowances()).await;
+    }
+
+    /// Ends all actors and closes the store; nothing that asks it may be under way.
+    pub async fn close(&self) {
+        let started = Instant::now();
         self.actor.stop(Some("shutdown".to_owned()));
         let until = Instant::now() + END_WITHIN;
         while self.is_running() && Instant::now() < until {
