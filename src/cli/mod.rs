@@ -8,6 +8,7 @@
 //! | `signals` | the signals that ask a process to end |
 //! | `check` | `botfleet check`: whether configuration and manifest are sound |
 //! | `dead_letters` | `botfleet dead-letters`, `botfleet redeliver`: what ended badly, and another go for it |
+//! | `health` | `botfleet health`: whether the running node is well, for probes |
 //! | `api` | the way of commands to the API of the running fleet |
 //! | `inputs` | the flags that `run` and `check` share, and what they lead to |
 //!
@@ -17,6 +18,7 @@ pub mod api;
 pub mod check;
 pub mod dead_letters;
 pub mod demo;
+pub mod health;
 pub mod inputs;
 mod launcher;
 pub mod run;
@@ -64,6 +66,8 @@ pub enum Command {
     DeadLetters(dead_letters::DeadLettersArgs),
     /// Gives a dead letter of the running fleet another go.
     Redeliver(dead_letters::RedeliverArgs),
+    /// Asks the running node whether it is well, for probes and for people.
+    Health(health::HealthArgs),
 }
 
 const RUN_EXAMPLES: &str = "\
@@ -81,6 +85,7 @@ pub async fn execute(cli: Cli) -> ExitCode {
         Command::Check(args) => check::execute(args),
         Command::DeadLetters(args) => dead_letters::list(args).await,
         Command::Redeliver(args) => dead_letters::redeliver(args).await,
+        Command::Health(args) => health::execute(args).await,
     };
     ended.unwrap_or_else(|error| {
         if let Some(faults) = error.downcast_ref::<Faults>() {

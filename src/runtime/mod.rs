@@ -2,7 +2,8 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `clock` | the database's clock as this node estimates it |
+//! | `clock` | the machine's clock, for an embedded database |
+//! | `database_clock` | the database's clock as a node of a cluster estimates it |
 //! | `fleet` | start, look at, steer and stop a node |
 //! | `recorder` | the metrics of the process |
 //! | `orders` | what people order: ways of delivery, dead letters with another go, releases |
@@ -11,6 +12,7 @@
 //! | `view` | what operators see of the node |
 
 pub mod clock;
+pub mod database_clock;
 pub mod fleet;
 pub mod orders;
 pub mod recorder;

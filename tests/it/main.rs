@@ -16,6 +16,7 @@ mod layers;
 mod llm_adapter;
 mod llm_budget;
 mod llm_gateway;
+mod redis_bus;
 mod scripted_http;
 mod store_contract;
 mod store_open;

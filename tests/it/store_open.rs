@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use botfleet::store::open::OpenError;
+use botfleet::store::sqlite::open::OpenError;
 use botfleet::store::settings::{StoreSettings, Synchronous};
 use botfleet::store::sqlite::SqliteStore;
 use botfleet_actors::ports::store::{Store, StoreError};

@@ -30,6 +30,9 @@ use crate::runtime::recorder;
 /// The demo's manifest; its provider's address and its tokens are filled in.
 const MANIFEST: &str = include_str!("../../../config/demo.toml");
 
+/// Where the manifest as it is finds the provider: the world of docker-compose.yml.
+const MANIFEST_PROVIDER: &str = "http://world:8082/v1";
+
 /// The person at the keyboard.
 const YOU: i64 = 510_000_999;
 
@@ -94,7 +97,7 @@ impl Stage {
         let base_url = args.llm_base_url.clone().unwrap_or_else(|| format!("{}/v1", simulation.base_url()));
         let model = args.llm_model.as_deref().unwrap_or("small-talk");
         let text =
-            MANIFEST.replace("BASE_URL/v1", &base_url).replace("model = \"small-talk\"", &format!("model = {model:?}"));
+            MANIFEST.replace(MANIFEST_PROVIDER, &base_url).replace("model = \"small-talk\"", &format!("model = {model:?}"));
         let manifest = Manifest::read(&text, "config/demo.toml", &GivenSecrets(tokens))?;
         let metrics = recorder::install()?;
         let port = BoundPort::bind(config.server.listen).await?;

@@ -18,11 +18,12 @@ use botfleet_actors::domain::turn::Turn;
 use botfleet_actors::ports::store::{Backlog, ChatMemory, QueueDepths, StoreError};
 use sqlx::AssertSqlSafe;
 use sqlx::query::Query;
-use sqlx::sqlite::{Sqlite, SqliteArguments, SqlitePool, SqliteRow};
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqlitePool};
 
-use super::columns::{self, Columns, pause, stop_scope};
-use super::error::{to_port, unreadable};
-use super::load::array;
+use crate::store::columns::{self, Cells, Columns, pause, stop_scope};
+use super::error::to_port;
+use crate::store::columns::unreadable;
+use crate::store::loaded::array;
 
 /// Statements with their lists of columns filled in.
 struct Sql {
@@ -94,10 +95,10 @@ type Reading<'q> = Query<'q, Sqlite, SqliteArguments>;
 pub(super) async fn all<T>(
     pool: &SqlitePool,
     query: Reading<'_>,
-    read: impl Fn(&SqliteRow) -> Result<T, StoreError>,
+    read: impl Fn(&dyn Cells) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
     let rows = query.fetch_all(pool).await.map_err(|error| to_port(&error))?;
-    rows.iter().map(read).collect()
+    rows.iter().map(|row| read(row)).collect()
 }
 
 fn limit(limit: usize) -> i64 {

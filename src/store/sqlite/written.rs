@@ -15,7 +15,7 @@ use botfleet_actors::domain::turn::{Turn, TurnProgress, TurnState};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::load::source_key;
+use crate::store::loaded::source_key;
 
 /// A new inbox row.
 #[derive(Serialize)]

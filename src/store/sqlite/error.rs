@@ -54,8 +54,3 @@ pub(super) fn to_port(error: &Error) -> StoreError {
         },
     }
 }
-
-/// A stored value that this version cannot read.
-pub(super) fn unreadable(what: &str, value: impl std::fmt::Display) -> StoreError {
-    StoreError::Incompatible(format!("{what}: {value}"))
-}

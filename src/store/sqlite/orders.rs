@@ -8,14 +8,15 @@ use std::sync::{Arc, LazyLock};
 use botfleet_actors::domain::commit::rows::Orders;
 use botfleet_actors::domain::dead_letter::{DeadLetter, DeadLetterId, DeadLetterState};
 use botfleet_actors::domain::ids::{BotId, ChatId, InboxId, OutboxId, TurnId};
-use botfleet_actors::domain::roster::{DeliveryChoice, DeliveryMode};
+use botfleet_actors::domain::roster::DeliveryChoice;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::store::StoreError;
-use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{AssertSqlSafe, Row};
 
-use super::columns::Columns;
-use super::load::array;
+use crate::store::columns::Columns;
+use crate::store::loaded::array;
+use crate::store::stored::delivery_of;
 use super::reads::all;
 
 /// The offset goes with the old way: the first poll after webhooks sends none (I1).
@@ -88,16 +89,6 @@ pub(super) async fn write_deliveries<'a>(
         sqlx::query(DELIVERIES).bind(array(&rows)).execute(connection).await?;
     }
     Ok(())
-}
-
-/// Columns that [`delivery_of`] reads.
-pub(super) const DELIVERY: &str = "SELECT bot, mode, webhook_url FROM bot_delivery";
-
-/// A bot's way of delivery.
-pub(super) fn delivery_of(row: &SqliteRow) -> Result<(BotId, DeliveryChoice), StoreError> {
-    let mut columns = Columns::of(row);
-    let bot = BotId(columns.take()?);
-    Ok((bot, DeliveryChoice { mode: columns.name(DeliveryMode::parse)?, webhook_url: columns.take()? }))
 }
 
 /// How the updates of a bot arrive.

@@ -11,7 +11,7 @@ use botfleet_actors::ports::store::{StoreError, Tenure};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Error, Row};
 
-use super::load::array;
+use crate::store::loaded::array;
 use super::writer::Writer;
 
 const NEXT_EPOCH: &str = "\

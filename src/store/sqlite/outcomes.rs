@@ -4,18 +4,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use botfleet_actors::domain::ids::{
-    ChatId, DecisionNumber, InboxId, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
-};
-use botfleet_actors::domain::inbox::{OutcomeKind, SentEvent};
-use botfleet_actors::domain::outbox::OutboxState;
-use botfleet_actors::domain::turn::TurnState;
+use botfleet_actors::domain::ids::TurnId;
 use botfleet_actors::ports::store::{OutcomeCursor, OutcomeMessage, OutcomeRecord, OutcomeTurn, StoreError};
-use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
-use super::columns::{Columns, is_sent};
-use super::error::{to_port, unreadable};
-use super::load::array;
+use super::error::to_port;
+use crate::store::loaded::array;
+use crate::store::outcome_rows::{DecisionKey, inbox_record, message_line, tick_record, turn_line};
 
 const ROWS: &str = "\
 SELECT i.id, i.chat, i.decision, i.source, i.source_id, CASE i.source WHEN 'sent' THEN i.payload END, b.telegram_id, \
@@ -34,7 +29,6 @@ const MESSAGES: &str = "\
 SELECT o.turn, o.id, o.part, o.telegram_chat, o.state, o.message_id FROM json_each($1) j \
 CROSS JOIN outbox o ON o.turn = j.value ORDER BY o.turn, o.part";
 
-type DecisionKey = (ChatId, DecisionNumber);
 type Page = Vec<(Option<DecisionKey>, OutcomeRecord)>;
 
 /// The next page and where it ends.
@@ -76,59 +70,6 @@ pub(super) async fn page(
     Ok((records, next))
 }
 
-fn inbox_record(row: &SqliteRow) -> Result<(InboxId, Option<DecisionKey>, OutcomeRecord), StoreError> {
-    let mut columns = Columns::of(row);
-    let id = InboxId(columns.take()?);
-    let chat = columns.optional(ChatId)?;
-    let decision = columns.optional(DecisionNumber)?;
-    let sent = columns.name(is_sent)?;
-    let source_id: i64 = columns.take()?;
-    let event: Option<SentEvent> =
-        columns.take::<Option<&str>>()?.and_then(|payload| serde_json::from_str(payload).ok());
-    let bot_id = columns.optional(TelegramUserId)?;
-    let outcome = match columns.take::<Option<&str>>()? {
-        Some(name) => Some(OutcomeKind::parse(name).ok_or_else(|| unreadable("outcome", name))?),
-        None => None,
-    };
-    let record = OutcomeRecord {
-        source: if sent { "sent" } else { "update" }.to_owned(),
-        bot_id,
-        update_id: (!sent).then_some(source_id),
-        outcome: OutcomeRecord::outcome_name(outcome),
-        reason: columns.take()?,
-        number: columns.optional(Number)?,
-        chat_id: {
-            let known = columns.optional(TelegramChatId)?;
-            event.as_ref().map(|event| event.chat).or(known)
-        },
-        message_id: {
-            let known = columns.optional(MessageId)?;
-            event.as_ref().map(|event| event.message_id).or(known)
-        },
-        decision,
-        turns: Vec::new(),
-    };
-    Ok((id, chat.zip(decision), record))
-}
-
-fn tick_record(row: &SqliteRow) -> Result<(DecisionKey, OutcomeRecord), StoreError> {
-    let mut columns = Columns::of(row);
-    let key = (ChatId(columns.take()?), DecisionNumber(columns.take()?));
-    let record = OutcomeRecord {
-        source: "tick".to_owned(),
-        bot_id: None,
-        update_id: None,
-        chat_id: columns.optional(TelegramChatId)?,
-        message_id: None,
-        outcome: columns.take()?,
-        reason: columns.take()?,
-        number: None,
-        decision: Some(key.1),
-        turns: Vec::new(),
-    };
-    Ok((key, record))
-}
-
 async fn turns(
     connection: &mut SqliteConnection,
     page: &Page,
@@ -140,16 +81,7 @@ async fn turns(
     }
     let rows = sqlx::query(TURNS).bind(array(&decisions)).fetch_all(&mut *connection).await;
     let rows = rows.map_err(|error| to_port(&error))?;
-    let ids = rows.iter().map(|row| {
-        let mut columns = Columns::of(row);
-        Ok((
-            (ChatId(columns.take()?), DecisionNumber(columns.take()?)),
-            TurnId(columns.take()?),
-            columns.optional(TelegramUserId)?.unwrap_or(TelegramUserId(0)),
-            columns.name(TurnState::parse)?,
-        ))
-    });
-    let ids = ids.collect::<Result<Vec<_>, StoreError>>()?;
+    let ids = rows.iter().map(|row| turn_line(row)).collect::<Result<Vec<_>, StoreError>>()?;
     let mut messages = messages(connection, &ids.iter().map(|(_, turn, ..)| *turn).collect::<Vec<_>>()).await?;
     for (decision, turn, bot_id, state) in ids {
         let messages = messages.remove(&turn).unwrap_or_default();
@@ -165,15 +97,8 @@ async fn messages(
     let rows = sqlx::query(MESSAGES).bind(array(turns)).fetch_all(connection).await;
     let mut messages: HashMap<TurnId, Vec<OutcomeMessage>> = HashMap::new();
     for row in &rows.map_err(|error| to_port(&error))? {
-        let mut columns = Columns::of(row);
-        let turn = TurnId(columns.take()?);
-        messages.entry(turn).or_default().push(OutcomeMessage {
-            id: OutboxId(columns.take()?).to_string(),
-            part: columns.count()?,
-            chat_id: TelegramChatId(columns.take()?),
-            state: columns.name(OutboxState::parse)?,
-            message_id: columns.optional(MessageId)?,
-        });
+        let (turn, message) = message_line(row)?;
+        messages.entry(turn).or_default().push(message);
     }
     Ok(messages)
 }

@@ -3,29 +3,20 @@
 //! The text of the statement depends only on which groups of rows are needed, so there are at most 64 of them and
 //! SQLite keeps them all prepared.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use botfleet_actors::domain::allowance::AllowanceKey;
 use botfleet_actors::domain::commit::needs::Needs;
-use botfleet_actors::domain::commit::rows::{ChatHead, Loaded, OutboxHead, TurnHead};
-use botfleet_actors::domain::ids::{
-    AttemptId, BotId, ChatId, DecisionNumber, Epoch, InboxId, MessageId, Number, OutboxId, TurnId,
-};
-use botfleet_actors::domain::inbox::Source;
-use botfleet_actors::domain::outbox::{OutboxState, SendProgress};
-use botfleet_actors::domain::time::Timestamp;
-use botfleet_actors::domain::turn::{TurnProgress, TurnState, Usage};
-use botfleet_actors::domain::window::{Window, WindowKey};
+use botfleet_actors::domain::commit::rows::{ChatHead, Loaded};
+use botfleet_actors::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, Number};
+use botfleet_actors::domain::window::WindowKey;
 use botfleet_actors::ports::store::StoreError;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use sqlx::AssertSqlSafe;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, Row};
 
-use super::columns::{pause, stop_scope};
-use super::error::unreadable;
 use super::orders::dead_updates;
+use crate::store::columns::Columns;
+use crate::store::loaded::{Texts, allowance_key, array, column, read, source_key};
 
 const LEASES: &str = "\
 (SELECT json_group_array(json_array(l.key, l.epoch)) FROM json_each($1) j \
@@ -151,7 +142,7 @@ async fn fetch(connection: &mut SqliteConnection, needs: &Needs, begin: bool) ->
         .fetch_one(&mut *connection)
         .await
         .map_err(LoadError::Database)?;
-    let mut loaded = read(&row, needs, &windows, &allowances).map_err(LoadError::Row)?;
+    let mut loaded = assemble(&row, needs, &windows, &allowances).map_err(LoadError::Row)?;
     if !needs.dead_updates.is_empty() {
         let dead = dead_updates(connection, &needs.dead_updates).await.map_err(LoadError::Database)?;
         loaded.dead_updates.extend(dead);
@@ -159,131 +150,31 @@ async fn fetch(connection: &mut SqliteConnection, needs: &Needs, begin: bool) ->
     Ok(loaded)
 }
 
-/// The columns that make an inbox row one and the same.
-pub(super) fn source_key(bot: BotId, source: Source) -> (BotId, &'static str, i64) {
-    match source {
-        Source::Update(update) => (bot, "update", update.0),
-        Source::Sent(outbox) => (bot, "sent", outbox.0),
-    }
-}
-
-/// The columns that name a budget's period.
-pub(super) fn allowance_key(key: &AllowanceKey) -> (&'static str, i64, &'static str, &'static str, Timestamp) {
-    let budget = key.budget;
-    (budget.scope.kind(), budget.scope.id(), budget.unit.as_str(), budget.per.as_str(), key.start)
-}
-
-/// A JSON array of numbers and strings, which serialisation cannot fail on.
-pub(super) fn array<T: Serialize + ?Sized>(values: &T) -> String {
-    serde_json::to_string(values).unwrap_or_else(|_| "[]".to_owned())
-}
-
-type TurnRow = (
-    TurnId,
-    BotId,
-    String,
-    u32,
-    Option<Epoch>,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    Option<u32>,
-    Option<u32>,
-);
-type OutboxRow = (
-    OutboxId,
-    BotId,
-    ChatId,
-    u32,
-    Timestamp,
-    String,
-    u32,
-    Option<AttemptId>,
-    Option<Epoch>,
-    Timestamp,
-    Option<MessageId>,
-    Option<String>,
-);
-
-fn read(
+fn assemble(
     row: &SqliteRow,
     needs: &Needs,
     windows: &[WindowKey],
     allowances: &[AllowanceKey],
 ) -> Result<Loaded, StoreError> {
+    let mut columns = Columns::of(row);
     let mut loaded = Loaded::default();
-    loaded.bots.extend(column::<(BotId, Epoch)>(row, 0)?);
-    for (chat, epoch, last_number, last_decision) in column::<(ChatId, Epoch, Number, DecisionNumber)>(row, 1)? {
+    loaded.bots.extend(column::<(BotId, Epoch)>(columns.take()?)?);
+    for (chat, epoch, last_number, last_decision) in
+        column::<(ChatId, Epoch, Number, DecisionNumber)>(columns.take()?)?
+    {
         loaded.chats.insert(chat, ChatHead { epoch, last_number, last_decision });
     }
-    loaded.sources.extend(picked(row, 2, &needs.sources)?);
-    for (inbox, waits) in column::<(InboxId, u8)>(row, 3)? {
-        loaded.inbox.insert(inbox, waits != 0);
-    }
-    loaded.entries.extend(picked(row, 4, &needs.entries)?);
-    for (id, bot, state, attempts, claimed_epoch, error, provider, model, prompt, completion) in
-        column::<TurnRow>(row, 5)?
-    {
-        let state = TurnState::parse(&state).ok_or_else(|| unreadable("state of a turn", &state))?;
-        let usage = provider.map(|provider| Usage {
-            provider,
-            model: model.unwrap_or_default(),
-            prompt_tokens: prompt.unwrap_or_default(),
-            completion_tokens: completion.unwrap_or_default(),
-        });
-        loaded
-            .turns
-            .insert(id, TurnHead { bot, progress: TurnProgress { state, attempts, claimed_epoch, error, usage } });
-    }
-    for outbox in column::<OutboxRow>(row, 6)? {
-        let (
-            id,
-            bot,
-            chat,
-            chain_depth,
-            expires_at,
-            state,
-            attempts,
-            attempt,
-            claimed_epoch,
-            due_at,
-            message_id,
-            error,
-        ) = outbox;
-        let state = OutboxState::parse(&state).ok_or_else(|| unreadable("state of a message", &state))?;
-        let progress = SendProgress { state, attempts, attempt, claimed_epoch, due_at, message_id, error };
-        loaded.outbox.insert(id, OutboxHead { bot, chat, chain_depth, expires_at, progress });
-    }
-    for (index, window) in column::<(usize, Window)>(row, 7)? {
-        if let Some(key) = windows.get(index) {
-            loaded.windows.insert(*key, window);
-        }
-    }
-    for (scope, key) in column::<(String, i64)>(row, 8)? {
-        loaded.stops.0.insert(stop_scope(&scope, key)?);
-    }
-    for (bot, chat, until) in column::<(BotId, ChatId, Timestamp)>(row, 9)? {
-        loaded.pauses.add(pause(bot, chat, until));
-    }
-    for (index, granted) in column::<(usize, i64)>(row, 10)? {
-        if let Some(key) = allowances.get(index) {
-            loaded.allowances.insert(*key, granted);
-        }
-    }
+    let texts = Texts {
+        sources: columns.take()?,
+        inbox: columns.take()?,
+        entries: columns.take()?,
+        turns: columns.take()?,
+        outbox: columns.take()?,
+        windows: columns.take()?,
+        stops: columns.take()?,
+        pauses: columns.take()?,
+        allowances: columns.take()?,
+    };
+    read(&texts, &mut loaded, needs, windows, allowances)?;
     Ok(loaded)
-}
-
-fn column<T: DeserializeOwned>(row: &SqliteRow, index: usize) -> Result<Vec<T>, StoreError> {
-    let text: &str = row.try_get_unchecked(index).map_err(|error| unreadable("loaded column", error))?;
-    serde_json::from_str(text).map_err(|error| unreadable("loaded column", error))
-}
-
-/// Those of `asked` whose places the column holds.
-fn picked<T: Copy>(row: &SqliteRow, index: usize, asked: &BTreeSet<T>) -> Result<Vec<T>, StoreError> {
-    let found = column::<usize>(row, index)?;
-    if found.is_empty() {
-        return Ok(Vec::new());
-    }
-    let asked: Vec<T> = asked.iter().copied().collect();
-    Ok(found.into_iter().filter_map(|place| asked.get(place).copied()).collect())
 }
