@@ -17,6 +17,7 @@ pub mod faulty_store;
 pub mod journal;
 pub mod memory_store;
 pub mod rows;
+pub mod scripted_bus;
 pub mod scripted_llm;
 pub mod scripted_telegram;
 pub mod stage;
