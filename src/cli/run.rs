@@ -4,12 +4,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use botfleet_actors::actors::node::Ended;
 use clap::Args;
 use futures::future::join_all;
 
 use super::launcher::graves::Graves;
 use super::launcher::parent::Parent;
-use super::launcher::restarts::FAILED_AT_WORK;
+use super::launcher::registry::opener;
+use super::launcher::restarts::{DEAD_INCARNATION, FAILED_AT_WORK};
 use super::launcher::supervise::supervise;
 use super::say;
 use super::signals::Signals;
@@ -59,8 +61,11 @@ pub async fn execute(args: &RunArgs) -> anyhow::Result<ExitCode> {
         args.inputs.load()?;
         return Ok(ExitCode::from(super::EXIT_USAGE));
     };
+    if !config.cluster.launcher {
+        return work(args, None).await;
+    }
     logs::init(&config.log)?;
-    supervise(Graves::start(None)).await
+    supervise(Graves::start(opener(&config))).await
 }
 
 /// Runs the fleet in this process.
@@ -89,19 +94,27 @@ async fn work(args: &RunArgs, parent: Option<Parent>) -> anyhow::Result<ExitCode
     }
     warn_of_unfinished_work(&fleet);
 
-    let failed = tokio::select! {
+    let ended = tokio::select! {
         polling = fleet.wait_until_polling(POLLING_DEADLINE) => {
             report_polling(&fleet, polling, started.elapsed()).await?;
             tokio::select! {
-                () = ends.asked() => false,
-                () = fleet_ended(&fleet) => true,
+                () = ends.asked() => Ended::Drained,
+                ended = fleet.ended() => ended,
             }
         }
-        () = ends.asked() => false,
+        () = ends.asked() => Ended::Drained,
+        ended = fleet.ended() => ended,
     };
-    if failed {
-        tracing::error!("the fleet's root actor ended; what is logged before this says why");
-        return Ok(ExitCode::from(FAILED_AT_WORK));
+    match ended {
+        Ended::Drained => {}
+        Ended::Superseded => {
+            tracing::warn!("others declared this node dead; this process ends, the next one joins anew");
+            return Ok(ExitCode::from(DEAD_INCARNATION));
+        }
+        Ended::Failed => {
+            tracing::error!("the fleet's root actor ended; what is logged before this says why");
+            return Ok(ExitCode::from(FAILED_AT_WORK));
+        }
     }
     Ok(tokio::select! {
         () = end_in_good_order(&fleet, servers, &config) => ExitCode::SUCCESS,
@@ -131,8 +144,10 @@ impl Ends {
 
 /// The servers go on until the work is done: who asks for readiness hears 503, and so does Telegram.
 async fn end_in_good_order(fleet: &RunningFleet, servers: Vec<Server>, config: &Config) {
-    fleet.turn_away(config.server.drain_for(false)).await;
-    fleet.drain(config.fleet.stop_deadline).await;
+    let drain_for = config.server.drain_for(config.many_nodes());
+    let until = Instant::now() + drain_for + config.fleet.stop_deadline;
+    tokio::join!(fleet.turn_away(drain_for), fleet.hand_over(config.fleet.stop_deadline / 2));
+    fleet.drain(until.saturating_duration_since(Instant::now())).await;
     join_all(servers.into_iter().map(|server| server.close(REQUESTS_WITHIN))).await;
     fleet.close().await;
 }
@@ -146,12 +161,6 @@ fn warn_of_unfinished_work(fleet: &RunningFleet) {
             sends.unknown = tenure.sends_unknown,
             "the last process ended in the middle of work"
         );
-    }
-}
-
-async fn fleet_ended(fleet: &RunningFleet) {
-    while fleet.is_running() {
-        tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
 

@@ -96,8 +96,9 @@ impl Stage {
 
         let base_url = args.llm_base_url.clone().unwrap_or_else(|| format!("{}/v1", simulation.base_url()));
         let model = args.llm_model.as_deref().unwrap_or("small-talk");
-        let text =
-            MANIFEST.replace(MANIFEST_PROVIDER, &base_url).replace("model = \"small-talk\"", &format!("model = {model:?}"));
+        let text = MANIFEST
+            .replace(MANIFEST_PROVIDER, &base_url)
+            .replace("model = \"small-talk\"", &format!("model = {model:?}"));
         let manifest = Manifest::read(&text, "config/demo.toml", &GivenSecrets(tokens))?;
         let metrics = recorder::install()?;
         let port = BoundPort::bind(config.server.listen).await?;

@@ -6,6 +6,7 @@
 //! | `worker` | one start of the worker: its process, seen from above |
 //! | `restarts` | what follows on an end: another start, when, or the launcher's own end; pure |
 //! | `graves` | tells the cluster's store that a start is over, so that nobody waits for its beats |
+//! | `registry` | how that store is reached |
 //! | `parent` | the launcher, seen from the worker: its word to begin, and its end |
 //!
 //! ```text
@@ -21,6 +22,7 @@
 
 pub(super) mod graves;
 pub(super) mod parent;
+pub(super) mod registry;
 pub(super) mod restarts;
 pub(super) mod supervise;
 mod worker;
