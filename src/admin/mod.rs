@@ -5,6 +5,7 @@
 //! Telegram by the secret of each bot.
 
 mod bots;
+pub mod closing;
 mod cluster;
 mod control;
 mod dead_letters;
