@@ -58,6 +58,14 @@ impl Inputs {
         }
     }
 
+    /// Reads the settings only, and tells nothing.
+    ///
+    /// # Errors
+    /// The faults of the settings.
+    pub fn settings(&self) -> Result<Config, Faults> {
+        Config::load(&self.sources())
+    }
+
     /// Names every layer of the settings.
     fn sources(&self) -> Sources {
         // A variable that is no Unicode cannot set a key; one of ours whose name fits keeps its value in part.

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use async_trait::async_trait;
 use futures::future::join_all;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::bot::orders::Orders;
 use super::bound::{ActBound, BoundedApi};
@@ -21,7 +22,7 @@ use crate::domain::commit::operation::Operation;
 use crate::domain::ids::{AttemptId, Epoch, IdSource, InboxId, OutboxId, TurnId};
 use crate::domain::ownership::Incarnation;
 use crate::policy::treasury::Treasury;
-use crate::ports::bus::Bus;
+use crate::ports::bus::{Audience, Bus, BusMessage};
 use crate::ports::clock::Clock;
 use crate::ports::cluster::Cluster;
 use crate::ports::store::Store;
@@ -48,6 +49,29 @@ pub enum Place {
         /// What the nodes share about one another.
         cluster: Arc<dyn Cluster>,
     },
+}
+
+impl Seat {
+    /// The seat of a process that owns everything: there is nobody to tell anything.
+    pub fn alone(name: &str, epoch: Epoch) -> Self {
+        Self { name: name.to_owned(), place: Place::Alone(epoch), bus: Arc::new(Nobody) }
+    }
+}
+
+/// The bus of a node that is alone and whom nobody watches.
+struct Nobody;
+
+#[async_trait]
+impl Bus for Nobody {
+    fn publish(&self, _: Audience, _: BusMessage) {}
+
+    async fn subscribe(&self, _: Incarnation) -> mpsc::Receiver<BusMessage> {
+        mpsc::channel(1).1
+    }
+
+    fn is_up(&self) -> bool {
+        true
+    }
 }
 
 /// Why the work of a node is over.

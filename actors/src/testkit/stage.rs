@@ -163,6 +163,50 @@ impl Scenery {
         self
     }
 
+    /// A person writes into a chat; the bots at these places hear it. Returns the message's id.
+    pub fn person_says(&mut self, chat: usize, text: &str, heard_by: &[usize]) -> MessageId {
+        let message_id = MessageId(self.message_ids.fetch_add(1, Ordering::SeqCst));
+        for bot in heard_by {
+            self.update_ids += 1;
+            self.telegram[*bot].receive(self.update_ids, self.spoken(chat, message_id, text));
+        }
+        message_id
+    }
+
+    /// What a bot receives when a person writes.
+    pub fn spoken(&self, chat: usize, message_id: MessageId, text: &str) -> Incoming {
+        let message = Message {
+            message_id,
+            date: self.clock.now(),
+            revision: 0,
+            thread: None,
+            reply_to: None,
+            quoted: None,
+            author: person(),
+            text: Some(text.to_owned()),
+            entities: Vec::new(),
+            media: None,
+            service: false,
+        };
+        let chat = Some(self.plan.chats[chat].telegram_id);
+        Incoming { chat, chat_kind: ChatKind::Supergroup, event: Event::Message(message) }
+    }
+
+    /// The rows.
+    pub(super) fn rows(&self) -> &MemoryStore {
+        &self.rows
+    }
+
+    /// The clock of everybody.
+    pub(super) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock) as Arc<dyn Clock>
+    }
+
+    /// Where ids of messages come from.
+    pub(super) fn message_ids(&self) -> &AtomicI64 {
+        &self.message_ids
+    }
+
     /// Telegram for the bots of the plan, by their ids.
     pub(super) fn apis(&self) -> ApiFactory {
         let of = |telegram: &Arc<ScriptedTelegram>| (telegram.id(), Arc::clone(telegram));
@@ -264,31 +308,12 @@ impl Stage {
 
     /// A person writes into a chat; the bots at these places hear it. Returns the message's id.
     pub fn person_says(&mut self, chat: usize, text: &str, heard_by: &[usize]) -> MessageId {
-        let message_id = MessageId(self.scenery.message_ids.fetch_add(1, Ordering::SeqCst));
-        for bot in heard_by {
-            self.scenery.update_ids += 1;
-            self.telegram(*bot).receive(self.scenery.update_ids, self.spoken(chat, message_id, text));
-        }
-        message_id
+        self.scenery.person_says(chat, text, heard_by)
     }
 
     /// What a bot receives when a person writes.
     pub fn spoken(&self, chat: usize, message_id: MessageId, text: &str) -> Incoming {
-        let message = Message {
-            message_id,
-            date: self.scenery.clock.now(),
-            revision: 0,
-            thread: None,
-            reply_to: None,
-            quoted: None,
-            author: person(),
-            text: Some(text.to_owned()),
-            entities: Vec::new(),
-            media: None,
-            service: false,
-        };
-        let chat = Some(self.telegram_chat(chat));
-        Incoming { chat, chat_kind: ChatKind::Supergroup, event: Event::Message(message) }
+        self.scenery.spoken(chat, message_id, text)
     }
 
     /// Waits until `condition` holds.
@@ -397,6 +422,11 @@ impl Stage {
     /// The process is told to end: no new updates and turns; then what is claimed and not ended is given back.
     pub fn quiesce(&self, give_back: bool) {
         self.actor.cast(if give_back { FleetMsg::GiveBack } else { FleetMsg::Quiesce }).unwrap();
+    }
+
+    /// Somebody has changed the configuration and tells the fleet.
+    pub fn read_roster(&self) {
+        self.actor.cast(FleetMsg::ReadRoster).unwrap();
     }
 
     /// Everything that became of everything.
