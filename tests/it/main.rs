@@ -1,6 +1,7 @@
 //! Integration tests of the `botfleet` package: one binary, real parts.
 mod check_command;
 mod config;
+mod deployment;
 mod fleet_control;
 mod fleet_conversation;
 mod fleet_faults;
@@ -10,6 +11,7 @@ mod fleet_requests;
 mod fleet_stage;
 mod fleet_stop;
 mod fleet_webhook;
+mod health_command;
 mod launcher;
 mod launcher_stage;
 mod layers;
@@ -17,6 +19,8 @@ mod llm_adapter;
 mod llm_budget;
 mod llm_gateway;
 mod redis_bus;
+mod postgres;
+mod postgres_contract;
 mod scripted_http;
 mod store_contract;
 mod store_open;
