@@ -82,7 +82,7 @@ async fn work(args: &RunArgs, parent: Option<Parent>) -> anyhow::Result<ExitCode
         None => None,
     };
     let fleet = tokio::select! {
-        fleet = RunningFleet::start(&config, manifest) => Arc::new(fleet?),
+        fleet = RunningFleet::start_as(&config, manifest, args.launch) => Arc::new(fleet?),
         () = ends.asked() => return Ok(ExitCode::SUCCESS),
     };
     let mut servers = vec![port.serve(Arc::clone(&fleet), metrics, &config.server.hosts)];

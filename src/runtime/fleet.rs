@@ -14,7 +14,7 @@ use botfleet_actors::domain::allowance::BudgetScope;
 use botfleet_actors::domain::commit::operation::{Operation, SetStop};
 use botfleet_actors::domain::control::StopScope;
 use botfleet_actors::domain::ids::{BotId, ChatId};
-use botfleet_actors::domain::ownership::{Incarnation, LeaseKey, NodeRole, Picture};
+use botfleet_actors::domain::ownership::{Incarnation, Lease, LeaseKey, NodeRole, Picture};
 use botfleet_actors::policy::ownership::settings::OwnershipSettings;
 use botfleet_actors::policy::treasury::BudgetSnapshot;
 use botfleet_actors::ports::store::{OutcomeCursor, OutcomeRecord, StoreError, Tenure};
@@ -80,8 +80,7 @@ impl RunningFleet {
 
     fn share(&self, kind: &str) -> Option<usize> {
         let (picture, me) = (self.node.leases.picture()?, Some(self.node.me));
-        let mine =
-            |of: &&botfleet_actors::domain::ownership::Lease| of.key.kind() == kind && of.desired.or(of.owner) == me;
+        let mine = |of: &&Lease| of.key.kind() == kind && of.desired.or(of.owner) == me;
         Some(picture.leases.iter().filter(mine).count())
     }
 
