@@ -1,18 +1,26 @@
 //! Integration tests of the `botfleet` package: one binary, real parts.
 mod check_command;
 mod config;
+mod deployment;
 mod fleet_control;
 mod fleet_conversation;
 mod fleet_faults;
 mod fleet_orders;
 mod fleet_process;
+mod fleet_requests;
 mod fleet_stage;
 mod fleet_stop;
 mod fleet_webhook;
+mod health_command;
+mod launcher;
+mod launcher_stage;
 mod layers;
 mod llm_adapter;
 mod llm_budget;
 mod llm_gateway;
+mod redis_bus;
+mod postgres;
+mod postgres_contract;
 mod scripted_http;
 mod store_contract;
 mod store_open;

@@ -37,6 +37,8 @@ pub enum Event {
     Hinted,
     /// A planning ended, in which this node planned or another did; the leases may have changed.
     Planned,
+    /// A burial ended, whatever it came to.
+    Buried,
     /// Leases were taken; those asked for and not among them belong to somebody else.
     Taken {
         /// What was asked for.
