@@ -330,9 +330,6 @@ fn settings(name: &str, role: Role, links: &Links, port: u16) -> Table {
     let mut settings = toml::toml! {
         [store]
         backend = "postgres"
-
-        [server]
-        drain_for = "0s"
     };
     let mut say = |section: &str, key: &str, value: Value| {
         let section = settings.entry(section).or_insert_with(|| Value::Table(Table::new()));
