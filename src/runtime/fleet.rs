@@ -1,15 +1,16 @@
 //! Starts, shows, steers and stops a node. Layer `runtime`: the only place that joins actors and adapters.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use botfleet_actors::actors::bot::actor::{BotHealth, BotMsg};
 use botfleet_actors::actors::chat::actor::ChatMsg;
-use botfleet_actors::actors::fleet::actor::{FleetActor, FleetArgs, FleetMsg, ProviderSetup};
-use botfleet_actors::actors::node::{Directory, Node};
+use botfleet_actors::actors::directory::Directory;
+use botfleet_actors::actors::fleet::actor::{ApiFactory, FleetActor, FleetArgs, FleetMsg, ProviderSetup};
+use botfleet_actors::actors::node::{Node, Seat};
 use botfleet_actors::actors::provider::actor::ProviderMsg;
 use botfleet_actors::actors::webhooks::Webhooks;
 use botfleet_actors::behaviour::generator::Generator;
@@ -17,6 +18,7 @@ use botfleet_actors::domain::allowance::BudgetScope;
 use botfleet_actors::domain::commit::operation::{Operation, SetStop};
 use botfleet_actors::domain::control::StopScope;
 use botfleet_actors::domain::ids::{BotId, ChatId};
+use botfleet_actors::policy::ownership::settings::OwnershipSettings;
 use botfleet_actors::policy::treasury::BudgetSnapshot;
 use botfleet_actors::ports::clock::Clock;
 use botfleet_actors::ports::llm::LlmProvider;
@@ -24,6 +26,7 @@ use botfleet_actors::ports::store::{OutcomeCursor, OutcomeRecord, Store, StoreEr
 use botfleet_actors::ports::telegram::BotApi;
 use futures::future::join_all;
 use ractor::{Actor, ActorRef, Message, RpcReplyPort};
+use secrecy::SecretString;
 use tokio::task::JoinHandle;
 
 use super::clock::AnchoredClock;
@@ -71,15 +74,7 @@ impl RunningFleet {
         let roster = store.apply_roster(&manifest.plan, clock.now()).await?;
         let tenure = store.begin_tenure(EMBEDDED_NODE, clock.now()).await?;
         let telegram = TelegramClient::new(&config.telegram)?;
-        let mut apis: HashMap<BotId, Arc<dyn BotApi>> = HashMap::new();
-        for bot in roster.bots.values() {
-            let token =
-                manifest.tokens.get(&bot.spec.name).with_context(|| format!("no token for bot {}", bot.spec.name))?;
-            let (credential, folder) = (bot.spec.credential.clone(), manifest.folder.clone());
-            let id = bot.spec.telegram_id.0;
-            let source = Arc::new(move || token_again(&credential, &folder, id));
-            apis.insert(bot.id, Arc::new(telegram.bot_with_source(token.clone(), source)));
-        }
+        let apis = api_factory(&telegram, manifest.tokens, manifest.folder);
         let mut providers = Vec::new();
         for entry in manifest.providers {
             let settings = LlmProviderSettings {
@@ -101,9 +96,8 @@ impl RunningFleet {
             Arc::new(clock),
             Arc::new(TelegramDecoder),
             Generator::new()?,
-            tenure.epoch,
-            roster.config_seq,
-            Directory::new(roster.bots, roster.chats, roster.aliases),
+            Seat::alone(EMBEDDED_NODE, tenure.epoch),
+            Directory::new(roster),
             fastrand::u64(..),
         );
         let node = Arc::new(node.with_budgets(&manifest.budgets));
@@ -115,6 +109,7 @@ impl RunningFleet {
             settings: config.fleet.clone(),
             bots: config.bots.clone(),
             chats: config.chats.clone(),
+            ownership: OwnershipSettings::default(),
         };
         let (actor, ended) = FleetActor::spawn(None, FleetActor, args).await?;
         let (stopping, since) = (AtomicBool::new(false), Instant::now());
@@ -133,7 +128,7 @@ impl RunningFleet {
 
     /// How many chats the manifest has.
     pub fn chats(&self) -> usize {
-        self.node.directory.chats.len()
+        self.node.directory.known().chats.len()
     }
 
     /// How many bots get their updates now, by polls or by webhooks.
@@ -187,7 +182,7 @@ impl RunningFleet {
     }
 
     fn owner_name(&self, budget: &BudgetSnapshot) -> Option<String> {
-        let directory = &self.node.directory;
+        let directory = self.node.directory.known();
         match budget.budget.scope {
             BudgetScope::Fleet => None,
             BudgetScope::Bot(id) => directory.bots.get(&id).map(|bot| bot.spec.name.clone()),
@@ -196,7 +191,7 @@ impl RunningFleet {
     }
 
     fn scope_name(&self, scope: StopScope) -> String {
-        let directory = &self.node.directory;
+        let directory = self.node.directory.known();
         match scope {
             StopScope::Fleet => "fleet".to_owned(),
             StopScope::Chat(id) => format!(
@@ -211,12 +206,12 @@ impl RunningFleet {
 
     /// The chat of that name in the manifest.
     pub fn chat_named(&self, name: &str) -> Option<ChatId> {
-        self.node.directory.chats.values().find(|chat| chat.spec.name == name).map(|chat| chat.id)
+        self.node.directory.known().chats.values().find(|chat| chat.spec.name == name).map(|chat| chat.id)
     }
 
     /// The bot of that name in the manifest.
     pub fn bot_named(&self, name: &str) -> Option<BotId> {
-        self.node.directory.bots.values().find(|bot| bot.spec.name == name).map(|bot| bot.id)
+        self.node.directory.known().bots.values().find(|bot| bot.spec.name == name).map(|bot| bot.id)
     }
 
     /// Stops or starts something; durable when it returns.
@@ -305,6 +300,20 @@ impl RunningFleet {
     pub fn is_running(&self) -> bool {
         !self.ended.is_finished()
     }
+}
+
+/// Telegram for each bot whose token the manifest gives, or the place that its credential names.
+fn api_factory(telegram: &TelegramClient, tokens: BTreeMap<String, SecretString>, folder: PathBuf) -> ApiFactory {
+    let telegram = telegram.clone();
+    Arc::new(move |bot| {
+        let (credential, folder, id) = (bot.spec.credential.clone(), folder.clone(), bot.spec.telegram_id.0);
+        let token = match tokens.get(&bot.spec.name) {
+            Some(token) if bot.token_generation == 1 => token.clone(),
+            _ => token_again(&credential, &folder, id).ok_or_else(|| format!("no token for bot {}", bot.spec.name))?,
+        };
+        let source = Arc::new(move || token_again(&credential, &folder, id));
+        Ok(Arc::new(telegram.bot_with_source(token, source)) as Arc<dyn BotApi>)
+    })
 }
 
 /// Asks an actor, under a deadline.

@@ -94,7 +94,7 @@ impl RunningFleet {
     }
 
     fn shown(&self, letter: DeadLetter) -> DeadLetterView {
-        let directory = &self.node.directory;
+        let directory = self.node.directory.known();
         DeadLetterView {
             id: letter.id.to_string(),
             state: letter.state,
@@ -156,7 +156,7 @@ impl RunningFleet {
     }
 
     fn stale_after(&self, chat: ChatId) -> Result<Duration, OrderError> {
-        let chat = self.node.directory.chats.get(&chat);
+        let chat = self.node.directory.chat_profile(chat);
         let gone = || OrderError::Conflict("its chat is no longer in the manifest".to_owned());
         chat.map(|chat| chat.spec.pacing.stale_after).ok_or_else(gone)
     }

@@ -16,6 +16,8 @@ mod llm_adapter;
 mod llm_budget;
 mod llm_gateway;
 mod redis_bus;
+mod postgres;
+mod postgres_contract;
 mod scripted_http;
 mod store_contract;
 mod store_open;

@@ -1,11 +1,12 @@
 //! A store in memory: the judge of the group commit over maps. Part of the testkit. It keeps the same contract as the
 //! real ones, can be told to fail, and counts commits; a second handle sees what a killed process left behind.
 
+mod cluster;
 mod reading;
 mod roster;
 mod state;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -18,6 +19,7 @@ use crate::domain::dead_letter::{DeadLetter, DeadLetterId};
 use crate::domain::ids::{BotId, ChatId, Epoch, MessageId, Number, OutboxId, TelegramChatId, TurnId};
 use crate::domain::inbox::InboxRow;
 use crate::domain::outbox::OutboxMessage;
+use crate::domain::ownership::Incarnation;
 use crate::domain::pause::Pause;
 use crate::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use crate::domain::time::Timestamp;
@@ -29,9 +31,21 @@ use crate::ports::store::{Backlog, ChatMemory, OutcomeCursor, OutcomeRecord, Que
 #[derive(Default)]
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
-    tenure: Mutex<Option<Epoch>>,
+    place: Mutex<Place>,
+    cut_off: AtomicBool,
     failing: AtomicU64,
     commits: AtomicU64,
+}
+
+/// What one process is to the rows.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    /// The epoch of its tenure, when all is its own.
+    tenure: Option<Epoch>,
+    /// Its incarnation.
+    me: Option<Incarnation>,
+    /// It shares the rows with other nodes.
+    in_cluster: bool,
 }
 
 impl MemoryStore {
@@ -54,6 +68,18 @@ impl MemoryStore {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
+
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.place.lock().unwrap()
+    }
+
+    /// The rows, while this process reaches them.
+    fn reach(&self) -> Result<MutexGuard<'_, State>, StoreError> {
+        if self.cut_off.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("cut off".to_owned()));
+        }
+        Ok(self.state())
+    }
 }
 
 #[async_trait]
@@ -63,46 +89,47 @@ impl Store for MemoryStore {
         if self.failing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fail_one).is_ok() {
             return Err(StoreError::Unavailable("told to fail".to_owned()));
         }
-        let mut state = self.state();
-        let results = batch.into_iter().map(|operation| state.decide(operation)).collect();
+        let (me, mut state) = (self.place().me, self.reach()?);
+        let results = batch.into_iter().map(|operation| state.decide(operation, me)).collect();
         self.commits.fetch_add(1, Ordering::SeqCst);
         Ok(results)
     }
 
     async fn apply_roster(&self, plan: &RosterPlan, _now: Timestamp) -> Result<Roster, StoreError> {
-        let tenure = *self.tenure.lock().unwrap();
-        self.state().apply_roster(plan, tenure)
+        let Place { me, tenure, .. } = *self.place();
+        self.reach()?.apply_roster(plan, me.zip(tenure))
     }
 
     async fn roster(&self) -> Result<Roster, StoreError> {
-        Ok(self.state().roster())
+        Ok(self.reach()?.roster())
     }
 
     async fn set_username(&self, bot: BotId, username: &str) -> Result<(), StoreError> {
-        let mut state = self.state();
+        let mut state = self.reach()?;
         if state.usernames.insert(bot, username.to_owned()).as_deref() != Some(username) {
             state.config_seq += 1;
         }
         Ok(())
     }
 
-    async fn begin_tenure(&self, _node: &str, now: Timestamp) -> Result<Tenure, StoreError> {
-        let tenure = self.state().begin_tenure(now);
-        *self.tenure.lock().unwrap() = Some(tenure.epoch);
+    async fn begin_tenure(&self, node: &str, now: Timestamp) -> Result<Tenure, StoreError> {
+        let (me, tenure) = self.reach()?.begin_tenure(node, now);
+        *self.place() = Place { tenure: Some(tenure.epoch), me: Some(me), in_cluster: false };
         Ok(tenure)
     }
 
     async fn reclaim(&self, bot: BotId) -> Result<(), StoreError> {
-        self.state().reclaim(bot);
+        let me = self.place().me;
+        self.reach()?.reclaim(me, bot);
         Ok(())
     }
 
     async fn chat_memory(&self, chat: ChatId, recent: usize) -> Result<ChatMemory, StoreError> {
-        Ok(self.state().chat_memory(chat, recent))
+        Ok(self.reach()?.chat_memory(chat, recent))
     }
 
     async fn unhandled(&self, chat: ChatId, limit: usize) -> Result<Vec<InboxRow>, StoreError> {
-        Ok(self.state().unhandled(chat, limit))
+        Ok(self.reach()?.unhandled(chat, limit))
     }
 
     async fn transcript(
@@ -111,7 +138,7 @@ impl Store for MemoryStore {
         upto: Number,
         limit: usize,
     ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
-        Ok(self.state().transcript_until(chat, upto, limit))
+        Ok(self.reach()?.transcript_until(chat, upto, limit))
     }
 
     async fn find_messages(
@@ -119,35 +146,36 @@ impl Store for MemoryStore {
         chat: TelegramChatId,
         messages: &[MessageId],
     ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
-        Ok(self.state().find_messages(chat, messages))
+        Ok(self.reach()?.find_messages(chat, messages))
     }
 
     async fn next_offset(&self, bot: BotId) -> Result<Option<i64>, StoreError> {
-        Ok(self.state().offsets.get(&bot).copied())
+        Ok(self.reach()?.offsets.get(&bot).copied())
     }
 
     async fn queued_turns(&self, bot: BotId, limit: usize) -> Result<Vec<Turn>, StoreError> {
-        Ok(self.state().queued_turns(bot, limit))
+        Ok(self.reach()?.queued_turns(bot, limit))
     }
 
     async fn waiting_messages(&self, bot: BotId, limit: usize) -> Result<Vec<OutboxMessage>, StoreError> {
-        Ok(self.state().waiting_messages(bot, limit))
+        Ok(self.reach()?.waiting_messages(bot, limit))
     }
 
     async fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError> {
-        Ok(self.state().backlog(now))
+        let Place { me, in_cluster, .. } = *self.place();
+        Ok(self.reach()?.backlog(me.filter(|_| in_cluster), now))
     }
 
     async fn depths(&self) -> Result<QueueDepths, StoreError> {
-        Ok(self.state().depths())
+        Ok(self.reach()?.depths())
     }
 
     async fn allowances(&self) -> Result<Vec<(AllowanceKey, i64)>, StoreError> {
-        Ok(self.state().allowances())
+        Ok(self.reach()?.allowances())
     }
 
     async fn stops(&self) -> Result<Stops, StoreError> {
-        Ok(self.state().stops.clone())
+        Ok(self.reach()?.stops.clone())
     }
 
     async fn outcomes(
@@ -155,15 +183,15 @@ impl Store for MemoryStore {
         cursor: OutcomeCursor,
         limit: usize,
     ) -> Result<(Vec<OutcomeRecord>, OutcomeCursor), StoreError> {
-        Ok(self.state().outcomes(cursor, limit))
+        Ok(self.reach()?.outcomes(cursor, limit))
     }
 
     async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
-        Ok(self.state().prune(before))
+        Ok(self.reach()?.prune(before))
     }
 
     async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError> {
-        let state = self.state();
+        let state = self.reach()?;
         Ok(state.turns.get(&turn).map(|found| (found.clone(), state.messages_of(turn).cloned().collect())))
     }
 
@@ -172,19 +200,19 @@ impl Store for MemoryStore {
     }
 
     async fn pauses(&self, bot: BotId) -> Result<Vec<Pause>, StoreError> {
-        Ok(self.state().pauses.iter().filter(|pause| pause.bot == bot).collect())
+        Ok(self.reach()?.pauses.iter().filter(|pause| pause.bot == bot).collect())
     }
 
     async fn unknown_messages(&self, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError> {
-        Ok(self.state().unknown_messages(chat))
+        Ok(self.reach()?.unknown_messages(chat))
     }
 
     async fn dead_letters(&self, after: Option<DeadLetterId>, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
-        Ok(self.state().dead_letters(after, limit))
+        Ok(self.reach()?.dead_letters(after, limit))
     }
 
     async fn delivery(&self, bot: BotId) -> Result<Option<DeliveryChoice>, StoreError> {
-        Ok(self.state().deliveries.get(&bot).cloned())
+        Ok(self.reach()?.deliveries.get(&bot).cloned())
     }
 
     async fn close(&self) -> Result<(), StoreError> {
@@ -192,7 +220,7 @@ impl Store for MemoryStore {
     }
 
     async fn message(&self, outbox: OutboxId) -> Result<Option<OutboxMessage>, StoreError> {
-        Ok(self.state().outbox.get(&outbox).cloned())
+        Ok(self.reach()?.outbox.get(&outbox).cloned())
     }
 }
 

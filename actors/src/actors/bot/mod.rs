@@ -9,10 +9,12 @@
 //! | `turns` | claim -> models -> finish |
 //! | `models` | prompt -> provider -> firewall, tries and fallbacks |
 //! | `sending` | limiter -> begin -> sendMessage (I4) |
+//! | `leaving` | start, hand-off, fences, the node's bound (I5, I6) |
 //! | `settling` | what became of a send is committed (I4, I6) |
 
 pub mod actor;
 pub mod intake;
+pub mod leaving;
 mod models;
 pub mod orders;
 mod polling;

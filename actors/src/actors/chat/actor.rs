@@ -21,13 +21,15 @@ use super::memory::Memory;
 use super::settings::ChatSettings;
 use crate::actors::bot::actor::{BotMsg, TurnJob};
 use crate::actors::committer::{CommitError, CommitResult};
-use crate::actors::node::{Node, RowPermits};
+use crate::actors::node::Node;
+use crate::actors::permits::RowPermits;
 use crate::behaviour::scene::{CastMember, Occasion};
 use crate::domain::commit::operation::{Advance, Operation, Refusal};
 use crate::domain::decision::Decision;
-use crate::domain::ids::{BotId, InboxId, Number, TelegramChatId};
+use crate::domain::ids::{BotId, Epoch, InboxId, Number, TelegramChatId};
 use crate::domain::inbox::{Handled, InboxRow, Outcome, OutcomeKind, SentEvent, Source};
 use crate::domain::incoming::Incoming;
+use crate::domain::ownership::Incarnation;
 use crate::domain::roster::ChatProfile;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
@@ -79,6 +81,8 @@ pub struct ChatArgs {
     pub settings: ChatSettings,
     /// Admission to its mailbox.
     pub rows: Arc<RowPermits>,
+    /// The epoch of its lease: its fence.
+    pub epoch: Epoch,
 }
 
 /// What a chat hears.
@@ -103,6 +107,14 @@ pub enum ChatMsg {
     SendUnknown,
     /// Telegram says that this bot cannot post here.
     CannotPost(BotId),
+    /// Another node waits for it: hand it over, if it is still under that epoch.
+    HandOver(Epoch, Incarnation),
+    /// The hand-over was committed, or not.
+    HandedOver(Incarnation, CommitResult),
+    /// It lives elsewhere, or is no longer in the manifest: end at once, if it is still under that epoch.
+    Leave(Epoch),
+    /// The configuration says something else of it.
+    ProfileChanged(Arc<ChatProfile>),
     /// Leave the memory if nothing happened for long.
     PassivateIfIdle,
     /// Tell how it is.
@@ -156,6 +168,9 @@ pub struct ChatState {
     refusals: u32,
     pub(super) next_tick_at: Option<Timestamp>,
     pub(super) last_news: tokio::time::Instant,
+    pub(super) epoch: Epoch,
+    /// It is being handed over: it takes nothing any more.
+    pub(super) leaving: bool,
 }
 
 /// What the handling of some rows adds up to: one commit, and jobs for the bots.
@@ -197,6 +212,8 @@ impl Actor for ChatActor {
     ) -> Result<Self::State, ActorProcessingErr> {
         myself.cast(ChatMsg::Reload)?;
         Ok(ChatState {
+            epoch: args.epoch,
+            leaving: false,
             cast: cast_of(&args.node, &args.profile),
             next_tick_at: None,
             memory: None,
@@ -233,7 +250,11 @@ impl Actor for ChatActor {
             ChatMsg::Migrated(to) => state.on_migrated(&myself, to),
             ChatMsg::StoreMigration(to) => state.store_migration(&myself, to),
             ChatMsg::SendUnknown => state.on_send_unknown(&myself).await,
-            ChatMsg::CannotPost(bot) => state.on_cannot_post(&myself, bot),
+            ChatMsg::CannotPost(bot) => state.on_cannot_post(bot),
+            ChatMsg::HandOver(epoch, to) => state.on_hand_over(&myself, epoch, to),
+            ChatMsg::HandedOver(to, result) => state.on_handed_over(&myself, to, &result).await,
+            ChatMsg::Leave(epoch) => state.on_leave(&myself, epoch),
+            ChatMsg::ProfileChanged(profile) => state.on_profile_changed(profile),
             ChatMsg::CastChanged => state.cast = cast_of(&state.node, &state.profile),
             ChatMsg::PassivateIfIdle => state.passivate_if_idle(&myself),
             ChatMsg::GetSnapshot(reply) => {
@@ -259,9 +280,10 @@ fn content_of(node: &Node, row: &InboxRow) -> Content {
     catch_unwind(AssertUnwindSafe(|| node.decoder.decode(&row.payload))).map_or(Content::Poison, Content::Update)
 }
 
-fn cast_of(node: &Node, profile: &ChatProfile) -> Vec<CastMember> {
+pub(super) fn cast_of(node: &Node, profile: &ChatProfile) -> Vec<CastMember> {
+    let known = node.directory.known();
     let member = |id: &BotId| {
-        let profile = node.directory.bots.get(id)?;
+        let profile = known.bots.get(id)?;
         Some(CastMember { profile: Arc::clone(profile), username: node.directory.username(*id) })
     };
     profile.members.iter().filter_map(member).collect()
@@ -269,7 +291,10 @@ fn cast_of(node: &Node, profile: &ChatProfile) -> Vec<CastMember> {
 
 impl ChatState {
     /// Forgets everything and reads the store; tries again later when it does not answer. An outage kills nobody.
-    async fn reload(&mut self, myself: &ActorRef<ChatMsg>) {
+    pub(super) async fn reload(&mut self, myself: &ActorRef<ChatMsg>) {
+        if self.leaving {
+            return;
+        }
         self.memory = None;
         self.generation += 1;
         self.commits_in_flight = 0;
@@ -364,7 +389,7 @@ impl ChatState {
     pub(super) fn commit(&mut self, myself: &ActorRef<ChatMsg>, base: Number, step: Step) {
         let advance = Advance {
             chat: self.profile.id,
-            epoch: self.node.epoch,
+            epoch: self.epoch,
             base,
             entries: step.entries,
             handled: step.handled,
@@ -374,12 +399,22 @@ impl ChatState {
             absences: step.absences,
         };
         self.commits_in_flight += 1;
-        let (chat, generation) = (myself.clone(), self.generation);
+        let (here, away): (Vec<_>, Vec<_>) = step
+            .jobs
+            .into_iter()
+            .map(|(bot, jobs)| (bot, self.node.directory.bot(bot), jobs))
+            .partition(|(_, actor, _)| actor.is_some());
+        let away: Vec<BotId> = away.into_iter().map(|(bot, ..)| bot).collect();
+        let (node, chat, generation) = (Arc::clone(&self.node), myself.clone(), self.generation);
         self.node.committer.submit(Operation::Advance(advance), move |result| {
+            if result.is_ok() && !away.is_empty() {
+                // Those that live elsewhere find their turns in the store.
+                node.wake_bots(away);
+            }
             let _ = chat.cast(ChatMsg::Advanced(generation, result));
         });
-        for (bot, jobs) in step.jobs {
-            if let Some(actor) = self.node.directory.bot(bot) {
+        for (_, actor, jobs) in here {
+            if let Some(actor) = actor {
                 let _ = actor.cast(BotMsg::Turns(jobs));
             }
         }
@@ -393,8 +428,7 @@ impl ChatState {
         match result {
             Ok(_) => self.refusals = 0,
             Err(CommitError::Refused(Refusal::Fenced)) => {
-                tracing::warn!(chat.id = %self.profile.id, "another epoch owns this chat, it leaves this node");
-                myself.stop(Some("fenced".to_owned()));
+                self.on_fenced(myself);
             }
             Err(CommitError::Unavailable(error)) => self.store_failed(myself, &StoreError::Unavailable(error.clone())),
             Err(error @ CommitError::Refused(_)) => {
@@ -415,7 +449,7 @@ impl ChatState {
     }
 
     fn passivate_if_idle(&mut self, myself: &ActorRef<ChatMsg>) {
-        if self.commits_in_flight == 0 && self.last_news.elapsed() >= self.settings.passivate_after {
+        if self.commits_in_flight == 0 && !self.leaving && self.last_news.elapsed() >= self.settings.passivate_after {
             myself.stop(Some("passivated".to_owned()));
         }
     }

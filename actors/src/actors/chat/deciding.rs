@@ -59,7 +59,7 @@ impl ChatState {
             cause,
             seed,
             at: now,
-            config_seq: self.node.config_seq,
+            config_seq: self.node.directory.known().config_seq,
             policy: self.profile.spec.policy.as_str().to_owned(),
             verdict: direction.verdict,
             reason: direction.reason,
@@ -106,7 +106,7 @@ impl ChatState {
                 continue;
             }
             let context =
-                self.node.directory.bots.get(&speaker.bot).map_or(0, |bot| bot.spec.generation.context_messages);
+                self.node.directory.bot_profile(speaker.bot).map_or(0, |bot| bot.spec.generation.context_messages);
             let target = speaker
                 .target
                 .and_then(|number| at.filter(|entry| entry.number == number).or_else(|| memory.entry(number)))

@@ -30,15 +30,10 @@ impl ChatState {
         }
     }
 
-    /// A send told what no update did: the bot is not in the chat.
-    pub(super) fn on_cannot_post(&mut self, myself: &ActorRef<ChatMsg>, bot: BotId) {
-        let Some(base) = self.memory.as_ref().map(|memory| memory.last_number) else {
-            return;
-        };
-        let mut step = Step::default();
-        self.note_absence(bot, true, &mut step);
-        if !step.absences.is_empty() {
-            self.commit(myself, base, step);
+    /// A send told what no update did: the bot is not in the chat. The bot has stored it.
+    pub(super) fn on_cannot_post(&mut self, bot: BotId) {
+        if self.absent.insert(bot) {
+            tracing::warn!(chat.id = %self.profile.id, bot.id = %bot, "the bot cannot post here");
         }
     }
 
@@ -55,7 +50,7 @@ impl ChatState {
 
     /// Commits the new id, again and again until the store has it.
     pub(super) fn store_migration(&self, myself: &ActorRef<ChatMsg>, to: TelegramChatId) {
-        let migrate = Migrate { chat: self.profile.id, epoch: self.node.epoch, to, at: self.node.clock.now() };
+        let migrate = Migrate { chat: self.profile.id, epoch: self.epoch, to, at: self.node.clock.now() };
         let chat = myself.clone();
         self.node.committer.submit(Operation::Migrate(migrate), move |result| {
             if let Err(CommitError::Unavailable(_)) = result {

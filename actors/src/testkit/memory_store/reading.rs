@@ -11,6 +11,7 @@ use crate::domain::decision::{Cause, Decision};
 use crate::domain::ids::{BotId, ChatId, DecisionNumber, MessageId, Number, TelegramChatId, TelegramUserId};
 use crate::domain::inbox::{InboxRow, OutcomeKind, SentEvent, Source};
 use crate::domain::outbox::{OutboxMessage, OutboxState};
+use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::{Turn, TurnState};
@@ -79,16 +80,24 @@ impl State {
         messages
     }
 
-    pub(super) fn backlog(&self, now: Timestamp) -> Backlog {
+    pub(super) fn backlog(&self, me: Option<Incarnation>, now: Timestamp) -> Backlog {
+        let chat = |chat: &ChatId| self.owned_by(me, LeaseKey::Chat(*chat));
+        let bot = |bot: &BotId| self.owned_by(me, LeaseKey::Bot(*bot));
         let turns = self.queued().filter(|turn| turn.due_at <= now).map(|turn| turn.bot);
         let messages = self.waiting().filter(|message| message.progress.due_at <= now).map(|message| message.bot);
         let ticks = self.heads.iter().filter(|(chat, head)| {
             head.next_tick_at.is_some_and(|at| at <= now) && self.chats.get(chat).is_some_and(|(_, in_use)| *in_use)
         });
         Backlog {
-            chats: self.waiting_rows().filter_map(|row| row.chat).collect::<BTreeSet<_>>().into_iter().collect(),
-            ticks: ticks.map(|(chat, _)| *chat).collect(),
-            bots: turns.chain(messages).collect::<BTreeSet<_>>().into_iter().collect(),
+            chats: self
+                .waiting_rows()
+                .filter_map(|row| row.chat)
+                .filter(chat)
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect(),
+            ticks: ticks.map(|(chat, _)| *chat).filter(chat).collect(),
+            bots: turns.chain(messages).filter(bot).collect::<BTreeSet<_>>().into_iter().collect(),
             turns_open: self.turns.values().filter(|turn| !turn.progress.state.is_final()).count() as u64,
         }
     }

@@ -4,25 +4,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::state::State;
 use crate::domain::ids::{BotId, ChatId, ConfigSeq, Epoch};
+use crate::domain::ownership::Incarnation;
 use crate::domain::roster::{BotProfile, ChatProfile, DeliveryChoice, Roster, RosterPlan};
 use crate::ports::store::StoreError;
 
 impl State {
     /// Makes the roster what `plan` says; newcomers are leased to the tenure that runs.
-    pub(super) fn apply_roster(&mut self, plan: &RosterPlan, tenure: Option<Epoch>) -> Result<Roster, StoreError> {
+    pub(super) fn apply_roster(
+        &mut self,
+        plan: &RosterPlan,
+        tenure: Option<(Incarnation, Epoch)>,
+    ) -> Result<Roster, StoreError> {
         self.refuse(plan).map_or(Ok(()), |why| Err(StoreError::RosterRefused(why)))?;
         let mut changed = self.apply_personas(plan);
         changed |= self.apply_bots(plan);
         changed |= self.apply_chats(plan);
         self.config_seq += i64::from(changed);
-        for (bot, epoch) in self.bots.keys().zip(std::iter::repeat(tenure)) {
-            self.bot_leases
-                .extend((!self.bot_leases.contains_key(bot)).then_some(epoch).flatten().map(|epoch| (*bot, epoch)));
-        }
-        for (chat, epoch) in self.chats.keys().zip(std::iter::repeat(tenure)) {
+        self.lease_newcomers(tenure);
+        for chat in self.chats.keys() {
             self.heads.entry(*chat).or_default();
-            self.chat_leases
-                .extend((!self.chat_leases.contains_key(chat)).then_some(epoch).flatten().map(|epoch| (*chat, epoch)));
         }
         Ok(self.roster())
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::cluster::Ownings;
 use crate::domain::allowance::AllowanceKey;
 use crate::domain::commit::judge::judge;
 use crate::domain::commit::needs::Needs;
@@ -13,7 +14,7 @@ use crate::domain::decision::Decision;
 use crate::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, InboxId, Number, OutboxId, TelegramChatId, TurnId};
 use crate::domain::inbox::{InboxRow, OutcomeKind, Source};
 use crate::domain::outbox::{OnUnknown, OutboxMessage, OutboxState, RESEND_ATTEMPTS_MAX};
-use crate::domain::ownership::LeaseKey;
+use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::pause::Pauses;
 use crate::domain::roster::{BotProfile, ChatProfile, DeliveryChoice, Persona};
 use crate::domain::time::Timestamp;
@@ -26,8 +27,9 @@ use crate::ports::store::Tenure;
 #[derive(Default)]
 pub(super) struct State {
     pub(super) epoch: i64,
-    pub(super) bot_leases: HashMap<BotId, Epoch>,
-    pub(super) chat_leases: HashMap<ChatId, Epoch>,
+    pub(super) ownings: Ownings,
+    /// Who is sending, or sent, each message.
+    pub(super) senders: HashMap<OutboxId, Incarnation>,
     pub(super) bots: BTreeMap<BotId, (BotProfile, bool)>,
     pub(super) chats: BTreeMap<ChatId, (ChatProfile, bool)>,
     pub(super) aliases: BTreeMap<TelegramChatId, ChatId>,
@@ -68,18 +70,18 @@ pub(super) struct Received {
 
 impl State {
     /// Judges and applies one operation.
-    pub(super) fn decide(&mut self, operation: Operation) -> Result<Applied, Refusal> {
+    pub(super) fn decide(&mut self, operation: Operation, me: Option<Incarnation>) -> Result<Applied, Refusal> {
         let mut loaded = self.load(&Needs::of([&operation]));
         let (mut results, changes) = judge(vec![operation], &mut loaded);
         let applied = results.pop().expect("one result for one operation")?;
         self.contradiction(&changes).map_or(Ok(()), |what| Err(Refusal::Conflict(what)))?;
-        self.apply(changes, loaded);
+        self.apply(changes, loaded, me);
         Ok(applied)
     }
 
     fn load(&self, needs: &Needs) -> Loaded {
         let head = |chat: &ChatId| {
-            let epoch = *self.chat_leases.get(chat)?;
+            let epoch = self.chat_fence(*chat)?;
             let at = self.heads.get(chat)?;
             Some((*chat, ChatHead { epoch, last_number: at.last_number, last_decision: at.last_decision }))
         };
@@ -88,7 +90,7 @@ impl State {
             Some((*id, TurnHead { bot: turn.bot, progress: turn.progress.clone() }))
         };
         Loaded {
-            bots: needs.bots.iter().filter_map(|bot| Some((*bot, *self.bot_leases.get(bot)?))).collect(),
+            bots: needs.bots.iter().filter_map(|bot| Some((*bot, self.bot_fence(*bot)?))).collect(),
             chats: needs.chats.iter().filter_map(head).collect(),
             sources: needs.sources.iter().filter(|source| self.sources.contains(source)).copied().collect(),
             inbox: needs.inbox.iter().filter_map(|id| Some((*id, self.inbox.get(id)?.row.outcome.is_none()))).collect(),
@@ -128,7 +130,7 @@ impl State {
         broken.then(|| "a row contradicts what is stored".to_owned())
     }
 
-    fn apply(&mut self, changes: Changes, mut loaded: Loaded) {
+    fn apply(&mut self, changes: Changes, mut loaded: Loaded, me: Option<Incarnation>) {
         for row in changes.inbox {
             self.sources.insert((row.bot, row.source));
             self.inbox.insert(row.id, Received { row, number: None, decision: None });
@@ -173,7 +175,11 @@ impl State {
             self.turns.get_mut(&id).expect("loaded from here").progress = head.progress;
         }
         for (id, head) in loaded.outbox {
-            self.outbox.get_mut(&id).expect("loaded from here").progress = head.progress;
+            let progress = &mut self.outbox.get_mut(&id).expect("loaded from here").progress;
+            if head.progress.state == OutboxState::Sending && head.progress.attempt != progress.attempt {
+                self.senders.extend(me.map(|me| (id, me)));
+            }
+            *progress = head.progress;
         }
         for key in changes.windows {
             self.windows.extend(loaded.windows.remove_entry(&key));
@@ -197,25 +203,21 @@ impl State {
         for (scope, stopped, ..) in changes.stops {
             self.stops.set(scope, stopped);
         }
-        for (key, (_, epoch)) in changes.hand_overs {
-            self.hand_over(key, epoch);
+        for (key, (to, epoch)) in changes.hand_overs {
+            self.hand_over(key, to, epoch);
         }
     }
 
-    fn hand_over(&mut self, key: LeaseKey, epoch: Epoch) {
-        match key {
-            LeaseKey::Bot(bot) => {
-                self.bot_leases.insert(bot, epoch);
-                for turn in self.turns.values_mut().filter(|turn| turn.bot == bot) {
-                    let progress = &mut turn.progress;
-                    if progress.state == TurnState::Claimed {
-                        progress.state = TurnState::Queued;
-                        progress.attempts = progress.attempts.saturating_sub(1);
-                        progress.claimed_epoch = None;
-                    }
-                }
+    fn hand_over(&mut self, key: LeaseKey, to: Incarnation, epoch: Epoch) {
+        self.hand_over_lease(key, to, epoch);
+        let LeaseKey::Bot(bot) = key else { return };
+        for turn in self.turns.values_mut().filter(|turn| turn.bot == bot) {
+            let progress = &mut turn.progress;
+            if progress.state == TurnState::Claimed {
+                progress.state = TurnState::Queued;
+                progress.attempts = progress.attempts.saturating_sub(1);
+                progress.claimed_epoch = None;
             }
-            LeaseKey::Chat(chat) => drop(self.chat_leases.insert(chat, epoch)),
         }
     }
 
@@ -233,22 +235,13 @@ impl State {
         }
     }
 
-    /// Takes every lease; what older epochs had in hand goes back, or is dead or unknown.
-    pub(super) fn begin_tenure(&mut self, now: Timestamp) -> Tenure {
-        self.pauses.forget_ended(now);
-        self.epoch += 1;
-        let epoch = Epoch(self.epoch);
-        self.bot_leases = self.bots.keys().map(|bot| (*bot, epoch)).collect();
-        self.chat_leases = self.chats.keys().map(|chat| (*chat, epoch)).collect();
-        self.give_back(epoch, |_| true)
-    }
-
-    /// What one bot had in hand goes back, or is dead or unknown.
-    pub(super) fn reclaim(&mut self, bot: BotId) {
-        self.give_back(Epoch(self.epoch), |other| other == bot);
-    }
-
-    fn give_back(&mut self, epoch: Epoch, of: impl Fn(BotId) -> bool) -> Tenure {
+    /// What bots had in hand goes back, or is dead or unknown; of what they were sending those of which `sends` is true.
+    pub(super) fn give_back(
+        &mut self,
+        epoch: Epoch,
+        of: impl Fn(BotId) -> bool,
+        sends: impl Fn(OutboxId) -> bool,
+    ) -> Tenure {
         let mut tenure = Tenure { epoch, turns_requeued: 0, turns_dead: 0, sends_again: 0, sends_unknown: 0 };
         for progress in self.turns.values_mut().filter(|turn| of(turn.bot)).map(|turn| &mut turn.progress) {
             if progress.state != TurnState::Claimed {
@@ -264,7 +257,18 @@ impl State {
                 tenure.turns_requeued += 1;
             }
         }
-        for message in self.outbox.values_mut().filter(|sent| of(sent.bot)) {
+        (tenure.sends_again, tenure.sends_unknown) = self.give_back_sends(of, sends);
+        tenure
+    }
+
+    /// Counts those sent again and those unknown.
+    pub(super) fn give_back_sends(
+        &mut self,
+        of: impl Fn(BotId) -> bool,
+        sends: impl Fn(OutboxId) -> bool,
+    ) -> (u64, u64) {
+        let (mut again, mut unknown) = (0, 0);
+        for message in self.outbox.values_mut().filter(|sent| of(sent.bot) && sends(sent.id)) {
             let progress = &mut message.progress;
             if progress.state != OutboxState::Sending {
                 continue;
@@ -272,14 +276,14 @@ impl State {
             if message.on_unknown == OnUnknown::Resend && progress.attempts < RESEND_ATTEMPTS_MAX {
                 progress.state = OutboxState::RetryAt;
                 progress.error = Some("its process died while sending it, it is sent again".to_owned());
-                tenure.sends_again += 1;
+                again += 1;
             } else {
                 progress.state = OutboxState::Unknown;
                 progress.error = Some("its process died while sending it".to_owned());
-                tenure.sends_unknown += 1;
+                unknown += 1;
             }
         }
-        tenure
+        (again, unknown)
     }
 
     /// The messages of a turn, by part.
