@@ -33,8 +33,11 @@ pub async fn execute(inputs: &Inputs) -> anyhow::Result<ExitCode> {
         None => None,
     };
     let fleet = Arc::new(RunningFleet::start(&config, manifest).await?);
-    let mut servers = vec![port.serve(Arc::clone(&fleet), metrics)];
+    let mut servers = vec![port.serve(Arc::clone(&fleet), metrics, &config.server.hosts)];
     say(&format!("listening  http://{address}"))?;
+    if let Some((node, incarnation)) = fleet.place() {
+        say(&format!("joined     {node} as incarnation {incarnation}"))?;
+    }
     if let Some(receiver) = receiver {
         say(&format!("webhooks   http://{}", receiver.address()?))?;
         let body_max = usize::try_from(config.webhooks.body_max.bytes()).unwrap_or(usize::MAX);

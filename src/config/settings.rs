@@ -53,22 +53,27 @@ pub struct ServerSettings {
     pub listen: SocketAddr,
     /// Names, besides those of this machine, by which requests may address it.
     pub hosts: Vec<String>,
-    /// How long a node of a cluster that is asked to end goes on serving, unready, so that balancers turn away.
+    /// How long a process that is asked to end goes on serving, unready, so that balancers turn away. Absent: not at
+    /// all with an embedded store, 2 s on a node of a cluster.
     #[serde(with = "humantime_serde")]
-    pub drain_for: Duration,
+    pub drain_for: Option<Duration>,
 }
 
 impl Default for ServerSettings {
     fn default() -> Self {
-        Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
-            hosts: Vec::new(),
-            drain_for: Duration::from_secs(2),
-        }
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), hosts: Vec::new(), drain_for: None }
     }
 }
 
+/// What balancers need to see that readiness is off, unless it is set.
+const DRAIN_FOR: Duration = Duration::from_secs(2);
+
 impl ServerSettings {
+    /// How long it goes on serving, unready, on a node of a cluster or a lone one.
+    pub fn drain_for(&self, in_a_cluster: bool) -> Duration {
+        self.drain_for.unwrap_or(if in_a_cluster { DRAIN_FOR } else { Duration::ZERO })
+    }
+
     /// The fault of listening for other machines while no hosts are named.
     pub(super) fn check_exposed(&self, source: &str) -> Option<Fault> {
         (!self.listen.ip().is_loopback()).then(|| {
@@ -125,7 +130,7 @@ impl Config {
         faults.extend(self.check_addresses(source));
         let seconds = Duration::from_secs;
         for (key, value, least, most) in [
-            ("server.drain_for", self.server.drain_for, Duration::ZERO, seconds(60)),
+            ("server.drain_for", self.server.drain_for.unwrap_or_default(), Duration::ZERO, seconds(60)),
             ("bots.poll_timeout", self.bots.poll_timeout, seconds(1), seconds(50)),
             (
                 "fleet.reconcile_every",
