@@ -93,7 +93,7 @@ fn nodes_start_after_the_migration_and_get_the_time_to_stop() {
         assert_eq!(after["redis"]["condition"], "service_started", "a fleet starts without Redis");
         let service = &compose.services[node];
         let settings = settings(&environment(&file, node, &variables));
-        let longest = settings.server.drain_for + settings.fleet.stop_deadline + Duration::from_secs(15);
+        let longest = settings.server.drain_for(true) + settings.fleet.stop_deadline + Duration::from_secs(15);
         assert!(service.stop_grace_period.unwrap() >= longest, "{node} is killed while it drains");
         assert!(matches!(service.healthcheck, Some(Healthcheck::Command(_))), "{node} has no health check");
         assert!(service.read_only && service.cap_drop.contains("ALL"), "{node}");

@@ -245,7 +245,7 @@ fn a_pod_gets_the_time_to_give_its_bots_away() {
         let whole = object("Deployment", deployment);
         let node = &containers(deployment)[1];
         let settings = settings(&environment(node, &secrets()));
-        let longest = settings.server.drain_for + settings.fleet.stop_deadline + Duration::from_secs(15);
+        let longest = settings.server.drain_for(true) + settings.fleet.stop_deadline + Duration::from_secs(15);
         let grace = whole["spec"]["template"]["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap();
         assert!(Duration::from_secs(grace) >= longest, "{deployment} is killed while it drains");
         let update = &whole["spec"]["strategy"]["rollingUpdate"];
