@@ -11,8 +11,8 @@ use axum::routing::{get, post, put};
 use botfleet_actors::domain::ownership::NodeRole;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
+use super::closing::{self, Server};
 use super::{bots, cluster, control, dead_letters, events, fleet, guard, health, outcomes, roster, webhook};
 use crate::runtime::fleet::RunningFleet;
 
@@ -54,26 +54,20 @@ impl BoundPort {
         Ok(self.0.local_addr()?)
     }
 
-    /// Serves the fleet until the task is aborted; `hosts` may be asked for besides names of this machine.
-    pub fn serve(self, fleet: Arc<RunningFleet>, metrics: PrometheusHandle, hosts: &[String]) -> JoinHandle<()> {
-        self.run(router(Edge { fleet, metrics }, hosts))
+    /// Serves the fleet until it is closed; `hosts` may be asked for besides names of this machine.
+    pub fn serve(self, fleet: Arc<RunningFleet>, metrics: PrometheusHandle, hosts: &[String]) -> Server {
+        let router = router(Edge { fleet: Arc::clone(&fleet), metrics }, hosts);
+        self.run(fleet, router)
     }
 
-    /// Takes what Telegram brings until the task is aborted.
-    pub fn receive(self, fleet: Arc<RunningFleet>, body_max_bytes: usize) -> JoinHandle<()> {
-        self.run(webhook::router(fleet, body_max_bytes))
+    /// Takes what Telegram brings until it is closed.
+    pub fn receive(self, fleet: Arc<RunningFleet>, body_max_bytes: usize) -> Server {
+        let router = webhook::router(Arc::clone(&fleet), body_max_bytes);
+        self.run(fleet, router)
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the server lives outside the supervision tree, and its caller holds the task"
-    )]
-    fn run(self, router: Router) -> JoinHandle<()> {
-        tokio::spawn(async move {
-            if let Err(error) = axum::serve(self.0, router).await {
-                tracing::error!(error = %error, "the HTTP edge ended");
-            }
-        })
+    fn run(self, fleet: Arc<RunningFleet>, router: Router) -> Server {
+        Server::start(self.0, router.layer(middleware::from_fn_with_state(fleet, closing::last_of_its_connection)))
     }
 }
 

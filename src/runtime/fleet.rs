@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use botfleet_actors::actors::bot::actor::{BotHealth, BotMsg};
 use botfleet_actors::actors::chat::actor::ChatMsg;
 use botfleet_actors::actors::fleet::actor::FleetMsg;
-use botfleet_actors::actors::node::{Ended, Node};
+use botfleet_actors::actors::node::Node;
 use botfleet_actors::actors::provider::actor::ProviderMsg;
 use botfleet_actors::actors::webhooks::Webhooks;
 use botfleet_actors::domain::allowance::BudgetScope;
 use botfleet_actors::domain::commit::operation::{Operation, SetStop};
 use botfleet_actors::domain::control::StopScope;
 use botfleet_actors::domain::ids::{BotId, ChatId};
-use botfleet_actors::domain::ownership::{Incarnation, LeaseKey, NodeRole, Picture};
+use botfleet_actors::domain::ownership::{Incarnation, Lease, LeaseKey, NodeRole, Picture};
 use botfleet_actors::policy::ownership::settings::OwnershipSettings;
 use botfleet_actors::policy::treasury::BudgetSnapshot;
 use botfleet_actors::ports::store::{OutcomeCursor, OutcomeRecord, StoreError, Tenure};
@@ -43,6 +43,7 @@ pub struct RunningFleet {
     pub events: Arc<EventHub>,
     pub(super) role: NodeRole,
     pub(super) ownership: OwnershipSettings,
+    pub(super) unready: AtomicBool,
     pub(super) stopping: AtomicBool,
     pub(super) ended: JoinHandle<()>,
     pub(super) telegram: TelegramClient,
@@ -67,14 +68,6 @@ impl RunningFleet {
         self.node.cluster.as_ref().map(|_| (self.node.name.as_str(), self.node.me))
     }
 
-    /// Waits until the work of this node is over: given up, declared dead by others, or failed.
-    ///
-    /// # Cancel safety
-    /// Nothing is lost: whoever asks again hears the same.
-    pub async fn ended(&self) -> Ended {
-        self.node.ended().await
-    }
-
     /// How many bots this node shall run: all of the configuration, or those that it owns or is about to.
     pub fn bots(&self) -> usize {
         self.share("bot").unwrap_or_else(|| self.node.directory.known().bots.len())
@@ -87,7 +80,7 @@ impl RunningFleet {
 
     fn share(&self, kind: &str) -> Option<usize> {
         let (picture, me) = (self.node.leases.picture()?, Some(self.node.me));
-        let mine = |of: &&botfleet_actors::domain::ownership::Lease| {
+        let mine = |of: &&Lease| {
             of.key.kind() == kind && of.desired.or(of.owner) == me
         };
         Some(picture.leases.iter().filter(mine).count())
@@ -207,7 +200,7 @@ impl RunningFleet {
 
     /// Whether it can do its work: the store answers, and it is not coming to its end.
     pub async fn is_ready(&self) -> bool {
-        !self.is_stopping() && self.check_store().await.is_ok()
+        !self.is_leaving() && self.check_store().await.is_ok()
     }
 
     /// Whether the store answers and can write, within a deadline: one that hangs is not ready.
@@ -253,7 +246,17 @@ impl RunningFleet {
         Health { status, version: env!("CARGO_PKG_VERSION"), uptime_seconds: self.since.elapsed().as_secs(), checks }
     }
 
-    /// Whether it is coming to its end.
+    /// Whether it wants no new requests: it comes to its end, at once or soon.
+    pub fn is_leaving(&self) -> bool {
+        self.unready.load(Ordering::Acquire)
+    }
+
+    /// Turns readiness off, for good.
+    pub(super) fn begin_leaving(&self) {
+        self.unready.store(true, Ordering::Release);
+    }
+
+    /// Whether it is coming to its end, and takes no updates.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }

@@ -70,7 +70,7 @@ impl RunningFleet {
         let events = Arc::new(EventHub::default());
         let mut tasks = JoinSet::new();
         tasks.spawn(events::run(Arc::clone(&node), Arc::clone(&events)));
-        let (stopping, since) = (AtomicBool::new(false), Instant::now());
+        let (unready, stopping, since) = (AtomicBool::new(false), AtomicBool::new(false), Instant::now());
         let (role, ownership) = (config.cluster.role, config.cluster.ownership());
         let fleet = Self {
             node,
@@ -80,6 +80,7 @@ impl RunningFleet {
             events,
             role,
             ownership,
+            unready,
             stopping,
             ended,
             telegram,

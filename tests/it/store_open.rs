@@ -5,9 +5,9 @@
 use std::fs;
 use std::path::Path;
 
-use botfleet::store::sqlite::open::OpenError;
 use botfleet::store::settings::{StoreSettings, Synchronous};
 use botfleet::store::sqlite::SqliteStore;
+use botfleet::store::sqlite::open::OpenError;
 use botfleet_actors::ports::store::{Store, StoreError};
 use botfleet_actors::testkit::rows::{at, ingest, plan, update};
 use sqlx::sqlite::SqliteConnectOptions;

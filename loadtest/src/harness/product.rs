@@ -108,6 +108,8 @@ impl Product {
         }
         command
             .arg("run")
+            // Faults are aimed at this process, and its starts are the harness's to make.
+            .arg("--no-launcher")
             .arg("--config")
             .arg(self.files.config())
             .arg("--manifest")

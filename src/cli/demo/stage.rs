@@ -16,10 +16,10 @@ use botfleet_loadtest::simulation::{Simulation, SimulationSpec};
 use botfleet_loadtest::world::event::{Post, WorldEvent};
 use botfleet_loadtest::world::spec::{PersonSpec, WorldSpec};
 use tokio::sync::broadcast;
-use tokio::task::JoinHandle;
 
 use super::DemoArgs;
 use super::story::Story;
+use crate::admin::closing::Server;
 use crate::admin::server::BoundPort;
 use crate::config::manifest::Manifest;
 use crate::config::secret::GivenSecrets;
@@ -56,7 +56,7 @@ const POLLING_DEADLINE: Duration = Duration::from_secs(10);
 pub(super) struct Stage {
     simulation: Simulation,
     fleet: Arc<RunningFleet>,
-    server: JoinHandle<()>,
+    server: Server,
     address: String,
     temporary: Option<PathBuf>,
 }
@@ -178,8 +178,7 @@ impl Stage {
         story.llm(asked, &calls);
         let report = check(&self.simulation.world.ledger().snapshot(), &calls, &outcomes);
         self.fleet.stop(Duration::from_secs(5)).await;
-        self.server.abort();
-        let _ = self.server.await;
+        self.server.close(Duration::ZERO).await;
         self.simulation.stop().await;
         if let Some(folder) = self.temporary {
             let _ = std::fs::remove_dir_all(folder);

@@ -45,7 +45,9 @@ pub enum OpenError {
         missing: Vec<i64>,
     },
     /// A newer version changed the schema in a way that this one cannot work with.
-    #[error("{place}: schema {found} is of a newer botfleet, this one knows up to {known}; run the newer one, or take the schema back with its botfleet migrate down --to {known}")]
+    #[error(
+        "{place}: schema {found} is of a newer botfleet, this one knows up to {known}; run the newer one, or take the schema back with its botfleet migrate down --to {known}"
+    )]
     Newer {
         /// Host, port and database.
         place: String,

@@ -208,7 +208,9 @@ fn inbox(parts: &mut Parts, changes: &Changes) {
             .column(&rows, |(row, _)| clean(&row.payload))
             .column(&rows, |(row, _)| row.received_at.as_millis())
             .column(&rows, |row| outcome(row).map(|outcome| outcome.kind.as_str()))
-            .column(&rows, |row| outcome(row).and_then(|outcome| outcome.reason).map(|reason| clean(&reason).into_owned()))
+            .column(&rows, |row| {
+                outcome(row).and_then(|outcome| outcome.reason).map(|reason| clean(&reason).into_owned())
+            })
             .column(&rows, |(_, handled)| handled.and_then(|handled| handled.number).map(|number| number.0))
             .column(&rows, |(_, handled)| handled.and_then(|handled| handled.decision).map(|decision| decision.0));
         parts.end(INBOX);
@@ -393,8 +395,7 @@ fn outbox(parts: &mut Parts, changes: &Changes, loaded: &Loaded, me: Option<Inca
         parts.assembly.value(me);
         parts.end(NEW_OUTBOX);
     }
-    let moved: Vec<_> =
-        changes.outbox.iter().filter_map(|id| Some((id, &loaded.outbox.get(id)?.progress))).collect();
+    let moved: Vec<_> = changes.outbox.iter().filter_map(|id| Some((id, &loaded.outbox.get(id)?.progress))).collect();
     if !moved.is_empty() {
         parts.assembly.column(&moved, |(id, _)| id.0);
         send_progress(&mut parts.assembly, &moved, |(_, progress)| progress);
