@@ -40,7 +40,7 @@ pub(super) fn filled_in() -> Variables {
     variables
 }
 
-/// Variables that a service's process sees: those of its env_file, those of its own over them.
+/// Variables that a service's process sees: those of its `env_file`, those of its own over them.
 pub(super) fn environment(file: &Value, service: &str, variables: &Variables) -> Variables {
     let service = &file["services"][service];
     let mut all = if service["env_file"].is_array() { variables.clone() } else { Variables::new() };
@@ -67,7 +67,8 @@ fn the_file_is_sound_by_the_compose_specification() {
 
 #[test]
 fn a_wrong_word_in_the_file_would_be_noticed() {
-    let wrongs: [(&str, fn(&mut Value)); 4] = [
+    type Wrong = fn(&mut Value);
+    let wrongs: [(&str, Wrong); 4] = [
         ("key of a service", |file| file["services"]["api"]["comand"] = "x".into()),
         ("key of the file", |file| file["service"] = Value::Null),
         ("condition", |file| file["services"]["api"]["depends_on"]["redis"]["condition"] = "started".into()),

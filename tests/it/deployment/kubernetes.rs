@@ -46,9 +46,10 @@ pub(super) fn object(kind: &str, name: &str) -> Value {
 }
 
 fn files() -> BTreeSet<String> {
-    let names = fs::read_dir(repository().join("k8s")).unwrap().map(|entry| entry.unwrap().file_name());
-    let names = names.map(|name| name.to_string_lossy().into_owned());
-    names.filter(|name| name.ends_with(".yaml") && name != "kustomization.yaml").collect()
+    let paths = fs::read_dir(repository().join("k8s")).unwrap().map(|entry| entry.unwrap().path());
+    let objects = paths.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    let names = objects.map(|path| path.file_name().unwrap().to_string_lossy().into_owned());
+    names.filter(|name| name != "kustomization.yaml").collect()
 }
 
 /// Variables that a container's process sees; `secrets` by `name/key`.

@@ -12,6 +12,8 @@
 //! | `servers` | PostgreSQL and Redis of docker-compose.yml, by the real programs |
 //! | `commands` | the program itself, with the arguments and variables of all of them |
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod commands;
 mod compose;
 mod files;
