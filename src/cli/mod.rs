@@ -24,7 +24,7 @@ pub mod dead_letters;
 pub mod demo;
 pub mod health;
 pub mod inputs;
-mod launcher;
+pub mod launcher;
 pub mod run;
 mod signals;
 

@@ -13,6 +13,7 @@ mod fleet_stop;
 mod fleet_webhook;
 mod health_command;
 mod launcher;
+mod launcher_graves;
 mod launcher_stage;
 mod layers;
 mod llm_adapter;
