@@ -200,9 +200,8 @@ impl ClusterStage {
     pub async fn until(&self, what: &str, condition: impl AsyncFn(&Self) -> bool) {
         let deadline = Instant::now() + DEADLINE;
         while !condition(self).await {
-            if Instant::now() >= deadline {
-                panic!("never happened: {what}; picture: {:#?}", self.picture().await);
-            }
+            let picture = self.picture().await;
+            assert!(Instant::now() < deadline, "never happened: {what}; picture: {picture:#?}");
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
