@@ -5,6 +5,7 @@
 //! | `demo` | `botfleet demo`: a simulated world to watch and to join |
 //! | `run` | `botfleet run`: the fleet of a manifest |
 //! | `check` | `botfleet check`: whether configuration and manifest are sound |
+//! | `migrate` | `botfleet migrate`: the schema of the store, up, down and as it stands |
 //! | `dead_letters` | `botfleet dead-letters`, `botfleet redeliver`: what ended badly, and another go for it |
 //! | `api` | the way of commands to the API of the running fleet |
 //! | `inputs` | the flags that `run` and `check` share, and what they lead to |
@@ -16,6 +17,7 @@ pub mod check;
 pub mod dead_letters;
 pub mod demo;
 pub mod inputs;
+pub mod migrate;
 pub mod run;
 
 use std::fmt::Write as _;
@@ -56,6 +58,8 @@ pub enum Command {
     Run(inputs::Inputs),
     /// Checks configuration and manifest, and shows what they come to.
     Check(check::CheckArgs),
+    /// Brings the schema of the store up to date, takes it back, or tells how it stands.
+    Migrate(migrate::MigrateArgs),
     /// Lists turns, messages and updates of the running fleet that ended badly.
     DeadLetters(dead_letters::DeadLettersArgs),
     /// Gives a dead letter of the running fleet another go.
@@ -74,6 +78,7 @@ pub async fn execute(cli: Cli) -> ExitCode {
         Command::Demo(args) => demo::execute(args).await,
         Command::Run(inputs) => run::execute(inputs).await,
         Command::Check(args) => check::execute(args),
+        Command::Migrate(args) => migrate::execute(args).await,
         Command::DeadLetters(args) => dead_letters::list(args).await,
         Command::Redeliver(args) => dead_letters::redeliver(args).await,
     };
