@@ -72,12 +72,12 @@ impl Inputs {
         Config::load(&self.sources())
     }
 
-    /// Reads the settings alone, for commands that need no manifest.
+    /// Reads the settings alone.
     ///
     /// # Errors
-    /// The faults of the settings.
-    pub fn settings_of(profile: Option<Profile>, config: Option<PathBuf>) -> Result<Config, Faults> {
-        Self { manifest: PathBuf::new(), profile, config, listen: None, role: None, node: None }.settings()
+    /// Their faults, at once.
+    pub fn settings_alone(profile: Option<Profile>, config: Option<PathBuf>) -> Result<Config, Faults> {
+        Config::load(&Self { manifest: PathBuf::new(), profile, config, listen: None, role: None, node: None }.sources())
     }
 
     /// Names every layer of the settings.

@@ -71,7 +71,7 @@ pub enum MigrateCommand {
 /// # Errors
 /// Faults of the configuration, or why the schema could not be changed or told.
 pub async fn execute(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
-    let config = Inputs::settings_of(args.profile, args.config.clone())?;
+    let config = Inputs::settings_alone(args.profile, args.config.clone())?;
     if config.store.backend == Backend::Sqlite {
         let text = "SQLite: the file is brought up to date when the fleet starts, after a copy of it was made.";
         say(args, text, &json!({ "backend": "sqlite" }))?;

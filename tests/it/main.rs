@@ -1,5 +1,6 @@
 //! Integration tests of the `botfleet` package: one binary, real parts.
 mod check_command;
+mod cluster;
 mod config;
 mod deployment;
 mod fleet_control;
