@@ -72,6 +72,14 @@ impl Inputs {
         Config::load(&self.sources())
     }
 
+    /// Reads the settings alone.
+    ///
+    /// # Errors
+    /// Their faults, at once.
+    pub fn settings_alone(profile: Option<Profile>, config: Option<PathBuf>) -> Result<Config, Faults> {
+        Config::load(&Self { manifest: PathBuf::new(), profile, config, listen: None, role: None, node: None }.sources())
+    }
+
     /// Names every layer of the settings.
     fn sources(&self) -> Sources {
         // A variable that is no Unicode cannot set a key; one of ours whose name fits keeps its value in part.

@@ -1,5 +1,6 @@
 //! Integration tests of the `botfleet` package: one binary, real parts.
 mod check_command;
+mod cluster;
 mod config;
 mod deployment;
 mod fleet_control;
@@ -20,7 +21,11 @@ mod llm_budget;
 mod llm_gateway;
 mod redis_bus;
 mod postgres;
+mod postgres_cluster;
 mod postgres_contract;
+mod postgres_faults;
+mod postgres_indexes;
+mod postgres_schema;
 mod scripted_http;
 mod store_contract;
 mod store_open;
