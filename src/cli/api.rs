@@ -38,6 +38,11 @@ impl Api {
         self.answer("GET", path, "").await
     }
 
+    /// Puts something in the place of what is there.
+    pub(super) async fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.ask("PUT", path, &body.to_string()).await
+    }
+
     async fn ask(&self, method: &str, path: &str, body: &str) -> anyhow::Result<Value> {
         let (status, body) = self.answer(method, path, body).await?;
         let value: Value = serde_json::from_str(&body).unwrap_or_default();

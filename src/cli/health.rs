@@ -67,9 +67,11 @@ fn parts(body: &str, as_json: bool) -> anyhow::Result<String> {
         return Ok(format!("{health}\n"));
     }
     let mut text = format!("{}\n", health["status"].as_str().unwrap_or("unknown"));
-    let checks = health["checks"].as_object();
-    for (name, check) in checks.into_iter().flatten() {
-        let _ = writeln!(text, "  {name:<12} {}", check.as_str().map_or_else(|| check.to_string(), str::to_owned));
+    for check in health["checks"].as_array().into_iter().flatten() {
+        let name = check["name"].as_str().unwrap_or("-");
+        let detail = check["detail"].as_str().unwrap_or(if check["ok"] == true { "ok" } else { "not ok" });
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {name:<20} {detail}");
     }
     Ok(text)
 }
@@ -86,8 +88,13 @@ mod tests {
 
     #[test]
     fn every_part_has_its_line() {
-        let body = json!({ "status": "degraded", "checks": { "database": "ok" } }).to_string();
-        assert_eq!(parts(&body, false).unwrap(), "degraded\n  database     ok\n");
+        let checks = json!([
+            { "name": "database", "ok": true, "detail": null },
+            { "name": "telegram", "ok": false, "detail": "2 of 3 bots poll" },
+        ]);
+        let body = json!({ "status": "degraded", "checks": checks }).to_string();
+        let lines = "degraded\n  database             ok\n  telegram             2 of 3 bots poll\n";
+        assert_eq!(parts(&body, false).unwrap(), lines);
         assert!(parts("<html>", false).is_err());
     }
 }

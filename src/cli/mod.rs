@@ -9,13 +9,17 @@
 //! | `check` | `botfleet check`: whether configuration and manifest are sound |
 //! | `dead_letters` | `botfleet dead-letters`, `botfleet redeliver`: what ended badly, and another go for it |
 //! | `health` | `botfleet health`: whether the running node is well, for probes |
+//! | `cluster` | `botfleet cluster`: who owns what, drain, rebalance |
+//! | `apply` | `botfleet apply`: another manifest for the running fleet |
 //! | `api` | the way of commands to the API of the running fleet |
 //! | `inputs` | the flags that `run` and `check` share, and what they lead to |
 //!
 //! Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
 
 pub mod api;
+pub mod apply;
 pub mod check;
+pub mod cluster;
 pub mod dead_letters;
 pub mod demo;
 pub mod health;
@@ -62,6 +66,11 @@ pub enum Command {
     Run(run::RunArgs),
     /// Checks configuration and manifest, and shows what they come to.
     Check(check::CheckArgs),
+    /// Shows and steers the nodes of the running fleet.
+    #[command(subcommand)]
+    Cluster(cluster::ClusterCommand),
+    /// Gives the running fleet another manifest; prints what changes.
+    Apply(apply::ApplyArgs),
     /// Lists turns, messages and updates of the running fleet that ended badly.
     DeadLetters(dead_letters::DeadLettersArgs),
     /// Gives a dead letter of the running fleet another go.
@@ -83,6 +92,8 @@ pub async fn execute(cli: Cli) -> ExitCode {
         Command::Demo(args) => demo::execute(args).await,
         Command::Run(args) => run::execute(args).await,
         Command::Check(args) => check::execute(args),
+        Command::Cluster(command) => cluster::execute(command).await,
+        Command::Apply(args) => apply::execute(args).await,
         Command::DeadLetters(args) => dead_letters::list(args).await,
         Command::Redeliver(args) => dead_letters::redeliver(args).await,
         Command::Health(args) => health::execute(args).await,

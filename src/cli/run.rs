@@ -82,11 +82,14 @@ async fn work(args: &RunArgs, parent: Option<Parent>) -> anyhow::Result<ExitCode
         None => None,
     };
     let fleet = tokio::select! {
-        fleet = RunningFleet::start(&config, manifest) => Arc::new(fleet?),
+        fleet = RunningFleet::start_as(&config, manifest, args.launch) => Arc::new(fleet?),
         () = ends.asked() => return Ok(ExitCode::SUCCESS),
     };
-    let mut servers = vec![port.serve(Arc::clone(&fleet), metrics)];
+    let mut servers = vec![port.serve(Arc::clone(&fleet), metrics, &config.server.hosts)];
     say(&format!("listening  http://{address}"))?;
+    if let Some((node, incarnation)) = fleet.place() {
+        say(&format!("joined     {node} as incarnation {incarnation}"))?;
+    }
     if let Some(receiver) = receiver {
         say(&format!("webhooks   http://{}", receiver.address()?))?;
         let body_max = usize::try_from(config.webhooks.body_max.bytes()).unwrap_or(usize::MAX);

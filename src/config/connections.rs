@@ -19,7 +19,7 @@ pub struct Connections {
     pub postgres: Option<SecretString>,
     /// Its password, when the address does not hold it.
     pub postgres_password: Option<SecretString>,
-    /// Redis; absent without one.
+    /// Redis; absent without one, and with SQLite, whose one node needs none.
     pub redis: Option<SecretString>,
 }
 
@@ -44,9 +44,9 @@ impl Config {
                     |(what, remedy): (String, String)| Fault::new("configuration", "store.password", what, remedy);
                 follow(reference, secrets).map_err(|error| faults.push(fault(error))).ok()
             });
+            let url = self.redis.url.as_ref().map(ExposeSecret::expose_secret);
+            connections.redis = address("redis.url", url, &REDIS, secrets, &mut faults);
         }
-        let url = self.redis.url.as_ref().map(ExposeSecret::expose_secret);
-        connections.redis = address("redis.url", url, &REDIS, secrets, &mut faults);
         Faults(faults).or_ok(connections)
     }
 

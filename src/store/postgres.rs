@@ -28,7 +28,7 @@ mod outcomes;
 mod reads;
 mod roster;
 mod session;
-// pub mod statements;
+pub mod statements;
 mod tenure;
 mod write;
 

@@ -1,6 +1,7 @@
 //! Integration tests of the `botfleet` package: one binary, real parts.
 mod check_command;
 mod config;
+mod deployment;
 mod fleet_control;
 mod fleet_conversation;
 mod fleet_faults;
@@ -10,7 +11,9 @@ mod fleet_requests;
 mod fleet_stage;
 mod fleet_stop;
 mod fleet_webhook;
+mod health_command;
 mod launcher;
+mod launcher_cluster;
 mod launcher_graves;
 mod launcher_stage;
 mod layers;

@@ -4,7 +4,7 @@
 //! leaves the rows, the updates and the providers behind, for [`Scenery::raise`] to begin again.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -250,7 +250,7 @@ impl Scenery {
             public_url: self.public_url.clone(),
             max_connections: 40,
             delete_foreign: self.delete_foreign,
-            secrets: node.directory.known().bots.keys().map(secret).collect(),
+            secrets: RwLock::new(node.directory.known().bots.keys().map(secret).collect()),
         };
         let args = FleetArgs {
             node: Arc::clone(&node),

@@ -164,7 +164,10 @@ pub(super) fn pause(time: Duration) {
 }
 
 /// A port that nobody listens on, below those that the system gives away by itself.
-pub(super) fn free_port() -> Result<u16, ServerError> {
+///
+/// # Errors
+/// Nearly all are taken.
+pub fn free_port() -> Result<u16, ServerError> {
     let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     (0..1000)
         .map(|_| fastrand::u16(PORTS))

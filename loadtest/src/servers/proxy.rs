@@ -4,11 +4,12 @@
 //! reset, as a middlebox that forgot it would. Ends that close while the link swallows are not told to the other side
 //! before it heals: a server keeps what a vanished client held, as in a real partition.
 
+use std::cell::Cell;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
@@ -73,6 +74,25 @@ struct Counts {
     connections: AtomicU64,
     swallowed: AtomicU64,
     messages: AtomicU64,
+    damaged: AtomicU64,
+    upstreams: Mutex<Vec<Upstream>>,
+}
+
+impl Counts {
+    fn change(&self, change: impl FnOnce(&mut Vec<Upstream>)) {
+        change(&mut self.upstreams.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// One connection as the server sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Upstream {
+    /// Where it comes from, as the server is told.
+    pub local: SocketAddr,
+    /// When it was opened.
+    pub opened: Instant,
+    /// When its client left, whether or not the server was told; none while it is there.
+    pub left: Option<Instant>,
 }
 
 /// A local port that leads to a server; dropping it closes it and resets its connections.
@@ -153,6 +173,16 @@ impl TcpProxy {
     /// How many connections were made so far.
     pub fn connections(&self) -> u64 {
         self.counts.connections.load(Ordering::SeqCst)
+    }
+
+    /// Every connection to the server so far, in the order of their beginnings.
+    pub fn upstreams(&self) -> Vec<Upstream> {
+        self.counts.upstreams.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many connections were reset, or lost bytes: each may have cost the answer to one request.
+    pub fn damaged(&self) -> u64 {
+        self.counts.damaged.load(Ordering::SeqCst)
     }
 
     /// How many bytes were swallowed so far.
@@ -238,19 +268,37 @@ impl Connection {
             return reset(&client);
         };
         let _ = server.set_nodelay(true);
+        let Ok(local) = server.local_addr() else { return reset(&client) };
+        let place = Cell::new(0);
+        self.counts.change(|upstreams| {
+            place.set(upstreams.len());
+            upstreams.push(Upstream { local, opened: Instant::now(), left: None });
+        });
+        let place = place.get();
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();
-        let forth = self.pump(Way::ToServer, from_client, to_server);
-        let back = self.pump(Way::ToClient, from_server, to_client);
+        let forth = self.pump(Way::ToServer, place, from_client, to_server);
+        let back = self.pump(Way::ToClient, place, from_server, to_client);
         let ended = tokio::try_join!(forth, back);
+        self.left(place);
         if ended.is_err() {
+            self.counts.damaged.fetch_add(1, Ordering::SeqCst);
             reset(&client);
             reset(&server);
         }
     }
 
+    /// Notes that the client is gone.
+    fn left(&self, place: usize) {
+        self.counts.change(|upstreams| {
+            if let Some(upstream) = upstreams.get_mut(place) {
+                upstream.left.get_or_insert_with(Instant::now);
+            }
+        });
+    }
+
     /// Carries one way until its source closes, or an error ends the connection.
-    async fn pump(&self, way: Way, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) -> Result<(), End> {
+    async fn pump(&self, way: Way, place: usize, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) -> Result<(), End> {
         let mut link = self.link.clone();
         let mut piece = vec![0; PIECE_BYTES];
         let mut frames: Option<Frames> = None;
@@ -277,6 +325,9 @@ impl Connection {
                         }
                         // Nobody is told before the link heals.
                         _ => {
+                            if way == Way::ToServer {
+                                self.left(place);
+                            }
                             let healed = |link: &Link| link.mode != now.mode || link.cut > self.number;
                             let _ = link.wait_for(healed).await;
                             break End::Reset;
@@ -290,7 +341,12 @@ impl Connection {
                 },
             };
             let length = match read {
-                Ok(0) => break End::Closed,
+                Ok(0) => {
+                    if way == Way::ToServer {
+                        self.left(place);
+                    }
+                    break End::Closed;
+                }
                 Ok(length) => length,
                 Err(_) => break End::Reset,
             };

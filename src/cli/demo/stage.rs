@@ -104,7 +104,7 @@ impl Stage {
         let port = BoundPort::bind(config.server.listen).await?;
         let address = format!("http://{}", port.address()?);
         let fleet = Arc::new(RunningFleet::start(&config, manifest).await?);
-        let server = port.serve(Arc::clone(&fleet), metrics);
+        let server = port.serve(Arc::clone(&fleet), metrics, &[]);
         if !fleet.wait_until_polling(POLLING_DEADLINE).await {
             bail!("only {} of {} bots poll; see {address}/api/v1/fleet", fleet.polling().await, fleet.bots());
         }

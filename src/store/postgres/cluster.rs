@@ -72,7 +72,7 @@ WHERE lease.kind = r.kind AND lease.key = r.key AND lease.desired = $3 AND lease
 AND NOT EXISTS (SELECT 1 FROM node n WHERE n.incarnation = lease.owner AND n.state <> 'dead') \
 AND EXISTS (SELECT 1 FROM node n WHERE n.incarnation = $3 AND n.state <> 'dead') \
 RETURNING lease.kind, lease.key, lease.epoch";
-const STILL_SENDING: &str = "\
+pub(super) const STILL_SENDING: &str = "\
 SELECT count(*) FROM outbox WHERE bot = $1 AND state = 'sending' AND claimed_by IS DISTINCT FROM $2::bigint";
 
 fn failed(error: &Error) -> StoreError {

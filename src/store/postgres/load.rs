@@ -50,26 +50,26 @@ FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[]) WITH
 AS j (scope, key, unit, per, start, place) JOIN allowance a ON a.scope = j.scope AND a.key = j.key \
 AND a.unit = j.unit AND a.per = j.per AND a.period_start = j.start \
 ORDER BY a.scope, a.key, a.unit, a.per, a.period_start FOR NO KEY UPDATE OF a) t";
-const TURNS: &str = "\
+pub(super) const TURNS: &str = "\
 SELECT json_agg(json_build_array(t.id, t.bot, t.state, t.attempts, t.claimed_epoch, t.error, t.provider, t.model, \
 t.prompt_tokens, t.completion_tokens)) FROM (\
 SELECT * FROM turn WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE) t";
-const OUTBOX: &str = "\
+pub(super) const OUTBOX: &str = "\
 SELECT json_agg(json_build_array(o.id, o.bot, o.chat, o.chain_depth, o.expires_at, o.state, o.attempts, o.attempt, \
 o.claimed_epoch, o.due_at, o.message_id, o.error)) FROM (\
 SELECT * FROM outbox WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE) o";
 const HEADS: &str = "\
 SELECT json_agg(json_build_array(chat, last_number, last_decision)) FROM chat_head WHERE chat = ANY($1)";
-const SOURCES: &str = "\
+pub(super) const SOURCES: &str = "\
 SELECT json_agg(j.place - 1) FROM unnest($1::bigint[], $2::text[], $3::bigint[]) WITH ORDINALITY \
 AS j (bot, source, source_id, place) \
 JOIN inbox i ON i.bot = j.bot AND i.source = j.source AND i.source_id = j.source_id";
-const INBOX: &str = "\
+pub(super) const INBOX: &str = "\
 SELECT json_agg(json_build_array(id, CASE WHEN outcome IS NULL THEN 1 ELSE 0 END)) FROM inbox WHERE id = ANY($1)";
-const DEAD_UPDATES: &str = "\
+pub(super) const DEAD_UPDATES: &str = "\
 SELECT json_agg(t.id) FROM (\
 SELECT id FROM inbox WHERE id = ANY($1) AND outcome = 'dead' ORDER BY id FOR NO KEY UPDATE) t";
-const ENTRIES: &str = "\
+pub(super) const ENTRIES: &str = "\
 SELECT json_agg(j.place - 1) FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[]) WITH ORDINALITY \
 AS j (telegram_chat, message_id, kind, revision, place) JOIN transcript t ON t.telegram_chat = j.telegram_chat \
 AND t.message_id = j.message_id AND t.kind = j.kind AND t.revision = j.revision";

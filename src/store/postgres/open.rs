@@ -14,6 +14,14 @@ const LOCK_WITHIN: Duration = Duration::from_secs(3);
 /// A transaction whose process says nothing for so long is over: its locks are free well before a new owner needs them.
 const SILENT_TRANSACTION: Duration = Duration::from_secs(2);
 
+/// By index and row by row: plans are made once, when tables may still be empty, and must be right at a million rows.
+pub(super) const PLANNING: [(&str, &str); 4] = [
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+];
+
 /// Why the store could not be opened. No variant shows the address: it may hold a password.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -97,26 +105,24 @@ impl Address {
         self.options.clone().application_name("botfleet migrate")
     }
 
-    /// Options of a connection with the bounds that every statement has. Join orders that suit a handful of rows are
-    /// fixed: plans are made once, when tables may still be empty, and must be right at a million rows.
+    /// Options of a connection with the bounds that every statement has.
     pub(super) fn bounded(&self, session: &str, statement: Duration) -> PgConnectOptions {
         let millis = |duration: Duration| duration.as_millis().to_string();
-        self.options.clone().application_name(session).statement_cache_capacity(256).options([
-            ("statement_timeout", millis(statement)),
-            ("lock_timeout", millis(LOCK_WITHIN.min(statement))),
-            ("idle_in_transaction_session_timeout", millis(SILENT_TRANSACTION)),
-            ("tcp_keepalives_idle", "3".to_owned()),
-            ("tcp_keepalives_interval", "1".to_owned()),
-            ("tcp_keepalives_count", "3".to_owned()),
-            ("tcp_user_timeout", "6000".to_owned()),
-            ("enable_seqscan", "off".to_owned()),
-            ("enable_hashjoin", "off".to_owned()),
-            ("enable_mergejoin", "off".to_owned()),
-            ("plan_cache_mode", "force_generic_plan".to_owned()),
-            ("jit", "off".to_owned()),
-            ("timezone", "UTC".to_owned()),
-            ("default_transaction_isolation", "read committed".to_owned()),
-        ])
+        let options = self.options.clone().application_name(session).statement_cache_capacity(256);
+        options
+            .options([
+                ("statement_timeout", millis(statement)),
+                ("lock_timeout", millis(LOCK_WITHIN.min(statement))),
+                ("idle_in_transaction_session_timeout", millis(SILENT_TRANSACTION)),
+                ("tcp_keepalives_idle", "3".to_owned()),
+                ("tcp_keepalives_interval", "1".to_owned()),
+                ("tcp_keepalives_count", "3".to_owned()),
+                ("tcp_user_timeout", "6000".to_owned()),
+                ("jit", "off".to_owned()),
+                ("timezone", "UTC".to_owned()),
+                ("default_transaction_isolation", "read committed".to_owned()),
+            ])
+            .options(PLANNING)
     }
 
     /// Whether a process of this version may work with the schema as it stands.

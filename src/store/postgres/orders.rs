@@ -30,7 +30,7 @@ FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS r (id, due_at, expires_
 const OUTBOX: &str = "\
 UPDATE outbox SET expires_at = r.expires_at FROM unnest($1::bigint[], $2::bigint[]) AS r (id, expires_at) \
 WHERE outbox.id = r.id";
-const UNHANDLED: &str = "\
+pub(super) const UNHANDLED: &str = "\
 UPDATE inbox SET outcome = NULL, reason = NULL, number = NULL, decision = NULL WHERE id = ANY($1)";
 const ALIASES: &str = "\
 INSERT INTO chat_alias (telegram_chat_id, chat, since) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) \

@@ -19,7 +19,7 @@ UPDATE lease SET owner = r.owner, desired = NULL, ready = false, epoch = r.epoch
 FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) AS r (kind, key, owner, epoch) \
 WHERE lease.kind = r.kind AND lease.key = r.key";
 /// A turn in hand goes back as if nobody had claimed it.
-const TURNS_PUT_BACK: &str = "\
+pub(super) const TURNS_PUT_BACK: &str = "\
 UPDATE turn SET state = 'queued', claimed_epoch = NULL, attempts = greatest(attempts - 1, 0) \
 WHERE bot = ANY($1) AND state = 'claimed'";
 
@@ -39,10 +39,10 @@ UPDATE turn SET state = 'dead', error = 'its process died with it in hand ' || a
 WHERE bot = ANY($1) AND state = 'claimed' AND attempts >= $2";
 pub(super) const TURNS_REQUEUED: &str = "\
 UPDATE turn SET state = 'queued', claimed_epoch = NULL WHERE bot = ANY($1) AND state = 'claimed'";
-const SENDS_AGAIN: &str = "\
+pub(super) const SENDS_AGAIN: &str = "\
 UPDATE outbox SET state = 'retry_at', error = 'its process died while sending it, it is sent again' \
 WHERE bot = ANY($1) AND state = 'sending' AND on_unknown = 'resend' AND attempts < $3 AND ";
-const SENDS_UNKNOWN: &str = "\
+pub(super) const SENDS_UNKNOWN: &str = "\
 UPDATE outbox SET state = 'unknown', error = 'its process died while sending it' \
 WHERE bot = ANY($1) AND state = 'sending' AND ";
 

@@ -24,14 +24,14 @@ use super::session::Session;
 use super::{orders, tenure};
 use crate::store::loaded::{array, source_key};
 
-const INBOX: &str = "\
+pub(super) const INBOX: &str = "\
 INSERT INTO inbox (id, chat, bot, source, source_id, payload, received_at, outcome, reason, number, decision) \
 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], \
 $8::text[], $9::text[], $10::bigint[], $11::bigint[]) ON CONFLICT (bot, source, source_id) DO NOTHING";
 const CURSORS: &str = "\
 INSERT INTO bot_cursor (bot, next_offset) SELECT * FROM unnest($1::bigint[], $2::bigint[]) \
 ON CONFLICT (bot) DO UPDATE SET next_offset = excluded.next_offset";
-const HANDLED: &str = "\
+pub(super) const HANDLED: &str = "\
 UPDATE inbox SET outcome = r.outcome, reason = r.reason, number = r.number, decision = r.decision \
 FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[]) \
 AS r (id, outcome, reason, number, decision) WHERE inbox.id = r.id";
@@ -55,7 +55,7 @@ expires_at, created_at, state, attempts, claimed_epoch, error, provider, model, 
 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], \
 $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::text[], \
 $15::bigint[], $16::bigint[], $17::text[], $18::text[], $19::text[], $20::bigint[], $21::bigint[])";
-const TURNS: &str = "\
+pub(super) const TURNS: &str = "\
 UPDATE turn SET state = r.state, attempts = r.attempts, claimed_epoch = r.claimed_epoch, error = r.error, \
 provider = r.provider, model = r.model, prompt_tokens = r.prompt_tokens, completion_tokens = r.completion_tokens \
 FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::bigint[], \
@@ -71,7 +71,7 @@ $8::bigint[], $9::bigint[], $10::text[], $11::bigint[], $12::bigint[], $13::bigi
 $16::text[], $17::text[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[], $22::bigint[], $23::text[]) \
 AS r (id, turn, part, parts, bot, chat, telegram_chat, thread, reply_to, text, answers_bot, chain_depth, root, \
 expires_at, created_at, on_unknown, state, attempts, attempt, claimed_epoch, due_at, message_id, error)";
-const OUTBOX: &str = "\
+pub(super) const OUTBOX: &str = "\
 UPDATE outbox SET state = r.state, attempts = r.attempts, attempt = r.attempt, claimed_epoch = r.claimed_epoch, \
 due_at = r.due_at, message_id = r.message_id, error = r.error, \
 claimed_by = CASE WHEN r.state = 'sending' THEN $9::bigint ELSE outbox.claimed_by END \
