@@ -14,6 +14,7 @@ mod fleet_stop;
 mod fleet_webhook;
 mod health_command;
 mod launcher;
+mod launcher_cluster;
 mod launcher_graves;
 mod launcher_stage;
 mod layers;
