@@ -7,6 +7,7 @@
 //! | `launcher` | the process above it, which starts it again when it dies |
 //! | `signals` | the signals that ask a process to end |
 //! | `check` | `botfleet check`: whether configuration and manifest are sound |
+//! | `migrate` | `botfleet migrate`: the schema of the store, up, down and as it stands |
 //! | `dead_letters` | `botfleet dead-letters`, `botfleet redeliver`: what ended badly, and another go for it |
 //! | `health` | `botfleet health`: whether the running node is well, for probes |
 //! | `cluster` | `botfleet cluster`: who owns what, drain, rebalance |
@@ -25,6 +26,7 @@ pub mod demo;
 pub mod health;
 pub mod inputs;
 mod launcher;
+pub mod migrate;
 pub mod run;
 mod signals;
 
@@ -71,6 +73,8 @@ pub enum Command {
     Cluster(cluster::ClusterCommand),
     /// Gives the running fleet another manifest; prints what changes.
     Apply(apply::ApplyArgs),
+    /// Brings the schema of the store up to date, takes it back, or tells how it stands.
+    Migrate(migrate::MigrateArgs),
     /// Lists turns, messages and updates of the running fleet that ended badly.
     DeadLetters(dead_letters::DeadLettersArgs),
     /// Gives a dead letter of the running fleet another go.
@@ -94,6 +98,7 @@ pub async fn execute(cli: Cli) -> ExitCode {
         Command::Check(args) => check::execute(args),
         Command::Cluster(command) => cluster::execute(command).await,
         Command::Apply(args) => apply::execute(args).await,
+        Command::Migrate(args) => migrate::execute(args).await,
         Command::DeadLetters(args) => dead_letters::list(args).await,
         Command::Redeliver(args) => dead_letters::redeliver(args).await,
         Command::Health(args) => health::execute(args).await,

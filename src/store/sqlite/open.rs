@@ -136,9 +136,7 @@ fn private_file() -> OpenOptions {
 }
 
 fn take_lock(path: &Path) -> Result<FileLock, OpenError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let lock_path = PathBuf::from(name);
+    let lock_path = beside(path, ".lock");
     let mut file = private_file().open(&lock_path).map_err(|error| inaccessible(&lock_path, &error))?;
     match file.try_lock() {
         Ok(()) => {}
@@ -158,6 +156,7 @@ fn take_lock(path: &Path) -> Result<FileLock, OpenError> {
 fn prepare_schema<'a>(path: &'a Path, writer: &'a mut SqliteConnection) -> BoxFuture<'a, Result<(), OpenError>> {
     Box::pin(async move {
         let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
+        keep_restore_point(path, writer, known).await?;
         match MIGRATOR.run_direct(None, writer, false).await {
             Ok(()) => Ok(()),
             Err(MigrateError::VersionMissing(found)) if found > known => {
@@ -166,4 +165,37 @@ fn prepare_schema<'a>(path: &'a Path, writer: &'a mut SqliteConnection) -> BoxFu
             Err(cause) => Err(OpenError::Schema { path: path.to_owned(), cause: Box::new(cause) }),
         }
     })
+}
+
+/// Copies a store that has data beside itself before migrations touch it: the way back from them. An older copy of the
+/// same step is replaced, since the data went on.
+async fn keep_restore_point(path: &Path, writer: &mut SqliteConnection, known: i64) -> Result<(), OpenError> {
+    let failed = |cause: &dyn std::error::Error| inaccessible(path, cause);
+    let there = "SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'";
+    let there: i64 = sqlx::query_scalar(there).fetch_one(&mut *writer).await.map_err(|error| failed(&error))?;
+    if there == 0 {
+        return Ok(());
+    }
+    let applied = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations";
+    let applied: i64 = sqlx::query_scalar(applied).fetch_one(&mut *writer).await.map_err(|error| failed(&error))?;
+    if applied == 0 || applied >= known {
+        return Ok(());
+    }
+    let next = MIGRATOR.iter().map(|migration| migration.version).filter(|version| *version > applied).min();
+    let point = beside(path, &format!(".before-{:04}", next.unwrap_or(known)));
+    let unfinished = beside(&point, ".unfinished");
+    let _ = fs::remove_file(&unfinished);
+    private_file().open(&unfinished).map_err(|error| inaccessible(&unfinished, &error))?;
+    let copy = sqlx::query("VACUUM INTO $1").bind(unfinished.to_string_lossy().into_owned());
+    copy.execute(&mut *writer).await.map_err(|error| inaccessible(&unfinished, &error))?;
+    File::open(&unfinished).and_then(|file| file.sync_all()).map_err(|error| inaccessible(&unfinished, &error))?;
+    fs::rename(&unfinished, &point).map_err(|error| inaccessible(&point, &error))?;
+    tracing::info!(file = %point.display(), "the store was copied before its schema changes");
+    Ok(())
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
 }
