@@ -10,6 +10,7 @@
 //! | `compose` | docker-compose.yml, .env.example, config/demo.env |
 //! | `kubernetes` | k8s/ |
 //! | `servers` | PostgreSQL and Redis of docker-compose.yml, by the real programs |
+//! | `fleet` | the whole fleets of compose and Kubernetes as processes, from migration to stop |
 //! | `commands` | the program itself, with the arguments and variables of all of them |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -17,6 +18,7 @@
 mod commands;
 mod compose;
 mod files;
+mod fleet;
 mod image;
 mod kubernetes;
 mod servers;
