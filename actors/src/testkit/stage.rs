@@ -4,8 +4,8 @@
 //! leaves the rows, the updates and the providers behind, for [`Scenery::raise`] to begin again.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use ractor::{Actor, ActorRef};
@@ -250,7 +250,7 @@ impl Scenery {
             public_url: self.public_url.clone(),
             max_connections: 40,
             delete_foreign: self.delete_foreign,
-            secrets: node.directory.known().bots.keys().map(secret).collect(),
+            secrets: RwLock::new(node.directory.known().bots.keys().map(secret).collect()),
         };
         let args = FleetArgs {
             node: Arc::clone(&node),
