@@ -21,12 +21,8 @@ async fn home(stage: &ClusterStage, bot: usize) -> String {
 #[tokio::test(start_paused = true)]
 async fn nodes_share_bots_and_chats_and_answer_across_one_another() {
     let mut stage = ClusterStage::raise(Scenery::new(8, 2), 2).await;
-    for name in ["n1", "n2"] {
-        let view = stage.view(name).await;
-        assert!(view.acting && view.moves.is_empty());
-        let shares: Vec<_> = view.nodes.iter().map(|node| (node.bots, node.chats)).collect();
-        assert_eq!(shares, [(4, 1), (4, 1)], "as {name} sees it");
-    }
+    assert_eq!(stage.shares().await, [("n1".to_owned(), 4, 1), ("n2".to_owned(), 4, 1)]);
+    assert!(stage.nodes.values().all(|node| node.node.may_act()));
     stage.person_says(0, "hello", &[0, 1, 2, 3, 4, 5, 6, 7]);
     stage.until_sent(8).await;
     stage.until_at_rest().await;
@@ -129,8 +125,8 @@ async fn a_node_that_joins_gets_its_share_without_loss() {
     stage.until_settled().await;
     stage.until_sent(90).await;
     stage.until_at_rest().await;
-    let view = stage.view("n3").await;
-    assert!(view.nodes.iter().all(|node| (node.bots, node.chats) == (3, 1)), "{:?}", view.nodes);
+    let shares = stage.shares().await;
+    assert!(shares.len() == 3 && shares.iter().all(|(_, bots, chats)| (*bots, *chats) == (3, 1)), "{shares:?}");
     assert_eq!(stage.scenery.journal.sent_texts().len(), 90);
     assert_eq!(stage.ledger.overlaps(), []);
 }

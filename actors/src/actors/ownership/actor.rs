@@ -11,9 +11,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
 
-use super::view::ClusterView;
 use crate::actors::fleet::actor::{ApiFactory, FleetMsg};
 use crate::actors::node::{Ended, Node};
 use crate::actors::tasks::{TaskPanicked, Tasks};
@@ -64,8 +63,6 @@ pub enum OwnershipMsg {
     Probed(bool),
     /// A task panicked.
     TaskPanicked,
-    /// Show the cluster.
-    GetView(RpcReplyPort<ClusterView>),
 }
 
 /// State of ownership.
@@ -131,9 +128,6 @@ impl Actor for OwnershipActor {
                 }
             }
             OwnershipMsg::TaskPanicked => return Err(TaskPanicked.into()),
-            OwnershipMsg::GetView(reply) => {
-                let _ = reply.send(state.view());
-            }
         }
         Ok(())
     }
