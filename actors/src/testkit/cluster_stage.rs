@@ -19,8 +19,6 @@ use super::stage::Scenery;
 use crate::actors::directory::Directory;
 use crate::actors::fleet::actor::{ApiFactory, FleetActor, FleetArgs, FleetMsg};
 use crate::actors::node::{Node, Place, Seat};
-use crate::actors::ownership::actor::OwnershipMsg;
-use crate::actors::ownership::view::ClusterView;
 use crate::actors::webhooks::Webhooks;
 use crate::behaviour::generator::Generator;
 use crate::domain::ids::{BotId, ChatId, MessageId, Number, TelegramUserId};
@@ -184,13 +182,18 @@ impl ClusterStage {
         Some(picture.node(owner)?.name.clone())
     }
 
-    /// How a node sees the cluster.
-    pub async fn view(&self, name: &str) -> ClusterView {
-        let ownership = self.node(name).node.directory.ownership().expect("ownership runs");
-        match ownership.call(OwnershipMsg::GetView, Some(DEADLINE)).await {
-            Ok(ractor::rpc::CallResult::Success(view)) => view,
-            other => panic!("ownership does not answer: {other:?}"),
-        }
+    /// How many bots and chats each living node owns, by name.
+    pub async fn shares(&self) -> Vec<(String, usize, usize)> {
+        let picture = self.picture().await;
+        let owned = |node: Incarnation, kind: &str| {
+            picture.leases.iter().filter(|lease| lease.owner == Some(node) && lease.key.kind() == kind).count()
+        };
+        let living = picture.nodes.iter().filter(|node| picture.lives(node.incarnation));
+        let shares =
+            living.map(|node| (node.name.clone(), owned(node.incarnation, "bot"), owned(node.incarnation, "chat")));
+        let mut shares: Vec<_> = shares.collect();
+        shares.sort();
+        shares
     }
 
     /// Waits until `condition` holds.

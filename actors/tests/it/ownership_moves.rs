@@ -5,9 +5,12 @@ use std::time::Duration;
 use botfleet_actors::actors::node::Ended;
 use botfleet_actors::domain::ownership::LeaseKey;
 use botfleet_actors::ports::store::Store;
+use botfleet_actors::ports::telegram::TelegramError;
 use botfleet_actors::testkit::cluster_stage::ClusterStage;
 use botfleet_actors::testkit::journal::Happening;
 use botfleet_actors::testkit::node_telegram::Deed;
+use botfleet_actors::testkit::scripted_llm::Thought;
+use botfleet_actors::testkit::scripted_telegram::Step;
 use botfleet_actors::testkit::stage::Scenery;
 
 /// The bot at that place lives on this node.
@@ -18,12 +21,8 @@ async fn home(stage: &ClusterStage, bot: usize) -> String {
 #[tokio::test(start_paused = true)]
 async fn nodes_share_bots_and_chats_and_answer_across_one_another() {
     let mut stage = ClusterStage::raise(Scenery::new(8, 2), 2).await;
-    for name in ["n1", "n2"] {
-        let view = stage.view(name).await;
-        assert!(view.acting && view.moves.is_empty());
-        let shares: Vec<_> = view.nodes.iter().map(|node| (node.bots, node.chats)).collect();
-        assert_eq!(shares, [(4, 1), (4, 1)], "as {name} sees it");
-    }
+    assert_eq!(stage.shares().await, [("n1".to_owned(), 4, 1), ("n2".to_owned(), 4, 1)]);
+    assert!(stage.nodes.values().all(|node| node.node.may_act()));
     stage.person_says(0, "hello", &[0, 1, 2, 3, 4, 5, 6, 7]);
     stage.until_sent(8).await;
     stage.until_at_rest().await;
@@ -126,8 +125,8 @@ async fn a_node_that_joins_gets_its_share_without_loss() {
     stage.until_settled().await;
     stage.until_sent(90).await;
     stage.until_at_rest().await;
-    let view = stage.view("n3").await;
-    assert!(view.nodes.iter().all(|node| (node.bots, node.chats) == (3, 1)), "{:?}", view.nodes);
+    let shares = stage.shares().await;
+    assert!(shares.len() == 3 && shares.iter().all(|(_, bots, chats)| (*bots, *chats) == (3, 1)), "{shares:?}");
     assert_eq!(stage.scenery.journal.sent_texts().len(), 90);
     assert_eq!(stage.ledger.overlaps(), []);
 }
@@ -292,4 +291,45 @@ async fn i6_a_fenced_bot_of_a_cluster_leaves_and_is_taken_by_its_owner() {
     assert_eq!(stage.transcript(0).await.len(), 5);
     let ended = tokio::time::timeout(Duration::from_secs(5), stage.node(&from).node.ended()).await.unwrap();
     assert_eq!(ended, Ended::Superseded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn i4_later_parts_wait_for_the_old_nodes_send_and_leave_once_from_the_new_one() {
+    let mut stage = ClusterStage::raise(Scenery::new(4, 1), 2).await;
+    let from = home(&stage, 0).await;
+    stage.scenery.llms[0].next(Thought::Say("word ".repeat(1_500)));
+    stage.node(&from).link.hold_answers(true);
+    stage.person_says(0, "tell me all", &[0]);
+    stage.until_sent(1).await;
+    stage.drain(&from).await;
+    stage.until("the bot has moved", async |stage| home(stage, 0).await != from).await;
+    stage.pass(Duration::from_secs(10)).await;
+    assert_eq!(stage.scenery.journal.sent_texts().len(), 1, "the second part waits for the fate of the first");
+    stage.node(&from).link.hold_answers(false);
+    stage.until_sent(2).await;
+    stage.until_at_rest().await;
+    stage.pass(Duration::from_secs(5)).await;
+    let sent = stage.ledger.lines(|line| matches!(line.deed, Deed::Sent(_)));
+    assert_eq!(sent.len(), 2);
+    assert!(sent[0].node == from && sent[1].node != from, "{sent:?}");
+    assert_eq!(stage.transcript(0).await.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_waits_out_a_pause_is_sent_by_the_new_owner_after_it() {
+    let mut stage = ClusterStage::raise(Scenery::new(4, 1), 2).await;
+    let from = home(&stage, 0).await;
+    let retry_after = Duration::from_secs(20);
+    stage.scenery.telegram[0].next_send(Step::Fail(TelegramError::RateLimited { retry_after }));
+    let asked_at = tokio::time::Instant::now();
+    stage.person_says(0, "hello", &[0]);
+    stage.until_sent(1).await;
+    stage.drain(&from).await;
+    stage.until("the bot has moved", async |stage| home(stage, 0).await != from).await;
+    stage.person_says(0, "and again", &[0]);
+    stage.until_sent(3).await;
+    stage.until_at_rest().await;
+    let sent = stage.ledger.lines(|line| matches!(line.deed, Deed::Sent(_)));
+    assert!(sent[1].at - asked_at >= retry_after, "the pause holds for the new owner as well");
+    assert!(sent[1..].iter().all(|line| line.node != from));
 }

@@ -282,7 +282,6 @@ impl Actor for BotActor {
         myself: ActorRef<Self::Msg>,
         args: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
-        myself.cast(BotMsg::Reconcile)?;
         let due = FairQueue::new(args.settings.turns_waiting.get(), TURN_AGES_AFTER);
         let alarm = myself.clone();
         let mut state = BotState {

@@ -113,6 +113,8 @@ impl BotState {
             self.tell_doubts();
             self.identify();
         }
+        // Polls go first: reading what waits takes this handler's time.
+        let _ = self.myself.cast(BotMsg::Reconcile);
         self.look_after_abandoned();
     }
 

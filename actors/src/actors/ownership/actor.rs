@@ -11,9 +11,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
 
-use super::view::ClusterView;
 use crate::actors::fleet::actor::{ApiFactory, FleetMsg};
 use crate::actors::node::{Ended, Node};
 use crate::actors::tasks::{TaskPanicked, Tasks};
@@ -30,7 +29,7 @@ use crate::ports::telegram::Me;
 const TICK_AT_LEAST: Duration = Duration::from_millis(500);
 
 /// How often Telegram is asked something when it has not said anything for as long.
-pub(super) const PROBE_EVERY: Duration = Duration::from_secs(2);
+pub(super) const PROBE_EVERY: Duration = Duration::from_secs(1);
 
 /// What ownership is made of.
 pub struct OwnershipArgs {
@@ -60,12 +59,10 @@ pub enum OwnershipMsg {
     Warm(BotId, Option<Me>),
     /// Ask Telegram something, if it has said nothing for long.
     Probe,
-    /// It answered, or not.
-    Probed,
+    /// It answered; or not, in all the time that it had.
+    Probed(bool),
     /// A task panicked.
     TaskPanicked,
-    /// Show the cluster.
-    GetView(RpcReplyPort<ClusterView>),
 }
 
 /// State of ownership.
@@ -124,11 +121,13 @@ impl Actor for OwnershipActor {
             OwnershipMsg::Configured(seq) => state.on_configured(seq),
             OwnershipMsg::Warm(bot, me) => state.on_warm(bot, me),
             OwnershipMsg::Probe => state.probe(),
-            OwnershipMsg::Probed => state.probing = false,
-            OwnershipMsg::TaskPanicked => return Err(TaskPanicked.into()),
-            OwnershipMsg::GetView(reply) => {
-                let _ = reply.send(state.view());
+            OwnershipMsg::Probed(answered) => {
+                state.probing = false;
+                if !answered {
+                    state.probe();
+                }
             }
+            OwnershipMsg::TaskPanicked => return Err(TaskPanicked.into()),
         }
         Ok(())
     }

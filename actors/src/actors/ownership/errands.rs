@@ -26,7 +26,7 @@ const TAKE_WITHIN: Duration = Duration::from_secs(5);
 const WARM_WITHIN: Duration = Duration::from_secs(5);
 
 /// Telegram answers a question for its name within this, or counts as silent.
-const PROBE_WITHIN: Duration = Duration::from_secs(2);
+const PROBE_WITHIN: Duration = Duration::from_millis(1_500);
 
 /// An answer in time, or none; why not is logged.
 async fn within<T>(deadline: Duration, what: &str, call: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
@@ -200,13 +200,11 @@ impl OwnershipState {
         self.probing = true;
         let myself = self.myself.clone();
         self.tasks.spawn(async move {
-            match tokio::time::timeout(PROBE_WITHIN, ask).await {
-                Err(_) | Ok(Err(TelegramError::Unreachable(_) | TelegramError::Unknown(_))) => {
-                    node.traffic.telegram_was_silent();
-                }
-                Ok(_) => {}
+            let answer = tokio::time::timeout(PROBE_WITHIN, ask).await;
+            if matches!(&answer, Err(_) | Ok(Err(TelegramError::Unreachable(_) | TelegramError::Unknown(_)))) {
+                node.traffic.telegram_was_silent();
             }
-            let _ = myself.cast(OwnershipMsg::Probed);
+            let _ = myself.cast(OwnershipMsg::Probed(answer.is_ok()));
         });
     }
 }

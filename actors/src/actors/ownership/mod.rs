@@ -4,8 +4,6 @@
 //! |---|---|
 //! | `actor` | messages, timer, from effects to errands |
 //! | `errands` | calls to the cluster's port and to Telegram, in tracked tasks under deadlines |
-//! | `view` | the cluster at one glance |
 
 pub mod actor;
 mod errands;
-pub mod view;

@@ -217,6 +217,17 @@ mod tests {
     }
 
     #[test]
+    fn nodes_share_a_keys_limit() {
+        let (mut pool, now) = (pool(1, Some(8)), Instant::now());
+        pool.share_among(4);
+        let minute = (0..60).filter(|second| pool.take("m", ONE, now + Duration::from_secs(*second)).is_ok()).count();
+        assert_eq!(minute, 2);
+        pool.share_among(1);
+        let next = (62..122).filter(|second| pool.take("m", ONE, now + Duration::from_secs(*second)).is_ok()).count();
+        assert!((7..=8).contains(&next), "{next}");
+    }
+
+    #[test]
     fn a_limited_key_pauses_exactly_as_asked_and_others_go_on() {
         let (mut pool, now) = (pool(2, None), Instant::now());
         let lease = pool.take("m", ONE, now).unwrap();
