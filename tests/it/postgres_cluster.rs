@@ -174,3 +174,33 @@ async fn a_burial_ends_the_transactions_of_the_dead() {
     assert!(hung.execute("SELECT 1").await.is_err());
     drop(one);
 }
+
+/// I6: whoever takes a lease sees all that was written under it, and nothing is written under the old epoch afterwards.
+#[tokio::test]
+async fn a_take_waits_for_the_batch_under_the_lease() {
+    let database = database().await;
+    let (one, _, (bot, epoch), (chat, _)) = owner(&database, "a", 0).await;
+    let (other, me, ..) = owner(&database, "b", 1).await;
+    let key = LeaseKey::Bot(bot);
+    assert!(other.plan(&move |_: &Picture| vec![Wish { key, desired: Some(me) }]).await.unwrap());
+    let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ \
+                BEGIN PERFORM pg_sleep(1); RETURN NEW; END $$; \
+                CREATE TRIGGER slow BEFORE INSERT ON inbox FOR EACH ROW EXECUTE FUNCTION slow()";
+    let mut foreign = foreign(&database).await;
+    foreign.execute(sqlx::raw_sql(slow)).await.unwrap();
+    let commit = one.commit(vec![ingest(bot, epoch, vec![update(1, bot, chat, 1)])]);
+    let take = async {
+        let writing = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' \
+                       AND query LIKE '%commit_mark%' AND pid <> pg_backend_pid()";
+        while foreign.fetch_optional(writing).await.unwrap().is_none() {
+            tokio::task::yield_now().await;
+        }
+        foreign.execute("UPDATE node SET state = 'dead' WHERE name = 'a'").await.unwrap();
+        let taken = other.take(me, &[key]).await.unwrap();
+        (taken, other.next_offset(bot).await.unwrap())
+    };
+    let (done, (taken, offset)) = tokio::join!(commit, take);
+    assert!(done.unwrap()[0].is_ok());
+    assert_eq!(taken, [(key, Epoch(epoch.0 + 1))]);
+    assert_eq!(offset, Some(2), "the batch was there when the lease was taken");
+}

@@ -163,7 +163,7 @@ async fn a_commit_that_never_arrived_is_told_as_not_stored() {
 
 #[tokio::test]
 async fn a_server_killed_during_a_commit_leaves_no_lie_and_serves_again() {
-    let server = Postgres::start(None, PostgresOptions::fast()).await.unwrap();
+    let server = Postgres::start(None, PostgresOptions::default()).await.unwrap();
     let url = server.create_database("fleet").await.unwrap();
     Schema::connect(&address(&url)).await.unwrap().up("test", false).await.unwrap();
     let stage = Stage::on(&server, "fleet".to_owned()).await;
