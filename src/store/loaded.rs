@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use botfleet_actors::domain::allowance::AllowanceKey;
 use botfleet_actors::domain::commit::needs::Needs;
 use botfleet_actors::domain::commit::rows::{Loaded, OutboxHead, TurnHead};
-use botfleet_actors::domain::ids::{
-    AttemptId, BotId, ChatId, Epoch, InboxId, MessageId, OutboxId, TurnId,
-};
+use botfleet_actors::domain::ids::{AttemptId, BotId, ChatId, Epoch, InboxId, MessageId, OutboxId, TurnId};
 use botfleet_actors::domain::inbox::Source;
 use botfleet_actors::domain::outbox::{OutboxState, SendProgress};
 use botfleet_actors::domain::time::Timestamp;

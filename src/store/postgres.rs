@@ -32,8 +32,8 @@ pub mod statements;
 mod tenure;
 mod write;
 
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use botfleet_actors::domain::allowance::AllowanceKey;

@@ -116,19 +116,8 @@ impl Arrays {
 
 fn bot_array(id: BotId, bot: &StoredBot) -> Value {
     let StoredBot { spec, persona_revision, token_generation, in_use } = bot;
-    let (name, telegram_id, credential, persona) =
-        (&spec.name, spec.telegram_id, &spec.credential, &spec.persona.name);
-    json!([
-        id,
-        name,
-        telegram_id,
-        credential,
-        persona,
-        persona_revision,
-        token_generation,
-        spec,
-        u8::from(*in_use)
-    ])
+    let (name, telegram_id, credential, persona) = (&spec.name, spec.telegram_id, &spec.credential, &spec.persona.name);
+    json!([id, name, telegram_id, credential, persona, persona_revision, token_generation, spec, u8::from(*in_use)])
 }
 
 fn chat_array(id: ChatId, chat: &StoredChat) -> Value {

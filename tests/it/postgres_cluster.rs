@@ -43,13 +43,8 @@ async fn foreign(database: &str) -> PgConnection {
 async fn owner(database: &str, name: &str, place: usize) -> (PgStore, Incarnation, (BotId, Epoch), (ChatId, Epoch)) {
     let store = store(database).await;
     let roster = store.apply_roster(&plan(2, 2), at(0)).await.unwrap();
-    let node = NewNode {
-        name: name.to_owned(),
-        role: NodeRole::All,
-        address: None,
-        version: "1".to_owned(),
-        launch: None,
-    };
+    let node =
+        NewNode { name: name.to_owned(), role: NodeRole::All, address: None, version: "1".to_owned(), launch: None };
     let me = store.join(&node).await.unwrap();
     let (bot, chat) = (*roster.bots.keys().nth(place).unwrap(), *roster.chats.keys().nth(place).unwrap());
     let keys = [LeaseKey::Bot(bot), LeaseKey::Chat(chat)];
@@ -163,7 +158,8 @@ async fn a_burial_ends_the_transactions_of_the_dead() {
     let (one, dead, (bot, _), _) = owner(&database, "a", 0).await;
     let (other, me, ..) = owner(&database, "b", 1).await;
     let mut hung = foreign(&database).await;
-    let session = "SELECT set_config('application_name', (SELECT session || ' writes' FROM node WHERE name = 'a'), false)";
+    let session =
+        "SELECT set_config('application_name', (SELECT session || ' writes' FROM node WHERE name = 'a'), false)";
     hung.execute(session).await.unwrap();
     hung.execute("BEGIN; SELECT * FROM lease FOR SHARE").await.unwrap();
     let beat = other.picture().await.unwrap().node(dead).unwrap().beat;

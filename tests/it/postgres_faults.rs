@@ -152,7 +152,11 @@ async fn a_commit_that_never_arrived_is_told_as_not_stored() {
     let commit = stage.commit(2);
     stage.until_it_runs("%commit_mark%").await;
     stage.link.set(Mode::BlackHole(Way::ToServer));
-    let swallowed = async { while stage.link.swallowed_bytes() == 0 { tokio::task::yield_now().await } };
+    let swallowed = async {
+        while stage.link.swallowed_bytes() == 0 {
+            tokio::task::yield_now().await
+        }
+    };
     tokio::time::timeout(DEADLINE, swallowed).await.expect("the commit is swallowed");
     stage.link.set(Mode::Pass);
     let answer = answer(commit).await;

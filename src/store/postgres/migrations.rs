@@ -142,10 +142,8 @@ impl Schema {
     /// When the database cannot be reached.
     pub async fn connect(address: &Address) -> Result<Self, OpenError> {
         let connected = address.plain().connect().await;
-        let connection = connected.map_err(|error| OpenError::Unreachable {
-            place: address.place().to_owned(),
-            cause: error.to_string(),
-        })?;
+        let connection = connected
+            .map_err(|error| OpenError::Unreachable { place: address.place().to_owned(), cause: error.to_string() })?;
         Ok(Self { connection, migrations: MIGRATOR.iter().cloned().collect() })
     }
 
@@ -247,7 +245,8 @@ impl Schema {
 
     async fn refuse_beside_others(&mut self, migration: i64, version: &str) -> Result<(), MigrationError> {
         let rows = sqlx::query(OLDER).bind(version).fetch_all(&mut self.connection).await?;
-        let nodes = rows.iter().map(|row| Ok(format!("{} ({})", row.try_get::<&str, _>(0)?, row.try_get::<&str, _>(1)?)));
+        let nodes =
+            rows.iter().map(|row| Ok(format!("{} ({})", row.try_get::<&str, _>(0)?, row.try_get::<&str, _>(1)?)));
         let nodes = nodes.collect::<Result<Vec<_>, sqlx::Error>>()?;
         if nodes.is_empty() { Ok(()) } else { Err(MigrationError::OlderNodes { version: migration, nodes }) }
     }
@@ -264,7 +263,7 @@ impl Schema {
     }
 
     async fn take_back(&mut self, to: i64) -> Result<Vec<Step>, MigrationError> {
-        let downs: Vec<Migration> = self.migrations.iter().cloned().collect();
+        let downs: Vec<Migration> = self.migrations.clone();
         let mut steps = self.steps().await?;
         steps.retain(|step| step.applied_at.is_some() && step.version > to);
         steps.reverse();

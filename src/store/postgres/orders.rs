@@ -144,23 +144,28 @@ pub(super) async fn dead_letters(
 ) -> Result<Vec<DeadLetter>, StoreError> {
     let (id, kind) = after.map_or((0, ""), DeadLetterId::place);
     let most = i64::try_from(most).unwrap_or(i64::MAX);
-    all(sessions, "dead_letters", || sqlx::query(DEAD_LETTERS).bind(id).bind(kind).bind(most), |row| {
-        let mut columns = Columns::of(row);
-        let id = columns.take()?;
-        Ok(DeadLetter {
-            id: columns.name(|kind| match kind {
-                "turn" => Some(DeadLetterId::Turn(TurnId(id))),
-                "message" => Some(DeadLetterId::Message(OutboxId(id))),
-                "update" => Some(DeadLetterId::Update(InboxId(id))),
-                _ => None,
-            })?,
-            state: columns.name(DeadLetterState::parse)?,
-            reason: columns.take()?,
-            bot: BotId(columns.take()?),
-            chat: columns.optional(ChatId)?,
-            attempts: columns.count()?,
-            created_at: Timestamp::from_millis(columns.take()?),
-        })
-    })
+    all(
+        sessions,
+        "dead_letters",
+        || sqlx::query(DEAD_LETTERS).bind(id).bind(kind).bind(most),
+        |row| {
+            let mut columns = Columns::of(row);
+            let id = columns.take()?;
+            Ok(DeadLetter {
+                id: columns.name(|kind| match kind {
+                    "turn" => Some(DeadLetterId::Turn(TurnId(id))),
+                    "message" => Some(DeadLetterId::Message(OutboxId(id))),
+                    "update" => Some(DeadLetterId::Update(InboxId(id))),
+                    _ => None,
+                })?,
+                state: columns.name(DeadLetterState::parse)?,
+                reason: columns.take()?,
+                bot: BotId(columns.take()?),
+                chat: columns.optional(ChatId)?,
+                attempts: columns.count()?,
+                created_at: Timestamp::from_millis(columns.take()?),
+            })
+        },
+    )
     .await
 }

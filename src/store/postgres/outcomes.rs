@@ -82,10 +82,7 @@ async fn turns(sessions: &Sessions, page: &Page) -> Result<HashMap<DecisionKey, 
     Ok(turns)
 }
 
-async fn messages(
-    sessions: &Sessions,
-    turns: Vec<i64>,
-) -> Result<HashMap<TurnId, Vec<OutcomeMessage>>, StoreError> {
+async fn messages(sessions: &Sessions, turns: Vec<i64>) -> Result<HashMap<TurnId, Vec<OutcomeMessage>>, StoreError> {
     let statement = || sqlx::query(MESSAGES).bind(turns.clone());
     let mut messages: HashMap<TurnId, Vec<OutcomeMessage>> = HashMap::new();
     for (turn, message) in all(sessions, "outcome_messages", statement, message_line).await? {

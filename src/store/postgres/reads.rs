@@ -106,15 +106,20 @@ fn query(sql: &Arc<str>) -> Statement<'static> {
 }
 
 pub(super) async fn chat_memory(sessions: &Sessions, chat: ChatId, recent: usize) -> Result<ChatMemory, StoreError> {
-    let heads = all(sessions, "chat_head", || sqlx::query(HEAD).bind(chat.0), |row| {
-        let mut head = Columns::of(row);
-        Ok(ChatMemory {
-            last_number: Number(head.take()?),
-            last_decision: DecisionNumber(head.take()?),
-            next_tick_at: head.optional(Timestamp::from_millis)?,
-            ..ChatMemory::default()
-        })
-    });
+    let heads = all(
+        sessions,
+        "chat_head",
+        || sqlx::query(HEAD).bind(chat.0),
+        |row| {
+            let mut head = Columns::of(row);
+            Ok(ChatMemory {
+                last_number: Number(head.take()?),
+                last_decision: DecisionNumber(head.take()?),
+                next_tick_at: head.optional(Timestamp::from_millis)?,
+                ..ChatMemory::default()
+            })
+        },
+    );
     let Some(head) = heads.await?.pop() else { return Ok(ChatMemory::default()) };
     let absent = all(sessions, "absent", || sqlx::query(ABSENT).bind(chat.0), |row| Columns::of(row).take().map(BotId));
     let absent = absent.await?;
@@ -171,10 +176,7 @@ pub(super) async fn waiting_messages(
     all(sessions, "waiting_messages", statement, columns::message).await
 }
 
-pub(super) async fn turn(
-    sessions: &Sessions,
-    turn: TurnId,
-) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError> {
+pub(super) async fn turn(sessions: &Sessions, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError> {
     let found = all(sessions, "turn", || query(&SQL.turn).bind(turn.0), columns::turn).await?.pop();
     let Some(found) = found else { return Ok(None) };
     let statement = || query(&SQL.messages_of_turn).bind(turn.0);
@@ -214,44 +216,64 @@ pub(super) async fn backlog(
 }
 
 pub(super) async fn depths(sessions: &Sessions) -> Result<QueueDepths, StoreError> {
-    let depths = all(sessions, "depths", || sqlx::query(DEPTHS), |row| {
-        let mut columns = Columns::of(row);
-        Ok(QueueDepths {
-            inbox: columns.count()?,
-            turns: columns.count()?,
-            outbox: columns.count()?,
-            dead: columns.count()?,
-            unknown: columns.count()?,
-        })
-    });
+    let depths = all(
+        sessions,
+        "depths",
+        || sqlx::query(DEPTHS),
+        |row| {
+            let mut columns = Columns::of(row);
+            Ok(QueueDepths {
+                inbox: columns.count()?,
+                turns: columns.count()?,
+                outbox: columns.count()?,
+                dead: columns.count()?,
+                unknown: columns.count()?,
+            })
+        },
+    );
     depths.await?.pop().ok_or_else(|| unreadable("depths", "no row"))
 }
 
 pub(super) async fn allowances(sessions: &Sessions) -> Result<Vec<(AllowanceKey, i64)>, StoreError> {
-    let found = all(sessions, "allowances", || sqlx::query(ALLOWANCES), |row| {
-        let mut columns = Columns::of(row);
-        let kind: &str = columns.take()?;
-        let id = columns.take()?;
-        let scope = BudgetScope::parse(kind, id).ok_or_else(|| unreadable("scope of a budget", kind))?;
-        let budget =
-            BudgetKey { scope, unit: columns.name(BudgetUnit::parse)?, per: columns.name(BudgetPeriod::parse)? };
-        Ok((AllowanceKey { budget, start: Timestamp::from_millis(columns.take()?) }, columns.take()?))
-    });
+    let found = all(
+        sessions,
+        "allowances",
+        || sqlx::query(ALLOWANCES),
+        |row| {
+            let mut columns = Columns::of(row);
+            let kind: &str = columns.take()?;
+            let id = columns.take()?;
+            let scope = BudgetScope::parse(kind, id).ok_or_else(|| unreadable("scope of a budget", kind))?;
+            let budget =
+                BudgetKey { scope, unit: columns.name(BudgetUnit::parse)?, per: columns.name(BudgetPeriod::parse)? };
+            Ok((AllowanceKey { budget, start: Timestamp::from_millis(columns.take()?) }, columns.take()?))
+        },
+    );
     found.await
 }
 
 pub(super) async fn stops(sessions: &Sessions) -> Result<Stops, StoreError> {
-    let rows = all(sessions, "stops", || sqlx::query("SELECT scope, key FROM control"), |row| {
-        let mut columns = Columns::of(row);
-        stop_scope(columns.take()?, columns.take()?)
-    });
+    let rows = all(
+        sessions,
+        "stops",
+        || sqlx::query("SELECT scope, key FROM control"),
+        |row| {
+            let mut columns = Columns::of(row);
+            stop_scope(columns.take()?, columns.take()?)
+        },
+    );
     Ok(Stops(rows.await?.into_iter().collect()))
 }
 
 pub(super) async fn pauses(sessions: &Sessions, bot: BotId) -> Result<Vec<Pause>, StoreError> {
-    all(sessions, "pauses", || sqlx::query(PAUSES).bind(bot.0), |row| {
-        let mut columns = Columns::of(row);
-        Ok(pause(bot, ChatId(columns.take()?), Timestamp::from_millis(columns.take()?)))
-    })
+    all(
+        sessions,
+        "pauses",
+        || sqlx::query(PAUSES).bind(bot.0),
+        |row| {
+            let mut columns = Columns::of(row);
+            Ok(pause(bot, ChatId(columns.take()?), Timestamp::from_millis(columns.take()?)))
+        },
+    )
     .await
 }

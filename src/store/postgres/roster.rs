@@ -19,8 +19,8 @@ use super::session::{Session, Sessions};
 use crate::store::columns::{Cells, Columns};
 use crate::store::reconcile::{Difference, Stored, reconcile};
 use crate::store::stored::{
-    ALIAS_ROWS, Arrays, BOT_ROWS, CHAT_ROWS, CONFIG_SEQ, DELIVERY, MEMBER_ROWS, OFFSET_ROWS, PERSONA_ROWS, USERNAME_ROWS,
-    deliveries, delivery_of, pair, stored_bot, stored_chat, stored_persona, username,
+    ALIAS_ROWS, Arrays, BOT_ROWS, CHAT_ROWS, CONFIG_SEQ, DELIVERY, MEMBER_ROWS, OFFSET_ROWS, PERSONA_ROWS,
+    USERNAME_ROWS, deliveries, delivery_of, pair, stored_bot, stored_chat, stored_persona, username,
 };
 
 const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtext('botfleet roster'))";

@@ -69,7 +69,14 @@ impl Sessions {
             None => self.connect().await?,
         };
         metrics::gauge!("botfleet_store_connections_active", "for" => self.purpose).increment(1);
-        Ok(Session { home: self, connection: Some(connection), owes: false, in_transaction: false, fresh, _permit: permit })
+        Ok(Session {
+            home: self,
+            connection: Some(connection),
+            owes: false,
+            in_transaction: false,
+            fresh,
+            _permit: permit,
+        })
     }
 
     /// A connection of which the server has just been heard: one that broke while nobody used it is replaced.
@@ -142,7 +149,11 @@ pub(super) struct Session<'s> {
 
 impl Session<'_> {
     /// All rows of a statement.
-    pub(super) async fn fetch_all(&mut self, name: &'static str, statement: Statement<'_>) -> Result<Vec<PgRow>, Error> {
+    pub(super) async fn fetch_all(
+        &mut self,
+        name: &'static str,
+        statement: Statement<'_>,
+    ) -> Result<Vec<PgRow>, Error> {
         let deadline = self.deadline();
         let timer = Timer::start(name);
         let connection = self.begin_to_owe()?;

@@ -99,7 +99,8 @@ pub(super) async fn begin(session: &mut Session<'_>, me: Incarnation, now: Times
     let mut epoch = 0;
     for row in session.fetch_all("tenure", sqlx::query(ALL_LEASES)).await? {
         let mut columns = Columns::of(&row);
-        let lease = (|| Ok::<_, StoreError>((columns.take::<&str>()? == "bot", columns.take()?, columns.take::<i64>()?)))();
+        let lease =
+            (|| Ok::<_, StoreError>((columns.take::<&str>()? == "bot", columns.take()?, columns.take::<i64>()?)))();
         let (is_bot, key, of_lease): (bool, i64, i64) = lease.map_err(|error| Error::Decode(Box::new(error)))?;
         epoch = epoch.max(of_lease);
         if is_bot {

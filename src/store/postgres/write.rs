@@ -3,6 +3,8 @@
 //! All parts see the same snapshot and none sees what another writes, so no row is touched by two of them: a row that is
 //! new and moved on in the same batch is written once, as it is at the end. What must see the others (a chat's new
 //! address, a lease given away) and is rare stands in statements of its own.
+//!
+//! Longer than other files: each statement beside the columns that it takes, table by table.
 
 use std::collections::BTreeMap;
 
@@ -208,7 +210,9 @@ fn inbox(parts: &mut Parts, changes: &Changes) {
             .column(&rows, |(row, _)| clean(&row.payload))
             .column(&rows, |(row, _)| row.received_at.as_millis())
             .column(&rows, |row| outcome(row).map(|outcome| outcome.kind.as_str()))
-            .column(&rows, |row| outcome(row).and_then(|outcome| outcome.reason).map(|reason| clean(&reason).into_owned()))
+            .column(&rows, |row| {
+                outcome(row).and_then(|outcome| outcome.reason).map(|reason| clean(&reason).into_owned())
+            })
             .column(&rows, |(_, handled)| handled.and_then(|handled| handled.number).map(|number| number.0))
             .column(&rows, |(_, handled)| handled.and_then(|handled| handled.decision).map(|decision| decision.0));
         parts.end(INBOX);
@@ -393,8 +397,7 @@ fn outbox(parts: &mut Parts, changes: &Changes, loaded: &Loaded, me: Option<Inca
         parts.assembly.value(me);
         parts.end(NEW_OUTBOX);
     }
-    let moved: Vec<_> =
-        changes.outbox.iter().filter_map(|id| Some((id, &loaded.outbox.get(id)?.progress))).collect();
+    let moved: Vec<_> = changes.outbox.iter().filter_map(|id| Some((id, &loaded.outbox.get(id)?.progress))).collect();
     if !moved.is_empty() {
         parts.assembly.column(&moved, |(id, _)| id.0);
         send_progress(&mut parts.assembly, &moved, |(_, progress)| progress);

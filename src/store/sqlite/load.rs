@@ -159,8 +159,7 @@ fn assemble(
     let mut columns = Columns::of(row);
     let mut loaded = Loaded::default();
     loaded.bots.extend(column::<(BotId, Epoch)>(columns.take()?)?);
-    for (chat, epoch, last_number, last_decision) in
-        column::<(ChatId, Epoch, Number, DecisionNumber)>(columns.take()?)?
+    for (chat, epoch, last_number, last_decision) in column::<(ChatId, Epoch, Number, DecisionNumber)>(columns.take()?)?
     {
         loaded.chats.insert(chat, ChatHead { epoch, last_number, last_decision });
     }

@@ -14,10 +14,10 @@ use botfleet_actors::ports::store::StoreError;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{AssertSqlSafe, Row};
 
+use super::reads::all;
 use crate::store::columns::Columns;
 use crate::store::loaded::array;
 use crate::store::stored::delivery_of;
-use super::reads::all;
 
 /// The offset goes with the old way: the first poll after webhooks sends none (I1).
 const DELIVERIES: &str = "\

@@ -20,9 +20,9 @@ use sqlx::AssertSqlSafe;
 use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqlitePool};
 
-use crate::store::columns::{self, Cells, Columns, pause, stop_scope};
 use super::error::to_port;
 use crate::store::columns::unreadable;
+use crate::store::columns::{self, Cells, Columns, pause, stop_scope};
 use crate::store::loaded::array;
 
 /// Statements with their lists of columns filled in.

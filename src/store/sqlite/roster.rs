@@ -13,8 +13,8 @@ use super::writer::Writer;
 use crate::store::columns::{Cells, Columns};
 use crate::store::reconcile::{Difference, Stored, reconcile};
 use crate::store::stored::{
-    ALIAS_ROWS, Arrays, BOT_ROWS, CHAT_ROWS, CONFIG_SEQ, DELIVERY, MEMBER_ROWS, OFFSET_ROWS, PERSONA_ROWS, USERNAME_ROWS,
-    deliveries, delivery_of, pair, stored_bot, stored_chat, stored_persona, username,
+    ALIAS_ROWS, Arrays, BOT_ROWS, CHAT_ROWS, CONFIG_SEQ, DELIVERY, MEMBER_ROWS, OFFSET_ROWS, PERSONA_ROWS,
+    USERNAME_ROWS, deliveries, delivery_of, pair, stored_bot, stored_chat, stored_persona, username,
 };
 
 /// Names change places without meeting: every bot and chat that changes is first called by its id.

@@ -11,8 +11,8 @@ use botfleet_actors::ports::store::{StoreError, Tenure};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Error, Row};
 
-use crate::store::loaded::array;
 use super::writer::Writer;
+use crate::store::loaded::array;
 
 const NEXT_EPOCH: &str = "\
 SELECT 1 + max(coalesce((SELECT max(epoch) FROM lease), 0), coalesce((SELECT max(epoch) FROM node), 0))";

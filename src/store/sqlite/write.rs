@@ -12,9 +12,9 @@ use serde::Serialize;
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 
-use crate::store::loaded::{allowance_key, array};
 use super::written::{DecisionRow, EntryRow, HandledRow, NewInboxRow, OutboxMove, OutboxRow, TurnMove, TurnRow};
 use super::{orders, tenure};
+use crate::store::loaded::{allowance_key, array};
 
 const INBOX: &str = "\
 INSERT INTO inbox (id, chat, bot, source, source_id, payload, received_at, outcome, reason) \
