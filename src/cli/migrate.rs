@@ -136,7 +136,8 @@ fn lines(what: &str, steps: &[Step]) -> String {
 
 fn status(steps: &[Step]) -> String {
     let line = |step: &Step| {
-        let when = step.applied_at.map_or_else(|| "pending".to_owned(), |at| format!("applied {}", date(at.as_millis())));
+        let when =
+            step.applied_at.map_or_else(|| "pending".to_owned(), |at| format!("applied {}", date(at.as_millis())));
         let note = if step.known { "" } else { "  of a newer botfleet" };
         format!("{:04}  {:<8}  {when:<28}  {}{note}", step.version, step.kind.as_str(), step.name)
     };

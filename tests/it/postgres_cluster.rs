@@ -43,13 +43,8 @@ async fn foreign(database: &str) -> PgConnection {
 async fn owner(database: &str, name: &str, place: usize) -> (PgStore, Incarnation, (BotId, Epoch), (ChatId, Epoch)) {
     let store = store(database).await;
     let roster = store.apply_roster(&plan(2, 2), at(0)).await.unwrap();
-    let node = NewNode {
-        name: name.to_owned(),
-        role: NodeRole::All,
-        address: None,
-        version: "1".to_owned(),
-        launch: None,
-    };
+    let node =
+        NewNode { name: name.to_owned(), role: NodeRole::All, address: None, version: "1".to_owned(), launch: None };
     let me = store.join(&node).await.unwrap();
     let (bot, chat) = (*roster.bots.keys().nth(place).unwrap(), *roster.chats.keys().nth(place).unwrap());
     let keys = [LeaseKey::Bot(bot), LeaseKey::Chat(chat)];
@@ -163,7 +158,8 @@ async fn a_burial_ends_the_transactions_of_the_dead() {
     let (one, dead, (bot, _), _) = owner(&database, "a", 0).await;
     let (other, me, ..) = owner(&database, "b", 1).await;
     let mut hung = foreign(&database).await;
-    let session = "SELECT set_config('application_name', (SELECT session || ' writes' FROM node WHERE name = 'a'), false)";
+    let session =
+        "SELECT set_config('application_name', (SELECT session || ' writes' FROM node WHERE name = 'a'), false)";
     hung.execute(session).await.unwrap();
     hung.execute("BEGIN; SELECT * FROM lease FOR SHARE").await.unwrap();
     let beat = other.picture().await.unwrap().node(dead).unwrap().beat;
@@ -173,4 +169,34 @@ async fn a_burial_ends_the_transactions_of_the_dead() {
     assert_eq!(other.take(me, &[key]).await.unwrap().len(), 1);
     assert!(hung.execute("SELECT 1").await.is_err());
     drop(one);
+}
+
+/// I6: whoever takes a lease sees all that was written under it, and nothing is written under the old epoch afterwards.
+#[tokio::test]
+async fn a_take_waits_for_the_batch_under_the_lease() {
+    let database = database().await;
+    let (one, _, (bot, epoch), (chat, _)) = owner(&database, "a", 0).await;
+    let (other, me, ..) = owner(&database, "b", 1).await;
+    let key = LeaseKey::Bot(bot);
+    assert!(other.plan(&move |_: &Picture| vec![Wish { key, desired: Some(me) }]).await.unwrap());
+    let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ \
+                BEGIN PERFORM pg_sleep(1); RETURN NEW; END $$; \
+                CREATE TRIGGER slow BEFORE INSERT ON inbox FOR EACH ROW EXECUTE FUNCTION slow()";
+    let mut foreign = foreign(&database).await;
+    foreign.execute(sqlx::raw_sql(slow)).await.unwrap();
+    let commit = one.commit(vec![ingest(bot, epoch, vec![update(1, bot, chat, 1)])]);
+    let take = async {
+        let writing = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' \
+                       AND query LIKE '%commit_mark%' AND pid <> pg_backend_pid()";
+        while foreign.fetch_optional(writing).await.unwrap().is_none() {
+            tokio::task::yield_now().await;
+        }
+        foreign.execute("UPDATE node SET state = 'dead' WHERE name = 'a'").await.unwrap();
+        let taken = other.take(me, &[key]).await.unwrap();
+        (taken, other.next_offset(bot).await.unwrap())
+    };
+    let (done, (taken, offset)) = tokio::join!(commit, take);
+    assert!(done.unwrap()[0].is_ok());
+    assert_eq!(taken, [(key, Epoch(epoch.0 + 1))]);
+    assert_eq!(offset, Some(2), "the batch was there when the lease was taken");
 }

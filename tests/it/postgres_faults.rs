@@ -152,7 +152,11 @@ async fn a_commit_that_never_arrived_is_told_as_not_stored() {
     let commit = stage.commit(2);
     stage.until_it_runs("%commit_mark%").await;
     stage.link.set(Mode::BlackHole(Way::ToServer));
-    let swallowed = async { while stage.link.swallowed_bytes() == 0 { tokio::task::yield_now().await } };
+    let swallowed = async {
+        while stage.link.swallowed_bytes() == 0 {
+            tokio::task::yield_now().await
+        }
+    };
     tokio::time::timeout(DEADLINE, swallowed).await.expect("the commit is swallowed");
     stage.link.set(Mode::Pass);
     let answer = answer(commit).await;
@@ -163,7 +167,7 @@ async fn a_commit_that_never_arrived_is_told_as_not_stored() {
 
 #[tokio::test]
 async fn a_server_killed_during_a_commit_leaves_no_lie_and_serves_again() {
-    let server = Postgres::start(None, PostgresOptions::fast()).await.unwrap();
+    let server = Postgres::start(None, PostgresOptions::default()).await.unwrap();
     let url = server.create_database("fleet").await.unwrap();
     Schema::connect(&address(&url)).await.unwrap().up("test", false).await.unwrap();
     let stage = Stage::on(&server, "fleet".to_owned()).await;

@@ -10,15 +10,8 @@ use super::postgres::{database, server};
 
 const LARGE: [&str; 4] = ["inbox", "transcript", "turn", "outbox"];
 /// Indexes that hold only what waits: to read one of them through is no scan of its table.
-const OF_WHAT_WAITS: [&str; 7] = [
-    "inbox_unhandled",
-    "inbox_dead",
-    "turn_open",
-    "turn_dead",
-    "outbox_open",
-    "outbox_unknown",
-    "outbox_rejected",
-];
+const OF_WHAT_WAITS: [&str; 7] =
+    ["inbox_unhandled", "inbox_dead", "turn_open", "turn_dead", "outbox_open", "outbox_unknown", "outbox_rejected"];
 
 /// A million rows in each table, of 100 bots in 50 chats; one in 2,000 still waits.
 const ROWS: [&str; 6] = [

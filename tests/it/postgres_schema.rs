@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use super::postgres::{address, database, fresh_name, server, store};
 
-/// Everything that information_schema and the catalogue of indexes know of the tables.
+/// Everything that `information_schema` and the catalogue of indexes know of the tables.
 const SHAPE: &str = "\
 SELECT 'column', table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns \
 WHERE table_schema = 'public' AND table_name <> 'schema_migration' \
@@ -137,7 +137,10 @@ async fn nothing_is_taken_away_while_an_older_version_runs() {
     let mut newer = schema(&url).await.with_migrations(with_later(CONTRACT));
     let error = newer.up("2", false).await.unwrap_err();
     assert!(matches!(&error, MigrationError::OlderNodes { nodes, .. } if nodes == &["old (1)"]), "{error:?}");
-    assert_eq!(newer.steps().await.unwrap().last().map(|step| (step.kind, step.applied_at)), Some((Kind::Contract, None)));
+    assert_eq!(
+        newer.steps().await.unwrap().last().map(|step| (step.kind, step.applied_at)),
+        Some((Kind::Contract, None))
+    );
     old.leave(me).await.unwrap();
     assert_eq!(newer.up("2", false).await.unwrap().len(), 1);
 }

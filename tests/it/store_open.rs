@@ -133,7 +133,8 @@ async fn a_store_with_data_is_copied_before_its_schema_changes() {
     fs::write(&point, "a copy of long ago").unwrap();
     drop(SqliteStore::open(&settings(&path)).await.unwrap());
     let mut copy = SqliteConnectOptions::new().filename(&point).connect().await.unwrap();
-    let row = copy.fetch_one("SELECT config_seq, (SELECT max(version) FROM _sqlx_migrations) FROM setting").await.unwrap();
+    let row =
+        copy.fetch_one("SELECT config_seq, (SELECT max(version) FROM _sqlx_migrations) FROM setting").await.unwrap();
     assert_eq!((sqlx::Row::get::<i64, _>(&row, 0), sqlx::Row::get::<i64, _>(&row, 1)), (7, 3));
     copy.close().await.unwrap();
     // The way back: the copy in the store's place is a store that the older version knows.
@@ -152,8 +153,8 @@ async fn a_store_that_is_new_or_up_to_date_is_not_copied() {
     for _ in 0..2 {
         drop(SqliteStore::open(&settings(&path)).await.unwrap());
     }
-    let copies = fs::read_dir(directory.path()).unwrap().filter(|entry| {
-        entry.as_ref().is_ok_and(|entry| entry.file_name().to_string_lossy().contains("before"))
-    });
+    let copies = fs::read_dir(directory.path())
+        .unwrap()
+        .filter(|entry| entry.as_ref().is_ok_and(|entry| entry.file_name().to_string_lossy().contains("before")));
     assert_eq!(copies.count(), 0);
 }

@@ -263,7 +263,7 @@ impl Schema {
     }
 
     async fn take_back(&mut self, to: i64) -> Result<Vec<Step>, MigrationError> {
-        let downs: Vec<Migration> = self.migrations.iter().cloned().collect();
+        let downs: Vec<Migration> = self.migrations.clone();
         let mut steps = self.steps().await?;
         steps.retain(|step| step.applied_at.is_some() && step.version > to);
         steps.reverse();

@@ -3,6 +3,8 @@
 //! All parts see the same snapshot and none sees what another writes, so no row is touched by two of them: a row that is
 //! new and moved on in the same batch is written once, as it is at the end. What must see the others (a chat's new
 //! address, a lease given away) and is rare stands in statements of its own.
+//!
+//! Longer than other files: each statement beside the columns that it takes, table by table.
 
 use std::collections::BTreeMap;
 

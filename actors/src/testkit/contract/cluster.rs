@@ -1,6 +1,7 @@
 //! Claims about nodes that share a store: I4, I5, I6, I8, I10. Part of the testkit.
 //!
-//! [`cluster_contract!`](crate::cluster_contract) makes a test of every one of them.
+//! [`cluster_contract!`](crate::cluster_contract) makes a test of every one of them. Longer than other files: the claims
+//! share one small stage of processes.
 
 use std::sync::Arc;
 
@@ -374,7 +375,7 @@ pub async fn draining_is_told_by_the_next_beat(home: &dyn ClusterHome) {
         assert_eq!(one.cluster.beat(one.me, &NodeReport::default()).await.unwrap().state, state);
         let picture = other.picture().await;
         assert_eq!(picture.node(one.me).map(|node| node.state), Some(state));
-        assert_eq!(picture.node(one.me).map(|node| node.takes_leases()), Some(!draining));
+        assert_eq!(picture.node(one.me).map(crate::domain::ownership::NodeRecord::takes_leases), Some(!draining));
     }
     other.bury(one.me).await;
     assert!(!other.cluster.set_draining("a", true).await.unwrap(), "the dead do not drain");
