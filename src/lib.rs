@@ -5,6 +5,7 @@
 //! ```
 
 pub mod admin;
+pub mod bus;
 pub mod cli;
 pub mod config;
 pub mod llm;

@@ -15,6 +15,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::harness::args::SendLatency;
 use crate::harness::budget::{self, BudgetArgs};
+use crate::harness::cluster::faults::args::ClusterFaultsArgs;
+use crate::harness::cluster::figures::ClusterFigure;
+use crate::harness::cluster::faults::{run as cluster_run, series as cluster_series};
 use crate::harness::crash::{self, CrashArgs};
 use crate::harness::faults::{self, FaultsArgs, slices};
 use crate::harness::idle::{self, IdleArgs};
@@ -47,6 +50,12 @@ enum Command {
     Crash(Box<CrashArgs>),
     /// Lets everything go wrong for a while, heals it, and fails when something was lost or doubled.
     Faults(Box<FaultsArgs>),
+    /// Lets nodes, links, servers and clocks of a cluster fail for a while, heals them, and fails when something was lost,
+    /// doubled or polled by two.
+    ClusterFaults(Box<ClusterFaultsArgs>),
+    /// Measures a promise of a fleet of many nodes.
+    #[command(subcommand)]
+    Cluster(Box<ClusterFigure>),
     /// Measures the product under load.
     Load(Box<LoadArgs>),
     /// Measures how much of Telegram's limits, or of a provider's, is used, and whether they are kept.
@@ -117,6 +126,11 @@ impl Cli {
                 show(&result, args.stage.json, result.is_clean())
             }
             Command::Faults(args) => run_faults(*args).await,
+            Command::ClusterFaults(args) => run_cluster_faults(*args).await,
+            Command::Cluster(figure) => {
+                let result = unless_ended(figure.run()).await??;
+                show(&result, figure.json(), result.is_clean())
+            }
             Command::Load(args) => {
                 let result = unless_ended(load::run(&args)).await??;
                 show(&result, args.stage.json, result.is_clean())
@@ -161,6 +175,22 @@ async fn run_faults(mut args: FaultsArgs) -> anyhow::Result<()> {
     let result = unless_ended(faults::run(&args)).await??;
     if let Some(file) = &args.append {
         slices::append_report(file, &result)?;
+    }
+    show(&result, args.json, result.is_clean())
+}
+
+/// One seed of the cluster or many.
+async fn run_cluster_faults(mut args: ClusterFaultsArgs) -> anyhow::Result<()> {
+    if args.commit.is_none() {
+        args.commit = Some(slices::commit_of_checkout().await);
+    }
+    if let Some(seeds) = args.seeds {
+        let result = unless_ended(cluster_series::series(&args, seeds)).await??;
+        return show(&result, args.json, result.is_clean());
+    }
+    let result = unless_ended(cluster_run::run(&args)).await??;
+    if let Some(file) = &args.append {
+        cluster_series::append(file, &result)?;
     }
     show(&result, args.json, result.is_clean())
 }

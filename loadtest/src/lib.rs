@@ -16,6 +16,7 @@
 //! | [`checker`] | loss, duplicates and order, computed from the ledger |
 //! | [`control`] | the harness's own API under `/sim/` |
 //! | [`harness`] | starts the real product on that world, and judges it |
+//! | [`servers`] | real PostgreSQL and Redis for tests, and broken links to them |
 //! | [`simulation`] | one listener that serves all of them |
 //! | [`cli`] | the command line |
 
@@ -27,6 +28,7 @@ pub mod ledger;
 pub mod people;
 pub mod provider;
 pub mod scenario;
+pub mod servers;
 pub mod simulation;
 pub mod telegram;
 pub mod world;

@@ -64,7 +64,7 @@ pub(super) async fn release(
     let hint = r#"send {"actor":"bot NAME"} as GET /api/v1/fleet shows it under quarantined"#;
     let Json(Quarantined { actor }) =
         body.map_err(|error| Problem::bad_request("bad_actor", format!("{}; {hint}", error.body_text())))?;
-    if edge.fleet.release(&actor, "api").await {
+    if edge.fleet.release(&actor, "api").await.map_err(Problem::of_order)? {
         Ok(Json(Released { released: actor }))
     } else {
         Err(Problem::not_found("not_quarantined", format!("{actor:?} is not quarantined")))

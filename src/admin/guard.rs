@@ -1,18 +1,25 @@
 //! Refuses what a foreign web page could make a browser send to this port. Layer `admin`.
 
-use axum::extract::Request;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
 use axum::http::header;
 use axum::middleware::Next;
 use axum::response::Response;
 
 use super::problem::Problem;
 
-/// Lets through only requests addressed to this machine by a loopback name, and none that a page of another origin
-/// sent: a rebound DNS name or a cross-site form must not steer the fleet.
-pub(super) async fn loopback_only(request: Request, next: Next) -> Result<Response, Problem> {
+/// Lets through only requests addressed to this machine by a loopback name or by one that the operator gave it, and none
+/// that a page of another origin sent: a rebound DNS name or a cross-site form must not steer the fleet.
+pub(super) async fn named_hosts_only(
+    State(hosts): State<Arc<[String]>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
-    if !is_loopback(host) {
-        return Err(Problem::forbidden("foreign_host", "address this machine as localhost, 127.0.0.1 or [::1]"));
+    if !is_loopback(host) && !hosts.iter().any(|named| named.eq_ignore_ascii_case(name_of(host))) {
+        let detail = "address this machine as localhost, 127.0.0.1 or [::1], or by a name in server.hosts";
+        return Err(Problem::forbidden("foreign_host", detail));
     }
     if let Some(origin) = request.headers().get(header::ORIGIN) {
         let authority =
@@ -24,12 +31,16 @@ pub(super) async fn loopback_only(request: Request, next: Next) -> Result<Respon
     Ok(next.run(request).await)
 }
 
-fn is_loopback(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
+/// The name without its port.
+fn name_of(host: &str) -> &str {
+    match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or(""),
         None => host.split(':').next().unwrap_or(""),
-    };
-    matches!(name, "localhost" | "127.0.0.1" | "::1")
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    matches!(name_of(host), "localhost" | "127.0.0.1" | "::1")
 }
 
 #[cfg(test)]

@@ -1,16 +1,20 @@
 //! The HTTP edge: health, metrics, a look at the fleet, outcomes, stop and start. Layer `admin`.
 //!
-//! It has no sign-in yet and therefore listens on loopback only; `guard` refuses requests that a web page could have
-//! made a browser send. The receiver of webhooks has a port of its own, which may be reached from elsewhere: it knows
-//! Telegram by the secret of each bot.
+//! It has no sign-in yet and therefore answers to names of this machine only, and to those in `server.hosts`; `guard`
+//! refuses requests that a web page could have made a browser send. The receiver of webhooks has a port of its own,
+//! which may be reached from elsewhere: it knows Telegram by the secret of each bot.
 
 mod bots;
+pub mod closing;
+mod cluster;
 mod control;
 mod dead_letters;
+mod events;
 mod fleet;
 mod guard;
 mod health;
 mod outcomes;
 mod problem;
+mod roster;
 pub mod server;
 pub mod webhook;

@@ -34,10 +34,17 @@ impl Problem {
         Self { status: StatusCode::CONFLICT, code, detail: detail.into() }
     }
 
+    pub(super) fn too_many(code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::TOO_MANY_REQUESTS, code, detail: detail.into() }
+    }
+
     /// Why an order was not carried out.
     pub(super) fn of_order(error: OrderError) -> Self {
         match error {
             OrderError::Unknown(_) => Self::not_found("unknown_dead_letter", error.to_string()),
+            OrderError::UnknownNode(_) => Self::not_found("unknown_node", error.to_string()),
+            OrderError::Elsewhere { .. } => Self::conflict("elsewhere", error.to_string()),
+            OrderError::Refused(why) => Self { status: StatusCode::UNPROCESSABLE_ENTITY, code: "refused", detail: why },
             OrderError::Conflict(why) => Self::conflict("conflict", why),
             OrderError::MayDuplicate => Self::conflict(
                 "may_duplicate",

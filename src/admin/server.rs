@@ -7,12 +7,13 @@ use anyhow::Context;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
+use botfleet_actors::domain::ownership::NodeRole;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
-use super::{bots, control, dead_letters, fleet, guard, health, outcomes, webhook};
+use super::closing::{self, Server};
+use super::{bots, cluster, control, dead_letters, events, fleet, guard, health, outcomes, roster, webhook};
 use crate::runtime::fleet::RunningFleet;
 
 /// Largest body of a request.
@@ -53,44 +54,51 @@ impl BoundPort {
         Ok(self.0.local_addr()?)
     }
 
-    /// Serves the fleet until the task is aborted.
-    pub fn serve(self, fleet: Arc<RunningFleet>, metrics: PrometheusHandle) -> JoinHandle<()> {
-        self.run(router(Edge { fleet, metrics }))
+    /// Serves the fleet until it is closed; `hosts` may be asked for besides names of this machine.
+    pub fn serve(self, fleet: Arc<RunningFleet>, metrics: PrometheusHandle, hosts: &[String]) -> Server {
+        let router = router(Edge { fleet: Arc::clone(&fleet), metrics }, hosts);
+        self.run(fleet, router)
     }
 
-    /// Takes what Telegram brings until the task is aborted.
-    pub fn receive(self, fleet: Arc<RunningFleet>, body_max_bytes: usize) -> JoinHandle<()> {
-        self.run(webhook::router(fleet, body_max_bytes))
+    /// Takes what Telegram brings until it is closed.
+    pub fn receive(self, fleet: Arc<RunningFleet>, body_max_bytes: usize) -> Server {
+        let router = webhook::router(Arc::clone(&fleet), body_max_bytes);
+        self.run(fleet, router)
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the server lives outside the supervision tree, and its caller holds the task"
-    )]
-    fn run(self, router: Router) -> JoinHandle<()> {
-        tokio::spawn(async move {
-            if let Err(error) = axum::serve(self.0, router).await {
-                tracing::error!(error = %error, "the HTTP edge ended");
-            }
-        })
+    fn run(self, fleet: Arc<RunningFleet>, router: Router) -> Server {
+        Server::start(self.0, router.layer(middleware::from_fn_with_state(fleet, closing::last_of_its_connection)))
     }
 }
 
-fn router(edge: Edge) -> Router {
-    Router::new()
+/// The routes of a role: a worker answers for its health and for the cluster only.
+fn router(edge: Edge, hosts: &[String]) -> Router {
+    let all = Router::new()
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/health", get(health::health))
         .route("/metrics", get(health::metrics))
+        .route("/api/v1/cluster", get(cluster::get))
+        .route("/api/v1/cluster/drain", post(cluster::drain))
+        .route("/api/v1/cluster/rebalance", post(cluster::rebalance));
+    let routes = if edge.fleet.role() == NodeRole::Worker { all } else { all.merge(api()) };
+    routes
+        .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
+        .layer(middleware::from_fn_with_state(Arc::from(hosts), guard::named_hosts_only))
+        .with_state(edge)
+}
+
+/// The routes of a node that serves people.
+fn api() -> Router<Edge> {
+    Router::new()
         .route("/api/v1/fleet", get(fleet::get))
         .route("/api/v1/outcomes", get(outcomes::get))
+        .route("/api/v1/events", get(events::get))
+        .route("/api/v1/roster", put(roster::put).layer(DefaultBodyLimit::max(roster::BODY_MAX_BYTES)))
         .route("/api/v1/control/stop", post(control::stop))
         .route("/api/v1/control/start", post(control::start))
         .route("/api/v1/control/release", post(control::release))
         .route("/api/v1/bots/{name}/delivery", post(bots::set_delivery))
         .route("/api/v1/dead-letters", get(dead_letters::list))
         .route("/api/v1/dead-letters/{id}/redeliver", post(dead_letters::redeliver))
-        .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
-        .layer(middleware::from_fn(guard::loopback_only))
-        .with_state(edge)
 }

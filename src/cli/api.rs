@@ -33,16 +33,31 @@ impl Api {
         self.ask("POST", path, &body.to_string()).await
     }
 
+    /// Status and body of what a path answers, whatever they are.
+    pub(super) async fn look(&self, path: &str) -> anyhow::Result<(u16, String)> {
+        self.answer("GET", path, "").await
+    }
+
+    /// Puts something in the place of what is there.
+    pub(super) async fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.ask("PUT", path, &body.to_string()).await
+    }
+
     async fn ask(&self, method: &str, path: &str, body: &str) -> anyhow::Result<Value> {
-        let exchange = tokio::time::timeout(ANSWER_WITHIN, self.exchange(method, path, body));
-        let answer = exchange.await.context("the fleet does not answer in time")??;
-        let (status, body) = read(&answer).context("the answer is not the fleet's")?;
-        let value: Value = serde_json::from_str(body).unwrap_or_default();
+        let (status, body) = self.answer(method, path, body).await?;
+        let value: Value = serde_json::from_str(&body).unwrap_or_default();
         if !(200..300).contains(&status) {
             let detail = value["detail"].as_str().unwrap_or("no detail");
             bail!("{detail} ({status} {})", value["code"].as_str().unwrap_or("unknown"));
         }
         Ok(value)
+    }
+
+    async fn answer(&self, method: &str, path: &str, body: &str) -> anyhow::Result<(u16, String)> {
+        let exchange = tokio::time::timeout(ANSWER_WITHIN, self.exchange(method, path, body));
+        let answer = exchange.await.context("the fleet does not answer in time")??;
+        let (status, body) = read(&answer).context("the answer is not the fleet's")?;
+        Ok((status, body.to_owned()))
     }
 
     async fn exchange(&self, method: &str, path: &str, body: &str) -> anyhow::Result<String> {

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::inputs::Inputs;
 use crate::config::manifest::{LoadedManifest, ProviderEntry};
+use crate::config::secret::ProcessSecrets;
 use crate::config::settings::Config;
 
 /// Arguments of `botfleet check`.
@@ -35,6 +36,7 @@ pub struct CheckArgs {
 /// The faults of configuration and manifest, or a closed stdout.
 pub fn execute(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let (config, manifest) = args.inputs.load()?;
+    config.connections(&ProcessSecrets)?;
     let text = if args.json { format!("{:#}\n", as_json(&config, &manifest)) } else { as_text(&config, &manifest) };
     stdout().lock().write_all(text.as_bytes()).context("stdout cannot be written")?;
     Ok(ExitCode::SUCCESS)
@@ -48,7 +50,9 @@ fn as_text(config: &Config, manifest: &LoadedManifest) -> String {
         &["section", "value"],
         &[
             vec!["server".into(), format!("listens on {}", config.server.listen)],
-            vec!["store".into(), config.store.path.display().to_string()],
+            vec!["store".into(), store(config)],
+            vec!["redis".into(), redis(config).to_owned()],
+            vec!["cluster".into(), cluster(config)],
             vec!["telegram".into(), config.telegram.api_url.clone()],
             vec!["log".into(), config.log.level.clone()],
         ],
@@ -60,6 +64,30 @@ fn as_text(config: &Config, manifest: &LoadedManifest) -> String {
     let rows: Vec<_> = manifest.providers.iter().map(provider_row).collect();
     text.push_str(&table("Providers", &["name", "kind", "address", "model", "key"], &rows));
     text
+}
+
+/// Which database; its address may hold a password and is not shown.
+fn store(config: &Config) -> String {
+    if config.many_nodes() {
+        return "PostgreSQL, the address is set".to_owned();
+    }
+    config.store.path.display().to_string()
+}
+
+fn redis(config: &Config) -> &'static str {
+    match (&config.redis.url, config.many_nodes()) {
+        (Some(_), true) => "the address is set",
+        (Some(_), false) => "not used with SQLite",
+        (None, _) => "none",
+    }
+}
+
+fn cluster(config: &Config) -> String {
+    if config.many_nodes() {
+        format!("node {}, role {}", config.cluster.node_name(), config.cluster.role.as_str())
+    } else {
+        "one node".to_owned()
+    }
 }
 
 fn bot_row(bot: &BotSpec) -> Vec<String> {
@@ -103,7 +131,7 @@ fn kind(provider: &ProviderEntry) -> String {
 }
 
 /// A table of left-aligned columns under a heading with the number of rows.
-fn table(title: &str, heads: &[&str], rows: &[Vec<String>]) -> String {
+pub(super) fn table(title: &str, heads: &[&str], rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain(heads.get(column).map(|head| head.chars().count())).max().unwrap_or(0)
@@ -137,6 +165,8 @@ fn as_json(config: &Config, manifest: &LoadedManifest) -> Value {
     let settings = json!({
         "server": { "listen": config.server.listen },
         "store": config.store,
+        "redis": { "has_url": config.redis.url.is_some(), "prefix": config.redis.prefix },
+        "cluster": { "many_nodes": config.many_nodes(), "role": config.cluster.role, "ownership": config.cluster.ownership() },
         "telegram": { "api_url": config.telegram.api_url },
         "fleet": config.fleet,
         "bots": config.bots,

@@ -26,6 +26,12 @@ pub struct Inputs {
     /// Where the HTTP edge listens, on this machine only; port 0 lets the system choose.
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
+    /// What this node is for: all, worker or api.
+    #[arg(long, value_name = "ROLE")]
+    pub role: Option<String>,
+    /// This node's name among others.
+    #[arg(long, value_name = "NAME")]
+    pub node: Option<String>,
 }
 
 impl Inputs {
@@ -58,18 +64,41 @@ impl Inputs {
         }
     }
 
+    /// Reads the settings only, and tells nothing.
+    ///
+    /// # Errors
+    /// The faults of the settings.
+    pub fn settings(&self) -> Result<Config, Faults> {
+        Config::load(&self.sources())
+    }
+
+    /// Reads the settings alone, for commands that need no manifest.
+    ///
+    /// # Errors
+    /// The faults of the settings.
+    pub fn settings_of(profile: Option<Profile>, config: Option<PathBuf>) -> Result<Config, Faults> {
+        Self { manifest: PathBuf::new(), profile, config, listen: None, role: None, node: None }.settings()
+    }
+
     /// Names every layer of the settings.
     fn sources(&self) -> Sources {
         // A variable that is no Unicode cannot set a key; one of ours whose name fits keeps its value in part.
         let variables = std::env::vars_os()
             .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
-        let listen = self.listen.iter().map(|at| ("--listen".to_owned(), "server.listen".to_owned(), at.clone()));
+        let flags = [
+            ("--listen", "server.listen", &self.listen),
+            ("--role", "cluster.role", &self.role),
+            ("--node", "cluster.node", &self.node),
+        ];
+        let flags = flags.into_iter().filter_map(|(flag, key, value)| {
+            value.as_ref().map(|value| (flag.to_owned(), key.to_owned(), value.clone()))
+        });
         Sources {
             folder: PathBuf::from("config"),
             profile: self.profile,
             file: self.config.clone(),
             variables: variables.collect(),
-            flags: listen.collect(),
+            flags: flags.collect(),
         }
     }
 }

@@ -4,19 +4,31 @@
 //! |---|---|
 //! | `demo` | `botfleet demo`: a simulated world to watch and to join |
 //! | `run` | `botfleet run`: the fleet of a manifest |
+//! | `launcher` | the process above it, which starts it again when it dies |
+//! | `signals` | the signals that ask a process to end |
 //! | `check` | `botfleet check`: whether configuration and manifest are sound |
+//! | `migrate` | `botfleet migrate`: the schema of the store, up, down and as it stands |
 //! | `dead_letters` | `botfleet dead-letters`, `botfleet redeliver`: what ended badly, and another go for it |
+//! | `health` | `botfleet health`: whether the running node is well, for probes |
+//! | `cluster` | `botfleet cluster`: who owns what, drain, rebalance |
+//! | `apply` | `botfleet apply`: another manifest for the running fleet |
 //! | `api` | the way of commands to the API of the running fleet |
 //! | `inputs` | the flags that `run` and `check` share, and what they lead to |
 //!
 //! Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
 
 pub mod api;
+pub mod apply;
 pub mod check;
+pub mod cluster;
 pub mod dead_letters;
 pub mod demo;
+pub mod health;
 pub mod inputs;
+pub mod launcher;
+pub mod migrate;
 pub mod run;
+mod signals;
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -53,29 +65,43 @@ pub enum Command {
     Demo(demo::DemoArgs),
     /// Runs the fleet that a manifest describes, until SIGINT or SIGTERM.
     #[command(after_help = RUN_EXAMPLES)]
-    Run(inputs::Inputs),
+    Run(run::RunArgs),
     /// Checks configuration and manifest, and shows what they come to.
     Check(check::CheckArgs),
+    /// Shows and steers the nodes of the running fleet.
+    #[command(subcommand)]
+    Cluster(cluster::ClusterCommand),
+    /// Gives the running fleet another manifest; prints what changes.
+    Apply(apply::ApplyArgs),
+    /// Brings the schema of the store up to date, takes it back, or tells how it stands.
+    Migrate(migrate::MigrateArgs),
     /// Lists turns, messages and updates of the running fleet that ended badly.
     DeadLetters(dead_letters::DeadLettersArgs),
     /// Gives a dead letter of the running fleet another go.
     Redeliver(dead_letters::RedeliverArgs),
+    /// Asks the running node whether it is well, for probes and for people.
+    Health(health::HealthArgs),
 }
 
 const RUN_EXAMPLES: &str = "\
 Examples:
   botfleet run                                          config/fleet.toml with the built-in settings
   botfleet run --profile production --manifest fleet.toml
-  BOTFLEET__STORE__PATH=/data/fleet.db botfleet run     one setting by variable";
+  BOTFLEET__STORE__PATH=/data/fleet.db botfleet run     one setting by variable
+  botfleet run --no-launcher                            one process; something else starts it again";
 
 /// Runs a command to its end, tells on stderr why it failed, and gives the exit code.
 pub async fn execute(cli: Cli) -> ExitCode {
     let ended = match &cli.command {
         Command::Demo(args) => demo::execute(args).await,
-        Command::Run(inputs) => run::execute(inputs).await,
+        Command::Run(args) => run::execute(args).await,
         Command::Check(args) => check::execute(args),
+        Command::Cluster(command) => cluster::execute(command).await,
+        Command::Apply(args) => apply::execute(args).await,
+        Command::Migrate(args) => migrate::execute(args).await,
         Command::DeadLetters(args) => dead_letters::list(args).await,
         Command::Redeliver(args) => dead_letters::redeliver(args).await,
+        Command::Health(args) => health::execute(args).await,
     };
     ended.unwrap_or_else(|error| {
         if let Some(faults) = error.downcast_ref::<Faults>() {
@@ -103,6 +129,13 @@ fn tell_warnings(warnings: &[Fault]) {
     for warning in warnings {
         tell(&format!("warning: {warning}\n"));
     }
+}
+
+/// One line to stdout.
+fn say(line: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
 }
 
 /// Writes to stderr; there is nobody to tell when it is closed.

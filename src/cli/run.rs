@@ -1,15 +1,25 @@
-//! `botfleet run`: the fleet on this machine. Layer `cli`.
+//! `botfleet run`: the fleet on this machine, under a launcher unless told otherwise. Layer `cli`.
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{SignalKind, signal};
+use botfleet_actors::actors::node::Ended;
+use clap::Args;
+use futures::future::join_all;
 
+use super::launcher::graves::Graves;
+use super::launcher::parent::Parent;
+use super::launcher::registry::opener;
+use super::launcher::restarts::{DEAD_INCARNATION, FAILED_AT_WORK};
+use super::launcher::supervise::supervise;
+use super::say;
+use super::signals::Signals;
+use crate::admin::closing::Server;
 use crate::admin::server::BoundPort;
 use crate::admin::webhook;
 use crate::cli::inputs::Inputs;
+use crate::config::settings::Config;
 use crate::logs;
 use crate::runtime::fleet::RunningFleet;
 use crate::runtime::recorder;
@@ -17,12 +27,51 @@ use crate::runtime::recorder;
 /// A fleet that does not poll as a whole after this is reported bot by bot.
 const POLLING_DEADLINE: Duration = Duration::from_secs(20);
 
+/// Most time for requests under way, when the servers close.
+const REQUESTS_WITHIN: Duration = Duration::from_secs(2);
+
+/// Flags of `botfleet run`.
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {
+    /// Where settings and manifest come from.
+    #[command(flatten)]
+    pub inputs: Inputs,
+    /// Runs the fleet in this process, without a launcher above it that starts it again when it dies.
+    #[arg(long)]
+    pub no_launcher: bool,
+    /// The launcher's number of this start of its worker.
+    #[arg(long, hide = true, value_name = "NUMBER", conflicts_with = "no_launcher")]
+    pub launch: Option<i64>,
+}
+
 /// Runs the fleet until SIGINT or SIGTERM; a second signal ends it at once.
 ///
 /// # Errors
 /// Faults of configuration and manifest, or what kept the fleet from starting.
-pub async fn execute(inputs: &Inputs) -> anyhow::Result<ExitCode> {
-    let (config, manifest) = inputs.load()?;
+pub async fn execute(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    if args.launch.is_some() {
+        let parent = Parent::attach().await?;
+        return work(args, Some(parent)).await;
+    }
+    if args.no_launcher {
+        return work(args, None).await;
+    }
+    let Ok(config) = args.inputs.settings() else {
+        // All faults at once, those of the manifest too.
+        args.inputs.load()?;
+        return Ok(ExitCode::from(super::EXIT_USAGE));
+    };
+    if !config.cluster.launcher {
+        return work(args, None).await;
+    }
+    logs::init(&config.log)?;
+    supervise(Graves::start(opener(&config))).await
+}
+
+/// Runs the fleet in this process.
+async fn work(args: &RunArgs, parent: Option<Parent>) -> anyhow::Result<ExitCode> {
+    let mut ends = Ends { signals: Signals::listen()?, parent };
+    let (config, manifest) = args.inputs.load()?;
     logs::init(&config.log)?;
     let started = Instant::now();
     let metrics = recorder::install()?;
@@ -32,14 +81,81 @@ pub async fn execute(inputs: &Inputs) -> anyhow::Result<ExitCode> {
         Some(_) => Some(webhook::bind(config.webhooks.listen).await?),
         None => None,
     };
-    let fleet = Arc::new(RunningFleet::start(&config, manifest).await?);
-    let mut servers = vec![port.serve(Arc::clone(&fleet), metrics)];
+    let fleet = tokio::select! {
+        fleet = RunningFleet::start_as(&config, manifest, args.launch) => Arc::new(fleet?),
+        () = ends.asked() => return Ok(ExitCode::SUCCESS),
+    };
+    let mut servers = vec![port.serve(Arc::clone(&fleet), metrics, &config.server.hosts)];
     say(&format!("listening  http://{address}"))?;
+    if let Some((node, incarnation)) = fleet.place() {
+        say(&format!("joined     {node} as incarnation {incarnation}"))?;
+    }
     if let Some(receiver) = receiver {
         say(&format!("webhooks   http://{}", receiver.address()?))?;
         let body_max = usize::try_from(config.webhooks.body_max.bytes()).unwrap_or(usize::MAX);
         servers.push(receiver.receive(Arc::clone(&fleet), body_max));
     }
+    warn_of_unfinished_work(&fleet);
+
+    let ended = tokio::select! {
+        polling = fleet.wait_until_polling(POLLING_DEADLINE) => {
+            report_polling(&fleet, polling, started.elapsed()).await?;
+            tokio::select! {
+                () = ends.asked() => Ended::Drained,
+                ended = fleet.ended() => ended,
+            }
+        }
+        () = ends.asked() => Ended::Drained,
+        ended = fleet.ended() => ended,
+    };
+    match ended {
+        Ended::Drained => {}
+        Ended::Superseded => {
+            tracing::warn!("others declared this node dead; this process ends, the next one joins anew");
+            return Ok(ExitCode::from(DEAD_INCARNATION));
+        }
+        Ended::Failed => {
+            tracing::error!("the fleet's root actor ended; what is logged before this says why");
+            return Ok(ExitCode::from(FAILED_AT_WORK));
+        }
+    }
+    Ok(tokio::select! {
+        () = end_in_good_order(&fleet, servers, &config) => ExitCode::SUCCESS,
+        _ = ends.signals.next() => ExitCode::FAILURE,
+    })
+}
+
+/// What asks this process to end.
+struct Ends {
+    signals: Signals,
+    parent: Option<Parent>,
+}
+
+impl Ends {
+    /// Waits for the first reason to end.
+    async fn asked(&mut self) {
+        let Some(parent) = &mut self.parent else {
+            self.signals.next().await;
+            return;
+        };
+        tokio::select! {
+            _ = self.signals.next() => {}
+            () = parent.gone() => tracing::warn!("the launcher is gone, the fleet stops"),
+        }
+    }
+}
+
+/// The servers go on until the work is done: who asks for readiness hears 503, and so does Telegram.
+async fn end_in_good_order(fleet: &RunningFleet, servers: Vec<Server>, config: &Config) {
+    let drain_for = config.server.drain_for(config.many_nodes());
+    let until = Instant::now() + drain_for + config.fleet.stop_deadline;
+    tokio::join!(fleet.turn_away(drain_for), fleet.hand_over(config.fleet.stop_deadline / 2));
+    fleet.drain(until.saturating_duration_since(Instant::now())).await;
+    join_all(servers.into_iter().map(|server| server.close(REQUESTS_WITHIN))).await;
+    fleet.close().await;
+}
+
+fn warn_of_unfinished_work(fleet: &RunningFleet) {
     let tenure = fleet.tenure();
     if tenure.turns_requeued + tenure.turns_dead + tenure.sends_unknown > 0 {
         tracing::warn!(
@@ -49,49 +165,17 @@ pub async fn execute(inputs: &Inputs) -> anyhow::Result<ExitCode> {
             "the last process ended in the middle of work"
         );
     }
-
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    tokio::select! {
-        polling = fleet.wait_until_polling(POLLING_DEADLINE) => {
-            report_polling(&fleet, polling, started.elapsed()).await?;
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                () = fleet_ended(&fleet) => {
-                    anyhow::bail!("the fleet's root actor ended; the log says why");
-                }
-            }
-        }
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-
-    // The servers go on: who asks for readiness hears 503, and so does Telegram.
-    let ended = tokio::select! {
-        () = fleet.stop(config.fleet.stop_deadline) => ExitCode::SUCCESS,
-        _ = interrupt.recv() => ExitCode::FAILURE,
-        _ = terminate.recv() => ExitCode::FAILURE,
-    };
-    for server in servers {
-        server.abort();
-    }
-    Ok(ended)
-}
-
-async fn fleet_ended(fleet: &RunningFleet) {
-    while fleet.is_running() {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
 }
 
 async fn report_polling(fleet: &RunningFleet, all: bool, after: Duration) -> anyhow::Result<()> {
     if all {
-        return say(&format!(
+        say(&format!(
             "polling    {} bots in {} chats, all after {:.2} s",
             fleet.bots(),
             fleet.chats(),
             after.as_secs_f64()
-        ));
+        ))?;
+        return Ok(());
     }
     let view = fleet.view().await?;
     for bot in view.bots {
@@ -100,13 +184,6 @@ async fn report_polling(fleet: &RunningFleet, all: bool, after: Duration) -> any
             tracing::warn!(bot.name = %bot.name, health = %health, "bot gets no updates yet, it tries again");
         }
     }
-    say(&format!("degraded   {} of {} bots poll; the others try again", fleet.polling().await, fleet.bots()))
-}
-
-/// One line to stdout.
-fn say(line: &str) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}")?;
-    out.flush()?;
+    say(&format!("degraded   {} of {} bots poll; the others try again", fleet.polling().await, fleet.bots()))?;
     Ok(())
 }

@@ -72,8 +72,10 @@ impl Config {
     pub fn load(sources: &Sources) -> Result<Self, Faults> {
         let mut faults = Vec::new();
         let mut merged = Table::new();
-        for layer in layers(sources, &mut faults) {
-            if let Some(clean) = check(layer, &mut faults) {
+        let layers = layers(sources, &mut faults);
+        let named = layers.iter().any(|layer| names_hosts(&layer.table));
+        for layer in layers {
+            if let Some(clean) = check(layer, named, &mut faults) {
                 merge(&mut merged, clean);
             }
         }
@@ -136,12 +138,19 @@ fn single(path: &[String], text: &str) -> Table {
     }
 }
 
-/// The layer's table, when it is sound by itself.
-fn check(layer: Layer, faults: &mut Vec<Fault>) -> Option<Table> {
+/// Whether a layer says by which names other machines may address the API.
+fn names_hosts(table: &Table) -> bool {
+    let hosts = table.get("server").and_then(|server| server.get("hosts")).and_then(Value::as_array);
+    hosts.is_some_and(|hosts| !hosts.is_empty())
+}
+
+/// The layer's table, when it is sound by itself; `named` tells whether any layer names hosts.
+fn check(layer: Layer, named: bool, faults: &mut Vec<Fault>) -> Option<Table> {
     let mut found = Vec::new();
     let config = decode(layer.table.clone(), &layer.source, &mut found);
     if let Some(config) = config {
         found.extend(config.check_values(&layer.source));
+        found.extend((!named).then(|| config.server.check_exposed(&layer.source)).flatten());
     }
     let sound = found.is_empty();
     faults.extend(found);

@@ -157,6 +157,20 @@ pub fn token_again(credential: &str, folder: &Path, bot: i64) -> Option<SecretSt
     (token_id(secret.expose_secret()) == Some(bot)).then_some(secret)
 }
 
+/// The token that a reference leads to now.
+///
+/// # Errors
+/// Why there is none for the bot with that id of Telegram's; never its value.
+pub fn token_of(credential: &str, folder: &Path, bot: i64) -> Result<SecretString, String> {
+    let reference = SecretRef::parse(credential, folder).map_err(|(what, _)| what.to_owned())?;
+    let secret = reference.resolve(&ProcessSecrets).map_err(|(what, _)| what)?.secret;
+    match token_id(secret.expose_secret()) {
+        Some(id) if id == bot => Ok(secret),
+        Some(_) => Err(format!("{} holds the token of another bot", reference.place())),
+        None => Err(format!("{} holds no token", reference.place())),
+    }
+}
+
 /// The bot's id, if the text has the form of a token: digits, a colon, and at least 35 of `A-Za-z0-9_-`.
 ///
 /// # Source

@@ -10,8 +10,10 @@ use botfleet_actors::actors::chat::settings::ChatSettings;
 use botfleet_actors::actors::fleet::settings::FleetSettings;
 use serde::Deserialize;
 
+use super::cluster::ClusterSettings;
 use super::fault::Fault;
 use super::webhooks::WebhookSettings;
+use crate::bus::settings::RedisSettings;
 use crate::logs::{self, LogSettings};
 use crate::store::settings::StoreSettings;
 use crate::telegram::settings::TelegramSettings;
@@ -26,6 +28,10 @@ pub struct Config {
     pub webhooks: WebhookSettings,
     /// The store.
     pub store: StoreSettings,
+    /// Redis.
+    pub redis: RedisSettings,
+    /// This node among others.
+    pub cluster: ClusterSettings,
     /// The way to Telegram.
     pub telegram: TelegramSettings,
     /// How the fleet is kept running.
@@ -42,13 +48,43 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerSettings {
-    /// Where it listens; only on this machine, since it has no sign-in. Port 0 lets the system choose.
+    /// Where it listens; only on this machine unless `hosts` says more, since it has no sign-in. Port 0 lets the system
+    /// choose.
     pub listen: SocketAddr,
+    /// Names, besides those of this machine, by which requests may address it.
+    pub hosts: Vec<String>,
+    /// How long a process that is asked to end goes on serving, unready, so that balancers turn away. Absent: not at
+    /// all with an embedded store, 2 s on a node of a cluster.
+    #[serde(with = "humantime_serde")]
+    pub drain_for: Option<Duration>,
 }
 
 impl Default for ServerSettings {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)) }
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), hosts: Vec::new(), drain_for: None }
+    }
+}
+
+/// What balancers need to see that readiness is off, unless it is set.
+const DRAIN_FOR: Duration = Duration::from_secs(2);
+
+impl ServerSettings {
+    /// How long it goes on serving, unready, on a node of a cluster or a lone one.
+    pub fn drain_for(&self, in_a_cluster: bool) -> Duration {
+        self.drain_for.unwrap_or(if in_a_cluster { DRAIN_FOR } else { Duration::ZERO })
+    }
+
+    /// The fault of listening for other machines while no hosts are named.
+    pub(super) fn check_exposed(&self, source: &str) -> Option<Fault> {
+        (!self.listen.ip().is_loopback()).then(|| {
+            Fault::new(
+                source,
+                "server.listen",
+                format!("{} can be reached from other machines, and the HTTP API has no sign-in", self.listen),
+                "use 127.0.0.1:PORT or [::1]:PORT, and a tunnel or an authenticating proxy in front of it; in a closed \
+                 network, tell in server.hosts by which names it may be addressed",
+            )
+        })
     }
 }
 
@@ -70,13 +106,11 @@ impl Config {
     /// Faults of single values, named under `source`; the types keep the other bounds.
     pub(super) fn check_values(&self, source: &str) -> Vec<Fault> {
         let mut faults = Vec::new();
-        if !self.server.listen.ip().is_loopback() {
-            faults.push(Fault::new(
-                source,
-                "server.listen",
-                format!("{} can be reached from other machines, and the HTTP API has no sign-in", self.server.listen),
-                "use 127.0.0.1:PORT or [::1]:PORT, and a tunnel or an authenticating proxy in front of it",
-            ));
+        for host in &self.server.hosts {
+            if host.is_empty() || host.contains([':', '/', ' ', '*']) {
+                let remedy = "write a name or an IPv4 address as clients do, without port";
+                faults.push(Fault::new(source, "server.hosts", format!("{host:?} is no name of a host"), remedy));
+            }
         }
         if let Err(error) = logs::directives(&self.log.level) {
             let remedy = "write for example \"info\" or \"warn,botfleet=debug\"";
@@ -92,8 +126,11 @@ impl Config {
             ));
         }
         faults.extend(self.webhooks.check_values(source));
+        faults.extend(self.cluster.check_values(source));
+        faults.extend(self.check_addresses(source));
         let seconds = Duration::from_secs;
         for (key, value, least, most) in [
+            ("server.drain_for", self.server.drain_for.unwrap_or_default(), Duration::ZERO, seconds(60)),
             ("bots.poll_timeout", self.bots.poll_timeout, seconds(1), seconds(50)),
             (
                 "fleet.reconcile_every",
@@ -124,6 +161,8 @@ impl Config {
     /// Faults of values that do not fit one another.
     pub(super) fn check_together(&self) -> Vec<Fault> {
         let mut faults = self.webhooks.check_together(&self.telegram.api_url);
+        faults.extend(self.check_missing_addresses());
+        faults.extend(self.cluster.check_together(self.many_nodes()));
         let backoff = self.fleet.restart.backoff;
         if backoff.first > backoff.max {
             faults.push(Fault::new(

@@ -12,7 +12,7 @@ use toml::{Table, Value};
 use super::fault::Fault;
 
 /// Keys whose values must not be repeated in a message (I12).
-const SECRET_KEYS: [&str; 4] = ["token", "api_key", "keys", "proxy"];
+const SECRET_KEYS: [&str; 6] = ["token", "api_key", "keys", "proxy", "url", "password"];
 
 /// Most faults of one table; a table with more is broken as a whole.
 const FAULTS_MAX: usize = 100;

@@ -1,42 +1,31 @@
-//! Starts, shows, steers and stops a node. Layer `runtime`: the only place that joins actors and adapters.
+//! Shows and steers a node. Layer `runtime`.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use botfleet_actors::actors::bot::actor::{BotHealth, BotMsg};
 use botfleet_actors::actors::chat::actor::ChatMsg;
-use botfleet_actors::actors::fleet::actor::{FleetActor, FleetArgs, FleetMsg, ProviderSetup};
-use botfleet_actors::actors::node::{Directory, Node};
+use botfleet_actors::actors::fleet::actor::FleetMsg;
+use botfleet_actors::actors::node::Node;
 use botfleet_actors::actors::provider::actor::ProviderMsg;
 use botfleet_actors::actors::webhooks::Webhooks;
-use botfleet_actors::behaviour::generator::Generator;
 use botfleet_actors::domain::allowance::BudgetScope;
 use botfleet_actors::domain::commit::operation::{Operation, SetStop};
 use botfleet_actors::domain::control::StopScope;
 use botfleet_actors::domain::ids::{BotId, ChatId};
+use botfleet_actors::domain::ownership::{Incarnation, Lease, LeaseKey, NodeRole, Picture};
+use botfleet_actors::policy::ownership::settings::OwnershipSettings;
 use botfleet_actors::policy::treasury::BudgetSnapshot;
-use botfleet_actors::ports::clock::Clock;
-use botfleet_actors::ports::llm::LlmProvider;
-use botfleet_actors::ports::store::{OutcomeCursor, OutcomeRecord, Store, StoreError, Tenure};
-use botfleet_actors::ports::telegram::BotApi;
+use botfleet_actors::ports::store::{OutcomeCursor, OutcomeRecord, StoreError, Tenure};
 use futures::future::join_all;
-use ractor::{Actor, ActorRef, Message, RpcReplyPort};
-use tokio::task::JoinHandle;
+use ractor::{ActorRef, Message, RpcReplyPort};
+use tokio::task::{JoinHandle, JoinSet};
 
-use super::clock::AnchoredClock;
+use super::credentials::Credentials;
+use super::events::EventHub;
 use super::view::{BudgetView, Check, FleetView, Health};
-use super::webhooks::{secrets, webhooks};
-use crate::config::manifest::LoadedManifest;
-use crate::config::secret::token_again;
-use crate::config::settings::Config;
-use crate::llm::provider::OpenAiProvider;
-use crate::llm::settings::LlmProviderSettings;
-use crate::store::sqlite::SqliteStore;
 use crate::telegram::client::TelegramClient;
-use crate::telegram::decode::TelegramDecoder;
 
 /// An actor that does not tell how it is within this is left out of the view.
 const SNAPSHOT_DEADLINE: Duration = Duration::from_millis(500);
@@ -44,96 +33,62 @@ const SNAPSHOT_DEADLINE: Duration = Duration::from_millis(500);
 /// The store answers the question for its health within this, or is not ready.
 const CHECK_WITHIN: Duration = Duration::from_secs(2);
 
-/// The name of the only node of an embedded fleet.
-const EMBEDDED_NODE: &str = "embedded";
-
 /// A node at work.
 pub struct RunningFleet {
     pub(super) node: Arc<Node>,
     pub(super) actor: ActorRef<FleetMsg>,
     pub(super) webhooks: Arc<Webhooks>,
-    stopping: AtomicBool,
-    ended: JoinHandle<()>,
-    telegram: TelegramClient,
-    bots: usize,
-    tenure: Tenure,
-    since: Instant,
+    pub(super) credentials: Arc<Credentials>,
+    /// What watchers listen to.
+    pub events: Arc<EventHub>,
+    pub(super) role: NodeRole,
+    pub(super) ownership: OwnershipSettings,
+    pub(super) unready: AtomicBool,
+    pub(super) stopping: AtomicBool,
+    pub(super) ended: JoinHandle<()>,
+    pub(super) telegram: TelegramClient,
+    pub(super) tenure: Tenure,
+    pub(super) since: Instant,
+    pub(super) _tasks: JoinSet<()>,
 }
 
 impl RunningFleet {
-    /// Opens the store, takes the leases and starts all actors.
-    ///
-    /// # Errors
-    /// When the store cannot be opened, the manifest contradicts it, or an adapter cannot be built.
-    pub async fn start(config: &Config, manifest: LoadedManifest) -> anyhow::Result<Self> {
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.store).await?);
-        let clock = AnchoredClock::start();
-        let roster = store.apply_roster(&manifest.plan, clock.now()).await?;
-        let tenure = store.begin_tenure(EMBEDDED_NODE, clock.now()).await?;
-        let telegram = TelegramClient::new(&config.telegram)?;
-        let mut apis: HashMap<BotId, Arc<dyn BotApi>> = HashMap::new();
-        for bot in roster.bots.values() {
-            let token =
-                manifest.tokens.get(&bot.spec.name).with_context(|| format!("no token for bot {}", bot.spec.name))?;
-            let (credential, folder) = (bot.spec.credential.clone(), manifest.folder.clone());
-            let id = bot.spec.telegram_id.0;
-            let source = Arc::new(move || token_again(&credential, &folder, id));
-            apis.insert(bot.id, Arc::new(telegram.bot_with_source(token.clone(), source)));
-        }
-        let mut providers = Vec::new();
-        for entry in manifest.providers {
-            let settings = LlmProviderSettings {
-                kind: entry.kind,
-                base_url: entry.base_url,
-                api_keys: entry.api_keys,
-                stream: entry.stream,
-                connect_timeout: entry.connect_timeout,
-                first_token_timeout: entry.first_token_timeout,
-                timeout: entry.settings.timeout,
-            };
-            let llm: Arc<dyn LlmProvider> = Arc::new(OpenAiProvider::new(&entry.name, &settings)?);
-            providers.push(ProviderSetup { name: entry.name, llm, settings: entry.settings });
-        }
-        let bots = roster.bots.len();
-        let webhooks = Arc::new(webhooks(&config.webhooks, secrets(roster.bots.keys().copied())?));
-        let node = Node::new(
-            store,
-            Arc::new(clock),
-            Arc::new(TelegramDecoder),
-            Generator::new()?,
-            tenure.epoch,
-            roster.config_seq,
-            Directory::new(roster.bots, roster.chats, roster.aliases),
-            fastrand::u64(..),
-        );
-        let node = Arc::new(node.with_budgets(&manifest.budgets));
-        let args = FleetArgs {
-            node: Arc::clone(&node),
-            apis,
-            webhooks: Arc::clone(&webhooks),
-            providers,
-            settings: config.fleet.clone(),
-            bots: config.bots.clone(),
-            chats: config.chats.clone(),
-        };
-        let (actor, ended) = FleetActor::spawn(None, FleetActor, args).await?;
-        let (stopping, since) = (AtomicBool::new(false), Instant::now());
-        Ok(Self { node, actor, webhooks, stopping, ended, telegram, bots, tenure, since })
-    }
-
     /// What this process found in the store when it took the leases.
     pub fn tenure(&self) -> Tenure {
         self.tenure
     }
 
-    /// How many bots the manifest has.
-    pub fn bots(&self) -> usize {
-        self.bots
+    /// What this node is for.
+    pub fn role(&self) -> NodeRole {
+        self.role
     }
 
-    /// How many chats the manifest has.
+    /// Its name and the number of this start among the nodes of a cluster; `None` where one process owns everything.
+    pub fn place(&self) -> Option<(&str, Incarnation)> {
+        self.node.cluster.as_ref().map(|_| (self.node.name.as_str(), self.node.me))
+    }
+
+    /// How many bots this node shall run: all of the configuration, or those that it owns or is about to.
+    pub fn bots(&self) -> usize {
+        self.share("bot").unwrap_or_else(|| self.node.directory.known().bots.len())
+    }
+
+    /// How many chats this node shall run.
     pub fn chats(&self) -> usize {
-        self.node.directory.chats.len()
+        self.share("chat").unwrap_or_else(|| self.node.directory.known().chats.len())
+    }
+
+    fn share(&self, kind: &str) -> Option<usize> {
+        let (picture, me) = (self.node.leases.picture()?, Some(self.node.me));
+        let mine = |of: &&Lease| of.key.kind() == kind && of.desired.or(of.owner) == me;
+        Some(picture.leases.iter().filter(mine).count())
+    }
+
+    /// Whether it knows its share: a node that has just joined does not.
+    fn knows_its_share(&self) -> bool {
+        let free = |picture: &Picture| picture.leases.iter().any(|lease| lease.owner.is_none());
+        let settled = |picture: Arc<Picture>| picture.lives(self.node.me) && (!free(&picture) || !self.role.owns());
+        self.node.leases.picture().is_none_or(settled)
     }
 
     /// How many bots get their updates now, by polls or by webhooks.
@@ -150,7 +105,7 @@ impl RunningFleet {
     /// Waits until the whole fleet polls; false when it does not within `deadline`.
     pub async fn wait_until_polling(&self, deadline: Duration) -> bool {
         let until = Instant::now() + deadline;
-        while self.polling().await < self.bots {
+        while !self.knows_its_share() || self.polling().await < self.bots() {
             if Instant::now() >= until {
                 return false;
             }
@@ -187,36 +142,30 @@ impl RunningFleet {
     }
 
     fn owner_name(&self, budget: &BudgetSnapshot) -> Option<String> {
-        let directory = &self.node.directory;
+        let names = self.names();
         match budget.budget.scope {
             BudgetScope::Fleet => None,
-            BudgetScope::Bot(id) => directory.bots.get(&id).map(|bot| bot.spec.name.clone()),
-            BudgetScope::Chat(id) => directory.chats.get(&id).map(|chat| chat.spec.name.clone()),
+            BudgetScope::Bot(id) => names.bots.get(&id).cloned(),
+            BudgetScope::Chat(id) => names.chats.get(&id).cloned(),
         }
     }
 
     fn scope_name(&self, scope: StopScope) -> String {
-        let directory = &self.node.directory;
         match scope {
             StopScope::Fleet => "fleet".to_owned(),
-            StopScope::Chat(id) => format!(
-                "chat {}",
-                directory.chats.get(&id).map_or_else(|| id.to_string(), |chat| chat.spec.name.clone())
-            ),
-            StopScope::Bot(id) => {
-                format!("bot {}", directory.bots.get(&id).map_or_else(|| id.to_string(), |bot| bot.spec.name.clone()))
-            }
+            StopScope::Chat(id) => format!("chat {}", self.names().of(LeaseKey::Chat(id))),
+            StopScope::Bot(id) => format!("bot {}", self.names().of(LeaseKey::Bot(id))),
         }
     }
 
-    /// The chat of that name in the manifest.
+    /// The chat of that name in the configuration.
     pub fn chat_named(&self, name: &str) -> Option<ChatId> {
-        self.node.directory.chats.values().find(|chat| chat.spec.name == name).map(|chat| chat.id)
+        self.node.directory.known().chats.values().find(|chat| chat.spec.name == name).map(|chat| chat.id)
     }
 
-    /// The bot of that name in the manifest.
+    /// The bot of that name in the configuration.
     pub fn bot_named(&self, name: &str) -> Option<BotId> {
-        self.node.directory.bots.values().find(|bot| bot.spec.name == name).map(|bot| bot.id)
+        self.node.directory.known().bots.values().find(|bot| bot.spec.name == name).map(|bot| bot.id)
     }
 
     /// Stops or starts something; durable when it returns.
@@ -229,7 +178,9 @@ impl RunningFleet {
         if let StopScope::Chat(chat) = scope {
             self.node.orders.decreed(chat, stopped);
         }
-        tracing::warn!(scope = %self.scope_name(scope), stopped, by, "control");
+        let name = self.scope_name(scope);
+        self.tell(if stopped { "stop.set" } else { "stop.lifted" }, &name);
+        tracing::warn!(scope = %name, stopped, by, "control");
         Ok(())
     }
 
@@ -247,7 +198,7 @@ impl RunningFleet {
 
     /// Whether it can do its work: the store answers, and it is not coming to its end.
     pub async fn is_ready(&self) -> bool {
-        !self.is_stopping() && self.check_store().await.is_ok()
+        !self.is_leaving() && self.check_store().await.is_ok()
     }
 
     /// Whether the store answers and can write, within a deadline: one that hangs is not ready.
@@ -266,10 +217,11 @@ impl RunningFleet {
             ok: store.is_ok(),
             detail: store.err().map(|error| error.to_string()),
         }];
-        let detail = format!("{polling} of {} bots poll", self.bots);
+        let bots = self.bots();
+        let detail = format!("{polling} of {bots} bots poll");
         checks.push(Check {
             name: "telegram".to_owned(),
-            ok: polling == self.bots && self.telegram.sends_go(),
+            ok: polling >= bots && self.telegram.sends_go(),
             detail: Some(detail),
         });
         let providers = join_all(
@@ -292,7 +244,17 @@ impl RunningFleet {
         Health { status, version: env!("CARGO_PKG_VERSION"), uptime_seconds: self.since.elapsed().as_secs(), checks }
     }
 
-    /// Whether it is coming to its end.
+    /// Whether it wants no new requests: it comes to its end, at once or soon.
+    pub fn is_leaving(&self) -> bool {
+        self.unready.load(Ordering::Acquire)
+    }
+
+    /// Turns readiness off, for good.
+    pub(super) fn begin_leaving(&self) {
+        self.unready.store(true, Ordering::Release);
+    }
+
+    /// Whether it is coming to its end, and takes no updates.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }

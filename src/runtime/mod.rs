@@ -2,8 +2,15 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `clock` | the database's clock as this node estimates it |
-//! | `fleet` | start, look at, steer and stop a node |
+//! | `clock` | the machine's clock, for an embedded database |
+//! | `database_clock` | the database's clock as a node of a cluster estimates it |
+//! | `home` | where a process finds itself: store, clock, bus, alone or among others |
+//! | `starting` | adapters and actors are joined |
+//! | `credentials` | tokens of bots, and what is made of them |
+//! | `fleet` | look at and steer a node |
+//! | `cluster_view`, `cluster_orders` | look at and steer the cluster |
+//! | `roster_diff` | what another manifest would change |
+//! | `events` | what happens, for whoever watches |
 //! | `recorder` | the metrics of the process |
 //! | `orders` | what people order: ways of delivery, dead letters with another go, releases |
 //! | `stopping` | the end of a node in good order |
@@ -11,9 +18,17 @@
 //! | `view` | what operators see of the node |
 
 pub mod clock;
+pub mod cluster_orders;
+pub mod cluster_view;
+mod credentials;
+pub mod database_clock;
+pub mod events;
 pub mod fleet;
+mod home;
 pub mod orders;
 pub mod recorder;
+pub mod roster_diff;
+mod starting;
 mod stopping;
 pub mod view;
 pub mod webhooks;

@@ -13,7 +13,9 @@ use botfleet_actors::domain::commit::operation::{Operation, Redeliver, Refusal};
 use botfleet_actors::domain::dead_letter::{DeadLetter, DeadLetterId};
 use botfleet_actors::domain::ids::{BotId, ChatId, InboxId};
 use botfleet_actors::domain::outbox::OutboxState;
+use botfleet_actors::domain::ownership::{LeaseKey, NodeState};
 use botfleet_actors::domain::roster::DeliveryMode;
+use botfleet_actors::ports::bus::{Audience, BusMessage, Hint};
 use botfleet_actors::ports::store::StoreError;
 use ractor::rpc::CallResult;
 
@@ -35,6 +37,22 @@ pub enum OrderError {
     /// The message may have been sent: the person must say that it may show up twice.
     #[error("message may have been sent")]
     MayDuplicate,
+    /// No node of that name lives.
+    #[error("no node named {0:?} lives")]
+    UnknownNode(String),
+    /// What is asked for contradicts what is there.
+    #[error("{0}")]
+    Refused(String),
+    /// It is another node's to do.
+    #[error("{what} is on node {node}{}; order it there", address.as_ref().map(|at| format!(" at {at}")).unwrap_or_default())]
+    Elsewhere {
+        /// Whose order it is.
+        what: String,
+        /// The node that owns it.
+        node: String,
+        /// Where that node's API is, if it tells.
+        address: Option<String>,
+    },
     /// The store does not answer.
     #[error("{0}")]
     Unavailable(String),
@@ -53,6 +71,7 @@ impl RunningFleet {
     /// `Conflict` when webhooks are off, the bot does not run or is busy with another change.
     pub async fn set_delivery(&self, bot: BotId, mode: DeliveryMode, by: &str) -> Result<(), OrderError> {
         let name = Child::Bot(bot).name(&self.node.directory);
+        self.is_here(LeaseKey::Bot(bot))?;
         let Some(actor) = self.node.directory.bot(bot) else {
             return Err(OrderError::Conflict(format!("{name} does not run")));
         };
@@ -68,16 +87,37 @@ impl RunningFleet {
         }
     }
 
-    /// Lets a quarantined actor run again, by the name that the fleet's view shows; false when none of it is.
-    pub async fn release(&self, actor: &str, by: &str) -> bool {
-        let Some(child) = Child::named(actor, &self.node.directory) else {
-            return false;
+    /// Refuses what another living node owns.
+    fn is_here(&self, key: LeaseKey) -> Result<(), OrderError> {
+        let (Some(owner), Some(picture)) = (self.node.leases.elsewhere(key), self.node.leases.picture()) else {
+            return Ok(());
         };
+        match picture.node(owner).filter(|node| node.state != NodeState::Dead) {
+            Some(node) => Err(OrderError::Elsewhere {
+                what: format!("{} {}", key.kind(), self.names().of(key)),
+                node: node.name.clone(),
+                address: node.address.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets a quarantined actor run again, by the name that the fleet's view shows; false when none of it is.
+    ///
+    /// # Errors
+    /// `Elsewhere` when another node owns it.
+    pub async fn release(&self, actor: &str, by: &str) -> Result<bool, OrderError> {
+        let Some(child) = Child::named(actor, &self.node.directory) else {
+            return Ok(false);
+        };
+        if let Some(key) = child.lease() {
+            self.is_here(key)?;
+        }
         let released = ask(self.actor.clone(), |reply| FleetMsg::Release(child, reply)).await.unwrap_or(false);
         if released {
             tracing::warn!(actor, by, "control: released from quarantine");
         }
-        released
+        Ok(released)
     }
 
     /// Dead letters after `after`, oldest first.
@@ -94,13 +134,13 @@ impl RunningFleet {
     }
 
     fn shown(&self, letter: DeadLetter) -> DeadLetterView {
-        let directory = &self.node.directory;
+        let names = self.names();
         DeadLetterView {
             id: letter.id.to_string(),
             state: letter.state,
             reason: letter.reason,
-            bot: directory.bots.get(&letter.bot).map(|bot| bot.spec.name.clone()),
-            chat: letter.chat.and_then(|chat| directory.chats.get(&chat)).map(|chat| chat.spec.name.clone()),
+            bot: names.bots.get(&letter.bot).cloned(),
+            chat: letter.chat.and_then(|chat| names.chats.get(&chat)).cloned(),
             attempts: letter.attempts,
             created_at: letter.created_at,
         }
@@ -133,6 +173,10 @@ impl RunningFleet {
                 (Some(message.bot), Some(message.chat), later.collect())
             }
         };
+        if let (DeadLetterId::Update(_), Some(chat)) = (letter, chat) {
+            // Its chat remembers the row as handled, and forgets that only here.
+            self.is_here(LeaseKey::Chat(chat))?;
+        }
         let now = self.node.clock.now();
         let expires_at = now + chat.map_or(Ok(Duration::ZERO), |chat| self.stale_after(chat))?;
         let order = Redeliver { letter, later_parts, confirm_duplicate, now, expires_at };
@@ -149,14 +193,18 @@ impl RunningFleet {
         {
             let _ = chat.actor.cast(ChatMsg::Reload);
         }
-        if let Some(actor) = bot.and_then(|bot| self.node.directory.bot(bot)) {
-            let _ = actor.cast(BotMsg::Reconcile);
+        match bot.map(|bot| (bot, self.node.directory.bot(bot), self.node.leases.elsewhere(LeaseKey::Bot(bot)))) {
+            Some((_, Some(actor), _)) => drop(actor.cast(BotMsg::Reconcile)),
+            Some((bot, None, Some(owner))) => {
+                self.node.bus.publish(Audience::Node(owner), BusMessage::Hints(vec![Hint::Bot(bot)]));
+            }
+            _ => {}
         }
         Ok(())
     }
 
     fn stale_after(&self, chat: ChatId) -> Result<Duration, OrderError> {
-        let chat = self.node.directory.chats.get(&chat);
+        let chat = self.node.directory.chat_profile(chat);
         let gone = || OrderError::Conflict("its chat is no longer in the manifest".to_owned());
         chat.map(|chat| chat.spec.pacing.stale_after).ok_or_else(gone)
     }

@@ -2,10 +2,12 @@
 //!
 //! | phase | what happens | until |
 //! |---|---|---|
-//! | readiness | `/health/ready` answers 503 | at once |
+//! | readiness | `/health/ready` answers 503, everything else goes on, so that balancers send no more | `server.drain_for` |
+//! | leases | in a cluster, at the same time: bots and chats go to other nodes and miss nothing | half of the time |
 //! | sources | polls end, webhooks are answered 503, no turn is begun | all bots say so, a second at most |
 //! | turns | claimed turns end; what is left is given back, at no cost of an attempt | three fifths of the time |
 //! | outbox | what is being sent is settled, what is due is sent | the time is over, less a second |
+//! | requests | those under way are answered; the caller's, since the servers are its own | two seconds |
 //! | store | all actors end, the log goes into the database | two seconds |
 //!
 //! What a phase leaves behind is in the store, for the next process.
@@ -14,12 +16,17 @@ use std::time::{Duration, Instant};
 
 use botfleet_actors::actors::bot::actor::{BotMsg, BotSnapshot};
 use botfleet_actors::actors::fleet::actor::FleetMsg;
+use botfleet_actors::actors::node::Ended;
+use botfleet_actors::ports::bus::{Audience, BusMessage, Hint};
 use futures::future::join_all;
 
 use super::fleet::{RunningFleet, ask};
 
 /// How often bots are asked how far they are.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// How often the root actor is looked at.
+const LOOK_AT_ROOT_EVERY: Duration = Duration::from_millis(500);
 
 /// Most time for closing the sources, and for sends under way at the end of the outbox.
 const SECOND: Duration = Duration::from_secs(1);
@@ -28,13 +35,63 @@ const SECOND: Duration = Duration::from_secs(1);
 const END_WITHIN: Duration = Duration::from_secs(2);
 
 impl RunningFleet {
-    /// Stops in good order, within `deadline` and a few seconds for the store.
+    /// Stops in good order, within `deadline` and a few seconds for the store; for who serves no requests.
     pub async fn stop(&self, deadline: Duration) {
+        self.turn_away(Duration::ZERO).await;
+        self.drain(deadline).await;
+        self.close().await;
+    }
+
+    /// Turns readiness off and goes on for `drain_for`: until then balancers have seen it, and send no more.
+    ///
+    /// # Cancel safety
+    /// Readiness stays off.
+    pub async fn turn_away(&self, drain_for: Duration) {
+        self.begin_leaving();
+        tracing::info!(drain_for_ms = drain_for.as_millis() as u64, "stopping 1/5: readiness is off");
+        tokio::time::sleep(drain_for).await;
+    }
+
+    /// In a cluster: gives bots and chats to the other nodes, which go on at once; what nobody takes stays here.
+    ///
+    /// # Cancel safety
+    /// What is on its way goes on.
+    pub async fn hand_over(&self, within: Duration) {
+        if self.node.cluster.is_none() {
+            return;
+        }
+        let started = Instant::now();
+        let _ = self.actor.cast(FleetMsg::Drain);
+        let over = tokio::time::timeout(within, self.node.ended()).await;
+        let after_ms = started.elapsed().as_millis() as u64;
+        match over {
+            Ok(Ended::Drained) => tracing::info!(after_ms, "stopping: bots and chats are handed over"),
+            Ok(ended) => tracing::warn!(after_ms, ?ended, "stopping: this node was over before all was handed over"),
+            Err(_) => tracing::warn!(after_ms, "stopping: not everything was handed over in time"),
+        }
+    }
+
+    /// Waits until the work of this node is over without being asked.
+    pub async fn ended(&self) -> Ended {
+        let root = async {
+            while self.is_running() {
+                tokio::time::sleep(LOOK_AT_ROOT_EVERY).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            ended = self.node.ended() => ended,
+            () = root => Ended::Failed,
+        }
+    }
+
+    /// Ends the work within `deadline`: sources, turns, outbox.
+    pub async fn drain(&self, deadline: Duration) {
         let started = Instant::now();
         let turns_until = started + deadline.mul_f64(0.6);
         let outbox_until = started + deadline.saturating_sub(SECOND).max(deadline.mul_f64(0.8));
+        self.begin_leaving();
         self.begin_stopping();
-        tracing::info!("stopping 1/5: readiness is off");
 
         let _ = self.actor.cast(FleetMsg::Quiesce);
         let closed = |bot: &BotSnapshot| bot.quiescing;
@@ -56,10 +113,22 @@ impl RunningFleet {
         tracing::info!(bots_with_messages_left = left, "stopping 4/5: the outbox is drained");
 
         let _ = tokio::time::timeout(SECOND, self.node.return_allowances()).await;
+    }
+
+    /// Ends all actors and closes the store; nothing that asks it may be under way.
+    pub async fn close(&self) {
+        let started = Instant::now();
         self.actor.stop(Some("shutdown".to_owned()));
         let until = Instant::now() + END_WITHIN;
         while self.is_running() && Instant::now() < until {
             tokio::time::sleep(LOOK_EVERY).await;
+        }
+        if let Some(cluster) = &self.node.cluster {
+            match tokio::time::timeout(SECOND, cluster.leave(self.node.me)).await {
+                Ok(Ok(())) => self.node.bus.publish(Audience::Everybody, BusMessage::Hints(vec![Hint::Nodes])),
+                Ok(Err(error)) => tracing::warn!(error = %error, "this node could not leave; others find out"),
+                Err(_) => tracing::warn!("this node could not leave in time; others find out"),
+            }
         }
         match tokio::time::timeout(END_WITHIN, self.node.store.close()).await {
             Ok(Ok(())) => {

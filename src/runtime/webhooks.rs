@@ -1,17 +1,17 @@
 //! What Telegram brings: whether it is Telegram, and the way of an update into the store. Layer `runtime`. Keeps I1, I12.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
-use anyhow::Context;
 use botfleet_actors::actors::bot::intake;
 use botfleet_actors::actors::webhooks::Webhooks;
 use botfleet_actors::domain::ids::{BotId, UpdateId};
+use botfleet_actors::domain::roster::BotProfile;
 use botfleet_actors::ports::telegram::{ReceivedUpdate, WebhookSecret};
-use rustls::crypto::ring;
 use serde::de::IgnoredAny;
 use subtle::ConstantTimeEq;
 
+use super::credentials::Credentials;
 use super::fleet::RunningFleet;
 use crate::config::webhooks::WebhookSettings;
 use crate::telegram::decode;
@@ -39,29 +39,20 @@ pub enum BringError {
     Busy(String),
 }
 
-/// Makes a secret for each bot, new for each process.
-///
-/// # Errors
-/// When the system gives no random numbers.
-pub(super) fn secrets(bots: impl Iterator<Item = BotId>) -> anyhow::Result<HashMap<BotId, WebhookSecret>> {
-    bots.map(|bot| Ok((bot, secret()?))).collect()
-}
-
-fn secret() -> anyhow::Result<WebhookSecret> {
-    let mut bytes = [0; SECRET_BYTES];
-    let random = ring::default_provider().secure_random;
-    random.fill(&mut bytes).ok().context("the system gives no random numbers")?;
-    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
-    Ok(WebhookSecret::new(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()))
-}
-
-/// Addresses and secrets of a process.
-pub(super) fn webhooks(settings: &WebhookSettings, secrets: HashMap<BotId, WebhookSecret>) -> Webhooks {
+/// Addresses and secrets of a process. Every node makes the same secret of a token, so that each takes what Telegram
+/// brings for any bot.
+pub(super) fn webhooks<'a>(
+    settings: &WebhookSettings,
+    bots: impl Iterator<Item = &'a BotProfile>,
+    credentials: &Credentials,
+) -> Webhooks {
+    let secrets: HashMap<_, _> =
+        bots.filter_map(|bot| Some((bot.id, credentials.webhook_secret(&bot.spec)?))).collect();
     Webhooks {
         public_url: settings.public_url().map(str::to_owned),
         max_connections: settings.max_connections.get(),
         delete_foreign: settings.delete_foreign,
-        secrets,
+        secrets: RwLock::new(secrets),
     }
 }
 
@@ -70,11 +61,20 @@ impl RunningFleet {
     /// unknown name.
     pub fn webhook_bot(&self, name: &str, presented: &[u8]) -> Option<BotId> {
         let bot = self.bot_named(name);
-        let secret = bot.and_then(|bot| self.webhooks.secrets.get(&bot));
+        let secret = bot.and_then(|bot| self.webhook_secret(bot));
         let decoy = "0".repeat(2 * SECRET_BYTES);
-        let expected = secret.map_or(decoy.as_str(), WebhookSecret::expose);
+        let expected = secret.as_ref().map_or(decoy.as_str(), WebhookSecret::expose);
         let matches: bool = expected.as_bytes().ct_eq(presented).into();
         bot.filter(|_| matches && secret.is_some())
+    }
+
+    /// The secret of a bot; that of one which came with a later configuration is made now.
+    fn webhook_secret(&self, bot: BotId) -> Option<WebhookSecret> {
+        self.webhooks.secret(bot).or_else(|| {
+            let secret = self.credentials.webhook_secret(&self.node.directory.bot_profile(bot)?.spec)?;
+            self.webhooks.set_secret(bot, secret.clone());
+            Some(secret)
+        })
     }
 
     /// Whether updates can be taken now.

@@ -1,4 +1,4 @@
-//! Rows of SQLite as the domain's. Layer: adapter. Each list of columns stands beside what reads it.
+//! Rows of both databases as the domain's. Layer: adapter. Each list of columns stands beside what reads it.
 
 use botfleet_actors::domain::control::StopScope;
 use botfleet_actors::domain::ids::{
@@ -13,40 +13,128 @@ use botfleet_actors::domain::transcript::{EntryKind, TranscriptEntry};
 use botfleet_actors::domain::turn::{Turn, TurnProgress, TurnState, Usage};
 use botfleet_actors::ports::store::StoreError;
 use serde::de::DeserializeOwned;
-use sqlx::sqlite::{Sqlite, SqliteRow};
-use sqlx::{Decode, Row};
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
 
-use super::error::unreadable;
+/// A stored value that this version cannot read.
+pub(super) fn unreadable(what: &str, value: impl std::fmt::Display) -> StoreError {
+    StoreError::Incompatible(format!("{what}: {value}"))
+}
+
+/// A row of either database: whole numbers of 64 bits, texts and truths.
+pub(super) trait Cells: Sync {
+    /// A whole number, or nothing.
+    fn number(&self, index: usize) -> Result<Option<i64>, sqlx::Error>;
+    /// A text, or nothing.
+    fn text(&self, index: usize) -> Result<Option<&str>, sqlx::Error>;
+    /// A truth.
+    fn truth(&self, index: usize) -> Result<bool, sqlx::Error>;
+}
+
+macro_rules! cells {
+    ($row:ty) => {
+        impl Cells for $row {
+            fn number(&self, index: usize) -> Result<Option<i64>, sqlx::Error> {
+                self.try_get_unchecked(index)
+            }
+
+            fn text(&self, index: usize) -> Result<Option<&str>, sqlx::Error> {
+                self.try_get_unchecked(index)
+            }
+
+            fn truth(&self, index: usize) -> Result<bool, sqlx::Error> {
+                self.try_get_unchecked(index)
+            }
+        }
+    };
+}
+
+cells!(SqliteRow);
+cells!(PgRow);
+
+/// A value of one column.
+pub(super) trait Cell<'r>: Sized {
+    /// Reads it.
+    fn read(row: &'r dyn Cells, index: usize) -> Result<Self, StoreError>;
+}
+
+fn there<T>(value: Option<T>, index: usize) -> Result<T, StoreError> {
+    value.ok_or_else(|| unreadable("column", format!("{index} is empty")))
+}
+
+fn failed(error: sqlx::Error) -> StoreError {
+    unreadable("column", error)
+}
+
+impl<'r> Cell<'r> for Option<i64> {
+    fn read(row: &'r dyn Cells, index: usize) -> Result<Self, StoreError> {
+        row.number(index).map_err(failed)
+    }
+}
+
+impl<'r> Cell<'r> for i64 {
+    fn read(row: &'r dyn Cells, index: usize) -> Result<Self, StoreError> {
+        there(row.number(index).map_err(failed)?, index)
+    }
+}
+
+impl<'r> Cell<'r> for Option<&'r str> {
+    fn read(row: &'r dyn Cells, index: usize) -> Result<Self, StoreError> {
+        row.text(index).map_err(failed)
+    }
+}
+
+impl<'r> Cell<'r> for &'r str {
+    fn read(row: &'r dyn Cells, index: usize) -> Result<Self, StoreError> {
+        there(row.text(index).map_err(failed)?, index)
+    }
+}
+
+impl<'r> Cell<'r> for Option<String> {
+    fn read(row: &'r dyn Cells, index: usize) -> Result<Self, StoreError> {
+        Ok(row.text(index).map_err(failed)?.map(str::to_owned))
+    }
+}
+
+impl<'r> Cell<'r> for String {
+    fn read(row: &'r dyn Cells, index: usize) -> Result<Self, StoreError> {
+        there(row.text(index).map_err(failed)?, index).map(str::to_owned)
+    }
+}
+
+impl<'r> Cell<'r> for bool {
+    fn read(row: &'r dyn Cells, index: usize) -> Result<Self, StoreError> {
+        row.truth(index).map_err(failed)
+    }
+}
 
 /// Reads the columns of a row from left to right.
 pub(super) struct Columns<'r> {
-    row: &'r SqliteRow,
+    row: &'r dyn Cells,
     next: usize,
 }
 
 impl<'r> Columns<'r> {
-    pub(super) fn of(row: &'r SqliteRow) -> Self {
+    pub(super) fn of(row: &'r dyn Cells) -> Self {
         Self { row, next: 0 }
     }
 
     /// The next column.
-    pub(super) fn take<T: Decode<'r, Sqlite>>(&mut self) -> Result<T, StoreError> {
+    pub(super) fn take<T: Cell<'r>>(&mut self) -> Result<T, StoreError> {
         let index = self.next;
         self.next += 1;
-        self.row.try_get_unchecked(index).map_err(|error| unreadable("column", error))
+        T::read(self.row, index)
     }
 
     /// The next column, which may be empty, as one of the domain's types.
-    pub(super) fn optional<T: Decode<'r, Sqlite>, U>(
-        &mut self,
-        of: impl FnOnce(T) -> U,
-    ) -> Result<Option<U>, StoreError> {
-        Ok(self.take::<Option<T>>()?.map(of))
+    pub(super) fn optional<U>(&mut self, of: impl FnOnce(i64) -> U) -> Result<Option<U>, StoreError> {
+        Ok(self.take::<Option<i64>>()?.map(of))
     }
 
     /// The next column, a count.
     pub(super) fn count<T: TryFrom<i64, Error: std::fmt::Display>>(&mut self) -> Result<T, StoreError> {
-        T::try_from(self.take()?).map_err(|error| unreadable("count", error))
+        T::try_from(self.take::<i64>()?).map_err(|error| unreadable("count", error))
     }
 
     fn optional_count<T: TryFrom<i64, Error: std::fmt::Display>>(&mut self) -> Result<Option<T>, StoreError> {
@@ -61,7 +149,7 @@ impl<'r> Columns<'r> {
 
     /// The next column, JSON.
     pub(super) fn json<T: DeserializeOwned>(&mut self) -> Result<T, StoreError> {
-        serde_json::from_str(self.take()?).map_err(|error| unreadable("json", error))
+        serde_json::from_str(self.take::<&str>()?).map_err(|error| unreadable("json", error))
     }
 }
 
@@ -69,7 +157,7 @@ impl<'r> Columns<'r> {
 pub(super) const INBOX: &str = "id, chat, bot, source, source_id, payload, received_at, outcome, reason";
 
 /// An inbox row.
-pub(super) fn inbox_row(row: &SqliteRow) -> Result<InboxRow, StoreError> {
+pub(super) fn inbox_row(row: &dyn Cells) -> Result<InboxRow, StoreError> {
     let mut columns = Columns::of(row);
     Ok(InboxRow {
         id: InboxId(columns.take()?),
@@ -109,7 +197,7 @@ pub(super) const TRANSCRIPT: &str = "chat, number, kind, revision, telegram_chat
      fleet_bot, text, entities, media, date, inbox, chain_depth, root";
 
 /// A transcript entry.
-pub(super) fn entry(row: &SqliteRow) -> Result<TranscriptEntry, StoreError> {
+pub(super) fn entry(row: &dyn Cells) -> Result<TranscriptEntry, StoreError> {
     let mut columns = Columns::of(row);
     Ok(TranscriptEntry {
         chat: ChatId(columns.take()?),
@@ -140,7 +228,7 @@ pub(super) const TURN: &str = "id, chat, decision, bot, ordinal, target, answers
      expires_at, created_at, state, attempts, claimed_epoch, error, provider, model, prompt_tokens, completion_tokens";
 
 /// A turn.
-pub(super) fn turn(row: &SqliteRow) -> Result<Turn, StoreError> {
+pub(super) fn turn(row: &dyn Cells) -> Result<Turn, StoreError> {
     let mut columns = Columns::of(row);
     Ok(Turn {
         id: TurnId(columns.take()?),
@@ -182,7 +270,7 @@ pub(super) const OUTBOX: &str = "id, turn, part, parts, bot, chat, telegram_chat
      chain_depth, root, expires_at, created_at, on_unknown, state, attempts, attempt, claimed_epoch, due_at, message_id, error";
 
 /// A message of the outbox.
-pub(super) fn message(row: &SqliteRow) -> Result<OutboxMessage, StoreError> {
+pub(super) fn message(row: &dyn Cells) -> Result<OutboxMessage, StoreError> {
     let mut columns = Columns::of(row);
     Ok(OutboxMessage {
         id: OutboxId(columns.take()?),

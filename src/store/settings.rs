@@ -2,29 +2,61 @@
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Where the store is, and how it writes.
+/// Which database, where it is, and how it is used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreSettings {
-    /// The database file; its directory is made when missing. `-wal`, `-shm` and `.lock` files stand beside it.
+    /// Which database.
+    pub backend: Backend,
+    /// SQLite: the database file; its directory is made when missing. `-wal`, `-shm` and `.lock` files stand beside it.
     pub path: PathBuf,
-    /// How far a commit is on its way to the disk when it is reported.
+    /// SQLite: how far a commit is on its way to the disk when it is reported.
     pub synchronous: Synchronous,
-    /// Connections that read.
+    /// SQLite: connections that read.
     pub readers: NonZeroU32,
+    /// PostgreSQL: `postgres://user@host:port/database` without a password, or `env:NAME` or `file:PATH` that holds it.
+    pub url: Option<String>,
+    /// PostgreSQL: `env:NAME` or `file:PATH` that holds the password, when the address does not.
+    pub password: Option<String>,
+    /// PostgreSQL: connections that read; four more write, beat and watch.
+    pub connections: NonZeroU32,
+    /// PostgreSQL: the longest that one statement may take, on the server and on the way.
+    #[serde(with = "humantime_serde")]
+    pub statement_timeout: Duration,
+    /// PostgreSQL: a statement that takes longer is logged.
+    #[serde(with = "humantime_serde")]
+    pub slow_query: Duration,
 }
 
 impl Default for StoreSettings {
     fn default() -> Self {
         Self {
+            backend: Backend::Sqlite,
             path: PathBuf::from("botfleet.db"),
             synchronous: Synchronous::Full,
             readers: NonZeroU32::MIN.saturating_add(1),
+            url: None,
+            password: None,
+            connections: NonZeroU32::MIN.saturating_add(7),
+            statement_timeout: Duration::from_secs(5),
+            slow_query: Duration::from_millis(100),
         }
     }
+}
+
+/// A database that the store works on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Backend {
+    /// One machine, one process, one file.
+    #[default]
+    Sqlite,
+    /// A cluster of nodes on one server.
+    Postgres,
 }
 
 /// How far a commit is on its way to the disk when it is reported.

@@ -1,4 +1,30 @@
-//! The store on SQLite. Layer: adapter. Keeps I1-I4, I6, I8, I11.
+//! The store on SQLite: all state of a fleet on one machine, in one file. Layer: adapter. Keeps I1-I4, I6, I8, I11.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `open` | how a process takes the file: lock, schema, connections |
+//! | `writer` | the one connection that writes, and how it recovers from doubt |
+//! | `commit`, `load`, `write`, `written` | the group commit: two crossings to SQLite's thread, whatever the batch's size |
+//! | `tenure`, `roster` | what a starting process does: leases, then bots, chats and personas |
+//! | `reads`, `outcomes` | everything that only reads |
+//! | `orders` | what people order: ways of delivery, dead letters with another go |
+//! | `error` | SQLite's errors as the port's |
+//!
+//! Rows travel as one JSON array per table, which `json_each` turns back into rows: a statement costs the same text
+//! and one crossing, whatever their number.
+
+mod commit;
+mod error;
+mod load;
+pub mod open;
+mod orders;
+mod outcomes;
+mod reads;
+mod roster;
+mod tenure;
+mod write;
+mod writer;
+mod written;
 
 use std::sync::Arc;
 
@@ -22,11 +48,10 @@ use futures::future::BoxFuture;
 use sqlx::sqlite::SqlitePool;
 use tokio::sync::Mutex;
 
-use super::load::array;
-use super::open::{FileLock, OpenError, Opened, open};
+use self::open::{FileLock, OpenError, Opened, open};
+use self::writer::Writer;
+use super::loaded::array;
 use super::settings::StoreSettings;
-use super::writer::Writer;
-use super::{commit, orders, outcomes, reads, roster, tenure};
 
 /// Rows deleted at a time, so that pruning never holds up commits for long.
 const PRUNE_ROWS: usize = 2_000;

@@ -56,6 +56,8 @@ fn the_default_file_spells_every_key() {
         "server",
         "webhooks",
         "store",
+        "redis",
+        "cluster",
         "telegram",
         "fleet",
         "fleet.restart",
@@ -197,7 +199,6 @@ fn the_example_is_sound_and_comes_to_a_plan() {
 #[test]
 fn the_demo_manifest_is_sound() {
     let text = fs::read_to_string(repository().join("config/demo.toml")).unwrap();
-    let text = text.replace("BASE_URL", "http://127.0.0.1:1");
     let names = text.lines().filter_map(|line| line.split("env:").nth(1)).filter_map(|rest| rest.split('"').next());
     let tokens =
         names.enumerate().map(|(index, name)| (name.to_owned(), format!("{}{}", 7_100_000_001 + index, &ADA[10..])));
@@ -444,4 +445,54 @@ fn a_token_file_that_others_can_read_is_warned_of() {
     let (_folder, manifest) = with_token_file(0o644);
     let loaded = Manifest::load(&manifest, &ProcessSecrets).unwrap();
     assert_eq!(loaded.warnings[0].key, "bots[0].token");
+}
+
+#[test]
+fn the_api_may_listen_for_other_machines_once_hosts_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sources = with_file(&folder, "[server]\nlisten = \"0.0.0.0:8080\"\nhosts = [\"botfleet-api\"]\n");
+    assert_eq!(Config::load(&sources).unwrap().server.hosts, ["botfleet-api"]);
+    sources = with_file(&folder, "[server]\nlisten = \"0.0.0.0:8080\"\n");
+    sources.variables = vec![("BOTFLEET__SERVER__HOSTS".into(), "[\"botfleet-api\"]".into())];
+    assert!(Config::load(&sources).is_ok(), "a later layer may name them");
+}
+
+#[test]
+fn a_cluster_that_cannot_be_is_refused_with_field_and_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |text: &str| Config::load(&with_file(&folder, text)).unwrap_err();
+    let faults = refused("[cluster]\nrole = \"worker\"\nact_within = \"4s\"\n");
+    assert!(fault(&faults, "cluster.role").remedy.contains("store.backend"), "{faults}");
+    assert!(fault(&faults, "cluster.act_within").what.contains("two nodes could poll one bot"), "{faults}");
+    let faults = refused("[store]\nbackend = \"postgres\"\n[cluster]\nbeat_every = \"1500ms\"\n");
+    assert!(fault(&faults, "store.url").remedy.contains("postgres://"), "{faults}");
+    assert!(fault(&faults, "cluster.beat_every").remedy.contains("one lost beat"), "{faults}");
+    let faults = refused("[cluster]\nnode = \"two words\"\naddress = \"http://n1/\"\nreconcile_every = \"1s\"\n");
+    for key in ["cluster.node", "cluster.address", "cluster.reconcile_every"] {
+        assert!(fault(&faults, key).source.ends_with("mine.toml"), "{faults}");
+    }
+}
+
+#[test]
+fn i12_passwords_of_servers_stand_in_no_file_and_in_no_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[store]\nbackend = \"postgres\"\nurl = \"postgres://a:s3cret@db/fleet\"\npassword = \"s3cret\"\n\
+                [redis]\nurl = \"redis://:s3cret@cache:6379\"\n";
+    let faults = Config::load(&with_file(&folder, text)).unwrap_err();
+    for key in ["store.url", "store.password", "redis.url"] {
+        fault(&faults, key);
+    }
+    assert!(!faults.to_string().contains("s3cret"), "{faults}");
+    let text = "[store]\nbackend = \"postgres\"\nurl = \"env:DATABASE\"\n[redis]\nurl = \"env:CACHE\"\n";
+    let config = Config::load(&with_file(&folder, text)).unwrap();
+    let secrets = GivenSecrets(
+        [("DATABASE", "postgres://a:s3cret@db/fleet"), ("CACHE", "redis://:s3cret@cache:6379")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+    );
+    let connections = config.connections(&secrets).unwrap();
+    assert!(connections.postgres.as_ref().is_some_and(|url| url.expose_secret().contains("s3cret")));
+    assert!(!format!("{config:?} {connections:?}").contains("s3cret"));
+    let faults = config.connections(&GivenSecrets::default()).unwrap_err();
+    assert!(fault(&faults, "store.url").what.contains("DATABASE") && faults.0.len() == 2, "{faults}");
 }

@@ -14,7 +14,7 @@ use tokio::process::Command;
 use crate::fleet_stage::{DEADLINE, FleetStage, options};
 use crate::fleet_webhook::{free_port, switch, until_health, with_webhooks};
 
-async fn signal(pid: u32, name: &str) {
+pub(crate) async fn signal(pid: u32, name: &str) {
     let pid = pid.to_string();
     let told = Command::new("sh").args(["-c", "kill -\"$1\" \"$2\"", "sh", name, &pid]).status().await.unwrap();
     assert!(told.success());
@@ -30,7 +30,7 @@ fn log(stage: &FleetStage) -> String {
     std::fs::read_to_string(stage.product.files().log()).unwrap()
 }
 
-async fn until_unready(http: &reqwest::Client, url: &str) {
+pub(crate) async fn until_unready(http: &reqwest::Client, url: &str) {
     let until = Instant::now() + DEADLINE;
     while http.get(url).send().await.unwrap().status() != StatusCode::SERVICE_UNAVAILABLE {
         assert!(Instant::now() < until, "readiness stays");

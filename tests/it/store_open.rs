@@ -5,9 +5,9 @@
 use std::fs;
 use std::path::Path;
 
-use botfleet::store::open::OpenError;
 use botfleet::store::settings::{StoreSettings, Synchronous};
 use botfleet::store::sqlite::SqliteStore;
+use botfleet::store::sqlite::open::OpenError;
 use botfleet_actors::ports::store::{Store, StoreError};
 use botfleet_actors::testkit::rows::{at, ingest, plan, update};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -111,4 +111,49 @@ async fn an_old_reader_sees_what_was_just_committed() {
         store.commit(vec![ingest(bot, epoch, vec![update(n, bot, chat, n)])]).await.unwrap();
         assert_eq!(store.next_offset(bot).await.unwrap(), Some(n + 1));
     }
+}
+
+/// The schema as an older version left it.
+async fn migrated_to(path: &Path, version: i64) {
+    let mut older = sqlx::migrate!("migrations/sqlite").iter().cloned().collect::<Vec<_>>();
+    older.retain(|migration| migration.version <= version);
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    let mut connection = options.connect().await.unwrap();
+    sqlx::migrate::Migrator::with_migrations(older).run_direct(None, &mut connection, false).await.unwrap();
+    connection.execute("INSERT INTO setting (key, value, config_seq) VALUES ('roster', 'old', 7)").await.unwrap();
+    connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_with_data_is_copied_before_its_schema_changes() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("fleet.db");
+    migrated_to(&path, 3).await;
+    let point = directory.path().join("fleet.db.before-0004");
+    fs::write(&point, "a copy of long ago").unwrap();
+    drop(SqliteStore::open(&settings(&path)).await.unwrap());
+    let mut copy = SqliteConnectOptions::new().filename(&point).connect().await.unwrap();
+    let row = copy.fetch_one("SELECT config_seq, (SELECT max(version) FROM _sqlx_migrations) FROM setting").await.unwrap();
+    assert_eq!((sqlx::Row::get::<i64, _>(&row, 0), sqlx::Row::get::<i64, _>(&row, 1)), (7, 3));
+    copy.close().await.unwrap();
+    // The way back: the copy in the store's place is a store that the older version knows.
+    fs::rename(&point, &path).unwrap();
+    for beside in ["fleet.db-wal", "fleet.db-shm"] {
+        let _ = fs::remove_file(directory.path().join(beside));
+    }
+    SqliteStore::open(&settings(&path)).await.expect("and that goes up again");
+    assert!(point.exists());
+}
+
+#[tokio::test]
+async fn a_store_that_is_new_or_up_to_date_is_not_copied() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("fleet.db");
+    for _ in 0..2 {
+        drop(SqliteStore::open(&settings(&path)).await.unwrap());
+    }
+    let copies = fs::read_dir(directory.path()).unwrap().filter(|entry| {
+        entry.as_ref().is_ok_and(|entry| entry.file_name().to_string_lossy().contains("before"))
+    });
+    assert_eq!(copies.count(), 0);
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Fleet (one per node: restarts with backoff, quarantine; runs the committer and the reconciler)
+//!  |- Ownership      in a cluster: beats, observers, leases; executes the machine of `policy::ownership`
 //!  |- Provider x P   concurrency, rate, breaker; calls in tracked tasks
 //!  |- Bot x B        polls, turns, outbox; Telegram calls in tracked tasks
 //!  `- Chat x C       transcript and director; on demand, passivated when idle
@@ -12,10 +13,17 @@
 //! write carries its epoch and the store judges it.
 
 pub mod bot;
+pub mod bound;
 pub mod chat;
 pub mod committer;
+pub mod directory;
 pub mod fleet;
+pub mod hints;
+pub mod leases;
 pub mod node;
+pub mod ownership;
+pub mod permits;
 pub mod provider;
 pub mod tasks;
+pub mod traffic;
 pub mod webhooks;

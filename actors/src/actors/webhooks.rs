@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::{PoisonError, RwLock};
 
 use crate::domain::ids::BotId;
 use crate::ports::telegram::{WebhookSecret, WebhookTarget};
@@ -19,7 +20,7 @@ pub struct Webhooks {
     /// Whether a webhook that is not of this fleet is deleted when it keeps a bot from polling.
     pub delete_foreign: bool,
     /// What Telegram must show, for each bot.
-    pub secrets: HashMap<BotId, WebhookSecret>,
+    pub secrets: RwLock<HashMap<BotId, WebhookSecret>>,
 }
 
 impl Webhooks {
@@ -27,9 +28,19 @@ impl Webhooks {
     pub fn target(&self, bot: BotId, name: &str) -> Option<WebhookTarget> {
         Some(WebhookTarget {
             url: format!("{}{RECEIVER_PATH}{}", self.public_url.as_ref()?, percent_encoded(name)),
-            secret: self.secrets.get(&bot)?.clone(),
+            secret: self.secret(bot)?,
             max_connections: self.max_connections,
         })
+    }
+
+    /// What Telegram must show for the bot.
+    pub fn secret(&self, bot: BotId) -> Option<WebhookSecret> {
+        self.secrets.read().unwrap_or_else(PoisonError::into_inner).get(&bot).cloned()
+    }
+
+    /// Telegram must show this for the bot from now on.
+    pub fn set_secret(&self, bot: BotId, secret: WebhookSecret) {
+        self.secrets.write().unwrap_or_else(PoisonError::into_inner).insert(bot, secret);
     }
 
     /// Whether the address is one that this fleet would tell Telegram.
@@ -75,7 +86,7 @@ mod tests {
             public_url: Some("https://bots.example/fleet".to_owned()),
             max_connections: 40,
             delete_foreign: false,
-            secrets: HashMap::from([(BotId(1), WebhookSecret::new("secret".to_owned()))]),
+            secrets: RwLock::new(HashMap::from([(BotId(1), WebhookSecret::new("secret".to_owned()))])),
         }
     }
 

@@ -61,6 +61,11 @@ impl MinuteLimit {
         }
     }
 
+    /// At most `limit`, at least one, in any minute from now on; what was taken stays counted.
+    pub fn set(&mut self, limit: u64) {
+        self.limit = limit.max(1);
+    }
+
     /// Whether `weight` may be taken now. What weighs more than the limit counts as the limit.
     ///
     /// # Errors

@@ -40,7 +40,7 @@ enum Fault {
 /// A store that fails when told to.
 pub struct FaultyStore {
     /// The rows, and the view of them that never fails.
-    pub rows: MemoryStore,
+    pub rows: Arc<MemoryStore>,
     journal: Journal,
     down: AtomicBool,
     held: watch::Sender<bool>,
@@ -50,9 +50,9 @@ pub struct FaultyStore {
 
 impl FaultyStore {
     /// A sound store over these rows.
-    pub fn new(rows: MemoryStore, journal: Journal) -> Self {
+    pub fn new(rows: impl Into<Arc<MemoryStore>>, journal: Journal) -> Self {
         Self {
-            rows,
+            rows: rows.into(),
             journal,
             down: AtomicBool::new(false),
             held: watch::Sender::new(false),

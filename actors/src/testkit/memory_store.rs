@@ -227,7 +227,9 @@ impl Store for MemoryStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::cluster::Cluster;
     use crate::testkit::contract::Home;
+    use crate::testkit::contract::cluster::ClusterHome;
     use crate::testkit::rows::{at, plan};
 
     /// Rows that outlive every handle on them.
@@ -241,7 +243,16 @@ mod tests {
         }
     }
 
+    #[async_trait]
+    impl ClusterHome for MemoryHome {
+        async fn open(&self) -> (Arc<dyn Store>, Arc<dyn Cluster>) {
+            let process = Arc::new(self.0.reopened());
+            (process.clone(), process)
+        }
+    }
+
     crate::store_contract!(MemoryHome::default());
+    crate::cluster_contract!(MemoryHome::default());
 
     #[tokio::test]
     async fn a_commit_that_is_told_to_fail_writes_nothing() {

@@ -4,6 +4,9 @@
 //! |---|---|
 //! | `rows` | rows and operations with every field set, to be changed where a test cares |
 //! | `memory_store` | a store in memory that can be told to fail; each handle is one process, alone or in a cluster |
+//! | `cluster_stage` | several nodes of real actors over one store, bus and Telegram |
+//! | `node_telegram` | Telegram as one node reaches it, and who did what there |
+//! | `scripted_bus` | a bus that delivers at once, or loses everything |
 //! | `memory_bus` | a bus in memory that loses, doubles and withholds |
 //! | `faulty_store` | the same store failing as real ones do |
 //! | `scripted_telegram`, `scripted_llm` | Telegram and providers by script |
@@ -14,13 +17,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
+pub mod cluster_stage;
 pub mod contract;
 pub mod explorer;
 pub mod faulty_store;
 pub mod journal;
 pub mod memory_bus;
 pub mod memory_store;
+pub mod node_telegram;
 pub mod rows;
+pub mod scripted_bus;
 pub mod scripted_llm;
 pub mod scripted_telegram;
 pub mod stage;

@@ -66,6 +66,11 @@ impl ScriptedTelegram {
         Self { me, journal, message_ids, script: Mutex::default(), news: Notify::new() }
     }
 
+    /// Telegram's id of the bot.
+    pub fn id(&self) -> TelegramUserId {
+        self.me.id
+    }
+
     /// An update arrives.
     pub fn receive(&self, update_id: i64, incoming: Incoming) {
         let raw = serde_json::to_string(&incoming).unwrap();

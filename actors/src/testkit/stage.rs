@@ -4,8 +4,8 @@
 //! leaves the rows, the updates and the providers behind, for [`Scenery::raise`] to begin again.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use ractor::{Actor, ActorRef};
@@ -16,15 +16,17 @@ use super::faulty_store::FaultyStore;
 use super::journal::Journal;
 use super::memory_store::MemoryStore;
 use super::rows::{at, person, plan};
+use super::scripted_bus::ScriptedBus;
 use super::scripted_llm::ScriptedLlm;
 use super::scripted_telegram::{ScriptDecoder, ScriptedTelegram};
 use crate::actors::bot::actor::{BotMsg, BotSnapshot};
 use crate::actors::bot::intake::{DeliveryError, receive};
 use crate::actors::bot::settings::BotSettings;
 use crate::actors::chat::settings::ChatSettings;
-use crate::actors::fleet::actor::{Child, FleetActor, FleetArgs, FleetMsg, FleetSnapshot, ProviderSetup};
+use crate::actors::directory::Directory;
+use crate::actors::fleet::actor::{ApiFactory, Child, FleetActor, FleetArgs, FleetMsg, FleetSnapshot, ProviderSetup};
 use crate::actors::fleet::settings::FleetSettings;
-use crate::actors::node::{Directory, Node};
+use crate::actors::node::{Node, Place, Seat};
 use crate::actors::provider::actor::ProviderMsg;
 use crate::actors::provider::settings::ProviderSettings;
 use crate::actors::provider::snapshot::ProviderSnapshot;
@@ -33,10 +35,11 @@ use crate::behaviour::generator::Generator;
 use crate::domain::allowance::BudgetSpec;
 use crate::domain::ids::{BotId, ChatId, MessageId, Number, TelegramChatId};
 use crate::domain::incoming::{ChatKind, Event, Incoming, Message};
-use crate::domain::roster::{ChatPolicy, DeliveryMode, ModelRef, Physics, Roster, RosterPlan};
+use crate::domain::roster::{ChatPolicy, DeliveryMode, ModelRef, Physics, RosterPlan};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 use crate::policy::backoff::BackoffSettings;
+use crate::policy::ownership::settings::OwnershipSettings;
 use crate::policy::restart::RestartSettings;
 use crate::ports::clock::Clock;
 use crate::ports::llm::LlmProvider;
@@ -80,6 +83,8 @@ pub struct Scenery {
     pub public_url: Option<String>,
     /// Whether webhooks of others are deleted.
     pub delete_foreign: bool,
+    /// How nodes watch one another, where there are several.
+    pub ownership: OwnershipSettings,
     /// What may be spent on models: no limits.
     pub budgets: Vec<BudgetSpec>,
     /// Telegram, for each bot of the plan.
@@ -136,6 +141,7 @@ impl Scenery {
             },
             public_url: Some("https://fleet.example".to_owned()),
             delete_foreign: false,
+            ownership: OwnershipSettings::default(),
             budgets: Vec::new(),
             plan,
             journal,
@@ -157,6 +163,70 @@ impl Scenery {
         self
     }
 
+    /// A person writes into a chat; the bots at these places hear it. Returns the message's id.
+    pub fn person_says(&mut self, chat: usize, text: &str, heard_by: &[usize]) -> MessageId {
+        let message_id = MessageId(self.message_ids.fetch_add(1, Ordering::SeqCst));
+        for bot in heard_by {
+            self.update_ids += 1;
+            self.telegram[*bot].receive(self.update_ids, self.spoken(chat, message_id, text));
+        }
+        message_id
+    }
+
+    /// What a bot receives when a person writes.
+    pub fn spoken(&self, chat: usize, message_id: MessageId, text: &str) -> Incoming {
+        let message = Message {
+            message_id,
+            date: self.clock.now(),
+            revision: 0,
+            thread: None,
+            reply_to: None,
+            quoted: None,
+            author: person(),
+            text: Some(text.to_owned()),
+            entities: Vec::new(),
+            media: None,
+            service: false,
+        };
+        let chat = Some(self.plan.chats[chat].telegram_id);
+        Incoming { chat, chat_kind: ChatKind::Supergroup, event: Event::Message(message) }
+    }
+
+    /// The rows.
+    pub(super) fn rows(&self) -> &MemoryStore {
+        &self.rows
+    }
+
+    /// The clock of everybody.
+    pub(super) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock) as Arc<dyn Clock>
+    }
+
+    /// Where ids of messages come from.
+    pub(super) fn message_ids(&self) -> &AtomicI64 {
+        &self.message_ids
+    }
+
+    /// Telegram for the bots of the plan, by their ids.
+    pub(super) fn apis(&self) -> ApiFactory {
+        let of = |telegram: &Arc<ScriptedTelegram>| (telegram.id(), Arc::clone(telegram));
+        let telegram: HashMap<_, _> = self.telegram.iter().map(of).collect();
+        Arc::new(move |bot| match telegram.get(&bot.spec.telegram_id) {
+            Some(api) => Ok(Arc::clone(api) as Arc<dyn BotApi>),
+            None => Err("no such bot on this stage".to_owned()),
+        })
+    }
+
+    /// The providers of the plan.
+    pub(super) fn provider_setups(&self) -> Vec<ProviderSetup> {
+        let provider = |(at, llm): (usize, &Arc<ScriptedLlm>)| ProviderSetup {
+            name: self.plan.bots[0].generation.models[at].provider.clone(),
+            llm: Arc::clone(llm) as Arc<dyn LlmProvider>,
+            settings: self.providers.clone(),
+        };
+        self.llms.iter().enumerate().map(provider).collect()
+    }
+
     /// Starts a fleet.
     pub async fn raise(mut self) -> Stage {
         self.processes += 1;
@@ -164,27 +234,14 @@ impl Scenery {
         let roster = store.apply_roster(&self.plan, self.clock.now()).await.unwrap();
         let tenure = store.begin_tenure("stage", self.clock.now()).await.unwrap();
         let (bots, chats) = (roster.bots.keys().copied().collect(), roster.chats.keys().copied().collect());
-        let Roster { bots: profiles, chats: places, aliases, config_seq } = roster;
-        let of_bot = |bot: &BotId| {
-            let id = profiles[bot].spec.telegram_id;
-            let at = self.plan.bots.iter().position(|spec| spec.telegram_id == id).unwrap();
-            (*bot, Arc::clone(&self.telegram[at]) as Arc<dyn BotApi>)
-        };
-        let apis: HashMap<_, _> = profiles.keys().map(of_bot).collect();
-        let provider = |(at, llm): (usize, &Arc<ScriptedLlm>)| ProviderSetup {
-            name: self.plan.bots[0].generation.models[at].provider.clone(),
-            llm: Arc::clone(llm) as Arc<dyn LlmProvider>,
-            settings: self.providers.clone(),
-        };
-        let providers = self.llms.iter().enumerate().map(provider).collect();
+        let providers = self.provider_setups();
         let node = Node::new(
             Arc::clone(&store) as Arc<dyn Store>,
             Arc::clone(&self.clock) as Arc<dyn Clock>,
             Arc::new(ScriptDecoder),
             Generator::new().unwrap(),
-            tenure.epoch,
-            config_seq,
-            Directory::new(profiles, places, aliases),
+            Seat { name: "stage".to_owned(), place: Place::Alone(tenure.epoch), bus: Arc::new(ScriptedBus::default()) },
+            Directory::new(roster),
             self.processes * 1000,
         );
         let node = Arc::new(node.with_budgets(&self.budgets));
@@ -193,16 +250,17 @@ impl Scenery {
             public_url: self.public_url.clone(),
             max_connections: 40,
             delete_foreign: self.delete_foreign,
-            secrets: node.directory.bots.keys().map(secret).collect(),
+            secrets: RwLock::new(node.directory.known().bots.keys().map(secret).collect()),
         };
         let args = FleetArgs {
             node: Arc::clone(&node),
-            apis,
+            apis: self.apis(),
             webhooks: Arc::new(webhooks),
             providers,
             settings: self.fleet.clone(),
             bots: self.bots.clone(),
             chats: self.chats.clone(),
+            ownership: self.ownership.clone(),
         };
         let (actor, ended) = FleetActor::spawn(None, FleetActor, args).await.unwrap();
         Stage { scenery: self, store, node, tenure, bots, chats, actor, ended }
@@ -250,31 +308,12 @@ impl Stage {
 
     /// A person writes into a chat; the bots at these places hear it. Returns the message's id.
     pub fn person_says(&mut self, chat: usize, text: &str, heard_by: &[usize]) -> MessageId {
-        let message_id = MessageId(self.scenery.message_ids.fetch_add(1, Ordering::SeqCst));
-        for bot in heard_by {
-            self.scenery.update_ids += 1;
-            self.telegram(*bot).receive(self.scenery.update_ids, self.spoken(chat, message_id, text));
-        }
-        message_id
+        self.scenery.person_says(chat, text, heard_by)
     }
 
     /// What a bot receives when a person writes.
     pub fn spoken(&self, chat: usize, message_id: MessageId, text: &str) -> Incoming {
-        let message = Message {
-            message_id,
-            date: self.scenery.clock.now(),
-            revision: 0,
-            thread: None,
-            reply_to: None,
-            quoted: None,
-            author: person(),
-            text: Some(text.to_owned()),
-            entities: Vec::new(),
-            media: None,
-            service: false,
-        };
-        let chat = Some(self.telegram_chat(chat));
-        Incoming { chat, chat_kind: ChatKind::Supergroup, event: Event::Message(message) }
+        self.scenery.spoken(chat, message_id, text)
     }
 
     /// Waits until `condition` holds.
@@ -383,6 +422,11 @@ impl Stage {
     /// The process is told to end: no new updates and turns; then what is claimed and not ended is given back.
     pub fn quiesce(&self, give_back: bool) {
         self.actor.cast(if give_back { FleetMsg::GiveBack } else { FleetMsg::Quiesce }).unwrap();
+    }
+
+    /// Somebody has changed the configuration and tells the fleet.
+    pub fn read_roster(&self) {
+        self.actor.cast(FleetMsg::ReadRoster).unwrap();
     }
 
     /// Everything that became of everything.

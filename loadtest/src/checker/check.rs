@@ -56,7 +56,7 @@ pub fn check_after_kills(
     report
 }
 
-fn totals(ledger: &[LedgerRecord], calls: &[CallRecord], outcomes: &[OutcomeLine]) -> Totals {
+pub(super) fn totals(ledger: &[LedgerRecord], calls: &[CallRecord], outcomes: &[OutcomeLine]) -> Totals {
     let turns: HashSet<&str> = outcomes.iter().flat_map(|line| &line.turns).map(|turn| turn.id.as_str()).collect();
     let mut totals = Totals {
         outcomes: outcomes.len() as u64,

@@ -8,6 +8,8 @@
 //! - `sends`: uncaused, phantom and duplicate sends (I4)
 //! - `order`: transcript numbers and message ids that do not rise (I3)
 //! - `polls`: two polls of one token at a time (I5)
+//! - `cluster`: the same for many nodes: rival polls, gaps in transcripts (I3, I5)
+//! - `origins`: whose connection a call came over
 //! - `faults`: faults that struck, violations of pauses, more unknown than doubtful
 //! - `limits`: how much of what the limiters allow was used
 //! - `report`: what was found
@@ -15,8 +17,10 @@
 //! The names below are the folder's face.
 
 pub mod check;
+pub mod cluster;
 pub mod fetch;
 pub mod limits;
+pub mod origins;
 pub mod outcome;
 pub mod report;
 

@@ -158,7 +158,8 @@ impl RunArgs {
     }
 }
 
-fn product(named: Option<&PathBuf>) -> Result<PathBuf, HarnessError> {
+/// Finds the product's program: the one named, else beside this program, else under target.
+pub(super) fn product(named: Option<&PathBuf>) -> Result<PathBuf, HarnessError> {
     if let Some(path) = named {
         return std::path::absolute(path).map_err(HarnessError::file(path));
     }

@@ -9,6 +9,7 @@ use super::product::ProductError;
 use crate::checker::fetch::FetchError;
 use crate::people::http::HttpError;
 use crate::scenario::file::ScenarioError;
+use crate::servers::error::ServerError;
 use crate::simulation::StartError;
 
 /// Why a harness could not be run to its end.
@@ -20,6 +21,25 @@ pub enum HarnessError {
     /// The product did not start, or ended by itself.
     #[error(transparent)]
     Product(#[from] ProductError),
+    /// PostgreSQL, Redis or a link to them.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// A command of the product failed.
+    #[error("botfleet {command} failed:\n{told}")]
+    Command {
+        /// The command.
+        command: String,
+        /// What it said.
+        told: String,
+    },
+    /// The fleet did not come so far in time.
+    #[error("after {seconds} s not yet: {what}")]
+    NotInTime {
+        /// What was waited for.
+        what: String,
+        /// How long was waited.
+        seconds: u64,
+    },
     /// The product's API gave no good answer.
     #[error(transparent)]
     Http(#[from] HttpError),

@@ -15,11 +15,13 @@
 //! | `progress` | one line on a terminal |
 //! | `operator` | what an operator tells the product |
 //! | `crash`, `faults` | what is lost or doubled when all goes wrong |
+//! | `cluster` | many nodes on PostgreSQL and Redis: the chaos run and the figures |
 //! | `load`, `idle` | what the product achieves, and what it costs |
 //! | `limits`, `isolate`, `budget`, `stop`, `turns` | one promise each, measured |
 
 pub mod args;
 pub mod budget;
+pub mod cluster;
 pub mod crash;
 pub mod disk;
 pub mod error;

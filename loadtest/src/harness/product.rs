@@ -19,7 +19,7 @@ const BOUND_WITHIN: Duration = Duration::from_mins(1);
 /// What stands before the bound address.
 const LISTENING: &str = "listening";
 /// Variables that would change the product's settings begin so.
-const SETTING_VARIABLES: &str = "BOTFLEET__";
+pub(super) const SETTING_VARIABLES: &str = "BOTFLEET__";
 /// How much of the log an error tells.
 const TOLD_BYTES: usize = 1500;
 
@@ -108,6 +108,8 @@ impl Product {
         }
         command
             .arg("run")
+            // Faults are aimed at this process, and its starts are the harness's to make.
+            .arg("--no-launcher")
             .arg("--config")
             .arg(self.files.config())
             .arg("--manifest")
@@ -236,13 +238,13 @@ impl Product {
 }
 
 /// Sends a signal through the shell's own `kill`: the standard library knows SIGKILL only.
-async fn signal(pid: u32, name: &str) -> io::Result<()> {
+pub(super) async fn signal(pid: u32, name: &str) -> io::Result<()> {
     let told = Command::new("sh").args(["-c", "kill -\"$1\" \"$2\"", "sh", name, &pid.to_string()]).status().await?;
     if told.success() { Ok(()) } else { Err(io::Error::other(format!("kill ended with {told}"))) }
 }
 
 /// The end of a log.
-fn tail(log: &Path) -> String {
+pub(super) fn tail(log: &Path) -> String {
     let Ok(bytes) = std::fs::read(log) else {
         return format!("{} cannot be read", log.display());
     };

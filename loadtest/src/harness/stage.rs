@@ -123,13 +123,13 @@ impl Stage {
 
 /// A folder for one run.
 #[derive(Debug)]
-struct Scratch {
-    path: PathBuf,
+pub(super) struct Scratch {
+    pub(super) path: PathBuf,
     temporary: bool,
 }
 
 impl Scratch {
-    fn open(named: Option<&Path>) -> Result<Self, HarnessError> {
+    pub(super) fn open(named: Option<&Path>) -> Result<Self, HarnessError> {
         static RUNS: AtomicU32 = AtomicU32::new(0);
         let path = named.map_or_else(
             || {
@@ -142,7 +142,7 @@ impl Scratch {
         Ok(Self { path, temporary: named.is_none() })
     }
 
-    fn remove(&self) -> Result<(), HarnessError> {
+    pub(super) fn remove(&self) -> Result<(), HarnessError> {
         if self.temporary {
             std::fs::remove_dir_all(&self.path).map_err(HarnessError::file(&self.path))?;
         }

@@ -22,3 +22,4 @@ mod people;
 mod provider;
 mod provider_faults;
 mod scenario;
+mod servers;

@@ -16,10 +16,10 @@ use botfleet_loadtest::simulation::{Simulation, SimulationSpec};
 use botfleet_loadtest::world::event::{Post, WorldEvent};
 use botfleet_loadtest::world::spec::{PersonSpec, WorldSpec};
 use tokio::sync::broadcast;
-use tokio::task::JoinHandle;
 
 use super::DemoArgs;
 use super::story::Story;
+use crate::admin::closing::Server;
 use crate::admin::server::BoundPort;
 use crate::config::manifest::Manifest;
 use crate::config::secret::GivenSecrets;
@@ -29,6 +29,9 @@ use crate::runtime::recorder;
 
 /// The demo's manifest; its provider's address and its tokens are filled in.
 const MANIFEST: &str = include_str!("../../../config/demo.toml");
+
+/// Where the manifest as it is finds the provider: the world of docker-compose.yml.
+const MANIFEST_PROVIDER: &str = "http://world:8082/v1";
 
 /// The person at the keyboard.
 const YOU: i64 = 510_000_999;
@@ -53,7 +56,7 @@ const POLLING_DEADLINE: Duration = Duration::from_secs(10);
 pub(super) struct Stage {
     simulation: Simulation,
     fleet: Arc<RunningFleet>,
-    server: JoinHandle<()>,
+    server: Server,
     address: String,
     temporary: Option<PathBuf>,
 }
@@ -93,14 +96,15 @@ impl Stage {
 
         let base_url = args.llm_base_url.clone().unwrap_or_else(|| format!("{}/v1", simulation.base_url()));
         let model = args.llm_model.as_deref().unwrap_or("small-talk");
-        let text =
-            MANIFEST.replace("BASE_URL/v1", &base_url).replace("model = \"small-talk\"", &format!("model = {model:?}"));
+        let text = MANIFEST
+            .replace(MANIFEST_PROVIDER, &base_url)
+            .replace("model = \"small-talk\"", &format!("model = {model:?}"));
         let manifest = Manifest::read(&text, "config/demo.toml", &GivenSecrets(tokens))?;
         let metrics = recorder::install()?;
         let port = BoundPort::bind(config.server.listen).await?;
         let address = format!("http://{}", port.address()?);
         let fleet = Arc::new(RunningFleet::start(&config, manifest).await?);
-        let server = port.serve(Arc::clone(&fleet), metrics);
+        let server = port.serve(Arc::clone(&fleet), metrics, &[]);
         if !fleet.wait_until_polling(POLLING_DEADLINE).await {
             bail!("only {} of {} bots poll; see {address}/api/v1/fleet", fleet.polling().await, fleet.bots());
         }
@@ -174,8 +178,7 @@ impl Stage {
         story.llm(asked, &calls);
         let report = check(&self.simulation.world.ledger().snapshot(), &calls, &outcomes);
         self.fleet.stop(Duration::from_secs(5)).await;
-        self.server.abort();
-        let _ = self.server.await;
+        self.server.close(Duration::ZERO).await;
         self.simulation.stop().await;
         if let Some(folder) = self.temporary {
             let _ = std::fs::remove_dir_all(folder);

@@ -11,21 +11,22 @@ use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::intake::{DeliveryReply, Intake};
+use super::leaving::{Leaving, Loaded};
 use super::orders::{Doubt, Order};
 use super::polling::Polling;
 use super::sending::Sending;
 use super::settings::BotSettings;
 use super::turns::{Claims, Job, TURN_AGES_AFTER};
-use crate::actors::chat::actor::in_time;
 use crate::actors::committer::CommitResult;
 use crate::actors::node::Node;
 use crate::actors::provider::call::{Answered, CallError};
 use crate::actors::tasks::{TaskPanicked, Tasks};
 use crate::actors::webhooks::Webhooks;
-use crate::domain::ids::{AttemptId, ChatId, MessageId, OutboxId, TurnId};
-use crate::domain::outbox::OutboxMessage;
+use crate::domain::ids::{AttemptId, ChatId, Epoch, MessageId, OutboxId, TurnId};
+use crate::domain::ownership::Incarnation;
 use crate::domain::roster::{BotProfile, DeliveryChoice, DeliveryMode};
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Turn;
@@ -55,10 +56,44 @@ pub struct BotArgs {
     pub settings: Arc<BotSettings>,
     /// Addresses and secrets for those whose updates Telegram brings.
     pub webhooks: Arc<Webhooks>,
+    /// The epoch of its lease: its fence.
+    pub epoch: Epoch,
+    /// Offset and way are read from the store: the profile's may be old.
+    pub stored: bool,
+    /// Who it is, when Telegram has told already.
+    pub warm: Option<Me>,
+    /// What other incarnations were sending for it is of unknown fate after so long.
+    pub send_patience: Duration,
 }
 
 /// What a bot hears.
 pub enum BotMsg {
+    /// Read where it stands.
+    Load,
+    /// Where it stands.
+    Loaded(Loaded),
+    /// Look after what other incarnations are sending for it.
+    LookAfterAbandoned,
+    /// How many messages they are still sending, if the store said.
+    AbandonedLeft(Option<u64>),
+    /// Another node waits for it: hand it over, if it is still under that epoch.
+    HandOver(Epoch, Incarnation),
+    /// The hand-over was committed, or not.
+    HandedOver(CommitResult),
+    /// A poll's connection is closed.
+    PollClosed,
+    /// It lives elsewhere: end at once, if it is still under that epoch.
+    Leave(Epoch),
+    /// It is no longer in the manifest.
+    Retire,
+    /// The node may not act.
+    Suspend,
+    /// The node may act again.
+    Resume,
+    /// The configuration says something else of it; with another token also another way to Telegram.
+    ProfileChanged(Arc<BotProfile>, Option<Arc<dyn BotApi>>),
+    /// Turns wait in the store.
+    TurnsWait,
     /// Telegram said who the token belongs to.
     Identified(Result<Me, TelegramError>),
     /// Ask Telegram who the token belongs to.
@@ -195,9 +230,6 @@ pub struct BotSnapshot {
     pub sent: u64,
 }
 
-/// Most time for reading pauses at the start: the fleet waits for it.
-const PAUSES_WITHIN: Duration = Duration::from_secs(1);
-
 /// State of a bot.
 pub struct BotState {
     pub(super) node: Arc<Node>,
@@ -227,6 +259,14 @@ pub struct BotState {
     pub(super) quiescing: bool,
     /// No send is begun any more.
     pub(super) holding_sends: bool,
+    pub(super) epoch: Epoch,
+    pub(super) leaving: Leaving,
+    pub(super) stored: bool,
+    pub(super) warm: Option<Me>,
+    pub(super) since: Instant,
+    pub(super) send_patience: Duration,
+    /// Messages that other incarnations were sending for it when the store was asked last.
+    pub(super) abandoned: u64,
 }
 
 /// The bot actor.
@@ -242,20 +282,21 @@ impl Actor for BotActor {
         myself: ActorRef<Self::Msg>,
         args: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
-        myself.cast(BotMsg::Identify)?;
         myself.cast(BotMsg::Reconcile)?;
-        let mut sending = Sending::new(&args.settings);
-        // Only a prediction: without it the store still makes paused messages wait.
-        if let Ok(Ok(pauses)) = tokio::time::timeout(PAUSES_WITHIN, args.node.store.pauses(args.profile.id)).await {
-            sending.resume_pauses(&pauses, args.node.clock.now());
-        }
         let due = FairQueue::new(args.settings.turns_waiting.get(), TURN_AGES_AFTER);
         let alarm = myself.clone();
-        Ok(BotState {
+        let mut state = BotState {
+            epoch: args.epoch,
+            leaving: Leaving::No,
+            stored: args.stored,
+            warm: None,
+            since: Instant::now(),
+            send_patience: args.send_patience,
+            abandoned: 0,
             intake: Intake::new(args.profile.delivery.clone()),
             webhooks: args.webhooks,
             polling: Polling::new(&args.profile),
-            sending,
+            sending: Sending::new(&args.settings),
             node: args.node,
             profile: args.profile,
             api: args.api,
@@ -274,16 +315,31 @@ impl Actor for BotActor {
             recent_texts: VecDeque::new(),
             quiescing: false,
             holding_sends: false,
-        })
+        };
+        state.begin(args.warm);
+        Ok(state)
     }
 
     async fn handle(
         &self,
-        _: ActorRef<Self::Msg>,
+        myself: ActorRef<Self::Msg>,
         message: Self::Msg,
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
+            BotMsg::Load => state.load(),
+            BotMsg::Loaded(loaded) => state.on_loaded(loaded),
+            BotMsg::LookAfterAbandoned => state.look_after_abandoned(),
+            BotMsg::AbandonedLeft(left) => state.on_abandoned_left(left),
+            BotMsg::HandOver(epoch, to) => state.on_hand_over(epoch, to),
+            BotMsg::HandedOver(result) => state.on_handed_over(&result),
+            BotMsg::PollClosed => state.on_poll_closed(),
+            BotMsg::Leave(epoch) => state.on_leave(epoch),
+            BotMsg::Retire => state.on_retire(),
+            BotMsg::Suspend => state.on_suspend(),
+            BotMsg::Resume => state.on_resume(),
+            BotMsg::ProfileChanged(profile, api) => state.on_profile_changed(profile, api),
+            BotMsg::TurnsWait => state.read_turns().await,
             BotMsg::Identify => state.identify(),
             BotMsg::Identified(result) => state.on_identified(result),
             BotMsg::Poll(generation) => state.on_poll(generation),
@@ -323,6 +379,9 @@ impl Actor for BotActor {
                 let _ = reply.send(state.snapshot());
             }
         }
+        if state.is_done() {
+            myself.stop(Some("left".to_owned()));
+        }
         Ok(())
     }
 }
@@ -332,53 +391,6 @@ impl BotState {
         self.quiescing = true;
         self.health = BotHealth::Quiescing;
         self.polling.cancel();
-    }
-
-    /// Reads turns and messages that wait in the store.
-    async fn on_reconcile(&mut self) {
-        let node = Arc::clone(&self.node);
-        let limit = self.settings.turns_waiting.get().saturating_sub(self.turns_in_memory());
-        match in_time(node.store.queued_turns(self.profile.id, limit)).await {
-            Ok(turns) => self.take_stored_turns(turns).await,
-            Err(error) => tracing::warn!(bot.id = %self.profile.id, error = %error, "waiting turns cannot be read now"),
-        }
-        match in_time(node.store.waiting_messages(self.profile.id, limit.max(1))).await {
-            Ok(messages) => self.take_stored_messages(messages).await,
-            Err(error) => {
-                tracing::warn!(bot.id = %self.profile.id, error = %error, "waiting messages cannot be read now");
-            }
-        }
-    }
-
-    async fn take_stored_turns(&mut self, turns: Vec<Turn>) {
-        for turn in turns {
-            if self.known_turns.contains(&turn.id) {
-                continue;
-            }
-            let upto = turn.target.or(turn.root).unwrap_or(crate::domain::ids::Number(i64::MAX));
-            let limit = self.profile.spec.generation.context_messages + 1;
-            let Ok(window) = in_time(self.node.store.transcript(turn.chat, upto, limit)).await else {
-                return;
-            };
-            let target = turn.target.and_then(|number| window.iter().find(|entry| entry.number == number).cloned());
-            self.on_turns(vec![TurnJob { turn, window, target }]);
-        }
-    }
-
-    async fn take_stored_messages(&mut self, messages: Vec<OutboxMessage>) {
-        for message in messages {
-            if self.sending.knows(message.id) {
-                continue;
-            }
-            if message.part > 0 && !self.sending.knows_turn(message.turn) {
-                match in_time(self.node.store.turn(message.turn)).await {
-                    Ok(Some((_, parts))) => self.resume_part(message, &parts),
-                    _ => return,
-                }
-            } else {
-                self.queue_message(message);
-            }
-        }
     }
 
     fn snapshot(&self) -> BotSnapshot {

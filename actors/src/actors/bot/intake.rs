@@ -22,7 +22,6 @@ use super::orders::obey;
 use super::polling::{ANSWER_WITHIN, POLL_BACKOFF, answered};
 use crate::actors::chat::actor::{ChatMsg, Content, Delivery};
 use crate::actors::committer::{CommitError, CommitResult};
-use crate::actors::fleet::actor::FleetMsg;
 use crate::actors::node::Node;
 use crate::actors::webhooks::host_of;
 use crate::domain::commit::operation::{Applied, Operation, Receive, Refusal, SetDelivery};
@@ -102,6 +101,7 @@ pub(super) fn sorted(
     updates: Vec<ReceivedUpdate>,
 ) -> (Vec<InboxRow>, BTreeMap<ChatId, Vec<Delivery>>) {
     metrics::counter!("botfleet_updates_received_total").increment(updates.len() as u64);
+    node.traffic.took_updates(updates.len());
     let now = node.clock.now();
     let mut rows = Vec::with_capacity(updates.len());
     let mut deliveries: BTreeMap<ChatId, Vec<Delivery>> = BTreeMap::new();
@@ -152,15 +152,6 @@ pub(super) fn deliver(node: &Node, chat: ChatId, deliveries: Vec<Delivery>) -> b
     handle.rows.try_admit(deliveries.len()) && handle.actor.cast(ChatMsg::Deliver(deliveries)).is_ok()
 }
 
-/// Tells a chat that rows wait for it in the store.
-pub(super) fn wake(node: &Node, chat: ChatId) {
-    if let Some(handle) = node.directory.chat(chat) {
-        let _ = handle.actor.cast(ChatMsg::Reconcile);
-    } else if let Some(fleet) = node.directory.fleet() {
-        let _ = fleet.cast(FleetMsg::WakeChat(chat));
-    }
-}
-
 /// Stores what a webhook brought; durable when it returns, and only then may Telegram be told so (I1). The chat gets
 /// its hint after the commit: what is repeated, as webhooks often do, never reaches it.
 ///
@@ -175,11 +166,10 @@ pub async fn receive(node: &Arc<Node>, bot: BotId, update: ReceivedUpdate) -> Co
     let hinting = Arc::clone(node);
     node.committer.submit(Operation::Receive(Receive { rows }), move |result| {
         if matches!(result, Ok(Applied::Ingested { already_there: 0 })) {
-            for (chat, deliveries) in deliveries {
-                if !deliver(&hinting, chat, deliveries) {
-                    wake(&hinting, chat);
-                }
-            }
+            let deliveries = deliveries.into_iter();
+            let absent: Vec<ChatId> =
+                deliveries.filter_map(|(chat, rows)| (!deliver(&hinting, chat, rows)).then_some(chat)).collect();
+            hinting.wake_chats(absent);
         }
         let _ = done.send(result);
     });
@@ -190,7 +180,7 @@ impl BotState {
     /// Opens the way in force, alone: whatever was under way before is cancelled or stale. A change under way opens its
     /// own at its end.
     pub(super) fn open_intake(&mut self) {
-        if self.quiescing || self.intake.phase == Phase::Changing {
+        if self.is_closing() || self.intake.phase == Phase::Changing {
             return;
         }
         self.polling.cancel();
@@ -204,7 +194,7 @@ impl BotState {
     }
 
     pub(super) fn on_set_delivery(&mut self, mode: DeliveryMode, reply: DeliveryReply) {
-        let answer = if self.quiescing || self.intake.phase == Phase::Changing {
+        let answer = if self.is_closing() || self.intake.phase == Phase::Changing {
             Err(DeliveryError::Busy)
         } else if mode == self.intake.mode() {
             Ok(())
@@ -231,7 +221,7 @@ impl BotState {
             DeliveryMode::Polling => self.intake.choice.webhook_url.clone(),
         };
         let choice = DeliveryChoice { mode, webhook_url };
-        let change = SetDelivery { bot: self.profile.id, epoch: self.node.epoch, choice: choice.clone() };
+        let change = SetDelivery { bot: self.profile.id, epoch: self.epoch, choice: choice.clone() };
         let myself = self.myself.clone();
         self.node.committer.submit(Operation::SetDelivery(change), move |result| {
             let _ = myself.cast(BotMsg::DeliveryChanged(choice, result, reply));
@@ -251,14 +241,17 @@ impl BotState {
                 self.intake.choice = choice;
                 self.intake.status = WebhookStatus::default();
                 self.intake.phase = Phase::Open;
-                match self.intake.mode() {
-                    DeliveryMode::Polling => self.delete_webhook(),
-                    DeliveryMode::Webhook => self.set_webhook(),
+                // Whoever has the bot next goes on from what is stored.
+                if !self.is_closing() {
+                    match self.intake.mode() {
+                        DeliveryMode::Polling => self.delete_webhook(),
+                        DeliveryMode::Webhook => self.set_webhook(),
+                    }
                 }
                 Ok(())
             }
             Err(CommitError::Refused(Refusal::Fenced)) => {
-                self.myself.stop(Some("fenced".to_owned()));
+                self.on_fenced();
                 Err(DeliveryError::Busy)
             }
             Err(error) => {
@@ -274,7 +267,7 @@ impl BotState {
 
     /// Tells Telegram where to bring updates; the address is stored before, so that it is known as our own.
     fn set_webhook(&mut self) {
-        if self.quiescing {
+        if self.is_closing() {
             return;
         }
         let Some(target) = self.webhook_target() else {
@@ -296,7 +289,7 @@ impl BotState {
     }
 
     pub(super) fn on_webhook_set(&mut self, generation: u64, result: Result<(), TelegramError>) {
-        if generation != self.intake.generation || self.quiescing {
+        if generation != self.intake.generation || self.is_closing() {
             return;
         }
         match result {
@@ -324,13 +317,13 @@ impl BotState {
     }
 
     pub(super) fn on_delete_webhook(&mut self, generation: u64) {
-        if generation == self.intake.generation && !self.quiescing {
+        if generation == self.intake.generation && !self.is_closing() {
             self.delete_webhook();
         }
     }
 
     pub(super) fn on_webhook_deleted(&mut self, generation: u64, result: Result<(), TelegramError>) {
-        if generation != self.intake.generation || self.quiescing {
+        if generation != self.intake.generation || self.is_closing() {
             return;
         }
         match result {
@@ -341,7 +334,7 @@ impl BotState {
 
     /// Asks Telegram how the webhook does: now and then in its own mode, and when it keeps the bot from polling.
     pub(super) fn look_at_webhook(&mut self, generation: u64) {
-        if generation != self.intake.generation || self.quiescing {
+        if generation != self.intake.generation || self.is_closing() {
             return;
         }
         let (api, myself) = (Arc::clone(&self.api), self.myself.clone());
@@ -351,7 +344,7 @@ impl BotState {
     }
 
     pub(super) fn on_webhook_seen(&mut self, generation: u64, result: Result<WebhookStatus, TelegramError>) {
-        if generation != self.intake.generation || self.quiescing {
+        if generation != self.intake.generation || self.is_closing() {
             return;
         }
         let status = match result {

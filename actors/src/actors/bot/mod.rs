@@ -9,13 +9,17 @@
 //! | `turns` | claim -> models -> finish |
 //! | `models` | prompt -> provider -> firewall, tries and fallbacks |
 //! | `sending` | limiter -> begin -> sendMessage (I4) |
+//! | `reconciling` | turns and messages that wait in the store (I8) |
+//! | `leaving` | start, hand-off, fences, the node's bound (I5, I6) |
 //! | `settling` | what became of a send is committed (I4, I6) |
 
 pub mod actor;
 pub mod intake;
+pub mod leaving;
 mod models;
 pub mod orders;
 mod polling;
+mod reconciling;
 mod sending;
 pub mod settings;
 pub(crate) mod settling;

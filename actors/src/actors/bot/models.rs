@@ -30,18 +30,15 @@ impl BotState {
         let Some(model) = self.profile.spec.generation.models.get(job.model) else {
             return self.models_exhausted(turn);
         };
-        let Some(chat) = self.node.directory.chats.get(&job.given.turn.chat) else {
+        let known = self.node.directory.known();
+        let Some(chat) = known.chats.get(&job.given.turn.chat) else {
             return self.finish(turn, TurnEnding::Dropped("the chat is no longer in the manifest".to_owned()));
         };
         self.generation += 1;
         job.generation = self.generation;
         job.tries += 1;
-        let cast_names: Vec<String> = chat
-            .members
-            .iter()
-            .filter_map(|id| self.node.directory.bots.get(id))
-            .map(|bot| bot.spec.name.clone())
-            .collect();
+        let cast_names: Vec<String> =
+            chat.members.iter().filter_map(|id| known.bots.get(id)).map(|bot| bot.spec.name.clone()).collect();
         let stage = Stage {
             bot: &self.profile,
             username: self.me.as_ref().map(|me| me.username.as_str()),

@@ -166,7 +166,8 @@ fn stop(node: &Arc<Node>, bot: BotId, order: Order) {
 
 /// Lets a bot of the chat ask Telegram who the author is: at first the one that brought the order, then others.
 fn ask(node: &Node, bot: BotId, doubt: Doubt) {
-    let members = node.directory.chats.get(&doubt.chat).map_or(&[][..], |chat| &chat.members);
+    let known = node.directory.known();
+    let members = known.chats.get(&doubt.chat).map_or(&[][..], |chat| &chat.members);
     let others = members.iter().copied().filter(|member| *member != bot);
     let mut askers = std::iter::once(bot).chain(others).filter_map(|bot| node.directory.bot(bot));
     let count = members.len().max(1);

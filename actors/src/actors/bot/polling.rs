@@ -6,10 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ractor::ActorRef;
 use tokio::task::AbortHandle;
 
 use super::actor::{BotHealth, BotMsg, BotState};
-use super::intake::{sorted, wake};
+use super::intake::sorted;
+use super::sending::BOUND_RETRY;
 use crate::actors::chat::actor::ChatMsg;
 use crate::actors::committer::{CommitError, CommitResult, STORE_RETRY};
 use crate::domain::commit::operation::{Ingest, Operation, Refusal};
@@ -41,15 +43,31 @@ pub(super) struct Polling {
     /// Chats that were not in memory when their rows came.
     absent: Vec<ChatId>,
     task: Option<AbortHandle>,
+    /// Polls whose connections are not closed yet.
+    pub(super) open: usize,
+}
+
+/// Tells its bot that a poll's connection is closed, however it ends.
+struct OpenPoll(ActorRef<BotMsg>);
+
+impl Drop for OpenPoll {
+    fn drop(&mut self) {
+        let _ = self.0.cast(BotMsg::PollClosed);
+    }
 }
 
 impl Polling {
     pub(super) fn new(profile: &BotProfile) -> Self {
-        Self { next_offset: profile.next_offset, failures: 0, absent: Vec::new(), task: None }
+        Self { next_offset: profile.next_offset, failures: 0, absent: Vec::new(), task: None, open: 0 }
     }
 
     pub(super) fn next_offset(&self) -> Option<i64> {
         self.next_offset
+    }
+
+    /// The bot stands there in its updates, as the store says.
+    pub(super) fn go_on_from(&mut self, offset: Option<i64>) {
+        self.next_offset = offset;
     }
 
     /// The next poll confirms nothing: the one after webhooks (I1).
@@ -66,7 +84,7 @@ impl Polling {
 
 impl BotState {
     pub(super) fn identify(&mut self) {
-        if self.quiescing {
+        if self.is_closing() {
             return;
         }
         // A pause that a process before this one was asked for holds for every call without a chat.
@@ -93,11 +111,7 @@ impl BotState {
                 self.refused(&reason);
             }
             Ok(me) => {
-                if self.node.directory.set_username(self.profile.id, &me.username) {
-                    for (_, chat) in self.node.directory.live_chats() {
-                        let _ = chat.actor.cast(ChatMsg::CastChanged);
-                    }
-                }
+                self.learn_username(&me.username);
                 self.me = Some(me);
                 self.polling.failures = 0;
                 self.health = BotHealth::Starting;
@@ -107,11 +121,34 @@ impl BotState {
         }
     }
 
+    /// Tells the chats of this node, and the store when it is news to the fleet.
+    fn learn_username(&mut self, username: &str) {
+        let (node, bot) = (Arc::clone(&self.node), self.profile.id);
+        if node.directory.bot_profile(bot).is_none_or(|known| known.username.as_deref() != Some(username)) {
+            let username = username.to_owned();
+            self.tasks.spawn(async move {
+                if let Err(error) = node.store.set_username(bot, &username).await {
+                    tracing::warn!(bot.id = %bot, error = %error, "the bot's username could not be stored");
+                }
+            });
+        }
+        if self.node.directory.set_username(bot, username) {
+            for (_, chat) in self.node.directory.live_chats() {
+                let _ = chat.actor.cast(ChatMsg::CastChanged);
+            }
+        }
+    }
+
     pub(super) fn poll(&mut self) {
-        if self.quiescing || !self.intake.polls() {
+        if self.is_closing() || !self.intake.polls() {
             return;
         }
         let generation = self.intake.generation;
+        if !self.node.may_act() {
+            self.health = BotHealth::Degraded("the node's beats do not reach the store".to_owned());
+            drop(self.myself.send_after(BOUND_RETRY, move || BotMsg::Poll(generation)));
+            return;
+        }
         if self.node.committer.is_saturated() {
             drop(self.myself.send_after(STORE_RETRY, move || BotMsg::Poll(generation)));
             return;
@@ -121,9 +158,12 @@ impl BotState {
         }
         let (api, myself) = (Arc::clone(&self.api), self.myself.clone());
         let (offset, timeout) = (self.polling.next_offset, self.settings.poll_timeout);
+        let open = OpenPoll(myself.clone());
+        self.polling.open += 1;
         self.polling.task = Some(self.tasks.spawn(async move {
-            let poll = answered(timeout + ANSWER_WITHIN, api.get_updates(offset, timeout));
-            let _ = myself.cast(BotMsg::Polled(generation, poll.await));
+            let result = answered(timeout + ANSWER_WITHIN, api.get_updates(offset, timeout)).await;
+            drop(open);
+            let _ = myself.cast(BotMsg::Polled(generation, result));
         }));
     }
 
@@ -146,12 +186,14 @@ impl BotState {
                     Some(next_offset) => self.ingest(updates, next_offset),
                 }
             }
+            // Closed by the node's own bound: no failure of Telegram's.
+            Err(_) if !self.node.may_act() => self.poll(),
             Err(error) => self.poll_failed(&error, BotMsg::Poll),
         }
     }
 
     fn poll_failed(&mut self, error: &TelegramError, again: fn(u64) -> BotMsg) {
-        if self.quiescing {
+        if self.is_closing() {
             return;
         }
         self.polling.failures += 1;
@@ -178,7 +220,7 @@ impl BotState {
     fn ingest(&mut self, updates: Vec<ReceivedUpdate>, next_offset: i64) {
         let (rows, deliveries) = sorted(&self.node, self.profile.id, updates);
         let (myself, generation) = (self.myself.clone(), self.intake.generation);
-        let ingest = Ingest { bot: self.profile.id, epoch: self.node.epoch, next_offset, rows };
+        let ingest = Ingest { bot: self.profile.id, epoch: self.epoch, next_offset, rows };
         self.node.committer.submit(Operation::Ingest(ingest), move |result| {
             let _ = myself.cast(BotMsg::Ingested(generation, next_offset, result));
         });
@@ -194,17 +236,14 @@ impl BotState {
         let current = generation == self.intake.generation;
         match result {
             Ok(_) => {
-                for chat in absent {
-                    wake(&self.node, chat);
-                }
+                self.node.wake_chats(absent);
                 if current {
                     self.polling.next_offset = Some(next_offset);
                     self.poll();
                 }
             }
             Err(CommitError::Refused(Refusal::Fenced)) => {
-                tracing::warn!(bot.id = %self.profile.id, "another epoch owns this bot, it leaves this node");
-                self.myself.stop(Some("fenced".to_owned()));
+                self.on_fenced();
             }
             Err(_) if !current => {}
             Err(error) => {

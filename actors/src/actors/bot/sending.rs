@@ -13,7 +13,7 @@ use super::actor::{BotMsg, BotState};
 use super::settings::BotSettings;
 use crate::actors::committer::{CommitError, CommitResult, STORE_RETRY};
 use crate::behaviour::physics::send_rules;
-use crate::domain::commit::operation::{Applied, Begin, Operation, Settle, Start, Verdict};
+use crate::domain::commit::operation::{Applied, Begin, Operation, Refusal, Settle, Start, Verdict};
 use crate::domain::ids::{AttemptId, ChatId, OutboxId, TurnId};
 use crate::domain::outbox::{OutboxMessage, OutboxState};
 use crate::domain::pause::Pause;
@@ -24,6 +24,9 @@ use crate::ports::telegram::{SendMessage, TelegramError};
 /// "typing" lasts five seconds: repeat before it ends (Bot API, sendChatAction).
 const TYPING_REPEAT: Duration = Duration::from_secs(4);
 
+/// How soon a node that may not act looks again whether it may.
+pub(super) const BOUND_RETRY: Duration = Duration::from_millis(100);
+
 /// What a bot has to send.
 pub(super) struct Sending {
     pub(super) limiter: SendLimiter,
@@ -31,6 +34,8 @@ pub(super) struct Sending {
     /// Messages in memory of each turn.
     pub(super) turns: HashMap<TurnId, Vec<OutboxId>>,
     pub(super) sent: u64,
+    /// Messages whose events reached no chat in memory, and whose chats are told when these are stored.
+    pub(super) untold: HashMap<OutboxId, ChatId>,
     /// "typing" that is being shown, and where.
     typing: Vec<(ChatId, AbortHandle)>,
 }
@@ -63,6 +68,7 @@ impl Sending {
             outgoing: HashMap::new(),
             turns: HashMap::new(),
             sent: 0,
+            untold: HashMap::new(),
             typing: Vec::new(),
         }
     }
@@ -209,10 +215,11 @@ impl BotState {
     /// A stored later part: goes on when the part before it was sent, else it is given up.
     pub(super) fn resume_part(&mut self, message: OutboxMessage, parts: &[OutboxMessage]) {
         let before = parts.iter().find(|part| part.part + 1 == message.part);
-        if before.is_some_and(|part| part.progress.state == OutboxState::Sent) {
-            self.queue_message(message);
-        } else {
-            self.give_up(message.id, "the part before it was not sent");
+        match before.map(|part| part.progress.state) {
+            Some(OutboxState::Sent) => self.queue_message(message),
+            // The node that had the bot before settles it; then this part is found again.
+            Some(state) if state == OutboxState::Sending || state.may_begin() => {}
+            _ => self.give_up(message.id, "the part before it was not sent"),
         }
     }
 
@@ -237,6 +244,11 @@ impl BotState {
         if self.holding_sends {
             return;
         }
+        if !node.may_act() {
+            // Nothing is begun that could not be sent.
+            drop(self.myself.send_after(BOUND_RETRY, move || BotMsg::SendDue(outbox)));
+            return;
+        }
         let Some(out) = self.sending.outgoing.get_mut(&outbox).filter(|out| matches!(out.stage, Stage::Waiting)) else {
             return;
         };
@@ -246,7 +258,7 @@ impl BotState {
             drop(self.myself.send_after(wait, move || BotMsg::SendDue(outbox)));
             return;
         }
-        let Some(chat) = node.directory.chats.get(&out.message.chat) else {
+        let Some(chat) = node.directory.chat_profile(out.message.chat) else {
             let turn = out.message.turn;
             for part in self.sending.parts_of(turn) {
                 self.give_up(part, "the chat is no longer in the manifest");
@@ -256,8 +268,9 @@ impl BotState {
         out.stage = Stage::Beginning;
         let attempt = node.attempt_id();
         out.message.progress.attempt = Some(attempt);
-        let rules = send_rules(chat, &self.profile, out.message.answers_bot, self.settings.sends_per_chat_per_minute);
-        let begin = Begin { bot: self.profile.id, epoch: node.epoch, outbox, start: Start { attempt, rules, now } };
+        node.traffic.waited(now.since(out.message.progress.due_at));
+        let rules = send_rules(&chat, &self.profile, out.message.answers_bot, self.settings.sends_per_chat_per_minute);
+        let begin = Begin { bot: self.profile.id, epoch: self.epoch, outbox, start: Start { attempt, rules, now } };
         let myself = self.myself.clone();
         node.committer.submit(Operation::Begin(begin), move |result| {
             let _ = myself.cast(BotMsg::Begun(outbox, attempt, result));
@@ -278,6 +291,10 @@ impl BotState {
                     out.doubtful = Some(attempt);
                 }
                 self.try_again(outbox, self.node.clock.now() + STORE_RETRY);
+            }
+            Err(CommitError::Refused(Refusal::Fenced)) => {
+                self.sending.forget(outbox);
+                self.on_fenced();
             }
             Err(CommitError::Refused(refusal)) => {
                 let doubtful = self.sending.outgoing.get_mut(&outbox).and_then(|out| out.doubtful.take());
@@ -357,7 +374,11 @@ impl BotState {
             return;
         };
         let left = out.message.progress.due_at.since(self.node.clock.now());
-        if left.is_zero() || self.sending.limiter.pause_left(out.message.chat).is_some() {
+        if left.is_zero()
+            || self.holding_sends
+            || !self.node.may_act()
+            || self.sending.limiter.pause_left(out.message.chat).is_some()
+        {
             return;
         }
         let (place, myself) = (out.message.chat, self.myself.clone());

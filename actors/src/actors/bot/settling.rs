@@ -12,14 +12,14 @@
 //!
 //! The end is committed again and again until the store has it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::actor::{BotMsg, BotState};
-use super::intake::wake;
 use super::sending::{Outgoing, Stage};
-use crate::actors::chat::actor::{ChatMsg, Content, Delivery};
+use crate::actors::chat::actor::{Content, Delivery};
 use crate::actors::committer::{CommitError, CommitResult, STORE_RETRY};
-use crate::domain::commit::operation::{Cancel, Operation, Paused, Settle};
+use crate::domain::commit::operation::{Cancel, Operation, Paused, SetAbsence, Settle};
 use crate::domain::ids::{AttemptId, ChatId, MessageId, OutboxId};
 use crate::domain::inbox::{InboxRow, SentEvent, Source};
 use crate::domain::outbox::{OnUnknown, OutboxMessage, RESEND_ATTEMPTS_MAX, SendResult};
@@ -27,6 +27,7 @@ use crate::domain::pause::Pause;
 use crate::domain::time::Timestamp;
 use crate::policy::backoff::BackoffSettings;
 use crate::policy::limiter::Reach;
+use crate::ports::bus::Hint;
 use crate::ports::telegram::TelegramError;
 
 /// Waits after a send that certainly did nothing.
@@ -71,8 +72,11 @@ impl BotState {
             out.stage = Stage::Settling(Box::new(settle));
         }
         self.settle(outbox);
-        if let Some((chat, delivery)) = delivery {
-            self.deliver(chat, vec![delivery]);
+        if let Some((chat, delivery)) = delivery
+            && !self.deliver(chat, vec![delivery])
+        {
+            // It is told once its row is stored.
+            self.sending.untold.insert(outbox, chat);
         }
     }
 
@@ -107,7 +111,7 @@ impl BotState {
             TelegramError::Unauthorized(_) => SendResult::RetryAt(now + REFUSED_RETRY, error.to_string()),
             TelegramError::Migrated(to) => {
                 self.node.directory.migrate(chat, *to);
-                self.tell_chat(chat, ChatMsg::Migrated(*to));
+                self.node.tell([Hint::Migrated(chat, *to)]);
                 SendResult::RetryAt(now + MIGRATED_RETRY * failures, error.to_string())
             }
             TelegramError::Unknown(_) if resend => {
@@ -118,7 +122,7 @@ impl BotState {
             TelegramError::Unknown(_) => SendResult::Unknown(error.to_string()),
             TelegramError::Forbidden(reason) => {
                 if reason.contains("not a member") || reason.contains("kicked") {
-                    self.tell_chat(chat, ChatMsg::CannotPost(bot));
+                    self.tell_absence(chat);
                 }
                 SendResult::Rejected(error.to_string())
             }
@@ -137,7 +141,7 @@ impl BotState {
         self.sending.end_typing(chat);
         metrics::counter!("botfleet_telegram_pauses_total").increment(1);
         let bot = self.profile.id;
-        let pause = Paused { epoch: self.node.epoch, pause: Pause { bot, chat, until } };
+        let pause = Paused { epoch: self.epoch, pause: Pause { bot, chat, until } };
         self.node.committer.submit(Operation::Pause(pause), move |result| {
             if let Err(error) = result {
                 tracing::warn!(bot.id = %bot, error = %error, "a pause is kept in memory only");
@@ -145,12 +149,16 @@ impl BotState {
         });
     }
 
-    fn tell_chat(&self, chat: ChatId, news: ChatMsg) {
-        if let Some(handle) = self.node.directory.chat(chat) {
-            let _ = handle.actor.cast(news);
-        } else {
-            wake(&self.node, chat);
-        }
+    /// The bot cannot post in the chat: stored by the bot itself, since the chat may live elsewhere; then the chat is told.
+    fn tell_absence(&self, chat: ChatId) {
+        let (node, bot) = (Arc::clone(&self.node), self.profile.id);
+        let absence = SetAbsence { bot, epoch: self.epoch, chat, absent: true };
+        self.node.committer.submit(Operation::SetAbsence(absence), move |result| match result {
+            Ok(_) => node.tell([Hint::CannotPost(chat, bot)]),
+            Err(error) => {
+                tracing::warn!(bot.id = %bot, chat.id = %chat, error = %error, "that the bot cannot post there was not stored");
+            }
+        });
     }
 
     /// `sending` may be committed, and certainly nothing was sent in that attempt.
@@ -185,6 +193,7 @@ impl BotState {
             }
             Err(CommitError::Refused(refusal)) => {
                 tracing::warn!(bot.id = %self.profile.id, outbox.id = %outbox, error = %refusal, "attempt was settled elsewhere");
+                self.sending.untold.remove(&outbox);
                 self.ended_unsent(outbox);
             }
             Ok(_) => self.settled(outbox, &ended),
@@ -199,17 +208,33 @@ impl BotState {
             SendResult::Unknown(_) => "unknown",
         };
         metrics::counter!("botfleet_sends_settled_total", "status" => status).increment(1);
+        if let Some(chat) = self.sending.untold.remove(&outbox) {
+            self.node.wake_chats([chat]);
+        }
+        if self.is_gone() {
+            // What is left of the turn is the new owner's.
+            if matches!(result, SendResult::Sent(_)) {
+                self.node.traffic.sent();
+            }
+            if let (SendResult::Unknown(_), Some(out)) = (result, self.sending.outgoing.get(&outbox)) {
+                self.node.tell([Hint::SendUnknown(out.message.chat)]);
+            }
+            self.sending.forget(outbox);
+            self.node.wake_bots([self.profile.id]);
+            return;
+        }
         match result {
             SendResult::RetryAt(due_at, _) => self.try_again(outbox, *due_at),
             SendResult::Unknown(_) => {
                 if let Some(out) = self.sending.outgoing.get(&outbox) {
-                    self.tell_chat(out.message.chat, ChatMsg::SendUnknown);
+                    self.node.tell([Hint::SendUnknown(out.message.chat)]);
                 }
                 self.ended_unsent(outbox);
             }
             SendResult::Rejected(_) => self.ended_unsent(outbox),
             SendResult::Sent(_) => {
                 self.sending.sent += 1;
+                self.node.traffic.sent();
                 if let Some(message) = self.sending.forget(outbox)
                     && let Some(next) = self.sending.lowest_part(message.turn)
                 {
@@ -231,7 +256,10 @@ impl BotState {
 
     pub(super) fn give_up(&mut self, outbox: OutboxId, reason: &str) {
         self.sending.forget(outbox);
-        let cancel = Cancel { bot: self.profile.id, epoch: self.node.epoch, outbox, reason: reason.to_owned() };
+        if self.is_gone() {
+            return;
+        }
+        let cancel = Cancel { bot: self.profile.id, epoch: self.epoch, outbox, reason: reason.to_owned() };
         let bot = self.profile.id;
         self.node.committer.submit(Operation::Cancel(cancel), move |result| {
             if let Err(error) = result {

@@ -13,7 +13,7 @@ use crate::actors::committer::{CommitError, CommitResult, STORE_RETRY};
 use crate::actors::provider::call::Wanted;
 use crate::behaviour::pacing::typing_time;
 use crate::behaviour::physics::send_rules;
-use crate::domain::commit::operation::{Applied, Claim, Finish, Operation, Settle, Start, TurnEnding};
+use crate::domain::commit::operation::{Applied, Claim, Finish, Operation, Refusal, Settle, Start, TurnEnding};
 use crate::domain::ids::{AttemptId, OutboxId, TurnId};
 use crate::domain::outbox::{OutboxMessage, SendProgress, SendResult};
 use crate::domain::text::{MESSAGE_UNITS_MAX, split_message};
@@ -65,7 +65,7 @@ pub(super) struct Job {
 impl BotState {
     pub(super) fn on_turns(&mut self, jobs: Vec<TurnJob>) {
         for job in jobs {
-            if self.turns_in_memory() >= self.settings.turns_waiting.get() || self.quiescing {
+            if self.turns_in_memory() >= self.settings.turns_waiting.get() || self.is_closing() {
                 return;
             }
             if self.known_turns.insert(job.turn.id) {
@@ -86,8 +86,8 @@ impl BotState {
     }
 
     /// Begins turns that are due, as far as there is room, by priority, age and chat; sets a timer for the next one.
-    fn pump_turns(&mut self) {
-        if self.quiescing {
+    pub(super) fn pump_turns(&mut self) {
+        if self.is_closing() {
             return;
         }
         let room = match self.claims {
@@ -118,8 +118,9 @@ impl BotState {
     }
 
     fn begin_turn(&mut self, job: TurnJob, now: Timestamp) {
+        self.node.traffic.waited(now.since(job.turn.due_at));
         let turn = job.turn.id;
-        let claim = Claim { bot: self.profile.id, epoch: self.node.epoch, turn };
+        let claim = Claim { bot: self.profile.id, epoch: self.epoch, turn };
         self.generation += 1;
         let serial = self.generation;
         let myself = self.myself.clone();
@@ -172,11 +173,14 @@ impl BotState {
         if let Err(error) = result {
             if matches!(error, CommitError::Unavailable(_)) {
                 // It may have been committed all the same: nobody would take the turn up again.
-                let claim = Claim { bot: self.profile.id, epoch: self.node.epoch, turn };
+                let claim = Claim { bot: self.profile.id, epoch: self.epoch, turn };
                 self.node.committer.submit(Operation::Unclaim(claim), |_| {});
                 self.release(self.jobs.get(&turn).and_then(|job| job.begun));
             }
             tracing::warn!(bot.id = %self.profile.id, turn.id = %turn, error = %error, "turn could not be claimed, its completion is discarded");
+            if *error == CommitError::Refused(Refusal::Fenced) {
+                return self.on_fenced();
+            }
             if self.jobs.get(&turn).is_some_and(|job| job.usage.is_some() || job.finish.is_some()) {
                 metrics::counter!("botfleet_completions_wasted_total").increment(1);
             }
@@ -207,7 +211,7 @@ impl BotState {
             return;
         };
         let spec = &job.given.turn;
-        let Some(chat) = node.directory.chats.get(&spec.chat) else {
+        let Some(chat) = node.directory.chat_profile(spec.chat) else {
             return self.finish(turn, TurnEnding::Dropped("the chat is no longer in the manifest".to_owned()));
         };
         let typing = typing_time(text, &chat.spec.pacing, spec.id.0 as u64);
@@ -247,9 +251,9 @@ impl BotState {
         let status = if typing.is_zero() { "sent_at_once" } else { "paced" };
         metrics::counter!("botfleet_message_generation_total", "bot" => self.profile.spec.name.clone(), "status" => status).increment(1);
         metrics::histogram!("botfleet_message_generation_duration_seconds").record(job.started.elapsed().as_secs_f64());
-        let begin = if typing.is_zero() && !self.holding_sends && self.sending.permit_now(&messages) {
+        let begin = if typing.is_zero() && !self.holding_sends && node.may_act() && self.sending.permit_now(&messages) {
             let per_minute = self.settings.sends_per_chat_per_minute;
-            let rules = send_rules(chat, &self.profile, job.given.turn.answers_bot, per_minute);
+            let rules = send_rules(&chat, &self.profile, job.given.turn.answers_bot, per_minute);
             Some(Start { attempt: node.attempt_id(), rules, now })
         } else {
             None
@@ -265,7 +269,7 @@ impl BotState {
             return;
         };
         let usage = job.usage.take();
-        job.finish = Some(Finish { bot: self.profile.id, epoch: self.node.epoch, turn, ending, usage });
+        job.finish = Some(Finish { bot: self.profile.id, epoch: self.epoch, turn, ending, usage });
         self.submit_finish(turn);
     }
 
@@ -314,7 +318,7 @@ impl BotState {
             job.generation = 0;
             job.wanted.withdraw();
             let myself = self.myself.clone();
-            let claim = Claim { bot: self.profile.id, epoch: self.node.epoch, turn };
+            let claim = Claim { bot: self.profile.id, epoch: self.epoch, turn };
             self.node.committer.submit(Operation::Unclaim(claim), move |result| {
                 let _ = myself.cast(BotMsg::GivenBack(turn, result));
             });
@@ -359,6 +363,10 @@ impl BotState {
                 metrics::counter!("botfleet_completions_wasted_total").increment(1);
                 self.sending.discard_turn(turn);
                 self.release(begun);
+                if refusal == Refusal::Fenced {
+                    self.forget_turn(turn);
+                    return self.on_fenced();
+                }
             }
             Err(CommitError::Unavailable(_)) => {
                 drop(self.myself.send_after(STORE_RETRY, move || BotMsg::FinishAgain(turn, serial)));

@@ -9,7 +9,6 @@
 //! Longer than other files by its messages, snapshot and state; what it does with a row stands in the files beside it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,25 +20,21 @@ use super::memory::Memory;
 use super::settings::ChatSettings;
 use crate::actors::bot::actor::{BotMsg, TurnJob};
 use crate::actors::committer::{CommitError, CommitResult};
-use crate::actors::node::{Node, RowPermits};
+use crate::actors::node::Node;
+use crate::actors::permits::RowPermits;
 use crate::behaviour::scene::{CastMember, Occasion};
 use crate::domain::commit::operation::{Advance, Operation, Refusal};
 use crate::domain::decision::Decision;
-use crate::domain::ids::{BotId, InboxId, Number, TelegramChatId};
-use crate::domain::inbox::{Handled, InboxRow, Outcome, OutcomeKind, SentEvent, Source};
+use crate::domain::ids::{BotId, Epoch, InboxId, Number, TelegramChatId};
+use crate::domain::inbox::{Handled, Outcome, OutcomeKind, SentEvent};
 use crate::domain::incoming::Incoming;
+use crate::domain::ownership::Incarnation;
 use crate::domain::roster::ChatProfile;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Turn;
 use crate::policy::backoff::BackoffSettings;
 use crate::ports::store::StoreError;
-
-/// Rows read from the store at once.
-const READ_LIMIT: usize = 256;
-
-/// How long a chat waits before it asks a failed store again.
-const RELOAD_AFTER: Duration = Duration::from_millis(500);
 
 /// Refused commits in a row after which a chat reads the store again at once; after further ones it waits.
 const REFUSALS_AT_ONCE: u32 = 3;
@@ -79,6 +74,8 @@ pub struct ChatArgs {
     pub settings: ChatSettings,
     /// Admission to its mailbox.
     pub rows: Arc<RowPermits>,
+    /// The epoch of its lease: its fence.
+    pub epoch: Epoch,
 }
 
 /// What a chat hears.
@@ -103,6 +100,14 @@ pub enum ChatMsg {
     SendUnknown,
     /// Telegram says that this bot cannot post here.
     CannotPost(BotId),
+    /// Another node waits for it: hand it over, if it is still under that epoch.
+    HandOver(Epoch, Incarnation),
+    /// The hand-over was committed, or not.
+    HandedOver(Incarnation, CommitResult),
+    /// It lives elsewhere, or is no longer in the manifest: end at once, if it is still under that epoch.
+    Leave(Epoch),
+    /// The configuration says something else of it.
+    ProfileChanged(Arc<ChatProfile>),
     /// Leave the memory if nothing happened for long.
     PassivateIfIdle,
     /// Tell how it is.
@@ -156,6 +161,9 @@ pub struct ChatState {
     refusals: u32,
     pub(super) next_tick_at: Option<Timestamp>,
     pub(super) last_news: tokio::time::Instant,
+    pub(super) epoch: Epoch,
+    /// It is being handed over: it takes nothing any more.
+    pub(super) leaving: bool,
 }
 
 /// What the handling of some rows adds up to: one commit, and jobs for the bots.
@@ -197,6 +205,8 @@ impl Actor for ChatActor {
     ) -> Result<Self::State, ActorProcessingErr> {
         myself.cast(ChatMsg::Reload)?;
         Ok(ChatState {
+            epoch: args.epoch,
+            leaving: false,
             cast: cast_of(&args.node, &args.profile),
             next_tick_at: None,
             memory: None,
@@ -233,7 +243,11 @@ impl Actor for ChatActor {
             ChatMsg::Migrated(to) => state.on_migrated(&myself, to),
             ChatMsg::StoreMigration(to) => state.store_migration(&myself, to),
             ChatMsg::SendUnknown => state.on_send_unknown(&myself).await,
-            ChatMsg::CannotPost(bot) => state.on_cannot_post(&myself, bot),
+            ChatMsg::CannotPost(bot) => state.on_cannot_post(bot),
+            ChatMsg::HandOver(epoch, to) => state.on_hand_over(&myself, epoch, to),
+            ChatMsg::HandedOver(to, result) => state.on_handed_over(&myself, to, &result).await,
+            ChatMsg::Leave(epoch) => state.on_leave(&myself, epoch),
+            ChatMsg::ProfileChanged(profile) => state.on_profile_changed(profile),
             ChatMsg::CastChanged => state.cast = cast_of(&state.node, &state.profile),
             ChatMsg::PassivateIfIdle => state.passivate_if_idle(&myself),
             ChatMsg::GetSnapshot(reply) => {
@@ -250,71 +264,16 @@ pub(in crate::actors) async fn in_time<T>(call: impl Future<Output = Result<T, S
     tokio::time::timeout(STORE_DEADLINE, call).await.map_err(late)?
 }
 
-/// Reads a stored row.
-fn content_of(node: &Node, row: &InboxRow) -> Content {
-    if let (Source::Sent(_), Ok(event)) = (row.source, serde_json::from_str(&row.payload)) {
-        return Content::Sent(event);
-    }
-    // A poison row must not take its chat along (I7).
-    catch_unwind(AssertUnwindSafe(|| node.decoder.decode(&row.payload))).map_or(Content::Poison, Content::Update)
-}
-
-fn cast_of(node: &Node, profile: &ChatProfile) -> Vec<CastMember> {
+pub(super) fn cast_of(node: &Node, profile: &ChatProfile) -> Vec<CastMember> {
+    let known = node.directory.known();
     let member = |id: &BotId| {
-        let profile = node.directory.bots.get(id)?;
+        let profile = known.bots.get(id)?;
         Some(CastMember { profile: Arc::clone(profile), username: node.directory.username(*id) })
     };
     profile.members.iter().filter_map(member).collect()
 }
 
 impl ChatState {
-    /// Forgets everything and reads the store; tries again later when it does not answer. An outage kills nobody.
-    async fn reload(&mut self, myself: &ActorRef<ChatMsg>) {
-        self.memory = None;
-        self.generation += 1;
-        self.commits_in_flight = 0;
-        let node = Arc::clone(&self.node);
-        match in_time(node.store.chat_memory(self.profile.id, self.settings.window_entries.get())).await {
-            Ok(loaded) => {
-                self.next_tick_at = loaded.next_tick_at;
-                self.absent = loaded.absent.iter().copied().collect();
-                self.memory =
-                    Some(Memory::new(loaded, self.settings.window_entries.get(), self.settings.rows_waiting.get()));
-                self.read_store(myself).await;
-            }
-            Err(error) => self.store_failed(myself, &error),
-        }
-    }
-
-    pub(super) fn store_failed(&mut self, myself: &ActorRef<ChatMsg>, error: &StoreError) {
-        tracing::warn!(chat.id = %self.profile.id, error = %error, "chat waits for the store");
-        self.memory = None;
-        // Results of other commits under way no longer concern us.
-        self.generation += 1;
-        drop(myself.send_after(RELOAD_AFTER, || ChatMsg::Reload));
-    }
-
-    /// Handles what waits in the store and no hint announced; opens the mailbox when all is read.
-    async fn read_store(&mut self, myself: &ActorRef<ChatMsg>) {
-        if self.memory.is_none() {
-            return;
-        }
-        let node = Arc::clone(&self.node);
-        let rows = match in_time(node.store.unhandled(self.profile.id, READ_LIMIT)).await {
-            Ok(rows) => rows,
-            Err(error) => return self.store_failed(myself, &error),
-        };
-        let all_read = rows.len() < READ_LIMIT;
-        let deliveries = rows
-            .into_iter()
-            .map(|row| Delivery { inbox: row.id, bot: row.bot, content: content_of(&node, &row) })
-            .collect();
-        self.on_deliveries(myself, deliveries).await;
-        if all_read {
-            self.rows.caught_up();
-        }
-    }
-
     pub(super) async fn on_deliveries(&mut self, myself: &ActorRef<ChatMsg>, deliveries: Vec<Delivery>) {
         let Some(base) = self.memory.as_ref().map(|memory| memory.last_number) else {
             return;
@@ -364,7 +323,7 @@ impl ChatState {
     pub(super) fn commit(&mut self, myself: &ActorRef<ChatMsg>, base: Number, step: Step) {
         let advance = Advance {
             chat: self.profile.id,
-            epoch: self.node.epoch,
+            epoch: self.epoch,
             base,
             entries: step.entries,
             handled: step.handled,
@@ -374,12 +333,22 @@ impl ChatState {
             absences: step.absences,
         };
         self.commits_in_flight += 1;
-        let (chat, generation) = (myself.clone(), self.generation);
+        let (here, away): (Vec<_>, Vec<_>) = step
+            .jobs
+            .into_iter()
+            .map(|(bot, jobs)| (bot, self.node.directory.bot(bot), jobs))
+            .partition(|(_, actor, _)| actor.is_some());
+        let away: Vec<BotId> = away.into_iter().map(|(bot, ..)| bot).collect();
+        let (node, chat, generation) = (Arc::clone(&self.node), myself.clone(), self.generation);
         self.node.committer.submit(Operation::Advance(advance), move |result| {
+            if result.is_ok() && !away.is_empty() {
+                // Those that live elsewhere find their turns in the store.
+                node.wake_bots(away);
+            }
             let _ = chat.cast(ChatMsg::Advanced(generation, result));
         });
-        for (bot, jobs) in step.jobs {
-            if let Some(actor) = self.node.directory.bot(bot) {
+        for (_, actor, jobs) in here {
+            if let Some(actor) = actor {
                 let _ = actor.cast(BotMsg::Turns(jobs));
             }
         }
@@ -393,8 +362,7 @@ impl ChatState {
         match result {
             Ok(_) => self.refusals = 0,
             Err(CommitError::Refused(Refusal::Fenced)) => {
-                tracing::warn!(chat.id = %self.profile.id, "another epoch owns this chat, it leaves this node");
-                myself.stop(Some("fenced".to_owned()));
+                self.on_fenced(myself);
             }
             Err(CommitError::Unavailable(error)) => self.store_failed(myself, &StoreError::Unavailable(error.clone())),
             Err(error @ CommitError::Refused(_)) => {
@@ -415,7 +383,7 @@ impl ChatState {
     }
 
     fn passivate_if_idle(&mut self, myself: &ActorRef<ChatMsg>) {
-        if self.commits_in_flight == 0 && self.last_news.elapsed() >= self.settings.passivate_after {
+        if self.commits_in_flight == 0 && !self.leaving && self.last_news.elapsed() >= self.settings.passivate_after {
             myself.stop(Some("passivated".to_owned()));
         }
     }

@@ -57,14 +57,14 @@ impl ChatState {
                 return;
             }
             Content::Sent(event) => {
-                let Some(author) = node.directory.bots.get(&bot) else {
+                let Some(author) = node.directory.bot_profile(bot) else {
                     let outcome =
                         Outcome::because(OutcomeKind::Ignored, "sent by a bot that is no longer in the manifest");
                     step.handled.push(Handled { inbox, outcome, number: None, decision: None });
                     return;
                 };
                 let last_part = event.last_part;
-                (read_sent(self.profile.id, inbox, event, author, node.directory.username(bot)), None, last_part)
+                (read_sent(self.profile.id, inbox, event, &author, node.directory.username(bot)), None, last_part)
             }
         };
         if let Some(number) = known.or_else(|| memory.number_of(&entry.key())) {

@@ -59,7 +59,7 @@ impl ChatState {
             cause,
             seed,
             at: now,
-            config_seq: self.node.config_seq,
+            config_seq: self.node.directory.known().config_seq,
             policy: self.profile.spec.policy.as_str().to_owned(),
             verdict: direction.verdict,
             reason: direction.reason,
@@ -106,7 +106,7 @@ impl ChatState {
                 continue;
             }
             let context =
-                self.node.directory.bots.get(&speaker.bot).map_or(0, |bot| bot.spec.generation.context_messages);
+                self.node.directory.bot_profile(speaker.bot).map_or(0, |bot| bot.spec.generation.context_messages);
             let target = speaker
                 .target
                 .and_then(|number| at.filter(|entry| entry.number == number).or_else(|| memory.entry(number)))
@@ -120,7 +120,8 @@ impl ChatState {
 
     /// Why a turn of that priority is not begun: too many are open (I9). People's turns are the last to be shed.
     fn shed(&self, priority: u8) -> Option<String> {
-        let most = self.settings.turns_open_max.get();
+        // The limit is the fleet's: each node sheds beyond its part of it.
+        let most = (self.settings.turns_open_max.get() / self.node.leases.sharers()).max(1);
         let room = match priority {
             0 => most,
             1 => most - most / 4,

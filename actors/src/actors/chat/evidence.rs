@@ -97,7 +97,7 @@ impl ChatState {
         let inbox = self.node.inbox_id();
         let resolve = Resolve {
             chat: self.profile.id,
-            epoch: self.node.epoch,
+            epoch: self.epoch,
             outbox: resolved.id,
             message_id: sighting.message_id,
             event: event_row(inbox, &resolved, &event, now),

@@ -4,39 +4,47 @@
 //! work that no hint announced. Load bound: control messages and one reconcile at a time. On failure: the process
 //! ends and starts again from the store.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures::future::join_all;
-use ractor::rpc::CallResult;
-use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, Message, RpcReplyPort, SupervisionEvent};
+use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use serde::Serialize;
 
+use super::leasing::Leasing;
+use super::roster::RosterReading;
 use super::settings::FleetSettings;
+use super::starting::Ramp;
 use super::supervision::Book;
 pub use super::supervision::{Child, Quarantined};
 use crate::actors::bot::actor::BotMsg;
 use crate::actors::bot::settings::BotSettings;
-use crate::actors::chat::actor::ChatMsg;
 use crate::actors::chat::settings::ChatSettings;
-use crate::actors::node::Node;
-use crate::actors::provider::actor::ProviderMsg;
+use crate::actors::node::{Ended, Node};
+use crate::actors::ownership::actor::{OwnershipActor, OwnershipArgs};
 use crate::actors::provider::settings::ProviderSettings;
 use crate::actors::tasks::{TaskPanicked, Tasks};
 use crate::actors::webhooks::Webhooks;
-use crate::domain::ids::{BotId, ChatId};
+use crate::domain::ids::{BotId, ChatId, Epoch};
+use crate::domain::ownership::{Incarnation, LeaseKey};
+use crate::domain::roster::{BotProfile, Roster};
+use crate::policy::ownership::settings::OwnershipSettings;
 use crate::policy::restart::Remedy;
 use crate::ports::llm::LlmProvider;
-use crate::ports::store::Backlog;
-use crate::ports::telegram::BotApi;
+use crate::ports::store::{Backlog, StoreError};
+use crate::ports::telegram::{BotApi, Me};
 
 /// How often idle chats are asked to leave the memory, and old rows are pruned.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(1);
 
 /// How often every actor is asked how it is.
 const PROBE_EVERY: Duration = Duration::from_secs(5);
+
+/// How soon work that no hint announced is looked for while the bus carries none.
+const RECONCILE_WITHOUT_BUS: Duration = Duration::from_millis(150);
+
+/// Makes Telegram for a bot of the configuration, with its token; says why when there is none.
+pub type ApiFactory = Arc<dyn Fn(&BotProfile) -> Result<Arc<dyn BotApi>, String> + Send + Sync>;
 
 /// A provider as the runtime made it.
 #[derive(Clone)]
@@ -53,8 +61,8 @@ pub struct ProviderSetup {
 pub struct FleetArgs {
     /// The node, whose directory names all bots and chats.
     pub node: Arc<Node>,
-    /// Telegram for each bot.
-    pub apis: HashMap<BotId, Arc<dyn BotApi>>,
+    /// Makes Telegram for a bot: bots come and go.
+    pub apis: ApiFactory,
     /// All providers.
     pub providers: Vec<ProviderSetup>,
     /// Addresses and secrets for bots whose updates Telegram brings.
@@ -65,6 +73,8 @@ pub struct FleetArgs {
     pub bots: BotSettings,
     /// Settings of all chats.
     pub chats: ChatSettings,
+    /// How nodes watch one another; without meaning where one process owns everything.
+    pub ownership: OwnershipSettings,
 }
 
 /// What the fleet hears.
@@ -73,6 +83,34 @@ pub enum FleetMsg {
     Start(Child),
     /// A chat has rows and is not in memory.
     WakeChat(ChatId),
+    /// This node owns it under that epoch from now on; for a bot that was warmed up for, who it is.
+    Acquire(LeaseKey, Epoch, Option<Me>),
+    /// It is somebody else's now: its actor ends at once.
+    Leave(LeaseKey, Epoch),
+    /// Another node waits for it.
+    HandOver(LeaseKey, Epoch, Incarnation),
+    /// It was handed over under that epoch, to that node.
+    HandedOver(LeaseKey, Epoch, Option<Incarnation>),
+    /// It could not be handed over now.
+    NotHandedOver(LeaseKey),
+    /// A write under that epoch was refused: somebody else owns it.
+    Fenced(LeaseKey, Epoch),
+    /// The node may not act.
+    Suspend,
+    /// The node may act again.
+    Resume,
+    /// Give everything up, for other nodes to take; then the node's work is over.
+    Drain,
+    /// The work of the node is over.
+    End(Ended),
+    /// Read the configuration: it may have changed.
+    ReadRoster,
+    /// What was read.
+    RosterRead(Result<Roster, StoreError>),
+    /// Work is shared among so many nodes.
+    Shared(u64),
+    /// Look for work that no hint announced, if the bus carries none.
+    ReconcileWithoutBus,
     /// Look for work that no hint announced.
     Reconcile,
     /// What was found.
@@ -104,6 +142,8 @@ pub enum FleetMsg {
 pub struct FleetSnapshot {
     /// Bots, chats and providers that run.
     pub running: usize,
+    /// Bots that live elsewhere by now and settle here what they were sending.
+    pub lingering: usize,
     /// Restarts since start.
     pub restarts: u64,
     /// Children that wait for a person.
@@ -121,6 +161,10 @@ pub struct FleetState {
     pub(super) reconciling: bool,
     pub(super) probing: bool,
     pub(super) quiescing: bool,
+    pub(super) leasing: Leasing,
+    pub(super) roster: RosterReading,
+    pub(super) ramp: Option<Ramp>,
+    ownership: Option<ActorId>,
 }
 
 /// The fleet actor.
@@ -144,8 +188,15 @@ impl Actor for FleetActor {
         drop(myself.send_interval(args.settings.reconcile_every, || FleetMsg::Reconcile));
         drop(myself.send_interval(PROBE_EVERY, || FleetMsg::Probe));
         drop(myself.send_interval(HOUSEKEEPING_EVERY, || FleetMsg::Housekeeping));
+        if args.node.cluster.is_some() {
+            drop(myself.send_interval(RECONCILE_WITHOUT_BUS, || FleetMsg::ReconcileWithoutBus));
+        }
         let bot_settings = Arc::new(args.bots.clone());
         let mut state = FleetState {
+            ramp: args.settings.ramp_per_minute.map(Ramp::new),
+            leasing: Leasing::default(),
+            roster: RosterReading::default(),
+            ownership: None,
             args,
             bot_settings,
             book: Book::default(),
@@ -157,6 +208,17 @@ impl Actor for FleetActor {
         };
         state.book.tell();
         state.start_all(&myself).await;
+        if let Some(cluster) = state.args.node.cluster.clone() {
+            let args = OwnershipArgs {
+                node: Arc::clone(&state.args.node),
+                cluster,
+                fleet: myself.clone(),
+                apis: Arc::clone(&state.args.apis),
+                settings: state.args.ownership.clone(),
+            };
+            let (actor, _) = OwnershipActor::spawn_linked(None, OwnershipActor, args, myself.get_cell()).await?;
+            state.ownership = Some(actor.get_id());
+        }
         Ok(state)
     }
 
@@ -169,7 +231,21 @@ impl Actor for FleetActor {
         match message {
             FleetMsg::Start(child) => state.start(&myself, child).await,
             FleetMsg::WakeChat(chat) => state.start(&myself, Child::Chat(chat)).await,
-            FleetMsg::Reconcile => state.reconcile(&myself),
+            FleetMsg::Acquire(key, epoch, warm) => state.acquire(&myself, key, epoch, warm).await,
+            FleetMsg::Leave(key, epoch) => state.leave(key, epoch),
+            FleetMsg::HandOver(key, epoch, to) => state.hand_over(&myself, key, epoch, to),
+            FleetMsg::HandedOver(key, epoch, to) => state.on_handed_over(key, epoch, to),
+            FleetMsg::NotHandedOver(key) => state.on_not_handed_over(&myself, key).await,
+            FleetMsg::Fenced(key, epoch) => state.on_fenced(key, epoch),
+            FleetMsg::Suspend => state.tell_bots(|| BotMsg::Suspend),
+            FleetMsg::Resume => state.tell_bots(|| BotMsg::Resume),
+            FleetMsg::Drain => state.drain(),
+            FleetMsg::End(ended) => state.on_end(&myself, ended),
+            FleetMsg::ReadRoster => state.read_roster(&myself),
+            FleetMsg::RosterRead(read) => state.on_roster_read(&myself, read).await,
+            FleetMsg::Shared(nodes) => state.on_shared(nodes),
+            FleetMsg::ReconcileWithoutBus if state.args.node.bus.is_up() => {}
+            FleetMsg::Reconcile | FleetMsg::ReconcileWithoutBus => state.reconcile(&myself),
             FleetMsg::Reconciled(backlog) => state.on_reconciled(&myself, backlog).await,
             FleetMsg::Housekeeping => state.housekeeping(),
             FleetMsg::Release(child, reply) => {
@@ -185,26 +261,17 @@ impl Actor for FleetActor {
             FleetMsg::TaskPanicked => return Err(TaskPanicked.into()),
             FleetMsg::Quiesce => {
                 state.quiescing = true;
-                for (_, bot) in state.args.node.directory.live_bots() {
-                    let _ = bot.cast(BotMsg::Quiesce);
-                }
+                state.tell_bots(|| BotMsg::Quiesce);
             }
-            FleetMsg::GiveBack => {
-                for (_, bot) in state.args.node.directory.live_bots() {
-                    let _ = bot.cast(BotMsg::GiveBack);
-                }
-            }
-            FleetMsg::HoldSends => {
-                for (_, bot) in state.args.node.directory.live_bots() {
-                    let _ = bot.cast(BotMsg::HoldSends);
-                }
-            }
+            FleetMsg::GiveBack => state.tell_bots(|| BotMsg::GiveBack),
+            FleetMsg::HoldSends => state.tell_bots(|| BotMsg::HoldSends),
             FleetMsg::GetSnapshot(reply) => {
                 let directory = &state.args.node.directory;
                 let running =
                     directory.live_bots().len() + directory.live_chats().len() + directory.live_providers().len();
                 let _ = reply.send(FleetSnapshot {
                     running,
+                    lingering: state.leasing.lingering.len(),
                     restarts: state.book.restarts(),
                     quarantined: state.book.quarantined(|child| child.name(directory)),
                 });
@@ -220,6 +287,15 @@ impl Actor for FleetActor {
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         match event {
+            SupervisionEvent::ActorFailed(cell, error) if state.ownership == Some(cell.get_id()) => {
+                state.args.node.end(Ended::Failed);
+                return Err(error);
+            }
+            SupervisionEvent::ActorFailed(cell, _) | SupervisionEvent::ActorTerminated(cell, ..)
+                if state.leasing.lingering.remove(&cell.get_id()) =>
+            {
+                state.end_if_drained();
+            }
             SupervisionEvent::ActorFailed(cell, error) => {
                 if let Some(child) = state.book.ended(&cell) {
                     state.child_failed(&myself, child, &error.to_string());
@@ -233,6 +309,7 @@ impl Actor for FleetActor {
                 } else if let Some(child) = state.book.ended(&cell) {
                     tracing::debug!(child = %child, reason = reason.as_deref().unwrap_or("stopped"), "actor ended");
                     state.unlist(&child);
+                    state.hand_over_without_actor(&myself, &child);
                 }
             }
             _ => {}
@@ -242,7 +319,13 @@ impl Actor for FleetActor {
 }
 
 impl FleetState {
-    fn unlist(&self, child: &Child) {
+    fn tell_bots(&self, news: impl Fn() -> BotMsg) {
+        for (_, bot) in self.args.node.directory.live_bots() {
+            let _ = bot.cast(news());
+        }
+    }
+
+    pub(super) fn unlist(&self, child: &Child) {
         let directory = &self.args.node.directory;
         match child {
             Child::Bot(id) => directory.set_bot(*id, None),
@@ -254,121 +337,10 @@ impl FleetState {
 
     pub(super) fn child_failed(&mut self, myself: &ActorRef<FleetMsg>, child: Child, reason: &str) {
         self.unlist(&child);
+        self.hand_over_without_actor(myself, &child);
         let (now, random) = (self.args.node.clock.now(), self.args.node.jitter.next());
         if let Remedy::RestartAfter(wait) = self.book.failed(&child, reason, &self.args.settings.restart, now, random) {
             drop(myself.send_after(wait, move || FleetMsg::Start(child)));
         }
-    }
-
-    /// Asks every actor how it is, and waits for the answers in a task.
-    fn probe(&mut self, myself: &ActorRef<FleetMsg>) {
-        if self.probing || self.quiescing {
-            return;
-        }
-        self.probing = true;
-        let (node, myself) = (Arc::clone(&self.args.node), myself.clone());
-        let within = Some(self.args.settings.answer_within);
-        self.tasks.spawn(async move {
-            let directory = &node.directory;
-            let bots = directory.live_bots().into_iter().map(|(_, bot)| silent(bot, BotMsg::GetSnapshot, within));
-            let chats =
-                directory.live_chats().into_iter().map(|(_, chat)| silent(chat.actor, ChatMsg::GetSnapshot, within));
-            let providers =
-                directory.live_providers().into_iter().map(|(_, one)| silent(one, ProviderMsg::GetSnapshot, within));
-            let (bots, chats, providers) = tokio::join!(join_all(bots), join_all(chats), join_all(providers));
-            for cell in bots.into_iter().chain(chats).chain(providers).flatten() {
-                let _ = myself.cast(FleetMsg::Unresponsive(cell));
-            }
-            let _ = myself.cast(FleetMsg::Probed);
-        });
-    }
-
-    /// Kills an actor that hangs in a handler; its end counts as a failure of it.
-    fn on_unresponsive(&mut self, cell: &ActorCell) {
-        let within = self.args.settings.answer_within;
-        if self.book.give_up(cell.get_id(), format!("it did not answer for {within:?}")) {
-            metrics::counter!("botfleet_actors_unresponsive_total").increment(1);
-            cell.kill();
-        }
-    }
-
-    fn reconcile(&mut self, myself: &ActorRef<FleetMsg>) {
-        if self.reconciling || self.quiescing {
-            return;
-        }
-        self.reconciling = true;
-        let (node, myself) = (Arc::clone(&self.args.node), myself.clone());
-        // What is younger has its hint under way.
-        let before = node.clock.now() - self.args.settings.reconcile_every;
-        self.tasks.spawn(async move {
-            let backlog = match node.store.backlog(before).await {
-                Ok(backlog) => Some(backlog),
-                Err(error) => {
-                    tracing::warn!(error = %error, "waiting work cannot be read now");
-                    None
-                }
-            };
-            let _ = myself.cast(FleetMsg::Reconciled(backlog));
-        });
-    }
-
-    async fn on_reconciled(&mut self, myself: &ActorRef<FleetMsg>, backlog: Option<Backlog>) {
-        self.reconciling = false;
-        let node = Arc::clone(&self.args.node);
-        let Some(backlog) = backlog else {
-            return;
-        };
-        node.turns_open.store(backlog.turns_open, Ordering::Relaxed);
-        for (chat, message) in
-            backlog.chats.iter().map(|chat| (chat, true)).chain(backlog.ticks.iter().map(|chat| (chat, false)))
-        {
-            match node.directory.chat(*chat) {
-                Some(handle) => drop(handle.actor.cast(if message { ChatMsg::Reconcile } else { ChatMsg::Tick })),
-                None => self.start(myself, Child::Chat(*chat)).await,
-            }
-        }
-        for bot in backlog.bots {
-            if let Some(actor) = node.directory.bot(bot) {
-                let _ = actor.cast(BotMsg::Reconcile);
-            }
-        }
-    }
-
-    fn housekeeping(&mut self) {
-        let node = Arc::clone(&self.args.node);
-        for (_, chat) in node.directory.live_chats() {
-            let _ = chat.actor.cast(ChatMsg::PassivateIfIdle);
-        }
-        let before = node.clock.now() - self.args.settings.keep_handled;
-        self.tasks.spawn(async move {
-            match node.store.prune(before).await {
-                Ok(0) => {}
-                Ok(rows) => tracing::info!(rows, "old inbox rows pruned"),
-                Err(error) => tracing::warn!(error = %error, "old inbox rows could not be pruned"),
-            }
-            if let Ok(depths) = node.store.depths().await {
-                for (queue, depth) in [
-                    ("inbox", depths.inbox),
-                    ("turns", depths.turns),
-                    ("outbox", depths.outbox),
-                    ("dead", depths.dead),
-                    ("unknown", depths.unknown),
-                ] {
-                    metrics::gauge!("botfleet_queue_depth", "queue" => queue).set(depth as f64);
-                }
-            }
-        });
-    }
-}
-
-/// The actor, if it does not answer in time.
-async fn silent<M: Message, T: Send + 'static>(
-    actor: ActorRef<M>,
-    question: impl FnOnce(RpcReplyPort<T>) -> M,
-    within: Option<Duration>,
-) -> Option<ActorCell> {
-    match actor.call(question, within).await {
-        Ok(CallResult::Timeout) => Some(actor.get_cell()),
-        _ => None,
     }
 }

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorRef};
+use tokio::time::Instant;
 
 use super::actor::{FleetMsg, FleetState};
 use super::supervision::Child;
 use crate::actors::bot::actor::{BotActor, BotArgs};
 use crate::actors::chat::actor::{ChatActor, ChatArgs, in_time};
 use crate::actors::committer::STORE_RETRY;
-use crate::actors::node::{ChatHandle, RowPermits};
+use crate::actors::permits::{ChatHandle, RowPermits};
 use crate::actors::provider::actor::{ProviderActor, ProviderArgs};
 use crate::domain::commit::operation::{Operation, Receive};
-use crate::domain::ids::{BotId, ChatId};
-use crate::ports::store::StoreError;
+use crate::domain::ids::{BotId, ChatId, Epoch};
+use crate::domain::ownership::LeaseKey;
 
 impl FleetState {
     /// Providers first, then chats, then bots: whoever brings work finds whom to give it to.
@@ -24,21 +25,30 @@ impl FleetState {
         for name in self.args.providers.iter().map(|provider| provider.name.clone()).collect::<Vec<_>>() {
             self.start(myself, Child::Provider(name)).await;
         }
-        for chat in node.directory.chats.keys() {
-            self.start(myself, Child::Chat(*chat)).await;
-        }
-        let mut ramp = self.args.settings.ramp_per_minute.map(Ramp::new);
-        for (id, bot) in &node.directory.bots {
-            let wait = match &mut ramp {
-                Some(ramp) if bot.next_offset.is_none() => ramp.next_wait(),
-                _ => Duration::ZERO,
-            };
-            let child = Child::Bot(*id);
-            if wait.is_zero() {
-                self.start(myself, child).await;
-            } else {
-                drop(myself.send_after(wait, move || FleetMsg::Start(child)));
+        // In a cluster, chats and bots come with their leases.
+        if node.cluster.is_none() {
+            let known = node.directory.known();
+            for key in known
+                .chats
+                .keys()
+                .map(|chat| LeaseKey::Chat(*chat))
+                .chain(known.bots.keys().map(|bot| LeaseKey::Bot(*bot)))
+            {
+                self.start_ramped(myself, key).await;
             }
+        }
+    }
+
+    /// Starts the child of a lease; a bot that never polled when the ramp lets it.
+    pub(super) async fn start_ramped(&mut self, myself: &ActorRef<FleetMsg>, key: LeaseKey) {
+        let child = Child::from(key);
+        let new = |bot| self.args.node.directory.bot_profile(bot).is_some_and(|bot| bot.next_offset.is_none());
+        let ramped = matches!(key, LeaseKey::Bot(bot) if new(bot));
+        let wait = self.ramp.as_mut().filter(|_| ramped).map_or(Duration::ZERO, Ramp::next_wait);
+        if wait.is_zero() {
+            self.start(myself, child).await;
+        } else {
+            drop(myself.send_after(wait, move || FleetMsg::Start(child)));
         }
     }
 
@@ -46,13 +56,19 @@ impl FleetState {
         if self.book.is_quarantined(&child) || self.book.is_alive(&child) || self.quiescing {
             return;
         }
+        let Ok(epoch) = self.fence_of(&child) else {
+            return;
+        };
         let started = match &child {
-            Child::Bot(id) => self.start_bot(myself, *id).await,
-            Child::Chat(id) => self.start_chat(myself, *id).await,
+            Child::Bot(id) => self.start_bot(myself, *id, epoch).await,
+            Child::Chat(id) => self.start_chat(myself, *id, epoch).await,
             Child::Provider(name) => self.start_provider(myself, name).await,
         };
         match started {
-            Ok(Some(cell)) => self.book.started(&cell, child),
+            Ok(Some(cell)) => {
+                self.leasing.started(&child, epoch);
+                self.book.started(&cell, child);
+            }
             Ok(None) => {}
             Err(error) => self.child_failed(myself, child, &error.to_string()),
         }
@@ -62,37 +78,44 @@ impl FleetState {
         &mut self,
         myself: &ActorRef<FleetMsg>,
         id: BotId,
+        epoch: Epoch,
     ) -> Result<Option<ractor::ActorCell>, ractor::SpawnErr> {
-        let node = &self.args.node;
-        let (Some(profile), Some(api)) = (node.directory.bots.get(&id), self.args.apis.get(&id)) else {
+        let node = Arc::clone(&self.args.node);
+        let Some(profile) = node.directory.bot_profile(id) else {
             return Ok(None);
         };
+        let api = match self.leasing.api(&node, &self.args.apis, &profile) {
+            Ok(api) => api,
+            Err(why) => {
+                tracing::error!(bot.id = %id, reason = why, "the bot has no way to Telegram, it is tried again");
+                drop(myself.send_after(self.bot_settings.refused_retry, move || FleetMsg::Start(Child::Bot(id))));
+                return Ok(None);
+            }
+        };
         // What a failed predecessor had in hand counts as failed; an outage of the store must pass first.
-        // A restarted bot goes on from the offset and the way in the store, not from those it was first started with.
-        let mut profile = (**profile).clone();
-        if self.started_bots.contains(&id) {
+        let again = self.started_bots.contains(&id);
+        if again {
             let read = async {
                 // What the failed actor had queued is judged first: it must not move rows behind the reclaiming.
                 let _ =
                     in_time(async { Ok(node.committer.commit(Operation::Receive(Receive::default())).await) }).await?;
-                in_time(node.store.reclaim(id)).await?;
-                Ok::<_, StoreError>((
-                    in_time(node.store.next_offset(id)).await?,
-                    in_time(node.store.delivery(id)).await?,
-                ))
+                in_time(node.store.reclaim(id)).await
             };
-            let Ok((offset, delivery)) = read.await else {
+            if read.await.is_err() {
                 drop(myself.send_after(STORE_RETRY, move || FleetMsg::Start(Child::Bot(id))));
                 return Ok(None);
-            };
-            profile.next_offset = offset;
-            profile.delivery = delivery.unwrap_or_default();
+            }
         }
         self.started_bots.insert(id);
         let args = BotArgs {
-            node: Arc::clone(node),
-            profile: Arc::new(profile),
-            api: Arc::clone(api),
+            node: Arc::clone(&node),
+            profile,
+            api,
+            epoch,
+            // A bot goes on from the offset and the way in the store, not from those of the configuration.
+            stored: again || node.cluster.is_some(),
+            warm: self.leasing.warm.remove(&id),
+            send_patience: self.args.ownership.send_patience,
             settings: Arc::clone(&self.bot_settings),
             webhooks: Arc::clone(&self.args.webhooks),
         };
@@ -106,15 +129,17 @@ impl FleetState {
         &self,
         myself: &ActorRef<FleetMsg>,
         id: ChatId,
+        epoch: Epoch,
     ) -> Result<Option<ractor::ActorCell>, ractor::SpawnErr> {
         let node = &self.args.node;
-        let Some(profile) = node.directory.chats.get(&id) else {
+        let Some(profile) = node.directory.chat_profile(id) else {
             return Ok(None);
         };
         let rows = Arc::new(RowPermits::new(self.args.chats.rows_waiting.get()));
         let args = ChatArgs {
             node: Arc::clone(node),
-            profile: Arc::clone(profile),
+            profile,
+            epoch,
             settings: self.args.chats.clone(),
             rows: Arc::clone(&rows),
         };
@@ -144,19 +169,20 @@ impl FleetState {
 }
 
 /// Spreads the first polls of new tokens.
-struct Ramp {
+pub(super) struct Ramp {
     step: Duration,
-    next: Duration,
+    next: Instant,
 }
 
 impl Ramp {
-    fn new(per_minute: NonZeroU32) -> Self {
-        Self { step: Duration::from_mins(1) / per_minute.get(), next: Duration::ZERO }
+    pub(super) fn new(per_minute: NonZeroU32) -> Self {
+        Self { step: Duration::from_mins(1) / per_minute.get(), next: Instant::now() }
     }
 
     fn next_wait(&mut self) -> Duration {
-        let wait = self.next;
-        self.next += self.step;
-        wait
+        let now = Instant::now();
+        let at = self.next.max(now);
+        self.next = at + self.step;
+        at - now
     }
 }

@@ -6,8 +6,9 @@ use ractor::{ActorCell, ActorId};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::actors::node::Directory;
+use crate::actors::directory::Directory;
 use crate::domain::ids::{BotId, ChatId};
+use crate::domain::ownership::LeaseKey;
 use crate::domain::time::Timestamp;
 use crate::policy::restart::{FailureRecord, Remedy, RestartSettings};
 
@@ -32,12 +33,31 @@ impl std::fmt::Display for Child {
     }
 }
 
+impl From<LeaseKey> for Child {
+    fn from(key: LeaseKey) -> Self {
+        match key {
+            LeaseKey::Bot(bot) => Self::Bot(bot),
+            LeaseKey::Chat(chat) => Self::Chat(chat),
+        }
+    }
+}
+
 impl Child {
+    /// Its lease; providers have none.
+    pub fn lease(&self) -> Option<LeaseKey> {
+        match self {
+            Self::Bot(bot) => Some(LeaseKey::Bot(*bot)),
+            Self::Chat(chat) => Some(LeaseKey::Chat(*chat)),
+            Self::Provider(_) => None,
+        }
+    }
+
     /// Its name among people: `bot NAME`, `chat NAME`, `provider NAME`.
     pub fn name(&self, directory: &Directory) -> String {
+        let known = directory.known();
         let name = match self {
-            Self::Bot(id) => directory.bots.get(id).map(|bot| format!("bot {}", bot.spec.name)),
-            Self::Chat(id) => directory.chats.get(id).map(|chat| format!("chat {}", chat.spec.name)),
+            Self::Bot(id) => known.bots.get(id).map(|bot| format!("bot {}", bot.spec.name)),
+            Self::Chat(id) => known.chats.get(id).map(|chat| format!("chat {}", chat.spec.name)),
             Self::Provider(_) => None,
         };
         name.unwrap_or_else(|| self.to_string())
@@ -46,9 +66,10 @@ impl Child {
     /// The child of that name.
     pub fn named(name: &str, directory: &Directory) -> Option<Self> {
         let (kind, name) = name.split_once(' ')?;
+        let known = directory.known();
         match kind {
-            "bot" => directory.bots.values().find(|bot| bot.spec.name == name).map(|bot| Self::Bot(bot.id)),
-            "chat" => directory.chats.values().find(|chat| chat.spec.name == name).map(|chat| Self::Chat(chat.id)),
+            "bot" => known.bots.values().find(|bot| bot.spec.name == name).map(|bot| Self::Bot(bot.id)),
+            "chat" => known.chats.values().find(|chat| chat.spec.name == name).map(|chat| Self::Chat(chat.id)),
             "provider" => Some(Self::Provider(name.to_owned())),
             _ => None,
         }
@@ -109,6 +130,13 @@ impl Book {
     /// The child that ended.
     pub(super) fn ended(&mut self, cell: &ActorCell) -> Option<Child> {
         self.alive.remove(&cell.get_id())
+    }
+
+    /// The child has left its lease behind: it is no longer in the book, and ends when it has nothing more in hand.
+    pub(super) fn detach(&mut self, child: &Child) -> Option<ActorId> {
+        let id = self.alive.iter().find(|(_, alive)| *alive == child).map(|(id, _)| *id)?;
+        self.alive.remove(&id);
+        Some(id)
     }
 
     pub(super) fn is_alive(&self, child: &Child) -> bool {

@@ -62,6 +62,8 @@ pub enum ProviderMsg {
     Funded(Box<Funded>),
     /// A limit may let another call through, an allowance may have come back, or a deadline has passed.
     Wake,
+    /// Its keys are shared by so many nodes: each uses its part of their limits.
+    Shared(u64),
     /// One of its calls panicked.
     TaskPanicked,
     /// Tell how it is.
@@ -119,7 +121,11 @@ impl Actor for ProviderActor {
         let ProviderArgs { name, llm, settings, node } = args;
         Ok(ProviderState {
             myself,
-            keys: KeyPool::new(llm.keys(), &settings),
+            keys: {
+                let mut keys = KeyPool::new(llm.keys(), &settings);
+                keys.share_among(node.leases.sharers());
+                keys
+            },
             shop: Arc::new(Shop { name, llm, settings, node }),
             lanes: BTreeMap::new(),
             turn: 0,
@@ -145,6 +151,7 @@ impl Actor for ProviderActor {
                 state.alarm.rang(Instant::now());
                 state.unpark();
             }
+            ProviderMsg::Shared(nodes) => state.keys.share_among(nodes),
             ProviderMsg::TaskPanicked => return Err(TaskPanicked.into()),
             ProviderMsg::GetSnapshot(reply) => {
                 let _ = reply.send(state.snapshot());

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::actor::ProviderMsg;
 use super::call::{Answer, Answered, Ask, Call, CallError, Reply, Wanted};
-use crate::actors::node::Directory;
+use crate::actors::directory::Directory;
 use crate::domain::ids::{BotId, ChatId};
 use crate::domain::roster::ModelRef;
 use crate::domain::schema::fits;

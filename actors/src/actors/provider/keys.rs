@@ -34,6 +34,8 @@ pub(super) struct KeyPool {
     next: usize,
     side_by_side: usize,
     refused_pause: Duration,
+    /// Most requests and tokens a minute with one key, of all nodes together.
+    limits: [Option<NonZeroU32>; 2],
 }
 
 impl KeyPool {
@@ -51,6 +53,20 @@ impl KeyPool {
             next: 0,
             side_by_side: settings.concurrency_per_key.map_or(usize::MAX, NonZeroUsize::get),
             refused_pause: settings.refused_key_pause,
+            limits: [settings.requests_per_minute, settings.tokens_per_minute],
+        }
+    }
+
+    /// A provider counts what all nodes do with a key: each of `nodes` uses its part of the limits a minute.
+    pub(super) fn share_among(&mut self, nodes: u64) {
+        let part = |limit: NonZeroU32| u64::from(limit.get()) / nodes.max(1);
+        let [requests, tokens] = self.limits;
+        for key in &mut self.keys {
+            for (limit, of_all) in [(&mut key.requests, requests), (&mut key.tokens, tokens)] {
+                if let (Some(limit), Some(of_all)) = (limit, of_all) {
+                    limit.set(part(of_all));
+                }
+            }
         }
     }
 

@@ -5,6 +5,8 @@
 
 pub mod advance;
 pub mod allowance;
+pub mod cluster;
+pub mod hand_over;
 pub mod ingest;
 pub mod orders;
 pub mod outcomes;
@@ -167,6 +169,16 @@ macro_rules! store_contract {
             a_chat_is_known_by_its_telegram_id
             newcomers_during_a_tenure_can_act_at_once
             a_plan_that_names_something_twice_is_refused
+        ]);
+        $crate::store_contract!(@file $home, hand_over: [
+            a_lease_given_away_fences_what_follows_in_its_batch
+            a_lease_is_given_away_once_under_an_epoch
+            turns_in_hand_go_back_without_an_attempt
+            a_send_under_way_is_settled_after_a_hand_over
+            a_chat_given_away_is_fenced
+            an_absence_is_fenced_by_its_bot
+            a_username_is_news_once
+            the_roster_reads_back_as_it_was_applied
         ]);
         $crate::store_contract!(@file $home, orders: [
             a_webhooks_rows_are_stored_once_and_the_offset_stays

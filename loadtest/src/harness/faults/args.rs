@@ -97,7 +97,8 @@ pub struct Seeds {
     pub last: u64,
 }
 
-fn seeds(text: &str) -> Result<Seeds, String> {
+/// Reads `A..B`.
+pub(in crate::harness) fn seeds(text: &str) -> Result<Seeds, String> {
     let wrong = || format!("{text:?} is not two numbers such as 1..200");
     let (first, last) = text.split_once("..").ok_or_else(wrong)?;
     let number = |text: &str| text.trim_start_matches('=').parse::<u64>().map_err(|_| wrong());

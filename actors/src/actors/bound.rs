@@ -1,0 +1,169 @@
+//! How long a node may act: no effect on the outside world later than `act_within` after its last successful beat was
+//! sent. Layer `actors`. Keeps I5, I6.
+//!
+//! Every call to Telegram passes here, right before it is made: the one place that no effect gets around. A poll that is
+//! open when the bound passes is closed, whether or not anybody else notices. Times are boot times, so that a process or
+//! a machine that slept finds out.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::traffic::Traffic;
+use crate::domain::ids::{MessageId, TelegramChatId, TelegramUserId, ThreadId};
+use crate::ports::clock::Clock;
+use crate::ports::telegram::{
+    BotApi, ChatDescription, Me, ReceivedUpdate, SendMessage, TelegramError, WebhookStatus, WebhookTarget,
+};
+
+/// Until when the node may act.
+pub struct ActBound {
+    clock: Arc<dyn Clock>,
+    /// Milliseconds of boot time; the highest number is never.
+    until_ms: AtomicU64,
+    dead: AtomicBool,
+}
+
+/// The bound never passes: nobody else could act for what this node owns.
+const ALWAYS: u64 = u64::MAX;
+
+impl ActBound {
+    /// The bound of a process that owns everything for life.
+    pub fn never(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, until_ms: AtomicU64::new(ALWAYS), dead: AtomicBool::new(false) }
+    }
+
+    /// The bound of a node that has not beaten yet: it may not act.
+    pub fn passed_already(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, until_ms: AtomicU64::new(0), dead: AtomicBool::new(false) }
+    }
+
+    /// Whether an effect may be begun now.
+    pub fn may_act(&self) -> bool {
+        !self.left().is_zero()
+    }
+
+    fn left(&self) -> Duration {
+        match self.until_ms.load(Ordering::Acquire) {
+            _ if self.dead.load(Ordering::Acquire) => Duration::ZERO,
+            ALWAYS => Duration::MAX,
+            until => Duration::from_millis(until).saturating_sub(self.clock.boot_time()),
+        }
+    }
+
+    /// A beat succeeded: the node may act until then. Never shortens the bound.
+    pub fn extend(&self, until: Duration) {
+        let until = u64::try_from(until.as_millis()).unwrap_or(ALWAYS - 1);
+        self.until_ms.fetch_max(until, Ordering::AcqRel);
+    }
+
+    /// The incarnation is dead, for good: it may not act any more.
+    pub fn end(&self) {
+        self.dead.store(true, Ordering::Release);
+    }
+
+    /// Waits until the bound has passed.
+    pub async fn passed(&self) {
+        loop {
+            match self.left() {
+                Duration::ZERO => return,
+                Duration::MAX => std::future::pending().await,
+                left => tokio::time::sleep(left).await,
+            }
+        }
+    }
+}
+
+/// Telegram as a node may use it.
+pub struct BoundedApi {
+    api: Arc<dyn BotApi>,
+    bound: Arc<ActBound>,
+    traffic: Arc<Traffic>,
+}
+
+impl BoundedApi {
+    /// `api` under the node's bound; answers and silence are noted in `traffic`.
+    pub fn new(api: Arc<dyn BotApi>, bound: Arc<ActBound>, traffic: Arc<Traffic>) -> Self {
+        Self { api, bound, traffic }
+    }
+
+    /// Nothing is done when the node may not act: a definite non-send.
+    fn check(&self) -> Result<(), TelegramError> {
+        if self.bound.may_act() { Ok(()) } else { Err(not_now()) }
+    }
+
+    fn noted<T>(&self, result: Result<T, TelegramError>) -> Result<T, TelegramError> {
+        if !matches!(result, Err(TelegramError::Unreachable(_) | TelegramError::Unknown(_))) {
+            self.traffic.heard_from_telegram();
+        }
+        result
+    }
+}
+
+fn not_now() -> TelegramError {
+    metrics::counter!("botfleet_effects_withheld_total").increment(1);
+    TelegramError::Unreachable("this node may not act: its beats do not reach the store".to_owned())
+}
+
+#[async_trait]
+impl BotApi for BoundedApi {
+    /// Who a token belongs to is asked for leases to come as well: no effect.
+    async fn get_me(&self) -> Result<Me, TelegramError> {
+        self.noted(self.api.get_me().await)
+    }
+
+    async fn get_updates(&self, offset: Option<i64>, timeout: Duration) -> Result<Vec<ReceivedUpdate>, TelegramError> {
+        self.check()?;
+        tokio::select! {
+            biased;
+            () = self.bound.passed() => Err(not_now()),
+            answer = self.api.get_updates(offset, timeout) => self.noted(answer),
+        }
+    }
+
+    async fn send_message(&self, message: &SendMessage) -> Result<MessageId, TelegramError> {
+        self.check()?;
+        self.noted(self.api.send_message(message).await)
+    }
+
+    async fn send_typing(&self, chat: TelegramChatId, thread: Option<ThreadId>) -> Result<(), TelegramError> {
+        self.check()?;
+        self.noted(self.api.send_typing(chat, thread).await)
+    }
+
+    async fn set_reaction(&self, chat: TelegramChatId, message: MessageId, emoji: &str) -> Result<(), TelegramError> {
+        self.check()?;
+        self.noted(self.api.set_reaction(chat, message, emoji).await)
+    }
+
+    async fn is_admin(&self, chat: TelegramChatId, user: TelegramUserId) -> Result<bool, TelegramError> {
+        self.check()?;
+        self.noted(self.api.is_admin(chat, user).await)
+    }
+
+    async fn set_webhook(&self, target: &WebhookTarget) -> Result<(), TelegramError> {
+        self.check()?;
+        self.noted(self.api.set_webhook(target).await)
+    }
+
+    async fn delete_webhook(&self) -> Result<(), TelegramError> {
+        self.check()?;
+        self.noted(self.api.delete_webhook().await)
+    }
+
+    async fn webhook_status(&self) -> Result<WebhookStatus, TelegramError> {
+        self.check()?;
+        self.noted(self.api.webhook_status().await)
+    }
+
+    fn renew_token(&self) -> bool {
+        self.api.renew_token()
+    }
+
+    async fn get_chat(&self, chat: TelegramChatId) -> Result<ChatDescription, TelegramError> {
+        self.check()?;
+        self.noted(self.api.get_chat(chat).await)
+    }
+}

@@ -1,0 +1,94 @@
+//! How a chat leaves its node, and what a new configuration changes in it. Layer `actors`. Keeps I3, I6.
+//!
+//! Its handlers end each step before the next message, so that every step stands in the queue before the hand-over; rows
+//! that come later stay in the store, for the new owner.
+
+use std::sync::Arc;
+
+use ractor::ActorRef;
+
+use super::actor::{ChatMsg, ChatState, cast_of};
+use crate::actors::committer::{CommitError, CommitResult};
+use crate::actors::fleet::actor::FleetMsg;
+use crate::domain::commit::operation::{HandOver, Operation, Refusal};
+use crate::domain::ids::Epoch;
+use crate::domain::ownership::{Incarnation, LeaseKey};
+use crate::domain::roster::ChatProfile;
+use crate::ports::bus::{Audience, BusMessage, Hint};
+
+impl ChatState {
+    fn key(&self) -> LeaseKey {
+        LeaseKey::Chat(self.profile.id)
+    }
+
+    fn tell_fleet(&self, news: FleetMsg) {
+        if let Some(fleet) = self.node.directory.fleet() {
+            let _ = fleet.cast(news);
+        }
+    }
+
+    /// Another node waits for the chat.
+    pub(super) fn on_hand_over(&mut self, myself: &ActorRef<ChatMsg>, epoch: Epoch, to: Incarnation) {
+        if epoch != self.epoch || self.leaving {
+            return;
+        }
+        self.let_go();
+        let (node, chat, key) = (Arc::clone(&self.node), myself.clone(), self.key());
+        self.node.committer.submit(Operation::HandOver(HandOver { key, epoch, to }), move |result| {
+            if result.is_ok() {
+                node.bus.publish(Audience::Node(to), BusMessage::Hints(vec![Hint::Lease(key)]));
+            }
+            let _ = chat.cast(ChatMsg::HandedOver(to, result));
+        });
+    }
+
+    pub(super) async fn on_handed_over(&mut self, myself: &ActorRef<ChatMsg>, to: Incarnation, result: &CommitResult) {
+        match result {
+            Ok(_) => {
+                self.tell_fleet(FleetMsg::HandedOver(self.key(), self.epoch, Some(to)));
+                myself.stop(Some("handed over".to_owned()));
+            }
+            Err(CommitError::Refused(Refusal::Fenced)) => self.on_fenced(myself),
+            Err(error) => {
+                tracing::warn!(chat.id = %self.profile.id, error = %error, "the chat could not be handed over, it goes on here");
+                self.leaving = false;
+                self.tell_fleet(FleetMsg::NotHandedOver(self.key()));
+                self.reload(myself).await;
+            }
+        }
+    }
+
+    /// A write was refused: somebody else owns the chat.
+    pub(super) fn on_fenced(&mut self, myself: &ActorRef<ChatMsg>) {
+        tracing::warn!(chat.id = %self.profile.id, "another epoch owns this chat, it leaves this node");
+        self.let_go();
+        self.tell_fleet(FleetMsg::Fenced(self.key(), self.epoch));
+        myself.stop(Some("fenced".to_owned()));
+    }
+
+    /// The chat lives elsewhere, or is no longer in use.
+    pub(super) fn on_leave(&mut self, myself: &ActorRef<ChatMsg>, epoch: Epoch) {
+        if epoch == self.epoch {
+            self.let_go();
+            myself.stop(Some("left".to_owned()));
+        }
+    }
+
+    /// Takes nothing any more; results of commits under way no longer concern it.
+    fn let_go(&mut self) {
+        self.leaving = true;
+        self.memory = None;
+        self.generation += 1;
+        self.commits_in_flight = 0;
+    }
+
+    /// The configuration says something else of the chat: its next decision is made under it.
+    pub(super) fn on_profile_changed(&mut self, profile: Arc<ChatProfile>) {
+        let paced = self.profile.spec.pacing.quiet_tick != profile.spec.pacing.quiet_tick;
+        self.profile = profile;
+        self.cast = cast_of(&self.node, &self.profile);
+        if paced {
+            self.plan_tick();
+        }
+    }
+}

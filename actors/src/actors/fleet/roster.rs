@@ -1,0 +1,114 @@
+//! A new configuration reaches the living. Layer `actors`. Keeps I10.
+//!
+//! One reading at a time; whoever asks meanwhile gets another one after it. What is under way goes on as it was begun.
+
+use std::sync::Arc;
+
+use ractor::ActorRef;
+
+use super::actor::{FleetMsg, FleetState};
+use crate::actors::bot::actor::BotMsg;
+use crate::actors::chat::actor::{ChatMsg, in_time};
+use crate::actors::committer::STORE_RETRY;
+use crate::actors::directory::RosterChange;
+use crate::actors::ownership::actor::OwnershipMsg;
+use crate::domain::ownership::LeaseKey;
+use crate::domain::roster::Roster;
+use crate::policy::ownership::event::Event;
+use crate::ports::store::StoreError;
+
+/// How far the reading of the configuration is.
+#[derive(Default)]
+pub(in crate::actors) struct RosterReading {
+    under_way: bool,
+    again: bool,
+}
+
+impl FleetState {
+    pub(super) fn read_roster(&mut self, myself: &ActorRef<FleetMsg>) {
+        if self.roster.under_way {
+            self.roster.again = true;
+            return;
+        }
+        self.roster.under_way = true;
+        let (node, fleet) = (Arc::clone(&self.args.node), myself.clone());
+        self.tasks.spawn(async move {
+            let _ = fleet.cast(FleetMsg::RosterRead(in_time(node.store.roster()).await));
+        });
+    }
+
+    pub(super) async fn on_roster_read(&mut self, myself: &ActorRef<FleetMsg>, read: Result<Roster, StoreError>) {
+        self.roster.under_way = false;
+        let again = std::mem::take(&mut self.roster.again);
+        match read {
+            Ok(roster) => {
+                let change = self.args.node.directory.replace(roster);
+                self.put_in_force(myself, change).await;
+                if again {
+                    self.read_roster(myself);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(error = %error, "the configuration cannot be read now");
+                drop(myself.send_after(STORE_RETRY, || FleetMsg::ReadRoster));
+            }
+        }
+    }
+
+    async fn put_in_force(&mut self, myself: &ActorRef<FleetMsg>, change: RosterChange) {
+        let node = Arc::clone(&self.args.node);
+        node.renew_budgets();
+        let cast_changed =
+            !(change.bots_added.is_empty() && change.bots_changed.is_empty() && change.bots_gone.is_empty());
+        for profile in change.bots_changed {
+            let Some(actor) = node.directory.bot(profile.id) else {
+                continue;
+            };
+            let api = match self.leasing.known_api(&profile) {
+                Some(_) => None,
+                None => match self.leasing.api(&node, &self.args.apis, &profile) {
+                    Ok(api) => Some(api),
+                    Err(why) => {
+                        tracing::error!(bot.id = %profile.id, reason = why, "the bot's new token cannot be used, it goes on with the old one");
+                        None
+                    }
+                },
+            };
+            let _ = actor.cast(BotMsg::ProfileChanged(profile, api));
+        }
+        for profile in change.chats_changed {
+            if let Some(chat) = node.directory.chat(profile.id) {
+                let _ = chat.actor.cast(ChatMsg::ProfileChanged(profile));
+            }
+        }
+        for bot in change.bots_gone {
+            if let Some(actor) = node.directory.bot(bot) {
+                let _ = actor.cast(BotMsg::Retire);
+            }
+            self.detach(LeaseKey::Bot(bot));
+        }
+        for chat in change.chats_gone {
+            self.leave_for_good(LeaseKey::Chat(chat));
+        }
+        if cast_changed {
+            for (_, chat) in node.directory.live_chats() {
+                let _ = chat.actor.cast(ChatMsg::CastChanged);
+            }
+        }
+        let chats = change.chats_added.into_iter().map(LeaseKey::Chat);
+        let added: Vec<LeaseKey> = chats.chain(change.bots_added.into_iter().map(LeaseKey::Bot)).collect();
+        // In a cluster they come with their leases; those whose leases came before their description start now.
+        for key in added {
+            self.start_ramped(myself, key).await;
+        }
+        if let Some(ownership) = node.directory.ownership() {
+            let _ = ownership.cast(OwnershipMsg::Heard(Event::Hinted));
+        }
+    }
+
+    fn leave_for_good(&mut self, key: LeaseKey) {
+        if let Some(epoch) = self.args.node.leases.epoch(key) {
+            self.leave(key, epoch);
+        }
+    }
+}

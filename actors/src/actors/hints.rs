@@ -1,0 +1,94 @@
+//! Telling others that something waits for them: in memory within the node, by the bus beyond it. Layer `actors`.
+//!
+//! Always after the commit: who hears it looks into the store. What gets lost is found by reconciling.
+
+use std::collections::BTreeMap;
+
+use super::bot::actor::BotMsg;
+use super::chat::actor::ChatMsg;
+use super::fleet::actor::FleetMsg;
+use super::node::Node;
+use crate::domain::ids::{BotId, ChatId};
+use crate::domain::ownership::{Incarnation, LeaseKey};
+use crate::ports::bus::{Audience, BusMessage, Hint, LiveEvent};
+
+/// Whom a hint concerns; `None` when all nodes.
+fn addressee(hint: &Hint) -> Option<LeaseKey> {
+    match hint {
+        Hint::Chat(chat) | Hint::SendUnknown(chat) | Hint::CannotPost(chat, _) | Hint::Migrated(chat, _) => {
+            Some(LeaseKey::Chat(*chat))
+        }
+        Hint::Bot(bot) => Some(LeaseKey::Bot(*bot)),
+        Hint::Lease(_) | Hint::Nodes => None,
+    }
+}
+
+impl Node {
+    /// Passes hints on to whom they concern: one message for each node, and straight to the actors that live here.
+    pub fn tell(&self, hints: impl IntoIterator<Item = Hint>) {
+        let mut away: BTreeMap<Incarnation, Vec<Hint>> = BTreeMap::new();
+        let mut all = Vec::new();
+        for hint in hints {
+            match addressee(&hint) {
+                None => all.push(hint),
+                Some(key) => match self.leases.elsewhere(key) {
+                    Some(owner) => away.entry(owner).or_default().push(hint),
+                    None => self.hear(hint),
+                },
+            }
+        }
+        for (owner, hints) in away {
+            metrics::counter!("botfleet_hints_sent_total").increment(hints.len() as u64);
+            self.bus.publish(Audience::Node(owner), BusMessage::Hints(hints));
+        }
+        if !all.is_empty() {
+            self.bus.publish(Audience::Everybody, BusMessage::Hints(all));
+        }
+    }
+
+    /// A hint that reached this node: passes it on to the actor that it concerns, if that lives here.
+    pub fn hear(&self, hint: Hint) {
+        match hint {
+            Hint::Chat(chat) => self.tell_chat(chat, ChatMsg::Reconcile),
+            Hint::Bot(bot) => {
+                if let Some(actor) = self.directory.bot(bot) {
+                    let _ = actor.cast(BotMsg::TurnsWait);
+                }
+            }
+            Hint::SendUnknown(chat) => self.tell_chat(chat, ChatMsg::SendUnknown),
+            Hint::CannotPost(chat, bot) => self.tell_chat(chat, ChatMsg::CannotPost(bot)),
+            Hint::Migrated(chat, to) => {
+                self.directory.migrate(chat, to);
+                self.tell_chat(chat, ChatMsg::Migrated(to));
+            }
+            Hint::Lease(_) | Hint::Nodes => {}
+        }
+    }
+
+    /// Tells a chat of this node; one that is not in memory wakes, and reads what waits for it in the store.
+    fn tell_chat(&self, chat: ChatId, news: ChatMsg) {
+        if let Some(handle) = self.directory.chat(chat) {
+            let _ = handle.actor.cast(news);
+        } else if self.leases.epoch(LeaseKey::Chat(chat)).is_some()
+            && let Some(fleet) = self.directory.fleet()
+        {
+            let _ = fleet.cast(FleetMsg::WakeChat(chat));
+        }
+    }
+
+    /// Tells chats, wherever they live, that rows wait for them in the store.
+    pub fn wake_chats(&self, chats: impl IntoIterator<Item = ChatId>) {
+        self.tell(chats.into_iter().map(Hint::Chat));
+    }
+
+    /// Tells bots, wherever they live, that turns wait for them in the store.
+    pub fn wake_bots(&self, bots: impl IntoIterator<Item = BotId>) {
+        self.tell(bots.into_iter().map(Hint::Bot));
+    }
+
+    /// Tells whoever watches what happened.
+    pub fn announce(&self, kind: &str, subject: String) {
+        let event = LiveEvent { at: self.clock.now(), node: self.name.clone(), kind: kind.to_owned(), subject };
+        self.bus.publish(Audience::Everybody, BusMessage::Event(event));
+    }
+}

@@ -1,0 +1,132 @@
+//! What this node owns, and where the rest lives as the last picture shows it. Layer `actors`. Keeps I6.
+//!
+//! A hint like any other: every owning write carries the epoch of its lease, and the store judges it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::domain::ids::Epoch;
+use crate::domain::ownership::{Incarnation, LeaseKey, NodeState, Picture};
+
+/// The leases of a node.
+pub struct Leases {
+    me: Incarnation,
+    held: RwLock<Held>,
+}
+
+enum Held {
+    /// One process owns everything, under one epoch.
+    All(Epoch),
+    /// One node among others.
+    Some { held: HashMap<LeaseKey, Epoch>, picture: Arc<Picture>, owners: HashMap<LeaseKey, Incarnation> },
+}
+
+impl Leases {
+    /// All leases under the epoch of a tenure.
+    pub fn all(epoch: Epoch) -> Self {
+        Self { me: Incarnation::default(), held: RwLock::new(Held::All(epoch)) }
+    }
+
+    /// None yet.
+    pub fn none(me: Incarnation) -> Self {
+        let held = Held::Some { held: HashMap::new(), picture: Arc::default(), owners: HashMap::new() };
+        Self { me, held: RwLock::new(held) }
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&Held) -> T) -> T {
+        look(&self.held.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write<T>(&self, change: impl FnOnce(&mut Held) -> T) -> T {
+        change(&mut self.held.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The epoch under which this node owns it; `None` when it does not.
+    pub fn epoch(&self, key: LeaseKey) -> Option<Epoch> {
+        self.read(|held| match held {
+            Held::All(epoch) => Some(*epoch),
+            Held::Some { held, .. } => held.get(&key).copied(),
+        })
+    }
+
+    /// The other node that owns it, as far as is known.
+    pub fn elsewhere(&self, key: LeaseKey) -> Option<Incarnation> {
+        self.read(|held| match held {
+            Held::All(_) => None,
+            Held::Some { held, owners, .. } => {
+                owners.get(&key).copied().filter(|owner| *owner != self.me && !held.contains_key(&key))
+            }
+        })
+    }
+
+    /// This node owns it from now on.
+    pub fn hold(&self, key: LeaseKey, epoch: Epoch) {
+        self.write(|all| {
+            if let Held::Some { held, owners, .. } = all {
+                held.insert(key, epoch);
+                owners.insert(key, self.me);
+            }
+        });
+    }
+
+    /// This node no longer owns it under that epoch; who does, if that is known.
+    pub fn release(&self, key: LeaseKey, epoch: Epoch, to: Option<Incarnation>) {
+        self.write(|all| {
+            if let Held::Some { held, owners, .. } = all
+                && held.get(&key).is_some_and(|held| *held <= epoch)
+            {
+                held.remove(&key);
+                match to {
+                    Some(to) => owners.insert(key, to),
+                    None => owners.remove(&key),
+                };
+            }
+        });
+    }
+
+    /// A new look at the cluster.
+    pub fn see(&self, picture: Arc<Picture>) {
+        self.write(|held| {
+            if let Held::Some { owners, picture: seen, .. } = held {
+                let owner = |lease: &crate::domain::ownership::Lease| Some((lease.key, lease.owner?));
+                *owners = picture.leases.iter().filter_map(owner).collect();
+                *seen = picture;
+            }
+        });
+    }
+
+    /// The last look at the cluster; `None` where one process owns everything.
+    pub fn picture(&self) -> Option<Arc<Picture>> {
+        self.read(|held| match held {
+            Held::All(_) => None,
+            Held::Some { picture, .. } => Some(Arc::clone(picture)),
+        })
+    }
+
+    /// How many nodes share the work, this one included: what belongs to the fleet as a whole is split among them.
+    pub fn sharers(&self) -> u64 {
+        let Some(picture) = self.picture() else {
+            return 1;
+        };
+        let works = picture.nodes.iter().filter(|node| node.role.owns() && node.state != NodeState::Dead);
+        (works.count() as u64).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::BotId;
+
+    const KEY: LeaseKey = LeaseKey::Bot(BotId(1));
+
+    #[test]
+    fn an_old_epochs_end_does_not_end_a_newer_lease() {
+        let leases = Leases::none(Incarnation(1));
+        leases.hold(KEY, Epoch(3));
+        leases.release(KEY, Epoch(2), None);
+        assert_eq!(leases.epoch(KEY), Some(Epoch(3)));
+        leases.release(KEY, Epoch(3), Some(Incarnation(2)));
+        assert_eq!((leases.epoch(KEY), leases.elsewhere(KEY)), (None, Some(Incarnation(2))));
+    }
+}

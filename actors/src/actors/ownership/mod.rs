@@ -1,0 +1,11 @@
+//! Ownership at work: carries out what the machine of `policy::ownership` asks for. One actor a node, in a cluster only.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `actor` | messages, timer, from effects to errands |
+//! | `errands` | calls to the cluster's port and to Telegram, in tracked tasks under deadlines |
+//! | `view` | the cluster at one glance |
+
+pub mod actor;
+mod errands;
+pub mod view;

@@ -1,0 +1,76 @@
+//! Admission to the mailboxes of chats (I9). Layer `actors`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use ractor::ActorRef;
+
+use super::chat::actor::ChatMsg;
+
+/// A chat's actor as others see it.
+#[derive(Clone)]
+pub struct ChatHandle {
+    /// The actor.
+    pub actor: ActorRef<ChatMsg>,
+    /// Rows in its mailbox; the rest stays in the store.
+    pub rows: Arc<RowPermits>,
+}
+
+/// Admission to a chat's mailbox.
+pub struct RowPermits {
+    free: AtomicI64,
+    overflowed: AtomicBool,
+}
+
+impl RowPermits {
+    /// Admits up to `rows` rows at a time.
+    pub fn new(rows: usize) -> Self {
+        Self { free: AtomicI64::new(rows as i64), overflowed: AtomicBool::new(false) }
+    }
+
+    /// Takes permits for `rows` rows. Once refused, all is refused until the chat has read the store again: rows
+    /// must not overtake those that stayed there.
+    pub fn try_admit(&self, rows: usize) -> bool {
+        if self.overflowed.load(Ordering::Acquire) {
+            return false;
+        }
+        let before = self.free.fetch_sub(rows as i64, Ordering::AcqRel);
+        if before < rows as i64 {
+            self.free.fetch_add(rows as i64, Ordering::AcqRel);
+            self.overflowed.store(true, Ordering::Release);
+            return false;
+        }
+        true
+    }
+
+    /// Gives permits back.
+    pub fn release(&self, rows: usize) {
+        self.free.fetch_add(rows as i64, Ordering::AcqRel);
+    }
+
+    /// Whether rows stayed in the store.
+    pub fn has_overflowed(&self) -> bool {
+        self.overflowed.load(Ordering::Acquire)
+    }
+
+    /// The store was read to its end: the mailbox is open again.
+    pub fn caught_up(&self) {
+        self.overflowed.store(false, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_do_not_overtake_those_that_stayed_in_the_store() {
+        let permits = RowPermits::new(2);
+        assert!(permits.try_admit(2));
+        assert!(!permits.try_admit(1));
+        permits.release(2);
+        assert!(!permits.try_admit(1), "the store is still ahead");
+        permits.caught_up();
+        assert!(permits.try_admit(1));
+    }
+}

@@ -1,0 +1,462 @@
+//! Claims about nodes that share a store: I4, I5, I6, I8, I10. Part of the testkit.
+//!
+//! [`cluster_contract!`](crate::cluster_contract) makes a test of every one of them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::domain::commit::operation::{
+    Advance, Applied, Begin, Finish, HandOver, Operation, Refusal, Settle, TurnEnding,
+};
+use crate::domain::decision::Cause;
+use crate::domain::ids::{AttemptId, BotId, ChatId, Epoch, MessageId, Number};
+use crate::domain::outbox::{OutboxMessage, OutboxState, SendResult};
+use crate::domain::ownership::{Incarnation, Lease, LeaseKey, NewNode, NodeReport, NodeRole, NodeState, Picture, Wish};
+use crate::domain::turn::{Turn, TurnState};
+use crate::ports::cluster::Cluster;
+use crate::ports::store::Store;
+use crate::testkit::rows::{advance, appended, at, claim, decision, ingest, message, plan, start, turn, update};
+
+/// Where a store lives that several processes share: each opening is a process of its own beside the others.
+#[async_trait]
+pub trait ClusterHome: Send + Sync {
+    /// Opens the store as another process.
+    async fn open(&self) -> (Arc<dyn Store>, Arc<dyn Cluster>);
+}
+
+/// A process that has joined.
+struct Process {
+    store: Arc<dyn Store>,
+    cluster: Arc<dyn Cluster>,
+    me: Incarnation,
+}
+
+fn node(name: &str) -> NewNode {
+    NewNode { name: name.to_owned(), role: NodeRole::All, address: None, version: "1.2.3".to_owned(), launch: None }
+}
+
+/// Opens a process, applies the roster of two bots and two chats and joins.
+async fn joined(home: &dyn ClusterHome, new: NewNode) -> Process {
+    let (store, cluster) = home.open().await;
+    store.apply_roster(&plan(2, 2), at(0)).await.expect("the plan is sound");
+    let me = cluster.join(&new).await.expect("nobody of that name lives");
+    Process { store, cluster, me }
+}
+
+impl Process {
+    async fn picture(&self) -> Picture {
+        self.cluster.picture().await.expect("the store works")
+    }
+
+    async fn lease(&self, key: LeaseKey) -> Lease {
+        *self.picture().await.leases.iter().find(|lease| lease.key == key).expect("the lease is there")
+    }
+
+    async fn wish(&self, key: LeaseKey, desired: Option<Incarnation>) {
+        let wishes = vec![Wish { key, desired }];
+        assert!(self.cluster.plan(&move |_: &Picture| wishes.clone()).await.unwrap(), "nobody else plans");
+    }
+
+    /// Wishes for a lease and takes it.
+    async fn own(&self, key: LeaseKey) -> Epoch {
+        self.wish(key, Some(self.me)).await;
+        let taken = self.cluster.take(self.me, &[key]).await.unwrap();
+        assert_eq!(taken.len(), 1, "nobody alive owns {key}");
+        taken[0].1
+    }
+
+    async fn commit(&self, operation: Operation) -> Result<Applied, Refusal> {
+        self.store.commit(vec![operation]).await.expect("the store works").pop().unwrap()
+    }
+
+    async fn beat_seen(&self, of: Incarnation) -> i64 {
+        self.picture().await.node(of).expect("it is there").beat
+    }
+
+    /// Declares another dead.
+    async fn bury(&self, other: Incarnation) {
+        let beat = self.beat_seen(other).await;
+        assert_eq!(self.cluster.bury(&[(other, beat)]).await.unwrap(), [other]);
+    }
+
+    async fn ids(&self) -> (BotId, ChatId) {
+        let roster = self.store.roster().await.unwrap();
+        (*roster.bots.keys().next().unwrap(), *roster.chats.keys().next().unwrap())
+    }
+
+    async fn state(&self, message: &OutboxMessage) -> OutboxState {
+        self.store.message(message.id).await.unwrap().expect("stored").progress.state
+    }
+
+    /// A queued turn, made by the chat that this process owns under `chat`, and claimed under `bot`.
+    async fn claimed_turn(&self, bot_epoch: Epoch, chat_epoch: Epoch) -> Turn {
+        let (bot, chat) = self.ids().await;
+        let asked = turn(31, chat, 1, bot);
+        let step = Advance {
+            handled: vec![appended(1, 1, Some(1))],
+            decisions: vec![decision(chat, 1, Cause::Entry(Number(1)))],
+            turns: vec![asked.clone()],
+            ..advance(chat, chat_epoch, 0, 1)
+        };
+        for operation in
+            [ingest(bot, bot_epoch, vec![update(1, bot, chat, 1)]), Operation::Advance(step), claim(&asked, bot_epoch)]
+        {
+            self.commit(operation).await.expect("nothing is refused");
+        }
+        asked
+    }
+
+    /// A message that this process is sending, as attempt 51.
+    async fn sending(&self) -> (OutboxMessage, Epoch) {
+        let (bot, chat) = self.ids().await;
+        let (epoch, chat_epoch) = (self.own(LeaseKey::Bot(bot)).await, self.own(LeaseKey::Chat(chat)).await);
+        let asked = self.claimed_turn(epoch, chat_epoch).await;
+        let said = message(41, &asked);
+        let ending = TurnEnding::Said { messages: vec![said.clone()], begin: None };
+        let finish = Finish { bot, epoch, turn: asked.id, ending, usage: None };
+        self.commit(Operation::Finish(finish)).await.unwrap();
+        let begin = Begin { bot, epoch, outbox: said.id, start: start(51, at(5)) };
+        self.commit(Operation::Begin(begin)).await.unwrap();
+        assert_eq!(self.state(&said).await, OutboxState::Sending);
+        (said, epoch)
+    }
+}
+
+async fn bot_of(process: &Process) -> LeaseKey {
+    LeaseKey::Bot(process.ids().await.0)
+}
+
+/// A name is one process's at a time; its next start is another incarnation.
+pub async fn a_name_joins_once_while_it_lives(home: &dyn ClusterHome) {
+    let first = joined(home, node("a")).await;
+    let (_, again) = home.open().await;
+    assert!(again.join(&node("a")).await.unwrap_err().is_retryable());
+    let other = joined(home, node("b")).await;
+    assert!(other.me > first.me);
+    other.bury(first.me).await;
+    assert!(again.join(&node("a")).await.unwrap() > other.me, "incarnations are never given twice");
+}
+
+/// A node tells about itself with every beat, and the others see it.
+pub async fn a_beat_is_seen_with_its_report(home: &dyn ClusterHome) {
+    let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
+    let before = other.beat_seen(one.me).await;
+    let report = NodeReport { telegram: true, updates_per_minute: 7, sends_per_minute: 5, lag_ms: 3 };
+    let answer = one.cluster.beat(one.me, &report).await.unwrap();
+    assert_eq!(answer.state, NodeState::Alive);
+    assert_eq!(answer.config_seq, one.store.roster().await.unwrap().config_seq);
+    let nodes = other.cluster.nodes().await.unwrap();
+    let seen = nodes.iter().find(|node| node.incarnation == one.me).expect("it lives");
+    assert!(seen.beat > before);
+    assert_eq!((seen.report, seen.name.as_str(), seen.version.as_str()), (report, "a", "1.2.3"));
+    assert_eq!(nodes.len(), 2);
+}
+
+/// I5: the dead stay dead.
+pub async fn a_beat_of_the_dead_revives_nobody(home: &dyn ClusterHome) {
+    let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
+    other.bury(one.me).await;
+    for _ in 0..2 {
+        let answer = one.cluster.beat(one.me, &NodeReport::default()).await.unwrap();
+        assert_eq!(answer.state, NodeState::Dead);
+        assert!(!other.picture().await.lives(one.me));
+    }
+    assert!(other.cluster.nodes().await.unwrap().iter().all(|node| node.incarnation != one.me));
+    assert!(other.cluster.bury(&[(one.me, 0)]).await.unwrap().is_empty(), "it is dead already");
+}
+
+/// Whoever has beaten meanwhile is not silent.
+pub async fn a_burial_compares_beats(home: &dyn ClusterHome) {
+    let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
+    let seen = other.beat_seen(one.me).await;
+    one.cluster.beat(one.me, &NodeReport::default()).await.unwrap();
+    assert!(other.cluster.bury(&[(one.me, seen)]).await.unwrap().is_empty());
+    assert!(other.picture().await.lives(one.me));
+    other.bury(one.me).await;
+}
+
+/// A launcher speaks of its own start alone.
+pub async fn a_launcher_buries_its_start_and_no_other(home: &dyn ClusterHome) {
+    let one = joined(home, NewNode { launch: Some(11), ..node("a") }).await;
+    let other = joined(home, NewNode { launch: Some(12), ..node("b") }).await;
+    other.cluster.bury_launch(99).await.unwrap();
+    other.cluster.bury_launch(11).await.unwrap();
+    let picture = other.picture().await;
+    assert_eq!((picture.lives(one.me), picture.lives(other.me)), (false, true));
+}
+
+/// Newcomers to the roster wait for an owner.
+pub async fn a_new_bot_belongs_to_nobody_until_it_is_taken(home: &dyn ClusterHome) {
+    let one = joined(home, node("a")).await;
+    let picture = one.picture().await;
+    assert_eq!(picture.leases.len(), 4, "two bots and two chats");
+    assert!(picture.leases.iter().all(|lease| lease.owner.is_none() && lease.desired.is_none() && !lease.ready));
+    assert!(picture.leases.is_sorted_by_key(|lease| lease.key));
+    let key = bot_of(&one).await;
+    let epoch = one.own(key).await;
+    let lease = one.lease(key).await;
+    assert_eq!((lease.owner, lease.desired, lease.epoch), (Some(one.me), None, epoch));
+}
+
+/// I5: an owner alive keeps what it has, whatever is wished.
+pub async fn what_a_living_owner_has_is_not_taken(home: &dyn ClusterHome) {
+    let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
+    let key = bot_of(&one).await;
+    let epoch = one.own(key).await;
+    other.wish(key, Some(other.me)).await;
+    assert!(other.cluster.take(other.me, &[key]).await.unwrap().is_empty());
+    let lease = other.lease(key).await;
+    assert_eq!((lease.owner, lease.desired, lease.epoch), (Some(one.me), Some(other.me), epoch));
+    other.bury(one.me).await;
+    assert_eq!(other.cluster.take(other.me, &[key]).await.unwrap(), [(key, Epoch(epoch.0 + 1))]);
+}
+
+/// Nobody takes what the plan gives to another, or to nobody.
+pub async fn nothing_is_taken_without_a_wish(home: &dyn ClusterHome) {
+    let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
+    let key = bot_of(&one).await;
+    assert!(one.cluster.take(one.me, &[key]).await.unwrap().is_empty());
+    one.wish(key, Some(other.me)).await;
+    assert!(one.cluster.take(one.me, &[key]).await.unwrap().is_empty());
+    assert_eq!(one.lease(key).await.owner, None);
+}
+
+/// A process that others gave up takes nothing any more.
+pub async fn the_dead_take_nothing(home: &dyn ClusterHome) {
+    let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
+    let key = bot_of(&one).await;
+    other.wish(key, Some(one.me)).await;
+    other.bury(one.me).await;
+    assert!(one.cluster.take(one.me, &[key]).await.unwrap().is_empty());
+    assert_eq!(other.lease(key).await.owner, None);
+}
+
+/// I6: what was owned before a restart is owned under another epoch after it.
+pub async fn an_epoch_never_comes_again_over_a_restart(home: &dyn ClusterHome) {
+    let one = joined(home, node("a")).await;
+    let (bot, chat) = one.ids().await;
+    let key = LeaseKey::Bot(bot);
+    let before = one.own(key).await;
+    one.cluster.leave(one.me).await.unwrap();
+    let again = joined(home, node("a")).await;
+    assert!(again.me > one.me);
+    let after = again.own(key).await;
+    assert!(after > before, "{after} after {before}");
+    let late = one.commit(ingest(bot, before, vec![update(1, bot, chat, 1)])).await;
+    assert_eq!(late, Err(Refusal::Fenced));
+    again.commit(ingest(bot, after, vec![update(2, bot, chat, 2)])).await.unwrap();
+}
+
+/// Whoever shall have it says that it is warm; nobody else does.
+pub async fn only_the_desired_owner_is_ready(home: &dyn ClusterHome) {
+    let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
+    let key = bot_of(&one).await;
+    one.own(key).await;
+    one.wish(key, Some(other.me)).await;
+    one.cluster.ready(one.me, &[key]).await.unwrap();
+    assert!(!one.lease(key).await.ready);
+    other.cluster.ready(other.me, &[key]).await.unwrap();
+    assert!(one.lease(key).await.ready);
+}
+
+/// A plan that repeats itself disturbs no move; one that changes its mind begins it anew.
+pub async fn a_wish_repeated_keeps_who_is_ready(home: &dyn ClusterHome) {
+    let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
+    let key = bot_of(&one).await;
+    one.own(key).await;
+    one.wish(key, Some(other.me)).await;
+    other.cluster.ready(other.me, &[key]).await.unwrap();
+    one.wish(key, Some(other.me)).await;
+    assert!(one.lease(key).await.ready);
+    one.wish(key, None).await;
+    let lease = one.lease(key).await;
+    assert_eq!((lease.desired, lease.ready), (None, false));
+}
+
+/// I6: owner and epoch move in one step.
+pub async fn a_hand_over_moves_owner_and_epoch_together(home: &dyn ClusterHome) {
+    let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
+    let (bot, chat) = one.ids().await;
+    let key = LeaseKey::Bot(bot);
+    let epoch = one.own(key).await;
+    one.wish(key, Some(other.me)).await;
+    other.cluster.ready(other.me, &[key]).await.unwrap();
+    one.commit(Operation::HandOver(HandOver { key, epoch, to: other.me })).await.unwrap();
+    let lease = other.lease(key).await;
+    let next = Epoch(epoch.0 + 1);
+    assert_eq!((lease.owner, lease.desired, lease.ready, lease.epoch), (Some(other.me), None, false, next));
+    assert_eq!(one.commit(ingest(bot, epoch, vec![update(1, bot, chat, 1)])).await, Err(Refusal::Fenced));
+    other.commit(ingest(bot, next, vec![update(2, bot, chat, 2)])).await.unwrap();
+}
+
+/// I8: a turn in hand at a crash is somebody's again.
+pub async fn a_turn_of_the_dead_is_queued_again_by_its_new_owner(home: &dyn ClusterHome) {
+    let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
+    let (bot, chat) = one.ids().await;
+    let (key, chat_key) = (LeaseKey::Bot(bot), LeaseKey::Chat(chat));
+    let (epoch, chat_epoch) = (one.own(key).await, one.own(chat_key).await);
+    let claimed = one.claimed_turn(epoch, chat_epoch).await;
+    other.bury(one.me).await;
+    other.own(chat_key).await;
+    let state = async || other.store.turn(claimed.id).await.unwrap().unwrap().0.progress;
+    assert_eq!(state().await.state, TurnState::Claimed, "the bot has no new owner yet");
+    let epoch = other.own(key).await;
+    let progress = state().await;
+    assert_eq!((progress.state, progress.attempts), (TurnState::Queued, 1), "a crash counts as a failure of it");
+    other.commit(claim(&claimed, epoch)).await.unwrap();
+}
+
+/// I4, I6: it is settled by whoever is sending it.
+pub async fn what_a_living_incarnation_is_sending_stays_its_own(home: &dyn ClusterHome) {
+    let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
+    let (said, epoch) = one.sending().await;
+    one.commit(Operation::HandOver(HandOver { key: LeaseKey::Bot(said.bot), epoch, to: other.me })).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(other.cluster.settle_abandoned(other.me, said.bot, false).await.unwrap(), 1);
+        assert_eq!(other.state(&said).await, OutboxState::Sending);
+    }
+    let result = SendResult::Sent(MessageId(601));
+    let settle = Settle { outbox: said.id, attempt: AttemptId(51), result, event: None, pauses: Vec::new() };
+    assert_eq!(one.commit(Operation::Settle(settle)).await, Ok(Applied::Done));
+    assert_eq!(other.cluster.settle_abandoned(other.me, said.bot, true).await.unwrap(), 0);
+    assert_eq!(other.state(&said).await, OutboxState::Sent);
+}
+
+/// I4: nobody will ever tell what became of it.
+pub async fn what_a_dead_incarnation_was_sending_is_unknown(home: &dyn ClusterHome) {
+    let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
+    let (said, epoch) = one.sending().await;
+    one.commit(Operation::HandOver(HandOver { key: LeaseKey::Bot(said.bot), epoch, to: other.me })).await.unwrap();
+    other.bury(one.me).await;
+    assert_eq!(other.cluster.settle_abandoned(other.me, said.bot, false).await.unwrap(), 0);
+    assert_eq!(other.state(&said).await, OutboxState::Unknown);
+}
+
+/// I4: the same at a crash, when the lease is taken.
+pub async fn a_take_makes_unknown_what_the_dead_were_sending(home: &dyn ClusterHome) {
+    let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
+    let (said, _) = one.sending().await;
+    other.bury(one.me).await;
+    assert_eq!(other.state(&said).await, OutboxState::Sending);
+    other.own(LeaseKey::Bot(said.bot)).await;
+    assert_eq!(other.state(&said).await, OutboxState::Unknown);
+}
+
+/// I4: patience with a living one has an end, and a late answer still counts.
+pub async fn an_overdue_send_of_another_is_unknown(home: &dyn ClusterHome) {
+    let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
+    let (said, epoch) = one.sending().await;
+    assert_eq!(other.cluster.settle_abandoned(other.me, said.bot, true).await.unwrap(), 1, "it is not its owner");
+    assert_eq!(other.state(&said).await, OutboxState::Sending);
+    one.commit(Operation::HandOver(HandOver { key: LeaseKey::Bot(said.bot), epoch, to: other.me })).await.unwrap();
+    assert_eq!(other.cluster.settle_abandoned(other.me, said.bot, true).await.unwrap(), 0);
+    assert_eq!(other.state(&said).await, OutboxState::Unknown);
+}
+
+/// An actor that failed does not end what another process is sending.
+pub async fn a_reclaim_ends_only_what_is_ones_own(home: &dyn ClusterHome) {
+    let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
+    let (said, epoch) = one.sending().await;
+    one.commit(Operation::HandOver(HandOver { key: LeaseKey::Bot(said.bot), epoch, to: other.me })).await.unwrap();
+    other.store.reclaim(said.bot).await.unwrap();
+    assert_eq!(other.state(&said).await, OutboxState::Sending);
+    one.store.reclaim(said.bot).await.unwrap();
+    assert_eq!(other.state(&said).await, OutboxState::Unknown);
+}
+
+/// An operator's wish reaches its node with the next beat.
+pub async fn draining_is_told_by_the_next_beat(home: &dyn ClusterHome) {
+    let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
+    assert!(!other.cluster.set_draining("nobody", true).await.unwrap());
+    for (draining, state) in [(true, NodeState::Draining), (false, NodeState::Alive)] {
+        assert!(other.cluster.set_draining("a", draining).await.unwrap());
+        assert_eq!(one.cluster.beat(one.me, &NodeReport::default()).await.unwrap().state, state);
+        let picture = other.picture().await;
+        assert_eq!(picture.node(one.me).map(|node| node.state), Some(state));
+        assert_eq!(picture.node(one.me).map(|node| node.takes_leases()), Some(!draining));
+    }
+    other.bury(one.me).await;
+    assert!(!other.cluster.set_draining("a", true).await.unwrap(), "the dead do not drain");
+}
+
+/// Whoever leaves is dead at once, and what it had is free.
+pub async fn a_node_that_left_is_dead(home: &dyn ClusterHome) {
+    let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
+    let key = bot_of(&one).await;
+    one.own(key).await;
+    one.cluster.leave(one.me).await.unwrap();
+    let picture = other.picture().await;
+    assert!(!picture.lives(one.me));
+    assert_eq!(picture.node(one.me).map(|node| node.state), Some(NodeState::Dead), "shown while it owns something");
+    other.own(key).await;
+    assert!(other.picture().await.node(one.me).is_none());
+}
+
+/// Each node hears of its own work alone.
+pub async fn the_backlog_is_of_what_is_owned(home: &dyn ClusterHome) {
+    let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
+    let (bot, chat) = one.ids().await;
+    let epoch = one.own(LeaseKey::Bot(bot)).await;
+    one.commit(ingest(bot, epoch, vec![update(1, bot, chat, 1)])).await.unwrap();
+    assert!(one.store.backlog(at(9)).await.unwrap().chats.is_empty(), "the chat is nobody's yet");
+    other.own(LeaseKey::Chat(chat)).await;
+    assert_eq!(other.store.backlog(at(9)).await.unwrap().chats, [chat]);
+    assert!(one.store.backlog(at(9)).await.unwrap().chats.is_empty());
+}
+
+/// I10: what a node has not heard of, its next beat and picture tell.
+pub async fn a_change_of_configuration_is_told_by_beat_and_picture(home: &dyn ClusterHome) {
+    let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
+    let seq =
+        async |process: &Process| process.cluster.beat(process.me, &NodeReport::default()).await.unwrap().config_seq;
+    let before = seq(&one).await;
+    other.store.apply_roster(&plan(3, 2), at(1)).await.unwrap();
+    let after = seq(&one).await;
+    assert!(after > before);
+    let picture = one.picture().await;
+    assert_eq!((picture.config_seq, picture.leases.len()), (after, 5));
+    let (bot, _) = one.ids().await;
+    other.store.set_username(bot, "gardener_bot").await.unwrap();
+    assert!(seq(&one).await > after);
+}
+
+/// Makes a test of every claim about nodes that share a store; `$home` is evaluated anew for each.
+#[macro_export]
+macro_rules! cluster_contract {
+    ($home:expr) => {
+        $crate::cluster_contract!(@claims $home, [
+            a_name_joins_once_while_it_lives
+            a_beat_is_seen_with_its_report
+            a_beat_of_the_dead_revives_nobody
+            a_burial_compares_beats
+            a_launcher_buries_its_start_and_no_other
+            a_new_bot_belongs_to_nobody_until_it_is_taken
+            what_a_living_owner_has_is_not_taken
+            nothing_is_taken_without_a_wish
+            the_dead_take_nothing
+            an_epoch_never_comes_again_over_a_restart
+            only_the_desired_owner_is_ready
+            a_wish_repeated_keeps_who_is_ready
+            a_hand_over_moves_owner_and_epoch_together
+            a_turn_of_the_dead_is_queued_again_by_its_new_owner
+            what_a_living_incarnation_is_sending_stays_its_own
+            what_a_dead_incarnation_was_sending_is_unknown
+            a_take_makes_unknown_what_the_dead_were_sending
+            an_overdue_send_of_another_is_unknown
+            a_reclaim_ends_only_what_is_ones_own
+            draining_is_told_by_the_next_beat
+            a_node_that_left_is_dead
+            the_backlog_is_of_what_is_owned
+            a_change_of_configuration_is_told_by_beat_and_picture
+        ]);
+    };
+    (@claims $home:expr, [$($claim:ident)+]) => {
+        $(
+            #[tokio::test]
+            async fn $claim() {
+                $crate::testkit::contract::cluster::$claim(&$home).await;
+            }
+        )+
+    };
+}

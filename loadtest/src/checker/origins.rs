@@ -1,0 +1,65 @@
+//! Whose connection a call came over, and when nodes stood still: what a harness of many nodes knows beside the ledger.
+//! Layer: load test; plain data.
+
+use std::collections::HashMap;
+
+/// How much earlier than the ledger's first word of a connection its opening may be noted, in microseconds.
+const NOTED_WITHIN_US: u64 = 5_000;
+
+/// Who opened which connection, and when they left it, in microseconds of the ledger.
+#[derive(Debug, Clone, Default)]
+pub struct Origins {
+    connections: HashMap<String, Vec<Origin>>,
+}
+
+/// One connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The node whose link it came over.
+    pub node: String,
+    /// When it was opened.
+    pub opened_us: u64,
+    /// When its client left it; the other side may have learnt of it much later.
+    pub left_us: Option<u64>,
+}
+
+impl Origins {
+    /// Notes a connection, by the address that the ledger names; in the order of their openings.
+    pub fn add(&mut self, connection: String, origin: Origin) {
+        self.connections.entry(connection).or_default().push(origin);
+    }
+
+    /// Whose connection it was at a time: ports are used again.
+    pub fn of(&self, connection: &str, at_us: u64) -> Option<&Origin> {
+        let all = self.connections.get(connection)?;
+        let begun = |origin: &&Origin| origin.opened_us <= at_us.saturating_add(NOTED_WITHIN_US);
+        all.iter().rev().find(begun).or_else(|| all.first())
+    }
+}
+
+/// A time in which a node's process stood still.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// The node.
+    pub node: String,
+    /// From here.
+    pub from_us: u64,
+    /// To here.
+    pub to_us: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_is_used_again_is_its_later_owners() {
+        let mut origins = Origins::default();
+        for (node, opened_us) in [("n1", 0), ("n2", 1_000_000)] {
+            origins.add("p".into(), Origin { node: node.into(), opened_us, left_us: None });
+        }
+        let node = |at_us| origins.of("p", at_us).map(|origin| origin.node.as_str());
+        assert_eq!((node(500_000), node(2_000_000)), (Some("n1"), Some("n2")));
+        assert_eq!(origins.of("q", 0), None);
+    }
+}

@@ -1,0 +1,134 @@
+//! What `cluster-faults` is told, and what it makes of it. Layer: harness.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::harness::args::SendLatency;
+use crate::harness::cluster::figures::args::product_options;
+use crate::harness::faults::args::{Seeds, seeds};
+use crate::harness::files::ProductOptions;
+use crate::provider::ProviderSpec;
+use crate::provider::spec::{Latency, Mode};
+use crate::simulation::SimulationSpec;
+use crate::world::spec::WorldSpec;
+
+/// What `cluster-faults` is told.
+#[derive(Debug, Clone, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct ClusterFaultsArgs {
+    /// The product's program; without it, the one beside this program or under target.
+    #[arg(long, value_name = "PATH")]
+    pub binary: Option<PathBuf>,
+    /// The seed of everything that is drawn.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Many seeds instead, the first and the last.
+    #[arg(long, value_name = "A..B", value_parser = seeds, conflicts_with = "seed")]
+    pub seeds: Option<Seeds>,
+    /// How many of them run at the same time.
+    #[arg(long, default_value_t = 1, requires = "seeds")]
+    pub jobs: usize,
+    /// How many seconds things go wrong.
+    #[arg(long, default_value_t = 45.0)]
+    pub seconds: f64,
+    /// Faults of up to 30 s; the run is at least two minutes long.
+    #[arg(long)]
+    pub long: bool,
+    /// Nothing fails but Redis, which is away for so many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    pub redis_away: Option<u64>,
+    /// A file to which each seed's result is appended as a line of JSON; seeds that stand there already for the same
+    /// commit and length are left out.
+    #[arg(long, value_name = "FILE")]
+    pub append: Option<PathBuf>,
+    /// The commit that is under test, for the file; without it, as git says.
+    #[arg(long)]
+    pub commit: Option<String>,
+    /// How many nodes: as the seed says, 4 to 6, when not given.
+    #[arg(long)]
+    pub nodes: Option<usize>,
+    /// How many bots the fleet has.
+    #[arg(long, default_value_t = 200)]
+    pub bots: usize,
+    /// How many chats.
+    #[arg(long, default_value_t = 20)]
+    pub chats: usize,
+    /// Messages of people a second, over all chats.
+    #[arg(long, default_value_t = 2.0)]
+    pub rate: f64,
+    /// Faults of the simulated Telegram and LLM too.
+    #[arg(long)]
+    pub telegram_faults: bool,
+    /// How many seconds the fleet may take to come to rest after everything healed.
+    #[arg(long, default_value_t = 90)]
+    pub settle_seconds: u64,
+    /// The folder of the run, which stays; without it, a temporary one that goes when all is well.
+    #[arg(long, value_name = "PATH", conflicts_with = "seeds")]
+    pub dir: Option<PathBuf>,
+    /// Keeps the folder of a clean run too.
+    #[arg(long)]
+    pub keep: bool,
+    /// What the nodes log, to product.log in their folders.
+    #[arg(long, default_value = "warn", value_name = "LEVEL")]
+    pub product_log: String,
+    /// JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl ClusterFaultsArgs {
+    /// One seed for so many seconds with so many bots, all else as by default: what tests run.
+    pub fn of(binary: Option<PathBuf>, seed: u64, seconds: f64, bots: usize, chats: usize) -> Self {
+        Self {
+            binary,
+            seed,
+            seeds: None,
+            jobs: 1,
+            seconds,
+            long: false,
+            redis_away: None,
+            append: None,
+            commit: None,
+            nodes: None,
+            bots,
+            chats,
+            rate: 2.0,
+            telegram_faults: false,
+            settle_seconds: 90,
+            dir: None,
+            keep: false,
+            product_log: "warn".into(),
+            json: false,
+        }
+    }
+
+    /// How long things go wrong.
+    pub fn length(&self) -> Duration {
+        if let Some(seconds) = self.redis_away {
+            return Duration::from_secs(seconds + 10);
+        }
+        let seconds = if self.long { self.seconds.max(120.0) } else { self.seconds };
+        Duration::from_secs_f64(seconds.max(0.0))
+    }
+
+    /// How many nodes begin.
+    pub fn node_count(&self) -> usize {
+        self.nodes.unwrap_or(4 + (self.seed % 3) as usize)
+    }
+
+    pub(super) fn simulation(&self) -> SimulationSpec {
+        let world = WorldSpec {
+            send_latency: SendLatency::Realistic.latency(),
+            ..WorldSpec::fleet(self.seed, self.bots, self.chats)
+        };
+        let latency = Latency { median: Duration::from_millis(300), sigma: 0.5 };
+        let provider = ProviderSpec { seed: self.seed, latency, mode: Mode::EchoMarker, ..ProviderSpec::default() };
+        SimulationSpec { provider, ..SimulationSpec::of(world) }
+    }
+
+    pub(super) fn options(&self) -> ProductOptions {
+        product_options(&self.product_log, 16)
+    }
+}

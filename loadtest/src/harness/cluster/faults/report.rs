@@ -1,0 +1,196 @@
+//! What came of one seed of the chaos run. Layer: harness; plain data and its verdict.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::checker::report::{Breaches, Report};
+use crate::harness::settle::Queues;
+
+/// What came of one seed.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClusterReport {
+    /// The commit under test.
+    pub commit: String,
+    /// The seed.
+    pub seed: u64,
+    /// How long things went wrong.
+    pub seconds: f64,
+    /// Whether faults lasted up to 30 s.
+    pub long: bool,
+    /// Nodes at the beginning, bots, chats.
+    pub size: (usize, usize, usize),
+    /// How often each fault struck.
+    pub faults: BTreeMap<String, u64>,
+    /// What could not be done on this machine.
+    pub skipped: BTreeSet<String>,
+    /// Late polls that a pause allows.
+    pub late_polls: u64,
+    /// The longest end by SIGTERM in milliseconds.
+    pub longest_end_ms: u64,
+    /// Leases that had another owner, or another epoch, after Redis was away; none where something else failed too.
+    pub owners_changed: Option<u64>,
+    /// Chats with all their bots on one node.
+    pub spread: bool,
+    /// Actors that had to be released by hand.
+    pub released: Vec<String>,
+    /// Bots that did not answer in the roll call after everything healed: bot and chat.
+    pub silent: Vec<(i64, i64)>,
+    /// Whether the fleet came to rest.
+    pub at_rest: bool,
+    /// What waited in the product at last.
+    pub queues: Queues,
+    /// What the checker found.
+    pub checker: Report,
+    /// How long the whole run took, in seconds.
+    pub duration: f64,
+    /// `clean`, `breach` or `error`.
+    pub verdict: String,
+    /// What was breached.
+    pub breaches: Vec<String>,
+    /// Where the run's files are, when they were kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dir: Option<PathBuf>,
+}
+
+impl ClusterReport {
+    /// How many faults struck.
+    pub fn total(&self) -> u64 {
+        self.faults.values().sum()
+    }
+
+    /// Whether nothing was breached.
+    pub fn is_clean(&self) -> bool {
+        self.verdict == "clean"
+    }
+
+    /// Judges: fills in verdict and breaches.
+    pub(super) fn judge(&mut self) {
+        let found = self.checker.breaches;
+        let mut breaches: Vec<String> = [
+            ("lost", found.lost),
+            ("handled twice", found.handled_twice),
+            ("silent duplicates", found.duplicate_sends),
+            ("uncaused sends", found.uncaused_sends),
+            ("phantom sends", found.phantom_sends),
+            ("order of transcripts", found.order),
+            ("overlapping polls beyond one a pause and bot", found.overlapping_polls),
+            ("violations during a penalty", found.limit_violations),
+            ("bots silent after everything healed", self.silent.len() as u64),
+            ("owners changed though only Redis was away", self.owners_changed.unwrap_or(0)),
+        ]
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| format!("{name}: {count}"))
+        .collect();
+        // What the checker may count one day and this list does not know. What is unknown is told, not judged: a
+        // `sending` whose answer was cut off may never have reached Telegram, nor the ledger.
+        let known = Breaches {
+            lost: 0,
+            handled_twice: 0,
+            duplicate_sends: 0,
+            uncaused_sends: 0,
+            phantom_sends: 0,
+            order: 0,
+            overlapping_polls: 0,
+            limit_violations: 0,
+            unknown: 0,
+            unknown_beyond_doubt: 0,
+            ..found
+        };
+        if known != Breaches::default() {
+            breaches.push(format!("others: {known:?}"));
+        }
+        if !self.at_rest {
+            breaches.push(format!("not at rest: {:?}", self.queues));
+        }
+        if !self.spread {
+            breaches.push("a chat had all its bots on one node".to_owned());
+        }
+        if self.total() == 0 {
+            breaches.push("no fault struck: the run shows nothing".to_owned());
+        }
+        self.verdict = if breaches.is_empty() { "clean" } else { "breach" }.to_owned();
+        self.breaches = breaches;
+    }
+}
+
+impl fmt::Display for ClusterReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}\n", self.checker)?;
+        for (fault, count) in &self.faults {
+            writeln!(f, "{fault:<28}{count:>6}")?;
+        }
+        for skipped in &self.skipped {
+            writeln!(f, "SKIPPED {skipped}")?;
+        }
+        let (nodes, bots, chats) = self.size;
+        let rows = [
+            ("fleet", format!("{nodes} nodes, {bots} bots, {chats} chats")),
+            ("faults in all", self.total().to_string()),
+            ("late polls, allowed", self.late_polls.to_string()),
+            ("longest end", format!("{} ms", self.longest_end_ms)),
+            ("unknown", self.checker.breaches.unknown.to_string()),
+            ("released", self.released.len().to_string()),
+            ("at rest", if self.at_rest { "yes" } else { "NO" }.to_owned()),
+            ("duration", format!("{:.1} s", self.duration)),
+        ];
+        for (name, value) in rows {
+            writeln!(f, "{name:<28}{value}")?;
+        }
+        for breach in &self.breaches {
+            writeln!(f, "BREACH {breach}")?;
+        }
+        if let Some(dir) = &self.dir {
+            writeln!(f, "left for a look: {}", dir.display())?;
+        }
+        if !self.is_clean() {
+            let long = if self.long { " --long" } else { "" };
+            writeln!(
+                f,
+                "replay: botfleet-loadtest cluster-faults --seed {} --seconds {}{long}",
+                self.seed, self.seconds
+            )?;
+        }
+        write!(f, "seed {}: {}", self.seed, self.verdict)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_breach_counts_and_unknown_messages_do_not() {
+        let clean = || ClusterReport {
+            faults: [("freeze".to_owned(), 1)].into(),
+            spread: true,
+            at_rest: true,
+            ..ClusterReport::default()
+        };
+        let spoil: [fn(&mut ClusterReport); 9] = [
+            |report| report.checker.breaches.lost = 1,
+            |report| report.checker.breaches.duplicate_sends = 1,
+            |report| report.checker.breaches.overlapping_polls = 1,
+            |report| report.checker.breaches.order = 1,
+            |report| report.owners_changed = Some(1),
+            |report| report.silent.push((1, -1)),
+            |report| report.at_rest = false,
+            |report| report.spread = false,
+            |report| report.faults.clear(),
+        ];
+        for spoil in spoil {
+            let mut report = clean();
+            spoil(&mut report);
+            report.judge();
+            assert_eq!(report.breaches.len(), 1, "{report}");
+        }
+        let mut report = clean();
+        report.checker.breaches.unknown = 3;
+        report.judge();
+        assert!(report.is_clean(), "{report}");
+    }
+}

@@ -1,0 +1,177 @@
+//! What the product's API says about the cluster, as far as the harness reads it. Layer: harness.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::harness::error::HarnessError;
+use crate::people::http::{self, HttpError};
+
+/// How long one answer may take; a rebalance is waited for.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+
+/// `GET /api/v1/cluster`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct ClusterView {
+    /// Nodes.
+    pub nodes: Vec<NodeView>,
+    /// Leases.
+    pub leases: Vec<LeaseView>,
+    /// Moves under way.
+    #[serde(default)]
+    pub moves: Vec<Value>,
+    /// Leases that nobody alive owns.
+    #[serde(default)]
+    pub unowned: u64,
+}
+
+/// A node of it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NodeView {
+    /// Its name.
+    pub name: String,
+    /// Its incarnation.
+    pub incarnation: i64,
+    /// How far it is: alive, draining, dead.
+    pub state: String,
+    /// Bots that it owns.
+    pub bots: u64,
+    /// Bots that it shall own.
+    pub bots_quota: u64,
+    /// Chats that it owns.
+    pub chats: u64,
+    /// Updates taken in the last minute.
+    pub updates_per_minute: u64,
+    /// Messages sent in the last minute.
+    pub sends_per_minute: u64,
+}
+
+/// A lease of it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LeaseView {
+    /// bot or chat.
+    pub kind: String,
+    /// Its name in the manifest.
+    pub name: String,
+    /// Who owns it.
+    pub owner: Option<String>,
+    /// Its epoch.
+    pub epoch: i64,
+}
+
+impl ClusterView {
+    /// The owner of each lease of a kind, by name.
+    pub fn owners(&self, kind: &str) -> BTreeMap<String, String> {
+        let of_kind = self.leases.iter().filter(|lease| lease.kind == kind);
+        of_kind.filter_map(|lease| Some((lease.name.clone(), lease.owner.clone()?))).collect()
+    }
+
+    /// Bots of each living node.
+    pub fn bots(&self) -> BTreeMap<String, u64> {
+        let alive = self.nodes.iter().filter(|node| node.state != "dead");
+        let mut bots: BTreeMap<String, u64> = alive.map(|node| (node.name.clone(), 0)).collect();
+        for owner in self.owners("bot").into_values() {
+            *bots.entry(owner).or_default() += 1;
+        }
+        bots
+    }
+
+    /// Whether everything has an owner and nothing moves.
+    pub fn is_settled(&self) -> bool {
+        !self.leases.is_empty() && self.moves.is_empty() && self.leases.iter().all(|lease| lease.owner.is_some())
+    }
+
+    /// How many leases of a kind have another owner than in an earlier look.
+    pub fn moved_since(&self, earlier: &Self, kind: &str) -> BTreeSet<String> {
+        let before = earlier.owners(kind);
+        let now = self.owners(kind).into_iter();
+        now.filter(|(name, owner)| before.get(name).is_some_and(|old| old != owner)).map(|(name, _)| name).collect()
+    }
+}
+
+/// Somebody who asks and orders over the API of any node.
+#[derive(Debug, Clone)]
+pub struct ClusterApi {
+    client: reqwest::Client,
+}
+
+impl ClusterApi {
+    /// A client of its own.
+    ///
+    /// # Errors
+    /// No client can be made.
+    pub fn new() -> Result<Self, HarnessError> {
+        Ok(Self { client: http::client()? })
+    }
+
+    /// Asks a node for the cluster.
+    ///
+    /// # Errors
+    /// No good answer.
+    pub async fn view(&self, base_url: &str) -> Result<ClusterView, HttpError> {
+        let url = format!("{base_url}/api/v1/cluster");
+        let request = self.client.get(&url).timeout(Duration::from_secs(10));
+        let response = http::send(request, &url).await?;
+        response.json().await.map_err(|error| HttpError::NoAnswer { url, reason: error.without_url().to_string() })
+    }
+
+    /// Lets a node give up what it owns, or no longer.
+    ///
+    /// # Errors
+    /// No good answer.
+    pub async fn drain(&self, base_url: &str, node: &str, draining: bool) -> Result<(), HttpError> {
+        self.post(base_url, "/api/v1/cluster/drain", &json!({"node": node, "draining": draining})).await
+    }
+
+    /// Lets the fleet be spread anew.
+    ///
+    /// # Errors
+    /// No good answer.
+    pub async fn rebalance(&self, base_url: &str) -> Result<(), HttpError> {
+        self.post(base_url, "/api/v1/cluster/rebalance", &json!({"dry_run": false})).await
+    }
+
+    /// What a node's metrics say, as text.
+    ///
+    /// # Errors
+    /// No good answer.
+    pub async fn metrics(&self, base_url: &str) -> Result<String, HttpError> {
+        let url = format!("{base_url}/metrics");
+        let response = http::send(self.client.get(&url).timeout(Duration::from_secs(10)), &url).await?;
+        response.text().await.map_err(|error| HttpError::NoAnswer { url, reason: error.without_url().to_string() })
+    }
+
+    async fn post(&self, base_url: &str, path: &str, body: &Value) -> Result<(), HttpError> {
+        let url = format!("{base_url}{path}");
+        http::send(self.client.post(&url).timeout(ANSWER_WITHIN).json(body), &url).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn owners_moves_and_spread_are_read() {
+        let view = |owner: &str| -> ClusterView {
+            serde_json::from_value(json!({
+                "nodes": [{"name": "n1", "incarnation": 1, "state": "alive", "extra": 1},
+                          {"name": "n2", "incarnation": 2, "state": "alive"}],
+                "leases": [{"kind": "bot", "name": "a", "owner": "n1", "epoch": 1},
+                           {"kind": "bot", "name": "b", "owner": owner, "epoch": 2},
+                           {"kind": "chat", "name": "c", "owner": "n2", "epoch": 1}],
+                "moves": [], "unowned": 0
+            }))
+            .unwrap()
+        };
+        let (before, after) = (view("n1"), view("n2"));
+        assert_eq!(before.bots(), [("n1".to_owned(), 2), ("n2".to_owned(), 0)].into());
+        assert_eq!(after.moved_since(&before, "bot"), ["b".to_owned()].into());
+        assert!(after.is_settled());
+    }
+}

@@ -1,0 +1,212 @@
+//! One server process in a folder of its own: start, kill, stop for a while, start again. Layer: servers.
+//!
+//! All of it blocks; [`blocking`] takes it off the runtime. Signals reach the process and its children, as when the
+//! machine under them fails.
+
+use std::fs::{File, OpenOptions};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use super::error::ServerError;
+use super::guardian::Guardian;
+
+/// How long a server may take until it serves, the recovery after a crash included.
+const SERVES_WITHIN: Duration = Duration::from_secs(30);
+/// How often is looked whether it does.
+const LOOKED_EVERY: Duration = Duration::from_millis(10);
+/// How much of its log an error tells.
+const TOLD_BYTES: usize = 1500;
+/// Ports below those that the system gives to outgoing connections: a server finds its own again after a crash.
+const PORTS: std::ops::Range<u16> = 10_240..32_000;
+
+/// A server process, its folder, its guardian.
+#[derive(Debug)]
+pub(super) struct Daemon {
+    name: &'static str,
+    folder: PathBuf,
+    log: PathBuf,
+    guardian: Guardian,
+    child: Option<Child>,
+}
+
+impl Daemon {
+    /// Makes the folder, under `root` or the system's temporary one; nothing runs yet.
+    pub(super) fn prepare(name: &'static str, root: Option<&Path>) -> Result<Self, ServerError> {
+        let folder = fresh_folder(name, root)?;
+        let guardian = Guardian::set(&folder, name)?;
+        let log = folder.join("log");
+        Ok(Self { name, folder, log, guardian, child: None })
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn log(&self) -> &Path {
+        &self.log
+    }
+
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    /// Starts the process and waits until `serves` says so; its output goes to the log.
+    pub(super) fn start(&mut self, command: &mut Command, serves: impl Fn(u32) -> bool) -> Result<(), ServerError> {
+        let log = self.open_log()?;
+        let also = log.try_clone().map_err(ServerError::io("the log"))?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(also)
+            .spawn()
+            .map_err(ServerError::io(format!("{} cannot be started", self.name)))?;
+        let pid = child.id();
+        self.child = Some(child);
+        self.guardian.tell(Some(pid))?;
+        let until = Instant::now() + SERVES_WITHIN;
+        while !serves(pid) {
+            if self.ended()? {
+                return Err(ServerError::Ended { name: self.name, log: self.log_tail() });
+            }
+            if Instant::now() > until {
+                self.kill_9()?;
+                return Err(ServerError::Silent { name: self.name, within: SERVES_WITHIN, log: self.log_tail() });
+            }
+            pause(LOOKED_EVERY);
+        }
+        Ok(())
+    }
+
+    fn ended(&mut self) -> Result<bool, ServerError> {
+        let Some(child) = self.child.as_mut() else { return Ok(true) };
+        let ended = child.try_wait().map_err(ServerError::io(self.name))?.is_some();
+        if ended {
+            self.child = None;
+            self.guardian.tell(None)?;
+        }
+        Ok(ended)
+    }
+
+    /// Kills the process and its children, and waits until it is gone; one that does not run stays so.
+    pub(super) fn kill_9(&mut self) -> Result<(), ServerError> {
+        let Some(mut child) = self.child.take() else { return Ok(()) };
+        // Stopped first: nobody is born while they are counted.
+        let _ = signal("STOP", &[child.id()]);
+        let mut all = children(child.id());
+        all.push(child.id());
+        signal("KILL", &all)?;
+        child.wait().map_err(ServerError::io(self.name))?;
+        let until = Instant::now() + SERVES_WITHIN;
+        while all.iter().any(|pid| lives(*pid)) && Instant::now() < until {
+            pause(LOOKED_EVERY);
+        }
+        self.guardian.tell(None)
+    }
+
+    /// Stops the process and its children where they are.
+    pub(super) fn stop(&self) -> Result<(), ServerError> {
+        let pid = self.pid().ok_or(ServerError::NotRunning(self.name))?;
+        signal("STOP", &[pid])?;
+        match children(pid) {
+            none if none.is_empty() => Ok(()),
+            children => signal("STOP", &children),
+        }
+    }
+
+    /// Lets them go on.
+    pub(super) fn cont(&self) -> Result<(), ServerError> {
+        let pid = self.pid().ok_or(ServerError::NotRunning(self.name))?;
+        let mut all = children(pid);
+        all.push(pid);
+        signal("CONT", &all)
+    }
+
+    fn open_log(&self) -> Result<File, ServerError> {
+        let opened = OpenOptions::new().create(true).append(true).open(&self.log);
+        opened.map_err(ServerError::io(self.log.display().to_string()))
+    }
+
+    /// The end of its log.
+    pub(super) fn log_tail(&self) -> String {
+        let bytes = std::fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(TOLD_BYTES)..]).into_owned()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // The guardian, dropped next, does what failed here.
+        let _ = self.kill_9();
+    }
+}
+
+/// Runs blocking work on a thread for it.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ServerError> + Send + 'static,
+) -> Result<T, ServerError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(ServerError::Io { what: "a thread for it".to_owned(), source: std::io::Error::other(error) }),
+    }
+}
+
+/// Waits on a thread that may be blocked.
+#[allow(clippy::disallowed_methods, reason = "only on threads that spawn_blocking gave")]
+pub(super) fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
+/// A port that nobody listens on, below those that the system gives away by itself.
+///
+/// # Errors
+/// Nearly all are taken.
+pub fn free_port() -> Result<u16, ServerError> {
+    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    (0..1000)
+        .map(|_| fastrand::u16(PORTS))
+        .find(free)
+        .ok_or_else(|| ServerError::io("a free port")(std::io::ErrorKind::AddrInUse.into()))
+}
+
+fn fresh_folder(name: &str, root: Option<&Path>) -> Result<PathBuf, ServerError> {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let root = root.map_or_else(std::env::temp_dir, Path::to_owned);
+    for _ in 0..100 {
+        let place = MADE.fetch_add(1, Ordering::Relaxed);
+        let folder = root.join(format!("botfleet-{name}-{}-{place}", std::process::id()));
+        match std::fs::create_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            // Left by a process of the same id.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(ServerError::io(folder.display().to_string())(error)),
+        }
+    }
+    Err(ServerError::NoFolder(root))
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    let listed = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    listed.split_whitespace().filter_map(|word| word.parse().ok()).collect()
+}
+
+/// Whether the process is there and no zombie.
+fn lives(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z')))
+}
+
+/// Sends a signal through the shell's own `kill`: the standard library knows SIGKILL only. Processes that are gone
+/// are no fault.
+fn signal(name: &str, pids: &[u32]) -> Result<(), ServerError> {
+    let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+    Command::new("sh")
+        .args(["-c", "kill -\"$0\" \"$@\"", name])
+        .args(pids)
+        .stderr(Stdio::null())
+        .status()
+        .map(|_| ())
+        .map_err(ServerError::io("a signal cannot be sent"))
+}

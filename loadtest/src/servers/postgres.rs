@@ -1,0 +1,357 @@
+//! A real PostgreSQL of its own: real commits, real crashes. Layer: servers.
+//!
+//! Root hands it to the user `postgres`, since PostgreSQL refuses root. An initialised cluster is kept as a template in
+//! the temporary folder, so that further servers start in a moment.
+
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+
+use super::daemon::{Daemon, blocking, free_port, pause};
+use super::error::ServerError;
+use super::install;
+
+/// The database user of the tests; a superuser without a password, from this machine alone.
+pub const USER: &str = "botfleet";
+/// How often a start is tried: another process may have taken the port.
+const STARTS: u32 = 5;
+/// The line of postmaster.pid that says how far the start is.
+///
+/// # Source
+/// PostgreSQL, `miscadmin.h`: `LOCK_FILE_LINE_PM_STATUS` is 8, counted from 1.
+const STATUS_LINE: usize = 7;
+
+/// How the server is set up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostgresOptions {
+    /// Whether a commit waits for the disk; off, a SIGKILL loses nothing, and a power cut may.
+    pub fsync: bool,
+    /// How many connections it takes.
+    pub max_connections: u16,
+    /// Further settings, name and value.
+    pub settings: Vec<(String, String)>,
+}
+
+impl Default for PostgresOptions {
+    fn default() -> Self {
+        Self { fsync: true, max_connections: 300, settings: Vec::new() }
+    }
+}
+
+impl PostgresOptions {
+    /// For contract tests: no waiting for the disk.
+    pub fn fast() -> Self {
+        Self { fsync: false, ..Self::default() }
+    }
+}
+
+/// A running PostgreSQL; dropping it ends it and removes its folder.
+#[derive(Debug, Clone)]
+pub struct Postgres {
+    port: u16,
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    daemon: Daemon,
+    options: PostgresOptions,
+    port: u16,
+}
+
+impl Postgres {
+    /// Starts a server on a free port, its data in a new folder under `dir` or the system's temporary folder.
+    ///
+    /// # Errors
+    /// The programs are missing, or it does not start.
+    pub async fn start(dir: Option<&Path>, options: PostgresOptions) -> Result<Self, ServerError> {
+        let dir = dir.map(Path::to_owned);
+        blocking(move || {
+            install::install()?;
+            let inner = Inner::start(dir.as_deref(), options)?;
+            Ok(Self { port: inner.port, inner: Arc::new(Mutex::new(inner)) })
+        })
+        .await
+    }
+
+    /// The one server that all tests of a process share; it does not wait for the disk, and ends with the process.
+    ///
+    /// # Errors
+    /// As [`Postgres::start`]; the next call tries again.
+    pub async fn shared() -> Result<&'static Self, ServerError> {
+        static SHARED: OnceCell<Postgres> = OnceCell::const_new();
+        SHARED.get_or_try_init(|| Self::start(None, PostgresOptions::fast())).await
+    }
+
+    /// The port it listens on, at 127.0.0.1, also after a restart.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The URL of a database.
+    pub fn url(&self, database: &str) -> String {
+        Self::url_through(self.port, database)
+    }
+
+    /// The URL of a database behind another local port, as a proxy has.
+    pub fn url_through(port: u16, database: &str) -> String {
+        format!("postgres://{USER}@127.0.0.1:{port}/{database}")
+    }
+
+    /// Creates an empty database and gives its URL.
+    ///
+    /// # Errors
+    /// There is one of that name, or the server does not run.
+    pub async fn create_database(&self, name: &str) -> Result<String, ServerError> {
+        self.query("postgres", &format!("CREATE DATABASE \"{name}\" STRATEGY file_copy")).await?;
+        Ok(self.url(name))
+    }
+
+    /// Runs SQL by `psql`; gives the rows one a line, fields parted by `|`.
+    ///
+    /// # Errors
+    /// The SQL fails, or the server does not answer within 30 s.
+    pub async fn query(&self, database: &str, sql: &str) -> Result<String, ServerError> {
+        let (port, database, sql) = (self.port, database.to_owned(), sql.to_owned());
+        blocking(move || psql(port, &database, &sql)).await
+    }
+
+    /// The process id of the postmaster, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.lock().daemon.pid()
+    }
+
+    /// Where its log is; gone with the server.
+    pub fn log(&self) -> PathBuf {
+        self.lock().daemon.log().to_owned()
+    }
+
+    /// Kills all its processes with SIGKILL, as a machine that loses its power; files stay.
+    ///
+    /// # Errors
+    /// They cannot be signalled.
+    pub async fn kill_9(&self) -> Result<(), ServerError> {
+        self.with(|inner| inner.daemon.kill_9()).await
+    }
+
+    /// Starts it again, on the same port and data, killed or not; waits until it serves.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn restart(&self) -> Result<(), ServerError> {
+        self.with(Inner::restart).await
+    }
+
+    /// Stops all its processes where they are: connections stay open and silent.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub async fn stop(&self) -> Result<(), ServerError> {
+        self.with(|inner| inner.daemon.stop()).await
+    }
+
+    /// Lets them go on.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub async fn cont(&self) -> Result<(), ServerError> {
+        self.with(|inner| inner.daemon.cont()).await
+    }
+
+    /// Stops it for a while.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub async fn stop_cont(&self, for_time: Duration) -> Result<(), ServerError> {
+        self.stop().await?;
+        tokio::time::sleep(for_time).await;
+        self.cont().await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn with(
+        &self,
+        work: impl FnOnce(&mut Inner) -> Result<(), ServerError> + Send + 'static,
+    ) -> Result<(), ServerError> {
+        let own = self.clone();
+        blocking(move || work(&mut own.lock())).await
+    }
+}
+
+impl Inner {
+    fn start(dir: Option<&Path>, options: PostgresOptions) -> Result<Self, ServerError> {
+        let template = template()?;
+        let daemon = Daemon::prepare("postgres", dir)?;
+        own(daemon.folder())?;
+        let data = daemon.folder().join("data");
+        run(as_owner(Command::new("cp").arg("-a").arg(&template).arg(&data)))?;
+        let mut inner = Self { daemon, options, port: 0 };
+        let mut last = None;
+        for _ in 0..STARTS {
+            inner.port = free_port()?;
+            match inner.launch() {
+                Ok(()) => return Ok(inner),
+                Err(error @ ServerError::Ended { .. }) => last = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last.unwrap_or(ServerError::NotRunning("postgres")))
+    }
+
+    fn restart(&mut self) -> Result<(), ServerError> {
+        self.daemon.kill_9()?;
+        let mut tried = self.launch();
+        for _ in 1..STARTS {
+            if !matches!(tried, Err(ServerError::Ended { .. })) {
+                break;
+            }
+            // Its port, or its shared memory, is still being cleared away.
+            pause(Duration::from_millis(200));
+            tried = self.launch();
+        }
+        tried
+    }
+
+    fn launch(&mut self) -> Result<(), ServerError> {
+        let data = self.daemon.folder().join("data");
+        let mut command = Command::new(install::postgres("postgres")?);
+        command.arg("-D").arg(&data).args(["-p", &self.port.to_string()]).arg("-k").arg(self.daemon.folder());
+        let on = |yes: bool| if yes { "on" } else { "off" };
+        let fixed = [
+            ("listen_addresses", "127.0.0.1".to_owned()),
+            ("max_connections", self.options.max_connections.to_string()),
+            ("fsync", on(self.options.fsync).to_owned()),
+            ("synchronous_commit", on(self.options.fsync).to_owned()),
+            ("full_page_writes", on(self.options.fsync).to_owned()),
+            ("max_wal_size", "1GB".to_owned()),
+            ("timezone", "UTC".to_owned()),
+        ];
+        let counted = counts_statements().then(|| ("shared_preload_libraries", "pg_stat_statements".to_owned()));
+        for (name, value) in fixed.into_iter().chain(counted) {
+            command.arg("-c").arg(format!("{name}={value}"));
+        }
+        for (name, value) in &self.options.settings {
+            command.arg("-c").arg(format!("{name}={value}"));
+        }
+        let pid_file = data.join("postmaster.pid");
+        self.daemon.start(as_owner(&mut command), |pid| {
+            std::fs::read_to_string(&pid_file).is_ok_and(|text| is_ready(&text, pid))
+        })
+    }
+}
+
+/// Whether the postmaster's own file says that this process serves.
+fn is_ready(pid_file: &str, pid: u32) -> bool {
+    let mut lines = pid_file.lines();
+    let own = lines.next().is_some_and(|line| line.trim() == pid.to_string());
+    own && lines.nth(STATUS_LINE - 1).is_some_and(|line| line.trim() == "ready")
+}
+
+/// Whether this PostgreSQL comes with its counter of statements.
+fn counts_statements() -> bool {
+    install::postgres("pg_config").is_ok_and(|program| {
+        let told = Command::new(program).arg("--pkglibdir").output().map(|done| done.stdout).unwrap_or_default();
+        Path::new(String::from_utf8_lossy(&told).trim()).join("pg_stat_statements.so").is_file()
+    })
+}
+
+/// The data of a new cluster, made once for each version and user.
+fn template() -> Result<PathBuf, ServerError> {
+    let initdb = install::postgres("initdb")?;
+    let told = Command::new(&initdb).arg("--version").output().map_err(ServerError::io("initdb cannot be run"))?;
+    let version: String = String::from_utf8_lossy(&told.stdout).split_whitespace().nth(2).unwrap_or("any").to_owned();
+    let owner = owner().map_or_else(|| "own".to_owned(), |(uid, _)| uid.to_string());
+    let root = std::env::temp_dir();
+    let ready = root.join(format!("botfleet-template-postgres-{version}-{owner}"));
+    if ready.join("PG_VERSION").is_file() {
+        return Ok(ready);
+    }
+    let daemon = Daemon::prepare("postgres", None)?;
+    own(daemon.folder())?;
+    let made = daemon.folder().join("data");
+    run(as_owner(Command::new(initdb).arg("-D").arg(&made).args([
+        "-U",
+        USER,
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--locale=C",
+        "--no-sync",
+        "--no-instructions",
+    ])))?;
+    // Whoever is first names it; the others use that one.
+    if let Err(error) = std::fs::rename(&made, &ready)
+        && !ready.join("PG_VERSION").is_file()
+    {
+        return Err(ServerError::io(ready.display().to_string())(error));
+    }
+    Ok(ready)
+}
+
+/// Whom the server runs as, when this process is root.
+fn owner() -> Option<(u32, u32)> {
+    if install::is_root() { install::user("postgres") } else { None }
+}
+
+fn own(folder: &Path) -> Result<(), ServerError> {
+    let named = || folder.display().to_string();
+    std::fs::set_permissions(folder, Permissions::from_mode(0o700)).map_err(ServerError::io(named()))?;
+    let Some((uid, gid)) = owner() else { return Ok(()) };
+    chown(folder, Some(uid), Some(gid)).map_err(ServerError::io(named()))
+}
+
+/// Lets a command run as the server's user, in a folder that this one can see.
+fn as_owner(command: &mut Command) -> &mut Command {
+    if let Some((uid, gid)) = owner() {
+        command.uid(uid).gid(gid);
+    }
+    command.current_dir("/")
+}
+
+fn run(command: &mut Command) -> Result<String, ServerError> {
+    let named = format!("{}", command.get_program().display());
+    let done = command.stdin(Stdio::null()).output().map_err(ServerError::io(named.clone()))?;
+    if done.status.success() {
+        return Ok(String::from_utf8_lossy(&done.stdout).trim_end().to_owned());
+    }
+    Err(ServerError::Command { command: named, message: String::from_utf8_lossy(&done.stderr).trim().to_owned() })
+}
+
+fn psql(port: u16, database: &str, sql: &str) -> Result<String, ServerError> {
+    let mut command = Command::new(install::postgres("psql")?);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PG") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .env("PGCONNECT_TIMEOUT", "10")
+        .env("PGOPTIONS", "-c statement_timeout=30s")
+        .args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", USER])
+        .args(["-p", &port.to_string(), "-d", database, "-c", sql]);
+    run(&mut command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_postmaster_is_ready_by_its_own_word_alone() {
+        let file = "41\n/data\n1700000000\n5432\n/run\n127.0.0.1\n  1 2\nready   \n";
+        assert!(is_ready(file, 41));
+        assert!(!is_ready(file, 42), "another process, before the crash");
+        assert!(!is_ready(&file.replace("ready", "starting"), 41));
+        assert!(!is_ready("41\n", 41));
+    }
+}

@@ -1,0 +1,202 @@
+//! A real Redis of its own, which keeps nothing on disk. Layer: servers.
+
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+
+use super::daemon::{Daemon, blocking, free_port, pause};
+use super::error::ServerError;
+use super::install;
+
+/// How often a start is tried: another process may have taken the port.
+const STARTS: u32 = 5;
+/// How long a command may take.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
+/// A running Redis; dropping it ends it and removes its folder.
+#[derive(Debug, Clone)]
+pub struct Redis {
+    port: u16,
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    daemon: Daemon,
+    port: u16,
+}
+
+impl Redis {
+    /// Starts a server on a free port.
+    ///
+    /// # Errors
+    /// The program is missing, or it does not start.
+    pub async fn start(dir: Option<&Path>) -> Result<Self, ServerError> {
+        let dir = dir.map(Path::to_owned);
+        blocking(move || {
+            install::install()?;
+            let mut inner = Inner { daemon: Daemon::prepare("redis-server", dir.as_deref())?, port: 0 };
+            let mut tried = Err(ServerError::NotRunning("redis-server"));
+            for _ in 0..STARTS {
+                inner.port = free_port()?;
+                tried = inner.launch();
+                if !matches!(tried, Err(ServerError::Ended { .. })) {
+                    break;
+                }
+            }
+            tried?;
+            Ok(Self { port: inner.port, inner: Arc::new(Mutex::new(inner)) })
+        })
+        .await
+    }
+
+    /// The one server that all tests of a process share; it ends with the process.
+    ///
+    /// # Errors
+    /// As [`Redis::start`]; the next call tries again.
+    pub async fn shared() -> Result<&'static Self, ServerError> {
+        static SHARED: OnceCell<Redis> = OnceCell::const_new();
+        SHARED.get_or_try_init(|| Self::start(None)).await
+    }
+
+    /// The port it listens on, at 127.0.0.1, also after a restart.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        Self::url_through(self.port)
+    }
+
+    /// Its URL behind another local port, as a proxy has.
+    pub fn url_through(port: u16) -> String {
+        format!("redis://127.0.0.1:{port}")
+    }
+
+    /// Its process id, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.lock().daemon.pid()
+    }
+
+    /// Where its log is; gone with the server.
+    pub fn log(&self) -> PathBuf {
+        self.lock().daemon.log().to_owned()
+    }
+
+    /// Sends one inline command and gives the first line of the answer.
+    ///
+    /// # Errors
+    /// It does not answer, or answers with an error.
+    pub async fn command(&self, command: &str) -> Result<String, ServerError> {
+        let (port, command) = (self.port, command.to_owned());
+        blocking(move || {
+            let answer = ask(port, &command).map_err(ServerError::io(command.clone()))?;
+            if answer.starts_with('-') { Err(ServerError::Command { command, message: answer }) } else { Ok(answer) }
+        })
+        .await
+    }
+
+    /// Forgets everything it holds.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn flush_all(&self) -> Result<(), ServerError> {
+        self.command("FLUSHALL").await.map(|_| ())
+    }
+
+    /// Kills it with SIGKILL; what it held is gone.
+    ///
+    /// # Errors
+    /// It cannot be signalled.
+    pub async fn kill_9(&self) -> Result<(), ServerError> {
+        self.with(|inner| inner.daemon.kill_9()).await
+    }
+
+    /// Starts it again, empty, on the same port, killed or not; waits until it serves.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn restart(&self) -> Result<(), ServerError> {
+        self.with(Inner::restart).await
+    }
+
+    /// Stops it where it is: connections stay open and silent.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub async fn stop(&self) -> Result<(), ServerError> {
+        self.with(|inner| inner.daemon.stop()).await
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub async fn cont(&self) -> Result<(), ServerError> {
+        self.with(|inner| inner.daemon.cont()).await
+    }
+
+    /// Stops it for a while.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub async fn stop_cont(&self, for_time: Duration) -> Result<(), ServerError> {
+        self.stop().await?;
+        tokio::time::sleep(for_time).await;
+        self.cont().await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn with(
+        &self,
+        work: impl FnOnce(&mut Inner) -> Result<(), ServerError> + Send + 'static,
+    ) -> Result<(), ServerError> {
+        let own = self.clone();
+        blocking(move || work(&mut own.lock())).await
+    }
+}
+
+impl Inner {
+    fn restart(&mut self) -> Result<(), ServerError> {
+        self.daemon.kill_9()?;
+        let mut tried = self.launch();
+        for _ in 1..STARTS {
+            if !matches!(tried, Err(ServerError::Ended { .. })) {
+                break;
+            }
+            pause(Duration::from_millis(200));
+            tried = self.launch();
+        }
+        tried
+    }
+
+    fn launch(&mut self) -> Result<(), ServerError> {
+        let mut command = Command::new(install::redis()?);
+        let port = self.port;
+        command
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--daemonize", "no"])
+            .args(["--save", "", "--appendonly", "no"])
+            .arg("--dir")
+            .arg(self.daemon.folder())
+            .current_dir("/");
+        self.daemon.start(&mut command, |_| ask(port, "PING").is_ok_and(|answer| answer == "+PONG"))
+    }
+}
+
+fn ask(port: u16, command: &str) -> io::Result<String> {
+    let mut link = TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), ANSWERS_WITHIN)?;
+    link.set_read_timeout(Some(ANSWERS_WITHIN))?;
+    link.write_all(format!("{command}\r\n").as_bytes())?;
+    let mut answer = String::new();
+    BufReader::new(link).read_line(&mut answer)?;
+    Ok(answer.trim_end().to_owned())
+}

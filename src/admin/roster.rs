@@ -1,0 +1,37 @@
+//! PUT /api/v1/roster: another set of bots and chats for the whole fleet. Layer `admin`. Keeps I10, I12.
+//!
+//! Tokens never cross: a bot names where each node finds its token.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Query, State};
+use botfleet_actors::domain::roster::RosterPlan;
+use serde::Deserialize;
+
+use super::problem::Problem;
+use super::server::Edge;
+use crate::runtime::cluster_orders::AppliedRoster;
+
+/// Largest roster: 10,000 bots with personas of two thousand characters.
+pub(super) const BODY_MAX_BYTES: usize = 32 * 1024 * 1024;
+
+/// Whether to do it, or only to tell.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Manner {
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Applies a roster; on live actors of all nodes within a second of the answer.
+pub(super) async fn put(
+    State(edge): State<Edge>,
+    manner: Result<Query<Manner>, QueryRejection>,
+    body: Result<Json<RosterPlan>, JsonRejection>,
+) -> Result<Json<AppliedRoster>, Problem> {
+    let Query(Manner { dry_run }) = manner.map_err(|error| Problem::bad_request("bad_query", error.body_text()))?;
+    let hint = "botfleet apply sends what this takes";
+    let Json(plan) =
+        body.map_err(|error| Problem::bad_request("bad_roster", format!("{}; {hint}", error.body_text())))?;
+    edge.fleet.apply(&plan, dry_run, "api").await.map(Json).map_err(Problem::of_order)
+}

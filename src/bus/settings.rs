@@ -1,0 +1,20 @@
+//! Settings of Redis. Layer: adapter.
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+/// Where Redis is. Without a `url` there is none, and hints stay within the process.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RedisSettings {
+    /// `redis://HOST:PORT/DB`, or `env:NAME` or `file:PATH` that holds it; it may carry a password and is never shown.
+    pub url: Option<SecretString>,
+    /// What channels and keys begin with: fleets that share a Redis differ in it.
+    pub prefix: String,
+}
+
+impl Default for RedisSettings {
+    fn default() -> Self {
+        Self { url: None, prefix: "botfleet".to_owned() }
+    }
+}

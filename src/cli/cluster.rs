@@ -1,0 +1,211 @@
+//! `botfleet cluster status|drain|rebalance`: the nodes of the running fleet. Layer `cli`.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write, stdout};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::api::Api;
+use super::check::table;
+
+/// How often `--watch` looks again.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+
+/// Moves that are shown one by one; further ones are counted.
+const MOVES_SHOWN: usize = 20;
+
+/// What to do with the cluster.
+#[derive(Clone, Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  botfleet cluster status --watch
+  botfleet cluster drain n2          before work on the machine of n2
+  botfleet cluster drain n2 --undo
+  botfleet cluster rebalance --dry-run")]
+pub enum ClusterCommand {
+    /// Shows nodes, what they own, their traffic, and moves under way.
+    Status(StatusArgs),
+    /// Asks a node to give everything to the others, without loss or silence.
+    Drain(DrainArgs),
+    /// Moves bots and chats to where hashing alone places them.
+    Rebalance(RebalanceArgs),
+}
+
+/// Arguments of `botfleet cluster status`.
+#[derive(Clone, Debug, Args)]
+pub struct StatusArgs {
+    /// Where the fleet is: any node's API.
+    #[command(flatten)]
+    pub api: Api,
+    /// Writes one JSON object instead of tables.
+    #[arg(long)]
+    pub json: bool,
+    /// Goes on until it is interrupted, once a second.
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// Arguments of `botfleet cluster drain`.
+#[derive(Clone, Debug, Args)]
+pub struct DrainArgs {
+    /// Where the fleet is: any node's API.
+    #[command(flatten)]
+    pub api: Api,
+    /// The node's name.
+    pub node: String,
+    /// Lets it own its share again.
+    #[arg(long)]
+    pub undo: bool,
+}
+
+/// Arguments of `botfleet cluster rebalance`.
+#[derive(Clone, Debug, Args)]
+pub struct RebalanceArgs {
+    /// Where the fleet is: any node's API.
+    #[command(flatten)]
+    pub api: Api,
+    /// Moves nothing, only tells.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the fleet does not answer, or refuses.
+pub async fn execute(command: &ClusterCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        ClusterCommand::Status(args) => status(args).await,
+        ClusterCommand::Drain(args) => drain(args).await,
+        ClusterCommand::Rebalance(args) => rebalance(args).await,
+    }
+}
+
+async fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
+    loop {
+        let cluster = args.api.get("/api/v1/cluster").await?;
+        let text = if args.json { format!("{cluster}\n") } else { shown(&cluster) };
+        // A terminal shows the latest look in place of the one before.
+        let clear = if args.watch && !args.json && stdout().is_terminal() { "\x1b[2J\x1b[H" } else { "" };
+        tell(&format!("{clear}{text}"))?;
+        if !args.watch {
+            return Ok(ExitCode::SUCCESS);
+        }
+        tokio::time::sleep(WATCH_EVERY).await;
+    }
+}
+
+async fn drain(args: &DrainArgs) -> anyhow::Result<ExitCode> {
+    let order = json!({ "node": args.node, "draining": !args.undo });
+    args.api.post("/api/v1/cluster/drain", &order).await?;
+    let what = if args.undo { "owns its share again" } else { "gives everything up" };
+    tell(&format!("{} {what}; botfleet cluster status --watch shows how far it is\n", args.node))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn rebalance(args: &RebalanceArgs) -> anyhow::Result<ExitCode> {
+    let done = args.api.post("/api/v1/cluster/rebalance", &json!({ "dry_run": args.dry_run })).await?;
+    let mut text = moves(&done["moves"]);
+    let count = done["moves"].as_array().map_or(0, Vec::len);
+    let finished = done["done"].as_bool().unwrap_or(false);
+    let _ = match (args.dry_run, finished) {
+        (true, _) => writeln!(text, "{count} moves; nothing was done"),
+        (false, true) => writeln!(text, "{count} moves in {} waves; the placement is the best one", done["waves"]),
+        (false, false) => writeln!(text, "{count} moves in {} waves; more are left, ask again", done["waves"]),
+    };
+    tell(&text)?;
+    Ok(if finished { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn shown(cluster: &Value) -> String {
+    let mut text = String::new();
+    let of = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let row = |node: &Value| -> Vec<String> {
+        let share = |kind: &str| format!("{}/{}", node[kind], node[format!("{kind}_quota")]);
+        let lag = format!("{} ms", node["lag_ms"]);
+        let telegram = if node["telegram"].as_bool().unwrap_or(false) { "reached" } else { "not reached" };
+        vec![
+            of(&node["name"]),
+            of(&node["role"]),
+            of(&node["state"]),
+            of(&node["incarnation"]),
+            share("bots"),
+            share("chats"),
+            of(&node["updates_per_minute"]),
+            of(&node["sends_per_minute"]),
+            lag,
+            telegram.to_owned(),
+            node["address"].as_str().unwrap_or("-").to_owned(),
+        ]
+    };
+    let rows: Vec<Vec<String>> = cluster["nodes"].as_array().into_iter().flatten().map(row).collect();
+    let heads =
+        ["node", "role", "state", "start", "bots", "chats", "updates/min", "sends/min", "lag", "Telegram", "address"];
+    text.push_str(&table("Nodes", &heads, &rows));
+    text.push_str(&moves(&cluster["moves"]));
+    let bus = if cluster["bus_up"].as_bool().unwrap_or(false) { "up" } else { "down" };
+    let _ = writeln!(
+        text,
+        "As {} tells it: configuration {}, bus {bus}, {} without owner{}",
+        of(&cluster["node"]),
+        cluster["config_seq"],
+        cluster["unowned"],
+        if cluster["stale"].as_bool().unwrap_or(false) {
+            "; the database does not answer, this is the last look"
+        } else {
+            ""
+        }
+    );
+    text
+}
+
+/// A table of moves, when there are any.
+fn moves(moves: &Value) -> String {
+    let moves = moves.as_array().map(Vec::as_slice).unwrap_or_default();
+    if moves.is_empty() {
+        return String::new();
+    }
+    let row = |step: &Value| {
+        let of = |key: &str| step[key].as_str().unwrap_or("-").to_owned();
+        let state = if step["ready"].as_bool().unwrap_or(false) { "ready" } else { "warms up" };
+        vec![of("kind"), of("name"), of("from"), of("to"), state.to_owned()]
+    };
+    let rows: Vec<Vec<String>> = moves.iter().take(MOVES_SHOWN).map(row).collect();
+    let mut text = table("Moves", &["kind", "name", "from", "to", "state"], &rows);
+    if moves.len() > MOVES_SHOWN {
+        let _ = writeln!(text, "  ... and {} more\n", moves.len() - MOVES_SHOWN);
+    }
+    text
+}
+
+fn tell(text: &str) -> anyhow::Result<()> {
+    let mut out = stdout().lock();
+    out.write_all(text.as_bytes()).context("stdout cannot be written")?;
+    out.flush().context("stdout cannot be written")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_reads_as_a_table_of_nodes_and_one_of_moves() {
+        let node = |name: &str, state: &str, bots: u32| {
+            json!({
+                "name": name, "role": "all", "state": state, "incarnation": 7, "bots": bots, "bots_quota": 2,
+                "chats": 1, "chats_quota": 1, "updates_per_minute": 30, "sends_per_minute": 12, "lag_ms": 3,
+                "telegram": true, "address": null,
+            })
+        };
+        let cluster = json!({
+            "node": "n1", "config_seq": 5, "bus_up": true, "unowned": 0, "stale": false,
+            "nodes": [node("n1", "alive", 3), node("n2", "draining", 1)],
+            "moves": [{ "kind": "bot", "name": "Ada", "from": "n2", "to": "n1", "ready": true }],
+        });
+        insta::assert_snapshot!(shown(&cluster));
+    }
+}

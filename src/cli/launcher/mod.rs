@@ -1,0 +1,28 @@
+//! The launcher: the process that `botfleet run` starts first, and that starts the fleet again when it dies.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `supervise` | starts a worker, passes signals on, and starts the next one |
+//! | `worker` | one start of the worker: its process, seen from above |
+//! | `restarts` | what follows on an end: another start, when, or the launcher's own end; pure |
+//! | `graves` | tells the cluster's store that a start is over, so that nobody waits for its beats |
+//! | `registry` | how that store is reached |
+//! | `parent` | the launcher, seen from the worker: its word to begin, and its end |
+//!
+//! ```text
+//! launcher (this executable)                       worker (this executable, --launch N, a process group of its own)
+//!   stdin pipe, held open ------------------------>  "go", then nothing; its end tells that the launcher is gone
+//!   SIGTERM, SIGINT ------------------------------>  the same signal: drains, ends
+//!   wait <-----------------------------------------  any end: seen at once
+//!   bury_launch(N) --> store
+//! ```
+//!
+//! The launcher knows nothing of bots. It holds no lease, opens no port, and opens a database only to say that a
+//! worker is dead; it never waits for one before it starts the next.
+
+pub mod graves;
+pub(super) mod parent;
+pub mod registry;
+pub(super) mod restarts;
+pub(super) mod supervise;
+mod worker;

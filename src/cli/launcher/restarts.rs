@@ -1,0 +1,184 @@
+//! What follows on the end of a worker. Part of `launcher`; pure: time and chance are arguments.
+//!
+//! | how it ended | then |
+//! |---|---|
+//! | 0 | the launcher ends with 0: somebody asked the worker to end |
+//! | 1 or 2, and no worker was ever up | the launcher ends likewise: a person has to mend something first |
+//! | anything else | the next start: at once after a worker that was up, after a growing wait in a loop of crashes |
+//!
+//! Up is a worker that lived for [`UP_AFTER`]. The first end in a row costs no wait; of those that say themselves that
+//! a new start is all they need ([`DEAD_INCARNATION`]), the first three.
+
+use std::fmt;
+use std::time::Duration;
+
+use botfleet_actors::policy::backoff::BackoffSettings;
+
+/// Exit code of a worker whose incarnation others declared dead: it never revives, a new start joins anew.
+///
+/// # Source
+/// `sysexits.h`, `EX_TEMPFAIL`.
+pub(crate) const DEAD_INCARNATION: u8 = 75;
+
+/// Exit code of a worker that failed after it was at work.
+///
+/// # Source
+/// `sysexits.h`, `EX_SOFTWARE`.
+pub(crate) const FAILED_AT_WORK: u8 = 70;
+
+/// A worker that lived so long was up: what ends it is a crash, and the row of failures before it is over.
+pub(super) const UP_AFTER: Duration = Duration::from_secs(10);
+
+/// Ends with [`DEAD_INCARNATION`] in a row that cost no wait.
+const FREE_REJOINS: u32 = 3;
+
+/// How a worker ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// By itself, with this exit code.
+    Code(u8),
+    /// By this signal.
+    Signal(u8),
+}
+
+impl Ending {
+    /// The exit code by which a process tells that another one ended so, as shells do.
+    pub(super) fn exit_code(self) -> u8 {
+        match self {
+            Self::Code(code) => code,
+            Self::Signal(signal) => 128_u8.saturating_add(signal),
+        }
+    }
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit code {code}"),
+            Self::Signal(signal) => write!(f, "signal {signal}"),
+        }
+    }
+}
+
+/// What the launcher does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// It ends, with this exit code.
+    End(u8),
+    /// It starts a worker after this wait.
+    StartAfter(Duration),
+}
+
+/// The ends of the workers so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Restarts {
+    backoff: BackoffSettings,
+    in_a_row: u32,
+    was_up: bool,
+}
+
+impl Restarts {
+    /// A worker ended after `lived`; `random` is uniform in 0..1.
+    pub(super) fn ended(&mut self, how: Ending, lived: Duration, random: f64) -> Next {
+        if lived >= UP_AFTER {
+            self.was_up = true;
+            self.in_a_row = 0;
+        }
+        match how {
+            Ending::Code(0) => return Next::End(0),
+            Ending::Code(code @ (1 | 2)) if !self.was_up => return Next::End(code),
+            _ => {}
+        }
+        self.in_a_row = self.in_a_row.saturating_add(1);
+        let free = if how == Ending::Code(DEAD_INCARNATION) { FREE_REJOINS } else { 1 };
+        Next::StartAfter(match self.in_a_row.saturating_sub(free) {
+            0 => Duration::ZERO,
+            waits => self.backoff.wait(waits, random),
+        })
+    }
+
+    /// Ends in a row without a worker that was up.
+    pub(super) fn in_a_row(&self) -> u32 {
+        self.in_a_row
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KILLED: Ending = Ending::Signal(9);
+    const SOON: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_crash_is_followed_by_a_start_at_once() {
+        let mut restarts = Restarts::default();
+        assert_eq!(restarts.ended(KILLED, SOON, 1.0), Next::StartAfter(Duration::ZERO));
+        assert_eq!(restarts.ended(KILLED, UP_AFTER, 1.0), Next::StartAfter(Duration::ZERO));
+        assert_eq!(restarts.ended(Ending::Code(101), UP_AFTER, 1.0), Next::StartAfter(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_loop_of_crashes_waits_longer_each_time_up_to_half_a_minute() {
+        let mut restarts = Restarts::default();
+        let waits: Vec<_> = (0..20)
+            .map(|_| match restarts.ended(KILLED, SOON, 1.0) {
+                Next::StartAfter(wait) => wait,
+                Next::End(code) => panic!("ended with {code}"),
+            })
+            .collect();
+        assert!(waits[1..].iter().all(|wait| *wait >= Duration::from_millis(200)) && waits.is_sorted(), "{waits:?}");
+        assert_eq!(waits.last(), Some(&Duration::from_secs(30)));
+        assert_eq!(restarts.in_a_row(), 20);
+        assert_eq!(restarts.ended(KILLED, UP_AFTER, 1.0), Next::StartAfter(Duration::ZERO), "the row is over");
+    }
+
+    #[test]
+    fn waits_of_several_launchers_are_spread() {
+        let wait = |random| {
+            let mut restarts = Restarts::default();
+            restarts.ended(KILLED, SOON, random);
+            restarts.ended(KILLED, SOON, random)
+        };
+        assert_ne!(wait(0.0), wait(0.9));
+    }
+
+    #[test]
+    fn a_dead_incarnation_joins_anew_at_once_unless_it_goes_on_and_on() {
+        let mut restarts = Restarts::default();
+        let dead = Ending::Code(DEAD_INCARNATION);
+        for _ in 0..FREE_REJOINS {
+            assert_eq!(restarts.ended(dead, SOON, 1.0), Next::StartAfter(Duration::ZERO));
+        }
+        assert_eq!(restarts.ended(dead, SOON, 1.0), Next::StartAfter(Duration::from_millis(200)));
+    }
+
+    #[test]
+    fn what_a_person_must_mend_ends_the_launcher_with_the_same_code() {
+        for code in [1, 2] {
+            assert_eq!(Restarts::default().ended(Ending::Code(code), SOON, 0.5), Next::End(code));
+        }
+        let mut restarts = Restarts::default();
+        restarts.ended(KILLED, SOON, 0.5);
+        assert_eq!(restarts.ended(Ending::Code(2), SOON, 0.5), Next::End(2), "none was ever up");
+    }
+
+    #[test]
+    fn a_fleet_that_was_up_is_started_again_until_its_files_are_mended() {
+        let mut restarts = Restarts::default();
+        restarts.ended(KILLED, UP_AFTER, 0.5);
+        assert!(matches!(restarts.ended(Ending::Code(2), SOON, 0.5), Next::StartAfter(_)));
+        assert!(matches!(restarts.ended(Ending::Code(1), SOON, 0.5), Next::StartAfter(_)));
+    }
+
+    #[test]
+    fn an_end_in_good_order_is_the_end() {
+        assert_eq!(Restarts::default().ended(Ending::Code(0), SOON, 0.5), Next::End(0));
+        assert_eq!(Restarts::default().ended(Ending::Code(0), UP_AFTER, 0.5), Next::End(0));
+    }
+
+    #[test]
+    fn an_end_by_signal_is_told_as_shells_tell_it() {
+        assert_eq!((KILLED.exit_code(), Ending::Code(75).exit_code()), (137, 75));
+    }
+}

@@ -1,0 +1,227 @@
+//! What people order of the cluster: drain a node, rebalance, another manifest. Layer `runtime`.
+//!
+//! Every node takes every order: it is written to the store, and hints make the others look.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use botfleet_actors::actors::fleet::actor::FleetMsg;
+use botfleet_actors::domain::ids::ConfigSeq;
+use botfleet_actors::domain::ownership::{Lease, LeaseKey, NodeRecord, NodeState, Picture, Wish};
+use botfleet_actors::domain::roster::RosterPlan;
+use botfleet_actors::policy::ownership::planner::rebalance;
+use botfleet_actors::policy::ownership::settings::OwnershipSettings;
+use botfleet_actors::ports::bus::{Audience, BusMessage, Hint};
+use botfleet_actors::ports::cluster::Cluster;
+use botfleet_actors::ports::store::StoreError;
+use serde::Serialize;
+
+use super::cluster_view::{ClusterView, MoveView, Names, Teller, view};
+use super::fleet::RunningFleet;
+use super::orders::OrderError;
+use super::roster_diff::RosterDiff;
+
+/// A rebalance answers after this, done or not; what is left goes on with the next one.
+const REBALANCE_WITHIN: Duration = Duration::from_secs(25);
+
+/// The store answers within this, or what was seen last is shown.
+const PICTURE_WITHIN: Duration = Duration::from_secs(1);
+
+/// How often it looks whether a wave has landed.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// What a rebalance came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct Rebalanced {
+    /// Whether nothing was done, only told.
+    pub dry_run: bool,
+    /// Whether the best placement is reached; always in a dry run.
+    pub done: bool,
+    /// Waves that it took.
+    pub waves: usize,
+    /// What moves, or moved.
+    pub moves: Vec<MoveView>,
+}
+
+/// What another manifest came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct AppliedRoster {
+    /// Whether nothing was done, only told.
+    pub dry_run: bool,
+    /// The number of the configuration in force.
+    pub config_seq: ConfigSeq,
+    /// What changes, or changed.
+    #[serde(flatten)]
+    pub diff: RosterDiff,
+}
+
+impl RunningFleet {
+    /// Names of the bots and chats in the configuration.
+    pub(super) fn names(&self) -> Names {
+        Names::of_directory(&self.node.directory)
+    }
+
+    fn cluster(&self) -> Result<&dyn Cluster, OrderError> {
+        let alone = || OrderError::Conflict("this fleet has one node, which owns everything".to_owned());
+        self.node.cluster.as_deref().ok_or_else(alone)
+    }
+
+    /// The cluster at one glance: as the store knows it now or, when it does not answer, as this node saw it last.
+    pub async fn cluster_view(&self) -> ClusterView {
+        let seen = self.node.leases.picture();
+        let (mode, picture, stale) = match (&self.node.cluster, seen) {
+            (Some(cluster), seen) => match tokio::time::timeout(PICTURE_WITHIN, cluster.picture()).await {
+                Ok(Ok(picture)) => ("cluster", Arc::new(picture), false),
+                _ => ("cluster", seen.unwrap_or_default(), true),
+            },
+            (None, _) => ("embedded", Arc::new(self.own_picture()), false),
+        };
+        let teller = Teller {
+            node: self.node.name.clone(),
+            mode,
+            acting: self.node.may_act(),
+            bus_up: self.node.bus.is_up(),
+            stale,
+            config_seq: self.node.directory.known().config_seq,
+        };
+        view(teller, &picture, &self.names())
+    }
+
+    /// What a picture would show of a process that owns everything.
+    fn own_picture(&self) -> Picture {
+        let known = self.node.directory.known();
+        let node = NodeRecord {
+            incarnation: self.node.me,
+            name: self.node.name.clone(),
+            role: self.role(),
+            state: if self.is_stopping() { NodeState::Draining } else { NodeState::Alive },
+            beat: 0,
+            report: self.node.traffic.report(),
+            address: None,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            joined_at: self.node.clock.now() - self.since.elapsed(),
+        };
+        let keys = known.bots.keys().map(|id| LeaseKey::Bot(*id));
+        let keys = keys.chain(known.chats.keys().map(|id| LeaseKey::Chat(*id)));
+        let lease = |key| Lease {
+            key,
+            owner: Some(self.node.me),
+            desired: None,
+            ready: false,
+            epoch: self.node.leases.epoch(key).unwrap_or_default(),
+        };
+        Picture { leases: keys.map(lease).collect(), nodes: vec![node], config_seq: known.config_seq }
+    }
+
+    /// Asks a node to give up what it owns, or no longer.
+    ///
+    /// # Errors
+    /// `Unknown` when no node of that name lives.
+    pub async fn set_draining(&self, node: &str, draining: bool, by: &str) -> Result<(), OrderError> {
+        if !self.cluster()?.set_draining(node, draining).await? {
+            return Err(OrderError::UnknownNode(node.to_owned()));
+        }
+        self.node.bus.publish(Audience::Everybody, BusMessage::Hints(vec![Hint::Nodes]));
+        self.tell(if draining { "node.draining" } else { "node.undrained" }, node);
+        tracing::warn!(node, draining, by, "control: drain");
+        Ok(())
+    }
+
+    /// Moves bots and chats to where hashing alone places them, in waves of at most a share of each node's bots.
+    ///
+    /// # Errors
+    /// When the store does not answer, or the fleet has one node.
+    pub async fn rebalance(&self, dry_run: bool, by: &str) -> Result<Rebalanced, OrderError> {
+        let cluster = self.cluster()?;
+        let names = self.names();
+        if dry_run {
+            // All moves at once: what all waves together come to.
+            let all = OwnershipSettings { moves_share: NonZeroU32::MIN, ..self.ownership.clone() };
+            let picture = cluster.picture().await?;
+            let moves = shown(&rebalance(&picture, &all), &picture, &names);
+            return Ok(Rebalanced { dry_run, done: true, waves: 0, moves });
+        }
+        tracing::warn!(by, "control: rebalance");
+        let until = Instant::now() + REBALANCE_WITHIN;
+        let (mut moves, mut waves, mut done) = (Vec::new(), 0, false);
+        while Instant::now() < until {
+            let wished = Mutex::new((Vec::new(), Picture::default()));
+            let planner = |picture: &Picture| {
+                let wishes = rebalance(picture, &self.ownership);
+                *wished.lock().unwrap_or_else(PoisonError::into_inner) = (wishes.clone(), picture.clone());
+                wishes
+            };
+            if !cluster.plan(&planner).await? {
+                tokio::time::sleep(LOOK_EVERY).await;
+                continue;
+            }
+            let (wishes, picture) = wished.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let wave: BTreeSet<LeaseKey> = wishes.iter().filter(|wish| wish.desired.is_some()).map(|w| w.key).collect();
+            let under_way = picture.leases.iter().any(|lease| lease.desired.is_some());
+            if wave.is_empty() && !under_way {
+                done = true;
+                break;
+            }
+            if !wave.is_empty() {
+                waves += 1;
+                moves.extend(shown(&wishes, &picture, &names));
+                self.node.bus.publish(Audience::Everybody, BusMessage::Hints(vec![Hint::Nodes]));
+            }
+            self.until_landed(cluster, until).await?;
+        }
+        Ok(Rebalanced { dry_run, done, waves, moves })
+    }
+
+    /// Waits until no lease is wished for by another node.
+    async fn until_landed(&self, cluster: &dyn Cluster, until: Instant) -> Result<(), StoreError> {
+        while Instant::now() < until {
+            tokio::time::sleep(LOOK_EVERY).await;
+            if cluster.picture().await?.leases.iter().all(|lease| lease.desired.is_none()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the stored roster what `plan` says, on every node; or only tells what that would change.
+    ///
+    /// # Errors
+    /// `Refused` when it contradicts what is stored, or names a provider that this node does not have.
+    pub async fn apply(&self, plan: &RosterPlan, dry_run: bool, by: &str) -> Result<AppliedRoster, OrderError> {
+        let providers = self.node.directory.live_providers();
+        let known = |name: &str| providers.iter().any(|(provider, _)| provider == name);
+        let models = plan.bots.iter().flat_map(|bot| &bot.generation.models);
+        if let Some(model) = models.into_iter().find(|model| !known(&model.provider)) {
+            return Err(OrderError::Refused(format!("this node has no provider named {:?}", model.provider)));
+        }
+        let stored = self.node.store.roster().await?;
+        let diff = RosterDiff::between(&stored, plan);
+        if dry_run || diff.is_empty() {
+            return Ok(AppliedRoster { dry_run, config_seq: stored.config_seq, diff });
+        }
+        let applied = match self.node.store.apply_roster(plan, self.node.clock.now()).await {
+            Err(StoreError::RosterRefused(why)) => return Err(OrderError::Refused(why)),
+            applied => applied?,
+        };
+        let config_seq = applied.config_seq;
+        self.node.bus.publish(Audience::Everybody, BusMessage::ConfigurationChanged(config_seq));
+        let _ = self.actor.cast(FleetMsg::ReadRoster);
+        self.tell("configuration.applied", &config_seq.to_string());
+        tracing::warn!(config.seq = %config_seq, by, "control: another manifest");
+        Ok(AppliedRoster { dry_run, config_seq, diff })
+    }
+}
+
+fn shown(wishes: &[Wish], picture: &Picture, names: &Names) -> Vec<MoveView> {
+    let name = |of| picture.node(of).map(|node| node.name.clone());
+    let moves = wishes.iter().filter(|wish| wish.desired.is_some()).map(|wish| MoveView {
+        kind: wish.key.kind(),
+        name: names.of(wish.key),
+        from: picture.leases.iter().find(|lease| lease.key == wish.key).and_then(|lease| lease.owner).and_then(name),
+        to: wish.desired.and_then(name),
+        ready: false,
+    });
+    moves.collect()
+}

@@ -1,0 +1,81 @@
+//! Tokens of bots, as this node reads them, and what is made of them. Layer `runtime`. Keeps I12.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use botfleet_actors::domain::roster::{BotProfile, BotSpec};
+use botfleet_actors::ports::telegram::{BotApi, WebhookSecret};
+use ring::hmac;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::config::manifest::LoadedManifest;
+use crate::config::secret::{token_again, token_of};
+use crate::telegram::client::TelegramClient;
+
+/// What the key of a webhook's secret is made for; another version would be another secret.
+const WEBHOOK_LABEL: &[u8] = b"botfleet webhook secret 1";
+
+/// Tokens by their references.
+pub(super) struct Credentials {
+    known: BTreeMap<String, SecretString>,
+    folder: PathBuf,
+}
+
+impl Credentials {
+    /// What the manifest has read already.
+    pub(super) fn of(manifest: &LoadedManifest) -> Self {
+        let token = |bot: &BotSpec| Some((bot.credential.clone(), manifest.tokens.get(&bot.name)?.clone()));
+        Self { known: manifest.plan.bots.iter().filter_map(token).collect(), folder: manifest.folder.clone() }
+    }
+
+    /// The token of a bot; one that came with a later configuration is read now.
+    ///
+    /// # Errors
+    /// Why there is none, without its value.
+    pub(super) fn token(&self, bot: &BotSpec) -> Result<SecretString, String> {
+        match self.known.get(&bot.credential) {
+            Some(token) => Ok(token.clone()),
+            None => token_of(&bot.credential, &self.folder, bot.telegram_id.0),
+        }
+    }
+
+    /// Telegram as the bot uses it.
+    ///
+    /// # Errors
+    /// As [`Credentials::token`].
+    pub(super) fn api(&self, telegram: &TelegramClient, bot: &BotProfile) -> Result<Arc<dyn BotApi>, String> {
+        let token = self.token(&bot.spec)?;
+        let (credential, folder) = (bot.spec.credential.clone(), self.folder.clone());
+        let id = bot.spec.telegram_id.0;
+        let source = Arc::new(move || token_again(&credential, &folder, id));
+        Ok(Arc::new(telegram.bot_with_source(token, source)))
+    }
+
+    /// What Telegram must show with an update of the bot: the same on every node that has its token.
+    pub(super) fn webhook_secret(&self, bot: &BotSpec) -> Option<WebhookSecret> {
+        self.token(bot).ok().map(|token| webhook_secret(&token))
+    }
+}
+
+/// HMAC-SHA256 of a label under the token: nobody can guess it, and it does not give the token away.
+fn webhook_secret(token: &SecretString) -> WebhookSecret {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, token.expose_secret().as_bytes());
+    let tag = hmac::sign(&key, WEBHOOK_LABEL);
+    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+    WebhookSecret::new(tag.as_ref().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_process_makes_the_same_secret_of_a_token_and_another_one_of_another() {
+        let secret = |token: &str| webhook_secret(&SecretString::from(token.to_owned())).expose().to_owned();
+        assert_eq!(secret("1:a"), secret("1:a"));
+        assert_ne!(secret("1:a"), secret("1:b"));
+        assert_eq!(secret("1:a").len(), 64);
+        assert!(secret("1:a").bytes().all(|byte| byte.is_ascii_hexdigit()));
+    }
+}

@@ -1,0 +1,132 @@
+//! Live events: what happens in the fleet, for whoever watches. Layer `runtime`.
+//!
+//! | event | who tells it |
+//! |---|---|
+//! | `node.joined`, `node.leaving` | the node itself |
+//! | `node.dead` | who declared it dead |
+//! | `node.draining`, `node.undrained`, `stop.set`, `stop.lifted`, `configuration.applied` | who took the order |
+//! | `lease.moved` | the new owner |
+//!
+//! Events may be lost, with the bus or by a watcher that does not read; the truth is in the store.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use botfleet_actors::actors::node::Node;
+use botfleet_actors::domain::ids::Epoch;
+use botfleet_actors::domain::ownership::{Incarnation, LeaseKey, Picture};
+use botfleet_actors::ports::bus::{Audience, BusMessage, LiveEvent};
+use tokio::sync::{Semaphore, broadcast};
+use tokio::time::MissedTickBehavior;
+
+use super::cluster_view::Names;
+use super::fleet::RunningFleet;
+
+/// Events that wait for one watcher; it is told how many it missed.
+const WAITING_MAX: usize = 256;
+
+/// Watchers at a time.
+pub const WATCHERS_MAX: usize = 100;
+
+/// How often leases are compared.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// What this node's watchers listen to.
+pub struct EventHub {
+    sender: broadcast::Sender<LiveEvent>,
+    /// Room for watchers.
+    pub room: Arc<Semaphore>,
+}
+
+impl Default for EventHub {
+    fn default() -> Self {
+        Self { sender: broadcast::channel(WAITING_MAX).0, room: Arc::new(Semaphore::new(WATCHERS_MAX)) }
+    }
+}
+
+impl EventHub {
+    /// What happens from now on.
+    pub fn watch(&self) -> broadcast::Receiver<LiveEvent> {
+        self.sender.subscribe()
+    }
+
+    fn pass_on(&self, event: LiveEvent) {
+        // Nobody may be watching.
+        let _ = self.sender.send(event);
+    }
+}
+
+impl RunningFleet {
+    /// Tells everybody that something happened.
+    pub fn tell(&self, kind: &str, subject: &str) {
+        tell(&self.node, kind, subject);
+    }
+}
+
+/// Tells everybody that something happened, this node's watchers among them.
+pub(super) fn tell(node: &Node, kind: &str, subject: &str) {
+    let event =
+        LiveEvent { at: node.clock.now(), node: node.name.clone(), kind: kind.to_owned(), subject: subject.to_owned() };
+    node.bus.publish(Audience::Everybody, BusMessage::Event(event));
+}
+
+/// Passes on what the bus brings, and tells of leases that came to this node; until the task ends.
+pub(super) async fn run(node: Arc<Node>, hub: Arc<EventHub>) {
+    let mut messages = node.bus.subscribe(node.me).await;
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut seen: HashMap<LeaseKey, Epoch> = HashMap::new();
+    loop {
+        tokio::select! {
+            message = messages.recv() => match message {
+                Some(BusMessage::Event(event)) => hub.pass_on(event),
+                Some(_) => {}
+                None => return,
+            },
+            _ = look.tick() => {
+                if let Some(picture) = node.leases.picture() {
+                    for key in arrived(&picture, node.me, &mut seen) {
+                        tell(&node, "lease.moved", &format!("{} {}", key.kind(), Names::of_directory(&node.directory).of(key)));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Leases that `me` owns under an epoch that was not seen before.
+fn arrived(picture: &Picture, me: Incarnation, seen: &mut HashMap<LeaseKey, Epoch>) -> Vec<LeaseKey> {
+    let mine = picture.leases.iter().filter(|lease| lease.owner == Some(me));
+    mine.filter(|lease| seen.insert(lease.key, lease.epoch) != Some(lease.epoch)).map(|lease| lease.key).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use botfleet_actors::domain::ids::{BotId, ConfigSeq};
+    use botfleet_actors::domain::ownership::Lease;
+
+    use super::*;
+
+    #[test]
+    fn only_the_new_owner_tells_of_a_lease_and_once_for_each_epoch() {
+        let key = LeaseKey::Bot(BotId(1));
+        let picture = |owner, epoch| Picture {
+            leases: vec![Lease {
+                key,
+                owner: Some(Incarnation(owner)),
+                desired: None,
+                ready: false,
+                epoch: Epoch(epoch),
+            }],
+            nodes: Vec::new(),
+            config_seq: ConfigSeq(1),
+        };
+        let mut seen = HashMap::new();
+        let me = Incarnation(1);
+        assert_eq!(arrived(&picture(1, 5), me, &mut seen), [key]);
+        assert_eq!(arrived(&picture(1, 5), me, &mut seen), []);
+        assert_eq!(arrived(&picture(2, 6), me, &mut seen), []);
+        assert_eq!(arrived(&picture(1, 7), me, &mut seen), [key]);
+    }
+}

@@ -1,0 +1,159 @@
+//! Where a process finds itself: its store, its clock, its bus, and its place alone or among others. Layer `runtime`.
+//! Keeps I5.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use botfleet_actors::actors::node::{Place, Seat};
+use botfleet_actors::domain::ids::Epoch;
+use botfleet_actors::domain::ownership::{Incarnation, NewNode, NodeReport, NodeState};
+use botfleet_actors::domain::roster::{Roster, RosterPlan};
+use botfleet_actors::policy::ownership::settings::OwnershipSettings;
+use botfleet_actors::ports::bus::Bus;
+use botfleet_actors::ports::clock::Clock;
+use botfleet_actors::ports::cluster::Cluster;
+use botfleet_actors::ports::store::{Store, Tenure};
+
+use super::clock::{AnchoredClock, boot_time};
+use super::database_clock::{DatabaseClock, TimedCluster};
+use super::roster_diff::RosterDiff;
+use crate::bus::local::LocalBus;
+use crate::bus::redis::RedisBus;
+use crate::config::connections::Connections;
+use crate::config::settings::Config;
+use crate::store::postgres::PgStore;
+use crate::store::postgres::open::Address;
+use crate::store::sqlite::SqliteStore;
+
+/// The name of the only node of an embedded fleet.
+const EMBEDDED_NODE: &str = "embedded";
+
+/// Who waits for the end of another process of its name says so this often.
+const TELL_EVERY: Duration = Duration::from_secs(10);
+
+/// What a process found when it came home.
+pub(super) struct Home {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) seat: Seat,
+    pub(super) roster: Roster,
+    /// What the last process left behind; nothing in a cluster, where leases are taken one by one.
+    pub(super) tenure: Tenure,
+}
+
+impl Home {
+    /// Opens the store and takes a place; `launch` is the launcher's number of this start.
+    ///
+    /// # Errors
+    /// When the store cannot be opened, or the manifest contradicts it.
+    pub(super) async fn open(
+        config: &Config,
+        connections: &Connections,
+        plan: &RosterPlan,
+        launch: Option<i64>,
+    ) -> anyhow::Result<Self> {
+        match &connections.postgres {
+            None => Self::alone(config, plan).await,
+            Some(url) => {
+                let address = Address::new(url, connections.postgres_password.as_ref())?;
+                let store = Arc::new(PgStore::open(&config.store, &address).await?);
+                let bus: Arc<dyn Bus> = match &connections.redis {
+                    Some(url) => Arc::new(RedisBus::start(url, &config.redis.prefix)?),
+                    None => Arc::new(LocalBus::default()),
+                };
+                Self::among(config, store, bus, plan, launch).await
+            }
+        }
+    }
+
+    async fn alone(config: &Config, plan: &RosterPlan) -> anyhow::Result<Self> {
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.store).await?);
+        let clock: Arc<dyn Clock> = Arc::new(AnchoredClock::start());
+        let roster = store.apply_roster(plan, clock.now()).await?;
+        let tenure = store.begin_tenure(EMBEDDED_NODE, clock.now()).await?;
+        let seat = Seat {
+            name: EMBEDDED_NODE.to_owned(),
+            place: Place::Alone(tenure.epoch),
+            bus: Arc::new(LocalBus::default()),
+        };
+        Ok(Self { store, clock, seat, roster, tenure })
+    }
+
+    async fn among(
+        config: &Config,
+        store: Arc<PgStore>,
+        bus: Arc<dyn Bus>,
+        plan: &RosterPlan,
+        launch: Option<i64>,
+    ) -> anyhow::Result<Self> {
+        let clock = Arc::new(DatabaseClock::start());
+        let cluster = TimedCluster { cluster: Arc::clone(&store) as Arc<dyn Cluster>, clock: Arc::clone(&clock) };
+        let name = config.cluster.node_name();
+        let node = NewNode {
+            name: name.clone(),
+            role: config.cluster.role,
+            address: config.cluster.address.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            launch,
+        };
+        let me = join(&cluster, &node, &config.cluster.ownership()).await?;
+        // The first answer sets the clock, before anything is dated by it.
+        let report = NodeReport { telegram: true, ..NodeReport::default() };
+        cluster.beat(me, &report).await.context("the first beat was not taken")?;
+        let roster = roster(store.as_ref(), plan, clock.as_ref()).await?;
+        tracing::info!(node = %name, incarnation = %me, role = config.cluster.role.as_str(), "joined the cluster");
+        let tenure = Tenure { epoch: Epoch(0), turns_requeued: 0, turns_dead: 0, sends_again: 0, sends_unknown: 0 };
+        let seat = Seat { name, place: Place::Among { me, cluster: Arc::new(cluster) }, bus };
+        Ok(Self { store, clock, seat, roster, tenure })
+    }
+}
+
+/// The configuration in force: the manifest's when there is none yet. Nodes start with manifests of different ages, so
+/// none of them changes what is in force; `botfleet apply` does.
+async fn roster(store: &dyn Store, plan: &RosterPlan, clock: &dyn Clock) -> anyhow::Result<Roster> {
+    let stored = store.roster().await?;
+    if stored.bots.is_empty() && stored.chats.is_empty() {
+        return Ok(store.apply_roster(plan, clock.now()).await?);
+    }
+    if !RosterDiff::between(&stored, plan).is_empty() {
+        tracing::warn!("the manifest differs from the configuration in force, which counts; botfleet apply changes it");
+    }
+    Ok(stored)
+}
+
+/// Joins. While an older process of the same name lives this one waits, and declares it dead once it has seen its beat
+/// stand still for long enough, as any other node would.
+async fn join(cluster: &dyn Cluster, node: &NewNode, settings: &OwnershipSettings) -> anyhow::Result<Incarnation> {
+    let mut watched: Option<(Incarnation, i64, Duration)> = None;
+    let mut told: Option<Instant> = None;
+    loop {
+        let error = match cluster.join(node).await {
+            Ok(me) => return Ok(me),
+            Err(error) if error.is_retryable() => error,
+            Err(error) => return Err(error.into()),
+        };
+        if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+            told = Some(Instant::now());
+            tracing::warn!(node = %node.name, reason = %error, "cannot join yet; does another process use this name?");
+        }
+        let nodes = cluster.nodes().await;
+        let older = nodes
+            .as_ref()
+            .ok()
+            .and_then(|nodes| nodes.iter().find(|other| other.name == node.name && other.state != NodeState::Dead));
+        watched = match (older, watched) {
+            (None, _) => None,
+            (Some(older), Some((incarnation, beat, since)))
+                if (older.incarnation, older.beat) == (incarnation, beat) =>
+            {
+                if boot_time().saturating_sub(since) >= settings.dead_after {
+                    cluster.bury(&[(incarnation, beat)]).await?;
+                }
+                watched
+            }
+            (Some(older), _) => Some((older.incarnation, older.beat, boot_time())),
+        };
+        tokio::time::sleep(settings.observe_every).await;
+    }
+}

@@ -1,0 +1,158 @@
+//! Rows that a batch needs, as both databases give them: JSON arrays, and what the domain makes of them. Layer: adapter.
+
+use std::collections::BTreeSet;
+
+use botfleet_actors::domain::allowance::AllowanceKey;
+use botfleet_actors::domain::commit::needs::Needs;
+use botfleet_actors::domain::commit::rows::{Loaded, OutboxHead, TurnHead};
+use botfleet_actors::domain::ids::{AttemptId, BotId, ChatId, Epoch, InboxId, MessageId, OutboxId, TurnId};
+use botfleet_actors::domain::inbox::Source;
+use botfleet_actors::domain::outbox::{OutboxState, SendProgress};
+use botfleet_actors::domain::time::Timestamp;
+use botfleet_actors::domain::turn::{TurnProgress, TurnState, Usage};
+use botfleet_actors::domain::window::{Window, WindowKey};
+use botfleet_actors::ports::store::StoreError;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::columns::{pause, stop_scope, unreadable};
+
+/// The columns that make an inbox row one and the same.
+pub(super) fn source_key(bot: BotId, source: Source) -> (BotId, &'static str, i64) {
+    match source {
+        Source::Update(update) => (bot, "update", update.0),
+        Source::Sent(outbox) => (bot, "sent", outbox.0),
+    }
+}
+
+/// The columns that name a budget's period.
+pub(super) fn allowance_key(key: &AllowanceKey) -> (&'static str, i64, &'static str, &'static str, Timestamp) {
+    let budget = key.budget;
+    (budget.scope.kind(), budget.scope.id(), budget.unit.as_str(), budget.per.as_str(), key.start)
+}
+
+/// A JSON array of numbers and strings, which serialisation cannot fail on.
+pub(super) fn array<T: Serialize + ?Sized>(values: &T) -> String {
+    serde_json::to_string(values).unwrap_or_else(|_| "[]".to_owned())
+}
+
+/// The texts that a loading statement gave, each an array of rows. Asked-for rows are told by their places in what was
+/// asked.
+pub(super) struct Texts<'r> {
+    pub(super) sources: &'r str,
+    pub(super) inbox: &'r str,
+    pub(super) entries: &'r str,
+    pub(super) turns: &'r str,
+    pub(super) outbox: &'r str,
+    pub(super) windows: &'r str,
+    pub(super) stops: &'r str,
+    pub(super) pauses: &'r str,
+    pub(super) allowances: &'r str,
+}
+
+type TurnRow = (
+    TurnId,
+    BotId,
+    String,
+    u32,
+    Option<Epoch>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<u32>,
+    Option<u32>,
+);
+type OutboxRow = (
+    OutboxId,
+    BotId,
+    ChatId,
+    u32,
+    Timestamp,
+    String,
+    u32,
+    Option<AttemptId>,
+    Option<Epoch>,
+    Timestamp,
+    Option<MessageId>,
+    Option<String>,
+);
+
+/// Reads the texts into `loaded`.
+pub(super) fn read(
+    texts: &Texts<'_>,
+    loaded: &mut Loaded,
+    needs: &Needs,
+    windows: &[WindowKey],
+    allowances: &[AllowanceKey],
+) -> Result<(), StoreError> {
+    loaded.sources.extend(picked(texts.sources, &needs.sources)?);
+    for (inbox, waits) in column::<(InboxId, u8)>(texts.inbox)? {
+        loaded.inbox.insert(inbox, waits != 0);
+    }
+    loaded.entries.extend(picked(texts.entries, &needs.entries)?);
+    for (id, bot, state, attempts, claimed_epoch, error, provider, model, prompt, completion) in
+        column::<TurnRow>(texts.turns)?
+    {
+        let state = TurnState::parse(&state).ok_or_else(|| unreadable("state of a turn", &state))?;
+        let usage = provider.map(|provider| Usage {
+            provider,
+            model: model.unwrap_or_default(),
+            prompt_tokens: prompt.unwrap_or_default(),
+            completion_tokens: completion.unwrap_or_default(),
+        });
+        loaded
+            .turns
+            .insert(id, TurnHead { bot, progress: TurnProgress { state, attempts, claimed_epoch, error, usage } });
+    }
+    for outbox in column::<OutboxRow>(texts.outbox)? {
+        let (
+            id,
+            bot,
+            chat,
+            chain_depth,
+            expires_at,
+            state,
+            attempts,
+            attempt,
+            claimed_epoch,
+            due_at,
+            message_id,
+            error,
+        ) = outbox;
+        let state = OutboxState::parse(&state).ok_or_else(|| unreadable("state of a message", &state))?;
+        let progress = SendProgress { state, attempts, attempt, claimed_epoch, due_at, message_id, error };
+        loaded.outbox.insert(id, OutboxHead { bot, chat, chain_depth, expires_at, progress });
+    }
+    for (index, window) in column::<(usize, Window)>(texts.windows)? {
+        if let Some(key) = windows.get(index) {
+            loaded.windows.insert(*key, window);
+        }
+    }
+    for (scope, key) in column::<(String, i64)>(texts.stops)? {
+        loaded.stops.0.insert(stop_scope(&scope, key)?);
+    }
+    for (bot, chat, until) in column::<(BotId, ChatId, Timestamp)>(texts.pauses)? {
+        loaded.pauses.add(pause(bot, chat, until));
+    }
+    for (index, granted) in column::<(usize, i64)>(texts.allowances)? {
+        if let Some(key) = allowances.get(index) {
+            loaded.allowances.insert(*key, granted);
+        }
+    }
+    Ok(())
+}
+
+/// The rows of a text.
+pub(super) fn column<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, StoreError> {
+    serde_json::from_str(text).map_err(|error| unreadable("loaded column", error))
+}
+
+/// Those of `asked` whose places the column holds.
+fn picked<T: Copy>(text: &str, asked: &BTreeSet<T>) -> Result<Vec<T>, StoreError> {
+    let found = column::<usize>(text)?;
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
+    let asked: Vec<T> = asked.iter().copied().collect();
+    Ok(found.into_iter().filter_map(|place| asked.get(place).copied()).collect())
+}

@@ -1,0 +1,249 @@
+//! The group commit: lock, load, judge, write, commit. Layer: adapter. Keeps I1-I4, I6, I8, I11.
+//!
+//! | on | what happens |
+//! |---|---|
+//! | a refused operation | it drops out, the rest commits; a batch of refusals commits nothing |
+//! | a row that breaks a constraint | the batch is judged again one operation at a time, in one transaction; the breaker is refused |
+//! | a deadlock or a failed serialisation | the batch is begun again, a few times |
+//! | an error before `COMMIT` was sent | nothing of the batch is stored; `Unavailable` when it can pass by itself |
+//! | no answer to `COMMIT` | the mark tells: the old backend is ended, and whoever reads the mark under its lock knows |
+//! | a dropped future | all of the batch is stored, or nothing; the next call first waits until that is settled |
+
+use std::time::Duration;
+
+use botfleet_actors::domain::commit::judge::judge;
+use botfleet_actors::domain::commit::needs::Needs;
+use botfleet_actors::domain::commit::operation::{Applied, Operation, Refusal};
+use botfleet_actors::domain::ownership::Incarnation;
+use botfleet_actors::ports::store::StoreError;
+use sqlx::Error;
+
+use super::error::{is_broken, is_collision, is_contradiction, to_port};
+use super::load::{Counted, LoadError, hands_over, load};
+use super::session::{Session, Sessions};
+use super::write::{Hand, is_nothing, write};
+use crate::store::columns::Columns;
+
+type Judgements = Vec<Result<Applied, Refusal>>;
+
+/// How often a batch is begun that met another transaction.
+const ATTEMPTS: u32 = 5;
+/// How long to wait before the database is asked again what became of a commit.
+const ASK_EVERY: Duration = Duration::from_millis(200);
+
+const MAKE_MARK: &str = "\
+INSERT INTO commit_mark (writer, batch, at) VALUES ($1, $2, (extract(epoch FROM clock_timestamp()) * 1000)::bigint) \
+ON CONFLICT (writer) DO NOTHING";
+/// A transaction that wrote the mark holds its row: this waits for its end.
+const READ_MARK: &str = "SELECT batch FROM commit_mark WHERE writer = $1 FOR UPDATE";
+/// Ends what is left of a connection of ours on the server, this one excepted.
+const END_OLD: &str = "\
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+WHERE application_name = $1 AND usename = current_user AND pid <> pg_backend_pid()";
+
+/// The one writer of a process; behind a mutex.
+pub(super) struct Writer {
+    /// Its name among the marks, and of its connections.
+    name: String,
+    /// Its last batch.
+    batch: i64,
+    /// Whether its mark is known to have a row, without which nobody could wait for it.
+    marked: bool,
+    /// A `COMMIT` was sent and its answer not heard.
+    in_doubt: bool,
+    counted: Counted,
+    pub(super) incarnation: Option<Incarnation>,
+}
+
+/// What became of one attempt.
+enum Attempt {
+    Judged(Judgements),
+    /// It met another transaction.
+    Collided(Error),
+    /// Its mark had no row.
+    Unmarked,
+    Failed(StoreError),
+}
+
+impl From<Error> for Attempt {
+    fn from(error: Error) -> Self {
+        if is_collision(&error) { Self::Collided(error) } else { Self::Failed(to_port(&error)) }
+    }
+}
+
+impl From<LoadError> for Attempt {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Database(error) => error.into(),
+            LoadError::Row(error) => Self::Failed(error),
+        }
+    }
+}
+
+impl Writer {
+    pub(super) fn new(name: String) -> Self {
+        Self { name, batch: 0, marked: false, in_doubt: false, counted: Counted::default(), incarnation: None }
+    }
+
+    /// Commits a batch in one transaction.
+    pub(super) async fn commit(
+        &mut self,
+        sessions: &Sessions,
+        batch: Vec<Operation>,
+    ) -> Result<Judgements, StoreError> {
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        if self.in_doubt {
+            self.ask(sessions).await?;
+        }
+        let mut met = None;
+        for _ in 0..ATTEMPTS {
+            if !self.marked {
+                let mark = || sqlx::query(MAKE_MARK).bind(self.name.clone()).bind(self.batch);
+                sessions.read("make_mark", mark).await?;
+                self.marked = true;
+            }
+            self.batch += 1;
+            match self.attempt(sessions, &batch).await {
+                Attempt::Judged(judgements) => return Ok(judgements),
+                Attempt::Failed(error) => return Err(error),
+                Attempt::Unmarked => self.marked = false,
+                Attempt::Collided(error) => {
+                    metrics::counter!("botfleet_store_collisions_total").increment(1);
+                    met = Some(error);
+                }
+            }
+        }
+        Err(StoreError::Unavailable(met.map_or_else(|| "no mark".to_owned(), |error| error.to_string())))
+    }
+
+    async fn attempt(&mut self, sessions: &Sessions, batch: &[Operation]) -> Attempt {
+        match self.written(sessions, batch).await {
+            Ok(Written { judgements, session: None }) => Attempt::Judged(judgements),
+            Ok(Written { judgements, session: Some(mut session) }) => {
+                self.in_doubt = true;
+                match session.commit().await {
+                    Ok(()) => {
+                        self.in_doubt = false;
+                        self.counted.note(&Needs::of(batch));
+                        Attempt::Judged(judgements)
+                    }
+                    Err(error) if !is_broken(&error) => {
+                        self.in_doubt = false;
+                        error.into()
+                    }
+                    Err(error) => {
+                        drop(session);
+                        tracing::warn!(%error, "no answer to a commit, the database is asked what became of it");
+                        if self.settle(sessions).await {
+                            Attempt::Judged(judgements)
+                        } else {
+                            Attempt::Failed(to_port(&error))
+                        }
+                    }
+                }
+            }
+            Err(attempt) => attempt,
+        }
+    }
+
+    /// Everything but the end of the transaction.
+    async fn written<'s>(&self, sessions: &'s Sessions, batch: &[Operation]) -> Result<Written<'s>, Attempt> {
+        let mut session = sessions.transaction().await.map_err(Attempt::Failed)?;
+        let mut loaded = load(&mut session, &Needs::of(batch), hands_over(batch), &self.counted).await?;
+        let (judgements, changes) = judge(batch.to_vec(), &mut loaded);
+        if is_nothing(&changes) {
+            session.roll_back().await;
+            return Ok(Written { judgements, session: None });
+        }
+        match write(&mut session, &changes, &loaded, self.hand()).await {
+            Ok(true) => Ok(Written { judgements, session: Some(session) }),
+            Ok(false) => Err(Attempt::Unmarked),
+            Err(error) if is_contradiction(&error) => {
+                session.roll_back().await;
+                drop(session);
+                self.one_by_one(sessions, batch).await
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn hand(&self) -> Hand<'_> {
+        Hand { writer: &self.name, batch: self.batch, incarnation: self.incarnation }
+    }
+
+    /// Each operation behind a savepoint of its own, all in one transaction.
+    async fn one_by_one<'s>(&self, sessions: &'s Sessions, batch: &[Operation]) -> Result<Written<'s>, Attempt> {
+        let mut session = sessions.transaction().await.map_err(Attempt::Failed)?;
+        // All locks at once and in order, as for the whole batch.
+        load(&mut session, &Needs::of(batch), hands_over(batch), &self.counted).await?;
+        let mut judgements = Vec::with_capacity(batch.len());
+        for operation in batch {
+            judgements.push(self.alone(&mut session, operation).await?);
+        }
+        Ok(Written { judgements, session: Some(session) })
+    }
+
+    async fn alone(
+        &self,
+        session: &mut Session<'_>,
+        operation: &Operation,
+    ) -> Result<Result<Applied, Refusal>, Attempt> {
+        let batch = std::slice::from_ref(operation);
+        let mut loaded = load(session, &Needs::of(batch), hands_over(batch), &self.counted).await?;
+        let (mut judgements, changes) = judge(batch.to_vec(), &mut loaded);
+        let mut judgement = judgements.pop().unwrap_or_else(|| Err(Refusal::Conflict("not judged".to_owned())));
+        if judgement.is_err() {
+            return Ok(judgement);
+        }
+        session.run("savepoint", "SAVEPOINT operation").await?;
+        match write(session, &changes, &loaded, self.hand()).await {
+            Ok(true) => {}
+            Ok(false) => return Err(Attempt::Unmarked),
+            Err(error) if is_contradiction(&error) => {
+                judgement = Err(Refusal::Conflict(format!("a row contradicts what is stored: {error}")));
+                session.run("savepoint", "ROLLBACK TO operation").await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        session.run("savepoint", "RELEASE operation").await?;
+        Ok(judgement)
+    }
+
+    /// Asks until the database answers whether the last batch is stored.
+    async fn settle(&mut self, sessions: &Sessions) -> bool {
+        loop {
+            match self.ask(sessions).await {
+                Ok(stored) => return stored,
+                Err(error) => {
+                    tracing::debug!(%error, "the database does not tell yet what became of a commit");
+                    tokio::time::sleep(ASK_EVERY).await;
+                }
+            }
+        }
+    }
+
+    /// Whether the last batch is stored. Ends the connection that wrote it, and waits for the end of its transaction.
+    async fn ask(&mut self, sessions: &Sessions) -> Result<bool, StoreError> {
+        let mut session = sessions.session().await?;
+        let failed = |error: Error| {
+            sessions.forget();
+            to_port(&error)
+        };
+        session.fetch_all("end_old", sqlx::query(END_OLD).bind(self.name.clone())).await.map_err(failed)?;
+        let rows = session.fetch_all("read_mark", sqlx::query(READ_MARK).bind(self.name.clone())).await;
+        let stored = match rows.map_err(failed)?.first() {
+            Some(row) => Columns::of(row).take::<i64>()? == self.batch,
+            None => false,
+        };
+        self.in_doubt = false;
+        Ok(stored)
+    }
+}
+
+/// A batch that is judged, and written unless it leaves no trace.
+struct Written<'s> {
+    judgements: Judgements,
+    session: Option<Session<'s>>,
+}

@@ -1,0 +1,279 @@
+//! Locks and loads what a batch needs. Layer: adapter. Keeps I6, I11.
+//!
+//! Two statements: the leases are locked first, all of them at once in (kind, key) order; the second statement sees
+//! everything that was committed before the locks were given, because under READ COMMITTED each statement has a
+//! snapshot of its own. Rows that several nodes change (windows, budgets, turns, messages) are locked in key order as
+//! they are read. A window or budget that nobody has counted yet has no row that could be locked: it is made first, so
+//! that two nodes never both count from nothing.
+
+use std::collections::HashSet;
+
+use botfleet_actors::domain::allowance::AllowanceKey;
+use botfleet_actors::domain::commit::needs::Needs;
+use botfleet_actors::domain::commit::operation::Operation;
+use botfleet_actors::domain::commit::rows::{ChatHead, Loaded};
+use botfleet_actors::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, InboxId, Number};
+use botfleet_actors::domain::window::WindowKey;
+use botfleet_actors::ports::store::StoreError;
+use sqlx::{AssertSqlSafe, Error};
+
+use super::assembly::Assembly;
+use super::session::Session;
+use crate::store::columns::Columns;
+use crate::store::loaded::{Texts, allowance_key, column, read, source_key};
+
+const LOCK: &str = "\
+SELECT CASE kind WHEN 'bot' THEN 0 ELSE 1 END::bigint, key, epoch FROM lease \
+WHERE (kind = 'bot' AND key = ANY($1)) OR (kind = 'chat' AND key = ANY($2)) ORDER BY kind, key ";
+/// Whoever changes the owner waits for these.
+const SHARED: &str = "FOR SHARE";
+/// These wait for everybody who writes under the lease.
+const EXCLUSIVE: &str = "FOR NO KEY UPDATE";
+
+const MAKE_WINDOWS: &str = "\
+INSERT INTO send_window (key, slots) SELECT key, '[]' FROM unnest($1::text[]) AS j (key) ORDER BY key \
+ON CONFLICT (key) DO NOTHING";
+const MAKE_ALLOWANCES: &str = "\
+INSERT INTO allowance (scope, key, unit, per, period_start, granted) \
+SELECT scope, key, unit, per, start, 0 \
+FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[]) AS j (scope, key, unit, per, start) \
+ORDER BY scope, key, unit, per, start ON CONFLICT (scope, key, unit, per, period_start) DO NOTHING";
+
+const WINDOWS: &str = "\
+SELECT json_agg(json_build_array(t.place, t.slots::json)) FROM (\
+SELECT j.place - 1 AS place, w.slots FROM unnest($1::text[]) WITH ORDINALITY AS j (key, place) \
+JOIN send_window w ON w.key = j.key ORDER BY w.key FOR NO KEY UPDATE OF w) t";
+const ALLOWANCES: &str = "\
+SELECT json_agg(json_build_array(t.place, t.granted)) FROM (\
+SELECT j.place - 1 AS place, a.granted \
+FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[]) WITH ORDINALITY \
+AS j (scope, key, unit, per, start, place) JOIN allowance a ON a.scope = j.scope AND a.key = j.key \
+AND a.unit = j.unit AND a.per = j.per AND a.period_start = j.start \
+ORDER BY a.scope, a.key, a.unit, a.per, a.period_start FOR NO KEY UPDATE OF a) t";
+pub(super) const TURNS: &str = "\
+SELECT json_agg(json_build_array(t.id, t.bot, t.state, t.attempts, t.claimed_epoch, t.error, t.provider, t.model, \
+t.prompt_tokens, t.completion_tokens)) FROM (\
+SELECT * FROM turn WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE) t";
+pub(super) const OUTBOX: &str = "\
+SELECT json_agg(json_build_array(o.id, o.bot, o.chat, o.chain_depth, o.expires_at, o.state, o.attempts, o.attempt, \
+o.claimed_epoch, o.due_at, o.message_id, o.error)) FROM (\
+SELECT * FROM outbox WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE) o";
+const HEADS: &str = "\
+SELECT json_agg(json_build_array(chat, last_number, last_decision)) FROM chat_head WHERE chat = ANY($1)";
+pub(super) const SOURCES: &str = "\
+SELECT json_agg(j.place - 1) FROM unnest($1::bigint[], $2::text[], $3::bigint[]) WITH ORDINALITY \
+AS j (bot, source, source_id, place) \
+JOIN inbox i ON i.bot = j.bot AND i.source = j.source AND i.source_id = j.source_id";
+pub(super) const INBOX: &str = "\
+SELECT json_agg(json_build_array(id, CASE WHEN outcome IS NULL THEN 1 ELSE 0 END)) FROM inbox WHERE id = ANY($1)";
+pub(super) const DEAD_UPDATES: &str = "\
+SELECT json_agg(t.id) FROM (\
+SELECT id FROM inbox WHERE id = ANY($1) AND outcome = 'dead' ORDER BY id FOR NO KEY UPDATE) t";
+pub(super) const ENTRIES: &str = "\
+SELECT json_agg(j.place - 1) FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[]) WITH ORDINALITY \
+AS j (telegram_chat, message_id, kind, revision, place) JOIN transcript t ON t.telegram_chat = j.telegram_chat \
+AND t.message_id = j.message_id AND t.kind = j.kind AND t.revision = j.revision";
+const STOPS: &str = "SELECT json_agg(json_build_array(scope, key)) FROM control";
+const PAUSES: &str = "SELECT json_agg(json_build_array(bot, chat, until)) FROM send_pause WHERE bot = ANY($1)";
+
+/// What this process knows to have rows: windows stay for ever, budgets until their period is long over.
+#[derive(Default)]
+pub(super) struct Counted {
+    windows: HashSet<WindowKey>,
+    allowances: HashSet<AllowanceKey>,
+}
+
+/// More budgets than this are forgotten together: periods end.
+const COUNTED_MAX: usize = 100_000;
+
+impl Counted {
+    /// Notes that what a committed batch has counted has rows.
+    pub(super) fn note(&mut self, needs: &Needs) {
+        if self.windows.len() + self.allowances.len() > COUNTED_MAX {
+            *self = Self::default();
+        }
+        self.windows.extend(&needs.windows);
+        self.allowances.extend(&needs.allowances);
+    }
+}
+
+/// A failure between PostgreSQL and the rows.
+pub(super) enum LoadError {
+    /// PostgreSQL refused.
+    Database(Error),
+    /// A row is not what this version can read.
+    Row(StoreError),
+}
+
+impl From<Error> for LoadError {
+    fn from(error: Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<StoreError> for LoadError {
+    fn from(error: StoreError) -> Self {
+        Self::Row(error)
+    }
+}
+
+/// Whether a batch changes owners.
+pub(super) fn hands_over(batch: &[Operation]) -> bool {
+    batch.iter().any(|operation| matches!(operation, Operation::HandOver(_)))
+}
+
+/// Locks the leases that `needs` names and loads the rest, in the transaction that is open.
+pub(super) async fn load(
+    session: &mut Session<'_>,
+    needs: &Needs,
+    exclusive: bool,
+    counted: &Counted,
+) -> Result<Loaded, LoadError> {
+    let mut loaded = Loaded::default();
+    let chats = lock(session, needs, exclusive, &mut loaded).await?;
+    make_counted(session, needs, counted).await?;
+    let windows: Vec<WindowKey> = needs.windows.iter().copied().collect();
+    let allowances: Vec<AllowanceKey> = needs.allowances.iter().copied().collect();
+    let (text, assembly) = assemble(needs, &windows, &allowances);
+    let row = session.fetch_one("load", assembly.statement(text)?).await?;
+    let mut columns = Columns::of(&row);
+    let texts = Texts {
+        windows: columns.take()?,
+        allowances: columns.take()?,
+        turns: columns.take()?,
+        outbox: columns.take()?,
+        sources: columns.take()?,
+        inbox: columns.take()?,
+        entries: columns.take()?,
+        stops: columns.take()?,
+        pauses: columns.take()?,
+    };
+    read(&texts, &mut loaded, needs, &windows, &allowances)?;
+    loaded.dead_updates.extend(column::<InboxId>(columns.take()?)?);
+    for (chat, last_number, last_decision) in column::<(ChatId, Number, DecisionNumber)>(columns.take()?)? {
+        if let Some((_, epoch)) = chats.iter().find(|(leased, _)| *leased == chat) {
+            loaded.chats.insert(chat, ChatHead { epoch: *epoch, last_number, last_decision });
+        }
+    }
+    Ok(loaded)
+}
+
+async fn lock(
+    session: &mut Session<'_>,
+    needs: &Needs,
+    exclusive: bool,
+    loaded: &mut Loaded,
+) -> Result<Vec<(ChatId, Epoch)>, LoadError> {
+    let mut chats = Vec::new();
+    if needs.bots.is_empty() && needs.chats.is_empty() {
+        return Ok(chats);
+    }
+    let text = format!("{LOCK}{}", if exclusive { EXCLUSIVE } else { SHARED });
+    let statement = sqlx::query(AssertSqlSafe(text))
+        .bind(needs.bots.iter().map(|bot| bot.0).collect::<Vec<i64>>())
+        .bind(needs.chats.iter().map(|chat| chat.0).collect::<Vec<i64>>());
+    for row in session.fetch_all("lock", statement).await? {
+        let mut columns = Columns::of(&row);
+        let (kind, key): (i64, i64) = (columns.take()?, columns.take()?);
+        let epoch = Epoch(columns.take()?);
+        if kind == 0 {
+            loaded.bots.insert(BotId(key), epoch);
+        } else {
+            chats.push((ChatId(key), epoch));
+        }
+    }
+    Ok(chats)
+}
+
+async fn make_counted(session: &mut Session<'_>, needs: &Needs, counted: &Counted) -> Result<(), LoadError> {
+    let windows: Vec<String> =
+        needs.windows.iter().filter(|key| !counted.windows.contains(key)).map(|key| key.name()).collect();
+    if !windows.is_empty() {
+        session.execute("make_windows", sqlx::query(MAKE_WINDOWS).bind(windows)).await?;
+    }
+    let allowances: Vec<AllowanceKey> =
+        needs.allowances.iter().filter(|key| !counted.allowances.contains(key)).copied().collect();
+    if !allowances.is_empty() {
+        let mut assembly = Assembly::default();
+        allowance_columns(&mut assembly, &allowances);
+        let text = assembly.part(MAKE_ALLOWANCES);
+        session.execute("make_allowances", assembly.statement(text)?).await?;
+    }
+    Ok(())
+}
+
+/// The columns that name periods of budgets.
+pub(super) fn allowance_columns(assembly: &mut Assembly, keys: &[AllowanceKey]) {
+    assembly
+        .value(keys.iter().map(|key| allowance_key(key).0).collect::<Vec<&str>>())
+        .value(keys.iter().map(|key| allowance_key(key).1).collect::<Vec<i64>>())
+        .value(keys.iter().map(|key| allowance_key(key).2).collect::<Vec<&str>>())
+        .value(keys.iter().map(|key| allowance_key(key).3).collect::<Vec<&str>>())
+        .value(keys.iter().map(|key| allowance_key(key).4.as_millis()).collect::<Vec<i64>>());
+}
+
+/// The loading statement: its columns in the order in which their rows are locked.
+pub(super) fn assemble(needs: &Needs, windows: &[WindowKey], allowances: &[AllowanceKey]) -> (String, Assembly) {
+    let mut assembly = Assembly::default();
+    let mut columns: Vec<String> = Vec::with_capacity(11);
+    let mut column = |assembly: &mut Assembly, wanted: bool, text: &str| {
+        columns.push(if wanted {
+            format!("coalesce(({})::text, '[]')", assembly.part(text))
+        } else {
+            "'[]'".to_owned()
+        });
+    };
+    let some_windows = !windows.is_empty();
+    if some_windows {
+        assembly.value(windows.iter().map(|key| key.name()).collect::<Vec<String>>());
+    }
+    column(&mut assembly, some_windows, WINDOWS);
+    if !allowances.is_empty() {
+        allowance_columns(&mut assembly, allowances);
+    }
+    column(&mut assembly, !allowances.is_empty(), ALLOWANCES);
+    if !needs.turns.is_empty() {
+        assembly.value(needs.turns.iter().map(|turn| turn.0).collect::<Vec<i64>>());
+    }
+    column(&mut assembly, !needs.turns.is_empty(), TURNS);
+    if !needs.outbox.is_empty() {
+        assembly.value(needs.outbox.iter().map(|outbox| outbox.0).collect::<Vec<i64>>());
+    }
+    column(&mut assembly, !needs.outbox.is_empty(), OUTBOX);
+    if !needs.sources.is_empty() {
+        let keys: Vec<_> = needs.sources.iter().map(|(bot, source)| source_key(*bot, *source)).collect();
+        assembly
+            .value(keys.iter().map(|(bot, ..)| bot.0).collect::<Vec<i64>>())
+            .value(keys.iter().map(|(_, source, _)| *source).collect::<Vec<&str>>())
+            .value(keys.iter().map(|(.., id)| *id).collect::<Vec<i64>>());
+    }
+    column(&mut assembly, !needs.sources.is_empty(), SOURCES);
+    if !needs.inbox.is_empty() {
+        assembly.value(needs.inbox.iter().map(|inbox| inbox.0).collect::<Vec<i64>>());
+    }
+    column(&mut assembly, !needs.inbox.is_empty(), INBOX);
+    if !needs.entries.is_empty() {
+        assembly
+            .value(needs.entries.iter().map(|entry| entry.telegram_chat.0).collect::<Vec<i64>>())
+            .value(needs.entries.iter().map(|entry| entry.message_id.0).collect::<Vec<i64>>())
+            .value(needs.entries.iter().map(|entry| entry.kind.as_str()).collect::<Vec<&str>>())
+            .value(needs.entries.iter().map(|entry| entry.revision).collect::<Vec<i64>>());
+    }
+    column(&mut assembly, !needs.entries.is_empty(), ENTRIES);
+    let rules = needs.stops || some_windows;
+    column(&mut assembly, rules, STOPS);
+    let pauses = rules && !needs.bots.is_empty();
+    if pauses {
+        assembly.value(needs.bots.iter().map(|bot| bot.0).collect::<Vec<i64>>());
+    }
+    column(&mut assembly, pauses, PAUSES);
+    if !needs.dead_updates.is_empty() {
+        assembly.value(needs.dead_updates.iter().map(|inbox| inbox.0).collect::<Vec<i64>>());
+    }
+    column(&mut assembly, !needs.dead_updates.is_empty(), DEAD_UPDATES);
+    if !needs.chats.is_empty() {
+        assembly.value(needs.chats.iter().map(|chat| chat.0).collect::<Vec<i64>>());
+    }
+    column(&mut assembly, !needs.chats.is_empty(), HEADS);
+    (format!("SELECT {}", columns.join(", ")), assembly)
+}

@@ -1,0 +1,265 @@
+//! Connections to PostgreSQL, and how long anything may take on them. Layer: adapter. Keeps I8.
+//!
+//! Three bounds stand around every statement: the server's own (`statement_timeout`, `lock_timeout`,
+//! `idle_in_transaction_session_timeout`), the client's deadline, which is a little longer, and keep-alives by which
+//! the server notices a client that is gone. A connection on which an answer is missing, whether by deadline, by error
+//! or because the caller was dropped, is thrown away and never used again: what it would say next belongs to a question
+//! that nobody asks any more.
+//!
+//! A pool of our own and not sqlx's: that one keeps a connection whose caller was dropped until the server has
+//! answered, which over a dead link is never.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use botfleet_actors::ports::store::StoreError;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgQueryResult, PgRow};
+use sqlx::query::Query;
+use sqlx::{ConnectOptions, Error, Executor, Postgres};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::error::{is_broken, to_port};
+
+/// How long the making of a connection may take, and how long a caller waits for one that others use.
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+/// What the way may add to the server's own bound.
+const WAY: Duration = Duration::from_millis(500);
+
+/// A statement with its values.
+pub(super) type Statement<'q> = Query<'q, Postgres, PgArguments>;
+
+/// What holds for all connections of a store.
+#[derive(Clone, Debug)]
+pub(super) struct Bounds {
+    /// Of one statement, on the server.
+    pub(super) statement: Duration,
+    /// Above it a statement is logged.
+    pub(super) slow: Duration,
+}
+
+/// Connections for one purpose.
+pub(super) struct Sessions {
+    purpose: &'static str,
+    options: PgConnectOptions,
+    bounds: Bounds,
+    permits: Semaphore,
+    idle: Mutex<Vec<PgConnection>>,
+}
+
+impl Sessions {
+    pub(super) fn new(purpose: &'static str, size: usize, options: PgConnectOptions, bounds: Bounds) -> Self {
+        Self { purpose, options, bounds, permits: Semaphore::new(size), idle: Mutex::default() }
+    }
+
+    /// A connection, when one is free.
+    pub(super) async fn session(&self) -> Result<Session<'_>, StoreError> {
+        let since = Instant::now();
+        let permit = tokio::time::timeout(self.bounds.statement, self.permits.acquire());
+        let permit = match permit.await {
+            Ok(Ok(permit)) => permit,
+            Ok(Err(_)) => return Err(StoreError::Unavailable("the store is closed".to_owned())),
+            Err(_) => return Err(StoreError::Unavailable(format!("no connection to {} is free", self.purpose))),
+        };
+        metrics::histogram!("botfleet_store_connection_wait_seconds", "for" => self.purpose)
+            .record(since.elapsed().as_secs_f64());
+        let idle = self.idle().pop();
+        let fresh = idle.is_none();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        metrics::gauge!("botfleet_store_connections_active", "for" => self.purpose).increment(1);
+        Ok(Session {
+            home: self,
+            connection: Some(connection),
+            owes: false,
+            in_transaction: false,
+            fresh,
+            _permit: permit,
+        })
+    }
+
+    /// A connection of which the server has just been heard: one that broke while nobody used it is replaced.
+    pub(super) async fn transaction(&self) -> Result<Session<'_>, StoreError> {
+        let mut session = self.session().await?;
+        match session.begin().await {
+            Err(_) if !session.fresh => {
+                drop(session);
+                self.forget();
+                let mut session = self.session().await?;
+                session.begin().await.map_err(|error| to_port(&error))?;
+                Ok(session)
+            }
+            begun => begun.map(|()| session).map_err(|error| to_port(&error)),
+        }
+    }
+
+    /// All rows of a statement that only reads: over a connection that broke while nobody used it, it is asked again.
+    pub(super) async fn read<'q>(
+        &self,
+        name: &'static str,
+        statement: impl Fn() -> Statement<'q>,
+    ) -> Result<Vec<PgRow>, StoreError> {
+        let mut session = self.session().await?;
+        let fresh = session.fresh;
+        match session.fetch_all(name, statement()).await {
+            Err(error) if is_broken(&error) && !fresh => {}
+            done => return done.map_err(|error| to_port(&error)),
+        }
+        drop(session);
+        self.forget();
+        let mut session = self.session().await?;
+        session.fetch_all(name, statement()).await.map_err(|error| to_port(&error))
+    }
+
+    /// Gives up the connections that nobody uses: they are as old as one that broke.
+    pub(super) fn forget(&self) {
+        let broken = std::mem::take(&mut *self.idle());
+        metrics::gauge!("botfleet_store_connections_idle", "for" => self.purpose).set(0.0);
+        drop(broken);
+    }
+
+    /// Lets nobody in any more, and closes what nobody uses.
+    pub(super) fn close(&self) {
+        self.permits.close();
+        self.forget();
+    }
+
+    async fn connect(&self) -> Result<PgConnection, StoreError> {
+        match tokio::time::timeout(CONNECT_WITHIN, self.options.connect()).await {
+            Ok(connected) => connected.map_err(|error| StoreError::Unavailable(format!("no connection: {error}"))),
+            Err(_) => Err(StoreError::Unavailable("no connection: the server does not answer".to_owned())),
+        }
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<PgConnection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection in use. Dropped while an answer or the end of a transaction is owed, it is thrown away.
+pub(super) struct Session<'s> {
+    home: &'s Sessions,
+    connection: Option<PgConnection>,
+    owes: bool,
+    in_transaction: bool,
+    fresh: bool,
+    _permit: SemaphorePermit<'s>,
+}
+
+impl Session<'_> {
+    /// All rows of a statement.
+    pub(super) async fn fetch_all(
+        &mut self,
+        name: &'static str,
+        statement: Statement<'_>,
+    ) -> Result<Vec<PgRow>, Error> {
+        let deadline = self.deadline();
+        let timer = Timer::start(name);
+        let connection = self.begin_to_owe()?;
+        let done = within(deadline, statement.fetch_all(connection)).await;
+        self.heard(timer, done)
+    }
+
+    /// The one row of a statement.
+    pub(super) async fn fetch_one(&mut self, name: &'static str, statement: Statement<'_>) -> Result<PgRow, Error> {
+        self.fetch_all(name, statement).await?.pop().ok_or(Error::RowNotFound)
+    }
+
+    /// How many rows a statement changed.
+    pub(super) async fn execute(&mut self, name: &'static str, statement: Statement<'_>) -> Result<u64, Error> {
+        let deadline = self.deadline();
+        let timer = Timer::start(name);
+        let connection = self.begin_to_owe()?;
+        let done = within(deadline, statement.execute(connection)).await;
+        self.heard(timer, done.map(|done: PgQueryResult| done.rows_affected()))
+    }
+
+    /// A command without values.
+    pub(super) async fn run(&mut self, name: &'static str, command: &'static str) -> Result<(), Error> {
+        let deadline = self.deadline();
+        let timer = Timer::start(name);
+        let connection = self.begin_to_owe()?;
+        let done = within(deadline, connection.execute(sqlx::raw_sql(command))).await;
+        self.heard(timer, done.map(drop))
+    }
+
+    /// Opens a transaction.
+    pub(super) async fn begin(&mut self) -> Result<(), Error> {
+        self.in_transaction = true;
+        self.run("begin", "BEGIN").await
+    }
+
+    /// Commits the transaction.
+    pub(super) async fn commit(&mut self) -> Result<(), Error> {
+        self.run("commit", "COMMIT").await?;
+        self.in_transaction = false;
+        Ok(())
+    }
+
+    /// Ends the transaction without a trace.
+    pub(super) async fn roll_back(&mut self) {
+        if self.run("rollback", "ROLLBACK").await.is_ok() {
+            self.in_transaction = false;
+        }
+    }
+
+    fn deadline(&self) -> Duration {
+        self.home.bounds.statement + WAY
+    }
+
+    fn begin_to_owe(&mut self) -> Result<&mut PgConnection, Error> {
+        self.owes = true;
+        self.connection.as_mut().ok_or(Error::PoolClosed)
+    }
+
+    fn heard<T>(&mut self, timer: Timer, done: Result<T, Error>) -> Result<T, Error> {
+        timer.stop(self.home.bounds.slow);
+        self.owes = done.as_ref().is_err_and(is_broken);
+        done
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        metrics::gauge!("botfleet_store_connections_active", "for" => self.home.purpose).decrement(1);
+        if let Some(connection) = self.connection.take()
+            && !self.owes
+            && !self.in_transaction
+            && !self.home.permits.is_closed()
+        {
+            let mut idle = self.home.idle();
+            idle.push(connection);
+            metrics::gauge!("botfleet_store_connections_idle", "for" => self.home.purpose).set(idle.len() as f64);
+        }
+    }
+}
+
+async fn within<T>(deadline: Duration, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    match tokio::time::timeout(deadline, answer).await {
+        Ok(done) => done,
+        Err(_) => Err(Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer from the database"))),
+    }
+}
+
+/// Measures a statement, by its name: never by its values (I12).
+struct Timer {
+    name: &'static str,
+    since: Instant,
+}
+
+impl Timer {
+    fn start(name: &'static str) -> Self {
+        metrics::counter!("botfleet_store_statements_total", "statement" => name).increment(1);
+        Self { name, since: Instant::now() }
+    }
+
+    fn stop(self, slow: Duration) {
+        let took = self.since.elapsed();
+        metrics::histogram!("botfleet_store_query_duration_seconds", "statement" => self.name)
+            .record(took.as_secs_f64());
+        if took >= slow {
+            tracing::warn!(statement = self.name, took_ms = took.as_millis() as u64, "slow statement");
+        }
+    }
+}

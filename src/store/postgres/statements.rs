@@ -1,0 +1,57 @@
+//! Every statement that meets a table of the data's way, for the proof that each has its index. Layer: adapter.
+
+use super::tenure::Whose;
+use super::{PRUNE, cluster, load, orders, outcomes, reads, tenure, write};
+
+/// Each by its name, as it is sent.
+pub fn on_the_datas_way() -> Vec<(&'static str, String)> {
+    let sql = &*reads::SQL;
+    let sends = |head: &str, whose: Whose| format!("{head}{}", whose.condition());
+    let mut statements: Vec<(&'static str, String)> = [
+        ("backlog", reads::BACKLOG),
+        ("depths", reads::DEPTHS),
+        ("unhandled", &*sql.unhandled),
+        ("transcript", &*sql.transcript),
+        ("find_messages", &*sql.find),
+        ("queued_turns", &*sql.queued_turns),
+        ("waiting_messages", &*sql.waiting_messages),
+        ("unknown_messages", &*sql.unknown_messages),
+        ("turn", &*sql.turn),
+        ("messages_of_turn", &*sql.messages_of_turn),
+        ("message", &*sql.message),
+        ("outcome_rows", outcomes::ROWS),
+        ("outcome_turns", outcomes::TURNS),
+        ("outcome_messages", outcomes::MESSAGES),
+        ("dead_letters", orders::DEAD_LETTERS),
+        ("readdressed", orders::READDRESSED),
+        ("renew_updates", orders::UNHANDLED),
+        ("load turns", load::TURNS),
+        ("load outbox", load::OUTBOX),
+        ("load sources", load::SOURCES),
+        ("load inbox", load::INBOX),
+        ("load dead updates", load::DEAD_UPDATES),
+        ("load entries", load::ENTRIES),
+        ("write inbox", write::INBOX),
+        ("write handled", write::HANDLED),
+        ("write turns", write::TURNS),
+        ("write outbox", write::OUTBOX),
+        ("turns_put_back", tenure::TURNS_PUT_BACK),
+        ("turns_dead", tenure::TURNS_DEAD),
+        ("turns_requeued", tenure::TURNS_REQUEUED),
+        ("still_sending", cluster::STILL_SENDING),
+        ("prune", PRUNE),
+    ]
+    .into_iter()
+    .map(|(name, text)| (name, text.to_owned()))
+    .collect();
+    for whose in [Whose::Everybodys, Whose::Mine, Whose::Deads, Whose::Others] {
+        statements.push(("sends_again", sends(tenure::SENDS_AGAIN, whose)));
+        statements.push(("sends_unknown", sends(tenure::SENDS_UNKNOWN, whose)));
+    }
+    statements
+}
+
+/// The settings that every connection plans by.
+pub fn planning() -> [(&'static str, &'static str); 4] {
+    super::open::PLANNING
+}

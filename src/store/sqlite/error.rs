@@ -1,0 +1,56 @@
+//! SQLite's errors as the port's. Layer: adapter.
+
+use botfleet_actors::ports::store::StoreError;
+use sqlx::Error;
+
+/// Primary result codes.
+///
+/// # Source
+/// SQLite, Result and Error Codes; the low byte of an extended code is its primary code.
+mod code {
+    pub(super) const ERROR: i32 = 1;
+    pub(super) const CORRUPT: i32 = 11;
+    pub(super) const SCHEMA: i32 = 17;
+    pub(super) const CONSTRAINT: i32 = 19;
+    pub(super) const MISMATCH: i32 = 20;
+    pub(super) const MISUSE: i32 = 21;
+    pub(super) const NOT_A_DATABASE: i32 = 26;
+    pub(super) const BUSY: i32 = 5;
+}
+
+fn primary_code(error: &Error) -> Option<i32> {
+    let code = error.as_database_error()?.code()?.parse::<i32>().ok()?;
+    Some(code & 0xff)
+}
+
+/// Whether a row contradicts another one, or a rule of its table.
+pub(super) fn is_constraint(error: &Error) -> bool {
+    primary_code(error) == Some(code::CONSTRAINT)
+}
+
+/// Whether another process holds the file for the moment; the connection stays sound.
+pub(super) fn is_busy(error: &Error) -> bool {
+    primary_code(error) == Some(code::BUSY)
+}
+
+/// What an error means to the caller: `Unavailable` for all that can pass by itself.
+pub(super) fn to_port(error: &Error) -> StoreError {
+    match primary_code(error) {
+        Some(
+            code::ERROR
+            | code::CORRUPT
+            | code::SCHEMA
+            | code::CONSTRAINT
+            | code::MISMATCH
+            | code::MISUSE
+            | code::NOT_A_DATABASE,
+        ) => StoreError::Incompatible(error.to_string()),
+        Some(_) => StoreError::Unavailable(error.to_string()),
+        None => match error {
+            Error::ColumnDecode { .. } | Error::Decode(_) | Error::ColumnNotFound(_) | Error::RowNotFound => {
+                StoreError::Incompatible(error.to_string())
+            }
+            _ => StoreError::Unavailable(error.to_string()),
+        },
+    }
+}

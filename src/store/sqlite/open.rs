@@ -1,0 +1,201 @@
+//! How a process takes the store: one process at a time, a schema that it knows. Layer: adapter.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use sqlx::ConnectOptions;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use crate::store::settings::{StoreSettings, Synchronous};
+
+/// How long a statement waits for a foreign process (a backup, a shell) that holds the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Statements that the writer keeps: every form of a group commit (32 loads, 64 writes) and some more.
+const WRITER_STATEMENTS: usize = 128;
+const READER_STATEMENTS: usize = 24;
+const WRITER_CACHE_KIB: &str = "-6144";
+const READER_CACHE_KIB: &str = "-1024";
+/// How long a read waits for a connection.
+const READER_WAIT: Duration = Duration::from_secs(5);
+
+static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// Why the store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error("{} is in use by another botfleet{}; stop that one, or give this one another store.path", path.display(), process(*pid))]
+    InUse {
+        /// The database file.
+        path: PathBuf,
+        /// The other process.
+        pid: Option<u32>,
+    },
+    /// A newer version wrote it.
+    #[error("{} has schema {found}, this botfleet knows up to {known}; run the newer botfleet, or restore a backup", path.display())]
+    NewerSchema {
+        /// The database file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The newest schema that this version knows.
+        known: i64,
+    },
+    /// Its schema cannot be brought to this version's.
+    #[error("{}: schema cannot be prepared: {cause}; restore a backup, or give another store.path", path.display())]
+    Schema {
+        /// The database file.
+        path: PathBuf,
+        /// What failed.
+        cause: Box<MigrateError>,
+    },
+    /// The file or its directory cannot be made, read or written.
+    #[error("{}: {cause}; check that the directory exists and that this user may write there", path.display())]
+    Inaccessible {
+        /// The file or directory.
+        path: PathBuf,
+        /// What failed.
+        cause: String,
+    },
+}
+
+fn process(pid: Option<u32>) -> String {
+    pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+}
+
+/// The lock that one process holds as long as it lives; closing the file lifts it.
+pub(super) struct FileLock {
+    _file: File,
+}
+
+/// What a store works with.
+pub(super) struct Opened {
+    pub(super) lock: FileLock,
+    pub(super) options: SqliteConnectOptions,
+    pub(super) writer: SqliteConnection,
+    pub(super) readers: SqlitePool,
+}
+
+/// Takes the file, brings its schema up to date and connects.
+pub(super) async fn open(settings: &StoreSettings) -> Result<Opened, OpenError> {
+    let path = settings.path.as_path();
+    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        fs::create_dir_all(directory).map_err(|error| inaccessible(directory, &error))?;
+    }
+    let lock = take_lock(path)?;
+    private_file().open(path).map_err(|error| inaccessible(path, &error))?;
+
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(match settings.synchronous {
+            Synchronous::Full => SqliteSynchronous::Full,
+            Synchronous::Normal => SqliteSynchronous::Normal,
+            Synchronous::Off => SqliteSynchronous::Off,
+        })
+        .busy_timeout(BUSY_TIMEOUT)
+        .disable_statement_logging();
+    let writer_options =
+        options.clone().pragma("cache_size", WRITER_CACHE_KIB).statement_cache_capacity(WRITER_STATEMENTS);
+    let mut writer = writer_options.connect().await.map_err(|error| inaccessible(path, &error))?;
+    prepare_schema(path, &mut writer).await?;
+
+    let readers = SqlitePoolOptions::new()
+        .max_connections(settings.readers.get())
+        .test_before_acquire(false)
+        .acquire_timeout(READER_WAIT)
+        .connect_with(
+            options
+                .create_if_missing(false)
+                .pragma("cache_size", READER_CACHE_KIB)
+                .pragma("query_only", "ON")
+                .statement_cache_capacity(READER_STATEMENTS),
+        )
+        .await
+        .map_err(|error| inaccessible(path, &error))?;
+    Ok(Opened { lock, options: writer_options, writer, readers })
+}
+
+fn inaccessible(path: &Path, cause: &dyn std::error::Error) -> OpenError {
+    OpenError::Inaccessible { path: path.to_owned(), cause: cause.to_string() }
+}
+
+/// Creates what is missing for its owner alone: the file holds what people wrote, and SQLite gives its WAL the same mode.
+fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options
+}
+
+fn take_lock(path: &Path) -> Result<FileLock, OpenError> {
+    let lock_path = beside(path, ".lock");
+    let mut file = private_file().open(&lock_path).map_err(|error| inaccessible(&lock_path, &error))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
+            return Err(OpenError::InUse { path: path.to_owned(), pid });
+        }
+        Err(fs::TryLockError::Error(error)) => return Err(inaccessible(&lock_path, &error)),
+    }
+    file.set_len(0).and_then(|()| file.rewind()).map_err(|error| inaccessible(&lock_path, &error))?;
+    writeln!(file, "{}", std::process::id()).map_err(|error| inaccessible(&lock_path, &error))?;
+    Ok(FileLock { _file: file })
+}
+
+/// Runs the migrations on the connection itself: through `Migrator::run` the compiler cannot see that the future is `Send`.
+fn prepare_schema<'a>(path: &'a Path, writer: &'a mut SqliteConnection) -> BoxFuture<'a, Result<(), OpenError>> {
+    Box::pin(async move {
+        let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
+        keep_restore_point(path, writer, known).await?;
+        match MIGRATOR.run_direct(None, writer, false).await {
+            Ok(()) => Ok(()),
+            Err(MigrateError::VersionMissing(found)) if found > known => {
+                Err(OpenError::NewerSchema { path: path.to_owned(), found, known })
+            }
+            Err(cause) => Err(OpenError::Schema { path: path.to_owned(), cause: Box::new(cause) }),
+        }
+    })
+}
+
+/// Copies a store that has data beside itself before migrations touch it: the way back from them. An older copy of the
+/// same step is replaced, since the data went on.
+async fn keep_restore_point(path: &Path, writer: &mut SqliteConnection, known: i64) -> Result<(), OpenError> {
+    let failed = |cause: &dyn std::error::Error| inaccessible(path, cause);
+    let there = "SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'";
+    let there: i64 = sqlx::query_scalar(there).fetch_one(&mut *writer).await.map_err(|error| failed(&error))?;
+    if there == 0 {
+        return Ok(());
+    }
+    let applied = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations";
+    let applied: i64 = sqlx::query_scalar(applied).fetch_one(&mut *writer).await.map_err(|error| failed(&error))?;
+    if applied == 0 || applied >= known {
+        return Ok(());
+    }
+    let next = MIGRATOR.iter().map(|migration| migration.version).filter(|version| *version > applied).min();
+    let point = beside(path, &format!(".before-{:04}", next.unwrap_or(known)));
+    let unfinished = beside(&point, ".unfinished");
+    let _ = fs::remove_file(&unfinished);
+    private_file().open(&unfinished).map_err(|error| inaccessible(&unfinished, &error))?;
+    let copy = sqlx::query("VACUUM INTO $1").bind(unfinished.to_string_lossy().into_owned());
+    copy.execute(&mut *writer).await.map_err(|error| inaccessible(&unfinished, &error))?;
+    File::open(&unfinished).and_then(|file| file.sync_all()).map_err(|error| inaccessible(&unfinished, &error))?;
+    fs::rename(&unfinished, &point).map_err(|error| inaccessible(&point, &error))?;
+    tracing::info!(file = %point.display(), "the store was copied before its schema changes");
+    Ok(())
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}

@@ -1,0 +1,115 @@
+//! The tenure of a process: it takes every lease under a new epoch. Layer: adapter. Keeps I4, I6, I8.
+
+use std::collections::BTreeMap;
+
+use botfleet_actors::domain::ids::{BotId, Epoch};
+use botfleet_actors::domain::outbox::RESEND_ATTEMPTS_MAX;
+use botfleet_actors::domain::ownership::{Incarnation, LeaseKey};
+use botfleet_actors::domain::time::Timestamp;
+use botfleet_actors::domain::turn::TURN_ATTEMPTS_MAX;
+use botfleet_actors::ports::store::{StoreError, Tenure};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Error, Row};
+
+use super::writer::Writer;
+use crate::store::loaded::array;
+
+const NEXT_EPOCH: &str = "\
+SELECT 1 + max(coalesce((SELECT max(epoch) FROM lease), 0), coalesce((SELECT max(epoch) FROM node), 0))";
+const INCARNATION: &str = "\
+INSERT INTO node (id, incarnation, epoch, beat, state) VALUES ($1, 1, $2, $3, 'alive') \
+ON CONFLICT (id) DO UPDATE SET incarnation = incarnation + 1, epoch = excluded.epoch, beat = excluded.beat, state = 'alive'; \
+UPDATE node SET state = 'dead' WHERE id <> $1";
+const LEASES: &str = "\
+INSERT INTO lease (kind, key, owner_node, owner_incarnation, epoch) \
+SELECT k.kind, k.id, n.id, n.incarnation, n.epoch \
+FROM (SELECT 'bot' AS kind, id FROM bot UNION ALL SELECT 'chat', id FROM chat) k JOIN node n ON n.id = $1 WHERE true \
+ON CONFLICT (kind, key) DO UPDATE SET owner_node = excluded.owner_node, \
+owner_incarnation = excluded.owner_incarnation, epoch = excluded.epoch";
+const TURNS_DEAD: &str = "\
+UPDATE turn SET state = 'dead', error = 'its process died with it in hand ' || attempts || ' times' \
+WHERE state IN ('queued', 'claimed', 'dead') AND state = 'claimed' AND attempts >= $1 AND ($2 IS NULL OR bot = $2)";
+const TURNS_REQUEUED: &str = "\
+UPDATE turn SET state = 'queued', claimed_epoch = NULL \
+WHERE state IN ('queued', 'claimed', 'dead') AND state = 'claimed' AND ($1 IS NULL OR bot = $1)";
+const SENDS_UNKNOWN: &str = "\
+UPDATE outbox SET state = 'unknown', error = 'its process died while sending it' \
+WHERE state IN ('queued', 'sending', 'retry_at', 'unknown') AND state = 'sending' AND ($1 IS NULL OR bot = $1)";
+
+const SENDS_AGAIN: &str = "\
+UPDATE outbox SET state = 'retry_at', error = 'its process died while sending it, it is sent again' \
+WHERE state IN ('queued', 'sending', 'retry_at', 'unknown') AND state = 'sending' AND ($1 IS NULL OR bot = $1) \
+AND on_unknown = 'resend' AND attempts < $2";
+/// Earlier versions could leave a head behind its decisions.
+const LAST_DECISIONS: &str = "\
+UPDATE chat_head SET last_decision = (SELECT max(number) FROM decision d WHERE d.chat = chat_head.chat) \
+WHERE last_decision < (SELECT max(number) FROM decision d WHERE d.chat = chat_head.chat)";
+const PAUSES_OVER: &str = "DELETE FROM send_pause WHERE until <= $1";
+
+const HAND_OVER: &str = "\
+UPDATE lease SET owner_node = NULL, owner_incarnation = j.value ->> 2, desired_owner = NULL, epoch = j.value ->> 3 \
+FROM json_each($1) j WHERE lease.kind = j.value ->> 0 AND lease.key = j.value ->> 1";
+const TURNS_PUT_BACK: &str = "\
+UPDATE turn SET state = 'queued', claimed_epoch = NULL, attempts = max(attempts - 1, 0) \
+FROM json_each($1) j WHERE j.value ->> 0 = 'bot' AND turn.bot = j.value ->> 1 \
+AND turn.state IN ('queued', 'claimed', 'dead') AND turn.state = 'claimed'";
+
+/// Begins a tenure.
+pub(super) async fn begin(writer: &mut Writer, node: &str, now: Timestamp) -> Result<Tenure, StoreError> {
+    let taken = take_over(writer.begin().await?, node, now).await;
+    match taken {
+        Ok(tenure) => {
+            writer.commit().await?;
+            writer.epoch = Some(tenure.epoch);
+            Ok(tenure)
+        }
+        Err(error) => Err(writer.fail(&error)),
+    }
+}
+
+async fn take_over(connection: &mut SqliteConnection, node: &str, now: Timestamp) -> Result<Tenure, Error> {
+    let epoch: i64 = sqlx::query(NEXT_EPOCH).fetch_one(&mut *connection).await?.try_get(0)?;
+    sqlx::query(INCARNATION).bind(node).bind(epoch).bind(now.as_millis()).execute(&mut *connection).await?;
+    sqlx::query(LEASES).bind(node).execute(&mut *connection).await?;
+    sqlx::query(LAST_DECISIONS).execute(&mut *connection).await?;
+    sqlx::query(PAUSES_OVER).bind(now.as_millis()).execute(&mut *connection).await?;
+    give_back(connection, Epoch(epoch), None).await
+}
+
+/// Gives leases away; before everything else of its batch, whose own moves of turns follow.
+pub(super) async fn hand_over(
+    connection: &mut SqliteConnection,
+    leases: &BTreeMap<LeaseKey, (Incarnation, Epoch)>,
+) -> Result<(), Error> {
+    let rows: Vec<_> = leases.iter().map(|(key, (to, epoch))| (key.kind(), key.id(), to, epoch)).collect();
+    let rows = array(&rows);
+    sqlx::query(HAND_OVER).bind(&rows).execute(&mut *connection).await?;
+    sqlx::query(TURNS_PUT_BACK).bind(&rows).execute(connection).await?;
+    Ok(())
+}
+
+/// Begins again what one bot had in hand when its actor failed.
+pub(super) async fn reclaim(writer: &mut Writer, bot: BotId) -> Result<(), StoreError> {
+    let given = give_back(writer.begin().await?, Epoch(0), Some(bot)).await;
+    match given {
+        Ok(_) => writer.commit().await,
+        Err(error) => Err(writer.fail(&error)),
+    }
+}
+
+/// Returns what was in hand, of all bots or of one: turns to the queue or to the dead, sends to the unknown.
+async fn give_back(connection: &mut SqliteConnection, epoch: Epoch, bot: Option<BotId>) -> Result<Tenure, Error> {
+    let bot = bot.map(|bot| bot.0);
+    let dead = sqlx::query(TURNS_DEAD).bind(i64::from(TURN_ATTEMPTS_MAX)).bind(bot).execute(&mut *connection).await?;
+    let requeued = sqlx::query(TURNS_REQUEUED).bind(bot).execute(&mut *connection).await?;
+    let again =
+        sqlx::query(SENDS_AGAIN).bind(bot).bind(i64::from(RESEND_ATTEMPTS_MAX)).execute(&mut *connection).await?;
+    let unknown = sqlx::query(SENDS_UNKNOWN).bind(bot).execute(connection).await?;
+    Ok(Tenure {
+        epoch,
+        turns_requeued: requeued.rows_affected(),
+        turns_dead: dead.rows_affected(),
+        sends_again: again.rows_affected(),
+        sends_unknown: unknown.rows_affected(),
+    })
+}

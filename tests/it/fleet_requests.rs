@@ -1,0 +1,85 @@
+//! Requests while the program ends: none fails that a balancer would still send.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::time::Duration;
+
+use botfleet_loadtest::harness::files::ProductOptions;
+use reqwest::StatusCode;
+use reqwest::header::CONNECTION;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::fleet_stage::{DEADLINE, FleetStage, options};
+use crate::fleet_stop::{signal, until_unready};
+
+fn draining_for(time: &str) -> ProductOptions {
+    let settings = format!("[server]\ndrain_for = \"{time}\"").parse().unwrap();
+    ProductOptions { log_level: "info".to_owned(), settings, ..options() }
+}
+
+#[tokio::test]
+async fn after_readiness_is_off_it_serves_and_works_until_balancers_have_seen_it() {
+    let mut stage = FleetStage::start(2, 1, draining_for("2s")).await;
+    assert!(!stage.get("/health/live").await.headers().contains_key(CONNECTION));
+    signal(stage.product.pid().unwrap(), "TERM").await;
+    until_unready(&stage.http, &stage.url("/health/ready")).await;
+    let answer = stage.get("/api/v1/fleet").await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.headers()[CONNECTION], "close", "the client's pool runs dry");
+    stage.say(0, "you still hear me");
+    stage.until_sent(2).await;
+    let log = std::fs::read_to_string(stage.product.files().log()).unwrap();
+    assert!(!log.contains("stopping 2/5"), "it worked as before: {log}");
+    let status = stage.product.stop(DEADLINE).await.unwrap();
+    assert_eq!(status.code(), Some(1), "a second signal does not wait for balancers");
+}
+
+#[tokio::test]
+async fn a_request_under_way_at_the_end_is_answered() {
+    let mut stage = FleetStage::start(1, 1, draining_for("300ms")).await;
+    let address = stage.product.base_url().unwrap().trim_start_matches("http://").to_owned();
+    let mut slow = TcpStream::connect(&address).await.unwrap();
+    let body = r#"{"scope":"fleet"}"#;
+    let head = format!(
+        "POST /api/v1/control/stop HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\nexpect: 100-continue\r\n\r\n",
+        body.len()
+    );
+    slow.write_all(head.as_bytes()).await.unwrap();
+    let mut word = [0; 25];
+    slow.read_exact(&mut word).await.unwrap();
+    assert!(word.starts_with(b"HTTP/1.1 100 Continue"), "the request is under way");
+    let mut idle = TcpStream::connect(&address).await.unwrap();
+    let product = &mut stage.product;
+    let log = product.files().log();
+    let (status, answer) = tokio::join!(product.stop(DEADLINE), async {
+        let until = std::time::Instant::now() + DEADLINE;
+        while !std::fs::read_to_string(&log).unwrap().contains("stopping 4/5") {
+            assert!(std::time::Instant::now() < until, "the stop does not get so far");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        slow.write_all(body.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        slow.read_to_string(&mut answer).await.unwrap();
+        answer
+    });
+    assert!(answer.starts_with("HTTP/1.1 200") || answer.starts_with("HTTP/1.1 204"), "{answer}");
+    assert_eq!(status.unwrap().code(), Some(0));
+    assert_eq!(idle.read(&mut [0; 1]).await.unwrap_or(0), 0, "an idle connection keeps nobody");
+}
+
+#[tokio::test]
+async fn a_request_that_never_ends_keeps_nobody() {
+    let mut stage = FleetStage::start(1, 1, draining_for("0s")).await;
+    let address = stage.product.base_url().unwrap().trim_start_matches("http://").to_owned();
+    let mut slow = TcpStream::connect(&address).await.unwrap();
+    slow.write_all(
+        format!("POST /api/v1/control/stop HTTP/1.1\r\nhost: {address}\r\ncontent-length: 9\r\n\r\n").as_bytes(),
+    )
+    .await
+    .unwrap();
+    let status = stage.product.stop(Duration::from_secs(10)).await.unwrap();
+    assert_eq!(status.code(), Some(0));
+    drop(slow);
+}

@@ -1,0 +1,176 @@
+//! What the nodes of a fleet share about one another on `PostgreSQL` (I4-I6, I8, I11).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use botfleet::store::postgres::PgStore;
+use botfleet_actors::domain::commit::operation::{Applied, Begin, Operation, SendRules, Start, Verdict};
+use botfleet_actors::domain::ids::{AttemptId, BotId, ChatId, Epoch, OutboxId};
+use botfleet_actors::domain::outbox::OutboxMessage;
+use botfleet_actors::domain::ownership::{Incarnation, LeaseKey, NewNode, NodeReport, NodeRole, Picture, Wish};
+use botfleet_actors::domain::window::{WindowKey, WindowRule};
+use botfleet_actors::ports::cluster::Cluster;
+use botfleet_actors::ports::store::Store;
+use botfleet_actors::testkit::contract::cluster::ClusterHome;
+use botfleet_actors::testkit::rows::{at, ingest, message, plan, turn, update};
+use sqlx::{Connection, Executor, PgConnection};
+use tokio::sync::OnceCell;
+
+use super::postgres::{database, server, store};
+
+/// A database of its own for each claim.
+#[derive(Default)]
+struct PgCluster(OnceCell<String>);
+
+#[async_trait]
+impl ClusterHome for PgCluster {
+    async fn open(&self) -> (Arc<dyn Store>, Arc<dyn Cluster>) {
+        let process = Arc::new(store(self.0.get_or_init(database).await).await);
+        (process.clone(), process)
+    }
+}
+
+botfleet_actors::cluster_contract!(PgCluster::default());
+
+async fn foreign(database: &str) -> PgConnection {
+    PgConnection::connect(&server().await.url(database)).await.unwrap()
+}
+
+/// A node that owns the bot and the chat with that place in the roster.
+async fn owner(database: &str, name: &str, place: usize) -> (PgStore, Incarnation, (BotId, Epoch), (ChatId, Epoch)) {
+    let store = store(database).await;
+    let roster = store.apply_roster(&plan(2, 2), at(0)).await.unwrap();
+    let node = NewNode {
+        name: name.to_owned(),
+        role: NodeRole::All,
+        address: None,
+        version: "1".to_owned(),
+        launch: None,
+    };
+    let me = store.join(&node).await.unwrap();
+    let (bot, chat) = (*roster.bots.keys().nth(place).unwrap(), *roster.chats.keys().nth(place).unwrap());
+    let keys = [LeaseKey::Bot(bot), LeaseKey::Chat(chat)];
+    let wishes: Vec<Wish> = keys.iter().map(|key| Wish { key: *key, desired: Some(me) }).collect();
+    assert!(store.plan(&move |_: &Picture| wishes.clone()).await.unwrap());
+    let taken = store.take(me, &keys).await.unwrap();
+    (store, me, (bot, taken[0].1), (chat, taken[1].1))
+}
+
+#[tokio::test]
+async fn one_node_plans_at_a_time() {
+    let database = database().await;
+    let (one, ..) = owner(&database, "a", 0).await;
+    let mut planner = foreign(&database).await;
+    planner.execute("BEGIN; SELECT pg_advisory_xact_lock(hashtext('botfleet plan'))").await.unwrap();
+    let never = |_: &Picture| -> Vec<Wish> { panic!("another node plans") };
+    assert!(!one.plan(&never).await.unwrap());
+    planner.execute("ROLLBACK").await.unwrap();
+    assert!(one.plan(&|_: &Picture| Vec::new()).await.unwrap());
+}
+
+/// I3, I8: rows are found by their state. A number from a sequence would skip the row that commits later.
+#[tokio::test]
+async fn a_row_that_commits_later_under_a_lower_id_is_found() {
+    let database = database().await;
+    let (one, _, (bot, epoch), (chat, _)) = owner(&database, "a", 0).await;
+    let mut slow = foreign(&database).await;
+    let insert = format!(
+        "BEGIN; INSERT INTO inbox (id, chat, bot, source, source_id, payload, received_at) \
+         VALUES (10, {}, {}, 'update', 10, '{{}}', 0)",
+        chat.0, bot.0
+    );
+    slow.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(insert))).await.unwrap();
+    one.commit(vec![ingest(bot, epoch, vec![update(11, bot, chat, 11)])]).await.unwrap();
+    let ids = async || one.unhandled(chat, 9).await.unwrap().iter().map(|row| row.id.0).collect::<Vec<_>>();
+    assert_eq!(ids().await, [11]);
+    slow.execute("COMMIT").await.unwrap();
+    assert_eq!(ids().await, [10, 11], "what committed late under a lower id is read too");
+    assert_eq!(one.backlog(at(9)).await.unwrap().chats, [chat]);
+}
+
+fn begin(bot: BotId, epoch: Epoch, message: &OutboxMessage, attempt: i64, limit: u32) -> Operation {
+    let rule = WindowRule { key: WindowKey::Fleet, limit, length: Duration::from_mins(1) };
+    let rules = SendRules { chain_depth_max: None, windows: vec![rule] };
+    let start = Start { attempt: AttemptId(attempt), rules, now: at(5) };
+    Operation::Begin(Begin { bot, epoch, outbox: message.id, start })
+}
+
+/// I11: the fleet's window counts the sends of all nodes, from the first one on.
+#[tokio::test]
+async fn two_nodes_never_lose_a_count() {
+    const EACH: i64 = 12;
+    const LIMIT: u32 = 9;
+    let database = database().await;
+    let (one, _, bot, chat) = owner(&database, "a", 0).await;
+    let (other, _, other_bot, other_chat) = owner(&database, "b", 1).await;
+    let mut foreign = foreign(&database).await;
+    let mut batches = Vec::new();
+    for ((bot, epoch), (chat, _), first) in [(bot, chat, 100), (other_bot, other_chat, 200)] {
+        let mut operations = Vec::new();
+        for n in first..first + EACH {
+            let said = OutboxMessage { id: OutboxId(n), ..message(n, &turn(n, chat, 1, bot)) };
+            let insert = format!(
+                "INSERT INTO outbox (id, turn, part, parts, bot, chat, telegram_chat, text, chain_depth, expires_at, \
+                 created_at, state, attempts, due_at) \
+                 VALUES ({n}, {n}, 0, 1, {}, {}, -1, 'x', 0, {}, 0, 'queued', 0, 0)",
+                bot.0,
+                chat.0,
+                at(600).as_millis()
+            );
+            foreign.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(insert))).await.unwrap();
+            operations.push(begin(bot, epoch, &said, n, LIMIT));
+        }
+        batches.push(operations);
+    }
+    let sent = async |store: &PgStore, operations: &[Operation]| {
+        let mut sent = 0;
+        for operation in operations {
+            let done = store.commit(vec![operation.clone()]).await.unwrap().pop().unwrap();
+            sent += u32::from(done == Ok(Applied::Begun(Verdict::Send)));
+        }
+        sent
+    };
+    let (by_one, by_other) = tokio::join!(sent(&one, &batches[0]), sent(&other, &batches[1]));
+    assert_eq!(by_one + by_other, LIMIT, "{by_one} and {by_other}");
+}
+
+/// A node may be slow with a batch, and wait for locks: it lives as long as it beats.
+#[tokio::test]
+async fn a_beat_waits_for_nothing() {
+    let database = database().await;
+    let (one, me, (bot, epoch), (chat, _)) = owner(&database, "a", 0).await;
+    let mut holder = foreign(&database).await;
+    holder.execute("BEGIN; SELECT * FROM lease FOR UPDATE").await.unwrap();
+    let commit = one.commit(vec![ingest(bot, epoch, vec![update(1, bot, chat, 1)])]);
+    let beats = async {
+        for _ in 0..5 {
+            one.beat(me, &NodeReport::default()).await.unwrap();
+            one.nodes().await.unwrap();
+        }
+        holder.execute("ROLLBACK").await.unwrap();
+    };
+    let (done, ()) = tokio::join!(commit, beats);
+    assert!(done.unwrap()[0].is_ok());
+}
+
+/// A process that hangs in the middle of a transaction holds no lock beyond its burial.
+#[tokio::test]
+async fn a_burial_ends_the_transactions_of_the_dead() {
+    let database = database().await;
+    let (one, dead, (bot, _), _) = owner(&database, "a", 0).await;
+    let (other, me, ..) = owner(&database, "b", 1).await;
+    let mut hung = foreign(&database).await;
+    let session = "SELECT set_config('application_name', (SELECT session || ' writes' FROM node WHERE name = 'a'), false)";
+    hung.execute(session).await.unwrap();
+    hung.execute("BEGIN; SELECT * FROM lease FOR SHARE").await.unwrap();
+    let beat = other.picture().await.unwrap().node(dead).unwrap().beat;
+    assert_eq!(other.bury(&[(dead, beat)]).await.unwrap(), [dead]);
+    let key = LeaseKey::Bot(bot);
+    assert!(other.plan(&move |_: &Picture| vec![Wish { key, desired: Some(me) }]).await.unwrap());
+    assert_eq!(other.take(me, &[key]).await.unwrap().len(), 1);
+    assert!(hung.execute("SELECT 1").await.is_err());
+    drop(one);
+}

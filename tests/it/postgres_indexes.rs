@@ -1,0 +1,103 @@
+//! No statement of the data's way reads a large table from one end to the other: proven over a million rows in each.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use botfleet::store::postgres::statements::{on_the_datas_way, planning};
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
+
+use super::postgres::{database, server};
+
+const LARGE: [&str; 4] = ["inbox", "transcript", "turn", "outbox"];
+/// Indexes that hold only what waits: to read one of them through is no scan of its table.
+const OF_WHAT_WAITS: [&str; 7] = [
+    "inbox_unhandled",
+    "inbox_dead",
+    "turn_open",
+    "turn_dead",
+    "outbox_open",
+    "outbox_unknown",
+    "outbox_rejected",
+];
+
+/// A million rows in each table, of 100 bots in 50 chats; one in 2,000 still waits.
+const ROWS: [&str; 6] = [
+    "INSERT INTO lease (kind, key, owner, epoch) SELECT 'bot', g, 1, 1 FROM generate_series(1, 100) g",
+    "INSERT INTO lease (kind, key, owner, epoch) SELECT 'chat', g, 1, 1 FROM generate_series(1, 50) g",
+    "INSERT INTO inbox (id, chat, bot, source, source_id, payload, received_at, outcome, number) \
+     SELECT g, g % 50 + 1, g % 100 + 1, 'update', g, '{}', g, CASE WHEN g % 2000 = 0 THEN NULL ELSE 'appended' END, g \
+     FROM generate_series(1, 1000000) g",
+    "INSERT INTO transcript (chat, number, kind, revision, telegram_chat, message_id, author, text, entities, date, \
+     inbox, chain_depth, root) SELECT g % 50 + 1, g, 'message', 0, -(g % 50) - 1, g, '{}', 'hello', '[]', g, g, 0, g \
+     FROM generate_series(1, 1000000) g",
+    "INSERT INTO turn (id, chat, decision, bot, ordinal, chain_depth, priority, due_at, expires_at, created_at, state, \
+     attempts) SELECT g, g % 50 + 1, g, g % 100 + 1, 0, 0, 1, g, g, g, \
+     CASE WHEN g % 2000 = 0 THEN 'queued' WHEN g % 2000 = 1 THEN 'claimed' ELSE 'done' END, 0 \
+     FROM generate_series(1, 1000000) g",
+    "INSERT INTO outbox (id, turn, part, parts, bot, chat, telegram_chat, text, chain_depth, expires_at, created_at, \
+     state, attempts, due_at) SELECT g, g, 0, 1, g % 100 + 1, g % 50 + 1, -1, 'hello', 0, g, g, \
+     CASE WHEN g % 2000 = 0 THEN 'queued' WHEN g % 2000 = 1 THEN 'unknown' ELSE 'sent' END, 0, g \
+     FROM generate_series(1, 1000000) g",
+];
+
+/// Each node of a plan.
+fn nodes(plan: &Value) -> Vec<&Value> {
+    let children = plan["Plans"].as_array().into_iter().flatten();
+    std::iter::once(plan).chain(children.flat_map(nodes)).collect()
+}
+
+/// The table of an index.
+fn table_of(index: &str) -> Option<&'static str> {
+    LARGE.into_iter().find(|table| index.starts_with(table))
+}
+
+/// How a node reads one of the large tables from one end to the other, if it does.
+fn scan(node: &Value) -> Option<String> {
+    let (kind, relation) = (node["Node Type"].as_str()?, node["Relation Name"].as_str().unwrap_or_default());
+    if kind == "Seq Scan" && LARGE.contains(&relation) {
+        return Some(format!("reads {relation} from one end to the other"));
+    }
+    let index = node["Index Name"].as_str()?;
+    let bounded = node.get("Index Cond").is_some() || OF_WHAT_WAITS.contains(&index);
+    (table_of(index).is_some() && !bounded).then(|| format!("reads {index} from one end to the other"))
+}
+
+fn values_of(statement: &str) -> usize {
+    let numbers = statement.split('$').skip(1);
+    let number = |piece: &str| piece.bytes().take_while(u8::is_ascii_digit).count();
+    numbers.filter_map(|piece| piece[..number(piece)].parse().ok()).max().unwrap_or(0)
+}
+
+async fn plan(connection: &mut PgConnection, statement: &str) -> Value {
+    let run = |sql: String| sqlx::raw_sql(AssertSqlSafe(sql));
+    connection.execute(run(format!("PREPARE proof AS {statement}"))).await.unwrap();
+    let nothing = vec!["NULL"; values_of(statement)].join(", ");
+    let values = if nothing.is_empty() { String::new() } else { format!("({nothing})") };
+    let explain = run(format!("EXPLAIN (FORMAT JSON) EXECUTE proof{values}"));
+    let row = connection.fetch_one(explain).await.unwrap();
+    connection.execute("DEALLOCATE proof").await.unwrap();
+    let text: String = row.try_get_unchecked(0).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+#[tokio::test]
+async fn no_statement_reads_a_million_rows() {
+    let database = database().await;
+    let mut connection = PgConnection::connect(&server().await.url(&database)).await.unwrap();
+    for rows in ROWS {
+        connection.execute(rows).await.unwrap();
+    }
+    connection.execute("ANALYZE").await.unwrap();
+    for (name, value) in planning() {
+        connection.execute(sqlx::raw_sql(AssertSqlSafe(format!("SET {name} = {value}")))).await.unwrap();
+    }
+    let mut broken = Vec::new();
+    for (name, statement) in on_the_datas_way() {
+        let plan = plan(&mut connection, &statement).await;
+        let root = &plan[0]["Plan"];
+        broken.extend(nodes(root).into_iter().filter_map(scan).map(|what| format!("{name} {what}")));
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+    let planted = plan(&mut connection, "SELECT count(*) FROM inbox WHERE payload = 'x'").await;
+    assert!(nodes(&planted[0]["Plan"]).into_iter().any(|node| scan(node).is_some()), "the proof can fail: {planted}");
+}
