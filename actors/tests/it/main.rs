@@ -6,6 +6,7 @@
 mod budgets;
 mod decree;
 mod delivery;
+mod explore;
 mod failures;
 mod gateway;
 mod intake;

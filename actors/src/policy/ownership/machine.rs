@@ -130,7 +130,7 @@ impl Ownership {
                 match nodes {
                     None => self.observer.failed(),
                     Some(nodes) => {
-                        let silent = self.observer.looked(&self.settings, self.me, asked_at, now, &nodes);
+                        let silent = self.observer.looked(&self.settings, Some(self.me), asked_at, now, &nodes);
                         let known = |picture: &Picture| {
                             picture
                                 .nodes

@@ -28,10 +28,12 @@ impl Observer {
     }
 
     /// A look that was begun at `asked_at` is over; gives who is silent for too long, with the beat that shows it.
+    /// A process that may not join yet, since its name still lives, observes without `me`, or a cluster whose processes
+    /// all died unseen would never come back: nobody in it is left to bury anybody.
     pub fn looked(
         &mut self,
         settings: &OwnershipSettings,
-        me: Incarnation,
+        me: Option<Incarnation>,
         asked_at: Duration,
         now: Duration,
         nodes: &[NodeRecord],
@@ -46,7 +48,7 @@ impl Observer {
             return Vec::new();
         }
         self.looked_at = Some(now);
-        let others = || nodes.iter().filter(|node| node.incarnation != me && node.state != NodeState::Dead);
+        let others = || nodes.iter().filter(|node| Some(node.incarnation) != me && node.state != NodeState::Dead);
         self.seen.retain(|node, _| others().any(|other| other.incarnation == *node));
         let mut silent = Vec::new();
         for node in others() {
@@ -68,7 +70,7 @@ mod tests {
 
     fn look(observer: &mut Observer, at: u64, beat: i64) -> bool {
         let (settings, nodes) = (OwnershipSettings::default(), [NodeRecord { beat, ..node(2, "b") }]);
-        !observer.looked(&settings, Incarnation(1), ms(at - 10), ms(at), &nodes).is_empty()
+        !observer.looked(&settings, Some(Incarnation(1)), ms(at - 10), ms(at), &nodes).is_empty()
     }
 
     #[test]
@@ -83,6 +85,15 @@ mod tests {
     fn a_beat_that_moves_starts_its_clock_anew() {
         let mut observer = Observer::default();
         assert!((1..=40_u32).all(|n| !look(&mut observer, u64::from(n) * 250, i64::from(n / 8))));
+    }
+
+    #[test]
+    fn who_waits_to_join_sees_silence_too() {
+        let (mut observer, settings) = (Observer::default(), OwnershipSettings::default());
+        let nodes = [node(1, "a")];
+        let mut look = |at: u64| observer.looked(&settings, None, ms(at), ms(at), &nodes);
+        assert!((0..12).all(|n| look(n * 250).is_empty()));
+        assert_eq!(look(3_000), [(Incarnation(1), 1)]);
     }
 
     #[test]
@@ -108,7 +119,7 @@ mod tests {
         let (mut observer, settings) = (Observer::default(), OwnershipSettings::default());
         assert!((1..=12).all(|n| !look(&mut observer, n * 250, 7)));
         let nodes = [NodeRecord { beat: 7, ..node(2, "b") }];
-        assert!(observer.looked(&settings, Incarnation(1), ms(3_250), ms(4_400 + 600), &nodes).is_empty());
+        assert!(observer.looked(&settings, Some(Incarnation(1)), ms(3_250), ms(4_400 + 600), &nodes).is_empty());
         assert!(!look(&mut observer, 5_250, 7), "its clock started anew");
     }
 }

@@ -159,7 +159,25 @@ impl Sim {
                 self.publish(id, None, vec![Hint::Nodes]);
                 self.after(ms(500), Action::Deliver(id, Msg::Reconcile));
             }
-            (Call::Join, _) => self.after(ms(200), Action::Deliver(id, Msg::Start)),
+            // Its name still lives: it watches whether that is so, and tries again.
+            (Call::Join, _) => {
+                let local = self.processes[id].clock.local(self.now);
+                self.call(id, Call::Nodes(local));
+            }
+            (Call::Nodes(asked_at), got) if self.processes[id].machine.is_none() => {
+                let process = &mut self.processes[id];
+                let local = process.clock.local(self.now);
+                let silent = if let Some(Got::Nodes(nodes)) = got {
+                    process.waiting.looked(&self.settings, None, asked_at, local, &nodes)
+                } else {
+                    process.waiting.failed();
+                    Vec::new()
+                };
+                if !silent.is_empty() {
+                    self.call(id, Call::Bury(silent));
+                }
+                self.after(ms(200), Action::Deliver(id, Msg::Start));
+            }
             (Call::Beat(sent_at), got) => {
                 let state = if let Some(Got::Beat(state)) = got { Some(state) } else { None };
                 if state.is_some() {

@@ -10,6 +10,7 @@ use crate::domain::outbox::{OutboxMessage, SendResult};
 use crate::domain::ownership::{Incarnation, LeaseKey, NodeRecord, NodeState, Picture};
 use crate::domain::turn::Turn;
 use crate::policy::ownership::machine::Ownership;
+use crate::policy::ownership::observer::Observer;
 use crate::ports::bus::Hint;
 use crate::testkit::memory_store::MemoryStore;
 
@@ -49,6 +50,8 @@ pub(super) struct Process {
     pub(super) clock: Clock,
     pub(super) machine: Option<Ownership>,
     pub(super) me: Incarnation,
+    /// What it sees while it may not join yet.
+    pub(super) waiting: Observer,
     /// When, in real time, it sent its last beat that the store took.
     pub(super) good_beat: Option<Duration>,
     pub(super) wake_at: Duration,

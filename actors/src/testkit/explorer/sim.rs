@@ -13,6 +13,7 @@ use crate::domain::ids::{AttemptId, BotId, ChatId, Epoch, MessageId};
 use crate::domain::outbox::{OutboxMessage, SendResult};
 use crate::domain::ownership::Incarnation;
 use crate::domain::time::Timestamp;
+use crate::policy::ownership::observer::Observer;
 use crate::policy::ownership::settings::OwnershipSettings;
 use crate::ports::bus::Hint;
 use crate::ports::store::Store;
@@ -231,6 +232,7 @@ impl Sim {
             clock,
             machine: None,
             me: Incarnation(0),
+            waiting: Observer::default(),
             good_beat: None,
             wake_at: Duration::MAX,
             bots: BTreeMap::new(),
