@@ -15,9 +15,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::harness::args::SendLatency;
 use crate::harness::budget::{self, BudgetArgs};
-use crate::harness::crash::{self, CrashArgs};
 use crate::harness::cluster::faults::args::ClusterFaultsArgs;
+use crate::harness::cluster::figures::ClusterFigure;
 use crate::harness::cluster::faults::{run as cluster_run, series as cluster_series};
+use crate::harness::crash::{self, CrashArgs};
 use crate::harness::faults::{self, FaultsArgs, slices};
 use crate::harness::idle::{self, IdleArgs};
 use crate::harness::isolate::{self, IsolateArgs};
@@ -52,6 +53,9 @@ enum Command {
     /// Lets nodes, links, servers and clocks of a cluster fail for a while, heals them, and fails when something was lost,
     /// doubled or polled by two.
     ClusterFaults(Box<ClusterFaultsArgs>),
+    /// Measures a promise of a fleet of many nodes.
+    #[command(subcommand)]
+    Cluster(Box<ClusterFigure>),
     /// Measures the product under load.
     Load(Box<LoadArgs>),
     /// Measures how much of Telegram's limits, or of a provider's, is used, and whether they are kept.
@@ -123,6 +127,10 @@ impl Cli {
             }
             Command::Faults(args) => run_faults(*args).await,
             Command::ClusterFaults(args) => run_cluster_faults(*args).await,
+            Command::Cluster(figure) => {
+                let result = unless_ended(figure.run()).await??;
+                show(&result, figure.json(), result.is_clean())
+            }
             Command::Load(args) => {
                 let result = unless_ended(load::run(&args)).await??;
                 show(&result, args.stage.json, result.is_clean())

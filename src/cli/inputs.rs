@@ -72,6 +72,14 @@ impl Inputs {
         Config::load(&self.sources())
     }
 
+    /// Reads the settings alone, for commands that need no manifest.
+    ///
+    /// # Errors
+    /// The faults of the settings.
+    pub fn settings_of(profile: Option<Profile>, config: Option<PathBuf>) -> Result<Config, Faults> {
+        Self { manifest: PathBuf::new(), profile, config, listen: None, role: None, node: None }.settings()
+    }
+
     /// Names every layer of the settings.
     fn sources(&self) -> Sources {
         // A variable that is no Unicode cannot set a key; one of ours whose name fits keeps its value in part.

@@ -71,15 +71,7 @@ pub enum MigrateCommand {
 /// # Errors
 /// Faults of the configuration, or why the schema could not be changed or told.
 pub async fn execute(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
-    let inputs = Inputs {
-        manifest: PathBuf::new(),
-        profile: args.profile,
-        config: args.config.clone(),
-        listen: None,
-        role: None,
-        node: None,
-    };
-    let config = inputs.settings()?;
+    let config = Inputs::settings_of(args.profile, args.config.clone())?;
     if config.store.backend == Backend::Sqlite {
         let text = "SQLite: the file is brought up to date when the fleet starts, after a copy of it was made.";
         say(args, text, &json!({ "backend": "sqlite" }))?;

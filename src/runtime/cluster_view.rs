@@ -142,9 +142,8 @@ pub struct MoveView {
 
 /// What a picture looks like to people.
 pub fn view(teller: Teller, picture: &Picture, names: &Names) -> ClusterView {
-    let living = |of: Option<Incarnation>| {
-        of.and_then(|node| picture.node(node)).filter(|node| node.state != NodeState::Dead)
-    };
+    let living =
+        |of: Option<Incarnation>| of.and_then(|node| picture.node(node)).filter(|node| node.state != NodeState::Dead);
     let lease = |lease: &Lease| LeaseView {
         kind: lease.key.kind(),
         id: lease.key.id(),

@@ -123,6 +123,7 @@ pub struct Node {
     pub turns_open: AtomicU64,
     /// Orders of people that were seen lately.
     pub orders: Orders,
+    budgets: Vec<BudgetSpec>,
     ended: watch::Sender<Option<Ended>>,
     ids: IdSource,
 }
@@ -167,6 +168,7 @@ impl Node {
             jitter: Jitter(AtomicU64::new(seed)),
             turns_open: AtomicU64::new(0),
             orders: Orders::default(),
+            budgets: Vec::new(),
             ended: watch::Sender::new(None),
         }
     }
@@ -174,17 +176,24 @@ impl Node {
     /// The node under these budgets. A budget of one bot or chat goes before that of each.
     #[must_use]
     pub fn with_budgets(mut self, specs: &[BudgetSpec]) -> Self {
+        self.budgets = specs.to_vec();
+        self.renew_budgets();
+        self
+    }
+
+    /// Bots and chats came or went: those that are there now fall under the budgets.
+    pub fn renew_budgets(&self) {
         let mut budgets = HashMap::new();
         let known = self.directory.known();
-        let named = |spec: &BudgetSpec| matches!(spec.owner, BudgetOwner::Bot(Some(_)) | BudgetOwner::Chat(Some(_)));
-        for spec in specs.iter().filter(|spec| !named(spec)).chain(specs.iter().filter(|spec| named(spec))) {
+        let named = |spec: &&BudgetSpec| matches!(spec.owner, BudgetOwner::Bot(Some(_)) | BudgetOwner::Chat(Some(_)));
+        let each = self.budgets.iter().filter(|spec| !named(spec));
+        for spec in each.chain(self.budgets.iter().filter(named)) {
             for scope in owners(&known, &spec.owner) {
                 let key = BudgetKey { scope, unit: spec.unit, per: spec.per };
                 budgets.insert(key, Budget { key, limit: spec.limit });
             }
         }
-        self.treasury = Arc::new(Treasury::new(budgets.into_values()));
-        self
+        self.treasury.set(budgets.into_values());
     }
 
     /// Gives back to the store what was taken from budgets and is not spent: at a shutdown in good order.

@@ -6,7 +6,7 @@
 //! is dropped with counts as spent. Times are arguments.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use serde::Serialize;
 
@@ -82,15 +82,26 @@ pub struct BudgetSnapshot {
 /// The node's allowances.
 #[derive(Debug, Default)]
 pub struct Treasury {
-    budgets: HashMap<BudgetKey, Budget>,
+    budgets: RwLock<HashMap<BudgetKey, Budget>>,
     accounts: Mutex<HashMap<BudgetKey, Account>>,
 }
 
 impl Treasury {
     /// A treasury under these budgets.
     pub fn new(budgets: impl IntoIterator<Item = Budget>) -> Self {
+        let treasury = Self::default();
+        treasury.set(budgets);
+        treasury
+    }
+
+    /// Puts these budgets in force. What was taken from those that stay is kept.
+    pub fn set(&self, budgets: impl IntoIterator<Item = Budget>) {
         let budgets = budgets.into_iter().map(|budget| (budget.key, budget)).collect();
-        Self { budgets, accounts: Mutex::default() }
+        *self.budgets.write().unwrap_or_else(PoisonError::into_inner) = budgets;
+    }
+
+    fn budgets(&self) -> RwLockReadGuard<'_, HashMap<BudgetKey, Budget>> {
+        self.budgets.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reserves `bound` for a call of `bot` in `chat`.
@@ -176,7 +187,7 @@ impl Treasury {
     /// All budgets; `stored` is what the store knows to be taken.
     pub fn snapshot(&self, stored: &[(AllowanceKey, i64)], now: Timestamp) -> Vec<BudgetSnapshot> {
         let accounts = self.accounts();
-        let mut budgets: Vec<_> = self.budgets.values().collect();
+        let mut budgets: Vec<Budget> = self.budgets().values().copied().collect();
         budgets.sort_by_key(|budget| budget.key);
         let shown = budgets.into_iter().map(|budget| {
             let key = AllowanceKey::at(budget.key, now);
@@ -198,13 +209,14 @@ impl Treasury {
     /// The budgets that a call falls under, with what it needs of each.
     fn lines(&self, bot: BotId, chat: ChatId, bound: Cost) -> Vec<(Budget, i64)> {
         let mut lines = Vec::new();
-        if self.budgets.is_empty() {
+        let budgets = self.budgets();
+        if budgets.is_empty() {
             return lines;
         }
         for scope in [BudgetScope::Fleet, BudgetScope::Chat(chat), BudgetScope::Bot(bot)] {
             for unit in [BudgetUnit::Tokens, BudgetUnit::Money] {
                 for per in [BudgetPeriod::Hour, BudgetPeriod::Day, BudgetPeriod::Total] {
-                    if let Some(budget) = self.budgets.get(&BudgetKey { scope, unit, per }) {
+                    if let Some(budget) = budgets.get(&BudgetKey { scope, unit, per }) {
                         lines.push((*budget, bound.of(unit)));
                     }
                 }

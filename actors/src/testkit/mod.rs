@@ -12,12 +12,14 @@
 //! | `scripted_telegram`, `scripted_llm` | Telegram and providers by script |
 //! | `journal` | what happened, in order |
 //! | `stage` | a whole fleet on all that, with real actors |
+//! | `explorer` | whole clusters in virtual time, by seed |
 //! | `contract` | the claims that every store must keep, as functions and as a macro that makes tests of them |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
 pub mod cluster_stage;
 pub mod contract;
+pub mod explorer;
 pub mod faulty_store;
 pub mod journal;
 pub mod memory_bus;

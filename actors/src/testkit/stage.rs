@@ -4,8 +4,8 @@
 //! leaves the rows, the updates and the providers behind, for [`Scenery::raise`] to begin again.
 
 use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use ractor::{Actor, ActorRef};

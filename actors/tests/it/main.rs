@@ -12,6 +12,7 @@ mod intake;
 mod live_config;
 mod ownership;
 mod ownership_moves;
+mod ownership_storm;
 mod physics;
 mod sending;
 mod supervision;

@@ -76,6 +76,7 @@ async fn i6_a_send_in_flight_at_a_hand_off_is_settled_by_the_old_node() {
     stage.node(&from).link.hold_answers(false);
     stage.until_at_rest().await;
     assert_eq!(stage.transcript(0).await.len(), 2, "the message has its entry");
+    assert_eq!(stage.ledger.overlaps(), [], "and its poll was closed before the bot moved");
     assert_eq!(stage.scenery.journal.sent_texts().len(), 1);
 }
 

@@ -36,6 +36,16 @@ impl Spread {
         }
     }
 
+    /// Counts in what another has counted.
+    pub fn merge(&mut self, other: &Self) {
+        match (&mut self.histogram, &other.histogram) {
+            // Both grow by themselves.
+            (Some(own), Some(other)) => drop(own.add(other)),
+            (own @ None, Some(other)) => *own = Some(other.clone()),
+            (_, None) => {}
+        }
+    }
+
     /// How many times were counted in.
     pub fn count(&self) -> u64 {
         self.histogram.as_ref().map_or(0, Histogram::len)

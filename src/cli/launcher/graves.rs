@@ -16,15 +16,15 @@ use tokio::time::{sleep, timeout};
 
 /// What the launcher needs of the cluster.
 #[derive(Clone)]
-pub(crate) struct Registry {
+pub struct Registry {
     /// Where nodes are registered.
-    pub(crate) cluster: Arc<dyn Cluster>,
+    pub cluster: Arc<dyn Cluster>,
     /// Where others listen for news.
-    pub(crate) bus: Arc<dyn Bus>,
+    pub bus: Arc<dyn Bus>,
 }
 
 /// Opens the registry; called again until it succeeds.
-pub(crate) type Opener = Box<dyn Fn() -> BoxFuture<'static, anyhow::Result<Registry>> + Send + Sync>;
+pub type Opener = Box<dyn Fn() -> BoxFuture<'static, anyhow::Result<Registry>> + Send + Sync>;
 
 /// An answer that takes longer is none.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -39,14 +39,14 @@ const LOOK_EVERY: Duration = Duration::from_secs(20);
 const WAITING_MAX: usize = 64;
 
 /// The way to the cluster's store, if there is a cluster.
-pub(crate) struct Graves {
+pub struct Graves {
     launches: Option<mpsc::Sender<i64>>,
     digger: JoinSet<()>,
 }
 
 impl Graves {
     /// Opens the registry now and keeps it open; without an opener there is nobody to tell.
-    pub(crate) fn start(opener: Option<Opener>) -> Self {
+    pub fn start(opener: Option<Opener>) -> Self {
         let mut digger = JoinSet::new();
         let launches = opener.map(|open| {
             let (launches, waiting) = mpsc::channel(WAITING_MAX);
@@ -57,7 +57,7 @@ impl Graves {
     }
 
     /// Tells soon that this start is over; returns at once.
-    pub(crate) fn bury(&self, launch: i64) {
+    pub fn bury(&self, launch: i64) {
         if let Some(launches) = &self.launches
             && launches.try_send(launch).is_err()
         {
@@ -66,7 +66,7 @@ impl Graves {
     }
 
     /// Gives what is not yet told so long, and ends.
-    pub(crate) async fn close(mut self, within: Duration) {
+    pub async fn close(mut self, within: Duration) {
         drop(self.launches.take());
         let _ = timeout(within, self.digger.join_next()).await;
     }

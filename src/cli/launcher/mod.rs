@@ -20,9 +20,9 @@
 //! The launcher knows nothing of bots. It holds no lease, opens no port, and opens a database only to say that a
 //! worker is dead; it never waits for one before it starts the next.
 
-pub(super) mod graves;
+pub mod graves;
 pub(super) mod parent;
-pub(super) mod registry;
+pub mod registry;
 pub(super) mod restarts;
 pub(super) mod supervise;
 mod worker;

@@ -16,7 +16,7 @@ use crate::store::postgres::open::Address;
 
 /// Opens the registry of a configuration for many nodes; `None` where one process owns everything. Secrets are read
 /// anew at each try, as the worker reads them anew at each start.
-pub(crate) fn opener(config: &Config) -> Option<Opener> {
+pub fn opener(config: &Config) -> Option<Opener> {
     if !config.many_nodes() {
         return None;
     }

@@ -109,19 +109,20 @@ impl Address {
     pub(super) fn bounded(&self, session: &str, statement: Duration) -> PgConnectOptions {
         let millis = |duration: Duration| duration.as_millis().to_string();
         let options = self.options.clone().application_name(session).statement_cache_capacity(256);
-        options.options([
-            ("statement_timeout", millis(statement)),
-            ("lock_timeout", millis(LOCK_WITHIN.min(statement))),
-            ("idle_in_transaction_session_timeout", millis(SILENT_TRANSACTION)),
-            ("tcp_keepalives_idle", "3".to_owned()),
-            ("tcp_keepalives_interval", "1".to_owned()),
-            ("tcp_keepalives_count", "3".to_owned()),
-            ("tcp_user_timeout", "6000".to_owned()),
-            ("jit", "off".to_owned()),
-            ("timezone", "UTC".to_owned()),
-            ("default_transaction_isolation", "read committed".to_owned()),
-        ])
-        .options(PLANNING)
+        options
+            .options([
+                ("statement_timeout", millis(statement)),
+                ("lock_timeout", millis(LOCK_WITHIN.min(statement))),
+                ("idle_in_transaction_session_timeout", millis(SILENT_TRANSACTION)),
+                ("tcp_keepalives_idle", "3".to_owned()),
+                ("tcp_keepalives_interval", "1".to_owned()),
+                ("tcp_keepalives_count", "3".to_owned()),
+                ("tcp_user_timeout", "6000".to_owned()),
+                ("jit", "off".to_owned()),
+                ("timezone", "UTC".to_owned()),
+                ("default_transaction_isolation", "read committed".to_owned()),
+            ])
+            .options(PLANNING)
     }
 
     /// Whether a process of this version may work with the schema as it stands.

@@ -20,14 +20,12 @@ use super::polling::Polling;
 use super::sending::Sending;
 use super::settings::BotSettings;
 use super::turns::{Claims, Job, TURN_AGES_AFTER};
-use crate::actors::chat::actor::in_time;
 use crate::actors::committer::CommitResult;
 use crate::actors::node::Node;
 use crate::actors::provider::call::{Answered, CallError};
 use crate::actors::tasks::{TaskPanicked, Tasks};
 use crate::actors::webhooks::Webhooks;
 use crate::domain::ids::{AttemptId, ChatId, Epoch, MessageId, OutboxId, TurnId};
-use crate::domain::outbox::OutboxMessage;
 use crate::domain::ownership::Incarnation;
 use crate::domain::roster::{BotProfile, DeliveryChoice, DeliveryMode};
 use crate::domain::transcript::TranscriptEntry;
@@ -267,8 +265,8 @@ pub struct BotState {
     pub(super) warm: Option<Me>,
     pub(super) since: Instant,
     pub(super) send_patience: Duration,
-    /// Other incarnations were sending for it when the store was asked last.
-    pub(super) abandoned: bool,
+    /// Messages that other incarnations were sending for it when the store was asked last.
+    pub(super) abandoned: u64,
 }
 
 /// The bot actor.
@@ -294,7 +292,7 @@ impl Actor for BotActor {
             warm: None,
             since: Instant::now(),
             send_patience: args.send_patience,
-            abandoned: false,
+            abandoned: 0,
             intake: Intake::new(args.profile.delivery.clone()),
             webhooks: args.webhooks,
             polling: Polling::new(&args.profile),
@@ -393,69 +391,6 @@ impl BotState {
         self.quiescing = true;
         self.health = BotHealth::Quiescing;
         self.polling.cancel();
-    }
-
-    /// Reads turns and messages that wait in the store.
-    async fn on_reconcile(&mut self) {
-        if self.is_gone() {
-            return;
-        }
-        let node = Arc::clone(&self.node);
-        self.read_turns().await;
-        let limit = self.room_for_turns();
-        match in_time(node.store.waiting_messages(self.profile.id, limit.max(1))).await {
-            Ok(messages) => self.take_stored_messages(messages).await,
-            Err(error) => {
-                tracing::warn!(bot.id = %self.profile.id, error = %error, "waiting messages cannot be read now");
-            }
-        }
-    }
-
-    fn room_for_turns(&self) -> usize {
-        self.settings.turns_waiting.get().saturating_sub(self.turns_in_memory())
-    }
-
-    /// Reads turns that wait in the store: those queued, and for each the end of its chat's transcript.
-    async fn read_turns(&mut self) {
-        if self.is_closing() {
-            return;
-        }
-        let node = Arc::clone(&self.node);
-        match in_time(node.store.queued_turns(self.profile.id, self.room_for_turns())).await {
-            Ok(turns) => self.take_stored_turns(turns).await,
-            Err(error) => tracing::warn!(bot.id = %self.profile.id, error = %error, "waiting turns cannot be read now"),
-        }
-    }
-
-    async fn take_stored_turns(&mut self, turns: Vec<Turn>) {
-        for turn in turns {
-            if self.known_turns.contains(&turn.id) {
-                continue;
-            }
-            let upto = turn.target.or(turn.root).unwrap_or(crate::domain::ids::Number(i64::MAX));
-            let limit = self.profile.spec.generation.context_messages + 1;
-            let Ok(window) = in_time(self.node.store.transcript(turn.chat, upto, limit)).await else {
-                return;
-            };
-            let target = turn.target.and_then(|number| window.iter().find(|entry| entry.number == number).cloned());
-            self.on_turns(vec![TurnJob { turn, window, target }]);
-        }
-    }
-
-    async fn take_stored_messages(&mut self, messages: Vec<OutboxMessage>) {
-        for message in messages {
-            if self.sending.knows(message.id) {
-                continue;
-            }
-            if message.part > 0 && !self.sending.knows_turn(message.turn) {
-                match in_time(self.node.store.turn(message.turn)).await {
-                    Ok(Some((_, parts))) => self.resume_part(message, &parts),
-                    _ => return,
-                }
-            } else {
-                self.queue_message(message);
-            }
-        }
     }
 
     fn snapshot(&self) -> BotSnapshot {

@@ -107,12 +107,11 @@ impl BotState {
             self.polling.go_on_from(offset);
             self.intake.choice = choice.unwrap_or_default();
         }
-        match self.warm.take() {
-            Some(me) => self.on_identified(Ok(me)),
-            None => {
-                self.tell_doubts();
-                self.identify();
-            }
+        if let Some(me) = self.warm.take() {
+            self.on_identified(Ok(me));
+        } else {
+            self.tell_doubts();
+            self.identify();
         }
         self.look_after_abandoned();
     }
@@ -140,10 +139,12 @@ impl BotState {
     }
 
     pub(super) fn on_abandoned_left(&mut self, left: Option<u64>) {
-        if left != Some(0) {
-            self.abandoned = true;
+        let before = self.abandoned;
+        self.abandoned = left.unwrap_or(before.max(1));
+        if self.abandoned > 0 {
             drop(self.myself.send_after(ABANDONED_EVERY, || BotMsg::LookAfterAbandoned));
-        } else if std::mem::take(&mut self.abandoned) {
+        }
+        if self.abandoned < before {
             // What they were sending has ended: later parts may go, chats may know more.
             self.tell_doubts();
             let _ = self.myself.cast(BotMsg::Reconcile);

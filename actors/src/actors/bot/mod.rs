@@ -9,6 +9,7 @@
 //! | `turns` | claim -> models -> finish |
 //! | `models` | prompt -> provider -> firewall, tries and fallbacks |
 //! | `sending` | limiter -> begin -> sendMessage (I4) |
+//! | `reconciling` | turns and messages that wait in the store (I8) |
 //! | `leaving` | start, hand-off, fences, the node's bound (I5, I6) |
 //! | `settling` | what became of a send is committed (I4, I6) |
 
@@ -18,6 +19,7 @@ pub mod leaving;
 mod models;
 pub mod orders;
 mod polling;
+mod reconciling;
 mod sending;
 pub mod settings;
 pub(crate) mod settling;

@@ -9,7 +9,6 @@
 //! Longer than other files by its messages, snapshot and state; what it does with a row stands in the files beside it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +26,7 @@ use crate::behaviour::scene::{CastMember, Occasion};
 use crate::domain::commit::operation::{Advance, Operation, Refusal};
 use crate::domain::decision::Decision;
 use crate::domain::ids::{BotId, Epoch, InboxId, Number, TelegramChatId};
-use crate::domain::inbox::{Handled, InboxRow, Outcome, OutcomeKind, SentEvent, Source};
+use crate::domain::inbox::{Handled, Outcome, OutcomeKind, SentEvent};
 use crate::domain::incoming::Incoming;
 use crate::domain::ownership::Incarnation;
 use crate::domain::roster::ChatProfile;
@@ -36,12 +35,6 @@ use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Turn;
 use crate::policy::backoff::BackoffSettings;
 use crate::ports::store::StoreError;
-
-/// Rows read from the store at once.
-const READ_LIMIT: usize = 256;
-
-/// How long a chat waits before it asks a failed store again.
-const RELOAD_AFTER: Duration = Duration::from_millis(500);
 
 /// Refused commits in a row after which a chat reads the store again at once; after further ones it waits.
 const REFUSALS_AT_ONCE: u32 = 3;
@@ -271,15 +264,6 @@ pub(in crate::actors) async fn in_time<T>(call: impl Future<Output = Result<T, S
     tokio::time::timeout(STORE_DEADLINE, call).await.map_err(late)?
 }
 
-/// Reads a stored row.
-fn content_of(node: &Node, row: &InboxRow) -> Content {
-    if let (Source::Sent(_), Ok(event)) = (row.source, serde_json::from_str(&row.payload)) {
-        return Content::Sent(event);
-    }
-    // A poison row must not take its chat along (I7).
-    catch_unwind(AssertUnwindSafe(|| node.decoder.decode(&row.payload))).map_or(Content::Poison, Content::Update)
-}
-
 pub(super) fn cast_of(node: &Node, profile: &ChatProfile) -> Vec<CastMember> {
     let known = node.directory.known();
     let member = |id: &BotId| {
@@ -290,56 +274,6 @@ pub(super) fn cast_of(node: &Node, profile: &ChatProfile) -> Vec<CastMember> {
 }
 
 impl ChatState {
-    /// Forgets everything and reads the store; tries again later when it does not answer. An outage kills nobody.
-    pub(super) async fn reload(&mut self, myself: &ActorRef<ChatMsg>) {
-        if self.leaving {
-            return;
-        }
-        self.memory = None;
-        self.generation += 1;
-        self.commits_in_flight = 0;
-        let node = Arc::clone(&self.node);
-        match in_time(node.store.chat_memory(self.profile.id, self.settings.window_entries.get())).await {
-            Ok(loaded) => {
-                self.next_tick_at = loaded.next_tick_at;
-                self.absent = loaded.absent.iter().copied().collect();
-                self.memory =
-                    Some(Memory::new(loaded, self.settings.window_entries.get(), self.settings.rows_waiting.get()));
-                self.read_store(myself).await;
-            }
-            Err(error) => self.store_failed(myself, &error),
-        }
-    }
-
-    pub(super) fn store_failed(&mut self, myself: &ActorRef<ChatMsg>, error: &StoreError) {
-        tracing::warn!(chat.id = %self.profile.id, error = %error, "chat waits for the store");
-        self.memory = None;
-        // Results of other commits under way no longer concern us.
-        self.generation += 1;
-        drop(myself.send_after(RELOAD_AFTER, || ChatMsg::Reload));
-    }
-
-    /// Handles what waits in the store and no hint announced; opens the mailbox when all is read.
-    async fn read_store(&mut self, myself: &ActorRef<ChatMsg>) {
-        if self.memory.is_none() {
-            return;
-        }
-        let node = Arc::clone(&self.node);
-        let rows = match in_time(node.store.unhandled(self.profile.id, READ_LIMIT)).await {
-            Ok(rows) => rows,
-            Err(error) => return self.store_failed(myself, &error),
-        };
-        let all_read = rows.len() < READ_LIMIT;
-        let deliveries = rows
-            .into_iter()
-            .map(|row| Delivery { inbox: row.id, bot: row.bot, content: content_of(&node, &row) })
-            .collect();
-        self.on_deliveries(myself, deliveries).await;
-        if all_read {
-            self.rows.caught_up();
-        }
-    }
-
     pub(super) async fn on_deliveries(&mut self, myself: &ActorRef<ChatMsg>, deliveries: Vec<Delivery>) {
         let Some(base) = self.memory.as_ref().map(|memory| memory.last_number) else {
             return;

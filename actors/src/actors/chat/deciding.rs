@@ -120,7 +120,8 @@ impl ChatState {
 
     /// Why a turn of that priority is not begun: too many are open (I9). People's turns are the last to be shed.
     fn shed(&self, priority: u8) -> Option<String> {
-        let most = self.settings.turns_open_max.get();
+        // The limit is the fleet's: each node sheds beyond its part of it.
+        let most = (self.settings.turns_open_max.get() / self.node.leases.sharers()).max(1);
         let room = match priority {
             0 => most,
             1 => most - most / 4,

@@ -8,6 +8,7 @@
 //! | `place` | who can post here, and the chat's id at Telegram |
 //! | `appending` | one row becomes an entry, a copy, or nothing |
 //! | `deciding` | the director, and the turns of its speakers |
+//! | `loading` | what waits for it in the store |
 //! | `leaving` | hand-off, fences, another configuration (I6) |
 //! | `evidence` | what resolves a message of unknown fate (I4) |
 
@@ -16,6 +17,7 @@ mod appending;
 mod deciding;
 mod evidence;
 mod leaving;
+mod loading;
 pub mod memory;
 mod place;
 pub mod reading;

@@ -1,5 +1,7 @@
 //! The chat as a place: who can post in it, and what Telegram calls it. Layer `actors`.
 
+use std::sync::Arc;
+
 use ractor::ActorRef;
 
 use super::actor::{ChatMsg, ChatState, Content, Delivery, Step};
@@ -8,6 +10,7 @@ use crate::actors::committer::STORE_RETRY;
 use crate::domain::commit::operation::{Migrate, Operation};
 use crate::domain::ids::{BotId, TelegramChatId};
 use crate::domain::incoming::{Event, Incoming};
+use crate::ports::bus::{Audience, BusMessage, Hint};
 
 impl ChatState {
     /// Takes notice of what an update says about the chat itself.
@@ -51,11 +54,14 @@ impl ChatState {
     /// Commits the new id, again and again until the store has it.
     pub(super) fn store_migration(&self, myself: &ActorRef<ChatMsg>, to: TelegramChatId) {
         let migrate = Migrate { chat: self.profile.id, epoch: self.epoch, to, at: self.node.clock.now() };
-        let chat = myself.clone();
-        self.node.committer.submit(Operation::Migrate(migrate), move |result| {
-            if let Err(CommitError::Unavailable(_)) = result {
+        let (chat, node, id) = (myself.clone(), Arc::clone(&self.node), self.profile.id);
+        self.node.committer.submit(Operation::Migrate(migrate), move |result| match result {
+            // What arrives at other nodes may come under the new id already.
+            Ok(_) => node.bus.publish(Audience::Everybody, BusMessage::Hints(vec![Hint::Migrated(id, to)])),
+            Err(CommitError::Unavailable(_)) => {
                 drop(chat.send_after(STORE_RETRY, move || ChatMsg::StoreMigration(to)));
             }
+            Err(CommitError::Refused(_)) => {}
         });
     }
 }

@@ -6,12 +6,9 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures::future::join_all;
-use ractor::rpc::CallResult;
-use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, Message, RpcReplyPort, SupervisionEvent};
+use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use serde::Serialize;
 
 use super::leasing::Leasing;
@@ -22,11 +19,9 @@ use super::supervision::Book;
 pub use super::supervision::{Child, Quarantined};
 use crate::actors::bot::actor::BotMsg;
 use crate::actors::bot::settings::BotSettings;
-use crate::actors::chat::actor::ChatMsg;
 use crate::actors::chat::settings::ChatSettings;
 use crate::actors::node::{Ended, Node};
 use crate::actors::ownership::actor::{OwnershipActor, OwnershipArgs};
-use crate::actors::provider::actor::ProviderMsg;
 use crate::actors::provider::settings::ProviderSettings;
 use crate::actors::tasks::{TaskPanicked, Tasks};
 use crate::actors::webhooks::Webhooks;
@@ -347,125 +342,5 @@ impl FleetState {
         if let Remedy::RestartAfter(wait) = self.book.failed(&child, reason, &self.args.settings.restart, now, random) {
             drop(myself.send_after(wait, move || FleetMsg::Start(child)));
         }
-    }
-
-    /// Asks every actor how it is, and waits for the answers in a task.
-    fn probe(&mut self, myself: &ActorRef<FleetMsg>) {
-        if self.probing || self.quiescing {
-            return;
-        }
-        self.probing = true;
-        let (node, myself) = (Arc::clone(&self.args.node), myself.clone());
-        let within = Some(self.args.settings.answer_within);
-        self.tasks.spawn(async move {
-            let directory = &node.directory;
-            let bots = directory.live_bots().into_iter().map(|(_, bot)| silent(bot, BotMsg::GetSnapshot, within));
-            let chats =
-                directory.live_chats().into_iter().map(|(_, chat)| silent(chat.actor, ChatMsg::GetSnapshot, within));
-            let providers =
-                directory.live_providers().into_iter().map(|(_, one)| silent(one, ProviderMsg::GetSnapshot, within));
-            let (bots, chats, providers) = tokio::join!(join_all(bots), join_all(chats), join_all(providers));
-            for cell in bots.into_iter().chain(chats).chain(providers).flatten() {
-                let _ = myself.cast(FleetMsg::Unresponsive(cell));
-            }
-            let _ = myself.cast(FleetMsg::Probed);
-        });
-    }
-
-    /// Kills an actor that hangs in a handler; its end counts as a failure of it.
-    fn on_unresponsive(&mut self, cell: &ActorCell) {
-        let within = self.args.settings.answer_within;
-        if self.book.give_up(cell.get_id(), format!("it did not answer for {within:?}")) {
-            metrics::counter!("botfleet_actors_unresponsive_total").increment(1);
-            cell.kill();
-        }
-    }
-
-    fn reconcile(&mut self, myself: &ActorRef<FleetMsg>) {
-        if self.reconciling || self.quiescing {
-            return;
-        }
-        self.reconciling = true;
-        let (node, myself) = (Arc::clone(&self.args.node), myself.clone());
-        // What is younger has its hint under way, if hints are carried.
-        let grace = if node.bus.is_up() { self.args.settings.reconcile_every } else { Duration::ZERO };
-        let before = node.clock.now() - grace;
-        self.tasks.spawn(async move {
-            let backlog = match node.store.backlog(before).await {
-                Ok(backlog) => Some(backlog),
-                Err(error) => {
-                    tracing::warn!(error = %error, "waiting work cannot be read now");
-                    None
-                }
-            };
-            let _ = myself.cast(FleetMsg::Reconciled(backlog));
-        });
-    }
-
-    async fn on_reconciled(&mut self, myself: &ActorRef<FleetMsg>, backlog: Option<Backlog>) {
-        self.reconciling = false;
-        let node = Arc::clone(&self.args.node);
-        let Some(backlog) = backlog else {
-            return;
-        };
-        node.turns_open.store(backlog.turns_open, Ordering::Relaxed);
-        // The store may tell of all nodes' work.
-        let mine = |key: LeaseKey| node.leases.epoch(key).is_some();
-        for (chat, message) in
-            backlog.chats.iter().map(|chat| (chat, true)).chain(backlog.ticks.iter().map(|chat| (chat, false)))
-        {
-            if !mine(LeaseKey::Chat(*chat)) {
-                continue;
-            }
-            match node.directory.chat(*chat) {
-                Some(handle) => drop(handle.actor.cast(if message { ChatMsg::Reconcile } else { ChatMsg::Tick })),
-                None => self.start(myself, Child::Chat(*chat)).await,
-            }
-        }
-        for bot in backlog.bots {
-            if mine(LeaseKey::Bot(bot))
-                && let Some(actor) = node.directory.bot(bot)
-            {
-                let _ = actor.cast(BotMsg::Reconcile);
-            }
-        }
-    }
-
-    fn housekeeping(&mut self) {
-        let node = Arc::clone(&self.args.node);
-        for (_, chat) in node.directory.live_chats() {
-            let _ = chat.actor.cast(ChatMsg::PassivateIfIdle);
-        }
-        let before = node.clock.now() - self.args.settings.keep_handled;
-        self.tasks.spawn(async move {
-            match node.store.prune(before).await {
-                Ok(0) => {}
-                Ok(rows) => tracing::info!(rows, "old inbox rows pruned"),
-                Err(error) => tracing::warn!(error = %error, "old inbox rows could not be pruned"),
-            }
-            if let Ok(depths) = node.store.depths().await {
-                for (queue, depth) in [
-                    ("inbox", depths.inbox),
-                    ("turns", depths.turns),
-                    ("outbox", depths.outbox),
-                    ("dead", depths.dead),
-                    ("unknown", depths.unknown),
-                ] {
-                    metrics::gauge!("botfleet_queue_depth", "queue" => queue).set(depth as f64);
-                }
-            }
-        });
-    }
-}
-
-/// The actor, if it does not answer in time.
-async fn silent<M: Message, T: Send + 'static>(
-    actor: ActorRef<M>,
-    question: impl FnOnce(RpcReplyPort<T>) -> M,
-    within: Option<Duration>,
-) -> Option<ActorCell> {
-    match actor.call(question, within).await {
-        Ok(CallResult::Timeout) => Some(actor.get_cell()),
-        _ => None,
     }
 }

@@ -57,6 +57,7 @@ impl FleetState {
 
     async fn put_in_force(&mut self, myself: &ActorRef<FleetMsg>, change: RosterChange) {
         let node = Arc::clone(&self.args.node);
+        node.renew_budgets();
         let cast_changed =
             !(change.bots_added.is_empty() && change.bots_changed.is_empty() && change.bots_gone.is_empty());
         for profile in change.bots_changed {

@@ -12,15 +12,11 @@ use crate::domain::commit::operation::{
 use crate::domain::decision::Cause;
 use crate::domain::ids::{AttemptId, BotId, ChatId, Epoch, MessageId, Number};
 use crate::domain::outbox::{OutboxMessage, OutboxState, SendResult};
-use crate::domain::ownership::{
-    Incarnation, Lease, LeaseKey, NewNode, NodeReport, NodeRole, NodeState, Picture, Wish,
-};
+use crate::domain::ownership::{Incarnation, Lease, LeaseKey, NewNode, NodeReport, NodeRole, NodeState, Picture, Wish};
 use crate::domain::turn::{Turn, TurnState};
 use crate::ports::cluster::Cluster;
 use crate::ports::store::Store;
-use crate::testkit::rows::{
-    advance, appended, at, claim, decision, ingest, message, plan, start, turn, update,
-};
+use crate::testkit::rows::{advance, appended, at, claim, decision, ingest, message, plan, start, turn, update};
 
 /// Where a store lives that several processes share: each opening is a process of its own beside the others.
 #[async_trait]
@@ -103,11 +99,9 @@ impl Process {
             turns: vec![asked.clone()],
             ..advance(chat, chat_epoch, 0, 1)
         };
-        for operation in [
-            ingest(bot, bot_epoch, vec![update(1, bot, chat, 1)]),
-            Operation::Advance(step),
-            claim(&asked, bot_epoch),
-        ] {
+        for operation in
+            [ingest(bot, bot_epoch, vec![update(1, bot, chat, 1)]), Operation::Advance(step), claim(&asked, bot_epoch)]
+        {
             self.commit(operation).await.expect("nothing is refused");
         }
         asked
@@ -414,9 +408,8 @@ pub async fn the_backlog_is_of_what_is_owned(home: &dyn ClusterHome) {
 /// I10: what a node has not heard of, its next beat and picture tell.
 pub async fn a_change_of_configuration_is_told_by_beat_and_picture(home: &dyn ClusterHome) {
     let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
-    let seq = async |process: &Process| {
-        process.cluster.beat(process.me, &NodeReport::default()).await.unwrap().config_seq
-    };
+    let seq =
+        async |process: &Process| process.cluster.beat(process.me, &NodeReport::default()).await.unwrap().config_seq;
     let before = seq(&one).await;
     other.store.apply_roster(&plan(3, 2), at(1)).await.unwrap();
     let after = seq(&one).await;

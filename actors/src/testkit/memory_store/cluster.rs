@@ -6,12 +6,13 @@ use async_trait::async_trait;
 
 use super::MemoryStore;
 use super::state::State;
-use crate::domain::ids::{BotId, ChatId, ConfigSeq, Epoch};
-use crate::domain::outbox::OutboxState;
+use crate::domain::ids::{BotId, ChatId, ConfigSeq, Epoch, OutboxId};
+use crate::domain::outbox::{OutboxMessage, OutboxState};
 use crate::domain::ownership::{
     Incarnation, Lease, LeaseKey, NewNode, NodeRecord, NodeReport, NodeState, Picture, Wish,
 };
 use crate::domain::time::Timestamp;
+use crate::domain::turn::Turn;
 use crate::ports::cluster::{BeatAnswer, Cluster, Planner};
 use crate::ports::store::{StoreError, Tenure};
 
@@ -143,7 +144,7 @@ impl State {
     }
 
     /// Messages being sent by incarnations of which `of` is true.
-    fn sent_by(&self, of: impl Fn(&Self, Incarnation) -> bool) -> Vec<crate::domain::ids::OutboxId> {
+    fn sent_by(&self, of: impl Fn(&Self, Incarnation) -> bool) -> Vec<OutboxId> {
         self.senders.iter().filter(|(_, sender)| of(self, **sender)).map(|(message, _)| *message).collect()
     }
 
@@ -198,6 +199,33 @@ impl MemoryStore {
     /// Makes every attempt to plan find another planner at work, or no longer.
     pub fn set_planner_busy(&self, busy: bool) {
         self.state().ownings.planner_is_busy = busy;
+    }
+
+    /// A lease as it stands.
+    pub fn lease(&self, key: LeaseKey) -> Option<Lease> {
+        self.state().ownings.leases.get(&key).copied()
+    }
+
+    /// Messages being sent, each with its sender.
+    pub fn being_sent(&self) -> Vec<(OutboxId, Option<Incarnation>)> {
+        let state = self.state();
+        let sending = state.outbox.values().filter(|message| message.progress.state == OutboxState::Sending);
+        sending.map(|message| (message.id, state.senders.get(&message.id).copied())).collect()
+    }
+
+    /// Every turn, with how many messages came of it.
+    pub fn every_turn(&self) -> Vec<(Turn, usize)> {
+        let state = self.state();
+        let mut messages: BTreeMap<_, usize> = BTreeMap::new();
+        for message in state.outbox.values() {
+            *messages.entry(message.turn).or_default() += 1;
+        }
+        state.turns.values().map(|turn| (turn.clone(), messages.get(&turn.id).copied().unwrap_or(0))).collect()
+    }
+
+    /// Every message.
+    pub fn every_message(&self) -> Vec<OutboxMessage> {
+        self.state().outbox.values().cloned().collect()
     }
 
     /// Every node that ever was, the dead ones too.

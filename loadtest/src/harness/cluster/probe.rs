@@ -38,7 +38,10 @@ pub async fn back_after(
 ///
 /// # Errors
 /// That does not come in time.
-pub async fn wait_until_spread(stage: &mut ClusterStage, within: Duration) -> Result<BTreeMap<String, u64>, HarnessError> {
+pub async fn wait_until_spread(
+    stage: &mut ClusterStage,
+    within: Duration,
+) -> Result<BTreeMap<String, u64>, HarnessError> {
     let until = Instant::now() + within;
     loop {
         let view = stage.wait_until_settled().await?;
@@ -64,4 +67,35 @@ pub fn spread(bots: &BTreeMap<String, u64>) -> u64 {
 pub(super) async fn blocking_drop<T: Send + 'static>(value: T) {
     // A drop that panics has nobody to tell.
     let _ = tokio::task::spawn_blocking(move || drop(value)).await;
+}
+
+/// Time on the processors of a process, its children, and those children of it that have ended; zero where it is gone.
+pub fn tree_cpu(pid: u32) -> Duration {
+    let own = ticks(pid, true);
+    let listed = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let children: u64 = listed.split_whitespace().filter_map(|pid| pid.parse().ok()).map(|pid| ticks(pid, false)).sum();
+    // proc(5): a hundred ticks a second on every architecture that Rust's Linux targets run on.
+    Duration::from_millis((own + children) * 10)
+}
+
+/// Fields 14 to 17 of stat: user and system time, and with `ended` those of children that were waited for.
+fn ticks(pid: u32, ended: bool) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let Some((_, rest)) = stat.rsplit_once(')') else { return 0 };
+    let fields = rest.split_whitespace().skip(11).take(if ended { 4 } else { 2 });
+    fields.filter_map(|field| field.parse::<u64>().ok()).sum()
+}
+
+/// The buckets of a histogram in metrics as text, all its labels together: bound in seconds and count.
+pub fn histograms(text: &str, name: &str) -> Vec<(f64, f64)> {
+    let bucket = format!("{name}_bucket{{");
+    let lines = text.lines().filter(|line| line.starts_with(&bucket));
+    lines
+        .filter_map(|line| {
+            let (_, rest) = line.split_once("le=\"")?;
+            let (bound, rest) = rest.split_once('"')?;
+            let bound = if bound == "+Inf" { f64::INFINITY } else { bound.parse().ok()? };
+            Some((bound, rest.rsplit(' ').next()?.parse().ok()?))
+        })
+        .collect()
 }

@@ -83,7 +83,9 @@ impl ClusterStage {
         for index in 0..stage.spec.nodes {
             stage.add(stage.spec.roles.get(index).copied().unwrap_or(Role::All)).await?;
         }
-        if stage.spec.shifted_clock && let Some(first) = stage.nodes.first_mut() {
+        if stage.spec.shifted_clock
+            && let Some(first) = stage.nodes.first_mut()
+        {
             stage.clock_shifts = first.with_shifted_clock()?;
         }
         stage.migrate().await?;
@@ -103,7 +105,17 @@ impl ClusterStage {
         let (postgres, redis) = tokio::try_join!(Postgres::start(None, spec.postgres.clone()), Redis::start(None))?;
         postgres.create_database(DATABASE).await?;
         let api = ClusterApi::new()?;
-        Ok(Self { nodes: Vec::new(), simulation, postgres, redis, api, clock_shifts: false, spec, scratch, retired: Vec::new() })
+        Ok(Self {
+            nodes: Vec::new(),
+            simulation,
+            postgres,
+            redis,
+            api,
+            clock_shifts: false,
+            spec,
+            scratch,
+            retired: Vec::new(),
+        })
     }
 
     /// Adds a node that does not run yet, under the next name.
@@ -318,9 +330,6 @@ fn settings(name: &str, role: Role, links: &Links, port: u16) -> Table {
     let mut settings = toml::toml! {
         [store]
         backend = "postgres"
-
-        [server]
-        drain_for = "0s"
     };
     let mut say = |section: &str, key: &str, value: Value| {
         let section = settings.entry(section).or_insert_with(|| Value::Table(Table::new()));

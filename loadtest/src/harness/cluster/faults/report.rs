@@ -149,7 +149,11 @@ impl fmt::Display for ClusterReport {
         }
         if !self.is_clean() {
             let long = if self.long { " --long" } else { "" };
-            writeln!(f, "replay: botfleet-loadtest cluster-faults --seed {} --seconds {}{long}", self.seed, self.seconds)?;
+            writeln!(
+                f,
+                "replay: botfleet-loadtest cluster-faults --seed {} --seconds {}{long}",
+                self.seed, self.seconds
+            )?;
         }
         write!(f, "seed {}: {}", self.seed, self.verdict)
     }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::harness::args::{SendLatency, product};
-use crate::harness::cluster::node::Role;
 use crate::harness::cluster::stage::{ClusterSpec, ClusterStage};
 use crate::harness::error::HarnessError;
 use crate::harness::files::{ProductOptions, ProviderOptions};
+use crate::harness::traffic::{Shape, Traffic};
 use crate::provider::ProviderSpec;
 use crate::provider::spec::{Latency, Mode};
 use crate::servers::postgres::PostgresOptions;
@@ -46,6 +46,9 @@ pub struct FigureArgs {
     /// Messages of people a second, over all chats, while it is measured; 0 for silence.
     #[arg(long, default_value_t = 2.0)]
     pub rate: f64,
+    /// How many seconds a measurement, or an outage, lasts.
+    #[arg(long, default_value_t = 10)]
+    pub seconds: u64,
     /// The folder of the run, which stays; without it, a temporary one.
     #[arg(long, value_name = "PATH")]
     pub dir: Option<PathBuf>,
@@ -89,18 +92,40 @@ impl FigureArgs {
         ClusterStage::open(self.spec()?).await
     }
 
-    /// The same with roles for the first nodes.
-    ///
-    /// # Errors
-    /// It does not come up.
-    pub async fn open_with(&self, roles: Vec<Role>) -> Result<ClusterStage, HarnessError> {
-        ClusterStage::open(ClusterSpec { roles, ..self.spec()? }).await
+    /// In a few words.
+    pub fn fleet(&self) -> String {
+        format!(
+            "{} nodes, {} bots, {} chats, LLM {} ms with {} slots a node, {} messages/s, seed {}",
+            self.nodes, self.bots, self.chats, self.llm_latency_ms, self.llm_slots, self.rate, self.seed
+        )
+    }
+}
+
+/// Does a work while people post; a rate of 0 leaves them silent.
+///
+/// # Errors
+/// Those of the work, and a world in which nobody can post.
+pub async fn under_traffic<T>(
+    traffic: &mut Traffic<'_>,
+    rate: f64,
+    work: impl Future<Output = Result<T, HarnessError>>,
+) -> Result<T, HarnessError> {
+    if rate <= 0.0 {
+        return work.await;
+    }
+    tokio::select! {
+        biased;
+        done = work => done,
+        error = traffic.drive(Shape::Open { rate }) => Err(error),
     }
 }
 
 /// Nodes whose timeouts are as short as a run needs, and whose safety is as shipped.
 pub fn product_options(log_level: &str, llm_slots: u32) -> ProductOptions {
     let settings = toml::toml! {
+        [server]
+        drain_for = "0s"
+
         [telegram]
         connect_timeout = "1s"
         request_timeout = "4s"

@@ -1,0 +1,77 @@
+//! Reconciling: what waits in the store and no hint announced, or one without its rows. Layer `actors`. Keeps I8.
+//!
+//! A turn that was decided on another node costs two statements here: one reads all queued turns, one for each of them
+//! the end of its chat's transcript.
+
+use std::sync::Arc;
+
+use super::actor::{BotState, TurnJob};
+use crate::actors::chat::actor::in_time;
+use crate::domain::ids::Number;
+use crate::domain::outbox::OutboxMessage;
+use crate::domain::turn::Turn;
+
+impl BotState {
+    /// Reads turns and messages that wait in the store.
+    pub(super) async fn on_reconcile(&mut self) {
+        if self.is_gone() {
+            return;
+        }
+        let node = Arc::clone(&self.node);
+        self.read_turns().await;
+        let limit = self.room_for_turns();
+        match in_time(node.store.waiting_messages(self.profile.id, limit.max(1))).await {
+            Ok(messages) => self.take_stored_messages(messages).await,
+            Err(error) => {
+                tracing::warn!(bot.id = %self.profile.id, error = %error, "waiting messages cannot be read now");
+            }
+        }
+    }
+
+    fn room_for_turns(&self) -> usize {
+        self.settings.turns_waiting.get().saturating_sub(self.turns_in_memory())
+    }
+
+    /// Reads turns that wait in the store: those queued, and for each the end of its chat's transcript.
+    pub(super) async fn read_turns(&mut self) {
+        if self.is_closing() {
+            return;
+        }
+        let node = Arc::clone(&self.node);
+        match in_time(node.store.queued_turns(self.profile.id, self.room_for_turns())).await {
+            Ok(turns) => self.take_stored_turns(turns).await,
+            Err(error) => tracing::warn!(bot.id = %self.profile.id, error = %error, "waiting turns cannot be read now"),
+        }
+    }
+
+    async fn take_stored_turns(&mut self, turns: Vec<Turn>) {
+        for turn in turns {
+            if self.known_turns.contains(&turn.id) {
+                continue;
+            }
+            let upto = turn.target.or(turn.root).unwrap_or(Number(i64::MAX));
+            let limit = self.profile.spec.generation.context_messages + 1;
+            let Ok(window) = in_time(self.node.store.transcript(turn.chat, upto, limit)).await else {
+                return;
+            };
+            let target = turn.target.and_then(|number| window.iter().find(|entry| entry.number == number).cloned());
+            self.on_turns(vec![TurnJob { turn, window, target }]);
+        }
+    }
+
+    async fn take_stored_messages(&mut self, messages: Vec<OutboxMessage>) {
+        for message in messages {
+            if self.sending.knows(message.id) {
+                continue;
+            }
+            if message.part > 0 && !self.sending.knows_turn(message.turn) {
+                match in_time(self.node.store.turn(message.turn)).await {
+                    Ok(Some((_, parts))) => self.resume_part(message, &parts),
+                    _ => return,
+                }
+            } else {
+                self.queue_message(message);
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Loading: what the store says of a chat, and the rows that wait for it there. Layer `actors`. Keeps I3, I8.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::ActorRef;
+
+use super::actor::{ChatMsg, ChatState, Content, Delivery, in_time};
+use super::memory::Memory;
+use crate::actors::node::Node;
+use crate::domain::inbox::{InboxRow, Source};
+use crate::ports::store::StoreError;
+
+/// Rows read from the store at once.
+const READ_LIMIT: usize = 256;
+
+/// How long a chat waits before it asks a failed store again.
+const RELOAD_AFTER: Duration = Duration::from_millis(500);
+
+/// Reads a stored row.
+fn content_of(node: &Node, row: &InboxRow) -> Content {
+    if let (Source::Sent(_), Ok(event)) = (row.source, serde_json::from_str(&row.payload)) {
+        return Content::Sent(event);
+    }
+    // A poison row must not take its chat along (I7).
+    catch_unwind(AssertUnwindSafe(|| node.decoder.decode(&row.payload))).map_or(Content::Poison, Content::Update)
+}
+
+impl ChatState {
+    /// Forgets everything and reads the store; tries again later when it does not answer. An outage kills nobody.
+    pub(super) async fn reload(&mut self, myself: &ActorRef<ChatMsg>) {
+        if self.leaving {
+            return;
+        }
+        self.memory = None;
+        self.generation += 1;
+        self.commits_in_flight = 0;
+        let node = Arc::clone(&self.node);
+        match in_time(node.store.chat_memory(self.profile.id, self.settings.window_entries.get())).await {
+            Ok(loaded) => {
+                self.next_tick_at = loaded.next_tick_at;
+                self.absent = loaded.absent.iter().copied().collect();
+                self.memory =
+                    Some(Memory::new(loaded, self.settings.window_entries.get(), self.settings.rows_waiting.get()));
+                self.read_store(myself).await;
+            }
+            Err(error) => self.store_failed(myself, &error),
+        }
+    }
+
+    pub(super) fn store_failed(&mut self, myself: &ActorRef<ChatMsg>, error: &StoreError) {
+        tracing::warn!(chat.id = %self.profile.id, error = %error, "chat waits for the store");
+        self.memory = None;
+        // Results of other commits under way no longer concern us.
+        self.generation += 1;
+        drop(myself.send_after(RELOAD_AFTER, || ChatMsg::Reload));
+    }
+
+    /// Handles what waits in the store and no hint announced; opens the mailbox when all is read.
+    pub(super) async fn read_store(&mut self, myself: &ActorRef<ChatMsg>) {
+        if self.memory.is_none() {
+            return;
+        }
+        let node = Arc::clone(&self.node);
+        let rows = match in_time(node.store.unhandled(self.profile.id, READ_LIMIT)).await {
+            Ok(rows) => rows,
+            Err(error) => return self.store_failed(myself, &error),
+        };
+        let all_read = rows.len() < READ_LIMIT;
+        let deliveries = rows
+            .into_iter()
+            .map(|row| Delivery { inbox: row.id, bot: row.bot, content: content_of(&node, &row) })
+            .collect();
+        self.on_deliveries(myself, deliveries).await;
+        if all_read {
+            self.rows.caught_up();
+        }
+    }
+}

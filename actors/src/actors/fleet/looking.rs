@@ -1,0 +1,140 @@
+//! The fleet looks: for work that no hint announced, for actors that hang, for rows that are old. Layer `actors`. Keeps
+//! I7, I8.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures::future::join_all;
+use ractor::rpc::CallResult;
+use ractor::{ActorCell, ActorRef, Message, RpcReplyPort};
+
+use super::actor::{FleetMsg, FleetState};
+use super::supervision::Child;
+use crate::actors::bot::actor::BotMsg;
+use crate::actors::chat::actor::ChatMsg;
+use crate::actors::provider::actor::ProviderMsg;
+use crate::domain::ownership::LeaseKey;
+use crate::ports::store::Backlog;
+
+impl FleetState {
+    /// Asks every actor how it is, and waits for the answers in a task.
+    pub(super) fn probe(&mut self, myself: &ActorRef<FleetMsg>) {
+        if self.probing || self.quiescing {
+            return;
+        }
+        self.probing = true;
+        let (node, myself) = (Arc::clone(&self.args.node), myself.clone());
+        let within = Some(self.args.settings.answer_within);
+        self.tasks.spawn(async move {
+            let directory = &node.directory;
+            let bots = directory.live_bots().into_iter().map(|(_, bot)| silent(bot, BotMsg::GetSnapshot, within));
+            let chats =
+                directory.live_chats().into_iter().map(|(_, chat)| silent(chat.actor, ChatMsg::GetSnapshot, within));
+            let providers =
+                directory.live_providers().into_iter().map(|(_, one)| silent(one, ProviderMsg::GetSnapshot, within));
+            let (bots, chats, providers) = tokio::join!(join_all(bots), join_all(chats), join_all(providers));
+            for cell in bots.into_iter().chain(chats).chain(providers).flatten() {
+                let _ = myself.cast(FleetMsg::Unresponsive(cell));
+            }
+            let _ = myself.cast(FleetMsg::Probed);
+        });
+    }
+
+    /// Kills an actor that hangs in a handler; its end counts as a failure of it.
+    pub(super) fn on_unresponsive(&mut self, cell: &ActorCell) {
+        let within = self.args.settings.answer_within;
+        if self.book.give_up(cell.get_id(), format!("it did not answer for {within:?}")) {
+            metrics::counter!("botfleet_actors_unresponsive_total").increment(1);
+            cell.kill();
+        }
+    }
+
+    pub(super) fn reconcile(&mut self, myself: &ActorRef<FleetMsg>) {
+        if self.reconciling || self.quiescing {
+            return;
+        }
+        self.reconciling = true;
+        let (node, myself) = (Arc::clone(&self.args.node), myself.clone());
+        // What is younger has its hint under way, if hints are carried.
+        let grace = if node.bus.is_up() { self.args.settings.reconcile_every } else { Duration::ZERO };
+        let before = node.clock.now() - grace;
+        self.tasks.spawn(async move {
+            let backlog = match node.store.backlog(before).await {
+                Ok(backlog) => Some(backlog),
+                Err(error) => {
+                    tracing::warn!(error = %error, "waiting work cannot be read now");
+                    None
+                }
+            };
+            let _ = myself.cast(FleetMsg::Reconciled(backlog));
+        });
+    }
+
+    pub(super) async fn on_reconciled(&mut self, myself: &ActorRef<FleetMsg>, backlog: Option<Backlog>) {
+        self.reconciling = false;
+        let node = Arc::clone(&self.args.node);
+        let Some(backlog) = backlog else {
+            return;
+        };
+        node.turns_open.store(backlog.turns_open, Ordering::Relaxed);
+        // The store may tell of all nodes' work.
+        let mine = |key: LeaseKey| node.leases.epoch(key).is_some();
+        for (chat, message) in
+            backlog.chats.iter().map(|chat| (chat, true)).chain(backlog.ticks.iter().map(|chat| (chat, false)))
+        {
+            if !mine(LeaseKey::Chat(*chat)) {
+                continue;
+            }
+            match node.directory.chat(*chat) {
+                Some(handle) => drop(handle.actor.cast(if message { ChatMsg::Reconcile } else { ChatMsg::Tick })),
+                None => self.start(myself, Child::Chat(*chat)).await,
+            }
+        }
+        for bot in backlog.bots {
+            if mine(LeaseKey::Bot(bot))
+                && let Some(actor) = node.directory.bot(bot)
+            {
+                let _ = actor.cast(BotMsg::Reconcile);
+            }
+        }
+    }
+
+    pub(super) fn housekeeping(&mut self) {
+        let node = Arc::clone(&self.args.node);
+        for (_, chat) in node.directory.live_chats() {
+            let _ = chat.actor.cast(ChatMsg::PassivateIfIdle);
+        }
+        let before = node.clock.now() - self.args.settings.keep_handled;
+        self.tasks.spawn(async move {
+            match node.store.prune(before).await {
+                Ok(0) => {}
+                Ok(rows) => tracing::info!(rows, "old inbox rows pruned"),
+                Err(error) => tracing::warn!(error = %error, "old inbox rows could not be pruned"),
+            }
+            if let Ok(depths) = node.store.depths().await {
+                for (queue, depth) in [
+                    ("inbox", depths.inbox),
+                    ("turns", depths.turns),
+                    ("outbox", depths.outbox),
+                    ("dead", depths.dead),
+                    ("unknown", depths.unknown),
+                ] {
+                    metrics::gauge!("botfleet_queue_depth", "queue" => queue).set(depth as f64);
+                }
+            }
+        });
+    }
+}
+
+/// The actor, if it does not answer in time.
+async fn silent<M: Message, T: Send + 'static>(
+    actor: ActorRef<M>,
+    question: impl FnOnce(RpcReplyPort<T>) -> M,
+    within: Option<Duration>,
+) -> Option<ActorCell> {
+    match actor.call(question, within).await {
+        Ok(CallResult::Timeout) => Some(actor.get_cell()),
+        _ => None,
+    }
+}

@@ -1,0 +1,169 @@
+//! One process: its clock, its machine, its actors; what it hears and what it asks of the store. Part of the testkit.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use crate::domain::commit::operation::{Applied, Operation, Refusal};
+use crate::domain::ids::{AttemptId, BotId, ChatId, DecisionNumber, Epoch, InboxId, Number, TurnId};
+use crate::domain::inbox::InboxRow;
+use crate::domain::outbox::{OutboxMessage, SendResult};
+use crate::domain::ownership::{Incarnation, LeaseKey, NodeRecord, NodeState, Picture};
+use crate::domain::turn::Turn;
+use crate::policy::ownership::machine::Ownership;
+use crate::ports::bus::Hint;
+use crate::testkit::memory_store::MemoryStore;
+
+/// A boot clock that starts somewhere and runs a little fast or slow.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    pub(super) offset: Duration,
+    /// Parts in a million of real time.
+    pub(super) rate: u32,
+}
+
+impl Clock {
+    /// What it shows at a real time.
+    pub(super) fn local(self, real: Duration) -> Duration {
+        self.offset + real * self.rate / 1_000_000
+    }
+
+    /// The first real time at which it shows `local`.
+    pub(super) fn real(self, local: Duration) -> Duration {
+        let since = local.saturating_sub(self.offset).as_micros();
+        Duration::from_micros((since * 1_000_000).div_ceil(u128::from(self.rate)) as u64 + 1)
+    }
+}
+
+/// One process, from its start to its end.
+pub(super) struct Process {
+    pub(super) slot: usize,
+    pub(super) launch: i64,
+    pub(super) ended: bool,
+    /// The pause that holds it.
+    pub(super) paused: Option<u64>,
+    /// What it will hear when it goes on.
+    pub(super) queued: VecDeque<Msg>,
+    /// It is to be paused, for so long, between the next check and its effect.
+    pub(super) ambush: Option<Duration>,
+    pub(super) store: MemoryStore,
+    pub(super) clock: Clock,
+    pub(super) machine: Option<Ownership>,
+    pub(super) me: Incarnation,
+    /// When, in real time, it sent its last beat that the store took.
+    pub(super) good_beat: Option<Duration>,
+    pub(super) wake_at: Duration,
+    pub(super) bots: BTreeMap<BotId, BotActor>,
+    pub(super) chats: BTreeMap<ChatId, ChatActor>,
+    /// Attempts that Telegram has not answered.
+    pub(super) sending: BTreeMap<AttemptId, OutboxMessage>,
+    /// What becomes of its place when it ends.
+    pub(super) returns: bool,
+}
+
+/// A bot on its owner.
+pub(super) struct BotActor {
+    pub(super) epoch: Epoch,
+    /// The first update not confirmed; unknown until it was read.
+    pub(super) offset: Option<Option<i64>>,
+    pub(super) poll: Polling,
+    /// Updates taken while it was told to leave are still stored.
+    pub(super) leaving_to: Option<Incarnation>,
+    pub(super) handing_over: bool,
+    pub(super) looking: bool,
+    /// The turn in hand.
+    pub(super) turn: Option<TurnId>,
+    pub(super) beginning: BTreeSet<AttemptId>,
+    pub(super) since: Duration,
+}
+
+/// What a bot's poll is at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Polling {
+    Idle,
+    Open(u64),
+    Storing,
+}
+
+/// A chat on its owner.
+pub(super) struct ChatActor {
+    pub(super) epoch: Epoch,
+    pub(super) at: Option<(Number, DecisionNumber)>,
+    pub(super) busy: bool,
+    pub(super) again: bool,
+    pub(super) leaving_to: Option<Incarnation>,
+    pub(super) handing_over: bool,
+}
+
+/// What a process hears.
+#[derive(Clone, Debug)]
+pub(super) enum Msg {
+    Start,
+    Wake,
+    Reconcile,
+    Answer(Call, Option<Got>),
+    Hints(Vec<Hint>),
+    Warm(LeaseKey),
+    Polled(BotId, Epoch, u64, Option<Vec<(i64, ChatId)>>),
+    Completed(BotId, Epoch, Turn),
+    Sent(AttemptId, SendResult),
+    Again(BotId, Epoch),
+    /// What was not written is tried again.
+    Retry(Call),
+    /// The pause came between the check and this.
+    Late(Outside),
+}
+
+/// An effect on the outside world.
+#[derive(Clone, Debug)]
+pub(super) enum Outside {
+    Poll(BotId, Epoch, Option<i64>),
+    Send(AttemptId, OutboxMessage),
+}
+
+/// What a process asks of the store.
+#[derive(Clone, Debug)]
+pub(super) enum Call {
+    Join,
+    Beat(Duration),
+    Nodes(Duration),
+    Picture(Duration),
+    Bury(Vec<(Incarnation, i64)>),
+    Plan,
+    Ready(LeaseKey),
+    Take(Vec<LeaseKey>),
+    Drain,
+    Leave,
+    ReadBot(BotId, Epoch),
+    Look(BotId, Epoch, bool),
+    ReadChat(ChatId, Epoch),
+    Rows(ChatId, Epoch),
+    Commit(Box<Operation>, Then),
+}
+
+/// What a commit was for.
+#[derive(Clone, Debug)]
+pub(super) enum Then {
+    Stored(BotId, Epoch, i64, BTreeSet<ChatId>),
+    Claimed(BotId, Epoch, Turn),
+    Said(BotId, Epoch, AttemptId, OutboxMessage),
+    Begun(BotId, Epoch, AttemptId, OutboxMessage),
+    Settled(ChatId, Option<InboxId>),
+    Advanced(ChatId, Epoch, BTreeSet<BotId>),
+    HandedOver(LeaseKey, Epoch, Incarnation),
+}
+
+/// What the store answers.
+#[derive(Clone, Debug)]
+pub(super) enum Got {
+    Joined(Incarnation),
+    Beat(NodeState),
+    Nodes(Vec<NodeRecord>),
+    Picture(Picture),
+    Taken(Vec<(LeaseKey, Epoch)>),
+    Done,
+    Bot(Option<i64>),
+    Work(Vec<Turn>, Vec<OutboxMessage>),
+    Chat(Number, DecisionNumber),
+    Rows(Vec<InboxRow>),
+    Judged(Result<Applied, Refusal>),
+}

@@ -1,0 +1,93 @@
+//! From a changed roster to the prompts of live actors, with hints and with every hint lost. Layer: harness (I10).
+//!
+//! Each round gives the bots a model of another name and looks at the calls after the answer: one that still names the
+//! old model was made by an actor that had not heard.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::args::{FigureArgs, under_traffic};
+use super::figure::Figure;
+use crate::harness::cluster::stage::ClusterStage;
+use crate::harness::error::HarnessError;
+use crate::harness::measure::Spread;
+use crate::harness::traffic::Traffic;
+use crate::servers::proxy::Mode;
+
+/// Calls of the time after an answer that are looked at.
+const LOOKED_FOR: Duration = Duration::from_secs(2);
+/// An LLM so fast that a call is made as soon as its turn begins.
+const LLM_MS: u64 = 20;
+/// Enough messages that many calls fall into each moment.
+const RATE: f64 = 10.0;
+
+/// What was seen of one kind of round.
+#[derive(Debug, Default)]
+struct Seen {
+    calls: u64,
+    stale: Spread,
+    fresh: u64,
+}
+
+/// Changes the roster so many times with hints, and as often without.
+///
+/// # Errors
+/// It could not be run to its end.
+pub async fn run(args: &FigureArgs) -> Result<Figure, HarnessError> {
+    let args = FigureArgs { llm_latency_ms: LLM_MS, rate: args.rate.max(RATE), llm_slots: 64, ..args.clone() };
+    let mut stage = args.open().await?;
+    let world = Arc::clone(&stage.simulation.world);
+    let mut traffic = Traffic::new(&world);
+    let work = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let heard = rounds(&stage, args.rounds, 1).await?;
+        for node in &stage.nodes {
+            node.links.redis.set(Mode::DropMessages);
+        }
+        let unheard = rounds(&stage, args.rounds, 1 + args.rounds).await?;
+        for node in &stage.nodes {
+            node.links.redis.set(Mode::Pass);
+        }
+        Ok((heard, unheard))
+    };
+    let (heard, unheard) = under_traffic(&mut traffic, args.rate, work).await?;
+    let mut figure = Figure::new("config", args.fleet());
+    for (name, seen, share, limit) in [("with hints", heard, 0.99, 50.0), ("every hint lost", unheard, 1.0, 1000.0)] {
+        figure.tell(format!("{name}: calls after an answer, by the new roster"), format!("{} of {}", seen.fresh, seen.calls));
+        figure.tell_spread(format!("{name}: age of calls by the old one"), &seen.stale);
+        let age = if share < 1.0 { seen.stale.within_ms(share) } else { seen.stale.longest_ms() };
+        figure.promise(format!("{name}: old roster at most so long"), age, limit, "ms");
+        figure.promise_least(format!("{name}: calls by the new roster"), seen.fresh as f64, 1.0, "");
+    }
+    stage.view().await?;
+    stage.close(figure.is_clean()).await?;
+    Ok(figure)
+}
+
+async fn rounds(stage: &ClusterStage, rounds: usize, first: usize) -> Result<Seen, HarnessError> {
+    let mut seen = Seen::default();
+    let provider = &stage.simulation.provider;
+    for round in first..first + rounds {
+        let model = format!("gen-{round}");
+        let node = stage.nodes.first().ok_or(HarnessError::NoBinary)?;
+        let file = node.files().dir().join(format!("fleet-{round}.toml"));
+        let text = std::fs::read_to_string(node.files().manifest()).map_err(HarnessError::file(&file))?;
+        let changed = text.replace("models = [\"sim\"]", &format!("models = [\"sim/{model}\"]"));
+        std::fs::write(&file, changed).map_err(HarnessError::file(&file))?;
+        let path = file.to_string_lossy().into_owned();
+        stage.command(node, &["apply", "--manifest", &path], false).await?;
+        let answered_us = provider.now_us();
+        tokio::time::sleep(LOOKED_FOR).await;
+        let calls = provider.ledger();
+        let after = calls.iter().filter(|call| call.at_us > answered_us);
+        for call in after {
+            seen.calls += 1;
+            if call.model == model {
+                seen.fresh += 1;
+            } else {
+                seen.stale.add(Duration::from_micros(call.at_us - answered_us));
+            }
+        }
+    }
+    Ok(seen)
+}

@@ -1,0 +1,172 @@
+//! What PostgreSQL has to do at so many messages a second. Layer: harness.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::args::{FigureArgs, under_traffic};
+use super::figure::Figure;
+use crate::harness::cluster::probe::{histograms, tree_cpu};
+use crate::harness::cluster::stage::{ClusterStage, DATABASE};
+use crate::harness::error::HarnessError;
+use crate::harness::measure::{Window, llm_delays, measure};
+use crate::harness::traffic::Traffic;
+
+/// How long the fleet runs warm before it is measured.
+const WARM: Duration = Duration::from_secs(3);
+/// The longest that a node's own statement may take at p99, and any, in milliseconds.
+const QUERY_P99_MS: f64 = 50.0;
+const QUERY_MAX_MS: f64 = 500.0;
+/// The longest that p99 of waits for a connection may be.
+const WAIT_MS: f64 = 10.0;
+
+/// The counters of the database.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counters {
+    /// Transactions that committed.
+    pub(super) commits: u64,
+    /// Transactions that were rolled back.
+    pub(super) rollbacks: u64,
+    /// Deadlocks.
+    pub(super) deadlocks: u64,
+}
+
+/// Reads the counters.
+pub(super) async fn counters(stage: &ClusterStage) -> Result<Counters, HarnessError> {
+    let sql = format!("SELECT xact_commit, xact_rollback, deadlocks FROM pg_stat_database WHERE datname = '{DATABASE}'");
+    let told = stage.postgres.query("postgres", &sql).await?;
+    let mut numbers = told.trim().split('|').map(|number| number.parse().unwrap_or(0));
+    let mut next = || numbers.next().unwrap_or(0);
+    Ok(Counters { commits: next(), rollbacks: next(), deadlocks: next() })
+}
+
+/// How many sessions wait for a lock at the moment.
+pub(super) async fn lock_waits(stage: &ClusterStage) -> Result<u64, HarnessError> {
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    Ok(stage.postgres.query("postgres", sql).await?.trim().parse().unwrap_or(0))
+}
+
+/// Measures a window of `--seconds` at `--rate` messages of people a second.
+///
+/// # Errors
+/// It could not be run to its end.
+pub async fn run(args: &FigureArgs) -> Result<Figure, HarnessError> {
+    let mut stage = args.open().await?;
+    let counts = stage.postgres.query(DATABASE, "CREATE EXTENSION IF NOT EXISTS pg_stat_statements").await.is_ok();
+    let world = Arc::clone(&stage.simulation.world);
+    let mut traffic = Traffic::new(&world);
+    let pid = stage.postgres.pid().unwrap_or(0);
+    let urls: Vec<String> = stage.nodes.iter().map(super::super::node::Node::base_url).collect();
+    let work = async {
+        tokio::time::sleep(WARM).await;
+        if counts {
+            stage.postgres.query(DATABASE, "SELECT pg_stat_statements_reset()").await?;
+        }
+        let before = (counters(&stage).await?, scrape(&stage, &urls).await?, tree_cpu(pid), Instant::now());
+        let from_us = stage.now_us();
+        tokio::time::sleep(Duration::from_secs(args.seconds.max(5))).await;
+        let window = Window { from_us, to_us: stage.now_us() };
+        let after = (counters(&stage).await?, scrape(&stage, &urls).await?, tree_cpu(pid), Instant::now());
+        let slowest = if counts { slowest(&stage).await? } else { Vec::new() };
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        Ok((before, after, window, slowest))
+    };
+    let (before, after, window, slowest) = under_traffic(&mut traffic, args.rate, work).await?;
+    let ledger = world.ledger().snapshot();
+    let delays = llm_delays(stage.simulation.provider.spec(), stage.simulation.provider.ledger().len());
+    let measured = measure(&ledger, traffic.due_us(), &delays, window);
+    let seconds = (after.3 - before.3).as_secs_f64();
+    let mut figure = Figure::new("db", args.fleet());
+    let per_second = |count: u64| format!("{:.1}", count as f64 / seconds);
+    figure.tell("messages of people a second", per_second(measured.posts));
+    figure.tell("replies a second", per_second(measured.replies));
+    figure.tell_spread("latency of a reply", &measured.latency);
+    let commits = after.0.commits.saturating_sub(before.0.commits);
+    figure.tell("commits a second", per_second(commits));
+    figure.tell("commits for each reply", format!("{:.2}", commits as f64 / measured.replies.max(1) as f64));
+    let rollbacks = after.0.rollbacks.saturating_sub(before.0.rollbacks);
+    figure.tell("rollbacks, deadlocks", format!("{rollbacks}, {}", after.0.deadlocks - before.0.deadlocks));
+    let cpu = after.2.saturating_sub(before.2).as_secs_f64();
+    figure.tell("PostgreSQL, share of one processor", format!("{:.0} %", cpu * 100.0 / seconds));
+    let statements = delta(&before.1, &after.1, "botfleet_store_query_duration_seconds");
+    figure.tell("statements for each reply", format!("{:.2}", statements.count / measured.replies.max(1) as f64));
+    figure.promise("statements, p99", statements.within_ms(0.99), QUERY_P99_MS, "ms");
+    figure.promise("statements, longest at most", statements.within_ms(1.0), QUERY_MAX_MS, "ms");
+    let waits = delta(&before.1, &after.1, "botfleet_store_connection_wait_seconds");
+    figure.promise("wait for a connection, p99", waits.within_ms(0.99), WAIT_MS, "ms");
+    figure.promise_least("statements measured", statements.count, 1.0, "");
+    for line in slowest {
+        figure.tell("slowest in PostgreSQL (max, mean, calls)", line);
+    }
+    stage.view().await?;
+    stage.close(figure.is_clean()).await?;
+    Ok(figure)
+}
+
+async fn scrape(stage: &ClusterStage, urls: &[String]) -> Result<Vec<String>, HarnessError> {
+    let mut all = Vec::new();
+    for url in urls {
+        all.push(stage.api.metrics(url).await?);
+    }
+    Ok(all)
+}
+
+async fn slowest(stage: &ClusterStage) -> Result<Vec<String>, HarnessError> {
+    let sql = "SELECT round(max_exec_time::numeric, 2) || ' ms, ' || round(mean_exec_time::numeric, 3) || ' ms, ' || calls \
+               || ': ' || left(regexp_replace(query, '\\s+', ' ', 'g'), 90) FROM pg_stat_statements \
+               WHERE query NOT LIKE '%pg_stat%' ORDER BY max_exec_time DESC LIMIT 5";
+    Ok(stage.postgres.query(DATABASE, sql).await?.lines().map(str::to_owned).collect())
+}
+
+/// A histogram of a stretch of time, over all nodes: how many fell below each bound.
+#[derive(Debug, Default)]
+struct Buckets {
+    /// Bound in seconds (as bits of a positive number, which sort alike) and count up to it.
+    upto: BTreeMap<u64, f64>,
+    count: f64,
+}
+
+impl Buckets {
+    /// The bound under which this share lies, in milliseconds.
+    fn within_ms(&self, share: f64) -> f64 {
+        let wanted = self.count * share;
+        let bound = self.upto.iter().find(|(_, count)| **count >= wanted && **count > 0.0);
+        bound.map_or(0.0, |(bound, _)| f64::from_bits(*bound) * 1000.0)
+    }
+}
+
+fn delta(before: &[String], after: &[String], name: &str) -> Buckets {
+    let mut buckets = Buckets::default();
+    for (texts, sign) in [(before, -1.0), (after, 1.0)] {
+        for text in texts {
+            for (bound, count) in histograms(text, name) {
+                *buckets.upto.entry(bound.to_bits()).or_default() += sign * count;
+                if bound.is_infinite() {
+                    buckets.count += sign * count;
+                }
+            }
+        }
+    }
+    buckets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_lies_under_the_bound_that_reaches_it() {
+        let text = |low: u32, all: u32| {
+            vec![format!(
+                "# TYPE x_seconds histogram\nx_seconds_bucket{{statement=\"a\",le=\"0.005\"}} {low}\n\
+                 x_seconds_bucket{{statement=\"a\",le=\"+Inf\"}} {all}\nx_seconds_count{{statement=\"a\"}} {all}\n"
+            )]
+        };
+        let buckets = delta(&text(10, 10), &text(109, 110), "x_seconds");
+        assert!((buckets.within_ms(0.99) - 5.0).abs() < f64::EPSILON, "{buckets:?}");
+        assert!(buckets.within_ms(1.0).is_infinite());
+        assert!((buckets.count - 100.0).abs() < f64::EPSILON);
+    }
+}
