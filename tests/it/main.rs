@@ -1,6 +1,7 @@
 //! Integration tests of the `botfleet` package: one binary, real parts.
 mod check_command;
 mod cluster;
+mod cluster_faults;
 mod config;
 mod deployment;
 mod fleet_control;

@@ -239,7 +239,9 @@ impl Product {
 
 /// Sends a signal through the shell's own `kill`: the standard library knows SIGKILL only.
 pub(super) async fn signal(pid: u32, name: &str) -> io::Result<()> {
-    let told = Command::new("sh").args(["-c", "kill -\"$1\" \"$2\"", "sh", name, &pid.to_string()]).status().await?;
+    let mut kill = Command::new("sh");
+    kill.args(["-c", "kill -\"$1\" \"$2\"", "sh", name, &pid.to_string()]).stderr(Stdio::null());
+    let told = kill.status().await?;
     if told.success() { Ok(()) } else { Err(io::Error::other(format!("kill ended with {told}"))) }
 }
 

@@ -68,7 +68,7 @@ impl Links {
 #[derive(Debug, Clone, Default)]
 struct Said {
     worker: Option<u32>,
-    listens: u64,
+    listens: bool,
     workers: u64,
     incarnation: Option<i64>,
 }
@@ -190,7 +190,7 @@ impl Node {
     /// # Errors
     /// It ends before, or takes too long.
     pub async fn wait_until_listening(&mut self) -> Result<(), HarnessError> {
-        self.wait_for("listen", LISTENS_WITHIN, |said| said.listens > 0 && said.listens >= said.workers).await
+        self.wait_for("listen", LISTENS_WITHIN, |said| said.listens).await
     }
 
     async fn wait_for(
@@ -358,8 +358,9 @@ fn hear(said: &mut Said, line: &str) -> bool {
         (Some("worker"), Some(pid)) => {
             said.worker = pid.parse().ok();
             said.workers += 1;
+            said.listens = false;
         }
-        (Some("listening"), Some(url)) if url.starts_with("http://") => said.listens += 1,
+        (Some("listening"), Some(url)) if url.starts_with("http://") => said.listens = true,
         (Some("joined"), Some(_)) => {
             said.incarnation = line.split_whitespace().last().and_then(|number| number.parse().ok());
         }
@@ -385,6 +386,9 @@ mod tests {
             hear(&mut said, line);
         }
         assert_eq!((said.worker, said.incarnation), (Some(42), Some(7)));
-        assert!(said.listens < said.workers, "the second worker does not listen yet");
+        assert!(!said.listens, "the second worker does not listen yet");
+        hear(&mut said, "worker     43");
+        hear(&mut said, "listening  http://127.0.0.1:9");
+        assert!(said.listens, "that one worker never listened is of no matter");
     }
 }

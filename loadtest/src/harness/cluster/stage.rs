@@ -156,20 +156,17 @@ impl ClusterStage {
     /// The command fails.
     pub async fn migrate(&self) -> Result<(), HarnessError> {
         let Some(first) = self.nodes.first() else { return Ok(()) };
-        self.command(first, &["migrate", "up"], false).await.map(drop)
+        let config = first.files().config().to_string_lossy().into_owned();
+        self.command(first, &["migrate", "up", "--config", &config]).await.map(drop)
     }
 
-    /// Runs a command of the product with a node's files; gives what it printed.
+    /// Runs a command of the product in a node's folder; gives what it printed.
     ///
     /// # Errors
     /// It fails.
-    pub async fn command(&self, node: &Node, words: &[&str], manifest: bool) -> Result<String, HarnessError> {
+    pub async fn command(&self, node: &Node, words: &[&str]) -> Result<String, HarnessError> {
         let mut command = Command::new(&self.spec.binary);
-        command.args(words).arg("--config").arg(node.files().config());
-        if manifest {
-            command.arg("--manifest").arg(node.files().manifest());
-        }
-        let done = command.current_dir(node.files().dir()).stdin(Stdio::null()).kill_on_drop(true).output().await;
+        let done = command.args(words).current_dir(node.files().dir()).stdin(Stdio::null()).kill_on_drop(true).output().await;
         let done = done.map_err(HarnessError::file(&self.spec.binary))?;
         if done.status.success() {
             return Ok(String::from_utf8_lossy(&done.stdout).into_owned());

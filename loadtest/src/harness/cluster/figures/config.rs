@@ -1,7 +1,8 @@
 //! From a changed roster to the prompts of live actors, with hints and with every hint lost. Layer: harness (I10).
 //!
 //! Each round gives the bots a model of another name and looks at the calls after the answer: one that still names the
-//! old model was made by an actor that had not heard.
+//! old model was made by an actor that had not heard. The rate must stay below what the machine can answer: a prompt that
+//! waited in a queue is as old as its wait.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +19,6 @@ use crate::servers::proxy::Mode;
 const LOOKED_FOR: Duration = Duration::from_secs(2);
 /// An LLM so fast that a call is made as soon as its turn begins.
 const LLM_MS: u64 = 20;
-/// Enough messages that many calls fall into each moment.
-const RATE: f64 = 10.0;
 
 /// What was seen of one kind of round.
 #[derive(Debug, Default)]
@@ -34,7 +33,7 @@ struct Seen {
 /// # Errors
 /// It could not be run to its end.
 pub async fn run(args: &FigureArgs) -> Result<Figure, HarnessError> {
-    let args = FigureArgs { llm_latency_ms: LLM_MS, rate: args.rate.max(RATE), llm_slots: 64, ..args.clone() };
+    let args = FigureArgs { llm_latency_ms: LLM_MS, llm_slots: 64, ..args.clone() };
     let mut stage = args.open().await?;
     let world = Arc::clone(&stage.simulation.world);
     let mut traffic = Traffic::new(&world);
@@ -75,7 +74,8 @@ async fn rounds(stage: &ClusterStage, rounds: usize, first: usize) -> Result<See
         let changed = text.replace("models = [\"sim\"]", &format!("models = [\"sim/{model}\"]"));
         std::fs::write(&file, changed).map_err(HarnessError::file(&file))?;
         let path = file.to_string_lossy().into_owned();
-        stage.command(node, &["apply", "--manifest", &path], false).await?;
+        let address = node.base_url().replace("http://", "");
+        stage.command(node, &["apply", "--api", &address, "--manifest", &path]).await?;
         let answered_us = provider.now_us();
         tokio::time::sleep(LOOKED_FOR).await;
         let calls = provider.ledger();

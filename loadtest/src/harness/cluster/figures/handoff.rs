@@ -45,6 +45,8 @@ pub async fn run(args: &FigureArgs) -> Result<Figure, HarnessError> {
 
 async fn rounds(args: &FigureArgs, stage: &mut ClusterStage) -> Result<(Spread, u64), HarnessError> {
     let (mut silences, mut moves) = (Spread::default(), 0);
+    // From here on turns are in flight, and messages go out meanwhile.
+    tokio::time::sleep(Duration::from_millis(args.llm_latency_ms + 1000)).await;
     for round in 0..args.rounds {
         wait_until_spread(stage, EVEN_WITHIN).await?;
         let place = round % stage.nodes.len();
