@@ -94,14 +94,13 @@ impl ClusterStage {
 
     /// A node joins.
     pub async fn join(&mut self, name: &str) {
+        self.join_as(name, NodeRole::All).await;
+    }
+
+    /// A node of that role joins.
+    pub async fn join_as(&mut self, name: &str, role: NodeRole) {
         let rows = Arc::new(self.rows.reopened());
-        let new = NewNode {
-            name: name.to_owned(),
-            role: NodeRole::All,
-            address: None,
-            version: "test".to_owned(),
-            launch: None,
-        };
+        let new = NewNode { name: name.to_owned(), role, address: None, version: "test".to_owned(), launch: None };
         let me = rows.join(&new).await.unwrap();
         let store = Arc::new(FaultyStore::new(Arc::clone(&rows), self.scenery.journal.clone()));
         let link = Link::new(name, self.ledger.clone());

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use botfleet_actors::actors::bot::intake::receive;
 use botfleet_actors::actors::node::Ended;
-use botfleet_actors::domain::ownership::LeaseKey;
+use botfleet_actors::domain::ids::{MessageId, UpdateId};
+use botfleet_actors::domain::incoming::{Entity, EntityKind, Event};
+use botfleet_actors::domain::ownership::{LeaseKey, NodeRole};
 use botfleet_actors::ports::store::Store;
-use botfleet_actors::ports::telegram::TelegramError;
+use botfleet_actors::ports::telegram::{ReceivedUpdate, TelegramError};
 use botfleet_actors::testkit::cluster_stage::ClusterStage;
 use botfleet_actors::testkit::journal::Happening;
 use botfleet_actors::testkit::node_telegram::Deed;
+use botfleet_actors::testkit::rows::person;
 use botfleet_actors::testkit::scripted_llm::Thought;
 use botfleet_actors::testkit::scripted_telegram::Step;
 use botfleet_actors::testkit::stage::Scenery;
@@ -332,4 +336,26 @@ async fn a_message_that_waits_out_a_pause_is_sent_by_the_new_owner_after_it() {
     let sent = stage.ledger.lines(|line| matches!(line.deed, Deed::Sent(_)));
     assert!(sent[1].at - asked_at >= retry_after, "the pause holds for the new owner as well");
     assert!(sent[1..].iter().all(|line| line.node != from));
+}
+
+#[tokio::test(start_paused = true)]
+async fn i9_a_stop_that_reaches_a_node_without_bots_is_verified_there() {
+    let mut stage = ClusterStage::raise(Scenery::new(2, 1), 1).await;
+    stage.scenery.telegram[0].ranks(Ok(std::iter::once((person().id, false)).collect()));
+    stage.join_as("door", NodeRole::Api).await;
+    let door = std::sync::Arc::clone(&stage.node("door").node);
+    stage.until("it may act", async |_| door.may_act()).await;
+    assert!(door.directory.live_bots().is_empty());
+    let mut incoming = stage.scenery.spoken(0, MessageId(900), "/stop");
+    let Event::Message(message) = &mut incoming.event else { unreachable!() };
+    message.entities = vec![Entity { kind: EntityKind::BotCommand, offset: 0, length: 5 }];
+    let raw = serde_json::to_string(&incoming).unwrap();
+    receive(&door, stage.bots[0], ReceivedUpdate { update_id: UpdateId(900), raw, incoming }).await.unwrap();
+    stage
+        .until("the stop is lifted: who ordered it is no administrator", async |stage| {
+            stage.rows.stops().await.unwrap().0.is_empty()
+                && stage.scenery.journal.count(|h| *h == Happening::Committed("set_stop")) == 2
+        })
+        .await;
+    stage.until_at_rest().await;
 }

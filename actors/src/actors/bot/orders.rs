@@ -12,13 +12,14 @@ use std::time::Duration;
 
 use super::actor::{BotMsg, BotState};
 use crate::actors::committer::STORE_RETRY;
+use crate::actors::fleet::actor::FleetMsg;
 use crate::actors::node::Node;
 use crate::domain::commit::operation::{Applied, Operation, SetStop};
 use crate::domain::control::StopScope;
 use crate::domain::ids::{BotId, ChatId, MessageId, TelegramChatId, TelegramUserId};
 use crate::domain::incoming::{AuthorKind, EntityKind, Event, Incoming, Message};
 use crate::policy::backoff::BackoffSettings;
-use crate::ports::telegram::TelegramError;
+use crate::ports::telegram::{BotApi, TelegramError};
 
 /// Orders remembered, so that each acts once.
 const REMEMBERED: usize = 4096;
@@ -173,6 +174,35 @@ fn ask(node: &Node, bot: BotId, doubt: Doubt) {
     let count = members.len().max(1);
     if let Some(asker) = askers.nth(doubt.asked as usize % count).or_else(|| node.directory.bot(bot)) {
         let _ = asker.cast(BotMsg::Doubted(doubt));
+    } else if let Some(fleet) = node.directory.fleet() {
+        // A webhook's receiver where no bot of the chat lives.
+        let _ = fleet.cast(FleetMsg::Doubted(bot, doubt));
+    }
+}
+
+/// Asks Telegram whether the author of a stop may stop the chat, on a node where none of its bots lives, until it says.
+pub(in crate::actors) async fn verify(node: &Node, api: &dyn BotApi, mut doubt: Doubt) {
+    loop {
+        match api.is_admin(doubt.telegram, doubt.author).await {
+            Ok(may) => return ranked(node, doubt, may),
+            Err(error) => {
+                doubt.asked += 1;
+                let mut wait = ASK_AGAIN.wait(doubt.asked, node.jitter.next());
+                if let TelegramError::RateLimited { retry_after } = &error {
+                    wait = wait.max(*retry_after);
+                }
+                tracing::warn!(chat.id = %doubt.chat, error = %error, "who stopped the chat cannot be verified yet, it stays stopped");
+                tokio::time::sleep(wait).await;
+            }
+        }
+    }
+}
+
+/// Telegram said whether the author may: a stop of nobody who may is lifted.
+fn ranked(node: &Node, doubt: Doubt, may: bool) {
+    if node.orders.ranked(doubt.chat, may) {
+        tracing::warn!(chat.id = %doubt.chat, "who stopped the chat is no administrator of it: it goes on");
+        node.committer.submit(set_stop(node, doubt.chat, false, doubt.author), |_| {});
     }
 }
 
@@ -215,11 +245,7 @@ impl BotState {
     pub(super) fn on_ranked(&mut self, mut doubt: Doubt, rank: Result<bool, TelegramError>) {
         let error = match rank {
             Ok(may) => {
-                if self.node.orders.ranked(doubt.chat, may) {
-                    tracing::warn!(chat.id = %doubt.chat, "who stopped the chat is no administrator of it: it goes on");
-                    self.node.committer.submit(set_stop(&self.node, doubt.chat, false, doubt.author), |_| {});
-                }
-                return;
+                return ranked(&self.node, doubt, may);
             }
             Err(error) => error,
         };

@@ -18,6 +18,7 @@ use super::starting::Ramp;
 use super::supervision::Book;
 pub use super::supervision::{Child, Quarantined};
 use crate::actors::bot::actor::BotMsg;
+use crate::actors::bot::orders::Doubt;
 use crate::actors::bot::settings::BotSettings;
 use crate::actors::chat::settings::ChatSettings;
 use crate::actors::node::{Ended, Node};
@@ -95,6 +96,8 @@ pub enum FleetMsg {
     NotHandedOver(LeaseKey),
     /// A write under that epoch was refused: somebody else owns it.
     Fenced(LeaseKey, Epoch),
+    /// Somebody stopped a chat of which no bot lives here, and it is not known whether they may: ask by this bot.
+    Doubted(BotId, Doubt),
     /// The node may not act.
     Suspend,
     /// The node may act again.
@@ -237,6 +240,7 @@ impl Actor for FleetActor {
             FleetMsg::HandedOver(key, epoch, to) => state.on_handed_over(key, epoch, to),
             FleetMsg::NotHandedOver(key) => state.on_not_handed_over(&myself, key).await,
             FleetMsg::Fenced(key, epoch) => state.on_fenced(key, epoch),
+            FleetMsg::Doubted(bot, doubt) => state.verify(bot, doubt),
             FleetMsg::Suspend => state.tell_bots(|| BotMsg::Suspend),
             FleetMsg::Resume => state.tell_bots(|| BotMsg::Resume),
             FleetMsg::Drain => state.drain(),

@@ -12,8 +12,10 @@ use ractor::{ActorCell, ActorRef, Message, RpcReplyPort};
 use super::actor::{FleetMsg, FleetState};
 use super::supervision::Child;
 use crate::actors::bot::actor::BotMsg;
+use crate::actors::bot::orders::{Doubt, verify};
 use crate::actors::chat::actor::ChatMsg;
 use crate::actors::provider::actor::ProviderMsg;
+use crate::domain::ids::BotId;
 use crate::domain::ownership::LeaseKey;
 use crate::ports::store::Backlog;
 
@@ -96,6 +98,20 @@ impl FleetState {
                 && let Some(actor) = node.directory.bot(bot)
             {
                 let _ = actor.cast(BotMsg::Reconcile);
+            }
+        }
+    }
+
+    /// Asks Telegram about the author of a stop that a webhook brought to a node without bots of that chat.
+    pub(super) fn verify(&mut self, bot: BotId, doubt: Doubt) {
+        let node = Arc::clone(&self.args.node);
+        let Some(profile) = node.directory.bot_profile(bot) else {
+            return;
+        };
+        match self.leasing.api(&node, &self.args.apis, &profile) {
+            Ok(api) => drop(self.tasks.spawn(async move { verify(&node, api.as_ref(), doubt).await })),
+            Err(why) => {
+                tracing::error!(bot.id = %bot, reason = why, "who stopped a chat cannot be verified, it stays stopped");
             }
         }
     }
