@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 use botfleet_actors::domain::ownership::Incarnation;
 use botfleet_actors::ports::bus::{Audience, BusMessage};
 use fred::clients::SubscriberClient;
-use fred::prelude::{Builder, Client, ClientLike, Config, Error, ErrorKind, EventInterface, PubsubInterface, TcpConfig};
+use fred::prelude::{
+    Builder, Client, ClientLike, Config, Error, ErrorKind, EventInterface, PubsubInterface, TcpConfig,
+};
 use fred::types::{ConnectHandle, Message};
 use futures::future::join_all;
 use tokio::sync::broadcast::error::RecvError;

@@ -110,12 +110,7 @@ impl ClusterSettings {
         ] {
             if value < least || value > most {
                 let what = format!("{value:?} is out of bounds");
-                faults.push(Fault::new(
-                    source,
-                    format!("cluster.{key}"),
-                    what,
-                    format!("from {least:?} to {most:?}"),
-                ));
+                faults.push(Fault::new(source, format!("cluster.{key}"), what, format!("from {least:?} to {most:?}")));
             }
         }
         faults

@@ -40,7 +40,8 @@ impl Config {
             let url = self.store.url.as_deref();
             connections.postgres = address("store.url", url, &POSTGRES, secrets, &mut faults);
             connections.postgres_password = self.store.password.as_deref().and_then(|reference| {
-                let fault = |(what, remedy): (String, String)| Fault::new("configuration", "store.password", what, remedy);
+                let fault =
+                    |(what, remedy): (String, String)| Fault::new("configuration", "store.password", what, remedy);
                 follow(reference, secrets).map_err(|error| faults.push(fault(error))).ok()
             });
             let url = self.redis.url.as_ref().map(ExposeSecret::expose_secret);
@@ -146,8 +147,8 @@ fn address(
 }
 
 fn follow(reference: &str, secrets: &dyn SecretSource) -> Result<SecretString, (String, String)> {
-    let reference = SecretRef::parse(reference, Path::new(""))
-        .map_err(|(what, remedy)| (what.to_owned(), remedy.to_owned()))?;
+    let reference =
+        SecretRef::parse(reference, Path::new("")).map_err(|(what, remedy)| (what.to_owned(), remedy.to_owned()))?;
     reference.resolve(secrets).map(|resolved| resolved.secret)
 }
 

@@ -166,7 +166,8 @@ impl ClusterStage {
     /// It fails.
     pub async fn command(&self, node: &Node, words: &[&str]) -> Result<String, HarnessError> {
         let mut command = Command::new(&self.spec.binary);
-        let done = command.args(words).current_dir(node.files().dir()).stdin(Stdio::null()).kill_on_drop(true).output().await;
+        let done =
+            command.args(words).current_dir(node.files().dir()).stdin(Stdio::null()).kill_on_drop(true).output().await;
         let done = done.map_err(HarnessError::file(&self.spec.binary))?;
         if done.status.success() {
             return Ok(String::from_utf8_lossy(&done.stdout).into_owned());
