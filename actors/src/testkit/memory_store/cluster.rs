@@ -149,11 +149,10 @@ impl State {
     }
 
     fn settle_abandoned(&mut self, me: Incarnation, bot: BotId, overdue: bool) -> u64 {
-        if self.ownings.living_owner(LeaseKey::Bot(bot)) != Some(me) {
-            return 0;
+        if self.ownings.living_owner(LeaseKey::Bot(bot)) == Some(me) {
+            let abandoned = self.sent_by(|state, sender| sender != me && (overdue || !state.ownings.living(sender)));
+            self.give_back_sends(|of| of == bot, |message| abandoned.contains(&message));
         }
-        let abandoned = self.sent_by(|state, sender| sender != me && (overdue || !state.ownings.living(sender)));
-        self.give_back_sends(|of| of == bot, |message| abandoned.contains(&message));
         let sending = self.outbox.values().filter(|message| message.bot == bot);
         let sending = sending.filter(|message| message.progress.state == OutboxState::Sending);
         sending.filter(|message| self.senders.get(&message.id).is_some_and(|sender| *sender != me)).count() as u64
