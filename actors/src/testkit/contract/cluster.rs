@@ -348,8 +348,8 @@ pub async fn a_take_makes_unknown_what_the_dead_were_sending(home: &dyn ClusterH
 pub async fn an_overdue_send_of_another_is_unknown(home: &dyn ClusterHome) {
     let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
     let (said, epoch) = one.sending().await;
-    assert_eq!(other.cluster.settle_abandoned(other.me, said.bot, true).await.unwrap(), 1, "it is not its owner");
-    assert_eq!(other.state(&said).await, OutboxState::Sending);
+    other.cluster.settle_abandoned(other.me, said.bot, true).await.unwrap();
+    assert_eq!(other.state(&said).await, OutboxState::Sending, "another than its owner ends nothing");
     one.commit(Operation::HandOver(HandOver { key: LeaseKey::Bot(said.bot), epoch, to: other.me })).await.unwrap();
     assert_eq!(other.cluster.settle_abandoned(other.me, said.bot, true).await.unwrap(), 0);
     assert_eq!(other.state(&said).await, OutboxState::Unknown);
