@@ -15,10 +15,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::harness::args::SendLatency;
 use crate::harness::budget::{self, BudgetArgs};
-use crate::harness::crash::{self, CrashArgs};
 use crate::harness::cluster::faults::args::ClusterFaultsArgs;
-use crate::harness::cluster::figures::ClusterFigure;
 use crate::harness::cluster::faults::{run as cluster_run, series as cluster_series};
+use crate::harness::cluster::figures::ClusterFigure;
+use crate::harness::crash::{self, CrashArgs};
 use crate::harness::faults::{self, FaultsArgs, slices};
 use crate::harness::idle::{self, IdleArgs};
 use crate::harness::isolate::{self, IsolateArgs};

@@ -124,7 +124,10 @@ fn transcripts(ledger: &[LedgerRecord], outcomes: &[OutcomeLine], report: &mut R
             if expected != *found {
                 report.breaches.order += 1;
                 report.example(|| {
-                    format!("chat {chat}: the transcript has {} entries, and {found} where {expected} belongs", numbers.len())
+                    format!(
+                        "chat {chat}: the transcript has {} entries, and {found} where {expected} belongs",
+                        numbers.len()
+                    )
                 });
                 break;
             }
@@ -166,23 +169,20 @@ mod tests {
 
     #[test]
     fn two_nodes_that_poll_one_bot_are_a_breach() {
-        let ledger =
-            [opened(1_000_000, 1, "a"), opened(4_000_000, 2, "b"), closed(4_000_100, 1, PollEnd::Conflict)];
+        let ledger = [opened(1_000_000, 1, "a"), opened(4_000_000, 2, "b"), closed(4_000_100, 1, PollEnd::Conflict)];
         assert_eq!(overlaps(&ledger, None, &[]), (1, 0));
         assert_eq!(overlaps(&ledger, Some(9_000_000), &[]), (1, 0), "it left long after the other came");
     }
 
     #[test]
     fn a_poll_of_a_client_that_had_left_is_none_though_telegram_learnt_it_late() {
-        let ledger =
-            [opened(1_000_000, 1, "a"), opened(4_000_000, 2, "b"), closed(8_000_000, 1, PollEnd::ClientGone)];
+        let ledger = [opened(1_000_000, 1, "a"), opened(4_000_000, 2, "b"), closed(8_000_000, 1, PollEnd::ClientGone)];
         assert_eq!(overlaps(&ledger, Some(3_000_000), &[]), (0, 0));
     }
 
     #[test]
     fn a_pause_allows_one_late_poll_a_bot_and_no_second() {
-        let ledger =
-            [opened(1_000_000, 1, "a"), opened(5_000_000, 2, "b"), closed(5_000_100, 1, PollEnd::Conflict)];
+        let ledger = [opened(1_000_000, 1, "a"), opened(5_000_000, 2, "b"), closed(5_000_100, 1, PollEnd::Conflict)];
         assert_eq!(overlaps(&ledger, None, &[pause(1_500_000, 9_000_000)]), (0, 1));
         assert_eq!(overlaps(&ledger, None, &[pause(1_500_000, 2_000_000)]), (1, 0), "awake long before");
         let again = [ledger.as_slice(), &[opened(9_500_000, 3, "c")]].concat();

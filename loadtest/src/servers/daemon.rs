@@ -54,11 +54,7 @@ impl Daemon {
     }
 
     /// Starts the process and waits until `serves` says so; its output goes to the log.
-    pub(super) fn start(
-        &mut self,
-        command: &mut Command,
-        serves: impl Fn(u32) -> bool,
-    ) -> Result<(), ServerError> {
+    pub(super) fn start(&mut self, command: &mut Command, serves: impl Fn(u32) -> bool) -> Result<(), ServerError> {
         let log = self.open_log()?;
         let also = log.try_clone().map_err(ServerError::io("the log"))?;
         let child = command

@@ -268,8 +268,7 @@ fn counts_statements() -> bool {
 fn template() -> Result<PathBuf, ServerError> {
     let initdb = install::postgres("initdb")?;
     let told = Command::new(&initdb).arg("--version").output().map_err(ServerError::io("initdb cannot be run"))?;
-    let version: String =
-        String::from_utf8_lossy(&told.stdout).split_whitespace().nth(2).unwrap_or("any").to_owned();
+    let version: String = String::from_utf8_lossy(&told.stdout).split_whitespace().nth(2).unwrap_or("any").to_owned();
     let owner = owner().map_or_else(|| "own".to_owned(), |(uid, _)| uid.to_string());
     let root = std::env::temp_dir();
     let ready = root.join(format!("botfleet-template-postgres-{version}-{owner}"));

@@ -77,7 +77,8 @@ mod tests {
     #[test]
     fn published_messages_go_and_all_else_stays() {
         let mut frames = Frames::default();
-        let stream = [b"+OK\r\n", SUBSCRIBED, MESSAGE, b">3\r\n$8\r\npmessage\r\n$1\r\nx\r\n$-1\r\n", b":3\r\n"].concat();
+        let stream =
+            [b"+OK\r\n", SUBSCRIBED, MESSAGE, b">3\r\n$8\r\npmessage\r\n$1\r\nx\r\n$-1\r\n", b":3\r\n"].concat();
         let (kept, dropped) = frames.without_messages(&stream);
         assert_eq!(kept, [b"+OK\r\n", SUBSCRIBED, b":3\r\n"].concat());
         assert_eq!((dropped, frames.take_rest().len()), (2, 0));

@@ -102,7 +102,10 @@ impl Drop for Running {
         self.reader.abort();
         // A launcher that is killed cannot end its worker.
         if let Some(worker) = self.said.borrow().worker.filter(|worker| *worker != self.pid) {
-            let kill = std::process::Command::new("sh").args(["-c", "kill -KILL \"$0\"", &worker.to_string()]).stderr(Stdio::null()).status();
+            let kill = std::process::Command::new("sh")
+                .args(["-c", "kill -KILL \"$0\"", &worker.to_string()])
+                .stderr(Stdio::null())
+                .status();
             drop(kill);
         }
     }

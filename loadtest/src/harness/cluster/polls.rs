@@ -57,7 +57,12 @@ pub fn bots_of(polls: &BTreeMap<i64, Vec<Poll>>, node: &str, at_us: u64) -> Vec<
 
 /// How long after a moment each of the bots was first polled again, by a poll that began then; none for those that were
 /// not.
-pub fn back_after(polls: &BTreeMap<i64, Vec<Poll>>, bots: &[i64], at_us: u64, by: impl Fn(&Poll) -> bool) -> Vec<Option<u64>> {
+pub fn back_after(
+    polls: &BTreeMap<i64, Vec<Poll>>,
+    bots: &[i64],
+    at_us: u64,
+    by: impl Fn(&Poll) -> bool,
+) -> Vec<Option<u64>> {
     let first = |bot: &i64| {
         let polls = polls.get(bot)?;
         polls.iter().find(|poll| poll.opened_us > at_us && by(poll)).map(|poll| poll.opened_us - at_us)

@@ -38,7 +38,10 @@ pub async fn back_after(
 ///
 /// # Errors
 /// That does not come in time.
-pub async fn wait_until_spread(stage: &mut ClusterStage, within: Duration) -> Result<BTreeMap<String, u64>, HarnessError> {
+pub async fn wait_until_spread(
+    stage: &mut ClusterStage,
+    within: Duration,
+) -> Result<BTreeMap<String, u64>, HarnessError> {
     let until = Instant::now() + within;
     loop {
         let view = stage.wait_until_settled().await?;

@@ -83,7 +83,9 @@ impl ClusterStage {
         for index in 0..stage.spec.nodes {
             stage.add(stage.spec.roles.get(index).copied().unwrap_or(Role::All)).await?;
         }
-        if stage.spec.shifted_clock && let Some(first) = stage.nodes.first_mut() {
+        if stage.spec.shifted_clock
+            && let Some(first) = stage.nodes.first_mut()
+        {
             stage.clock_shifts = first.with_shifted_clock()?;
         }
         stage.migrate().await?;
@@ -103,7 +105,17 @@ impl ClusterStage {
         let (postgres, redis) = tokio::try_join!(Postgres::start(None, spec.postgres.clone()), Redis::start(None))?;
         postgres.create_database(DATABASE).await?;
         let api = ClusterApi::new()?;
-        Ok(Self { nodes: Vec::new(), simulation, postgres, redis, api, clock_shifts: false, spec, scratch, retired: Vec::new() })
+        Ok(Self {
+            nodes: Vec::new(),
+            simulation,
+            postgres,
+            redis,
+            api,
+            clock_shifts: false,
+            spec,
+            scratch,
+            retired: Vec::new(),
+        })
     }
 
     /// Adds a node that does not run yet, under the next name.
@@ -154,7 +166,8 @@ impl ClusterStage {
     /// It fails.
     pub async fn command(&self, node: &Node, words: &[&str]) -> Result<String, HarnessError> {
         let mut command = Command::new(&self.spec.binary);
-        let done = command.args(words).current_dir(node.files().dir()).stdin(Stdio::null()).kill_on_drop(true).output().await;
+        let done =
+            command.args(words).current_dir(node.files().dir()).stdin(Stdio::null()).kill_on_drop(true).output().await;
         let done = done.map_err(HarnessError::file(&self.spec.binary))?;
         if done.status.success() {
             return Ok(String::from_utf8_lossy(&done.stdout).into_owned());

@@ -95,7 +95,8 @@ impl<'s> Performer<'s> {
     /// Waits, and ends meanwhile what is over.
     async fn wait_until(&mut self, until: Instant) -> Result<(), HarnessError> {
         loop {
-            let next = self.lasting.iter().enumerate().min_by_key(|(_, (at, _))| *at).map(|(place, (at, _))| (place, *at));
+            let next =
+                self.lasting.iter().enumerate().min_by_key(|(_, (at, _))| *at).map(|(place, (at, _))| (place, *at));
             match next {
                 Some((place, at)) if at <= until => {
                     tokio::time::sleep_until(at).await;
@@ -147,7 +148,9 @@ impl<'s> Performer<'s> {
     async fn strike(&mut self, fault: Fault) -> Result<(), HarnessError> {
         let name = fault.name();
         let struck = match fault {
-            Fault::KillWorker { node } | Fault::KillAll { node, .. } | Fault::Freeze { node, .. }
+            Fault::KillWorker { node }
+            | Fault::KillAll { node, .. }
+            | Fault::Freeze { node, .. }
             | Fault::Partition { node, .. } => match self.free(node) {
                 Some(place) => self.strike_node(place, fault).await?,
                 None => false,

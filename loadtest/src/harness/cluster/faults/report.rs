@@ -113,7 +113,7 @@ impl ClusterReport {
         if self.total() == 0 {
             breaches.push("no fault struck: the run shows nothing".to_owned());
         }
-        self.verdict = if breaches.is_empty() { "clean" } else { "breach" }.to_owned();
+        if breaches.is_empty() { "clean" } else { "breach" }.clone_into(&mut self.verdict);
         self.breaches = breaches;
     }
 }
@@ -149,7 +149,11 @@ impl fmt::Display for ClusterReport {
         }
         if !self.is_clean() {
             let long = if self.long { " --long" } else { "" };
-            writeln!(f, "replay: botfleet-loadtest cluster-faults --seed {} --seconds {}{long}", self.seed, self.seconds)?;
+            writeln!(
+                f,
+                "replay: botfleet-loadtest cluster-faults --seed {} --seconds {}{long}",
+                self.seed, self.seconds
+            )?;
         }
         write!(f, "seed {}: {}", self.seed, self.verdict)
     }

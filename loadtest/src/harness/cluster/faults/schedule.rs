@@ -180,7 +180,9 @@ mod tests {
             assert!(steps.is_sorted_by_key(|step| step.at_ms), "{steps:?}");
             names.extend(steps.iter().map(|step| step.fault.name().split(' ').next().unwrap_or_default().to_owned()));
         }
-        for name in ["kill", "freeze", "hints", "redis", "flushall", "database", "clock", "rolling", "scale", "telegram"] {
+        for name in
+            ["kill", "freeze", "hints", "redis", "flushall", "database", "clock", "rolling", "scale", "telegram"]
+        {
             assert!(names.contains(name), "{name}: {names:?}");
         }
     }
@@ -193,7 +195,8 @@ mod tests {
             .collect();
         assert_eq!(scales, [2, 6, 3]);
         let freezes = schedule(4, 120_000, 5, true);
-        let longest = freezes.iter().filter_map(|s| if let Fault::Freeze { for_ms, .. } = s.fault { Some(for_ms) } else { None });
+        let longest =
+            freezes.iter().filter_map(|s| if let Fault::Freeze { for_ms, .. } = s.fault { Some(for_ms) } else { None });
         assert_eq!(longest.max(), Some(30_000));
     }
 }

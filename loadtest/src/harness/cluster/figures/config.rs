@@ -52,7 +52,10 @@ pub async fn run(args: &FigureArgs) -> Result<Figure, HarnessError> {
     let (heard, unheard) = under_traffic(&mut traffic, args.rate, work).await?;
     let mut figure = Figure::new("config", args.fleet());
     for (name, seen, share, limit) in [("with hints", heard, 0.99, 50.0), ("every hint lost", unheard, 1.0, 1000.0)] {
-        figure.tell(format!("{name}: calls after an answer, by the new roster"), format!("{} of {}", seen.fresh, seen.calls));
+        figure.tell(
+            format!("{name}: calls after an answer, by the new roster"),
+            format!("{} of {}", seen.fresh, seen.calls),
+        );
         figure.tell_spread(format!("{name}: age of calls by the old one"), &seen.stale);
         let age = if share < 1.0 { seen.stale.within_ms(share) } else { seen.stale.longest_ms() };
         figure.promise(format!("{name}: old roster at most so long"), age, limit, "ms");

@@ -35,7 +35,8 @@ pub(super) struct Counters {
 
 /// Reads the counters.
 pub(super) async fn counters(stage: &ClusterStage) -> Result<Counters, HarnessError> {
-    let sql = format!("SELECT xact_commit, xact_rollback, deadlocks FROM pg_stat_database WHERE datname = '{DATABASE}'");
+    let sql =
+        format!("SELECT xact_commit, xact_rollback, deadlocks FROM pg_stat_database WHERE datname = '{DATABASE}'");
     let told = stage.postgres.query("postgres", &sql).await?;
     let mut numbers = told.trim().split('|').map(|number| number.parse().unwrap_or(0));
     let mut next = || numbers.next().unwrap_or(0);

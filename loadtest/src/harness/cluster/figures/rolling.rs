@@ -137,7 +137,9 @@ async fn load(
                             }
                             Err(error) => answers.failed.push(error.without_url().to_string()),
                         },
-                        Err(error) => answers.failed.push(error.to_string().replace(&urls[place], &format!("n{}", place + 1))),
+                        Err(error) => {
+                            answers.failed.push(error.to_string().replace(&urls[place], &format!("n{}", place + 1)))
+                        }
                     }
                 }
             }

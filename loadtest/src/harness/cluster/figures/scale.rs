@@ -96,7 +96,8 @@ async fn workers_of(args: &ScaleArgs, workers: usize, figure: &mut Figure) -> Re
         waits as f64 / f64::from(samples.max(1)),
         share(after.2.saturating_sub(before.2)),
         share(after.1.saturating_sub(before.1)),
-        usage::cpu_time(std::process::id()).map_or_else(|_| "?".to_owned(), |cpu| format!("{:.0} s so far", cpu.as_secs_f64())),
+        usage::cpu_time(std::process::id())
+            .map_or_else(|_| "?".to_owned(), |cpu| format!("{:.0} s so far", cpu.as_secs_f64())),
         if spread || workers == 1 { "yes" } else { "NO" },
     );
     figure.tell(format!("{workers} workers"), text);
