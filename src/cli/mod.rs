@@ -25,7 +25,7 @@ pub mod dead_letters;
 pub mod demo;
 pub mod health;
 pub mod inputs;
-mod launcher;
+pub mod launcher;
 pub mod migrate;
 pub mod run;
 mod signals;

@@ -113,7 +113,7 @@ impl ClusterReport {
         if self.total() == 0 {
             breaches.push("no fault struck: the run shows nothing".to_owned());
         }
-        self.verdict = if breaches.is_empty() { "clean" } else { "breach" }.to_owned();
+        if breaches.is_empty() { "clean" } else { "breach" }.clone_into(&mut self.verdict);
         self.breaches = breaches;
     }
 }

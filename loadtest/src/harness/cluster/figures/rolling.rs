@@ -138,7 +138,7 @@ async fn load(
                             Err(error) => answers.failed.push(error.without_url().to_string()),
                         },
                         Err(error) => {
-                            answers.failed.push(error.to_string().replace(&urls[place], &format!("n{}", place + 1)))
+                            answers.failed.push(error.to_string().replace(&urls[place], &format!("n{}", place + 1)));
                         }
                     }
                 }

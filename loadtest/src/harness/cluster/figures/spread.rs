@@ -35,7 +35,7 @@ pub async fn run(args: &FigureArgs) -> Result<Figure, HarnessError> {
 }
 
 async fn changes(stage: &mut ClusterStage, figure: &mut Figure) -> Result<(), HarnessError> {
-    let (mut moved, mut ideal, mut worst) = (0, 0, 0);
+    let (mut total, mut ideal, mut worst) = (0, 0, 0);
     let mut before = even(stage).await?;
     worst = worst.max(spread(&bots(&before)));
     figure.tell(format!("{} nodes", stage.nodes.len()), told(&before));
@@ -58,12 +58,12 @@ async fn changes(stage: &mut ClusterStage, figure: &mut Figure) -> Result<(), Ha
             format!("{}; {moves} bots moved, {needed} needed; {chats} chats moved", told(&after)),
         );
         worst = worst.max(spread(&bots(&after)));
-        moved += moves;
+        total += moves;
         ideal += needed;
         before = after;
     }
     figure.promise("largest difference between two nodes", worst as f64, 1.0, "bots");
-    figure.promise("moves against the ideal", moved as f64 / ideal.max(1) as f64, 1.05, "times");
+    figure.promise("moves against the ideal", total as f64 / ideal.max(1) as f64, 1.05, "times");
     Ok(())
 }
 
