@@ -12,9 +12,9 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use botfleet_actors::ports::bus::LiveEvent;
 use futures::Stream;
 use futures::stream::unfold;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::problem::Problem;
 use super::server::Edge;

@@ -44,9 +44,7 @@ impl Problem {
             OrderError::Unknown(_) => Self::not_found("unknown_dead_letter", error.to_string()),
             OrderError::UnknownNode(_) => Self::not_found("unknown_node", error.to_string()),
             OrderError::Elsewhere { .. } => Self::conflict("elsewhere", error.to_string()),
-            OrderError::Refused(why) => {
-                Self { status: StatusCode::UNPROCESSABLE_ENTITY, code: "refused", detail: why }
-            }
+            OrderError::Refused(why) => Self { status: StatusCode::UNPROCESSABLE_ENTITY, code: "refused", detail: why },
             OrderError::Conflict(why) => Self::conflict("conflict", why),
             OrderError::MayDuplicate => Self::conflict(
                 "may_duplicate",

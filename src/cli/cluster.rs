@@ -143,9 +143,8 @@ fn shown(cluster: &Value) -> String {
         ]
     };
     let rows: Vec<Vec<String>> = cluster["nodes"].as_array().into_iter().flatten().map(row).collect();
-    let heads = [
-        "node", "role", "state", "start", "bots", "chats", "updates/min", "sends/min", "lag", "Telegram", "address",
-    ];
+    let heads =
+        ["node", "role", "state", "start", "bots", "chats", "updates/min", "sends/min", "lag", "Telegram", "address"];
     text.push_str(&table("Nodes", &heads, &rows));
     text.push_str(&moves(&cluster["moves"]));
     let bus = if cluster["bus_up"].as_bool().unwrap_or(false) { "up" } else { "down" };
@@ -155,7 +154,11 @@ fn shown(cluster: &Value) -> String {
         of(&cluster["node"]),
         cluster["config_seq"],
         cluster["unowned"],
-        if cluster["stale"].as_bool().unwrap_or(false) { "; the database does not answer, this is the last look" } else { "" }
+        if cluster["stale"].as_bool().unwrap_or(false) {
+            "; the database does not answer, this is the last look"
+        } else {
+            ""
+        }
     );
     text
 }

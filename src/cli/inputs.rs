@@ -77,7 +77,9 @@ impl Inputs {
     /// # Errors
     /// Their faults, at once.
     pub fn settings_alone(profile: Option<Profile>, config: Option<PathBuf>) -> Result<Config, Faults> {
-        Config::load(&Self { manifest: PathBuf::new(), profile, config, listen: None, role: None, node: None }.sources())
+        Config::load(
+            &Self { manifest: PathBuf::new(), profile, config, listen: None, role: None, node: None }.sources(),
+        )
     }
 
     /// Names every layer of the settings.

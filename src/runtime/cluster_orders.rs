@@ -138,10 +138,7 @@ impl RunningFleet {
         let names = self.names();
         if dry_run {
             // All moves at once: what all waves together come to.
-            let all = OwnershipSettings {
-                moves_share: NonZeroU32::MIN,
-                ..self.ownership.clone()
-            };
+            let all = OwnershipSettings { moves_share: NonZeroU32::MIN, ..self.ownership.clone() };
             let picture = cluster.picture().await?;
             let moves = shown(&rebalance(&picture, &all), &picture, &names);
             return Ok(Rebalanced { dry_run, done: true, waves: 0, moves });

@@ -142,9 +142,8 @@ pub struct MoveView {
 
 /// What a picture looks like to people.
 pub fn view(teller: Teller, picture: &Picture, names: &Names) -> ClusterView {
-    let living = |of: Option<Incarnation>| {
-        of.and_then(|node| picture.node(node)).filter(|node| node.state != NodeState::Dead)
-    };
+    let living =
+        |of: Option<Incarnation>| of.and_then(|node| picture.node(node)).filter(|node| node.state != NodeState::Dead);
     let lease = |lease: &Lease| LeaseView {
         kind: lease.key.kind(),
         id: lease.key.id(),
@@ -255,7 +254,7 @@ mod tests {
         assert_eq!((view.unowned, owners), (1, vec![None, Some("n2")]));
         let expected = MoveView { kind: "bot", name: "Ada".into(), from: None, to: Some("n2".into()), ready: false };
         assert_eq!(view.moves, [expected]);
-        assert_eq!((view.nodes[0].bots, view.nodes[0].bots_quota), (1, 2), "both are due to the only one alive");
-        assert_eq!((view.nodes[1].bots, view.nodes[1].bots_quota), (1, 0), "what the dead one left behind");
+        assert_eq!((view.nodes[0].bots, view.nodes[0].bots_quota), (1, 0), "what the dead one left behind");
+        assert_eq!((view.nodes[1].bots, view.nodes[1].bots_quota), (1, 2), "both are due to the only one alive");
     }
 }

@@ -66,12 +66,8 @@ impl RunningFleet {
 
 /// Tells everybody that something happened, this node's watchers among them.
 pub(super) fn tell(node: &Node, kind: &str, subject: &str) {
-    let event = LiveEvent {
-        at: node.clock.now(),
-        node: node.name.clone(),
-        kind: kind.to_owned(),
-        subject: subject.to_owned(),
-    };
+    let event =
+        LiveEvent { at: node.clock.now(), node: node.name.clone(), kind: kind.to_owned(), subject: subject.to_owned() };
     node.bus.publish(Audience::Everybody, BusMessage::Event(event));
 }
 

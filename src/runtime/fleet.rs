@@ -80,9 +80,7 @@ impl RunningFleet {
 
     fn share(&self, kind: &str) -> Option<usize> {
         let (picture, me) = (self.node.leases.picture()?, Some(self.node.me));
-        let mine = |of: &&Lease| {
-            of.key.kind() == kind && of.desired.or(of.owner) == me
-        };
+        let mine = |of: &&Lease| of.key.kind() == kind && of.desired.or(of.owner) == me;
         Some(picture.leases.iter().filter(mine).count())
     }
 

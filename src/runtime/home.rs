@@ -103,8 +103,7 @@ impl Home {
         cluster.beat(me, &report).await.context("the first beat was not taken")?;
         let roster = roster(store.as_ref(), plan, clock.as_ref()).await?;
         tracing::info!(node = %name, incarnation = %me, role = config.cluster.role.as_str(), "joined the cluster");
-        let tenure =
-            Tenure { epoch: Epoch(0), turns_requeued: 0, turns_dead: 0, sends_again: 0, sends_unknown: 0 };
+        let tenure = Tenure { epoch: Epoch(0), turns_requeued: 0, turns_dead: 0, sends_again: 0, sends_unknown: 0 };
         let seat = Seat { name, place: Place::Among { me, cluster: Arc::new(cluster) }, bus };
         Ok(Self { store, clock, seat, roster, tenure })
     }
@@ -139,9 +138,10 @@ async fn join(cluster: &dyn Cluster, node: &NewNode, settings: &OwnershipSetting
             tracing::warn!(node = %node.name, reason = %error, "cannot join yet; does another process use this name?");
         }
         let nodes = cluster.nodes().await;
-        let older = nodes.as_ref().ok().and_then(|nodes| {
-            nodes.iter().find(|other| other.name == node.name && other.state != NodeState::Dead)
-        });
+        let older = nodes
+            .as_ref()
+            .ok()
+            .and_then(|nodes| nodes.iter().find(|other| other.name == node.name && other.state != NodeState::Dead));
         watched = match (older, watched) {
             (None, _) => None,
             (Some(older), Some((incarnation, beat, since)))
