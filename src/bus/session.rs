@@ -102,7 +102,7 @@ pub(super) async fn run(link: Link, mut outgoing: mpsc::Receiver<(Audience, BusM
     let mut told = false;
     loop {
         let began = Instant::now();
-        let Err(error) = link.session(&mut outgoing).await;
+        let Err(error) = Box::pin(link.session(&mut outgoing)).await;
         link.pulse.lost();
         link.heard.send_replace(BTreeSet::new());
         let mut left = 0;
@@ -140,11 +140,11 @@ impl Link {
             });
         let (publisher, subscriber) = (builder.build()?, builder.build_subscriber_client()?);
         let mut frames = subscriber.message_rx();
-        let (mut publishing, mut listening) = call("connect", async {
-            let connecting = publisher.init().await.map(Connected)?;
-            Ok((connecting, subscriber.init().await.map(Connected)?))
-        })
-        .await?;
+        let connecting = async {
+            let publishing = publisher.init().await.map(Connected)?;
+            Ok((publishing, subscriber.init().await.map(Connected)?))
+        };
+        let (mut publishing, mut listening) = Box::pin(call("connect", connecting)).await?;
         let mut wanted = self.wanted.clone();
         let all = [self.channels.all(), self.channels.probe(self.process)];
         call("subscribe", subscriber.subscribe(all.to_vec())).await?;
@@ -220,7 +220,7 @@ impl Link {
             if outgoing.recv_many(&mut gathered, GATHERED_MAX).await == 0 {
                 return Err(Error::new(ErrorKind::Canceled, "the bus ended"));
             }
-            let publishes = merge(gathered.drain(..)).into_iter().filter_map(|(to, message)| {
+            let calls = merge(gathered.drain(..)).into_iter().filter_map(|(to, message)| {
                 let text = encode(&message);
                 if text.is_none() {
                     dropped("too_large", 1);
@@ -228,7 +228,7 @@ impl Link {
                 let text = text?;
                 Some(call("publish", publisher.publish::<i64, _, _>(self.channels.of(to), text)))
             });
-            for published in join_all(publishes).await {
+            for published in join_all(calls).await {
                 if let Err(error) = published {
                     dropped("publish", 1);
                     return Err(error);

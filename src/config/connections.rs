@@ -3,6 +3,8 @@
 //! An address is written in full, or as `env:NAME` or `file:PATH` that holds it. What it leads to may carry a password
 //! and is shown nowhere; a password in the clear text of a file is refused.
 
+#![allow(clippy::doc_markdown, reason = "PostgreSQL is a name, not an item")]
+
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};

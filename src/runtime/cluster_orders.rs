@@ -145,19 +145,19 @@ impl RunningFleet {
         }
         tracing::warn!(by, "control: rebalance");
         let until = Instant::now() + REBALANCE_WITHIN;
-        let (mut moves, mut waves, mut done) = (Vec::new(), 0, false);
+        let (mut moves, mut rounds, mut done) = (Vec::new(), 0, false);
         while Instant::now() < until {
-            let wished = Mutex::new((Vec::new(), Picture::default()));
+            let decided = Mutex::new((Vec::new(), Picture::default()));
             let planner = |picture: &Picture| {
                 let wishes = rebalance(picture, &self.ownership);
-                *wished.lock().unwrap_or_else(PoisonError::into_inner) = (wishes.clone(), picture.clone());
+                *decided.lock().unwrap_or_else(PoisonError::into_inner) = (wishes.clone(), picture.clone());
                 wishes
             };
             if !cluster.plan(&planner).await? {
                 tokio::time::sleep(LOOK_EVERY).await;
                 continue;
             }
-            let (wishes, picture) = wished.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let (wishes, picture) = decided.into_inner().unwrap_or_else(PoisonError::into_inner);
             let wave: BTreeSet<LeaseKey> = wishes.iter().filter(|wish| wish.desired.is_some()).map(|w| w.key).collect();
             let under_way = picture.leases.iter().any(|lease| lease.desired.is_some());
             if wave.is_empty() && !under_way {
@@ -165,13 +165,13 @@ impl RunningFleet {
                 break;
             }
             if !wave.is_empty() {
-                waves += 1;
+                rounds += 1;
                 moves.extend(shown(&wishes, &picture, &names));
                 self.node.bus.publish(Audience::Everybody, BusMessage::Hints(vec![Hint::Nodes]));
             }
             self.until_landed(cluster, until).await?;
         }
-        Ok(Rebalanced { dry_run, done, waves, moves })
+        Ok(Rebalanced { dry_run, done, waves: rounds, moves })
     }
 
     /// Waits until no lease is wished for by another node.

@@ -254,7 +254,7 @@ mod tests {
         assert_eq!((view.unowned, owners), (1, vec![None, Some("n2")]));
         let expected = MoveView { kind: "bot", name: "Ada".into(), from: None, to: Some("n2".into()), ready: false };
         assert_eq!(view.moves, [expected]);
-        assert_eq!((view.nodes[0].bots, view.nodes[0].bots_quota), (1, 2), "both are due to the only one alive");
-        assert_eq!((view.nodes[1].bots, view.nodes[1].bots_quota), (1, 0), "what the dead one left behind");
+        assert_eq!((view.nodes[0].bots, view.nodes[0].bots_quota), (1, 0), "what the dead one left behind");
+        assert_eq!((view.nodes[1].bots, view.nodes[1].bots_quota), (1, 2), "both are due to the only one alive");
     }
 }
