@@ -20,6 +20,9 @@ use crate::ports::store::Store;
 use crate::testkit::memory_store::MemoryStore;
 use crate::testkit::rows;
 
+/// A seed takes about 13,000 steps.
+const STEPS_MAX: u64 = 500_000;
+
 /// Stands for whichever epoch the actor has: Telegram knows none.
 pub(super) const ANY_EPOCH: Epoch = Epoch(-1);
 
@@ -131,6 +134,10 @@ impl Sim {
             }
             self.now = at;
             self.report.steps += 1;
+            if self.report.steps > STEPS_MAX {
+                self.report.breaches.push(format!("{:.3}: it turns in circles", at.as_secs_f64()));
+                break;
+            }
             let action = self.actions.remove(&sequence).expect("scheduled");
             self.act(action);
             self.judge_step();
