@@ -230,7 +230,7 @@ impl Inner {
             ("listen_addresses", "127.0.0.1".to_owned()),
             ("max_connections", self.options.max_connections.to_string()),
             ("fsync", on(self.options.fsync).to_owned()),
-            ("synchronous_commit", on(self.options.fsync).to_owned()),
+            ("synchronous_commit", "on".to_owned()),
             ("full_page_writes", on(self.options.fsync).to_owned()),
             ("max_wal_size", "1GB".to_owned()),
             ("timezone", "UTC".to_owned()),

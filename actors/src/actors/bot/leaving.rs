@@ -165,7 +165,9 @@ impl BotState {
     }
 
     pub(super) fn on_poll_closed(&mut self) {
-        self.polling.open = self.polling.open.saturating_sub(1);
+        if self.polling.closed() {
+            self.poll();
+        }
         self.hand_over_if_closed();
     }
 
@@ -270,10 +272,8 @@ impl BotState {
 
     /// The node may act again.
     pub(super) fn on_resume(&mut self) {
-        if self.polling.open == 0 {
-            let generation = self.intake.generation;
-            self.on_poll(generation);
-        }
+        let generation = self.intake.generation;
+        self.on_poll(generation);
     }
 
     /// The configuration says something else of the bot. What is under way goes on as it was begun.

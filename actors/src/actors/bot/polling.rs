@@ -45,6 +45,12 @@ pub(super) struct Polling {
     task: Option<AbortHandle>,
     /// Polls whose connections are not closed yet.
     pub(super) open: usize,
+    /// The poll that is open was cancelled: its connection closes soon.
+    closing: bool,
+    /// Rows of the last poll are being committed.
+    ingesting: bool,
+    /// A poll was wanted while one could not be begun; it begins when it can.
+    wanted: bool,
 }
 
 /// Tells its bot that a poll's connection is closed, however it ends.
@@ -58,7 +64,7 @@ impl Drop for OpenPoll {
 
 impl Polling {
     pub(super) fn new(profile: &BotProfile) -> Self {
-        Self { next_offset: profile.next_offset, failures: 0, absent: Vec::new(), task: None, open: 0 }
+        Self { next_offset: profile.next_offset, failures: 0, absent: Vec::new(), task: None, open: 0, closing: false, ingesting: false, wanted: false }
     }
 
     pub(super) fn next_offset(&self) -> Option<i64> {
@@ -79,6 +85,22 @@ impl Polling {
         if let Some(task) = self.task.take() {
             task.abort();
         }
+        self.closing = self.open > 0;
+    }
+
+    /// Whether a poll may begin: timers, beats and answers all ask for polls, and at most one is open or being taken
+    /// in. One that is wanted meanwhile begins afterwards, unless it is that poll's own successor.
+    fn may_begin(&mut self) -> bool {
+        let free = self.open == 0 && !self.ingesting;
+        self.wanted = !free && (self.closing || self.ingesting);
+        free
+    }
+
+    /// A poll's connection is closed; whether another is to begin for that reason.
+    pub(super) fn closed(&mut self) -> bool {
+        self.open = self.open.saturating_sub(1);
+        self.closing &= self.open > 0;
+        self.open == 0 && !self.ingesting && std::mem::take(&mut self.wanted)
     }
 }
 
@@ -140,7 +162,7 @@ impl BotState {
     }
 
     pub(super) fn poll(&mut self) {
-        if self.is_closing() || !self.intake.polls() {
+        if self.is_closing() || !self.intake.polls() || !self.polling.may_begin() {
             return;
         }
         let generation = self.intake.generation;
@@ -221,6 +243,7 @@ impl BotState {
         let (rows, deliveries) = sorted(&self.node, self.profile.id, updates);
         let (myself, generation) = (self.myself.clone(), self.intake.generation);
         let ingest = Ingest { bot: self.profile.id, epoch: self.epoch, next_offset, rows };
+        self.polling.ingesting = true;
         self.node.committer.submit(Operation::Ingest(ingest), move |result| {
             let _ = myself.cast(BotMsg::Ingested(generation, next_offset, result));
         });
@@ -233,6 +256,8 @@ impl BotState {
 
     pub(super) fn on_ingested(&mut self, generation: u64, next_offset: i64, result: CommitResult) {
         let absent = std::mem::take(&mut self.polling.absent);
+        self.polling.ingesting = false;
+        let wanted = std::mem::take(&mut self.polling.wanted);
         let current = generation == self.intake.generation;
         match result {
             Ok(_) => {
@@ -250,6 +275,9 @@ impl BotState {
                 self.health = BotHealth::Degraded(error.to_string());
                 drop(self.myself.send_after(STORE_RETRY, move || BotMsg::Poll(generation)));
             }
+        }
+        if wanted && !current {
+            self.poll();
         }
     }
 }
