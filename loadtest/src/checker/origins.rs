@@ -24,7 +24,7 @@ pub struct Origin {
 }
 
 impl Origins {
-    /// Notes a connection, by the address that the ledger names; in the order of their openings.
+    /// Notes a connection, by the address that the ledger names; in any order.
     pub fn add(&mut self, connection: String, origin: Origin) {
         self.connections.entry(connection).or_default().push(origin);
     }
@@ -33,7 +33,8 @@ impl Origins {
     pub fn of(&self, connection: &str, at_us: u64) -> Option<&Origin> {
         let all = self.connections.get(connection)?;
         let begun = |origin: &&Origin| origin.opened_us <= at_us.saturating_add(NOTED_WITHIN_US);
-        all.iter().rev().find(begun).or_else(|| all.first())
+        let first = || all.iter().min_by_key(|origin| origin.opened_us);
+        all.iter().filter(begun).max_by_key(|origin| origin.opened_us).or_else(first)
     }
 }
 
@@ -55,7 +56,7 @@ mod tests {
     #[test]
     fn a_port_that_is_used_again_is_its_later_owners() {
         let mut origins = Origins::default();
-        for (node, opened_us) in [("n1", 0), ("n2", 1_000_000)] {
+        for (node, opened_us) in [("n2", 1_000_000), ("n1", 0)] {
             origins.add("p".into(), Origin { node: node.into(), opened_us, left_us: None });
         }
         let node = |at_us| origins.of("p", at_us).map(|origin| origin.node.as_str());
