@@ -2,7 +2,7 @@
 //!
 //! | event | who tells it |
 //! |---|---|
-//! | `node.joined`, `node.leaving` | the node itself |
+//! | `node.joined`, `node.left` | the node itself |
 //! | `node.dead` | who declared it dead |
 //! | `node.draining`, `node.undrained`, `stop.set`, `stop.lifted`, `configuration.applied` | who took the order |
 //! | `lease.moved` | the new owner |

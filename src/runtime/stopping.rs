@@ -125,7 +125,10 @@ impl RunningFleet {
         }
         if let Some(cluster) = &self.node.cluster {
             match tokio::time::timeout(SECOND, cluster.leave(self.node.me)).await {
-                Ok(Ok(())) => self.node.bus.publish(Audience::Everybody, BusMessage::Hints(vec![Hint::Nodes])),
+                Ok(Ok(())) => {
+                    self.node.bus.publish(Audience::Everybody, BusMessage::Hints(vec![Hint::Nodes]));
+                    self.tell("node.left", &self.node.name);
+                }
                 Ok(Err(error)) => tracing::warn!(error = %error, "this node could not leave; others find out"),
                 Err(_) => tracing::warn!("this node could not leave in time; others find out"),
             }
