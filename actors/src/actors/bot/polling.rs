@@ -64,7 +64,16 @@ impl Drop for OpenPoll {
 
 impl Polling {
     pub(super) fn new(profile: &BotProfile) -> Self {
-        Self { next_offset: profile.next_offset, failures: 0, absent: Vec::new(), task: None, open: 0, closing: false, ingesting: false, wanted: false }
+        Self {
+            next_offset: profile.next_offset,
+            failures: 0,
+            absent: Vec::new(),
+            task: None,
+            open: 0,
+            closing: false,
+            ingesting: false,
+            wanted: false,
+        }
     }
 
     pub(super) fn next_offset(&self) -> Option<i64> {
