@@ -154,7 +154,7 @@ async fn a_commit_that_never_arrived_is_told_as_not_stored() {
     stage.link.set(Mode::BlackHole(Way::ToServer));
     let swallowed = async {
         while stage.link.swallowed_bytes() == 0 {
-            tokio::task::yield_now().await
+            tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(DEADLINE, swallowed).await.expect("the commit is swallowed");

@@ -1,6 +1,6 @@
 //! The bus over a real Redis, and what it does when Redis is away, silent or talks nonsense.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::time::{Duration, Instant};
 
@@ -81,7 +81,7 @@ impl Pair {
 async fn two_buses_talk_each_to_whom_it_means_and_fleets_differ_by_prefix() {
     let redis = Redis::start(None).await.unwrap();
     let (one, other, stranger) = (bus(&redis.url(), "t"), bus(&redis.url(), "t"), bus(&redis.url(), "u"));
-    until("all are up", || [&one, &other, &stranger].into_iter().all(|bus| bus.is_up())).await;
+    until("all are up", || [&one, &other, &stranger].into_iter().all(Bus::is_up)).await;
     let (mut ones, mut others) = (one.subscribe(Incarnation(1)).await, other.subscribe(FAR).await);
     let mut strangers = stranger.subscribe(FAR).await;
     one.publish(Audience::Node(FAR), hint(7));

@@ -150,12 +150,11 @@ impl Ownership {
                 }
             }
             Event::Read { asked_at, picture } => self.read(now, asked_at, picture, &mut effects),
-            Event::Hinted => self.look(now),
+            Event::Hinted | Event::Buried => self.look(now),
             Event::Planned => {
                 self.planning = false;
                 self.look(now);
             }
-            Event::Buried => self.look(now),
             Event::Taken { asked, taken } => {
                 self.leases.taken(&asked, &taken, !self.suspended, &mut effects);
                 if taken.len() < asked.len() {

@@ -14,13 +14,13 @@ use crate::domain::ownership::{Incarnation, Lease, LeaseKey, NodeRecord, NodeSta
 
 /// The wishes that differ from what the picture shows; none when all is well. Moves are as few as possible.
 pub fn plan(picture: &Picture, settings: &OwnershipSettings) -> Vec<Wish> {
-    KINDS.iter().flat_map(|kind| Kind::of(picture, *kind).wishes(settings, true)).collect()
+    KINDS.iter().flat_map(|kind| Kind::of(picture, kind).wishes(settings, true)).collect()
 }
 
 /// One wave of moves towards the placement that hashing alone gives, whoever has what now; none when it is reached.
 /// Whole cycles of moves go together, so that every node stays within its quota and [`plan`] leaves them alone.
 pub fn rebalance(picture: &Picture, settings: &OwnershipSettings) -> Vec<Wish> {
-    KINDS.iter().flat_map(|kind| Kind::of(picture, *kind).wishes(settings, false)).collect()
+    KINDS.iter().flat_map(|kind| Kind::of(picture, kind).wishes(settings, false)).collect()
 }
 
 /// How many leases of a kind (`bot`, `chat`) each node shall have.

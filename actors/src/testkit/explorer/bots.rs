@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::process::{BotActor, Call, Got, Msg, Outside, Polling, Then};
+use super::process::{BotActor, Call, Got, Msg, Offset, Outside, Polling, Then};
 use super::sim::{ANY_EPOCH, Action, Sim, ms};
 use crate::domain::commit::operation::{
     Applied, Begin, Claim, Finish, HandOver, Ingest, Operation, Refusal, Settle, Start, TurnEnding, Verdict,
@@ -20,7 +20,7 @@ impl Sim {
     pub(super) fn start_bot(&mut self, id: usize, bot: BotId, epoch: Epoch) {
         let actor = BotActor {
             epoch,
-            offset: None,
+            offset: Offset::Unread,
             poll: Polling::Idle,
             leaving_to: None,
             handing_over: false,
@@ -33,10 +33,10 @@ impl Sim {
         self.call(id, Call::ReadBot(bot, epoch));
     }
 
-    pub(super) fn bot_read(&mut self, id: usize, bot: BotId, epoch: Epoch, got: Option<Got>) {
+    pub(super) fn bot_read(&mut self, id: usize, bot: BotId, epoch: Epoch, got: Option<&Got>) {
         let Some(actor) = self.processes[id].bots.get_mut(&bot).filter(|actor| actor.epoch == epoch) else { return };
         if let Some(Got::Bot(offset)) = got {
-            actor.offset = Some(offset);
+            actor.offset = Offset::Read(*offset);
             self.poke_bot(id, bot);
         } else {
             self.call(id, Call::ReadBot(bot, epoch));
@@ -59,7 +59,7 @@ impl Sim {
             }
             return;
         }
-        let Some(offset) = actor.offset else { return };
+        let Offset::Read(offset) = actor.offset else { return };
         if !actor.looking && actor.turn.is_none() {
             actor.looking = true;
             let overdue = local.saturating_sub(actor.since) > patience;
@@ -109,7 +109,7 @@ impl Sim {
         if let Some(turn) = turns.into_iter().next() {
             actor.turn = Some(turn.id);
             let claim = Operation::Claim(Claim { bot, epoch, turn: turn.id });
-            self.call(id, Call::Commit(Box::new(claim), Then::Claimed(bot, epoch, turn)));
+            self.call(id, Call::Commit(Box::new(claim), Then::Claimed(bot, epoch, Box::new(turn))));
         }
         for message in messages {
             let actor = self.processes[id].bots.get_mut(&bot).filter(|actor| actor.beginning.is_empty());
@@ -122,7 +122,7 @@ impl Sim {
                 actor.beginning.insert(attempt);
             }
             let begin = Operation::Begin(Begin { bot, epoch, outbox: message.id, start });
-            self.call(id, Call::Commit(Box::new(begin), Then::Begun(bot, epoch, attempt, message)));
+            self.call(id, Call::Commit(Box::new(begin), Then::Begun(bot, epoch, attempt, Box::new(message))));
         }
     }
 
@@ -138,12 +138,12 @@ impl Sim {
         let begin = self.may_act(id).then(|| rows::start(attempt.0, wall));
         let ending = TurnEnding::Said { messages: vec![message.clone()], begin };
         let finish = Operation::Finish(Finish { bot, epoch, turn: turn.id, ending, usage: None });
-        self.call(id, Call::Commit(Box::new(finish), Then::Said(bot, epoch, attempt, message)));
+        self.call(id, Call::Commit(Box::new(finish), Then::Said(bot, epoch, attempt, Box::new(message))));
     }
 
     /// `sending` is committed: the message goes out, or is settled as what cannot have been sent.
-    fn send(&mut self, id: usize, attempt: AttemptId, message: OutboxMessage) {
-        self.processes[id].sending.insert(attempt, message.clone());
+    fn send(&mut self, id: usize, attempt: AttemptId, message: Box<OutboxMessage>) {
+        self.processes[id].sending.insert(attempt, (*message).clone());
         if self.may_act(id) {
             self.outside(id, Outside::Send(attempt, message));
         } else {
@@ -191,7 +191,7 @@ impl Sim {
                 if let Some(actor) = self.processes[id].bots.get_mut(&bot).filter(|actor| actor.epoch == epoch) {
                     actor.poll = Polling::Idle;
                     if matches!(judged, Some(Ok(_))) {
-                        actor.offset = Some(Some(next));
+                        actor.offset = Offset::Read(Some(next));
                     }
                 }
                 for chat in chats {
@@ -202,7 +202,7 @@ impl Sim {
             Then::Claimed(bot, epoch, turn) => match judged {
                 Some(Ok(_)) => {
                     let thinking = ms(self.random.u64(50..2_500));
-                    self.after(thinking, Action::Deliver(id, Msg::Completed(bot, epoch, turn)));
+                    self.after(thinking, Action::Deliver(id, Msg::Completed(bot, epoch, *turn)));
                 }
                 Some(Err(Refusal::Fenced)) => self.fenced(id, LeaseKey::Bot(bot), epoch),
                 _ => self.turn_over(id, bot, epoch),
@@ -236,19 +236,19 @@ impl Sim {
                 None => self.call(id, Call::Commit(Box::new(operation), Then::Settled(chat, row))),
                 Some(_) => self.hint(id, LeaseKey::Chat(chat), Hint::Chat(chat)),
             },
-            Then::Advanced(chat, epoch, bots) => self.advanced(id, chat, epoch, bots, judged),
+            Then::Advanced(chat, epoch, bots) => self.advanced(id, chat, epoch, bots, judged.as_ref()),
             Then::HandedOver(key, epoch, to) => match judged {
                 Some(Ok(_)) => {
                     match key {
                         LeaseKey::Bot(bot) => {
-                            self.processes[id].bots.retain(|of, actor| *of != bot || actor.epoch != epoch)
+                            self.processes[id].bots.retain(|of, actor| *of != bot || actor.epoch != epoch);
                         }
                         LeaseKey::Chat(chat) => {
-                            self.processes[id].chats.retain(|of, a| *of != chat || a.epoch != epoch)
+                            self.processes[id].chats.retain(|of, a| *of != chat || a.epoch != epoch);
                         }
                     }
                     self.tell(id, Event::HandedOver(key));
-                    self.publish(id, Some(to), vec![Hint::Lease(key)]);
+                    self.publish(id, Some(to), &[Hint::Lease(key)]);
                 }
                 Some(Err(Refusal::Fenced)) => self.fenced(id, key, epoch),
                 _ => {
@@ -281,7 +281,7 @@ impl Sim {
     pub(super) fn hint(&mut self, id: usize, key: LeaseKey, hint: Hint) {
         let owner = self.owner_of(id, key);
         if owner.is_some() {
-            self.publish(id, owner, vec![hint]);
+            self.publish(id, owner, &[hint]);
         }
     }
 }

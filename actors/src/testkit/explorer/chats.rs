@@ -24,11 +24,11 @@ impl Sim {
         self.processes[id].chats.get_mut(&chat).filter(|actor| actor.epoch == epoch)
     }
 
-    pub(super) fn chat_read(&mut self, id: usize, chat: ChatId, epoch: Epoch, got: Option<Got>) {
+    pub(super) fn chat_read(&mut self, id: usize, chat: ChatId, epoch: Epoch, got: Option<&Got>) {
         let Some(actor) = self.chat(id, chat, epoch) else { return };
         actor.busy = false;
         if let Some(Got::Chat(number, decision)) = got {
-            actor.at = Some((number, decision));
+            actor.at = Some((*number, *decision));
         }
         self.poke_chat(id, chat);
     }
@@ -110,9 +110,9 @@ impl Sim {
         chat: ChatId,
         epoch: Epoch,
         bots: BTreeSet<BotId>,
-        judged: Option<Result<Applied, Refusal>>,
+        judged: Option<&Result<Applied, Refusal>>,
     ) {
-        if judged == Some(Err(Refusal::Fenced)) {
+        if judged == Some(&Err(Refusal::Fenced)) {
             return self.fenced(id, LeaseKey::Chat(chat), epoch);
         }
         let Some(actor) = self.chat(id, chat, epoch) else { return };

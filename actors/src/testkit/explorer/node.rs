@@ -156,7 +156,7 @@ impl Sim {
                 process.machine = Some(Ownership::new(me, self.settings.clone()));
                 self.trace(|| format!("p{id} joined as incarnation {me}"));
                 self.tell(id, Event::Tick);
-                self.publish(id, None, vec![Hint::Nodes]);
+                self.publish(id, None, &[Hint::Nodes]);
                 self.after(ms(500), Action::Deliver(id, Msg::Reconcile));
             }
             // Its name still lives: it watches whether that is so, and tries again.
@@ -196,17 +196,17 @@ impl Sim {
                 self.tell(id, Event::Read { asked_at, picture });
             }
             (Call::Bury(_), _) => {
-                self.publish(id, None, vec![Hint::Nodes]);
+                self.publish(id, None, &[Hint::Nodes]);
                 self.tell(id, Event::Buried);
             }
             (Call::Plan, _) => {
-                self.publish(id, None, vec![Hint::Nodes]);
+                self.publish(id, None, &[Hint::Nodes]);
                 self.tell(id, Event::Planned);
             }
             (Call::Ready(key), Some(_)) => {
                 let owner = self.owner_of(id, key);
                 if owner.is_some() {
-                    self.publish(id, owner, vec![Hint::Lease(key)]);
+                    self.publish(id, owner, &[Hint::Lease(key)]);
                 }
                 self.tell(id, Event::Warmed(key));
             }
@@ -215,15 +215,15 @@ impl Sim {
                 let taken = if let Some(Got::Taken(taken)) = got { taken } else { Vec::new() };
                 self.tell(id, Event::Taken { asked, taken });
             }
-            (Call::Drain, _) => self.publish(id, None, vec![Hint::Nodes]),
+            (Call::Drain, _) => self.publish(id, None, &[Hint::Nodes]),
             (Call::Leave, _) => {
-                self.publish(id, None, vec![Hint::Nodes]);
+                self.publish(id, None, &[Hint::Nodes]);
                 self.end(id, "drained");
                 self.relaunch(id, ms(100));
             }
-            (Call::ReadBot(bot, epoch), got) => self.bot_read(id, bot, epoch, got),
+            (Call::ReadBot(bot, epoch), got) => self.bot_read(id, bot, epoch, got.as_ref()),
             (Call::Look(bot, epoch, _), got) => self.looked(id, bot, epoch, got),
-            (Call::ReadChat(chat, epoch), got) => self.chat_read(id, chat, epoch, got),
+            (Call::ReadChat(chat, epoch), got) => self.chat_read(id, chat, epoch, got.as_ref()),
             (Call::Rows(chat, epoch), got) => self.rows_read(id, chat, epoch, got),
             (Call::Commit(operation, then), got) => self.committed(id, *operation, then, got),
         }

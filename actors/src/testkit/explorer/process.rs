@@ -66,8 +66,7 @@ pub(super) struct Process {
 /// A bot on its owner.
 pub(super) struct BotActor {
     pub(super) epoch: Epoch,
-    /// The first update not confirmed; unknown until it was read.
-    pub(super) offset: Option<Option<i64>>,
+    pub(super) offset: Offset,
     pub(super) poll: Polling,
     /// Updates taken while it was told to leave are still stored.
     pub(super) leaving_to: Option<Incarnation>,
@@ -77,6 +76,14 @@ pub(super) struct BotActor {
     pub(super) turn: Option<TurnId>,
     pub(super) beginning: BTreeSet<AttemptId>,
     pub(super) since: Duration,
+}
+
+/// The first update of a bot that is not confirmed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Offset {
+    Unread,
+    /// Nothing before the bot's first batch.
+    Read(Option<i64>),
 }
 
 /// What a bot's poll is at.
@@ -120,7 +127,7 @@ pub(super) enum Msg {
 #[derive(Clone, Debug)]
 pub(super) enum Outside {
     Poll(BotId, Epoch, Option<i64>),
-    Send(AttemptId, OutboxMessage),
+    Send(AttemptId, Box<OutboxMessage>),
 }
 
 /// What a process asks of the store.
@@ -147,9 +154,9 @@ pub(super) enum Call {
 #[derive(Clone, Debug)]
 pub(super) enum Then {
     Stored(BotId, Epoch, i64, BTreeSet<ChatId>),
-    Claimed(BotId, Epoch, Turn),
-    Said(BotId, Epoch, AttemptId, OutboxMessage),
-    Begun(BotId, Epoch, AttemptId, OutboxMessage),
+    Claimed(BotId, Epoch, Box<Turn>),
+    Said(BotId, Epoch, AttemptId, Box<OutboxMessage>),
+    Begun(BotId, Epoch, AttemptId, Box<OutboxMessage>),
     Settled(ChatId, Option<InboxId>),
     Advanced(ChatId, Epoch, BTreeSet<BotId>),
     HandedOver(LeaseKey, Epoch, Incarnation),

@@ -39,7 +39,7 @@ pub(super) enum Action {
     /// A call reaches the store.
     Execute(usize, Call),
     /// A message reaches Telegram.
-    Arrive(usize, AttemptId, OutboxMessage),
+    Arrive(usize, AttemptId, Box<OutboxMessage>),
     /// Telegram answers a poll.
     AnswerPoll(BotId, u64),
     /// Somebody writes.
@@ -142,7 +142,7 @@ impl Sim {
             self.act(action);
             self.judge_step();
             if self.now > self.healed_at.saturating_add(Duration::from_secs(6))
-                && self.report.steps % 64 == 0
+                && self.report.steps.is_multiple_of(64)
                 && self.at_rest()
             {
                 break;
@@ -361,7 +361,7 @@ impl Sim {
     }
 
     /// Hints on their way to one node, or to all.
-    pub(super) fn publish(&mut self, from: usize, to: Option<Incarnation>, hints: Vec<Hint>) {
+    pub(super) fn publish(&mut self, from: usize, to: Option<Incarnation>, hints: &[Hint]) {
         if self.slots[self.processes[from].slot].deaf_to_hints {
             return;
         }
@@ -375,7 +375,7 @@ impl Sim {
             let times = if self.random.u8(..) < 8 { 2 } else { 1 };
             for _ in 0..times {
                 let delay = ms(self.random.u64(1..6));
-                self.after(delay, Action::Deliver(id, Msg::Hints(hints.clone())));
+                self.after(delay, Action::Deliver(id, Msg::Hints(hints.to_vec())));
             }
         }
     }

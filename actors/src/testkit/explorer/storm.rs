@@ -162,7 +162,7 @@ impl Sim {
         let (slot, launch) = (self.processes[id].slot, self.processes[id].launch);
         if seen_by_launcher && self.slots[slot].store == Link::Up {
             now(self.rows.bury_launch(launch)).expect("this handle reaches the rows");
-            self.publish(id, None, vec![Hint::Nodes]);
+            self.publish(id, None, &[Hint::Nodes]);
         }
         let back = if seen_by_launcher { self.random.u64(100..1_000) } else { self.random.u64(500..8_000) };
         self.relaunch(id, ms(back));

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::process::{Call, Got, Then};
+use super::process::{Call, Got, Offset, Then};
 use super::sim::{Sim, now};
 use super::telegram::Poll;
 use crate::domain::commit::operation::{Applied, Operation};
@@ -34,7 +34,7 @@ pub(super) struct Before {
 }
 
 impl Sim {
-    fn breach(&mut self, what: String) {
+    fn breach(&mut self, what: &str) {
         self.trace(|| format!("BREACH {what}"));
         self.report.breaches.push(format!("{:.3}: {what}", self.now.as_secs_f64()));
     }
@@ -50,10 +50,10 @@ impl Sim {
             let late = self.verdict.late_effects.entry(pause).or_default();
             *late += 1;
             if *late > 1 {
-                self.breach(format!("i5: p{id} causes a second effect out of one pause"));
+                self.breach(&format!("i5: p{id} causes a second effect out of one pause"));
             }
         } else if self.now > self.bound(id) {
-            self.breach(format!("i5: p{id} causes an effect past its bound"));
+            self.breach(&format!("i5: p{id} causes an effect past its bound"));
         }
     }
 
@@ -61,13 +61,13 @@ impl Sim {
         for poll in evicted {
             let pause = self.verdict.waking.or(self.processes[poll.process].paused);
             let Some(pause) = pause else {
-                self.breach(format!("i5: p{id} polls bot {bot} while p{} does", poll.process));
+                self.breach(&format!("i5: p{id} polls bot {bot} while p{} does", poll.process));
                 continue;
             };
             let late = self.verdict.late_polls.entry((pause, bot)).or_default();
             *late += 1;
             if *late > 1 {
-                self.breach(format!("i5: a second late poll of bot {bot} out of one pause"));
+                self.breach(&format!("i5: a second late poll of bot {bot} out of one pause"));
             }
         }
     }
@@ -76,7 +76,7 @@ impl Sim {
         let open: Vec<_> = self.telegram.polling().collect();
         for (bot, poll) in open {
             if self.processes[poll.process].paused.is_none() && self.now > self.bound(poll.process) {
-                self.breach(format!("i5: p{} keeps its poll of bot {bot} open past its bound", poll.process));
+                self.breach(&format!("i5: p{} keeps its poll of bot {bot} open past its bound", poll.process));
             }
         }
     }
@@ -100,7 +100,7 @@ impl Sim {
             if let (Some((key, epoch)), Some((_, current, owner))) = (fence_of(operation), before.lease)
                 && (current != epoch || owner != Some(me))
             {
-                self.breach(format!("i6: p{from} wrote for {key} under epoch {epoch}, which is at {current}"));
+                self.breach(&format!("i6: p{from} wrote for {key} under epoch {epoch}, which is at {current}"));
             }
             if let Then::HandedOver(key, ..) = then {
                 self.owner_changed(*key);
@@ -108,7 +108,7 @@ impl Sim {
             if let (Applied::Ingested { .. }, Operation::Ingest(op)) = (applied, &**operation)
                 && op.next_offset < 1
             {
-                self.breach(format!("i1: bot {} confirms {}", op.bot, op.next_offset));
+                self.breach(&format!("i1: bot {} confirms {}", op.bot, op.next_offset));
             }
         }
         if let (Call::Take(_), Some(Got::Taken(taken))) = (call, got) {
@@ -123,7 +123,7 @@ impl Sim {
             let since = bot.and_then(|bot| self.verdict.owned_since.get(&LeaseKey::Bot(bot)).copied());
             let patient = self.now.saturating_sub(since.unwrap_or(self.now)) >= self.settings.send_patience * 98 / 100;
             if !still && lives && !patient {
-                self.breach(format!("i4: message {message} became unknown while its sender lives"));
+                self.breach(&format!("i4: message {message} became unknown while its sender lives"));
             }
         }
     }
@@ -191,7 +191,7 @@ impl Sim {
 
     fn is_between_polls(&self, bot: BotId) -> bool {
         let living = self.processes.iter().filter(|process| !process.ended);
-        living.filter_map(|process| process.bots.get(&bot)).any(|actor| actor.offset.is_some())
+        living.filter_map(|process| process.bots.get(&bot)).any(|actor| matches!(actor.offset, Offset::Read(_)))
     }
 
     /// Updates that are stored, by bot, with how often each became an entry.
@@ -211,13 +211,13 @@ impl Sim {
     /// The judgement after all is healed.
     pub(super) fn judge_end(&mut self) {
         for what in self.unrest() {
-            self.breach(what);
+            self.breach(&what);
         }
         let stored = self.stored();
         let twice: Vec<_> =
             stored.iter().filter(|(_, times)| **times != 1).map(|(key, times)| (*key, *times)).collect();
         for ((bot, update), times) in twice {
-            self.breach(format!("i2: update {update} of bot {bot} became {times} entries"));
+            self.breach(&format!("i2: update {update} of bot {bot} became {times} entries"));
         }
         for chat in self.chats.clone() {
             let last = now(self.rows.chat_memory(chat, 1)).map(|memory| memory.last_number).unwrap_or_default();
@@ -225,28 +225,28 @@ impl Sim {
             let numbered = entries.iter().zip(1..).all(|(entry, number)| entry.number.0 == number);
             let messages: BTreeSet<_> = entries.iter().map(|entry| entry.message_id).collect();
             if !numbered || entries.len() as i64 != last.0 || messages.len() != entries.len() {
-                self.breach(format!("i3: the transcript of chat {chat} is not 1..{last}, each message once"));
+                self.breach(&format!("i3: the transcript of chat {chat} is not 1..{last}, each message once"));
             }
         }
         let doubled: Vec<_> =
             self.telegram.sends.iter().filter(|(_, sends)| sends.len() > 1).map(|(id, _)| *id).collect();
         for message in doubled {
-            self.breach(format!("i4: message {message} was sent twice"));
+            self.breach(&format!("i4: message {message} was sent twice"));
         }
         for (turn, messages) in self.rows.every_turn() {
             let state = turn.progress.state;
             if !matches!(state, TurnState::Done | TurnState::Dead) {
-                self.breach(format!("i8: turn {} ended {}", turn.id, state.as_str()));
+                self.breach(&format!("i8: turn {} ended {}", turn.id, state.as_str()));
             }
             if state == TurnState::Done && messages == 0 {
-                self.breach(format!("i8: turn {} is done without a message", turn.id));
+                self.breach(&format!("i8: turn {} is done without a message", turn.id));
             }
         }
         for message in self.rows.every_message() {
             let arrived = self.telegram.sends.get(&message.id).and_then(|sends| sends.first()).map(|(_, id)| *id);
             let (state, told) = (message.progress.state.as_str(), message.progress.message_id);
             if (state == "sent" && told != arrived) || (state == "unknown" && told.is_some()) || state == "cancelled" {
-                self.breach(format!("i4: message {} is {state} as {told:?}, and arrived as {arrived:?}", message.id));
+                self.breach(&format!("i4: message {} is {state} as {told:?}, and arrived as {arrived:?}", message.id));
             }
         }
     }
