@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use botfleet_actors::actors::node::Ended;
+use botfleet_actors::ports::store::StoreError;
 use clap::Args;
 use futures::future::join_all;
 
@@ -81,9 +82,18 @@ async fn work(args: &RunArgs, parent: Option<Parent>) -> anyhow::Result<ExitCode
         Some(_) => Some(webhook::bind(config.webhooks.listen).await?),
         None => None,
     };
-    let fleet = tokio::select! {
-        fleet = RunningFleet::start_as(&config, manifest, args.launch) => Arc::new(fleet?),
+    let begun = tokio::select! {
+        begun = RunningFleet::start_as(&config, manifest, args.launch) => begun,
         () = ends.asked() => return Ok(ExitCode::SUCCESS),
+    };
+    let fleet = match begun {
+        Ok(fleet) => Arc::new(fleet),
+        // The database was found, and failed then: nobody has to mend anything, the next start may do better.
+        Err(error) if config.many_nodes() && is_passing(&error) => {
+            tracing::error!(error = %format!("{error:#}"), "the node could not start now");
+            return Ok(ExitCode::from(FAILED_AT_WORK));
+        }
+        Err(error) => return Err(error),
     };
     let mut servers = vec![port.serve(Arc::clone(&fleet), metrics, &config.server.hosts)];
     say(&format!("listening  http://{address}"))?;
@@ -123,6 +133,11 @@ async fn work(args: &RunArgs, parent: Option<Parent>) -> anyhow::Result<ExitCode
         () = end_in_good_order(&fleet, servers, &config) => ExitCode::SUCCESS,
         _ = ends.signals.next() => ExitCode::FAILURE,
     })
+}
+
+/// Whether the same start may succeed later.
+fn is_passing(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<StoreError>().is_some_and(StoreError::is_retryable)
 }
 
 /// What asks this process to end.
@@ -186,4 +201,17 @@ async fn report_polling(fleet: &RunningFleet, all: bool, after: Duration) -> any
     }
     say(&format!("degraded   {} of {} bots poll; the others try again", fleet.polling().await, fleet.bots()))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_fails_at_the_start_asks_for_the_next_start_and_a_bad_schema_for_a_person() {
+        let failed = |error: StoreError| is_passing(&anyhow::Error::from(error).context("apply the roster"));
+        assert!(failed(StoreError::Unavailable("away".to_owned())));
+        assert!(!failed(StoreError::Incompatible("newer".to_owned())));
+        assert!(!is_passing(&anyhow::anyhow!("no such file")));
+    }
 }

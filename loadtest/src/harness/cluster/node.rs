@@ -268,13 +268,16 @@ impl Node {
         self.signal_worker("KILL").await
     }
 
-    /// Sends its worker a signal.
+    /// Sends its worker a signal; one that has just ended, and has no successor yet, is left alone.
     ///
     /// # Errors
     /// It does not run.
     pub async fn signal_worker(&self, name: &str) -> Result<(), HarnessError> {
         let pid = self.worker_pid().ok_or(ProductError::NotRunning)?;
-        Ok(signal(pid, name).await.map_err(ProductError::from)?)
+        match signal(pid, name).await {
+            Err(_) if !std::path::Path::new(&format!("/proc/{pid}")).exists() => Ok(()),
+            told => Ok(told.map_err(ProductError::from)?),
+        }
     }
 
     /// Kills launcher and worker together; nobody starts it again.
