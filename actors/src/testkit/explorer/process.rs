@@ -30,8 +30,8 @@ impl Clock {
 
     /// The first real time at which it shows `local`.
     pub(super) fn real(self, local: Duration) -> Duration {
-        let since = local.saturating_sub(self.offset).as_micros();
-        Duration::from_micros((since * 1_000_000).div_ceil(u128::from(self.rate)) as u64 + 1)
+        let since = local.saturating_sub(self.offset).as_nanos();
+        Duration::from_nanos((since * 1_000_000).div_ceil(u128::from(self.rate)) as u64 + 1)
     }
 }
 
@@ -176,4 +176,21 @@ pub(super) enum Got {
     Chat(Number, DecisionNumber),
     Rows(Vec<InboxRow>),
     Judged(Result<Applied, Refusal>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A wake-up that came too early would be asked for again at the same time, for ever.
+    #[test]
+    fn a_clock_shows_what_is_due_when_it_is_due() {
+        for rate in [980_000, 999_999, 1_000_000, 1_020_000] {
+            let clock = Clock { offset: Duration::from_millis(7), rate };
+            for nanos in (0..3_000_000_u64).step_by(997) {
+                let due = clock.offset + Duration::from_nanos(nanos);
+                assert!(clock.local(clock.real(due)) >= due, "{nanos} ns at {rate}");
+            }
+        }
+    }
 }
