@@ -186,9 +186,9 @@ async fn a_take_waits_for_the_batch_under_the_lease() {
     foreign.execute(sqlx::raw_sql(slow)).await.unwrap();
     let commit = one.commit(vec![ingest(bot, epoch, vec![update(1, bot, chat, 1)])]);
     let take = async {
-        let writing = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' \
-                       AND query LIKE '%commit_mark%' AND pid <> pg_backend_pid()";
-        while foreign.fetch_optional(writing).await.unwrap().is_none() {
+        let in_the_batch = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() \
+                            AND wait_event = 'PgSleep'";
+        while foreign.fetch_optional(in_the_batch).await.unwrap().is_none() {
             tokio::task::yield_now().await;
         }
         foreign.execute("UPDATE node SET state = 'dead' WHERE name = 'a'").await.unwrap();
