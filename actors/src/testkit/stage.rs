@@ -2,6 +2,8 @@
 //!
 //! Made for paused time: the clock is tokio's. [`Stage::killed`] ends the actors in the middle of whatever they do and
 //! leaves the rows, the updates and the providers behind, for [`Scenery::raise`] to begin again.
+//!
+//! Longer than other files: one story, told from the raising of the curtain to its fall.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -2,6 +2,8 @@
 //!
 //! A message leaves only after its `sending` was committed, with a permit of the limiter in hand. Parts of one text
 //! follow one another: a part whose forerunner was not sent is given up.
+//!
+//! A little longer than other files: what waits and who may go is one table, and its rows are read together.
 
 use std::collections::HashMap;
 use std::sync::Arc;
