@@ -67,9 +67,12 @@ impl Sim {
         }
         let Some(actor) = self.processes[id].bots.get_mut(&bot) else { return };
         if may_act && actor.poll == Polling::Idle {
-            // Until Telegram has it, no second one begins.
-            actor.poll = Polling::Open(0);
-            self.outside(id, Outside::Poll(bot, epoch, offset));
+            // Until Telegram has it, no second one begins; its name is unlike those that Telegram gives.
+            let asked = u64::MAX - self.next_id().unsigned_abs();
+            if let Some(actor) = self.processes[id].bots.get_mut(&bot) {
+                actor.poll = Polling::Open(asked);
+            }
+            self.outside(id, Outside::Poll(bot, epoch, offset, asked));
         }
     }
 
@@ -77,7 +80,7 @@ impl Sim {
         let received_at = self.wall();
         let Some(actor) = self.processes[id].bots.get_mut(&bot) else { return };
         let mine = epoch == ANY_EPOCH || actor.epoch == epoch;
-        if !mine || (poll != 0 && actor.poll != Polling::Open(poll)) {
+        if !mine || actor.poll != Polling::Open(poll) {
             return;
         }
         actor.poll = Polling::Idle;

@@ -126,7 +126,8 @@ pub(super) enum Msg {
 /// An effect on the outside world.
 #[derive(Clone, Debug)]
 pub(super) enum Outside {
-    Poll(BotId, Epoch, Option<i64>),
+    /// A poll, and what its bot calls it until Telegram has it.
+    Poll(BotId, Epoch, Option<i64>, u64),
     Send(AttemptId, Box<OutboxMessage>),
 }
 

@@ -330,16 +330,18 @@ impl Sim {
         let cut = self.slots[self.processes[id].slot].telegram_cut;
         self.judge_effect(id);
         match effect {
-            Outside::Poll(bot, epoch, _) if cut => {
-                self.after(ms(500), Action::Deliver(id, Msg::Polled(bot, epoch, 0, None)));
+            Outside::Poll(bot, epoch, _, asked) if cut => {
+                self.after(ms(500), Action::Deliver(id, Msg::Polled(bot, epoch, asked, None)));
             }
-            Outside::Poll(bot, epoch, offset) => {
+            Outside::Poll(bot, epoch, offset, asked) => {
                 let opened = self.telegram.open(bot, id, offset);
                 self.judge_poll(id, bot, &opened.evicted);
                 for poll in opened.evicted {
                     self.after(ms(5), Action::Deliver(poll.process, Msg::Polled(bot, ANY_EPOCH, poll.id, None)));
                 }
-                if let Some(actor) = self.processes[id].bots.get_mut(&bot).filter(|actor| actor.epoch == epoch) {
+                let waits = super::process::Polling::Open(asked);
+                let asker = self.processes[id].bots.get_mut(&bot);
+                if let Some(actor) = asker.filter(|actor| actor.epoch == epoch && actor.poll == waits) {
                     actor.poll = super::process::Polling::Open(opened.id);
                 } else {
                     self.telegram.close(id, Some(bot));
