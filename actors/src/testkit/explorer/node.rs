@@ -107,7 +107,15 @@ impl Sim {
             }
             Effect::Resume => self.poke_all(id),
             Effect::Drain => self.call(id, Call::Drain),
-            Effect::Drained => self.call(id, Call::Leave),
+            Effect::Drained => {
+                // As the runtime does: what it still owned is quiet before the node says that it is gone.
+                let bots: Vec<_> = self.processes[id].bots.keys().copied().collect();
+                for bot in bots {
+                    self.quiet(id, bot);
+                    self.processes[id].bots.remove(&bot);
+                }
+                self.call(id, Call::Leave);
+            }
             Effect::Superseded => {
                 self.end(id, "superseded");
                 self.relaunch(id, ms(30));
