@@ -340,8 +340,8 @@ impl Sim {
                     self.after(ms(5), Action::Deliver(poll.process, Msg::Polled(bot, ANY_EPOCH, poll.id, None)));
                 }
                 let waits = super::process::Polling::Open(asked);
-                let asker = self.processes[id].bots.get_mut(&bot);
-                if let Some(actor) = asker.filter(|actor| actor.epoch == epoch && actor.poll == waits) {
+                let poller = self.processes[id].bots.get_mut(&bot);
+                if let Some(actor) = poller.filter(|actor| actor.epoch == epoch && actor.poll == waits) {
                     actor.poll = super::process::Polling::Open(opened.id);
                 } else {
                     self.telegram.close(id, Some(bot));
