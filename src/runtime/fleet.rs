@@ -135,7 +135,7 @@ impl RunningFleet {
         providers.sort_by(|a, b| a.name.cmp(&b.name));
         let fleet = ask(self.actor.clone(), FleetMsg::GetSnapshot).await;
         let fleet = fleet.ok_or_else(|| StoreError::Unavailable("the fleet does not answer".to_owned()))?;
-        let stops = self.node.store.stops().await?.0.into_iter().map(|scope| self.scope_name(scope)).collect();
+        let stops = self.node.store.stops().await?.0.into_keys().map(|scope| self.scope_name(scope)).collect();
         let budgets = self.node.treasury.snapshot(&self.node.store.allowances().await?, self.node.clock.now());
         let budgets = budgets.into_iter().map(|budget| BudgetView { name: self.owner_name(&budget), budget }).collect();
         Ok(FleetView { fleet, bots, chats, providers, budgets, stops, queues: self.node.store.depths().await? })
@@ -174,7 +174,10 @@ impl RunningFleet {
     /// When the store cannot write.
     pub async fn set_stop(&self, scope: StopScope, stopped: bool, by: &str) -> anyhow::Result<()> {
         let at = self.node.clock.now();
-        self.node.committer.commit(Operation::SetStop(SetStop { scope, stopped, by: by.to_owned(), at })).await?;
+        self.node
+            .committer
+            .commit(Operation::SetStop(SetStop { scope, stopped, until: None, by: by.to_owned(), at }))
+            .await?;
         if let StopScope::Chat(chat) = scope {
             self.node.orders.decreed(chat, stopped);
         }

@@ -10,7 +10,7 @@ use botfleet_actors::domain::outbox::{OnUnknown, OutboxMessage, OutboxState, Sen
 use botfleet_actors::domain::pause::Pause;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::transcript::{EntryKind, TranscriptEntry};
-use botfleet_actors::domain::turn::{Turn, TurnProgress, TurnState, Usage};
+use botfleet_actors::domain::turn::{Act, Turn, TurnProgress, TurnState, Usage};
 use botfleet_actors::ports::store::StoreError;
 use serde::de::DeserializeOwned;
 use sqlx::Row;
@@ -236,6 +236,7 @@ pub(super) fn turn(row: &dyn Cells) -> Result<Turn, StoreError> {
         decision: DecisionNumber(columns.take()?),
         bot: BotId(columns.take()?),
         ordinal: columns.count()?,
+        act: Act::Answer,
         target: columns.optional(Number)?,
         answers_bot: columns.optional(BotId)?,
         chain_depth: columns.count()?,

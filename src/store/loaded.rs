@@ -129,7 +129,7 @@ pub(super) fn read(
         }
     }
     for (scope, key) in column::<(String, i64)>(texts.stops)? {
-        loaded.stops.0.insert(stop_scope(&scope, key)?);
+        loaded.stops.0.insert(stop_scope(&scope, key)?, None);
     }
     for (bot, chat, until) in column::<(BotId, ChatId, Timestamp)>(texts.pauses)? {
         loaded.pauses.add(pause(bot, chat, until));

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::note::Note;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 
 /// Tokens that a chat format spends around a message.
@@ -32,7 +33,7 @@ pub struct ContextLine<'a> {
 /// The newest messages besides the target that fit `messages_max` and `tokens_max`, oldest first. The target's own
 /// tokens must be taken off before.
 pub fn choose<'a>(
-    window: &'a [Arc<TranscriptEntry>],
+    window: &'a [Arc<Note>],
     target: Option<&TranscriptEntry>,
     messages_max: usize,
     tokens_max: u32,
@@ -40,7 +41,8 @@ pub fn choose<'a>(
     let mut left = tokens_max;
     let mut edits = HashMap::new();
     let mut chosen = Vec::new();
-    for entry in window.iter().rev() {
+    for note in window.iter().rev() {
+        let entry = &*note.entry;
         if chosen.len() >= messages_max {
             break;
         }

@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::context::{choose, estimate_tokens};
+use super::note::Note;
 use super::prompt::{Templates, line_of, opener};
 use crate::domain::ids::{BotId, ChatId};
 use crate::domain::roster::{BotProfile, ChatProfile};
@@ -26,7 +27,7 @@ pub struct Stage<'a> {
     /// Names of the chat's bots.
     pub cast_names: &'a [String],
     /// The end of the transcript at the time of the decision, oldest first.
-    pub window: &'a [Arc<TranscriptEntry>],
+    pub window: &'a [Arc<Note>],
     /// The entry to answer; `None` when it speaks unasked.
     pub target: Option<&'a TranscriptEntry>,
     /// Seed of what is left to chance.

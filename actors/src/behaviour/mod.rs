@@ -10,12 +10,13 @@
 //! | `firewall` | whether an answer may reach a chat |
 //! | `pacing` | how long a bot types |
 //! | `physics` | the limits with authority over a send |
-//! | `scene` | what a director looks at |
+//! | `scene`, `note` | what a director looks at, and what was understood of each entry |
 
 pub mod context;
 pub mod director;
 pub mod firewall;
 pub mod generator;
+pub mod note;
 pub mod pacing;
 pub mod physics;
 pub mod prompt;

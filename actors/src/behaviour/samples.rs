@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::behaviour::note::Note;
 use crate::behaviour::scene::CastMember;
 use crate::domain::ids::{BotId, ChatId, InboxId, MessageId, Number, TelegramChatId, TelegramUserId};
 use crate::domain::incoming::{Author, AuthorKind};
@@ -10,6 +11,7 @@ use crate::domain::roster::{
     BotProfile, BotSpec, ChatPolicy, ChatProfile, ChatSpec, DeliveryChoice, DeliveryMode, Generation, Language,
     ModelRef, Pacing, Persona, Physics,
 };
+use crate::domain::strategy::{Consistency, Novelty, Strategy};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 
@@ -24,6 +26,10 @@ pub(crate) fn bot(id: i64, name: &str) -> CastMember {
         examples: Vec::new(),
         talkativeness: 0.6,
         nicknames: vec![format!("{name} abi")],
+        stances: Vec::new(),
+        active_hours: None,
+        reactions: Vec::new(),
+        chars_per_second: None,
     };
     let generation = Generation {
         models: vec![ModelRef { provider: "p".to_owned(), model: "m".to_owned() }],
@@ -40,6 +46,7 @@ pub(crate) fn bot(id: i64, name: &str) -> CastMember {
         generation,
         hourly_cap: None,
         delivery: DeliveryMode::Polling,
+        relationships: Vec::new(),
     };
     let profile = BotProfile {
         id: BotId(id),
@@ -71,6 +78,9 @@ pub(crate) fn chat(policy: ChatPolicy, cast: &[CastMember]) -> ChatProfile {
                 pair_per_ten_minutes: None,
                 chat_per_minute: None,
                 fleet_per_minute: None,
+                cool_down: Duration::ZERO,
+                stagnation_turns: None,
+                unheard_max: None,
             },
             pacing: Pacing {
                 enabled: false,
@@ -80,9 +90,19 @@ pub(crate) fn chat(policy: ChatPolicy, cast: &[CastMember]) -> ChatProfile {
                 quiet_tick: None,
             },
             on_unknown: crate::domain::outbox::OnUnknown::Report,
+            strategy: Strategy::default(),
+            quiet_hours: None,
+            novelty: Novelty::default(),
+            consistency: Consistency::Lexical,
+            disclosure: None,
         },
         members: cast.iter().map(|member| member.profile.id).collect(),
     }
+}
+
+/// The note of an entry.
+pub(crate) fn noted(entry: &TranscriptEntry) -> Note {
+    Note::new(Arc::new(entry.clone()))
 }
 
 /// A message of a person called Ayşe, or of a bot.

@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::note::Note;
+use crate::domain::decision::Standing;
 use crate::domain::ids::BotId;
 use crate::domain::roster::{BotProfile, ChatProfile};
 use crate::domain::time::Timestamp;
-use crate::domain::transcript::TranscriptEntry;
 
 /// A bot of the chat.
 #[derive(Clone, Debug)]
@@ -25,7 +26,9 @@ pub struct Scene<'a> {
     /// Its bots.
     pub cast: &'a [CastMember],
     /// The end of its transcript, oldest first.
-    pub window: &'a VecDeque<Arc<TranscriptEntry>>,
+    pub window: &'a VecDeque<Arc<Note>>,
+    /// What is known to the chat's owner alone.
+    pub standing: &'a Standing,
     /// Now.
     pub now: Timestamp,
 }
@@ -33,17 +36,17 @@ pub struct Scene<'a> {
 /// Why the director is asked.
 #[derive(Clone, Copy, Debug)]
 pub enum Occasion<'a> {
-    /// A new entry of the transcript.
+    /// A new entry of the transcript, the last of the window.
     Entry {
         /// The entry.
-        entry: &'a TranscriptEntry,
+        entry: &'a Note,
         /// The bot whose copy came first; `None` for the fleet's own message.
         heard_by: Option<BotId>,
     },
     /// Another bot's copy of a known entry.
     Copy {
         /// The entry.
-        entry: &'a TranscriptEntry,
+        entry: &'a Note,
         /// The bot.
         heard_by: BotId,
     },

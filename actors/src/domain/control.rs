@@ -1,10 +1,11 @@
 //! Stops: of the whole fleet, of one chat, of one bot. Layer `domain`. They are part of the `sending` transaction.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::ids::{BotId, ChatId};
+use super::time::Timestamp;
 
 /// What can be stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -18,20 +19,25 @@ pub enum StopScope {
     Bot(BotId),
 }
 
-/// All stops in force.
+/// All stops, each with its end; `None` is until it is lifted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stops(pub BTreeSet<StopScope>);
+pub struct Stops(pub BTreeMap<StopScope, Option<Timestamp>>);
 
 impl Stops {
     /// The stop that keeps `bot` from speaking in `chat`, widest first.
-    pub fn blocking(&self, chat: ChatId, bot: BotId) -> Option<StopScope> {
-        [StopScope::Fleet, StopScope::Chat(chat), StopScope::Bot(bot)].into_iter().find(|scope| self.0.contains(scope))
+    pub fn blocking(&self, chat: ChatId, bot: BotId, now: Timestamp) -> Option<StopScope> {
+        [StopScope::Fleet, StopScope::Chat(chat), StopScope::Bot(bot)].into_iter().find(|scope| self.holds(*scope, now))
     }
 
-    /// Sets or lifts a stop.
-    pub fn set(&mut self, scope: StopScope, stopped: bool) {
+    /// Whether that stop is in force.
+    pub fn holds(&self, scope: StopScope, now: Timestamp) -> bool {
+        self.0.get(&scope).is_some_and(|until| until.is_none_or(|until| until > now))
+    }
+
+    /// Sets a stop until `until`, or until it is lifted; or lifts it.
+    pub fn set(&mut self, scope: StopScope, stopped: bool, until: Option<Timestamp>) {
         if stopped {
-            self.0.insert(scope);
+            self.0.insert(scope, until);
         } else {
             self.0.remove(&scope);
         }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::ids::{ChatId, ConfigSeq, DecisionNumber, Number};
+use super::ids::{BotId, ChatId, ConfigSeq, DecisionNumber, Number};
 use super::time::Timestamp;
 
 /// One decision, with all that is needed to make it again.
@@ -27,6 +27,9 @@ pub struct Decision {
     pub verdict: Verdict,
     /// Why, in plain words.
     pub reason: String,
+    /// What it depends on besides the transcript.
+    #[serde(default)]
+    pub standing: Standing,
     /// What the policy looked at.
     pub inputs: Value,
     /// What each bot scored.
@@ -35,6 +38,40 @@ pub struct Decision {
     pub root: Option<Number>,
     /// Length of the chain of bot messages before it.
     pub chain_depth: u32,
+}
+
+/// What a decision depends on besides transcript, roster and seed: known to the chat's owner alone, and recorded with
+/// it, so that it can be made again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Standing {
+    /// First entry that the director saw.
+    pub first: Number,
+    /// Last entry that it saw.
+    pub last: Number,
+    /// Bots that cannot post there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<BotId>,
+    /// Turns that were about to be taken.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<OpenTurn>,
+    /// The chat calms down until then, after a limit of loop physics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calm_until: Option<Timestamp>,
+    /// A stop that keeps everybody in the chat silent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub stopped: bool,
+}
+
+/// A turn that a chat waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenTurn {
+    /// Its bot.
+    pub bot: BotId,
+    /// The entry that it answers.
+    pub target: Option<Number>,
+    /// It is given up then, if nothing came.
+    pub until: Timestamp,
 }
 
 /// What asked for a decision.

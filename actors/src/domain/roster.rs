@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::hours::Hours;
 use super::ids::{BotId, ChatId, ConfigSeq, TelegramChatId, TelegramUserId};
 use super::outbox::OnUnknown;
+use super::stance::{Relationship, Stance};
+use super::strategy::{Consistency, Novelty, Strategy};
 
 /// A language that prompts are written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +41,18 @@ pub struct Persona {
     pub talkativeness: f64,
     /// Other names that people call it by.
     pub nicknames: Vec<String>,
+    /// What it holds.
+    #[serde(default)]
+    pub stances: Vec<Stance>,
+    /// When it speaks unasked, by the chat's clock; `None` at any hour.
+    #[serde(default)]
+    pub active_hours: Option<Hours>,
+    /// Emoji that it reacts with; none is never.
+    #[serde(default)]
+    pub reactions: Vec<String>,
+    /// How fast it types, in characters a second; `None` as the chat says.
+    #[serde(default)]
+    pub chars_per_second: Option<f64>,
 }
 
 /// A model at a provider; a chain of them is tried in order.
@@ -117,6 +132,9 @@ pub struct BotSpec {
     /// How its updates arrive, until a person changes it.
     #[serde(default)]
     pub delivery: DeliveryMode,
+    /// How it stands to others.
+    #[serde(default)]
+    pub relationships: Vec<Relationship>,
 }
 
 /// A bot as the store knows it.
@@ -175,6 +193,32 @@ pub struct Physics {
     pub chat_per_minute: Option<u32>,
     /// Most messages of the whole fleet in a minute.
     pub fleet_per_minute: Option<u32>,
+    /// A chat that reached a limit keeps quiet this long towards bots and by itself; people's messages shorten it.
+    #[serde(default = "cool_down", with = "humantime_serde")]
+    pub cool_down: Duration,
+    /// So many messages of bots in a row that say much the same are one limit more; `None` is no such limit.
+    #[serde(default = "stagnation_turns")]
+    pub stagnation_turns: Option<u32>,
+    /// Most messages of the fleet since a person last spoke.
+    #[serde(default = "unheard_max")]
+    pub unheard_max: Option<u32>,
+}
+
+/// Time to calm down unless set.
+pub fn cool_down() -> Duration {
+    Duration::from_mins(10)
+}
+
+/// Turns of stagnation unless set.
+#[allow(clippy::unnecessary_wraps, reason = "the default of an optional limit")]
+pub fn stagnation_turns() -> Option<u32> {
+    Some(4)
+}
+
+/// Messages without a person's unless set.
+#[allow(clippy::unnecessary_wraps, reason = "the default of an optional limit")]
+pub fn unheard_max() -> Option<u32> {
+    Some(24)
 }
 
 /// How a chat paces its bots.
@@ -218,6 +262,21 @@ pub struct ChatSpec {
     /// What becomes of its messages when nobody knows whether Telegram has them.
     #[serde(default)]
     pub on_unknown: OnUnknown,
+    /// How its director weighs what it sees.
+    #[serde(default)]
+    pub strategy: Strategy,
+    /// When nobody of the fleet speaks, by its own clock.
+    #[serde(default)]
+    pub quiet_hours: Option<Hours>,
+    /// How it guards against repetition.
+    #[serde(default)]
+    pub novelty: Novelty,
+    /// How it guards its bots' stances.
+    #[serde(default)]
+    pub consistency: Consistency,
+    /// What its bots say of themselves on joining and on /ai; `None` is the built-in text of its language.
+    #[serde(default)]
+    pub disclosure: Option<String>,
 }
 
 /// A chat as the store knows it.

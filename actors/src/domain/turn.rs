@@ -8,6 +8,30 @@ use super::time::Timestamp;
 /// A turn is dead after so many failures (I7).
 pub const TURN_ATTEMPTS_MAX: u32 = 3;
 
+/// What a turn asks of its bot.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "do")]
+pub enum Act {
+    /// To answer the target in its model's words.
+    #[default]
+    Answer,
+    /// To bring something up.
+    Open {
+        /// What; `None` leaves it to the bot.
+        topic: Option<String>,
+    },
+    /// To say this text as it stands: no model is asked.
+    Say {
+        /// The text.
+        text: String,
+    },
+    /// To set this emoji as its reaction to the target.
+    React {
+        /// The emoji.
+        emoji: String,
+    },
+}
+
 /// One turn; unique by (chat, decision, bot, ordinal).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Turn {
@@ -21,6 +45,9 @@ pub struct Turn {
     pub bot: BotId,
     /// Its place within the decision.
     pub ordinal: u32,
+    /// What it shall do.
+    #[serde(default)]
+    pub act: Act,
     /// The entry to answer; `None` when it speaks up by itself.
     pub target: Option<Number>,
     /// The fleet bot that wrote the target: the pair whose rate is limited (I11).

@@ -67,6 +67,10 @@ pub struct ChatMemory {
     pub next_tick_at: Option<Timestamp>,
     /// Its bots that cannot post there.
     pub absent: Vec<BotId>,
+    /// Loop physics keep it quiet until then.
+    pub calm_until: Option<Timestamp>,
+    /// People there have been told that they talk to an AI.
+    pub disclosed: bool,
     /// Its latest entries, oldest first.
     pub recent: Vec<Arc<TranscriptEntry>>,
 }

@@ -7,7 +7,8 @@ use serde_json::json;
 use crate::domain::commit::operation::{
     Advance, Claim, Finish, Ingest, Operation, SendRules, Settle, Start, TurnEnding,
 };
-use crate::domain::decision::{Cause, Decision, Verdict};
+use crate::domain::decision::{Cause, Decision, OpenTurn, Standing, Verdict};
+use crate::domain::hours::Hours;
 use crate::domain::ids::{
     AttemptId, BotId, ChatId, ConfigSeq, DecisionNumber, Epoch, InboxId, MessageId, Number, OutboxId, TelegramChatId,
     TelegramUserId, ThreadId, TurnId, UpdateId,
@@ -18,9 +19,11 @@ use crate::domain::outbox::{OnUnknown, OutboxMessage, SendProgress, SendResult};
 use crate::domain::roster::{
     BotSpec, ChatPolicy, ChatSpec, DeliveryMode, Generation, Language, ModelRef, Pacing, Persona, Physics, RosterPlan,
 };
+use crate::domain::stance::{Relationship, Stance};
+use crate::domain::strategy::{Consistency, Novelty, Strategy};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
-use crate::domain::turn::{Turn, TurnProgress, Usage};
+use crate::domain::turn::{Act, Turn, TurnProgress, Usage};
 use crate::domain::window::{WindowKey, WindowRule};
 
 /// When tests happen: `seconds` after noon of some day.
@@ -39,6 +42,19 @@ pub fn persona(name: &str) -> Persona {
         examples: vec!["Hello!\nHow are you?".to_owned()],
         talkativeness: 0.3,
         nicknames: vec![name.to_uppercase()],
+        stances: vec![Stance {
+            topic: "tea".to_owned(),
+            keywords: vec!["çay".to_owned()],
+            position: "Tea is better than coffee.".to_owned(),
+            confidence: 0.8,
+            reasons: vec!["it keeps calm".to_owned()],
+            denials: vec!["coffee is better".to_owned()],
+            version: 1,
+            cool_down: Duration::from_hours(1),
+        }],
+        active_hours: Hours::new(8 * 60, 23 * 60),
+        reactions: vec!["👍".to_owned()],
+        chars_per_second: Some(9.0),
     }
 }
 
@@ -58,6 +74,11 @@ pub fn bot_spec(n: i64) -> BotSpec {
         },
         hourly_cap: Some(12),
         delivery: DeliveryMode::Polling,
+        relationships: vec![Relationship {
+            to: "bot-1".to_owned(),
+            affinity: 0.5,
+            note: Some("old friends".to_owned()),
+        }],
     }
 }
 
@@ -77,6 +98,9 @@ pub fn chat_spec(n: i64, bots: &[BotSpec]) -> ChatSpec {
             pair_per_ten_minutes: Some(6),
             chat_per_minute: None,
             fleet_per_minute: None,
+            cool_down: Duration::from_mins(5),
+            stagnation_turns: Some(4),
+            unheard_max: Some(20),
         },
         pacing: Pacing {
             enabled: true,
@@ -86,6 +110,11 @@ pub fn chat_spec(n: i64, bots: &[BotSpec]) -> ChatSpec {
             quiet_tick: Some(Duration::from_mins(30)),
         },
         on_unknown: OnUnknown::Report,
+        strategy: Strategy { reaction: 0.1, ..Strategy::default() },
+        quiet_hours: Hours::new(23 * 60, 7 * 60),
+        novelty: Novelty { limit: 0.7, ..Novelty::default() },
+        consistency: Consistency::Lexical,
+        disclosure: Some("I am a bot.".to_owned()),
     }
 }
 
@@ -176,6 +205,14 @@ pub fn decision(chat: ChatId, number: i64, cause: Cause) -> Decision {
         policy: "natural".to_owned(),
         verdict: Verdict::Speak,
         reason: "asked by name".to_owned(),
+        standing: Standing {
+            first: Number(1),
+            last: Number(1),
+            absent: vec![BotId(9)],
+            open: vec![OpenTurn { bot: BotId(8), target: Some(Number(1)), until: at(60) }],
+            calm_until: Some(at(90)),
+            stopped: false,
+        },
         inputs: json!({ "mentions": ["bot-1"], "quiet_for": 1.5 }),
         scores: json!([[1, 0.9]]),
         root: Some(Number(1)),
@@ -191,6 +228,7 @@ pub fn turn(id: i64, chat: ChatId, decision: i64, bot: BotId) -> Turn {
         decision: DecisionNumber(decision),
         bot,
         ordinal: 0,
+        act: Act::Answer,
         target: Some(Number(1)),
         answers_bot: None,
         chain_depth: 1,
@@ -264,6 +302,8 @@ pub fn advance(chat: ChatId, epoch: Epoch, base: i64, inbox: i64) -> Advance {
         turns: Vec::new(),
         next_tick_at: None,
         absences: Vec::new(),
+        calm_until: None,
+        disclosed: false,
     }
 }
 

@@ -118,7 +118,12 @@ impl Scenery {
                 pair_per_ten_minutes: None,
                 chat_per_minute: None,
                 fleet_per_minute: None,
+                cool_down: Duration::ZERO,
+                stagnation_turns: None,
+                unheard_max: None,
             };
+            chat.quiet_hours = None;
+            chat.disclosure = None;
         }
         let message_ids = Arc::new(AtomicI64::new(1));
         let telegram = plan

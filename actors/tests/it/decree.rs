@@ -34,6 +34,8 @@ pub(crate) async fn decree(stage: &Stage, turns: i64, depth: u32) {
         turns: (0..turns).map(turn).collect(),
         next_tick_at: None,
         absences: Vec::new(),
+        calm_until: None,
+        disclosed: false,
     };
     stage.store.rows.commit(vec![Operation::Advance(advance)]).await.unwrap()[0].as_ref().unwrap();
 }

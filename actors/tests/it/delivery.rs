@@ -276,7 +276,7 @@ async fn i9_a_stranger_cannot_lift_an_operators_stop() {
     stage.telegram(0).receive(7001, order(&stage, 900, AuthorKind::Person));
     stage.until("the chat is stopped", async |stage| is_stopped(stage).await).await;
     let scope = StopScope::Chat(stage.chats[0]);
-    let stop = SetStop { scope, stopped: true, by: "operator".to_owned(), at: stage.node.clock.now() };
+    let stop = SetStop { scope, stopped: true, until: None, by: "operator".to_owned(), at: stage.node.clock.now() };
     stage.node.committer.commit(Operation::SetStop(stop)).await.unwrap();
     stage.node.orders.decreed(stage.chats[0], true);
     stage.telegram(0).ranks(Ok(ranks(false)));
@@ -353,7 +353,13 @@ async fn i9_a_stop_overtakes_all_work_that_is_queued() {
         let claim = Claim { bot, epoch, turn: TurnId(turn) };
         stage.node.committer.submit(Operation::Claim(claim), |_| {});
     }
-    let stop = SetStop { scope: StopScope::Fleet, stopped: true, by: "test".to_owned(), at: stage.node.clock.now() };
+    let stop = SetStop {
+        scope: StopScope::Fleet,
+        stopped: true,
+        until: None,
+        by: "test".to_owned(),
+        at: stage.node.clock.now(),
+    };
     stage.node.committer.submit(Operation::SetStop(stop), |_| {});
     stage.let_time_pass_briefly().await;
     stage.store.hold(false);

@@ -23,7 +23,8 @@ async fn messages(stage: &Stage) -> Vec<OutboxState> {
 }
 
 async fn stop(stage: &Stage, stopped: bool) {
-    let stop = SetStop { scope: StopScope::Fleet, stopped, by: "test".to_owned(), at: stage.node.clock.now() };
+    let stop =
+        SetStop { scope: StopScope::Fleet, stopped, until: None, by: "test".to_owned(), at: stage.node.clock.now() };
     stage.node.committer.commit(Operation::SetStop(stop)).await.unwrap();
 }
 

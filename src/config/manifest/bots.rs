@@ -65,7 +65,16 @@ pub(super) fn check(
         let hourly_cap = Some(hourly_cap).filter(|cap| *cap > 0);
         let delivery = raw.delivery.or(defaults.delivery).unwrap_or_default();
         let telegram_id = TelegramUserId(id);
-        specs.push(BotSpec { name, telegram_id, credential, persona, generation, hourly_cap, delivery });
+        specs.push(BotSpec {
+            name,
+            telegram_id,
+            credential,
+            persona,
+            generation,
+            hourly_cap,
+            delivery,
+            relationships: Vec::new(),
+        });
     }
     (Bots { specs, names: seen.into_keys().collect() }, tokens)
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use botfleet_actors::domain::ids::TelegramChatId;
 use botfleet_actors::domain::roster::{ChatSpec, Pacing, Physics};
+use botfleet_actors::domain::roster::{cool_down, stagnation_turns, unheard_max};
+use botfleet_actors::domain::strategy::{Consistency, Novelty, Strategy};
 use toml::Table;
 
 use super::Checks;
@@ -62,6 +64,11 @@ pub(super) fn check(tables: Vec<Table>, defaults: &RawDefaults, bots: &Bots, che
             physics,
             pacing,
             on_unknown: raw.on_unknown.or(defaults.on_unknown).unwrap_or_default(),
+            strategy: Strategy::default(),
+            quiet_hours: None,
+            novelty: Novelty::default(),
+            consistency: Consistency::default(),
+            disclosure: None,
         });
     }
     for (index, bot) in bots.specs.iter().enumerate() {
@@ -150,6 +157,9 @@ fn physics(own: &RawPhysics, defaults: &RawPhysics) -> Physics {
         pair_per_ten_minutes: limit(own.pair_per_ten_minutes, defaults.pair_per_ten_minutes, PAIR_PER_TEN_MINUTES),
         chat_per_minute: limit(own.chat_per_minute, defaults.chat_per_minute, CHAT_PER_MINUTE),
         fleet_per_minute: limit(own.fleet_per_minute, defaults.fleet_per_minute, FLEET_PER_MINUTE),
+        cool_down: cool_down(),
+        stagnation_turns: stagnation_turns(),
+        unheard_max: unheard_max(),
     }
 }
 

@@ -45,6 +45,10 @@ fn persona(raw: RawPersona, name: &str, place: &str, checks: &mut Checks<'_>) ->
         examples: not_blank(raw.examples),
         talkativeness,
         nicknames: not_blank(raw.nicknames),
+        stances: Vec::new(),
+        active_hours: None,
+        reactions: Vec::new(),
+        chars_per_second: None,
     })
 }
 

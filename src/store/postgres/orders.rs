@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use botfleet_actors::domain::commit::operation::SetStop;
 use botfleet_actors::domain::commit::rows::Orders;
 use botfleet_actors::domain::control::StopScope;
 use botfleet_actors::domain::dead_letter::{DeadLetter, DeadLetterId, DeadLetterState};
@@ -114,11 +115,9 @@ pub(super) async fn write_migrations(
 }
 
 /// For each scope what was said of it last.
-pub(super) fn last_word(
-    stops: &[(StopScope, bool, String, Timestamp)],
-) -> Vec<(&'static str, i64, Timestamp, &str, bool)> {
+pub(super) fn last_word(stops: &[SetStop]) -> Vec<(&'static str, i64, Timestamp, &str, bool)> {
     let mut said: Vec<(&'static str, i64, Timestamp, &str, bool)> = Vec::new();
-    for (scope, stopped, by, at) in stops {
+    for SetStop { scope, stopped, by, at, .. } in stops {
         let (kind, key) = match scope {
             StopScope::Fleet => ("fleet", 0),
             StopScope::Chat(chat) => ("chat", chat.0),

@@ -116,6 +116,8 @@ pub(super) async fn chat_memory(sessions: &Sessions, chat: ChatId, recent: usize
                 last_number: Number(head.take()?),
                 last_decision: DecisionNumber(head.take()?),
                 next_tick_at: head.optional(Timestamp::from_millis)?,
+                calm_until: None,
+                disclosed: false,
                 ..ChatMemory::default()
             })
         },
@@ -259,7 +261,7 @@ pub(super) async fn stops(sessions: &Sessions) -> Result<Stops, StoreError> {
         || sqlx::query("SELECT scope, key FROM control"),
         |row| {
             let mut columns = Columns::of(row);
-            stop_scope(columns.take()?, columns.take()?)
+            Ok((stop_scope(columns.take()?, columns.take()?)?, None))
         },
     );
     Ok(Stops(rows.await?.into_iter().collect()))

@@ -121,6 +121,8 @@ pub(super) async fn chat_memory(pool: &SqlitePool, chat: ChatId, recent: usize) 
         last_number,
         last_decision: DecisionNumber(head.take()?),
         next_tick_at: head.optional(Timestamp::from_millis)?,
+        calm_until: None,
+        disclosed: false,
         absent: absent(pool, chat).await?,
         recent: transcript(pool, chat, last_number, recent).await?,
     })
@@ -228,7 +230,7 @@ pub(super) async fn allowances(pool: &SqlitePool) -> Result<Vec<(AllowanceKey, i
 pub(super) async fn stops(pool: &SqlitePool) -> Result<Stops, StoreError> {
     let rows = all(pool, sqlx::query("SELECT scope, key FROM control"), |row| {
         let mut columns = Columns::of(row);
-        stop_scope(columns.take()?, columns.take()?)
+        Ok((stop_scope(columns.take()?, columns.take()?)?, None))
     })
     .await?;
     Ok(Stops(rows.into_iter().collect()))

@@ -4,6 +4,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use botfleet_actors::domain::commit::operation::SetStop;
 use botfleet_actors::domain::commit::rows::{Changes, Loaded};
 use botfleet_actors::domain::control::StopScope;
 use botfleet_actors::domain::ids::{ChatId, DecisionNumber};
@@ -229,9 +230,9 @@ fn scope_key(scope: StopScope) -> (&'static str, i64) {
 }
 
 /// For each scope what was said of it last.
-fn last_word(stops: &[(StopScope, bool, String, Timestamp)]) -> Vec<(&'static str, i64, Timestamp, &str, bool)> {
+fn last_word(stops: &[SetStop]) -> Vec<(&'static str, i64, Timestamp, &str, bool)> {
     let mut said: Vec<(&'static str, i64, Timestamp, &str, bool)> = Vec::new();
-    for (scope, stopped, by, at) in stops {
+    for SetStop { scope, stopped, by, at, .. } in stops {
         let (kind, key) = scope_key(*scope);
         said.retain(|(other, other_key, ..)| (*other, *other_key) != (kind, key));
         said.push((kind, key, *at, by, *stopped));

@@ -25,6 +25,7 @@ use crate::actors::node::Node;
 use crate::actors::provider::call::{Answered, CallError};
 use crate::actors::tasks::{TaskPanicked, Tasks};
 use crate::actors::webhooks::Webhooks;
+use crate::behaviour::note::Note;
 use crate::domain::ids::{AttemptId, ChatId, Epoch, MessageId, OutboxId, TurnId};
 use crate::domain::ownership::Incarnation;
 use crate::domain::roster::{BotProfile, DeliveryChoice, DeliveryMode};
@@ -39,7 +40,7 @@ pub struct TurnJob {
     /// The turn.
     pub turn: Turn,
     /// The end of the transcript at the time of the decision, oldest first.
-    pub window: Vec<Arc<TranscriptEntry>>,
+    pub window: Vec<Arc<Note>>,
     /// The entry to answer.
     pub target: Option<Arc<TranscriptEntry>>,
 }

@@ -208,7 +208,7 @@ fn ranked(node: &Node, doubt: Doubt, may: bool) {
 
 fn set_stop(node: &Node, chat: ChatId, stopped: bool, author: TelegramUserId) -> Operation {
     let by = format!("telegram user {author}");
-    Operation::SetStop(SetStop { scope: StopScope::Chat(chat), stopped, by, at: node.clock.now() })
+    Operation::SetStop(SetStop { scope: StopScope::Chat(chat), stopped, until: None, by, at: node.clock.now() })
 }
 
 /// Whether the message is `/stop`, to everybody or to this bot.

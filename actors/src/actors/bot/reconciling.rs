@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::actor::{BotState, TurnJob};
 use crate::actors::chat::actor::in_time;
+use crate::behaviour::note::Note;
 use crate::domain::ids::Number;
 use crate::domain::outbox::OutboxMessage;
 use crate::domain::turn::Turn;
@@ -50,11 +51,14 @@ impl BotState {
                 continue;
             }
             let upto = turn.target.or(turn.root).unwrap_or(Number(i64::MAX));
-            let limit = self.profile.spec.generation.context_messages + 1;
+            let chat = self.node.directory.chat_profile(turn.chat);
+            let compared = chat.map_or(0, |chat| chat.spec.novelty.chat);
+            let limit = compared.max(self.profile.spec.generation.context_messages + 1);
             let Ok(window) = in_time(self.node.store.transcript(turn.chat, upto, limit)).await else {
                 return;
             };
             let target = turn.target.and_then(|number| window.iter().find(|entry| entry.number == number).cloned());
+            let window = window.into_iter().map(|entry| Arc::new(Note::new(entry))).collect();
             self.on_turns(vec![TurnJob { turn, window, target }]);
         }
     }

@@ -331,6 +331,8 @@ impl ChatState {
             turns: step.turns,
             next_tick_at: self.next_tick_at,
             absences: step.absences,
+            calm_until: self.memory.as_ref().and_then(|memory| memory.calm_until),
+            disclosed: self.memory.as_ref().is_some_and(|memory| memory.disclosed),
         };
         self.commits_in_flight += 1;
         let (here, away): (Vec<_>, Vec<_>) = step

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::actor::{ChatState, Content, Delivery, Step, in_time};
 use super::reading::{Reading, read_sent, read_update};
+use crate::behaviour::note::Note;
 use crate::behaviour::scene::Occasion;
 use crate::domain::ids::Number;
 use crate::domain::inbox::{Handled, Outcome, OutcomeKind};
@@ -69,7 +70,7 @@ impl ChatState {
         };
         if let Some(number) = known.or_else(|| memory.number_of(&entry.key())) {
             // The entry itself may have left the memory: this copy says the same.
-            let copy = Arc::new(TranscriptEntry { number, root: number, ..entry });
+            let copy = Arc::new(Note::new(Arc::new(TranscriptEntry { number, root: number, ..entry })));
             // The very row of the entry comes again when a person gave it another go.
             let again = memory.entry(number).filter(|entry| entry.inbox == inbox).cloned();
             let decision = match (&again, heard_by) {
@@ -90,8 +91,8 @@ impl ChatState {
         let entry = Arc::new(entry);
         memory.append(Arc::clone(&entry));
         step.entries.push((*entry).clone());
-        let decision =
-            if last_part { self.decide(Occasion::Entry { entry: &entry, heard_by }, Some(&entry), step) } else { None };
+        let note = memory.window.back().filter(|_| last_part).cloned();
+        let decision = note.and_then(|note| self.decide(Occasion::Entry { entry: &note, heard_by }, Some(&note), step));
         let outcome = step.outcome(OutcomeKind::Appended);
         step.handled.push(Handled { inbox, outcome, number: Some(number), decision });
     }

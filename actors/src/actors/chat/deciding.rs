@@ -7,11 +7,11 @@ use std::sync::atomic::Ordering;
 use super::actor::{ChatState, Step};
 use crate::actors::bot::actor::TurnJob;
 use crate::behaviour::director::{Direction, direct};
+use crate::behaviour::note::Note;
 use crate::behaviour::scene::{CastMember, Occasion, Scene};
-use crate::domain::decision::{Cause, Decision};
-use crate::domain::ids::DecisionNumber;
+use crate::domain::decision::{Cause, Decision, Standing};
+use crate::domain::ids::{DecisionNumber, Number};
 use crate::domain::time::Timestamp;
-use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::{Turn, TurnProgress};
 
 impl ChatState {
@@ -26,7 +26,7 @@ impl ChatState {
     pub(super) fn decide(
         &mut self,
         occasion: Occasion<'_>,
-        at: Option<&Arc<TranscriptEntry>>,
+        at: Option<&Arc<Note>>,
         step: &mut Step,
     ) -> Option<DecisionNumber> {
         let memory = self.memory.as_mut()?;
@@ -41,7 +41,15 @@ impl ChatState {
             here = self.cast.iter().filter(|member| !self.absent.contains(&member.profile.id)).cloned().collect();
             &here
         };
-        let scene = Scene { chat: &self.profile, cast, window: &memory.window, now };
+        let standing = Standing {
+            first: memory.window.front().map_or(Number(0), |note| note.number),
+            last: memory.window.back().map_or(Number(0), |note| note.number),
+            absent: self.absent.iter().copied().collect(),
+            open: memory.open.clone(),
+            calm_until: memory.calm_until,
+            stopped: false,
+        };
+        let scene = Scene { chat: &self.profile, cast, window: &memory.window, standing: &standing, now };
         // A poison message must not take its chat along (I7): it keeps its entry, and nobody answers.
         let Ok(direction) = catch_unwind(AssertUnwindSafe(|| direct(&scene, occasion, seed))) else {
             tracing::error!(chat.id = %self.profile.id, cause = ?cause, "the director panicked, nobody answers");
@@ -61,6 +69,7 @@ impl ChatState {
             at: now,
             config_seq: self.node.directory.known().config_seq,
             policy: self.profile.spec.policy.as_str().to_owned(),
+            standing,
             verdict: direction.verdict,
             reason: direction.reason,
             inputs: direction.inputs,
@@ -76,7 +85,7 @@ impl ChatState {
         decision: DecisionNumber,
         direction: &Direction,
         now: Timestamp,
-        at: Option<&Arc<TranscriptEntry>>,
+        at: Option<&Arc<Note>>,
         step: &mut Step,
     ) {
         let Some(memory) = &self.memory else {
@@ -91,6 +100,7 @@ impl ChatState {
                 decision,
                 bot: speaker.bot,
                 ordinal: ordinal as u32,
+                act: speaker.act.clone(),
                 target: speaker.target,
                 answers_bot: speaker.answers_bot,
                 chain_depth: direction.chain_depth,
@@ -105,14 +115,11 @@ impl ChatState {
                 step.turns.push(turn);
                 continue;
             }
-            let context =
-                self.node.directory.bot_profile(speaker.bot).map_or(0, |bot| bot.spec.generation.context_messages);
             let target = speaker
                 .target
-                .and_then(|number| at.filter(|entry| entry.number == number).or_else(|| memory.entry(number)))
-                .cloned();
-            let skip = memory.window.len().saturating_sub(context + 1);
-            let window = memory.window.iter().skip(skip).cloned().collect();
+                .and_then(|number| at.filter(|note| note.number == number).or_else(|| memory.entry(number)))
+                .map(|note| Arc::clone(&note.entry));
+            let window = memory.window.iter().cloned().collect();
             step.turns.push(turn.clone());
             step.jobs.entry(speaker.bot).or_default().push(TurnJob { turn, window, target });
         }

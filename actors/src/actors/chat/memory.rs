@@ -4,7 +4,10 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::Hash;
 use std::sync::Arc;
 
+use crate::behaviour::note::Note;
+use crate::domain::decision::OpenTurn;
 use crate::domain::ids::{DecisionNumber, InboxId, MessageId, Number};
+use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 use crate::ports::store::ChatMemory;
 
@@ -43,11 +46,17 @@ impl<T: Copy + Eq + Hash> Ring<T> {
 /// What a chat remembers.
 pub struct Memory {
     /// Latest entries, oldest first.
-    pub window: VecDeque<Arc<TranscriptEntry>>,
+    pub window: VecDeque<Arc<Note>>,
     /// Number of the last entry, committed or under way.
     pub last_number: Number,
     /// Number of the last decision, committed or under way.
     pub last_decision: DecisionNumber,
+    /// Turns of the chat that have not ended yet, as far as this owner knows.
+    pub open: Vec<OpenTurn>,
+    /// Loop physics keep it quiet until then.
+    pub calm_until: Option<Timestamp>,
+    /// People here have been told that they talk to an AI.
+    pub disclosed: bool,
     entries_max: usize,
     numbers: HashMap<EntryKey, Number>,
     keys: Ring<EntryKey>,
@@ -63,6 +72,9 @@ impl Memory {
             window: VecDeque::new(),
             last_number: Number(0),
             last_decision: loaded.last_decision,
+            open: Vec::new(),
+            calm_until: loaded.calm_until,
+            disclosed: loaded.disclosed,
             entries_max,
             numbers: HashMap::new(),
             keys: Ring::new(entries_max * KEYS_PER_ENTRY),
@@ -89,7 +101,7 @@ impl Memory {
             self.numbers.remove(&old);
             self.forgotten = self.forgotten.max(Some(old.message_id));
         }
-        self.window.push_back(entry);
+        self.window.push_back(Arc::new(Note::new(entry)));
         if self.window.len() > self.entries_max {
             self.window.pop_front();
         }
@@ -106,7 +118,7 @@ impl Memory {
     }
 
     /// The remembered entry with that number.
-    pub fn entry(&self, number: Number) -> Option<&Arc<TranscriptEntry>> {
+    pub fn entry(&self, number: Number) -> Option<&Arc<Note>> {
         let first = self.window.front()?.number.0;
         self.window.get(usize::try_from(number.0 - first).ok()?).filter(|entry| entry.number == number)
     }

@@ -91,7 +91,7 @@ fn replied_to<'a>(scene: &Scene<'a>, entry: &TranscriptEntry) -> Option<&'a Tran
     let is_it = |other: &&TranscriptEntry| {
         other.message_id == message && other.kind == EntryKind::Message && other.telegram_chat == entry.telegram_chat
     };
-    scene.window.iter().rev().map(|other| &**other).find(is_it)
+    scene.window.iter().rev().map(|other| &*other.entry).find(is_it)
 }
 
 /// Words of a folded text; an `@` and an underscore belong to the word.

@@ -8,6 +8,7 @@ use super::{Direction, Speaker, TO_PERSON, has_text, reading_time};
 use crate::behaviour::scene::Scene;
 use crate::domain::ids::BotId;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
+use crate::domain::turn::Act;
 
 /// The answer of the bot that received `entry`; `None` for what no person wrote.
 pub(super) fn on_entry(scene: &Scene<'_>, entry: &TranscriptEntry, heard_by: BotId, seed: u64) -> Option<Direction> {
@@ -16,7 +17,14 @@ pub(super) fn on_entry(scene: &Scene<'_>, entry: &TranscriptEntry, heard_by: Bot
         return None;
     }
     let delay = reading_time(scene, entry.text.as_deref().unwrap_or_default(), &mut fastrand::Rng::with_seed(seed));
-    let speaker = Speaker { bot: heard_by, target: Some(entry.number), answers_bot: None, priority: TO_PERSON, delay };
+    let speaker = Speaker {
+        bot: heard_by,
+        act: Act::Answer,
+        target: Some(entry.number),
+        answers_bot: None,
+        priority: TO_PERSON,
+        delay,
+    };
     let direction = Direction::of(vec![speaker], "policy every: the bot that received it answers", Some(entry));
     Some(direction.with_inputs(json!({ "heard_by": heard_by })))
 }

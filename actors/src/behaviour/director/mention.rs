@@ -6,6 +6,7 @@ use super::address::{Address, addressed};
 use super::{Direction, Speaker, TO_BOT, TO_PERSON, reading_time};
 use crate::behaviour::scene::Scene;
 use crate::domain::transcript::TranscriptEntry;
+use crate::domain::turn::Act;
 
 pub(super) fn on_entry(scene: &Scene<'_>, entry: &TranscriptEntry, seed: u64) -> Direction {
     let mut rng = fastrand::Rng::with_seed(seed);
@@ -19,6 +20,7 @@ pub(super) fn on_entry(scene: &Scene<'_>, entry: &TranscriptEntry, seed: u64) ->
         names.push(member.profile.spec.name.as_str());
         speakers.push(Speaker {
             bot: member.profile.id,
+            act: Act::Answer,
             target: Some(entry.number),
             answers_bot: entry.fleet_bot,
             priority: if entry.author.kind.is_person() { TO_PERSON } else { TO_BOT },

@@ -18,7 +18,9 @@ use super::scene::{Occasion, Scene};
 use crate::domain::decision::Verdict;
 use crate::domain::ids::{BotId, Number};
 use crate::domain::roster::ChatPolicy;
+use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
+use crate::domain::turn::Act;
 
 /// Priority of an answer to a person who waits for it.
 pub(super) const TO_PERSON: u8 = 0;
@@ -33,11 +35,13 @@ const READING_WORD_SECONDS: f64 = 0.04;
 /// Longest time spent reading.
 const READING_MAX: Duration = Duration::from_secs(6);
 
-/// A bot that speaks.
+/// A bot that speaks, or acts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Speaker {
     /// The bot.
     pub bot: BotId,
+    /// What it shall do.
+    pub act: Act,
     /// The entry that it answers; `None` when it opens a topic.
     pub target: Option<Number>,
     /// The fleet's bot that it answers.
@@ -65,6 +69,8 @@ pub struct Direction {
     pub chain_depth: u32,
     /// The entry that started the chain.
     pub root: Option<Number>,
+    /// From here the chat calms down until then, or as long as it did already.
+    pub calm_until: Option<Timestamp>,
 }
 
 impl Direction {
@@ -82,6 +88,7 @@ impl Direction {
             speakers,
             chain_depth: entry.map_or(1, |entry| entry.chain_depth + 1),
             root: entry.map(|entry| entry.root),
+            calm_until: None,
         }
     }
 

@@ -14,6 +14,7 @@ use super::{Direction, Speaker, TO_BOT, TO_PERSON, UNASKED, reading_time};
 use crate::behaviour::scene::{CastMember, Scene};
 use crate::domain::text::fold;
 use crate::domain::transcript::TranscriptEntry;
+use crate::domain::turn::Act;
 
 /// Chance that a bot answers a person who mentioned it or replied to it.
 const ADDRESSED_BY_PERSON: f64 = 0.99;
@@ -248,7 +249,14 @@ pub(super) fn on_tick(scene: &Scene<'_>, seed: u64) -> Direction {
         Some(at) => {
             let member = wishes[at].0;
             let bot = member.profile.id;
-            let speaker = Speaker { bot, target: None, answers_bot: None, priority: UNASKED, delay: Duration::ZERO };
+            let speaker = Speaker {
+                bot,
+                act: Act::Open { topic: None },
+                target: None,
+                answers_bot: None,
+                priority: UNASKED,
+                delay: Duration::ZERO,
+            };
             let reason = format!("the room was quiet; {} brings something up", member.profile.spec.name);
             Direction::of(vec![speaker], reason, None)
         }
@@ -270,6 +278,7 @@ fn speaker(
     let waits = if reading.is_zero() { Duration::ZERO } else { SECOND_WAITS * before as u32 };
     Speaker {
         bot: member.profile.id,
+        act: Act::Answer,
         target: Some(entry.number),
         answers_bot: entry.fleet_bot,
         priority,

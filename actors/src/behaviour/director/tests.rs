@@ -12,8 +12,10 @@ use proptest::prelude::*;
 
 use super::address::{Address, addressed, is_question};
 use super::{Direction, direct};
-use crate::behaviour::samples::{bot, chat, says};
+use crate::behaviour::note::Note;
+use crate::behaviour::samples::{bot, chat, noted, says};
 use crate::behaviour::scene::{CastMember, Occasion, Scene};
+use crate::domain::decision::Standing;
 use crate::domain::ids::{BotId, MessageId, TelegramUserId};
 use crate::domain::incoming::{AuthorKind, Entity, EntityKind, Media};
 use crate::domain::roster::{ChatPolicy, ChatProfile, Language};
@@ -23,7 +25,8 @@ use crate::domain::transcript::{EntryKind, TranscriptEntry};
 struct Room {
     cast: Vec<CastMember>,
     chat: ChatProfile,
-    window: VecDeque<Arc<TranscriptEntry>>,
+    window: VecDeque<Arc<Note>>,
+    standing: Standing,
 }
 
 impl Room {
@@ -34,21 +37,22 @@ impl Room {
     fn with(policy: ChatPolicy, names: &[&str]) -> Self {
         let cast: Vec<CastMember> = names.iter().zip(1..).map(|(name, id)| bot(id, name)).collect();
         let chat = chat(policy, &cast);
-        Self { cast, chat, window: VecDeque::new() }
+        Self { cast, chat, window: VecDeque::new(), standing: Standing::default() }
     }
 
     fn scene(&self) -> Scene<'_> {
-        Scene { chat: &self.chat, cast: &self.cast, window: &self.window, now: Timestamp::from_secs(1000) }
+        let Self { cast, chat, window, standing } = self;
+        Scene { chat, cast, window, standing, now: Timestamp::from_secs(1000) }
     }
 
-    fn hears(&mut self, entry: TranscriptEntry) -> Arc<TranscriptEntry> {
-        let entry = Arc::new(entry);
+    fn hears(&mut self, entry: TranscriptEntry) -> Arc<Note> {
+        let entry = Arc::new(noted(&entry));
         self.window.push_back(Arc::clone(&entry));
         entry
     }
 
     fn direct(&self, entry: &TranscriptEntry, seed: u64) -> Direction {
-        direct(&self.scene(), Occasion::Entry { entry, heard_by: Some(BotId(1)) }, seed).unwrap()
+        direct(&self.scene(), Occasion::Entry { entry: &noted(entry), heard_by: Some(BotId(1)) }, seed).unwrap()
     }
 
     fn named(&self, text: &str) -> Vec<String> {
@@ -91,28 +95,28 @@ fn a_reply_addresses_the_author_of_what_it_answers() {
 fn every_answers_once_for_each_bot_that_heard_a_person() {
     let room = Room::new(ChatPolicy::Every);
     let entry = says(1, None, "selam #m1", 0);
-    let first = direct(&room.scene(), Occasion::Entry { entry: &entry, heard_by: Some(BotId(2)) }, 1).unwrap();
-    let copy = direct(&room.scene(), Occasion::Copy { entry: &entry, heard_by: BotId(3) }, 2).unwrap();
+    let first = direct(&room.scene(), Occasion::Entry { entry: &noted(&entry), heard_by: Some(BotId(2)) }, 1).unwrap();
+    let copy = direct(&room.scene(), Occasion::Copy { entry: &noted(&entry), heard_by: BotId(3) }, 2).unwrap();
     assert_eq!((first.speakers.len(), first.speakers[0].bot), (1, BotId(2)));
     assert_eq!((copy.speakers.len(), copy.speakers[0].bot), (1, BotId(3)));
     let own = says(2, Some(&room.cast[0]), "selam", 1);
-    assert!(direct(&room.scene(), Occasion::Entry { entry: &own, heard_by: None }, 3).is_none());
+    assert!(direct(&room.scene(), Occasion::Entry { entry: &noted(&own), heard_by: None }, 3).is_none());
 }
 
 #[test]
 fn edits_and_copies_ask_for_no_decision_under_natural() {
     let room = Room::new(ChatPolicy::Natural);
     let mut entry = says(1, None, "selam", 0);
-    assert!(direct(&room.scene(), Occasion::Copy { entry: &entry, heard_by: BotId(1) }, 1).is_none());
+    assert!(direct(&room.scene(), Occasion::Copy { entry: &noted(&entry), heard_by: BotId(1) }, 1).is_none());
     entry.kind = EntryKind::Edit;
-    assert!(direct(&room.scene(), Occasion::Entry { entry: &entry, heard_by: Some(BotId(1)) }, 1).is_none());
+    assert!(direct(&room.scene(), Occasion::Entry { entry: &noted(&entry), heard_by: Some(BotId(1)) }, 1).is_none());
 }
 
 #[test]
 fn a_chain_at_its_depth_is_met_with_silence() {
     let room = Room::new(ChatPolicy::Natural);
     let entry = says(9, Some(&room.cast[0]), "Kerem ne dersin?", 6);
-    let direction = direct(&room.scene(), Occasion::Entry { entry: &entry, heard_by: None }, 1).unwrap();
+    let direction = direct(&room.scene(), Occasion::Entry { entry: &noted(&entry), heard_by: None }, 1).unwrap();
     assert!(direction.speakers.is_empty() && direction.reason.contains("chain"));
 }
 
@@ -276,7 +280,7 @@ fn a_photo_is_answered_by_whom_it_replies_to() {
     let mut photo = says(2, None, "", 0);
     photo.text = None;
     photo.reply_to = Some(MessageId(1));
-    assert!(direct(&room.scene(), Occasion::Entry { entry: &photo, heard_by: None }, 1).is_none());
+    assert!(direct(&room.scene(), Occasion::Entry { entry: &noted(&photo), heard_by: None }, 1).is_none());
     photo.media = Some(Media { kind: "photo".to_owned(), reference: None });
     assert_eq!(room.direct(&photo, 1).speakers[0].bot, BotId(1));
 }
@@ -326,7 +330,8 @@ proptest! {
     fn the_same_seed_decides_the_same(seed: u64, text in "[a-zçğış ?]{1,60}") {
         let room = Room::new(ChatPolicy::Natural);
         let entry = says(1, None, &text, 0);
-        let occasion = || Occasion::Entry { entry: &entry, heard_by: Some(BotId(1)) };
+        let note = noted(&entry);
+        let occasion = || Occasion::Entry { entry: &note, heard_by: Some(BotId(1)) };
         prop_assert_eq!(direct(&room.scene(), occasion(), seed), direct(&room.scene(), occasion(), seed));
     }
 
@@ -343,7 +348,7 @@ proptest! {
         for policy in [ChatPolicy::Natural, ChatPolicy::Mention, ChatPolicy::Every] {
             let room = Room::new(policy);
             let entry = says(1, Some(&room.cast[author]), &text, depth);
-            if let Some(direction) = direct(&room.scene(), Occasion::Entry { entry: &entry, heard_by: None }, seed) {
+            if let Some(direction) = direct(&room.scene(), Occasion::Entry { entry: &noted(&entry), heard_by: None }, seed) {
                 prop_assert!(direction.speakers.iter().all(|speaker| Some(speaker.bot) != entry.fleet_bot));
                 prop_assert_eq!(direction.chain_depth, depth + 1);
             }

@@ -95,5 +95,5 @@ pub(super) fn energy(scene: &Scene<'_>) -> f64 {
 
 /// The latest messages, newest first.
 fn messages<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a TranscriptEntry> {
-    scene.window.iter().rev().map(|entry| &**entry).filter(|entry| entry.kind == EntryKind::Message)
+    scene.window.iter().rev().map(|note| &*note.entry).filter(|entry| entry.kind == EntryKind::Message)
 }

@@ -5,7 +5,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::behaviour::samples::{bot, chat, says};
+use crate::behaviour::note::Note;
+use crate::behaviour::samples::{bot, chat, noted, says};
 use crate::behaviour::scene::CastMember;
 use crate::domain::incoming::Media;
 use crate::domain::roster::{ChatPolicy, Language};
@@ -16,7 +17,7 @@ struct Desk {
     cast: Vec<CastMember>,
     names: Vec<String>,
     chat: ChatProfile,
-    window: Vec<Arc<TranscriptEntry>>,
+    window: Vec<Arc<Note>>,
 }
 
 impl Desk {
@@ -30,7 +31,7 @@ impl Desk {
     fn hears(&mut self, author: Option<usize>, text: &str) -> Arc<TranscriptEntry> {
         let member = author.map(|at| self.cast[at].clone());
         let entry = Arc::new(says(self.window.len() as i64 + 1, member.as_ref(), text, 0));
-        self.window.push(Arc::clone(&entry));
+        self.window.push(Arc::new(Note::new(Arc::clone(&entry))));
         entry
     }
 
@@ -90,11 +91,11 @@ fn an_edited_message_stands_with_its_latest_text_and_media_in_brackets() {
     let posted = desk.hears(None, "yarin");
     let mut photo = says(2, None, "", 0);
     (photo.text, photo.media) = (None, Some(Media { kind: "photo".to_owned(), reference: None }));
-    desk.window.push(Arc::new(photo));
+    desk.window.push(Arc::new(noted(&photo)));
     for (number, text) in [(3, "yarın"), (4, "yarın akşam")] {
         let mut edit = says(number, None, text, 0);
         (edit.kind, edit.revision, edit.message_id) = (EntryKind::Edit, number, posted.message_id);
-        desk.window.push(Arc::new(edit));
+        desk.window.push(Arc::new(noted(&edit)));
     }
     let target = says(5, None, "olur mu?", 0);
     let request = desk.request(Some(&target));

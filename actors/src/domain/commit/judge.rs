@@ -59,9 +59,9 @@ impl Bench<'_> {
             Operation::Resolve(op) => self.resolve(op),
             Operation::Migrate(op) => self.migrate(op),
             Operation::SetStop(op) => {
-                let already = self.loaded.stops.0.contains(&op.scope) == op.stopped;
-                self.loaded.stops.set(op.scope, op.stopped);
-                self.changes.stops.push((op.scope, op.stopped, op.by, op.at));
+                let already = self.loaded.stops.holds(op.scope, op.at) == op.stopped;
+                self.loaded.stops.set(op.scope, op.stopped, op.until);
+                self.changes.stops.push(op);
                 Ok(Applied::StopSet { already })
             }
             Operation::Receive(op) => Ok(self.receive(op)),
@@ -157,7 +157,13 @@ impl Bench<'_> {
             self.loaded.turns.insert(turn.id, TurnHead { bot: turn.bot, progress: turn.progress.clone() });
             self.new_turns.insert(turn.id);
         }
-        self.changes.chats.insert(op.chat, ChatChange { last_number, next_tick_at: op.next_tick_at });
+        let change = ChatChange {
+            last_number,
+            next_tick_at: op.next_tick_at,
+            calm_until: op.calm_until,
+            disclosed: op.disclosed,
+        };
+        self.changes.chats.insert(op.chat, change);
         self.changes.handled.extend(op.handled);
         self.changes.entries.extend(op.entries);
         self.changes.decisions.extend(op.decisions);
@@ -328,7 +334,7 @@ impl Bench<'_> {
         let Some(head) = self.loaded.outbox.get_mut(&outbox) else {
             return Verdict::Cancelled("not stored".to_owned());
         };
-        let blocking = self.loaded.stops.blocking(head.chat, head.bot);
+        let blocking = self.loaded.stops.blocking(head.chat, head.bot, start.now);
         let paused = self.loaded.pauses.paused_until(head.bot, head.chat, start.now);
         let full = start.rules.windows.iter().filter_map(|rule| {
             let window = self.loaded.windows.get(&rule.key)?;

@@ -155,6 +155,10 @@ pub struct Advance {
     pub next_tick_at: Option<Timestamp>,
     /// Bots that can post here no more (`true`), or again (`false`).
     pub absences: Vec<(BotId, bool)>,
+    /// Loop physics keep the chat quiet until then (I11).
+    pub calm_until: Option<Timestamp>,
+    /// People here have been told, with this step or before it, that they talk to an AI.
+    pub disclosed: bool,
 }
 
 /// A bot begins a turn: from here a crash counts as a failure of it.
@@ -306,6 +310,8 @@ pub struct SetStop {
     pub scope: StopScope,
     /// Stop, or start again.
     pub stopped: bool,
+    /// When the stop ends by itself; `None` is until somebody lifts it.
+    pub until: Option<Timestamp>,
     /// Who asked.
     pub by: String,
     /// When.

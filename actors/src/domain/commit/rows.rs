@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::domain::allowance::AllowanceKey;
-use crate::domain::control::{StopScope, Stops};
+use crate::domain::commit::operation::SetStop;
+use crate::domain::control::Stops;
 use crate::domain::decision::Decision;
 use crate::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, InboxId, Number, OutboxId, TelegramChatId, TurnId};
 use crate::domain::inbox::{Handled, InboxRow, Source};
@@ -127,8 +128,8 @@ pub struct Changes {
     pub migrations: BTreeMap<ChatId, (TelegramChatId, Timestamp)>,
     /// Budgets from which was taken, or to which was given back.
     pub allowances: BTreeSet<AllowanceKey>,
-    /// Stops set or lifted, with who and when.
-    pub stops: Vec<(StopScope, bool, String, Timestamp)>,
+    /// Stops set or lifted.
+    pub stops: Vec<SetStop>,
     /// Leases that their owners gave away, each with its new epoch; rare. Turns claimed under an older one go back to
     /// the queue, with an attempt less.
     pub hand_overs: BTreeMap<LeaseKey, (Incarnation, Epoch)>,
@@ -163,4 +164,8 @@ pub struct ChatChange {
     pub last_number: Number,
     /// When to wake it if it stays quiet.
     pub next_tick_at: Option<Timestamp>,
+    /// Loop physics keep it quiet until then.
+    pub calm_until: Option<Timestamp>,
+    /// People there have been told that they talk to an AI.
+    pub disclosed: bool,
 }

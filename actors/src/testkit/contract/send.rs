@@ -64,7 +64,7 @@ fn settle(message: &OutboxMessage, attempt: i64, result: SendResult) -> Operatio
 }
 
 fn stop(scope: StopScope, stopped: bool) -> Operation {
-    Operation::SetStop(SetStop { scope, stopped, by: "operator".to_owned(), at: at(5) })
+    Operation::SetStop(SetStop { scope, stopped, until: None, by: "operator".to_owned(), at: at(5) })
 }
 
 /// I4: the intent is committed before the effect.
@@ -130,12 +130,12 @@ pub async fn a_stop_cancels_and_lifting_it_lets_go(home: &dyn Home) {
     let scopes = [StopScope::Fleet, StopScope::Chat(chat), StopScope::Bot(bot)];
     for (scope, message) in scopes.into_iter().zip(&messages) {
         scene.commit_all(vec![stop(scope, true), stop(StopScope::Bot(scene.bots[1]), true)]).await;
-        assert!(scene.store.stops().await.unwrap().0.contains(&scope));
+        assert!(scene.store.stops().await.unwrap().0.contains_key(&scope));
         let done = scene.commit_one(begin(&scene, message, start(51, at(5)))).await;
         assert!(matches!(done, Ok(Applied::Begun(Verdict::Cancelled(_)))), "{scope:?}: {done:?}");
         scene.commit_all(vec![stop(scope, false)]).await;
     }
-    assert_eq!(scene.store.stops().await.unwrap().0.into_iter().collect::<Vec<_>>(), [StopScope::Bot(scene.bots[1])]);
+    assert_eq!(scene.store.stops().await.unwrap().0.into_keys().collect::<Vec<_>>(), [StopScope::Bot(scene.bots[1])]);
     let done = scene.commit_one(begin(&scene, &messages[3], start(54, at(5)))).await;
     assert_eq!(done, Ok(Applied::Begun(Verdict::Send)), "stops of others do not matter");
 }
@@ -160,7 +160,7 @@ pub async fn a_stop_in_the_same_batch_already_counts(home: &dyn Home) {
     assert_eq!(done[0], Applied::Begun(Verdict::Send));
     assert!(matches!(done[2], Applied::Begun(Verdict::Cancelled(_))), "{done:?}");
     let scene = scene.reopen(home).await;
-    assert!(scene.store.stops().await.unwrap().0.contains(&StopScope::Fleet), "a stop survives a restart");
+    assert!(scene.store.stops().await.unwrap().0.contains_key(&StopScope::Fleet), "a stop survives a restart");
 }
 
 /// I4: an attempt ends once, and its event enters the inbox once.

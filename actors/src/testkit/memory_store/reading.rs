@@ -26,6 +26,8 @@ impl State {
             last_number: head.last_number,
             last_decision: head.last_decision,
             next_tick_at: head.next_tick_at,
+            calm_until: head.calm_until,
+            disclosed: head.disclosed,
             absent: self.absences.iter().filter(|(of, _)| *of == chat).map(|(_, bot)| *bot).collect(),
             recent: self.transcript_until(chat, head.last_number, recent),
         }

@@ -59,6 +59,8 @@ pub(super) struct Head {
     pub(super) last_number: Number,
     pub(super) last_decision: DecisionNumber,
     pub(super) next_tick_at: Option<Timestamp>,
+    pub(super) calm_until: Option<Timestamp>,
+    pub(super) disclosed: bool,
 }
 
 /// An inbox row with what it became.
@@ -159,6 +161,7 @@ impl State {
         for (chat, change) in changes.chats {
             let head = self.heads.entry(chat).or_default();
             (head.last_number, head.next_tick_at) = (change.last_number, change.next_tick_at);
+            (head.calm_until, head.disclosed) = (change.calm_until, head.disclosed || change.disclosed);
         }
         for entry in changes.entries {
             self.keys.insert(entry.key());
@@ -200,8 +203,8 @@ impl State {
         for key in changes.allowances {
             self.allowances.extend(loaded.allowances.remove_entry(&key));
         }
-        for (scope, stopped, ..) in changes.stops {
-            self.stops.set(scope, stopped);
+        for stop in changes.stops {
+            self.stops.set(stop.scope, stop.stopped, stop.until);
         }
         for (key, (to, epoch)) in changes.hand_overs {
             self.hand_over(key, to, epoch);

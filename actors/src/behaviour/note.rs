@@ -1,0 +1,38 @@
+//! Notes: entries of a transcript, each with what the engine understood of it. Layer `behaviour`; pure.
+//!
+//! What is understood is computed when it is first asked for, and once: a chat whose policy looks at nothing pays
+//! nothing.
+
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+use crate::domain::text::fold;
+use crate::domain::transcript::TranscriptEntry;
+
+/// An entry and what was understood of it.
+#[derive(Debug)]
+pub struct Note {
+    /// The entry.
+    pub entry: Arc<TranscriptEntry>,
+    folded: OnceLock<String>,
+}
+
+impl Note {
+    /// The note of an entry.
+    pub fn new(entry: Arc<TranscriptEntry>) -> Self {
+        Self { entry, folded: OnceLock::new() }
+    }
+
+    /// Its text, folded; empty when it has none.
+    pub fn folded(&self) -> &str {
+        self.folded.get_or_init(|| fold(self.entry.text.as_deref().unwrap_or_default()))
+    }
+}
+
+impl Deref for Note {
+    type Target = TranscriptEntry;
+
+    fn deref(&self) -> &TranscriptEntry {
+        &self.entry
+    }
+}
