@@ -8,6 +8,7 @@
 //! | `prompt` | how they are put to the model |
 //! | `generator` | the whole request |
 //! | `firewall` | whether an answer may reach a chat |
+//! | `links` | which earlier message a message answers |
 //! | `pacing` | how long a bot types |
 //! | `physics` | the limits with authority over a send |
 //! | `scene` | what a director looks at |
@@ -16,6 +17,7 @@ pub mod context;
 pub mod director;
 pub mod firewall;
 pub mod generator;
+pub mod links;
 pub mod pacing;
 pub mod physics;
 pub mod prompt;
