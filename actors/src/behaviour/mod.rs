@@ -8,6 +8,7 @@
 //! | `prompt` | how they are put to the model |
 //! | `generator` | the whole request |
 //! | `firewall` | whether an answer may reach a chat |
+//! | `links` | which earlier message a message answers |
 //! | `pacing` | how long a bot types |
 //! | `physics` | the limits with authority over a send |
 //! | `scene`, `note` | what a director looks at, and what was understood of each entry |
@@ -17,6 +18,7 @@ pub mod director;
 pub mod firewall;
 pub mod generator;
 pub mod note;
+pub mod links;
 pub mod pacing;
 pub mod physics;
 pub mod prompt;

@@ -7,7 +7,7 @@ pub mod address;
 mod every;
 mod mention;
 mod natural;
-mod suffix;
+pub(in crate::behaviour) mod suffix;
 mod wish;
 
 use std::time::Duration;
