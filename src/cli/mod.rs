@@ -9,6 +9,7 @@
 //! | `check` | `botfleet check`: whether configuration and manifest are sound |
 //! | `migrate` | `botfleet migrate`: the schema of the store, up, down and as it stands |
 //! | `dead_letters` | `botfleet dead-letters`, `botfleet redeliver`: what ended badly, and another go for it |
+//! | `eval` | `botfleet eval`: measures parts of the engine, without a fleet |
 //! | `health` | `botfleet health`: whether the running node is well, for probes |
 //! | `cluster` | `botfleet cluster`: who owns what, drain, rebalance |
 //! | `apply` | `botfleet apply`: another manifest for the running fleet |
@@ -23,6 +24,7 @@ pub mod check;
 pub mod cluster;
 pub mod dead_letters;
 pub mod demo;
+pub mod eval;
 pub mod health;
 pub mod inputs;
 pub mod launcher;
@@ -79,6 +81,9 @@ pub enum Command {
     DeadLetters(dead_letters::DeadLettersArgs),
     /// Gives a dead letter of the running fleet another go.
     Redeliver(dead_letters::RedeliverArgs),
+    /// Measures parts of the engine, without a fleet and without a network.
+    #[command(subcommand)]
+    Eval(eval::EvalCommand),
     /// Asks the running node whether it is well, for probes and for people.
     Health(health::HealthArgs),
 }
@@ -101,6 +106,7 @@ pub async fn execute(cli: Cli) -> ExitCode {
         Command::Migrate(args) => migrate::execute(args).await,
         Command::DeadLetters(args) => dead_letters::list(args).await,
         Command::Redeliver(args) => dead_letters::redeliver(args).await,
+        Command::Eval(command) => eval::execute(command),
         Command::Health(args) => health::execute(args).await,
     };
     ended.unwrap_or_else(|error| {
