@@ -7,12 +7,14 @@
 //! | `polling` | getUpdates -> ingest -> the chats (I1, I2) |
 //! | `orders` | what people in a chat order: `/stop` (I9) |
 //! | `turns` | claim -> models -> finish |
+//! | `acts` | what a turn asks for: to answer, to say a given text, to react (I4) |
 //! | `models` | prompt -> provider -> firewall, tries and fallbacks |
 //! | `sending` | limiter -> begin -> sendMessage (I4) |
 //! | `reconciling` | turns and messages that wait in the store (I8) |
 //! | `leaving` | start, hand-off, fences, the node's bound (I5, I6) |
 //! | `settling` | what became of a send is committed (I4, I6) |
 
+mod acts;
 pub mod actor;
 pub mod intake;
 pub mod leaving;
