@@ -224,7 +224,7 @@ pub(super) fn entry(row: &dyn Cells) -> Result<TranscriptEntry, StoreError> {
 }
 
 /// Columns that [`turn`] reads.
-pub(super) const TURN: &str = "id, chat, decision, bot, ordinal, target, answers_bot, chain_depth, root, priority, due_at, \
+pub(super) const TURN: &str = "id, chat, decision, bot, ordinal, act, target, answers_bot, chain_depth, root, priority, due_at, \
      expires_at, created_at, state, attempts, claimed_epoch, error, provider, model, prompt_tokens, completion_tokens";
 
 /// A turn.
@@ -236,7 +236,10 @@ pub(super) fn turn(row: &dyn Cells) -> Result<Turn, StoreError> {
         decision: DecisionNumber(columns.take()?),
         bot: BotId(columns.take()?),
         ordinal: columns.count()?,
-        act: Act::Answer,
+        act: match columns.take::<Option<&str>>()? {
+            Some(text) => serde_json::from_str(text).map_err(|error| unreadable("act of a turn", error))?,
+            None => Act::Answer,
+        },
         target: columns.optional(Number)?,
         answers_bot: columns.optional(BotId)?,
         chain_depth: columns.count()?,

@@ -128,8 +128,8 @@ pub(super) fn read(
             loaded.windows.insert(*key, window);
         }
     }
-    for (scope, key) in column::<(String, i64)>(texts.stops)? {
-        loaded.stops.0.insert(stop_scope(&scope, key)?, None);
+    for (scope, key, until) in column::<(String, i64, Option<Timestamp>)>(texts.stops)? {
+        loaded.stops.0.insert(stop_scope(&scope, key)?, until);
     }
     for (bot, chat, until) in column::<(BotId, ChatId, Timestamp)>(texts.pauses)? {
         loaded.pauses.add(pause(bot, chat, until));

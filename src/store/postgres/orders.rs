@@ -114,17 +114,20 @@ pub(super) async fn write_migrations(
     Ok(())
 }
 
+/// Scope and key, when, by whom, whether it is stopped, and until when.
+pub(super) type StopRow<'a> = (&'static str, i64, Timestamp, &'a str, bool, Option<Timestamp>);
+
 /// For each scope what was said of it last.
-pub(super) fn last_word(stops: &[SetStop]) -> Vec<(&'static str, i64, Timestamp, &str, bool)> {
-    let mut said: Vec<(&'static str, i64, Timestamp, &str, bool)> = Vec::new();
-    for SetStop { scope, stopped, by, at, .. } in stops {
+pub(super) fn last_word(stops: &[SetStop]) -> Vec<StopRow<'_>> {
+    let mut said: Vec<StopRow<'_>> = Vec::new();
+    for SetStop { scope, stopped, by, at, until } in stops {
         let (kind, key) = match scope {
             StopScope::Fleet => ("fleet", 0),
             StopScope::Chat(chat) => ("chat", chat.0),
             StopScope::Bot(bot) => ("bot", bot.0),
         };
         said.retain(|(other, other_key, ..)| (*other, *other_key) != (kind, key));
-        said.push((kind, key, *at, by, *stopped));
+        said.push((kind, key, *at, by, *stopped, *until));
     }
     said
 }

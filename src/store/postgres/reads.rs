@@ -82,7 +82,8 @@ SELECT (SELECT count(*) FROM inbox WHERE outcome IS NULL), \
 const ALLOWANCES: &str = "\
 SELECT DISTINCT ON (scope, key, unit, per) scope, key, unit, per, period_start, granted FROM allowance \
 ORDER BY scope, key, unit, per, period_start DESC";
-const HEAD: &str = "SELECT last_number, last_decision, next_tick_at FROM chat_head WHERE chat = $1";
+const HEAD: &str =
+    "SELECT last_number, last_decision, next_tick_at, calm_until, disclosed FROM chat_head WHERE chat = $1";
 const OFFSET: &str = "SELECT next_offset FROM bot_cursor WHERE bot = $1";
 const ABSENT: &str = "SELECT bot FROM chat_absence WHERE chat = $1 ORDER BY bot";
 const PAUSES: &str = "SELECT chat, until FROM send_pause WHERE bot = $1";
@@ -116,8 +117,8 @@ pub(super) async fn chat_memory(sessions: &Sessions, chat: ChatId, recent: usize
                 last_number: Number(head.take()?),
                 last_decision: DecisionNumber(head.take()?),
                 next_tick_at: head.optional(Timestamp::from_millis)?,
-                calm_until: None,
-                disclosed: false,
+                calm_until: head.optional(Timestamp::from_millis)?,
+                disclosed: head.take()?,
                 ..ChatMemory::default()
             })
         },
@@ -258,10 +259,10 @@ pub(super) async fn stops(sessions: &Sessions) -> Result<Stops, StoreError> {
     let rows = all(
         sessions,
         "stops",
-        || sqlx::query("SELECT scope, key FROM control"),
+        || sqlx::query("SELECT scope, key, until FROM control"),
         |row| {
             let mut columns = Columns::of(row);
-            Ok((stop_scope(columns.take()?, columns.take()?)?, None))
+            Ok((stop_scope(columns.take()?, columns.take()?)?, columns.optional(Timestamp::from_millis)?))
         },
     );
     Ok(Stops(rows.await?.into_iter().collect()))

@@ -16,7 +16,7 @@ use botfleet_actors::domain::outbox::{OutboxMessage, SendProgress};
 use botfleet_actors::domain::ownership::Incarnation;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::transcript::TranscriptEntry;
-use botfleet_actors::domain::turn::{Turn, TurnProgress};
+use botfleet_actors::domain::turn::{Act, Turn, TurnProgress};
 use serde::Serialize;
 use sqlx::Error;
 
@@ -39,8 +39,9 @@ FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[]) \
 AS r (id, outcome, reason, number, decision) WHERE inbox.id = r.id";
 const HEADS: &str = "\
 UPDATE chat_head SET last_number = r.last_number, last_decision = coalesce(r.last_decision, chat_head.last_decision), \
-next_tick_at = r.next_tick_at FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) \
-AS r (chat, last_number, last_decision, next_tick_at) WHERE chat_head.chat = r.chat";
+next_tick_at = r.next_tick_at, calm_until = r.calm_until, disclosed = chat_head.disclosed OR r.disclosed \
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::boolean[]) \
+AS r (chat, last_number, last_decision, next_tick_at, calm_until, disclosed) WHERE chat_head.chat = r.chat";
 const ENTRIES: &str = "\
 INSERT INTO transcript (chat, number, kind, revision, telegram_chat, message_id, thread, reply_to, author, fleet_bot, \
 text, entities, media, date, inbox, chain_depth, root) \
@@ -49,14 +50,15 @@ $8::bigint[], $9::text[], $10::bigint[], $11::text[], $12::text[], $13::text[], 
 $16::bigint[], $17::bigint[])";
 const DECISIONS: &str = "\
 INSERT INTO decision (chat, number, cause_entry, seed, at, config_seq, policy, verdict, reason, inputs, scores, root, \
-chain_depth) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], \
-$7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::bigint[])";
+chain_depth, standing) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], \
+$7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::bigint[], $14::text[])";
 const NEW_TURNS: &str = "\
 INSERT INTO turn (id, chat, decision, bot, ordinal, target, answers_bot, chain_depth, root, priority, due_at, \
-expires_at, created_at, state, attempts, claimed_epoch, error, provider, model, prompt_tokens, completion_tokens) \
+expires_at, created_at, state, attempts, claimed_epoch, error, provider, model, prompt_tokens, completion_tokens, act) \
 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], \
 $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::text[], \
-$15::bigint[], $16::bigint[], $17::text[], $18::text[], $19::text[], $20::bigint[], $21::bigint[])";
+$15::bigint[], $16::bigint[], $17::text[], $18::text[], $19::text[], $20::bigint[], $21::bigint[], \
+$22::text[])";
 pub(super) const TURNS: &str = "\
 UPDATE turn SET state = r.state, attempts = r.attempts, claimed_epoch = r.claimed_epoch, error = r.error, \
 provider = r.provider, model = r.model, prompt_tokens = r.prompt_tokens, completion_tokens = r.completion_tokens \
@@ -87,8 +89,9 @@ INSERT INTO allowance (scope, key, unit, per, period_start, granted) \
 SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[]) \
 ON CONFLICT (scope, key, unit, per, period_start) DO UPDATE SET granted = excluded.granted";
 const STOPPED: &str = "\
-INSERT INTO control (scope, key, stopped_at, by) SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[]) \
-ON CONFLICT (scope, key) DO UPDATE SET stopped_at = excluded.stopped_at, by = excluded.by";
+INSERT INTO control (scope, key, stopped_at, by, until) \
+SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[]) \
+ON CONFLICT (scope, key) DO UPDATE SET stopped_at = excluded.stopped_at, by = excluded.by, until = excluded.until";
 const STARTED: &str = "\
 DELETE FROM control WHERE (scope, key) IN (SELECT * FROM unnest($1::text[], $2::bigint[]))";
 const PAUSES: &str = "\
@@ -248,7 +251,9 @@ fn chats(parts: &mut Parts, changes: &Changes) {
             .column(&heads, |(chat, _)| chat.0)
             .column(&heads, |(_, change)| change.last_number.0)
             .column(&heads, |(chat, _)| last_decision(changes, **chat).map(|decision| decision.0))
-            .column(&heads, |(_, change)| change.next_tick_at.map(Timestamp::as_millis));
+            .column(&heads, |(_, change)| change.next_tick_at.map(Timestamp::as_millis))
+            .column(&heads, |(_, change)| change.calm_until.map(Timestamp::as_millis))
+            .column(&heads, |(_, change)| change.disclosed);
         parts.end(HEADS);
     }
     if !changes.entries.is_empty() {
@@ -304,7 +309,8 @@ fn decisions(parts: &mut Parts, rows: &[Decision]) {
         .column(rows, |decision| json(&decision.inputs))
         .column(rows, |decision| json(&decision.scores))
         .column(rows, |decision| decision.root.map(|root| root.0))
-        .column(rows, |decision| i64::from(decision.chain_depth));
+        .column(rows, |decision| i64::from(decision.chain_depth))
+        .column(rows, |decision| json(&decision.standing));
     parts.end(DECISIONS);
 }
 
@@ -344,6 +350,7 @@ fn turns(parts: &mut Parts, changes: &Changes, loaded: &Loaded) {
             .column(&new, |(turn, _)| turn.expires_at.as_millis())
             .column(&new, |(turn, _)| turn.created_at.as_millis());
         turn_progress(&mut parts.assembly, &new, |(_, progress)| progress);
+        parts.assembly.column(&new, |(turn, _)| (turn.act != Act::Answer).then(|| json(&turn.act)));
         parts.end(NEW_TURNS);
     }
     let moved: Vec<(&TurnId, &TurnProgress)> =
@@ -422,14 +429,15 @@ fn counted(parts: &mut Parts, changes: &Changes, loaded: &Loaded) {
 
 fn rare(parts: &mut Parts, changes: &Changes) {
     let stops = orders::last_word(&changes.stops);
-    let (stopped, started): (Vec<_>, Vec<_>) = stops.into_iter().partition(|(.., stopped)| *stopped);
+    let (stopped, started): (Vec<_>, Vec<_>) = stops.into_iter().partition(|(.., stopped, _)| *stopped);
     if !stopped.is_empty() {
         parts
             .assembly
             .column(&stopped, |(scope, ..)| *scope)
             .column(&stopped, |(_, key, ..)| *key)
             .column(&stopped, |(_, _, at, ..)| at.as_millis())
-            .column(&stopped, |(_, _, _, by, _)| clean(by));
+            .column(&stopped, |(_, _, _, by, ..)| clean(by))
+            .column(&stopped, |(.., until)| until.map(Timestamp::as_millis));
         parts.end(STOPPED);
     }
     if !started.is_empty() {

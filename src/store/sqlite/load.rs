@@ -47,7 +47,7 @@ const ALLOWANCES: &str = "\
 (SELECT json_group_array(json_array(j.key, a.granted)) FROM json_each($9) j \
  CROSS JOIN allowance a ON a.scope = j.value ->> 0 AND a.key = j.value ->> 1 AND a.unit = j.value ->> 2 \
  AND a.per = j.value ->> 3 AND a.period_start = j.value ->> 4)";
-const STOPS: &str = "(SELECT json_group_array(json_array(scope, key)) FROM control)";
+const STOPS: &str = "(SELECT json_group_array(json_array(scope, key, until)) FROM control)";
 const PAUSES: &str = "\
 (SELECT json_group_array(json_array(p.bot, p.chat, p.until)) FROM json_each($1) j \
  CROSS JOIN send_pause p ON p.bot = j.value)";

@@ -110,8 +110,10 @@ fn query(sql: &Arc<str>) -> Reading<'static> {
 }
 
 pub(super) async fn chat_memory(pool: &SqlitePool, chat: ChatId, recent: usize) -> Result<ChatMemory, StoreError> {
-    let head =
-        sqlx::query("SELECT last_number, last_decision, next_tick_at FROM chat_head WHERE chat = $1").bind(chat.0);
+    let head = sqlx::query(
+        "SELECT last_number, last_decision, next_tick_at, calm_until, disclosed FROM chat_head WHERE chat = $1",
+    )
+    .bind(chat.0);
     let Some(row) = head.fetch_optional(pool).await.map_err(|error| to_port(&error))? else {
         return Ok(ChatMemory::default());
     };
@@ -121,8 +123,8 @@ pub(super) async fn chat_memory(pool: &SqlitePool, chat: ChatId, recent: usize) 
         last_number,
         last_decision: DecisionNumber(head.take()?),
         next_tick_at: head.optional(Timestamp::from_millis)?,
-        calm_until: None,
-        disclosed: false,
+        calm_until: head.optional(Timestamp::from_millis)?,
+        disclosed: head.take()?,
         absent: absent(pool, chat).await?,
         recent: transcript(pool, chat, last_number, recent).await?,
     })
@@ -228,9 +230,9 @@ pub(super) async fn allowances(pool: &SqlitePool) -> Result<Vec<(AllowanceKey, i
 }
 
 pub(super) async fn stops(pool: &SqlitePool) -> Result<Stops, StoreError> {
-    let rows = all(pool, sqlx::query("SELECT scope, key FROM control"), |row| {
+    let rows = all(pool, sqlx::query("SELECT scope, key, until FROM control"), |row| {
         let mut columns = Columns::of(row);
-        Ok((stop_scope(columns.take()?, columns.take()?)?, None))
+        Ok((stop_scope(columns.take()?, columns.take()?)?, columns.optional(Timestamp::from_millis)?))
     })
     .await?;
     Ok(Stops(rows.into_iter().collect()))

@@ -13,7 +13,9 @@ use serde::Serialize;
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 
-use super::written::{DecisionRow, EntryRow, HandledRow, NewInboxRow, OutboxMove, OutboxRow, TurnMove, TurnRow};
+use super::written::{
+    ChatRow, DecisionRow, EntryRow, HandledRow, NewInboxRow, OutboxMove, OutboxRow, TurnMove, TurnRow,
+};
 use super::{orders, tenure};
 use crate::store::loaded::{allowance_key, array};
 
@@ -27,20 +29,21 @@ const ADVANCE: &str = "\
 UPDATE inbox SET outcome = j.value ->> 1, reason = j.value ->> 2, number = j.value ->> 3, decision = j.value ->> 4 \
 FROM json_each($3) j WHERE inbox.id = j.value ->> 0; \
 UPDATE chat_head SET last_number = j.value ->> 1, last_decision = coalesce(j.value ->> 2, last_decision), \
-next_tick_at = j.value ->> 3 FROM json_each($4) j WHERE chat_head.chat = j.value ->> 0; \
+next_tick_at = j.value ->> 3, calm_until = j.value ->> 4, disclosed = max(disclosed, j.value ->> 5) \
+FROM json_each($4) j WHERE chat_head.chat = j.value ->> 0; \
 INSERT INTO transcript (chat, number, kind, revision, telegram_chat, message_id, thread, reply_to, author, fleet_bot, \
 text, entities, media, date, inbox, chain_depth, root) \
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
 value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15, \
 value ->> 16 FROM json_each($5); \
 INSERT INTO decision (chat, number, cause_entry, seed, at, config_seq, policy, verdict, reason, inputs, scores, root, \
-chain_depth) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, \
-value ->> 7, value ->> 8, value -> 9, value -> 10, value ->> 11, value ->> 12 FROM json_each($6); \
+chain_depth, standing) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, \
+value ->> 7, value ->> 8, value -> 9, value -> 10, value ->> 11, value ->> 12, value -> 13 FROM json_each($6); \
 INSERT INTO turn (id, chat, decision, bot, ordinal, target, answers_bot, chain_depth, root, priority, due_at, \
-expires_at, created_at, state, attempts, claimed_epoch, error, provider, model, prompt_tokens, completion_tokens) \
+expires_at, created_at, state, attempts, claimed_epoch, error, provider, model, prompt_tokens, completion_tokens, act) \
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
 value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15, \
-value ->> 16, value ->> 17, value ->> 18, value ->> 19, value ->> 20 FROM json_each($7); ";
+value ->> 16, value ->> 17, value ->> 18, value ->> 19, value ->> 20, value ->> 21 FROM json_each($7); ";
 const TURNS: &str = "\
 UPDATE turn SET state = j.value ->> 1, attempts = j.value ->> 2, claimed_epoch = j.value ->> 3, error = j.value ->> 4, \
 provider = j.value ->> 5, model = j.value ->> 6, prompt_tokens = j.value ->> 7, completion_tokens = j.value ->> 8 \
@@ -59,8 +62,8 @@ INSERT INTO send_window (key, slots) SELECT value ->> 0, value -> 1 FROM json_ea
 ON CONFLICT (key) DO UPDATE SET slots = excluded.slots; ";
 const STOPS: &str = "\
 DELETE FROM control WHERE (scope, key) IN (SELECT value ->> 0, value ->> 1 FROM json_each($12)); \
-INSERT INTO control (scope, key, stopped_at, by) \
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each($12) WHERE value ->> 4; ";
+INSERT INTO control (scope, key, stopped_at, by, until) \
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 5 FROM json_each($12) WHERE value ->> 4; ";
 
 const DELIVERY: &str = "\
 INSERT INTO send_pause (bot, chat, until) SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($13) WHERE true \
@@ -188,10 +191,7 @@ pub(super) async fn write(
         .bind(rows(changes.offsets.iter()))
         .bind(rows(changes.handled.iter().map(HandledRow::of)))
         .bind(rows(
-            changes
-                .chats
-                .iter()
-                .map(|(chat, change)| (chat, change.last_number, last_decision(changes, *chat), change.next_tick_at)),
+            changes.chats.iter().map(|(chat, change)| ChatRow::of(*chat, change, last_decision(changes, *chat))),
         ))
         .bind(rows(changes.entries.iter().map(EntryRow::of)))
         .bind(rows(changes.decisions.iter().map(DecisionRow::of)))
@@ -229,13 +229,16 @@ fn scope_key(scope: StopScope) -> (&'static str, i64) {
     }
 }
 
+/// Scope and key, when, by whom, whether it is stopped, and until when.
+type StopRow<'a> = (&'static str, i64, Timestamp, &'a str, bool, Option<Timestamp>);
+
 /// For each scope what was said of it last.
-fn last_word(stops: &[SetStop]) -> Vec<(&'static str, i64, Timestamp, &str, bool)> {
-    let mut said: Vec<(&'static str, i64, Timestamp, &str, bool)> = Vec::new();
-    for SetStop { scope, stopped, by, at, .. } in stops {
+fn last_word(stops: &[SetStop]) -> Vec<StopRow<'_>> {
+    let mut said: Vec<StopRow<'_>> = Vec::new();
+    for SetStop { scope, stopped, by, at, until } in stops {
         let (kind, key) = scope_key(*scope);
         said.retain(|(other, other_key, ..)| (*other, *other_key) != (kind, key));
-        said.push((kind, key, *at, by, *stopped));
+        said.push((kind, key, *at, by, *stopped, *until));
     }
     said
 }

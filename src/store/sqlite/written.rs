@@ -1,7 +1,8 @@
 //! Rows as the group commit writes them: JSON arrays, whose places are the columns of the statements in `write`.
 //! Layer: adapter.
 
-use botfleet_actors::domain::decision::{Cause, Decision};
+use botfleet_actors::domain::commit::rows::ChatChange;
+use botfleet_actors::domain::decision::{Cause, Decision, Standing};
 use botfleet_actors::domain::ids::{
     AttemptId, BotId, ChatId, DecisionNumber, Epoch, InboxId, MessageId, Number, OutboxId, TelegramChatId, ThreadId,
     TurnId,
@@ -11,7 +12,7 @@ use botfleet_actors::domain::incoming::{Author, Entity, Media};
 use botfleet_actors::domain::outbox::{OutboxMessage, OutboxState, SendProgress};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::transcript::{EntryKind, TranscriptEntry};
-use botfleet_actors::domain::turn::{Turn, TurnProgress, TurnState};
+use botfleet_actors::domain::turn::{Act, Turn, TurnProgress, TurnState};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -57,6 +58,23 @@ impl<'a> HandledRow<'a> {
     pub(super) fn of(handled: &'a Handled) -> Self {
         let Handled { inbox, outcome, number, decision } = handled;
         Self(*inbox, outcome.kind.as_str(), outcome.reason.as_deref(), *number, *decision)
+    }
+}
+
+/// Where a chat moved to.
+#[derive(Serialize)]
+pub(super) struct ChatRow(ChatId, Number, Option<DecisionNumber>, Option<Timestamp>, Option<Timestamp>, u8);
+
+impl ChatRow {
+    pub(super) fn of(chat: ChatId, change: &ChatChange, last_decision: Option<DecisionNumber>) -> Self {
+        Self(
+            chat,
+            change.last_number,
+            last_decision,
+            change.next_tick_at,
+            change.calm_until,
+            u8::from(change.disclosed),
+        )
     }
 }
 
@@ -122,6 +140,7 @@ pub(super) struct DecisionRow<'a>(
     &'a Value,
     Option<Number>,
     u32,
+    &'a Standing,
 );
 
 impl<'a> DecisionRow<'a> {
@@ -143,6 +162,7 @@ impl<'a> DecisionRow<'a> {
             &decision.scores,
             decision.root,
             decision.chain_depth,
+            &decision.standing,
         )
     }
 }
@@ -171,6 +191,7 @@ pub(super) struct TurnRow<'a>(
     Option<&'a str>,
     Option<u32>,
     Option<u32>,
+    Option<&'a Act>,
 );
 
 impl<'a> TurnRow<'a> {
@@ -199,6 +220,7 @@ impl<'a> TurnRow<'a> {
             model,
             prompt,
             completion,
+            Some(&turn.act).filter(|act| **act != Act::Answer),
         )
     }
 }

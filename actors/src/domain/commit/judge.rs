@@ -161,7 +161,7 @@ impl Bench<'_> {
             last_number,
             next_tick_at: op.next_tick_at,
             calm_until: op.calm_until,
-            disclosed: op.disclosed,
+            disclosed: op.disclosed || self.changes.chats.get(&op.chat).is_some_and(|before| before.disclosed),
         };
         self.changes.chats.insert(op.chat, change);
         self.changes.handled.extend(op.handled);

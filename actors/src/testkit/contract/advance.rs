@@ -6,6 +6,7 @@ use crate::domain::decision::Cause;
 use crate::domain::ids::{DecisionNumber, MessageId, Number, TelegramChatId};
 use crate::domain::incoming::{Author, AuthorKind};
 use crate::domain::transcript::EntryKind;
+use crate::domain::turn::Act;
 use crate::testkit::rows::{advance, appended, at, decision, entry, ingest, person, turn, update};
 
 async fn with_rows(home: &dyn Home, rows: i64) -> Scene {
@@ -179,4 +180,53 @@ pub async fn a_decision_out_of_turn_is_refused(home: &dyn Home) {
     assert_conflict(&done[1]);
     assert_eq!(scene.store.chat_memory(chat, 1).await.unwrap().last_decision, DecisionNumber(2));
     assert_conflict(&scene.commit_one(step(2, 2)).await);
+}
+
+/// What a turn asks for is read back as it was decided, also after a restart.
+pub async fn acts_of_every_kind_are_remembered(home: &dyn Home) {
+    let scene = with_rows(home, 1).await;
+    let ([bot, _], [chat, _]) = (scene.bots, scene.chats);
+    let acts = [
+        Act::Answer,
+        Act::Open { topic: None },
+        Act::Open { topic: Some("\"çay\"\nand coffee".to_owned()) },
+        Act::Say { text: "Ich sage: 'hallo' 👋".to_owned() },
+        Act::React { emoji: "👍".to_owned() },
+    ];
+    let turns = acts.iter().zip(0..).map(|(act, ordinal)| {
+        let mut asked = turn(31 + i64::from(ordinal), chat, 1, bot);
+        (asked.ordinal, asked.act) = (ordinal, act.clone());
+        asked
+    });
+    let turns: Vec<_> = turns.collect();
+    scene
+        .commit_all(vec![Operation::Advance(Advance {
+            decisions: vec![decision(chat, 1, Cause::Entry(Number(1)))],
+            turns: turns.clone(),
+            ..advance(chat, scene.epoch, 0, 1)
+        })])
+        .await;
+    let scene = scene.reopen(home).await;
+    assert_eq!(scene.store.queued_turns(bot, 10).await.unwrap(), turns);
+}
+
+/// I11: a calm survives a restart and ends when it is said; who was told once stays told.
+pub async fn a_chat_remembers_its_calm_and_that_its_people_were_told(home: &dyn Home) {
+    let scene = with_rows(home, 4).await;
+    let (chat, epoch) = (scene.chats[0], scene.epoch);
+    let told = async |scene: &Scene| {
+        let memory = scene.store.chat_memory(chat, 1).await.unwrap();
+        (memory.calm_until, memory.disclosed)
+    };
+    assert_eq!(told(&scene).await, (None, false));
+    let step = |base: i64, calm_until, disclosed| {
+        Operation::Advance(Advance { calm_until, disclosed, ..advance(chat, epoch, base, base + 1) })
+    };
+    scene.commit_all(vec![step(0, Some(at(70)), false)]).await;
+    assert_eq!(told(&scene).await, (Some(at(70)), false));
+    scene.commit_all(vec![step(1, Some(at(80)), true), step(2, Some(at(90)), false)]).await;
+    assert_eq!(told(&scene).await, (Some(at(90)), true), "the last word on the calm, the strongest on having told");
+    scene.commit_all(vec![step(3, None, false)]).await;
+    let scene = scene.reopen(home).await;
+    assert_eq!(told(&scene).await, (None, true));
 }

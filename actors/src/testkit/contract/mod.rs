@@ -111,6 +111,8 @@ macro_rules! store_contract {
             a_transcript_is_read_backwards_from_any_number
             the_first_entry_of_a_message_is_found
             a_decision_number_used_twice_drops_out_alone
+            acts_of_every_kind_are_remembered
+            a_chat_remembers_its_calm_and_that_its_people_were_told
         ]);
         $crate::store_contract!(@file $home, turns: [
             a_turn_is_claimed_once_and_by_its_bot
@@ -127,6 +129,7 @@ macro_rules! store_contract {
             windows_survive_a_restart
             a_chain_too_deep_is_cancelled
             a_stop_cancels_and_lifting_it_lets_go
+            a_timed_stop_ends_by_itself
             a_stale_message_is_cancelled
             a_stop_in_the_same_batch_already_counts
             a_settled_attempt_cannot_settle_again

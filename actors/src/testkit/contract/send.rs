@@ -140,6 +140,20 @@ pub async fn a_stop_cancels_and_lifting_it_lets_go(home: &dyn Home) {
     assert_eq!(done, Ok(Applied::Begun(Verdict::Send)), "stops of others do not matter");
 }
 
+/// A stop with an end holds until then, also over a restart, and no longer.
+pub async fn a_timed_stop_ends_by_itself(home: &dyn Home) {
+    let (scene, messages) = with_messages(home, 2).await;
+    let scope = StopScope::Chat(messages[0].chat);
+    let timed = SetStop { scope, stopped: true, until: Some(at(60)), by: "an admin".to_owned(), at: at(5) };
+    scene.commit_all(vec![Operation::SetStop(timed)]).await;
+    let scene = scene.reopen(home).await;
+    assert_eq!(scene.store.stops().await.unwrap().0.get(&scope), Some(&Some(at(60))));
+    let done = scene.commit_one(begin(&scene, &messages[0], start(51, at(59)))).await;
+    assert!(matches!(done, Ok(Applied::Begun(Verdict::Cancelled(_)))), "{done:?}");
+    let done = scene.commit_one(begin(&scene, &messages[1], start(52, at(60)))).await;
+    assert_eq!(done, Ok(Applied::Begun(Verdict::Send)));
+}
+
 /// What comes too late is not said.
 pub async fn a_stale_message_is_cancelled(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 1).await;
