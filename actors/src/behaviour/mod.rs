@@ -11,10 +11,13 @@
 //! | `links` | which earlier message a message answers |
 //! | `pacing` | how long a bot types |
 //! | `physics` | the limits with authority over a send |
+//! | `explain` | the reason why, of a recorded decision |
+//! | `replay` | a recorded decision is made again and compared |
 //! | `scene`, `note` | what a director looks at, and what was understood of each entry |
 
 pub mod context;
 pub mod director;
+pub mod explain;
 pub mod firewall;
 pub mod generator;
 pub mod links;
@@ -22,6 +25,7 @@ pub mod note;
 pub mod pacing;
 pub mod physics;
 pub mod prompt;
+pub mod replay;
 #[cfg(test)]
 mod samples;
 pub mod scene;
