@@ -13,6 +13,7 @@
 //! | `physics` | the limits with authority over a send |
 //! | `explain` | the reason why, of a recorded decision |
 //! | `replay` | a recorded decision is made again and compared |
+//! | `salutation` | whether a reply names whom it answers |
 //! | `scene`, `note` | what a director looks at, and what was understood of each entry |
 
 pub mod context;
@@ -26,6 +27,7 @@ pub mod pacing;
 pub mod physics;
 pub mod prompt;
 pub mod replay;
+pub mod salutation;
 #[cfg(test)]
 mod samples;
 pub mod scene;

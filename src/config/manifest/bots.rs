@@ -128,12 +128,7 @@ fn persona(raw: &RawBot, place: &str, personas: &Personas, checks: &mut Checks<'
 }
 
 /// The relationships of a bot called `own`, each with the key of whom it is to; names are looked up when all are known.
-fn relationships(
-    raw: &RawBot,
-    place: &str,
-    own: Option<&str>,
-    checks: &mut Checks<'_>,
-) -> Vec<(String, Relationship)> {
+fn relationships(raw: &RawBot, place: &str, own: Option<&str>, checks: &mut Checks<'_>) -> Vec<(String, Relationship)> {
     let mut found: Vec<(String, Relationship)> = Vec::new();
     for (index, raw) in raw.relationships.iter().enumerate() {
         let place = format!("{place}.relationships[{index}]");

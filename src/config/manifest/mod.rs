@@ -119,7 +119,11 @@ impl Manifest {
         let budgets = checks.list(&mut self.table, "budgets");
         let strategies = checks.table(&mut self.table, "strategies");
         for key in self.table.keys() {
-            checks.fault(key, "unknown key", "known keys: defaults, providers, personas, strategies, bots, chats, budgets");
+            checks.fault(
+                key,
+                "unknown key",
+                "known keys: defaults, providers, personas, strategies, bots, chats, budgets",
+            );
         }
 
         let providers = providers::check(providers, &mut checks);

@@ -14,8 +14,8 @@
 //! | `leaving` | start, hand-off, fences, the node's bound (I5, I6) |
 //! | `settling` | what became of a send is committed (I4, I6) |
 
-mod acts;
 pub mod actor;
+mod acts;
 pub mod intake;
 pub mod leaving;
 mod models;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use botfleet_actors::behaviour::firewall;
 use botfleet_actors::behaviour::generator::{Generator, Stage};
 use botfleet_actors::behaviour::pacing::typing_time;
+use botfleet_actors::behaviour::salutation::salute;
 use botfleet_actors::domain::ids::BotId;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::turn::Act;
@@ -58,7 +59,7 @@ impl Mind {
     }
 
     /// Asks the model and inspects what it says.
-    pub(super) fn think(&mut self, room: &mut Room, turn: &mut Turn, _now: Timestamp, seed: u64) -> Thought {
+    pub(super) fn think(&mut self, room: &mut Room, turn: &mut Turn, now: Timestamp, seed: u64) -> Thought {
         let Some(member) = room.member(turn.bot).cloned() else {
             return Thought::Drop("no such bot".to_owned());
         };
@@ -89,7 +90,15 @@ impl Mind {
         let answer = self.talker.reply(prompt);
         let recent: Vec<&str> = self.recent.get(&turn.bot).into_iter().flatten().map(String::as_str).collect();
         match firewall::inspect(&answer, &request, &recent, &member.profile.spec.name) {
-            Ok(text) => Thought::Say { typing: typing_time(&text, &room.profile.spec.pacing, seed), text },
+            Ok(text) => {
+                let text = match &turn.target {
+                    Some(target) => {
+                        salute(&text, &member.profile, member.username.as_deref(), target, &turn.window, now)
+                    }
+                    None => text,
+                };
+                Thought::Say { typing: typing_time(&text, &room.profile.spec.pacing, seed), text }
+            }
             Err(_) if turn.asked < ASKED_MAX => Thought::Again,
             Err(breach) => Thought::Drop(format!("firewall: {}", breach.kind.label())),
         }
