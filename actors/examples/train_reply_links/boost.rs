@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) trees: usize,
     pub(crate) rate: f32,
     pub(crate) leaves: usize,
+    /// Splits on the way to a leaf: what a look at the tree costs.
+    pub(crate) depth: usize,
     pub(crate) leaf_weight_min: f32,
     pub(crate) ridge: f32,
     /// Share of the numbers that a tree may use.
@@ -42,7 +44,9 @@ struct Leaf {
     rows: Vec<u32>,
     histogram: Histogram,
     best: Option<Cut>,
+    /// Its node, and splits above it.
     place: usize,
+    depth: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -88,7 +92,7 @@ impl Booster {
         let mut nodes = vec![Grown::Leaf(0.0)];
         let all: Vec<u32> = (0..sample.rows.len() as u32).collect();
         let histogram = histogram(&sample, &all, &columns);
-        let mut leaves = vec![self.leaf(all, histogram, &columns, 0)];
+        let mut leaves = vec![self.leaf(all, histogram, &columns, (0, 0))];
         while leaves.len() < self.settings.leaves {
             let gain = |leaf: &Leaf| leaf.best.map_or(0.0, |cut| cut.gain);
             let Some(at) = (0..leaves.len()).max_by(|a, b| gain(&leaves[*a]).total_cmp(&gain(&leaves[*b]))) else {
@@ -128,9 +132,9 @@ impl Booster {
         sample
     }
 
-    fn leaf(&self, rows: Vec<u32>, histogram: Histogram, columns: &[usize], place: usize) -> Leaf {
-        let best = self.best(&histogram, columns.len());
-        Leaf { rows, histogram, best, place }
+    fn leaf(&self, rows: Vec<u32>, histogram: Histogram, columns: &[usize], (place, depth): (usize, usize)) -> Leaf {
+        let best = if depth < self.settings.depth { self.best(&histogram, columns.len()) } else { None };
+        Leaf { rows, histogram, best, place, depth }
     }
 
     fn best(&self, histogram: &Histogram, columns: usize) -> Option<Cut> {
@@ -164,6 +168,7 @@ impl Booster {
         let (left, right): (Vec<u32>, Vec<u32>) =
             leaf.rows.iter().partition(|row| usize::from(sample.rows[**row as usize][feature]) < cut.bin);
         let places = (nodes.len(), nodes.len() + 1);
+        let depth = leaf.depth + 1;
         nodes[leaf.place] = Grown::Split { feature, bin: cut.bin, left: places.0, right: places.1 };
         nodes.extend([Grown::Leaf(0.0), Grown::Leaf(0.0)]);
         let is_left_small = left.len() < right.len();
@@ -175,7 +180,7 @@ impl Booster {
             .map(|(all, part)| [all[0] - part[0], (all[1] - part[1]).max(0.0)])
             .collect();
         let (of_left, of_right) = if is_left_small { (small, large) } else { (large, small) };
-        (self.leaf(left, of_left, columns, places.0), self.leaf(right, of_right, columns, places.1))
+        (self.leaf(left, of_left, columns, (places.0, depth)), self.leaf(right, of_right, columns, (places.1, depth)))
     }
 }
 

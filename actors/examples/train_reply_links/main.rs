@@ -21,13 +21,15 @@ use std::time::Instant;
 use boost::{Booster, Settings, Sheet, advance, softmax};
 use botfleet_actors::behaviour::links::features::{COUNT, NAMES};
 use botfleet_actors::behaviour::links::model::{Tree, write};
-use botfleet_actors::behaviour::links::resolver::Resolver;
+use botfleet_actors::behaviour::links::resolver::{Resolver, SECOND_LINK};
 use botfleet_actors::behaviour::links::score::{Tally, replies};
 use folder::{Chat, read, sheet};
 
 const USAGE: &str =
     "usage: train_reply_links DIR [--out FILE] [--hold-out PERCENT] [--score DIR] [--trees N] [--rate X]
-       [--leaves N] [--leaf-weight X] [--ridge X] [--columns X] [--sure X] [--seed N] [--gains]";
+       [--leaves N] [--depth N] [--leaf-weight X] [--ridge X] [--columns X] [--sure X] [--seed N] [--gains]";
+/// Thresholds of the second link that figures are printed for.
+const THRESHOLDS: [f64; 6] = [0.28, 0.30, SECOND_LINK, 0.34, 0.36, 1.0];
 /// Trees between two lines of progress.
 const STEP: usize = 25;
 
@@ -59,13 +61,14 @@ fn run() -> Result<(), String> {
     let arguments = Arguments { all: std::env::args().skip(1).collect() };
     let folder = arguments.all.first().filter(|first| !first.starts_with("--")).ok_or("which folder?")?;
     let settings = Settings {
-        trees: arguments.number("--trees", 250)?,
-        rate: arguments.number("--rate", 0.1)?,
+        trees: arguments.number("--trees", 450)?,
+        rate: arguments.number("--rate", 0.08)?,
         leaves: arguments.number("--leaves", 31)?,
-        leaf_weight_min: arguments.number("--leaf-weight", 8.0)?,
-        ridge: arguments.number("--ridge", 5.0)?,
-        columns: arguments.number("--columns", 0.6)?,
-        sure: arguments.number("--sure", 0.05)?,
+        depth: arguments.number("--depth", 7)?,
+        leaf_weight_min: arguments.number("--leaf-weight", 20.0)?,
+        ridge: arguments.number("--ridge", 20.0)?,
+        columns: arguments.number("--columns", 0.4)?,
+        sure: arguments.number("--sure", 0.03)?,
         seed: arguments.number("--seed", 1)?,
     };
     let began = Instant::now();
@@ -93,8 +96,9 @@ fn run() -> Result<(), String> {
         advance(&tree, &test.rows, &mut test_scores);
         trees.push(tree);
         if number % STEP == 0 {
-            let loss = (loss(&train, &scores), loss(&test, &test_scores));
-            eprintln!("{number} trees: loss {:.4}, held out {:.4}; {:.0?}", loss.0, loss.1, began.elapsed());
+            let (learned, aside) = (loss(&train, &scores), loss(&test, &test_scores));
+            let aside = if held.is_empty() { String::new() } else { format!(", held out {aside:.4}") };
+            eprintln!("{number} trees: loss {learned:.4}{aside}; {:.0?}", began.elapsed());
         }
     }
     if arguments.all.iter().any(|arg| arg == "--gains") {
@@ -103,17 +107,17 @@ fn run() -> Result<(), String> {
     let mut provenance = vec![
         "Made by examples/train_reply_links from the training files of the IRC disentanglement corpus".to_owned(),
         "(Kummerfeld et al., ACL 2019, https://github.com/jkkummerfeld/irc-disentanglement, CC-BY-4.0).".to_owned(),
-        format!("{} files, {} messages, {} rows; {settings:?}", chats.len(), train.starts.len() - 1, train.rows.len()),
+        format!("{} files, {} messages, {} rows; {settings:?}.", chats.len(), train.starts.len() - 1, train.rows.len()),
     ];
     let text = write(&provenance, &trees);
     let resolver = Resolver::with_weights(&text).map_err(|error| error.to_string())?;
     if !held.is_empty() {
-        figures("held out", &resolver, &held);
+        provenance.push(format!("Held out: {}", figures("held out", &resolver, &held)));
     }
-    provenance.push(format!("On the training files themselves: {}", line(&score(&resolver, &chats, 0.36).0)));
     if let Some(other) = arguments.text("--score") {
-        let others = read(&PathBuf::from(other))?;
-        figures(other, &resolver, &others);
+        let others = PathBuf::from(other);
+        let name = others.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        provenance.push(format!("On {name}, not learned from: {}", figures(&name, &resolver, &read(&others)?)));
     }
     if let Some(out) = arguments.text("--out") {
         std::fs::write(out, write(&provenance, &trees)).map_err(|error| format!("{out}: {error}"))?;
@@ -134,37 +138,33 @@ fn loss(sheet: &Sheet, scores: &[f32]) -> f64 {
     sum / (sheet.starts.len().max(2) - 1) as f64
 }
 
-/// Prints figures for several thresholds of the second link.
-fn figures(of: &str, resolver: &Resolver, chats: &[Chat]) {
-    for second in [0.30, 0.33, 0.36, 0.40, 0.45, 1.0] {
-        let (all, answers, micros) = score(resolver, chats, second);
-        println!(
-            "{of}, second link from {second:.2}: {}, replies only F {:.2}, {micros:.0} us",
-            line(&all),
-            answers.f()
-        );
-    }
-}
-
-fn line(tally: &Tally) -> String {
-    format!("precision {:.2}, recall {:.2}, F {:.2}", tally.precision(), tally.recall(), tally.f())
-}
-
-fn score(resolver: &Resolver, chats: &[Chat], second: f64) -> (Tally, Tally, f64) {
-    let (mut all, mut answers) = (Tally::default(), Tally::default());
-    let (mut messages, began) = (0, Instant::now());
+/// Prints figures for several thresholds of the second link; gives those of the resolver's own.
+fn figures(of: &str, resolver: &Resolver, chats: &[Chat]) -> String {
+    let mut tallies = [(Tally::default(), Tally::default()); THRESHOLDS.len()];
     for chat in chats {
-        let mut predicted = BTreeSet::new();
+        let mut predicted = vec![BTreeSet::new(); THRESHOLDS.len()];
         for (now, window) in chat.labelled() {
-            messages += 1;
             let links = resolver.resolve(&window, &chat.messages[now]);
             let first = now - window.len();
-            predicted.extend(links.chosen_above(second).into_iter().map(|at| (at.map_or(now, |at| first + at), now)));
+            for (second, predicted) in THRESHOLDS.iter().zip(&mut predicted) {
+                let chosen = links.chosen_above(*second).into_iter();
+                predicted.extend(chosen.map(|at| (at.map_or(now, |at| first + at), now)));
+            }
         }
-        all.add(&chat.links, &predicted);
-        answers.add(&replies(&chat.links), &replies(&predicted));
+        for ((all, answers), predicted) in tallies.iter_mut().zip(&predicted) {
+            all.add(&chat.links, predicted);
+            answers.add(&replies(&chat.links), &replies(predicted));
+        }
     }
-    (all, answers, began.elapsed().as_secs_f64() * 1e6 / f64::from(messages.max(1)))
+    let line = |(all, answers): &(Tally, Tally)| {
+        let (precision, recall, f) = (all.precision(), all.recall(), all.f());
+        format!("precision {precision:.2}, recall {recall:.2}, F {f:.2}, F without beginnings {:.2}", answers.f())
+    };
+    for (second, tally) in THRESHOLDS.iter().zip(&tallies) {
+        println!("{of}, second link from {second:.2}: {}", line(tally));
+    }
+    let own = THRESHOLDS.iter().position(|second| (second - SECOND_LINK).abs() < 1e-9).unwrap_or(0);
+    line(&tallies[own])
 }
 
 fn gains(booster: &Booster) {

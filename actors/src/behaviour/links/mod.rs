@@ -12,7 +12,9 @@
 //! | `utterance` | what is kept of one message |
 //! | `lexicon` | the few closed classes of words, Turkish and English |
 //! | `names` | who is named by whom within the window |
+//! | `threads` | a first guess at what belongs together |
 //! | `room` | what the window tells before any candidate is looked at |
+//! | `now`, `pair` | what is known of the current message, and of each candidate |
 //! | `features` | the row of numbers for a pair of messages |
 //! | `model` | the trees: their file and their evaluation |
 //! | `resolver` | probabilities, and the rule that makes links of them |
@@ -26,9 +28,12 @@ pub mod features;
 mod lexicon;
 pub mod model;
 mod names;
+mod now;
+mod pair;
 pub mod resolver;
 mod room;
 pub mod score;
 #[cfg(test)]
 mod tests;
+mod threads;
 pub mod utterance;

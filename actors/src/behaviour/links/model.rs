@@ -14,9 +14,9 @@ use super::features::{NAMES, Row};
 const HEADING: &str = "botfleet reply links 1";
 /// What a leaf's number is divided by.
 const LEAF_UNIT: f32 = 1000.0;
-/// Trees after which hopeless rows are left as they are.
+/// Trees between two looks for hopeless rows.
 const TRIAL: usize = 32;
-/// How far behind the best a row is hopeless after the trial: its share is below a thousandth.
+/// How far behind the best a row is hopeless: its share is below a thousandth.
 const HOPELESS: f32 = 7.0;
 
 /// Why a file holds no weights for this program.
@@ -131,24 +131,20 @@ impl Model {
         self.trees.len()
     }
 
-    /// The score of each row. Rows that are hopeless after the first trees keep the score that they have then.
+    /// The score of each row. From time to time rows that have become hopeless are left as they are.
     pub fn scores(&self, rows: &[Row]) -> Vec<f32> {
         let mut scores = vec![0.0_f32; rows.len()];
-        let (trial, rest) = self.trees.split_at(TRIAL.min(self.trees.len()));
-        for (row, score) in rows.iter().zip(&mut scores) {
-            *score = self.sum(trial, row);
-        }
-        let best = scores.iter().copied().fold(f32::MIN, f32::max);
-        for (row, score) in rows.iter().zip(&mut scores) {
-            if *score > best - HOPELESS {
-                *score += self.sum(rest, row);
+        let mut hopeful: Vec<usize> = (0..rows.len()).collect();
+        for trees in self.trees.chunks(TRIAL) {
+            for (start, depth) in trees {
+                for at in &hopeful {
+                    scores[*at] += self.leaf(*start, *depth, &rows[*at]);
+                }
             }
+            let best = hopeful.iter().map(|at| scores[*at]).fold(f32::MIN, f32::max);
+            hopeful.retain(|at| scores[*at] > best - HOPELESS);
         }
         scores
-    }
-
-    fn sum(&self, trees: &[(u16, u8)], row: &Row) -> f32 {
-        trees.iter().map(|(start, depth)| self.leaf(*start, *depth, row)).sum()
     }
 
     fn leaf(&self, start: u16, depth: u8, row: &Row) -> f32 {

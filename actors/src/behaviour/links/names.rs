@@ -30,21 +30,33 @@ pub(super) struct Named {
     pub(super) addressed: Speakers,
 }
 
+impl Named {
+    /// Those addressed, or else those named.
+    pub(super) fn aim(&self) -> Speakers {
+        if self.addressed == 0 { self.all } else { self.addressed }
+    }
+}
+
 impl<'a> Names<'a> {
     pub(super) fn new() -> Self {
         Self { speakers: Vec::with_capacity(SPEAKERS_MAX), slots: vec![(0, 0); SLOTS], forms: 0 }
     }
 
-    /// The number of the message's speaker.
+    /// The number of the message's speaker, who is known by all names that it had within the window.
     pub(super) fn number(&mut self, of: &'a Utterance) -> usize {
-        if let Some(number) = self.speakers.iter().rposition(|known| known.speaker == of.speaker) {
-            return number;
-        }
-        if self.speakers.len() == SPEAKERS_MAX {
-            return SPEAKERS_MAX - 1;
-        }
-        let number = self.speakers.len();
-        self.speakers.push(of);
+        let known = self.speakers.iter().rposition(|known| known.speaker == of.speaker);
+        let number = match known {
+            Some(number) if self.speakers[number].name == of.name => return number,
+            Some(number) => {
+                self.speakers[number] = of;
+                number
+            }
+            None if self.speakers.len() == SPEAKERS_MAX => return SPEAKERS_MAX - 1,
+            None => {
+                self.speakers.push(of);
+                self.speakers.len() - 1
+            }
+        };
         for form in &of.names {
             if self.forms < SLOTS / 2 {
                 let slot = self.slot(*form);

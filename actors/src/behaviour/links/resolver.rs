@@ -3,7 +3,6 @@
 
 use std::sync::LazyLock;
 
-pub use super::features::WINDOW;
 use super::features::rows;
 use super::model::{Model, WeightsError};
 use super::utterance::Utterance;
@@ -14,7 +13,7 @@ const WEIGHTS: &str = include_str!("weights.txt");
 const TOLD: usize = 5;
 /// A second link is predicted from this probability on. A link that is right with probability p raises F when p is
 /// above half of F; the trainer reports F by this threshold.
-const SECOND_LINK: f64 = 0.36;
+pub const SECOND_LINK: f64 = 0.32;
 
 /// What a message answers.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,11 +1,10 @@
 //! What the window tells before any candidate is looked at: who spoke, who was named by whom, who talks to whom, which
 //! words of the current message are rare. Layer `behaviour`; pure.
 
+use super::features::HISTORY;
 use super::names::{Named, Names, SPEAKERS_MAX, Speakers, each};
+use super::threads::Threads;
 use super::utterance::Utterance;
-
-/// Earlier messages that are looked at, for what they tell of the speakers.
-pub const HISTORY: usize = 100;
 
 /// What the window knows of one speaker.
 #[derive(Clone, Copy, Default)]
@@ -37,6 +36,9 @@ pub(super) struct Room<'a> {
     /// Whom they are meant for: those addressed, else the author's partner at that time.
     pub(super) meant_for: Vec<Speakers>,
     pub(super) speakers: Vec<Speaker>,
+    /// What belongs together, and what the current message is thought to answer.
+    pub(super) threads: Threads,
+    pub(super) guess: Option<usize>,
     /// The current speaker.
     pub(super) me: usize,
     pub(super) now_named: Named,
@@ -66,6 +68,8 @@ impl<'a> Room<'a> {
             names_me: vec![0; authors.len()],
             meant_for: Vec::with_capacity(authors.len()),
             speakers: vec![Speaker::default(); SPEAKERS_MAX],
+            threads: Threads::new(authors.len()),
+            guess: None,
             me,
             now_named: Named::default(),
             common: Vec::new(),
@@ -76,6 +80,8 @@ impl<'a> Room<'a> {
         room.listen(&names);
         let speakers = &mut room.speakers;
         room.now_named = names.named(now, me, |who, at| speakers[who].named = speakers[who].named.max(at));
+        let aim = room.now_named.aim();
+        room.guess = room.threads.guess(&room.earlier, room.earlier.len(), now, me, aim);
         room.compare(&names);
         room
     }
@@ -91,7 +97,8 @@ impl<'a> Room<'a> {
                     *names_me = (*names_me).max(place);
                 }
             });
-            let aimed = if named.addressed == 0 { named.all } else { named.addressed };
+            let aimed = named.aim();
+            self.threads.add(&self.earlier, author, aimed);
             let speakers = &mut self.speakers;
             speakers[author].said = speakers[author].said.saturating_add(1);
             let partner = speakers[author].partner.map_or(0, |partner| 1 << partner);

@@ -20,18 +20,16 @@ const NAME_CHARS_MIN: usize = 3;
 
 /// How surely a place in the text is an address, the surest last.
 pub(super) mod place {
-    /// The name carries a suffix without an apostrophe.
-    pub(in super::super) const SUFFIXED: u8 = 1;
     /// Amid the text.
-    pub(in super::super) const AMID: u8 = 2;
-    /// At its end.
-    pub(in super::super) const END: u8 = 3;
+    pub(in super::super) const AMID: u8 = 1;
+    /// At its end, or with a suffix and no apostrophe.
+    pub(in super::super) const END: u8 = 2;
     /// At its start, or after one word and marked.
-    pub(in super::super) const START: u8 = 4;
+    pub(in super::super) const START: u8 = 3;
     /// The beginning of a name, marked at the start.
-    pub(in super::super) const SHORTENED: u8 = 5;
+    pub(in super::super) const SHORTENED: u8 = 4;
     /// At its start and marked, or written with an @.
-    pub(in super::super) const MARKED: u8 = 6;
+    pub(in super::super) const MARKED: u8 = 5;
 }
 
 /// A word that may be a name.
@@ -103,6 +101,14 @@ impl Utterance {
         self
     }
 
+    /// Says who speaks by a lasting name: a user id, or the first nick of one who changed it. Without it display name
+    /// and handle tell speakers apart.
+    #[must_use]
+    pub fn spoken_by(mut self, identity: &str) -> Self {
+        self.speaker = hash(identity);
+        self
+    }
+
     /// Whether the system said it.
     pub fn is_system(&self) -> bool {
         self.system
@@ -159,8 +165,9 @@ impl Utterance {
             keep(bare, place);
         }
         for (at, _) in bare.char_indices().skip(NAME_CHARS_MIN) {
-            if carries_suffixes(&bare[..at], &bare[at..]) {
-                keep(&bare[..at], place::SUFFIXED);
+            let (stem, rest) = bare.split_at(at);
+            if (rest.len() > 1 || stem.len() > NAME_CHARS_MIN) && carries_suffixes(stem, rest) {
+                keep(stem, place.min(place::END));
             }
         }
         if let Some(before) = before.filter(|before| !before.is_empty()) {
