@@ -8,18 +8,25 @@
 //! | `prompt` | how they are put to the model |
 //! | `generator` | the whole request |
 //! | `firewall` | whether an answer may reach a chat |
+//! | `links` | which earlier message a message answers |
 //! | `pacing` | how long a bot types |
-//! | `physics` | the limits with authority over a send |
+//! | `physics` | the limits with authority over a send, and when a chat calms down |
+//! | `topics`, `rhythm` | what a quiet chat talks about, and when |
+//! | `local` | what the clock on the chat's wall shows |
 //! | `scene`, `note` | what a director looks at, and what was understood of each entry |
 
 pub mod context;
 pub mod director;
 pub mod firewall;
 pub mod generator;
+pub mod links;
+pub mod local;
 pub mod note;
 pub mod pacing;
 pub mod physics;
 pub mod prompt;
+pub mod rhythm;
 #[cfg(test)]
 mod samples;
 pub mod scene;
+pub mod topics;
