@@ -14,6 +14,9 @@
 //! | `explain` | the reason why, of a recorded decision |
 //! | `replay` | a recorded decision is made again and compared |
 //! | `salutation` | whether a reply names whom it answers |
+//! | `physics` | the limits with authority over a send, and when a chat calms down |
+//! | `topics`, `rhythm` | what a quiet chat talks about, and when |
+//! | `local` | what the clock on the chat's wall shows |
 //! | `scene`, `note` | what a director looks at, and what was understood of each entry |
 
 pub mod context;
@@ -22,12 +25,15 @@ pub mod explain;
 pub mod firewall;
 pub mod generator;
 pub mod links;
+pub mod local;
 pub mod note;
 pub mod pacing;
 pub mod physics;
 pub mod prompt;
 pub mod replay;
 pub mod salutation;
+pub mod rhythm;
 #[cfg(test)]
 mod samples;
 pub mod scene;
+pub mod topics;
