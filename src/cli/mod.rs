@@ -9,6 +9,8 @@
 //! | `check` | `botfleet check`: whether configuration and manifest are sound |
 //! | `migrate` | `botfleet migrate`: the schema of the store, up, down and as it stands |
 //! | `dead_letters` | `botfleet dead-letters`, `botfleet redeliver`: what ended badly, and another go for it |
+//! | `why` | `botfleet why`: why a bot spoke, and why not the others |
+//! | `replay` | `botfleet replay`: a recorded chat under another manifest |
 //! | `health` | `botfleet health`: whether the running node is well, for probes |
 //! | `cluster` | `botfleet cluster`: who owns what, drain, rebalance |
 //! | `apply` | `botfleet apply`: another manifest for the running fleet |
@@ -27,8 +29,10 @@ pub mod health;
 pub mod inputs;
 pub mod launcher;
 pub mod migrate;
+pub mod replay;
 pub mod run;
 mod signals;
+pub mod why;
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -79,6 +83,10 @@ pub enum Command {
     DeadLetters(dead_letters::DeadLettersArgs),
     /// Gives a dead letter of the running fleet another go.
     Redeliver(dead_letters::RedeliverArgs),
+    /// Explains decisions of the running fleet: why a bot spoke, and why not the others.
+    Why(why::WhyArgs),
+    /// Runs a recorded chat through the engine with another manifest, and tells what would differ; sends nothing.
+    Replay(replay::ReplayArgs),
     /// Asks the running node whether it is well, for probes and for people.
     Health(health::HealthArgs),
 }
@@ -101,6 +109,8 @@ pub async fn execute(cli: Cli) -> ExitCode {
         Command::Migrate(args) => migrate::execute(args).await,
         Command::DeadLetters(args) => dead_letters::list(args).await,
         Command::Redeliver(args) => dead_letters::redeliver(args).await,
+        Command::Why(args) => why::execute(args).await,
+        Command::Replay(args) => replay::execute(args).await,
         Command::Health(args) => health::execute(args).await,
     };
     ended.unwrap_or_else(|error| {
