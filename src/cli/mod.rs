@@ -10,6 +10,8 @@
 //! | `migrate` | `botfleet migrate`: the schema of the store, up, down and as it stands |
 //! | `dead_letters` | `botfleet dead-letters`, `botfleet redeliver`: what ended badly, and another go for it |
 //! | `eval` | `botfleet eval`: measures parts of the engine, without a fleet |
+//! | `why` | `botfleet why`: why a bot spoke, and why not the others |
+//! | `replay` | `botfleet replay`: a recorded chat under another manifest |
 //! | `health` | `botfleet health`: whether the running node is well, for probes |
 //! | `cluster` | `botfleet cluster`: who owns what, drain, rebalance |
 //! | `apply` | `botfleet apply`: another manifest for the running fleet |
@@ -29,8 +31,10 @@ pub mod health;
 pub mod inputs;
 pub mod launcher;
 pub mod migrate;
+pub mod replay;
 pub mod run;
 mod signals;
+pub mod why;
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -84,6 +88,10 @@ pub enum Command {
     /// Measures parts of the engine, without a fleet and without a network.
     #[command(subcommand)]
     Eval(eval::EvalCommand),
+    /// Explains decisions of the running fleet: why a bot spoke, and why not the others.
+    Why(why::WhyArgs),
+    /// Runs a recorded chat through the engine with another manifest, and tells what would differ; sends nothing.
+    Replay(replay::ReplayArgs),
     /// Asks the running node whether it is well, for probes and for people.
     Health(health::HealthArgs),
 }
@@ -107,6 +115,8 @@ pub async fn execute(cli: Cli) -> ExitCode {
         Command::DeadLetters(args) => dead_letters::list(args).await,
         Command::Redeliver(args) => dead_letters::redeliver(args).await,
         Command::Eval(command) => eval::execute(command),
+        Command::Why(args) => why::execute(args).await,
+        Command::Replay(args) => replay::execute(args).await,
         Command::Health(args) => health::execute(args).await,
     };
     ended.unwrap_or_else(|error| {

@@ -13,6 +13,8 @@
 //! | `events` | what happens, for whoever watches |
 //! | `recorder` | the metrics of the process |
 //! | `orders` | what people order: ways of delivery, dead letters with another go, releases |
+//! | `reasons` | why who spoke: recorded decisions in plain words |
+//! | `replay` | a recorded chat under another manifest |
 //! | `stopping` | the end of a node in good order |
 //! | `webhooks` | what Telegram brings |
 //! | `view` | what operators see of the node |
@@ -26,7 +28,9 @@ pub mod events;
 pub mod fleet;
 mod home;
 pub mod orders;
+pub mod reasons;
 pub mod recorder;
+pub mod replay;
 pub mod roster_diff;
 mod starting;
 mod stopping;

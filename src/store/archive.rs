@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use botfleet_actors::domain::decision::{Cause, Decision, Standing, Verdict};
+use botfleet_actors::domain::decision::{Cause, Decision, Verdict};
 use botfleet_actors::domain::ids::{ChatId, ConfigSeq, DecisionNumber, Number, TurnId};
 use botfleet_actors::domain::outbox::OutboxMessage;
 use botfleet_actors::domain::time::Timestamp;
@@ -13,8 +13,7 @@ use botfleet_actors::ports::store::StoreError;
 use super::columns::{Cells, Columns};
 
 /// Columns that [`decision`] reads.
-const DECISION: &str =
-    "chat, number, cause_entry, seed, at, config_seq, policy, verdict, reason, inputs, scores, root, chain_depth";
+const DECISION: &str = "chat, number, cause_entry, seed, at, config_seq, policy, verdict, reason, inputs, scores, root, chain_depth, standing";
 
 /// The entry of a message, under whatever id of Telegram's the chat had then.
 pub(super) const MESSAGE_NUMBER: &str = "\
@@ -48,11 +47,11 @@ pub(super) fn decision(row: &dyn Cells) -> Result<Decision, StoreError> {
         policy: columns.take()?,
         verdict: columns.name(Verdict::parse)?,
         reason: columns.take()?,
-        standing: Standing::default(),
         inputs: columns.json()?,
         scores: columns.json()?,
         root: columns.optional(Number)?,
         chain_depth: columns.count()?,
+        standing: columns.json()?,
     })
 }
 

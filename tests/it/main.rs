@@ -9,6 +9,7 @@ mod fleet_conversation;
 mod fleet_faults;
 mod fleet_orders;
 mod fleet_process;
+mod fleet_reason;
 mod fleet_requests;
 mod fleet_stage;
 mod fleet_stop;

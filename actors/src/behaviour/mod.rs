@@ -10,7 +10,6 @@
 //! | `firewall` | whether an answer may reach a chat |
 //! | `links` | which earlier message a message answers |
 //! | `pacing` | how long a bot types |
-//! | `physics` | the limits with authority over a send |
 //! | `explain` | the reason why, of a recorded decision |
 //! | `replay` | a recorded decision is made again and compared |
 //! | `salutation` | whether a reply names whom it answers |

@@ -5,6 +5,7 @@
 
 pub mod advance;
 pub mod allowance;
+pub mod archive;
 pub mod cluster;
 pub mod hand_over;
 pub mod ingest;
@@ -193,6 +194,13 @@ macro_rules! store_contract {
             a_rejected_message_is_redelivered_with_its_later_parts
             a_message_of_unknown_fate_needs_a_confirmation
             dead_letters_come_in_pages
+        ]);
+        $crate::store_contract!(@file $home, archive: [
+            decisions_read_back_as_they_were_made
+            decisions_come_in_pages_both_ways_and_by_entry
+            turns_of_decisions_come_with_their_messages
+            entries_are_read_forwards_from_any_number
+            a_message_is_found_by_its_id_also_after_a_migration
         ]);
         $crate::store_contract!(@file $home, outcomes: [
             every_row_is_one_line_with_what_became_of_it
