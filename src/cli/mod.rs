@@ -12,6 +12,7 @@
 //! | `health` | `botfleet health`: whether the running node is well, for probes |
 //! | `cluster` | `botfleet cluster`: who owns what, drain, rebalance |
 //! | `apply` | `botfleet apply`: another manifest for the running fleet |
+//! | `eval` | `botfleet eval`: measures parts of the engine |
 //! | `api` | the way of commands to the API of the running fleet |
 //! | `inputs` | the flags that `run` and `check` share, and what they lead to |
 //!
@@ -23,6 +24,7 @@ pub mod check;
 pub mod cluster;
 pub mod dead_letters;
 pub mod demo;
+pub mod eval;
 pub mod health;
 pub mod inputs;
 pub mod launcher;
@@ -81,6 +83,9 @@ pub enum Command {
     Redeliver(dead_letters::RedeliverArgs),
     /// Asks the running node whether it is well, for probes and for people.
     Health(health::HealthArgs),
+    /// Measures parts of the engine, without a fleet.
+    #[command(subcommand)]
+    Eval(eval::EvalCommand),
 }
 
 const RUN_EXAMPLES: &str = "\
@@ -102,6 +107,7 @@ pub async fn execute(cli: Cli) -> ExitCode {
         Command::DeadLetters(args) => dead_letters::list(args).await,
         Command::Redeliver(args) => dead_letters::redeliver(args).await,
         Command::Health(args) => health::execute(args).await,
+        Command::Eval(command) => eval::execute(command),
     };
     ended.unwrap_or_else(|error| {
         if let Some(faults) = error.downcast_ref::<Faults>() {

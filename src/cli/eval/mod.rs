@@ -1,0 +1,30 @@
+//! `botfleet eval`: measures parts of the engine, without a fleet and without a network. Layer `cli`.
+//!
+//! | file | command |
+//! |---|---|
+//! | `reply_links` | `botfleet eval reply-links`: the link resolver against links that people set |
+//! | `labelled` | the folder of labelled chats that it reads |
+
+mod labelled;
+pub mod reply_links;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+/// What is measured.
+#[derive(Clone, Debug, Subcommand)]
+pub enum EvalCommand {
+    /// Scores the reply links that the engine finds against those that people set.
+    ReplyLinks(reply_links::ReplyLinksArgs),
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What the measured part needs and does not find.
+pub fn execute(command: &EvalCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        EvalCommand::ReplyLinks(args) => reply_links::execute(args),
+    }
+}
