@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use botfleet_actors::behaviour::links::corpus::{self, CorpusError};
@@ -60,7 +60,7 @@ fn chat(folder: &Path, name: String) -> anyhow::Result<LabelledChat> {
 }
 
 /// Reads a file; bytes that are no UTF-8 are kept as replacement characters, as old logs have some.
-fn parsed<T>(path: &PathBuf, parse: impl FnOnce(&str) -> Result<T, CorpusError>) -> anyhow::Result<T> {
+fn parsed<T>(path: &Path, parse: impl FnOnce(&str) -> Result<T, CorpusError>) -> anyhow::Result<T> {
     let bytes = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
     parse(&String::from_utf8_lossy(&bytes)).with_context(|| path.display().to_string())
 }
