@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use super::links::resolver::{Resolver, WINDOW};
+use super::links::features::WINDOW;
+use super::links::resolver::Resolver;
 use super::links::utterance::Utterance;
 use super::note::Note;
 use super::prompt::clean_name;
