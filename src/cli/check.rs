@@ -4,14 +4,16 @@
 
 use std::io::{Write, stdout};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
+use botfleet_actors::domain::hours::Hours;
 use botfleet_actors::domain::roster::{BotSpec, ChatSpec};
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::inputs::Inputs;
-use crate::config::manifest::{LoadedManifest, ProviderEntry};
+use crate::config::manifest::{LoadedManifest, ProviderEntry, strategies};
 use crate::config::secret::ProcessSecrets;
 use crate::config::settings::Config;
 
@@ -61,6 +63,12 @@ fn as_text(config: &Config, manifest: &LoadedManifest) -> String {
     text.push_str(&table("Bots", &["name", "Telegram id", "persona", "models", "an hour", "token"], &rows));
     let rows: Vec<_> = plan.chats.iter().map(chat_row).collect();
     text.push_str(&table("Chats", &["name", "Telegram id", "policy", "time zone", "bots"], &rows));
+    let rows: Vec<_> = plan.chats.iter().map(conversation_row).collect();
+    let heads = ["chat", "strategy", "quiet hours", "novelty", "stances", "calms down"];
+    text.push_str(&table("Conversations", &heads, &rows));
+    let rows: Vec<_> = plan.bots.iter().map(character_row).collect();
+    let heads = ["bot", "stances", "active hours", "reactions", "close to"];
+    text.push_str(&table("Characters", &heads, &rows));
     let rows: Vec<_> = manifest.providers.iter().map(provider_row).collect();
     text.push_str(&table("Providers", &["name", "kind", "address", "model", "key"], &rows));
     text
@@ -110,6 +118,44 @@ fn chat_row(chat: &ChatSpec) -> Vec<String> {
         chat.time_zone.clone(),
         chat.bots.join(", "),
     ]
+}
+
+fn conversation_row(chat: &ChatSpec) -> Vec<String> {
+    let novelty = &chat.novelty;
+    vec![
+        chat.name.clone(),
+        strategies::label(&chat.strategy).to_owned(),
+        hours(chat.quiet_hours, "none"),
+        if novelty.enabled { format!("below {} alike", novelty.limit) } else { "not looked at".to_owned() },
+        chat.consistency.as_str().to_owned(),
+        format!("for {}", humantime(chat.physics.cool_down)),
+    ]
+}
+
+fn character_row(bot: &BotSpec) -> Vec<String> {
+    let persona = &bot.persona;
+    let close = bot.relationships.iter().map(|relationship| format!("{} {:+}", relationship.to, relationship.affinity));
+    vec![
+        bot.name.clone(),
+        persona.stances.len().to_string(),
+        hours(persona.active_hours, "all"),
+        if persona.reactions.is_empty() { "none".to_owned() } else { persona.reactions.join(" ") },
+        if bot.relationships.is_empty() { "-".to_owned() } else { close.collect::<Vec<_>>().join(", ") },
+    ]
+}
+
+fn hours(hours: Option<Hours>, without: &str) -> String {
+    hours.map_or_else(|| without.to_owned(), String::from)
+}
+
+/// A duration as a manifest writes it.
+fn humantime(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match (seconds / 60, seconds % 60) {
+        (minutes, 0) => format!("{minutes}m"),
+        (0, seconds) => format!("{seconds}s"),
+        (minutes, seconds) => format!("{minutes}m {seconds}s"),
+    }
 }
 
 fn provider_row(provider: &ProviderEntry) -> Vec<String> {

@@ -13,6 +13,7 @@ use botfleet::config::manifest::{LoadedManifest, Manifest};
 use botfleet::config::secret::{GivenSecrets, ProcessSecrets};
 use botfleet::config::settings::Config;
 use botfleet_actors::domain::allowance::BudgetOwner;
+use botfleet_actors::domain::strategy::Strategy;
 use secrecy::ExposeSecret;
 
 const ADA: &str = "7100000001:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc";
@@ -203,6 +204,65 @@ fn the_demo_manifest_is_sound() {
     let tokens =
         names.enumerate().map(|(index, name)| (name.to_owned(), format!("{}{}", 7_100_000_001 + index, &ADA[10..])));
     Manifest::read(&text, "demo.toml", &GivenSecrets(tokens.collect())).unwrap();
+}
+
+#[test]
+fn the_examples_conversation_comes_through() {
+    let loaded = changed(&[]).unwrap();
+    let [ada, baran] = loaded.plan.bots.as_slice() else { panic!("two bots") };
+    let [stance] = ada.persona.stances.as_slice() else { panic!("one stance") };
+    assert_eq!((stance.topic.as_str(), stance.version, stance.cool_down), ("trams", 1, Duration::from_mins(30)));
+    assert_eq!(ada.persona.active_hours.map(String::from).as_deref(), Some("07:00-23:00"));
+    assert_eq!((ada.persona.reactions.len(), ada.persona.chars_per_second), (2, Some(9.0)));
+    assert_eq!((baran.relationships[0].to.as_str(), baran.relationships[0].affinity), ("Ada", 0.6));
+    let chat = &loaded.plan.chats[0];
+    assert_eq!((chat.strategy.addressed_max, chat.strategy.cool_down), (2, Duration::from_secs(30)));
+    assert_eq!(chat.quiet_hours.map(String::from).as_deref(), Some("01:00-07:30"));
+    let physics = &chat.physics;
+    assert_eq!((physics.unheard_max, physics.stagnation_turns), (Some(24), Some(4)));
+    let lifted = changed(&[
+        ("unheard_max = 24", "unheard_max = 0"),
+        ("stagnation_turns = 4", "stagnation_turns = 0"),
+        ("strategy = \"evening\"", "strategy = \"calm\""),
+        ("quiet_hours = \"01:00-07:30\"", "quiet_hours = \"none\"\nconsistency = \"model\""),
+    ])
+    .unwrap();
+    let chat = &lifted.plan.chats[0];
+    assert_eq!((chat.physics.unheard_max, chat.physics.stagnation_turns, chat.quiet_hours), (None, None, None));
+    assert_eq!((Some(&chat.strategy), chat.consistency.as_str()), (Strategy::built_in("calm").as_ref(), "model"));
+}
+
+#[test]
+fn faults_of_conversations_are_told_with_key_and_remedy() {
+    let faults = changed(&[
+        ("strategy = \"evening\"", "strategy = \"evning\""),
+        ("question = 0.97\nremark = 0.4", "question = 1.97\nremark = 0.4\nqestion = 1"),
+        ("quiet_hours = \"01:00-07:30\"", "quiet_hours = \"one to seven\""),
+        ("active_hours = \"07:00-23:00\"", "active_hours = \"7-25\""),
+        ("confidence = 0.9", "confidence = 9.0"),
+        ("reactions = [\"👍\", \"🤔\"]", "reactions = [\"👍\", \"🦖\"]"),
+        ("to = \"Ada\", affinity = 0.6", "to = \"Adda\", affinity = 6.0"),
+        ("stagnation_turns = 4", "stagnation_turns = 1"),
+        ("limit = 0.6, own", "limit = 6.0, own"),
+    ])
+    .unwrap_err();
+    for key in [
+        "bots[1].relationships[0].affinity",
+        "bots[1].relationships[0].to",
+        "chats[0].quiet_hours",
+        "chats[0].strategy",
+        "defaults.novelty.limit",
+        "defaults.physics.stagnation_turns",
+        "personas.ada.active_hours",
+        "personas.ada.reactions[1]",
+        "personas.ada.stances[0].confidence",
+        "strategies.evening.qestion",
+        "strategies.evening.question",
+    ] {
+        assert!(!fault(&faults, key).remedy.is_empty(), "{key} has no remedy in\n{faults}");
+    }
+    assert_eq!(faults.0.len(), 11, "{faults}");
+    assert!(fault(&faults, "chats[0].strategy").remedy.contains("natural, lively, calm, evening"), "{faults}");
 }
 
 #[test]

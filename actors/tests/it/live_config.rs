@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use botfleet_actors::domain::ownership::LeaseKey;
+use botfleet_actors::domain::roster::ChatPolicy;
 use botfleet_actors::ports::store::Store;
 use botfleet_actors::testkit::cluster_stage::ClusterStage;
 use botfleet_actors::testkit::rows::{bot_spec, chat_spec};
@@ -99,4 +100,22 @@ async fn a_process_that_is_alone_takes_newcomers_up_when_it_is_told() {
     stage.until_sent(5).await;
     stage.until_at_rest().await;
     assert_eq!(stage.node.directory.live_chats().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn i10_a_changed_strategy_reaches_the_living_chat() {
+    let mut scenery = Scenery::new(2, 1);
+    scenery.plan.chats[0].policy = ChatPolicy::Natural;
+    scenery.plan.chats[0].strategy.named_by_person = 0.0;
+    let mut stage = ClusterStage::raise(scenery, 1).await;
+    let name = stage.scenery.plan.bots[0].name.clone();
+    stage.person_says(0, &format!("{name} hello"), &[0, 1]);
+    stage.until_at_rest().await;
+    assert_eq!(stage.scenery.journal.sent_texts().len(), 0, "nobody answers its name");
+    let mut plan = stage.scenery.plan.clone();
+    plan.chats[0].strategy.named_by_person = 1.0;
+    stage.rows.apply_roster(&plan, stage.node("n1").node.clock.now()).await.unwrap();
+    stage.pass(Duration::from_secs(2)).await;
+    stage.person_says(0, &format!("{name} hello"), &[0, 1]);
+    stage.until_sent(1).await;
 }

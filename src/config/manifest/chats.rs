@@ -170,7 +170,7 @@ fn time_zone(raw: &RawChat, place: &str, defaults: &RawDefaults, checks: &mut Ch
 /// The hours in which nobody of the fleet speaks; "none" is no such hours.
 fn quiet_hours(raw: &RawChat, place: &str, defaults: &RawDefaults, checks: &mut Checks<'_>) -> Option<Hours> {
     let (hours, key) = own_or_default(raw.quiet_hours.clone(), defaults.quiet_hours.clone(), place, "quiet_hours");
-    hours.filter(|hours| hours.trim() != "none").and_then(|hours| checks.hours(key, hours))
+    hours.filter(|hours| hours.trim() != "none").and_then(|hours| checks.hours(key, &hours))
 }
 
 fn novelty(own: &RawNovelty, defaults: &RawNovelty, place: &str, checks: &mut Checks<'_>) -> Novelty {

@@ -263,8 +263,8 @@ impl Checks<'_> {
     }
 
     /// Reads a span of hours.
-    fn hours(&mut self, key: String, text: String) -> Option<Hours> {
-        let hours = Hours::try_from(text.clone()).ok();
+    fn hours(&mut self, key: String, text: &str) -> Option<Hours> {
+        let hours = Hours::try_from(text.to_owned()).ok();
         if hours.is_none() {
             let remedy = "write \"HH:MM-HH:MM\", as in \"23:00-08:00\"";
             self.fault(key, format!("{text:?} is no span of hours"), remedy);

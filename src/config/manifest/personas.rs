@@ -46,7 +46,7 @@ fn persona(raw: RawPersona, name: &str, place: &str, checks: &mut Checks<'_>) ->
     let stances = raw.stances.into_iter().enumerate();
     let stances =
         stances.filter_map(|(index, raw)| stance(raw, &format!("{place}.stances[{index}]"), checks)).collect();
-    let active_hours = raw.active_hours.and_then(|hours| checks.hours(format!("{place}.active_hours"), hours));
+    let active_hours = raw.active_hours.and_then(|hours| checks.hours(format!("{place}.active_hours"), &hours));
     let speed = raw.chars_per_second;
     let speed = speed.map(|speed| checks.within(&format!("{place}.chars_per_second"), speed, 1.0..=1_000.0, 1.0));
     let reactions = reactions(&raw.reactions, &format!("{place}.reactions"), checks);
