@@ -9,11 +9,13 @@
 //! | `check` | `botfleet check`: whether configuration and manifest are sound |
 //! | `migrate` | `botfleet migrate`: the schema of the store, up, down and as it stands |
 //! | `dead_letters` | `botfleet dead-letters`, `botfleet redeliver`: what ended badly, and another go for it |
+//! | `eval` | `botfleet eval`: measures parts of the engine, without a fleet |
 //! | `why` | `botfleet why`: why a bot spoke, and why not the others |
 //! | `replay` | `botfleet replay`: a recorded chat under another manifest |
 //! | `health` | `botfleet health`: whether the running node is well, for probes |
 //! | `cluster` | `botfleet cluster`: who owns what, drain, rebalance |
 //! | `apply` | `botfleet apply`: another manifest for the running fleet |
+//! | `eval` | `botfleet eval`: measures parts of the engine |
 //! | `api` | the way of commands to the API of the running fleet |
 //! | `inputs` | the flags that `run` and `check` share, and what they lead to |
 //!
@@ -25,6 +27,7 @@ pub mod check;
 pub mod cluster;
 pub mod dead_letters;
 pub mod demo;
+pub mod eval;
 pub mod health;
 pub mod inputs;
 pub mod launcher;
@@ -83,12 +86,18 @@ pub enum Command {
     DeadLetters(dead_letters::DeadLettersArgs),
     /// Gives a dead letter of the running fleet another go.
     Redeliver(dead_letters::RedeliverArgs),
+    /// Measures parts of the engine, without a fleet and without a network.
+    #[command(subcommand)]
+    Eval(eval::EvalCommand),
     /// Explains decisions of the running fleet: why a bot spoke, and why not the others.
     Why(why::WhyArgs),
     /// Runs a recorded chat through the engine with another manifest, and tells what would differ; sends nothing.
     Replay(replay::ReplayArgs),
     /// Asks the running node whether it is well, for probes and for people.
     Health(health::HealthArgs),
+    /// Measures parts of the engine, without a fleet.
+    #[command(subcommand)]
+    Eval(eval::EvalCommand),
 }
 
 const RUN_EXAMPLES: &str = "\
@@ -109,9 +118,11 @@ pub async fn execute(cli: Cli) -> ExitCode {
         Command::Migrate(args) => migrate::execute(args).await,
         Command::DeadLetters(args) => dead_letters::list(args).await,
         Command::Redeliver(args) => dead_letters::redeliver(args).await,
+        Command::Eval(command) => eval::execute(command),
         Command::Why(args) => why::execute(args).await,
         Command::Replay(args) => replay::execute(args).await,
         Command::Health(args) => health::execute(args).await,
+        Command::Eval(command) => eval::execute(command),
     };
     ended.unwrap_or_else(|error| {
         if let Some(faults) = error.downcast_ref::<Faults>() {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
 
 use crate::domain::commit::operation::{Operation, Refusal};
-use crate::domain::ids::{TelegramChatId, TelegramUserId};
+use crate::domain::ids::{MessageId, TelegramChatId, TelegramUserId};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,17 @@ pub enum Happening {
         chat: TelegramChatId,
         /// Its text.
         text: String,
+    },
+    /// A reaction reached Telegram, whatever became of it.
+    Reacted {
+        /// Telegram's id of the bot.
+        bot: TelegramUserId,
+        /// Where.
+        chat: TelegramChatId,
+        /// To which message.
+        message: MessageId,
+        /// The emoji.
+        emoji: String,
     },
     /// A webhook was set, to that address, or deleted.
     Webhook {
