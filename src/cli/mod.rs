@@ -95,9 +95,6 @@ pub enum Command {
     Replay(replay::ReplayArgs),
     /// Asks the running node whether it is well, for probes and for people.
     Health(health::HealthArgs),
-    /// Measures parts of the engine, without a fleet.
-    #[command(subcommand)]
-    Eval(eval::EvalCommand),
 }
 
 const RUN_EXAMPLES: &str = "\
@@ -122,7 +119,6 @@ pub async fn execute(cli: Cli) -> ExitCode {
         Command::Why(args) => why::execute(args).await,
         Command::Replay(args) => replay::execute(args).await,
         Command::Health(args) => health::execute(args).await,
-        Command::Eval(command) => eval::execute(command),
     };
     ended.unwrap_or_else(|error| {
         if let Some(faults) = error.downcast_ref::<Faults>() {

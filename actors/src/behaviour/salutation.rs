@@ -77,10 +77,6 @@ fn is_evident(
     let Some(place) = posts.iter().position(|note| note.number == target.number) else {
         return false;
     };
-    if place + 1 == posts.len() {
-        // Nobody spoke since: it needs no name.
-        return true;
-    }
     let heard: Vec<Utterance> = posts.iter().map(|note| utterance(note)).collect();
     let earlier: Vec<&Utterance> = heard.iter().collect();
     let own = Utterance::new(&bot.spec.name, username, text, now, false);
