@@ -115,6 +115,10 @@ fn as_text(report: &Report, all: bool) -> String {
     for (why, count) in &report.not_replayed {
         let _ = writeln!(text, "{count} could not be made again: {why}.");
     }
+    if report.with_forgotten > 0 {
+        let count = report.with_forgotten;
+        let _ = writeln!(text, "{count} saw messages that have been forgotten since, and may differ for that alone.");
+    }
     text.push_str("The transcript stays as it was recorded (teacher-forced); nothing was sent.\n");
     if !report.aspects.is_empty() {
         let aspects =

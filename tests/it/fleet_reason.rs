@@ -3,11 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::process::{Command, Output};
+use std::process::Output;
 use std::time::{Duration, Instant};
 
 use botfleet_loadtest::harness::files::ProductOptions;
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 use crate::fleet_stage::{DEADLINE, FleetStage, binary, natural};
 
@@ -37,8 +38,9 @@ fn reading() -> ProductOptions {
     ProductOptions { defaults, ..natural() }
 }
 
-fn run(arguments: &[&str]) -> Output {
-    Command::new(binary()).args(arguments).output().unwrap()
+/// Runs the program beside the simulated world, which lives in this process and must go on answering.
+async fn run(arguments: &[&str]) -> Output {
+    Command::new(binary()).args(arguments).output().await.unwrap()
 }
 
 fn said(output: &Output) -> String {
@@ -96,10 +98,10 @@ async fn all(stage: &FleetStage, chat: &str) -> Vec<Value> {
     }
 }
 
-fn replayed(stage: &FleetStage, chat: &str, manifest: &str, more: &[&str]) -> Value {
+async fn replayed(stage: &FleetStage, chat: &str, manifest: &str, more: &[&str]) -> Value {
     let config = stage.product.files().config().to_string_lossy().into_owned();
     let arguments = ["replay", "--chat", chat, "--with", manifest, "--config", &config, "--json"];
-    let output = run(&[&arguments, more].concat());
+    let output = run(&[&arguments[..], more].concat()).await;
     assert_eq!(output.status.code(), Some(0), "{}", complained(&output));
     serde_json::from_slice(&output.stdout).unwrap()
 }
@@ -135,7 +137,7 @@ async fn a_thousand_recorded_decisions_are_explained_and_replayed_exactly() {
     assert!(speaking > 100 && speaking < decisions.len(), "{speaking} of {}", decisions.len());
 
     let manifest = stage.product.files().manifest();
-    let same = replayed(&stage, &name, &manifest.to_string_lossy(), &[]);
+    let same = replayed(&stage, &name, &manifest.to_string_lossy(), &[]).await;
     assert_eq!(same["differing"], json!([]), "{:#}", same["differing"][0]);
     assert_eq!(same["not_replayed"], json!({}));
     assert_eq!((&same["same"], &same["replayed"]), (&same["decisions"], &same["decisions"]));
@@ -148,7 +150,7 @@ async fn a_thousand_recorded_decisions_are_explained_and_replayed_exactly() {
     let text = std::fs::read_to_string(&manifest).unwrap().replace("\"natural\"", "\"mention\"");
     std::fs::write(&other, text).unwrap();
     let other = other.to_string_lossy().into_owned();
-    let quieter = replayed(&stage, &name, &other, &["--call-models", "--max-calls", "0"]);
+    let quieter = replayed(&stage, &name, &other, &["--call-models", "--max-calls", "0"]).await;
     let acts = |report: &Value, when: &str| report["total"]["acts"][when].as_u64().unwrap();
     assert!(acts(&quieter, "after") < acts(&quieter, "before"), "{}", quieter["total"]);
     assert!(!quieter["differing"].as_array().unwrap().is_empty());
@@ -156,14 +158,15 @@ async fn a_thousand_recorded_decisions_are_explained_and_replayed_exactly() {
 
     let asked = stage.simulation.provider.call_count();
     let dice =
-        replayed(&stage, &name, &manifest.to_string_lossy(), &["--seed", "7", "--call-models", "--max-calls", "3"]);
+        replayed(&stage, &name, &manifest.to_string_lossy(), &["--seed", "7", "--call-models", "--max-calls", "3"])
+            .await;
     assert_eq!(dice["calls"], 3);
     assert_eq!(stage.simulation.provider.call_count(), asked + 3, "no call beyond");
     let texts =
         dice["differing"].as_array().unwrap().iter().flat_map(|one| one["texts"].as_array().into_iter().flatten());
     assert!(texts.clone().count() == 3 && texts.clone().all(|text| text["text"].is_string()));
     let sends = stage.sends();
-    let part = replayed(&stage, &name, &manifest.to_string_lossy(), &["--from", "700", "--to", "720"]);
+    let part = replayed(&stage, &name, &manifest.to_string_lossy(), &["--from", "700", "--to", "720"]).await;
     assert_eq!((&part["decisions"], &part["same"]), (&json!(21), &json!(21)));
     assert_eq!(stage.sends(), sends, "a replay sends nothing");
 }
@@ -176,22 +179,22 @@ async fn a_person_asks_why_and_is_told() {
     stage.settle().await;
     let (name, _) = chat(&stage).await;
     let api = stage.url("");
-    let why = |more: &[&str]| run(&[&["why", "--api", &api, "--chat", &name], more].concat());
+    let why = async |more: &[&str]| run(&[&["why", "--api", &api, "--chat", &name], more].concat()).await;
 
     let page = stage.json(&path_of(&name, "entry=1&turns=true")).await;
     let decision = &page["decisions"][0];
     assert_eq!((&decision["cause"], &decision["verdict"]), (&json!({ "entry": 1 }), &json!("speak")));
     assert_eq!(decision["turns"][0]["bot"], "fleet_1_bot");
     let message = decision["message"].to_string();
-    let output = why(&["--message", &message]);
+    let output = why(&["--message", &message]).await;
     let text = said(&output);
     assert_eq!(output.status.code(), Some(0), "{}", complained(&output));
     for part in ["A person wrote entry 1", "mentions fleet_1_bot", "fleet_1_bot speaks", "sent as message"] {
         assert!(text.contains(part), "{part:?} is not in\n{text}");
     }
     assert!(!text.contains("weather"), "{text}");
-    assert!(said(&why(&["--entry", "1", "--text"])).contains("what do you make of the weather?"));
-    let record: Value = serde_json::from_str(said(&why(&["--entry", "1", "--json"])).trim()).unwrap();
+    assert!(said(&why(&["--entry", "1", "--text"]).await).contains("what do you make of the weather?"));
+    let record: Value = serde_json::from_str(said(&why(&["--entry", "1", "--json"]).await).trim()).unwrap();
     assert_eq!(record["number"], decision["number"]);
 
     let telegram = stage.simulation.world.spec().chats[0].id.to_string();
@@ -207,11 +210,11 @@ async fn a_person_asks_why_and_is_told() {
         assert_eq!(answer.headers()["content-type"], "application/problem+json");
         assert_eq!(answer.json::<Value>().await.unwrap()["code"], code);
     }
-    let none = why(&["--entry", "999"]);
+    let none = why(&["--entry", "999"]).await;
     assert_eq!(none.status.code(), Some(1));
     assert!(complained(&none).contains("nothing was decided on entry 999"), "{}", complained(&none));
-    assert_eq!(run(&["why", "--api", &api]).status.code(), Some(2), "a chat must be named");
-    let nobody = run(&["why", "--api", "127.0.0.1:9", "--chat", &name]);
+    assert_eq!(run(&["why", "--api", &api]).await.status.code(), Some(2), "a chat must be named");
+    let nobody = run(&["why", "--api", "127.0.0.1:9", "--chat", &name]).await;
     assert_eq!(nobody.status.code(), Some(1));
     assert!(complained(&nobody).contains("is the fleet running?"), "{}", complained(&nobody));
 }
@@ -221,19 +224,19 @@ async fn a_replay_names_what_it_cannot_find() {
     let stage = FleetStage::start(1, 1, natural()).await;
     let files = stage.product.files();
     let (config, manifest) = (files.config(), files.manifest());
-    let replay = |more: &[&str]| {
+    let replay = async |more: &[&str]| {
         let (config, manifest) = (config.to_string_lossy(), manifest.to_string_lossy());
-        run(&[&["replay", "--config", &config, "--with", &manifest], more].concat())
+        run(&[&["replay", "--config", &config, "--with", &manifest], more].concat()).await
     };
-    let output = replay(&["--chat", "nowhere"]);
+    let output = replay(&["--chat", "nowhere"]).await;
     assert_eq!(output.status.code(), Some(1));
     assert!(complained(&output).contains("no chat \"nowhere\" is stored; there are:"), "{}", complained(&output));
     let missing = stage.directory.path().join("missing.db").to_string_lossy().into_owned();
-    let output = replay(&["--chat", "nowhere", "--store", &missing]);
+    let output = replay(&["--chat", "nowhere", "--store", &missing]).await;
     assert!(output.status.code() == Some(1) && complained(&output).contains("missing.db"), "{}", complained(&output));
     assert!(!std::path::Path::new(&missing).exists(), "reading makes no file");
     let (name, _) = chat_of_files(&stage);
-    let output = replay(&["--chat", &name]);
+    let output = replay(&["--chat", &name]).await;
     assert_eq!(output.status.code(), Some(0), "{}", complained(&output));
     assert!(said(&output).contains("0 decisions, 0 made again"), "{}", said(&output));
     assert!(said(&output).contains("teacher-forced"));

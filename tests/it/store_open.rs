@@ -7,7 +7,9 @@ use std::path::Path;
 
 use botfleet::store::settings::{StoreSettings, Synchronous};
 use botfleet::store::sqlite::SqliteStore;
+use botfleet::store::sqlite::archive::SqliteArchive;
 use botfleet::store::sqlite::open::OpenError;
+use botfleet_actors::ports::archive::{Archive, DecisionQuery};
 use botfleet_actors::ports::store::{Store, StoreError};
 use botfleet_actors::testkit::rows::{at, ingest, plan, update};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -51,6 +53,33 @@ async fn a_newer_schema_is_left_alone() {
     let newest = std::fs::read_dir(migrations).unwrap().map(|file| version(file.unwrap())).max().unwrap();
     assert_eq!((*found, *known), (9999, newest));
     assert!(error.to_string().contains("newer botfleet"), "{error}");
+}
+
+#[tokio::test]
+async fn a_reader_stands_beside_the_holder_and_needs_the_same_schema() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("fleet.db");
+    let missing = SqliteArchive::open(&path).await.err().expect("there is no file");
+    assert!(matches!(missing, OpenError::Inaccessible { .. }) && !path.exists(), "{missing}");
+    let holder = SqliteStore::open(&settings(&path)).await.unwrap();
+    let roster = holder.apply_roster(&plan(2, 1), at(0)).await.unwrap();
+    let reader = SqliteArchive::open(&path).await.unwrap();
+    assert_eq!(reader.recorded_roster().await.unwrap(), roster);
+    let chat = *roster.chats.keys().next().unwrap();
+    let query = DecisionQuery { limit: 5, ..DecisionQuery::default() };
+    assert_eq!(reader.decisions(chat, &query).await.unwrap(), []);
+    holder.apply_roster(&plan(3, 1), at(1)).await.expect("the holder writes on");
+    assert_eq!(reader.recorded_roster().await.unwrap().bots.len(), 3, "and the reader sees it");
+    holder.close().await.unwrap();
+    drop((holder, reader));
+    let mut connection = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
+    connection
+        .execute("DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)")
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    let older = SqliteArchive::open(&path).await.err().expect("the schema is older");
+    assert!(matches!(older, OpenError::OlderSchema { .. }), "{older}");
 }
 
 #[tokio::test]

@@ -293,8 +293,8 @@ fn is_directors(decision: &Decision) -> bool {
         .any(|policy| policy.as_str() == decision.policy)
 }
 
-/// Whether a post has lost what it said.
-fn is_forgotten(entry: &TranscriptEntry) -> bool {
+/// Whether a post has lost what it said: a person wished it forgotten, or it grew too old.
+pub fn is_forgotten(entry: &TranscriptEntry) -> bool {
     entry.kind == EntryKind::Message && entry.text.is_none() && entry.media.is_none()
 }
 

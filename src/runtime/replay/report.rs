@@ -100,6 +100,8 @@ pub struct Report {
     pub replayed: u64,
     /// Those that came out exactly the same, field by field.
     pub same: u64,
+    /// Those made again that saw messages which have been forgotten since: they may differ for that alone.
+    pub with_forgotten: u64,
     /// Why the others could not be made again, and how many.
     pub not_replayed: BTreeMap<&'static str, u64>,
     /// How many decisions differ in what.

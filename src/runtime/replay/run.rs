@@ -1,9 +1,13 @@
 //! Decision by decision: made again, compared, counted. Layer `runtime`.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use botfleet_actors::actors::provider::settings::ProviderSettings;
-use botfleet_actors::behaviour::replay::{Gap, Part, Reel, Rerun, differences, directed_parts, recorded_parts};
+use botfleet_actors::behaviour::note::Note;
+use botfleet_actors::behaviour::replay::{
+    Gap, Part, Reel, Rerun, differences, directed_parts, is_forgotten, recorded_parts,
+};
 use botfleet_actors::domain::decision::{Cause, Decision, Standing};
 use botfleet_actors::domain::ids::{DecisionNumber, Number};
 use botfleet_actors::domain::turn::{Act, Turn};
@@ -122,6 +126,7 @@ impl Replay<'_> {
             Err(gap) => return Ok(Err(gap)),
         };
         self.report.replayed += 1;
+        self.report.with_forgotten += u64::from(window.iter().any(|note| is_forgotten(note)));
         let (before, after) = (recorded_parts(turns), directed_parts(again.as_ref()));
         for part in &before {
             let spent = self.estimator.spent(&self.sets.stored, &window, part, decision.seed)?;
@@ -203,12 +208,9 @@ impl Replay<'_> {
     }
 
     /// The entry that asked; a late copy's may have left the window.
-    async fn cause(
-        &mut self,
-        number: Number,
-    ) -> anyhow::Result<Option<std::sync::Arc<botfleet_actors::behaviour::note::Note>>> {
+    async fn cause(&mut self, number: Number) -> anyhow::Result<Option<Arc<Note>>> {
         if let Some(note) = self.reel.note(number) {
-            return Ok(Some(std::sync::Arc::clone(note)));
+            return Ok(Some(Arc::clone(note)));
         }
         let mut alone = Reel::default();
         alone.append(self.archive.entries(self.sets.stored.chat.id, number, 1).await?);

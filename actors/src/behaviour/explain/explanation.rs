@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::scores::{Score, Scores, percent, short};
 use super::screen::{Screen, cut, some};
-use super::words::{address_words, addressed_words, ending_words, is_known_input};
+use super::words::{address_words, addressed_words, ending_words, gate_words, is_known_input};
 use crate::domain::decision::{Cause, Decision, Verdict};
 use crate::domain::ids::BotId;
 use crate::domain::outbox::{OutboxMessage, OutboxState};
@@ -49,7 +49,7 @@ pub struct Explanation {
 
 /// Explains a decision.
 pub fn explain(case: &Case<'_>) -> Explanation {
-    let scores = Scores::read(&case.decision.scores);
+    let scores = Scores::of(case.decision);
     let mut screen = Screen::default();
     screen.say(&headline(case));
     screen.say(&what_happened(case));
@@ -78,6 +78,8 @@ pub fn explain(case: &Case<'_>) -> Explanation {
     }
     let mut unknown = scores.unknown;
     if let Value::Object(inputs) = &case.decision.inputs {
+        let gate = inputs.get("gate").and_then(Value::as_str).filter(|gate| !gate_words(gate).1);
+        unknown.extend(gate.map(|gate| format!("gate {gate}")));
         unknown.extend(inputs.keys().filter(|key| !is_known_input(key)).map(|key| format!("input {key}")));
     }
     Explanation { lines: screen.lines(), unknown }
@@ -234,6 +236,7 @@ fn others(case: &Case<'_>, scores: &Scores) -> Vec<String> {
                 ("left it to chance, which said no".to_owned(), rolls)
             }
             (None, Some(_), _) => ("enough others answer".to_owned(), shown),
+            (None, None, Some(wish)) if wish <= 0.0 => ("never speaks unasked".to_owned(), shown),
             (None, None, Some(wish)) if !taken => {
                 ("would have, had anybody joined in, by their wish".to_owned(), format!("{shown} {}", short(wish)))
             }
@@ -269,8 +272,16 @@ fn circumstances(case: &Case<'_>) -> Option<String> {
     if case.decision.chain_depth > 1 {
         parts.push(format!("the chain of bot messages would be {} long", case.decision.chain_depth));
     }
-    if let Some(hour) = inputs["hour"].as_u64() {
-        parts.push(format!("{hour} o'clock there"));
+    match &inputs["hour"] {
+        Value::String(clock) => parts.push(format!("{} there", cut(clock, 8))),
+        Value::Number(hour) => parts.push(format!("{hour} o'clock there")),
+        _ => {}
+    }
+    if let Some(gate) = inputs["gate"].as_str() {
+        parts.push(gate_words(gate).0);
+    }
+    if let Some(chance) = inputs["reaction"].as_f64() {
+        parts.push(format!("the chance of an emoji where nobody answers was {}", percent(chance)));
     }
     if let Some(unheard) = inputs["unheard"].as_u64().filter(|unheard| *unheard > 0) {
         parts.push(format!("{unheard} messages of the fleet since a person spoke"));

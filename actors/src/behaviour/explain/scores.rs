@@ -6,6 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::words::{ROOM_KEYS, SCORE_KEYS, factor_words, filter_words};
+use crate::domain::decision::Decision;
 
 /// One bot's score.
 #[derive(Debug, Default)]
@@ -36,11 +37,14 @@ pub(super) struct Scores {
 }
 
 impl Scores {
-    pub(super) fn read(value: &Value) -> Self {
-        let mut scores = Self::default();
-        let Value::Object(map) = value else { return scores };
-        let number = |key: &str| map.get(key).and_then(Value::as_f64);
-        scores.room = number("share").or_else(|| number("chance")).zip(number("roll"));
+    pub(super) fn of(decision: &Decision) -> Self {
+        let room = |value: &Value| {
+            let number = |key: &str| value.get(key).and_then(Value::as_f64);
+            number("share").or_else(|| number("chance")).zip(number("roll"))
+        };
+        let room = room(&decision.inputs).or_else(|| room(&decision.scores));
+        let mut scores = Self { room, ..Self::default() };
+        let Value::Object(map) = &decision.scores else { return scores };
         for key in ["wishes", "bots"] {
             if let Some(Value::Object(bots)) = map.get(key) {
                 scores.add_all(bots);

@@ -307,6 +307,19 @@ fn filters_are_grouped_and_rolls_are_told() {
 }
 
 #[test]
+fn a_gate_and_the_rooms_own_roll_are_told() {
+    let gated = json!({ "gate": "quiet_hours", "hour": "02:15", "chain_depth": 0 });
+    let Explanation { lines, unknown } = explained(&record(gated, json!(null)), false);
+    assert!(unknown.is_empty() && lines.join(" ").contains("02:15 there; quiet hours"), "{lines:?}");
+    let scores = json!({ "Deniz": { "wish": 0.6, "factors": { "fresh": 1.3 } }, "Nora": { "wish": 0.0 } });
+    let rolled = json!({ "from": "person", "share": 0.4, "roll": 0.8 });
+    let Explanation { lines, unknown } = explained(&record(rolled, scores), false);
+    let text = lines.join(" ");
+    assert!(unknown.is_empty() && text.contains("joins in was 40 %, rolled 80 %"), "{text}");
+    assert!(text.contains("Deniz 0.6") && text.contains("never speaks unasked: Nora"), "{text}");
+}
+
+#[test]
 fn an_unknown_key_is_told_by_its_name_and_counted() {
     let scores = json!({ "Deniz": { "wish": 1.0, "filtered": "moon_phase", "factors": { "tide": 2.0 } } });
     let Explanation { lines, unknown } = explained(&record(json!({ "weather": 3 }), scores), false);

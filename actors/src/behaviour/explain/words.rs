@@ -113,6 +113,21 @@ const INPUTS: &[&str] = &[
     "about",
     "command",
     "reaction",
+    "share",
+    "chance",
+    "roll",
+    "gate",
+];
+
+/// What keeps a whole chat silent.
+const GATES: &[(&str, &str)] = &[
+    ("stopped", "a stop is in force"),
+    ("quiet_hours", "quiet hours"),
+    ("calm", "the chat calms down after a limit"),
+    ("chain_depth", "the chain of bot messages is as long as it may be"),
+    ("unheard", "the fleet has talked long enough without a person"),
+    ("chat_rate", "the chat's messages of this minute are used up"),
+    ("stagnation", "the last messages of bots say much the same"),
 ];
 
 /// Keys of a bot's score that are no factors.
@@ -135,6 +150,14 @@ pub(super) fn factor_words(key: &str, value: f64) -> (String, bool) {
 /// What a filter says of a bot, and whether it is known.
 pub(super) fn filter_words(key: &str) -> (String, bool) {
     match FILTERS.iter().find(|(known, _)| *known == key) {
+        Some((_, words)) => ((*words).to_owned(), true),
+        None => (spelled(key), false),
+    }
+}
+
+/// What a gate is, and whether it is known.
+pub(super) fn gate_words(key: &str) -> (String, bool) {
+    match GATES.iter().find(|(known, _)| *known == key) {
         Some((_, words)) => ((*words).to_owned(), true),
         None => (spelled(key), false),
     }
