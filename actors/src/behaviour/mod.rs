@@ -8,6 +8,12 @@
 //! | `prompt` | how they are put to the model |
 //! | `generator` | the whole request |
 //! | `firewall` | whether an answer may reach a chat |
+//! | `novelty` | whether a text is news |
+//! | `stances` | which opinions matter, and whether a text contradicts one |
+//! | `interruption` | whether what came meanwhile makes an answer idle |
+//! | `style` | how far apart two ways of writing are |
+//! | `notes` | what a prompt says for one message alone |
+//! | `objection` | why a model is asked again |
 //! | `pacing` | how long a bot types |
 //! | `physics` | the limits with authority over a send |
 //! | `scene`, `note` | what a director looks at, and what was understood of each entry |
@@ -16,10 +22,16 @@ pub mod context;
 pub mod director;
 pub mod firewall;
 pub mod generator;
+pub mod interruption;
 pub mod note;
+pub mod notes;
+pub mod novelty;
+pub mod objection;
 pub mod pacing;
 pub mod physics;
 pub mod prompt;
 #[cfg(test)]
 mod samples;
 pub mod scene;
+pub mod stances;
+pub mod style;

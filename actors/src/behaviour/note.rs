@@ -6,6 +6,7 @@
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
+use super::novelty::sketch::Sketch;
 use crate::domain::text::fold;
 use crate::domain::transcript::TranscriptEntry;
 
@@ -15,17 +16,23 @@ pub struct Note {
     /// The entry.
     pub entry: Arc<TranscriptEntry>,
     folded: OnceLock<String>,
+    sketch: OnceLock<Box<Sketch>>,
 }
 
 impl Note {
     /// The note of an entry.
     pub fn new(entry: Arc<TranscriptEntry>) -> Self {
-        Self { entry, folded: OnceLock::new() }
+        Self { entry, folded: OnceLock::new(), sketch: OnceLock::new() }
     }
 
     /// Its text, folded; empty when it has none.
     pub fn folded(&self) -> &str {
         self.folded.get_or_init(|| fold(self.entry.text.as_deref().unwrap_or_default()))
+    }
+
+    /// What its text is like.
+    pub fn sketch(&self) -> &Sketch {
+        self.sketch.get_or_init(|| Box::new(Sketch::of_folded(self.folded())))
     }
 }
 
