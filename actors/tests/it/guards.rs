@@ -130,7 +130,7 @@ async fn a_contradiction_is_asked_for_again_and_then_dropped() {
     let turn = asked(&mut stage, "tea or coffee?").await;
     assert_eq!(ended(&stage, turn).await.0, TurnState::Done);
     assert!(heard_last(&stage).contains("contradicts what you hold: Tea is better than coffee."));
-    thinks(&stage, &["Coffee is better, I was wrong all along.", "Well, coffee is better. That is all I say."]);
+    thinks(&stage, &["Coffee is better, everybody knows it by now.", "Well, coffee is better. That is all I say."]);
     let turn = asked(&mut stage, "are you sure of it?").await;
     let (state, reason, _) = ended(&stage, turn).await;
     assert!(state == TurnState::Dropped && reason.starts_with("stance"), "{state:?}: {reason}");

@@ -176,9 +176,10 @@ mod tests {
 
     #[test]
     fn the_nearest_of_the_former_texts_is_named() {
-        let own = [Said::new(TEA_AGAIN), Said::new(TEA)];
+        let near = "Bence akşam yemeğinden sonra demli bir çay insana da iyi gelir.";
+        let own = [Said::new(TEA_AGAIN), Said::new(near)];
         let lately = Lately { bot: BotId(1), own: &own, chat: &[], fleet: &[] };
         let repeat = NoveltyGuard(&Novelty::default()).check(TEA, &lately).expect_err("said before");
-        assert_eq!(repeat.of, TEA);
+        assert_eq!(repeat.of, TEA_AGAIN);
     }
 }

@@ -139,7 +139,7 @@ fn is_reported(said: &[&str], from: usize, to: usize) -> bool {
 fn negates(said: &[&str], position: &[&str]) -> bool {
     let carries = |word: &&&str| !EMPTY.contains(*word) && !NEGATORS.contains(*word);
     let meaning: Vec<&&str> = position.iter().filter(carries).collect();
-    if meaning.len() < 2 {
+    if meaning.len() < 2 || is_turned(said, position).is_some() {
         return false;
     }
     let found: Vec<usize> = meaning
@@ -158,22 +158,22 @@ fn negates(said: &[&str], position: &[&str]) -> bool {
 
 /// Whether a sentence turns the position's comparison around: "A is better than B", "A B'den iyidir".
 fn turns_around(said: &[&str], position: &[&str]) -> bool {
-    let Some((better, worse, by)) = comparison(position) else {
-        return false;
-    };
+    is_turned(said, position).is_some_and(|(from, to)| !is_negated(said, from, to) && !is_reported(said, from, to))
+}
+
+/// Where a sentence compares the same as the position with its sides changed, negated or not.
+fn is_turned(said: &[&str], position: &[&str]) -> Option<(usize, usize)> {
+    let (better, worse, by) = comparison(position)?;
     let place = |stem: &str| said.iter().position(|word| is_form_of(word, stem));
-    let (Some(first), Some(second)) = (place(worse), place(better)) else {
-        return false;
+    let (first, second) = (place(worse)?, place(better)?);
+    let turned = if position.contains(&"than") {
+        let than = said.iter().position(|word| *word == "than")?;
+        first < than && than < second
+    } else {
+        said.iter().any(|word| is_compared_with(word, better)) && !said.iter().any(|word| is_compared_with(word, worse))
     };
-    let (from, to) = (first.min(second), first.max(second));
-    if is_negated(said, from, to) || is_reported(said, from, to) || !said.iter().any(|word| alike(word, by)) {
-        return false;
-    }
-    if position.contains(&"than") {
-        let than = said.iter().position(|word| *word == "than");
-        return than.is_some_and(|than| first < than && than < second);
-    }
-    said.iter().any(|word| is_compared_with(word, better)) && !said.iter().any(|word| is_compared_with(word, worse))
+    let by_the_same = said.iter().any(|word| alike(word, by));
+    (turned && by_the_same).then_some((first.min(second), first.max(second)))
 }
 
 /// What is better, what is worse, and by what: of "tea is better than coffee" or of "çay kahveden iyidir".
