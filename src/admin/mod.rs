@@ -17,4 +17,5 @@ mod outcomes;
 mod problem;
 mod roster;
 pub mod server;
+mod style;
 pub mod webhook;

@@ -11,6 +11,7 @@
 //! | `dead_letters` | `botfleet dead-letters`, `botfleet redeliver`: what ended badly, and another go for it |
 //! | `health` | `botfleet health`: whether the running node is well, for probes |
 //! | `cluster` | `botfleet cluster`: who owns what, drain, rebalance |
+//! | `style` | `botfleet style`: how far apart personas write |
 //! | `apply` | `botfleet apply`: another manifest for the running fleet |
 //! | `api` | the way of commands to the API of the running fleet |
 //! | `inputs` | the flags that `run` and `check` share, and what they lead to |
@@ -29,6 +30,7 @@ pub mod launcher;
 pub mod migrate;
 pub mod run;
 mod signals;
+pub mod style;
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -79,6 +81,8 @@ pub enum Command {
     DeadLetters(dead_letters::DeadLettersArgs),
     /// Gives a dead letter of the running fleet another go.
     Redeliver(dead_letters::RedeliverArgs),
+    /// Shows how far apart the personas of the running fleet write.
+    Style(style::StyleArgs),
     /// Asks the running node whether it is well, for probes and for people.
     Health(health::HealthArgs),
 }
@@ -101,6 +105,7 @@ pub async fn execute(cli: Cli) -> ExitCode {
         Command::Migrate(args) => migrate::execute(args).await,
         Command::DeadLetters(args) => dead_letters::list(args).await,
         Command::Redeliver(args) => dead_letters::redeliver(args).await,
+        Command::Style(args) => style::execute(args).await,
         Command::Health(args) => health::execute(args).await,
     };
     ended.unwrap_or_else(|error| {

@@ -13,6 +13,7 @@
 //! | `events` | what happens, for whoever watches |
 //! | `recorder` | the metrics of the process |
 //! | `orders` | what people order: ways of delivery, dead letters with another go, releases |
+//! | `style` | how personas write, measured |
 //! | `stopping` | the end of a node in good order |
 //! | `webhooks` | what Telegram brings |
 //! | `view` | what operators see of the node |
@@ -30,5 +31,6 @@ pub mod recorder;
 pub mod roster_diff;
 mod starting;
 mod stopping;
+pub mod style;
 pub mod view;
 pub mod webhooks;
