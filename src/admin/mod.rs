@@ -18,4 +18,5 @@ mod outcomes;
 mod problem;
 mod roster;
 pub mod server;
+mod style;
 pub mod webhook;

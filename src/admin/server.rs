@@ -13,7 +13,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 
 use super::closing::{self, Server};
-use super::{bots, cluster, control, dead_letters, decisions, events, fleet, guard, health, outcomes, roster, webhook};
+use super::{bots, cluster, control, dead_letters, decisions, events, fleet, guard, health, outcomes, roster, style, webhook};
 use crate::runtime::fleet::RunningFleet;
 
 /// Largest body of a request.
@@ -93,6 +93,7 @@ fn api() -> Router<Edge> {
     Router::new()
         .route("/api/v1/fleet", get(fleet::get))
         .route("/api/v1/outcomes", get(outcomes::get))
+        .route("/api/v1/style", get(style::get))
         .route("/api/v1/events", get(events::get))
         .route("/api/v1/roster", put(roster::put).layer(DefaultBodyLimit::max(roster::BODY_MAX_BYTES)))
         .route("/api/v1/control/stop", post(control::stop))

@@ -14,6 +14,7 @@
 //! | `replay` | `botfleet replay`: a recorded chat under another manifest |
 //! | `health` | `botfleet health`: whether the running node is well, for probes |
 //! | `cluster` | `botfleet cluster`: who owns what, drain, rebalance |
+//! | `style` | `botfleet style`: how far apart personas write |
 //! | `apply` | `botfleet apply`: another manifest for the running fleet |
 //! | `eval` | `botfleet eval`: measures parts of the engine |
 //! | `api` | the way of commands to the API of the running fleet |
@@ -36,6 +37,7 @@ pub mod replay;
 pub mod run;
 mod signals;
 pub mod why;
+pub mod style;
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -93,6 +95,8 @@ pub enum Command {
     Why(why::WhyArgs),
     /// Runs a recorded chat through the engine with another manifest, and tells what would differ; sends nothing.
     Replay(replay::ReplayArgs),
+    /// Shows how far apart the personas of the running fleet write.
+    Style(style::StyleArgs),
     /// Asks the running node whether it is well, for probes and for people.
     Health(health::HealthArgs),
 }
@@ -118,6 +122,7 @@ pub async fn execute(cli: Cli) -> ExitCode {
         Command::Eval(command) => eval::execute(command),
         Command::Why(args) => why::execute(args).await,
         Command::Replay(args) => replay::execute(args).await,
+        Command::Style(args) => style::execute(args).await,
         Command::Health(args) => health::execute(args).await,
     };
     ended.unwrap_or_else(|error| {

@@ -15,6 +15,7 @@
 //! | `orders` | what people order: ways of delivery, dead letters with another go, releases |
 //! | `reasons` | why who spoke: recorded decisions in plain words |
 //! | `replay` | a recorded chat under another manifest |
+//! | `style` | how personas write, measured |
 //! | `stopping` | the end of a node in good order |
 //! | `webhooks` | what Telegram brings |
 //! | `view` | what operators see of the node |
@@ -34,5 +35,6 @@ pub mod replay;
 pub mod roster_diff;
 mod starting;
 mod stopping;
+pub mod style;
 pub mod view;
 pub mod webhooks;

@@ -286,6 +286,10 @@ impl Store for PgStore {
         reads::pauses(&self.reads, bot).await
     }
 
+    async fn said_lately(&self, bot: BotId, limit: usize) -> Result<Vec<String>, StoreError> {
+        reads::said_lately(&self.reads, bot, limit).await
+    }
+
     async fn unknown_messages(&self, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError> {
         reads::unknown_messages(&self.reads, chat).await
     }

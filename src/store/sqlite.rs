@@ -211,6 +211,10 @@ impl Store for SqliteStore {
         reads::pauses(&self.readers, bot).await
     }
 
+    async fn said_lately(&self, bot: BotId, limit: usize) -> Result<Vec<String>, StoreError> {
+        reads::said_lately(&self.readers, bot, limit).await
+    }
+
     async fn unknown_messages(&self, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError> {
         reads::unknown_messages(&self.readers, chat).await
     }

@@ -24,6 +24,7 @@ pub mod node;
 pub mod ownership;
 pub mod permits;
 pub mod provider;
+pub mod said;
 pub mod tasks;
 pub mod traffic;
 pub mod webhooks;

@@ -15,6 +15,7 @@ use super::committer::Committer;
 use super::directory::{Directory, Known};
 use super::leases::Leases;
 use super::provider::consult::Consult;
+use super::said::FleetSaid;
 use super::traffic::Traffic;
 use crate::behaviour::generator::Generator;
 use crate::domain::allowance::{Budget, BudgetKey, BudgetOwner, BudgetScope, BudgetSpec};
@@ -121,6 +122,8 @@ pub struct Node {
     pub jitter: Jitter,
     /// Turns queued or claimed, as the store said last and as chats have added since.
     pub turns_open: AtomicU64,
+    /// What its bots said lately.
+    pub said: FleetSaid,
     /// Orders of people that were seen lately.
     pub orders: Orders,
     budgets: Vec<BudgetSpec>,
@@ -167,6 +170,7 @@ impl Node {
             consult: Consult::default(),
             jitter: Jitter(AtomicU64::new(seed)),
             turns_open: AtomicU64::new(0),
+            said: FleetSaid::default(),
             orders: Orders::default(),
             budgets: Vec::new(),
             ended: watch::Sender::new(None),

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use super::notes::standing_part;
 use crate::domain::text::fold;
 use crate::ports::llm::{CompletionRequest, PromptMessage, Role};
 
@@ -251,6 +252,8 @@ fn echoes_system(text: &str, request: &CompletionRequest) -> bool {
     let Some(system) = request.messages.first().filter(|message| message.role == Role::System) else {
         return false;
     };
+    // What a bot is told for one message alone, such as what it holds, it may well say.
+    let standing = standing_part(&system.content);
     let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
     let chars = starts.len() - 1;
     if chars < ECHO_CHARS {
@@ -259,7 +262,7 @@ fn echoes_system(text: &str, request: &CompletionRequest) -> bool {
     // Every run of the full length holds one of three quarters of it that starts at a multiple of a quarter.
     let step = ECHO_CHARS / 4;
     let part = ECHO_CHARS - step;
-    (0..=chars - part).step_by(step).any(|at| system.content.contains(&text[starts[at]..starts[at + part]]))
+    (0..=chars - part).step_by(step).any(|at| standing.contains(&text[starts[at]..starts[at + part]]))
 }
 
 /// Whether the text begins with the name of the one who is answered.

@@ -6,10 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::context::{choose, estimate_tokens};
 use super::note::Note;
-use super::prompt::{Templates, line_of, opener};
+use super::notes::{Notes, relationship};
+use super::objection::Objection;
+use super::prompt::{Templates, clean_name, line_of, opener};
+use super::stances::choice::{Moment, relevant};
 use crate::domain::ids::{BotId, ChatId};
 use crate::domain::roster::{BotProfile, ChatProfile};
+use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
+use crate::domain::turn::Act;
 use crate::ports::llm::{CompletionRequest, PromptMessage, Role};
 
 /// Rendered system prompts kept; when there are more, all are forgotten.
@@ -30,8 +35,14 @@ pub struct Stage<'a> {
     pub window: &'a [Arc<Note>],
     /// The entry to answer; `None` when it speaks unasked.
     pub target: Option<&'a TranscriptEntry>,
-    /// Seed of what is left to chance.
-    pub seed: u64,
+    /// The target's author as the manifest calls it, when it is a bot of the fleet.
+    pub target_bot: Option<&'a str>,
+    /// What the bot shall do.
+    pub act: &'a Act,
+    /// Why the model is asked again, if it is.
+    pub objections: &'a [Objection],
+    /// Now.
+    pub now: Timestamp,
 }
 
 /// Bot, revision of its persona, chat.
@@ -65,17 +76,19 @@ impl Generator {
     /// When a template asks for what is not there.
     pub fn request(&self, stage: &Stage<'_>, model: &str) -> Result<CompletionRequest, minijinja::Error> {
         let generation = &stage.bot.spec.generation;
-        let system = self.system(stage)?;
+        let standing = self.system(stage)?;
+        let notes = self.templates.notes(stage.bot.spec.persona.language, &notes_of(stage))?;
+        let system = format!("{standing}{notes}");
         let last = match stage.target {
             Some(target) => line_of(&target.author.name, target.text.as_deref(), target.media.as_ref()),
-            None => opener(stage.bot.spec.persona.language, topic(stage)),
+            None => opener(stage.bot.spec.persona.language, topic(stage.act)),
         };
         let spent = estimate_tokens(&system).saturating_add(estimate_tokens(&last));
         let left = generation.context_tokens.saturating_sub(spent);
         let room = generation.context_messages.saturating_sub(usize::from(stage.target.is_some()));
         let chosen = choose(stage.window, stage.target, room, left);
         let mut messages = Vec::with_capacity(chosen.len() + 2);
-        messages.push(PromptMessage { role: Role::System, content: system.as_ref().to_owned() });
+        messages.push(PromptMessage { role: Role::System, content: system });
         messages.extend(chosen.into_iter().map(|line| {
             let own = line.entry.fleet_bot == Some(stage.bot.id);
             match line.text {
@@ -122,14 +135,29 @@ fn fingerprint(stage: &Stage<'_>) -> u64 {
     hasher.finish()
 }
 
-/// A topic of the chat, or an interest of the bot, by chance.
-fn topic<'a>(stage: &Stage<'a>) -> Option<&'a str> {
-    let topics: Vec<&str> =
-        stage.chat.spec.topics.iter().chain(&stage.bot.spec.persona.interests).map(String::as_str).collect();
-    if topics.is_empty() {
-        return None;
+/// What is to be brought up.
+fn topic(act: &Act) -> Option<&str> {
+    match act {
+        Act::Open { topic } => topic.as_deref(),
+        _ => None,
     }
-    Some(topics[fastrand::Rng::with_seed(stage.seed).usize(..topics.len())])
+}
+
+/// What matters for this message alone.
+fn notes_of<'a>(stage: &Stage<'a>) -> Notes<'a> {
+    let relation = stage.target.and_then(|target| {
+        let relation = relationship(stage.bot, target, stage.target_bot)?;
+        Some((relation, clean_name(&target.author.name)))
+    });
+    let moment = Moment {
+        bot: stage.bot.id,
+        target: stage.target.and_then(|target| target.text.as_deref()),
+        topic: topic(stage.act),
+        window: stage.window,
+        now: stage.now,
+    };
+    let stances = relevant(&stage.bot.spec.persona.stances, &moment);
+    Notes { relation, stances, objections: stage.objections }
 }
 
 #[cfg(test)]

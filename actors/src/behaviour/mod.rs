@@ -9,6 +9,12 @@
 //! | `generator` | the whole request |
 //! | `firewall` | whether an answer may reach a chat |
 //! | `links` | which earlier message a message answers |
+//! | `novelty` | whether a text is news |
+//! | `stances` | which opinions matter, and whether a text contradicts one |
+//! | `interruption` | whether what came meanwhile makes an answer idle |
+//! | `style` | how far apart two ways of writing are |
+//! | `notes` | what a prompt says for one message alone |
+//! | `objection` | why a model is asked again |
 //! | `pacing` | how long a bot types |
 //! | `explain` | the reason why, of a recorded decision |
 //! | `replay` | a recorded decision is made again and compared |
@@ -25,7 +31,11 @@ pub mod firewall;
 pub mod generator;
 pub mod links;
 pub mod local;
+pub mod interruption;
 pub mod note;
+pub mod notes;
+pub mod novelty;
+pub mod objection;
 pub mod pacing;
 pub mod physics;
 pub mod prompt;
@@ -36,3 +46,5 @@ pub mod salutation;
 mod samples;
 pub mod scene;
 pub mod topics;
+pub mod stances;
+pub mod style;

@@ -7,6 +7,7 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use super::links::utterance::Utterance;
+use super::novelty::sketch::Sketch;
 use crate::domain::text::fold;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 
@@ -17,12 +18,13 @@ pub struct Note {
     pub entry: Arc<TranscriptEntry>,
     folded: OnceLock<String>,
     utterance: OnceLock<Box<Utterance>>,
+    sketch: OnceLock<Box<Sketch>>,
 }
 
 impl Note {
     /// The note of an entry.
     pub fn new(entry: Arc<TranscriptEntry>) -> Self {
-        Self { entry, folded: OnceLock::new(), utterance: OnceLock::new() }
+        Self { entry, folded: OnceLock::new(), utterance: OnceLock::new(), sketch: OnceLock::new() }
     }
 
     /// Its text, folded; empty when it has none.
@@ -40,6 +42,11 @@ impl Note {
             Box::new(read.spoken_by(&author.id.to_string()))
         };
         self.utterance.get_or_init(read)
+    }
+
+    /// What its text is like.
+    pub fn sketch(&self) -> &Sketch {
+        self.sketch.get_or_init(|| Box::new(Sketch::of_folded(self.folded())))
     }
 }
 

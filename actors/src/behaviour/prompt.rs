@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use minijinja::{Environment, UndefinedBehavior, context};
 
+use super::notes::{self, Notes};
 use crate::domain::incoming::Media;
 use crate::domain::roster::{BotProfile, ChatProfile, Language};
 
@@ -26,7 +27,16 @@ impl Templates {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.add_template("en", include_str!("templates/system.en.jinja"))?;
         environment.add_template("tr", include_str!("templates/system.tr.jinja"))?;
+        notes::add_templates(&mut environment)?;
         Ok(Self(environment))
+    }
+
+    /// What the system prompt ends with for one message alone; empty when there is nothing to say.
+    ///
+    /// # Errors
+    /// When a template asks for what is not there.
+    pub fn notes(&self, language: Language, notes: &Notes<'_>) -> Result<String, minijinja::Error> {
+        notes::render(&self.0, language, notes)
     }
 
     /// Renders the system prompt of a bot in a chat.

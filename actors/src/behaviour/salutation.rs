@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::links::features::WINDOW;
+use super::links::features::{HISTORY, WINDOW};
 use super::links::resolver::Resolver;
 use super::links::utterance::Utterance;
 use super::note::Note;
@@ -19,7 +19,7 @@ use crate::domain::transcript::{EntryKind, TranscriptEntry};
 const NAME_CHARS_MAX: usize = 24;
 
 /// Messages before the resolver's window that tell who speaks to whom.
-const BEFORE: usize = WINDOW;
+const BEFORE: usize = HISTORY;
 
 /// The text, with the name of the target's author in front when the reply would not be evident without it.
 pub fn salute(
@@ -77,15 +77,10 @@ fn is_evident(
     let Some(place) = posts.iter().position(|note| note.number == target.number) else {
         return false;
     };
-    let heard: Vec<Utterance> = posts.iter().map(|note| utterance(note)).collect();
-    let earlier: Vec<&Utterance> = heard.iter().collect();
+    let earlier: Vec<&Utterance> = posts.iter().map(|note| note.utterance()).collect();
     let own = Utterance::new(&bot.spec.name, username, text, now, false);
+    let own = own.spoken_by(&bot.spec.telegram_id.to_string());
     Resolver::standard().resolve(&earlier, &own).chosen().contains(&Some(place))
-}
-
-fn utterance(entry: &TranscriptEntry) -> Utterance {
-    let text = entry.text.as_deref().unwrap_or_default();
-    Utterance::new(&entry.author.name, entry.author.username.as_deref(), text, entry.date, false)
 }
 
 /// Whether the text begins with the name already.

@@ -172,6 +172,12 @@ pub enum ChatPolicy {
 }
 
 impl ChatPolicy {
+    /// Whether what bots say there is guarded against repetition, contradiction and interruption. Where each message is
+    /// answered for a test's sake, nothing is.
+    pub fn is_guarded(self) -> bool {
+        self != Self::Every
+    }
+
     /// The name in the manifest and the API.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -44,6 +44,8 @@ pub struct Strategy {
     pub in_thread: f64,
     /// Chance that a message that nobody answers gets an emoji of a bot.
     pub reaction: f64,
+    /// Whether a reply whose target would not be evident names whom it answers.
+    pub salutation: bool,
     /// A bot that nobody calls does not speak again in the chat before this long.
     #[serde(with = "humantime_serde")]
     pub cool_down: Duration,
@@ -70,6 +72,7 @@ impl Default for Strategy {
             close: 1.6,
             in_thread: 1.8,
             reaction: 0.08,
+            salutation: true,
             cool_down: Duration::from_secs(20),
         }
     }

@@ -279,6 +279,9 @@ pub trait Store: Archive {
     /// Puts everything in good order for the end of the process; nothing may be written after it.
     async fn close(&self) -> Result<(), StoreError>;
 
+    /// The texts of the last `limit` messages that the bot certainly sent, in all chats, oldest first.
+    async fn said_lately(&self, bot: BotId, limit: usize) -> Result<Vec<String>, StoreError>;
+
     /// One message of the outbox.
     async fn message(&self, outbox: OutboxId) -> Result<Option<OutboxMessage>, StoreError>;
 }

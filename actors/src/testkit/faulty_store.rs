@@ -240,6 +240,10 @@ impl Store for FaultyStore {
         self.reach()?.pauses(bot).await
     }
 
+    async fn said_lately(&self, bot: BotId, limit: usize) -> Result<Vec<String>, StoreError> {
+        self.reach()?.said_lately(bot, limit).await
+    }
+
     async fn unknown_messages(&self, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError> {
         self.reach()?.unknown_messages(chat).await
     }

@@ -208,6 +208,10 @@ impl Store for MemoryStore {
         Ok(self.reach()?.unknown_messages(chat))
     }
 
+    async fn said_lately(&self, bot: BotId, limit: usize) -> Result<Vec<String>, StoreError> {
+        Ok(self.reach()?.said_lately(bot, limit))
+    }
+
     async fn dead_letters(&self, after: Option<DeadLetterId>, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
         Ok(self.reach()?.dead_letters(after, limit))
     }

@@ -124,6 +124,7 @@ impl Scenery {
             };
             chat.quiet_hours = None;
             chat.disclosure = None;
+            chat.novelty.enabled = false;
         }
         let message_ids = Arc::new(AtomicI64::new(1));
         let telegram = plan

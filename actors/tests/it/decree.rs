@@ -4,10 +4,44 @@ use std::time::Duration;
 
 use botfleet_actors::domain::commit::operation::{Advance, Operation};
 use botfleet_actors::domain::decision::Cause;
-use botfleet_actors::domain::ids::Number;
+use botfleet_actors::domain::ids::{Number, TurnId};
+use botfleet_actors::domain::turn::Turn;
 use botfleet_actors::ports::store::Store;
 use botfleet_actors::testkit::rows;
 use botfleet_actors::testkit::stage::Stage;
+
+/// Stores a turn of the first bot of the first chat, due now and stale after twenty seconds, as `with` has it.
+pub(crate) async fn bid(stage: &Stage, with: impl FnOnce(&mut Turn)) -> TurnId {
+    let chat = stage.chats[0];
+    let memory = stage.store.rows.chat_memory(chat, 1).await.unwrap();
+    let now = stage.node.clock.now();
+    let number = memory.last_decision.0 + 1;
+    let mut turn = rows::turn(number * 100, chat, number, stage.bots[0]);
+    (turn.target, turn.answers_bot, turn.chain_depth) = (None, None, 0);
+    (turn.due_at, turn.created_at, turn.expires_at) = (now, now, now + Duration::from_secs(20));
+    with(&mut turn);
+    let id = turn.id;
+    store(stage, number, memory.last_number, vec![turn]).await;
+    id
+}
+
+async fn store(stage: &Stage, number: i64, base: Number, turns: Vec<Turn>) {
+    let chat = stage.chats[0];
+    let advance = Advance {
+        chat,
+        epoch: stage.tenure.epoch,
+        base,
+        entries: Vec::new(),
+        handled: Vec::new(),
+        decisions: vec![rows::decision(chat, number, Cause::Entry(Number(1)))],
+        turns,
+        next_tick_at: None,
+        absences: Vec::new(),
+        calm_until: None,
+        disclosed: false,
+    };
+    stage.store.rows.commit(vec![Operation::Advance(advance)]).await.unwrap()[0].as_ref().unwrap();
+}
 
 /// Bids the first bot of the first chat to answer the second one, so many times, at that depth of a chain.
 pub(crate) async fn decree(stage: &Stage, turns: i64, depth: u32) {
@@ -24,18 +58,5 @@ pub(crate) async fn decree(stage: &Stage, turns: i64, depth: u32) {
         (turn.due_at, turn.created_at, turn.expires_at) = (now, now, now + Duration::from_secs(20));
         turn
     };
-    let advance = Advance {
-        chat,
-        epoch: stage.tenure.epoch,
-        base: memory.last_number,
-        entries: Vec::new(),
-        handled: Vec::new(),
-        decisions: vec![rows::decision(chat, number, Cause::Entry(Number(1)))],
-        turns: (0..turns).map(turn).collect(),
-        next_tick_at: None,
-        absences: Vec::new(),
-        calm_until: None,
-        disclosed: false,
-    };
-    stage.store.rows.commit(vec![Operation::Advance(advance)]).await.unwrap()[0].as_ref().unwrap();
+    store(stage, number, memory.last_number, (0..turns).map(turn).collect()).await;
 }

@@ -3,12 +3,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod acts;
 mod budgets;
 mod decree;
 mod delivery;
 mod explore;
 mod failures;
 mod gateway;
+mod guards;
 mod intake;
 mod live_config;
 mod ownership;

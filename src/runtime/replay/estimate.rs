@@ -74,7 +74,10 @@ impl Estimator {
             cast_names: &set.cast_names,
             target: target.map(|note| &*note.entry),
             window: &window,
-            seed,
+            target_bot: target.and_then(|note| set.member(note.fleet_bot?)).map(|member| member.profile.spec.name.as_str()),
+            act: &part.act,
+            objections: &[],
+            now: at,
         };
         Ok(Some(self.generator.request(&stage, &model.model)?))
     }

@@ -191,6 +191,17 @@ pub(super) async fn message(sessions: &Sessions, outbox: OutboxId) -> Result<Opt
     Ok(all(sessions, "message", || query(&SQL.message).bind(outbox.0), columns::message).await?.pop())
 }
 
+/// The newest first, by the index of what was sent; handed out the other way round.
+pub(super) const SAID_LATELY: &str =
+    "SELECT text FROM outbox WHERE state = 'sent' AND bot = $1 ORDER BY id DESC LIMIT $2";
+
+pub(super) async fn said_lately(sessions: &Sessions, bot: BotId, most: usize) -> Result<Vec<String>, StoreError> {
+    let statement = || sqlx::query(SAID_LATELY).bind(bot.0).bind(limit(most));
+    let mut texts = all(sessions, "said_lately", statement, |row| Columns::of(row).take()).await?;
+    texts.reverse();
+    Ok(texts)
+}
+
 pub(super) async fn unknown_messages(sessions: &Sessions, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError> {
     all(sessions, "unknown_messages", || query(&SQL.unknown_messages).bind(chat.0), columns::message).await
 }

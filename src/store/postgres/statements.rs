@@ -18,6 +18,7 @@ pub fn on_the_datas_way() -> Vec<(&'static str, String)> {
         ("queued_turns", &*sql.queued_turns),
         ("waiting_messages", &*sql.waiting_messages),
         ("unknown_messages", &*sql.unknown_messages),
+        ("said_lately", reads::SAID_LATELY),
         ("turn", &*sql.turn),
         ("messages_of_turn", &*sql.messages_of_turn),
         ("message", &*sql.message),

@@ -252,6 +252,14 @@ pub(super) async fn pauses(pool: &SqlitePool, bot: BotId) -> Result<Vec<Pause>, 
     .await
 }
 
+/// The newest first, by the index of what was sent; handed out the other way round.
+pub(super) async fn said_lately(pool: &SqlitePool, bot: BotId, most: usize) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT text FROM outbox WHERE state = 'sent' AND bot = $1 ORDER BY id DESC LIMIT $2";
+    let mut texts = all(pool, sqlx::query(sql).bind(bot.0).bind(limit(most)), |row| Columns::of(row).take()).await?;
+    texts.reverse();
+    Ok(texts)
+}
+
 pub(super) async fn unknown_messages(pool: &SqlitePool, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError> {
     all(pool, query(&SQL.unknown_messages).bind(chat.0), columns::message).await
 }

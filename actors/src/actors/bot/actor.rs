@@ -5,7 +5,7 @@
 //!
 //! Longer than other files by its messages, snapshot and state alone; what it does stands in the files beside it.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use super::intake::{DeliveryReply, Intake};
 use super::leaving::{Leaving, Loaded};
 use super::orders::{Doubt, Order};
 use super::polling::Polling;
+use super::review::{Draft, Tail};
 use super::sending::Sending;
 use super::settings::BotSettings;
 use super::turns::{Claims, Job, TURN_AGES_AFTER};
@@ -25,7 +26,9 @@ use crate::actors::node::Node;
 use crate::actors::provider::call::{Answered, CallError};
 use crate::actors::tasks::{TaskPanicked, Tasks};
 use crate::actors::webhooks::Webhooks;
+use crate::behaviour::interruption::Pending;
 use crate::behaviour::note::Note;
+use crate::behaviour::novelty::guard::Said;
 use crate::domain::ids::{AttemptId, ChatId, Epoch, MessageId, OutboxId, TurnId};
 use crate::domain::ownership::Incarnation;
 use crate::domain::roster::{BotProfile, DeliveryChoice, DeliveryMode};
@@ -129,6 +132,14 @@ pub enum BotMsg {
     Claimed(TurnId, u64, CommitResult),
     /// The provider answered; stale generations are dropped.
     CompletionFinished(TurnId, u64, Result<Answered, CallError>),
+    /// What came into the chat while a model wrote a text.
+    NewsRead(Draft, Tail),
+    /// A model judged a text; the position that it contradicts.
+    StancesChecked(Draft, Option<String>),
+    /// What came into the chat while a message was typed.
+    LookedAgain(OutboxId, Box<Pending>, Tail),
+    /// What it said before, oldest first.
+    Recalled(Vec<String>),
     /// Telegram answered a reaction. Stale generations are dropped.
     Reacted(TurnId, u64, Result<(), TelegramError>),
     /// A waiting turn may be due.
@@ -257,7 +268,10 @@ pub struct BotState {
     pub(super) generation: u64,
     pub(super) claims: Claims,
     pub(super) turn_timer: Option<crate::domain::time::Timestamp>,
-    pub(super) recent_texts: VecDeque<String>,
+    /// What it said, oldest first.
+    pub(super) said: Vec<Said>,
+    /// What it said before this process was read, or is being read.
+    pub(super) recalled: bool,
     pub(super) sending: Sending,
     pub(super) quiescing: bool,
     /// No send is begun any more.
@@ -314,7 +328,8 @@ impl Actor for BotActor {
             generation: 0,
             claims: Claims::Committed,
             turn_timer: None,
-            recent_texts: VecDeque::new(),
+            said: Vec::new(),
+            recalled: false,
             quiescing: false,
             holding_sends: false,
         };
@@ -359,6 +374,10 @@ impl Actor for BotActor {
             BotMsg::Reconcile => state.on_reconcile().await,
             BotMsg::Claimed(turn, serial, result) => state.on_claimed(turn, serial, &result),
             BotMsg::CompletionFinished(turn, generation, result) => state.on_completion(turn, generation, result),
+            BotMsg::NewsRead(draft, tail) => state.on_news(draft, tail),
+            BotMsg::StancesChecked(draft, contradicted) => state.on_stances_checked(draft, contradicted),
+            BotMsg::LookedAgain(outbox, pending, tail) => state.on_looked_again(outbox, &pending, tail),
+            BotMsg::Recalled(texts) => state.on_recalled(&texts),
             BotMsg::Reacted(turn, generation, result) => state.on_reacted(turn, generation, result),
             BotMsg::TurnDue => state.on_turn_due(),
             BotMsg::Finished(turn, serial, begun, result) => state.on_finished(turn, serial, begun, result),

@@ -52,6 +52,8 @@ pub struct Loaded {
     pauses: Vec<Pause>,
     /// Offset and way; `None` when the profile has them.
     stands: Option<(Option<i64>, Option<DeliveryChoice>)>,
+    /// What it said lately, oldest first; `None` where nobody compares, or the store did not say.
+    said: Option<Vec<String>>,
 }
 
 impl BotState {
@@ -77,7 +79,10 @@ impl BotState {
     /// Reads where the bot stands.
     pub(super) fn load(&mut self) {
         let (node, myself, bot, stored) = (Arc::clone(&self.node), self.myself.clone(), self.profile.id, self.stored);
+        let compared = self.compares_with();
         self.tasks.spawn(async move {
+            let said =
+                async { if compared == 0 { None } else { in_time(node.store.said_lately(bot, compared)).await.ok() } };
             // Pauses are only a prediction: without them the store still makes paused messages wait.
             let pauses = tokio::time::timeout(PAUSES_WITHIN, node.store.pauses(bot));
             let read = async {
@@ -91,7 +96,7 @@ impl BotState {
             match read.await {
                 Ok((pauses, stands)) => {
                     let pauses = pauses.ok().and_then(Result::ok).unwrap_or_default();
-                    let _ = myself.cast(BotMsg::Loaded(Loaded { pauses, stands }));
+                    let _ = myself.cast(BotMsg::Loaded(Loaded { pauses, stands, said: said.await }));
                 }
                 Err(error) => {
                     tracing::warn!(bot.id = %bot, error = %error, "the bot waits for the store");
@@ -103,6 +108,9 @@ impl BotState {
 
     pub(super) fn on_loaded(&mut self, loaded: Loaded) {
         self.sending.resume_pauses(&loaded.pauses, self.node.clock.now());
+        if let Some(said) = &loaded.said {
+            self.on_recalled(said);
+        }
         if let (Some((offset, choice)), 0) = (loaded.stands, self.intake.generation) {
             self.polling.go_on_from(offset);
             self.intake.choice = choice.unwrap_or_default();

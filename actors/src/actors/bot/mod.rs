@@ -9,6 +9,7 @@
 //! | `turns` | claim -> models -> finish |
 //! | `acts` | what a turn asks for: to answer, to say a given text, to react (I4) |
 //! | `models` | prompt -> provider -> firewall, tries and fallbacks |
+//! | `review` | guards: interruption, novelty, stances |
 //! | `sending` | limiter -> begin -> sendMessage (I4) |
 //! | `reconciling` | turns and messages that wait in the store (I8) |
 //! | `leaving` | start, hand-off, fences, the node's bound (I5, I6) |
@@ -22,6 +23,7 @@ mod models;
 pub mod orders;
 mod polling;
 mod reconciling;
+mod review;
 mod sending;
 pub mod settings;
 pub(crate) mod settling;

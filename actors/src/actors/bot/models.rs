@@ -21,6 +21,9 @@ use crate::ports::llm::{FinishReason, LlmError, RETRY_AFTER_MAX};
 /// Waits of a turn whose whole chain of models failed.
 const MODELS_BACKOFF: BackoffSettings = BackoffSettings { first: Duration::from_secs(1), max: Duration::from_secs(15) };
 
+/// The bot's own last texts, which it must not repeat word for word.
+const RECENT_TEXTS: usize = 20;
+
 impl BotState {
     /// Asks the current model of the turn's chain.
     pub(super) fn ask_model(&mut self, turn: TurnId) {
@@ -39,6 +42,8 @@ impl BotState {
         job.tries += 1;
         let cast_names: Vec<String> =
             chat.members.iter().filter_map(|id| known.bots.get(id)).map(|bot| bot.spec.name.clone()).collect();
+        let author = job.given.target.as_ref().and_then(|target| target.fleet_bot);
+        let target_bot = author.and_then(|bot| known.bots.get(&bot)).map(|bot| bot.spec.name.as_str());
         let stage = Stage {
             bot: &self.profile,
             username: self.me.as_ref().map(|me| me.username.as_str()),
@@ -46,7 +51,10 @@ impl BotState {
             cast_names: &cast_names,
             window: &job.given.window,
             target: job.given.target.as_deref(),
-            seed: job.given.turn.id.0 as u64,
+            target_bot,
+            act: &job.given.turn.act,
+            objections: &job.objections,
+            now: self.node.clock.now(),
         };
         let built = catch_unwind(AssertUnwindSafe(|| self.node.generator.request(&stage, &model.model)));
         let request = match built {
@@ -99,7 +107,11 @@ impl BotState {
         let Some(request) = &job.request else {
             return;
         };
-        let recent: Vec<&str> = self.recent_texts.iter().map(String::as_str).collect();
+        // Where texts are compared by their likeness, a repeat is asked for again instead of held against the model.
+        let compared = self.node.directory.chat_profile(job.given.turn.chat);
+        let compared = compared.is_some_and(|chat| chat.spec.policy.is_guarded() && chat.spec.novelty.enabled);
+        let recent = if compared { 0 } else { RECENT_TEXTS };
+        let recent: Vec<&str> = self.said.iter().rev().take(recent).map(|said| &*said.text).collect();
         let filtered = completion.finish_reason == FinishReason::ContentFilter;
         let inspected = catch_unwind(AssertUnwindSafe(|| {
             firewall::inspect(&completion.text, request, &recent, &self.profile.spec.name)
@@ -107,7 +119,7 @@ impl BotState {
         let label = match inspected {
             Ok(Ok(text)) if !filtered => {
                 worth.succeeded();
-                return self.say(turn, &text);
+                return self.review(turn, text);
             }
             Ok(Ok(_)) => "content_filter",
             Ok(Err(breach)) => breach.kind.label(),

@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 use super::actor::{BotMsg, BotState};
 use super::settings::BotSettings;
 use crate::actors::committer::{CommitError, CommitResult, STORE_RETRY};
+use crate::behaviour::interruption::Pending;
 use crate::behaviour::physics::send_rules;
 use crate::domain::commit::operation::{Applied, Begin, Operation, Refusal, Settle, Start, Verdict};
 use crate::domain::ids::{AttemptId, ChatId, OutboxId, TurnId};
@@ -46,6 +47,8 @@ pub(super) struct Outgoing {
     pub(super) message: OutboxMessage,
     pub(super) stage: Stage,
     pub(super) failures: u32,
+    /// What its text depends on, when it is typed and reconsidered once it is due.
+    pub(super) pending: Option<Box<Pending>>,
     /// An attempt whose begin the store did not own up to: committed or not, nothing was sent in it.
     pub(super) doubtful: Option<AttemptId>,
 }
@@ -152,7 +155,7 @@ impl Sending {
 
     fn remember(&mut self, message: OutboxMessage, stage: Stage) {
         self.turns.entry(message.turn).or_default().push(message.id);
-        self.outgoing.insert(message.id, Outgoing { message, stage, failures: 0, doubtful: None });
+        self.outgoing.insert(message.id, Outgoing { message, stage, failures: 0, pending: None, doubtful: None });
     }
 
     pub(super) fn forget(&mut self, outbox: OutboxId) -> Option<OutboxMessage> {
@@ -255,6 +258,11 @@ impl BotState {
             return;
         };
         let left = out.message.progress.due_at.since(now);
+        if left.is_zero()
+            && let Some(pending) = out.pending.take()
+        {
+            return self.look_again(outbox, pending);
+        }
         let wait = if left.is_zero() { self.sending.limiter.permit(out.message.chat).err() } else { Some(left) };
         if let Some(wait) = wait {
             drop(self.myself.send_after(wait, move || BotMsg::SendDue(outbox)));

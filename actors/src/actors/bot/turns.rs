@@ -11,6 +11,7 @@ use tokio::time::Instant as Moment;
 use super::actor::{BotMsg, BotState, TurnJob};
 use crate::actors::committer::{CommitError, CommitResult, STORE_RETRY};
 use crate::actors::provider::call::Wanted;
+use crate::behaviour::objection::Objection;
 use crate::behaviour::pacing::typing_time;
 use crate::behaviour::physics::send_rules;
 use crate::domain::commit::operation::{Applied, Claim, Finish, Operation, Refusal, Settle, Start, TurnEnding};
@@ -18,14 +19,14 @@ use crate::domain::ids::{AttemptId, OutboxId, TurnId};
 use crate::domain::outbox::{OutboxMessage, SendProgress, SendResult};
 use crate::domain::text::{MESSAGE_UNITS_MAX, split_message};
 use crate::domain::time::Timestamp;
-use crate::domain::turn::Usage;
+use crate::domain::turn::{Act, Usage};
 use crate::ports::llm::CompletionRequest;
 
 /// A turn that waited that long for room goes before those of higher priority, every second time.
 pub(super) const TURN_AGES_AFTER: Duration = Duration::from_secs(20);
 
-/// The bot's own last texts, which it must not repeat.
-const RECENT_TEXTS: usize = 20;
+/// A paced message is due at least so long before its turn is stale: it is still to be begun.
+const BEFORE_STALE: Duration = Duration::from_millis(500);
 
 /// How the store took claims lately.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +52,8 @@ pub(super) struct Job {
     pub(super) worth_waiting: bool,
     pub(super) retry_after: Option<Duration>,
     pub(super) usage: Option<Usage>,
+    /// Why texts for it were not said.
+    pub(super) objections: Vec<Objection>,
     /// Whether its calls are still of use.
     pub(super) wanted: Wanted,
     started: Instant,
@@ -119,6 +122,7 @@ impl BotState {
 
     fn begin_turn(&mut self, job: TurnJob, now: Timestamp) {
         self.node.traffic.waited(now.since(job.turn.due_at));
+        self.recall();
         let turn = job.turn.id;
         let claim = self.claim(&job, now);
         self.generation += 1;
@@ -141,6 +145,7 @@ impl BotState {
                 worth_waiting: false,
                 retry_after: None,
                 usage: None,
+                objections: Vec::new(),
                 wanted: Wanted::default(),
                 started: Instant::now(),
                 finish: None,
@@ -222,13 +227,19 @@ impl BotState {
         let Some(chat) = node.directory.chat_profile(spec.chat) else {
             return self.finish(turn, TurnEnding::Dropped("the chat is no longer in the manifest".to_owned()));
         };
-        let typing = typing_time(text, &chat.spec.pacing, spec.id.0 as u64);
+        let typed = !matches!(spec.act, Act::Say { .. });
+        let speed = self.profile.spec.persona.chars_per_second;
+        let full = if typed { typing_time(text, &chat.spec.pacing, speed, spec.id.0 as u64) } else { Duration::ZERO };
+        // Typing fits into the turn's time, and does not lengthen it: a late reply is stale however slowly it is typed.
+        let typing = full.min(spec.expires_at.since(now).saturating_sub(BEFORE_STALE));
         let texts = split_message(text, MESSAGE_UNITS_MAX);
         let parts = texts.len() as u32;
         let telegram_chat = node.directory.telegram_chat(chat.id).unwrap_or(chat.spec.telegram_id);
         // What was said before a group became a supergroup cannot be replied to.
         let target = job.given.target.as_deref().filter(|target| target.telegram_chat == telegram_chat);
         let due_at = now + typing;
+        // Without pacing a message has a time of its own to wait for limits.
+        let unpaced = spec.expires_at.max(now + chat.spec.pacing.stale_after);
         let messages: Vec<OutboxMessage> = texts
             .into_iter()
             .enumerate()
@@ -246,16 +257,12 @@ impl BotState {
                 answers_bot: spec.answers_bot,
                 chain_depth: spec.chain_depth,
                 root: spec.root,
-                expires_at: spec.expires_at.max(due_at + chat.spec.pacing.stale_after),
+                expires_at: if chat.spec.pacing.enabled { spec.expires_at } else { unpaced },
                 created_at: now,
                 on_unknown: chat.spec.on_unknown,
                 progress: SendProgress::queued(due_at),
             })
             .collect();
-        self.recent_texts.push_back(text.to_owned());
-        if self.recent_texts.len() > RECENT_TEXTS {
-            self.recent_texts.pop_front();
-        }
         let status = if typing.is_zero() { "sent_at_once" } else { "paced" };
         metrics::counter!("botfleet_message_generation_total", "bot" => self.profile.spec.name.clone(), "status" => status).increment(1);
         metrics::histogram!("botfleet_message_generation_duration_seconds").record(job.started.elapsed().as_secs_f64());
@@ -268,7 +275,10 @@ impl BotState {
         };
         let attempt = begin.as_ref().map(|start| start.attempt);
         job.begun = messages.first().map(|first| first.id).zip(attempt);
+        let reconsidered = (!typing.is_zero() && Self::is_reconsidered(job, &chat.spec)).then_some(turn);
         self.sending.prepare(&messages, attempt);
+        self.remember_said(text);
+        self.reconsider_later(reconsidered, messages.first().map(|first| first.id));
         self.finish(turn, TurnEnding::Said { messages, begin });
     }
 

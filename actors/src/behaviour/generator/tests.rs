@@ -8,8 +8,10 @@ use super::*;
 use crate::behaviour::note::Note;
 use crate::behaviour::samples::{bot, chat, noted, says};
 use crate::behaviour::scene::CastMember;
+use crate::behaviour::stances::choice::tests::stance;
 use crate::domain::incoming::Media;
 use crate::domain::roster::{ChatPolicy, Language};
+use crate::domain::stance::Relationship;
 use crate::domain::transcript::EntryKind;
 
 struct Desk {
@@ -36,6 +38,10 @@ impl Desk {
     }
 
     fn request(&self, target: Option<&TranscriptEntry>) -> CompletionRequest {
+        self.request_for(target, &Act::Answer, &[])
+    }
+
+    fn request_for(&self, target: Option<&TranscriptEntry>, act: &Act, objections: &[Objection]) -> CompletionRequest {
         let stage = Stage {
             bot: &self.cast[0].profile,
             username: self.cast[0].username.as_deref(),
@@ -43,7 +49,10 @@ impl Desk {
             cast_names: &self.names,
             window: &self.window,
             target,
-            seed: 1,
+            target_bot: target.and_then(|target| target.fleet_bot).map(|_| "Nora"),
+            act,
+            objections,
+            now: Timestamp::from_secs(1000),
         };
         self.generator.request(&stage, "m").unwrap()
     }
@@ -122,11 +131,9 @@ fn the_newest_messages_that_fit_are_kept_and_the_target_always() {
 }
 
 #[test]
-fn who_speaks_unasked_is_given_a_topic_of_the_chat() {
-    let mut desk = Desk::new();
-    desk.profile().spec.persona.interests.clear();
-    desk.chat.spec.topics = vec!["eski filmler".to_owned()];
-    let request = desk.request(None);
+fn who_speaks_unasked_is_given_its_topic() {
+    let desk = Desk::new();
+    let request = desk.request_for(None, &Act::Open { topic: Some("eski filmler".to_owned()) }, &[]);
     let (role, text) = *lines(&request).last().unwrap();
     assert!(role == Role::User && text.contains("eski filmler"), "{text}");
 }
@@ -150,6 +157,33 @@ fn the_system_prompt_says_who_where_and_how_in_both_languages() {
     }
     assert!(!english.contains("Other bots here"), "{english}");
     assert!(!english.contains("{{") && !english.contains("\n\n"), "{english}");
+}
+
+#[test]
+fn a_prompt_carries_the_stances_that_matter_and_how_the_bot_stands_to_whom_it_answers() {
+    let mut desk = Desk::new();
+    desk.profile().spec.persona.stances =
+        vec![stance("çay", "Çay kahveden iyidir.", &[]), stance("tren", "Tren uçaktan rahattır.", &[])];
+    desk.profile().spec.relationships =
+        vec![Relationship { to: "Nora".to_owned(), affinity: -0.4, note: Some("eski rakip".to_owned()) }];
+    let target = desk.hears(Some(1), "çayı kim demledi?");
+    let system = desk.request(Some(&target)).messages[0].content.clone();
+    assert!(system.contains("Çay kahveden iyidir.") && !system.contains("Tren"), "{system}");
+    assert!(system.contains("eski rakip; ona mesafelisin"), "{system}");
+    let other = desk.hears(None, "selam");
+    desk.window.clear();
+    let system = desk.request(Some(&other)).messages[0].content.clone();
+    assert!(!system.contains("Yalnızca"), "{system}");
+}
+
+#[test]
+fn a_model_that_is_asked_again_hears_why_and_the_target_still_comes_last() {
+    let mut desk = Desk::new();
+    let target = desk.hears(None, "nasılsın?");
+    let objections = [Objection::Repeat { of: "İyiyim, çok şükür, sen nasılsın?".to_owned() }];
+    let request = desk.request_for(Some(&target), &Act::Answer, &objections);
+    assert!(request.messages[0].content.contains("İyiyim, çok şükür, sen nasılsın?"));
+    assert_eq!(lines(&request).last().unwrap().1, "Ayşe: nasılsın?");
 }
 
 #[test]

@@ -140,6 +140,8 @@ macro_rules! store_contract {
             a_pause_makes_other_messages_of_its_place_wait
             a_pause_survives_a_restart_until_it_is_over
             evidence_resolves_an_unknown_message_once
+            what_a_bot_said_lately_is_what_it_certainly_sent
+            a_stop_drops_a_turn_instead_of_its_claim
             a_migrated_chat_keeps_its_messages_and_its_history
             absences_survive_a_restart
         ]);

@@ -12,7 +12,7 @@ use crate::domain::ids::{AttemptId, Epoch, MessageId, Number, TelegramChatId, Tu
 use crate::domain::inbox::Source;
 use crate::domain::outbox::{OnUnknown, OutboxMessage, OutboxState, SendProgress, SendResult};
 use crate::domain::pause::Pause;
-use crate::domain::turn::Turn;
+use crate::domain::turn::{Turn, TurnState};
 use crate::domain::window::WindowKey;
 use crate::testkit::rows::{advance, at, claim, finish, message, sent, start, start_within, turn};
 
@@ -34,8 +34,10 @@ async fn waiting(home: &dyn Home, count: u32, on_unknown: OnUnknown) -> (Scene, 
     let turns: Vec<Turn> = (0..count)
         .map(|ordinal| Turn { id: TurnId(31 + i64::from(ordinal)), ordinal, ..turn(0, chat, 1, bot) })
         .collect();
-    let messages: Vec<OutboxMessage> =
-        turns.iter().map(|turn| OutboxMessage { on_unknown, ..message(turn.id.0 + 10, turn) }).collect();
+    let messages: Vec<OutboxMessage> = turns
+        .iter()
+        .map(|turn| OutboxMessage { on_unknown, text: format!("Selam {}", turn.id), ..message(turn.id.0 + 10, turn) })
+        .collect();
     let mut batch = conversation(&scene, &turns);
     for (turn, message) in turns.iter().zip(&messages) {
         let said = TurnEnding::Said { messages: vec![message.clone()], begin: None };
@@ -345,4 +347,52 @@ pub async fn absences_survive_a_restart(home: &dyn Home) {
     assert!(scene.store.chat_memory(scene.chats[1], 1).await.unwrap().absent.is_empty());
     scene.commit_all(vec![moved(&scene, vec![(bot, false)])]).await;
     assert_eq!(scene.store.chat_memory(chat, 1).await.unwrap().absent, [scene.bots[1]]);
+}
+
+/// The texts that a bot must not say again: those that Telegram accepted, the latest of them, in their order.
+pub async fn what_a_bot_said_lately_is_what_it_certainly_sent(home: &dyn Home) {
+    let (scene, messages) = with_messages(home, 4).await;
+    let bot = messages[0].bot;
+    assert!(scene.store.said_lately(bot, 9).await.unwrap().is_empty(), "what waits is not said");
+    for (place, message) in messages.iter().take(3).enumerate() {
+        let attempt = 51 + place as i64;
+        let settled = if place == 1 {
+            settle(message, attempt, SendResult::Unknown("reset".to_owned()))
+        } else {
+            sent(message, attempt, 601 + place as i64, 61 + place as i64)
+        };
+        scene.commit_all(vec![begin(&scene, message, start(attempt, at(5))), settled]).await;
+    }
+    let texts = vec![messages[0].text.clone(), messages[2].text.clone()];
+    assert_eq!(scene.store.said_lately(bot, 9).await.unwrap(), texts);
+    assert_eq!(scene.store.said_lately(bot, 1).await.unwrap(), texts[1..]);
+    assert!(scene.store.said_lately(scene.bots[1], 9).await.unwrap().is_empty());
+}
+
+/// I9: while a stop is in force no turn is claimed, whatever it asks for; what is claimed stays claimed.
+pub async fn a_stop_drops_a_turn_instead_of_its_claim(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    let (bot, chat) = (scene.bots[0], scene.chats[0]);
+    let turns: Vec<Turn> = (0..3u32)
+        .map(|ordinal| Turn { id: TurnId(31 + i64::from(ordinal)), ordinal, ..turn(0, chat, 1, bot) })
+        .collect();
+    let mut batch = conversation(&scene, &turns);
+    batch.push(claim(&turns[0], scene.epoch));
+    scene.commit_all(batch).await;
+    let scope = StopScope::Chat(chat);
+    let stop = |stopped| SetStop { scope, stopped, until: None, by: "test".to_owned(), at: at(1) };
+    scene.commit_all(vec![Operation::SetStop(stop(true))]).await;
+    let dropped = scene.commit_all(vec![claim(&turns[1], scene.epoch)]).await;
+    assert_eq!(dropped, [Applied::Stopped(scope)]);
+    let (stored, _) = scene.store.turn(turns[1].id).await.unwrap().expect("stored");
+    assert_eq!(stored.progress.state, TurnState::Dropped);
+    assert!(stored.progress.error.is_some_and(|error| error.starts_with("stopped")));
+    let (stored, _) = scene.store.turn(turns[0].id).await.unwrap().expect("stored");
+    assert_eq!(stored.progress.state, TurnState::Claimed);
+    assert_conflict(&scene.commit_one(claim(&turns[1], scene.epoch)).await);
+    scene.commit_all(vec![Operation::SetStop(stop(false)), claim(&turns[2], scene.epoch)]).await;
+    let acted = finish(&turns[2], scene.epoch, TurnEnding::Acted);
+    scene.commit_all(vec![acted]).await;
+    let (stored, messages) = scene.store.turn(turns[2].id).await.unwrap().expect("stored");
+    assert_eq!((stored.progress.state, messages.len()), (TurnState::Done, 0));
 }

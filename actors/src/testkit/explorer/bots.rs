@@ -203,6 +203,7 @@ impl Sim {
                 self.poke_bot(id, bot);
             }
             Then::Claimed(bot, epoch, turn) => match judged {
+                Some(Ok(Applied::Stopped(_))) => self.turn_over(id, bot, epoch),
                 Some(Ok(_)) => {
                     let thinking = ms(self.random.u64(50..2_500));
                     self.after(thinking, Action::Deliver(id, Msg::Completed(bot, epoch, *turn)));

@@ -60,6 +60,13 @@ impl State {
         self.outbox.values().filter(|message| message.chat == chat).filter(unknown).cloned().collect()
     }
 
+    pub(super) fn said_lately(&self, bot: BotId, limit: usize) -> Vec<String> {
+        let sent = |message: &&OutboxMessage| message.bot == bot && message.progress.state == OutboxState::Sent;
+        let mut sent: Vec<&OutboxMessage> = self.outbox.values().filter(sent).collect();
+        sent.sort_by_key(|message| message.id);
+        sent[sent.len().saturating_sub(limit)..].iter().map(|message| message.text.clone()).collect()
+    }
+
     fn queued(&self) -> impl Iterator<Item = &Turn> {
         self.turns.values().filter(|turn| turn.progress.state == TurnState::Queued)
     }

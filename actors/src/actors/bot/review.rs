@@ -1,0 +1,353 @@
+//! Review: what a model wrote on its way to the outbox. Layer `actors`.
+//!
+//! | step | where | an objection |
+//! |---|---|---|
+//! | interruption: what came while the model was thinking | chats with pacing | drops the turn, or asks again with the news |
+//! | salutation: whom it answers would not be evident | where the strategy wants it | puts the name in front |
+//! | novelty: what the bot, the chat and the fleet said | where the chat wants it | asks again, naming the former text |
+//! | stances: what the bot holds | unless the chat turns it off | asks again, naming the position |
+//! | stances by a model | where the chat wants it, and the text touches one | the same; without an answer the text goes |
+//! | interruption: what came while it was typing | chats with pacing | drops the message |
+//!
+//! Each kind asks the model again once in a turn, then the turn is dropped. A chat whose policy is `every` is not
+//! guarded. Reads of the store are made in tasks; where the store does not answer, the text goes on.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::actor::{BotMsg, BotState};
+use super::sending::Stage;
+use super::turns::Job;
+use crate::actors::chat::actor::in_time;
+use crate::actors::provider::consult::Terms;
+use crate::behaviour::interruption::{Pending, Reconsidered, reconsider, turns_to};
+use crate::behaviour::note::Note;
+use crate::behaviour::novelty::guard::{Lately, NoveltyGuard, Repeat, Said};
+use crate::behaviour::objection::Objection;
+use crate::behaviour::salutation::salute;
+use crate::behaviour::stances::contradiction::contradicts;
+use crate::behaviour::stances::question::{ANSWER_TOKENS_MAX, question};
+use crate::domain::ids::{Number, OutboxId, TurnId};
+use crate::domain::roster::ChatSpec;
+use crate::domain::strategy::Consistency;
+use crate::domain::transcript::TranscriptEntry;
+use crate::domain::turn::Act;
+
+/// Entries of the transcript's end that are looked at for what came meanwhile.
+const NEWS_MAX: usize = 60;
+
+/// The bot's own texts that are remembered, whatever a chat compares with.
+const OWN_MAX: usize = 400;
+
+/// The end of a transcript, when the store gave it.
+pub(super) type Tail = Option<Vec<Arc<TranscriptEntry>>>;
+
+/// A text under review: stale generations are dropped.
+#[derive(Debug)]
+pub struct Draft {
+    pub(super) turn: TurnId,
+    pub(super) generation: u64,
+    pub(super) text: String,
+}
+
+impl BotState {
+    /// A text passed the firewall.
+    pub(super) fn review(&mut self, turn: TurnId, text: String) {
+        let Some(job) = self.jobs.get(&turn) else {
+            return;
+        };
+        let place = job.given.turn.chat;
+        // A chat that has left the manifest is what `say` finds out.
+        let spec = self.node.directory.chat_profile(place).map(|chat| chat.spec.clone());
+        match spec {
+            Some(spec) if spec.policy.is_guarded() => {
+                let draft = Draft { turn, generation: job.generation, text };
+                if spec.pacing.enabled {
+                    let (node, myself) = (Arc::clone(&self.node), self.myself.clone());
+                    self.tasks.spawn(async move {
+                        let tail = in_time(node.store.transcript(place, Number(i64::MAX), NEWS_MAX)).await;
+                        let _ = myself.cast(BotMsg::NewsRead(draft, tail.ok()));
+                    });
+                } else {
+                    self.guard(draft, &spec);
+                }
+            }
+            _ => self.say(turn, &text),
+        }
+    }
+
+    fn is_current_draft(&self, draft: &Draft) -> bool {
+        self.jobs.get(&draft.turn).is_some_and(|job| job.generation == draft.generation && job.finish.is_none())
+    }
+
+    /// What came while the model was thinking.
+    pub(super) fn on_news(&mut self, draft: Draft, tail: Tail) {
+        if !self.is_current_draft(&draft) {
+            return;
+        }
+        let turn = draft.turn;
+        let Some(job) = self.jobs.get(&turn) else {
+            return;
+        };
+        let Some(spec) = self.node.directory.chat_profile(job.given.turn.chat).map(|chat| chat.spec.clone()) else {
+            return self.say(turn, &draft.text);
+        };
+        let pending = self.pending(job);
+        let tail = tail.unwrap_or_default();
+        let verdict = catch_unwind(AssertUnwindSafe(|| reconsider(&pending, &tail))).unwrap_or(Reconsidered::Keep);
+        if let Some(job) = self.jobs.get_mut(&turn) {
+            let news = tail.into_iter().filter(|entry| entry.number > pending.seen);
+            job.given.window.extend(news.map(|entry| Arc::new(Note::new(entry))));
+        }
+        match verdict {
+            Reconsidered::Keep => self.guard(draft, &spec),
+            Reconsidered::Drop(reason) => {
+                metrics::counter!("botfleet_interruptions_total", "result" => "dropped").increment(1);
+                self.drop_turn(turn, "interruption", format!("interruption: {reason}"));
+            }
+            Reconsidered::Rewrite(reason) => {
+                // Once is enough: a text that was thought over is said, whatever came meanwhile.
+                if self.was_objected(turn, &Objection::News) {
+                    return self.guard(draft, &spec);
+                }
+                metrics::counter!("botfleet_interruptions_total", "result" => "rewritten").increment(1);
+                self.renew_target(turn);
+                self.object(turn, Objection::News, reason);
+            }
+        }
+    }
+
+    /// The target as its latest edit in the window has it.
+    fn renew_target(&mut self, turn: TurnId) {
+        use crate::domain::transcript::EntryKind;
+        let Some(job) = self.jobs.get_mut(&turn) else {
+            return;
+        };
+        let Some(target) = &mut job.given.target else {
+            return;
+        };
+        let is_edit = |note: &&Arc<Note>| {
+            let same = note.message_id == target.message_id && note.telegram_chat == target.telegram_chat;
+            same && note.kind == EntryKind::Edit && note.text.is_some()
+        };
+        if let Some(edit) = job.given.window.iter().rev().find(is_edit) {
+            let text = edit.text.clone();
+            Arc::make_mut(target).text = text;
+        }
+    }
+
+    /// What a turn's answer depends on, for those who reconsider it.
+    pub(super) fn pending(&self, job: &Job) -> Pending {
+        let target = job.given.target.clone();
+        let window = &job.given.window;
+        let replied = target.as_ref().and_then(|target| {
+            let message = target.reply_to?;
+            window.iter().rev().find(|note| note.message_id == message).and_then(|note| note.fleet_bot)
+        });
+        let username = self.me.as_ref().map(|me| me.username.as_str());
+        let addressed = target.as_ref().is_some_and(|target| turns_to(&self.profile, username, target, replied));
+        let known = window.last().map(|note| note.number).or(job.given.turn.target).or(job.given.turn.root);
+        Pending {
+            bot: self.profile.id,
+            target,
+            addressed,
+            after_others: job.given.turn.ordinal > 0,
+            seen: known.unwrap_or(Number(i64::MAX)),
+        }
+    }
+
+    /// The text, with the name of whom it answers where that would not be evident.
+    fn saluted(&self, draft: &Draft, spec: &ChatSpec) -> Option<String> {
+        let job = self.jobs.get(&draft.turn).filter(|_| spec.strategy.salutation)?;
+        let target = job.given.target.as_deref()?;
+        let username = self.me.as_ref().map(|me| me.username.as_str());
+        let (window, now) = (&job.given.window, self.node.clock.now());
+        let saluted = || salute(&draft.text, &self.profile, username, target, window, now);
+        catch_unwind(AssertUnwindSafe(saluted)).ok()
+    }
+
+    fn guard(&mut self, mut draft: Draft, spec: &ChatSpec) {
+        if let Some(text) = self.saluted(&draft, spec) {
+            draft.text = text;
+        }
+        if let Err(Repeat { of, place, likeness }) = self.is_news(&draft, spec) {
+            metrics::counter!("botfleet_repeats_total", "of" => place.as_str()).increment(1);
+            let reason = format!("{likeness:.2} like what was said before ({})", place.as_str());
+            return self.object(draft.turn, Objection::Repeat { of }, &reason);
+        }
+        if spec.consistency == Consistency::Off {
+            return self.say(draft.turn, &draft.text);
+        }
+        let stances = &self.profile.spec.persona.stances;
+        if let Some(stance) = stances.iter().find(|stance| contradicts(&draft.text, stance)) {
+            let position = stance.position.clone();
+            return self.object(draft.turn, Objection::Contradiction { position }, "by its words");
+        }
+        if spec.consistency == Consistency::Model {
+            return self.consult(draft);
+        }
+        self.say(draft.turn, &draft.text);
+    }
+
+    fn is_news(&self, draft: &Draft, spec: &ChatSpec) -> Result<(), Repeat> {
+        let Some(job) = self.jobs.get(&draft.turn).filter(|_| spec.novelty.enabled) else {
+            return Ok(());
+        };
+        let fleet = self.node.said.lately();
+        let lately = Lately { bot: self.profile.id, own: &self.said, chat: &job.given.window, fleet: &fleet };
+        // A text that makes the guard panic is no repeat of anything.
+        catch_unwind(AssertUnwindSafe(|| NoveltyGuard(&spec.novelty).check(&draft.text, &lately))).unwrap_or(Ok(()))
+    }
+
+    /// Asks the bot's own model whether the text contradicts a stance that it touches.
+    fn consult(&mut self, draft: Draft) {
+        let asked = question(&draft.text, &self.profile.spec.persona.stances);
+        let (Some(asked), Some(job)) = (asked, self.jobs.get(&draft.turn)) else {
+            return self.say(draft.turn, &draft.text);
+        };
+        let models = &self.profile.spec.generation.models;
+        let Some(model) = models.get(job.model).or(models.first()).cloned() else {
+            return self.say(draft.turn, &draft.text);
+        };
+        let spec = &job.given.turn;
+        let left = spec.expires_at.since(self.node.clock.now());
+        let terms = Terms {
+            bot: spec.bot,
+            chat: spec.chat,
+            priority: spec.priority,
+            deadline: tokio::time::Instant::now() + left / 2,
+        };
+        let (node, myself) = (Arc::clone(&self.node), self.myself.clone());
+        self.tasks.spawn(async move {
+            let (messages, schema) = (asked.messages.clone(), asked.schema.clone());
+            let answer =
+                node.consult.classify(&node.directory, &model, messages, schema, ANSWER_TOKENS_MAX, terms).await;
+            let (result, position) = match answer {
+                Ok(answer) => match asked.contradicted(&answer) {
+                    Some(position) => ("contradiction", Some(position.to_owned())),
+                    None => ("consistent", None),
+                },
+                Err(error) => {
+                    tracing::debug!(error = %error, "a stance could not be checked, the text goes on");
+                    ("failed", None)
+                }
+            };
+            metrics::counter!("botfleet_stance_checks_total", "result" => result).increment(1);
+            let _ = myself.cast(BotMsg::StancesChecked(draft, position));
+        });
+    }
+
+    pub(super) fn on_stances_checked(&mut self, draft: Draft, contradicted: Option<String>) {
+        if !self.is_current_draft(&draft) {
+            return;
+        }
+        match contradicted {
+            Some(position) => self.object(draft.turn, Objection::Contradiction { position }, "as a model judges"),
+            None => self.say(draft.turn, &draft.text),
+        }
+    }
+
+    fn was_objected(&self, turn: TurnId, objection: &Objection) -> bool {
+        self.jobs.get(&turn).is_some_and(|job| job.objections.iter().any(|other| other.is_like(objection)))
+    }
+
+    /// The model is asked again and hears why; the second time for the same reason the turn is dropped.
+    fn object(&mut self, turn: TurnId, objection: Objection, reason: &str) {
+        let label = objection.label();
+        let again = self.was_objected(turn, &objection);
+        let result = if again { "dropped" } else { "asked_again" };
+        metrics::counter!("botfleet_guard_objections_total", "guard" => label, "result" => result).increment(1);
+        tracing::debug!(bot.id = %self.profile.id, turn.id = %turn, guard = label, reason, "a text is not said");
+        if again {
+            return self.drop_turn(turn, label, format!("{label}: {reason}"));
+        }
+        if let Some(job) = self.jobs.get_mut(&turn) {
+            job.objections.push(objection);
+            job.tries = 0;
+            self.ask_model(turn);
+        }
+    }
+
+    /// The bot says it: what it must not repeat.
+    pub(super) fn remember_said(&mut self, text: &str) {
+        let said = Said::new(text);
+        self.node.said.note(self.profile.id, said.clone());
+        if self.said.len() >= OWN_MAX {
+            self.said.drain(..OWN_MAX / 2);
+        }
+        self.said.push(said);
+    }
+
+    /// How many of its own texts the bot compares with, in the chat that wants most; 0 where no chat of it is guarded.
+    pub(super) fn compares_with(&self) -> usize {
+        let known = self.node.directory.known();
+        let wants = |chat: &&Arc<crate::domain::roster::ChatProfile>| {
+            chat.spec.policy.is_guarded() && chat.spec.novelty.enabled && chat.members.contains(&self.profile.id)
+        };
+        known.chats.values().filter(wants).map(|chat| chat.spec.novelty.own).max().unwrap_or(0).min(OWN_MAX)
+    }
+
+    /// What the bot said before this process, oldest first; what it has said since stands behind it.
+    pub(super) fn on_recalled(&mut self, texts: &[String]) {
+        let since = std::mem::take(&mut self.said);
+        self.said = texts.iter().map(|text| Said::new(text)).chain(since).collect();
+        self.recalled = true;
+    }
+
+    /// Reads what the bot said, when a chat has come to need it since the bot started.
+    pub(super) fn recall(&mut self) {
+        let most = self.compares_with();
+        if self.recalled || most == 0 {
+            return;
+        }
+        self.recalled = true;
+        let (node, myself, bot) = (Arc::clone(&self.node), self.myself.clone(), self.profile.id);
+        self.tasks.spawn(async move {
+            if let Ok(texts) = in_time(node.store.said_lately(bot, most)).await {
+                let _ = myself.cast(BotMsg::Recalled(texts));
+            }
+        });
+    }
+
+    /// A typed message is due: what came meanwhile may make it idle.
+    pub(super) fn look_again(&mut self, outbox: OutboxId, pending: Box<Pending>) {
+        let Some(place) = self.sending.outgoing.get(&outbox).map(|out| out.message.chat) else {
+            return;
+        };
+        let (node, myself) = (Arc::clone(&self.node), self.myself.clone());
+        self.tasks.spawn(async move {
+            let tail = in_time(node.store.transcript(place, Number(i64::MAX), NEWS_MAX)).await;
+            let _ = myself.cast(BotMsg::LookedAgain(outbox, pending, tail.ok()));
+        });
+    }
+
+    pub(super) fn on_looked_again(&mut self, outbox: OutboxId, pending: &Pending, tail: Tail) {
+        let Some(out) = self.sending.outgoing.get(&outbox).filter(|out| matches!(out.stage, Stage::Waiting)) else {
+            return;
+        };
+        let turn = out.message.turn;
+        let tail = tail.unwrap_or_default();
+        let verdict = catch_unwind(AssertUnwindSafe(|| reconsider(pending, &tail))).unwrap_or(Reconsidered::Keep);
+        let Reconsidered::Drop(reason) = verdict else {
+            return self.on_send_due(outbox);
+        };
+        metrics::counter!("botfleet_interruptions_total", "result" => "cancelled").increment(1);
+        tracing::info!(bot.id = %self.profile.id, outbox.id = %outbox, reason, "message given up while it was typed");
+        for part in self.sending.parts_of(turn) {
+            self.give_up(part, &format!("interruption: {reason}"));
+        }
+    }
+
+    /// A message that is being typed is reconsidered once it is due.
+    pub(super) fn reconsider_later(&mut self, turn: Option<TurnId>, first: Option<OutboxId>) {
+        let pending = turn.and_then(|turn| self.jobs.get(&turn)).map(|job| Box::new(self.pending(job)));
+        if let Some(out) = first.and_then(|first| self.sending.outgoing.get_mut(&first)) {
+            out.pending = pending;
+        }
+    }
+
+    /// Whether the turn's answer is typed, so that it is reconsidered before it goes.
+    pub(super) fn is_reconsidered(job: &Job, spec: &ChatSpec) -> bool {
+        spec.pacing.enabled && spec.policy.is_guarded() && matches!(job.given.turn.act, Act::Answer | Act::Open { .. })
+    }
+}

@@ -1,0 +1,169 @@
+//! What a prompt says for one message alone: whom the bot answers, what it holds, why it is asked again. Layer
+//! `behaviour`; pure.
+//!
+//! Stands at the end of the system prompt, behind a mark of its own: what a bot is told to hold it may well say, so that
+//! the firewall's search for echoes ends at the mark.
+
+use minijinja::{Environment, Value, context};
+
+use super::objection::Objection;
+use crate::domain::roster::{BotProfile, Language};
+use crate::domain::stance::{Relationship, Stance};
+use crate::domain::text::fold;
+use crate::domain::transcript::TranscriptEntry;
+
+/// What stands before the notes, in each language.
+const MARKS: [&str; 2] = ["\n\n(For your next message only)\n", "\n\n(Yalnızca sıradaki mesajın için)\n"];
+
+/// Longest quotation in a note, in characters.
+const QUOTED_CHARS_MAX: usize = 400;
+
+/// A position that is held with this much confidence is held firmly.
+const SURE: f64 = 0.75;
+
+/// Affinity from which somebody is liked, and loved; the same below zero.
+const LIKED: f64 = 0.2;
+const LOVED: f64 = 0.6;
+
+/// What the notes of one message depend on.
+#[derive(Clone, Debug, Default)]
+pub struct Notes<'a> {
+    /// How the bot stands to whom it answers, and their name.
+    pub relation: Option<(&'a Relationship, String)>,
+    /// Stances that matter.
+    pub stances: Vec<&'a Stance>,
+    /// Why it is asked again.
+    pub objections: &'a [Objection],
+}
+
+impl Notes<'_> {
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.relation.is_none() && self.stances.is_empty() && self.objections.is_empty()
+    }
+}
+
+/// Adds the templates of notes.
+pub(super) fn add_templates(environment: &mut Environment<'static>) -> Result<(), minijinja::Error> {
+    environment.add_template("notes.en", include_str!("templates/notes.en.jinja"))?;
+    environment.add_template("notes.tr", include_str!("templates/notes.tr.jinja"))
+}
+
+/// The notes as the end of a system prompt; empty when there are none.
+pub(super) fn render(
+    environment: &Environment<'static>,
+    language: Language,
+    notes: &Notes<'_>,
+) -> Result<String, minijinja::Error> {
+    if notes.is_empty() {
+        return Ok(String::new());
+    }
+    let template = match language {
+        Language::En => "notes.en",
+        Language::Tr => "notes.tr",
+    };
+    let relation = notes.relation.as_ref().map(|(relation, name)| {
+        context! { name, note => &relation.note, warmth => warmth(relation.affinity, language) }
+    });
+    let stance = |stance: &&Stance| {
+        context! {
+            topic => &stance.topic,
+            position => as_sentence(&stance.position),
+            reasons => &stance.reasons,
+            sure => stance.confidence >= SURE,
+        }
+    };
+    let stances: Vec<Value> = notes.stances.iter().map(stance).collect();
+    let objections: Vec<Value> = notes.objections.iter().map(line).collect();
+    environment.get_template(template)?.render(context! { relation, stances, objections })
+}
+
+fn line(objection: &Objection) -> Value {
+    let text = match objection {
+        Objection::Repeat { of } => of.split_whitespace().collect::<Vec<_>>().join(" "),
+        Objection::Contradiction { position } => as_sentence(position),
+        Objection::News => String::new(),
+    };
+    let text: String = text.chars().take(QUOTED_CHARS_MAX).collect();
+    context! { kind => objection.label(), text }
+}
+
+fn as_sentence(text: &str) -> String {
+    let text = text.trim();
+    if text.ends_with(['.', '!', '?', '…']) { text.to_owned() } else { format!("{text}.") }
+}
+
+/// How the bot feels about somebody, in words.
+fn warmth(affinity: f64, language: Language) -> &'static str {
+    let words = match affinity {
+        a if a >= LOVED => ("you are very close", "çok yakınsınız"),
+        a if a >= LIKED => ("you like them", "onu seversin"),
+        a if a > -LIKED => ("you neither like nor dislike them", "ona karşı ne sıcak ne soğuksun"),
+        a if a > -LOVED => ("you are cool towards them", "ona mesafelisin"),
+        _ => ("you cannot stand them, but stay civil", "ondan hiç hoşlanmazsın ama nazik kalırsın"),
+    };
+    if language == Language::Tr { words.1 } else { words.0 }
+}
+
+/// How the bot stands to the author of `target`. `fleet_name`: the author's name in the manifest, when it is a bot.
+pub fn relationship<'a>(
+    bot: &'a BotProfile,
+    target: &TranscriptEntry,
+    fleet_name: Option<&str>,
+) -> Option<&'a Relationship> {
+    let is_author = |relation: &&Relationship| match relation.to.strip_prefix('@') {
+        Some(handle) => target.author.username.as_deref().is_some_and(|name| fold(name) == fold(handle)),
+        None => fleet_name == Some(relation.to.as_str()),
+    };
+    bot.spec.relationships.iter().find(is_author)
+}
+
+/// The part of a system prompt that no bot may repeat: all before the notes.
+pub fn standing_part(system: &str) -> &str {
+    let end = MARKS.iter().filter_map(|mark| system.find(mark)).min();
+    end.map_or(system, |end| &system[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::behaviour::stances::choice::tests::stance;
+
+    fn rendered(language: Language, notes: &Notes<'_>) -> String {
+        let mut environment = Environment::new();
+        add_templates(&mut environment).expect("sound templates");
+        render(&environment, language, notes).expect("all is there")
+    }
+
+    #[test]
+    fn notes_stand_behind_their_mark_in_both_languages() {
+        let tea = stance("tea", "Tea is better than coffee", &[]);
+        let friend = Relationship { to: "Nora".to_owned(), affinity: 0.9, note: Some("old friends".to_owned()) };
+        let objections = [Objection::Repeat { of: "said\nbefore".to_owned() }, Objection::News];
+        let notes =
+            Notes { relation: Some((&friend, "Nora".to_owned())), stances: vec![&tea], objections: &objections };
+        for (language, parts) in [
+            (
+                Language::En,
+                [
+                    "old friends; you are very close",
+                    "On tea you hold firmly: Tea is better than coffee. Because: öyle.",
+                    "\"said before\"",
+                    "while you were thinking",
+                ],
+            ),
+            (
+                Language::Tr,
+                ["old friends; çok yakınsınız", "tea konusunda kesin görüşün", "\"said before\"", "Sen düşünürken"],
+            ),
+        ] {
+            let text = rendered(language, &notes);
+            assert_eq!(standing_part(&format!("You are Tom.{text}")), "You are Tom.", "{text}");
+            for part in parts {
+                assert!(text.contains(part), "{part:?} is missing in {text}");
+            }
+            assert!(!text.trim_start().contains("\n\n"), "{text}");
+        }
+        assert_eq!(rendered(Language::En, &Notes::default()), "");
+    }
+}

@@ -1,0 +1,185 @@
+//! The novelty guard: a text against what the bot, its chat and the fleet said lately. Layer `behaviour`; pure.
+
+use std::sync::Arc;
+
+use super::sketch::{LETTERS_MIN, Sketch};
+use crate::behaviour::note::Note;
+use crate::domain::ids::BotId;
+use crate::domain::strategy::Novelty;
+use crate::domain::transcript::EntryKind;
+
+/// A text too short to be like anything may still not be said so many times in a row by one bot.
+const SAME_IN_A_ROW: usize = 2;
+
+/// A text that was said, and what it is like.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// The text.
+    pub text: Arc<str>,
+    /// What it is like.
+    pub sketch: Arc<Sketch>,
+}
+
+impl Said {
+    /// A text that was said.
+    pub fn new(text: &str) -> Self {
+        Self { text: text.into(), sketch: Arc::new(Sketch::of(text)) }
+    }
+}
+
+/// Where a text was said already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Where {
+    /// By the bot itself.
+    Own,
+    /// In the chat.
+    Chat,
+    /// By another bot of the fleet, wherever.
+    Fleet,
+}
+
+impl Where {
+    /// The word in reasons and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Chat => "chat",
+            Self::Fleet => "fleet",
+        }
+    }
+}
+
+/// What a text repeats.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Repeat {
+    /// The former text.
+    pub of: String,
+    /// Where it was said.
+    pub place: Where,
+    /// How like it the text is, 0 to 1.
+    pub likeness: f64,
+}
+
+/// What was said lately, as far as a text is compared with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Lately<'a> {
+    /// The bot that is about to speak.
+    pub bot: BotId,
+    /// What it said, oldest first.
+    pub own: &'a [Said],
+    /// The end of the chat's transcript, oldest first.
+    pub chat: &'a [Arc<Note>],
+    /// What the fleet said, oldest first, and who.
+    pub fleet: &'a [(BotId, Said)],
+}
+
+/// Compares texts under a chat's rules.
+#[derive(Clone, Copy, Debug)]
+pub struct NoveltyGuard<'a>(pub &'a Novelty);
+
+impl NoveltyGuard<'_> {
+    /// Whether `text` is news.
+    ///
+    /// # Errors
+    /// The nearest of the former texts that are at least as like it as the limit.
+    pub fn check(&self, text: &str, lately: &Lately<'_>) -> Result<(), Repeat> {
+        let Novelty { enabled, limit, own, chat } = *self.0;
+        if !enabled {
+            return Ok(());
+        }
+        let sketch = Sketch::of(text);
+        let said_by_itself = &lately.own[lately.own.len().saturating_sub(own)..];
+        if sketch.letters() < LETTERS_MIN {
+            return without_end(&sketch, said_by_itself);
+        }
+        let mut nearest: Option<(f64, Where, &str)> = None;
+        let mut see = |likeness: f64, place: Where, text| {
+            if likeness >= limit && nearest.is_none_or(|(best, ..)| likeness > best) {
+                nearest = Some((likeness, place, text));
+            }
+        };
+        for said in said_by_itself {
+            see(sketch.likeness(&said.sketch), Where::Own, &*said.text);
+        }
+        let messages = lately.chat.iter().rev().filter(|note| note.kind == EntryKind::Message).take(chat);
+        for (note, text) in messages.filter_map(|note| Some((note, note.text.as_deref()?))) {
+            see(sketch.likeness(note.sketch()), Where::Chat, text);
+        }
+        for (_, said) in lately.fleet.iter().filter(|(bot, _)| *bot != lately.bot) {
+            see(sketch.likeness(&said.sketch), Where::Fleet, &*said.text);
+        }
+        match nearest {
+            Some((likeness, place, of)) => Err(Repeat { of: of.to_owned(), place, likeness }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A short text is a repeat only when the bot's very last texts were the same.
+fn without_end(sketch: &Sketch, own: &[Said]) -> Result<(), Repeat> {
+    let last = own.iter().rev().take(SAME_IN_A_ROW);
+    match own.last() {
+        Some(said) if own.len() >= SAME_IN_A_ROW && last.clone().all(|said| said.sketch.is_same(sketch)) => {
+            Err(Repeat { of: said.text.as_ref().to_owned(), place: Where::Own, likeness: 1.0 })
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::behaviour::samples::{bot, noted, says};
+
+    const TEA: &str = "Bence akşam yemeğinden sonra demli bir çay her şeye iyi gelir.";
+    const TEA_AGAIN: &str = "Demli bir çay, akşam yemeğinden sonra her şeye iyi gelir bence.";
+
+    fn check(text: &str, own: &[&str], chat: &[&str], fleet: &[(i64, &str)]) -> Option<Where> {
+        let own: Vec<Said> = own.iter().copied().map(Said::new).collect();
+        let other = bot(2, "Nora");
+        let note = |(at, text): (usize, &&str)| Arc::new(noted(&says(at as i64 + 1, Some(&other), text, 0)));
+        let chat: Vec<Arc<Note>> = chat.iter().enumerate().map(note).collect();
+        let fleet: Vec<_> = fleet.iter().map(|(bot, text)| (BotId(*bot), Said::new(text))).collect();
+        let lately = Lately { bot: BotId(1), own: &own, chat: &chat, fleet: &fleet };
+        NoveltyGuard(&Novelty::default()).check(text, &lately).err().map(|repeat| repeat.place)
+    }
+
+    #[test]
+    fn a_text_is_compared_with_the_bots_own_the_chats_and_the_fleets() {
+        assert_eq!(check(TEA, &[], &[], &[]), None);
+        assert_eq!(check(TEA, &["selam", TEA_AGAIN], &[], &[]), Some(Where::Own));
+        assert_eq!(check(TEA, &[], &[TEA_AGAIN, "peki"], &[]), Some(Where::Chat));
+        assert_eq!(check(TEA, &[], &[], &[(3, TEA_AGAIN)]), Some(Where::Fleet));
+        assert_eq!(
+            check(TEA, &[], &[], &[(1, TEA_AGAIN)]),
+            None,
+            "its own in the fleet's is among its own, or too old"
+        );
+    }
+
+    #[test]
+    fn the_limits_of_the_chat_hold() {
+        let own: Vec<Said> = [TEA].into_iter().chain(["a"; 9]).map(Said::new).collect();
+        let lately = Lately { bot: BotId(1), own: &own, chat: &[], fleet: &[] };
+        let check = |novelty: Novelty| NoveltyGuard(&novelty).check(TEA, &lately).is_ok();
+        assert!(!check(Novelty { own: 10, ..Novelty::default() }));
+        assert!(check(Novelty { own: 9, ..Novelty::default() }), "too long ago");
+        assert!(check(Novelty { enabled: false, ..Novelty::default() }));
+    }
+
+    #[test]
+    fn a_short_text_may_come_again_but_not_without_end() {
+        assert_eq!(check("Teşekkürler!", &["teşekkürler", "Başka bir şey."], &["teşekkürler"], &[]), None);
+        assert_eq!(check("ok", &["ok"], &[], &[]), None);
+        assert_eq!(check("ok", &["ok", "OK."], &[], &[]), Some(Where::Own));
+    }
+
+    #[test]
+    fn the_nearest_of_the_former_texts_is_named() {
+        let near = "Bence akşam yemeğinden sonra demli bir çay insana da iyi gelir.";
+        let own = [Said::new(TEA_AGAIN), Said::new(near)];
+        let lately = Lately { bot: BotId(1), own: &own, chat: &[], fleet: &[] };
+        let repeat = NoveltyGuard(&Novelty::default()).check(TEA, &lately).expect_err("said before");
+        assert_eq!(repeat.of, TEA_AGAIN);
+    }
+}

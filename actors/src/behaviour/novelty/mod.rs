@@ -1,0 +1,9 @@
+//! Novelty: whether a text says something new, or what was said already. Layer `behaviour`; pure.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `sketch` | a text as a small, comparable thing |
+//! | `guard` | a text against what the bot, the chat and the fleet said lately |
+
+pub mod guard;
+pub mod sketch;

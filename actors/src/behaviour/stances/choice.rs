@@ -1,0 +1,131 @@
+//! What a text is about, and which stances a prompt carries. Layer `behaviour`; pure.
+//!
+//! Who is asked about an opinion gets it whole. What merely lies near - in the talk around, in a topic to open - is left
+//! alone while the bot argued for it lately: nobody likes one who always comes back to the same thing.
+
+use std::sync::Arc;
+
+use super::lexical::{find_phrase, words};
+use crate::behaviour::note::Note;
+use crate::domain::ids::BotId;
+use crate::domain::stance::Stance;
+use crate::domain::text::fold;
+use crate::domain::time::Timestamp;
+
+/// Most stances in one prompt.
+pub const CARRIED_MAX: usize = 3;
+
+/// Messages of the chat, from the end, whose subject counts as that of the talk.
+const TALK: usize = 6;
+
+/// Whether `text` is about the stance.
+pub fn about(text: &str, stance: &Stance) -> bool {
+    about_folded(&fold(text), stance)
+}
+
+/// Whether a folded text is about the stance: its topic or one of its keywords stands in it.
+pub fn about_folded(folded: &str, stance: &Stance) -> bool {
+    let text = words(folded);
+    std::iter::once(&stance.topic).chain(&stance.keywords).any(|subject| {
+        let subject = fold(subject);
+        let subject = words(&subject);
+        find_phrase(&text, &subject).is_some()
+    })
+}
+
+/// A moment at which a bot may show what it holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment<'a> {
+    /// The bot.
+    pub bot: BotId,
+    /// What it answers.
+    pub target: Option<&'a str>,
+    /// What it shall bring up.
+    pub topic: Option<&'a str>,
+    /// The end of the chat's transcript, oldest first.
+    pub window: &'a [Arc<Note>],
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// The stances that matter, those that the target is about first; at most [`CARRIED_MAX`].
+pub fn relevant<'a>(stances: &'a [Stance], moment: &Moment<'_>) -> Vec<&'a Stance> {
+    if stances.is_empty() {
+        return Vec::new();
+    }
+    let target = moment.target.map(fold).unwrap_or_default();
+    let topic = moment.topic.map(fold).unwrap_or_default();
+    let (asked, rest): (Vec<_>, Vec<_>) = stances.iter().partition(|stance| about_folded(&target, stance));
+    let near = rest.into_iter().filter(|stance| {
+        let talk = moment.window.iter().rev().take(TALK);
+        let talk = || talk.clone().any(|note| about_folded(note.folded(), stance));
+        (about_folded(&topic, stance) || talk()) && !argued_lately(stance, moment)
+    });
+    asked.into_iter().chain(near).take(CARRIED_MAX).collect()
+}
+
+/// Whether the bot spoke about it within its cool-down, as far as the window tells.
+fn argued_lately(stance: &Stance, moment: &Moment<'_>) -> bool {
+    let since = moment.now - stance.cool_down;
+    let own = moment.window.iter().rev().filter(|note| note.fleet_bot == Some(moment.bot));
+    own.take_while(|note| note.date > since).any(|note| about_folded(note.folded(), stance))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::behaviour::samples::{bot, noted, says};
+
+    pub(crate) fn stance(topic: &str, position: &str, denials: &[&str]) -> Stance {
+        Stance {
+            topic: topic.to_owned(),
+            keywords: Vec::new(),
+            position: position.to_owned(),
+            confidence: 0.8,
+            reasons: vec!["öyle".to_owned()],
+            denials: denials.iter().map(|&denial| denial.to_owned()).collect(),
+            version: 1,
+            cool_down: Duration::from_hours(1),
+        }
+    }
+
+    #[test]
+    fn a_text_is_about_a_topic_in_any_form_of_its_words() {
+        let tea = Stance { keywords: vec!["demleme".to_owned()], ..stance("çay", "Çay kahveden iyidir.", &[]) };
+        assert!(about("ÇAYLARI kim yaptı?", &tea) && about("Demlemeyi unutma", &tea));
+        assert!(!about("çayır çimen", &tea) && !about("kahve", &tea));
+        assert!(about("I love old films so much", &stance("old film", "x", &[])));
+    }
+
+    #[test]
+    fn what_was_asked_comes_before_what_lies_near_and_three_are_enough() {
+        let stances: Vec<_> = ["tea", "cats", "trains", "rain"].map(|topic| stance(topic, "x", &[])).into();
+        let window: Vec<_> =
+            (1..4).map(|n| Arc::new(noted(&says(n, None, "rain and trains and cats and tea", 0)))).collect();
+        let moment =
+            Moment { bot: BotId(1), target: Some("rain?"), topic: None, window: &window, now: Timestamp::from_secs(9) };
+        let topics: Vec<_> = relevant(&stances, &moment).into_iter().map(|stance| stance.topic.as_str()).collect();
+        assert_eq!(topics, ["rain", "tea", "cats"]);
+    }
+
+    #[test]
+    fn nobody_comes_back_to_the_same_thing_unasked() {
+        let (own, stances) = (bot(1, "Deniz"), [stance("tea", "x", &[])]);
+        let window = [Arc::new(noted(&says(100, Some(&own), "tea it is", 0)))];
+        let carried = |target, now| {
+            let moment = Moment {
+                bot: BotId(1),
+                target,
+                topic: Some("tea time"),
+                window: &window,
+                now: Timestamp::from_secs(now),
+            };
+            relevant(&stances, &moment).len()
+        };
+        assert_eq!(carried(None, 200), 0, "an hour must pass");
+        assert_eq!(carried(Some("what about tea?"), 200), 1, "who is asked answers");
+        assert_eq!(carried(None, 4000), 1);
+    }
+}

@@ -1,0 +1,284 @@
+//! What a model wrote is guarded before it is said: novelty, stances, interruptions, staleness.
+
+use std::time::Duration;
+
+use botfleet_actors::domain::ids::{MessageId, Number, TelegramUserId, TurnId};
+use botfleet_actors::domain::incoming::{Event, Incoming};
+use botfleet_actors::domain::outbox::OutboxState;
+use botfleet_actors::domain::roster::ChatPolicy;
+use botfleet_actors::domain::stance::Stance;
+use botfleet_actors::domain::strategy::Consistency;
+use botfleet_actors::domain::turn::TurnState;
+use botfleet_actors::ports::store::Store;
+use botfleet_actors::ports::telegram::TelegramError;
+use botfleet_actors::testkit::scripted_llm::Thought;
+use botfleet_actors::testkit::scripted_telegram::Step;
+use botfleet_actors::testkit::stage::{Scenery, Stage};
+
+use crate::decree::bid;
+
+const TEA: &str = "Demli bir çay, akşam yemeğinden sonra her şeye iyi gelir bence.";
+const TEA_AGAIN: &str = "Bence akşam yemeğinden sonra demli bir çay her şeye iyi gelir!";
+const TRAINS: &str = "Yarınki tren yolculuğu için erkenden kalkıp yer ayırtmam lazım.";
+
+/// A room that is guarded, and in which only stored turns make bots speak.
+fn guarded(bots: i64) -> Scenery {
+    let mut scenery = Scenery::new(bots, 1);
+    let chat = &mut scenery.plan.chats[0];
+    chat.policy = ChatPolicy::Mention;
+    (chat.novelty.enabled, chat.novelty.limit) = (true, 0.6);
+    for bot in &mut scenery.plan.bots {
+        (bot.persona.nicknames, bot.persona.stances) = (Vec::new(), Vec::new());
+    }
+    scenery
+}
+
+/// A person asks the room, and the bot is bidden to answer.
+async fn asked(stage: &mut Stage, text: &str) -> TurnId {
+    let before = stage.transcript(0).await.len();
+    stage.person_says(0, text, &[0]);
+    stage.until("it is heard", async |stage| stage.transcript(0).await.len() > before).await;
+    let number = stage.transcript(0).await.last().unwrap().number;
+    bid(stage, |turn| turn.target = Some(number)).await
+}
+
+async fn ended(stage: &Stage, turn: TurnId) -> (TurnState, String, Vec<OutboxState>) {
+    stage
+        .until("the turn ends", async |stage| {
+            stage.store.rows.turn(turn).await.unwrap().is_some_and(|(turn, _)| turn.progress.state.is_final())
+        })
+        .await;
+    stage.until_at_rest().await;
+    let (turn, messages) = stage.store.rows.turn(turn).await.unwrap().unwrap();
+    let states = messages.into_iter().map(|message| message.progress.state).collect();
+    (turn.progress.state, turn.progress.error.unwrap_or_default(), states)
+}
+
+fn thinks(stage: &Stage, texts: &[&str]) {
+    for text in texts {
+        stage.llm(0).next(Thought::Say((*text).to_owned()));
+    }
+}
+
+/// What the model heard in its last call, besides the conversation.
+fn heard_last(stage: &Stage) -> String {
+    stage.llm(0).calls().last().unwrap().1.messages[0].content.clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeat_is_asked_for_again_and_then_dropped() {
+    let mut stage = guarded(1).raise().await;
+    thinks(&stage, &[TEA, TEA_AGAIN, TRAINS, TEA_AGAIN, TEA]);
+    let first = asked(&mut stage, "ne içelim?").await;
+    assert_eq!(ended(&stage, first).await.0, TurnState::Done);
+    let second = asked(&mut stage, "başka?").await;
+    assert_eq!(ended(&stage, second).await.0, TurnState::Done);
+    assert_eq!(stage.journal().sent_texts(), [TEA, TRAINS], "it was asked again, and had another thought");
+    assert!(heard_last(&stage).contains(TEA), "the model hears what it repeats: {}", heard_last(&stage));
+    let third = asked(&mut stage, "sonra?").await;
+    let (state, reason, _) = ended(&stage, third).await;
+    assert!(state == TurnState::Dropped && reason.starts_with("novelty"), "{state:?}: {reason}");
+    assert_eq!((stage.journal().sent_texts().len(), stage.llm(0).asked()), (2, 5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_bot_said_before_a_restart_is_not_said_again() {
+    let mut stage = guarded(1).raise().await;
+    thinks(&stage, &[TEA]);
+    let turn = asked(&mut stage, "ne içelim?").await;
+    ended(&stage, turn).await;
+    stage.scenery.plan.chats[0].novelty.chat = 0;
+    let mut stage = stage.killed().await.raise().await;
+    thinks(&stage, &[TEA_AGAIN, TEA]);
+    let turn = asked(&mut stage, "ne içelim bu akşam?").await;
+    let (state, reason, _) = ended(&stage, turn).await;
+    assert!(state == TurnState::Dropped && reason.contains("own"), "{state:?}: {reason}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_answer_may_be_given_again() {
+    let mut stage = guarded(1).raise().await;
+    thinks(&stage, &["Teşekkürler!", "teşekkürler", TRAINS]);
+    for text in ["çok güzel", "harika"] {
+        let turn = asked(&mut stage, text).await;
+        assert_eq!(ended(&stage, turn).await.0, TurnState::Done);
+    }
+    assert_eq!(stage.journal().sent_texts().len(), 2);
+}
+
+/// A bot that holds that tea is better than coffee.
+fn opinionated(consistency: Consistency) -> Scenery {
+    let mut scenery = guarded(1);
+    scenery.plan.chats[0].consistency = consistency;
+    scenery.plan.bots[0].persona.stances = vec![Stance {
+        topic: "tea".to_owned(),
+        keywords: vec!["coffee".to_owned()],
+        position: "Tea is better than coffee.".to_owned(),
+        confidence: 0.9,
+        reasons: vec!["it calms".to_owned()],
+        denials: vec!["coffee is better".to_owned()],
+        version: 1,
+        cool_down: Duration::from_secs(60),
+    }];
+    scenery
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_contradiction_is_asked_for_again_and_then_dropped() {
+    let mut stage = opinionated(Consistency::Lexical).raise().await;
+    thinks(&stage, &["Honestly, coffee is so much better.", "Tea, always, and a biscuit along with it."]);
+    let turn = asked(&mut stage, "tea or coffee?").await;
+    assert_eq!(ended(&stage, turn).await.0, TurnState::Done);
+    assert!(heard_last(&stage).contains("contradicts what you hold: Tea is better than coffee."));
+    thinks(&stage, &["Coffee is better, everybody knows it by now.", "Well, coffee is better. That is all I say."]);
+    let turn = asked(&mut stage, "are you sure of it?").await;
+    let (state, reason, _) = ended(&stage, turn).await;
+    assert!(state == TurnState::Dropped && reason.starts_with("stance"), "{state:?}: {reason}");
+    assert_eq!(stage.journal().sent_texts().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_guard_a_contradiction_is_said() {
+    let mut stage = opinionated(Consistency::Off).raise().await;
+    thinks(&stage, &["Honestly, coffee is so much better."]);
+    let turn = asked(&mut stage, "tea or coffee?").await;
+    assert_eq!(ended(&stage, turn).await.0, TurnState::Done);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_finds_contradictions_that_words_do_not_show() {
+    let mut stage = opinionated(Consistency::Model).raise().await;
+    let judged = r#"{"contradicts": true, "which": 1}"#;
+    let fine = r#"{"contradicts": false, "which": 0}"#;
+    thinks(
+        &stage,
+        &["Nobody should be made to drink tea leaves.", judged, "A pot of tea, and the evening is saved.", fine],
+    );
+    let turn = asked(&mut stage, "tea?").await;
+    assert_eq!(ended(&stage, turn).await.0, TurnState::Done);
+    assert_eq!(stage.journal().sent_texts(), ["A pot of tea, and the evening is saved."]);
+    let calls = stage.llm(0).calls();
+    let with_schema: Vec<bool> = calls.iter().map(|(_, request)| request.schema.is_some()).collect();
+    assert_eq!(with_schema, [false, true, false, true]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_fails_lets_the_text_go() {
+    let mut stage = opinionated(Consistency::Model).raise().await;
+    thinks(&stage, &["A pot of tea, and the evening is saved.", "no JSON", "still no JSON"]);
+    let turn = asked(&mut stage, "tea?").await;
+    assert_eq!(ended(&stage, turn).await.0, TurnState::Done);
+}
+
+/// A room with pacing.
+fn paced() -> Scenery {
+    let mut scenery = guarded(2);
+    scenery.plan.chats[0].pacing.enabled = true;
+    scenery.plan.bots[0].persona.chars_per_second = Some(9.0);
+    scenery
+}
+
+/// Another person, or the same, says something, perhaps in reply.
+async fn another_says(stage: &Stage, person: i64, text: &str, reply_to: Option<MessageId>) {
+    let before = stage.transcript(0).await.len();
+    let spoken = |id| {
+        let mut incoming: Incoming = stage.spoken(0, id, text);
+        if let Event::Message(message) = &mut incoming.event {
+            message.reply_to = reply_to;
+            if person != 0 {
+                message.author.id = TelegramUserId(90_000 + person);
+            }
+        }
+        incoming
+    };
+    let id = 5_000 + i64::try_from(before).unwrap();
+    stage.telegram(1).receive(id, spoken(MessageId(id)));
+    stage.until("it is heard", async |stage| stage.transcript(0).await.len() > before).await;
+}
+
+async fn thinking(stage: &mut Stage, text: &str) -> (TurnId, MessageId) {
+    stage.llm(0).hold(true);
+    let turn = asked(stage, text).await;
+    stage.until("the bot thinks", async |stage| stage.llm(0).asked() == 1).await;
+    let asked = stage.transcript(0).await.last().unwrap().message_id;
+    (turn, asked)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_a_person_gave_meanwhile_is_not_given_again() {
+    let mut stage = paced().raise().await;
+    let (turn, question) = thinking(&mut stage, "yarın hava nasıl olacak?").await;
+    another_says(&stage, 1, "yağmurlu diyorlar", Some(question)).await;
+    stage.llm(0).hold(false);
+    let (state, reason, _) = ended(&stage, turn).await;
+    assert!(state == TurnState::Dropped && reason == "interruption: a person answered", "{state:?}: {reason}");
+    assert_eq!(stage.journal().sent_texts(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_asked_itself_thinks_again_with_what_came_meanwhile() {
+    let mut stage = paced().raise().await;
+    let (turn, question) = thinking(&mut stage, "bot-1, yarın hava nasıl olacak?").await;
+    another_says(&stage, 1, "yağmurlu diyorlar", Some(question)).await;
+    thinks(&stage, &["Güneşli olacak gibi görünüyor, tişört yeter.", "O zaman şemsiyeyi unutma derim ben de."]);
+    stage.llm(0).hold(false);
+    assert_eq!(ended(&stage, turn).await.0, TurnState::Done);
+    assert_eq!(stage.journal().sent_texts(), ["O zaman şemsiyeyi unutma derim ben de."]);
+    let last = stage.llm(0).calls().last().unwrap().1.clone();
+    assert!(last.messages.iter().any(|message| message.content.contains("yağmurlu diyorlar")), "{last:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_typed_answer_is_given_up_when_the_question_is_taken_back() {
+    let mut stage = paced().raise().await;
+    thinks(&stage, &[TRAINS]);
+    let turn = asked(&mut stage, "anahtarı gören oldu mu?").await;
+    stage
+        .until("it is being typed", async |stage| {
+            stage.store.rows.turn(turn).await.unwrap().is_some_and(|(_, messages)| messages.len() == 1)
+        })
+        .await;
+    another_says(&stage, 0, "neyse buldum", None).await;
+    let (state, _, messages) = ended(&stage, turn).await;
+    assert_eq!((state, messages), (TurnState::Done, vec![OutboxState::Cancelled]));
+    assert_eq!(stage.journal().sent_texts(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_typed_answer_goes_when_nothing_came_meanwhile() {
+    let mut stage = paced().raise().await;
+    thinks(&stage, &[TRAINS]);
+    let before = tokio::time::Instant::now();
+    let turn = asked(&mut stage, "ne var ne yok?").await;
+    let (_, _, messages) = ended(&stage, turn).await;
+    assert_eq!((messages, stage.journal().sent_texts().len()), (vec![OutboxState::Sent], 1));
+    assert!(before.elapsed() > Duration::from_secs(4), "it takes its time to type: {:?}", before.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stale_reply_is_dropped_however_slowly_it_was_typed() {
+    let mut stage = paced().raise().await;
+    thinks(&stage, &[TRAINS]);
+    let wait = Duration::from_secs(40);
+    stage.telegram(0).next_send(Step::Fail(TelegramError::RateLimited { retry_after: wait }));
+    let turn = asked(&mut stage, "ne var ne yok?").await;
+    let (_, _, messages) = ended(&stage, turn).await;
+    assert_eq!(messages, [OutboxState::Cancelled], "its turn was stale after twenty seconds");
+    assert_eq!(stage.journal().sent_texts().len(), 1, "the refused one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn typing_ends_before_the_reply_is_stale() {
+    let mut stage = paced().raise().await;
+    thinks(&stage, &[TRAINS]);
+    stage.person_says(0, "çabuk!", &[0]);
+    stage.until("it is heard", async |stage| stage.transcript(0).await.len() == 1).await;
+    let now = stage.node.clock.now();
+    let turn = bid(&stage, |turn| {
+        turn.target = Some(Number(1));
+        turn.expires_at = now + Duration::from_secs(4);
+    })
+    .await;
+    let (_, _, messages) = ended(&stage, turn).await;
+    assert_eq!(messages, [OutboxState::Sent], "it is typed in the time that is left");
+}
