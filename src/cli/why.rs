@@ -77,16 +77,13 @@ pub async fn execute(args: &WhyArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn path(args: &WhyArgs) -> String {
-    let mut path = format!("/api/v1/chats/{}/decisions?turns=true", encoded(&args.chat));
+    let path = format!("/api/v1/chats/{}/decisions?turns=true", encoded(&args.chat));
+    let text = if args.text { "&text=true" } else { "" };
     match (args.message, args.entry) {
-        (Some(message), _) => path.push_str(&format!("&message={message}")),
-        (None, Some(entry)) => path.push_str(&format!("&entry={entry}")),
-        (None, None) => path.push_str(&format!("&limit={}", args.last.unwrap_or(1))),
+        (Some(message), _) => format!("{path}&message={message}{text}"),
+        (None, Some(entry)) => format!("{path}&entry={entry}{text}"),
+        (None, None) => format!("{path}&limit={}{text}", args.last.unwrap_or(1)),
     }
-    if args.text {
-        path.push_str("&text=true");
-    }
-    path
 }
 
 /// A segment of a path.

@@ -133,15 +133,11 @@ pub fn differences(decision: &Decision, turns: &[Turn], again: Option<&Direction
     let bots: fn(&Part) -> Value = |part| json!(part.bot);
     compare(Aspect::Speakers, of(&before, bots), of(&after, bots));
     if of(&before, bots) == of(&after, bots) {
-        let aspects: [(Aspect, fn(&Part) -> Value); 4] = [
-            (Aspect::Acts, |part| json!(part.act)),
-            (Aspect::Targets, |part| json!([part.target, part.answers_bot])),
-            (Aspect::Delays, |part| json!(part.delay_ms)),
-            (Aspect::Priorities, |part| json!(part.priority)),
-        ];
-        for (aspect, what) in aspects {
-            compare(aspect, of(&before, what), of(&after, what));
-        }
+        let mut each = |aspect, what: fn(&Part) -> Value| compare(aspect, of(&before, what), of(&after, what));
+        each(Aspect::Acts, |part| json!(part.act));
+        each(Aspect::Targets, |part| json!([part.target, part.answers_bot]));
+        each(Aspect::Delays, |part| json!(part.delay_ms));
+        each(Aspect::Priorities, |part| json!(part.priority));
     }
     let chain = |depth: u32, root: Option<Number>| json!({ "depth": depth, "root": root });
     compare(Aspect::Chain, chain(decision.chain_depth, decision.root), chain(direction.chain_depth, direction.root));

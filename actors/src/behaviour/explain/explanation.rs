@@ -118,10 +118,8 @@ fn what_happened(case: &Case<'_>) -> String {
         (None, Some("bot")) => "A bot of the fleet".to_owned(),
         (None, _) => "Somebody".to_owned(),
     };
-    let mut sentence = format!("{author} wrote entry {number}");
-    if let Some(entry) = case.cause {
-        sentence.push_str(&format!(" (message {})", entry.message_id));
-    }
+    let message = case.cause.map(|entry| format!(" (message {})", entry.message_id)).unwrap_or_default();
+    let mut sentence = format!("{author} wrote entry {number}{message}");
     if case.decision.inputs["question"] == true {
         sentence.push_str(", a question");
     }
@@ -129,10 +127,9 @@ fn what_happened(case: &Case<'_>) -> String {
         sentence.push_str(", to another person");
     }
     match case.cause.and_then(|entry| entry.text.as_deref()).filter(|_| case.text) {
-        Some(text) => sentence.push_str(&format!(": \"{}\"", cut(text.trim(), TEXT_CHARS))),
-        None => sentence.push('.'),
+        Some(text) => format!("{sentence}: \"{}\"", cut(text.trim(), TEXT_CHARS)),
+        None => format!("{sentence}."),
     }
-    sentence
 }
 
 /// Whom the message called, and what it answers.
