@@ -14,6 +14,7 @@ mod fleet;
 mod guard;
 mod health;
 mod outcomes;
+mod people;
 mod problem;
 mod roster;
 pub mod server;

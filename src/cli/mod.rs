@@ -9,6 +9,7 @@
 //! | `check` | `botfleet check`: whether configuration and manifest are sound |
 //! | `migrate` | `botfleet migrate`: the schema of the store, up, down and as it stands |
 //! | `dead_letters` | `botfleet dead-letters`, `botfleet redeliver`: what ended badly, and another go for it |
+//! | `people` | `botfleet people`: what is stored about somebody, and their rights |
 //! | `health` | `botfleet health`: whether the running node is well, for probes |
 //! | `cluster` | `botfleet cluster`: who owns what, drain, rebalance |
 //! | `apply` | `botfleet apply`: another manifest for the running fleet |
@@ -27,6 +28,7 @@ pub mod health;
 pub mod inputs;
 pub mod launcher;
 pub mod migrate;
+pub mod people;
 pub mod run;
 mod signals;
 
@@ -79,6 +81,9 @@ pub enum Command {
     DeadLetters(dead_letters::DeadLettersArgs),
     /// Gives a dead letter of the running fleet another go.
     Redeliver(dead_letters::RedeliverArgs),
+    /// Shows what the running fleet stores about a person, and sees to their rights.
+    #[command(subcommand)]
+    People(people::PeopleCommand),
     /// Asks the running node whether it is well, for probes and for people.
     Health(health::HealthArgs),
 }
@@ -101,6 +106,7 @@ pub async fn execute(cli: Cli) -> ExitCode {
         Command::Migrate(args) => migrate::execute(args).await,
         Command::DeadLetters(args) => dead_letters::list(args).await,
         Command::Redeliver(args) => dead_letters::redeliver(args).await,
+        Command::People(command) => people::execute(command).await,
         Command::Health(args) => health::execute(args).await,
     };
     ended.unwrap_or_else(|error| {

@@ -13,6 +13,7 @@
 //! | `events` | what happens, for whoever watches |
 //! | `recorder` | the metrics of the process |
 //! | `orders` | what people order: ways of delivery, dead letters with another go, releases |
+//! | `people` | rights of people as an operator sees to them |
 //! | `stopping` | the end of a node in good order |
 //! | `webhooks` | what Telegram brings |
 //! | `view` | what operators see of the node |
@@ -26,6 +27,7 @@ pub mod events;
 pub mod fleet;
 mod home;
 pub mod orders;
+pub mod people;
 pub mod recorder;
 pub mod roster_diff;
 mod starting;

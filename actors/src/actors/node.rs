@@ -14,6 +14,7 @@ use super::bound::{ActBound, BoundedApi};
 use super::committer::Committer;
 use super::directory::{Directory, Known};
 use super::leases::Leases;
+use super::people::People;
 use super::provider::consult::Consult;
 use super::traffic::Traffic;
 use crate::behaviour::generator::Generator;
@@ -123,6 +124,8 @@ pub struct Node {
     pub turns_open: AtomicU64,
     /// Orders of people that were seen lately.
     pub orders: Orders,
+    /// People's rights and stops, as far as this node knows.
+    pub people: People,
     budgets: Vec<BudgetSpec>,
     ended: watch::Sender<Option<Ended>>,
     ids: IdSource,
@@ -168,6 +171,7 @@ impl Node {
             jitter: Jitter(AtomicU64::new(seed)),
             turns_open: AtomicU64::new(0),
             orders: Orders::default(),
+            people: People::default(),
             budgets: Vec::new(),
             ended: watch::Sender::new(None),
         }

@@ -12,11 +12,13 @@
 //! | `physics` | the limits with authority over a send |
 //! | `scene`, `note` | what a director looks at, and what was understood of each entry |
 
+pub mod command;
 pub mod context;
 pub mod director;
 pub mod firewall;
 pub mod generator;
 pub mod note;
+pub mod notices;
 pub mod pacing;
 pub mod physics;
 pub mod prompt;
