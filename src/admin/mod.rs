@@ -1,4 +1,4 @@
-//! The HTTP edge: health, metrics, a look at the fleet, outcomes, stop and start. Layer `admin`.
+//! The HTTP edge: health, metrics, a look at the fleet, outcomes, the reason why, stop and start. Layer `admin`.
 //!
 //! It has no sign-in yet and therefore answers to names of this machine only, and to those in `server.hosts`; `guard`
 //! refuses requests that a web page could have made a browser send. The receiver of webhooks has a port of its own,
@@ -9,6 +9,7 @@ pub mod closing;
 mod cluster;
 mod control;
 mod dead_letters;
+mod decisions;
 mod events;
 mod fleet;
 mod guard;

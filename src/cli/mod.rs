@@ -10,6 +10,9 @@
 //! | `migrate` | `botfleet migrate`: the schema of the store, up, down and as it stands |
 //! | `dead_letters` | `botfleet dead-letters`, `botfleet redeliver`: what ended badly, and another go for it |
 //! | `people` | `botfleet people`: what is stored about somebody, and their rights |
+//! | `eval` | `botfleet eval`: measures parts of the engine, without a fleet |
+//! | `why` | `botfleet why`: why a bot spoke, and why not the others |
+//! | `replay` | `botfleet replay`: a recorded chat under another manifest |
 //! | `health` | `botfleet health`: whether the running node is well, for probes |
 //! | `cluster` | `botfleet cluster`: who owns what, drain, rebalance |
 //! | `apply` | `botfleet apply`: another manifest for the running fleet |
@@ -24,13 +27,16 @@ pub mod check;
 pub mod cluster;
 pub mod dead_letters;
 pub mod demo;
+pub mod eval;
 pub mod health;
 pub mod inputs;
 pub mod launcher;
 pub mod migrate;
 pub mod people;
+pub mod replay;
 pub mod run;
 mod signals;
+pub mod why;
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -84,6 +90,13 @@ pub enum Command {
     /// Shows what the running fleet stores about a person, and sees to their rights.
     #[command(subcommand)]
     People(people::PeopleCommand),
+    /// Measures parts of the engine, without a fleet and without a network.
+    #[command(subcommand)]
+    Eval(eval::EvalCommand),
+    /// Explains decisions of the running fleet: why a bot spoke, and why not the others.
+    Why(why::WhyArgs),
+    /// Runs a recorded chat through the engine with another manifest, and tells what would differ; sends nothing.
+    Replay(replay::ReplayArgs),
     /// Asks the running node whether it is well, for probes and for people.
     Health(health::HealthArgs),
 }
@@ -107,6 +120,9 @@ pub async fn execute(cli: Cli) -> ExitCode {
         Command::DeadLetters(args) => dead_letters::list(args).await,
         Command::Redeliver(args) => dead_letters::redeliver(args).await,
         Command::People(command) => people::execute(command).await,
+        Command::Eval(command) => eval::execute(command),
+        Command::Why(args) => why::execute(args).await,
+        Command::Replay(args) => replay::execute(args).await,
         Command::Health(args) => health::execute(args).await,
     };
     ended.unwrap_or_else(|error| {

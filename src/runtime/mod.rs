@@ -14,6 +14,8 @@
 //! | `recorder` | the metrics of the process |
 //! | `orders` | what people order: ways of delivery, dead letters with another go, releases |
 //! | `people` | rights of people as an operator sees to them |
+//! | `reasons` | why who spoke: recorded decisions in plain words |
+//! | `replay` | a recorded chat under another manifest |
 //! | `stopping` | the end of a node in good order |
 //! | `webhooks` | what Telegram brings |
 //! | `view` | what operators see of the node |
@@ -28,7 +30,9 @@ pub mod fleet;
 mod home;
 pub mod orders;
 pub mod people;
+pub mod reasons;
 pub mod recorder;
+pub mod replay;
 pub mod roster_diff;
 mod starting;
 mod stopping;

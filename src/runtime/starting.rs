@@ -98,7 +98,8 @@ fn apis(telegram: &TelegramClient, credentials: &Arc<Credentials>) -> ApiFactory
     Arc::new(move |bot: &BotProfile| credentials.api(&telegram, bot))
 }
 
-fn provider(entry: ProviderEntry) -> anyhow::Result<ProviderSetup> {
+/// A provider with its adapter.
+pub(super) fn provider(entry: ProviderEntry) -> anyhow::Result<ProviderSetup> {
     let settings = LlmProviderSettings {
         kind: entry.kind,
         base_url: entry.base_url,

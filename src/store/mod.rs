@@ -6,10 +6,11 @@
 //! | `settings` | which database, where it is, and how it is used |
 //! | `sqlite` | the store of one machine, in one file |
 //! | `postgres` | the store of a cluster, with what its nodes share about one another |
-//! | `columns`, `loaded`, `outcome_rows`, `person`, `reconcile`, `stored` | what both share: rows as the domain's, and the roster |
+//! | `archive`, `columns`, `loaded`, `outcome_rows`, `person`, `reconcile`, `stored` | what both share: rows as the domain's, and the roster |
 
 #![allow(clippy::doc_markdown, reason = "SQLite and PostgreSQL are names, not items")]
 
+mod archive;
 mod columns;
 mod loaded;
 mod outcome_rows;

@@ -8,7 +8,7 @@
 //! | `commit`, `load`, `write`, `assembly` | the group commit: five crossings to the server, whatever the batch's size |
 //! | `tenure`, `cluster` | leases that change hands; beats, looks and plans |
 //! | `roster` | bots, chats and personas |
-//! | `reads`, `outcomes` | everything that only reads |
+//! | `reads`, `outcomes`, `archive` | everything that only reads |
 //! | `orders` | what people order: ways of delivery, dead letters with another go |
 //! | `people` | rights of people: opting out, being forgotten, knowing what is stored |
 //! | `statements` | every statement that meets a large table, for the proof that each has its index |
@@ -17,6 +17,7 @@
 //! Locks are taken in one order by everybody: leases by (kind, key), then windows and budgets by key, then turns, then
 //! messages, each by id.
 
+mod archive;
 mod assembly;
 mod cluster;
 mod commit;

@@ -6,7 +6,7 @@
 //! | `writer` | the one connection that writes, and how it recovers from doubt |
 //! | `commit`, `load`, `write`, `written` | the group commit: two crossings to SQLite's thread, whatever the batch's size |
 //! | `tenure`, `roster` | what a starting process does: leases, then bots, chats and personas |
-//! | `reads`, `outcomes` | everything that only reads |
+//! | `reads`, `outcomes`, `archive` | everything that only reads |
 //! | `orders` | what people order: ways of delivery, dead letters with another go |
 //! | `people` | rights of people: opting out, being forgotten, knowing what is stored |
 //! | `error` | SQLite's errors as the port's |
@@ -14,6 +14,7 @@
 //! Rows travel as one JSON array per table, which `json_each` turns back into rows: a statement costs the same text
 //! and one crossing, whatever their number.
 
+pub mod archive;
 mod commit;
 mod error;
 mod load;

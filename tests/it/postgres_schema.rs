@@ -76,7 +76,8 @@ async fn two_that_migrate_at_once_do_it_once() {
     let (mut one, mut other) = (schema(&url).await, schema(&url).await);
     let (by_one, by_other) = tokio::join!(one.up("1", false), other.up("1", false));
     let known = Standing::of(&one.steps().await.unwrap());
-    assert_eq!(by_one.unwrap().len() + by_other.unwrap().len(), usize::try_from(known.known).unwrap());
+    let versions = Schema::known().iter().filter(|migration| migration.migration_type.is_up_migration()).count();
+    assert_eq!(by_one.unwrap().len() + by_other.unwrap().len(), versions);
     assert!(known.pending.is_empty());
 }
 

@@ -8,20 +8,33 @@
 //! | `prompt` | how they are put to the model |
 //! | `generator` | the whole request |
 //! | `firewall` | whether an answer may reach a chat |
+//! | `links` | which earlier message a message answers |
 //! | `pacing` | how long a bot types |
-//! | `physics` | the limits with authority over a send |
+//! | `explain` | the reason why, of a recorded decision |
+//! | `replay` | a recorded decision is made again and compared |
+//! | `salutation` | whether a reply names whom it answers |
+//! | `physics` | the limits with authority over a send, and when a chat calms down |
+//! | `topics`, `rhythm` | what a quiet chat talks about, and when |
+//! | `local` | what the clock on the chat's wall shows |
 //! | `scene`, `note` | what a director looks at, and what was understood of each entry |
 
 pub mod command;
 pub mod context;
 pub mod director;
+pub mod explain;
 pub mod firewall;
 pub mod generator;
+pub mod links;
+pub mod local;
 pub mod note;
 pub mod notices;
 pub mod pacing;
 pub mod physics;
 pub mod prompt;
+pub mod replay;
+pub mod salutation;
+pub mod rhythm;
 #[cfg(test)]
 mod samples;
 pub mod scene;
+pub mod topics;

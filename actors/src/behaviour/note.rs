@@ -6,8 +6,9 @@
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
+use super::links::utterance::Utterance;
 use crate::domain::text::fold;
-use crate::domain::transcript::TranscriptEntry;
+use crate::domain::transcript::{EntryKind, TranscriptEntry};
 
 /// An entry and what was understood of it.
 #[derive(Debug)]
@@ -15,17 +16,30 @@ pub struct Note {
     /// The entry.
     pub entry: Arc<TranscriptEntry>,
     folded: OnceLock<String>,
+    utterance: OnceLock<Box<Utterance>>,
 }
 
 impl Note {
     /// The note of an entry.
     pub fn new(entry: Arc<TranscriptEntry>) -> Self {
-        Self { entry, folded: OnceLock::new() }
+        Self { entry, folded: OnceLock::new(), utterance: OnceLock::new() }
     }
 
     /// Its text, folded; empty when it has none.
     pub fn folded(&self) -> &str {
         self.folded.get_or_init(|| fold(self.entry.text.as_deref().unwrap_or_default()))
+    }
+
+    /// What the link resolver keeps of it.
+    pub fn utterance(&self) -> &Utterance {
+        let read = || {
+            let entry = &*self.entry;
+            let (author, text) = (&entry.author, entry.text.as_deref().unwrap_or_default());
+            let system = entry.kind != EntryKind::Message;
+            let read = Utterance::new(&author.name, author.username.as_deref(), text, entry.date, system);
+            Box::new(read.spoken_by(&author.id.to_string()))
+        };
+        self.utterance.get_or_init(read)
     }
 }
 

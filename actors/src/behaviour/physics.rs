@@ -1,5 +1,8 @@
 //! Loop physics: the limits with authority over a send (I11). Layer `behaviour`; pure. The store judges by them in the
-//! transaction that commits `sending`.
+//! transaction that commits `sending`; `limits` is what a director foresees of them.
+
+pub mod limits;
+mod stagnation;
 
 use std::num::NonZeroU32;
 use std::time::Duration;

@@ -102,4 +102,9 @@ impl Verdict {
             Self::Silent => "silent",
         }
     }
+
+    /// Reads the name back.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Speak, Self::Silent].into_iter().find(|verdict| verdict.as_str() == name)
+    }
 }

@@ -75,6 +75,75 @@ impl Default for Strategy {
     }
 }
 
+impl Strategy {
+    /// The strategies that every manifest knows.
+    pub const BUILT_IN: [&str; 3] = ["natural", "lively", "calm"];
+
+    /// A built-in strategy by name; `natural` is the default.
+    pub fn built_in(name: &str) -> Option<Self> {
+        let natural = Self::default();
+        match name {
+            "natural" => Some(natural),
+            "lively" => Some(Self {
+                remark: 0.7,
+                between_people: 0.5,
+                joins_bot: 0.6,
+                chain_decay: 0.87,
+                energy_decay: 0.92,
+                energy_gain: 0.85,
+                reaction: 0.15,
+                cool_down: Duration::from_secs(8),
+                ..natural
+            }),
+            "calm" => Some(Self {
+                addressed_max: 2,
+                question: 0.9,
+                remark: 0.25,
+                between_people: 0.15,
+                follow_up: 0.6,
+                addressed_by_bot: 0.7,
+                joins_bot: 0.2,
+                chain_decay: 0.6,
+                energy_decay: 0.75,
+                energy_gain: 0.5,
+                reaction: 0.05,
+                cool_down: Duration::from_secs(90),
+                ..natural
+            }),
+            _ => None,
+        }
+    }
+
+    /// The chances by key, each 0 to 1.
+    pub fn chances(&mut self) -> [(&'static str, &mut f64); 13] {
+        [
+            ("addressed_by_person", &mut self.addressed_by_person),
+            ("named_by_person", &mut self.named_by_person),
+            ("talked_about", &mut self.talked_about),
+            ("question", &mut self.question),
+            ("remark", &mut self.remark),
+            ("between_people", &mut self.between_people),
+            ("follow_up", &mut self.follow_up),
+            ("addressed_by_bot", &mut self.addressed_by_bot),
+            ("joins_bot", &mut self.joins_bot),
+            ("chain_decay", &mut self.chain_decay),
+            ("energy_decay", &mut self.energy_decay),
+            ("energy_gain", &mut self.energy_gain),
+            ("reaction", &mut self.reaction),
+        ]
+    }
+
+    /// The factors by key, each from 0; 1 is neutral.
+    pub fn factors(&mut self) -> [(&'static str, &mut f64); 4] {
+        [
+            ("interested", &mut self.interested),
+            ("disagrees", &mut self.disagrees),
+            ("close", &mut self.close),
+            ("in_thread", &mut self.in_thread),
+        ]
+    }
+}
+
 /// How a chat guards against what was said already.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use super::archive::Archive;
 use crate::domain::allowance::AllowanceKey;
 use crate::domain::commit::operation::{Applied, Operation, Refusal};
 use crate::domain::control::Stops;
@@ -178,7 +179,7 @@ pub type Cut<'a> = &'a (dyn Fn(&str) -> Option<String> + Send + Sync);
 
 /// The store. One contract suite runs against every implementation.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Archive {
     /// Commits a batch in one durable transaction: loads what it needs, lets the judge decide, writes the changes.
     /// Each operation's result stands at its place; a refused one does not hinder the rest.
     ///

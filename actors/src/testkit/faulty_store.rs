@@ -15,7 +15,8 @@ use crate::domain::allowance::AllowanceKey;
 use crate::domain::commit::operation::{Applied, Operation, Refusal};
 use crate::domain::control::Stops;
 use crate::domain::dead_letter::{DeadLetter, DeadLetterId};
-use crate::domain::ids::{BotId, ChatId, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId};
+use crate::domain::decision::Decision;
+use crate::domain::ids::{BotId, ChatId, DecisionNumber, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId};
 use crate::domain::inbox::InboxRow;
 use crate::domain::outbox::OutboxMessage;
 use crate::domain::pause::Pause;
@@ -27,6 +28,7 @@ use crate::domain::turn::Turn;
 use crate::ports::store::{
     Backlog, ChatMemory, Cut, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
 };
+use crate::ports::archive::{Archive, DecisionQuery};
 
 /// How long a commit takes.
 const COMMIT_TAKES: Duration = Duration::from_millis(2);
@@ -271,5 +273,32 @@ impl Store for FaultyStore {
 
     async fn message(&self, outbox: OutboxId) -> Result<Option<OutboxMessage>, StoreError> {
         self.reach()?.message(outbox).await
+    }
+}
+
+#[async_trait]
+impl Archive for FaultyStore {
+    async fn recorded_roster(&self) -> Result<Roster, StoreError> {
+        self.reach()?.recorded_roster().await
+    }
+
+    async fn decisions(&self, chat: ChatId, query: &DecisionQuery) -> Result<Vec<Decision>, StoreError> {
+        self.reach()?.decisions(chat, query).await
+    }
+
+    async fn turns_of(
+        &self,
+        chat: ChatId,
+        decisions: &[DecisionNumber],
+    ) -> Result<Vec<(Turn, Vec<OutboxMessage>)>, StoreError> {
+        self.reach()?.turns_of(chat, decisions).await
+    }
+
+    async fn entries(&self, chat: ChatId, from: Number, limit: usize) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+        self.reach()?.entries(chat, from, limit).await
+    }
+
+    async fn message_number(&self, chat: ChatId, message: MessageId) -> Result<Option<Number>, StoreError> {
+        self.reach()?.message_number(chat, message).await
     }
 }

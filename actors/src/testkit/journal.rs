@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
 
 use crate::domain::commit::operation::{Operation, Refusal};
-use crate::domain::ids::{TelegramChatId, TelegramUserId};
+use crate::domain::ids::{MessageId, TelegramChatId, TelegramUserId};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,17 @@ pub enum Happening {
         bot: TelegramUserId,
         /// The chat.
         chat: TelegramChatId,
+    },
+    /// A reaction reached Telegram, whatever became of it.
+    Reacted {
+        /// Telegram's id of the bot.
+        bot: TelegramUserId,
+        /// Where.
+        chat: TelegramChatId,
+        /// To which message.
+        message: MessageId,
+        /// The emoji.
+        emoji: String,
     },
     /// A webhook was set, to that address, or deleted.
     Webhook {

@@ -1,6 +1,7 @@
 //! A store in memory: the judge of the group commit over maps. Part of the testkit. It keeps the same contract as the
 //! real ones, can be told to fail, and counts commits; a second handle sees what a killed process left behind.
 
+mod archive;
 mod cluster;
 mod people;
 mod reading;

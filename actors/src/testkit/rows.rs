@@ -278,7 +278,7 @@ pub fn start_within(attempt: i64, now: Timestamp, key: WindowKey, limit: u32, le
 
 /// A claim of a turn.
 pub fn claim(turn: &Turn, epoch: Epoch) -> Operation {
-    Operation::Claim(Claim { bot: turn.bot, epoch, turn: turn.id })
+    Operation::Claim(Claim { bot: turn.bot, epoch, turn: turn.id, chat: turn.chat, now: at(0) })
 }
 
 /// An end of a turn.

@@ -40,6 +40,7 @@ struct Script {
     polls: VecDeque<Step>,
     every_poll: Option<Step>,
     sends: VecDeque<Step>,
+    reactions: VecDeque<Step>,
     ranks: Option<Result<HashMap<TelegramUserId, bool>, TelegramError>>,
     webhook: Option<WebhookTarget>,
     webhooks: VecDeque<Step>,
@@ -95,6 +96,11 @@ impl ScriptedTelegram {
     /// What becomes of the next message that nothing was said of yet.
     pub fn next_send(&self, step: Step) {
         self.script.lock().unwrap().sends.push_back(step);
+    }
+
+    /// What becomes of the next reaction that nothing was said of yet.
+    pub fn next_reaction(&self, step: Step) {
+        self.script.lock().unwrap().reactions.push_back(step);
     }
 
     /// Who is an administrator and who is not, or why Telegram does not say.
@@ -264,8 +270,15 @@ impl BotApi for ScriptedTelegram {
         Ok(())
     }
 
-    async fn set_reaction(&self, _: TelegramChatId, _: MessageId, _: &str) -> Result<(), TelegramError> {
-        Ok(())
+    async fn set_reaction(&self, chat: TelegramChatId, message: MessageId, emoji: &str) -> Result<(), TelegramError> {
+        self.journal.note(Happening::Reacted { bot: self.me.id, chat, message, emoji: emoji.to_owned() });
+        let step = self.script.lock().unwrap().reactions.pop_front();
+        match step {
+            Some(Step::Fail(error)) => Err(error),
+            Some(Step::Hang) => std::future::pending().await,
+            Some(Step::Panic) => panic!("the client of bot {} panics while it reacts", self.me.id),
+            Some(Step::Accept) | None => Ok(()),
+        }
     }
 
     async fn is_admin(&self, _: TelegramChatId, user: TelegramUserId) -> Result<bool, TelegramError> {

@@ -348,9 +348,9 @@ async fn i9_a_stop_overtakes_all_work_that_is_queued() {
     let stage = Scenery::new(1, 1).raise().await;
     stage.let_time_pass_briefly().await;
     stage.store.hold(true);
-    let (bot, epoch) = (stage.bots[0], stage.tenure.epoch);
+    let (bot, epoch, chat, now) = (stage.bots[0], stage.tenure.epoch, stage.chats[0], stage.node.clock.now());
     for turn in 0..2_000 {
-        let claim = Claim { bot, epoch, turn: TurnId(turn) };
+        let claim = Claim { bot, epoch, turn: TurnId(turn), chat, now };
         stage.node.committer.submit(Operation::Claim(claim), |_| {});
     }
     let stop = SetStop {

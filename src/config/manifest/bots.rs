@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use botfleet_actors::domain::ids::TelegramUserId;
 use botfleet_actors::domain::roster::{BotSpec, Generation, ModelRef, Persona};
+use botfleet_actors::domain::stance::Relationship;
 use secrecy::{ExposeSecret, SecretString};
 use toml::Table;
 
@@ -42,11 +43,14 @@ pub(super) fn check(
     let mut seen = BTreeMap::new();
     let mut ids = BTreeMap::new();
     let mut tokens = BTreeMap::new();
-    let mut specs = Vec::new();
+    let mut specs: Vec<BotSpec> = Vec::new();
+    let mut relations = Vec::new();
     for (index, table) in tables.into_iter().enumerate() {
         let place = format!("bots[{index}]");
         let Some(raw) = checks.read::<RawBot>(table, &place) else { continue };
         let name = checks.name(&place, raw.name.clone(), &mut seen);
+        let related = relationships(&raw, &place, name.as_deref(), checks);
+        relations.extend(related.iter().cloned().map(|(key, relationship)| (key, relationship.to)));
         let token = token(&raw, &place, &mut ids, checks);
         let persona = persona(&raw, &place, personas, checks);
         let models = match &raw.models {
@@ -73,8 +77,14 @@ pub(super) fn check(
             generation,
             hourly_cap,
             delivery,
-            relationships: Vec::new(),
+            relationships: related.into_iter().map(|(_, relationship)| relationship).collect(),
         });
+    }
+    for (key, to) in relations {
+        if !to.starts_with('@') && !seen.contains_key(&to) {
+            let remedy = "name one of [[bots]], or a person by username, as in \"@ayse\"";
+            checks.fault(key, format!("the bot {to:?} is unknown"), remedy);
+        }
     }
     (Bots { specs, names: seen.into_keys().collect() }, tokens)
 }
@@ -115,6 +125,31 @@ fn persona(raw: &RawBot, place: &str, personas: &Personas, checks: &mut Checks<'
         if known.is_empty() { format!("add [personas.{name}]") } else { format!("personas: {}", known.join(", ")) };
     checks.fault(key, format!("the persona {name:?} is unknown"), remedy);
     None
+}
+
+/// The relationships of a bot called `own`, each with the key of whom it is to; names are looked up when all are known.
+fn relationships(raw: &RawBot, place: &str, own: Option<&str>, checks: &mut Checks<'_>) -> Vec<(String, Relationship)> {
+    let mut found: Vec<(String, Relationship)> = Vec::new();
+    for (index, raw) in raw.relationships.iter().enumerate() {
+        let place = format!("{place}.relationships[{index}]");
+        let key = format!("{place}.to");
+        let to = checks.required(&key, raw.to.clone(), "name a bot, or a person by username, as in \"@ayse\"");
+        let affinity_key = format!("{place}.affinity");
+        if raw.affinity.is_none() {
+            checks.missing(&affinity_key, "from -1.0 (cannot stand) to 1.0 (very close)");
+        }
+        let affinity = checks.within(&affinity_key, raw.affinity.unwrap_or(0.0), -1.0..=1.0, 0.0);
+        let Some(to) = to else { continue };
+        if own == Some(to.as_str()) {
+            checks.fault(key, "is the bot itself", "name another");
+        } else if found.iter().any(|(_, other)| other.to == to) {
+            checks.fault(key, format!("{to:?} is named twice"), "name it once");
+        } else {
+            let note = raw.note.clone().filter(|note| !note.trim().is_empty());
+            found.push((key, Relationship { to, affinity, note }));
+        }
+    }
+    found
 }
 
 /// Reads a chain of models.

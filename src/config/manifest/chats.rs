@@ -3,16 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use botfleet_actors::domain::hours::Hours;
 use botfleet_actors::domain::ids::TelegramChatId;
 use botfleet_actors::domain::roster::{ChatSpec, Pacing, Physics};
 use botfleet_actors::domain::roster::{cool_down, stagnation_turns, unheard_max};
-use botfleet_actors::domain::strategy::{Consistency, Novelty, Strategy};
+use botfleet_actors::domain::strategy::Novelty;
 use toml::Table;
 
 use super::Checks;
 use super::bots::Bots;
 use super::personas::not_blank;
-use super::raw::{RawChat, RawDefaults, RawPacing, RawPhysics};
+use super::raw::{RawChat, RawDefaults, RawNovelty, RawPacing, RawPhysics};
+use super::strategies::Strategies;
 
 const RETENTION_DAYS: u32 = 30;
 const CHAIN_DEPTH_MAX: u32 = 6;
@@ -23,6 +25,11 @@ const CHARS_PER_SECOND: f64 = 14.0;
 const TYPING_MAX: Duration = Duration::from_secs(8);
 const STALE_AFTER: Duration = Duration::from_mins(2);
 const QUIET_TICK: Duration = Duration::from_mins(5);
+const DAY: Duration = Duration::from_hours(24);
+
+/// Most messages that a text is compared with, and most turns of stagnation: a chat remembers 200.
+const COMPARED_MAX: usize = 200;
+const STAGNATION_MAX: u32 = 50;
 
 /// Ids of supergroups lie below this.
 ///
@@ -34,7 +41,13 @@ const SUPERGROUPS_BELOW: i64 = -1_000_000_000_000;
 const BOTS_PER_GROUP: usize = 20;
 
 /// Checks `[[chats]]`.
-pub(super) fn check(tables: Vec<Table>, defaults: &RawDefaults, bots: &Bots, checks: &mut Checks<'_>) -> Vec<ChatSpec> {
+pub(super) fn check(
+    tables: Vec<Table>,
+    defaults: &RawDefaults,
+    bots: &Bots,
+    strategies: &Strategies,
+    checks: &mut Checks<'_>,
+) -> Vec<ChatSpec> {
     let mut seen = BTreeMap::new();
     let mut ids = BTreeMap::new();
     let mut placed = BTreeSet::new();
@@ -49,7 +62,13 @@ pub(super) fn check(tables: Vec<Table>, defaults: &RawDefaults, bots: &Bots, che
         let time_zone = time_zone(&raw, &place, defaults, checks);
         let (days, days_key) = own_or_default(raw.retention_days, defaults.retention_days, &place, "retention_days");
         let retention_days = checks.within(&days_key, days.unwrap_or(RETENTION_DAYS), 1..=3_650, RETENTION_DAYS);
-        let physics = physics(&raw.physics, &defaults.physics);
+        let physics = physics(&raw.physics, &defaults.physics, &place, checks);
+        let (strategy, strategy_key) =
+            own_or_default(raw.strategy.clone(), defaults.strategy.clone(), &place, "strategy");
+        let strategy = strategies.named(strategy.as_deref(), &strategy_key, checks);
+        let quiet_hours = quiet_hours(&raw, &place, defaults, checks);
+        let novelty = novelty(&raw.novelty, &defaults.novelty, &place, checks);
+        let disclosure = raw.disclosure.or_else(|| defaults.disclosure.clone());
         let pacing = pacing(&raw.pacing, &defaults.pacing, &place, checks);
         let (Some(name), Some(telegram_id)) = (name, telegram_id) else { continue };
         chats.push(ChatSpec {
@@ -64,11 +83,11 @@ pub(super) fn check(tables: Vec<Table>, defaults: &RawDefaults, bots: &Bots, che
             physics,
             pacing,
             on_unknown: raw.on_unknown.or(defaults.on_unknown).unwrap_or_default(),
-            strategy: Strategy::default(),
-            quiet_hours: None,
-            novelty: Novelty::default(),
-            consistency: Consistency::default(),
-            disclosure: None,
+            strategy,
+            quiet_hours,
+            novelty,
+            consistency: raw.consistency.or(defaults.consistency).unwrap_or_default(),
+            disclosure,
         });
     }
     for (index, bot) in bots.specs.iter().enumerate() {
@@ -148,7 +167,34 @@ fn time_zone(raw: &RawChat, place: &str, defaults: &RawDefaults, checks: &mut Ch
     name
 }
 
-fn physics(own: &RawPhysics, defaults: &RawPhysics) -> Physics {
+/// The hours in which nobody of the fleet speaks; "none" is no such hours.
+fn quiet_hours(raw: &RawChat, place: &str, defaults: &RawDefaults, checks: &mut Checks<'_>) -> Option<Hours> {
+    let (hours, key) = own_or_default(raw.quiet_hours.clone(), defaults.quiet_hours.clone(), place, "quiet_hours");
+    hours.filter(|hours| hours.trim() != "none").and_then(|hours| checks.hours(key, hours))
+}
+
+fn novelty(own: &RawNovelty, defaults: &RawNovelty, place: &str, checks: &mut Checks<'_>) -> Novelty {
+    let built_in = Novelty::default();
+    let (limit, limit_key) = own_or_default(own.limit, defaults.limit, place, "novelty.limit");
+    let (mine, mine_key) = own_or_default(own.own, defaults.own, place, "novelty.own");
+    let (chat, chat_key) = own_or_default(own.chat, defaults.chat, place, "novelty.chat");
+    Novelty {
+        enabled: own.enabled.or(defaults.enabled).unwrap_or(built_in.enabled),
+        limit: checks.within(&limit_key, limit.unwrap_or(built_in.limit), 0.1..=1.0, built_in.limit),
+        own: checks.within(&mine_key, mine.unwrap_or(built_in.own), 0..=COMPARED_MAX, built_in.own),
+        chat: checks.within(&chat_key, chat.unwrap_or(built_in.chat), 0..=COMPARED_MAX, built_in.chat),
+    }
+}
+
+fn physics(own: &RawPhysics, defaults: &RawPhysics, place: &str, checks: &mut Checks<'_>) -> Physics {
+    let (calm, calm_key) = own_or_default(own.cool_down, defaults.cool_down, place, "physics.cool_down");
+    let calm = checks.within(&calm_key, calm.unwrap_or(cool_down()), Duration::ZERO..=DAY, cool_down());
+    let (alike, alike_key) =
+        own_or_default(own.stagnation_turns, defaults.stagnation_turns, place, "physics.stagnation_turns");
+    if alike.is_some_and(|turns| turns == 1 || turns > STAGNATION_MAX) {
+        let what = format!("{} is out of bounds", alike.unwrap_or_default());
+        checks.fault(alike_key, what, format!("from 2 to {STAGNATION_MAX}, or 0 for no such limit"));
+    }
     let limit = |own: Option<u32>, default: Option<u32>, built_in| {
         Some(own.or(default).unwrap_or(built_in)).filter(|limit| *limit > 0)
     };
@@ -157,9 +203,12 @@ fn physics(own: &RawPhysics, defaults: &RawPhysics) -> Physics {
         pair_per_ten_minutes: limit(own.pair_per_ten_minutes, defaults.pair_per_ten_minutes, PAIR_PER_TEN_MINUTES),
         chat_per_minute: limit(own.chat_per_minute, defaults.chat_per_minute, CHAT_PER_MINUTE),
         fleet_per_minute: limit(own.fleet_per_minute, defaults.fleet_per_minute, FLEET_PER_MINUTE),
-        cool_down: cool_down(),
-        stagnation_turns: stagnation_turns(),
-        unheard_max: unheard_max(),
+        cool_down: calm,
+        stagnation_turns: alike.map_or_else(stagnation_turns, |turns| Some(turns).filter(|turns| *turns > 0)),
+        unheard_max: own
+            .unheard_max
+            .or(defaults.unheard_max)
+            .map_or_else(unheard_max, |most| Some(most).filter(|most| *most > 0)),
     }
 }
 

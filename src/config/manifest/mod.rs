@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `raw` | the tables as they are written |
 //! | `providers`, `personas`, `bots`, `chats`, `budgets` | the checks of each kind, and what they become |
+//! | `strategies` | the directors' weights by name, of which each chat takes one |
+//! | `reactions` | the emoji that Telegram takes as a bot's reaction |
 //!
 //! Reading goes on after a fault, so that all of them are reported at once, each with its key and a remedy.
 
@@ -13,6 +15,8 @@ mod chats;
 mod personas;
 mod providers;
 mod raw;
+mod reactions;
+pub mod strategies;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -22,6 +26,7 @@ use std::time::Duration;
 
 use botfleet_actors::actors::provider::settings::ProviderSettings;
 use botfleet_actors::domain::allowance::BudgetSpec;
+use botfleet_actors::domain::hours::Hours;
 use botfleet_actors::domain::roster::RosterPlan;
 use secrecy::SecretString;
 use toml::{Table, Value};
@@ -112,14 +117,20 @@ impl Manifest {
         let bots = checks.list(&mut self.table, "bots");
         let chats = checks.list(&mut self.table, "chats");
         let budgets = checks.list(&mut self.table, "budgets");
+        let strategies = checks.table(&mut self.table, "strategies");
         for key in self.table.keys() {
-            checks.fault(key, "unknown key", "known keys: defaults, providers, personas, bots, chats, budgets");
+            checks.fault(
+                key,
+                "unknown key",
+                "known keys: defaults, providers, personas, strategies, bots, chats, budgets",
+            );
         }
 
         let providers = providers::check(providers, &mut checks);
         let personas = personas::check(personas, &mut checks);
         let (bots, tokens) = bots::check(bots, &defaults, &personas, &providers, &mut checks);
-        let chats = chats::check(chats, &defaults, &bots, &mut checks);
+        let strategies = strategies::check(strategies, &mut checks);
+        let chats = chats::check(chats, &defaults, &bots, &strategies, &mut checks);
 
         let plan = RosterPlan { bots: bots.specs, chats };
         let providers = providers.entries;
@@ -249,6 +260,16 @@ impl Checks<'_> {
             format!("from {:?} to {:?}", range.start(), range.end()),
         );
         default
+    }
+
+    /// Reads a span of hours.
+    fn hours(&mut self, key: String, text: String) -> Option<Hours> {
+        let hours = Hours::try_from(text.clone()).ok();
+        if hours.is_none() {
+            let remedy = "write \"HH:MM-HH:MM\", as in \"23:00-08:00\"";
+            self.fault(key, format!("{text:?} is no span of hours"), remedy);
+        }
+        hours
     }
 
     /// Reads and follows a reference to a secret.

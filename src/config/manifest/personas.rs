@@ -1,15 +1,22 @@
 //! Personas of the manifest. Part of `config`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use botfleet_actors::domain::roster::Persona;
+use botfleet_actors::domain::stance::Stance;
 use toml::{Table, Value};
 
 use super::Checks;
-use super::raw::RawPersona;
+use super::raw::{RawPersona, RawStance};
+use super::reactions::reactions;
 
 /// How readily a bot speaks unasked when its persona does not say.
 const TALKATIVENESS: f64 = 0.3;
+
+/// How sure a persona is of a stance, and how long it then leaves it alone, when the stance does not say.
+const CONFIDENCE: f64 = 0.7;
+const STANCE_COOL_DOWN: Duration = Duration::from_mins(30);
 
 /// Personas by name; `None` for one with faults, so that a bot that names it is not told of as well.
 pub(super) type Personas = BTreeMap<String, Option<Persona>>;
@@ -36,6 +43,13 @@ fn persona(raw: RawPersona, name: &str, place: &str, checks: &mut Checks<'_>) ->
     let key = format!("{place}.talkativeness");
     let talkativeness = raw.talkativeness.unwrap_or(TALKATIVENESS);
     let talkativeness = checks.within(&key, talkativeness, 0.0..=1.0, TALKATIVENESS);
+    let stances = raw.stances.into_iter().enumerate();
+    let stances =
+        stances.filter_map(|(index, raw)| stance(raw, &format!("{place}.stances[{index}]"), checks)).collect();
+    let active_hours = raw.active_hours.and_then(|hours| checks.hours(format!("{place}.active_hours"), hours));
+    let speed = raw.chars_per_second;
+    let speed = speed.map(|speed| checks.within(&format!("{place}.chars_per_second"), speed, 1.0..=1_000.0, 1.0));
+    let reactions = reactions(&raw.reactions, &format!("{place}.reactions"), checks);
     Some(Persona {
         name: name.to_owned(),
         language: raw.language.unwrap_or_default(),
@@ -45,10 +59,29 @@ fn persona(raw: RawPersona, name: &str, place: &str, checks: &mut Checks<'_>) ->
         examples: not_blank(raw.examples),
         talkativeness,
         nicknames: not_blank(raw.nicknames),
-        stances: Vec::new(),
-        active_hours: None,
-        reactions: Vec::new(),
-        chars_per_second: None,
+        stances,
+        active_hours,
+        reactions,
+        chars_per_second: speed,
+    })
+}
+
+fn stance(raw: RawStance, place: &str, checks: &mut Checks<'_>) -> Option<Stance> {
+    let topic = checks.required(&format!("{place}.topic"), raw.topic, "say in a few words what it is about");
+    let remedy = "say in one sentence what the persona holds";
+    let position = checks.required(&format!("{place}.position"), raw.position, remedy);
+    let confidence = raw.confidence.unwrap_or(CONFIDENCE);
+    let confidence = checks.within(&format!("{place}.confidence"), confidence, 0.0..=1.0, CONFIDENCE);
+    let version = checks.within(&format!("{place}.version"), raw.version.unwrap_or(1), 1..=u32::MAX, 1);
+    Some(Stance {
+        topic: topic?,
+        keywords: not_blank(raw.keywords),
+        position: position?,
+        confidence,
+        reasons: not_blank(raw.reasons),
+        denials: not_blank(raw.denials),
+        version,
+        cool_down: raw.cool_down.unwrap_or(STANCE_COOL_DOWN),
     })
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use botfleet_actors::domain::allowance::{BudgetPeriod, BudgetUnit};
 use botfleet_actors::domain::outbox::OnUnknown;
 use botfleet_actors::domain::roster::{ChatPolicy, DeliveryMode, Language};
+use botfleet_actors::domain::strategy::Consistency;
 use serde::Deserialize;
 
 use crate::llm::settings::ProviderKind;
@@ -25,6 +26,11 @@ pub(super) struct RawDefaults {
     pub time_zone: Option<String>,
     pub retention_days: Option<u32>,
     pub on_unknown: Option<OnUnknown>,
+    pub strategy: Option<String>,
+    pub quiet_hours: Option<String>,
+    pub novelty: RawNovelty,
+    pub consistency: Option<Consistency>,
+    pub disclosure: Option<String>,
     pub physics: RawPhysics,
     pub pacing: RawPacing,
 }
@@ -81,6 +87,34 @@ pub(super) struct RawPersona {
     pub examples: Vec<String>,
     pub talkativeness: Option<f64>,
     pub nicknames: Vec<String>,
+    pub stances: Vec<RawStance>,
+    pub active_hours: Option<String>,
+    pub reactions: Vec<String>,
+    pub chars_per_second: Option<f64>,
+}
+
+/// One of a persona's stances.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawStance {
+    pub topic: Option<String>,
+    pub keywords: Vec<String>,
+    pub position: Option<String>,
+    pub confidence: Option<f64>,
+    pub reasons: Vec<String>,
+    pub denials: Vec<String>,
+    pub version: Option<u32>,
+    #[serde(with = "humantime_serde")]
+    pub cool_down: Option<Duration>,
+}
+
+/// How a bot stands to another bot, or to a person.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawRelationship {
+    pub to: Option<String>,
+    pub affinity: Option<f64>,
+    pub note: Option<String>,
 }
 
 /// One of `[[bots]]`.
@@ -97,6 +131,7 @@ pub(super) struct RawBot {
     pub context_messages: Option<usize>,
     pub hourly_cap: Option<u32>,
     pub delivery: Option<DeliveryMode>,
+    pub relationships: Vec<RawRelationship>,
 }
 
 /// One of `[[chats]]`.
@@ -112,6 +147,11 @@ pub(super) struct RawChat {
     pub retention_days: Option<u32>,
     pub topics: Vec<String>,
     pub on_unknown: Option<OnUnknown>,
+    pub strategy: Option<String>,
+    pub quiet_hours: Option<String>,
+    pub novelty: RawNovelty,
+    pub consistency: Option<Consistency>,
+    pub disclosure: Option<String>,
     pub physics: RawPhysics,
     pub pacing: RawPacing,
 }
@@ -124,6 +164,20 @@ pub(super) struct RawPhysics {
     pub pair_per_ten_minutes: Option<u32>,
     pub chat_per_minute: Option<u32>,
     pub fleet_per_minute: Option<u32>,
+    pub stagnation_turns: Option<u32>,
+    pub unheard_max: Option<u32>,
+    #[serde(with = "humantime_serde")]
+    pub cool_down: Option<Duration>,
+}
+
+/// The guard against repetition.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawNovelty {
+    pub enabled: Option<bool>,
+    pub limit: Option<f64>,
+    pub own: Option<usize>,
+    pub chat: Option<usize>,
 }
 
 /// Pacing; a `quiet_tick` of 0 is never.

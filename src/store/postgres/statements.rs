@@ -1,11 +1,13 @@
 //! Every statement that meets a table of the data's way, for the proof that each has its index. Layer: adapter.
 
 use super::tenure::Whose;
-use super::{PRUNE, cluster, load, orders, outcomes, reads, tenure, write};
+use super::{PRUNE, archive, cluster, load, orders, outcomes, reads, tenure, write};
+use crate::store::archive::MESSAGE_NUMBER;
 
 /// Each by its name, as it is sent.
 pub fn on_the_datas_way() -> Vec<(&'static str, String)> {
     let sql = &*reads::SQL;
+    let recorded = &*archive::SQL;
     let sends = |head: &str, whose: Whose| format!("{head}{}", whose.condition());
     let mut statements: Vec<(&'static str, String)> = [
         ("backlog", reads::BACKLOG),
@@ -39,11 +41,16 @@ pub fn on_the_datas_way() -> Vec<(&'static str, String)> {
         ("turns_dead", tenure::TURNS_DEAD),
         ("turns_requeued", tenure::TURNS_REQUEUED),
         ("still_sending", cluster::STILL_SENDING),
+        ("turns_of", &*recorded.turns_of),
+        ("messages_of", &*recorded.messages_of),
+        ("entries", &*recorded.entries),
+        ("message_number", MESSAGE_NUMBER),
         ("prune", PRUNE),
     ]
     .into_iter()
     .map(|(name, text)| (name, text.to_owned()))
     .collect();
+    statements.extend(archive::decision_statements().map(|text| ("decisions", text)));
     for whose in [Whose::Everybodys, Whose::Mine, Whose::Deads, Whose::Others] {
         statements.push(("sends_again", sends(tenure::SENDS_AGAIN, whose)));
         statements.push(("sends_unknown", sends(tenure::SENDS_UNKNOWN, whose)));

@@ -48,6 +48,16 @@ pub enum OpenError {
         /// The newest schema that this version knows.
         known: i64,
     },
+    /// An older version wrote it, and whoever only reads cannot change that.
+    #[error("{} has schema {found}, this botfleet reads {known}; start the fleet once with this version", path.display())]
+    OlderSchema {
+        /// The database file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The schema that this version knows.
+        known: i64,
+    },
     /// Its schema cannot be brought to this version's.
     #[error("{}: schema cannot be prepared: {cause}; restore a backup, or give another store.path", path.display())]
     Schema {
@@ -124,6 +134,32 @@ pub(super) async fn open(settings: &StoreSettings) -> Result<Opened, OpenError> 
         .await
         .map_err(|error| inaccessible(path, &error))?;
     Ok(Opened { lock, options: writer_options, writer, readers })
+}
+
+/// Connects to a file that is there, for reading alone, whoever holds it.
+pub(super) async fn read_only(path: &Path) -> Result<SqlitePool, OpenError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .read_only(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .pragma("query_only", "ON")
+        .disable_statement_logging();
+    let readers = SqlitePoolOptions::new()
+        .max_connections(2)
+        .acquire_timeout(READER_WAIT)
+        .connect_with(options)
+        .await
+        .map_err(|error| inaccessible(path, &error))?;
+    let applied = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations";
+    let found: i64 =
+        sqlx::query_scalar(applied).fetch_one(&readers).await.map_err(|error| inaccessible(path, &error))?;
+    let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
+    match found.cmp(&known) {
+        std::cmp::Ordering::Equal => Ok(readers),
+        std::cmp::Ordering::Less => Err(OpenError::OlderSchema { path: path.to_owned(), found, known }),
+        std::cmp::Ordering::Greater => Err(OpenError::NewerSchema { path: path.to_owned(), found, known }),
+    }
 }
 
 fn inaccessible(path: &Path, cause: &dyn std::error::Error) -> OpenError {

@@ -5,6 +5,7 @@ use botfleet_actors::domain::roster::{Roster, RosterPlan};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::store::StoreError;
 use serde_json::json;
+use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
 use super::error::to_port;
@@ -84,6 +85,13 @@ pub(super) async fn stored(writer: &mut Writer) -> Result<Roster, StoreError> {
     let roster = in_use(connection, stored).await?;
     writer.commit().await?;
     Ok(roster)
+}
+
+/// Reads the roster on a connection that cannot write, in one look.
+pub(super) async fn recorded(connection: &mut SqliteConnection) -> Result<Roster, StoreError> {
+    let mut look = connection.begin().await.map_err(|error| to_port(&error))?;
+    let stored = read(&mut look).await?;
+    in_use(&mut look, stored).await
 }
 
 /// Stores a username; the configuration gets its next number when it is news.

@@ -129,13 +129,15 @@ pub enum BotMsg {
     Claimed(TurnId, u64, CommitResult),
     /// The provider answered; stale generations are dropped.
     CompletionFinished(TurnId, u64, Result<Answered, CallError>),
+    /// Telegram answered a reaction. Stale generations are dropped.
+    Reacted(TurnId, u64, Result<(), TelegramError>),
     /// A waiting turn may be due.
     TurnDue,
     /// The end of a turn was committed, or not.
     Finished(TurnId, u64, Option<(OutboxId, AttemptId)>, CommitResult),
     /// The end of a turn must be committed again: the store did not answer.
     FinishAgain(TurnId, u64),
-    /// No model answered; ask again. Stale generations are dropped.
+    /// What could not be done before may be done now. Stale generations are dropped.
     RetryTurn(TurnId, u64),
     /// A waiting message may be due.
     SendDue(OutboxId),
@@ -359,6 +361,7 @@ impl Actor for BotActor {
             BotMsg::Reconcile => state.on_reconcile().await,
             BotMsg::Claimed(turn, serial, result) => state.on_claimed(turn, serial, &result),
             BotMsg::CompletionFinished(turn, generation, result) => state.on_completion(turn, generation, result),
+            BotMsg::Reacted(turn, generation, result) => state.on_reacted(turn, generation, result),
             BotMsg::TurnDue => state.on_turn_due(),
             BotMsg::Finished(turn, serial, begun, result) => state.on_finished(turn, serial, begun, result),
             BotMsg::FinishAgain(turn, serial) => state.finish_again(turn, serial),

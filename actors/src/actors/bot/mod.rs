@@ -7,6 +7,7 @@
 //! | `polling` | getUpdates -> ingest -> the chats (I1, I2) |
 //! | `orders` | what people in a chat order: `/stop` (I9) |
 //! | `turns` | claim -> models -> finish |
+//! | `acts` | what a turn asks for: to answer, to say a given text, to react (I4) |
 //! | `models` | prompt -> provider -> firewall, tries and fallbacks |
 //! | `sending` | limiter -> begin -> sendMessage (I4) |
 //! | `reconciling` | turns and messages that wait in the store (I8) |
@@ -14,6 +15,7 @@
 //! | `settling` | what became of a send is committed (I4, I6) |
 
 pub mod actor;
+mod acts;
 pub mod intake;
 pub mod leaving;
 mod models;

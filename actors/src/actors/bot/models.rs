@@ -183,7 +183,6 @@ impl BotState {
         if self.quiescing {
             return self.give_back(turn);
         }
-        let now = self.node.clock.now();
         let random = self.node.jitter.next();
         let Some(job) = self.jobs.get_mut(&turn) else {
             return;
@@ -192,22 +191,7 @@ impl BotState {
         let backoff = MODELS_BACKOFF.wait(job.rounds, random);
         // A pause that was asked for is kept; the rest of a second keeps those who wait for it apart.
         let wait = job.retry_after.take().map_or(backoff, |pause| (pause + backoff.mul_f64(random)).max(backoff));
-        if now + wait >= job.given.turn.expires_at {
-            return self.finish(turn, TurnEnding::Expired);
-        }
         (job.model, job.tries, job.worth_waiting) = (0, 0, false);
-        self.generation += 1;
-        job.generation = self.generation;
-        let (myself, generation) = (self.myself.clone(), job.generation);
-        self.tasks.spawn(async move {
-            tokio::time::sleep(wait).await;
-            let _ = myself.cast(BotMsg::RetryTurn(turn, generation));
-        });
-    }
-
-    pub(super) fn on_retry_turn(&mut self, turn: TurnId, generation: u64) {
-        if self.jobs.get(&turn).is_some_and(|job| job.generation == generation && job.finish.is_none()) {
-            self.ask_model(turn);
-        }
+        self.again_after(turn, wait);
     }
 }

@@ -31,7 +31,7 @@ use crate::ports::bus::Hint;
 use crate::ports::telegram::TelegramError;
 
 /// Waits after a send that certainly did nothing.
-const SEND_BACKOFF: BackoffSettings =
+pub(super) const SEND_BACKOFF: BackoffSettings =
     BackoffSettings { first: Duration::from_millis(500), max: Duration::from_secs(15) };
 
 /// Wait while the token is refused: a person may replace it before the message is stale.
@@ -150,7 +150,7 @@ impl BotState {
     }
 
     /// The bot cannot post in the chat: stored by the bot itself, since the chat may live elsewhere; then the chat is told.
-    fn tell_absence(&self, chat: ChatId) {
+    pub(super) fn tell_absence(&self, chat: ChatId) {
         let (node, bot) = (Arc::clone(&self.node), self.profile.id);
         let absence = SetAbsence { bot, epoch: self.epoch, chat, absent: true };
         self.node.committer.submit(Operation::SetAbsence(absence), move |result| match result {

@@ -120,7 +120,7 @@ impl BotState {
     fn begin_turn(&mut self, job: TurnJob, now: Timestamp) {
         self.node.traffic.waited(now.since(job.turn.due_at));
         let turn = job.turn.id;
-        let claim = Claim { bot: self.profile.id, epoch: self.epoch, turn };
+        let claim = self.claim(&job, now);
         self.generation += 1;
         let serial = self.generation;
         let myself = self.myself.clone();
@@ -150,8 +150,12 @@ impl BotState {
         if stale {
             self.finish(turn, TurnEnding::Expired);
         } else if matches!(self.claims, Claims::Committed) {
-            self.ask_model(turn);
+            self.perform(turn, false);
         }
+    }
+
+    fn claim(&self, job: &TurnJob, now: Timestamp) -> Claim {
+        Claim { bot: self.profile.id, epoch: self.epoch, turn: job.turn.id, chat: job.turn.chat, now }
     }
 
     /// Whether a result is of the job in hand, and not of an earlier one of the same turn.
@@ -173,8 +177,10 @@ impl BotState {
         if let Err(error) = result {
             if matches!(error, CommitError::Unavailable(_)) {
                 // It may have been committed all the same: nobody would take the turn up again.
-                let claim = Claim { bot: self.profile.id, epoch: self.epoch, turn };
-                self.node.committer.submit(Operation::Unclaim(claim), |_| {});
+                if let Some(job) = self.jobs.get(&turn) {
+                    let claim = self.claim(&job.given, self.node.clock.now());
+                    self.node.committer.submit(Operation::Unclaim(claim), |_| {});
+                }
                 self.release(self.jobs.get(&turn).and_then(|job| job.begun));
             }
             tracing::warn!(bot.id = %self.profile.id, turn.id = %turn, error = %error, "turn could not be claimed, its completion is discarded");
@@ -186,16 +192,18 @@ impl BotState {
             }
             self.sending.discard_turn(turn);
             self.forget_turn(turn);
+        } else if let Ok(Applied::Stopped(scope)) = result {
+            self.on_stopped(turn, *scope);
         } else if self
             .jobs
             .get(&turn)
             .is_some_and(|job| job.generation == 0 && job.finish.is_none() && !job.wanted.is_withdrawn())
         {
-            self.ask_model(turn);
+            self.perform(turn, true);
         }
     }
 
-    fn forget_turn(&mut self, turn: TurnId) {
+    pub(super) fn forget_turn(&mut self, turn: TurnId) {
         if let Some(job) = self.jobs.remove(&turn) {
             job.wanted.withdraw();
         }
@@ -318,7 +326,8 @@ impl BotState {
             job.generation = 0;
             job.wanted.withdraw();
             let myself = self.myself.clone();
-            let claim = Claim { bot: self.profile.id, epoch: self.epoch, turn };
+            let (bot, epoch, chat) = (self.profile.id, self.epoch, job.given.turn.chat);
+            let claim = Claim { bot, epoch, turn, chat, now: self.node.clock.now() };
             self.node.committer.submit(Operation::Unclaim(claim), move |result| {
                 let _ = myself.cast(BotMsg::GivenBack(turn, result));
             });

@@ -4,6 +4,7 @@
 //! words; Turkish suffixes may follow with an apostrophe (Deniz'e) or, where Turkish is spoken, without (Denize).
 
 use super::suffix::carries_suffixes;
+use crate::behaviour::note::Note;
 use crate::behaviour::scene::{CastMember, Scene};
 use crate::domain::incoming::EntityKind;
 use crate::domain::roster::Language;
@@ -22,6 +23,8 @@ pub enum Address {
     Reply,
     /// By its name in the text.
     Name,
+    /// By nothing but that the message most likely answers the bot's.
+    Link,
 }
 
 impl Address {
@@ -31,6 +34,7 @@ impl Address {
             Self::Mention => "mention",
             Self::Reply => "reply",
             Self::Name => "name",
+            Self::Link => "link",
         }
     }
 }
@@ -43,9 +47,8 @@ struct NameRun {
 }
 
 /// The bots addressed by `entry`, the surest first, then in the order of the cast; never its author.
-pub fn addressed<'a>(scene: &Scene<'a>, entry: &TranscriptEntry) -> Vec<(&'a CastMember, Address)> {
-    let folded = fold(entry.text.as_deref().unwrap_or_default());
-    let words = words_of(&folded);
+pub fn addressed<'a>(scene: &Scene<'a>, entry: &Note) -> Vec<(&'a CastMember, Address)> {
+    let words = words_of(entry.folded());
     let replied = replied_to(scene, entry).and_then(|other| other.fleet_bot);
     let runs = name_runs(scene, &words);
     let how = |(at, member): (usize, &'a CastMember)| {
@@ -72,26 +75,25 @@ pub fn addressed<'a>(scene: &Scene<'a>, entry: &TranscriptEntry) -> Vec<(&'a Cas
 }
 
 /// Whether the message turns to another person: it replies to one, or mentions somebody outside the cast.
-pub fn is_to_person(scene: &Scene<'_>, entry: &TranscriptEntry) -> bool {
+pub fn is_to_person(scene: &Scene<'_>, entry: &Note) -> bool {
     let replies = replied_to(scene, entry).is_some_and(|other| {
         other.fleet_bot.is_none() && other.author.kind.is_person() && other.author.id != entry.author.id
     });
     if replies {
         return true;
     }
-    let folded = fold(entry.text.as_deref().unwrap_or_default());
-    words_of(&folded).iter().any(|word| {
+    words_of(entry.folded()).iter().any(|word| {
         word.len() > 1 && word.starts_with('@') && !scene.cast.iter().any(|member| is_handle_of(word, member))
     })
 }
 
 /// The post that `entry` replies to, when the window still has it.
-fn replied_to<'a>(scene: &Scene<'a>, entry: &TranscriptEntry) -> Option<&'a TranscriptEntry> {
+pub(super) fn replied_to<'a>(scene: &Scene<'a>, entry: &TranscriptEntry) -> Option<&'a Note> {
     let message = entry.reply_to?;
-    let is_it = |other: &&TranscriptEntry| {
+    let is_it = |other: &&Note| {
         other.message_id == message && other.kind == EntryKind::Message && other.telegram_chat == entry.telegram_chat
     };
-    scene.window.iter().rev().map(|other| &*other.entry).find(is_it)
+    scene.window.iter().rev().map(|other| &**other).find(is_it)
 }
 
 /// Words of a folded text; an `@` and an underscore belong to the word.

@@ -1,19 +1,36 @@
 //! Director: for each new message and each tick it decides who speaks, to what, or nobody. Layer `behaviour`; pure.
 //!
+//! | file | holds |
+//! |---|---|
+//! | `gate` | what keeps a whole chat silent: stops, quiet hours, loop physics |
+//! | `address`, `suffix`, `thread` | who is called, and which message a message belongs to |
+//! | `factors`, `disagree`, `lately`, `energy` | how much each bot wishes to speak |
+//! | `filters` | who may not, whatever it wishes |
+//! | `natural`, `opening`, `reaction`, `mention`, `every` | the policies |
+//!
 //! One decision per entry over the whole fleet; each records what it looked at and what each bot scored, so that one
 //! can read later why a bot spoke or stayed silent.
 
 pub mod address;
+mod disagree;
+pub mod energy;
 mod every;
+mod factors;
+mod filters;
+mod gate;
+pub mod lately;
 mod mention;
 mod natural;
-mod suffix;
-mod wish;
+mod opening;
+mod reaction;
+pub(in crate::behaviour) mod suffix;
+mod thread;
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::local::minute_of_day;
 use super::scene::{Occasion, Scene};
 use crate::domain::decision::Verdict;
 use crate::domain::ids::{BotId, Number};
@@ -106,6 +123,7 @@ impl Direction {
 /// Decides; `None` when nothing asks for a decision (edits, reactions, members, copies that change nothing).
 pub fn direct(scene: &Scene<'_>, occasion: Occasion<'_>, seed: u64) -> Option<Direction> {
     let policy = scene.chat.spec.policy;
+    let minute = || minute_of_day(&scene.chat.spec.time_zone, scene.now);
     match (policy, occasion) {
         (
             ChatPolicy::Every,
@@ -113,15 +131,17 @@ pub fn direct(scene: &Scene<'_>, occasion: Occasion<'_>, seed: u64) -> Option<Di
         ) => every::on_entry(scene, entry, bot, seed),
         (ChatPolicy::Every, _) | (_, Occasion::Copy { .. }) | (ChatPolicy::Mention, Occasion::Tick) => None,
         (ChatPolicy::Natural, Occasion::Tick) => {
-            Some(too_deep(scene, None).unwrap_or_else(|| natural::on_tick(scene, seed)))
+            let minute = minute();
+            Some(gate::shut(scene, None, minute).unwrap_or_else(|| opening::on_tick(scene, minute, seed)))
         }
         (_, Occasion::Entry { entry, .. }) => {
             if !says_something(entry) {
                 return None;
             }
-            let decided = too_deep(scene, Some(entry)).unwrap_or_else(|| match policy {
-                ChatPolicy::Mention => mention::on_entry(scene, entry, seed),
-                _ => natural::on_entry(scene, entry, seed),
+            let minute = minute();
+            let decided = gate::shut(scene, Some(entry), minute).unwrap_or_else(|| match policy {
+                ChatPolicy::Mention => mention::on_entry(scene, entry, minute, seed),
+                _ => natural::on_entry(scene, entry, minute, seed),
             });
             Some(decided)
         }
@@ -138,15 +158,6 @@ fn has_text(entry: &TranscriptEntry) -> bool {
     entry.text.as_deref().is_some_and(|text| !text.trim().is_empty())
 }
 
-/// Silence, when an answer would make the chain of bot messages too long. The transaction that commits `sending` has
-/// the authority (I11); this only spares a completion that it would refuse.
-fn too_deep(scene: &Scene<'_>, entry: Option<&TranscriptEntry>) -> Option<Direction> {
-    let before = entry.map_or(0, |entry| entry.chain_depth);
-    let max = scene.chat.spec.physics.chain_depth_max.filter(|max| before >= *max)?;
-    let reason = format!("the chain of bot messages is {before} long, {max} is the most");
-    Some(Direction::silence(reason, entry).with_inputs(json!({ "chain_depth": before })))
-}
-
 /// Reading time: by the length of the message, with jitter; none when pacing is off.
 fn reading_time(scene: &Scene<'_>, text: &str, rng: &mut fastrand::Rng) -> Duration {
     if !scene.chat.spec.pacing.enabled {
@@ -154,6 +165,25 @@ fn reading_time(scene: &Scene<'_>, text: &str, rng: &mut fastrand::Rng) -> Durat
     }
     let seconds = READING_BASE_SECONDS + text.split_whitespace().count() as f64 * READING_WORD_SECONDS;
     Duration::from_secs_f64(seconds * (0.6 + 0.8 * rng.f64())).min(READING_MAX)
+}
+
+/// An index by weight.
+fn draw(weights: impl Iterator<Item = f64> + Clone, rng: &mut fastrand::Rng) -> Option<usize> {
+    let mut left = rng.f64() * weights.clone().sum::<f64>();
+    let mut last = None;
+    for (at, weight) in weights.enumerate() {
+        left -= weight;
+        last = Some(at);
+        if left < 0.0 {
+            break;
+        }
+    }
+    last
+}
+
+/// As many digits as a record needs.
+fn round(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
 }
 
 #[cfg(test)]

@@ -1,64 +1,52 @@
-//! Policy `natural`: mentions, replies, names, questions, talkativeness, and silence. Layer `behaviour`; pure.
+//! Policy `natural`: mentions, replies, names, links, questions, wishes, and silence. Layer `behaviour`; pure.
 //!
 //! Addressed bots answer people nearly always. Of the others at most one speaks up (now and then two answer a
 //! question): the chance that anybody does comes from all their wishes together, who it is from each one's own.
-//! The energy of the room rises with people and falls with the fleet's own messages; a chain of bots decays.
+//! The energy of the room rises with people and falls with the fleet's own messages; a chain of bots decays. All weights
+//! are the chat's strategy.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::address::{Address, addressed, is_question, is_to_person};
-use super::wish::{energy, follow_up, freshness, openings_unanswered, wish};
-use super::{Direction, Speaker, TO_BOT, TO_PERSON, UNASKED, reading_time};
+use super::address::{Address, addressed, is_question, is_to_person, replied_to};
+use super::disagree::words;
+use super::energy::energy;
+use super::factors::{Subject, Wish, closeness};
+use super::filters::{Filter, of_called, of_called_by_bot, of_unasked};
+use super::gate::{clock, is_calm};
+use super::lately::{Said, by_bot, follow_up};
+use super::reaction::perhaps;
+use super::thread::{BELIEVED, Link, link, speakers_in_thread};
+use super::{Direction, Speaker, TO_BOT, TO_PERSON, UNASKED, draw, reading_time, round};
+use crate::behaviour::note::Note;
+use crate::behaviour::physics::limits::{calm_until, shortened};
 use crate::behaviour::scene::{CastMember, Scene};
-use crate::domain::text::fold;
+use crate::domain::ids::BotId;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Act;
 
-/// Chance that a bot answers a person who mentioned it or replied to it.
-const ADDRESSED_BY_PERSON: f64 = 0.99;
+/// How much likelier a question of a bot brings another one in.
+const BOTS_QUESTION: f64 = 1.4;
 
-/// Chance that a bot answers a person who named it.
-const NAMED_BY_PERSON: f64 = 0.95;
+/// Chances that a second bot joins in on a question of a person, and on anything else, in a lively room.
+const SECOND_ON_QUESTION: f64 = 0.25;
+const SECOND: f64 = 0.05;
 
-/// What remains of a named bot's chance when another one was mentioned or replied to: it is rather talked about.
-const TALKED_ABOUT: f64 = 0.5;
+/// What a tired room leaves of the chance to answer a person's remark.
+const TIRED: f64 = 0.7;
 
-/// Most bots that answer one message, however many it addresses.
-const ADDRESSED_MAX: usize = 3;
+/// Most of a chance that a bot answers a bot, however close they are.
+const TO_BOT_MAX: f64 = 0.98;
 
-/// Chance that somebody answers a person's question to the room.
-const QUESTION: f64 = 0.97;
-
-/// How far a wish of 1 becomes a chance to answer a person's remark.
-const REMARK: f64 = 0.5;
-
-/// What remains of a chance when a person turns to another person.
-const BETWEEN_PEOPLE: f64 = 0.35;
-
-/// Least chance to go on with a person who goes on with a bot.
-const FOLLOW_UP: f64 = 0.8;
-
-/// Chance that an addressed bot answers a bot at the start of a chain; each step multiplies it by [`CHAIN_DECAY`].
-const ADDRESSED_BY_BOT: f64 = 0.9;
-
-/// Chance that another bot joins in at the start of a chain, when all wish to.
-const JOINS_BOT: f64 = 0.45;
-
-/// What each step of a chain leaves of a chance.
-const CHAIN_DECAY: f64 = 0.8;
-
-/// What each opening that no person took up leaves of the chance of the next, and the least that remains.
-const OPENING_DECAY: f64 = 0.85;
-const OPENING_MIN: f64 = 0.25;
-
-/// A second bot waits about so much longer, so that the first one's message is there.
-const SECOND_WAITS: Duration = Duration::from_secs(3);
+/// Each bot that speaks first makes the next one wait about so much longer, so that its message is there.
+const NEXT_WAITS: Duration = Duration::from_secs(3);
+const WAITS_MAX: u32 = 3;
 
 /// Who wrote an entry.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Writer {
+pub(super) enum Writer {
     Person,
     Fleet,
     /// A bot of somebody else: ours answer it only when it calls them.
@@ -84,198 +72,277 @@ impl Writer {
 }
 
 /// What the chances of one entry depend on.
-struct Circumstances<'a> {
-    text: &'a str,
+pub(super) struct Circumstances<'a> {
     from: Writer,
     question: bool,
     to_person: bool,
     energy: f64,
     /// What the chain's length leaves of a chance.
     decay: f64,
+    /// Minute of the day on the chat's wall.
+    pub(super) minute: u16,
+    /// The message that it answers, if Telegram does not say.
+    link: Option<Link<'a>>,
+    in_thread: Vec<BotId>,
+    said: HashMap<BotId, Said>,
 }
 
 impl<'a> Circumstances<'a> {
-    fn of(scene: &Scene<'_>, entry: &'a TranscriptEntry) -> Self {
-        let text = entry.text.as_deref().unwrap_or_default();
+    /// Of an entry that calls these bots.
+    fn of(scene: &Scene<'a>, entry: &Note, minute: u16, calls: bool) -> Self {
+        let from = Writer::of(entry);
+        let reply = replied_to(scene, entry);
+        let implicit = from == Writer::Person && !calls && reply.is_none() && entry.text.is_some();
+        let link = implicit.then(|| link(scene, entry)).flatten();
+        let believed = link.as_ref().filter(|link| link.probability >= BELIEVED).map(|link| link.to);
+        let person = believed.filter(|to| to.fleet_bot.is_none() && to.author.id != entry.author.id);
+        let depth = entry.chain_depth.saturating_sub(1).min(30) as i32;
         Self {
-            text,
-            from: Writer::of(entry),
-            question: is_question(text),
-            to_person: is_to_person(scene, entry),
+            from,
+            question: is_question(entry.text.as_deref().unwrap_or_default()),
+            to_person: is_to_person(scene, entry) || person.is_some(),
             energy: energy(scene),
-            decay: CHAIN_DECAY.powi(entry.chain_depth.saturating_sub(1).min(30) as i32),
+            decay: scene.chat.spec.strategy.chain_decay.powi(depth),
+            minute,
+            in_thread: speakers_in_thread(scene, entry, reply.or(believed)),
+            link,
+            said: by_bot(scene),
         }
     }
 
-    fn inputs(&self, entry: &TranscriptEntry, named: &[(&CastMember, Address)]) -> Value {
+    /// The bot whose message this most likely answers, and how likely.
+    fn linked(&self, scene: &Scene<'a>) -> Option<(&'a CastMember, Address)> {
+        let link = self.link.as_ref().filter(|link| link.probability >= BELIEVED)?;
+        let bot = link.to.fleet_bot?;
+        scene.cast.iter().find(|member| member.profile.id == bot).map(|member| (member, Address::Link))
+    }
+
+    fn inputs(&self, scene: &Scene<'_>, entry: &Note, calls: &[(&CastMember, Address)]) -> Value {
         let addressed: Map<String, Value> =
-            named.iter().map(|(member, how)| (member.profile.spec.name.clone(), json!(how.as_str()))).collect();
-        json!({
+            calls.iter().map(|(member, how)| (member.profile.spec.name.clone(), json!(how.as_str()))).collect();
+        let mut inputs = json!({
             "from": self.from.as_str(),
             "question": self.question,
             "to_person": self.to_person,
             "energy": round(self.energy),
             "chain_depth": entry.chain_depth,
             "addressed": addressed,
-        })
+            "hour": clock(self.minute),
+        });
+        if let Some(link) = &self.link {
+            inputs["link"] = json!([link.to.number, round(link.probability)]);
+        }
+        if !scene.standing.open.is_empty() {
+            inputs["open"] = json!(scene.standing.open.len());
+        }
+        if is_calm(scene) {
+            inputs["calm"] = json!(true);
+        }
+        inputs
     }
 }
 
-pub(super) fn on_entry(scene: &Scene<'_>, entry: &TranscriptEntry, seed: u64) -> Direction {
+pub(super) fn on_entry(scene: &Scene<'_>, entry: &Note, minute: u16, seed: u64) -> Direction {
     let mut rng = fastrand::Rng::with_seed(seed);
-    let circumstances = Circumstances::of(scene, entry);
-    let named = addressed(scene, entry);
-    let inputs = circumstances.inputs(entry, &named);
-    let direction = if !named.is_empty() {
-        called(scene, entry, &circumstances, &named, &mut rng)
+    let mut calls = addressed(scene, entry);
+    let circumstances = Circumstances::of(scene, entry, minute, !calls.is_empty());
+    if calls.is_empty() && !circumstances.to_person {
+        calls.extend(circumstances.linked(scene));
+    }
+    let inputs = circumstances.inputs(scene, entry, &calls);
+    let mut direction = if !calls.is_empty() {
+        called(scene, entry, &circumstances, &calls, &mut rng)
     } else if circumstances.from == Writer::ForeignBot {
         Direction::silence("a bot of somebody else, and it called none of ours", Some(entry))
     } else {
         volunteers(scene, entry, &circumstances, &mut rng)
     };
-    direction.with_inputs(inputs)
+    let decided = std::mem::take(&mut direction.inputs);
+    if circumstances.from == Writer::Person {
+        if direction.speakers.is_empty() {
+            direction = perhaps(scene, entry, &circumstances, direction, &mut rng);
+        }
+        if let Some(until) = scene.standing.calm_until.filter(|_| is_calm(scene)) {
+            direction.calm_until = Some(shortened(until, scene.now, !calls.is_empty()));
+        }
+    }
+    let reaction = std::mem::take(&mut direction.inputs);
+    direction.with_inputs(merged(inputs, [decided, reaction]))
+}
+
+/// One object with the keys of all.
+fn merged(mut inputs: Value, more: [Value; 2]) -> Value {
+    if let Some(inputs) = inputs.as_object_mut() {
+        for value in more {
+            if let Value::Object(keys) = value {
+                inputs.extend(keys);
+            }
+        }
+    }
+    inputs
 }
 
 /// Some bots were addressed: each answers by its own chance.
 fn called(
     scene: &Scene<'_>,
-    entry: &TranscriptEntry,
+    entry: &Note,
     circumstances: &Circumstances<'_>,
     calls: &[(&CastMember, Address)],
     rng: &mut fastrand::Rng,
 ) -> Direction {
     let from_person = circumstances.from == Writer::Person;
-    let surest = calls.first().map(|(_, how)| *how);
     let mut speakers = Vec::new();
     let mut scores = Map::new();
     let mut names = Vec::new();
+    let mut pair_spent = false;
     for (member, how) in calls {
-        let base = match (from_person, how) {
-            (true, Address::Mention | Address::Reply) => ADDRESSED_BY_PERSON,
-            (true, Address::Name) => NAMED_BY_PERSON,
-            (false, _) => ADDRESSED_BY_BOT * circumstances.decay * circumstances.energy,
+        let said = circumstances.said.get(&member.profile.id);
+        let filter = if from_person {
+            of_called(member, said)
+        } else {
+            of_called_by_bot(scene, member, said, entry, circumstances.minute)
         };
-        let talked_about = *how == Address::Name && surest != Some(Address::Name);
-        let chance = if talked_about { base * TALKED_ABOUT } else { base };
+        let chance = chance_of_called(scene, entry, circumstances, calls, (member, *how));
         let roll = rng.f64();
-        let score = json!({ "chance": round(chance), "roll": round(roll), "addressed": how.as_str() });
+        let mut score = json!({ "chance": round(chance), "roll": round(roll), "addressed": how.as_str() });
+        pair_spent |= filter == Some(Filter::Pair);
+        if let Some(filter) = filter {
+            score["filtered"] = json!(filter.as_str());
+        }
         scores.insert(member.profile.spec.name.clone(), score);
-        if roll < chance && speakers.len() < ADDRESSED_MAX {
+        if filter.is_none() && roll < chance && speakers.len() < scene.chat.spec.strategy.addressed_max {
             names.push(member.profile.spec.name.as_str());
             let priority = if from_person { TO_PERSON } else { TO_BOT };
             speakers.push(speaker(scene, member, entry, priority, speakers.len(), rng));
         }
     }
-    let reason = if names.is_empty() {
-        "the bot that was addressed lets it rest".to_owned()
-    } else {
-        format!("addressed: {}", names.join(", "))
+    let occupied = !from_person && !scene.standing.open.is_empty();
+    if occupied {
+        speakers.clear();
+    }
+    let reason = match names.as_slice() {
+        [] if pair_spent => "the two bots have said enough to one another for ten minutes".to_owned(),
+        [] => "the bot that was addressed lets it rest".to_owned(),
+        _ if occupied => "somebody is about to speak already, so a bot's call waits".to_owned(),
+        names => format!("addressed: {}", names.join(", ")),
     };
-    Direction::of(speakers, reason, Some(entry)).with_scores(Value::Object(scores))
+    let mut direction = Direction::of(speakers, reason, Some(entry)).with_scores(Value::Object(scores));
+    if pair_spent {
+        direction.calm_until = calm_until(scene);
+    }
+    direction
+}
+
+fn chance_of_called(
+    scene: &Scene<'_>,
+    entry: &Note,
+    circumstances: &Circumstances<'_>,
+    calls: &[(&CastMember, Address)],
+    (member, how): (&CastMember, Address),
+) -> f64 {
+    let strategy = &scene.chat.spec.strategy;
+    if circumstances.from != Writer::Person {
+        let chance = strategy.addressed_by_bot * circumstances.decay * circumstances.energy;
+        return (chance * closeness(scene, member, entry)).min(TO_BOT_MAX);
+    }
+    let surest = calls.first().map(|(_, how)| *how);
+    match how {
+        Address::Mention | Address::Reply => strategy.addressed_by_person,
+        Address::Name if surest == Some(Address::Name) => strategy.named_by_person,
+        Address::Name => strategy.named_by_person * strategy.talked_about,
+        Address::Link => {
+            let probability = circumstances.link.as_ref().map_or(0.0, |link| link.probability);
+            (strategy.addressed_by_person * probability).max(strategy.follow_up)
+        }
+    }
 }
 
 /// Nobody was addressed: one may speak up, sometimes another one too.
 fn volunteers(
     scene: &Scene<'_>,
-    entry: &TranscriptEntry,
+    entry: &Note,
     circumstances: &Circumstances<'_>,
     rng: &mut fastrand::Rng,
 ) -> Direction {
+    let strategy = &scene.chat.spec.strategy;
     let from_person = circumstances.from == Writer::Person;
-    let folded = fold(circumstances.text);
-    let partner = follow_up(scene, entry);
-    let mut wishes: Vec<(&CastMember, f64)> = scene
-        .cast
-        .iter()
-        .filter(|member| entry.fleet_bot != Some(member.profile.id))
-        .map(|member| (member, wish(scene, member, entry, &folded, partner)))
-        .filter(|(_, wish)| *wish > 0.0)
-        .collect();
-    let room = 1.0 - wishes.iter().map(|(_, wish)| 1.0 - REMARK * wish.min(1.0)).product::<f64>();
+    let said_words: Vec<&str> = words(entry.folded()).collect();
+    let partner = follow_up(scene, entry).filter(|_| !circumstances.to_person);
+    let subject = Subject { entry: Some(&**entry), words: &said_words, partner, in_thread: &circumstances.in_thread };
+    let mut scores = Map::new();
+    let mut wishes: Vec<(&CastMember, f64)> = Vec::new();
+    for member in scene.cast {
+        let said = circumstances.said.get(&member.profile.id);
+        let wish = Wish::of(scene, member, said, &subject);
+        let mut record = wish.record();
+        // Who is spoken with goes on at once.
+        let filter = of_unasked(scene, member, said, Some(&**entry), circumstances.minute)
+            .filter(|filter| *filter != Filter::CoolDown || partner != Some(member.profile.id));
+        match filter {
+            Some(filter) => record["filtered"] = json!(filter.as_str()),
+            None if wish.total > 0.0 => wishes.push((member, wish.total)),
+            None => {}
+        }
+        scores.insert(member.profile.spec.name.clone(), record);
+    }
+    let room = 1.0 - wishes.iter().map(|(_, wish)| 1.0 - strategy.remark * wish.min(1.0)).product::<f64>();
     let lively = circumstances.energy;
     let mut share = match (from_person, circumstances.question) {
-        (true, true) => QUESTION,
-        (true, false) => room * lively.max(0.7),
-        (false, true) => JOINS_BOT * 1.4 * room * circumstances.decay * lively,
-        (false, false) => JOINS_BOT * room * circumstances.decay * lively,
+        (true, true) => strategy.question,
+        (true, false) => room * lively.max(TIRED),
+        (false, true) => strategy.joins_bot * BOTS_QUESTION * room * circumstances.decay * lively,
+        (false, false) => strategy.joins_bot * room * circumstances.decay * lively,
     };
     if from_person && circumstances.to_person {
-        share *= BETWEEN_PEOPLE;
+        share *= strategy.between_people;
     } else if from_person && partner.is_some() {
-        share = share.max(FOLLOW_UP);
+        share = share.max(strategy.follow_up);
     }
-    let second = if from_person && circumstances.question { 0.25 } else { 0.05 } * lively;
-    let scores: Map<String, Value> =
-        wishes.iter().map(|(member, wish)| (member.profile.spec.name.clone(), json!(round(*wish)))).collect();
+    let asked = from_person && circumstances.question && !circumstances.to_person;
+    let waits = if asked {
+        None
+    } else if !scene.standing.open.is_empty() {
+        Some("silence: somebody is about to speak already")
+    } else if is_calm(scene) {
+        Some("silence: the chat calms down, and nobody was addressed")
+    } else {
+        None
+    };
+    let second = if from_person && circumstances.question { SECOND_ON_QUESTION } else { SECOND } * lively;
     let roll = rng.f64();
-    let scores = json!({ "share": round(share), "roll": round(roll), "wishes": scores });
     let mut speakers = Vec::new();
     let mut names = Vec::new();
-    if roll < share {
+    if roll < share && waits.is_none() {
         let count = if rng.f64() < second { 2 } else { 1 };
         let priority = if from_person { TO_PERSON } else { UNASKED };
-        while let Some(at) = draw(&wishes, rng).filter(|_| speakers.len() < count) {
+        while let Some(at) = draw(wishes.iter().map(|(_, wish)| *wish), rng).filter(|_| speakers.len() < count) {
             let (member, _) = wishes.remove(at);
             names.push(member.profile.spec.name.as_str());
             speakers.push(speaker(scene, member, entry, priority, speakers.len(), rng));
         }
     }
-    let reason = match (names.as_slice(), roll < share) {
-        ([], true) => "nobody of the cast speaks unasked".to_owned(),
-        ([], false) => "silence: nobody was addressed, and the chance to join in was not taken".to_owned(),
+    let reason = match (names.as_slice(), waits) {
+        ([], Some(waits)) => waits.to_owned(),
+        ([], None) if roll < share => "nobody of the cast speaks unasked".to_owned(),
+        ([], None) => "silence: nobody was addressed, and the chance to join in was not taken".to_owned(),
         (names, _) => format!("nobody was addressed; joining in: {}", names.join(", ")),
     };
-    Direction::of(speakers, reason, Some(entry)).with_scores(scores)
-}
-
-/// The room was quiet: somebody may open a topic, the less likely the more openings no person took up.
-pub(super) fn on_tick(scene: &Scene<'_>, seed: u64) -> Direction {
-    let mut rng = fastrand::Rng::with_seed(seed);
-    let wishes: Vec<(&CastMember, f64)> = scene
-        .cast
-        .iter()
-        .map(|member| (member, member.profile.spec.persona.talkativeness * freshness(scene, member)))
-        .filter(|(_, wish)| *wish > 0.0)
-        .collect();
-    let unanswered = openings_unanswered(scene);
-    let chance = OPENING_DECAY.powi(unanswered.min(100) as i32).max(OPENING_MIN);
-    let roll = rng.f64();
-    let names: Map<String, Value> =
-        wishes.iter().map(|(member, wish)| (member.profile.spec.name.clone(), json!(round(*wish)))).collect();
-    let inputs = json!({ "openings_unanswered": unanswered });
-    let scores = json!({ "chance": round(chance), "roll": round(roll), "wishes": names });
-    let chosen = draw(&wishes, &mut rng).filter(|_| roll < chance);
-    let direction = match chosen {
-        Some(at) => {
-            let member = wishes[at].0;
-            let bot = member.profile.id;
-            let speaker = Speaker {
-                bot,
-                act: Act::Open { topic: None },
-                target: None,
-                answers_bot: None,
-                priority: UNASKED,
-                delay: Duration::ZERO,
-            };
-            let reason = format!("the room was quiet; {} brings something up", member.profile.spec.name);
-            Direction::of(vec![speaker], reason, None)
-        }
-        None if wishes.is_empty() => Direction::silence("the room is quiet and nobody speaks unasked", None),
-        None => Direction::silence("the room is quiet, and so it stays for now", None),
-    };
-    direction.with_inputs(inputs).with_scores(scores)
+    Direction::of(speakers, reason, Some(entry))
+        .with_scores(Value::Object(scores))
+        .with_inputs(json!({ "share": round(share), "roll": round(roll) }))
 }
 
 fn speaker(
     scene: &Scene<'_>,
     member: &CastMember,
-    entry: &TranscriptEntry,
+    entry: &Note,
     priority: u8,
     before: usize,
     rng: &mut fastrand::Rng,
 ) -> Speaker {
     let reading = reading_time(scene, entry.text.as_deref().unwrap_or_default(), rng);
-    let waits = if reading.is_zero() { Duration::ZERO } else { SECOND_WAITS * before as u32 };
+    let ahead = (before + scene.standing.open.len()).min(WAITS_MAX as usize) as u32;
+    let waits = if reading.is_zero() { Duration::ZERO } else { NEXT_WAITS * ahead };
     Speaker {
         bot: member.profile.id,
         act: Act::Answer,
@@ -284,21 +351,4 @@ fn speaker(
         priority,
         delay: reading + waits,
     }
-}
-
-/// An index by weight.
-fn draw(weights: &[(&CastMember, f64)], rng: &mut fastrand::Rng) -> Option<usize> {
-    let total: f64 = weights.iter().map(|(_, weight)| weight).sum();
-    let mut left = rng.f64() * total;
-    for (at, (_, weight)) in weights.iter().enumerate() {
-        left -= weight;
-        if left < 0.0 {
-            return Some(at);
-        }
-    }
-    weights.len().checked_sub(1)
-}
-
-fn round(value: f64) -> f64 {
-    (value * 1000.0).round() / 1000.0
 }

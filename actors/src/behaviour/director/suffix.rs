@@ -19,7 +19,7 @@ const AFTER_ANY: [&str; 29] = [
 const SUFFIXES_MAX: usize = 3;
 
 /// Whether `rest`, which follows `stem` in a word, is made of suffixes that may follow it.
-pub(super) fn carries_suffixes(stem: &str, rest: &str) -> bool {
+pub(in crate::behaviour) fn carries_suffixes(stem: &str, rest: &str) -> bool {
     carries(stem.chars().next_back(), last_vowel(stem), rest, SUFFIXES_MAX)
 }
 

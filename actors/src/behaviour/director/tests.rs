@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod conversation;
+mod weighing;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -56,7 +57,7 @@ impl Room {
     }
 
     fn named(&self, text: &str) -> Vec<String> {
-        let entry = says(1, None, text, 0);
+        let entry = noted(&says(1, None, text, 0));
         addressed(&self.scene(), &entry).into_iter().map(|(member, _)| member.profile.spec.name.clone()).collect()
     }
 }
@@ -84,7 +85,7 @@ fn a_reply_addresses_the_author_of_what_it_answers() {
     room.hears(says(1, Some(&room.cast[2].clone()), "merhaba", 1));
     let mut entry = says(2, None, "bence de", 0);
     entry.reply_to = Some(MessageId(1));
-    let named = addressed(&room.scene(), &entry);
+    let named = addressed(&room.scene(), &noted(&entry));
     assert_eq!(
         named.iter().map(|(member, how)| (member.profile.id, *how)).collect::<Vec<_>>(),
         [(BotId(3), Address::Reply)]
@@ -135,7 +136,7 @@ fn a_mention_beats_a_reply_and_a_reply_beats_a_name() {
     let mut entry = says(2, None, "Deniz'i boş ver @NORA_bot", 0);
     entry.reply_to = Some(MessageId(1));
     let found: Vec<_> =
-        addressed(&room.scene(), &entry).iter().map(|(member, how)| (member.profile.id.0, *how)).collect();
+        addressed(&room.scene(), &noted(&entry)).iter().map(|(member, how)| (member.profile.id.0, *how)).collect();
     assert_eq!(found, [(4, Address::Mention), (3, Address::Reply), (1, Address::Name)]);
 }
 
@@ -320,7 +321,7 @@ fn a_decision_says_what_it_looked_at_and_what_each_bot_scored() {
     let room = Room::new(ChatPolicy::Natural);
     let direction = room.direct(&says(1, None, "çay güzelmiş", 0), 7);
     assert_eq!(direction.inputs["from"], "person");
-    assert!(room.cast.iter().all(|member| direction.scores["wishes"][&member.profile.spec.name].is_number()));
+    assert!(room.cast.iter().all(|member| direction.scores[&member.profile.spec.name]["wish"].is_number()));
     let named = room.direct(&says(1, None, "Kerem gelsene", 0), 7);
     assert_eq!(named.inputs["addressed"]["Kerem"], "name");
 }

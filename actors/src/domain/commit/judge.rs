@@ -222,7 +222,14 @@ impl Bench<'_> {
 
     fn claim(&mut self, op: Claim) -> Judgement {
         self.fence(op.bot, op.epoch)?;
+        let blocking = self.loaded.stops.blocking(op.chat, op.bot, op.now);
         let head = self.turn(op.bot, op.turn, TurnState::Queued)?;
+        if let Some(scope) = blocking {
+            head.progress.state = TurnState::Dropped;
+            head.progress.error = Some(format!("stopped: {scope:?}"));
+            self.turn_moved(op.turn);
+            return Ok(Applied::Stopped(scope));
+        }
         head.progress.state = TurnState::Claimed;
         head.progress.attempts += 1;
         head.progress.claimed_epoch = Some(op.epoch);
@@ -327,6 +334,10 @@ impl Bench<'_> {
                     _ => None,
                 };
                 Applied::Said(verdict)
+            }
+            TurnEnding::Acted => {
+                head.progress.state = TurnState::Done;
+                Applied::Done
             }
             TurnEnding::Failed(error) => {
                 let dead = head.progress.attempts >= TURN_ATTEMPTS_MAX;

@@ -65,6 +65,7 @@ impl Needs {
             Operation::Claim(op) | Operation::Unclaim(op) => {
                 self.bots.insert(op.bot);
                 self.turns.insert(op.turn);
+                self.stops |= matches!(operation, Operation::Claim(_));
             }
             Operation::Finish(op) => {
                 self.bots.insert(op.bot);

@@ -166,7 +166,8 @@ pub struct Advance {
     pub disclosed: bool,
 }
 
-/// A bot begins a turn: from here a crash counts as a failure of it.
+/// A bot begins a turn: from here a crash counts as a failure of it. Where a stop keeps the bot silent, the turn is
+/// dropped instead (I9): it costs no money, and whatever it would do is not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The bot.
@@ -175,6 +176,10 @@ pub struct Claim {
     pub epoch: Epoch,
     /// The turn, which must be queued.
     pub turn: TurnId,
+    /// Its chat: stops.
+    pub chat: ChatId,
+    /// Now, on the database's clock.
+    pub now: Timestamp,
 }
 
 /// A bot ended a turn that it had claimed.
@@ -202,6 +207,8 @@ pub enum TurnEnding {
         /// Begins the first part.
         begin: Option<Start>,
     },
+    /// With an effect that is no message, and that was seen to happen.
+    Acted,
     /// It failed, and is queued again until its attempts are used up.
     Failed(String),
     /// Given up on purpose.
@@ -389,6 +396,8 @@ pub enum Applied {
         /// What all nodes took so far, this included.
         granted: i64,
     },
+    /// The turn was dropped instead of claimed: this stop keeps its bot silent.
+    Stopped(StopScope),
     /// The turn failed; whether it is queued again or dead.
     Failed {
         /// It will not be tried again.

@@ -5,6 +5,7 @@
 
 pub mod advance;
 pub mod allowance;
+pub mod archive;
 pub mod cluster;
 pub mod hand_over;
 pub mod ingest;
@@ -199,6 +200,13 @@ macro_rules! store_contract {
             words_of_who_has_opted_out_are_not_stored
             an_opt_out_in_the_same_batch_already_counts
             who_is_forgotten_leaves_numbers_and_nothing_else
+        ]);
+        $crate::store_contract!(@file $home, archive: [
+            decisions_read_back_as_they_were_made
+            decisions_come_in_pages_both_ways_and_by_entry
+            turns_of_decisions_come_with_their_messages
+            entries_are_read_forwards_from_any_number
+            a_message_is_found_by_its_id_also_after_a_migration
         ]);
         $crate::store_contract!(@file $home, outcomes: [
             every_row_is_one_line_with_what_became_of_it

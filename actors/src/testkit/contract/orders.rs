@@ -103,7 +103,7 @@ pub async fn the_manifests_delivery_counts_when_it_is_news(home: &dyn Home) {
 pub async fn an_unclaimed_turn_waits_as_before(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let turn = stored_turn(&scene).await;
-    let back = |epoch| Operation::Unclaim(Claim { bot: turn.bot, epoch, turn: turn.id });
+    let back = |epoch| Operation::Unclaim(Claim { bot: turn.bot, epoch, turn: turn.id, chat: turn.chat, now: at(0) });
     assert_conflict(&scene.commit_one(back(scene.epoch)).await);
     scene.commit_all(vec![claim(&turn, scene.epoch), back(scene.epoch)]).await;
     assert_eq!(state_of(&scene, turn.id).await.0.progress, turn.progress);

@@ -20,6 +20,12 @@ pub(super) struct Audited {
     pub(super) counts: Option<Forgotten>,
 }
 
+/// Whether a payload names somebody.
+fn naming(person: TelegramUserId) -> impl Fn(&str) -> bool {
+    let (before, last) = (format!("\"id\":{person},"), format!("\"id\":{person}}}"));
+    move |payload| payload.contains(&before) || payload.contains(&last)
+}
+
 impl State {
     pub(super) fn set_right(&mut self, right: SetRight) {
         self.people_seq += 1;
@@ -47,8 +53,7 @@ impl State {
 
     pub(super) fn person(&self, person: TelegramUserId) -> PersonRecord {
         let entries: Vec<_> = self.transcript.values().filter(|entry| entry.author.id == person).collect();
-        let (before, last) = (format!("\"id\":{person},"), format!("\"id\":{person}}}"));
-        let named = |payload: &str| payload.contains(&before) || payload.contains(&last);
+        let named = naming(person);
         let answers = |turn: &&Turn| {
             turn.target
                 .and_then(|target| self.transcript.get(&(turn.chat, target)))
@@ -66,7 +71,11 @@ impl State {
 
     pub(super) fn forget(&mut self, person: TelegramUserId, wish: Option<i64>, cut: Cut<'_>) -> Forgotten {
         let mut forgotten = Forgotten::default();
+        let named = naming(person);
         for received in self.inbox.values_mut() {
+            if !named(&received.row.payload) {
+                continue;
+            }
             let Some(payload) = cut(&received.row.payload) else { continue };
             if payload == TOMBSTONE && received.row.outcome.is_none() {
                 received.row.outcome = Some(Outcome::because(OutcomeKind::Ignored, FORGOTTEN));

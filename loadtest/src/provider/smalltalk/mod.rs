@@ -18,3 +18,25 @@ mod turkish;
 pub(super) mod prompt;
 
 pub(super) use compose::SmallTalk;
+
+use super::wire::ChatMessage;
+
+/// The simulated model without its server, for simulations in virtual time.
+#[derive(Debug)]
+pub struct Talker(SmallTalk);
+
+impl Talker {
+    /// A talker whose every text follows the seed.
+    pub fn new(seed: u64) -> Self {
+        Self(SmallTalk::new(seed))
+    }
+
+    /// The answer to a prompt, given as its messages' roles and texts.
+    pub fn reply<'a>(&mut self, prompt: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+        let messages: Vec<ChatMessage> = prompt
+            .into_iter()
+            .map(|(role, text)| ChatMessage { role: role.to_owned(), content: text.into() })
+            .collect();
+        self.0.reply(&prompt::Prompt::read(&messages))
+    }
+}

@@ -1,0 +1,42 @@
+//! What keeps a whole chat silent, before anybody's wish is looked at: stops, quiet hours, loop physics and the calm that
+//! follows them. Layer `behaviour`; pure.
+
+use serde_json::json;
+
+use super::Direction;
+use crate::behaviour::physics::limits::{calm_until, reached};
+use crate::behaviour::scene::Scene;
+use crate::domain::transcript::TranscriptEntry;
+
+/// Silence for the whole chat, or `None` when its bots may speak. `entry` is what would be answered.
+pub(super) fn shut(scene: &Scene<'_>, entry: Option<&TranscriptEntry>, minute: u16) -> Option<Direction> {
+    let silence = |gate: &str, reason: &str| {
+        let depth = entry.map_or(0, |entry| entry.chain_depth);
+        let inputs = json!({ "gate": gate, "hour": clock(minute), "chain_depth": depth });
+        Direction::silence(reason, entry).with_inputs(inputs)
+    };
+    if scene.standing.stopped {
+        return Some(silence("stopped", "a stop is in force"));
+    }
+    if scene.chat.spec.quiet_hours.is_some_and(|hours| hours.contains(minute)) {
+        return Some(silence("quiet_hours", "these are the chat's quiet hours"));
+    }
+    let by_person = entry.is_some_and(|entry| entry.fleet_bot.is_none() && entry.author.kind.is_person());
+    if !by_person && is_calm(scene) {
+        return Some(silence("calm", "the chat calms down: no talk among bots, and no openings"));
+    }
+    let limit = reached(scene, entry)?;
+    let mut direction = silence(limit.as_str(), &limit.reason());
+    direction.calm_until = calm_until(scene);
+    Some(direction)
+}
+
+/// Whether the chat calms down after a limit.
+pub(super) fn is_calm(scene: &Scene<'_>) -> bool {
+    scene.standing.calm_until.is_some_and(|until| until > scene.now)
+}
+
+/// A minute of the day as a clock shows it.
+pub(super) fn clock(minute: u16) -> String {
+    format!("{:02}:{:02}", minute / 60, minute % 60)
+}

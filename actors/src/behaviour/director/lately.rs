@@ -1,0 +1,60 @@
+//! What was said lately, and by whom. Layer `behaviour`; pure.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::behaviour::note::Note;
+use crate::behaviour::scene::Scene;
+use crate::domain::ids::BotId;
+use crate::domain::time::Timestamp;
+use crate::domain::transcript::{EntryKind, TranscriptEntry};
+
+const HOUR: Duration = Duration::from_mins(60);
+
+/// What a bot said lately.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Said {
+    /// Messages of the chat since its last one.
+    pub(super) messages_ago: usize,
+    /// When that was.
+    pub(super) at: Timestamp,
+    /// Its messages here in the last hour.
+    pub(super) in_hour: usize,
+}
+
+/// What each bot said lately, as far as the window goes.
+pub(super) fn by_bot(scene: &Scene<'_>) -> HashMap<BotId, Said> {
+    let since = scene.now - HOUR;
+    let mut said: HashMap<BotId, Said> = HashMap::new();
+    for (messages_ago, note) in messages(scene).enumerate() {
+        if let Some(bot) = note.fleet_bot {
+            let of_bot = said.entry(bot).or_insert(Said { messages_ago, at: note.date, in_hour: 0 });
+            of_bot.in_hour += usize::from(note.date > since);
+        }
+    }
+    said
+}
+
+/// The latest messages, newest first.
+pub(super) fn messages<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Note> {
+    scene.window.iter().rev().map(|note| &**note).filter(|note| note.kind == EntryKind::Message)
+}
+
+/// The bot that a person goes on with: the message before this one was its answer to the same person.
+pub(super) fn follow_up(scene: &Scene<'_>, entry: &TranscriptEntry) -> Option<BotId> {
+    if !entry.author.kind.is_person() {
+        return None;
+    }
+    let before = messages(scene).find(|other| other.number < entry.number)?;
+    let bot = before.fleet_bot?;
+    let answered = scene.window.iter().rev().find(|other| other.number == before.root)?;
+    (before.chain_depth == 1 && answered.author.id == entry.author.id).then_some(bot)
+}
+
+/// Topics opened by the fleet since a person last spoke.
+pub fn openings_unanswered(scene: &Scene<'_>) -> usize {
+    messages(scene)
+        .take_while(|entry| !entry.author.kind.is_person())
+        .filter(|entry| entry.fleet_bot.is_some() && entry.root == entry.number)
+        .count()
+}

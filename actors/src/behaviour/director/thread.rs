@@ -1,0 +1,62 @@
+//! Which message an entry belongs to: by Telegram's reply, else by the link resolver. Layer `behaviour`; pure.
+
+use std::sync::Arc;
+
+use crate::behaviour::links::resolver::Resolver;
+use crate::behaviour::links::utterance::Utterance;
+use crate::behaviour::note::Note;
+use crate::behaviour::scene::Scene;
+use crate::domain::ids::BotId;
+use crate::domain::transcript::EntryKind;
+
+/// Entries before a message that the resolver sees. A fixed number, so that a decision does not depend on where the
+/// window begins.
+const SEEN: usize = 100;
+
+/// A link is believed from this probability on.
+pub(super) const BELIEVED: f64 = 0.5;
+
+/// A thread is followed back over so many entries.
+const FOLLOWED: i64 = 60;
+
+/// The message that an entry answers, as the resolver sees it.
+#[derive(Clone, Debug)]
+pub(super) struct Link<'a> {
+    /// That message.
+    pub(super) to: &'a Note,
+    /// 0 to 1.
+    pub(super) probability: f64,
+}
+
+/// The likeliest message that `entry` answers, when that is likelier than that it opens a thread. Forum topics are apart.
+pub(super) fn link<'a>(scene: &Scene<'a>, entry: &Note) -> Option<Link<'a>> {
+    let from = entry.number.0 - SEEN as i64;
+    let earlier: Vec<&'a Note> = scene
+        .window
+        .iter()
+        .map(Arc::as_ref)
+        .filter(|other| (from..entry.number.0).contains(&other.number.0))
+        .filter(|other| other.thread == entry.thread && matches!(other.kind, EntryKind::Message | EntryKind::Member))
+        .collect();
+    let utterances: Vec<&Utterance> = earlier.iter().map(|note| note.utterance()).collect();
+    let links = Resolver::standard().resolve(&utterances, entry.utterance());
+    let (at, probability) = links.candidates.first().copied().filter(|(_, best)| *best > links.opens)?;
+    earlier.get(at).map(|to| Link { to, probability })
+}
+
+/// The bots that spoke in the thread of an entry that answers `parent`: by roots and replies, the author left out.
+pub(super) fn speakers_in_thread(scene: &Scene<'_>, entry: &Note, parent: Option<&Note>) -> Vec<BotId> {
+    let from = entry.number.0 - FOLLOWED;
+    let roots = [Some(entry.root), parent.map(|parent| parent.root), parent.map(|parent| parent.number)];
+    let mut bots: Vec<BotId> = scene
+        .window
+        .iter()
+        .filter(|other| other.number.0 >= from && other.number < entry.number && other.kind == EntryKind::Message)
+        .filter(|other| roots.contains(&Some(other.root)) || roots.contains(&Some(other.number)))
+        .filter_map(|other| other.fleet_bot)
+        .filter(|bot| entry.fleet_bot != Some(*bot))
+        .collect();
+    bots.sort_unstable();
+    bots.dedup();
+    bots
+}

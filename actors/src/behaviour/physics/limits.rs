@@ -1,0 +1,119 @@
+//! Limits that a chat has reached, as its director foresees them. Layer `behaviour`; pure.
+//!
+//! The windows at `sending` have the authority (I11); this spares completions that they would refuse, and lets a chat
+//! calm down.
+
+use std::time::Duration;
+
+use super::stagnation::say_the_same;
+use crate::behaviour::note::Note;
+use crate::behaviour::scene::Scene;
+use crate::domain::ids::BotId;
+use crate::domain::time::Timestamp;
+use crate::domain::transcript::{EntryKind, TranscriptEntry};
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// A limit of loop physics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// The chain of bot messages is as long as it may be.
+    ChainDepth(u32),
+    /// The fleet said so many messages since a person last spoke.
+    Unheard(u32),
+    /// The fleet said so many messages in a minute.
+    ChatRate(u32),
+    /// So many turns in a row said the same.
+    Stagnation(u32),
+}
+
+impl Limit {
+    /// The word in decisions.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ChainDepth(_) => "chain_depth",
+            Self::Unheard(_) => "unheard",
+            Self::ChatRate(_) => "chat_rate",
+            Self::Stagnation(_) => "stagnation",
+        }
+    }
+
+    /// In plain words.
+    pub fn reason(self) -> String {
+        match self {
+            Self::ChainDepth(most) => format!("the chain of bot messages is {most} long, which is the most"),
+            Self::Unheard(most) => format!("the fleet said {most} messages since a person last spoke"),
+            Self::ChatRate(most) => format!("the fleet said {most} messages here within a minute"),
+            Self::Stagnation(turns) => format!("the last {turns} messages of bots say much the same"),
+        }
+    }
+}
+
+/// The limit that talk among bots, or an opening, would exceed. `entry` is what would be answered.
+pub fn reached(scene: &Scene<'_>, entry: Option<&TranscriptEntry>) -> Option<Limit> {
+    let physics = &scene.chat.spec.physics;
+    let depth = entry.map_or(0, |entry| entry.chain_depth);
+    if let Some(most) = physics.chain_depth_max.filter(|most| depth >= *most) {
+        return Some(Limit::ChainDepth(most));
+    }
+    if entry.is_some_and(|entry| entry.fleet_bot.is_none() && entry.author.kind.is_person()) {
+        return None;
+    }
+    if let Some(most) = physics.unheard_max.filter(|most| unheard(scene).count() >= *most as usize) {
+        return Some(Limit::Unheard(most));
+    }
+    let recent = scene.now - MINUTE;
+    let said = messages(scene).take_while(|note| note.date > recent).filter(|note| note.fleet_bot.is_some()).count();
+    if let Some(most) = physics.chat_per_minute.filter(|most| said >= *most as usize) {
+        return Some(Limit::ChatRate(most));
+    }
+    let turns = physics.stagnation_turns?;
+    let last: Vec<&Note> = unheard(scene).take(turns as usize).collect();
+    (last.len() == turns as usize && say_the_same(&last)).then_some(Limit::Stagnation(turns))
+}
+
+/// Whether these two bots have said as much to one another as they may in ten minutes. Telegram's reply tells whom a
+/// message answers; without one, the message before it.
+pub fn pair_is_spent(scene: &Scene<'_>, one: BotId, other: BotId) -> bool {
+    let Some(most) = scene.chat.spec.physics.pair_per_ten_minutes else {
+        return false;
+    };
+    let since = scene.now - 10 * MINUTE;
+    let answered = |at: usize, note: &Note| match note.reply_to {
+        Some(message) => {
+            let is_it = |other: &&Note| other.message_id == message && other.telegram_chat == note.telegram_chat;
+            messages(scene).skip(at + 1).find(is_it).and_then(|note| note.fleet_bot)
+        }
+        None => messages(scene).nth(at + 1).and_then(|note| note.fleet_bot),
+    };
+    let between = messages(scene).take_while(|note| note.date > since).enumerate().filter(|(at, note)| {
+        let partner = match note.fleet_bot {
+            Some(author) if author == one => other,
+            Some(author) if author == other => one,
+            _ => return false,
+        };
+        answered(*at, note) == Some(partner)
+    });
+    between.count() >= most as usize
+}
+
+/// Until when the chat calms down if it does so from now on; `None` where it does not.
+pub fn calm_until(scene: &Scene<'_>) -> Option<Timestamp> {
+    let cool_down = scene.chat.spec.physics.cool_down;
+    (!cool_down.is_zero()).then(|| scene.now + cool_down)
+}
+
+/// What a person's message leaves of the time to calm down: two thirds, or nothing when it calls a bot.
+pub fn shortened(until: Timestamp, now: Timestamp, calls_bot: bool) -> Timestamp {
+    if calls_bot { now } else { now + until.since(now) * 2 / 3 }
+}
+
+/// The latest messages, newest first.
+fn messages<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Note> {
+    scene.window.iter().rev().map(|note| &**note).filter(|note| note.kind == EntryKind::Message)
+}
+
+/// The fleet's messages since a person last spoke, newest first.
+fn unheard<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Note> {
+    messages(scene).take_while(|note| !note.author.kind.is_person()).filter(|note| note.fleet_bot.is_some())
+}

@@ -1,0 +1,128 @@
+//! When a quiet chat wakes: about as often as its pace says, at a human rhythm. Layer `behaviour`; pure.
+//!
+//! Waits are skewed: most are short, some are long. They grow at night, in a tired room, and with each opening that
+//! nobody took up; quiet hours are skipped altogether. The same seed gives the same wait.
+
+use std::f64::consts::TAU;
+use std::time::Duration;
+
+use super::local::minute_of_day;
+use crate::domain::hours::Hours;
+use crate::domain::time::Timestamp;
+
+/// Spread of the waits: the standard deviation of their logarithm.
+const SPREAD: f64 = 0.5;
+
+/// What each opening that nobody took up makes of the wait, and how many count.
+const UNANSWERED: f64 = 1.5;
+const UNANSWERED_MAX: usize = 6;
+
+/// What a room without energy makes of the wait.
+const TIRED: f64 = 1.6;
+
+/// What the small hours make of the wait, at their deepest, and when that is.
+const NIGHT: f64 = 3.0;
+const NIGHT_MINUTE: f64 = 4.0 * 60.0;
+
+/// Shortest and longest wait, as parts of the chat's pace.
+const SHORTEST: f64 = 0.35;
+const LONGEST: f64 = 40.0;
+
+/// Longest sleep after quiet hours, as a part of the chat's pace.
+const AFTER_QUIET: f64 = 0.8;
+
+/// What the next wait depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Rhythm<'a> {
+    /// About how long a quiet chat waits.
+    pub pace: Duration,
+    /// IANA name of its time zone.
+    pub time_zone: &'a str,
+    /// When nobody speaks there.
+    pub quiet_hours: Option<Hours>,
+    /// The room's energy, 0 to 1.
+    pub energy: f64,
+    /// Openings since a person last spoke.
+    pub unanswered: usize,
+}
+
+/// When the chat wakes if nobody speaks until then.
+pub fn next_tick(rhythm: &Rhythm<'_>, now: Timestamp, seed: u64) -> Timestamp {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let skewed = (SPREAD * normal(&mut rng)).exp();
+    let minute = f64::from(minute_of_day(rhythm.time_zone, now));
+    // 1 at the middle of the night, 0 twelve hours later.
+    let depth = f64::midpoint(((minute - NIGHT_MINUTE) / 1_440.0 * TAU).cos(), 1.0);
+    let night = 1.0 + (NIGHT - 1.0) * depth.powi(4);
+    let tired = 1.0 + (TIRED - 1.0) * (1.0 - rhythm.energy.clamp(0.0, 1.0));
+    let alone = UNANSWERED.powi(rhythm.unanswered.min(UNANSWERED_MAX) as i32);
+    let factor = (skewed * night * tired * alone).clamp(SHORTEST, LONGEST);
+    let at = now + rhythm.pace.mul_f64(factor);
+    let Some(quiet) = rhythm.quiet_hours else {
+        return at;
+    };
+    let left = quiet.minutes_left(minute_of_day(rhythm.time_zone, at));
+    if left == 0 {
+        return at;
+    }
+    at + Duration::from_mins(u64::from(left)) + rhythm.pace.mul_f64(AFTER_QUIET * rng.f64())
+}
+
+/// A draw from the normal distribution (Box and Muller).
+fn normal(rng: &mut fastrand::Rng) -> f64 {
+    let (one, other) = (1.0 - rng.f64(), rng.f64());
+    (-2.0 * one.ln()).sqrt() * (TAU * other).cos()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACE: Duration = Duration::from_mins(5);
+
+    fn rhythm() -> Rhythm<'static> {
+        Rhythm { pace: PACE, time_zone: "UTC", quiet_hours: None, energy: 1.0, unanswered: 0 }
+    }
+
+    fn afternoon() -> Timestamp {
+        Timestamp::from_secs(1_768_489_200)
+    }
+
+    fn waits(rhythm: &Rhythm<'_>, now: Timestamp) -> Vec<f64> {
+        let mut waits: Vec<f64> =
+            (0..500).map(|seed| next_tick(rhythm, now, seed).since(now).as_secs_f64() / PACE.as_secs_f64()).collect();
+        waits.sort_by(f64::total_cmp);
+        waits
+    }
+
+    #[test]
+    fn waits_are_about_the_pace_and_skewed_to_the_long() {
+        let waits = waits(&rhythm(), afternoon());
+        let median = waits[250];
+        assert!((0.8..1.3).contains(&median), "{median}");
+        assert!(waits[0] >= SHORTEST && waits[499] > 2.0, "{} {}", waits[0], waits[499]);
+        assert!(waits[475] - median > median - waits[25], "no longer tail");
+        assert_eq!(next_tick(&rhythm(), afternoon(), 7), next_tick(&rhythm(), afternoon(), 7));
+    }
+
+    #[test]
+    fn a_room_that_does_not_answer_is_left_alone_longer() {
+        let alone = Rhythm { unanswered: 4, ..rhythm() };
+        assert!(waits(&alone, afternoon())[250] > 3.0 * waits(&rhythm(), afternoon())[250]);
+        let tired = Rhythm { energy: 0.0, ..rhythm() };
+        assert!(waits(&tired, afternoon())[250] > 1.3 * waits(&rhythm(), afternoon())[250]);
+    }
+
+    #[test]
+    fn no_wait_ends_in_quiet_hours() {
+        let quiet_hours = Hours::new(23 * 60, 8 * 60);
+        let rhythm = Rhythm { quiet_hours, ..rhythm() };
+        for hour in 0..24 {
+            let now = afternoon() + Duration::from_hours(hour);
+            for seed in 0..50 {
+                let minute = minute_of_day("UTC", next_tick(&rhythm, now, seed));
+                assert!(!quiet_hours.is_some_and(|hours| hours.contains(minute)), "{hour} {minute}");
+            }
+        }
+    }
+}

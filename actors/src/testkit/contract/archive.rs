@@ -1,0 +1,121 @@
+//! Claims about what was recorded: decisions and their turns as they were made, the transcript forwards. Part of the
+//! testkit.
+
+use super::send::{begin, with_messages};
+use super::{Home, Scene};
+use crate::domain::commit::operation::{Advance, Migrate, Operation};
+use crate::domain::decision::{Cause, Decision, Standing, Verdict};
+use crate::domain::ids::{DecisionNumber, MessageId, Number, TelegramChatId};
+use crate::domain::outbox::OutboxState;
+use crate::domain::transcript::EntryKind;
+use crate::ports::archive::DecisionQuery;
+use crate::testkit::rows::{advance, appended, at, decision, entry, ingest, sent, start, update};
+
+/// A chat of six entries; each but the third asked for a decision, and the last decision is a tick's.
+async fn recorded(home: &dyn Home) -> (Scene, Vec<Decision>) {
+    let scene = Scene::open(home).await;
+    let chat = scene.chats[0];
+    let rows = (1..=6).map(|n| update(n, scene.bots[0], chat, n)).collect();
+    scene.commit_all(vec![ingest(scene.bots[0], scene.epoch, rows)]).await;
+    let causes = [1, 2, 4, 5, 6].map(|number| Cause::Entry(Number(number)));
+    let mut decisions: Vec<Decision> =
+        causes.into_iter().chain([Cause::Tick]).zip(1..).map(|(cause, number)| decision(chat, number, cause)).collect();
+    decisions[1].verdict = Verdict::Silent;
+    decisions[1].standing = Standing::default();
+    (decisions[1].root, decisions[1].chain_depth, decisions[1].seed) = (None, 3, 7);
+    let entries = (1..=6).map(|number| entry(chat, number, number));
+    scene
+        .commit_all(vec![Operation::Advance(Advance {
+            entries: entries.collect(),
+            handled: (1..=6).map(|number| appended(number, number, None)).collect(),
+            decisions: decisions.clone(),
+            ..advance(chat, scene.epoch, 0, 1)
+        })])
+        .await;
+    (scene, decisions)
+}
+
+async fn numbers(scene: &Scene, query: DecisionQuery) -> Vec<i64> {
+    let found = scene.store.decisions(scene.chats[0], &query).await.unwrap();
+    found.into_iter().map(|decision| decision.number.0).collect()
+}
+
+/// Every field, seed and standing included, also after a restart; another chat has none.
+pub async fn decisions_read_back_as_they_were_made(home: &dyn Home) {
+    let (scene, decisions) = recorded(home).await;
+    let scene = scene.reopen(home).await;
+    let all = DecisionQuery { after: Some(DecisionNumber(0)), limit: 50, ..DecisionQuery::default() };
+    assert_eq!(scene.store.decisions(scene.chats[0], &all).await.unwrap(), decisions);
+    assert_eq!(scene.store.decisions(scene.chats[1], &all).await.unwrap(), []);
+    let (recorded, stored) = (scene.store.recorded_roster().await.unwrap(), scene.store.roster().await.unwrap());
+    assert_eq!(recorded, stored);
+}
+
+/// Newest first before a number, oldest first after one, and those that an entry asked for.
+pub async fn decisions_come_in_pages_both_ways_and_by_entry(home: &dyn Home) {
+    let (scene, _) = recorded(home).await;
+    let newest = DecisionQuery { limit: 2, ..DecisionQuery::default() };
+    assert_eq!(numbers(&scene, newest).await, [6, 5]);
+    assert_eq!(numbers(&scene, DecisionQuery { before: Some(DecisionNumber(5)), ..newest }).await, [4, 3]);
+    assert_eq!(numbers(&scene, DecisionQuery { before: Some(DecisionNumber(1)), ..newest }).await, [0; 0]);
+    let oldest = DecisionQuery { after: Some(DecisionNumber(2)), ..newest };
+    assert_eq!(numbers(&scene, oldest).await, [3, 4]);
+    assert_eq!(numbers(&scene, DecisionQuery { before: Some(DecisionNumber(4)), ..oldest }).await, [3]);
+    assert_eq!(numbers(&scene, DecisionQuery { entry: Some(Number(4)), ..newest }).await, [3]);
+    assert_eq!(numbers(&scene, DecisionQuery { entry: Some(Number(3)), ..newest }).await, [0; 0]);
+    assert_eq!(numbers(&scene, DecisionQuery { limit: 0, ..newest }).await, [0; 0]);
+}
+
+/// In the order of decision and ordinal, whatever became of them.
+pub async fn turns_of_decisions_come_with_their_messages(home: &dyn Home) {
+    let (scene, messages) = with_messages(home, 2).await;
+    let chat = scene.chats[0];
+    scene.commit_all(vec![begin(&scene, &messages[0], start(51, at(5))), sent(&messages[0], 51, 601, 61)]).await;
+    let found = scene.store.turns_of(chat, &[DecisionNumber(1), DecisionNumber(9)]).await.unwrap();
+    let turns: Vec<_> = found.iter().map(|(turn, _)| turn.id).collect();
+    assert_eq!(turns, messages.iter().map(|message| message.turn).collect::<Vec<_>>());
+    let states: Vec<_> = found.iter().flat_map(|(_, sent)| sent).map(|message| message.progress.state).collect();
+    assert_eq!(states, [OutboxState::Sent, OutboxState::Queued]);
+    for (turn, _) in &found {
+        assert_eq!(scene.store.turn(turn.id).await.unwrap().unwrap().0, *turn);
+    }
+    assert!(scene.store.turns_of(chat, &[DecisionNumber(9)]).await.unwrap().is_empty());
+    assert!(scene.store.turns_of(scene.chats[1], &[DecisionNumber(1)]).await.unwrap().is_empty());
+}
+
+/// Oldest first, as many as asked for, as they were written.
+pub async fn entries_are_read_forwards_from_any_number(home: &dyn Home) {
+    let (scene, _) = recorded(home).await;
+    let chat = scene.chats[0];
+    let read = scene.store.entries(chat, Number(2), 3).await.unwrap();
+    let written: Vec<_> = (2..=4).map(|number| entry(chat, number, number)).collect();
+    assert_eq!(read.iter().map(|entry| (**entry).clone()).collect::<Vec<_>>(), written);
+    assert!(scene.store.entries(chat, Number(7), 3).await.unwrap().is_empty());
+    assert!(scene.store.entries(scene.chats[1], Number(1), 3).await.unwrap().is_empty());
+}
+
+/// By the id that Telegram gave it in whatever group this chat was then; an edit is no message.
+pub async fn a_message_is_found_by_its_id_also_after_a_migration(home: &dyn Home) {
+    let (scene, _) = recorded(home).await;
+    let chat = scene.chats[0];
+    assert_eq!(scene.store.message_number(chat, MessageId(504)).await.unwrap(), Some(Number(4)));
+    assert_eq!(scene.store.message_number(chat, MessageId(999)).await.unwrap(), None);
+    assert_eq!(scene.store.message_number(scene.chats[1], MessageId(504)).await.unwrap(), None);
+    let rows = vec![update(7, scene.bots[0], chat, 7), update(8, scene.bots[0], chat, 8)];
+    scene.commit_all(vec![ingest(scene.bots[0], scene.epoch, rows)]).await;
+    let migrate = Migrate { chat, epoch: scene.epoch, to: TelegramChatId(-9001), at: at(9) };
+    scene.commit_all(vec![Operation::Migrate(migrate)]).await;
+    let mut again = entry(chat, 7, 7);
+    (again.telegram_chat, again.message_id) = (TelegramChatId(-9001), MessageId(504));
+    let mut edit = entry(chat, 8, 8);
+    (edit.telegram_chat, edit.message_id, edit.kind) = (TelegramChatId(-9001), MessageId(503), EntryKind::Edit);
+    scene
+        .commit_all(vec![Operation::Advance(Advance {
+            entries: vec![again, edit],
+            handled: vec![appended(7, 7, None), appended(8, 8, None)],
+            ..advance(chat, scene.epoch, 6, 7)
+        })])
+        .await;
+    assert_eq!(scene.store.message_number(chat, MessageId(504)).await.unwrap(), Some(Number(7)));
+    assert_eq!(scene.store.message_number(chat, MessageId(503)).await.unwrap(), Some(Number(3)));
+}

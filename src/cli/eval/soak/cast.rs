@@ -1,0 +1,222 @@
+//! The cast of a soak: bots, personas and chats by seed. Part of `cli`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use botfleet_actors::behaviour::scene::CastMember;
+use botfleet_actors::domain::hours::Hours;
+use botfleet_actors::domain::ids::{BotId, ChatId, TelegramChatId, TelegramUserId};
+use botfleet_actors::domain::outbox::OnUnknown;
+use botfleet_actors::domain::roster::{
+    BotProfile, BotSpec, ChatPolicy, ChatProfile, ChatSpec, DeliveryChoice, DeliveryMode, Generation, Language,
+    ModelRef, Pacing, Persona, Physics,
+};
+use botfleet_actors::domain::stance::{Relationship, Stance};
+use botfleet_actors::domain::strategy::{Consistency, Novelty, Strategy};
+use botfleet_loadtest::people::spec::{PeopleBot, PeopleChat, PeoplePerson};
+
+use super::args::SoakArgs;
+
+/// Hours in which nobody of the fleet speaks; people sleep a little longer.
+pub(super) const QUIET: (u16, u16) = (23 * 60 + 30, 7 * 60 + 30);
+
+/// The clock on every wall.
+pub(super) const TIME_ZONE: &str = "Europe/Istanbul";
+
+const INTERESTS_TR: [&str; 8] = ["çay", "futbol", "yıldızlar", "kahve", "yemek", "dağ", "şiir", "müzik"];
+const INTERESTS_EN: [&str; 8] = ["tea", "football", "stars", "coffee", "cooking", "mountains", "books", "music"];
+const WAYS_TR: [&str; 4] = ["Meraklısın, soru sorarsın.", "Neşelisin.", "Az konuşursun.", "Her şeye itiraz edersin."];
+const WAYS_EN: [&str; 4] = ["You are curious.", "You are cheerful.", "You use few words.", "You like to disagree."];
+
+/// Everybody of a soak.
+pub(super) struct Cast {
+    pub(super) chats: Vec<(ChatProfile, Vec<CastMember>)>,
+    pub(super) people: Vec<PeopleChat>,
+}
+
+/// Casts the chats; every bot is in two of them.
+pub(super) fn cast(args: &SoakArgs) -> Cast {
+    let mut rng = fastrand::Rng::with_seed(args.seed ^ 0x0063_6173_7400);
+    let names = names(args.bots, &mut rng);
+    let places: Vec<Vec<usize>> = (0..args.chats)
+        .map(|chat| {
+            let first = (0..args.bots).filter(move |bot| bot % args.chats == chat);
+            let second = (0..args.bots).filter(move |bot| {
+                let other = (bot % args.chats + 1 + bot / args.chats) % args.chats;
+                other == chat && other != bot % args.chats
+            });
+            first.chain(second).collect()
+        })
+        .collect();
+    let bots: Vec<CastMember> = (0..args.bots)
+        .map(|bot| {
+            let home = bot % args.chats;
+            member(bot, &names, language(home), &places[home], &mut rng)
+        })
+        .collect();
+    let chats = places
+        .iter()
+        .enumerate()
+        .map(|(chat, places)| {
+            let members: Vec<CastMember> = places.iter().map(|bot| bots[*bot].clone()).collect();
+            (profile(chat, &members), members)
+        })
+        .collect();
+    let people = places.iter().enumerate().map(|(chat, places)| people(chat, places, &bots)).collect();
+    Cast { chats, people }
+}
+
+fn language(chat: usize) -> Language {
+    if chat.is_multiple_of(2) { Language::Tr } else { Language::En }
+}
+
+/// Names that can be said, no two alike.
+fn names(count: usize, rng: &mut fastrand::Rng) -> Vec<String> {
+    const HEADS: [&str; 16] =
+        ["Be", "De", "Ka", "Lo", "Mi", "No", "Pe", "Ra", "Se", "Ta", "Vo", "Yu", "Ze", "Fi", "Gö", "Hü"];
+    const TAILS: [&str; 16] = [
+        "lvin", "ndor", "mira", "rsun", "stel", "zgan", "klom", "vrit", "dnaz", "pten", "gmur", "bril", "ltaç", "rdiş",
+        "nfer", "mkıl",
+    ];
+    let mut all: Vec<String> =
+        HEADS.iter().flat_map(|head| TAILS.iter().map(move |tail| format!("{head}{tail}"))).collect();
+    rng.shuffle(&mut all);
+    all.into_iter().cycle().take(count).collect()
+}
+
+fn member(bot: usize, names: &[String], language: Language, place: &[usize], rng: &mut fastrand::Rng) -> CastMember {
+    let id = bot as i64 + 1;
+    let name = names[bot].clone();
+    let (interests, ways, voice) = match language {
+        Language::Tr => (&INTERESTS_TR, &WAYS_TR, format!("Sen {name}'sin. {}", WAYS_TR[bot % WAYS_TR.len()])),
+        Language::En => (&INTERESTS_EN, &WAYS_EN, format!("You are {name}. {}", WAYS_EN[bot % WAYS_EN.len()])),
+    };
+    let stance = |topic: &str, position: &str, denial: &str| Stance {
+        topic: topic.to_owned(),
+        keywords: Vec::new(),
+        position: position.to_owned(),
+        confidence: 0.8,
+        reasons: Vec::new(),
+        denials: vec![denial.to_owned()],
+        version: 1,
+        cool_down: Duration::from_hours(1),
+    };
+    let persona = Persona {
+        name: name.to_lowercase(),
+        language,
+        voice,
+        style: Some(ways[(bot / 4) % ways.len()].to_owned()),
+        interests: (0..3).map(|_| interests[rng.usize(..interests.len())].to_owned()).collect(),
+        examples: Vec::new(),
+        talkativeness: 0.2 + 0.6 * rng.f64(),
+        nicknames: Vec::new(),
+        stances: match language {
+            Language::Tr => vec![stance("çay", "Çay kahveden iyidir.", "çay kötü")],
+            Language::En => vec![stance("tea", "Tea is better than coffee.", "tea is bad")],
+        },
+        active_hours: if bot.is_multiple_of(5) { Hours::new(9 * 60, 22 * 60) } else { None },
+        reactions: vec!["👍".to_owned(), "😁".to_owned()],
+        chars_per_second: Some(10.0 + 10.0 * rng.f64()),
+    };
+    let friend = &names[place[rng.usize(..place.len())]];
+    let affinity = 2.0 * rng.f64() - 1.0;
+    let relationships =
+        if *friend == name { Vec::new() } else { vec![Relationship { to: friend.clone(), affinity, note: None }] };
+    let username = format!("{}_bot", name.to_lowercase());
+    let spec = BotSpec {
+        name,
+        telegram_id: TelegramUserId(7_000_000 + id),
+        credential: "env:NONE".to_owned(),
+        persona,
+        generation: Generation {
+            models: vec![ModelRef { provider: "simulated".to_owned(), model: "small-talk".to_owned() }],
+            temperature: 0.7,
+            max_tokens: 200,
+            context_tokens: 3_000,
+            context_messages: 20,
+        },
+        hourly_cap: Some(12),
+        delivery: DeliveryMode::Polling,
+        relationships,
+    };
+    let profile = BotProfile {
+        id: BotId(id),
+        spec,
+        persona_revision: 1,
+        token_generation: 1,
+        next_offset: None,
+        delivery: DeliveryChoice::default(),
+        username: Some(username.clone()),
+    };
+    CastMember { profile: Arc::new(profile), username: Some(username) }
+}
+
+fn profile(chat: usize, members: &[CastMember]) -> ChatProfile {
+    let topics: &[&str] = match language(chat) {
+        Language::Tr => &["hafta sonu planları", "iyi bir film", "pazar alışverişi", "yeni bir şarkı"],
+        Language::En => &["weekend plans", "a good film", "the market", "a new song"],
+    };
+    ChatProfile {
+        id: ChatId(chat as i64 + 1),
+        spec: ChatSpec {
+            name: format!("room-{}", chat + 1),
+            telegram_id: TelegramChatId(telegram_id(chat)),
+            bots: members.iter().map(|member| member.profile.spec.name.clone()).collect(),
+            policy: ChatPolicy::Natural,
+            language: language(chat),
+            time_zone: TIME_ZONE.to_owned(),
+            retention_days: 30,
+            topics: topics.iter().map(|topic| (*topic).to_owned()).collect(),
+            physics: Physics {
+                chain_depth_max: Some(6),
+                pair_per_ten_minutes: Some(12),
+                chat_per_minute: Some(20),
+                fleet_per_minute: Some(600),
+                cool_down: Duration::from_mins(10),
+                stagnation_turns: Some(4),
+                unheard_max: Some(24),
+            },
+            pacing: Pacing {
+                enabled: true,
+                chars_per_second: 14.0,
+                typing_max: Duration::from_secs(8),
+                stale_after: Duration::from_mins(2),
+                quiet_tick: Some(Duration::from_mins(30)),
+            },
+            on_unknown: OnUnknown::Report,
+            strategy: Strategy::default(),
+            quiet_hours: Hours::new(QUIET.0, QUIET.1),
+            novelty: Novelty::default(),
+            consistency: Consistency::Lexical,
+            disclosure: None,
+        },
+        members: members.iter().map(|member| member.profile.id).collect(),
+    }
+}
+
+fn telegram_id(chat: usize) -> i64 {
+    -1_000_000_000_000 - chat as i64
+}
+
+fn people(chat: usize, places: &[usize], bots: &[CastMember]) -> PeopleChat {
+    let (language_code, names) = match language(chat) {
+        Language::Tr => ("tr", ["Ayşe", "Mehmet", "Selin", "Burak", "Ebru", "Tolga"]),
+        Language::En => ("en", ["Tom", "Alice", "Henry", "Grace", "Oscar", "Ivy"]),
+    };
+    let people = names.iter().enumerate();
+    PeopleChat {
+        chat: telegram_id(chat),
+        language_code: language_code.to_owned(),
+        people: people
+            .map(|(at, name)| PeoplePerson { id: (chat * 10 + at + 1) as i64, first_name: (*name).to_owned() })
+            .collect(),
+        bots: places
+            .iter()
+            .map(|bot| {
+                let member = &bots[*bot];
+                let username = member.username.clone().unwrap_or_default();
+                PeopleBot { username, first_name: member.profile.spec.name.clone() }
+            })
+            .collect(),
+    }
+}

@@ -1,0 +1,243 @@
+//! What happened in a soak, written down beside the engine, and the judgement of it. Part of `cli`.
+//!
+//! Nothing here asks the engine: limits are counted over what was said, calls are what the people's script meant.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
+
+use botfleet_actors::domain::ids::{BotId, Number};
+use botfleet_actors::domain::roster::ChatProfile;
+use botfleet_actors::domain::time::Timestamp;
+
+use super::cast::QUIET;
+use super::likeness::Trigrams;
+
+/// What a person wrote.
+pub(super) struct Call {
+    pub(super) number: Number,
+    pub(super) at: Timestamp,
+    /// The bot that it called.
+    pub(super) bot: BotId,
+}
+
+/// What a bot said.
+#[derive(Clone)]
+pub(super) struct Said {
+    pub(super) number: Number,
+    pub(super) at: Timestamp,
+    pub(super) bot: BotId,
+    /// The message that it is linked to.
+    pub(super) target: Option<Number>,
+    pub(super) answers_bot: Option<BotId>,
+    pub(super) text: String,
+}
+
+/// Of one chat.
+#[derive(Default)]
+pub(super) struct ChatLedger {
+    pub(super) calls: Vec<Call>,
+    pub(super) said: Vec<Said>,
+    /// Numbers and times of what people wrote.
+    pub(super) people: Vec<(Number, Timestamp)>,
+    pub(super) reactions: u64,
+}
+
+/// How well it went.
+#[derive(Default)]
+pub(super) struct Judgement {
+    pub(super) people: u64,
+    pub(super) said: u64,
+    pub(super) reactions: u64,
+    /// Calls that count, and those answered by the bot that was called, linked to the call.
+    pub(super) calls: u64,
+    pub(super) answered: u64,
+    /// Calls left out, by what applied.
+    pub(super) exempt: BTreeMap<&'static str, u64>,
+    /// What must not be, each with the first example.
+    pub(super) violations: BTreeMap<&'static str, (u64, String)>,
+    pub(super) deepest: u32,
+    /// Most messages of the fleet in a row without a person's.
+    pub(super) longest_run: u32,
+    /// The likest two messages of one bot among its last hundred.
+    pub(super) likest: f64,
+    pub(super) by_hour: [u64; 24],
+    pub(super) people_by_hour: [u64; 24],
+}
+
+impl Judgement {
+    fn violated(&mut self, what: &'static str, example: impl FnOnce() -> String) {
+        self.violations.entry(what).or_insert_with(|| (0, example())).0 += 1;
+    }
+}
+
+/// The most times within any span of `length`, and when.
+fn crowded(times: impl Iterator<Item = Timestamp>, length: Duration) -> usize {
+    let mut window: VecDeque<Timestamp> = VecDeque::new();
+    let mut most = 0;
+    for at in times {
+        while window.front().is_some_and(|first| at.since(*first) >= length) {
+            window.pop_front();
+        }
+        window.push_back(at);
+        most = most.max(window.len());
+    }
+    most
+}
+
+/// Minute of the day on the wall.
+pub(super) type Wall<'a> = &'a dyn Fn(Timestamp) -> u16;
+
+/// Judges all chats.
+pub(super) fn judge(chats: &[(ChatProfile, ChatLedger)], hourly_cap: usize, novelty: f64, wall: Wall<'_>) -> Judgement {
+    let mut judgement = Judgement::default();
+    let mut of_bots: BTreeMap<i64, Vec<&Said>> = BTreeMap::new();
+    let mut of_fleet: Vec<Timestamp> = Vec::new();
+    for (profile, ledger) in chats {
+        for said in &ledger.said {
+            of_bots.entry(said.bot.0).or_default().push(said);
+            of_fleet.push(said.at);
+        }
+        judgement.people += ledger.people.len() as u64;
+        judgement.said += ledger.said.len() as u64;
+        judgement.reactions += ledger.reactions;
+        limits(profile, ledger, &mut judgement);
+        sleep(profile, ledger, wall, &mut judgement);
+        chains(profile, ledger, &mut judgement);
+    }
+    of_fleet.sort_unstable();
+    let minute = Duration::from_secs(60);
+    for said in of_bots.values_mut() {
+        said.sort_by_key(|said| said.at);
+        if crowded(said.iter().map(|said| said.at), minute * 60) > hourly_cap {
+            judgement.violated("hourly cap of a bot", || format!("bot {}", said[0].bot));
+        }
+        repeats(said, novelty, &mut judgement);
+    }
+    let fleet_cap = chats.first().and_then(|(profile, _)| profile.spec.physics.fleet_per_minute);
+    if fleet_cap.is_some_and(|cap| crowded(of_fleet.iter().copied(), minute) > cap as usize) {
+        judgement.violated("rate of the fleet", String::new);
+    }
+    for (profile, ledger) in chats {
+        calls(profile, ledger, &of_bots, hourly_cap, wall, &mut judgement);
+    }
+    judgement
+}
+
+fn limits(profile: &ChatProfile, ledger: &ChatLedger, judgement: &mut Judgement) {
+    let physics = &profile.spec.physics;
+    let minute = Duration::from_secs(60);
+    let times = || ledger.said.iter().map(|said| said.at);
+    if physics.chat_per_minute.is_some_and(|cap| crowded(times(), minute) > cap as usize) {
+        judgement.violated("rate of a chat", || profile.spec.name.clone());
+    }
+    let mut pairs: HashMap<(BotId, BotId), Vec<Timestamp>> = HashMap::new();
+    for said in &ledger.said {
+        if let Some(other) = said.answers_bot {
+            pairs.entry((said.bot.min(other), said.bot.max(other))).or_default().push(said.at);
+        }
+    }
+    for (pair, times) in pairs {
+        if physics.pair_per_ten_minutes.is_some_and(|cap| crowded(times.into_iter(), minute * 10) > cap as usize) {
+            judgement.violated("rate of a pair", || format!("{} bots {} and {}", profile.spec.name, pair.0, pair.1));
+        }
+    }
+}
+
+/// Nobody of the fleet speaks while people sleep; what was asked just before may still be answered.
+fn sleep(profile: &ChatProfile, ledger: &ChatLedger, wall: Wall<'_>, judgement: &mut Judgement) {
+    let grace = profile.spec.pacing.stale_after.as_secs().div_ceil(60) as u16;
+    for said in &ledger.said {
+        let minute = wall(said.at);
+        judgement.by_hour[usize::from(minute / 60).min(23)] += 1;
+        let into = (minute + 24 * 60 - QUIET.0) % (24 * 60);
+        let length = (QUIET.1 + 24 * 60 - QUIET.0) % (24 * 60);
+        if into >= grace && into < length {
+            judgement.violated("silence at night", || format!("{} message {}", profile.spec.name, said.number));
+        }
+    }
+    for (_, at) in &ledger.people {
+        judgement.people_by_hour[usize::from(wall(*at) / 60).min(23)] += 1;
+    }
+}
+
+/// Chains of answers of bots to bots, by what each message is linked to.
+fn chains(profile: &ChatProfile, ledger: &ChatLedger, judgement: &mut Judgement) {
+    let mut depths: HashMap<Number, u32> = HashMap::new();
+    for said in &ledger.said {
+        let before = said.target.and_then(|target| depths.get(&target).copied()).unwrap_or(0);
+        depths.insert(said.number, before + 1);
+        judgement.deepest = judgement.deepest.max(before + 1);
+        if profile.spec.physics.chain_depth_max.is_some_and(|most| before + 1 > most) {
+            judgement.violated("depth of a chain", || format!("{} message {}", profile.spec.name, said.number));
+        }
+    }
+    let mut people = ledger.people.iter().peekable();
+    let mut run = 0;
+    for said in &ledger.said {
+        while people.next_if(|(number, _)| *number < said.number).is_some() {
+            run = 0;
+        }
+        run += 1;
+        judgement.longest_run = judgement.longest_run.max(run);
+    }
+}
+
+/// No message of a bot is too like one of its hundred before it. Measured twice: by the guard's limit on plain
+/// trigrams, which share no code with the guard.
+fn repeats(said: &[&Said], novelty: f64, judgement: &mut Judgement) {
+    let mut last: VecDeque<Trigrams> = VecDeque::new();
+    for said in said {
+        let own = Trigrams::of(&said.text);
+        for other in &last {
+            let likeness = own.likeness(other);
+            judgement.likest = judgement.likest.max(likeness);
+            if likeness > novelty {
+                judgement.violated("novelty", || format!("bot {}: {:?}", said.bot, said.text));
+            }
+        }
+        last.push_back(own);
+        if last.len() > 100 {
+            last.pop_front();
+        }
+    }
+}
+
+/// Calls of people, and whether the bot that was called answered with a link to the call.
+fn calls(
+    profile: &ChatProfile,
+    ledger: &ChatLedger,
+    of_bots: &BTreeMap<i64, Vec<&Said>>,
+    hourly_cap: usize,
+    wall: Wall<'_>,
+    judgement: &mut Judgement,
+) {
+    let answered: HashMap<(Number, BotId), Timestamp> =
+        ledger.said.iter().filter_map(|said| Some(((said.target?, said.bot), said.at))).collect();
+    let stale = profile.spec.pacing.stale_after;
+    for call in &ledger.calls {
+        if answered.contains_key(&(call.number, call.bot)) {
+            judgement.calls += 1;
+            judgement.answered += 1;
+            continue;
+        }
+        let said = of_bots.get(&call.bot.0).map_or(&[][..], Vec::as_slice);
+        let until = call.at + stale;
+        let spoken = said.iter().filter(|said| said.at <= until && until.since(said.at) < Duration::from_secs(3660));
+        let length = (QUIET.1 + 24 * 60 - QUIET.0) % (24 * 60);
+        let into = (wall(until) + 24 * 60 - QUIET.0) % (24 * 60);
+        let busy = ledger.said.iter().filter(|said| said.at <= until && until.since(said.at) < Duration::from_secs(60));
+        let exempt = if into < length {
+            Some("quiet hours")
+        } else if spoken.count() >= hourly_cap {
+            Some("hourly cap")
+        } else if profile.spec.physics.chat_per_minute.is_some_and(|cap| busy.count() >= cap as usize) {
+            Some("rate of the chat")
+        } else {
+            None
+        };
+        match exempt {
+            Some(why) => *judgement.exempt.entry(why).or_default() += 1,
+            None => judgement.calls += 1,
+        }
+    }
+}

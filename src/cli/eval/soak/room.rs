@@ -1,0 +1,114 @@
+//! One chat of a soak: its transcript, and the engine's picture of it as a chat's owner keeps it. Part of `cli`.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use botfleet_actors::behaviour::director::{Direction, direct};
+use botfleet_actors::behaviour::note::Note;
+use botfleet_actors::behaviour::scene::{CastMember, Occasion, Scene};
+use botfleet_actors::domain::decision::{OpenTurn, Standing};
+use botfleet_actors::domain::ids::{BotId, InboxId, MessageId, Number};
+use botfleet_actors::domain::incoming::Author;
+use botfleet_actors::domain::roster::ChatProfile;
+use botfleet_actors::domain::time::Timestamp;
+use botfleet_actors::domain::transcript::{EntryKind, TranscriptEntry};
+
+/// Entries that a chat's owner remembers.
+const WINDOW: usize = 200;
+
+/// One chat.
+pub(super) struct Room {
+    pub(super) profile: ChatProfile,
+    pub(super) cast: Vec<CastMember>,
+    pub(super) window: VecDeque<Arc<Note>>,
+    pub(super) transcript: Vec<Arc<TranscriptEntry>>,
+    pub(super) open: Vec<OpenTurn>,
+    pub(super) calm_until: Option<Timestamp>,
+    pub(super) decisions: u64,
+    /// Tells ticks apart that something else overtook.
+    pub(super) tick: u64,
+}
+
+/// A message before it is numbered.
+pub(super) struct Draft {
+    pub(super) author: Author,
+    pub(super) fleet_bot: Option<BotId>,
+    pub(super) text: String,
+    pub(super) reply_to: Option<MessageId>,
+    pub(super) kind: EntryKind,
+    pub(super) chain_depth: u32,
+    pub(super) root: Option<Number>,
+}
+
+impl Room {
+    pub(super) fn new(profile: ChatProfile, cast: Vec<CastMember>) -> Self {
+        Self {
+            profile,
+            cast,
+            window: VecDeque::new(),
+            transcript: Vec::new(),
+            open: Vec::new(),
+            calm_until: None,
+            decisions: 0,
+            tick: 0,
+        }
+    }
+
+    /// Appends a message; its Telegram id is its number.
+    pub(super) fn append(&mut self, draft: Draft, now: Timestamp) -> Arc<Note> {
+        let number = Number(self.transcript.len() as i64 + 1);
+        let entry = Arc::new(TranscriptEntry {
+            chat: self.profile.id,
+            number,
+            kind: draft.kind,
+            revision: if draft.kind == EntryKind::Message { 0 } else { number.0 },
+            telegram_chat: self.profile.spec.telegram_id,
+            message_id: MessageId(number.0),
+            thread: None,
+            reply_to: draft.reply_to,
+            author: draft.author,
+            fleet_bot: draft.fleet_bot,
+            text: Some(draft.text),
+            entities: Vec::new(),
+            media: None,
+            date: now,
+            inbox: InboxId(number.0),
+            chain_depth: draft.chain_depth,
+            root: draft.root.unwrap_or(number),
+        });
+        self.transcript.push(Arc::clone(&entry));
+        let note = Arc::new(Note::new(entry));
+        self.window.push_back(Arc::clone(&note));
+        if self.window.len() > WINDOW {
+            self.window.pop_front();
+        }
+        note
+    }
+
+    /// Asks the director, as the chat's owner does.
+    pub(super) fn decide(&mut self, occasion: Occasion<'_>, now: Timestamp, seed: u64) -> Option<Direction> {
+        self.open.retain(|turn| turn.until > now);
+        let standing = Standing {
+            first: self.window.front().map_or(Number(0), |note| note.number),
+            last: self.window.back().map_or(Number(0), |note| note.number),
+            absent: Vec::new(),
+            open: self.open.clone(),
+            calm_until: self.calm_until,
+            stopped: false,
+        };
+        let scene = Scene { chat: &self.profile, cast: &self.cast, window: &self.window, standing: &standing, now };
+        let mixed = (self.profile.id.0 as u64).rotate_left(32) ^ self.decisions.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let direction = direct(&scene, occasion, seed ^ mixed)?;
+        self.decisions += 1;
+        self.calm_until = direction.calm_until;
+        Some(direction)
+    }
+
+    pub(super) fn member(&self, bot: BotId) -> Option<&CastMember> {
+        self.cast.iter().find(|member| member.profile.id == bot)
+    }
+
+    pub(super) fn by_username(&self, username: &str) -> Option<BotId> {
+        self.cast.iter().find(|member| member.username.as_deref() == Some(username)).map(|member| member.profile.id)
+    }
+}

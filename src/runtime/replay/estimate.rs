@@ -1,0 +1,102 @@
+//! What the prompt of a turn would hold and cost. Layer `runtime`.
+//!
+//! Tokens are estimated from the very request that the engine would build; an answer is taken to be as long as the
+//! chat's recorded answers were on average, or as `max_tokens` allows where none is recorded.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use botfleet_actors::actors::provider::price::{TokenCount, cost};
+use botfleet_actors::actors::provider::settings::ProviderSettings;
+use botfleet_actors::behaviour::context::estimate_tokens;
+use botfleet_actors::behaviour::generator::{Generator, Stage};
+use botfleet_actors::behaviour::note::Note;
+use botfleet_actors::behaviour::replay::Part;
+use botfleet_actors::domain::turn::{Act, Turn};
+use botfleet_actors::ports::llm::CompletionRequest;
+
+use super::report::Spent;
+use super::set::Set;
+
+/// Average length of recorded answers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Answers {
+    tokens: u64,
+    answers: u64,
+}
+
+impl Answers {
+    pub(super) fn note(&mut self, turn: &Turn) {
+        if let Some(usage) = turn.progress.usage.as_ref().filter(|usage| usage.completion_tokens > 0) {
+            self.tokens += u64::from(usage.completion_tokens);
+            self.answers += 1;
+        }
+    }
+
+    pub(super) fn average(self) -> Option<u64> {
+        self.tokens.checked_div(self.answers)
+    }
+}
+
+/// Whether the act asks a model.
+pub(super) fn asks_a_model(part: &Part) -> bool {
+    matches!(part.act, Act::Answer | Act::Open { .. })
+}
+
+/// Builds requests and weighs them.
+pub(super) struct Estimator {
+    generator: Generator,
+    providers: BTreeMap<String, ProviderSettings>,
+    pub(super) answers: Answers,
+}
+
+impl Estimator {
+    pub(super) fn new(providers: BTreeMap<String, ProviderSettings>) -> anyhow::Result<Self> {
+        Ok(Self { generator: Generator::new()?, providers, answers: Answers::default() })
+    }
+
+    /// The request of a part; `None` when it asks no model, or its bot is not of the set.
+    pub(super) fn request(
+        &self,
+        set: &Set,
+        window: &VecDeque<Arc<Note>>,
+        part: &Part,
+        seed: u64,
+    ) -> anyhow::Result<Option<CompletionRequest>> {
+        let Some(member) = set.member(part.bot).filter(|_| asks_a_model(part)) else { return Ok(None) };
+        let Some(model) = member.profile.spec.generation.models.first() else { return Ok(None) };
+        let window: Vec<Arc<Note>> = window.iter().cloned().collect();
+        let target = part.target.and_then(|number| window.iter().find(|note| note.number == number));
+        let stage = Stage {
+            bot: &member.profile,
+            username: member.username.as_deref(),
+            chat: &set.chat,
+            cast_names: &set.cast_names,
+            target: target.map(|note| &*note.entry),
+            window: &window,
+            seed,
+        };
+        Ok(Some(self.generator.request(&stage, &model.model)?))
+    }
+
+    /// What the request of a part would use.
+    pub(super) fn spent(
+        &self,
+        set: &Set,
+        window: &VecDeque<Arc<Note>>,
+        part: &Part,
+        seed: u64,
+    ) -> anyhow::Result<Spent> {
+        let Some(request) = self.request(set, window, part, seed)? else { return Ok(Spent::default()) };
+        let prompt: u64 = request.messages.iter().map(|message| u64::from(estimate_tokens(&message.content))).sum();
+        let most = u64::from(request.max_tokens);
+        let completion = self.answers.average().map_or(most, |average| average.min(most));
+        let provider = set
+            .member(part.bot)
+            .and_then(|member| member.profile.spec.generation.models.first())
+            .and_then(|model| self.providers.get(&model.provider));
+        let nanos =
+            provider.map_or(0, |settings| cost(settings, &request.model, TokenCount { prompt, completion }).nanos);
+        Ok(Spent { turns: 1, prompt_tokens: prompt, answer_tokens: completion, nanos })
+    }
+}
