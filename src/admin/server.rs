@@ -13,7 +13,9 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 
 use super::closing::{self, Server};
-use super::{bots, cluster, control, dead_letters, decisions, events, fleet, guard, health, outcomes, people, roster, webhook};
+use super::{
+    bots, cluster, control, dead_letters, decisions, events, fleet, guard, health, outcomes, people, roster, webhook,
+};
 use crate::runtime::fleet::RunningFleet;
 
 /// Largest body of a request.

@@ -55,9 +55,7 @@ fn post_as(stage: &FleetStage, person: usize, text: &str) -> i64 {
 
 async fn until_stopped(stage: &FleetStage, stopped: bool) {
     stage
-        .until_json("/api/v1/fleet", |fleet| {
-            fleet["stops"].as_array().is_some_and(|stops| stops.is_empty() != stopped)
-        })
+        .until_json("/api/v1/fleet", |fleet| fleet["stops"].as_array().is_some_and(|stops| stops.is_empty() != stopped))
         .await;
 }
 
@@ -130,10 +128,7 @@ async fn an_operator_opts_somebody_out_and_shows_what_is_stored() {
 
 #[tokio::test]
 async fn people_are_told_once_that_they_talk_to_an_ai() {
-    let told = ProductOptions {
-        defaults: "disclosure = \"We are machines.\"".parse().unwrap(),
-        ..natural()
-    };
+    let told = ProductOptions { defaults: "disclosure = \"We are machines.\"".parse().unwrap(), ..natural() };
     let mut stage = FleetStage::start(2, 1, told).await;
     post_as(&stage, 0, "good morning");
     until_said(&stage, "We are machines.").await;

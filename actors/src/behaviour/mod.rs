@@ -32,8 +32,8 @@ pub mod pacing;
 pub mod physics;
 pub mod prompt;
 pub mod replay;
-pub mod salutation;
 pub mod rhythm;
+pub mod salutation;
 #[cfg(test)]
 mod samples;
 pub mod scene;

@@ -16,7 +16,9 @@ use crate::domain::commit::operation::{Applied, Operation, Refusal};
 use crate::domain::control::Stops;
 use crate::domain::dead_letter::{DeadLetter, DeadLetterId};
 use crate::domain::decision::Decision;
-use crate::domain::ids::{BotId, ChatId, DecisionNumber, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId};
+use crate::domain::ids::{
+    BotId, ChatId, DecisionNumber, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
+};
 use crate::domain::inbox::InboxRow;
 use crate::domain::outbox::OutboxMessage;
 use crate::domain::pause::Pause;
@@ -25,10 +27,10 @@ use crate::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Turn;
+use crate::ports::archive::{Archive, DecisionQuery};
 use crate::ports::store::{
     Backlog, ChatMemory, Cut, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
 };
-use crate::ports::archive::{Archive, DecisionQuery};
 
 /// How long a commit takes.
 const COMMIT_TAKES: Duration = Duration::from_millis(2);

@@ -157,7 +157,8 @@ fn without_words(node: &Node, update: &mut ReceivedUpdate) -> Option<&'static st
     let gone = |author: TelegramUserId| rights.opted_out.contains(&author) || rights.forgotten.contains_key(&author);
     let own = author_of(&update.incoming).and_then(refused);
     let speaks = author_of(&update.incoming).filter(|_| own.is_none());
-    let cut = node.decoder.without(&update.raw, &|author| gone(author) && Some(author) != speaks)?;
+    let cut = node.decoder.without(&update.raw, &|author| gone(author) && Some(author) != speaks);
+    let cut = cut.or_else(|| own.map(|_| TOMBSTONE.to_owned()))?;
     if cut == TOMBSTONE {
         update.raw = cut;
         return Some(own.unwrap_or(OPTED_OUT));

@@ -51,7 +51,7 @@ pub async fn words_of_who_has_opted_out_are_not_stored(home: &dyn Home) {
     let (lines, _) = scene.store.outcomes(OutcomeCursor::default(), 9).await.unwrap();
     assert_eq!((lines[0].outcome.as_str(), lines[0].reason.as_deref()), ("ignored", Some(OPTED_OUT)));
     let record = scene.store.person(AYSE).await.unwrap();
-    assert_eq!((record.updates, record.opted_out_since), (0, Some(at(5))));
+    assert_eq!((record.updates, record.opted_out_since), (0, Some(at(5))), "not even her name");
 
     let words = Advance { entries: vec![entry_of_hers(&scene, 1, 2)], ..advance(chat, scene.epoch, 0, 2) };
     assert_conflict(&scene.commit_one(Operation::Advance(words)).await);
