@@ -16,6 +16,7 @@
 //! | `health` | `botfleet health`: whether the running node is well, for probes |
 //! | `cluster` | `botfleet cluster`: who owns what, drain, rebalance |
 //! | `apply` | `botfleet apply`: another manifest for the running fleet |
+//! | `eval` | `botfleet eval`: measures parts of the engine |
 //! | `api` | the way of commands to the API of the running fleet |
 //! | `inputs` | the flags that `run` and `check` share, and what they lead to |
 //!
@@ -99,6 +100,9 @@ pub enum Command {
     Replay(replay::ReplayArgs),
     /// Asks the running node whether it is well, for probes and for people.
     Health(health::HealthArgs),
+    /// Measures parts of the engine, without a fleet.
+    #[command(subcommand)]
+    Eval(eval::EvalCommand),
 }
 
 const RUN_EXAMPLES: &str = "\
@@ -124,6 +128,7 @@ pub async fn execute(cli: Cli) -> ExitCode {
         Command::Why(args) => why::execute(args).await,
         Command::Replay(args) => replay::execute(args).await,
         Command::Health(args) => health::execute(args).await,
+        Command::Eval(command) => eval::execute(command),
     };
     ended.unwrap_or_else(|error| {
         if let Some(faults) = error.downcast_ref::<Faults>() {

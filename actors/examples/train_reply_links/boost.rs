@@ -103,7 +103,7 @@ impl Booster {
             };
             let leaf = leaves.swap_remove(at);
             self.gains[columns[cut.column]] += f64::from(cut.gain);
-            let (left, right) = self.split(&sample, leaf, cut, &columns, &mut nodes);
+            let (left, right) = self.split(&sample, &leaf, cut, &columns, &mut nodes);
             leaves.push(left);
             leaves.push(right);
         }
@@ -163,7 +163,7 @@ impl Booster {
         best
     }
 
-    fn split(&self, sample: &Sample, leaf: Leaf, cut: Cut, columns: &[usize], nodes: &mut Vec<Grown>) -> (Leaf, Leaf) {
+    fn split(&self, sample: &Sample, leaf: &Leaf, cut: Cut, columns: &[usize], nodes: &mut Vec<Grown>) -> (Leaf, Leaf) {
         let feature = columns[cut.column];
         let (left, right): (Vec<u32>, Vec<u32>) =
             leaf.rows.iter().partition(|row| usize::from(sample.rows[**row as usize][feature]) < cut.bin);
@@ -235,7 +235,9 @@ pub(crate) fn softmax(scores: &[f32], shares: &mut Vec<f32>) {
     shares.clear();
     shares.extend(scores.iter().map(|score| (score - best).exp()));
     let sum: f32 = shares.iter().sum();
-    shares.iter_mut().for_each(|share| *share /= sum);
+    for share in shares {
+        *share /= sum;
+    }
 }
 
 /// Adds what a tree says to the scores.

@@ -78,7 +78,7 @@ fn run() -> Result<(), String> {
     rng.shuffle(&mut chats);
     let kept = chats.len() - chats.len() * held_out / 100;
     let held: Vec<Chat> = chats.split_off(kept);
-    let (train, test) = (sheet(&chats), sheet(&held));
+    let (train, aside) = (sheet(&chats), sheet(&held));
     eprintln!(
         "{} files, {} messages, {} rows of {COUNT} numbers; {} files held out; {:.0?}",
         chats.len(),
@@ -88,17 +88,17 @@ fn run() -> Result<(), String> {
         began.elapsed()
     );
     let mut booster = Booster::new(settings.clone());
-    let (mut scores, mut test_scores) = (vec![0.0; train.rows.len()], vec![0.0; test.rows.len()]);
+    let (mut scores, mut aside_scores) = (vec![0.0; train.rows.len()], vec![0.0; aside.rows.len()]);
     let mut trees: Vec<Tree> = Vec::new();
     for number in 1..=settings.trees {
         let tree = booster.grow(&train, &scores);
         advance(&tree, &train.rows, &mut scores);
-        advance(&tree, &test.rows, &mut test_scores);
+        advance(&tree, &aside.rows, &mut aside_scores);
         trees.push(tree);
         if number % STEP == 0 {
-            let (learned, aside) = (loss(&train, &scores), loss(&test, &test_scores));
-            let aside = if held.is_empty() { String::new() } else { format!(", held out {aside:.4}") };
-            eprintln!("{number} trees: loss {learned:.4}{aside}; {:.0?}", began.elapsed());
+            let (learned, unseen) = (loss(&train, &scores), loss(&aside, &aside_scores));
+            let unseen = if held.is_empty() { String::new() } else { format!(", held out {unseen:.4}") };
+            eprintln!("{number} trees: loss {learned:.4}{unseen}; {:.0?}", began.elapsed());
         }
     }
     if arguments.all.iter().any(|arg| arg == "--gains") {

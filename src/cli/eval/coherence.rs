@@ -7,7 +7,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use botfleet_actors::behaviour::links::resolver::{Resolver, WINDOW};
+use botfleet_actors::behaviour::links::features::WINDOW;
+use botfleet_actors::behaviour::links::resolver::Resolver;
 use botfleet_actors::behaviour::links::utterance::Utterance;
 use botfleet_actors::domain::ids::MessageId;
 use botfleet_actors::domain::transcript::{EntryKind, TranscriptEntry};

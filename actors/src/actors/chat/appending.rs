@@ -79,6 +79,9 @@ impl ChatState {
                     return;
                 };
                 let last_part = event.last_part;
+                if last_part {
+                    memory.has_spoken(bot);
+                }
                 (read_sent(self.profile.id, inbox, event, &author, node.directory.username(bot)), None, last_part)
             }
         };

@@ -3,23 +3,42 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::actor::{ChatState, Step};
 use crate::actors::bot::actor::TurnJob;
+use crate::behaviour::director::energy::energy;
+use crate::behaviour::director::lately::openings_unanswered;
 use crate::behaviour::director::{Direction, direct};
 use crate::behaviour::note::Note;
+use crate::behaviour::rhythm::{Rhythm, next_tick};
 use crate::behaviour::scene::{CastMember, Occasion, Scene};
-use crate::domain::decision::{Cause, Decision, Standing};
+use crate::domain::decision::{Cause, Decision, OpenTurn, Standing};
 use crate::domain::ids::{DecisionNumber, Number};
+use crate::domain::roster::ChatPolicy;
 use crate::domain::time::Timestamp;
-use crate::domain::turn::{Turn, TurnProgress};
+use crate::domain::turn::{Act, Turn, TurnProgress};
+
+/// A chat waits so long for a bot that is about to speak, besides its typing: turns may also end without a word.
+const OPEN_MAX: Duration = Duration::from_secs(30);
 
 impl ChatState {
-    /// Plans when to speak up by itself: around the chat's own rhythm, never like a metronome.
+    /// Plans when to speak up by itself: at a human rhythm, the same whenever it is planned again.
     pub(super) fn plan_tick(&mut self) {
         let now = self.node.clock.now();
-        self.next_tick_at =
-            self.profile.spec.pacing.quiet_tick.map(|quiet| now + quiet.mul_f64(0.6 + 0.8 * self.node.jitter.next()));
+        let spec = &self.profile.spec;
+        self.next_tick_at = spec.pacing.quiet_tick.zip(self.memory.as_ref()).map(|(pace, memory)| {
+            let standing = Standing::default();
+            let scene =
+                Scene { chat: &self.profile, cast: &self.cast, window: &memory.window, standing: &standing, now };
+            let (energy, unanswered) = match spec.policy {
+                ChatPolicy::Natural => (energy(&scene), openings_unanswered(&scene)),
+                ChatPolicy::Mention | ChatPolicy::Every => (1.0, 0),
+            };
+            let (time_zone, quiet_hours) = (spec.time_zone.as_str(), spec.quiet_hours);
+            let seed = decision_seed(self.profile.id.0 ^ memory.last_number.0.rotate_left(20), memory.last_decision);
+            next_tick(&Rhythm { pace, time_zone, quiet_hours, energy, unanswered }, now, seed)
+        });
     }
 
     /// Asks the director; its speakers' turns join the step.
@@ -45,7 +64,7 @@ impl ChatState {
             first: memory.window.front().map_or(Number(0), |note| note.number),
             last: memory.window.back().map_or(Number(0), |note| note.number),
             absent: self.absent.iter().copied().collect(),
-            open: memory.open.clone(),
+            open: memory.open_at(now),
             calm_until: memory.calm_until,
             stopped: self.node.people.is_stopped(self.profile.id, now),
         };
@@ -59,8 +78,10 @@ impl ChatState {
         };
         let direction = direction?;
         memory.last_decision = number;
+        memory.calm_until = direction.calm_until.or(memory.calm_until).filter(|until| *until > now);
         metrics::counter!("botfleet_decisions_total", "verdict" => direction.verdict.as_str()).increment(1);
         self.add_turns(number, &direction, now, at, step);
+        self.wait_for(&direction, now);
         step.decisions.push(Decision {
             chat: self.profile.id,
             number,
@@ -123,6 +144,21 @@ impl ChatState {
             step.turns.push(turn.clone());
             step.jobs.entry(speaker.bot).or_default().push(TurnJob { turn, window, target });
         }
+    }
+
+    /// Notes who is about to speak. Policy `every` never looks at it.
+    fn wait_for(&mut self, direction: &Direction, now: Timestamp) {
+        let Some(memory) = self.memory.as_mut().filter(|_| self.profile.spec.policy != ChatPolicy::Every) else {
+            return;
+        };
+        let pacing = &self.profile.spec.pacing;
+        let patience = pacing.stale_after.min(pacing.typing_max + OPEN_MAX);
+        let speakers = direction.speakers.iter().filter(|speaker| !matches!(speaker.act, Act::React { .. }));
+        memory.open.extend(speakers.map(|speaker| OpenTurn {
+            bot: speaker.bot,
+            target: speaker.target,
+            until: now + speaker.delay + patience,
+        }));
     }
 
     /// Why a turn of that priority is not begun: too many are open (I9). People's turns are the last to be shed.

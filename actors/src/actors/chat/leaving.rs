@@ -84,7 +84,8 @@ impl ChatState {
 
     /// The configuration says something else of the chat: its next decision is made under it.
     pub(super) fn on_profile_changed(&mut self, profile: Arc<ChatProfile>) {
-        let paced = self.profile.spec.pacing.quiet_tick != profile.spec.pacing.quiet_tick;
+        let paced = self.profile.spec.pacing.quiet_tick != profile.spec.pacing.quiet_tick
+            || self.profile.spec.quiet_hours != profile.spec.quiet_hours;
         self.profile = profile;
         self.cast = cast_of(&self.node, &self.profile);
         if paced {

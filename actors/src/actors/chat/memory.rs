@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::behaviour::note::Note;
 use crate::domain::decision::OpenTurn;
-use crate::domain::ids::{DecisionNumber, InboxId, MessageId, Number};
+use crate::domain::ids::{BotId, DecisionNumber, InboxId, MessageId, Number};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 use crate::ports::store::ChatMemory;
@@ -104,6 +104,19 @@ impl Memory {
         self.window.push_back(Arc::new(Note::new(entry)));
         if self.window.len() > self.entries_max {
             self.window.pop_front();
+        }
+    }
+
+    /// The turns that the chat waits for now; what it waited for in vain is forgotten.
+    pub fn open_at(&mut self, now: Timestamp) -> Vec<OpenTurn> {
+        self.open.retain(|turn| turn.until > now);
+        self.open.clone()
+    }
+
+    /// A bot has spoken: its turn that was open longest is open no more.
+    pub fn has_spoken(&mut self, bot: BotId) {
+        if let Some(at) = self.open.iter().position(|turn| turn.bot == bot) {
+            self.open.remove(at);
         }
     }
 

@@ -6,6 +6,7 @@ use super::room::Room;
 
 /// What is known of one candidate.
 #[derive(Clone, Copy, Default)]
+#[allow(clippy::struct_excessive_bools)] // each is a number of the row, 0 or 1
 pub(super) struct Pair {
     /// Messages back, 1 for the latest; 0 for "opens a thread".
     pub(super) back: u8,
@@ -96,9 +97,9 @@ pub(super) fn pairs(room: &Room<'_>) -> Vec<Pair> {
     };
     let mine = (0..size).rev().find(|at| usize::from(room.authors[*at]) == room.me);
     for at in 0..size {
-        let root = room.threads.roots[at];
-        later.size_of_thread[root] = later.size_of_thread[root].saturating_add(1);
-        later.rarest_of_thread[root] = later.rarest_of_thread[root].max(rarest(room, at));
+        let first = room.threads.roots[at];
+        later.size_of_thread[first] = later.size_of_thread[first].saturating_add(1);
+        later.rarest_of_thread[first] = later.rarest_of_thread[first].max(rarest(room, at));
         if mine.is_some_and(|mine| at > mine) {
             later.since_mine[usize::from(room.authors[at])] += 1;
         }
@@ -118,7 +119,7 @@ pub(super) fn pairs(room: &Room<'_>) -> Vec<Pair> {
 
 fn pair(room: &Room<'_>, later: &Later, at: usize, run_on: u8, mine: Option<usize>) -> Pair {
     let my_words = mine.map_or(&[][..], |at| &room.earlier[at].1.words);
-    let root = room.threads.roots[at];
+    let first = room.threads.roots[at];
     let now = room.now;
     let other = room.earlier[at].1;
     let author = usize::from(room.authors[at]);
@@ -172,12 +173,12 @@ fn pair(room: &Room<'_>, later: &Later, at: usize, run_on: u8, mine: Option<usiz
         traits: other.traits,
         is_guess: room.guess == Some(at),
         children: later.children[at],
-        thread_later: later.of_thread[root],
-        thread_before: later.size_of_thread[root] - later.of_thread[root],
-        is_my_thread: u8::from(room.threads.members[root] >> room.me & 1 == 1)
-            + u8::from(mine.is_some_and(|mine| room.threads.roots[mine] == root)),
-        has_aim: room.threads.members[root] & my_aim != 0,
-        thread_rarest: later.rarest_of_thread[root],
+        thread_later: later.of_thread[first],
+        thread_before: later.size_of_thread[first] - later.of_thread[first],
+        is_my_thread: u8::from(room.threads.members[first] >> room.me & 1 == 1)
+            + u8::from(mine.is_some_and(|mine| room.threads.roots[mine] == first)),
+        has_aim: room.threads.members[first] & my_aim != 0,
+        thread_rarest: later.rarest_of_thread[first],
         order_since_mine: if mine.is_some_and(|mine| at > mine) {
             later.since_mine[author] - later.said[author]
         } else {
@@ -187,7 +188,7 @@ fn pair(room: &Room<'_>, later: &Later, at: usize, run_on: u8, mine: Option<usiz
             let is_mine = usize::from(room.authors[parent]) == room.me;
             1 + u8::from(is_mine) + u8::from(is_mine && mine == Some(parent))
         }),
-        thread_members: room.threads.members[root].count_ones() as u8,
+        thread_members: room.threads.members[first].count_ones() as u8,
         likeness: likeness(mask.count_ones(), now.words.len().max(other.words.len())),
     }
 }

@@ -92,18 +92,18 @@ impl<'a> Room<'a> {
         for (at, (_, message)) in self.earlier.iter().enumerate() {
             let author = usize::from(self.authors[at]);
             let names_me = &mut self.names_me[at];
-            let named = names.named(message, author, |who, place| {
+            let heard = names.named(message, author, |who, place| {
                 if who == me {
                     *names_me = (*names_me).max(place);
                 }
             });
-            let aimed = named.aim();
+            let aimed = heard.aim();
             self.threads.add(&self.earlier, author, aimed);
             let speakers = &mut self.speakers;
             speakers[author].said = speakers[author].said.saturating_add(1);
             let partner = speakers[author].partner.map_or(0, |partner| 1 << partner);
             self.meant_for.push(if aimed == 0 { partner } else { aimed });
-            self.named.push(named);
+            self.named.push(heard);
             if author == me {
                 each(aimed, |who| speakers[who].from_me = speakers[who].from_me.saturating_add(1));
             } else if aimed & (1 << me) != 0 {

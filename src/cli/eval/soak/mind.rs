@@ -3,10 +3,15 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use botfleet_actors::behaviour::director::energy::energy;
+use botfleet_actors::behaviour::director::lately::openings_unanswered;
 use botfleet_actors::behaviour::firewall;
 use botfleet_actors::behaviour::generator::{Generator, Stage};
 use botfleet_actors::behaviour::pacing::typing_time;
+use botfleet_actors::behaviour::rhythm::{Rhythm, next_tick};
 use botfleet_actors::behaviour::salutation::salute;
+use botfleet_actors::behaviour::scene::Scene;
+use botfleet_actors::domain::decision::Standing;
 use botfleet_actors::domain::ids::BotId;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::turn::Act;
@@ -53,9 +58,18 @@ impl Mind {
     }
 
     /// When a quiet chat wakes.
-    pub(super) fn next_tick(&self, room: &Room, _now: Timestamp, seed: u64) -> Option<Duration> {
-        let quiet = room.profile.spec.pacing.quiet_tick?;
-        Some(quiet.mul_f64(0.6 + 0.8 * fastrand::Rng::with_seed(seed ^ room.tick).f64()))
+    pub(super) fn next_tick(&self, room: &Room, now: Timestamp, seed: u64) -> Option<Duration> {
+        let pace = room.profile.spec.pacing.quiet_tick?;
+        let standing = Standing::default();
+        let scene = Scene { chat: &room.profile, cast: &room.cast, window: &room.window, standing: &standing, now };
+        let rhythm = Rhythm {
+            pace,
+            time_zone: &room.profile.spec.time_zone,
+            quiet_hours: room.profile.spec.quiet_hours,
+            energy: energy(&scene),
+            unanswered: openings_unanswered(&scene),
+        };
+        Some(next_tick(&rhythm, now, seed ^ room.tick).since(now))
     }
 
     /// Asks the model and inspects what it says.
