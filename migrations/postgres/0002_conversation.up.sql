@@ -19,8 +19,8 @@ CREATE TABLE opt_out (
     by     TEXT   NOT NULL
 );
 
--- What was done for people's rights, and on whose word; counts only. Numbered without gaps under the lock of a row of
--- `setting`, so that whoever knows a number can ask for what came after it.
+-- What was done for people's rights, and on whose word; counts only. Numbers come from `setting`, where each change
+-- of people's rights raises the number of `people` under the lock of its row.
 CREATE TABLE audit (
     seq    BIGINT PRIMARY KEY,
     person BIGINT NOT NULL,

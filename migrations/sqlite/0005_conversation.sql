@@ -18,8 +18,8 @@ CREATE TABLE opt_out (
     by     TEXT    NOT NULL
 ) STRICT;
 
--- What was done for people's rights, and on whose word; counts only. Numbered without gaps, so that whoever knows a
--- number can ask for what came after it.
+-- What was done for people's rights, and on whose word; counts only. Numbers come from `setting`, where each change
+-- of people's rights raises the number of `people`.
 CREATE TABLE audit (
     seq    INTEGER PRIMARY KEY,
     person INTEGER NOT NULL,

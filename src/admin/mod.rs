@@ -15,6 +15,7 @@ mod fleet;
 mod guard;
 mod health;
 mod outcomes;
+mod people;
 mod problem;
 mod roster;
 pub mod server;

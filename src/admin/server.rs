@@ -13,7 +13,10 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 
 use super::closing::{self, Server};
-use super::{bots, cluster, control, dead_letters, decisions, events, fleet, guard, health, outcomes, roster, style, webhook};
+use super::{
+    bots, cluster, control, dead_letters, decisions, events, fleet, guard, health, outcomes, people, roster, style,
+    webhook,
+};
 use crate::runtime::fleet::RunningFleet;
 
 /// Largest body of a request.
@@ -100,6 +103,10 @@ fn api() -> Router<Edge> {
         .route("/api/v1/control/start", post(control::start))
         .route("/api/v1/control/release", post(control::release))
         .route("/api/v1/bots/{name}/delivery", post(bots::set_delivery))
+        .route("/api/v1/people/{id}", get(people::get))
+        .route("/api/v1/people/{id}/forget", post(people::forget))
+        .route("/api/v1/people/{id}/optout", post(people::opt_out))
+        .route("/api/v1/people/{id}/optin", post(people::opt_in))
         .route("/api/v1/chats/{chat}/decisions", get(decisions::list))
         .route("/api/v1/dead-letters", get(dead_letters::list))
         .route("/api/v1/dead-letters/{id}/redeliver", post(dead_letters::redeliver))

@@ -9,6 +9,7 @@
 //! | `check` | `botfleet check`: whether configuration and manifest are sound |
 //! | `migrate` | `botfleet migrate`: the schema of the store, up, down and as it stands |
 //! | `dead_letters` | `botfleet dead-letters`, `botfleet redeliver`: what ended badly, and another go for it |
+//! | `people` | `botfleet people`: what is stored about somebody, and their rights |
 //! | `eval` | `botfleet eval`: measures parts of the engine, without a fleet |
 //! | `why` | `botfleet why`: why a bot spoke, and why not the others |
 //! | `replay` | `botfleet replay`: a recorded chat under another manifest |
@@ -33,6 +34,7 @@ pub mod health;
 pub mod inputs;
 pub mod launcher;
 pub mod migrate;
+pub mod people;
 pub mod replay;
 pub mod run;
 mod signals;
@@ -88,6 +90,9 @@ pub enum Command {
     DeadLetters(dead_letters::DeadLettersArgs),
     /// Gives a dead letter of the running fleet another go.
     Redeliver(dead_letters::RedeliverArgs),
+    /// Shows what the running fleet stores about a person, and sees to their rights.
+    #[command(subcommand)]
+    People(people::PeopleCommand),
     /// Measures parts of the engine, without a fleet and without a network.
     #[command(subcommand)]
     Eval(eval::EvalCommand),
@@ -119,6 +124,7 @@ pub async fn execute(cli: Cli) -> ExitCode {
         Command::Migrate(args) => migrate::execute(args).await,
         Command::DeadLetters(args) => dead_letters::list(args).await,
         Command::Redeliver(args) => dead_letters::redeliver(args).await,
+        Command::People(command) => people::execute(command).await,
         Command::Eval(command) => eval::execute(command),
         Command::Why(args) => why::execute(args).await,
         Command::Replay(args) => replay::execute(args).await,

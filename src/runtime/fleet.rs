@@ -178,6 +178,7 @@ impl RunningFleet {
             .committer
             .commit(Operation::SetStop(SetStop { scope, stopped, until: None, by: by.to_owned(), at }))
             .await?;
+        self.node.people.stop_set(scope, stopped, None);
         if let StopScope::Chat(chat) = scope {
             self.node.orders.decreed(chat, stopped);
         }

@@ -13,6 +13,7 @@
 //! | `events` | what happens, for whoever watches |
 //! | `recorder` | the metrics of the process |
 //! | `orders` | what people order: ways of delivery, dead letters with another go, releases |
+//! | `people` | rights of people as an operator sees to them |
 //! | `reasons` | why who spoke: recorded decisions in plain words |
 //! | `replay` | a recorded chat under another manifest |
 //! | `style` | how personas write, measured |
@@ -29,6 +30,7 @@ pub mod events;
 pub mod fleet;
 mod home;
 pub mod orders;
+pub mod people;
 pub mod reasons;
 pub mod recorder;
 pub mod replay;

@@ -176,6 +176,7 @@ pub(super) fn inbox_row(row: &dyn Cells) -> Result<InboxRow, StoreError> {
                 .transpose()?
                 .map(|kind| Outcome { kind, reason })
         },
+        author: None,
     })
 }
 

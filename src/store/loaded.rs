@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use botfleet_actors::domain::allowance::AllowanceKey;
 use botfleet_actors::domain::commit::needs::Needs;
 use botfleet_actors::domain::commit::rows::{Loaded, OutboxHead, TurnHead};
-use botfleet_actors::domain::ids::{AttemptId, BotId, ChatId, Epoch, InboxId, MessageId, OutboxId, TurnId};
+use botfleet_actors::domain::ids::{
+    AttemptId, BotId, ChatId, Epoch, InboxId, MessageId, OutboxId, TelegramUserId, TurnId,
+};
 use botfleet_actors::domain::inbox::Source;
 use botfleet_actors::domain::outbox::{OutboxState, SendProgress};
 use botfleet_actors::domain::time::Timestamp;
@@ -48,6 +50,7 @@ pub(super) struct Texts<'r> {
     pub(super) stops: &'r str,
     pub(super) pauses: &'r str,
     pub(super) allowances: &'r str,
+    pub(super) opted_out: &'r str,
 }
 
 type TurnRow = (
@@ -90,6 +93,7 @@ pub(super) fn read(
         loaded.inbox.insert(inbox, waits != 0);
     }
     loaded.entries.extend(picked(texts.entries, &needs.entries)?);
+    loaded.opted_out.extend(column::<TelegramUserId>(texts.opted_out)?);
     for (id, bot, state, attempts, claimed_epoch, error, provider, model, prompt, completion) in
         column::<TurnRow>(texts.turns)?
     {

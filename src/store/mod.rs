@@ -6,7 +6,7 @@
 //! | `settings` | which database, where it is, and how it is used |
 //! | `sqlite` | the store of one machine, in one file |
 //! | `postgres` | the store of a cluster, with what its nodes share about one another |
-//! | `archive`, `columns`, `loaded`, `outcome_rows`, `reconcile`, `stored` | what both share: rows as the domain's, and the roster |
+//! | `archive`, `columns`, `loaded`, `outcome_rows`, `person`, `reconcile`, `stored` | what both share: rows as the domain's, and the roster |
 
 #![allow(clippy::doc_markdown, reason = "SQLite and PostgreSQL are names, not items")]
 
@@ -14,6 +14,7 @@ mod archive;
 mod columns;
 mod loaded;
 mod outcome_rows;
+mod person;
 pub mod postgres;
 mod reconcile;
 pub mod settings;

@@ -10,6 +10,7 @@
 //! | `roster` | bots, chats and personas |
 //! | `reads`, `outcomes`, `archive` | everything that only reads |
 //! | `orders` | what people order: ways of delivery, dead letters with another go |
+//! | `people` | rights of people: opting out, being forgotten, knowing what is stored |
 //! | `statements` | every statement that meets a large table, for the proof that each has its index |
 //! | `error` | PostgreSQL's errors as the port's |
 //!
@@ -26,6 +27,7 @@ pub mod migrations;
 pub mod open;
 mod orders;
 mod outcomes;
+mod people;
 mod reads;
 mod roster;
 mod session;
@@ -41,17 +43,20 @@ use botfleet_actors::domain::allowance::AllowanceKey;
 use botfleet_actors::domain::commit::operation::{Applied, Operation, Refusal};
 use botfleet_actors::domain::control::Stops;
 use botfleet_actors::domain::dead_letter::{DeadLetter, DeadLetterId};
-use botfleet_actors::domain::ids::{BotId, ChatId, Epoch, MessageId, Number, OutboxId, TelegramChatId, TurnId};
+use botfleet_actors::domain::ids::{
+    BotId, ChatId, Epoch, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
+};
 use botfleet_actors::domain::inbox::InboxRow;
 use botfleet_actors::domain::outbox::OutboxMessage;
 use botfleet_actors::domain::ownership::{Incarnation, NewNode, NodeRole};
 use botfleet_actors::domain::pause::Pause;
+use botfleet_actors::domain::people::{Forgotten, PersonRecord, Rights};
 use botfleet_actors::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::transcript::TranscriptEntry;
 use botfleet_actors::domain::turn::Turn;
 use botfleet_actors::ports::store::{
-    Backlog, ChatMemory, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
+    Backlog, ChatMemory, Cut, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
 };
 use tokio::sync::Mutex;
 
@@ -255,6 +260,18 @@ impl Store for PgStore {
 
     async fn allowances(&self) -> Result<Vec<(AllowanceKey, i64)>, StoreError> {
         reads::allowances(&self.reads).await
+    }
+
+    async fn rights(&self, known: i64) -> Result<Option<Rights>, StoreError> {
+        people::rights(&self.reads, known).await
+    }
+
+    async fn person(&self, person: TelegramUserId) -> Result<PersonRecord, StoreError> {
+        people::person(&self.reads, person).await
+    }
+
+    async fn forget(&self, person: TelegramUserId, wish: Option<i64>, cut: Cut<'_>) -> Result<Forgotten, StoreError> {
+        people::forget(&self.tasks, person, wish, cut).await
     }
 
     async fn stops(&self) -> Result<Stops, StoreError> {

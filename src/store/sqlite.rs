@@ -8,6 +8,7 @@
 //! | `tenure`, `roster` | what a starting process does: leases, then bots, chats and personas |
 //! | `reads`, `outcomes`, `archive` | everything that only reads |
 //! | `orders` | what people order: ways of delivery, dead letters with another go |
+//! | `people` | rights of people: opting out, being forgotten, knowing what is stored |
 //! | `error` | SQLite's errors as the port's |
 //!
 //! Rows travel as one JSON array per table, which `json_each` turns back into rows: a statement costs the same text
@@ -20,6 +21,7 @@ mod load;
 pub mod open;
 mod orders;
 mod outcomes;
+mod people;
 mod reads;
 mod roster;
 mod tenure;
@@ -34,16 +36,19 @@ use botfleet_actors::domain::allowance::AllowanceKey;
 use botfleet_actors::domain::commit::operation::{Applied, Operation, Refusal};
 use botfleet_actors::domain::control::Stops;
 use botfleet_actors::domain::dead_letter::{DeadLetter, DeadLetterId};
-use botfleet_actors::domain::ids::{BotId, ChatId, MessageId, Number, OutboxId, TelegramChatId, TurnId};
+use botfleet_actors::domain::ids::{
+    BotId, ChatId, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
+};
 use botfleet_actors::domain::inbox::InboxRow;
 use botfleet_actors::domain::outbox::OutboxMessage;
 use botfleet_actors::domain::pause::Pause;
+use botfleet_actors::domain::people::{Forgotten, PersonRecord, Rights};
 use botfleet_actors::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::transcript::TranscriptEntry;
 use botfleet_actors::domain::turn::Turn;
 use botfleet_actors::ports::store::{
-    Backlog, ChatMemory, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
+    Backlog, ChatMemory, Cut, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
 };
 use futures::future::BoxFuture;
 use sqlx::sqlite::SqlitePool;
@@ -158,6 +163,18 @@ impl Store for SqliteStore {
 
     async fn allowances(&self) -> Result<Vec<(AllowanceKey, i64)>, StoreError> {
         reads::allowances(&self.readers).await
+    }
+
+    async fn rights(&self, known: i64) -> Result<Option<Rights>, StoreError> {
+        people::rights(&self.readers, known).await
+    }
+
+    async fn person(&self, person: TelegramUserId) -> Result<PersonRecord, StoreError> {
+        people::person(&self.readers, person).await
+    }
+
+    async fn forget(&self, person: TelegramUserId, wish: Option<i64>, cut: Cut<'_>) -> Result<Forgotten, StoreError> {
+        people::forget(&self.readers, &self.writer, person, wish, cut).await
     }
 
     async fn stops(&self) -> Result<Stops, StoreError> {

@@ -62,6 +62,7 @@ struct Access {
     set_message_reaction: Url,
     get_chat: Url,
     get_chat_member: Url,
+    leave_chat: Url,
     set_webhook: Url,
     delete_webhook: Url,
     get_webhook_info: Url,
@@ -77,6 +78,7 @@ impl Access {
             set_message_reaction: client.url(&token, payloads::SetMessageReaction::NAME),
             get_chat: client.url(&token, payloads::GetChat::NAME),
             get_chat_member: client.url(&token, payloads::GetChatMember::NAME),
+            leave_chat: client.url(&token, payloads::LeaveChat::NAME),
             set_webhook: client.url(&token, payloads::SetWebhook::NAME),
             delete_webhook: client.url(&token, payloads::DeleteWebhook::NAME),
             get_webhook_info: client.url(&token, payloads::GetWebhookInfo::NAME),
@@ -319,6 +321,11 @@ impl BotApi for TelegramBot {
         let member: MemberResult =
             self.call(|access| &access.get_chat_member, Effect::Read, &payload, None, answer::typed).await?;
         Ok(matches!(member.status.as_str(), "creator" | "administrator"))
+    }
+
+    async fn leave_chat(&self, chat: TelegramChatId) -> Result<(), TelegramError> {
+        let payload = payloads::LeaveChat::new(ChatId(chat.0));
+        self.call(|access| &access.leave_chat, Effect::Write, &payload, None, |_| Ok(())).await
     }
 
     async fn get_chat(&self, chat: TelegramChatId) -> Result<ChatDescription, TelegramError> {

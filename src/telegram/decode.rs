@@ -12,7 +12,7 @@ use botfleet_actors::ports::telegram::UpdateDecoder;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::wire;
+use super::{redact, wire};
 
 /// The forum topic that must be left out in requests.
 ///
@@ -33,6 +33,10 @@ pub struct TelegramDecoder;
 impl UpdateDecoder for TelegramDecoder {
     fn decode(&self, raw: &str) -> Incoming {
         read(raw).1
+    }
+
+    fn without(&self, raw: &str, gone: &dyn Fn(TelegramUserId) -> bool) -> Option<String> {
+        redact::without(raw, gone)
     }
 }
 

@@ -23,6 +23,7 @@ mod layers;
 mod llm_adapter;
 mod llm_budget;
 mod llm_gateway;
+mod people_rights;
 mod postgres;
 mod postgres_cluster;
 mod postgres_contract;

@@ -143,6 +143,11 @@ impl BotApi for BoundedApi {
         self.noted(self.api.is_admin(chat, user).await)
     }
 
+    async fn leave_chat(&self, chat: TelegramChatId) -> Result<(), TelegramError> {
+        self.check()?;
+        self.noted(self.api.leave_chat(chat).await)
+    }
+
     async fn set_webhook(&self, target: &WebhookTarget) -> Result<(), TelegramError> {
         self.check()?;
         self.noted(self.api.set_webhook(target).await)

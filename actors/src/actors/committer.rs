@@ -4,7 +4,7 @@
 //! during the last commit. Operations are judged in the order of their submission, so a dependent operation may be
 //! submitted before the one it depends on is durable; effects wait for their own commit.
 //!
-//! Some go ahead of the rest: stops, since control has a lane ahead of all work (I9), and the ends of attempts to send
+//! Some go ahead of the rest: stops and people's rights, since control has a lane ahead of all work (I9), and the ends of attempts to send
 //! with the pauses that Telegram asks for, since what they depend on is durable, each end that waits would be unknown
 //! after a crash (I4), and each pause would be forgotten.
 
@@ -68,7 +68,10 @@ impl Committer {
     /// not block.
     pub fn submit(&self, operation: Operation, done: impl FnOnce(CommitResult) + Send + 'static) {
         let mut queue = self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let ahead = matches!(operation, Operation::Settle(_) | Operation::SetStop(_) | Operation::Pause(_));
+        let ahead = matches!(
+            operation,
+            Operation::Settle(_) | Operation::SetStop(_) | Operation::SetRight(_) | Operation::Pause(_)
+        );
         let lane = if ahead { &mut queue.ahead } else { &mut queue.work };
         lane.push_back((operation, Box::new(done)));
         self.length.store(queue.len(), Ordering::Relaxed);

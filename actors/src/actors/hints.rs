@@ -19,7 +19,7 @@ fn addressee(hint: &Hint) -> Option<LeaseKey> {
             Some(LeaseKey::Chat(*chat))
         }
         Hint::Bot(bot) => Some(LeaseKey::Bot(*bot)),
-        Hint::Lease(_) | Hint::Nodes => None,
+        Hint::Lease(_) | Hint::Nodes | Hint::People => None,
     }
 }
 
@@ -60,6 +60,11 @@ impl Node {
             Hint::Migrated(chat, to) => {
                 self.directory.migrate(chat, to);
                 self.tell_chat(chat, ChatMsg::Migrated(to));
+            }
+            Hint::People => {
+                if let Some(fleet) = self.directory.fleet() {
+                    let _ = fleet.cast(FleetMsg::LookAtPeople);
+                }
             }
             Hint::Lease(_) | Hint::Nodes => {}
         }

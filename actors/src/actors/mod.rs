@@ -22,6 +22,7 @@ pub mod hints;
 pub mod leases;
 pub mod node;
 pub mod ownership;
+pub mod people;
 pub mod permits;
 pub mod provider;
 pub mod said;

@@ -14,6 +14,7 @@ use super::bound::{ActBound, BoundedApi};
 use super::committer::Committer;
 use super::directory::{Directory, Known};
 use super::leases::Leases;
+use super::people::People;
 use super::provider::consult::Consult;
 use super::said::FleetSaid;
 use super::traffic::Traffic;
@@ -126,6 +127,8 @@ pub struct Node {
     pub said: FleetSaid,
     /// Orders of people that were seen lately.
     pub orders: Orders,
+    /// People's rights and stops, as far as this node knows.
+    pub people: People,
     budgets: Vec<BudgetSpec>,
     ended: watch::Sender<Option<Ended>>,
     ids: IdSource,
@@ -172,6 +175,7 @@ impl Node {
             turns_open: AtomicU64::new(0),
             said: FleetSaid::default(),
             orders: Orders::default(),
+            people: People::default(),
             budgets: Vec::new(),
             ended: watch::Sender::new(None),
         }

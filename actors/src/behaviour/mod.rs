@@ -24,6 +24,7 @@
 //! | `local` | what the clock on the chat's wall shows |
 //! | `scene`, `note` | what a director looks at, and what was understood of each entry |
 
+pub mod command;
 pub mod context;
 pub mod director;
 pub mod explain;
@@ -36,6 +37,7 @@ pub mod note;
 pub mod notes;
 pub mod novelty;
 pub mod objection;
+pub mod notices;
 pub mod pacing;
 pub mod physics;
 pub mod prompt;

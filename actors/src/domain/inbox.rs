@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::{
-    BotId, ChatId, DecisionNumber, InboxId, MessageId, Number, OutboxId, TelegramChatId, ThreadId, TurnId, UpdateId,
+    BotId, ChatId, DecisionNumber, InboxId, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, ThreadId,
+    TurnId, UpdateId,
 };
 use super::time::Timestamp;
 
@@ -24,6 +25,9 @@ pub struct InboxRow {
     pub received_at: Timestamp,
     /// Set at ingest when no chat will handle it.
     pub outcome: Option<Outcome>,
+    /// Whose words it holds, as known at ingest; not stored.
+    #[serde(skip)]
+    pub author: Option<TelegramUserId>,
 }
 
 /// Where an inbox row came from; unique per bot and update, or per outbox message.

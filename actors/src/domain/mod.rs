@@ -25,6 +25,7 @@ pub mod incoming;
 pub mod outbox;
 pub mod ownership;
 pub mod pause;
+pub mod people;
 pub mod roster;
 pub mod schema;
 pub mod stance;

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{BotId, ChatId, InboxId, MessageId, Number, TelegramChatId, ThreadId};
-use super::incoming::{Author, Entity, Media};
+use super::ids::{BotId, ChatId, InboxId, MessageId, Number, TelegramChatId, TelegramUserId, ThreadId};
+use super::incoming::{Author, AuthorKind, Entity, Media};
 use super::time::Timestamp;
 
 /// One entry.
@@ -90,6 +90,12 @@ pub struct EntryKey {
 }
 
 impl TranscriptEntry {
+    /// Whose words it holds: the person who wrote it, unless it holds none.
+    pub fn words_of(&self) -> Option<TelegramUserId> {
+        let holds = self.text.is_some() || self.media.is_some();
+        (holds && self.author.kind == AuthorKind::Person).then_some(self.author.id)
+    }
+
     /// What makes this entry one and the same.
     pub fn key(&self) -> EntryKey {
         EntryKey {

@@ -28,6 +28,8 @@ pub enum Hint {
     Lease(LeaseKey),
     /// Nodes came, went, or drain.
     Nodes,
+    /// Somebody made use of a right.
+    People,
 }
 
 /// Something that happened, for whoever watches live.

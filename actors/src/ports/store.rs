@@ -16,6 +16,7 @@ use crate::domain::ids::{
 use crate::domain::inbox::{InboxRow, OutcomeKind};
 use crate::domain::outbox::{OutboxMessage, OutboxState};
 use crate::domain::pause::Pause;
+use crate::domain::people::{Forgotten, PersonRecord, Rights};
 use crate::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
@@ -173,6 +174,9 @@ pub struct OutcomeCursor {
     pub tick: Option<(ChatId, DecisionNumber)>,
 }
 
+/// Makes the payload of an update without a person: `None` where nothing is to be cut.
+pub type Cut<'a> = &'a (dyn Fn(&str) -> Option<String> + Send + Sync);
+
 /// The store. One contract suite runs against every implementation.
 #[async_trait]
 pub trait Store: Archive {
@@ -244,6 +248,18 @@ pub trait Store: Archive {
 
     /// What was taken from each budget in its latest period.
     async fn allowances(&self) -> Result<Vec<(AllowanceKey, i64)>, StoreError>;
+
+    /// What is in force of people's rights, if it is another number than `known`.
+    async fn rights(&self, known: i64) -> Result<Option<Rights>, StoreError>;
+
+    /// What is stored about a person.
+    async fn person(&self, person: TelegramUserId) -> Result<PersonRecord, StoreError>;
+
+    /// Removes the words of a person, and what quotes them, in all tables: entries keep their numbers and nothing else;
+    /// messages that answer them and are not sent are given up. `cut` makes the payload of an update without that
+    /// person. Done in several transactions, each of which may be repeated; a `wish` (its number in the audit) is noted
+    /// as fulfilled at the end. Whoever speaks while it runs may have to be forgotten again.
+    async fn forget(&self, person: TelegramUserId, wish: Option<i64>, cut: Cut<'_>) -> Result<Forgotten, StoreError>;
 
     /// Stops in force.
     async fn stops(&self) -> Result<Stops, StoreError>;

@@ -6,6 +6,8 @@ use async_trait::async_trait;
 
 use crate::domain::ids::{MessageId, TelegramChatId, TelegramUserId, ThreadId, UpdateId};
 use crate::domain::incoming::{ChatKind, Incoming};
+#[cfg(doc)]
+use crate::domain::people::TOMBSTONE;
 
 /// Who the token belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,6 +181,10 @@ pub trait BotApi: Send + Sync + 'static {
 
     /// Whether a user is an administrator of a chat, or its owner.
     async fn is_admin(&self, chat: TelegramChatId, user: TelegramUserId) -> Result<bool, TelegramError>;
+
+    /// Leaves a chat. A chat that the bot is not in is left already.
+    async fn leave_chat(&self, chat: TelegramChatId) -> Result<(), TelegramError>;
+
     /// Lets Telegram bring updates to `target` from now on; polls end. Setting the same again changes nothing.
     async fn set_webhook(&self, target: &WebhookTarget) -> Result<(), TelegramError>;
 
@@ -199,4 +205,9 @@ pub trait BotApi: Send + Sync + 'static {
 pub trait UpdateDecoder: Send + Sync + 'static {
     /// What the raw JSON of an update means; never fails (see `Event::Undecodable`).
     fn decode(&self, raw: &str) -> Incoming;
+
+    /// The update without the words and names of people of whom `gone` is true; `None` when it holds none. Their own
+    /// messages become [`TOMBSTONE`], except commands, of which the command's word remains; other people's messages
+    /// lose what they quote of them.
+    fn without(&self, raw: &str, gone: &dyn Fn(TelegramUserId) -> bool) -> Option<String>;
 }

@@ -16,16 +16,21 @@ use crate::domain::commit::operation::{Applied, Operation, Refusal};
 use crate::domain::control::Stops;
 use crate::domain::dead_letter::{DeadLetter, DeadLetterId};
 use crate::domain::decision::Decision;
-use crate::domain::ids::{BotId, ChatId, DecisionNumber, MessageId, Number, OutboxId, TelegramChatId, TurnId};
+use crate::domain::ids::{
+    BotId, ChatId, DecisionNumber, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
+};
 use crate::domain::inbox::InboxRow;
 use crate::domain::outbox::OutboxMessage;
 use crate::domain::pause::Pause;
+use crate::domain::people::{Forgotten, PersonRecord, Rights};
 use crate::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Turn;
 use crate::ports::archive::{Archive, DecisionQuery};
-use crate::ports::store::{Backlog, ChatMemory, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure};
+use crate::ports::store::{
+    Backlog, ChatMemory, Cut, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
+};
 
 /// How long a commit takes.
 const COMMIT_TAKES: Duration = Duration::from_millis(2);
@@ -210,6 +215,18 @@ impl Store for FaultyStore {
 
     async fn allowances(&self) -> Result<Vec<(AllowanceKey, i64)>, StoreError> {
         self.reach()?.allowances().await
+    }
+
+    async fn rights(&self, known: i64) -> Result<Option<Rights>, StoreError> {
+        self.reach()?.rights(known).await
+    }
+
+    async fn person(&self, person: TelegramUserId) -> Result<PersonRecord, StoreError> {
+        self.reach()?.person(person).await
+    }
+
+    async fn forget(&self, person: TelegramUserId, wish: Option<i64>, cut: Cut<'_>) -> Result<Forgotten, StoreError> {
+        self.reach()?.forget(person, wish, cut).await
     }
 
     async fn stops(&self) -> Result<Stops, StoreError> {

@@ -26,6 +26,13 @@ pub enum Happening {
         /// Its text.
         text: String,
     },
+    /// A bot left a chat.
+    Left {
+        /// Telegram's id of the bot.
+        bot: TelegramUserId,
+        /// The chat.
+        chat: TelegramChatId,
+    },
     /// A reaction reached Telegram, whatever became of it.
     Reacted {
         /// Telegram's id of the bot.
@@ -109,6 +116,7 @@ pub fn name_of(operation: &Operation) -> &'static str {
         Operation::Resolve(_) => "resolve",
         Operation::Migrate(_) => "migrate",
         Operation::SetStop(_) => "set_stop",
+        Operation::SetRight(_) => "set_right",
         Operation::Receive(_) => "receive",
         Operation::SetDelivery(_) => "set_delivery",
         Operation::Unclaim(_) => "unclaim",

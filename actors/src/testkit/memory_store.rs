@@ -3,6 +3,7 @@
 
 mod archive;
 mod cluster;
+mod people;
 mod reading;
 mod roster;
 mod state;
@@ -17,16 +18,19 @@ use crate::domain::allowance::AllowanceKey;
 use crate::domain::commit::operation::{Applied, Operation, Refusal};
 use crate::domain::control::Stops;
 use crate::domain::dead_letter::{DeadLetter, DeadLetterId};
-use crate::domain::ids::{BotId, ChatId, Epoch, MessageId, Number, OutboxId, TelegramChatId, TurnId};
+use crate::domain::ids::{BotId, ChatId, Epoch, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId};
 use crate::domain::inbox::InboxRow;
 use crate::domain::outbox::OutboxMessage;
 use crate::domain::ownership::Incarnation;
 use crate::domain::pause::Pause;
+use crate::domain::people::{Forgotten, PersonRecord, Rights};
 use crate::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Turn;
-use crate::ports::store::{Backlog, ChatMemory, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure};
+use crate::ports::store::{
+    Backlog, ChatMemory, Cut, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
+};
 
 /// A handle on rows in memory, as one process has it.
 #[derive(Default)]
@@ -173,6 +177,18 @@ impl Store for MemoryStore {
 
     async fn allowances(&self) -> Result<Vec<(AllowanceKey, i64)>, StoreError> {
         Ok(self.reach()?.allowances())
+    }
+
+    async fn rights(&self, known: i64) -> Result<Option<Rights>, StoreError> {
+        Ok(self.reach()?.rights(known))
+    }
+
+    async fn person(&self, person: TelegramUserId) -> Result<PersonRecord, StoreError> {
+        Ok(self.reach()?.person(person))
+    }
+
+    async fn forget(&self, person: TelegramUserId, wish: Option<i64>, cut: Cut<'_>) -> Result<Forgotten, StoreError> {
+        Ok(self.reach()?.forget(person, wish, cut))
     }
 
     async fn stops(&self) -> Result<Stops, StoreError> {

@@ -184,6 +184,11 @@ impl BotApi for NodeTelegram {
         self.bot.is_admin(chat, user).await
     }
 
+    async fn leave_chat(&self, chat: TelegramChatId) -> Result<(), TelegramError> {
+        self.link.check()?;
+        self.bot.leave_chat(chat).await
+    }
+
     async fn set_webhook(&self, target: &WebhookTarget) -> Result<(), TelegramError> {
         self.link.check()?;
         self.bot.set_webhook(target).await

@@ -135,6 +135,7 @@ pub fn update(id: i64, bot: BotId, chat: ChatId, update: i64) -> InboxRow {
         payload: format!("{{\"update_id\": {update}, \"text\": \"\\\"günaydın\\\" \\\\ {id}\"}}"),
         received_at: at(0),
         outcome: None,
+        author: None,
     }
 }
 
@@ -334,6 +335,7 @@ pub fn sent(message: &OutboxMessage, attempt: i64, message_id: i64, inbox: i64) 
             payload: serde_json::to_string(&event).unwrap(),
             received_at: at(4),
             outcome: None,
+            author: None,
         }),
         pauses: Vec::new(),
     })

@@ -12,8 +12,10 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use super::journal::{Happening, Journal};
+use crate::behaviour::command::order_in;
 use crate::domain::ids::{MessageId, TelegramChatId, TelegramUserId, ThreadId, UpdateId};
-use crate::domain::incoming::{ChatKind, Incoming};
+use crate::domain::incoming::{ChatKind, Event, Incoming};
+use crate::domain::people::TOMBSTONE;
 use crate::ports::telegram::{
     BotApi, ChatDescription, Me, ReceivedUpdate, SendMessage, TelegramError, UpdateDecoder, WebhookSecret,
     WebhookStatus, WebhookTarget,
@@ -288,6 +290,11 @@ impl BotApi for ScriptedTelegram {
             .ok_or_else(|| TelegramError::Forbidden("user not found".to_owned()))
     }
 
+    async fn leave_chat(&self, chat: TelegramChatId) -> Result<(), TelegramError> {
+        self.journal.note(Happening::Left { bot: self.me.id, chat });
+        Ok(())
+    }
+
     async fn get_chat(&self, chat: TelegramChatId) -> Result<ChatDescription, TelegramError> {
         Ok(ChatDescription { kind: ChatKind::Supergroup, title: format!("chat {chat}") })
     }
@@ -299,5 +306,27 @@ pub struct ScriptDecoder;
 impl UpdateDecoder for ScriptDecoder {
     fn decode(&self, raw: &str) -> Incoming {
         serde_json::from_str(raw).unwrap()
+    }
+
+    fn without(&self, raw: &str, gone: &dyn Fn(TelegramUserId) -> bool) -> Option<String> {
+        let mut incoming: Incoming = serde_json::from_str(raw).ok()?;
+        let mut cut = false;
+        match &mut incoming.event {
+            Event::Message(message) => {
+                if let Some(quoted) = message.quoted.as_mut().filter(|quoted| gone(quoted.author)) {
+                    cut = quoted.text.take().is_some();
+                }
+                if gone(message.author.id) {
+                    let Some(command) = order_in(message) else { return Some(TOMBSTONE.to_owned()) };
+                    message.text = Some(format!("/{}", command.command.as_str()));
+                    message.author.name.clear();
+                    cut = true;
+                }
+            }
+            Event::Edited(message) if gone(message.author.id) => return Some(TOMBSTONE.to_owned()),
+            Event::Reaction { author, .. } if gone(author.id) => return Some(TOMBSTONE.to_owned()),
+            _ => {}
+        }
+        cut.then(|| serde_json::to_string(&incoming).unwrap())
     }
 }

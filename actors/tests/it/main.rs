@@ -5,9 +5,11 @@
 
 mod acts;
 mod budgets;
+mod conversation;
 mod decree;
 mod delivery;
 mod explore;
+mod forever;
 mod failures;
 mod gateway;
 mod guards;

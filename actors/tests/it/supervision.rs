@@ -102,6 +102,7 @@ async fn i7_a_poison_update_is_a_dead_letter_and_its_chat_goes_on() {
         payload: "what no decoder can read".to_owned(),
         received_at: stage.node.clock.now(),
         outcome: None,
+        author: None,
     };
     let poison = row.id;
     stage.node.committer.commit(Operation::Receive(Receive { rows: vec![row] })).await.unwrap();

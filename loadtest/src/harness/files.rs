@@ -273,6 +273,8 @@ fn manifest(world: &WorldSpec, base_url: &str, options: &ProductOptions) -> Tabl
     };
     let mut defaults = Table::new();
     defaults.insert("policy".into(), policy.into());
+    // Who counts messages does not count what the fleet says of itself on joining.
+    defaults.insert("disclosure".into(), "".into());
     defaults.insert("models".into(), names(options.models.first().into_iter().flatten()));
     lay_over(&mut defaults, options.defaults.clone());
     lay_over(&mut manifest, Table::from_iter([("defaults".to_owned(), Value::Table(defaults))]));

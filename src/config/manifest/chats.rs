@@ -87,7 +87,7 @@ pub(super) fn check(
             quiet_hours,
             novelty,
             consistency: raw.consistency.or(defaults.consistency).unwrap_or_default(),
-            disclosure: disclosure.filter(|text| !text.trim().is_empty()),
+            disclosure,
         });
     }
     for (index, bot) in bots.specs.iter().enumerate() {

@@ -73,6 +73,7 @@ pub(super) const ENTRIES: &str = "\
 SELECT json_agg(j.place - 1) FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[]) WITH ORDINALITY \
 AS j (telegram_chat, message_id, kind, revision, place) JOIN transcript t ON t.telegram_chat = j.telegram_chat \
 AND t.message_id = j.message_id AND t.kind = j.kind AND t.revision = j.revision";
+const PEOPLE: &str = "SELECT json_agg(person) FROM opt_out WHERE person = ANY($1)";
 const STOPS: &str = "SELECT json_agg(json_build_array(scope, key, until)) FROM control";
 const PAUSES: &str = "SELECT json_agg(json_build_array(bot, chat, until)) FROM send_pause WHERE bot = ANY($1)";
 
@@ -147,6 +148,7 @@ pub(super) async fn load(
         entries: columns.take()?,
         stops: columns.take()?,
         pauses: columns.take()?,
+        opted_out: columns.take()?,
     };
     read(&texts, &mut loaded, needs, &windows, &allowances)?;
     loaded.dead_updates.extend(column::<InboxId>(columns.take()?)?);
@@ -215,7 +217,7 @@ pub(super) fn allowance_columns(assembly: &mut Assembly, keys: &[AllowanceKey]) 
 /// The loading statement: its columns in the order in which their rows are locked.
 pub(super) fn assemble(needs: &Needs, windows: &[WindowKey], allowances: &[AllowanceKey]) -> (String, Assembly) {
     let mut assembly = Assembly::default();
-    let mut columns: Vec<String> = Vec::with_capacity(11);
+    let mut columns: Vec<String> = Vec::with_capacity(12);
     let mut column = |assembly: &mut Assembly, wanted: bool, text: &str| {
         columns.push(if wanted {
             format!("coalesce(({})::text, '[]')", assembly.part(text))
@@ -267,6 +269,10 @@ pub(super) fn assemble(needs: &Needs, windows: &[WindowKey], allowances: &[Allow
         assembly.value(needs.bots.iter().map(|bot| bot.0).collect::<Vec<i64>>());
     }
     column(&mut assembly, pauses, PAUSES);
+    if !needs.people.is_empty() {
+        assembly.value(needs.people.iter().map(|person| person.0).collect::<Vec<i64>>());
+    }
+    column(&mut assembly, !needs.people.is_empty(), PEOPLE);
     if !needs.dead_updates.is_empty() {
         assembly.value(needs.dead_updates.iter().map(|inbox| inbox.0).collect::<Vec<i64>>());
     }

@@ -15,6 +15,7 @@ use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::store::StoreError;
 use sqlx::Error;
 
+use super::people;
 use super::reads::all;
 use super::session::{Session, Sessions};
 use crate::store::columns::Columns;
@@ -80,6 +81,9 @@ pub(super) async fn write(session: &mut Session<'_>, orders: &Orders) -> Result<
     if !orders.inbox.is_empty() {
         let ids: Vec<i64> = orders.inbox.iter().map(|inbox| inbox.0).collect();
         session.execute("renew_updates", sqlx::query(UNHANDLED).bind(ids)).await?;
+    }
+    for right in &orders.rights {
+        people::write(session, right).await?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Loads what a batch needs: one statement, one row of JSON arrays. Layer: adapter.
 //!
-//! The text of the statement depends only on which groups of rows are needed, so there are at most 64 of them and
+//! The text of the statement depends only on which groups of rows are needed, so there are at most 128 of them and
 //! SQLite keeps them all prepared.
 
 use std::sync::{Arc, OnceLock};
@@ -47,6 +47,8 @@ const ALLOWANCES: &str = "\
 (SELECT json_group_array(json_array(j.key, a.granted)) FROM json_each($9) j \
  CROSS JOIN allowance a ON a.scope = j.value ->> 0 AND a.key = j.value ->> 1 AND a.unit = j.value ->> 2 \
  AND a.per = j.value ->> 3 AND a.period_start = j.value ->> 4)";
+const PEOPLE: &str = "\
+(SELECT json_group_array(o.person) FROM json_each($10) j CROSS JOIN opt_out o ON o.person = j.value)";
 const STOPS: &str = "(SELECT json_group_array(json_array(scope, key, until)) FROM control)";
 const PAUSES: &str = "\
 (SELECT json_group_array(json_array(p.bot, p.chat, p.until)) FROM json_each($1) j \
@@ -62,6 +64,7 @@ struct Groups {
     outbox: bool,
     rules: bool,
     allowances: bool,
+    people: bool,
 }
 
 impl Groups {
@@ -73,11 +76,12 @@ impl Groups {
             outbox: !needs.outbox.is_empty(),
             rules: needs.stops || !needs.windows.is_empty(),
             allowances: !needs.allowances.is_empty(),
+            people: !needs.people.is_empty(),
         }
     }
 
     fn index(self, begin: bool) -> usize {
-        [self.sources, self.chats, self.turns, self.outbox, self.rules, self.allowances, begin]
+        [self.sources, self.chats, self.turns, self.outbox, self.rules, self.allowances, self.people, begin]
             .into_iter()
             .enumerate()
             .map(|(bit, set)| usize::from(set) << bit)
@@ -85,7 +89,7 @@ impl Groups {
     }
 
     fn statement(self, begin: bool) -> Arc<str> {
-        static STATEMENTS: [OnceLock<Arc<str>>; 128] = [const { OnceLock::new() }; 128];
+        static STATEMENTS: [OnceLock<Arc<str>>; 256] = [const { OnceLock::new() }; 256];
         let build = || {
             let part = |wanted: bool, sql: &'static str| if wanted { sql } else { "'[]'" };
             let columns = [
@@ -99,6 +103,7 @@ impl Groups {
                 part(self.rules, STOPS),
                 part(self.rules, PAUSES),
                 part(self.allowances, ALLOWANCES),
+                part(self.people, PEOPLE),
             ];
             Arc::from(format!("{}SELECT {}", if begin { "BEGIN IMMEDIATE; " } else { "" }, columns.join(", ")))
         };
@@ -139,6 +144,7 @@ async fn fetch(connection: &mut SqliteConnection, needs: &Needs, begin: bool) ->
         .bind(array(&needs.outbox))
         .bind(array(&windows.iter().map(|key| key.name()).collect::<Vec<_>>()))
         .bind(array(&allowances.iter().map(allowance_key).collect::<Vec<_>>()))
+        .bind(array(&needs.people))
         .fetch_one(&mut *connection)
         .await
         .map_err(LoadError::Database)?;
@@ -173,6 +179,7 @@ fn assemble(
         stops: columns.take()?,
         pauses: columns.take()?,
         allowances: columns.take()?,
+        opted_out: columns.take()?,
     };
     read(&texts, &mut loaded, needs, windows, allowances)?;
     Ok(loaded)

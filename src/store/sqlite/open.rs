@@ -112,6 +112,8 @@ pub(super) async fn open(settings: &StoreSettings) -> Result<Opened, OpenError> 
             Synchronous::Off => SqliteSynchronous::Off,
         })
         .busy_timeout(BUSY_TIMEOUT)
+        // What is removed is gone: freed room is overwritten, as people may ask for.
+        .pragma("secure_delete", "ON")
         .disable_statement_logging();
     let writer_options =
         options.clone().pragma("cache_size", WRITER_CACHE_KIB).statement_cache_capacity(WRITER_STATEMENTS);

@@ -14,6 +14,7 @@ use botfleet_actors::ports::store::StoreError;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{AssertSqlSafe, Row};
 
+use super::people;
 use super::reads::all;
 use crate::store::columns::Columns;
 use crate::store::loaded::array;
@@ -73,7 +74,10 @@ pub(super) async fn write(connection: &mut SqliteConnection, orders: &Orders) ->
         sqlx::query(RENEWALS).bind(array(&turns)).bind(array(&outbox)).execute(&mut *connection).await?;
     }
     if !orders.inbox.is_empty() {
-        sqlx::query(UNHANDLED).bind(array(&orders.inbox)).execute(connection).await?;
+        sqlx::query(UNHANDLED).bind(array(&orders.inbox)).execute(&mut *connection).await?;
+    }
+    for right in &orders.rights {
+        people::write(&mut *connection, right).await?;
     }
     Ok(())
 }

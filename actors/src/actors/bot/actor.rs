@@ -5,7 +5,7 @@
 //!
 //! Longer than other files by its messages, snapshot and state alone; what it does stands in the files beside it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ use crate::actors::webhooks::Webhooks;
 use crate::behaviour::interruption::Pending;
 use crate::behaviour::note::Note;
 use crate::behaviour::novelty::guard::Said;
-use crate::domain::ids::{AttemptId, ChatId, Epoch, MessageId, OutboxId, TurnId};
+use crate::domain::ids::{AttemptId, ChatId, Epoch, MessageId, OutboxId, TelegramChatId, TurnId};
 use crate::domain::ownership::Incarnation;
 use crate::domain::roster::{BotProfile, DeliveryChoice, DeliveryMode};
 use crate::domain::transcript::TranscriptEntry;
@@ -164,6 +164,8 @@ pub enum BotMsg {
     Limited(Option<ChatId>, Duration),
     /// The store did not answer: commit somebody's stop again.
     StopAgain(Order),
+    /// These chats are not in the manifest: leave them.
+    LeaveChats(BTreeSet<TelegramChatId>),
     /// Somebody stopped a chat, and it is not known whether they may.
     Doubted(Doubt),
     /// Telegram said whether somebody may stop a chat.
@@ -389,6 +391,7 @@ impl Actor for BotActor {
             BotMsg::Settled(outbox, result) => state.on_settled(outbox, result),
             BotMsg::SettleAgain(outbox) => state.settle(outbox),
             BotMsg::Limited(chat, retry_after) => state.on_limited(chat, retry_after),
+            BotMsg::LeaveChats(strange) => state.on_leave_chats(strange),
             BotMsg::StopAgain(order) => state.on_stop_again(order),
             BotMsg::Doubted(doubt) => state.on_doubted(doubt),
             BotMsg::Ranked(doubt, rank) => state.on_ranked(doubt, rank),

@@ -11,7 +11,7 @@
 //!
 //! Longer than other files: the steps of the table are one state machine, read from top to bottom.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,10 +24,12 @@ use crate::actors::chat::actor::{ChatMsg, Content, Delivery};
 use crate::actors::committer::{CommitError, CommitResult};
 use crate::actors::node::Node;
 use crate::actors::webhooks::host_of;
+use crate::behaviour::command::order_in;
 use crate::domain::commit::operation::{Applied, Operation, Receive, Refusal, SetDelivery};
-use crate::domain::ids::{BotId, ChatId};
+use crate::domain::ids::{BotId, ChatId, TelegramChatId, TelegramUserId};
 use crate::domain::inbox::{InboxRow, Outcome, OutcomeKind, Source};
-use crate::domain::incoming::{ChatKind, Event, Incoming};
+use crate::domain::incoming::{AuthorKind, ChatKind, Event, Incoming};
+use crate::domain::people::{OPTED_OUT, TOMBSTONE};
 use crate::domain::roster::{DeliveryChoice, DeliveryMode};
 use crate::ports::telegram::{ReceivedUpdate, TelegramError, WebhookStatus, WebhookTarget};
 
@@ -94,19 +96,26 @@ impl Intake {
     }
 }
 
-/// Updates as rows, and what goes to which chat.
-pub(super) fn sorted(
-    node: &Arc<Node>,
-    bot: BotId,
-    updates: Vec<ReceivedUpdate>,
-) -> (Vec<InboxRow>, BTreeMap<ChatId, Vec<Delivery>>) {
+/// Updates as rows, and what goes where.
+#[derive(Default)]
+pub(super) struct Sorted {
+    /// All of them, to be stored.
+    pub(super) rows: Vec<InboxRow>,
+    /// Those that a chat handles.
+    pub(super) deliveries: BTreeMap<ChatId, Vec<Delivery>>,
+    /// Chats that are not in the manifest.
+    pub(super) strange: BTreeSet<TelegramChatId>,
+}
+
+/// Sorts updates. The words of people who do not want them stored are gone here, before anything is committed.
+pub(super) fn sorted(node: &Arc<Node>, bot: BotId, updates: Vec<ReceivedUpdate>) -> Sorted {
     metrics::counter!("botfleet_updates_received_total").increment(updates.len() as u64);
     node.traffic.took_updates(updates.len());
     let now = node.clock.now();
-    let mut rows = Vec::with_capacity(updates.len());
-    let mut deliveries: BTreeMap<ChatId, Vec<Delivery>> = BTreeMap::new();
-    for update in updates {
+    let mut sorted = Sorted::default();
+    for mut update in updates {
         obey(node, bot, &update.incoming);
+        let gone = without_words(node, &mut update);
         if let (Some(old), Event::MigratedTo { to }) = (update.incoming.chat, &update.incoming.event)
             && let Some(chat) = node.directory.chat_of(old)
         {
@@ -114,15 +123,66 @@ pub(super) fn sorted(
             node.directory.migrate(chat, *to);
         }
         let (chat, outcome) = route(node, &update.incoming);
+        let outcome = gone.map(|reason| Outcome::because(OutcomeKind::Ignored, reason)).or(outcome);
+        if let Some(telegram) = update.incoming.chat.filter(|_| chat.is_none() && is_life(&update.incoming)) {
+            sorted.strange.extend(node.directory.chat_of(telegram).is_none().then_some(telegram));
+        }
         let id = node.inbox_id();
         let source = Source::Update(update.update_id);
-        rows.push(InboxRow { id, chat, bot, source, payload: update.raw, received_at: now, outcome });
-        if let Some(chat) = chat {
+        let author = author_of(&update.incoming);
+        let waits = outcome.is_none();
+        sorted.rows.push(InboxRow { id, chat, bot, source, payload: update.raw, received_at: now, outcome, author });
+        if let Some(chat) = chat.filter(|_| waits) {
             let content = Content::Update(update.incoming);
-            deliveries.entry(chat).or_default().push(Delivery { inbox: id, bot, content });
+            sorted.deliveries.entry(chat).or_default().push(Delivery { inbox: id, bot, content });
         }
     }
-    (rows, deliveries)
+    sorted
+}
+
+/// Takes out of an update what nobody may keep: the words of people who have opted out, or asked to be forgotten, and
+/// what others quote of them. Gives the reason when nothing is left.
+fn without_words(node: &Node, update: &mut ReceivedUpdate) -> Option<&'static str> {
+    let rights = node.people.rights();
+    if rights.is_empty() {
+        return None;
+    }
+    let said_at = match &update.incoming.event {
+        Event::Message(message) | Event::Edited(message) => message.date,
+        Event::Reaction { date, .. } => *date,
+        _ => return None,
+    };
+    let refused = |author: TelegramUserId| rights.refuses(author, said_at);
+    // Who was forgotten may speak anew; what others quote of them may be old all the same.
+    let gone = |author: TelegramUserId| rights.opted_out.contains(&author) || rights.forgotten.contains_key(&author);
+    let own = author_of(&update.incoming).and_then(refused);
+    let speaks = author_of(&update.incoming).filter(|_| own.is_none());
+    let cut = node.decoder.without(&update.raw, &|author| gone(author) && Some(author) != speaks);
+    let cut = cut.or_else(|| own.map(|_| TOMBSTONE.to_owned()))?;
+    if cut == TOMBSTONE {
+        update.raw = cut;
+        return Some(own.unwrap_or(OPTED_OUT));
+    }
+    update.incoming = node.decoder.decode(&cut);
+    update.raw = cut;
+    None
+}
+
+/// Whose words an update holds: a person's, unless it is a command.
+fn author_of(incoming: &Incoming) -> Option<TelegramUserId> {
+    let author = match &incoming.event {
+        Event::Message(message) if order_in(message).is_some() => return None,
+        Event::Message(message) | Event::Edited(message) => &message.author,
+        Event::Reaction { author, .. } => author,
+        _ => return None,
+    };
+    (author.kind == AuthorKind::Person).then_some(author.id)
+}
+
+/// Whether the bot is in the chat that the update tells of.
+fn is_life(incoming: &Incoming) -> bool {
+    let there = matches!(incoming.event, Event::Message(_) | Event::Membership { can_post: true, .. });
+    there && matches!(incoming.chat_kind, ChatKind::Group | ChatKind::Supergroup | ChatKind::Channel)
 }
 
 /// The chat that handles an update, or why none does.
@@ -161,7 +221,7 @@ pub(super) fn deliver(node: &Node, chat: ChatId, deliveries: Vec<Delivery>) -> b
 /// # Cancel safety
 /// Dropping the future does not take the rows back; Telegram brings them again, and they are stored once.
 pub async fn receive(node: &Arc<Node>, bot: BotId, update: ReceivedUpdate) -> CommitResult {
-    let (rows, deliveries) = sorted(node, bot, vec![update]);
+    let Sorted { rows, deliveries, strange } = sorted(node, bot, vec![update]);
     let (done, result) = tokio::sync::oneshot::channel();
     let hinting = Arc::clone(node);
     node.committer.submit(Operation::Receive(Receive { rows }), move |result| {
@@ -170,6 +230,9 @@ pub async fn receive(node: &Arc<Node>, bot: BotId, update: ReceivedUpdate) -> Co
             let absent: Vec<ChatId> =
                 deliveries.filter_map(|(chat, rows)| (!deliver(&hinting, chat, rows)).then_some(chat)).collect();
             hinting.wake_chats(absent);
+            if let Some(actor) = hinting.directory.bot(bot).filter(|_| !strange.is_empty()) {
+                let _ = actor.cast(BotMsg::LeaveChats(strange));
+            }
         }
         let _ = done.send(result);
     });
@@ -177,6 +240,32 @@ pub async fn receive(node: &Arc<Node>, bot: BotId, update: ReceivedUpdate) -> Co
 }
 
 impl BotState {
+    /// Leaves chats that the manifest does not name, each once in a while: nobody has invited the fleet there.
+    pub(super) fn on_leave_chats(&mut self, strange: BTreeSet<TelegramChatId>) {
+        if !self.settings.leave_unknown_chats || self.is_closing() {
+            return;
+        }
+        let bot = self.profile.id;
+        for telegram in strange {
+            // The manifest may have changed meanwhile.
+            if self.node.directory.chat_of(telegram).is_some() || !self.node.orders.may_leave(bot, telegram) {
+                continue;
+            }
+            let api = Arc::clone(&self.api);
+            self.tasks.spawn(async move {
+                match api.leave_chat(telegram).await {
+                    Ok(()) => {
+                        metrics::counter!("botfleet_unknown_chats_left_total").increment(1);
+                        tracing::warn!(bot.id = %bot, telegram.chat = telegram.0, "the bot left a chat that is not in the manifest");
+                    }
+                    Err(error) => {
+                        tracing::warn!(bot.id = %bot, telegram.chat = telegram.0, error = %error, "a chat that is not in the manifest could not be left");
+                    }
+                }
+            });
+        }
+    }
+
     /// Opens the way in force, alone: whatever was under way before is cancelled or stale. A change under way opens its
     /// own at its end.
     pub(super) fn open_intake(&mut self) {

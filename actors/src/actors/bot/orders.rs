@@ -1,28 +1,56 @@
-//! Orders of people in a chat: `/stop`. Layer `actors`. Keeps I9.
+//! Orders of people in a chat: `/stop`, `/start`, `/quiet`, and their rights. Layer `actors`. Keeps I9.
 //!
 //! An order is obeyed as its update arrives, in the control lane and ahead of its own inbox row, so that no queue
-//! stands before it. Anyone's `/stop` pauses the chat at once. Who is no administrator of it has it lifted again as
-//! soon as Telegram has said so of everyone who ordered it; while Telegram does not answer, the chat stays silent. An
-//! anonymous administrator and the chat's own channel need no asking; bots and other channels are not obeyed. A bare
-//! command reaches many bots and acts once. A stop that an operator has set is none of theirs, and is never lifted here.
+//! stands before it. The chat answers it later, as it reads the row.
+//!
+//! | order | what happens |
+//! |---|---|
+//! | `/stop` | anyone's pauses the chat at once; who is no administrator of it has it lifted again as soon as Telegram has said so of everyone who ordered it; while Telegram does not answer, the chat stays silent |
+//! | `/quiet` | Telegram is asked first; while it does not answer, the chat is paused and it goes on as with `/stop` |
+//! | `/start` | Telegram is asked first; while it does not answer, the chat stays as it is |
+//! | `/optout`, `/optin`, `/forgetme` | in force on this node at once, then stored |
+//!
+//! An anonymous administrator and the chat's own channel need no asking; bots and other channels are not obeyed. A bare
+//! command reaches many bots and acts once. A stop that an operator has set since this process began is none of theirs,
+//! and is not lifted here.
+//!
+//! Longer than other files: who may order what, and what is done while nobody knows, belong together.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chrono::{DateTime, Timelike};
+use chrono_tz::Tz;
+use tokio::time::Instant;
+
 use super::actor::{BotMsg, BotState};
 use crate::actors::committer::STORE_RETRY;
 use crate::actors::fleet::actor::FleetMsg;
 use crate::actors::node::Node;
-use crate::domain::commit::operation::{Applied, Operation, SetStop};
+use crate::behaviour::command::{Command, Quiet, order_in};
+use crate::domain::commit::operation::{Applied, Operation, SetRight, SetStop};
 use crate::domain::control::StopScope;
 use crate::domain::ids::{BotId, ChatId, MessageId, TelegramChatId, TelegramUserId};
-use crate::domain::incoming::{AuthorKind, EntityKind, Event, Incoming, Message};
+use crate::domain::incoming::{AuthorKind, ChatKind, Event, Incoming, Message};
+use crate::domain::people::Right;
+use crate::domain::text::fold;
+use crate::domain::time::Timestamp;
 use crate::policy::backoff::BackoffSettings;
+use crate::ports::bus::Hint;
 use crate::ports::telegram::{BotApi, TelegramError};
 
 /// Orders remembered, so that each acts once.
 const REMEMBERED: usize = 4096;
+
+/// Ranks remembered.
+const RANKS: usize = 4096;
+
+/// How long somebody's rank in a chat is believed.
+const RANK_HOLDS: Duration = Duration::from_mins(5);
+
+/// A bot is not told twice to leave the same chat within this time.
+const LEAVE_AGAIN: Duration = Duration::from_mins(10);
 
 /// Waits before Telegram is asked again who somebody is.
 const ASK_AGAIN: BackoffSettings = BackoffSettings { first: Duration::from_secs(2), max: Duration::from_mins(1) };
@@ -36,6 +64,8 @@ struct Seen {
     orders: HashSet<(TelegramChatId, MessageId)>,
     age: VecDeque<(TelegramChatId, MessageId)>,
     standing: HashMap<ChatId, Standing>,
+    ranks: HashMap<(TelegramChatId, TelegramUserId), (bool, Instant)>,
+    left: HashMap<(BotId, TelegramChatId), Instant>,
 }
 
 /// How a stop that people ordered stands.
@@ -45,6 +75,8 @@ struct Standing {
     doubts: usize,
     /// One of them may, or an operator stopped the chat as well: it stays.
     confirmed: bool,
+    /// An operator stopped the chat.
+    decreed: bool,
 }
 
 impl Orders {
@@ -99,24 +131,71 @@ impl Orders {
     pub fn decreed(&self, chat: ChatId, stopped: bool) {
         let mut seen = self.seen();
         if stopped {
-            seen.standing.entry(chat).or_default().confirmed = true;
+            let standing = seen.standing.entry(chat).or_default();
+            (standing.confirmed, standing.decreed) = (true, true);
         } else {
             seen.standing.remove(&chat);
         }
     }
+
+    /// An administrator starts the chat again; false when it is an operator who stopped it.
+    fn may_start(&self, chat: ChatId) -> bool {
+        let mut seen = self.seen();
+        if seen.standing.get(&chat).is_some_and(|standing| standing.decreed) {
+            return false;
+        }
+        seen.standing.remove(&chat);
+        true
+    }
+
+    /// What Telegram said lately of somebody's rank.
+    fn rank(&self, telegram: TelegramChatId, author: TelegramUserId) -> Option<bool> {
+        self.seen().ranks.get(&(telegram, author)).filter(|(_, at)| at.elapsed() < RANK_HOLDS).map(|(may, _)| *may)
+    }
+
+    fn learned(&self, telegram: TelegramChatId, author: TelegramUserId, may: bool) {
+        let mut seen = self.seen();
+        if seen.ranks.len() >= RANKS {
+            seen.ranks.clear();
+        }
+        seen.ranks.insert((telegram, author), (may, Instant::now()));
+    }
+
+    /// Whether a bot is to be told to leave a chat: once in a while.
+    pub(super) fn may_leave(&self, bot: BotId, telegram: TelegramChatId) -> bool {
+        let mut seen = self.seen();
+        seen.left.retain(|_, at| at.elapsed() < LEAVE_AGAIN);
+        if seen.left.len() >= REMEMBERED || seen.left.contains_key(&(bot, telegram)) {
+            return false;
+        }
+        seen.left.insert((bot, telegram), Instant::now());
+        true
+    }
 }
 
-/// A stop whose author's rank is not known yet.
+/// What an administrator wishes.
+#[derive(Clone, Copy, Debug)]
+enum Wish {
+    /// Silence at once, until then or until somebody starts the chat.
+    Stop(Option<Timestamp>),
+    /// Silence until then, once the rank is known.
+    Quiet(Timestamp),
+    /// An end of it.
+    Start,
+}
+
+/// An order whose author's rank is not known yet.
 #[derive(Clone, Copy, Debug)]
 pub struct Doubt {
     chat: ChatId,
     telegram: TelegramChatId,
     author: TelegramUserId,
+    wish: Wish,
     /// How often Telegram was asked.
     asked: u32,
 }
 
-/// A stop that somebody ordered.
+/// What an administrator ordered.
 #[derive(Clone, Copy, Debug)]
 pub struct Order {
     doubt: Doubt,
@@ -129,28 +208,154 @@ pub(super) fn obey(node: &Arc<Node>, bot: BotId, incoming: &Incoming) {
     let (Some(telegram), Event::Message(message)) = (incoming.chat, &incoming.event) else {
         return;
     };
-    let Some(chat) = node.directory.chat_of(telegram).filter(|_| is_stop(message, node, bot)) else {
+    let Some(order) = order_in(message) else {
         return;
     };
-    let trusted = match message.author.kind {
-        AuthorKind::Anonymous | AuthorKind::LinkedChannel => true,
-        AuthorKind::Person => false,
-        AuthorKind::Bot | AuthorKind::Channel => return,
-    };
-    if !node.orders.is_new(telegram, message.message_id) {
+    if order.to.is_some_and(|to| node.directory.username(bot).is_none_or(|name| fold(&name) != to)) {
         return;
     }
-    tracing::warn!(chat.id = %chat, message.id = message.message_id.0, "a person stops the chat");
-    let doubt = Doubt { chat, telegram, author: message.author.id, asked: 0 };
-    stop(node, bot, Order { doubt, trusted });
+    if let Some(right) = right_of(order.command) {
+        // A right is a person's own, and holds in all chats: wherever it is claimed.
+        let in_private = incoming.chat_kind == ChatKind::Private;
+        if message.author.kind == AuthorKind::Person && (in_private || node.directory.chat_of(telegram).is_some()) {
+            let by = format!("telegram user {}", message.author.id);
+            claim(node, SetRight { person: message.author.id, right, by, at: message.date });
+        }
+        return;
+    }
+    let Some(chat) = node.directory.chat_of(telegram).filter(|_| order.command.is_for_administrators()) else {
+        return;
+    };
+    if node.orders.is_new(telegram, message.message_id) {
+        administer(node, bot, (chat, telegram), order.command, message);
+    }
+}
+
+fn right_of(command: Command) -> Option<Right> {
+    match command {
+        Command::OptOut => Some(Right::OptOut),
+        Command::OptIn => Some(Right::OptIn),
+        Command::Forget => Some(Right::Forget),
+        _ => None,
+    }
+}
+
+/// A person makes use of a right: in force here at once, and stored as soon as the store takes it. Repeating it changes
+/// nothing, so each copy of the message may.
+pub(in crate::actors) fn claim(node: &Arc<Node>, right: SetRight) {
+    node.people.ordered(right.person, right.right, right.at);
+    let claiming = Arc::clone(node);
+    node.committer.submit(Operation::SetRight(right.clone()), move |result| match result {
+        Ok(_) => claiming.right_stored(&right),
+        Err(error) => {
+            tracing::error!(error = %error, right = right.right.as_str(), "a person's right cannot be stored yet, it is tried again");
+            if let Some(fleet) = claiming.directory.fleet() {
+                drop(fleet.send_after(STORE_RETRY, move || FleetMsg::Claim(right)));
+            }
+        }
+    });
+}
+
+impl Node {
+    /// A right is in the store: it holds here, and the other nodes are told.
+    pub fn right_stored(&self, right: &SetRight) {
+        self.people.ordered(right.person, right.right, right.at);
+        self.people.stored(right.person, right.right);
+        self.hear(Hint::People);
+        self.tell([Hint::People]);
+    }
+}
+
+/// An administrator's order, or one of somebody who says so.
+fn administer(
+    node: &Arc<Node>,
+    bot: BotId,
+    (chat, telegram): (ChatId, TelegramChatId),
+    command: Command,
+    message: &Message,
+) {
+    let author = message.author.id;
+    let stands_for_chat = message.author.kind != AuthorKind::Person;
+    let rank = if stands_for_chat { Some(true) } else { node.orders.rank(telegram, author) };
+    let wish = match command {
+        Command::Stop => Wish::Stop(None),
+        Command::Quiet(quiet) => Wish::Quiet(quiet_until(node, chat, quiet)),
+        _ => Wish::Start,
+    };
+    tracing::warn!(chat.id = %chat, message.id = message.message_id.0, command = command.as_str(), "a person steers the chat");
+    let doubt = Doubt { chat, telegram, author, wish, asked: 0 };
+    match (wish, rank) {
+        // Silence is given on anybody's word, until more is known: somebody may have become administrator just now.
+        (Wish::Stop(_), rank) => stop(node, bot, Order { doubt, trusted: rank == Some(true) }),
+        (_, Some(true)) => enact(node, bot, doubt),
+        (_, Some(false)) => refused(doubt),
+        (_, None) => ask(node, bot, doubt),
+    }
+}
+
+/// Until when a chat is to be quiet.
+fn quiet_until(node: &Node, chat: ChatId, quiet: Quiet) -> Timestamp {
+    let now = node.clock.now();
+    match quiet {
+        Quiet::For(length) => now + length,
+        Quiet::Until(minute) => {
+            let zone = node.directory.known().chats.get(&chat).and_then(|chat| chat.spec.time_zone.parse::<Tz>().ok());
+            let zone = zone.unwrap_or(Tz::UTC);
+            let here = DateTime::from_timestamp_millis(now.as_millis()).map(|at| at.with_timezone(&zone));
+            let second = here.map_or(0, |here| here.num_seconds_from_midnight());
+            let wanted = u32::from(minute) * 60;
+            let left = if wanted > second { wanted - second } else { wanted + 86_400 - second };
+            now + Duration::from_secs(u64::from(left))
+        }
+    }
+}
+
+fn refused(doubt: Doubt) {
+    tracing::warn!(chat.id = %doubt.chat, "who steers the chat is no administrator of it: nothing is done");
+}
+
+/// Does what an administrator ordered.
+fn enact(node: &Arc<Node>, bot: BotId, doubt: Doubt) {
+    let scope = StopScope::Chat(doubt.chat);
+    let order = match doubt.wish {
+        Wish::Stop(_) => return,
+        // A stop without an end is not shortened by a wish for some quiet.
+        Wish::Quiet(_) if node.people.stops().0.get(&scope) == Some(&None) => return,
+        Wish::Quiet(until) => set_stop(node, doubt, true, Some(until)),
+        Wish::Start if !node.orders.may_start(doubt.chat) => {
+            tracing::warn!(chat.id = %doubt.chat, "an operator stopped the chat: its administrators do not start it");
+            return;
+        }
+        Wish::Start => set_stop(node, doubt, false, None),
+    };
+    let enacting = Arc::clone(node);
+    submit(node, order, move |done| {
+        if !done && let Some(actor) = enacting.directory.bot(bot) {
+            drop(actor.send_after(STORE_RETRY, move || BotMsg::StopAgain(Order { doubt, trusted: true })));
+        }
+    });
+}
+
+/// Commits a stop or its end, and lets this node know at once.
+fn submit(node: &Arc<Node>, order: SetStop, then: impl FnOnce(bool) + Send + 'static) {
+    let knowing = Arc::clone(node);
+    node.committer.submit(Operation::SetStop(order.clone()), move |result| {
+        if result.is_ok() {
+            knowing.people.stop_set(order.scope, order.stopped, order.until);
+        }
+        then(result.is_ok());
+    });
 }
 
 /// Commits the stop, again and again until the store has it.
 fn stop(node: &Arc<Node>, bot: BotId, order: Order) {
     let Order { doubt, trusted } = order;
+    let until = if let Wish::Stop(until) = doubt.wish { until } else { None };
     let ordering = Arc::clone(node);
-    node.committer.submit(set_stop(node, doubt.chat, true, doubt.author), move |result| match result {
+    let stop = set_stop(node, doubt, true, until);
+    node.committer.submit(Operation::SetStop(stop.clone()), move |result| match result {
         Ok(Applied::StopSet { already }) => {
+            ordering.people.stop_set(stop.scope, true, stop.until);
             if ordering.orders.ordered(doubt.chat, already, trusted) {
                 ask(&ordering, bot, doubt);
             }
@@ -180,12 +385,15 @@ fn ask(node: &Node, bot: BotId, doubt: Doubt) {
     }
 }
 
-/// Asks Telegram whether the author of a stop may stop the chat, on a node where none of its bots lives, until it says.
-pub(in crate::actors) async fn verify(node: &Node, api: &dyn BotApi, mut doubt: Doubt) {
+/// Asks Telegram whether the author of an order may steer the chat, on a node where none of its bots lives, until it says.
+pub(in crate::actors) async fn verify(node: &Arc<Node>, bot: BotId, api: &dyn BotApi, mut doubt: Doubt) {
     loop {
         match api.is_admin(doubt.telegram, doubt.author).await {
-            Ok(may) => return ranked(node, doubt, may),
+            Ok(may) => return ranked(node, bot, doubt, may),
             Err(error) => {
+                if let Some(paused) = paused_meanwhile(doubt) {
+                    return stop(node, bot, paused);
+                }
                 doubt.asked += 1;
                 let mut wait = ASK_AGAIN.wait(doubt.asked, node.jitter.next());
                 if let TelegramError::RateLimited { retry_after } = &error {
@@ -198,38 +406,43 @@ pub(in crate::actors) async fn verify(node: &Node, api: &dyn BotApi, mut doubt: 
     }
 }
 
-/// Telegram said whether the author may: a stop of nobody who may is lifted.
-fn ranked(node: &Node, doubt: Doubt, may: bool) {
-    if node.orders.ranked(doubt.chat, may) {
-        tracing::warn!(chat.id = %doubt.chat, "who stopped the chat is no administrator of it: it goes on");
-        node.committer.submit(set_stop(node, doubt.chat, false, doubt.author), |_| {});
+/// While nobody knows whether the author of a wish for quiet may have it: the same as a stop, to be lifted if not.
+fn paused_meanwhile(doubt: Doubt) -> Option<Order> {
+    match doubt.wish {
+        Wish::Quiet(until) => Some(Order { doubt: Doubt { wish: Wish::Stop(Some(until)), ..doubt }, trusted: false }),
+        Wish::Stop(_) | Wish::Start => None,
     }
 }
 
-fn set_stop(node: &Node, chat: ChatId, stopped: bool, author: TelegramUserId) -> Operation {
-    let by = format!("telegram user {author}");
-    Operation::SetStop(SetStop { scope: StopScope::Chat(chat), stopped, until: None, by, at: node.clock.now() })
+/// Telegram said whether the author may: a stop of nobody who may is lifted, every other wish is done or not.
+fn ranked(node: &Arc<Node>, bot: BotId, doubt: Doubt, may: bool) {
+    node.orders.learned(doubt.telegram, doubt.author, may);
+    match doubt.wish {
+        Wish::Stop(_) => {
+            if node.orders.ranked(doubt.chat, may) {
+                tracing::warn!(chat.id = %doubt.chat, "who stopped the chat is no administrator of it: it goes on");
+                submit(node, set_stop(node, doubt, false, None), |_| {});
+            }
+        }
+        Wish::Quiet(_) | Wish::Start if may => enact(node, bot, doubt),
+        Wish::Quiet(_) | Wish::Start => refused(doubt),
+    }
 }
 
-/// Whether the message is `/stop`, to everybody or to this bot.
-fn is_stop(message: &Message, node: &Node, bot: BotId) -> bool {
-    let Some(text) = message.text.as_deref() else {
-        return false;
-    };
-    let command = message.entities.iter().any(|entity| entity.kind == EntityKind::BotCommand && entity.offset == 0);
-    let word = text.split_whitespace().next().unwrap_or_default();
-    let (name, to) = word.split_once('@').map_or((word, None), |(name, to)| (name, Some(to)));
-    command
-        && name.eq_ignore_ascii_case("/stop")
-        && to.is_none_or(|to| node.directory.username(bot).is_some_and(|username| username.eq_ignore_ascii_case(to)))
+fn set_stop(node: &Node, doubt: Doubt, stopped: bool, until: Option<Timestamp>) -> SetStop {
+    let by = format!("telegram user {}", doubt.author);
+    SetStop { scope: StopScope::Chat(doubt.chat), stopped, until, by, at: node.clock.now() }
 }
 
 impl BotState {
     pub(super) fn on_stop_again(&self, order: Order) {
-        stop(&self.node, self.profile.id, order);
+        match order.doubt.wish {
+            Wish::Stop(_) => stop(&self.node, self.profile.id, order),
+            Wish::Quiet(_) | Wish::Start => enact(&self.node, self.profile.id, order.doubt),
+        }
     }
 
-    /// Asks Telegram whether the author of a stop may stop the chat.
+    /// Asks Telegram whether the author of an order may steer the chat.
     pub(super) fn on_doubted(&mut self, doubt: Doubt) {
         if let Some(wait) = self.sending.limiter.pause_left(doubt.chat) {
             drop(self.myself.send_after(wait, move || BotMsg::Doubted(doubt)));
@@ -245,10 +458,13 @@ impl BotState {
     pub(super) fn on_ranked(&mut self, mut doubt: Doubt, rank: Result<bool, TelegramError>) {
         let error = match rank {
             Ok(may) => {
-                return ranked(&self.node, doubt, may);
+                return ranked(&self.node, self.profile.id, doubt, may);
             }
             Err(error) => error,
         };
+        if let Some(paused) = paused_meanwhile(doubt) {
+            return stop(&self.node, self.profile.id, paused);
+        }
         doubt.asked += 1;
         let mut wait = ASK_AGAIN.wait(doubt.asked, self.node.jitter.next());
         if let TelegramError::RateLimited { retry_after } = &error {

@@ -10,7 +10,7 @@ use ractor::ActorRef;
 use tokio::task::AbortHandle;
 
 use super::actor::{BotHealth, BotMsg, BotState};
-use super::intake::sorted;
+use super::intake::{Sorted, sorted};
 use super::sending::BOUND_RETRY;
 use crate::actors::chat::actor::ChatMsg;
 use crate::actors::committer::{CommitError, CommitResult, STORE_RETRY};
@@ -249,11 +249,14 @@ impl BotState {
     }
 
     fn ingest(&mut self, updates: Vec<ReceivedUpdate>, next_offset: i64) {
-        let (rows, deliveries) = sorted(&self.node, self.profile.id, updates);
+        let Sorted { rows, deliveries, strange } = sorted(&self.node, self.profile.id, updates);
         let (myself, generation) = (self.myself.clone(), self.intake.generation);
         let ingest = Ingest { bot: self.profile.id, epoch: self.epoch, next_offset, rows };
         self.polling.ingesting = true;
         self.node.committer.submit(Operation::Ingest(ingest), move |result| {
+            if result.is_ok() && !strange.is_empty() {
+                let _ = myself.cast(BotMsg::LeaveChats(strange));
+            }
             let _ = myself.cast(BotMsg::Ingested(generation, next_offset, result));
         });
         for (chat, deliveries) in deliveries {

@@ -25,6 +25,8 @@ pub struct BotSettings {
     pub sends_per_chat_per_minute: Option<NonZeroU32>,
     /// Times that one provider is asked for one turn before the next in the chain.
     pub tries_per_model: NonZeroU32,
+    /// Whether bots leave groups and channels that the manifest does not name.
+    pub leave_unknown_chats: bool,
 }
 
 impl Default for BotSettings {
@@ -37,6 +39,7 @@ impl Default for BotSettings {
             sends_per_second: NonZeroU32::new(30),
             sends_per_chat_per_minute: NonZeroU32::new(20),
             tries_per_model: NonZeroU32::MIN.saturating_add(1),
+            leave_unknown_chats: true,
         }
     }
 }

@@ -301,5 +301,6 @@ pub(crate) fn event_row(
         payload: serde_json::to_string(event).unwrap_or_default(),
         received_at: now,
         outcome: None,
+        author: None,
     }
 }

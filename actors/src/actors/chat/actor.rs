@@ -29,6 +29,7 @@ use crate::domain::ids::{BotId, Epoch, InboxId, Number, TelegramChatId};
 use crate::domain::inbox::{Handled, Outcome, OutcomeKind, SentEvent};
 use crate::domain::incoming::Incoming;
 use crate::domain::ownership::Incarnation;
+use crate::domain::people::PersonRecord;
 use crate::domain::roster::ChatProfile;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
@@ -175,6 +176,8 @@ pub(super) struct Step {
     pub(super) turns: Vec<Turn>,
     pub(super) jobs: BTreeMap<BotId, Vec<TurnJob>>,
     pub(super) absences: Vec<(BotId, bool)>,
+    /// What is stored about whoever asked for it in the row in hand.
+    pub(super) record: Option<PersonRecord>,
     /// The director panicked over the row in hand.
     pub(super) panicked: bool,
 }
@@ -279,6 +282,7 @@ impl ChatState {
             return;
         };
         let mut step = Step::default();
+        let mut heard_by = None;
         for delivery in deliveries {
             if !self.memory.as_mut().is_some_and(|memory| memory.take_in_hand(delivery.inbox)) {
                 continue;
@@ -296,11 +300,14 @@ impl ChatState {
                 }
                 Err(error) => return self.store_failed(myself, &error),
             }
+            step.record = self.record_for(&delivery).await;
+            heard_by = Some(delivery.bot);
             self.steer(myself, &delivery, &mut step);
             self.on_delivery(delivery, known, &mut step);
         }
         if !step.handled.is_empty() {
             self.last_news = tokio::time::Instant::now();
+            self.disclose(heard_by, &mut step);
             self.plan_tick();
             self.commit(myself, base, step);
         }

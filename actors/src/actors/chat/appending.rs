@@ -32,6 +32,20 @@ impl ChatState {
     pub(super) fn on_delivery(&mut self, delivery: Delivery, known: Option<Number>, step: &mut Step) {
         let Delivery { inbox, bot, content } = delivery;
         let node = Arc::clone(&self.node);
+        if self.memory.is_none() {
+            return;
+        }
+        let mut ordered = None;
+        if let Content::Update(incoming) = &content {
+            if let Some(reason) = self.refused_words(incoming) {
+                let outcome = Outcome::because(OutcomeKind::Ignored, reason);
+                step.handled.push(Handled { inbox, outcome, number: None, decision: None });
+                return;
+            }
+            if let Event::Message(message) = &incoming.event {
+                ordered = self.command_in(message);
+            }
+        }
         let Some(memory) = self.memory.as_mut() else {
             return;
         };
@@ -71,6 +85,10 @@ impl ChatState {
                 (read_sent(self.profile.id, inbox, event, &author, node.directory.username(bot)), None, last_part)
             }
         };
+        if let Some(ordered) = ordered {
+            self.on_command(inbox, bot, &ordered, entry, known, step);
+            return;
+        }
         if let Some(number) = known.or_else(|| memory.number_of(&entry.key())) {
             // The entry itself may have left the memory: this copy says the same.
             let copy = Arc::new(Note::new(Arc::new(TranscriptEntry { number, root: number, ..entry })));

@@ -66,7 +66,7 @@ impl ChatState {
             absent: self.absent.iter().copied().collect(),
             open: memory.open_at(now),
             calm_until: memory.calm_until,
-            stopped: false,
+            stopped: self.node.people.is_stopped(self.profile.id, now),
         };
         let scene = Scene { chat: &self.profile, cast, window: &memory.window, standing: &standing, now };
         // A poison message must not take its chat along (I7): it keeps its entry, and nobody answers.

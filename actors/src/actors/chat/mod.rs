@@ -14,6 +14,7 @@
 
 pub mod actor;
 mod appending;
+mod commands;
 mod deciding;
 mod evidence;
 mod leaving;

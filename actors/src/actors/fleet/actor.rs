@@ -12,13 +12,14 @@ use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, RpcReplyPo
 use serde::Serialize;
 
 use super::leasing::Leasing;
+use super::people::learn;
 use super::roster::RosterReading;
 use super::settings::FleetSettings;
 use super::starting::Ramp;
 use super::supervision::Book;
 pub use super::supervision::{Child, Quarantined};
 use crate::actors::bot::actor::BotMsg;
-use crate::actors::bot::orders::Doubt;
+use crate::actors::bot::orders::{Doubt, claim};
 use crate::actors::bot::settings::BotSettings;
 use crate::actors::chat::settings::ChatSettings;
 use crate::actors::node::{Ended, Node};
@@ -26,6 +27,7 @@ use crate::actors::ownership::actor::{OwnershipActor, OwnershipArgs};
 use crate::actors::provider::settings::ProviderSettings;
 use crate::actors::tasks::{TaskPanicked, Tasks};
 use crate::actors::webhooks::Webhooks;
+use crate::domain::commit::operation::SetRight;
 use crate::domain::ids::{BotId, ChatId, Epoch};
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::roster::{BotProfile, Roster};
@@ -98,6 +100,14 @@ pub enum FleetMsg {
     Fenced(LeaseKey, Epoch),
     /// Somebody stopped a chat of which no bot lives here, and it is not known whether they may: ask by this bot.
     Doubted(BotId, Doubt),
+    /// Store a person's right: the store did not take it before.
+    Claim(SetRight),
+    /// Somebody made use of a right: look what is in force.
+    LookAtPeople,
+    /// What is in force; `true` when what was said before must be read again.
+    PeopleLearned(bool),
+    /// A wish to be forgotten is fulfilled, or was not this time.
+    Forgot(i64),
     /// The node may not act.
     Suspend,
     /// The node may act again.
@@ -164,6 +174,8 @@ pub struct FleetState {
     pub(super) reconciling: bool,
     pub(super) probing: bool,
     pub(super) quiescing: bool,
+    /// Wishes to be forgotten that are being fulfilled here.
+    pub(super) forgetting: BTreeSet<i64>,
     pub(super) leasing: Leasing,
     pub(super) roster: RosterReading,
     pub(super) ramp: Option<Ramp>,
@@ -208,7 +220,10 @@ impl Actor for FleetActor {
             reconciling: false,
             probing: false,
             quiescing: false,
+            forgetting: BTreeSet::new(),
         };
+        // Before anything is taken: who has opted out.
+        learn(&state.args.node).await;
         state.book.tell();
         state.start_all(&myself).await;
         if let Some(cluster) = state.args.node.cluster.clone() {
@@ -241,6 +256,10 @@ impl Actor for FleetActor {
             FleetMsg::NotHandedOver(key) => state.on_not_handed_over(&myself, key).await,
             FleetMsg::Fenced(key, epoch) => state.on_fenced(key, epoch),
             FleetMsg::Doubted(bot, doubt) => state.verify(bot, doubt),
+            FleetMsg::Claim(right) => claim(&state.args.node, right),
+            FleetMsg::LookAtPeople => state.look_at_people(&myself),
+            FleetMsg::PeopleLearned(anew) => state.on_people_learned(&myself, anew),
+            FleetMsg::Forgot(wish) => state.on_forgot(&myself, wish),
             FleetMsg::Suspend => state.tell_bots(|| BotMsg::Suspend),
             FleetMsg::Resume => state.tell_bots(|| BotMsg::Resume),
             FleetMsg::Drain => state.drain(),

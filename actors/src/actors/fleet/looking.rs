@@ -10,6 +10,7 @@ use ractor::rpc::CallResult;
 use ractor::{ActorCell, ActorRef, Message, RpcReplyPort};
 
 use super::actor::{FleetMsg, FleetState};
+use super::people::learn;
 use super::supervision::Child;
 use crate::actors::bot::actor::BotMsg;
 use crate::actors::bot::orders::{Doubt, verify};
@@ -62,6 +63,8 @@ impl FleetState {
         let grace = if node.bus.is_up() { self.args.settings.reconcile_every } else { Duration::ZERO };
         let before = node.clock.now() - grace;
         self.tasks.spawn(async move {
+            let anew = learn(&node).await;
+            let _ = myself.cast(FleetMsg::PeopleLearned(anew));
             let backlog = match node.store.backlog(before).await {
                 Ok(backlog) => Some(backlog),
                 Err(error) => {
@@ -109,7 +112,7 @@ impl FleetState {
             return;
         };
         match self.leasing.api(&node, &self.args.apis, &profile) {
-            Ok(api) => drop(self.tasks.spawn(async move { verify(&node, api.as_ref(), doubt).await })),
+            Ok(api) => drop(self.tasks.spawn(async move { verify(&node, bot, api.as_ref(), doubt).await })),
             Err(why) => {
                 tracing::error!(bot.id = %bot, reason = why, "who stopped a chat cannot be verified, it stays stopped");
             }

@@ -12,6 +12,7 @@
 pub mod actor;
 mod leasing;
 mod looking;
+mod people;
 mod roster;
 pub mod settings;
 mod starting;

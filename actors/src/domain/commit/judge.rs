@@ -7,16 +7,18 @@ use std::collections::HashSet;
 
 use super::operation::{
     Advance, Applied, Begin, Cancel, Claim, Finish, HandOver, Ingest, Migrate, Operation, Paused, Receive, Redeliver,
-    Refusal, Resolve, ReturnAllowance, SetDelivery, Settle, Start, TakeAllowance, TurnEnding, Verdict,
+    Refusal, Resolve, ReturnAllowance, SetDelivery, SetRight, Settle, Start, TakeAllowance, TurnEnding, Verdict,
 };
 use super::rows::{Changes, ChatChange, ChatHead, Loaded, OutboxHead, TurnHead};
 use crate::domain::allowance::grant;
 use crate::domain::dead_letter::DeadLetterId;
 use crate::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, Number, OutboxId, TurnId};
-use crate::domain::inbox::InboxRow;
+use crate::domain::inbox::{InboxRow, Outcome, OutcomeKind};
 use crate::domain::outbox::{OutboxState, SendProgress, SendResult};
 use crate::domain::ownership::LeaseKey;
 use crate::domain::pause::Pause;
+use crate::domain::people::{OPTED_OUT, Right, TOMBSTONE};
+use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::{TURN_ATTEMPTS_MAX, TurnProgress, TurnState};
 
 /// Decides `operations` in order over `loaded`, which moves along. Each result stands at its operation's place; a
@@ -64,6 +66,7 @@ impl Bench<'_> {
                 self.changes.stops.push(op);
                 Ok(Applied::StopSet { already })
             }
+            Operation::SetRight(op) => Ok(self.set_right(op)),
             Operation::Receive(op) => Ok(self.receive(op)),
             Operation::SetDelivery(op) => self.set_delivery(op),
             Operation::Unclaim(op) => self.unclaim(op),
@@ -103,6 +106,25 @@ impl Bench<'_> {
         Applied::Ingested { already_there: stored.sum() }
     }
 
+    fn set_right(&mut self, op: SetRight) -> Applied {
+        let out = self.loaded.opted_out.contains(&op.person);
+        let already = match op.right {
+            Right::OptOut => out,
+            Right::OptIn => !out,
+            // Each wish to be forgotten concerns what was said until then.
+            Right::Forget => false,
+        };
+        match op.right {
+            Right::OptOut => drop(self.loaded.opted_out.insert(op.person)),
+            Right::OptIn => drop(self.loaded.opted_out.remove(&op.person)),
+            Right::Forget => {}
+        }
+        if !already {
+            self.changes.orders.rights.push(op);
+        }
+        Applied::RightSet { already }
+    }
+
     fn set_delivery(&mut self, op: SetDelivery) -> Judgement {
         self.fence(op.bot, op.epoch)?;
         // What polled in the same batch before the change must not bring its offset back.
@@ -112,9 +134,14 @@ impl Bench<'_> {
     }
 
     /// Stores a row unless its source is stored already (I2).
-    fn insert_inbox(&mut self, row: InboxRow) -> bool {
+    fn insert_inbox(&mut self, mut row: InboxRow) -> bool {
         if !self.loaded.sources.insert((row.bot, row.source)) {
             return false;
+        }
+        // Whose words are not taken has said nothing: neither text nor name is stored.
+        if row.author.is_some_and(|author| self.loaded.opted_out.contains(&author)) {
+            TOMBSTONE.clone_into(&mut row.payload);
+            row.outcome = Some(Outcome::because(OutcomeKind::Ignored, OPTED_OUT));
         }
         self.loaded.inbox.insert(row.id, row.outcome.is_none());
         self.changes.inbox.push(row);
@@ -144,6 +171,12 @@ impl Bench<'_> {
         if let Some(entry) = op.entries.iter().find(|e| self.loaded.entries.contains(&e.key()) || !keys.insert(e.key()))
         {
             return conflict(format!("message {} has an entry already", entry.message_id));
+        }
+
+        let spoke =
+            |entry: &&TranscriptEntry| entry.words_of().is_some_and(|author| self.loaded.opted_out.contains(&author));
+        if let Some(entry) = op.entries.iter().find(spoke) {
+            return conflict(format!("the author of message {} has opted out", entry.message_id));
         }
 
         let last_number = Number(op.base.0 + op.entries.len() as i64);

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use super::operation::{Operation, Start, TurnEnding};
 use crate::domain::allowance::AllowanceKey;
 use crate::domain::dead_letter::DeadLetterId;
-use crate::domain::ids::{BotId, ChatId, InboxId, OutboxId, TurnId};
-use crate::domain::inbox::Source;
+use crate::domain::ids::{BotId, ChatId, InboxId, OutboxId, TelegramUserId, TurnId};
+use crate::domain::inbox::{InboxRow, Source};
 use crate::domain::ownership::LeaseKey;
-use crate::domain::transcript::EntryKey;
+use crate::domain::transcript::{EntryKey, TranscriptEntry};
 use crate::domain::window::WindowKey;
 
 /// Keys of the rows that a batch touches.
@@ -34,6 +34,8 @@ pub struct Needs {
     pub windows: BTreeSet<WindowKey>,
     /// Periods of budgets.
     pub allowances: BTreeSet<AllowanceKey>,
+    /// People who may have opted out.
+    pub people: BTreeSet<TelegramUserId>,
     /// Whether stops matter.
     pub stops: bool,
 }
@@ -52,12 +54,13 @@ impl Needs {
         match operation {
             Operation::Ingest(op) => {
                 self.bots.insert(op.bot);
-                self.sources.extend(op.rows.iter().map(|row| (row.bot, row.source)));
+                self.received(&op.rows);
             }
             Operation::Advance(op) => {
                 self.chats.insert(op.chat);
                 self.inbox.extend(op.handled.iter().map(|handled| handled.inbox));
-                self.entries.extend(op.entries.iter().map(crate::domain::transcript::TranscriptEntry::key));
+                self.entries.extend(op.entries.iter().map(TranscriptEntry::key));
+                self.people.extend(op.entries.iter().filter_map(TranscriptEntry::words_of));
             }
             Operation::Claim(op) | Operation::Unclaim(op) => {
                 self.bots.insert(op.bot);
@@ -96,7 +99,8 @@ impl Needs {
                 self.outbox.insert(op.outbox);
             }
             Operation::SetStop(_) => self.stops = true,
-            Operation::Receive(op) => self.sources.extend(op.rows.iter().map(|row| (row.bot, row.source))),
+            Operation::SetRight(op) => drop(self.people.insert(op.person)),
+            Operation::Receive(op) => self.received(&op.rows),
             Operation::SetDelivery(op) => {
                 self.bots.insert(op.bot);
             }
@@ -122,6 +126,11 @@ impl Needs {
                 self.bots.insert(op.bot);
             }
         }
+    }
+
+    fn received(&mut self, rows: &[InboxRow]) {
+        self.sources.extend(rows.iter().map(|row| (row.bot, row.source)));
+        self.people.extend(rows.iter().filter_map(|row| row.author));
     }
 
     fn start(&mut self, start: &Start) {

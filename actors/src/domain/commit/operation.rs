@@ -6,11 +6,14 @@ use crate::domain::allowance::AllowanceKey;
 use crate::domain::control::StopScope;
 use crate::domain::dead_letter::DeadLetterId;
 use crate::domain::decision::Decision;
-use crate::domain::ids::{AttemptId, BotId, ChatId, Epoch, MessageId, Number, OutboxId, TelegramChatId, TurnId};
+use crate::domain::ids::{
+    AttemptId, BotId, ChatId, Epoch, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
+};
 use crate::domain::inbox::{Handled, InboxRow};
 use crate::domain::outbox::{OutboxMessage, SendResult};
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::pause::Pause;
+use crate::domain::people::Right;
 use crate::domain::roster::DeliveryChoice;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
@@ -42,6 +45,8 @@ pub enum Operation {
     Migrate(Migrate),
     /// A person stops or starts something.
     SetStop(SetStop),
+    /// A person makes use of a right.
+    SetRight(SetRight),
     /// A webhook brought updates.
     Receive(Receive),
     /// A bot's updates arrive in another way from now on.
@@ -325,6 +330,19 @@ pub struct SetStop {
     pub at: Timestamp,
 }
 
+/// A person makes use of a right, or an operator does for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetRight {
+    /// Telegram's id of the person.
+    pub person: TelegramUserId,
+    /// Which right.
+    pub right: Right,
+    /// Who asked.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// A node takes from a budget. Not fenced: a block that nobody spends is forfeited, and no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TakeAllowance {
@@ -364,6 +382,11 @@ pub enum Applied {
     /// A stop was set or lifted.
     StopSet {
         /// Whether that is what was in force already.
+        already: bool,
+    },
+    /// A right is in force.
+    RightSet {
+        /// Whether it was in force already.
         already: bool,
     },
     /// What was taken from a budget.

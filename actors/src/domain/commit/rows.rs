@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::domain::allowance::AllowanceKey;
-use crate::domain::commit::operation::SetStop;
+use crate::domain::commit::operation::{SetRight, SetStop};
 use crate::domain::control::Stops;
 use crate::domain::decision::Decision;
-use crate::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, InboxId, Number, OutboxId, TelegramChatId, TurnId};
+use crate::domain::ids::{
+    BotId, ChatId, DecisionNumber, Epoch, InboxId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
+};
 use crate::domain::inbox::{Handled, InboxRow, Source};
 use crate::domain::outbox::{OutboxMessage, SendProgress};
 use crate::domain::ownership::{Incarnation, LeaseKey};
@@ -40,6 +42,8 @@ pub struct Loaded {
     pub windows: HashMap<WindowKey, Window>,
     /// What was taken from each budget's period; of a missing one nothing.
     pub allowances: HashMap<AllowanceKey, i64>,
+    /// Which of the people asked for have opted out.
+    pub opted_out: HashSet<TelegramUserId>,
     /// Stops in force.
     pub stops: Stops,
     /// Pauses of the bots asked for, when rules are.
@@ -148,12 +152,18 @@ pub struct Orders {
     pub outbox: BTreeMap<OutboxId, Timestamp>,
     /// Inbox rows that get another go: their outcome is taken back.
     pub inbox: BTreeSet<InboxId>,
+    /// Rights that people made use of, in order.
+    pub rights: Vec<SetRight>,
 }
 
 impl Orders {
     /// Whether nobody ordered anything.
     pub fn is_empty(&self) -> bool {
-        self.deliveries.is_empty() && self.turns.is_empty() && self.outbox.is_empty() && self.inbox.is_empty()
+        self.deliveries.is_empty()
+            && self.turns.is_empty()
+            && self.outbox.is_empty()
+            && self.inbox.is_empty()
+            && self.rights.is_empty()
     }
 }
 

@@ -11,6 +11,7 @@ pub mod hand_over;
 pub mod ingest;
 pub mod orders;
 pub mod outcomes;
+pub mod people;
 pub mod roster;
 pub mod send;
 pub mod tenure;
@@ -196,6 +197,11 @@ macro_rules! store_contract {
             a_rejected_message_is_redelivered_with_its_later_parts
             a_message_of_unknown_fate_needs_a_confirmation
             dead_letters_come_in_pages
+        ]);
+        $crate::store_contract!(@file $home, people: [
+            words_of_who_has_opted_out_are_not_stored
+            an_opt_out_in_the_same_batch_already_counts
+            who_is_forgotten_leaves_numbers_and_nothing_else
         ]);
         $crate::store_contract!(@file $home, archive: [
             decisions_read_back_as_they_were_made

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::cluster::Ownings;
+use super::people::Audited;
 use crate::domain::allowance::AllowanceKey;
 use crate::domain::commit::judge::judge;
 use crate::domain::commit::needs::Needs;
@@ -11,7 +12,9 @@ use crate::domain::commit::operation::{Applied, Operation, Refusal};
 use crate::domain::commit::rows::{Changes, ChatHead, Loaded, OutboxHead, TurnHead};
 use crate::domain::control::Stops;
 use crate::domain::decision::Decision;
-use crate::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, InboxId, Number, OutboxId, TelegramChatId, TurnId};
+use crate::domain::ids::{
+    BotId, ChatId, DecisionNumber, Epoch, InboxId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
+};
 use crate::domain::inbox::{InboxRow, OutcomeKind, Source};
 use crate::domain::outbox::{OnUnknown, OutboxMessage, OutboxState, RESEND_ATTEMPTS_MAX};
 use crate::domain::ownership::{Incarnation, LeaseKey};
@@ -48,6 +51,10 @@ pub(super) struct State {
     pub(super) outbox: BTreeMap<OutboxId, OutboxMessage>,
     pub(super) windows: HashMap<WindowKey, Window>,
     pub(super) allowances: BTreeMap<AllowanceKey, i64>,
+    pub(super) opted_out: BTreeMap<TelegramUserId, Timestamp>,
+    pub(super) audit: Vec<Audited>,
+    /// The number of the last change of people's rights.
+    pub(super) people_seq: i64,
     pub(super) stops: Stops,
     pub(super) pauses: Pauses,
     pub(super) absences: BTreeSet<(ChatId, BotId)>,
@@ -102,6 +109,7 @@ impl State {
             outbox: needs.outbox.iter().filter_map(|id| Some((*id, OutboxHead::of(self.outbox.get(id)?)))).collect(),
             windows: needs.windows.iter().filter_map(|key| Some((*key, self.windows.get(key)?.clone()))).collect(),
             allowances: needs.allowances.iter().filter_map(|key| Some((*key, *self.allowances.get(key)?))).collect(),
+            opted_out: needs.people.iter().filter(|person| self.opted_out.contains_key(person)).copied().collect(),
             stops: self.stops.clone(),
             pauses: self.pauses.clone(),
         }
@@ -141,6 +149,9 @@ impl State {
             let received = self.inbox.get_mut(&handled.inbox).expect("the judge has seen it");
             received.row.outcome = Some(handled.outcome);
             (received.number, received.decision) = (handled.number, handled.decision);
+        }
+        for right in changes.orders.rights {
+            self.set_right(right);
         }
         for (bot, choice) in changes.orders.deliveries {
             self.offsets.remove(&bot);

@@ -1,0 +1,216 @@
+//! People's commands as the chat answers them, and what the fleet says of itself on joining. Layer `actors`. Keeps I2,
+//! I3, I9.
+//!
+//! A command has taken effect before the chat reads it. It becomes an entry without words, which holds its place and
+//! lets the answer reply to it, and no content of a prompt. The answer is a turn like any other, decided once for the
+//! whole fleet.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::actor::{ChatState, Content, Delivery, Step, in_time};
+use crate::actors::bot::actor::TurnJob;
+use crate::behaviour::command::{Command, Order, order_in};
+use crate::behaviour::note::Note;
+use crate::behaviour::notices::{answer, disclosure};
+use crate::domain::decision::{Cause, Decision, Standing, Verdict};
+use crate::domain::ids::{BotId, DecisionNumber, InboxId, Number, TelegramUserId};
+use crate::domain::inbox::{Handled, Outcome, OutcomeKind};
+use crate::domain::incoming::{Event, Incoming, Message};
+use crate::domain::people::PersonRecord;
+use crate::domain::roster::ChatPolicy;
+use crate::domain::text::fold;
+use crate::domain::transcript::{EntryKind, TranscriptEntry};
+use crate::domain::turn::{Act, Turn, TurnProgress};
+
+/// How long what the fleet says of itself may wait to be sent.
+const SAID_WITHIN: Duration = Duration::from_mins(10);
+
+/// A command that concerns this fleet.
+pub(super) struct Ordered {
+    command: Command,
+    /// The bot that it names.
+    to: Option<BotId>,
+}
+
+impl ChatState {
+    /// The command in a message, unless it is for a bot that is not of this chat.
+    pub(super) fn command_in(&self, message: &Message) -> Option<Ordered> {
+        let Order { command, to } = order_in(message)?;
+        let Some(to) = to else {
+            return Some(Ordered { command, to: None });
+        };
+        let named = self.cast.iter().find(|member| member.username.as_deref().is_some_and(|name| fold(name) == to))?;
+        Some(Ordered { command, to: Some(named.profile.id) })
+    }
+
+    /// Why the words of an update may not be kept; `None` when they may, or when it holds none.
+    pub(super) fn refused_words(&self, incoming: &Incoming) -> Option<&'static str> {
+        let rights = self.node.people.rights();
+        if rights.is_empty() {
+            return None;
+        }
+        match &incoming.event {
+            Event::Message(message) if self.command_in(message).is_some() => None,
+            Event::Message(message) | Event::Edited(message) => rights.refuses(message.author.id, message.date),
+            Event::Reaction { author, date, .. } => rights.refuses(author.id, *date),
+            _ => None,
+        }
+    }
+
+    /// What is stored about whoever asks for it in this row.
+    pub(super) async fn record_for(&self, delivery: &Delivery) -> Option<PersonRecord> {
+        let Content::Update(Incoming { event: Event::Message(message), .. }) = &delivery.content else {
+            return None;
+        };
+        if self.command_in(message)?.command != Command::MyData {
+            return None;
+        }
+        match in_time(self.node.store.person(message.author.id)).await {
+            Ok(record) => Some(record),
+            Err(error) => {
+                tracing::warn!(chat.id = %self.profile.id, error = %error, "what is stored about a person cannot be read now");
+                None
+            }
+        }
+    }
+
+    /// A command becomes an entry without words, and its answer a turn.
+    pub(super) fn on_command(
+        &mut self,
+        inbox: InboxId,
+        heard_by: BotId,
+        ordered: &Ordered,
+        mut entry: TranscriptEntry,
+        known: Option<Number>,
+        step: &mut Step,
+    ) {
+        let record = step.record.take();
+        entry.kind = EntryKind::Member;
+        (entry.text, entry.media, entry.reply_to) = (None, None, None);
+        entry.entities.clear();
+        entry.author.name.clear();
+        entry.author.username = None;
+        let rights = self.node.people.rights();
+        if ordered.command == Command::Forget || rights.opted_out.contains(&entry.author.id) {
+            entry.author.id = TelegramUserId(0);
+        }
+        let Some(memory) = self.memory.as_mut() else {
+            return;
+        };
+        if let Some(number) = known.or_else(|| memory.number_of(&entry.key())) {
+            let outcome = Outcome::plain(OutcomeKind::Duplicate);
+            step.handled.push(Handled { inbox, outcome, number: Some(number), decision: None });
+            return;
+        }
+        let number = Number(memory.last_number.0 + 1);
+        (entry.number, entry.root) = (number, number);
+        let entry = Arc::new(entry);
+        memory.append(Arc::clone(&entry));
+        let note = memory.window.back().cloned();
+        step.entries.push((*entry).clone());
+        let speaker = self.spokesman(ordered.to.or(Some(heard_by)));
+        let text = answer(&self.profile.spec, ordered.command, record.as_ref());
+        let decision = match (text, speaker, note) {
+            (Some(text), Some(speaker), Some(note)) => {
+                let reason = format!("a person gave the command /{}", ordered.command.as_str());
+                self.announce(speaker, text, reason, Some(&note), step)
+            }
+            _ => None,
+        };
+        let outcome = Outcome::because(OutcomeKind::Control, format!("command /{}", ordered.command.as_str()));
+        step.handled.push(Handled { inbox, outcome, number: Some(number), decision });
+    }
+
+    /// Tells people once that they talk to an AI: with the first sign of life of the chat. Not under the policy of
+    /// tests and measurements, and not while the chat is stopped: then with the first sign after it.
+    pub(super) fn disclose(&mut self, heard_by: Option<BotId>, step: &mut Step) {
+        let now = self.node.clock.now();
+        let told = self.memory.as_ref().is_none_or(|memory| memory.disclosed);
+        if told || self.profile.spec.policy == ChatPolicy::Every {
+            return;
+        }
+        let Some(text) = disclosure(&self.profile.spec) else {
+            return;
+        };
+        if self.node.people.is_stopped(self.profile.id, now) {
+            return;
+        }
+        let Some(speaker) = self.spokesman(heard_by) else {
+            return;
+        };
+        let reason = "the people of the chat were not told yet that they talk to an AI".to_owned();
+        if self.announce(speaker, text, reason, None, step).is_some()
+            && let Some(memory) = self.memory.as_mut()
+        {
+            memory.disclosed = true;
+        }
+    }
+
+    /// The bot that speaks for the fleet: the wished one, or the first that can post here.
+    fn spokesman(&self, wished: Option<BotId>) -> Option<BotId> {
+        let here = |bot: &BotId| self.profile.members.contains(bot) && !self.absent.contains(bot);
+        wished.filter(here).or_else(|| self.profile.members.iter().copied().find(here))
+    }
+
+    /// A turn to say a given text, with its decision.
+    fn announce(
+        &mut self,
+        speaker: BotId,
+        text: String,
+        reason: String,
+        at: Option<&Arc<Note>>,
+        step: &mut Step,
+    ) -> Option<DecisionNumber> {
+        let now = self.node.clock.now();
+        let memory = self.memory.as_mut()?;
+        let number = DecisionNumber(memory.last_decision.0 + 1);
+        memory.last_decision = number;
+        let target = at.map(|note| note.number);
+        let standing = Standing {
+            first: memory.window.front().map_or(Number(0), |note| note.number),
+            last: memory.window.back().map_or(Number(0), |note| note.number),
+            ..Standing::default()
+        };
+        let turn = Turn {
+            id: self.node.turn_id(),
+            chat: self.profile.id,
+            decision: number,
+            bot: speaker,
+            ordinal: 0,
+            act: Act::Say { text },
+            target,
+            answers_bot: None,
+            chain_depth: 1,
+            root: target,
+            priority: 0,
+            due_at: now,
+            expires_at: now + SAID_WITHIN,
+            created_at: now,
+            progress: TurnProgress::queued(),
+        };
+        step.decisions.push(Decision {
+            chat: self.profile.id,
+            number,
+            cause: target.map_or(Cause::Tick, Cause::Entry),
+            seed: 0,
+            at: now,
+            config_seq: self.node.directory.known().config_seq,
+            policy: "notice".to_owned(),
+            verdict: Verdict::Speak,
+            reason,
+            standing,
+            inputs: json!({}),
+            scores: json!({}),
+            root: target,
+            chain_depth: 1,
+        });
+        step.turns.push(turn.clone());
+        let window = memory.window.iter().cloned().collect();
+        let target = at.map(|note| Arc::clone(&note.entry));
+        step.jobs.entry(speaker).or_default().push(TurnJob { turn, window, target });
+        Some(number)
+    }
+}

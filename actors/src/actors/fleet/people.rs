@@ -1,0 +1,106 @@
+//! People's rights on this node: learnt, and wishes to be forgotten fulfilled. Layer `actors`. Keeps I8, I9.
+//!
+//! A wish is a row of the store before anything is removed, so that a crash loses none: whoever took it fulfils it at
+//! once, and any other node that finds it still open after a while.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::ActorRef;
+
+use super::actor::{FleetMsg, FleetState};
+use crate::actors::chat::actor::ChatMsg;
+use crate::actors::node::Node;
+use crate::domain::ids::TelegramUserId;
+use crate::domain::people::Forgotten;
+use crate::ports::bus::Hint;
+use crate::ports::store::StoreError;
+
+/// A wish this old that nobody has fulfilled is anybody's.
+const ORPHANED_AFTER: Duration = Duration::from_secs(30);
+
+/// In a cluster, what other nodes had in hand when the wish was stored may be written a moment later.
+const SECOND_LOOK: Duration = Duration::from_secs(2);
+
+/// Reads stops and rights; whether somebody's words are to be dropped from memory.
+pub(super) async fn learn(node: &Arc<Node>) -> bool {
+    match node.store.stops().await {
+        Ok(stops) => node.people.learned_stops(stops),
+        Err(error) => tracing::warn!(error = %error, "stops cannot be read now"),
+    }
+    let known = node.people.rights();
+    match node.store.rights(known.seq).await {
+        Ok(Some(rights)) => {
+            let anew = rights.forgotten != known.forgotten || rights.pending != known.pending;
+            node.people.learned(rights);
+            anew
+        }
+        Ok(None) => false,
+        Err(error) => {
+            tracing::warn!(error = %error, "people's rights cannot be read now");
+            false
+        }
+    }
+}
+
+/// Removes somebody's words from the store.
+async fn forget(node: &Node, person: TelegramUserId, wish: i64) -> Result<Forgotten, StoreError> {
+    let cut = |payload: &str| node.decoder.without(payload, &|author| author == person);
+    if node.cluster.is_none() {
+        return node.store.forget(person, Some(wish), &cut).await;
+    }
+    let mut forgotten = node.store.forget(person, None, &cut).await?;
+    tokio::time::sleep(SECOND_LOOK).await;
+    forgotten += node.store.forget(person, Some(wish), &cut).await?;
+    Ok(forgotten)
+}
+
+impl FleetState {
+    pub(super) fn look_at_people(&mut self, myself: &ActorRef<FleetMsg>) {
+        let (node, myself) = (Arc::clone(&self.args.node), myself.clone());
+        self.tasks.spawn(async move {
+            let anew = learn(&node).await;
+            let _ = myself.cast(FleetMsg::PeopleLearned(anew));
+        });
+    }
+
+    /// Chats forget what they remember of people who asked for it; wishes that are open are fulfilled.
+    pub(super) fn on_people_learned(&mut self, myself: &ActorRef<FleetMsg>, anew: bool) {
+        let node = Arc::clone(&self.args.node);
+        if anew {
+            for (_, chat) in node.directory.live_chats() {
+                let _ = chat.actor.cast(ChatMsg::Reload);
+            }
+        }
+        let rights = node.people.rights();
+        if rights.pending.is_empty() || self.quiescing {
+            return;
+        }
+        let now = node.clock.now();
+        for (wish, person, since) in &rights.pending {
+            let ours = node.cluster.is_none() || node.people.took_wish_of(*person);
+            if !(ours || now.since(*since) >= ORPHANED_AFTER) || !self.forgetting.insert(*wish) {
+                continue;
+            }
+            let (node, myself, wish, person) = (Arc::clone(&node), myself.clone(), *wish, *person);
+            self.tasks.spawn(async move {
+                match forget(&node, person, wish).await {
+                    Ok(Forgotten { entries, updates, messages, decisions }) => {
+                        metrics::counter!("botfleet_people_forgotten_total").increment(1);
+                        tracing::info!(wish, entries, updates, messages, decisions, "a person's words were removed");
+                        node.tell([Hint::People]);
+                    }
+                    Err(error) => {
+                        tracing::error!(wish, error = %error, "a person's words cannot be removed yet, it is tried again");
+                    }
+                }
+                let _ = myself.cast(FleetMsg::Forgot(wish));
+            });
+        }
+    }
+
+    pub(super) fn on_forgot(&mut self, myself: &ActorRef<FleetMsg>, wish: i64) {
+        self.forgetting.remove(&wish);
+        self.look_at_people(myself);
+    }
+}

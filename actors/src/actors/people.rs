@@ -1,0 +1,124 @@
+//! What this node knows of people's rights and of stops. Layer `actors`. Keeps I9.
+//!
+//! A copy of what is stored: changed at once by what this node commits, by a hint when another node does, and by
+//! reconciling when the hint was lost. Reading it costs no more than taking a pointer. The authority stays with the
+//! store: the transaction that takes words looks again.
+
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::domain::control::{StopScope, Stops};
+use crate::domain::ids::{ChatId, TelegramUserId};
+use crate::domain::people::{Right, Rights};
+use crate::domain::time::Timestamp;
+
+/// What is in force, as far as this node knows.
+#[derive(Debug, Default)]
+pub struct People {
+    rights: RwLock<Arc<Rights>>,
+    stops: RwLock<Arc<Stops>>,
+    /// People who opted out here, and whose wish is not stored yet.
+    wishes: RwLock<HashSet<TelegramUserId>>,
+    /// People whose wish to be forgotten came to this node.
+    mine: RwLock<HashSet<TelegramUserId>>,
+}
+
+fn read<T: ?Sized>(lock: &RwLock<Arc<T>>) -> Arc<T> {
+    Arc::clone(&lock.read().unwrap_or_else(PoisonError::into_inner))
+}
+
+impl People {
+    /// People's rights.
+    pub fn rights(&self) -> Arc<Rights> {
+        read(&self.rights)
+    }
+
+    /// Stops.
+    pub fn stops(&self) -> Arc<Stops> {
+        read(&self.stops)
+    }
+
+    /// Whether a stop keeps everybody in a chat silent.
+    pub fn is_stopped(&self, chat: ChatId, now: Timestamp) -> bool {
+        let stops = self.stops();
+        !stops.0.is_empty() && (stops.holds(StopScope::Fleet, now) || stops.holds(StopScope::Chat(chat), now))
+    }
+
+    /// A person makes use of a right here and now, whenever it is stored.
+    pub(super) fn ordered(&self, person: TelegramUserId, right: Right, at: Timestamp) {
+        let mut wishes = self.wishes.write().unwrap_or_else(PoisonError::into_inner);
+        match right {
+            Right::OptOut => drop(wishes.insert(person)),
+            Right::OptIn => drop(wishes.remove(&person)),
+            Right::Forget => {}
+        }
+        let mut held = self.rights.write().unwrap_or_else(PoisonError::into_inner);
+        let mut rights = (**held).clone();
+        match right {
+            Right::OptOut => drop(rights.opted_out.insert(person)),
+            Right::OptIn => drop(rights.opted_out.remove(&person)),
+            Right::Forget => drop(rights.forgotten.insert(person, at)),
+        }
+        *held = Arc::new(rights);
+    }
+
+    /// The wish of a person is stored.
+    pub(super) fn stored(&self, person: TelegramUserId, right: Right) {
+        self.wishes.write().unwrap_or_else(PoisonError::into_inner).remove(&person);
+        if right == Right::Forget {
+            self.mine.write().unwrap_or_else(PoisonError::into_inner).insert(person);
+        }
+    }
+
+    /// Whether this node took the wish of a person to be forgotten, and so fulfils it.
+    pub(super) fn took_wish_of(&self, person: TelegramUserId) -> bool {
+        self.mine.read().unwrap_or_else(PoisonError::into_inner).contains(&person)
+    }
+
+    /// What the store says of rights. Wishes that are not stored yet stay in force.
+    pub(super) fn learned(&self, mut rights: Rights) {
+        let wishes = self.wishes.read().unwrap_or_else(PoisonError::into_inner);
+        rights.opted_out.extend(wishes.iter().copied());
+        *self.rights.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rights);
+    }
+
+    /// What the store says of stops.
+    pub(super) fn learned_stops(&self, stops: Stops) {
+        if *self.stops() != stops {
+            *self.stops.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(stops);
+        }
+    }
+
+    /// A stop was committed here.
+    pub fn stop_set(&self, scope: StopScope, stopped: bool, until: Option<Timestamp>) {
+        let mut held = self.stops.write().unwrap_or_else(PoisonError::into_inner);
+        let mut stops = (**held).clone();
+        stops.set(scope, stopped, until);
+        *held = Arc::new(stops);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::rows::at;
+
+    #[test]
+    fn a_wish_that_is_not_stored_yet_outlives_what_the_store_says() {
+        let (people, ayse) = (People::default(), TelegramUserId(7));
+        people.ordered(ayse, Right::OptOut, at(1));
+        people.learned(Rights { seq: 3, ..Rights::default() });
+        assert!(people.rights().opted_out.contains(&ayse));
+        people.stored(ayse, Right::OptOut);
+        people.learned(Rights { seq: 4, ..Rights::default() });
+        assert!(!people.rights().opted_out.contains(&ayse), "now the store's word counts");
+    }
+
+    #[test]
+    fn a_chat_is_stopped_until_its_stop_ends() {
+        let people = People::default();
+        people.stop_set(StopScope::Chat(ChatId(1)), true, Some(at(60)));
+        assert!(people.is_stopped(ChatId(1), at(59)) && !people.is_stopped(ChatId(2), at(59)));
+        assert!(!people.is_stopped(ChatId(1), at(60)));
+    }
+}

@@ -1,0 +1,185 @@
+//! Commands of people in chats: what a message orders. Layer `behaviour`; pure.
+//!
+//! A command stands at the very beginning of a message, marked as such by Telegram; `/x@name` is for the bot of that
+//! name alone. Turkish names stand beside the English ones.
+
+use std::time::Duration;
+
+use crate::domain::incoming::{AuthorKind, EntityKind, Message};
+use crate::domain::text::fold;
+
+/// The longest time for which an administrator quiets a chat by `/quiet`.
+const QUIET_MAX: Duration = Duration::from_hours(24 * 7);
+
+/// How long a chat is quiet when nobody says how long.
+const QUIET_DEFAULT: Duration = Duration::from_hours(1);
+
+/// What a person orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Command {
+    /// Whom am I talking to?
+    Ai,
+    /// What happens to what I write?
+    Privacy,
+    /// Take nothing of mine down.
+    OptOut,
+    /// Take down what I write again.
+    OptIn,
+    /// Remove what I wrote.
+    Forget,
+    /// What is stored about me?
+    MyData,
+    /// Administrators: be silent until somebody starts you again.
+    Stop,
+    /// Administrators: speak again.
+    Start,
+    /// Administrators: be silent for a while.
+    Quiet(Quiet),
+}
+
+/// How long a chat is to be quiet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Quiet {
+    /// So long.
+    For(Duration),
+    /// Until that minute of the day, by the chat's clock.
+    Until(u16),
+}
+
+/// A command and whom it is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// The command.
+    pub command: Command,
+    /// The bot that it names, folded; `None` when it is for whoever hears it.
+    pub to: Option<String>,
+}
+
+impl Command {
+    /// Its name, for records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ai => "ai",
+            Self::Privacy => "privacy",
+            Self::OptOut => "optout",
+            Self::OptIn => "optin",
+            Self::Forget => "forgetme",
+            Self::MyData => "mydata",
+            Self::Stop => "stop",
+            Self::Start => "start",
+            Self::Quiet(_) => "quiet",
+        }
+    }
+
+    /// Whether only administrators may give it.
+    pub fn is_for_administrators(self) -> bool {
+        matches!(self, Self::Stop | Self::Start | Self::Quiet(_))
+    }
+
+    fn read(name: &str, rest: &str) -> Option<Self> {
+        Some(match name {
+            "ai" | "yapayzeka" => Self::Ai,
+            "privacy" | "gizlilik" => Self::Privacy,
+            "optout" | "cik" => Self::OptOut,
+            "optin" | "katil" => Self::OptIn,
+            "forgetme" | "beniunut" => Self::Forget,
+            "mydata" | "verilerim" => Self::MyData,
+            "stop" | "dur" => Self::Stop,
+            "start" | "basla" => Self::Start,
+            "quiet" | "sessiz" => Self::Quiet(Quiet::read(rest)),
+            _ => return None,
+        })
+    }
+}
+
+impl Quiet {
+    /// `30m`, `2h`, `until 08:00`, `08:00`; an hour when nothing of it is said.
+    fn read(rest: &str) -> Self {
+        let words: Vec<&str> = rest.split_whitespace().collect();
+        let clock = words.iter().take(2).find_map(|word| {
+            let (hours, minutes) = word.split_once(':')?;
+            let (hours, minutes) = (hours.parse::<u16>().ok()?, minutes.parse::<u16>().ok()?);
+            (hours < 24 && minutes < 60).then_some(hours * 60 + minutes)
+        });
+        if let Some(minute) = clock {
+            return Self::Until(minute);
+        }
+        let length = words.first().and_then(|word| {
+            let digits = word.bytes().take_while(u8::is_ascii_digit).count();
+            let (count, unit) = word.split_at(digits);
+            let count = count.parse::<u64>().ok().filter(|count| *count > 0)?;
+            let unit = match unit {
+                "m" | "min" | "dk" => 60,
+                "h" | "s" | "sa" => 3_600,
+                "d" | "g" => 86_400,
+                _ => return None,
+            };
+            Some(Duration::from_secs(count.checked_mul(unit)?))
+        });
+        Self::For(length.unwrap_or(QUIET_DEFAULT).min(QUIET_MAX))
+    }
+}
+
+/// The order in a message, if it is one that a person gave: bots and foreign channels order nothing.
+pub fn order_in(message: &Message) -> Option<Order> {
+    if matches!(message.author.kind, AuthorKind::Bot | AuthorKind::Channel) {
+        return None;
+    }
+    let text = message.text.as_deref()?;
+    if !message.entities.iter().any(|entity| entity.kind == EntityKind::BotCommand && entity.offset == 0) {
+        return None;
+    }
+    let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    let (name, to) = word.split_once('@').map_or((word, None), |(name, to)| (name, Some(to)));
+    let command = Command::read(&name.strip_prefix('/')?.to_lowercase(), rest)?;
+    Some(Order { command, to: to.map(fold) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::{MessageId, TelegramUserId};
+    use crate::domain::incoming::{Author, Entity};
+    use crate::testkit::rows::at;
+
+    fn said(text: &str, kind: AuthorKind) -> Option<Order> {
+        let length = text.split_whitespace().next().unwrap_or_default().len();
+        order_in(&Message {
+            message_id: MessageId(1),
+            date: at(0),
+            revision: 0,
+            thread: None,
+            reply_to: None,
+            quoted: None,
+            author: Author { id: TelegramUserId(1), name: "Ayşe".to_owned(), username: None, kind },
+            text: Some(text.to_owned()),
+            entities: vec![Entity { kind: EntityKind::BotCommand, offset: 0, length }],
+            media: None,
+            service: false,
+        })
+    }
+
+    #[test]
+    fn commands_are_read_in_both_languages_and_for_one_bot() {
+        let order = |text| said(text, AuthorKind::Person);
+        assert_eq!(order("/optout"), Some(Order { command: Command::OptOut, to: None }));
+        assert_eq!(order("/BeniUnut lütfen").map(|order| order.command), Some(Command::Forget));
+        let named = order("/mydata@Ada_Bot").unwrap();
+        assert_eq!((named.command, named.to.as_deref()), (Command::MyData, Some("ada_bot")));
+        assert_eq!(order("/weather"), None);
+        assert_eq!(said("/stop", AuthorKind::Bot), None);
+        assert!(said("/stop", AuthorKind::Anonymous).is_some());
+    }
+
+    #[test]
+    fn quiet_knows_lengths_and_hours() {
+        let quiet = |text| said(text, AuthorKind::Person).map(|order| order.command);
+        let minutes = |minutes| Some(Command::Quiet(Quiet::For(Duration::from_mins(minutes))));
+        assert_eq!(quiet("/quiet"), minutes(60));
+        assert_eq!(quiet("/quiet 30m"), minutes(30));
+        assert_eq!(quiet("/sessiz 2sa"), minutes(120));
+        assert_eq!(quiet("/quiet until 08:00"), Some(Command::Quiet(Quiet::Until(480))));
+        assert_eq!(quiet("/quiet 99999999999h"), minutes(7 * 24 * 60));
+        assert_eq!(quiet("/quiet 25:00"), minutes(60));
+    }
+}

@@ -1,0 +1,159 @@
+//! Claims about people's rights. Part of the testkit.
+
+use super::{Home, Scene, assert_conflict};
+use crate::domain::commit::operation::{Advance, Applied, Operation, SetRight, TurnEnding};
+use crate::domain::decision::Cause;
+use crate::domain::ids::{MessageId, Number, TelegramUserId};
+use crate::domain::inbox::{InboxRow, OutcomeKind};
+use crate::domain::incoming::{Author, AuthorKind};
+use crate::domain::outbox::OutboxState;
+use crate::domain::people::{FORGOTTEN, OPTED_OUT, Right, TOMBSTONE};
+use crate::domain::transcript::TranscriptEntry;
+use crate::domain::turn::TurnState;
+use crate::ports::store::OutcomeCursor;
+use crate::testkit::rows::{
+    advance, appended, at, claim, decision, entry, finish, ingest, message, sent, start, turn, update,
+};
+
+const AYSE: TelegramUserId = TelegramUserId(4_711);
+const MARKER: &str = "the words of ayşe";
+
+fn right(right: Right, seconds: u64) -> Operation {
+    Operation::SetRight(SetRight { person: AYSE, right, by: "herself".to_owned(), at: at(seconds) })
+}
+
+fn row_of_hers(id: i64, scene: &Scene, n: i64) -> InboxRow {
+    let payload = format!("{{\"message\":{{\"from\":{{\"id\":{AYSE},\"is_bot\":false}},\"text\":\"{MARKER}\"}}}}");
+    InboxRow { payload, author: Some(AYSE), ..update(id, scene.bots[0], scene.chats[0], n) }
+}
+
+fn entry_of_hers(scene: &Scene, number: i64, inbox: i64) -> TranscriptEntry {
+    let author = Author { id: AYSE, name: "Ayşe".to_owned(), username: None, kind: AuthorKind::Person };
+    TranscriptEntry { author, fleet_bot: None, text: Some(MARKER.to_owned()), ..entry(scene.chats[0], number, inbox) }
+}
+
+/// Who has opted out has said nothing: the transaction that takes rows looks, whatever its node knew.
+pub async fn words_of_who_has_opted_out_are_not_stored(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    let (bot, chat) = (scene.bots[0], scene.chats[0]);
+    assert_eq!(scene.commit_one(right(Right::OptOut, 5)).await, Ok(Applied::RightSet { already: false }));
+    assert_eq!(scene.commit_one(right(Right::OptOut, 6)).await, Ok(Applied::RightSet { already: true }));
+    let scene = scene.reopen(home).await;
+    let rights = scene.store.rights(0).await.unwrap().expect("it is news");
+    assert!(rights.opted_out.contains(&AYSE) && rights.pending.is_empty());
+    assert_eq!(scene.store.rights(rights.seq).await.unwrap(), None, "and only once");
+    scene
+        .commit_all(vec![ingest(bot, scene.epoch, vec![row_of_hers(1, &scene, 700), update(2, bot, chat, 701)])])
+        .await;
+    assert_eq!(scene.store.next_offset(bot).await.unwrap(), Some(702), "the update is confirmed all the same");
+    let waiting = scene.store.unhandled(chat, 9).await.unwrap();
+    assert_eq!(waiting.iter().map(|row| row.id.0).collect::<Vec<_>>(), [2]);
+    let (lines, _) = scene.store.outcomes(OutcomeCursor::default(), 9).await.unwrap();
+    assert_eq!((lines[0].outcome.as_str(), lines[0].reason.as_deref()), ("ignored", Some(OPTED_OUT)));
+    let record = scene.store.person(AYSE).await.unwrap();
+    assert_eq!((record.updates, record.opted_out_since), (0, Some(at(5))), "not even her name");
+
+    let words = Advance { entries: vec![entry_of_hers(&scene, 1, 2)], ..advance(chat, scene.epoch, 0, 2) };
+    assert_conflict(&scene.commit_one(Operation::Advance(words)).await);
+    let mut silent = entry_of_hers(&scene, 1, 2);
+    (silent.text, silent.media) = (None, None);
+    let silent = Advance { entries: vec![silent], ..advance(chat, scene.epoch, 0, 2) };
+    scene.commit_all(vec![Operation::Advance(silent)]).await;
+
+    scene.commit_all(vec![right(Right::OptIn, 9), ingest(bot, scene.epoch, vec![row_of_hers(3, &scene, 702)])]).await;
+    assert_eq!(scene.store.unhandled(chat, 9).await.unwrap().len(), 1, "in order within a batch");
+    assert!(scene.store.rights(rights.seq).await.unwrap().is_some_and(|rights| rights.opted_out.is_empty()));
+}
+
+/// An opt-out in a batch counts for what stands behind it.
+pub async fn an_opt_out_in_the_same_batch_already_counts(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    let (bot, chat) = (scene.bots[0], scene.chats[0]);
+    scene.commit_all(vec![right(Right::OptOut, 5), ingest(bot, scene.epoch, vec![row_of_hers(1, &scene, 700)])]).await;
+    assert!(scene.store.unhandled(chat, 9).await.unwrap().is_empty());
+    assert_eq!(scene.store.person(AYSE).await.unwrap().updates, 0);
+}
+
+/// Everything that holds somebody's words loses them, and only that; numbers stay.
+pub async fn who_is_forgotten_leaves_numbers_and_nothing_else(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    let ([bot, _], [chat, _]) = (scene.bots, scene.chats);
+    let rows = vec![row_of_hers(1, &scene, 700), update(2, bot, chat, 701), row_of_hers(3, &scene, 702)];
+    scene.commit_all(vec![ingest(bot, scene.epoch, rows)]).await;
+    let others = entry(chat, 2, 2);
+    let turns = (0..3).map(|n| {
+        let mut asked = turn(31 + n, chat, 1, bot);
+        asked.ordinal = n as u32;
+        asked
+    });
+    let turns: Vec<_> = turns.collect();
+    let step = Advance {
+        entries: vec![entry_of_hers(&scene, 1, 1), others.clone()],
+        handled: vec![appended(1, 1, Some(1)), appended(2, 2, None)],
+        decisions: vec![decision(chat, 1, Cause::Entry(Number(1)))],
+        turns: turns.clone(),
+        ..advance(chat, scene.epoch, 0, 1)
+    };
+    let answer = |n: usize, begin| {
+        let mut said = message(41 + n as i64, &turns[n]);
+        said.text = format!("you said: {MARKER}");
+        (said.clone(), TurnEnding::Said { messages: vec![said], begin })
+    };
+    let (first, went) = answer(0, Some(start(51, at(5))));
+    let (second, waits) = answer(1, None);
+    let batch = vec![
+        Operation::Advance(step),
+        claim(&turns[0], scene.epoch),
+        finish(&turns[0], scene.epoch, went),
+        claim(&turns[1], scene.epoch),
+        finish(&turns[1], scene.epoch, waits),
+        sent(&first, 51, 900, 61),
+    ];
+    scene.commit_all(batch).await;
+    let heard = TranscriptEntry {
+        message_id: MessageId(900),
+        telegram_chat: first.telegram_chat,
+        fleet_bot: Some(bot),
+        text: Some(first.text.clone()),
+        ..entry(chat, 3, 61)
+    };
+    let heard =
+        Advance { entries: vec![heard], handled: vec![appended(61, 3, None)], ..advance(chat, scene.epoch, 2, 61) };
+    scene.commit_all(vec![Operation::Advance(heard)]).await;
+    let record = scene.store.person(AYSE).await.unwrap();
+    assert_eq!((record.entries, record.updates, record.answers), (1, 2, 3));
+    assert_eq!(record.first, record.last);
+
+    scene.commit_all(vec![right(Right::Forget, 9)]).await;
+    let rights = scene.store.rights(0).await.unwrap().unwrap();
+    assert_eq!(rights.forgotten.get(&AYSE), Some(&at(9)));
+    let [(wish, AYSE, _)] = rights.pending[..] else { panic!("{rights:?}") };
+    let cut = |payload: &str| payload.contains(MARKER).then(|| TOMBSTONE.to_owned());
+    let forgotten = scene.store.forget(AYSE, Some(wish), &cut).await.unwrap();
+    assert_eq!((forgotten.updates, forgotten.entries, forgotten.messages, forgotten.decisions), (2, 2, 2, 1));
+
+    let scene = scene.reopen(home).await;
+    let rights = scene.store.rights(rights.seq).await.unwrap().expect("the end of it is news");
+    assert!(rights.pending.is_empty() && rights.forgotten.contains_key(&AYSE));
+    let read = scene.store.transcript(chat, Number(9), 9).await.unwrap();
+    assert_eq!(read.iter().map(|entry| entry.number.0).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(*read[1], others, "what others said stays");
+    for gone in [&read[0], &read[2]] {
+        assert_eq!((gone.text.as_deref(), gone.entities.len()), (None, 0));
+    }
+    assert_eq!((read[0].author.id, read[0].author.name.as_str()), (TelegramUserId(0), ""));
+    assert!(scene.store.unhandled(chat, 9).await.unwrap().is_empty(), "her words that waited are gone as well");
+    let (lines, _) = scene.store.outcomes(OutcomeCursor::default(), 9).await.unwrap();
+    let waited = lines.iter().find(|line| line.update_id == Some(702)).unwrap();
+    assert_eq!((waited.outcome.as_str(), waited.reason.as_deref()), (OutcomeKind::Ignored.as_str(), Some(FORGOTTEN)));
+    for (turn, state) in turns.iter().zip([TurnState::Done, TurnState::Done, TurnState::Dropped]) {
+        let (turn, messages) = scene.store.turn(turn.id).await.unwrap().unwrap();
+        assert_eq!(turn.progress.state, state);
+        assert!(messages.iter().all(|message| message.text.is_empty()));
+    }
+    let waits = scene.store.message(second.id).await.unwrap().unwrap();
+    assert_eq!(waits.progress.state, OutboxState::Cancelled, "what was not sent is not sent");
+    let record = scene.store.person(AYSE).await.unwrap();
+    assert_eq!((record.entries, record.updates, record.answers), (0, 0, 0));
+    assert_eq!(scene.store.forget(AYSE, None, &cut).await.unwrap().entries, 0, "once is enough");
+}

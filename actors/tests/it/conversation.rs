@@ -1,0 +1,56 @@
+//! A chat's conversation over its actors: who is about to speak, and what is kept of it.
+
+use std::time::Duration;
+
+use botfleet_actors::domain::roster::ChatPolicy;
+use botfleet_actors::testkit::stage::{Scenery, Stage};
+
+/// Two talkative bots that take up every remark.
+fn talkative() -> Scenery {
+    let mut scenery = Scenery::new(2, 1);
+    for bot in &mut scenery.plan.bots {
+        (bot.persona.talkativeness, bot.persona.active_hours) = (1.0, None);
+    }
+    let chat = &mut scenery.plan.chats[0];
+    chat.policy = ChatPolicy::Natural;
+    chat.pacing.stale_after = Duration::from_secs(600);
+    chat.strategy.remark = 1.0;
+    chat.strategy.named_by_person = 1.0;
+    chat.strategy.reaction = 0.0;
+    chat.strategy.joins_bot = 0.0;
+    chat.strategy.cool_down = Duration::ZERO;
+    scenery
+}
+
+async fn reasons(stage: &Stage) -> Vec<String> {
+    stage.outcomes().await.into_iter().filter_map(|outcome| outcome.reason).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn unasked_talk_waits_while_somebody_is_about_to_speak() {
+    let mut stage = talkative().raise().await;
+    stage.llm(0).hold(true);
+    stage.person_says(0, "bot-1, hello there", &[0, 1]);
+    stage.until("the called bot thinks", async |stage| stage.llm(0).asked() == 1).await;
+    stage.person_says(0, "what a day it was", &[0, 1]);
+    stage.until("the remark is kept", async |stage| stage.transcript(0).await.len() == 2).await;
+    stage.let_time_pass_briefly().await;
+    assert_eq!(stage.llm(0).asked(), 1, "nobody else begins: {:?}", reasons(&stage).await);
+    stage.llm(0).hold(false);
+    stage.until_sent(1).await;
+    stage.until_at_rest().await;
+    let before = stage.llm(0).asked();
+    stage.person_says(0, "and what a night it will be", &[0, 1]);
+    stage.until("somebody takes it up", async |stage| stage.llm(0).asked() > before).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_about_to_speak_and_never_does_is_not_waited_for_for_ever() {
+    let mut stage = talkative().raise().await;
+    stage.llm(0).hold(true);
+    stage.person_says(0, "bot-1, hello there", &[0, 1]);
+    stage.until("the called bot thinks", async |stage| stage.llm(0).asked() == 1).await;
+    tokio::time::sleep(Duration::from_secs(45)).await;
+    stage.person_says(0, "what a day it was", &[0, 1]);
+    stage.until("somebody takes it up", async |stage| stage.llm(0).asked() > 1).await;
+}

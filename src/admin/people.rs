@@ -1,0 +1,62 @@
+//! Rights of people: GET /api/v1/people/{id}, POST /api/v1/people/{id}/{forget,optout,optin}. Layer `admin`.
+//!
+//! People are named by Telegram's id. Answers hold counts and dates, never words.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use botfleet_actors::domain::ids::TelegramUserId;
+use botfleet_actors::domain::people::{PersonRecord, Right};
+use serde::Serialize;
+
+use super::problem::Problem;
+use super::server::Edge;
+
+/// What is stored about a person.
+#[derive(Debug, Serialize)]
+pub(super) struct Person {
+    telegram_id: i64,
+    #[serde(flatten)]
+    record: PersonRecord,
+}
+
+/// What was done.
+#[derive(Debug, Serialize)]
+pub(super) struct Done {
+    telegram_id: i64,
+    right: &'static str,
+    /// It was in force already.
+    already: bool,
+}
+
+/// What is stored about a person.
+pub(super) async fn get(State(edge): State<Edge>, Path(id): Path<String>) -> Result<Json<Person>, Problem> {
+    let person = person(&id)?;
+    let record = edge.fleet.person(person).await.map_err(|error| Problem::unavailable(&error))?;
+    Ok(Json(Person { telegram_id: person.0, record }))
+}
+
+/// Removes what is stored of a person's words; it goes on after the answer.
+pub(super) async fn forget(State(edge): State<Edge>, Path(id): Path<String>) -> Result<Json<Done>, Problem> {
+    claim(&edge, &id, Right::Forget).await
+}
+
+/// Nothing of what the person says is stored from now on.
+pub(super) async fn opt_out(State(edge): State<Edge>, Path(id): Path<String>) -> Result<Json<Done>, Problem> {
+    claim(&edge, &id, Right::OptOut).await
+}
+
+/// Takes an opt-out back.
+pub(super) async fn opt_in(State(edge): State<Edge>, Path(id): Path<String>) -> Result<Json<Done>, Problem> {
+    claim(&edge, &id, Right::OptIn).await
+}
+
+async fn claim(edge: &Edge, id: &str, right: Right) -> Result<Json<Done>, Problem> {
+    let person = person(id)?;
+    let already = edge.fleet.claim(person, right, "api").await.map_err(|error| Problem::unavailable(&error))?;
+    Ok(Json(Done { telegram_id: person.0, right: right.as_str(), already }))
+}
+
+fn person(id: &str) -> Result<TelegramUserId, Problem> {
+    let id = id.parse::<i64>().ok().filter(|id| *id > 0);
+    id.map(TelegramUserId).ok_or_else(|| Problem::bad_request("bad_person", "name a person by Telegram's id, a number"))
+}

@@ -1,0 +1,34 @@
+//! Rights of people as an operator sees to them: what is stored about somebody, opting out, being forgotten. Layer
+//! `runtime`.
+//!
+//! What is ordered is durable when it returns; removal itself goes on after it, also over a restart.
+
+use botfleet_actors::actors::committer::CommitError;
+use botfleet_actors::domain::commit::operation::{Applied, Operation, SetRight};
+use botfleet_actors::domain::ids::TelegramUserId;
+use botfleet_actors::domain::people::{PersonRecord, Right};
+use botfleet_actors::ports::store::StoreError;
+
+use super::fleet::RunningFleet;
+
+impl RunningFleet {
+    /// What is stored about a person.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn person(&self, person: TelegramUserId) -> Result<PersonRecord, StoreError> {
+        self.node.store.person(person).await
+    }
+
+    /// Makes use of a right in the name of a person; whether it was in force already.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn claim(&self, person: TelegramUserId, right: Right, by: &str) -> Result<bool, CommitError> {
+        let right = SetRight { person, right, by: by.to_owned(), at: self.node.clock.now() };
+        let done = self.node.committer.commit(Operation::SetRight(right.clone())).await?;
+        self.node.right_stored(&right);
+        tracing::warn!(right = right.right.as_str(), by, "a person's right");
+        Ok(matches!(done, Applied::RightSet { already: true }))
+    }
+}
