@@ -64,12 +64,7 @@ fn entry(chat: &ChatProfile, cast: &[CastMember], number: i64) -> TranscriptEntr
             username: Some(format!("person_{person}")),
             kind: AuthorKind::Person,
         },
-        |bot| Author {
-            id: bot.spec.telegram_id,
-            name: bot.spec.name.clone(),
-            username: None,
-            kind: AuthorKind::Bot,
-        },
+        |bot| Author { id: bot.spec.telegram_id, name: bot.spec.name.clone(), username: None, kind: AuthorKind::Bot },
     );
     TranscriptEntry {
         chat: chat.id,
@@ -103,21 +98,33 @@ fn incoming_message(criterion: &mut Criterion) {
             || {
                 let mut window = window.clone();
                 // What was understood of the earlier messages is kept; only the new one is read.
-                let scene =
-                    Scene { chat: &chat, cast: &cast, window: &window, standing: &standing, now: at(WINDOW as u64 * 30) };
+                let scene = Scene {
+                    chat: &chat,
+                    cast: &cast,
+                    window: &window,
+                    standing: &standing,
+                    now: at(WINDOW as u64 * 30),
+                };
                 if let Some(last) = scene.window.back() {
                     let _ = direct(&scene, Occasion::Entry { entry: last, heard_by: None }, 1);
                 }
                 let new = Arc::new(entry(&chat, &cast, WINDOW - WINDOW % 3));
                 window.pop_front();
-                window
-                    .push_back(Arc::new(Note::new(Arc::new(TranscriptEntry { number: Number(WINDOW), ..(*new).clone() }))));
+                window.push_back(Arc::new(Note::new(Arc::new(TranscriptEntry {
+                    number: Number(WINDOW),
+                    ..(*new).clone()
+                }))));
                 window
             },
             |window| {
                 seed += 1;
-                let scene =
-                    Scene { chat: &chat, cast: &cast, window: &window, standing: &standing, now: at(WINDOW as u64 * 30) };
+                let scene = Scene {
+                    chat: &chat,
+                    cast: &cast,
+                    window: &window,
+                    standing: &standing,
+                    now: at(WINDOW as u64 * 30),
+                };
                 let note = &window[window.len() - 1];
                 black_box(direct(&scene, Occasion::Entry { entry: note, heard_by: None }, seed))
             },

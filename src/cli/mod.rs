@@ -38,8 +38,8 @@ pub mod people;
 pub mod replay;
 pub mod run;
 mod signals;
-pub mod why;
 pub mod style;
+pub mod why;
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};

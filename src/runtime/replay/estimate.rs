@@ -12,6 +12,7 @@ use botfleet_actors::behaviour::context::estimate_tokens;
 use botfleet_actors::behaviour::generator::{Generator, Stage};
 use botfleet_actors::behaviour::note::Note;
 use botfleet_actors::behaviour::replay::Part;
+use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::turn::{Act, Turn};
 use botfleet_actors::ports::llm::CompletionRequest;
 
@@ -61,7 +62,7 @@ impl Estimator {
         set: &Set,
         window: &VecDeque<Arc<Note>>,
         part: &Part,
-        seed: u64,
+        at: Timestamp,
     ) -> anyhow::Result<Option<CompletionRequest>> {
         let Some(member) = set.member(part.bot).filter(|_| asks_a_model(part)) else { return Ok(None) };
         let Some(model) = member.profile.spec.generation.models.first() else { return Ok(None) };
@@ -74,7 +75,9 @@ impl Estimator {
             cast_names: &set.cast_names,
             target: target.map(|note| &*note.entry),
             window: &window,
-            target_bot: target.and_then(|note| set.member(note.fleet_bot?)).map(|member| member.profile.spec.name.as_str()),
+            target_bot: target
+                .and_then(|note| set.member(note.fleet_bot?))
+                .map(|member| member.profile.spec.name.as_str()),
             act: &part.act,
             objections: &[],
             now: at,
@@ -88,9 +91,9 @@ impl Estimator {
         set: &Set,
         window: &VecDeque<Arc<Note>>,
         part: &Part,
-        seed: u64,
+        at: Timestamp,
     ) -> anyhow::Result<Spent> {
-        let Some(request) = self.request(set, window, part, seed)? else { return Ok(Spent::default()) };
+        let Some(request) = self.request(set, window, part, at)? else { return Ok(Spent::default()) };
         let prompt: u64 = request.messages.iter().map(|message| u64::from(estimate_tokens(&message.content))).sum();
         let most = u64::from(request.max_tokens);
         let completion = self.answers.average().map_or(most, |average| average.min(most));

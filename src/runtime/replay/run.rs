@@ -129,11 +129,11 @@ impl Replay<'_> {
         self.report.with_forgotten += u64::from(window.iter().any(|note| is_forgotten(note)));
         let (before, after) = (recorded_parts(turns), directed_parts(again.as_ref()));
         for part in &before {
-            let spent = self.estimator.spent(&self.sets.stored, &window, part, decision.seed)?;
+            let spent = self.estimator.spent(&self.sets.stored, &window, part, decision.at)?;
             self.count(part, |count| (&mut count.acts.before, &mut count.spent.before), spent);
         }
         for part in &after {
-            let spent = self.estimator.spent(&self.sets.given, &window, part, decision.seed)?;
+            let spent = self.estimator.spent(&self.sets.given, &window, part, decision.at)?;
             self.count(part, |count| (&mut count.acts.after, &mut count.spent.after), spent);
         }
         let differences = differences(decision, turns, again.as_ref());
@@ -158,7 +158,7 @@ impl Replay<'_> {
         };
         if differing.is_of_deeds() {
             for part in after.iter().filter(|part| !before.contains(part)) {
-                let request = self.estimator.request(&self.sets.given, &window, part, decision.seed)?;
+                let request = self.estimator.request(&self.sets.given, &window, part, decision.at)?;
                 let member = self.sets.given.member(part.bot);
                 let model = member.and_then(|member| member.profile.spec.generation.models.first());
                 if let (Some(models), Some(request), Some(model)) = (&mut self.models, request, model) {

@@ -1,18 +1,24 @@
 //! The bot's side of a soak: prompt, simulated model, guards, typing. Part of `cli`.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use botfleet_actors::behaviour::director::energy::energy;
 use botfleet_actors::behaviour::director::lately::openings_unanswered;
 use botfleet_actors::behaviour::firewall;
 use botfleet_actors::behaviour::generator::{Generator, Stage};
+use botfleet_actors::behaviour::interruption::{Pending, Reconsidered, reconsider, turns_to};
+use botfleet_actors::behaviour::novelty::guard::{Lately, NoveltyGuard, Repeat, Said};
+use botfleet_actors::behaviour::objection::Objection;
 use botfleet_actors::behaviour::pacing::typing_time;
 use botfleet_actors::behaviour::rhythm::{Rhythm, next_tick};
 use botfleet_actors::behaviour::salutation::salute;
-use botfleet_actors::behaviour::scene::Scene;
+use botfleet_actors::behaviour::scene::{CastMember, Scene};
+use botfleet_actors::behaviour::stances::contradiction::contradicts;
 use botfleet_actors::domain::decision::Standing;
-use botfleet_actors::domain::ids::BotId;
+use botfleet_actors::domain::ids::{BotId, Number};
+use botfleet_actors::domain::strategy::Consistency;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::turn::Act;
 use botfleet_actors::ports::llm::Role;
@@ -25,8 +31,14 @@ use super::sim::Turn;
 const PEOPLE: [&str; 6] = ["Ayşe", "Mehmet", "Selin", "Burak", "Ebru", "Tolga"];
 const PEOPLE_EN: [&str; 6] = ["Tom", "Alice", "Henry", "Grace", "Oscar", "Ivy"];
 
-/// Times that a model is asked for one turn.
-const ASKED_MAX: u32 = 2;
+/// Times that a model is asked for an answer that passes the firewall.
+const TRIES_MAX: u32 = 2;
+
+/// Entries of the transcript's end that are looked at for what came meanwhile.
+const NEWS_MAX: usize = 60;
+
+/// Texts of a bot and of the fleet that are remembered.
+const SAID_MAX: usize = 400;
 
 /// What came of an answer.
 pub(super) enum Thought {
@@ -42,13 +54,20 @@ pub(super) enum Thought {
 pub(super) struct Mind {
     generator: Generator,
     talker: Talker,
-    /// The last texts of each bot.
-    recent: HashMap<BotId, VecDeque<String>>,
+    /// The last texts of each bot, oldest first.
+    own: HashMap<BotId, Vec<Said>>,
+    /// The last texts of all, oldest first.
+    fleet: VecDeque<(BotId, Said)>,
 }
 
 impl Mind {
     pub(super) fn new(seed: u64) -> anyhow::Result<Self> {
-        Ok(Self { generator: Generator::new()?, talker: Talker::new(seed), recent: HashMap::new() })
+        Ok(Self {
+            generator: Generator::new()?,
+            talker: Talker::new(seed),
+            own: HashMap::new(),
+            fleet: VecDeque::new(),
+        })
     }
 
     pub(super) fn name_of(&self, person: i64) -> String {
@@ -72,15 +91,55 @@ impl Mind {
         Some(next_tick(&rhythm, now, seed ^ room.tick).since(now))
     }
 
-    /// Asks the model and inspects what it says.
-    pub(super) fn think(&mut self, room: &mut Room, turn: &mut Turn, now: Timestamp, seed: u64) -> Thought {
-        let Some(member) = room.member(turn.bot).cloned() else {
+    /// Asks the model, and reviews what it says as a bot does.
+    pub(super) fn think(&mut self, room: &Room, turn: &mut Turn, now: Timestamp, seed: u64) -> Thought {
+        let Some(member) = room.member(turn.bot) else {
             return Thought::Drop("no such bot".to_owned());
         };
         if let Act::Say { text } = &turn.act {
             return Thought::Say { text: text.clone(), typing: Duration::ZERO };
         }
+        let text = match self.answer(room, member, turn, now) {
+            Ok(text) => text,
+            Err(_) if turn.tries < TRIES_MAX => {
+                turn.tries += 1;
+                return Thought::Again;
+            }
+            Err(reason) => return Thought::Drop(reason),
+        };
+        let news = self.news(room, member, turn);
+        turn.window.extend(room.window.iter().filter(|note| note.number > news.seen).cloned());
+        match news.verdict {
+            Reconsidered::Drop(reason) => return Thought::Drop(format!("interruption: {reason}")),
+            Reconsidered::Rewrite(_) if !turn.objections.contains(&Objection::News) => {
+                return object(turn, Objection::News);
+            }
+            _ => {}
+        }
+        let text = match &turn.target {
+            Some(target) if room.profile.spec.strategy.salutation => {
+                salute(&text, &member.profile, member.username.as_deref(), target, &turn.window, now)
+            }
+            _ => text,
+        };
+        if let Err(Repeat { of, .. }) = self.is_news(room, turn, &text) {
+            return object(turn, Objection::Repeat { of });
+        }
+        let persona = &member.profile.spec.persona;
+        if room.profile.spec.consistency != Consistency::Off
+            && let Some(stance) = persona.stances.iter().find(|stance| contradicts(&text, stance))
+        {
+            return object(turn, Objection::Contradiction { position: stance.position.clone() });
+        }
+        let typing = typing_time(&text, &room.profile.spec.pacing, persona.chars_per_second, seed);
+        self.said(turn.bot, &text);
+        Thought::Say { typing, text }
+    }
+
+    /// What the model writes, when it passes the firewall.
+    fn answer(&mut self, room: &Room, member: &CastMember, turn: &Turn, now: Timestamp) -> Result<String, String> {
         let cast_names: Vec<String> = room.cast.iter().map(|member| member.profile.spec.name.clone()).collect();
+        let target_bot = turn.target.as_ref().and_then(|note| room.member(note.fleet_bot?));
         let stage = Stage {
             bot: &member.profile,
             username: member.username.as_deref(),
@@ -88,11 +147,12 @@ impl Mind {
             cast_names: &cast_names,
             window: &turn.window,
             target: turn.target.as_ref().map(|note| &*note.entry),
-            seed,
+            target_bot: target_bot.map(|member| member.profile.spec.name.as_str()),
+            act: &turn.act,
+            objections: &turn.objections,
+            now,
         };
-        let Ok(request) = self.generator.request(&stage, "small-talk") else {
-            return Thought::Drop("prompt".to_owned());
-        };
+        let request = self.generator.request(&stage, "small-talk").map_err(|error| format!("prompt: {error}"))?;
         let prompt = request.messages.iter().map(|message| {
             let role = match message.role {
                 Role::System => "system",
@@ -102,32 +162,73 @@ impl Mind {
             (role, message.content.as_str())
         });
         let answer = self.talker.reply(prompt);
-        let recent: Vec<&str> = self.recent.get(&turn.bot).into_iter().flatten().map(String::as_str).collect();
-        match firewall::inspect(&answer, &request, &recent, &member.profile.spec.name) {
-            Ok(text) => {
-                let text = match &turn.target {
-                    Some(target) => {
-                        salute(&text, &member.profile, member.username.as_deref(), target, &turn.window, now)
-                    }
-                    None => text,
-                };
-                Thought::Say { typing: typing_time(&text, &room.profile.spec.pacing, seed), text }
-            }
-            Err(_) if turn.asked < ASKED_MAX => Thought::Again,
-            Err(breach) => Thought::Drop(format!("firewall: {}", breach.kind.label())),
-        }
+        // Repeats are the novelty guard's.
+        firewall::inspect(&answer, &request, &[], &member.profile.spec.name)
+            .map_err(|breach| format!("firewall: {}", breach.kind.label()))
+    }
+
+    /// What came since the bot began to think or type, and what becomes of its answer.
+    fn news(&self, room: &Room, member: &CastMember, turn: &Turn) -> News {
+        let target = turn.target.as_ref().map(|note| Arc::clone(&note.entry));
+        let replied = target.as_ref().and_then(|target| {
+            let message = target.reply_to?;
+            turn.window.iter().rev().find(|note| note.message_id == message).and_then(|note| note.fleet_bot)
+        });
+        let username = member.username.as_deref();
+        let addressed = target.as_ref().is_some_and(|target| turns_to(&member.profile, username, target, replied));
+        let seen = turn.window.last().map_or(Number(0), |note| note.number);
+        let pending = Pending { bot: turn.bot, target, addressed, after_others: turn.after_others, seen };
+        let tail: Vec<_> = room.window.iter().rev().take(NEWS_MAX).rev().map(|note| Arc::clone(&note.entry)).collect();
+        News { seen, verdict: reconsider(&pending, &tail) }
+    }
+
+    fn is_news(&self, room: &Room, turn: &Turn, text: &str) -> Result<(), Repeat> {
+        let own = self.own.get(&turn.bot).map(Vec::as_slice).unwrap_or_default();
+        let (fleet, _) = self.fleet.as_slices();
+        let lately = Lately { bot: turn.bot, own, chat: &turn.window, fleet };
+        NoveltyGuard(&room.profile.spec.novelty).check(text, &lately)
     }
 
     /// Why a message that was typed is not sent after all.
-    pub(super) fn reconsider(&self, _room: &Room, _turn: &Turn, _now: Timestamp) -> Option<String> {
-        None
-    }
-
-    pub(super) fn said(&mut self, bot: BotId, text: &str) {
-        let recent = self.recent.entry(bot).or_default();
-        recent.push_back(text.to_owned());
-        if recent.len() > 100 {
-            recent.pop_front();
+    pub(super) fn reconsider(&self, room: &Room, turn: &Turn) -> Option<String> {
+        if let Act::Say { .. } = turn.act {
+            return None;
+        }
+        match self.news(room, room.member(turn.bot)?, turn).verdict {
+            Reconsidered::Drop(reason) => Some(format!("interruption: {reason}")),
+            _ => None,
         }
     }
+
+    /// A bot is about to say it.
+    fn said(&mut self, bot: BotId, text: &str) {
+        let said = Said::new(text);
+        if self.fleet.len() >= SAID_MAX {
+            self.fleet.pop_front();
+        }
+        self.fleet.push_back((bot, said.clone()));
+        self.fleet.make_contiguous();
+        let own = self.own.entry(bot).or_default();
+        if own.len() >= SAID_MAX {
+            own.drain(..SAID_MAX / 2);
+        }
+        own.push(said);
+    }
+}
+
+/// What came meanwhile.
+struct News {
+    /// The last entry that was known.
+    seen: Number,
+    verdict: Reconsidered,
+}
+
+/// Each kind of objection asks the model once more; the second time the answer is given up.
+fn object(turn: &mut Turn, objection: Objection) -> Thought {
+    if turn.objections.iter().any(|other| other.is_like(&objection)) {
+        return Thought::Drop(objection.label().to_owned());
+    }
+    turn.objections.push(objection);
+    turn.tries = 0;
+    Thought::Again
 }

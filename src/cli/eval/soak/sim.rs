@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use botfleet_actors::behaviour::director::Direction;
 use botfleet_actors::behaviour::note::Note;
+use botfleet_actors::behaviour::objection::Objection;
 use botfleet_actors::behaviour::physics::send_rules;
 use botfleet_actors::behaviour::scene::Occasion;
 use botfleet_actors::domain::decision::OpenTurn;
@@ -42,15 +43,19 @@ pub(super) struct Turn {
     pub(super) bot: BotId,
     pub(super) act: Act,
     pub(super) target: Option<Arc<Note>>,
-    /// Last entry that the decision saw.
-    pub(super) seen: Number,
+    /// It was chosen to speak after others.
+    pub(super) after_others: bool,
+    /// What it knows of the chat, oldest first.
     pub(super) window: Vec<Arc<Note>>,
     pub(super) answers_bot: Option<BotId>,
     pub(super) chain_depth: u32,
     pub(super) root: Option<Number>,
     pub(super) expires_at: Timestamp,
     pub(super) text: String,
-    pub(super) asked: u32,
+    /// Answers that failed the firewall since the last objection.
+    pub(super) tries: u32,
+    /// Why its answers were not said.
+    pub(super) objections: Vec<Objection>,
 }
 
 enum Event {
@@ -233,7 +238,7 @@ impl Soak {
         };
         self.decisions += 1;
         let Direction { speakers, chain_depth, root, .. } = direction;
-        for speaker in speakers {
+        for (at_place, speaker) in speakers.into_iter().enumerate() {
             let room = &mut self.rooms[chat];
             let target = speaker.target.and_then(|number| {
                 at.filter(|note| note.number == number)
@@ -247,14 +252,15 @@ impl Soak {
                 bot: speaker.bot,
                 act: speaker.act,
                 target,
-                seen: Number(room.transcript.len() as i64),
+                after_others: at_place > 0,
                 window: room.window.iter().cloned().collect(),
                 answers_bot: speaker.answers_bot,
                 chain_depth,
                 root,
                 expires_at,
                 text: String::new(),
-                asked: 0,
+                tries: 1,
+                objections: Vec::new(),
             };
             self.next_turn += 1;
             self.turns.insert(self.next_turn, turn);
@@ -281,7 +287,6 @@ impl Soak {
             self.ledgers[turn.chat].reactions += 1;
             return self.end(serial, "reacted");
         }
-        turn.asked += 1;
         let thinking = Duration::from_millis(600 + self.rng.u64(..2_900));
         self.after(thinking, Event::Answered(serial));
     }
@@ -293,7 +298,7 @@ impl Soak {
         if turn.expires_at <= self.now {
             return self.end(serial, "expired");
         }
-        match self.mind.think(&mut self.rooms[turn.chat], turn, self.now, self.seed ^ serial as u64) {
+        match self.mind.think(&self.rooms[turn.chat], turn, self.now, self.seed ^ serial as u64) {
             Thought::Say { text, typing } => {
                 turn.text = text;
                 self.after(typing, Event::Send(serial));
@@ -308,7 +313,7 @@ impl Soak {
             return;
         };
         let room = &self.rooms[turn.chat];
-        if let Some(why) = self.mind.reconsider(room, turn, self.now) {
+        if let Some(why) = self.mind.reconsider(room, turn) {
             return self.end(serial, &why);
         }
         let Some(member) = room.member(turn.bot) else {
@@ -345,8 +350,6 @@ impl Soak {
             answers_bot: turn.answers_bot,
             text: turn.text.clone(),
         };
-        self.mind.said(turn.bot, &turn.text);
-        turn.text.clone_from(&said.text);
         let latency = Duration::from_millis(60 + self.rng.u64(..200));
         self.ledgers[turn.chat].said.push(said);
         self.after(latency, Event::Arrived(serial));
