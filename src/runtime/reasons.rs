@@ -135,8 +135,8 @@ async fn explained(
             Cause::Entry(number) => causes.get(&number).map(|entry| &**entry),
             Cause::Tick => None,
         };
-        let case = Case { decision: &decision, turns: &turns, names, cause, text: telling.text };
-        let explanation = explain(&case).lines;
+        let told = Case { decision: &decision, turns: &turns, names, cause, text: telling.text };
+        let explanation = explain(&told).lines;
         DecisionView {
             seed_text: decision.seed.to_string(),
             message: cause.map(|entry| entry.message_id),

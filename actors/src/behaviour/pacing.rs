@@ -6,13 +6,13 @@ use crate::domain::roster::Pacing;
 
 /// Typing time of `text`: by its length and the persona's speed, else the chat's, a quarter more or less, never more
 /// than the longest.
-pub fn typing_time(text: &str, pacing: &Pacing, own_speed: Option<f64>, seed: u64) -> Duration {
-    let speed = own_speed.unwrap_or(pacing.chars_per_second);
-    if !pacing.enabled || speed <= 0.0 {
+pub fn typing_time(text: &str, pacing: &Pacing, of_persona: Option<f64>, seed: u64) -> Duration {
+    let pace = of_persona.unwrap_or(pacing.chars_per_second);
+    if !pacing.enabled || pace <= 0.0 {
         return Duration::ZERO;
     }
     let jitter = 0.75 + 0.5 * fastrand::Rng::with_seed(seed).f64();
-    let seconds = text.chars().count() as f64 / speed * jitter;
+    let seconds = text.chars().count() as f64 / pace * jitter;
     Duration::try_from_secs_f64(seconds).unwrap_or(pacing.typing_max).min(pacing.typing_max)
 }
 
@@ -35,7 +35,7 @@ mod tests {
     }
 
     #[test]
-    fn a_persona_types_at_its_own_speed() {
+    fn a_persona_types_at_its_of_persona() {
         let text = "a".repeat(40);
         for seed in 0..100 {
             let (quick, slow) = (

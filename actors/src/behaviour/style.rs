@@ -100,8 +100,7 @@ impl Style {
 
     /// How far apart two styles are: 0 (the same hand) to 1 (nothing in common).
     pub fn distance(&self, other: &Self) -> f64 {
-        let length = (self.letters.min(LONG_LETTERS).max(1.0).ln() - other.letters.min(LONG_LETTERS).max(1.0).ln())
-            .abs()
+        let length = (self.letters.clamp(1.0, LONG_LETTERS).ln() - other.letters.clamp(1.0, LONG_LETTERS).ln()).abs()
             / LONG_LETTERS.ln();
         let habits: f64 =
             self.habits.iter().zip(&other.habits).map(|(one, other)| (one - other).abs()).sum::<f64>() / 4.0;

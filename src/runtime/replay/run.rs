@@ -75,8 +75,8 @@ struct Replay<'a> {
     reel: Reel,
     /// Entries that a decision was made on.
     answered: HashSet<Number>,
-    /// When the chat's first entry was written, once it was asked for.
-    begun: Option<Option<i64>>,
+    /// When the chat's first entry was written, in ms, once it was asked for; `i64::MAX` when there is none.
+    begun: Option<i64>,
 }
 
 impl Replay<'_> {
@@ -179,11 +179,13 @@ impl Replay<'_> {
         if let Cause::Entry(_) = decision.cause {
             return Ok(false);
         }
-        if self.begun.is_none() {
+        let begun = if let Some(known) = self.begun {
+            known
+        } else {
             let first = self.archive.entries(self.sets.stored.chat.id, Number(1), 1).await?;
-            self.begun = Some(first.first().map(|entry| entry.date.as_millis()));
-        }
-        Ok(self.begun.flatten().is_none_or(|begun| begun > decision.at.as_millis()))
+            *self.begun.insert(first.first().map_or(i64::MAX, |entry| entry.date.as_millis()))
+        };
+        Ok(begun > decision.at.as_millis())
     }
 
     /// Brings the reel to where the decision saw it.

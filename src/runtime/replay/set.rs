@@ -64,23 +64,21 @@ impl Sets {
             .bots
             .iter()
             .map(|spec| {
-                let profile = match roster.bots.values().find(|bot| bot.spec.name == spec.name) {
-                    Some(known) => {
-                        let changed = i64::from(known.spec.persona != spec.persona);
-                        let persona_revision = known.persona_revision + changed;
-                        BotProfile { spec: spec.clone(), persona_revision, ..known.clone() }
-                    }
-                    None => {
-                        next += 1;
-                        BotProfile {
-                            id: BotId(next),
-                            spec: spec.clone(),
-                            persona_revision: 1,
-                            token_generation: 1,
-                            next_offset: None,
-                            delivery: DeliveryChoice::default(),
-                            username: None,
-                        }
+                let stored = roster.bots.values().find(|bot| bot.spec.name == spec.name);
+                let profile = if let Some(known) = stored {
+                    let changed = i64::from(known.spec.persona != spec.persona);
+                    let persona_revision = known.persona_revision + changed;
+                    BotProfile { spec: spec.clone(), persona_revision, ..known.clone() }
+                } else {
+                    next += 1;
+                    BotProfile {
+                        id: BotId(next),
+                        spec: spec.clone(),
+                        persona_revision: 1,
+                        token_generation: 1,
+                        next_offset: None,
+                        delivery: DeliveryChoice::default(),
+                        username: None,
                     }
                 };
                 (profile.id, profile)

@@ -77,8 +77,12 @@ pub(super) async fn write(connection: &mut SqliteConnection, right: &SetRight) -
     let audit = sqlx::query(AUDIT).bind(person).bind(right.right.as_str()).bind(at).bind(&right.by);
     audit.execute(&mut *connection).await?;
     match right.right {
-        Right::OptOut => drop(sqlx::query(OPT_OUT).bind(person).bind(at).bind(&right.by).execute(connection).await?),
-        Right::OptIn => drop(sqlx::query(OPT_IN).bind(person).execute(connection).await?),
+        Right::OptOut => {
+            sqlx::query(OPT_OUT).bind(person).bind(at).bind(&right.by).execute(connection).await?;
+        }
+        Right::OptIn => {
+            sqlx::query(OPT_IN).bind(person).execute(connection).await?;
+        }
         Right::Forget => {}
     }
     Ok(())

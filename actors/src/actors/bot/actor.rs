@@ -17,7 +17,7 @@ use super::intake::{DeliveryReply, Intake};
 use super::leaving::{Leaving, Loaded};
 use super::orders::{Doubt, Order};
 use super::polling::Polling;
-use super::review::{Draft, Tail};
+use super::review::{Draft, OwnTexts, Tail};
 use super::sending::Sending;
 use super::settings::BotSettings;
 use super::turns::{Claims, Job, TURN_AGES_AFTER};
@@ -28,7 +28,6 @@ use crate::actors::tasks::{TaskPanicked, Tasks};
 use crate::actors::webhooks::Webhooks;
 use crate::behaviour::interruption::Pending;
 use crate::behaviour::note::Note;
-use crate::behaviour::novelty::guard::Said;
 use crate::domain::ids::{AttemptId, ChatId, Epoch, MessageId, OutboxId, TelegramChatId, TurnId};
 use crate::domain::ownership::Incarnation;
 use crate::domain::roster::{BotProfile, DeliveryChoice, DeliveryMode};
@@ -270,10 +269,8 @@ pub struct BotState {
     pub(super) generation: u64,
     pub(super) claims: Claims,
     pub(super) turn_timer: Option<crate::domain::time::Timestamp>,
-    /// What it said, oldest first.
-    pub(super) said: Vec<Said>,
-    /// What it said before this process was read, or is being read.
-    pub(super) recalled: bool,
+    /// What it said.
+    pub(super) said: OwnTexts,
     pub(super) sending: Sending,
     pub(super) quiescing: bool,
     /// No send is begun any more.
@@ -330,8 +327,7 @@ impl Actor for BotActor {
             generation: 0,
             claims: Claims::Committed,
             turn_timer: None,
-            said: Vec::new(),
-            recalled: false,
+            said: OwnTexts::default(),
             quiescing: false,
             holding_sends: false,
         };
@@ -377,7 +373,7 @@ impl Actor for BotActor {
             BotMsg::Claimed(turn, serial, result) => state.on_claimed(turn, serial, &result),
             BotMsg::CompletionFinished(turn, generation, result) => state.on_completion(turn, generation, result),
             BotMsg::NewsRead(draft, tail) => state.on_news(draft, tail),
-            BotMsg::StancesChecked(draft, contradicted) => state.on_stances_checked(draft, contradicted),
+            BotMsg::StancesChecked(draft, contradicted) => state.on_stances_checked(&draft, contradicted),
             BotMsg::LookedAgain(outbox, pending, tail) => state.on_looked_again(outbox, &pending, tail),
             BotMsg::Recalled(texts) => state.on_recalled(&texts),
             BotMsg::Reacted(turn, generation, result) => state.on_reacted(turn, generation, result),

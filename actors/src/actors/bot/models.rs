@@ -111,7 +111,7 @@ impl BotState {
         let compared = self.node.directory.chat_profile(job.given.turn.chat);
         let compared = compared.is_some_and(|chat| chat.spec.policy.is_guarded() && chat.spec.novelty.enabled);
         let recent = if compared { 0 } else { RECENT_TEXTS };
-        let recent: Vec<&str> = self.said.iter().rev().take(recent).map(|said| &*said.text).collect();
+        let recent: Vec<&str> = self.said.texts.iter().rev().take(recent).map(|said| &*said.text).collect();
         let filtered = completion.finish_reason == FinishReason::ContentFilter;
         let inspected = catch_unwind(AssertUnwindSafe(|| {
             firewall::inspect(&completion.text, request, &recent, &self.profile.spec.name)

@@ -329,7 +329,7 @@ fn enact(node: &Arc<Node>, bot: BotId, doubt: Doubt) {
         Wish::Start => set_stop(node, doubt, false, None),
     };
     let enacting = Arc::clone(node);
-    submit(node, order, move |done| {
+    submit(node, &order, move |done| {
         if !done && let Some(actor) = enacting.directory.bot(bot) {
             drop(actor.send_after(STORE_RETRY, move || BotMsg::StopAgain(Order { doubt, trusted: true })));
         }
@@ -337,11 +337,12 @@ fn enact(node: &Arc<Node>, bot: BotId, doubt: Doubt) {
 }
 
 /// Commits a stop or its end, and lets this node know at once.
-fn submit(node: &Arc<Node>, order: SetStop, then: impl FnOnce(bool) + Send + 'static) {
+fn submit(node: &Arc<Node>, order: &SetStop, then: impl FnOnce(bool) + Send + 'static) {
     let knowing = Arc::clone(node);
+    let (scope, stopped, until) = (order.scope, order.stopped, order.until);
     node.committer.submit(Operation::SetStop(order.clone()), move |result| {
         if result.is_ok() {
-            knowing.people.stop_set(order.scope, order.stopped, order.until);
+            knowing.people.stop_set(scope, stopped, until);
         }
         then(result.is_ok());
     });
@@ -421,7 +422,7 @@ fn ranked(node: &Arc<Node>, bot: BotId, doubt: Doubt, may: bool) {
         Wish::Stop(_) => {
             if node.orders.ranked(doubt.chat, may) {
                 tracing::warn!(chat.id = %doubt.chat, "who stopped the chat is no administrator of it: it goes on");
-                submit(node, set_stop(node, doubt, false, None), |_| {});
+                submit(node, &set_stop(node, doubt, false, None), |_| {});
             }
         }
         Wish::Quiet(_) | Wish::Start if may => enact(node, bot, doubt),

@@ -50,6 +50,15 @@ pub struct Draft {
     pub(super) text: String,
 }
 
+/// What a bot said.
+#[derive(Default)]
+pub(super) struct OwnTexts {
+    /// Oldest first.
+    pub(super) texts: Vec<Said>,
+    /// What it said before this process was read, or is being read.
+    recalled: bool,
+}
+
 impl BotState {
     /// A text passed the firewall.
     pub(super) fn review(&mut self, turn: TurnId, text: String) {
@@ -194,7 +203,7 @@ impl BotState {
             return Ok(());
         };
         let fleet = self.node.said.lately();
-        let lately = Lately { bot: self.profile.id, own: &self.said, chat: &job.given.window, fleet: &fleet };
+        let lately = Lately { bot: self.profile.id, own: &self.said.texts, chat: &job.given.window, fleet: &fleet };
         // A text that makes the guard panic is no repeat of anything.
         catch_unwind(AssertUnwindSafe(|| NoveltyGuard(&spec.novelty).check(&draft.text, &lately))).unwrap_or(Ok(()))
     }
@@ -237,8 +246,8 @@ impl BotState {
         });
     }
 
-    pub(super) fn on_stances_checked(&mut self, draft: Draft, contradicted: Option<String>) {
-        if !self.is_current_draft(&draft) {
+    pub(super) fn on_stances_checked(&mut self, draft: &Draft, contradicted: Option<String>) {
+        if !self.is_current_draft(draft) {
             return;
         }
         match contradicted {
@@ -272,10 +281,11 @@ impl BotState {
     pub(super) fn remember_said(&mut self, text: &str) {
         let said = Said::new(text);
         self.node.said.note(self.profile.id, said.clone());
-        if self.said.len() >= OWN_MAX {
-            self.said.drain(..OWN_MAX / 2);
+        let texts = &mut self.said.texts;
+        if texts.len() >= OWN_MAX {
+            texts.drain(..OWN_MAX / 2);
         }
-        self.said.push(said);
+        texts.push(said);
     }
 
     /// How many of its own texts the bot compares with, in the chat that wants most; 0 where no chat of it is guarded.
@@ -289,18 +299,18 @@ impl BotState {
 
     /// What the bot said before this process, oldest first; what it has said since stands behind it.
     pub(super) fn on_recalled(&mut self, texts: &[String]) {
-        let since = std::mem::take(&mut self.said);
-        self.said = texts.iter().map(|text| Said::new(text)).chain(since).collect();
-        self.recalled = true;
+        let since = std::mem::take(&mut self.said.texts);
+        self.said.texts = texts.iter().map(|text| Said::new(text)).chain(since).collect();
+        self.said.recalled = true;
     }
 
     /// Reads what the bot said, when a chat has come to need it since the bot started.
     pub(super) fn recall(&mut self) {
         let most = self.compares_with();
-        if self.recalled || most == 0 {
+        if self.said.recalled || most == 0 {
             return;
         }
-        self.recalled = true;
+        self.said.recalled = true;
         let (node, myself, bot) = (Arc::clone(&self.node), self.myself.clone(), self.profile.id);
         self.tasks.spawn(async move {
             if let Ok(texts) = in_time(node.store.said_lately(bot, most)).await {

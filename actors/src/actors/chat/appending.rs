@@ -112,8 +112,9 @@ impl ChatState {
         let entry = Arc::new(entry);
         memory.append(Arc::clone(&entry));
         step.entries.push((*entry).clone());
-        let note = memory.window.back().filter(|_| last_part).cloned();
-        let decision = note.and_then(|note| self.decide(Occasion::Entry { entry: &note, heard_by }, Some(&note), step));
+        let whole = memory.window.back().filter(|_| last_part).cloned();
+        let decision =
+            whole.and_then(|last| self.decide(Occasion::Entry { entry: &last, heard_by }, Some(&last), step));
         let outcome = step.outcome(OutcomeKind::Appended);
         step.handled.push(Handled { inbox, outcome, number: Some(number), decision });
     }

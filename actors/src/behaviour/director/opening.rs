@@ -10,6 +10,7 @@ use super::filters::of_unasked;
 use super::gate::clock;
 use super::lately::{by_bot, messages, openings_unanswered};
 use super::{Direction, Speaker, UNASKED, draw, round};
+use crate::behaviour::note::Note;
 use crate::behaviour::scene::{CastMember, Scene};
 use crate::behaviour::topics::keyword::Keyword;
 use crate::behaviour::topics::selector::{QuietRoom, TopicSelector};
@@ -72,7 +73,7 @@ pub(super) fn on_tick(scene: &Scene<'_>, minute: u16, seed: u64) -> Direction {
 }
 
 fn topic(scene: &Scene<'_>, member: &CastMember, seed: u64) -> Option<String> {
-    let lately: Vec<&str> = messages(scene).take(LATELY).map(|note| note.folded()).collect();
+    let lately: Vec<&str> = messages(scene).take(LATELY).map(Note::folded).collect();
     let interests = &member.profile.spec.persona.interests;
     Keyword.select(&QuietRoom { topics: &scene.chat.spec.topics, interests, lately: &lately }, seed)
 }

@@ -2,7 +2,7 @@
 //!
 //! Two sets are kept of each text, both without order, so that a sentence turned around stays like itself: the runs of
 //! four letters within its words, which carry stems over Turkish suffixes and English endings, and its words themselves,
-//! cut to their stems. Only letters count. Each set is thinned by one-permutation MinHash: a feature's hash names a bin
+//! cut to their stems. Only letters count. Each set is thinned by one-permutation `MinHash`: a feature's hash names a bin
 //! and competes there, so that a sketch costs one hash a feature, and two of them are compared bin by bin.
 //!
 //! # Source

@@ -86,7 +86,7 @@ impl Sim {
         actor.poll = Polling::Idle;
         let epoch = actor.epoch;
         let Some(batch) = batch else {
-            self.after(ms(300), Action::Deliver(id, Msg::Again(bot, epoch)));
+            self.after(ms(300), Action::Deliver(id, Box::new(Msg::Again(bot, epoch))));
             return;
         };
         let Some((last, _)) = batch.last() else { return self.poke_bot(id, bot) };
@@ -206,7 +206,7 @@ impl Sim {
                 Some(Ok(Applied::Stopped(_))) => self.turn_over(id, bot, epoch),
                 Some(Ok(_)) => {
                     let thinking = ms(self.random.u64(50..2_500));
-                    self.after(thinking, Action::Deliver(id, Msg::Completed(bot, epoch, *turn)));
+                    self.after(thinking, Action::Deliver(id, Box::new(Msg::Completed(bot, epoch, *turn))));
                 }
                 Some(Err(Refusal::Fenced)) => self.fenced(id, LeaseKey::Bot(bot), epoch),
                 _ => self.turn_over(id, bot, epoch),
@@ -222,7 +222,7 @@ impl Sim {
                 // Nothing was written: the completion waits for the store.
                 None => {
                     let again = Call::Commit(Box::new(operation), Then::Said(bot, epoch, attempt, message));
-                    self.after(ms(100), Action::Deliver(id, Msg::Retry(again)));
+                    self.after(ms(100), Action::Deliver(id, Box::new(Msg::Retry(again))));
                 }
                 Some(_) => self.turn_over(id, bot, epoch),
             },

@@ -16,7 +16,7 @@ impl Sim {
     /// Sends a call to the store.
     pub(super) fn call(&mut self, from: usize, call: Call) {
         let there = self.way();
-        self.after(there, Action::Execute(from, call));
+        self.after(there, Action::Execute(from, Box::new(call)));
     }
 
     fn way(&mut self) -> Duration {
@@ -28,7 +28,7 @@ impl Sim {
     pub(super) fn execute(&mut self, from: usize, call: Call) {
         let link = self.slots[self.processes[from].slot].store;
         if link == Link::Down || (self.processes[from].ended && self.random.bool()) {
-            self.after(ms(400), Action::Deliver(from, Msg::Answer(call, None)));
+            self.after(ms(400), Action::Deliver(from, Box::new(Msg::Answer(call, None))));
             return;
         }
         let before = self.before(from, &call);
@@ -36,11 +36,11 @@ impl Sim {
         self.judge_call(from, &call, got.as_ref(), before);
         let is_commit = matches!(call, Call::Commit(..));
         if link == Link::NoAnswers && !is_commit {
-            self.after(ms(400), Action::Deliver(from, Msg::Answer(call, None)));
+            self.after(ms(400), Action::Deliver(from, Box::new(Msg::Answer(call, None))));
             return;
         }
         let back = self.way();
-        self.after(back, Action::Deliver(from, Msg::Answer(call, got)));
+        self.after(back, Action::Deliver(from, Box::new(Msg::Answer(call, got))));
     }
 
     fn carry_out(&mut self, from: usize, call: &Call) -> Result<Got, StoreError> {

@@ -19,7 +19,7 @@ impl Sim {
             }
             Msg::Reconcile => {
                 self.poke_all(id);
-                self.after(ms(500), Action::Deliver(id, Msg::Reconcile));
+                self.after(ms(500), Action::Deliver(id, Box::new(Msg::Reconcile)));
             }
             Msg::Answer(call, got) => self.answered(id, call, got),
             Msg::Hints(hints) => self.hinted(id, hints),
@@ -59,7 +59,7 @@ impl Sim {
             let at = process.clock.real(due).max(self.now);
             if at < process.wake_at {
                 process.wake_at = at;
-                self.at(at, Action::Deliver(id, Msg::Wake));
+                self.at(at, Action::Deliver(id, Box::new(Msg::Wake)));
             }
         }
     }
@@ -78,7 +78,7 @@ impl Sim {
             Effect::Take(keys) => self.call(id, Call::Take(keys)),
             Effect::Warm(key) => {
                 let warming = ms(self.random.u64(20..150));
-                self.after(warming, Action::Deliver(id, Msg::Warm(key)));
+                self.after(warming, Action::Deliver(id, Box::new(Msg::Warm(key))));
             }
             Effect::Start(LeaseKey::Bot(bot), epoch) => self.start_bot(id, bot, epoch),
             Effect::Start(LeaseKey::Chat(chat), epoch) => self.start_chat(id, chat, epoch),
@@ -165,7 +165,7 @@ impl Sim {
                 self.trace(|| format!("p{id} joined as incarnation {me}"));
                 self.tell(id, Event::Tick);
                 self.publish(id, None, &[Hint::Nodes]);
-                self.after(ms(500), Action::Deliver(id, Msg::Reconcile));
+                self.after(ms(500), Action::Deliver(id, Box::new(Msg::Reconcile)));
             }
             // Its name still lives: it watches whether that is so, and tries again.
             (Call::Join, _) => {
@@ -184,7 +184,7 @@ impl Sim {
                 if !silent.is_empty() {
                     self.call(id, Call::Bury(silent));
                 }
-                self.after(ms(200), Action::Deliver(id, Msg::Start));
+                self.after(ms(200), Action::Deliver(id, Box::new(Msg::Start)));
             }
             (Call::Beat(sent_at), got) => {
                 let state = if let Some(Got::Beat(state)) = got { Some(state) } else { None };

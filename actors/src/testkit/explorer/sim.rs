@@ -35,9 +35,9 @@ pub(super) fn ms(millis: u64) -> Duration {
 #[derive(Clone, Debug)]
 pub(super) enum Action {
     /// A process hears something.
-    Deliver(usize, Msg),
+    Deliver(usize, Box<Msg>),
     /// A call reaches the store.
-    Execute(usize, Call),
+    Execute(usize, Box<Call>),
     /// A message reaches Telegram.
     Arrive(usize, AttemptId, Box<OutboxMessage>),
     /// Telegram answers a poll.
@@ -155,14 +155,14 @@ impl Sim {
 
     fn act(&mut self, action: Action) {
         match action {
-            Action::Deliver(to, msg) => self.deliver(to, msg),
-            Action::Execute(from, call) => self.execute(from, call),
+            Action::Deliver(to, msg) => self.deliver(to, *msg),
+            Action::Execute(from, call) => self.execute(from, *call),
             Action::Arrive(from, attempt, message) => {
                 let id = self.telegram.send(self.now, message.id);
                 let slow = self.random.u8(..) < 5;
                 let back = ms(self.random.u64(20..if slow { 3_000 } else { 200 }));
                 self.trace(|| format!("message {} arrives from p{from}", message.id));
-                self.after(back, Action::Deliver(from, Msg::Sent(attempt, SendResult::Sent(id))));
+                self.after(back, Action::Deliver(from, Box::new(Msg::Sent(attempt, SendResult::Sent(id)))));
             }
             Action::AnswerPoll(bot, poll) => self.answer_poll(bot, poll),
             Action::Write(bot, chat) => {
@@ -249,7 +249,7 @@ impl Sim {
         });
         self.slots[slot].process = Some(id);
         self.trace(|| format!("p{id} starts in slot {slot}"));
-        self.after(ms(50), Action::Deliver(id, Msg::Start));
+        self.after(ms(50), Action::Deliver(id, Box::new(Msg::Start)));
     }
 
     /// A process ends, at once and without a word.
@@ -305,7 +305,7 @@ impl Sim {
         let Some(batch) = self.telegram.answer(bot, poll) else { return };
         let epoch = self.processes[open.process].bots.get(&bot).map(|actor| actor.epoch);
         if let Some(epoch) = epoch {
-            self.after(ms(5), Action::Deliver(open.process, Msg::Polled(bot, epoch, poll, Some(batch))));
+            self.after(ms(5), Action::Deliver(open.process, Box::new(Msg::Polled(bot, epoch, poll, Some(batch)))));
         }
     }
 
@@ -331,13 +331,16 @@ impl Sim {
         self.judge_effect(id);
         match effect {
             Outside::Poll(bot, epoch, _, asked) if cut => {
-                self.after(ms(500), Action::Deliver(id, Msg::Polled(bot, epoch, asked, None)));
+                self.after(ms(500), Action::Deliver(id, Box::new(Msg::Polled(bot, epoch, asked, None))));
             }
             Outside::Poll(bot, epoch, offset, asked) => {
                 let opened = self.telegram.open(bot, id, offset);
                 self.judge_poll(id, bot, &opened.evicted);
                 for poll in opened.evicted {
-                    self.after(ms(5), Action::Deliver(poll.process, Msg::Polled(bot, ANY_EPOCH, poll.id, None)));
+                    self.after(
+                        ms(5),
+                        Action::Deliver(poll.process, Box::new(Msg::Polled(bot, ANY_EPOCH, poll.id, None))),
+                    );
                 }
                 let waits = super::process::Polling::Open(asked);
                 let poller = self.processes[id].bots.get_mut(&bot);
@@ -352,7 +355,7 @@ impl Sim {
             }
             Outside::Send(attempt, _) if cut => {
                 let failed = SendResult::RetryAt(self.wall() + ms(500), "connection refused".to_owned());
-                self.after(ms(20), Action::Deliver(id, Msg::Sent(attempt, failed)));
+                self.after(ms(20), Action::Deliver(id, Box::new(Msg::Sent(attempt, failed))));
             }
             Outside::Send(attempt, message) => {
                 let slow = self.random.u8(..) < 5;
@@ -377,7 +380,7 @@ impl Sim {
             let times = if self.random.u8(..) < 8 { 2 } else { 1 };
             for _ in 0..times {
                 let delay = ms(self.random.u64(1..6));
-                self.after(delay, Action::Deliver(id, Msg::Hints(hints.to_vec())));
+                self.after(delay, Action::Deliver(id, Box::new(Msg::Hints(hints.to_vec()))));
             }
         }
     }

@@ -153,7 +153,7 @@ impl Sim {
         self.telegram.close(id, None);
         for (bot, poll) in cut {
             let failed = super::process::Msg::Polled(bot, super::sim::ANY_EPOCH, poll.id, None);
-            self.after(ms(300), Action::Deliver(id, failed));
+            self.after(ms(300), Action::Deliver(id, Box::new(failed)));
         }
     }
 

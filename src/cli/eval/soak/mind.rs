@@ -70,14 +70,14 @@ impl Mind {
         })
     }
 
-    pub(super) fn name_of(&self, person: i64) -> String {
+    pub(super) fn name_of(person: i64) -> String {
         let (chat, at) = ((person - 1) / 10, ((person - 1) % 10) as usize);
         let names = if chat % 2 == 0 { &PEOPLE } else { &PEOPLE_EN };
         names[at % names.len()].to_owned()
     }
 
     /// When a quiet chat wakes.
-    pub(super) fn next_tick(&self, room: &Room, now: Timestamp, seed: u64) -> Option<Duration> {
+    pub(super) fn next_tick(room: &Room, now: Timestamp, seed: u64) -> Option<Duration> {
         let pace = room.profile.spec.pacing.quiet_tick?;
         let standing = Standing::default();
         let scene = Scene { chat: &room.profile, cast: &room.cast, window: &room.window, standing: &standing, now };
@@ -107,7 +107,7 @@ impl Mind {
             }
             Err(reason) => return Thought::Drop(reason),
         };
-        let news = self.news(room, member, turn);
+        let news = Self::news(room, member, turn);
         turn.window.extend(room.window.iter().filter(|note| note.number > news.seen).cloned());
         match news.verdict {
             Reconsidered::Drop(reason) => return Thought::Drop(format!("interruption: {reason}")),
@@ -168,7 +168,7 @@ impl Mind {
     }
 
     /// What came since the bot began to think or type, and what becomes of its answer.
-    fn news(&self, room: &Room, member: &CastMember, turn: &Turn) -> News {
+    fn news(room: &Room, member: &CastMember, turn: &Turn) -> News {
         let target = turn.target.as_ref().map(|note| Arc::clone(&note.entry));
         let replied = target.as_ref().and_then(|target| {
             let message = target.reply_to?;
@@ -190,11 +190,11 @@ impl Mind {
     }
 
     /// Why a message that was typed is not sent after all.
-    pub(super) fn reconsider(&self, room: &Room, turn: &Turn) -> Option<String> {
+    pub(super) fn reconsider(room: &Room, turn: &Turn) -> Option<String> {
         if let Act::Say { .. } = turn.act {
             return None;
         }
-        match self.news(room, room.member(turn.bot)?, turn).verdict {
+        match Self::news(room, room.member(turn.bot)?, turn).verdict {
             Reconsidered::Drop(reason) => Some(format!("interruption: {reason}")),
             _ => None,
         }

@@ -194,7 +194,7 @@ impl Soak {
             return;
         };
         let now = self.now;
-        let name = self.mind.name_of(action.person);
+        let name = Mind::name_of(action.person);
         let room = &mut self.rooms[chat];
         let posts: Vec<&Arc<Note>> =
             room.window.iter().rev().filter(|note| note.kind == EntryKind::Message).take(8).collect();
@@ -219,7 +219,7 @@ impl Soak {
         let room = &mut self.rooms[chat];
         room.tick += 1;
         let tick = room.tick;
-        if let Some(wait) = self.mind.next_tick(&self.rooms[chat], self.now, self.seed) {
+        if let Some(wait) = Mind::next_tick(&self.rooms[chat], self.now, self.seed) {
             self.after(wait, Event::Tick(chat, tick));
         }
     }
@@ -313,7 +313,7 @@ impl Soak {
             return;
         };
         let room = &self.rooms[turn.chat];
-        if let Some(why) = self.mind.reconsider(room, turn) {
+        if let Some(why) = Mind::reconsider(room, turn) {
             return self.end(serial, &why);
         }
         let Some(member) = room.member(turn.bot) else {
