@@ -123,7 +123,8 @@ impl Scenery {
                 unheard_max: None,
             };
             chat.quiet_hours = None;
-            chat.disclosure = None;
+            chat.disclosure = Some(String::new());
+            chat.strategy.salutation = false;
             chat.novelty.enabled = false;
         }
         let message_ids = Arc::new(AtomicI64::new(1));

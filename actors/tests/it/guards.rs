@@ -76,8 +76,8 @@ async fn a_repeat_is_asked_for_again_and_then_dropped() {
     assert_eq!(stage.journal().sent_texts(), [TEA, TRAINS], "it was asked again, and had another thought");
     assert!(heard_last(&stage).contains(TEA), "the model hears what it repeats: {}", heard_last(&stage));
     let third = asked(&mut stage, "sonra?").await;
-    let (state, reason, _) = ended(&stage, third).await;
-    assert!(state == TurnState::Dropped && reason.starts_with("novelty"), "{state:?}: {reason}");
+    let (how, reason, _) = ended(&stage, third).await;
+    assert!(how == TurnState::Dropped && reason.starts_with("novelty"), "{how:?}: {reason}");
     assert_eq!((stage.journal().sent_texts().len(), stage.llm(0).asked()), (2, 5));
 }
 
@@ -91,8 +91,8 @@ async fn what_a_bot_said_before_a_restart_is_not_said_again() {
     let mut stage = stage.killed().await.raise().await;
     thinks(&stage, &[TEA_AGAIN, TEA]);
     let turn = asked(&mut stage, "ne içelim bu akşam?").await;
-    let (state, reason, _) = ended(&stage, turn).await;
-    assert!(state == TurnState::Dropped && reason.contains("own"), "{state:?}: {reason}");
+    let (how, reason, _) = ended(&stage, turn).await;
+    assert!(how == TurnState::Dropped && reason.contains("own"), "{how:?}: {reason}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -132,8 +132,8 @@ async fn a_contradiction_is_asked_for_again_and_then_dropped() {
     assert!(heard_last(&stage).contains("contradicts what you hold: Tea is better than coffee."));
     thinks(&stage, &["Coffee is better, everybody knows it by now.", "Well, coffee is better. That is all I say."]);
     let turn = asked(&mut stage, "are you sure of it?").await;
-    let (state, reason, _) = ended(&stage, turn).await;
-    assert!(state == TurnState::Dropped && reason.starts_with("stance"), "{state:?}: {reason}");
+    let (how, reason, _) = ended(&stage, turn).await;
+    assert!(how == TurnState::Dropped && reason.starts_with("stance"), "{how:?}: {reason}");
     assert_eq!(stage.journal().sent_texts().len(), 1);
 }
 
@@ -210,8 +210,8 @@ async fn an_answer_that_a_person_gave_meanwhile_is_not_given_again() {
     let (turn, question) = thinking(&mut stage, "yarın hava nasıl olacak?").await;
     another_says(&stage, 1, "yağmurlu diyorlar", Some(question)).await;
     stage.llm(0).hold(false);
-    let (state, reason, _) = ended(&stage, turn).await;
-    assert!(state == TurnState::Dropped && reason == "interruption: a person answered", "{state:?}: {reason}");
+    let (how, reason, _) = ended(&stage, turn).await;
+    assert!(how == TurnState::Dropped && reason == "interruption: a person answered", "{how:?}: {reason}");
     assert_eq!(stage.journal().sent_texts(), [""; 0]);
 }
 
@@ -239,8 +239,8 @@ async fn a_typed_answer_is_given_up_when_the_question_is_taken_back() {
         })
         .await;
     another_says(&stage, 0, "neyse buldum", None).await;
-    let (state, _, messages) = ended(&stage, turn).await;
-    assert_eq!((state, messages), (TurnState::Done, vec![OutboxState::Cancelled]));
+    let (how, _, messages) = ended(&stage, turn).await;
+    assert_eq!((how, messages), (TurnState::Done, vec![OutboxState::Cancelled]));
     assert_eq!(stage.journal().sent_texts(), [""; 0]);
 }
 
