@@ -125,7 +125,7 @@ pub async fn execute(cli: Cli) -> ExitCode {
         Command::DeadLetters(args) => dead_letters::list(args).await,
         Command::Redeliver(args) => dead_letters::redeliver(args).await,
         Command::People(command) => people::execute(command).await,
-        Command::Eval(command) => eval::execute(command),
+        Command::Eval(command) => eval::execute(command).await,
         Command::Why(args) => why::execute(args).await,
         Command::Replay(args) => replay::execute(args).await,
         Command::Style(args) => style::execute(args).await,

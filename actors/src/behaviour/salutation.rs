@@ -18,6 +18,9 @@ use crate::domain::transcript::{EntryKind, TranscriptEntry};
 /// Longest name that is put in front, in characters.
 const NAME_CHARS_MAX: usize = 24;
 
+/// What stands right above a reply is evident from this probability on.
+const ALMOST: f64 = 0.2;
+
 /// Messages before the resolver's window that tell who speaks to whom.
 const BEFORE: usize = HISTORY;
 
@@ -80,7 +83,10 @@ fn is_evident(
     let earlier: Vec<&Utterance> = posts.iter().map(|note| note.utterance()).collect();
     let own = Utterance::new(&bot.spec.name, username, text, now, false);
     let own = own.spoken_by(&bot.spec.telegram_id.to_string());
-    Resolver::standard().resolve(&earlier, &own).chosen().contains(&Some(place))
+    let links = Resolver::standard().resolve(&earlier, &own);
+    let is_last = place + 1 == posts.len();
+    let almost = || links.candidates.iter().any(|(at, probability)| *at == place && *probability >= ALMOST);
+    links.chosen().contains(&Some(place)) || (is_last && almost())
 }
 
 /// Whether the text begins with the name already.

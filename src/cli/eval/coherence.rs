@@ -1,17 +1,129 @@
 //! Coherence: the share of the bots' replies that the link resolver attaches to the message that they were meant to
 //! answer. Layer `cli`.
 //!
-//! The resolver sees what people see without Telegram's own link: names, texts, times. What a bot's reply was meant to
+//! `botfleet eval coherence` measures a recorded store, the soak its own transcripts. The resolver sees what people see without Telegram's own link: names, texts, times. What a bot's reply was meant to
 //! answer is what it is linked to in Telegram; that link is kept from the resolver.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::bail;
 use botfleet_actors::behaviour::links::features::WINDOW;
 use botfleet_actors::behaviour::links::resolver::Resolver;
 use botfleet_actors::behaviour::links::utterance::Utterance;
-use botfleet_actors::domain::ids::MessageId;
+use botfleet_actors::domain::ids::{ChatId, MessageId, Number};
 use botfleet_actors::domain::transcript::{EntryKind, TranscriptEntry};
+use botfleet_actors::ports::archive::Archive;
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::check::table;
+use crate::cli::inputs::Inputs;
+use crate::cli::say;
+use crate::config::layers::Profile;
+use crate::config::secret::ProcessSecrets;
+use crate::runtime::replay::record;
+
+/// Entries that are read at once.
+const PAGE: usize = 2_000;
+
+/// Arguments of `botfleet eval coherence`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    long_about = "Measures what a fleet has said: of the bots' replies, the share that the link resolver attaches to the \
+message they are linked to in Telegram. The resolver is not told of that link; it sees names, texts and times, as people \
+do who overlook it. Reads the store of the settings, also while a fleet runs on it, and writes nothing.",
+    after_help = "\
+Examples:
+  botfleet eval coherence
+  botfleet eval coherence --store backup.db --chat lounge --json"
+)]
+pub struct CoherenceArgs {
+    /// One chat, by its name in the manifest, instead of all.
+    #[arg(long, value_name = "NAME")]
+    pub chat: Option<String>,
+    /// Settings for a kind of place.
+    #[arg(long, value_enum)]
+    pub profile: Option<Profile>,
+    /// A file of settings, read after the profile's.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// A file of SQLite instead of the store of the settings.
+    #[arg(long, value_name = "FILE")]
+    pub store: Option<PathBuf>,
+    /// Writes one JSON object instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the store cannot be read, or has no such chat.
+pub async fn execute(args: &CoherenceArgs) -> anyhow::Result<ExitCode> {
+    let config = Inputs::settings_alone(args.profile, args.config.clone())?;
+    let archive = record::open(&config, args.store.as_deref(), &ProcessSecrets).await?;
+    let roster = archive.recorded_roster().await?;
+    let wanted = |name: &str| args.chat.as_deref().is_none_or(|chat| chat == name);
+    let mut measured: Vec<(&str, Coherence)> = Vec::new();
+    for chat in roster.chats.values().filter(|chat| wanted(&chat.spec.name)) {
+        let transcript = transcript(&*archive, chat.id).await?;
+        measured.push((&chat.spec.name, coherence_of(&transcript)));
+    }
+    if measured.is_empty() {
+        bail!("the store has no chat of that name (hint: `botfleet check` lists the chats of a manifest)");
+    }
+    let mut all = Coherence::default();
+    measured.iter().for_each(|(_, of)| all.add(of));
+    say(&if args.json { as_json(&measured, &all) } else { as_table(&measured, &all) })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn transcript(archive: &dyn Archive, chat: ChatId) -> anyhow::Result<Vec<Arc<TranscriptEntry>>> {
+    let mut transcript: Vec<Arc<TranscriptEntry>> = Vec::new();
+    loop {
+        let from = transcript.last().map_or(Number(1), |entry| Number(entry.number.0 + 1));
+        let page = archive.entries(chat, from, PAGE).await?;
+        if page.is_empty() {
+            return Ok(transcript);
+        }
+        transcript.extend(page);
+    }
+}
+
+fn as_json(measured: &[(&str, Coherence)], all: &Coherence) -> String {
+    let figures = |of: &Coherence| {
+        json!({
+            "coherence_percent": of.percent(),
+            "replies": of.replies + of.out_of_sight,
+            "attached": of.attached,
+            "attached_first": of.first,
+            "out_of_sight": of.out_of_sight,
+        })
+    };
+    let chats: serde_json::Map<_, _> = measured.iter().map(|(name, of)| ((*name).to_owned(), figures(of))).collect();
+    format!("{}\n", json!({ "all": figures(all), "chats": chats }))
+}
+
+fn as_table(measured: &[(&str, Coherence)], all: &Coherence) -> String {
+    let row = |name: &str, of: &Coherence| {
+        let replies = of.replies + of.out_of_sight;
+        vec![name.to_owned(), replies.to_string(), of.attached.to_string(), format!("{:.1} %", of.percent())]
+    };
+    let mut rows: Vec<_> = measured.iter().map(|(name, of)| row(name, of)).collect();
+    if measured.len() > 1 {
+        rows.push(row("all", all));
+    }
+    let mut text = table("Coherence", &["chat", "replies", "attached", "coherence"], &rows);
+    if all.out_of_sight > 0 {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{} answered what lay further back than the resolver looks.", all.out_of_sight);
+    }
+    text
+}
 
 /// How many replies were looked at, and what became of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,11 +1,11 @@
-//! `botfleet eval`: measures parts of the engine, without a fleet and without a network. Layer `cli`.
+//! `botfleet eval`: measures parts of the engine, without a running fleet. Layer `cli`.
 //!
 //! | file | command |
 //! |---|---|
 //! | `reply_links` | `botfleet eval reply-links`: the link resolver against links that people set |
 //! | `labelled` | the folder of labelled chats that it reads |
 //! | `soak` | `botfleet eval soak`: the engine in virtual time, judged |
-//! | `coherence` | the share of replies whose target is evident without Telegram's link |
+//! | `coherence` | `botfleet eval coherence`: the share of replies whose target is evident without Telegram's link |
 
 pub mod coherence;
 mod labelled;
@@ -23,15 +23,18 @@ pub enum EvalCommand {
     ReplyLinks(reply_links::ReplyLinksArgs),
     /// Runs the engine in virtual time with simulated people, and judges what was said.
     Soak(soak::SoakArgs),
+    /// Measures how evident it is what the bots of a recorded store answered.
+    Coherence(coherence::CoherenceArgs),
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// What the measured part needs and does not find.
-pub fn execute(command: &EvalCommand) -> anyhow::Result<ExitCode> {
+pub async fn execute(command: &EvalCommand) -> anyhow::Result<ExitCode> {
     match command {
         EvalCommand::ReplyLinks(args) => reply_links::execute(args),
         EvalCommand::Soak(args) => soak::execute(args),
+        EvalCommand::Coherence(args) => coherence::execute(args).await,
     }
 }
