@@ -110,9 +110,14 @@ impl Sketch {
             return 1.0;
         }
         let sure = (letters as f64 / LETTERS_SURE as f64).min(1.0);
+        sure * self.estimate(other)
+    }
+
+    /// The share of features in common, 0 to 1, however short the texts are.
+    pub fn estimate(&self, other: &Self) -> f64 {
         let runs = shared(&self.runs, &other.runs);
         let words = shared(&self.words, &other.words);
-        sure * (RUNS_WEIGH * runs + (1.0 - RUNS_WEIGH) * words)
+        RUNS_WEIGH * runs + (1.0 - RUNS_WEIGH) * words
     }
 }
 
