@@ -7,7 +7,7 @@
 pub enum Objection {
     /// It says again what was said already.
     Repeat {
-        /// The former text.
+        /// What the bot was about to say.
         of: String,
     },
     /// It contradicts what the bot holds.

@@ -74,7 +74,7 @@ async fn a_repeat_is_asked_for_again_and_then_dropped() {
     let second = asked(&mut stage, "başka?").await;
     assert_eq!(ended(&stage, second).await.0, TurnState::Done);
     assert_eq!(stage.journal().sent_texts(), [TEA, TRAINS], "it was asked again, and had another thought");
-    assert!(heard_last(&stage).contains(TEA), "the model hears what it repeats: {}", heard_last(&stage));
+    assert!(heard_last(&stage).contains(TEA_AGAIN), "the model hears what it repeats: {}", heard_last(&stage));
     let third = asked(&mut stage, "sonra?").await;
     let (how, reason, _) = ended(&stage, third).await;
     assert!(how == TurnState::Dropped && reason.starts_with("novelty"), "{how:?}: {reason}");

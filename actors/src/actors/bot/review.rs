@@ -179,10 +179,11 @@ impl BotState {
         if let Some(text) = self.saluted(&draft, spec) {
             draft.text = text;
         }
-        if let Err(Repeat { of, place, likeness }) = self.is_news(&draft, spec) {
+        if let Err(Repeat { place, likeness, .. }) = self.is_news(&draft, spec) {
             metrics::counter!("botfleet_repeats_total", "of" => place.as_str()).increment(1);
             let reason = format!("{likeness:.2} like what was said before ({})", place.as_str());
-            return self.object(draft.turn, Objection::Repeat { of }, &reason);
+            // Its own words, which are like the former: those may be of another chat, or a person's.
+            return self.object(draft.turn, Objection::Repeat { of: draft.text }, &reason);
         }
         if spec.consistency == Consistency::Off {
             return self.say(draft.turn, &draft.text);

@@ -1,11 +1,12 @@
 //! Puts a reply together: address, answer, thought, closing question. Layer: load test; pure, seeded.
 //!
 //! A reply has 4-40 words. What was said lately, here or in the prompt, is not said again while anything
-//! else is left.
+//! else is left; and of some tries the one is taken that is least like what was said.
 
 use std::collections::{HashMap, VecDeque};
 
 use super::intent::{Asks, Intent, Language, fold, intent_of};
+use super::memory::{Memory, Sentences};
 use super::phrases::Phrases;
 use super::prompt::Prompt;
 use super::sentences::{Composer, Slots, capitalised};
@@ -13,7 +14,9 @@ use super::subject::{Subject, subject};
 use super::{english, turkish};
 
 /// How many tries a fresh text is worth.
-const TRIES: usize = 12;
+const TRIES: usize = 16;
+/// A text is fresh when it shares no more of its letters with any former one than this.
+const FRESH: f64 = 0.3;
 /// How many texts are remembered.
 const MEMORY: usize = 2000;
 
@@ -23,31 +26,43 @@ pub(in crate::provider) struct SmallTalk {
     rng: fastrand::Rng,
     said: VecDeque<String>,
     times: HashMap<String, u32>,
+    memory: Memory,
 }
 
 impl SmallTalk {
     /// Starts a talker whose every text follows the seed.
     pub(in crate::provider) fn new(seed: u64) -> Self {
-        Self { rng: fastrand::Rng::with_seed(seed ^ 0x7461_6c6b), said: VecDeque::new(), times: HashMap::new() }
+        Self {
+            rng: fastrand::Rng::with_seed(seed ^ 0x7461_6c6b),
+            said: VecDeque::new(),
+            times: HashMap::new(),
+            memory: Memory::default(),
+        }
     }
 
     /// Replies to a prompt.
     pub(in crate::provider) fn reply(&mut self, prompt: &Prompt) -> String {
         let phrases = phrases(prompt.language);
         let heard: Vec<String> = prompt.recent.iter().map(|text| fold(text)).collect();
-        let mut best: Option<(u32, String)> = None;
+        let persona = prompt.persona.as_deref().unwrap_or_default();
+        let mut best: Option<(f64, String, Sentences)> = None;
         for _ in 0..TRIES {
             let text = compose(&mut self.rng, phrases, prompt, &heard);
+            let sentences = Sentences::of(&text, prompt);
             let times = self.times.get(&text).copied().unwrap_or(0);
-            if best.as_ref().is_none_or(|(fewest, _)| times < *fewest) {
-                best = Some((times, text));
+            let staleness = self.memory.likest(persona, &sentences) + f64::from(times);
+            if best.as_ref().is_none_or(|(least, ..)| staleness < *least) {
+                best = Some((staleness, text, sentences));
             }
-            if times == 0 {
+            if staleness <= FRESH {
                 break;
             }
         }
-        let text = best.map(|(_, text)| text).unwrap_or_default();
+        let Some((_, text, sentences)) = best else {
+            return String::new();
+        };
         self.remember(&text);
+        self.memory.remember(persona, sentences);
         text
     }
 
@@ -211,6 +226,23 @@ mod tests {
             }
             let most = times.values().max().copied().unwrap();
             assert!(most <= 3 && times.len() > 400, "{most} times, {} texts", times.len());
+        }
+    }
+
+    #[test]
+    fn a_persona_hardly_repeats_itself() {
+        for turkish in [true, false] {
+            let mut talk = SmallTalk::new(5);
+            let texts: Vec<(String, Prompt)> =
+                varied(turkish).into_iter().take(100).map(|prompt| (talk.reply(&prompt), prompt)).collect();
+            let mut memory = Memory::default();
+            let mut repeats = 0;
+            for (text, prompt) in &texts {
+                let sentences = Sentences::of(text, prompt);
+                repeats += u32::from(memory.likest("", &sentences) > 0.6);
+                memory.remember("", sentences);
+            }
+            assert!(repeats <= 3, "{repeats} of 100");
         }
     }
 

@@ -4,12 +4,13 @@
 //! - `intent`: what kind of message is answered; folding of words
 //! - `subject`: what it is about
 //! - `sentences`: the sentences of one reply
-//! - `compose`: puts a reply together, and remembers it
+//! - `compose`: puts a reply together, and remembers it in `memory`
 //! - `phrases`: the shape of the data in `turkish` and `english`
 
 mod compose;
 mod english;
 mod intent;
+mod memory;
 mod phrases;
 mod sentences;
 mod subject;

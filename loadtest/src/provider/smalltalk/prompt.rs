@@ -38,6 +38,8 @@ const LABELS: [&str; 22] = [
 pub(in crate::provider) struct Prompt {
     /// The language to answer in.
     pub(super) language: Language,
+    /// The persona's own name.
+    pub(super) persona: Option<String>,
     /// Who wrote the message that is answered, when the prompt names them.
     pub(super) speaker: Option<String>,
     /// The message that is answered.
@@ -90,7 +92,7 @@ impl Prompt {
         let recent: Vec<String> =
             messages.iter().rev().filter(|m| m.role != "system").take(MEMORY).map(ChatMessage::text).collect();
         let language = language(&system, &text, &recent);
-        Self { language, speaker, text, recent, others, ways: ways(&system) }
+        Self { persona: own_name, language, speaker, text, recent, others, ways: ways(&system) }
     }
 }
 

@@ -122,8 +122,8 @@ impl Mind {
             }
             _ => text,
         };
-        if let Err(Repeat { of, .. }) = self.is_news(room, turn, &text) {
-            return object(turn, Objection::Repeat { of });
+        if self.is_news(room, turn, &text).is_err() {
+            return object(turn, Objection::Repeat { of: text });
         }
         let persona = &member.profile.spec.persona;
         if room.profile.spec.consistency != Consistency::Off
