@@ -18,8 +18,8 @@ use crate::domain::transcript::{EntryKind, TranscriptEntry};
 /// Longest name that is put in front, in characters.
 const NAME_CHARS_MAX: usize = 24;
 
-/// What stands right above a reply is evident from this probability on.
-const ALMOST: f64 = 0.2;
+/// What stands right above a reply counts as evident from this probability on.
+const ALMOST: f64 = 0.1;
 
 /// Messages before the resolver's window that tell who speaks to whom.
 const BEFORE: usize = HISTORY;
