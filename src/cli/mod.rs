@@ -17,7 +17,6 @@
 //! | `cluster` | `botfleet cluster`: who owns what, drain, rebalance |
 //! | `style` | `botfleet style`: how far apart personas write |
 //! | `apply` | `botfleet apply`: another manifest for the running fleet |
-//! | `eval` | `botfleet eval`: measures parts of the engine |
 //! | `api` | the way of commands to the API of the running fleet |
 //! | `inputs` | the flags that `run` and `check` share, and what they lead to |
 //!

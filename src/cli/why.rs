@@ -55,7 +55,7 @@ pub async fn execute(args: &WhyArgs) -> anyhow::Result<ExitCode> {
             (_, Some(entry)) => format!("entry {entry}"),
             _ => format!("chat {:?}", args.chat),
         };
-        let hint = "edits, reactions, commands and copies ask for no decision";
+        let hint = "edits, reactions and copies ask for no decision";
         anyhow::bail!("nothing was decided on {about} ({hint})");
     }
     let mut text = String::new();

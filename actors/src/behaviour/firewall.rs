@@ -4,6 +4,7 @@
 //! quotation marks, a name in front and a finished block of reasoning.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use serde_json::Value;
 
@@ -64,6 +65,9 @@ const ERRORS: [&str; 13] = [
 /// Marks of a tool call in text.
 const TOOL_MARKS: [&str; 5] = ["<tool_call>", "<function=", "[TOOL_CALLS]", "<|python_tag|>", "\"tool_calls\""];
 
+/// Words from which on a text can be said to run in circles: a refrain is none.
+const LOOP_WORDS_MIN: usize = 20;
+
 /// What was wrong with an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BreachKind {
@@ -81,6 +85,8 @@ pub enum BreachKind {
     TooLong,
     /// Word for word what the bot said lately.
     Repeat,
+    /// The same words over and over: small models run in circles.
+    Loop,
 }
 
 impl BreachKind {
@@ -94,6 +100,7 @@ impl BreachKind {
             Self::PromptEcho => "prompt_echo",
             Self::TooLong => "too_long",
             Self::Repeat => "repeat",
+            Self::Loop => "loop",
         }
     }
 }
@@ -147,10 +154,20 @@ pub fn inspect(text: &str, request: &CompletionRequest, own_recent: &[&str], own
     if echoes_last(text, &folded, request) {
         return breach(BreachKind::PromptEcho, "says again what it was told");
     }
+    if runs_in_circles(&folded) {
+        return breach(BreachKind::Loop, "the same words over and over");
+    }
     if own_recent.iter().any(|recent| is_same(&fold(recent), &folded)) {
         return breach(BreachKind::Repeat, "said before");
     }
     Ok(text.to_owned())
+}
+
+/// Whether most runs of three words of a folded text have stood in it before.
+fn runs_in_circles(folded: &str) -> bool {
+    let words: Vec<&str> = folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let distinct: HashSet<&[&str]> = words.windows(3).collect();
+    words.len() >= LOOP_WORDS_MIN && distinct.len() * 2 < words.len() - 2
 }
 
 /// Whether two folded texts differ in white space alone.

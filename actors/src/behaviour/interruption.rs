@@ -12,9 +12,10 @@
 
 use std::sync::Arc;
 
+use super::director::address::{is_name, words_of};
 use super::novelty::sketch::Sketch;
 use crate::domain::ids::{BotId, Number};
-use crate::domain::roster::BotProfile;
+use crate::domain::roster::{BotProfile, Language};
 use crate::domain::text::fold;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 
@@ -138,22 +139,31 @@ pub fn reconsider(pending: &Pending, tail: &[Arc<TranscriptEntry>]) -> Reconside
     Reconsidered::Keep
 }
 
-/// Whether `target` turns to this very bot: by @username, by a reply to it, or by one of its names.
-pub fn turns_to(bot: &BotProfile, username: Option<&str>, target: &TranscriptEntry, replied: Option<BotId>) -> bool {
+/// Whether `target` turns to this very bot: by @username, by a reply to it, or by one of its names. `spoken` is the
+/// chat's language.
+pub fn turns_to(
+    bot: &BotProfile,
+    username: Option<&str>,
+    spoken: Language,
+    target: &TranscriptEntry,
+    replied: Option<BotId>,
+) -> bool {
     if replied == Some(bot.id) {
         return true;
     }
     let text = fold(target.text.as_deref().unwrap_or_default());
-    if username.is_some_and(|name| text.contains(&format!("@{}", fold(name)))) {
+    let words = words_of(&text);
+    let handle = username.map(|name| format!("@{}", fold(name)));
+    if handle.is_some_and(|handle| words.contains(&handle.as_str())) {
         return true;
     }
-    let words: Vec<&str> = words(&text).collect();
+    let turkish = spoken == Language::Tr || bot.spec.persona.language == Language::Tr;
     let names = std::iter::once(&bot.spec.name).chain(&bot.spec.persona.nicknames);
     names.map(|name| fold(name)).any(|name| {
-        let name: Vec<&str> = self::words(&name).collect();
+        let name = words_of(&name);
         let fits = |run: &[&str]| {
             let last = run.len() - 1;
-            run[..last] == name[..last] && run[last].starts_with(name[last])
+            run[..last] == name[..last] && is_name(run[last], name[last], turkish)
         };
         !name.is_empty() && words.windows(name.len()).any(fits)
     })
@@ -300,8 +310,10 @@ mod tests {
     #[test]
     fn a_bot_knows_when_it_is_meant() {
         let member = bot(1, "Deniz");
-        let is_meant = |text: &str, replied| turns_to(&member.profile, Some("deniz_bot"), &ask(text), replied);
+        let is_meant =
+            |text: &str, replied| turns_to(&member.profile, Some("deniz_bot"), Language::Tr, &ask(text), replied);
         assert!(is_meant("DENİZ ne dersin?", None) && is_meant("@deniz_bot?", None) && is_meant("Deniz'e sor", None));
+        assert!(is_meant("Denizi gördüm", None) && !is_meant("denizaltı", None) && !is_meant("@deniz_bot2?", None));
         assert!(is_meant("sence?", Some(BotId(1))) && !is_meant("sence?", Some(BotId(2))) && !is_meant("kim?", None));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use botfleet_actors::domain::ids::ChatId;
 use botfleet_actors::domain::ownership::LeaseKey;
 use botfleet_actors::domain::roster::ChatPolicy;
 use botfleet_actors::ports::store::Store;
@@ -118,4 +119,22 @@ async fn i10_a_changed_strategy_reaches_the_living_chat() {
     stage.pass(Duration::from_secs(2)).await;
     stage.person_says(0, &format!("{name} hello"), &[0, 1]);
     stage.until_sent(1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i10_a_quiet_chat_learns_that_it_shall_wake() {
+    let mut stage = ClusterStage::raise(Scenery::new(1, 1), 1).await;
+    stage.person_says(0, "hello", &[0]);
+    stage.until_sent(1).await;
+    stage.until_at_rest().await;
+    let chat = ChatId(1);
+    assert_eq!(stage.rows.chat_memory(chat, 1).await.unwrap().next_tick_at, None);
+    let mut plan = stage.scenery.plan.clone();
+    plan.chats[0].pacing.quiet_tick = Some(Duration::from_secs(600));
+    stage.rows.apply_roster(&plan, stage.node("n1").node.clock.now()).await.unwrap();
+    stage
+        .until("the store knows when", async |stage| {
+            stage.rows.chat_memory(chat, 1).await.unwrap().next_tick_at.is_some()
+        })
+        .await;
 }

@@ -12,7 +12,7 @@ use botfleet_actors::ports::telegram::{ReceivedUpdate, TelegramError};
 use botfleet_actors::testkit::cluster_stage::ClusterStage;
 use botfleet_actors::testkit::journal::Happening;
 use botfleet_actors::testkit::node_telegram::Deed;
-use botfleet_actors::testkit::rows::person;
+use botfleet_actors::testkit::rows::{self, person};
 use botfleet_actors::testkit::scripted_llm::Thought;
 use botfleet_actors::testkit::scripted_telegram::Step;
 use botfleet_actors::testkit::stage::Scenery;
@@ -301,7 +301,7 @@ async fn i6_a_fenced_bot_of_a_cluster_leaves_and_is_taken_by_its_owner() {
 async fn i4_later_parts_wait_for_the_old_nodes_send_and_leave_once_from_the_new_one() {
     let mut stage = ClusterStage::raise(Scenery::new(4, 1), 2).await;
     let from = home(&stage, 0).await;
-    stage.scenery.llms[0].next(Thought::Say("word ".repeat(1_500)));
+    stage.scenery.llms[0].next(Thought::Say(rows::distinct_words(1_500)));
     stage.node(&from).link.hold_answers(true);
     stage.person_says(0, "tell me all", &[0]);
     stage.until_sent(1).await;

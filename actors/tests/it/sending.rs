@@ -9,6 +9,7 @@ use botfleet_actors::domain::turn::TurnState;
 use botfleet_actors::ports::store::Store;
 use botfleet_actors::ports::telegram::TelegramError;
 use botfleet_actors::testkit::journal::Happening;
+use botfleet_actors::testkit::rows;
 use botfleet_actors::testkit::scripted_llm::Thought;
 use botfleet_actors::testkit::scripted_telegram::Step;
 use botfleet_actors::testkit::stage::{Scenery, Stage};
@@ -128,7 +129,7 @@ async fn i4_the_end_of_a_send_is_committed_however_often_the_store_fails() {
 #[tokio::test(start_paused = true)]
 async fn i4_parts_follow_one_another() {
     let mut stage = Scenery::new(1, 1).raise().await;
-    stage.llm(0).next(Thought::Say("word ".repeat(2000)));
+    stage.llm(0).next(Thought::Say(rows::distinct_words(2_000)));
     stage.person_says(0, "tell me everything", &[0]);
     stage.until_sent(3).await;
     stage.until_at_rest().await;
@@ -140,7 +141,7 @@ async fn i4_parts_follow_one_another() {
 #[tokio::test(start_paused = true)]
 async fn i4_later_parts_are_given_up_after_an_unknown_part() {
     let mut stage = Scenery::new(1, 1).raise().await;
-    stage.llm(0).next(Thought::Say("word ".repeat(2000)));
+    stage.llm(0).next(Thought::Say(rows::distinct_words(2_000)));
     stage.telegram(0).next_send(Step::Accept);
     stage.telegram(0).next_send(Step::Fail(TelegramError::Unknown("reset".to_owned())));
     stage.person_says(0, "tell me everything", &[0]);

@@ -154,7 +154,10 @@ impl BotState {
             window.iter().rev().find(|note| note.message_id == message).and_then(|note| note.fleet_bot)
         });
         let username = self.me.as_ref().map(|me| me.username.as_str());
-        let addressed = target.as_ref().is_some_and(|target| turns_to(&self.profile, username, target, replied));
+        let spoken = self.node.directory.chat_profile(job.given.turn.chat).map(|chat| chat.spec.language);
+        let spoken = spoken.unwrap_or(self.profile.spec.persona.language);
+        let addressed =
+            target.as_ref().is_some_and(|target| turns_to(&self.profile, username, spoken, target, replied));
         let known = window.last().map(|note| note.number).or(job.given.turn.target).or(job.given.turn.root);
         Pending {
             bot: self.profile.id,

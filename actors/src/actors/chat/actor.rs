@@ -250,7 +250,7 @@ impl Actor for ChatActor {
             ChatMsg::HandOver(epoch, to) => state.on_hand_over(&myself, epoch, to),
             ChatMsg::HandedOver(to, result) => state.on_handed_over(&myself, to, &result).await,
             ChatMsg::Leave(epoch) => state.on_leave(&myself, epoch),
-            ChatMsg::ProfileChanged(profile) => state.on_profile_changed(profile),
+            ChatMsg::ProfileChanged(profile) => state.on_profile_changed(&myself, profile),
             ChatMsg::CastChanged => state.cast = cast_of(&state.node, &state.profile),
             ChatMsg::PassivateIfIdle => state.passivate_if_idle(&myself),
             ChatMsg::GetSnapshot(reply) => {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ractor::ActorRef;
 
-use super::actor::{ChatMsg, ChatState, cast_of};
+use super::actor::{ChatMsg, ChatState, Step, cast_of};
 use crate::actors::committer::{CommitError, CommitResult};
 use crate::actors::fleet::actor::FleetMsg;
 use crate::domain::commit::operation::{HandOver, Operation, Refusal};
@@ -83,13 +83,15 @@ impl ChatState {
     }
 
     /// The configuration says something else of the chat: its next decision is made under it.
-    pub(super) fn on_profile_changed(&mut self, profile: Arc<ChatProfile>) {
+    pub(super) fn on_profile_changed(&mut self, myself: &ActorRef<ChatMsg>, profile: Arc<ChatProfile>) {
         let paced = self.profile.spec.pacing.quiet_tick != profile.spec.pacing.quiet_tick
             || self.profile.spec.quiet_hours != profile.spec.quiet_hours;
         self.profile = profile;
         self.cast = cast_of(&self.node, &self.profile);
-        if paced {
+        if paced && let Some(base) = self.memory.as_ref().map(|memory| memory.last_number) {
             self.plan_tick();
+            // Who wakes quiet chats reads the store.
+            self.commit(myself, base, Step::default());
         }
     }
 }

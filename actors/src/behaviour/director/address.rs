@@ -97,7 +97,7 @@ pub(super) fn replied_to<'a>(scene: &Scene<'a>, entry: &TranscriptEntry) -> Opti
 }
 
 /// Words of a folded text; an `@` and an underscore belong to the word.
-fn words_of(folded: &str) -> Vec<&str> {
+pub(in crate::behaviour) fn words_of(folded: &str) -> Vec<&str> {
     folded.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '@')).filter(|word| !word.is_empty()).collect()
 }
 
@@ -128,7 +128,8 @@ fn name_runs(scene: &Scene<'_>, words: &[&str]) -> Vec<NameRun> {
     runs
 }
 
-fn is_name(word: &str, name: &str, turkish: bool) -> bool {
+/// Whether a folded word is a folded name, bare or, where Turkish is spoken, with suffixes.
+pub(in crate::behaviour) fn is_name(word: &str, name: &str, turkish: bool) -> bool {
     match word.strip_prefix(name) {
         Some("") => true,
         Some(rest) => turkish && name.chars().count() >= SUFFIXED_NAME_CHARS_MIN && carries_suffixes(name, rest),

@@ -175,7 +175,9 @@ impl Mind {
             turn.window.iter().rev().find(|note| note.message_id == message).and_then(|note| note.fleet_bot)
         });
         let username = member.username.as_deref();
-        let addressed = target.as_ref().is_some_and(|target| turns_to(&member.profile, username, target, replied));
+        let addressed = target
+            .as_ref()
+            .is_some_and(|target| turns_to(&member.profile, username, room.profile.spec.language, target, replied));
         let seen = turn.window.last().map_or(Number(0), |note| note.number);
         let pending = Pending { bot: turn.bot, target, addressed, after_others: turn.after_others, seen };
         let tail: Vec<_> = room.window.iter().rev().take(NEWS_MAX).rev().map(|note| Arc::clone(&note.entry)).collect();
