@@ -15,9 +15,11 @@ use crate::ports::bus::{Audience, BusMessage, Hint, LiveEvent};
 /// Whom a hint concerns; `None` when all nodes.
 fn addressee(hint: &Hint) -> Option<LeaseKey> {
     match hint {
-        Hint::Chat(chat) | Hint::SendUnknown(chat) | Hint::CannotPost(chat, _) | Hint::Migrated(chat, _) => {
-            Some(LeaseKey::Chat(*chat))
-        }
+        Hint::Chat(chat)
+        | Hint::SendUnknown(chat)
+        | Hint::Spent(chat)
+        | Hint::CannotPost(chat, _)
+        | Hint::Migrated(chat, _) => Some(LeaseKey::Chat(*chat)),
         Hint::Bot(bot) => Some(LeaseKey::Bot(*bot)),
         Hint::Lease(_) | Hint::Nodes | Hint::People => None,
     }
@@ -56,6 +58,7 @@ impl Node {
                 }
             }
             Hint::SendUnknown(chat) => self.tell_chat(chat, ChatMsg::SendUnknown),
+            Hint::Spent(chat) => self.tell_chat(chat, ChatMsg::Spent),
             Hint::CannotPost(chat, bot) => self.tell_chat(chat, ChatMsg::CannotPost(bot)),
             Hint::Migrated(chat, to) => {
                 self.directory.migrate(chat, to);

@@ -20,6 +20,8 @@ pub enum Hint {
     Bot(BotId),
     /// A send into the chat ended in doubt.
     SendUnknown(ChatId),
+    /// A budget of the chat, or of the fleet, is spent.
+    Spent(ChatId),
     /// Telegram says that the bot cannot post in the chat.
     CannotPost(ChatId, BotId),
     /// Telegram says that the chat became this supergroup.

@@ -343,5 +343,6 @@ pub fn sent(message: &OutboxMessage, attempt: i64, message_id: i64, inbox: i64) 
 
 /// A text of so many words, five characters each with their blank: long, and not in circles.
 pub fn distinct_words(count: usize) -> String {
-    (0..count).map(|word| format!("{word:04} ")).collect()
+    let words: Vec<String> = (0..count).map(|word| format!("{word:04} ")).collect();
+    words.concat()
 }

@@ -6,6 +6,7 @@ use botfleet_actors::actors::provider::call::Ask;
 use botfleet_actors::actors::provider::price;
 use botfleet_actors::actors::provider::settings::Price;
 use botfleet_actors::domain::allowance::{BudgetOwner, BudgetPeriod, BudgetSpec, BudgetUnit};
+use botfleet_actors::domain::roster::ChatPolicy;
 use botfleet_actors::domain::turn::TurnState;
 use botfleet_actors::ports::llm::LlmError;
 use botfleet_actors::ports::store::Store;
@@ -200,4 +201,22 @@ async fn many_allowances_are_given_back_in_one_commit() {
     assert!(begun.elapsed() < Duration::from_millis(20), "{:?} for a commit of 2 ms", begun.elapsed());
     let stored = stage.store.rows.allowances().await.unwrap();
     assert_eq!(stored.iter().map(|(_, granted)| granted).sum::<i64>(), 40 * 15);
+}
+
+#[tokio::test(start_paused = true)]
+async fn i11_a_chat_that_finds_no_budget_left_calms_down() {
+    let mut scenery = Scenery::new(1, 1);
+    scenery.budgets = vec![fleet(10)];
+    scenery.plan.bots[0].persona.active_hours = None;
+    let chat = &mut scenery.plan.chats[0];
+    chat.policy = ChatPolicy::Natural;
+    chat.strategy.named_by_person = 1.0;
+    chat.physics.cool_down = Duration::from_secs(600);
+    let name = scenery.plan.bots[0].name.clone();
+    let mut stage = scenery.raise().await;
+    stage.person_says(0, &format!("{name}, hello"), &[0]);
+    stage.until("it is given up", async |stage| dropped(stage).await == 1).await;
+    let calm = async |stage: &Stage| stage.store.rows.chat_memory(stage.chats[0], 1).await.unwrap().calm_until;
+    stage.until("the calm is stored", async |stage| calm(stage).await.is_some()).await;
+    assert!(calm(&stage).await.unwrap() > stage.node.clock.now() + Duration::from_secs(500));
 }

@@ -12,10 +12,11 @@ use crate::actors::provider::actor::ProviderMsg;
 use crate::actors::provider::call::{Answer, Answered, Ask, Call, CallError, Reply};
 use crate::behaviour::firewall;
 use crate::behaviour::generator::Stage;
-use crate::domain::allowance::BudgetUnit;
+use crate::domain::allowance::{BudgetScope, BudgetUnit};
 use crate::domain::commit::operation::TurnEnding;
 use crate::domain::ids::TurnId;
 use crate::policy::backoff::BackoffSettings;
+use crate::ports::bus::Hint;
 use crate::ports::llm::{FinishReason, LlmError, RETRY_AFTER_MAX};
 
 /// Waits of a turn whose whole chain of models failed.
@@ -184,6 +185,11 @@ impl BotState {
             CallError::Shed | CallError::Exhausted(_) if hopeless || !waits => {
                 let reason = if matches!(error, CallError::Shed) { "shed" } else { "budget" };
                 metrics::counter!("botfleet_turns_dropped_total", "reason" => reason).increment(1);
+                let all_are_silent =
+                    matches!(error, CallError::Exhausted(budget) if !matches!(budget.scope, BudgetScope::Bot(_)));
+                if let Some(job) = self.jobs.get(&turn).filter(|_| all_are_silent) {
+                    self.node.tell([Hint::Spent(job.given.turn.chat)]);
+                }
                 self.finish(turn, TurnEnding::Dropped(error.to_string()));
             }
             _ => self.models_exhausted(turn),

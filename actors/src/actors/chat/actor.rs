@@ -99,6 +99,8 @@ pub enum ChatMsg {
     StoreMigration(TelegramChatId),
     /// A send into this chat ended in doubt.
     SendUnknown,
+    /// A turn found no budget left.
+    Spent,
     /// Telegram says that this bot cannot post here.
     CannotPost(BotId),
     /// Another node waits for it: hand it over, if it is still under that epoch.
@@ -246,6 +248,7 @@ impl Actor for ChatActor {
             ChatMsg::Migrated(to) => state.on_migrated(&myself, to),
             ChatMsg::StoreMigration(to) => state.store_migration(&myself, to),
             ChatMsg::SendUnknown => state.on_send_unknown(&myself).await,
+            ChatMsg::Spent => state.on_spent(&myself),
             ChatMsg::CannotPost(bot) => state.on_cannot_post(bot),
             ChatMsg::HandOver(epoch, to) => state.on_hand_over(&myself, epoch, to),
             ChatMsg::HandedOver(to, result) => state.on_handed_over(&myself, to, &result).await,

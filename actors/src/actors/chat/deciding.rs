@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::actor::{ChatState, Step};
+use ractor::ActorRef;
+
+use super::actor::{ChatMsg, ChatState, Step};
 use crate::actors::bot::actor::TurnJob;
 use crate::behaviour::director::energy::energy;
 use crate::behaviour::director::lately::openings_unanswered;
@@ -39,6 +41,21 @@ impl ChatState {
             let seed = decision_seed(self.profile.id.0 ^ memory.last_number.0.rotate_left(20), memory.last_decision);
             next_tick(&Rhythm { pace, time_zone, quiet_hours, energy, unanswered }, now, seed)
         });
+    }
+
+    /// A budget is spent: the chat calms down, as after any other limit of loop physics.
+    pub(super) fn on_spent(&mut self, myself: &ActorRef<ChatMsg>) {
+        let (now, cool_down) = (self.node.clock.now(), self.profile.spec.physics.cool_down);
+        let guarded = self.profile.spec.policy.is_guarded();
+        let Some(memory) = self.memory.as_mut().filter(|_| guarded && !cool_down.is_zero()) else {
+            return;
+        };
+        if memory.calm_until.is_none_or(|until| until <= now) {
+            memory.calm_until = Some(now + cool_down);
+            let base = memory.last_number;
+            tracing::info!(chat.id = %self.profile.id, "a budget is spent, the chat calms down");
+            self.commit(myself, base, Step::default());
+        }
     }
 
     /// Asks the director; its speakers' turns join the step.
