@@ -77,7 +77,9 @@ pub async fn execute(args: &CoherenceArgs) -> anyhow::Result<ExitCode> {
         bail!("the store has no chat of that name (hint: `botfleet check` lists the chats of a manifest)");
     }
     let mut all = Coherence::default();
-    measured.iter().for_each(|(_, of)| all.add(of));
+    for (_, of) in &measured {
+        all.add(of);
+    }
     say(&if args.json { as_json(&measured, &all) } else { as_table(&measured, &all) })?;
     Ok(ExitCode::SUCCESS)
 }
