@@ -48,7 +48,7 @@ impl Room {
     }
 
     fn hears(&mut self, entry: TranscriptEntry) -> Arc<Note> {
-        let entry = Arc::new(noted(&entry));
+        let entry = Arc::new(Note::new(Arc::new(entry)));
         self.window.push_back(Arc::clone(&entry));
         entry
     }

@@ -106,7 +106,7 @@ fn the_same_configuration_decides_exactly_the_same() {
     let mut stage = Stage::new();
     let records: Vec<_> = (1..=300).map(|number| stage.record(number, TEXTS[number as usize % 4])).collect();
     let mut spoken = 0;
-    for (decision, turns) in records.iter() {
+    for (decision, turns) in &records {
         let again = stage.again(decision).unwrap();
         assert_eq!(differences(decision, turns, again.as_ref()), []);
         spoken += turns.len();
