@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use botfleet_actors::domain::commit::operation::{Operation, SetStop};
-use botfleet_actors::domain::control::StopScope;
+use botfleet_actors::domain::control::{Rank, StopOrder, StopScope};
 use botfleet_actors::domain::ids::{Number, TurnId};
 use botfleet_actors::domain::roster::ChatPolicy;
 use botfleet_actors::domain::turn::{Act, TurnState};
@@ -87,7 +87,8 @@ async fn i9_a_stop_drops_whatever_a_turn_asks_for_and_spares_the_money() {
     let scope = StopScope::Chat(stage.chats[0]);
     let (by, at) = ("test".to_owned(), stage.node.clock.now());
     let until = Some(at + Duration::from_secs(600));
-    let stop = SetStop { scope, stopped: true, until, by, at };
+    let order = StopOrder::Set { until, rank: Rank::Operator };
+    let stop = SetStop { scope, order, by, at };
     stage.node.committer.commit(Operation::SetStop(stop)).await.unwrap();
     let acts = [
         Act::React { emoji: "👍".to_owned() },

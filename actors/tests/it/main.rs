@@ -20,5 +20,6 @@ mod ownership_moves;
 mod ownership_storm;
 mod physics;
 mod sending;
+mod stops;
 mod supervision;
 mod webhook;

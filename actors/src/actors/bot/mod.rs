@@ -6,6 +6,7 @@
 //! | `intake` | polling or webhook, and the change between them (I1) |
 //! | `polling` | getUpdates -> ingest -> the chats (I1, I2) |
 //! | `orders` | what people in a chat order: `/stop` (I9) |
+//! | `verifying` | whether they may: Telegram is asked (I9) |
 //! | `turns` | claim -> models -> finish |
 //! | `acts` | what a turn asks for: to answer, to say a given text, to react (I4) |
 //! | `models` | prompt -> provider -> firewall, tries and fallbacks |
@@ -28,3 +29,4 @@ mod sending;
 pub mod settings;
 pub(crate) mod settling;
 mod turns;
+pub mod verifying;

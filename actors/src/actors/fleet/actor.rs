@@ -19,8 +19,9 @@ use super::starting::Ramp;
 use super::supervision::Book;
 pub use super::supervision::{Child, Quarantined};
 use crate::actors::bot::actor::BotMsg;
-use crate::actors::bot::orders::{Doubt, claim};
+use crate::actors::bot::orders::{Order, claim, order};
 use crate::actors::bot::settings::BotSettings;
+use crate::actors::bot::verifying::Doubt;
 use crate::actors::chat::settings::ChatSettings;
 use crate::actors::node::{Ended, Node};
 use crate::actors::ownership::actor::{OwnershipActor, OwnershipArgs};
@@ -100,6 +101,8 @@ pub enum FleetMsg {
     Fenced(LeaseKey, Epoch),
     /// Somebody stopped a chat of which no bot lives here, and it is not known whether they may: ask by this bot.
     Doubted(BotId, Doubt),
+    /// Store what somebody said of a stop: the store did not take it before.
+    Order(Order),
     /// Store a person's right: the store did not take it before.
     Claim(SetRight),
     /// Somebody made use of a right: look what is in force.
@@ -256,6 +259,7 @@ impl Actor for FleetActor {
             FleetMsg::NotHandedOver(key) => state.on_not_handed_over(&myself, key).await,
             FleetMsg::Fenced(key, epoch) => state.on_fenced(key, epoch),
             FleetMsg::Doubted(bot, doubt) => state.verify(bot, doubt),
+            FleetMsg::Order(again) => order(&state.args.node, again),
             FleetMsg::Claim(right) => claim(&state.args.node, right),
             FleetMsg::LookAtPeople => state.look_at_people(&myself),
             FleetMsg::PeopleLearned(anew) => state.on_people_learned(&myself, anew),

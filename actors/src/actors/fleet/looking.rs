@@ -13,7 +13,7 @@ use super::actor::{FleetMsg, FleetState};
 use super::people::learn;
 use super::supervision::Child;
 use crate::actors::bot::actor::BotMsg;
-use crate::actors::bot::orders::{Doubt, verify};
+use crate::actors::bot::verifying::{Doubt, take_up, verify};
 use crate::actors::chat::actor::ChatMsg;
 use crate::actors::provider::actor::ProviderMsg;
 use crate::domain::ids::BotId;
@@ -79,6 +79,7 @@ impl FleetState {
     pub(super) async fn on_reconciled(&mut self, myself: &ActorRef<FleetMsg>, backlog: Option<Backlog>) {
         self.reconciling = false;
         let node = Arc::clone(&self.args.node);
+        take_up(&node);
         let Some(backlog) = backlog else {
             return;
         };
