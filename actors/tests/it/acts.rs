@@ -143,3 +143,17 @@ async fn the_topic_of_a_turn_reaches_the_model() {
     let calls = stage.llm(0).calls();
     assert!(calls[0].1.messages.last().unwrap().content.contains("old trains"), "{calls:#?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn i9_a_reaction_that_is_tried_again_sees_a_stop_that_came_after_its_claim() {
+    let stage = quiet_room().await;
+    stage.telegram(0).next_reaction(Step::Fail(TelegramError::RateLimited { retry_after: Duration::from_secs(7) }));
+    let turn = react(&stage).await;
+    stage.until("it was limited", async |stage| reactions(stage).len() == 1).await;
+    let order = StopOrder::Set { until: None, rank: Rank::Operator };
+    let stop = SetStop { scope: StopScope::Fleet, order, by: "test".to_owned(), at: stage.node.clock.now() };
+    stage.node.committer.commit(Operation::SetStop(stop)).await.unwrap();
+    stage.until("the turn is dropped", async |stage| state(stage, turn).await.0 == TurnState::Dropped).await;
+    assert_eq!(reactions(&stage).len(), 1);
+    assert!(state(&stage, turn).await.1.is_some_and(|error| error.starts_with("stopped")));
+}
