@@ -15,6 +15,7 @@ mod gateway;
 mod guards;
 mod intake;
 mod live_config;
+mod notices;
 mod ownership;
 mod ownership_moves;
 mod ownership_storm;
