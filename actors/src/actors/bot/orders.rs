@@ -241,7 +241,7 @@ fn administer(
     let said = Some((telegram, message.message_id));
     match (wish, rank) {
         (Wish::Settle, Some(true)) => {
-            order(node, doubt.order(StopOrder::Set { until: None, rank: Rank::Administrator }, said))
+            order(node, doubt.order(StopOrder::Set { until: None, rank: Rank::Administrator }, said));
         }
         // Silence is given on anybody's word, until more is known: somebody may have become administrator just now.
         (Wish::Settle, _) => order(node, doubt.noted(bot, None, said)),

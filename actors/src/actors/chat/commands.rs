@@ -94,8 +94,7 @@ impl ChatState {
         entry.entities.clear();
         entry.author.name.clear();
         entry.author.username = None;
-        let node = Arc::clone(&self.node);
-        let rights = node.people.rights();
+        let rights = self.node.people.rights();
         if ordered.command == Command::Forget || rights.opted_out.contains(&entry.author.id) {
             entry.author.id = TelegramUserId(0);
         }
@@ -115,13 +114,12 @@ impl ChatState {
         step.entries.push((*entry).clone());
         let (speaker, name) = (self.spokesman(ordered.to.or(Some(heard_by)), None), ordered.command.as_str());
         // The command has taken effect; only the answer is spared.
-        let (notices, chat) = (&node.notices, self.profile.id);
         let text = answer(&self.profile.spec, ordered.command, record.as_ref());
-        let text = text.filter(|_| notices.may_answer(chat, name));
+        let text = text.filter(|_| self.node.notices.may_answer(self.profile.id, name));
         let decision = match (text, speaker, note) {
             (Some(text), Some(speaker), Some(note)) => {
                 let reason = format!("a person gave the command /{name}");
-                notices.answers(chat, name);
+                self.node.notices.answers(self.profile.id, name);
                 self.announce(speaker, text, reason, Some(&note), step)
             }
             _ => None,

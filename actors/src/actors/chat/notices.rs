@@ -103,12 +103,14 @@ impl ChatState {
             let says = |act: &Act| matches!(act, Act::Say { text: said } if *said == text);
             let decided = turns.iter().any(|turn| turn.chat == chat && says(&turn.act));
             if decided {
-                return Ok(node.notices.discloses(chat, Some(bot)));
+                node.notices.discloses(chat, Some(bot));
+                return Ok(());
             }
             let parts = split_message(&text, MESSAGE_UNITS_MAX);
             let messages = in_time(node.store.waiting_messages(bot, LOOK_AT)).await?;
             if messages.iter().any(|message| message.chat == chat && parts.last() == Some(&message.text)) {
-                return Ok(node.notices.discloses(chat, Some(bot)));
+                node.notices.discloses(chat, Some(bot));
+                return Ok(());
             }
         }
         Ok(())
