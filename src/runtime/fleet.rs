@@ -11,8 +11,8 @@ use botfleet_actors::actors::node::Node;
 use botfleet_actors::actors::provider::actor::ProviderMsg;
 use botfleet_actors::actors::webhooks::Webhooks;
 use botfleet_actors::domain::allowance::BudgetScope;
-use botfleet_actors::domain::commit::operation::{Operation, SetStop};
-use botfleet_actors::domain::control::StopScope;
+use botfleet_actors::domain::commit::operation::{Applied, Operation, SetStop};
+use botfleet_actors::domain::control::{Rank, StopOrder, StopScope};
 use botfleet_actors::domain::ids::{BotId, ChatId};
 use botfleet_actors::domain::ownership::{Incarnation, Lease, LeaseKey, NodeRole, Picture};
 use botfleet_actors::policy::ownership::settings::OwnershipSettings;
@@ -135,7 +135,8 @@ impl RunningFleet {
         providers.sort_by(|a, b| a.name.cmp(&b.name));
         let fleet = ask(self.actor.clone(), FleetMsg::GetSnapshot).await;
         let fleet = fleet.ok_or_else(|| StoreError::Unavailable("the fleet does not answer".to_owned()))?;
-        let stops = self.node.store.stops().await?.0.into_keys().map(|scope| self.scope_name(scope)).collect();
+        let stops = self.node.store.stops().await?;
+        let stops = stops.in_force(self.node.clock.now()).map(|scope| self.scope_name(scope)).collect();
         let budgets = self.node.treasury.snapshot(&self.node.store.allowances().await?, self.node.clock.now());
         let budgets = budgets.into_iter().map(|budget| BudgetView { name: self.owner_name(&budget), budget }).collect();
         Ok(FleetView { fleet, bots, chats, providers, budgets, stops, queues: self.node.store.depths().await? })
@@ -174,13 +175,11 @@ impl RunningFleet {
     /// When the store cannot write.
     pub async fn set_stop(&self, scope: StopScope, stopped: bool, by: &str) -> anyhow::Result<()> {
         let at = self.node.clock.now();
-        self.node
-            .committer
-            .commit(Operation::SetStop(SetStop { scope, stopped, until: None, by: by.to_owned(), at }))
-            .await?;
-        self.node.people.stop_set(scope, stopped, None);
-        if let StopScope::Chat(chat) = scope {
-            self.node.orders.decreed(chat, stopped);
+        let rank = Rank::Operator;
+        let order = if stopped { StopOrder::Set { until: None, rank } } else { StopOrder::Lift { rank } };
+        let stop = SetStop { scope, order, by: by.to_owned(), at };
+        if let Applied::StopSet(stop) = self.node.committer.commit(Operation::SetStop(stop)).await? {
+            self.node.people.stop_set(scope, stop);
         }
         let name = self.scope_name(scope);
         self.tell(if stopped { "stop.set" } else { "stop.lifted" }, &name);

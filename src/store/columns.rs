@@ -1,6 +1,7 @@
 //! Rows of both databases as the domain's. Layer: adapter. Each list of columns stands beside what reads it.
 
-use botfleet_actors::domain::control::StopScope;
+use botfleet_actors::domain::commit::rows::StopChange;
+use botfleet_actors::domain::control::{Rank, Stop, StopScope};
 use botfleet_actors::domain::ids::{
     AttemptId, BotId, ChatId, DecisionNumber, Epoch, InboxId, MessageId, Number, OutboxId, TelegramChatId, ThreadId,
     TurnId, UpdateId,
@@ -314,6 +315,40 @@ pub(super) fn stop_scope(scope: &str, key: i64) -> Result<StopScope, StoreError>
         "bot" => Ok(StopScope::Bot(BotId(key))),
         _ => Err(unreadable("scope of a stop", scope)),
     }
+}
+
+/// The scope as stored.
+fn scope_key(scope: StopScope) -> (&'static str, i64) {
+    match scope {
+        StopScope::Fleet => ("fleet", 0),
+        StopScope::Chat(chat) => ("chat", chat.0),
+        StopScope::Bot(bot) => ("bot", bot.0),
+    }
+}
+
+/// Scope and key, when and by whom it was changed last, when it ends, and all that was ordered; of a stop that is
+/// lifted neither end nor orders.
+pub(super) type StopRow<'a> = (&'static str, i64, Timestamp, &'a str, Option<Timestamp>, Option<String>);
+
+/// A stop as written.
+pub(super) fn stop_row<'a>((scope, change): (&StopScope, &'a StopChange)) -> StopRow<'a> {
+    let (kind, key) = scope_key(*scope);
+    let orders = change.stop.as_ref().map(|stop| serde_json::to_string(stop).unwrap_or_default());
+    (kind, key, change.at, &change.by, change.stop.as_ref().and_then(Stop::until), orders)
+}
+
+/// A stop as stored. Earlier versions wrote no orders: then its end counts, on the word of whoever set it.
+pub(super) fn stop_of(
+    at: Timestamp,
+    by: &str,
+    until: Option<Timestamp>,
+    orders: Option<&str>,
+) -> Result<Stop, StoreError> {
+    let rank = if by.starts_with("telegram user ") { Rank::Administrator } else { Rank::Operator };
+    orders.map_or_else(
+        || Ok(Stop::firm(until, rank, at)),
+        |orders| serde_json::from_str(orders).map_err(|error| unreadable("orders of a stop", error)),
+    )
 }
 
 /// A pause as stored: chat 0 is the whole bot.

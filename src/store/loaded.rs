@@ -17,7 +17,7 @@ use botfleet_actors::ports::store::StoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::columns::{pause, stop_scope, unreadable};
+use super::columns::{pause, stop_of, stop_scope, unreadable};
 
 /// The columns that make an inbox row one and the same.
 pub(super) fn source_key(bot: BotId, source: Source) -> (BotId, &'static str, i64) {
@@ -80,6 +80,8 @@ type OutboxRow = (
     Option<String>,
 );
 
+type StopRow = (String, i64, Timestamp, String, Option<Timestamp>, Option<String>);
+
 /// Reads the texts into `loaded`.
 pub(super) fn read(
     texts: &Texts<'_>,
@@ -132,8 +134,8 @@ pub(super) fn read(
             loaded.windows.insert(*key, window);
         }
     }
-    for (scope, key, until) in column::<(String, i64, Option<Timestamp>)>(texts.stops)? {
-        loaded.stops.0.insert(stop_scope(&scope, key)?, until);
+    for (scope, key, at, by, until, orders) in column::<StopRow>(texts.stops)? {
+        loaded.stops.0.insert(stop_scope(&scope, key)?, stop_of(at, &by, until, orders.as_deref())?);
     }
     for (bot, chat, until) in column::<(BotId, ChatId, Timestamp)>(texts.pauses)? {
         loaded.pauses.add(pause(bot, chat, until));

@@ -21,7 +21,7 @@ use teloxide::payloads;
 use teloxide::requests::Payload;
 use teloxide::types::{
     AllowedUpdate, ChatAction, ChatId, LinkPreviewOptions, MessageId as SdkMessageId, ReactionType, ReplyParameters,
-    ThreadId as SdkThreadId, True, UserId,
+    ThreadId as SdkThreadId, True,
 };
 
 use super::client::{Answer, Call, Effect, TelegramClient, record, without};
@@ -61,7 +61,7 @@ struct Access {
     send_chat_action: Url,
     set_message_reaction: Url,
     get_chat: Url,
-    get_chat_member: Url,
+    get_chat_administrators: Url,
     leave_chat: Url,
     set_webhook: Url,
     delete_webhook: Url,
@@ -77,7 +77,7 @@ impl Access {
             send_chat_action: client.url(&token, payloads::SendChatAction::NAME),
             set_message_reaction: client.url(&token, payloads::SetMessageReaction::NAME),
             get_chat: client.url(&token, payloads::GetChat::NAME),
-            get_chat_member: client.url(&token, payloads::GetChatMember::NAME),
+            get_chat_administrators: client.url(&token, payloads::GetChatAdministrators::NAME),
             leave_chat: client.url(&token, payloads::LeaveChat::NAME),
             set_webhook: client.url(&token, payloads::SetWebhook::NAME),
             delete_webhook: client.url(&token, payloads::DeleteWebhook::NAME),
@@ -135,7 +135,12 @@ struct SentResult {
 
 #[derive(Deserialize)]
 struct MemberResult {
-    status: String,
+    user: MemberUser,
+}
+
+#[derive(Deserialize)]
+struct MemberUser {
+    id: i64,
 }
 
 impl TelegramBot {
@@ -315,12 +320,11 @@ impl BotApi for TelegramBot {
         self.call(|access| &access.set_message_reaction, Effect::Write, &payload, None, |_| Ok(())).await
     }
 
-    async fn is_admin(&self, chat: TelegramChatId, user: TelegramUserId) -> Result<bool, TelegramError> {
-        let user = u64::try_from(user.0).map(UserId).map_err(|_| out_of_range("user id"))?;
-        let payload = payloads::GetChatMember::new(ChatId(chat.0), user);
-        let member: MemberResult =
-            self.call(|access| &access.get_chat_member, Effect::Read, &payload, None, answer::typed).await?;
-        Ok(matches!(member.status.as_str(), "creator" | "administrator"))
+    async fn administrators(&self, chat: TelegramChatId) -> Result<Vec<TelegramUserId>, TelegramError> {
+        let payload = payloads::GetChatAdministrators::new(ChatId(chat.0));
+        let members: Vec<MemberResult> =
+            self.call(|access| &access.get_chat_administrators, Effect::Read, &payload, None, answer::typed).await?;
+        Ok(members.into_iter().map(|member| TelegramUserId(member.user.id)).collect())
     }
 
     async fn leave_chat(&self, chat: TelegramChatId) -> Result<(), TelegramError> {

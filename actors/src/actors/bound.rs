@@ -138,9 +138,9 @@ impl BotApi for BoundedApi {
         self.noted(self.api.set_reaction(chat, message, emoji).await)
     }
 
-    async fn is_admin(&self, chat: TelegramChatId, user: TelegramUserId) -> Result<bool, TelegramError> {
+    async fn administrators(&self, chat: TelegramChatId) -> Result<Vec<TelegramUserId>, TelegramError> {
         self.check()?;
-        self.noted(self.api.is_admin(chat, user).await)
+        self.noted(self.api.administrators(chat).await)
     }
 
     async fn leave_chat(&self, chat: TelegramChatId) -> Result<(), TelegramError> {

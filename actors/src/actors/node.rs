@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::bot::orders::Orders;
 use super::bound::{ActBound, BoundedApi};
+use super::chat::notices::Notices;
 use super::committer::Committer;
 use super::directory::{Directory, Known};
 use super::leases::Leases;
@@ -127,6 +128,8 @@ pub struct Node {
     pub said: FleetSaid,
     /// Orders of people that were seen lately.
     pub orders: Orders,
+    /// What chats were told of the fleet lately.
+    pub notices: Notices,
     /// People's rights and stops, as far as this node knows.
     pub people: People,
     budgets: Vec<BudgetSpec>,
@@ -175,6 +178,7 @@ impl Node {
             turns_open: AtomicU64::new(0),
             said: FleetSaid::default(),
             orders: Orders::default(),
+            notices: Notices::default(),
             people: People::default(),
             budgets: Vec::new(),
             ended: watch::Sender::new(None),

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::domain::control::{StopScope, Stops};
+use crate::domain::control::{Stop, StopScope, Stops};
 use crate::domain::ids::{ChatId, TelegramUserId};
 use crate::domain::people::{Right, Rights};
 use crate::domain::time::Timestamp;
@@ -89,11 +89,11 @@ impl People {
         }
     }
 
-    /// A stop was committed here.
-    pub fn stop_set(&self, scope: StopScope, stopped: bool, until: Option<Timestamp>) {
+    /// A stop was committed here, or its end.
+    pub fn stop_set(&self, scope: StopScope, stop: Option<Stop>) {
         let mut held = self.stops.write().unwrap_or_else(PoisonError::into_inner);
         let mut stops = (**held).clone();
-        stops.set(scope, stopped, until);
+        stops.put(scope, stop);
         *held = Arc::new(stops);
     }
 }
@@ -101,6 +101,7 @@ impl People {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::control::Rank;
     use crate::testkit::rows::at;
 
     #[test]
@@ -117,7 +118,7 @@ mod tests {
     #[test]
     fn a_chat_is_stopped_until_its_stop_ends() {
         let people = People::default();
-        people.stop_set(StopScope::Chat(ChatId(1)), true, Some(at(60)));
+        people.stop_set(StopScope::Chat(ChatId(1)), Some(Stop::firm(Some(at(60)), Rank::Administrator, at(0))));
         assert!(people.is_stopped(ChatId(1), at(59)) && !people.is_stopped(ChatId(2), at(59)));
         assert!(!people.is_stopped(ChatId(1), at(60)));
     }

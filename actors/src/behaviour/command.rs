@@ -93,7 +93,8 @@ impl Command {
 }
 
 impl Quiet {
-    /// `30m`, `2h`, `until 08:00`, `08:00`; an hour when nothing of it is said.
+    /// `30m`, `2h`, `2 saat`, `until 08:00`, `08:00`; an hour when nothing of it is said. A bare `s` is no unit: of seconds
+    /// and `saat`, hours, it may mean either.
     fn read(rest: &str) -> Self {
         let words: Vec<&str> = rest.split_whitespace().collect();
         let clock = words.iter().take(2).find_map(|word| {
@@ -107,10 +108,11 @@ impl Quiet {
         let length = words.first().and_then(|word| {
             let digits = word.bytes().take_while(u8::is_ascii_digit).count();
             let (count, unit) = word.split_at(digits);
+            let unit = if unit.is_empty() { words.get(1).copied().unwrap_or_default() } else { unit };
             let count = count.parse::<u64>().ok().filter(|count| *count > 0)?;
-            let unit = match unit {
-                "m" | "min" | "dk" => 60,
-                "h" | "s" | "sa" => 3_600,
+            let unit = match fold(unit).as_str() {
+                "m" | "min" | "dk" | "dakika" => 60,
+                "h" | "sa" | "saat" => 3_600,
                 "d" | "g" => 86_400,
                 _ => return None,
             };
@@ -178,6 +180,10 @@ mod tests {
         assert_eq!(quiet("/quiet"), minutes(60));
         assert_eq!(quiet("/quiet 30m"), minutes(30));
         assert_eq!(quiet("/sessiz 2sa"), minutes(120));
+        assert_eq!(quiet("/sessiz 3saat"), minutes(180));
+        assert_eq!(quiet("/sessiz 2 Saat"), minutes(120));
+        assert_eq!(quiet("/sessiz 20dakika"), minutes(20));
+        assert_eq!(quiet("/sessiz 30s"), minutes(60), "not thirty hours");
         assert_eq!(quiet("/quiet until 08:00"), Some(Command::Quiet(Quiet::Until(480))));
         assert_eq!(quiet("/quiet 99999999999h"), minutes(7 * 24 * 60));
         assert_eq!(quiet("/quiet 25:00"), minutes(60));

@@ -179,8 +179,12 @@ pub trait BotApi: Send + Sync + 'static {
     /// Sets the bot's one reaction to a message.
     async fn set_reaction(&self, chat: TelegramChatId, message: MessageId, emoji: &str) -> Result<(), TelegramError>;
 
-    /// Whether a user is an administrator of a chat, or its owner.
-    async fn is_admin(&self, chat: TelegramChatId, user: TelegramUserId) -> Result<bool, TelegramError>;
+    /// The people who administer a chat, its owner among them. Every member is told; of single members Telegram tells
+    /// but administrators for sure.
+    ///
+    /// # Source
+    /// Bot API, getChatAdministrators and getChatMember.
+    async fn administrators(&self, chat: TelegramChatId) -> Result<Vec<TelegramUserId>, TelegramError>;
 
     /// Leaves a chat. A chat that the bot is not in is left already.
     async fn leave_chat(&self, chat: TelegramChatId) -> Result<(), TelegramError>;

@@ -179,9 +179,9 @@ impl BotApi for NodeTelegram {
         self.bot.set_reaction(chat, message, emoji).await
     }
 
-    async fn is_admin(&self, chat: TelegramChatId, user: TelegramUserId) -> Result<bool, TelegramError> {
+    async fn administrators(&self, chat: TelegramChatId) -> Result<Vec<TelegramUserId>, TelegramError> {
         self.link.check()?;
-        self.bot.is_admin(chat, user).await
+        self.bot.administrators(chat).await
     }
 
     async fn leave_chat(&self, chat: TelegramChatId) -> Result<(), TelegramError> {

@@ -281,13 +281,9 @@ impl BotApi for ScriptedTelegram {
         }
     }
 
-    async fn is_admin(&self, _: TelegramChatId, user: TelegramUserId) -> Result<bool, TelegramError> {
-        let known = self.script.lock().unwrap().ranks.clone();
-        known
-            .unwrap_or_else(|| Ok(HashMap::new()))?
-            .get(&user)
-            .copied()
-            .ok_or_else(|| TelegramError::Forbidden("user not found".to_owned()))
+    async fn administrators(&self, _: TelegramChatId) -> Result<Vec<TelegramUserId>, TelegramError> {
+        let known = self.script.lock().unwrap().ranks.clone().unwrap_or_else(|| Ok(HashMap::new()))?;
+        Ok(known.into_iter().filter_map(|(user, may)| may.then_some(user)).collect())
     }
 
     async fn leave_chat(&self, chat: TelegramChatId) -> Result<(), TelegramError> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use botfleet_actors::domain::commit::operation::{Operation, SetStop};
-use botfleet_actors::domain::control::StopScope;
+use botfleet_actors::domain::control::{Rank, StopOrder, StopScope};
 use botfleet_actors::domain::ids::{Number, TurnId};
 use botfleet_actors::domain::roster::ChatPolicy;
 use botfleet_actors::domain::turn::{Act, TurnState};
@@ -87,7 +87,8 @@ async fn i9_a_stop_drops_whatever_a_turn_asks_for_and_spares_the_money() {
     let scope = StopScope::Chat(stage.chats[0]);
     let (by, at) = ("test".to_owned(), stage.node.clock.now());
     let until = Some(at + Duration::from_secs(600));
-    let stop = SetStop { scope, stopped: true, until, by, at };
+    let order = StopOrder::Set { until, rank: Rank::Operator };
+    let stop = SetStop { scope, order, by, at };
     stage.node.committer.commit(Operation::SetStop(stop)).await.unwrap();
     let acts = [
         Act::React { emoji: "👍".to_owned() },
@@ -141,4 +142,18 @@ async fn the_topic_of_a_turn_reaches_the_model() {
     stage.until_sent(1).await;
     let calls = stage.llm(0).calls();
     assert!(calls[0].1.messages.last().unwrap().content.contains("old trains"), "{calls:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn i9_a_reaction_that_is_tried_again_sees_a_stop_that_came_after_its_claim() {
+    let stage = quiet_room().await;
+    stage.telegram(0).next_reaction(Step::Fail(TelegramError::RateLimited { retry_after: Duration::from_secs(7) }));
+    let turn = react(&stage).await;
+    stage.until("it was limited", async |stage| reactions(stage).len() == 1).await;
+    let order = StopOrder::Set { until: None, rank: Rank::Operator };
+    let stop = SetStop { scope: StopScope::Fleet, order, by: "test".to_owned(), at: stage.node.clock.now() };
+    stage.node.committer.commit(Operation::SetStop(stop)).await.unwrap();
+    stage.until("the turn is dropped", async |stage| state(stage, turn).await.0 == TurnState::Dropped).await;
+    assert_eq!(reactions(&stage).len(), 1);
+    assert!(state(&stage, turn).await.1.is_some_and(|error| error.starts_with("stopped")));
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use botfleet_actors::domain::commit::operation::{Claim, Operation, SetStop};
-use botfleet_actors::domain::control::StopScope;
+use botfleet_actors::domain::control::{Rank, StopOrder, StopScope};
 use botfleet_actors::domain::ids::{MessageId, TelegramChatId, TelegramUserId, TurnId};
 use botfleet_actors::domain::incoming::{
     Author, AuthorKind, ChatKind, Entity, EntityKind, Event, Incoming, Message, Quoted,
@@ -229,7 +229,8 @@ async fn i9_an_administrators_stop_silences_the_chat_and_acts_once() {
     stage.until("the chat is stopped", async |stage| is_stopped(stage).await).await;
     stage.let_time_pass().await;
     assert!(is_stopped(&stage).await);
-    assert_eq!(stage.journal().count(|h| *h == Happening::Committed("set_stop")), 1);
+    let orders = stage.journal().count(|h| *h == Happening::Committed("set_stop"));
+    assert_eq!(orders, 2, "noted once, and confirmed once");
     let before = stage.journal().sent_texts().len();
     stage.person_says(0, "anyone?", &[0, 1]);
     stage.let_time_pass().await;
@@ -276,9 +277,9 @@ async fn i9_a_stranger_cannot_lift_an_operators_stop() {
     stage.telegram(0).receive(7001, order(&stage, 900, AuthorKind::Person));
     stage.until("the chat is stopped", async |stage| is_stopped(stage).await).await;
     let scope = StopScope::Chat(stage.chats[0]);
-    let stop = SetStop { scope, stopped: true, until: None, by: "operator".to_owned(), at: stage.node.clock.now() };
+    let order = StopOrder::Set { until: None, rank: Rank::Operator };
+    let stop = SetStop { scope, order, by: "operator".to_owned(), at: stage.node.clock.now() };
     stage.node.committer.commit(Operation::SetStop(stop)).await.unwrap();
-    stage.node.orders.decreed(stage.chats[0], true);
     stage.telegram(0).ranks(Ok(ranks(false)));
     stage.let_time_pass().await;
     stage.let_time_pass().await;
@@ -355,8 +356,7 @@ async fn i9_a_stop_overtakes_all_work_that_is_queued() {
     }
     let stop = SetStop {
         scope: StopScope::Fleet,
-        stopped: true,
-        until: None,
+        order: StopOrder::Set { until: None, rank: Rank::Operator },
         by: "test".to_owned(),
         at: stage.node.clock.now(),
     };

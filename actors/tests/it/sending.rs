@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use botfleet_actors::domain::commit::operation::{Operation, SetStop};
-use botfleet_actors::domain::control::StopScope;
+use botfleet_actors::domain::control::{Rank, StopOrder, StopScope};
 use botfleet_actors::domain::outbox::OutboxState;
 use botfleet_actors::domain::turn::TurnState;
 use botfleet_actors::ports::store::Store;
@@ -24,8 +24,9 @@ async fn messages(stage: &Stage) -> Vec<OutboxState> {
 }
 
 async fn stop(stage: &Stage, stopped: bool) {
-    let stop =
-        SetStop { scope: StopScope::Fleet, stopped, until: None, by: "test".to_owned(), at: stage.node.clock.now() };
+    let rank = Rank::Operator;
+    let order = if stopped { StopOrder::Set { until: None, rank } } else { StopOrder::Lift { rank } };
+    let stop = SetStop { scope: StopScope::Fleet, order, by: "test".to_owned(), at: stage.node.clock.now() };
     stage.node.committer.commit(Operation::SetStop(stop)).await.unwrap();
 }
 

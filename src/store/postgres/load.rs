@@ -74,7 +74,7 @@ SELECT json_agg(j.place - 1) FROM unnest($1::bigint[], $2::bigint[], $3::text[],
 AS j (telegram_chat, message_id, kind, revision, place) JOIN transcript t ON t.telegram_chat = j.telegram_chat \
 AND t.message_id = j.message_id AND t.kind = j.kind AND t.revision = j.revision";
 const PEOPLE: &str = "SELECT json_agg(person) FROM opt_out WHERE person = ANY($1)";
-const STOPS: &str = "SELECT json_agg(json_build_array(scope, key, until)) FROM control";
+const STOPS: &str = "SELECT json_agg(json_build_array(scope, key, stopped_at, by, until, orders)) FROM control";
 const PAUSES: &str = "SELECT json_agg(json_build_array(bot, chat, until)) FROM send_pause WHERE bot = ANY($1)";
 
 /// What this process knows to have rows: windows stay for ever, budgets until their period is long over.

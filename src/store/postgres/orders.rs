@@ -5,9 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use botfleet_actors::domain::commit::operation::SetStop;
 use botfleet_actors::domain::commit::rows::Orders;
-use botfleet_actors::domain::control::StopScope;
 use botfleet_actors::domain::dead_letter::{DeadLetter, DeadLetterId, DeadLetterState};
 use botfleet_actors::domain::ids::{BotId, ChatId, InboxId, OutboxId, TelegramChatId, TurnId};
 use botfleet_actors::domain::roster::DeliveryChoice;
@@ -116,24 +114,6 @@ pub(super) async fn write_migrations(
     session.execute("addresses", sqlx::query(ADDRESSES).bind(to.clone()).bind(chats.clone())).await?;
     session.execute("readdressed", sqlx::query(READDRESSED).bind(to).bind(chats)).await?;
     Ok(())
-}
-
-/// Scope and key, when, by whom, whether it is stopped, and until when.
-pub(super) type StopRow<'a> = (&'static str, i64, Timestamp, &'a str, bool, Option<Timestamp>);
-
-/// For each scope what was said of it last.
-pub(super) fn last_word(stops: &[SetStop]) -> Vec<StopRow<'_>> {
-    let mut said: Vec<StopRow<'_>> = Vec::new();
-    for SetStop { scope, stopped, by, at, until } in stops {
-        let (kind, key) = match scope {
-            StopScope::Fleet => ("fleet", 0),
-            StopScope::Chat(chat) => ("chat", chat.0),
-            StopScope::Bot(bot) => ("bot", bot.0),
-        };
-        said.retain(|(other, other_key, ..)| (*other, *other_key) != (kind, key));
-        said.push((kind, key, *at, by, *stopped, *until));
-    }
-    said
 }
 
 /// How the updates of a bot arrive.

@@ -19,7 +19,7 @@ use botfleet_actors::ports::store::{Backlog, ChatMemory, QueueDepths, StoreError
 use sqlx::AssertSqlSafe;
 
 use super::session::{Sessions, Statement};
-use crate::store::columns::{self, Cells, Columns, pause, stop_scope, unreadable};
+use crate::store::columns::{self, Cells, Columns, pause, stop_of, stop_scope, unreadable};
 
 /// Statements with their lists of columns filled in.
 pub(super) struct Sql {
@@ -270,10 +270,12 @@ pub(super) async fn stops(sessions: &Sessions) -> Result<Stops, StoreError> {
     let rows = all(
         sessions,
         "stops",
-        || sqlx::query("SELECT scope, key, until FROM control"),
+        || sqlx::query("SELECT scope, key, stopped_at, by, until, orders FROM control"),
         |row| {
             let mut columns = Columns::of(row);
-            Ok((stop_scope(columns.take()?, columns.take()?)?, columns.optional(Timestamp::from_millis)?))
+            let scope = stop_scope(columns.take()?, columns.take()?)?;
+            let (at, by) = (Timestamp::from_millis(columns.take()?), columns.take()?);
+            Ok((scope, stop_of(at, by, columns.optional(Timestamp::from_millis)?, columns.take()?)?))
         },
     );
     Ok(Stops(rows.await?.into_iter().collect()))

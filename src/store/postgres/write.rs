@@ -24,6 +24,7 @@ use super::assembly::{Assembly, clean};
 use super::load::allowance_columns;
 use super::session::Session;
 use super::{orders, tenure};
+use crate::store::columns::stop_row;
 use crate::store::loaded::{array, source_key};
 
 pub(super) const INBOX: &str = "\
@@ -89,9 +90,10 @@ INSERT INTO allowance (scope, key, unit, per, period_start, granted) \
 SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[]) \
 ON CONFLICT (scope, key, unit, per, period_start) DO UPDATE SET granted = excluded.granted";
 const STOPPED: &str = "\
-INSERT INTO control (scope, key, stopped_at, by, until) \
-SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[]) \
-ON CONFLICT (scope, key) DO UPDATE SET stopped_at = excluded.stopped_at, by = excluded.by, until = excluded.until";
+INSERT INTO control (scope, key, stopped_at, by, until, orders) \
+SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::text[]) \
+ON CONFLICT (scope, key) DO UPDATE SET stopped_at = excluded.stopped_at, by = excluded.by, until = excluded.until, \
+orders = excluded.orders";
 const STARTED: &str = "\
 DELETE FROM control WHERE (scope, key) IN (SELECT * FROM unnest($1::text[], $2::bigint[]))";
 const PAUSES: &str = "\
@@ -428,8 +430,8 @@ fn counted(parts: &mut Parts, changes: &Changes, loaded: &Loaded) {
 }
 
 fn rare(parts: &mut Parts, changes: &Changes) {
-    let stops = orders::last_word(&changes.stops);
-    let (stopped, started): (Vec<_>, Vec<_>) = stops.into_iter().partition(|(.., stopped, _)| *stopped);
+    let (stopped, started): (Vec<_>, Vec<_>) =
+        changes.stops.iter().map(stop_row).partition(|(.., orders)| orders.is_some());
     if !stopped.is_empty() {
         parts
             .assembly
@@ -437,7 +439,8 @@ fn rare(parts: &mut Parts, changes: &Changes) {
             .column(&stopped, |(_, key, ..)| *key)
             .column(&stopped, |(_, _, at, ..)| at.as_millis())
             .column(&stopped, |(_, _, _, by, ..)| clean(by))
-            .column(&stopped, |(.., until)| until.map(Timestamp::as_millis));
+            .column(&stopped, |(.., until, _)| until.map(Timestamp::as_millis))
+            .column(&stopped, |(.., orders)| orders.clone());
         parts.end(STOPPED);
     }
     if !started.is_empty() {

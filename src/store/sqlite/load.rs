@@ -49,7 +49,7 @@ const ALLOWANCES: &str = "\
  AND a.per = j.value ->> 3 AND a.period_start = j.value ->> 4)";
 const PEOPLE: &str = "\
 (SELECT json_group_array(o.person) FROM json_each($10) j CROSS JOIN opt_out o ON o.person = j.value)";
-const STOPS: &str = "(SELECT json_group_array(json_array(scope, key, until)) FROM control)";
+const STOPS: &str = "(SELECT json_group_array(json_array(scope, key, stopped_at, by, until, orders)) FROM control)";
 const PAUSES: &str = "\
 (SELECT json_group_array(json_array(p.bot, p.chat, p.until)) FROM json_each($1) j \
  CROSS JOIN send_pause p ON p.bot = j.value)";

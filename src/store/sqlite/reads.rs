@@ -22,7 +22,7 @@ use sqlx::sqlite::{Sqlite, SqliteArguments, SqlitePool};
 
 use super::error::to_port;
 use crate::store::columns::unreadable;
-use crate::store::columns::{self, Cells, Columns, pause, stop_scope};
+use crate::store::columns::{self, Cells, Columns, pause, stop_of, stop_scope};
 use crate::store::loaded::array;
 
 /// Statements with their lists of columns filled in.
@@ -230,9 +230,11 @@ pub(super) async fn allowances(pool: &SqlitePool) -> Result<Vec<(AllowanceKey, i
 }
 
 pub(super) async fn stops(pool: &SqlitePool) -> Result<Stops, StoreError> {
-    let rows = all(pool, sqlx::query("SELECT scope, key, until FROM control"), |row| {
+    let rows = all(pool, sqlx::query("SELECT scope, key, stopped_at, by, until, orders FROM control"), |row| {
         let mut columns = Columns::of(row);
-        Ok((stop_scope(columns.take()?, columns.take()?)?, columns.optional(Timestamp::from_millis)?))
+        let scope = stop_scope(columns.take()?, columns.take()?)?;
+        let (at, by) = (Timestamp::from_millis(columns.take()?), columns.take()?);
+        Ok((scope, stop_of(at, by, columns.optional(Timestamp::from_millis)?, columns.take()?)?))
     })
     .await?;
     Ok(Stops(rows.into_iter().collect()))

@@ -4,11 +4,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use botfleet_actors::domain::commit::operation::SetStop;
 use botfleet_actors::domain::commit::rows::{Changes, Loaded};
-use botfleet_actors::domain::control::StopScope;
 use botfleet_actors::domain::ids::{ChatId, DecisionNumber};
-use botfleet_actors::domain::time::Timestamp;
 use serde::Serialize;
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
@@ -17,6 +14,7 @@ use super::written::{
     ChatRow, DecisionRow, EntryRow, HandledRow, NewInboxRow, OutboxMove, OutboxRow, TurnMove, TurnRow,
 };
 use super::{orders, tenure};
+use crate::store::columns::stop_row;
 use crate::store::loaded::{allowance_key, array};
 
 const INBOX: &str = "\
@@ -62,8 +60,9 @@ INSERT INTO send_window (key, slots) SELECT value ->> 0, value -> 1 FROM json_ea
 ON CONFLICT (key) DO UPDATE SET slots = excluded.slots; ";
 const STOPS: &str = "\
 DELETE FROM control WHERE (scope, key) IN (SELECT value ->> 0, value ->> 1 FROM json_each($12)); \
-INSERT INTO control (scope, key, stopped_at, by, until) \
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 5 FROM json_each($12) WHERE value ->> 4; ";
+INSERT INTO control (scope, key, stopped_at, by, until, orders) \
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM json_each($12) \
+WHERE value ->> 5 IS NOT NULL; ";
 
 const DELIVERY: &str = "\
 INSERT INTO send_pause (bot, chat, until) SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($13) WHERE true \
@@ -200,7 +199,7 @@ pub(super) async fn write(
         .bind(rows(new_outbox))
         .bind(rows(moved_outbox))
         .bind(rows(windows))
-        .bind(rows(last_word(&changes.stops).into_iter()))
+        .bind(rows(changes.stops.iter().map(stop_row)))
         .bind(rows(changes.pauses.iter().map(|pause| (pause.bot, pause.chat.unwrap_or(ChatId(0)), pause.until))))
         .bind(rows(changes.absences.iter().map(|((chat, bot), absent)| (chat, bot, absent))))
         .bind(rows(changes.migrations.iter().map(|(chat, (to, at))| (chat, to, at))))
@@ -218,27 +217,4 @@ fn rows<T: Serialize>(rows: impl Iterator<Item = T>) -> Option<String> {
 
 fn last_decision(changes: &Changes, chat: ChatId) -> Option<DecisionNumber> {
     changes.decisions.iter().filter(|decision| decision.chat == chat).map(|decision| decision.number).max()
-}
-
-/// The scope as stored.
-fn scope_key(scope: StopScope) -> (&'static str, i64) {
-    match scope {
-        StopScope::Fleet => ("fleet", 0),
-        StopScope::Chat(chat) => ("chat", chat.0),
-        StopScope::Bot(bot) => ("bot", bot.0),
-    }
-}
-
-/// Scope and key, when, by whom, whether it is stopped, and until when.
-type StopRow<'a> = (&'static str, i64, Timestamp, &'a str, bool, Option<Timestamp>);
-
-/// For each scope what was said of it last.
-fn last_word(stops: &[SetStop]) -> Vec<StopRow<'_>> {
-    let mut said: Vec<StopRow<'_>> = Vec::new();
-    for SetStop { scope, stopped, by, at, until } in stops {
-        let (kind, key) = scope_key(*scope);
-        said.retain(|(other, other_key, ..)| (*other, *other_key) != (kind, key));
-        said.push((kind, key, *at, by, *stopped, *until));
-    }
-    said
 }

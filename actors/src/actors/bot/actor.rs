@@ -15,12 +15,12 @@ use tokio::time::Instant;
 
 use super::intake::{DeliveryReply, Intake};
 use super::leaving::{Leaving, Loaded};
-use super::orders::{Doubt, Order};
 use super::polling::Polling;
 use super::review::{Draft, OwnTexts, Tail};
 use super::sending::Sending;
 use super::settings::BotSettings;
 use super::turns::{Claims, Job, TURN_AGES_AFTER};
+use super::verifying::{Administrators, Doubt};
 use crate::actors::committer::CommitResult;
 use crate::actors::node::Node;
 use crate::actors::provider::call::{Answered, CallError};
@@ -161,14 +161,12 @@ pub enum BotMsg {
     SettleAgain(OutboxId),
     /// Telegram answered 429 to a call that is no message, about a chat or about none.
     Limited(Option<ChatId>, Duration),
-    /// The store did not answer: commit somebody's stop again.
-    StopAgain(Order),
     /// These chats are not in the manifest: leave them.
     LeaveChats(BTreeSet<TelegramChatId>),
     /// Somebody stopped a chat, and it is not known whether they may.
     Doubted(Doubt),
-    /// Telegram said whether somebody may stop a chat.
-    Ranked(Doubt, Result<bool, TelegramError>),
+    /// Telegram said who may steer a chat, or not.
+    Ranked(Doubt, Administrators),
     /// Stop taking updates and beginning turns; finish what is under way.
     Quiesce,
     /// Give claimed turns back that have not ended.
@@ -388,7 +386,6 @@ impl Actor for BotActor {
             BotMsg::SettleAgain(outbox) => state.settle(outbox),
             BotMsg::Limited(chat, retry_after) => state.on_limited(chat, retry_after),
             BotMsg::LeaveChats(strange) => state.on_leave_chats(strange),
-            BotMsg::StopAgain(order) => state.on_stop_again(order),
             BotMsg::Doubted(doubt) => state.on_doubted(doubt),
             BotMsg::Ranked(doubt, rank) => state.on_ranked(doubt, rank),
             BotMsg::Quiesce => state.on_quiesce(),

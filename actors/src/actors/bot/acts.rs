@@ -6,7 +6,8 @@
 //! | say | the text as it stands goes to the outbox at once, with neither model nor typing |
 //! | react | once the claim is committed; setting a reaction again changes nothing, so what is in doubt is done again |
 //!
-//! A stop that is in force when the claim is committed drops the turn, whatever it asks for.
+//! A stop that is in force when the claim is committed drops the turn, whatever it asks for; a reaction that is tried
+//! again is no outbox message, so each try looks for stops itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,6 +75,10 @@ impl BotState {
         }
         if self.holding_sends {
             return self.give_back(turn);
+        }
+        // A stop may have come since the claim, while the reaction waited to be tried again.
+        if let Some(scope) = node.people.stops().blocking(place, self.profile.id, node.clock.now()) {
+            return self.drop_turn(turn, "stopped", format!("stopped: {scope:?}"));
         }
         let wait = if node.may_act() { self.sending.limiter.pause_left(place) } else { Some(BOUND_RETRY) };
         if let Some(wait) = wait {

@@ -22,6 +22,7 @@ use super::orders::obey;
 use super::polling::{ANSWER_WITHIN, POLL_BACKOFF, answered};
 use crate::actors::chat::actor::{ChatMsg, Content, Delivery};
 use crate::actors::committer::{CommitError, CommitResult};
+use crate::actors::fleet::actor::FleetMsg;
 use crate::actors::node::Node;
 use crate::actors::webhooks::host_of;
 use crate::behaviour::command::order_in;
@@ -230,8 +231,12 @@ pub async fn receive(node: &Arc<Node>, bot: BotId, update: ReceivedUpdate) -> Co
             let absent: Vec<ChatId> =
                 deliveries.filter_map(|(chat, rows)| (!deliver(&hinting, chat, rows)).then_some(chat)).collect();
             hinting.wake_chats(absent);
-            if let Some(actor) = hinting.directory.bot(bot).filter(|_| !strange.is_empty()) {
-                let _ = actor.cast(BotMsg::LeaveChats(strange));
+            match (hinting.directory.bot(bot), hinting.directory.fleet()) {
+                _ if strange.is_empty() => {}
+                (Some(actor), _) => drop(actor.cast(BotMsg::LeaveChats(strange))),
+                // The bot lives elsewhere: nobody there hears of it.
+                (None, Some(fleet)) => drop(fleet.cast(FleetMsg::LeaveChats(bot, strange))),
+                (None, None) => {}
             }
         }
         let _ = done.send(result);
@@ -240,32 +245,6 @@ pub async fn receive(node: &Arc<Node>, bot: BotId, update: ReceivedUpdate) -> Co
 }
 
 impl BotState {
-    /// Leaves chats that the manifest does not name, each once in a while: nobody has invited the fleet there.
-    pub(super) fn on_leave_chats(&mut self, strange: BTreeSet<TelegramChatId>) {
-        if !self.settings.leave_unknown_chats || self.is_closing() {
-            return;
-        }
-        let bot = self.profile.id;
-        for telegram in strange {
-            // The manifest may have changed meanwhile.
-            if self.node.directory.chat_of(telegram).is_some() || !self.node.orders.may_leave(bot, telegram) {
-                continue;
-            }
-            let api = Arc::clone(&self.api);
-            self.tasks.spawn(async move {
-                match api.leave_chat(telegram).await {
-                    Ok(()) => {
-                        metrics::counter!("botfleet_unknown_chats_left_total").increment(1);
-                        tracing::warn!(bot.id = %bot, telegram.chat = telegram.0, "the bot left a chat that is not in the manifest");
-                    }
-                    Err(error) => {
-                        tracing::warn!(bot.id = %bot, telegram.chat = telegram.0, error = %error, "a chat that is not in the manifest could not be left");
-                    }
-                }
-            });
-        }
-    }
-
     /// Opens the way in force, alone: whatever was under way before is cancelled or stale. A change under way opens its
     /// own at its end.
     pub(super) fn open_intake(&mut self) {

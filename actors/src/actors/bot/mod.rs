@@ -6,6 +6,8 @@
 //! | `intake` | polling or webhook, and the change between them (I1) |
 //! | `polling` | getUpdates -> ingest -> the chats (I1, I2) |
 //! | `orders` | what people in a chat order: `/stop` (I9) |
+//! | `verifying` | whether they may: Telegram is asked (I9) |
+//! | `strangers` | chats that the manifest does not name |
 //! | `turns` | claim -> models -> finish |
 //! | `acts` | what a turn asks for: to answer, to say a given text, to react (I4) |
 //! | `models` | prompt -> provider -> firewall, tries and fallbacks |
@@ -27,4 +29,6 @@ mod review;
 mod sending;
 pub mod settings;
 pub(crate) mod settling;
+pub mod strangers;
 mod turns;
+pub mod verifying;

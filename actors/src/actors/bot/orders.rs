@@ -5,18 +5,16 @@
 //!
 //! | order | what happens |
 //! |---|---|
-//! | `/stop` | anyone's pauses the chat at once; who is no administrator of it has it lifted again as soon as Telegram has said so of everyone who ordered it; while Telegram does not answer, the chat stays silent |
+//! | `/stop` | anyone's pauses the chat at once; of somebody of unknown rank it is a doubt in the store, beside what stands there, until Telegram has said what they are |
 //! | `/quiet` | Telegram is asked first; while it does not answer, the chat is paused and it goes on as with `/stop` |
 //! | `/start` | Telegram is asked first; while it does not answer, the chat stays as it is |
 //! | `/optout`, `/optin`, `/forgetme` | in force on this node at once, then stored |
 //!
 //! An anonymous administrator and the chat's own channel need no asking; bots and other channels are not obeyed. A bare
-//! command reaches many bots and acts once. A stop that an operator has set since this process began is none of theirs,
-//! and is not lifted here.
-//!
-//! Longer than other files: who may order what, and what is done while nobody knows, belong together.
+//! command reaches many bots and acts once. Which word counts more is judged in the transaction (`domain::control`);
+//! here nothing is remembered that a restart could lose, except for orders that Telegram was asked about first.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,38 +22,42 @@ use chrono::{DateTime, Timelike};
 use chrono_tz::Tz;
 use tokio::time::Instant;
 
-use super::actor::{BotMsg, BotState};
+use super::verifying::{Doubt, Wish, ask, conclude};
 use crate::actors::committer::STORE_RETRY;
 use crate::actors::fleet::actor::FleetMsg;
 use crate::actors::node::Node;
 use crate::behaviour::command::{Command, Quiet, order_in};
 use crate::domain::commit::operation::{Applied, Operation, SetRight, SetStop};
-use crate::domain::control::StopScope;
+use crate::domain::control::{Rank, Stop, StopOrder, StopScope};
 use crate::domain::ids::{BotId, ChatId, MessageId, TelegramChatId, TelegramUserId};
 use crate::domain::incoming::{AuthorKind, ChatKind, Event, Incoming, Message};
 use crate::domain::people::Right;
 use crate::domain::text::fold;
 use crate::domain::time::Timestamp;
-use crate::policy::backoff::BackoffSettings;
 use crate::ports::bus::Hint;
-use crate::ports::telegram::{BotApi, TelegramError};
 
 /// Orders remembered, so that each acts once.
 const REMEMBERED: usize = 4096;
 
-/// Ranks remembered.
-const RANKS: usize = 4096;
+/// Chats whose administrators are remembered.
+const CHATS: usize = 4096;
 
-/// How long somebody's rank in a chat is believed.
+/// How long an administrator is believed to be one.
 const RANK_HOLDS: Duration = Duration::from_mins(5);
+
+/// How long somebody is believed to be none.
+const NO_RANK_HOLDS: Duration = Duration::from_secs(30);
+
+/// A question that was not heard of for so long is lost, with the actor that asked it.
+const ASKING: Duration = Duration::from_mins(2);
+
+/// What was answered is known everywhere on this node by then.
+const SETTLES_WITHIN: Duration = Duration::from_secs(5);
 
 /// A bot is not told twice to leave the same chat within this time.
 const LEAVE_AGAIN: Duration = Duration::from_mins(10);
 
-/// Waits before Telegram is asked again who somebody is.
-const ASK_AGAIN: BackoffSettings = BackoffSettings { first: Duration::from_secs(2), max: Duration::from_mins(1) };
-
-/// Orders that were seen lately, and stops that people ordered.
+/// Orders that were seen lately, and what Telegram said of people.
 #[derive(Default)]
 pub struct Orders(Mutex<Seen>);
 
@@ -63,20 +65,10 @@ pub struct Orders(Mutex<Seen>);
 struct Seen {
     orders: HashSet<(TelegramChatId, MessageId)>,
     age: VecDeque<(TelegramChatId, MessageId)>,
-    standing: HashMap<ChatId, Standing>,
-    ranks: HashMap<(TelegramChatId, TelegramUserId), (bool, Instant)>,
+    administrators: HashMap<TelegramChatId, (HashSet<TelegramUserId>, Instant)>,
+    /// Doubts that Telegram is being asked about here, each until when that is believed.
+    asking: HashMap<(ChatId, TelegramUserId), Instant>,
     left: HashMap<(BotId, TelegramChatId), Instant>,
-}
-
-/// How a stop that people ordered stands.
-#[derive(Default)]
-struct Standing {
-    /// People who ordered it and whose rank is not known yet.
-    doubts: usize,
-    /// One of them may, or an operator stopped the chat as well: it stays.
-    confirmed: bool,
-    /// An operator stopped the chat.
-    decreed: bool,
 }
 
 impl Orders {
@@ -99,66 +91,48 @@ impl Orders {
         true
     }
 
-    /// Somebody ordered a stop. `already`: it was in force before; only one that people ordered is theirs to doubt.
-    /// Tells whether the author's rank must be asked for.
-    fn ordered(&self, chat: ChatId, already: bool, trusted: bool) -> bool {
-        let mut seen = self.seen();
-        if already && !seen.standing.contains_key(&chat) {
-            return false;
-        }
-        let standing = seen.standing.entry(chat).or_default();
-        standing.confirmed |= trusted;
-        standing.doubts += usize::from(!trusted);
-        !trusted
+    /// The order could not be kept: another copy of it may act.
+    fn forget(&self, (telegram, message): (TelegramChatId, MessageId)) {
+        self.seen().orders.remove(&(telegram, message));
     }
 
-    /// Telegram said what somebody is; true when the stop is to be lifted: nobody who ordered it may.
-    fn ranked(&self, chat: ChatId, may: bool) -> bool {
-        let mut seen = self.seen();
-        let Some(standing) = seen.standing.get_mut(&chat) else {
-            return false;
-        };
-        standing.doubts = standing.doubts.saturating_sub(1);
-        standing.confirmed |= may;
-        let lift = standing.doubts == 0 && !standing.confirmed;
-        if lift {
-            seen.standing.remove(&chat);
-        }
-        lift
+    /// What Telegram said lately of somebody's rank. A new administrator is not kept waiting.
+    fn rank(&self, telegram: TelegramChatId, author: TelegramUserId) -> Option<bool> {
+        let seen = self.seen();
+        let (administrators, at) = seen.administrators.get(&telegram)?;
+        let may = administrators.contains(&author);
+        (at.elapsed() < if may { RANK_HOLDS } else { NO_RANK_HOLDS }).then_some(may)
     }
 
-    /// An operator stopped the chat, which then stays so whoever asked in it; or started it, and all is forgotten.
-    pub fn decreed(&self, chat: ChatId, stopped: bool) {
+    /// Telegram told who administers a chat.
+    pub(super) fn learned(&self, telegram: TelegramChatId, administrators: HashSet<TelegramUserId>) {
         let mut seen = self.seen();
-        if stopped {
-            let standing = seen.standing.entry(chat).or_default();
-            (standing.confirmed, standing.decreed) = (true, true);
-        } else {
-            seen.standing.remove(&chat);
+        if seen.administrators.len() >= CHATS {
+            seen.administrators.clear();
         }
+        seen.administrators.insert(telegram, (administrators, Instant::now()));
     }
 
-    /// An administrator starts the chat again; false when it is an operator who stopped it.
-    fn may_start(&self, chat: ChatId) -> bool {
+    /// Begins to ask about somebody's doubted order; false when that is under way.
+    pub(super) fn may_ask(&self, chat: ChatId, author: TelegramUserId) -> bool {
         let mut seen = self.seen();
-        if seen.standing.get(&chat).is_some_and(|standing| standing.decreed) {
+        let now = Instant::now();
+        seen.asking.retain(|_, until| *until > now);
+        if seen.asking.contains_key(&(chat, author)) {
             return false;
         }
-        seen.standing.remove(&chat);
+        seen.asking.insert((chat, author), now + ASKING);
         true
     }
 
-    /// What Telegram said lately of somebody's rank.
-    fn rank(&self, telegram: TelegramChatId, author: TelegramUserId) -> Option<bool> {
-        self.seen().ranks.get(&(telegram, author)).filter(|(_, at)| at.elapsed() < RANK_HOLDS).map(|(may, _)| *may)
+    /// The question is under way for `longer`, and then for as long as an answer may take.
+    pub(super) fn still_asking(&self, chat: ChatId, author: TelegramUserId, longer: Duration) {
+        self.seen().asking.insert((chat, author), Instant::now() + longer + ASKING);
     }
 
-    fn learned(&self, telegram: TelegramChatId, author: TelegramUserId, may: bool) {
-        let mut seen = self.seen();
-        if seen.ranks.len() >= RANKS {
-            seen.ranks.clear();
-        }
-        seen.ranks.insert((telegram, author), (may, Instant::now()));
+    /// The question is answered; what this node read of the store before that must not ask it again.
+    pub(super) fn asked(&self, chat: ChatId, author: TelegramUserId) {
+        self.seen().asking.insert((chat, author), Instant::now() + SETTLES_WITHIN);
     }
 
     /// Whether a bot is to be told to leave a chat: once in a while.
@@ -173,34 +147,14 @@ impl Orders {
     }
 }
 
-/// What an administrator wishes.
-#[derive(Clone, Copy, Debug)]
-enum Wish {
-    /// Silence at once, until then or until somebody starts the chat.
-    Stop(Option<Timestamp>),
-    /// Silence until then, once the rank is known.
-    Quiet(Timestamp),
-    /// An end of it.
-    Start,
-}
-
-/// An order whose author's rank is not known yet.
-#[derive(Clone, Copy, Debug)]
-pub struct Doubt {
-    chat: ChatId,
-    telegram: TelegramChatId,
-    author: TelegramUserId,
-    wish: Wish,
-    /// How often Telegram was asked.
-    asked: u32,
-}
-
-/// What an administrator ordered.
-#[derive(Clone, Copy, Debug)]
+/// What somebody said of a stop, on its way to the store.
+#[derive(Clone, Debug)]
 pub struct Order {
-    doubt: Doubt,
-    /// Whether its author needs no asking.
-    trusted: bool,
+    stop: SetStop,
+    /// The message that says so, to be heard again should the order get lost.
+    said: Option<(TelegramChatId, MessageId)>,
+    /// Who asks what about it once it is stored.
+    then: Option<(BotId, Doubt)>,
 }
 
 /// Obeys the order in an update, if it is one.
@@ -278,17 +232,20 @@ fn administer(
     let stands_for_chat = message.author.kind != AuthorKind::Person;
     let rank = if stands_for_chat { Some(true) } else { node.orders.rank(telegram, author) };
     let wish = match command {
-        Command::Stop => Wish::Stop(None),
+        Command::Stop => Wish::Settle,
         Command::Quiet(quiet) => Wish::Quiet(quiet_until(node, chat, quiet)),
         _ => Wish::Start,
     };
     tracing::warn!(chat.id = %chat, message.id = message.message_id.0, command = command.as_str(), "a person steers the chat");
-    let doubt = Doubt { chat, telegram, author, wish, asked: 0 };
+    let doubt = Doubt { chat, telegram, author, said: message.date, wish, asked: 0, refused: BTreeSet::new() };
+    let said = Some((telegram, message.message_id));
     match (wish, rank) {
+        (Wish::Settle, Some(true)) => {
+            order(node, doubt.order(StopOrder::Set { until: None, rank: Rank::Administrator }, said));
+        }
         // Silence is given on anybody's word, until more is known: somebody may have become administrator just now.
-        (Wish::Stop(_), rank) => stop(node, bot, Order { doubt, trusted: rank == Some(true) }),
-        (_, Some(true)) => enact(node, bot, doubt),
-        (_, Some(false)) => refused(doubt),
+        (Wish::Settle, _) => order(node, doubt.noted(bot, None, said)),
+        (_, Some(may)) => conclude(node, &doubt, may, said),
         (_, None) => ask(node, bot, doubt),
     }
 }
@@ -310,173 +267,50 @@ fn quiet_until(node: &Node, chat: ChatId, quiet: Quiet) -> Timestamp {
     }
 }
 
-fn refused(doubt: Doubt) {
-    tracing::warn!(chat.id = %doubt.chat, "who steers the chat is no administrator of it: nothing is done");
+impl Doubt {
+    /// What its author said, or what is known of it, for the store.
+    pub(super) fn order(&self, order: StopOrder, said: Option<(TelegramChatId, MessageId)>) -> Order {
+        let (scope, by) = (StopScope::Chat(self.chat), format!("telegram user {}", self.author));
+        Order { stop: SetStop { scope, order, by, at: self.said }, said, then: None }
+    }
+
+    /// The chat is to be silent while nobody knows whether its author may say so; then `bot` asks.
+    pub(super) fn noted(
+        self,
+        bot: BotId,
+        until: Option<Timestamp>,
+        said: Option<(TelegramChatId, MessageId)>,
+    ) -> Order {
+        let order = self.order(StopOrder::Doubt { until, author: self.author }, said);
+        Order { then: Some((bot, Self { wish: Wish::Settle, ..self })), ..order }
+    }
 }
 
-/// Does what an administrator ordered.
-fn enact(node: &Arc<Node>, bot: BotId, doubt: Doubt) {
-    let scope = StopScope::Chat(doubt.chat);
-    let order = match doubt.wish {
-        Wish::Stop(_) => return,
-        // A stop without an end is not shortened by a wish for some quiet.
-        Wish::Quiet(_) if node.people.stops().0.get(&scope) == Some(&None) => return,
-        Wish::Quiet(until) => set_stop(node, doubt, true, Some(until)),
-        Wish::Start if !node.orders.may_start(doubt.chat) => {
-            tracing::warn!(chat.id = %doubt.chat, "an operator stopped the chat: its administrators do not start it");
-            return;
-        }
-        Wish::Start => set_stop(node, doubt, false, None),
-    };
-    let enacting = Arc::clone(node);
-    submit(node, &order, move |done| {
-        if !done && let Some(actor) = enacting.directory.bot(bot) {
-            drop(actor.send_after(STORE_RETRY, move || BotMsg::StopAgain(Order { doubt, trusted: true })));
-        }
-    });
-}
-
-/// Commits a stop or its end, and lets this node know at once.
-fn submit(node: &Arc<Node>, order: &SetStop, then: impl FnOnce(bool) + Send + 'static) {
-    let knowing = Arc::clone(node);
-    let (scope, stopped, until) = (order.scope, order.stopped, order.until);
-    node.committer.submit(Operation::SetStop(order.clone()), move |result| {
-        if result.is_ok() {
-            knowing.people.stop_set(scope, stopped, until);
-        }
-        then(result.is_ok());
-    });
-}
-
-/// Commits the stop, again and again until the store has it.
-fn stop(node: &Arc<Node>, bot: BotId, order: Order) {
-    let Order { doubt, trusted } = order;
-    let until = if let Wish::Stop(until) = doubt.wish { until } else { None };
+/// Commits what somebody said of a stop, again and again until the store has it, and lets this node know at once.
+pub(in crate::actors) fn order(node: &Arc<Node>, order: Order) {
     let ordering = Arc::clone(node);
-    let stop = set_stop(node, doubt, true, until);
-    node.committer.submit(Operation::SetStop(stop.clone()), move |result| match result {
-        Ok(Applied::StopSet { already }) => {
-            ordering.people.stop_set(stop.scope, true, stop.until);
-            if ordering.orders.ordered(doubt.chat, already, trusted) {
+    node.committer.submit(Operation::SetStop(order.stop.clone()), move |result| match result {
+        Ok(Applied::StopSet(stop)) => {
+            let lifts = matches!(order.stop.order, StopOrder::Lift { .. });
+            if lifts && stop.as_ref().is_some_and(Stop::is_operators) {
+                tracing::warn!(stop = ?order.stop.scope, "an operator stopped the chat: its administrators do not start it");
+            }
+            ordering.people.stop_set(order.stop.scope, stop);
+            if let Some((bot, doubt)) = order.then
+                && ordering.orders.may_ask(doubt.chat, doubt.author)
+            {
                 ask(&ordering, bot, doubt);
             }
         }
         Ok(_) => {}
         Err(error) => {
-            tracing::error!(chat.id = %doubt.chat, error = %error, "the chat cannot be stopped yet, it is tried again");
-            if let Some(actor) = ordering.directory.bot(bot) {
-                drop(actor.send_after(STORE_RETRY, move || BotMsg::StopAgain(order)));
+            tracing::error!(stop = ?order.stop.scope, error = %error, "a person's order cannot be stored yet, it is tried again");
+            // The root of the node has it from here on: bots come and go.
+            match (ordering.directory.fleet(), order.said) {
+                (Some(fleet), _) => drop(fleet.send_after(STORE_RETRY, move || FleetMsg::Order(order))),
+                (None, Some(said)) => ordering.orders.forget(said),
+                (None, None) => {}
             }
         }
     });
-}
-
-/// Lets a bot of the chat ask Telegram who the author is: at first the one that brought the order, then others.
-fn ask(node: &Node, bot: BotId, doubt: Doubt) {
-    let known = node.directory.known();
-    let members = known.chats.get(&doubt.chat).map_or(&[][..], |chat| &chat.members);
-    let others = members.iter().copied().filter(|member| *member != bot);
-    let mut askers = std::iter::once(bot).chain(others).filter_map(|bot| node.directory.bot(bot));
-    let count = members.len().max(1);
-    if let Some(asker) = askers.nth(doubt.asked as usize % count).or_else(|| node.directory.bot(bot)) {
-        let _ = asker.cast(BotMsg::Doubted(doubt));
-    } else if let Some(fleet) = node.directory.fleet() {
-        // A webhook's receiver where no bot of the chat lives.
-        let _ = fleet.cast(FleetMsg::Doubted(bot, doubt));
-    }
-}
-
-/// Asks Telegram whether the author of an order may steer the chat, on a node where none of its bots lives, until it says.
-pub(in crate::actors) async fn verify(node: &Arc<Node>, bot: BotId, api: &dyn BotApi, mut doubt: Doubt) {
-    loop {
-        match api.is_admin(doubt.telegram, doubt.author).await {
-            Ok(may) => return ranked(node, bot, doubt, may),
-            Err(error) => {
-                if let Some(paused) = paused_meanwhile(doubt) {
-                    return stop(node, bot, paused);
-                }
-                doubt.asked += 1;
-                let mut wait = ASK_AGAIN.wait(doubt.asked, node.jitter.next());
-                if let TelegramError::RateLimited { retry_after } = &error {
-                    wait = wait.max(*retry_after);
-                }
-                tracing::warn!(chat.id = %doubt.chat, error = %error, "who stopped the chat cannot be verified yet, it stays stopped");
-                tokio::time::sleep(wait).await;
-            }
-        }
-    }
-}
-
-/// While nobody knows whether the author of a wish for quiet may have it: the same as a stop, to be lifted if not.
-fn paused_meanwhile(doubt: Doubt) -> Option<Order> {
-    match doubt.wish {
-        Wish::Quiet(until) => Some(Order { doubt: Doubt { wish: Wish::Stop(Some(until)), ..doubt }, trusted: false }),
-        Wish::Stop(_) | Wish::Start => None,
-    }
-}
-
-/// Telegram said whether the author may: a stop of nobody who may is lifted, every other wish is done or not.
-fn ranked(node: &Arc<Node>, bot: BotId, doubt: Doubt, may: bool) {
-    node.orders.learned(doubt.telegram, doubt.author, may);
-    match doubt.wish {
-        Wish::Stop(_) => {
-            if node.orders.ranked(doubt.chat, may) {
-                tracing::warn!(chat.id = %doubt.chat, "who stopped the chat is no administrator of it: it goes on");
-                submit(node, &set_stop(node, doubt, false, None), |_| {});
-            }
-        }
-        Wish::Quiet(_) | Wish::Start if may => enact(node, bot, doubt),
-        Wish::Quiet(_) | Wish::Start => refused(doubt),
-    }
-}
-
-fn set_stop(node: &Node, doubt: Doubt, stopped: bool, until: Option<Timestamp>) -> SetStop {
-    let by = format!("telegram user {}", doubt.author);
-    SetStop { scope: StopScope::Chat(doubt.chat), stopped, until, by, at: node.clock.now() }
-}
-
-impl BotState {
-    pub(super) fn on_stop_again(&self, order: Order) {
-        match order.doubt.wish {
-            Wish::Stop(_) => stop(&self.node, self.profile.id, order),
-            Wish::Quiet(_) | Wish::Start => enact(&self.node, self.profile.id, order.doubt),
-        }
-    }
-
-    /// Asks Telegram whether the author of an order may steer the chat.
-    pub(super) fn on_doubted(&mut self, doubt: Doubt) {
-        if let Some(wait) = self.sending.limiter.pause_left(doubt.chat) {
-            drop(self.myself.send_after(wait, move || BotMsg::Doubted(doubt)));
-            return;
-        }
-        let (api, myself) = (Arc::clone(&self.api), self.myself.clone());
-        self.tasks.spawn(async move {
-            let rank = api.is_admin(doubt.telegram, doubt.author).await;
-            let _ = myself.cast(BotMsg::Ranked(doubt, rank));
-        });
-    }
-
-    pub(super) fn on_ranked(&mut self, mut doubt: Doubt, rank: Result<bool, TelegramError>) {
-        let error = match rank {
-            Ok(may) => {
-                return ranked(&self.node, self.profile.id, doubt, may);
-            }
-            Err(error) => error,
-        };
-        if let Some(paused) = paused_meanwhile(doubt) {
-            return stop(&self.node, self.profile.id, paused);
-        }
-        doubt.asked += 1;
-        let mut wait = ASK_AGAIN.wait(doubt.asked, self.node.jitter.next());
-        if let TelegramError::RateLimited { retry_after } = &error {
-            self.on_limited(Some(doubt.chat), *retry_after);
-            wait = wait.max(*retry_after);
-        }
-        tracing::warn!(chat.id = %doubt.chat, error = %error, "who stopped the chat cannot be verified yet, it stays stopped");
-        let (node, bot) = (Arc::clone(&self.node), self.profile.id);
-        self.tasks.spawn(async move {
-            tokio::time::sleep(wait).await;
-            ask(&node, bot, doubt);
-        });
-    }
 }

@@ -46,6 +46,7 @@ impl ChatState {
                 ordered = self.command_in(message);
             }
         }
+        let discloses = matches!(&content, Content::Sent(event) if self.is_disclosure(event));
         let Some(memory) = self.memory.as_mut() else {
             return;
         };
@@ -81,6 +82,10 @@ impl ChatState {
                 let last_part = event.last_part;
                 if last_part {
                     memory.has_spoken(bot);
+                }
+                if discloses {
+                    memory.disclosed = true;
+                    node.notices.disclosed(self.profile.id);
                 }
                 (read_sent(self.profile.id, inbox, event, &author, node.directory.username(bot)), None, last_part)
             }

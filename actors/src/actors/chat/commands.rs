@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::actor::{ChatState, Content, Delivery, Step, in_time};
+use super::notices::Disclosing;
 use crate::actors::bot::actor::TurnJob;
 use crate::behaviour::command::{Command, Order, order_in};
 use crate::behaviour::note::Note;
@@ -26,7 +27,7 @@ use crate::domain::transcript::{EntryKind, TranscriptEntry};
 use crate::domain::turn::{Act, Turn, TurnProgress};
 
 /// How long what the fleet says of itself may wait to be sent.
-const SAID_WITHIN: Duration = Duration::from_mins(10);
+const SAID_WITHIN: Duration = Duration::from_mins(4);
 
 /// A command that concerns this fleet.
 pub(super) struct Ordered {
@@ -111,11 +112,14 @@ impl ChatState {
         memory.append(Arc::clone(&entry));
         let note = memory.window.back().cloned();
         step.entries.push((*entry).clone());
-        let speaker = self.spokesman(ordered.to.or(Some(heard_by)));
+        let (speaker, name) = (self.spokesman(ordered.to.or(Some(heard_by)), None), ordered.command.as_str());
+        // The command has taken effect; only the answer is spared.
         let text = answer(&self.profile.spec, ordered.command, record.as_ref());
+        let text = text.filter(|_| self.node.notices.may_answer(self.profile.id, name));
         let decision = match (text, speaker, note) {
             (Some(text), Some(speaker), Some(note)) => {
-                let reason = format!("a person gave the command /{}", ordered.command.as_str());
+                let reason = format!("a person gave the command /{name}");
+                self.node.notices.answers(self.profile.id, name);
                 self.announce(speaker, text, reason, Some(&note), step)
             }
             _ => None,
@@ -124,8 +128,9 @@ impl ChatState {
         step.handled.push(Handled { inbox, outcome, number: Some(number), decision });
     }
 
-    /// Tells people once that they talk to an AI: with the first sign of life of the chat. Not under the policy of
-    /// tests and measurements, and not while the chat is stopped: then with the first sign after it.
+    /// Tells people once that they talk to an AI: with the first sign of life of the chat, and again, by another bot, while
+    /// Telegram has not taken the message. Not under the policy of tests and measurements, and not while the chat is
+    /// stopped: then with the first sign after it.
     pub(super) fn disclose(&mut self, heard_by: Option<BotId>, step: &mut Step) {
         let now = self.node.clock.now();
         let told = self.memory.as_ref().is_none_or(|memory| memory.disclosed);
@@ -138,21 +143,27 @@ impl ChatState {
         if self.node.people.is_stopped(self.profile.id, now) {
             return;
         }
-        let Some(speaker) = self.spokesman(heard_by) else {
+        let node = Arc::clone(&self.node);
+        let Disclosing::Due(before) = node.notices.disclosing(self.profile.id) else {
+            return;
+        };
+        let Some(speaker) = self.spokesman(heard_by, before) else {
             return;
         };
         let reason = "the people of the chat were not told yet that they talk to an AI".to_owned();
-        if self.announce(speaker, text, reason, None, step).is_some()
-            && let Some(memory) = self.memory.as_mut()
-        {
-            memory.disclosed = true;
+        if self.announce(speaker, text, reason, None, step).is_some() {
+            node.notices.discloses(self.profile.id, Some(speaker));
         }
     }
 
-    /// The bot that speaks for the fleet: the wished one, or the first that can post here.
-    fn spokesman(&self, wished: Option<BotId>) -> Option<BotId> {
-        let here = |bot: &BotId| self.profile.members.contains(bot) && !self.absent.contains(bot);
-        wished.filter(here).or_else(|| self.profile.members.iter().copied().find(here))
+    /// The bot that speaks for the fleet: the wished one, or the first that can post here; `not` only when nobody else
+    /// can.
+    fn spokesman(&self, wished: Option<BotId>, not: Option<BotId>) -> Option<BotId> {
+        let silent = self.silent_here(self.node.clock.now());
+        let here = |bot: &BotId| self.profile.members.contains(bot) && !silent.contains(bot);
+        let another = |bot: &BotId| here(bot) && Some(*bot) != not;
+        let members = || self.profile.members.iter().copied();
+        wished.filter(another).or_else(|| members().find(another)).or_else(|| members().find(here))
     }
 
     /// A turn to say a given text, with its decision.

@@ -39,6 +39,9 @@ impl ChatState {
         let node = Arc::clone(&self.node);
         match in_time(node.store.chat_memory(self.profile.id, self.settings.window_entries.get())).await {
             Ok(loaded) => {
+                if let Err(error) = self.find_disclosure(&loaded).await {
+                    return self.store_failed(myself, &error);
+                }
                 self.next_tick_at = loaded.next_tick_at;
                 self.absent = loaded.absent.iter().copied().collect();
                 self.memory =

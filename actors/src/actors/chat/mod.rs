@@ -7,6 +7,8 @@
 //! | `memory` | the end of the transcript in memory |
 //! | `place` | who can post here, and the chat's id at Telegram |
 //! | `appending` | one row becomes an entry, a copy, or nothing |
+//! | `commands` | people's commands answered, and what the fleet says of itself |
+//! | `notices` | what it said of itself lately |
 //! | `deciding` | the director, and the turns of its speakers |
 //! | `loading` | what waits for it in the store |
 //! | `leaving` | hand-off, fences, another configuration (I6) |
@@ -20,6 +22,7 @@ mod evidence;
 mod leaving;
 mod loading;
 pub mod memory;
+pub mod notices;
 mod place;
 pub mod reading;
 pub mod settings;

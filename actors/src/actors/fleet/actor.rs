@@ -19,8 +19,9 @@ use super::starting::Ramp;
 use super::supervision::Book;
 pub use super::supervision::{Child, Quarantined};
 use crate::actors::bot::actor::BotMsg;
-use crate::actors::bot::orders::{Doubt, claim};
+use crate::actors::bot::orders::{Order, claim, order};
 use crate::actors::bot::settings::BotSettings;
+use crate::actors::bot::verifying::Doubt;
 use crate::actors::chat::settings::ChatSettings;
 use crate::actors::node::{Ended, Node};
 use crate::actors::ownership::actor::{OwnershipActor, OwnershipArgs};
@@ -28,7 +29,7 @@ use crate::actors::provider::settings::ProviderSettings;
 use crate::actors::tasks::{TaskPanicked, Tasks};
 use crate::actors::webhooks::Webhooks;
 use crate::domain::commit::operation::SetRight;
-use crate::domain::ids::{BotId, ChatId, Epoch};
+use crate::domain::ids::{BotId, ChatId, Epoch, TelegramChatId};
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::roster::{BotProfile, Roster};
 use crate::policy::ownership::settings::OwnershipSettings;
@@ -100,6 +101,10 @@ pub enum FleetMsg {
     Fenced(LeaseKey, Epoch),
     /// Somebody stopped a chat of which no bot lives here, and it is not known whether they may: ask by this bot.
     Doubted(BotId, Doubt),
+    /// A webhook told of chats that the manifest does not name: let this bot, which lives elsewhere, leave them.
+    LeaveChats(BotId, BTreeSet<TelegramChatId>),
+    /// Store what somebody said of a stop: the store did not take it before.
+    Order(Order),
     /// Store a person's right: the store did not take it before.
     Claim(SetRight),
     /// Somebody made use of a right: look what is in force.
@@ -256,6 +261,8 @@ impl Actor for FleetActor {
             FleetMsg::NotHandedOver(key) => state.on_not_handed_over(&myself, key).await,
             FleetMsg::Fenced(key, epoch) => state.on_fenced(key, epoch),
             FleetMsg::Doubted(bot, doubt) => state.verify(bot, doubt),
+            FleetMsg::LeaveChats(bot, strange) => state.leave_chats(bot, strange),
+            FleetMsg::Order(again) => order(&state.args.node, again),
             FleetMsg::Claim(right) => claim(&state.args.node, right),
             FleetMsg::LookAtPeople => state.look_at_people(&myself),
             FleetMsg::PeopleLearned(anew) => state.on_people_learned(&myself, anew),

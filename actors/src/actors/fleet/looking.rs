@@ -1,6 +1,7 @@
 //! The fleet looks: for work that no hint announced, for actors that hang, for rows that are old. Layer `actors`. Keeps
 //! I7, I8.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,10 +14,11 @@ use super::actor::{FleetMsg, FleetState};
 use super::people::learn;
 use super::supervision::Child;
 use crate::actors::bot::actor::BotMsg;
-use crate::actors::bot::orders::{Doubt, verify};
+use crate::actors::bot::strangers::{leave, to_leave};
+use crate::actors::bot::verifying::{Doubt, take_up, verify};
 use crate::actors::chat::actor::ChatMsg;
 use crate::actors::provider::actor::ProviderMsg;
-use crate::domain::ids::BotId;
+use crate::domain::ids::{BotId, TelegramChatId};
 use crate::domain::ownership::LeaseKey;
 use crate::ports::store::Backlog;
 
@@ -79,6 +81,7 @@ impl FleetState {
     pub(super) async fn on_reconciled(&mut self, myself: &ActorRef<FleetMsg>, backlog: Option<Backlog>) {
         self.reconciling = false;
         let node = Arc::clone(&self.args.node);
+        take_up(&node);
         let Some(backlog) = backlog else {
             return;
         };
@@ -116,6 +119,21 @@ impl FleetState {
             Err(why) => {
                 tracing::error!(bot.id = %bot, reason = why, "who stopped a chat cannot be verified, it stays stopped");
             }
+        }
+    }
+
+    /// Lets a bot that lives elsewhere leave chats that the manifest does not name.
+    pub(super) fn leave_chats(&mut self, bot: BotId, strange: BTreeSet<TelegramChatId>) {
+        let node = Arc::clone(&self.args.node);
+        let Some(profile) = node.directory.bot_profile(bot).filter(|_| self.bot_settings.leave_unknown_chats) else {
+            return;
+        };
+        let Ok(api) = self.leasing.api(&node, &self.args.apis, &profile) else {
+            return;
+        };
+        for telegram in to_leave(&node, bot, strange) {
+            let (node, api) = (Arc::clone(&node), Arc::clone(&api));
+            self.tasks.spawn(async move { leave(&node, bot, api.as_ref(), telegram).await });
         }
     }
 

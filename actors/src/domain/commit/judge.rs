@@ -9,7 +9,7 @@ use super::operation::{
     Advance, Applied, Begin, Cancel, Claim, Finish, HandOver, Ingest, Migrate, Operation, Paused, Receive, Redeliver,
     Refusal, Resolve, ReturnAllowance, SetDelivery, SetRight, Settle, Start, TakeAllowance, TurnEnding, Verdict,
 };
-use super::rows::{Changes, ChatChange, ChatHead, Loaded, OutboxHead, TurnHead};
+use super::rows::{Changes, ChatChange, ChatHead, Loaded, OutboxHead, StopChange, TurnHead};
 use crate::domain::allowance::grant;
 use crate::domain::dead_letter::DeadLetterId;
 use crate::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, Number, OutboxId, TurnId};
@@ -61,10 +61,9 @@ impl Bench<'_> {
             Operation::Resolve(op) => self.resolve(op),
             Operation::Migrate(op) => self.migrate(op),
             Operation::SetStop(op) => {
-                let already = self.loaded.stops.holds(op.scope, op.at) == op.stopped;
-                self.loaded.stops.set(op.scope, op.stopped, op.until);
-                self.changes.stops.push(op);
-                Ok(Applied::StopSet { already })
+                let stop = self.loaded.stops.obey(op.scope, op.order, op.at);
+                self.changes.stops.insert(op.scope, StopChange { stop: stop.clone(), by: op.by, at: op.at });
+                Ok(Applied::StopSet(stop))
             }
             Operation::SetRight(op) => Ok(self.set_right(op)),
             Operation::Receive(op) => Ok(self.receive(op)),

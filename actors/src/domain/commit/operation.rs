@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::allowance::AllowanceKey;
-use crate::domain::control::StopScope;
+use crate::domain::control::{Stop, StopOrder, StopScope};
 use crate::domain::dead_letter::DeadLetterId;
 use crate::domain::decision::Decision;
 use crate::domain::ids::{
@@ -320,13 +320,11 @@ pub struct Cancel {
 pub struct SetStop {
     /// What.
     pub scope: StopScope,
-    /// Stop, or start again.
-    pub stopped: bool,
-    /// When the stop ends by itself; `None` is until somebody lifts it.
-    pub until: Option<Timestamp>,
+    /// What they want.
+    pub order: StopOrder,
     /// Who asked.
     pub by: String,
-    /// When.
+    /// When they said so, by Telegram's clock if they said it there.
     pub at: Timestamp,
 }
 
@@ -379,11 +377,8 @@ pub enum Applied {
     Said(Option<Verdict>),
     /// Whether the message may be sent now.
     Begun(Verdict),
-    /// A stop was set or lifted.
-    StopSet {
-        /// Whether that is what was in force already.
-        already: bool,
-    },
+    /// A stop was set or lifted; what stops the scope now.
+    StopSet(Option<Stop>),
     /// A right is in force.
     RightSet {
         /// Whether it was in force already.

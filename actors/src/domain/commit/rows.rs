@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::domain::allowance::AllowanceKey;
-use crate::domain::commit::operation::{SetRight, SetStop};
-use crate::domain::control::Stops;
+use crate::domain::commit::operation::SetRight;
+use crate::domain::control::{Stop, StopScope, Stops};
 use crate::domain::decision::Decision;
 use crate::domain::ids::{
     BotId, ChatId, DecisionNumber, Epoch, InboxId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
@@ -133,12 +133,23 @@ pub struct Changes {
     /// Budgets from which was taken, or to which was given back.
     pub allowances: BTreeSet<AllowanceKey>,
     /// Stops set or lifted.
-    pub stops: Vec<SetStop>,
+    pub stops: BTreeMap<StopScope, StopChange>,
     /// Leases that their owners gave away, each with its new epoch; rare. Turns claimed under an older one go back to
     /// the queue, with an attempt less.
     pub hand_overs: BTreeMap<LeaseKey, (Incarnation, Epoch)>,
     /// What a person ordered; rare.
     pub orders: Orders,
+}
+
+/// What stops a scope from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StopChange {
+    /// Nothing when it was lifted.
+    pub stop: Option<Stop>,
+    /// Who spoke last.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// Changes that a person ordered, of columns that nothing on the data's way changes.

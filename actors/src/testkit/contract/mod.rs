@@ -132,6 +132,8 @@ macro_rules! store_contract {
             a_chain_too_deep_is_cancelled
             a_stop_cancels_and_lifting_it_lets_go
             a_timed_stop_ends_by_itself
+            a_doubted_stop_changes_none_in_force
+            a_stop_is_lifted_by_no_lower_rank_and_no_older_word
             a_stale_message_is_cancelled
             a_stop_in_the_same_batch_already_counts
             a_settled_attempt_cannot_settle_again

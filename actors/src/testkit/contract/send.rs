@@ -7,8 +7,8 @@ use super::{Home, Scene, assert_conflict};
 use crate::domain::commit::operation::{
     Advance, Applied, Begin, Cancel, Migrate, Operation, Refusal, Resolve, SetStop, Settle, Start, TurnEnding, Verdict,
 };
-use crate::domain::control::StopScope;
-use crate::domain::ids::{AttemptId, Epoch, MessageId, Number, TelegramChatId, TurnId};
+use crate::domain::control::{DoubtedStop, Rank, Stop, StopOrder, StopScope};
+use crate::domain::ids::{AttemptId, Epoch, MessageId, Number, TelegramChatId, TelegramUserId, TurnId};
 use crate::domain::inbox::Source;
 use crate::domain::outbox::{OnUnknown, OutboxMessage, OutboxState, SendProgress, SendResult};
 use crate::domain::pause::Pause;
@@ -65,8 +65,17 @@ fn settle(message: &OutboxMessage, attempt: i64, result: SendResult) -> Operatio
     })
 }
 
+fn set(until: Option<u64>, rank: Rank) -> StopOrder {
+    StopOrder::Set { until: until.map(at), rank }
+}
+
+fn order_at(scope: StopScope, order: StopOrder, second: u64) -> Operation {
+    Operation::SetStop(SetStop { scope, order, by: "somebody".to_owned(), at: at(second) })
+}
+
 fn stop(scope: StopScope, stopped: bool) -> Operation {
-    Operation::SetStop(SetStop { scope, stopped, until: None, by: "operator".to_owned(), at: at(5) })
+    let order = if stopped { set(None, Rank::Operator) } else { StopOrder::Lift { rank: Rank::Operator } };
+    order_at(scope, order, 5)
 }
 
 /// I4: the intent is committed before the effect.
@@ -146,14 +155,62 @@ pub async fn a_stop_cancels_and_lifting_it_lets_go(home: &dyn Home) {
 pub async fn a_timed_stop_ends_by_itself(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 2).await;
     let scope = StopScope::Chat(messages[0].chat);
-    let timed = SetStop { scope, stopped: true, until: Some(at(60)), by: "an admin".to_owned(), at: at(5) };
-    scene.commit_all(vec![Operation::SetStop(timed)]).await;
+    scene.commit_all(vec![order_at(scope, set(Some(60), Rank::Administrator), 5)]).await;
     let scene = scene.reopen(home).await;
-    assert_eq!(scene.store.stops().await.unwrap().0.get(&scope), Some(&Some(at(60))));
+    let timed = Stop::firm(Some(at(60)), Rank::Administrator, at(5));
+    assert_eq!(scene.store.stops().await.unwrap().0.get(&scope), Some(&timed));
     let done = scene.commit_one(begin(&scene, &messages[0], start(51, at(59)))).await;
     assert!(matches!(done, Ok(Applied::Begun(Verdict::Cancelled(_)))), "{done:?}");
     let done = scene.commit_one(begin(&scene, &messages[1], start(52, at(60)))).await;
     assert_eq!(done, Ok(Applied::Begun(Verdict::Send)));
+}
+
+/// I9: what somebody of unknown rank orders is noted beside what stands, survives a restart, and goes without a trace.
+pub async fn a_doubted_stop_changes_none_in_force(home: &dyn Home) {
+    let (scene, messages) = with_messages(home, 1).await;
+    let scope = StopScope::Chat(messages[0].chat);
+    let author = TelegramUserId(77);
+    let doubt = |until: Option<u64>| StopOrder::Doubt { until: until.map(at), author };
+    let quiet = order_at(scope, set(Some(60), Rank::Administrator), 5);
+    scene.commit_all(vec![quiet, order_at(scope, doubt(None), 6)]).await;
+    let scene = scene.reopen(home).await;
+    let stored = scene.store.stops().await.unwrap();
+    assert!(stored.holds(scope, at(1_000)), "anybody's word silences while nobody knows better");
+    assert_eq!(stored.0[&scope].doubts, [DoubtedStop { author, until: None, at: at(6) }]);
+    let may_not = StopOrder::Settle { author, may: false };
+    let firm = Stop::firm(Some(at(60)), Rank::Administrator, at(5));
+    assert_eq!(scene.commit_one(order_at(scope, may_not, 6)).await, Ok(Applied::StopSet(Some(firm))));
+
+    let endless = order_at(scope, set(None, Rank::Operator), 7);
+    scene.commit_all(vec![endless, order_at(scope, doubt(Some(20)), 8)]).await;
+    let scene = scene.reopen(home).await;
+    assert!(scene.store.stops().await.unwrap().holds(scope, at(1_000)), "a wish for a minute shortens no stop");
+    let may = order_at(scope, StopOrder::Settle { author, may: true }, 8);
+    let operators = Stop::firm(None, Rank::Operator, at(7));
+    assert_eq!(scene.commit_one(may).await, Ok(Applied::StopSet(Some(operators))));
+}
+
+/// I9: nobody lifts what a higher rank wants, and nothing that was said earlier lifts what was said later.
+pub async fn a_stop_is_lifted_by_no_lower_rank_and_no_older_word(home: &dyn Home) {
+    let (scene, messages) = with_messages(home, 1).await;
+    let scope = StopScope::Chat(messages[0].chat);
+    let lift = |second| order_at(scope, StopOrder::Lift { rank: Rank::Administrator }, second);
+    let stands = async |scene: &Scene| scene.store.stops().await.unwrap().0.contains_key(&scope);
+    scene.commit_all(vec![stop(scope, true), lift(9)]).await;
+    assert!(stands(&scene).await, "an operator's");
+    scene.commit_all(vec![stop(scope, false)]).await;
+    assert!(!stands(&scene).await);
+    scene.commit_all(vec![order_at(scope, set(None, Rank::Administrator), 20), lift(19)]).await;
+    let scene = scene.reopen(home).await;
+    assert!(stands(&scene).await, "a late copy");
+    scene.commit_all(vec![order_at(scope, set(Some(60), Rank::Administrator), 21)]).await;
+    assert!(scene.store.stops().await.unwrap().holds(scope, at(1_000)), "a wish for quiet shortens no stop");
+    scene.commit_all(vec![lift(21)]).await;
+    assert!(!stands(&scene).await);
+    let doubted = StopOrder::Doubt { until: None, author: TelegramUserId(77) };
+    scene.commit_all(vec![order_at(scope, doubted, 30), order_at(scope, set(Some(99), Rank::Administrator), 31)]).await;
+    scene.commit_all(vec![order_at(scope, StopOrder::Settle { author: TelegramUserId(77), may: true }, 30)]).await;
+    assert!(scene.store.stops().await.unwrap().holds(scope, at(1_000)), "who stopped it may: it stays so");
 }
 
 /// What comes too late is not said.
@@ -380,8 +437,7 @@ pub async fn a_stop_drops_a_turn_instead_of_its_claim(home: &dyn Home) {
     batch.push(claim(&turns[0], scene.epoch));
     scene.commit_all(batch).await;
     let scope = StopScope::Chat(chat);
-    let stop = |stopped| SetStop { scope, stopped, until: None, by: "test".to_owned(), at: at(1) };
-    scene.commit_all(vec![Operation::SetStop(stop(true))]).await;
+    scene.commit_all(vec![stop(scope, true)]).await;
     let dropped = scene.commit_all(vec![claim(&turns[1], scene.epoch)]).await;
     assert_eq!(dropped, [Applied::Stopped(scope)]);
     let (stored, _) = scene.store.turn(turns[1].id).await.unwrap().expect("stored");
@@ -390,7 +446,7 @@ pub async fn a_stop_drops_a_turn_instead_of_its_claim(home: &dyn Home) {
     let (stored, _) = scene.store.turn(turns[0].id).await.unwrap().expect("stored");
     assert_eq!(stored.progress.state, TurnState::Claimed);
     assert_conflict(&scene.commit_one(claim(&turns[1], scene.epoch)).await);
-    scene.commit_all(vec![Operation::SetStop(stop(false)), claim(&turns[2], scene.epoch)]).await;
+    scene.commit_all(vec![stop(scope, false), claim(&turns[2], scene.epoch)]).await;
     let acted = finish(&turns[2], scene.epoch, TurnEnding::Acted);
     scene.commit_all(vec![acted]).await;
     let (stored, messages) = scene.store.turn(turns[2].id).await.unwrap().expect("stored");

@@ -214,8 +214,8 @@ impl State {
         for key in changes.allowances {
             self.allowances.extend(loaded.allowances.remove_entry(&key));
         }
-        for stop in changes.stops {
-            self.stops.set(stop.scope, stop.stopped, stop.until);
+        for (scope, change) in changes.stops {
+            self.stops.put(scope, change.stop);
         }
         for (key, (to, epoch)) in changes.hand_overs {
             self.hand_over(key, to, epoch);

@@ -1,0 +1,118 @@
+//! What this node has said of the fleet lately, so that it is said once. Layer `actors`. Keeps I9.
+//!
+//! Whether a chat was told that it talks to an AI is in the store, once the message is sent. What is on its way there is
+//! remembered here, over the comings and goings of the chat's actor; a process that begins looks into the store for it.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::actor::{ChatState, in_time};
+use crate::behaviour::notices::disclosure;
+use crate::domain::ids::{BotId, ChatId};
+use crate::domain::inbox::SentEvent;
+use crate::domain::text::{MESSAGE_UNITS_MAX, split_message};
+use crate::domain::turn::Act;
+use crate::ports::store::{ChatMemory, StoreError};
+
+/// How long a disclosure is awaited before another bot makes it: longer than it may wait to be sent.
+const DISCLOSE_AGAIN: Duration = Duration::from_mins(5);
+
+/// The same command is answered once within this time in a chat.
+const ANSWER_AGAIN: Duration = Duration::from_mins(1);
+
+/// Turns and messages of a bot among which a disclosure is looked for.
+const LOOK_AT: usize = 256;
+
+/// What was said lately.
+#[derive(Default)]
+pub struct Notices(Mutex<Said>);
+
+#[derive(Default)]
+struct Said {
+    disclosures: HashMap<ChatId, (Option<BotId>, Instant)>,
+    answers: HashMap<(ChatId, &'static str), Instant>,
+}
+
+/// Whether a chat may be told now that it talks to an AI.
+pub(super) enum Disclosing {
+    /// Not now: it is on its way.
+    Waits,
+    /// By anybody, but rather not by the bot that was to do it before.
+    Due(Option<BotId>),
+}
+
+impl Notices {
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn disclosing(&self, chat: ChatId) -> Disclosing {
+        match self.said().disclosures.get(&chat) {
+            Some((_, at)) if at.elapsed() < DISCLOSE_AGAIN => Disclosing::Waits,
+            Some((by, _)) => Disclosing::Due(*by),
+            None => Disclosing::Due(None),
+        }
+    }
+
+    /// A bot is to tell the chat, or one that nobody here knows of.
+    pub(super) fn discloses(&self, chat: ChatId, by: Option<BotId>) {
+        self.said().disclosures.insert(chat, (by, Instant::now()));
+    }
+
+    fn knows(&self, chat: ChatId) -> bool {
+        self.said().disclosures.contains_key(&chat)
+    }
+
+    /// The chat has been told.
+    pub(super) fn disclosed(&self, chat: ChatId) {
+        self.said().disclosures.remove(&chat);
+    }
+
+    /// Whether that command was not answered there just now.
+    pub(super) fn may_answer(&self, chat: ChatId, command: &'static str) -> bool {
+        self.said().answers.get(&(chat, command)).is_none_or(|at| at.elapsed() >= ANSWER_AGAIN)
+    }
+
+    /// That command is answered there.
+    pub(super) fn answers(&self, chat: ChatId, command: &'static str) {
+        let mut said = self.said();
+        said.answers.retain(|_, at| at.elapsed() < ANSWER_AGAIN);
+        said.answers.insert((chat, command), Instant::now());
+    }
+}
+
+impl ChatState {
+    /// Whether this message, which Telegram has accepted, tells the people of the chat that they talk to an AI.
+    pub(super) fn is_disclosure(&self, event: &SentEvent) -> bool {
+        let text = disclosure(&self.profile.spec).filter(|_| event.last_part);
+        text.is_some_and(|text| split_message(&text, MESSAGE_UNITS_MAX).get(event.part as usize) == Some(&event.text))
+    }
+
+    /// Looks in the store for a disclosure that was decided before this process began, and is not sent yet.
+    pub(super) async fn find_disclosure(&self, loaded: &ChatMemory) -> Result<(), StoreError> {
+        let (node, chat) = (&self.node, self.profile.id);
+        let text = disclosure(&self.profile.spec).filter(|_| !loaded.disclosed && loaded.last_decision.0 > 0);
+        let Some(text) = text.filter(|_| !node.notices.knows(chat)) else {
+            return Ok(());
+        };
+        for bot in self.profile.members.iter().copied() {
+            let turns = in_time(node.store.queued_turns(bot, LOOK_AT)).await?;
+            let says = |act: &Act| matches!(act, Act::Say { text: said } if *said == text);
+            let decided = turns.iter().any(|turn| turn.chat == chat && says(&turn.act));
+            if decided {
+                node.notices.discloses(chat, Some(bot));
+                return Ok(());
+            }
+            let parts = split_message(&text, MESSAGE_UNITS_MAX);
+            let messages = in_time(node.store.waiting_messages(bot, LOOK_AT)).await?;
+            if messages.iter().any(|message| message.chat == chat && parts.last() == Some(&message.text)) {
+                node.notices.discloses(chat, Some(bot));
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}

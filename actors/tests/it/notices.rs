@@ -1,0 +1,188 @@
+//! What the fleet says of itself, and chats that nobody invited it to.
+
+use std::time::Duration;
+
+use botfleet_actors::actors::bot::intake::receive;
+use botfleet_actors::domain::commit::operation::{Operation, SetStop};
+use botfleet_actors::domain::control::{Rank, StopOrder, StopScope};
+use botfleet_actors::domain::ids::{MessageId, TelegramChatId, UpdateId};
+use botfleet_actors::domain::incoming::{Entity, EntityKind, Event};
+use botfleet_actors::domain::ownership::NodeRole;
+use botfleet_actors::domain::roster::ChatPolicy;
+use botfleet_actors::domain::turn::TurnState;
+use botfleet_actors::ports::store::Store;
+use botfleet_actors::ports::telegram::{ReceivedUpdate, TelegramError};
+use botfleet_actors::testkit::cluster_stage::ClusterStage;
+use botfleet_actors::testkit::journal::Happening;
+use botfleet_actors::testkit::rows::chat_spec;
+use botfleet_actors::testkit::scripted_telegram::Step;
+use botfleet_actors::testkit::stage::{Scenery, Stage};
+
+const TOLD: &str = "We are machines.";
+
+/// A chat that answers nobody, and says of itself what it is.
+fn honest(bots: i64) -> Scenery {
+    let mut scenery = Scenery::new(bots, 1);
+    scenery.plan.chats[0].policy = ChatPolicy::Mention;
+    scenery.plan.chats[0].disclosure = Some(TOLD.to_owned());
+    scenery
+}
+
+/// Disclosures that Telegram was asked to send, by the bots' places.
+fn tellers(stage: &Stage) -> Vec<usize> {
+    let place = |id| stage.scenery.plan.bots.iter().position(|bot| bot.telegram_id == id);
+    let told = |happening: Happening| match happening {
+        Happening::Sent { bot, text, .. } if text == TOLD => place(bot),
+        _ => None,
+    };
+    stage.journal().all().into_iter().filter_map(told).collect()
+}
+
+async fn told(stage: &Stage) -> usize {
+    stage.transcript(0).await.iter().filter(|entry| entry.text.as_deref() == Some(TOLD)).count()
+}
+
+async fn stop_bot(stage: &Stage, bot: usize) {
+    let order = StopOrder::Set { until: None, rank: Rank::Operator };
+    let stop = SetStop {
+        scope: StopScope::Bot(stage.bots[bot]),
+        order,
+        by: "operator".to_owned(),
+        at: stage.node.clock.now(),
+    };
+    stage.node.committer.commit(Operation::SetStop(stop)).await.unwrap();
+    stage.until("the stop is known", async |stage| !stage.node.people.stops().0.is_empty()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disclosure_that_telegram_refused_is_made_again_by_another_bot() {
+    let mut stage = honest(2).raise().await;
+    let refused = TelegramError::Rejected { code: 400, description: "not enough rights".to_owned() };
+    stage.telegram(0).next_send(Step::Fail(refused));
+    stage.person_says(0, "good morning", &[0]);
+    stage.until("the first bot tried", async |stage| tellers(stage) == [0]).await;
+    stage.person_says(0, "is anybody there?", &[0]);
+    stage.let_time_pass().await;
+    assert_eq!(tellers(&stage), [0], "it is not tried with every message");
+    for _ in 0..5 {
+        stage.let_time_pass().await;
+    }
+    stage.person_says(0, "hello?", &[0]);
+    stage.until("the chat is told", async |stage| told(stage).await == 1).await;
+    assert_eq!(tellers(&stage), [0, 1]);
+    for _ in 0..6 {
+        stage.person_says(0, "well", &[0]);
+        stage.let_time_pass().await;
+    }
+    assert_eq!(told(&stage).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disclosure_that_waits_is_not_made_twice_after_a_restart() {
+    let mut stage = honest(2).raise().await;
+    stage.telegram(0).next_send(Step::Fail(TelegramError::RateLimited { retry_after: Duration::from_secs(120) }));
+    stage.person_says(0, "good morning", &[0]);
+    stage.until("it was limited", async |stage| tellers(stage) == [0]).await;
+    stage.let_time_pass_briefly().await;
+    let mut stage = stage.killed().await.raise().await;
+    stage.person_says(0, "anybody?", &[1]);
+    for _ in 0..4 {
+        stage.let_time_pass().await;
+    }
+    assert_eq!((tellers(&stage), told(&stage).await), (vec![0, 0], 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bot_that_is_stopped_discloses_nothing_and_is_not_chosen() {
+    let mut stage = honest(2).raise().await;
+    stop_bot(&stage, 0).await;
+    stage.person_says(0, "good morning", &[0]);
+    stage.until("the chat is told", async |stage| told(stage).await == 1).await;
+    assert_eq!(tellers(&stage), [1]);
+
+    let mut scenery = Scenery::new(2, 1);
+    scenery.plan.chats[0].policy = ChatPolicy::Natural;
+    let mut stage = scenery.raise().await;
+    stop_bot(&stage, 0).await;
+    let name = stage.scenery.plan.bots[0].name.clone();
+    stage.person_says(0, &format!("{name}, are you there?"), &[0, 1]);
+    stage.until("it is heard", async |stage| !stage.transcript(0).await.is_empty()).await;
+    stage.let_time_pass().await;
+    let outcomes = stage.outcomes().await;
+    let turns = outcomes.iter().flat_map(|record| &record.turns);
+    let dropped = turns.filter(|turn| turn.state == TurnState::Dropped).count();
+    assert_eq!(dropped, 0, "no turn is made to be dropped");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_is_answered_once_in_a_while_however_often_it_is_given() {
+    let mut scenery = honest(1);
+    scenery.plan.chats[0].disclosure = Some(String::new());
+    let stage = scenery.raise().await;
+    let give = |id: i64, text: &str| {
+        let mut incoming = stage.spoken(0, MessageId(id), text);
+        let Event::Message(message) = &mut incoming.event else { unreachable!() };
+        message.entities = vec![Entity { kind: EntityKind::BotCommand, offset: 0, length: text.len() }];
+        stage.telegram(0).receive(7000 + id, incoming);
+    };
+    let answers = || stage.journal().sent_texts().len();
+    for id in 900..905 {
+        give(id, "/ai");
+    }
+    give(905, "/privacy");
+    stage.let_time_pass_briefly().await;
+    stage.until_at_rest().await;
+    assert_eq!(answers(), 2, "each command once");
+    stage.let_time_pass().await;
+    stage.let_time_pass().await;
+    give(910, "/ai");
+    stage.until("it is answered again", async |_| answers() == 3).await;
+    give(911, "/optout");
+    give(912, "/optin");
+    give(913, "/optout");
+    stage.let_time_pass_briefly().await;
+    assert!(!stage.node.people.rights().opted_out.is_empty(), "rights are never spared");
+}
+
+fn stranger(stage: &Scenery, chat: TelegramChatId) -> ReceivedUpdate {
+    let mut incoming = stage.spoken(0, MessageId(900), "who are you?");
+    incoming.chat = Some(chat);
+    let raw = serde_json::to_string(&incoming).unwrap();
+    ReceivedUpdate { update_id: UpdateId(900), raw, incoming }
+}
+
+fn left(happening: &Happening) -> bool {
+    matches!(happening, Happening::Left { .. })
+}
+
+#[tokio::test(start_paused = true)]
+async fn i10_a_chat_that_came_into_the_manifest_just_now_is_not_left() {
+    let stage = Scenery::new(1, 1).raise().await;
+    let (new, unknown) = (TelegramChatId(-1_000_000_000_771), TelegramChatId(-1_000_000_000_772));
+    let mut plan = stage.scenery.plan.clone();
+    let mut chat = chat_spec(9, &plan.bots);
+    chat.telegram_id = new;
+    plan.chats.push(chat);
+    for (id, chat) in [(7001, new), (7002, unknown)] {
+        stage.telegram(0).receive(id, stranger(&stage.scenery, chat).incoming);
+    }
+    stage.let_time_pass_briefly().await;
+    stage.store.rows.apply_roster(&plan, stage.node.clock.now()).await.unwrap();
+    stage.let_time_pass().await;
+    let all = stage.journal().all();
+    let chats: Vec<_> =
+        all.iter().filter_map(|h| if let Happening::Left { chat, .. } = h { Some(*chat) } else { None }).collect();
+    assert_eq!(chats, [unknown]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_chat_is_left_though_its_webhook_reached_a_node_without_the_bot() {
+    let mut stage = ClusterStage::raise(Scenery::new(2, 1), 1).await;
+    stage.join_as("door", NodeRole::Api).await;
+    let door = std::sync::Arc::clone(&stage.node("door").node);
+    stage.until("it may act", async |_| door.may_act()).await;
+    let update = stranger(&stage.scenery, TelegramChatId(-1_000_000_000_772));
+    receive(&door, stage.bots[0], update).await.unwrap();
+    stage.until("the chat is left", async |stage| stage.scenery.journal.count(left) == 1).await;
+    stage.until_at_rest().await;
+}
