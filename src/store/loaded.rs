@@ -50,7 +50,7 @@ pub(super) struct Texts<'r> {
     pub(super) stops: &'r str,
     pub(super) pauses: &'r str,
     pub(super) allowances: &'r str,
-    pub(super) opted_out: &'r str,
+    pub(super) people: &'r str,
 }
 
 type TurnRow = (
@@ -93,7 +93,10 @@ pub(super) fn read(
         loaded.inbox.insert(inbox, waits != 0);
     }
     loaded.entries.extend(picked(texts.entries, &needs.entries)?);
-    loaded.opted_out.extend(column::<TelegramUserId>(texts.opted_out)?);
+    for (person, out, forgotten) in column::<(TelegramUserId, u8, Option<Timestamp>)>(texts.people)? {
+        loaded.opted_out.extend((out != 0).then_some(person));
+        loaded.forgotten.extend(forgotten.map(|until| (person, until)));
+    }
     for (id, bot, state, attempts, claimed_epoch, error, provider, model, prompt, completion) in
         column::<TurnRow>(texts.turns)?
     {

@@ -226,6 +226,10 @@ impl Store for FaultyStore {
     }
 
     async fn forget(&self, person: TelegramUserId, wish: Option<i64>, cut: Cut<'_>) -> Result<Forgotten, StoreError> {
+        if self.fault(&["forget"]).is_some() {
+            self.journal.note(Happening::Failed("forget"));
+            return Err(unavailable());
+        }
         self.reach()?.forget(person, wish, cut).await
     }
 

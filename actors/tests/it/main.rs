@@ -19,6 +19,7 @@ mod ownership;
 mod ownership_moves;
 mod ownership_storm;
 mod physics;
+mod rights;
 mod sending;
 mod supervision;
 mod webhook;

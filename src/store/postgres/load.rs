@@ -73,7 +73,10 @@ pub(super) const ENTRIES: &str = "\
 SELECT json_agg(j.place - 1) FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[]) WITH ORDINALITY \
 AS j (telegram_chat, message_id, kind, revision, place) JOIN transcript t ON t.telegram_chat = j.telegram_chat \
 AND t.message_id = j.message_id AND t.kind = j.kind AND t.revision = j.revision";
-const PEOPLE: &str = "SELECT json_agg(person) FROM opt_out WHERE person = ANY($1)";
+const PEOPLE: &str = "\
+SELECT json_agg(json_build_array(r.person, CASE WHEN o.person IS NULL THEN 0 ELSE 1 END, \
+(SELECT max(a.at) FROM audit a WHERE a.action = 'forget' AND a.person = r.person))) \
+FROM unnest($1::bigint[]) AS r (person) LEFT JOIN opt_out o ON o.person = r.person";
 const STOPS: &str = "SELECT json_agg(json_build_array(scope, key, until)) FROM control";
 const PAUSES: &str = "SELECT json_agg(json_build_array(bot, chat, until)) FROM send_pause WHERE bot = ANY($1)";
 
@@ -148,7 +151,7 @@ pub(super) async fn load(
         entries: columns.take()?,
         stops: columns.take()?,
         pauses: columns.take()?,
-        opted_out: columns.take()?,
+        people: columns.take()?,
     };
     read(&texts, &mut loaded, needs, &windows, &allowances)?;
     loaded.dead_updates.extend(column::<InboxId>(columns.take()?)?);

@@ -48,7 +48,8 @@ const ALLOWANCES: &str = "\
  CROSS JOIN allowance a ON a.scope = j.value ->> 0 AND a.key = j.value ->> 1 AND a.unit = j.value ->> 2 \
  AND a.per = j.value ->> 3 AND a.period_start = j.value ->> 4)";
 const PEOPLE: &str = "\
-(SELECT json_group_array(o.person) FROM json_each($10) j CROSS JOIN opt_out o ON o.person = j.value)";
+(SELECT json_group_array(json_array(j.value, EXISTS (SELECT 1 FROM opt_out o WHERE o.person = j.value), \
+ (SELECT max(a.at) FROM audit a WHERE a.action = 'forget' AND a.person = j.value))) FROM json_each($10) j)";
 const STOPS: &str = "(SELECT json_group_array(json_array(scope, key, until)) FROM control)";
 const PAUSES: &str = "\
 (SELECT json_group_array(json_array(p.bot, p.chat, p.until)) FROM json_each($1) j \
@@ -179,7 +180,7 @@ fn assemble(
         stops: columns.take()?,
         pauses: columns.take()?,
         allowances: columns.take()?,
-        opted_out: columns.take()?,
+        people: columns.take()?,
     };
     read(&texts, &mut loaded, needs, windows, allowances)?;
     Ok(loaded)

@@ -111,13 +111,14 @@ impl Bench<'_> {
         let already = match op.right {
             Right::OptOut => out,
             Right::OptIn => !out,
-            // Each wish to be forgotten concerns what was said until then.
-            Right::Forget => false,
+            // A wish concerns what was said until then: copies of it, and what came before it, ask for nothing more.
+            Right::Forget => self.loaded.forgotten.get(&op.person).is_some_and(|until| op.at <= *until),
         };
         match op.right {
             Right::OptOut => drop(self.loaded.opted_out.insert(op.person)),
             Right::OptIn => drop(self.loaded.opted_out.remove(&op.person)),
-            Right::Forget => {}
+            Right::Forget if already => {}
+            Right::Forget => drop(self.loaded.forgotten.insert(op.person, op.at)),
         }
         if !already {
             self.changes.orders.rights.push(op);

@@ -34,7 +34,7 @@ pub struct Needs {
     pub windows: BTreeSet<WindowKey>,
     /// Periods of budgets.
     pub allowances: BTreeSet<AllowanceKey>,
-    /// People who may have opted out.
+    /// People who may have opted out, or asked to be forgotten.
     pub people: BTreeSet<TelegramUserId>,
     /// Whether stops matter.
     pub stops: bool,

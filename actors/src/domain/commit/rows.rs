@@ -44,6 +44,8 @@ pub struct Loaded {
     pub allowances: HashMap<AllowanceKey, i64>,
     /// Which of the people asked for have opted out.
     pub opted_out: HashSet<TelegramUserId>,
+    /// Until when the words of the people asked for are forgotten: their latest wish, fulfilled or not.
+    pub forgotten: HashMap<TelegramUserId, Timestamp>,
     /// Stops in force.
     pub stops: Stops,
     /// Pauses of the bots asked for, when rules are.

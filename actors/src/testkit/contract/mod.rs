@@ -202,6 +202,8 @@ macro_rules! store_contract {
             words_of_who_has_opted_out_are_not_stored
             an_opt_out_in_the_same_batch_already_counts
             who_is_forgotten_leaves_numbers_and_nothing_else
+            a_wish_to_be_forgotten_is_one_while_it_is_open
+            a_person_with_many_entries_is_counted_and_forgotten_whole
         ]);
         $crate::store_contract!(@file $home, archive: [
             decisions_read_back_as_they_were_made

@@ -157,3 +157,49 @@ pub async fn who_is_forgotten_leaves_numbers_and_nothing_else(home: &dyn Home) {
     assert_eq!((record.entries, record.updates, record.answers), (0, 0, 0));
     assert_eq!(scene.store.forget(AYSE, None, &cut).await.unwrap().entries, 0, "once is enough");
 }
+
+/// However often somebody asks, one wish is open, and it holds for what was said until they asked last.
+pub async fn a_wish_to_be_forgotten_is_one_while_it_is_open(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    let copies = (0..20).map(|_| right(Right::Forget, 9)).collect();
+    let done = scene.commit_all(copies).await;
+    assert_eq!(done[0], Applied::RightSet { already: false });
+    assert!(done[1..].iter().all(|done| *done == Applied::RightSet { already: true }), "copies ask for nothing");
+    let first = scene.store.rights(0).await.unwrap().unwrap();
+    assert_eq!(first.seq, 1, "and are no news");
+    assert_eq!(scene.commit_one(right(Right::Forget, 8)).await, Ok(Applied::RightSet { already: true }));
+    assert_eq!(scene.commit_one(right(Right::Forget, 12)).await, Ok(Applied::RightSet { already: false }));
+    let later = scene.store.rights(first.seq).await.unwrap().expect("it holds for longer");
+    let [(wish, AYSE, since)] = later.pending[..] else { panic!("{later:?}") };
+    assert_eq!((wish, since, later.forgotten[&AYSE]), (first.pending[0].0, at(12), at(12)));
+
+    scene.store.forget(AYSE, Some(wish), &|_| None).await.unwrap();
+    let scene = scene.reopen(home).await;
+    assert_eq!(scene.commit_one(right(Right::Forget, 12)).await, Ok(Applied::RightSet { already: true }));
+    let fulfilled = scene.store.rights(later.seq).await.unwrap().unwrap();
+    assert!(fulfilled.pending.is_empty(), "a copy that comes late asks for nothing either");
+    assert_eq!(scene.commit_one(right(Right::Forget, 20)).await, Ok(Applied::RightSet { already: false }));
+    let anew = scene.store.rights(fulfilled.seq).await.unwrap().unwrap();
+    assert_eq!((anew.pending.len(), anew.forgotten[&AYSE]), (1, at(20)));
+}
+
+/// Nothing is left over at the ends of pages and batches.
+pub async fn a_person_with_many_entries_is_counted_and_forgotten_whole(home: &dyn Home) {
+    const MANY: i64 = 1_203;
+    let scene = Scene::open(home).await;
+    let (bot, chat) = (scene.bots[0], scene.chats[0]);
+    let rows = (1..=MANY).map(|n| row_of_hers(n, &scene, 700 + n)).collect();
+    let step = Advance {
+        entries: (1..=MANY).map(|n| entry_of_hers(&scene, n, n)).collect(),
+        handled: (1..=MANY).map(|n| appended(n, n, None)).collect(),
+        ..advance(chat, scene.epoch, 0, 1)
+    };
+    scene.commit_all(vec![ingest(bot, scene.epoch, rows), Operation::Advance(step)]).await;
+    let record = scene.store.person(AYSE).await.unwrap();
+    assert_eq!((record.entries, record.updates), (MANY as u64, MANY as u64));
+    let cut = |payload: &str| payload.contains(MARKER).then(|| TOMBSTONE.to_owned());
+    let forgotten = scene.store.forget(AYSE, None, &cut).await.unwrap();
+    assert_eq!((forgotten.entries, forgotten.updates), (MANY as u64, MANY as u64));
+    let record = scene.store.person(AYSE).await.unwrap();
+    assert_eq!((record.entries, record.updates), (0, 0));
+}

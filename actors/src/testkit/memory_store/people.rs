@@ -10,6 +10,7 @@ use crate::domain::inbox::{Outcome, OutcomeKind, SentEvent, Source};
 use crate::domain::incoming::{Author, AuthorKind};
 use crate::domain::outbox::OutboxState;
 use crate::domain::people::{FORGOTTEN, Forgotten, PersonRecord, Right, Rights, TOMBSTONE};
+use crate::domain::time::Timestamp;
 use crate::domain::turn::{Turn, TurnState};
 use crate::ports::store::Cut;
 
@@ -32,9 +33,25 @@ impl State {
         match right.right {
             Right::OptOut => drop(self.opted_out.entry(right.person).or_insert(right.at)),
             Right::OptIn => drop(self.opted_out.remove(&right.person)),
-            Right::Forget => {}
+            Right::Forget => {
+                let open = |audited: &&mut Audited| {
+                    let Audited { right: other, counts, .. } = &**audited;
+                    other.right == Right::Forget && other.person == right.person && counts.is_none()
+                };
+                if let Some(open) = self.audit.iter_mut().find(open) {
+                    // The wish that is open comes to hold for longer.
+                    open.right.at = open.right.at.max(right.at);
+                    return;
+                }
+            }
         }
         self.audit.push(Audited { seq: self.people_seq, right, counts: None });
+    }
+
+    /// Until when somebody's words are forgotten.
+    pub(super) fn forgotten_at(&self, person: TelegramUserId) -> Option<Timestamp> {
+        let wishes = self.audit.iter().map(|audited| &audited.right);
+        wishes.filter(|right| right.right == Right::Forget && right.person == person).map(|right| right.at).max()
     }
 
     pub(super) fn rights(&self, known: i64) -> Option<Rights> {
@@ -44,8 +61,10 @@ impl State {
         let wishes = || self.audit.iter().filter(|audited| audited.right.right == Right::Forget);
         let mut rights = Rights { seq: self.people_seq, ..Rights::default() };
         rights.opted_out = self.opted_out.keys().copied().collect();
-        // In order of time: the last wish of a person stays.
-        rights.forgotten = wishes().map(|audited| (audited.right.person, audited.right.at)).collect();
+        for Audited { right: SetRight { person, at, .. }, .. } in wishes() {
+            let until = rights.forgotten.entry(*person).or_insert(*at);
+            *until = (*until).max(*at);
+        }
         let pending = wishes().filter(|audited| audited.counts.is_none());
         rights.pending = pending.map(|audited| (audited.seq, audited.right.person, audited.right.at)).collect();
         Some(rights)

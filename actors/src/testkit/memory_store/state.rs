@@ -110,6 +110,7 @@ impl State {
             windows: needs.windows.iter().filter_map(|key| Some((*key, self.windows.get(key)?.clone()))).collect(),
             allowances: needs.allowances.iter().filter_map(|key| Some((*key, *self.allowances.get(key)?))).collect(),
             opted_out: needs.people.iter().filter(|person| self.opted_out.contains_key(person)).copied().collect(),
+            forgotten: needs.people.iter().filter_map(|person| Some((*person, self.forgotten_at(*person)?))).collect(),
             stops: self.stops.clone(),
             pauses: self.pauses.clone(),
         }

@@ -1,0 +1,44 @@
+//! People's rights: wishes to be forgotten, words in flight, copies in memory. I9.
+
+use std::time::Duration;
+
+use botfleet_actors::ports::store::Store;
+use botfleet_actors::testkit::journal::Happening;
+use botfleet_actors::testkit::rows::person;
+use botfleet_actors::testkit::stage::{Scenery, Stage};
+
+/// Waits until nobody's wish is open.
+async fn until_fulfilled(stage: &Stage) {
+    stage
+        .until("the wish is fulfilled", async |stage| {
+            let rights = stage.store.rows.rights(0).await.unwrap();
+            rights.is_some_and(|rights| rights.pending.is_empty() && rights.forgotten.contains_key(&person().id))
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn copies_of_a_command_are_one_wish() {
+    let mut stage = Scenery::new(5, 1).raise().await;
+    stage.person_says(0, "/forgetme", &[0, 1, 2, 3, 4]);
+    stage.until_at_rest().await;
+    until_fulfilled(&stage).await;
+    let rights = stage.store.rows.rights(0).await.unwrap().unwrap();
+    assert_eq!(rights.seq, 2, "a wish, and its end");
+    assert_eq!(stage.journal().count(|h| *h == Happening::Committed("set_right")), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_fails_is_tried_again_after_longer_and_longer_waits() {
+    let mut stage = Scenery::new(1, 1).raise().await;
+    stage.person_says(0, "these are my words", &[0]);
+    stage.until_at_rest().await;
+    stage.store.fail("forget", 6);
+    stage.person_says(0, "/forgetme", &[0]);
+    stage.until("it fails", async |stage| stage.journal().count(|h| *h == Happening::Failed("forget")) == 1).await;
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    let failed = stage.journal().count(|h| *h == Happening::Failed("forget"));
+    assert!((2..6).contains(&failed), "{failed} tries in eight seconds");
+    until_fulfilled(&stage).await;
+    assert_eq!(stage.store.rows.person(person().id).await.unwrap().entries, 0);
+}
