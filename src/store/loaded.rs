@@ -78,6 +78,7 @@ type OutboxRow = (
     Timestamp,
     Option<MessageId>,
     Option<String>,
+    u8,
 );
 
 /// Reads the texts into `loaded`.
@@ -89,8 +90,9 @@ pub(super) fn read(
     allowances: &[AllowanceKey],
 ) -> Result<(), StoreError> {
     loaded.sources.extend(picked(texts.sources, &needs.sources)?);
-    for (inbox, waits) in column::<(InboxId, u8)>(texts.inbox)? {
+    for (inbox, waits, emptied) in column::<(InboxId, u8, u8)>(texts.inbox)? {
         loaded.inbox.insert(inbox, waits != 0);
+        loaded.emptied.extend((emptied != 0).then_some(inbox));
     }
     loaded.entries.extend(picked(texts.entries, &needs.entries)?);
     for (person, out, forgotten) in column::<(TelegramUserId, u8, Option<Timestamp>)>(texts.people)? {
@@ -125,10 +127,11 @@ pub(super) fn read(
             due_at,
             message_id,
             error,
+            emptied,
         ) = outbox;
         let state = OutboxState::parse(&state).ok_or_else(|| unreadable("state of a message", &state))?;
         let progress = SendProgress { state, attempts, attempt, claimed_epoch, due_at, message_id, error };
-        loaded.outbox.insert(id, OutboxHead { bot, chat, chain_depth, expires_at, progress });
+        loaded.outbox.insert(id, OutboxHead { bot, chat, chain_depth, expires_at, emptied: emptied != 0, progress });
     }
     for (index, window) in column::<(usize, Window)>(texts.windows)? {
         if let Some(key) = windows.get(index) {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use botfleet_actors::domain::ids::{MessageId, TelegramChatId};
+use botfleet_actors::domain::incoming::{ChatKind, Incoming};
 use botfleet_actors::ports::store::Store;
 use botfleet_actors::testkit::journal::Happening;
 use botfleet_actors::testkit::rows::person;
@@ -41,4 +43,21 @@ async fn a_removal_that_fails_is_tried_again_after_longer_and_longer_waits() {
     assert!((2..6).contains(&failed), "{failed} tries in eight seconds");
     until_fulfilled(&stage).await;
     assert_eq!(stage.store.rows.person(person().id).await.unwrap().entries, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_chat_of_the_fleet_handles_is_not_kept() {
+    let stage = Scenery::new(1, 1).raise().await;
+    for (update, kind, chat) in [
+        (1, ChatKind::Private, Some(TelegramChatId(77))),
+        (2, ChatKind::Supergroup, Some(TelegramChatId(-999))),
+        (3, ChatKind::Group, Some(stage.telegram_chat(0))),
+    ] {
+        let spoken = stage.spoken(0, MessageId(update), "between us");
+        stage.telegram(0).receive(update, Incoming { chat, chat_kind: kind, ..spoken });
+    }
+    stage.until_at_rest().await;
+    assert_eq!(stage.outcomes().await.len(), 3);
+    let record = stage.store.rows.person(person().id).await.unwrap();
+    assert_eq!(record.updates, 0, "neither words nor names");
 }

@@ -56,7 +56,7 @@ t.prompt_tokens, t.completion_tokens)) FROM (\
 SELECT * FROM turn WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE) t";
 pub(super) const OUTBOX: &str = "\
 SELECT json_agg(json_build_array(o.id, o.bot, o.chat, o.chain_depth, o.expires_at, o.state, o.attempts, o.attempt, \
-o.claimed_epoch, o.due_at, o.message_id, o.error)) FROM (\
+o.claimed_epoch, o.due_at, o.message_id, o.error, (o.text = '')::int)) FROM (\
 SELECT * FROM outbox WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE) o";
 const HEADS: &str = "\
 SELECT json_agg(json_build_array(chat, last_number, last_decision)) FROM chat_head WHERE chat = ANY($1)";
@@ -65,7 +65,8 @@ SELECT json_agg(j.place - 1) FROM unnest($1::bigint[], $2::text[], $3::bigint[])
 AS j (bot, source, source_id, place) \
 JOIN inbox i ON i.bot = j.bot AND i.source = j.source AND i.source_id = j.source_id";
 pub(super) const INBOX: &str = "\
-SELECT json_agg(json_build_array(id, CASE WHEN outcome IS NULL THEN 1 ELSE 0 END)) FROM inbox WHERE id = ANY($1)";
+SELECT json_agg(json_build_array(i.id, (i.outcome IS NULL)::int, (i.source = 'sent' AND EXISTS (\
+SELECT 1 FROM outbox o WHERE o.id = i.source_id AND o.text = ''))::int)) FROM inbox i WHERE i.id = ANY($1)";
 pub(super) const DEAD_UPDATES: &str = "\
 SELECT json_agg(t.id) FROM (\
 SELECT id FROM inbox WHERE id = ANY($1) AND outcome = 'dead' ORDER BY id FOR NO KEY UPDATE) t";

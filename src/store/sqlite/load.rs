@@ -27,7 +27,8 @@ const SOURCES: &str = "\
 (SELECT json_group_array(j.key) FROM json_each($3) j \
  CROSS JOIN inbox i ON i.bot = j.value ->> 0 AND i.source = j.value ->> 1 AND i.source_id = j.value ->> 2)";
 const INBOX: &str = "\
-(SELECT json_group_array(json_array(i.id, i.outcome IS NULL)) FROM json_each($4) j \
+(SELECT json_group_array(json_array(i.id, i.outcome IS NULL, \
+ i.source = 'sent' AND EXISTS (SELECT 1 FROM outbox o WHERE o.id = i.source_id AND o.text = ''))) FROM json_each($4) j \
  CROSS JOIN inbox i ON i.id = j.value)";
 const ENTRIES: &str = "\
 (SELECT json_group_array(j.key) FROM json_each($5) j \
@@ -38,7 +39,7 @@ const TURNS: &str = "\
  t.provider, t.model, t.prompt_tokens, t.completion_tokens)) FROM json_each($6) j CROSS JOIN turn t ON t.id = j.value)";
 const OUTBOX: &str = "\
 (SELECT json_group_array(json_array(o.id, o.bot, o.chat, o.chain_depth, o.expires_at, o.state, o.attempts, \
- o.attempt, o.claimed_epoch, o.due_at, o.message_id, o.error)) FROM json_each($7) j \
+ o.attempt, o.claimed_epoch, o.due_at, o.message_id, o.error, o.text = '')) FROM json_each($7) j \
  CROSS JOIN outbox o ON o.id = j.value)";
 const WINDOWS: &str = "\
 (SELECT json_group_array(json_array(j.key, json(w.slots))) FROM json_each($8) j \

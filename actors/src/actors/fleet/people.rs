@@ -52,7 +52,7 @@ pub(super) async fn learn(node: &Arc<Node>) -> bool {
 
 /// Removes somebody's words from the store.
 async fn forget(node: &Node, person: TelegramUserId, wish: i64) -> Result<Forgotten, StoreError> {
-    let cut = |payload: &str| node.decoder.without(payload, &|author| author == person);
+    let cut = |payload: &str| node.decoder.without(payload, &|author, _| author == person);
     let mut forgotten = node.store.forget(person, None, &cut).await?;
     tokio::time::sleep(SECOND_LOOK).await;
     forgotten += node.store.forget(person, Some(wish), &cut).await?;

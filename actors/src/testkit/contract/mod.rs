@@ -204,6 +204,8 @@ macro_rules! store_contract {
             who_is_forgotten_leaves_numbers_and_nothing_else
             a_wish_to_be_forgotten_is_one_while_it_is_open
             a_person_with_many_entries_is_counted_and_forgotten_whole
+            words_in_flight_of_who_is_forgotten_are_not_stored
+            an_answer_on_its_way_at_a_forgetting_arrives_without_its_text
         ]);
         $crate::store_contract!(@file $home, archive: [
             decisions_read_back_as_they_were_made

@@ -1,12 +1,12 @@
 //! Claims about people's rights. Part of the testkit.
 
 use super::{Home, Scene, assert_conflict};
-use crate::domain::commit::operation::{Advance, Applied, Operation, SetRight, TurnEnding};
+use crate::domain::commit::operation::{Advance, Applied, Operation, SetRight, Settle, TurnEnding};
 use crate::domain::decision::Cause;
-use crate::domain::ids::{MessageId, Number, TelegramUserId};
+use crate::domain::ids::{AttemptId, MessageId, Number, TelegramUserId};
 use crate::domain::inbox::{InboxRow, OutcomeKind};
 use crate::domain::incoming::{Author, AuthorKind};
-use crate::domain::outbox::OutboxState;
+use crate::domain::outbox::{OutboxState, SendResult};
 use crate::domain::people::{FORGOTTEN, OPTED_OUT, Right, TOMBSTONE};
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::TurnState;
@@ -24,7 +24,7 @@ fn right(right: Right, seconds: u64) -> Operation {
 
 fn row_of_hers(id: i64, scene: &Scene, n: i64) -> InboxRow {
     let payload = format!("{{\"message\":{{\"from\":{{\"id\":{AYSE},\"is_bot\":false}},\"text\":\"{MARKER}\"}}}}");
-    InboxRow { payload, author: Some(AYSE), ..update(id, scene.bots[0], scene.chats[0], n) }
+    InboxRow { payload, author: Some((AYSE, at(6))), ..update(id, scene.bots[0], scene.chats[0], n) }
 }
 
 fn entry_of_hers(scene: &Scene, number: i64, inbox: i64) -> TranscriptEntry {
@@ -202,4 +202,80 @@ pub async fn a_person_with_many_entries_is_counted_and_forgotten_whole(home: &dy
     assert_eq!((forgotten.entries, forgotten.updates), (MANY as u64, MANY as u64));
     let record = scene.store.person(AYSE).await.unwrap();
     assert_eq!((record.entries, record.updates), (0, 0));
+}
+
+/// What was taken before a wish and comes to be stored after it is refused as what comes later.
+pub async fn words_in_flight_of_who_is_forgotten_are_not_stored(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    let (bot, chat) = (scene.bots[0], scene.chats[0]);
+    let anew = InboxRow { author: Some((AYSE, at(10))), ..row_of_hers(2, &scene, 701) };
+    let before = update(4, bot, chat, 703);
+    scene
+        .commit_all(vec![
+            right(Right::Forget, 9),
+            ingest(bot, scene.epoch, vec![row_of_hers(1, &scene, 700), anew, row_of_hers(3, &scene, 702), before]),
+        ])
+        .await;
+    let waiting = scene.store.unhandled(chat, 9).await.unwrap();
+    assert_eq!(waiting.iter().map(|row| row.id.0).collect::<Vec<_>>(), [2, 4], "who was forgotten may speak anew");
+    assert_eq!(scene.store.person(AYSE).await.unwrap().updates, 1);
+    let (lines, _) = scene.store.outcomes(OutcomeCursor::default(), 9).await.unwrap();
+    assert_eq!((lines[0].outcome.as_str(), lines[0].reason.as_deref()), ("ignored", Some(FORGOTTEN)));
+
+    let scene = scene.reopen(home).await;
+    let step = |date| {
+        let entry = TranscriptEntry { date, ..entry_of_hers(&scene, 1, 2) };
+        Operation::Advance(Advance { entries: vec![entry], ..advance(chat, scene.epoch, 0, 2) })
+    };
+    assert_conflict(&scene.commit_one(step(at(9))).await);
+    scene.commit_all(vec![step(at(10))]).await;
+}
+
+/// What was being sent while somebody was forgotten is told of without its text, and is not sent again.
+pub async fn an_answer_on_its_way_at_a_forgetting_arrives_without_its_text(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    let ([bot, _], [chat, _]) = (scene.bots, scene.chats);
+    let turns: Vec<_> = (0..2)
+        .map(|n| {
+            let mut turn = turn(31 + n, chat, 1, bot);
+            turn.ordinal = n as u32;
+            turn
+        })
+        .collect();
+    let step = Advance {
+        entries: vec![entry_of_hers(&scene, 1, 1)],
+        decisions: vec![decision(chat, 1, Cause::Entry(Number(1)))],
+        turns: turns.clone(),
+        ..advance(chat, scene.epoch, 0, 1)
+    };
+    scene.commit_all(vec![ingest(bot, scene.epoch, vec![row_of_hers(1, &scene, 700)]), Operation::Advance(step)]).await;
+    let answers: Vec<_> = turns.iter().enumerate().map(|(n, turn)| message(41 + n as i64, turn)).collect();
+    for (n, (turn, answer)) in turns.iter().zip(&answers).enumerate() {
+        let ending = TurnEnding::Said { messages: vec![answer.clone()], begin: Some(start(51 + n as i64, at(5))) };
+        scene.commit_all(vec![claim(turn, scene.epoch), finish(turn, scene.epoch, ending)]).await;
+    }
+    scene.store.forget(AYSE, None, &|_| None).await.unwrap();
+
+    scene.commit_all(vec![sent(&answers[0], 51, 900, 61)]).await;
+    let told = scene.store.unhandled(chat, 9).await.unwrap();
+    assert_eq!(told.len(), 1);
+    assert!(told[0].payload.contains("\"text\":\"\""), "{}", told[0].payload);
+    let heard = TranscriptEntry {
+        message_id: MessageId(900),
+        telegram_chat: answers[0].telegram_chat,
+        fleet_bot: Some(bot),
+        text: Some(answers[0].text.clone()),
+        ..entry(chat, 2, 61)
+    };
+    let heard =
+        Advance { entries: vec![heard], handled: vec![appended(61, 2, None)], ..advance(chat, scene.epoch, 1, 61) };
+    scene.commit_all(vec![Operation::Advance(heard)]).await;
+    let read = scene.store.transcript(chat, Number(9), 9).await.unwrap();
+    assert_eq!((read[1].text.as_deref(), read[1].entities.len()), (None, 0), "whoever still knew it");
+
+    let late = SendResult::RetryAt(at(9), "timeout".to_owned());
+    let late = Settle { outbox: answers[1].id, attempt: AttemptId(52), result: late, event: None, pauses: Vec::new() };
+    scene.commit_all(vec![Operation::Settle(late)]).await;
+    let given_up = scene.store.message(answers[1].id).await.unwrap().unwrap();
+    assert_eq!(given_up.progress.state, OutboxState::Cancelled);
 }
