@@ -9,6 +9,11 @@ use botfleet_actors::ports::store::StoreError;
 use super::columns::{Cells, Columns};
 use super::loaded::array;
 
+/// Entries, or decisions, whose texts one transaction removes because of their age.
+pub(super) const EXPIRY_BATCH: i64 = 100;
+/// Such transactions in one go; the rest waits for the next one.
+pub(super) const EXPIRY_BATCHES: u32 = 100;
+
 /// How somebody is named, as patterns of `LIKE`. Ids are digits, so nothing in them is special there.
 pub(super) struct Naming {
     /// By an update of Telegram: an id that others follow, or the last one of its object.

@@ -249,6 +249,10 @@ impl Store for FaultyStore {
         self.reach()?.prune(before).await
     }
 
+    async fn expire(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.reach()?.expire(now).await
+    }
+
     async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError> {
         self.reach()?.turn(turn).await
     }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use botfleet_actors::behaviour::novelty::guard::Said;
 use botfleet_actors::domain::ids::{MessageId, TelegramChatId};
 use botfleet_actors::domain::incoming::{ChatKind, Incoming};
+use botfleet_actors::domain::roster::ChatPolicy;
 use botfleet_actors::ports::store::Store;
 use botfleet_actors::testkit::journal::Happening;
 use botfleet_actors::testkit::rows::person;
@@ -60,4 +62,17 @@ async fn what_no_chat_of_the_fleet_handles_is_not_kept() {
     assert_eq!(stage.outcomes().await.len(), 3);
     let record = stage.store.rows.person(person().id).await.unwrap();
     assert_eq!(record.updates, 0, "neither words nor names");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_bots_remember_of_who_is_forgotten_goes_with_it() {
+    let mut scenery = Scenery::new(2, 1);
+    scenery.plan.chats[0].policy = ChatPolicy::Natural;
+    let mut stage = scenery.raise().await;
+    for (n, bot) in stage.bots.clone().into_iter().enumerate() {
+        stage.node.said.note(bot, Said::new(&format!("her words, answered {n}")));
+    }
+    stage.person_says(0, "/forgetme", &[0, 1]);
+    until_fulfilled(&stage).await;
+    stage.until("nothing is remembered", async |stage| stage.node.said.lately().is_empty()).await;
 }

@@ -11,6 +11,7 @@ use ractor::ActorRef;
 use tokio::sync::Mutex;
 
 use super::actor::{FleetMsg, FleetState};
+use crate::actors::bot::actor::BotMsg;
 use crate::actors::chat::actor::ChatMsg;
 use crate::actors::node::Node;
 use crate::domain::ids::TelegramUserId;
@@ -92,10 +93,14 @@ impl FleetState {
         });
     }
 
-    /// Chats forget what they remember of people who asked for it; wishes that are open are fulfilled.
+    /// Chats and bots forget what they remember of people who asked for it; wishes that are open are fulfilled.
     pub(super) fn on_people_learned(&mut self, myself: &ActorRef<FleetMsg>, anew: bool) {
         let node = Arc::clone(&self.args.node);
         if anew {
+            node.said.clear();
+            for (_, bot) in node.directory.live_bots() {
+                let _ = bot.cast(BotMsg::WordsRemoved);
+            }
             for (_, chat) in node.directory.live_chats() {
                 let _ = chat.actor.cast(ChatMsg::Reload);
             }

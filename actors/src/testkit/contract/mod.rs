@@ -206,6 +206,7 @@ macro_rules! store_contract {
             a_person_with_many_entries_is_counted_and_forgotten_whole
             words_in_flight_of_who_is_forgotten_are_not_stored
             an_answer_on_its_way_at_a_forgetting_arrives_without_its_text
+            texts_are_kept_as_long_as_their_chat_keeps_them
         ]);
         $crate::store_contract!(@file $home, archive: [
             decisions_read_back_as_they_were_made

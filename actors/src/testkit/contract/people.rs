@@ -1,8 +1,10 @@
 //! Claims about people's rights. Part of the testkit.
 
+use std::time::Duration;
+
 use super::{Home, Scene, assert_conflict};
 use crate::domain::commit::operation::{Advance, Applied, Operation, SetRight, Settle, TurnEnding};
-use crate::domain::decision::Cause;
+use crate::domain::decision::{Cause, Decision};
 use crate::domain::ids::{AttemptId, MessageId, Number, TelegramUserId};
 use crate::domain::inbox::{InboxRow, OutcomeKind};
 use crate::domain::incoming::{Author, AuthorKind};
@@ -10,6 +12,7 @@ use crate::domain::outbox::{OutboxState, SendResult};
 use crate::domain::people::{FORGOTTEN, OPTED_OUT, Right, TOMBSTONE};
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::TurnState;
+use crate::ports::archive::DecisionQuery;
 use crate::ports::store::OutcomeCursor;
 use crate::testkit::rows::{
     advance, appended, at, claim, decision, entry, finish, ingest, message, sent, start, turn, update,
@@ -278,4 +281,65 @@ pub async fn an_answer_on_its_way_at_a_forgetting_arrives_without_its_text(home:
     scene.commit_all(vec![Operation::Settle(late)]).await;
     let given_up = scene.store.message(answers[1].id).await.unwrap().unwrap();
     assert_eq!(given_up.progress.state, OutboxState::Cancelled);
+}
+
+/// Old texts go, wherever they stand; numbers, and what is younger, stay.
+pub async fn texts_are_kept_as_long_as_their_chat_keeps_them(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    let ([bot, _], [chat, _]) = (scene.bots, scene.chats);
+    let (day, kept) = (Duration::from_hours(24), 30);
+    assert_eq!(scene.roster.chats[&chat].spec.retention_days, kept);
+    let rows = (1..=3).map(|n| update(n, bot, chat, 700 + n)).collect();
+    let turns = [turn(31, chat, 1, bot), turn(32, chat, 2, bot)];
+    let step = Advance {
+        entries: vec![
+            TranscriptEntry { date: at(0), ..entry(chat, 1, 1) },
+            TranscriptEntry { date: at(0) + day * 20, ..entry(chat, 2, 2) },
+            // It came late: it waits for the one before it.
+            TranscriptEntry { date: at(0), ..entry(chat, 3, 3) },
+        ],
+        handled: (1..=3).map(|n| appended(n, n, None)).collect(),
+        decisions: vec![
+            Decision { at: at(0), ..decision(chat, 1, Cause::Entry(Number(1))) },
+            Decision { at: at(0) + day * 20, ..decision(chat, 2, Cause::Tick) },
+        ],
+        turns: turns.to_vec(),
+        ..advance(chat, scene.epoch, 0, 1)
+    };
+    let answers = [message(41, &turns[0]), message(42, &turns[1])];
+    let mut batch = vec![ingest(bot, scene.epoch, rows), Operation::Advance(step)];
+    for (turn, answer) in turns.iter().zip(&answers) {
+        let ending = TurnEnding::Said { messages: vec![answer.clone()], begin: None };
+        batch.extend([claim(turn, scene.epoch), finish(turn, scene.epoch, ending)]);
+    }
+    scene.commit_all(batch).await;
+
+    assert_eq!(scene.store.expire(at(0) + day * kept).await.unwrap(), 0, "it is not older than that");
+    assert_eq!(scene.store.transcript(chat, Number(9), 9).await.unwrap().len(), 3);
+    let passed = scene.store.expire(at(1) + day * kept).await.unwrap();
+    assert!(passed >= 2, "{passed}");
+    let scene = scene.reopen(home).await;
+    let read = scene.store.transcript(chat, Number(9), 9).await.unwrap();
+    assert_eq!(read.iter().map(|entry| entry.number.0).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!((read[0].text.as_deref(), read[0].media.is_none(), read[0].entities.len()), (None, true, 0));
+    assert!(read[1].text.is_some(), "it is younger");
+    let texts = async || {
+        let mut texts = Vec::new();
+        for answer in &answers {
+            texts.push(scene.store.message(answer.id).await.unwrap().unwrap().text);
+        }
+        texts
+    };
+    assert_eq!(texts().await, [String::new(), answers[1].text.clone()]);
+    let query = DecisionQuery { limit: 9, ..DecisionQuery::default() };
+    let made = scene.store.decisions(chat, &query).await.unwrap();
+    let of = |number: i64| made.iter().find(|made| made.number.0 == number).unwrap();
+    assert_eq!((&of(1).inputs, of(1).reason.as_str()), (&serde_json::json!({}), "asked by name"));
+    assert_ne!(of(2).inputs, serde_json::json!({}));
+
+    scene.store.expire(at(1) + day * (kept + 20)).await.unwrap();
+    let read = scene.store.transcript(chat, Number(9), 9).await.unwrap();
+    assert!(read.iter().all(|entry| entry.text.is_none()));
+    assert_eq!(texts().await, [String::new(), String::new()]);
+    assert_eq!(scene.store.expire(at(1) + day * (kept + 20)).await.unwrap(), 0, "once is enough");
 }

@@ -1,15 +1,17 @@
 //! Rights of people. Part of the testkit.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::state::State;
 use crate::domain::commit::operation::SetRight;
 use crate::domain::decision::Cause;
-use crate::domain::ids::TelegramUserId;
+use crate::domain::ids::{ChatId, TelegramUserId};
 use crate::domain::inbox::{Outcome, OutcomeKind, SentEvent, Source};
 use crate::domain::incoming::{Author, AuthorKind};
 use crate::domain::outbox::OutboxState;
-use crate::domain::people::{FORGOTTEN, Forgotten, PersonRecord, Right, Rights, TOMBSTONE};
+use crate::domain::people::{FORGOTTEN, Forgotten, PersonRecord, REMOVED, Right, Rights, TOMBSTONE};
 use crate::domain::time::Timestamp;
 use crate::domain::turn::{Turn, TurnState};
 use crate::ports::store::Cut;
@@ -86,6 +88,41 @@ impl State {
             updates: self.inbox.values().filter(|received| named(&received.row.payload)).count() as u64,
             answers: self.turns.values().filter(answers).count() as u64,
         }
+    }
+
+    pub(super) fn expire(&mut self, now: Timestamp) -> u64 {
+        let kept = |chat: &ChatId| self.chats.get(chat).map_or(0, |(profile, _)| profile.spec.retention_days);
+        let days: HashMap<ChatId, u32> = self.chats.keys().map(|chat| (*chat, kept(chat))).collect();
+        let is_old = |chat: &ChatId, date: Timestamp| {
+            let days = days.get(chat).copied().unwrap_or(0);
+            days > 0 && date < now - Duration::from_hours(24) * days
+        };
+        let mut expired = 0;
+        for entry in self.transcript.values_mut().filter(|entry| is_old(&entry.chat, entry.date)) {
+            if entry.text.is_some() || entry.media.is_some() {
+                let entry = Arc::make_mut(entry);
+                (entry.text, entry.media) = (None, None);
+                entry.entities.clear();
+                expired += 1;
+            }
+        }
+        for ((chat, number), decision) in self.decisions.iter_mut().filter(|((chat, _), one)| is_old(chat, one.at)) {
+            if decision.inputs == serde_json::json!({}) {
+                continue;
+            }
+            (decision.inputs, decision.scores) = (serde_json::json!({}), serde_json::json!({}));
+            expired += 1;
+            let turns = self.turns.values().filter(|turn| (turn.chat, turn.decision) == (*chat, *number));
+            let turns: Vec<_> = turns.map(|turn| turn.id).collect();
+            for message in self.outbox.values_mut().filter(|message| turns.contains(&message.turn)) {
+                message.text.clear();
+                if message.progress.state.may_begin() {
+                    message.progress.state = OutboxState::Cancelled;
+                    message.progress.error = Some(REMOVED.to_owned());
+                }
+            }
+        }
+        expired
     }
 
     pub(super) fn forget(&mut self, person: TelegramUserId, wish: Option<i64>, cut: Cut<'_>) -> Forgotten {
