@@ -16,6 +16,7 @@ use super::directory::{Directory, Known};
 use super::leases::Leases;
 use super::people::People;
 use super::provider::consult::Consult;
+use super::records::Records;
 use super::said::FleetSaid;
 use super::traffic::Traffic;
 use crate::behaviour::generator::Generator;
@@ -129,6 +130,8 @@ pub struct Node {
     pub orders: Orders,
     /// People's rights and stops, as far as this node knows.
     pub people: People,
+    /// People who ask what is stored about them.
+    pub records: Records,
     budgets: Vec<BudgetSpec>,
     ended: watch::Sender<Option<Ended>>,
     ids: IdSource,
@@ -176,6 +179,7 @@ impl Node {
             said: FleetSaid::default(),
             orders: Orders::default(),
             people: People::default(),
+            records: Records::default(),
             budgets: Vec::new(),
             ended: watch::Sender::new(None),
         }

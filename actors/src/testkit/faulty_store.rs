@@ -51,6 +51,7 @@ pub struct FaultyStore {
     journal: Journal,
     down: AtomicBool,
     held: watch::Sender<bool>,
+    records_held: watch::Sender<bool>,
     hanging: Mutex<HashSet<BotId>>,
     faults: Mutex<HashMap<&'static str, (Fault, u64)>>,
 }
@@ -63,6 +64,7 @@ impl FaultyStore {
             journal,
             down: AtomicBool::new(false),
             held: watch::Sender::new(false),
+            records_held: watch::Sender::new(false),
             hanging: Mutex::default(),
             faults: Mutex::default(),
         }
@@ -86,6 +88,11 @@ impl FaultyStore {
     /// Keeps commits waiting, or lets them go on: others come to queue behind the one under way.
     pub fn hold(&self, held: bool) {
         self.held.send_replace(held);
+    }
+
+    /// Keeps questions for what is stored about people waiting, or lets them be answered.
+    pub fn hold_records(&self, held: bool) {
+        self.records_held.send_replace(held);
     }
 
     /// Lets the next `times` batches with an operation of that name fail, with nothing written.
@@ -222,6 +229,7 @@ impl Store for FaultyStore {
     }
 
     async fn person(&self, person: TelegramUserId) -> Result<PersonRecord, StoreError> {
+        let _ = self.records_held.subscribe().wait_for(|held| !held).await;
         self.reach()?.person(person).await
     }
 

@@ -76,3 +76,30 @@ async fn what_bots_remember_of_who_is_forgotten_goes_with_it() {
     until_fulfilled(&stage).await;
     stage.until("nothing is remembered", async |stage| stage.node.said.lately().is_empty()).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_chat_goes_on_while_what_is_stored_about_somebody_is_read() {
+    let mut stage = Scenery::new(1, 1).raise().await;
+    stage.store.hold_records(true);
+    stage.person_says(0, "/mydata", &[0]);
+    stage.person_says(0, "good morning", &[0]);
+    stage.until_sent(1).await;
+    stage.until_at_rest().await;
+    assert!(!stage.journal().sent_texts()[0].starts_with("Hakkınızda"));
+    stage.store.hold_records(false);
+    stage.until_sent(2).await;
+    assert!(stage.journal().sent_texts()[1].starts_with("Hakkınızda"), "{:?}", stage.journal().sent_texts());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_stored_about_somebody_is_told_once_a_minute() {
+    let mut stage = Scenery::new(1, 1).raise().await;
+    for _ in 0..4 {
+        stage.person_says(0, "/mydata", &[0]);
+    }
+    stage.until_sent(1).await;
+    stage.let_time_pass().await;
+    assert_eq!(stage.journal().sent_texts().len(), 1);
+    stage.person_says(0, "/mydata", &[0]);
+    stage.until_sent(2).await;
+}
