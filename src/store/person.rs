@@ -23,9 +23,7 @@ pub(super) struct Naming {
 impl Naming {
     pub(super) fn of(person: TelegramUserId) -> Self {
         let id = person.0;
-        Self {
-            payload: [format!("%\"id\":{id},%"), format!("%\"id\":{id}}}%")],
-        }
+        Self { payload: [format!("%\"id\":{id},%"), format!("%\"id\":{id}}}%")] }
     }
 }
 

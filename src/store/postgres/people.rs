@@ -39,7 +39,8 @@ const OPTED_OUT: &str = "SELECT person FROM opt_out";
 const WISHES: &str = "\
 SELECT person, max(at), max(seq) FILTER (WHERE counts = '{}') FROM audit WHERE action = 'forget' GROUP BY person";
 /// A wish that is open comes to hold for longer.
-const PROLONGED: &str = "UPDATE audit SET at = $2 WHERE action = 'forget' AND person = $1 AND counts = '{}' AND at < $2";
+const PROLONGED: &str =
+    "UPDATE audit SET at = $2 WHERE action = 'forget' AND person = $1 AND counts = '{}' AND at < $2";
 const WISHED_AT: &str = "SELECT at FROM audit WHERE seq = $1";
 /// Unless it came to hold for longer meanwhile.
 const FULFILLED: &str = "UPDATE audit SET counts = $2 WHERE seq = $1 AND at = $3";
@@ -173,11 +174,7 @@ pub(super) async fn forget(
     Ok(forgotten)
 }
 
-async fn forget_updates(
-    sessions: &Sessions,
-    person: TelegramUserId,
-    cut: Cut<'_>,
-) -> Result<Forgotten, StoreError> {
+async fn forget_updates(sessions: &Sessions, person: TelegramUserId, cut: Cut<'_>) -> Result<Forgotten, StoreError> {
     let mut forgotten = Forgotten::default();
     let mut after = i64::MIN;
     let [before, last] = Naming::of(person).payload;

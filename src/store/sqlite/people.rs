@@ -43,7 +43,8 @@ const OPTED_OUT: &str = "SELECT person FROM opt_out";
 const WISHES: &str = "\
 SELECT person, max(at), max(CASE WHEN counts = '{}' THEN seq END) FROM audit WHERE action = 'forget' GROUP BY person";
 /// A wish that is open comes to hold for longer.
-const PROLONGED: &str = "UPDATE audit SET at = $2 WHERE action = 'forget' AND person = $1 AND counts = '{}' AND at < $2";
+const PROLONGED: &str =
+    "UPDATE audit SET at = $2 WHERE action = 'forget' AND person = $1 AND counts = '{}' AND at < $2";
 const WISHED_AT: &str = "SELECT at FROM audit WHERE seq = $1";
 /// Unless it came to hold for longer meanwhile.
 const FULFILLED: &str = "UPDATE audit SET counts = $2 WHERE seq = $1 AND at = $3";
@@ -277,4 +278,47 @@ async fn empty(connection: &mut SqliteConnection, entries: &str) -> Result<Forgo
     let own = sqlx::query(EMPTY_ENTRIES).bind(entries).bind(nobody()).execute(connection).await?;
     forgotten.entries = said.rows_affected() + own.rows_affected();
     Ok(forgotten)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use sqlx::sqlite::SqliteConnectOptions;
+
+    use super::*;
+
+    /// How SQLite would run a statement.
+    async fn plan(connection: &mut SqliteConnection, statement: &str) -> String {
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+        let steps = sqlx::query(explain).fetch_all(connection).await.unwrap();
+        steps.iter().map(|step| step.get::<String, _>("detail")).collect::<Vec<_>>().join("\n")
+    }
+
+    #[tokio::test]
+    async fn no_statement_reads_a_table_from_one_end_to_the_other() {
+        let mut connection = SqliteConnectOptions::new().in_memory(true).connect().await.unwrap();
+        sqlx::migrate!("migrations/sqlite").run_direct(None, &mut connection, false).await.unwrap();
+        let statements = [
+            ENTRIES_OF.to_owned(),
+            UPDATES_OF.to_owned(),
+            FIND_UPDATES.to_owned(),
+            FIND_ENTRIES.to_owned(),
+            format!("{EMPTY_SENT}{ANSWERED})"),
+            format!("{EMPTY_SAID}{ANSWERED})"),
+            format!("{EMPTY_OUTBOX}{ANSWERED}"),
+            DROP_TURNS.to_owned(),
+            EMPTY_DECISIONS.to_owned(),
+            EMPTY_ENTRIES.to_owned(),
+        ];
+        for statement in statements {
+            let plan = plan(&mut connection, &statement).await;
+            for table in ["inbox", "transcript", "turn", "outbox", "decision", " t", " e"] {
+                assert!(!plan.lines().any(|line| line.ends_with(&format!("SCAN {}", table.trim()))), "{plan}");
+            }
+            // Only the chat is no bound: an entry or a decision is named by both its columns.
+            assert!(!plan.contains("(chat=?)"), "{statement}:\n{plan}");
+        }
+        assert!(plan(&mut connection, "SELECT * FROM turn").await.contains("SCAN turn"), "the proof can fail");
+    }
 }

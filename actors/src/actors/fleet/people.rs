@@ -24,8 +24,7 @@ use crate::ports::store::StoreError;
 const ORPHANED_AFTER: Duration = Duration::from_secs(30);
 
 /// Waits before a wish that failed is tried again.
-const FORGET_BACKOFF: BackoffSettings =
-    BackoffSettings { first: Duration::from_secs(1), max: Duration::from_mins(5) };
+const FORGET_BACKOFF: BackoffSettings = BackoffSettings { first: Duration::from_secs(1), max: Duration::from_mins(5) };
 
 /// What was in hand when the wish was stored, here or at other nodes, may be written a moment later: what others quote.
 const SECOND_LOOK: Duration = Duration::from_secs(2);
