@@ -133,7 +133,9 @@ pub(super) async fn person(pool: &SqlitePool, person: TelegramUserId) -> Result<
         if page.is_empty() {
             break;
         }
-        page.into_iter().for_each(|entry| entries.count(entry));
+        for entry in page {
+            entries.count(entry);
+        }
     }
     let [before, last] = Naming::of(person).payload;
     let (mut after, mut updates) = (i64::MIN, 0);
