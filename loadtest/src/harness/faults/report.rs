@@ -67,6 +67,12 @@ impl FaultsReport {
         self.breaches.is_empty()
     }
 
+    /// Whether nothing else was breached than that one message is unknown which no send explains.
+    pub fn is_one_unknown_too_many(&self) -> bool {
+        let found = self.checker.breaches;
+        self.breaches.len() == 1 && found.unknown_beyond_doubt == 1
+    }
+
     /// Judges: fills in verdict and breaches.
     pub(super) fn judge(&mut self) {
         let mut breaches = Vec::new();
