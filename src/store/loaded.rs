@@ -50,7 +50,7 @@ pub(super) struct Texts<'r> {
     pub(super) stops: &'r str,
     pub(super) pauses: &'r str,
     pub(super) allowances: &'r str,
-    pub(super) opted_out: &'r str,
+    pub(super) people: &'r str,
 }
 
 type TurnRow = (
@@ -78,6 +78,7 @@ type OutboxRow = (
     Timestamp,
     Option<MessageId>,
     Option<String>,
+    u8,
 );
 
 type StopRow = (String, i64, Timestamp, String, Option<Timestamp>, Option<String>);
@@ -91,11 +92,15 @@ pub(super) fn read(
     allowances: &[AllowanceKey],
 ) -> Result<(), StoreError> {
     loaded.sources.extend(picked(texts.sources, &needs.sources)?);
-    for (inbox, waits) in column::<(InboxId, u8)>(texts.inbox)? {
+    for (inbox, waits, emptied) in column::<(InboxId, u8, u8)>(texts.inbox)? {
         loaded.inbox.insert(inbox, waits != 0);
+        loaded.emptied.extend((emptied != 0).then_some(inbox));
     }
     loaded.entries.extend(picked(texts.entries, &needs.entries)?);
-    loaded.opted_out.extend(column::<TelegramUserId>(texts.opted_out)?);
+    for (person, out, forgotten) in column::<(TelegramUserId, u8, Option<Timestamp>)>(texts.people)? {
+        loaded.opted_out.extend((out != 0).then_some(person));
+        loaded.forgotten.extend(forgotten.map(|until| (person, until)));
+    }
     for (id, bot, state, attempts, claimed_epoch, error, provider, model, prompt, completion) in
         column::<TurnRow>(texts.turns)?
     {
@@ -124,10 +129,11 @@ pub(super) fn read(
             due_at,
             message_id,
             error,
+            emptied,
         ) = outbox;
         let state = OutboxState::parse(&state).ok_or_else(|| unreadable("state of a message", &state))?;
         let progress = SendProgress { state, attempts, attempt, claimed_epoch, due_at, message_id, error };
-        loaded.outbox.insert(id, OutboxHead { bot, chat, chain_depth, expires_at, progress });
+        loaded.outbox.insert(id, OutboxHead { bot, chat, chain_depth, expires_at, emptied: emptied != 0, progress });
     }
     for (index, window) in column::<(usize, Window)>(texts.windows)? {
         if let Some(key) = windows.get(index) {

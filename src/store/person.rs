@@ -1,60 +1,87 @@
 //! How people are named in stored rows, and what is in force of their rights, for both databases. Layer: adapter.
 
-use std::collections::HashMap;
-
 use botfleet_actors::domain::ids::TelegramUserId;
 use botfleet_actors::domain::incoming::{Author, AuthorKind};
-use botfleet_actors::domain::people::Rights;
+use botfleet_actors::domain::people::{PersonRecord, Rights};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::store::StoreError;
 
 use super::columns::{Cells, Columns};
 use super::loaded::array;
 
+/// Entries, or decisions, whose texts one transaction removes because of their age.
+pub(super) const EXPIRY_BATCH: i64 = 100;
+/// Such transactions in one go; the rest waits for the next one.
+pub(super) const EXPIRY_BATCHES: u32 = 100;
+
 /// How somebody is named, as patterns of `LIKE`. Ids are digits, so nothing in them is special there.
 pub(super) struct Naming {
-    /// By the author of an entry, whose id comes first.
-    pub(super) author: String,
     /// By an update of Telegram: an id that others follow, or the last one of its object.
     pub(super) payload: [String; 2],
-    /// What stands where an author stood.
-    pub(super) nobody: String,
 }
 
 impl Naming {
     pub(super) fn of(person: TelegramUserId) -> Self {
         let id = person.0;
-        let nobody = Author { id: TelegramUserId(0), name: String::new(), username: None, kind: AuthorKind::Person };
-        Self {
-            author: format!("{{\"id\":{id},%"),
-            payload: [format!("%\"id\":{id},%"), format!("%\"id\":{id}}}%")],
-            nobody: array(&nobody),
-        }
+        Self { payload: [format!("%\"id\":{id},%"), format!("%\"id\":{id}}}%")] }
     }
 }
 
-/// A wish to be forgotten: its number, whose, when, and whether it is still to be fulfilled.
-pub(super) struct WishRow(i64, TelegramUserId, Timestamp, bool);
+/// What stands where an author stood.
+pub(super) fn nobody() -> String {
+    array(&Author { id: TelegramUserId(0), name: String::new(), username: None, kind: AuthorKind::Person })
+}
+
+/// What somebody asked for who asked to be forgotten: until when, and the number of the wish that is open.
+pub(super) struct WishRow(TelegramUserId, Timestamp, Option<i64>);
 
 impl WishRow {
     pub(super) fn read(row: &dyn Cells) -> Result<Self, StoreError> {
         let mut columns = Columns::of(row);
-        Ok(Self(
-            columns.take()?,
-            TelegramUserId(columns.take()?),
-            Timestamp::from_millis(columns.take()?),
-            columns.take()?,
-        ))
+        Ok(Self(TelegramUserId(columns.take()?), Timestamp::from_millis(columns.take()?), columns.take()?))
     }
 }
 
-/// What is in force, from its rows.
+/// What is in force, from its rows: one for each person, however often they asked.
 pub(super) fn rights_of(seq: i64, opted_out: Vec<TelegramUserId>, wishes: &[WishRow]) -> Rights {
-    let mut forgotten: HashMap<TelegramUserId, Timestamp> = HashMap::new();
-    for WishRow(_, person, at, _) in wishes {
-        let until = forgotten.entry(*person).or_insert(*at);
-        *until = (*until).max(*at);
+    Rights {
+        seq,
+        opted_out: opted_out.into_iter().collect(),
+        forgotten: wishes.iter().map(|WishRow(person, at, _)| (*person, *at)).collect(),
+        pending: wishes.iter().filter_map(|WishRow(person, at, open)| Some(((*open)?, *person, *at))).collect(),
     }
-    let pending = wishes.iter().filter(|wish| wish.3).map(|WishRow(seq, person, at, _)| (*seq, *person, *at));
-    Rights { seq, opted_out: opted_out.into_iter().collect(), forgotten, pending: pending.collect() }
+}
+
+/// What is stored about somebody, as page after page of their entries tells it.
+pub(super) struct Entries {
+    record: PersonRecord,
+    /// The chat and number of the last one read.
+    pub(super) after: (i64, i64),
+}
+
+impl Entries {
+    /// Before the first page.
+    pub(super) fn none() -> Self {
+        Self { record: PersonRecord::default(), after: (i64::MIN, i64::MIN) }
+    }
+
+    /// Counts an entry: its chat and number, when it was written, and how many answers it got.
+    pub(super) fn count(&mut self, (chat, number, date, answers): (i64, i64, Timestamp, u64)) {
+        let record = &mut self.record;
+        record.entries += 1;
+        record.answers += answers;
+        record.first = Some(record.first.map_or(date, |first| first.min(date)));
+        record.last = record.last.max(Some(date));
+        self.after = (chat, number);
+    }
+
+    /// Chat, number, date and answers of an entry.
+    pub(super) fn read(row: &dyn Cells) -> Result<(i64, i64, Timestamp, u64), StoreError> {
+        let mut columns = Columns::of(row);
+        Ok((columns.take()?, columns.take()?, Timestamp::from_millis(columns.take()?), columns.count()?))
+    }
+
+    pub(super) fn record(self) -> PersonRecord {
+        self.record
+    }
 }

@@ -12,6 +12,7 @@
 //! | `orders` | what people order: ways of delivery, dead letters with another go |
 //! | `people` | rights of people: opting out, being forgotten, knowing what is stored |
 //! | `statements` | every statement that meets a large table, for the proof that each has its index |
+//! | `expiry` | texts that are older than their chats keep them |
 //! | `error` | PostgreSQL's errors as the port's |
 //!
 //! Locks are taken in one order by everybody: leases by (kind, key), then windows and budgets by key, then turns, then
@@ -22,6 +23,7 @@ mod assembly;
 mod cluster;
 mod commit;
 mod error;
+mod expiry;
 mod load;
 pub mod migrations;
 pub mod open;
@@ -288,6 +290,10 @@ impl Store for PgStore {
 
     async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
         self.prune_all(before).await
+    }
+
+    async fn expire(&self, now: Timestamp) -> Result<u64, StoreError> {
+        expiry::expire(&self.tasks, now).await
     }
 
     async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError> {

@@ -9,6 +9,7 @@
 //! | `reads`, `outcomes`, `archive` | everything that only reads |
 //! | `orders` | what people order: ways of delivery, dead letters with another go |
 //! | `people` | rights of people: opting out, being forgotten, knowing what is stored |
+//! | `expiry` | texts that are older than their chats keep them |
 //! | `error` | SQLite's errors as the port's |
 //!
 //! Rows travel as one JSON array per table, which `json_each` turns back into rows: a statement costs the same text
@@ -17,6 +18,7 @@
 pub mod archive;
 mod commit;
 mod error;
+mod expiry;
 mod load;
 pub mod open;
 mod orders;
@@ -210,6 +212,10 @@ impl Store for SqliteStore {
         }
         writer.commit().await?;
         Ok(pruned)
+    }
+
+    async fn expire(&self, now: Timestamp) -> Result<u64, StoreError> {
+        expiry::expire(&self.readers, &self.writer, now).await
     }
 
     async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError> {

@@ -35,7 +35,7 @@ impl UpdateDecoder for TelegramDecoder {
         read(raw).1
     }
 
-    fn without(&self, raw: &str, gone: &dyn Fn(TelegramUserId) -> bool) -> Option<String> {
+    fn without(&self, raw: &str, gone: &dyn Fn(TelegramUserId, Timestamp) -> bool) -> Option<String> {
         redact::without(raw, gone)
     }
 }

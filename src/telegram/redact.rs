@@ -1,14 +1,19 @@
 //! Takes people out of an update: their own words, and what others quote of them. Layer `adapters`.
 //!
 //! It works on Telegram's JSON as it is, so that fields that the fleet does not read are not kept either: of a message
-//! that is quoted only its id, date, chat and sender's id remain.
+//! that is quoted only its id, date, chat and sender's id remain. Each message is judged by its own date, also one that its
+//! author quotes anew.
 
 use botfleet_actors::domain::ids::TelegramUserId;
 use botfleet_actors::domain::people::TOMBSTONE;
+use botfleet_actors::domain::time::Timestamp;
 use serde_json::{Map, Value, json};
 
 /// The kinds of updates that hold somebody's words or doings.
 const WORDS: [&str; 4] = ["message", "edited_message", "channel_post", "edited_channel_post"];
+
+/// What tells of a bot's own place in a chat, whoever gave it.
+const PLACE: &str = "my_chat_member";
 
 /// Fields of a message that hold another message, or part of one.
 const QUOTES: [&str; 3] = ["reply_to_message", "pinned_message", "external_reply"];
@@ -16,15 +21,24 @@ const QUOTES: [&str; 3] = ["reply_to_message", "pinned_message", "external_reply
 /// What remains of a message that is quoted.
 const SKELETON: [&str; 4] = ["message_id", "date", "chat", "message_thread_id"];
 
+/// Whether the words of somebody from that time are to go.
+type Gone<'a> = &'a dyn Fn(TelegramUserId, Timestamp) -> bool;
+
 /// The update without people of whom `gone` is true; `None` when it holds none of theirs.
-pub(super) fn without(raw: &str, gone: &dyn Fn(TelegramUserId) -> bool) -> Option<String> {
+pub(super) fn without(raw: &str, gone: Gone<'_>) -> Option<String> {
     let mut update: Map<String, Value> = serde_json::from_str(raw).ok()?;
-    if update.get("message_reaction").and_then(|reaction| id_of(reaction.get("user"))).is_some_and(gone) {
+    let doings = update.iter().filter(|(kind, _)| !WORDS.contains(&kind.as_str()) && *kind != PLACE);
+    let does = |doing: &Value| {
+        let by = ["user", "from", "actor_user", "voter"].into_iter().find_map(|field| id_of(doing.get(field)));
+        // What tells no date happens now.
+        by.is_some_and(|by| gone(by, dated(doing.get("date")).unwrap_or(Timestamp::from_millis(i64::MAX))))
+    };
+    if doings.map(|(_, doing)| doing).any(does) {
         return Some(TOMBSTONE.to_owned());
     }
     for kind in WORDS {
         let Some(message) = update.get_mut(kind).and_then(Value::as_object_mut) else { continue };
-        if author_of(message).is_some_and(gone) {
+        if author_of(message).is_some_and(|author| gone(author, said_at(message))) {
             let Some(command) = command_of(message) else { return Some(TOMBSTONE.to_owned()) };
             let length = command.encode_utf16().count();
             let mut rest = skeleton(message);
@@ -34,7 +48,7 @@ pub(super) fn without(raw: &str, gone: &dyn Fn(TelegramUserId) -> bool) -> Optio
             return serde_json::to_string(&update).ok();
         }
         // A forwarded message is its first author's words, whoever brings it here.
-        if message.get("forward_origin").and_then(|origin| id_of(origin.get("sender_user"))).is_some_and(gone) {
+        if is_forwarded(message, gone) {
             return Some(TOMBSTONE.to_owned());
         }
         return cut_quotes(message, gone).then(|| serde_json::to_string(&update).ok()).flatten();
@@ -44,6 +58,30 @@ pub(super) fn without(raw: &str, gone: &dyn Fn(TelegramUserId) -> bool) -> Optio
 
 fn id_of(user: Option<&Value>) -> Option<TelegramUserId> {
     user?.get("id")?.as_i64().map(TelegramUserId)
+}
+
+/// The date of a message or its origin, in seconds.
+fn dated(date: Option<&Value>) -> Option<Timestamp> {
+    Some(Timestamp::from_millis(date?.as_i64()?.saturating_mul(1_000)))
+}
+
+/// From when the words of a message are: an edit is said anew. Without a date they are as old as can be.
+fn said_at(message: &Map<String, Value>) -> Timestamp {
+    let date = dated(message.get("edit_date")).max(dated(message.get("date")));
+    date.unwrap_or(Timestamp::from_millis(i64::MIN))
+}
+
+/// From when the words of a quoted message are: what was edited since may hold them still.
+fn quoted_at(message: &Map<String, Value>) -> Timestamp {
+    let origin = message.get("origin").and_then(|origin| dated(origin.get("date")));
+    dated(message.get("date")).or(origin).unwrap_or(Timestamp::from_millis(i64::MIN))
+}
+
+/// Whether a message was first said by somebody whose words are to go.
+fn is_forwarded(message: &Map<String, Value>, gone: Gone<'_>) -> bool {
+    let Some(origin) = message.get("forward_origin") else { return false };
+    let date = dated(origin.get("date")).unwrap_or(Timestamp::from_millis(i64::MIN));
+    id_of(origin.get("sender_user")).is_some_and(|author| gone(author, date))
 }
 
 fn author_of(message: &Map<String, Value>) -> Option<TelegramUserId> {
@@ -72,13 +110,13 @@ fn skeleton(message: &Map<String, Value>) -> Map<String, Value> {
 }
 
 /// Cuts what a message quotes of those who are gone; whether there was anything.
-fn cut_quotes(message: &mut Map<String, Value>, gone: &dyn Fn(TelegramUserId) -> bool) -> bool {
+fn cut_quotes(message: &mut Map<String, Value>, gone: Gone<'_>) -> bool {
     let mut cut = false;
     let mut of_theirs = false;
     for field in QUOTES {
         let Some(quoted) = message.get_mut(field).and_then(Value::as_object_mut) else { continue };
-        let forwarded = quoted.get("forward_origin").and_then(|origin| id_of(origin.get("sender_user")));
-        if author_of(quoted).is_some_and(gone) || forwarded.is_some_and(gone) {
+        let theirs = author_of(quoted).is_some_and(|author| gone(author, quoted_at(quoted)));
+        if theirs || is_forwarded(quoted, gone) {
             *quoted = skeleton(quoted);
             of_theirs |= field != "pinned_message";
             cut = true;
@@ -97,7 +135,7 @@ mod tests {
     use super::*;
 
     fn cut(update: &Value) -> Option<Value> {
-        let gone = |person: TelegramUserId| person == TelegramUserId(7);
+        let gone = |person: TelegramUserId, _: Timestamp| person == TelegramUserId(7);
         without(&update.to_string(), &gone).map(|raw| serde_json::from_str(&raw).unwrap())
     }
 
@@ -127,6 +165,34 @@ mod tests {
         ] {
             assert_eq!(cut(&update), Some(json!({})));
         }
+    }
+
+    #[test]
+    fn who_was_forgotten_speaks_anew_and_cannot_bring_old_words_back() {
+        let forgotten = |person: TelegramUserId, said_at: Timestamp| {
+            person == TelegramUserId(7) && said_at <= Timestamp::from_secs(100)
+        };
+        let mut anew = message(7, "as I said");
+        anew["date"] = json!(101);
+        anew["reply_to_message"] = message(7, "secret");
+        anew["quote"] = json!({ "text": "secret", "position": 0 });
+        let left = without(&json!({ "message": anew }).to_string(), &forgotten).unwrap();
+        assert!(left.contains("as I said") && !left.contains("secret"), "{left}");
+
+        anew["reply_to_message"]["date"] = json!(102);
+        assert_eq!(without(&json!({ "message": anew }).to_string(), &forgotten), None, "what is new may be quoted");
+        let mut forward = message(8, "secret");
+        forward["forward_origin"] = json!({ "type": "user", "sender_user": { "id": 7 }, "date": 99 });
+        assert_eq!(without(&json!({ "message": forward }).to_string(), &forgotten).unwrap(), TOMBSTONE);
+    }
+
+    #[test]
+    fn what_cannot_be_read_of_who_is_gone_leaves_nothing() {
+        let mut unreadable = message(7, "secret");
+        unreadable["date"] = json!("yesterday");
+        assert_eq!(cut(&json!({ "message": unreadable })), Some(json!({})));
+        assert_eq!(cut(&json!({ "poll_answer": { "user": { "id": 7 }, "option_ids": [1] } })), Some(json!({})));
+        assert_eq!(cut(&json!({ "my_chat_member": { "from": { "id": 7 }, "date": 1 } })), None, "the bot's own place");
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod postgres;
 mod postgres_cluster;
 mod postgres_contract;
 mod postgres_faults;
+mod postgres_forgetting;
 mod postgres_indexes;
 mod postgres_schema;
 mod redis_bus;

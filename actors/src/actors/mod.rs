@@ -25,6 +25,7 @@ pub mod ownership;
 pub mod people;
 pub mod permits;
 pub mod provider;
+pub mod records;
 pub mod said;
 pub mod tasks;
 pub mod traffic;

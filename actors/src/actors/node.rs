@@ -17,6 +17,7 @@ use super::directory::{Directory, Known};
 use super::leases::Leases;
 use super::people::People;
 use super::provider::consult::Consult;
+use super::records::Records;
 use super::said::FleetSaid;
 use super::traffic::Traffic;
 use crate::behaviour::generator::Generator;
@@ -132,6 +133,8 @@ pub struct Node {
     pub notices: Notices,
     /// People's rights and stops, as far as this node knows.
     pub people: People,
+    /// People who ask what is stored about them.
+    pub records: Records,
     budgets: Vec<BudgetSpec>,
     ended: watch::Sender<Option<Ended>>,
     ids: IdSource,
@@ -180,6 +183,7 @@ impl Node {
             orders: Orders::default(),
             notices: Notices::default(),
             people: People::default(),
+            records: Records::default(),
             budgets: Vec::new(),
             ended: watch::Sender::new(None),
         }

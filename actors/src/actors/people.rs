@@ -57,7 +57,10 @@ impl People {
         match right {
             Right::OptOut => drop(rights.opted_out.insert(person)),
             Right::OptIn => drop(rights.opted_out.remove(&person)),
-            Right::Forget => drop(rights.forgotten.insert(person, at)),
+            Right::Forget => {
+                let until = rights.forgotten.entry(person).or_insert(at);
+                *until = (*until).max(at);
+            }
         }
         *held = Arc::new(rights);
     }

@@ -26,6 +26,11 @@ impl FleetSaid {
         all.push_back((bot, said));
     }
 
+    /// Somebody's words were removed, and what answers them: nothing is remembered.
+    pub fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// All of it.
     pub fn lately(&self) -> Vec<(BotId, Said)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()

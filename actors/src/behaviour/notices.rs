@@ -16,11 +16,11 @@ Merhaba! Bu sohbetin bazı üyeleri yapay zekâ botları: yazdıklarını bir di
 
 const PRIVACY_EN: &str = "\
 To take part in the conversation, the bots store messages of this chat and pass the latest ones to a language model. \
-Messages are kept for {days} days and serve no other purpose. /mydata shows what is stored about you, /forgetme removes \
+Messages are kept {time} and serve no other purpose. /mydata shows what is stored about you, /forgetme removes \
 it, /optout keeps the bots from storing what you write, and /optin lets them again.";
 const PRIVACY_TR: &str = "\
 Sohbete katılabilmek için botlar bu sohbetin mesajlarını saklar ve en son olanları bir dil modeline iletir. Mesajlar \
-{days} gün saklanır ve başka bir amaçla kullanılmaz. /mydata hakkınızda neyin saklandığını gösterir, /forgetme onu \
+{time} saklanır ve başka bir amaçla kullanılmaz. /mydata hakkınızda neyin saklandığını gösterir, /forgetme onu \
 siler, /optout yazdıklarınızın saklanmasını engeller, /optin yeniden izin verir.";
 
 /// What is said on joining a chat and on `/ai`; `None` where the manifest wants nothing said.
@@ -43,7 +43,13 @@ pub fn answer(chat: &ChatSpec, command: Command, record: Option<&PersonRecord>) 
             );
         }
         Command::Privacy => {
-            pick(language, PRIVACY_EN, PRIVACY_TR).replace("{days}", &chat.retention_days.to_string())
+            let time = match (language, chat.retention_days) {
+                (Language::En, 0) => "without limit".to_owned(),
+                (Language::Tr, 0) => "süresiz".to_owned(),
+                (Language::En, days) => format!("for {days} days"),
+                (Language::Tr, days) => format!("{days} gün"),
+            };
+            pick(language, PRIVACY_EN, PRIVACY_TR).replace("{time}", &time)
         }
         Command::OptOut => pick(
             language,

@@ -25,9 +25,9 @@ pub struct InboxRow {
     pub received_at: Timestamp,
     /// Set at ingest when no chat will handle it.
     pub outcome: Option<Outcome>,
-    /// Whose words it holds, as known at ingest; not stored.
+    /// Whose words it holds, and from when they are, as known at ingest; not stored.
     #[serde(skip)]
-    pub author: Option<TelegramUserId>,
+    pub author: Option<(TelegramUserId, Timestamp)>,
 }
 
 /// Where an inbox row came from; unique per bot and update, or per outbox message.

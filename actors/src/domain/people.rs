@@ -18,6 +18,9 @@ pub const OPTED_OUT: &str = "its author has opted out";
 /// Why a row has no words any more.
 pub const FORGOTTEN: &str = "its author asked to be forgotten";
 
+/// Why a message is not sent whose text is gone.
+pub const REMOVED: &str = "its text was removed";
+
 /// What a person asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -275,6 +275,11 @@ pub trait Store: Archive {
     /// from budgets in periods that began before it and have ended; returns how many.
     async fn prune(&self, before: Timestamp) -> Result<u64, StoreError>;
 
+    /// Removes the texts that are older at `now` than their chats keep them, at most some thousands of entries and
+    /// decisions a call: of entries text, entities and media, of decisions what they depended on, of messages their
+    /// text. Numbers, authors, dates and outcomes stay. Returns how many entries and decisions it has passed.
+    async fn expire(&self, now: Timestamp) -> Result<u64, StoreError>;
+
     /// The states of a turn and its messages, for tests and the reason why.
     async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError>;
 

@@ -8,6 +8,7 @@ use crate::domain::ids::{MessageId, TelegramChatId, TelegramUserId, ThreadId, Up
 use crate::domain::incoming::{ChatKind, Incoming};
 #[cfg(doc)]
 use crate::domain::people::TOMBSTONE;
+use crate::domain::time::Timestamp;
 
 /// Who the token belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -210,8 +211,8 @@ pub trait UpdateDecoder: Send + Sync + 'static {
     /// What the raw JSON of an update means; never fails (see `Event::Undecodable`).
     fn decode(&self, raw: &str) -> Incoming;
 
-    /// The update without the words and names of people of whom `gone` is true; `None` when it holds none. Their own
-    /// messages become [`TOMBSTONE`], except commands, of which the command's word remains; other people's messages
-    /// lose what they quote of them.
-    fn without(&self, raw: &str, gone: &dyn Fn(TelegramUserId) -> bool) -> Option<String>;
+    /// The update without the words and names of people of whom `gone` is true at the time of their words; `None` when it
+    /// holds none. Their own messages become [`TOMBSTONE`], except commands, of which the command's word remains;
+    /// everybody's messages lose what they quote of them. Words that tell no date are as old as can be.
+    fn without(&self, raw: &str, gone: &dyn Fn(TelegramUserId, Timestamp) -> bool) -> Option<String>;
 }

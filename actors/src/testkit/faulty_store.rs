@@ -51,6 +51,7 @@ pub struct FaultyStore {
     journal: Journal,
     down: AtomicBool,
     held: watch::Sender<bool>,
+    records_held: watch::Sender<bool>,
     hanging: Mutex<HashSet<BotId>>,
     faults: Mutex<HashMap<&'static str, (Fault, u64)>>,
 }
@@ -63,6 +64,7 @@ impl FaultyStore {
             journal,
             down: AtomicBool::new(false),
             held: watch::Sender::new(false),
+            records_held: watch::Sender::new(false),
             hanging: Mutex::default(),
             faults: Mutex::default(),
         }
@@ -86,6 +88,11 @@ impl FaultyStore {
     /// Keeps commits waiting, or lets them go on: others come to queue behind the one under way.
     pub fn hold(&self, held: bool) {
         self.held.send_replace(held);
+    }
+
+    /// Keeps questions for what is stored about people waiting, or lets them be answered.
+    pub fn hold_records(&self, held: bool) {
+        self.records_held.send_replace(held);
     }
 
     /// Lets the next `times` batches with an operation of that name fail, with nothing written.
@@ -222,10 +229,15 @@ impl Store for FaultyStore {
     }
 
     async fn person(&self, person: TelegramUserId) -> Result<PersonRecord, StoreError> {
+        let _ = self.records_held.subscribe().wait_for(|held| !held).await;
         self.reach()?.person(person).await
     }
 
     async fn forget(&self, person: TelegramUserId, wish: Option<i64>, cut: Cut<'_>) -> Result<Forgotten, StoreError> {
+        if self.fault(&["forget"]).is_some() {
+            self.journal.note(Happening::Failed("forget"));
+            return Err(unavailable());
+        }
         self.reach()?.forget(person, wish, cut).await
     }
 
@@ -243,6 +255,10 @@ impl Store for FaultyStore {
 
     async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
         self.reach()?.prune(before).await
+    }
+
+    async fn expire(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.reach()?.expire(now).await
     }
 
     async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError> {

@@ -16,6 +16,7 @@ use crate::behaviour::command::order_in;
 use crate::domain::ids::{MessageId, TelegramChatId, TelegramUserId, ThreadId, UpdateId};
 use crate::domain::incoming::{ChatKind, Event, Incoming};
 use crate::domain::people::TOMBSTONE;
+use crate::domain::time::Timestamp;
 use crate::ports::telegram::{
     BotApi, ChatDescription, Me, ReceivedUpdate, SendMessage, TelegramError, UpdateDecoder, WebhookSecret,
     WebhookStatus, WebhookTarget,
@@ -296,6 +297,9 @@ impl BotApi for ScriptedTelegram {
     }
 }
 
+/// The script tells no dates of what is quoted.
+const UNDATED: Timestamp = Timestamp::from_secs(0);
+
 /// Reads what [`ScriptedTelegram::receive`] wrote.
 pub struct ScriptDecoder;
 
@@ -304,23 +308,23 @@ impl UpdateDecoder for ScriptDecoder {
         serde_json::from_str(raw).unwrap()
     }
 
-    fn without(&self, raw: &str, gone: &dyn Fn(TelegramUserId) -> bool) -> Option<String> {
+    fn without(&self, raw: &str, gone: &dyn Fn(TelegramUserId, Timestamp) -> bool) -> Option<String> {
         let mut incoming: Incoming = serde_json::from_str(raw).ok()?;
         let mut cut = false;
         match &mut incoming.event {
             Event::Message(message) => {
-                if let Some(quoted) = message.quoted.as_mut().filter(|quoted| gone(quoted.author)) {
+                if let Some(quoted) = message.quoted.as_mut().filter(|quoted| gone(quoted.author, UNDATED)) {
                     cut = quoted.text.take().is_some();
                 }
-                if gone(message.author.id) {
+                if gone(message.author.id, message.date) {
                     let Some(command) = order_in(message) else { return Some(TOMBSTONE.to_owned()) };
                     message.text = Some(format!("/{}", command.command.as_str()));
                     message.author.name.clear();
                     cut = true;
                 }
             }
-            Event::Edited(message) if gone(message.author.id) => return Some(TOMBSTONE.to_owned()),
-            Event::Reaction { author, .. } if gone(author.id) => return Some(TOMBSTONE.to_owned()),
+            Event::Edited(message) if gone(message.author.id, message.date) => return Some(TOMBSTONE.to_owned()),
+            Event::Reaction { author, date, .. } if gone(author.id, *date) => return Some(TOMBSTONE.to_owned()),
             _ => {}
         }
         cut.then(|| serde_json::to_string(&incoming).unwrap())

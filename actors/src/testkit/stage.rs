@@ -36,7 +36,7 @@ use crate::actors::webhooks::Webhooks;
 use crate::behaviour::generator::Generator;
 use crate::domain::allowance::BudgetSpec;
 use crate::domain::ids::{BotId, ChatId, MessageId, Number, TelegramChatId};
-use crate::domain::incoming::{ChatKind, Event, Incoming, Message};
+use crate::domain::incoming::{ChatKind, Entity, EntityKind, Event, Incoming, Message};
 use crate::domain::roster::{ChatPolicy, DeliveryMode, ModelRef, Physics, RosterPlan};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
@@ -182,8 +182,10 @@ impl Scenery {
         message_id
     }
 
-    /// What a bot receives when a person writes.
+    /// What a bot receives when a person writes; Telegram marks commands.
     pub fn spoken(&self, chat: usize, message_id: MessageId, text: &str) -> Incoming {
+        let word = text.split_whitespace().next().filter(|word| word.starts_with('/'));
+        let command = |word: &str| Entity { kind: EntityKind::BotCommand, offset: 0, length: word.len() };
         let message = Message {
             message_id,
             date: self.clock.now(),
@@ -193,7 +195,7 @@ impl Scenery {
             quoted: None,
             author: person(),
             text: Some(text.to_owned()),
-            entities: Vec::new(),
+            entities: word.map(command).into_iter().collect(),
             media: None,
             service: false,
         };

@@ -61,7 +61,7 @@ pub(super) fn check(
         placed.extend(members.iter().cloned());
         let time_zone = time_zone(&raw, &place, defaults, checks);
         let (days, days_key) = own_or_default(raw.retention_days, defaults.retention_days, &place, "retention_days");
-        let retention_days = checks.within(&days_key, days.unwrap_or(RETENTION_DAYS), 1..=3_650, RETENTION_DAYS);
+        let retention_days = checks.within(&days_key, days.unwrap_or(RETENTION_DAYS), 0..=3_650, RETENTION_DAYS);
         let physics = physics(&raw.physics, &defaults.physics, &place, checks);
         let (strategy, strategy_key) =
             own_or_default(raw.strategy.clone(), defaults.strategy.clone(), &place, "strategy");

@@ -56,7 +56,7 @@ t.prompt_tokens, t.completion_tokens)) FROM (\
 SELECT * FROM turn WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE) t";
 pub(super) const OUTBOX: &str = "\
 SELECT json_agg(json_build_array(o.id, o.bot, o.chat, o.chain_depth, o.expires_at, o.state, o.attempts, o.attempt, \
-o.claimed_epoch, o.due_at, o.message_id, o.error)) FROM (\
+o.claimed_epoch, o.due_at, o.message_id, o.error, (o.text = '')::int)) FROM (\
 SELECT * FROM outbox WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE) o";
 const HEADS: &str = "\
 SELECT json_agg(json_build_array(chat, last_number, last_decision)) FROM chat_head WHERE chat = ANY($1)";
@@ -65,7 +65,8 @@ SELECT json_agg(j.place - 1) FROM unnest($1::bigint[], $2::text[], $3::bigint[])
 AS j (bot, source, source_id, place) \
 JOIN inbox i ON i.bot = j.bot AND i.source = j.source AND i.source_id = j.source_id";
 pub(super) const INBOX: &str = "\
-SELECT json_agg(json_build_array(id, CASE WHEN outcome IS NULL THEN 1 ELSE 0 END)) FROM inbox WHERE id = ANY($1)";
+SELECT json_agg(json_build_array(i.id, (i.outcome IS NULL)::int, (i.source = 'sent' AND EXISTS (\
+SELECT 1 FROM outbox o WHERE o.id = i.source_id AND o.text = ''))::int)) FROM inbox i WHERE i.id = ANY($1)";
 pub(super) const DEAD_UPDATES: &str = "\
 SELECT json_agg(t.id) FROM (\
 SELECT id FROM inbox WHERE id = ANY($1) AND outcome = 'dead' ORDER BY id FOR NO KEY UPDATE) t";
@@ -73,7 +74,10 @@ pub(super) const ENTRIES: &str = "\
 SELECT json_agg(j.place - 1) FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[]) WITH ORDINALITY \
 AS j (telegram_chat, message_id, kind, revision, place) JOIN transcript t ON t.telegram_chat = j.telegram_chat \
 AND t.message_id = j.message_id AND t.kind = j.kind AND t.revision = j.revision";
-const PEOPLE: &str = "SELECT json_agg(person) FROM opt_out WHERE person = ANY($1)";
+const PEOPLE: &str = "\
+SELECT json_agg(json_build_array(r.person, CASE WHEN o.person IS NULL THEN 0 ELSE 1 END, \
+(SELECT max(a.at) FROM audit a WHERE a.action = 'forget' AND a.person = r.person))) \
+FROM unnest($1::bigint[]) AS r (person) LEFT JOIN opt_out o ON o.person = r.person";
 const STOPS: &str = "SELECT json_agg(json_build_array(scope, key, stopped_at, by, until, orders)) FROM control";
 const PAUSES: &str = "SELECT json_agg(json_build_array(bot, chat, until)) FROM send_pause WHERE bot = ANY($1)";
 
@@ -148,7 +152,7 @@ pub(super) async fn load(
         entries: columns.take()?,
         stops: columns.take()?,
         pauses: columns.take()?,
-        opted_out: columns.take()?,
+        people: columns.take()?,
     };
     read(&texts, &mut loaded, needs, &windows, &allowances)?;
     loaded.dead_updates.extend(column::<InboxId>(columns.take()?)?);

@@ -1,24 +1,30 @@
 //! Rights of people: what is in force, what is stored about somebody, and its removal. Layer: adapter. Keeps I3.
 //!
-//! Removal is done in transactions of bounded size; entries keep their numbers. The server frees what was overwritten by
-//! vacuum; what its log and backups still hold is the operator's to let expire.
+//! Removal is done in transactions of bounded size; entries keep their numbers. Every statement meets a bounded number of
+//! rows: updates are walked by id, all else is found by an index. Rows are locked as the group commit locks them: turns,
+//! messages, updates, each by id. The server frees what was overwritten by vacuum; what its log and backups still hold is
+//! the operator's to let expire.
 
 use botfleet_actors::domain::commit::operation::SetRight;
 use botfleet_actors::domain::ids::TelegramUserId;
 use botfleet_actors::domain::people::{FORGOTTEN, Forgotten, PersonRecord, Right, Rights};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::store::{Cut, StoreError};
-use sqlx::{AssertSqlSafe, Error};
+use sqlx::postgres::{PgArguments, Postgres};
+use sqlx::query::Query;
+use sqlx::{Error, Row};
 
 use super::error::to_port;
 use super::reads::all;
 use super::session::{Session, Sessions};
 use crate::store::columns::Columns;
 use crate::store::loaded::array;
-use crate::store::person::{Naming, WishRow, rights_of};
+use crate::store::person::{Entries, Naming, WishRow, nobody, rights_of};
 
-/// Rows read, and changed in one transaction.
-const BATCH: i64 = 500;
+/// Rows changed in one transaction.
+const BATCH: usize = 50;
+/// Entries, and updates, that one statement reads.
+const PAGE: i64 = 500;
 
 const NUMBER: &str = "\
 INSERT INTO setting (key, value, config_seq) VALUES ('people', '{}', 1) \
@@ -30,43 +36,57 @@ const OPT_OUT: &str = "INSERT INTO opt_out (person, at, by) VALUES ($1, $2, $3) 
 const OPT_IN: &str = "DELETE FROM opt_out WHERE person = $1";
 const SEQ: &str = "SELECT coalesce((SELECT config_seq FROM setting WHERE key = 'people'), 0)";
 const OPTED_OUT: &str = "SELECT person FROM opt_out";
-const WISHES: &str = "SELECT seq, person, at, counts = '{}' FROM audit WHERE action = 'forget'";
-const FULFILLED: &str = "UPDATE audit SET counts = $2 WHERE seq = $1";
+const WISHES: &str = "\
+SELECT person, max(at), max(seq) FILTER (WHERE counts = '{}') FROM audit WHERE action = 'forget' GROUP BY person";
+/// A wish that is open comes to hold for longer.
+const PROLONGED: &str =
+    "UPDATE audit SET at = $2 WHERE action = 'forget' AND person = $1 AND counts = '{}' AND at < $2";
+const WISHED_AT: &str = "SELECT at FROM audit WHERE seq = $1";
+/// Unless it came to hold for longer meanwhile.
+const FULFILLED: &str = "UPDATE audit SET counts = $2 WHERE seq = $1 AND at = $3";
 
-const ENTRIES_OF: &str = "SELECT count(*), min(date), max(date) FROM transcript WHERE author LIKE $1";
-const UPDATES_OF: &str = "SELECT count(*) FROM inbox WHERE payload LIKE $1 OR payload LIKE $2";
-const ANSWERS_TO: &str = "\
-SELECT count(*) FROM transcript e JOIN turn t ON t.chat = e.chat AND t.target = e.number WHERE e.author LIKE $1";
+pub(super) const ENTRIES_OF: &str = "\
+SELECT e.chat, e.number, e.date, (SELECT count(*) FROM turn t WHERE t.chat = e.chat AND t.target = e.number) \
+FROM transcript e WHERE e.fleet_bot IS NULL AND substring(e.author from '^\\{\"id\":(-?[0-9]+)')::bigint = $1 \
+AND (e.chat, e.number) > ($2, $3) ORDER BY e.chat, e.number LIMIT $4";
+pub(super) const UPDATES_OF: &str = "\
+SELECT max(id), count(*) FILTER (WHERE payload LIKE $2 OR payload LIKE $3) FROM (\
+SELECT id, payload FROM inbox WHERE id > $1 ORDER BY id LIMIT $4) page";
 const SINCE: &str = "SELECT at FROM opt_out WHERE person = $1";
 
-const FIND_UPDATES: &str = "\
-SELECT id, payload FROM inbox WHERE id > $1 AND (payload LIKE $2 OR payload LIKE $3) ORDER BY id LIMIT $4";
-const CUT_UPDATES: &str = "\
+pub(super) const FIND_UPDATES: &str = "\
+SELECT id, CASE WHEN payload LIKE $2 OR payload LIKE $3 THEN payload END FROM inbox WHERE id > $1 ORDER BY id LIMIT $4";
+pub(super) const CUT_UPDATES: &str = "\
+WITH locked AS MATERIALIZED (SELECT id FROM inbox WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE) \
 UPDATE inbox SET payload = r.payload, \
 outcome = CASE WHEN r.payload = '{}' THEN coalesce(outcome, 'ignored') ELSE outcome END, \
 reason = CASE WHEN r.payload = '{}' AND outcome IS NULL THEN $3 ELSE reason END \
-FROM unnest($1::bigint[], $2::text[]) AS r (id, payload) WHERE inbox.id = r.id";
-const FIND_ENTRIES: &str = "\
-SELECT chat, number FROM transcript WHERE (chat, number) > ($1, $2) AND author LIKE $3 ORDER BY chat, number LIMIT $4";
-const ANSWERED: &str = "\
-turn IN (SELECT t.id FROM unnest($1::bigint[], $2::bigint[]) AS r (chat, number) \
-JOIN turn t ON t.chat = r.chat AND t.target = r.number)";
-const EMPTY_SENT: &str = "\
-UPDATE inbox SET payload = jsonb_set(payload::jsonb, '{text}', '\"\"')::text \
-WHERE source = 'sent' AND (bot, source_id) IN (SELECT bot, id FROM outbox WHERE ";
-const EMPTY_SAID: &str = "\
-UPDATE transcript SET text = NULL, entities = '[]' WHERE text IS NOT NULL AND (telegram_chat, message_id) IN (\
-SELECT telegram_chat, message_id FROM outbox WHERE message_id IS NOT NULL AND ";
+FROM unnest($1::bigint[], $2::text[]) AS r (id, payload), locked WHERE inbox.id = r.id AND locked.id = r.id";
+pub(super) const FIND_ENTRIES: &str = "\
+SELECT e.chat, e.number FROM transcript e WHERE e.fleet_bot IS NULL \
+AND substring(e.author from '^\\{\"id\":(-?[0-9]+)')::bigint = $1 \
+AND (e.chat, e.number) > ($2, $3) ORDER BY e.chat, e.number LIMIT $4";
+pub(super) const TURNS_OF: &str = "\
+SELECT t.id FROM unnest($1::bigint[], $2::bigint[]) AS r (chat, number) \
+JOIN turn t ON t.chat = r.chat AND t.target = r.number ORDER BY t.id FOR NO KEY UPDATE OF t";
+pub(super) const MESSAGES_OF: &str = "SELECT id FROM outbox WHERE turn = ANY($1) ORDER BY id FOR NO KEY UPDATE";
+pub(super) const SENT_OF: &str = "\
+SELECT i.id FROM unnest($1::bigint[]) AS r (id) JOIN outbox o ON o.id = r.id \
+JOIN inbox i ON i.bot = o.bot AND i.source = 'sent' AND i.source_id = o.id ORDER BY i.id FOR NO KEY UPDATE OF i";
+const DROP_TURNS: &str = "\
+UPDATE turn SET state = 'dropped', error = $2 WHERE id = ANY($1) AND state IN ('queued', 'claimed')";
 const EMPTY_OUTBOX: &str = "\
 UPDATE outbox SET text = '', state = CASE WHEN state IN ('queued', 'retry_at') THEN 'cancelled' ELSE state END, \
-error = CASE WHEN state IN ('queued', 'retry_at') THEN $3 ELSE error END WHERE text <> '' AND ";
-const DROP_TURNS: &str = "\
-UPDATE turn SET state = 'dropped', error = $3 WHERE state IN ('queued', 'claimed') \
-AND (chat, target) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))";
-const EMPTY_DECISIONS: &str = "\
-UPDATE decision SET inputs = '{}', scores = '{}', reason = $3 \
-WHERE (chat, cause_entry) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))";
-const EMPTY_ENTRIES: &str = "\
+error = CASE WHEN state IN ('queued', 'retry_at') THEN $2 ELSE error END WHERE id = ANY($1) AND text <> ''";
+const EMPTY_SENT: &str = "\
+UPDATE inbox SET payload = jsonb_set(payload::jsonb, '{text}', '\"\"')::text WHERE id = ANY($1)";
+pub(super) const EMPTY_SAID: &str = "\
+UPDATE transcript SET text = NULL, entities = '[]' WHERE text IS NOT NULL AND (telegram_chat, message_id) IN (\
+SELECT telegram_chat, message_id FROM outbox WHERE id = ANY($1) AND message_id IS NOT NULL)";
+pub(super) const EMPTY_DECISIONS: &str = "\
+UPDATE decision SET inputs = '{}', scores = '{}', reason = $3 WHERE cause_entry IS NOT NULL \
+AND (chat, cause_entry) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))";
+pub(super) const EMPTY_ENTRIES: &str = "\
 UPDATE transcript SET text = NULL, entities = '[]', media = NULL, author = $3 \
 WHERE (chat, number) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))";
 
@@ -74,6 +94,11 @@ WHERE (chat, number) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))";
 pub(super) async fn write(session: &mut Session<'_>, right: &SetRight) -> Result<(), Error> {
     let (person, at, by) = (right.person.0, right.at.as_millis(), right.by.clone());
     session.run("people_number", NUMBER).await?;
+    if right.right == Right::Forget
+        && session.execute("wish_prolonged", sqlx::query(PROLONGED).bind(person).bind(at)).await? > 0
+    {
+        return Ok(());
+    }
     let audit = sqlx::query(AUDIT).bind(person).bind(right.right.as_str()).bind(at).bind(by.clone());
     session.execute("audit", audit).await?;
     match right.right {
@@ -99,35 +124,34 @@ pub(super) async fn rights(sessions: &Sessions, known: i64) -> Result<Option<Rig
 
 /// What is stored about somebody.
 pub(super) async fn person(sessions: &Sessions, person: TelegramUserId) -> Result<PersonRecord, StoreError> {
-    let naming = Naming::of(person);
-    let entries = all(
-        sessions,
-        "entries_of_person",
-        || sqlx::query(ENTRIES_OF).bind(naming.author.clone()),
-        |row| {
+    let mut entries = Entries::none();
+    loop {
+        let (chat, number) = entries.after;
+        let page = || sqlx::query(ENTRIES_OF).bind(person.0).bind(chat).bind(number).bind(PAGE);
+        let page = all(sessions, "entries_of_person", page, Entries::read).await?;
+        if page.is_empty() {
+            break;
+        }
+        for entry in page {
+            entries.count(entry);
+        }
+    }
+    let [before, last] = Naming::of(person).payload;
+    let (mut after, mut updates) = (i64::MIN, 0);
+    loop {
+        let page = || sqlx::query(UPDATES_OF).bind(after).bind(before.clone()).bind(last.clone()).bind(PAGE);
+        let page = all(sessions, "updates_of_person", page, |row| {
             let mut columns = Columns::of(row);
-            Ok(PersonRecord {
-                entries: columns.count()?,
-                first: columns.optional(Timestamp::from_millis)?,
-                last: columns.optional(Timestamp::from_millis)?,
-                ..PersonRecord::default()
-            })
-        },
-    );
-    let record = entries.await?.pop().unwrap_or_default();
-    let [before, last] = &naming.payload;
-    let updates = || sqlx::query(UPDATES_OF).bind(before.clone()).bind(last.clone());
-    let updates = all(sessions, "updates_of_person", updates, |row| Columns::of(row).count()).await?;
-    let answers = || sqlx::query(ANSWERS_TO).bind(naming.author.clone());
-    let answers = all(sessions, "answers_to_person", answers, |row| Columns::of(row).count()).await?;
+            Ok(columns.take::<Option<i64>>()?.zip(columns.optional(i64::unsigned_abs)?))
+        });
+        let Some((newest, some)) = page.await?.pop().flatten() else { break };
+        after = newest;
+        updates += some;
+    }
     let since = || sqlx::query(SINCE).bind(person.0);
     let since = all(sessions, "opted_out_since", since, |row| Columns::of(row).take()).await?;
-    Ok(PersonRecord {
-        opted_out_since: since.first().copied().map(Timestamp::from_millis),
-        updates: updates.first().copied().unwrap_or(0),
-        answers: answers.first().copied().unwrap_or(0),
-        ..record
-    })
+    let opted_out_since = since.first().copied().map(Timestamp::from_millis);
+    Ok(PersonRecord { opted_out_since, updates, ..entries.record() })
 }
 
 /// Removes somebody's words.
@@ -137,46 +161,51 @@ pub(super) async fn forget(
     wish: Option<i64>,
     cut: Cut<'_>,
 ) -> Result<Forgotten, StoreError> {
-    let naming = Naming::of(person);
-    let mut forgotten = forget_updates(sessions, &naming, cut).await?;
-    forgotten += forget_entries(sessions, &naming).await?;
-    if let Some(wish) = wish {
+    let wished_at = || sqlx::query(WISHED_AT).bind(wish);
+    let wished_at = all(sessions, "wished_at", wished_at, |row| Columns::of(row).take::<i64>()).await?;
+    let mut forgotten = forget_updates(sessions, person, cut).await?;
+    forgotten += forget_entries(sessions, person).await?;
+    if let Some((wish, at)) = wish.zip(wished_at.first().copied()) {
         let mut session = sessions.transaction().await?;
-        let fulfilled = sqlx::query(FULFILLED).bind(wish).bind(array(&forgotten));
-        session.execute("wish_fulfilled", fulfilled).await.map_err(|error| to_port(&error))?;
+        // As whoever makes a wish: first the number.
         session.run("people_number", NUMBER).await.map_err(|error| to_port(&error))?;
+        let fulfilled = sqlx::query(FULFILLED).bind(wish).bind(array(&forgotten)).bind(at);
+        session.execute("wish_fulfilled", fulfilled).await.map_err(|error| to_port(&error))?;
         session.commit().await.map_err(|error| to_port(&error))?;
     }
     Ok(forgotten)
 }
 
-async fn forget_updates(sessions: &Sessions, naming: &Naming, cut: Cut<'_>) -> Result<Forgotten, StoreError> {
+async fn forget_updates(sessions: &Sessions, person: TelegramUserId, cut: Cut<'_>) -> Result<Forgotten, StoreError> {
     let mut forgotten = Forgotten::default();
     let mut after = i64::MIN;
-    let [before, last] = &naming.payload;
+    let [before, last] = Naming::of(person).payload;
     loop {
-        let found = || sqlx::query(FIND_UPDATES).bind(after).bind(before.clone()).bind(last.clone()).bind(BATCH);
-        let found: Vec<(i64, String)> = all(sessions, "updates_to_forget", found, |row| {
+        let page = || sqlx::query(FIND_UPDATES).bind(after).bind(before.clone()).bind(last.clone()).bind(PAGE);
+        let page: Vec<(i64, Option<String>)> = all(sessions, "updates_to_forget", page, |row| {
             let mut columns = Columns::of(row);
             Ok((columns.take()?, columns.take()?))
         })
         .await?;
-        let Some((newest, _)) = found.last() else { return Ok(forgotten) };
+        let Some((newest, _)) = page.last() else { return Ok(forgotten) };
         after = *newest;
-        let (ids, payloads): (Vec<i64>, Vec<String>) =
-            found.into_iter().filter_map(|(id, payload)| Some((id, cut(&payload)?))).unzip();
-        forgotten.updates += ids.len() as u64;
-        let mut session = sessions.session().await?;
-        let update = sqlx::query(CUT_UPDATES).bind(ids).bind(payloads).bind(FORGOTTEN);
-        session.execute("forget_updates", update).await.map_err(|error| to_port(&error))?;
+        let changed: Vec<(i64, String)> =
+            page.into_iter().filter_map(|(id, payload)| Some((id, cut(&payload?)?))).collect();
+        for some in changed.chunks(BATCH) {
+            let (ids, payloads): (Vec<i64>, Vec<String>) = some.iter().cloned().unzip();
+            let mut session = sessions.session().await?;
+            let update = sqlx::query(CUT_UPDATES).bind(ids).bind(payloads).bind(FORGOTTEN);
+            session.execute("forget_updates", update).await.map_err(|error| to_port(&error))?;
+        }
+        forgotten.updates += changed.len() as u64;
     }
 }
 
-async fn forget_entries(sessions: &Sessions, naming: &Naming) -> Result<Forgotten, StoreError> {
+async fn forget_entries(sessions: &Sessions, person: TelegramUserId) -> Result<Forgotten, StoreError> {
     let mut forgotten = Forgotten::default();
     let (mut chat, mut number) = (i64::MIN, i64::MIN);
     loop {
-        let found = || sqlx::query(FIND_ENTRIES).bind(chat).bind(number).bind(naming.author.clone()).bind(BATCH);
+        let found = || sqlx::query(FIND_ENTRIES).bind(person.0).bind(chat).bind(number).bind(PAGE);
         let found: Vec<(i64, i64)> = all(sessions, "entries_to_forget", found, |row| {
             let mut columns = Columns::of(row);
             Ok((columns.take()?, columns.take()?))
@@ -184,26 +213,51 @@ async fn forget_entries(sessions: &Sessions, naming: &Naming) -> Result<Forgotte
         .await?;
         let Some(last) = found.last() else { return Ok(forgotten) };
         (chat, number) = *last;
-        let (chats, numbers): (Vec<i64>, Vec<i64>) = found.into_iter().unzip();
-        let mut session = sessions.transaction().await?;
-        forgotten += empty(&mut session, &chats, &numbers, naming).await.map_err(|error| to_port(&error))?;
-        session.commit().await.map_err(|error| to_port(&error))?;
+        for some in found.chunks(BATCH) {
+            let (chats, numbers): (Vec<i64>, Vec<i64>) = some.iter().copied().unzip();
+            let mut session = sessions.transaction().await?;
+            forgotten += empty(&mut session, &chats, &numbers).await.map_err(|error| to_port(&error))?;
+            session.commit().await.map_err(|error| to_port(&error))?;
+        }
     }
 }
 
 /// Empties entries, and all that came of them. What answers them goes first: it is found by them.
-async fn empty(session: &mut Session<'_>, chats: &[i64], numbers: &[i64], naming: &Naming) -> Result<Forgotten, Error> {
-    let of = |text: String| sqlx::query(AssertSqlSafe(text)).bind(chats.to_vec()).bind(numbers.to_vec());
+async fn empty(session: &mut Session<'_>, chats: &[i64], numbers: &[i64]) -> Result<Forgotten, Error> {
+    let of = |text: &'static str| sqlx::query(text).bind(chats.to_vec()).bind(numbers.to_vec());
     let mut forgotten = Forgotten::default();
-    session.execute("forget_sent", of(format!("{EMPTY_SENT}{ANSWERED})"))).await?;
-    let said = session.execute("forget_said", of(format!("{EMPTY_SAID}{ANSWERED})"))).await?;
-    // In the order in which everybody locks: turns before messages.
-    session.execute("forget_turns", of(DROP_TURNS.to_owned()).bind(FORGOTTEN)).await?;
-    let outbox = of(format!("{EMPTY_OUTBOX}{ANSWERED}")).bind(FORGOTTEN);
-    forgotten.messages = session.execute("forget_outbox", outbox).await?;
-    let decisions = of(EMPTY_DECISIONS.to_owned()).bind(FORGOTTEN);
-    forgotten.decisions = session.execute("forget_decisions", decisions).await?;
-    let own = of(EMPTY_ENTRIES.to_owned()).bind(naming.nobody.clone());
-    forgotten.entries = said + session.execute("forget_entries", own).await?;
+    let turns = ids(session, "turns_to_forget", of(TURNS_OF)).await?;
+    session.execute("forget_turns", sqlx::query(DROP_TURNS).bind(turns.clone()).bind(FORGOTTEN)).await?;
+    let (messages, said) = empty_messages(session, turns, FORGOTTEN).await?;
+    forgotten.messages = messages;
+    forgotten.decisions = session.execute("forget_decisions", of(EMPTY_DECISIONS).bind(FORGOTTEN)).await?;
+    forgotten.entries = said + session.execute("forget_entries", of(EMPTY_ENTRIES).bind(nobody())).await?;
     Ok(forgotten)
+}
+
+/// Empties what turns said, wherever it stands; how many messages and entries that were.
+pub(super) async fn empty_messages(
+    session: &mut Session<'_>,
+    turns: Vec<i64>,
+    why: &'static str,
+) -> Result<(u64, u64), Error> {
+    let messages = ids(session, "messages_to_empty", sqlx::query(MESSAGES_OF).bind(turns)).await?;
+    if messages.is_empty() {
+        return Ok((0, 0));
+    }
+    let emptied = sqlx::query(EMPTY_OUTBOX).bind(messages.clone()).bind(why);
+    let emptied = session.execute("empty_outbox", emptied).await?;
+    let sent = ids(session, "sent_to_empty", sqlx::query(SENT_OF).bind(messages.clone())).await?;
+    session.execute("empty_sent", sqlx::query(EMPTY_SENT).bind(sent)).await?;
+    let said = session.execute("empty_said", sqlx::query(EMPTY_SAID).bind(messages)).await?;
+    Ok((emptied, said))
+}
+
+/// The ids of the rows that a statement locks.
+pub(super) async fn ids(
+    session: &mut Session<'_>,
+    name: &'static str,
+    statement: Query<'_, Postgres, PgArguments>,
+) -> Result<Vec<i64>, Error> {
+    session.fetch_all(name, statement).await?.iter().map(|row| row.try_get(0)).collect()
 }

@@ -193,7 +193,7 @@ pub(super) async fn message(sessions: &Sessions, outbox: OutboxId) -> Result<Opt
 
 /// The newest first, by the index of what was sent; handed out the other way round.
 pub(super) const SAID_LATELY: &str =
-    "SELECT text FROM outbox WHERE state = 'sent' AND bot = $1 ORDER BY id DESC LIMIT $2";
+    "SELECT text FROM outbox WHERE state = 'sent' AND bot = $1 AND text <> '' ORDER BY id DESC LIMIT $2";
 
 pub(super) async fn said_lately(sessions: &Sessions, bot: BotId, most: usize) -> Result<Vec<String>, StoreError> {
     let statement = || sqlx::query(SAID_LATELY).bind(bot.0).bind(limit(most));

@@ -1,7 +1,7 @@
 //! Every statement that meets a table of the data's way, for the proof that each has its index. Layer: adapter.
 
 use super::tenure::Whose;
-use super::{PRUNE, archive, cluster, load, orders, outcomes, reads, tenure, write};
+use super::{PRUNE, archive, cluster, expiry, load, orders, outcomes, people, reads, tenure, write};
 use crate::store::archive::MESSAGE_NUMBER;
 
 /// Each by its name, as it is sent.
@@ -47,6 +47,22 @@ pub fn on_the_datas_way() -> Vec<(&'static str, String)> {
         ("entries", &*recorded.entries),
         ("message_number", MESSAGE_NUMBER),
         ("prune", PRUNE),
+        ("entries_of_person", people::ENTRIES_OF),
+        ("updates_of_person", people::UPDATES_OF),
+        ("updates_to_forget", people::FIND_UPDATES),
+        ("forget_updates", people::CUT_UPDATES),
+        ("entries_to_forget", people::FIND_ENTRIES),
+        ("turns_to_forget", people::TURNS_OF),
+        ("messages_to_empty", people::MESSAGES_OF),
+        ("sent_to_empty", people::SENT_OF),
+        ("empty_said", people::EMPTY_SAID),
+        ("forget_decisions", people::EMPTY_DECISIONS),
+        ("forget_entries", people::EMPTY_ENTRIES),
+        ("old_entries", expiry::OLD_ENTRIES),
+        ("old_decisions", expiry::OLD_DECISIONS),
+        ("expire_entries", expiry::EMPTY_ENTRIES),
+        ("turns_to_expire", expiry::TURNS_OF),
+        ("expire_decisions", expiry::EMPTY_DECISIONS),
     ]
     .into_iter()
     .map(|(name, text)| (name, text.to_owned()))

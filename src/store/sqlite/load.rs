@@ -27,7 +27,8 @@ const SOURCES: &str = "\
 (SELECT json_group_array(j.key) FROM json_each($3) j \
  CROSS JOIN inbox i ON i.bot = j.value ->> 0 AND i.source = j.value ->> 1 AND i.source_id = j.value ->> 2)";
 const INBOX: &str = "\
-(SELECT json_group_array(json_array(i.id, i.outcome IS NULL)) FROM json_each($4) j \
+(SELECT json_group_array(json_array(i.id, i.outcome IS NULL, \
+ i.source = 'sent' AND EXISTS (SELECT 1 FROM outbox o WHERE o.id = i.source_id AND o.text = ''))) FROM json_each($4) j \
  CROSS JOIN inbox i ON i.id = j.value)";
 const ENTRIES: &str = "\
 (SELECT json_group_array(j.key) FROM json_each($5) j \
@@ -38,7 +39,7 @@ const TURNS: &str = "\
  t.provider, t.model, t.prompt_tokens, t.completion_tokens)) FROM json_each($6) j CROSS JOIN turn t ON t.id = j.value)";
 const OUTBOX: &str = "\
 (SELECT json_group_array(json_array(o.id, o.bot, o.chat, o.chain_depth, o.expires_at, o.state, o.attempts, \
- o.attempt, o.claimed_epoch, o.due_at, o.message_id, o.error)) FROM json_each($7) j \
+ o.attempt, o.claimed_epoch, o.due_at, o.message_id, o.error, o.text = '')) FROM json_each($7) j \
  CROSS JOIN outbox o ON o.id = j.value)";
 const WINDOWS: &str = "\
 (SELECT json_group_array(json_array(j.key, json(w.slots))) FROM json_each($8) j \
@@ -48,7 +49,8 @@ const ALLOWANCES: &str = "\
  CROSS JOIN allowance a ON a.scope = j.value ->> 0 AND a.key = j.value ->> 1 AND a.unit = j.value ->> 2 \
  AND a.per = j.value ->> 3 AND a.period_start = j.value ->> 4)";
 const PEOPLE: &str = "\
-(SELECT json_group_array(o.person) FROM json_each($10) j CROSS JOIN opt_out o ON o.person = j.value)";
+(SELECT json_group_array(json_array(j.value, EXISTS (SELECT 1 FROM opt_out o WHERE o.person = j.value), \
+ (SELECT max(a.at) FROM audit a WHERE a.action = 'forget' AND a.person = j.value))) FROM json_each($10) j)";
 const STOPS: &str = "(SELECT json_group_array(json_array(scope, key, stopped_at, by, until, orders)) FROM control)";
 const PAUSES: &str = "\
 (SELECT json_group_array(json_array(p.bot, p.chat, p.until)) FROM json_each($1) j \
@@ -179,7 +181,7 @@ fn assemble(
         stops: columns.take()?,
         pauses: columns.take()?,
         allowances: columns.take()?,
-        opted_out: columns.take()?,
+        people: columns.take()?,
     };
     read(&texts, &mut loaded, needs, windows, allowances)?;
     Ok(loaded)

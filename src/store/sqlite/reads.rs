@@ -256,7 +256,7 @@ pub(super) async fn pauses(pool: &SqlitePool, bot: BotId) -> Result<Vec<Pause>, 
 
 /// The newest first, by the index of what was sent; handed out the other way round.
 pub(super) async fn said_lately(pool: &SqlitePool, bot: BotId, most: usize) -> Result<Vec<String>, StoreError> {
-    let sql = "SELECT text FROM outbox WHERE state = 'sent' AND bot = $1 ORDER BY id DESC LIMIT $2";
+    let sql = "SELECT text FROM outbox WHERE state = 'sent' AND bot = $1 AND text <> '' ORDER BY id DESC LIMIT $2";
     let mut texts = all(pool, sqlx::query(sql).bind(bot.0).bind(limit(most)), |row| Columns::of(row).take()).await?;
     texts.reverse();
     Ok(texts)

@@ -27,6 +27,11 @@ impl Writer {
         Self { options, connection: Some(connection), in_doubt: false, epoch: None }
     }
 
+    /// How one connects to the file for writing.
+    pub(super) fn options(&self) -> &SqliteConnectOptions {
+        &self.options
+    }
+
     /// The connection outside any transaction, now in doubt until [`Self::confirm`]. A connection that broke is
     /// replaced, so that the store heals once the cause is gone.
     pub(super) async fn take(&mut self) -> Result<&mut SqliteConnection, StoreError> {

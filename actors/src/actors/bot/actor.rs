@@ -138,7 +138,9 @@ pub enum BotMsg {
     /// What came into the chat while a message was typed.
     LookedAgain(OutboxId, Box<Pending>, Tail),
     /// What it said before, oldest first.
-    Recalled(Vec<String>),
+    Recalled(u64, Vec<String>),
+    /// Somebody's words were removed, or are about to be: forget what may hold them.
+    WordsRemoved,
     /// Telegram answered a reaction. Stale generations are dropped.
     Reacted(TurnId, u64, Result<(), TelegramError>),
     /// A waiting turn may be due.
@@ -373,7 +375,8 @@ impl Actor for BotActor {
             BotMsg::NewsRead(draft, tail) => state.on_news(draft, tail),
             BotMsg::StancesChecked(draft, contradicted) => state.on_stances_checked(&draft, contradicted),
             BotMsg::LookedAgain(outbox, pending, tail) => state.on_looked_again(outbox, &pending, tail),
-            BotMsg::Recalled(texts) => state.on_recalled(&texts),
+            BotMsg::Recalled(reading, texts) => state.on_recalled(reading, &texts),
+            BotMsg::WordsRemoved => state.on_words_removed().await,
             BotMsg::Reacted(turn, generation, result) => state.on_reacted(turn, generation, result),
             BotMsg::TurnDue => state.on_turn_due(),
             BotMsg::Finished(turn, serial, begun, result) => state.on_finished(turn, serial, begun, result),

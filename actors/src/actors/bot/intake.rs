@@ -32,6 +32,7 @@ use crate::domain::inbox::{InboxRow, Outcome, OutcomeKind, Source};
 use crate::domain::incoming::{AuthorKind, ChatKind, Event, Incoming};
 use crate::domain::people::{OPTED_OUT, TOMBSTONE};
 use crate::domain::roster::{DeliveryChoice, DeliveryMode};
+use crate::domain::time::Timestamp;
 use crate::ports::telegram::{ReceivedUpdate, TelegramError, WebhookStatus, WebhookTarget};
 
 /// How often a webhook is looked at: whether it is still ours, and what Telegram says of it.
@@ -130,8 +131,12 @@ pub(super) fn sorted(node: &Arc<Node>, bot: BotId, updates: Vec<ReceivedUpdate>)
         }
         let id = node.inbox_id();
         let source = Source::Update(update.update_id);
-        let author = author_of(&update.incoming);
+        let author = words_of(&update.incoming);
         let waits = outcome.is_none();
+        if chat.is_none() && !waits {
+            // What no chat of the fleet handles is nobody's to keep.
+            TOMBSTONE.clone_into(&mut update.raw);
+        }
         sorted.rows.push(InboxRow { id, chat, bot, source, payload: update.raw, received_at: now, outcome, author });
         if let Some(chat) = chat.filter(|_| waits) {
             let content = Content::Update(update.incoming);
@@ -142,23 +147,14 @@ pub(super) fn sorted(node: &Arc<Node>, bot: BotId, updates: Vec<ReceivedUpdate>)
 }
 
 /// Takes out of an update what nobody may keep: the words of people who have opted out, or asked to be forgotten, and
-/// what others quote of them. Gives the reason when nothing is left.
+/// what is quoted of them, by themselves too. Gives the reason when nothing is left.
 fn without_words(node: &Node, update: &mut ReceivedUpdate) -> Option<&'static str> {
     let rights = node.people.rights();
     if rights.is_empty() {
         return None;
     }
-    let said_at = match &update.incoming.event {
-        Event::Message(message) | Event::Edited(message) => message.date,
-        Event::Reaction { date, .. } => *date,
-        _ => return None,
-    };
-    let refused = |author: TelegramUserId| rights.refuses(author, said_at);
-    // Who was forgotten may speak anew; what others quote of them may be old all the same.
-    let gone = |author: TelegramUserId| rights.opted_out.contains(&author) || rights.forgotten.contains_key(&author);
-    let own = author_of(&update.incoming).and_then(refused);
-    let speaks = author_of(&update.incoming).filter(|_| own.is_none());
-    let cut = node.decoder.without(&update.raw, &|author| gone(author) && Some(author) != speaks);
+    let own = words_of(&update.incoming).and_then(|(author, said_at)| rights.refuses(author, said_at));
+    let cut = node.decoder.without(&update.raw, &|author, said_at| rights.refuses(author, said_at).is_some());
     let cut = cut.or_else(|| own.map(|_| TOMBSTONE.to_owned()))?;
     if cut == TOMBSTONE {
         update.raw = cut;
@@ -169,15 +165,15 @@ fn without_words(node: &Node, update: &mut ReceivedUpdate) -> Option<&'static st
     None
 }
 
-/// Whose words an update holds: a person's, unless it is a command.
-fn author_of(incoming: &Incoming) -> Option<TelegramUserId> {
-    let author = match &incoming.event {
+/// Whose words an update holds, and from when: a person's, unless it is a command.
+fn words_of(incoming: &Incoming) -> Option<(TelegramUserId, Timestamp)> {
+    let (author, said_at) = match &incoming.event {
         Event::Message(message) if order_in(message).is_some() => return None,
-        Event::Message(message) | Event::Edited(message) => &message.author,
-        Event::Reaction { author, .. } => author,
+        Event::Message(message) | Event::Edited(message) => (&message.author, message.date),
+        Event::Reaction { author, date, .. } => (author, *date),
         _ => return None,
     };
-    (author.kind == AuthorKind::Person).then_some(author.id)
+    (author.kind == AuthorKind::Person).then_some((author.id, said_at))
 }
 
 /// Whether the bot is in the chat that the update tells of.

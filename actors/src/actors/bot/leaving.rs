@@ -109,7 +109,7 @@ impl BotState {
     pub(super) fn on_loaded(&mut self, loaded: Loaded) {
         self.sending.resume_pauses(&loaded.pauses, self.node.clock.now());
         if let Some(said) = &loaded.said {
-            self.on_recalled(said);
+            self.on_recalled(0, said);
         }
         if let (Some((offset, choice)), 0) = (loaded.stands, self.intake.generation) {
             self.polling.go_on_from(offset);

@@ -171,7 +171,10 @@ pub(super) fn obey(node: &Arc<Node>, bot: BotId, incoming: &Incoming) {
     if let Some(right) = right_of(order.command) {
         // A right is a person's own, and holds in all chats: wherever it is claimed.
         let in_private = incoming.chat_kind == ChatKind::Private;
-        if message.author.kind == AuthorKind::Person && (in_private || node.directory.chat_of(telegram).is_some()) {
+        let is_served = in_private || node.directory.chat_of(telegram).is_some();
+        // Private chats number messages for each bot: there no two bots bring the same one.
+        let is_new = || in_private || node.orders.is_new(telegram, message.message_id);
+        if message.author.kind == AuthorKind::Person && is_served && is_new() {
             let by = format!("telegram user {}", message.author.id);
             claim(node, SetRight { person: message.author.id, right, by, at: message.date });
         }
@@ -194,12 +197,13 @@ fn right_of(command: Command) -> Option<Right> {
     }
 }
 
-/// A person makes use of a right: in force here at once, and stored as soon as the store takes it. Repeating it changes
-/// nothing, so each copy of the message may.
+/// A person makes use of a right: in force here at once, and stored as soon as the store takes it. What repeats it asks
+/// for nothing, and nobody is told.
 pub(in crate::actors) fn claim(node: &Arc<Node>, right: SetRight) {
     node.people.ordered(right.person, right.right, right.at);
     let claiming = Arc::clone(node);
     node.committer.submit(Operation::SetRight(right.clone()), move |result| match result {
+        Ok(Applied::RightSet { already: true }) => claiming.people.stored(right.person, right.right),
         Ok(_) => claiming.right_stored(&right),
         Err(error) => {
             tracing::error!(error = %error, right = right.right.as_str(), "a person's right cannot be stored yet, it is tried again");

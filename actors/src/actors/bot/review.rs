@@ -57,6 +57,8 @@ pub(super) struct OwnTexts {
     pub(super) texts: Vec<Said>,
     /// What it said before this process was read, or is being read.
     recalled: bool,
+    /// Tells results of earlier readings apart.
+    reading: u64,
 }
 
 impl BotState {
@@ -302,7 +304,10 @@ impl BotState {
     }
 
     /// What the bot said before this process, oldest first; what it has said since stands behind it.
-    pub(super) fn on_recalled(&mut self, texts: &[String]) {
+    pub(super) fn on_recalled(&mut self, reading: u64, texts: &[String]) {
+        if reading != self.said.reading {
+            return;
+        }
         let since = std::mem::take(&mut self.said.texts);
         self.said.texts = texts.iter().map(|text| Said::new(text)).chain(since).collect();
         self.said.recalled = true;
@@ -316,11 +321,28 @@ impl BotState {
         }
         self.said.recalled = true;
         let (node, myself, bot) = (Arc::clone(&self.node), self.myself.clone(), self.profile.id);
+        let reading = self.said.reading;
         self.tasks.spawn(async move {
             if let Ok(texts) = in_time(node.store.said_lately(bot, most)).await {
-                let _ = myself.cast(BotMsg::Recalled(texts));
+                let _ = myself.cast(BotMsg::Recalled(reading, texts));
             }
         });
+    }
+
+    /// Somebody's words were removed, or are about to be: the bot forgets what it said, and the conversations around what
+    /// it is to do, and reads both again.
+    pub(super) async fn on_words_removed(&mut self) {
+        self.said = OwnTexts { reading: self.said.reading + 1, ..OwnTexts::default() };
+        self.recall();
+        let rights = Arc::clone(&self.node).people.rights();
+        for job in self.jobs.values_mut() {
+            job.given.window.retain(|note| rights.refuses(note.author.id, note.date).is_none());
+        }
+        let waiting = std::mem::take(&mut self.not_due).into_iter().chain(self.due.extract(|_| true));
+        for job in waiting {
+            self.known_turns.remove(&job.turn.id);
+        }
+        self.read_turns().await;
     }
 
     /// A typed message is due: what came meanwhile may make it idle.

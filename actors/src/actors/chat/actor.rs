@@ -22,10 +22,11 @@ use crate::actors::bot::actor::{BotMsg, TurnJob};
 use crate::actors::committer::{CommitError, CommitResult};
 use crate::actors::node::Node;
 use crate::actors::permits::RowPermits;
+use crate::actors::tasks::{TaskPanicked, Tasks};
 use crate::behaviour::scene::{CastMember, Occasion};
 use crate::domain::commit::operation::{Advance, Operation, Refusal};
 use crate::domain::decision::Decision;
-use crate::domain::ids::{BotId, Epoch, InboxId, Number, TelegramChatId};
+use crate::domain::ids::{BotId, Epoch, InboxId, Number, TelegramChatId, TelegramUserId};
 use crate::domain::inbox::{Handled, Outcome, OutcomeKind, SentEvent};
 use crate::domain::incoming::Incoming;
 use crate::domain::ownership::Incarnation;
@@ -101,6 +102,8 @@ pub enum ChatMsg {
     SendUnknown,
     /// A turn found no budget left.
     Spent,
+    /// What is stored about whoever asked for it with that entry, for this bot to tell.
+    RecordRead(Number, BotId, Option<PersonRecord>),
     /// Telegram says that this bot cannot post here.
     CannotPost(BotId),
     /// Another node waits for it: hand it over, if it is still under that epoch.
@@ -111,6 +114,8 @@ pub enum ChatMsg {
     Leave(Epoch),
     /// The configuration says something else of it.
     ProfileChanged(Arc<ChatProfile>),
+    /// A task of its own panicked.
+    TaskPanicked,
     /// Leave the memory if nothing happened for long.
     PassivateIfIdle,
     /// Tell how it is.
@@ -167,6 +172,8 @@ pub struct ChatState {
     pub(super) epoch: Epoch,
     /// It is being handed over: it takes nothing any more.
     pub(super) leaving: bool,
+    /// Readings beside it; they end with it.
+    pub(super) tasks: Tasks,
 }
 
 /// What the handling of some rows adds up to: one commit, and jobs for the bots.
@@ -178,8 +185,8 @@ pub(super) struct Step {
     pub(super) turns: Vec<Turn>,
     pub(super) jobs: BTreeMap<BotId, Vec<TurnJob>>,
     pub(super) absences: Vec<(BotId, bool)>,
-    /// What is stored about whoever asked for it in the row in hand.
-    pub(super) record: Option<PersonRecord>,
+    /// People who asked what is stored about them, with the entry and the bot that is to answer.
+    pub(super) asked: Vec<(TelegramUserId, Number, BotId)>,
     /// The director panicked over the row in hand.
     pub(super) panicked: bool,
 }
@@ -209,9 +216,11 @@ impl Actor for ChatActor {
         args: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
         myself.cast(ChatMsg::Reload)?;
+        let alarm = myself.clone();
         Ok(ChatState {
             epoch: args.epoch,
             leaving: false,
+            tasks: Tasks::new(move || drop(alarm.cast(ChatMsg::TaskPanicked))),
             cast: cast_of(&args.node, &args.profile),
             next_tick_at: None,
             memory: None,
@@ -249,12 +258,14 @@ impl Actor for ChatActor {
             ChatMsg::StoreMigration(to) => state.store_migration(&myself, to),
             ChatMsg::SendUnknown => state.on_send_unknown(&myself).await,
             ChatMsg::Spent => state.on_spent(&myself),
+            ChatMsg::RecordRead(entry, speaker, record) => state.on_record(&myself, entry, speaker, record.as_ref()),
             ChatMsg::CannotPost(bot) => state.on_cannot_post(bot),
             ChatMsg::HandOver(epoch, to) => state.on_hand_over(&myself, epoch, to),
             ChatMsg::HandedOver(to, result) => state.on_handed_over(&myself, to, &result).await,
             ChatMsg::Leave(epoch) => state.on_leave(&myself, epoch),
             ChatMsg::ProfileChanged(profile) => state.on_profile_changed(&myself, profile),
             ChatMsg::CastChanged => state.cast = cast_of(&state.node, &state.profile),
+            ChatMsg::TaskPanicked => return Err(TaskPanicked.into()),
             ChatMsg::PassivateIfIdle => state.passivate_if_idle(&myself),
             ChatMsg::GetSnapshot(reply) => {
                 let _ = reply.send(state.snapshot());
@@ -303,11 +314,11 @@ impl ChatState {
                 }
                 Err(error) => return self.store_failed(myself, &error),
             }
-            step.record = self.record_for(&delivery).await;
             heard_by = Some(delivery.bot);
             self.steer(myself, &delivery, &mut step);
             self.on_delivery(delivery, known, &mut step);
         }
+        self.read_records(myself, std::mem::take(&mut step.asked));
         if !step.handled.is_empty() {
             self.last_news = tokio::time::Instant::now();
             self.disclose(heard_by, &mut step);

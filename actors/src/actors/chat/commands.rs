@@ -8,9 +8,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ractor::ActorRef;
 use serde_json::json;
 
-use super::actor::{ChatState, Content, Delivery, Step, in_time};
+use super::actor::{ChatMsg, ChatState, Step};
 use super::notices::Disclosing;
 use crate::actors::bot::actor::TurnJob;
 use crate::behaviour::command::{Command, Order, order_in};
@@ -61,20 +62,37 @@ impl ChatState {
         }
     }
 
-    /// What is stored about whoever asks for it in this row.
-    pub(super) async fn record_for(&self, delivery: &Delivery) -> Option<PersonRecord> {
-        let Content::Update(Incoming { event: Event::Message(message), .. }) = &delivery.content else {
-            return None;
-        };
-        if self.command_in(message)?.command != Command::MyData {
-            return None;
+    /// Reads what is stored about people, while the chat goes on.
+    pub(super) fn read_records(&mut self, myself: &ActorRef<ChatMsg>, asked: Vec<(TelegramUserId, Number, BotId)>) {
+        for (person, entry, speaker) in asked {
+            let (node, myself) = (Arc::clone(&self.node), myself.clone());
+            self.tasks.spawn(async move {
+                let record = node.records.read(node.store.as_ref(), person).await;
+                let _ = myself.cast(ChatMsg::RecordRead(entry, speaker, record));
+            });
         }
-        match in_time(self.node.store.person(message.author.id)).await {
-            Ok(record) => Some(record),
-            Err(error) => {
-                tracing::warn!(chat.id = %self.profile.id, error = %error, "what is stored about a person cannot be read now");
-                None
-            }
+    }
+
+    /// Tells somebody what is stored about them, or that it cannot be read.
+    pub(super) fn on_record(
+        &mut self,
+        myself: &ActorRef<ChatMsg>,
+        entry: Number,
+        speaker: BotId,
+        record: Option<&PersonRecord>,
+    ) {
+        let Some(memory) = self.memory.as_ref().filter(|_| !self.leaving) else {
+            return;
+        };
+        let (base, note) = (memory.last_number, memory.entry(entry).cloned());
+        let text = answer(&self.profile.spec, Command::MyData, record);
+        let (Some(text), Some(speaker)) = (text, self.spokesman(Some(speaker), None)) else {
+            return;
+        };
+        let mut step = Step::default();
+        let reason = format!("a person gave the command /{}", Command::MyData.as_str());
+        if self.announce(speaker, text, reason, note.as_ref(), &mut step).is_some() {
+            self.commit(myself, base, step);
         }
     }
 
@@ -88,7 +106,7 @@ impl ChatState {
         known: Option<Number>,
         step: &mut Step,
     ) {
-        let record = step.record.take();
+        let person = entry.author.id;
         entry.kind = EntryKind::Member;
         (entry.text, entry.media, entry.reply_to) = (None, None, None);
         entry.entities.clear();
@@ -113,9 +131,20 @@ impl ChatState {
         let note = memory.window.back().cloned();
         step.entries.push((*entry).clone());
         let (speaker, name) = (self.spokesman(ordered.to.or(Some(heard_by)), None), ordered.command.as_str());
-        // The command has taken effect; only the answer is spared.
-        let text = answer(&self.profile.spec, ordered.command, record.as_ref());
-        let text = text.filter(|_| self.node.notices.may_answer(self.profile.id, name));
+        let mut reason = format!("command /{name}");
+        let text = if ordered.command == Command::MyData {
+            // It is read first, and told then.
+            if !self.node.records.may_ask(person) {
+                reason.push_str(", asked a moment ago");
+            } else if let Some(speaker) = speaker {
+                step.asked.push((person, number, speaker));
+            }
+            None
+        } else {
+            // The command has taken effect; only the answer is spared.
+            answer(&self.profile.spec, ordered.command, None)
+                .filter(|_| self.node.notices.may_answer(self.profile.id, name))
+        };
         let decision = match (text, speaker, note) {
             (Some(text), Some(speaker), Some(note)) => {
                 let reason = format!("a person gave the command /{name}");
@@ -124,7 +153,7 @@ impl ChatState {
             }
             _ => None,
         };
-        let outcome = Outcome::because(OutcomeKind::Control, format!("command /{}", ordered.command.as_str()));
+        let outcome = Outcome::because(OutcomeKind::Control, reason);
         step.handled.push(Handled { inbox, outcome, number: Some(number), decision });
     }
 

@@ -181,6 +181,8 @@ pub struct FleetState {
     pub(super) quiescing: bool,
     /// Wishes to be forgotten that are being fulfilled here.
     pub(super) forgetting: BTreeSet<i64>,
+    /// One of them after the other.
+    pub(super) forget_lane: Arc<tokio::sync::Mutex<()>>,
     pub(super) leasing: Leasing,
     pub(super) roster: RosterReading,
     pub(super) ramp: Option<Ramp>,
@@ -226,6 +228,7 @@ impl Actor for FleetActor {
             probing: false,
             quiescing: false,
             forgetting: BTreeSet::new(),
+            forget_lane: Arc::default(),
         };
         // Before anything is taken: who has opted out.
         learn(&state.args.node).await;

@@ -142,8 +142,14 @@ impl FleetState {
         for (_, chat) in node.directory.live_chats() {
             let _ = chat.actor.cast(ChatMsg::PassivateIfIdle);
         }
-        let before = node.clock.now() - self.args.settings.keep_handled;
+        let now = node.clock.now();
+        let before = now - self.args.settings.keep_handled;
         self.tasks.spawn(async move {
+            match node.store.expire(now).await {
+                Ok(0) => {}
+                Ok(rows) => tracing::info!(rows, "texts older than their chats keep them removed"),
+                Err(error) => tracing::warn!(error = %error, "old texts could not be removed"),
+            }
             match node.store.prune(before).await {
                 Ok(0) => {}
                 Ok(rows) => tracing::info!(rows, "old inbox rows pruned"),

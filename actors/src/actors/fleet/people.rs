@@ -1,25 +1,32 @@
 //! People's rights on this node: learnt, and wishes to be forgotten fulfilled. Layer `actors`. Keeps I8, I9.
 //!
 //! A wish is a row of the store before anything is removed, so that a crash loses none: whoever took it fulfils it at
-//! once, and any other node that finds it still open after a while.
+//! once, and any other node that finds it still open after a while. A node fulfils one wish after the other; one that
+//! fails is tried again after a while, and keeps nobody else's waiting.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::ActorRef;
+use tokio::sync::Mutex;
 
 use super::actor::{FleetMsg, FleetState};
+use crate::actors::bot::actor::BotMsg;
 use crate::actors::chat::actor::ChatMsg;
 use crate::actors::node::Node;
 use crate::domain::ids::TelegramUserId;
 use crate::domain::people::Forgotten;
+use crate::policy::backoff::BackoffSettings;
 use crate::ports::bus::Hint;
 use crate::ports::store::StoreError;
 
 /// A wish this old that nobody has fulfilled is anybody's.
 const ORPHANED_AFTER: Duration = Duration::from_secs(30);
 
-/// In a cluster, what other nodes had in hand when the wish was stored may be written a moment later.
+/// Waits before a wish that failed is tried again.
+const FORGET_BACKOFF: BackoffSettings = BackoffSettings { first: Duration::from_secs(1), max: Duration::from_mins(5) };
+
+/// What was in hand when the wish was stored, here or at other nodes, may be written a moment later: what others quote.
 const SECOND_LOOK: Duration = Duration::from_secs(2);
 
 /// Reads stops and rights; whether somebody's words are to be dropped from memory.
@@ -45,14 +52,35 @@ pub(super) async fn learn(node: &Arc<Node>) -> bool {
 
 /// Removes somebody's words from the store.
 async fn forget(node: &Node, person: TelegramUserId, wish: i64) -> Result<Forgotten, StoreError> {
-    let cut = |payload: &str| node.decoder.without(payload, &|author| author == person);
-    if node.cluster.is_none() {
-        return node.store.forget(person, Some(wish), &cut).await;
-    }
+    let cut = |payload: &str| node.decoder.without(payload, &|author, _| author == person);
     let mut forgotten = node.store.forget(person, None, &cut).await?;
     tokio::time::sleep(SECOND_LOOK).await;
     forgotten += node.store.forget(person, Some(wish), &cut).await?;
     Ok(forgotten)
+}
+
+/// Removes somebody's words, however often it takes, while the wish is open.
+async fn fulfil(node: &Node, lane: &Mutex<()>, person: TelegramUserId, wish: i64) {
+    let is_open = || node.people.rights().pending.iter().any(|(open, ..)| *open == wish);
+    let mut failures = 0;
+    while is_open() {
+        let turn = lane.lock().await;
+        let done = forget(node, person, wish).await;
+        drop(turn);
+        match done {
+            Ok(Forgotten { entries, updates, messages, decisions }) => {
+                metrics::counter!("botfleet_people_forgotten_total").increment(1);
+                tracing::info!(wish, entries, updates, messages, decisions, "a person's words were removed");
+                node.tell([Hint::People]);
+                return;
+            }
+            Err(error) => {
+                failures += 1;
+                tracing::error!(wish, failures, error = %error, "a person's words cannot be removed yet, it is tried again");
+                tokio::time::sleep(FORGET_BACKOFF.wait(failures, node.jitter.next())).await;
+            }
+        }
+    }
 }
 
 impl FleetState {
@@ -64,10 +92,14 @@ impl FleetState {
         });
     }
 
-    /// Chats forget what they remember of people who asked for it; wishes that are open are fulfilled.
+    /// Chats and bots forget what they remember of people who asked for it; wishes that are open are fulfilled.
     pub(super) fn on_people_learned(&mut self, myself: &ActorRef<FleetMsg>, anew: bool) {
         let node = Arc::clone(&self.args.node);
         if anew {
+            node.said.clear();
+            for (_, bot) in node.directory.live_bots() {
+                let _ = bot.cast(BotMsg::WordsRemoved);
+            }
             for (_, chat) in node.directory.live_chats() {
                 let _ = chat.actor.cast(ChatMsg::Reload);
             }
@@ -83,17 +115,9 @@ impl FleetState {
                 continue;
             }
             let (node, myself, wish, person) = (Arc::clone(&node), myself.clone(), *wish, *person);
+            let lane = Arc::clone(&self.forget_lane);
             self.tasks.spawn(async move {
-                match forget(&node, person, wish).await {
-                    Ok(Forgotten { entries, updates, messages, decisions }) => {
-                        metrics::counter!("botfleet_people_forgotten_total").increment(1);
-                        tracing::info!(wish, entries, updates, messages, decisions, "a person's words were removed");
-                        node.tell([Hint::People]);
-                    }
-                    Err(error) => {
-                        tracing::error!(wish, error = %error, "a person's words cannot be removed yet, it is tried again");
-                    }
-                }
+                fulfil(&node, &lane, person, wish).await;
                 let _ = myself.cast(FleetMsg::Forgot(wish));
             });
         }

@@ -12,12 +12,13 @@ use super::operation::{
 use super::rows::{Changes, ChatChange, ChatHead, Loaded, OutboxHead, StopChange, TurnHead};
 use crate::domain::allowance::grant;
 use crate::domain::dead_letter::DeadLetterId;
-use crate::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, Number, OutboxId, TurnId};
-use crate::domain::inbox::{InboxRow, Outcome, OutcomeKind};
+use crate::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, Number, OutboxId, TelegramUserId, TurnId};
+use crate::domain::inbox::{InboxRow, Outcome, OutcomeKind, SentEvent};
 use crate::domain::outbox::{OutboxState, SendProgress, SendResult};
 use crate::domain::ownership::LeaseKey;
 use crate::domain::pause::Pause;
-use crate::domain::people::{OPTED_OUT, Right, TOMBSTONE};
+use crate::domain::people::{FORGOTTEN, OPTED_OUT, REMOVED, Right, TOMBSTONE};
+use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::{TURN_ATTEMPTS_MAX, TurnProgress, TurnState};
 
@@ -110,13 +111,14 @@ impl Bench<'_> {
         let already = match op.right {
             Right::OptOut => out,
             Right::OptIn => !out,
-            // Each wish to be forgotten concerns what was said until then.
-            Right::Forget => false,
+            // A wish concerns what was said until then: copies of it, and what came before it, ask for nothing more.
+            Right::Forget => self.loaded.forgotten.get(&op.person).is_some_and(|until| op.at <= *until),
         };
         match op.right {
             Right::OptOut => drop(self.loaded.opted_out.insert(op.person)),
             Right::OptIn => drop(self.loaded.opted_out.remove(&op.person)),
-            Right::Forget => {}
+            Right::Forget if already => {}
+            Right::Forget => drop(self.loaded.forgotten.insert(op.person, op.at)),
         }
         if !already {
             self.changes.orders.rights.push(op);
@@ -138,16 +140,24 @@ impl Bench<'_> {
             return false;
         }
         // Whose words are not taken has said nothing: neither text nor name is stored.
-        if row.author.is_some_and(|author| self.loaded.opted_out.contains(&author)) {
+        if let Some(reason) = row.author.and_then(|(author, said_at)| self.refuses(author, said_at)) {
             TOMBSTONE.clone_into(&mut row.payload);
-            row.outcome = Some(Outcome::because(OutcomeKind::Ignored, OPTED_OUT));
+            row.outcome = Some(Outcome::because(OutcomeKind::Ignored, reason));
         }
         self.loaded.inbox.insert(row.id, row.outcome.is_none());
         self.changes.inbox.push(row);
         true
     }
 
-    fn advance(&mut self, op: Advance) -> Judgement {
+    /// Why words may not be stored; what was in flight when somebody made use of a right is judged as what comes later.
+    fn refuses(&self, author: TelegramUserId, said_at: Timestamp) -> Option<&'static str> {
+        if self.loaded.opted_out.contains(&author) {
+            return Some(OPTED_OUT);
+        }
+        self.loaded.forgotten.get(&author).filter(|until| said_at <= **until).map(|_| FORGOTTEN)
+    }
+
+    fn advance(&mut self, mut op: Advance) -> Judgement {
         let head = self.chat_fence(op.chat, op.epoch)?;
         if head.last_number != op.base {
             return conflict(format!("transcript is at {}, not at {}", head.last_number, op.base));
@@ -172,10 +182,14 @@ impl Bench<'_> {
             return conflict(format!("message {} has an entry already", entry.message_id));
         }
 
-        let spoke =
-            |entry: &&TranscriptEntry| entry.words_of().is_some_and(|author| self.loaded.opted_out.contains(&author));
-        if let Some(entry) = op.entries.iter().find(spoke) {
-            return conflict(format!("the author of message {} has opted out", entry.message_id));
+        let refused = |entry: &TranscriptEntry| self.refuses(entry.words_of()?, entry.date);
+        if let Some((entry, reason)) = op.entries.iter().find_map(|entry| Some((entry, refused(entry)?))) {
+            return conflict(format!("message {}: {reason}", entry.message_id));
+        }
+        // What a message said whose text was removed is not told by its echo either.
+        for entry in op.entries.iter_mut().filter(|entry| self.loaded.emptied.contains(&entry.inbox)) {
+            entry.text = None;
+            entry.entities.clear();
         }
 
         let last_number = Number(op.base.0 + op.entries.len() as i64);
@@ -387,6 +401,8 @@ impl Bench<'_> {
             full.chain(paused.map(|until| ("pause of Telegram".to_owned(), until))).max_by_key(|(_, until)| *until);
         let verdict = if let Some(scope) = blocking {
             Verdict::Cancelled(format!("stopped: {scope:?}"))
+        } else if head.emptied {
+            Verdict::Cancelled(REMOVED.to_owned())
         } else if head.expires_at <= start.now {
             Verdict::Cancelled("stale".to_owned())
         } else if start.rules.chain_depth_max.is_some_and(|max| head.chain_depth > max) {
@@ -447,6 +463,10 @@ impl Bench<'_> {
                 progress.state = OutboxState::Rejected;
                 progress.error = Some(error);
             }
+            SendResult::RetryAt(..) if head.emptied => {
+                progress.state = OutboxState::Cancelled;
+                progress.error = Some(REMOVED.to_owned());
+            }
             SendResult::RetryAt(due_at, error) => {
                 progress.state = OutboxState::RetryAt;
                 progress.due_at = due_at;
@@ -457,14 +477,27 @@ impl Bench<'_> {
                 progress.error = Some(error);
             }
         }
+        let emptied = head.emptied;
         self.outbox_moved(op.outbox);
         if let Some(event) = op.event {
-            self.insert_inbox(event);
+            self.insert_sent(event, emptied);
         }
         for pause in op.pauses {
             self.pause(pause);
         }
         Ok(Applied::Done)
+    }
+
+    /// Stores that a message was sent; without its text when that was removed while it was on its way.
+    fn insert_sent(&mut self, mut event: InboxRow, emptied: bool) {
+        if emptied {
+            if let Ok(sent) = serde_json::from_str::<SentEvent>(&event.payload) {
+                let sent = SentEvent { text: String::new(), ..sent };
+                event.payload = serde_json::to_string(&sent).unwrap_or_default();
+            }
+            self.loaded.emptied.insert(event.id);
+        }
+        self.insert_inbox(event);
     }
 
     fn pause(&mut self, pause: Pause) {
@@ -483,8 +516,9 @@ impl Bench<'_> {
         }
         head.progress.state = OutboxState::Sent;
         head.progress.message_id = Some(op.message_id);
+        let emptied = head.emptied;
         self.outbox_moved(op.outbox);
-        self.insert_inbox(op.event);
+        self.insert_sent(op.event, emptied);
         Ok(Applied::Done)
     }
 

@@ -34,7 +34,7 @@ pub struct Needs {
     pub windows: BTreeSet<WindowKey>,
     /// Periods of budgets.
     pub allowances: BTreeSet<AllowanceKey>,
-    /// People who may have opted out.
+    /// People who may have opted out, or asked to be forgotten.
     pub people: BTreeSet<TelegramUserId>,
     /// Whether stops matter.
     pub stops: bool,
@@ -130,7 +130,7 @@ impl Needs {
 
     fn received(&mut self, rows: &[InboxRow]) {
         self.sources.extend(rows.iter().map(|row| (row.bot, row.source)));
-        self.people.extend(rows.iter().filter_map(|row| row.author));
+        self.people.extend(rows.iter().filter_map(|row| Some(row.author?.0)));
     }
 
     fn start(&mut self, start: &Start) {

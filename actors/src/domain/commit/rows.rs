@@ -30,6 +30,8 @@ pub struct Loaded {
     pub sources: HashSet<(BotId, Source)>,
     /// For each stored inbox row asked for: whether it still waits for its outcome.
     pub inbox: HashMap<InboxId, bool>,
+    /// Which of the asked inbox rows tell of a message whose text was removed.
+    pub emptied: HashSet<InboxId>,
     /// Which of the asked inbox rows are dead.
     pub dead_updates: HashSet<InboxId>,
     /// Which of the asked entries exist.
@@ -44,6 +46,8 @@ pub struct Loaded {
     pub allowances: HashMap<AllowanceKey, i64>,
     /// Which of the people asked for have opted out.
     pub opted_out: HashSet<TelegramUserId>,
+    /// Until when the words of the people asked for are forgotten: their latest wish, fulfilled or not.
+    pub forgotten: HashMap<TelegramUserId, Timestamp>,
     /// Stops in force.
     pub stops: Stops,
     /// Pauses of the bots asked for, when rules are.
@@ -81,6 +85,8 @@ pub struct OutboxHead {
     pub chain_depth: u32,
     /// Stale after.
     pub expires_at: Timestamp,
+    /// Its text was removed.
+    pub emptied: bool,
     /// How far it came.
     pub progress: SendProgress,
 }
@@ -93,6 +99,7 @@ impl OutboxHead {
             chat: message.chat,
             chain_depth: message.chain_depth,
             expires_at: message.expires_at,
+            emptied: message.text.is_empty(),
             progress: message.progress.clone(),
         }
     }

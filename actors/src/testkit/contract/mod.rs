@@ -204,6 +204,11 @@ macro_rules! store_contract {
             words_of_who_has_opted_out_are_not_stored
             an_opt_out_in_the_same_batch_already_counts
             who_is_forgotten_leaves_numbers_and_nothing_else
+            a_wish_to_be_forgotten_is_one_while_it_is_open
+            a_person_with_many_entries_is_counted_and_forgotten_whole
+            words_in_flight_of_who_is_forgotten_are_not_stored
+            an_answer_on_its_way_at_a_forgetting_arrives_without_its_text
+            texts_are_kept_as_long_as_their_chat_keeps_them
         ]);
         $crate::store_contract!(@file $home, archive: [
             decisions_read_back_as_they_were_made

@@ -1,15 +1,18 @@
 //! Claims about people's rights. Part of the testkit.
 
+use std::time::Duration;
+
 use super::{Home, Scene, assert_conflict};
-use crate::domain::commit::operation::{Advance, Applied, Operation, SetRight, TurnEnding};
-use crate::domain::decision::Cause;
-use crate::domain::ids::{MessageId, Number, TelegramUserId};
+use crate::domain::commit::operation::{Advance, Applied, Operation, SetRight, Settle, TurnEnding};
+use crate::domain::decision::{Cause, Decision};
+use crate::domain::ids::{AttemptId, MessageId, Number, TelegramUserId};
 use crate::domain::inbox::{InboxRow, OutcomeKind};
 use crate::domain::incoming::{Author, AuthorKind};
-use crate::domain::outbox::OutboxState;
+use crate::domain::outbox::{OutboxState, SendResult};
 use crate::domain::people::{FORGOTTEN, OPTED_OUT, Right, TOMBSTONE};
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::TurnState;
+use crate::ports::archive::DecisionQuery;
 use crate::ports::store::OutcomeCursor;
 use crate::testkit::rows::{
     advance, appended, at, claim, decision, entry, finish, ingest, message, sent, start, turn, update,
@@ -24,7 +27,7 @@ fn right(right: Right, seconds: u64) -> Operation {
 
 fn row_of_hers(id: i64, scene: &Scene, n: i64) -> InboxRow {
     let payload = format!("{{\"message\":{{\"from\":{{\"id\":{AYSE},\"is_bot\":false}},\"text\":\"{MARKER}\"}}}}");
-    InboxRow { payload, author: Some(AYSE), ..update(id, scene.bots[0], scene.chats[0], n) }
+    InboxRow { payload, author: Some((AYSE, at(6))), ..update(id, scene.bots[0], scene.chats[0], n) }
 }
 
 fn entry_of_hers(scene: &Scene, number: i64, inbox: i64) -> TranscriptEntry {
@@ -156,4 +159,187 @@ pub async fn who_is_forgotten_leaves_numbers_and_nothing_else(home: &dyn Home) {
     let record = scene.store.person(AYSE).await.unwrap();
     assert_eq!((record.entries, record.updates, record.answers), (0, 0, 0));
     assert_eq!(scene.store.forget(AYSE, None, &cut).await.unwrap().entries, 0, "once is enough");
+}
+
+/// However often somebody asks, one wish is open, and it holds for what was said until they asked last.
+pub async fn a_wish_to_be_forgotten_is_one_while_it_is_open(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    let copies = (0..20).map(|_| right(Right::Forget, 9)).collect();
+    let done = scene.commit_all(copies).await;
+    assert_eq!(done[0], Applied::RightSet { already: false });
+    assert!(done[1..].iter().all(|done| *done == Applied::RightSet { already: true }), "copies ask for nothing");
+    let first = scene.store.rights(0).await.unwrap().unwrap();
+    assert_eq!(first.seq, 1, "and are no news");
+    assert_eq!(scene.commit_one(right(Right::Forget, 8)).await, Ok(Applied::RightSet { already: true }));
+    assert_eq!(scene.commit_one(right(Right::Forget, 12)).await, Ok(Applied::RightSet { already: false }));
+    let later = scene.store.rights(first.seq).await.unwrap().expect("it holds for longer");
+    let [(wish, AYSE, since)] = later.pending[..] else { panic!("{later:?}") };
+    assert_eq!((wish, since, later.forgotten[&AYSE]), (first.pending[0].0, at(12), at(12)));
+
+    scene.store.forget(AYSE, Some(wish), &|_| None).await.unwrap();
+    let scene = scene.reopen(home).await;
+    assert_eq!(scene.commit_one(right(Right::Forget, 12)).await, Ok(Applied::RightSet { already: true }));
+    let fulfilled = scene.store.rights(later.seq).await.unwrap().unwrap();
+    assert!(fulfilled.pending.is_empty(), "a copy that comes late asks for nothing either");
+    assert_eq!(scene.commit_one(right(Right::Forget, 20)).await, Ok(Applied::RightSet { already: false }));
+    let anew = scene.store.rights(fulfilled.seq).await.unwrap().unwrap();
+    assert_eq!((anew.pending.len(), anew.forgotten[&AYSE]), (1, at(20)));
+}
+
+/// Nothing is left over at the ends of pages and batches.
+pub async fn a_person_with_many_entries_is_counted_and_forgotten_whole(home: &dyn Home) {
+    const MANY: i64 = 1_203;
+    let scene = Scene::open(home).await;
+    let (bot, chat) = (scene.bots[0], scene.chats[0]);
+    let rows = (1..=MANY).map(|n| row_of_hers(n, &scene, 700 + n)).collect();
+    let step = Advance {
+        entries: (1..=MANY).map(|n| entry_of_hers(&scene, n, n)).collect(),
+        handled: (1..=MANY).map(|n| appended(n, n, None)).collect(),
+        ..advance(chat, scene.epoch, 0, 1)
+    };
+    scene.commit_all(vec![ingest(bot, scene.epoch, rows), Operation::Advance(step)]).await;
+    let record = scene.store.person(AYSE).await.unwrap();
+    assert_eq!((record.entries, record.updates), (MANY as u64, MANY as u64));
+    let cut = |payload: &str| payload.contains(MARKER).then(|| TOMBSTONE.to_owned());
+    let forgotten = scene.store.forget(AYSE, None, &cut).await.unwrap();
+    assert_eq!((forgotten.entries, forgotten.updates), (MANY as u64, MANY as u64));
+    let record = scene.store.person(AYSE).await.unwrap();
+    assert_eq!((record.entries, record.updates), (0, 0));
+}
+
+/// What was taken before a wish and comes to be stored after it is refused as what comes later.
+pub async fn words_in_flight_of_who_is_forgotten_are_not_stored(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    let (bot, chat) = (scene.bots[0], scene.chats[0]);
+    let anew = InboxRow { author: Some((AYSE, at(10))), ..row_of_hers(2, &scene, 701) };
+    let before = update(4, bot, chat, 703);
+    scene
+        .commit_all(vec![
+            right(Right::Forget, 9),
+            ingest(bot, scene.epoch, vec![row_of_hers(1, &scene, 700), anew, row_of_hers(3, &scene, 702), before]),
+        ])
+        .await;
+    let waiting = scene.store.unhandled(chat, 9).await.unwrap();
+    assert_eq!(waiting.iter().map(|row| row.id.0).collect::<Vec<_>>(), [2, 4], "who was forgotten may speak anew");
+    assert_eq!(scene.store.person(AYSE).await.unwrap().updates, 1);
+    let (lines, _) = scene.store.outcomes(OutcomeCursor::default(), 9).await.unwrap();
+    assert_eq!((lines[0].outcome.as_str(), lines[0].reason.as_deref()), ("ignored", Some(FORGOTTEN)));
+
+    let scene = scene.reopen(home).await;
+    let step = |date| {
+        let entry = TranscriptEntry { date, ..entry_of_hers(&scene, 1, 2) };
+        Operation::Advance(Advance { entries: vec![entry], ..advance(chat, scene.epoch, 0, 2) })
+    };
+    assert_conflict(&scene.commit_one(step(at(9))).await);
+    scene.commit_all(vec![step(at(10))]).await;
+}
+
+/// What was being sent while somebody was forgotten is told of without its text, and is not sent again.
+pub async fn an_answer_on_its_way_at_a_forgetting_arrives_without_its_text(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    let ([bot, _], [chat, _]) = (scene.bots, scene.chats);
+    let turns: Vec<_> = (0..2)
+        .map(|n| {
+            let mut turn = turn(31 + n, chat, 1, bot);
+            turn.ordinal = n as u32;
+            turn
+        })
+        .collect();
+    let step = Advance {
+        entries: vec![entry_of_hers(&scene, 1, 1)],
+        decisions: vec![decision(chat, 1, Cause::Entry(Number(1)))],
+        turns: turns.clone(),
+        ..advance(chat, scene.epoch, 0, 1)
+    };
+    scene.commit_all(vec![ingest(bot, scene.epoch, vec![row_of_hers(1, &scene, 700)]), Operation::Advance(step)]).await;
+    let answers: Vec<_> = turns.iter().enumerate().map(|(n, turn)| message(41 + n as i64, turn)).collect();
+    for (n, (turn, answer)) in turns.iter().zip(&answers).enumerate() {
+        let ending = TurnEnding::Said { messages: vec![answer.clone()], begin: Some(start(51 + n as i64, at(5))) };
+        scene.commit_all(vec![claim(turn, scene.epoch), finish(turn, scene.epoch, ending)]).await;
+    }
+    scene.store.forget(AYSE, None, &|_| None).await.unwrap();
+
+    scene.commit_all(vec![sent(&answers[0], 51, 900, 61)]).await;
+    let told = scene.store.unhandled(chat, 9).await.unwrap();
+    assert_eq!(told.len(), 1);
+    assert!(told[0].payload.contains("\"text\":\"\""), "{}", told[0].payload);
+    let heard = TranscriptEntry {
+        message_id: MessageId(900),
+        telegram_chat: answers[0].telegram_chat,
+        fleet_bot: Some(bot),
+        text: Some(answers[0].text.clone()),
+        ..entry(chat, 2, 61)
+    };
+    let heard =
+        Advance { entries: vec![heard], handled: vec![appended(61, 2, None)], ..advance(chat, scene.epoch, 1, 61) };
+    scene.commit_all(vec![Operation::Advance(heard)]).await;
+    let read = scene.store.transcript(chat, Number(9), 9).await.unwrap();
+    assert_eq!((read[1].text.as_deref(), read[1].entities.len()), (None, 0), "whoever still knew it");
+
+    let late = SendResult::RetryAt(at(9), "timeout".to_owned());
+    let late = Settle { outbox: answers[1].id, attempt: AttemptId(52), result: late, event: None, pauses: Vec::new() };
+    scene.commit_all(vec![Operation::Settle(late)]).await;
+    let given_up = scene.store.message(answers[1].id).await.unwrap().unwrap();
+    assert_eq!(given_up.progress.state, OutboxState::Cancelled);
+}
+
+/// Old texts go, wherever they stand; numbers, and what is younger, stay.
+pub async fn texts_are_kept_as_long_as_their_chat_keeps_them(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    let ([bot, _], [chat, _]) = (scene.bots, scene.chats);
+    let (day, kept) = (Duration::from_hours(24), 30);
+    assert_eq!(scene.roster.chats[&chat].spec.retention_days, kept);
+    let rows = (1..=3).map(|n| update(n, bot, chat, 700 + n)).collect();
+    let turns = [turn(31, chat, 1, bot), turn(32, chat, 2, bot)];
+    let step = Advance {
+        entries: vec![
+            TranscriptEntry { date: at(0), ..entry(chat, 1, 1) },
+            TranscriptEntry { date: at(0) + day * 20, ..entry(chat, 2, 2) },
+            // It came late: it waits for the one before it.
+            TranscriptEntry { date: at(0), ..entry(chat, 3, 3) },
+        ],
+        handled: (1..=3).map(|n| appended(n, n, None)).collect(),
+        decisions: vec![
+            Decision { at: at(0), ..decision(chat, 1, Cause::Entry(Number(1))) },
+            Decision { at: at(0) + day * 20, ..decision(chat, 2, Cause::Tick) },
+        ],
+        turns: turns.to_vec(),
+        ..advance(chat, scene.epoch, 0, 1)
+    };
+    let answers = [message(41, &turns[0]), message(42, &turns[1])];
+    let mut batch = vec![ingest(bot, scene.epoch, rows), Operation::Advance(step)];
+    for (turn, answer) in turns.iter().zip(&answers) {
+        let ending = TurnEnding::Said { messages: vec![answer.clone()], begin: None };
+        batch.extend([claim(turn, scene.epoch), finish(turn, scene.epoch, ending)]);
+    }
+    scene.commit_all(batch).await;
+
+    assert_eq!(scene.store.expire(at(0) + day * kept).await.unwrap(), 0, "it is not older than that");
+    assert_eq!(scene.store.transcript(chat, Number(9), 9).await.unwrap().len(), 3);
+    let passed = scene.store.expire(at(1) + day * kept).await.unwrap();
+    assert!(passed >= 2, "{passed}");
+    let scene = scene.reopen(home).await;
+    let read = scene.store.transcript(chat, Number(9), 9).await.unwrap();
+    assert_eq!(read.iter().map(|entry| entry.number.0).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!((read[0].text.as_deref(), read[0].media.is_none(), read[0].entities.len()), (None, true, 0));
+    assert!(read[1].text.is_some(), "it is younger");
+    let texts = async || {
+        let mut texts = Vec::new();
+        for answer in &answers {
+            texts.push(scene.store.message(answer.id).await.unwrap().unwrap().text);
+        }
+        texts
+    };
+    assert_eq!(texts().await, [String::new(), answers[1].text.clone()]);
+    let query = DecisionQuery { limit: 9, ..DecisionQuery::default() };
+    let made = scene.store.decisions(chat, &query).await.unwrap();
+    let of = |number: i64| made.iter().find(|made| made.number.0 == number).unwrap();
+    assert_eq!((&of(1).inputs, of(1).reason.as_str()), (&serde_json::json!({}), "asked by name"));
+    assert_ne!(of(2).inputs, serde_json::json!({}));
+
+    scene.store.expire(at(1) + day * (kept + 20)).await.unwrap();
+    let read = scene.store.transcript(chat, Number(9), 9).await.unwrap();
+    assert!(read.iter().all(|entry| entry.text.is_none()));
+    assert_eq!(texts().await, [String::new(), String::new()]);
+    assert_eq!(scene.store.expire(at(1) + day * (kept + 20)).await.unwrap(), 0, "once is enough");
 }

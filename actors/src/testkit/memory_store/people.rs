@@ -1,15 +1,18 @@
 //! Rights of people. Part of the testkit.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::state::State;
 use crate::domain::commit::operation::SetRight;
 use crate::domain::decision::Cause;
-use crate::domain::ids::TelegramUserId;
+use crate::domain::ids::{ChatId, TelegramUserId};
 use crate::domain::inbox::{Outcome, OutcomeKind, SentEvent, Source};
 use crate::domain::incoming::{Author, AuthorKind};
 use crate::domain::outbox::OutboxState;
-use crate::domain::people::{FORGOTTEN, Forgotten, PersonRecord, Right, Rights, TOMBSTONE};
+use crate::domain::people::{FORGOTTEN, Forgotten, PersonRecord, REMOVED, Right, Rights, TOMBSTONE};
+use crate::domain::time::Timestamp;
 use crate::domain::turn::{Turn, TurnState};
 use crate::ports::store::Cut;
 
@@ -32,9 +35,25 @@ impl State {
         match right.right {
             Right::OptOut => drop(self.opted_out.entry(right.person).or_insert(right.at)),
             Right::OptIn => drop(self.opted_out.remove(&right.person)),
-            Right::Forget => {}
+            Right::Forget => {
+                let open = |audited: &&mut Audited| {
+                    let Audited { right: other, counts, .. } = &**audited;
+                    other.right == Right::Forget && other.person == right.person && counts.is_none()
+                };
+                if let Some(open) = self.audit.iter_mut().find(open) {
+                    // The wish that is open comes to hold for longer.
+                    open.right.at = open.right.at.max(right.at);
+                    return;
+                }
+            }
         }
         self.audit.push(Audited { seq: self.people_seq, right, counts: None });
+    }
+
+    /// Until when somebody's words are forgotten.
+    pub(super) fn forgotten_at(&self, person: TelegramUserId) -> Option<Timestamp> {
+        let wishes = self.audit.iter().map(|audited| &audited.right);
+        wishes.filter(|right| right.right == Right::Forget && right.person == person).map(|right| right.at).max()
     }
 
     pub(super) fn rights(&self, known: i64) -> Option<Rights> {
@@ -44,8 +63,10 @@ impl State {
         let wishes = || self.audit.iter().filter(|audited| audited.right.right == Right::Forget);
         let mut rights = Rights { seq: self.people_seq, ..Rights::default() };
         rights.opted_out = self.opted_out.keys().copied().collect();
-        // In order of time: the last wish of a person stays.
-        rights.forgotten = wishes().map(|audited| (audited.right.person, audited.right.at)).collect();
+        for Audited { right: SetRight { person, at, .. }, .. } in wishes() {
+            let until = rights.forgotten.entry(*person).or_insert(*at);
+            *until = (*until).max(*at);
+        }
         let pending = wishes().filter(|audited| audited.counts.is_none());
         rights.pending = pending.map(|audited| (audited.seq, audited.right.person, audited.right.at)).collect();
         Some(rights)
@@ -67,6 +88,41 @@ impl State {
             updates: self.inbox.values().filter(|received| named(&received.row.payload)).count() as u64,
             answers: self.turns.values().filter(answers).count() as u64,
         }
+    }
+
+    pub(super) fn expire(&mut self, now: Timestamp) -> u64 {
+        let kept = |chat: &ChatId| self.chats.get(chat).map_or(0, |(profile, _)| profile.spec.retention_days);
+        let days: HashMap<ChatId, u32> = self.chats.keys().map(|chat| (*chat, kept(chat))).collect();
+        let is_old = |chat: &ChatId, date: Timestamp| {
+            let days = days.get(chat).copied().unwrap_or(0);
+            days > 0 && date < now - Duration::from_hours(24) * days
+        };
+        let mut expired = 0;
+        for entry in self.transcript.values_mut().filter(|entry| is_old(&entry.chat, entry.date)) {
+            if entry.text.is_some() || entry.media.is_some() {
+                let entry = Arc::make_mut(entry);
+                (entry.text, entry.media) = (None, None);
+                entry.entities.clear();
+                expired += 1;
+            }
+        }
+        for ((chat, number), decision) in self.decisions.iter_mut().filter(|((chat, _), one)| is_old(chat, one.at)) {
+            if decision.inputs == serde_json::json!({}) {
+                continue;
+            }
+            (decision.inputs, decision.scores) = (serde_json::json!({}), serde_json::json!({}));
+            expired += 1;
+            let turns = self.turns.values().filter(|turn| (turn.chat, turn.decision) == (*chat, *number));
+            let turns: Vec<_> = turns.map(|turn| turn.id).collect();
+            for message in self.outbox.values_mut().filter(|message| turns.contains(&message.turn)) {
+                message.text.clear();
+                if message.progress.state.may_begin() {
+                    message.progress.state = OutboxState::Cancelled;
+                    message.progress.error = Some(REMOVED.to_owned());
+                }
+            }
+        }
+        expired
     }
 
     pub(super) fn forget(&mut self, person: TelegramUserId, wish: Option<i64>, cut: Cut<'_>) -> Forgotten {

@@ -103,6 +103,7 @@ impl State {
             chats: needs.chats.iter().filter_map(head).collect(),
             sources: needs.sources.iter().filter(|source| self.sources.contains(source)).copied().collect(),
             inbox: needs.inbox.iter().filter_map(|id| Some((*id, self.inbox.get(id)?.row.outcome.is_none()))).collect(),
+            emptied: needs.inbox.iter().filter(|id| self.is_emptied(**id)).copied().collect(),
             dead_updates: needs.dead_updates.iter().filter(|id| self.is_dead(**id)).copied().collect(),
             entries: needs.entries.iter().filter(|key| self.keys.contains(key)).copied().collect(),
             turns: needs.turns.iter().filter_map(turn).collect(),
@@ -110,9 +111,17 @@ impl State {
             windows: needs.windows.iter().filter_map(|key| Some((*key, self.windows.get(key)?.clone()))).collect(),
             allowances: needs.allowances.iter().filter_map(|key| Some((*key, *self.allowances.get(key)?))).collect(),
             opted_out: needs.people.iter().filter(|person| self.opted_out.contains_key(person)).copied().collect(),
+            forgotten: needs.people.iter().filter_map(|person| Some((*person, self.forgotten_at(*person)?))).collect(),
             stops: self.stops.clone(),
             pauses: self.pauses.clone(),
         }
+    }
+
+    fn is_emptied(&self, inbox: InboxId) -> bool {
+        let Some(Source::Sent(outbox)) = self.inbox.get(&inbox).map(|received| received.row.source) else {
+            return false;
+        };
+        self.outbox.get(&outbox).is_some_and(|message| message.text.is_empty())
     }
 
     fn is_dead(&self, inbox: InboxId) -> bool {
