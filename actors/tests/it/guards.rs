@@ -242,6 +242,10 @@ async fn a_typed_answer_is_given_up_when_the_question_is_taken_back() {
     let (how, _, messages) = ended(&stage, turn).await;
     assert_eq!((how, messages), (TurnState::Done, vec![OutboxState::Cancelled]));
     assert_eq!(stage.journal().sent_texts(), [""; 0]);
+    thinks(&stage, &[TRAINS]);
+    let turn = asked(&mut stage, "yarın ne yapıyorsun?").await;
+    ended(&stage, turn).await;
+    assert_eq!(stage.journal().sent_texts(), [TRAINS], "nobody has seen it: it is no repeat");
 }
 
 #[tokio::test(start_paused = true)]

@@ -61,6 +61,15 @@ pub(super) struct OwnTexts {
     reading: u64,
 }
 
+impl OwnTexts {
+    /// A text was given up before anybody saw it: it may still be said, and counts no more among the last ones.
+    pub(super) fn unsay(&mut self, text: &str) {
+        if let Some(at) = self.texts.iter().rposition(|said| &*said.text == text) {
+            self.texts.remove(at);
+        }
+    }
+}
+
 impl BotState {
     /// A text passed the firewall.
     pub(super) fn review(&mut self, turn: TurnId, text: String) {

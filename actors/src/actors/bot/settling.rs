@@ -255,7 +255,9 @@ impl BotState {
     }
 
     pub(super) fn give_up(&mut self, outbox: OutboxId, reason: &str) {
-        self.sending.forget(outbox);
+        if let Some(message) = self.sending.forget(outbox) {
+            self.said.unsay(&message.text);
+        }
         if self.is_gone() {
             return;
         }

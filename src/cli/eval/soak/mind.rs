@@ -202,6 +202,14 @@ impl Mind {
         }
     }
 
+    /// A text was given up before anybody saw it.
+    pub(super) fn unsay(&mut self, bot: BotId, text: &str) {
+        let own = self.own.entry(bot).or_default();
+        if let Some(at) = own.iter().rposition(|said| &*said.text == text) {
+            own.remove(at);
+        }
+    }
+
     /// A bot is about to say it.
     fn said(&mut self, bot: BotId, text: &str) {
         let said = Said::new(text);

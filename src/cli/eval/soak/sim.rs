@@ -37,6 +37,9 @@ pub(super) const WALL_AHEAD_MINUTES: i64 = 180;
 /// What Telegram lets a bot say in one group in a minute.
 const PER_CHAT_PER_MINUTE: std::num::NonZeroU32 = std::num::NonZeroU32::MIN.saturating_add(19);
 
+/// How a turn ends whose message reached the chat.
+const SAID: &str = "said";
+
 /// A turn on its way.
 pub(super) struct Turn {
     pub(super) chat: usize,
@@ -271,6 +274,9 @@ impl Soak {
     fn end(&mut self, serial: usize, why: &str) {
         if let Some(turn) = self.turns.remove(&serial) {
             *self.ended.entry(why.to_owned()).or_default() += 1;
+            if why != SAID {
+                self.mind.unsay(turn.bot, &turn.text);
+            }
             let target = turn.target.map(|note| note.number);
             let open = &mut self.rooms[turn.chat].open;
             if let Some(at) = open.iter().position(|open| open.bot == turn.bot && open.target == target) {
@@ -385,7 +391,7 @@ impl Soak {
         if let Some(said) = said.take(64).find(|said| said.number.0 == 0 && said.bot == bot && said.target == target) {
             said.number = note.number;
         }
-        self.end(serial, "said");
+        self.end(serial, SAID);
         self.plan_tick(chat);
         self.decide(chat, Occasion::Entry { entry: &note, heard_by: None }, Some(&note));
     }
