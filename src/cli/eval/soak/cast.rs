@@ -17,8 +17,8 @@ use botfleet_loadtest::people::spec::{PeopleBot, PeopleChat, PeoplePerson};
 
 use super::args::SoakArgs;
 
-/// Hours in which nobody of the fleet speaks; people sleep a little longer.
-pub(super) const QUIET: (u16, u16) = (23 * 60 + 30, 7 * 60 + 30);
+/// Hours in which nobody of the fleet speaks: those in which people sleep.
+pub(super) const QUIET: (u16, u16) = (23 * 60, 8 * 60);
 
 /// The clock on every wall.
 pub(super) const TIME_ZONE: &str = "Europe/Istanbul";
