@@ -1,4 +1,6 @@
 //! Operations of a group commit and their results. Layer `domain`. Keeps I1-I4, I6, I11.
+//!
+//! Longer than other files: it is the list of all that can be committed, with a few fields each.
 
 use serde::{Deserialize, Serialize};
 

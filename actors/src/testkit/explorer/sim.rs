@@ -1,4 +1,6 @@
 //! The scheduler: virtual time, links, delays, what is random. Part of the testkit.
+//!
+//! Longer than other files by the list of what can happen.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};

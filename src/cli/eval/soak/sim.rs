@@ -2,6 +2,8 @@
 //!
 //! It takes the way that the actors take, without actors: director -> reading -> model -> guards -> typing -> limits ->
 //! transcript. What the actors leave to chance or to the store is drawn by seed, or kept in memory.
+//!
+//! Longer than other files: one turn's way is read in one place.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
