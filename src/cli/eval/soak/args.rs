@@ -21,7 +21,7 @@ pub struct SoakArgs {
     #[arg(long, default_value_t = 20, value_parser = in_range(1, 100))]
     pub chats: usize,
     /// What people do in a chat each minute while they are awake, on average.
-    #[arg(long, default_value_t = 0.3)]
+    #[arg(long, default_value_t = 0.3, value_parser = rate)]
     pub people_rate: f64,
     /// Seed of everything.
     #[arg(long, default_value_t = 1)]
@@ -32,6 +32,11 @@ pub struct SoakArgs {
     /// Write every message as one JSON object a line into this file.
     #[arg(long, value_name = "FILE")]
     pub transcript: Option<std::path::PathBuf>,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
+    if (0.0..=60.0).contains(&rate) { Ok(rate) } else { Err("write 0 to 60".to_owned()) }
 }
 
 fn in_range(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync {
