@@ -13,6 +13,7 @@
 use std::sync::Arc;
 
 use super::director::address::{is_name, words_of};
+use super::note::Note;
 use super::novelty::sketch::Sketch;
 use crate::domain::ids::{BotId, Number};
 use crate::domain::roster::{BotProfile, Language};
@@ -75,6 +76,27 @@ pub struct Pending {
     pub after_others: bool,
     /// The last entry that it knows of.
     pub seen: Number,
+}
+
+impl Pending {
+    /// What an answer of `bot` depends on. `spoken` is the chat's language, `window` what is known of it, oldest first;
+    /// `known` stands for the last entry where the window is empty.
+    pub fn of(
+        bot: &BotProfile,
+        username: Option<&str>,
+        spoken: Language,
+        target: Option<Arc<TranscriptEntry>>,
+        window: &[Arc<Note>],
+        known: Option<Number>,
+    ) -> Self {
+        let replied = target.as_ref().and_then(|target| {
+            let message = target.reply_to?;
+            window.iter().rev().find(|note| note.message_id == message).and_then(|note| note.fleet_bot)
+        });
+        let addressed = target.as_ref().is_some_and(|target| turns_to(bot, username, spoken, target, replied));
+        let seen = window.last().map(|note| note.number).or(known).unwrap_or(Number(i64::MAX));
+        Self { bot: bot.id, target, addressed, after_others: false, seen }
+    }
 }
 
 /// What becomes of an answer.
@@ -141,7 +163,7 @@ pub fn reconsider(pending: &Pending, tail: &[Arc<TranscriptEntry>]) -> Reconside
 
 /// Whether `target` turns to this very bot: by @username, by a reply to it, or by one of its names. `spoken` is the
 /// chat's language.
-pub fn turns_to(
+fn turns_to(
     bot: &BotProfile,
     username: Option<&str>,
     spoken: Language,

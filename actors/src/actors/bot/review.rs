@@ -20,7 +20,7 @@ use super::sending::Stage;
 use super::turns::Job;
 use crate::actors::chat::actor::in_time;
 use crate::actors::provider::consult::Terms;
-use crate::behaviour::interruption::{Pending, Reconsidered, reconsider, turns_to};
+use crate::behaviour::interruption::{Pending, Reconsidered, reconsider};
 use crate::behaviour::note::Note;
 use crate::behaviour::novelty::guard::{Lately, NoveltyGuard, Repeat, Said};
 use crate::behaviour::objection::Objection;
@@ -158,25 +158,13 @@ impl BotState {
 
     /// What a turn's answer depends on, for those who reconsider it.
     pub(super) fn pending(&self, job: &Job) -> Pending {
-        let target = job.given.target.clone();
-        let window = &job.given.window;
-        let replied = target.as_ref().and_then(|target| {
-            let message = target.reply_to?;
-            window.iter().rev().find(|note| note.message_id == message).and_then(|note| note.fleet_bot)
-        });
-        let username = self.me.as_ref().map(|me| me.username.as_str());
-        let spoken = self.node.directory.chat_profile(job.given.turn.chat).map(|chat| chat.spec.language);
+        let turn = &job.given.turn;
+        let spoken = self.node.directory.chat_profile(turn.chat).map(|chat| chat.spec.language);
         let spoken = spoken.unwrap_or(self.profile.spec.persona.language);
-        let addressed =
-            target.as_ref().is_some_and(|target| turns_to(&self.profile, username, spoken, target, replied));
-        let known = window.last().map(|note| note.number).or(job.given.turn.target).or(job.given.turn.root);
-        Pending {
-            bot: self.profile.id,
-            target,
-            addressed,
-            after_others: job.given.turn.ordinal > 0,
-            seen: known.unwrap_or(Number(i64::MAX)),
-        }
+        let username = self.me.as_ref().map(|me| me.username.as_str());
+        let (target, known) = (job.given.target.clone(), turn.target.or(turn.root));
+        let pending = Pending::of(&self.profile, username, spoken, target, &job.given.window, known);
+        Pending { after_others: turn.ordinal > 0, ..pending }
     }
 
     /// The text, with the name of whom it answers where that would not be evident.
@@ -193,7 +181,7 @@ impl BotState {
         if let Some(text) = self.saluted(&draft, spec) {
             draft.text = text;
         }
-        if let Err(Repeat { place, likeness, .. }) = self.is_news(&draft, spec) {
+        if let Err(Repeat { place, likeness }) = self.is_news(&draft, spec) {
             metrics::counter!("botfleet_repeats_total", "of" => place.as_str()).increment(1);
             let reason = format!("{likeness:.2} like what was said before ({})", place.as_str());
             // Its own words, which are like the former: those may be of another chat, or a person's.

@@ -53,11 +53,9 @@ impl Where {
     }
 }
 
-/// What a text repeats.
-#[derive(Clone, Debug, PartialEq)]
+/// That a text was said already. Which one is not told on: it may be of another chat, or a person's.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Repeat {
-    /// The former text.
-    pub of: String,
     /// Where it was said.
     pub place: Where,
     /// How like it the text is, 0 to 1.
@@ -96,10 +94,10 @@ impl NoveltyGuard<'_> {
         if sketch.letters() < LETTERS_MIN {
             return without_end(&sketch, said_by_itself);
         }
-        let mut nearest: Option<(f64, Where, &str)> = None;
-        let mut see = |likeness: f64, place: Where, text| {
-            if likeness >= limit && nearest.is_none_or(|(best, ..)| likeness > best) {
-                nearest = Some((likeness, place, text));
+        let mut nearest: Option<Repeat> = None;
+        let mut see = |likeness: f64, place: Where| {
+            if likeness >= limit && nearest.is_none_or(|best| likeness > best.likeness) {
+                nearest = Some(Repeat { place, likeness });
             }
         };
         let mut exact = None;
@@ -110,31 +108,25 @@ impl NoveltyGuard<'_> {
                 let own = exact.get_or_insert_with(|| Trigrams::of(text));
                 likeness = likeness.max(own.likeness(&Trigrams::of(&said.text)));
             }
-            see(likeness, Where::Own, &*said.text);
+            see(likeness, Where::Own);
         }
         let messages = lately.chat.iter().rev().filter(|note| note.kind == EntryKind::Message).take(chat);
-        for (note, text) in messages.filter_map(|note| Some((note, note.text.as_deref()?))) {
-            see(sketch.likeness(note.sketch()), Where::Chat, text);
+        for note in messages.filter(|note| note.text.is_some()) {
+            see(sketch.likeness(note.sketch()), Where::Chat);
         }
         for (_, said) in lately.fleet.iter().filter(|(bot, _)| *bot != lately.bot) {
-            see(sketch.likeness(&said.sketch), Where::Fleet, &*said.text);
+            see(sketch.likeness(&said.sketch), Where::Fleet);
         }
-        match nearest {
-            Some((likeness, place, of)) => Err(Repeat { of: of.to_owned(), place, likeness }),
-            None => Ok(()),
-        }
+        nearest.map_or(Ok(()), Err)
     }
 }
 
 /// A short text is a repeat only when the bot's very last texts were the same.
 fn without_end(sketch: &Sketch, own: &[Said]) -> Result<(), Repeat> {
-    let last = own.iter().rev().take(SAME_IN_A_ROW);
-    match own.last() {
-        Some(said) if own.len() >= SAME_IN_A_ROW && last.clone().all(|said| said.sketch.is_same(sketch)) => {
-            Err(Repeat { of: said.text.as_ref().to_owned(), place: Where::Own, likeness: 1.0 })
-        }
-        _ => Ok(()),
+    if own.len() >= SAME_IN_A_ROW && own.iter().rev().take(SAME_IN_A_ROW).all(|said| said.sketch.is_same(sketch)) {
+        return Err(Repeat { place: Where::Own, likeness: 1.0 });
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -198,11 +190,13 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_of_the_former_texts_is_named() {
+    fn the_nearest_of_the_former_texts_counts() {
         let near = "Bence akşam yemeğinden sonra demli bir çay insana da iyi gelir.";
         let own = [Said::new(TEA_AGAIN), Said::new(near)];
         let lately = Lately { bot: BotId(1), own: &own, chat: &[], fleet: &[] };
         let repeat = NoveltyGuard(&Novelty::default()).check(TEA, &lately).expect_err("said before");
-        assert_eq!(repeat.of, TEA_AGAIN);
+        let likeness = |other: &str| Sketch::of(TEA).likeness(&Sketch::of(other));
+        assert!(likeness(TEA_AGAIN) > likeness(near));
+        assert!((repeat.likeness - likeness(TEA_AGAIN)).abs() < 1e-9, "{repeat:?}");
     }
 }

@@ -8,7 +8,7 @@ use botfleet_actors::behaviour::director::energy::energy;
 use botfleet_actors::behaviour::director::lately::openings_unanswered;
 use botfleet_actors::behaviour::firewall;
 use botfleet_actors::behaviour::generator::{Generator, Stage};
-use botfleet_actors::behaviour::interruption::{Pending, Reconsidered, reconsider, turns_to};
+use botfleet_actors::behaviour::interruption::{Pending, Reconsidered, reconsider};
 use botfleet_actors::behaviour::novelty::guard::{Lately, NoveltyGuard, Repeat, Said};
 use botfleet_actors::behaviour::objection::Objection;
 use botfleet_actors::behaviour::pacing::typing_time;
@@ -170,18 +170,11 @@ impl Mind {
     /// What came since the bot began to think or type, and what becomes of its answer.
     fn news(room: &Room, member: &CastMember, turn: &Turn) -> News {
         let target = turn.target.as_ref().map(|note| Arc::clone(&note.entry));
-        let replied = target.as_ref().and_then(|target| {
-            let message = target.reply_to?;
-            turn.window.iter().rev().find(|note| note.message_id == message).and_then(|note| note.fleet_bot)
-        });
-        let username = member.username.as_deref();
-        let addressed = target
-            .as_ref()
-            .is_some_and(|target| turns_to(&member.profile, username, room.profile.spec.language, target, replied));
-        let seen = turn.window.last().map_or(Number(0), |note| note.number);
-        let pending = Pending { bot: turn.bot, target, addressed, after_others: turn.after_others, seen };
+        let (username, spoken) = (member.username.as_deref(), room.profile.spec.language);
+        let pending = Pending::of(&member.profile, username, spoken, target, &turn.window, Some(Number(0)));
+        let pending = Pending { after_others: turn.after_others, ..pending };
         let tail: Vec<_> = room.window.iter().rev().take(NEWS_MAX).rev().map(|note| Arc::clone(&note.entry)).collect();
-        News { seen, verdict: reconsider(&pending, &tail) }
+        News { seen: pending.seen, verdict: reconsider(&pending, &tail) }
     }
 
     fn is_news(&self, room: &Room, turn: &Turn, text: &str) -> Result<(), Repeat> {
