@@ -147,7 +147,7 @@ pub enum BotMsg {
     /// A waiting turn may be due.
     TurnDue,
     /// The end of a turn was committed, or not.
-    Finished(TurnId, u64, Option<(OutboxId, Start)>, CommitResult),
+    Finished(TurnId, u64, Option<(OutboxId, Box<Start>)>, CommitResult),
     /// The end of a turn must be committed again: the store did not answer.
     FinishAgain(TurnId, u64),
     /// What could not be done before may be done now. Stale generations are dropped.
