@@ -1,5 +1,6 @@
 //! Integration tests of the `botfleet` package: one binary, real parts.
 mod check_command;
+mod clock;
 mod cluster;
 mod cluster_faults;
 mod config;
@@ -23,6 +24,7 @@ mod layers;
 mod llm_adapter;
 mod llm_budget;
 mod llm_gateway;
+mod old_database;
 mod people_rights;
 mod postgres;
 mod postgres_cluster;

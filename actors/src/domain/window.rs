@@ -87,7 +87,7 @@ impl Window {
     /// Sends that were counted by a clock that was ahead of this one count from `now` on, once: they were sent before, but
     /// nobody can tell when. Whether there were any.
     pub fn clamp(&mut self, rule: &WindowRule, now: Timestamp) -> bool {
-        let slot = (rule.length.as_millis() as i64 / SLOTS).max(1);
+        let (slot, start) = slot_of(rule, now);
         // Clocks of nodes differ by less than a slot.
         let ahead = |start: i64| start > now.as_millis() + slot;
         let moved: u32 = self.0.iter().filter(|(start, _)| ahead(*start)).map(|(_, count)| count).sum();
@@ -95,12 +95,11 @@ impl Window {
             return false;
         }
         self.0.retain(|(start, _)| !ahead(*start));
-        self.add(slot, now, moved);
+        self.add(start, moved);
         true
     }
 
-    fn add(&mut self, slot: i64, now: Timestamp, sends: u32) {
-        let start = now.as_millis() - now.as_millis().rem_euclid(slot);
+    fn add(&mut self, start: i64, sends: u32) {
         match self.0.iter_mut().find(|(at, _)| *at == start) {
             Some((_, count)) => *count = count.saturating_add(sends),
             None => self.0.push_back((start, sends)),
@@ -110,10 +109,27 @@ impl Window {
     /// Counts one send and forgets what no longer matters.
     pub fn count(&mut self, rule: &WindowRule, now: Timestamp) {
         let length = rule.length.as_millis() as i64;
-        let slot = (length / SLOTS).max(1);
+        let (slot, start) = slot_of(rule, now);
         self.0.retain(|(start, _)| start + slot + length > now.as_millis());
-        self.add(slot, now, 1);
+        self.add(start, 1);
     }
+
+    /// Takes one send back that was counted at `at` under the same rule; false when its slot is forgotten already.
+    pub fn give_back(&mut self, rule: &WindowRule, at: Timestamp) -> bool {
+        let (_, start) = slot_of(rule, at);
+        let Some((_, count)) = self.0.iter_mut().find(|(slot, _)| *slot == start) else {
+            return false;
+        };
+        *count = count.saturating_sub(1);
+        self.0.retain(|(_, count)| *count > 0);
+        true
+    }
+}
+
+/// The length of a rule's slots in milliseconds, and the start of the one in which `at` lies.
+fn slot_of(rule: &WindowRule, at: Timestamp) -> (i64, i64) {
+    let slot = (rule.length.as_millis() as i64 / SLOTS).max(1);
+    (slot, at.as_millis() - at.as_millis().rem_euclid(slot))
 }
 
 #[cfg(test)]
@@ -156,6 +172,18 @@ mod tests {
             prop_assert_eq!(window.full_until(&rule, now).is_some(), full, "none of them is forgotten");
             prop_assert!(!window.clamp(&rule, now + Duration::from_secs(1)), "they move once");
             prop_assert_eq!(window.full_until(&rule, now + Duration::from_secs(64)), None);
+        }
+
+        #[test]
+        fn what_is_given_back_was_never_counted(sends in prop::collection::vec((0u64..120, any::<bool>()), 1..60)) {
+            let rule = WindowRule { key: WindowKey::Fleet, limit: 30, length: Duration::from_secs(60) };
+            let (mut window, mut without, mut now) = (Window::default(), Window::default(), Timestamp::from_millis(0));
+            for (step, kept) in sends {
+                now = now + Duration::from_secs(step);
+                window.count(&rule, now);
+                if kept { without.count(&rule, now) } else { prop_assert!(window.give_back(&rule, now)) }
+                prop_assert_eq!(window.full_until(&rule, now), without.full_until(&rule, now));
+            }
         }
 
         #[test]

@@ -340,6 +340,7 @@ pub fn sent(message: &OutboxMessage, attempt: i64, message_id: i64, inbox: i64) 
             author: None,
         }),
         pauses: Vec::new(),
+        unsent: None,
     })
 }
 

@@ -65,6 +65,11 @@ WHEN orders ->> '$.firm.until' IS NULL THEN json_set(orders, '$.firm.at', (order
 ELSE json_set(orders, '$.firm.at', (orders ->> '$.firm.at') - $1, '$.firm.until', (orders ->> '$.firm.until') - $1) END",
 ];
 
+/// What rows up to that instant planned is set back once.
+const IS_SET_BACK: &str = "SELECT 1 FROM setting WHERE key = 'set_back' AND value >= $1";
+const NOTE_SET_BACK: &str = "\
+INSERT INTO setting (key, value) VALUES ('set_back', $1) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+
 /// A clock that is behind the newest row by less has not been set back.
 const SET_BACK_MS: i64 = 2_000;
 
@@ -104,9 +109,10 @@ async fn take_over(connection: &mut SqliteConnection, node: &str, now: Timestamp
 async fn set_back(connection: &mut SqliteConnection, now: Timestamp) -> Result<(), Error> {
     let newest: i64 = sqlx::query(NEWEST).fetch_one(&mut *connection).await?.try_get(0)?;
     let ahead = newest - now.as_millis();
-    if ahead < SET_BACK_MS {
+    if ahead < SET_BACK_MS || sqlx::query(IS_SET_BACK).bind(newest).fetch_optional(&mut *connection).await?.is_some() {
         return Ok(());
     }
+    sqlx::query(NOTE_SET_BACK).bind(newest).execute(&mut *connection).await?;
     tracing::warn!(ahead_s = ahead / 1000, "the clock of the last process was ahead of this one: its plans are set back");
     for statement in SOONER {
         sqlx::query(statement).bind(ahead).execute(&mut *connection).await?;
