@@ -32,12 +32,12 @@ impl DateListener for Dates {
 
 #[tokio::test]
 async fn the_date_of_an_answer_is_told_now_and_then() {
-    let dated = |date: &'static str| Line::Answer(200, date, r#"{"ok":true,"result":true}"#.to_owned());
+    let reply = |date: &'static str| Line::Answer(200, date, r#"{"ok":true,"result":true}"#.to_owned());
     let server = Scripted::start([
-        dated("date: yesterday\r\n"),
+        reply("date: yesterday\r\n"),
         Line::Answer(502, "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", "<html>".to_owned()),
-        dated("date: Sun, 29 Nov 2026 04:27:29 GMT\r\n"),
-        dated("date: Sun, 29 Nov 2026 04:27:30 GMT\r\n"),
+        reply("date: Sun, 29 Nov 2026 04:27:29 GMT\r\n"),
+        reply("date: Sun, 29 Nov 2026 04:27:30 GMT\r\n"),
     ])
     .await;
     let settings = TelegramSettings { api_url: server.url(), ..TelegramSettings::default() };
@@ -66,16 +66,16 @@ async fn what_a_clock_that_was_ahead_planned_is_set_back_and_no_pause_is_shorten
     let epoch = store.begin_tenure("here", ahead).await.unwrap().epoch;
     let inbox = IdSource::new(ahead, 1).next(ahead);
     let minute = Duration::from_mins(1);
-    let mut step = advance(chat, epoch, 0, inbox);
-    (step.next_tick_at, step.calm_until) = (Some(ahead + 5 * minute), Some(ahead + minute));
-    (step.decisions, step.turns) = (Vec::new(), Vec::new());
-    step.handled.iter_mut().for_each(|handled| handled.decision = None);
+    let mut read = advance(chat, epoch, 0, inbox);
+    (read.next_tick_at, read.calm_until) = (Some(ahead + 5 * minute), Some(ahead + minute));
+    (read.decisions, read.turns) = (Vec::new(), Vec::new());
+    read.handled.iter_mut().for_each(|handled| handled.decision = None);
     let pause = Paused { epoch, pause: Pause { bot, chat: Some(chat), until: ahead + minute } };
     let quiet = StopOrder::Set { until: Some(ahead + 10 * minute), rank: Rank::Administrator };
     let (scope, by) = (StopScope::Chat(chat), "telegram user 7".to_owned());
     let batch = vec![
         ingest(bot, epoch, vec![update(inbox, bot, chat, 1)]),
-        Operation::Advance(step),
+        Operation::Advance(read),
         Operation::Pause(pause),
         Operation::SetStop(SetStop { scope, order: quiet, by, at: ahead }),
     ];

@@ -92,7 +92,11 @@ mod tests {
             assert_eq!(person(600, Some(-600_000)), Verdict::Speak, "{policy:?}: this machine is ahead");
             assert_eq!(person(9_999, None), Verdict::Speak, "{policy:?}: recorded before ages were looked at");
         }
-        assert_eq!(verdict(ChatPolicy::Mention, 1, Some(600_000), true), Verdict::Speak, "its own words are dated here");
+        assert_eq!(
+            verdict(ChatPolicy::Mention, 1, Some(600_000), true),
+            Verdict::Speak,
+            "its own words are dated here"
+        );
         assert_eq!(verdict(ChatPolicy::Mention, 61, Some(-600_000), true), Verdict::Silent);
     }
 }

@@ -175,7 +175,11 @@ impl Scenery {
             plan,
             journal,
             rows: MemoryStore::default(),
-            clock: Arc::new(StageClock { since: Instant::now(), wrong_ms: AtomicI64::new(0), steps: AtomicU64::new(0) }),
+            clock: Arc::new(StageClock {
+                since: Instant::now(),
+                wrong_ms: AtomicI64::new(0),
+                steps: AtomicU64::new(0),
+            }),
             processes: 0,
             message_ids,
             update_ids: 100,

@@ -50,7 +50,8 @@ async fn hours_old_calls_are_history_and_their_outcome_says_so() {
         stage.until_sent(1).await;
         stage.until_at_rest().await;
         assert_eq!(stage.llm(0).asked(), 1, "{policy:?}: the young call alone is answered");
-        let old = reasons(&stage).await.into_iter().filter(|reason| reason.starts_with("too old to be answered")).count();
+        let old =
+            reasons(&stage).await.into_iter().filter(|reason| reason.starts_with("too old to be answered")).count();
         assert_eq!(old, 3, "{policy:?}: {:?}", reasons(&stage).await);
         let transcript = stage.transcript(0).await;
         assert_eq!(transcript.len(), 5, "{policy:?}: all are read as context, and one answer");
@@ -131,12 +132,16 @@ async fn a_quiet_that_is_over_does_nothing_and_a_stop_is_obeyed_however_old() {
     assert_eq!(reasons(&stage).await, ["command /quiet, over before it was read"]);
     order(2, "/quiet 6h", 5 * HOUR);
     let scope = StopScope::Chat(stage.chats[0]);
-    stage.until("the chat is quiet", async |stage| stage.store.rows.stops().await.unwrap().0.contains_key(&scope)).await;
+    stage
+        .until("the chat is quiet", async |stage| stage.store.rows.stops().await.unwrap().0.contains_key(&scope))
+        .await;
     let until = stage.store.rows.stops().await.unwrap().0[&scope].until().unwrap();
     let left = until.since(stage.node.clock.now());
     assert!(left <= HOUR && left > HOUR - Duration::from_mins(5), "it counts from when it was said: {left:?}");
     order(3, "/stop", 4 * HOUR);
-    stage.until("it stops for good", async |stage| stage.store.rows.stops().await.unwrap().0[&scope].until().is_none()).await;
+    stage
+        .until("it stops for good", async |stage| stage.store.rows.stops().await.unwrap().0[&scope].until().is_none())
+        .await;
     stage.let_time_pass_briefly().await;
     assert!(stage.journal().sent_texts().is_empty(), "none of it is answered hours later");
 }
@@ -156,7 +161,9 @@ async fn no_jump_of_the_clock_shortens_a_pause_over_a_restart_neither() {
     stage.until("the pause is stored", async |stage| stored(stage).await.is_some()).await;
     let begun = tokio::time::Instant::now();
     stage.scenery.clock_is_ahead(600_000);
-    let due = async |stage: &Stage| stored(stage).await.is_some_and(|until| until.since(stage.node.clock.now()) > Duration::from_secs(280));
+    let due = async |stage: &Stage| {
+        stored(stage).await.is_some_and(|until| until.since(stage.node.clock.now()) > Duration::from_secs(280))
+    };
     stage.until("the pause is stored anew", due).await;
     let stage = stage.killed().await.raise().await;
     stage.until("it is paused again", async |stage| stage.bot(0).await.paused_chats == 1).await;
@@ -173,10 +180,11 @@ async fn an_opening_that_is_hours_late_is_planned_anew() {
     scenery.plan.bots[0].persona.active_hours = None;
     let mut stage = scenery.raise().await;
     stage.person_says(0, "good night", &[0]);
-    stage.until("a tick is planned", async |stage| {
-        stage.store.rows.chat_memory(stage.chats[0], 10).await.unwrap().next_tick_at.is_some()
-    })
-    .await;
+    stage
+        .until("a tick is planned", async |stage| {
+            stage.store.rows.chat_memory(stage.chats[0], 10).await.unwrap().next_tick_at.is_some()
+        })
+        .await;
     stage.until_at_rest().await;
     let scenery = stage.killed().await;
     let before = scenery.llms[0].asked();

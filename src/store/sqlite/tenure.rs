@@ -66,9 +66,10 @@ ELSE json_set(orders, '$.firm.at', (orders ->> '$.firm.at') - $1, '$.firm.until'
 ];
 
 /// What rows up to that instant planned is set back once.
-const IS_SET_BACK: &str = "SELECT 1 FROM setting WHERE key = 'set_back' AND value >= $1";
+const IS_SET_BACK: &str = "SELECT 1 FROM setting WHERE key = 'set_back' AND config_seq >= $1";
 const NOTE_SET_BACK: &str = "\
-INSERT INTO setting (key, value) VALUES ('set_back', $1) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+INSERT INTO setting (key, value, config_seq) VALUES ('set_back', '{}', $1) \
+ON CONFLICT (key) DO UPDATE SET config_seq = excluded.config_seq";
 
 /// A clock that is behind the newest row by less has not been set back.
 const SET_BACK_MS: i64 = 2_000;
@@ -113,7 +114,10 @@ async fn set_back(connection: &mut SqliteConnection, now: Timestamp) -> Result<(
         return Ok(());
     }
     sqlx::query(NOTE_SET_BACK).bind(newest).execute(&mut *connection).await?;
-    tracing::warn!(ahead_s = ahead / 1000, "the clock of the last process was ahead of this one: its plans are set back");
+    tracing::warn!(
+        ahead_s = ahead / 1000,
+        "the clock of the last process was ahead of this one: its plans are set back"
+    );
     for statement in SOONER {
         sqlx::query(statement).bind(ahead).execute(&mut *connection).await?;
     }

@@ -81,8 +81,7 @@ impl ChatState {
         }
         let standing = Standing::default();
         let now = self.node.clock.now();
-        let scene =
-            Scene { chat: &self.profile, cast: &self.cast, window: &memory.window, standing: &standing, now };
+        let scene = Scene { chat: &self.profile, cast: &self.cast, window: &memory.window, standing: &standing, now };
         !addressed(&scene, &Note::new(Arc::from(entry))).is_empty()
     }
 
