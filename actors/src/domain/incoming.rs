@@ -195,7 +195,9 @@ pub fn command_word<'t>(text: &'t str, entities: &[Entity]) -> Option<&'t str> {
         return unmarked_command(text);
     }
     let command = marked.find(|entity| entity.kind == EntityKind::BotCommand)?;
-    utf16_slice(text, 0, command.length).filter(|word| word.starts_with('/'))
+    // A mark that covers more than a command, or ends outside the text, is as good as none.
+    let whole = |word: &&str| unmarked_command(word) == Some(*word);
+    utf16_slice(text, 0, command.length).filter(whole).or_else(|| unmarked_command(text))
 }
 
 fn unmarked_command(text: &str) -> Option<&str> {
@@ -232,7 +234,8 @@ mod tests {
         let command = |text, length| command_word(text, &marked(EntityKind::BotCommand, length));
         assert_eq!(command("/optout.", 7), Some("/optout"));
         assert_eq!(command("/stop@ada_bot, now", 13), Some("/stop@ada_bot"));
-        assert_eq!(command("/stop", 9), None);
+        assert_eq!(command("/stop", 9), Some("/stop"));
+        assert_eq!(command("/quiet 1h", 9), Some("/quiet"));
         assert_eq!(command_word("/stop", &marked(EntityKind::Other("code".to_owned()), 5)), None, "shown, not given");
     }
 
