@@ -9,6 +9,7 @@
 //! | `bot` | `BotApi` for one token |
 //! | `wire` | the parts of an update's JSON that the fleet reads |
 //! | `decode` | an update's JSON to `Incoming` |
+//! | `inquiry` | calls whose answer a person wants to see |
 //! | `redact` | an update without people who do not want to be in it |
 //!
 //! Requests are teloxide's payloads; why its client and its incoming types are not used: ADR 0003.
@@ -18,6 +19,7 @@ pub mod bot;
 pub mod breaker;
 pub mod client;
 pub mod decode;
+pub mod inquiry;
 mod redact;
 pub mod settings;
 pub mod wire;
