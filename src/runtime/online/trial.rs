@@ -180,7 +180,7 @@ impl<'a> Session<'a> {
         let long = self.call(hand, "sendMessage", json!({ "text": "x".repeat(TEXT_MAX_UNITS + 1) })).await;
         self.refused("4,097 units are refused", &long, "message is too long");
         let blank = self.call(hand, "sendMessage", json!({ "text": " \n " })).await;
-        self.refused("white space is refused", &blank, "text is empty");
+        self.refused("white space is refused", &blank, "empty");
 
         let deleted = self.call(hand, "deleteMessage", json!({ "message_id": id })).await;
         self.compare("delete", vec![is_true(&deleted)], &deleted);
