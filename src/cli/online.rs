@@ -1,5 +1,6 @@
 //! `botfleet check --online`: whether the world outside is as the manifest says. Layer `cli`.
 
+use std::fmt::Write as _;
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -74,10 +75,8 @@ fn as_text(findings: &[Finding]) -> String {
     let mut text = String::new();
     for finding in findings.iter().filter(|finding| finding.verdict != Verdict::Sound) {
         let level = if finding.verdict == Verdict::Fault { "error" } else { "warning" };
-        text.push_str(&format!(
-            "{level}: {} {}: {}\nhint: {}\n",
-            finding.part, finding.subject, finding.what, finding.remedy
-        ));
+        let _ = writeln!(text, "{level}: {} {}: {}", finding.part, finding.subject, finding.what);
+        let _ = writeln!(text, "hint: {}", finding.remedy);
     }
     if !text.is_empty() {
         text.push('\n');
@@ -92,7 +91,7 @@ fn as_text(findings: &[Finding]) -> String {
     };
     let rows: Vec<_> = findings.iter().map(row).collect();
     text.push_str(&table("Asked", &["", "part", "which", "found"], &rows));
-    text.push_str(&format!("{faults} faults, {warnings} warnings.\n"));
+    let _ = writeln!(text, "{faults} faults, {warnings} warnings.");
     text
 }
 

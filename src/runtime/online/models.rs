@@ -22,7 +22,7 @@ const TOKENS_MAX: u32 = 64;
 pub(super) async fn look(manifest: LoadedManifest) -> anyhow::Result<Vec<Finding>> {
     let mut wanted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for model in manifest.plan.bots.iter().flat_map(|bot| &bot.generation.models) {
-        wanted.entry(model.provider.to_string()).or_default().insert(model.model.to_string());
+        wanted.entry(model.provider.clone()).or_default().insert(model.model.clone());
     }
     let mut findings = Vec::new();
     let mut questions = Vec::new();
