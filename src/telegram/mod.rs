@@ -10,6 +10,8 @@
 //! | `wire` | the parts of an update's JSON that the fleet reads |
 //! | `decode` | an update's JSON to `Incoming` |
 //! | `inquiry` | calls whose answer a person wants to see |
+//! | `lenient` | JSON of which some parts cannot be read |
+//! | `rich` | the words of a rich message |
 //! | `redact` | an update without people who do not want to be in it |
 //!
 //! Requests are teloxide's payloads; why its client and its incoming types are not used: ADR 0003.
@@ -20,6 +22,8 @@ pub mod breaker;
 pub mod client;
 pub mod decode;
 pub mod inquiry;
+mod lenient;
 mod redact;
+mod rich;
 pub mod settings;
 pub mod wire;
