@@ -180,8 +180,11 @@ async fn drained(args: &PeerArgs, world: &World, due: &HashMap<u64, usize>) -> P
         tokio::pin!(changed);
         changed.as_mut().enable();
         let result = counted(world, due, began.elapsed());
-        if result.unanswered.is_empty() || tokio::time::timeout_at(until, changed).await.is_err() {
+        if result.unanswered.is_empty() {
             return result;
+        }
+        if tokio::time::timeout_at(until, changed).await.is_err() {
+            return PeerResult { drained_in: began.elapsed().as_secs_f64(), ..result };
         }
     }
 }
