@@ -18,6 +18,7 @@
 //! | `cluster` | many nodes on PostgreSQL and Redis: the chaos run and the figures |
 //! | `load`, `idle` | what the product achieves, and what it costs |
 //! | `peer` | whether the product answers as a peer of the neutral benchmark |
+//! | `recording` | real answers of Telegram, compared with the simulated ones |
 //! | `limits`, `isolate`, `budget`, `stop`, `turns` | one promise each, measured |
 
 pub mod args;
@@ -37,6 +38,7 @@ pub mod operator;
 pub mod peer;
 pub mod product;
 pub mod progress;
+pub mod recording;
 pub mod settle;
 pub mod stage;
 pub mod stop;
