@@ -8,6 +8,7 @@
 //! | `prompt` | how they are put to the model |
 //! | `generator` | the whole request |
 //! | `firewall` | whether an answer may reach a chat |
+//! | `identity` | whether a text claims that the bot is a person |
 //! | `links` | which earlier message a message answers |
 //! | `novelty` | whether a text is news |
 //! | `stances` | which opinions matter, and whether a text contradicts one |
@@ -30,6 +31,7 @@ pub mod director;
 pub mod explain;
 pub mod firewall;
 pub mod generator;
+pub mod identity;
 pub mod interruption;
 pub mod links;
 pub mod local;
