@@ -50,7 +50,10 @@ pub fn choose<'a>(
         if entry.kind == EntryKind::Edit {
             edits.entry((entry.telegram_chat, entry.message_id)).or_insert(entry.text.as_deref());
         }
-        if entry.kind != EntryKind::Message || entry.is_notice() || target.is_some_and(|target| target.number == entry.number) {
+        if entry.kind != EntryKind::Message
+            || entry.is_notice()
+            || target.is_some_and(|target| target.number == entry.number)
+        {
             continue;
         }
         let posted = entry.text.as_deref();

@@ -2,8 +2,8 @@
 //! Layer `policy`. A call that is dropped records nothing, so put the timeout inside the call.
 
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use failsafe::backoff::{self, Constant};

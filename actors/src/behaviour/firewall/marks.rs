@@ -24,7 +24,16 @@ const MARK_BYTES_MAX: usize = 64;
 
 /// Words that make a mark one of reasoning.
 const REASONING: [&str; 11] = [
-    "think", "thinking", "thought", "thoughts", "reason", "reasoning", "reflection", "scratchpad", "cot", "analysis",
+    "think",
+    "thinking",
+    "thought",
+    "thoughts",
+    "reason",
+    "reasoning",
+    "reflection",
+    "scratchpad",
+    "cot",
+    "analysis",
     "inner",
 ];
 
@@ -35,9 +44,8 @@ const ANSWER: [&str; 4] = ["answer", "response", "solution", "final"];
 const TOOLS: [&str; 6] = ["tool", "tools", "function", "functions", "python", "invoke"];
 
 /// Names of marks of turns and sentences that bear no bars.
-const BARE: [&str; 12] = [
-    "s", "bos", "eos", "pad", "unk", "sep", "cls", "start_of_turn", "end_of_turn", "start_of_image", "sys", "eot",
-];
+const BARE: [&str; 12] =
+    ["s", "bos", "eos", "pad", "unk", "sep", "cls", "start_of_turn", "end_of_turn", "start_of_image", "sys", "eot"];
 
 /// Names of marks of turns in square brackets.
 const BRACKETED: [&str; 7] =
@@ -110,7 +118,8 @@ pub(super) fn answer(text: &str) -> Result<&str, Breach> {
         marks.drain(..passed);
     }
     while let Some(mark) = marks.last().copied() {
-        let ends = matches!(mark.family, Family::Turn | Family::Channel) || mark.family == Family::Answer && mark.closes;
+        let ends =
+            matches!(mark.family, Family::Turn | Family::Channel) || mark.family == Family::Answer && mark.closes;
         if !ends || !text[mark.to..to].trim().is_empty() {
             break;
         }

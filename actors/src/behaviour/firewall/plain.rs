@@ -129,7 +129,8 @@ fn inline(text: &str, depth: usize, out: &mut String) {
             at += length;
         } else {
             // A run of one mark that marks nothing is passed as one.
-            let run = if matches!(c, '*' | '_' | '`') { rest.len() - rest.trim_start_matches(c).len() } else { c.len_utf8() };
+            let run =
+                if matches!(c, '*' | '_' | '`') { rest.len() - rest.trim_start_matches(c).len() } else { c.len_utf8() };
             out.push_str(&rest[..run]);
             at += run;
         }
@@ -186,7 +187,8 @@ fn emphasis(text: &str, at: usize, depth: usize, out: &mut String) -> Option<usi
     let rest = &text[at..];
     let mark = rest.chars().next()?;
     let width = rest.len() - rest.trim_start_matches(mark).len();
-    let opens = text[..at].chars().next_back().is_none_or(|c| c.is_whitespace() || "([{\"'“‘«—–-:,;.!?…*_~>|•/".contains(c));
+    let opens =
+        text[..at].chars().next_back().is_none_or(|c| c.is_whitespace() || "([{\"'“‘«—–-:,;.!?…*_~>|•/".contains(c));
     if !opens || width > 3 || depth >= DEPTH_MAX || rest[width..].starts_with(char::is_whitespace) {
         return None;
     }
@@ -314,7 +316,9 @@ fn link(text: &str, depth: usize, out: &mut String) -> Option<usize> {
 }
 
 fn is_address(text: &str) -> bool {
-    SCHEMES.iter().any(|scheme| text.len() > scheme.len() && text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
+    SCHEMES.iter().any(|scheme| {
+        text.len() > scheme.len() && text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    })
 }
 
 /// An address in the text: marks in it are its own.
@@ -322,7 +326,8 @@ fn address(text: &str, out: &mut String) -> Option<usize> {
     if !is_address(text) {
         return None;
     }
-    let end = text.find(|c: char| c.is_whitespace() || matches!(c, '*' | '`' | '<' | '>' | '"' | '&')).unwrap_or(text.len());
+    let end =
+        text.find(|c: char| c.is_whitespace() || matches!(c, '*' | '`' | '<' | '>' | '"' | '&')).unwrap_or(text.len());
     out.push_str(&text[..end]);
     Some(end)
 }

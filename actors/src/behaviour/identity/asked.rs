@@ -5,7 +5,18 @@ use super::{Claim, english, turkish};
 
 const NO: [&str; 9] = ["no", "nope", "nah", "never", "hayir", "yok", "yoo", "asla", "negative"];
 const YES: [&str; 13] = [
-    "yes", "yeah", "yep", "yup", "sure", "absolutely", "definitely", "indeed", "evet", "tabii", "tabi", "elbette",
+    "yes",
+    "yeah",
+    "yep",
+    "yup",
+    "sure",
+    "absolutely",
+    "definitely",
+    "indeed",
+    "evet",
+    "tabii",
+    "tabi",
+    "elbette",
     "aynen",
 ];
 
@@ -78,7 +89,8 @@ fn of_english(words: &[&str], asks: bool) -> Option<Asked> {
             ["person", ..] | [] if real => Some(Asked::Human),
             _ => {
                 let length = starts_with_any(rest, &english::MACHINES)?;
-                let alone = rest.get(length).is_none_or(|next| matches!(*next, "," | "right" | "too" | "by" | "btw" | "then"));
+                let alone =
+                    rest.get(length).is_none_or(|next| matches!(*next, "," | "right" | "too" | "by" | "btw" | "then"));
                 alone.then_some(Asked::Machine)
             }
         }
@@ -91,6 +103,7 @@ fn of_turkish(words: &[&str]) -> Option<Asked> {
     if matches!(before.last(), Some(&("insan" | "gerçek"))) {
         return Some(Asked::Human);
     }
-    let machine = (1..=4.min(at)).any(|length| starts_with_any(&before[at - length..], &turkish::MACHINES) == Some(length));
+    let machine =
+        (1..=4.min(at)).any(|length| starts_with_any(&before[at - length..], &turkish::MACHINES) == Some(length));
     machine.then_some(Asked::Machine)
 }

@@ -35,10 +35,50 @@ pub(super) const MACHINES: [&[&str]; 26] = [
 
 /// Words between "I am" and what follows that change nothing of it.
 const FILLING: [&str; 44] = [
-    "a", "an", "the", "only", "just", "also", "still", "actually", "really", "totally", "definitely", "very", "much",
-    "100%", "fully", "completely", "certainly", "obviously", "clearly", "indeed", "simply", "quite", "pretty", "truly",
-    "honestly", "literally", "absolutely", "real", "actual", "living", "breathing", "normal", "regular", "genuine",
-    "ordinary", "fellow", "mere", "plain", "flawed", ",", "in", "fact", "all", "both",
+    "a",
+    "an",
+    "the",
+    "only",
+    "just",
+    "also",
+    "still",
+    "actually",
+    "really",
+    "totally",
+    "definitely",
+    "very",
+    "much",
+    "100%",
+    "fully",
+    "completely",
+    "certainly",
+    "obviously",
+    "clearly",
+    "indeed",
+    "simply",
+    "quite",
+    "pretty",
+    "truly",
+    "honestly",
+    "literally",
+    "absolutely",
+    "real",
+    "actual",
+    "living",
+    "breathing",
+    "normal",
+    "regular",
+    "genuine",
+    "ordinary",
+    "fellow",
+    "mere",
+    "plain",
+    "flawed",
+    ",",
+    "in",
+    "fact",
+    "all",
+    "both",
 ];
 
 /// Those of them that make a person of "person".
@@ -59,19 +99,77 @@ const AFTER: [&str; 37] = [
 
 /// Words that make something else of "human" before them.
 const HUMAN_THINGS: [&str; 14] = [
-    "rights", "resources", "resource", "nature", "history", "error", "errors", "body", "language", "design", "made",
-    "created", "centered", "enough",
+    "rights",
+    "resources",
+    "resource",
+    "nature",
+    "history",
+    "error",
+    "errors",
+    "body",
+    "language",
+    "design",
+    "made",
+    "created",
+    "centered",
+    "enough",
 ];
 
 /// Who reports, supposes or asks does not claim.
 const SUPPOSING: [&str; 20] = [
-    "if", "whether", "wish", "wishes", "wished", "pretend", "pretending", "pretends", "imagine", "imagining",
-    "dreamed", "dreamt", "suppose", "unless", "until", "maybe", "perhaps", "possibly", "though", "would",
+    "if",
+    "whether",
+    "wish",
+    "wishes",
+    "wished",
+    "pretend",
+    "pretending",
+    "pretends",
+    "imagine",
+    "imagining",
+    "dreamed",
+    "dreamt",
+    "suppose",
+    "unless",
+    "until",
+    "maybe",
+    "perhaps",
+    "possibly",
+    "though",
+    "would",
 ];
 const REPORTING: [&str; 31] = [
-    "think", "thinks", "thinking", "thought", "say", "says", "said", "saying", "claim", "claims", "claimed", "believe",
-    "believes", "believed", "told", "tell", "tells", "telling", "assume", "assumes", "assumed", "guess", "guessed",
-    "call", "calls", "asks", "asked", "wonder", "wonders", "decided", "convinced",
+    "think",
+    "thinks",
+    "thinking",
+    "thought",
+    "say",
+    "says",
+    "said",
+    "saying",
+    "claim",
+    "claims",
+    "claimed",
+    "believe",
+    "believes",
+    "believed",
+    "told",
+    "tell",
+    "tells",
+    "telling",
+    "assume",
+    "assumes",
+    "assumed",
+    "guess",
+    "guessed",
+    "call",
+    "calls",
+    "asks",
+    "asked",
+    "wonder",
+    "wonders",
+    "decided",
+    "convinced",
 ];
 const DENIALS: [&str; 6] = ["not", "never", "no", "nobody", "hardly", "without"];
 
@@ -145,7 +243,10 @@ fn is_meant(sentence: &Sentence<'_>, at: usize) -> bool {
     let Some(report) = before.iter().rposition(|word| REPORTING.contains(word)) else {
         return true;
     };
-    let subject = before[..report].iter().rev().find(|word| !matches!(**word, "have" | "just" | "already" | "will" | "always" | "do" | "can" | "must"));
+    let subject = before[..report]
+        .iter()
+        .rev()
+        .find(|word| !matches!(**word, "have" | "just" | "already" | "will" | "always" | "do" | "can" | "must"));
     match subject {
         Some(subject) => matches!(*subject, "i" | "we"),
         None => before.get(report + 1) == Some(&"me"),
@@ -158,7 +259,10 @@ fn phrase(sentence: &Sentence<'_>) -> Option<Claim> {
     let clauses = words.split(|word| *word == ",");
     for clause in clauses {
         // "Not a bot, promise", "definitely human", "human here"
-        let filled = clause.iter().take_while(|word| FILLING.contains(word) || matches!(**word, "nope" | "no" | "nah" | "well" | "hey")).count();
+        let filled = clause
+            .iter()
+            .take_while(|word| FILLING.contains(word) || matches!(**word, "nope" | "no" | "nah" | "well" | "hey"))
+            .count();
         let rest = &clause[filled..];
         let rest = rest.strip_suffix(&["i", "promise"]).or_else(|| rest.strip_suffix(&["i", "swear"])).unwrap_or(rest);
         let rest = rest.strip_suffix(&["here"]).unwrap_or(rest);
@@ -185,7 +289,9 @@ fn phrase(sentence: &Sentence<'_>) -> Option<Claim> {
     if sentence.asks {
         return None;
     }
-    let supposed = words.iter().any(|word| SUPPOSING.contains(word) || matches!(*word, "feel" | "feels" | "felt" | "like" | "think" | "thinks" | "not"));
+    let supposed = words.iter().any(|word| {
+        SUPPOSING.contains(word) || matches!(*word, "feel" | "feels" | "felt" | "like" | "think" | "thinks" | "not")
+    });
     for (at, run) in words.windows(4).enumerate() {
         if let ["you" | "you'll", "are", "talking" | "chatting" | "speaking" | "texting", "to" | "with"] = run
             && !supposed
@@ -203,7 +309,9 @@ fn phrase(sentence: &Sentence<'_>) -> Option<Claim> {
         if matches!(run, ["i", "have", "never", "been"]) {
             let rest = &words[at + 4..];
             let article = usize::from(matches!(rest.first(), Some(&("a" | "an"))));
-            if starts_with_any(&rest[article..], &MACHINES).is_some_and(|length| stands_alone(&rest[article + length..])) {
+            if starts_with_any(&rest[article..], &MACHINES)
+                .is_some_and(|length| stands_alone(&rest[article + length..]))
+            {
                 return Some(Claim::NoMachine);
             }
         }
@@ -251,9 +359,16 @@ fn is_person(words: &[&str]) -> bool {
 pub(super) fn admits(sentence: &Sentence<'_>) -> bool {
     let words = &sentence.words;
     words.windows(2).enumerate().any(|(at, pair)| {
-        let near = words[at + 2..].iter().take_while(|word| !DENIALS.contains(word) && !matches!(**word, "," | "human" | "like" | "than" | "to" | "with")).count().min(5);
+        let near = words[at + 2..]
+            .iter()
+            .take_while(|word| {
+                !DENIALS.contains(word) && !matches!(**word, "," | "human" | "like" | "than" | "to" | "with")
+            })
+            .count()
+            .min(5);
         let said = &words[at + 2..at + 2 + near];
-        let machine = (0..said.len()).find_map(|from| starts_with_any(&said[from..], &MACHINES).map(|length| at + 2 + from + length));
+        let machine = (0..said.len())
+            .find_map(|from| starts_with_any(&said[from..], &MACHINES).map(|length| at + 2 + from + length));
         matches!(pair, ["i", "am"]) && is_meant(sentence, at) && machine.is_some_and(|end| stands_alone(&words[end..]))
     })
 }
@@ -269,12 +384,16 @@ pub(super) fn is_assistants(sentence: &Sentence<'_>) -> bool {
             let skipped = usize::from(matches!(machine.first(), Some(&("mere" | "large" | "humble" | "helpful"))));
             let machine = if starts_with_any(machine, &MACHINES).is_some() { machine } else { &machine[skipped..] };
             let alone = |after: &[&str]| {
-                after.first().is_none_or(|next| matches!(*next, "," | "i" | "my" | "it" | "there" | "trained" | "developed" | "created"))
+                after.first().is_none_or(|next| {
+                    matches!(*next, "," | "i" | "my" | "it" | "there" | "trained" | "developed" | "created")
+                })
             };
             return starts_with_any(machine, &MACHINES).is_some_and(|length| alone(&machine[length..]));
         }
-        matches!(rest, ["am", "an" | "just", "ai", "language", "model", ..] | ["am", "just", "an", "ai", "language", "model", ..])
-            || matches!(rest, ["i", "do", "not", "have", "personal", of, ..]
+        matches!(
+            rest,
+            ["am", "an" | "just", "ai", "language", "model", ..] | ["am", "just", "an", "ai", "language", "model", ..]
+        ) || matches!(rest, ["i", "do", "not", "have", "personal", of, ..]
                 if ["opinions", "preferences", "feelings", "experiences", "beliefs", "emotions"].contains(of))
     })
 }

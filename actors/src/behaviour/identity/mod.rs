@@ -20,8 +20,25 @@ use crate::domain::text::fold;
 
 /// Parts of words, one of which stands in every claim; folded.
 const HINTS: [&str; 19] = [
-    "human", "person", "flesh", "bot", "machine", " ai", "artificial", "program", "software", "computer", "model",
-    "insan", "kişi", "makin", "yapay", "yazilim", "bilgisayar", "canli", "etten",
+    "human",
+    "person",
+    "flesh",
+    "bot",
+    "machine",
+    " ai",
+    "artificial",
+    "program",
+    "software",
+    "computer",
+    "model",
+    "insan",
+    "kişi",
+    "makin",
+    "yapay",
+    "yazilim",
+    "bilgisayar",
+    "canli",
+    "etten",
 ];
 
 /// A claim of a bot about itself.

@@ -27,15 +27,57 @@ pub(super) const MACHINES: [&[&str]; 18] = [
 
 /// The same, as a bot says that it is one.
 const ADMITTING: [&str; 18] = [
-    "botum", "robotum", "chatbotum", "botuyum", "robotuyum", "zekayim", "zekasiyim", "modeliyim", "asistaniyim",
-    "makineyim", "makinayim", "yazilimim", "programim", "programiyim", "botuz", "botlariz", "zekayiz", "modelim",
+    "botum",
+    "robotum",
+    "chatbotum",
+    "botuyum",
+    "robotuyum",
+    "zekayim",
+    "zekasiyim",
+    "modeliyim",
+    "asistaniyim",
+    "makineyim",
+    "makinayim",
+    "yazilimim",
+    "programim",
+    "programiyim",
+    "botuz",
+    "botlariz",
+    "zekayiz",
+    "modelim",
 ];
 
 /// Verbs that make a report, a wish or a doubt of what stands before them.
 const REPORTING: [&str; 29] = [
-    "demiyorum", "diyemem", "dersem", "diyor", "diyorlar", "diyorsun", "saniyor", "saniyorlar", "saniyorsun",
-    "sanmiyorum", "diye", "demedim", "diyen", "derse", "desem", "deseydim", "demek", "dedi", "dediler", "dedin",
-    "sandi", "sandin", "mi", "miyim", "miyiz", "miydim", "olsaydim", "der", "derler",
+    "demiyorum",
+    "diyemem",
+    "dersem",
+    "diyor",
+    "diyorlar",
+    "diyorsun",
+    "saniyor",
+    "saniyorlar",
+    "saniyorsun",
+    "sanmiyorum",
+    "diye",
+    "demedim",
+    "diyen",
+    "derse",
+    "desem",
+    "deseydim",
+    "demek",
+    "dedi",
+    "dediler",
+    "dedin",
+    "sandi",
+    "sandin",
+    "mi",
+    "miyim",
+    "miyiz",
+    "miydim",
+    "olsaydim",
+    "der",
+    "derler",
 ];
 
 /// Words that make a supposition of the sentence.
@@ -43,10 +85,48 @@ const SUPPOSING: [&str; 7] = ["sanki", "keşke", "eğer", "diyelim", "farz", "g�
 
 /// Words that may stand before a machine that is denied; an adjective there denies another thing.
 const BEFORE: [&str; 42] = [
-    ",", "ben", "bir", "biz", "kesinlikle", "asla", "hayir", "yok", "valla", "vallahi", "vallaha", "billahi",
-    "gerçekten", "ederim", "de", "da", "ki", "ama", "fakat", "çünkü", "ya", "bak", "inan", "etme", "tabii", "tabi",
-    "elbette", "hiç", "aslinda", "yemin", "sonuçta", "neticede", "yani", "hem", "üstelik", "artik", "zaten", "dedim",
-    "arkadaşim", "kardeşim", "dostum", "merak",
+    ",",
+    "ben",
+    "bir",
+    "biz",
+    "kesinlikle",
+    "asla",
+    "hayir",
+    "yok",
+    "valla",
+    "vallahi",
+    "vallaha",
+    "billahi",
+    "gerçekten",
+    "ederim",
+    "de",
+    "da",
+    "ki",
+    "ama",
+    "fakat",
+    "çünkü",
+    "ya",
+    "bak",
+    "inan",
+    "etme",
+    "tabii",
+    "tabi",
+    "elbette",
+    "hiç",
+    "aslinda",
+    "yemin",
+    "sonuçta",
+    "neticede",
+    "yani",
+    "hem",
+    "üstelik",
+    "artik",
+    "zaten",
+    "dedim",
+    "arkadaşim",
+    "kardeşim",
+    "dostum",
+    "merak",
 ];
 
 /// Words between what is denied and the denial.
@@ -80,9 +160,14 @@ pub(super) fn claim(sentence: &Sentence<'_>) -> Option<Claim> {
         }
         if let Some(length) = starts_with_any(&words[at..], &MACHINES) {
             let after = &words[at + length..];
-            let sworn = |word: &&str| ["yemin", "söylüyorum", "söyleyebilirim", "garanti", "temin", "emin", "eminim"].contains(word);
-            let of_itself = after.first().is_some_and(|next| next.starts_with("olmadiğima") || next.starts_with("olmadiğimi"));
-            if of_itself && after.iter().any(|word| sworn(&word)) || before == Some("hiç") && after.first() == Some(&"olmadim") {
+            let sworn = |word: &&str| {
+                ["yemin", "söylüyorum", "söyleyebilirim", "garanti", "temin", "emin", "eminim"].contains(word)
+            };
+            let of_itself =
+                after.first().is_some_and(|next| next.starts_with("olmadiğima") || next.starts_with("olmadiğimi"));
+            if of_itself && after.iter().any(|word| sworn(&word))
+                || before == Some("hiç") && after.first() == Some(&"olmadim")
+            {
                 return Some(Claim::NoMachine);
             }
         }
@@ -109,7 +194,9 @@ fn phrase(words: &[&str]) -> Option<Claim> {
             || matches!(rest, ["biz", "insanlar" | "insanlarin" | "insanlari" | "insanlara" | "insanoğlu", ..])
             || at == 0 && matches!(rest, ["bir", "insan", "olarak", "," | "ben" | "benim" | "bana" | "biz", ..])
             || matches!(rest, [here, ..] if matches!(*here, "karşinda" | "karşinizda" | "karşindaki" | "karşinizdaki"))
-                && (words.ends_with(&["insan", "var"]) || words.ends_with(&["bir", "insan"]) || words.ends_with(&["insan"]))
+                && (words.ends_with(&["insan", "var"])
+                    || words.ends_with(&["bir", "insan"])
+                    || words.ends_with(&["insan"]))
     });
     human.then_some(Claim::Human)
 }
@@ -126,7 +213,9 @@ pub(super) fn admits(sentence: &Sentence<'_>) -> bool {
 /// Whether it speaks as an assistant.
 pub(super) fn is_assistants(sentence: &Sentence<'_>) -> bool {
     let words = &sentence.words;
-    let named = |next: Option<&&str>| next.is_some_and(|next| ["bilinen", "adlandirilan", "tanimlanan", "çalişan", "tanitilan"].contains(next));
+    let named = |next: Option<&&str>| {
+        next.is_some_and(|next| ["bilinen", "adlandirilan", "tanimlanan", "çalişan", "tanitilan"].contains(next))
+    };
     (0..words.len()).any(|at| {
         let rest = &words[at..];
         if matches!(rest, ["kişisel", of, verb, ..] if of.ends_with("im") && (*verb == "yok" || verb.starts_with("bulunm"))) {

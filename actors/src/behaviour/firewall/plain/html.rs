@@ -4,7 +4,21 @@ use super::{inline, is_address, near};
 
 /// Tags that mark and say nothing themselves.
 const MARKING: [&str; 16] = [
-    "b", "strong", "i", "em", "u", "ins", "code", "pre", "small", "mark", "span", "center", "blockquote", "h1", "h2",
+    "b",
+    "strong",
+    "i",
+    "em",
+    "u",
+    "ins",
+    "code",
+    "pre",
+    "small",
+    "mark",
+    "span",
+    "center",
+    "blockquote",
+    "h1",
+    "h2",
     "h3",
 ];
 
