@@ -293,7 +293,7 @@ async fn a_claim_to_be_human_is_asked_for_again_with_the_reason_and_then_dropped
     thinks(&stage, &["Saçmalama, ben insanım.", TEA, "I am not a bot.", "I'm human, honestly."]);
     let first = asked(&mut stage, "sen nesin?").await;
     assert_eq!(ended(&stage, first).await.0, TurnState::Done);
-    assert!(heard_last(&stage).contains("bot olmadığını"), "the model hears why: {}", heard_last(&stage));
+    assert!(heard_last(&stage).contains("you are human, or no bot"), "the model hears why: {}", heard_last(&stage));
     let second = asked(&mut stage, "emin misin?").await;
     let (how, reason, _) = ended(&stage, second).await;
     assert!(how == TurnState::Dropped && reason.starts_with("claim"), "{how:?}: {reason}");

@@ -18,29 +18,6 @@ use self::words::Sentence;
 use super::objection::Objection;
 use crate::domain::text::fold;
 
-/// Parts of words, one of which stands in every claim; folded.
-const HINTS: [&str; 19] = [
-    "human",
-    "person",
-    "flesh",
-    "bot",
-    "machine",
-    " ai",
-    "artificial",
-    "program",
-    "software",
-    "computer",
-    "model",
-    "insan",
-    "kişi",
-    "makin",
-    "yapay",
-    "yazilim",
-    "bilgisayar",
-    "canli",
-    "etten",
-];
-
 /// A claim of a bot about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
@@ -64,8 +41,7 @@ impl Claim {
 
 /// The claim in a folded text. `last` is the last message of the prompt, "Name: text", which the text answers.
 pub fn claim(folded: &str, last: Option<&str>) -> Option<Claim> {
-    let hinted = HINTS.iter().any(|hint| folded.contains(hint)) || folded.starts_with("ai ");
-    if !hinted && !asked::begins_with_answer(folded) {
+    if !is_hinted(folded.as_bytes()) && !asked::begins_with_answer(folded) {
         return None;
     }
     let spoken = words::spoken(folded);
@@ -85,6 +61,30 @@ pub fn claim(folded: &str, last: Option<&str>) -> Option<Claim> {
     }
     let assistant = |sentence: &Sentence<'_>| english::is_assistants(sentence) || turkish::is_assistants(sentence);
     sentences.iter().any(assistant).then_some(Claim::Assistant)
+}
+
+/// Whether the folded text holds one of the words that every claim holds. One pass: most texts hold none.
+fn is_hinted(text: &[u8]) -> bool {
+    let is_word = |at: usize| text.get(at).is_some_and(u8::is_ascii_alphanumeric);
+    (0..text.len()).any(|at| {
+        let starts = |hint: &str| text[at..].starts_with(hint.as_bytes());
+        match text[at] {
+            b'a' => starts("artificial") || starts("ai") && !is_word(at + 2) && (at == 0 || !is_word(at - 1)),
+            b'b' => starts("bot") || starts("bilgisayar"),
+            b'c' => starts("computer") || starts("canli"),
+            b'e' => starts("etten"),
+            b'f' => starts("flesh"),
+            b'h' => starts("human"),
+            b'i' => starts("insan"),
+            b'k' => starts("kişi"),
+            b'l' => starts("llm"),
+            b'm' => starts("machine") || starts("model") || starts("makin"),
+            b'p' => starts("person") || starts("people") || starts("program"),
+            b's' => starts("software"),
+            b'y' => starts("yapay") || starts("yazilim"),
+            _ => false,
+        }
+    })
 }
 
 #[cfg(test)]

@@ -152,7 +152,8 @@ pub(super) fn claim(sentence: &Sentence<'_>) -> Option<Claim> {
             "kemiktenim" => before == Some("etten"),
             _ => false,
         };
-        if human && !reported(at) && !sentence.asks {
+        let asked = sentence.asks && !words[at..].contains(&",");
+        if human && !reported(at) && !asked {
             return Some(Claim::Human);
         }
         if matches!(*word, "değilim" | "değiliz") && !reported(at) && denies(&words[..at]) {
