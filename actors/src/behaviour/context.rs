@@ -51,15 +51,8 @@ pub fn choose<'a>(
         if entry.kind == EntryKind::Edit {
             edits.entry((entry.telegram_chat, entry.message_id)).or_insert(entry.text.as_deref());
         }
-<<<<<<< HEAD
-        if entry.kind != EntryKind::Message
-            || entry.is_notice()
-            || target.is_some_and(|target| target.number == entry.number)
-        {
-=======
         let is_target = |target: &TranscriptEntry| target.number == entry.number || target.is_edit_of(entry);
-        if entry.kind != EntryKind::Message || target.is_some_and(is_target) {
->>>>>>> origin/main
+        if entry.kind != EntryKind::Message || entry.is_notice() || target.is_some_and(is_target) {
             continue;
         }
         let posted = entry.text.as_deref();

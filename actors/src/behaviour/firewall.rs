@@ -151,15 +151,7 @@ pub fn inspect(
     speaker: Speaker<'_>,
 ) -> Result<Clean, Breach> {
     let breach = |kind, detail: &str| Err(Breach { kind, detail: detail.to_owned() });
-<<<<<<< HEAD
-    if !text.chars().any(is_visible) {
-=======
-    let Some(answer) = without_reasoning(text) else {
-        return breach(BreachKind::LeakedReasoning, "a tag without its partner");
-    };
-    let text = own_part(answer.trim(), request, own_name);
     if !shows(text) {
->>>>>>> origin/main
         return breach(BreachKind::Empty, "no text");
     }
     let answer = marks::answer(text).map_err(|breach| provoked(breach, request))?;
@@ -175,7 +167,7 @@ pub fn inspect(
         Cow::Borrowed(text) => text,
         Cow::Owned(plain) => own_part(plain.trim(), request, speaker),
     };
-    if !text.chars().any(is_visible) {
+    if !shows(text) {
         return breach(BreachKind::NothingLeft, "a name or marks alone");
     }
     let folded = fold(text);
@@ -226,34 +218,6 @@ fn runs_in_circles(folded: &str) -> bool {
 /// Whether two folded texts differ in white space alone.
 fn is_same(one: &str, other: &str) -> bool {
     one.split_whitespace().eq(other.split_whitespace())
-}
-
-<<<<<<< HEAD
-/// Whether a character shows: Telegram refuses a text of blanks and zero-width characters alone.
-fn is_visible(c: char) -> bool {
-    let blank = matches!(c, '\u{ad}' | '\u{115f}'..='\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
-        | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}');
-    !blank && !c.is_whitespace() && !c.is_control()
-=======
-/// The text without finished blocks of reasoning; `None` when a tag lacks its partner.
-fn without_reasoning(text: &str) -> Option<Cow<'_, str>> {
-    if !text.contains('<') {
-        return Some(Cow::Borrowed(text));
-    }
-    let mut rest = text.to_owned();
-    for tag in REASONING_TAGS {
-        let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
-        // ASCII lower case keeps the places of bytes.
-        while let Some(start) = rest.to_ascii_lowercase().find(&open) {
-            let length = rest[start..].to_ascii_lowercase().find(&close)?;
-            rest.replace_range(start..start + length + close.len(), "");
-        }
-        if rest.to_ascii_lowercase().contains(&close) {
-            return None;
-        }
-    }
-    Some(Cow::Owned(rest))
->>>>>>> origin/main
 }
 
 /// What the bot itself says: without its name in front and quotation marks around, up to where the model goes on as

@@ -96,16 +96,15 @@ impl TranscriptEntry {
         (holds && self.author.kind == AuthorKind::Person).then_some(self.author.id)
     }
 
-<<<<<<< HEAD
     /// Whether the fleet says something of itself there: disclosures, answers to commands. They are for people: no talk
     /// goes on from them, and no model reads them.
     pub fn is_notice(&self) -> bool {
         self.fleet_bot.is_some() && self.kind == EntryKind::Message && self.chain_depth == 0
-=======
+    }
+
     /// Whether it records an edit of that post.
     pub fn is_edit_of(&self, post: &Self) -> bool {
         self.kind == EntryKind::Edit && self.message_id == post.message_id && self.telegram_chat == post.telegram_chat
->>>>>>> origin/main
     }
 
     /// What makes this entry one and the same.

@@ -108,13 +108,8 @@ proptest! {
     fn what_passes_is_never_empty_and_has_no_white_space_around(
         text in "([\\s\"“”'*`<>/{}\\[\\]:]|Ruby|Tom|think|çay|\u{200b}|\n){0,24}"
     ) {
-<<<<<<< HEAD
         if let Ok(Clean { text: clean, .. }) = inspect(&text, &request(), &[], RUBY) {
-            prop_assert!(clean.chars().any(is_visible));
-=======
-        if let Ok(clean) = inspect(&text, &request(), &[], "Ruby") {
             prop_assert!(crate::domain::text::shows(&clean));
->>>>>>> origin/main
             prop_assert_eq!(clean.trim(), clean.as_str());
         }
     }

@@ -1,6 +1,7 @@
 //! HTML in what a model said: tags of markup and entities. Layer `behaviour`; pure.
 
 use super::{inline, is_address, near};
+use crate::domain::text::is_visible;
 
 /// Tags that mark and say nothing themselves.
 const MARKING: [&str; 16] = [
@@ -52,7 +53,7 @@ pub(super) fn entity(text: &str) -> Option<(char, usize)> {
         Some(number) => {
             let hex = number.strip_prefix(['x', 'X']);
             let code = hex.map_or_else(|| number.parse().ok(), |hex| u32::from_str_radix(hex, 16).ok())?;
-            char::from_u32(code).filter(|c| !c.is_control() && crate::behaviour::firewall::is_visible(*c))?
+            char::from_u32(code).filter(|c| !c.is_control() && is_visible(*c))?
         }
         None => ENTITIES.iter().find(|(known, _)| *known == name)?.1,
     };
