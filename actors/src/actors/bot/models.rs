@@ -25,8 +25,8 @@ const MODELS_BACKOFF: BackoffSettings = BackoffSettings { first: Duration::from_
 /// The bot's own last texts, which it must not repeat word for word.
 const RECENT_TEXTS: usize = 20;
 
-/// Texts of one turn that are kept back, whatever models there are.
-const KEPT_BACK_MAX: u32 = 3;
+/// Texts of one turn that are kept back before it is given up, whatever models there are.
+const KEPT_BACK_MAX: u32 = 4;
 
 impl BotState {
     /// Asks the current model of the turn's chain.
@@ -140,8 +140,8 @@ impl BotState {
         self.keep_back(turn, label);
     }
 
-    /// A text that must not reach a chat is its turn's failure: another try or the next model, but no more than so many
-    /// in a turn, whoever provokes them. Then the turn is given up: to take it up again would buy the same.
+    /// A text that must not reach a chat is its turn's failure: another try, the next model, the first one again, but no
+    /// more than so many in a turn, whoever provokes them. Then the turn is given up: to claim it again buys the same.
     fn keep_back(&mut self, turn: TurnId, label: &'static str) {
         let place = self.jobs.get(&turn).map_or(0, |job| job.model);
         if let Some(model) = self.profile.spec.generation.models.get(place) {
@@ -157,9 +157,11 @@ impl BotState {
             job.model += 1;
             job.tries = 0;
         }
-        let exhausted = job.model >= self.profile.spec.generation.models.len();
-        if job.kept_back >= KEPT_BACK_MAX || exhausted && !job.worth_waiting {
+        if job.kept_back >= KEPT_BACK_MAX {
             return self.drop_turn(turn, "kept_back", format!("kept back: {label}"));
+        }
+        if job.model >= self.profile.spec.generation.models.len() {
+            job.model = 0;
         }
         self.ask_model(turn);
     }
