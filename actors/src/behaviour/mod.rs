@@ -7,6 +7,7 @@
 //! | `context` | which messages a prompt holds |
 //! | `prompt` | how they are put to the model |
 //! | `generator` | the whole request |
+//! | `freshness` | what is too old to be answered |
 //! | `firewall` | whether an answer may reach a chat |
 //! | `identity` | whether a text claims that the bot is a person |
 //! | `links` | which earlier message a message answers |
@@ -30,6 +31,7 @@ pub mod context;
 pub mod director;
 pub mod explain;
 pub mod firewall;
+pub mod freshness;
 pub mod generator;
 pub mod identity;
 pub mod interruption;
