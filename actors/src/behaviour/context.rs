@@ -1,6 +1,7 @@
 //! Which messages a prompt holds. Layer `behaviour`; pure.
 //!
-//! The newest that fit, without gaps; an edited message stands with its latest text.
+//! The newest that fit, without gaps; an edited message stands with its latest text. What the fleet says of itself is for
+//! people, and stands in no prompt; commands are entries without words.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -51,7 +52,7 @@ pub fn choose<'a>(
             edits.entry((entry.telegram_chat, entry.message_id)).or_insert(entry.text.as_deref());
         }
         let is_target = |target: &TranscriptEntry| target.number == entry.number || target.is_edit_of(entry);
-        if entry.kind != EntryKind::Message || target.is_some_and(is_target) {
+        if entry.kind != EntryKind::Message || entry.is_notice() || target.is_some_and(is_target) {
             continue;
         }
         let posted = entry.text.as_deref();

@@ -9,6 +9,7 @@
 //! | `generator` | the whole request |
 //! | `freshness` | what is too old to be answered |
 //! | `firewall` | whether an answer may reach a chat |
+//! | `identity` | whether a text claims that the bot is a person |
 //! | `links` | which earlier message a message answers |
 //! | `novelty` | whether a text is news |
 //! | `stances` | which opinions matter, and whether a text contradicts one |
@@ -32,6 +33,7 @@ pub mod explain;
 pub mod firewall;
 pub mod freshness;
 pub mod generator;
+pub mod identity;
 pub mod interruption;
 pub mod links;
 pub mod local;

@@ -55,7 +55,7 @@ impl Note {
         let read = || {
             let entry = &*self.entry;
             let (author, text) = (&entry.author, entry.text.as_deref().unwrap_or_default());
-            let system = entry.kind != EntryKind::Message;
+            let system = entry.kind != EntryKind::Message || entry.is_notice();
             let read = Utterance::new(&author.name, author.username.as_deref(), text, entry.date, system);
             Box::new(read.spoken_by(&author.id.to_string()))
         };

@@ -52,7 +52,7 @@ pub struct Turn {
     pub target: Option<Number>,
     /// The fleet bot that wrote the target: the pair whose rate is limited (I11).
     pub answers_bot: Option<BotId>,
-    /// Length of the bot chain that its message would end (I11).
+    /// Length of the bot chain that its message would end; 0 for a notice (I11).
     pub chain_depth: u32,
     /// The entry that started the chain.
     pub root: Option<Number>,

@@ -50,6 +50,8 @@ pub(super) struct Job {
     pub(super) model: usize,
     pub(super) tries: u32,
     pub(super) rounds: u32,
+    /// Texts for it that the firewall kept back.
+    pub(super) kept_back: u32,
     /// A model of this round may answer later; the shortest pause that one asked for.
     pub(super) worth_waiting: bool,
     pub(super) retry_after: Option<Duration>,
@@ -144,6 +146,7 @@ impl BotState {
                 model: 0,
                 tries: 0,
                 rounds: 0,
+                kept_back: 0,
                 worth_waiting: false,
                 retry_after: None,
                 usage: None,

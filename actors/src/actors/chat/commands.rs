@@ -239,7 +239,8 @@ impl ChatState {
             act: Act::Say { text },
             target,
             answers_bot: None,
-            chain_depth: 1,
+            // It ends no chain, which marks it as a notice for good.
+            chain_depth: 0,
             root: target,
             priority: 0,
             due_at: now,
@@ -261,7 +262,7 @@ impl ChatState {
             inputs: json!({}),
             scores: json!({}),
             root: target,
-            chain_depth: 1,
+            chain_depth: 0,
         });
         step.turns.push(turn.clone());
         let window = memory.window.iter().cloned().collect();

@@ -174,9 +174,10 @@ pub fn direct(scene: &Scene<'_>, occasion: Occasion<'_>, seed: u64) -> Option<Di
     }
 }
 
-/// Whether the entry is a post that can be answered: with a text, or with something to see or hear.
+/// Whether the entry is a post that can be answered: with a text, or with something to see or hear. Notices are not: they
+/// are for people.
 fn says_something(entry: &TranscriptEntry) -> bool {
-    entry.kind == EntryKind::Message && (entry.media.is_some() || has_text(entry))
+    entry.kind == EntryKind::Message && !entry.is_notice() && (entry.media.is_some() || has_text(entry))
 }
 
 /// Whether the entry has a text that shows.
