@@ -5,6 +5,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use super::dialect::Parameter;
+use super::roles::Roles;
 use super::vendor::Vendor;
 
 /// The kinds of providers known by name; all are spoken to through the API that `OpenAI` set.
@@ -51,6 +53,10 @@ pub struct LlmProviderSettings {
     pub api_keys: Vec<SecretString>,
     /// Whether answers are asked for as a stream.
     pub stream: bool,
+    /// Which roles it takes, until it teaches otherwise.
+    pub roles: Roles,
+    /// What is never sent to it.
+    pub omit: Vec<Parameter>,
     /// Most time for DNS, TCP and TLS together.
     #[serde(with = "humantime_serde")]
     pub connect_timeout: Duration,
@@ -69,6 +75,8 @@ impl Default for LlmProviderSettings {
             base_url: None,
             api_keys: Vec::new(),
             stream: false,
+            roles: Roles::Free,
+            omit: Vec::new(),
             connect_timeout: Duration::from_secs(5),
             first_token_timeout: Duration::from_secs(30),
             timeout: Duration::from_mins(1),

@@ -21,6 +21,8 @@ mod launcher_graves;
 mod launcher_stage;
 mod layers;
 mod llm_adapter;
+mod llm_answers;
+mod llm_dialects;
 mod llm_budget;
 mod llm_gateway;
 mod people_rights;

@@ -8,6 +8,7 @@
 //! | `prompt` | how they are put to the model |
 //! | `generator` | the whole request |
 //! | `firewall` | whether an answer may reach a chat |
+//! | `cut` | where a text ends that broke off |
 //! | `links` | which earlier message a message answers |
 //! | `novelty` | whether a text is news |
 //! | `stances` | which opinions matter, and whether a text contradicts one |
@@ -26,6 +27,7 @@
 
 pub mod command;
 pub mod context;
+pub mod cut;
 pub mod director;
 pub mod explain;
 pub mod firewall;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::actor::{BotMsg, BotState};
 use crate::actors::provider::actor::ProviderMsg;
 use crate::actors::provider::call::{Answer, Answered, Ask, Call, CallError, Reply};
-use crate::behaviour::firewall;
+use crate::behaviour::{cut, firewall};
 use crate::behaviour::generator::Stage;
 use crate::domain::allowance::{BudgetScope, BudgetUnit};
 use crate::domain::commit::operation::TurnEnding;
@@ -113,17 +113,21 @@ impl BotState {
         let compared = compared.is_some_and(|chat| chat.spec.policy.is_guarded() && chat.spec.novelty.enabled);
         let recent = if compared { 0 } else { RECENT_TEXTS };
         let recent: Vec<&str> = self.said.texts.iter().rev().take(recent).map(|said| &*said.text).collect();
-        let filtered = completion.finish_reason == FinishReason::ContentFilter;
-        let inspected = catch_unwind(AssertUnwindSafe(|| {
-            firewall::inspect(&completion.text, request, &recent, &self.profile.spec.name)
+        let inspect = |text: &str| firewall::inspect(text, request, &recent, &self.profile.spec.name);
+        let inspected = catch_unwind(AssertUnwindSafe(|| match completion.finish_reason {
+            FinishReason::Stop => inspect(&completion.text).map_err(|breach| breach.kind.label()),
+            FinishReason::Length => {
+                let text = cut::at_last_sentence(&completion.text).ok_or("cut_short")?;
+                inspect(text).map_err(|breach| breach.kind.label())
+            }
+            FinishReason::ContentFilter => Err("content_filter"),
         }));
         let label = match inspected {
-            Ok(Ok(text)) if !filtered => {
+            Ok(Ok(text)) => {
                 worth.succeeded();
                 return self.review(turn, text);
             }
-            Ok(Ok(_)) => "content_filter",
-            Ok(Err(breach)) => breach.kind.label(),
+            Ok(Err(label)) => label,
             Err(_) => "firewall_panicked",
         };
         worth.failed();
