@@ -25,6 +25,7 @@ mod llm_answers;
 mod llm_dialects;
 mod llm_budget;
 mod llm_gateway;
+mod old_database;
 mod people_rights;
 mod postgres;
 mod postgres_cluster;
