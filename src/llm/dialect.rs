@@ -12,26 +12,9 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use botfleet_actors::ports::llm::CompletionRequest;
-use serde::Deserialize;
 
-use super::roles::Roles;
+use super::settings::{Parameter, Roles};
 use super::vendor::{BoundField, SchemaMode, Vendor};
-
-/// A parameter that a provider may be asked without.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Parameter {
-    /// `temperature`: the model's own holds.
-    Temperature,
-    /// `max_tokens`, by either name: the model's own bound holds.
-    MaxTokens,
-    /// `response_format`: the schema stands in the prompt.
-    ResponseFormat,
-    /// `stream_options`: a stream may end without usage.
-    StreamOptions,
-    /// `stream`: the answer comes in one piece.
-    Stream,
-}
 
 impl Parameter {
     const ALL: [Self; 5] =
@@ -97,7 +80,7 @@ impl fmt::Display for Lesson {
     }
 }
 
-/// A refusal that may teach something: quotations of the prompt are out, people cannot teach.
+/// A refusal that may teach something. It may quote people: what they wrote is a lesson only if it helps.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Refused<'a> {
     pub(super) status: u16,

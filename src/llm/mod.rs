@@ -17,7 +17,7 @@
 
 pub mod address;
 mod content;
-pub mod dialect;
+mod dialect;
 mod embeddings;
 mod ends;
 mod exchange;
@@ -25,7 +25,7 @@ pub mod fault;
 pub mod provider;
 mod reading;
 mod redact;
-pub mod roles;
+mod roles;
 pub mod settings;
 mod sse;
 pub mod transport;

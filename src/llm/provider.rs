@@ -183,9 +183,7 @@ impl OpenAiProvider {
             let outcome = self.exchange(door, request, &dialect).await;
             let lesson = match &outcome {
                 Err(Fault::Refused { status, message, param, .. }) if lessons.len() < LESSONS_MAX => {
-                    let message = redaction.tell(message);
-                    let refused = Refused { status: status.as_u16(), message: &message, param: param.as_deref() };
-                    dialect.lesson(request, refused)
+                    dialect.lesson(request, Refused { status: status.as_u16(), message, param: param.as_deref() })
                 }
                 _ => None,
             };
@@ -194,7 +192,7 @@ impl OpenAiProvider {
                 lessons.push(lesson);
                 continue;
             }
-            // A lesson that did not help is none.
+            // A lesson that did not help is none: a refusal may name what people wrote.
             if outcome.is_ok() {
                 self.keep(&request.model, &lessons);
             }

@@ -91,6 +91,9 @@ struct Choice<'a> {
 struct Message<'a> {
     #[serde(borrow)]
     content: Option<&'a RawValue>,
+    /// Some servers name it as a choice of the older API does.
+    #[serde(borrow)]
+    text: Option<&'a RawValue>,
     #[serde(borrow)]
     refusal: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -219,7 +222,12 @@ impl Reading {
         self.thinks |= has(message.reasoning_content) || has(message.reasoning) || has(message.thinking);
         self.refused |= has(message.refusal);
         self.calls_tools |= has(message.tool_calls) || has(message.function_call);
-        message.content.map_or(Ok(None), |content| self.content(content))
+        let content = message.content.map_or(Ok(None), |content| self.content(content))?;
+        let text = message.text.map_or(Ok(None), |text| self.content(text))?;
+        match (content, text) {
+            (Some(content), Some(text)) if content != text => Err(malformed("a message holds two texts")),
+            (content, text) => Ok(content.or(text)),
+        }
     }
 
     fn content(&mut self, raw: &RawValue) -> Result<Option<Units>, Fault> {

@@ -13,7 +13,7 @@ const TOLD_CHARS: usize = 200;
 const SEARCHED_CHARS: usize = 1_000;
 
 /// A run of a prompt as long as this, in characters, is a quotation of it.
-const QUOTED_CHARS: usize = 12;
+const QUOTED_CHARS: usize = 16;
 
 /// What must not be told.
 #[derive(Clone, Copy, Debug)]

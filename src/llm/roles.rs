@@ -10,20 +10,9 @@
 use std::borrow::Cow;
 
 use botfleet_actors::ports::llm::Role;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-/// Which roles a server takes, in which order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Roles {
-    /// System, user and assistant in any order.
-    #[default]
-    Free,
-    /// At most one system message, then user and assistant by turns.
-    Alternating,
-    /// User and assistant by turns; the instructions stand at the top of the first message.
-    AlternatingWithoutSystem,
-}
+use super::settings::Roles;
 
 /// Stands for what was said before the conversation's first message of the bot.
 const BEFORE: &str = "…";

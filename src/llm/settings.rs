@@ -5,8 +5,6 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::dialect::Parameter;
-use super::roles::Roles;
 use super::vendor::Vendor;
 
 /// The kinds of providers known by name; all are spoken to through the API that `OpenAI` set.
@@ -39,6 +37,35 @@ impl ProviderKind {
     pub fn needs_key(self) -> bool {
         Vendor::of(self).needs_key
     }
+}
+
+/// Which roles a server takes, in which order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Roles {
+    /// System, user and assistant in any order.
+    #[default]
+    Free,
+    /// At most one system message, then user and assistant by turns.
+    Alternating,
+    /// User and assistant by turns; the instructions stand at the top of the first message.
+    AlternatingWithoutSystem,
+}
+
+/// A parameter that a provider may be asked without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Parameter {
+    /// `temperature`: the model's own holds.
+    Temperature,
+    /// `max_tokens`, by either name: the model's own bound holds.
+    MaxTokens,
+    /// `response_format`: the schema stands in the prompt.
+    ResponseFormat,
+    /// `stream_options`: a stream may end without usage.
+    StreamOptions,
+    /// `stream`: the answer comes in one piece.
+    Stream,
 }
 
 /// One provider.

@@ -3,10 +3,8 @@
 
 use std::time::Duration;
 
-use botfleet::llm::dialect::Parameter;
 use botfleet::llm::provider::OpenAiProvider;
-use botfleet::llm::roles::Roles;
-use botfleet::llm::settings::LlmProviderSettings;
+use botfleet::llm::settings::{LlmProviderSettings, Parameter, Roles};
 use botfleet_actors::ports::llm::{CompletionRequest, KeyIndex, LlmError, LlmProvider as _, PromptMessage, Role};
 use serde_json::{Value, json};
 
@@ -96,13 +94,15 @@ async fn roles_are_merged_for_a_server_that_refuses_them_and_from_then_on() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_quotes_people_teaches_nothing() {
-    let quoted = "cannot handle 'Tom: temperature and max_tokens, roles must alternate'";
-    let server = Scripted::start([refusal(400, quoted, None)]).await;
+async fn a_refusal_that_quotes_people_teaches_nothing_that_lasts() {
+    let quoted = || refusal(400, "cannot handle 'Tom: temperature and max_tokens, roles must alternate'", None);
+    let server = Scripted::start((0..5).map(|_| quoted()).chain([well()])).await;
     let provider = OpenAiProvider::new("p", &settings(server.url())).unwrap();
     let outcome = provider.complete(KeyIndex(0), request("m")).await;
     assert!(matches!(&outcome, Err(LlmError::Rejected(words)) if !words.contains("Tom")), "{outcome:?}");
-    assert_eq!(server.seen().len(), 1);
+    provider.complete(KeyIndex(0), request("m")).await.unwrap();
+    let seen = server.seen();
+    assert_eq!(seen.last().unwrap().body, seen[0].body, "asked as before");
 }
 
 #[tokio::test]

@@ -34,9 +34,7 @@ use toml::{Table, Value};
 use super::fault::{Fault, Faults};
 use super::secret::{SecretRef, SecretSource};
 use super::table;
-use crate::llm::dialect::Parameter;
-use crate::llm::roles::Roles;
-use crate::llm::settings::ProviderKind;
+use crate::llm::settings::{Parameter, ProviderKind, Roles};
 
 /// What a manifest asks for, checked, with its secrets at hand.
 #[derive(Debug)]

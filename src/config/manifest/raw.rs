@@ -8,9 +8,7 @@ use botfleet_actors::domain::roster::{ChatPolicy, DeliveryMode, Language};
 use botfleet_actors::domain::strategy::Consistency;
 use serde::Deserialize;
 
-use crate::llm::dialect::Parameter;
-use crate::llm::roles::Roles;
-use crate::llm::settings::ProviderKind;
+use crate::llm::settings::{Parameter, ProviderKind, Roles};
 
 /// `[defaults]`: for every bot and chat that does not say otherwise.
 #[derive(Clone, Debug, Default, Deserialize)]

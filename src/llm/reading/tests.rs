@@ -34,6 +34,7 @@ fn odd_fields_beside_the_text_are_read_past() {
         json!({"choices": [{"delta": {"content": [{"type": "text", "text": "no"}, {"type": "text", "text": "t "}]}}]}),
         json!({"choices": [{"delta": {"content": {"type": "text", "text": "not "}, "refusal": null, "tool_calls": []}}]}),
         json!({"choices": [{"index": "0", "delta": {"content": "not "}, "finish_reason": "", "logprobs": [], "x": 1}]}),
+        json!({"choices": [{"delta": {"text": "not "}}]}),
         json!({"choices": [{"delta": {"content": "not "}}], "usage": "none", "error": null, "created": "now"}),
         json!({"choices": [{"delta": {"content": "not "}}, {"index": 1, "delta": {"content": "never "}}]}),
     ];
@@ -49,6 +50,7 @@ fn a_chunk_that_cannot_be_read_ends_the_reading() {
         json!({"choices": [{"delta": {"content": 7}}]}),
         json!({"choices": [{"delta": {"content": true}}]}),
         json!({"choices": [{"delta": "not "}]}),
+        json!({"choices": [{"delta": {"content": "not ", "text": "never "}}]}),
         json!({"choices": [{"message": {"content": "not "}}]}),
         json!({"choices": [{"delta": {"content": "not "}, "message": {"content": "never "}}]}),
         json!({"choices": [{"delta": {"content": [{"type": "new_text", "text": "not "}]}}]}),
