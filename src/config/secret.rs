@@ -134,7 +134,8 @@ impl SecretRef {
                 (file.text, warning)
             }
         };
-        let secret = bare_secret(&text).map_err(|(what, remedy)| (format!("{} {what}", self.place()), remedy.to_owned()))?;
+        let secret =
+            bare_secret(&text).map_err(|(what, remedy)| (format!("{} {what}", self.place()), remedy.to_owned()))?;
         Ok(Resolved { secret: SecretString::from(secret.to_owned()), warning })
     }
 

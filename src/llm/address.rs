@@ -3,8 +3,7 @@
 use reqwest::Url;
 
 /// Ends of addresses that people copy from documentation: the adapter adds its own.
-const ENDPOINTS: [&str; 6] =
-    ["/chat/completions", "/completions", "/embeddings", "/models", "/responses", "/messages"];
+const ENDPOINTS: [&str; 6] = ["/chat/completions", "/completions", "/embeddings", "/models", "/responses", "/messages"];
 
 /// An address that can be used, with what was odd about it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -121,7 +121,8 @@ impl Content {
         if !raw.get().starts_with('{') {
             return Err(Unreadable("content is no text"));
         }
-        let part: Part<'_> = serde_json::from_str(raw.get()).map_err(|_| Unreadable("a part of the content is broken"))?;
+        let part: Part<'_> =
+            serde_json::from_str(raw.get()).map_err(|_| Unreadable("a part of the content is broken"))?;
         let kind = match &part.kind {
             None => TEXT[0],
             Some(Value::String(kind)) => kind.as_str(),

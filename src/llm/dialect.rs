@@ -147,9 +147,8 @@ impl Dialect {
     fn parameter_taught(&self, request: &CompletionRequest, said: &str, param: Option<&str>) -> Option<Parameter> {
         let sent = Parameter::ALL.into_iter().filter(|parameter| self.sends(request, *parameter));
         let sent: Vec<Parameter> = sent.collect();
-        let named = |parameter: &Parameter, text: &str| {
-            parameter.names().iter().filter_map(|name| word_at(text, name)).min()
-        };
+        let named =
+            |parameter: &Parameter, text: &str| parameter.names().iter().filter_map(|name| word_at(text, name)).min();
         let by_field = param.map(str::to_lowercase);
         let by_field = by_field.and_then(|param| sent.iter().copied().find(|one| named(one, &param).is_some()));
         by_field.or_else(|| {
@@ -209,9 +208,9 @@ impl Dialect {
 /// Where a word stands in a text, as a word of its own.
 fn word_at(text: &str, word: &str) -> Option<usize> {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
-    text.match_indices(word).map(|(at, _)| at).find(|at| {
-        !text[..*at].ends_with(is_part) && !text[at + word.len()..].starts_with(is_part)
-    })
+    text.match_indices(word)
+        .map(|(at, _)| at)
+        .find(|at| !text[..*at].ends_with(is_part) && !text[at + word.len()..].starts_with(is_part))
 }
 
 /// What was learned of a provider's models.

@@ -207,7 +207,8 @@ fn is_stream(begun: &[u8], says_stream: bool) -> Option<bool> {
     }
     let begun = begun.strip_prefix(BYTE_ORDER_MARK).unwrap_or(begun).trim_ascii_start();
     let first = begun.first()?;
-    let begins_a_field = || [&b"data"[..], b"event", b"id:", b"retry", b":"].iter().any(|field| begun.starts_with(field));
+    let begins_a_field =
+        || [&b"data"[..], b"event", b"id:", b"retry", b":"].iter().any(|field| begun.starts_with(field));
     Some(match first {
         b'{' | b'[' | b'"' | b'<' => false,
         _ if says_stream => true,

@@ -202,12 +202,7 @@ impl OpenAiProvider {
         }
     }
 
-    async fn exchange(
-        &self,
-        door: &Door,
-        request: &CompletionRequest,
-        dialect: &Dialect,
-    ) -> Result<Exchanged, Fault> {
+    async fn exchange(&self, door: &Door, request: &CompletionRequest, dialect: &Dialect) -> Result<Exchanged, Fault> {
         let wire = ChatRequest::new(request, self.vendor, dialect);
         let body = serde_json::to_vec(&wire).map_err(|e| Fault::Malformed(format!("request is no JSON: {e}")))?;
         let mut asked = Request::new(reqwest::Method::POST, self.chat_url.clone());

@@ -25,10 +25,7 @@ pub(super) struct ChatMessage<'a> {
 }
 
 /// Arranges messages.
-pub(super) fn arranged<'a>(
-    messages: impl Iterator<Item = (Role, Cow<'a, str>)>,
-    roles: Roles,
-) -> Vec<ChatMessage<'a>> {
+pub(super) fn arranged<'a>(messages: impl Iterator<Item = (Role, Cow<'a, str>)>, roles: Roles) -> Vec<ChatMessage<'a>> {
     if roles == Roles::Free {
         return messages.map(|(role, content)| ChatMessage { role: name(role), content }).collect();
     }

@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn events_are_the_same_however_the_bytes_are_cut_and_lines_end() {
-        let stream = ": hello\n\ndata: {\"a\":\ndata: \"ğ\"}\n\nevent: ping\ndata:\n\nid: 7\ndata:x\n\ndata: [DONE]\n\n";
+        let stream =
+            ": hello\n\ndata: {\"a\":\ndata: \"ğ\"}\n\nevent: ping\ndata:\n\nid: 7\ndata:x\n\ndata: [DONE]\n\n";
         let expected = ["{\"a\":\n\"ğ\"}", "x"].map(|data| Event::Data(data.to_owned()));
         let expected: Vec<_> = expected.into_iter().chain([Event::Done]).collect();
         for end in ["\n", "\r\n", "\r"] {

@@ -1,6 +1,7 @@
 //! Answers in odd shapes: either the whole text arrives, or the call fails (I13).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use botfleet::llm::provider::OpenAiProvider;
@@ -29,13 +30,7 @@ fn settings(base_url: String, stream: bool) -> LlmProviderSettings {
 
 fn request() -> CompletionRequest {
     let message = PromptMessage { role: Role::User, content: "Ann: Is the bridge open?".to_owned() };
-    CompletionRequest {
-        model: "m".to_owned(),
-        messages: vec![message],
-        temperature: 0.5,
-        max_tokens: 64,
-        schema: None,
-    }
+    CompletionRequest { model: "m".to_owned(), messages: vec![message], temperature: 0.5, max_tokens: 64, schema: None }
 }
 
 /// What a new provider makes of each line, one call after the other.
@@ -96,7 +91,8 @@ async fn i13_a_chunk_that_cannot_be_read_ends_the_call() {
 
 #[tokio::test]
 async fn only_a_known_good_end_is_a_whole_answer() {
-    let plain = |reason: Value| json!({"choices": [{"message": {"content": "It is open. Go ac"}, "finish_reason": reason}]});
+    let plain =
+        |reason: Value| json!({"choices": [{"message": {"content": "It is open. Go ac"}, "finish_reason": reason}]});
     for (reason, expected) in [
         (json!("stop"), Some(FinishReason::Stop)),
         (json!("STOP"), Some(FinishReason::Stop)),
@@ -219,7 +215,7 @@ fn framing() -> impl Strategy<Value = (&'static str, bool, bool, &'static str)> 
 }
 
 proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(256))]
+    #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..proptest::prelude::ProptestConfig::with_cases(256) })]
 
     #[test]
     fn i13_either_the_whole_text_arrives_or_the_call_fails(
@@ -235,12 +231,12 @@ proptest! {
         let mut body = String::new();
         for (part, shape) in &parts {
             let chunk = shaped(part, *shape).to_string();
-            body += &format!("data: {}{end}{end}", if escaped { ascii(&chunk) } else { chunk });
+            write!(body, "data: {}{end}{end}", if escaped { ascii(&chunk) } else { chunk }).unwrap();
         }
         let last = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]});
-        body += &format!("data: {last}{end}{end}");
+        write!(body, "data: {last}{end}{end}").unwrap();
         if done {
-            body += &format!("data: [DONE]{end}{end}");
+            write!(body, "data: [DONE]{end}{end}").unwrap();
         }
         let cut_to = cut.filter(|at| *at < body.len());
         if let Some(at) = cut_to {
@@ -264,7 +260,7 @@ fn ascii(json: &str) -> String {
     for unit in json.encode_utf16() {
         match u8::try_from(unit).ok().filter(u8::is_ascii) {
             Some(byte) => out.push(char::from(byte)),
-            None => out += &format!("\\u{unit:04x}"),
+            None => write!(out, "\\u{unit:04x}").unwrap(),
         }
     }
     out

@@ -11,11 +11,7 @@ use serde_json::{Value, json};
 use crate::scripted_http::{Line, Scripted, answer};
 
 fn settings(base_url: String) -> LlmProviderSettings {
-    LlmProviderSettings {
-        base_url: Some(base_url),
-        timeout: Duration::from_secs(5),
-        ..LlmProviderSettings::default()
-    }
+    LlmProviderSettings { base_url: Some(base_url), timeout: Duration::from_secs(5), ..LlmProviderSettings::default() }
 }
 
 /// A group's prompt: two people in a row, and the bot between others.

@@ -81,12 +81,14 @@ fn refuses_parameter(request: &ChatRequest, rng: &mut Rng) -> Option<Response> {
     let hint = if name == "max_tokens" { " Use 'max_completion_tokens' instead." } else { "" };
     Some(match rng.u32(0..3) {
         0 => {
-            let detail = json!([{"type": "extra_forbidden", "loc": ["body", name], "msg": "Extra inputs are not permitted"}]);
+            let detail =
+                json!([{"type": "extra_forbidden", "loc": ["body", name], "msg": "Extra inputs are not permitted"}]);
             (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({"detail": detail}))).into_response()
         }
         1 => {
             let message = format!("property '{name}' is unsupported.{hint}");
-            (StatusCode::BAD_REQUEST, Json(json!({"error": {"message": message, "param": Value::Null}}))).into_response()
+            (StatusCode::BAD_REQUEST, Json(json!({"error": {"message": message, "param": Value::Null}})))
+                .into_response()
         }
         _ => {
             let message = format!("Unsupported parameter: '{name}' is not supported with this model.{hint}");
@@ -122,7 +124,8 @@ mod tests {
     fn a_server_refuses_the_same_parameters_at_each_call() {
         let all = json!({"temperature": 1, "max_tokens": 9, "response_format": {}, "stream_options": {}});
         let refuses = |extra: &Value, seed| {
-            refusal(ProviderFault::RefusedParameter, &asked(&["user"], extra.clone()), seed).map(|refused| refused.status())
+            refusal(ProviderFault::RefusedParameter, &asked(&["user"], extra.clone()), seed)
+                .map(|refused| refused.status())
         };
         let refused: Vec<_> = (0..40).map(|seed| refuses(&all, seed)).collect();
         assert_eq!(refused, (0..40).map(|seed| refuses(&all, seed)).collect::<Vec<_>>());

@@ -16,6 +16,8 @@
 //! # Source
 //! What OpenRouter, vLLM, llama.cpp, TGI, Mistral, Gemini and gateways before them were seen to send.
 
+use std::fmt::Write as _;
+
 use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -81,7 +83,8 @@ pub(super) fn shape(fault: ProviderFault, text: &str, usage: &Value, streams: bo
     }
     let parts: Vec<&str> = text.split_inclusive(' ').collect();
     let unreadable = (fault == ProviderFault::UnreadablePart).then(|| rng.usize(0..parts.len().max(1)));
-    let mut events = vec![json!({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]}).to_string()];
+    let mut events =
+        vec![json!({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]}).to_string()];
     for (place, part) in parts.iter().enumerate() {
         events.push(if unreadable == Some(place) {
             unreadable_part(part, rng)
@@ -132,7 +135,9 @@ fn odd_part(part: &str, at: &str, rng: &mut Rng) -> Value {
     let content = match rng.u32(0..6) {
         0 => json!([{"type": "text", "text": part}]),
         1 => json!({"type": "text", "text": part}),
-        2 => json!([{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": part}]),
+        2 => {
+            json!([{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": part}])
+        }
         3 => json!([part]),
         _ => json!(part),
     };
@@ -219,9 +224,9 @@ fn framed_document(fault: ProviderFault, whole: &Value, says_all: bool, rng: &mu
     let mut body = if rng.bool() { MARK.to_owned() } else { String::new() };
     if rng.bool() {
         // Streamed unasked.
-        body += &format!("data: {document}\n\ndata: [DONE]\n\n");
+        let _ = write!(body, "data: {document}\n\ndata: [DONE]\n\n");
     } else {
-        body += &format!("{document}\n");
+        let _ = write!(body, "{document}\n");
     }
     Shape { kind, body: body.into_bytes(), says_all }
 }
@@ -244,18 +249,18 @@ fn framed_stream(fault: ProviderFault, events: &[String], says_all: bool, rng: &
     let mut body = if rng.bool() { MARK.to_owned() } else { String::new() };
     let ascii = rng.bool();
     for event in halved(events, ascii) {
-        match rng.u32(0..6) {
-            0 => body += &format!(": alive{line}{line}"),
-            1 => body += &format!("data:{line}{line}"),
-            2 => body += &format!("event: ping{line}data: {line}{line}"),
-            3 => body += &format!("id: 7{line}retry: 100{line}"),
-            _ => {}
-        }
-        body += &format!("data:{}{event}{line}{line}", if rng.bool() { " " } else { "" });
+        let _ = match rng.u32(0..6) {
+            0 => write!(body, ": alive{line}{line}"),
+            1 => write!(body, "data:{line}{line}"),
+            2 => write!(body, "event: ping{line}data: {line}{line}"),
+            3 => write!(body, "id: 7{line}retry: 100{line}"),
+            _ => Ok(()),
+        };
+        let _ = write!(body, "data:{}{event}{line}{line}", if rng.bool() { " " } else { "" });
     }
     // The last event may lack its blank line, and the mark of the end may lack too.
     if rng.bool() {
-        body += &format!("data: [DONE]{line}{line}");
+        let _ = write!(body, "data: [DONE]{line}{line}");
     }
     if rng.bool() {
         body.truncate(body.trim_end().len());
@@ -290,9 +295,12 @@ fn escaped(json: &str, ascii: bool) -> String {
     if !ascii {
         return json.to_owned();
     }
-    json.encode_utf16().fold(String::new(), |out, unit| match u8::try_from(unit).ok().filter(u8::is_ascii) {
-        Some(byte) => out + char::from(byte).encode_utf8(&mut [0; 4]),
-        None => format!("{out}\\u{unit:04x}"),
+    json.encode_utf16().fold(String::new(), |mut out, unit| {
+        match u8::try_from(unit).ok().filter(u8::is_ascii) {
+            Some(byte) => out.push(char::from(byte)),
+            None => drop(write!(out, "\\u{unit:04x}")),
+        }
+        out
     })
 }
 
@@ -330,9 +338,8 @@ mod tests {
             (ProviderFault::OddUsage, true, false),
         ] {
             assert!(is_shape(fault));
-            let drawn: Vec<Shape> = (0..60)
-                .map(|seed| shape(fault, TEXT, &json!({}), seed % 2 == 0, &mut Rng::with_seed(seed)))
-                .collect();
+            let drawn: Vec<Shape> =
+                (0..60).map(|seed| shape(fault, TEXT, &json!({}), seed % 2 == 0, &mut Rng::with_seed(seed))).collect();
             assert_eq!(drawn.iter().any(|shape| shape.says_all), some_all, "{fault:?}");
             assert_eq!(drawn.iter().any(|shape| !shape.says_all), some_not, "{fault:?}");
             let first = &drawn[0].body;

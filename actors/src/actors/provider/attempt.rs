@@ -132,9 +132,9 @@ impl Shop {
             }
         };
         // A client that panics fails this call alone (I7).
-        let asked = AssertUnwindSafe(asked).catch_unwind().map(|asked| {
-            asked.unwrap_or_else(|_| Err(LlmError::Unavailable("the client panicked".to_owned())))
-        });
+        let asked = AssertUnwindSafe(asked)
+            .catch_unwind()
+            .map(|asked| asked.unwrap_or_else(|_| Err(LlmError::Unavailable("the client panicked".to_owned()))));
         let asked = async {
             tokio::select! {
                 result = asked => Some(result),

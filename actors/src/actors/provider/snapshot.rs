@@ -76,7 +76,8 @@ impl ProviderSnapshot {
             let keys = if self.keys.len() == 1 { "its key is" } else { "all of its keys are" };
             return Some(format!("{keys} refused: {reason}"));
         }
-        let failing = |model: &ModelSnapshot| model.state == ModelState::Failing || model.breaker != BreakerState::Closed;
+        let failing =
+            |model: &ModelSnapshot| model.state == ModelState::Failing || model.breaker != BreakerState::Closed;
         if self.models.is_empty() || !self.models.iter().all(failing) {
             return None;
         }

@@ -91,7 +91,8 @@ mod tests {
         assert_eq!(fails(0), (Tell::Fails, false));
         assert_eq!((fails(1), fails(200)), ((Tell::Nothing, true), (Tell::Nothing, true)));
         assert_eq!((trouble.succeeded(), trouble.succeeded()), (Tell::WellAgain(3), Tell::Nothing));
-        let mut fails = |after| trouble.failed(String::new(), Timestamp::from_secs(1), now + Duration::from_secs(after));
+        let mut fails =
+            |after| trouble.failed(String::new(), Timestamp::from_secs(1), now + Duration::from_secs(after));
         assert_eq!((fails(30), fails(70)), (Tell::Nothing, Tell::Fails), "at most once a minute");
     }
 }
