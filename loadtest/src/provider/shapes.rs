@@ -298,7 +298,9 @@ fn escaped(json: &str, ascii: bool) -> String {
     json.encode_utf16().fold(String::new(), |mut out, unit| {
         match u8::try_from(unit).ok().filter(u8::is_ascii) {
             Some(byte) => out.push(char::from(byte)),
-            None => drop(write!(out, "\\u{unit:04x}")),
+            None => {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
         }
         out
     })
