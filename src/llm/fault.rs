@@ -116,6 +116,10 @@ impl Fault {
                 match vendor.meaning(&Refusal { status: status.as_u16(), code: &code, message: &message }) {
                     Meaning::Key => LlmError::KeyRefused(words),
                     Meaning::Quota => LlmError::QuotaExhausted(words),
+                    // Nobody speaks of a model where nothing is served.
+                    Meaning::Model if status == StatusCode::NOT_FOUND && !message.contains("model") => {
+                        LlmError::ModelRefused(format!("{words}; is base_url right?"))
+                    }
                     Meaning::Model => LlmError::ModelRefused(words),
                     Meaning::Limited => {
                         LlmError::RateLimited { retry_after: retry_after.map(|pause| pause.min(RETRY_AFTER_MAX)) }

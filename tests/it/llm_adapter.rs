@@ -81,6 +81,10 @@ async fn every_refusal_is_classified_by_what_the_caller_must_do() {
             answer(404, r#"{"error":"model 'm-1' not found"}"#),
             LlmError::ModelRefused(text("status 404 model 'm-1' not found")),
         ),
+        (
+            answer(404, "<html><title>Not Found</title></html>"),
+            LlmError::ModelRefused(text("status 404 Not Found; is base_url right?")),
+        ),
         (answer(400, openai("too long", "context_length_exceeded")), LlmError::Rejected(text("status 400 too long"))),
         (answer(422, r#"{"detail":"nope"}"#), LlmError::Rejected(text("status 422 nope"))),
         (answer(529, openai("overloaded", "overloaded_error")), LlmError::Unavailable(text("status 529 overloaded"))),
