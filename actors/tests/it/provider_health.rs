@@ -7,6 +7,7 @@ use botfleet_actors::actors::provider::call::{Answer, Ask, Call, CallError, Want
 use botfleet_actors::actors::provider::snapshot::{KeyState, ModelState};
 use botfleet_actors::domain::allowance::{BudgetOwner, BudgetPeriod, BudgetSpec, BudgetUnit};
 use botfleet_actors::ports::llm::{CompletionRequest, LlmError, PromptMessage, Role};
+use botfleet_actors::ports::store::Store;
 use botfleet_actors::testkit::scripted_llm::Thought;
 use botfleet_actors::testkit::stage::{Scenery, Stage};
 use tokio::sync::oneshot;
