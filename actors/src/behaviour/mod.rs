@@ -7,6 +7,7 @@
 //! | `context` | which messages a prompt holds |
 //! | `prompt` | how they are put to the model |
 //! | `generator` | the whole request |
+//! | `freshness` | what is too old to be answered |
 //! | `firewall` | whether an answer may reach a chat |
 //! | `cut` | where a text ends that broke off |
 //! | `links` | which earlier message a message answers |
@@ -31,6 +32,7 @@ pub mod cut;
 pub mod director;
 pub mod explain;
 pub mod firewall;
+pub mod freshness;
 pub mod generator;
 pub mod interruption;
 pub mod links;
