@@ -233,11 +233,8 @@ impl RunningFleet {
         .await;
         for provider in providers.into_iter().flatten() {
             let closed = provider.breaker == botfleet_actors::policy::breaker::BreakerState::Closed;
-            checks.push(Check {
-                name: format!("provider {}", provider.name),
-                ok: closed,
-                detail: (!closed).then(|| "its breaker is open".to_owned()),
-            });
+            let detail = provider.out_of_order().or_else(|| (!closed).then(|| "a breaker is open".to_owned()));
+            checks.push(Check { name: format!("provider {}", provider.name), ok: detail.is_none(), detail });
         }
         let status = match (checks[0].ok, checks.iter().all(|check| check.ok)) {
             (false, _) => "unhealthy",

@@ -108,6 +108,8 @@ pub(super) fn provider(entry: ProviderEntry) -> anyhow::Result<ProviderSetup> {
         base_url: entry.base_url,
         api_keys: entry.api_keys,
         stream: entry.stream,
+        roles: entry.roles,
+        omit: entry.omit,
         connect_timeout: entry.connect_timeout,
         first_token_timeout: entry.first_token_timeout,
         timeout: entry.settings.timeout,

@@ -10,6 +10,7 @@
 //! | `freshness` | what is too old to be answered |
 //! | `firewall` | whether an answer may reach a chat |
 //! | `identity` | whether a text claims that the bot is a person |
+//! | `cut` | where a text ends that broke off |
 //! | `links` | which earlier message a message answers |
 //! | `novelty` | whether a text is news |
 //! | `stances` | which opinions matter, and whether a text contradicts one |
@@ -28,6 +29,7 @@
 
 pub mod command;
 pub mod context;
+pub mod cut;
 pub mod director;
 pub mod explain;
 pub mod firewall;

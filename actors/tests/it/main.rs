@@ -21,6 +21,7 @@ mod ownership;
 mod ownership_moves;
 mod ownership_storm;
 mod physics;
+mod provider_health;
 mod rights;
 mod sending;
 mod stops;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::actor::{BotMsg, BotState};
 use crate::actors::provider::actor::ProviderMsg;
 use crate::actors::provider::call::{Answer, Answered, Ask, Call, CallError, Reply};
+use crate::behaviour::cut;
 use crate::behaviour::firewall::{self, Speaker};
 use crate::behaviour::generator::Stage;
 use crate::domain::allowance::{BudgetScope, BudgetUnit};
@@ -116,19 +117,26 @@ impl BotState {
         let compared = compared.is_some_and(|chat| chat.spec.policy.is_guarded() && chat.spec.novelty.enabled);
         let recent = if compared { 0 } else { RECENT_TEXTS };
         let recent: Vec<&str> = self.said.texts.iter().rev().take(recent).map(|said| &*said.text).collect();
-        let filtered = completion.finish_reason == FinishReason::ContentFilter;
         let username = self.me.as_ref().map(|me| me.username.as_str());
         let speaker = Speaker { name: &self.profile.spec.name, username };
-        let inspected =
-            catch_unwind(AssertUnwindSafe(|| firewall::inspect(&completion.text, request, &recent, speaker)));
+        let inspect = |text: &str| {
+            firewall::inspect(text, request, &recent, speaker)
+                .map_err(|breach| (breach.kind.label(), breach.kind.is_servers()))
+        };
+        let inspected = catch_unwind(AssertUnwindSafe(|| match completion.finish_reason {
+            FinishReason::Stop => inspect(&completion.text),
+            FinishReason::Length => {
+                inspect(cut::at_last_sentence(&completion.text).ok_or(("cut_short", false))?)
+            }
+            FinishReason::ContentFilter => Err(("content_filter", false)),
+        }));
         let (label, servers) = match inspected {
-            Ok(Ok(clean)) if !filtered => {
+            Ok(Ok(clean)) => {
                 worth.succeeded();
                 return self.review(turn, clean);
             }
-            _ if filtered => ("content_filter", false),
-            Ok(Ok(_)) | Err(_) => ("firewall_panicked", false),
-            Ok(Err(breach)) => (breach.kind.label(), breach.kind.is_servers()),
+            Ok(Err(kept_back)) => kept_back,
+            Err(_) => ("firewall_panicked", false),
         };
         // The model answered. What its text says may be the doing of whoever wrote to it, and so may a mark in it, unless
         // others meet one too.
