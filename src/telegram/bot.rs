@@ -278,6 +278,10 @@ impl BotApi for TelegramBot {
         })
     }
 
+    fn sends_go(&self) -> bool {
+        self.shared.client.sends_have_a_chance()
+    }
+
     fn renew_token(&self) -> bool {
         let Some(token) = self.shared.source.as_ref().and_then(|source| source()) else {
             return false;

@@ -85,6 +85,11 @@ impl Breaker {
         Some(Admission { _trial: Some(trial) })
     }
 
+    /// Whether a send would be admitted now.
+    pub fn would_admit(&self) -> bool {
+        self.is_closed() || (self.machine.is_call_permitted() && self.trial.available_permits() > 0)
+    }
+
     /// Telegram answered, whatever it said; a probe's answer closes an open breaker.
     pub fn answered(&self, probe: bool) {
         if probe && self.mirror.0.load(Ordering::Acquire) != CLOSED {
@@ -130,6 +135,16 @@ mod tests {
         assert!(breaker.admit().is_none());
         breaker.answered(true);
         assert!(breaker.is_closed() && breaker.admit().is_some());
+    }
+
+    #[test]
+    fn it_tells_beforehand_whether_it_admits() {
+        let breaker = Breaker::new(1, Duration::from_hours(1));
+        assert!(breaker.would_admit());
+        breaker.failed();
+        assert!(!breaker.would_admit());
+        breaker.answered(true);
+        assert!(breaker.would_admit());
     }
 
     #[test]

@@ -124,6 +124,11 @@ impl TelegramClient {
         self.shared.breaker.is_closed()
     }
 
+    /// Whether the breaker would admit a send now.
+    pub(super) fn sends_have_a_chance(&self) -> bool {
+        self.shared.breaker.would_admit()
+    }
+
     /// The URL of a method; holds the token.
     pub(super) fn url(&self, token: &SecretString, method: &str) -> Url {
         let mut url = self.shared.base.clone();

@@ -163,6 +163,10 @@ impl BotApi for BoundedApi {
         self.noted(self.api.webhook_status().await)
     }
 
+    fn sends_go(&self) -> bool {
+        self.api.sends_go()
+    }
+
     fn renew_token(&self) -> bool {
         self.api.renew_token()
     }

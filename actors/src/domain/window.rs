@@ -87,14 +87,30 @@ impl Window {
     /// Counts one send and forgets what no longer matters.
     pub fn count(&mut self, rule: &WindowRule, now: Timestamp) {
         let length = rule.length.as_millis() as i64;
-        let slot = (length / SLOTS).max(1);
-        let start = now.as_millis() - now.as_millis().rem_euclid(slot);
+        let (slot, start) = slot_of(rule, now);
         self.0.retain(|(start, _)| start + slot + length > now.as_millis());
         match self.0.iter_mut().find(|(at, _)| *at == start) {
             Some((_, count)) => *count += 1,
             None => self.0.push_back((start, 1)),
         }
     }
+
+    /// Takes one send back that was counted at `at` under the same rule; false when its slot is forgotten already.
+    pub fn give_back(&mut self, rule: &WindowRule, at: Timestamp) -> bool {
+        let (_, start) = slot_of(rule, at);
+        let Some((_, count)) = self.0.iter_mut().find(|(slot, _)| *slot == start) else {
+            return false;
+        };
+        *count = count.saturating_sub(1);
+        self.0.retain(|(_, count)| *count > 0);
+        true
+    }
+}
+
+/// The length of a rule's slots in milliseconds, and the start of the one in which `at` lies.
+fn slot_of(rule: &WindowRule, at: Timestamp) -> (i64, i64) {
+    let slot = (rule.length.as_millis() as i64 / SLOTS).max(1);
+    (slot, at.as_millis() - at.as_millis().rem_euclid(slot))
 }
 
 #[cfg(test)]
@@ -120,6 +136,18 @@ mod tests {
             for (i, start) in sent.iter().enumerate() {
                 let inside = sent[i..].iter().filter(|at| at.since(*start) < rule.length).count();
                 prop_assert!(inside <= limit as usize);
+            }
+        }
+
+        #[test]
+        fn what_is_given_back_was_never_counted(sends in prop::collection::vec((0u64..120, any::<bool>()), 1..60)) {
+            let rule = WindowRule { key: WindowKey::Fleet, limit: 30, length: Duration::from_secs(60) };
+            let (mut window, mut without, mut now) = (Window::default(), Window::default(), Timestamp::from_millis(0));
+            for (step, kept) in sends {
+                now = now + Duration::from_secs(step);
+                window.count(&rule, now);
+                if kept { without.count(&rule, now) } else { prop_assert!(window.give_back(&rule, now)) }
+                prop_assert_eq!(window.full_until(&rule, now), without.full_until(&rule, now));
             }
         }
 

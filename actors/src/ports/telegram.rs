@@ -199,6 +199,9 @@ pub trait BotApi: Send + Sync + 'static {
     /// How the webhook does.
     async fn webhook_status(&self) -> Result<WebhookStatus, TelegramError>;
 
+    /// Whether a send has a chance now: false while Telegram is believed to be out of reach, until that is tried again.
+    fn sends_go(&self) -> bool;
+
     /// Looks again where the token comes from; whether it is another one now.
     fn renew_token(&self) -> bool;
 

@@ -204,6 +204,10 @@ impl BotApi for NodeTelegram {
         self.bot.webhook_status().await
     }
 
+    fn sends_go(&self) -> bool {
+        self.bot.sends_go()
+    }
+
     fn renew_token(&self) -> bool {
         self.bot.renew_token()
     }

@@ -338,6 +338,7 @@ pub fn sent(message: &OutboxMessage, attempt: i64, message_id: i64, inbox: i64) 
             author: None,
         }),
         pauses: Vec::new(),
+        unsent: None,
     })
 }
 

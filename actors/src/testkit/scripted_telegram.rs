@@ -47,6 +47,7 @@ struct Script {
     webhooks: VecDeque<Step>,
     every_me: Option<Step>,
     new_token: bool,
+    out_of_reach: bool,
 }
 
 /// One bot's Telegram.
@@ -124,6 +125,11 @@ impl ScriptedTelegram {
     /// What becomes of every question who the token belongs to; `None` lets all go well.
     pub fn every_me(&self, step: Option<Step>) {
         self.script.lock().unwrap().every_me = step;
+    }
+
+    /// Telegram is believed to be out of reach, or within it again.
+    pub fn out_of_reach(&self, out: bool) {
+        self.script.lock().unwrap().out_of_reach = out;
     }
 
     /// Puts another token where the bot's comes from: whatever was refused goes well once the bot has looked there.
@@ -226,6 +232,10 @@ impl BotApi for ScriptedTelegram {
         let script = self.script.lock().unwrap();
         let url = script.webhook.as_ref().map(|webhook| webhook.url.clone());
         Ok(WebhookStatus { url, pending: script.updates.len() as u64, last_error: None })
+    }
+
+    fn sends_go(&self) -> bool {
+        !self.script.lock().unwrap().out_of_reach
     }
 
     fn renew_token(&self) -> bool {

@@ -5,8 +5,10 @@ use std::time::Duration;
 use botfleet_actors::domain::outbox::OutboxState;
 use botfleet_actors::domain::roster::ChatPolicy;
 use botfleet_actors::ports::store::Store;
+use botfleet_actors::ports::telegram::TelegramError;
 use botfleet_actors::testkit::journal::Happening;
 use botfleet_actors::testkit::scripted_llm::Thought;
+use botfleet_actors::testkit::scripted_telegram::Step;
 use botfleet_actors::testkit::stage::{Scenery, Stage};
 
 use crate::decree::decree;
@@ -96,4 +98,44 @@ async fn i11_bots_that_only_talk_of_one_another_come_to_an_end() {
     assert!(transcript.len() > 10, "they do talk");
     assert!(transcript.iter().all(|entry| entry.chain_depth <= 4), "{transcript:#?}");
     assert!(transcript.iter().any(|entry| entry.chain_depth >= 2), "to one another, too");
+}
+
+#[tokio::test(start_paused = true)]
+async fn i11_what_certainly_was_not_sent_uses_up_no_limit() {
+    let mut scenery = Scenery::new(1, 1);
+    scenery.plan.bots[0].hourly_cap = Some(2);
+    scenery.plan.chats[0].physics.chat_per_minute = Some(2);
+    let mut stage = scenery.raise().await;
+    let failures = [
+        TelegramError::Unreachable("refused".to_owned()),
+        TelegramError::RateLimited { retry_after: Duration::from_secs(1) },
+        TelegramError::Unauthorized("Unauthorized".to_owned()),
+        TelegramError::Unreachable("no route".to_owned()),
+    ];
+    for error in failures {
+        stage.telegram(0).next_send(Step::Fail(error));
+    }
+    stage.person_says(0, "hello", &[0]);
+    stage.until_sent(5).await;
+    stage.until_at_rest().await;
+    stage.person_says(0, "and again", &[0]);
+    stage.until_sent(6).await;
+    stage.until_at_rest().await;
+    assert_eq!(stage.transcript(0).await.len(), 4, "two messages were sent, and as many are allowed");
+    stage.person_says(0, "once more", &[0]);
+    stage.let_time_pass().await;
+    assert_eq!(stage.journal().sent_texts().len(), 6, "what was sent counts as before");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_attempted_while_telegram_is_out_of_reach() {
+    let mut stage = Scenery::new(1, 1).raise().await;
+    stage.telegram(0).out_of_reach(true);
+    stage.person_says(0, "hello", &[0]);
+    stage.let_time_pass().await;
+    assert_eq!(stage.journal().sent_texts(), [""; 0]);
+    assert_eq!(stage.journal().count(|h| *h == Happening::Committed("begin")), 0);
+    stage.telegram(0).out_of_reach(false);
+    stage.until_sent(1).await;
+    stage.until_at_rest().await;
 }

@@ -28,6 +28,7 @@ use crate::actors::tasks::{TaskPanicked, Tasks};
 use crate::actors::webhooks::Webhooks;
 use crate::behaviour::interruption::Pending;
 use crate::behaviour::note::Note;
+use crate::domain::commit::operation::Start;
 use crate::domain::ids::{AttemptId, ChatId, Epoch, MessageId, OutboxId, TelegramChatId, TurnId};
 use crate::domain::ownership::Incarnation;
 use crate::domain::roster::{BotProfile, DeliveryChoice, DeliveryMode};
@@ -146,7 +147,7 @@ pub enum BotMsg {
     /// A waiting turn may be due.
     TurnDue,
     /// The end of a turn was committed, or not.
-    Finished(TurnId, u64, Option<(OutboxId, AttemptId)>, CommitResult),
+    Finished(TurnId, u64, Option<(OutboxId, Box<Start>)>, CommitResult),
     /// The end of a turn must be committed again: the store did not answer.
     FinishAgain(TurnId, u64),
     /// What could not be done before may be done now. Stale generations are dropped.

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::actor::{BotMsg, BotState};
-use super::sending::BOUND_RETRY;
 use super::settling::SEND_BACKOFF;
 use crate::domain::commit::operation::TurnEnding;
 use crate::domain::control::StopScope;
@@ -55,6 +54,7 @@ impl BotState {
 
     fn react(&mut self, turn: TurnId) {
         let node = Arc::clone(&self.node);
+        let cannot = self.cannot_act();
         let Some(job) = self.jobs.get_mut(&turn) else {
             return;
         };
@@ -80,7 +80,7 @@ impl BotState {
         if let Some(scope) = node.people.stops().blocking(place, self.profile.id, node.clock.now()) {
             return self.drop_turn(turn, "stopped", format!("stopped: {scope:?}"));
         }
-        let wait = if node.may_act() { self.sending.limiter.pause_left(place) } else { Some(BOUND_RETRY) };
+        let wait = cannot.or_else(|| self.sending.limiter.pause_left(place));
         if let Some(wait) = wait {
             return self.again_after(turn, wait);
         }

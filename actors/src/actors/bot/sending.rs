@@ -30,6 +30,9 @@ const TYPING_REPEAT: Duration = Duration::from_secs(4);
 /// How soon a node that may not act looks again whether it may.
 pub(super) const BOUND_RETRY: Duration = Duration::from_millis(100);
 
+/// How soon it is asked again whether Telegram is believed to be within reach: polls find out meanwhile.
+const REACH_RETRY: Duration = Duration::from_millis(500);
+
 /// What a bot has to send.
 pub(super) struct Sending {
     pub(super) limiter: SendLimiter,
@@ -49,8 +52,10 @@ pub(super) struct Outgoing {
     pub(super) failures: u32,
     /// What its text depends on, when it is typed and reconsidered once it is due.
     pub(super) pending: Option<Box<Pending>>,
-    /// An attempt whose begin the store did not own up to: committed or not, nothing was sent in it.
-    pub(super) doubtful: Option<AttemptId>,
+    /// The start of the attempt under way: what it counted is given back when it sends nothing.
+    pub(super) begun: Option<Start>,
+    /// The start of an attempt whose begin the store did not own up to: committed or not, nothing was sent in it.
+    pub(super) doubtful: Option<Start>,
 }
 
 pub(super) enum Stage {
@@ -155,7 +160,8 @@ impl Sending {
 
     fn remember(&mut self, message: OutboxMessage, stage: Stage) {
         self.turns.entry(message.turn).or_default().push(message.id);
-        self.outgoing.insert(message.id, Outgoing { message, stage, failures: 0, pending: None, doubtful: None });
+        self.outgoing
+            .insert(message.id, Outgoing { message, stage, failures: 0, pending: None, begun: None, doubtful: None });
     }
 
     pub(super) fn forget(&mut self, outbox: OutboxId) -> Option<OutboxMessage> {
@@ -194,11 +200,14 @@ impl Sending {
 
 impl BotState {
     /// The turn's messages are in the outbox.
-    pub(super) fn on_said(&mut self, turn: TurnId, verdict: Option<Verdict>) {
+    pub(super) fn on_said(&mut self, turn: TurnId, verdict: Option<Verdict>, start: Option<Start>) {
         let Some(first) = self.sending.lowest_part(turn) else {
             return;
         };
         if let Some(verdict) = verdict {
+            if let Some(out) = self.sending.outgoing.get_mut(&first) {
+                out.begun = start;
+            }
             self.obey(first, verdict);
         } else {
             self.show_typing(first);
@@ -242,6 +251,16 @@ impl BotState {
         }
     }
 
+    /// How long nothing is to be begun, because it would not be sent: the node may not act, or Telegram is out of its
+    /// reach.
+    pub(super) fn cannot_act(&self) -> Option<Duration> {
+        match (self.node.may_act(), self.api.sends_go()) {
+            (false, _) => Some(BOUND_RETRY),
+            (true, false) => Some(REACH_RETRY.mul_f64(0.5 + self.node.jitter.next())),
+            (true, true) => None,
+        }
+    }
+
     /// Begins a waiting message if the limiter lets it.
     pub(super) fn on_send_due(&mut self, outbox: OutboxId) {
         let node = Arc::clone(&self.node);
@@ -249,9 +268,9 @@ impl BotState {
         if self.holding_sends {
             return;
         }
-        if !node.may_act() {
-            // Nothing is begun that could not be sent.
-            drop(self.myself.send_after(BOUND_RETRY, move || BotMsg::SendDue(outbox)));
+        // Nothing is begun that could not be sent.
+        if let Some(wait) = self.cannot_act() {
+            drop(self.myself.send_after(wait, move || BotMsg::SendDue(outbox)));
             return;
         }
         let Some(out) = self.sending.outgoing.get_mut(&outbox).filter(|out| matches!(out.stage, Stage::Waiting)) else {
@@ -280,7 +299,9 @@ impl BotState {
         out.message.progress.attempt = Some(attempt);
         node.traffic.waited(now.since(out.message.progress.due_at));
         let rules = send_rules(&chat, &self.profile, out.message.answers_bot, self.settings.sends_per_chat_per_minute);
-        let begin = Begin { bot: self.profile.id, epoch: self.epoch, outbox, start: Start { attempt, rules, now } };
+        let start = Start { attempt, rules, now };
+        out.begun = Some(start.clone());
+        let begin = Begin { bot: self.profile.id, epoch: self.epoch, outbox, start };
         let myself = self.myself.clone();
         node.committer.submit(Operation::Begin(begin), move |result| {
             let _ = myself.cast(BotMsg::Begun(outbox, attempt, result));
@@ -298,7 +319,7 @@ impl BotState {
             Ok(_) => {}
             Err(CommitError::Unavailable(_)) => {
                 if let Some(out) = self.sending.outgoing.get_mut(&outbox) {
-                    out.doubtful = Some(attempt);
+                    out.doubtful = out.begun.take();
                 }
                 self.try_again(outbox, self.node.clock.now() + STORE_RETRY);
             }
@@ -308,8 +329,8 @@ impl BotState {
             }
             Err(CommitError::Refused(refusal)) => {
                 let doubtful = self.sending.outgoing.get_mut(&outbox).and_then(|out| out.doubtful.take());
-                if let Some(attempt) = doubtful {
-                    return self.not_sent(outbox, attempt, self.node.clock.now(), "its begin was in doubt");
+                if let Some(start) = doubtful {
+                    return self.not_sent(outbox, &start, self.node.clock.now(), "its begin was in doubt");
                 }
                 tracing::warn!(bot.id = %self.profile.id, outbox.id = %outbox, error = %refusal, "message could not be begun");
                 self.ended_unsent(outbox);
@@ -322,13 +343,12 @@ impl BotState {
         match verdict {
             Verdict::Send => {
                 let now = self.node.clock.now();
-                let out =
-                    self.sending.outgoing.get(&outbox).map(|out| (out.message.chat, out.message.progress.attempt));
-                let pause = out.and_then(|(chat, _)| self.sending.limiter.pause_left(chat));
-                match (pause, out) {
+                let out = self.sending.outgoing.get(&outbox);
+                let pause = out.and_then(|out| self.sending.limiter.pause_left(out.message.chat));
+                match (pause, out.and_then(|out| out.begun.clone())) {
                     // Telegram asked for a pause while `sending` was being committed.
-                    (Some(pause), Some((_, Some(attempt)))) => {
-                        self.not_sent(outbox, attempt, now + pause, "Telegram asked for a pause meanwhile");
+                    (Some(pause), Some(start)) => {
+                        self.not_sent(outbox, &start, now + pause, "Telegram asked for a pause meanwhile");
                     }
                     _ => self.transmit(outbox),
                 }
@@ -386,7 +406,7 @@ impl BotState {
         let left = out.message.progress.due_at.since(self.node.clock.now());
         if left.is_zero()
             || self.holding_sends
-            || !self.node.may_act()
+            || self.cannot_act().is_some()
             || self.sending.limiter.pause_left(out.message.chat).is_some()
         {
             return;

@@ -19,7 +19,7 @@ use super::actor::{BotMsg, BotState};
 use super::sending::{Outgoing, Stage};
 use crate::actors::chat::actor::{Content, Delivery};
 use crate::actors::committer::{CommitError, CommitResult, STORE_RETRY};
-use crate::domain::commit::operation::{Cancel, Operation, Paused, Refusal, SetAbsence, Settle};
+use crate::domain::commit::operation::{Cancel, Operation, Paused, Refusal, SetAbsence, Settle, Start};
 use crate::domain::ids::{AttemptId, ChatId, MessageId, OutboxId};
 use crate::domain::inbox::{InboxRow, SentEvent, Source};
 use crate::domain::outbox::{OnUnknown, OutboxMessage, RESEND_ATTEMPTS_MAX, SendResult};
@@ -54,8 +54,14 @@ impl BotState {
         if !matches!(out.stage, Stage::InFlight(current) if current == attempt) {
             return;
         }
-        let mut settle =
-            Settle { outbox, attempt, result: SendResult::Unknown(String::new()), event: None, pauses: Vec::new() };
+        let mut settle = Settle {
+            outbox,
+            attempt,
+            result: SendResult::Unknown(String::new()),
+            event: None,
+            pauses: Vec::new(),
+            unsent: None,
+        };
         let mut delivery = None;
         match result {
             Ok(message_id) => {
@@ -128,6 +134,12 @@ impl BotState {
             }
             TelegramError::Conflict(_) | TelegramError::Rejected { .. } => SendResult::Rejected(error.to_string()),
         };
+        // What Telegram may have counts as sent, also when it is sent again.
+        if !matches!(error, TelegramError::Unknown(_))
+            && let Some(out) = self.sending.outgoing.get(&outbox)
+        {
+            settle.unsent = out.begun.as_ref().map(Start::counted);
+        }
     }
 
     /// Telegram answered 429 to a call that is no message: it pauses the bot there, or everywhere when the call names
@@ -162,9 +174,8 @@ impl BotState {
     }
 
     /// `sending` may be committed, and certainly nothing was sent in that attempt.
-    pub(super) fn not_sent(&mut self, outbox: OutboxId, attempt: AttemptId, again_at: Timestamp, why: &str) {
-        let result = SendResult::RetryAt(again_at, why.to_owned());
-        let settle = Settle { outbox, attempt, result, event: None, pauses: Vec::new() };
+    pub(super) fn not_sent(&mut self, outbox: OutboxId, start: &Start, again_at: Timestamp, why: &str) {
+        let settle = Settle::unsent(outbox, start, SendResult::RetryAt(again_at, why.to_owned()));
         if let Some(out) = self.sending.outgoing.get_mut(&outbox) {
             out.stage = Stage::Settling(Box::new(settle));
             self.settle(outbox);

@@ -17,7 +17,7 @@ use crate::behaviour::objection::Objection;
 use crate::behaviour::pacing::typing_time;
 use crate::behaviour::physics::send_rules;
 use crate::domain::commit::operation::{Applied, Claim, Finish, Operation, Refusal, Settle, Start, TurnEnding};
-use crate::domain::ids::{AttemptId, OutboxId, TurnId};
+use crate::domain::ids::{OutboxId, TurnId};
 use crate::domain::outbox::{OutboxMessage, SendProgress, SendResult};
 use crate::domain::text::{MESSAGE_UNITS_MAX, split_message};
 use crate::domain::time::Timestamp;
@@ -61,8 +61,8 @@ pub(super) struct Job {
     started: Instant,
     /// Tells it apart from an earlier job of the same turn.
     serial: u64,
-    /// The first message and its attempt, when its end begins it.
-    begun: Option<(OutboxId, AttemptId)>,
+    /// The first message and the start of its attempt, when its end began it.
+    begun: Option<(OutboxId, Box<Start>)>,
     /// Its end, while the commit of it is under way.
     pub(super) finish: Option<Finish>,
 }
@@ -188,7 +188,7 @@ impl BotState {
                     let claim = self.claim(&job.given, self.node.clock.now());
                     self.node.committer.submit(Operation::Unclaim(claim), |_| {});
                 }
-                self.release(self.jobs.get(&turn).and_then(|job| job.begun));
+                self.release(self.jobs.get(&turn).and_then(|job| job.begun.clone()));
             }
             tracing::warn!(bot.id = %self.profile.id, turn.id = %turn, error = %error, "turn could not be claimed, its completion is discarded");
             if *error == CommitError::Refused(Refusal::Fenced) {
@@ -222,6 +222,7 @@ impl BotState {
     pub(super) fn say(&mut self, turn: TurnId, text: &str) {
         let node = std::sync::Arc::clone(&self.node);
         let now = node.clock.now();
+        let reachable = self.cannot_act().is_none();
         let Some(job) = self.jobs.get_mut(&turn) else {
             return;
         };
@@ -268,7 +269,7 @@ impl BotState {
         let status = if typing.is_zero() { "sent_at_once" } else { "paced" };
         metrics::counter!("botfleet_message_generation_total", "bot" => self.profile.spec.name.clone(), "status" => status).increment(1);
         metrics::histogram!("botfleet_message_generation_duration_seconds").record(job.started.elapsed().as_secs_f64());
-        let begin = if typing.is_zero() && !self.holding_sends && node.may_act() && self.sending.permit_now(&messages) {
+        let begin = if typing.is_zero() && !self.holding_sends && reachable && self.sending.permit_now(&messages) {
             let per_minute = self.settings.sends_per_chat_per_minute;
             let rules = send_rules(&chat, &self.profile, job.given.turn.answers_bot, per_minute);
             Some(Start { attempt: node.attempt_id(), rules, now })
@@ -276,7 +277,6 @@ impl BotState {
             None
         };
         let attempt = begin.as_ref().map(|start| start.attempt);
-        job.begun = messages.first().map(|first| first.id).zip(attempt);
         let reconsidered = (!typing.is_zero() && Self::is_reconsidered(job, &chat.spec)).then_some(turn);
         self.sending.prepare(&messages, attempt);
         self.remember_said(text);
@@ -295,13 +295,17 @@ impl BotState {
 
     /// Commits the end of a turn; while the store does not answer, the completion waits here for another go.
     pub(super) fn submit_finish(&mut self, turn: TurnId) {
-        let of_job = |job: &Job| Some((job.serial, job.begun, job.finish.clone()?));
-        let Some((serial, begun, mut finish)) = self.jobs.get(&turn).and_then(of_job) else {
+        let Some(job) = self.jobs.get_mut(&turn) else {
             return;
         };
-        if let TurnEnding::Said { begin: Some(start), .. } = &mut finish.ending {
+        let (serial, Some(mut finish)) = (job.serial, job.finish.clone()) else {
+            return;
+        };
+        if let TurnEnding::Said { messages, begin: Some(start) } = &mut finish.ending {
             start.now = self.node.clock.now();
+            job.begun = messages.first().map(|first| (first.id, Box::new(start.clone())));
         }
+        let begun = job.begun.clone();
         let myself = self.myself.clone();
         self.node.committer.submit(Operation::Finish(finish), move |result| {
             let _ = myself.cast(BotMsg::Finished(turn, serial, begun, result));
@@ -360,7 +364,7 @@ impl BotState {
         &mut self,
         turn: TurnId,
         serial: u64,
-        begun: Option<(OutboxId, AttemptId)>,
+        begun: Option<(OutboxId, Box<Start>)>,
         result: CommitResult,
     ) {
         // A turn whose claim was not committed is forgotten, and its end with it.
@@ -371,7 +375,7 @@ impl BotState {
             return;
         }
         match result {
-            Ok(Applied::Said(verdict)) => self.on_said(turn, verdict),
+            Ok(Applied::Said(verdict)) => self.on_said(turn, verdict, begun.map(|(_, start)| *start)),
             Ok(Applied::Failed { dead }) => {
                 if dead {
                     tracing::error!(bot.id = %self.profile.id, turn.id = %turn, "turn failed too often, it is a dead letter now");
@@ -398,10 +402,10 @@ impl BotState {
     }
 
     /// A message that may be `sending` by a commit whose answer got lost, and that nobody sends: it is due again.
-    fn release(&self, begun: Option<(OutboxId, AttemptId)>) {
-        if let Some((outbox, attempt)) = begun {
+    fn release(&self, begun: Option<(OutboxId, Box<Start>)>) {
+        if let Some((outbox, start)) = begun {
             let result = SendResult::RetryAt(self.node.clock.now(), "its begin was in doubt".to_owned());
-            let settle = Settle { outbox, attempt, result, event: None, pauses: Vec::new() };
+            let settle = Settle::unsent(outbox, &start, result);
             self.node.committer.submit(Operation::Settle(settle), |_| {});
         }
     }

@@ -6,8 +6,9 @@
 use std::collections::HashSet;
 
 use super::operation::{
-    Advance, Applied, Begin, Cancel, Claim, Finish, HandOver, Ingest, Migrate, Operation, Paused, Receive, Redeliver,
-    Refusal, Resolve, ReturnAllowance, SetDelivery, SetRight, Settle, Start, TakeAllowance, TurnEnding, Verdict,
+    Advance, Applied, Begin, Cancel, Claim, Counted, Finish, HandOver, Ingest, Migrate, Operation, Paused, Receive,
+    Redeliver, Refusal, Resolve, ReturnAllowance, SetDelivery, SetRight, Settle, Start, TakeAllowance, TurnEnding,
+    Verdict,
 };
 use super::rows::{Changes, ChatChange, ChatHead, Loaded, OutboxHead, StopChange, TurnHead};
 use crate::domain::allowance::grant;
@@ -479,6 +480,9 @@ impl Bench<'_> {
         }
         let emptied = head.emptied;
         self.outbox_moved(op.outbox);
+        if let Some(counted) = op.unsent {
+            self.give_back(&counted);
+        }
         if let Some(event) = op.event {
             self.insert_sent(event, emptied);
         }
@@ -486,6 +490,17 @@ impl Bench<'_> {
             self.pause(pause);
         }
         Ok(Applied::Done)
+    }
+
+    /// An attempt that certainly sent nothing uses up no limit: an outage must not mute anybody afterwards.
+    fn give_back(&mut self, counted: &Counted) {
+        for rule in &counted.windows {
+            if let Some(window) = self.loaded.windows.get_mut(&rule.key)
+                && window.give_back(rule, counted.at)
+            {
+                self.changes.windows.insert(rule.key);
+            }
+        }
     }
 
     /// Stores that a message was sent; without its text when that was removed while it was on its way.

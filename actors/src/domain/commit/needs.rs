@@ -81,6 +81,7 @@ impl Needs {
             }
             Operation::Settle(op) => {
                 self.outbox.insert(op.outbox);
+                self.windows.extend(op.unsent.iter().flat_map(|counted| &counted.windows).map(|rule| rule.key));
                 self.sources.extend(op.event.iter().map(|row| (row.bot, row.source)));
             }
             Operation::Pause(op) => {

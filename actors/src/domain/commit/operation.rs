@@ -252,6 +252,22 @@ pub struct Begin {
     pub start: Start,
 }
 
+impl Start {
+    /// What the start counts when it is allowed.
+    pub fn counted(&self) -> Counted {
+        Counted { at: self.now, windows: self.rules.windows.clone() }
+    }
+}
+
+/// What the start of an attempt counted in its windows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// When.
+    pub at: Timestamp,
+    /// Where.
+    pub windows: Vec<WindowRule>,
+}
+
 /// An attempt to send ended. Not fenced by epoch but by the attempt itself (I6).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settle {
@@ -265,6 +281,16 @@ pub struct Settle {
     pub event: Option<InboxRow>,
     /// Pauses that Telegram asked for.
     pub pauses: Vec<Pause>,
+    /// When certainly nothing was sent: what the attempt counted, which no window counts any more.
+    pub unsent: Option<Counted>,
+}
+
+impl Settle {
+    /// The end of an attempt in which certainly nothing was sent.
+    pub fn unsent(outbox: OutboxId, start: &Start, result: SendResult) -> Self {
+        let unsent = Some(start.counted());
+        Self { outbox, attempt: start.attempt, result, event: None, pauses: Vec::new(), unsent }
+    }
 }
 
 /// Telegram answered 429 to a poll, to "typing" or to another call that is no message.

@@ -318,7 +318,8 @@ pub async fn what_a_living_incarnation_is_sending_stays_its_own(home: &dyn Clust
         assert_eq!(other.state(&said).await, OutboxState::Sending);
     }
     let result = SendResult::Sent(MessageId(601));
-    let settle = Settle { outbox: said.id, attempt: AttemptId(51), result, event: None, pauses: Vec::new() };
+    let settle =
+        Settle { outbox: said.id, attempt: AttemptId(51), result, event: None, pauses: Vec::new(), unsent: None };
     assert_eq!(one.commit(Operation::Settle(settle)).await, Ok(Applied::Done));
     assert_eq!(other.cluster.settle_abandoned(other.me, said.bot, true).await.unwrap(), 0);
     assert_eq!(other.state(&said).await, OutboxState::Sent);

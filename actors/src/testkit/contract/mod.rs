@@ -130,6 +130,7 @@ macro_rules! store_contract {
             a_message_that_may_go_is_sending_at_once
             a_full_window_makes_the_message_wait
             windows_survive_a_restart
+            what_was_certainly_not_sent_uses_up_no_window
             a_chain_too_deep_is_cancelled
             a_stop_cancels_and_lifting_it_lets_go
             a_timed_stop_ends_by_itself

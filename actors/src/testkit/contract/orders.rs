@@ -168,7 +168,8 @@ async fn ended(scene: &Scene, result: SendResult) -> (Turn, [OutboxMessage; 2]) 
     let ending = TurnEnding::Said { messages: parts.to_vec(), begin: Some(start(7, at(3))) };
     let said = scene.commit_all(vec![claim(&turn, scene.epoch), finish(&turn, scene.epoch, ending)]).await;
     assert_eq!(said[1], Applied::Said(Some(Verdict::Send)));
-    let settle = Settle { outbox: parts[0].id, attempt: AttemptId(7), result, event: None, pauses: Vec::new() };
+    let settle =
+        Settle { outbox: parts[0].id, attempt: AttemptId(7), result, event: None, pauses: Vec::new(), unsent: None };
     let cancel = crate::domain::commit::operation::Cancel {
         bot: turn.bot,
         epoch: scene.epoch,

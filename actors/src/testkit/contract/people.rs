@@ -277,7 +277,14 @@ pub async fn an_answer_on_its_way_at_a_forgetting_arrives_without_its_text(home:
     assert_eq!((read[1].text.as_deref(), read[1].entities.len()), (None, 0), "whoever still knew it");
 
     let late = SendResult::RetryAt(at(9), "timeout".to_owned());
-    let late = Settle { outbox: answers[1].id, attempt: AttemptId(52), result: late, event: None, pauses: Vec::new() };
+    let late = Settle {
+        outbox: answers[1].id,
+        attempt: AttemptId(52),
+        result: late,
+        event: None,
+        pauses: Vec::new(),
+        unsent: None,
+    };
     scene.commit_all(vec![Operation::Settle(late)]).await;
     let given_up = scene.store.message(answers[1].id).await.unwrap().unwrap();
     assert_eq!(given_up.progress.state, OutboxState::Cancelled);

@@ -62,6 +62,7 @@ fn settle(message: &OutboxMessage, attempt: i64, result: SendResult) -> Operatio
         result,
         event: None,
         pauses: Vec::new(),
+        unsent: None,
     })
 }
 
@@ -120,6 +121,27 @@ pub async fn windows_survive_a_restart(home: &dyn Home) {
     let scene = scene.reopen(home).await;
     let done = scene.commit_one(begin(&scene, &messages[1], within(52))).await;
     assert!(matches!(done, Ok(Applied::Begun(Verdict::Wait(_)))), "{done:?}");
+}
+
+/// I11: a window counts what was sent or may have been. An attempt that certainly sent nothing gives its place back, in
+/// the transaction that ends it; what is of unknown fate keeps its place, also when it is sent again.
+pub async fn what_was_certainly_not_sent_uses_up_no_window(home: &dyn Home) {
+    let (scene, messages) = with_messages(home, 3).await;
+    let begun = |attempt: i64| start_within(attempt, at(5), WindowKey::Bot(messages[0].bot), 1, MINUTE);
+    let again = |why: &str| SendResult::RetryAt(at(6), why.to_owned());
+    let refused = Settle::unsent(messages[0].id, &begun(51), again("unreachable"));
+    scene.commit_all(vec![begin(&scene, &messages[0], begun(51)), Operation::Settle(refused)]).await;
+    let rejected = Settle::unsent(messages[1].id, &begun(52), SendResult::Rejected("chat not found".to_owned()));
+    let done =
+        scene.commit_all(vec![begin(&scene, &messages[1], begun(52)), Operation::Settle(rejected.clone())]).await;
+    assert_eq!(done[0], Applied::Begun(Verdict::Send), "the first attempt used up nothing");
+    assert_conflict(&scene.commit_one(Operation::Settle(rejected)).await);
+    let resent = settle(&messages[2], 53, again("reset; sent again"));
+    let done = scene.commit_all(vec![begin(&scene, &messages[2], begun(53)), resent]).await;
+    assert_eq!(done[0], Applied::Begun(Verdict::Send), "nor did the second, which ended once");
+    let scene = scene.reopen(home).await;
+    let done = scene.commit_one(begin(&scene, &messages[0], begun(54))).await;
+    assert!(matches!(done, Ok(Applied::Begun(Verdict::Wait(_)))), "what may have been sent counts: {done:?}");
 }
 
 /// I11: depth.
@@ -306,7 +328,8 @@ pub async fn a_pause_makes_other_messages_of_its_place_wait(home: &dyn Home) {
     let pause = |chat, until| Pause { bot, chat, until };
     let limited = |message: &OutboxMessage, attempt, pauses| {
         let result = SendResult::RetryAt(at(40), "429".to_owned());
-        let settle = Settle { outbox: message.id, attempt: AttemptId(attempt), result, event: None, pauses };
+        let settle =
+            Settle { outbox: message.id, attempt: AttemptId(attempt), result, event: None, pauses, unsent: None };
         vec![begin(&scene, message, start(attempt, at(5))), Operation::Settle(settle)]
     };
     scene.commit_all(limited(&messages[0], 51, vec![pause(Some(chat), at(40)), pause(Some(chat), at(20))])).await;
@@ -322,6 +345,7 @@ pub async fn a_pause_makes_other_messages_of_its_place_wait(home: &dyn Home) {
         result: SendResult::RetryAt(at(90), "429".to_owned()),
         event: None,
         pauses: vec![pause(None, at(90))],
+        unsent: None,
     };
     scene.commit_all(vec![Operation::Settle(everywhere)]).await;
     let done = scene.commit_one(begin(&scene, &messages[2], start(55, at(60)))).await;
@@ -340,6 +364,7 @@ pub async fn a_pause_survives_a_restart_until_it_is_over(home: &dyn Home) {
         result: SendResult::RetryAt(at(40), "429".to_owned()),
         event: None,
         pauses: vec![pause, over],
+        unsent: None,
     };
     scene.commit_all(vec![begin(&scene, &messages[0], start(51, at(5))), Operation::Settle(settle)]).await;
     let scene = scene.reopen(home).await;

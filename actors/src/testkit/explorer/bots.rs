@@ -179,7 +179,8 @@ impl Sim {
             None
         };
         let row = event.as_ref().map(|row| row.id);
-        let settle = Operation::Settle(Settle { outbox: message.id, attempt, result, event, pauses: Vec::new() });
+        let settle =
+            Operation::Settle(Settle { outbox: message.id, attempt, result, event, pauses: Vec::new(), unsent: None });
         self.call(id, Call::Commit(Box::new(settle), Then::Settled(chat, row)));
     }
 
