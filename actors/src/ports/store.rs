@@ -88,7 +88,7 @@ pub struct Backlog {
     pub ticks: Vec<ChatId>,
     /// Bots with queued turns or messages that are due.
     pub bots: Vec<BotId>,
-    /// Turns queued or claimed.
+    /// Turns queued or claimed, of the bots that this node has.
     pub turns_open: u64,
 }
 
@@ -276,13 +276,13 @@ pub trait Store: Archive {
         limit: usize,
     ) -> Result<(Vec<OutcomeRecord>, OutcomeCursor), StoreError>;
 
-    /// Deletes handled inbox rows received before `before`, whose updates cannot come again (I2), and what was taken
+    /// Gives up inbox rows received before `before` whose chats left the manifest, deletes handled ones from before it, whose updates cannot come again (I2), and what was taken
     /// from budgets in periods that began before it and have ended; returns how many.
     async fn prune(&self, before: Timestamp) -> Result<u64, StoreError>;
 
     /// Removes the texts that are older at `now` than their chats keep them, at most some thousands of entries and
     /// decisions a call: of entries text, entities and media, of decisions what they depended on, of messages their
-    /// text. Numbers, authors, dates and outcomes stay. Returns how many entries and decisions it has passed.
+    /// text, of handled inbox rows what they hold. Numbers, authors, dates and outcomes stay. Returns how many entries and decisions it has passed.
     async fn expire(&self, now: Timestamp) -> Result<u64, StoreError>;
 
     /// The states of a turn and its messages, for tests and the reason why.

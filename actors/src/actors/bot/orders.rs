@@ -8,7 +8,8 @@
 //! | `/stop` | anyone's pauses the chat at once; of somebody of unknown rank it is a doubt in the store, beside what stands there, until Telegram has said what they are |
 //! | `/quiet` | Telegram is asked first; while it does not answer, the chat is paused and it goes on as with `/stop` |
 //! | `/start` | Telegram is asked first; while it does not answer, the chat stays as it is |
-//! | `/optout`, `/optin`, `/forgetme` | in force on this node at once, then stored |
+//! | `/optout`, `/forgetme` | in force on this node at once, then stored |
+//! | `/optin` | in force once it is stored, unless a newer word of the person's says the opposite |
 //!
 //! An anonymous administrator and the chat's own channel need no asking; bots and other channels are not obeyed. A bare
 //! command reaches many bots and acts once. Which word counts more is judged in the transaction (`domain::control`);
@@ -200,13 +201,14 @@ fn right_of(command: Command) -> Option<Right> {
     }
 }
 
-/// A person makes use of a right: in force here at once, and stored as soon as the store takes it. What repeats it asks
-/// for nothing, and nobody is told.
+/// A person makes use of a right: stored as soon as the store takes it. What repeats it asks for nothing, and nobody is
+/// told.
 pub(in crate::actors) fn claim(node: &Arc<Node>, right: SetRight) {
     node.people.ordered(right.person, right.right, right.at);
     let claiming = Arc::clone(node);
     node.committer.submit(Operation::SetRight(right.clone()), move |result| match result {
         Ok(Applied::RightSet { already: true }) => claiming.people.stored(right.person, right.right),
+        Ok(Applied::RightOutdated) => claiming.people.settle(right.person, right.right == Right::OptIn),
         Ok(_) => claiming.right_stored(&right),
         Err(error) => {
             tracing::error!(error = %error, right = right.right.as_str(), "a person's right cannot be stored yet, it is tried again");

@@ -109,6 +109,14 @@ impl Bench<'_> {
 
     fn set_right(&mut self, op: SetRight) -> Applied {
         let out = self.loaded.opted_out.contains(&op.person);
+        if op.right.is_outdated(op.at, self.loaded.said.get(&op.person).copied()) {
+            let opposed = out != (op.right == Right::OptOut);
+            return if opposed { Applied::RightOutdated } else { Applied::RightSet { already: true } };
+        }
+        if op.right != Right::Forget {
+            self.loaded.said.insert(op.person, op.at);
+            self.changes.orders.said.insert(op.person, op.at);
+        }
         let already = match op.right {
             Right::OptOut => out,
             Right::OptIn => !out,
