@@ -238,6 +238,15 @@ impl Store for PgStore {
         reads::transcript(&self.reads, chat, upto, limit).await
     }
 
+    async fn conversation(
+        &self,
+        chat: ChatId,
+        upto: Number,
+        said: usize,
+    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+        reads::conversation(&self.reads, chat, upto, said).await
+    }
+
     async fn find_messages(
         &self,
         chat: TelegramChatId,

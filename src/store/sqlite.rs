@@ -139,6 +139,15 @@ impl Store for SqliteStore {
         reads::transcript(&self.readers, chat, upto, limit).await
     }
 
+    async fn conversation(
+        &self,
+        chat: ChatId,
+        upto: Number,
+        said: usize,
+    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+        reads::conversation(&self.readers, chat, upto, said).await
+    }
+
     async fn find_messages(
         &self,
         chat: TelegramChatId,

@@ -75,7 +75,7 @@ pub struct ChatMemory {
     pub disclosed: bool,
     /// The highest message id among its entries, for each id that Telegram gave the chat: what is newer has no entry.
     pub highest: Vec<(TelegramChatId, MessageId)>,
-    /// Its latest entries, oldest first.
+    /// The end of its conversation, oldest first.
     pub recent: Vec<Arc<TranscriptEntry>>,
 }
 
@@ -212,7 +212,7 @@ pub trait Store: Archive {
     /// the process (I7): its claimed turns go back to the queue or are dead, what it was sending is unknown.
     async fn reclaim(&self, bot: BotId) -> Result<(), StoreError>;
 
-    /// Where a chat stands, with its last `recent` entries.
+    /// Where a chat stands, with the end of its conversation: `recent` messages (see [`Store::conversation`]).
     async fn chat_memory(&self, chat: ChatId, recent: usize) -> Result<ChatMemory, StoreError>;
 
     /// The chat's inbox rows without outcome, oldest first.
@@ -224,6 +224,15 @@ pub trait Store: Archive {
         chat: ChatId,
         upto: Number,
         limit: usize,
+    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError>;
+
+    /// The end of a conversation up to that number, oldest first: the last `said` messages, service messages and
+    /// commands, and the latest edit of each message. Looks at no more than eight times as many entries.
+    async fn conversation(
+        &self,
+        chat: ChatId,
+        upto: Number,
+        said: usize,
     ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError>;
 
     /// The first entry of each of these messages, for those that have one.

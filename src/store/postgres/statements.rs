@@ -14,6 +14,7 @@ pub fn on_the_datas_way() -> Vec<(&'static str, String)> {
         ("depths", reads::DEPTHS),
         ("unhandled", &*sql.unhandled),
         ("transcript", &*sql.transcript),
+        ("conversation", &*sql.conversation),
         ("find_messages", &*sql.find),
         ("highest_messages", reads::HIGHEST),
         ("entry_numbers", reads::ENTRY_NUMBERS),

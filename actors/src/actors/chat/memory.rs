@@ -5,6 +5,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::behaviour::note::Note;
+use crate::behaviour::window::Window;
 use crate::domain::decision::OpenTurn;
 use crate::domain::ids::{BotId, DecisionNumber, InboxId, MessageId, Number, TelegramChatId};
 use crate::domain::time::Timestamp;
@@ -82,8 +83,8 @@ impl Forgotten {
 
 /// What a chat remembers.
 pub struct Memory {
-    /// Latest entries, oldest first.
-    pub window: VecDeque<Arc<Note>>,
+    /// The end of the transcript: what was said, and what became of it.
+    pub window: Window,
     /// Number of the last entry, committed or under way.
     pub last_number: Number,
     /// Number of the last decision, committed or under way.
@@ -105,7 +106,7 @@ impl Memory {
     /// Memory as loaded from the store at `now`.
     pub fn new(loaded: ChatMemory, entries_max: usize, rows_max: usize, now: Timestamp) -> Self {
         let mut memory = Self {
-            window: VecDeque::new(),
+            window: Window::default(),
             last_number: Number(0),
             last_decision: loaded.last_decision,
             open: Vec::new(),
@@ -138,10 +139,7 @@ impl Memory {
             self.numbers.remove(&old);
             self.forgotten.add(&old, date);
         }
-        self.window.push_back(Arc::new(Note::new(entry)));
-        if self.window.len() > self.entries_max {
-            self.window.pop_front();
-        }
+        self.window.push(Arc::new(Note::new(entry)), self.entries_max);
     }
 
     /// The turns that the chat waits for now; what it waited for in vain is forgotten.
@@ -174,8 +172,7 @@ impl Memory {
 
     /// The remembered entry with that number.
     pub fn entry(&self, number: Number) -> Option<&Arc<Note>> {
-        let first = self.window.front()?.number.0;
-        self.window.get(usize::try_from(number.0 - first).ok()?).filter(|entry| entry.number == number)
+        self.window.entry(number)
     }
 
     /// Notes that a row was taken in hand; false when it was before.

@@ -13,7 +13,7 @@ use crate::domain::inbox::{InboxRow, Outcome, OutcomeKind, SentEvent, Source};
 use crate::domain::outbox::{OutboxMessage, OutboxState};
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::time::Timestamp;
-use crate::domain::transcript::{EntryKey, TranscriptEntry};
+use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 use crate::domain::turn::{Turn, TurnState};
 use crate::ports::store::{
     Backlog, ChatMemory, OutcomeCursor, OutcomeMessage, OutcomeRecord, OutcomeTurn, QueueDepths,
@@ -30,7 +30,7 @@ impl State {
             disclosed: head.disclosed,
             absent: self.absences.iter().filter(|(of, _)| *of == chat).map(|(_, bot)| *bot).collect(),
             highest: self.highest_messages(chat),
-            recent: self.transcript_until(chat, head.last_number, recent),
+            recent: self.conversation(chat, head.last_number, recent),
         }
     }
 
@@ -63,6 +63,24 @@ impl State {
         let mut newest_first: Vec<_> = entries.rev().take(limit).collect();
         newest_first.reverse();
         newest_first
+    }
+
+    pub(super) fn conversation(&self, chat: ChatId, upto: Number, most: usize) -> Vec<Arc<TranscriptEntry>> {
+        let page = self.transcript_until(chat, upto, most.saturating_mul(8));
+        let is_said = |entry: &TranscriptEntry| matches!(entry.kind, EntryKind::Message | EntryKind::Member);
+        let (mut said, mut edited, mut chosen) = (0, BTreeSet::new(), Vec::new());
+        for entry in page.into_iter().rev() {
+            if said == most {
+                break;
+            }
+            let latest = entry.kind == EntryKind::Edit && edited.insert((entry.telegram_chat, entry.message_id));
+            said += usize::from(is_said(&entry));
+            if is_said(&entry) || latest {
+                chosen.push(entry);
+            }
+        }
+        chosen.reverse();
+        chosen
     }
 
     pub(super) fn find_messages(&self, chat: TelegramChatId, messages: &[MessageId]) -> Vec<Arc<TranscriptEntry>> {
