@@ -48,7 +48,7 @@ FROM unnest($1::bigint[], $2::bigint[]) AS r (telegram_id, chat) \
 WHERE outbox.state IN ('queued', 'retry_at') AND outbox.chat = r.chat";
 const SAID: &str = "\
 INSERT INTO right_said (person, at) SELECT * FROM unnest($1::bigint[], $2::bigint[]) \
-ON CONFLICT (person) DO UPDATE SET at = excluded.at";
+ON CONFLICT (person) DO UPDATE SET at = greatest(right_said.at, excluded.at)";
 const DELIVERY: &str = "SELECT bot, mode, webhook_url FROM bot_delivery WHERE bot = $1";
 
 /// Both ids come from one source, so they order across the tables.

@@ -32,8 +32,12 @@ ON CONFLICT (key) DO UPDATE SET config_seq = setting.config_seq + 1";
 const AUDIT: &str = "\
 INSERT INTO audit (seq, person, action, at, by) \
 SELECT config_seq, $1, $2, $3, $4 FROM setting WHERE key = 'people'";
-const OPT_OUT: &str = "INSERT INTO opt_out (person, at, by) VALUES ($1, $2, $3) ON CONFLICT (person) DO NOTHING";
-const OPT_IN: &str = "DELETE FROM opt_out WHERE person = $1";
+/// Its last word was written before, under its lock: what another node committed meanwhile may be newer.
+const OPT_OUT: &str = "\
+INSERT INTO opt_out (person, at, by) SELECT $1::bigint, $2::bigint, $3::text \
+WHERE (SELECT s.at FROM right_said s WHERE s.person = $1) <= $2 ON CONFLICT (person) DO NOTHING";
+const OPT_IN: &str =
+    "DELETE FROM opt_out WHERE person = $1 AND (SELECT s.at FROM right_said s WHERE s.person = $1) <= $2";
 const SEQ: &str = "SELECT coalesce((SELECT config_seq FROM setting WHERE key = 'people'), 0)";
 const OPTED_OUT: &str = "SELECT person FROM opt_out";
 const WISHES: &str = "\
@@ -105,7 +109,7 @@ pub(super) async fn write(session: &mut Session<'_>, right: &SetRight) -> Result
     session.execute("audit", audit).await?;
     match right.right {
         Right::OptOut => session.execute("opt_out", sqlx::query(OPT_OUT).bind(person).bind(at).bind(by)).await?,
-        Right::OptIn => session.execute("opt_in", sqlx::query(OPT_IN).bind(person)).await?,
+        Right::OptIn => session.execute("opt_in", sqlx::query(OPT_IN).bind(person).bind(at)).await?,
         Right::Forget => 0,
     };
     Ok(())
