@@ -35,9 +35,9 @@ SELECT config_seq, $1, $2, $3, $4 FROM setting WHERE key = 'people'";
 /// Its last word was written before, under its lock: what another node committed meanwhile may be newer.
 const OPT_OUT: &str = "\
 INSERT INTO opt_out (person, at, by) SELECT $1::bigint, $2::bigint, $3::text \
-WHERE (SELECT s.at FROM right_said s WHERE s.person = $1) <= $2 ON CONFLICT (person) DO NOTHING";
+WHERE (SELECT s.at / 1000 FROM right_said s WHERE s.person = $1) <= $2 / 1000 ON CONFLICT (person) DO NOTHING";
 const OPT_IN: &str =
-    "DELETE FROM opt_out WHERE person = $1 AND (SELECT s.at FROM right_said s WHERE s.person = $1) <= $2";
+    "DELETE FROM opt_out WHERE person = $1 AND (SELECT s.at / 1000 FROM right_said s WHERE s.person = $1) <= $2 / 1000";
 const SEQ: &str = "SELECT coalesce((SELECT config_seq FROM setting WHERE key = 'people'), 0)";
 const OPTED_OUT: &str = "SELECT person FROM opt_out";
 const WISHES: &str = "\

@@ -114,8 +114,9 @@ impl Bench<'_> {
             return if opposed { Applied::RightOutdated } else { Applied::RightSet { already: true } };
         }
         if op.right != Right::Forget {
-            self.loaded.said.insert(op.person, op.at);
-            self.changes.orders.said.insert(op.person, op.at);
+            let said = self.loaded.said.entry(op.person).or_insert(op.at);
+            *said = (*said).max(op.at);
+            self.changes.orders.said.insert(op.person, *said);
         }
         let already = match op.right {
             Right::OptOut => out,
