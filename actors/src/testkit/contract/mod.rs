@@ -181,6 +181,7 @@ macro_rules! store_contract {
             a_chat_is_known_by_its_telegram_id
             newcomers_during_a_tenure_can_act_at_once
             a_plan_that_names_something_twice_is_refused
+            a_chat_with_odd_words_migrates
         ]);
         $crate::store_contract!(@file $home, hand_over: [
             a_lease_given_away_fences_what_follows_in_its_batch
