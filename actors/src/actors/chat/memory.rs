@@ -160,9 +160,9 @@ impl Memory {
         self.numbers.get(key).copied()
     }
 
-    /// Whether only the store can tell if there is an entry of that key; `date` is that of what asks.
+    /// Whether only the store can tell if there is an entry of a key that is not remembered; `date` is that of what asks.
     pub fn may_have_forgotten(&self, key: &EntryKey, date: Timestamp) -> bool {
-        self.forgotten.may_hold(key, date) && !self.numbers.contains_key(key)
+        self.forgotten.may_hold(key, date)
     }
 
     /// A commit was refused: until one succeeds, the store is asked for every key.
