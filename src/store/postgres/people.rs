@@ -262,9 +262,12 @@ pub(super) async fn empty_messages(
 /// counted.
 async fn empty_told(session: &mut Session<'_>, messages: Vec<i64>) -> Result<u64, Error> {
     let sent = session.fetch_all("sent_to_empty", sqlx::query(SENT_OF).bind(messages.clone())).await?;
-    let sent = sent.iter().map(|row| Ok((row.try_get(0)?, without_text(row.try_get(1)?))));
-    let (sent, payloads): (Vec<i64>, Vec<String>) = sent.collect::<Result<Vec<_>, Error>>()?.into_iter().unzip();
-    session.execute("empty_sent", sqlx::query(EMPTY_SENT).bind(sent).bind(payloads)).await?;
+    let (mut ids, mut payloads) = (Vec::<i64>::new(), Vec::<String>::new());
+    for row in &sent {
+        ids.push(row.try_get(0)?);
+        payloads.push(without_text(row.try_get::<&str, _>(1)?));
+    }
+    session.execute("empty_sent", sqlx::query(EMPTY_SENT).bind(ids).bind(payloads)).await?;
     session.execute("empty_said", sqlx::query(EMPTY_SAID).bind(messages)).await
 }
 
