@@ -32,6 +32,15 @@ pub enum Act {
     },
 }
 
+impl Act {
+    /// Removes the words that it holds.
+    pub fn empty(&mut self) {
+        if let Self::Say { text } = self {
+            text.clear();
+        }
+    }
+}
+
 /// One turn; unique by (chat, decision, bot, ordinal).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Turn {

@@ -27,3 +27,4 @@ mod sending;
 mod stops;
 mod supervision;
 mod webhook;
+mod wedges;
