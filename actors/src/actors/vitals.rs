@@ -63,7 +63,8 @@ struct Signs {
 #[derive(Debug)]
 struct Failing {
     since: Instant,
-    last: Instant,
+    /// When a commit failed last; what only a probe met is over with the next one.
+    commit: Option<Instant>,
     failures: u64,
     error: String,
 }
@@ -94,7 +95,8 @@ impl StoreSigns {
         let now = Instant::now();
         let Some(error) = failed else {
             signs.wrote = Some(now);
-            let over = |failing: &mut Failing| write == Write::Commit || failing.last.elapsed() >= FORGIVEN_AFTER;
+            let forgiven = |commit: Instant| commit.elapsed() >= FORGIVEN_AFTER;
+            let over = |failing: &mut Failing| write == Write::Commit || failing.commit.is_none_or(forgiven);
             if let Some(failing) = signs.failing.take_if(over) {
                 signs.hush.over();
                 tracing::info!(
@@ -105,9 +107,12 @@ impl StoreSigns {
             }
             return;
         };
-        let failing =
-            signs.failing.get_or_insert_with(|| Failing { since: now, last: now, failures: 0, error: String::new() });
-        (failing.last, failing.failures, failing.error) = (now, failing.failures + 1, error.to_string());
+        let blank = || Failing { since: now, commit: None, failures: 0, error: String::new() };
+        let failing = signs.failing.get_or_insert_with(blank);
+        if write == Write::Commit {
+            failing.commit = Some(now);
+        }
+        (failing.failures, failing.error) = (failing.failures + 1, error.to_string());
         let failures = failing.failures;
         if signs.hush.happened().is_some() {
             tracing::error!(error = %error, failures, "the store does not take writes; nothing of them was written");
@@ -256,6 +261,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_probe_heals_what_nobody_tried_again() {
         let signs = StoreSigns::default();
+        written(&signs, Write::Probe, Some(&full())).await;
+        assert_ne!(signs.state(), StoreState::Writes);
+        written(&signs, Write::Probe, None).await;
+        assert_eq!(signs.state(), StoreState::Writes, "no commit has failed");
         written(&signs, Write::Commit, Some(&full())).await;
         tokio::time::advance(FORGIVEN_AFTER).await;
         written(&signs, Write::Probe, None).await;
