@@ -108,6 +108,13 @@ const LAYERS: &[Layer] = &[
         must_not: &["teloxide", "sqlx", "axum", "async_openai", "reqwest", "crossterm"],
     },
     Layer {
+        name: "adapter hook",
+        folder: "src/hook",
+        module: "botfleet::hook",
+        may: &["botfleet::hook", "botfleet_actors::ports", "botfleet_actors::domain"],
+        must_not: &["teloxide", "sqlx", "axum", "async_openai", "fred", "crossterm"],
+    },
+    Layer {
         name: "config",
         folder: "src/config",
         module: "botfleet::config",
@@ -134,6 +141,7 @@ const LAYERS: &[Layer] = &[
             "botfleet::llm",
             "botfleet::store",
             "botfleet::bus",
+            "botfleet::hook",
             "botfleet_actors",
         ],
         must_not: SDKS,

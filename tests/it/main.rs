@@ -16,6 +16,7 @@ mod fleet_requests;
 mod fleet_stage;
 mod fleet_stop;
 mod fleet_webhook;
+mod health;
 mod health_command;
 mod launcher;
 mod launcher_cluster;

@@ -24,7 +24,7 @@ impl BotState {
         match in_time(node.store.waiting_messages(self.profile.id, limit.max(1))).await {
             Ok(messages) => self.take_stored_messages(messages).await,
             Err(error) => {
-                tracing::warn!(bot.id = %self.profile.id, error = %error, "waiting messages cannot be read now");
+                node.committer.signs.waits("messages", &error);
             }
         }
     }
@@ -41,7 +41,7 @@ impl BotState {
         let node = Arc::clone(&self.node);
         match in_time(node.store.queued_turns(self.profile.id, self.room_for_turns())).await {
             Ok(turns) => self.take_stored_turns(turns).await,
-            Err(error) => tracing::warn!(bot.id = %self.profile.id, error = %error, "waiting turns cannot be read now"),
+            Err(error) => node.committer.signs.waits("turns", &error),
         }
     }
 

@@ -63,6 +63,7 @@ impl BotState {
             unsent: None,
         };
         let mut delivery = None;
+        self.node.vitals.send_ended(result.as_ref().err().map(ToString::to_string));
         match result {
             Ok(message_id) => {
                 let event = sent_event(&out.message, message_id, now);

@@ -193,7 +193,11 @@ impl BotState {
                 }
                 self.release(self.jobs.get(&turn).and_then(|job| job.begun.clone()));
             }
-            tracing::warn!(bot.id = %self.profile.id, turn.id = %turn, error = %error, "turn could not be claimed, its completion is discarded");
+            if matches!(error, CommitError::Unavailable(_)) {
+                self.node.committer.signs.waits("claims", error);
+            } else {
+                tracing::warn!(bot.id = %self.profile.id, turn.id = %turn, error = %error, "turn could not be claimed, its completion is discarded");
+            }
             if *error == CommitError::Refused(Refusal::Fenced) {
                 return self.on_fenced();
             }

@@ -35,6 +35,12 @@ pub(super) async fn make(
     admission: Admission,
 ) -> Concluded {
     let (end, tokens) = shop.attempt(lease.key, &waiting.call, reserved).await;
+    match &end {
+        End::Made(Ok(_)) => shop.node.vitals.call_ended(&shop.name, None),
+        End::Made(Err(error)) => shop.node.vitals.call_ended(&shop.name, Some(error.to_string())),
+        End::CutShort(true) => shop.node.vitals.call_ended(&shop.name, Some("no answer in time".to_owned())),
+        _ => {}
+    }
     match end {
         End::CutShort(long_enough) => {
             let failure = if long_enough {
