@@ -187,7 +187,9 @@ fn settled(effect: Effect, token: &SecretString, error: TelegramError) -> Telegr
         TelegramError::Unknown(text) => TelegramError::Unknown(without(token, text)),
         TelegramError::Unauthorized(text) => TelegramError::Unauthorized(without(token, text)),
         TelegramError::Conflict(text) => TelegramError::Conflict(without(token, text)),
-        TelegramError::Forbidden(text) => TelegramError::Forbidden(without(token, text)),
+        TelegramError::CannotWrite { place, description } => {
+            TelegramError::CannotWrite { place, description: without(token, description) }
+        }
         TelegramError::Rejected { code, description } => {
             TelegramError::Rejected { code, description: without(token, description) }
         }

@@ -118,6 +118,9 @@ fn posted(message: wire::Message<'_>, revision: Option<i64>) -> Incoming {
     if let Some(supergroup) = message.migrate_to_chat_id {
         return within(Some(&message.chat), Event::MigratedTo { to: TelegramChatId(supergroup) });
     }
+    if let Some(group) = message.migrate_from_chat_id {
+        return within(Some(&message.chat), Event::MigratedFrom { from: TelegramChatId(group) });
+    }
     let media = media(&message);
     let author = author(&message);
     let thread = message.message_thread_id.filter(|id| message.is_topic_message && *id != GENERAL_TOPIC);

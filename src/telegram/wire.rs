@@ -178,6 +178,9 @@ pub struct Message<'a> {
     /// The supergroup that the group became.
     #[serde(default)]
     pub migrate_to_chat_id: Option<i64>,
+    /// The group that the supergroup was.
+    #[serde(default)]
+    pub migrate_from_chat_id: Option<i64>,
     /// Sizes of a photo, the largest last.
     #[serde(default)]
     pub photo: Option<Vec<Attachment>>,

@@ -29,4 +29,5 @@ pub mod records;
 pub mod said;
 pub mod tasks;
 pub mod traffic;
+pub mod voices;
 pub mod webhooks;

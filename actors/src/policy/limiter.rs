@@ -93,12 +93,26 @@ impl<K: Hash + Eq + Copy> Limit<K> {
         self.limiter.check_key(key).map_err(|refused| refused.wait_time_from(self.clock.now()))
     }
 
+    /// How long to wait before a permit would be given; none is taken.
+    fn wait(&self, key: &K) -> Option<Duration> {
+        let arrival = self.states.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied()?;
+        let earliest = Duration::from(arrival).saturating_sub(self.tolerance);
+        Some(earliest.saturating_sub(self.clock.now())).filter(|wait| !wait.is_zero())
+    }
+
     /// Nothing passes for `pause`, and no burst after it.
     fn push_back(&self, key: K, pause: Duration) {
         let until = Nanos::from(self.clock.now() + pause + self.tolerance);
         let mut states = self.states.0.lock().unwrap_or_else(PoisonError::into_inner);
         let state = states.entry(key).or_insert(until);
         *state = (*state).max(until);
+    }
+
+    /// Nothing is pushed back any more.
+    fn lift(&self) {
+        let now = Nanos::from(self.clock.now() + self.tolerance);
+        let mut states = self.states.0.lock().unwrap_or_else(PoisonError::into_inner);
+        states.values_mut().for_each(|arrival| *arrival = (*arrival).min(now));
     }
 
     /// Forgets keys whose state is that of a new one.
@@ -144,12 +158,16 @@ impl SendLimiter {
         }
     }
 
-    /// Takes a permit for one send into `chat`.
+    /// Takes a permit for one send into `chat`: of all limits together, or of none.
     ///
     /// # Errors
     /// How long to wait before asking again.
     pub fn permit(&mut self, chat: ChatId) -> Result<(), Duration> {
         if let Some(wait) = left(self.bot_pause) {
+            return Err(wait);
+        }
+        // Whoever is refused by the bot's limit must not delay its chat as well.
+        if let Some(wait) = self.bot.wait(&()) {
             return Err(wait);
         }
         self.chats.permit(&chat)?;
@@ -198,6 +216,14 @@ impl SendLimiter {
     /// How long calls that name no chat must wait.
     pub fn calls_pause(&self) -> Option<Duration> {
         left(self.calls_pause)
+    }
+
+    /// Ends all pauses. What they pushed back has no burst, and goes at its rate from now on.
+    pub fn lift(&mut self) {
+        (self.bot_pause, self.calls_pause) = (None, None);
+        self.pauses.clear();
+        self.bot.lift();
+        self.chats.lift();
     }
 
     /// Chats that are paused now, with the time left.
@@ -274,6 +300,29 @@ mod tests {
         limiter.limited(ChatId(1), seconds(5));
         tokio::time::advance(seconds(6)).await;
         assert_eq!(limiter.limited(ChatId(2), seconds(5)), Reach::Chat);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_of_the_bots_limit_delays_no_chat() {
+        let mut limiter = SendLimiter::new(NonZeroU32::new(3), true);
+        assert!(limiter.permit(ChatId(1)).is_ok(), "one at a time, a third of a second apart");
+        for _ in 0..20 {
+            assert!(limiter.permit(ChatId(2)).is_err(), "the bot's limit");
+        }
+        tokio::time::advance(Duration::from_millis(334)).await;
+        assert!(limiter.permit(ChatId(2)).is_ok(), "refusals took nothing of the chat's");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_that_a_person_lifts_are_over_at_once() {
+        let mut limiter = SendLimiter::new(NonZeroU32::new(30), true);
+        limiter.limited(ChatId(1), seconds(80_000));
+        limiter.pause_calls(seconds(80_000));
+        limiter.lift();
+        assert_eq!((limiter.calls_pause(), limiter.bot_pause(), limiter.pause_left(ChatId(1))), (None, None, None));
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(limiter.permit(ChatId(1)).is_ok());
+        assert!(limiter.permit(ChatId(1)).is_err(), "without a burst");
     }
 
     #[tokio::test(start_paused = true)]

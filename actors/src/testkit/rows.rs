@@ -21,6 +21,7 @@ use crate::domain::roster::{
 };
 use crate::domain::stance::{Relationship, Stance};
 use crate::domain::strategy::{Consistency, Novelty, Strategy};
+use crate::domain::silence::Silence;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 use crate::domain::turn::{Act, Turn, TurnProgress, Usage};
@@ -210,6 +211,7 @@ pub fn decision(chat: ChatId, number: i64, cause: Cause) -> Decision {
             first: Number(1),
             last: Number(1),
             absent: vec![BotId(9)],
+            silent: vec![(BotId(9), Silence::Paused(at(70))), (BotId(7), Silence::Refused)],
             open: vec![OpenTurn { bot: BotId(8), target: Some(Number(1)), until: at(60) }],
             calm_until: Some(at(90)),
             stopped: false,

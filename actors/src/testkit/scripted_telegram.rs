@@ -48,6 +48,8 @@ struct Script {
     every_me: Option<Step>,
     new_token: bool,
     out_of_reach: bool,
+    every_typing: Option<Step>,
+    chats: HashMap<TelegramChatId, Result<ChatDescription, TelegramError>>,
 }
 
 /// One bot's Telegram.
@@ -100,6 +102,11 @@ impl ScriptedTelegram {
         self.script.lock().unwrap().sends.push_back(step);
     }
 
+    /// What becomes of every "typing" from now on; `None` lets all go well.
+    pub fn every_typing(&self, step: Option<Step>) {
+        self.script.lock().unwrap().every_typing = step;
+    }
+
     /// What becomes of the next reaction that nothing was said of yet.
     pub fn next_reaction(&self, step: Step) {
         self.script.lock().unwrap().reactions.push_back(step);
@@ -118,6 +125,11 @@ impl ScriptedTelegram {
     /// What becomes of every question who the token belongs to; `None` lets all go well.
     pub fn every_me(&self, step: Option<Step>) {
         self.script.lock().unwrap().every_me = step;
+    }
+
+    /// What Telegram says of a chat from now on.
+    pub fn describe(&self, chat: TelegramChatId, told: Result<ChatDescription, TelegramError>) {
+        self.script.lock().unwrap().chats.insert(chat, told);
     }
 
     /// Telegram is believed to be out of reach, or within it again.
@@ -278,7 +290,13 @@ impl BotApi for ScriptedTelegram {
     }
 
     async fn send_typing(&self, _: TelegramChatId, _: Option<ThreadId>) -> Result<(), TelegramError> {
-        Ok(())
+        let step = self.script.lock().unwrap().every_typing.clone();
+        match step {
+            Some(Step::Fail(error)) => Err(error),
+            Some(Step::Hang) => std::future::pending().await,
+            Some(Step::Panic) => panic!("the client of bot {} panics while it types", self.me.id),
+            Some(Step::Accept) | None => Ok(()),
+        }
     }
 
     async fn set_reaction(&self, chat: TelegramChatId, message: MessageId, emoji: &str) -> Result<(), TelegramError> {
@@ -303,7 +321,8 @@ impl BotApi for ScriptedTelegram {
     }
 
     async fn get_chat(&self, chat: TelegramChatId) -> Result<ChatDescription, TelegramError> {
-        Ok(ChatDescription { kind: ChatKind::Supergroup, title: format!("chat {chat}") })
+        let told = self.script.lock().unwrap().chats.get(&chat).cloned();
+        told.unwrap_or_else(|| Ok(ChatDescription { kind: ChatKind::Supergroup, title: format!("chat {chat}") }))
     }
 }
 

@@ -402,6 +402,15 @@ impl Stage {
         }
     }
 
+    /// A person lifts the pauses of the bot at that place; tells whether that is stored.
+    pub async fn lift_pauses(&self, at: usize) -> bool {
+        let bot = self.node.directory.bot(self.bots[at]).expect("the bot runs");
+        match bot.call(BotMsg::LiftPauses, Some(DEADLINE)).await {
+            Ok(ractor::rpc::CallResult::Success(lifted)) => lifted,
+            other => panic!("the bot does not answer: {other:?}"),
+        }
+    }
+
     /// A person wants the updates of the bot at that place to arrive in this way.
     pub async fn set_delivery(&self, at: usize, mode: DeliveryMode) -> Result<(), DeliveryError> {
         let bot = self.node.directory.bot(self.bots[at]).expect("the bot runs");

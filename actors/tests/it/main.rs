@@ -22,6 +22,7 @@ mod ownership_storm;
 mod physics;
 mod rights;
 mod sending;
+mod silence;
 mod stops;
 mod supervision;
 mod webhook;

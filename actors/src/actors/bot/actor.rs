@@ -147,7 +147,7 @@ pub enum BotMsg {
     /// A waiting turn may be due.
     TurnDue,
     /// The end of a turn was committed, or not.
-    Finished(TurnId, u64, Option<(OutboxId, Start)>, CommitResult),
+    Finished(TurnId, u64, Option<(OutboxId, Box<Start>)>, CommitResult),
     /// The end of a turn must be committed again: the store did not answer.
     FinishAgain(TurnId, u64),
     /// What could not be done before may be done now. Stale generations are dropped.
@@ -164,6 +164,12 @@ pub enum BotMsg {
     SettleAgain(OutboxId),
     /// Telegram answered 429 to a call that is no message, about a chat or about none.
     Limited(Option<ChatId>, Duration),
+    /// Find out whether it can write in a chat again that was shut to it.
+    TryChat(ChatId),
+    /// Telegram answered that.
+    ChatTried(ChatId, Result<(), TelegramError>),
+    /// A person lifts the pauses that Telegram asked it for.
+    LiftPauses(RpcReplyPort<bool>),
     /// These chats are not in the manifest: leave them.
     LeaveChats(BTreeSet<TelegramChatId>),
     /// Somebody stopped a chat, and it is not known whether they may.
@@ -236,6 +242,8 @@ pub struct BotSnapshot {
     pub sends_in_flight: usize,
     /// Seconds that Telegram asked it to pause everywhere, from now on.
     pub paused_seconds: Option<u64>,
+    /// Why it cannot speak anywhere now.
+    pub cannot_speak: Option<String>,
     /// Chats where Telegram asked it to pause.
     pub paused_chats: usize,
     /// Whether it is coming to its end: it takes no updates and begins no turns.
@@ -389,6 +397,9 @@ impl Actor for BotActor {
             BotMsg::Settled(outbox, result) => state.on_settled(outbox, result),
             BotMsg::SettleAgain(outbox) => state.settle(outbox),
             BotMsg::Limited(chat, retry_after) => state.on_limited(chat, retry_after),
+            BotMsg::TryChat(chat) => state.try_chat(chat),
+            BotMsg::ChatTried(chat, result) => state.on_chat_tried(chat, &result),
+            BotMsg::LiftPauses(reply) => state.lift_pauses(reply),
             BotMsg::LeaveChats(strange) => state.on_leave_chats(strange),
             BotMsg::Doubted(doubt) => state.on_doubted(doubt),
             BotMsg::Ranked(doubt, rank) => state.on_ranked(doubt, rank),
@@ -432,6 +443,7 @@ impl BotState {
             messages_due: self.sending.due(self.node.clock.now()),
             sends_in_flight: self.sending.in_flight(),
             paused_seconds: self.sending.limiter.bot_pause().map(|left| left.as_secs() + 1),
+            cannot_speak: self.node.silence_of(self.profile.id).map(|why| why.to_string()),
             paused_chats: self.sending.limiter.pauses().count(),
             quiescing: self.quiescing,
             holding_sends: self.holding_sends,

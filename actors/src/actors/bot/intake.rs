@@ -32,7 +32,9 @@ use crate::domain::inbox::{InboxRow, Outcome, OutcomeKind, Source};
 use crate::domain::incoming::{AuthorKind, ChatKind, Event, Incoming};
 use crate::domain::people::{OPTED_OUT, TOMBSTONE};
 use crate::domain::roster::{DeliveryChoice, DeliveryMode};
+use crate::domain::silence::Silence;
 use crate::domain::time::Timestamp;
+use crate::ports::bus::Hint;
 use crate::ports::telegram::{ReceivedUpdate, TelegramError, WebhookStatus, WebhookTarget};
 
 /// How often a webhook is looked at: whether it is still ours, and what Telegram says of it.
@@ -118,13 +120,16 @@ pub(super) fn sorted(node: &Arc<Node>, bot: BotId, updates: Vec<ReceivedUpdate>)
     for mut update in updates {
         obey(node, bot, &update.incoming);
         let gone = without_words(node, &mut update);
-        if let (Some(old), Event::MigratedTo { to }) = (update.incoming.chat, &update.incoming.event)
-            && let Some(chat) = node.directory.chat_of(old)
+        if let Some((from, to)) = migration(&update.incoming)
+            && let Some(chat) = node.directory.chat_of(from)
         {
             // What follows in the same answer comes under the new id; the chat stores it.
-            node.directory.migrate(chat, *to);
+            node.directory.migrate(chat, to);
         }
         let (chat, outcome) = route(node, &update.incoming);
+        if let (Some(chat), Event::Membership { can_post: true, .. }) = (chat, &update.incoming.event) {
+            node.tell([Hint::Opened(bot, chat)]);
+        }
         let outcome = gone.map(|reason| Outcome::because(OutcomeKind::Ignored, reason)).or(outcome);
         if let Some(telegram) = update.incoming.chat.filter(|_| chat.is_none() && is_life(&update.incoming)) {
             sorted.strange.extend(node.directory.chat_of(telegram).is_none().then_some(telegram));
@@ -144,6 +149,16 @@ pub(super) fn sorted(node: &Arc<Node>, bot: BotId, updates: Vec<ReceivedUpdate>)
         }
     }
     sorted
+}
+
+/// The ids of a group and of the supergroup that it became. Telegram tells it twice, in the group and in the
+/// supergroup, and a bot may see only one of both.
+fn migration(incoming: &Incoming) -> Option<(TelegramChatId, TelegramChatId)> {
+    match incoming.event {
+        Event::MigratedTo { to } => Some((incoming.chat?, to)),
+        Event::MigratedFrom { from } => Some((from, incoming.chat?)),
+        _ => None,
+    }
 }
 
 /// Takes out of an update what nobody may keep: the words of people who have opted out, or asked to be forgotten, and
@@ -483,6 +498,7 @@ impl BotState {
             tracing::error!(bot.id = %self.profile.id, reason, "the token is refused: put a valid one where it comes from");
         }
         self.health = BotHealth::Refused(reason.to_owned());
+        self.set_silence(Some(Silence::Refused));
         self.intake.generation += 1;
         self.intake.phase = Phase::Closed;
         drop(self.myself.send_after(self.settings.refused_retry, || BotMsg::Identify));

@@ -107,7 +107,7 @@ impl BotState {
     }
 
     pub(super) fn on_loaded(&mut self, loaded: Loaded) {
-        self.sending.resume_pauses(&loaded.pauses, self.node.clock.now());
+        self.resume_pauses(loaded.pauses);
         if let Some(said) = &loaded.said {
             self.on_recalled(0, said);
         }

@@ -62,7 +62,7 @@ pub(super) struct Job {
     /// Tells it apart from an earlier job of the same turn.
     serial: u64,
     /// The first message and the start of its attempt, when its end began it.
-    begun: Option<(OutboxId, Start)>,
+    begun: Option<(OutboxId, Box<Start>)>,
     /// Its end, while the commit of it is under way.
     pub(super) finish: Option<Finish>,
 }
@@ -303,7 +303,7 @@ impl BotState {
         };
         if let TurnEnding::Said { messages, begin: Some(start) } = &mut finish.ending {
             start.now = self.node.clock.now();
-            job.begun = messages.first().map(|first| (first.id, start.clone()));
+            job.begun = messages.first().map(|first| (first.id, Box::new(start.clone())));
         }
         let begun = job.begun.clone();
         let myself = self.myself.clone();
@@ -364,7 +364,7 @@ impl BotState {
         &mut self,
         turn: TurnId,
         serial: u64,
-        begun: Option<(OutboxId, Start)>,
+        begun: Option<(OutboxId, Box<Start>)>,
         result: CommitResult,
     ) {
         // A turn whose claim was not committed is forgotten, and its end with it.
@@ -375,7 +375,7 @@ impl BotState {
             return;
         }
         match result {
-            Ok(Applied::Said(verdict)) => self.on_said(turn, verdict, begun.map(|(_, start)| start)),
+            Ok(Applied::Said(verdict)) => self.on_said(turn, verdict, begun.map(|(_, start)| *start)),
             Ok(Applied::Failed { dead }) => {
                 if dead {
                     tracing::error!(bot.id = %self.profile.id, turn.id = %turn, "turn failed too often, it is a dead letter now");
@@ -402,7 +402,7 @@ impl BotState {
     }
 
     /// A message that may be `sending` by a commit whose answer got lost, and that nobody sends: it is due again.
-    fn release(&self, begun: Option<(OutboxId, Start)>) {
+    fn release(&self, begun: Option<(OutboxId, Box<Start>)>) {
         if let Some((outbox, start)) = begun {
             let result = SendResult::RetryAt(self.node.clock.now(), "its begin was in doubt".to_owned());
             let settle = Settle::unsent(outbox, &start, result);
