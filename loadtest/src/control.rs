@@ -9,14 +9,15 @@
 //! | `GET /sim/world` | the description (with the simulated tokens) and each bot's state |
 //! | `GET /sim/ledger` | the ledger |
 //! | `GET /sim/chats/{id}/messages?last=50` | the last messages |
-//! | `POST /sim/chats/{id}/messages` | `{from, text, reply_to?, thread?, anonymous?}` |
+//! | `POST /sim/chats/{id}/messages` | `{from, text, reply_to?, thread?, anonymous?, dated_s?, extra?, without?, unnumbered?, only?}` |
 //! | `POST /sim/chats/{id}/edits` | `{from, message_id, text}` |
 //! | `POST /sim/chats/{id}/reactions` | `{from, message_id, emoji?}` |
 //!
-//! Limits are in `limits`, tokens and membership in `members`.
+//! Limits are in `limits`, tokens and membership in `members`, lateness, closed chats and clocks in `troubles`.
 
 mod limits;
 mod members;
+mod troubles;
 
 use std::sync::Arc;
 
@@ -43,6 +44,7 @@ pub fn router(world: Arc<World>) -> Router {
         .route("/sim/chats/{id}/reactions", post(react))
         .merge(limits::routes())
         .merge(members::routes())
+        .merge(troubles::routes())
         .with_state(world)
 }
 

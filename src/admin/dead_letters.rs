@@ -53,7 +53,7 @@ pub(super) async fn list(
     let Query(page) = page.map_err(|error| Problem::bad_request("bad_page", error.body_text()))?;
     let after = page.after.as_deref().map(letter).transpose()?;
     let limit = page.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
-    let letters = edge.fleet.dead_letters(after, limit).await.map_err(|error| Problem::unavailable(&error))?;
+    let letters = edge.fleet.dead_letters(after, limit).await.map_err(|error| Problem::of_store(&error))?;
     let next = (letters.len() == limit).then(|| letters.last().map(|last| last.id.clone())).flatten();
     Ok(Json(Letters { dead_letters: letters, next }))
 }

@@ -55,7 +55,7 @@ pub(super) async fn list(
         (entry, None) => entry.map(Number),
         (None, Some(message)) => {
             let found = edge.fleet.entry_of(id, MessageId(message)).await;
-            let found = found.map_err(|error| Problem::unavailable(&error))?;
+            let found = found.map_err(|error| Problem::of_store(&error))?;
             let unknown = || Problem::not_found("unknown_message", format!("no entry of message {message} is stored"));
             Some(found.ok_or_else(unknown)?)
         }
@@ -63,7 +63,7 @@ pub(super) async fn list(
     let limit = asked.limit.unwrap_or(PAGE).clamp(1, DECISIONS_MAX);
     let query = DecisionQuery { after: None, before: asked.before.map(DecisionNumber), entry, limit };
     let telling = Telling { turns: asked.turns, text: asked.text };
-    let decisions = edge.fleet.decisions(id, &query, telling).await.map_err(|error| Problem::unavailable(&error))?;
+    let decisions = edge.fleet.decisions(id, &query, telling).await.map_err(|error| Problem::of_store(&error))?;
     let next = (decisions.len() == limit).then(|| decisions.last().map(|last| last.decision.number)).flatten();
     Ok(Json(Decisions { decisions, next }))
 }

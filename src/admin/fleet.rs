@@ -9,5 +9,5 @@ use crate::runtime::view::FleetView;
 
 /// The node at one glance.
 pub(super) async fn get(State(edge): State<Edge>) -> Result<Json<FleetView>, Problem> {
-    edge.fleet.view().await.map(Json).map_err(|error| Problem::unavailable(&error))
+    edge.fleet.view().await.map(Json).map_err(|error| Problem::of_store(&error))
 }

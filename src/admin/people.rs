@@ -31,7 +31,7 @@ pub(super) struct Done {
 /// What is stored about a person.
 pub(super) async fn get(State(edge): State<Edge>, Path(id): Path<String>) -> Result<Json<Person>, Problem> {
     let person = person(&id)?;
-    let record = edge.fleet.person(person).await.map_err(|error| Problem::unavailable(&error))?;
+    let record = edge.fleet.person(person).await.map_err(|error| Problem::of_store(&error))?;
     Ok(Json(Person { telegram_id: person.0, record }))
 }
 

@@ -3,11 +3,15 @@
 //! # Source
 //! RFC 9457.
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use botfleet_actors::ports::store::StoreError;
 use serde_json::json;
 
 use crate::runtime::orders::OrderError;
+
+/// When a client should ask again after a 503, in seconds.
+const RETRY_AFTER: &str = "1";
 
 /// A refused request.
 #[derive(Debug)]
@@ -51,7 +55,29 @@ impl Problem {
                 "the message may have been sent already; send {\"confirm_duplicate\":true} if it may show up twice",
             ),
             OrderError::Unavailable(why) => Self::unavailable(&why),
+            OrderError::Unreadable(why) => Self::unreadable(&why),
         }
+    }
+
+    /// Why the store did not do it: 503 only for what passes by itself.
+    pub(super) fn of_store(error: &StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Self::unavailable(error),
+            StoreError::Incompatible(_) => Self::unreadable(error),
+            StoreError::RosterRefused(why) => {
+                Self { status: StatusCode::UNPROCESSABLE_ENTITY, code: "refused", detail: why.clone() }
+            }
+        }
+    }
+
+    /// The cause is logged, never sent.
+    fn unreadable(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(error = %cause, "request could not be served");
+        let detail =
+            "the database holds what this version cannot read, asking again does not help; the log of the node \
+                      says what, and `botfleet migrate status` how its schema stands"
+                .to_owned();
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, code: "store_unreadable", detail }
     }
 
     /// The cause is logged, never sent.
@@ -71,6 +97,26 @@ impl IntoResponse for Problem {
             "code": self.code,
             "detail": self.detail,
         });
-        (self.status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+        let mut response = (self.status, kind, body.to_string()).into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_store_that_may_answer_later_is_a_503() {
+        let answer = |error| Problem::of_store(&error).into_response();
+        let away = answer(StoreError::Unavailable("connection lost".to_owned()));
+        assert_eq!((away.status().as_u16(), away.headers().contains_key(header::RETRY_AFTER)), (503, true));
+        let unfit = answer(StoreError::Incompatible("no such column: turn.act".to_owned()));
+        assert_eq!((unfit.status().as_u16(), unfit.headers().contains_key(header::RETRY_AFTER)), (500, false));
+        assert_eq!(answer(StoreError::RosterRefused("name taken".to_owned())).status().as_u16(), 422);
     }
 }

@@ -22,6 +22,12 @@ use crate::runtime::fleet::RunningFleet;
 /// Largest body of a request.
 const BODY_MAX_BYTES: usize = 64 * 1024;
 
+/// Most connections of people, probes and watchers at a time.
+const API_CONNECTIONS_MAX: usize = 512;
+
+/// Most connections of the public port: Telegram opens at most 100 for each bot, and far fewer in practice.
+const WEBHOOK_CONNECTIONS_MAX: usize = 512;
+
 /// What the handlers share.
 #[derive(Clone)]
 pub(super) struct Edge {
@@ -60,17 +66,18 @@ impl BoundPort {
     /// Serves the fleet until it is closed; `hosts` may be asked for besides names of this machine.
     pub fn serve(self, fleet: Arc<RunningFleet>, metrics: PrometheusHandle, hosts: &[String]) -> Server {
         let router = router(Edge { fleet: Arc::clone(&fleet), metrics }, hosts);
-        self.run(fleet, router)
+        self.run(fleet, router, API_CONNECTIONS_MAX)
     }
 
     /// Takes what Telegram brings until it is closed.
     pub fn receive(self, fleet: Arc<RunningFleet>, body_max_bytes: usize) -> Server {
         let router = webhook::router(Arc::clone(&fleet), body_max_bytes);
-        self.run(fleet, router)
+        self.run(fleet, router, WEBHOOK_CONNECTIONS_MAX)
     }
 
-    fn run(self, fleet: Arc<RunningFleet>, router: Router) -> Server {
-        Server::start(self.0, router.layer(middleware::from_fn_with_state(fleet, closing::last_of_its_connection)))
+    fn run(self, fleet: Arc<RunningFleet>, router: Router, connections_max: usize) -> Server {
+        let router = router.layer(middleware::from_fn_with_state(fleet, closing::last_of_its_connection));
+        Server::start(self.0, router, connections_max)
     }
 }
 

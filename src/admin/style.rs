@@ -9,5 +9,5 @@ use crate::runtime::style::StyleView;
 
 /// Bots, and the nearest pairs among them, by their last messages.
 pub(super) async fn get(State(edge): State<Edge>) -> Result<Json<StyleView>, Problem> {
-    edge.fleet.styles().await.map(Json).map_err(|error| Problem::unavailable(&error))
+    edge.fleet.styles().await.map(Json).map_err(|error| Problem::of_store(&error))
 }

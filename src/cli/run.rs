@@ -8,6 +8,7 @@ use botfleet_actors::actors::node::Ended;
 use botfleet_actors::ports::store::StoreError;
 use clap::Args;
 use futures::future::join_all;
+use rustix::process::{Resource, getrlimit, setrlimit};
 
 use super::launcher::graves::Graves;
 use super::launcher::parent::Parent;
@@ -72,6 +73,7 @@ pub async fn execute(args: &RunArgs) -> anyhow::Result<ExitCode> {
 /// Runs the fleet in this process.
 async fn work(args: &RunArgs, parent: Option<Parent>) -> anyhow::Result<ExitCode> {
     let mut ends = Ends { signals: Signals::listen()?, parent };
+    allow_many_sockets();
     let (config, manifest) = args.inputs.load()?;
     logs::init(&config.log)?;
     let started = Instant::now();
@@ -96,12 +98,12 @@ async fn work(args: &RunArgs, parent: Option<Parent>) -> anyhow::Result<ExitCode
         Err(error) => return Err(error),
     };
     let mut servers = vec![port.serve(Arc::clone(&fleet), metrics, &config.server.hosts)];
-    say(&format!("listening  http://{address}"))?;
+    announce(&format!("listening  http://{address}"));
     if let Some((node, incarnation)) = fleet.place() {
-        say(&format!("joined     {node} as incarnation {incarnation}"))?;
+        announce(&format!("joined     {node} as incarnation {incarnation}"));
     }
     if let Some(receiver) = receiver {
-        say(&format!("webhooks   http://{}", receiver.address()?))?;
+        announce(&format!("webhooks   http://{}", receiver.address()?));
         let body_max = usize::try_from(config.webhooks.body_max.bytes()).unwrap_or(usize::MAX);
         servers.push(receiver.receive(Arc::clone(&fleet), body_max));
     }
@@ -133,6 +135,22 @@ async fn work(args: &RunArgs, parent: Option<Parent>) -> anyhow::Result<ExitCode
         () = end_in_good_order(&fleet, servers, &config) => ExitCode::SUCCESS,
         _ = ends.signals.next() => ExitCode::FAILURE,
     })
+}
+
+/// Raises the soft limit of open files to the hard one: each bot holds a poll, and both ports hold clients.
+fn allow_many_sockets() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!(error = %error, "the limit of open files stays as it is");
+    }
+}
+
+/// A line to stdout, if anybody reads it: the fleet matters more than its reader (`botfleet run | head -1`).
+fn announce(line: &str) {
+    if let Err(error) = say(line) {
+        tracing::info!(line, error = %error, "nobody reads stdout");
+    }
 }
 
 /// Whether the same start may succeed later.
@@ -184,12 +202,12 @@ fn warn_of_unfinished_work(fleet: &RunningFleet) {
 
 async fn report_polling(fleet: &RunningFleet, all: bool, after: Duration) -> anyhow::Result<()> {
     if all {
-        say(&format!(
+        announce(&format!(
             "polling    {} bots in {} chats, all after {:.2} s",
             fleet.bots(),
             fleet.chats(),
             after.as_secs_f64()
-        ))?;
+        ));
         return Ok(());
     }
     let view = fleet.view().await?;
@@ -199,7 +217,7 @@ async fn report_polling(fleet: &RunningFleet, all: bool, after: Duration) -> any
             tracing::warn!(bot.name = %bot.name, health = %health, "bot gets no updates yet, it tries again");
         }
     }
-    say(&format!("degraded   {} of {} bots poll; the others try again", fleet.polling().await, fleet.bots()))?;
+    announce(&format!("degraded   {} of {} bots poll; the others try again", fleet.polling().await, fleet.bots()));
     Ok(())
 }
 

@@ -28,10 +28,23 @@ pub(super) fn parse(text: &str, source: &str) -> Result<Table, Fault> {
 /// Reads and parses a file.
 pub(super) fn read_file(path: &Path) -> Result<Table, Fault> {
     let source = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let bytes = std::fs::read(path).map_err(|error| {
         Fault::new(&source, "", format!("cannot be read: {error}"), "check the path and who may read it")
     })?;
-    parse(&text, &source)
+    parse(text_of(&bytes, &source)?, &source)
+}
+
+/// The text of a file that editors wrote: UTF-8, with or without a byte order mark.
+fn text_of<'a>(bytes: &'a [u8], source: &str) -> Result<&'a str, Fault> {
+    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
+        return Err(Fault::new(source, "encoding", "is UTF-16 text", "save the file as UTF-8 in your editor"));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let line = bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count() + 1;
+        let what = format!("is no UTF-8 text (line {line})");
+        Fault::new(source, "encoding", what, "save the file as UTF-8 in your editor")
+    })?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
 /// Reads a `T`; every fault is noted under `source` with `prefix` before its key, and its key is taken out.
@@ -162,6 +175,16 @@ mod tests {
         assert!(section.inner.words.is_empty());
         faults.sort();
         faults
+    }
+
+    #[test]
+    fn a_file_in_another_encoding_is_named_and_a_mark_of_byte_order_is_no_fault() {
+        assert_eq!(text_of("\u{feff}a = 1".as_bytes(), "f").unwrap(), "a = 1");
+        let utf16: Vec<u8> = "\u{feff}a = 1".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let fault = text_of(&utf16, "f").unwrap_err();
+        assert!(fault.what.contains("UTF-16") && fault.remedy.contains("UTF-8"), "{fault}");
+        let latin = text_of(b"a = 1\nb = \"caf\xe9\"", "f").unwrap_err();
+        assert!(latin.what.contains("line 2"), "{latin}");
     }
 
     #[test]

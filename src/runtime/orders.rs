@@ -56,11 +56,18 @@ pub enum OrderError {
     /// The store does not answer.
     #[error("{0}")]
     Unavailable(String),
+    /// The store holds what this version cannot read.
+    #[error("{0}")]
+    Unreadable(String),
 }
 
 impl From<StoreError> for OrderError {
     fn from(error: StoreError) -> Self {
-        Self::Unavailable(error.to_string())
+        match error {
+            StoreError::Unavailable(_) => Self::Unavailable(error.to_string()),
+            StoreError::Incompatible(_) => Self::Unreadable(error.to_string()),
+            StoreError::RosterRefused(why) => Self::Refused(why),
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use botfleet_loadtest::harness::files::ProductOptions;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
 use crate::fleet_stage::{DEADLINE, FleetStage, PROVIDER_KEY, binary, options};
@@ -32,6 +34,47 @@ async fn a_second_process_on_the_same_database_is_told_so() {
     stage.product.ensure_running().unwrap();
     stage.say(0, "the first one goes on");
     stage.until_sent(1).await;
+}
+
+/// Starts the program on the files of a stage; nobody reads what it says.
+fn unread(stage: &FleetStage, flags: &[&str]) -> tokio::process::Child {
+    let files = stage.product.files();
+    let mut command = Command::new(binary());
+    command.arg("run").arg("--config").arg(files.config()).arg("--manifest").arg(files.manifest()).args(flags);
+    command.current_dir(files.dir()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.kill_on_drop(true).spawn().unwrap();
+    drop(child.stdout.take());
+    child
+}
+
+#[tokio::test]
+async fn a_fleet_whose_stdout_nobody_reads_works_and_a_closed_terminal_ends_it_in_good_order() {
+    for flags in [&["--no-launcher"][..], &[]] {
+        let mut stage = FleetStage::small().await;
+        stage.product.stop(DEADLINE).await.unwrap();
+        stage.say(0, "is anybody there?");
+        let mut child = unread(&stage, flags);
+        stage.until_sent(1).await;
+        let pid = Pid::from_raw(child.id().unwrap().try_into().unwrap()).unwrap();
+        kill_process(pid, Signal::HUP).unwrap();
+        let ended = tokio::time::timeout(DEADLINE, child.wait()).await.expect("it ends").unwrap();
+        assert_eq!(ended.code(), Some(0), "in good order, with {flags:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_demo_whose_reader_has_seen_enough_ends_cleanly_and_leaves_nothing() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut command = Command::new(binary());
+    command.args(["demo", "--seconds", "60"]).env("TMPDIR", scratch.path()).kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let mut reader = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(reader.next_line().await.unwrap().unwrap().contains("demo"));
+    drop(reader);
+    let ended = tokio::time::timeout(3 * DEADLINE, child.wait()).await.expect("it ends long before its time").unwrap();
+    assert_eq!(ended.code(), Some(0));
+    assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 0, "its folder is gone");
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ mod layers;
 mod llm_adapter;
 mod llm_budget;
 mod llm_gateway;
+mod old_database;
 mod people_rights;
 mod postgres;
 mod postgres_cluster;

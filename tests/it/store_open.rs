@@ -99,7 +99,22 @@ async fn a_file_that_is_no_database_is_named() {
     let path = directory.path().join("fleet.db");
     fs::write(&path, "this is a shopping list, not a database, and it is long enough to show it").unwrap();
     let error = refusal(&path).await;
-    assert!(error.to_string().contains("fleet.db"), "{error}");
+    assert!(matches!(error, OpenError::NoDatabase { .. }), "{error:?}");
+    assert!(error.to_string().contains("fleet.db") && error.to_string().contains("store.path"), "{error}");
+}
+
+#[tokio::test]
+async fn another_programs_database_is_left_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("notes.db");
+    let mut theirs = SqliteConnectOptions::new().filename(&path).create_if_missing(true).connect().await.unwrap();
+    theirs.execute("CREATE TABLE note (text TEXT); INSERT INTO note VALUES ('buy tea')").await.unwrap();
+    theirs.close().await.unwrap();
+    let before = fs::read(&path).unwrap();
+    let error = refusal(&path).await;
+    let OpenError::Foreign { table, .. } = &error else { panic!("expected Foreign, got {error:?}") };
+    assert_eq!(table, "note");
+    assert_eq!(fs::read(&path).unwrap(), before, "not one byte of it changed");
 }
 
 #[tokio::test]

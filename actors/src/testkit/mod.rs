@@ -12,6 +12,7 @@
 //! | `scripted_telegram`, `scripted_llm` | Telegram and providers by script |
 //! | `journal` | what happened, in order |
 //! | `stage` | a whole fleet on all that, with real actors |
+//! | `solo` | one node of real actors over any store |
 //! | `explorer` | whole clusters in virtual time, by seed |
 //! | `contract` | the claims that every store must keep, as functions and as a macro that makes tests of them |
 
@@ -29,4 +30,5 @@ pub mod rows;
 pub mod scripted_bus;
 pub mod scripted_llm;
 pub mod scripted_telegram;
+pub mod solo;
 pub mod stage;

@@ -73,6 +73,13 @@ impl ScriptedTelegram {
         Self { me, journal, message_ids, script: Mutex::default(), news: Notify::new() }
     }
 
+    /// The same under another username.
+    #[must_use]
+    pub fn called(mut self, username: &str) -> Self {
+        username.clone_into(&mut self.me.username);
+        self
+    }
+
     /// Telegram's id of the bot.
     pub fn id(&self) -> TelegramUserId {
         self.me.id

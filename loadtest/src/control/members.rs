@@ -9,7 +9,8 @@
 //! | `POST /sim/bots/{id}/block`, `.../unblock` | `{person}`: a person blocks the bot, or no more |
 //! | `POST /sim/chats/{id}/kick`, `.../add` | `{bot}`: removes a bot from a chat, or puts it there |
 //! | `POST /sim/chats/{id}/admin` | `{member, is_admin}` |
-//! | `POST /sim/chats/{id}/migrate` | `{to?}`: makes a supergroup of a basic group; answers `{to}` |
+//! | `POST /sim/chats/{id}/migrate` | `{to?, to_seen_by?, from_seen_by?}`: makes a supergroup of a basic group, and tells all bots or those named of either side; answers `{to}` |
+//! | `POST /sim/chats/{id}/restrict`, `.../unrestrict` | `{bot}`: a bot may not write there, or may again |
 //! | `POST /sim/chats/{id}/deletions` | `{from, message_id}`: a person deletes a message |
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use serde_json::{Value, json};
 
 use crate::world::World;
 use crate::world::error::WorldError;
+use crate::world::membership::MigrationSeen;
 
 pub(super) fn routes() -> Router<Arc<World>> {
     Router::new()
@@ -32,6 +34,8 @@ pub(super) fn routes() -> Router<Arc<World>> {
         .route("/sim/bots/{id}/unblock", post(unblock))
         .route("/sim/chats/{id}/kick", post(kick))
         .route("/sim/chats/{id}/add", post(add))
+        .route("/sim/chats/{id}/restrict", post(restrict))
+        .route("/sim/chats/{id}/unrestrict", post(unrestrict))
         .route("/sim/chats/{id}/admin", post(admin))
         .route("/sim/chats/{id}/migrate", post(migrate))
         .route("/sim/chats/{id}/deletions", post(delete))
@@ -63,6 +67,10 @@ struct Rank {
 struct Target {
     #[serde(default)]
     to: Option<i64>,
+    #[serde(default)]
+    to_seen_by: Option<Vec<i64>>,
+    #[serde(default)]
+    from_seen_by: Option<Vec<i64>>,
 }
 
 #[derive(Deserialize)]
@@ -110,6 +118,14 @@ async fn add(State(world): State<Arc<World>>, Path(chat): Path<i64>, Json(who): 
     done(world.add_bot(chat, who.bot))
 }
 
+async fn restrict(State(world): State<Arc<World>>, Path(chat): Path<i64>, Json(who): Json<Bot>) -> Done {
+    done(world.set_restricted(chat, who.bot, true))
+}
+
+async fn unrestrict(State(world): State<Arc<World>>, Path(chat): Path<i64>, Json(who): Json<Bot>) -> Done {
+    done(world.set_restricted(chat, who.bot, false))
+}
+
 async fn admin(State(world): State<Arc<World>>, Path(chat): Path<i64>, Json(rank): Json<Rank>) -> Done {
     done(world.set_admin(chat, rank.member, rank.is_admin))
 }
@@ -123,7 +139,7 @@ async fn migrate(
         Some(to) => to,
         None => world.free_supergroup_id(),
     };
-    world.migrate_chat(chat, to)?;
+    world.migrate_chat_seen(chat, to, &MigrationSeen { to: target.to_seen_by, from: target.from_seen_by })?;
     Ok(Json(json!({"to": to})))
 }
 

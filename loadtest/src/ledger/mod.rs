@@ -118,6 +118,12 @@ pub enum LedgerEvent {
     WebhookAttempt { bot: i64, update_id: i64, attempt: u32, status: u16 },
     /// A basic group became a supergroup.
     ChatMigrated { from: i64, to: i64 },
+    /// Bots cannot write in a chat, or in a topic of it, from now on.
+    Shut { chat: i64, thread: Option<i64>, why: String },
+    /// They can again.
+    Opened { chat: i64, thread: Option<i64> },
+    /// A bot left a chat by itself.
+    Left { bot: i64, chat: i64 },
     /// Any other call was answered.
     OtherCall { bot: i64, method: String, status: u16 },
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::reply::Answer;
 use super::router::Call;
+use crate::ledger::LedgerEvent;
 use crate::world::error::ApiError;
 use crate::world::outgoing::chat_of;
 use crate::world::render;
@@ -54,5 +55,6 @@ pub(crate) fn leave_chat(call: &Call) -> Answer {
     let chat = call.params.chat_id()?;
     chat_of(&call.world.lock(), call.bot, chat)?;
     call.world.leave(chat, call.bot).map_err(|_| ApiError::bad("chat not found"))?;
+    call.world.ledger().record(LedgerEvent::Left { bot: call.bot, chat });
     Ok(json!(true).into())
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
+use axum::http::{HeaderValue, header};
 use axum::response::Response;
 
 use super::params::{MAX_BODY_BYTES, Params, decode};
@@ -38,18 +39,26 @@ pub(crate) struct Call {
 }
 
 async fn answer(State(world): State<Arc<World>>, request: Request) -> Response {
+    let mut answer = answer_undated(&world, request).await;
+    if let Ok(date) = HeaderValue::from_str(&world.http_date()) {
+        answer.headers_mut().insert(header::DATE, date);
+    }
+    answer
+}
+
+async fn answer_undated(world: &Arc<World>, request: Request) -> Response {
     let path = decode(request.uri().path().replace('+', "%2B").as_bytes());
     if let Some(rest) = path.strip_prefix("/file/bot") {
-        return files::download(&world, rest);
+        return files::download(world, rest);
     }
     let Some((token, method)) = path.strip_prefix("/bot").and_then(|p| p.split_once('/')) else {
         return refuse(&ApiError::new(404, "Not Found"));
     };
     let method = method.to_ascii_lowercase();
-    let bot = match authenticate(&world, token) {
+    let bot = match authenticate(world, token) {
         Ok(bot) => bot,
         Err((bot, refusal)) => {
-            record(&world, bot, method, refusal.code);
+            record(world, bot, method, refusal.code);
             return refuse(&refusal);
         }
     };
@@ -60,11 +69,11 @@ async fn answer(State(world): State<Arc<World>>, request: Request) -> Response {
     let params = match Params::read(request).await {
         Ok(params) => params,
         Err(refusal) => {
-            record(&world, bot, method, refusal.code);
+            record(world, bot, method, refusal.code);
             return refuse(&refusal);
         }
     };
-    seam::answer(Call { world, bot, method, params, send: None, connection }).await
+    seam::answer(Call { world: Arc::clone(world), bot, method, params, send: None, connection }).await
 }
 
 pub(crate) fn record(world: &World, bot: i64, method: String, status: u16) {

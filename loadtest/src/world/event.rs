@@ -1,6 +1,7 @@
 //! What a person who looks at the chats sees, and what a person may post. Layer: world; plain data.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// The one who wrote a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,17 @@ pub struct Post {
     pub thread: Option<i64>,
     /// Whether an administrator posts in the group's name.
     pub anonymous: bool,
+    /// How much later than now it is dated, in seconds; what waited for hours is dated earlier.
+    pub dated_s: i64,
+    /// Fields of the Bot API's message over those that the world writes. With a medium among them the text is its caption,
+    /// and a message of these fields alone needs no text.
+    pub extra: Map<String, Value>,
+    /// Fields that are left out.
+    pub without: Vec<String>,
+    /// Whether it has no number: it arrives with `message_id` 0, as ephemeral and auto-scheduled messages do.
+    pub unnumbered: bool,
+    /// The bots that may see it; without them those that Telegram's rules let see it.
+    pub only: Option<Vec<i64>>,
 }
 
 impl Post {
@@ -39,6 +51,20 @@ impl Post {
     #[must_use]
     pub fn reply_to(mut self, message_id: i64) -> Self {
         self.reply_to = Some(message_id);
+        self
+    }
+
+    /// The same message, dated so many seconds later than now, or earlier.
+    #[must_use]
+    pub fn dated(mut self, seconds: i64) -> Self {
+        self.dated_s = seconds;
+        self
+    }
+
+    /// The same message with one more field of the Bot API's message.
+    #[must_use]
+    pub fn with(mut self, field: &str, value: Value) -> Self {
+        self.extra.insert(field.to_owned(), value);
         self
     }
 

@@ -13,6 +13,15 @@ use super::spec::{ChatKind, ChatSpec, SUPERGROUP_BASE};
 use super::state::{ChatState, Standing, State, Wake};
 use crate::ledger::LedgerEvent;
 
+/// Which bots are told of a migration; all of them unless it says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MigrationSeen {
+    /// Those that see `migrate_to_chat_id` in the old group.
+    pub to: Option<Vec<i64>>,
+    /// Those that see `migrate_from_chat_id` in the new one.
+    pub from: Option<Vec<i64>>,
+}
+
 impl World {
     /// Puts a bot into a chat.
     ///
@@ -77,6 +86,21 @@ impl World {
             return Err(WorldError::NotAMember { chat, member });
         }
         let standing = if is_admin { Standing::Admin } else { Standing::Member };
+        self.set_standing(&mut state, chat, &author, &actor, standing);
+        Ok(())
+    }
+
+    /// Takes from a bot the right to write in a chat, or gives it back.
+    ///
+    /// # Errors
+    /// An unknown chat or bot, or one that is not in the chat.
+    pub fn set_restricted(&self, chat: i64, bot: i64, restricted: bool) -> Result<(), WorldError> {
+        let mut state = self.lock();
+        let (author, actor) = subject(&state, chat, bot)?;
+        if !state.chats.get(&chat).is_some_and(|room| room.is_present(bot)) {
+            return Err(WorldError::NotAMember { chat, member: bot });
+        }
+        let standing = if restricted { Standing::Restricted } else { Standing::Member };
         self.set_standing(&mut state, chat, &author, &actor, standing);
         Ok(())
     }
@@ -193,6 +217,14 @@ impl World {
     /// # Errors
     /// An unknown chat, one that is no basic group, or an id that is taken or no supergroup's.
     pub fn migrate_chat(&self, chat: i64, to: i64) -> Result<(), WorldError> {
+        self.migrate_chat_seen(chat, to, &MigrationSeen::default())
+    }
+
+    /// Migrates as [`World::migrate_chat`] does; only the named bots are told of either side.
+    ///
+    /// # Errors
+    /// As [`World::migrate_chat`].
+    pub fn migrate_chat_seen(&self, chat: i64, to: i64, seen: &MigrationSeen) -> Result<(), WorldError> {
         let mut state = self.lock();
         let room = state.chats.get(&chat).ok_or(WorldError::UnknownChat(chat))?;
         if room.kind != ChatKind::Basic || to >= SUPERGROUP_BASE || state.chats.contains_key(&to) {
@@ -211,13 +243,15 @@ impl World {
         upgraded.members.clone_from(&room.members);
         let actor = actor_of(&state, room);
         state.chats.insert(to, upgraded);
-        let moved = Draft::service(actor.clone(), json!({"migrate_to_chat_id": to}));
+        let mut moved = Draft::service(actor.clone(), json!({"migrate_to_chat_id": to}));
+        moved.odd.only.clone_from(&seen.to);
         self.publish(&mut state, chat, moved);
         if let Some(room) = state.chats.get_mut(&chat) {
             room.migrated_to = Some(to);
         }
         self.ledger().record(LedgerEvent::ChatMigrated { from: chat, to });
-        let arrived = Draft::service(actor, json!({"migrate_from_chat_id": chat}));
+        let mut arrived = Draft::service(actor, json!({"migrate_from_chat_id": chat}));
+        arrived.odd.only.clone_from(&seen.from);
         self.publish(&mut state, to, arrived);
         Ok(())
     }
@@ -253,7 +287,8 @@ fn change(old: Standing, new: Standing) -> MemberChange {
         Standing::Kicked => MemberChange::Kicked,
         Standing::Left => MemberChange::Left,
         Standing::Admin | Standing::Creator => MemberChange::Promoted,
-        Standing::Member if old.is_admin() => MemberChange::Demoted,
+        Standing::Restricted => MemberChange::Demoted,
+        Standing::Member if old.is_admin() || old == Standing::Restricted => MemberChange::Demoted,
         Standing::Member => MemberChange::Joined,
     }
 }
@@ -264,7 +299,7 @@ fn admins(room: &ChatState) -> impl Iterator<Item = i64> {
 
 /// The one who acts when nobody is named: the chat's first person that is an administrator, or
 /// its first person.
-fn actor_of(state: &State, room: &ChatState) -> Author {
+pub(super) fn actor_of(state: &State, room: &ChatState) -> Author {
     let people = || room.members.iter().filter(|(id, _)| state.people.contains_key(id));
     people()
         .find(|(_, standing)| standing.is_admin())

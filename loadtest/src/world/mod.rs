@@ -11,34 +11,39 @@
 //! | `posts`, `membership` | what people and administrators do |
 //! | `outgoing` | what bots do |
 //! | `disturb` | the faults that are set |
+//! | `late` | updates held back, and copies of them |
+//! | `shut` | chats and topics in which bots may not write |
+//! | `clock` | the world's calendar |
 //! | `limits`, `admission` | what the limiters let through |
 //! | `publish`, `visibility` | what appears in a chat, and which bots are told |
 //! | `queue`, `poll`, `webhook` | updates, long polling and webhooks |
 //! | `text`, `render` | UTF-16, entities, JSON |
 
 mod admission;
+mod clock;
 mod demo;
 mod disturb;
 pub mod error;
 pub mod event;
+pub mod late;
 pub mod latency;
 pub mod limits;
-mod membership;
+pub mod membership;
 pub(crate) mod outgoing;
 pub(crate) mod poll;
 mod posts;
-mod publish;
+pub mod publish;
 pub(crate) mod queue;
 pub(crate) mod render;
+pub mod shut;
 pub mod spec;
 pub(crate) mod state;
 pub mod text;
 mod visibility;
 pub(crate) mod webhook;
 
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::sync::{Notify, broadcast};
@@ -66,8 +71,7 @@ pub struct World {
     state: Mutex<State>,
     disturbance: Mutex<Disturbance>,
     started: Instant,
-    started_ms: i64,
-    shifted_ms: AtomicI64,
+    calendar: clock::Calendar,
 }
 
 impl World {
@@ -84,8 +88,7 @@ impl World {
             state: Mutex::new(State::new(&spec)),
             disturbance: Mutex::new(Disturbance::none()),
             started: Instant::now(),
-            started_ms: wall_clock_ms(),
-            shifted_ms: AtomicI64::new(0),
+            calendar: clock::Calendar::now(),
             spec,
         }))
     }
@@ -119,16 +122,6 @@ impl World {
     /// Says whether a chat exists.
     pub fn has_chat(&self, chat: i64) -> bool {
         self.lock().chats.contains_key(&chat)
-    }
-
-    /// Moves the world's calendar forward: message dates and the age of updates, not the ledger.
-    pub fn shift_calendar(&self, by: Duration) {
-        self.shifted_ms.fetch_add(by.as_millis() as i64, Ordering::Relaxed);
-    }
-
-    /// Milliseconds since 1970 in this world.
-    pub fn calendar_ms(&self) -> i64 {
-        self.started_ms + self.started.elapsed().as_millis() as i64 + self.shifted_ms.load(Ordering::Relaxed)
     }
 
     /// Counts the bots with an open poll, or one that ended within 2 s.
@@ -237,9 +230,4 @@ impl World {
     pub(crate) fn uptime(&self) -> Duration {
         self.started.elapsed()
     }
-}
-
-#[allow(clippy::disallowed_methods, reason = "the world's calendar starts at the real date; read once")]
-fn wall_clock_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }

@@ -9,6 +9,7 @@ use super::World;
 use super::error::ApiError;
 use super::event::WorldEvent;
 use super::publish::{Draft, message_for};
+use super::shut::may_write;
 use super::spec::ChatKind;
 use super::state::{ChatState, Quote, Standing, State};
 use super::text::{Formatted, MAX_CAPTION, MAX_TEXT, format, utf16_len};
@@ -54,9 +55,10 @@ pub(crate) fn chat_of(state: &State, bot: i64, chat: i64) -> Result<&ChatState, 
         None => Err(ApiError::bad("chat not found")),
         Some(Standing::Kicked) => Err(ApiError::forbidden(format!("bot was kicked from the {name}"))),
         Some(Standing::Left) => Err(ApiError::forbidden(format!("bot is not a member of the {name}"))),
-        Some(_) => match room.migrated_to {
-            Some(to) => Err(ApiError::migrated(to)),
-            None => Ok(room),
+        Some(_) => match (room.migrated_to, &room.shut) {
+            (Some(to), _) => Err(ApiError::migrated(to)),
+            (None, Some(shut)) if shut.gone => Err(shut.refusal()),
+            (None, _) => Ok(room),
         },
     }
 }
@@ -88,6 +90,7 @@ impl World {
         let body = body_of(&out)?;
         let (reply_to, quote) = reply_of(room, bot, out.reply.as_ref())?;
         let topic = topic_of(room, out.thread, reply_to)?;
+        may_write(room, bot, topic)?;
         let author = state.bot_author(bot).ok_or_else(ApiError::unauthorized)?;
         let text = body.text.clone();
         let draft = Draft { reply_to, quote, topic, photo: out.photo, ..Draft::new(author, body) };
@@ -181,7 +184,8 @@ impl World {
     ) -> Result<Value, ApiError> {
         let state = self.lock();
         let room = chat_of(&state, bot, chat)?;
-        topic_of(room, thread, None)?;
+        let topic = topic_of(room, thread, None)?;
+        may_write(room, bot, topic)?;
         self.show(WorldEvent::Typing { chat, bot, action: action.to_owned() });
         Ok(json!(true))
     }

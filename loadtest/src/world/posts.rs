@@ -4,8 +4,8 @@ use super::World;
 use super::error::WorldError;
 use super::event::{Post, WorldEvent};
 use super::publish::Draft;
-use super::state::{ChatState, State};
-use super::text::{MAX_TEXT, format};
+use super::state::{ChatState, Odd, State};
+use super::text::{Formatted, MAX_TEXT, format};
 
 impl World {
     /// Lets a person post a message and returns its id.
@@ -14,7 +14,7 @@ impl World {
     /// An unknown chat, topic or message to reply to; a person who is not in the chat, or is no
     /// administrator and wants to be anonymous; a text that Telegram does not take.
     pub fn post(&self, chat: i64, person: i64, post: Post) -> Result<i64, WorldError> {
-        let Post { text, reply_to, thread, anonymous } = post;
+        let Post { text, reply_to, thread, anonymous, dated_s, extra, without, unnumbered, only } = post;
         let mut state = self.lock();
         let room = room(&state, chat, person)?;
         if anonymous && !room.is_admin(person) {
@@ -31,10 +31,14 @@ impl World {
         {
             return Err(WorldError::UnknownThread { chat, thread });
         }
-        let body = formatted(&text)?;
+        if let Some(why) = topic.and_then(|thread| room.shut_topics.get(&thread)) {
+            return Err(WorldError::Invalid(why.description.clone()));
+        }
+        let body = if text.is_empty() && !extra.is_empty() { Formatted::default() } else { formatted(&text)? };
         let author = state.author(person).ok_or(WorldError::NotAMember { chat, member: person })?;
         let language = state.people.get(&person).map(|p| p.language_code.clone());
-        let draft = Draft { language, anonymous, reply_to, topic, ..Draft::new(author, body) };
+        let odd = Odd { extra, without, unnumbered, only };
+        let draft = Draft { language, anonymous, reply_to, topic, dated_s, odd, ..Draft::new(author, body) };
         self.publish(&mut state, chat, draft).ok_or(WorldError::UnknownChat(chat))
     }
 
@@ -83,7 +87,7 @@ impl World {
     }
 }
 
-fn formatted(text: &str) -> Result<super::text::Formatted, WorldError> {
+fn formatted(text: &str) -> Result<Formatted, WorldError> {
     let body = format(text, None, MAX_TEXT, "message is too long").map_err(|_| WorldError::Text)?;
     if body.text.is_empty() {
         return Err(WorldError::Text);

@@ -9,11 +9,13 @@ use super::World;
 use super::event::{Author, WorldEvent};
 use super::render;
 use super::spec::ChatKind;
-use super::state::{Body, ChatState, Quote, State, StoredMessage, Wake};
+use super::state::{Body, ChatState, Odd, Quote, State, StoredMessage, Wake};
 use super::text::Formatted;
 use super::visibility::{Origin, Receiver, Seen, sees};
 use crate::ledger::{LedgerEvent, PostedKind, marker_of};
 
+/// Stands in a text for half of a surrogate pair, which no Rust string can hold: it is sent as `\ud83d` alone.
+pub const LONE_SURROGATE: char = '\u{f83d}';
 /// The kind of an update from the future.
 const UNKNOWN_KIND: &str = "hologram_message";
 
@@ -29,6 +31,8 @@ pub(crate) struct Draft {
     pub(crate) topic: Option<i64>,
     pub(crate) service: Option<Value>,
     pub(crate) photo: Option<Value>,
+    pub(crate) dated_s: i64,
+    pub(crate) odd: Odd,
 }
 
 impl Draft {
@@ -43,6 +47,8 @@ impl Draft {
             topic: None,
             service: None,
             photo: None,
+            dated_s: 0,
+            odd: Odd::default(),
         }
     }
 
@@ -54,7 +60,7 @@ impl Draft {
 impl World {
     /// Appends a message to an existing chat, tells everybody, and returns its id.
     pub(crate) fn publish(&self, state: &mut State, chat_id: i64, draft: Draft) -> Option<i64> {
-        let at_ms = self.calendar_ms();
+        let at_ms = self.calendar_ms() + draft.dated_s * 1000;
         let chat = state.chats.get_mut(&chat_id)?;
         let id = chat.take_message_id();
         let original = draft.reply_to.and_then(|to| chat.messages.get(&to));
@@ -79,6 +85,7 @@ impl World {
             thread_root,
             service,
             photo: draft.photo,
+            odd: draft.odd,
             edited_ms: None,
             reactions: std::collections::BTreeMap::new(),
         };
@@ -228,8 +235,19 @@ impl World {
         }
     }
 
-    fn push_update(&self, state: &mut State, bot_id: i64, kind: &str, body: &Body, about: Option<(i64, i64)>) {
+    /// Appends an update to a bot's queue, or puts it aside while its updates are held back.
+    pub(super) fn push_update(
+        &self,
+        state: &mut State,
+        bot_id: i64,
+        kind: &str,
+        body: &Body,
+        about: Option<(i64, i64)>,
+    ) {
         let now_ms = self.calendar_ms();
+        if state.late.hold(bot_id, kind, body, about) {
+            return;
+        }
         let Some(bot) = state.bots.get_mut(&bot_id) else {
             return;
         };
@@ -246,6 +264,7 @@ impl World {
         if let Some(webhook) = &bot.webhook {
             webhook.wake.notify_one();
         }
+        state.late.remember(bot_id, update_id, kind, body, about);
         self.touch(state);
     }
 }
@@ -269,7 +288,8 @@ pub(crate) fn message_for(state: &mut State, chat_id: i64, bot: i64, id: i64) ->
 }
 
 pub(crate) fn body_of(kind: &str, value: &Value) -> Body {
-    Body::from(format!("\"{kind}\":{value}"))
+    let text = format!("\"{kind}\":{value}");
+    Body::from(if text.contains(LONE_SURROGATE) { text.replace(LONE_SURROGATE, r"\ud83d") } else { text })
 }
 
 fn present_bots(chat: &ChatState) -> impl Iterator<Item = i64> {
@@ -296,7 +316,9 @@ fn receivers(state: &State, chat_id: i64, id: i64) -> Vec<i64> {
         reply_to_author: message.reply_to_author,
         last_bot: chat.last_bot,
     };
+    let only = message.odd.only.as_ref();
     present_bots(chat)
+        .filter(|id| only.is_none_or(|only| only.contains(id)))
         .filter_map(|id| state.bots.get(&id))
         .filter(|bot| {
             let receiver = Receiver {

@@ -9,6 +9,9 @@ use super::state::{ChatState, Standing, StoredMessage};
 /// The account in whose name anonymous administrators post (Bot API, Message `sender_chat`).
 pub(crate) const GROUP_ANONYMOUS_BOT: i64 = 1_087_968_824;
 
+/// The fields of a message whose text is a caption (Bot API, Message `caption`).
+const MEDIA: [&str; 7] = ["animation", "audio", "document", "photo", "video", "voice", "paid_media"];
+
 pub(crate) fn user(author: &Author, language: Option<&str>) -> Value {
     let mut user = json!({"id": author.id, "is_bot": author.is_bot, "first_name": author.name});
     if let Some(name) = &author.username {
@@ -77,7 +80,7 @@ fn bare_message(
     id_of: &mut dyn FnMut(i64) -> i64,
 ) -> Map<String, Value> {
     let mut value = Map::new();
-    value.insert("message_id".into(), json!(id_of(stored.id)));
+    value.insert("message_id".into(), json!(if stored.odd.unnumbered { 0 } else { id_of(stored.id) }));
     if stored.anonymous {
         value.insert("from".into(), group_anonymous_bot());
         value.insert("sender_chat".into(), chat(chat_state));
@@ -101,17 +104,20 @@ fn bare_message(
         value.extend(service.clone());
         return value;
     }
-    let (text, entities) = if let Some(photo) = &stored.photo {
+    if let Some(photo) = &stored.photo {
         value.insert("photo".into(), photo.clone());
-        ("caption", "caption_entities")
-    } else {
-        ("text", "entities")
-    };
+    }
+    let is_caption = stored.photo.is_some() || MEDIA.iter().any(|medium| stored.odd.extra.contains_key(*medium));
+    let (text, entities) = if is_caption { ("caption", "caption_entities") } else { ("text", "entities") };
     if !stored.body.text.is_empty() {
         value.insert(text.into(), json!(stored.body.text));
     }
     if !stored.body.entities.is_empty() {
         value.insert(entities.into(), json!(stored.body.entities));
+    }
+    value.extend(stored.odd.extra.clone());
+    for field in &stored.odd.without {
+        value.remove(field);
     }
     value
 }
@@ -122,6 +128,17 @@ pub(crate) fn member(author: &Author, standing: Standing) -> Value {
     match standing {
         Standing::Creator => json!({"status": "creator", "user": user, "is_anonymous": false}),
         Standing::Member => json!({"status": "member", "user": user}),
+        Standing::Restricted => json!({
+            "status": "restricted",
+            "user": user,
+            "is_member": true,
+            "can_send_messages": false,
+            "can_send_photos": false,
+            "can_send_polls": false,
+            "can_send_other_messages": false,
+            "can_add_web_page_previews": false,
+            "until_date": 0,
+        }),
         Standing::Left => json!({"status": "left", "user": user}),
         Standing::Kicked => json!({"status": "kicked", "user": user, "until_date": 0}),
         Standing::Admin => json!({
@@ -151,7 +168,7 @@ pub(crate) fn full_chat(chat_state: &ChatState) -> Value {
     value["accent_color_id"] = json!(0);
     value["max_reaction_count"] = json!(11);
     value["permissions"] = json!({
-        "can_send_messages": true,
+        "can_send_messages": chat_state.shut.is_none(),
         "can_send_audios": true,
         "can_send_documents": true,
         "can_send_photos": true,

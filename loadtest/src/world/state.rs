@@ -10,8 +10,10 @@ use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
 use super::event::{Author, ChatMessage};
+use super::late::Late;
 use super::limits::Limiter;
 use super::queue::UpdateQueue;
+use super::shut::Shut;
 use super::spec::{BotSpec, ChatKind, ChatSpec, PersonSpec, WorldSpec};
 use super::text::Formatted;
 use super::webhook::Webhook;
@@ -30,6 +32,7 @@ pub(crate) struct State {
     pub(crate) limiter: Limiter,
     /// Person and bot: who has blocked whom.
     pub(crate) blocks: HashSet<(i64, i64)>,
+    pub(crate) late: Late,
     pub(crate) next_send: u64,
     pub(crate) next_poll: u64,
     pub(crate) last_activity: Instant,
@@ -73,6 +76,8 @@ pub(crate) enum Standing {
     Creator,
     Admin,
     Member,
+    /// A member that may not write.
+    Restricted,
     Left,
     Kicked,
 }
@@ -97,6 +102,10 @@ pub(crate) struct ChatState {
     pub(crate) topics: BTreeMap<i64, String>,
     pub(crate) last_bot: Option<i64>,
     pub(crate) migrated_to: Option<i64>,
+    /// Why bots cannot write there.
+    pub(crate) shut: Option<Shut>,
+    /// Topics in which bots cannot write, and why.
+    pub(crate) shut_topics: BTreeMap<i64, Shut>,
     next_message_id: i64,
     /// Basic groups: (bot, id in the world) -> the bot's own number, and back.
     local: HashMap<(i64, i64), i64>,
@@ -128,8 +137,19 @@ pub(crate) struct StoredMessage {
     pub(crate) thread_root: Option<i64>,
     pub(crate) service: Option<Map<String, Value>>,
     pub(crate) photo: Option<Value>,
+    /// What stands over the fields that the world writes.
+    pub(crate) odd: Odd,
     pub(crate) edited_ms: Option<i64>,
     pub(crate) reactions: BTreeMap<i64, String>,
+}
+
+/// How a message differs from a plain one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Odd {
+    pub(crate) extra: Map<String, Value>,
+    pub(crate) without: Vec<String>,
+    pub(crate) unnumbered: bool,
+    pub(crate) only: Option<Vec<i64>>,
 }
 
 /// A file that a bot uploaded.
@@ -153,6 +173,7 @@ impl State {
             files: HashMap::new(),
             limiter: Limiter::new(spec.limits),
             blocks: HashSet::new(),
+            late: Late::default(),
             next_send: 0,
             next_poll: 0,
             last_activity: Instant::now(),
@@ -250,6 +271,8 @@ impl ChatState {
             topics: BTreeMap::new(),
             last_bot: None,
             migrated_to: None,
+            shut: None,
+            shut_topics: BTreeMap::new(),
             next_message_id: 1,
             local: HashMap::new(),
             global: HashMap::new(),

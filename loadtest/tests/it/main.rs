@@ -11,6 +11,7 @@ mod telegram_limits;
 mod telegram_messages;
 mod telegram_polling;
 mod telegram_protocol;
+mod telegram_troubles;
 mod telegram_visibility;
 mod telegram_webhook;
 

@@ -10,7 +10,7 @@ mod screen;
 mod stage;
 mod story;
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -69,21 +69,36 @@ pub async fn execute(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let mut story = Story::new(stage.world_spec());
     let interactive = !args.json && std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
     let mut screen = Screen::open(stage.world_spec(), interactive, args.json)?;
-    screen.welcome(&stage.address(), args.seconds)?;
-    let ended = converse(args, &stage, &mut story, &mut screen).await;
-    screen.close()?;
-    ended?;
+    let ended = match screen.welcome(&stage.address(), args.seconds) {
+        Ok(()) => converse(args, &stage, &mut story, &mut screen).await,
+        Err(error) => Err(error.into()),
+    };
+    let closed = screen.close();
+    // A reader that has seen enough (`botfleet demo | head`) ends the demo as Ctrl-C does.
+    unless_reader_left(ended)?;
+    unless_reader_left(closed.map_err(Into::into))?;
 
     let report = stage.finish(REST_DEADLINE, &mut story).await?;
-    let mut out = std::io::stdout().lock();
-    if args.json {
-        serde_json::to_writer(&mut out, &story.to_json(&report))?;
-        writeln!(out)?;
-    } else {
-        write!(out, "{}", story.to_table(&report))?;
-    }
-    out.flush()?;
+    let summary = if args.json { format!("{}\n", story.to_json(&report)) } else { story.to_table(&report).clone() };
+    unless_reader_left(write_out(&summary).map_err(Into::into))?;
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn write_out(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Makes good of an end that came because nobody reads stdout any more.
+fn unless_reader_left(ended: anyhow::Result<()>) -> anyhow::Result<()> {
+    let left = |error: &anyhow::Error| {
+        error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    };
+    match ended {
+        Err(error) if left(&error) => Ok(()),
+        ended => ended,
+    }
 }
 
 /// Shows what happens, and posts what the person types, until the end.

@@ -58,7 +58,17 @@ pub(super) struct Stage {
     fleet: Arc<RunningFleet>,
     server: Server,
     address: String,
-    temporary: Option<PathBuf>,
+    /// Removed with the stage, however it ends.
+    _temporary: Option<TemporaryFolder>,
+}
+
+/// A folder that is removed when it is dropped.
+struct TemporaryFolder(PathBuf);
+
+impl Drop for TemporaryFolder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 impl Stage {
@@ -84,11 +94,9 @@ impl Stage {
         };
         let simulation = Simulation::start(spec).await.context("the simulated world cannot start")?;
 
-        let temporary =
-            args.data.is_none().then(|| std::env::temp_dir().join(format!("botfleet-demo-{}", std::process::id())));
-        let Some(folder) = args.data.clone().or_else(|| temporary.clone()) else {
-            bail!("no folder for the database");
-        };
+        let temporary = std::env::temp_dir().join(format!("botfleet-demo-{}", std::process::id()));
+        let folder = args.data.clone().unwrap_or_else(|| temporary.clone());
+        let temporary = args.data.is_none().then_some(TemporaryFolder(temporary));
         let mut config = Config::default();
         config.store.path = folder.join("botfleet.sqlite");
         config.telegram.api_url = simulation.base_url();
@@ -108,7 +116,7 @@ impl Stage {
         if !fleet.wait_until_polling(POLLING_DEADLINE).await {
             bail!("only {} of {} bots poll; see {address}/api/v1/fleet", fleet.polling().await, fleet.bots());
         }
-        Ok(Self { simulation, fleet, server, address, temporary })
+        Ok(Self { simulation, fleet, server, address, _temporary: temporary })
     }
 
     pub(super) fn world_spec(&self) -> &WorldSpec {
@@ -180,9 +188,6 @@ impl Stage {
         self.fleet.stop(Duration::from_secs(5)).await;
         self.server.close(Duration::ZERO).await;
         self.simulation.stop().await;
-        if let Some(folder) = self.temporary {
-            let _ = std::fs::remove_dir_all(folder);
-        }
         Ok(report)
     }
 }

@@ -28,6 +28,11 @@ pub(super) fn is_constraint(error: &Error) -> bool {
     primary_code(error) == Some(code::CONSTRAINT)
 }
 
+/// Whether the file holds no database that SQLite can read.
+pub(super) fn is_no_database(error: &Error) -> bool {
+    matches!(primary_code(error), Some(code::NOT_A_DATABASE | code::CORRUPT))
+}
+
 /// Whether another process holds the file for the moment; the connection stays sound.
 pub(super) fn is_busy(error: &Error) -> bool {
     primary_code(error) == Some(code::BUSY)

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use sqlx::ConnectOptions;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use sqlx::{ConnectOptions, Connection};
 
 use crate::store::settings::{StoreSettings, Synchronous};
 
@@ -24,6 +24,9 @@ const WRITER_CACHE_KIB: &str = "-6144";
 const READER_CACHE_KIB: &str = "-1024";
 /// How long a read waits for a connection.
 const READER_WAIT: Duration = Duration::from_secs(5);
+
+/// Where sqlx keeps the versions that a store has been brought to: its first table.
+const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -66,6 +69,22 @@ pub enum OpenError {
         /// What failed.
         cause: Box<MigrateError>,
     },
+    /// Another program made it, and its tables are none of ours.
+    #[error("{} is another program's database (it has the table {table:?}), nothing in it was changed; give botfleet a store.path of its own", path.display())]
+    Foreign {
+        /// The database file.
+        path: PathBuf,
+        /// One of its tables.
+        table: String,
+    },
+    /// The file is there and is no SQLite database that can be read.
+    #[error("{} is no SQLite database, or a damaged one ({cause}); give another store.path, or move the file away and restore a backup", path.display())]
+    NoDatabase {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        cause: String,
+    },
     /// The file or its directory cannot be made, read or written.
     #[error("{}: {cause}; check that the directory exists and that this user may write there", path.display())]
     Inaccessible {
@@ -101,6 +120,7 @@ pub(super) async fn open(settings: &StoreSettings) -> Result<Opened, OpenError> 
     }
     let lock = take_lock(path)?;
     private_file().open(path).map_err(|error| inaccessible(path, &error))?;
+    refuse_foreign(path).await?;
 
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -136,6 +156,34 @@ pub(super) async fn open(settings: &StoreSettings) -> Result<Opened, OpenError> 
     Ok(Opened { lock, options: writer_options, writer, readers })
 }
 
+/// Refuses a file that holds something else than a store, before anything of it is changed: connecting for writing
+/// alone would give it another journal mode.
+async fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
+    if fs::metadata(path).is_ok_and(|file| file.len() == 0) {
+        return Ok(());
+    }
+    let look = SqliteConnectOptions::new().filename(path).create_if_missing(false).busy_timeout(BUSY_TIMEOUT);
+    let look = look.pragma("query_only", "ON").disable_statement_logging();
+    let mut connection = look.connect().await.map_err(|error| unreadable(path, &error))?;
+    let tables =
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name";
+    let tables: Vec<String> =
+        sqlx::query_scalar(tables).fetch_all(&mut connection).await.map_err(|error| unreadable(path, &error))?;
+    let _ = connection.close().await;
+    let ours = tables.iter().any(|name| name == MIGRATIONS_TABLE);
+    match tables.into_iter().next() {
+        Some(table) if !ours => Err(OpenError::Foreign { path: path.to_owned(), table }),
+        _ => Ok(()),
+    }
+}
+
+fn unreadable(path: &Path, error: &sqlx::Error) -> OpenError {
+    if super::error::is_no_database(error) {
+        return OpenError::NoDatabase { path: path.to_owned(), cause: error.to_string() };
+    }
+    inaccessible(path, error)
+}
+
 /// Connects to a file that is there, for reading alone, whoever holds it.
 pub(super) async fn read_only(path: &Path) -> Result<SqlitePool, OpenError> {
     let options = SqliteConnectOptions::new()
@@ -150,10 +198,9 @@ pub(super) async fn read_only(path: &Path) -> Result<SqlitePool, OpenError> {
         .acquire_timeout(READER_WAIT)
         .connect_with(options)
         .await
-        .map_err(|error| inaccessible(path, &error))?;
+        .map_err(|error| unreadable(path, &error))?;
     let applied = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations";
-    let found: i64 =
-        sqlx::query_scalar(applied).fetch_one(&readers).await.map_err(|error| inaccessible(path, &error))?;
+    let found: i64 = sqlx::query_scalar(applied).fetch_one(&readers).await.map_err(|error| unreadable(path, &error))?;
     let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
     match found.cmp(&known) {
         std::cmp::Ordering::Equal => Ok(readers),

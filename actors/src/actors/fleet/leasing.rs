@@ -190,7 +190,6 @@ impl FleetState {
         if self.leasing.epochs.get(&key).is_none_or(|running| *running <= epoch) {
             self.detach(key);
         }
-        self.args.node.announce("lease.moved", Child::from(key).name(&self.args.node.directory));
         self.tell_ownership(Event::HandedOver(key));
     }
 

@@ -1,0 +1,166 @@
+//! Updates that come late: held back for a bot and let go later, or copied to another bot hours after. Layer: world.
+//!
+//! What was queued is remembered, with its date, so that any of it can come once more.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::World;
+use super::error::WorldError;
+use super::state::Body;
+
+/// Updates that are remembered; older ones cannot be copied any more.
+const REMEMBERED: usize = 20_000;
+
+/// One update as it was queued.
+#[derive(Debug, Clone)]
+struct Past {
+    bot: i64,
+    update_id: i64,
+    kind: String,
+    body: Body,
+    about: Option<(i64, i64)>,
+}
+
+/// Fields that tell sorts of `message` updates apart.
+const SORTS: [&str; 5] =
+    ["new_chat_members", "left_chat_member", "forum_topic", "new_chat_title", "\"type\":\"bot_command\""];
+
+impl Past {
+    /// Its kind, or the sort of message that it is.
+    fn sort(&self) -> &str {
+        SORTS.into_iter().find(|sort| self.body.contains(sort)).unwrap_or(&self.kind)
+    }
+}
+
+/// What waits for a bot, and what came.
+#[derive(Debug, Default)]
+pub(crate) struct Late {
+    past: VecDeque<Past>,
+    /// Bots whose updates are held back: of one chat, or all.
+    holds: Vec<(i64, Option<i64>)>,
+    held: Vec<Past>,
+}
+
+impl Late {
+    /// Puts an update aside when its bot's are held back.
+    pub(super) fn hold(&mut self, bot: i64, kind: &str, body: &Body, about: Option<(i64, i64)>) -> bool {
+        let chat = about.map(|(chat, _)| chat);
+        let holds = self.holds.iter().any(|(whose, of)| *whose == bot && (of.is_none() || *of == chat));
+        if holds {
+            self.held.push(Past { bot, update_id: 0, kind: kind.to_owned(), body: body.clone(), about });
+        }
+        holds
+    }
+
+    pub(super) fn remember(&mut self, bot: i64, update_id: i64, kind: &str, body: &Body, about: Option<(i64, i64)>) {
+        self.past.push_back(Past { bot, update_id, kind: kind.to_owned(), body: body.clone(), about });
+        if self.past.len() > REMEMBERED {
+            self.past.pop_front();
+        }
+    }
+}
+
+/// Which update is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which<'a> {
+    /// The one that a bot got under this id.
+    Update {
+        /// The bot.
+        bot: i64,
+        /// The id.
+        update_id: i64,
+    },
+    /// The newest about a message; of one kind if that is named.
+    About {
+        /// The chat.
+        chat: i64,
+        /// The message.
+        message_id: i64,
+        /// `message`, `edited_message`, ...
+        kind: Option<&'a str>,
+    },
+}
+
+impl World {
+    /// Holds a bot's updates back from now on: of one chat, or all.
+    pub fn hold_updates(&self, bot: i64, chat: Option<i64>) {
+        self.lock().late.holds.push((bot, chat));
+    }
+
+    /// Lets go what was held back for a bot, in its order; gives how many updates that were.
+    pub fn release_updates(&self, bot: i64) -> usize {
+        let mut state = self.lock();
+        state.late.holds.retain(|(whose, _)| *whose != bot);
+        let (ready, rest): (Vec<_>, Vec<_>) = state.late.held.drain(..).partition(|past| past.bot == bot);
+        state.late.held = rest;
+        for past in &ready {
+            self.push_update(&mut state, bot, &past.kind, &past.body, past.about);
+        }
+        ready.len()
+    }
+
+    /// Gives a bot a copy of an update that came to another bot, or to itself, before.
+    ///
+    /// # Errors
+    /// An unknown bot, or an update that nobody got.
+    pub fn copy_update(&self, which: Which<'_>, to: i64) -> Result<(), WorldError> {
+        let mut state = self.lock();
+        if !state.bots.contains_key(&to) {
+            return Err(WorldError::UnknownBot(to));
+        }
+        let is_meant = |past: &&Past| match which {
+            Which::Update { bot, update_id } => past.bot == bot && past.update_id == update_id,
+            Which::About { chat, message_id, kind } => {
+                past.about == Some((chat, message_id)) && kind.is_none_or(|kind| kind == past.kind)
+            }
+        };
+        let meant = state.late.past.iter().rev().find(is_meant).cloned();
+        let past = meant.ok_or_else(|| WorldError::Invalid(format!("no bot got {which:?}")))?;
+        self.push_update(&mut state, to, &past.kind, &past.body, past.about);
+        Ok(())
+    }
+
+    /// Gives a present bot of a chat a copy of any update of that chat; says whether there was one. `draw` chooses: it is
+    /// given how many there are, and answers with a place among them.
+    pub fn copy_any_update(&self, chat: i64, mut draw: impl FnMut(usize) -> usize) -> bool {
+        let mut state = self.lock();
+        let mut by_kind: BTreeMap<&str, Vec<&Past>> = BTreeMap::new();
+        for past in state.late.past.iter().filter(|past| past.about.is_some_and(|(of, _)| of == chat)) {
+            by_kind.entry(past.sort()).or_default().push(past);
+        }
+        // Kinds first: joins and reactions are rare among messages.
+        let kinds: Vec<Vec<&Past>> = by_kind.into_values().collect();
+        if kinds.is_empty() {
+            return false;
+        }
+        let of_kind = &kinds[draw(kinds.len())];
+        let past = of_kind[draw(of_kind.len())].clone();
+        let Some(room) = state.chats.get(&chat) else { return false };
+        let bots: Vec<i64> = state.bots.keys().copied().filter(|bot| room.is_present(*bot)).collect();
+        if bots.is_empty() {
+            return false;
+        }
+        let to = bots[draw(bots.len())];
+        self.push_update(&mut state, to, &past.kind, &past.body, past.about);
+        true
+    }
+
+    /// Puts any update into a bot's queue, whatever kinds it asked for. `content` is the JSON of the field `kind`.
+    ///
+    /// # Errors
+    /// An unknown bot.
+    pub fn queue_update(
+        &self,
+        bot: i64,
+        kind: &str,
+        content: &serde_json::Value,
+        about: Option<(i64, i64)>,
+    ) -> Result<(), WorldError> {
+        let mut state = self.lock();
+        if !state.bots.contains_key(&bot) {
+            return Err(WorldError::UnknownBot(bot));
+        }
+        self.push_update(&mut state, bot, kind, &super::publish::body_of(kind, content), about);
+        Ok(())
+    }
+}

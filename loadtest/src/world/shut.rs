@@ -1,0 +1,195 @@
+//! Chats and topics in which bots may not write: closed, or deleted. Layer: world.
+//!
+//! A closed chat is one whose members may not write; people of these worlds that still do are its administrators. What is
+//! deleted does not come back in Telegram; [`World::lift`] brings it back for harnesses that heal everything.
+//!
+//! # Source
+//! tdlib/telegram-bot-api, `Client.cpp`: `check_chat_access`, `fail_query_with_error`.
+
+use serde_json::json;
+
+use super::World;
+use super::error::{ApiError, WorldError};
+use super::membership::actor_of;
+use super::publish::Draft;
+use super::spec::ChatKind;
+use super::state::{ChatState, Standing, State};
+use crate::ledger::LedgerEvent;
+
+/// Why bots cannot write in a chat or topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shut {
+    /// The `error_code` of the refusal.
+    pub code: u16,
+    /// Its description.
+    pub description: String,
+    /// Whether the chat or topic is gone: nothing can be asked of it either.
+    pub gone: bool,
+}
+
+impl Shut {
+    /// Closed, with the words that Telegram finds for it.
+    pub fn closed(code: u16, description: impl Into<String>) -> Self {
+        Self { code, description: description.into(), gone: false }
+    }
+
+    /// Closed to all but administrators.
+    pub fn without_rights() -> Self {
+        Self::closed(400, "Bad Request: not enough rights to send text messages to the chat")
+    }
+
+    fn deleted(kind: ChatKind) -> Self {
+        let (code, why) = match kind {
+            ChatKind::Basic => (403, "Forbidden: the group chat was deleted"),
+            ChatKind::Supergroup | ChatKind::Forum => (400, "Bad Request: chat not found"),
+        };
+        Self { code, description: why.to_owned(), gone: true }
+    }
+
+    pub(crate) fn refusal(&self) -> ApiError {
+        ApiError::new(self.code, self.description.clone())
+    }
+}
+
+/// Refuses a bot that may not write in a chat, or in a topic of it.
+pub(crate) fn may_write(room: &ChatState, bot: i64, topic: Option<i64>) -> Result<(), ApiError> {
+    if room.members.get(&bot) == Some(&Standing::Restricted) {
+        return Err(Shut::without_rights().refusal());
+    }
+    let of_chat = room.shut.as_ref().filter(|shut| shut.gone || !room.is_admin(bot));
+    let of_topic = topic.and_then(|topic| room.shut_topics.get(&topic));
+    of_chat.or(of_topic).map_or(Ok(()), |shut| Err(shut.refusal()))
+}
+
+impl World {
+    /// Closes a chat to its members, bots among them; administrators write on.
+    ///
+    /// # Errors
+    /// An unknown chat.
+    pub fn close_chat(&self, chat: i64, why: Shut) -> Result<(), WorldError> {
+        let mut state = self.lock();
+        let room = room(&mut state, chat)?;
+        let told = why.description.clone();
+        room.shut = Some(why);
+        self.ledger().record(LedgerEvent::Shut { chat, thread: None, why: told });
+        Ok(())
+    }
+
+    /// Deletes a chat: to its bots it was never there.
+    ///
+    /// # Errors
+    /// An unknown chat.
+    pub fn delete_chat(&self, chat: i64) -> Result<(), WorldError> {
+        let kind = room(&mut self.lock(), chat)?.kind;
+        self.close_chat(chat, Shut::deleted(kind))
+    }
+
+    /// Opens a chat again.
+    ///
+    /// # Errors
+    /// An unknown chat.
+    pub fn open_chat(&self, chat: i64) -> Result<(), WorldError> {
+        let mut state = self.lock();
+        if room(&mut state, chat)?.shut.take().is_some() {
+            self.ledger().record(LedgerEvent::Opened { chat, thread: None });
+        }
+        Ok(())
+    }
+
+    /// Closes a topic; its members are told.
+    ///
+    /// # Errors
+    /// An unknown chat or topic.
+    pub fn close_topic(&self, chat: i64, thread: i64) -> Result<(), WorldError> {
+        let mut state = self.lock();
+        self.tell_of_topic(&mut state, chat, thread, "forum_topic_closed")?;
+        let why = Shut::closed(400, "Bad Request: TOPIC_CLOSED");
+        self.shut_topic(&mut state, chat, thread, why)
+    }
+
+    /// Deletes a topic; nobody is told.
+    ///
+    /// # Errors
+    /// An unknown chat or topic.
+    pub fn delete_topic(&self, chat: i64, thread: i64) -> Result<(), WorldError> {
+        let mut state = self.lock();
+        topic(&mut state, chat, thread)?;
+        let why = Shut { gone: true, ..Shut::closed(400, "Bad Request: message thread not found") };
+        self.shut_topic(&mut state, chat, thread, why)
+    }
+
+    /// Opens a topic again; its members are told.
+    ///
+    /// # Errors
+    /// An unknown chat or topic.
+    pub fn open_topic(&self, chat: i64, thread: i64) -> Result<(), WorldError> {
+        let mut state = self.lock();
+        if topic(&mut state, chat, thread)?.shut_topics.remove(&thread).is_some() {
+            self.ledger().record(LedgerEvent::Opened { chat, thread: Some(thread) });
+            self.tell_of_topic(&mut state, chat, thread, "forum_topic_reopened")?;
+        }
+        Ok(())
+    }
+
+    /// Heals what people did: every chat and topic is open, every bot may write, nothing is held back, no pause is left.
+    pub fn lift(&self) {
+        let (chats, topics, restricted, bots) = {
+            let state = self.lock();
+            let chats: Vec<i64> = state.chats.values().filter(|room| room.shut.is_some()).map(|room| room.id).collect();
+            let topics: Vec<(i64, i64)> = state
+                .chats
+                .values()
+                .flat_map(|room| room.shut_topics.keys().map(|thread| (room.id, *thread)))
+                .collect();
+            let is_restricted = |standing| standing == Standing::Restricted;
+            let restricted: Vec<(i64, i64)> = state
+                .chats
+                .values()
+                .flat_map(|room| {
+                    room.members.iter().filter(|(_, standing)| is_restricted(**standing)).map(|(id, _)| (room.id, *id))
+                })
+                .collect();
+            (chats, topics, restricted, state.bots.keys().copied().collect::<Vec<_>>())
+        };
+        // Each of them was there a moment ago, and nothing of a world is ever removed.
+        for chat in chats {
+            let _ = self.open_chat(chat);
+        }
+        for (chat, thread) in topics {
+            let _ = self.open_topic(chat, thread);
+        }
+        for (chat, bot) in restricted {
+            let _ = self.set_restricted(chat, bot, false);
+        }
+        for bot in bots {
+            self.release_updates(bot);
+        }
+        self.lock().limiter.forgive();
+    }
+
+    fn shut_topic(&self, state: &mut State, chat: i64, thread: i64, why: Shut) -> Result<(), WorldError> {
+        let told = why.description.clone();
+        topic(state, chat, thread)?.shut_topics.insert(thread, why);
+        self.ledger().record(LedgerEvent::Shut { chat, thread: Some(thread), why: told });
+        Ok(())
+    }
+
+    fn tell_of_topic(&self, state: &mut State, chat: i64, thread: i64, what: &str) -> Result<(), WorldError> {
+        let actor = {
+            topic(state, chat, thread)?;
+            let room = state.chats.get(&chat).ok_or(WorldError::UnknownChat(chat))?;
+            actor_of(state, room)
+        };
+        let draft = Draft { topic: Some(thread), ..Draft::service(actor, json!({what: {}})) };
+        self.publish(state, chat, draft).map(drop).ok_or(WorldError::UnknownChat(chat))
+    }
+}
+
+fn room(state: &mut State, chat: i64) -> Result<&mut ChatState, WorldError> {
+    state.chats.get_mut(&chat).ok_or(WorldError::UnknownChat(chat))
+}
+
+fn topic(state: &mut State, chat: i64, thread: i64) -> Result<&mut ChatState, WorldError> {
+    let room = room(state, chat)?;
+    if room.topics.contains_key(&thread) { Ok(room) } else { Err(WorldError::UnknownThread { chat, thread }) }
+}
