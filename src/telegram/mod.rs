@@ -7,6 +7,7 @@
 //! | `breaker` | stops the sends while Telegram cannot be reached; polls probe it |
 //! | `answer` | an HTTP answer, read and classified |
 //! | `bot` | `BotApi` for one token |
+//! | `secret` | what Telegram must show with an update that it brings |
 //! | `wire` | the parts of an update's JSON that the fleet reads |
 //! | `decode` | an update's JSON to `Incoming` |
 //! | `redact` | an update without people who do not want to be in it |
@@ -19,5 +20,6 @@ pub mod breaker;
 pub mod client;
 pub mod decode;
 mod redact;
+pub mod secret;
 pub mod settings;
 pub mod wire;

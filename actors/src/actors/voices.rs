@@ -16,7 +16,7 @@
 //! try comes after ten minutes, each further one after twice the time, up to a day; a message that was sent begins anew.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -29,8 +29,8 @@ use crate::domain::silence::Silence;
 use crate::domain::time::Timestamp;
 use crate::ports::telegram::Shut;
 
-/// Time until a shut place is tried for the first time, and the longest time between tries.
-const FIRST_TRY: Duration = Duration::from_mins(10);
+/// Time until a shut place is tried for the first time, unless it is set otherwise, and the longest time between tries.
+pub const FIRST_TRY: Duration = Duration::from_mins(10);
 const TRY_EVERY_MAX: Duration = Duration::from_hours(24);
 
 /// What another node said of its bot counts so long: it says so again every minute.
@@ -85,6 +85,8 @@ impl Silent {
 pub struct Voices {
     /// Whether anybody is silent: nobody is looked up while nobody is.
     any: AtomicBool,
+    /// Milliseconds until a shut place is tried for the first time; zero is [`FIRST_TRY`].
+    first_try_ms: AtomicU64,
     silent: RwLock<Silent>,
 }
 
@@ -102,6 +104,24 @@ impl Voices {
         let done = change(&mut silent);
         self.any.store(!silent.is_empty(), Ordering::Release);
         done
+    }
+
+    /// A place that is shut to a bot is tried after so long.
+    pub fn try_first_after(&self, first: Duration) {
+        self.first_try_ms.store(u64::try_from(first.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Time until a place that is shut to a bot is tried for the first time.
+    pub fn first_try(&self) -> Duration {
+        match self.first_try_ms.load(Ordering::Relaxed) {
+            0 => FIRST_TRY,
+            millis => Duration::from_millis(millis),
+        }
+    }
+
+    /// The time until the next try after so many.
+    fn wait(&self, tries: u32) -> Duration {
+        self.first_try().saturating_mul(1 << tries.min(10)).min(TRY_EVERY_MAX)
     }
 
     /// Whether nobody is known to be silent.
@@ -192,7 +212,7 @@ impl Voices {
             let closed = silent.places.entry((bot, chat, thread)).or_insert(first);
             let news = !closed.shut;
             closed.shut = true;
-            closed.next = Instant::now() + FIRST_TRY.saturating_mul(1 << closed.tries.min(10)).min(TRY_EVERY_MAX);
+            closed.next = Instant::now() + self.wait(closed.tries);
             closed.tries += 1;
             news
         })
@@ -225,7 +245,7 @@ impl Voices {
             let place = silent.places.entry((bot, chat, None)).or_insert(first);
             let due = place.next <= Instant::now();
             if due {
-                place.next = Instant::now() + FIRST_TRY.saturating_mul(1 << place.tries.min(10)).min(TRY_EVERY_MAX);
+                place.next = Instant::now() + self.wait(place.tries);
                 place.tries += 1;
             }
             due

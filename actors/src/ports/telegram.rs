@@ -234,6 +234,9 @@ pub trait BotApi: Send + Sync + 'static {
     /// Whether a send has a chance now: false while Telegram is believed to be out of reach, until that is tried again.
     fn sends_go(&self) -> bool;
 
+    /// What Telegram must show with every update that it brings, made of the token in use; `None` leaves it as it is.
+    fn webhook_secret(&self) -> Option<WebhookSecret>;
+
     /// Looks again where the token comes from; whether it is another one now.
     fn renew_token(&self) -> bool;
 

@@ -19,9 +19,9 @@ use crate::domain::outbox::{OnUnknown, OutboxMessage, SendProgress, SendResult};
 use crate::domain::roster::{
     BotSpec, ChatPolicy, ChatSpec, DeliveryMode, Generation, Language, ModelRef, Pacing, Persona, Physics, RosterPlan,
 };
+use crate::domain::silence::Silence;
 use crate::domain::stance::{Relationship, Stance};
 use crate::domain::strategy::{Consistency, Novelty, Strategy};
-use crate::domain::silence::Silence;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 use crate::domain::turn::{Act, Turn, TurnProgress, Usage};

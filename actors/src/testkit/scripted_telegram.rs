@@ -47,6 +47,8 @@ struct Script {
     webhooks: VecDeque<Step>,
     every_me: Option<Step>,
     new_token: bool,
+    /// Tokens that replaced the first one.
+    tokens: u64,
     out_of_reach: bool,
     every_typing: Option<Step>,
     chats: HashMap<TelegramChatId, Result<ChatDescription, TelegramError>>,
@@ -250,10 +252,17 @@ impl BotApi for ScriptedTelegram {
         !self.script.lock().unwrap().out_of_reach
     }
 
+    fn webhook_secret(&self) -> Option<WebhookSecret> {
+        let tokens = self.script.lock().unwrap().tokens;
+        (tokens > 0).then(|| WebhookSecret::new(format!("secret-of-token-{tokens}")))
+    }
+
     fn renew_token(&self) -> bool {
         let mut script = self.script.lock().unwrap();
         if script.new_token {
             (script.every_me, script.every_poll) = (None, None);
+            script.webhooks.clear();
+            script.tokens += 1;
         }
         std::mem::take(&mut script.new_token)
     }

@@ -262,6 +262,7 @@ impl Scenery {
             max_connections: 40,
             delete_foreign: self.delete_foreign,
             secrets: RwLock::new(node.directory.known().bots.keys().map(secret).collect()),
+            former: RwLock::default(),
         };
         let args = FleetArgs {
             node: Arc::clone(&node),

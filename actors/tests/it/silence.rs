@@ -114,11 +114,12 @@ async fn i14_turns_and_messages_of_a_bot_that_left_the_manifest_end() {
     }
     stage.store.rows.apply_roster(&plan, now).await.unwrap();
     stage.read_roster();
-    stage.until("nothing of it is open", async |stage| {
-        let depths = stage.store.rows.depths().await.unwrap();
-        depths.turns + depths.outbox == 0
-    })
-    .await;
+    stage
+        .until("nothing of it is open", async |stage| {
+            let depths = stage.store.rows.depths().await.unwrap();
+            depths.turns + depths.outbox == 0
+        })
+        .await;
     assert_eq!(stage.journal().sent_texts(), [""; 0]);
 }
 
@@ -155,11 +156,12 @@ async fn a_stored_pause_of_years_is_shortened_to_a_day_and_polls_go_on_after_it(
     let operation = botfleet_actors::domain::commit::operation::Operation::Pause(paused);
     stage.store.rows.commit(vec![operation]).await.unwrap()[0].as_ref().unwrap();
     let stage = stage.killed().await.raise().await;
-    stage.until("it is shortened", async |stage| {
-        let pauses = stage.store.rows.pauses(bot).await.unwrap();
-        pauses.iter().all(|pause| pause.until.since(stage.node.clock.now()) <= PAUSE_MAX)
-    })
-    .await;
+    stage
+        .until("it is shortened", async |stage| {
+            let pauses = stage.store.rows.pauses(bot).await.unwrap();
+            pauses.iter().all(|pause| pause.until.since(stage.node.clock.now()) <= PAUSE_MAX)
+        })
+        .await;
     let polls = stage.telegram(0).offsets().len();
     tokio::time::sleep(PAUSE_MAX).await;
     stage.until("it polls", async |stage| stage.telegram(0).offsets().len() > polls).await;

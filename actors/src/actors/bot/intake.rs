@@ -287,6 +287,10 @@ impl BotState {
     }
 
     fn webhook_target(&self) -> Option<WebhookTarget> {
+        // A token that was replaced makes another secret: it is told to Telegram with the address.
+        if let Some(secret) = self.api.webhook_secret() {
+            self.webhooks.set_secret(self.profile.id, secret);
+        }
         self.webhooks.target(self.profile.id, &self.profile.spec.name)
     }
 
@@ -434,7 +438,8 @@ impl BotState {
         self.intake.status = status.clone();
         match self.intake.mode() {
             DeliveryMode::Webhook => {
-                if status.url.is_some() && status.url == self.intake.choice.webhook_url {
+                let target = self.webhook_target().map(|target| target.url);
+                if target.is_some() && status.url == target {
                     self.health = BotHealth::Receiving;
                     drop(self.myself.send_after(LOOK_EVERY, move || BotMsg::LookAtWebhook(generation)));
                 } else {

@@ -186,9 +186,10 @@ fn learn(node: &Node, chat: ChatId, to: TelegramChatId) {
 fn is_mistyped(named: TelegramChatId, strange: TelegramChatId) -> bool {
     let bare = |id: TelegramChatId| {
         let digits = id.0.unsigned_abs().to_string();
-        digits.strip_prefix("100").filter(|rest| rest.len() >= 9).map_or(digits.clone(), |rest| {
-            rest.trim_start_matches('0').to_owned()
-        })
+        digits
+            .strip_prefix("100")
+            .filter(|rest| rest.len() >= 9)
+            .map_or(digits.clone(), |rest| rest.trim_start_matches('0').to_owned())
     };
     named != strange && bare(named) == bare(strange)
 }

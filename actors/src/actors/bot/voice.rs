@@ -40,11 +40,7 @@ impl BotState {
     pub(super) fn hold_tongue(&mut self, turn: TurnId, why: Silence) {
         match why {
             Silence::NoToken | Silence::Refused | Silence::Quarantined => self.again_after(turn, REFUSED_RETRY),
-            Silence::NotInManifest
-            | Silence::Stopped
-            | Silence::Absent
-            | Silence::TopicShut
-            | Silence::Paused(_) => {
+            Silence::NotInManifest | Silence::Stopped | Silence::Absent | Silence::TopicShut | Silence::Paused(_) => {
                 tracing::info!(bot.id = %self.profile.id, turn.id = %turn, why = why.label(), "turn dropped: the bot cannot speak");
                 self.drop_turn(turn, why.label(), format!("could not speak: {why}"));
             }

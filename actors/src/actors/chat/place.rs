@@ -76,7 +76,8 @@ impl ChatState {
 
     /// Somebody spoke here while bots cannot: those that may are to find out whether they can again.
     pub(super) fn want_the_absent(&mut self) {
-        let lately = |at: &Instant| at.elapsed() < WANTED_EVERY;
+        let often = WANTED_EVERY.min(self.node.voices.first_try());
+        let lately = |at: &Instant| at.elapsed() < often;
         if self.absent.is_empty() || self.wanted_at.as_ref().is_some_and(lately) {
             return;
         }

@@ -208,6 +208,7 @@ impl Actor for FleetActor {
         args: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
         args.node.directory.set_fleet(myself.clone());
+        args.node.voices.try_first_after(args.bots.shut_retry);
         let alarm = myself.clone();
         let mut tasks = Tasks::new(move || drop(alarm.cast(FleetMsg::TaskPanicked)));
         let node = Arc::clone(&args.node);

@@ -6,9 +6,9 @@
 use std::collections::HashSet;
 
 use super::operation::{
-    Advance, Applied, Begin, Cancel, Claim, Counted, Finish, HandOver, Ingest, LiftPauses, Migrate, Operation, Paused, Receive,
-    Redeliver, Refusal, Resolve, ReturnAllowance, SetDelivery, SetRight, Settle, Start, TakeAllowance, TurnEnding,
-    Verdict,
+    Advance, Applied, Begin, Cancel, Claim, Counted, Finish, HandOver, Ingest, LiftPauses, Migrate, Operation, Paused,
+    Receive, Redeliver, Refusal, Resolve, ReturnAllowance, SetDelivery, SetRight, Settle, Start, TakeAllowance,
+    TurnEnding, Verdict,
 };
 use super::rows::{Changes, ChatChange, ChatHead, Loaded, OutboxHead, StopChange, TurnHead};
 use crate::domain::allowance::grant;

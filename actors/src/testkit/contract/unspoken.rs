@@ -52,8 +52,7 @@ pub async fn lifted_pauses_are_over_and_longer_ones_are_shortened(home: &dyn Hom
     let (scene, messages) = with_messages(home, 1).await;
     let (bot, chat) = (messages[0].bot, messages[0].chat);
     let pause = |chat, until| Operation::Pause(Paused { epoch: scene.epoch, pause: Pause { bot, chat, until } });
-    let shorten =
-        |epoch, until| Operation::LiftPauses(LiftPauses { bot, epoch, until });
+    let shorten = |epoch, until| Operation::LiftPauses(LiftPauses { bot, epoch, until });
     scene.commit_all(vec![pause(None, at(900_000_000)), pause(Some(chat), at(60))]).await;
     let fenced = scene.commit_one(shorten(Epoch(scene.epoch.0 + 1), at(1))).await;
     assert_eq!(fenced, Err(Refusal::Fenced));
@@ -62,8 +61,7 @@ pub async fn lifted_pauses_are_over_and_longer_ones_are_shortened(home: &dyn Hom
     pauses.sort_by_key(|pause| pause.until);
     let ends: Vec<_> = pauses.iter().map(|pause| pause.until).collect();
     assert_eq!(ends, [at(60), at(86_400)]);
-    let done =
-        scene.commit_all(vec![shorten(scene.epoch, at(5)), begin(&scene, &messages[0], start(51, at(6)))]).await;
+    let done = scene.commit_all(vec![shorten(scene.epoch, at(5)), begin(&scene, &messages[0], start(51, at(6)))]).await;
     assert_eq!(done[1], Applied::Begun(Verdict::Send), "lifted in the same batch");
     scene.commit_all(vec![shorten(scene.epoch, at(5)), pause(Some(chat), at(70))]).await;
     let scene = scene.reopen(home).await;
