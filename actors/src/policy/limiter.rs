@@ -28,6 +28,17 @@ use crate::domain::ids::ChatId;
 const CHAT_PERIOD: Duration = Duration::from_millis(1_050);
 const CHAT_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 
+/// Time between messages of one bot in one chat at the documented rate of a minute.
+///
+/// # Source
+/// Bot API FAQ, "My bot is hitting limits": not more than 20 messages a minute to the same group.
+const MINUTE_PERIOD: Duration = Duration::from_secs(3);
+
+/// What a 429 leaves of a chat's rate, the least that is left, and how long it takes to recover from nothing.
+const LOWERED: f64 = 0.8;
+const RATE_MIN: f64 = 0.4;
+const RECOVERY: Duration = Duration::from_hours(1);
+
 /// Part of a second's messages that one bot may send at once.
 const BOT_BURST: u32 = 3;
 
@@ -122,6 +133,21 @@ impl<K: Hash + Eq + Copy> Limit<K> {
     }
 }
 
+/// A rate below the documented one, learned from 429s that came although the documented one was kept.
+#[derive(Clone, Copy)]
+struct Pace {
+    rate: f64,
+    since: Instant,
+    next: Instant,
+}
+
+impl Pace {
+    /// The share of the documented rate that is allowed now.
+    fn rate(&self) -> f64 {
+        (self.rate + self.since.elapsed().as_secs_f64() / RECOVERY.as_secs_f64()).min(1.0)
+    }
+}
+
 /// How far a 429 reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
@@ -137,6 +163,9 @@ pub struct SendLimiter {
     chats: Limit<ChatId>,
     /// Ends of pauses by chat.
     pauses: HashMap<ChatId, Instant>,
+    /// Chats with a rate of their own; none where no limit holds.
+    paces: HashMap<ChatId, Pace>,
+    learns: bool,
     bot_pause: Option<Instant>,
     /// End of a pause that a call without a chat was asked for: it holds polls as well.
     calls_pause: Option<Instant>,
@@ -153,6 +182,8 @@ impl SendLimiter {
             bot: Limit::new(bot, clock),
             chats: Limit::new(chat, clock),
             pauses: HashMap::new(),
+            paces: HashMap::new(),
+            learns: in_chats,
             bot_pause: None,
             calls_pause: None,
         }
@@ -170,14 +201,29 @@ impl SendLimiter {
         if let Some(wait) = self.bot.wait(&()) {
             return Err(wait);
         }
+        if let Some(wait) = self.paces.get(&chat).and_then(|pace| left(Some(pace.next))) {
+            return Err(wait);
+        }
         self.chats.permit(&chat)?;
-        self.bot.permit(&())
+        self.bot.permit(&())?;
+        if let Some(pace) = self.paces.get_mut(&chat) {
+            let rate = pace.rate();
+            pace.next = Instant::now() + MINUTE_PERIOD.div_f64(rate);
+            if rate >= 1.0 {
+                self.paces.remove(&chat);
+            }
+        }
+        Ok(())
     }
 
     /// Telegram asked for a pause in `chat`. When another chat is paused as well, all of the bot pauses.
     pub fn limited(&mut self, chat: ChatId, retry_after: Duration) -> Reach {
         self.pauses.retain(|_, until| left(Some(*until)).is_some());
         let others = self.pauses.keys().any(|other| *other != chat);
+        if self.learns {
+            let (now, rate) = (Instant::now(), self.rate(chat));
+            self.paces.insert(chat, Pace { rate: (rate * LOWERED).max(RATE_MIN), since: now, next: now });
+        }
         self.pause(chat, retry_after);
         self.chats.forget_fresh();
         if others {
@@ -229,6 +275,16 @@ impl SendLimiter {
     /// Chats that are paused now, with the time left.
     pub fn pauses(&self) -> impl Iterator<Item = (ChatId, Duration)> + '_ {
         self.pauses.iter().filter_map(|(chat, until)| Some((*chat, left(Some(*until))?)))
+    }
+
+    /// The share of the documented rate that the bot keeps to in a chat; it recovers within an hour.
+    pub fn rate(&self, chat: ChatId) -> f64 {
+        self.paces.get(&chat).map_or(1.0, Pace::rate)
+    }
+
+    /// Chats with a lower rate than the documented one, and its share of that.
+    pub fn lowered(&self) -> impl Iterator<Item = (ChatId, f64)> + '_ {
+        self.paces.iter().map(|(chat, pace)| (*chat, pace.rate())).filter(|(_, rate)| *rate < 1.0)
     }
 
     /// How long the whole bot is paused, if it is.
@@ -323,6 +379,25 @@ mod tests {
         tokio::time::advance(Duration::from_millis(1)).await;
         assert!(limiter.permit(ChatId(1)).is_ok());
         assert!(limiter.permit(ChatId(1)).is_err(), "without a burst");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_chat_that_answers_429_within_its_rate_is_slowed_by_a_fifth_and_recovers_over_an_hour() {
+        let mut limiter = SendLimiter::new(None, true);
+        for (times, rate) in [(1, 0.8), (2, 0.64), (9, RATE_MIN)] {
+            while limiter.lowered().next().is_none_or(|(_, now)| now > rate + 0.01) {
+                limiter.limited(ChatId(1), Duration::ZERO);
+            }
+            assert!((limiter.rate(ChatId(1)) - rate).abs() < 0.01, "after {times}");
+        }
+        assert!((limiter.rate(ChatId(2)) - 1.0).abs() < f64::EPSILON);
+        tokio::time::advance(seconds(1)).await;
+        assert!(limiter.permit(ChatId(1)).is_ok());
+        let wait = limiter.permit(ChatId(1)).expect_err("slower than documented");
+        assert!(wait > MINUTE_PERIOD * 2 && wait <= MINUTE_PERIOD.div_f64(RATE_MIN), "{wait:?}");
+        tokio::time::advance(RECOVERY).await;
+        assert!(limiter.permit(ChatId(1)).is_ok());
+        assert_eq!(limiter.lowered().count(), 0, "recovered");
     }
 
     #[tokio::test(start_paused = true)]

@@ -97,6 +97,7 @@ pub fn chat_spec(n: i64, bots: &[BotSpec]) -> ChatSpec {
         physics: Physics {
             chain_depth_max: Some(3),
             pair_per_ten_minutes: Some(6),
+            person_per_ten_minutes: Some(9),
             chat_per_minute: None,
             fleet_per_minute: None,
             cool_down: Duration::from_mins(5),

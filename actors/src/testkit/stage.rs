@@ -116,6 +116,7 @@ impl Scenery {
             chat.physics = Physics {
                 chain_depth_max: None,
                 pair_per_ten_minutes: None,
+                person_per_ten_minutes: None,
                 chat_per_minute: None,
                 fleet_per_minute: None,
                 cool_down: Duration::ZERO,

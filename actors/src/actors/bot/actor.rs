@@ -244,6 +244,10 @@ pub struct BotSnapshot {
     pub paused_seconds: Option<u64>,
     /// Why it cannot speak anywhere now.
     pub cannot_speak: Option<String>,
+    /// Chats where it keeps below the documented rate for a while, since Telegram answered 429 at that rate.
+    pub slowed_chats: usize,
+    /// The lowest of their rates, in percent of the documented one.
+    pub lowest_rate_percent: Option<u32>,
     /// Chats where Telegram asked it to pause.
     pub paused_chats: usize,
     /// Whether it is coming to its end: it takes no updates and begins no turns.
@@ -444,6 +448,8 @@ impl BotState {
             sends_in_flight: self.sending.in_flight(),
             paused_seconds: self.sending.limiter.bot_pause().map(|left| left.as_secs() + 1),
             cannot_speak: self.node.silence_of(self.profile.id).map(|why| why.to_string()),
+            slowed_chats: self.sending.limiter.lowered().count(),
+            lowest_rate_percent: self.sending.limiter.lowered().map(|(_, rate)| (rate * 100.0).round() as u32).min(),
             paused_chats: self.sending.limiter.pauses().count(),
             quiescing: self.quiescing,
             holding_sends: self.holding_sends,
