@@ -1,7 +1,8 @@
 //! An update's JSON to what it means to the fleet. Layer `adapters`. Keeps I7.
 //!
 //! Never fails: JSON that is no update becomes `Event::Undecodable`, a kind that the fleet does not use
-//! `Event::Other`. A message that carries neither text nor any known media counts as a service message.
+//! `Event::Other`. A field that cannot be read counts as absent; a message needs its id, date and chat. One that carries
+//! neither words nor any known media counts as a service message.
 
 use botfleet_actors::domain::ids::{MessageId, TelegramChatId, TelegramUserId, ThreadId};
 use botfleet_actors::domain::incoming::{
@@ -12,7 +13,7 @@ use botfleet_actors::ports::telegram::UpdateDecoder;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::{redact, wire};
+use super::{lenient, redact, rich, wire};
 
 /// The forum topic that must be left out in requests.
 ///
@@ -42,60 +43,83 @@ impl UpdateDecoder for TelegramDecoder {
 
 /// The id of an update, when it has one, and its meaning.
 pub fn read(raw: &str) -> (Option<i64>, Incoming) {
-    let update: wire::Update<'_> = match serde_json::from_str(raw) {
-        Ok(update) => update,
-        Err(error) => return (None, undecodable(None, reason("update", &error))),
+    match serde_json::from_str(raw) {
+        Ok(update) => read_update(update),
+        Err(error) => {
+            // A name of a field may hold half a character, too.
+            let whole = lenient::with_whole_characters(raw);
+            match serde_json::from_str(&whole) {
+                Ok(update) => read_update(update),
+                Err(_) => (None, undecodable(None, reason("update", &error))),
+            }
+        }
+    }
+}
+
+/// Reads a payload as `$type` and gives it to `$meaning`; without what cannot be read, if anything cannot.
+macro_rules! read_as {
+    ($type:ty, $name:expr, $payload:expr, $meaning:expr) => {
+        match serde_json::from_str::<$type>($payload.get()) {
+            Ok(value) => $meaning($name, value),
+            Err(error) => {
+                let reads = |json: &str| serde_json::from_str::<$type>(json).is_ok();
+                let mended = lenient::mended($payload.get(), &reads);
+                match mended.as_deref().map(serde_json::from_str::<$type>) {
+                    Some(Ok(value)) => $meaning($name, value),
+                    _ => undecodable(Some($payload), reason($name, &error)),
+                }
+            }
+        }
     };
+}
+
+fn read_update(update: wire::Update<'_>) -> (Option<i64>, Incoming) {
     let Some((name, payload)) = update.payload else {
         return (update.update_id, undecodable(None, "update carries nothing".to_owned()));
     };
     let incoming = match name.as_ref() {
-        "message" => parsed(&name, payload, |message| posted(message, None)),
-        "edited_message" => parsed(&name, payload, |message: wire::Message<'_>| {
-            // An edit without its date is told apart from the post by the post's own date.
-            let revision = message.edit_date.unwrap_or(message.date).max(1);
-            posted(message, Some(revision))
-        }),
-        "message_reaction" => parsed(&name, payload, reacted),
-        "my_chat_member" => parsed(&name, payload, |update| membership(&update)),
+        "message" => read_as!(wire::Message<'_>, &name, payload, |name, message| posted(name, message, false)),
+        "edited_message" => read_as!(wire::Message<'_>, &name, payload, |name, message| posted(name, message, true)),
+        "message_reaction" => read_as!(wire::MessageReaction<'_>, &name, payload, reacted),
+        "my_chat_member" => {
+            read_as!(wire::ChatMemberUpdated<'_>, &name, payload, |name, update| membership(name, &update))
+        }
         _ => other(&name, payload),
     };
     (update.update_id, incoming)
 }
 
-fn parsed<'a, T: serde::Deserialize<'a>>(
-    name: &str,
-    payload: &'a RawValue,
-    meaning: impl FnOnce(T) -> Incoming,
-) -> Incoming {
-    match serde_json::from_str(payload.get()) {
-        Ok(value) => meaning(value),
-        Err(error) => undecodable(Some(payload), reason(name, &error)),
-    }
-}
-
-/// What was wrong; serde's own words may quote the message, so only harmless ones are kept.
+/// What was wrong; serde's own words may quote the message, so that they are not kept.
 fn reason(what: &str, error: &serde_json::Error) -> String {
-    let words = error.to_string();
-    if words.starts_with("missing field") {
-        format!("{what}: {words}")
-    } else {
-        format!("{what}: unexpected JSON at column {}", error.column())
-    }
+    format!("{what}: unexpected JSON at column {}", error.column())
 }
 
 fn undecodable(payload: Option<&RawValue>, reason: String) -> Incoming {
-    let place = payload.and_then(|p| serde_json::from_str::<wire::InChat<'_>>(p.get()).ok());
-    within(place.as_ref().map(|p| &p.chat), Event::Undecodable { reason })
+    place(payload, Event::Undecodable { reason })
 }
 
 fn other(name: &str, payload: &RawValue) -> Incoming {
-    let place = serde_json::from_str::<wire::InChat<'_>>(payload.get()).ok();
-    within(place.as_ref().map(|p| &p.chat), Event::Other { name: name.to_owned() })
+    place(Some(payload), Event::Other { name: name.to_owned() })
+}
+
+/// In the chat that a payload names, if it can be read.
+fn place(payload: Option<&RawValue>, event: Event) -> Incoming {
+    let Some(payload) = payload else { return within(None, event) };
+    let read = |json: &str| serde_json::from_str::<wire::InChat<'_>>(json).is_ok();
+    let mended = (!read(payload.get())).then(|| lenient::mended(payload.get(), &read));
+    let payload = mended.flatten().unwrap_or_else(|| payload.get().to_owned());
+    let place = serde_json::from_str::<wire::InChat<'_>>(&payload).ok();
+    within(place.as_ref().and_then(|place| place.chat.as_ref()), event)
+}
+
+/// A payload without a field that it cannot do without.
+fn lacking(what: &str, field: &str, chat: Option<&wire::Chat<'_>>) -> Incoming {
+    within(chat, Event::Undecodable { reason: format!("{what}: missing field `{field}`") })
 }
 
 fn within(chat: Option<&wire::Chat<'_>>, event: Event) -> Incoming {
-    Incoming { chat: chat.map(|c| TelegramChatId(c.id)), chat_kind: chat.map_or(ChatKind::None, chat_kind), event }
+    let chat = chat.and_then(|chat| Some((TelegramChatId(chat.id?), chat_kind(chat))));
+    Incoming { chat: chat.map(|(id, _)| id), chat_kind: chat.map_or(ChatKind::None, |(_, kind)| kind), event }
 }
 
 /// What kind of chat it is.
@@ -114,57 +138,84 @@ pub fn chat_name(chat: &wire::Chat<'_>) -> String {
     chat.title.as_deref().or(chat.first_name.as_deref()).unwrap_or_default().to_owned()
 }
 
-fn posted(message: wire::Message<'_>, revision: Option<i64>) -> Incoming {
+fn posted(what: &str, message: wire::Message<'_>, edited: bool) -> Incoming {
+    let Some(chat) = message.chat.as_ref().filter(|chat| chat.id.is_some()) else {
+        return lacking(what, "chat", None);
+    };
     if let Some(supergroup) = message.migrate_to_chat_id {
-        return within(Some(&message.chat), Event::MigratedTo { to: TelegramChatId(supergroup) });
+        return within(Some(chat), Event::MigratedTo { to: TelegramChatId(supergroup) });
     }
     if let Some(group) = message.migrate_from_chat_id {
-        return within(Some(&message.chat), Event::MigratedFrom { from: TelegramChatId(group) });
+        return within(Some(chat), Event::MigratedFrom { from: TelegramChatId(group) });
     }
+    let Some(message_id) = message.message_id else { return lacking(what, "message_id", Some(chat)) };
+    let Some(date) = message.date else { return lacking(what, "date", Some(chat)) };
+    // An edit without its date is told apart from the post by the post's own date.
+    let revision = edited.then(|| message.edit_date.unwrap_or(date).max(1));
     let media = media(&message);
-    let author = author(&message);
+    let author = author(&message, chat);
+    let place = within(Some(chat), Event::Other { name: String::new() });
     let thread = message.message_thread_id.filter(|id| message.is_topic_message && *id != GENERAL_TOPIC);
     // In a topic, a message that replies to none names the topic's first message.
-    let reply = message.reply_to_message.filter(|reply| thread != Some(reply.message_id));
-    let reply_to = reply.as_ref().map(|reply| reply.message_id);
-    let quoted = reply.and_then(|reply| Some(Quoted { author: TelegramUserId(reply.from?.id), text: reply.text }));
-    let (text, entities) = match message.text {
-        Some(text) => (Some(text), message.entities),
-        None => (message.caption, message.caption_entities),
+    let reply = message.reply_to_message.filter(|reply| reply.message_id.is_some_and(|id| thread != Some(id)));
+    let reply_to = reply.as_ref().and_then(|reply| reply.message_id).map(MessageId).filter(|id| id.is_of_one());
+    let quoted = reply.and_then(|reply| Some(Quoted { author: TelegramUserId(reply.from?.id?), text: reply.text }));
+    let rich = || message.rich_message?.blocks.and_then(|blocks| lenient::value(blocks.get()));
+    let (text, entities) = match (message.text, message.caption) {
+        (Some(text), _) => (Some(text), entities(message.entities)),
+        (None, Some(caption)) => (Some(caption), entities(message.caption_entities)),
+        (None, None) => match rich().map(|blocks| rich::words(&blocks)) {
+            Some((words, entities)) if !words.is_empty() => (Some(words), entities),
+            _ => (None, Vec::new()),
+        },
     };
     let read = Message {
-        message_id: MessageId(message.message_id),
-        date: Timestamp::from_secs(revision.unwrap_or(message.date)),
+        message_id: MessageId(message_id),
+        date: Timestamp::from_secs(revision.unwrap_or(date)),
         revision: revision.unwrap_or(0),
         thread: thread.map(ThreadId),
-        reply_to: reply_to.map(MessageId),
+        reply_to,
         quoted,
         author,
         service: text.is_none() && media.is_none(),
         text,
-        entities: entities.into_iter().map(entity).collect(),
+        entities,
         media,
     };
-    let event = if revision.is_some() { Event::Edited(read) } else { Event::Message(read) };
-    within(Some(&message.chat), event)
+    Incoming { event: if edited { Event::Edited(read) } else { Event::Message(read) }, ..place }
 }
 
-fn entity(entity: wire::Entity<'_>) -> Entity {
-    let kind = match (entity.kind.as_ref(), &entity.user) {
+/// Those that can be read.
+fn entities(entities: Vec<wire::Entity<'_>>) -> Vec<Entity> {
+    entities.into_iter().filter_map(entity).collect()
+}
+
+fn entity(entity: wire::Entity<'_>) -> Option<Entity> {
+    let user = entity.user.as_ref().and_then(|user| user.id);
+    let kind = match (entity.kind.as_ref(), user) {
         ("mention", _) => EntityKind::Mention,
         ("bot_command", _) => EntityKind::BotCommand,
-        ("text_mention", Some(user)) => EntityKind::TextMention(TelegramUserId(user.id)),
+        ("text_mention", Some(user)) => EntityKind::TextMention(TelegramUserId(user)),
         _ => EntityKind::Other(entity.kind.into_owned()),
     };
-    Entity { kind, offset: entity.offset, length: entity.length }
+    Some(Entity { kind, offset: entity.offset?, length: entity.length? })
 }
 
-fn author(message: &wire::Message<'_>) -> Author {
+fn author(message: &wire::Message<'_>, chat: &wire::Chat<'_>) -> Author {
     match (&message.sender_chat, &message.from) {
-        (Some(chat), _) if message.is_automatic_forward => in_name_of(chat, AuthorKind::LinkedChannel),
-        (Some(chat), _) => in_name_of(chat, stand_in(chat, &message.chat)),
-        (None, Some(user)) => user_author(user),
-        (None, None) => in_name_of(&message.chat, AuthorKind::Channel),
+        (Some(sender), _) if sender.id.is_some() => {
+            let kind = if message.is_automatic_forward { AuthorKind::LinkedChannel } else { stand_in(sender, chat) };
+            in_name_of(sender, kind)
+        }
+        (_, Some(wire::User { id: Some(id), .. })) => {
+            let mut author = user_author(*id, message.from.as_ref());
+            let called = message.guest_bot_caller_user.is_some() || message.guest_bot_caller_chat.is_some();
+            if called && author.kind == AuthorKind::Bot {
+                author.kind = AuthorKind::Guest;
+            }
+            author
+        }
+        _ => in_name_of(chat, AuthorKind::Channel),
     }
 }
 
@@ -174,20 +225,22 @@ fn stand_in(sender: &wire::Chat<'_>, chat: &wire::Chat<'_>) -> AuthorKind {
 }
 
 fn in_name_of(chat: &wire::Chat<'_>, kind: AuthorKind) -> Author {
-    Author { id: TelegramUserId(chat.id), name: chat_name(chat), username: chat.username.clone(), kind }
+    let id = TelegramUserId(chat.id.unwrap_or_default());
+    Author { id, name: chat_name(chat), username: chat.username.clone(), kind }
 }
 
-fn user_author(user: &wire::User<'_>) -> Author {
-    let name = match &user.last_name {
-        Some(last) => format!("{} {last}", user.first_name),
-        None => user.first_name.clone().into_owned(),
+fn user_author(id: i64, user: Option<&wire::User<'_>>) -> Author {
+    let name = match user {
+        Some(wire::User { first_name, last_name: Some(last), .. }) => format!("{first_name} {last}"),
+        Some(user) => user.first_name.clone().into_owned(),
+        None => String::new(),
     };
     let kind = match user {
-        wire::User { id: ANONYMOUS_ADMIN, .. } => AuthorKind::Anonymous,
-        wire::User { is_bot: true, .. } => AuthorKind::Bot,
+        _ if id == ANONYMOUS_ADMIN => AuthorKind::Anonymous,
+        Some(wire::User { is_bot: true, .. }) => AuthorKind::Bot,
         _ => AuthorKind::Person,
     };
-    Author { id: TelegramUserId(user.id), name, username: user.username.clone(), kind }
+    Author { id: TelegramUserId(id), name, username: user.and_then(|user| user.username.clone()), kind }
 }
 
 fn media(message: &wire::Message<'_>) -> Option<Media> {
@@ -227,22 +280,25 @@ fn media(message: &wire::Message<'_>) -> Option<Media> {
     Some(Media { kind: kind.to_owned(), reference: None })
 }
 
-fn reacted(reaction: wire::MessageReaction<'_>) -> Incoming {
+fn reacted(what: &str, reaction: wire::MessageReaction<'_>) -> Incoming {
+    let Some(chat) = reaction.chat.as_ref().filter(|chat| chat.id.is_some()) else {
+        return lacking(what, "chat", None);
+    };
+    let Some(message_id) = reaction.message_id else { return lacking(what, "message_id", Some(chat)) };
+    let Some(date) = reaction.date else { return lacking(what, "date", Some(chat)) };
+    let Some(now_set) = reaction.new_reaction else { return lacking(what, "new_reaction", Some(chat)) };
     let author = match (&reaction.actor_chat, &reaction.user) {
-        (Some(actor), _) => in_name_of(actor, stand_in(actor, &reaction.chat)),
-        (None, Some(user)) => user_author(user),
-        (None, None) => {
-            let reason = "message_reaction: nobody reacted".to_owned();
-            return within(Some(&reaction.chat), Event::Undecodable { reason });
-        }
+        (Some(actor), _) if actor.id.is_some() => in_name_of(actor, stand_in(actor, chat)),
+        (_, Some(wire::User { id: Some(id), .. })) => user_author(*id, reaction.user.as_ref()),
+        _ => return within(Some(chat), Event::Undecodable { reason: format!("{what}: nobody reacted") }),
     };
     let event = Event::Reaction {
-        message_id: MessageId(reaction.message_id),
+        message_id: MessageId(message_id),
         author,
-        emoji: reaction.new_reaction.into_iter().map(emoji).collect(),
-        date: Timestamp::from_secs(reaction.date),
+        emoji: now_set.into_iter().map(emoji).collect(),
+        date: Timestamp::from_secs(date),
     };
-    within(Some(&reaction.chat), event)
+    within(Some(chat), event)
 }
 
 /// A reaction that is no plain emoji keeps its name, so that it is not taken for a reaction taken back.
@@ -254,16 +310,20 @@ fn emoji(reaction: wire::Reaction<'_>) -> String {
     }
 }
 
-fn membership(update: &wire::ChatMemberUpdated<'_>) -> Incoming {
-    let member = &update.new_chat_member;
-    let in_channel = chat_kind(&update.chat) == ChatKind::Channel;
-    let is_admin = matches!(member.status.as_ref(), "creator" | "administrator");
-    let can_post = match member.status.as_ref() {
+fn membership(what: &str, update: &wire::ChatMemberUpdated<'_>) -> Incoming {
+    let Some(chat) = update.chat.as_ref().filter(|chat| chat.id.is_some()) else {
+        return lacking(what, "chat", None);
+    };
+    let Some(member) = &update.new_chat_member else { return lacking(what, "new_chat_member", Some(chat)) };
+    let Some(status) = member.status.as_deref() else { return lacking(what, "status", Some(chat)) };
+    let in_channel = chat_kind(chat) == ChatKind::Channel;
+    let is_admin = matches!(status, "creator" | "administrator");
+    let can_post = match status {
         "creator" => true,
         "administrator" => !in_channel || member.can_post_messages,
         "member" => !in_channel,
         "restricted" => member.is_member && member.can_send_messages,
         _ => false,
     };
-    within(Some(&update.chat), Event::Membership { can_post, is_admin })
+    within(Some(chat), Event::Membership { can_post, is_admin })
 }

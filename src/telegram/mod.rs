@@ -10,6 +10,8 @@
 //! | `secret` | what Telegram must show with an update that it brings |
 //! | `wire` | the parts of an update's JSON that the fleet reads |
 //! | `decode` | an update's JSON to `Incoming` |
+//! | `lenient` | JSON of which some parts cannot be read |
+//! | `rich` | the words of a rich message |
 //! | `redact` | an update without people who do not want to be in it |
 //!
 //! Requests are teloxide's payloads; why its client and its incoming types are not used: ADR 0003.
@@ -19,7 +21,9 @@ pub mod bot;
 pub mod breaker;
 pub mod client;
 pub mod decode;
+mod lenient;
 mod redact;
+mod rich;
 pub mod secret;
 pub mod settings;
 pub mod wire;

@@ -5,9 +5,12 @@
 //! author quotes anew.
 
 use botfleet_actors::domain::ids::TelegramUserId;
+use botfleet_actors::domain::incoming::{Entity, EntityKind, command_word};
 use botfleet_actors::domain::people::TOMBSTONE;
 use botfleet_actors::domain::time::Timestamp;
 use serde_json::{Map, Value, json};
+
+use super::lenient;
 
 /// The kinds of updates that hold somebody's words or doings.
 const WORDS: [&str; 4] = ["message", "edited_message", "channel_post", "edited_channel_post"];
@@ -26,7 +29,7 @@ type Gone<'a> = &'a dyn Fn(TelegramUserId, Timestamp) -> bool;
 
 /// The update without people of whom `gone` is true; `None` when it holds none of theirs.
 pub(super) fn without(raw: &str, gone: Gone<'_>) -> Option<String> {
-    let mut update: Map<String, Value> = serde_json::from_str(raw).ok()?;
+    let mut update = lenient::object(raw)?;
     let doings = update.iter().filter(|(kind, _)| !WORDS.contains(&kind.as_str()) && *kind != PLACE);
     let does = |doing: &Value| {
         let by = ["user", "from", "actor_user", "voter"].into_iter().find_map(|field| id_of(doing.get(field)));
@@ -88,12 +91,23 @@ fn author_of(message: &Map<String, Value>) -> Option<TelegramUserId> {
     id_of(message.get("from")).or_else(|| id_of(message.get("origin")?.get("sender_user")))
 }
 
-/// The word of a command at the very beginning of a text.
+/// The word of a command at the very beginning of a text or caption.
 fn command_of(message: &Map<String, Value>) -> Option<String> {
-    let is_command =
-        |entity: &Value| entity["type"].as_str() == Some("bot_command") && entity["offset"].as_u64() == Some(0);
-    message.get("entities")?.as_array()?.iter().find(|entity| is_command(entity))?;
-    Some(message.get("text")?.as_str()?.split_whitespace().next()?.to_owned())
+    let (text, marks) = match message.get("text").and_then(Value::as_str) {
+        Some(text) => (text, "entities"),
+        None => (message.get("caption")?.as_str()?, "caption_entities"),
+    };
+    let unit = |entity: &Value, field| usize::try_from(entity.get(field)?.as_u64()?).ok();
+    let read = |entity: &Value| {
+        let kind = match entity.get("type").and_then(Value::as_str)? {
+            "bot_command" => EntityKind::BotCommand,
+            other => EntityKind::Other(other.to_owned()),
+        };
+        Some(Entity { kind, offset: unit(entity, "offset")?, length: unit(entity, "length")? })
+    };
+    let entities: Vec<Entity> =
+        message.get(marks).and_then(Value::as_array).into_iter().flatten().filter_map(read).collect();
+    command_word(text, &entities).map(str::to_owned)
 }
 
 /// A message without words and names.

@@ -3,8 +3,26 @@
 //! Narrow on purpose: whatever Telegram adds beside these fields, or as a new kind of entity, media or service
 //! message, changes nothing here. Strings that every update holds are borrowed from its JSON where it has no escapes.
 //!
+//! No field is required here: `decode` says which ones a message cannot do without (`message_id`, `date`, `chat`), and
+//! `lenient` drops those that cannot be read, one by one.
+//!
 //! # Source
-//! Bot API 10.1: Update, Message, `MessageReactionUpdated`, `ChatMemberUpdated`.
+//! Checked against Bot API 10.3 (2026-08-24):
+//!
+//! | type | fields read |
+//! |---|---|
+//! | Update | `update_id`, `message`, `edited_message`, `message_reaction`, `my_chat_member` |
+//! | Message | those of [`Message`] |
+//! | Chat | `id`, `type`, `title`, `username`, `first_name` |
+//! | User | `id`, `is_bot`, `first_name`, `last_name`, `username` |
+//! | `MessageEntity` | `type`, `offset`, `length`, `user` |
+//! | `RichMessage` | `blocks`, as text (`rich`) |
+//! | `MessageReactionUpdated` | `chat`, `message_id`, `user`, `actor_chat`, `date`, `new_reaction` |
+//! | `ChatMemberUpdated` | `chat`, `new_chat_member` |
+//!
+//! Not read, each on purpose: `guest_message`, since no bot of the fleet is a guest elsewhere; `ephemeral_message_id` and
+//! `receiver_user`, since nothing answers an ephemeral message in kind; `community_chat_added`, `community_chat_removed`
+//! and other service messages, which are entries of the kind `member` by having neither words nor media.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -59,18 +77,15 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 #[derive(Debug, Deserialize)]
 pub struct Chat<'a> {
     /// Its id.
-    pub id: i64,
+    pub id: Option<i64>,
     /// `private`, `group`, `supergroup` or `channel`.
-    #[serde(borrow, rename = "type")]
+    #[serde(borrow, default, rename = "type")]
     pub kind: Cow<'a, str>,
     /// Groups and channels have one.
-    #[serde(default)]
     pub title: Option<String>,
     /// Without `@`.
-    #[serde(default)]
     pub username: Option<String>,
     /// Of a private chat's person.
-    #[serde(default)]
     pub first_name: Option<String>,
 }
 
@@ -78,18 +93,16 @@ pub struct Chat<'a> {
 #[derive(Debug, Deserialize)]
 pub struct User<'a> {
     /// Its id.
-    pub id: i64,
+    pub id: Option<i64>,
     /// Whether it is a bot, or one of Telegram's stand-ins for people.
     #[serde(default)]
     pub is_bot: bool,
     /// First name.
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub first_name: Cow<'a, str>,
     /// Last name.
-    #[serde(default)]
     pub last_name: Option<String>,
     /// Without `@`.
-    #[serde(default)]
     pub username: Option<String>,
 }
 
@@ -97,14 +110,14 @@ pub struct User<'a> {
 #[derive(Debug, Deserialize)]
 pub struct Entity<'a> {
     /// Its kind.
-    #[serde(borrow, rename = "type")]
+    #[serde(borrow, default, rename = "type")]
     pub kind: Cow<'a, str>,
     /// First UTF-16 unit.
-    pub offset: usize,
+    pub offset: Option<usize>,
     /// Number of UTF-16 units.
-    pub length: usize,
+    pub length: Option<usize>,
     /// Of a `text_mention`.
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     pub user: Option<User<'a>>,
 }
 
@@ -112,12 +125,11 @@ pub struct Entity<'a> {
 #[derive(Debug, Deserialize)]
 pub struct Reply<'a> {
     /// Its id.
-    pub message_id: i64,
+    pub message_id: Option<i64>,
     /// Who wrote it.
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     pub from: Option<User<'a>>,
     /// Its text.
-    #[serde(default)]
     pub text: Option<String>,
 }
 
@@ -125,112 +137,103 @@ pub struct Reply<'a> {
 #[derive(Debug, Default, Deserialize)]
 pub struct Attachment {
     /// Id of the file.
-    #[serde(default)]
     pub file_id: Option<String>,
     /// Emoji of a sticker or dice.
-    #[serde(default)]
     pub emoji: Option<String>,
+}
+
+/// `RichMessage`.
+#[derive(Debug, Deserialize)]
+pub struct RichMessage<'a> {
+    /// Its blocks, of more than twenty kinds.
+    #[serde(borrow)]
+    pub blocks: Option<&'a RawValue>,
 }
 
 /// Message.
 #[derive(Debug, Deserialize)]
 pub struct Message<'a> {
     /// Its id in the chat.
-    pub message_id: i64,
+    pub message_id: Option<i64>,
     /// Seconds since the Unix epoch.
-    pub date: i64,
+    pub date: Option<i64>,
     /// Where.
     #[serde(borrow)]
-    pub chat: Chat<'a>,
+    pub chat: Option<Chat<'a>>,
     /// Topic, or the root of a thread of comments.
-    #[serde(default)]
     pub message_thread_id: Option<i64>,
     /// Whether the thread is a forum topic.
     #[serde(default)]
     pub is_topic_message: bool,
     /// Who sent it.
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     pub from: Option<User<'a>>,
     /// In whose name it was sent.
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     pub sender_chat: Option<Chat<'a>>,
     /// Whether it is a post of the linked channel.
     #[serde(default)]
     pub is_automatic_forward: bool,
     /// When it was edited.
-    #[serde(default)]
     pub edit_date: Option<i64>,
     /// What it replies to, in the same chat.
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     pub reply_to_message: Option<Reply<'a>>,
     /// Text.
-    #[serde(default)]
     pub text: Option<String>,
     /// Entities of the text.
     #[serde(borrow, default)]
     pub entities: Vec<Entity<'a>>,
+    /// Words in blocks instead of `text`.
+    #[serde(borrow)]
+    pub rich_message: Option<RichMessage<'a>>,
+    /// Who called the guest bot that wrote it.
+    pub guest_bot_caller_user: Option<IgnoredAny>,
+    /// In whose name the guest bot that wrote it was called.
+    pub guest_bot_caller_chat: Option<IgnoredAny>,
     /// Caption of media.
-    #[serde(default)]
     pub caption: Option<String>,
     /// Entities of the caption.
     #[serde(borrow, default)]
     pub caption_entities: Vec<Entity<'a>>,
     /// The supergroup that the group became.
-    #[serde(default)]
     pub migrate_to_chat_id: Option<i64>,
     /// The group that the supergroup was.
     #[serde(default)]
     pub migrate_from_chat_id: Option<i64>,
     /// Sizes of a photo, the largest last.
-    #[serde(default)]
     pub photo: Option<Vec<Attachment>>,
     /// Sticker.
-    #[serde(default)]
     pub sticker: Option<Attachment>,
     /// Voice message.
-    #[serde(default)]
     pub voice: Option<Attachment>,
     /// Video.
-    #[serde(default)]
     pub video: Option<Attachment>,
     /// Round video.
-    #[serde(default)]
     pub video_note: Option<Attachment>,
     /// Audio.
-    #[serde(default)]
     pub audio: Option<Attachment>,
     /// Animation; comes with `document`, too.
-    #[serde(default)]
     pub animation: Option<Attachment>,
     /// Document.
-    #[serde(default)]
     pub document: Option<Attachment>,
     /// Dice.
-    #[serde(default)]
     pub dice: Option<Attachment>,
     /// Poll.
-    #[serde(default)]
     pub poll: Option<IgnoredAny>,
     /// Contact.
-    #[serde(default)]
     pub contact: Option<IgnoredAny>,
     /// Venue; comes with `location`, too.
-    #[serde(default)]
     pub venue: Option<IgnoredAny>,
     /// Location.
-    #[serde(default)]
     pub location: Option<IgnoredAny>,
     /// Story.
-    #[serde(default)]
     pub story: Option<IgnoredAny>,
     /// Game.
-    #[serde(default)]
     pub game: Option<IgnoredAny>,
     /// Paid media.
-    #[serde(default)]
     pub paid_media: Option<IgnoredAny>,
     /// Checklist.
-    #[serde(default)]
     pub checklist: Option<IgnoredAny>,
 }
 
@@ -239,33 +242,31 @@ pub struct Message<'a> {
 pub struct MessageReaction<'a> {
     /// Where.
     #[serde(borrow)]
-    pub chat: Chat<'a>,
+    pub chat: Option<Chat<'a>>,
     /// The message reacted to.
-    pub message_id: i64,
+    pub message_id: Option<i64>,
     /// Who reacted.
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     pub user: Option<User<'a>>,
     /// In whose name an anonymous one reacted.
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     pub actor_chat: Option<Chat<'a>>,
     /// Seconds since the Unix epoch.
-    pub date: i64,
+    pub date: Option<i64>,
     /// What is set now.
     #[serde(borrow)]
-    pub new_reaction: Vec<Reaction<'a>>,
+    pub new_reaction: Option<Vec<Reaction<'a>>>,
 }
 
 /// `ReactionType`.
 #[derive(Debug, Deserialize)]
 pub struct Reaction<'a> {
     /// `emoji`, `custom_emoji` or `paid`.
-    #[serde(borrow, rename = "type")]
+    #[serde(borrow, default, rename = "type")]
     pub kind: Cow<'a, str>,
     /// Of the kind `emoji`.
-    #[serde(default)]
     pub emoji: Option<String>,
     /// Of the kind `custom_emoji`.
-    #[serde(default)]
     pub custom_emoji_id: Option<String>,
 }
 
@@ -274,10 +275,10 @@ pub struct Reaction<'a> {
 pub struct ChatMemberUpdated<'a> {
     /// Where.
     #[serde(borrow)]
-    pub chat: Chat<'a>,
+    pub chat: Option<Chat<'a>>,
     /// What the bot is there now.
     #[serde(borrow)]
-    pub new_chat_member: ChatMember<'a>,
+    pub new_chat_member: Option<ChatMember<'a>>,
 }
 
 /// `ChatMember`.
@@ -285,7 +286,7 @@ pub struct ChatMemberUpdated<'a> {
 pub struct ChatMember<'a> {
     /// `creator`, `administrator`, `member`, `restricted`, `left` or `kicked`.
     #[serde(borrow)]
-    pub status: Cow<'a, str>,
+    pub status: Option<Cow<'a, str>>,
     /// Of the status `restricted`.
     #[serde(default)]
     pub is_member: bool,
@@ -302,5 +303,5 @@ pub struct ChatMember<'a> {
 pub struct InChat<'a> {
     /// Where.
     #[serde(borrow)]
-    pub chat: Chat<'a>,
+    pub chat: Option<Chat<'a>>,
 }

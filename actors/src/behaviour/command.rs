@@ -1,11 +1,11 @@
 //! Commands of people in chats: what a message orders. Layer `behaviour`; pure.
 //!
-//! A command stands at the very beginning of a message, marked as such by Telegram; `/x@name` is for the bot of that
-//! name alone. Turkish names stand beside the English ones.
+//! A command stands at the very beginning of a message and ends where Telegram's mark does, whatever follows it; `/x@name`
+//! is for the bot of that name alone. Turkish names stand beside the English ones.
 
 use std::time::Duration;
 
-use crate::domain::incoming::{AuthorKind, EntityKind, Message};
+use crate::domain::incoming::{AuthorKind, Message, command_word};
 use crate::domain::text::fold;
 
 /// The longest time for which an administrator quiets a chat by `/quiet`.
@@ -96,7 +96,8 @@ impl Quiet {
     /// `30m`, `2h`, `2 saat`, `until 08:00`, `08:00`; an hour when nothing of it is said. A bare `s` is no unit: of seconds
     /// and `saat`, hours, it may mean either.
     fn read(rest: &str) -> Self {
-        let words: Vec<&str> = rest.split_whitespace().collect();
+        let bare = rest.split_whitespace().map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()));
+        let words: Vec<&str> = bare.filter(|word| !word.is_empty()).collect();
         let clock = words.iter().take(2).find_map(|word| {
             let (hours, minutes) = word.split_once(':')?;
             let (hours, minutes) = (hours.parse::<u16>().ok()?, minutes.parse::<u16>().ok()?);
@@ -124,14 +125,12 @@ impl Quiet {
 
 /// The order in a message, if it is one that a person gave: bots and foreign channels order nothing.
 pub fn order_in(message: &Message) -> Option<Order> {
-    if matches!(message.author.kind, AuthorKind::Bot | AuthorKind::Channel) {
+    if matches!(message.author.kind, AuthorKind::Bot | AuthorKind::Guest | AuthorKind::Channel) {
         return None;
     }
     let text = message.text.as_deref()?;
-    if !message.entities.iter().any(|entity| entity.kind == EntityKind::BotCommand && entity.offset == 0) {
-        return None;
-    }
-    let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    let word = command_word(text, &message.entities)?;
+    let rest = &text[word.len()..];
     let (name, to) = word.split_once('@').map_or((word, None), |(name, to)| (name, Some(to)));
     let command = Command::read(&name.strip_prefix('/')?.to_lowercase(), rest)?;
     Some(Order { command, to: to.map(fold) })
@@ -141,11 +140,12 @@ pub fn order_in(message: &Message) -> Option<Order> {
 mod tests {
     use super::*;
     use crate::domain::ids::{MessageId, TelegramUserId};
-    use crate::domain::incoming::{Author, Entity};
+    use crate::domain::incoming::{Author, Entity, EntityKind};
     use crate::testkit::rows::at;
 
     fn said(text: &str, kind: AuthorKind) -> Option<Order> {
-        let length = text.split_whitespace().next().unwrap_or_default().len();
+        let of_command = |c: char| c.is_ascii_alphanumeric() || "/_@".contains(c);
+        let length = text.find(|c| !of_command(c)).unwrap_or(text.len());
         order_in(&Message {
             message_id: MessageId(1),
             date: at(0),
@@ -169,6 +169,15 @@ mod tests {
         let named = order("/mydata@Ada_Bot").unwrap();
         assert_eq!((named.command, named.to.as_deref()), (Command::MyData, Some("ada_bot")));
         assert_eq!(order("/weather"), None);
+        for (text, command) in [
+            ("/optout.", Command::OptOut),
+            ("/stop!", Command::Stop),
+            ("/forgetme, please", Command::Forget),
+            ("/katil…", Command::OptIn),
+        ] {
+            assert_eq!(order(text), Some(Order { command, to: None }), "{text}");
+        }
+        assert_eq!(order("/stop@ada_bot,").unwrap().to.as_deref(), Some("ada_bot"));
         assert_eq!(said("/stop", AuthorKind::Bot), None);
         assert!(said("/stop", AuthorKind::Anonymous).is_some());
     }
@@ -187,5 +196,7 @@ mod tests {
         assert_eq!(quiet("/quiet until 08:00"), Some(Command::Quiet(Quiet::Until(480))));
         assert_eq!(quiet("/quiet 99999999999h"), minutes(7 * 24 * 60));
         assert_eq!(quiet("/quiet 25:00"), minutes(60));
+        assert_eq!(quiet("/quiet, 30m."), minutes(30));
+        assert_eq!(quiet("/quiet: until 08:00!"), Some(Command::Quiet(Quiet::Until(480))));
     }
 }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::note::Note;
+use crate::domain::text::shows;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 
 /// Tokens that a chat format spends around a message.
@@ -49,12 +50,13 @@ pub fn choose<'a>(
         if entry.kind == EntryKind::Edit {
             edits.entry((entry.telegram_chat, entry.message_id)).or_insert(entry.text.as_deref());
         }
-        if entry.kind != EntryKind::Message || target.is_some_and(|target| target.number == entry.number) {
+        let is_target = |target: &TranscriptEntry| target.number == entry.number || target.is_edit_of(entry);
+        if entry.kind != EntryKind::Message || target.is_some_and(is_target) {
             continue;
         }
         let posted = entry.text.as_deref();
         let text = edits.get(&(entry.telegram_chat, entry.message_id)).copied().flatten().or(posted);
-        let text = text.filter(|text| !text.trim().is_empty());
+        let text = text.filter(|text| shows(text));
         if text.is_none() && entry.media.is_none() {
             continue;
         }

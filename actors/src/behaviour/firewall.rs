@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::notes::standing_part;
-use crate::domain::text::fold;
+use crate::domain::text::{fold, shows};
 use crate::ports::llm::{CompletionRequest, PromptMessage, Role};
 
 /// Longest answer, in characters: three full messages of Telegram.
@@ -124,7 +124,7 @@ pub fn inspect(text: &str, request: &CompletionRequest, own_recent: &[&str], own
         return breach(BreachKind::LeakedReasoning, "a tag without its partner");
     };
     let text = own_part(answer.trim(), request, own_name);
-    if !text.chars().any(is_visible) {
+    if !shows(text) {
         return breach(BreachKind::Empty, "no text");
     }
     if text.chars().count() > CHARS_MAX {
@@ -173,13 +173,6 @@ fn runs_in_circles(folded: &str) -> bool {
 /// Whether two folded texts differ in white space alone.
 fn is_same(one: &str, other: &str) -> bool {
     one.split_whitespace().eq(other.split_whitespace())
-}
-
-/// Whether a character shows: Telegram refuses a text of blanks and zero-width characters alone.
-fn is_visible(c: char) -> bool {
-    let blank = matches!(c, '\u{ad}' | '\u{115f}'..='\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
-        | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}');
-    !blank && !c.is_whitespace() && !c.is_control()
 }
 
 /// The text without finished blocks of reasoning; `None` when a tag lacks its partner.

@@ -3,11 +3,13 @@
 //! What is understood is computed when it is first asked for, and once: a chat whose policy looks at nothing pays
 //! nothing.
 
+use std::borrow::Cow;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use super::links::utterance::Utterance;
 use super::novelty::sketch::Sketch;
+use crate::domain::incoming::Entity;
 use crate::domain::text::fold;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 
@@ -30,6 +32,22 @@ impl Note {
     /// Its text, folded; empty when it has none.
     pub fn folded(&self) -> &str {
         self.folded.get_or_init(|| fold(self.entry.text.as_deref().unwrap_or_default()))
+    }
+
+    /// Its text, folded, without what it shows as code: names there call nobody.
+    pub fn calling(&self) -> Cow<'_, str> {
+        let code: Vec<&Entity> = self.entry.entities.iter().filter(|entity| entity.is_code()).collect();
+        let Some(text) = self.entry.text.as_deref().filter(|_| !code.is_empty()) else {
+            return Cow::Borrowed(self.folded());
+        };
+        let mut units = 0;
+        let outside = |c: char| {
+            let at = units;
+            units += c.len_utf16();
+            let inside = code.iter().any(|mark| (mark.offset..mark.offset.saturating_add(mark.length)).contains(&at));
+            if inside { ' ' } else { c }
+        };
+        Cow::Owned(fold(&text.chars().map(outside).collect::<String>()))
     }
 
     /// What the link resolver keeps of it.

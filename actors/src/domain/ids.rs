@@ -59,6 +59,16 @@ id! {
     ConfigSeq;
 }
 
+impl MessageId {
+    /// Whether it belongs to one message. Ephemeral and auto-scheduled messages all bear 0, which nobody can reply to.
+    ///
+    /// # Source
+    /// Bot API 10.2, Message: `message_id`.
+    pub fn is_of_one(self) -> bool {
+        self.0 != 0
+    }
+}
+
 /// Gives ids that rise with time within one process and do not meet those of another.
 ///
 /// The upper 41 bits are milliseconds since 2024-01-01, the next 10 the process's place, the lower 12 a counter. Two

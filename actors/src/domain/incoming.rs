@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::{MessageId, TelegramChatId, TelegramUserId, ThreadId};
+use super::text::utf16_slice;
 use super::time::Timestamp;
 
 /// An update, read.
@@ -138,6 +139,8 @@ pub enum AuthorKind {
     Person,
     /// A bot, of the fleet or another.
     Bot,
+    /// A bot that is no member: somebody called it for one message.
+    Guest,
     /// An anonymous administrator: a person.
     Anonymous,
     /// A channel: whoever may post as it.
@@ -149,7 +152,7 @@ pub enum AuthorKind {
 impl AuthorKind {
     /// Whether people stand behind it.
     pub fn is_person(self) -> bool {
-        !matches!(self, Self::Bot)
+        !matches!(self, Self::Bot | Self::Guest)
     }
 }
 
@@ -178,6 +181,42 @@ pub enum EntityKind {
     Other(String),
 }
 
+impl Entity {
+    /// Whether it marks what is shown as it was typed: names and commands in it call nobody.
+    pub fn is_code(&self) -> bool {
+        matches!(&self.kind, EntityKind::Other(kind) if kind == "code" || kind == "pre")
+    }
+}
+
+/// The command with which a text begins, with its `/` and the bot that it names. Telegram's entity says where it ends; where
+/// nothing is marked at the beginning, its rule does.
+///
+/// # Source
+/// Bot API, Commands; tdlib `find_bot_commands`: letters, digits and underscores, then perhaps `@` and a username, and
+/// then no letter and none of `/<>`.
+pub fn command_word<'t>(text: &'t str, entities: &[Entity]) -> Option<&'t str> {
+    let mut marked = entities.iter().filter(|entity| entity.offset == 0).peekable();
+    if marked.peek().is_none() {
+        return unmarked_command(text);
+    }
+    let command = marked.find(|entity| entity.kind == EntityKind::BotCommand)?;
+    // A mark that covers more than a command, or ends outside the text, is as good as none.
+    let whole = |word: &&str| unmarked_command(word) == Some(*word);
+    utf16_slice(text, 0, command.length).filter(whole).or_else(|| unmarked_command(text))
+}
+
+fn unmarked_command(text: &str) -> Option<&str> {
+    let of_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let name = text.strip_prefix('/')?;
+    let rest = name.trim_start_matches(of_word);
+    let username = rest.strip_prefix('@').unwrap_or_default();
+    let after = username.trim_start_matches(of_word);
+    // An `@` that no username follows is none of the command's.
+    let rest = if after.len() < username.len() { after } else { rest };
+    let ends = rest.chars().next().is_none_or(|next| !(next.is_alphanumeric() || "_/<>".contains(next)));
+    (ends && !name.starts_with(|c| !of_word(c)) && !name.is_empty()).then(|| &text[..text.len() - rest.len()])
+}
+
 /// What a message carries besides text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Media {
@@ -185,4 +224,35 @@ pub struct Media {
     pub kind: String,
     /// Telegram's id of the file, or the emoji of a sticker.
     pub reference: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marked(kind: EntityKind, length: usize) -> [Entity; 1] {
+        [Entity { kind, offset: 0, length }]
+    }
+
+    #[test]
+    fn a_command_ends_where_its_entity_does() {
+        let command = |text, length| command_word(text, &marked(EntityKind::BotCommand, length));
+        assert_eq!(command("/optout.", 7), Some("/optout"));
+        assert_eq!(command("/stop@ada_bot, now", 13), Some("/stop@ada_bot"));
+        assert_eq!(command("/stop", 9), Some("/stop"));
+        assert_eq!(command("/quiet 1h", 9), Some("/quiet"));
+        assert_eq!(command_word("/stop", &marked(EntityKind::Other("code".to_owned()), 5)), None, "shown, not given");
+    }
+
+    #[test]
+    fn without_an_entity_telegrams_rule_says_where_a_command_ends() {
+        let command = |text| command_word(text, &[]);
+        assert_eq!(command("/stop!"), Some("/stop"));
+        assert_eq!(command("/forgetme, please"), Some("/forgetme"));
+        assert_eq!(command("/stop@ada_bot,"), Some("/stop@ada_bot"));
+        assert_eq!(command("/stop@, you"), Some("/stop"));
+        for none in ["/stop/now", "/stopş", "//stop", "/", "stop", " /stop", "/stop>", "/@ada_bot"] {
+            assert_eq!(command(none), None, "{none}");
+        }
+    }
 }

@@ -11,6 +11,44 @@ pub fn utf16_units(text: &str) -> usize {
     text.chars().map(char::len_utf16).sum()
 }
 
+/// The part of `text` from UTF-16 unit `offset` on, `length` units long; `None` when it ends outside `text` or within a
+/// character.
+pub fn utf16_slice(text: &str, offset: usize, length: usize) -> Option<&str> {
+    let from = byte_at_unit(text, offset)?;
+    let rest = &text[from..];
+    Some(&rest[..byte_at_unit(rest, length)?])
+}
+
+/// The byte at which UTF-16 unit `unit` begins; the end of the text when it has exactly so many.
+fn byte_at_unit(text: &str, unit: usize) -> Option<usize> {
+    let mut units = 0;
+    for (at, c) in text.char_indices() {
+        if units >= unit {
+            return (units == unit).then_some(at);
+        }
+        units += c.len_utf16();
+    }
+    (units == unit).then_some(text.len())
+}
+
+/// Whether a character shows. Blanks, zero-width characters, tags and selectors of variants do not; Telegram refuses a
+/// text of them alone.
+///
+/// # Source
+/// Unicode 16, `Default_Ignorable_Code_Point`, and the letters that are drawn blank (U+2800).
+pub fn is_visible(c: char) -> bool {
+    let blank = matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}'
+        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}');
+    !blank && !c.is_whitespace() && !c.is_control()
+}
+
+/// Whether a text shows anything.
+pub fn shows(text: &str) -> bool {
+    text.chars().any(is_visible)
+}
+
 /// Cuts `text` into parts of at most `max_units` UTF-16 units, preferably after a paragraph, a line, a sentence or a
 /// word, never inside a character. White space at the cuts is dropped; no part is empty.
 pub fn split_message(text: &str, max_units: usize) -> Vec<String> {
@@ -73,6 +111,24 @@ mod tests {
     fn turkish_capitals_fold_to_one_form() {
         assert_eq!(fold("IŞIK"), fold("ışık"));
         assert_eq!(fold("İpek"), fold("ipek"));
+    }
+
+    #[test]
+    fn slices_count_utf16_units_and_never_split_a_character() {
+        assert_eq!(utf16_slice("🌞 /stop", 3, 5), Some("/stop"));
+        assert_eq!(utf16_slice("/stop.", 0, 5), Some("/stop"));
+        assert_eq!(utf16_slice("/stop", 0, 6), None);
+        assert_eq!(utf16_slice("🌞", 1, 1), None);
+        assert_eq!(utf16_slice("", 0, 0), Some(""));
+    }
+
+    #[test]
+    fn tags_and_zero_width_characters_alone_show_nothing() {
+        let tags: String = "hello".bytes().map(|b| char::from_u32(0xe0000 + u32::from(b)).unwrap()).collect();
+        for blank in [tags.as_str(), "\u{200b}\u{2060}\n", "\u{fe0f}\u{e0101}", ""] {
+            assert!(!shows(blank), "{blank:?}");
+        }
+        assert!(shows(&format!("🏴{tags}")) && shows(" ğ"));
     }
 
     proptest! {

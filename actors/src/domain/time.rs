@@ -18,7 +18,7 @@ impl Timestamp {
 
     /// From whole seconds since the Unix epoch, as Telegram dates are.
     pub const fn from_secs(secs: i64) -> Self {
-        Self(secs * 1000)
+        Self(secs.saturating_mul(1000))
     }
 
     /// Milliseconds since the Unix epoch.
@@ -28,7 +28,7 @@ impl Timestamp {
 
     /// Time from `earlier` to here; zero when `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or(0))
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 }
 

@@ -96,6 +96,11 @@ impl TranscriptEntry {
         (holds && self.author.kind == AuthorKind::Person).then_some(self.author.id)
     }
 
+    /// Whether it records an edit of that post.
+    pub fn is_edit_of(&self, post: &Self) -> bool {
+        self.kind == EntryKind::Edit && self.message_id == post.message_id && self.telegram_chat == post.telegram_chat
+    }
+
     /// What makes this entry one and the same.
     pub fn key(&self) -> EntryKey {
         EntryKey {

@@ -36,7 +36,7 @@ use crate::actors::webhooks::Webhooks;
 use crate::behaviour::generator::Generator;
 use crate::domain::allowance::BudgetSpec;
 use crate::domain::ids::{BotId, ChatId, MessageId, Number, TelegramChatId};
-use crate::domain::incoming::{ChatKind, Entity, EntityKind, Event, Incoming, Message};
+use crate::domain::incoming::{ChatKind, Entity, EntityKind, Event, Incoming, Message, command_word};
 use crate::domain::roster::{ChatPolicy, DeliveryMode, ModelRef, Physics, RosterPlan};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
@@ -185,7 +185,7 @@ impl Scenery {
 
     /// What a bot receives when a person writes; Telegram marks commands.
     pub fn spoken(&self, chat: usize, message_id: MessageId, text: &str) -> Incoming {
-        let word = text.split_whitespace().next().filter(|word| word.starts_with('/'));
+        let word = command_word(text, &[]);
         let command = |word: &str| Entity { kind: EntityKind::BotCommand, offset: 0, length: word.len() };
         let message = Message {
             message_id,

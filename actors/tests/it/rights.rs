@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use botfleet_actors::behaviour::novelty::guard::Said;
-use botfleet_actors::domain::ids::{MessageId, TelegramChatId};
-use botfleet_actors::domain::incoming::{ChatKind, Incoming};
+use botfleet_actors::domain::ids::{MessageId, TelegramChatId, TelegramUserId};
+use botfleet_actors::domain::incoming::{ChatKind, Event, Incoming};
 use botfleet_actors::domain::roster::ChatPolicy;
 use botfleet_actors::ports::store::Store;
 use botfleet_actors::testkit::journal::Happening;
@@ -30,6 +30,21 @@ async fn copies_of_a_command_are_one_wish() {
     let rights = stage.store.rows.rights(0).await.unwrap().unwrap();
     assert_eq!(rights.seq, 2, "a wish, and its end");
     assert_eq!(stage.journal().count(|h| *h == Happening::Committed("set_right")), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn commands_of_two_people_that_bear_no_id_are_two_wishes() {
+    let stage = Scenery::new(1, 1).raise().await;
+    for (update, id) in [(1, 501), (2, 502)] {
+        let mut spoken = stage.spoken(0, MessageId(0), "/optout.");
+        if let Event::Message(message) = &mut spoken.event {
+            message.author.id = TelegramUserId(id);
+        }
+        stage.telegram(0).receive(update, spoken);
+    }
+    stage.until_at_rest().await;
+    let rights = stage.store.rows.rights(0).await.unwrap().unwrap();
+    assert_eq!(rights.opted_out, [TelegramUserId(501), TelegramUserId(502)].into());
 }
 
 #[tokio::test(start_paused = true)]

@@ -207,6 +207,12 @@ fn route(node: &Node, incoming: &Incoming) -> (Option<ChatId>, Option<Outcome>) 
             (node.directory.chat_of(telegram), None)
         }
         (_, ChatKind::Group, _) => ignored("a basic group numbers messages per bot: make it a supergroup"),
+        (Event::Message(message) | Event::Edited(message), ChatKind::Private, _)
+            if !message.author.kind.is_person() =>
+        {
+            metrics::counter!("botfleet_private_bot_messages_total").increment(1);
+            ignored("a bot wrote in private: bots are not answered there")
+        }
         (_, ChatKind::Private, _) => ignored("private chats are not served"),
         (_, _, Some(telegram)) => match node.directory.chat_of(telegram) {
             Some(chat) => (Some(chat), None),

@@ -172,8 +172,9 @@ pub(super) fn obey(node: &Arc<Node>, bot: BotId, incoming: &Incoming) {
         // A right is a person's own, and holds in all chats: wherever it is claimed.
         let in_private = incoming.chat_kind == ChatKind::Private;
         let is_served = in_private || node.directory.chat_of(telegram).is_some();
-        // Private chats number messages for each bot: there no two bots bring the same one.
-        let is_new = || in_private || node.orders.is_new(telegram, message.message_id);
+        // Private chats number messages for each bot, and what bears no id comes to one bot alone.
+        let one_copy = in_private || !message.message_id.is_of_one();
+        let is_new = || one_copy || node.orders.is_new(telegram, message.message_id);
         if message.author.kind == AuthorKind::Person && is_served && is_new() {
             let by = format!("telegram user {}", message.author.id);
             claim(node, SetRight { person: message.author.id, right, by, at: message.date });
@@ -183,7 +184,7 @@ pub(super) fn obey(node: &Arc<Node>, bot: BotId, incoming: &Incoming) {
     let Some(chat) = node.directory.chat_of(telegram).filter(|_| order.command.is_for_administrators()) else {
         return;
     };
-    if node.orders.is_new(telegram, message.message_id) {
+    if !message.message_id.is_of_one() || node.orders.is_new(telegram, message.message_id) {
         administer(node, bot, (chat, telegram), order.command, message);
     }
 }

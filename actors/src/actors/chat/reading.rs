@@ -130,8 +130,8 @@ impl Blank {
             message_id: message.message_id,
             thread: message.thread,
             reply_to: message.reply_to,
-            // A foreign bot may answer ours for ever: its messages count as one step of a chain.
-            chain_depth: u32::from(message.author.kind == AuthorKind::Bot),
+            // A foreign bot, guests too, may answer ours for ever: its messages count as one step of a chain.
+            chain_depth: u32::from(matches!(message.author.kind, AuthorKind::Bot | AuthorKind::Guest)),
             author: message.author,
             fleet_bot,
             text: message.text,

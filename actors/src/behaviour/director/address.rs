@@ -6,7 +6,7 @@
 use super::suffix::carries_suffixes;
 use crate::behaviour::note::Note;
 use crate::behaviour::scene::{CastMember, Scene};
-use crate::domain::incoming::EntityKind;
+use crate::domain::incoming::{AuthorKind, EntityKind};
 use crate::domain::roster::Language;
 use crate::domain::text::fold;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
@@ -48,8 +48,11 @@ struct NameRun {
 
 /// The bots addressed by `entry`, the surest first, then in the order of the cast; never its author.
 pub fn addressed<'a>(scene: &Scene<'a>, entry: &Note) -> Vec<(&'a CastMember, Address)> {
-    let words = words_of(entry.folded());
-    let replied = replied_to(scene, entry).and_then(|other| other.fleet_bot);
+    let calling = entry.calling();
+    let words = words_of(&calling);
+    // A guest answers whoever called it; it calls nobody by that.
+    let is_guest = entry.author.kind == AuthorKind::Guest;
+    let replied = replied_to(scene, entry).filter(|_| !is_guest).and_then(|other| other.fleet_bot);
     let runs = name_runs(scene, &words);
     let how = |(at, member): (usize, &'a CastMember)| {
         let profile = &member.profile;
@@ -82,7 +85,7 @@ pub fn is_to_person(scene: &Scene<'_>, entry: &Note) -> bool {
     if replies {
         return true;
     }
-    words_of(entry.folded()).iter().any(|word| {
+    words_of(&entry.calling()).iter().any(|word| {
         word.len() > 1 && word.starts_with('@') && !scene.cast.iter().any(|member| is_handle_of(word, member))
     })
 }

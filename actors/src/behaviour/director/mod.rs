@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `gate` | what keeps a whole chat silent: stops, quiet hours, loop physics |
 //! | `address`, `suffix`, `thread` | who is called, and which message a message belongs to |
+//! | `edit` | calls that an edit adds |
 //! | `factors`, `disagree`, `lately`, `energy` | how much each bot wishes to speak |
 //! | `filters` | who may not, whatever it wishes |
 //! | `natural`, `opening`, `reaction`, `mention`, `every` | the policies |
@@ -13,6 +14,7 @@
 
 pub mod address;
 mod disagree;
+mod edit;
 pub mod energy;
 mod every;
 mod factors;
@@ -35,6 +37,7 @@ use super::scene::{Occasion, Scene};
 use crate::domain::decision::Verdict;
 use crate::domain::ids::{BotId, Number};
 use crate::domain::roster::ChatPolicy;
+use crate::domain::text::shows;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 use crate::domain::turn::Act;
@@ -135,7 +138,7 @@ pub fn direct(scene: &Scene<'_>, occasion: Occasion<'_>, seed: u64) -> Option<Di
             Some(gate::shut(scene, None, minute).unwrap_or_else(|| opening::on_tick(scene, minute, seed)))
         }
         (_, Occasion::Entry { entry, .. }) => {
-            if !says_something(entry) {
+            if !says_something(entry) && !edit::adds_call(scene, entry) {
                 return None;
             }
             let minute = minute();
@@ -153,9 +156,9 @@ fn says_something(entry: &TranscriptEntry) -> bool {
     entry.kind == EntryKind::Message && (entry.media.is_some() || has_text(entry))
 }
 
-/// Whether the entry has more than white space.
+/// Whether the entry has a text that shows.
 fn has_text(entry: &TranscriptEntry) -> bool {
-    entry.text.as_deref().is_some_and(|text| !text.trim().is_empty())
+    entry.text.as_deref().is_some_and(shows)
 }
 
 /// Reading time: by the length of the message, with jitter; none when pacing is off.
