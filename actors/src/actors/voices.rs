@@ -9,8 +9,8 @@
 //! | a place that is shut to it | the bot, upon a refusal | a membership update, or an answer to a probe |
 //! | the same of a bot that lives elsewhere | its node, by hints that are repeated | it is said otherwise, or no longer |
 //!
-//! Stops stand in [`People`](super::people::People), and who is in the manifest in the directory: [`Node::voice`] looks
-//! there as well. The directors, the turns and the sends ask it; the store has the last word on a send.
+//! Stops stand in [`People`](super::people::People), and whom the manifest names in the directory. The directors ask for
+//! all of it before they choose, the turns and the sends once more; the store has the last word on a send.
 //!
 //! A place that is shut is tried now and then by "typing", which needs the right to write and changes nothing. A first
 //! try comes after ten minutes, each further one after twice the time, up to a day; a message that was sent begins anew.
@@ -237,11 +237,11 @@ impl Voices {
         }
     }
 
-    /// Whether it is time to try whether the bot can write there again; the next try comes later. A bot that is new on
-    /// this node tries at once.
+    /// Whether it is time to try whether the bot can write there again; the next try comes later. A place that was not
+    /// known to be shut waits like one that was shut just now.
     pub fn may_try(&self, bot: BotId, chat: ChatId) -> bool {
         self.change(|silent| {
-            let first = Closed { tries: 0, next: Instant::now(), shut: true };
+            let first = Closed { tries: 1, next: Instant::now() + self.wait(0), shut: true };
             let place = silent.places.entry((bot, chat, None)).or_insert(first);
             let due = place.next <= Instant::now();
             if due {
@@ -289,20 +289,6 @@ impl Voices {
 }
 
 impl Node {
-    /// Whether a bot can speak in a chat, and in a topic of it: now, later, or not.
-    pub fn voice(&self, bot: BotId, chat: ChatId, thread: Option<ThreadId>) -> Voice {
-        let now = self.clock.now();
-        let stops = self.people.stops();
-        if !stops.0.is_empty() && stops.blocking(chat, bot, now).is_some() {
-            return Voice::Not(Silence::Stopped);
-        }
-        let known = self.directory.known();
-        if !known.bots.contains_key(&bot) || !known.chats.get(&chat).is_some_and(|chat| chat.members.contains(&bot)) {
-            return Voice::Not(Silence::NotInManifest);
-        }
-        self.voices.of(bot, chat, thread, now)
-    }
-
     /// What keeps a bot silent in all its chats.
     pub fn silence_of(&self, bot: BotId) -> Option<Silence> {
         let now = self.clock.now();

@@ -10,8 +10,6 @@ use super::time::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Silence {
-    /// The manifest does not name the bot, or not for this chat.
-    NotInManifest,
     /// No node has a token for it.
     NoToken,
     /// Telegram refuses its token.
@@ -35,7 +33,6 @@ impl Silence {
     /// The word in metrics.
     pub fn label(self) -> &'static str {
         match self {
-            Self::NotInManifest => "not_in_manifest",
             Self::NoToken => "no_token",
             Self::Refused => "refused",
             Self::Quarantined => "quarantined",
@@ -50,7 +47,6 @@ impl Silence {
 impl fmt::Display for Silence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotInManifest => "the manifest does not name it there",
             Self::NoToken => "it has no token",
             Self::Refused => "its token is refused",
             Self::Quarantined => "it is quarantined",

@@ -90,7 +90,7 @@ async fn i14_a_quarantined_bot_is_not_chosen_and_its_turns_shed_nobodys() {
         bid(&stage, |_| {}).await;
     }
     mention(&mut stage, 0);
-    stage.until("that is decided", async |stage| stage.store.rows.depths().await.unwrap().inbox == 0).await;
+    stage.until("that is decided", async |stage| stage.transcript(0).await.len() == 1).await;
     assert_eq!((stage.llm(0).asked(), silences(&stage).await), (0, vec![Silence::Quarantined]));
     stage.until("turns that nobody takes end", async |stage| stage.store.rows.depths().await.unwrap().turns == 0).await;
     tokio::time::sleep(Duration::from_secs(1)).await;

@@ -3,7 +3,7 @@
 //!
 //! | the bot | its turns |
 //! |---|---|
-//! | is paused beyond a turn's time, absent, stopped, or out of the manifest | are dropped: no model is asked |
+//! | is paused beyond a turn's time, or cannot post there | are dropped: no model is asked |
 //! | has its token refused | wait until it is accepted, or they are stale |
 //! | is paused for less | go on: a model answers meanwhile, and the message waits |
 
@@ -31,16 +31,20 @@ const TOLD_FROM: Duration = Duration::from_secs(30);
 impl BotState {
     /// Why the bot cannot speak in the turn's time, whatever a model would say.
     pub(super) fn silenced(&self, turn: TurnId) -> Option<Silence> {
+        if self.node.voices.all_speak() {
+            return None;
+        }
         let given = &self.jobs.get(&turn)?.given;
         let thread = given.target.as_ref().and_then(|target| target.thread);
-        self.node.voice(self.profile.id, given.turn.chat, thread).silent_until(given.turn.expires_at)
+        let voice = self.node.voices.of(self.profile.id, given.turn.chat, thread, self.node.clock.now());
+        voice.silent_until(given.turn.expires_at)
     }
 
     /// Nothing is paid for a turn that cannot be spoken.
     pub(super) fn hold_tongue(&mut self, turn: TurnId, why: Silence) {
         match why {
             Silence::NoToken | Silence::Refused | Silence::Quarantined => self.again_after(turn, REFUSED_RETRY),
-            Silence::NotInManifest | Silence::Stopped | Silence::Absent | Silence::TopicShut | Silence::Paused(_) => {
+            Silence::Stopped | Silence::Absent | Silence::TopicShut | Silence::Paused(_) => {
                 tracing::info!(bot.id = %self.profile.id, turn.id = %turn, why = why.label(), "turn dropped: the bot cannot speak");
                 self.drop_turn(turn, why.label(), format!("could not speak: {why}"));
             }
