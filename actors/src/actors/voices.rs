@@ -36,6 +36,9 @@ const TRY_EVERY_MAX: Duration = Duration::from_hours(24);
 /// What another node said of its bot counts so long: it says so again every minute.
 const HEARSAY: Duration = Duration::from_secs(150);
 
+/// The forum topic that messages without one are in.
+const GENERAL: ThreadId = ThreadId(1);
+
 /// Whether a bot can speak in a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Voice {
@@ -147,7 +150,7 @@ impl Voices {
         if shut(None) {
             return Voice::Not(Silence::Absent);
         }
-        if thread.is_some_and(|thread| shut(Some(thread))) {
+        if shut(Some(thread.unwrap_or(GENERAL))) {
             return Voice::Not(Silence::TopicShut);
         }
         let pause = [Some(chat), None].into_iter().filter_map(|place| silent.pauses.get(&(bot, place))).max();
@@ -206,7 +209,7 @@ impl Voices {
     /// Telegram refused what the bot said there: the place is shut to it. A topic alone leaves the rest of the chat
     /// open. True when it is news.
     pub fn shut(&self, bot: BotId, chat: ChatId, thread: Option<ThreadId>, place: Shut) -> bool {
-        let thread = thread.filter(|_| place == Shut::Topic);
+        let thread = (place == Shut::Topic).then(|| thread.unwrap_or(GENERAL));
         self.change(|silent| {
             let first = Closed { tries: 0, next: Instant::now(), shut: false };
             let closed = silent.places.entry((bot, chat, thread)).or_insert(first);
@@ -233,7 +236,9 @@ impl Voices {
     /// The bot said something there.
     pub fn spoke(&self, bot: BotId, chat: ChatId, thread: Option<ThreadId>) {
         if !self.all_speak() {
-            self.change(|silent| [None, thread].map(|thread| silent.places.remove(&(bot, chat, thread))));
+            self.change(|silent| {
+                [None, Some(thread.unwrap_or(GENERAL))].map(|place| silent.places.remove(&(bot, chat, place)))
+            });
         }
     }
 
@@ -252,11 +257,12 @@ impl Voices {
         })
     }
 
-    /// Topics that are shut to the bot and may be tried again are open from now on: the next message tells.
-    pub fn reopen_topics(&self) {
+    /// Forgets what is over. Topics that are shut and may be tried again are open from now on: the next message tells.
+    pub fn tidy(&self, clock: Timestamp) {
         if !self.all_speak() {
             let now = Instant::now();
             self.change(|silent| {
+                silent.pauses.retain(|_, until| *until > clock);
                 silent.elsewhere.retain(|_, (_, until)| *until > now);
                 for ((.., thread), place) in &mut silent.places {
                     place.shut &= thread.is_none() || place.next > now;
@@ -337,9 +343,11 @@ mod tests {
         voices.shut(BOT, CHAT, topic, Shut::Topic);
         assert_eq!(voice(&voices), Voice::Now);
         assert_eq!(voices.of(BOT, CHAT, topic, at(10)), Voice::Not(Silence::TopicShut));
+        voices.shut(BOT, CHAT, None, Shut::Topic);
+        assert_eq!(voice(&voices), Voice::Not(Silence::TopicShut), "the general topic is one as well");
         tokio::time::advance(FIRST_TRY).await;
-        voices.reopen_topics();
-        assert_eq!(voices.of(BOT, CHAT, topic, at(10)), Voice::Now);
+        voices.tidy(at(10));
+        assert_eq!((voices.of(BOT, CHAT, topic, at(10)), voice(&voices)), (Voice::Now, Voice::Now));
     }
 
     #[tokio::test(start_paused = true)]

@@ -145,8 +145,9 @@ impl FleetState {
     /// Says again which bots of this node are silent everywhere: other nodes believe it for a while.
     fn tell_silence(&self) {
         let node = &self.args.node;
-        node.voices.reopen_topics();
-        let silent = node.voices.silent_bots(node.clock.now());
+        let now = node.clock.now();
+        node.voices.tidy(now);
+        let silent = node.voices.silent_bots(now);
         for label in Silence::EVERYWHERE {
             let count = silent.iter().filter(|(_, why)| why.label() == label).count();
             metrics::gauge!("botfleet_bots_silent", "reason" => label).set(count as f64);
