@@ -108,6 +108,27 @@ impl BotState {
         });
     }
 
+    /// The clock went ahead at once, and pauses are stored as instants of it: what is left of them is stored anew, so that a
+    /// jump shortens none, over a restart neither.
+    pub(super) fn keep_pauses(&mut self) {
+        if self.is_closing() {
+            return;
+        }
+        let (now, bot) = (self.node.clock.now(), self.profile.id);
+        let chats = self.sending.limiter.pauses().map(|(chat, left)| (Some(chat), left));
+        let whole = self.sending.limiter.bot_pause().map(|left| (None, left));
+        for (chat, left) in chats.chain(whole).collect::<Vec<_>>() {
+            let pause = Pause { bot, chat, until: now + left };
+            self.note_pause(chat, pause.until);
+            let paused = Paused { epoch: self.epoch, pause };
+            self.node.committer.submit(Operation::Pause(paused), move |result| {
+                if let Err(error) = result {
+                    tracing::warn!(bot.id = %bot, error = %error, "a pause is kept in memory only");
+                }
+            });
+        }
+    }
+
     /// A person lifts all pauses of the bot: what Telegram thinks of it, the next calls tell.
     pub(super) fn lift_pauses(&mut self, reply: RpcReplyPort<bool>) {
         let now = self.node.clock.now();

@@ -195,15 +195,21 @@ pub(super) struct Step {
     pub(super) asked: Vec<(TelegramUserId, Number, BotId)>,
     /// The director panicked over the row in hand.
     pub(super) panicked: bool,
+    /// The author of the row in hand, which was read late, has called again since.
+    pub(super) superseded: bool,
+    /// Why the row in hand is no call any more.
+    pub(super) history: Option<String>,
 }
 
 impl Step {
     /// The outcome of the row in hand: `kind`, unless it is a dead letter.
     pub(super) fn outcome(&mut self, kind: OutcomeKind) -> Outcome {
         if std::mem::take(&mut self.panicked) {
-            Outcome::because(OutcomeKind::Dead, "the director panicked, nobody answers")
-        } else {
-            Outcome::plain(kind)
+            return Outcome::because(OutcomeKind::Dead, "the director panicked, nobody answers");
+        }
+        match self.history.take() {
+            Some(reason) => Outcome::because(kind, reason),
+            None => Outcome::plain(kind),
         }
     }
 }
@@ -305,6 +311,7 @@ impl ChatState {
         };
         let mut step = Step::default();
         let mut heard_by = None;
+        let superseded = self.superseded(&deliveries);
         for delivery in deliveries {
             if !self.memory.as_mut().is_some_and(|memory| memory.take_in_hand(delivery.inbox)) {
                 continue;
@@ -322,14 +329,19 @@ impl ChatState {
                 }
                 Err(error) => return self.store_failed(myself, &error),
             }
-            heard_by = Some(delivery.bot);
+            step.superseded = superseded.contains(&delivery.inbox);
+            if self.is_news(&delivery) {
+                heard_by = Some(delivery.bot);
+            }
             self.steer(myself, &delivery, &mut step);
             self.on_delivery(delivery, known, &mut step);
         }
         self.read_records(myself, std::mem::take(&mut step.asked));
         if !step.handled.is_empty() {
             self.last_news = tokio::time::Instant::now();
-            self.disclose(heard_by, &mut step);
+            if heard_by.is_some() {
+                self.disclose(heard_by, &mut step);
+            }
             self.plan_tick();
             self.commit(myself, base, step);
         }
@@ -344,7 +356,10 @@ impl ChatState {
             return;
         }
         let mut step = Step::default();
-        self.decide(Occasion::Tick, None, &mut step);
+        // What was to be said hours ago is not said now, and not in all chats at once after an outage.
+        if self.next_tick_at.is_some_and(|at| now.since(at) <= self.profile.spec.pacing.stale_after) {
+            self.decide(Occasion::Tick, None, &mut step);
+        }
         self.plan_tick();
         self.commit(myself, base, step);
     }

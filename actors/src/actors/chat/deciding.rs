@@ -88,6 +88,8 @@ impl ChatState {
             open: memory.open_at(now),
             calm_until: memory.calm_until,
             stopped: self.node.people.is_stopped(self.profile.id, now),
+            ahead_ms: Some(self.node.clock.telegram_ahead()),
+            superseded: step.superseded,
         };
         let scene = Scene { chat: &self.profile, cast, window: &memory.window, standing: &standing, now };
         // A poison message must not take its chat along (I7): it keeps its entry, and nobody answers.
@@ -98,10 +100,15 @@ impl ChatState {
             return None;
         };
         let direction = direction?;
+        if direction.is_history() {
+            metrics::counter!("botfleet_calls_too_old_total").increment(1);
+            step.history = Some(direction.reason.clone());
+        }
         memory.last_decision = number;
         memory.calm_until = direction.calm_until.or(memory.calm_until).filter(|until| *until > now);
         metrics::counter!("botfleet_decisions_total", "verdict" => direction.verdict.as_str()).increment(1);
-        self.add_turns(number, &direction, now, at, step);
+        let said = at.map_or(now, |note| standing.when(note).min(now));
+        self.add_turns(number, &direction, (now, said), at, step);
         self.wait_for(&direction, now);
         step.decisions.push(Decision {
             chat: self.profile.id,
@@ -126,7 +133,7 @@ impl ChatState {
         &self,
         decision: DecisionNumber,
         direction: &Direction,
-        now: Timestamp,
+        (now, said): (Timestamp, Timestamp),
         at: Option<&Arc<Note>>,
         step: &mut Step,
     ) {
@@ -149,7 +156,7 @@ impl ChatState {
                 root: direction.root,
                 priority: speaker.priority,
                 due_at,
-                expires_at: due_at + self.profile.spec.pacing.stale_after,
+                expires_at: said + speaker.delay + self.profile.spec.pacing.stale_after,
                 created_at: now,
                 progress: shed.map_or_else(TurnProgress::queued, TurnProgress::dropped),
             };

@@ -43,6 +43,7 @@ impl ChatState {
                     return self.store_failed(myself, &error);
                 }
                 self.next_tick_at = loaded.next_tick_at;
+                let loaded = self.clamped(loaded);
                 self.absent = loaded.absent.iter().copied().collect();
                 self.memory =
                     Some(Memory::new(loaded, self.settings.window_entries.get(), self.settings.rows_waiting.get()));

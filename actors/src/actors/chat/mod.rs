@@ -19,6 +19,7 @@ mod appending;
 mod commands;
 mod deciding;
 mod evidence;
+mod lateness;
 mod leaving;
 mod loading;
 pub mod memory;
