@@ -94,8 +94,8 @@ async fn i14_a_quarantined_bot_is_not_chosen_and_its_turns_shed_nobodys() {
     assert_eq!((stage.llm(0).asked(), silences(&stage).await), (0, vec![Silence::Quarantined]));
     stage.until("turns that nobody takes end", async |stage| stage.store.rows.depths().await.unwrap().turns == 0).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    mention(&mut stage, 1);
-    stage.telegram(1).receive(9_001, stage.spoken(0, botfleet_actors::domain::ids::MessageId(9_001), "hm"));
+    let name = format!("@bot_{}_bot, and you?", stage.scenery.plan.bots[1].telegram_id);
+    stage.person_says(0, &name, &[1]);
     stage.until_sent(1).await;
 }
 
