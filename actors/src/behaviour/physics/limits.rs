@@ -103,13 +103,18 @@ pub fn share_is_spent(scene: &Scene<'_>, entry: &TranscriptEntry) -> Option<u32>
     let most = scene.chat.spec.physics.person_per_ten_minutes?;
     let since = scene.now - 10 * MINUTE;
     let lately = || messages(scene).take_while(|note| note.date > since);
+    if lately().filter(|note| note.fleet_bot.is_some()).count() < most as usize {
+        return None;
+    }
     let is_other = |note: &Note| note.author.kind.is_person() && note.author.id != entry.author.id;
     if !lately().any(is_other) {
         return None;
     }
+    // Newest first, so numbers fall.
     let own: Vec<_> =
         messages(scene).filter(|note| note.author.id == entry.author.id).map(|note| note.number).collect();
-    let answers = lately().filter(|note| note.fleet_bot.is_some() && own.contains(&note.root)).count();
+    let is_own = |root| own.binary_search_by(|number| root.cmp(number)).is_ok();
+    let answers = lately().filter(|note| note.fleet_bot.is_some() && is_own(note.root)).count();
     (answers >= most as usize).then_some(most)
 }
 
