@@ -113,8 +113,9 @@ pub fn share_is_spent(scene: &Scene<'_>, entry: &TranscriptEntry) -> Option<u32>
     // Newest first, so numbers fall.
     let own: Vec<_> =
         messages(scene).filter(|note| note.author.id == entry.author.id).map(|note| note.number).collect();
-    let is_own = |root| own.binary_search_by(|number| root.cmp(number)).is_ok();
-    let answers = lately().filter(|note| note.fleet_bot.is_some() && is_own(note.root)).count();
+    let is_answer =
+        |note: &&Note| note.fleet_bot.is_some() && own.binary_search_by(|number| note.root.cmp(number)).is_ok();
+    let answers = lately().filter(is_answer).count();
     (answers >= most as usize).then_some(most)
 }
 
