@@ -110,6 +110,7 @@ impl RunningFleet {
             node,
             actor,
             webhooks,
+            tokens_looked_up: std::sync::Mutex::default(),
             credentials,
             events,
             role,

@@ -27,6 +27,7 @@ mod people;
 mod reads;
 mod roster;
 mod tenure;
+mod unspoken;
 mod write;
 mod writer;
 mod written;
@@ -292,6 +293,10 @@ impl Store for SqliteStore {
     async fn expire(&self, now: Timestamp) -> Result<u64, StoreError> {
         let _slow = self.timed("expire");
         expiry::expire(&self.readers, &self.writer, now).await
+    }
+
+    async fn expire_unspoken(&self, before: Timestamp) -> Result<u64, StoreError> {
+        unspoken::expire(&self.writer, before).await
     }
 
     async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError> {

@@ -145,6 +145,9 @@ fn posted(what: &str, message: wire::Message<'_>, edited: bool) -> Incoming {
     if let Some(supergroup) = message.migrate_to_chat_id {
         return within(Some(chat), Event::MigratedTo { to: TelegramChatId(supergroup) });
     }
+    if let Some(group) = message.migrate_from_chat_id {
+        return within(Some(chat), Event::MigratedFrom { from: TelegramChatId(group) });
+    }
     let Some(message_id) = message.message_id else { return lacking(what, "message_id", Some(chat)) };
     let Some(date) = message.date else { return lacking(what, "date", Some(chat)) };
     // An edit without its date is told apart from the post by the post's own date.

@@ -198,6 +198,9 @@ pub struct Message<'a> {
     pub caption_entities: Vec<Entity<'a>>,
     /// The supergroup that the group became.
     pub migrate_to_chat_id: Option<i64>,
+    /// The group that the supergroup was.
+    #[serde(default)]
+    pub migrate_from_chat_id: Option<i64>,
     /// Sizes of a photo, the largest last.
     pub photo: Option<Vec<Attachment>>,
     /// Sticker.

@@ -76,6 +76,7 @@ pub(crate) fn chat(policy: ChatPolicy, cast: &[CastMember]) -> ChatProfile {
             physics: Physics {
                 chain_depth_max: Some(6),
                 pair_per_ten_minutes: None,
+                person_per_ten_minutes: None,
                 chat_per_minute: None,
                 fleet_per_minute: None,
                 cool_down: Duration::ZERO,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::ids::{BotId, ChatId, ConfigSeq, DecisionNumber, Number};
+use super::silence::Silence;
 use super::time::Timestamp;
 
 /// One decision, with all that is needed to make it again.
@@ -49,9 +50,12 @@ pub struct Standing {
     pub first: Number,
     /// Last entry that it saw.
     pub last: Number,
-    /// Bots that cannot post there.
+    /// Bots that could not speak there in their time.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub absent: Vec<BotId>,
+    /// Why those of them that are in the chat could not speak there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub silent: Vec<(BotId, Silence)>,
     /// Turns that were about to be taken.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub open: Vec<OpenTurn>,

@@ -75,6 +75,11 @@ pub enum Event {
         /// The supergroup.
         to: TelegramChatId,
     },
+    /// The supergroup was this group before.
+    MigratedFrom {
+        /// The group.
+        from: TelegramChatId,
+    },
     /// An update of a kind that the fleet does not use.
     Other {
         /// Telegram's name of the kind.

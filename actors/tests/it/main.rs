@@ -24,6 +24,7 @@ mod physics;
 mod provider_health;
 mod rights;
 mod sending;
+mod silence;
 mod stops;
 mod supervision;
 mod webhook;

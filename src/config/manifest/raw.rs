@@ -175,6 +175,7 @@ pub(super) struct RawChat {
 pub(super) struct RawPhysics {
     pub chain_depth_max: Option<u32>,
     pub pair_per_ten_minutes: Option<u32>,
+    pub person_per_ten_minutes: Option<u32>,
     pub chat_per_minute: Option<u32>,
     pub fleet_per_minute: Option<u32>,
     pub stagnation_turns: Option<u32>,

@@ -32,6 +32,9 @@ const KEPT_BACK_MAX: u32 = 4;
 impl BotState {
     /// Asks the current model of the turn's chain.
     pub(super) fn ask_model(&mut self, turn: TurnId) {
+        if let Some(why) = self.silenced(turn) {
+            return self.hold_tongue(turn, why);
+        }
         let Some(job) = self.jobs.get_mut(&turn) else {
             return;
         };

@@ -104,6 +104,8 @@ pub enum ChatMsg {
     RecordRead(Number, BotId, Option<PersonRecord>),
     /// Telegram says that this bot cannot post here.
     CannotPost(BotId),
+    /// This bot can post here again.
+    CanPost(BotId),
     /// Another node waits for it: hand it over, if it is still under that epoch.
     HandOver(Epoch, Incarnation),
     /// The hand-over was committed, or not.
@@ -135,6 +137,8 @@ pub struct ChatSnapshot {
     pub waits_for_store: bool,
     /// Names of its bots that cannot post there.
     pub absent: Vec<String>,
+    /// Its bots that cannot speak there now, and why.
+    pub silent: BTreeMap<String, String>,
     /// Entries in its transcript.
     pub entries: i64,
     /// Decisions made.
@@ -160,6 +164,8 @@ pub struct ChatState {
     pub(super) stored_telegram_id: TelegramChatId,
     /// Bots that cannot post here.
     pub(super) absent: BTreeSet<BotId>,
+    /// When bots that cannot post here were asked last whether they can again.
+    pub(super) wanted_at: Option<tokio::time::Instant>,
     /// Rises with each reading of the store: results of older commits no longer concern us.
     pub(super) generation: u64,
     pub(super) commits_in_flight: usize,
@@ -231,6 +237,7 @@ impl Actor for ChatActor {
             next_tick_at: None,
             memory: None,
             absent: BTreeSet::new(),
+            wanted_at: None,
             sightings: VecDeque::new(),
             stored_telegram_id: args.profile.spec.telegram_id,
             node: args.node,
@@ -267,7 +274,8 @@ impl Actor for ChatActor {
             ChatMsg::SendUnknown => state.on_send_unknown(&myself).await,
             ChatMsg::Spent => state.on_spent(&myself),
             ChatMsg::RecordRead(entry, speaker, record) => state.on_record(&myself, entry, speaker, record.as_ref()),
-            ChatMsg::CannotPost(bot) => state.on_cannot_post(bot),
+            ChatMsg::CannotPost(bot) => state.on_cannot_post(bot, true),
+            ChatMsg::CanPost(bot) => state.on_cannot_post(bot, false),
             ChatMsg::HandOver(epoch, to) => state.on_hand_over(&myself, epoch, to),
             ChatMsg::HandedOver(to, result) => state.on_handed_over(&myself, to, &result).await,
             ChatMsg::Leave(epoch) => state.on_leave(&myself, epoch),
@@ -440,6 +448,11 @@ impl ChatState {
             policy: self.profile.spec.policy.as_str(),
             bots: self.profile.members.iter().filter_map(|id| names.get(id).map(|name| (*name).to_owned())).collect(),
             absent: self.absent.iter().filter_map(|id| names.get(id).map(|name| (*name).to_owned())).collect(),
+            silent: self
+                .silent_here(None, self.node.clock.now())
+                .into_iter()
+                .filter_map(|(id, why)| Some(((*names.get(&id)?).to_owned(), why.to_string())))
+                .collect(),
             waits_for_store: self.memory.is_none(),
             entries: self.memory.as_ref().map_or(0, |memory| memory.last_number.0),
             decisions: self.memory.as_ref().map_or(0, |memory| memory.last_decision.0),

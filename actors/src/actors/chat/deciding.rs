@@ -1,6 +1,5 @@
 //! Deciding: the director is asked, and its speakers get turns. Layer `actors`. Keeps I7, I9.
 
-use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,10 +15,10 @@ use crate::behaviour::director::{Direction, direct};
 use crate::behaviour::note::Note;
 use crate::behaviour::rhythm::{Rhythm, next_tick};
 use crate::behaviour::scene::{CastMember, Occasion, Scene};
-use crate::domain::control::StopScope;
 use crate::domain::decision::{Cause, Decision, OpenTurn, Standing};
-use crate::domain::ids::{BotId, DecisionNumber, Number};
+use crate::domain::ids::{DecisionNumber, Number};
 use crate::domain::roster::ChatPolicy;
+use crate::domain::silence::Silence;
 use crate::domain::time::Timestamp;
 use crate::domain::turn::{Act, Turn, TurnProgress};
 
@@ -68,22 +67,24 @@ impl ChatState {
         step: &mut Step,
     ) -> Option<DecisionNumber> {
         let now = self.node.clock.now();
-        let absent = self.silent_here(now);
+        let silent = self.silent_here(at.and_then(|note| note.thread), now);
+        self.want_the_absent();
         let memory = self.memory.as_mut()?;
         let number = DecisionNumber(memory.last_decision.0 + 1);
         let seed = decision_seed(self.profile.id.0, number);
         let cause = at.map_or(Cause::Tick, |entry| Cause::Entry(entry.number));
         let here: Vec<CastMember>;
-        let cast = if absent.is_empty() {
+        let cast = if silent.is_empty() {
             &self.cast
         } else {
-            here = self.cast.iter().filter(|member| !absent.contains(&member.profile.id)).cloned().collect();
+            here = self.cast.iter().filter(|member| !silent.contains_key(&member.profile.id)).cloned().collect();
             &here
         };
         let standing = Standing {
             first: memory.window.front().map_or(Number(0), |note| note.number),
             last: memory.window.back().map_or(Number(0), |note| note.number),
-            absent: absent.into_iter().collect(),
+            absent: silent.keys().copied().collect(),
+            silent: silent.into_iter().filter(|(_, why)| *why != Silence::Absent).collect(),
             open: memory.open_at(now),
             calm_until: memory.calm_until,
             stopped: self.node.people.is_stopped(self.profile.id, now),
@@ -126,14 +127,6 @@ impl ChatState {
             chain_depth: direction.chain_depth,
         });
         Some(number)
-    }
-
-    /// Members that cannot speak here: they are not in the chat, or are stopped themselves.
-    pub(super) fn silent_here(&self, now: Timestamp) -> BTreeSet<BotId> {
-        let stops = self.node.people.stops();
-        let stopped = |bot: &BotId| stops.holds(StopScope::Bot(*bot), now);
-        let members = self.profile.members.iter().copied().filter(stopped);
-        self.absent.iter().copied().chain(members).collect()
     }
 
     fn add_turns(

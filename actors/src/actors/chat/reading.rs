@@ -74,6 +74,9 @@ pub fn read_update(
             OutcomeKind::Control,
             format!("the group became {to}: put that id into the manifest"),
         )),
+        Event::MigratedFrom { from } => {
+            Reading::Nothing(Outcome::because(OutcomeKind::Control, format!("the group was {from} before")))
+        }
         Event::Other { name } => {
             Reading::Nothing(Outcome::because(OutcomeKind::Ignored, format!("kind {name} is not used")))
         }

@@ -70,6 +70,7 @@ impl Room {
             first: self.window.front().map_or(Number(0), |note| note.number),
             last: self.window.back().map_or(Number(0), |note| note.number),
             absent: if self.rng.u32(..4) == 0 { vec![BotId(2), BotId(19)] } else { Vec::new() },
+            silent: Vec::new(),
             open: if self.rng.u32(..4) == 0 { vec![open] } else { Vec::new() },
             calm_until: (self.rng.u32(..6) == 0).then(|| self.now + Duration::from_secs(200)),
             stopped: self.rng.u32(..25) == 0,

@@ -43,6 +43,7 @@ impl Stage {
             first: self.live[0].number,
             last: Number(number),
             absent: if number % 5 == 0 { vec![BotId(2)] } else { Vec::new() },
+            silent: Vec::new(),
             ..Standing::default()
         };
         let mut decision = Decision {

@@ -211,6 +211,7 @@ impl FaultsArgs {
             [bots]
             sends_per_second = 30
             sends_per_chat_per_minute = 20
+            shut_retry = "1s"
         };
         if let Some(port) = webhook_port {
             let address = format!("127.0.0.1:{port}");

@@ -92,6 +92,7 @@ impl Room {
             first: self.window.front().map_or(Number(0), |note| note.number),
             last: self.window.back().map_or(Number(0), |note| note.number),
             absent: Vec::new(),
+            silent: Vec::new(),
             open: self.open.clone(),
             calm_until: self.calm_until,
             stopped: false,
