@@ -16,6 +16,7 @@ use super::director::address::{is_name, words_of};
 use super::note::Note;
 use super::novelty::sketch::Sketch;
 use crate::domain::ids::{BotId, Number};
+use crate::domain::incoming::{Entity, EntityKind};
 use crate::domain::roster::{BotProfile, Language};
 use crate::domain::text::fold;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
@@ -170,7 +171,8 @@ fn turns_to(
     target: &TranscriptEntry,
     replied: Option<BotId>,
 ) -> bool {
-    if replied == Some(bot.id) {
+    let turned = |entity: &Entity| entity.kind == EntityKind::TextMention(bot.spec.telegram_id);
+    if replied == Some(bot.id) || target.entities.iter().any(turned) {
         return true;
     }
     let text = fold(target.text.as_deref().unwrap_or_default());

@@ -176,7 +176,7 @@ pub fn entry(chat: ChatId, number: i64, inbox: i64) -> TranscriptEntry {
             Entity { kind: EntityKind::TextMention(TelegramUserId(1001)), offset: 0, length: 7 },
             Entity { kind: EntityKind::Other("bold".to_owned()), offset: 8, length: 7 },
         ],
-        media: Some(Media { kind: "photo".to_owned(), reference: None }),
+        media: Some(Media { kind: "photo".to_owned(), reference: None, album: None }),
         date: at(1),
         inbox: InboxId(inbox),
         chain_depth: 0,

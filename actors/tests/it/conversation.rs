@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use botfleet_actors::domain::ids::MessageId;
+use botfleet_actors::domain::incoming::{Event, Incoming, Media, Quoted};
 use botfleet_actors::domain::roster::ChatPolicy;
 use botfleet_actors::testkit::stage::{Scenery, Stage};
 
@@ -53,4 +55,44 @@ async fn who_is_about_to_speak_and_never_does_is_not_waited_for_for_ever() {
     tokio::time::sleep(Duration::from_secs(45)).await;
     stage.person_says(0, "what a day it was", &[0, 1]);
     stage.until("somebody takes it up", async |stage| stage.llm(0).asked() > 1).await;
+}
+
+/// One picture of an album, in reply to the first bot.
+fn picture(stage: &Stage, id: i64, caption: Option<&str>) -> Incoming {
+    let mut spoken = stage.spoken(0, MessageId(id), "");
+    let Event::Message(message) = &mut spoken.event else { unreachable!() };
+    message.text = caption.map(str::to_owned);
+    message.media = Some(Media { kind: "photo".to_owned(), reference: None, album: Some("album".to_owned()) });
+    message.reply_to = Some(MessageId(5));
+    let author = Some(stage.scenery.plan.bots[0].telegram_id);
+    message.quoted = Some(Quoted { author, text: Some("show me".to_owned()), ..Quoted::default() });
+    spoken
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_album_in_reply_to_a_bot_gets_one_answer() {
+    for captions in [[Some("look"), None, None], [None, Some("look"), None], [None, None, None]] {
+        let mut scenery = talkative();
+        scenery.plan.chats[0].strategy.addressed_by_person = 1.0;
+        scenery.plan.chats[0].strategy.joins_bot = 0.0;
+        let mut stage = scenery.raise().await;
+        for (id, caption) in (901..).zip(captions) {
+            for bot in [0, 1] {
+                stage.telegram(bot).receive(7_000 + id, picture(&stage, id, caption));
+            }
+            if id == 902 {
+                // The rest comes later, to another process.
+                stage.until("two pictures are kept", async |stage| stage.transcript(0).await.len() >= 2).await;
+                stage.until_at_rest().await;
+                stage = stage.killed().await.raise().await;
+            }
+        }
+        stage.until_at_rest().await;
+        let transcript = stage.transcript(0).await;
+        let of_people: Vec<_> = transcript.iter().filter(|entry| entry.fleet_bot.is_none()).collect();
+        assert_eq!(of_people.len(), 3, "all of it is kept");
+        let answers: Vec<_> = transcript.iter().filter_map(|entry| entry.fleet_bot).collect();
+        assert_eq!(answers, [stage.bots[0]], "{captions:?}");
+        assert_eq!(stage.llm(0).asked(), 1);
+    }
 }

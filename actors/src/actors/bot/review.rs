@@ -334,6 +334,9 @@ impl BotState {
         let rights = Arc::clone(&self.node).people.rights();
         for job in self.jobs.values_mut() {
             job.given.window.retain(|note| rights.refuses(note.author.id, note.date).is_none());
+            for note in job.given.window.iter_mut().filter(|note| note.quoted().is_some()) {
+                *note = Arc::new(Note::new(Arc::clone(&note.entry)));
+            }
         }
         let waiting = std::mem::take(&mut self.not_due).into_iter().chain(self.due.extract(|_| true));
         for job in waiting {

@@ -255,7 +255,7 @@ impl BotState {
                 chat: spec.chat,
                 telegram_chat,
                 thread: target.and_then(|target| target.thread),
-                reply_to: target.filter(|_| part == 0).map(|target| target.message_id),
+                reply_to: target.filter(|_| part == 0).map(|target| target.message_id).filter(|id| id.is_of_one()),
                 text,
                 answers_bot: spec.answers_bot,
                 chain_depth: spec.chain_depth,

@@ -15,6 +15,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde::Serialize;
 
+use super::albums::captioned;
 use super::evidence::Sighting;
 use super::memory::Memory;
 use super::settings::ChatSettings;
@@ -187,6 +188,8 @@ pub(super) struct Step {
     pub(super) absences: Vec<(BotId, bool)>,
     /// People who asked what is stored about them, with the entry and the bot that is to answer.
     pub(super) asked: Vec<(TelegramUserId, Number, BotId)>,
+    /// Albums whose words are among the rows in hand.
+    pub(super) captioned: BTreeSet<String>,
     /// The director panicked over the row in hand.
     pub(super) panicked: bool,
 }
@@ -295,7 +298,7 @@ impl ChatState {
         let Some(base) = self.memory.as_ref().map(|memory| memory.last_number) else {
             return;
         };
-        let mut step = Step::default();
+        let mut step = Step { captioned: captioned(&deliveries), ..Step::default() };
         let mut heard_by = None;
         for delivery in deliveries {
             if !self.memory.as_mut().is_some_and(|memory| memory.take_in_hand(delivery.inbox)) {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::Hash;
 use std::sync::Arc;
 
+use super::albums::Albums;
 use crate::behaviour::note::Note;
 use crate::domain::decision::OpenTurn;
 use crate::domain::ids::{BotId, DecisionNumber, InboxId, MessageId, Number};
@@ -57,6 +58,7 @@ pub struct Memory {
     pub calm_until: Option<Timestamp>,
     /// People here have been told that they talk to an AI.
     pub disclosed: bool,
+    pub(super) albums: Albums,
     entries_max: usize,
     numbers: HashMap<EntryKey, Number>,
     keys: Ring<EntryKey>,
@@ -75,6 +77,7 @@ impl Memory {
             open: Vec::new(),
             calm_until: loaded.calm_until,
             disclosed: loaded.disclosed,
+            albums: Albums::default(),
             entries_max,
             numbers: HashMap::new(),
             keys: Ring::new(entries_max * KEYS_PER_ENTRY),
@@ -94,6 +97,12 @@ impl Memory {
 
     /// Appends an entry, numbered by the caller.
     pub fn append(&mut self, entry: Arc<TranscriptEntry>) {
+        self.append_note(Note::new(entry));
+    }
+
+    /// Appends an entry, numbered by the caller, with what is known of it.
+    pub fn append_note(&mut self, note: Note) {
+        let entry = &note.entry;
         let key = entry.key();
         self.last_number = entry.number;
         self.numbers.insert(key, entry.number);
@@ -101,7 +110,7 @@ impl Memory {
             self.numbers.remove(&old);
             self.forgotten = self.forgotten.max(Some(old.message_id));
         }
-        self.window.push_back(Arc::new(Note::new(entry)));
+        self.window.push_back(Arc::new(note));
         if self.window.len() > self.entries_max {
             self.window.pop_front();
         }
