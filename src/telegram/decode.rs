@@ -81,7 +81,9 @@ fn read_update(update: wire::Update<'_>) -> (Option<i64>, Incoming) {
         "message" => read_as!(wire::Message<'_>, &name, payload, |name, message| posted(name, message, false)),
         "edited_message" => read_as!(wire::Message<'_>, &name, payload, |name, message| posted(name, message, true)),
         "message_reaction" => read_as!(wire::MessageReaction<'_>, &name, payload, reacted),
-        "my_chat_member" => read_as!(wire::ChatMemberUpdated<'_>, &name, payload, membership),
+        "my_chat_member" => {
+            read_as!(wire::ChatMemberUpdated<'_>, &name, payload, |name, update| membership(name, &update))
+        }
         _ => other(&name, payload),
     };
     (update.update_id, incoming)
@@ -360,7 +362,7 @@ fn emoji(reaction: wire::Reaction<'_>) -> String {
     }
 }
 
-fn membership(what: &str, update: wire::ChatMemberUpdated<'_>) -> Incoming {
+fn membership(what: &str, update: &wire::ChatMemberUpdated<'_>) -> Incoming {
     let Some(chat) = update.chat.as_ref().filter(|chat| chat.id.is_some()) else {
         return lacking(what, "chat", None);
     };
