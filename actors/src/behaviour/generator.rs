@@ -188,7 +188,7 @@ impl<'a> Replied<'a> {
 /// What is to be brought up.
 fn topic(act: &Act) -> Option<&str> {
     match act {
-        Act::Open { topic } => topic.as_deref(),
+        Act::Open { topic, .. } => topic.as_deref(),
         _ => None,
     }
 }

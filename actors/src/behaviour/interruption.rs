@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::director::address::{is_name, words_of};
 use super::note::Note;
 use super::novelty::sketch::Sketch;
-use crate::domain::ids::{BotId, Number};
+use crate::domain::ids::{BotId, Number, ThreadId};
 use crate::domain::incoming::{Entity, EntityKind};
 use crate::domain::roster::{BotProfile, Language};
 use crate::domain::text::fold;
@@ -77,6 +77,8 @@ pub struct Pending {
     pub after_others: bool,
     /// The last entry that it knows of.
     pub seen: Number,
+    /// The forum topic that it is in.
+    pub thread: Option<ThreadId>,
 }
 
 impl Pending {
@@ -96,7 +98,8 @@ impl Pending {
         });
         let addressed = target.as_ref().is_some_and(|target| turns_to(bot, username, spoken, target, replied));
         let seen = window.last().map(|note| note.number).or(known).unwrap_or(Number(i64::MAX));
-        Self { bot: bot.id, target, addressed, after_others: false, seen }
+        let thread = target.as_ref().and_then(|target| target.thread);
+        Self { bot: bot.id, target, addressed, after_others: false, seen, thread }
     }
 }
 
@@ -113,7 +116,8 @@ pub enum Reconsidered {
 
 /// What becomes of an answer after `tail`, the end of the chat's transcript as it is now, oldest first.
 pub fn reconsider(pending: &Pending, tail: &[Arc<TranscriptEntry>]) -> Reconsidered {
-    let news: Vec<&TranscriptEntry> = tail.iter().map(|entry| &**entry).filter(|e| e.number > pending.seen).collect();
+    let is_news = |entry: &&TranscriptEntry| entry.number > pending.seen && entry.thread == pending.thread;
+    let news: Vec<&TranscriptEntry> = tail.iter().map(|entry| &**entry).filter(is_news).collect();
     let Some(target) = pending.target.as_deref() else {
         // Nobody needs a new topic when people have begun to talk by themselves.
         let people = news.iter().any(|entry| is_post(entry) && entry.author.kind.is_person());

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use botfleet_actors::domain::ids::MessageId;
+use botfleet_actors::domain::ids::{MessageId, ThreadId};
 use botfleet_actors::domain::incoming::{Event, Incoming, Media, Quoted};
 use botfleet_actors::domain::roster::ChatPolicy;
+use botfleet_actors::ports::llm::CompletionRequest;
 use botfleet_actors::testkit::stage::{Scenery, Stage};
 
 /// Two talkative bots that take up every remark.
@@ -95,4 +96,49 @@ async fn an_album_in_reply_to_a_bot_gets_one_answer() {
         assert_eq!(answers, [stage.bots[0]], "{captions:?}");
         assert_eq!(stage.llm(0).asked(), 1);
     }
+}
+
+fn in_topic(stage: &Stage, id: i64, thread: Option<i64>, text: &str) -> Incoming {
+    let mut spoken = stage.spoken(0, MessageId(id), text);
+    let Event::Message(message) = &mut spoken.event else { unreachable!() };
+    message.thread = thread.map(ThreadId);
+    spoken
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_said_in_one_forum_topic_stands_in_no_prompt_of_another() {
+    let mut scenery = talkative();
+    scenery.plan.chats[0].strategy.addressed_by_person = 1.0;
+    let stage = scenery.raise().await;
+    let said = [(Some(7), "the pike is in the boat"), (Some(8), "the tea is on the table"), (None, "the sun is up")];
+    for (id, (thread, text)) in (901..).zip(said) {
+        stage.telegram(0).receive(7_000 + id, in_topic(&stage, id, thread, &format!("bot-1, {text}")));
+        stage.until_at_rest().await;
+    }
+    stage.telegram(0).receive(7_950, in_topic(&stage, 950, Some(7), "bot-1, how big is it?"));
+    stage.until_at_rest().await;
+    let prompts: Vec<String> = stage.llm(0).calls().iter().map(|(_, request)| prompt(request)).collect();
+    let holds = |text: &str| prompts.iter().map(|prompt| prompt.contains(text)).collect::<Vec<_>>();
+    assert_eq!(holds("pike"), [true, false, false, true]);
+    assert_eq!(holds("tea is"), [false, true, false, false]);
+    assert_eq!(holds("sun is"), [false, false, true, false]);
+    let transcript = stage.transcript(0).await;
+    assert!(transcript.iter().zip(1..).all(|(entry, number)| entry.number.0 == number), "one transcript");
+    let threads: Vec<_> =
+        transcript.iter().filter(|entry| entry.fleet_bot.is_some()).map(|entry| entry.thread).collect();
+    assert_eq!(threads, [Some(ThreadId(7)), Some(ThreadId(8)), None, Some(ThreadId(7))]);
+}
+
+fn prompt(request: &CompletionRequest) -> String {
+    request.messages[1..].iter().map(|message| message.content.as_str()).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bot_that_thinks_in_one_topic_keeps_nobody_silent_in_another() {
+    let stage = talkative().raise().await;
+    stage.llm(0).hold(true);
+    stage.telegram(0).receive(1, in_topic(&stage, 901, Some(7), "bot-1, hello there"));
+    stage.until("the called bot thinks", async |stage| stage.llm(0).asked() == 1).await;
+    stage.telegram(0).receive(2, in_topic(&stage, 902, Some(8), "what a day it was"));
+    stage.until("somebody takes it up", async |stage| stage.llm(0).asked() > 1).await;
 }

@@ -60,6 +60,8 @@ impl BotState {
                 return;
             };
             let target = turn.target.and_then(|number| window.iter().find(|entry| entry.number == number).cloned());
+            let thread = target.as_ref().map_or_else(|| turn.act.thread(), |target| target.thread);
+            let window: Vec<_> = window.into_iter().filter(|entry| entry.thread == thread).collect();
             let replied = self.replied_to(target.as_deref(), &window).await;
             let mut window: Vec<_> = window.into_iter().map(|entry| Arc::new(Note::new(entry))).collect();
             if let (Some(last), Some(quoted)) = (window.last_mut(), replied) {

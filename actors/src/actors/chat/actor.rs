@@ -355,7 +355,7 @@ impl ChatState {
             turns: step.turns,
             next_tick_at: self.next_tick_at,
             absences: step.absences,
-            calm_until: self.memory.as_ref().and_then(|memory| memory.calm_until),
+            calm_until: self.memory.as_ref().and_then(Memory::calm_stored),
             disclosed: self.memory.as_ref().is_some_and(|memory| memory.disclosed),
         };
         self.commits_in_flight += 1;

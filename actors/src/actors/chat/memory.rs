@@ -1,13 +1,14 @@
 //! The end of a transcript in memory. Layer `actors`.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::hash::Hash;
 use std::sync::Arc;
 
 use super::albums::Albums;
 use crate::behaviour::note::Note;
 use crate::domain::decision::OpenTurn;
-use crate::domain::ids::{BotId, DecisionNumber, InboxId, MessageId, Number};
+use crate::domain::ids::{BotId, DecisionNumber, InboxId, MessageId, Number, ThreadId};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 use crate::ports::store::ChatMemory;
@@ -56,9 +57,13 @@ pub struct Memory {
     pub open: Vec<OpenTurn>,
     /// Loop physics keep it quiet until then.
     pub calm_until: Option<Timestamp>,
+    /// The same for single forum topics; after a restart the latest of these holds for all of them.
+    pub calm_topics: BTreeMap<Option<ThreadId>, Timestamp>,
     /// People here have been told that they talk to an AI.
     pub disclosed: bool,
     pub(super) albums: Albums,
+    /// Entries of the window that are in a forum topic.
+    threaded: usize,
     entries_max: usize,
     numbers: HashMap<EntryKey, Number>,
     keys: Ring<EntryKey>,
@@ -76,8 +81,10 @@ impl Memory {
             last_decision: loaded.last_decision,
             open: Vec::new(),
             calm_until: loaded.calm_until,
+            calm_topics: BTreeMap::new(),
             disclosed: loaded.disclosed,
             albums: Albums::default(),
+            threaded: 0,
             entries_max,
             numbers: HashMap::new(),
             keys: Ring::new(entries_max * KEYS_PER_ENTRY),
@@ -110,10 +117,58 @@ impl Memory {
             self.numbers.remove(&old);
             self.forgotten = self.forgotten.max(Some(old.message_id));
         }
+        self.threaded += usize::from(entry.thread.is_some());
         self.window.push_back(Arc::new(note));
         if self.window.len() > self.entries_max {
-            self.window.pop_front();
+            let oldest = self.window.pop_front();
+            self.threaded -= usize::from(oldest.is_some_and(|oldest| oldest.thread.is_some()));
         }
+    }
+
+    /// Whether what is remembered is of several forum topics, as far as it matters: a chat without any pays nothing.
+    pub fn has_topics(&self) -> bool {
+        self.threaded > 0
+    }
+
+    /// The window as one topic sees it.
+    pub fn window_of(&self, thread: Option<ThreadId>) -> Cow<'_, VecDeque<Arc<Note>>> {
+        if self.has_topics() {
+            Cow::Owned(self.window.iter().filter(|note| note.thread == thread).cloned().collect())
+        } else {
+            Cow::Borrowed(&self.window)
+        }
+    }
+
+    /// The topic that was last alive: where a quiet chat wakes.
+    pub fn lively_topic(&self) -> Option<ThreadId> {
+        if !self.has_topics() {
+            return None;
+        }
+        self.window.iter().rev().find(|note| note.kind == EntryKind::Message)?.thread
+    }
+
+    /// Until when a topic calms down.
+    pub fn calm_in(&self, thread: Option<ThreadId>) -> Option<Timestamp> {
+        self.calm_until.max(self.calm_topics.get(&thread).copied())
+    }
+
+    /// A topic calms down until then, or as long as it did; what lies before `now` is over.
+    pub fn calms_down(&mut self, thread: Option<ThreadId>, until: Option<Timestamp>, now: Timestamp) {
+        if self.has_topics() {
+            if let Some(until) = until {
+                self.calm_topics.insert(thread, until);
+                self.calm_until = self.calm_until.map(|chat| chat.min(until));
+            }
+            self.calm_topics.retain(|_, until| *until > now);
+        } else {
+            self.calm_until = until.or(self.calm_until);
+        }
+        self.calm_until = self.calm_until.filter(|until| *until > now);
+    }
+
+    /// What survives a restart of all that.
+    pub fn calm_stored(&self) -> Option<Timestamp> {
+        self.calm_until.max(self.calm_topics.values().max().copied())
     }
 
     /// The turns that the chat waits for now; what it waited for in vain is forgotten.

@@ -5,6 +5,7 @@
 mod conversation;
 mod edits;
 mod loops;
+mod topics;
 mod weighing;
 
 use std::collections::VecDeque;
@@ -45,7 +46,7 @@ impl Room {
 
     fn scene(&self) -> Scene<'_> {
         let Self { cast, chat, window, standing } = self;
-        Scene { chat, cast, window, standing, now: Timestamp::from_secs(1000) }
+        Scene { chat, cast, window, whole: window, standing, now: Timestamp::from_secs(1000) }
     }
 
     fn hears(&mut self, entry: TranscriptEntry) -> Arc<Note> {

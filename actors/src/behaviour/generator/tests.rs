@@ -134,7 +134,7 @@ fn the_newest_messages_that_fit_are_kept_and_the_target_always() {
 #[test]
 fn who_speaks_unasked_is_given_its_topic() {
     let desk = Desk::new();
-    let request = desk.request_for(None, &Act::Open { topic: Some("eski filmler".to_owned()) }, &[]);
+    let request = desk.request_for(None, &Act::Open { topic: Some("eski filmler".to_owned()), thread: None }, &[]);
     let (role, text) = *lines(&request).last().unwrap();
     assert!(role == Role::User && text.contains("eski filmler"), "{text}");
 }
