@@ -251,7 +251,7 @@ mod tests {
 
     fn pending(target: &TranscriptEntry, addressed: bool) -> Pending {
         let target = Some(Arc::new(target.clone()));
-        Pending { bot: BotId(1), target, addressed, after_others: false, seen: Number(1) }
+        Pending { bot: BotId(1), target, addressed, after_others: false, seen: Number(1), thread: None }
     }
 
     fn after(pending: &Pending, news: Vec<TranscriptEntry>) -> Reconsidered {
@@ -330,7 +330,14 @@ mod tests {
 
     #[test]
     fn a_topic_is_not_brought_up_when_people_speak_again() {
-        let opening = Pending { bot: BotId(1), target: None, addressed: false, after_others: false, seen: Number(1) };
+        let opening = Pending {
+            bot: BotId(1),
+            target: None,
+            addressed: false,
+            after_others: false,
+            seen: Number(1),
+            thread: None,
+        };
         assert_eq!(after(&opening, vec![says(2, Some(&bot(2, "Nora")), "…", 0)]), Reconsidered::Keep);
         assert_eq!(after(&opening, vec![person(2, 3, "selam")]), Reconsidered::Drop("people speak again"));
     }
