@@ -10,7 +10,7 @@ use botfleet_actors::domain::inbox::{InboxRow, Outcome, OutcomeKind, Source};
 use botfleet_actors::domain::outbox::{OnUnknown, OutboxMessage, OutboxState, SendProgress};
 use botfleet_actors::domain::pause::Pause;
 use botfleet_actors::domain::time::Timestamp;
-use botfleet_actors::domain::transcript::{EntryKind, TranscriptEntry};
+use botfleet_actors::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 use botfleet_actors::domain::turn::{Act, Turn, TurnProgress, TurnState, Usage};
 use botfleet_actors::ports::store::StoreError;
 use serde::de::DeserializeOwned;
@@ -223,6 +223,21 @@ pub(super) fn entry(row: &dyn Cells) -> Result<TranscriptEntry, StoreError> {
         chain_depth: columns.count()?,
         root: Number(columns.take()?),
     })
+}
+
+/// An id of a chat, and the highest message in it, if there is one.
+pub(super) fn highest_message(row: &dyn Cells) -> Result<Option<(TelegramChatId, MessageId)>, StoreError> {
+    let mut columns = Columns::of(row);
+    let chat = TelegramChatId(columns.take()?);
+    Ok(columns.optional(MessageId)?.map(|message| (chat, message)))
+}
+
+/// The place of a key among those asked for, and the number of its entry.
+pub(super) fn entry_number(row: &dyn Cells, keys: &[EntryKey]) -> Result<(EntryKey, Number), StoreError> {
+    let mut columns = Columns::of(row);
+    let place: usize = columns.count()?;
+    let key = keys.get(place).ok_or_else(|| unreadable("place of a key", place))?;
+    Ok((*key, Number(columns.take()?)))
 }
 
 /// Columns that [`turn`] reads.

@@ -55,7 +55,7 @@ use botfleet_actors::domain::pause::Pause;
 use botfleet_actors::domain::people::{Forgotten, PersonRecord, Rights};
 use botfleet_actors::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use botfleet_actors::domain::time::Timestamp;
-use botfleet_actors::domain::transcript::TranscriptEntry;
+use botfleet_actors::domain::transcript::{EntryKey, TranscriptEntry};
 use botfleet_actors::domain::turn::Turn;
 use botfleet_actors::ports::store::{
     Backlog, ChatMemory, Cut, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
@@ -237,6 +237,10 @@ impl Store for PgStore {
         messages: &[MessageId],
     ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
         reads::find_messages(&self.reads, chat, messages).await
+    }
+
+    async fn entry_numbers(&self, keys: &[EntryKey]) -> Result<Vec<(EntryKey, Number)>, StoreError> {
+        reads::entry_numbers(&self.reads, keys).await
     }
 
     async fn next_offset(&self, bot: BotId) -> Result<Option<i64>, StoreError> {

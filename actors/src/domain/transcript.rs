@@ -15,7 +15,7 @@ pub struct TranscriptEntry {
     pub number: Number,
     /// What it records.
     pub kind: EntryKind,
-    /// 0 for a post; tells later edits and reactions apart.
+    /// 0 for a post; tells later edits and reactions apart, and posts without an id of their own (see [`EntryKey`]).
     pub revision: i64,
     /// Telegram's id of the chat when it happened: a migration restarts the numbering of messages.
     pub telegram_chat: TelegramChatId,
@@ -77,6 +77,9 @@ impl EntryKind {
 }
 
 /// What makes an entry one and the same, whoever saw it (I2).
+///
+/// Telegram gives some messages no id (ephemeral ones, those not sent yet): all of them carry 0. Only one bot receives
+/// such a one, so that the inbox row, unique by bot and update, tells it apart: its revision is the row's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct EntryKey {
     /// Telegram's id of the chat.
@@ -87,6 +90,13 @@ pub struct EntryKey {
     pub kind: EntryKind,
     /// Which revision.
     pub revision: i64,
+}
+
+impl EntryKey {
+    /// The revision that tells apart what says `revision` of a message: without an id of its own, that is the row.
+    pub fn revision_of(message: MessageId, revision: i64, row: InboxId) -> i64 {
+        if message.0 == 0 { row.0 } else { revision }
+    }
 }
 
 impl TranscriptEntry {

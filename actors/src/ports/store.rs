@@ -19,7 +19,7 @@ use crate::domain::pause::Pause;
 use crate::domain::people::{Forgotten, PersonRecord, Rights};
 use crate::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use crate::domain::time::Timestamp;
-use crate::domain::transcript::TranscriptEntry;
+use crate::domain::transcript::{EntryKey, TranscriptEntry};
 use crate::domain::turn::{Turn, TurnState};
 
 /// Why the store did not do it.
@@ -73,6 +73,8 @@ pub struct ChatMemory {
     pub calm_until: Option<Timestamp>,
     /// People there have been told that they talk to an AI.
     pub disclosed: bool,
+    /// The highest message id among its entries, for each id that Telegram gave the chat: what is newer has no entry.
+    pub highest: Vec<(TelegramChatId, MessageId)>,
     /// Its latest entries, oldest first.
     pub recent: Vec<Arc<TranscriptEntry>>,
 }
@@ -230,6 +232,9 @@ pub trait Store: Archive {
         chat: TelegramChatId,
         messages: &[MessageId],
     ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError>;
+
+    /// Those of the keys that have an entry, with its number: by the index that keeps keys unique (I2).
+    async fn entry_numbers(&self, keys: &[EntryKey]) -> Result<Vec<(EntryKey, Number)>, StoreError>;
 
     /// The first update of the bot that is not confirmed yet.
     async fn next_offset(&self, bot: BotId) -> Result<Option<i64>, StoreError>;

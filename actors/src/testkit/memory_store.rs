@@ -26,7 +26,7 @@ use crate::domain::pause::Pause;
 use crate::domain::people::{Forgotten, PersonRecord, Rights};
 use crate::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use crate::domain::time::Timestamp;
-use crate::domain::transcript::TranscriptEntry;
+use crate::domain::transcript::{EntryKey, TranscriptEntry};
 use crate::domain::turn::Turn;
 use crate::ports::store::{
     Backlog, ChatMemory, Cut, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
@@ -152,6 +152,10 @@ impl Store for MemoryStore {
         messages: &[MessageId],
     ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
         Ok(self.reach()?.find_messages(chat, messages))
+    }
+
+    async fn entry_numbers(&self, keys: &[EntryKey]) -> Result<Vec<(EntryKey, Number)>, StoreError> {
+        Ok(self.reach()?.entry_numbers(keys))
     }
 
     async fn next_offset(&self, bot: BotId) -> Result<Option<i64>, StoreError> {

@@ -25,3 +25,4 @@ mod sending;
 mod stops;
 mod supervision;
 mod webhook;
+mod wedges;

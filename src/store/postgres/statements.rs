@@ -15,6 +15,8 @@ pub fn on_the_datas_way() -> Vec<(&'static str, String)> {
         ("unhandled", &*sql.unhandled),
         ("transcript", &*sql.transcript),
         ("find_messages", &*sql.find),
+        ("highest_messages", reads::HIGHEST),
+        ("entry_numbers", reads::ENTRY_NUMBERS),
         ("queued_turns", &*sql.queued_turns),
         ("waiting_messages", &*sql.waiting_messages),
         ("unknown_messages", &*sql.unknown_messages),

@@ -76,8 +76,11 @@ impl Orders {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes an order; false when another bot brought it already.
+    /// Notes an order; false when another bot brought it already. Only one bot receives a message without an id.
     fn is_new(&self, telegram: TelegramChatId, message: MessageId) -> bool {
+        if message.0 == 0 {
+            return true;
+        }
         let mut seen = self.seen();
         if !seen.orders.insert((telegram, message)) {
             return false;

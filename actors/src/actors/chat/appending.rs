@@ -1,32 +1,59 @@
 //! Appending: one inbox row becomes an entry, a copy of one, or nothing. Layer `actors`. Keeps I2, I3.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::actor::{ChatState, Content, Delivery, Step, in_time};
-use super::reading::{Reading, read_sent, read_update};
+use super::reading::{Reading, key_of, read_sent, read_update};
 use crate::behaviour::note::Note;
 use crate::behaviour::scene::Occasion;
-use crate::domain::ids::Number;
+use crate::domain::ids::{InboxId, Number};
 use crate::domain::inbox::{Handled, Outcome, OutcomeKind};
-use crate::domain::incoming::{Entity, Event, Incoming};
+use crate::domain::incoming::{Entity, Event};
+use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 use crate::ports::store::StoreError;
 
 impl ChatState {
-    /// Asks the store for a message older than the memory.
-    pub(super) async fn known_in_store(&self, delivery: &Delivery) -> Result<Option<Number>, StoreError> {
-        let (Content::Update(Incoming { chat: Some(chat), event: Event::Message(message), .. }), Some(memory)) =
-            (&delivery.content, &self.memory)
-        else {
-            return Ok(None);
+    /// Asks the store for the entries of rows that may be copies of what the memory holds no more, all at once.
+    pub(super) async fn known_in_store(&self, deliveries: &[Delivery]) -> Result<HashMap<InboxId, Number>, StoreError> {
+        let Some(memory) = &self.memory else {
+            return Ok(HashMap::new());
         };
-        let key =
-            EntryKey { telegram_chat: *chat, message_id: message.message_id, kind: EntryKind::Message, revision: 0 };
-        if message.service || !memory.may_have_forgotten(message.message_id) || memory.number_of(&key).is_some() {
-            return Ok(None);
+        let asked: Vec<(InboxId, EntryKey)> = deliveries
+            .iter()
+            .filter_map(|delivery| {
+                let (key, date) = self.key_of(delivery)?;
+                memory.may_have_forgotten(&key, date).then_some((delivery.inbox, key))
+            })
+            .collect();
+        if asked.is_empty() {
+            return Ok(HashMap::new());
         }
-        let found = in_time(self.node.store.find_messages(*chat, &[message.message_id])).await?;
-        Ok(found.first().map(|entry| entry.number))
+        let keys: Vec<EntryKey> = asked.iter().map(|(_, key)| *key).collect();
+        let found: HashMap<EntryKey, Number> =
+            in_time(self.node.store.entry_numbers(&keys)).await?.into_iter().collect();
+        Ok(asked.into_iter().filter_map(|(inbox, key)| Some((inbox, *found.get(&key)?))).collect())
+    }
+
+    /// What tells the entry of a row from all others, and when it happened.
+    fn key_of(&self, delivery: &Delivery) -> Option<(EntryKey, Timestamp)> {
+        match &delivery.content {
+            Content::Update(incoming) => {
+                let (date, command) = match &incoming.event {
+                    Event::Message(message) => (message.date, self.command_in(message).is_some()),
+                    Event::Edited(message) => (message.date, false),
+                    Event::Reaction { date, .. } => (*date, false),
+                    _ => return None,
+                };
+                Some((key_of(delivery.inbox, incoming, command)?, date))
+            }
+            Content::Sent(event) => {
+                let (telegram_chat, message_id) = (event.chat, event.message_id);
+                Some((EntryKey { telegram_chat, message_id, kind: EntryKind::Message, revision: 0 }, event.date))
+            }
+            Content::Poison => None,
+        }
     }
 
     pub(super) fn on_delivery(&mut self, delivery: Delivery, known: Option<Number>, step: &mut Step) {
@@ -61,7 +88,7 @@ impl ChatState {
                     }
                     Reading::FleetCopy(entry) => {
                         let outcome = Outcome::because(OutcomeKind::Duplicate, "a message of the fleet");
-                        let number = memory.number_of(&entry.key());
+                        let number = known.or_else(|| memory.number_of(&entry.key()));
                         step.handled.push(Handled { inbox, outcome, number, decision: None });
                         return;
                     }

@@ -8,13 +8,17 @@ use std::sync::Arc;
 use super::albums::Albums;
 use crate::behaviour::note::Note;
 use crate::domain::decision::OpenTurn;
-use crate::domain::ids::{BotId, DecisionNumber, InboxId, MessageId, Number, ThreadId};
+use crate::domain::ids::{BotId, DecisionNumber, InboxId, MessageId, Number, TelegramChatId, ThreadId};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 use crate::ports::store::ChatMemory;
 
 /// How many times the window's length is remembered by key only, to know late copies without the store.
 const KEYS_PER_ENTRY: usize = 8;
+
+/// A key, and when what it stands for happened.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Remembered(EntryKey, Timestamp);
 
 /// A set that forgets its oldest members.
 struct Ring<T> {
@@ -45,6 +49,39 @@ impl<T: Copy + Eq + Hash> Ring<T> {
     }
 }
 
+/// What is known of the keys that are remembered no more: up to there only the store can tell a late copy.
+#[derive(Default)]
+struct Forgotten {
+    /// The highest message id, for each id that Telegram gave the chat: a migration numbers anew.
+    messages: HashMap<TelegramChatId, MessageId>,
+    /// The latest date of edits and reactions, which have no order of their own.
+    changes: Option<Timestamp>,
+    /// A commit was refused: only the store knows anything.
+    doubted: bool,
+}
+
+impl Forgotten {
+    fn add(&mut self, key: &EntryKey, date: Timestamp) {
+        match key.kind {
+            EntryKind::Message | EntryKind::Member => {
+                let highest = self.messages.entry(key.telegram_chat).or_insert(key.message_id);
+                *highest = (*highest).max(key.message_id);
+            }
+            EntryKind::Edit | EntryKind::Reaction => self.changes = self.changes.max(Some(date)),
+        }
+    }
+
+    fn may_hold(&self, key: &EntryKey, date: Timestamp) -> bool {
+        self.doubted
+            || match key.kind {
+                EntryKind::Message | EntryKind::Member => {
+                    self.messages.get(&key.telegram_chat).is_some_and(|highest| key.message_id <= *highest)
+                }
+                EntryKind::Edit | EntryKind::Reaction => self.changes.is_some_and(|latest| date <= latest),
+            }
+    }
+}
+
 /// What a chat remembers.
 pub struct Memory {
     /// Latest entries, oldest first.
@@ -66,15 +103,14 @@ pub struct Memory {
     threaded: usize,
     entries_max: usize,
     numbers: HashMap<EntryKey, Number>,
-    keys: Ring<EntryKey>,
-    /// The highest message id among the forgotten keys: up to it the store must be asked.
-    forgotten: Option<MessageId>,
+    keys: Ring<Remembered>,
+    forgotten: Forgotten,
     handled: Ring<InboxId>,
 }
 
 impl Memory {
-    /// Memory as loaded from the store.
-    pub fn new(loaded: ChatMemory, entries_max: usize, rows_max: usize) -> Self {
+    /// Memory as loaded from the store at `now`.
+    pub fn new(loaded: ChatMemory, entries_max: usize, rows_max: usize, now: Timestamp) -> Self {
         let mut memory = Self {
             window: VecDeque::new(),
             last_number: Number(0),
@@ -88,12 +124,13 @@ impl Memory {
             entries_max,
             numbers: HashMap::new(),
             keys: Ring::new(entries_max * KEYS_PER_ENTRY),
-            forgotten: None,
+            forgotten: Forgotten::default(),
             handled: Ring::new(rows_max * 2),
         };
         if loaded.last_number.0 > loaded.recent.len() as i64 {
-            let oldest = loaded.recent.iter().filter(|e| e.kind == EntryKind::Message).map(|e| e.message_id).min();
-            memory.forgotten = Some(oldest.unwrap_or(MessageId(i64::MAX)));
+            let latest = loaded.recent.iter().map(|entry| entry.date).max();
+            memory.forgotten.changes = latest.max(Some(now));
+            memory.forgotten.messages.extend(loaded.highest);
         }
         for entry in loaded.recent {
             memory.append(entry);
@@ -113,9 +150,9 @@ impl Memory {
         let key = entry.key();
         self.last_number = entry.number;
         self.numbers.insert(key, entry.number);
-        if let Some(old) = self.keys.insert(key) {
+        if let Some(Remembered(old, date)) = self.keys.insert(Remembered(key, entry.date)) {
             self.numbers.remove(&old);
-            self.forgotten = self.forgotten.max(Some(old.message_id));
+            self.forgotten.add(&old, date);
         }
         self.threaded += usize::from(entry.thread.is_some());
         self.window.push_back(Arc::new(note));
@@ -189,9 +226,14 @@ impl Memory {
         self.numbers.get(key).copied()
     }
 
-    /// Whether only the store can tell if a message has an entry.
-    pub fn may_have_forgotten(&self, message: MessageId) -> bool {
-        self.forgotten.is_some_and(|forgotten| message <= forgotten)
+    /// Whether only the store can tell if there is an entry of that key; `date` is that of what asks.
+    pub fn may_have_forgotten(&self, key: &EntryKey, date: Timestamp) -> bool {
+        self.forgotten.may_hold(key, date) && !self.numbers.contains_key(key)
+    }
+
+    /// A commit was refused: until one succeeds, the store is asked for every key.
+    pub fn doubt(&mut self, doubted: bool) {
+        self.forgotten.doubted = doubted;
     }
 
     /// The remembered entry with that number.

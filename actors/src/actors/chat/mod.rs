@@ -12,6 +12,7 @@
 //! | `notices` | what it said of itself lately |
 //! | `deciding` | the director, and the turns of its speakers |
 //! | `loading` | what waits for it in the store |
+//! | `isolating` | a row that is refused again and again (I7) |
 //! | `leaving` | hand-off, fences, another configuration (I6) |
 //! | `evidence` | what resolves a message of unknown fate (I4) |
 
@@ -21,6 +22,7 @@ mod appending;
 mod commands;
 mod deciding;
 mod evidence;
+mod isolating;
 mod leaving;
 mod loading;
 pub mod memory;

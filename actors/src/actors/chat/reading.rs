@@ -6,7 +6,8 @@ use crate::domain::ids::{BotId, ChatId, InboxId, Number, TelegramChatId};
 use crate::domain::inbox::{Outcome, OutcomeKind, SentEvent};
 use crate::domain::incoming::{Author, AuthorKind, Event, Incoming, Message, Quoted};
 use crate::domain::roster::BotProfile;
-use crate::domain::transcript::{EntryKind, TranscriptEntry};
+use crate::domain::time::Timestamp;
+use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 
 /// What a row turned out to be.
 pub enum Reading {
@@ -46,9 +47,7 @@ pub fn read_update(
             Reading::Entry(Box::new(blank.message(message, EntryKind::Edit, author)), None)
         }
         Event::Reaction { message_id, author, emoji, date } => {
-            let mut hasher = DefaultHasher::new();
-            (author.id, date.as_millis(), &emoji).hash(&mut hasher);
-            let revision = (hasher.finish() >> 1) as i64;
+            let revision = revision_of_reaction(&author, &emoji, date);
             let fleet_bot = fleet_bot(&author);
             let message = Message {
                 message_id,
@@ -80,6 +79,30 @@ pub fn read_update(
             Reading::Nothing(Outcome::because(OutcomeKind::Ignored, format!("undecodable: {reason}")))
         }
     }
+}
+
+/// What tells the entry of a row from all others, before it is one; `command` says that it is an order to the fleet.
+pub fn key_of(inbox: InboxId, incoming: &Incoming, command: bool) -> Option<EntryKey> {
+    let (kind, message_id, revision) = match &incoming.event {
+        Event::Message(message) if message.service || command => {
+            (EntryKind::Member, message.message_id, message.revision)
+        }
+        Event::Message(message) => (EntryKind::Message, message.message_id, message.revision),
+        Event::Edited(message) => (EntryKind::Edit, message.message_id, message.revision),
+        Event::Reaction { message_id, author, emoji, date } => {
+            (EntryKind::Reaction, *message_id, revision_of_reaction(author, emoji, *date))
+        }
+        _ => return None,
+    };
+    let revision = EntryKey::revision_of(message_id, revision, inbox);
+    Some(EntryKey { telegram_chat: incoming.chat?, message_id, kind, revision })
+}
+
+/// Telegram numbers no reactions: whose it is, when, and what, tells them apart.
+fn revision_of_reaction(author: &Author, emoji: &[String], date: Timestamp) -> i64 {
+    let mut hasher = DefaultHasher::new();
+    (author.id, date.as_millis(), emoji).hash(&mut hasher);
+    (hasher.finish() >> 1) as i64
 }
 
 /// Reads a message of the fleet that Telegram accepted.
@@ -123,7 +146,7 @@ impl Blank {
             chat: self.chat,
             number: Number(0),
             kind,
-            revision: message.revision,
+            revision: EntryKey::revision_of(message.message_id, message.revision, self.inbox),
             telegram_chat: self.telegram_chat,
             message_id: message.message_id,
             thread: message.thread,

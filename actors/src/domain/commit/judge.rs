@@ -184,8 +184,8 @@ impl Bench<'_> {
         }
 
         let refused = |entry: &TranscriptEntry| self.refuses(entry.words_of()?, entry.date);
-        if let Some((entry, reason)) = op.entries.iter().find_map(|entry| Some((entry, refused(entry)?))) {
-            return conflict(format!("message {}: {reason}", entry.message_id));
+        if let Some(reason) = op.entries.iter().find_map(refused) {
+            return Err(Refusal::Unwanted(reason));
         }
         // What a message said whose text was removed is not told by its echo either.
         for entry in op.entries.iter_mut().filter(|entry| self.loaded.emptied.contains(&entry.inbox)) {

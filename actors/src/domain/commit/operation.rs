@@ -448,4 +448,7 @@ pub enum Refusal {
     /// A row is missing, in another state or at another number: the caller's picture is stale.
     #[error("conflict: {0}")]
     Conflict(String),
+    /// It holds words of somebody who does not want them stored.
+    #[error("unwanted: {0}")]
+    Unwanted(&'static str),
 }

@@ -5,7 +5,7 @@ use crate::domain::commit::operation::{Advance, Operation};
 use crate::domain::decision::Cause;
 use crate::domain::ids::{DecisionNumber, MessageId, Number, TelegramChatId};
 use crate::domain::incoming::{Author, AuthorKind};
-use crate::domain::transcript::EntryKind;
+use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 use crate::domain::turn::Act;
 use crate::testkit::rows::{advance, appended, at, decision, entry, ingest, person, turn, update};
 
@@ -229,4 +229,40 @@ pub async fn a_chat_remembers_its_calm_and_that_its_people_were_told(home: &dyn 
     scene.commit_all(vec![step(3, None, false)]).await;
     let scene = scene.reopen(home).await;
     assert_eq!(told(&scene).await, (None, true));
+}
+
+/// I2: whatever was recorded of a message is found again by its key alone, and so is the highest message.
+pub async fn copies_of_every_kind_are_found_by_their_keys(home: &dyn Home) {
+    let scene = with_rows(home, 5).await;
+    let chat = scene.chats[0];
+    let recorded = [
+        (EntryKind::Message, 501, 0),
+        (EntryKind::Edit, 501, 1_790_000_777),
+        (EntryKind::Reaction, 501, 88),
+        (EntryKind::Member, 502, 0),
+        (EntryKind::Member, 0, 5),
+    ];
+    let entries = recorded.iter().zip(1..).map(|((kind, message, revision), n)| TranscriptEntry {
+        kind: *kind,
+        message_id: MessageId(*message),
+        revision: *revision,
+        ..entry(chat, n, n)
+    });
+    let entries: Vec<_> = entries.collect();
+    let step = Advance {
+        entries: entries.clone(),
+        handled: (1..=5).map(|n| appended(n, n, None)).collect(),
+        ..advance(chat, scene.epoch, 0, 1)
+    };
+    scene.commit_all(vec![Operation::Advance(step)]).await;
+    let keys: Vec<EntryKey> = entries.iter().map(TranscriptEntry::key).collect();
+    let mut asked = keys.clone();
+    asked.push(EntryKey { revision: 89, ..keys[2] });
+    asked.push(EntryKey { kind: EntryKind::Edit, ..keys[3] });
+    let mut found = scene.store.entry_numbers(&asked).await.unwrap();
+    found.sort_by_key(|(_, number)| *number);
+    assert_eq!(found, keys.into_iter().zip((1..).map(Number)).collect::<Vec<_>>());
+    assert!(scene.store.entry_numbers(&[]).await.unwrap().is_empty());
+    let memory = scene.store.chat_memory(chat, 1).await.unwrap();
+    assert_eq!(memory.highest, [(entries[0].telegram_chat, MessageId(502))], "also of what is not among the latest");
 }

@@ -112,6 +112,7 @@ macro_rules! store_contract {
             a_tick_is_due_at_its_time_and_not_before
             a_transcript_is_read_backwards_from_any_number
             the_first_entry_of_a_message_is_found
+            copies_of_every_kind_are_found_by_their_keys
             a_decision_number_used_twice_drops_out_alone
             acts_of_every_kind_are_remembered
             a_chat_remembers_its_calm_and_that_its_people_were_told

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Home, Scene, assert_conflict};
-use crate::domain::commit::operation::{Advance, Applied, Operation, SetRight, Settle, TurnEnding};
+use super::{Home, Scene};
+use crate::domain::commit::operation::{Advance, Applied, Operation, Refusal, SetRight, Settle, TurnEnding};
 use crate::domain::decision::{Cause, Decision};
 use crate::domain::ids::{AttemptId, MessageId, Number, TelegramUserId};
 use crate::domain::inbox::{InboxRow, OutcomeKind};
@@ -57,7 +57,7 @@ pub async fn words_of_who_has_opted_out_are_not_stored(home: &dyn Home) {
     assert_eq!((record.updates, record.opted_out_since), (0, Some(at(5))), "not even her name");
 
     let words = Advance { entries: vec![entry_of_hers(&scene, 1, 2)], ..advance(chat, scene.epoch, 0, 2) };
-    assert_conflict(&scene.commit_one(Operation::Advance(words)).await);
+    assert_eq!(scene.commit_one(Operation::Advance(words)).await, Err(Refusal::Unwanted(OPTED_OUT)));
     let mut silent = entry_of_hers(&scene, 1, 2);
     (silent.text, silent.media) = (None, None);
     let silent = Advance { entries: vec![silent], ..advance(chat, scene.epoch, 0, 2) };
@@ -230,7 +230,7 @@ pub async fn words_in_flight_of_who_is_forgotten_are_not_stored(home: &dyn Home)
         let entry = TranscriptEntry { date, ..entry_of_hers(&scene, 1, 2) };
         Operation::Advance(Advance { entries: vec![entry], ..advance(chat, scene.epoch, 0, 2) })
     };
-    assert_conflict(&scene.commit_one(step(at(9))).await);
+    assert_eq!(scene.commit_one(step(at(9))).await, Err(Refusal::Unwanted(FORGOTTEN)));
     scene.commit_all(vec![step(at(10))]).await;
 }
 

@@ -13,7 +13,7 @@ use crate::domain::inbox::{InboxRow, OutcomeKind, SentEvent, Source};
 use crate::domain::outbox::{OutboxMessage, OutboxState};
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::time::Timestamp;
-use crate::domain::transcript::TranscriptEntry;
+use crate::domain::transcript::{EntryKey, TranscriptEntry};
 use crate::domain::turn::{Turn, TurnState};
 use crate::ports::store::{
     Backlog, ChatMemory, OutcomeCursor, OutcomeMessage, OutcomeRecord, OutcomeTurn, QueueDepths,
@@ -29,8 +29,24 @@ impl State {
             calm_until: head.calm_until,
             disclosed: head.disclosed,
             absent: self.absences.iter().filter(|(of, _)| *of == chat).map(|(_, bot)| *bot).collect(),
+            highest: self.highest_messages(chat),
             recent: self.transcript_until(chat, head.last_number, recent),
         }
+    }
+
+    fn highest_messages(&self, chat: ChatId) -> Vec<(TelegramChatId, MessageId)> {
+        let mut highest: BTreeMap<TelegramChatId, MessageId> = BTreeMap::new();
+        for (_, entry) in self.transcript.range((chat, Number(i64::MIN))..=(chat, Number(i64::MAX))) {
+            let most = highest.entry(entry.telegram_chat).or_insert(entry.message_id);
+            *most = (*most).max(entry.message_id);
+        }
+        highest.into_iter().collect()
+    }
+
+    pub(super) fn entry_numbers(&self, keys: &[EntryKey]) -> Vec<(EntryKey, Number)> {
+        let wanted: BTreeSet<EntryKey> = keys.iter().copied().collect();
+        let found = self.transcript.values().map(|entry| (entry.key(), entry.number));
+        found.filter(|(key, _)| wanted.contains(key)).collect()
     }
 
     fn waiting_rows(&self) -> impl Iterator<Item = &InboxRow> {
