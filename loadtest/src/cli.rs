@@ -24,6 +24,7 @@ use crate::harness::idle::{self, IdleArgs};
 use crate::harness::isolate::{self, IsolateArgs};
 use crate::harness::limits::{self, LimitsArgs};
 use crate::harness::load::{self, LoadArgs};
+use crate::harness::recording::{self, RecordingArgs};
 use crate::harness::stop::{self, StopArgs};
 use crate::harness::turns::{self, TurnsArgs};
 use crate::people::drive::drive;
@@ -70,6 +71,14 @@ enum Command {
     Turns(Box<TurnsArgs>),
     /// Measures a fleet to which nobody speaks.
     Idle(Box<IdleArgs>),
+    /// Replays recorded answers of the real Telegram against the simulated one, and tells where they differ.
+    Recording {
+        #[command(flatten)]
+        args: RecordingArgs,
+        /// Writes one JSON object instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -154,6 +163,10 @@ impl Cli {
             Command::Turns(args) => {
                 let result = unless_ended(turns::run(&args)).await??;
                 show(&result, args.run.json, result.is_clean())
+            }
+            Command::Recording { args, json } => {
+                let result = unless_ended(recording::run(&args)).await??;
+                show(&result, json, result.is_clean())
             }
             Command::Idle(args) => {
                 let result = unless_ended(idle::run(&args)).await??;

@@ -1,6 +1,6 @@
 //! `botfleet check`: reads configuration and manifest and shows what they come to. Layer `cli`.
 //!
-//! Nothing is asked of Telegram or of a provider; no secret is shown (I12).
+//! Without `--online` nothing is asked of Telegram or of a provider; no secret is shown (I12).
 
 use std::io::{Write, stdout};
 use std::process::ExitCode;
@@ -13,6 +13,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::inputs::Inputs;
+use super::online::{self, OnlineArgs};
 use crate::config::manifest::{LoadedManifest, ProviderEntry, strategies};
 use crate::config::secret::ProcessSecrets;
 use crate::config::settings::Config;
@@ -22,7 +23,9 @@ use crate::config::settings::Config;
 #[command(after_help = "\
 Examples:
   botfleet check --manifest fleet.toml
-  botfleet check --profile production --json")]
+  botfleet check --profile production --json
+  botfleet check --online                            asks Telegram, models and servers; sends nothing
+  botfleet check --online --chat lab --try           sends into a private group of your own, and takes it back")]
 pub struct CheckArgs {
     /// Configuration and manifest.
     #[command(flatten)]
@@ -30,15 +33,21 @@ pub struct CheckArgs {
     /// Writes one JSON object instead of a table.
     #[arg(long)]
     pub json: bool,
+    /// What is asked of the world outside.
+    #[command(flatten)]
+    pub online: OnlineArgs,
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// The faults of configuration and manifest, or a closed stdout.
-pub fn execute(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+pub async fn execute(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let (config, manifest) = args.inputs.load()?;
-    config.connections(&ProcessSecrets)?;
+    let connections = config.connections(&ProcessSecrets)?;
+    if args.online.online {
+        return online::execute(&args.online, args.json, &config, &connections, manifest).await;
+    }
     let text = if args.json { format!("{:#}\n", as_json(&config, &manifest)) } else { as_text(&config, &manifest) };
     stdout().lock().write_all(text.as_bytes()).context("stdout cannot be written")?;
     Ok(ExitCode::SUCCESS)

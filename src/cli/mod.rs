@@ -7,6 +7,7 @@
 //! | `launcher` | the process above it, which starts it again when it dies |
 //! | `signals` | the signals that ask a process to end |
 //! | `check` | `botfleet check`: whether configuration and manifest are sound |
+//! | `online` | `botfleet check --online`: whether the world outside is as the manifest says |
 //! | `migrate` | `botfleet migrate`: the schema of the store, up, down and as it stands |
 //! | `dead_letters` | `botfleet dead-letters`, `botfleet redeliver`: what ended badly, and another go for it |
 //! | `people` | `botfleet people`: what is stored about somebody, and their rights |
@@ -33,6 +34,7 @@ pub mod health;
 pub mod inputs;
 pub mod launcher;
 pub mod migrate;
+mod online;
 pub mod people;
 pub mod replay;
 pub mod run;
@@ -76,7 +78,7 @@ pub enum Command {
     /// Runs the fleet that a manifest describes, until SIGINT or SIGTERM.
     #[command(after_help = RUN_EXAMPLES)]
     Run(run::RunArgs),
-    /// Checks configuration and manifest, and shows what they come to.
+    /// Checks configuration and manifest; with --online also tokens, chats, models, database, Redis and clock.
     Check(check::CheckArgs),
     /// Shows and steers the nodes of the running fleet.
     #[command(subcommand)]
@@ -117,7 +119,7 @@ pub async fn execute(cli: Cli) -> ExitCode {
     let ended = match &cli.command {
         Command::Demo(args) => demo::execute(args).await,
         Command::Run(args) => run::execute(args).await,
-        Command::Check(args) => check::execute(args),
+        Command::Check(args) => check::execute(args).await,
         Command::Cluster(command) => cluster::execute(command).await,
         Command::Apply(args) => apply::execute(args).await,
         Command::Migrate(args) => migrate::execute(args).await,

@@ -15,7 +15,7 @@ use botfleet_actors::ports::clock::Clock;
 use botfleet_actors::ports::cluster::Cluster;
 use botfleet_actors::ports::store::{Store, Tenure};
 
-use super::clock::{AnchoredClock, boot_time};
+use super::clock::{MachineClock, TelegramDates, boot_time};
 use super::database_clock::{DatabaseClock, TimedCluster};
 use super::roster_diff::RosterDiff;
 use crate::bus::local::LocalBus;
@@ -52,9 +52,10 @@ impl Home {
         connections: &Connections,
         plan: &RosterPlan,
         launch: Option<i64>,
+        telegram: TelegramDates,
     ) -> anyhow::Result<Self> {
         match &connections.postgres {
-            None => Self::alone(config, plan).await,
+            None => Self::alone(config, plan, telegram).await,
             Some(url) => {
                 let address = Address::new(url, connections.postgres_password.as_ref())?;
                 let store = Arc::new(PgStore::open(&config.store, &address).await?);
@@ -62,14 +63,14 @@ impl Home {
                     Some(url) => Arc::new(RedisBus::start(url, &config.redis.prefix)?),
                     None => Arc::new(LocalBus::default()),
                 };
-                Self::among(config, store, bus, plan, launch).await
+                Self::among(config, store, bus, plan, launch, telegram).await
             }
         }
     }
 
-    async fn alone(config: &Config, plan: &RosterPlan) -> anyhow::Result<Self> {
+    async fn alone(config: &Config, plan: &RosterPlan, telegram: TelegramDates) -> anyhow::Result<Self> {
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.store).await?);
-        let clock: Arc<dyn Clock> = Arc::new(AnchoredClock::start());
+        let clock: Arc<dyn Clock> = Arc::new(MachineClock::start(telegram));
         let roster = store.apply_roster(plan, clock.now()).await?;
         let tenure = store.begin_tenure(EMBEDDED_NODE, clock.now()).await?;
         let seat = Seat {
@@ -86,8 +87,9 @@ impl Home {
         bus: Arc<dyn Bus>,
         plan: &RosterPlan,
         launch: Option<i64>,
+        telegram: TelegramDates,
     ) -> anyhow::Result<Self> {
-        let clock = Arc::new(DatabaseClock::start());
+        let clock = Arc::new(DatabaseClock::start(telegram));
         let cluster = TimedCluster { cluster: Arc::clone(&store) as Arc<dyn Cluster>, clock: Arc::clone(&clock) };
         let name = config.cluster.node_name();
         let node = NewNode {

@@ -13,6 +13,7 @@
 //! | `events` | what happens, for whoever watches |
 //! | `recorder` | the metrics of the process |
 //! | `orders` | what people order: ways of delivery, dead letters with another go, releases |
+//! | `online` | what `botfleet check --online` asks of Telegram, models and servers |
 //! | `people` | rights of people as an operator sees to them |
 //! | `reasons` | why who spoke: recorded decisions in plain words |
 //! | `replay` | a recorded chat under another manifest |
@@ -29,6 +30,7 @@ pub mod database_clock;
 pub mod events;
 pub mod fleet;
 mod home;
+pub mod online;
 pub mod orders;
 pub mod people;
 pub mod reasons;

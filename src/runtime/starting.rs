@@ -13,6 +13,7 @@ use botfleet_actors::ports::llm::LlmProvider;
 use ractor::Actor;
 use tokio::task::JoinSet;
 
+use super::clock::TelegramDates;
 use super::credentials::Credentials;
 use super::events::{self, EventHub};
 use super::fleet::RunningFleet;
@@ -42,11 +43,13 @@ impl RunningFleet {
     pub async fn start_as(config: &Config, manifest: LoadedManifest, launch: Option<i64>) -> anyhow::Result<Self> {
         let connections = config.connections(&ProcessSecrets)?;
         let telegram = TelegramClient::new(&config.telegram)?;
+        let dates = TelegramDates::default();
+        telegram.tell_dates(Arc::new(dates.clone()));
         let credentials = Arc::new(Credentials::of(&manifest));
         let providers = manifest.providers.into_iter().map(provider).collect::<anyhow::Result<Vec<_>>>()?;
         let generator = Generator::new()?;
         let Home { store, clock, seat, roster, tenure } =
-            Home::open(config, &connections, &manifest.plan, launch).await?;
+            Home::open(config, &connections, &manifest.plan, launch, dates).await?;
         for bot in roster.bots.values() {
             if let Err(reason) = credentials.token(&bot.spec) {
                 tracing::error!(bot.name = %bot.spec.name, reason, "no token for a bot, it cannot run on this node");

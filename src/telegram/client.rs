@@ -4,12 +4,16 @@
 //! URL, and searched for the token.
 
 use std::error::Error as StdError;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use botfleet_actors::domain::time::Timestamp;
+use botfleet_actors::ports::clock::DateListener;
 use botfleet_actors::ports::telegram::TelegramError;
 use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use chrono::DateTime;
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
 use reqwest::{Method, Request, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -38,6 +42,9 @@ pub struct TelegramClient {
     shared: Arc<Shared>,
 }
 
+/// The date of an answer is looked at this often: it tells the time of Telegram in whole seconds.
+const DATES_EVERY: Duration = Duration::from_secs(5);
+
 #[derive(Debug)]
 struct Shared {
     http: reqwest::Client,
@@ -45,6 +52,39 @@ struct Shared {
     breaker: Breaker,
     request_timeout: Duration,
     poll_margin: Duration,
+    dates: Dates,
+}
+
+/// Hands the dates of answers on, now and then.
+struct Dates {
+    listener: OnceLock<Arc<dyn DateListener>>,
+    started: Instant,
+    /// Milliseconds since `started` before which no date is looked at.
+    next_ms: AtomicU64,
+}
+
+impl std::fmt::Debug for Dates {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Dates")
+    }
+}
+
+impl Dates {
+    fn heard(&self, answer: &Answer) {
+        let Some(listener) = self.listener.get().filter(|_| answer.status.is_success()) else {
+            return;
+        };
+        let now = self.started.elapsed();
+        if (now.as_millis() as u64) < self.next_ms.load(Ordering::Relaxed) {
+            return;
+        }
+        // RFC 9110, 5.6.7: such a date is one of RFC 2822 in Greenwich.
+        let date = answer.headers.get(DATE).and_then(|date| DateTime::parse_from_rfc2822(date.to_str().ok()?).ok());
+        if let Some(date) = date {
+            self.next_ms.store((now + DATES_EVERY).as_millis() as u64, Ordering::Relaxed);
+            listener.telegram_answered(Timestamp::from_secs(date.timestamp()));
+        }
+    }
 }
 
 /// What an attempt needs to know of its call.
@@ -105,6 +145,7 @@ impl TelegramClient {
             breaker: Breaker::new(settings.breaker_failures.get(), settings.breaker_open_for),
             request_timeout: settings.request_timeout,
             poll_margin: settings.poll_margin,
+            dates: Dates { listener: OnceLock::new(), started: Instant::now(), next_ms: AtomicU64::new(0) },
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -117,6 +158,11 @@ impl TelegramClient {
     /// The same, with where to look the token up again once it is refused.
     pub fn bot_with_source(&self, token: SecretString, source: TokenSource) -> TelegramBot {
         TelegramBot::new(self.clone(), token, Some(source))
+    }
+
+    /// The dates of Telegram's answers are told to `listener` from now on; the first one listens for good.
+    pub fn tell_dates(&self, listener: Arc<dyn DateListener>) {
+        let _ = self.shared.dates.listener.set(listener);
     }
 
     /// Whether sends go; `false` while the breaker refuses them or tries one at a time.
@@ -164,6 +210,9 @@ impl TelegramClient {
             None => self.shared.request_timeout,
         });
         let answer = self.exchange(request).await;
+        if let Ok(answer) = &answer {
+            self.shared.dates.heard(answer);
+        }
         match &answer {
             // A gateway with nothing behind it is no answer of Telegram's.
             Ok(answer) if matches!(answer.status.as_u16(), 502..=504) => breaker.failed(),

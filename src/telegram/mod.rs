@@ -9,6 +9,7 @@
 //! | `bot` | `BotApi` for one token |
 //! | `wire` | the parts of an update's JSON that the fleet reads |
 //! | `decode` | an update's JSON to `Incoming` |
+//! | `inquiry` | calls whose answer a person wants to see |
 //! | `lenient` | JSON of which some parts cannot be read |
 //! | `rich` | the words of a rich message |
 //! | `redact` | an update without people who do not want to be in it |
@@ -20,6 +21,7 @@ pub mod bot;
 pub mod breaker;
 pub mod client;
 pub mod decode;
+pub mod inquiry;
 mod lenient;
 mod redact;
 mod rich;

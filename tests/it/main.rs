@@ -1,5 +1,7 @@
 //! Integration tests of the `botfleet` package: one binary, real parts.
 mod check_command;
+mod check_online;
+mod clock;
 mod cluster;
 mod cluster_faults;
 mod config;

@@ -5,8 +5,10 @@
 
 use std::time::Duration;
 
+use super::local::next_showing;
 use crate::domain::incoming::{AuthorKind, Message, command_word};
 use crate::domain::text::fold;
+use crate::domain::time::Timestamp;
 
 /// The longest time for which an administrator quiets a chat by `/quiet`.
 const QUIET_MAX: Duration = Duration::from_hours(24 * 7);
@@ -93,6 +95,14 @@ impl Command {
 }
 
 impl Quiet {
+    /// Until when a chat is quiet of which it was said at `said`, where the clock on the wall is that of `time_zone`.
+    pub fn end(self, said: Timestamp, time_zone: &str) -> Timestamp {
+        match self {
+            Self::For(length) => said + length,
+            Self::Until(minute) => next_showing(time_zone, minute, said),
+        }
+    }
+
     /// `30m`, `2h`, `2 saat`, `until 08:00`, `08:00`; an hour when nothing of it is said. A bare `s` is no unit: of seconds
     /// and `saat`, hours, it may mean either.
     fn read(rest: &str) -> Self {

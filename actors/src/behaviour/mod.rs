@@ -7,6 +7,7 @@
 //! | `context` | which messages a prompt holds |
 //! | `prompt` | how they are put to the model |
 //! | `generator` | the whole request |
+//! | `freshness` | what is too old to be answered |
 //! | `firewall` | whether an answer may reach a chat |
 //! | `links` | which earlier message a message answers |
 //! | `novelty` | whether a text is news |
@@ -29,6 +30,7 @@ pub mod context;
 pub mod director;
 pub mod explain;
 pub mod firewall;
+pub mod freshness;
 pub mod generator;
 pub mod interruption;
 pub mod links;

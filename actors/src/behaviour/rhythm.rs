@@ -6,7 +6,7 @@
 use std::f64::consts::TAU;
 use std::time::Duration;
 
-use super::local::minute_of_day;
+use super::local::{minute_of_day, next_showing};
 use crate::domain::hours::Hours;
 use crate::domain::time::Timestamp;
 
@@ -61,11 +61,21 @@ pub fn next_tick(rhythm: &Rhythm<'_>, now: Timestamp, seed: u64) -> Timestamp {
     let Some(quiet) = rhythm.quiet_hours else {
         return at;
     };
-    let left = quiet.minutes_left(minute_of_day(rhythm.time_zone, at));
-    if left == 0 {
+    if !quiet.contains(minute_of_day(rhythm.time_zone, at)) {
         return at;
     }
-    at + Duration::from_mins(u64::from(left)) + rhythm.pace.mul_f64(AFTER_QUIET * rng.f64())
+    let end = next_showing(rhythm.time_zone, quiet.end(), at);
+    let at = end + rhythm.pace.mul_f64(AFTER_QUIET * rng.f64());
+    // When summer time ends, an hour comes twice, and the quiet with it.
+    if quiet.contains(minute_of_day(rhythm.time_zone, at)) {
+        return next_showing(rhythm.time_zone, quiet.end(), at);
+    }
+    at
+}
+
+/// A wait is never longer than this: a later tick was planned by a clock that was wrong.
+pub fn longest_wait(pace: Duration) -> Duration {
+    pace.mul_f64(LONGEST + AFTER_QUIET) + Duration::from_hours(48)
 }
 
 /// A draw from the normal distribution (Box and Muller).
@@ -122,6 +132,26 @@ mod tests {
             for seed in 0..50 {
                 let minute = minute_of_day("UTC", next_tick(&rhythm, now, seed));
                 assert!(!quiet_hours.is_some_and(|hours| hours.contains(minute)), "{hour} {minute}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_wait_ends_in_quiet_hours_when_summer_time_begins_or_ends() {
+        for (from, to) in [(23 * 60, 8 * 60), (22 * 60, 2 * 60 + 30), (60, 3 * 60)] {
+            let quiet_hours = Hours::new(from, to);
+            let rhythm = Rhythm { quiet_hours, time_zone: "Europe/Berlin", ..rhythm() };
+            // The evenings before 29 March and 25 October 2026.
+            for evening in [1_774_728_000, 1_792_872_000] {
+                for quarter in 0..60 {
+                    let now = Timestamp::from_secs(evening) + Duration::from_mins(15) * quarter;
+                    for seed in 0..20 {
+                        let at = next_tick(&rhythm, now, seed);
+                        let minute = minute_of_day("Europe/Berlin", at);
+                        assert!(!quiet_hours.is_some_and(|hours| hours.contains(minute)), "{now:?} {minute}");
+                        assert!(at > now && at.since(now) <= longest_wait(PACE));
+                    }
+                }
             }
         }
     }

@@ -67,6 +67,12 @@ pub struct Standing {
     /// A stop that keeps everybody in the chat silent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub stopped: bool,
+    /// Milliseconds by which Telegram's time was ahead of the decision's clock; `None` when nothing was judged by its age.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ahead_ms: Option<i64>,
+    /// The entry was read late, and its author has called again since.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub superseded: bool,
 }
 
 /// A turn that a chat waits for.

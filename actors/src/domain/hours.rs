@@ -33,9 +33,9 @@ impl Hours {
         }
     }
 
-    /// Minutes from `minute` until the span ends; 0 outside of it.
-    pub fn minutes_left(self, minute: u16) -> u16 {
-        if self.contains(minute) { (self.to + DAY_MINUTES - minute) % DAY_MINUTES } else { 0 }
+    /// The minute of the day at which it ends.
+    pub fn end(self) -> u16 {
+        self.to
     }
 }
 
@@ -69,8 +69,7 @@ mod tests {
         let night = Hours::try_from("23:00-08:00".to_owned()).expect("a span");
         assert!(night.contains(23 * 60) && night.contains(0) && night.contains(8 * 60 - 1));
         assert!(!night.contains(8 * 60) && !night.contains(12 * 60));
-        assert_eq!(night.minutes_left(23 * 60 + 30), 8 * 60 + 30);
-        assert_eq!(night.minutes_left(12 * 60), 0);
+        assert_eq!(night.end(), 8 * 60);
         assert_eq!(String::from(night), "23:00-08:00");
     }
 

@@ -17,6 +17,17 @@ pub struct Incoming {
     pub event: Event,
 }
 
+impl Incoming {
+    /// When it happened, by Telegram; `None` for what tells no date.
+    pub fn date(&self) -> Option<Timestamp> {
+        match &self.event {
+            Event::Message(message) | Event::Edited(message) => Some(message.date),
+            Event::Reaction { date, .. } => Some(*date),
+            _ => None,
+        }
+    }
+}
+
 /// Telegram's kinds of chats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

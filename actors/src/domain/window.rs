@@ -84,15 +84,34 @@ impl Window {
         Some(now + rule.length)
     }
 
+    /// Sends that were counted by a clock that was ahead of this one count from `now` on, once: they were sent before, but
+    /// nobody can tell when. Whether there were any.
+    pub fn clamp(&mut self, rule: &WindowRule, now: Timestamp) -> bool {
+        let (slot, start) = slot_of(rule, now);
+        // Clocks of nodes differ by less than a slot.
+        let ahead = |start: i64| start > now.as_millis() + slot;
+        let moved: u32 = self.0.iter().filter(|(start, _)| ahead(*start)).map(|(_, count)| count).sum();
+        if moved == 0 {
+            return false;
+        }
+        self.0.retain(|(start, _)| !ahead(*start));
+        self.add(start, moved);
+        true
+    }
+
+    fn add(&mut self, start: i64, sends: u32) {
+        match self.0.iter_mut().find(|(at, _)| *at == start) {
+            Some((_, count)) => *count = count.saturating_add(sends),
+            None => self.0.push_back((start, sends)),
+        }
+    }
+
     /// Counts one send and forgets what no longer matters.
     pub fn count(&mut self, rule: &WindowRule, now: Timestamp) {
         let length = rule.length.as_millis() as i64;
         let (slot, start) = slot_of(rule, now);
         self.0.retain(|(start, _)| start + slot + length > now.as_millis());
-        match self.0.iter_mut().find(|(at, _)| *at == start) {
-            Some((_, count)) => *count += 1,
-            None => self.0.push_back((start, 1)),
-        }
+        self.add(start, 1);
     }
 
     /// Takes one send back that was counted at `at` under the same rule; false when its slot is forgotten already.
@@ -137,6 +156,22 @@ mod tests {
                 let inside = sent[i..].iter().filter(|at| at.since(*start) < rule.length).count();
                 prop_assert!(inside <= limit as usize);
             }
+        }
+
+        #[test]
+        fn a_clock_that_was_ahead_mutes_for_one_span_at_most(
+            sends in 1u32..6, limit in 1u32..6, ahead in 0i64..400_000_000
+        ) {
+            let rule = WindowRule { key: WindowKey::Fleet, limit, length: Duration::from_secs(60) };
+            let (mut window, now) = (Window::default(), Timestamp::from_secs(1_800_000_000));
+            for _ in 0..sends.min(limit) {
+                window.count(&rule, Timestamp::from_millis(now.as_millis() + ahead));
+            }
+            let full = sends >= limit;
+            window.clamp(&rule, now);
+            prop_assert_eq!(window.full_until(&rule, now).is_some(), full, "none of them is forgotten");
+            prop_assert!(!window.clamp(&rule, now + Duration::from_secs(1)), "they move once");
+            prop_assert_eq!(window.full_until(&rule, now + Duration::from_secs(64)), None);
         }
 
         #[test]

@@ -2,6 +2,7 @@
 
 pub mod backoff;
 pub mod breaker;
+pub mod clock;
 pub mod limiter;
 pub mod minute;
 pub mod ownership;

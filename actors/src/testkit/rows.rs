@@ -215,6 +215,8 @@ pub fn decision(chat: ChatId, number: i64, cause: Cause) -> Decision {
             topics: true,
             calm_until: Some(at(90)),
             stopped: false,
+            ahead_ms: Some(-600_000),
+            superseded: true,
         },
         inputs: json!({ "mentions": ["bot-1"], "quiet_for": 1.5 }),
         scores: json!([[1, 0.9]]),

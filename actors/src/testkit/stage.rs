@@ -6,7 +6,7 @@
 //! Longer than other files: one story, told from the raising of the curtain to its fall.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -54,16 +54,36 @@ const DEADLINE: Duration = Duration::from_secs(300);
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// A clock on tokio's time.
-pub struct StageClock(Instant);
+/// A clock on tokio's time, which somebody may set.
+pub struct StageClock {
+    since: Instant,
+    /// Milliseconds by which it is ahead of Telegram's.
+    wrong_ms: AtomicI64,
+    steps: AtomicU64,
+}
+
+impl StageClock {
+    /// What it would show if nobody had set it.
+    fn right(&self) -> Timestamp {
+        at(0) + self.since.elapsed()
+    }
+}
 
 impl Clock for StageClock {
     fn now(&self) -> Timestamp {
-        at(0) + self.0.elapsed()
+        Timestamp::from_millis(self.right().as_millis() + self.wrong_ms.load(Ordering::SeqCst))
     }
 
     fn boot_time(&self) -> Duration {
-        self.0.elapsed()
+        self.since.elapsed()
+    }
+
+    fn steps(&self) -> u64 {
+        self.steps.load(Ordering::SeqCst)
+    }
+
+    fn telegram_ahead(&self) -> i64 {
+        -self.wrong_ms.load(Ordering::SeqCst)
     }
 }
 
@@ -155,7 +175,11 @@ impl Scenery {
             plan,
             journal,
             rows: MemoryStore::default(),
-            clock: Arc::new(StageClock(Instant::now())),
+            clock: Arc::new(StageClock {
+                since: Instant::now(),
+                wrong_ms: AtomicI64::new(0),
+                steps: AtomicU64::new(0),
+            }),
             processes: 0,
             message_ids,
             update_ids: 100,
@@ -188,7 +212,7 @@ impl Scenery {
         let command = |word: &str| Entity { kind: EntityKind::BotCommand, offset: 0, length: word.len() };
         let message = Message {
             message_id,
-            date: self.clock.now(),
+            date: self.clock.right(),
             revision: 0,
             thread: None,
             reply_to: None,
@@ -201,6 +225,12 @@ impl Scenery {
         };
         let chat = Some(self.plan.chats[chat].telegram_id);
         Incoming { chat, chat_kind: ChatKind::Supergroup, event: Event::Message(message) }
+    }
+
+    /// The clock of the machine is so many milliseconds ahead of Telegram's from now on.
+    pub fn clock_is_ahead(&self, millis: i64) {
+        let before = self.clock.wrong_ms.swap(millis, Ordering::SeqCst);
+        self.clock.steps.fetch_add(u64::from(millis > before), Ordering::SeqCst);
     }
 
     /// The rows.

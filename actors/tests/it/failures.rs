@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use botfleet_actors::actors::fleet::actor::Child;
+use botfleet_actors::domain::ids::{MessageId, TelegramUserId};
+use botfleet_actors::domain::incoming::Event;
 use botfleet_actors::domain::turn::TurnState;
 use botfleet_actors::ports::llm::LlmError;
 use botfleet_actors::ports::store::Store;
@@ -186,7 +188,13 @@ async fn a_store_outage_kills_nobody() {
     assert!(stage.journal().count(|h| matches!(h, Happening::Failed(_))) > 10);
     assert_eq!(stage.journal().sent_texts().len(), 3, "nothing new goes out");
     stage.store.set_down(false);
-    stage.person_says(0, "after", &[0, 1, 2]);
+    // Somebody else: of one person who calls again, the newest call alone would be answered.
+    let mut after = stage.spoken(0, MessageId(7_000), "after");
+    let Event::Message(message) = &mut after.event else { unreachable!() };
+    message.author.id = TelegramUserId(78);
+    for bot in 0..3 {
+        stage.telegram(bot).receive(9_000, after.clone());
+    }
     stage.until_sent(3 + 2 + 3 + 1 + 3).await;
     stage.until_at_rest().await;
     stage.let_time_pass().await;

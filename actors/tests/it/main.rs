@@ -11,6 +11,7 @@ mod delivery;
 mod explore;
 mod failures;
 mod forever;
+mod freshness;
 mod gateway;
 mod guards;
 mod intake;

@@ -17,6 +17,7 @@
 //! | `crash`, `faults` | what is lost or doubled when all goes wrong |
 //! | `cluster` | many nodes on PostgreSQL and Redis: the chaos run and the figures |
 //! | `load`, `idle` | what the product achieves, and what it costs |
+//! | `recording` | real answers of Telegram, compared with the simulated ones |
 //! | `limits`, `isolate`, `budget`, `stop`, `turns` | one promise each, measured |
 
 pub mod args;
@@ -35,6 +36,7 @@ pub mod measure;
 pub mod operator;
 pub mod product;
 pub mod progress;
+pub mod recording;
 pub mod settle;
 pub mod stage;
 pub mod stop;

@@ -46,6 +46,34 @@ UPDATE chat_head SET last_decision = (SELECT max(number) FROM decision d WHERE d
 WHERE last_decision < (SELECT max(number) FROM decision d WHERE d.chat = chat_head.chat)";
 const PAUSES_OVER: &str = "DELETE FROM send_pause WHERE until <= $1";
 
+/// The latest instant at which a row was made, in milliseconds since 1970: ids begin with it (`domain::ids`).
+const NEWEST: &str = "\
+SELECT 1704067200000 + (max(coalesce((SELECT max(id) FROM inbox), 0), coalesce((SELECT max(id) FROM turn), 0), \
+coalesce((SELECT max(id) FROM outbox), 0)) >> 22)";
+/// What lies ahead on a clock that was itself ahead comes as much sooner.
+const SOONER: [&str; 5] = [
+    "UPDATE send_pause SET until = until - $1",
+    "UPDATE chat_head SET next_tick_at = next_tick_at - $1, calm_until = calm_until - $1 \
+WHERE next_tick_at IS NOT NULL OR calm_until IS NOT NULL",
+    "UPDATE turn SET due_at = due_at - $1, expires_at = expires_at - $1 \
+WHERE state IN ('queued', 'claimed', 'dead') AND state <> 'dead'",
+    "UPDATE outbox SET due_at = due_at - $1, expires_at = expires_at - $1 \
+WHERE state IN ('queued', 'sending', 'retry_at', 'unknown') AND state <> 'unknown'",
+    "UPDATE control SET stopped_at = stopped_at - $1, until = until - $1, orders = CASE \
+WHEN orders ->> '$.firm.at' IS NULL THEN orders \
+WHEN orders ->> '$.firm.until' IS NULL THEN json_set(orders, '$.firm.at', (orders ->> '$.firm.at') - $1) \
+ELSE json_set(orders, '$.firm.at', (orders ->> '$.firm.at') - $1, '$.firm.until', (orders ->> '$.firm.until') - $1) END",
+];
+
+/// What rows up to that instant planned is set back once.
+const IS_SET_BACK: &str = "SELECT 1 FROM setting WHERE key = 'set_back' AND config_seq >= $1";
+const NOTE_SET_BACK: &str = "\
+INSERT INTO setting (key, value, config_seq) VALUES ('set_back', '{}', $1) \
+ON CONFLICT (key) DO UPDATE SET config_seq = excluded.config_seq";
+
+/// A clock that is behind the newest row by less has not been set back.
+const SET_BACK_MS: i64 = 2_000;
+
 const HAND_OVER: &str = "\
 UPDATE lease SET owner_node = NULL, owner_incarnation = j.value ->> 2, desired_owner = NULL, epoch = j.value ->> 3 \
 FROM json_each($1) j WHERE lease.kind = j.value ->> 0 AND lease.key = j.value ->> 1";
@@ -72,8 +100,28 @@ async fn take_over(connection: &mut SqliteConnection, node: &str, now: Timestamp
     sqlx::query(INCARNATION).bind(node).bind(epoch).bind(now.as_millis()).execute(&mut *connection).await?;
     sqlx::query(LEASES).bind(node).execute(&mut *connection).await?;
     sqlx::query(LAST_DECISIONS).execute(&mut *connection).await?;
+    set_back(connection, now).await?;
     sqlx::query(PAUSES_OVER).bind(now.as_millis()).execute(&mut *connection).await?;
     give_back(connection, Epoch(epoch), None).await
+}
+
+/// The last process may have gone by a clock that was ahead: what it planned counts from its last deed, which was before
+/// now. Windows are judged where they are used.
+async fn set_back(connection: &mut SqliteConnection, now: Timestamp) -> Result<(), Error> {
+    let newest: i64 = sqlx::query(NEWEST).fetch_one(&mut *connection).await?.try_get(0)?;
+    let ahead = newest - now.as_millis();
+    if ahead < SET_BACK_MS || sqlx::query(IS_SET_BACK).bind(newest).fetch_optional(&mut *connection).await?.is_some() {
+        return Ok(());
+    }
+    sqlx::query(NOTE_SET_BACK).bind(newest).execute(&mut *connection).await?;
+    tracing::warn!(
+        ahead_s = ahead / 1000,
+        "the clock of the last process was ahead of this one: its plans are set back"
+    );
+    for statement in SOONER {
+        sqlx::query(statement).bind(ahead).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 /// Gives leases away; before everything else of its batch, whose own moves of turns follow.

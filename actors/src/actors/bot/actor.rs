@@ -96,6 +96,8 @@ pub enum BotMsg {
     Resume,
     /// The configuration says something else of it; with another token also another way to Telegram.
     ProfileChanged(Arc<BotProfile>, Option<Arc<dyn BotApi>>),
+    /// The clock went ahead at once: pauses are stored anew.
+    ClockStepped,
     /// Turns wait in the store.
     TurnsWait,
     /// Telegram said who the token belongs to.
@@ -371,6 +373,7 @@ impl Actor for BotActor {
             BotMsg::WebhookSeen(generation, result) => state.on_webhook_seen(generation, result),
             BotMsg::Turns(jobs) => state.on_turns(jobs),
             BotMsg::Reconcile => state.on_reconcile().await,
+            BotMsg::ClockStepped => state.keep_pauses(),
             BotMsg::Claimed(turn, serial, result) => state.on_claimed(turn, serial, &result),
             BotMsg::CompletionFinished(turn, generation, result) => state.on_completion(turn, generation, result),
             BotMsg::NewsRead(draft, tail) => state.on_news(draft, tail),

@@ -18,15 +18,13 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Timelike};
-use chrono_tz::Tz;
 use tokio::time::Instant;
 
 use super::verifying::{Doubt, Wish, ask, conclude};
 use crate::actors::committer::STORE_RETRY;
 use crate::actors::fleet::actor::FleetMsg;
 use crate::actors::node::Node;
-use crate::behaviour::command::{Command, Quiet, order_in};
+use crate::behaviour::command::{Command, order_in};
 use crate::domain::commit::operation::{Applied, Operation, SetRight, SetStop};
 use crate::domain::control::{Rank, Stop, StopOrder, StopScope};
 use crate::domain::ids::{BotId, ChatId, MessageId, TelegramChatId, TelegramUserId};
@@ -239,13 +237,24 @@ fn administer(
     let author = message.author.id;
     let stands_for_chat = message.author.kind != AuthorKind::Person;
     let rank = if stands_for_chat { Some(true) } else { node.orders.rank(telegram, author) };
+    // On the clock by which stops end: Telegram's may differ.
+    let said = node.clock.when(message.date);
     let wish = match command {
         Command::Stop => Wish::Settle,
-        Command::Quiet(quiet) => Wish::Quiet(quiet_until(node, chat, quiet)),
+        Command::Quiet(quiet) => {
+            let known = node.directory.known();
+            let zone = known.chats.get(&chat).map_or("", |chat| chat.spec.time_zone.as_str());
+            let until = quiet.end(said, zone);
+            if until <= node.clock.now() {
+                tracing::warn!(chat.id = %chat, message.id = message.message_id.0, "a quiet is over before it was heard of: nothing is done");
+                return;
+            }
+            Wish::Quiet(until)
+        }
         _ => Wish::Start,
     };
     tracing::warn!(chat.id = %chat, message.id = message.message_id.0, command = command.as_str(), "a person steers the chat");
-    let doubt = Doubt { chat, telegram, author, said: message.date, wish, asked: 0, refused: BTreeSet::new() };
+    let doubt = Doubt { chat, telegram, author, said, wish, asked: 0, refused: BTreeSet::new() };
     let said = Some((telegram, message.message_id));
     match (wish, rank) {
         (Wish::Settle, Some(true)) => {
@@ -255,23 +264,6 @@ fn administer(
         (Wish::Settle, _) => order(node, doubt.noted(bot, None, said)),
         (_, Some(may)) => conclude(node, &doubt, may, said),
         (_, None) => ask(node, bot, doubt),
-    }
-}
-
-/// Until when a chat is to be quiet.
-fn quiet_until(node: &Node, chat: ChatId, quiet: Quiet) -> Timestamp {
-    let now = node.clock.now();
-    match quiet {
-        Quiet::For(length) => now + length,
-        Quiet::Until(minute) => {
-            let zone = node.directory.known().chats.get(&chat).and_then(|chat| chat.spec.time_zone.parse::<Tz>().ok());
-            let zone = zone.unwrap_or(Tz::UTC);
-            let here = DateTime::from_timestamp_millis(now.as_millis()).map(|at| at.with_timezone(&zone));
-            let second = here.map_or(0, |here| here.num_seconds_from_midnight());
-            let wanted = u32::from(minute) * 60;
-            let left = if wanted > second { wanted - second } else { wanted + 86_400 - second };
-            now + Duration::from_secs(u64::from(left))
-        }
     }
 }
 

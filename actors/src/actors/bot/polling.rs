@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ractor::ActorRef;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::actor::{BotHealth, BotMsg, BotState};
 use super::intake::{REFUSALS_TOGETHER, Sorted, refuse_row, sorted};
@@ -25,6 +26,9 @@ use crate::ports::telegram::{Me, ReceivedUpdate, TelegramError};
 /// Waits between failed polls.
 pub(super) const POLL_BACKOFF: BackoffSettings =
     BackoffSettings { first: Duration::from_millis(250), max: Duration::from_secs(10) };
+
+/// A poll that waited for so long found nothing at first.
+const HAD_NOTHING: Duration = Duration::from_secs(2);
 
 /// A call that changes nothing, or may be repeated, is given up after this; the adapter's own deadlines are shorter.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_mins(1);
@@ -196,9 +200,17 @@ impl BotState {
         let (offset, timeout) = (self.polling.next_offset, self.settings.poll_timeout);
         let open = OpenPoll(myself.clone());
         self.polling.open += 1;
+        let clock = Arc::clone(&self.node.clock);
         self.polling.task = Some(self.tasks.spawn(async move {
+            let begun = Instant::now();
             let result = answered(timeout + ANSWER_WITHIN, api.get_updates(offset, timeout)).await;
             drop(open);
+            // Telegram had nothing until now: what it brings has just happened.
+            if let (Ok(updates), true) = (&result, begun.elapsed() >= HAD_NOTHING)
+                && let Some(date) = updates.iter().filter_map(|update| update.incoming.date()).max()
+            {
+                clock.telegram_updated(date);
+            }
             let _ = myself.cast(BotMsg::Polled(generation, result));
         }));
     }

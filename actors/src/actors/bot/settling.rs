@@ -161,6 +161,25 @@ impl BotState {
         });
     }
 
+    /// The clock went ahead at once, and pauses are stored as instants of it: what is left of them is stored anew, so that a
+    /// jump shortens none, over a restart neither.
+    pub(super) fn keep_pauses(&mut self) {
+        if self.is_closing() {
+            return;
+        }
+        let (now, bot) = (self.node.clock.now(), self.profile.id);
+        let chats = self.sending.limiter.pauses().map(|(chat, left)| (Some(chat), left));
+        let whole = self.sending.limiter.bot_pause().map(|left| (None, left));
+        for (chat, left) in chats.chain(whole).collect::<Vec<_>>() {
+            let pause = Paused { epoch: self.epoch, pause: Pause { bot, chat, until: now + left } };
+            self.node.committer.submit(Operation::Pause(pause), move |result| {
+                if let Err(error) = result {
+                    tracing::warn!(bot.id = %bot, error = %error, "a pause is kept in memory only");
+                }
+            });
+        }
+    }
+
     /// The bot cannot post in the chat: stored by the bot itself, since the chat may live elsewhere; then the chat is told.
     pub(super) fn tell_absence(&self, chat: ChatId) {
         let (node, bot) = (Arc::clone(&self.node), self.profile.id);

@@ -192,15 +192,21 @@ pub(super) struct Step {
     pub(super) captioned: BTreeSet<String>,
     /// The director panicked over the row in hand.
     pub(super) panicked: bool,
+    /// The author of the row in hand, which was read late, has called again since.
+    pub(super) superseded: bool,
+    /// Why the row in hand is no call any more.
+    pub(super) history: Option<String>,
 }
 
 impl Step {
     /// The outcome of the row in hand: `kind`, unless it is a dead letter.
     pub(super) fn outcome(&mut self, kind: OutcomeKind) -> Outcome {
         if std::mem::take(&mut self.panicked) {
-            Outcome::because(OutcomeKind::Dead, "the director panicked, nobody answers")
-        } else {
-            Outcome::plain(kind)
+            return Outcome::because(OutcomeKind::Dead, "the director panicked, nobody answers");
+        }
+        match self.history.take() {
+            Some(reason) => Outcome::because(kind, reason),
+            None => Outcome::plain(kind),
         }
     }
 }
@@ -316,6 +322,7 @@ impl ChatState {
         };
         let mut step = Step { captioned: captioned(&deliveries), ..Step::default() };
         let mut heard_by = None;
+        let superseded = self.superseded(&deliveries);
         for delivery in deliveries {
             let known = known.get(&delivery.inbox).copied();
             match self.evidence(&delivery, known).await {
@@ -327,7 +334,10 @@ impl ChatState {
                 }
                 Err(error) => return self.reading_failed(myself, &error),
             }
-            heard_by = Some(delivery.bot);
+            step.superseded = superseded.contains(&delivery.inbox);
+            if self.is_news(&delivery) {
+                heard_by = Some(delivery.bot);
+            }
             self.steer(myself, &delivery, &mut step);
             // A poison row must not take its chat along (I7).
             if catch_unwind(AssertUnwindSafe(|| self.on_delivery(delivery, known, &mut step))).is_err() {
@@ -337,7 +347,9 @@ impl ChatState {
         self.read_records(myself, std::mem::take(&mut step.asked));
         if !step.handled.is_empty() {
             self.last_news = tokio::time::Instant::now();
-            self.disclose(heard_by, &mut step);
+            if heard_by.is_some() {
+                self.disclose(heard_by, &mut step);
+            }
             self.plan_tick();
             self.commit(myself, base, step);
         }
@@ -355,8 +367,10 @@ impl ChatState {
             return;
         }
         let mut step = Step::default();
-        // A decision that is refused again and again is left out: the next tick is planned all the same.
-        if self.refusals < REFUSALS_TOGETHER {
+        // A decision that is refused again and again is left out: the next tick is planned all the same. What was to be said
+        // hours ago is not said now, and not in all chats at once after an outage.
+        let in_time = self.next_tick_at.is_some_and(|at| now.since(at) <= self.profile.spec.pacing.stale_after);
+        if in_time && self.refusals < REFUSALS_TOGETHER {
             self.decide(Occasion::Tick, None, &mut step);
         }
         self.plan_tick();

@@ -24,6 +24,7 @@ use crate::domain::incoming::{Event, Incoming, Message};
 use crate::domain::people::PersonRecord;
 use crate::domain::roster::ChatPolicy;
 use crate::domain::text::fold;
+use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 use crate::domain::turn::{Act, Turn, TurnProgress};
 
@@ -132,7 +133,11 @@ impl ChatState {
         step.entries.push((*entry).clone());
         let (speaker, name) = (self.spokesman(ordered.to.or(Some(heard_by)), None), ordered.command.as_str());
         let mut reason = format!("command /{name}");
-        let text = if ordered.command == Command::MyData {
+        let date = entry.date;
+        let text = if let Some(why) = self.unanswered(ordered.command, date) {
+            reason.push_str(why);
+            None
+        } else if ordered.command == Command::MyData {
             // It is read first, and told then.
             if !self.node.records.may_ask(person) {
                 reason.push_str(", asked a moment ago");
@@ -155,6 +160,17 @@ impl ChatState {
         };
         let outcome = Outcome::because(OutcomeKind::Control, reason);
         step.handled.push(Handled { inbox, outcome, number: Some(number), decision });
+    }
+
+    /// Why a command, which has taken effect, is not answered: it was read too late.
+    fn unanswered(&self, command: Command, date: Timestamp) -> Option<&'static str> {
+        if let Command::Quiet(quiet) = command {
+            let until = quiet.end(self.node.clock.when(date), &self.profile.spec.time_zone);
+            if until <= self.node.clock.now() {
+                return Some(", over before it was read");
+            }
+        }
+        self.is_too_old(date).then_some(", too old to be answered")
     }
 
     /// Tells people once that they talk to an AI: with the first sign of life of the chat, and again, by another bot, while

@@ -93,6 +93,8 @@ impl ChatState {
             thread,
             topics: memory.has_topics(),
             stopped: self.node.people.is_stopped(self.profile.id, now),
+            ahead_ms: Some(self.node.clock.telegram_ahead()),
+            superseded: step.superseded,
         };
         let window = &memory.window;
         let scene = Scene { chat: &self.profile, cast, window, whole: window, standing: &standing, now };
@@ -104,10 +106,15 @@ impl ChatState {
             return None;
         };
         let direction = direction?;
+        if direction.is_history() {
+            metrics::counter!("botfleet_calls_too_old_total").increment(1);
+            step.history = Some(direction.reason.clone());
+        }
         memory.last_decision = number;
         memory.calms_down(thread, direction.calm_until, now);
         metrics::counter!("botfleet_decisions_total", "verdict" => direction.verdict.as_str()).increment(1);
-        self.add_turns(number, &direction, now, at, step);
+        let said = at.map_or(now, |note| standing.when(note).min(now));
+        self.add_turns(number, &direction, (now, said), at, step);
         self.wait_for(&direction, thread, now);
         step.decisions.push(Decision {
             chat: self.profile.id,
@@ -140,7 +147,7 @@ impl ChatState {
         &self,
         decision: DecisionNumber,
         direction: &Direction,
-        now: Timestamp,
+        (now, said): (Timestamp, Timestamp),
         at: Option<&Arc<Note>>,
         step: &mut Step,
     ) {
@@ -164,7 +171,7 @@ impl ChatState {
                 root: direction.root,
                 priority: speaker.priority,
                 due_at,
-                expires_at: due_at + self.profile.spec.pacing.stale_after,
+                expires_at: said + speaker.delay + self.profile.spec.pacing.stale_after,
                 created_at: now,
                 progress: shed.map_or_else(TurnProgress::queued, TurnProgress::dropped),
             };

@@ -43,6 +43,7 @@ impl ChatState {
                     return self.store_failed(myself, &error);
                 }
                 self.next_tick_at = loaded.next_tick_at;
+                let loaded = self.clamped(loaded);
                 self.absent = loaded.absent.iter().copied().collect();
                 let (entries, rows) = (self.settings.window_entries.get(), self.settings.rows_waiting.get());
                 let mut memory = Memory::new(loaded, entries, rows, node.clock.now());

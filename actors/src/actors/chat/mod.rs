@@ -23,6 +23,7 @@ mod commands;
 mod deciding;
 mod evidence;
 mod isolating;
+mod lateness;
 mod leaving;
 mod loading;
 pub mod memory;

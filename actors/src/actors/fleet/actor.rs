@@ -177,6 +177,8 @@ pub struct FleetState {
     /// Bots that were started before: a further start is a restart.
     pub(super) started_bots: BTreeSet<BotId>,
     pub(super) reconciling: bool,
+    /// How often the clock had gone ahead when it was last looked at.
+    pub(super) clock_steps: u64,
     pub(super) probing: bool,
     pub(super) quiescing: bool,
     /// Wishes to be forgotten that are being fulfilled here.
@@ -225,6 +227,7 @@ impl Actor for FleetActor {
             tasks,
             started_bots: BTreeSet::new(),
             reconciling: false,
+            clock_steps: 0,
             probing: false,
             quiescing: false,
             forgetting: BTreeSet::new(),

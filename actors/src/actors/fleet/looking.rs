@@ -82,6 +82,12 @@ impl FleetState {
         self.reconciling = false;
         let node = Arc::clone(&self.args.node);
         take_up(&node);
+        let steps = node.clock.steps();
+        if std::mem::replace(&mut self.clock_steps, steps) != steps {
+            for (_, bot) in node.directory.live_bots() {
+                let _ = bot.cast(BotMsg::ClockStepped);
+            }
+        }
         let Some(backlog) = backlog else {
             return;
         };

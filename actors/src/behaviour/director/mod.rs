@@ -32,6 +32,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::freshness::{HISTORY, history};
 use super::local::minute_of_day;
 use super::scene::{Occasion, Scene};
 use crate::domain::decision::Verdict;
@@ -95,7 +96,7 @@ pub struct Direction {
 
 impl Direction {
     /// Nobody speaks.
-    fn silence(reason: impl Into<String>, entry: Option<&TranscriptEntry>) -> Self {
+    pub(in crate::behaviour) fn silence(reason: impl Into<String>, entry: Option<&TranscriptEntry>) -> Self {
         Self::of(Vec::new(), reason, entry)
     }
 
@@ -112,8 +113,21 @@ impl Direction {
         }
     }
 
-    fn with_inputs(mut self, inputs: Value) -> Self {
+    /// Whether it is silence because what it looked at is no call any more, but history.
+    pub fn is_history(&self) -> bool {
+        self.inputs.get("gate").and_then(Value::as_str).is_some_and(|gate| HISTORY.contains(&gate))
+    }
+
+    pub(in crate::behaviour) fn with_inputs(mut self, inputs: Value) -> Self {
         self.inputs = inputs;
+        self
+    }
+
+    /// The same, with what else was looked at.
+    fn also_of(mut self, more: Value) -> Self {
+        if let (Value::Object(inputs), Value::Object(more)) = (&mut self.inputs, more) {
+            inputs.extend(more);
+        }
         self
     }
 
@@ -146,7 +160,13 @@ fn direct_within(scene: &Scene<'_>, occasion: Occasion<'_>, seed: u64) -> Option
         (
             ChatPolicy::Every,
             Occasion::Entry { entry, heard_by: Some(bot) } | Occasion::Copy { entry, heard_by: bot },
-        ) => every::on_entry(scene, entry, bot, seed),
+        ) => {
+            let decided = every::on_entry(scene, entry, bot, seed)?;
+            Some(match history(scene, entry) {
+                None => decided,
+                Some(silence) => silence.also_of(decided.inputs),
+            })
+        }
         (ChatPolicy::Every, _) | (_, Occasion::Copy { .. }) | (ChatPolicy::Mention, Occasion::Tick) => None,
         (ChatPolicy::Natural, Occasion::Tick) => {
             let minute = minute();
@@ -155,6 +175,9 @@ fn direct_within(scene: &Scene<'_>, occasion: Occasion<'_>, seed: u64) -> Option
         (_, Occasion::Entry { entry, .. }) => {
             if !says_something(entry) && !edit::adds_call(scene, entry) {
                 return None;
+            }
+            if let Some(silence) = history(scene, entry) {
+                return Some(silence);
             }
             let minute = minute();
             let decided = gate::shut(scene, Some(entry), minute).unwrap_or_else(|| match policy {

@@ -73,6 +73,8 @@ impl Room {
             open: if self.rng.u32(..4) == 0 { vec![open] } else { Vec::new() },
             calm_until: (self.rng.u32(..6) == 0).then(|| self.now + Duration::from_secs(200)),
             stopped: self.rng.u32(..25) == 0,
+            ahead_ms: Some(0),
+            superseded: false,
             ..Standing::default()
         }
     }

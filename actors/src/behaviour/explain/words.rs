@@ -117,10 +117,13 @@ const INPUTS: &[&str] = &[
     "chance",
     "roll",
     "gate",
+    "age_s",
 ];
 
 /// What keeps a whole chat silent.
 const GATES: &[(&str, &str)] = &[
+    ("too_old", "it was too old to be a call"),
+    ("superseded", "its author called again since"),
     ("stopped", "a stop is in force"),
     ("quiet_hours", "quiet hours"),
     ("calm", "the chat calms down after a limit"),

@@ -394,6 +394,11 @@ impl Bench<'_> {
         };
         let blocking = self.loaded.stops.blocking(head.chat, head.bot, start.now);
         let paused = self.loaded.pauses.paused_until(head.bot, head.chat, start.now);
+        for rule in &start.rules.windows {
+            if self.loaded.windows.get_mut(&rule.key).is_some_and(|window| window.clamp(rule, start.now)) {
+                self.changes.windows.insert(rule.key);
+            }
+        }
         let full = start.rules.windows.iter().filter_map(|rule| {
             let window = self.loaded.windows.get(&rule.key)?;
             window.full_until(rule, start.now).map(|until| (rule.key.name(), until))

@@ -95,6 +95,9 @@ impl Room {
             open: self.open.clone(),
             calm_until: self.calm_until,
             stopped: false,
+            // Everything is read as it comes.
+            ahead_ms: None,
+            superseded: false,
             ..Standing::default()
         };
         let scene = Scene {
