@@ -17,13 +17,26 @@ lint:
 test:
     cargo test --workspace
 
+# Format, lints, unit tests and layers: before every push.
+quick:
+    .ci/quick
+
+# Counts instructions and compares them with tests/gate/figures.toml; `just gate --update "why"` commits new figures.
+gate *args:
+    .ci/gate {{args}}
+
+# Runs the release build for seconds as a peer of the neutral benchmark, and fails when a message stays unanswered.
+peer *args:
+    cargo build --release -p botfleet -p botfleet-loadtest
+    target/release/botfleet-loadtest peer --binary target/release/botfleet {{args}}
+
 # Shows a simulated fleet in conversation.
 demo *args:
     cargo run --release -- demo {{args}}
 
-# Breaks one invariant at a time and fails unless the named test notices.
-mutants:
-    tests/mutants/run
+# Breaks one invariant at a time and fails unless the named test notices; `--append FILE` skips what was caught before.
+mutants *args:
+    tests/mutants/run {{args}}
 
 # Measures under load; needs no network.
 bench *args:

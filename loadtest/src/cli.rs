@@ -24,6 +24,7 @@ use crate::harness::idle::{self, IdleArgs};
 use crate::harness::isolate::{self, IsolateArgs};
 use crate::harness::limits::{self, LimitsArgs};
 use crate::harness::load::{self, LoadArgs};
+use crate::harness::peer::{self, PeerArgs};
 use crate::harness::recording::{self, RecordingArgs};
 use crate::harness::stop::{self, StopArgs};
 use crate::harness::turns::{self, TurnsArgs};
@@ -71,6 +72,8 @@ enum Command {
     Turns(Box<TurnsArgs>),
     /// Measures a fleet to which nobody speaks.
     Idle(Box<IdleArgs>),
+    /// Runs the product for seconds through peer.sh; fails when a message stays unanswered.
+    Peer(Box<PeerArgs>),
     /// Replays recorded answers of the real Telegram against the simulated one, and tells where they differ.
     Recording {
         #[command(flatten)]
@@ -171,6 +174,10 @@ impl Cli {
             Command::Idle(args) => {
                 let result = unless_ended(idle::run(&args)).await??;
                 show(&result, args.stage.json, result.is_clean())
+            }
+            Command::Peer(args) => {
+                let result = unless_ended(peer::run(&args)).await??;
+                show(&result, args.json, result.is_clean())
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::domain::commit::operation::{Operation, Refusal};
@@ -66,12 +67,23 @@ pub enum Happening {
 
 /// Everything that happened, with its time.
 #[derive(Clone, Debug, Default)]
-pub struct Journal(Arc<Mutex<Vec<(Instant, Happening)>>>);
+pub struct Journal(Arc<Mutex<Vec<(Instant, Happening)>>>, Arc<Notify>);
 
 impl Journal {
     /// Notes what happened.
     pub fn note(&self, happening: Happening) {
         self.0.lock().unwrap().push((Instant::now(), happening));
+        self.1.notify_one();
+    }
+
+    /// Waits until something happened that [`Journal::after`] was not asked about yet; for one who waits.
+    pub async fn changed(&self) {
+        self.1.notified().await;
+    }
+
+    /// What happened after the first `count` things, in order.
+    pub fn after(&self, count: usize) -> Vec<Happening> {
+        self.0.lock().unwrap().iter().skip(count).map(|(_, happening)| happening.clone()).collect()
     }
 
     /// Everything so far, in order.

@@ -86,7 +86,12 @@ impl ScriptedTelegram {
     /// An update arrives.
     pub fn receive(&self, update_id: i64, incoming: Incoming) {
         let raw = serde_json::to_string(&incoming).unwrap();
-        self.script.lock().unwrap().updates.push_back(ReceivedUpdate { update_id: UpdateId(update_id), raw, incoming });
+        self.deliver(ReceivedUpdate { update_id: UpdateId(update_id), raw, incoming });
+    }
+
+    /// An update arrives as it is.
+    pub fn deliver(&self, update: ReceivedUpdate) {
+        self.script.lock().unwrap().updates.push_back(update);
         self.news.notify_one();
     }
 

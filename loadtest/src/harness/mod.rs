@@ -17,6 +17,7 @@
 //! | `crash`, `faults` | what is lost or doubled when all goes wrong |
 //! | `cluster` | many nodes on PostgreSQL and Redis: the chaos run and the figures |
 //! | `load`, `idle` | what the product achieves, and what it costs |
+//! | `peer` | whether the product answers as a peer of the neutral benchmark |
 //! | `recording` | real answers of Telegram, compared with the simulated ones |
 //! | `limits`, `isolate`, `budget`, `stop`, `turns` | one promise each, measured |
 
@@ -34,6 +35,7 @@ pub mod limits;
 pub mod load;
 pub mod measure;
 pub mod operator;
+pub mod peer;
 pub mod product;
 pub mod progress;
 pub mod recording;

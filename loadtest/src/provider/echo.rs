@@ -1,29 +1,27 @@
 //! Answers that name their call and the message they answer, for machines to match. Layer: load test.
 
-/// What stands between the call's number and the marker; a reader sees that the texts differ.
-const WORDS: [&str; 12] = [
-    "noted, thank you",
-    "that sounds right",
-    "I see it the same way",
-    "good point there",
-    "let me think about it",
-    "that is news to me",
-    "fair enough",
-    "I would not have guessed",
-    "anlaştık o zaman",
-    "bence de öyle",
-    "güzel fikir",
-    "bunu bilmiyordum",
-];
+/// Made-up words between the call's number and the marker. Enough that no two answers are alike: a product may rightly
+/// refuse to say the same twice.
+const WORDS: usize = 7;
+/// What words are made of.
+const SYLLABLES: [&str; 16] =
+    ["ka", "ro", "mi", "tel", "sun", "ba", "vir", "lo", "ney", "pu", "da", "gos", "ze", "fin", "ha", "jul"];
 
 /// Writes `#c<call> <a few words> #m<n>`; without a marker, none is said.
 pub(super) fn text(call: u64, marker: Option<&str>) -> String {
-    let index = usize::try_from(call % WORDS.len() as u64).unwrap_or(0);
-    let words = WORDS[index];
-    match marker {
-        Some(marker) => format!("#c{call} {words} {marker}"),
-        None => format!("#c{call} {words}"),
+    let mut random = fastrand::Rng::with_seed(call);
+    let mut text = format!("#c{call}");
+    for _ in 0..WORDS {
+        text.push(' ');
+        for _ in 0..random.usize(2..4) {
+            text.push_str(SYLLABLES[random.usize(..SYLLABLES.len())]);
+        }
     }
+    if let Some(marker) = marker {
+        text.push(' ');
+        text.push_str(marker);
+    }
+    text
 }
 
 #[cfg(test)]
@@ -35,5 +33,12 @@ mod tests {
         let text = text(12, Some("#m5"));
         assert!(text.starts_with("#c12 ") && text.ends_with(" #m5"), "{text}");
         assert!(!super::text(12, None).contains("#m"));
+    }
+
+    #[test]
+    fn no_two_calls_say_the_same_words() {
+        let words = |call| text(call, None).split_once(' ').map(|(_, words)| words.to_owned());
+        let all: std::collections::HashSet<_> = (1..=500).map(words).collect();
+        assert_eq!(all.len(), 500);
     }
 }
