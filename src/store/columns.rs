@@ -198,6 +198,21 @@ fn source(sent: bool, id: i64) -> Source {
 pub(super) const TRANSCRIPT: &str = "chat, number, kind, revision, telegram_chat, message_id, thread, reply_to, author, \
      fleet_bot, text, entities, media, date, inbox, chain_depth, root";
 
+/// The end of a conversation: chat, last number, how many are said, among how many entries.
+pub(super) fn conversation_sql() -> String {
+    format!(
+        "WITH page AS MATERIALIZED (SELECT number, kind, telegram_chat, message_id FROM transcript \
+         WHERE chat = $1 AND number <= $2 ORDER BY number DESC LIMIT $4), \
+         start AS MATERIALIZED (SELECT min(number) AS number FROM (SELECT number FROM page \
+         WHERE kind IN ('message', 'member') ORDER BY number DESC LIMIT $3) s \
+         HAVING count(*) = $3 UNION ALL SELECT min(number) FROM page), \
+         chosen AS MATERIALIZED (SELECT number FROM page WHERE kind IN ('message', 'member') \
+         UNION ALL SELECT max(number) FROM page WHERE kind = 'edit' GROUP BY telegram_chat, message_id) \
+         SELECT {TRANSCRIPT} FROM transcript WHERE chat = $1 AND number IN (SELECT number FROM chosen) \
+         AND number >= (SELECT max(number) FROM start) ORDER BY number"
+    )
+}
+
 /// A transcript entry.
 pub(super) fn entry(row: &dyn Cells) -> Result<TranscriptEntry, StoreError> {
     let mut columns = Columns::of(row);

@@ -66,6 +66,10 @@ const PRUNE_ROWS: usize = 2_000;
 const PRUNE: &str = "DELETE FROM inbox WHERE id IN (SELECT value FROM json_each($1))";
 /// Ended periods of budgets, once neither they nor their day can be asked for again.
 const PRUNE_ALLOWANCES: &str = "DELETE FROM allowance WHERE per <> 'total' AND period_start < $1 - 86400000";
+/// What waits for a chat that nobody handles any more.
+const ABANDONED: &str = "\
+UPDATE inbox SET outcome = 'ignored', reason = 'its chat left the manifest', payload = '{}' WHERE outcome IS NULL \
+AND chat IN (SELECT id FROM chat WHERE in_use = 0) AND received_at < $1";
 /// Takes the write lock and writes, but changes nothing.
 const WRITABLE: &str = "UPDATE setting SET value = value WHERE key = 'roster'";
 
@@ -135,6 +139,15 @@ impl Store for SqliteStore {
         reads::transcript(&self.readers, chat, upto, limit).await
     }
 
+    async fn conversation(
+        &self,
+        chat: ChatId,
+        upto: Number,
+        said: usize,
+    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+        reads::conversation(&self.readers, chat, upto, said).await
+    }
+
     async fn find_messages(
         &self,
         chat: TelegramChatId,
@@ -197,6 +210,13 @@ impl Store for SqliteStore {
 
     async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
         let mut pruned = 0;
+        {
+            let mut writer = self.writer.lock().await;
+            if let Err(error) = sqlx::query(ABANDONED).bind(before.as_millis()).execute(writer.begin().await?).await {
+                return Err(writer.fail(&error));
+            }
+            writer.commit().await?;
+        }
         loop {
             let ids = reads::prunable(&self.readers, before, PRUNE_ROWS).await?;
             if ids.is_empty() {

@@ -40,3 +40,4 @@ mod store_contract;
 mod store_open;
 mod telegram_adapter;
 mod telegram_decode;
+mod wedges;

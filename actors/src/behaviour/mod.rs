@@ -23,7 +23,7 @@
 //! | `physics` | the limits with authority over a send, and when a chat calms down |
 //! | `topics`, `rhythm` | what a quiet chat talks about, and when |
 //! | `local` | what the clock on the chat's wall shows |
-//! | `scene`, `note` | what a director looks at, and what was understood of each entry |
+//! | `scene`, `window`, `note` | what a director looks at, and what was understood of each entry |
 
 pub mod command;
 pub mod context;
@@ -52,3 +52,4 @@ pub mod scene;
 pub mod stances;
 pub mod style;
 pub mod topics;
+pub mod window;

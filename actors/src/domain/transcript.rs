@@ -95,7 +95,7 @@ pub struct EntryKey {
 impl EntryKey {
     /// The revision that tells apart what says `revision` of a message: without an id of its own, that is the row.
     pub fn revision_of(message: MessageId, revision: i64, row: InboxId) -> i64 {
-        if message.0 == 0 { row.0 } else { revision }
+        if message.is_of_one() { revision } else { row.0 }
     }
 }
 

@@ -43,6 +43,13 @@ impl Act {
             Self::Answer | Self::Say { .. } | Self::React { .. } => None,
         }
     }
+
+    /// Removes the words that it holds.
+    pub fn empty(&mut self) {
+        if let Self::Say { text } = self {
+            text.clear();
+        }
+    }
 }
 
 /// One turn; unique by (chat, decision, bot, ordinal).

@@ -207,6 +207,15 @@ impl Store for FaultyStore {
         self.reach()?.transcript(chat, upto, limit).await
     }
 
+    async fn conversation(
+        &self,
+        chat: ChatId,
+        upto: Number,
+        said: usize,
+    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+        self.reach()?.conversation(chat, upto, said).await
+    }
+
     async fn find_messages(
         &self,
         chat: TelegramChatId,

@@ -146,6 +146,15 @@ impl Store for MemoryStore {
         Ok(self.reach()?.transcript_until(chat, upto, limit))
     }
 
+    async fn conversation(
+        &self,
+        chat: ChatId,
+        upto: Number,
+        said: usize,
+    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+        Ok(self.reach()?.conversation(chat, upto, said))
+    }
+
     async fn find_messages(
         &self,
         chat: TelegramChatId,

@@ -180,3 +180,37 @@ async fn i9_whom_no_bot_can_ask_about_counts_as_no_administrator() {
         })
         .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn i15_who_was_refused_silences_the_chat_no_more() {
+    let stage = Scenery::new(1, 1).raise().await;
+    knows_administrators(&stage);
+    give(&stage, 900, "/stop", Some(person().id));
+    let orders = |stage: &Stage| stage.journal().count(|h| *h == Happening::Committed("set_stop"));
+    stage.until("the first one is doubted, and settled", async |stage| orders(stage) == 2).await;
+    for again in 1..=10 {
+        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+        give(&stage, 900 + again, "/stop", Some(person().id));
+        stage.until_at_rest().await;
+        assert_eq!(stored(&stage).await, None, "nobody takes their word for it");
+    }
+    assert_eq!(orders(&stage), 2);
+    give(&stage, 950, "/stop", Some(ADMINISTRATOR));
+    stage.until("an administrator's word counts", async |stage| stored(stage).await.is_some()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i15_who_was_refused_and_became_administrator_is_heard() {
+    let stage = Scenery::new(1, 1).raise().await;
+    knows_administrators(&stage);
+    give(&stage, 900, "/stop", Some(person().id));
+    stage
+        .until("it is refused", async |stage| stage.journal().count(|h| *h == Happening::Committed("set_stop")) == 2)
+        .await;
+    tokio::time::sleep(std::time::Duration::from_secs(40)).await;
+    stage.telegram(0).ranks(Ok(HashMap::from([(person().id, true)])));
+    give(&stage, 901, "/stop", Some(person().id));
+    stage
+        .until("the chat is stopped", async |stage| stored(stage).await.is_some_and(|stop| stop.doubts.is_empty()))
+        .await;
+}

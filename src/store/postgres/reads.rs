@@ -25,6 +25,7 @@ use crate::store::columns::{self, Cells, Columns, pause, stop_of, stop_scope, un
 pub(super) struct Sql {
     pub(super) unhandled: Arc<str>,
     pub(super) transcript: Arc<str>,
+    pub(super) conversation: Arc<str>,
     pub(super) find: Arc<str>,
     pub(super) queued_turns: Arc<str>,
     pub(super) waiting_messages: Arc<str>,
@@ -42,6 +43,7 @@ pub(super) static SQL: LazyLock<Sql> = LazyLock::new(|| {
             "SELECT {transcript} FROM transcript WHERE chat = $1 AND number <= $2 ORDER BY number DESC LIMIT $3"
         )
         .into(),
+        conversation: columns::conversation_sql().into(),
         find: format!(
             "SELECT {transcript} FROM transcript WHERE (chat, number) IN (\
              SELECT f.chat, min(f.number) FROM transcript f WHERE f.telegram_chat = $1 AND f.message_id = ANY($2) \
@@ -136,7 +138,7 @@ pub(super) async fn chat_memory(sessions: &Sessions, chat: ChatId, recent: usize
     let absent = absent.await?;
     let highest = all(sessions, "highest_messages", || sqlx::query(HIGHEST).bind(chat.0), columns::highest_message);
     let highest = highest.await?.into_iter().flatten().collect();
-    Ok(ChatMemory { recent: transcript(sessions, chat, head.last_number, recent).await?, absent, highest, ..head })
+    Ok(ChatMemory { recent: conversation(sessions, chat, head.last_number, recent).await?, absent, highest, ..head })
 }
 
 pub(super) async fn unhandled(sessions: &Sessions, chat: ChatId, most: usize) -> Result<Vec<InboxRow>, StoreError> {
@@ -171,6 +173,17 @@ pub(super) async fn entry_numbers(
             .bind(keys.iter().map(|key| key.revision).collect::<Vec<i64>>())
     };
     all(sessions, "entry_numbers", statement, |row| columns::entry_number(row, keys)).await
+}
+
+pub(super) async fn conversation(
+    sessions: &Sessions,
+    chat: ChatId,
+    upto: Number,
+    said: usize,
+) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+    let (said, page) = (limit(said), limit(said.saturating_mul(8)));
+    let statement = || query(&SQL.conversation).bind(chat.0).bind(upto.0).bind(said).bind(page);
+    all(sessions, "conversation", statement, |row| columns::entry(row).map(Arc::new)).await
 }
 
 pub(super) async fn find_messages(

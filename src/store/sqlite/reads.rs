@@ -29,6 +29,7 @@ use crate::store::loaded::array;
 struct Sql {
     unhandled: Arc<str>,
     transcript: Arc<str>,
+    conversation: Arc<str>,
     find: Arc<str>,
     queued_turns: Arc<str>,
     waiting_messages: Arc<str>,
@@ -46,6 +47,7 @@ static SQL: LazyLock<Sql> = LazyLock::new(|| {
             "SELECT {transcript} FROM transcript WHERE chat = $1 AND number <= $2 ORDER BY number DESC LIMIT $3"
         )
         .into(),
+        conversation: columns::conversation_sql().into(),
         find: format!(
             "SELECT {transcript} FROM transcript WHERE (chat, number) IN (\
              SELECT f.chat, min(f.number) FROM json_each($2) j CROSS JOIN transcript f ON f.telegram_chat = $1 \
@@ -127,7 +129,7 @@ pub(super) async fn chat_memory(pool: &SqlitePool, chat: ChatId, recent: usize) 
         disclosed: head.take()?,
         absent: absent(pool, chat).await?,
         highest: highest_messages(pool, chat).await?,
-        recent: transcript(pool, chat, last_number, recent).await?,
+        recent: conversation(pool, chat, last_number, recent).await?,
     })
 }
 
@@ -145,6 +147,17 @@ pub(super) async fn transcript(
     let mut entries = all(pool, newest_first, |row| columns::entry(row).map(Arc::new)).await?;
     entries.reverse();
     Ok(entries)
+}
+
+pub(super) async fn conversation(
+    pool: &SqlitePool,
+    chat: ChatId,
+    upto: Number,
+    said: usize,
+) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+    let (said, page) = (limit(said), limit(said.saturating_mul(8)));
+    let statement = query(&SQL.conversation).bind(chat.0).bind(upto.0).bind(said).bind(page);
+    all(pool, statement, |row| columns::entry(row).map(Arc::new)).await
 }
 
 pub(super) async fn find_messages(

@@ -75,7 +75,7 @@ impl BotState {
             let chat = self.node.directory.chat_profile(turn.chat);
             let compared = chat.map_or(0, |chat| chat.spec.novelty.chat);
             let limit = compared.max(self.profile.spec.generation.context_messages + 1);
-            let Ok(window) = in_time(self.node.store.transcript(turn.chat, upto, limit)).await else {
+            let Ok(window) = in_time(self.node.store.conversation(turn.chat, upto, limit)).await else {
                 return;
             };
             let target = turn.target.and_then(|number| window.iter().find(|entry| entry.number == number).cloned());

@@ -367,10 +367,10 @@ impl ChatState {
             return;
         }
         let mut step = Step::default();
-        // A decision that is refused again and again is left out: the next tick is planned all the same. What was to be said
-        // hours ago is not said now, and not in all chats at once after an outage.
-        let in_time = self.next_tick_at.is_some_and(|at| now.since(at) <= self.profile.spec.pacing.stale_after);
-        if in_time && self.refusals < REFUSALS_TOGETHER {
+        // What was to be said hours ago is not said now, and not in all chats at once after an outage. A decision that is
+        // refused again and again is left out: the next tick is planned all the same.
+        let timely = self.next_tick_at.is_some_and(|at| now.since(at) <= self.profile.spec.pacing.stale_after);
+        if timely && self.refusals < REFUSALS_TOGETHER {
             self.decide(Occasion::Tick, None, &mut step);
         }
         self.plan_tick();

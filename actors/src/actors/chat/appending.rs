@@ -9,7 +9,7 @@ use crate::behaviour::note::Note;
 use crate::behaviour::scene::Occasion;
 use crate::domain::ids::{InboxId, Number};
 use crate::domain::inbox::{Handled, Outcome, OutcomeKind};
-use crate::domain::incoming::{Entity, Event};
+use crate::domain::incoming::{Entity, Event, Incoming};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 use crate::ports::store::StoreError;
@@ -23,8 +23,12 @@ impl ChatState {
         let asked: Vec<(InboxId, EntryKey)> = deliveries
             .iter()
             .filter_map(|delivery| {
-                let (key, date) = self.key_of(delivery)?;
-                memory.may_have_forgotten(&key, date).then_some((delivery.inbox, key))
+                let (key, date) = key_of_delivery(delivery, false)?;
+                if !memory.may_have_forgotten(&key, date) {
+                    return None;
+                }
+                let key = self.key_of(delivery)?;
+                memory.number_of(&key).is_none().then_some((delivery.inbox, key))
             })
             .collect();
         if asked.is_empty() {
@@ -36,24 +40,13 @@ impl ChatState {
         Ok(asked.into_iter().filter_map(|(inbox, key)| Some((inbox, *found.get(&key)?))).collect())
     }
 
-    /// What tells the entry of a row from all others, and when it happened.
-    fn key_of(&self, delivery: &Delivery) -> Option<(EntryKey, Timestamp)> {
-        match &delivery.content {
-            Content::Update(incoming) => {
-                let (date, command) = match &incoming.event {
-                    Event::Message(message) => (message.date, self.command_in(message).is_some()),
-                    Event::Edited(message) => (message.date, false),
-                    Event::Reaction { date, .. } => (*date, false),
-                    _ => return None,
-                };
-                Some((key_of(delivery.inbox, incoming, command)?, date))
-            }
-            Content::Sent(event) => {
-                let (telegram_chat, message_id) = (event.chat, event.message_id);
-                Some((EntryKey { telegram_chat, message_id, kind: EntryKind::Message, revision: 0 }, event.date))
-            }
-            Content::Poison => None,
-        }
+    /// What tells the entry of a row from all others.
+    fn key_of(&self, delivery: &Delivery) -> Option<EntryKey> {
+        let command = match &delivery.content {
+            Content::Update(Incoming { event: Event::Message(message), .. }) => self.command_in(message).is_some(),
+            _ => false,
+        };
+        Some(key_of_delivery(delivery, command)?.0)
     }
 
     pub(super) fn on_delivery(&mut self, delivery: Delivery, known: Option<Number>, step: &mut Step) {
@@ -170,5 +163,24 @@ impl ChatState {
         }
         let outcome = step.outcome(OutcomeKind::Appended);
         step.handled.push(Handled { inbox, outcome, number: Some(number), decision });
+    }
+}
+
+/// What tells the entry of a row from all others, and when it happened; `command` says that it is an order to the fleet.
+fn key_of_delivery(delivery: &Delivery, command: bool) -> Option<(EntryKey, Timestamp)> {
+    match &delivery.content {
+        Content::Update(incoming) => {
+            let date = match &incoming.event {
+                Event::Message(message) | Event::Edited(message) => message.date,
+                Event::Reaction { date, .. } => *date,
+                _ => return None,
+            };
+            Some((key_of(delivery.inbox, incoming, command)?, date))
+        }
+        Content::Sent(event) => {
+            let (telegram_chat, message_id) = (event.chat, event.message_id);
+            Some((EntryKey { telegram_chat, message_id, kind: EntryKind::Message, revision: 0 }, event.date))
+        }
+        Content::Poison => None,
     }
 }

@@ -125,6 +125,11 @@ impl ChatState {
             step.handled.push(Handled { inbox, outcome, number: Some(number), decision: None });
             return;
         }
+        if !self.node.orders.may_command(person) {
+            let outcome = Outcome::because(OutcomeKind::Ignored, "too many commands of one person");
+            step.handled.push(Handled { inbox, outcome, number: None, decision: None });
+            return;
+        }
         let number = Number(memory.last_number.0 + 1);
         (entry.number, entry.root) = (number, number);
         let entry = Arc::new(entry);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::albums::Albums;
 use crate::behaviour::note::Note;
+use crate::behaviour::window::Window;
 use crate::domain::decision::OpenTurn;
 use crate::domain::ids::{BotId, DecisionNumber, InboxId, MessageId, Number, TelegramChatId, ThreadId};
 use crate::domain::time::Timestamp;
@@ -84,8 +85,8 @@ impl Forgotten {
 
 /// What a chat remembers.
 pub struct Memory {
-    /// Latest entries, oldest first.
-    pub window: VecDeque<Arc<Note>>,
+    /// The end of the transcript: what was said, and what became of it.
+    pub window: Window,
     /// Number of the last entry, committed or under way.
     pub last_number: Number,
     /// Number of the last decision, committed or under way.
@@ -99,8 +100,6 @@ pub struct Memory {
     /// People here have been told that they talk to an AI.
     pub disclosed: bool,
     pub(super) albums: Albums,
-    /// Entries of the window that are in a forum topic.
-    threaded: usize,
     entries_max: usize,
     numbers: HashMap<EntryKey, Number>,
     keys: Ring<Remembered>,
@@ -112,7 +111,7 @@ impl Memory {
     /// Memory as loaded from the store at `now`.
     pub fn new(loaded: ChatMemory, entries_max: usize, rows_max: usize, now: Timestamp) -> Self {
         let mut memory = Self {
-            window: VecDeque::new(),
+            window: Window::default(),
             last_number: Number(0),
             last_decision: loaded.last_decision,
             open: Vec::new(),
@@ -120,7 +119,6 @@ impl Memory {
             calm_topics: BTreeMap::new(),
             disclosed: loaded.disclosed,
             albums: Albums::default(),
-            threaded: 0,
             entries_max,
             numbers: HashMap::new(),
             keys: Ring::new(entries_max * KEYS_PER_ENTRY),
@@ -154,17 +152,12 @@ impl Memory {
             self.numbers.remove(&old);
             self.forgotten.add(&old, date);
         }
-        self.threaded += usize::from(entry.thread.is_some());
-        self.window.push_back(Arc::new(note));
-        if self.window.len() > self.entries_max {
-            let oldest = self.window.pop_front();
-            self.threaded -= usize::from(oldest.is_some_and(|oldest| oldest.thread.is_some()));
-        }
+        self.window.push(Arc::new(note), self.entries_max);
     }
 
     /// Whether what is remembered is of several forum topics, as far as it matters: a chat without any pays nothing.
     pub fn has_topics(&self) -> bool {
-        self.threaded > 0
+        self.window.has_topics()
     }
 
     /// The window as one topic sees it.
@@ -172,7 +165,7 @@ impl Memory {
         if self.has_topics() {
             Cow::Owned(self.window.iter().filter(|note| note.thread == thread).cloned().collect())
         } else {
-            Cow::Borrowed(&self.window)
+            Cow::Borrowed(&*self.window)
         }
     }
 
@@ -226,9 +219,9 @@ impl Memory {
         self.numbers.get(key).copied()
     }
 
-    /// Whether only the store can tell if there is an entry of that key; `date` is that of what asks.
+    /// Whether only the store can tell if there is an entry of a key that is not remembered; `date` is that of what asks.
     pub fn may_have_forgotten(&self, key: &EntryKey, date: Timestamp) -> bool {
-        self.forgotten.may_hold(key, date) && !self.numbers.contains_key(key)
+        self.forgotten.may_hold(key, date)
     }
 
     /// A commit was refused: until one succeeds, the store is asked for every key.
@@ -238,8 +231,7 @@ impl Memory {
 
     /// The remembered entry with that number.
     pub fn entry(&self, number: Number) -> Option<&Arc<Note>> {
-        let first = self.window.front()?.number.0;
-        self.window.get(usize::try_from(number.0 - first).ok()?).filter(|entry| entry.number == number)
+        self.window.entry(number)
     }
 
     /// Notes that a row was taken in hand; false when it was before.

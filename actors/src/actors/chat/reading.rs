@@ -42,6 +42,9 @@ pub fn read_update(
                 Reading::Entry(entry, quoted)
             }
         }
+        Event::Edited(message) if is_movement(&message) => {
+            Reading::Nothing(Outcome::because(OutcomeKind::Ignored, "a live location moved"))
+        }
         Event::Edited(message) => {
             let author = fleet_bot(&message.author);
             Reading::Entry(Box::new(blank.message(message, EntryKind::Edit, author)), None)
@@ -79,6 +82,14 @@ pub fn read_update(
             Reading::Nothing(Outcome::because(OutcomeKind::Ignored, format!("undecodable: {reason}")))
         }
     }
+}
+
+/// Whether an edit only moves a live location, which it does every few seconds for hours.
+///
+/// # Source
+/// Bot API, Location: `live_period`.
+fn is_movement(edit: &Message) -> bool {
+    edit.text.is_none() && edit.media.as_ref().is_some_and(|media| matches!(media.kind.as_str(), "location" | "venue"))
 }
 
 /// What tells the entry of a row from all others, before it is one; `command` says that it is an order to the fleet.

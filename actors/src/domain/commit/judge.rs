@@ -109,6 +109,15 @@ impl Bench<'_> {
 
     fn set_right(&mut self, op: SetRight) -> Applied {
         let out = self.loaded.opted_out.contains(&op.person);
+        if op.right.is_outdated(op.at, self.loaded.said.get(&op.person).copied()) {
+            let opposed = out != (op.right == Right::OptOut);
+            return if opposed { Applied::RightOutdated } else { Applied::RightSet { already: true } };
+        }
+        if op.right != Right::Forget {
+            let said = self.loaded.said.entry(op.person).or_insert(op.at);
+            *said = (*said).max(op.at);
+            self.changes.orders.said.insert(op.person, *said);
+        }
         let already = match op.right {
             Right::OptOut => out,
             Right::OptIn => !out,

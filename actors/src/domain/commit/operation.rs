@@ -412,6 +412,8 @@ pub enum Applied {
         /// Whether it was in force already.
         already: bool,
     },
+    /// A newer word of the person's says the opposite, which stays in force.
+    RightOutdated,
     /// What was taken from a budget.
     Allowance {
         /// How much; zero when the budget does not have it.

@@ -266,3 +266,37 @@ pub async fn copies_of_every_kind_are_found_by_their_keys(home: &dyn Home) {
     let memory = scene.store.chat_memory(chat, 1).await.unwrap();
     assert_eq!(memory.highest, [(entries[0].telegram_chat, MessageId(502))], "also of what is not among the latest");
 }
+
+/// What happens to a message takes no place from what was said: neither edits nor reactions push anything out.
+pub async fn a_conversation_is_counted_in_what_was_said(home: &dyn Home) {
+    let scene = with_rows(home, 24).await;
+    let chat = scene.chats[0];
+    let of = |number: i64, kind: EntryKind, message: i64| TranscriptEntry {
+        kind,
+        message_id: MessageId(message),
+        revision: if kind == EntryKind::Message { 0 } else { number },
+        ..entry(chat, number, number)
+    };
+    let mut entries: Vec<_> = (1..=5).map(|n| of(n, EntryKind::Message, 500 + n)).collect();
+    entries.extend((6..=20).map(|n| of(n, EntryKind::Edit, 504)));
+    entries.push(of(21, EntryKind::Edit, 501));
+    entries.extend((22..=24).map(|n| of(n, EntryKind::Reaction, 505)));
+    let step = Advance {
+        entries: entries.clone(),
+        handled: (1..=24).map(|n| appended(n, n, None)).collect(),
+        ..advance(chat, scene.epoch, 0, 1)
+    };
+    scene.commit_all(vec![Operation::Advance(step)]).await;
+    let read = async |upto: i64, said: usize| {
+        let read = scene.store.conversation(chat, Number(upto), said).await.unwrap();
+        read.iter().map(|entry| entry.number.0).collect::<Vec<_>>()
+    };
+    assert_eq!(read(24, 3).await, [3, 4, 5, 20, 21]);
+    assert_eq!(read(24, 5).await, [1, 2, 3, 4, 5, 20, 21]);
+    assert_eq!(read(24, 9).await, [1, 2, 3, 4, 5, 20, 21], "there is no more");
+    assert_eq!(read(10, 2).await, [4, 5, 10], "as it stood then");
+    assert_eq!(read(24, 2).await, [20, 21], "eight times as many entries are looked at, and no more");
+    let memory = scene.store.chat_memory(chat, 3).await.unwrap();
+    assert_eq!((memory.last_number, memory.recent.len()), (Number(24), 5));
+    assert_eq!(*memory.recent[3], entries[19]);
+}
