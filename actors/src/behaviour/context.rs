@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::note::Note;
+use crate::domain::incoming::Quoted;
 use crate::domain::text::shows;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 
@@ -30,6 +31,8 @@ pub struct ContextLine<'a> {
     pub entry: &'a TranscriptEntry,
     /// Its text, or that of its latest edit; `None` for media without a caption.
     pub text: Option<&'a str>,
+    /// What it shows of the message that it replies to, where the transcript does not tell.
+    pub quoted: Option<&'a Quoted>,
 }
 
 /// The newest messages besides the target that fit `messages_max` and `tokens_max`, oldest first. The target's own
@@ -66,7 +69,7 @@ pub fn choose<'a>(
             break;
         }
         left -= tokens;
-        chosen.push(ContextLine { entry, text });
+        chosen.push(ContextLine { entry, text, quoted: note.quoted() });
     }
     chosen.reverse();
     chosen

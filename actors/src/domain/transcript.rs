@@ -112,6 +112,11 @@ impl TranscriptEntry {
         self.fleet_bot.is_some() && self.kind == EntryKind::Message && self.chain_depth == 0
     }
 
+    /// The album that it belongs to.
+    pub fn album(&self) -> Option<&str> {
+        self.media.as_ref()?.album.as_deref()
+    }
+
     /// Whether it records an edit of that post.
     pub fn is_edit_of(&self, post: &Self) -> bool {
         self.kind == EntryKind::Edit && self.message_id == post.message_id && self.telegram_chat == post.telegram_chat

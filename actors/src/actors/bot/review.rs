@@ -127,7 +127,8 @@ impl BotState {
         let tail = tail.unwrap_or_default();
         let verdict = catch_unwind(AssertUnwindSafe(|| reconsider(&pending, &tail))).unwrap_or(Reconsidered::Keep);
         if let Some(job) = self.jobs.get_mut(&turn) {
-            let news = tail.into_iter().filter(|entry| entry.number > pending.seen);
+            let (seen, thread) = (pending.seen, pending.thread);
+            let news = tail.into_iter().filter(|entry| entry.number > seen && entry.thread == thread);
             job.given.window.extend(news.map(|entry| Arc::new(Note::new(entry))));
         }
         match verdict {
@@ -175,7 +176,8 @@ impl BotState {
         let username = self.me.as_ref().map(|me| me.username.as_str());
         let (target, known) = (job.given.target.clone(), turn.target.or(turn.root));
         let pending = Pending::of(&self.profile, username, spoken, target, &job.given.window, known);
-        Pending { after_others: turn.ordinal > 0, ..pending }
+        let thread = pending.thread.or(turn.act.thread());
+        Pending { after_others: turn.ordinal > 0, thread, ..pending }
     }
 
     /// The text, with the name of whom it answers where that would not be evident.
@@ -345,6 +347,9 @@ impl BotState {
         let rights = Arc::clone(&self.node).people.rights();
         for job in self.jobs.values_mut() {
             job.given.window.retain(|note| rights.refuses(note.author.id, note.date).is_none());
+            for note in job.given.window.iter_mut().filter(|note| note.quoted().is_some()) {
+                *note = Arc::new(Note::new(Arc::clone(&note.entry)));
+            }
         }
         let waiting = std::mem::take(&mut self.not_due).into_iter().chain(self.due.extract(|_| true));
         for job in waiting {

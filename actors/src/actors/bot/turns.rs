@@ -261,7 +261,7 @@ impl BotState {
                 bot: spec.bot,
                 chat: spec.chat,
                 telegram_chat,
-                thread: target.and_then(|target| target.thread),
+                thread: target.map_or_else(|| spec.act.thread(), |target| target.thread),
                 reply_to: target.filter(|_| part == 0).map(|target| target.message_id).filter(|id| id.is_of_one()),
                 text,
                 answers_bot: spec.answers_bot,

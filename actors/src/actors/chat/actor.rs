@@ -16,6 +16,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde::Serialize;
 
+use super::albums::captioned;
 use super::evidence::Sighting;
 use super::isolating::{Isolation, REFUSALS_TOGETHER};
 use super::memory::Memory;
@@ -193,6 +194,8 @@ pub(super) struct Step {
     pub(super) absences: Vec<(BotId, bool)>,
     /// People who asked what is stored about them, with the entry and the bot that is to answer.
     pub(super) asked: Vec<(TelegramUserId, Number, BotId)>,
+    /// Albums whose words are among the rows in hand.
+    pub(super) captioned: BTreeSet<String>,
     /// The director panicked over the row in hand.
     pub(super) panicked: bool,
     /// The author of the row in hand, which was read late, has called again since.
@@ -325,7 +328,7 @@ impl ChatState {
             Ok(known) => known,
             Err(error) => return self.reading_failed(myself, &error),
         };
-        let mut step = Step::default();
+        let mut step = Step { captioned: captioned(&deliveries), ..Step::default() };
         let mut heard_by = None;
         let superseded = self.superseded(&deliveries);
         for delivery in deliveries {
@@ -393,7 +396,7 @@ impl ChatState {
             turns: step.turns,
             next_tick_at: self.next_tick_at,
             absences: step.absences,
-            calm_until: self.memory.as_ref().and_then(|memory| memory.calm_until),
+            calm_until: self.memory.as_ref().and_then(Memory::calm_stored),
             disclosed: self.memory.as_ref().is_some_and(|memory| memory.disclosed),
         };
         self.commits_in_flight += 1;

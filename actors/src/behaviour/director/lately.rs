@@ -32,7 +32,21 @@ pub(super) fn by_bot(scene: &Scene<'_>) -> HashMap<BotId, Said> {
             of_bot.in_hour += usize::from(note.date > since);
         }
     }
+    if !std::ptr::eq(scene.window, scene.whole) {
+        count_elsewhere(scene, since, &mut said);
+    }
     said
+}
+
+/// Counts what the bots of a topic said in the others within the hour: their caps hold for all of them.
+fn count_elsewhere(scene: &Scene<'_>, since: Timestamp, said: &mut HashMap<BotId, Said>) {
+    let within = scene.whole.iter().filter(|note| note.kind == EntryKind::Message && note.date > since);
+    for note in within.filter(|note| note.thread != scene.standing.thread) {
+        if let Some(bot) = note.fleet_bot {
+            let silent_here = Said { messages_ago: usize::MAX, at: Timestamp::from_millis(0), in_hour: 0 };
+            said.entry(bot).or_insert(silent_here).in_hour += 1;
+        }
+    }
 }
 
 /// The latest messages, newest first.

@@ -81,7 +81,14 @@ impl Mind {
     pub(super) fn next_tick(room: &Room, now: Timestamp, seed: u64) -> Option<Duration> {
         let pace = room.profile.spec.pacing.quiet_tick?;
         let standing = Standing::default();
-        let scene = Scene { chat: &room.profile, cast: &room.cast, window: &room.window, standing: &standing, now };
+        let scene = Scene {
+            chat: &room.profile,
+            cast: &room.cast,
+            window: &room.window,
+            whole: &room.window,
+            standing: &standing,
+            now,
+        };
         let rhythm = Rhythm {
             pace,
             time_zone: &room.profile.spec.time_zone,
