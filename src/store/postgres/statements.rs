@@ -1,7 +1,9 @@
 //! Every statement that meets a table of the data's way, for the proof that each has its index. Layer: adapter.
 
 use super::tenure::Whose;
-use super::{ABANDONED, PRUNE, archive, cluster, expiry, load, orders, outcomes, people, reads, tenure, unspoken, write};
+use super::{
+    ABANDONED, PRUNE, archive, cluster, expiry, load, orders, outcomes, people, reads, tenure, unspoken, write,
+};
 use crate::store::archive::MESSAGE_NUMBER;
 
 /// Each by its name, as it is sent.

@@ -128,9 +128,7 @@ impl BotState {
         };
         let inspected = catch_unwind(AssertUnwindSafe(|| match completion.finish_reason {
             FinishReason::Stop => inspect(&completion.text),
-            FinishReason::Length => {
-                inspect(cut::at_last_sentence(&completion.text).ok_or(("cut_short", false))?)
-            }
+            FinishReason::Length => inspect(cut::at_last_sentence(&completion.text).ok_or(("cut_short", false))?),
             FinishReason::ContentFilter => Err(("content_filter", false)),
         }));
         let (label, servers) = match inspected {

@@ -19,7 +19,7 @@ use super::actor::{BotMsg, BotState};
 use super::sending::{Outgoing, Stage};
 use crate::actors::chat::actor::{Content, Delivery};
 use crate::actors::committer::{CommitError, CommitResult, STORE_RETRY};
-use crate::domain::commit::operation::{Cancel, Operation, Settle, Start};
+use crate::domain::commit::operation::{Cancel, Operation, Refusal, Settle, Start};
 use crate::domain::ids::{AttemptId, MessageId, OutboxId};
 use crate::domain::inbox::{InboxRow, SentEvent, Source};
 use crate::domain::outbox::{OnUnknown, OutboxMessage, RESEND_ATTEMPTS_MAX, SendResult};
