@@ -12,6 +12,10 @@ use super::loaded::array;
 
 /// Entries, or decisions, whose texts one transaction removes because of their age.
 pub(super) const EXPIRY_BATCH: i64 = 100;
+/// Turns, and messages, that one call ends because nobody took them in their time.
+pub(super) const UNSPOKEN_ROWS: i64 = 2_000;
+/// Why it ended them.
+pub(super) const UNSPOKEN: &str = "could not speak: nobody took it in its time";
 /// Such transactions in one go; the rest waits for the next one.
 pub(super) const EXPIRY_BATCHES: u32 = 100;
 /// Rows of the inbox that one transaction passes.

@@ -35,6 +35,7 @@ mod roster;
 mod session;
 pub mod statements;
 mod tenure;
+mod unspoken;
 mod write;
 
 use std::sync::Arc;
@@ -314,6 +315,10 @@ impl Store for PgStore {
 
     async fn expire(&self, now: Timestamp) -> Result<u64, StoreError> {
         expiry::expire(&self.tasks, now).await
+    }
+
+    async fn expire_unspoken(&self, before: Timestamp) -> Result<u64, StoreError> {
+        unspoken::expire(&self.tasks, before).await
     }
 
     async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError> {

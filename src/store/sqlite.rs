@@ -27,11 +27,13 @@ mod people;
 mod reads;
 mod roster;
 mod tenure;
+mod unspoken;
 mod write;
 mod writer;
 mod written;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use botfleet_actors::domain::allowance::AllowanceKey;
@@ -77,6 +79,8 @@ const WRITABLE: &str = "UPDATE setting SET value = value WHERE key = 'roster'";
 pub struct SqliteStore {
     writer: Mutex<Writer>,
     readers: SqlitePool,
+    /// What takes longer is named in the log.
+    slow: Duration,
     /// Held for life; declared last, so that the connections close before it is lifted.
     _lock: FileLock,
 }
@@ -89,8 +93,34 @@ impl SqliteStore {
     pub fn open(settings: &StoreSettings) -> BoxFuture<'_, Result<Self, OpenError>> {
         Box::pin(async move {
             let Opened { lock, options, writer, readers } = open(settings).await?;
-            Ok(Self { writer: Mutex::new(Writer::new(options, writer)), readers, _lock: lock })
+            Ok(Self {
+                writer: Mutex::new(Writer::new(options, writer)),
+                readers,
+                slow: settings.slow_query,
+                _lock: lock,
+            })
         })
+    }
+
+    /// Names the statement in the log should it take too long, the wait for the connection included.
+    fn timed(&self, name: &'static str) -> Timed {
+        Timed { name, since: Instant::now(), slow: self.slow }
+    }
+}
+
+/// A statement, or several under one name, that is being waited for.
+struct Timed {
+    name: &'static str,
+    since: Instant,
+    slow: Duration,
+}
+
+impl Drop for Timed {
+    fn drop(&mut self) {
+        let took = self.since.elapsed();
+        if took >= self.slow {
+            tracing::warn!(statement = self.name, took_ms = took.as_millis() as u64, "slow statement");
+        }
     }
 }
 
@@ -99,34 +129,42 @@ impl Store for SqliteStore {
     /// # Cancel safety
     /// A dropped call has committed all of its batch or nothing; the next call finds the file sound.
     async fn commit(&self, batch: Vec<Operation>) -> Result<Vec<Result<Applied, Refusal>>, StoreError> {
+        let _slow = self.timed("commit");
         commit::commit(&mut *self.writer.lock().await, batch).await
     }
 
     async fn apply_roster(&self, plan: &RosterPlan, now: Timestamp) -> Result<Roster, StoreError> {
+        let _slow = self.timed("apply_roster");
         roster::apply(&mut *self.writer.lock().await, plan, now).await
     }
 
     async fn roster(&self) -> Result<Roster, StoreError> {
+        let _slow = self.timed("roster");
         roster::stored(&mut *self.writer.lock().await).await
     }
 
     async fn set_username(&self, bot: BotId, username: &str) -> Result<(), StoreError> {
+        let _slow = self.timed("set_username");
         roster::set_username(&mut *self.writer.lock().await, bot, username).await
     }
 
     async fn begin_tenure(&self, node: &str, now: Timestamp) -> Result<Tenure, StoreError> {
+        let _slow = self.timed("begin_tenure");
         tenure::begin(&mut *self.writer.lock().await, node, now).await
     }
 
     async fn reclaim(&self, bot: BotId) -> Result<(), StoreError> {
+        let _slow = self.timed("reclaim");
         tenure::reclaim(&mut *self.writer.lock().await, bot).await
     }
 
     async fn chat_memory(&self, chat: ChatId, recent: usize) -> Result<ChatMemory, StoreError> {
+        let _slow = self.timed("chat_memory");
         reads::chat_memory(&self.readers, chat, recent).await
     }
 
     async fn unhandled(&self, chat: ChatId, limit: usize) -> Result<Vec<InboxRow>, StoreError> {
+        let _slow = self.timed("unhandled");
         reads::unhandled(&self.readers, chat, limit).await
     }
 
@@ -136,6 +174,7 @@ impl Store for SqliteStore {
         upto: Number,
         limit: usize,
     ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+        let _slow = self.timed("transcript");
         reads::transcript(&self.readers, chat, upto, limit).await
     }
 
@@ -153,6 +192,7 @@ impl Store for SqliteStore {
         chat: TelegramChatId,
         messages: &[MessageId],
     ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+        let _slow = self.timed("find_messages");
         reads::find_messages(&self.readers, chat, messages).await
     }
 
@@ -161,42 +201,52 @@ impl Store for SqliteStore {
     }
 
     async fn next_offset(&self, bot: BotId) -> Result<Option<i64>, StoreError> {
+        let _slow = self.timed("next_offset");
         reads::next_offset(&self.readers, bot).await
     }
 
     async fn queued_turns(&self, bot: BotId, limit: usize) -> Result<Vec<Turn>, StoreError> {
+        let _slow = self.timed("queued_turns");
         reads::queued_turns(&self.readers, bot, limit).await
     }
 
     async fn waiting_messages(&self, bot: BotId, limit: usize) -> Result<Vec<OutboxMessage>, StoreError> {
+        let _slow = self.timed("waiting_messages");
         reads::waiting_messages(&self.readers, bot, limit).await
     }
 
     async fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError> {
+        let _slow = self.timed("backlog");
         reads::backlog(&self.readers, now).await
     }
 
     async fn depths(&self) -> Result<QueueDepths, StoreError> {
+        let _slow = self.timed("depths");
         reads::depths(&self.readers).await
     }
 
     async fn allowances(&self) -> Result<Vec<(AllowanceKey, i64)>, StoreError> {
+        let _slow = self.timed("allowances");
         reads::allowances(&self.readers).await
     }
 
     async fn rights(&self, known: i64) -> Result<Option<Rights>, StoreError> {
+        let _slow = self.timed("rights");
         people::rights(&self.readers, known).await
     }
 
     async fn person(&self, person: TelegramUserId) -> Result<PersonRecord, StoreError> {
+        let _slow = self.timed("person");
         people::person(&self.readers, person).await
     }
 
     async fn forget(&self, person: TelegramUserId, wish: Option<i64>, cut: Cut<'_>) -> Result<Forgotten, StoreError> {
+        let _slow = self.timed("forget");
         people::forget(&self.readers, &self.writer, person, wish, cut).await
     }
 
     async fn stops(&self) -> Result<Stops, StoreError> {
+        let _slow = self.timed("stops");
         reads::stops(&self.readers).await
     }
 
@@ -205,10 +255,12 @@ impl Store for SqliteStore {
         cursor: OutcomeCursor,
         limit: usize,
     ) -> Result<(Vec<OutcomeRecord>, OutcomeCursor), StoreError> {
+        let _slow = self.timed("outcomes");
         outcomes::page(&self.readers, cursor, limit).await
     }
 
     async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let _slow = self.timed("prune");
         let mut pruned = 0;
         {
             let mut writer = self.writer.lock().await;
@@ -239,14 +291,21 @@ impl Store for SqliteStore {
     }
 
     async fn expire(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let _slow = self.timed("expire");
         expiry::expire(&self.readers, &self.writer, now).await
     }
 
+    async fn expire_unspoken(&self, before: Timestamp) -> Result<u64, StoreError> {
+        unspoken::expire(&self.writer, before).await
+    }
+
     async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError> {
+        let _slow = self.timed("turn");
         reads::turn(&self.readers, turn).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {
+        let _slow = self.timed("check");
         let mut writer = self.writer.lock().await;
         if let Err(error) = sqlx::query(WRITABLE).execute(writer.begin().await?).await {
             return Err(writer.fail(&error));
@@ -255,22 +314,27 @@ impl Store for SqliteStore {
     }
 
     async fn pauses(&self, bot: BotId) -> Result<Vec<Pause>, StoreError> {
+        let _slow = self.timed("pauses");
         reads::pauses(&self.readers, bot).await
     }
 
     async fn said_lately(&self, bot: BotId, limit: usize) -> Result<Vec<String>, StoreError> {
+        let _slow = self.timed("said_lately");
         reads::said_lately(&self.readers, bot, limit).await
     }
 
     async fn unknown_messages(&self, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError> {
+        let _slow = self.timed("unknown_messages");
         reads::unknown_messages(&self.readers, chat).await
     }
 
     async fn dead_letters(&self, after: Option<DeadLetterId>, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
+        let _slow = self.timed("dead_letters");
         orders::dead_letters(&self.readers, after, limit).await
     }
 
     async fn delivery(&self, bot: BotId) -> Result<Option<DeliveryChoice>, StoreError> {
+        let _slow = self.timed("delivery");
         orders::delivery(&self.readers, bot).await
     }
 
@@ -281,6 +345,7 @@ impl Store for SqliteStore {
     }
 
     async fn message(&self, outbox: OutboxId) -> Result<Option<OutboxMessage>, StoreError> {
+        let _slow = self.timed("message");
         reads::message(&self.readers, outbox).await
     }
 }

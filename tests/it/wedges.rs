@@ -108,7 +108,8 @@ proptest! {
                 copies.extend(heard_by.iter().map(|bot| (*bot, update.clone())));
             }
             for (at, index) in order.iter().enumerate().take(copies.len()) {
-                copies.swap(at, index.index(copies.len()));
+                let other = index.index(copies.len());
+                copies.swap(at, other);
             }
             let restart = restart.index(copies.len());
             for (id, (bot, update)) in copies.into_iter().enumerate() {

@@ -2,14 +2,15 @@
 //! `actors`.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use futures::future::join_all;
 use tokio::sync::{mpsc, watch};
 
 use super::bot::orders::Orders;
+use super::bot::strangers::Strangers;
 use super::bound::{ActBound, BoundedApi};
 use super::chat::notices::Notices;
 use super::committer::Committer;
@@ -20,10 +21,12 @@ use super::provider::consult::Consult;
 use super::records::Records;
 use super::said::FleetSaid;
 use super::traffic::Traffic;
+use super::vitals::Vitals;
+use super::voices::Voices;
 use crate::behaviour::generator::Generator;
 use crate::domain::allowance::{Budget, BudgetKey, BudgetOwner, BudgetScope, BudgetSpec};
 use crate::domain::commit::operation::Operation;
-use crate::domain::ids::{AttemptId, Epoch, IdSource, InboxId, OutboxId, TurnId};
+use crate::domain::ids::{AttemptId, Epoch, IdSource, InboxId, OutboxId, TelegramChatId, TurnId};
 use crate::domain::ownership::Incarnation;
 use crate::policy::treasury::Treasury;
 use crate::ports::bus::{Audience, Bus, BusMessage};
@@ -127,6 +130,10 @@ pub struct Node {
     pub turns_open: AtomicU64,
     /// What its bots said lately.
     pub said: FleetSaid,
+    /// Who cannot speak.
+    pub voices: Voices,
+    /// Chats that the manifest does not name and that its bots stay in.
+    pub strangers: Strangers,
     /// Orders of people that were seen lately.
     pub orders: Orders,
     /// What chats were told of the fleet lately.
@@ -135,6 +142,10 @@ pub struct Node {
     pub people: People,
     /// People who ask what is stored about them.
     pub records: Records,
+    /// The chat of operators, where a bot tells what is wrong: no conversation, and no bot leaves it.
+    pub operators: OnceLock<TelegramChatId>,
+    /// What Telegram and the providers made of the last tries.
+    pub vitals: Vitals,
     budgets: Vec<BudgetSpec>,
     ended: watch::Sender<Option<Ended>>,
     ids: IdSource,
@@ -180,10 +191,14 @@ impl Node {
             jitter: Jitter(AtomicU64::new(seed)),
             turns_open: AtomicU64::new(0),
             said: FleetSaid::default(),
+            voices: Voices::default(),
+            strangers: Strangers::default(),
             orders: Orders::default(),
             notices: Notices::default(),
             people: People::default(),
             records: Records::default(),
+            operators: OnceLock::new(),
+            vitals: Vitals::default(),
             budgets: Vec::new(),
             ended: watch::Sender::new(None),
         }

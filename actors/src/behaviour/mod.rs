@@ -9,6 +9,8 @@
 //! | `generator` | the whole request |
 //! | `freshness` | what is too old to be answered |
 //! | `firewall` | whether an answer may reach a chat |
+//! | `identity` | whether a text claims that the bot is a person |
+//! | `cut` | where a text ends that broke off |
 //! | `links` | which earlier message a message answers |
 //! | `novelty` | whether a text is news |
 //! | `stances` | which opinions matter, and whether a text contradicts one |
@@ -27,11 +29,13 @@
 
 pub mod command;
 pub mod context;
+pub mod cut;
 pub mod director;
 pub mod explain;
 pub mod firewall;
 pub mod freshness;
 pub mod generator;
+pub mod identity;
 pub mod interruption;
 pub mod links;
 pub mod local;

@@ -271,7 +271,14 @@ impl Rerun<'_> {
         let absent = &decision.standing.absent;
         let here: Vec<CastMember> =
             self.cast.iter().filter(|member| !absent.contains(&member.profile.id)).cloned().collect();
-        let scene = Scene { chat: self.chat, cast: &here, window, standing: &decision.standing, now: decision.at };
+        let scene = Scene {
+            chat: self.chat,
+            cast: &here,
+            window,
+            whole: window,
+            standing: &decision.standing,
+            now: decision.at,
+        };
         let occasion = match (decision.cause, cause) {
             (Cause::Tick, _) => Occasion::Tick,
             (Cause::Entry(_), None) => return Err(Gap::WindowGone),

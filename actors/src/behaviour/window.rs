@@ -23,6 +23,8 @@ const EDITS_MAX: usize = 400;
 pub struct Window {
     notes: VecDeque<Arc<Note>>,
     said: usize,
+    /// How many of them are in a forum topic.
+    threaded: usize,
     /// The number of the latest edit of each message, as far as it stands in the window.
     edits: HashMap<(TelegramChatId, MessageId), Number>,
     /// The edit that the newest entry supersedes.
@@ -52,8 +54,10 @@ impl Window {
         if let Some(superseded) = self.superseded.take() {
             self.remove(superseded);
         }
-        if self.notes.back().is_some_and(|last| last.kind == EntryKind::Reaction) {
-            self.notes.pop_back();
+        if self.notes.back().is_some_and(|last| last.kind == EntryKind::Reaction)
+            && let Some(reaction) = self.notes.pop_back()
+        {
+            self.leaves(&reaction);
         }
         match note.kind {
             EntryKind::Edit => {
@@ -65,6 +69,7 @@ impl Window {
             EntryKind::Reaction => {}
             EntryKind::Message | EntryKind::Member => self.said += 1,
         }
+        self.threaded += usize::from(note.thread.is_some());
         self.notes.push_back(note);
         while self.said > most {
             self.remove_first();
@@ -81,15 +86,25 @@ impl Window {
     }
 
     fn remove(&mut self, number: Number) {
-        if let Some(place) = self.place(number) {
-            self.notes.remove(place);
+        if let Some(note) = self.place(number).and_then(|place| self.notes.remove(place)) {
+            self.leaves(&note);
         }
+    }
+
+    fn leaves(&mut self, note: &Note) {
+        self.threaded -= usize::from(note.thread.is_some());
+    }
+
+    /// Whether any of it was said in a forum topic.
+    pub fn has_topics(&self) -> bool {
+        self.threaded > 0
     }
 
     fn remove_first(&mut self) {
         let Some(first) = self.notes.pop_front() else {
             return;
         };
+        self.leaves(&first);
         if is_said(&first) {
             self.said -= 1;
         } else {
@@ -100,6 +115,7 @@ impl Window {
     fn remove_oldest_edit(&mut self) {
         let oldest = self.notes.iter().position(|note| note.kind == EntryKind::Edit);
         if let Some(oldest) = oldest.and_then(|place| self.notes.remove(place)) {
+            self.leaves(&oldest);
             self.forget_edit(&oldest);
         }
     }
@@ -168,6 +184,7 @@ mod tests {
             let window = of(&notes[..upto], 12);
             let first = window.front().unwrap().number.0 as usize;
             assert_eq!(numbers(&of(&notes[first - 1..upto], usize::MAX)), numbers(&window));
+            assert_eq!(window.threaded, window.iter().filter(|note| note.thread.is_some()).count());
         }
     }
 }

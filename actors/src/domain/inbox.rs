@@ -149,7 +149,7 @@ pub struct SentEvent {
     pub text: String,
     /// When Telegram accepted it.
     pub date: Timestamp,
-    /// Length of the chain of bot messages that it ends, itself included (I11).
+    /// Length of the chain of bot messages that it ends, itself included; 0 for a notice (I11).
     pub chain_depth: u32,
     /// The entry that started the chain.
     pub root: Option<Number>,

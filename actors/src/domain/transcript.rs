@@ -39,7 +39,7 @@ pub struct TranscriptEntry {
     pub date: Timestamp,
     /// The row that it came from.
     pub inbox: InboxId,
-    /// Length of the chain of bot messages that it ends; 0 for people (I11).
+    /// Length of the chain of bot messages that it ends; 0 for people and notices (I11).
     pub chain_depth: u32,
     /// The entry that started the chain, itself for people.
     pub root: Number,
@@ -104,6 +104,17 @@ impl TranscriptEntry {
     pub fn words_of(&self) -> Option<TelegramUserId> {
         let holds = self.text.is_some() || self.media.is_some();
         (holds && self.author.kind == AuthorKind::Person).then_some(self.author.id)
+    }
+
+    /// Whether the fleet says something of itself there: disclosures, answers to commands. They are for people: no talk
+    /// goes on from them, and no model reads them.
+    pub fn is_notice(&self) -> bool {
+        self.fleet_bot.is_some() && self.kind == EntryKind::Message && self.chain_depth == 0
+    }
+
+    /// The album that it belongs to.
+    pub fn album(&self) -> Option<&str> {
+        self.media.as_ref()?.album.as_deref()
     }
 
     /// Whether it records an edit of that post.

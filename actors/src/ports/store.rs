@@ -294,6 +294,10 @@ pub trait Store: Archive {
     /// text, of handled inbox rows what they hold. Numbers, authors, dates and outcomes stay. Returns how many entries and decisions it has passed.
     async fn expire(&self, now: Timestamp) -> Result<u64, StoreError>;
 
+    /// Ends what nobody took in its time, whoever lives: turns queued or claimed whose time was over at `before` are
+    /// expired, and messages that wait since then are cancelled; at most some thousands a call. Returns how many.
+    async fn expire_unspoken(&self, before: Timestamp) -> Result<u64, StoreError>;
+
     /// The states of a turn and its messages, for tests and the reason why.
     async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError>;
 

@@ -292,6 +292,10 @@ impl Store for FaultyStore {
         self.reach()?.expire(now).await
     }
 
+    async fn expire_unspoken(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.reach()?.expire_unspoken(before).await
+    }
+
     async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError> {
         self.reach()?.turn(turn).await
     }

@@ -224,6 +224,10 @@ impl Store for MemoryStore {
         Ok(self.reach()?.expire(now))
     }
 
+    async fn expire_unspoken(&self, before: Timestamp) -> Result<u64, StoreError> {
+        Ok(self.reach()?.expire_unspoken(before))
+    }
+
     async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError> {
         let state = self.reach()?;
         Ok(state.turns.get(&turn).map(|found| (found.clone(), state.messages_of(turn).cloned().collect())))

@@ -136,6 +136,7 @@ impl Scenery {
             chat.physics = Physics {
                 chain_depth_max: None,
                 pair_per_ten_minutes: None,
+                person_per_ten_minutes: None,
                 chat_per_minute: None,
                 fleet_per_minute: None,
                 cool_down: Duration::ZERO,
@@ -298,6 +299,7 @@ impl Scenery {
             max_connections: 40,
             delete_foreign: self.delete_foreign,
             secrets: RwLock::new(node.directory.known().bots.keys().map(secret).collect()),
+            former: RwLock::default(),
         };
         let args = FleetArgs {
             node: Arc::clone(&node),
@@ -457,6 +459,15 @@ impl Stage {
         match self.actor.call(|reply| FleetMsg::Release(child, reply), Some(DEADLINE)).await {
             Ok(ractor::rpc::CallResult::Success(released)) => released,
             other => panic!("the fleet does not answer: {other:?}"),
+        }
+    }
+
+    /// A person lifts the pauses of the bot at that place; tells whether that is stored.
+    pub async fn lift_pauses(&self, at: usize) -> bool {
+        let bot = self.node.directory.bot(self.bots[at]).expect("the bot runs");
+        match bot.call(BotMsg::LiftPauses, Some(DEADLINE)).await {
+            Ok(ractor::rpc::CallResult::Success(lifted)) => lifted,
+            other => panic!("the bot does not answer: {other:?}"),
         }
     }
 

@@ -7,7 +7,7 @@ use botfleet_actors::domain::control::{Rank, Stop, StopOrder, StopScope};
 use botfleet_actors::domain::ids::{MessageId, TelegramUserId};
 use botfleet_actors::domain::incoming::{AuthorKind, Entity, EntityKind, Event, Incoming};
 use botfleet_actors::ports::store::Store;
-use botfleet_actors::ports::telegram::TelegramError;
+use botfleet_actors::ports::telegram::{Shut, TelegramError};
 use botfleet_actors::testkit::journal::Happening;
 use botfleet_actors::testkit::rows::person;
 use botfleet_actors::testkit::stage::{Scenery, Stage};
@@ -163,7 +163,9 @@ async fn i9_where_telegram_refuses_one_bot_the_next_one_asks() {
         stage.node.committer.commit(Operation::SetStop(stop)).await.unwrap();
     }
     knows_administrators(&stage);
-    stage.telegram(0).ranks(Err(TelegramError::Forbidden("not a member".to_owned())));
+    stage
+        .telegram(0)
+        .ranks(Err(TelegramError::CannotWrite { place: Shut::Outside, description: "not a member".to_owned() }));
     give(&stage, 900, "/start", Some(ADMINISTRATOR));
     stage.until("the chat is started", async |stage| stored(stage).await.is_none()).await;
 }
@@ -172,7 +174,9 @@ async fn i9_where_telegram_refuses_one_bot_the_next_one_asks() {
 async fn i9_whom_no_bot_can_ask_about_counts_as_no_administrator() {
     let stage = Scenery::new(2, 1).raise().await;
     for bot in [0, 1] {
-        stage.telegram(bot).ranks(Err(TelegramError::Forbidden("not a member".to_owned())));
+        stage
+            .telegram(bot)
+            .ranks(Err(TelegramError::CannotWrite { place: Shut::Outside, description: "not a member".to_owned() }));
     }
     give(&stage, 900, "/stop", Some(person().id));
     stage

@@ -32,6 +32,9 @@ UPDATE outbox SET expires_at = r.expires_at FROM unnest($1::bigint[], $2::bigint
 WHERE outbox.id = r.id";
 pub(super) const UNHANDLED: &str = "\
 UPDATE inbox SET outcome = NULL, reason = NULL, number = NULL, decision = NULL WHERE id = ANY($1)";
+const SHORTER: &str = "\
+UPDATE send_pause SET until = least(send_pause.until, r.until) \
+FROM unnest($1::bigint[], $2::bigint[]) AS r (bot, until) WHERE send_pause.bot = r.bot";
 const ALIASES: &str = "\
 INSERT INTO chat_alias (telegram_chat_id, chat, since) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) \
 ON CONFLICT (telegram_chat_id) DO NOTHING";
@@ -88,6 +91,11 @@ pub(super) async fn write(session: &mut Session<'_>, orders: &Orders) -> Result<
         let (people, said): (Vec<i64>, Vec<i64>) =
             orders.said.iter().map(|(person, at)| (person.0, at.as_millis())).unzip();
         session.execute("rights_said", sqlx::query(SAID).bind(people).bind(said)).await?;
+    }
+    if !orders.pauses.is_empty() {
+        let (bots, ends): (Vec<i64>, Vec<i64>) =
+            orders.pauses.iter().map(|(bot, until)| (bot.0, until.as_millis())).unzip();
+        session.execute("shorten_pauses", sqlx::query(SHORTER).bind(bots).bind(ends)).await?;
     }
     for right in &orders.rights {
         people::write(session, right).await?;

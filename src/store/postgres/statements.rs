@@ -1,7 +1,9 @@
 //! Every statement that meets a table of the data's way, for the proof that each has its index. Layer: adapter.
 
 use super::tenure::Whose;
-use super::{ABANDONED, PRUNE, archive, cluster, expiry, load, orders, outcomes, people, reads, tenure, write};
+use super::{
+    ABANDONED, PRUNE, archive, cluster, expiry, load, orders, outcomes, people, reads, tenure, unspoken, write,
+};
 use crate::store::archive::MESSAGE_NUMBER;
 
 /// Each by its name, as it is sent.
@@ -69,6 +71,8 @@ pub fn on_the_datas_way() -> Vec<(&'static str, String)> {
         ("expire_entries", expiry::EMPTY_ENTRIES),
         ("turns_to_expire", expiry::TURNS_OF),
         ("expire_decisions", expiry::EMPTY_DECISIONS),
+        ("unspoken_turns", unspoken::TURNS),
+        ("unspoken_messages", unspoken::MESSAGES),
     ]
     .into_iter()
     .map(|(name, text)| (name, text.to_owned()))

@@ -155,6 +155,7 @@ impl BotState {
                 self.me = Some(me);
                 self.polling.failures = 0;
                 self.health = BotHealth::Starting;
+                self.set_silence(None);
                 self.open_intake();
             }
             Err(error) => self.poll_failed(&error, |_| BotMsg::Identify),

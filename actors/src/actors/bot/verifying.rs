@@ -127,7 +127,7 @@ fn heard(node: &Arc<Node>, bot: BotId, mut doubt: Doubt, answer: Administrators)
             doubt.telegram = *to;
             return Some((doubt, Duration::ZERO));
         }
-        (TelegramError::Forbidden(_) | TelegramError::Rejected { .. } | TelegramError::Unauthorized(_), _) => {
+        (TelegramError::CannotWrite { .. } | TelegramError::Rejected { .. } | TelegramError::Unauthorized(_), _) => {
             tracing::warn!(chat.id = %doubt.chat, bot.id = %bot, error = %error, "telegram does not tell this bot who administers the chat");
             doubt.refused.insert(bot);
             if doubt.askers(node, bot).is_empty() {

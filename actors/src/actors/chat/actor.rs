@@ -16,6 +16,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde::Serialize;
 
+use super::albums::captioned;
 use super::evidence::Sighting;
 use super::isolating::{Isolation, REFUSALS_TOGETHER};
 use super::memory::Memory;
@@ -104,6 +105,8 @@ pub enum ChatMsg {
     RecordRead(Number, BotId, Option<PersonRecord>),
     /// Telegram says that this bot cannot post here.
     CannotPost(BotId),
+    /// This bot can post here again.
+    CanPost(BotId),
     /// Another node waits for it: hand it over, if it is still under that epoch.
     HandOver(Epoch, Incarnation),
     /// The hand-over was committed, or not.
@@ -135,6 +138,8 @@ pub struct ChatSnapshot {
     pub waits_for_store: bool,
     /// Names of its bots that cannot post there.
     pub absent: Vec<String>,
+    /// Its bots that cannot speak there now, and why.
+    pub silent: BTreeMap<String, String>,
     /// Entries in its transcript.
     pub entries: i64,
     /// Decisions made.
@@ -160,6 +165,8 @@ pub struct ChatState {
     pub(super) stored_telegram_id: TelegramChatId,
     /// Bots that cannot post here.
     pub(super) absent: BTreeSet<BotId>,
+    /// When bots that cannot post here were asked last whether they can again.
+    pub(super) wanted_at: Option<tokio::time::Instant>,
     /// Rises with each reading of the store: results of older commits no longer concern us.
     pub(super) generation: u64,
     pub(super) commits_in_flight: usize,
@@ -187,6 +194,8 @@ pub(super) struct Step {
     pub(super) absences: Vec<(BotId, bool)>,
     /// People who asked what is stored about them, with the entry and the bot that is to answer.
     pub(super) asked: Vec<(TelegramUserId, Number, BotId)>,
+    /// Albums whose words are among the rows in hand.
+    pub(super) captioned: BTreeSet<String>,
     /// The director panicked over the row in hand.
     pub(super) panicked: bool,
     /// The author of the row in hand, which was read late, has called again since.
@@ -231,6 +240,7 @@ impl Actor for ChatActor {
             next_tick_at: None,
             memory: None,
             absent: BTreeSet::new(),
+            wanted_at: None,
             sightings: VecDeque::new(),
             stored_telegram_id: args.profile.spec.telegram_id,
             node: args.node,
@@ -267,7 +277,8 @@ impl Actor for ChatActor {
             ChatMsg::SendUnknown => state.on_send_unknown(&myself).await,
             ChatMsg::Spent => state.on_spent(&myself),
             ChatMsg::RecordRead(entry, speaker, record) => state.on_record(&myself, entry, speaker, record.as_ref()),
-            ChatMsg::CannotPost(bot) => state.on_cannot_post(bot),
+            ChatMsg::CannotPost(bot) => state.on_cannot_post(bot, true),
+            ChatMsg::CanPost(bot) => state.on_cannot_post(bot, false),
             ChatMsg::HandOver(epoch, to) => state.on_hand_over(&myself, epoch, to),
             ChatMsg::HandedOver(to, result) => state.on_handed_over(&myself, to, &result).await,
             ChatMsg::Leave(epoch) => state.on_leave(&myself, epoch),
@@ -317,7 +328,7 @@ impl ChatState {
             Ok(known) => known,
             Err(error) => return self.reading_failed(myself, &error),
         };
-        let mut step = Step::default();
+        let mut step = Step { captioned: captioned(&deliveries), ..Step::default() };
         let mut heard_by = None;
         let superseded = self.superseded(&deliveries);
         for delivery in deliveries {
@@ -385,7 +396,7 @@ impl ChatState {
             turns: step.turns,
             next_tick_at: self.next_tick_at,
             absences: step.absences,
-            calm_until: self.memory.as_ref().and_then(|memory| memory.calm_until),
+            calm_until: self.memory.as_ref().and_then(Memory::calm_stored),
             disclosed: self.memory.as_ref().is_some_and(|memory| memory.disclosed),
         };
         self.commits_in_flight += 1;
@@ -440,6 +451,11 @@ impl ChatState {
             policy: self.profile.spec.policy.as_str(),
             bots: self.profile.members.iter().filter_map(|id| names.get(id).map(|name| (*name).to_owned())).collect(),
             absent: self.absent.iter().filter_map(|id| names.get(id).map(|name| (*name).to_owned())).collect(),
+            silent: self
+                .silent_here(None, self.node.clock.now())
+                .into_iter()
+                .filter_map(|(id, why)| Some(((*names.get(&id)?).to_owned(), why.to_string())))
+                .collect(),
             waits_for_store: self.memory.is_none(),
             entries: self.memory.as_ref().map_or(0, |memory| memory.last_number.0),
             decisions: self.memory.as_ref().map_or(0, |memory| memory.last_decision.0),

@@ -9,7 +9,7 @@ use crate::behaviour::note::Note;
 use crate::behaviour::scene::Occasion;
 use crate::domain::ids::{InboxId, Number};
 use crate::domain::inbox::{Handled, Outcome, OutcomeKind};
-use crate::domain::incoming::{Event, Incoming};
+use crate::domain::incoming::{Entity, Event, Incoming};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 use crate::ports::store::StoreError;
@@ -70,11 +70,15 @@ impl ChatState {
         let Some(memory) = self.memory.as_mut() else {
             return;
         };
+        let mut quoted = None;
         let (entry, heard_by, last_part) = match content {
             Content::Update(incoming) => {
                 let reading = read_update(self.profile.id, inbox, incoming, |author| node.directory.bot_of(author.id));
                 match reading {
-                    Reading::Entry(entry) => (*entry, Some(bot), true),
+                    Reading::Entry(entry, shown) => {
+                        quoted = shown;
+                        (*entry, Some(bot), true)
+                    }
                     Reading::FleetCopy(entry) => {
                         let outcome = Outcome::because(OutcomeKind::Duplicate, "a message of the fleet");
                         let number = known.or_else(|| memory.number_of(&entry.key()));
@@ -116,13 +120,16 @@ impl ChatState {
         }
         if let Some(number) = known.or_else(|| memory.number_of(&entry.key())) {
             // The entry itself may have left the memory: this copy says the same.
+            let wakes = entry.album().is_none_or(|_| memory.leads_album(number));
             let copy = Arc::new(Note::new(Arc::new(TranscriptEntry { number, root: number, ..entry })));
             // The very row of the entry comes again when a person gave it another go.
             let again = memory.entry(number).filter(|entry| entry.inbox == inbox).cloned();
             let decision = match (&again, heard_by) {
                 (Some(entry), _) => self.decide(Occasion::Entry { entry, heard_by }, Some(entry), step),
-                (None, Some(heard_by)) => self.decide(Occasion::Copy { entry: &copy, heard_by }, Some(&copy), step),
-                (None, None) => None,
+                (None, Some(heard_by)) if wakes => {
+                    self.decide(Occasion::Copy { entry: &copy, heard_by }, Some(&copy), step)
+                }
+                (None, _) => None,
             };
             let outcome = step.outcome(if again.is_some() { OutcomeKind::Appended } else { OutcomeKind::Duplicate });
             step.handled.push(Handled { inbox, outcome, number: Some(number), decision });
@@ -134,12 +141,26 @@ impl ChatState {
         if entry.root == Number(0) {
             entry.root = number;
         }
+        let quoted = quoted.filter(|shown| {
+            let held = entry.reply_to.is_some_and(|message| memory.holds(entry.telegram_chat, message));
+            if let Some(bot) = shown.author.filter(|author| !held && node.directory.bot_of(*author).is_some()) {
+                // The transcript does not hold what was replied to; that it is a bot's decides who answers.
+                entry.entities.push(Entity::turned_to(bot));
+            }
+            !held || shown.part.is_some()
+        });
         let entry = Arc::new(entry);
-        memory.append(Arc::clone(&entry));
+        let wakes = memory.is_woken_by(&entry, &step.captioned);
+        memory.append_note(Note::quoting(Arc::clone(&entry), quoted));
         step.entries.push((*entry).clone());
-        let whole = memory.window.back().filter(|_| last_part).cloned();
+        let whole = memory.window.back().filter(|_| last_part && wakes).cloned();
+        let turns = step.turns.len();
         let decision =
             whole.and_then(|last| self.decide(Occasion::Entry { entry: &last, heard_by }, Some(&last), step));
+        if let (Some(album), Some(memory)) = (entry.album().filter(|_| step.turns.len() == turns), self.memory.as_mut())
+        {
+            memory.unanswered_album(album, wakes);
+        }
         let outcome = step.outcome(OutcomeKind::Appended);
         step.handled.push(Handled { inbox, outcome, number: Some(number), decision });
     }

@@ -56,7 +56,8 @@ impl ChatState {
     }
 
     pub(super) fn store_failed(&mut self, myself: &ActorRef<ChatMsg>, error: &StoreError) {
-        tracing::warn!(chat.id = %self.profile.id, error = %error, "chat waits for the store");
+        tracing::debug!(chat.id = %self.profile.id, error = %error, "chat waits for the store");
+        self.node.committer.signs.waits("chats", error);
         self.memory = None;
         // Results of other commits under way no longer concern us.
         self.generation += 1;

@@ -1,13 +1,15 @@
 //! The end of a transcript in memory. Layer `actors`.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::hash::Hash;
 use std::sync::Arc;
 
+use super::albums::Albums;
 use crate::behaviour::note::Note;
 use crate::behaviour::window::Window;
 use crate::domain::decision::OpenTurn;
-use crate::domain::ids::{BotId, DecisionNumber, InboxId, MessageId, Number, TelegramChatId};
+use crate::domain::ids::{BotId, DecisionNumber, InboxId, MessageId, Number, TelegramChatId, ThreadId};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 use crate::ports::store::ChatMemory;
@@ -93,8 +95,11 @@ pub struct Memory {
     pub open: Vec<OpenTurn>,
     /// Loop physics keep it quiet until then.
     pub calm_until: Option<Timestamp>,
+    /// The same for single forum topics; after a restart the latest of these holds for all of them.
+    pub calm_topics: BTreeMap<Option<ThreadId>, Timestamp>,
     /// People here have been told that they talk to an AI.
     pub disclosed: bool,
+    pub(super) albums: Albums,
     entries_max: usize,
     numbers: HashMap<EntryKey, Number>,
     keys: Ring<Remembered>,
@@ -111,7 +116,9 @@ impl Memory {
             last_decision: loaded.last_decision,
             open: Vec::new(),
             calm_until: loaded.calm_until,
+            calm_topics: BTreeMap::new(),
             disclosed: loaded.disclosed,
+            albums: Albums::default(),
             entries_max,
             numbers: HashMap::new(),
             keys: Ring::new(entries_max * KEYS_PER_ENTRY),
@@ -132,6 +139,12 @@ impl Memory {
 
     /// Appends an entry, numbered by the caller.
     pub fn append(&mut self, entry: Arc<TranscriptEntry>) {
+        self.append_note(Note::new(entry));
+    }
+
+    /// Appends an entry, numbered by the caller, with what is known of it.
+    pub fn append_note(&mut self, note: Note) {
+        let entry = &note.entry;
         let key = entry.key();
         self.last_number = entry.number;
         self.numbers.insert(key, entry.number);
@@ -139,7 +152,53 @@ impl Memory {
             self.numbers.remove(&old);
             self.forgotten.add(&old, date);
         }
-        self.window.push(Arc::new(Note::new(entry)), self.entries_max);
+        self.window.push(Arc::new(note), self.entries_max);
+    }
+
+    /// Whether what is remembered is of several forum topics, as far as it matters: a chat without any pays nothing.
+    pub fn has_topics(&self) -> bool {
+        self.window.has_topics()
+    }
+
+    /// The window as one topic sees it.
+    pub fn window_of(&self, thread: Option<ThreadId>) -> Cow<'_, VecDeque<Arc<Note>>> {
+        if self.has_topics() {
+            Cow::Owned(self.window.iter().filter(|note| note.thread == thread).cloned().collect())
+        } else {
+            Cow::Borrowed(&*self.window)
+        }
+    }
+
+    /// The topic that was last alive: where a quiet chat wakes.
+    pub fn lively_topic(&self) -> Option<ThreadId> {
+        if !self.has_topics() {
+            return None;
+        }
+        self.window.iter().rev().find(|note| note.kind == EntryKind::Message)?.thread
+    }
+
+    /// Until when a topic calms down.
+    pub fn calm_in(&self, thread: Option<ThreadId>) -> Option<Timestamp> {
+        self.calm_until.max(self.calm_topics.get(&thread).copied())
+    }
+
+    /// A topic calms down until then, or as long as it did; what lies before `now` is over.
+    pub fn calms_down(&mut self, thread: Option<ThreadId>, until: Option<Timestamp>, now: Timestamp) {
+        if self.has_topics() {
+            if let Some(until) = until {
+                self.calm_topics.insert(thread, until);
+                self.calm_until = self.calm_until.map(|chat| chat.min(until));
+            }
+            self.calm_topics.retain(|_, until| *until > now);
+        } else {
+            self.calm_until = until.or(self.calm_until);
+        }
+        self.calm_until = self.calm_until.filter(|until| *until > now);
+    }
+
+    /// What survives a restart of all that.
+    pub fn calm_stored(&self) -> Option<Timestamp> {
+        self.calm_until.max(self.calm_topics.values().max().copied())
     }
 
     /// The turns that the chat waits for now; what it waited for in vain is forgotten.

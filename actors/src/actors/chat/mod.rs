@@ -7,6 +7,7 @@
 //! | `memory` | the end of the transcript in memory |
 //! | `place` | who can post here, and the chat's id at Telegram |
 //! | `appending` | one row becomes an entry, a copy, or nothing |
+//! | `albums` | several messages that are answered once |
 //! | `commands` | people's commands answered, and what the fleet says of itself |
 //! | `notices` | what it said of itself lately |
 //! | `deciding` | the director, and the turns of its speakers |
@@ -16,6 +17,7 @@
 //! | `evidence` | what resolves a message of unknown fate (I4) |
 
 pub mod actor;
+mod albums;
 mod appending;
 mod commands;
 mod deciding;

@@ -4,15 +4,15 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::domain::ids::{BotId, ChatId, InboxId, Number, TelegramChatId};
 use crate::domain::inbox::{Outcome, OutcomeKind, SentEvent};
-use crate::domain::incoming::{Author, AuthorKind, Event, Incoming, Message};
+use crate::domain::incoming::{Author, AuthorKind, Event, Incoming, Message, Quoted};
 use crate::domain::roster::BotProfile;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 
 /// What a row turned out to be.
 pub enum Reading {
-    /// A transcript entry, unless it is known already. Its number is still 0.
-    Entry(Box<TranscriptEntry>),
+    /// A transcript entry, unless it is known already, and what it shows of another message. Its number is still 0.
+    Entry(Box<TranscriptEntry>, Option<Quoted>),
     /// Telegram's copy of a message of the fleet: the fleet's own event is the truth.
     FleetCopy(Box<TranscriptEntry>),
     /// Nothing for the transcript.
@@ -31,14 +31,15 @@ pub fn read_update(
     };
     let blank = Blank { chat, inbox, telegram_chat };
     match incoming.event {
-        Event::Message(message) => {
+        Event::Message(mut message) => {
+            let quoted = message.quoted.take();
             let kind = if message.service { EntryKind::Member } else { EntryKind::Message };
             let author = fleet_bot(&message.author);
             let entry = Box::new(blank.message(message, kind, author));
             if author.is_some() && kind == EntryKind::Message {
                 Reading::FleetCopy(entry)
             } else {
-                Reading::Entry(entry)
+                Reading::Entry(entry, quoted)
             }
         }
         Event::Edited(message) if is_movement(&message) => {
@@ -46,7 +47,7 @@ pub fn read_update(
         }
         Event::Edited(message) => {
             let author = fleet_bot(&message.author);
-            Reading::Entry(Box::new(blank.message(message, EntryKind::Edit, author)))
+            Reading::Entry(Box::new(blank.message(message, EntryKind::Edit, author)), None)
         }
         Event::Reaction { message_id, author, emoji, date } => {
             let revision = revision_of_reaction(&author, &emoji, date);
@@ -64,7 +65,7 @@ pub fn read_update(
                 media: None,
                 service: false,
             };
-            Reading::Entry(Box::new(blank.message(message, EntryKind::Reaction, fleet_bot)))
+            Reading::Entry(Box::new(blank.message(message, EntryKind::Reaction, fleet_bot)), None)
         }
         Event::Membership { can_post, .. } => Reading::Nothing(Outcome::because(
             OutcomeKind::Control,
@@ -74,6 +75,9 @@ pub fn read_update(
             OutcomeKind::Control,
             format!("the group became {to}: put that id into the manifest"),
         )),
+        Event::MigratedFrom { from } => {
+            Reading::Nothing(Outcome::because(OutcomeKind::Control, format!("the group was {from} before")))
+        }
         Event::Other { name } => {
             Reading::Nothing(Outcome::because(OutcomeKind::Ignored, format!("kind {name} is not used")))
         }

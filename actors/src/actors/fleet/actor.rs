@@ -22,6 +22,7 @@ pub use super::supervision::{Child, Quarantined};
 use crate::actors::bot::actor::BotMsg;
 use crate::actors::bot::orders::{Order, claim, order};
 use crate::actors::bot::settings::BotSettings;
+use crate::actors::bot::strangers::StrangeChat;
 use crate::actors::bot::verifying::Doubt;
 use crate::actors::chat::settings::ChatSettings;
 use crate::actors::node::{Ended, Node};
@@ -33,8 +34,10 @@ use crate::domain::commit::operation::SetRight;
 use crate::domain::ids::{BotId, ChatId, Epoch, TelegramChatId, TelegramUserId};
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::roster::{BotProfile, Roster};
+use crate::domain::silence::Silence;
 use crate::policy::ownership::settings::OwnershipSettings;
 use crate::policy::restart::Remedy;
+use crate::ports::bus::Hint;
 use crate::ports::llm::LlmProvider;
 use crate::ports::store::{Backlog, StoreError};
 use crate::ports::telegram::{BotApi, Me};
@@ -167,6 +170,8 @@ pub struct FleetSnapshot {
     pub restarts: u64,
     /// Children that wait for a person.
     pub quarantined: Vec<Quarantined>,
+    /// Chats that the manifest does not name and that its bots stay in, with the reason.
+    pub strange_chats: Vec<StrangeChat>,
 }
 
 /// State of the fleet.
@@ -208,6 +213,7 @@ impl Actor for FleetActor {
         args: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
         args.node.directory.set_fleet(myself.clone());
+        args.node.voices.try_first_after(args.bots.shut_retry);
         let alarm = myself.clone();
         let mut tasks = Tasks::new(move || drop(alarm.cast(FleetMsg::TaskPanicked)));
         let node = Arc::clone(&args.node);
@@ -314,6 +320,7 @@ impl Actor for FleetActor {
                     lingering: state.leasing.lingering.len(),
                     restarts: state.book.restarts(),
                     quarantined: state.book.quarantined(|child| child.name(directory)),
+                    strange_chats: state.args.node.strangers.all(directory),
                 });
             }
         }
@@ -379,8 +386,21 @@ impl FleetState {
         self.unlist(&child);
         self.hand_over_without_actor(myself, &child);
         let (now, random) = (self.args.node.clock.now(), self.args.node.jitter.next());
-        if let Remedy::RestartAfter(wait) = self.book.failed(&child, reason, &self.args.settings.restart, now, random) {
-            drop(myself.send_after(wait, move || FleetMsg::Start(child)));
+        match self.book.failed(&child, reason, &self.args.settings.restart, now, random) {
+            Remedy::RestartAfter(wait) => drop(myself.send_after(wait, move || FleetMsg::Start(child))),
+            Remedy::Quarantine => {
+                if let Child::Bot(bot) = child {
+                    self.set_silence(bot, Some(Silence::Quarantined));
+                }
+            }
+        }
+    }
+
+    /// What keeps a bot without an actor silent, or that it starts now.
+    pub(super) fn set_silence(&self, bot: BotId, why: Option<Silence>) {
+        let node = &self.args.node;
+        if node.voices.set(bot, why) {
+            node.tell([Hint::Silent(bot, why)]);
         }
     }
 }

@@ -6,9 +6,9 @@
 use std::collections::HashSet;
 
 use super::operation::{
-    Advance, Applied, Begin, Cancel, Claim, Counted, Finish, HandOver, Ingest, Migrate, Operation, Paused, Receive,
-    Redeliver, Refusal, Resolve, ReturnAllowance, SetDelivery, SetRight, Settle, Start, TakeAllowance, TurnEnding,
-    Verdict,
+    Advance, Applied, Begin, Cancel, Claim, Counted, Finish, HandOver, Ingest, LiftPauses, Migrate, Operation, Paused,
+    Receive, Redeliver, Refusal, Resolve, ReturnAllowance, SetDelivery, SetRight, Settle, Start, TakeAllowance,
+    TurnEnding, Verdict,
 };
 use super::rows::{Changes, ChatChange, ChatHead, Loaded, OutboxHead, StopChange, TurnHead};
 use crate::domain::allowance::grant;
@@ -60,6 +60,7 @@ impl Bench<'_> {
                 self.pause(pause);
                 Ok(Applied::Done)
             }
+            Operation::LiftPauses(op) => self.lift_pauses(op),
             Operation::Resolve(op) => self.resolve(op),
             Operation::Migrate(op) => self.migrate(op),
             Operation::SetStop(op) => {
@@ -532,6 +533,16 @@ impl Bench<'_> {
     fn pause(&mut self, pause: Pause) {
         self.loaded.pauses.add(pause);
         self.changes.pauses.push(pause);
+    }
+
+    fn lift_pauses(&mut self, op: LiftPauses) -> Judgement {
+        self.fence(op.bot, op.epoch)?;
+        self.loaded.pauses.shorten(op.bot, op.until);
+        for pause in self.changes.pauses.iter_mut().filter(|pause| pause.bot == op.bot) {
+            pause.until = pause.until.min(op.until);
+        }
+        self.changes.orders.pauses.insert(op.bot, op.until);
+        Ok(Applied::Done)
     }
 
     /// Evidence ends the doubt about a message: it was sent (I4).

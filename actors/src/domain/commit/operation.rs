@@ -41,6 +41,8 @@ pub enum Operation {
     Cancel(Cancel),
     /// Telegram asked for a pause over something that is no message.
     Pause(Paused),
+    /// Pauses of a bot end sooner.
+    LiftPauses(LiftPauses),
     /// Evidence tells that a message of unknown fate was sent.
     Resolve(Resolve),
     /// A chat got another id at Telegram.
@@ -300,6 +302,17 @@ pub struct Paused {
     pub epoch: Epoch,
     /// Which bot, where, and until when.
     pub pause: Pause,
+}
+
+/// Pauses of a bot that would last longer end then: a person lifted them, or they are longer than any is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LiftPauses {
+    /// The bot.
+    pub bot: BotId,
+    /// Its fence.
+    pub epoch: Epoch,
+    /// When they end at the latest.
+    pub until: Timestamp,
 }
 
 /// Evidence (another bot's copy, a reply) tells that a message of unknown fate is in the chat.

@@ -172,6 +172,8 @@ pub struct Orders {
     pub outbox: BTreeMap<OutboxId, Timestamp>,
     /// Inbox rows that get another go: their outcome is taken back.
     pub inbox: BTreeSet<InboxId>,
+    /// Pauses of these bots end then at the latest.
+    pub pauses: BTreeMap<BotId, Timestamp>,
     /// Rights that people made use of, in order.
     pub rights: Vec<SetRight>,
     /// When people said last whether they are to be taken down.
@@ -185,6 +187,7 @@ impl Orders {
             && self.turns.is_empty()
             && self.outbox.is_empty()
             && self.inbox.is_empty()
+            && self.pauses.is_empty()
             && self.rights.is_empty()
             && self.said.is_empty()
     }

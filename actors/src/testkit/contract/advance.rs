@@ -188,8 +188,8 @@ pub async fn acts_of_every_kind_are_remembered(home: &dyn Home) {
     let ([bot, _], [chat, _]) = (scene.bots, scene.chats);
     let acts = [
         Act::Answer,
-        Act::Open { topic: None },
-        Act::Open { topic: Some("\"çay\"\nand coffee".to_owned()) },
+        Act::Open { topic: None, thread: None },
+        Act::Open { topic: Some("\"çay\"\nand coffee".to_owned()), thread: None },
         Act::Say { text: "Ich sage: 'hallo' 👋".to_owned() },
         Act::React { emoji: "👍".to_owned() },
     ];

@@ -16,6 +16,7 @@ pub mod roster;
 pub mod send;
 pub mod tenure;
 pub mod turns;
+pub mod unspoken;
 
 use std::sync::Arc;
 
@@ -157,6 +158,10 @@ macro_rules! store_contract {
             budgets_of_other_scopes_units_and_periods_are_apart
             what_is_given_back_can_be_taken_again
             old_periods_are_pruned_and_totals_are_not
+        ]);
+        $crate::store_contract!(@file $home, unspoken: [
+            what_nobody_took_in_its_time_ends_whoever_lives
+            lifted_pauses_are_over_and_longer_ones_are_shortened
         ]);
         $crate::store_contract!(@file $home, tenure: [
             a_stale_epoch_writes_nothing

@@ -102,6 +102,22 @@ impl State {
         sent[sent.len().saturating_sub(limit)..].iter().map(|message| message.text.clone()).collect()
     }
 
+    pub(super) fn expire_unspoken(&mut self, before: Timestamp) -> u64 {
+        const WHY: &str = "could not speak: nobody took it in its time";
+        let mut ended = 0;
+        let open = |turn: &&mut Turn| !turn.progress.state.is_final() && turn.expires_at <= before;
+        for turn in self.turns.values_mut().filter(open) {
+            (turn.progress.state, turn.progress.error) = (TurnState::Expired, Some(WHY.to_owned()));
+            ended += 1;
+        }
+        let waits = |message: &&mut OutboxMessage| message.progress.state.may_begin() && message.expires_at <= before;
+        for message in self.outbox.values_mut().filter(waits) {
+            (message.progress.state, message.progress.error) = (OutboxState::Cancelled, Some(WHY.to_owned()));
+            ended += 1;
+        }
+        ended
+    }
+
     fn queued(&self) -> impl Iterator<Item = &Turn> {
         self.turns.values().filter(|turn| turn.progress.state == TurnState::Queued)
     }

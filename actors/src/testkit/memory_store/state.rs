@@ -177,6 +177,9 @@ impl State {
         for (id, expires_at) in changes.orders.outbox {
             self.outbox.get_mut(&id).expect("the judge has seen it").expires_at = expires_at;
         }
+        for (bot, until) in changes.orders.pauses {
+            self.pauses.shorten(bot, until);
+        }
         for id in changes.orders.inbox {
             let received = self.inbox.get_mut(&id).expect("the judge has seen it");
             (received.row.outcome, received.number, received.decision) = (None, None, None);
