@@ -166,7 +166,7 @@ impl<'a> Replied<'a> {
         let message = target.reply_to?;
         let is_it = |note: &&Arc<Note>| {
             let same = note.message_id == message && note.telegram_chat == target.telegram_chat;
-            same && note.kind == EntryKind::Message
+            same && note.kind == EntryKind::Message && !note.is_notice()
         };
         window.iter().rev().find(is_it).map(|note| Self::Held(note))
     }

@@ -188,6 +188,21 @@ fn a_model_that_is_asked_again_hears_why_and_the_target_still_comes_last() {
 }
 
 #[test]
+fn what_the_fleet_says_of_itself_stands_in_no_prompt_not_even_replied_to() {
+    let mut desk = Desk::new();
+    desk.hears(None, "selam");
+    let mut told = says(2, Some(&desk.cast[1]), "Hello! /optout keeps the bots from reading you.", 1);
+    told.chain_depth = 0;
+    assert!(told.is_notice());
+    desk.window.push(Arc::new(noted(&told)));
+    let mut target = says(3, None, "bu ne?", 0);
+    target.reply_to = Some(told.message_id);
+    desk.window.push(Arc::new(noted(&target)));
+    let request = desk.request(Some(&target));
+    assert_eq!(lines(&request), [(Role::User, "Ayşe: selam"), (Role::User, "Ayşe: bu ne?")]);
+}
+
+#[test]
 fn a_new_name_shows_in_the_system_prompt_at_once() {
     let mut desk = Desk::new();
     assert!(desk.request(None).messages[0].content.contains("\"oda\""));
