@@ -150,15 +150,19 @@ fn is_public(address: IpAddr) -> bool {
     };
     match address {
         IpAddr::V4(address) => v4(address),
-        IpAddr::V6(address) => if let Some(mapped) = address.to_ipv4_mapped() { v4(mapped) } else {
-            let first = address.segments()[0];
-            !(address.is_loopback()
-                || address.is_unspecified()
-                || address.is_multicast()
-                || (first & 0xfe00) == 0xfc00
-                || (first & 0xffc0) == 0xfe80
-                || first == 0x64)
-        },
+        IpAddr::V6(address) => {
+            if let Some(mapped) = address.to_ipv4_mapped() {
+                v4(mapped)
+            } else {
+                let first = address.segments()[0];
+                !(address.is_loopback()
+                    || address.is_unspecified()
+                    || address.is_multicast()
+                    || (first & 0xfe00) == 0xfc00
+                    || (first & 0xffc0) == 0xfe80
+                    || first == 0x64)
+            }
+        }
     }
 }
 

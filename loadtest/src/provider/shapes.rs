@@ -234,7 +234,7 @@ fn framed_document(fault: ProviderFault, whole: &Value, says_all: bool, rng: &mu
 fn framed_stream(fault: ProviderFault, events: &[String], says_all: bool, rng: &mut Rng) -> Shape {
     let kind = Some("text/event-stream");
     if fault != ProviderFault::OddFraming {
-        let events: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+        let events: String = events.iter().flat_map(|event| ["data: ", event, "\n\n"]).collect();
         return Shape { kind, body: format!("{events}data: [DONE]\n\n").into_bytes(), says_all };
     }
     let kinds = [

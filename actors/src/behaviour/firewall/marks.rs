@@ -286,7 +286,9 @@ fn family(open: char, inner: &str) -> Option<(Family, bool)> {
         return Some((Family::Answer, closes));
     }
     let numbered = |stem: &str| lower.strip_prefix(stem).is_some_and(|rest| rest.parse::<u32>().is_ok());
-    let is_turn = if open == '[' { BRACKETED.contains(&name) || numbered("unused") } else {
+    let is_turn = if open == '[' {
+        BRACKETED.contains(&name) || numbered("unused")
+    } else {
         let bare = BARE.contains(&lower.as_str()) && name != "S";
         bare || barred && name.chars().count() > 1 || numbered("unused") || numbered("extra_id_")
     };

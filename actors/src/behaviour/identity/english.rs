@@ -180,10 +180,12 @@ const BREAKS: [&str; 8] = [",", "but", "because", "and", "so", "since", "then", 
 pub(super) fn claim(sentence: &Sentence<'_>) -> Option<Claim> {
     let words = &sentence.words;
     for (at, pair) in words.windows(2).enumerate() {
-        if matches!(pair, ["i" | "we", "am" | "are"]) && is_meant(sentence, at)
-            && let Some(claim) = being(&words[at + 2..]) {
-                return Some(claim);
-            }
+        if matches!(pair, ["i" | "we", "am" | "are"])
+            && is_meant(sentence, at)
+            && let Some(claim) = being(&words[at + 2..])
+        {
+            return Some(claim);
+        }
     }
     phrase(sentence)
 }
