@@ -45,6 +45,7 @@ pub struct CheckArgs {
 pub async fn execute(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let (config, manifest) = args.inputs.load()?;
     let connections = config.connections(&ProcessSecrets)?;
+    config.alert_secret(&ProcessSecrets).map_err(anyhow::Error::msg)?;
     if args.online.online {
         return online::execute(&args.online, args.json, &config, &connections, manifest).await;
     }

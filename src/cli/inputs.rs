@@ -54,6 +54,15 @@ impl Inputs {
                         "set webhooks.public_url in the configuration, or delivery = \"polling\"",
                     )]));
                 }
+                let unknown = |name: &&String| !manifest.plan.bots.iter().any(|bot| bot.name == **name);
+                if let Some(name) = config.alerts.bot.as_ref().filter(unknown) {
+                    return Err(Faults(vec![Fault::new(
+                        "configuration",
+                        "alerts.bot",
+                        format!("{name:?} is no bot of the manifest"),
+                        "write the name of one of its bots",
+                    )]));
+                }
                 super::tell_warnings(&manifest.warnings);
                 Ok((config, manifest))
             }

@@ -29,6 +29,9 @@ use crate::runtime::recorder;
 /// A fleet that does not poll as a whole after this is reported bot by bot.
 const POLLING_DEADLINE: Duration = Duration::from_secs(20);
 
+/// What is known of the providers by then is said with the polls.
+const PROBED_WITHIN: Duration = Duration::from_secs(3);
+
 /// Most time for requests under way, when the servers close.
 const REQUESTS_WITHIN: Duration = Duration::from_secs(2);
 
@@ -201,9 +204,11 @@ fn warn_of_unfinished_work(fleet: &RunningFleet) {
 }
 
 async fn report_polling(fleet: &RunningFleet, all: bool, after: Duration) -> anyhow::Result<()> {
+    let mute = fleet.mute(PROBED_WITHIN).await;
+    let mute = mute.map(|reason| format!("; nobody can speak: {reason}")).unwrap_or_default();
     if all {
         announce(&format!(
-            "polling    {} bots in {} chats, all after {:.2} s",
+            "polling    {} bots in {} chats, all after {:.2} s{mute}",
             fleet.bots(),
             fleet.chats(),
             after.as_secs_f64()
@@ -217,7 +222,11 @@ async fn report_polling(fleet: &RunningFleet, all: bool, after: Duration) -> any
             tracing::warn!(bot.name = %bot.name, health = %health, "bot gets no updates yet, it tries again");
         }
     }
-    announce(&format!("degraded   {} of {} bots poll; the others try again", fleet.polling().await, fleet.bots()));
+    announce(&format!(
+        "degraded   {} of {} bots poll; the others try again{mute}",
+        fleet.polling().await,
+        fleet.bots()
+    ));
     Ok(())
 }
 

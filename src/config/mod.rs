@@ -11,6 +11,7 @@
 //! | `secret` | references to tokens and keys, and where they lead; never the secret itself (I12) |
 //! | `manifest` | bots, personas, chats and providers |
 
+pub mod alerts;
 pub mod cluster;
 pub mod connections;
 pub mod fault;

@@ -10,6 +10,7 @@ use botfleet_actors::actors::chat::settings::ChatSettings;
 use botfleet_actors::actors::fleet::settings::FleetSettings;
 use serde::Deserialize;
 
+use super::alerts::AlertSettings;
 use super::cluster::ClusterSettings;
 use super::fault::Fault;
 use super::webhooks::WebhookSettings;
@@ -40,6 +41,8 @@ pub struct Config {
     pub bots: BotSettings,
     /// What chats keep in memory.
     pub chats: ChatSettings,
+    /// Who hears when something is wrong.
+    pub alerts: AlertSettings,
     /// Logs.
     pub log: LogSettings,
 }
@@ -126,6 +129,7 @@ impl Config {
             ));
         }
         faults.extend(self.webhooks.check_values(source));
+        faults.extend(self.alerts.check_values(source));
         faults.extend(self.cluster.check_values(source));
         faults.extend(self.check_addresses(source));
         let seconds = Duration::from_secs;
@@ -163,6 +167,7 @@ impl Config {
     pub(super) fn check_together(&self) -> Vec<Fault> {
         let mut faults = self.webhooks.check_together(&self.telegram.api_url);
         faults.extend(self.check_missing_addresses());
+        faults.extend(self.alerts.check_together());
         faults.extend(self.cluster.check_together(self.many_nodes()));
         let backoff = self.fleet.restart.backoff;
         if backoff.first > backoff.max {

@@ -15,7 +15,7 @@ use botfleet_actors::domain::allowance::BudgetScope;
 use botfleet_actors::domain::commit::operation::{Applied, Operation, SetStop};
 use botfleet_actors::domain::control::{Rank, StopOrder, StopScope};
 use botfleet_actors::domain::ids::{BotId, ChatId};
-use botfleet_actors::domain::ownership::{Incarnation, Lease, LeaseKey, NodeRole, Picture};
+use botfleet_actors::domain::ownership::{Incarnation, LeaseKey, NodeRole, Picture};
 use botfleet_actors::policy::ownership::settings::OwnershipSettings;
 use botfleet_actors::policy::treasury::BudgetSnapshot;
 use botfleet_actors::ports::store::{OutcomeCursor, OutcomeRecord, StoreError, Tenure};
@@ -25,14 +25,11 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::credentials::Credentials;
 use super::events::EventHub;
-use super::view::{BudgetView, Check, FleetView, Health};
-use crate::telegram::client::TelegramClient;
+use super::health::{HealthWatch, share};
+use super::view::{BudgetView, FleetView, Health};
 
 /// An actor that does not tell how it is within this is left out of the view.
 const SNAPSHOT_DEADLINE: Duration = Duration::from_millis(500);
-
-/// The store answers the question for its health within this, or is not ready.
-const CHECK_WITHIN: Duration = Duration::from_secs(2);
 
 /// A node at work.
 pub struct RunningFleet {
@@ -49,7 +46,7 @@ pub struct RunningFleet {
     pub(super) unready: AtomicBool,
     pub(super) stopping: AtomicBool,
     pub(super) ended: JoinHandle<()>,
-    pub(super) telegram: TelegramClient,
+    pub(super) health: Arc<HealthWatch>,
     pub(super) tenure: Tenure,
     pub(super) since: Instant,
     pub(super) _tasks: JoinSet<()>,
@@ -73,18 +70,12 @@ impl RunningFleet {
 
     /// How many bots this node shall run: all of the configuration, or those that it owns or is about to.
     pub fn bots(&self) -> usize {
-        self.share("bot").unwrap_or_else(|| self.node.directory.known().bots.len())
+        share(&self.node, "bot").unwrap_or_else(|| self.node.directory.known().bots.len())
     }
 
     /// How many chats this node shall run.
     pub fn chats(&self) -> usize {
-        self.share("chat").unwrap_or_else(|| self.node.directory.known().chats.len())
-    }
-
-    fn share(&self, kind: &str) -> Option<usize> {
-        let (picture, me) = (self.node.leases.picture()?, Some(self.node.me));
-        let mine = |of: &&Lease| of.key.kind() == kind && of.desired.or(of.owner) == me;
-        Some(picture.leases.iter().filter(mine).count())
+        share(&self.node, "chat").unwrap_or_else(|| self.node.directory.known().chats.len())
     }
 
     /// Whether it knows its share: a node that has just joined does not.
@@ -202,52 +193,19 @@ impl RunningFleet {
         self.node.store.outcomes(cursor, limit).await
     }
 
-    /// Whether it can do its work: the store answers, and it is not coming to its end.
-    pub async fn is_ready(&self) -> bool {
-        !self.is_leaving() && self.check_store().await.is_ok()
+    /// Whether it can do its work: the store takes writes, and it is not coming to its end.
+    pub fn is_ready(&self) -> bool {
+        !self.is_leaving() && self.health.store_writes()
     }
 
-    /// Whether the store answers and can write, within a deadline: one that hangs is not ready.
-    async fn check_store(&self) -> Result<(), StoreError> {
-        let late = |_| StoreError::Unavailable(format!("no answer within {} s", CHECK_WITHIN.as_secs()));
-        tokio::time::timeout(CHECK_WITHIN, self.node.store.check()).await.map_err(late)?
-    }
-
-    /// Health of the parts.
+    /// Health of the parts, soon, whichever of them hangs.
     pub async fn health(&self) -> Health {
-        let directory = &self.node.directory;
-        let store = self.check_store().await;
-        let polling = self.polling().await;
-        let mut checks = vec![Check {
-            name: "database".to_owned(),
-            ok: store.is_ok(),
-            detail: store.err().map(|error| error.to_string()),
-        }];
-        let bots = self.bots();
-        let detail = format!("{polling} of {bots} bots poll");
-        checks.push(Check {
-            name: "telegram".to_owned(),
-            ok: polling >= bots && self.telegram.sends_go(),
-            detail: Some(detail),
-        });
-        let providers = join_all(
-            directory.live_providers().into_iter().map(|(_, provider)| ask(provider, ProviderMsg::GetSnapshot)),
-        )
-        .await;
-        for provider in providers.into_iter().flatten() {
-            let closed = provider.breaker == botfleet_actors::policy::breaker::BreakerState::Closed;
-            checks.push(Check {
-                name: format!("provider {}", provider.name),
-                ok: closed,
-                detail: (!closed).then(|| "its breaker is open".to_owned()),
-            });
-        }
-        let status = match (checks[0].ok, checks.iter().all(|check| check.ok)) {
-            (false, _) => "unhealthy",
-            (true, false) => "degraded",
-            (true, true) => "healthy",
-        };
-        Health { status, version: env!("CARGO_PKG_VERSION"), uptime_seconds: self.since.elapsed().as_secs(), checks }
+        self.health.health().await
+    }
+
+    /// Why nobody can speak for want of a model; waits no longer than `within` until all providers were asked.
+    pub async fn mute(&self, within: Duration) -> Option<String> {
+        self.health.mute(within).await
     }
 
     /// Whether it wants no new requests: it comes to its end, at once or soon.

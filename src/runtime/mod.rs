@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `clock` | the machine's clock, for an embedded database |
 //! | `database_clock` | the database's clock as a node of a cluster estimates it |
+//! | `health`, `alerts` | how the node is, from what its parts did lately, and who is told |
 //! | `home` | where a process finds itself: store, clock, bus, alone or among others |
 //! | `starting` | adapters and actors are joined |
 //! | `credentials` | tokens of bots, and what is made of them |
@@ -22,6 +23,7 @@
 //! | `webhooks` | what Telegram brings |
 //! | `view` | what operators see of the node |
 
+pub mod alerts;
 pub mod clock;
 pub mod cluster_orders;
 pub mod cluster_view;
@@ -29,6 +31,7 @@ mod credentials;
 pub mod database_clock;
 pub mod events;
 pub mod fleet;
+pub mod health;
 mod home;
 pub mod online;
 pub mod orders;

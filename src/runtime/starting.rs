@@ -1,27 +1,34 @@
 //! A node starts: home, adapters, actors. Layer `runtime`: the only place that joins actors and adapters.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use anyhow::Context;
 use botfleet_actors::actors::directory::Directory;
 use botfleet_actors::actors::fleet::actor::{ApiFactory, FleetActor, FleetArgs, ProviderSetup};
 use botfleet_actors::actors::node::Node;
 use botfleet_actors::behaviour::generator::Generator;
+use botfleet_actors::domain::ids::TelegramChatId;
 use botfleet_actors::domain::roster::BotProfile;
 use botfleet_actors::ports::llm::LlmProvider;
+use botfleet_actors::ports::telegram::BotApi;
 use ractor::Actor;
 use tokio::task::JoinSet;
 
+use super::alerts::Alerts;
 use super::clock::TelegramDates;
 use super::credentials::Credentials;
 use super::events::{self, EventHub};
 use super::fleet::RunningFleet;
+use super::health::{HealthWatch, Watched};
 use super::home::Home;
 use super::webhooks::webhooks;
 use crate::config::manifest::{LoadedManifest, ProviderEntry};
 use crate::config::secret::ProcessSecrets;
 use crate::config::settings::Config;
+use crate::hook::webhook::Webhook;
 use crate::llm::provider::OpenAiProvider;
 use crate::llm::settings::LlmProviderSettings;
 use crate::telegram::client::TelegramClient;
@@ -47,6 +54,14 @@ impl RunningFleet {
         telegram.tell_dates(Arc::new(dates.clone()));
         let credentials = Arc::new(Credentials::of(&manifest));
         let providers = manifest.providers.into_iter().map(provider).collect::<anyhow::Result<Vec<_>>>()?;
+        let models = providers.iter().map(|setup| (setup.name.clone(), Arc::clone(&setup.llm))).collect();
+        let secret = config.alert_secret(&ProcessSecrets).map_err(anyhow::Error::msg)?;
+        let webhook = match (config.alerts.webhook_url.as_deref(), &secret) {
+            (Some(url), Some(secret)) => {
+                Some(Webhook::new(url, &config.alerts.private_hosts, secret).context("alerts.webhook_url")?)
+            }
+            _ => None,
+        };
         let generator = Generator::new()?;
         let Home { store, clock, seat, roster, tenure } =
             Home::open(config, &connections, &manifest.plan, launch, dates).await?;
@@ -69,10 +84,26 @@ impl RunningFleet {
             chats: config.chats.clone(),
             ownership: config.cluster.ownership(),
         };
+        let chat = operators_chat(config, &node, &telegram, &credentials);
         let (actor, ended) = FleetActor::spawn(None, FleetActor, args).await?;
+        let watched = Watched {
+            telegram,
+            providers: models,
+            folder: (!config.many_nodes()).then(|| folder_of(&config.store.path)),
+            redis: config.many_nodes() && config.redis.url.is_some(),
+        };
+        let health = Arc::new(HealthWatch::new(Arc::clone(&node), actor.clone(), watched));
         let events = Arc::new(EventHub::default());
         let mut tasks = JoinSet::new();
         tasks.spawn(events::run(Arc::clone(&node), Arc::clone(&events)));
+        let (alerts, teller) = Alerts::new(&node.name, Arc::clone(&node.clock), config.alerts.every, webhook, chat);
+        let told = config.alerts.is_on();
+        tasks.spawn(teller.run());
+        tasks.spawn(Arc::clone(&health).run(move |health| {
+            if told {
+                alerts.heard(health);
+            }
+        }));
         let (unready, stopping, since) = (AtomicBool::new(false), AtomicBool::new(false), Instant::now());
         let (role, ownership) = (config.cluster.role, config.cluster.ownership());
         let fleet = Self {
@@ -87,7 +118,7 @@ impl RunningFleet {
             unready,
             stopping,
             ended,
-            telegram,
+            health,
             tenure,
             since,
             _tasks: tasks,
@@ -95,6 +126,29 @@ impl RunningFleet {
         fleet.tell("node.joined", &fleet.node.name);
         Ok(fleet)
     }
+}
+
+/// The folder in which a file lies.
+fn folder_of(path: &Path) -> PathBuf {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
+}
+
+/// The chat of operators, and the bot that writes there.
+fn operators_chat(
+    config: &Config,
+    node: &Node,
+    telegram: &TelegramClient,
+    credentials: &Credentials,
+) -> Option<(Arc<dyn BotApi>, TelegramChatId)> {
+    let (chat, name) = config.alerts.chat.zip(config.alerts.bot.as_deref())?;
+    let known = node.directory.known();
+    let bot = known.bots.values().find(|bot| bot.spec.name == name);
+    let api = bot.map_or_else(|| Err("no such bot".to_owned()), |bot| credentials.api(telegram, bot));
+    let told = |reason: String| {
+        tracing::error!(bot.name = name, reason, "no bot for the chat of operators: alerts do not go there")
+    };
+    let _ = node.operators.set(TelegramChatId(chat));
+    Some((api.map_err(told).ok()?, TelegramChatId(chat)))
 }
 
 fn apis(telegram: &TelegramClient, credentials: &Arc<Credentials>) -> ApiFactory {
@@ -109,6 +163,8 @@ pub(super) fn provider(entry: ProviderEntry) -> anyhow::Result<ProviderSetup> {
         base_url: entry.base_url,
         api_keys: entry.api_keys,
         stream: entry.stream,
+        roles: entry.roles,
+        omit: entry.omit,
         connect_timeout: entry.connect_timeout,
         first_token_timeout: entry.first_token_timeout,
         timeout: entry.settings.timeout,

@@ -69,6 +69,16 @@ pub struct Check {
     pub detail: Option<String>,
 }
 
+impl Check {
+    /// Its name, and what is wrong with it.
+    pub fn line(&self) -> String {
+        match &self.detail {
+            Some(detail) => format!("{}: {detail}", self.name),
+            None => self.name.clone(),
+        }
+    }
+}
+
 /// Health of the node.
 #[derive(Clone, Debug, Serialize)]
 pub struct Health {

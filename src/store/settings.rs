@@ -27,7 +27,7 @@ pub struct StoreSettings {
     /// PostgreSQL: the longest that one statement may take, on the server and on the way.
     #[serde(with = "humantime_serde")]
     pub statement_timeout: Duration,
-    /// PostgreSQL: a statement that takes longer is logged.
+    /// A statement that takes longer is logged, by its name.
     #[serde(with = "humantime_serde")]
     pub slow_query: Duration,
 }

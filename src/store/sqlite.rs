@@ -33,6 +33,7 @@ mod writer;
 mod written;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use botfleet_actors::domain::allowance::AllowanceKey;
@@ -48,7 +49,7 @@ use botfleet_actors::domain::pause::Pause;
 use botfleet_actors::domain::people::{Forgotten, PersonRecord, Rights};
 use botfleet_actors::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use botfleet_actors::domain::time::Timestamp;
-use botfleet_actors::domain::transcript::TranscriptEntry;
+use botfleet_actors::domain::transcript::{EntryKey, TranscriptEntry};
 use botfleet_actors::domain::turn::Turn;
 use botfleet_actors::ports::store::{
     Backlog, ChatMemory, Cut, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
@@ -67,6 +68,10 @@ const PRUNE_ROWS: usize = 2_000;
 const PRUNE: &str = "DELETE FROM inbox WHERE id IN (SELECT value FROM json_each($1))";
 /// Ended periods of budgets, once neither they nor their day can be asked for again.
 const PRUNE_ALLOWANCES: &str = "DELETE FROM allowance WHERE per <> 'total' AND period_start < $1 - 86400000";
+/// What waits for a chat that nobody handles any more.
+const ABANDONED: &str = "\
+UPDATE inbox SET outcome = 'ignored', reason = 'its chat left the manifest', payload = '{}' WHERE outcome IS NULL \
+AND chat IN (SELECT id FROM chat WHERE in_use = 0) AND received_at < $1";
 /// Takes the write lock and writes, but changes nothing.
 const WRITABLE: &str = "UPDATE setting SET value = value WHERE key = 'roster'";
 
@@ -74,6 +79,8 @@ const WRITABLE: &str = "UPDATE setting SET value = value WHERE key = 'roster'";
 pub struct SqliteStore {
     writer: Mutex<Writer>,
     readers: SqlitePool,
+    /// What takes longer is named in the log.
+    slow: Duration,
     /// Held for life; declared last, so that the connections close before it is lifted.
     _lock: FileLock,
 }
@@ -86,8 +93,34 @@ impl SqliteStore {
     pub fn open(settings: &StoreSettings) -> BoxFuture<'_, Result<Self, OpenError>> {
         Box::pin(async move {
             let Opened { lock, options, writer, readers } = open(settings).await?;
-            Ok(Self { writer: Mutex::new(Writer::new(options, writer)), readers, _lock: lock })
+            Ok(Self {
+                writer: Mutex::new(Writer::new(options, writer)),
+                readers,
+                slow: settings.slow_query,
+                _lock: lock,
+            })
         })
+    }
+
+    /// Names the statement in the log should it take too long, the wait for the connection included.
+    fn timed(&self, name: &'static str) -> Timed {
+        Timed { name, since: Instant::now(), slow: self.slow }
+    }
+}
+
+/// A statement, or several under one name, that is being waited for.
+struct Timed {
+    name: &'static str,
+    since: Instant,
+    slow: Duration,
+}
+
+impl Drop for Timed {
+    fn drop(&mut self) {
+        let took = self.since.elapsed();
+        if took >= self.slow {
+            tracing::warn!(statement = self.name, took_ms = took.as_millis() as u64, "slow statement");
+        }
     }
 }
 
@@ -96,34 +129,42 @@ impl Store for SqliteStore {
     /// # Cancel safety
     /// A dropped call has committed all of its batch or nothing; the next call finds the file sound.
     async fn commit(&self, batch: Vec<Operation>) -> Result<Vec<Result<Applied, Refusal>>, StoreError> {
+        let _slow = self.timed("commit");
         commit::commit(&mut *self.writer.lock().await, batch).await
     }
 
     async fn apply_roster(&self, plan: &RosterPlan, now: Timestamp) -> Result<Roster, StoreError> {
+        let _slow = self.timed("apply_roster");
         roster::apply(&mut *self.writer.lock().await, plan, now).await
     }
 
     async fn roster(&self) -> Result<Roster, StoreError> {
+        let _slow = self.timed("roster");
         roster::stored(&mut *self.writer.lock().await).await
     }
 
     async fn set_username(&self, bot: BotId, username: &str) -> Result<(), StoreError> {
+        let _slow = self.timed("set_username");
         roster::set_username(&mut *self.writer.lock().await, bot, username).await
     }
 
     async fn begin_tenure(&self, node: &str, now: Timestamp) -> Result<Tenure, StoreError> {
+        let _slow = self.timed("begin_tenure");
         tenure::begin(&mut *self.writer.lock().await, node, now).await
     }
 
     async fn reclaim(&self, bot: BotId) -> Result<(), StoreError> {
+        let _slow = self.timed("reclaim");
         tenure::reclaim(&mut *self.writer.lock().await, bot).await
     }
 
     async fn chat_memory(&self, chat: ChatId, recent: usize) -> Result<ChatMemory, StoreError> {
+        let _slow = self.timed("chat_memory");
         reads::chat_memory(&self.readers, chat, recent).await
     }
 
     async fn unhandled(&self, chat: ChatId, limit: usize) -> Result<Vec<InboxRow>, StoreError> {
+        let _slow = self.timed("unhandled");
         reads::unhandled(&self.readers, chat, limit).await
     }
 
@@ -133,7 +174,17 @@ impl Store for SqliteStore {
         upto: Number,
         limit: usize,
     ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+        let _slow = self.timed("transcript");
         reads::transcript(&self.readers, chat, upto, limit).await
+    }
+
+    async fn conversation(
+        &self,
+        chat: ChatId,
+        upto: Number,
+        said: usize,
+    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+        reads::conversation(&self.readers, chat, upto, said).await
     }
 
     async fn find_messages(
@@ -141,46 +192,61 @@ impl Store for SqliteStore {
         chat: TelegramChatId,
         messages: &[MessageId],
     ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+        let _slow = self.timed("find_messages");
         reads::find_messages(&self.readers, chat, messages).await
     }
 
+    async fn entry_numbers(&self, keys: &[EntryKey]) -> Result<Vec<(EntryKey, Number)>, StoreError> {
+        reads::entry_numbers(&self.readers, keys).await
+    }
+
     async fn next_offset(&self, bot: BotId) -> Result<Option<i64>, StoreError> {
+        let _slow = self.timed("next_offset");
         reads::next_offset(&self.readers, bot).await
     }
 
     async fn queued_turns(&self, bot: BotId, limit: usize) -> Result<Vec<Turn>, StoreError> {
+        let _slow = self.timed("queued_turns");
         reads::queued_turns(&self.readers, bot, limit).await
     }
 
     async fn waiting_messages(&self, bot: BotId, limit: usize) -> Result<Vec<OutboxMessage>, StoreError> {
+        let _slow = self.timed("waiting_messages");
         reads::waiting_messages(&self.readers, bot, limit).await
     }
 
     async fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError> {
+        let _slow = self.timed("backlog");
         reads::backlog(&self.readers, now).await
     }
 
     async fn depths(&self) -> Result<QueueDepths, StoreError> {
+        let _slow = self.timed("depths");
         reads::depths(&self.readers).await
     }
 
     async fn allowances(&self) -> Result<Vec<(AllowanceKey, i64)>, StoreError> {
+        let _slow = self.timed("allowances");
         reads::allowances(&self.readers).await
     }
 
     async fn rights(&self, known: i64) -> Result<Option<Rights>, StoreError> {
+        let _slow = self.timed("rights");
         people::rights(&self.readers, known).await
     }
 
     async fn person(&self, person: TelegramUserId) -> Result<PersonRecord, StoreError> {
+        let _slow = self.timed("person");
         people::person(&self.readers, person).await
     }
 
     async fn forget(&self, person: TelegramUserId, wish: Option<i64>, cut: Cut<'_>) -> Result<Forgotten, StoreError> {
+        let _slow = self.timed("forget");
         people::forget(&self.readers, &self.writer, person, wish, cut).await
     }
 
     async fn stops(&self) -> Result<Stops, StoreError> {
+        let _slow = self.timed("stops");
         reads::stops(&self.readers).await
     }
 
@@ -189,11 +255,20 @@ impl Store for SqliteStore {
         cursor: OutcomeCursor,
         limit: usize,
     ) -> Result<(Vec<OutcomeRecord>, OutcomeCursor), StoreError> {
+        let _slow = self.timed("outcomes");
         outcomes::page(&self.readers, cursor, limit).await
     }
 
     async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let _slow = self.timed("prune");
         let mut pruned = 0;
+        {
+            let mut writer = self.writer.lock().await;
+            if let Err(error) = sqlx::query(ABANDONED).bind(before.as_millis()).execute(writer.begin().await?).await {
+                return Err(writer.fail(&error));
+            }
+            writer.commit().await?;
+        }
         loop {
             let ids = reads::prunable(&self.readers, before, PRUNE_ROWS).await?;
             if ids.is_empty() {
@@ -216,6 +291,7 @@ impl Store for SqliteStore {
     }
 
     async fn expire(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let _slow = self.timed("expire");
         expiry::expire(&self.readers, &self.writer, now).await
     }
 
@@ -224,10 +300,12 @@ impl Store for SqliteStore {
     }
 
     async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError> {
+        let _slow = self.timed("turn");
         reads::turn(&self.readers, turn).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {
+        let _slow = self.timed("check");
         let mut writer = self.writer.lock().await;
         if let Err(error) = sqlx::query(WRITABLE).execute(writer.begin().await?).await {
             return Err(writer.fail(&error));
@@ -236,22 +314,27 @@ impl Store for SqliteStore {
     }
 
     async fn pauses(&self, bot: BotId) -> Result<Vec<Pause>, StoreError> {
+        let _slow = self.timed("pauses");
         reads::pauses(&self.readers, bot).await
     }
 
     async fn said_lately(&self, bot: BotId, limit: usize) -> Result<Vec<String>, StoreError> {
+        let _slow = self.timed("said_lately");
         reads::said_lately(&self.readers, bot, limit).await
     }
 
     async fn unknown_messages(&self, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError> {
+        let _slow = self.timed("unknown_messages");
         reads::unknown_messages(&self.readers, chat).await
     }
 
     async fn dead_letters(&self, after: Option<DeadLetterId>, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
+        let _slow = self.timed("dead_letters");
         orders::dead_letters(&self.readers, after, limit).await
     }
 
     async fn delivery(&self, bot: BotId) -> Result<Option<DeliveryChoice>, StoreError> {
+        let _slow = self.timed("delivery");
         orders::delivery(&self.readers, bot).await
     }
 
@@ -262,6 +345,7 @@ impl Store for SqliteStore {
     }
 
     async fn message(&self, outbox: OutboxId) -> Result<Option<OutboxMessage>, StoreError> {
+        let _slow = self.timed("message");
         reads::message(&self.readers, outbox).await
     }
 }

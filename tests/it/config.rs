@@ -65,6 +65,7 @@ fn the_default_file_spells_every_key() {
         "fleet.restart.backoff",
         "bots",
         "chats",
+        "alerts",
         "log",
     ];
     for section in sections {

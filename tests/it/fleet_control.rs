@@ -104,9 +104,13 @@ async fn health_tells_of_each_part() {
     assert_eq!(stage.get("/health/ready").await.status(), StatusCode::OK);
     let health = stage.until_json("/health", |health| health["status"] == "healthy").await;
     let parts: Vec<_> = health["checks"].as_array().unwrap().iter().map(|check| &check["name"]).collect();
-    assert_eq!(parts, ["database", "telegram", "provider sim"]);
+    let named =
+        ["database", "committer", "telegram", "sends", "quarantined", "refused", "paused", "provider sim", "clock"];
+    assert_eq!(parts, [&named[..], &["disk", "budgets"]].concat());
     stage.simulation.world.revoke_token(stage.simulation.world.spec().bots[0].id).unwrap();
     let health = stage.until_json("/health", |health| health["status"] == "degraded").await;
-    assert_eq!(health["checks"][1]["detail"], "0 of 1 bots poll");
+    let wrong = health["checks"].as_array().unwrap().iter().filter(|check| check["ok"] == false);
+    let wrong: Vec<_> = wrong.map(|check| (&check["name"], &check["detail"])).collect();
+    assert_eq!(wrong[0], (&json!("telegram"), &json!("0 of 1 bots poll")));
     assert_eq!(stage.get("/health/ready").await.status(), StatusCode::OK, "a revoked token is no reason to restart");
 }

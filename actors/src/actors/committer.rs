@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 
+use crate::actors::vitals::{StoreSigns, Write};
 use crate::domain::commit::operation::{Applied, Operation, Refusal};
 use crate::ports::store::Store;
 
@@ -61,6 +62,8 @@ pub struct Committer {
     queue: Mutex<Lanes>,
     length: AtomicUsize,
     wake: Notify,
+    /// What the store did lately.
+    pub signs: StoreSigns,
 }
 
 impl Committer {
@@ -112,7 +115,9 @@ impl Committer {
             }
             batches.record(operations.len() as f64);
             let started = Instant::now();
+            self.signs.begins(Write::Commit);
             let result = store.commit(operations).await;
+            self.signs.ended(Write::Commit, result.as_ref().err());
             durations.record(started.elapsed().as_secs_f64());
             match result {
                 Ok(results) => {
@@ -122,7 +127,6 @@ impl Committer {
                 }
                 Err(error) => {
                     metrics::counter!("botfleet_store_commit_failures_total").increment(1);
-                    tracing::error!(error = %error, operations = done.len(), "commit failed, nothing of it was written");
                     for done in done {
                         done(Err(CommitError::Unavailable(error.to_string())));
                     }

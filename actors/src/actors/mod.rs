@@ -29,5 +29,6 @@ pub mod records;
 pub mod said;
 pub mod tasks;
 pub mod traffic;
+pub mod vitals;
 pub mod voices;
 pub mod webhooks;

@@ -2,8 +2,8 @@
 //! `actors`.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use futures::future::join_all;
@@ -21,11 +21,12 @@ use super::provider::consult::Consult;
 use super::records::Records;
 use super::said::FleetSaid;
 use super::traffic::Traffic;
+use super::vitals::Vitals;
 use super::voices::Voices;
 use crate::behaviour::generator::Generator;
 use crate::domain::allowance::{Budget, BudgetKey, BudgetOwner, BudgetScope, BudgetSpec};
 use crate::domain::commit::operation::Operation;
-use crate::domain::ids::{AttemptId, Epoch, IdSource, InboxId, OutboxId, TurnId};
+use crate::domain::ids::{AttemptId, Epoch, IdSource, InboxId, OutboxId, TelegramChatId, TurnId};
 use crate::domain::ownership::Incarnation;
 use crate::policy::treasury::Treasury;
 use crate::ports::bus::{Audience, Bus, BusMessage};
@@ -141,6 +142,10 @@ pub struct Node {
     pub people: People,
     /// People who ask what is stored about them.
     pub records: Records,
+    /// The chat of operators, where a bot tells what is wrong: no conversation, and no bot leaves it.
+    pub operators: OnceLock<TelegramChatId>,
+    /// What Telegram and the providers made of the last tries.
+    pub vitals: Vitals,
     budgets: Vec<BudgetSpec>,
     ended: watch::Sender<Option<Ended>>,
     ids: IdSource,
@@ -192,6 +197,8 @@ impl Node {
             notices: Notices::default(),
             people: People::default(),
             records: Records::default(),
+            operators: OnceLock::new(),
+            vitals: Vitals::default(),
             budgets: Vec::new(),
             ended: watch::Sender::new(None),
         }

@@ -363,7 +363,9 @@ impl UpdateDecoder for ScriptDecoder {
         let mut cut = false;
         match &mut incoming.event {
             Event::Message(message) => {
-                if let Some(quoted) = message.quoted.as_mut().filter(|quoted| gone(quoted.author, UNDATED)) {
+                if let Some(quoted) =
+                    message.quoted.as_mut().filter(|quoted| quoted.author.is_some_and(|author| gone(author, UNDATED)))
+                {
                     cut = quoted.text.take().is_some();
                 }
                 if gone(message.author.id, message.date) {

@@ -144,6 +144,38 @@ async fn a_command_is_answered_once_in_a_while_however_often_it_is_given() {
     assert!(!stage.node.people.rights().opted_out.is_empty(), "rights are never spared");
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_the_fleet_says_of_itself_and_commands_stand_in_no_prompt_over_restarts() {
+    let mut scenery = Scenery::new(2, 1);
+    scenery.plan.chats[0].policy = ChatPolicy::Natural;
+    scenery.plan.chats[0].disclosure = Some(TOLD.to_owned());
+    let mut stage = scenery.raise().await;
+    let mut command = stage.spoken(0, MessageId(900), "/privacy");
+    let Event::Message(message) = &mut command.event else { unreachable!() };
+    message.entities = vec![Entity { kind: EntityKind::BotCommand, offset: 0, length: 8 }];
+    stage.telegram(0).receive(7900, command);
+    let notices = async |stage: &Stage| stage.transcript(0).await.iter().filter(|entry| entry.is_notice()).count();
+    stage.until("both are told", async |stage| notices(stage).await == 2).await;
+    stage.until_at_rest().await;
+    assert_eq!(stage.llm(0).asked(), 0, "nobody answers a notice");
+    let ask = async |stage: &mut Stage, text: &str| {
+        let (asked, name) = (stage.llm(0).asked(), stage.scenery.plan.bots[1].name.clone());
+        stage.person_says(0, &format!("{name}, {text}"), &[0, 1]);
+        stage.until("the bot is asked", async |stage| stage.llm(0).asked() > asked).await;
+        stage.until_at_rest().await;
+        stage.llm(0).calls()
+    };
+    ask(&mut stage, "selam, nasılsın?").await;
+    let mut stage = stage.killed().await.raise().await;
+    let calls = ask(&mut stage, "peki ya sen?").await;
+    assert!(notices(&stage).await == 2 && !calls.is_empty());
+    for (_, request) in calls {
+        let said: Vec<&str> = request.messages[1..].iter().map(|message| message.content.as_str()).collect();
+        assert!(said.iter().any(|text| text.contains("selam, nasılsın?")), "{said:?}");
+        assert!(!said.iter().any(|text| text.contains(TOLD) || text.contains('/')), "{said:?}");
+    }
+}
+
 fn stranger(stage: &Scenery, chat: TelegramChatId) -> ReceivedUpdate {
     let mut incoming = stage.spoken(0, MessageId(900), "who are you?");
     incoming.chat = Some(chat);

@@ -83,7 +83,8 @@ async fn i9_a_strangers_stop_leaves_the_quiet_of_an_administrator_as_it_is() {
             give(&stage, id, "/quiet 1h", None);
             stage.until("it is quiet", async |stage| stored(stage).await.is_some()).await;
         }
-        give(&stage, id + 1, "/stop", Some(person().id));
+        // Somebody else each time: who was refused once is not taken at their word again.
+        give(&stage, id + 1, "/stop", Some(TelegramUserId(id)));
         until_doubted(&stage, 1).await;
         if !quiet_first {
             give(&stage, id, "/quiet 1h", None);
@@ -182,5 +183,39 @@ async fn i9_whom_no_bot_can_ask_about_counts_as_no_administrator() {
         .until("the stop was noted and lifted", async |stage| {
             stored(stage).await.is_none() && stage.journal().count(|h| *h == Happening::Committed("set_stop")) == 2
         })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i15_who_was_refused_silences_the_chat_no_more() {
+    let stage = Scenery::new(1, 1).raise().await;
+    knows_administrators(&stage);
+    give(&stage, 900, "/stop", Some(person().id));
+    let orders = |stage: &Stage| stage.journal().count(|h| *h == Happening::Committed("set_stop"));
+    stage.until("the first one is doubted, and settled", async |stage| orders(stage) == 2).await;
+    for again in 1..=10 {
+        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+        give(&stage, 900 + again, "/stop", Some(person().id));
+        stage.until_at_rest().await;
+        assert_eq!(stored(&stage).await, None, "nobody takes their word for it");
+    }
+    assert_eq!(orders(&stage), 2);
+    give(&stage, 950, "/stop", Some(ADMINISTRATOR));
+    stage.until("an administrator's word counts", async |stage| stored(stage).await.is_some()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i15_who_was_refused_and_became_administrator_is_heard() {
+    let stage = Scenery::new(1, 1).raise().await;
+    knows_administrators(&stage);
+    give(&stage, 900, "/stop", Some(person().id));
+    stage
+        .until("it is refused", async |stage| stage.journal().count(|h| *h == Happening::Committed("set_stop")) == 2)
+        .await;
+    tokio::time::sleep(std::time::Duration::from_secs(40)).await;
+    stage.telegram(0).ranks(Ok(HashMap::from([(person().id, true)])));
+    give(&stage, 901, "/stop", Some(person().id));
+    stage
+        .until("the chat is stopped", async |stage| stored(stage).await.is_some_and(|stop| stop.doubts.is_empty()))
         .await;
 }

@@ -25,6 +25,9 @@ use self::story::Story;
 /// A whole run may take this long to come to rest.
 const REST_DEADLINE: Duration = Duration::from_secs(20);
 
+/// A provider that does not answer is told of within this.
+const MUTE_WITHIN: Duration = Duration::from_secs(8);
+
 /// How often the status line is drawn anew.
 const REDRAW: Duration = Duration::from_millis(250);
 
@@ -81,7 +84,7 @@ pub async fn execute(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let report = stage.finish(REST_DEADLINE, &mut story).await?;
     let summary = if args.json { format!("{}\n", story.to_json(&report)) } else { story.to_table(&report).clone() };
     unless_reader_left(write_out(&summary).map_err(Into::into))?;
-    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.is_clean() && !story.is_mute() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn write_out(text: &str) -> io::Result<()> {
@@ -107,7 +110,8 @@ async fn converse(args: &DemoArgs, stage: &Stage, story: &mut Story, screen: &mu
     let until = args.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let mut redraw = tokio::time::interval(REDRAW);
     let people = stage.people_write(args.seed, args.people_rate);
-    tokio::pin!(people);
+    let (mute, mut told) = (stage.mute(MUTE_WITHIN), false);
+    tokio::pin!(people, mute);
     loop {
         if until.is_some_and(|until| Instant::now() >= until) {
             return Ok(());
@@ -128,6 +132,14 @@ async fn converse(args: &DemoArgs, stage: &Stage, story: &mut Story, screen: &mu
                 },
                 Key::Other => {}
             },
+            reason = &mut mute, if !told => {
+                told = true;
+                if let Some(reason) = reason {
+                    let why = format!("nobody can speak: {reason}");
+                    tracing::warn!("{why}");
+                    screen.note(&why)?;
+                }
+            }
             () = &mut people => return Ok(()),
             _ = redraw.tick() => screen.status(&story.status(stage.llm_calls()))?,
         }

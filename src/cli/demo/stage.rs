@@ -131,6 +131,11 @@ impl Stage {
         self.simulation.world.subscribe()
     }
 
+    /// Why nobody can speak for want of a model.
+    pub(super) async fn mute(&self, within: Duration) -> Option<String> {
+        self.fleet.mute(within).await
+    }
+
     pub(super) fn llm_calls(&self) -> u64 {
         self.simulation.provider.call_count() as u64
     }
@@ -180,6 +185,7 @@ impl Stage {
         while let Ok(event) = events.try_recv() {
             story.note(&event);
         }
+        story.mute(self.fleet.mute(Duration::ZERO).await);
         let outcomes = fetch_outcomes(&self.address).await?;
         let calls = self.simulation.provider.ledger();
         let asked = self.fleet.view().await?.providers.iter().map(|provider| provider.calls).sum();

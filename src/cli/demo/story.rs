@@ -29,6 +29,7 @@ pub(super) struct Story {
     bots: BTreeMap<i64, (String, u64)>,
     llm_calls: u64,
     llm_tokens: u64,
+    mute: Option<String>,
 }
 
 impl Story {
@@ -40,6 +41,7 @@ impl Story {
             bots: spec.bots.iter().map(|bot| (bot.id, (bot.first_name.clone(), 0))).collect(),
             llm_calls: 0,
             llm_tokens: 0,
+            mute: None,
         }
     }
 
@@ -74,6 +76,16 @@ impl Story {
             calls.iter().map(|call| u64::from(call.prompt_tokens) + u64::from(call.completion_tokens)).sum();
     }
 
+    /// Notes why nobody could speak, if that is so.
+    pub(super) fn mute(&mut self, reason: Option<String>) {
+        self.mute = reason;
+    }
+
+    /// Whether the fleet could speak.
+    pub(super) fn is_mute(&self) -> bool {
+        self.mute.is_some()
+    }
+
     /// One line for the bottom of the screen.
     pub(super) fn status(&self, llm_calls: u64) -> String {
         let messages: u64 = self.rooms.values().map(|room| room.messages).sum();
@@ -102,6 +114,7 @@ impl Story {
             "bots": bots,
             "llm_calls": self.llm_calls,
             "llm_tokens": self.llm_tokens,
+            "nobody_spoke_because": self.mute,
             "checker": report,
         })
     }
@@ -131,6 +144,9 @@ impl Story {
             "\n{} LLM calls, {} tokens\n\nthe simulated Telegram's ledger against the fleet's outcomes:\n{report}",
             self.llm_calls, self.llm_tokens
         );
+        if let Some(reason) = &self.mute {
+            let _ = writeln!(text, "nobody could speak: {reason}");
+        }
         text
     }
 }

@@ -71,6 +71,9 @@ impl BotState {
         if node.directory.chat_profile(place).is_none() {
             return self.finish(turn, TurnEnding::Dropped("the chat is no longer in the manifest".to_owned()));
         }
+        if !target.message_id.is_of_one() {
+            return self.drop_turn(turn, "reaction", "the message bears no id to react to".to_owned());
+        }
         let chat = node.directory.telegram_chat(place).unwrap_or(target.telegram_chat);
         if chat != target.telegram_chat {
             let reason = "the group became a supergroup: what was said before cannot be reached".to_owned();

@@ -37,6 +37,9 @@ use crate::domain::time::Timestamp;
 use crate::ports::bus::Hint;
 use crate::ports::telegram::{ReceivedUpdate, TelegramError, WebhookStatus, WebhookTarget};
 
+/// Refusals of rows in a row after which they are stored one at a time.
+pub(super) const REFUSALS_TOGETHER: u32 = 2;
+
 /// How often a webhook is looked at: whether it is still ours, and what Telegram says of it.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
@@ -242,6 +245,7 @@ pub async fn receive(node: &Arc<Node>, bot: BotId, update: ReceivedUpdate) -> Co
     let Sorted { rows, deliveries, strange } = sorted(node, bot, vec![update]);
     let (done, result) = tokio::sync::oneshot::channel();
     let hinting = Arc::clone(node);
+    let again = rows.clone();
     node.committer.submit(Operation::Receive(Receive { rows }), move |result| {
         if matches!(result, Ok(Applied::Ingested { already_there: 0 })) {
             let deliveries = deliveries.into_iter();
@@ -258,7 +262,30 @@ pub async fn receive(node: &Arc<Node>, bot: BotId, update: ReceivedUpdate) -> Co
         }
         let _ = done.send(result);
     });
-    result.await.unwrap_or_else(|_| Err(CommitError::Unavailable("committer stopped".to_owned())))
+    let result = result.await.unwrap_or_else(|_| Err(CommitError::Unavailable("committer stopped".to_owned())));
+    match result {
+        Err(CommitError::Refused(_)) => receive_refused(node, again).await,
+        result => result,
+    }
+}
+
+/// Stores rows of a webhook that were refused: once more, then as dead letters. Whatever comes to the store now is read
+/// there by its chat.
+async fn receive_refused(node: &Node, rows: Vec<InboxRow>) -> CommitResult {
+    let again = Operation::Receive(Receive { rows: rows.clone() });
+    let refusal = match node.committer.commit(again).await {
+        Err(CommitError::Refused(refusal)) => refusal,
+        result => return result,
+    };
+    let rows = rows.iter().map(|row| refuse_row(node, row, &refusal)).collect();
+    node.committer.commit(Operation::Receive(Receive { rows })).await
+}
+
+/// The row as a dead letter, counted.
+pub(super) fn refuse_row(node: &Node, row: &InboxRow, refusal: &Refusal) -> InboxRow {
+    tracing::error!(bot.id = %row.bot, error = %refusal, "a row cannot be stored, it is a dead letter");
+    metrics::counter!("botfleet_rows_dead_total", "at" => "intake").increment(1);
+    row.dead(node.inbox_id(), &refusal.to_string())
 }
 
 impl BotState {

@@ -19,7 +19,7 @@ use super::actor::{BotMsg, BotState};
 use super::sending::{Outgoing, Stage};
 use crate::actors::chat::actor::{Content, Delivery};
 use crate::actors::committer::{CommitError, CommitResult, STORE_RETRY};
-use crate::domain::commit::operation::{Cancel, Operation, Settle, Start};
+use crate::domain::commit::operation::{Cancel, Operation, Refusal, Settle, Start};
 use crate::domain::ids::{AttemptId, MessageId, OutboxId};
 use crate::domain::inbox::{InboxRow, SentEvent, Source};
 use crate::domain::outbox::{OnUnknown, OutboxMessage, RESEND_ATTEMPTS_MAX, SendResult};
@@ -63,6 +63,7 @@ impl BotState {
             unsent: None,
         };
         let mut delivery = None;
+        self.node.vitals.send_ended(result.as_ref().err().map(ToString::to_string));
         match result {
             Ok(message_id) => {
                 let event = sent_event(&out.message, message_id, now);
@@ -168,17 +169,38 @@ impl BotState {
             return;
         };
         let ended = settle.result.clone();
+        let wordless = settle.event.as_ref().is_some_and(|event| event.outcome.is_some());
         match result {
             Err(CommitError::Unavailable(_)) => {
                 drop(self.myself.send_after(STORE_RETRY, move || BotMsg::SettleAgain(outbox)));
             }
+            Err(CommitError::Refused(refusal)) if self.settles_without_words(outbox, &refusal) => self.settle(outbox),
             Err(CommitError::Refused(refusal)) => {
                 tracing::warn!(bot.id = %self.profile.id, outbox.id = %outbox, error = %refusal, "attempt was settled elsewhere");
                 self.sending.untold.remove(&outbox);
                 self.ended_unsent(outbox);
             }
-            Ok(_) => self.settled(outbox, &ended),
+            Ok(_) => {
+                if wordless {
+                    tracing::error!(bot.id = %self.profile.id, outbox.id = %outbox, "the event of a message is a dead letter");
+                    metrics::counter!("botfleet_rows_dead_total", "at" => "send").increment(1);
+                }
+                self.settled(outbox, &ended);
+            }
         }
+    }
+
+    /// The end of an attempt was refused: where it holds the event of a message, it is committed once more with that as a
+    /// dead letter, since an attempt that never ends keeps its bot's turn open. False when somebody else has ended it.
+    fn settles_without_words(&mut self, outbox: OutboxId, refusal: &Refusal) -> bool {
+        let Some(Outgoing { stage: Stage::Settling(settle), .. }) = self.sending.outgoing.get_mut(&outbox) else {
+            return false;
+        };
+        let Some(event) = settle.event.as_mut().filter(|event| event.outcome.is_none()) else {
+            return false;
+        };
+        *event = event.dead(self.node.inbox_id(), &refusal.to_string());
+        true
     }
 
     fn settled(&mut self, outbox: OutboxId, result: &SendResult) {

@@ -88,7 +88,9 @@ enum Origin {
 /// Those of the chats that this bot is to leave: each once in a while.
 pub(in crate::actors) fn to_leave(node: &Node, bot: BotId, strange: BTreeSet<TelegramChatId>) -> Vec<TelegramChatId> {
     let is_new = |telegram: &TelegramChatId| {
-        node.directory.chat_of(*telegram).is_none() && node.orders.may_leave(bot, *telegram)
+        node.directory.chat_of(*telegram).is_none()
+            && node.operators.get() != Some(telegram)
+            && node.orders.may_leave(bot, *telegram)
     };
     strange.into_iter().filter(is_new).collect()
 }

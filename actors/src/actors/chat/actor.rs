@@ -9,13 +9,16 @@
 //! Longer than other files by its messages, snapshot and state; what it does with a row stands in the files beside it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde::Serialize;
 
+use super::albums::captioned;
 use super::evidence::Sighting;
+use super::isolating::{Isolation, REFUSALS_TOGETHER};
 use super::memory::Memory;
 use super::settings::ChatSettings;
 use crate::actors::bot::actor::{BotMsg, TurnJob};
@@ -35,13 +38,7 @@ use crate::domain::roster::ChatProfile;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Turn;
-use crate::policy::backoff::BackoffSettings;
 use crate::ports::store::StoreError;
-
-/// Refused commits in a row after which a chat reads the store again at once; after further ones it waits.
-const REFUSALS_AT_ONCE: u32 = 3;
-const RELOAD_BACKOFF: BackoffSettings =
-    BackoffSettings { first: Duration::from_millis(100), max: Duration::from_secs(5) };
 
 /// A store call in a handler ends after this.
 const STORE_DEADLINE: Duration = Duration::from_secs(10);
@@ -92,6 +89,8 @@ pub enum ChatMsg {
     Tick,
     /// A commit ended.
     Advanced(u64, CommitResult),
+    /// Rows of that generation could not be handled, and why.
+    RowsFailed(u64, String),
     /// Telegram told a bot's username.
     CastChanged,
     /// Telegram says that the group became this supergroup.
@@ -172,7 +171,9 @@ pub struct ChatState {
     pub(super) generation: u64,
     pub(super) commits_in_flight: usize,
     /// Commits refused in a row.
-    refusals: u32,
+    pub(super) refusals: u32,
+    /// Rows go one at a time, since one of them is refused again and again.
+    pub(super) isolation: Option<Isolation>,
     pub(super) next_tick_at: Option<Timestamp>,
     pub(super) last_news: tokio::time::Instant,
     pub(super) epoch: Epoch,
@@ -193,6 +194,8 @@ pub(super) struct Step {
     pub(super) absences: Vec<(BotId, bool)>,
     /// People who asked what is stored about them, with the entry and the bot that is to answer.
     pub(super) asked: Vec<(TelegramUserId, Number, BotId)>,
+    /// Albums whose words are among the rows in hand.
+    pub(super) captioned: BTreeSet<String>,
     /// The director panicked over the row in hand.
     pub(super) panicked: bool,
     /// The author of the row in hand, which was read late, has called again since.
@@ -247,6 +250,7 @@ impl Actor for ChatActor {
             generation: 0,
             commits_in_flight: 0,
             refusals: 0,
+            isolation: None,
             last_news: tokio::time::Instant::now(),
         })
     }
@@ -267,6 +271,7 @@ impl Actor for ChatActor {
             ChatMsg::Reload => state.reload(&myself).await,
             ChatMsg::Tick => state.on_tick(&myself),
             ChatMsg::Advanced(generation, result) => state.on_advanced(&myself, generation, &result).await,
+            ChatMsg::RowsFailed(generation, why) => state.on_rows_failed(&myself, generation, &why).await,
             ChatMsg::Migrated(to) => state.on_migrated(&myself, to),
             ChatMsg::StoreMigration(to) => state.store_migration(&myself, to),
             ChatMsg::SendUnknown => state.on_send_unknown(&myself).await,
@@ -305,21 +310,29 @@ pub(super) fn cast_of(node: &Node, profile: &ChatProfile) -> Vec<CastMember> {
 }
 
 impl ChatState {
+    /// What comes while rows go one at a time waits in the store.
     pub(super) async fn on_deliveries(&mut self, myself: &ActorRef<ChatMsg>, deliveries: Vec<Delivery>) {
-        let Some(base) = self.memory.as_ref().map(|memory| memory.last_number) else {
+        if self.isolation.is_none() {
+            self.take(myself, deliveries).await;
+        }
+    }
+
+    /// Handles rows in one step.
+    pub(super) async fn take(&mut self, myself: &ActorRef<ChatMsg>, mut deliveries: Vec<Delivery>) {
+        let Some(memory) = self.memory.as_mut() else {
             return;
         };
-        let mut step = Step::default();
+        let base = memory.last_number;
+        deliveries.retain(|delivery| memory.take_in_hand(delivery.inbox));
+        let known = match self.known_in_store(&deliveries).await {
+            Ok(known) => known,
+            Err(error) => return self.reading_failed(myself, &error),
+        };
+        let mut step = Step { captioned: captioned(&deliveries), ..Step::default() };
         let mut heard_by = None;
         let superseded = self.superseded(&deliveries);
         for delivery in deliveries {
-            if !self.memory.as_mut().is_some_and(|memory| memory.take_in_hand(delivery.inbox)) {
-                continue;
-            }
-            let known = match self.known_in_store(&delivery).await {
-                Ok(known) => known,
-                Err(error) => return self.store_failed(myself, &error),
-            };
+            let known = known.get(&delivery.inbox).copied();
             match self.evidence(&delivery, known).await {
                 Ok(None) => {}
                 Ok(Some(resolved)) => {
@@ -327,14 +340,17 @@ impl ChatState {
                         self.on_delivery(resolved, None, &mut step);
                     }
                 }
-                Err(error) => return self.store_failed(myself, &error),
+                Err(error) => return self.reading_failed(myself, &error),
             }
             step.superseded = superseded.contains(&delivery.inbox);
             if self.is_news(&delivery) {
                 heard_by = Some(delivery.bot);
             }
             self.steer(myself, &delivery, &mut step);
-            self.on_delivery(delivery, known, &mut step);
+            // A poison row must not take its chat along (I7).
+            if catch_unwind(AssertUnwindSafe(|| self.on_delivery(delivery, known, &mut step))).is_err() {
+                return self.rows_failed(myself, "handling it panicked");
+            }
         }
         self.read_records(myself, std::mem::take(&mut step.asked));
         if !step.handled.is_empty() {
@@ -355,9 +371,14 @@ impl ChatState {
         if self.next_tick_at.is_none_or(|at| at > now) {
             return;
         }
+        if self.isolation.is_some() {
+            return;
+        }
         let mut step = Step::default();
-        // What was to be said hours ago is not said now, and not in all chats at once after an outage.
-        if self.next_tick_at.is_some_and(|at| now.since(at) <= self.profile.spec.pacing.stale_after) {
+        // What was to be said hours ago is not said now, and not in all chats at once after an outage. A decision that is
+        // refused again and again is left out: the next tick is planned all the same.
+        let timely = self.next_tick_at.is_some_and(|at| now.since(at) <= self.profile.spec.pacing.stale_after);
+        if timely && self.refusals < REFUSALS_TOGETHER {
             self.decide(Occasion::Tick, None, &mut step);
         }
         self.plan_tick();
@@ -375,7 +396,7 @@ impl ChatState {
             turns: step.turns,
             next_tick_at: self.next_tick_at,
             absences: step.absences,
-            calm_until: self.memory.as_ref().and_then(|memory| memory.calm_until),
+            calm_until: self.memory.as_ref().and_then(Memory::calm_stored),
             disclosed: self.memory.as_ref().is_some_and(|memory| memory.disclosed),
         };
         self.commits_in_flight += 1;
@@ -406,25 +427,12 @@ impl ChatState {
         }
         self.commits_in_flight -= 1;
         match result {
-            Ok(_) => self.refusals = 0,
+            Ok(_) => self.on_accepted(myself),
             Err(CommitError::Refused(Refusal::Fenced)) => {
                 self.on_fenced(myself);
             }
             Err(CommitError::Unavailable(error)) => self.store_failed(myself, &StoreError::Unavailable(error.clone())),
-            Err(error @ CommitError::Refused(_)) => {
-                tracing::warn!(chat.id = %self.profile.id, error = %error, "commit refused, reading the store again");
-                metrics::counter!("botfleet_chat_reloads_total").increment(1);
-                self.refusals += 1;
-                if self.refusals <= REFUSALS_AT_ONCE {
-                    self.reload(myself).await;
-                } else {
-                    // A chat whose commits are refused again and again must not keep the whole node busy.
-                    self.memory = None;
-                    self.generation += 1;
-                    let wait = RELOAD_BACKOFF.wait(self.refusals - REFUSALS_AT_ONCE, self.node.jitter.next());
-                    drop(myself.send_after(wait, || ChatMsg::Reload));
-                }
-            }
+            Err(CommitError::Refused(refusal)) => self.on_refused(myself, refusal).await,
         }
     }
 

@@ -4,12 +4,13 @@
 //! work that no hint announced. Load bound: control messages and one reconcile at a time. On failure: the process
 //! ends and starts again from the store.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::leasing::Leasing;
 use super::people::learn;
@@ -30,7 +31,7 @@ use crate::actors::provider::settings::ProviderSettings;
 use crate::actors::tasks::{TaskPanicked, Tasks};
 use crate::actors::webhooks::Webhooks;
 use crate::domain::commit::operation::SetRight;
-use crate::domain::ids::{BotId, ChatId, Epoch, TelegramChatId};
+use crate::domain::ids::{BotId, ChatId, Epoch, TelegramChatId, TelegramUserId};
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::roster::{BotProfile, Roster};
 use crate::domain::silence::Silence;
@@ -188,6 +189,8 @@ pub struct FleetState {
     pub(super) quiescing: bool,
     /// Wishes to be forgotten that are being fulfilled here.
     pub(super) forgetting: BTreeSet<i64>,
+    /// People whose words were removed lately: since when, and by which wish.
+    pub(super) forgot: HashMap<TelegramUserId, (Instant, i64)>,
     /// One of them after the other.
     pub(super) forget_lane: Arc<tokio::sync::Mutex<()>>,
     pub(super) leasing: Leasing,
@@ -237,6 +240,7 @@ impl Actor for FleetActor {
             probing: false,
             quiescing: false,
             forgetting: BTreeSet::new(),
+            forgot: HashMap::new(),
             forget_lane: Arc::default(),
         };
         // Before anything is taken: who has opted out.

@@ -75,7 +75,7 @@ impl FleetState {
             let backlog = match node.store.backlog(before).await {
                 Ok(backlog) => Some(backlog),
                 Err(error) => {
-                    tracing::warn!(error = %error, "waiting work cannot be read now");
+                    node.committer.signs.waits("fleet", &error);
                     None
                 }
             };

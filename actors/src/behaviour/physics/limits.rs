@@ -63,7 +63,7 @@ pub fn reached(scene: &Scene<'_>, entry: Option<&TranscriptEntry>) -> Option<Lim
         return Some(Limit::Unheard(most));
     }
     let recent = scene.now - MINUTE;
-    let said = messages(scene).take_while(|note| note.date > recent).filter(|note| note.fleet_bot.is_some()).count();
+    let said = of_chat(scene).take_while(|note| note.date > recent).filter(|note| note.fleet_bot.is_some()).count();
     if let Some(most) = physics.chat_per_minute.filter(|most| said >= *most as usize) {
         return Some(Limit::ChatRate(most));
     }
@@ -82,11 +82,14 @@ pub fn pair_is_spent(scene: &Scene<'_>, one: BotId, other: BotId) -> bool {
     let answered = |at: usize, note: &Note| match note.reply_to {
         Some(message) => {
             let is_it = |other: &&Note| other.message_id == message && other.telegram_chat == note.telegram_chat;
-            messages(scene).skip(at + 1).find(is_it).and_then(|note| note.fleet_bot)
+            of_chat(scene).skip(at + 1).find(is_it).and_then(|note| note.fleet_bot)
         }
-        None => messages(scene).nth(at + 1).and_then(|note| note.fleet_bot),
+        None => {
+            let mut before = of_chat(scene).skip(at + 1).filter(|other| other.thread == note.thread);
+            before.next().and_then(|note| note.fleet_bot)
+        }
     };
-    let between = messages(scene).take_while(|note| note.date > since).enumerate().filter(|(at, note)| {
+    let between = of_chat(scene).take_while(|note| note.date > since).enumerate().filter(|(at, note)| {
         let partner = match note.fleet_bot {
             Some(author) if author == one => other,
             Some(author) if author == other => one,
@@ -128,6 +131,11 @@ pub fn calm_until(scene: &Scene<'_>) -> Option<Timestamp> {
 /// What a person's message leaves of the time to calm down: two thirds, or nothing when it calls a bot.
 pub fn shortened(until: Timestamp, now: Timestamp, calls_bot: bool) -> Timestamp {
     if calls_bot { now } else { now + until.since(now) * 2 / 3 }
+}
+
+/// The latest messages of the chat as a whole, newest first.
+fn of_chat<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Note> {
+    scene.whole.iter().rev().map(|note| &**note).filter(|note| note.kind == EntryKind::Message)
 }
 
 /// The latest messages, newest first.

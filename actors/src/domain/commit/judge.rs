@@ -110,6 +110,15 @@ impl Bench<'_> {
 
     fn set_right(&mut self, op: SetRight) -> Applied {
         let out = self.loaded.opted_out.contains(&op.person);
+        if op.right.is_outdated(op.at, self.loaded.said.get(&op.person).copied()) {
+            let opposed = out != (op.right == Right::OptOut);
+            return if opposed { Applied::RightOutdated } else { Applied::RightSet { already: true } };
+        }
+        if op.right != Right::Forget {
+            let said = self.loaded.said.entry(op.person).or_insert(op.at);
+            *said = (*said).max(op.at);
+            self.changes.orders.said.insert(op.person, *said);
+        }
         let already = match op.right {
             Right::OptOut => out,
             Right::OptIn => !out,
@@ -185,8 +194,8 @@ impl Bench<'_> {
         }
 
         let refused = |entry: &TranscriptEntry| self.refuses(entry.words_of()?, entry.date);
-        if let Some((entry, reason)) = op.entries.iter().find_map(|entry| Some((entry, refused(entry)?))) {
-            return conflict(format!("message {}: {reason}", entry.message_id));
+        if let Some(reason) = op.entries.iter().find_map(refused) {
+            return Err(Refusal::Unwanted(reason));
         }
         // What a message said whose text was removed is not told by its echo either.
         for entry in op.entries.iter_mut().filter(|entry| self.loaded.emptied.contains(&entry.inbox)) {

@@ -425,6 +425,8 @@ pub enum Applied {
         /// Whether it was in force already.
         already: bool,
     },
+    /// A newer word of the person's says the opposite, which stays in force.
+    RightOutdated,
     /// What was taken from a budget.
     Allowance {
         /// How much; zero when the budget does not have it.
@@ -461,4 +463,7 @@ pub enum Refusal {
     /// A row is missing, in another state or at another number: the caller's picture is stale.
     #[error("conflict: {0}")]
     Conflict(String),
+    /// It holds words of somebody who does not want them stored.
+    #[error("unwanted: {0}")]
+    Unwanted(&'static str),
 }

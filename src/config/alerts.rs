@@ -1,0 +1,128 @@
+//! Settings of alerts: who hears when something is wrong. Part of `config`. Keeps I12.
+
+use std::path::Path;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::fault::Fault;
+use super::secret::{SecretRef, SecretSource};
+use super::settings::Config;
+
+/// Who is told. Nobody unless `webhook_url` or `chat` is set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AlertSettings {
+    /// An address that takes alerts as JSON by POST; absent is none.
+    pub webhook_url: Option<String>,
+    /// `env:NAME` or `file:PATH` that holds the secret by which they are signed.
+    pub webhook_secret: Option<String>,
+    /// Names of hosts that may have an address of a private network, as the machine itself.
+    pub private_hosts: Vec<String>,
+    /// Telegram's id of a chat of operators; absent is none.
+    pub chat: Option<i64>,
+    /// The bot that writes there, by its name in the manifest.
+    pub bot: Option<String>,
+    /// The same cause is told at most once within this.
+    #[serde(with = "humantime_serde")]
+    pub every: Duration,
+}
+
+impl Default for AlertSettings {
+    fn default() -> Self {
+        Self {
+            webhook_url: None,
+            webhook_secret: None,
+            private_hosts: Vec::new(),
+            chat: None,
+            bot: None,
+            every: Duration::from_hours(1),
+        }
+    }
+}
+
+/// Shorter secrets can be guessed.
+const SECRET_MIN: usize = 16;
+
+impl AlertSettings {
+    /// Whether anybody is told.
+    pub fn is_on(&self) -> bool {
+        self.webhook_url.is_some() || self.chat.is_some()
+    }
+
+    /// Faults of single values, named under `source`.
+    pub(super) fn check_values(&self, source: &str) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let mut fault = |key: &str, what: &str, remedy: &str| {
+            faults.push(Fault::new(source, format!("alerts.{key}"), what, remedy));
+        };
+        if let Some(url) = &self.webhook_url {
+            let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+            let host = rest.map_or("", |rest| rest.split('/').next().unwrap_or(""));
+            if host.is_empty() || host.contains('@') || url.contains(['#', ' ']) {
+                fault(
+                    "webhook_url",
+                    "is no plain http or https address",
+                    "write for example https://hooks.example/fleet",
+                );
+            }
+        }
+        if let Some(reference) = &self.webhook_secret
+            && let Err((what, remedy)) = SecretRef::parse(reference, Path::new(""))
+        {
+            fault("webhook_secret", what, remedy);
+        }
+        if !(Duration::from_mins(1)..=Duration::from_hours(24 * 7)).contains(&self.every) {
+            fault("every", "is out of bounds", "from 1m to 7d");
+        }
+        faults
+    }
+
+    /// Faults of values that do not fit one another.
+    pub(super) fn check_together(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let mut fault = |key: &str, what: &str, remedy: &str| {
+            faults.push(Fault::new("configuration", format!("alerts.{key}"), what, remedy));
+        };
+        match (&self.webhook_url, &self.webhook_secret) {
+            (Some(_), None) => fault(
+                "webhook_secret",
+                "is missing, and alerts.webhook_url is set",
+                "write \"env:NAME\" or \"file:PATH\" that holds at least 16 characters, and give them to the receiver",
+            ),
+            (None, Some(_)) => fault("webhook_url", "is missing, and alerts.webhook_secret is set", "write an address"),
+            _ => {}
+        }
+        match (self.chat, &self.bot) {
+            (Some(_), None) => {
+                fault("bot", "is missing, and alerts.chat is set", "write the name of a bot of the manifest")
+            }
+            (None, Some(_)) => fault("chat", "is missing, and alerts.bot is set", "write Telegram's id of the chat"),
+            _ => {}
+        }
+        faults
+    }
+}
+
+impl Config {
+    /// The secret by which alerts are signed; `None` when none are sent to a webhook.
+    ///
+    /// # Errors
+    /// Why it cannot be read; never its value.
+    pub fn alert_secret(&self, secrets: &dyn SecretSource) -> Result<Option<SecretString>, String> {
+        use secrecy::ExposeSecret;
+        let Some(reference) = self.alerts.webhook_secret.as_deref().filter(|_| self.alerts.webhook_url.is_some())
+        else {
+            return Ok(None);
+        };
+        let named = |(what, remedy): (String, String)| format!("alerts.webhook_secret {what}: {remedy}");
+        let parsed = SecretRef::parse(reference, Path::new(""));
+        let parsed = parsed.map_err(|(what, remedy)| named((what.to_owned(), remedy.to_owned())))?;
+        let secret = parsed.resolve(secrets).map_err(named)?.secret;
+        if secret.expose_secret().len() < SECRET_MIN {
+            return Err(format!("alerts.webhook_secret is shorter than {SECRET_MIN} characters"));
+        }
+        Ok(Some(secret))
+    }
+}

@@ -1,0 +1,215 @@
+//! A webhook that takes signed JSON. Layer: adapter. Keeps I12.
+//!
+//! | header | holds |
+//! |---|---|
+//! | `X-Botfleet-Timestamp` | seconds since 1970 |
+//! | `X-Botfleet-Signature` | `sha256=` and the HMAC-SHA256 of timestamp, a dot and the body, in hexadecimal digits |
+//!
+//! It speaks to public addresses alone, unless a host is allowed by name, and follows no redirect.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{StatusCode, Url};
+use ring::hmac;
+use secrecy::{ExposeSecret, SecretString};
+
+/// One try takes no longer.
+const TRY_WITHIN: Duration = Duration::from_secs(10);
+
+/// Why a try failed; never holds the address, which may hold a token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HookError {
+    /// Another try may do better.
+    #[error("webhook unavailable: {0}")]
+    Unavailable(String),
+    /// None will.
+    #[error("webhook refused: {0}")]
+    Refused(String),
+}
+
+impl HookError {
+    /// Whether another try may do better.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+/// An address that takes alerts.
+pub struct Webhook {
+    http: reqwest::Client,
+    url: Url,
+    key: hmac::Key,
+}
+
+impl Webhook {
+    /// The webhook at `url`, signed by `secret`; `private_hosts` may have an address of a private network.
+    ///
+    /// # Errors
+    /// An address that is none, or that lies in a private network without being named.
+    pub fn new(url: &str, private_hosts: &[String], secret: &SecretString) -> Result<Self, HookError> {
+        // A second installation finds the first one in place: that is the wish.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let url: Url = url.parse().map_err(|_| HookError::Refused("it is no address".to_owned()))?;
+        let allowed: BTreeSet<String> = private_hosts.iter().map(|host| host.to_lowercase()).collect();
+        let literal = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let address: Option<IpAddr> = literal.parse().ok();
+        if let Some(address) = address.filter(|address| !is_public(*address) && !allowed.contains(&address.to_string()))
+        {
+            let why = format!("{address} is an address of a private network; name it in alerts.private_hosts");
+            return Err(HookError::Refused(why));
+        }
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .dns_resolver(Arc::new(PublicOnly { allowed: Arc::new(allowed) }))
+            .timeout(TRY_WITHIN)
+            .build()
+            .map_err(|error| HookError::Refused(error.without_url().to_string()))?;
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
+        Ok(Self { http, url, key })
+    }
+
+    /// Makes one try; `seconds` is the time since 1970.
+    ///
+    /// # Errors
+    /// Whether another try may do better.
+    pub async fn post(&self, body: &str, seconds: i64) -> Result<(), HookError> {
+        let signature = signature(&self.key, seconds, body);
+        let request = self
+            .http
+            .post(self.url.clone())
+            .header("content-type", "application/json")
+            .header("x-botfleet-timestamp", seconds.to_string())
+            .header("x-botfleet-signature", signature)
+            .body(body.to_owned());
+        // The address may hold a token in its path: errors are told without it.
+        let answer = request.send().await.map_err(|error| HookError::Unavailable(error.without_url().to_string()))?;
+        let status = answer.status();
+        let passes =
+            status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
+        match status {
+            status if status.is_success() => Ok(()),
+            status if passes => Err(HookError::Unavailable(format!("status {status}"))),
+            status => Err(HookError::Refused(format!("status {status}"))),
+        }
+    }
+}
+
+/// What proves who sent an alert, and when.
+fn signature(key: &hmac::Key, seconds: i64, body: &str) -> String {
+    let tag = hmac::sign(key, format!("{seconds}.{body}").as_bytes());
+    tag.as_ref().iter().fold("sha256=".to_owned(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Looks names up, and leaves out addresses of private networks unless the name is allowed to have them.
+struct PublicOnly {
+    allowed: Arc<BTreeSet<String>>,
+}
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        let allowed = Arc::clone(&self.allowed);
+        Box::pin(async move {
+            let host = name.as_str().to_owned();
+            let private = allowed.contains(&host.to_lowercase());
+            let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
+            let addresses: Vec<SocketAddr> = found.filter(|found| private || is_public(found.ip())).collect();
+            if addresses.is_empty() {
+                return Err(format!("{host} has no public address; name it in alerts.private_hosts").into());
+            }
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Whether an address is one of the internet at large.
+///
+/// # Source
+/// IANA, special-purpose address registries.
+fn is_public(address: IpAddr) -> bool {
+    let v4 = |address: Ipv4Addr| {
+        let [first, second, ..] = address.octets();
+        !(address.is_private()
+            || address.is_loopback()
+            || address.is_link_local()
+            || address.is_broadcast()
+            || address.is_documentation()
+            || address.is_multicast()
+            || first == 0
+            || first >= 240
+            || (first == 100 && (64..128).contains(&second)))
+    };
+    match address {
+        IpAddr::V4(address) => v4(address),
+        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+            Some(mapped) => v4(mapped),
+            None => {
+                let first = address.segments()[0];
+                !(address.is_loopback()
+                    || address.is_unspecified()
+                    || address.is_multicast()
+                    || (first & 0xfe00) == 0xfc00
+                    || (first & 0xffc0) == 0xfe80
+                    || first == 0x64)
+            }
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn addresses_of_private_networks_are_none_of_the_internet() {
+        for private in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "224.0.0.1",
+            "::1",
+            "::",
+            "fd00::1",
+            "fe80::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a00:1",
+        ] {
+            assert!(!is_public(private.parse().unwrap()), "{private}");
+        }
+        for public in ["1.1.1.1", "149.154.167.220", "2606:4700::1111"] {
+            assert!(is_public(public.parse().unwrap()), "{public}");
+        }
+    }
+
+    #[test]
+    fn a_signature_is_that_of_the_rfc() {
+        // RFC 4231, test case 2, is "what do ya want for nothing?"; here with a timestamp before it.
+        let key = hmac::Key::new(hmac::HMAC_SHA256, b"Jefe");
+        let plain = hmac::sign(&key, b"7.what do ya want for nothing?");
+        let digits = signature(&key, 7, "what do ya want for nothing?");
+        assert_eq!(digits.len(), "sha256=".len() + 64);
+        assert!(digits.ends_with(&format!("{:02x}", plain.as_ref()[31])));
+    }
+
+    #[test]
+    fn a_private_address_must_be_named() {
+        let secret = SecretString::from("0123456789abcdef".to_owned());
+        assert!(Webhook::new("http://127.0.0.1:9/", &[], &secret).is_err());
+        assert!(Webhook::new("http://127.0.0.1:9/", &["127.0.0.1".to_owned()], &secret).is_ok());
+    }
+}
