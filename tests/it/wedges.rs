@@ -21,7 +21,16 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 async fn open(folder: &Path) -> Arc<SqliteStore> {
     let settings = StoreSettings { path: folder.join("fleet.db"), ..StoreSettings::default() };
-    Arc::new(SqliteStore::open(&settings).await.expect("the store opens"))
+    let opened = tokio::time::timeout(DEADLINE, async {
+        loop {
+            match SqliteStore::open(&settings).await {
+                Ok(store) => break store,
+                // What the process before left behind is still ending.
+                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    });
+    Arc::new(opened.await.expect("the store opens"))
 }
 
 /// One of the kinds of things that happen to a message.

@@ -38,7 +38,7 @@ FROM unnest($1::bigint[], $2::bigint[]) AS r (bot, until) WHERE send_pause.bot =
 const ALIASES: &str = "\
 INSERT INTO chat_alias (telegram_chat_id, chat, since) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) \
 ON CONFLICT (telegram_chat_id) DO NOTHING";
-/// The id is a field of the chat's own: within a text its quotes would be escaped. As JSON, PostgreSQL reads no NUL.
+/// The id is a field of the chat's own: within a text its quotes would be escaped.
 const ADDRESSES: &str = "\
 UPDATE chat SET telegram_id = r.telegram_id, \
 spec = regexp_replace(chat.spec, '\"telegram_id\": ?-?[0-9]+', '\"telegram_id\":' || r.telegram_id) \
