@@ -97,6 +97,16 @@ pub enum Action {
         /// Chooses them.
         draw: u64,
     },
+    /// Telegram brings a bot nothing any more: what happens meanwhile comes later, in one go.
+    Hold {
+        /// The bot.
+        bot: usize,
+    },
+    /// What was held back for a bot comes.
+    Release {
+        /// The bot.
+        bot: usize,
+    },
     /// A person posts a message as few expect it.
     Odd {
         /// The chat.

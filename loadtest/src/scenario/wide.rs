@@ -33,6 +33,9 @@ pub(super) fn steps(until_ms: u64, bots: usize, chats: usize, rng: &mut Rng) -> 
         at(5, 90, Action::Album { chat: rng.usize(0..chats), draw: rng.u64(..) }, rng);
         at(5, 90, Action::Topic { draw: rng.u64(..) }, rng);
     }
+    let late = rng.usize(0..bots);
+    at(2, 10, Action::Hold { bot: late }, rng);
+    at(85, 98, Action::Release { bot: late }, rng);
     // One chat is shut for a while; one bot loses its right to write.
     let shut = rng.usize(0..chats);
     at(5, 40, Action::Shut { chat: shut, draw: rng.u64(..) }, rng);

@@ -136,7 +136,13 @@ impl World {
         let of_kind = &kinds[draw(kinds.len())];
         let past = of_kind[draw(of_kind.len())].clone();
         let Some(room) = state.chats.get(&chat) else { return false };
-        let bots: Vec<i64> = state.bots.keys().copied().filter(|bot| room.is_present(*bot)).collect();
+        // Telegram gives a bot a post once: only a bot that has not seen it may see it late.
+        let has_seen = |bot: i64| {
+            past.sort() == "message"
+                && state.late.past.iter().any(|other| other.bot == bot && other.about == past.about)
+        };
+        let present = state.bots.keys().copied().filter(|bot| room.is_present(*bot) && !has_seen(*bot));
+        let bots: Vec<i64> = present.collect();
         if bots.is_empty() {
             return false;
         }

@@ -47,6 +47,8 @@ pub(super) fn is_one(action: Action) -> bool {
     matches!(
         action,
         Action::LateCopies { .. }
+            | Action::Hold { .. }
+            | Action::Release { .. }
             | Action::Odd { .. }
             | Action::Old { .. }
             | Action::Location { .. }
@@ -75,6 +77,8 @@ fn try_to(world: &World, action: Action) -> Result<(), WorldError> {
                 world.copy_any_update(at(chat).id, |of| rng.usize(0..of));
             }
         }
+        Action::Hold { bot } => world.hold_updates(bot_at(world, bot), None),
+        Action::Release { bot } => drop(world.release_updates(bot_at(world, bot))),
         Action::Odd { chat, draw } => {
             let mut rng = Rng::with_seed(draw);
             let text = format!("what do you say to this? #m{}", ODD_FROM + draw % 900_000);
@@ -102,8 +106,7 @@ fn try_to(world: &World, action: Action) -> Result<(), WorldError> {
         }
         Action::Open { chat } => world.open_chat(at(chat).id)?,
         Action::Restrict { bot } => {
-            let bots = &world.spec().bots;
-            let bot = bots[bot % bots.len()].id;
+            let bot = bot_at(world, bot);
             if let Some(chat) = chats.iter().find(|chat| chat.bots.contains(&bot)) {
                 world.set_restricted(chat.id, bot, true)?;
             }
@@ -111,6 +114,11 @@ fn try_to(world: &World, action: Action) -> Result<(), WorldError> {
         _ => {}
     }
     Ok(())
+}
+
+fn bot_at(world: &World, place: usize) -> i64 {
+    let bots = &world.spec().bots;
+    bots[place % bots.len()].id
 }
 
 fn person_of(chat: &ChatSpec, rng: &mut Rng) -> Result<i64, WorldError> {
