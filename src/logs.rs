@@ -81,7 +81,15 @@ pub fn init(settings: &LogSettings) -> Result<(), LogError> {
     } else {
         subscriber.with_ansi(terminal && variable("NO_COLOR").is_none()).finish().try_init()?;
     }
+    std::panic::set_hook(Box::new(log_panic));
     Ok(())
+}
+
+/// Tells of a panic by its place alone: its words may quote what people and models wrote, or a secret (I12).
+fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic.location().map_or_else(|| "nowhere".to_owned(), ToString::to_string);
+    metrics::counter!("botfleet_panics_total").increment(1);
+    tracing::error!(panic.place = %place, "a task panicked, its words are not told");
 }
 
 fn is_json(format: LogFormat, terminal: bool) -> bool {
@@ -100,7 +108,30 @@ fn variable(name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
+
+    const WORDS: &str = "Ayse-wrote-this";
+
+    /// Run by the test below, in a process of its own: there is one hook for all threads.
+    #[test]
+    #[ignore = "panics for another test"]
+    fn a_third_party_panics() {
+        init(&LogSettings::default()).unwrap();
+        let caught = std::panic::catch_unwind(|| panic!("cannot slice {WORDS:?}"));
+        assert!(caught.is_err());
+    }
+
+    #[test]
+    fn a_panic_is_told_by_its_place_and_without_its_words() {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "logs::tests::a_third_party_panics", "--ignored", "--nocapture"]).env_remove("RUST_LOG");
+        let output = child.output().unwrap();
+        let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{told}");
+        assert!(told.contains("a task panicked") && told.contains("src/logs.rs"), "{told}");
+        assert!(!told.contains(WORDS), "{told}");
+    }
 
     #[test]
     fn the_form_follows_the_terminal_unless_it_is_set() {

@@ -102,6 +102,7 @@ fn incoming_message(criterion: &mut Criterion) {
                     chat: &chat,
                     cast: &cast,
                     window: &window,
+                    whole: &window,
                     standing: &standing,
                     now: at(WINDOW as u64 * 30),
                 };
@@ -122,6 +123,7 @@ fn incoming_message(criterion: &mut Criterion) {
                     chat: &chat,
                     cast: &cast,
                     window: &window,
+                    whole: &window,
                     standing: &standing,
                     now: at(WINDOW as u64 * 30),
                 };

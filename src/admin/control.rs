@@ -1,4 +1,5 @@
-//! POST /api/v1/control/{start,stop,release}: stops of the fleet, one chat or one bot, and releases. Layer `admin`.
+//! POST /api/v1/control/{start,stop,release,lift-pauses}: stops of the fleet, one chat or one bot, releases, and ends of
+//! pauses. Layer `admin`.
 
 use axum::Json;
 use axum::extract::State;
@@ -69,6 +70,33 @@ pub(super) async fn release(
     } else {
         Err(Problem::not_found("not_quarantined", format!("{actor:?} is not quarantined")))
     }
+}
+
+/// Whose pauses to lift.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Paused {
+    bot: String,
+}
+
+/// Whose pauses were lifted.
+#[derive(Debug, Serialize)]
+pub(super) struct Lifted {
+    lifted: String,
+}
+
+/// POST /api/v1/control/lift-pauses: ends the pauses that Telegram asked a bot for.
+pub(super) async fn lift_pauses(
+    State(edge): State<Edge>,
+    body: Result<Json<Paused>, JsonRejection>,
+) -> Result<Json<Lifted>, Problem> {
+    let hint = r#"send {"bot":"NAME"} as the manifest calls it"#;
+    let Json(Paused { bot: name }) =
+        body.map_err(|error| Problem::bad_request("bad_bot", format!("{}; {hint}", error.body_text())))?;
+    let unknown = || Problem::not_found("unknown_name", format!("no bot named {name:?} in the manifest"));
+    let bot = edge.fleet.bot_named(&name).ok_or_else(unknown)?;
+    edge.fleet.lift_pauses(bot, "api").await.map_err(Problem::of_order)?;
+    Ok(Json(Lifted { lifted: name }))
 }
 
 async fn set(edge: &Edge, body: Result<Json<Scope>, JsonRejection>, stopped: bool) -> Result<Json<Done>, Problem> {

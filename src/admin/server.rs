@@ -109,6 +109,7 @@ fn api() -> Router<Edge> {
         .route("/api/v1/control/stop", post(control::stop))
         .route("/api/v1/control/start", post(control::start))
         .route("/api/v1/control/release", post(control::release))
+        .route("/api/v1/control/lift-pauses", post(control::lift_pauses))
         .route("/api/v1/bots/{name}/delivery", post(bots::set_delivery))
         .route("/api/v1/people/{id}", get(people::get))
         .route("/api/v1/people/{id}/forget", post(people::forget))

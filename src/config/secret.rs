@@ -110,7 +110,7 @@ impl SecretRef {
         }
     }
 
-    /// Follows the reference; white space around the secret is cut off.
+    /// Follows the reference; what people put around a secret is taken off.
     pub(super) fn resolve(&self, secrets: &dyn SecretSource) -> Result<Resolved, (String, String)> {
         let (text, warning) = match self {
             Self::Variable(name) => {
@@ -122,7 +122,11 @@ impl SecretRef {
             Self::File(path) => {
                 let file = secrets.file(path).map_err(|error| {
                     let what = format!("the file {} cannot be read: {error}", path.display());
-                    (what, "create it, readable by the user that botfleet runs as".to_owned())
+                    let remedy = match error.kind() {
+                        std::io::ErrorKind::InvalidData => "save it as plain text in UTF-8",
+                        _ => "create it, readable by the user that botfleet runs as",
+                    };
+                    (what, remedy.to_owned())
                 })?;
                 let warning = file
                     .open_to_others
@@ -130,10 +134,8 @@ impl SecretRef {
                 (file.text, warning)
             }
         };
-        let secret = text.trim();
-        if secret.is_empty() {
-            return Err((format!("{} is empty", self.place()), "put the secret there".to_owned()));
-        }
+        let secret =
+            bare_secret(&text).map_err(|(what, remedy)| (format!("{} {what}", self.place()), remedy.to_owned()))?;
         Ok(Resolved { secret: SecretString::from(secret.to_owned()), warning })
     }
 
@@ -144,6 +146,48 @@ impl SecretRef {
             Self::File(path) => format!("the file {}", path.display()),
         }
     }
+}
+
+/// The secret within what a file or variable holds: without a byte order mark, blanks, quotation marks, the name of a
+/// variable and the scheme of a header. The error names what is wrong, not the value.
+fn bare_secret(text: &str) -> Result<&str, (&'static str, &'static str)> {
+    let mut lines = text.trim_start_matches('\u{feff}').lines().map(str::trim).filter(|line| !line.is_empty());
+    let line = lines.next().ok_or(("is empty", "put the secret there"))?;
+    if lines.next().is_some() {
+        return Err(("holds more than one line", "leave the line with the secret alone"));
+    }
+    let secret = without_scheme(unquoted(without_name(unquoted(line))));
+    if secret.is_empty() {
+        return Err(("is empty but for what stands around a secret", "put the secret there"));
+    }
+    if secret.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(("holds a blank within the secret", "leave the secret alone there, without words around it"));
+    }
+    Ok(secret)
+}
+
+/// The value of `NAME=value`, as in files for a shell. A secret may hold an = itself: only a name that is written as
+/// names of variables are counts as one.
+fn without_name(line: &str) -> &str {
+    let bare = line.strip_prefix("export ").map_or(line, str::trim_start);
+    let Some((name, value)) = bare.split_once('=') else { return line };
+    let name = name.trim_end();
+    let is_name = is_variable_name(name) && !name.bytes().any(|byte| byte.is_ascii_lowercase());
+    if is_name && !value.trim_matches('=').is_empty() { value.trim_start() } else { line }
+}
+
+fn unquoted(text: &str) -> &str {
+    let quoted = [('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('‘', '’')];
+    let inner = quoted.into_iter().find_map(|(open, close)| text.strip_prefix(open)?.strip_suffix(close));
+    inner.unwrap_or(text).trim()
+}
+
+/// The key behind `Bearer `, perhaps with the header's name before it.
+fn without_scheme(text: &str) -> &str {
+    ["authorization:", "bearer "].into_iter().fold(text, |text, word| match text.get(..word.len()) {
+        Some(head) if head.eq_ignore_ascii_case(word) => text[word.len()..].trim_start(),
+        _ => text,
+    })
 }
 
 /// Looks again into the file that a bot's token comes from; `None` when it comes from elsewhere, cannot be read, or is
@@ -228,6 +272,32 @@ mod tests {
         assert_eq!(SecretRef::parse("file:/run/ada", Path::new("/etc")), Ok(SecretRef::File("/run/ada".into())));
         for text in ["", "ADA_TOKEN", "env:", "env:A-B", "env:1A", "file:", "vault:x"] {
             assert!(SecretRef::parse(text, Path::new("")).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_stands_around_a_secret_is_taken_off_where_that_is_plain() {
+        for text in [
+            "sk-1\n",
+            "\u{feff}sk-1\r\n",
+            "\n  sk-1 \n\n",
+            "\"sk-1\"",
+            "'sk-1'",
+            "Bearer sk-1",
+            "Authorization: bearer sk-1",
+            "OPENAI_API_KEY=sk-1",
+            "export KEY=\"sk-1\"",
+            "KEY='Bearer sk-1'",
+            "\"KEY=sk-1\"",
+        ] {
+            assert_eq!(bare_secret(text), Ok("sk-1"), "{text:?}");
+        }
+        for text in ["abc=def", "ABC==", "postgres://u:p=w@h/d", TOKEN] {
+            assert_eq!(bare_secret(text), Ok(text), "{text:?}");
+        }
+        for text in ["", "\u{feff}\n", "a\nb", "# mine\nsk-1", "my key is sk-1", "\"\"", "sk-1 sk-2", "KEY=a b"] {
+            let refused = bare_secret(text);
+            assert!(refused.is_err_and(|(_, remedy)| !remedy.is_empty()), "{text:?}");
         }
     }
 

@@ -146,6 +146,7 @@ impl Config {
             ("fleet.answer_within", self.fleet.answer_within, seconds(1), seconds(600)),
             ("fleet.stop_deadline", self.fleet.stop_deadline, seconds(1), seconds(29)),
             ("bots.refused_retry", self.bots.refused_retry, Duration::from_millis(100), seconds(3600)),
+            ("bots.shut_retry", self.bots.shut_retry, Duration::from_millis(100), seconds(24 * 3600)),
             ("fleet.restart.within", self.fleet.restart.within, seconds(1), seconds(24 * 3600)),
             ("fleet.restart.backoff.first", self.fleet.restart.backoff.first, Duration::from_millis(1), seconds(3600)),
             ("fleet.restart.backoff.max", self.fleet.restart.backoff.max, Duration::from_millis(1), seconds(3600)),

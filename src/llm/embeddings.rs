@@ -2,8 +2,9 @@
 
 use botfleet_actors::ports::llm::{EmbeddingRequest, Embeddings, LlmError};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use super::wire::Usage;
+use super::usage::Usage;
 
 /// A request for embeddings.
 #[derive(Debug, Serialize)]
@@ -25,7 +26,7 @@ pub(super) struct EmbeddingsAnswer {
     #[serde(default)]
     data: Vec<Row>,
     #[serde(default)]
-    usage: Option<Usage>,
+    usage: Option<Box<RawValue>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -57,6 +58,7 @@ impl EmbeddingsAnswer {
         if length == 0 || !vectors.iter().all(sound) {
             return garbage("embeddings are empty or of several lengths");
         }
-        Ok(Embeddings { vectors, tokens: self.usage.and_then(|usage| usage.prompt_tokens) })
+        let tokens = self.usage.as_deref().and_then(Usage::read).and_then(|usage| usage.prompt);
+        Ok(Embeddings { vectors, tokens })
     }
 }

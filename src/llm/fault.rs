@@ -1,19 +1,16 @@
 //! A provider's refusal, read in whatever shape it comes and classified by what the caller must do.
-//! Layer `adapters`. Keeps I12: messages are searched for the key, and then cut.
+//! Layer `adapters`. Keeps I12.
 
 use std::time::Duration;
 
 use botfleet_actors::ports::llm::{LlmError, RETRY_AFTER_MAX};
 use chrono::DateTime;
 use reqwest::StatusCode;
-use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
-use secrecy::{ExposeSecret, SecretString};
+use reqwest::header::{DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 
+use super::redact::{Redaction, words_of_page};
 use super::vendor::{Meaning, Refusal, Vendor};
-
-/// Most characters of a provider's message that are kept.
-const MESSAGE_CHARS: usize = 300;
 
 /// Why a call has no answer; passes through the SDK as a boxed error.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +21,7 @@ pub enum Fault {
     /// No connection that lasted until the answer's head.
     #[error("{0}")]
     Unreachable(String),
-    /// The answer stopped, or is no JSON.
+    /// The answer stopped, or cannot be read.
     #[error("{0}")]
     Malformed(String),
     /// A status that is no success.
@@ -38,27 +35,39 @@ pub enum Fault {
         message: String,
         /// The provider's code or type of error, when it names one.
         code: String,
+        /// The parameter at fault, when it names one.
+        param: Option<String>,
     },
 }
 
 impl Fault {
     /// Reads the answer to a refused call.
     pub fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let value: Value = serde_json::from_slice(body).unwrap_or_default();
         let mut fault = Self::named(status, &value);
-        if let Self::Refused { retry_after, .. } = &mut fault {
+        if let Self::Refused { retry_after, message, .. } = &mut fault {
             *retry_after = pause(headers).or(*retry_after);
+            if message.is_empty() {
+                *message = words_of_page(body);
+            }
+            if let Some(to) = elsewhere(status, headers) {
+                *message = format!("moved to {to}");
+            }
         }
         fault
     }
 
     /// Reads a refusal that came within an answer of status 200 or a stream.
     pub fn embedded(error: &Value) -> Self {
-        let status = error
-            .get("code")
-            .or_else(|| error.get("status"))
-            .and_then(Value::as_u64)
-            .and_then(|code| StatusCode::from_u16(code as u16).ok())
+        let inner = error.get("error").unwrap_or(error);
+        let status = ["code", "status", "status_code"]
+            .iter()
+            .find_map(|key| {
+                let field = inner.get(key)?;
+                field.as_u64().or_else(|| field.as_str()?.parse().ok())
+            })
+            .and_then(|code| StatusCode::from_u16(u16::try_from(code).ok()?).ok())
             .filter(|status| status.as_u16() >= 400)
             .unwrap_or(StatusCode::BAD_GATEWAY);
         Self::named(status, error)
@@ -67,12 +76,21 @@ impl Fault {
     fn named(status: StatusCode, body: &Value) -> Self {
         // Gemini wraps its refusals in a list.
         let body = body.get(0).unwrap_or(body);
-        let error = body.get("error").unwrap_or(body);
-        let message = [error.get("message"), error.get("detail"), Some(error)]
-            .into_iter()
-            .flatten()
-            .find_map(Value::as_str)
-            .unwrap_or("no message");
+        let error = body.get("error").filter(|error| !error.is_null()).unwrap_or(body);
+        // FastAPI lists what is wrong, with the way to the field.
+        let detail = ["detail", "errors"].iter().find_map(|key| error.get(key)?.get(0));
+        let message = [
+            error.get("message"),
+            error.get("detail"),
+            error.get("msg"),
+            error.get("error_description"),
+            detail.and_then(|detail| detail.get("msg").or_else(|| detail.get("message"))),
+            detail,
+            Some(error),
+            body.get("message"),
+        ];
+        let message = message.into_iter().flatten().find_map(Value::as_str).unwrap_or_default();
+        let param = error.get("param").or_else(|| detail?.get("loc")?.as_array()?.last());
         let code =
             ["code", "type", "status"].iter().filter_map(|key| error.get(key)?.as_str()).collect::<Vec<_>>().join(" ");
         let quotas = error.get("details").and_then(Value::as_array).into_iter().flatten();
@@ -82,20 +100,26 @@ impl Fault {
             let seconds = detail.get("retryDelay")?.as_str()?.strip_suffix('s')?;
             Duration::try_from_secs_f64(seconds.parse().ok()?).ok()
         });
-        Self::Refused { status, retry_after, message: message.to_owned(), code }
+        let param = param.and_then(Value::as_str).map(str::to_owned);
+        Self::Refused { status, retry_after, message: message.to_owned(), code, param }
     }
 
-    /// What the caller must do about it; `key` is taken out of the words.
-    pub fn into_error(self, vendor: &Vendor, key: &SecretString) -> LlmError {
+    /// What the caller must do about it, in words that may be told.
+    pub(super) fn into_error(self, vendor: &Vendor, redaction: Redaction<'_>) -> LlmError {
         match self {
-            Self::NotSent(words) => LlmError::Unreachable(without(key, words)),
-            Self::Unreachable(words) => LlmError::Unavailable(without(key, words)),
-            Self::Malformed(words) => LlmError::Garbage(without(key, words)),
-            Self::Refused { status, retry_after, message, code } => {
-                let words = without(key, format!("status {} {message}", status.as_u16()));
+            Self::NotSent(words) => LlmError::Unreachable(redaction.tell(&words)),
+            Self::Unreachable(words) => LlmError::Unavailable(redaction.tell(&words)),
+            Self::Malformed(words) => LlmError::Garbage(redaction.tell(&words)),
+            Self::Refused { status, retry_after, message, code, .. } => {
+                let told = if message.is_empty() { "no message" } else { &message };
+                let words = format!("status {} {}", status.as_u16(), redaction.tell(told));
                 match vendor.meaning(&Refusal { status: status.as_u16(), code: &code, message: &message }) {
                     Meaning::Key => LlmError::KeyRefused(words),
                     Meaning::Quota => LlmError::QuotaExhausted(words),
+                    // Nobody speaks of a model where nothing is served.
+                    Meaning::Model if status == StatusCode::NOT_FOUND && !message.contains("model") => {
+                        LlmError::ModelRefused(format!("{words}; is base_url right?"))
+                    }
                     Meaning::Model => LlmError::ModelRefused(words),
                     Meaning::Limited => {
                         LlmError::RateLimited { retry_after: retry_after.map(|pause| pause.min(RETRY_AFTER_MAX)) }
@@ -106,6 +130,12 @@ impl Fault {
             }
         }
     }
+}
+
+/// The address that a redirect leads to, without what may be secret in it.
+fn elsewhere(status: StatusCode, headers: &HeaderMap) -> Option<String> {
+    let to = headers.get(LOCATION).filter(|_| status.is_redirection())?.to_str().ok()?;
+    Some(to.split(['?', '#']).next().unwrap_or(to).to_owned())
 }
 
 /// The pause that the headers ask for: milliseconds, seconds, or a date, which is read against the answer's own.
@@ -121,15 +151,4 @@ fn pause(headers: &HeaderMap) -> Option<Duration> {
     let until = DateTime::parse_from_rfc2822(after).ok()?;
     let now = DateTime::parse_from_rfc2822(text(DATE.as_str())?).ok()?;
     (until - now).to_std().ok()
-}
-
-/// A text without the key, and no longer than it may be.
-fn without(key: &SecretString, text: String) -> String {
-    let key = key.expose_secret();
-    let text = if !key.is_empty() && text.contains(key) { text.replace(key, "[key]") } else { text };
-    // Cut only now: a part of the key would not be found.
-    match text.char_indices().nth(MESSAGE_CHARS) {
-        Some((end, _)) => text[..end].to_owned(),
-        None => text,
-    }
 }

@@ -1,21 +1,34 @@
-//! The LLM adapter: OpenAI-compatible providers through async-openai. Layer `adapters`, over `ports`. Keeps I12.
+//! The LLM adapter: OpenAI-compatible providers. Layer `adapters`, over `ports`. Keeps I12, I13.
 //!
 //! | file | role |
 //! |---|---|
 //! | `settings` | what an operator may set per provider |
 //! | `provider` | `LlmProvider` for one provider |
-//! | `transport` | the HTTP service under the SDK: one attempt, faults with status and pause |
-//! | `fault` | a provider's refusal, read and classified |
+//! | `address` | a base URL as people write it |
+//! | `dialect`, `roles` | how a model wants to be asked, and what its refusals teach |
+//! | `wire` | requests |
+//! | `exchange` | one completion: sent, and its answer read in whatever form it comes |
+//! | `sse` | server-sent events |
+//! | `reading`, `content`, `ends`, `usage` | an answer put together, each field read on its own |
+//! | `transport` | the HTTP service under the SDK, for what is no completion |
+//! | `fault`, `redact` | a provider's refusal, read, classified and told |
 //! | `vendor` | what differs between providers, one file each |
-//! | `wire` | requests, and answers read leniently |
-//! | `stream` | an answer assembled from its stream |
 //! | `embeddings` | embeddings asked for, and read |
 
+pub mod address;
+mod content;
+mod dialect;
 mod embeddings;
+mod ends;
+mod exchange;
 pub mod fault;
 pub mod provider;
+mod reading;
+mod redact;
+mod roles;
 pub mod settings;
-pub mod stream;
+mod sse;
 pub mod transport;
+mod usage;
 pub mod vendor;
-pub mod wire;
+mod wire;

@@ -12,19 +12,30 @@ use async_openai::error::OpenAIError;
 use async_trait::async_trait;
 use botfleet_actors::ports::llm::{
     Completion, CompletionRequest, EmbeddingRequest, Embeddings, FinishReason, KeyIndex, LlmError, LlmProvider,
+    PromptMessage,
 };
-use reqwest::Url;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Request, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::value::RawValue;
 
+use super::address::BaseUrl;
+use super::dialect::{Dialect, Dialects, Lesson, Refused};
 use super::embeddings::{EmbeddingsAnswer, EmbeddingsRequest};
+use super::ends::End;
+use super::exchange::{Exchanged, exchange};
 use super::fault::Fault;
+use super::redact::Redaction;
 use super::settings::{LlmProviderSettings, ProviderKind};
-use super::stream;
 use super::transport::Transport;
 use super::vendor::Vendor;
-use super::wire::{ChatAnswer, ChatRequest, Content, finish_reason, without_reasoning};
+use super::wire::{ChatRequest, without_reasoning};
+
+/// Most refusals of one call that are learned from; beyond, the next call goes on learning.
+const LESSONS_MAX: usize = 4;
+
+/// What is no completion has no prompt that a refusal could quote.
+const NO_PROMPT: &[PromptMessage] = &[];
 
 /// Why there is no provider.
 #[derive(Debug, thiserror::Error)]
@@ -56,8 +67,10 @@ pub struct OpenAiProvider {
     name: Arc<str>,
     kind: ProviderKind,
     vendor: &'static Vendor,
-    stream: bool,
+    dialects: Dialects,
     first_token_timeout: Duration,
+    http: reqwest::Client,
+    chat_url: Url,
     /// One for each key, at least one.
     doors: Vec<Door>,
 }
@@ -65,10 +78,9 @@ pub struct OpenAiProvider {
 /// The way in with one key.
 struct Door {
     key: SecretString,
-    /// For completions, which may be streamed.
-    chat: Client<Endpoint>,
-    /// For everything else.
-    plain: Client<Endpoint>,
+    headers: HeaderMap,
+    /// For what is no completion.
+    sdk: Client<Endpoint>,
 }
 
 impl fmt::Debug for OpenAiProvider {
@@ -120,10 +132,9 @@ impl OpenAiProvider {
             (None, Some(url)) => url,
             (None, None) => return Err(LlmSetupError::NoBaseUrl(name.to_owned())),
         };
-        let usable = Url::parse(base).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
-        if !usable {
-            return Err(LlmSetupError::BaseUrl(name.to_owned()));
-        }
+        let base = BaseUrl::read(base).map_err(|_| LlmSetupError::BaseUrl(name.to_owned()))?.url;
+        let chat_url = Url::parse(&format!("{base}/chat/completions"));
+        let chat_url = chat_url.map_err(|_| LlmSetupError::BaseUrl(name.to_owned()))?;
         let mut keys = settings.api_keys.clone();
         if keys.is_empty() {
             if settings.kind.needs_key() {
@@ -140,21 +151,22 @@ impl OpenAiProvider {
             .timeout(settings.timeout)
             .build()
             .map_err(|e| LlmSetupError::HttpClient { name: name.to_owned(), reason: e.without_url().to_string() })?;
-        let base = base.trim_end_matches('/');
         let door = |key: SecretString| {
-            let endpoint = Endpoint { base: base.to_owned(), headers: headers(name, &key)?, key: key.clone() };
-            let client = |stream| {
-                Client::build(http.clone(), endpoint.clone()).with_http_service(Transport::new(http.clone(), stream))
-            };
-            Ok(Door { key, chat: client(settings.stream), plain: client(false) })
+            let headers = headers(name, &key)?;
+            let endpoint = Endpoint { base: base.clone(), headers: headers.clone(), key: key.clone() };
+            let sdk = Client::build(http.clone(), endpoint).with_http_service(Transport::new(http.clone()));
+            Ok(Door { key, headers, sdk })
         };
+        let vendor = Vendor::of(settings.kind);
         Ok(Self {
             name: name.into(),
             kind: settings.kind,
-            vendor: Vendor::of(settings.kind),
-            stream: settings.stream,
+            vendor,
+            dialects: Dialects::new(Dialect::new(vendor, settings.roles, settings.stream, &settings.omit)),
             first_token_timeout: settings.first_token_timeout,
             doors: keys.into_iter().map(door).collect::<Result<_, _>>()?,
+            http,
+            chat_url,
         })
     }
 
@@ -162,69 +174,104 @@ impl OpenAiProvider {
         self.doors.get(key.0).ok_or_else(|| LlmError::KeyRefused(format!("there is no key {}", key.0)))
     }
 
+    /// Asks in the model's dialect; a refusal that teaches a better one is no attempt, and not billed.
     async fn ask(&self, door: &Door, request: &CompletionRequest) -> Result<Completion, LlmError> {
-        let wire = ChatRequest::new(request, self.vendor, self.stream);
-        let chat = door.chat.chat();
-        let answer = if self.stream {
-            let first_until = tokio::time::Instant::now() + self.first_token_timeout;
-            let opened = tokio::time::timeout_at(first_until, chat.create_stream_byot::<_, Box<RawValue>>(wire)).await;
-            let chunks = opened.unwrap_or_else(|_| Err(stream::late())).map_err(|e| self.told(door, e))?;
-            stream::assemble(chunks, first_until).await.map_err(|e| self.told(door, e))?
-        } else {
-            let body: Box<RawValue> = chat.create_byot(wire).await.map_err(|e| self.told(door, e))?;
-            serde_json::from_str(body.get())
-                .map_err(|e| LlmError::Garbage(format!("unexpected answer at column {}", e.column())))?
-        };
-        self.completion(door, answer)
+        let redaction = Redaction { key: &door.key, prompt: &request.messages };
+        let mut dialect = self.dialects.of(&request.model);
+        let mut lessons: Vec<Lesson> = Vec::new();
+        loop {
+            let outcome = self.exchange(door, request, &dialect).await;
+            let lesson = match &outcome {
+                Err(Fault::Refused { status, message, param, .. }) if lessons.len() < LESSONS_MAX => {
+                    dialect.lesson(request, Refused { status: status.as_u16(), message, param: param.as_deref() })
+                }
+                _ => None,
+            };
+            if let Some(lesson) = lesson {
+                dialect = dialect.after(lesson);
+                lessons.push(lesson);
+                continue;
+            }
+            // A lesson that did not help is none: a refusal may name what people wrote.
+            if outcome.is_ok() {
+                self.keep(&request.model, &lessons);
+            }
+            return outcome
+                .and_then(|exchanged| self.completion(&request.model, exchanged))
+                .map_err(|fault| fault.into_error(self.vendor, redaction));
+        }
+    }
+
+    async fn exchange(&self, door: &Door, request: &CompletionRequest, dialect: &Dialect) -> Result<Exchanged, Fault> {
+        let wire = ChatRequest::new(request, self.vendor, dialect);
+        let body = serde_json::to_vec(&wire).map_err(|e| Fault::Malformed(format!("request is no JSON: {e}")))?;
+        let mut asked = Request::new(reqwest::Method::POST, self.chat_url.clone());
+        asked.headers_mut().clone_from(&door.headers);
+        asked.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        *asked.body_mut() = Some(body.into());
+        let first_until = dialect.stream.then(|| tokio::time::Instant::now() + self.first_token_timeout);
+        exchange(&self.http, asked, first_until).await
+    }
+
+    /// Remembers how the model wants to be asked, and says so once.
+    fn keep(&self, model: &str, lessons: &[Lesson]) {
+        for lesson in lessons {
+            if self.dialects.keep(model, *lesson) {
+                tracing::warn!(provider = %self.name, model, lesson = %lesson, "model was asked another way, and is from now on");
+            }
+        }
     }
 
     async fn ask_embeddings(&self, door: &Door, request: &EmbeddingRequest) -> Result<Embeddings, LlmError> {
         let wire = EmbeddingsRequest::new(request);
-        let body: Box<RawValue> = door.plain.embeddings().create_byot(wire).await.map_err(|e| self.told(door, e))?;
+        let body: Box<RawValue> = door.sdk.embeddings().create_byot(wire).await.map_err(|e| self.told(door, e))?;
         let answer: EmbeddingsAnswer = serde_json::from_str(body.get())
             .map_err(|e| LlmError::Garbage(format!("unexpected answer at column {}", e.column())))?;
         answer.read(request.texts.len())
     }
 
-    fn completion(&self, door: &Door, answer: ChatAnswer) -> Result<Completion, LlmError> {
-        let usage = answer.usage.unwrap_or_default();
-        let Some(choice) = answer.choices.into_iter().flatten().next() else {
-            return Err(match answer.error {
-                Some(error) => Fault::embedded(&error).into_error(self.vendor, &door.key),
-                None => LlmError::Garbage("answer without choices".to_owned()),
-            });
+    /// What an answer means. Only one that ended well is a whole text (I13).
+    fn completion(&self, model: &str, exchanged: Exchanged) -> Result<Completion, Fault> {
+        let Exchanged { answer, closed } = exchanged;
+        let garbage = |words: String| Err(Fault::Malformed(words));
+        let finish_reason = match &answer.end {
+            _ if answer.refused => FinishReason::ContentFilter,
+            Some(End::Filtered) => FinishReason::ContentFilter,
+            Some(End::Broken(_)) if answer.calls_tools => {
+                return garbage("answer calls tools that nobody offered".to_owned());
+            }
+            Some(End::Broken(word)) => return garbage(format!("answer ended with {word:?}")),
+            Some(End::Length) => FinishReason::Length,
+            Some(End::Whole) => FinishReason::Stop,
+            // Some servers never say why; of those that do, an answer without a reason was cut.
+            None if closed && !self.dialects.gives_reasons(model) => FinishReason::Stop,
+            None => return garbage("answer ended without a finish reason".to_owned()),
         };
-        let mut reason = choice.finish_reason.as_deref().map_or(FinishReason::Other, finish_reason);
-        let (mut text, mut refused, mut calls_tools) = (String::new(), false, false);
-        if let Some(message) = choice.message {
-            refused = message.refusal.is_some();
-            calls_tools =
-                message.tool_calls.is_some_and(|calls| calls.as_array().is_some_and(|calls| !calls.is_empty()));
-            text = message.content.map(Content::into_text).unwrap_or_default();
+        if answer.end.is_some() {
+            self.dialects.gave_reason(model);
         }
-        if self.vendor.reasoning_in_text {
-            text = without_reasoning(text);
-        }
-        if text.is_empty() && refused {
-            reason = FinishReason::ContentFilter;
-        }
+        let text = if self.vendor.reasoning_in_text { without_reasoning(answer.text) } else { answer.text };
         // A filter's silence is an answer; any other is none.
-        if text.trim().is_empty() && reason != FinishReason::ContentFilter {
-            let what = if calls_tools { "answer calls tools that nobody offered" } else { "answer without text" };
-            return Err(LlmError::Garbage(what.to_owned()));
+        if finish_reason != FinishReason::ContentFilter {
+            if answer.calls_tools {
+                return garbage("answer calls tools that nobody offered".to_owned());
+            }
+            if text.trim().is_empty() {
+                return garbage("answer without text".to_owned());
+            }
         }
         Ok(Completion {
             text,
-            finish_reason: reason,
-            prompt_tokens: usage.prompt_tokens,
-            completion_tokens: usage.billed_completion(),
+            finish_reason,
+            prompt_tokens: answer.usage.prompt,
+            completion_tokens: answer.usage.billed_completion(),
         })
     }
 
     fn told(&self, door: &Door, error: OpenAIError) -> LlmError {
         match error {
             OpenAIError::Boxed(cause) => match cause.downcast::<Fault>() {
-                Ok(fault) => fault.into_error(self.vendor, &door.key),
+                Ok(fault) => fault.into_error(self.vendor, Redaction { key: &door.key, prompt: NO_PROMPT }),
                 Err(_) => LlmError::Unavailable("unexpected error below the sdk".to_owned()),
             },
             // The words of these may hold the URL or the body.
@@ -287,7 +334,7 @@ impl LlmProvider for OpenAiProvider {
     /// Lists the models; a server that has no such list answers all the same.
     async fn probe(&self) -> Result<(), LlmError> {
         let door = self.door(KeyIndex(0))?;
-        let error = match door.plain.models().list_byot::<Box<RawValue>>().await {
+        let error = match door.sdk.models().list_byot::<Box<RawValue>>().await {
             Ok(_) => return Ok(()),
             Err(OpenAIError::Boxed(cause)) => match cause.downcast_ref::<Fault>() {
                 Some(Fault::Malformed(_)) => return Ok(()),

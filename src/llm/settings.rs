@@ -39,6 +39,35 @@ impl ProviderKind {
     }
 }
 
+/// Which roles a server takes, in which order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Roles {
+    /// System, user and assistant in any order.
+    #[default]
+    Free,
+    /// At most one system message, then user and assistant by turns.
+    Alternating,
+    /// User and assistant by turns; the instructions stand at the top of the first message.
+    AlternatingWithoutSystem,
+}
+
+/// A parameter that a provider may be asked without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Parameter {
+    /// `temperature`: the model's own holds.
+    Temperature,
+    /// `max_tokens`, by either name: the model's own bound holds.
+    MaxTokens,
+    /// `response_format`: the schema stands in the prompt.
+    ResponseFormat,
+    /// `stream_options`: a stream may end without usage.
+    StreamOptions,
+    /// `stream`: the answer comes in one piece.
+    Stream,
+}
+
 /// One provider.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -51,6 +80,10 @@ pub struct LlmProviderSettings {
     pub api_keys: Vec<SecretString>,
     /// Whether answers are asked for as a stream.
     pub stream: bool,
+    /// Which roles it takes, until it teaches otherwise.
+    pub roles: Roles,
+    /// What is never sent to it.
+    pub omit: Vec<Parameter>,
     /// Most time for DNS, TCP and TLS together.
     #[serde(with = "humantime_serde")]
     pub connect_timeout: Duration,
@@ -69,6 +102,8 @@ impl Default for LlmProviderSettings {
             base_url: None,
             api_keys: Vec::new(),
             stream: false,
+            roles: Roles::Free,
+            omit: Vec::new(),
             connect_timeout: Duration::from_secs(5),
             first_token_timeout: Duration::from_secs(30),
             timeout: Duration::from_mins(1),

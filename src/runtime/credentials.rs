@@ -6,15 +6,12 @@ use std::sync::Arc;
 
 use botfleet_actors::domain::roster::{BotProfile, BotSpec};
 use botfleet_actors::ports::telegram::{BotApi, WebhookSecret};
-use ring::hmac;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use crate::config::manifest::LoadedManifest;
 use crate::config::secret::{token_again, token_of};
 use crate::telegram::client::TelegramClient;
-
-/// What the key of a webhook's secret is made for; another version would be another secret.
-const WEBHOOK_LABEL: &[u8] = b"botfleet webhook secret 1";
+use crate::telegram::secret::webhook_secret;
 
 /// Tokens by their references.
 pub(super) struct Credentials {
@@ -56,26 +53,9 @@ impl Credentials {
     pub(super) fn webhook_secret(&self, bot: &BotSpec) -> Option<WebhookSecret> {
         self.token(bot).ok().map(|token| webhook_secret(&token))
     }
-}
 
-/// HMAC-SHA256 of a label under the token: nobody can guess it, and it does not give the token away.
-fn webhook_secret(token: &SecretString) -> WebhookSecret {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, token.expose_secret().as_bytes());
-    let tag = hmac::sign(&key, WEBHOOK_LABEL);
-    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
-    WebhookSecret::new(tag.as_ref().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_process_makes_the_same_secret_of_a_token_and_another_one_of_another() {
-        let secret = |token: &str| webhook_secret(&SecretString::from(token.to_owned())).expose().to_owned();
-        assert_eq!(secret("1:a"), secret("1:a"));
-        assert_ne!(secret("1:a"), secret("1:b"));
-        assert_eq!(secret("1:a").len(), 64);
-        assert!(secret("1:a").bytes().all(|byte| byte.is_ascii_hexdigit()));
+    /// The same by the token that stands in its file now.
+    pub(super) fn renewed_webhook_secret(&self, bot: &BotSpec) -> Option<WebhookSecret> {
+        token_again(&bot.credential, &self.folder, bot.telegram_id.0).map(|token| webhook_secret(&token))
     }
 }

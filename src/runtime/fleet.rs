@@ -1,7 +1,8 @@
 //! Shows and steers a node. Layer `runtime`.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use botfleet_actors::actors::bot::actor::{BotHealth, BotMsg};
@@ -35,6 +36,8 @@ pub struct RunningFleet {
     pub(super) node: Arc<Node>,
     pub(super) actor: ActorRef<FleetMsg>,
     pub(super) webhooks: Arc<Webhooks>,
+    /// When tokens were looked up again for what was presented to the receiver.
+    pub(super) tokens_looked_up: Mutex<HashMap<BotId, Instant>>,
     pub(super) credentials: Arc<Credentials>,
     /// What watchers listen to.
     pub events: Arc<EventHub>,

@@ -94,6 +94,26 @@ impl RunningFleet {
         }
     }
 
+    /// Ends the pauses that Telegram asked a bot for, here and in the store.
+    ///
+    /// # Errors
+    /// `Elsewhere` when another node owns the bot, `Conflict` when it does not run.
+    pub async fn lift_pauses(&self, bot: BotId, by: &str) -> Result<(), OrderError> {
+        let name = Child::Bot(bot).name(&self.node.directory);
+        self.is_here(LeaseKey::Bot(bot))?;
+        let Some(actor) = self.node.directory.bot(bot) else {
+            return Err(OrderError::Conflict(format!("{name} does not run")));
+        };
+        match actor.call(BotMsg::LiftPauses, Some(CHANGE_WITHIN)).await {
+            Ok(CallResult::Success(true)) => {
+                tracing::warn!(bot.name = %name, by, "control: pauses lifted");
+                Ok(())
+            }
+            Ok(CallResult::Success(false)) => Err(OrderError::Unavailable("the store did not take it".to_owned())),
+            _ => Err(OrderError::Unavailable(format!("{name} does not answer"))),
+        }
+    }
+
     /// Refuses what another living node owns.
     fn is_here(&self, key: LeaseKey) -> Result<(), OrderError> {
         let (Some(owner), Some(picture)) = (self.node.leases.elsewhere(key), self.node.leases.picture()) else {

@@ -27,7 +27,9 @@ impl RunningFleet {
     pub async fn claim(&self, person: TelegramUserId, right: Right, by: &str) -> Result<bool, CommitError> {
         let right = SetRight { person, right, by: by.to_owned(), at: self.node.clock.now() };
         let done = self.node.committer.commit(Operation::SetRight(right.clone())).await?;
-        self.node.right_stored(&right);
+        if done != Applied::RightOutdated {
+            self.node.right_stored(&right);
+        }
         tracing::warn!(right = right.right.as_str(), by, "a person's right");
         Ok(matches!(done, Applied::RightSet { already: true }))
     }

@@ -1,7 +1,8 @@
 //! What Telegram brings: whether it is Telegram, and the way of an update into the store. Layer `runtime`. Keeps I1, I12.
 
 use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use botfleet_actors::actors::bot::intake;
 use botfleet_actors::actors::webhooks::Webhooks;
@@ -18,6 +19,9 @@ use crate::telegram::decode;
 
 /// Bytes of a secret: more than anybody can guess.
 const SECRET_BYTES: usize = 32;
+
+/// How often a token is looked up again for what somebody presents.
+const LOOK_UP_EVERY: Duration = Duration::from_secs(5);
 
 /// What became of an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +57,7 @@ pub(super) fn webhooks<'a>(
         max_connections: settings.max_connections.get(),
         delete_foreign: settings.delete_foreign,
         secrets: RwLock::new(secrets),
+        former: RwLock::default(),
     }
 }
 
@@ -61,11 +66,31 @@ impl RunningFleet {
     /// unknown name.
     pub fn webhook_bot(&self, name: &str, presented: &[u8]) -> Option<BotId> {
         let bot = self.bot_named(name);
-        let secret = bot.and_then(|bot| self.webhook_secret(bot));
         let decoy = "0".repeat(2 * SECRET_BYTES);
-        let expected = secret.as_ref().map_or(decoy.as_str(), WebhookSecret::expose);
-        let matches: bool = expected.as_bytes().ct_eq(presented).into();
-        bot.filter(|_| matches && secret.is_some())
+        let is = |secret: Option<WebhookSecret>| {
+            let expected = secret.as_ref().map_or(decoy.as_str(), WebhookSecret::expose);
+            let matches: bool = expected.as_bytes().ct_eq(presented).into();
+            matches && secret.is_some()
+        };
+        let now = is(bot.and_then(|bot| self.webhook_secret(bot)));
+        let before = is(bot.and_then(|bot| self.webhooks.former_secret(bot)));
+        // The token may have been replaced since this node read it.
+        let taken = now || before || is(bot.and_then(|bot| self.renewed_secret(bot)));
+        bot.filter(|_| taken)
+    }
+
+    /// The secret of a bot whose token is another one by now; looked up once in a while.
+    fn renewed_secret(&self, bot: BotId) -> Option<WebhookSecret> {
+        let mut looked = self.tokens_looked_up.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.get(&bot).is_some_and(|at: &Instant| at.elapsed() < LOOK_UP_EVERY) {
+            return None;
+        }
+        looked.insert(bot, Instant::now());
+        drop(looked);
+        let profile = self.node.directory.bot_profile(bot)?;
+        let secret = self.credentials.renewed_webhook_secret(&profile.spec)?;
+        self.webhooks.set_secret(bot, secret.clone());
+        Some(secret)
     }
 
     /// The secret of a bot; that of one which came with a later configuration is made now.

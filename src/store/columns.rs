@@ -10,7 +10,7 @@ use botfleet_actors::domain::inbox::{InboxRow, Outcome, OutcomeKind, Source};
 use botfleet_actors::domain::outbox::{OnUnknown, OutboxMessage, OutboxState, SendProgress};
 use botfleet_actors::domain::pause::Pause;
 use botfleet_actors::domain::time::Timestamp;
-use botfleet_actors::domain::transcript::{EntryKind, TranscriptEntry};
+use botfleet_actors::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 use botfleet_actors::domain::turn::{Act, Turn, TurnProgress, TurnState, Usage};
 use botfleet_actors::ports::store::StoreError;
 use serde::de::DeserializeOwned;
@@ -198,6 +198,21 @@ fn source(sent: bool, id: i64) -> Source {
 pub(super) const TRANSCRIPT: &str = "chat, number, kind, revision, telegram_chat, message_id, thread, reply_to, author, \
      fleet_bot, text, entities, media, date, inbox, chain_depth, root";
 
+/// The end of a conversation: chat, last number, how many are said, among how many entries.
+pub(super) fn conversation_sql() -> String {
+    format!(
+        "WITH page AS MATERIALIZED (SELECT number, kind, telegram_chat, message_id FROM transcript \
+         WHERE chat = $1 AND number <= $2 ORDER BY number DESC LIMIT $4), \
+         start AS MATERIALIZED (SELECT min(number) AS number FROM (SELECT number FROM page \
+         WHERE kind IN ('message', 'member') ORDER BY number DESC LIMIT $3) s \
+         HAVING count(*) = $3 UNION ALL SELECT min(number) FROM page), \
+         chosen AS MATERIALIZED (SELECT number FROM page WHERE kind IN ('message', 'member') \
+         UNION ALL SELECT max(number) FROM page WHERE kind = 'edit' GROUP BY telegram_chat, message_id) \
+         SELECT {TRANSCRIPT} FROM transcript WHERE chat = $1 AND number IN (SELECT number FROM chosen) \
+         AND number >= (SELECT max(number) FROM start) ORDER BY number"
+    )
+}
+
 /// A transcript entry.
 pub(super) fn entry(row: &dyn Cells) -> Result<TranscriptEntry, StoreError> {
     let mut columns = Columns::of(row);
@@ -223,6 +238,21 @@ pub(super) fn entry(row: &dyn Cells) -> Result<TranscriptEntry, StoreError> {
         chain_depth: columns.count()?,
         root: Number(columns.take()?),
     })
+}
+
+/// An id of a chat, and the highest message in it, if there is one.
+pub(super) fn highest_message(row: &dyn Cells) -> Result<Option<(TelegramChatId, MessageId)>, StoreError> {
+    let mut columns = Columns::of(row);
+    let chat = TelegramChatId(columns.take()?);
+    Ok(columns.optional(MessageId)?.map(|message| (chat, message)))
+}
+
+/// The place of a key among those asked for, and the number of its entry.
+pub(super) fn entry_number(row: &dyn Cells, keys: &[EntryKey]) -> Result<(EntryKey, Number), StoreError> {
+    let mut columns = Columns::of(row);
+    let place: usize = columns.count()?;
+    let key = keys.get(place).ok_or_else(|| unreadable("place of a key", place))?;
+    Ok((*key, Number(columns.take()?)))
 }
 
 /// Columns that [`turn`] reads.

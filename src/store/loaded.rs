@@ -97,7 +97,9 @@ pub(super) fn read(
         loaded.emptied.extend((emptied != 0).then_some(inbox));
     }
     loaded.entries.extend(picked(texts.entries, &needs.entries)?);
-    for (person, out, forgotten) in column::<(TelegramUserId, u8, Option<Timestamp>)>(texts.people)? {
+    type PersonRow = (TelegramUserId, u8, Option<Timestamp>, Option<Timestamp>);
+    for (person, out, forgotten, said) in column::<PersonRow>(texts.people)? {
+        loaded.said.extend(said.map(|at| (person, at)));
         loaded.opted_out.extend((out != 0).then_some(person));
         loaded.forgotten.extend(forgotten.map(|until| (person, until)));
     }

@@ -1,8 +1,9 @@
 //! How people are named in stored rows, and what is in force of their rights, for both databases. Layer: adapter.
 
 use botfleet_actors::domain::ids::TelegramUserId;
+use botfleet_actors::domain::inbox::SentEvent;
 use botfleet_actors::domain::incoming::{Author, AuthorKind};
-use botfleet_actors::domain::people::{PersonRecord, Rights};
+use botfleet_actors::domain::people::{PersonRecord, Rights, TOMBSTONE};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::store::StoreError;
 
@@ -11,8 +12,21 @@ use super::loaded::array;
 
 /// Entries, or decisions, whose texts one transaction removes because of their age.
 pub(super) const EXPIRY_BATCH: i64 = 100;
+/// Turns, and messages, that one call ends because nobody took them in their time.
+pub(super) const UNSPOKEN_ROWS: i64 = 2_000;
+/// Why it ended them.
+pub(super) const UNSPOKEN: &str = "could not speak: nobody took it in its time";
 /// Such transactions in one go; the rest waits for the next one.
 pub(super) const EXPIRY_BATCHES: u32 = 100;
+/// Rows of the inbox that one transaction passes.
+pub(super) const UPDATES_BATCH: i64 = 500;
+/// Milliseconds of a day.
+pub(super) const DAY_MS: i64 = 86_400_000;
+
+/// The setting that tells how far the inbox was walked for chats that keep texts for so many days.
+pub(super) fn cursor_of(days: i64) -> String {
+    format!("expired_inbox_{days}")
+}
 
 /// How somebody is named, as patterns of `LIKE`. Ids are digits, so nothing in them is special there.
 pub(super) struct Naming {
@@ -30,6 +44,12 @@ impl Naming {
 /// What stands where an author stood.
 pub(super) fn nobody() -> String {
     array(&Author { id: TelegramUserId(0), name: String::new(), username: None, kind: AuthorKind::Person })
+}
+
+/// The payload of a message's event without its text.
+pub(super) fn without_text(payload: &str) -> String {
+    let event = serde_json::from_str::<SentEvent>(payload);
+    event.map_or_else(|_| TOMBSTONE.to_owned(), |event| array(&SentEvent { text: String::new(), ..event }))
 }
 
 /// What somebody asked for who asked to be forgotten: until when, and the number of the wish that is open.

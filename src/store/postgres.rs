@@ -35,6 +35,7 @@ mod roster;
 mod session;
 pub mod statements;
 mod tenure;
+mod unspoken;
 mod write;
 
 use std::sync::Arc;
@@ -55,7 +56,7 @@ use botfleet_actors::domain::pause::Pause;
 use botfleet_actors::domain::people::{Forgotten, PersonRecord, Rights};
 use botfleet_actors::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use botfleet_actors::domain::time::Timestamp;
-use botfleet_actors::domain::transcript::TranscriptEntry;
+use botfleet_actors::domain::transcript::{EntryKey, TranscriptEntry};
 use botfleet_actors::domain::turn::Turn;
 use botfleet_actors::ports::store::{
     Backlog, ChatMemory, Cut, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
@@ -74,6 +75,11 @@ const PRUNE_ROWS: i64 = 2_000;
 const PRUNE: &str = "\
 DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE received_at < $1 AND outcome IS NOT NULL \
 ORDER BY received_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
+/// What waits for chats that nobody handles any more.
+const ABANDONED: &str = "\
+UPDATE inbox SET outcome = 'ignored', reason = 'its chat left the manifest', payload = '{}' WHERE id IN (\
+SELECT id FROM inbox WHERE outcome IS NULL AND chat IN (SELECT id FROM chat WHERE NOT in_use) AND received_at < $1 \
+ORDER BY id FOR UPDATE SKIP LOCKED)";
 /// Ended periods of budgets, once neither they nor their day can be asked for again.
 const PRUNE_ALLOWANCES: &str = "DELETE FROM allowance WHERE per <> 'total' AND period_start < $1 - 86400000";
 /// Marks of processes that ended long ago.
@@ -156,6 +162,8 @@ impl PgStore {
         let mut pruned = 0;
         let before = before.as_millis();
         let mut session = self.tasks.session().await?;
+        let abandoned = sqlx::query(ABANDONED).bind(before);
+        session.execute("abandon_updates", abandoned).await.map_err(|error| to_port(&error))?;
         loop {
             let statement = sqlx::query(PRUNE).bind(before).bind(PRUNE_ROWS);
             let some = session.execute("prune", statement).await.map_err(|error| to_port(&error))?;
@@ -231,12 +239,25 @@ impl Store for PgStore {
         reads::transcript(&self.reads, chat, upto, limit).await
     }
 
+    async fn conversation(
+        &self,
+        chat: ChatId,
+        upto: Number,
+        said: usize,
+    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+        reads::conversation(&self.reads, chat, upto, said).await
+    }
+
     async fn find_messages(
         &self,
         chat: TelegramChatId,
         messages: &[MessageId],
     ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
         reads::find_messages(&self.reads, chat, messages).await
+    }
+
+    async fn entry_numbers(&self, keys: &[EntryKey]) -> Result<Vec<(EntryKey, Number)>, StoreError> {
+        reads::entry_numbers(&self.reads, keys).await
     }
 
     async fn next_offset(&self, bot: BotId) -> Result<Option<i64>, StoreError> {
@@ -294,6 +315,10 @@ impl Store for PgStore {
 
     async fn expire(&self, now: Timestamp) -> Result<u64, StoreError> {
         expiry::expire(&self.tasks, now).await
+    }
+
+    async fn expire_unspoken(&self, before: Timestamp) -> Result<u64, StoreError> {
+        unspoken::expire(&self.tasks, before).await
     }
 
     async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError> {

@@ -27,6 +27,7 @@ mod people;
 mod reads;
 mod roster;
 mod tenure;
+mod unspoken;
 mod write;
 mod writer;
 mod written;
@@ -48,7 +49,7 @@ use botfleet_actors::domain::pause::Pause;
 use botfleet_actors::domain::people::{Forgotten, PersonRecord, Rights};
 use botfleet_actors::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use botfleet_actors::domain::time::Timestamp;
-use botfleet_actors::domain::transcript::TranscriptEntry;
+use botfleet_actors::domain::transcript::{EntryKey, TranscriptEntry};
 use botfleet_actors::domain::turn::Turn;
 use botfleet_actors::ports::store::{
     Backlog, ChatMemory, Cut, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
@@ -67,6 +68,10 @@ const PRUNE_ROWS: usize = 2_000;
 const PRUNE: &str = "DELETE FROM inbox WHERE id IN (SELECT value FROM json_each($1))";
 /// Ended periods of budgets, once neither they nor their day can be asked for again.
 const PRUNE_ALLOWANCES: &str = "DELETE FROM allowance WHERE per <> 'total' AND period_start < $1 - 86400000";
+/// What waits for a chat that nobody handles any more.
+const ABANDONED: &str = "\
+UPDATE inbox SET outcome = 'ignored', reason = 'its chat left the manifest', payload = '{}' WHERE outcome IS NULL \
+AND chat IN (SELECT id FROM chat WHERE in_use = 0) AND received_at < $1";
 /// Takes the write lock and writes, but changes nothing.
 const WRITABLE: &str = "UPDATE setting SET value = value WHERE key = 'roster'";
 
@@ -173,6 +178,15 @@ impl Store for SqliteStore {
         reads::transcript(&self.readers, chat, upto, limit).await
     }
 
+    async fn conversation(
+        &self,
+        chat: ChatId,
+        upto: Number,
+        said: usize,
+    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+        reads::conversation(&self.readers, chat, upto, said).await
+    }
+
     async fn find_messages(
         &self,
         chat: TelegramChatId,
@@ -180,6 +194,10 @@ impl Store for SqliteStore {
     ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
         let _slow = self.timed("find_messages");
         reads::find_messages(&self.readers, chat, messages).await
+    }
+
+    async fn entry_numbers(&self, keys: &[EntryKey]) -> Result<Vec<(EntryKey, Number)>, StoreError> {
+        reads::entry_numbers(&self.readers, keys).await
     }
 
     async fn next_offset(&self, bot: BotId) -> Result<Option<i64>, StoreError> {
@@ -244,6 +262,13 @@ impl Store for SqliteStore {
     async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
         let _slow = self.timed("prune");
         let mut pruned = 0;
+        {
+            let mut writer = self.writer.lock().await;
+            if let Err(error) = sqlx::query(ABANDONED).bind(before.as_millis()).execute(writer.begin().await?).await {
+                return Err(writer.fail(&error));
+            }
+            writer.commit().await?;
+        }
         loop {
             let ids = reads::prunable(&self.readers, before, PRUNE_ROWS).await?;
             if ids.is_empty() {
@@ -268,6 +293,10 @@ impl Store for SqliteStore {
     async fn expire(&self, now: Timestamp) -> Result<u64, StoreError> {
         let _slow = self.timed("expire");
         expiry::expire(&self.readers, &self.writer, now).await
+    }
+
+    async fn expire_unspoken(&self, before: Timestamp) -> Result<u64, StoreError> {
+        unspoken::expire(&self.writer, before).await
     }
 
     async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError> {

@@ -7,11 +7,13 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use botfleet_actors::domain::ids::TelegramChatId;
-use botfleet_actors::ports::telegram::TelegramError;
+use botfleet_actors::domain::pause::PAUSE_MAX;
+use botfleet_actors::ports::telegram::{Shut, TelegramError};
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// The pause after a 429 that names none.
@@ -30,13 +32,63 @@ struct Envelope<'a> {
     parameters: Option<&'a RawValue>,
 }
 
+/// Each is read by itself: an odd one hides no other.
 #[derive(Default, Deserialize)]
 struct Parameters {
     #[serde(default)]
-    retry_after: Option<f64>,
+    retry_after: Value,
     #[serde(default)]
-    migrate_to_chat_id: Option<i64>,
+    migrate_to_chat_id: Value,
 }
+
+/// What Telegram says when a place is shut to a bot, in lower case, with what it means.
+///
+/// # Source
+/// tdlib/telegram-bot-api, `Client.cpp` (`check_chat_access`, `fail_query_with_error`); errors of messages.sendMessage
+/// and messages.setTyping at core.telegram.org, which the Bot API passes on.
+const SHUT: [(Shut, &[&str]); 4] = [
+    (Shut::Topic, &["topic_closed", "topic_deleted", "topic_id_invalid", "message thread not found"]),
+    (
+        Shut::Outside,
+        &[
+            "not a member",
+            "kicked",
+            "blocked by the user",
+            "user_is_blocked",
+            "deactivated",
+            "initiate conversation",
+            "channel_private",
+            "user_not_participant",
+        ],
+    ),
+    (
+        Shut::Gone,
+        &[
+            "chat not found",
+            "chat was deleted",
+            "peer_id_invalid",
+            "chat_id_invalid",
+            "channel_invalid",
+            "chat_forbidden",
+        ],
+    ),
+    (
+        Shut::Muted,
+        &[
+            "not enough rights to send",
+            "have no rights to send",
+            "no write access",
+            "need administrator rights",
+            "chat_write_forbidden",
+            "chat_restricted",
+            "chat_send_plain_forbidden",
+            "chat_guest_send_forbidden",
+            "chat_admin_required",
+            "user_banned_in_channel",
+            "user_restricted",
+        ],
+    ),
+];
 
 /// The result within an answer, still JSON.
 ///
@@ -64,7 +116,7 @@ pub fn typed<T: DeserializeOwned>(result: &RawValue) -> Result<T, TelegramError>
 
 fn foreign(status: StatusCode, headers: &HeaderMap) -> TelegramError {
     if status == StatusCode::TOO_MANY_REQUESTS {
-        let retry_after = retry_after_header(headers).unwrap_or(DEFAULT_RETRY_AFTER);
+        let retry_after = retry_after_header(headers).unwrap_or(DEFAULT_RETRY_AFTER).min(PAUSE_MAX);
         return TelegramError::RateLimited { retry_after };
     }
     TelegramError::Unknown(format!("status {status} with a body that is not the bot api's"))
@@ -75,26 +127,47 @@ fn classify(status: StatusCode, headers: &HeaderMap, refusal: &Envelope<'_>) -> 
     let description = refusal.description.as_deref().unwrap_or("no description");
     let parameters: Parameters =
         refusal.parameters.and_then(|p| serde_json::from_str(p.get()).ok()).unwrap_or_default();
-    if let Some(chat) = parameters.migrate_to_chat_id {
+    if let Some(chat) = integer(&parameters.migrate_to_chat_id) {
         return TelegramError::Migrated(TelegramChatId(chat));
     }
     match code {
         429 => TelegramError::RateLimited {
-            retry_after: parameters
-                .retry_after
-                .and_then(|s| Duration::try_from_secs_f64(s).ok())
+            retry_after: pause(&parameters.retry_after)
                 .or_else(|| retry_after_header(headers))
                 .or_else(|| retry_after_text(description))
-                .unwrap_or(DEFAULT_RETRY_AFTER),
+                .unwrap_or(DEFAULT_RETRY_AFTER)
+                .min(PAUSE_MAX),
         },
         401 => TelegramError::Unauthorized(description.to_owned()),
         // The bare words mean the token; an unknown method says `Not Found: method not found`.
         404 if description == "Not Found" => TelegramError::Unauthorized(description.to_owned()),
-        403 => TelegramError::Forbidden(description.to_owned()),
         409 => TelegramError::Conflict(description.to_owned()),
+        400 | 403 | 406 if let Some(place) = shut(description) => {
+            TelegramError::CannotWrite { place, description: description.to_owned() }
+        }
+        // A refusal in words unknown here is one of this place all the same.
+        403 => TelegramError::CannotWrite { place: Shut::Muted, description: description.to_owned() },
         400..=499 => TelegramError::Rejected { code, description: description.to_owned() },
         _ => TelegramError::Unknown(format!("{code} {description}")),
     }
+}
+
+/// Which place a refusal says is shut, if it says so.
+fn shut(description: &str) -> Option<Shut> {
+    let words = description.to_lowercase();
+    SHUT.iter().find(|(_, families)| families.iter().any(|family| words.contains(family))).map(|(place, _)| *place)
+}
+
+/// A whole number, also one in quotes.
+fn integer(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+/// Seconds as a pause: a number, also one in quotes; nothing that is below zero or no number, and never more than is
+/// believed.
+fn pause(value: &Value) -> Option<Duration> {
+    let seconds = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())?;
+    (seconds >= 0.0).then(|| Duration::try_from_secs_f64(seconds).unwrap_or(PAUSE_MAX))
 }
 
 fn retry_after_header(headers: &HeaderMap) -> Option<Duration> {

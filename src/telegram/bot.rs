@@ -11,7 +11,8 @@ use async_trait::async_trait;
 use botfleet_actors::domain::ids::{MessageId, TelegramChatId, TelegramUserId, ThreadId, UpdateId};
 use botfleet_actors::domain::incoming::ChatKind;
 use botfleet_actors::ports::telegram::{
-    BotApi, ChatDescription, Me, ReceivedUpdate, SendMessage, TelegramError, WebhookStatus, WebhookTarget,
+    BotApi, ChatDescription, Me, ReceivedUpdate, SendMessage, TelegramError, WebhookSecret, WebhookStatus,
+    WebhookTarget,
 };
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
@@ -25,6 +26,7 @@ use teloxide::types::{
 };
 
 use super::client::{Answer, Call, Effect, TelegramClient, record, without};
+use super::secret::webhook_secret;
 use super::{answer, decode, wire};
 
 /// Most updates in one answer.
@@ -187,7 +189,9 @@ fn settled(effect: Effect, token: &SecretString, error: TelegramError) -> Telegr
         TelegramError::Unknown(text) => TelegramError::Unknown(without(token, text)),
         TelegramError::Unauthorized(text) => TelegramError::Unauthorized(without(token, text)),
         TelegramError::Conflict(text) => TelegramError::Conflict(without(token, text)),
-        TelegramError::Forbidden(text) => TelegramError::Forbidden(without(token, text)),
+        TelegramError::CannotWrite { place, description } => {
+            TelegramError::CannotWrite { place, description: without(token, description) }
+        }
         TelegramError::Rejected { code, description } => {
             TelegramError::Rejected { code, description: without(token, description) }
         }
@@ -280,6 +284,10 @@ impl BotApi for TelegramBot {
 
     fn sends_go(&self) -> bool {
         self.shared.client.sends_have_a_chance()
+    }
+
+    fn webhook_secret(&self) -> Option<WebhookSecret> {
+        Some(webhook_secret(&self.access().token))
     }
 
     fn renew_token(&self) -> bool {

@@ -145,6 +145,9 @@ fn posted(what: &str, message: wire::Message<'_>, edited: bool) -> Incoming {
     if let Some(supergroup) = message.migrate_to_chat_id {
         return within(Some(chat), Event::MigratedTo { to: TelegramChatId(supergroup) });
     }
+    if let Some(group) = message.migrate_from_chat_id {
+        return within(Some(chat), Event::MigratedFrom { from: TelegramChatId(group) });
+    }
     let Some(message_id) = message.message_id else { return lacking(what, "message_id", Some(chat)) };
     let Some(date) = message.date else { return lacking(what, "date", Some(chat)) };
     // An edit without its date is told apart from the post by the post's own date.
@@ -156,14 +159,14 @@ fn posted(what: &str, message: wire::Message<'_>, edited: bool) -> Incoming {
     // In a topic, a message that replies to none names the topic's first message.
     let reply = message.reply_to_message.filter(|reply| reply.message_id.is_some_and(|id| thread != Some(id)));
     let reply_to = reply.as_ref().and_then(|reply| reply.message_id).map(MessageId).filter(|id| id.is_of_one());
-    let quoted = reply.and_then(|reply| Some(Quoted { author: TelegramUserId(reply.from?.id?), text: reply.text }));
-    let rich = || message.rich_message?.blocks.and_then(|blocks| lenient::value(blocks.get()));
+    let part = message.quote.and_then(|quote| quote.text);
+    let quoted = reply.or(message.external_reply).map(|shown| quoted(shown, part));
     let (text, entities) = match (message.text, message.caption) {
         (Some(text), _) => (Some(text), entities(message.entities)),
         (None, Some(caption)) => (Some(caption), entities(message.caption_entities)),
-        (None, None) => match rich().map(|blocks| rich::words(&blocks)) {
-            Some((words, entities)) if !words.is_empty() => (Some(words), entities),
-            _ => (None, Vec::new()),
+        (None, None) => match rich(message.rich_message) {
+            Some((words, entities)) => (Some(words), entities),
+            None => (listed(message.poll, message.checklist), Vec::new()),
         },
     };
     let read = Message {
@@ -180,6 +183,55 @@ fn posted(what: &str, message: wire::Message<'_>, edited: bool) -> Incoming {
         media,
     };
     Incoming { event: if edited { Event::Edited(read) } else { Event::Message(read) }, ..place }
+}
+
+/// What a message shows of the one that it replies to.
+fn quoted(shown: wire::Shown<'_>, part: Option<String>) -> Quoted {
+    let (user, chat, hidden) = match shown.origin {
+        Some(origin) => (origin.sender_user, origin.sender_chat.or(origin.chat), origin.sender_user_name),
+        None => (shown.from, shown.sender_chat, None),
+    };
+    let by_user = user.and_then(|user| Some(user_author(user.id?, Some(&user))));
+    let by_chat = || chat.filter(|chat| chat.id.is_some()).map(|chat| in_name_of(&chat, AuthorKind::Channel));
+    let author = by_user.or_else(by_chat);
+    let kinds = [
+        ("photo", shown.photo.is_some()),
+        ("sticker", shown.sticker.is_some()),
+        ("voice", shown.voice.is_some()),
+        ("video", shown.video.is_some()),
+        ("audio", shown.audio.is_some()),
+        ("animation", shown.animation.is_some()),
+        ("document", shown.document.is_some()),
+        ("poll", shown.poll.is_some()),
+        ("checklist", shown.checklist.is_some()),
+        ("location", shown.location.is_some()),
+    ];
+    let words = || rich(shown.rich_message).map(|(words, _)| words);
+    Quoted {
+        author: author.as_ref().map(|author| author.id),
+        name: author.map(|author| author.name).or(hidden).filter(|name| !name.is_empty()),
+        text: shown.text.or(shown.caption).or_else(words).or_else(|| listed(shown.poll, shown.checklist)),
+        media: kinds.into_iter().find_map(|(kind, there)| there.then(|| kind.to_owned())),
+        part,
+    }
+}
+
+/// The words of a rich message, and the entities in them.
+fn rich(message: Option<wire::RichMessage<'_>>) -> Option<(String, Vec<Entity>)> {
+    let blocks = lenient::value(message?.blocks?.get())?;
+    Some(rich::words(&blocks)).filter(|(words, _)| !words.is_empty())
+}
+
+/// The words of a poll or a checklist: a line for what it is about, and one for each choice or task.
+fn listed(poll: Option<wire::Poll>, checklist: Option<wire::Checklist>) -> Option<String> {
+    let (title, lines) = match (poll, checklist) {
+        (Some(poll), _) => (poll.question, poll.options),
+        (None, Some(checklist)) => (checklist.title, checklist.tasks),
+        (None, None) => return None,
+    };
+    let lines = lines.into_iter().filter_map(|line| Some(format!("- {}", line.text?)));
+    let lines: Vec<String> = title.into_iter().chain(lines).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// Those that can be read.
@@ -241,7 +293,11 @@ fn user_author(id: i64, user: Option<&wire::User<'_>>) -> Author {
 }
 
 fn media(message: &wire::Message<'_>) -> Option<Media> {
-    let file = |kind: &str, file: &wire::Attachment| Media { kind: kind.to_owned(), reference: file.file_id.clone() };
+    let with = |kind: &str, reference: Option<String>| {
+        let album = message.media_group_id.clone();
+        Media { kind: kind.to_owned(), reference, album }
+    };
+    let file = |kind: &str, file: &wire::Attachment| with(kind, file.file_id.clone());
     if let Some(sizes) = &message.photo {
         return Some(file("photo", sizes.last().unwrap_or(&wire::Attachment::default())));
     }
@@ -249,7 +305,7 @@ fn media(message: &wire::Message<'_>) -> Option<Media> {
     for (kind, emoji) in [("sticker", &message.sticker), ("dice", &message.dice)] {
         if let Some(emoji) = emoji {
             let reference = emoji.emoji.as_ref().or(emoji.file_id.as_ref()).cloned();
-            return Some(Media { kind: kind.to_owned(), reference });
+            return Some(with(kind, reference));
         }
     }
     let files = [
@@ -263,18 +319,20 @@ fn media(message: &wire::Message<'_>) -> Option<Media> {
     if let Some((kind, found)) = files.into_iter().find_map(|(kind, f)| f.as_ref().map(|f| (kind, f))) {
         return Some(file(kind, found));
     }
-    let rest: [(&str, &Option<IgnoredAny>); 8] = [
-        ("poll", &message.poll),
+    let listed = [("poll", message.poll.is_some()), ("checklist", message.checklist.is_some())];
+    if let Some((kind, _)) = listed.into_iter().find(|(_, found)| *found) {
+        return Some(with(kind, None));
+    }
+    let rest: [(&str, &Option<IgnoredAny>); 6] = [
         ("contact", &message.contact),
         ("venue", &message.venue),
         ("location", &message.location),
         ("story", &message.story),
         ("game", &message.game),
         ("paid_media", &message.paid_media),
-        ("checklist", &message.checklist),
     ];
     let (kind, _) = rest.into_iter().find(|(_, found)| found.is_some())?;
-    Some(Media { kind: kind.to_owned(), reference: None })
+    Some(with(kind, None))
 }
 
 fn reacted(what: &str, reaction: wire::MessageReaction<'_>) -> Incoming {

@@ -7,6 +7,7 @@
 //! | `breaker` | stops the sends while Telegram cannot be reached; polls probe it |
 //! | `answer` | an HTTP answer, read and classified |
 //! | `bot` | `BotApi` for one token |
+//! | `secret` | what Telegram must show with an update that it brings |
 //! | `wire` | the parts of an update's JSON that the fleet reads |
 //! | `decode` | an update's JSON to `Incoming` |
 //! | `inquiry` | calls whose answer a person wants to see |
@@ -25,5 +26,6 @@ pub mod inquiry;
 mod lenient;
 mod redact;
 mod rich;
+pub mod secret;
 pub mod settings;
 pub mod wire;

@@ -21,6 +21,9 @@ const PLACE: &str = "my_chat_member";
 /// Fields of a message that hold another message, or part of one.
 const QUOTES: [&str; 3] = ["reply_to_message", "pinned_message", "external_reply"];
 
+/// Who called the guest bot that wrote a message.
+const CALLER: &str = "guest_bot_caller_user";
+
 /// What remains of a message that is quoted.
 const SKELETON: [&str; 4] = ["message_id", "date", "chat", "message_thread_id"];
 
@@ -127,6 +130,10 @@ fn skeleton(message: &Map<String, Value>) -> Map<String, Value> {
 fn cut_quotes(message: &mut Map<String, Value>, gone: Gone<'_>) -> bool {
     let mut cut = false;
     let mut of_theirs = false;
+    let now = Timestamp::from_millis(i64::MAX);
+    if id_of(message.get(CALLER)).is_some_and(|caller| gone(caller, now)) {
+        cut |= message.remove(CALLER).is_some();
+    }
     for field in QUOTES {
         let Some(quoted) = message.get_mut(field).and_then(Value::as_object_mut) else { continue };
         let theirs = author_of(quoted).is_some_and(|author| gone(author, quoted_at(quoted)));
@@ -228,6 +235,19 @@ mod tests {
         assert_eq!(left["message"]["text"], "I do not agree");
         assert_eq!(left["message"]["reply_to_message"]["message_id"], 5);
         assert!(!left.to_string().contains("secret"), "{left}");
+
+        let mut poll = message(8, "which?");
+        poll["reply_to_message"] = message(7, "");
+        poll["reply_to_message"]["poll"] = json!({ "question": "secret", "options": [{ "text": "secret" }] });
+        poll["reply_to_message"]["caption"] = json!("secret");
+        poll["reply_to_message"]["rich_message"] = json!({ "blocks": [{ "type": "paragraph", "text": "secret" }] });
+        poll["reply_to_message"]["quote"] = json!({ "text": "secret", "position": 0 });
+        let left = cut(&json!({ "message": poll })).unwrap();
+        assert!(!left.to_string().contains("secret") && left.to_string().contains("which?"), "{left}");
+
+        let mut guest = message(9, "I was called");
+        guest["guest_bot_caller_user"] = json!({ "id": 7, "first_name": "Ayşe" });
+        assert!(cut(&json!({ "message": guest })).unwrap()["message"].get("guest_bot_caller_user").is_none());
 
         let mut elsewhere = message(8, "look");
         elsewhere["external_reply"] =

@@ -17,6 +17,9 @@
 //! | User | `id`, `is_bot`, `first_name`, `last_name`, `username` |
 //! | `MessageEntity` | `type`, `offset`, `length`, `user` |
 //! | `RichMessage` | `blocks`, as text (`rich`) |
+//! | `ExternalReplyInfo` | those of [`Shown`] |
+//! | `TextQuote` | `text` |
+//! | Poll, Checklist | question or title, texts of options or tasks |
 //! | `MessageReactionUpdated` | `chat`, `message_id`, `user`, `actor_chat`, `date`, `new_reaction` |
 //! | `ChatMemberUpdated` | `chat`, `new_chat_member` |
 //!
@@ -121,15 +124,97 @@ pub struct Entity<'a> {
     pub user: Option<User<'a>>,
 }
 
-/// The message replied to.
+/// A message that another one shows with itself: `reply_to_message`, or `ExternalReplyInfo`, which has an origin instead of
+/// an author and no words of its own but a poll's.
 #[derive(Debug, Deserialize)]
-pub struct Reply<'a> {
+pub struct Shown<'a> {
     /// Its id.
     pub message_id: Option<i64>,
     /// Who wrote it.
     #[serde(borrow)]
     pub from: Option<User<'a>>,
+    /// In whose name it was sent.
+    #[serde(borrow)]
+    pub sender_chat: Option<Chat<'a>>,
+    /// Where it comes from.
+    #[serde(borrow)]
+    pub origin: Option<Origin<'a>>,
     /// Its text.
+    pub text: Option<String>,
+    /// Its caption.
+    pub caption: Option<String>,
+    /// Its words in blocks.
+    #[serde(borrow)]
+    pub rich_message: Option<RichMessage<'a>>,
+    /// Its poll.
+    pub poll: Option<Poll>,
+    /// Its checklist.
+    pub checklist: Option<Checklist>,
+    /// Its photo.
+    pub photo: Option<IgnoredAny>,
+    /// Its sticker.
+    pub sticker: Option<IgnoredAny>,
+    /// Its voice message.
+    pub voice: Option<IgnoredAny>,
+    /// Its video.
+    pub video: Option<IgnoredAny>,
+    /// Its audio.
+    pub audio: Option<IgnoredAny>,
+    /// Its animation.
+    pub animation: Option<IgnoredAny>,
+    /// Its document.
+    pub document: Option<IgnoredAny>,
+    /// Its location.
+    pub location: Option<IgnoredAny>,
+}
+
+/// `MessageOrigin`, of any kind.
+#[derive(Debug, Deserialize)]
+pub struct Origin<'a> {
+    /// Of the kind `user`.
+    #[serde(borrow)]
+    pub sender_user: Option<User<'a>>,
+    /// Of the kind `hidden_user`.
+    pub sender_user_name: Option<String>,
+    /// Of the kind `chat`.
+    #[serde(borrow)]
+    pub sender_chat: Option<Chat<'a>>,
+    /// Of the kind `channel`.
+    #[serde(borrow)]
+    pub chat: Option<Chat<'a>>,
+}
+
+/// `TextQuote`.
+#[derive(Debug, Deserialize)]
+pub struct Quote {
+    /// The words chosen.
+    pub text: Option<String>,
+}
+
+/// Poll.
+#[derive(Debug, Deserialize)]
+pub struct Poll {
+    /// What it asks.
+    pub question: Option<String>,
+    /// What may be answered.
+    #[serde(default)]
+    pub options: Vec<Worded>,
+}
+
+/// Checklist.
+#[derive(Debug, Deserialize)]
+pub struct Checklist {
+    /// Its title.
+    pub title: Option<String>,
+    /// Its tasks.
+    #[serde(default)]
+    pub tasks: Vec<Worded>,
+}
+
+/// `PollOption` or `ChecklistTask`.
+#[derive(Debug, Deserialize)]
+pub struct Worded {
+    /// Its words.
     pub text: Option<String>,
 }
 
@@ -178,7 +263,14 @@ pub struct Message<'a> {
     pub edit_date: Option<i64>,
     /// What it replies to, in the same chat.
     #[serde(borrow)]
-    pub reply_to_message: Option<Reply<'a>>,
+    pub reply_to_message: Option<Shown<'a>>,
+    /// What it replies to in another chat or topic.
+    #[serde(borrow)]
+    pub external_reply: Option<Shown<'a>>,
+    /// The part of that which it is about.
+    pub quote: Option<Quote>,
+    /// The album that it belongs to.
+    pub media_group_id: Option<String>,
     /// Text.
     pub text: Option<String>,
     /// Entities of the text.
@@ -198,6 +290,9 @@ pub struct Message<'a> {
     pub caption_entities: Vec<Entity<'a>>,
     /// The supergroup that the group became.
     pub migrate_to_chat_id: Option<i64>,
+    /// The group that the supergroup was.
+    #[serde(default)]
+    pub migrate_from_chat_id: Option<i64>,
     /// Sizes of a photo, the largest last.
     pub photo: Option<Vec<Attachment>>,
     /// Sticker.
@@ -217,7 +312,7 @@ pub struct Message<'a> {
     /// Dice.
     pub dice: Option<Attachment>,
     /// Poll.
-    pub poll: Option<IgnoredAny>,
+    pub poll: Option<Poll>,
     /// Contact.
     pub contact: Option<IgnoredAny>,
     /// Venue; comes with `location`, too.
@@ -231,7 +326,7 @@ pub struct Message<'a> {
     /// Paid media.
     pub paid_media: Option<IgnoredAny>,
     /// Checklist.
-    pub checklist: Option<IgnoredAny>,
+    pub checklist: Option<Checklist>,
 }
 
 /// `MessageReactionUpdated`.

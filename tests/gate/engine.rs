@@ -105,7 +105,14 @@ pub(super) fn director(units: u64) {
     for unit in 1..=units {
         room.say(WINDOW + unit as i64);
         let now = at((WINDOW as u64 + unit) * 30);
-        let scene = Scene { chat: &room.chat, cast: &room.cast, window: &room.window, standing: &standing, now };
+        let scene = Scene {
+            chat: &room.chat,
+            cast: &room.cast,
+            window: &room.window,
+            whole: &room.window,
+            standing: &standing,
+            now,
+        };
         let entry = &room.window[room.window.len() - 1];
         black_box(direct(&scene, Occasion::Entry { entry, heard_by: None }, unit));
     }

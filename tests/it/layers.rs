@@ -123,6 +123,7 @@ const LAYERS: &[Layer] = &[
             "botfleet::logs",
             "botfleet::telegram::settings",
             "botfleet::llm::settings",
+            "botfleet::llm::address",
             "botfleet::store::settings",
             "botfleet::bus::settings",
             "botfleet_actors",

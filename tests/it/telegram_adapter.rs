@@ -10,7 +10,8 @@ use botfleet::telegram::client::TelegramClient;
 use botfleet::telegram::settings::TelegramSettings;
 use botfleet_actors::domain::ids::{MessageId, TelegramChatId, ThreadId};
 use botfleet_actors::domain::incoming::Event;
-use botfleet_actors::ports::telegram::{BotApi as _, SendMessage, TelegramError};
+use botfleet_actors::domain::pause::PAUSE_MAX;
+use botfleet_actors::ports::telegram::{BotApi as _, SendMessage, Shut, TelegramError};
 use botfleet_loadtest::simulation::{Simulation, SimulationSpec};
 use botfleet_loadtest::world::event::Post;
 use botfleet_loadtest::world::spec::WorldSpec;
@@ -65,8 +66,7 @@ async fn every_answer_is_classified_by_what_the_caller_must_do() {
         (refusal(404, "Not Found"), TelegramError::Unauthorized(text("Not Found"))),
         (refusal(404, "Not Found: method not found"), rejected(404, "Not Found: method not found")),
         (refusal(409, "Conflict: x"), TelegramError::Conflict(text("Conflict: x"))),
-        (refusal(403, "Forbidden: bot was kicked"), TelegramError::Forbidden(text("Forbidden: bot was kicked"))),
-        (refusal(400, "Bad Request: chat not found"), rejected(400, "Bad Request: chat not found")),
+        (refusal(400, "Bad Request: message is too long"), rejected(400, "Bad Request: message is too long")),
         (answer(400, migrated), TelegramError::Migrated(TelegramChatId(-1009))),
         (refusal(500, "Internal Server Error"), unknown("500 Internal Server Error")),
         (answer(502, html), foreign("502 Bad Gateway")),
@@ -82,6 +82,65 @@ async fn every_answer_is_classified_by_what_the_caller_must_do() {
         assert_eq!(error, expected, "{line:?}");
         assert_eq!(server.seen().len(), 1, "one attempt: {line:?}");
     }
+}
+
+#[tokio::test]
+async fn every_refusal_that_shuts_a_place_says_which() {
+    let table = [
+        (400, "Bad Request: not enough rights to send text messages to the chat", Shut::Muted),
+        (400, "Bad Request: have no rights to send a message", Shut::Muted),
+        (400, "Bad Request: need administrator rights in the channel chat", Shut::Muted),
+        (400, "Bad Request: CHAT_WRITE_FORBIDDEN", Shut::Muted),
+        (403, "Forbidden: CHAT_WRITE_FORBIDDEN", Shut::Muted),
+        (400, "Bad Request: CHAT_RESTRICTED", Shut::Muted),
+        (403, "Forbidden: CHAT_SEND_PLAIN_FORBIDDEN", Shut::Muted),
+        (400, "Bad Request: USER_BANNED_IN_CHANNEL", Shut::Muted),
+        (403, "Forbidden: words that nobody has seen yet", Shut::Muted),
+        (400, "Bad Request: chat not found", Shut::Gone),
+        (400, "Bad Request: PEER_ID_INVALID", Shut::Gone),
+        (403, "Forbidden: the group chat was deleted", Shut::Gone),
+        (400, "Bad Request: group chat was deleted", Shut::Gone),
+        (403, "Forbidden: bot was kicked from the supergroup chat", Shut::Outside),
+        (403, "Forbidden: bot is not a member of the supergroup chat", Shut::Outside),
+        (403, "Forbidden: bot was blocked by the user", Shut::Outside),
+        (403, "Forbidden: user is deactivated", Shut::Outside),
+        (403, "Forbidden: bot can't initiate conversation with a user", Shut::Outside),
+        (400, "Bad Request: TOPIC_CLOSED", Shut::Topic),
+        (400, "Bad Request: TOPIC_DELETED", Shut::Topic),
+        (400, "Bad Request: message thread not found", Shut::Topic),
+    ];
+    for (code, description, place) in table {
+        let body = json!({"ok": false, "error_code": code, "description": description}).to_string();
+        let server = Scripted::start([answer(code, body)]).await;
+        let error = bot(&settings(server.url())).send_message(&hello()).await.unwrap_err();
+        assert_eq!(error, TelegramError::CannotWrite { place, description: description.to_owned() });
+    }
+}
+
+#[tokio::test]
+async fn a_pause_is_believed_for_a_day_at_most_however_it_is_written() {
+    let table = [
+        (json!(34), Duration::from_secs(34)),
+        (json!("34"), Duration::from_secs(34)),
+        (json!(999_999_999), PAUSE_MAX),
+        (json!(1e18), PAUSE_MAX),
+        (json!(1e300), PAUSE_MAX),
+        (json!("999999999999999999999999"), PAUSE_MAX),
+        (json!(-7), Duration::from_secs(5)),
+        (json!(null), Duration::from_secs(5)),
+        (json!(["soon"]), Duration::from_secs(5)),
+    ];
+    for (written, expected) in table {
+        let parameters = json!({"retry_after": written});
+        let body = json!({"ok": false, "error_code": 429, "description": "x", "parameters": parameters}).to_string();
+        let server = Scripted::start([answer(429, body)]).await;
+        let error = bot(&settings(server.url())).send_message(&hello()).await.unwrap_err();
+        assert_eq!(error, TelegramError::RateLimited { retry_after: expected }, "{written}");
+    }
+    let head = "retry-after: 18446744073709551615\r\n";
+    let server = Scripted::start([Line::Answer(429, head, "busy".to_owned())]).await;
+    let error = bot(&settings(server.url())).send_message(&hello()).await.unwrap_err();
+    assert_eq!(error, TelegramError::RateLimited { retry_after: PAUSE_MAX });
 }
 
 #[tokio::test]

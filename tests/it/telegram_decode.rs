@@ -179,6 +179,36 @@ fn real_looking_updates_are_read_as_the_snapshots_say() {
             "message",
             message(json!({"community_chat_added": {"community": {"id": -100_999, "name": "Umbrella"}}})),
         ),
+        (
+            "quote_of_a_bot",
+            "message",
+            message(json!({
+                "text": "bunu mu?", "quote": {"text": "iki balık", "position": 4},
+                "reply_to_message": {"message_id": 12, "date": DATE, "chat": chat(), "caption": "dün iki balık tuttum",
+                    "photo": [{"file_id": "p"}], "from": {"id": 7_100_000_002_i64, "is_bot": true, "first_name": "Zeynep"}},
+            })),
+        ),
+        (
+            "external_reply_to_a_poll",
+            "message",
+            message(json!({
+                "text": "oy verdiniz mi?", "external_reply": {
+                    "origin": {"type": "hidden_user", "sender_user_name": "Gizli", "date": DATE}, "message_id": 8,
+                    "poll": {"id": "1", "question": "Çay mı?", "options": [{"text": "evet", "voter_count": 0}, {"text": "hayır"}]}},
+            })),
+        ),
+        (
+            "poll",
+            "message",
+            message(
+                json!({"poll": {"id": "1", "question": "Çay mı?", "options": [{"text": "evet"}, {"text": "hayır"}]}}),
+            ),
+        ),
+        (
+            "picture_of_an_album",
+            "message",
+            message(json!({"photo": [{"file_id": "p"}], "media_group_id": "13579", "caption": "göl"})),
+        ),
         ("kind_from_the_future", "telepathy", json!({"chat": chat(), "thought": "?"})),
         ("no_update", "message", json!({"message_id": 3, "chat": chat()})),
     ];
@@ -213,7 +243,7 @@ fn full() -> Value {
             {"type": "text_mention", "offset": 0, "length": 4, "user": {"id": 9, "is_bot": false, "first_name": "Işıl"}}],
         "reply_to_message": {"message_id": 40, "date": DATE, "chat": chat(), "from": ayse(), "text": "eski"},
         "photo": [{"file_id": "p", "width": 1, "height": 1}], "caption": "c", "caption_entities": [],
-        "poll": {"id": "1", "question": "q", "options": []}, "sticker": {"file_id": "s", "emoji": "😂"},
+        "poll": {"id": "1", "question": "q", "options": [{"text": "a"}]}, "sticker": {"file_id": "s", "emoji": "😂"},
         "edit_date": DATE, "is_automatic_forward": false, "media_group_id": "7", "rich_message": {"blocks": []},
         "quote": {"text": "eski", "position": 0}, "external_reply": {"origin": {"type": "hidden_user", "sender_user_name": "A", "date": DATE}},
         "location": {"latitude": 1.0, "longitude": 1.0}, "document": {"file_id": "d"}, "dice": {"emoji": "🎲", "value": 3},

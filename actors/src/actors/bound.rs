@@ -15,7 +15,8 @@ use super::traffic::Traffic;
 use crate::domain::ids::{MessageId, TelegramChatId, TelegramUserId, ThreadId};
 use crate::ports::clock::Clock;
 use crate::ports::telegram::{
-    BotApi, ChatDescription, Me, ReceivedUpdate, SendMessage, TelegramError, WebhookStatus, WebhookTarget,
+    BotApi, ChatDescription, Me, ReceivedUpdate, SendMessage, TelegramError, WebhookSecret, WebhookStatus,
+    WebhookTarget,
 };
 
 /// Until when the node may act.
@@ -165,6 +166,10 @@ impl BotApi for BoundedApi {
 
     fn sends_go(&self) -> bool {
         self.api.sends_go()
+    }
+
+    fn webhook_secret(&self) -> Option<WebhookSecret> {
+        self.api.webhook_secret()
     }
 
     fn renew_token(&self) -> bool {

@@ -73,7 +73,11 @@ impl Committer {
         let mut queue = self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let ahead = matches!(
             operation,
-            Operation::Settle(_) | Operation::SetStop(_) | Operation::SetRight(_) | Operation::Pause(_)
+            Operation::Settle(_)
+                | Operation::SetStop(_)
+                | Operation::SetRight(_)
+                | Operation::Pause(_)
+                | Operation::LiftPauses(_)
         );
         let lane = if ahead { &mut queue.ahead } else { &mut queue.work };
         lane.push_back((operation, Box::new(done)));

@@ -19,9 +19,11 @@ fn addressee(hint: &Hint) -> Option<LeaseKey> {
         | Hint::SendUnknown(chat)
         | Hint::Spent(chat)
         | Hint::CannotPost(chat, _)
+        | Hint::CanPost(chat, _)
+        | Hint::Paused(chat, ..)
         | Hint::Migrated(chat, _) => Some(LeaseKey::Chat(*chat)),
-        Hint::Bot(bot) => Some(LeaseKey::Bot(*bot)),
-        Hint::Lease(_) | Hint::Nodes | Hint::People => None,
+        Hint::Bot(bot) | Hint::Opened(bot, _) | Hint::Wanted(bot, _) => Some(LeaseKey::Bot(*bot)),
+        Hint::Lease(_) | Hint::Nodes | Hint::People | Hint::Silent(..) => None,
     }
 }
 
@@ -60,6 +62,17 @@ impl Node {
             Hint::SendUnknown(chat) => self.tell_chat(chat, ChatMsg::SendUnknown),
             Hint::Spent(chat) => self.tell_chat(chat, ChatMsg::Spent),
             Hint::CannotPost(chat, bot) => self.tell_chat(chat, ChatMsg::CannotPost(bot)),
+            Hint::CanPost(chat, bot) => self.tell_chat(chat, ChatMsg::CanPost(bot)),
+            Hint::Opened(bot, chat) => self.voices.opened(bot, chat),
+            Hint::Wanted(bot, chat) => {
+                if let Some(actor) = self.directory.bot(bot).filter(|_| self.voices.may_try(bot, chat)) {
+                    let _ = actor.cast(BotMsg::TryChat(chat));
+                }
+            }
+            // This node knows its own bots better than any message that comes back to it.
+            Hint::Silent(bot, why) if self.leases.epoch(LeaseKey::Bot(bot)).is_none() => self.voices.heard(bot, why),
+            Hint::Silent(..) => {}
+            Hint::Paused(chat, bot, until) => self.voices.paused(bot, Some(chat), until, self.clock.now()),
             Hint::Migrated(chat, to) => {
                 self.directory.migrate(chat, to);
                 self.tell_chat(chat, ChatMsg::Migrated(to));

@@ -30,4 +30,5 @@ pub mod said;
 pub mod tasks;
 pub mod traffic;
 pub mod vitals;
+pub mod voices;
 pub mod webhooks;

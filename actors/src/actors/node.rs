@@ -10,6 +10,7 @@ use futures::future::join_all;
 use tokio::sync::{mpsc, watch};
 
 use super::bot::orders::Orders;
+use super::bot::strangers::Strangers;
 use super::bound::{ActBound, BoundedApi};
 use super::chat::notices::Notices;
 use super::committer::Committer;
@@ -21,6 +22,7 @@ use super::records::Records;
 use super::said::FleetSaid;
 use super::traffic::Traffic;
 use super::vitals::Vitals;
+use super::voices::Voices;
 use crate::behaviour::generator::Generator;
 use crate::domain::allowance::{Budget, BudgetKey, BudgetOwner, BudgetScope, BudgetSpec};
 use crate::domain::commit::operation::Operation;
@@ -128,6 +130,10 @@ pub struct Node {
     pub turns_open: AtomicU64,
     /// What its bots said lately.
     pub said: FleetSaid,
+    /// Who cannot speak.
+    pub voices: Voices,
+    /// Chats that the manifest does not name and that its bots stay in.
+    pub strangers: Strangers,
     /// Orders of people that were seen lately.
     pub orders: Orders,
     /// What chats were told of the fleet lately.
@@ -185,6 +191,8 @@ impl Node {
             jitter: Jitter(AtomicU64::new(seed)),
             turns_open: AtomicU64::new(0),
             said: FleetSaid::default(),
+            voices: Voices::default(),
+            strangers: Strangers::default(),
             orders: Orders::default(),
             notices: Notices::default(),
             people: People::default(),

@@ -49,14 +49,15 @@ impl People {
         let mut wishes = self.wishes.write().unwrap_or_else(PoisonError::into_inner);
         match right {
             Right::OptOut => drop(wishes.insert(person)),
-            Right::OptIn => drop(wishes.remove(&person)),
+            // Only the store knows whether a newer word says the opposite.
+            Right::OptIn => return,
             Right::Forget => {}
         }
         let mut held = self.rights.write().unwrap_or_else(PoisonError::into_inner);
         let mut rights = (**held).clone();
         match right {
             Right::OptOut => drop(rights.opted_out.insert(person)),
-            Right::OptIn => drop(rights.opted_out.remove(&person)),
+            Right::OptIn => {}
             Right::Forget => {
                 let until = rights.forgotten.entry(person).or_insert(at);
                 *until = (*until).max(at);
@@ -67,9 +68,24 @@ impl People {
 
     /// The wish of a person is stored.
     pub(super) fn stored(&self, person: TelegramUserId, right: Right) {
+        match right {
+            Right::OptOut | Right::OptIn => self.settle(person, right == Right::OptOut),
+            Right::Forget => drop(self.mine.write().unwrap_or_else(PoisonError::into_inner).insert(person)),
+        }
+    }
+
+    /// The store says whether a person has opted out.
+    pub(super) fn settle(&self, person: TelegramUserId, out: bool) {
         self.wishes.write().unwrap_or_else(PoisonError::into_inner).remove(&person);
-        if right == Right::Forget {
-            self.mine.write().unwrap_or_else(PoisonError::into_inner).insert(person);
+        let mut held = self.rights.write().unwrap_or_else(PoisonError::into_inner);
+        if held.opted_out.contains(&person) != out {
+            let mut rights = (**held).clone();
+            if out {
+                rights.opted_out.insert(person);
+            } else {
+                rights.opted_out.remove(&person);
+            }
+            *held = Arc::new(rights);
         }
     }
 

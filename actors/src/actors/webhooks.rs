@@ -21,6 +21,8 @@ pub struct Webhooks {
     pub delete_foreign: bool,
     /// What Telegram must show, for each bot.
     pub secrets: RwLock<HashMap<BotId, WebhookSecret>>,
+    /// What it had to show before its token was replaced: nodes hear of that one after the other.
+    pub former: RwLock<HashMap<BotId, WebhookSecret>>,
 }
 
 impl Webhooks {
@@ -38,9 +40,20 @@ impl Webhooks {
         self.secrets.read().unwrap_or_else(PoisonError::into_inner).get(&bot).cloned()
     }
 
-    /// Telegram must show this for the bot from now on.
+    /// What Telegram had to show for the bot before its token was replaced.
+    pub fn former_secret(&self, bot: BotId) -> Option<WebhookSecret> {
+        self.former.read().unwrap_or_else(PoisonError::into_inner).get(&bot).cloned()
+    }
+
+    /// Telegram must show this for the bot from now on; what it had to show before is still taken.
     pub fn set_secret(&self, bot: BotId, secret: WebhookSecret) {
-        self.secrets.write().unwrap_or_else(PoisonError::into_inner).insert(bot, secret);
+        if self.secret(bot).as_ref() == Some(&secret) {
+            return;
+        }
+        let before = self.secrets.write().unwrap_or_else(PoisonError::into_inner).insert(bot, secret);
+        if let Some(before) = before {
+            self.former.write().unwrap_or_else(PoisonError::into_inner).insert(bot, before);
+        }
     }
 
     /// Whether the address is one that this fleet would tell Telegram.
@@ -87,6 +100,7 @@ mod tests {
             max_connections: 40,
             delete_foreign: false,
             secrets: RwLock::new(HashMap::from([(BotId(1), WebhookSecret::new("secret".to_owned()))])),
+            former: RwLock::default(),
         }
     }
 
@@ -96,6 +110,16 @@ mod tests {
         assert_eq!(target.url, "https://bots.example/fleet/webhook/telegram/Ay%C5%9Fe%20%2F%201");
         assert!(webhooks().is_ours(&target.url) && !webhooks().is_ours("https://bots.example/other"));
         assert!(!format!("{target:?}").contains("secret\""), "a secret is never shown");
+    }
+
+    #[test]
+    fn a_secret_that_was_replaced_is_still_taken_once() {
+        let (webhooks, secret) = (webhooks(), |text: &str| WebhookSecret::new(text.to_owned()));
+        webhooks.set_secret(BotId(1), secret("secret"));
+        assert_eq!(webhooks.former_secret(BotId(1)), None, "no news");
+        webhooks.set_secret(BotId(1), secret("new"));
+        assert_eq!(webhooks.secret(BotId(1)), Some(secret("new")));
+        assert_eq!(webhooks.former_secret(BotId(1)), Some(secret("secret")));
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Which messages a prompt holds. Layer `behaviour`; pure.
 //!
-//! The newest that fit, without gaps; an edited message stands with its latest text.
+//! The newest that fit, without gaps; an edited message stands with its latest text. What the fleet says of itself is for
+//! people, and stands in no prompt; commands are entries without words.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::note::Note;
+use crate::domain::incoming::Quoted;
 use crate::domain::text::shows;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 
@@ -29,6 +31,8 @@ pub struct ContextLine<'a> {
     pub entry: &'a TranscriptEntry,
     /// Its text, or that of its latest edit; `None` for media without a caption.
     pub text: Option<&'a str>,
+    /// What it shows of the message that it replies to, where the transcript does not tell.
+    pub quoted: Option<&'a Quoted>,
 }
 
 /// The newest messages besides the target that fit `messages_max` and `tokens_max`, oldest first. The target's own
@@ -51,7 +55,7 @@ pub fn choose<'a>(
             edits.entry((entry.telegram_chat, entry.message_id)).or_insert(entry.text.as_deref());
         }
         let is_target = |target: &TranscriptEntry| target.number == entry.number || target.is_edit_of(entry);
-        if entry.kind != EntryKind::Message || target.is_some_and(is_target) {
+        if entry.kind != EntryKind::Message || entry.is_notice() || target.is_some_and(is_target) {
             continue;
         }
         let posted = entry.text.as_deref();
@@ -65,7 +69,7 @@ pub fn choose<'a>(
             break;
         }
         left -= tokens;
-        chosen.push(ContextLine { entry, text });
+        chosen.push(ContextLine { entry, text, quoted: note.quoted() });
     }
     chosen.reverse();
     chosen

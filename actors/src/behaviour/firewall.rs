@@ -1,13 +1,25 @@
-//! Output firewall: what a model said may reach a chat, or not. Layer `behaviour`; pure.
+//! Output firewall: what a model said may reach a chat, or not. Layer `behaviour`; pure. Keeps I13, I15.
 //!
-//! A breach counts as a failure of the model and falls back; nothing is mended beyond white space, surrounding
-//! quotation marks, a name in front and a finished block of reasoning.
+//! What it takes off an answer stands in the tables of `marks` and `plain`, and in `names`: finished reasoning in front,
+//! marks of the chat format around the answer, white space and quotation marks around it, the bot's own name in front,
+//! lines in which the model goes on as somebody else, and marks of Markdown and HTML. Nothing is taken out of the middle
+//! but such marks.
+//!
+//! What it keeps back is the turn's failure: another try, the next model. Only an answer that tells of a broken server
+//! speaks against its model (`BreachKind::is_servers`).
+
+mod marks;
+mod names;
+mod plain;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 
 use serde_json::Value;
 
+pub use self::names::Speaker;
+use self::names::{addresses_last, is_list, own_lines, speaks_as_other};
+use super::identity::{self, Claim};
 use super::notes::standing_part;
 use crate::domain::text::{fold, shows};
 use crate::ports::llm::{CompletionRequest, PromptMessage, Role};
@@ -24,26 +36,9 @@ const OPENER_CHARS: usize = 24;
 /// Whoever says again a message at least as long as this parrots; "hello" may be answered by "hello".
 const PARROT_CHARS: usize = 12;
 
-/// Tokens of chat formats, which only a broken template shows.
-const FORMAT_TOKENS: [&str; 10] = [
-    "<|im_start|>",
-    "<|im_end|>",
-    "<|endoftext|>",
-    "<|eot_id|>",
-    "<|start_header_id|>",
-    "[INST]",
-    "[/INST]",
-    "<s>",
-    "</s>",
-    "<<SYS>>",
-];
-
 /// Openings of reasoning that was meant to stay inside, folded.
 const REASONING: [&str; 7] =
     ["thought:", "thoughts:", "thinking:", "reasoning:", "chain of thought:", "düşünce:", "akil yürütme:"];
-
-/// Names of the tags that models put around their reasoning.
-const REASONING_TAGS: [&str; 4] = ["think", "thinking", "thought", "reasoning"];
 
 /// Openings of error texts that servers give in place of an answer, folded; a status code may stand before them.
 const ERRORS: [&str; 13] = [
@@ -63,7 +58,7 @@ const ERRORS: [&str; 13] = [
 ];
 
 /// Marks of a tool call in text.
-const TOOL_MARKS: [&str; 5] = ["<tool_call>", "<function=", "[TOOL_CALLS]", "<|python_tag|>", "\"tool_calls\""];
+const TOOL_MARKS: [&str; 2] = ["<function=", "\"tool_calls\""];
 
 /// Words from which on a text can be said to run in circles: a refrain is none.
 const LOOP_WORDS_MIN: usize = 20;
@@ -73,14 +68,18 @@ const LOOP_WORDS_MIN: usize = 20;
 pub enum BreachKind {
     /// Nothing in it.
     Empty,
+    /// Nothing in it but a name, quotation marks or marks.
+    NothingLeft,
     /// The model's reasoning.
     LeakedReasoning,
     /// A tool call as JSON.
     ToolJson,
     /// An error in place of an answer.
     ErrorText,
-    /// Its own instructions, or marks of the chat format.
+    /// Its own instructions, what it was told, or another's voice.
     PromptEcho,
+    /// A mark of the chat format: the template is broken.
+    FormatMark,
     /// Far too long.
     TooLong,
     /// Word for word what the bot said lately.
@@ -94,15 +93,42 @@ impl BreachKind {
     pub fn label(self) -> &'static str {
         match self {
             Self::Empty => "empty",
+            Self::NothingLeft => "nothing_left",
             Self::LeakedReasoning => "leaked_reasoning",
             Self::ToolJson => "tool_json",
             Self::ErrorText => "error_text",
             Self::PromptEcho => "prompt_echo",
+            Self::FormatMark => "format_mark",
             Self::TooLong => "too_long",
             Self::Repeat => "repeat",
             Self::Loop => "loop",
         }
     }
+
+    /// Whether it tells of a broken server, so that it may count against the model. What a text says never does: people
+    /// can bring a model to say anything (I15).
+    pub fn is_servers(self) -> bool {
+        match self {
+            Self::Empty | Self::FormatMark => true,
+            Self::NothingLeft
+            | Self::LeakedReasoning
+            | Self::ToolJson
+            | Self::ErrorText
+            | Self::PromptEcho
+            | Self::TooLong
+            | Self::Repeat
+            | Self::Loop => false,
+        }
+    }
+}
+
+/// An answer that may reach a chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clean {
+    /// Its text; something of it shows.
+    pub text: String,
+    /// What it claims the bot to be, which a guard judges.
+    pub claim: Option<Claim>,
 }
 
 /// Why an answer may not reach a chat.
@@ -114,21 +140,35 @@ pub struct Breach {
     pub detail: String,
 }
 
-/// Inspects `text`, an answer to `request` of the bot called `own_name`; gives what may be sent, never empty.
+/// Inspects `text`, an answer to `request` of the bot that `speaker` names.
 ///
 /// # Errors
 /// The breach, when the answer may not reach a chat.
-pub fn inspect(text: &str, request: &CompletionRequest, own_recent: &[&str], own_name: &str) -> Result<String, Breach> {
+pub fn inspect(
+    text: &str,
+    request: &CompletionRequest,
+    own_recent: &[&str],
+    speaker: Speaker<'_>,
+) -> Result<Clean, Breach> {
     let breach = |kind, detail: &str| Err(Breach { kind, detail: detail.to_owned() });
-    let Some(answer) = without_reasoning(text) else {
-        return breach(BreachKind::LeakedReasoning, "a tag without its partner");
-    };
-    let text = own_part(answer.trim(), request, own_name);
     if !shows(text) {
         return breach(BreachKind::Empty, "no text");
     }
-    if text.chars().count() > CHARS_MAX {
+    let answer = marks::answer(text).map_err(|breach| provoked(breach, request))?;
+    let own = own_part(answer, request, speaker);
+    if own.chars().count() > CHARS_MAX {
         return breach(BreachKind::TooLong, "longer than three messages");
+    }
+    if looks_like_tool_call(own) {
+        return breach(BreachKind::ToolJson, "a call as JSON");
+    }
+    let plain = plain::plain(own);
+    let text = match &plain {
+        Cow::Borrowed(text) => text,
+        Cow::Owned(plain) => own_part(plain.trim(), request, speaker),
+    };
+    if !shows(text) {
+        return breach(BreachKind::NothingLeft, "a name or marks alone");
     }
     let folded = fold(text);
     if let Some(opening) = REASONING.iter().find(|opening| folded.starts_with(**opening)) {
@@ -138,17 +178,11 @@ pub fn inspect(text: &str, request: &CompletionRequest, own_recent: &[&str], own
     if let Some(opening) = ERRORS.iter().find(|opening| uncoded.starts_with(**opening)) {
         return breach(BreachKind::ErrorText, opening);
     }
-    if looks_like_tool_call(text) {
-        return breach(BreachKind::ToolJson, "a call as JSON");
-    }
-    if let Some(token) = FORMAT_TOKENS.iter().find(|token| text.contains(**token)) {
-        return breach(BreachKind::PromptEcho, token);
-    }
     if echoes_system(text, request) {
         return breach(BreachKind::PromptEcho, "a run of the instructions");
     }
     // "Tom: true!" may address the one who is answered; anybody else's name in front is another's voice.
-    if speaks_as_other(text, request) && !addresses_last(text, request) {
+    if speaks_as_other(text, request) && !addresses_last(text, request) && !is_list(text) {
         return breach(BreachKind::PromptEcho, "speaks for another");
     }
     if echoes_last(text, &folded, request) {
@@ -160,7 +194,18 @@ pub fn inspect(text: &str, request: &CompletionRequest, own_recent: &[&str], own
     if own_recent.iter().any(|recent| is_same(&fold(recent), &folded)) {
         return breach(BreachKind::Repeat, "said before");
     }
-    Ok(text.to_owned())
+    let claim = identity::claim(&folded, request.messages.last().map(|last| last.content.as_str()));
+    Ok(Clean { text: text.to_owned(), claim })
+}
+
+/// A mark that somebody of the talk wrote was asked for: no template is broken.
+fn provoked(breach: Breach, request: &CompletionRequest) -> Breach {
+    let wrote = |message: &PromptMessage| message.role == Role::User && message.content.contains(&breach.detail);
+    let kind = match breach.kind {
+        BreachKind::FormatMark if request.messages.iter().any(wrote) => BreachKind::PromptEcho,
+        kind => kind,
+    };
+    Breach { kind, ..breach }
 }
 
 /// Whether most runs of three words of a folded text have stood in it before.
@@ -175,60 +220,15 @@ fn is_same(one: &str, other: &str) -> bool {
     one.split_whitespace().eq(other.split_whitespace())
 }
 
-/// The text without finished blocks of reasoning; `None` when a tag lacks its partner.
-fn without_reasoning(text: &str) -> Option<Cow<'_, str>> {
-    if !text.contains('<') {
-        return Some(Cow::Borrowed(text));
-    }
-    let mut rest = text.to_owned();
-    for tag in REASONING_TAGS {
-        let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
-        // ASCII lower case keeps the places of bytes.
-        while let Some(start) = rest.to_ascii_lowercase().find(&open) {
-            let length = rest[start..].to_ascii_lowercase().find(&close)?;
-            rest.replace_range(start..start + length + close.len(), "");
-        }
-        if rest.to_ascii_lowercase().contains(&close) {
-            return None;
-        }
-    }
-    Some(Cow::Owned(rest))
-}
-
 /// What the bot itself says: without its name in front and quotation marks around, up to where the model goes on as
 /// another speaker of the prompt, or begins anew as itself.
-fn own_part<'a>(text: &'a str, request: &CompletionRequest, own_name: &str) -> &'a str {
-    let text = unquoted(without_name(unquoted(text), own_name));
-    let mut from = 0;
-    while let Some(at) = text[from..].find('\n').map(|at| at + from) {
-        let line = text[at..].trim_start();
-        if without_name(line, own_name).len() < line.len() || speaks_as_other(line, request) {
-            return unquoted(text[..at].trim());
-        }
-        from = at + 1;
-    }
-    text
-}
-
-/// Whether the line begins with the name of a speaker of the prompt and a colon.
-fn speaks_as_other(line: &str, request: &CompletionRequest) -> bool {
-    let Some((name, _)) = line.split_once(':').filter(|(name, _)| !name.is_empty() && !name.contains('\n')) else {
-        return false;
-    };
-    let says = |message: &PromptMessage| message.content.strip_prefix(name).is_some_and(|rest| rest.starts_with(": "));
-    request.messages.iter().any(|message| message.role == Role::User && says(message))
-}
-
-/// The text after the bot's own name and a colon, perhaps in bold.
-fn without_name<'a>(text: &'a str, own_name: &str) -> &'a str {
-    if own_name.is_empty() {
+fn own_part<'a>(text: &'a str, request: &CompletionRequest, speaker: Speaker<'_>) -> &'a str {
+    let text = unquoted(text);
+    if is_list(text) {
         return text;
     }
-    let bare = text.trim_start_matches('*');
-    match bare.strip_prefix(own_name).map(|rest| rest.trim_start_matches('*').trim_start()) {
-        Some(rest) => rest.strip_prefix(':').map_or(text, |rest| rest.trim_start_matches('*').trim()),
-        None => text,
-    }
+    let text = unquoted(speaker.without_label(text, request));
+    unquoted(own_lines(text, speaker, request)).trim()
 }
 
 fn unquoted(text: &str) -> &str {
@@ -273,12 +273,6 @@ fn echoes_system(text: &str, request: &CompletionRequest) -> bool {
     let step = ECHO_CHARS / 4;
     let part = ECHO_CHARS - step;
     (0..=chars - part).step_by(step).any(|at| standing.contains(&text[starts[at]..starts[at + part]]))
-}
-
-/// Whether the text begins with the name of the one who is answered.
-fn addresses_last(text: &str, request: &CompletionRequest) -> bool {
-    let speaker = |text: &str| text.split_once(':').map(|(name, _)| name.to_owned());
-    request.messages.last().is_some_and(|last| speaker(&last.content) == speaker(text))
 }
 
 /// Whether the text says again what it was to answer, or holds a run of the request to open a topic.

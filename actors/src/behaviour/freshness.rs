@@ -75,7 +75,7 @@ mod tests {
         let note = Arc::new(Note::new(Arc::new(entry)));
         let window = VecDeque::from([Arc::clone(&note)]);
         let standing = Standing { ahead_ms, ..Standing::default() };
-        let scene = Scene { chat: &chat, cast: &cast, window: &window, standing: &standing, now: NOW };
+        let scene = Scene { chat: &chat, cast: &cast, window: &window, whole: &window, standing: &standing, now: NOW };
         let occasion = Occasion::Entry { entry: &note, heard_by: Some(BotId(1)) };
         direct(&scene, occasion, 7).expect("a decision").verdict
     }

@@ -8,12 +8,13 @@ use super::context::{choose, estimate_tokens};
 use super::note::Note;
 use super::notes::{Notes, relationship};
 use super::objection::Objection;
-use super::prompt::{Templates, clean_name, line_of, opener};
+use super::prompt::{Templates, clean_name, line_of, opener, quotation};
 use super::stances::choice::{Moment, relevant};
 use crate::domain::ids::{BotId, ChatId};
-use crate::domain::roster::{BotProfile, ChatProfile};
+use crate::domain::incoming::Quoted;
+use crate::domain::roster::{BotProfile, ChatProfile, Language};
 use crate::domain::time::Timestamp;
-use crate::domain::transcript::TranscriptEntry;
+use crate::domain::transcript::{EntryKind, TranscriptEntry};
 use crate::domain::turn::Act;
 use crate::ports::llm::{CompletionRequest, PromptMessage, Role};
 
@@ -79,14 +80,24 @@ impl Generator {
         let standing = self.system(stage)?;
         let notes = self.templates.notes(stage.bot.spec.persona.language, &notes_of(stage))?;
         let system = format!("{standing}{notes}");
-        let last = match stage.target {
-            Some(target) => line_of(&target.author.name, target.text.as_deref(), target.media.as_ref()),
-            None => opener(stage.bot.spec.persona.language, topic(stage.act)),
+        let language = stage.bot.spec.persona.language;
+        let replied = stage.target.and_then(|target| Replied::of(target, stage.window));
+        let quotation = replied.map(|replied| replied.quotation(language));
+        let last_line = |quotation: Option<&str>| match stage.target {
+            Some(target) => line_of(&target.author.name, target.text.as_deref(), target.media.as_ref(), quotation),
+            None => opener(language, topic(stage.act)),
         };
+        let mut last = last_line(quotation.as_deref());
         let spent = estimate_tokens(&system).saturating_add(estimate_tokens(&last));
         let left = generation.context_tokens.saturating_sub(spent);
         let room = generation.context_messages.saturating_sub(usize::from(stage.target.is_some()));
         let chosen = choose(stage.window, stage.target, room, left);
+        let stands_there = |number| chosen.iter().any(|line| line.entry.number == number);
+        if let Some(Replied::Held(note)) = replied
+            && stands_there(note.number)
+        {
+            last = last_line(None);
+        }
         let mut messages = Vec::with_capacity(chosen.len() + 2);
         messages.push(PromptMessage { role: Role::System, content: system });
         messages.extend(chosen.into_iter().map(|line| {
@@ -94,7 +105,9 @@ impl Generator {
             match line.text {
                 Some(text) if own => PromptMessage { role: Role::Assistant, content: text.to_owned() },
                 text => {
-                    let content = line_of(&line.entry.author.name, text, line.entry.media.as_ref());
+                    let shown = line.quoted.map(|quoted| Replied::Shown(quoted).quotation(language));
+                    let media = line.entry.media.as_ref();
+                    let content = line_of(&line.entry.author.name, text, media, shown.as_deref());
                     PromptMessage { role: Role::User, content }
                 }
             }
@@ -135,10 +148,47 @@ fn fingerprint(stage: &Stage<'_>) -> u64 {
     hasher.finish()
 }
 
+/// What a message replies to.
+#[derive(Clone, Copy)]
+enum Replied<'a> {
+    /// What Telegram showed of it.
+    Shown(&'a Quoted),
+    /// The window holds it.
+    Held(&'a Note),
+}
+
+impl<'a> Replied<'a> {
+    fn of(target: &TranscriptEntry, window: &'a [Arc<Note>]) -> Option<Self> {
+        let shown = window.iter().rev().find(|note| note.number == target.number).and_then(|note| note.quoted());
+        if let Some(quoted) = shown {
+            return Some(Self::Shown(quoted));
+        }
+        let message = target.reply_to?;
+        let is_it = |note: &&Arc<Note>| {
+            let same = note.message_id == message && note.telegram_chat == target.telegram_chat;
+            same && note.kind == EntryKind::Message && !note.is_notice()
+        };
+        window.iter().rev().find(is_it).map(|note| Self::Held(note))
+    }
+
+    fn quotation(self, language: Language) -> String {
+        match self {
+            Self::Shown(quoted) => {
+                let words = quoted.part.as_deref().or(quoted.text.as_deref());
+                quotation(language, quoted.name.as_deref(), words, quoted.media.as_deref())
+            }
+            Self::Held(note) => {
+                let media = note.media.as_ref().map(|media| media.kind.as_str());
+                quotation(language, Some(&note.author.name), note.text.as_deref(), media)
+            }
+        }
+    }
+}
+
 /// What is to be brought up.
 fn topic(act: &Act) -> Option<&str> {
     match act {
-        Act::Open { topic } => topic.as_deref(),
+        Act::Open { topic, .. } => topic.as_deref(),
         _ => None,
     }
 }

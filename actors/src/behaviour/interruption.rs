@@ -15,7 +15,8 @@ use std::sync::Arc;
 use super::director::address::{is_name, words_of};
 use super::note::Note;
 use super::novelty::sketch::Sketch;
-use crate::domain::ids::{BotId, Number};
+use crate::domain::ids::{BotId, Number, ThreadId};
+use crate::domain::incoming::{Entity, EntityKind};
 use crate::domain::roster::{BotProfile, Language};
 use crate::domain::text::fold;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
@@ -76,6 +77,8 @@ pub struct Pending {
     pub after_others: bool,
     /// The last entry that it knows of.
     pub seen: Number,
+    /// The forum topic that it is in.
+    pub thread: Option<ThreadId>,
 }
 
 impl Pending {
@@ -95,7 +98,8 @@ impl Pending {
         });
         let addressed = target.as_ref().is_some_and(|target| turns_to(bot, username, spoken, target, replied));
         let seen = window.last().map(|note| note.number).or(known).unwrap_or(Number(i64::MAX));
-        Self { bot: bot.id, target, addressed, after_others: false, seen }
+        let thread = target.as_ref().and_then(|target| target.thread);
+        Self { bot: bot.id, target, addressed, after_others: false, seen, thread }
     }
 }
 
@@ -112,7 +116,8 @@ pub enum Reconsidered {
 
 /// What becomes of an answer after `tail`, the end of the chat's transcript as it is now, oldest first.
 pub fn reconsider(pending: &Pending, tail: &[Arc<TranscriptEntry>]) -> Reconsidered {
-    let news: Vec<&TranscriptEntry> = tail.iter().map(|entry| &**entry).filter(|e| e.number > pending.seen).collect();
+    let is_news = |entry: &&TranscriptEntry| entry.number > pending.seen && entry.thread == pending.thread;
+    let news: Vec<&TranscriptEntry> = tail.iter().map(|entry| &**entry).filter(is_news).collect();
     let Some(target) = pending.target.as_deref() else {
         // Nobody needs a new topic when people have begun to talk by themselves.
         let people = news.iter().any(|entry| is_post(entry) && entry.author.kind.is_person());
@@ -170,7 +175,8 @@ fn turns_to(
     target: &TranscriptEntry,
     replied: Option<BotId>,
 ) -> bool {
-    if replied == Some(bot.id) {
+    let turned = |entity: &Entity| entity.kind == EntityKind::TextMention(bot.spec.telegram_id);
+    if replied == Some(bot.id) || target.entities.iter().any(turned) {
         return true;
     }
     let text = fold(target.text.as_deref().unwrap_or_default());
@@ -245,7 +251,7 @@ mod tests {
 
     fn pending(target: &TranscriptEntry, addressed: bool) -> Pending {
         let target = Some(Arc::new(target.clone()));
-        Pending { bot: BotId(1), target, addressed, after_others: false, seen: Number(1) }
+        Pending { bot: BotId(1), target, addressed, after_others: false, seen: Number(1), thread: None }
     }
 
     fn after(pending: &Pending, news: Vec<TranscriptEntry>) -> Reconsidered {
@@ -324,7 +330,14 @@ mod tests {
 
     #[test]
     fn a_topic_is_not_brought_up_when_people_speak_again() {
-        let opening = Pending { bot: BotId(1), target: None, addressed: false, after_others: false, seen: Number(1) };
+        let opening = Pending {
+            bot: BotId(1),
+            target: None,
+            addressed: false,
+            after_others: false,
+            seen: Number(1),
+            thread: None,
+        };
         assert_eq!(after(&opening, vec![says(2, Some(&bot(2, "Nora")), "…", 0)]), Reconsidered::Keep);
         assert_eq!(after(&opening, vec![person(2, 3, "selam")]), Reconsidered::Drop("people speak again"));
     }

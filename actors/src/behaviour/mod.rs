@@ -9,6 +9,8 @@
 //! | `generator` | the whole request |
 //! | `freshness` | what is too old to be answered |
 //! | `firewall` | whether an answer may reach a chat |
+//! | `identity` | whether a text claims that the bot is a person |
+//! | `cut` | where a text ends that broke off |
 //! | `links` | which earlier message a message answers |
 //! | `novelty` | whether a text is news |
 //! | `stances` | which opinions matter, and whether a text contradicts one |
@@ -23,15 +25,17 @@
 //! | `physics` | the limits with authority over a send, and when a chat calms down |
 //! | `topics`, `rhythm` | what a quiet chat talks about, and when |
 //! | `local` | what the clock on the chat's wall shows |
-//! | `scene`, `note` | what a director looks at, and what was understood of each entry |
+//! | `scene`, `window`, `note` | what a director looks at, and what was understood of each entry |
 
 pub mod command;
 pub mod context;
+pub mod cut;
 pub mod director;
 pub mod explain;
 pub mod firewall;
 pub mod freshness;
 pub mod generator;
+pub mod identity;
 pub mod interruption;
 pub mod links;
 pub mod local;
@@ -52,3 +56,4 @@ pub mod scene;
 pub mod stances;
 pub mod style;
 pub mod topics;
+pub mod window;

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::links::utterance::Utterance;
 use super::novelty::sketch::Sketch;
-use crate::domain::incoming::Entity;
+use crate::domain::incoming::{Entity, Quoted};
 use crate::domain::text::fold;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 
@@ -18,6 +18,9 @@ use crate::domain::transcript::{EntryKind, TranscriptEntry};
 pub struct Note {
     /// The entry.
     pub entry: Arc<TranscriptEntry>,
+    /// What Telegram showed of the message that it replies to, where the transcript does not tell. In memory alone: these
+    /// are another one's words, and stand in no row but the update's.
+    quoted: Option<Box<Quoted>>,
     folded: OnceLock<String>,
     utterance: OnceLock<Box<Utterance>>,
     sketch: OnceLock<Box<Sketch>>,
@@ -26,7 +29,18 @@ pub struct Note {
 impl Note {
     /// The note of an entry.
     pub fn new(entry: Arc<TranscriptEntry>) -> Self {
-        Self { entry, folded: OnceLock::new(), utterance: OnceLock::new(), sketch: OnceLock::new() }
+        Self::quoting(entry, None)
+    }
+
+    /// The note of an entry that shows another message with itself.
+    pub fn quoting(entry: Arc<TranscriptEntry>, quoted: Option<Quoted>) -> Self {
+        let quoted = quoted.map(Box::new);
+        Self { entry, quoted, folded: OnceLock::new(), utterance: OnceLock::new(), sketch: OnceLock::new() }
+    }
+
+    /// What it shows of the message that it replies to.
+    pub fn quoted(&self) -> Option<&Quoted> {
+        self.quoted.as_deref()
     }
 
     /// Its text, folded; empty when it has none.
@@ -55,7 +69,7 @@ impl Note {
         let read = || {
             let entry = &*self.entry;
             let (author, text) = (&entry.author, entry.text.as_deref().unwrap_or_default());
-            let system = entry.kind != EntryKind::Message;
+            let system = entry.kind != EntryKind::Message || entry.is_notice();
             let read = Utterance::new(&author.name, author.username.as_deref(), text, entry.date, system);
             Box::new(read.spoken_by(&author.id.to_string()))
         };

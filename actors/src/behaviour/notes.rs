@@ -82,7 +82,7 @@ fn line(objection: &Objection) -> Value {
     let text = match objection {
         Objection::Repeat { of } => of.split_whitespace().collect::<Vec<_>>().join(" "),
         Objection::Contradiction { position } => as_sentence(position),
-        Objection::News => String::new(),
+        Objection::News | Objection::Claim | Objection::Assistant => String::new(),
     };
     let text: String = text.chars().take(QUOTED_CHARS_MAX).collect();
     context! { kind => objection.label(), text }
@@ -139,7 +139,12 @@ mod tests {
     fn notes_stand_behind_their_mark_in_both_languages() {
         let tea = stance("tea", "Tea is better than coffee", &[]);
         let friend = Relationship { to: "Nora".to_owned(), affinity: 0.9, note: Some("old friends".to_owned()) };
-        let objections = [Objection::Repeat { of: "said\nbefore".to_owned() }, Objection::News];
+        let objections = [
+            Objection::Repeat { of: "said\nbefore".to_owned() },
+            Objection::News,
+            Objection::Claim,
+            Objection::Assistant,
+        ];
         let notes =
             Notes { relation: Some((&friend, "Nora".to_owned())), stances: vec![&tea], objections: &objections };
         for (language, parts) in [
@@ -150,11 +155,20 @@ mod tests {
                     "On tea you hold firmly: Tea is better than coffee. Because: öyle.",
                     "\"said before\"",
                     "while you were thinking",
+                    "you are human, or no bot",
+                    "in your own voice",
                 ],
             ),
             (
                 Language::Tr,
-                ["old friends; çok yakınsınız", "tea konusunda kesin görüşün", "\"said before\"", "Sen düşünürken"],
+                [
+                    "old friends; çok yakınsınız",
+                    "tea konusunda kesin görüşün",
+                    "\"said before\"",
+                    "Sen düşünürken",
+                    "insan olduğunu ya da bot olmadığını",
+                    "Kendi sesinle",
+                ],
             ),
         ] {
             let text = rendered(language, &notes);

@@ -1,6 +1,6 @@
 //! Objections: why a text was not said, as the model hears of it when it is asked again. Layer `behaviour`; pure.
 //!
-//! Each kind is raised once in a turn; the second time the turn is dropped.
+//! Each kind is raised once in a turn; the second time the turn is dropped, or the text let go (`is_fatal`).
 
 /// Why a text was not said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,10 @@ pub enum Objection {
     },
     /// The talk has gone on meanwhile.
     News,
+    /// It claims that the bot is human, or denies that it is a bot.
+    Claim,
+    /// It speaks as an assistant, not as the persona.
+    Assistant,
 }
 
 impl Objection {
@@ -26,6 +30,17 @@ impl Objection {
             Self::Repeat { .. } => "novelty",
             Self::Contradiction { .. } => "stance",
             Self::News => "interruption",
+            Self::Claim => "claim",
+            Self::Assistant => "assistant",
+        }
+    }
+
+    /// Whether a text that meets it a second time is not said at all. Speaking as an assistant is no persona's way, but
+    /// true; texts that were thought over once are said whatever came meanwhile.
+    pub fn is_fatal(&self) -> bool {
+        match self {
+            Self::Repeat { .. } | Self::Contradiction { .. } | Self::Claim => true,
+            Self::News | Self::Assistant => false,
         }
     }
 

@@ -14,6 +14,9 @@ use crate::domain::roster::{BotProfile, ChatProfile, Language};
 /// Longest name in a prompt, in characters.
 const NAME_CHARS_MAX: usize = 64;
 
+/// Longest quotation of what a message replies to, in characters.
+const QUOTED_CHARS_MAX: usize = 200;
+
 /// The templates, compiled.
 pub struct Templates(Environment<'static>);
 
@@ -83,10 +86,56 @@ pub fn clean_name(name: &str) -> String {
     }
 }
 
-/// A message as others see it: "Name: text", with what it carries besides in brackets. Ends with the text, exactly.
-pub fn line_of(author: &str, text: Option<&str>, media: Option<&Media>) -> String {
+/// What a message replies to, as it stands in a line: in brackets, in short.
+pub fn quotation(language: Language, name: Option<&str>, words: Option<&str>, media: Option<&str>) -> String {
+    let name = name.map(clean_name);
+    let words = match (words.map(in_short).filter(|words| !words.is_empty()), media) {
+        (Some(words), _) => format!("\"{words}\""),
+        (None, Some(media)) => media.to_owned(),
+        (None, None) => match language {
+            Language::En => "a message".to_owned(),
+            Language::Tr => "bir mesaj".to_owned(),
+        },
+    };
+    match (language, name) {
+        (Language::En, Some(name)) => format!("[replying to {name}: {words}]"),
+        (Language::En, None) => format!("[replying to {words}]"),
+        (Language::Tr, Some(name)) => format!("[{name} yanıtlanıyor: {words}]"),
+        (Language::Tr, None) => format!("[yanıtlanan: {words}]"),
+    }
+}
+
+/// The beginning of a text, in one line.
+fn in_short(text: &str) -> String {
+    let mut short = String::new();
+    let mut left = QUOTED_CHARS_MAX;
+    for word in text.split_whitespace() {
+        let length = word.chars().count() + 1;
+        if length > left {
+            short.extend(short.is_empty().then(|| word.chars().take(left).collect::<String>()));
+            short.push('…');
+            break;
+        }
+        left -= length;
+        if !short.is_empty() {
+            short.push(' ');
+        }
+        short.push_str(word);
+    }
+    short
+}
+
+/// A message as others see it: "Name: text", with what it replies to and what it carries besides in brackets. Ends with the
+/// text, exactly.
+pub fn line_of(author: &str, text: Option<&str>, media: Option<&Media>, quotation: Option<&str>) -> String {
     let mut line = clean_name(author);
     line.push_str(": ");
+    if let Some(quotation) = quotation {
+        line.push_str(quotation);
+        if text.is_some() || media.is_some() {
+            line.push(' ');
+        }
+    }
     if let Some(media) = media {
         line.push('[');
         line.push_str(&media.kind);

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::director::{Direction, direct};
 use super::note::Note;
 use super::scene::{CastMember, Occasion, Scene};
+use super::window::Window;
 use crate::domain::decision::{Cause, Decision, Standing};
 use crate::domain::ids::{BotId, Number};
 use crate::domain::roster::{ChatPolicy, ChatProfile};
@@ -220,9 +221,9 @@ impl Reel {
     ///
     /// # Errors
     /// [`Gap::WindowGone`] when some of them are missing.
-    pub fn window(&self, standing: &Standing) -> Result<VecDeque<Arc<Note>>, Gap> {
+    pub fn window(&self, standing: &Standing) -> Result<Window, Gap> {
         if standing.last == Number(0) {
-            return Ok(VecDeque::new());
+            return Ok(Window::default());
         }
         let first = self.notes.front().ok_or(Gap::WindowGone)?.number.0;
         let place = |number: Number| usize::try_from(number.0 - first).map_err(|_| Gap::WindowGone);
@@ -230,7 +231,9 @@ impl Reel {
         if to >= self.notes.len() || from > to {
             return Err(Gap::WindowGone);
         }
-        Ok(self.notes.range(from..=to).cloned().collect())
+        let mut window = Window::default();
+        self.notes.range(from..=to).for_each(|note| window.push(Arc::clone(note), usize::MAX));
+        Ok(window)
     }
 }
 
@@ -268,7 +271,14 @@ impl Rerun<'_> {
         let absent = &decision.standing.absent;
         let here: Vec<CastMember> =
             self.cast.iter().filter(|member| !absent.contains(&member.profile.id)).cloned().collect();
-        let scene = Scene { chat: self.chat, cast: &here, window, standing: &decision.standing, now: decision.at };
+        let scene = Scene {
+            chat: self.chat,
+            cast: &here,
+            window,
+            whole: window,
+            standing: &decision.standing,
+            now: decision.at,
+        };
         let occasion = match (decision.cause, cause) {
             (Cause::Tick, _) => Occasion::Tick,
             (Cause::Entry(_), None) => return Err(Gap::WindowGone),

@@ -76,6 +76,7 @@ pub(crate) fn chat(policy: ChatPolicy, cast: &[CastMember]) -> ChatProfile {
             physics: Physics {
                 chain_depth_max: Some(6),
                 pair_per_ten_minutes: None,
+                person_per_ten_minutes: None,
                 chat_per_minute: None,
                 fleet_per_minute: None,
                 cool_down: Duration::ZERO,
@@ -105,7 +106,7 @@ pub(crate) fn noted(entry: &TranscriptEntry) -> Note {
     Note::new(Arc::new(entry.clone()))
 }
 
-/// A message of a person called Ayşe, or of a bot.
+/// A message of a person called Ayşe, or of a bot, which ends a chain of at least one.
 pub(crate) fn says(number: i64, author: Option<&CastMember>, text: &str, depth: u32) -> TranscriptEntry {
     let person = Author { id: TelegramUserId(1), name: "Ayşe".to_owned(), username: None, kind: AuthorKind::Person };
     let bot_author = |member: &CastMember| Author {
@@ -130,7 +131,7 @@ pub(crate) fn says(number: i64, author: Option<&CastMember>, text: &str, depth: 
         media: None,
         date: Timestamp::from_secs(number),
         inbox: InboxId(number),
-        chain_depth: depth,
+        chain_depth: depth.max(u32::from(author.is_some())),
         root: Number(number),
     }
 }

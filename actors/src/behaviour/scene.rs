@@ -25,8 +25,10 @@ pub struct Scene<'a> {
     pub chat: &'a ChatProfile,
     /// Its bots.
     pub cast: &'a [CastMember],
-    /// The end of its transcript, oldest first.
+    /// The end of its transcript, oldest first; what its director looks at is of one forum topic.
     pub window: &'a VecDeque<Arc<Note>>,
+    /// The same of all topics, for what is limited in the chat as a whole.
+    pub whole: &'a VecDeque<Arc<Note>>,
     /// What is known to the chat's owner alone.
     pub standing: &'a Standing,
     /// Now.

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::ids::{BotId, ChatId, ConfigSeq, DecisionNumber, Number};
+use super::ids::{BotId, ChatId, ConfigSeq, DecisionNumber, Number, ThreadId};
+use super::silence::Silence;
 use super::time::Timestamp;
 
 /// One decision, with all that is needed to make it again.
@@ -49,15 +50,24 @@ pub struct Standing {
     pub first: Number,
     /// Last entry that it saw.
     pub last: Number,
-    /// Bots that cannot post there.
+    /// Bots that could not speak there in their time.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub absent: Vec<BotId>,
-    /// Turns that were about to be taken.
+    /// Why those of them that are in the chat could not speak there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub silent: Vec<(BotId, Silence)>,
+    /// Turns that were about to be taken, in its topic.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub open: Vec<OpenTurn>,
-    /// The chat calms down until then, after a limit of loop physics.
+    /// The chat, or its topic, calms down until then, after a limit of loop physics.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calm_until: Option<Timestamp>,
+    /// The forum topic that it is about, `None` for the General topic and plain chats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread: Option<ThreadId>,
+    /// The entries that the director saw are of several topics, of which it looked at that one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub topics: bool,
     /// A stop that keeps everybody in the chat silent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub stopped: bool,
@@ -76,6 +86,9 @@ pub struct OpenTurn {
     pub bot: BotId,
     /// The entry that it answers.
     pub target: Option<Number>,
+    /// The forum topic that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<ThreadId>,
     /// It is given up then, if nothing came.
     pub until: Timestamp,
 }

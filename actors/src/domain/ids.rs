@@ -65,7 +65,7 @@ impl MessageId {
     /// # Source
     /// Bot API 10.2, Message: `message_id`.
     pub fn is_of_one(self) -> bool {
-        self.0 != 0
+        self.0 > 0
     }
 }
 

@@ -6,6 +6,7 @@ use super::ids::{
     BotId, ChatId, DecisionNumber, InboxId, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, ThreadId,
     TurnId, UpdateId,
 };
+use super::people::TOMBSTONE;
 use super::time::Timestamp;
 
 /// One thing to be handled.
@@ -30,6 +31,15 @@ pub struct InboxRow {
     pub author: Option<(TelegramUserId, Timestamp)>,
 }
 
+impl InboxRow {
+    /// The row as a dead letter under another id: the store refuses what it says, which is gone with it.
+    #[must_use]
+    pub fn dead(&self, id: InboxId, reason: &str) -> Self {
+        let outcome = Outcome::because(OutcomeKind::Dead, format!("refused again and again: {reason}"));
+        Self { id, payload: TOMBSTONE.to_owned(), outcome: Some(outcome), author: None, ..self.clone() }
+    }
+}
+
 /// Where an inbox row came from; unique per bot and update, or per outbox message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -38,6 +48,16 @@ pub enum Source {
     Update(UpdateId),
     /// A message that the bot sent.
     Sent(OutboxId),
+}
+
+impl Source {
+    /// The update, if it is one.
+    pub fn update(self) -> Option<UpdateId> {
+        match self {
+            Self::Update(update) => Some(update),
+            Self::Sent(_) => None,
+        }
+    }
 }
 
 /// What became of an inbox row.
@@ -129,7 +149,7 @@ pub struct SentEvent {
     pub text: String,
     /// When Telegram accepted it.
     pub date: Timestamp,
-    /// Length of the chain of bot messages that it ends, itself included (I11).
+    /// Length of the chain of bot messages that it ends, itself included; 0 for a notice (I11).
     pub chain_depth: u32,
     /// The entry that started the chain.
     pub root: Option<Number>,

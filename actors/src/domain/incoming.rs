@@ -75,6 +75,11 @@ pub enum Event {
         /// The supergroup.
         to: TelegramChatId,
     },
+    /// The supergroup was this group before.
+    MigratedFrom {
+        /// The group.
+        from: TelegramChatId,
+    },
     /// An update of a kind that the fleet does not use.
     Other {
         /// Telegram's name of the kind.
@@ -115,13 +120,22 @@ pub struct Message {
     pub service: bool,
 }
 
-/// A message as a reply to it shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A message as a reply to it shows it, of this chat or another one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quoted {
-    /// Telegram's id of its author.
-    pub author: TelegramUserId,
-    /// Its text.
+    /// Telegram's id of its author, where Telegram tells.
+    pub author: Option<TelegramUserId>,
+    /// Its author's name as people see it.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Its words: text, caption, or question and options of a poll.
     pub text: Option<String>,
+    /// What else it carries, by Telegram's name.
+    #[serde(default)]
+    pub media: Option<String>,
+    /// The part of its words that the reply is about, as its author chose it.
+    #[serde(default)]
+    pub part: Option<String>,
 }
 
 /// Who wrote a message.
@@ -188,6 +202,16 @@ pub enum EntityKind {
 }
 
 impl Entity {
+    /// That a message turns to a user by a reply to what the transcript does not hold. It marks nothing.
+    pub fn turned_to(user: TelegramUserId) -> Self {
+        Self { kind: EntityKind::TextMention(user), offset: 0, length: 0 }
+    }
+
+    /// Whether it says that the message turns to that user by such a reply.
+    pub fn is_turned_to(&self, user: TelegramUserId) -> bool {
+        self.length == 0 && self.kind == EntityKind::TextMention(user)
+    }
+
     /// Whether it marks what is shown as it was typed: names and commands in it call nobody.
     pub fn is_code(&self) -> bool {
         matches!(&self.kind, EntityKind::Other(kind) if kind == "code" || kind == "pre")
@@ -201,7 +225,7 @@ impl Entity {
 /// Bot API, Commands; tdlib `find_bot_commands`: letters, digits and underscores, then perhaps `@` and a username, and
 /// then no letter and none of `/<>`.
 pub fn command_word<'t>(text: &'t str, entities: &[Entity]) -> Option<&'t str> {
-    let mut marked = entities.iter().filter(|entity| entity.offset == 0).peekable();
+    let mut marked = entities.iter().filter(|entity| entity.offset == 0 && entity.length > 0).peekable();
     if marked.peek().is_none() {
         return unmarked_command(text);
     }
@@ -230,6 +254,9 @@ pub struct Media {
     pub kind: String,
     /// Telegram's id of the file, or the emoji of a sticker.
     pub reference: Option<String>,
+    /// Telegram's id of the album that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub album: Option<String>,
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ pub mod pause;
 pub mod people;
 pub mod roster;
 pub mod schema;
+pub mod silence;
 pub mod stance;
 pub mod strategy;
 pub mod text;

@@ -3,11 +3,15 @@
 //! They are rows of the store, so that they survive a restart, and part of the `sending` transaction.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::ids::{BotId, ChatId};
 use super::time::Timestamp;
+
+/// The longest pause that is believed: what asks for more is a mistake, and would silence a bot for years.
+pub const PAUSE_MAX: Duration = Duration::from_hours(24);
 
 /// A bot sends nothing until then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +33,11 @@ impl Pauses {
     pub fn add(&mut self, pause: Pause) {
         let until = self.0.entry((pause.bot, pause.chat)).or_insert(pause.until);
         *until = (*until).max(pause.until);
+    }
+
+    /// No pause of `bot` lasts longer than `until`.
+    pub fn shorten(&mut self, bot: BotId, until: Timestamp) {
+        self.0.iter_mut().filter(|((paused, _), _)| *paused == bot).for_each(|(_, end)| *end = (*end).min(until));
     }
 
     /// Until when `bot` must not send into `chat`; `None` when it may at `now`.

@@ -44,6 +44,20 @@ impl Right {
     }
 }
 
+impl Right {
+    /// Whether a word from `at` to be taken down, or not to be, is older than the last one, from `last`: a late copy, or
+    /// one that was long on its way. Telegram tells seconds. Within one of them, not to be taken down counts more.
+    pub fn is_outdated(self, at: Timestamp, last: Option<Timestamp>) -> bool {
+        let Some(last) = last else { return false };
+        let (at, last) = (at.as_millis().div_euclid(1000), last.as_millis().div_euclid(1000));
+        match self {
+            Self::OptOut => at < last,
+            Self::OptIn => at <= last,
+            Self::Forget => false,
+        }
+    }
+}
+
 /// What is in force of people's rights, in the numbering of the audit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rights {

@@ -195,6 +195,9 @@ pub struct Physics {
     pub chain_depth_max: Option<u32>,
     /// Most messages between one pair of bots in ten minutes.
     pub pair_per_ten_minutes: Option<u32>,
+    /// Most answers that one person gets in ten minutes while others speak there as well (I15).
+    #[serde(default = "person_per_ten_minutes")]
+    pub person_per_ten_minutes: Option<u32>,
     /// Most messages of the fleet in the chat in a minute.
     pub chat_per_minute: Option<u32>,
     /// Most messages of the whole fleet in a minute.
@@ -213,6 +216,12 @@ pub struct Physics {
 /// Time to calm down unless set.
 pub fn cool_down() -> Duration {
     Duration::from_mins(10)
+}
+
+/// Answers to one person unless set.
+#[allow(clippy::unnecessary_wraps, reason = "the default of an optional limit")]
+pub fn person_per_ten_minutes() -> Option<u32> {
+    Some(30)
 }
 
 /// Turns of stagnation unless set.

@@ -15,7 +15,7 @@ pub struct TranscriptEntry {
     pub number: Number,
     /// What it records.
     pub kind: EntryKind,
-    /// 0 for a post; tells later edits and reactions apart.
+    /// 0 for a post; tells later edits and reactions apart, and posts without an id of their own (see [`EntryKey`]).
     pub revision: i64,
     /// Telegram's id of the chat when it happened: a migration restarts the numbering of messages.
     pub telegram_chat: TelegramChatId,
@@ -39,7 +39,7 @@ pub struct TranscriptEntry {
     pub date: Timestamp,
     /// The row that it came from.
     pub inbox: InboxId,
-    /// Length of the chain of bot messages that it ends; 0 for people (I11).
+    /// Length of the chain of bot messages that it ends; 0 for people and notices (I11).
     pub chain_depth: u32,
     /// The entry that started the chain, itself for people.
     pub root: Number,
@@ -77,6 +77,9 @@ impl EntryKind {
 }
 
 /// What makes an entry one and the same, whoever saw it (I2).
+///
+/// Telegram gives some messages no id (ephemeral ones, those not sent yet): all of them carry 0. Only one bot receives
+/// such a one, so that the inbox row, unique by bot and update, tells it apart: its revision is the row's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct EntryKey {
     /// Telegram's id of the chat.
@@ -89,11 +92,29 @@ pub struct EntryKey {
     pub revision: i64,
 }
 
+impl EntryKey {
+    /// The revision that tells apart what says `revision` of a message: without an id of its own, that is the row.
+    pub fn revision_of(message: MessageId, revision: i64, row: InboxId) -> i64 {
+        if message.is_of_one() { revision } else { row.0 }
+    }
+}
+
 impl TranscriptEntry {
     /// Whose words it holds: the person who wrote it, unless it holds none.
     pub fn words_of(&self) -> Option<TelegramUserId> {
         let holds = self.text.is_some() || self.media.is_some();
         (holds && self.author.kind == AuthorKind::Person).then_some(self.author.id)
+    }
+
+    /// Whether the fleet says something of itself there: disclosures, answers to commands. They are for people: no talk
+    /// goes on from them, and no model reads them.
+    pub fn is_notice(&self) -> bool {
+        self.fleet_bot.is_some() && self.kind == EntryKind::Message && self.chain_depth == 0
+    }
+
+    /// The album that it belongs to.
+    pub fn album(&self) -> Option<&str> {
+        self.media.as_ref()?.album.as_deref()
     }
 
     /// Whether it records an edit of that post.

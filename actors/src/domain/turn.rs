@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{BotId, ChatId, DecisionNumber, Epoch, Number, TurnId};
+use super::ids::{BotId, ChatId, DecisionNumber, Epoch, Number, ThreadId, TurnId};
 use super::time::Timestamp;
 
 /// A turn is dead after so many failures (I7).
@@ -19,6 +19,9 @@ pub enum Act {
     Open {
         /// What; `None` leaves it to the bot.
         topic: Option<String>,
+        /// The forum topic in which it does so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        thread: Option<ThreadId>,
     },
     /// To say this text as it stands: no model is asked.
     Say {
@@ -30,6 +33,23 @@ pub enum Act {
         /// The emoji.
         emoji: String,
     },
+}
+
+impl Act {
+    /// The forum topic that it names; whoever answers does so where it was asked.
+    pub fn thread(&self) -> Option<ThreadId> {
+        match self {
+            Self::Open { thread, .. } => *thread,
+            Self::Answer | Self::Say { .. } | Self::React { .. } => None,
+        }
+    }
+
+    /// Removes the words that it holds.
+    pub fn empty(&mut self) {
+        if let Self::Say { text } = self {
+            text.clear();
+        }
+    }
 }
 
 /// One turn; unique by (chat, decision, bot, ordinal).
@@ -52,7 +72,7 @@ pub struct Turn {
     pub target: Option<Number>,
     /// The fleet bot that wrote the target: the pair whose rate is limited (I11).
     pub answers_bot: Option<BotId>,
-    /// Length of the bot chain that its message would end (I11).
+    /// Length of the bot chain that its message would end; 0 for a notice (I11).
     pub chain_depth: u32,
     /// The entry that started the chain.
     pub root: Option<Number>,

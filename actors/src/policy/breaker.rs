@@ -2,8 +2,8 @@
 //! Layer `policy`. A call that is dropped records nothing, so put the timeout inside the call.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use failsafe::backoff::{self, Constant};
@@ -11,6 +11,9 @@ use failsafe::failure_policy::{self, ConsecutiveFailures};
 use failsafe::{Config, Instrument, StateMachine};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Witnesses that are told apart; with so many the breaker has opened long ago.
+const WITNESSES_MAX: usize = 64;
 
 /// When a breaker opens, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,18 +66,24 @@ pub struct Breaker {
     machine: StateMachine<ConsecutiveFailures<Constant>, Gauge>,
     gauge: Gauge,
     probe: Arc<Semaphore>,
+    witnesses: Witnesses,
 }
+
+/// Those before whom the other side failed since it did what it should.
+type Witnesses = Arc<Mutex<Vec<i64>>>;
 
 /// Leave to make one call; report how it went.
 #[derive(Debug)]
 pub struct Admission {
     machine: StateMachine<ConsecutiveFailures<Constant>, Gauge>,
     probe: Option<OwnedSemaphorePermit>,
+    witnesses: Witnesses,
 }
 
 impl Admission {
     /// The call did what it should.
     pub fn succeeded(self) {
+        self.witnesses.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.machine.on_success();
         drop(self.probe);
     }
@@ -83,6 +92,18 @@ impl Admission {
     pub fn failed(self) {
         self.machine.on_error();
         drop(self.probe);
+    }
+
+    /// The call failed in a way that `witness` may have brought about: it counts once for each of them, so that one alone
+    /// opens nothing.
+    pub fn failed_before(self, witness: i64) {
+        let mut witnesses = self.witnesses.lock().unwrap_or_else(PoisonError::into_inner);
+        if witnesses.contains(&witness) || witnesses.len() >= WITNESSES_MAX {
+            return;
+        }
+        witnesses.push(witness);
+        drop(witnesses);
+        self.failed();
     }
 }
 
@@ -93,7 +114,7 @@ impl Breaker {
         let policy =
             failure_policy::consecutive_failures(settings.failures.get(), backoff::constant(settings.open_for));
         let machine = Config::new().failure_policy(policy).instrument(gauge.clone()).build();
-        Self { machine, gauge, probe: Arc::new(Semaphore::new(1)) }
+        Self { machine, gauge, probe: Arc::new(Semaphore::new(1)), witnesses: Witnesses::default() }
     }
 
     /// Leave to call now, or `None` while it is open or another call probes.
@@ -105,7 +126,7 @@ impl Breaker {
             BreakerState::Closed => None,
             _ => Some(Arc::clone(&self.probe).try_acquire_owned().ok()?),
         };
-        Some(Admission { machine: self.machine.clone(), probe })
+        Some(Admission { machine: self.machine.clone(), probe, witnesses: Arc::clone(&self.witnesses) })
     }
 
     /// Its state.
@@ -143,6 +164,18 @@ mod tests {
             breaker.admit().expect("closed").succeeded();
         }
         assert_eq!(breaker.state(), BreakerState::Closed);
+    }
+
+    #[test]
+    fn one_witness_alone_opens_nothing_and_two_do() {
+        let breaker = breaker(Duration::from_secs(60));
+        for _ in 0..5 {
+            breaker.admit().expect("one witness is not enough").failed_before(1);
+        }
+        breaker.admit().expect("closed").succeeded();
+        breaker.admit().expect("closed").failed_before(2);
+        breaker.admit().expect("the first witness saw it work since").failed_before(1);
+        assert_eq!(breaker.state(), BreakerState::Open);
     }
 
     #[test]

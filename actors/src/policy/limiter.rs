@@ -28,6 +28,17 @@ use crate::domain::ids::ChatId;
 const CHAT_PERIOD: Duration = Duration::from_millis(1_050);
 const CHAT_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 
+/// Time between messages of one bot in one chat at the documented rate of a minute.
+///
+/// # Source
+/// Bot API FAQ, "My bot is hitting limits": not more than 20 messages a minute to the same group.
+const MINUTE_PERIOD: Duration = Duration::from_secs(3);
+
+/// What a 429 leaves of a chat's rate, the least that is left, and how long it takes to recover from nothing.
+const LOWERED: f64 = 0.8;
+const RATE_MIN: f64 = 0.4;
+const RECOVERY: Duration = Duration::from_hours(1);
+
 /// Part of a second's messages that one bot may send at once.
 const BOT_BURST: u32 = 3;
 
@@ -93,6 +104,13 @@ impl<K: Hash + Eq + Copy> Limit<K> {
         self.limiter.check_key(key).map_err(|refused| refused.wait_time_from(self.clock.now()))
     }
 
+    /// How long to wait before a permit would be given; none is taken.
+    fn wait(&self, key: &K) -> Option<Duration> {
+        let arrival = self.states.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied()?;
+        let earliest = Duration::from(arrival).saturating_sub(self.tolerance);
+        Some(earliest.saturating_sub(self.clock.now())).filter(|wait| !wait.is_zero())
+    }
+
     /// Nothing passes for `pause`, and no burst after it.
     fn push_back(&self, key: K, pause: Duration) {
         let until = Nanos::from(self.clock.now() + pause + self.tolerance);
@@ -101,10 +119,32 @@ impl<K: Hash + Eq + Copy> Limit<K> {
         *state = (*state).max(until);
     }
 
+    /// Nothing is pushed back any more.
+    fn lift(&self) {
+        let now = Nanos::from(self.clock.now() + self.tolerance);
+        let mut states = self.states.0.lock().unwrap_or_else(PoisonError::into_inner);
+        states.values_mut().for_each(|arrival| *arrival = (*arrival).min(now));
+    }
+
     /// Forgets keys whose state is that of a new one.
     fn forget_fresh(&self) {
         let now = Nanos::from(self.clock.now());
         self.states.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, arrival| *arrival > now);
+    }
+}
+
+/// A rate below the documented one, learned from 429s that came although the documented one was kept.
+#[derive(Clone, Copy)]
+struct Pace {
+    rate: f64,
+    since: Instant,
+    next: Instant,
+}
+
+impl Pace {
+    /// The share of the documented rate that is allowed now.
+    fn rate(&self) -> f64 {
+        (self.rate + self.since.elapsed().as_secs_f64() / RECOVERY.as_secs_f64()).min(1.0)
     }
 }
 
@@ -123,6 +163,9 @@ pub struct SendLimiter {
     chats: Limit<ChatId>,
     /// Ends of pauses by chat.
     pauses: HashMap<ChatId, Instant>,
+    /// Chats with a rate of their own; none where no limit holds.
+    paces: HashMap<ChatId, Pace>,
+    learns: bool,
     bot_pause: Option<Instant>,
     /// End of a pause that a call without a chat was asked for: it holds polls as well.
     calls_pause: Option<Instant>,
@@ -139,12 +182,14 @@ impl SendLimiter {
             bot: Limit::new(bot, clock),
             chats: Limit::new(chat, clock),
             pauses: HashMap::new(),
+            paces: HashMap::new(),
+            learns: in_chats,
             bot_pause: None,
             calls_pause: None,
         }
     }
 
-    /// Takes a permit for one send into `chat`.
+    /// Takes a permit for one send into `chat`: of all limits together, or of none.
     ///
     /// # Errors
     /// How long to wait before asking again.
@@ -152,14 +197,33 @@ impl SendLimiter {
         if let Some(wait) = left(self.bot_pause) {
             return Err(wait);
         }
+        // Whoever is refused by the bot's limit must not delay its chat as well.
+        if let Some(wait) = self.bot.wait(&()) {
+            return Err(wait);
+        }
+        if let Some(wait) = self.paces.get(&chat).and_then(|pace| left(Some(pace.next))) {
+            return Err(wait);
+        }
         self.chats.permit(&chat)?;
-        self.bot.permit(&())
+        self.bot.permit(&())?;
+        if let Some(pace) = self.paces.get_mut(&chat) {
+            let rate = pace.rate();
+            pace.next = Instant::now() + MINUTE_PERIOD.div_f64(rate);
+            if rate >= 1.0 {
+                self.paces.remove(&chat);
+            }
+        }
+        Ok(())
     }
 
     /// Telegram asked for a pause in `chat`. When another chat is paused as well, all of the bot pauses.
     pub fn limited(&mut self, chat: ChatId, retry_after: Duration) -> Reach {
         self.pauses.retain(|_, until| left(Some(*until)).is_some());
         let others = self.pauses.keys().any(|other| *other != chat);
+        if self.learns {
+            let (now, rate) = (Instant::now(), self.rate(chat));
+            self.paces.insert(chat, Pace { rate: (rate * LOWERED).max(RATE_MIN), since: now, next: now });
+        }
         self.pause(chat, retry_after);
         self.chats.forget_fresh();
         if others {
@@ -200,9 +264,27 @@ impl SendLimiter {
         left(self.calls_pause)
     }
 
+    /// Ends all pauses. What they pushed back has no burst, and goes at its rate from now on.
+    pub fn lift(&mut self) {
+        (self.bot_pause, self.calls_pause) = (None, None);
+        self.pauses.clear();
+        self.bot.lift();
+        self.chats.lift();
+    }
+
     /// Chats that are paused now, with the time left.
     pub fn pauses(&self) -> impl Iterator<Item = (ChatId, Duration)> + '_ {
         self.pauses.iter().filter_map(|(chat, until)| Some((*chat, left(Some(*until))?)))
+    }
+
+    /// The share of the documented rate that the bot keeps to in a chat; it recovers within an hour.
+    pub fn rate(&self, chat: ChatId) -> f64 {
+        self.paces.get(&chat).map_or(1.0, Pace::rate)
+    }
+
+    /// Chats with a lower rate than the documented one, and its share of that.
+    pub fn lowered(&self) -> impl Iterator<Item = (ChatId, f64)> + '_ {
+        self.paces.iter().map(|(chat, pace)| (*chat, pace.rate())).filter(|(_, rate)| *rate < 1.0)
     }
 
     /// How long the whole bot is paused, if it is.
@@ -274,6 +356,48 @@ mod tests {
         limiter.limited(ChatId(1), seconds(5));
         tokio::time::advance(seconds(6)).await;
         assert_eq!(limiter.limited(ChatId(2), seconds(5)), Reach::Chat);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_of_the_bots_limit_delays_no_chat() {
+        let mut limiter = SendLimiter::new(NonZeroU32::new(3), true);
+        assert!(limiter.permit(ChatId(1)).is_ok(), "one at a time, a third of a second apart");
+        for _ in 0..20 {
+            assert!(limiter.permit(ChatId(2)).is_err(), "the bot's limit");
+        }
+        tokio::time::advance(Duration::from_millis(334)).await;
+        assert!(limiter.permit(ChatId(2)).is_ok(), "refusals took nothing of the chat's");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_that_a_person_lifts_are_over_at_once() {
+        let mut limiter = SendLimiter::new(NonZeroU32::new(30), true);
+        limiter.limited(ChatId(1), seconds(80_000));
+        limiter.pause_calls(seconds(80_000));
+        limiter.lift();
+        assert_eq!((limiter.calls_pause(), limiter.bot_pause(), limiter.pause_left(ChatId(1))), (None, None, None));
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(limiter.permit(ChatId(1)).is_ok());
+        assert!(limiter.permit(ChatId(1)).is_err(), "without a burst");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_chat_that_answers_429_within_its_rate_is_slowed_by_a_fifth_and_recovers_over_an_hour() {
+        let mut limiter = SendLimiter::new(None, true);
+        for (times, rate) in [(1, 0.8), (2, 0.64), (9, RATE_MIN)] {
+            while limiter.lowered().next().is_none_or(|(_, now)| now > rate + 0.01) {
+                limiter.limited(ChatId(1), Duration::ZERO);
+            }
+            assert!((limiter.rate(ChatId(1)) - rate).abs() < 0.01, "after {times}");
+        }
+        assert!((limiter.rate(ChatId(2)) - 1.0).abs() < f64::EPSILON);
+        tokio::time::advance(seconds(1)).await;
+        assert!(limiter.permit(ChatId(1)).is_ok());
+        let wait = limiter.permit(ChatId(1)).expect_err("slower than documented");
+        assert!(wait > MINUTE_PERIOD * 2 && wait <= MINUTE_PERIOD.div_f64(RATE_MIN), "{wait:?}");
+        tokio::time::advance(RECOVERY).await;
+        assert!(limiter.permit(ChatId(1)).is_ok());
+        assert_eq!(limiter.lowered().count(), 0, "recovered");
     }
 
     #[tokio::test(start_paused = true)]

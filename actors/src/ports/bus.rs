@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::domain::ids::{BotId, ChatId, ConfigSeq, TelegramChatId};
 use crate::domain::ownership::{Incarnation, LeaseKey};
+use crate::domain::silence::Silence;
 use crate::domain::time::Timestamp;
 
 /// Something that somebody should look at. Ids only.
@@ -24,6 +25,16 @@ pub enum Hint {
     Spent(ChatId),
     /// Telegram says that the bot cannot post in the chat.
     CannotPost(ChatId, BotId),
+    /// The bot can post in the chat again.
+    CanPost(ChatId, BotId),
+    /// The bot was let into the chat, or given the right to write there.
+    Opened(BotId, ChatId),
+    /// The chat would have the bot speak, which cannot post there as far as the chat knows.
+    Wanted(BotId, ChatId),
+    /// What keeps the bot silent everywhere, or that nothing does any more.
+    Silent(BotId, Option<Silence>),
+    /// Telegram asked the bot for a long pause in the chat.
+    Paused(ChatId, BotId, Timestamp),
     /// Telegram says that the chat became this supergroup.
     Migrated(ChatId, TelegramChatId),
     /// The lease changed: its owner, its desired owner, or that one's readiness.

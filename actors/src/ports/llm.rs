@@ -86,17 +86,15 @@ pub struct Completion {
     pub completion_tokens: Option<u32>,
 }
 
-/// Why an answer ended.
+/// Why an answer ended; one that ended in any other way is none ([`LlmError::Garbage`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FinishReason {
-    /// The model was done.
+    /// The model was done: the text is whole.
     Stop,
-    /// `max_tokens` were used up.
+    /// `max_tokens` were used up: the text breaks off.
     Length,
     /// The provider's filter cut it.
     ContentFilter,
-    /// Anything else.
-    Other,
 }
 
 /// Why there is no answer.

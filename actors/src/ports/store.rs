@@ -19,7 +19,7 @@ use crate::domain::pause::Pause;
 use crate::domain::people::{Forgotten, PersonRecord, Rights};
 use crate::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use crate::domain::time::Timestamp;
-use crate::domain::transcript::TranscriptEntry;
+use crate::domain::transcript::{EntryKey, TranscriptEntry};
 use crate::domain::turn::{Turn, TurnState};
 
 /// Why the store did not do it.
@@ -73,7 +73,9 @@ pub struct ChatMemory {
     pub calm_until: Option<Timestamp>,
     /// People there have been told that they talk to an AI.
     pub disclosed: bool,
-    /// Its latest entries, oldest first.
+    /// The highest message id among its entries, for each id that Telegram gave the chat: what is newer has no entry.
+    pub highest: Vec<(TelegramChatId, MessageId)>,
+    /// The end of its conversation, oldest first.
     pub recent: Vec<Arc<TranscriptEntry>>,
 }
 
@@ -86,7 +88,7 @@ pub struct Backlog {
     pub ticks: Vec<ChatId>,
     /// Bots with queued turns or messages that are due.
     pub bots: Vec<BotId>,
-    /// Turns queued or claimed.
+    /// Turns queued or claimed, of the bots that this node has.
     pub turns_open: u64,
 }
 
@@ -210,7 +212,7 @@ pub trait Store: Archive {
     /// the process (I7): its claimed turns go back to the queue or are dead, what it was sending is unknown.
     async fn reclaim(&self, bot: BotId) -> Result<(), StoreError>;
 
-    /// Where a chat stands, with its last `recent` entries.
+    /// Where a chat stands, with the end of its conversation: `recent` messages (see [`Store::conversation`]).
     async fn chat_memory(&self, chat: ChatId, recent: usize) -> Result<ChatMemory, StoreError>;
 
     /// The chat's inbox rows without outcome, oldest first.
@@ -224,12 +226,24 @@ pub trait Store: Archive {
         limit: usize,
     ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError>;
 
+    /// The end of a conversation up to that number, oldest first: the last `said` messages, service messages and
+    /// commands, and the latest edit of each message. Looks at no more than eight times as many entries.
+    async fn conversation(
+        &self,
+        chat: ChatId,
+        upto: Number,
+        said: usize,
+    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError>;
+
     /// The first entry of each of these messages, for those that have one.
     async fn find_messages(
         &self,
         chat: TelegramChatId,
         messages: &[MessageId],
     ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError>;
+
+    /// Those of the keys that have an entry, with its number: by the index that keeps keys unique (I2).
+    async fn entry_numbers(&self, keys: &[EntryKey]) -> Result<Vec<(EntryKey, Number)>, StoreError>;
 
     /// The first update of the bot that is not confirmed yet.
     async fn next_offset(&self, bot: BotId) -> Result<Option<i64>, StoreError>;
@@ -271,14 +285,18 @@ pub trait Store: Archive {
         limit: usize,
     ) -> Result<(Vec<OutcomeRecord>, OutcomeCursor), StoreError>;
 
-    /// Deletes handled inbox rows received before `before`, whose updates cannot come again (I2), and what was taken
+    /// Gives up inbox rows received before `before` whose chats left the manifest, deletes handled ones from before it, whose updates cannot come again (I2), and what was taken
     /// from budgets in periods that began before it and have ended; returns how many.
     async fn prune(&self, before: Timestamp) -> Result<u64, StoreError>;
 
     /// Removes the texts that are older at `now` than their chats keep them, at most some thousands of entries and
     /// decisions a call: of entries text, entities and media, of decisions what they depended on, of messages their
-    /// text. Numbers, authors, dates and outcomes stay. Returns how many entries and decisions it has passed.
+    /// text, of handled inbox rows what they hold. Numbers, authors, dates and outcomes stay. Returns how many entries and decisions it has passed.
     async fn expire(&self, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Ends what nobody took in its time, whoever lives: turns queued or claimed whose time was over at `before` are
+    /// expired, and messages that wait since then are cancelled; at most some thousands a call. Returns how many.
+    async fn expire_unspoken(&self, before: Timestamp) -> Result<u64, StoreError>;
 
     /// The states of a turn and its messages, for tests and the reason why.
     async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError>;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{MessageId, TelegramChatId, TelegramUserId, ThreadId, UpdateId};
 use crate::domain::incoming::{ChatKind, Incoming};
@@ -124,9 +125,14 @@ pub enum TelegramError {
     /// The group became this supergroup.
     #[error("chat migrated to {0}")]
     Migrated(TelegramChatId),
-    /// 403: kicked, blocked, no right to write.
-    #[error("forbidden: {0}")]
-    Forbidden(String),
+    /// The bot cannot write there, whatever it says: it is silent there until it can again.
+    #[error("cannot write there ({}): {description}", place.as_str())]
+    CannotWrite {
+        /// Where, and in what way.
+        place: Shut,
+        /// Telegram's words.
+        description: String,
+    },
     /// Any other definite refusal.
     #[error("rejected ({code}): {description}")]
     Rejected {
@@ -135,6 +141,32 @@ pub enum TelegramError {
         /// Telegram's words.
         description: String,
     },
+}
+
+/// How a place is shut to a bot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shut {
+    /// The bot is not in the chat: kicked, blocked, never added.
+    Outside,
+    /// The bot is in the chat and may not write: restricted, or the chat is closed to its kind.
+    Muted,
+    /// Telegram does not know the chat, or it was deleted.
+    Gone,
+    /// The forum topic is closed or deleted; the rest of the chat is not.
+    Topic,
+}
+
+impl Shut {
+    /// The word in records and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Outside => "outside",
+            Self::Muted => "muted",
+            Self::Gone => "gone",
+            Self::Topic => "topic",
+        }
+    }
 }
 
 impl TelegramError {
@@ -152,7 +184,7 @@ impl TelegramError {
             Self::Unauthorized(_) => "unauthorized",
             Self::Conflict(_) => "conflict",
             Self::Migrated(_) => "migrated",
-            Self::Forbidden(_) => "forbidden",
+            Self::CannotWrite { .. } => "cannot_write",
             Self::Rejected { .. } => "rejected",
         }
     }
@@ -202,10 +234,16 @@ pub trait BotApi: Send + Sync + 'static {
     /// Whether a send has a chance now: false while Telegram is believed to be out of reach, until that is tried again.
     fn sends_go(&self) -> bool;
 
+    /// What Telegram must show with every update that it brings, made of the token in use; `None` leaves it as it is.
+    fn webhook_secret(&self) -> Option<WebhookSecret>;
+
     /// Looks again where the token comes from; whether it is another one now.
     fn renew_token(&self) -> bool;
 
     /// What Telegram says of a chat.
+    ///
+    /// # Errors
+    /// `Migrated` when it became a supergroup, `CannotWrite` when Telegram does not let the bot see it.
     async fn get_chat(&self, chat: TelegramChatId) -> Result<ChatDescription, TelegramError>;
 }
 

@@ -25,7 +25,7 @@ use crate::domain::pause::Pause;
 use crate::domain::people::{Forgotten, PersonRecord, Rights};
 use crate::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use crate::domain::time::Timestamp;
-use crate::domain::transcript::TranscriptEntry;
+use crate::domain::transcript::{EntryKey, TranscriptEntry};
 use crate::domain::turn::Turn;
 use crate::ports::archive::{Archive, DecisionQuery};
 use crate::ports::store::{
@@ -54,6 +54,7 @@ pub struct FaultyStore {
     records_held: watch::Sender<bool>,
     hanging: Mutex<HashSet<BotId>>,
     faults: Mutex<HashMap<&'static str, (Fault, u64)>>,
+    refused: Mutex<Vec<(&'static str, String)>>,
 }
 
 impl FaultyStore {
@@ -67,6 +68,7 @@ impl FaultyStore {
             records_held: watch::Sender::new(false),
             hanging: Mutex::default(),
             faults: Mutex::default(),
+            refused: Mutex::default(),
         }
     }
 
@@ -105,6 +107,18 @@ impl FaultyStore {
         self.faults.lock().unwrap().insert(operation, (Fault::AnswerLost, 1));
     }
 
+    /// Refuses every operation of that name that holds those words: a row that no table takes.
+    pub fn refuse(&self, operation: &'static str, words: &str) {
+        self.refused.lock().unwrap().push((operation, words.to_owned()));
+    }
+
+    fn refusal(&self, operation: &Operation) -> Option<Refusal> {
+        let refused = self.refused.lock().unwrap();
+        let of_name = |(name, _): &&(&'static str, String)| *name == name_of(operation);
+        let words = refused.iter().filter(of_name).find(|(_, words)| format!("{operation:?}").contains(words));
+        words.map(|_| Refusal::Conflict("a row contradicts what is stored".to_owned()))
+    }
+
     fn fault(&self, names: &[&'static str]) -> Option<Fault> {
         let mut faults = self.faults.lock().unwrap();
         let name = names.iter().find(|name| faults.get(**name).is_some_and(|(_, left)| *left > 0))?;
@@ -139,7 +153,11 @@ impl Store for FaultyStore {
         if self.reach().is_err() || fault == Some(Fault::NothingWritten) {
             return failed(&names);
         }
-        let results = self.rows.commit(batch).await?;
+        let refusals: Vec<Option<Refusal>> = batch.iter().map(|operation| self.refusal(operation)).collect();
+        let accepted = batch.into_iter().zip(&refusals).filter_map(|(op, no)| no.is_none().then_some(op)).collect();
+        let mut accepted = self.rows.commit(accepted).await?.into_iter();
+        let results: Vec<_> =
+            refusals.into_iter().filter_map(|no| no.map_or_else(|| accepted.next(), |no| Some(Err(no)))).collect();
         if fault == Some(Fault::AnswerLost) {
             return failed(&names);
         }
@@ -189,12 +207,25 @@ impl Store for FaultyStore {
         self.reach()?.transcript(chat, upto, limit).await
     }
 
+    async fn conversation(
+        &self,
+        chat: ChatId,
+        upto: Number,
+        said: usize,
+    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+        self.reach()?.conversation(chat, upto, said).await
+    }
+
     async fn find_messages(
         &self,
         chat: TelegramChatId,
         messages: &[MessageId],
     ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
         self.reach()?.find_messages(chat, messages).await
+    }
+
+    async fn entry_numbers(&self, keys: &[EntryKey]) -> Result<Vec<(EntryKey, Number)>, StoreError> {
+        self.reach()?.entry_numbers(keys).await
     }
 
     async fn next_offset(&self, bot: BotId) -> Result<Option<i64>, StoreError> {
@@ -259,6 +290,10 @@ impl Store for FaultyStore {
 
     async fn expire(&self, now: Timestamp) -> Result<u64, StoreError> {
         self.reach()?.expire(now).await
+    }
+
+    async fn expire_unspoken(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.reach()?.expire_unspoken(before).await
     }
 
     async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError> {

@@ -137,5 +137,6 @@ pub fn name_of(operation: &Operation) -> &'static str {
         Operation::ReturnAllowance(_) => "return_allowance",
         Operation::HandOver(_) => "hand_over",
         Operation::SetAbsence(_) => "set_absence",
+        Operation::LiftPauses(_) => "lift_pauses",
     }
 }

@@ -26,7 +26,7 @@ use crate::domain::pause::Pause;
 use crate::domain::people::{Forgotten, PersonRecord, Rights};
 use crate::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use crate::domain::time::Timestamp;
-use crate::domain::transcript::TranscriptEntry;
+use crate::domain::transcript::{EntryKey, TranscriptEntry};
 use crate::domain::turn::Turn;
 use crate::ports::store::{
     Backlog, ChatMemory, Cut, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
@@ -146,12 +146,25 @@ impl Store for MemoryStore {
         Ok(self.reach()?.transcript_until(chat, upto, limit))
     }
 
+    async fn conversation(
+        &self,
+        chat: ChatId,
+        upto: Number,
+        said: usize,
+    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+        Ok(self.reach()?.conversation(chat, upto, said))
+    }
+
     async fn find_messages(
         &self,
         chat: TelegramChatId,
         messages: &[MessageId],
     ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
         Ok(self.reach()?.find_messages(chat, messages))
+    }
+
+    async fn entry_numbers(&self, keys: &[EntryKey]) -> Result<Vec<(EntryKey, Number)>, StoreError> {
+        Ok(self.reach()?.entry_numbers(keys))
     }
 
     async fn next_offset(&self, bot: BotId) -> Result<Option<i64>, StoreError> {
@@ -209,6 +222,10 @@ impl Store for MemoryStore {
 
     async fn expire(&self, now: Timestamp) -> Result<u64, StoreError> {
         Ok(self.reach()?.expire(now))
+    }
+
+    async fn expire_unspoken(&self, before: Timestamp) -> Result<u64, StoreError> {
+        Ok(self.reach()?.expire_unspoken(before))
     }
 
     async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError> {

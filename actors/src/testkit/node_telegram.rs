@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use super::scripted_telegram::ScriptedTelegram;
 use crate::domain::ids::{MessageId, TelegramChatId, TelegramUserId, ThreadId};
 use crate::ports::telegram::{
-    BotApi, ChatDescription, Me, ReceivedUpdate, SendMessage, TelegramError, WebhookStatus, WebhookTarget,
+    BotApi, ChatDescription, Me, ReceivedUpdate, SendMessage, TelegramError, WebhookSecret, WebhookStatus,
+    WebhookTarget,
 };
 
 /// What a node did at Telegram.
@@ -206,6 +207,10 @@ impl BotApi for NodeTelegram {
 
     fn sends_go(&self) -> bool {
         self.bot.sends_go()
+    }
+
+    fn webhook_secret(&self) -> Option<WebhookSecret> {
+        self.bot.webhook_secret()
     }
 
     fn renew_token(&self) -> bool {

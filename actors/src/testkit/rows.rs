@@ -19,6 +19,7 @@ use crate::domain::outbox::{OnUnknown, OutboxMessage, SendProgress, SendResult};
 use crate::domain::roster::{
     BotSpec, ChatPolicy, ChatSpec, DeliveryMode, Generation, Language, ModelRef, Pacing, Persona, Physics, RosterPlan,
 };
+use crate::domain::silence::Silence;
 use crate::domain::stance::{Relationship, Stance};
 use crate::domain::strategy::{Consistency, Novelty, Strategy};
 use crate::domain::time::Timestamp;
@@ -96,6 +97,7 @@ pub fn chat_spec(n: i64, bots: &[BotSpec]) -> ChatSpec {
         physics: Physics {
             chain_depth_max: Some(3),
             pair_per_ten_minutes: Some(6),
+            person_per_ten_minutes: Some(9),
             chat_per_minute: None,
             fleet_per_minute: None,
             cool_down: Duration::from_mins(5),
@@ -176,7 +178,7 @@ pub fn entry(chat: ChatId, number: i64, inbox: i64) -> TranscriptEntry {
             Entity { kind: EntityKind::TextMention(TelegramUserId(1001)), offset: 0, length: 7 },
             Entity { kind: EntityKind::Other("bold".to_owned()), offset: 8, length: 7 },
         ],
-        media: Some(Media { kind: "photo".to_owned(), reference: None }),
+        media: Some(Media { kind: "photo".to_owned(), reference: None, album: None }),
         date: at(1),
         inbox: InboxId(inbox),
         chain_depth: 0,
@@ -210,7 +212,10 @@ pub fn decision(chat: ChatId, number: i64, cause: Cause) -> Decision {
             first: Number(1),
             last: Number(1),
             absent: vec![BotId(9)],
-            open: vec![OpenTurn { bot: BotId(8), target: Some(Number(1)), until: at(60) }],
+            silent: vec![(BotId(9), Silence::Paused(at(70))), (BotId(7), Silence::Refused)],
+            open: vec![OpenTurn { bot: BotId(8), target: Some(Number(1)), thread: Some(ThreadId(4)), until: at(60) }],
+            thread: Some(ThreadId(4)),
+            topics: true,
             calm_until: Some(at(90)),
             stopped: false,
             ahead_ms: Some(-600_000),

@@ -47,7 +47,11 @@ struct Script {
     webhooks: VecDeque<Step>,
     every_me: Option<Step>,
     new_token: bool,
+    /// Tokens that replaced the first one.
+    tokens: u64,
     out_of_reach: bool,
+    every_typing: Option<Step>,
+    chats: HashMap<TelegramChatId, Result<ChatDescription, TelegramError>>,
 }
 
 /// One bot's Telegram.
@@ -112,6 +116,11 @@ impl ScriptedTelegram {
         self.script.lock().unwrap().sends.push_back(step);
     }
 
+    /// What becomes of every "typing" from now on; `None` lets all go well.
+    pub fn every_typing(&self, step: Option<Step>) {
+        self.script.lock().unwrap().every_typing = step;
+    }
+
     /// What becomes of the next reaction that nothing was said of yet.
     pub fn next_reaction(&self, step: Step) {
         self.script.lock().unwrap().reactions.push_back(step);
@@ -130,6 +139,11 @@ impl ScriptedTelegram {
     /// What becomes of every question who the token belongs to; `None` lets all go well.
     pub fn every_me(&self, step: Option<Step>) {
         self.script.lock().unwrap().every_me = step;
+    }
+
+    /// What Telegram says of a chat from now on.
+    pub fn describe(&self, chat: TelegramChatId, told: Result<ChatDescription, TelegramError>) {
+        self.script.lock().unwrap().chats.insert(chat, told);
     }
 
     /// Telegram is believed to be out of reach, or within it again.
@@ -243,10 +257,17 @@ impl BotApi for ScriptedTelegram {
         !self.script.lock().unwrap().out_of_reach
     }
 
+    fn webhook_secret(&self) -> Option<WebhookSecret> {
+        let tokens = self.script.lock().unwrap().tokens;
+        (tokens > 0).then(|| WebhookSecret::new(format!("secret-of-token-{tokens}")))
+    }
+
     fn renew_token(&self) -> bool {
         let mut script = self.script.lock().unwrap();
         if script.new_token {
             (script.every_me, script.every_poll) = (None, None);
+            script.webhooks.clear();
+            script.tokens += 1;
         }
         std::mem::take(&mut script.new_token)
     }
@@ -290,7 +311,13 @@ impl BotApi for ScriptedTelegram {
     }
 
     async fn send_typing(&self, _: TelegramChatId, _: Option<ThreadId>) -> Result<(), TelegramError> {
-        Ok(())
+        let step = self.script.lock().unwrap().every_typing.clone();
+        match step {
+            Some(Step::Fail(error)) => Err(error),
+            Some(Step::Hang) => std::future::pending().await,
+            Some(Step::Panic) => panic!("the client of bot {} panics while it types", self.me.id),
+            Some(Step::Accept) | None => Ok(()),
+        }
     }
 
     async fn set_reaction(&self, chat: TelegramChatId, message: MessageId, emoji: &str) -> Result<(), TelegramError> {
@@ -315,7 +342,8 @@ impl BotApi for ScriptedTelegram {
     }
 
     async fn get_chat(&self, chat: TelegramChatId) -> Result<ChatDescription, TelegramError> {
-        Ok(ChatDescription { kind: ChatKind::Supergroup, title: format!("chat {chat}") })
+        let told = self.script.lock().unwrap().chats.get(&chat).cloned();
+        told.unwrap_or_else(|| Ok(ChatDescription { kind: ChatKind::Supergroup, title: format!("chat {chat}") }))
     }
 }
 
@@ -335,7 +363,9 @@ impl UpdateDecoder for ScriptDecoder {
         let mut cut = false;
         match &mut incoming.event {
             Event::Message(message) => {
-                if let Some(quoted) = message.quoted.as_mut().filter(|quoted| gone(quoted.author, UNDATED)) {
+                if let Some(quoted) =
+                    message.quoted.as_mut().filter(|quoted| quoted.author.is_some_and(|author| gone(author, UNDATED)))
+                {
                     cut = quoted.text.take().is_some();
                 }
                 if gone(message.author.id, message.date) {

@@ -4,8 +4,8 @@
 //! wrote, and the store may be the one that is measured. Whoever raises it owns the clock.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
-use std::sync::{Arc, RwLock};
 
 use ractor::{Actor, ActorRef};
 use tokio::task::JoinHandle;
@@ -68,8 +68,7 @@ impl Solo {
             Seat { name: "solo".to_owned(), place: Place::Alone(tenure.epoch), bus: Arc::new(ScriptedBus::default()) };
         let node = Node::new(store, clock, decoder, Generator::new().unwrap(), seat, Directory::new(roster), 1);
         let node = Arc::new(node.with_budgets(&[]));
-        let webhooks =
-            Webhooks { public_url: None, max_connections: 1, delete_foreign: false, secrets: RwLock::default() };
+        let webhooks = Webhooks { max_connections: 1, ..Webhooks::default() };
         let setup = ProviderSetup {
             name: provider.to_owned(),
             llm: Arc::clone(&llm) as Arc<dyn LlmProvider>,

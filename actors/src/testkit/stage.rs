@@ -136,6 +136,7 @@ impl Scenery {
             chat.physics = Physics {
                 chain_depth_max: None,
                 pair_per_ten_minutes: None,
+                person_per_ten_minutes: None,
                 chat_per_minute: None,
                 fleet_per_minute: None,
                 cool_down: Duration::ZERO,
@@ -270,14 +271,20 @@ impl Scenery {
 
     /// Starts a fleet.
     pub async fn raise(mut self) -> Stage {
-        self.processes += 1;
         let store = Arc::new(FaultyStore::new(self.rows.reopened(), self.journal.clone()));
+        let Playing { node, tenure, bots, chats, actor, ended } = self.play(Arc::clone(&store) as Arc<dyn Store>).await;
+        Stage { scenery: self, store, node, tenure, bots, chats, actor, ended }
+    }
+
+    /// Starts a fleet over a store of any kind.
+    pub async fn play(&mut self, store: Arc<dyn Store>) -> Playing {
+        self.processes += 1;
         let roster = store.apply_roster(&self.plan, self.clock.now()).await.unwrap();
         let tenure = store.begin_tenure("stage", self.clock.now()).await.unwrap();
         let (bots, chats) = (roster.bots.keys().copied().collect(), roster.chats.keys().copied().collect());
         let providers = self.provider_setups();
         let node = Node::new(
-            Arc::clone(&store) as Arc<dyn Store>,
+            store,
             Arc::clone(&self.clock) as Arc<dyn Clock>,
             Arc::new(ScriptDecoder),
             Generator::new().unwrap(),
@@ -292,6 +299,7 @@ impl Scenery {
             max_connections: 40,
             delete_foreign: self.delete_foreign,
             secrets: RwLock::new(node.directory.known().bots.keys().map(secret).collect()),
+            former: RwLock::default(),
         };
         let args = FleetArgs {
             node: Arc::clone(&node),
@@ -304,7 +312,29 @@ impl Scenery {
             ownership: self.ownership.clone(),
         };
         let (actor, ended) = FleetActor::spawn(None, FleetActor, args).await.unwrap();
-        Stage { scenery: self, store, node, tenure, bots, chats, actor, ended }
+        Playing { node, tenure, bots, chats, actor, ended }
+    }
+}
+
+/// A fleet over a store of any kind.
+pub struct Playing {
+    /// Its node.
+    pub node: Arc<Node>,
+    /// What it found when it started.
+    pub tenure: Tenure,
+    /// Its bots, in the order of the plan.
+    pub bots: Vec<BotId>,
+    /// Its chats, in the order of the plan.
+    pub chats: Vec<ChatId>,
+    actor: ActorRef<FleetMsg>,
+    ended: JoinHandle<()>,
+}
+
+impl Playing {
+    /// Kills the process: every actor and task ends where it stands.
+    pub async fn killed(self) {
+        self.actor.kill();
+        self.ended.await.unwrap();
     }
 }
 
@@ -429,6 +459,15 @@ impl Stage {
         match self.actor.call(|reply| FleetMsg::Release(child, reply), Some(DEADLINE)).await {
             Ok(ractor::rpc::CallResult::Success(released)) => released,
             other => panic!("the fleet does not answer: {other:?}"),
+        }
+    }
+
+    /// A person lifts the pauses of the bot at that place; tells whether that is stored.
+    pub async fn lift_pauses(&self, at: usize) -> bool {
+        let bot = self.node.directory.bot(self.bots[at]).expect("the bot runs");
+        match bot.call(BotMsg::LiftPauses, Some(DEADLINE)).await {
+            Ok(ractor::rpc::CallResult::Success(lifted)) => lifted,
+            other => panic!("the bot does not answer: {other:?}"),
         }
     }
 

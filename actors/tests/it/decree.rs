@@ -17,7 +17,7 @@ pub(crate) async fn bid(stage: &Stage, with: impl FnOnce(&mut Turn)) -> TurnId {
     let now = stage.node.clock.now();
     let number = memory.last_decision.0 + 1;
     let mut turn = rows::turn(number * 100, chat, number, stage.bots[0]);
-    (turn.target, turn.answers_bot, turn.chain_depth) = (None, None, 0);
+    (turn.target, turn.answers_bot, turn.chain_depth) = (None, None, 1);
     (turn.due_at, turn.created_at, turn.expires_at) = (now, now, now + Duration::from_secs(20));
     with(&mut turn);
     let id = turn.id;

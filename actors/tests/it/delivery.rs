@@ -115,8 +115,11 @@ async fn i4_a_reply_resolves_an_unknown_message_which_stands_before_it() {
     let text = stage.journal().sent_texts().remove(0);
     let mut reply = stage.spoken(0, MessageId(901), "is that so?");
     message(&mut reply).reply_to = Some(MessageId(900));
-    message(&mut reply).quoted =
-        Some(Quoted { author: stage.scenery.plan.bots[0].telegram_id, text: Some(text.clone()) });
+    message(&mut reply).quoted = Some(Quoted {
+        author: Some(stage.scenery.plan.bots[0].telegram_id),
+        text: Some(text.clone()),
+        ..Quoted::default()
+    });
     stage.telegram(0).receive(7001, reply);
     stage.until_sent(2).await;
     stage.until_at_rest().await;

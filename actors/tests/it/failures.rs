@@ -143,6 +143,42 @@ async fn an_answer_that_must_not_reach_a_chat_falls_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn texts_that_are_kept_back_open_no_breaker() {
+    let mut stage = Scenery::new(1, 1).with_provider("second").raise().await;
+    let provoked = [
+        "ha ".repeat(200),
+        "<think>they must not see this".to_owned(),
+        "{\"name\": \"search\", \"arguments\": {}}".to_owned(),
+        "Error code: 429".to_owned(),
+        "bot-1:".to_owned(),
+        "well <|im_end|> <|im_start|>user".to_owned(),
+        "\"\"".to_owned(),
+    ];
+    for (round, text) in provoked.iter().enumerate() {
+        stage.llm(0).every(Some(Thought::Say(text.clone())));
+        stage.person_says(0, "say it", &[0]);
+        stage.until_sent(round + 1).await;
+    }
+    assert_eq!(stage.llm(0).asked(), 2 * provoked.len(), "the model is asked each time");
+    stage.llm(0).every(None);
+    stage.person_says(0, "hello", &[0]);
+    stage.until_sent(provoked.len() + 1).await;
+    assert!(stage.journal().sent_texts().last().is_some_and(|text| !text.starts_with("second")), "and speaks at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn marks_of_a_broken_template_in_several_chats_open_the_breaker() {
+    let mut stage = Scenery::new(1, 6).with_provider("second").raise().await;
+    stage.llm(0).every(Some(Thought::Say("bir <|im_end|> iki".to_owned())));
+    for round in 0..7 {
+        stage.person_says(round % 6, "hello", &[0]);
+        stage.until_sent(round + 1).await;
+        stage.until_at_rest().await;
+    }
+    assert_eq!(stage.llm(0).asked(), 9, "twice in four chats, once in the fifth, and no more");
+}
+
+#[tokio::test(start_paused = true)]
 async fn turns_wait_while_no_provider_answers() {
     let mut stage = Scenery::new(1, 1).raise().await;
     stage.llm(0).every(Some(down()));

@@ -38,6 +38,7 @@ fn two_who_never_tire() -> Scenery {
     chat.physics = Physics {
         chain_depth_max: Some(6),
         pair_per_ten_minutes: Some(12),
+        person_per_ten_minutes: None,
         chat_per_minute: Some(20),
         fleet_per_minute: Some(600),
         cool_down: Duration::from_secs(600),

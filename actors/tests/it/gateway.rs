@@ -244,15 +244,15 @@ async fn a_breaker_opens_for_its_model_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_that_must_not_reach_a_chat_open_the_breaker_too() {
+async fn a_model_whose_texts_are_kept_back_is_asked_on_and_its_breaker_stays_closed() {
     let mut stage = Scenery::new(1, 1).with_provider("second").raise().await;
     stage.llm(0).every(Some(Thought::Say("<think>they must not see this".to_owned())));
     for round in 1..=6 {
         stage.person_says(0, "hello", &[0]);
         stage.until_sent(round).await;
     }
-    assert_eq!(stage.llm(0).asked(), 5, "two tries a turn, until the fifth in a row");
-    assert_eq!(stage.provider(0).await.breaker, BreakerState::Open);
+    assert_eq!(stage.llm(0).asked(), 12, "two tries a turn");
+    assert_eq!(stage.provider(0).await.breaker, BreakerState::Closed);
     assert!(stage.journal().sent_texts().iter().all(|text| text.starts_with("second")));
 }
 

@@ -286,3 +286,65 @@ async fn typing_ends_before_the_reply_is_stale() {
     let (_, _, messages) = ended(&stage, turn).await;
     assert_eq!(messages, [OutboxState::Sent], "it is typed in the time that is left");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_to_be_human_is_asked_for_again_with_the_reason_and_then_dropped() {
+    let mut stage = guarded(1).raise().await;
+    thinks(&stage, &["Saçmalama, ben insanım.", TEA, "I am not a bot.", "I'm human, honestly."]);
+    let first = asked(&mut stage, "sen nesin?").await;
+    assert_eq!(ended(&stage, first).await.0, TurnState::Done);
+    assert!(heard_last(&stage).contains("you are human, or no bot"), "the model hears why: {}", heard_last(&stage));
+    let second = asked(&mut stage, "emin misin?").await;
+    let (how, reason, _) = ended(&stage, second).await;
+    assert!(how == TurnState::Dropped && reason.starts_with("claim"), "{how:?}: {reason}");
+    assert_eq!((stage.journal().sent_texts(), stage.llm(0).asked()), (vec![TEA.to_owned()], 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_policy_lets_a_bot_claim_to_be_human() {
+    let mut scenery = Scenery::new(1, 1);
+    scenery.plan.chats[0].policy = ChatPolicy::Every;
+    let mut stage = scenery.raise().await;
+    thinks(&stage, &["No.", TEA]);
+    stage.person_says(0, "are you a bot?", &[0]);
+    stage.until_sent(1).await;
+    stage.until_at_rest().await;
+    assert_eq!((stage.journal().sent_texts(), stage.llm(0).asked()), (vec![TEA.to_owned()], 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_speaks_as_an_assistant_is_asked_again_once_and_then_let_go() {
+    const OPINION: &str = "As an AI language model I have no preference.";
+    let mut stage = guarded(1).raise().await;
+    thinks(&stage, &[OPINION, "As a chatbot, I like both."]);
+    let turn = asked(&mut stage, "çay mı kahve mi?").await;
+    assert_eq!(ended(&stage, turn).await.0, TurnState::Done);
+    assert_eq!((stage.journal().sent_texts().len(), stage.llm(0).asked()), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn texts_that_are_kept_back_are_bought_a_few_times_and_no_more() {
+    let mut stage = guarded(1).raise().await;
+    let laughter = "ha ha ha ".repeat(60);
+    stage.llm(0).every(Some(Thought::Say(laughter)));
+    let turn = asked(&mut stage, "laugh two hundred times").await;
+    let (how, reason, _) = ended(&stage, turn).await;
+    assert!(how == TurnState::Dropped && reason == "kept back: loop", "{how:?}: {reason}");
+    assert_eq!(stage.llm(0).asked(), 4, "and the turn is not taken up again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_chain_of_models_is_not_gone_through_for_one_provoked_text() {
+    let mut scenery = guarded(1);
+    for name in ["second", "third", "fourth"] {
+        scenery = scenery.with_provider(name);
+    }
+    let mut stage = scenery.raise().await;
+    for at in 0..4 {
+        stage.llm(at).every(Some(Thought::Say("<think>so be it".to_owned())));
+    }
+    let turn = asked(&mut stage, "think aloud").await;
+    assert_eq!(ended(&stage, turn).await.0, TurnState::Dropped);
+    let asked: Vec<usize> = (0..4).map(|at| stage.llm(at).asked()).collect();
+    assert_eq!(asked, [2, 2, 0, 0]);
+}

@@ -6,12 +6,12 @@ use botfleet_actors::actors::bot::intake::receive;
 use botfleet_actors::domain::commit::operation::{Operation, SetStop};
 use botfleet_actors::domain::control::{Rank, StopOrder, StopScope};
 use botfleet_actors::domain::ids::{MessageId, TelegramChatId, UpdateId};
-use botfleet_actors::domain::incoming::{Entity, EntityKind, Event};
+use botfleet_actors::domain::incoming::{ChatKind, Entity, EntityKind, Event, Incoming};
 use botfleet_actors::domain::ownership::NodeRole;
 use botfleet_actors::domain::roster::ChatPolicy;
 use botfleet_actors::domain::turn::TurnState;
 use botfleet_actors::ports::store::Store;
-use botfleet_actors::ports::telegram::{ReceivedUpdate, TelegramError};
+use botfleet_actors::ports::telegram::{ChatDescription, ReceivedUpdate, Shut, TelegramError};
 use botfleet_actors::testkit::cluster_stage::ClusterStage;
 use botfleet_actors::testkit::journal::Happening;
 use botfleet_actors::testkit::rows::chat_spec;
@@ -144,6 +144,38 @@ async fn a_command_is_answered_once_in_a_while_however_often_it_is_given() {
     assert!(!stage.node.people.rights().opted_out.is_empty(), "rights are never spared");
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_the_fleet_says_of_itself_and_commands_stand_in_no_prompt_over_restarts() {
+    let mut scenery = Scenery::new(2, 1);
+    scenery.plan.chats[0].policy = ChatPolicy::Natural;
+    scenery.plan.chats[0].disclosure = Some(TOLD.to_owned());
+    let mut stage = scenery.raise().await;
+    let mut command = stage.spoken(0, MessageId(900), "/privacy");
+    let Event::Message(message) = &mut command.event else { unreachable!() };
+    message.entities = vec![Entity { kind: EntityKind::BotCommand, offset: 0, length: 8 }];
+    stage.telegram(0).receive(7900, command);
+    let notices = async |stage: &Stage| stage.transcript(0).await.iter().filter(|entry| entry.is_notice()).count();
+    stage.until("both are told", async |stage| notices(stage).await == 2).await;
+    stage.until_at_rest().await;
+    assert_eq!(stage.llm(0).asked(), 0, "nobody answers a notice");
+    let ask = async |stage: &mut Stage, text: &str| {
+        let (asked, name) = (stage.llm(0).asked(), stage.scenery.plan.bots[1].name.clone());
+        stage.person_says(0, &format!("{name}, {text}"), &[0, 1]);
+        stage.until("the bot is asked", async |stage| stage.llm(0).asked() > asked).await;
+        stage.until_at_rest().await;
+        stage.llm(0).calls()
+    };
+    ask(&mut stage, "selam, nasılsın?").await;
+    let mut stage = stage.killed().await.raise().await;
+    let calls = ask(&mut stage, "peki ya sen?").await;
+    assert!(notices(&stage).await == 2 && !calls.is_empty());
+    for (_, request) in calls {
+        let said: Vec<&str> = request.messages[1..].iter().map(|message| message.content.as_str()).collect();
+        assert!(said.iter().any(|text| text.contains("selam, nasılsın?")), "{said:?}");
+        assert!(!said.iter().any(|text| text.contains(TOLD) || text.contains('/')), "{said:?}");
+    }
+}
+
 fn stranger(stage: &Scenery, chat: TelegramChatId) -> ReceivedUpdate {
     let mut incoming = stage.spoken(0, MessageId(900), "who are you?");
     incoming.chat = Some(chat);
@@ -185,4 +217,84 @@ async fn an_unknown_chat_is_left_though_its_webhook_reached_a_node_without_the_b
     receive(&door, stage.bots[0], update).await.unwrap();
     stage.until("the chat is left", async |stage| stage.scenery.journal.count(left) == 1).await;
     stage.until_at_rest().await;
+}
+
+/// A bot of one named chat hears of a strange one, after `story` has said what Telegram tells.
+async fn in_a_strange_chat(unknown: TelegramChatId, story: impl FnOnce(&Stage)) -> Stage {
+    let stage = Scenery::new(1, 1).raise().await;
+    story(&stage);
+    stage.telegram(0).receive(7002, stranger(&stage.scenery, unknown).incoming);
+    stage.let_time_pass().await;
+    stage
+}
+
+fn gone() -> TelegramError {
+    TelegramError::CannotWrite { place: Shut::Gone, description: "Bad Request: chat not found".to_owned() }
+}
+
+const UNKNOWN: TelegramChatId = TelegramChatId(-1_000_000_000_772);
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_became_a_supergroup_while_nobody_listened_is_not_left() {
+    let mut stage = in_a_strange_chat(UNKNOWN, |stage| {
+        stage.telegram(0).describe(stage.telegram_chat(0), Err(TelegramError::Migrated(UNKNOWN)));
+    })
+    .await;
+    assert_eq!(stage.journal().count(left), 0, "{:#?}", stage.journal().all());
+    stage.scenery.plan.chats[0].telegram_id = UNKNOWN;
+    stage.person_says(0, "and now?", &[0]);
+    stage.until_sent(1).await;
+    stage.until_at_rest().await;
+    assert_eq!(stage.store.rows.roster().await.unwrap().aliases.get(&UNKNOWN), Some(&stage.chats[0]), "it is stored");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_supergroup_that_tells_what_it_was_is_the_same_chat() {
+    let mut stage = Scenery::new(1, 1).raise().await;
+    let event = Event::MigratedFrom { from: stage.telegram_chat(0) };
+    stage.telegram(0).receive(7001, Incoming { chat: Some(UNKNOWN), chat_kind: ChatKind::Supergroup, event });
+    stage.scenery.plan.chats[0].telegram_id = UNKNOWN;
+    stage.person_says(0, "are you still here?", &[0]);
+    stage.until_sent(1).await;
+    stage.let_time_pass().await;
+    assert_eq!(stage.journal().count(left), 0);
+    assert_eq!(stage.store.rows.roster().await.unwrap().aliases.get(&UNKNOWN), Some(&stage.chats[0]), "it is stored");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_mistake_in_the_manifest_explains_is_not_left_but_reported() {
+    let titled = |title: &str| Ok(ChatDescription { kind: ChatKind::Supergroup, title: title.to_owned() });
+    let no_such_chat = in_a_strange_chat(UNKNOWN, |stage| {
+        stage.telegram(0).describe(stage.telegram_chat(0), Err(gone()));
+    });
+    let same_title = in_a_strange_chat(UNKNOWN, |stage| {
+        stage.telegram(0).describe(stage.telegram_chat(0), titled("The harbour"));
+        stage.telegram(0).describe(UNKNOWN, titled("the harbour "));
+    });
+    for stage in [no_such_chat.await, same_title.await] {
+        assert_eq!(stage.journal().count(left), 0);
+        let reported = stage.fleet().await.strange_chats;
+        assert_eq!(reported.len(), 1);
+        assert_eq!(reported[0].telegram_id, UNKNOWN.0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_strange_chat_is_not_left_while_telegram_does_not_say_enough() {
+    let unreachable = || Err(TelegramError::Unreachable("no route".to_owned()));
+    let stage = in_a_strange_chat(UNKNOWN, |stage| {
+        stage.telegram(0).describe(stage.telegram_chat(0), unreachable());
+    })
+    .await;
+    assert_eq!(stage.journal().count(left), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bot_that_was_kicked_from_a_named_chat_leaves_strange_ones_all_the_same() {
+    let kicked = TelegramError::CannotWrite { place: Shut::Outside, description: "bot was kicked".to_owned() };
+    let stage = in_a_strange_chat(UNKNOWN, |stage| {
+        stage.telegram(0).describe(stage.telegram_chat(0), Err(kicked));
+    })
+    .await;
+    assert_eq!(stage.journal().count(left), 1);
 }

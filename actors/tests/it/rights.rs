@@ -6,9 +6,10 @@ use botfleet_actors::behaviour::novelty::guard::Said;
 use botfleet_actors::domain::ids::{MessageId, TelegramChatId, TelegramUserId};
 use botfleet_actors::domain::incoming::{ChatKind, Event, Incoming};
 use botfleet_actors::domain::roster::ChatPolicy;
+use botfleet_actors::domain::transcript::EntryKind;
 use botfleet_actors::ports::store::Store;
 use botfleet_actors::testkit::journal::Happening;
-use botfleet_actors::testkit::rows::person;
+use botfleet_actors::testkit::rows::{at, person};
 use botfleet_actors::testkit::stage::{Scenery, Stage};
 
 /// Waits until nobody's wish is open.
@@ -117,4 +118,47 @@ async fn what_is_stored_about_somebody_is_told_once_a_minute() {
     assert_eq!(stage.journal().sent_texts().len(), 1);
     stage.person_says(0, "/mydata", &[0]);
     stage.until_sent(2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i15_who_asks_to_be_forgotten_every_second_is_forgotten_now_and_then() {
+    let mut stage = Scenery::new(1, 1).raise().await;
+    for _ in 0..100 {
+        stage.person_says(0, "hello", &[0]);
+        stage.person_says(0, "/forgetme", &[0]);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    let rights = stage.store.rights(-1).await.unwrap().unwrap();
+    assert!(rights.pending.is_empty(), "every wish is fulfilled: {:?}", rights.pending);
+    assert!(stage.transcript(0).await.iter().all(|entry| entry.text.is_none()), "and nothing is left of what was said");
+    let orders = rights.seq;
+    assert!(orders < 250, "{orders} changes of rights");
+    let commands = stage.transcript(0).await.iter().filter(|entry| entry.kind == EntryKind::Member).count();
+    assert!(commands <= 60, "{commands} commands hold places");
+}
+
+#[tokio::test(start_paused = true)]
+async fn i15_a_late_copy_of_an_opt_in_lifts_no_newer_opt_out() {
+    let stage = Scenery::new(2, 1).raise().await;
+    let dated = |id: i64, text: &str, seconds: u64| {
+        let mut incoming = stage.spoken(0, MessageId(id), text);
+        let Event::Message(message) = &mut incoming.event else { unreachable!() };
+        message.date = at(0) + Duration::from_secs(seconds);
+        incoming
+    };
+    let (old, new) = (dated(901, "/optin", 1), dated(902, "/optout", 5));
+    stage.telegram(0).receive(7001, old.clone());
+    stage.telegram(0).receive(7002, new);
+    stage.until_at_rest().await;
+    let stage = stage.killed().await.raise().await;
+    stage.telegram(1).receive(7003, old);
+    stage.telegram(1).receive(7004, stage.spoken(0, MessageId(903), "my words"));
+    stage.until_at_rest().await;
+    stage.let_time_pass_briefly().await;
+    assert!(stage.node.people.rights().opted_out.contains(&person().id));
+    assert!(stage.store.rights(-1).await.unwrap().unwrap().opted_out.contains(&person().id));
+    let transcript = stage.transcript(0).await;
+    let theirs = transcript.iter().filter(|entry| entry.fleet_bot.is_none() && entry.text.is_some());
+    assert_eq!(theirs.count(), 0, "{transcript:#?}");
 }

@@ -212,7 +212,8 @@ async fn the_pause_of_a_429_survives_a_restart() {
 #[tokio::test(start_paused = true)]
 async fn a_rejected_message_ends_and_the_next_goes_out() {
     let mut stage = Scenery::new(1, 1).raise().await;
-    stage.telegram(0).next_send(Step::Fail(TelegramError::Forbidden("bot was kicked".to_owned())));
+    let words = "Bad Request: message is too long".to_owned();
+    stage.telegram(0).next_send(Step::Fail(TelegramError::Rejected { code: 400, description: words }));
     stage.person_says(0, "one", &[0]);
     stage.until_sent(1).await;
     stage.person_says(0, "two", &[0]);

@@ -7,7 +7,7 @@ use botfleet_actors::domain::control::{Rank, Stop, StopOrder, StopScope};
 use botfleet_actors::domain::ids::{MessageId, TelegramUserId};
 use botfleet_actors::domain::incoming::{AuthorKind, Entity, EntityKind, Event, Incoming};
 use botfleet_actors::ports::store::Store;
-use botfleet_actors::ports::telegram::TelegramError;
+use botfleet_actors::ports::telegram::{Shut, TelegramError};
 use botfleet_actors::testkit::journal::Happening;
 use botfleet_actors::testkit::rows::person;
 use botfleet_actors::testkit::stage::{Scenery, Stage};
@@ -83,7 +83,8 @@ async fn i9_a_strangers_stop_leaves_the_quiet_of_an_administrator_as_it_is() {
             give(&stage, id, "/quiet 1h", None);
             stage.until("it is quiet", async |stage| stored(stage).await.is_some()).await;
         }
-        give(&stage, id + 1, "/stop", Some(person().id));
+        // Somebody else each time: who was refused once is not taken at their word again.
+        give(&stage, id + 1, "/stop", Some(TelegramUserId(id)));
         until_doubted(&stage, 1).await;
         if !quiet_first {
             give(&stage, id, "/quiet 1h", None);
@@ -162,7 +163,9 @@ async fn i9_where_telegram_refuses_one_bot_the_next_one_asks() {
         stage.node.committer.commit(Operation::SetStop(stop)).await.unwrap();
     }
     knows_administrators(&stage);
-    stage.telegram(0).ranks(Err(TelegramError::Forbidden("not a member".to_owned())));
+    stage
+        .telegram(0)
+        .ranks(Err(TelegramError::CannotWrite { place: Shut::Outside, description: "not a member".to_owned() }));
     give(&stage, 900, "/start", Some(ADMINISTRATOR));
     stage.until("the chat is started", async |stage| stored(stage).await.is_none()).await;
 }
@@ -171,12 +174,48 @@ async fn i9_where_telegram_refuses_one_bot_the_next_one_asks() {
 async fn i9_whom_no_bot_can_ask_about_counts_as_no_administrator() {
     let stage = Scenery::new(2, 1).raise().await;
     for bot in [0, 1] {
-        stage.telegram(bot).ranks(Err(TelegramError::Forbidden("not a member".to_owned())));
+        stage
+            .telegram(bot)
+            .ranks(Err(TelegramError::CannotWrite { place: Shut::Outside, description: "not a member".to_owned() }));
     }
     give(&stage, 900, "/stop", Some(person().id));
     stage
         .until("the stop was noted and lifted", async |stage| {
             stored(stage).await.is_none() && stage.journal().count(|h| *h == Happening::Committed("set_stop")) == 2
         })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i15_who_was_refused_silences_the_chat_no_more() {
+    let stage = Scenery::new(1, 1).raise().await;
+    knows_administrators(&stage);
+    give(&stage, 900, "/stop", Some(person().id));
+    let orders = |stage: &Stage| stage.journal().count(|h| *h == Happening::Committed("set_stop"));
+    stage.until("the first one is doubted, and settled", async |stage| orders(stage) == 2).await;
+    for again in 1..=10 {
+        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+        give(&stage, 900 + again, "/stop", Some(person().id));
+        stage.until_at_rest().await;
+        assert_eq!(stored(&stage).await, None, "nobody takes their word for it");
+    }
+    assert_eq!(orders(&stage), 2);
+    give(&stage, 950, "/stop", Some(ADMINISTRATOR));
+    stage.until("an administrator's word counts", async |stage| stored(stage).await.is_some()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i15_who_was_refused_and_became_administrator_is_heard() {
+    let stage = Scenery::new(1, 1).raise().await;
+    knows_administrators(&stage);
+    give(&stage, 900, "/stop", Some(person().id));
+    stage
+        .until("it is refused", async |stage| stage.journal().count(|h| *h == Happening::Committed("set_stop")) == 2)
+        .await;
+    tokio::time::sleep(std::time::Duration::from_secs(40)).await;
+    stage.telegram(0).ranks(Ok(HashMap::from([(person().id, true)])));
+    give(&stage, 901, "/stop", Some(person().id));
+    stage
+        .until("the chat is stopped", async |stage| stored(stage).await.is_some_and(|stop| stop.doubts.is_empty()))
         .await;
 }

@@ -262,3 +262,44 @@ async fn i2_to_and_fro_while_a_chat_talks_loses_and_doubles_nothing() {
     assert_eq!(stage.journal().sent_texts().len(), 48, "each bot answers each line once");
     assert_eq!((stage.transcript(0).await.len(), stage.transcript(1).await.len()), (36, 36));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_renamed_bot_gets_its_updates_under_its_new_name() {
+    let mut stage = Scenery::new(1, 1).raise().await;
+    stage.set_delivery(0, Webhook).await.unwrap();
+    until_receiving(&stage, 0).await;
+    let mut plan = stage.scenery.plan.clone();
+    let old = std::mem::replace(&mut plan.bots[0].name, "renamed".to_owned());
+    for chat in &mut plan.chats {
+        chat.bots.iter_mut().filter(|bot| **bot == old).for_each(|bot| "renamed".clone_into(bot));
+    }
+    stage.store.rows.apply_roster(&plan, stage.node.clock.now()).await.unwrap();
+    stage.read_roster();
+    let renamed = "https://fleet.example/webhook/telegram/renamed";
+    stage
+        .until("Telegram knows the new address", async |stage| {
+            stage.telegram(0).webhook().is_some_and(|webhook| webhook.url == renamed)
+        })
+        .await;
+    until_receiving(&stage, 0).await;
+    stage.person_says(0, "who are you now?", &[0]);
+    stage.bring_all().await;
+    stage.until_sent(1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replaced_token_brings_its_secret_to_telegram() {
+    let stage = Scenery::new(1, 1).raise().await;
+    stage.set_delivery(0, Webhook).await.unwrap();
+    until_receiving(&stage, 0).await;
+    let before = stage.telegram(0).webhook().unwrap().secret;
+    let refused = || Step::Fail(TelegramError::Unauthorized("Unauthorized".to_owned()));
+    stage.telegram(0).every_me(Some(refused()));
+    stage.telegram(0).set_foreign_webhook(None);
+    stage.telegram(0).next_webhook(refused());
+    stage.until("the token is refused", async |stage| matches!(stage.bot(0).await.health, BotHealth::Refused(_))).await;
+    stage.telegram(0).replace_token();
+    until_receiving(&stage, 0).await;
+    let after = stage.telegram(0).webhook().unwrap().secret;
+    assert_ne!(before, after, "every node makes the same secret of the token that is in use");
+}

@@ -11,6 +11,7 @@
 //! - `cluster`: the same for many nodes: rival polls, gaps in transcripts (I3, I5)
 //! - `origins`: whose connection a call came over
 //! - `faults`: faults that struck, violations of pauses, more unknown than doubtful
+//! - `whole`: texts with holes, answers hours late, chats that were left (I13, I14)
 //! - `limits`: how much of what the limiters allow was used
 //! - `report`: what was found
 //!
@@ -23,6 +24,7 @@ pub mod limits;
 pub mod origins;
 pub mod outcome;
 pub mod report;
+pub mod whole;
 
 mod chats;
 mod faults;

@@ -78,6 +78,15 @@ pub struct Breaches {
     /// Messages of unknown fate beyond the sends that were doubtful, where kills are told.
     #[serde(default)]
     pub unknown_beyond_doubt: u64,
+    /// Answers to messages that were hours old when they arrived.
+    #[serde(default)]
+    pub stale_answers: u64,
+    /// Texts that are not wholly what the provider said.
+    #[serde(default)]
+    pub mangled_texts: u64,
+    /// Chats of the manifest that a bot left by itself.
+    #[serde(default)]
+    pub left_chats: u64,
 }
 
 impl Report {
@@ -113,7 +122,7 @@ impl Totals {
 }
 
 impl Breaches {
-    fn rows(&self) -> [(&'static str, u64); 11] {
+    fn rows(&self) -> [(&'static str, u64); 14] {
         [
             ("lost", self.lost),
             ("handled twice", self.handled_twice),
@@ -126,6 +135,9 @@ impl Breaches {
             ("unanswered", self.unanswered),
             ("limit violations", self.limit_violations),
             ("unknown past doubt", self.unknown_beyond_doubt),
+            ("stale answers", self.stale_answers),
+            ("mangled texts", self.mangled_texts),
+            ("chats left", self.left_chats),
         ]
     }
 }
@@ -135,6 +147,9 @@ impl fmt::Display for Report {
         writeln!(f, "{:<20}{:>10}   {:<20}{:>10}", "total", "count", "breach", "count")?;
         for ((total, counted), (breach, found)) in self.totals.rows().into_iter().zip(self.breaches.rows()) {
             writeln!(f, "{total:<20}{counted:>10}   {breach:<20}{found:>10}")?;
+        }
+        for (breach, found) in self.breaches.rows().into_iter().skip(self.totals.rows().len()) {
+            writeln!(f, "{:<20}{:>10}   {breach:<20}{found:>10}", "", "")?;
         }
         for (kind, struck) in &self.faults {
             writeln!(f, "fault {kind:<24}{struck:>10}")?;

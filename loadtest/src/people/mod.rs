@@ -3,6 +3,7 @@
 //! - `spec`: who is there and how much they do
 //! - `script`: small talk as a pure, seeded sequence of actions
 //! - `load_posts`: marked messages for load tests
+//! - `oddities`: messages as few people expect them
 //! - `names`: Turkish suffixes on names
 //! - `drive`: plays a script in real time, on a world or over HTTP
 //! - `http`: the HTTP client of the harness
@@ -14,6 +15,7 @@ pub mod drive;
 pub mod http;
 pub mod load_posts;
 pub mod names;
+pub mod oddities;
 pub mod script;
 pub mod spec;
 

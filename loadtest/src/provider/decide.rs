@@ -15,7 +15,7 @@ use super::limits::{Left, Limits, Meter, Used};
 use super::smalltalk::{SmallTalk, prompt::Prompt};
 use super::spec::{Latency, Mode, ProviderSpec};
 use super::wire::{ApiError, ChatRequest, Usage, tokens_of};
-use super::{echo, refusal};
+use super::{dialect, echo, obedient, refusal};
 use crate::ledger::marker_of;
 
 /// Tokens that each message costs beyond its text.
@@ -197,6 +197,10 @@ impl Provider {
         }
         let struck = self.strike(&request.model, key)?;
         let spoiled = struck.fault.map(|(fault, _)| fault);
+        if let Some(refused) = spoiled.and_then(|fault| dialect::refusal(fault, request, self.spec.seed)) {
+            lock(&self.meter).failed(key);
+            return Err(Box::new(refused));
+        }
         let last_user_text = request.last_user_text().unwrap_or_default();
         let marker = marker_of(&last_user_text);
         let prompt_tokens = request
@@ -210,6 +214,13 @@ impl Provider {
         let whole = match self.spec.mode {
             Mode::SmallTalk => mind.talk.reply(&Prompt::read(&request.messages)),
             Mode::EchoMarker => echo::text(call, marker),
+            Mode::Obedient => {
+                obedient::obey(request).unwrap_or_else(|| mind.talk.reply(&Prompt::read(&request.messages)))
+            }
+        };
+        let whole = match spoiled {
+            Some(ProviderFault::Obedient) => obedient::obey(request).unwrap_or(whole),
+            _ => whole,
         };
         let (text, finish_reason) = bounded(altered(whole, spoiled, call), request.token_bound());
         let usage = Usage::new(prompt_tokens, tokens_of(&text));
@@ -296,6 +307,15 @@ fn altered(text: String, spoiled: Option<ProviderFault>, call: u64) -> String {
         }
         Some(ProviderFault::LeakedReasoning) => {
             format!("<think>\nOkay, let me see what they asked. I should answer: {text}")
+        }
+        // A pair of surrogates, for those who write escapes.
+        Some(ProviderFault::OddFraming) => match text.split_once(' ') {
+            Some((first, rest)) => format!("{first} 😀 {rest}"),
+            None => text,
+        },
+        Some(ProviderFault::CutByLength | ProviderFault::Filtered) => {
+            let kept = text.chars().count() * 2 / 3;
+            text.chars().take(kept.max(1)).collect()
         }
         Some(ProviderFault::ToolJson) => json!({"name": "send_message", "arguments": {"text": text}}).to_string(),
         _ => text,

@@ -99,11 +99,33 @@ pub enum ProviderFault {
     SlowFirstByte,
     /// As a late first byte: for a provider that is slow as a whole.
     Slow,
+    /// 200 that says all, in fields that differ from chunk to chunk. Billed.
+    OddFields,
+    /// 200 of which one part says its words in a way that nobody can read. Billed.
+    UnreadablePart,
+    /// 200 that ends by an odd word, by a bad one, by none, or with an error beside the text. Billed.
+    OddEnd,
+    /// 200 whose text breaks off in a word, with the reason `length`. Billed.
+    CutByLength,
+    /// 200 whose text breaks off, with a filter as the reason. Billed.
+    Filtered,
+    /// 200 that says all, with odd bytes, lines, comments and content types around. Billed.
+    OddFraming,
+    /// 200 that says all and counts nonsense. Billed as it was.
+    OddUsage,
+    /// A refusal of roles that do not alternate behind the system message.
+    AlternatingRoles,
+    /// A refusal of a system message, and of roles that do not alternate.
+    NoSystemRole,
+    /// 400 or 422 that names a parameter: the server refuses it at each call.
+    RefusedParameter,
+    /// 200 whose text is whatever the last message told the model to say. Billed.
+    Obedient,
 }
 
 impl ProviderFault {
     /// Every kind.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 29] = [
         Self::TooManyRequests,
         Self::QuotaExhausted,
         Self::RevokedKey,
@@ -122,6 +144,17 @@ impl ProviderFault {
         Self::ToolJson,
         Self::SlowFirstByte,
         Self::Slow,
+        Self::OddFields,
+        Self::UnreadablePart,
+        Self::OddEnd,
+        Self::CutByLength,
+        Self::Filtered,
+        Self::OddFraming,
+        Self::OddUsage,
+        Self::AlternatingRoles,
+        Self::NoSystemRole,
+        Self::RefusedParameter,
+        Self::Obedient,
     ];
 
     /// Its name as in a scenario.
@@ -145,6 +178,17 @@ impl ProviderFault {
             Self::ToolJson => "tool_json",
             Self::SlowFirstByte => "slow_first_byte",
             Self::Slow => "slow",
+            Self::OddFields => "odd_fields",
+            Self::UnreadablePart => "unreadable_part",
+            Self::OddEnd => "odd_end",
+            Self::CutByLength => "cut_by_length",
+            Self::Filtered => "filtered",
+            Self::OddFraming => "odd_framing",
+            Self::OddUsage => "odd_usage",
+            Self::AlternatingRoles => "alternating_roles",
+            Self::NoSystemRole => "no_system_role",
+            Self::RefusedParameter => "refused_parameter",
+            Self::Obedient => "obedient",
         }
     }
 

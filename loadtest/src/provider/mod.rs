@@ -5,6 +5,8 @@
 //! - `wire`: the shapes of the `OpenAI` API that are read and written, and its errors
 //! - `decide`: the one place where a response is decided
 //! - `faults`: what goes wrong, by rules; `limits`: calls and tokens a minute; `refusal`: answers that are none
+//! - `shapes`: answers in the odd shapes of real servers; `dialect`: servers that refuse roles and parameters
+//! - `obedient`: a model that does what members tell it
 //! - `echo`, `smalltalk`: where the texts come from
 //! - `calls`: what was asked and answered, the provider's part of the oracle
 //! - `embedding`: deterministic vectors
@@ -22,8 +24,11 @@ pub mod smalltalk;
 pub mod spec;
 pub mod wire;
 
+mod dialect;
 mod echo;
+mod obedient;
 mod refusal;
+mod shapes;
 mod stream;
 
 pub use decide::Provider;

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::decide::{Answer, Provider};
 use super::faults::ProviderFault;
 use super::wire::{ApiError, ChatRequest, EmbeddingRequest, Usage, tokens_of};
-use super::{embedding, refusal, stream};
+use super::{embedding, refusal, shapes, stream};
 
 /// The largest body that is read.
 const LARGEST_BODY_BYTES: usize = 16 * 1024 * 1024;
@@ -113,6 +113,11 @@ async fn chat_completions(
             return spoiled_json(String::new());
         }
         _ => {}
+    }
+    if let Some(fault) = answer.spoiled.filter(|fault| shapes::is_shape(*fault)) {
+        // The members of a family follow the seed of the provider and the call.
+        let seed = provider.spec().seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ answer.call;
+        return shapes::respond(fault, answer, request.stream.unwrap_or(false), seed);
     }
     if request.stream.unwrap_or(false) {
         let with_usage = request.stream_options.is_some_and(|options| options.include_usage);

@@ -59,6 +59,8 @@ pub enum Mode {
     SmallTalk,
     /// The call's number and the marker of the message that is answered.
     EchoMarker,
+    /// Whatever the last message told the model to say; small talk where it told nothing.
+    Obedient,
 }
 
 /// A lognormal latency around a median; a sigma of zero is the median itself.

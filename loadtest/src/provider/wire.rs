@@ -29,6 +29,12 @@ pub struct ChatRequest {
     /// The bound on the answer's tokens.
     #[serde(default)]
     pub max_completion_tokens: Option<u32>,
+    /// How freely the model chooses its words.
+    #[serde(default)]
+    pub temperature: Option<Value>,
+    /// The shape that the answer must have.
+    #[serde(default)]
+    pub response_format: Option<Value>,
 }
 
 impl ChatRequest {

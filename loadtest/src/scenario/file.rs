@@ -90,6 +90,63 @@ pub enum Action {
         /// The chat.
         chat: usize,
     },
+    /// Bots of a chat get copies of what came before, of any kind.
+    LateCopies {
+        /// The chat.
+        chat: usize,
+        /// Chooses them.
+        draw: u64,
+    },
+    /// A person posts a message as few expect it.
+    Odd {
+        /// The chat.
+        chat: usize,
+        /// Chooses it.
+        draw: u64,
+    },
+    /// Messages arrive that were written hours ago.
+    Old {
+        /// The chat.
+        chat: usize,
+        /// Chooses their ages.
+        draw: u64,
+    },
+    /// A person shares a live location, which is edited again and again.
+    Location {
+        /// The chat.
+        chat: usize,
+        /// Chooses the places.
+        draw: u64,
+    },
+    /// A person posts an album.
+    Album {
+        /// The chat.
+        chat: usize,
+        /// Chooses its size.
+        draw: u64,
+    },
+    /// Something happens to a topic of a forum, and a person writes into one.
+    Topic {
+        /// Chooses what.
+        draw: u64,
+    },
+    /// A chat is closed to its bots, or deleted.
+    Shut {
+        /// The chat.
+        chat: usize,
+        /// Chooses the words of the refusal.
+        draw: u64,
+    },
+    /// A chat is open again.
+    Open {
+        /// The chat.
+        chat: usize,
+    },
+    /// The bot may not write in the first of its chats any more.
+    Restrict {
+        /// The bot.
+        bot: usize,
+    },
 }
 
 /// A scenario that cannot be used.

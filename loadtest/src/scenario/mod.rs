@@ -2,6 +2,7 @@
 //!
 //! - `file`: the description, read from TOML or JSON, and checked
 //! - `random`: a seeded mixture of all faults
+//! - `wide`: what a wider imagination adds to it
 //! - `control`: `/sim/faults` and `/sim/provider`, which set and tell at run time
 //!
 //! The name below is the folder's face.
@@ -9,5 +10,6 @@
 pub mod control;
 pub mod file;
 pub mod random;
+mod wide;
 
 pub use file::Scenario;

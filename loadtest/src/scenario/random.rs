@@ -7,6 +7,7 @@ use fastrand::Rng;
 
 use super::Scenario;
 use super::file::{Action, Step};
+use super::wide;
 use crate::provider::faults::{ProviderFault, ProviderFaults, ProviderRule};
 use crate::telegram::faults::{FaultKind, FaultRule, TelegramFaults};
 
@@ -34,6 +35,20 @@ impl Scenario {
             provider: ProviderFaults { seed, rules: shuffled(provider, &mut rng) },
             steps,
         }
+    }
+}
+
+impl Scenario {
+    /// The same with all that a wider imagination adds ([`wide`]); the rest is as without it.
+    pub fn random_wide(seed: u64, seconds: f64, bots: usize, chats: usize, keys: &[String]) -> Self {
+        let mut scenario = Self::random(seed, seconds, bots, chats, keys);
+        let mut rng = Rng::with_seed(seed ^ 0x0001_d1de);
+        let until_ms = (seconds.clamp(1.0, 86_400.0) * 1000.0) as u64 * 5 / 6;
+        scenario.telegram.rules.extend(wide::silly_pauses(until_ms, &mut rng));
+        scenario.steps.extend(wide::steps(until_ms, bots.max(1), chats.max(1), &mut rng));
+        scenario.steps.sort_by_key(|step| step.at_ms);
+        scenario.name = format!("wide {seed}");
+        scenario
     }
 }
 

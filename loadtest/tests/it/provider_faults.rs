@@ -103,6 +103,31 @@ async fn spoiled_answers_are_billed_and_show_their_fault() {
 }
 
 #[tokio::test]
+async fn families_of_odd_answers_are_billed_and_their_record_says_whether_all_was_said() {
+    let served = serve(quick()).await;
+    for (what, whole) in [
+        (ProviderFault::OddFields, true),
+        (ProviderFault::OddFraming, true),
+        (ProviderFault::OddUsage, true),
+        (ProviderFault::CutByLength, true),
+        (ProviderFault::UnreadablePart, false),
+        (ProviderFault::Filtered, false),
+    ] {
+        for stream in [true, false] {
+            served.always(ProviderRule::always(what));
+            let answer = served.ask("", "k", stream).send().await.unwrap();
+            assert_eq!(answer.status(), 200, "{what:?}");
+            assert!(!answer.bytes().await.unwrap().is_empty());
+            let call = served.simulation.provider.ledger().pop().unwrap();
+            assert_eq!((call.answered, call.fault.as_deref()), (whole, Some(what.as_str())), "{what:?}");
+            assert!(call.completion_tokens > 0);
+        }
+    }
+    served.always(ProviderRule::always(ProviderFault::NoSystemRole));
+    assert_eq!(served.ask("", "k", false).send().await.unwrap().status(), 200, "one message of a user fits");
+}
+
+#[tokio::test]
 async fn a_reset_closes_the_connection_and_a_cut_leaves_the_stream_unfinished() {
     let served = serve(quick()).await;
     let reset = served.answer(ProviderFault::Reset).await.unwrap_err();

@@ -4,9 +4,10 @@
 //! |---|---|
 //! | 0 | the launcher ends with 0: somebody asked the worker to end |
 //! | 1 or 2, and no worker was ever up | the launcher ends likewise: a person has to mend something first |
-//! | anything else | the next start: at once after a worker that was up, after a growing wait in a loop of crashes |
+//! | anything else | the next start: at once, or after a growing wait in a loop of crashes |
 //!
-//! Up is a worker that lived for [`UP_AFTER`]. The first end in a row costs no wait; of those that say themselves that
+//! Up is a worker that lived for [`UP_AFTER`]. A row of crashes is over once a worker lived for [`STEADY_AFTER`]: one that
+//! dies soon after it was up is a loop as well. The first end in a row costs no wait; of those that say themselves that
 //! a new start is all they need ([`DEAD_INCARNATION`]), the first three.
 
 use std::fmt;
@@ -26,8 +27,11 @@ pub(crate) const DEAD_INCARNATION: u8 = 75;
 /// `sysexits.h`, `EX_SOFTWARE`.
 pub(crate) const FAILED_AT_WORK: u8 = 70;
 
-/// A worker that lived so long was up: what ends it is a crash, and the row of failures before it is over.
+/// A worker that lived so long was up: what ends it is a crash, and nothing that a person has to mend before.
 pub(super) const UP_AFTER: Duration = Duration::from_secs(10);
+
+/// A worker that lived so long ends the row of crashes before it.
+const STEADY_AFTER: Duration = Duration::from_mins(5);
 
 /// Ends with [`DEAD_INCARNATION`] in a row that cost no wait.
 const FREE_REJOINS: u32 = 3;
@@ -80,8 +84,8 @@ pub(super) struct Restarts {
 impl Restarts {
     /// A worker ended after `lived`; `random` is uniform in 0..1.
     pub(super) fn ended(&mut self, how: Ending, lived: Duration, random: f64) -> Next {
-        if lived >= UP_AFTER {
-            self.was_up = true;
+        self.was_up |= lived >= UP_AFTER;
+        if lived >= STEADY_AFTER {
             self.in_a_row = 0;
         }
         match how {
@@ -97,7 +101,7 @@ impl Restarts {
         })
     }
 
-    /// Ends in a row without a worker that was up.
+    /// Ends in a row without a worker that lived for long.
     pub(super) fn in_a_row(&self) -> u32 {
         self.in_a_row
     }
@@ -114,8 +118,20 @@ mod tests {
     fn a_crash_is_followed_by_a_start_at_once() {
         let mut restarts = Restarts::default();
         assert_eq!(restarts.ended(KILLED, SOON, 1.0), Next::StartAfter(Duration::ZERO));
-        assert_eq!(restarts.ended(KILLED, UP_AFTER, 1.0), Next::StartAfter(Duration::ZERO));
-        assert_eq!(restarts.ended(Ending::Code(101), UP_AFTER, 1.0), Next::StartAfter(Duration::ZERO));
+        assert_eq!(restarts.ended(KILLED, STEADY_AFTER, 1.0), Next::StartAfter(Duration::ZERO));
+        assert_eq!(restarts.ended(Ending::Code(101), STEADY_AFTER, 1.0), Next::StartAfter(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_worker_that_dies_soon_after_it_was_up_waits_longer_each_time() {
+        let mut restarts = Restarts::default();
+        let wait = |restarts: &mut Restarts| match restarts.ended(KILLED, UP_AFTER, 1.0) {
+            Next::StartAfter(wait) => wait,
+            Next::End(code) => panic!("ended with {code}"),
+        };
+        let waits: Vec<_> = (0..20).map(|_| wait(&mut restarts)).collect();
+        assert!(waits.is_sorted() && waits[1] > Duration::ZERO, "{waits:?}");
+        assert_eq!(waits.last(), Some(&Duration::from_secs(30)));
     }
 
     #[test]
@@ -130,7 +146,7 @@ mod tests {
         assert!(waits[1..].iter().all(|wait| *wait >= Duration::from_millis(200)) && waits.is_sorted(), "{waits:?}");
         assert_eq!(waits.last(), Some(&Duration::from_secs(30)));
         assert_eq!(restarts.in_a_row(), 20);
-        assert_eq!(restarts.ended(KILLED, UP_AFTER, 1.0), Next::StartAfter(Duration::ZERO), "the row is over");
+        assert_eq!(restarts.ended(KILLED, STEADY_AFTER, 1.0), Next::StartAfter(Duration::ZERO), "the row is over");
     }
 
     #[test]

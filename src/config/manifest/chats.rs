@@ -6,7 +6,7 @@ use std::time::Duration;
 use botfleet_actors::domain::hours::Hours;
 use botfleet_actors::domain::ids::TelegramChatId;
 use botfleet_actors::domain::roster::{ChatSpec, Pacing, Physics};
-use botfleet_actors::domain::roster::{cool_down, stagnation_turns, unheard_max};
+use botfleet_actors::domain::roster::{cool_down, person_per_ten_minutes, stagnation_turns, unheard_max};
 use botfleet_actors::domain::strategy::Novelty;
 use toml::Table;
 
@@ -201,6 +201,10 @@ fn physics(own: &RawPhysics, defaults: &RawPhysics, place: &str, checks: &mut Ch
     Physics {
         chain_depth_max: limit(own.chain_depth_max, defaults.chain_depth_max, CHAIN_DEPTH_MAX),
         pair_per_ten_minutes: limit(own.pair_per_ten_minutes, defaults.pair_per_ten_minutes, PAIR_PER_TEN_MINUTES),
+        person_per_ten_minutes: own
+            .person_per_ten_minutes
+            .or(defaults.person_per_ten_minutes)
+            .map_or_else(person_per_ten_minutes, |most| Some(most).filter(|most| *most > 0)),
         chat_per_minute: limit(own.chat_per_minute, defaults.chat_per_minute, CHAT_PER_MINUTE),
         fleet_per_minute: limit(own.fleet_per_minute, defaults.fleet_per_minute, FLEET_PER_MINUTE),
         cool_down: calm,

@@ -34,7 +34,7 @@ use toml::{Table, Value};
 use super::fault::{Fault, Faults};
 use super::secret::{SecretRef, SecretSource};
 use super::table;
-use crate::llm::settings::ProviderKind;
+use crate::llm::settings::{Parameter, ProviderKind, Roles};
 
 /// What a manifest asks for, checked, with its secrets at hand.
 #[derive(Debug)]
@@ -68,6 +68,10 @@ pub struct ProviderEntry {
     pub model: Option<String>,
     /// Whether answers are streamed.
     pub stream: bool,
+    /// Which roles its models take, until they teach otherwise.
+    pub roles: Roles,
+    /// Parameters that are never sent to it.
+    pub omit: Vec<Parameter>,
     /// Most time for DNS, TCP and TLS together.
     pub connect_timeout: Duration,
     /// Most time until the first part of a streamed answer.

@@ -10,6 +10,7 @@ use toml::{Table, Value};
 use super::raw::{PROVIDER_KEYS, RawProvider};
 use super::{Checks, ProviderEntry};
 use crate::config::table;
+use crate::llm::address::BaseUrl;
 use crate::llm::settings::{LlmProviderSettings, ProviderKind};
 
 /// The providers that were sound, and the names of all.
@@ -93,10 +94,7 @@ fn entry(
     }
     check_prices(&settings, place, checks);
     let has_key = raw.api_key.is_some() || raw.keys.is_some();
-    let base_url = raw.base_url.as_deref().map(|url| url.trim().trim_end_matches('/').to_owned());
-    if let Some(url) = &base_url {
-        check_url(url, has_key, place, checks);
-    }
+    let base_url = raw.base_url.as_deref().map(|url| base_url(url, has_key, place, checks));
     let api_keys = keys(&raw, place, checks);
     let kind = raw.kind?;
     check_kind(kind, base_url.is_some(), has_key, place, checks);
@@ -107,6 +105,8 @@ fn entry(
         api_keys,
         model: raw.model,
         stream: raw.stream.unwrap_or(false),
+        roles: raw.roles.unwrap_or_default(),
+        omit: raw.omit,
         connect_timeout,
         first_token_timeout,
         settings,
@@ -161,23 +161,24 @@ fn check_kind(kind: ProviderKind, has_url: bool, has_key: bool, place: &str, che
     }
 }
 
-fn check_url(url: &str, has_key: bool, place: &str, checks: &mut Checks<'_>) {
+/// The address that will be used; that of a faulty one as it was written.
+fn base_url(text: &str, has_key: bool, place: &str, checks: &mut Checks<'_>) -> String {
     let key = format!("{place}.base_url");
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    let authority = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or(rest));
-    match authority {
-        None | Some("") => {
-            checks.fault(key, "is no http or https address", "write it as https://host/v1");
+    let read = match BaseUrl::read(text) {
+        Ok(read) => read,
+        Err((what, remedy)) => {
+            checks.fault(key, what, remedy);
+            return text.to_owned();
         }
-        Some(authority) if authority.contains('@') || url.contains('?') => {
-            let remedy = "name the address alone; a key belongs into api_key, as a reference";
-            checks.fault(key, "holds credentials or a query", remedy);
-        }
-        Some(authority) if url.starts_with("http://") && has_key && !is_local(authority) => {
-            checks.warn(key, "the key travels unencrypted to another machine", "use https");
-        }
-        Some(_) => {}
+    };
+    let authority = read.url.strip_prefix("http://").map(|rest| rest.split('/').next().unwrap_or(rest));
+    if authority.is_some_and(|authority| has_key && !is_local(authority)) {
+        checks.warn(key.clone(), "the key travels unencrypted to another machine", "use https");
     }
+    if let Some((what, remedy)) = read.warning {
+        checks.warn(key, what, remedy);
+    }
+    read.url
 }
 
 fn is_local(authority: &str) -> bool {

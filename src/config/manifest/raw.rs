@@ -8,7 +8,7 @@ use botfleet_actors::domain::roster::{ChatPolicy, DeliveryMode, Language};
 use botfleet_actors::domain::strategy::Consistency;
 use serde::Deserialize;
 
-use crate::llm::settings::ProviderKind;
+use crate::llm::settings::{Parameter, ProviderKind, Roles};
 
 /// `[defaults]`: for every bot and chat that does not say otherwise.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -46,6 +46,8 @@ pub(super) struct RawProvider {
     pub keys: Option<Vec<String>>,
     pub model: Option<String>,
     pub stream: Option<bool>,
+    pub roles: Option<Roles>,
+    pub omit: Vec<Parameter>,
     #[serde(with = "humantime_serde")]
     pub connect_timeout: Option<Duration>,
     #[serde(with = "humantime_serde")]
@@ -53,8 +55,19 @@ pub(super) struct RawProvider {
 }
 
 /// The keys of [`RawProvider`].
-pub(super) const PROVIDER_KEYS: [&str; 9] =
-    ["name", "kind", "base_url", "api_key", "keys", "model", "stream", "connect_timeout", "first_token_timeout"];
+pub(super) const PROVIDER_KEYS: [&str; 11] = [
+    "name",
+    "kind",
+    "base_url",
+    "api_key",
+    "keys",
+    "model",
+    "stream",
+    "roles",
+    "omit",
+    "connect_timeout",
+    "first_token_timeout",
+];
 
 /// Whose a budget is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -162,6 +175,7 @@ pub(super) struct RawChat {
 pub(super) struct RawPhysics {
     pub chain_depth_max: Option<u32>,
     pub pair_per_ten_minutes: Option<u32>,
+    pub person_per_ten_minutes: Option<u32>,
     pub chat_per_minute: Option<u32>,
     pub fleet_per_minute: Option<u32>,
     pub stagnation_turns: Option<u32>,

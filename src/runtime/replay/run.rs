@@ -237,8 +237,8 @@ impl Replay<'_> {
             let target = part.target.map(|target| format!(" {target}")).unwrap_or_default();
             let does = match &part.act {
                 Act::Answer => format!("answers{target}"),
-                Act::Open { topic: Some(topic) } => format!("brings up {topic}"),
-                Act::Open { topic: None } => "brings something up".to_owned(),
+                Act::Open { topic: Some(topic), .. } => format!("brings up {topic}"),
+                Act::Open { topic: None, .. } => "brings something up".to_owned(),
                 Act::Say { .. } => "says a set text".to_owned(),
                 Act::React { emoji } => format!("reacts to{target} with {emoji}"),
             };

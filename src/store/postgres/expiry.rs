@@ -13,7 +13,7 @@ use super::people::{empty_messages, ids};
 use super::reads::all;
 use super::session::{Session, Sessions};
 use crate::store::columns::Columns;
-use crate::store::person::{EXPIRY_BATCH, EXPIRY_BATCHES};
+use crate::store::person::{DAY_MS, EXPIRY_BATCH, EXPIRY_BATCHES, UPDATES_BATCH, cursor_of};
 
 /// Chats that keep texts for a time, and until when they are old now.
 const CHATS: &str = "\
@@ -38,6 +38,21 @@ SELECT id FROM turn WHERE chat = $1 AND decision > $2 AND decision <= $3 ORDER B
 pub(super) const EMPTY_DECISIONS: &str = "\
 UPDATE decision SET inputs = '{}', scores = '{}' WHERE chat = $1 AND number > $2 AND number <= $3";
 const DECISIONS_DONE: &str = "UPDATE chat_head SET expired_decision = greatest(expired_decision, $2) WHERE chat = $1";
+
+/// For how many days chats keep texts.
+const LENGTHS: &str = "SELECT DISTINCT retention_days::bigint FROM chat WHERE retention_days > 0 ORDER BY 1";
+/// The next rows, and which of them hold what is to go; the walk ends at the first one that is not old.
+pub(super) const UPDATES_PAGE: &str = "\
+WITH page AS MATERIALIZED (SELECT id, chat, received_at, outcome, payload FROM inbox \
+WHERE id > coalesce((SELECT value::bigint FROM setting WHERE key = $1), 0) ORDER BY id LIMIT $4) \
+SELECT p.id, (p.outcome IS NOT NULL AND p.payload <> '{}' \
+AND EXISTS (SELECT 1 FROM chat c WHERE c.id = p.chat AND c.retention_days = $3))::int::bigint FROM page p \
+WHERE p.id < coalesce((SELECT min(id) FROM page WHERE received_at >= $2), 9223372036854775807) ORDER BY p.id";
+const UPDATES_DONE: &str = "\
+INSERT INTO setting (key, value, config_seq) VALUES ($1, $2, 0) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+pub(super) const EMPTY_UPDATES: &str = "\
+WITH locked AS MATERIALIZED (SELECT id FROM inbox WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE) \
+UPDATE inbox SET payload = '{}' FROM locked WHERE inbox.id = locked.id AND inbox.outcome IS NOT NULL";
 
 /// What a walk passes.
 #[derive(Clone, Copy)]
@@ -70,7 +85,35 @@ pub(super) async fn expire(sessions: &Sessions, now: Timestamp) -> Result<u64, S
             }
         }
     }
-    Ok(passed)
+    Ok(passed + expire_updates(sessions, now).await?)
+}
+
+/// Removes what handled rows of the inbox hold and is old: for each length of time that chats keep texts, the inbox is
+/// walked by id from where the last call of whichever node ended. A row that is handled after its text is old goes by
+/// pruning.
+async fn expire_updates(sessions: &Sessions, now: Timestamp) -> Result<u64, StoreError> {
+    let mut emptied = 0;
+    let lengths = all(sessions, "lengths_of_retention", || sqlx::query(LENGTHS), |row| Columns::of(row).take::<i64>());
+    for days in lengths.await? {
+        let until = now.as_millis() - days * DAY_MS;
+        for _ in 0..EXPIRY_BATCHES {
+            let page = || sqlx::query(UPDATES_PAGE).bind(cursor_of(days)).bind(until).bind(days).bind(UPDATES_BATCH);
+            let page: Vec<(i64, i64)> = all(sessions, "updates_to_expire", page, |row| {
+                let mut columns = Columns::of(row);
+                Ok((columns.take()?, columns.take()?))
+            })
+            .await?;
+            let Some((last, _)) = page.last() else { break };
+            let old: Vec<i64> = page.iter().filter(|(_, holds)| *holds != 0).map(|(id, _)| *id).collect();
+            let mut session = sessions.transaction().await?;
+            let done = sqlx::query(UPDATES_DONE).bind(cursor_of(days)).bind(last.to_string());
+            session.execute("updates_expired", done).await.map_err(|error| to_port(&error))?;
+            let empty = sqlx::query(EMPTY_UPDATES).bind(old);
+            emptied += session.execute("expire_updates", empty).await.map_err(|error| to_port(&error))?;
+            session.commit().await.map_err(|error| to_port(&error))?;
+        }
+    }
+    Ok(emptied)
 }
 
 /// After which number, and up to which, everything is old.

@@ -76,7 +76,8 @@ AS j (telegram_chat, message_id, kind, revision, place) JOIN transcript t ON t.t
 AND t.message_id = j.message_id AND t.kind = j.kind AND t.revision = j.revision";
 const PEOPLE: &str = "\
 SELECT json_agg(json_build_array(r.person, CASE WHEN o.person IS NULL THEN 0 ELSE 1 END, \
-(SELECT max(a.at) FROM audit a WHERE a.action = 'forget' AND a.person = r.person))) \
+(SELECT max(a.at) FROM audit a WHERE a.action = 'forget' AND a.person = r.person), \
+(SELECT s.at FROM right_said s WHERE s.person = r.person))) \
 FROM unnest($1::bigint[]) AS r (person) LEFT JOIN opt_out o ON o.person = r.person";
 const STOPS: &str = "SELECT json_agg(json_build_array(scope, key, stopped_at, by, until, orders)) FROM control";
 const PAUSES: &str = "SELECT json_agg(json_build_array(bot, chat, until)) FROM send_pause WHERE bot = ANY($1)";

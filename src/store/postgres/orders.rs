@@ -32,12 +32,16 @@ UPDATE outbox SET expires_at = r.expires_at FROM unnest($1::bigint[], $2::bigint
 WHERE outbox.id = r.id";
 pub(super) const UNHANDLED: &str = "\
 UPDATE inbox SET outcome = NULL, reason = NULL, number = NULL, decision = NULL WHERE id = ANY($1)";
+const SHORTER: &str = "\
+UPDATE send_pause SET until = least(send_pause.until, r.until) \
+FROM unnest($1::bigint[], $2::bigint[]) AS r (bot, until) WHERE send_pause.bot = r.bot";
 const ALIASES: &str = "\
 INSERT INTO chat_alias (telegram_chat_id, chat, since) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) \
 ON CONFLICT (telegram_chat_id) DO NOTHING";
+/// The id is a field of the chat's own: within a text its quotes would be escaped.
 const ADDRESSES: &str = "\
 UPDATE chat SET telegram_id = r.telegram_id, \
-spec = jsonb_set(chat.spec::jsonb, '{telegram_id}', to_jsonb(r.telegram_id))::text \
+spec = regexp_replace(chat.spec, '\"telegram_id\": ?-?[0-9]+', '\"telegram_id\":' || r.telegram_id) \
 FROM unnest($1::bigint[], $2::bigint[]) AS r (telegram_id, chat) \
 WHERE chat.id = r.chat \
 AND EXISTS (SELECT 1 FROM chat_alias a WHERE a.telegram_chat_id = r.telegram_id AND a.chat = r.chat)";
@@ -45,6 +49,9 @@ pub(super) const READDRESSED: &str = "\
 UPDATE outbox SET telegram_chat = r.telegram_id, reply_to = NULL \
 FROM unnest($1::bigint[], $2::bigint[]) AS r (telegram_id, chat) \
 WHERE outbox.state IN ('queued', 'retry_at') AND outbox.chat = r.chat";
+const SAID: &str = "\
+INSERT INTO right_said (person, at) SELECT * FROM unnest($1::bigint[], $2::bigint[]) \
+ON CONFLICT (person) DO UPDATE SET at = greatest(right_said.at, excluded.at)";
 const DELIVERY: &str = "SELECT bot, mode, webhook_url FROM bot_delivery WHERE bot = $1";
 
 /// Both ids come from one source, so they order across the tables.
@@ -79,6 +86,16 @@ pub(super) async fn write(session: &mut Session<'_>, orders: &Orders) -> Result<
     if !orders.inbox.is_empty() {
         let ids: Vec<i64> = orders.inbox.iter().map(|inbox| inbox.0).collect();
         session.execute("renew_updates", sqlx::query(UNHANDLED).bind(ids)).await?;
+    }
+    if !orders.said.is_empty() {
+        let (people, said): (Vec<i64>, Vec<i64>) =
+            orders.said.iter().map(|(person, at)| (person.0, at.as_millis())).unzip();
+        session.execute("rights_said", sqlx::query(SAID).bind(people).bind(said)).await?;
+    }
+    if !orders.pauses.is_empty() {
+        let (bots, ends): (Vec<i64>, Vec<i64>) =
+            orders.pauses.iter().map(|(bot, until)| (bot.0, until.as_millis())).unzip();
+        session.execute("shorten_pauses", sqlx::query(SHORTER).bind(bots).bind(ends)).await?;
     }
     for right in &orders.rights {
         people::write(session, right).await?;

@@ -19,7 +19,7 @@ use super::reads::all;
 use super::session::{Session, Sessions};
 use crate::store::columns::Columns;
 use crate::store::loaded::array;
-use crate::store::person::{Entries, Naming, WishRow, nobody, rights_of};
+use crate::store::person::{Entries, Naming, WishRow, nobody, rights_of, without_text};
 
 /// Rows changed in one transaction.
 const BATCH: usize = 50;
@@ -32,8 +32,12 @@ ON CONFLICT (key) DO UPDATE SET config_seq = setting.config_seq + 1";
 const AUDIT: &str = "\
 INSERT INTO audit (seq, person, action, at, by) \
 SELECT config_seq, $1, $2, $3, $4 FROM setting WHERE key = 'people'";
-const OPT_OUT: &str = "INSERT INTO opt_out (person, at, by) VALUES ($1, $2, $3) ON CONFLICT (person) DO NOTHING";
-const OPT_IN: &str = "DELETE FROM opt_out WHERE person = $1";
+/// Its last word was written before, under its lock: what another node committed meanwhile may be newer.
+const OPT_OUT: &str = "\
+INSERT INTO opt_out (person, at, by) SELECT $1::bigint, $2::bigint, $3::text \
+WHERE (SELECT s.at / 1000 FROM right_said s WHERE s.person = $1) <= $2 / 1000 ON CONFLICT (person) DO NOTHING";
+const OPT_IN: &str =
+    "DELETE FROM opt_out WHERE person = $1 AND (SELECT s.at / 1000 FROM right_said s WHERE s.person = $1) <= $2 / 1000";
 const SEQ: &str = "SELECT coalesce((SELECT config_seq FROM setting WHERE key = 'people'), 0)";
 const OPTED_OUT: &str = "SELECT person FROM opt_out";
 const WISHES: &str = "\
@@ -71,7 +75,7 @@ SELECT t.id FROM unnest($1::bigint[], $2::bigint[]) AS r (chat, number) \
 JOIN turn t ON t.chat = r.chat AND t.target = r.number ORDER BY t.id FOR NO KEY UPDATE OF t";
 pub(super) const MESSAGES_OF: &str = "SELECT id FROM outbox WHERE turn = ANY($1) ORDER BY id FOR NO KEY UPDATE";
 pub(super) const SENT_OF: &str = "\
-SELECT i.id FROM unnest($1::bigint[]) AS r (id) JOIN outbox o ON o.id = r.id \
+SELECT i.id, i.payload FROM unnest($1::bigint[]) AS r (id) JOIN outbox o ON o.id = r.id \
 JOIN inbox i ON i.bot = o.bot AND i.source = 'sent' AND i.source_id = o.id ORDER BY i.id FOR NO KEY UPDATE OF i";
 const DROP_TURNS: &str = "\
 UPDATE turn SET state = 'dropped', error = $2 WHERE id = ANY($1) AND state IN ('queued', 'claimed')";
@@ -79,7 +83,9 @@ const EMPTY_OUTBOX: &str = "\
 UPDATE outbox SET text = '', state = CASE WHEN state IN ('queued', 'retry_at') THEN 'cancelled' ELSE state END, \
 error = CASE WHEN state IN ('queued', 'retry_at') THEN $2 ELSE error END WHERE id = ANY($1) AND text <> ''";
 const EMPTY_SENT: &str = "\
-UPDATE inbox SET payload = jsonb_set(payload::jsonb, '{text}', '\"\"')::text WHERE id = ANY($1)";
+UPDATE inbox SET payload = r.payload FROM unnest($1::bigint[], $2::text[]) AS r (id, payload) WHERE inbox.id = r.id";
+const EMPTY_ACTS: &str = "\
+UPDATE turn SET act = '{\"do\":\"say\",\"text\":\"\"}' WHERE id = ANY($1) AND act LIKE '{\"do\":\"say\"%'";
 pub(super) const EMPTY_SAID: &str = "\
 UPDATE transcript SET text = NULL, entities = '[]' WHERE text IS NOT NULL AND (telegram_chat, message_id) IN (\
 SELECT telegram_chat, message_id FROM outbox WHERE id = ANY($1) AND message_id IS NOT NULL)";
@@ -103,7 +109,7 @@ pub(super) async fn write(session: &mut Session<'_>, right: &SetRight) -> Result
     session.execute("audit", audit).await?;
     match right.right {
         Right::OptOut => session.execute("opt_out", sqlx::query(OPT_OUT).bind(person).bind(at).bind(by)).await?,
-        Right::OptIn => session.execute("opt_in", sqlx::query(OPT_IN).bind(person)).await?,
+        Right::OptIn => session.execute("opt_in", sqlx::query(OPT_IN).bind(person).bind(at)).await?,
         Right::Forget => 0,
     };
     Ok(())
@@ -228,29 +234,41 @@ async fn empty(session: &mut Session<'_>, chats: &[i64], numbers: &[i64]) -> Res
     let mut forgotten = Forgotten::default();
     let turns = ids(session, "turns_to_forget", of(TURNS_OF)).await?;
     session.execute("forget_turns", sqlx::query(DROP_TURNS).bind(turns.clone()).bind(FORGOTTEN)).await?;
-    let (messages, said) = empty_messages(session, turns, FORGOTTEN).await?;
-    forgotten.messages = messages;
+    let (messages, emptied) = empty_messages(session, turns, FORGOTTEN).await?;
+    forgotten.messages = emptied;
+    let said = empty_told(session, messages).await?;
     forgotten.decisions = session.execute("forget_decisions", of(EMPTY_DECISIONS).bind(FORGOTTEN)).await?;
     forgotten.entries = said + session.execute("forget_entries", of(EMPTY_ENTRIES).bind(nobody())).await?;
     Ok(forgotten)
 }
 
-/// Empties what turns said, wherever it stands; how many messages and entries that were.
+/// Empties what turns were to say, and their messages: which these are, and how many had a text.
 pub(super) async fn empty_messages(
     session: &mut Session<'_>,
     turns: Vec<i64>,
     why: &'static str,
-) -> Result<(u64, u64), Error> {
+) -> Result<(Vec<i64>, u64), Error> {
+    session.execute("empty_acts", sqlx::query(EMPTY_ACTS).bind(turns.clone())).await?;
     let messages = ids(session, "messages_to_empty", sqlx::query(MESSAGES_OF).bind(turns)).await?;
     if messages.is_empty() {
-        return Ok((0, 0));
+        return Ok((messages, 0));
     }
     let emptied = sqlx::query(EMPTY_OUTBOX).bind(messages.clone()).bind(why);
     let emptied = session.execute("empty_outbox", emptied).await?;
-    let sent = ids(session, "sent_to_empty", sqlx::query(SENT_OF).bind(messages.clone())).await?;
-    session.execute("empty_sent", sqlx::query(EMPTY_SENT).bind(sent)).await?;
-    let said = session.execute("empty_said", sqlx::query(EMPTY_SAID).bind(messages)).await?;
-    Ok((emptied, said))
+    Ok((messages, emptied))
+}
+
+/// Empties what tells of messages: their events, read here since PostgreSQL reads no NUL, and their entries, which are
+/// counted.
+async fn empty_told(session: &mut Session<'_>, messages: Vec<i64>) -> Result<u64, Error> {
+    let sent = session.fetch_all("sent_to_empty", sqlx::query(SENT_OF).bind(messages.clone())).await?;
+    let (mut ids, mut payloads) = (Vec::<i64>::new(), Vec::<String>::new());
+    for row in &sent {
+        ids.push(row.try_get(0)?);
+        payloads.push(without_text(row.try_get::<&str, _>(1)?));
+    }
+    session.execute("empty_sent", sqlx::query(EMPTY_SENT).bind(ids).bind(payloads)).await?;
+    session.execute("empty_said", sqlx::query(EMPTY_SAID).bind(messages)).await
 }
 
 /// The ids of the rows that a statement locks.

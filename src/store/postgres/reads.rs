@@ -13,7 +13,7 @@ use botfleet_actors::domain::outbox::OutboxMessage;
 use botfleet_actors::domain::ownership::Incarnation;
 use botfleet_actors::domain::pause::Pause;
 use botfleet_actors::domain::time::Timestamp;
-use botfleet_actors::domain::transcript::TranscriptEntry;
+use botfleet_actors::domain::transcript::{EntryKey, TranscriptEntry};
 use botfleet_actors::domain::turn::Turn;
 use botfleet_actors::ports::store::{Backlog, ChatMemory, QueueDepths, StoreError};
 use sqlx::AssertSqlSafe;
@@ -25,6 +25,7 @@ use crate::store::columns::{self, Cells, Columns, pause, stop_of, stop_scope, un
 pub(super) struct Sql {
     pub(super) unhandled: Arc<str>,
     pub(super) transcript: Arc<str>,
+    pub(super) conversation: Arc<str>,
     pub(super) find: Arc<str>,
     pub(super) queued_turns: Arc<str>,
     pub(super) waiting_messages: Arc<str>,
@@ -42,6 +43,7 @@ pub(super) static SQL: LazyLock<Sql> = LazyLock::new(|| {
             "SELECT {transcript} FROM transcript WHERE chat = $1 AND number <= $2 ORDER BY number DESC LIMIT $3"
         )
         .into(),
+        conversation: columns::conversation_sql().into(),
         find: format!(
             "SELECT {transcript} FROM transcript WHERE (chat, number) IN (\
              SELECT f.chat, min(f.number) FROM transcript f WHERE f.telegram_chat = $1 AND f.message_id = ANY($2) \
@@ -84,6 +86,14 @@ SELECT DISTINCT ON (scope, key, unit, per) scope, key, unit, per, period_start, 
 ORDER BY scope, key, unit, per, period_start DESC";
 const HEAD: &str =
     "SELECT last_number, last_decision, next_tick_at, calm_until, disclosed FROM chat_head WHERE chat = $1";
+/// Each one step into the index of keys.
+pub(super) const HIGHEST: &str = "\
+SELECT c.id, (SELECT max(t.message_id) FROM transcript t WHERE t.telegram_chat = c.id) FROM (\
+SELECT telegram_id AS id FROM chat WHERE id = $1 UNION SELECT telegram_chat_id FROM chat_alias WHERE chat = $1) c";
+pub(super) const ENTRY_NUMBERS: &str = "\
+SELECT j.place - 1, t.number FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[]) WITH ORDINALITY \
+AS j (telegram_chat, message_id, kind, revision, place) JOIN transcript t ON t.telegram_chat = j.telegram_chat \
+AND t.message_id = j.message_id AND t.kind = j.kind AND t.revision = j.revision";
 const OFFSET: &str = "SELECT next_offset FROM bot_cursor WHERE bot = $1";
 const ABSENT: &str = "SELECT bot FROM chat_absence WHERE chat = $1 ORDER BY bot";
 const PAUSES: &str = "SELECT chat, until FROM send_pause WHERE bot = $1";
@@ -126,7 +136,9 @@ pub(super) async fn chat_memory(sessions: &Sessions, chat: ChatId, recent: usize
     let Some(head) = heads.await?.pop() else { return Ok(ChatMemory::default()) };
     let absent = all(sessions, "absent", || sqlx::query(ABSENT).bind(chat.0), |row| Columns::of(row).take().map(BotId));
     let absent = absent.await?;
-    Ok(ChatMemory { recent: transcript(sessions, chat, head.last_number, recent).await?, absent, ..head })
+    let highest = all(sessions, "highest_messages", || sqlx::query(HIGHEST).bind(chat.0), columns::highest_message);
+    let highest = highest.await?.into_iter().flatten().collect();
+    Ok(ChatMemory { recent: conversation(sessions, chat, head.last_number, recent).await?, absent, highest, ..head })
 }
 
 pub(super) async fn unhandled(sessions: &Sessions, chat: ChatId, most: usize) -> Result<Vec<InboxRow>, StoreError> {
@@ -144,6 +156,34 @@ pub(super) async fn transcript(
     let mut entries = all(sessions, "transcript", newest_first, |row| columns::entry(row).map(Arc::new)).await?;
     entries.reverse();
     Ok(entries)
+}
+
+pub(super) async fn entry_numbers(
+    sessions: &Sessions,
+    keys: &[EntryKey],
+) -> Result<Vec<(EntryKey, Number)>, StoreError> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let statement = || {
+        sqlx::query(ENTRY_NUMBERS)
+            .bind(keys.iter().map(|key| key.telegram_chat.0).collect::<Vec<i64>>())
+            .bind(keys.iter().map(|key| key.message_id.0).collect::<Vec<i64>>())
+            .bind(keys.iter().map(|key| key.kind.as_str()).collect::<Vec<&str>>())
+            .bind(keys.iter().map(|key| key.revision).collect::<Vec<i64>>())
+    };
+    all(sessions, "entry_numbers", statement, |row| columns::entry_number(row, keys)).await
+}
+
+pub(super) async fn conversation(
+    sessions: &Sessions,
+    chat: ChatId,
+    upto: Number,
+    said: usize,
+) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+    let (said, page) = (limit(said), limit(said.saturating_mul(8)));
+    let statement = || query(&SQL.conversation).bind(chat.0).bind(upto.0).bind(said).bind(page);
+    all(sessions, "conversation", statement, |row| columns::entry(row).map(Arc::new)).await
 }
 
 pub(super) async fn find_messages(

@@ -1,7 +1,9 @@
 //! Every statement that meets a table of the data's way, for the proof that each has its index. Layer: adapter.
 
 use super::tenure::Whose;
-use super::{PRUNE, archive, cluster, expiry, load, orders, outcomes, people, reads, tenure, write};
+use super::{
+    ABANDONED, PRUNE, archive, cluster, expiry, load, orders, outcomes, people, reads, tenure, unspoken, write,
+};
 use crate::store::archive::MESSAGE_NUMBER;
 
 /// Each by its name, as it is sent.
@@ -14,7 +16,10 @@ pub fn on_the_datas_way() -> Vec<(&'static str, String)> {
         ("depths", reads::DEPTHS),
         ("unhandled", &*sql.unhandled),
         ("transcript", &*sql.transcript),
+        ("conversation", &*sql.conversation),
         ("find_messages", &*sql.find),
+        ("highest_messages", reads::HIGHEST),
+        ("entry_numbers", reads::ENTRY_NUMBERS),
         ("queued_turns", &*sql.queued_turns),
         ("waiting_messages", &*sql.waiting_messages),
         ("unknown_messages", &*sql.unknown_messages),
@@ -47,6 +52,9 @@ pub fn on_the_datas_way() -> Vec<(&'static str, String)> {
         ("entries", &*recorded.entries),
         ("message_number", MESSAGE_NUMBER),
         ("prune", PRUNE),
+        ("abandon_updates", ABANDONED),
+        ("updates_to_expire", expiry::UPDATES_PAGE),
+        ("expire_updates", expiry::EMPTY_UPDATES),
         ("entries_of_person", people::ENTRIES_OF),
         ("updates_of_person", people::UPDATES_OF),
         ("updates_to_forget", people::FIND_UPDATES),
@@ -63,6 +71,8 @@ pub fn on_the_datas_way() -> Vec<(&'static str, String)> {
         ("expire_entries", expiry::EMPTY_ENTRIES),
         ("turns_to_expire", expiry::TURNS_OF),
         ("expire_decisions", expiry::EMPTY_DECISIONS),
+        ("unspoken_turns", unspoken::TURNS),
+        ("unspoken_messages", unspoken::MESSAGES),
     ]
     .into_iter()
     .map(|(name, text)| (name, text.to_owned()))

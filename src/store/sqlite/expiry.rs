@@ -13,7 +13,8 @@ use tokio::sync::Mutex;
 use super::reads::all;
 use super::writer::Writer;
 use crate::store::columns::Columns;
-use crate::store::person::{EXPIRY_BATCH, EXPIRY_BATCHES};
+use crate::store::loaded::array;
+use crate::store::person::{DAY_MS, EXPIRY_BATCH, EXPIRY_BATCHES, UPDATES_BATCH, cursor_of};
 
 /// Chats that keep texts for a time, and until when they are old now.
 const CHATS: &str = "\
@@ -39,9 +40,26 @@ const EMPTY_OUTBOX: &str = "\
 UPDATE outbox SET text = '', state = CASE WHEN state IN ('queued', 'retry_at') THEN 'cancelled' ELSE state END, \
 error = CASE WHEN state IN ('queued', 'retry_at') THEN $4 ELSE error END WHERE text <> '' \
 AND turn IN (SELECT id FROM turn WHERE chat = $1 AND decision > $2 AND decision <= $3)";
+const EMPTY_ACTS: &str = "\
+UPDATE turn SET act = '{\"do\":\"say\",\"text\":\"\"}' \
+WHERE act LIKE '{\"do\":\"say\"%' AND chat = $1 AND decision > $2 AND decision <= $3";
 const EMPTY_DECISIONS: &str = "\
 UPDATE decision SET inputs = '{}', scores = '{}' WHERE chat = $1 AND number > $2 AND number <= $3";
 const DECISIONS_DONE: &str = "UPDATE chat_head SET expired_decision = $2 WHERE chat = $1";
+
+/// For how many days chats keep texts.
+const LENGTHS: &str = "SELECT DISTINCT retention_days FROM chat WHERE retention_days > 0 ORDER BY 1";
+/// The next rows, and which of them hold what is to go; the walk ends at the first one that is not old.
+const UPDATES_PAGE: &str = "\
+WITH page AS MATERIALIZED (SELECT id, chat, received_at, outcome, payload FROM inbox \
+WHERE id > coalesce((SELECT value + 0 FROM setting WHERE key = $1), 0) ORDER BY id LIMIT $4) \
+SELECT p.id, p.outcome IS NOT NULL AND p.payload <> '{}' \
+AND EXISTS (SELECT 1 FROM chat c WHERE c.id = p.chat AND c.retention_days = $3) FROM page p \
+WHERE p.id < coalesce((SELECT min(id) FROM page WHERE received_at >= $2), 9223372036854775807) ORDER BY p.id";
+const UPDATES_DONE: &str = "\
+INSERT INTO setting (key, value, config_seq) VALUES ($1, $2, 0) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+const EMPTY_UPDATES: &str = "\
+UPDATE inbox SET payload = '{}' WHERE outcome IS NOT NULL AND id IN (SELECT value FROM json_each($1))";
 
 /// What a walk passes.
 #[derive(Clone, Copy)]
@@ -75,7 +93,38 @@ pub(super) async fn expire(pool: &SqlitePool, writer: &Mutex<Writer>, now: Times
             }
         }
     }
-    Ok(passed)
+    Ok(passed + expire_updates(pool, writer, now).await?)
+}
+
+/// Removes what handled rows of the inbox hold and is old: for each length of time that chats keep texts, the inbox is
+/// walked by id from where the last call ended. A row that is handled after its text is old goes by pruning.
+async fn expire_updates(pool: &SqlitePool, writer: &Mutex<Writer>, now: Timestamp) -> Result<u64, StoreError> {
+    let mut emptied = 0;
+    for days in all(pool, sqlx::query(LENGTHS), |row| Columns::of(row).take::<i64>()).await? {
+        let until = now.as_millis() - days * DAY_MS;
+        for _ in 0..EXPIRY_BATCHES {
+            let page = sqlx::query(UPDATES_PAGE).bind(cursor_of(days)).bind(until).bind(days).bind(UPDATES_BATCH);
+            let page: Vec<(i64, i64)> = all(pool, page, |row| {
+                let mut columns = Columns::of(row);
+                Ok((columns.take()?, columns.take()?))
+            })
+            .await?;
+            let Some((last, _)) = page.last() else { break };
+            let old: Vec<i64> = page.iter().filter(|(_, holds)| *holds != 0).map(|(id, _)| *id).collect();
+            let mut writer = writer.lock().await;
+            let connection = writer.begin().await?;
+            let written = async {
+                sqlx::query(UPDATES_DONE).bind(cursor_of(days)).bind(last).execute(&mut *connection).await?;
+                sqlx::query(EMPTY_UPDATES).bind(array(&old)).execute(connection).await
+            };
+            match written.await {
+                Ok(done) => emptied += done.rows_affected(),
+                Err(error) => return Err(writer.fail(&error)),
+            }
+            writer.commit().await?;
+        }
+    }
+    Ok(emptied)
 }
 
 /// After which number, and up to which, everything is old.
@@ -108,6 +157,7 @@ async fn empty(
         }
         What::Decisions => {
             connection.execute(range(EMPTY_OUTBOX).bind(REMOVED)).await?;
+            connection.execute(range(EMPTY_ACTS)).await?;
             connection.execute(range(EMPTY_DECISIONS)).await?;
             connection.execute(done(DECISIONS_DONE)).await?;
         }

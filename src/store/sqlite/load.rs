@@ -50,7 +50,8 @@ const ALLOWANCES: &str = "\
  AND a.per = j.value ->> 3 AND a.period_start = j.value ->> 4)";
 const PEOPLE: &str = "\
 (SELECT json_group_array(json_array(j.value, EXISTS (SELECT 1 FROM opt_out o WHERE o.person = j.value), \
- (SELECT max(a.at) FROM audit a WHERE a.action = 'forget' AND a.person = j.value))) FROM json_each($10) j)";
+ (SELECT max(a.at) FROM audit a WHERE a.action = 'forget' AND a.person = j.value), \
+ (SELECT s.at FROM right_said s WHERE s.person = j.value))) FROM json_each($10) j)";
 const STOPS: &str = "(SELECT json_group_array(json_array(scope, key, stopped_at, by, until, orders)) FROM control)";
 const PAUSES: &str = "\
 (SELECT json_group_array(json_array(p.bot, p.chat, p.until)) FROM json_each($1) j \

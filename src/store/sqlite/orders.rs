@@ -33,6 +33,11 @@ UPDATE outbox SET expires_at = j.value ->> 1 FROM json_each($2) j WHERE outbox.i
 const UNHANDLED: &str = "\
 UPDATE inbox SET outcome = NULL, reason = NULL, number = NULL, decision = NULL \
 WHERE id IN (SELECT value FROM json_each($1))";
+const SAID: &str = "\
+INSERT INTO right_said (person, at) SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE true \
+ON CONFLICT (person) DO UPDATE SET at = excluded.at";
+const SHORTER: &str = "\
+UPDATE send_pause SET until = min(until, j.value ->> 1) FROM json_each($1) j WHERE send_pause.bot = j.value ->> 0";
 const DEAD: &str = "SELECT i.id FROM json_each($1) j CROSS JOIN inbox i ON i.id = j.value AND i.outcome = 'dead'";
 
 /// Conditions repeat the text of the partial indexes. Both ids come from one source, so they order across the tables.
@@ -75,6 +80,14 @@ pub(super) async fn write(connection: &mut SqliteConnection, orders: &Orders) ->
     }
     if !orders.inbox.is_empty() {
         sqlx::query(UNHANDLED).bind(array(&orders.inbox)).execute(&mut *connection).await?;
+    }
+    if !orders.said.is_empty() {
+        let said: Vec<_> = orders.said.iter().collect();
+        sqlx::query(SAID).bind(array(&said)).execute(&mut *connection).await?;
+    }
+    if !orders.pauses.is_empty() {
+        let pauses: Vec<_> = orders.pauses.iter().collect();
+        sqlx::query(SHORTER).bind(array(&pauses)).execute(&mut *connection).await?;
     }
     for right in &orders.rights {
         people::write(&mut *connection, right).await?;

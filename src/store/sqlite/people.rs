@@ -82,6 +82,9 @@ error = CASE WHEN state IN ('queued', 'retry_at') THEN $2 ELSE error END WHERE t
 const DROP_TURNS: &str = "\
 UPDATE turn SET state = 'dropped', error = $2 WHERE state IN ('queued', 'claimed') \
 AND target IS NOT NULL AND (chat, target) IN (SELECT value ->> 0, value ->> 1 FROM json_each($1))";
+const EMPTY_ACTS: &str = "\
+UPDATE turn SET act = '{\"do\":\"say\",\"text\":\"\"}' WHERE act LIKE '{\"do\":\"say\"%' \
+AND target IS NOT NULL AND (chat, target) IN (SELECT value ->> 0, value ->> 1 FROM json_each($1))";
 const EMPTY_DECISIONS: &str = "\
 UPDATE decision SET inputs = '{}', scores = '{}', reason = $2 \
 WHERE cause_entry IS NOT NULL AND (chat, cause_entry) IN (SELECT value ->> 0, value ->> 1 FROM json_each($1))";
@@ -275,6 +278,7 @@ async fn empty(connection: &mut SqliteConnection, entries: &str) -> Result<Forgo
     let outbox = sqlx::query(sqlx::AssertSqlSafe(outbox)).bind(entries).bind(FORGOTTEN);
     forgotten.messages = outbox.execute(&mut *connection).await?.rows_affected();
     sqlx::query(DROP_TURNS).bind(entries).bind(FORGOTTEN).execute(&mut *connection).await?;
+    sqlx::query(EMPTY_ACTS).bind(entries).execute(&mut *connection).await?;
     let decisions = sqlx::query(EMPTY_DECISIONS).bind(entries).bind(FORGOTTEN).execute(&mut *connection).await?;
     forgotten.decisions = decisions.rows_affected();
     let own = sqlx::query(EMPTY_ENTRIES).bind(entries).bind(nobody()).execute(connection).await?;
@@ -310,6 +314,7 @@ mod tests {
             format!("{EMPTY_SAID}{ANSWERED})"),
             format!("{EMPTY_OUTBOX}{ANSWERED}"),
             DROP_TURNS.to_owned(),
+            EMPTY_ACTS.to_owned(),
             EMPTY_DECISIONS.to_owned(),
             EMPTY_ENTRIES.to_owned(),
         ];

@@ -13,7 +13,7 @@ use botfleet_actors::domain::inbox::InboxRow;
 use botfleet_actors::domain::outbox::OutboxMessage;
 use botfleet_actors::domain::pause::Pause;
 use botfleet_actors::domain::time::Timestamp;
-use botfleet_actors::domain::transcript::TranscriptEntry;
+use botfleet_actors::domain::transcript::{EntryKey, TranscriptEntry};
 use botfleet_actors::domain::turn::Turn;
 use botfleet_actors::ports::store::{Backlog, ChatMemory, QueueDepths, StoreError};
 use sqlx::AssertSqlSafe;
@@ -29,6 +29,7 @@ use crate::store::loaded::array;
 struct Sql {
     unhandled: Arc<str>,
     transcript: Arc<str>,
+    conversation: Arc<str>,
     find: Arc<str>,
     queued_turns: Arc<str>,
     waiting_messages: Arc<str>,
@@ -46,6 +47,7 @@ static SQL: LazyLock<Sql> = LazyLock::new(|| {
             "SELECT {transcript} FROM transcript WHERE chat = $1 AND number <= $2 ORDER BY number DESC LIMIT $3"
         )
         .into(),
+        conversation: columns::conversation_sql().into(),
         find: format!(
             "SELECT {transcript} FROM transcript WHERE (chat, number) IN (\
              SELECT f.chat, min(f.number) FROM json_each($2) j CROSS JOIN transcript f ON f.telegram_chat = $1 \
@@ -126,7 +128,8 @@ pub(super) async fn chat_memory(pool: &SqlitePool, chat: ChatId, recent: usize) 
         calm_until: head.optional(Timestamp::from_millis)?,
         disclosed: head.take()?,
         absent: absent(pool, chat).await?,
-        recent: transcript(pool, chat, last_number, recent).await?,
+        highest: highest_messages(pool, chat).await?,
+        recent: conversation(pool, chat, last_number, recent).await?,
     })
 }
 
@@ -146,6 +149,17 @@ pub(super) async fn transcript(
     Ok(entries)
 }
 
+pub(super) async fn conversation(
+    pool: &SqlitePool,
+    chat: ChatId,
+    upto: Number,
+    said: usize,
+) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+    let (said, page) = (limit(said), limit(said.saturating_mul(8)));
+    let statement = query(&SQL.conversation).bind(chat.0).bind(upto.0).bind(said).bind(page);
+    all(pool, statement, |row| columns::entry(row).map(Arc::new)).await
+}
+
 pub(super) async fn find_messages(
     pool: &SqlitePool,
     chat: TelegramChatId,
@@ -155,6 +169,26 @@ pub(super) async fn find_messages(
         return Ok(Vec::new());
     }
     all(pool, query(&SQL.find).bind(chat.0).bind(array(messages)), |row| columns::entry(row).map(Arc::new)).await
+}
+
+/// Each one step into the index of keys.
+const HIGHEST: &str = "\
+SELECT c.id, (SELECT max(t.message_id) FROM transcript t WHERE t.telegram_chat = c.id) FROM (\
+SELECT telegram_id AS id FROM chat WHERE id = $1 UNION SELECT telegram_chat_id FROM chat_alias WHERE chat = $1) c";
+
+async fn highest_messages(pool: &SqlitePool, chat: ChatId) -> Result<Vec<(TelegramChatId, MessageId)>, StoreError> {
+    let found = all(pool, sqlx::query(HIGHEST).bind(chat.0), columns::highest_message).await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+pub(super) async fn entry_numbers(pool: &SqlitePool, keys: &[EntryKey]) -> Result<Vec<(EntryKey, Number)>, StoreError> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let asked: Vec<_> = keys.iter().map(|key| (key.telegram_chat, key.message_id, key.kind, key.revision)).collect();
+    let sql = "SELECT j.key, t.number FROM json_each($1) j CROSS JOIN transcript t ON t.telegram_chat = j.value ->> 0 \
+               AND t.message_id = j.value ->> 1 AND t.kind = j.value ->> 2 AND t.revision = j.value ->> 3";
+    all(pool, sqlx::query(sql).bind(array(&asked)), |row| columns::entry_number(row, keys)).await
 }
 
 pub(super) async fn next_offset(pool: &SqlitePool, bot: BotId) -> Result<Option<i64>, StoreError> {

@@ -166,6 +166,12 @@ pub enum BotMsg {
     SettleAgain(OutboxId),
     /// Telegram answered 429 to a call that is no message, about a chat or about none.
     Limited(Option<ChatId>, Duration),
+    /// Find out whether it can write in a chat again that was shut to it.
+    TryChat(ChatId),
+    /// Telegram answered that.
+    ChatTried(ChatId, Result<(), TelegramError>),
+    /// A person lifts the pauses that Telegram asked it for.
+    LiftPauses(RpcReplyPort<bool>),
     /// These chats are not in the manifest: leave them.
     LeaveChats(BTreeSet<TelegramChatId>),
     /// Somebody stopped a chat, and it is not known whether they may.
@@ -238,6 +244,12 @@ pub struct BotSnapshot {
     pub sends_in_flight: usize,
     /// Seconds that Telegram asked it to pause everywhere, from now on.
     pub paused_seconds: Option<u64>,
+    /// Why it cannot speak anywhere now.
+    pub cannot_speak: Option<String>,
+    /// Chats where it keeps below the documented rate for a while, since Telegram answered 429 at that rate.
+    pub slowed_chats: usize,
+    /// The lowest of their rates, in percent of the documented one.
+    pub lowest_rate_percent: Option<u32>,
     /// Chats where Telegram asked it to pause.
     pub paused_chats: usize,
     /// Whether it is coming to its end: it takes no updates and begins no turns.
@@ -392,6 +404,9 @@ impl Actor for BotActor {
             BotMsg::Settled(outbox, result) => state.on_settled(outbox, result),
             BotMsg::SettleAgain(outbox) => state.settle(outbox),
             BotMsg::Limited(chat, retry_after) => state.on_limited(chat, retry_after),
+            BotMsg::TryChat(chat) => state.try_chat(chat),
+            BotMsg::ChatTried(chat, result) => state.on_chat_tried(chat, &result),
+            BotMsg::LiftPauses(reply) => state.lift_pauses(reply),
             BotMsg::LeaveChats(strange) => state.on_leave_chats(strange),
             BotMsg::Doubted(doubt) => state.on_doubted(doubt),
             BotMsg::Ranked(doubt, rank) => state.on_ranked(doubt, rank),
@@ -435,6 +450,9 @@ impl BotState {
             messages_due: self.sending.due(self.node.clock.now()),
             sends_in_flight: self.sending.in_flight(),
             paused_seconds: self.sending.limiter.bot_pause().map(|left| left.as_secs() + 1),
+            cannot_speak: self.node.silence_of(self.profile.id).map(|why| why.to_string()),
+            slowed_chats: self.sending.limiter.lowered().count(),
+            lowest_rate_percent: self.sending.limiter.lowered().map(|(_, rate)| (rate * 100.0).round() as u32).min(),
             paused_chats: self.sending.limiter.pauses().count(),
             quiescing: self.quiescing,
             holding_sends: self.holding_sends,

@@ -19,11 +19,14 @@ use crate::domain::control::StopScope;
 use crate::domain::ids::{ChatId, TurnId};
 use crate::domain::turn::Act;
 use crate::ports::bus::Hint;
-use crate::ports::telegram::TelegramError;
+use crate::ports::telegram::{Shut, TelegramError};
 
 impl BotState {
     /// Does what the turn asks for. `claimed`: the claim is committed, so that Telegram may see an effect of it.
     pub(super) fn perform(&mut self, turn: TurnId, claimed: bool) {
+        if let Some(why) = self.silenced(turn) {
+            return self.hold_tongue(turn, why);
+        }
         let Some(job) = self.jobs.get(&turn) else {
             return;
         };
@@ -67,6 +70,9 @@ impl BotState {
         };
         if node.directory.chat_profile(place).is_none() {
             return self.finish(turn, TurnEnding::Dropped("the chat is no longer in the manifest".to_owned()));
+        }
+        if !target.message_id.is_of_one() {
+            return self.drop_turn(turn, "reaction", "the message bears no id to react to".to_owned());
         }
         let chat = node.directory.telegram_chat(place).unwrap_or(target.telegram_chat);
         if chat != target.telegram_chat {
@@ -120,7 +126,7 @@ impl BotState {
                 self.node.tell([Hint::Migrated(place, *to)]);
                 self.refused_reaction(turn, place, &error);
             }
-            TelegramError::Forbidden(_) | TelegramError::Conflict(_) | TelegramError::Rejected { .. } => {
+            TelegramError::CannotWrite { .. } | TelegramError::Conflict(_) | TelegramError::Rejected { .. } => {
                 self.refused_reaction(turn, place, &error);
             }
         }
@@ -128,10 +134,9 @@ impl BotState {
 
     /// Telegram will not have the reaction: the turn is given up, nobody waits for it.
     fn refused_reaction(&mut self, turn: TurnId, place: ChatId, error: &TelegramError) {
-        if let TelegramError::Forbidden(reason) = error
-            && (reason.contains("not a member") || reason.contains("kicked"))
-        {
-            self.tell_absence(place);
+        // Who may not react may write all the same; who is not there does neither.
+        if let TelegramError::CannotWrite { place: shut @ (Shut::Outside | Shut::Gone), .. } = error {
+            self.on_shut(place, None, *shut);
         }
         metrics::counter!("botfleet_reactions_total", "status" => "refused").increment(1);
         self.drop_turn(turn, "reaction", error.to_string());

@@ -32,8 +32,13 @@ use crate::domain::inbox::{InboxRow, Outcome, OutcomeKind, Source};
 use crate::domain::incoming::{AuthorKind, ChatKind, Event, Incoming};
 use crate::domain::people::{OPTED_OUT, TOMBSTONE};
 use crate::domain::roster::{DeliveryChoice, DeliveryMode};
+use crate::domain::silence::Silence;
 use crate::domain::time::Timestamp;
+use crate::ports::bus::Hint;
 use crate::ports::telegram::{ReceivedUpdate, TelegramError, WebhookStatus, WebhookTarget};
+
+/// Refusals of rows in a row after which they are stored one at a time.
+pub(super) const REFUSALS_TOGETHER: u32 = 2;
 
 /// How often a webhook is looked at: whether it is still ours, and what Telegram says of it.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -118,13 +123,16 @@ pub(super) fn sorted(node: &Arc<Node>, bot: BotId, updates: Vec<ReceivedUpdate>)
     for mut update in updates {
         obey(node, bot, &update.incoming);
         let gone = without_words(node, &mut update);
-        if let (Some(old), Event::MigratedTo { to }) = (update.incoming.chat, &update.incoming.event)
-            && let Some(chat) = node.directory.chat_of(old)
+        if let Some((from, to)) = migration(&update.incoming)
+            && let Some(chat) = node.directory.chat_of(from)
         {
             // What follows in the same answer comes under the new id; the chat stores it.
-            node.directory.migrate(chat, *to);
+            node.directory.migrate(chat, to);
         }
         let (chat, outcome) = route(node, &update.incoming);
+        if let (Some(chat), Event::Membership { can_post: true, .. }) = (chat, &update.incoming.event) {
+            node.tell([Hint::Opened(bot, chat)]);
+        }
         let outcome = gone.map(|reason| Outcome::because(OutcomeKind::Ignored, reason)).or(outcome);
         if let Some(telegram) = update.incoming.chat.filter(|_| chat.is_none() && is_life(&update.incoming)) {
             sorted.strange.extend(node.directory.chat_of(telegram).is_none().then_some(telegram));
@@ -144,6 +152,16 @@ pub(super) fn sorted(node: &Arc<Node>, bot: BotId, updates: Vec<ReceivedUpdate>)
         }
     }
     sorted
+}
+
+/// The ids of a group and of the supergroup that it became. Telegram tells it twice, in the group and in the
+/// supergroup, and a bot may see only one of both.
+fn migration(incoming: &Incoming) -> Option<(TelegramChatId, TelegramChatId)> {
+    match incoming.event {
+        Event::MigratedTo { to } => Some((incoming.chat?, to)),
+        Event::MigratedFrom { from } => Some((from, incoming.chat?)),
+        _ => None,
+    }
 }
 
 /// Takes out of an update what nobody may keep: the words of people who have opted out, or asked to be forgotten, and
@@ -227,6 +245,7 @@ pub async fn receive(node: &Arc<Node>, bot: BotId, update: ReceivedUpdate) -> Co
     let Sorted { rows, deliveries, strange } = sorted(node, bot, vec![update]);
     let (done, result) = tokio::sync::oneshot::channel();
     let hinting = Arc::clone(node);
+    let again = rows.clone();
     node.committer.submit(Operation::Receive(Receive { rows }), move |result| {
         if matches!(result, Ok(Applied::Ingested { already_there: 0 })) {
             let deliveries = deliveries.into_iter();
@@ -243,7 +262,30 @@ pub async fn receive(node: &Arc<Node>, bot: BotId, update: ReceivedUpdate) -> Co
         }
         let _ = done.send(result);
     });
-    result.await.unwrap_or_else(|_| Err(CommitError::Unavailable("committer stopped".to_owned())))
+    let result = result.await.unwrap_or_else(|_| Err(CommitError::Unavailable("committer stopped".to_owned())));
+    match result {
+        Err(CommitError::Refused(_)) => receive_refused(node, again).await,
+        result => result,
+    }
+}
+
+/// Stores rows of a webhook that were refused: once more, then as dead letters. Whatever comes to the store now is read
+/// there by its chat.
+async fn receive_refused(node: &Node, rows: Vec<InboxRow>) -> CommitResult {
+    let again = Operation::Receive(Receive { rows: rows.clone() });
+    let refusal = match node.committer.commit(again).await {
+        Err(CommitError::Refused(refusal)) => refusal,
+        result => return result,
+    };
+    let rows = rows.iter().map(|row| refuse_row(node, row, &refusal)).collect();
+    node.committer.commit(Operation::Receive(Receive { rows })).await
+}
+
+/// The row as a dead letter, counted.
+pub(super) fn refuse_row(node: &Node, row: &InboxRow, refusal: &Refusal) -> InboxRow {
+    tracing::error!(bot.id = %row.bot, error = %refusal, "a row cannot be stored, it is a dead letter");
+    metrics::counter!("botfleet_rows_dead_total", "at" => "intake").increment(1);
+    row.dead(node.inbox_id(), &refusal.to_string())
 }
 
 impl BotState {
@@ -278,6 +320,10 @@ impl BotState {
     }
 
     fn webhook_target(&self) -> Option<WebhookTarget> {
+        // A token that was replaced makes another secret: it is told to Telegram with the address.
+        if let Some(secret) = self.api.webhook_secret() {
+            self.webhooks.set_secret(self.profile.id, secret);
+        }
         self.webhooks.target(self.profile.id, &self.profile.spec.name)
     }
 
@@ -425,7 +471,8 @@ impl BotState {
         self.intake.status = status.clone();
         match self.intake.mode() {
             DeliveryMode::Webhook => {
-                if status.url.is_some() && status.url == self.intake.choice.webhook_url {
+                let target = self.webhook_target().map(|target| target.url);
+                if target.is_some() && status.url == target {
                     self.health = BotHealth::Receiving;
                     drop(self.myself.send_after(LOOK_EVERY, move || BotMsg::LookAtWebhook(generation)));
                 } else {
@@ -489,6 +536,7 @@ impl BotState {
             tracing::error!(bot.id = %self.profile.id, reason, "the token is refused: put a valid one where it comes from");
         }
         self.health = BotHealth::Refused(reason.to_owned());
+        self.set_silence(Some(Silence::Refused));
         self.intake.generation += 1;
         self.intake.phase = Phase::Closed;
         drop(self.myself.send_after(self.settings.refused_retry, || BotMsg::Identify));

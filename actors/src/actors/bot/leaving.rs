@@ -22,7 +22,7 @@ use crate::domain::commit::operation::{HandOver, Operation, Refusal};
 use crate::domain::ids::Epoch;
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::pause::Pause;
-use crate::domain::roster::{BotProfile, DeliveryChoice};
+use crate::domain::roster::{BotProfile, DeliveryChoice, DeliveryMode};
 use crate::ports::bus::{Audience, BusMessage, Hint};
 use crate::ports::store::StoreError;
 use crate::ports::telegram::{BotApi, Me};
@@ -107,7 +107,7 @@ impl BotState {
     }
 
     pub(super) fn on_loaded(&mut self, loaded: Loaded) {
-        self.sending.resume_pauses(&loaded.pauses, self.node.clock.now());
+        self.resume_pauses(loaded.pauses);
         if let Some(said) = &loaded.said {
             self.on_recalled(0, said);
         }
@@ -297,12 +297,14 @@ impl BotState {
             self.intake.choice = self.profile.delivery.clone();
             self.polling.forget_offset();
         }
+        // The address of a webhook holds the bot's name.
+        let renamed = before.spec.name != self.profile.spec.name && self.intake.mode() == DeliveryMode::Webhook;
         if self.is_closing() {
         } else if replaced {
             self.intake.generation += 1;
             self.polling.cancel();
             self.identify();
-        } else if way_changed {
+        } else if way_changed || renamed {
             self.open_intake();
         }
     }

@@ -15,6 +15,7 @@
 //! | `sending` | limiter -> begin -> sendMessage (I4) |
 //! | `reconciling` | turns and messages that wait in the store (I8) |
 //! | `leaving` | start, hand-off, fences, the node's bound (I5, I6) |
+//! | `voice` | what keeps it silent: pauses, places that are shut (I14) |
 //! | `settling` | what became of a send is committed (I4, I6) |
 
 pub mod actor;
@@ -32,3 +33,4 @@ pub(crate) mod settling;
 pub mod strangers;
 mod turns;
 pub mod verifying;
+mod voice;

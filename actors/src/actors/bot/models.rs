@@ -1,8 +1,8 @@
-//! The models of a turn: which one is asked next, and what an answer or its absence means. Layer `actors`. Keeps I7.
+//! The models of a turn: which one is asked next, and what an answer or its absence means. Layer `actors`. Keeps I7, I15.
 //!
 //! This is the one retry layer: an answer that cannot be used is asked for again (`tries_per_model`), then the next
 //! model of the chain; when none of them answers and one may later, the turn keeps its claim and waits, at least as
-//! long as a provider asked for, until it is stale.
+//! long as a provider asked for, until it is stale. A turn whose texts are kept back is given up after a few (I15).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -10,7 +10,8 @@ use std::time::Duration;
 use super::actor::{BotMsg, BotState};
 use crate::actors::provider::actor::ProviderMsg;
 use crate::actors::provider::call::{Answer, Answered, Ask, Call, CallError, Reply};
-use crate::behaviour::firewall;
+use crate::behaviour::cut;
+use crate::behaviour::firewall::{self, Speaker};
 use crate::behaviour::generator::Stage;
 use crate::domain::allowance::{BudgetScope, BudgetUnit};
 use crate::domain::commit::operation::TurnEnding;
@@ -25,9 +26,15 @@ const MODELS_BACKOFF: BackoffSettings = BackoffSettings { first: Duration::from_
 /// The bot's own last texts, which it must not repeat word for word.
 const RECENT_TEXTS: usize = 20;
 
+/// Texts of one turn that are kept back before it is given up, whatever models there are.
+const KEPT_BACK_MAX: u32 = 4;
+
 impl BotState {
     /// Asks the current model of the turn's chain.
     pub(super) fn ask_model(&mut self, turn: TurnId) {
+        if let Some(why) = self.silenced(turn) {
+            return self.hold_tongue(turn, why);
+        }
         let Some(job) = self.jobs.get_mut(&turn) else {
             return;
         };
@@ -113,32 +120,59 @@ impl BotState {
         let compared = compared.is_some_and(|chat| chat.spec.policy.is_guarded() && chat.spec.novelty.enabled);
         let recent = if compared { 0 } else { RECENT_TEXTS };
         let recent: Vec<&str> = self.said.texts.iter().rev().take(recent).map(|said| &*said.text).collect();
-        let filtered = completion.finish_reason == FinishReason::ContentFilter;
-        let inspected = catch_unwind(AssertUnwindSafe(|| {
-            firewall::inspect(&completion.text, request, &recent, &self.profile.spec.name)
-        }));
-        let label = match inspected {
-            Ok(Ok(text)) if !filtered => {
-                worth.succeeded();
-                return self.review(turn, text);
-            }
-            Ok(Ok(_)) => "content_filter",
-            Ok(Err(breach)) => breach.kind.label(),
-            Err(_) => "firewall_panicked",
+        let username = self.me.as_ref().map(|me| me.username.as_str());
+        let speaker = Speaker { name: &self.profile.spec.name, username };
+        let inspect = |text: &str| {
+            firewall::inspect(text, request, &recent, speaker)
+                .map_err(|breach| (breach.kind.label(), breach.kind.is_servers()))
         };
-        worth.failed();
-        self.breach(turn, label);
+        let inspected = catch_unwind(AssertUnwindSafe(|| match completion.finish_reason {
+            FinishReason::Stop => inspect(&completion.text),
+            FinishReason::Length => inspect(cut::at_last_sentence(&completion.text).ok_or(("cut_short", false))?),
+            FinishReason::ContentFilter => Err(("content_filter", false)),
+        }));
+        let (label, servers) = match inspected {
+            Ok(Ok(clean)) => {
+                worth.succeeded();
+                return self.review(turn, clean);
+            }
+            Ok(Err(kept_back)) => kept_back,
+            Err(_) => ("firewall_panicked", false),
+        };
+        // The model answered. What its text says may be the doing of whoever wrote to it, and so may a mark in it, unless
+        // others meet one too.
+        if servers {
+            worth.failed_before(job.given.turn.chat.0);
+        } else {
+            worth.succeeded();
+        }
+        self.keep_back(turn, label);
     }
 
-    /// An answer that must not reach a chat counts against its model as one that is none.
-    fn breach(&mut self, turn: TurnId, label: &'static str) {
+    /// A text that must not reach a chat is its turn's failure: another try, the next model, the first one again, but no
+    /// more than so many in a turn, whoever provokes them. Then the turn is given up: to claim it again buys the same.
+    fn keep_back(&mut self, turn: TurnId, label: &'static str) {
         let place = self.jobs.get(&turn).map_or(0, |job| job.model);
         if let Some(model) = self.profile.spec.generation.models.get(place) {
             metrics::counter!("botfleet_firewall_breaches_total", "kind" => label,
                 "provider" => model.provider.clone(), "model" => model.model.clone())
             .increment(1);
         }
-        self.model_failed(turn, &CallError::Llm(LlmError::Garbage(label.to_owned())));
+        let Some(job) = self.jobs.get_mut(&turn) else {
+            return;
+        };
+        job.kept_back += 1;
+        if job.tries >= self.settings.tries_per_model.get() {
+            job.model += 1;
+            job.tries = 0;
+        }
+        if job.kept_back >= KEPT_BACK_MAX {
+            return self.drop_turn(turn, "kept_back", format!("kept back: {label}"));
+        }
+        if job.model >= self.profile.spec.generation.models.len() {
+            job.model = 0;
+        }
+        self.ask_model(turn);
     }
 
     /// The same model again, the next one, or none.

@@ -6,9 +6,11 @@
 //! | order | what happens |
 //! |---|---|
 //! | `/stop` | anyone's pauses the chat at once; of somebody of unknown rank it is a doubt in the store, beside what stands there, until Telegram has said what they are |
+//! | `/stop` of who was refused there within the hour | Telegram is asked first (I15): nobody silences a chat again and again |
 //! | `/quiet` | Telegram is asked first; while it does not answer, the chat is paused and it goes on as with `/stop` |
 //! | `/start` | Telegram is asked first; while it does not answer, the chat stays as it is |
-//! | `/optout`, `/optin`, `/forgetme` | in force on this node at once, then stored |
+//! | `/optout`, `/forgetme` | in force on this node at once, then stored |
+//! | `/optin` | in force once it is stored, unless a newer word of the person's says the opposite |
 //!
 //! An anonymous administrator and the chat's own channel need no asking; bots and other channels are not obeyed. A bare
 //! command reaches many bots and acts once. Which word counts more is judged in the transaction (`domain::control`);
@@ -52,6 +54,18 @@ const ASKING: Duration = Duration::from_mins(2);
 /// What was answered is known everywhere on this node by then.
 const SETTLES_WITHIN: Duration = Duration::from_secs(5);
 
+/// Somebody who stopped a chat without the right to is not taken at their word there for so long.
+const REFUSED_HOLDS: Duration = Duration::from_hours(1);
+
+/// How long the orders of one person are counted together (I15).
+const TALLY: Duration = Duration::from_mins(1);
+
+/// Times in that time that one person may opt in again: out is heard always.
+const OPT_INS: u32 = 3;
+
+/// Commands in that time of one person that become entries; their effects have limits of their own.
+const COMMANDS: u32 = 20;
+
 /// A bot is not told twice to leave the same chat within this time.
 const LEAVE_AGAIN: Duration = Duration::from_mins(10);
 
@@ -67,6 +81,17 @@ struct Seen {
     /// Doubts that Telegram is being asked about here, each until when that is believed.
     asking: HashMap<(ChatId, TelegramUserId), Instant>,
     left: HashMap<(BotId, TelegramChatId), Instant>,
+    /// Who stopped a chat without the right to, and when Telegram said so.
+    refused: HashMap<(ChatId, TelegramUserId), Instant>,
+    /// What people asked for lately, since when, and how often.
+    tally: HashMap<(TelegramUserId, Asked), (Instant, u32)>,
+}
+
+/// What is counted of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Asked {
+    OptIn,
+    Command,
 }
 
 impl Orders {
@@ -133,6 +158,43 @@ impl Orders {
         self.seen().asking.insert((chat, author), Instant::now() + SETTLES_WITHIN);
     }
 
+    /// Telegram said that somebody may not steer a chat.
+    pub(super) fn refuses(&self, chat: ChatId, author: TelegramUserId) {
+        let mut seen = self.seen();
+        if seen.refused.len() >= REMEMBERED {
+            seen.refused.retain(|_, at| at.elapsed() < REFUSED_HOLDS);
+        }
+        if seen.refused.len() < REMEMBERED {
+            seen.refused.insert((chat, author), Instant::now());
+        }
+    }
+
+    fn was_refused(&self, chat: ChatId, author: TelegramUserId) -> bool {
+        self.seen().refused.get(&(chat, author)).is_some_and(|at| at.elapsed() < REFUSED_HOLDS)
+    }
+
+    fn may_opt_in(&self, person: TelegramUserId) -> bool {
+        self.tally(person, Asked::OptIn) <= OPT_INS
+    }
+
+    /// Whether a command of a person is to become an entry.
+    pub(in crate::actors) fn may_command(&self, person: TelegramUserId) -> bool {
+        self.tally(person, Asked::Command) <= COMMANDS
+    }
+
+    fn tally(&self, person: TelegramUserId, asked: Asked) -> u32 {
+        let mut seen = self.seen();
+        if seen.tally.len() >= REMEMBERED {
+            seen.tally.retain(|_, (since, _)| since.elapsed() < TALLY);
+        }
+        let (since, times) = seen.tally.entry((person, asked)).or_insert((Instant::now(), 0));
+        if since.elapsed() >= TALLY {
+            (*since, *times) = (Instant::now(), 0);
+        }
+        *times += 1;
+        *times
+    }
+
     /// Whether a bot is to be told to leave a chat: once in a while.
     pub(super) fn may_leave(&self, bot: BotId, telegram: TelegramChatId) -> bool {
         let mut seen = self.seen();
@@ -173,7 +235,8 @@ pub(super) fn obey(node: &Arc<Node>, bot: BotId, incoming: &Incoming) {
         // Private chats number messages for each bot, and what bears no id comes to one bot alone.
         let one_copy = in_private || !message.message_id.is_of_one();
         let is_new = || one_copy || node.orders.is_new(telegram, message.message_id);
-        if message.author.kind == AuthorKind::Person && is_served && is_new() {
+        let heard = |person| right != Right::OptIn || node.orders.may_opt_in(person);
+        if message.author.kind == AuthorKind::Person && is_served && is_new() && heard(message.author.id) {
             let by = format!("telegram user {}", message.author.id);
             claim(node, SetRight { person: message.author.id, right, by, at: message.date });
         }
@@ -196,13 +259,14 @@ fn right_of(command: Command) -> Option<Right> {
     }
 }
 
-/// A person makes use of a right: in force here at once, and stored as soon as the store takes it. What repeats it asks
-/// for nothing, and nobody is told.
+/// A person makes use of a right: stored as soon as the store takes it. What repeats it asks for nothing, and nobody is
+/// told.
 pub(in crate::actors) fn claim(node: &Arc<Node>, right: SetRight) {
     node.people.ordered(right.person, right.right, right.at);
     let claiming = Arc::clone(node);
     node.committer.submit(Operation::SetRight(right.clone()), move |result| match result {
         Ok(Applied::RightSet { already: true }) => claiming.people.stored(right.person, right.right),
+        Ok(Applied::RightOutdated) => claiming.people.settle(right.person, right.right == Right::OptIn),
         Ok(_) => claiming.right_stored(&right),
         Err(error) => {
             tracing::error!(error = %error, right = right.right.as_str(), "a person's right cannot be stored yet, it is tried again");
@@ -237,6 +301,7 @@ fn administer(
     // On the clock by which stops end: Telegram's may differ.
     let said = node.clock.when(message.date);
     let wish = match command {
+        Command::Stop if node.orders.was_refused(chat, author) => Wish::Halt,
         Command::Stop => Wish::Settle,
         Command::Quiet(quiet) => {
             let known = node.directory.known();

@@ -11,12 +11,14 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::actor::{BotHealth, BotMsg, BotState};
-use super::intake::{Sorted, sorted};
+use super::intake::{REFUSALS_TOGETHER, Sorted, refuse_row, sorted};
 use super::sending::BOUND_RETRY;
 use crate::actors::chat::actor::ChatMsg;
 use crate::actors::committer::{CommitError, CommitResult, STORE_RETRY};
-use crate::domain::commit::operation::{Ingest, Operation, Refusal};
+use crate::actors::node::Node;
+use crate::domain::commit::operation::{Applied, Ingest, Operation, Refusal};
 use crate::domain::ids::ChatId;
+use crate::domain::inbox::InboxRow;
 use crate::domain::roster::BotProfile;
 use crate::policy::backoff::BackoffSettings;
 use crate::ports::telegram::{Me, ReceivedUpdate, TelegramError};
@@ -53,6 +55,8 @@ pub(super) struct Polling {
     closing: bool,
     /// Rows of the last poll are being committed.
     ingesting: bool,
+    /// Such commits that were refused in a row.
+    refusals: u32,
     /// A poll was wanted while one could not be begun; it begins when it can.
     wanted: bool,
 }
@@ -76,6 +80,7 @@ impl Polling {
             open: 0,
             closing: false,
             ingesting: false,
+            refusals: 0,
             wanted: false,
         }
     }
@@ -150,6 +155,7 @@ impl BotState {
                 self.me = Some(me);
                 self.polling.failures = 0;
                 self.health = BotHealth::Starting;
+                self.set_silence(None);
                 self.open_intake();
             }
             Err(error) => self.poll_failed(&error, |_| BotMsg::Identify),
@@ -265,12 +271,19 @@ impl BotState {
         let (myself, generation) = (self.myself.clone(), self.intake.generation);
         let ingest = Ingest { bot: self.profile.id, epoch: self.epoch, next_offset, rows };
         self.polling.ingesting = true;
-        self.node.committer.submit(Operation::Ingest(ingest), move |result| {
+        let done = move |result: CommitResult| {
             if result.is_ok() && !strange.is_empty() {
                 let _ = myself.cast(BotMsg::LeaveChats(strange));
             }
             let _ = myself.cast(BotMsg::Ingested(generation, next_offset, result));
-        });
+        };
+        if self.polling.refusals >= REFUSALS_TOGETHER {
+            let node = Arc::clone(&self.node);
+            self.tasks.spawn(async move { done(ingest_apart(&node, ingest).await) });
+            self.polling.absent.extend(deliveries.into_keys());
+            return;
+        }
+        self.node.committer.submit(Operation::Ingest(ingest), done);
         for (chat, deliveries) in deliveries {
             if !self.deliver(chat, deliveries) {
                 self.polling.absent.push(chat);
@@ -285,6 +298,7 @@ impl BotState {
         let current = generation == self.intake.generation;
         match result {
             Ok(_) => {
+                self.polling.refusals = 0;
                 self.node.wake_chats(absent);
                 if current {
                     self.polling.next_offset = Some(next_offset);
@@ -296,6 +310,7 @@ impl BotState {
             }
             Err(_) if !current => {}
             Err(error) => {
+                self.polling.refusals += u32::from(matches!(error, CommitError::Refused(_)));
                 self.health = BotHealth::Degraded(error.to_string());
                 drop(self.myself.send_after(STORE_RETRY, move || BotMsg::Poll(generation)));
             }
@@ -304,6 +319,22 @@ impl BotState {
             self.poll();
         }
     }
+}
+
+/// Stores rows one at a time, each with the offset that it confirms. One that is refused even so is a dead letter.
+async fn ingest_apart(node: &Node, ingest: Ingest) -> CommitResult {
+    let Ingest { bot, epoch, next_offset, rows } = ingest;
+    for row in rows {
+        let next_offset = row.source.update().map_or(next_offset, |update| update.0 + 1);
+        let alone = |row: InboxRow| Operation::Ingest(Ingest { bot, epoch, next_offset, rows: vec![row] });
+        match node.committer.commit(alone(row.clone())).await {
+            Err(CommitError::Refused(refusal)) if refusal != Refusal::Fenced => {
+                node.committer.commit(alone(refuse_row(node, &row, &refusal))).await?;
+            }
+            result => drop(result?),
+        }
+    }
+    Ok(Applied::Done)
 }
 
 /// Whether a webhook is in the way of polls.

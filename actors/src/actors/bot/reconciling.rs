@@ -7,10 +7,31 @@ use std::sync::Arc;
 
 use super::actor::{BotState, TurnJob};
 use crate::actors::chat::actor::in_time;
+use crate::actors::node::Node;
 use crate::behaviour::note::Note;
 use crate::domain::ids::Number;
+use crate::domain::incoming::Quoted;
 use crate::domain::outbox::OutboxMessage;
+use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Turn;
+
+/// What a target replies to, when the transcript holds it before the window.
+async fn replied_to(node: &Node, target: Option<&TranscriptEntry>, window: &[Arc<TranscriptEntry>]) -> Option<Quoted> {
+    let target = target.filter(|target| window.last().is_some_and(|last| last.number == target.number))?;
+    let message = target.reply_to?;
+    if window.iter().any(|entry| entry.message_id == message && entry.telegram_chat == target.telegram_chat) {
+        return None;
+    }
+    let found = in_time(node.store.find_messages(target.telegram_chat, &[message])).await.ok()?;
+    let entry = found.first().filter(|entry| entry.chat == target.chat)?;
+    Some(Quoted {
+        author: Some(entry.author.id),
+        name: Some(entry.author.name.clone()),
+        text: entry.text.clone(),
+        media: entry.media.as_ref().map(|media| media.kind.clone()),
+        part: None,
+    })
+}
 
 impl BotState {
     /// Reads turns and messages that wait in the store.
@@ -54,11 +75,17 @@ impl BotState {
             let chat = self.node.directory.chat_profile(turn.chat);
             let compared = chat.map_or(0, |chat| chat.spec.novelty.chat);
             let limit = compared.max(self.profile.spec.generation.context_messages + 1);
-            let Ok(window) = in_time(self.node.store.transcript(turn.chat, upto, limit)).await else {
+            let Ok(window) = in_time(self.node.store.conversation(turn.chat, upto, limit)).await else {
                 return;
             };
             let target = turn.target.and_then(|number| window.iter().find(|entry| entry.number == number).cloned());
-            let window = window.into_iter().map(|entry| Arc::new(Note::new(entry))).collect();
+            let thread = target.as_ref().map_or_else(|| turn.act.thread(), |target| target.thread);
+            let window: Vec<_> = window.into_iter().filter(|entry| entry.thread == thread).collect();
+            let replied = replied_to(&self.node, target.as_deref(), &window).await;
+            let mut window: Vec<_> = window.into_iter().map(|entry| Arc::new(Note::new(entry))).collect();
+            if let (Some(last), Some(quoted)) = (window.last_mut(), replied) {
+                *last = Arc::new(Note::quoting(Arc::clone(&last.entry), Some(quoted)));
+            }
             self.on_turns(vec![TurnJob { turn, window, target }]);
         }
     }

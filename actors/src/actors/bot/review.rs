@@ -2,6 +2,8 @@
 //!
 //! | step | where | an objection |
 //! |---|---|---|
+//! | claim: the bot is human, or no bot | every chat | asks again with the reason |
+//! | claim: it speaks as an assistant | every chat | asks again once, then the text goes on |
 //! | interruption: what came while the model was thinking | chats with pacing | drops the turn, or asks again with the news |
 //! | salutation: whom it answers would not be evident | where the strategy wants it | puts the name in front |
 //! | novelty: what the bot, the chat and the fleet said | where the chat wants it | asks again, naming the former text |
@@ -9,8 +11,9 @@
 //! | stances by a model | where the chat wants it, and the text touches one | the same; without an answer the text goes |
 //! | interruption: what came while it was typing | chats with pacing | drops the message |
 //!
-//! Each kind asks the model again once in a turn, then the turn is dropped. A chat whose policy is `every` is not
-//! guarded. Reads of the store are made in tasks; where the store does not answer, the text goes on.
+//! Each kind asks the model again once in a turn, then the turn is dropped. A chat whose policy is `every` is guarded
+//! against claims alone: to tell people what they talk to is a duty under any policy. Reads of the store are made in
+//! tasks; where the store does not answer, the text goes on.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -20,6 +23,8 @@ use super::sending::Stage;
 use super::turns::Job;
 use crate::actors::chat::actor::in_time;
 use crate::actors::provider::consult::Terms;
+use crate::behaviour::firewall::Clean;
+use crate::behaviour::identity::Claim;
 use crate::behaviour::interruption::{Pending, Reconsidered, reconsider};
 use crate::behaviour::note::Note;
 use crate::behaviour::novelty::guard::{Lately, NoveltyGuard, Repeat, Said};
@@ -72,7 +77,13 @@ impl OwnTexts {
 
 impl BotState {
     /// A text passed the firewall.
-    pub(super) fn review(&mut self, turn: TurnId, text: String) {
+    pub(super) fn review(&mut self, turn: TurnId, clean: Clean) {
+        let Clean { text, claim } = clean;
+        if let Some(objection) = claim.map(Claim::objection)
+            && (objection.is_fatal() || !self.was_objected(turn, &objection))
+        {
+            return self.object(turn, objection, "by its words");
+        }
         let Some(job) = self.jobs.get(&turn) else {
             return;
         };
@@ -116,7 +127,8 @@ impl BotState {
         let tail = tail.unwrap_or_default();
         let verdict = catch_unwind(AssertUnwindSafe(|| reconsider(&pending, &tail))).unwrap_or(Reconsidered::Keep);
         if let Some(job) = self.jobs.get_mut(&turn) {
-            let news = tail.into_iter().filter(|entry| entry.number > pending.seen);
+            let (seen, thread) = (pending.seen, pending.thread);
+            let news = tail.into_iter().filter(|entry| entry.number > seen && entry.thread == thread);
             job.given.window.extend(news.map(|entry| Arc::new(Note::new(entry))));
         }
         match verdict {
@@ -164,7 +176,8 @@ impl BotState {
         let username = self.me.as_ref().map(|me| me.username.as_str());
         let (target, known) = (job.given.target.clone(), turn.target.or(turn.root));
         let pending = Pending::of(&self.profile, username, spoken, target, &job.given.window, known);
-        Pending { after_others: turn.ordinal > 0, ..pending }
+        let thread = pending.thread.or(turn.act.thread());
+        Pending { after_others: turn.ordinal > 0, thread, ..pending }
     }
 
     /// The text, with the name of whom it answers where that would not be evident.
@@ -334,6 +347,9 @@ impl BotState {
         let rights = Arc::clone(&self.node).people.rights();
         for job in self.jobs.values_mut() {
             job.given.window.retain(|note| rights.refuses(note.author.id, note.date).is_none());
+            for note in job.given.window.iter_mut().filter(|note| note.quoted().is_some()) {
+                *note = Arc::new(Note::new(Arc::clone(&note.entry)));
+            }
         }
         let waiting = std::mem::take(&mut self.not_due).into_iter().chain(self.due.extract(|_| true));
         for job in waiting {

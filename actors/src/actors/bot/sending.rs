@@ -14,12 +14,14 @@ use tokio::task::AbortHandle;
 use super::actor::{BotMsg, BotState};
 use super::settings::BotSettings;
 use crate::actors::committer::{CommitError, CommitResult, STORE_RETRY};
+use crate::actors::voices::Voice;
 use crate::behaviour::interruption::Pending;
 use crate::behaviour::physics::send_rules;
 use crate::domain::commit::operation::{Applied, Begin, Operation, Refusal, Settle, Start, Verdict};
 use crate::domain::ids::{AttemptId, ChatId, OutboxId, TurnId};
 use crate::domain::outbox::{OutboxMessage, OutboxState};
 use crate::domain::pause::Pause;
+use crate::domain::silence::Silence;
 use crate::domain::time::Timestamp;
 use crate::policy::limiter::SendLimiter;
 use crate::ports::telegram::{SendMessage, TelegramError};
@@ -123,6 +125,14 @@ impl Sending {
 
     pub(super) fn waiting(&self) -> usize {
         self.outgoing.values().filter(|out| matches!(out.stage, Stage::Held | Stage::Waiting)).count()
+    }
+
+    /// Messages that wait to be sent again.
+    pub(super) fn paused(&self) -> Vec<OutboxId> {
+        let waits = |(id, out): (&OutboxId, &Outgoing)| {
+            (matches!(out.stage, Stage::Waiting) && out.failures > 0).then_some(*id)
+        };
+        self.outgoing.iter().filter_map(waits).collect()
     }
 
     /// Messages that wait although their time has come.
@@ -285,6 +295,14 @@ impl BotState {
         let wait = if left.is_zero() { self.sending.limiter.permit(out.message.chat).err() } else { Some(left) };
         if let Some(wait) = wait {
             drop(self.myself.send_after(wait, move || BotMsg::SendDue(outbox)));
+            return;
+        }
+        let voice = node.voices.of(self.profile.id, out.message.chat, out.message.thread, now);
+        if let Voice::Not(why @ (Silence::Absent | Silence::TopicShut)) = voice {
+            let turn = out.message.turn;
+            for part in self.sending.parts_of(turn) {
+                self.give_up(part, &format!("could not speak: {why}"));
+            }
             return;
         }
         let Some(chat) = node.directory.chat_profile(out.message.chat) else {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::actors::voices::FIRST_TRY;
+
 /// How bots poll, answer and send.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -15,6 +17,9 @@ pub struct BotSettings {
     /// A refused token is looked up and tried again this often: its owner may have replaced it.
     #[serde(with = "humantime_serde")]
     pub refused_retry: Duration,
+    /// A chat that is shut to a bot is tried after so long, and then after ever longer times, up to a day.
+    #[serde(with = "humantime_serde")]
+    pub shut_retry: Duration,
     /// Turns that one bot works on at the same time.
     pub turns_in_flight: NonZeroUsize,
     /// Turns that wait in memory before further ones stay in the store.
@@ -34,6 +39,7 @@ impl Default for BotSettings {
         Self {
             poll_timeout: Duration::from_secs(50),
             refused_retry: Duration::from_secs(30),
+            shut_retry: FIRST_TRY,
             turns_in_flight: NonZeroUsize::MIN.saturating_add(7),
             turns_waiting: NonZeroUsize::MIN.saturating_add(255),
             sends_per_second: NonZeroU32::new(30),

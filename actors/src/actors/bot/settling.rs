@@ -8,22 +8,22 @@
 //! | the token is refused | due again, stale some day | polling shows it |
 //! | the group became a supergroup | due again at once, under the new id | the chat is told |
 //! | written, and no answer that tells | unknown, or due again where its policy says so | later parts are given up |
+//! | the place is shut to the bot | rejected | the bot is silent there until it can write again |
 //! | any other refusal | rejected: a dead letter with its reason | later parts are given up |
 //!
 //! The end is committed again and again until the store has it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::actor::{BotMsg, BotState};
 use super::sending::{Outgoing, Stage};
 use crate::actors::chat::actor::{Content, Delivery};
 use crate::actors::committer::{CommitError, CommitResult, STORE_RETRY};
-use crate::domain::commit::operation::{Cancel, Operation, Paused, SetAbsence, Settle, Start};
-use crate::domain::ids::{AttemptId, ChatId, MessageId, OutboxId};
+use crate::domain::commit::operation::{Cancel, Operation, Refusal, Settle, Start};
+use crate::domain::ids::{AttemptId, MessageId, OutboxId};
 use crate::domain::inbox::{InboxRow, SentEvent, Source};
 use crate::domain::outbox::{OnUnknown, OutboxMessage, RESEND_ATTEMPTS_MAX, SendResult};
-use crate::domain::pause::Pause;
+use crate::domain::pause::{PAUSE_MAX, Pause};
 use crate::domain::time::Timestamp;
 use crate::policy::backoff::BackoffSettings;
 use crate::policy::limiter::Reach;
@@ -100,14 +100,16 @@ impl BotState {
         tracing::warn!(bot.id = %bot, chat.id = %chat, outbox.id = %outbox, error = %error, "sendMessage failed");
         settle.result = match error {
             TelegramError::RateLimited { retry_after } => {
-                let until = now + *retry_after;
+                let retry_after = (*retry_after).min(PAUSE_MAX);
+                let until = now + retry_after;
                 settle.pauses.push(Pause { bot, chat: Some(chat), until });
-                if self.sending.limiter.limited(chat, *retry_after) == Reach::Bot {
+                if self.sending.limiter.limited(chat, retry_after) == Reach::Bot {
                     tracing::warn!(bot.id = %bot, "two chats are limited together, the whole bot pauses");
                     settle.pauses.push(Pause { bot, chat: None, until });
                 }
                 for pause in &settle.pauses {
                     self.sending.end_typing(pause.chat);
+                    self.note_pause(pause.chat, until);
                 }
                 metrics::counter!("botfleet_telegram_pauses_total").increment(settle.pauses.len() as u64);
                 SendResult::RetryAt(until, error.to_string())
@@ -127,10 +129,9 @@ impl BotState {
                 SendResult::RetryAt(again, format!("{error}; sent again, as its policy says"))
             }
             TelegramError::Unknown(_) => SendResult::Unknown(error.to_string()),
-            TelegramError::Forbidden(reason) => {
-                if reason.contains("not a member") || reason.contains("kicked") {
-                    self.tell_absence(chat);
-                }
+            TelegramError::CannotWrite { place, .. } => {
+                let thread = out.message.thread;
+                self.on_shut(chat, thread, *place);
                 SendResult::Rejected(error.to_string())
             }
             TelegramError::Conflict(_) | TelegramError::Rejected { .. } => SendResult::Rejected(error.to_string()),
@@ -141,56 +142,6 @@ impl BotState {
         {
             settle.unsent = out.begun.as_ref().map(Start::counted);
         }
-    }
-
-    /// Telegram answered 429 to a call that is no message: it pauses the bot there, or everywhere when the call names
-    /// no chat. A row keeps the pause over a restart.
-    pub(super) fn on_limited(&mut self, chat: Option<ChatId>, retry_after: Duration) {
-        let until = self.node.clock.now() + retry_after;
-        match chat {
-            Some(chat) => self.sending.limiter.pause(chat, retry_after),
-            None => self.sending.limiter.pause_calls(retry_after),
-        }
-        self.sending.end_typing(chat);
-        metrics::counter!("botfleet_telegram_pauses_total").increment(1);
-        let bot = self.profile.id;
-        let pause = Paused { epoch: self.epoch, pause: Pause { bot, chat, until } };
-        self.node.committer.submit(Operation::Pause(pause), move |result| {
-            if let Err(error) = result {
-                tracing::warn!(bot.id = %bot, error = %error, "a pause is kept in memory only");
-            }
-        });
-    }
-
-    /// The clock went ahead at once, and pauses are stored as instants of it: what is left of them is stored anew, so that a
-    /// jump shortens none, over a restart neither.
-    pub(super) fn keep_pauses(&mut self) {
-        if self.is_closing() {
-            return;
-        }
-        let (now, bot) = (self.node.clock.now(), self.profile.id);
-        let chats = self.sending.limiter.pauses().map(|(chat, left)| (Some(chat), left));
-        let whole = self.sending.limiter.bot_pause().map(|left| (None, left));
-        for (chat, left) in chats.chain(whole).collect::<Vec<_>>() {
-            let pause = Paused { epoch: self.epoch, pause: Pause { bot, chat, until: now + left } };
-            self.node.committer.submit(Operation::Pause(pause), move |result| {
-                if let Err(error) = result {
-                    tracing::warn!(bot.id = %bot, error = %error, "a pause is kept in memory only");
-                }
-            });
-        }
-    }
-
-    /// The bot cannot post in the chat: stored by the bot itself, since the chat may live elsewhere; then the chat is told.
-    pub(super) fn tell_absence(&self, chat: ChatId) {
-        let (node, bot) = (Arc::clone(&self.node), self.profile.id);
-        let absence = SetAbsence { bot, epoch: self.epoch, chat, absent: true };
-        self.node.committer.submit(Operation::SetAbsence(absence), move |result| match result {
-            Ok(_) => node.tell([Hint::CannotPost(chat, bot)]),
-            Err(error) => {
-                tracing::warn!(bot.id = %bot, chat.id = %chat, error = %error, "that the bot cannot post there was not stored");
-            }
-        });
     }
 
     /// `sending` may be committed, and certainly nothing was sent in that attempt.
@@ -218,17 +169,38 @@ impl BotState {
             return;
         };
         let ended = settle.result.clone();
+        let wordless = settle.event.as_ref().is_some_and(|event| event.outcome.is_some());
         match result {
             Err(CommitError::Unavailable(_)) => {
                 drop(self.myself.send_after(STORE_RETRY, move || BotMsg::SettleAgain(outbox)));
             }
+            Err(CommitError::Refused(refusal)) if self.settles_without_words(outbox, &refusal) => self.settle(outbox),
             Err(CommitError::Refused(refusal)) => {
                 tracing::warn!(bot.id = %self.profile.id, outbox.id = %outbox, error = %refusal, "attempt was settled elsewhere");
                 self.sending.untold.remove(&outbox);
                 self.ended_unsent(outbox);
             }
-            Ok(_) => self.settled(outbox, &ended),
+            Ok(_) => {
+                if wordless {
+                    tracing::error!(bot.id = %self.profile.id, outbox.id = %outbox, "the event of a message is a dead letter");
+                    metrics::counter!("botfleet_rows_dead_total", "at" => "send").increment(1);
+                }
+                self.settled(outbox, &ended);
+            }
         }
+    }
+
+    /// The end of an attempt was refused: where it holds the event of a message, it is committed once more with that as a
+    /// dead letter, since an attempt that never ends keeps its bot's turn open. False when somebody else has ended it.
+    fn settles_without_words(&mut self, outbox: OutboxId, refusal: &Refusal) -> bool {
+        let Some(Outgoing { stage: Stage::Settling(settle), .. }) = self.sending.outgoing.get_mut(&outbox) else {
+            return false;
+        };
+        let Some(event) = settle.event.as_mut().filter(|event| event.outcome.is_none()) else {
+            return false;
+        };
+        *event = event.dead(self.node.inbox_id(), &refusal.to_string());
+        true
     }
 
     fn settled(&mut self, outbox: OutboxId, result: &SendResult) {
@@ -266,7 +238,11 @@ impl BotState {
             SendResult::Sent(_) => {
                 self.sending.sent += 1;
                 self.node.traffic.sent();
-                if let Some(message) = self.sending.forget(outbox)
+                let sent = self.sending.forget(outbox);
+                if let Some(message) = &sent {
+                    self.node.voices.spoke(self.profile.id, message.chat, message.thread);
+                }
+                if let Some(message) = sent
                     && let Some(next) = self.sending.lowest_part(message.turn)
                 {
                     self.wait_until_due(next);

@@ -1,19 +1,89 @@
 //! Chats that the manifest does not name: nobody has invited the fleet there, and it leaves. Layer `actors`. Keeps I10.
 //!
-//! A chat may be new in a manifest that this node has not read yet. So it waits a moment, and asks the store.
+//! Leaving cannot be undone by software, so the bot leaves only what nothing else explains:
+//!
+//! | the strange chat | what is done |
+//! |---|---|
+//! | is in a manifest that this node has not read yet | it waits a moment, and asks the store |
+//! | is what a named group became while nobody listened | its new id is learned |
+//! | has the id of a named chat but for the `-100` in front, or its title | it stays, and says so: the manifest is mistyped |
+//! | appears while Telegram knows no chat by the id of a named one | the same |
+//! | cannot be compared, because Telegram does not answer | it stays, and looks again when it hears of the chat |
+//! | is none of these | the bot leaves |
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use serde::Serialize;
 
 use super::actor::BotState;
 use crate::actors::chat::actor::in_time;
+use crate::actors::directory::Directory;
 use crate::actors::node::Node;
-use crate::domain::ids::{BotId, TelegramChatId};
-use crate::ports::telegram::BotApi;
+use crate::domain::ids::{BotId, ChatId, TelegramChatId};
+use crate::ports::bus::Hint;
+use crate::ports::telegram::{BotApi, Shut, TelegramError};
 
 /// A manifest that names the chat is in the store by then.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Strange chats that are remembered for operators.
+const REMEMBERED: usize = 256;
+
+/// A chat that the manifest does not name and that the fleet stays in, since a mistake in the manifest may explain it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StrangeChat {
+    /// Telegram's id of it.
+    pub telegram_id: i64,
+    /// Why the fleet has not left it, and what a person may do.
+    pub reason: String,
+}
+
+/// The strange chats that this node's bots stay in.
+#[derive(Default)]
+pub struct Strangers(Mutex<BTreeMap<TelegramChatId, String>>);
+
+impl Strangers {
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<TelegramChatId, String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes why a chat is not left; true when it is news.
+    fn keep(&self, telegram: TelegramChatId, reason: &str) -> bool {
+        let mut kept = self.kept();
+        let room = kept.len() < REMEMBERED || kept.contains_key(&telegram);
+        room && kept.insert(telegram, reason.to_owned()).as_deref() != Some(reason)
+    }
+
+    fn forget(&self, telegram: TelegramChatId) {
+        self.kept().remove(&telegram);
+    }
+
+    /// Why the fleet stays in a chat that the manifest does not name.
+    pub fn reason(&self, telegram: TelegramChatId) -> Option<String> {
+        self.kept().get(&telegram).cloned()
+    }
+
+    /// All of them that are still strange.
+    pub fn all(&self, directory: &Directory) -> Vec<StrangeChat> {
+        let mut kept = self.kept();
+        kept.retain(|telegram, _| directory.chat_of(*telegram).is_none());
+        kept.iter().map(|(id, reason)| StrangeChat { telegram_id: id.0, reason: reason.clone() }).collect()
+    }
+}
+
+/// Where a strange chat comes from.
+enum Origin {
+    /// It is a named group under another id.
+    Ours,
+    /// A mistake in the manifest explains it.
+    Mistake(String),
+    /// Telegram did not say enough.
+    Unclear(TelegramError),
+    /// Somebody added the bot.
+    Elsewhere,
+}
 
 /// Those of the chats that this bot is to leave: each once in a while.
 pub(in crate::actors) fn to_leave(node: &Node, bot: BotId, strange: BTreeSet<TelegramChatId>) -> Vec<TelegramChatId> {
@@ -25,7 +95,7 @@ pub(in crate::actors) fn to_leave(node: &Node, bot: BotId, strange: BTreeSet<Tel
     strange.into_iter().filter(is_new).collect()
 }
 
-/// Leaves a chat, unless the manifest names it by then.
+/// Leaves a chat, unless the manifest names it by then, or a mistake in it explains the chat.
 pub(in crate::actors) async fn leave(node: &Node, bot: BotId, api: &dyn BotApi, telegram: TelegramChatId) {
     tokio::time::sleep(LOOK_AGAIN).await;
     match in_time(node.store.roster()).await {
@@ -43,6 +113,20 @@ pub(in crate::actors) async fn leave(node: &Node, bot: BotId, api: &dyn BotApi, 
     if node.directory.chat_of(telegram).is_some() {
         return;
     }
+    match origin(node, bot, api, telegram).await {
+        Origin::Ours => return,
+        Origin::Mistake(reason) => {
+            if node.strangers.keep(telegram, &reason) {
+                tracing::error!(bot.id = %bot, telegram.chat = telegram.0, reason, "the bot stays in a chat that is not in the manifest: the manifest may be mistaken");
+            }
+            return;
+        }
+        Origin::Unclear(error) => {
+            tracing::warn!(bot.id = %bot, telegram.chat = telegram.0, error = %error, "telegram does not say enough, the bot stays in a chat that is not in the manifest");
+            return;
+        }
+        Origin::Elsewhere => node.strangers.forget(telegram),
+    }
     match api.leave_chat(telegram).await {
         Ok(()) => {
             metrics::counter!("botfleet_unknown_chats_left_total").increment(1);
@@ -52,6 +136,64 @@ pub(in crate::actors) async fn leave(node: &Node, bot: BotId, api: &dyn BotApi, 
             tracing::warn!(bot.id = %bot, telegram.chat = telegram.0, error = %error, "a chat that is not in the manifest could not be left");
         }
     }
+}
+
+/// Compares a strange chat with those that the manifest names, as far as Telegram tells the bot of them.
+async fn origin(node: &Node, bot: BotId, api: &dyn BotApi, telegram: TelegramChatId) -> Origin {
+    let known = node.directory.known();
+    if let Some(chat) = known.chats.values().find(|chat| is_mistyped(chat.spec.telegram_id, telegram)) {
+        let (name, id) = (&chat.spec.name, chat.spec.telegram_id);
+        return Origin::Mistake(format!("the manifest gives chat {name} the id {id}: is it {telegram}?"));
+    }
+    let title = match api.get_chat(telegram).await {
+        Ok(chat) => Some(chat.title.trim().to_lowercase()).filter(|title| !title.is_empty()),
+        Err(TelegramError::CannotWrite { .. } | TelegramError::Rejected { .. }) => None,
+        Err(error) => return Origin::Unclear(error),
+    };
+    let mut unclear = None;
+    for chat in known.chats.values().filter(|chat| chat.members.contains(&bot)) {
+        let id = node.directory.telegram_chat(chat.id).unwrap_or(chat.spec.telegram_id);
+        let name = &chat.spec.name;
+        match api.get_chat(id).await {
+            Ok(named) if title.as_ref().is_some_and(|title| *title == named.title.trim().to_lowercase()) => {
+                return Origin::Mistake(format!("it has the title of chat {name}, which is {id} in the manifest"));
+            }
+            // The bot is or was there, or sees it: its id is a chat's.
+            Ok(_) | Err(TelegramError::CannotWrite { place: Shut::Outside | Shut::Muted | Shut::Topic, .. }) => {}
+            Err(TelegramError::Migrated(to)) => {
+                learn(node, chat.id, to);
+                if to == telegram {
+                    return Origin::Ours;
+                }
+            }
+            Err(TelegramError::CannotWrite { place: Shut::Gone, .. } | TelegramError::Rejected { .. }) => {
+                return Origin::Mistake(format!(
+                    "telegram shows the bot no chat {id}, which chat {name} is in the manifest: is it {telegram}?"
+                ));
+            }
+            Err(error) => unclear = Some(error),
+        }
+    }
+    unclear.map_or(Origin::Elsewhere, Origin::Unclear)
+}
+
+/// A named group became a supergroup while nobody listened.
+fn learn(node: &Node, chat: ChatId, to: TelegramChatId) {
+    if node.directory.migrate(chat, to) {
+        node.tell([Hint::Migrated(chat, to)]);
+    }
+}
+
+/// Whether two ids are the same but for the sign, or for the `-100` in front of a supergroup's.
+fn is_mistyped(named: TelegramChatId, strange: TelegramChatId) -> bool {
+    let bare = |id: TelegramChatId| {
+        let digits = id.0.unsigned_abs().to_string();
+        digits
+            .strip_prefix("100")
+            .filter(|rest| rest.len() >= 9)
+            .map_or(digits.clone(), |rest| rest.trim_start_matches('0').to_owned())
+    };
+    named != strange && bare(named) == bare(strange)
 }
 
 impl BotState {
@@ -65,5 +207,22 @@ impl BotState {
             let (node, api) = (Arc::clone(&self.node), Arc::clone(&self.api));
             self.tasks.spawn(async move { leave(&node, bot, api.as_ref(), telegram).await });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_without_its_prefix_or_sign_is_recognised_and_another_is_not() {
+        let id = TelegramChatId;
+        let right = id(-1_001_234_567_890);
+        for mistyped in [id(-1_234_567_890), id(1_234_567_890), id(1_001_234_567_890)] {
+            assert!(is_mistyped(mistyped, right) && is_mistyped(right, mistyped), "{mistyped}");
+        }
+        assert!(!is_mistyped(right, right));
+        assert!(!is_mistyped(id(-1_001_234_567_891), right));
+        assert!(!is_mistyped(id(-100), id(-1)));
     }
 }

@@ -50,6 +50,8 @@ pub(super) struct Job {
     pub(super) model: usize,
     pub(super) tries: u32,
     pub(super) rounds: u32,
+    /// Texts for it that the firewall kept back.
+    pub(super) kept_back: u32,
     /// A model of this round may answer later; the shortest pause that one asked for.
     pub(super) worth_waiting: bool,
     pub(super) retry_after: Option<Duration>,
@@ -144,6 +146,7 @@ impl BotState {
                 model: 0,
                 tries: 0,
                 rounds: 0,
+                kept_back: 0,
                 worth_waiting: false,
                 retry_after: None,
                 usage: None,
@@ -258,8 +261,8 @@ impl BotState {
                 bot: spec.bot,
                 chat: spec.chat,
                 telegram_chat,
-                thread: target.and_then(|target| target.thread),
-                reply_to: target.filter(|_| part == 0).map(|target| target.message_id),
+                thread: target.map_or_else(|| spec.act.thread(), |target| target.thread),
+                reply_to: target.filter(|_| part == 0).map(|target| target.message_id).filter(|id| id.is_of_one()),
                 text,
                 answers_bot: spec.answers_bot,
                 chain_depth: spec.chain_depth,

@@ -35,6 +35,8 @@ pub type Administrators = Result<Vec<TelegramUserId>, TelegramError>;
 pub(super) enum Wish {
     /// Confirm what is noted in the store, or take it away.
     Settle,
+    /// A stop of somebody who was refused before: silence once Telegram says that they may.
+    Halt,
     /// Silence until then.
     Quiet(Timestamp),
     /// An end of it.
@@ -125,7 +127,7 @@ fn heard(node: &Arc<Node>, bot: BotId, mut doubt: Doubt, answer: Administrators)
             doubt.telegram = *to;
             return Some((doubt, Duration::ZERO));
         }
-        (TelegramError::Forbidden(_) | TelegramError::Rejected { .. } | TelegramError::Unauthorized(_), _) => {
+        (TelegramError::CannotWrite { .. } | TelegramError::Rejected { .. } | TelegramError::Unauthorized(_), _) => {
             tracing::warn!(chat.id = %doubt.chat, bot.id = %bot, error = %error, "telegram does not tell this bot who administers the chat");
             doubt.refused.insert(bot);
             if doubt.askers(node, bot).is_empty() {
@@ -157,6 +159,9 @@ fn heard(node: &Arc<Node>, bot: BotId, mut doubt: Doubt, answer: Administrators)
 /// It is known whether the author may: a doubt of nobody who may goes, every other wish is done or not.
 pub(super) fn conclude(node: &Arc<Node>, doubt: &Doubt, may: bool, said: Option<(TelegramChatId, MessageId)>) {
     let rank = Rank::Administrator;
+    if !may {
+        node.orders.refuses(doubt.chat, doubt.author);
+    }
     let wish = match doubt.wish {
         Wish::Settle => {
             node.orders.asked(doubt.chat, doubt.author);
@@ -169,6 +174,7 @@ pub(super) fn conclude(node: &Arc<Node>, doubt: &Doubt, may: bool, said: Option<
             tracing::warn!(chat.id = %doubt.chat, "who steers the chat is no administrator of it: nothing is done");
             return;
         }
+        Wish::Halt => StopOrder::Set { until: None, rank },
         Wish::Quiet(until) => StopOrder::Set { until: Some(until), rank },
         Wish::Start => StopOrder::Lift { rank },
     };

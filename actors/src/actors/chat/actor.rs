@@ -9,13 +9,16 @@
 //! Longer than other files by its messages, snapshot and state; what it does with a row stands in the files beside it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde::Serialize;
 
+use super::albums::captioned;
 use super::evidence::Sighting;
+use super::isolating::{Isolation, REFUSALS_TOGETHER};
 use super::memory::Memory;
 use super::settings::ChatSettings;
 use crate::actors::bot::actor::{BotMsg, TurnJob};
@@ -35,13 +38,7 @@ use crate::domain::roster::ChatProfile;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Turn;
-use crate::policy::backoff::BackoffSettings;
 use crate::ports::store::StoreError;
-
-/// Refused commits in a row after which a chat reads the store again at once; after further ones it waits.
-const REFUSALS_AT_ONCE: u32 = 3;
-const RELOAD_BACKOFF: BackoffSettings =
-    BackoffSettings { first: Duration::from_millis(100), max: Duration::from_secs(5) };
 
 /// A store call in a handler ends after this.
 const STORE_DEADLINE: Duration = Duration::from_secs(10);
@@ -92,6 +89,8 @@ pub enum ChatMsg {
     Tick,
     /// A commit ended.
     Advanced(u64, CommitResult),
+    /// Rows of that generation could not be handled, and why.
+    RowsFailed(u64, String),
     /// Telegram told a bot's username.
     CastChanged,
     /// Telegram says that the group became this supergroup.
@@ -106,6 +105,8 @@ pub enum ChatMsg {
     RecordRead(Number, BotId, Option<PersonRecord>),
     /// Telegram says that this bot cannot post here.
     CannotPost(BotId),
+    /// This bot can post here again.
+    CanPost(BotId),
     /// Another node waits for it: hand it over, if it is still under that epoch.
     HandOver(Epoch, Incarnation),
     /// The hand-over was committed, or not.
@@ -137,6 +138,8 @@ pub struct ChatSnapshot {
     pub waits_for_store: bool,
     /// Names of its bots that cannot post there.
     pub absent: Vec<String>,
+    /// Its bots that cannot speak there now, and why.
+    pub silent: BTreeMap<String, String>,
     /// Entries in its transcript.
     pub entries: i64,
     /// Decisions made.
@@ -162,11 +165,15 @@ pub struct ChatState {
     pub(super) stored_telegram_id: TelegramChatId,
     /// Bots that cannot post here.
     pub(super) absent: BTreeSet<BotId>,
+    /// When bots that cannot post here were asked last whether they can again.
+    pub(super) wanted_at: Option<tokio::time::Instant>,
     /// Rises with each reading of the store: results of older commits no longer concern us.
     pub(super) generation: u64,
     pub(super) commits_in_flight: usize,
     /// Commits refused in a row.
-    refusals: u32,
+    pub(super) refusals: u32,
+    /// Rows go one at a time, since one of them is refused again and again.
+    pub(super) isolation: Option<Isolation>,
     pub(super) next_tick_at: Option<Timestamp>,
     pub(super) last_news: tokio::time::Instant,
     pub(super) epoch: Epoch,
@@ -187,6 +194,8 @@ pub(super) struct Step {
     pub(super) absences: Vec<(BotId, bool)>,
     /// People who asked what is stored about them, with the entry and the bot that is to answer.
     pub(super) asked: Vec<(TelegramUserId, Number, BotId)>,
+    /// Albums whose words are among the rows in hand.
+    pub(super) captioned: BTreeSet<String>,
     /// The director panicked over the row in hand.
     pub(super) panicked: bool,
     /// The author of the row in hand, which was read late, has called again since.
@@ -231,6 +240,7 @@ impl Actor for ChatActor {
             next_tick_at: None,
             memory: None,
             absent: BTreeSet::new(),
+            wanted_at: None,
             sightings: VecDeque::new(),
             stored_telegram_id: args.profile.spec.telegram_id,
             node: args.node,
@@ -240,6 +250,7 @@ impl Actor for ChatActor {
             generation: 0,
             commits_in_flight: 0,
             refusals: 0,
+            isolation: None,
             last_news: tokio::time::Instant::now(),
         })
     }
@@ -260,12 +271,14 @@ impl Actor for ChatActor {
             ChatMsg::Reload => state.reload(&myself).await,
             ChatMsg::Tick => state.on_tick(&myself),
             ChatMsg::Advanced(generation, result) => state.on_advanced(&myself, generation, &result).await,
+            ChatMsg::RowsFailed(generation, why) => state.on_rows_failed(&myself, generation, &why).await,
             ChatMsg::Migrated(to) => state.on_migrated(&myself, to),
             ChatMsg::StoreMigration(to) => state.store_migration(&myself, to),
             ChatMsg::SendUnknown => state.on_send_unknown(&myself).await,
             ChatMsg::Spent => state.on_spent(&myself),
             ChatMsg::RecordRead(entry, speaker, record) => state.on_record(&myself, entry, speaker, record.as_ref()),
-            ChatMsg::CannotPost(bot) => state.on_cannot_post(bot),
+            ChatMsg::CannotPost(bot) => state.on_cannot_post(bot, true),
+            ChatMsg::CanPost(bot) => state.on_cannot_post(bot, false),
             ChatMsg::HandOver(epoch, to) => state.on_hand_over(&myself, epoch, to),
             ChatMsg::HandedOver(to, result) => state.on_handed_over(&myself, to, &result).await,
             ChatMsg::Leave(epoch) => state.on_leave(&myself, epoch),
@@ -297,21 +310,29 @@ pub(super) fn cast_of(node: &Node, profile: &ChatProfile) -> Vec<CastMember> {
 }
 
 impl ChatState {
+    /// What comes while rows go one at a time waits in the store.
     pub(super) async fn on_deliveries(&mut self, myself: &ActorRef<ChatMsg>, deliveries: Vec<Delivery>) {
-        let Some(base) = self.memory.as_ref().map(|memory| memory.last_number) else {
+        if self.isolation.is_none() {
+            self.take(myself, deliveries).await;
+        }
+    }
+
+    /// Handles rows in one step.
+    pub(super) async fn take(&mut self, myself: &ActorRef<ChatMsg>, mut deliveries: Vec<Delivery>) {
+        let Some(memory) = self.memory.as_mut() else {
             return;
         };
-        let mut step = Step::default();
+        let base = memory.last_number;
+        deliveries.retain(|delivery| memory.take_in_hand(delivery.inbox));
+        let known = match self.known_in_store(&deliveries).await {
+            Ok(known) => known,
+            Err(error) => return self.reading_failed(myself, &error),
+        };
+        let mut step = Step { captioned: captioned(&deliveries), ..Step::default() };
         let mut heard_by = None;
         let superseded = self.superseded(&deliveries);
         for delivery in deliveries {
-            if !self.memory.as_mut().is_some_and(|memory| memory.take_in_hand(delivery.inbox)) {
-                continue;
-            }
-            let known = match self.known_in_store(&delivery).await {
-                Ok(known) => known,
-                Err(error) => return self.store_failed(myself, &error),
-            };
+            let known = known.get(&delivery.inbox).copied();
             match self.evidence(&delivery, known).await {
                 Ok(None) => {}
                 Ok(Some(resolved)) => {
@@ -319,14 +340,17 @@ impl ChatState {
                         self.on_delivery(resolved, None, &mut step);
                     }
                 }
-                Err(error) => return self.store_failed(myself, &error),
+                Err(error) => return self.reading_failed(myself, &error),
             }
             step.superseded = superseded.contains(&delivery.inbox);
             if self.is_news(&delivery) {
                 heard_by = Some(delivery.bot);
             }
             self.steer(myself, &delivery, &mut step);
-            self.on_delivery(delivery, known, &mut step);
+            // A poison row must not take its chat along (I7).
+            if catch_unwind(AssertUnwindSafe(|| self.on_delivery(delivery, known, &mut step))).is_err() {
+                return self.rows_failed(myself, "handling it panicked");
+            }
         }
         self.read_records(myself, std::mem::take(&mut step.asked));
         if !step.handled.is_empty() {
@@ -347,9 +371,14 @@ impl ChatState {
         if self.next_tick_at.is_none_or(|at| at > now) {
             return;
         }
+        if self.isolation.is_some() {
+            return;
+        }
         let mut step = Step::default();
-        // What was to be said hours ago is not said now, and not in all chats at once after an outage.
-        if self.next_tick_at.is_some_and(|at| now.since(at) <= self.profile.spec.pacing.stale_after) {
+        // What was to be said hours ago is not said now, and not in all chats at once after an outage. A decision that is
+        // refused again and again is left out: the next tick is planned all the same.
+        let timely = self.next_tick_at.is_some_and(|at| now.since(at) <= self.profile.spec.pacing.stale_after);
+        if timely && self.refusals < REFUSALS_TOGETHER {
             self.decide(Occasion::Tick, None, &mut step);
         }
         self.plan_tick();
@@ -367,7 +396,7 @@ impl ChatState {
             turns: step.turns,
             next_tick_at: self.next_tick_at,
             absences: step.absences,
-            calm_until: self.memory.as_ref().and_then(|memory| memory.calm_until),
+            calm_until: self.memory.as_ref().and_then(Memory::calm_stored),
             disclosed: self.memory.as_ref().is_some_and(|memory| memory.disclosed),
         };
         self.commits_in_flight += 1;
@@ -398,25 +427,12 @@ impl ChatState {
         }
         self.commits_in_flight -= 1;
         match result {
-            Ok(_) => self.refusals = 0,
+            Ok(_) => self.on_accepted(myself),
             Err(CommitError::Refused(Refusal::Fenced)) => {
                 self.on_fenced(myself);
             }
             Err(CommitError::Unavailable(error)) => self.store_failed(myself, &StoreError::Unavailable(error.clone())),
-            Err(error @ CommitError::Refused(_)) => {
-                tracing::warn!(chat.id = %self.profile.id, error = %error, "commit refused, reading the store again");
-                metrics::counter!("botfleet_chat_reloads_total").increment(1);
-                self.refusals += 1;
-                if self.refusals <= REFUSALS_AT_ONCE {
-                    self.reload(myself).await;
-                } else {
-                    // A chat whose commits are refused again and again must not keep the whole node busy.
-                    self.memory = None;
-                    self.generation += 1;
-                    let wait = RELOAD_BACKOFF.wait(self.refusals - REFUSALS_AT_ONCE, self.node.jitter.next());
-                    drop(myself.send_after(wait, || ChatMsg::Reload));
-                }
-            }
+            Err(CommitError::Refused(refusal)) => self.on_refused(myself, refusal).await,
         }
     }
 
@@ -435,6 +451,11 @@ impl ChatState {
             policy: self.profile.spec.policy.as_str(),
             bots: self.profile.members.iter().filter_map(|id| names.get(id).map(|name| (*name).to_owned())).collect(),
             absent: self.absent.iter().filter_map(|id| names.get(id).map(|name| (*name).to_owned())).collect(),
+            silent: self
+                .silent_here(None, self.node.clock.now())
+                .into_iter()
+                .filter_map(|(id, why)| Some(((*names.get(&id)?).to_owned(), why.to_string())))
+                .collect(),
             waits_for_store: self.memory.is_none(),
             entries: self.memory.as_ref().map_or(0, |memory| memory.last_number.0),
             decisions: self.memory.as_ref().map_or(0, |memory| memory.last_decision.0),

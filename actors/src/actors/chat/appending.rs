@@ -1,32 +1,52 @@
 //! Appending: one inbox row becomes an entry, a copy of one, or nothing. Layer `actors`. Keeps I2, I3.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::actor::{ChatState, Content, Delivery, Step, in_time};
-use super::reading::{Reading, read_sent, read_update};
+use super::reading::{Reading, key_of, read_sent, read_update};
 use crate::behaviour::note::Note;
 use crate::behaviour::scene::Occasion;
-use crate::domain::ids::Number;
+use crate::domain::ids::{InboxId, Number};
 use crate::domain::inbox::{Handled, Outcome, OutcomeKind};
-use crate::domain::incoming::{Event, Incoming};
+use crate::domain::incoming::{Entity, Event, Incoming};
+use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 use crate::ports::store::StoreError;
 
 impl ChatState {
-    /// Asks the store for a message older than the memory.
-    pub(super) async fn known_in_store(&self, delivery: &Delivery) -> Result<Option<Number>, StoreError> {
-        let (Content::Update(Incoming { chat: Some(chat), event: Event::Message(message), .. }), Some(memory)) =
-            (&delivery.content, &self.memory)
-        else {
-            return Ok(None);
+    /// Asks the store for the entries of rows that may be copies of what the memory holds no more, all at once.
+    pub(super) async fn known_in_store(&self, deliveries: &[Delivery]) -> Result<HashMap<InboxId, Number>, StoreError> {
+        let Some(memory) = &self.memory else {
+            return Ok(HashMap::new());
         };
-        let key =
-            EntryKey { telegram_chat: *chat, message_id: message.message_id, kind: EntryKind::Message, revision: 0 };
-        if message.service || !memory.may_have_forgotten(message.message_id) || memory.number_of(&key).is_some() {
-            return Ok(None);
+        let asked: Vec<(InboxId, EntryKey)> = deliveries
+            .iter()
+            .filter_map(|delivery| {
+                let (key, date) = key_of_delivery(delivery, false)?;
+                if !memory.may_have_forgotten(&key, date) {
+                    return None;
+                }
+                let key = self.key_of(delivery)?;
+                memory.number_of(&key).is_none().then_some((delivery.inbox, key))
+            })
+            .collect();
+        if asked.is_empty() {
+            return Ok(HashMap::new());
         }
-        let found = in_time(self.node.store.find_messages(*chat, &[message.message_id])).await?;
-        Ok(found.first().map(|entry| entry.number))
+        let keys: Vec<EntryKey> = asked.iter().map(|(_, key)| *key).collect();
+        let found: HashMap<EntryKey, Number> =
+            in_time(self.node.store.entry_numbers(&keys)).await?.into_iter().collect();
+        Ok(asked.into_iter().filter_map(|(inbox, key)| Some((inbox, *found.get(&key)?))).collect())
+    }
+
+    /// What tells the entry of a row from all others.
+    fn key_of(&self, delivery: &Delivery) -> Option<EntryKey> {
+        let command = match &delivery.content {
+            Content::Update(Incoming { event: Event::Message(message), .. }) => self.command_in(message).is_some(),
+            _ => false,
+        };
+        Some(key_of_delivery(delivery, command)?.0)
     }
 
     pub(super) fn on_delivery(&mut self, delivery: Delivery, known: Option<Number>, step: &mut Step) {
@@ -50,14 +70,18 @@ impl ChatState {
         let Some(memory) = self.memory.as_mut() else {
             return;
         };
+        let mut quoted = None;
         let (entry, heard_by, last_part) = match content {
             Content::Update(incoming) => {
                 let reading = read_update(self.profile.id, inbox, incoming, |author| node.directory.bot_of(author.id));
                 match reading {
-                    Reading::Entry(entry) => (*entry, Some(bot), true),
+                    Reading::Entry(entry, shown) => {
+                        quoted = shown;
+                        (*entry, Some(bot), true)
+                    }
                     Reading::FleetCopy(entry) => {
                         let outcome = Outcome::because(OutcomeKind::Duplicate, "a message of the fleet");
-                        let number = memory.number_of(&entry.key());
+                        let number = known.or_else(|| memory.number_of(&entry.key()));
                         step.handled.push(Handled { inbox, outcome, number, decision: None });
                         return;
                     }
@@ -96,13 +120,16 @@ impl ChatState {
         }
         if let Some(number) = known.or_else(|| memory.number_of(&entry.key())) {
             // The entry itself may have left the memory: this copy says the same.
+            let wakes = entry.album().is_none_or(|_| memory.leads_album(number));
             let copy = Arc::new(Note::new(Arc::new(TranscriptEntry { number, root: number, ..entry })));
             // The very row of the entry comes again when a person gave it another go.
             let again = memory.entry(number).filter(|entry| entry.inbox == inbox).cloned();
             let decision = match (&again, heard_by) {
                 (Some(entry), _) => self.decide(Occasion::Entry { entry, heard_by }, Some(entry), step),
-                (None, Some(heard_by)) => self.decide(Occasion::Copy { entry: &copy, heard_by }, Some(&copy), step),
-                (None, None) => None,
+                (None, Some(heard_by)) if wakes => {
+                    self.decide(Occasion::Copy { entry: &copy, heard_by }, Some(&copy), step)
+                }
+                (None, _) => None,
             };
             let outcome = step.outcome(if again.is_some() { OutcomeKind::Appended } else { OutcomeKind::Duplicate });
             step.handled.push(Handled { inbox, outcome, number: Some(number), decision });
@@ -114,13 +141,46 @@ impl ChatState {
         if entry.root == Number(0) {
             entry.root = number;
         }
+        let quoted = quoted.filter(|shown| {
+            let held = entry.reply_to.is_some_and(|message| memory.holds(entry.telegram_chat, message));
+            if let Some(bot) = shown.author.filter(|author| !held && node.directory.bot_of(*author).is_some()) {
+                // The transcript does not hold what was replied to; that it is a bot's decides who answers.
+                entry.entities.push(Entity::turned_to(bot));
+            }
+            !held || shown.part.is_some()
+        });
         let entry = Arc::new(entry);
-        memory.append(Arc::clone(&entry));
+        let wakes = memory.is_woken_by(&entry, &step.captioned);
+        memory.append_note(Note::quoting(Arc::clone(&entry), quoted));
         step.entries.push((*entry).clone());
-        let whole = memory.window.back().filter(|_| last_part).cloned();
+        let whole = memory.window.back().filter(|_| last_part && wakes).cloned();
+        let turns = step.turns.len();
         let decision =
             whole.and_then(|last| self.decide(Occasion::Entry { entry: &last, heard_by }, Some(&last), step));
+        if let (Some(album), Some(memory)) = (entry.album().filter(|_| step.turns.len() == turns), self.memory.as_mut())
+        {
+            memory.unanswered_album(album, wakes);
+        }
         let outcome = step.outcome(OutcomeKind::Appended);
         step.handled.push(Handled { inbox, outcome, number: Some(number), decision });
+    }
+}
+
+/// What tells the entry of a row from all others, and when it happened; `command` says that it is an order to the fleet.
+fn key_of_delivery(delivery: &Delivery, command: bool) -> Option<(EntryKey, Timestamp)> {
+    match &delivery.content {
+        Content::Update(incoming) => {
+            let date = match &incoming.event {
+                Event::Message(message) | Event::Edited(message) => message.date,
+                Event::Reaction { date, .. } => *date,
+                _ => return None,
+            };
+            Some((key_of(delivery.inbox, incoming, command)?, date))
+        }
+        Content::Sent(event) => {
+            let (telegram_chat, message_id) = (event.chat, event.message_id);
+            Some((EntryKey { telegram_chat, message_id, kind: EntryKind::Message, revision: 0 }, event.date))
+        }
+        Content::Poison => None,
     }
 }

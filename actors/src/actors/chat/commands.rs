@@ -125,6 +125,11 @@ impl ChatState {
             step.handled.push(Handled { inbox, outcome, number: Some(number), decision: None });
             return;
         }
+        if !self.node.orders.may_command(person) {
+            let outcome = Outcome::because(OutcomeKind::Ignored, "too many commands of one person");
+            step.handled.push(Handled { inbox, outcome, number: None, decision: None });
+            return;
+        }
         let number = Number(memory.last_number.0 + 1);
         (entry.number, entry.root) = (number, number);
         let entry = Arc::new(entry);
@@ -204,8 +209,8 @@ impl ChatState {
     /// The bot that speaks for the fleet: the wished one, or the first that can post here; `not` only when nobody else
     /// can.
     fn spokesman(&self, wished: Option<BotId>, not: Option<BotId>) -> Option<BotId> {
-        let silent = self.silent_here(self.node.clock.now());
-        let here = |bot: &BotId| self.profile.members.contains(bot) && !silent.contains(bot);
+        let silent = self.silent_here(None, self.node.clock.now());
+        let here = |bot: &BotId| self.profile.members.contains(bot) && !silent.contains_key(bot);
         let another = |bot: &BotId| here(bot) && Some(*bot) != not;
         let members = || self.profile.members.iter().copied();
         wished.filter(another).or_else(|| members().find(another)).or_else(|| members().find(here))
@@ -239,7 +244,8 @@ impl ChatState {
             act: Act::Say { text },
             target,
             answers_bot: None,
-            chain_depth: 1,
+            // It ends no chain, which marks it as a notice for good.
+            chain_depth: 0,
             root: target,
             priority: 0,
             due_at: now,
@@ -261,7 +267,7 @@ impl ChatState {
             inputs: json!({}),
             scores: json!({}),
             root: target,
-            chain_depth: 1,
+            chain_depth: 0,
         });
         step.turns.push(turn.clone());
         let window = memory.window.iter().cloned().collect();

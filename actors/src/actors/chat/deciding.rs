@@ -1,6 +1,5 @@
 //! Deciding: the director is asked, and its speakers get turns. Layer `actors`. Keeps I7, I9.
 
-use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,10 +15,10 @@ use crate::behaviour::director::{Direction, direct};
 use crate::behaviour::note::Note;
 use crate::behaviour::rhythm::{Rhythm, next_tick};
 use crate::behaviour::scene::{CastMember, Occasion, Scene};
-use crate::domain::control::StopScope;
 use crate::domain::decision::{Cause, Decision, OpenTurn, Standing};
-use crate::domain::ids::{BotId, DecisionNumber, Number};
+use crate::domain::ids::{DecisionNumber, Number, ThreadId};
 use crate::domain::roster::ChatPolicy;
+use crate::domain::silence::Silence;
 use crate::domain::time::Timestamp;
 use crate::domain::turn::{Act, Turn, TurnProgress};
 
@@ -33,8 +32,9 @@ impl ChatState {
         let spec = &self.profile.spec;
         self.next_tick_at = spec.pacing.quiet_tick.zip(self.memory.as_ref()).map(|(pace, memory)| {
             let standing = Standing::default();
+            let window = &*memory.window_of(memory.lively_topic());
             let scene =
-                Scene { chat: &self.profile, cast: &self.cast, window: &memory.window, standing: &standing, now };
+                Scene { chat: &self.profile, cast: &self.cast, window, whole: window, standing: &standing, now };
             let (energy, unanswered) = match spec.policy {
                 ChatPolicy::Natural => (energy(&scene), openings_unanswered(&scene)),
                 ChatPolicy::Mention | ChatPolicy::Every => (1.0, 0),
@@ -68,29 +68,37 @@ impl ChatState {
         step: &mut Step,
     ) -> Option<DecisionNumber> {
         let now = self.node.clock.now();
-        let absent = self.silent_here(now);
+        let silent = self.silent_here(at.and_then(|note| note.thread), now);
+        self.want_the_absent();
         let memory = self.memory.as_mut()?;
         let number = DecisionNumber(memory.last_decision.0 + 1);
         let seed = decision_seed(self.profile.id.0, number);
         let cause = at.map_or(Cause::Tick, |entry| Cause::Entry(entry.number));
         let here: Vec<CastMember>;
-        let cast = if absent.is_empty() {
+        let cast = if silent.is_empty() {
             &self.cast
         } else {
-            here = self.cast.iter().filter(|member| !absent.contains(&member.profile.id)).cloned().collect();
+            here = self.cast.iter().filter(|member| !silent.contains_key(&member.profile.id)).cloned().collect();
             &here
         };
+        let thread = at.map_or_else(|| memory.lively_topic(), |entry| entry.thread);
+        let mut open = memory.open_at(now);
+        open.retain(|turn| turn.thread == thread);
         let standing = Standing {
             first: memory.window.front().map_or(Number(0), |note| note.number),
             last: memory.window.back().map_or(Number(0), |note| note.number),
-            absent: absent.into_iter().collect(),
-            open: memory.open_at(now),
-            calm_until: memory.calm_until,
+            absent: silent.keys().copied().collect(),
+            silent: silent.into_iter().filter(|(_, why)| *why != Silence::Absent).collect(),
+            open,
+            calm_until: memory.calm_in(thread),
+            thread,
+            topics: memory.has_topics(),
             stopped: self.node.people.is_stopped(self.profile.id, now),
             ahead_ms: Some(self.node.clock.telegram_ahead()),
             superseded: step.superseded,
         };
-        let scene = Scene { chat: &self.profile, cast, window: &memory.window, standing: &standing, now };
+        let window = &memory.window;
+        let scene = Scene { chat: &self.profile, cast, window, whole: window, standing: &standing, now };
         // A poison message must not take its chat along (I7): it keeps its entry, and nobody answers.
         let Ok(direction) = catch_unwind(AssertUnwindSafe(|| direct(&scene, occasion, seed))) else {
             tracing::error!(chat.id = %self.profile.id, cause = ?cause, "the director panicked, nobody answers");
@@ -104,11 +112,11 @@ impl ChatState {
             step.history = Some(direction.reason.clone());
         }
         memory.last_decision = number;
-        memory.calm_until = direction.calm_until.or(memory.calm_until).filter(|until| *until > now);
+        memory.calms_down(thread, direction.calm_until, now);
         metrics::counter!("botfleet_decisions_total", "verdict" => direction.verdict.as_str()).increment(1);
         let said = at.map_or(now, |note| standing.when(note).min(now));
         self.add_turns(number, &direction, (now, said), at, step);
-        self.wait_for(&direction, now);
+        self.wait_for(&direction, thread, now);
         step.decisions.push(Decision {
             chat: self.profile.id,
             number,
@@ -128,14 +136,6 @@ impl ChatState {
         Some(number)
     }
 
-    /// Members that cannot speak here: they are not in the chat, or are stopped themselves.
-    pub(super) fn silent_here(&self, now: Timestamp) -> BTreeSet<BotId> {
-        let stops = self.node.people.stops();
-        let stopped = |bot: &BotId| stops.holds(StopScope::Bot(*bot), now);
-        let members = self.profile.members.iter().copied().filter(stopped);
-        self.absent.iter().copied().chain(members).collect()
-    }
-
     fn add_turns(
         &self,
         decision: DecisionNumber,
@@ -147,6 +147,7 @@ impl ChatState {
         let Some(memory) = &self.memory else {
             return;
         };
+        let thread = at.map_or_else(|| memory.lively_topic(), |entry| entry.thread);
         for (ordinal, speaker) in direction.speakers.iter().enumerate() {
             let due_at = now + speaker.delay;
             let shed = self.shed(speaker.priority);
@@ -175,14 +176,14 @@ impl ChatState {
                 .target
                 .and_then(|number| at.filter(|note| note.number == number).or_else(|| memory.entry(number)))
                 .map(|note| Arc::clone(&note.entry));
-            let window = memory.window.iter().cloned().collect();
+            let window = memory.window_of(thread).iter().cloned().collect();
             step.turns.push(turn.clone());
             step.jobs.entry(speaker.bot).or_default().push(TurnJob { turn, window, target });
         }
     }
 
     /// Notes who is about to speak. Policy `every` never looks at it.
-    fn wait_for(&mut self, direction: &Direction, now: Timestamp) {
+    fn wait_for(&mut self, direction: &Direction, thread: Option<ThreadId>, now: Timestamp) {
         let Some(memory) = self.memory.as_mut().filter(|_| self.profile.spec.policy != ChatPolicy::Every) else {
             return;
         };
@@ -192,6 +193,7 @@ impl ChatState {
         memory.open.extend(speakers.map(|speaker| OpenTurn {
             bot: speaker.bot,
             target: speaker.target,
+            thread,
             until: now + speaker.delay + patience,
         }));
     }

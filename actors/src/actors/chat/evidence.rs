@@ -121,7 +121,7 @@ impl ChatState {
             return Some(Sighting { bot, chat, message_id: message.message_id, text });
         }
         let quoted = message.quoted.as_ref()?;
-        let bot = self.node.directory.bot_of(quoted.author)?;
+        let bot = self.node.directory.bot_of(quoted.author?)?;
         Some(Sighting { bot, chat, message_id: message.reply_to?, text: quoted.text.clone()? })
     }
 }

@@ -12,8 +12,8 @@ use crate::behaviour::note::Note;
 use crate::behaviour::rhythm::longest_wait;
 use crate::behaviour::scene::Scene;
 use crate::domain::decision::Standing;
-use crate::domain::ids::{InboxId, MessageId, TelegramUserId};
-use crate::domain::incoming::{Author, Event, Incoming, Message};
+use crate::domain::ids::{InboxId, TelegramUserId};
+use crate::domain::incoming::{Author, Entity, Event, Incoming, Message};
 use crate::domain::roster::ChatPolicy;
 use crate::domain::time::Timestamp;
 use crate::ports::store::ChatMemory;
@@ -43,17 +43,22 @@ impl ChatState {
         if deliveries.len() < 2 || !deliveries.iter().any(|delivery| self.late_message(delivery).is_some()) {
             return found;
         }
-        let mut newest: HashMap<TelegramUserId, MessageId> = HashMap::new();
+        let mut newest: HashMap<TelegramUserId, &Message> = HashMap::new();
+        // The pictures of an album are one call.
+        let other = |one: &Message, other: &Message| {
+            let album = |message: &Message| message.media.as_ref().and_then(|media| media.album.clone());
+            one.message_id != other.message_id && (album(one).is_none() || album(one) != album(other))
+        };
         for delivery in deliveries.iter().rev() {
             let Content::Update(incoming @ Incoming { event: Event::Message(message), .. }) = &delivery.content else {
                 continue;
             };
             let author = message.author.id;
             let late = self.late_message(delivery).is_some();
-            if late && newest.get(&author).is_some_and(|newer| *newer != message.message_id) {
+            if late && newest.get(&author).is_some_and(|newer| other(newer, message)) {
                 found.insert(delivery.inbox);
             } else if !self.is_too_old(message.date) && self.is_call(delivery.inbox, incoming) {
-                newest.entry(author).or_insert(message.message_id);
+                newest.entry(author).or_insert(message);
             }
         }
         found
@@ -73,15 +78,24 @@ impl ChatState {
     fn is_call(&self, inbox: InboxId, incoming: &Incoming) -> bool {
         let of_fleet = |author: &Author| self.node.directory.bot_of(author.id);
         let reading = read_update(self.profile.id, inbox, incoming.clone(), of_fleet);
-        let (Reading::Entry(entry), Some(memory)) = (reading, &self.memory) else {
+        let (Reading::Entry(mut entry, shown), Some(memory)) = (reading, &self.memory) else {
             return false;
         };
+        let bot = shown.and_then(|shown| shown.author).filter(|author| self.node.directory.bot_of(*author).is_some());
+        entry.entities.extend(bot.map(Entity::turned_to));
         if self.profile.spec.policy == ChatPolicy::Every {
             return entry.text.is_some();
         }
         let standing = Standing::default();
         let now = self.node.clock.now();
-        let scene = Scene { chat: &self.profile, cast: &self.cast, window: &memory.window, standing: &standing, now };
+        let scene = Scene {
+            chat: &self.profile,
+            cast: &self.cast,
+            window: &memory.window,
+            whole: &memory.window,
+            standing: &standing,
+            now,
+        };
         !addressed(&scene, &Note::new(Arc::from(entry))).is_empty()
     }
 

@@ -13,13 +13,13 @@ use crate::domain::inbox::{InboxRow, Source};
 use crate::ports::store::StoreError;
 
 /// Rows read from the store at once.
-const READ_LIMIT: usize = 256;
+pub(super) const READ_LIMIT: usize = 256;
 
 /// How long a chat waits before it asks a failed store again.
 const RELOAD_AFTER: Duration = Duration::from_millis(500);
 
 /// Reads a stored row.
-fn content_of(node: &Node, row: &InboxRow) -> Content {
+pub(super) fn content_of(node: &Node, row: &InboxRow) -> Content {
     if let (Source::Sent(_), Ok(event)) = (row.source, serde_json::from_str(&row.payload)) {
         return Content::Sent(event);
     }
@@ -45,8 +45,10 @@ impl ChatState {
                 self.next_tick_at = loaded.next_tick_at;
                 let loaded = self.clamped(loaded);
                 self.absent = loaded.absent.iter().copied().collect();
-                self.memory =
-                    Some(Memory::new(loaded, self.settings.window_entries.get(), self.settings.rows_waiting.get()));
+                let (entries, rows) = (self.settings.window_entries.get(), self.settings.rows_waiting.get());
+                let mut memory = Memory::new(loaded, entries, rows, node.clock.now());
+                memory.doubt(self.refusals > 0);
+                self.memory = Some(memory);
                 self.read_store(myself).await;
             }
             Err(error) => self.store_failed(myself, &error),
@@ -66,6 +68,9 @@ impl ChatState {
     pub(super) async fn read_store(&mut self, myself: &ActorRef<ChatMsg>) {
         if self.memory.is_none() {
             return;
+        }
+        if self.isolation.is_some() {
+            return self.read_one(myself).await;
         }
         let node = Arc::clone(&self.node);
         let rows = match in_time(node.store.unhandled(self.profile.id, READ_LIMIT)).await {

@@ -1,18 +1,25 @@
 //! The end of a transcript in memory. Layer `actors`.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::hash::Hash;
 use std::sync::Arc;
 
+use super::albums::Albums;
 use crate::behaviour::note::Note;
+use crate::behaviour::window::Window;
 use crate::domain::decision::OpenTurn;
-use crate::domain::ids::{BotId, DecisionNumber, InboxId, MessageId, Number};
+use crate::domain::ids::{BotId, DecisionNumber, InboxId, MessageId, Number, TelegramChatId, ThreadId};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 use crate::ports::store::ChatMemory;
 
 /// How many times the window's length is remembered by key only, to know late copies without the store.
 const KEYS_PER_ENTRY: usize = 8;
+
+/// A key, and when what it stands for happened.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Remembered(EntryKey, Timestamp);
 
 /// A set that forgets its oldest members.
 struct Ring<T> {
@@ -43,10 +50,43 @@ impl<T: Copy + Eq + Hash> Ring<T> {
     }
 }
 
+/// What is known of the keys that are remembered no more: up to there only the store can tell a late copy.
+#[derive(Default)]
+struct Forgotten {
+    /// The highest message id, for each id that Telegram gave the chat: a migration numbers anew.
+    messages: HashMap<TelegramChatId, MessageId>,
+    /// The latest date of edits and reactions, which have no order of their own.
+    changes: Option<Timestamp>,
+    /// A commit was refused: only the store knows anything.
+    doubted: bool,
+}
+
+impl Forgotten {
+    fn add(&mut self, key: &EntryKey, date: Timestamp) {
+        match key.kind {
+            EntryKind::Message | EntryKind::Member => {
+                let highest = self.messages.entry(key.telegram_chat).or_insert(key.message_id);
+                *highest = (*highest).max(key.message_id);
+            }
+            EntryKind::Edit | EntryKind::Reaction => self.changes = self.changes.max(Some(date)),
+        }
+    }
+
+    fn may_hold(&self, key: &EntryKey, date: Timestamp) -> bool {
+        self.doubted
+            || match key.kind {
+                EntryKind::Message | EntryKind::Member => {
+                    self.messages.get(&key.telegram_chat).is_some_and(|highest| key.message_id <= *highest)
+                }
+                EntryKind::Edit | EntryKind::Reaction => self.changes.is_some_and(|latest| date <= latest),
+            }
+    }
+}
+
 /// What a chat remembers.
 pub struct Memory {
-    /// Latest entries, oldest first.
-    pub window: VecDeque<Arc<Note>>,
+    /// The end of the transcript: what was said, and what became of it.
+    pub window: Window,
     /// Number of the last entry, committed or under way.
     pub last_number: Number,
     /// Number of the last decision, committed or under way.
@@ -55,35 +95,40 @@ pub struct Memory {
     pub open: Vec<OpenTurn>,
     /// Loop physics keep it quiet until then.
     pub calm_until: Option<Timestamp>,
+    /// The same for single forum topics; after a restart the latest of these holds for all of them.
+    pub calm_topics: BTreeMap<Option<ThreadId>, Timestamp>,
     /// People here have been told that they talk to an AI.
     pub disclosed: bool,
+    pub(super) albums: Albums,
     entries_max: usize,
     numbers: HashMap<EntryKey, Number>,
-    keys: Ring<EntryKey>,
-    /// The highest message id among the forgotten keys: up to it the store must be asked.
-    forgotten: Option<MessageId>,
+    keys: Ring<Remembered>,
+    forgotten: Forgotten,
     handled: Ring<InboxId>,
 }
 
 impl Memory {
-    /// Memory as loaded from the store.
-    pub fn new(loaded: ChatMemory, entries_max: usize, rows_max: usize) -> Self {
+    /// Memory as loaded from the store at `now`.
+    pub fn new(loaded: ChatMemory, entries_max: usize, rows_max: usize, now: Timestamp) -> Self {
         let mut memory = Self {
-            window: VecDeque::new(),
+            window: Window::default(),
             last_number: Number(0),
             last_decision: loaded.last_decision,
             open: Vec::new(),
             calm_until: loaded.calm_until,
+            calm_topics: BTreeMap::new(),
             disclosed: loaded.disclosed,
+            albums: Albums::default(),
             entries_max,
             numbers: HashMap::new(),
             keys: Ring::new(entries_max * KEYS_PER_ENTRY),
-            forgotten: None,
+            forgotten: Forgotten::default(),
             handled: Ring::new(rows_max * 2),
         };
         if loaded.last_number.0 > loaded.recent.len() as i64 {
-            let oldest = loaded.recent.iter().filter(|e| e.kind == EntryKind::Message).map(|e| e.message_id).min();
-            memory.forgotten = Some(oldest.unwrap_or(MessageId(i64::MAX)));
+            let latest = loaded.recent.iter().map(|entry| entry.date).max();
+            memory.forgotten.changes = latest.max(Some(now));
+            memory.forgotten.messages.extend(loaded.highest);
         }
         for entry in loaded.recent {
             memory.append(entry);
@@ -94,17 +139,66 @@ impl Memory {
 
     /// Appends an entry, numbered by the caller.
     pub fn append(&mut self, entry: Arc<TranscriptEntry>) {
+        self.append_note(Note::new(entry));
+    }
+
+    /// Appends an entry, numbered by the caller, with what is known of it.
+    pub fn append_note(&mut self, note: Note) {
+        let entry = &note.entry;
         let key = entry.key();
         self.last_number = entry.number;
         self.numbers.insert(key, entry.number);
-        if let Some(old) = self.keys.insert(key) {
+        if let Some(Remembered(old, date)) = self.keys.insert(Remembered(key, entry.date)) {
             self.numbers.remove(&old);
-            self.forgotten = self.forgotten.max(Some(old.message_id));
+            self.forgotten.add(&old, date);
         }
-        self.window.push_back(Arc::new(Note::new(entry)));
-        if self.window.len() > self.entries_max {
-            self.window.pop_front();
+        self.window.push(Arc::new(note), self.entries_max);
+    }
+
+    /// Whether what is remembered is of several forum topics, as far as it matters: a chat without any pays nothing.
+    pub fn has_topics(&self) -> bool {
+        self.window.has_topics()
+    }
+
+    /// The window as one topic sees it.
+    pub fn window_of(&self, thread: Option<ThreadId>) -> Cow<'_, VecDeque<Arc<Note>>> {
+        if self.has_topics() {
+            Cow::Owned(self.window.iter().filter(|note| note.thread == thread).cloned().collect())
+        } else {
+            Cow::Borrowed(&*self.window)
         }
+    }
+
+    /// The topic that was last alive: where a quiet chat wakes.
+    pub fn lively_topic(&self) -> Option<ThreadId> {
+        if !self.has_topics() {
+            return None;
+        }
+        self.window.iter().rev().find(|note| note.kind == EntryKind::Message)?.thread
+    }
+
+    /// Until when a topic calms down.
+    pub fn calm_in(&self, thread: Option<ThreadId>) -> Option<Timestamp> {
+        self.calm_until.max(self.calm_topics.get(&thread).copied())
+    }
+
+    /// A topic calms down until then, or as long as it did; what lies before `now` is over.
+    pub fn calms_down(&mut self, thread: Option<ThreadId>, until: Option<Timestamp>, now: Timestamp) {
+        if self.has_topics() {
+            if let Some(until) = until {
+                self.calm_topics.insert(thread, until);
+                self.calm_until = self.calm_until.map(|chat| chat.min(until));
+            }
+            self.calm_topics.retain(|_, until| *until > now);
+        } else {
+            self.calm_until = until.or(self.calm_until);
+        }
+        self.calm_until = self.calm_until.filter(|until| *until > now);
+    }
+
+    /// What survives a restart of all that.
+    pub fn calm_stored(&self) -> Option<Timestamp> {
+        self.calm_until.max(self.calm_topics.values().max().copied())
     }
 
     /// The turns that the chat waits for now; what it waited for in vain is forgotten.
@@ -125,15 +219,19 @@ impl Memory {
         self.numbers.get(key).copied()
     }
 
-    /// Whether only the store can tell if a message has an entry.
-    pub fn may_have_forgotten(&self, message: MessageId) -> bool {
-        self.forgotten.is_some_and(|forgotten| message <= forgotten)
+    /// Whether only the store can tell if there is an entry of a key that is not remembered; `date` is that of what asks.
+    pub fn may_have_forgotten(&self, key: &EntryKey, date: Timestamp) -> bool {
+        self.forgotten.may_hold(key, date)
+    }
+
+    /// A commit was refused: until one succeeds, the store is asked for every key.
+    pub fn doubt(&mut self, doubted: bool) {
+        self.forgotten.doubted = doubted;
     }
 
     /// The remembered entry with that number.
     pub fn entry(&self, number: Number) -> Option<&Arc<Note>> {
-        let first = self.window.front()?.number.0;
-        self.window.get(usize::try_from(number.0 - first).ok()?).filter(|entry| entry.number == number)
+        self.window.entry(number)
     }
 
     /// Notes that a row was taken in hand; false when it was before.

@@ -1,26 +1,41 @@
 //! The chat as a place: who can post in it, and what Telegram calls it. Layer `actors`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ractor::ActorRef;
+use tokio::time::Instant;
 
 use super::actor::{ChatMsg, ChatState, Content, Delivery, Step};
 use crate::actors::committer::CommitError;
 use crate::actors::committer::STORE_RETRY;
 use crate::domain::commit::operation::{Migrate, Operation};
-use crate::domain::ids::{BotId, TelegramChatId};
+use crate::domain::control::StopScope;
+use crate::domain::ids::{BotId, TelegramChatId, ThreadId};
 use crate::domain::incoming::{Event, Incoming};
+use crate::domain::silence::Silence;
+use crate::domain::time::Timestamp;
 use crate::ports::bus::{Audience, BusMessage, Hint};
+
+/// How often bots that cannot post in a chat are asked whether they can again; they try more seldom.
+const WANTED_EVERY: Duration = Duration::from_mins(1);
 
 impl ChatState {
     /// Takes notice of what an update says about the chat itself.
     pub(super) fn steer(&mut self, myself: &ActorRef<ChatMsg>, delivery: &Delivery, step: &mut Step) {
-        let Content::Update(Incoming { event, .. }) = &delivery.content else {
+        let Content::Update(Incoming { event, chat, .. }) = &delivery.content else {
             return;
         };
         match event {
             Event::Membership { can_post, .. } => self.note_absence(delivery.bot, !can_post, step),
             Event::MigratedTo { to } => self.on_migrated(myself, *to),
+            // The supergroup tells it under its own id.
+            Event::MigratedFrom { .. } => {
+                if let Some(to) = chat {
+                    self.on_migrated(myself, *to);
+                }
+            }
             _ => {}
         }
     }
@@ -33,11 +48,42 @@ impl ChatState {
         }
     }
 
-    /// A send told what no update did: the bot is not in the chat. The bot has stored it.
-    pub(super) fn on_cannot_post(&mut self, bot: BotId) {
-        if self.absent.insert(bot) {
-            tracing::warn!(chat.id = %self.profile.id, bot.id = %bot, "the bot cannot post here");
+    /// A call told what no update did: whether the bot can post in the chat. The bot has stored it.
+    pub(super) fn on_cannot_post(&mut self, bot: BotId, absent: bool) {
+        let news = if absent { self.absent.insert(bot) } else { self.absent.remove(&bot) };
+        if news {
+            tracing::warn!(chat.id = %self.profile.id, bot.id = %bot, absent, "who can post here has changed");
         }
+    }
+
+    /// Members that cannot speak here in the time of a turn that is decided now, and why (I14).
+    pub(super) fn silent_here(&self, thread: Option<ThreadId>, now: Timestamp) -> BTreeMap<BotId, Silence> {
+        let mut silent: BTreeMap<_, _> = self.absent.iter().map(|bot| (*bot, Silence::Absent)).collect();
+        let stops = self.node.people.stops();
+        if self.node.voices.all_speak() && stops.0.is_empty() {
+            return silent;
+        }
+        let deadline = now + self.profile.spec.pacing.stale_after;
+        for bot in &self.profile.members {
+            let stopped = stops.holds(StopScope::Bot(*bot), now).then_some(Silence::Stopped);
+            let voice = || self.node.voices.of(*bot, self.profile.id, thread, now).silent_until(deadline);
+            if let Some(why) = stopped.or_else(voice) {
+                silent.entry(*bot).or_insert(why);
+            }
+        }
+        silent
+    }
+
+    /// Somebody spoke here while bots cannot: those that may are to find out whether they can again.
+    pub(super) fn want_the_absent(&mut self) {
+        let often = WANTED_EVERY.min(self.node.voices.first_try());
+        let lately = |at: &Instant| at.elapsed() < often;
+        if self.absent.is_empty() || self.wanted_at.as_ref().is_some_and(lately) {
+            return;
+        }
+        self.wanted_at = Some(Instant::now());
+        let chat = self.profile.id;
+        self.node.tell(self.absent.iter().map(|bot| Hint::Wanted(*bot, chat)));
     }
 
     /// The group became a supergroup: the same chat under another id.

@@ -4,14 +4,15 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::domain::ids::{BotId, ChatId, InboxId, Number, TelegramChatId};
 use crate::domain::inbox::{Outcome, OutcomeKind, SentEvent};
-use crate::domain::incoming::{Author, AuthorKind, Event, Incoming, Message};
+use crate::domain::incoming::{Author, AuthorKind, Event, Incoming, Message, Quoted};
 use crate::domain::roster::BotProfile;
-use crate::domain::transcript::{EntryKind, TranscriptEntry};
+use crate::domain::time::Timestamp;
+use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 
 /// What a row turned out to be.
 pub enum Reading {
-    /// A transcript entry, unless it is known already. Its number is still 0.
-    Entry(Box<TranscriptEntry>),
+    /// A transcript entry, unless it is known already, and what it shows of another message. Its number is still 0.
+    Entry(Box<TranscriptEntry>, Option<Quoted>),
     /// Telegram's copy of a message of the fleet: the fleet's own event is the truth.
     FleetCopy(Box<TranscriptEntry>),
     /// Nothing for the transcript.
@@ -30,24 +31,26 @@ pub fn read_update(
     };
     let blank = Blank { chat, inbox, telegram_chat };
     match incoming.event {
-        Event::Message(message) => {
+        Event::Message(mut message) => {
+            let quoted = message.quoted.take();
             let kind = if message.service { EntryKind::Member } else { EntryKind::Message };
             let author = fleet_bot(&message.author);
             let entry = Box::new(blank.message(message, kind, author));
             if author.is_some() && kind == EntryKind::Message {
                 Reading::FleetCopy(entry)
             } else {
-                Reading::Entry(entry)
+                Reading::Entry(entry, quoted)
             }
+        }
+        Event::Edited(message) if is_movement(&message) => {
+            Reading::Nothing(Outcome::because(OutcomeKind::Ignored, "a live location moved"))
         }
         Event::Edited(message) => {
             let author = fleet_bot(&message.author);
-            Reading::Entry(Box::new(blank.message(message, EntryKind::Edit, author)))
+            Reading::Entry(Box::new(blank.message(message, EntryKind::Edit, author)), None)
         }
         Event::Reaction { message_id, author, emoji, date } => {
-            let mut hasher = DefaultHasher::new();
-            (author.id, date.as_millis(), &emoji).hash(&mut hasher);
-            let revision = (hasher.finish() >> 1) as i64;
+            let revision = revision_of_reaction(&author, &emoji, date);
             let fleet_bot = fleet_bot(&author);
             let message = Message {
                 message_id,
@@ -62,7 +65,7 @@ pub fn read_update(
                 media: None,
                 service: false,
             };
-            Reading::Entry(Box::new(blank.message(message, EntryKind::Reaction, fleet_bot)))
+            Reading::Entry(Box::new(blank.message(message, EntryKind::Reaction, fleet_bot)), None)
         }
         Event::Membership { can_post, .. } => Reading::Nothing(Outcome::because(
             OutcomeKind::Control,
@@ -72,6 +75,9 @@ pub fn read_update(
             OutcomeKind::Control,
             format!("the group became {to}: put that id into the manifest"),
         )),
+        Event::MigratedFrom { from } => {
+            Reading::Nothing(Outcome::because(OutcomeKind::Control, format!("the group was {from} before")))
+        }
         Event::Other { name } => {
             Reading::Nothing(Outcome::because(OutcomeKind::Ignored, format!("kind {name} is not used")))
         }
@@ -79,6 +85,38 @@ pub fn read_update(
             Reading::Nothing(Outcome::because(OutcomeKind::Ignored, format!("undecodable: {reason}")))
         }
     }
+}
+
+/// Whether an edit only moves a live location, which it does every few seconds for hours.
+///
+/// # Source
+/// Bot API, Location: `live_period`.
+fn is_movement(edit: &Message) -> bool {
+    edit.text.is_none() && edit.media.as_ref().is_some_and(|media| matches!(media.kind.as_str(), "location" | "venue"))
+}
+
+/// What tells the entry of a row from all others, before it is one; `command` says that it is an order to the fleet.
+pub fn key_of(inbox: InboxId, incoming: &Incoming, command: bool) -> Option<EntryKey> {
+    let (kind, message_id, revision) = match &incoming.event {
+        Event::Message(message) if message.service || command => {
+            (EntryKind::Member, message.message_id, message.revision)
+        }
+        Event::Message(message) => (EntryKind::Message, message.message_id, message.revision),
+        Event::Edited(message) => (EntryKind::Edit, message.message_id, message.revision),
+        Event::Reaction { message_id, author, emoji, date } => {
+            (EntryKind::Reaction, *message_id, revision_of_reaction(author, emoji, *date))
+        }
+        _ => return None,
+    };
+    let revision = EntryKey::revision_of(message_id, revision, inbox);
+    Some(EntryKey { telegram_chat: incoming.chat?, message_id, kind, revision })
+}
+
+/// Telegram numbers no reactions: whose it is, when, and what, tells them apart.
+fn revision_of_reaction(author: &Author, emoji: &[String], date: Timestamp) -> i64 {
+    let mut hasher = DefaultHasher::new();
+    (author.id, date.as_millis(), emoji).hash(&mut hasher);
+    (hasher.finish() >> 1) as i64
 }
 
 /// Reads a message of the fleet that Telegram accepted.
@@ -122,7 +160,7 @@ impl Blank {
             chat: self.chat,
             number: Number(0),
             kind,
-            revision: message.revision,
+            revision: EntryKey::revision_of(message.message_id, message.revision, self.inbox),
             telegram_chat: self.telegram_chat,
             message_id: message.message_id,
             thread: message.thread,

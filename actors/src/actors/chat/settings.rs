@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChatSettings {
-    /// Entries of the transcript kept in memory.
+    /// Messages of the transcript kept in memory, each with its latest edit.
     pub window_entries: NonZeroUsize,
     /// A chat without news for this long leaves the memory until something happens in it.
     #[serde(with = "humantime_serde")]

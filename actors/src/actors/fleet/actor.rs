@@ -4,12 +4,13 @@
 //! work that no hint announced. Load bound: control messages and one reconcile at a time. On failure: the process
 //! ends and starts again from the store.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::leasing::Leasing;
 use super::people::learn;
@@ -21,6 +22,7 @@ pub use super::supervision::{Child, Quarantined};
 use crate::actors::bot::actor::BotMsg;
 use crate::actors::bot::orders::{Order, claim, order};
 use crate::actors::bot::settings::BotSettings;
+use crate::actors::bot::strangers::StrangeChat;
 use crate::actors::bot::verifying::Doubt;
 use crate::actors::chat::settings::ChatSettings;
 use crate::actors::node::{Ended, Node};
@@ -29,11 +31,13 @@ use crate::actors::provider::settings::ProviderSettings;
 use crate::actors::tasks::{TaskPanicked, Tasks};
 use crate::actors::webhooks::Webhooks;
 use crate::domain::commit::operation::SetRight;
-use crate::domain::ids::{BotId, ChatId, Epoch, TelegramChatId};
+use crate::domain::ids::{BotId, ChatId, Epoch, TelegramChatId, TelegramUserId};
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::roster::{BotProfile, Roster};
+use crate::domain::silence::Silence;
 use crate::policy::ownership::settings::OwnershipSettings;
 use crate::policy::restart::Remedy;
+use crate::ports::bus::Hint;
 use crate::ports::llm::LlmProvider;
 use crate::ports::store::{Backlog, StoreError};
 use crate::ports::telegram::{BotApi, Me};
@@ -166,6 +170,8 @@ pub struct FleetSnapshot {
     pub restarts: u64,
     /// Children that wait for a person.
     pub quarantined: Vec<Quarantined>,
+    /// Chats that the manifest does not name and that its bots stay in, with the reason.
+    pub strange_chats: Vec<StrangeChat>,
 }
 
 /// State of the fleet.
@@ -183,6 +189,8 @@ pub struct FleetState {
     pub(super) quiescing: bool,
     /// Wishes to be forgotten that are being fulfilled here.
     pub(super) forgetting: BTreeSet<i64>,
+    /// People whose words were removed lately: since when, and by which wish.
+    pub(super) forgot: HashMap<TelegramUserId, (Instant, i64)>,
     /// One of them after the other.
     pub(super) forget_lane: Arc<tokio::sync::Mutex<()>>,
     pub(super) leasing: Leasing,
@@ -205,6 +213,7 @@ impl Actor for FleetActor {
         args: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
         args.node.directory.set_fleet(myself.clone());
+        args.node.voices.try_first_after(args.bots.shut_retry);
         let alarm = myself.clone();
         let mut tasks = Tasks::new(move || drop(alarm.cast(FleetMsg::TaskPanicked)));
         let node = Arc::clone(&args.node);
@@ -231,6 +240,7 @@ impl Actor for FleetActor {
             probing: false,
             quiescing: false,
             forgetting: BTreeSet::new(),
+            forgot: HashMap::new(),
             forget_lane: Arc::default(),
         };
         // Before anything is taken: who has opted out.
@@ -310,6 +320,7 @@ impl Actor for FleetActor {
                     lingering: state.leasing.lingering.len(),
                     restarts: state.book.restarts(),
                     quarantined: state.book.quarantined(|child| child.name(directory)),
+                    strange_chats: state.args.node.strangers.all(directory),
                 });
             }
         }
@@ -375,8 +386,21 @@ impl FleetState {
         self.unlist(&child);
         self.hand_over_without_actor(myself, &child);
         let (now, random) = (self.args.node.clock.now(), self.args.node.jitter.next());
-        if let Remedy::RestartAfter(wait) = self.book.failed(&child, reason, &self.args.settings.restart, now, random) {
-            drop(myself.send_after(wait, move || FleetMsg::Start(child)));
+        match self.book.failed(&child, reason, &self.args.settings.restart, now, random) {
+            Remedy::RestartAfter(wait) => drop(myself.send_after(wait, move || FleetMsg::Start(child))),
+            Remedy::Quarantine => {
+                if let Child::Bot(bot) = child {
+                    self.set_silence(bot, Some(Silence::Quarantined));
+                }
+            }
+        }
+    }
+
+    /// What keeps a bot without an actor silent, or that it starts now.
+    pub(super) fn set_silence(&self, bot: BotId, why: Option<Silence>) {
+        let node = &self.args.node;
+        if node.voices.set(bot, why) {
+            node.tell([Hint::Silent(bot, why)]);
         }
     }
 }

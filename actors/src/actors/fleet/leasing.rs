@@ -134,6 +134,7 @@ impl FleetState {
         }
         if let LeaseKey::Bot(bot) = key {
             self.started_bots.remove(&bot);
+            self.args.node.voices.forget(bot);
         }
         self.unlist(&child);
     }

@@ -20,7 +20,12 @@ use crate::actors::chat::actor::ChatMsg;
 use crate::actors::provider::actor::ProviderMsg;
 use crate::domain::ids::{BotId, TelegramChatId};
 use crate::domain::ownership::LeaseKey;
+use crate::domain::silence::Silence;
+use crate::ports::bus::Hint;
 use crate::ports::store::Backlog;
+
+/// How long after its time a turn still belongs to its bot's actor: from then on the store ends it, whoever lives.
+const UNSPOKEN_GRACE: Duration = Duration::from_mins(1);
 
 impl FleetState {
     /// Asks every actor how it is, and waits for the answers in a task.
@@ -143,18 +148,42 @@ impl FleetState {
         }
     }
 
+    /// Says again which bots of this node are silent everywhere: other nodes believe it for a while.
+    fn tell_silence(&self) {
+        let node = &self.args.node;
+        let now = node.clock.now();
+        node.voices.tidy(now);
+        let silent = node.voices.silent_bots(now);
+        for label in Silence::EVERYWHERE {
+            let count = silent.iter().filter(|(_, why)| why.label() == label).count();
+            metrics::gauge!("botfleet_bots_silent", "reason" => label).set(count as f64);
+        }
+        if node.cluster.is_some() {
+            node.tell(silent.into_iter().map(|(bot, why)| Hint::Silent(bot, Some(why))));
+        }
+    }
+
     pub(super) fn housekeeping(&mut self) {
         let node = Arc::clone(&self.args.node);
         for (_, chat) in node.directory.live_chats() {
             let _ = chat.actor.cast(ChatMsg::PassivateIfIdle);
         }
         let now = node.clock.now();
+        self.tell_silence();
         let before = now - self.args.settings.keep_handled;
         self.tasks.spawn(async move {
             match node.store.expire(now).await {
                 Ok(0) => {}
                 Ok(rows) => tracing::info!(rows, "texts older than their chats keep them removed"),
                 Err(error) => tracing::warn!(error = %error, "old texts could not be removed"),
+            }
+            match node.store.expire_unspoken(now - UNSPOKEN_GRACE).await {
+                Ok(0) => {}
+                Ok(rows) => {
+                    metrics::counter!("botfleet_turns_expired_by_store_total").increment(rows);
+                    tracing::warn!(rows, "turns and messages that nobody took in their time expired");
+                }
+                Err(error) => tracing::warn!(error = %error, "turns that nobody took could not expire"),
             }
             match node.store.prune(before).await {
                 Ok(0) => {}

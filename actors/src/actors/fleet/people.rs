@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use ractor::ActorRef;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::actor::{FleetMsg, FleetState};
 use crate::actors::bot::actor::BotMsg;
 use crate::actors::chat::actor::ChatMsg;
 use crate::actors::node::Node;
 use crate::domain::ids::TelegramUserId;
-use crate::domain::people::Forgotten;
+use crate::domain::people::{Forgotten, Rights};
 use crate::policy::backoff::BackoffSettings;
 use crate::ports::bus::Hint;
 use crate::ports::store::StoreError;
@@ -25,6 +26,10 @@ const ORPHANED_AFTER: Duration = Duration::from_secs(30);
 
 /// Waits before a wish that failed is tried again.
 const FORGET_BACKOFF: BackoffSettings = BackoffSettings { first: Duration::from_secs(1), max: Duration::from_mins(5) };
+
+/// The words of one person are not removed again within this time (I15): a wish that comes meanwhile waits, and one that
+/// waits comes to hold for longer.
+const FORGET_AGAIN: Duration = Duration::from_mins(2);
 
 /// What was in hand when the wish was stored, here or at other nodes, may be written a moment later: what others quote.
 const SECOND_LOOK: Duration = Duration::from_secs(2);
@@ -38,7 +43,7 @@ pub(super) async fn learn(node: &Arc<Node>) -> bool {
     let known = node.people.rights();
     match node.store.rights(known.seq).await {
         Ok(Some(rights)) => {
-            let anew = rights.forgotten != known.forgotten || rights.pending != known.pending;
+            let anew = are_gone(&known, &rights);
             node.people.learned(rights);
             anew
         }
@@ -48,6 +53,15 @@ pub(super) async fn learn(node: &Arc<Node>) -> bool {
             false
         }
     }
+}
+
+/// Whether somebody's words were removed since: once for each wish. Until then they are held back wherever they would
+/// be used.
+fn are_gone(known: &Rights, rights: &Rights) -> bool {
+    let open = |rights: &Rights, person| rights.pending.iter().any(|(_, other, _)| *other == person);
+    rights.forgotten.iter().any(|(person, until)| {
+        !open(rights, *person) && (known.forgotten.get(person) != Some(until) || open(known, *person))
+    })
 }
 
 /// Removes somebody's words from the store.
@@ -111,9 +125,12 @@ impl FleetState {
         let now = node.clock.now();
         for (wish, person, since) in &rights.pending {
             let ours = node.cluster.is_none() || node.people.took_wish_of(*person);
-            if !(ours || now.since(*since) >= ORPHANED_AFTER) || !self.forgetting.insert(*wish) {
+            let lately = self.forgot.get(person).is_some_and(|(at, last)| last != wish && at.elapsed() < FORGET_AGAIN);
+            if lately || !(ours || now.since(*since) >= ORPHANED_AFTER) || !self.forgetting.insert(*wish) {
                 continue;
             }
+            self.forgot.retain(|_, (at, _)| at.elapsed() < FORGET_AGAIN);
+            self.forgot.insert(*person, (Instant::now(), *wish));
             let (node, myself, wish, person) = (Arc::clone(&node), myself.clone(), *wish, *person);
             let lane = Arc::clone(&self.forget_lane);
             self.tasks.spawn(async move {

@@ -17,6 +17,7 @@ use crate::actors::provider::actor::{ProviderActor, ProviderArgs};
 use crate::domain::commit::operation::{Operation, Receive};
 use crate::domain::ids::{BotId, ChatId, Epoch};
 use crate::domain::ownership::LeaseKey;
+use crate::domain::silence::Silence;
 
 impl FleetState {
     /// Providers first, then chats, then bots: whoever brings work finds whom to give it to.
@@ -88,6 +89,7 @@ impl FleetState {
             Ok(api) => api,
             Err(why) => {
                 tracing::error!(bot.id = %id, reason = why, "the bot has no way to Telegram, it is tried again");
+                self.set_silence(id, Some(Silence::NoToken));
                 drop(myself.send_after(self.bot_settings.refused_retry, move || FleetMsg::Start(Child::Bot(id))));
                 return Ok(None);
             }
@@ -107,6 +109,7 @@ impl FleetState {
             }
         }
         self.started_bots.insert(id);
+        self.set_silence(id, None);
         let args = BotArgs {
             node: Arc::clone(&node),
             profile,

@@ -13,19 +13,20 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::time::Instant;
 
 use super::alarm::Alarm;
-use super::attempt::{End, Shop};
-use super::call::{Answer, Answered, Call, CallError, Waiting, give_all};
+use super::attempt::Shop;
+use super::call::{Answer, Call, CallError, Waiting, give_all};
+use super::ending::{Concluded, Failure, make};
 use super::key::{KeyLease, NoKey};
 use super::keys::KeyPool;
 use super::lane::Lane;
 use super::price;
 use super::settings::ProviderSettings;
 use super::snapshot::ProviderSnapshot;
+use super::trouble::{LastError, Tell};
 use crate::actors::node::Node;
 use crate::actors::tasks::{TaskPanicked, Tasks};
-use crate::domain::commit::operation::TakeAllowance;
-use crate::policy::breaker::{Admission, BreakerState};
-use crate::policy::treasury::{Reservation, Reserve};
+use crate::policy::breaker::BreakerState;
+use crate::policy::treasury::Reserve;
 use crate::ports::llm::{LlmError, LlmProvider};
 
 /// A pause that all keys make is waited for up to this long; during a longer one callers turn elsewhere.
@@ -84,20 +85,13 @@ pub struct Funded {
     result: Result<(), CallError>,
 }
 
-/// What the actor must know of a call's end.
-enum Concluded {
-    /// It was asked; whether it answered, and what was billed as far as it says.
-    Made { answered: bool, tokens: Option<price::TokenCount> },
-    /// The key was refused; the call may go to another.
-    KeyRefused(LlmError, Box<Waiting>),
-}
-
 /// State of a provider.
 pub struct ProviderState {
     myself: ActorRef<ProviderMsg>,
     shop: Arc<Shop>,
     keys: KeyPool,
     lanes: BTreeMap<String, Lane>,
+    last_error: Option<LastError>,
     /// The model that is looked at first next time.
     turn: usize,
     alarm: Alarm,
@@ -128,6 +122,7 @@ impl Actor for ProviderActor {
             },
             shop: Arc::new(Shop { name, llm, settings, node }),
             lanes: BTreeMap::new(),
+            last_error: None,
             turn: 0,
             alarm: Alarm::default(),
             tasks: Tasks::new(move || drop(alarm.cast(ProviderMsg::TaskPanicked))),
@@ -186,13 +181,23 @@ impl ProviderState {
         };
         lane.in_flight -= 1;
         match end {
-            Concluded::Made { answered, tokens } => {
+            Concluded::Made { failure: None, tokens } => {
                 self.keys.made(&lease, tokens);
-                if answered {
-                    self.keys.succeeded(&lease, now);
+                self.keys.succeeded(&lease, now);
+                // What nobody can believe was charged by its bound.
+                let charged = tokens.unwrap_or(lease.bound);
+                lane.count(&shop.name, &model, charged, price::cost(&shop.settings, &model, charged).nanos);
+                if let Tell::WellAgain(failures) = lane.trouble.succeeded() {
+                    tracing::info!(provider = %shop.name, model, failures, "model answers again");
                 }
-                if let Some(tokens) = tokens {
-                    lane.count(&shop.name, &model, tokens, price::cost(&shop.settings, &model, tokens).nanos);
+            }
+            Concluded::Made { failure: Some(failure), tokens } => {
+                self.keys.made(&lease, tokens);
+                let Failure::Of(reason) = failure else { return };
+                let at = shop.node.clock.now();
+                self.last_error = Some(LastError { reason: format!("{model}: {reason}"), at });
+                if lane.trouble.failed(reason.clone(), at, now) == Tell::Fails {
+                    tracing::warn!(provider = %shop.name, model, reason, "model does not answer, further failures are counted");
                 }
             }
             Concluded::KeyRefused(error, mut waiting) => {
@@ -228,6 +233,9 @@ impl ProviderState {
     fn key_refused(&mut self, lease: &KeyLease, error: &LlmError, now: Instant) {
         let provider = &self.shop.name;
         self.keys.refused(lease, error, self.shop.node.jitter.next(), now);
+        if !matches!(error, LlmError::RateLimited { .. }) {
+            self.last_error = Some(LastError { reason: error.to_string(), at: self.shop.node.clock.now() });
+        }
         metrics::counter!("botfleet_llm_key_refusals_total", "provider" => provider.clone(), "reason" => error.label())
             .increment(1);
         if !matches!(error, LlmError::RateLimited { .. }) {
@@ -343,58 +351,9 @@ impl ProviderState {
             in_flight: self.lanes.values().map(|lane| lane.in_flight).sum(),
             waiting: self.lanes.values().map(Lane::waiting).sum(),
             calls: self.lanes.values().map(|lane| lane.calls).sum(),
+            last_error: self.last_error.clone(),
             models: self.lanes.iter().map(|(model, lane)| lane.snapshot(model)).collect(),
             keys: self.keys.snapshot(Instant::now()),
         }
     }
-}
-
-/// Makes the call and tells its caller, unless another key may do it.
-async fn make(
-    shop: &Shop,
-    lease: &KeyLease,
-    waiting: Waiting,
-    reserved: (Reservation, Vec<TakeAllowance>),
-    admission: Admission,
-) -> Concluded {
-    let end = shop.attempt(lease.key, &waiting.call, reserved).await;
-    match &end {
-        End::Made(Ok(_)) => shop.node.vitals.call_ended(&shop.name, None),
-        End::Made(Err(error)) => shop.node.vitals.call_ended(&shop.name, Some(error.to_string())),
-        End::CutShort(true) => shop.node.vitals.call_ended(&shop.name, Some("no answer in time".to_owned())),
-        _ => {}
-    }
-    let tokens = end.tokens();
-    match end {
-        End::CutShort(long_enough) => {
-            if long_enough {
-                admission.failed();
-            }
-            waiting.answer.give(Err(CallError::Late));
-            Concluded::Made { answered: false, tokens }
-        }
-        End::Withdrawn => {
-            metrics::counter!("botfleet_completions_wasted_total").increment(1);
-            waiting.answer.give(Err(CallError::Withdrawn));
-            Concluded::Made { answered: false, tokens }
-        }
-        End::Made(Ok(reply)) => {
-            waiting.answer.give(Ok(Answered { reply, worth: admission }));
-            Concluded::Made { answered: true, tokens }
-        }
-        End::Made(Err(error)) if is_of_the_key(&error) => Concluded::KeyRefused(error, Box::new(waiting)),
-        End::Made(Err(error)) => {
-            if error.is_failure() {
-                admission.failed();
-            } else {
-                admission.succeeded();
-            }
-            waiting.answer.give(Err(error.into()));
-            Concluded::Made { answered: false, tokens }
-        }
-    }
-}
-
-fn is_of_the_key(error: &LlmError) -> bool {
-    matches!(error, LlmError::RateLimited { .. } | LlmError::KeyRefused(_) | LlmError::QuotaExhausted(_))
 }

@@ -3,11 +3,13 @@
 //! | what happens | the allowance |
 //! |---|---|
 //! | an answer that says what it used | settles down to that |
-//! | an answer that does not, garbage, timeout, reset, 5xx, deadline, withdrawn, crash | stays spent: it may be billed |
+//! | an answer that says nothing of it, or what cannot be, garbage, timeout, reset, 5xx, deadline, withdrawn, crash | stays spent: it may be billed |
 //! | refused, limited, not reached, not made | comes back |
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
@@ -35,16 +37,6 @@ pub(super) enum End {
     Withdrawn,
     /// The provider was asked.
     Made(Result<Reply, LlmError>),
-}
-
-impl End {
-    /// What was billed, as far as the provider says.
-    pub(super) fn tokens(&self) -> Option<TokenCount> {
-        match self {
-            Self::Made(Ok(reply)) => price::used(reply),
-            _ => None,
-        }
-    }
 }
 
 impl Shop {
@@ -102,20 +94,33 @@ impl Shop {
         }
     }
 
-    /// Makes one call under its reservation.
+    /// Makes one call under its reservation; tells what it used, as far as the provider says so believably.
     pub(super) async fn attempt(
         &self,
         key: KeyIndex,
         call: &Call,
         (reservation, ahead): (Reservation, Vec<TakeAllowance>),
-    ) -> End {
+    ) -> (End, Option<TokenCount>) {
         // The next blocks come while the model thinks, or later: the answer does not wait for them.
         for order in ahead {
             drop(self.take(order));
         }
         let end = self.ask(key, call).await;
-        self.settle(reservation, call, &end);
-        end
+        let tokens = self.used(call, &end);
+        self.settle(reservation, call, &end, tokens);
+        (end, tokens)
+    }
+
+    fn used(&self, call: &Call, end: &End) -> Option<TokenCount> {
+        let End::Made(Ok(reply)) = end else { return None };
+        let doubt = match price::used(reply, price::bound(&call.ask)) {
+            Ok(tokens) => return Some(tokens),
+            Err(doubt) => doubt,
+        };
+        metrics::counter!("botfleet_llm_usage_doubted_total", "provider" => self.name.clone(),
+            "model" => call.ask.model().to_owned(), "reason" => doubt.label())
+        .increment(1);
+        None
     }
 
     async fn ask(&self, key: KeyIndex, call: &Call) -> End {
@@ -126,6 +131,10 @@ impl Shop {
                 Ask::Embeddings(request) => self.llm.embed(key, request.clone()).await.map(Reply::Embeddings),
             }
         };
+        // A client that panics fails this call alone (I7).
+        let asked = AssertUnwindSafe(asked)
+            .catch_unwind()
+            .map(|asked| asked.unwrap_or_else(|_| Err(LlmError::Unavailable("the client panicked".to_owned()))));
         let asked = async {
             tokio::select! {
                 result = asked => Some(result),
@@ -146,14 +155,14 @@ impl Shop {
         end
     }
 
-    fn settle(&self, reservation: Reservation, call: &Call, end: &End) {
+    fn settle(&self, reservation: Reservation, call: &Call, end: &End, tokens: Option<TokenCount>) {
         let refund = match end {
             End::Made(Err(error)) => !error.may_be_billed(),
             End::Made(Ok(_)) | End::CutShort(_) | End::Withdrawn => false,
         };
         if refund {
             reservation.refund();
-        } else if let Some(tokens) = end.tokens() {
+        } else if let Some(tokens) = tokens {
             reservation.settle(price::cost(&self.settings, call.ask.model(), tokens));
         }
     }

@@ -139,7 +139,8 @@ impl Consult {
                     return Ok(verdict);
                 }
                 Err(reason) => {
-                    worth.failed();
+                    // It answered. What it was asked about is people's words, which can bring it to say anything (I15).
+                    worth.succeeded();
                     metrics::counter!("botfleet_llm_structured_misfits_total", "provider" => model.provider.clone())
                         .increment(1);
                     request.messages.push(PromptMessage { role: Role::Assistant, content: completion.text });

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use super::call::{CallError, Waiting, give_all};
 use super::price::TokenCount;
 use super::settings::ProviderSettings;
-use super::snapshot::ModelSnapshot;
+use super::snapshot::{ModelSnapshot, ModelState};
+use super::trouble::Trouble;
 use crate::domain::allowance::NANOS_PER_UNIT;
 use crate::domain::ids::ChatId;
 use crate::policy::breaker::{Breaker, BreakerState};
@@ -49,6 +50,8 @@ pub(super) struct Lane {
     pub(super) in_flight: usize,
     pub(super) calls: u64,
     shed: u64,
+    pub(super) trouble: Trouble,
+    answered: bool,
     tokens: TokenCount,
     nanos: i64,
     gauges: Gauges,
@@ -79,6 +82,8 @@ impl Lane {
             in_flight: 0,
             calls: 0,
             shed: 0,
+            trouble: Trouble::default(),
+            answered: false,
             tokens: TokenCount::default(),
             nanos: 0,
         }
@@ -193,8 +198,9 @@ impl Lane {
         self.next_deadline = Some(self.next_deadline.map_or(deadline, |next| next.min(deadline)));
     }
 
-    /// A call was billed.
+    /// A call was answered, and is charged.
     pub(super) fn count(&mut self, provider: &str, model: &str, tokens: TokenCount, nanos: i64) {
+        self.answered = true;
         let before = self.nanos / NANOS_PER_MILLIONTH;
         self.nanos += nanos;
         self.tokens.prompt += tokens.prompt;
@@ -227,10 +233,21 @@ impl Lane {
         waiting
     }
 
+    fn state(&self) -> ModelState {
+        match (self.trouble.is_failing(), self.answered) {
+            (true, _) => ModelState::Failing,
+            (false, true) => ModelState::Working,
+            (false, false) => ModelState::Untried,
+        }
+    }
+
     pub(super) fn snapshot(&self, model: &str) -> ModelSnapshot {
         ModelSnapshot {
             model: model.to_owned(),
             breaker: self.breaker.state(),
+            state: self.state(),
+            failures: self.trouble.in_a_row(),
+            last_error: self.trouble.last().cloned(),
             in_flight: self.in_flight,
             waiting: self.lengths(),
             calls: self.calls,

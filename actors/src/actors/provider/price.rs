@@ -13,6 +13,9 @@ const TOKENS_PER_MESSAGE: u64 = 16;
 /// Most tokens that a server's template adds to a prompt: its date, its own instructions.
 const TOKENS_PER_PROMPT: u64 = 160;
 
+/// How many times its bound a call may take and still be believed.
+const OVERRUN_MAX: u64 = 4;
+
 /// Billionths of the money's unit for a token whose price per million is 1.
 const NANOS_PER_TOKEN: f64 = 1_000.0;
 
@@ -49,15 +52,51 @@ pub fn bound(ask: &Ask) -> TokenCount {
     }
 }
 
-/// What the provider says that was used; `None` when it does not say all.
-pub fn used(reply: &Reply) -> Option<TokenCount> {
-    match reply {
-        Reply::Completion(completion) => Some(TokenCount {
-            prompt: completion.prompt_tokens?.into(),
-            completion: completion.completion_tokens?.into(),
-        }),
-        Reply::Embeddings(embeddings) => Some(TokenCount { prompt: embeddings.tokens?.into(), completion: 0 }),
+/// Why what a provider says of its usage is not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// It does not say all.
+    Missing,
+    /// It counts none for words that were sent or came.
+    Zero,
+    /// It counts far more than the call can take.
+    BeyondBound,
+}
+
+impl Doubt {
+    /// The label in metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Zero => "zero",
+            Self::BeyondBound => "beyond_bound",
+        }
     }
+}
+
+/// What the provider says that was used.
+///
+/// # Errors
+/// Why it is not believed. Servers count thinking beside the bound, or ignore it: up to `OVERRUN_MAX` times the bound
+/// is believed, since it will be billed.
+pub fn used(reply: &Reply, bound: TokenCount) -> Result<TokenCount, Doubt> {
+    let (prompt, completion, says_words) = match reply {
+        Reply::Completion(completion) => {
+            let says_words = !completion.text.trim().is_empty();
+            (completion.prompt_tokens, completion.completion_tokens, says_words)
+        }
+        Reply::Embeddings(embeddings) => (embeddings.tokens, Some(0), false),
+    };
+    let (Some(prompt), Some(completion)) = (prompt, completion) else { return Err(Doubt::Missing) };
+    if prompt == 0 || (completion == 0 && says_words) {
+        return Err(Doubt::Zero);
+    }
+    let used = TokenCount { prompt: prompt.into(), completion: completion.into() };
+    let is_beyond = |used: u64, bound: u64| used > bound.saturating_mul(OVERRUN_MAX);
+    if is_beyond(used.prompt, bound.prompt) || is_beyond(used.completion, bound.completion) {
+        return Err(Doubt::BeyondBound);
+    }
+    Ok(used)
 }
 
 /// What tokens of `model` cost.
@@ -70,7 +109,7 @@ pub fn cost(settings: &ProviderSettings, model: &str, tokens: TokenCount) -> Cos
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::llm::{CompletionRequest, PromptMessage, Role};
+    use crate::ports::llm::{Completion, CompletionRequest, FinishReason, PromptMessage, Role};
 
     #[test]
     fn a_price_is_per_million_tokens_and_a_models_own_goes_first() {
@@ -81,6 +120,28 @@ mod tests {
         assert_eq!(cost(&settings, "small", million), Cost { tokens: 2_000_000, nanos: 750_000_000 });
         assert_eq!(cost(&settings, "large", million).nanos, 40_000_000_000);
         assert_eq!(cost(&ProviderSettings::default(), "small", million).nanos, 0);
+    }
+
+    #[test]
+    fn usage_that_cannot_be_is_not_believed() {
+        let bound = TokenCount { prompt: 1_000, completion: 100 };
+        let used = |text: &str, prompt_tokens, completion_tokens| {
+            let (text, finish_reason) = (text.to_owned(), FinishReason::Stop);
+            let completion = Completion { text, finish_reason, prompt_tokens, completion_tokens };
+            used(&Reply::Completion(completion), bound)
+        };
+        assert_eq!(used("Yes.", Some(300), Some(3)), Ok(TokenCount { prompt: 300, completion: 3 }));
+        assert_eq!(used("Yes.", Some(300), Some(350)), Ok(TokenCount { prompt: 300, completion: 350 }), "thinking");
+        assert_eq!(used("", Some(300), Some(0)), Ok(TokenCount { prompt: 300, completion: 0 }), "a filter's silence");
+        for (prompt, completion) in [(Some(0), Some(0)), (Some(300), Some(0)), (Some(0), Some(3))] {
+            assert_eq!(used("Yes.", prompt, completion), Err(Doubt::Zero));
+        }
+        for (prompt, completion) in [(None, None), (Some(300), None), (None, Some(3))] {
+            assert_eq!(used("Yes.", prompt, completion), Err(Doubt::Missing));
+        }
+        for (prompt, completion) in [(Some(300), Some(401)), (Some(4_001), Some(3)), (Some(u32::MAX), Some(u32::MAX))] {
+            assert_eq!(used("Yes.", prompt, completion), Err(Doubt::BeyondBound));
+        }
     }
 
     #[test]

@@ -59,11 +59,15 @@ pub fn addressed<'a>(scene: &Scene<'a>, entry: &Note) -> Vec<(&'a CastMember, Ad
         if entry.fleet_bot == Some(profile.id) || entry.author.id == profile.spec.telegram_id {
             return None;
         }
-        let by_id =
-            entry.entities.iter().any(|entity| entity.kind == EntityKind::TextMention(profile.spec.telegram_id));
+        let telegram_id = profile.spec.telegram_id;
+        let turned = !is_guest && entry.entities.iter().any(|entity| entity.is_turned_to(telegram_id));
+        let by_id = entry
+            .entities
+            .iter()
+            .any(|entity| entity.kind == EntityKind::TextMention(telegram_id) && !entity.is_turned_to(telegram_id));
         let address = if by_id || words.iter().any(|word| is_handle_of(word, member)) {
             Address::Mention
-        } else if replied == Some(profile.id) {
+        } else if replied == Some(profile.id) || turned {
             Address::Reply
         } else if runs.iter().any(|run| run.member == at && !is_part_of_longer(run, &runs)) {
             Address::Name

@@ -13,7 +13,7 @@ use crate::domain::transcript::EntryKind;
 /// window no longer holds nobody knows.
 pub(super) fn adds_call(scene: &Scene<'_>, edit: &Note) -> bool {
     let lively = edit.kind == EntryKind::Edit && edit.fleet_bot.is_none() && edit.author.kind.is_person();
-    if !lively || !has_text(edit) || scene.now.since(edit.date) > scene.chat.spec.pacing.stale_after {
+    if !lively || !has_text(edit) || scene.now.since(scene.standing.when(edit)) > scene.chat.spec.pacing.stale_after {
         return false;
     }
     let calls = |note: &Note| !addressed(scene, note).is_empty();

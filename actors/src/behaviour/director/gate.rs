@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::Direction;
-use crate::behaviour::physics::limits::{calm_until, reached};
+use crate::behaviour::physics::limits::{calm_until, reached, share_is_spent};
 use crate::behaviour::scene::Scene;
 use crate::domain::transcript::TranscriptEntry;
 
@@ -24,6 +24,10 @@ pub(super) fn shut(scene: &Scene<'_>, entry: Option<&TranscriptEntry>, minute: u
     let by_person = entry.is_some_and(|entry| entry.fleet_bot.is_none() && entry.author.kind.is_person());
     if !by_person && is_calm(scene) {
         return Some(silence("calm", "the chat calms down: no talk among bots, and no openings"));
+    }
+    if let Some(most) = entry.filter(|_| by_person).and_then(|entry| share_is_spent(scene, entry)) {
+        let reason = format!("this person had {most} answers within ten minutes, and others are here as well");
+        return Some(silence("person_share", &reason));
     }
     let limit = reached(scene, entry)?;
     let mut direction = silence(limit.as_str(), &limit.reason());

@@ -32,7 +32,21 @@ pub(super) fn by_bot(scene: &Scene<'_>) -> HashMap<BotId, Said> {
             of_bot.in_hour += usize::from(note.date > since);
         }
     }
+    if !std::ptr::eq(scene.window, scene.whole) {
+        count_elsewhere(scene, since, &mut said);
+    }
     said
+}
+
+/// Counts what the bots of a topic said in the others within the hour: their caps hold for all of them.
+fn count_elsewhere(scene: &Scene<'_>, since: Timestamp, said: &mut HashMap<BotId, Said>) {
+    let within = scene.whole.iter().filter(|note| note.kind == EntryKind::Message && note.date > since);
+    for note in within.filter(|note| note.thread != scene.standing.thread) {
+        if let Some(bot) = note.fleet_bot {
+            let silent_here = Said { messages_ago: usize::MAX, at: Timestamp::from_millis(0), in_hour: 0 };
+            said.entry(bot).or_insert(silent_here).in_hour += 1;
+        }
+    }
 }
 
 /// The latest messages, newest first.
@@ -40,12 +54,17 @@ pub(super) fn messages<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Note> 
     scene.window.iter().rev().map(|note| &**note).filter(|note| note.kind == EntryKind::Message)
 }
 
+/// The latest messages but for notices, newest first.
+fn talk<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Note> {
+    messages(scene).filter(|note| !note.is_notice())
+}
+
 /// The bot that a person goes on with: the message before this one was its answer to the same person.
 pub(super) fn follow_up(scene: &Scene<'_>, entry: &TranscriptEntry) -> Option<BotId> {
     if !entry.author.kind.is_person() {
         return None;
     }
-    let before = messages(scene).find(|other| other.number < entry.number)?;
+    let before = talk(scene).find(|other| other.number < entry.number)?;
     let bot = before.fleet_bot?;
     let answered = scene.window.iter().rev().find(|other| other.number == before.root)?;
     (before.chain_depth == 1 && answered.author.id == entry.author.id).then_some(bot)
@@ -53,7 +72,7 @@ pub(super) fn follow_up(scene: &Scene<'_>, entry: &TranscriptEntry) -> Option<Bo
 
 /// Topics opened by the fleet since a person last spoke.
 pub fn openings_unanswered(scene: &Scene<'_>) -> usize {
-    messages(scene)
+    talk(scene)
         .take_while(|entry| !entry.author.kind.is_person())
         .filter(|entry| entry.fleet_bot.is_some() && entry.root == entry.number)
         .count()

@@ -138,7 +138,22 @@ impl Direction {
 }
 
 /// Decides; `None` when nothing asks for a decision (edits, reactions, members, copies that change nothing).
+///
+/// Where a chat has forum topics, each is a conversation of its own: what was said in another one is not looked at, but
+/// for what is limited in the chat as a whole.
 pub fn direct(scene: &Scene<'_>, occasion: Occasion<'_>, seed: u64) -> Option<Direction> {
+    if !scene.standing.topics {
+        return direct_within(scene, occasion, seed);
+    }
+    let thread = match occasion {
+        Occasion::Entry { entry, .. } | Occasion::Copy { entry, .. } => entry.thread,
+        Occasion::Tick => scene.standing.thread,
+    };
+    let window = scene.window.iter().filter(|note| note.thread == thread).cloned().collect();
+    direct_within(&Scene { window: &window, ..*scene }, occasion, seed)
+}
+
+fn direct_within(scene: &Scene<'_>, occasion: Occasion<'_>, seed: u64) -> Option<Direction> {
     let policy = scene.chat.spec.policy;
     let minute = || minute_of_day(&scene.chat.spec.time_zone, scene.now);
     match (policy, occasion) {
@@ -174,9 +189,10 @@ pub fn direct(scene: &Scene<'_>, occasion: Occasion<'_>, seed: u64) -> Option<Di
     }
 }
 
-/// Whether the entry is a post that can be answered: with a text, or with something to see or hear.
+/// Whether the entry is a post that can be answered: with a text, or with something to see or hear. Notices are not: they
+/// are for people.
 fn says_something(entry: &TranscriptEntry) -> bool {
-    entry.kind == EntryKind::Message && (entry.media.is_some() || has_text(entry))
+    entry.kind == EntryKind::Message && !entry.is_notice() && (entry.media.is_some() || has_text(entry))
 }
 
 /// Whether the entry has a text that shows.

@@ -58,7 +58,7 @@ pub(super) fn on_tick(scene: &Scene<'_>, minute: u16, seed: u64) -> Direction {
             let reason = format!("the room was quiet; {} brings something up", member.profile.spec.name);
             let speaker = Speaker {
                 bot: member.profile.id,
-                act: Act::Open { topic: topic(scene, member, rng.u64(..)) },
+                act: Act::Open { topic: topic(scene, member, rng.u64(..)), thread: scene.standing.thread },
                 target: None,
                 answers_bot: None,
                 priority: UNASKED,

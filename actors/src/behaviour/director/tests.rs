@@ -5,6 +5,7 @@
 mod conversation;
 mod edits;
 mod loops;
+mod topics;
 mod weighing;
 
 use std::collections::VecDeque;
@@ -45,7 +46,7 @@ impl Room {
 
     fn scene(&self) -> Scene<'_> {
         let Self { cast, chat, window, standing } = self;
-        Scene { chat, cast, window, standing, now: Timestamp::from_secs(1000) }
+        Scene { chat, cast, window, whole: window, standing, now: Timestamp::from_secs(1000) }
     }
 
     fn hears(&mut self, entry: TranscriptEntry) -> Arc<Note> {
@@ -92,6 +93,16 @@ fn a_reply_addresses_the_author_of_what_it_answers() {
         named.iter().map(|(member, how)| (member.profile.id, *how)).collect::<Vec<_>>(),
         [(BotId(3), Address::Reply)]
     );
+}
+
+#[test]
+fn a_reply_to_what_the_transcript_does_not_hold_addresses_its_bot() {
+    let room = Room::new(ChatPolicy::Mention);
+    let mut entry = says(2, None, "bence de", 0);
+    (entry.reply_to, entry.entities) = (Some(MessageId(1)), vec![Entity::turned_to(TelegramUserId(7003))]);
+    let named = addressed(&room.scene(), &noted(&entry));
+    let named: Vec<_> = named.iter().map(|(member, how)| (member.profile.id, *how)).collect();
+    assert_eq!(named, [(BotId(3), Address::Reply)]);
 }
 
 #[test]
@@ -284,7 +295,7 @@ fn a_photo_is_answered_by_whom_it_replies_to() {
     photo.text = None;
     photo.reply_to = Some(MessageId(1));
     assert!(direct(&room.scene(), Occasion::Entry { entry: &noted(&photo), heard_by: None }, 1).is_none());
-    photo.media = Some(Media { kind: "photo".to_owned(), reference: None });
+    photo.media = Some(Media { kind: "photo".to_owned(), reference: None, album: None });
     assert_eq!(room.direct(&photo, 1).speakers[0].bot, BotId(1));
 }
 

@@ -6,7 +6,7 @@ use crate::behaviour::links::resolver::Resolver;
 use crate::behaviour::links::utterance::Utterance;
 use crate::behaviour::note::Note;
 use crate::behaviour::scene::Scene;
-use crate::domain::ids::BotId;
+use crate::domain::ids::{BotId, Number};
 use crate::domain::transcript::EntryKind;
 
 /// Entries before a message that the resolver sees. A fixed number, so that a decision does not depend on where the
@@ -17,7 +17,7 @@ const SEEN: usize = 100;
 pub(super) const BELIEVED: f64 = 0.5;
 
 /// A thread is followed back over so many entries.
-const FOLLOWED: i64 = 60;
+const FOLLOWED: usize = 60;
 
 /// The message that an entry answers, as the resolver sees it.
 #[derive(Clone, Debug)]
@@ -28,14 +28,22 @@ pub(super) struct Link<'a> {
     pub(super) probability: f64,
 }
 
+/// The number from which on so many entries were said before `entry`: edits and reactions do not count.
+fn before(scene: &Scene<'_>, entry: &Note, many: usize) -> Number {
+    let said = |other: &&Arc<Note>| {
+        other.number < entry.number && matches!(other.kind, EntryKind::Message | EntryKind::Member)
+    };
+    scene.window.iter().rev().filter(said).nth(many - 1).map_or(Number(0), |first| first.number)
+}
+
 /// The likeliest message that `entry` answers, when that is likelier than that it opens a thread. Forum topics are apart.
 pub(super) fn link<'a>(scene: &Scene<'a>, entry: &Note) -> Option<Link<'a>> {
-    let from = entry.number.0 - SEEN as i64;
+    let from = before(scene, entry, SEEN);
     let earlier: Vec<&'a Note> = scene
         .window
         .iter()
         .map(Arc::as_ref)
-        .filter(|other| (from..entry.number.0).contains(&other.number.0))
+        .filter(|other| (from..entry.number).contains(&other.number))
         .filter(|other| other.thread == entry.thread && matches!(other.kind, EntryKind::Message | EntryKind::Member))
         .collect();
     let utterances: Vec<&Utterance> = earlier.iter().map(|note| note.utterance()).collect();
@@ -46,12 +54,12 @@ pub(super) fn link<'a>(scene: &Scene<'a>, entry: &Note) -> Option<Link<'a>> {
 
 /// The bots that spoke in the thread of an entry that answers `parent`: by roots and replies, the author left out.
 pub(super) fn speakers_in_thread(scene: &Scene<'_>, entry: &Note, parent: Option<&Note>) -> Vec<BotId> {
-    let from = entry.number.0 - FOLLOWED;
+    let from = before(scene, entry, FOLLOWED);
     let roots = [Some(entry.root), parent.map(|parent| parent.root), parent.map(|parent| parent.number)];
     let mut bots: Vec<BotId> = scene
         .window
         .iter()
-        .filter(|other| other.number.0 >= from && other.number < entry.number && other.kind == EntryKind::Message)
+        .filter(|other| (from..entry.number).contains(&other.number) && other.kind == EntryKind::Message)
         .filter(|other| roots.contains(&Some(other.root)) || roots.contains(&Some(other.number)))
         .filter_map(|other| other.fleet_bot)
         .filter(|bot| entry.fleet_bot != Some(*bot))

@@ -185,8 +185,8 @@ fn speakers(case: &Case<'_>, scores: &Scores) -> Vec<String> {
         let name = name(case, turn.bot);
         let does = match (&turn.act, turn.target) {
             (Act::Answer, Some(target)) => format!("answers entry {target}"),
-            (Act::Answer, None) | (Act::Open { topic: None }, _) => "brings something up".to_owned(),
-            (Act::Open { topic: Some(topic) }, _) => format!("brings up {}", cut(topic, 60)),
+            (Act::Answer, None) | (Act::Open { topic: None, .. }, _) => "brings something up".to_owned(),
+            (Act::Open { topic: Some(topic), .. }, _) => format!("brings up {}", cut(topic, 60)),
             (Act::Say { .. }, _) => "says a set text".to_owned(),
             (Act::React { emoji }, _) => format!("reacts with {}", cut(emoji, 16)),
         };
@@ -299,8 +299,13 @@ fn circumstances(case: &Case<'_>) -> Option<String> {
         names.dedup();
         parts.push(format!("about to speak: {}", some(&names, NAMES)));
     }
-    if !standing.absent.is_empty() {
-        let names: Vec<String> = standing.absent.iter().map(|bot| name(case, *bot)).collect();
+    let told = |bot: &BotId| standing.silent.iter().any(|(silent, _)| silent == bot);
+    let absent: Vec<&BotId> = standing.absent.iter().filter(|bot| !told(bot)).collect();
+    for (bot, why) in standing.silent.iter().take(NAMES) {
+        parts.push(format!("{} could not speak: {why}", name(case, *bot)));
+    }
+    if !absent.is_empty() {
+        let names: Vec<String> = absent.into_iter().map(|bot| name(case, *bot)).collect();
         parts.push(format!("cannot post there: {}", some(&names, NAMES)));
     }
     if standing.stopped {

@@ -65,16 +65,18 @@ impl Room {
     }
 
     fn standing(&mut self) -> Standing {
-        let open = OpenTurn { bot: BotId(3), target: None, until: self.now + Duration::from_secs(9) };
+        let open = OpenTurn { bot: BotId(3), target: None, thread: None, until: self.now + Duration::from_secs(9) };
         Standing {
             first: self.window.front().map_or(Number(0), |note| note.number),
             last: self.window.back().map_or(Number(0), |note| note.number),
             absent: if self.rng.u32(..4) == 0 { vec![BotId(2), BotId(19)] } else { Vec::new() },
+            silent: Vec::new(),
             open: if self.rng.u32(..4) == 0 { vec![open] } else { Vec::new() },
             calm_until: (self.rng.u32(..6) == 0).then(|| self.now + Duration::from_secs(200)),
             stopped: self.rng.u32(..25) == 0,
             ahead_ms: Some(0),
             superseded: false,
+            ..Standing::default()
         }
     }
 
@@ -92,7 +94,14 @@ impl Room {
         let standing = self.standing();
         let cast: Vec<CastMember> =
             self.cast.iter().filter(|member| !standing.absent.contains(&member.profile.id)).cloned().collect();
-        let scene = Scene { chat: &self.chat, cast: &cast, window: &self.window, standing: &standing, now: self.now };
+        let scene = Scene {
+            chat: &self.chat,
+            cast: &cast,
+            window: &self.window,
+            whole: &self.window,
+            standing: &standing,
+            now: self.now,
+        };
         let heard_by = Some(BotId(1));
         let occasion = cause.map_or(Occasion::Tick, |entry| Occasion::Entry { entry, heard_by });
         let seed = self.rng.u64(..);

@@ -129,6 +129,7 @@ const GATES: &[(&str, &str)] = &[
     ("calm", "the chat calms down after a limit"),
     ("chain_depth", "the chain of bot messages is as long as it may be"),
     ("unheard", "the fleet has talked long enough without a person"),
+    ("person_share", "this person has had their share of answers"),
     ("chat_rate", "the chat's messages of this minute are used up"),
     ("stagnation", "the last messages of bots say much the same"),
 ];

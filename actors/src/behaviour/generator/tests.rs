@@ -9,6 +9,7 @@ use crate::behaviour::note::Note;
 use crate::behaviour::samples::{bot, chat, noted, says};
 use crate::behaviour::scene::CastMember;
 use crate::behaviour::stances::choice::tests::stance;
+use crate::domain::ids::MessageId;
 use crate::domain::incoming::Media;
 use crate::domain::roster::{ChatPolicy, Language};
 use crate::domain::stance::Relationship;
@@ -99,7 +100,7 @@ fn an_edited_message_stands_with_its_latest_text_and_media_in_brackets() {
     let mut desk = Desk::new();
     let posted = desk.hears(None, "yarin");
     let mut photo = says(2, None, "", 0);
-    (photo.text, photo.media) = (None, Some(Media { kind: "photo".to_owned(), reference: None }));
+    (photo.text, photo.media) = (None, Some(Media { kind: "photo".to_owned(), reference: None, album: None }));
     desk.window.push(Arc::new(noted(&photo)));
     for (number, text) in [(3, "yarın"), (4, "yarın akşam")] {
         let mut edit = says(number, None, text, 0);
@@ -133,7 +134,7 @@ fn the_newest_messages_that_fit_are_kept_and_the_target_always() {
 #[test]
 fn who_speaks_unasked_is_given_its_topic() {
     let desk = Desk::new();
-    let request = desk.request_for(None, &Act::Open { topic: Some("eski filmler".to_owned()) }, &[]);
+    let request = desk.request_for(None, &Act::Open { topic: Some("eski filmler".to_owned()), thread: None }, &[]);
     let (role, text) = *lines(&request).last().unwrap();
     assert!(role == Role::User && text.contains("eski filmler"), "{text}");
 }
@@ -187,6 +188,21 @@ fn a_model_that_is_asked_again_hears_why_and_the_target_still_comes_last() {
 }
 
 #[test]
+fn what_the_fleet_says_of_itself_stands_in_no_prompt_not_even_replied_to() {
+    let mut desk = Desk::new();
+    desk.hears(None, "selam");
+    let mut told = says(2, Some(&desk.cast[1]), "Hello! /optout keeps the bots from reading you.", 1);
+    told.chain_depth = 0;
+    assert!(told.is_notice());
+    desk.window.push(Arc::new(noted(&told)));
+    let mut target = says(3, None, "bu ne?", 0);
+    target.reply_to = Some(told.message_id);
+    desk.window.push(Arc::new(noted(&target)));
+    let request = desk.request(Some(&target));
+    assert_eq!(lines(&request), [(Role::User, "Ayşe: selam"), (Role::User, "Ayşe: bu ne?")]);
+}
+
+#[test]
 fn a_new_name_shows_in_the_system_prompt_at_once() {
     let mut desk = Desk::new();
     assert!(desk.request(None).messages[0].content.contains("\"oda\""));
@@ -229,4 +245,43 @@ proptest! {
         prop_assert_eq!(request.messages[0].role, Role::System);
         prop_assert!(request.messages.len() <= 1 + messages.max(1));
     }
+}
+
+fn last_line(desk: &Desk, target: &TranscriptEntry) -> String {
+    let request = desk.request(Some(target));
+    lines(&request).last().unwrap().1.to_owned()
+}
+
+#[test]
+fn what_a_message_replies_to_is_quoted_unless_it_stands_there() {
+    let mut desk = Desk::new();
+    let old = desk.hears(Some(1), "iki balık\ntuttum");
+    let mut target = says(50, None, "hangisini? #m7", 0);
+    target.reply_to = Some(old.message_id);
+    assert_eq!(last_line(&desk, &target), "Ayşe: hangisini? #m7", "it stands right above");
+    desk.profile().spec.generation.context_messages = 1;
+    assert_eq!(last_line(&desk, &target), "Ayşe: [Nora yanıtlanıyor: \"iki balık tuttum\"] hangisini? #m7");
+}
+
+#[test]
+fn what_telegram_showed_of_a_message_is_quoted_in_short() {
+    let mut desk = Desk::new();
+    desk.profile().spec.persona.language = Language::En;
+    let mut target = says(7, None, "which one?", 0);
+    target.reply_to = Some(MessageId(3));
+    let mut line = |quoted: Quoted| {
+        desk.window.push(Arc::new(Note::quoting(Arc::new(target.clone()), Some(quoted))));
+        last_line(&desk, &target)
+    };
+    let name = Some("Tom".to_owned());
+    let shown = Quoted { name: name.clone(), text: Some("one two three".to_owned()), ..Quoted::default() };
+    assert_eq!(line(shown.clone()), "Ayşe: [replying to Tom: \"one two three\"] which one?");
+    let part = Quoted { part: Some("two".to_owned()), ..shown };
+    assert_eq!(line(part), "Ayşe: [replying to Tom: \"two\"] which one?");
+    let media = Quoted { name, media: Some("photo".to_owned()), ..Quoted::default() };
+    assert_eq!(line(media), "Ayşe: [replying to Tom: photo] which one?");
+    let long = Quoted { text: Some("word ".repeat(1_000)), ..Quoted::default() };
+    let long = line(long);
+    assert!(long.starts_with("Ayşe: [replying to \"word word") && long.chars().count() < 300, "{long}");
+    assert!(long.ends_with("…\"] which one?"), "{long}");
 }

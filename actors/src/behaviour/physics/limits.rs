@@ -63,7 +63,7 @@ pub fn reached(scene: &Scene<'_>, entry: Option<&TranscriptEntry>) -> Option<Lim
         return Some(Limit::Unheard(most));
     }
     let recent = scene.now - MINUTE;
-    let said = messages(scene).take_while(|note| note.date > recent).filter(|note| note.fleet_bot.is_some()).count();
+    let said = of_chat(scene).take_while(|note| note.date > recent).filter(|note| note.fleet_bot.is_some()).count();
     if let Some(most) = physics.chat_per_minute.filter(|most| said >= *most as usize) {
         return Some(Limit::ChatRate(most));
     }
@@ -82,11 +82,14 @@ pub fn pair_is_spent(scene: &Scene<'_>, one: BotId, other: BotId) -> bool {
     let answered = |at: usize, note: &Note| match note.reply_to {
         Some(message) => {
             let is_it = |other: &&Note| other.message_id == message && other.telegram_chat == note.telegram_chat;
-            messages(scene).skip(at + 1).find(is_it).and_then(|note| note.fleet_bot)
+            of_chat(scene).skip(at + 1).find(is_it).and_then(|note| note.fleet_bot)
         }
-        None => messages(scene).nth(at + 1).and_then(|note| note.fleet_bot),
+        None => {
+            let mut before = of_chat(scene).skip(at + 1).filter(|other| other.thread == note.thread);
+            before.next().and_then(|note| note.fleet_bot)
+        }
     };
-    let between = messages(scene).take_while(|note| note.date > since).enumerate().filter(|(at, note)| {
+    let between = of_chat(scene).take_while(|note| note.date > since).enumerate().filter(|(at, note)| {
         let partner = match note.fleet_bot {
             Some(author) if author == one => other,
             Some(author) if author == other => one,
@@ -95,6 +98,28 @@ pub fn pair_is_spent(scene: &Scene<'_>, one: BotId, other: BotId) -> bool {
         answered(*at, note) == Some(partner)
     });
     between.count() >= most as usize
+}
+
+/// The share of whoever wrote `entry`, when the fleet has answered them as often in ten minutes while others spoke there
+/// as well: nobody alone uses up a chat (I15).
+pub fn share_is_spent(scene: &Scene<'_>, entry: &TranscriptEntry) -> Option<u32> {
+    let most = scene.chat.spec.physics.person_per_ten_minutes?;
+    let since = scene.now - 10 * MINUTE;
+    let lately = || messages(scene).take_while(|note| note.date > since);
+    if lately().filter(|note| note.fleet_bot.is_some()).count() < most as usize {
+        return None;
+    }
+    let is_other = |note: &Note| note.author.kind.is_person() && note.author.id != entry.author.id;
+    if !lately().any(is_other) {
+        return None;
+    }
+    // Newest first, so numbers fall.
+    let own: Vec<_> =
+        messages(scene).filter(|note| note.author.id == entry.author.id).map(|note| note.number).collect();
+    let is_answer =
+        |note: &&Note| note.fleet_bot.is_some() && own.binary_search_by(|number| note.root.cmp(number)).is_ok();
+    let answers = lately().filter(is_answer).count();
+    (answers >= most as usize).then_some(most)
 }
 
 /// Until when the chat calms down if it does so from now on; `None` where it does not.
@@ -106,6 +131,11 @@ pub fn calm_until(scene: &Scene<'_>) -> Option<Timestamp> {
 /// What a person's message leaves of the time to calm down: two thirds, or nothing when it calls a bot.
 pub fn shortened(until: Timestamp, now: Timestamp, calls_bot: bool) -> Timestamp {
     if calls_bot { now } else { now + until.since(now) * 2 / 3 }
+}
+
+/// The latest messages of the chat as a whole, newest first.
+fn of_chat<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Note> {
+    scene.whole.iter().rev().map(|note| &**note).filter(|note| note.kind == EntryKind::Message)
 }
 
 /// The latest messages, newest first.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::behaviour::samples::{bot, chat, says};
 use crate::domain::decision::Verdict;
-use crate::domain::ids::{ChatId, ConfigSeq, DecisionNumber, TurnId};
+use crate::domain::ids::{ChatId, ConfigSeq, DecisionNumber, ThreadId, TurnId};
 use crate::domain::time::Timestamp;
 use crate::domain::turn::TurnProgress;
 
@@ -16,6 +16,8 @@ struct Stage {
     reel: Reel,
     /// What the chat remembers.
     live: VecDeque<Arc<Note>>,
+    /// It is a forum.
+    topics: bool,
 }
 
 impl Stage {
@@ -24,7 +26,7 @@ impl Stage {
             ["Deniz", "Nora", "Kerem"].iter().zip(1..).map(|(name, id)| bot(id, name)).collect();
         let mut chat = chat(ChatPolicy::Natural, &cast);
         chat.spec.pacing.enabled = true;
-        Self { chat, cast, reel: Reel::default(), live: VecDeque::new() }
+        Self { chat, cast, reel: Reel::default(), live: VecDeque::new(), topics: false }
     }
 
     fn rerun(&self) -> Rerun<'_> {
@@ -33,7 +35,12 @@ impl Stage {
 
     /// Records what the director decides on a person's message, as a chat does: from a window of its own.
     fn record(&mut self, number: i64, text: &str) -> (Decision, Vec<Turn>) {
-        let entry = Arc::new(says(number, None, text, 0));
+        // One of the topics is the bots' own.
+        let by_bot = self.topics && number % 3 == 2;
+        let mut entry = says(number, by_bot.then(|| &self.cast[0]), text, u32::from(by_bot));
+        entry.thread = Some(ThreadId(number % 3)).filter(|_| self.topics);
+        let thread = entry.thread;
+        let entry = Arc::new(entry);
         self.reel.append([Arc::clone(&entry)]);
         self.live.push_back(Arc::new(Note::new(entry)));
         if self.live.len() > WINDOW {
@@ -42,7 +49,10 @@ impl Stage {
         let standing = Standing {
             first: self.live[0].number,
             last: Number(number),
+            thread,
+            topics: self.topics,
             absent: if number % 5 == 0 { vec![BotId(2)] } else { Vec::new() },
+            silent: Vec::new(),
             ..Standing::default()
         };
         let mut decision = Decision {
@@ -63,8 +73,14 @@ impl Stage {
         };
         let cast: Vec<CastMember> =
             self.cast.iter().filter(|member| !decision.standing.absent.contains(&member.profile.id)).cloned().collect();
-        let scene =
-            Scene { chat: &self.chat, cast: &cast, window: &self.live, standing: &decision.standing, now: decision.at };
+        let scene = Scene {
+            chat: &self.chat,
+            cast: &cast,
+            window: &self.live,
+            whole: &self.live,
+            standing: &decision.standing,
+            now: decision.at,
+        };
         let entry = self.live.back().unwrap();
         let direction = direct(&scene, Occasion::Entry { entry, heard_by: Some(BotId(1)) }, decision.seed).unwrap();
         decision.verdict = direction.verdict;
@@ -112,6 +128,26 @@ fn the_same_configuration_decides_exactly_the_same() {
         spoken += turns.len();
     }
     assert!(spoken > 50, "{spoken}");
+}
+
+#[test]
+fn decisions_in_forum_topics_are_made_again_exactly() {
+    let mut stage = Stage::new();
+    stage.topics = true;
+    let records: Vec<_> = (1..=200).map(|number| stage.record(number, TEXTS[number as usize % 4])).collect();
+    let mut spoken = 0;
+    for (decision, turns) in &records {
+        let again = stage.again(decision).unwrap();
+        assert_eq!(differences(decision, turns, again.as_ref()), []);
+        spoken += turns.len();
+    }
+    assert!(spoken > 20, "{spoken}");
+    let differ = records.iter().filter(|(decision, turns)| {
+        let mut mixed = decision.clone();
+        mixed.standing.topics = false;
+        !differences(decision, turns, stage.again(&mixed).unwrap().as_ref()).is_empty()
+    });
+    assert!(differ.count() > 0, "the topic is part of the record");
 }
 
 #[test]

@@ -6,9 +6,9 @@
 use std::collections::HashSet;
 
 use super::operation::{
-    Advance, Applied, Begin, Cancel, Claim, Counted, Finish, HandOver, Ingest, Migrate, Operation, Paused, Receive,
-    Redeliver, Refusal, Resolve, ReturnAllowance, SetDelivery, SetRight, Settle, Start, TakeAllowance, TurnEnding,
-    Verdict,
+    Advance, Applied, Begin, Cancel, Claim, Counted, Finish, HandOver, Ingest, LiftPauses, Migrate, Operation, Paused,
+    Receive, Redeliver, Refusal, Resolve, ReturnAllowance, SetDelivery, SetRight, Settle, Start, TakeAllowance,
+    TurnEnding, Verdict,
 };
 use super::rows::{Changes, ChatChange, ChatHead, Loaded, OutboxHead, StopChange, TurnHead};
 use crate::domain::allowance::grant;
@@ -60,6 +60,7 @@ impl Bench<'_> {
                 self.pause(pause);
                 Ok(Applied::Done)
             }
+            Operation::LiftPauses(op) => self.lift_pauses(op),
             Operation::Resolve(op) => self.resolve(op),
             Operation::Migrate(op) => self.migrate(op),
             Operation::SetStop(op) => {
@@ -109,6 +110,15 @@ impl Bench<'_> {
 
     fn set_right(&mut self, op: SetRight) -> Applied {
         let out = self.loaded.opted_out.contains(&op.person);
+        if op.right.is_outdated(op.at, self.loaded.said.get(&op.person).copied()) {
+            let opposed = out != (op.right == Right::OptOut);
+            return if opposed { Applied::RightOutdated } else { Applied::RightSet { already: true } };
+        }
+        if op.right != Right::Forget {
+            let said = self.loaded.said.entry(op.person).or_insert(op.at);
+            *said = (*said).max(op.at);
+            self.changes.orders.said.insert(op.person, *said);
+        }
         let already = match op.right {
             Right::OptOut => out,
             Right::OptIn => !out,
@@ -184,8 +194,8 @@ impl Bench<'_> {
         }
 
         let refused = |entry: &TranscriptEntry| self.refuses(entry.words_of()?, entry.date);
-        if let Some((entry, reason)) = op.entries.iter().find_map(|entry| Some((entry, refused(entry)?))) {
-            return conflict(format!("message {}: {reason}", entry.message_id));
+        if let Some(reason) = op.entries.iter().find_map(refused) {
+            return Err(Refusal::Unwanted(reason));
         }
         // What a message said whose text was removed is not told by its echo either.
         for entry in op.entries.iter_mut().filter(|entry| self.loaded.emptied.contains(&entry.inbox)) {
@@ -523,6 +533,16 @@ impl Bench<'_> {
     fn pause(&mut self, pause: Pause) {
         self.loaded.pauses.add(pause);
         self.changes.pauses.push(pause);
+    }
+
+    fn lift_pauses(&mut self, op: LiftPauses) -> Judgement {
+        self.fence(op.bot, op.epoch)?;
+        self.loaded.pauses.shorten(op.bot, op.until);
+        for pause in self.changes.pauses.iter_mut().filter(|pause| pause.bot == op.bot) {
+            pause.until = pause.until.min(op.until);
+        }
+        self.changes.orders.pauses.insert(op.bot, op.until);
+        Ok(Applied::Done)
     }
 
     /// Evidence ends the doubt about a message: it was sent (I4).

@@ -87,6 +87,7 @@ impl Needs {
             Operation::Pause(op) => {
                 self.bots.insert(op.pause.bot);
             }
+            Operation::LiftPauses(op) => drop(self.bots.insert(op.bot)),
             Operation::Resolve(op) => {
                 self.chats.insert(op.chat);
                 self.outbox.insert(op.outbox);

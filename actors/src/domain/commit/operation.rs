@@ -41,6 +41,8 @@ pub enum Operation {
     Cancel(Cancel),
     /// Telegram asked for a pause over something that is no message.
     Pause(Paused),
+    /// Pauses of a bot end sooner.
+    LiftPauses(LiftPauses),
     /// Evidence tells that a message of unknown fate was sent.
     Resolve(Resolve),
     /// A chat got another id at Telegram.
@@ -302,6 +304,17 @@ pub struct Paused {
     pub pause: Pause,
 }
 
+/// Pauses of a bot that would last longer end then: a person lifted them, or they are longer than any is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LiftPauses {
+    /// The bot.
+    pub bot: BotId,
+    /// Its fence.
+    pub epoch: Epoch,
+    /// When they end at the latest.
+    pub until: Timestamp,
+}
+
 /// Evidence (another bot's copy, a reply) tells that a message of unknown fate is in the chat.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resolve {
@@ -412,6 +425,8 @@ pub enum Applied {
         /// Whether it was in force already.
         already: bool,
     },
+    /// A newer word of the person's says the opposite, which stays in force.
+    RightOutdated,
     /// What was taken from a budget.
     Allowance {
         /// How much; zero when the budget does not have it.
@@ -448,4 +463,7 @@ pub enum Refusal {
     /// A row is missing, in another state or at another number: the caller's picture is stale.
     #[error("conflict: {0}")]
     Conflict(String),
+    /// It holds words of somebody who does not want them stored.
+    #[error("unwanted: {0}")]
+    Unwanted(&'static str),
 }

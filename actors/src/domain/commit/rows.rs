@@ -46,6 +46,8 @@ pub struct Loaded {
     pub allowances: HashMap<AllowanceKey, i64>,
     /// Which of the people asked for have opted out.
     pub opted_out: HashSet<TelegramUserId>,
+    /// When the people asked for, as far as they ever did, said last whether they are to be taken down.
+    pub said: HashMap<TelegramUserId, Timestamp>,
     /// Until when the words of the people asked for are forgotten: their latest wish, fulfilled or not.
     pub forgotten: HashMap<TelegramUserId, Timestamp>,
     /// Stops in force.
@@ -170,8 +172,12 @@ pub struct Orders {
     pub outbox: BTreeMap<OutboxId, Timestamp>,
     /// Inbox rows that get another go: their outcome is taken back.
     pub inbox: BTreeSet<InboxId>,
+    /// Pauses of these bots end then at the latest.
+    pub pauses: BTreeMap<BotId, Timestamp>,
     /// Rights that people made use of, in order.
     pub rights: Vec<SetRight>,
+    /// When people said last whether they are to be taken down.
+    pub said: BTreeMap<TelegramUserId, Timestamp>,
 }
 
 impl Orders {
@@ -181,7 +187,9 @@ impl Orders {
             && self.turns.is_empty()
             && self.outbox.is_empty()
             && self.inbox.is_empty()
+            && self.pauses.is_empty()
             && self.rights.is_empty()
+            && self.said.is_empty()
     }
 }
 

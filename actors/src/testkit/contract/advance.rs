@@ -5,7 +5,7 @@ use crate::domain::commit::operation::{Advance, Operation};
 use crate::domain::decision::Cause;
 use crate::domain::ids::{DecisionNumber, MessageId, Number, TelegramChatId};
 use crate::domain::incoming::{Author, AuthorKind};
-use crate::domain::transcript::EntryKind;
+use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 use crate::domain::turn::Act;
 use crate::testkit::rows::{advance, appended, at, decision, entry, ingest, person, turn, update};
 
@@ -188,8 +188,8 @@ pub async fn acts_of_every_kind_are_remembered(home: &dyn Home) {
     let ([bot, _], [chat, _]) = (scene.bots, scene.chats);
     let acts = [
         Act::Answer,
-        Act::Open { topic: None },
-        Act::Open { topic: Some("\"çay\"\nand coffee".to_owned()) },
+        Act::Open { topic: None, thread: None },
+        Act::Open { topic: Some("\"çay\"\nand coffee".to_owned()), thread: None },
         Act::Say { text: "Ich sage: 'hallo' 👋".to_owned() },
         Act::React { emoji: "👍".to_owned() },
     ];
@@ -229,4 +229,74 @@ pub async fn a_chat_remembers_its_calm_and_that_its_people_were_told(home: &dyn 
     scene.commit_all(vec![step(3, None, false)]).await;
     let scene = scene.reopen(home).await;
     assert_eq!(told(&scene).await, (None, true));
+}
+
+/// I2: whatever was recorded of a message is found again by its key alone, and so is the highest message.
+pub async fn copies_of_every_kind_are_found_by_their_keys(home: &dyn Home) {
+    let scene = with_rows(home, 5).await;
+    let chat = scene.chats[0];
+    let recorded = [
+        (EntryKind::Message, 501, 0),
+        (EntryKind::Edit, 501, 1_790_000_777),
+        (EntryKind::Reaction, 501, 88),
+        (EntryKind::Member, 502, 0),
+        (EntryKind::Member, 0, 5),
+    ];
+    let entries = recorded.iter().zip(1..).map(|((kind, message, revision), n)| TranscriptEntry {
+        kind: *kind,
+        message_id: MessageId(*message),
+        revision: *revision,
+        ..entry(chat, n, n)
+    });
+    let entries: Vec<_> = entries.collect();
+    let step = Advance {
+        entries: entries.clone(),
+        handled: (1..=5).map(|n| appended(n, n, None)).collect(),
+        ..advance(chat, scene.epoch, 0, 1)
+    };
+    scene.commit_all(vec![Operation::Advance(step)]).await;
+    let keys: Vec<EntryKey> = entries.iter().map(TranscriptEntry::key).collect();
+    let mut asked = keys.clone();
+    asked.push(EntryKey { revision: 89, ..keys[2] });
+    asked.push(EntryKey { kind: EntryKind::Edit, ..keys[3] });
+    let mut found = scene.store.entry_numbers(&asked).await.unwrap();
+    found.sort_by_key(|(_, number)| *number);
+    assert_eq!(found, keys.into_iter().zip((1..).map(Number)).collect::<Vec<_>>());
+    assert!(scene.store.entry_numbers(&[]).await.unwrap().is_empty());
+    let memory = scene.store.chat_memory(chat, 1).await.unwrap();
+    assert_eq!(memory.highest, [(entries[0].telegram_chat, MessageId(502))], "also of what is not among the latest");
+}
+
+/// What happens to a message takes no place from what was said: neither edits nor reactions push anything out.
+pub async fn a_conversation_is_counted_in_what_was_said(home: &dyn Home) {
+    let scene = with_rows(home, 24).await;
+    let chat = scene.chats[0];
+    let of = |number: i64, kind: EntryKind, message: i64| TranscriptEntry {
+        kind,
+        message_id: MessageId(message),
+        revision: if kind == EntryKind::Message { 0 } else { number },
+        ..entry(chat, number, number)
+    };
+    let mut entries: Vec<_> = (1..=5).map(|n| of(n, EntryKind::Message, 500 + n)).collect();
+    entries.extend((6..=20).map(|n| of(n, EntryKind::Edit, 504)));
+    entries.push(of(21, EntryKind::Edit, 501));
+    entries.extend((22..=24).map(|n| of(n, EntryKind::Reaction, 505)));
+    let step = Advance {
+        entries: entries.clone(),
+        handled: (1..=24).map(|n| appended(n, n, None)).collect(),
+        ..advance(chat, scene.epoch, 0, 1)
+    };
+    scene.commit_all(vec![Operation::Advance(step)]).await;
+    let read = async |upto: i64, said: usize| {
+        let read = scene.store.conversation(chat, Number(upto), said).await.unwrap();
+        read.iter().map(|entry| entry.number.0).collect::<Vec<_>>()
+    };
+    assert_eq!(read(24, 3).await, [3, 4, 5, 20, 21]);
+    assert_eq!(read(24, 5).await, [1, 2, 3, 4, 5, 20, 21]);
+    assert_eq!(read(24, 9).await, [1, 2, 3, 4, 5, 20, 21], "there is no more");
+    assert_eq!(read(10, 2).await, [4, 5, 10], "as it stood then");
+    assert_eq!(read(24, 2).await, [20, 21], "eight times as many entries are looked at, and no more");
+    let memory = scene.store.chat_memory(chat, 3).await.unwrap();
+    assert_eq!((memory.last_number, memory.recent.len()), (Number(24), 5));
+    assert_eq!(*memory.recent[3], entries[19]);
 }

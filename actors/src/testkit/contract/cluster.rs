@@ -402,9 +402,17 @@ pub async fn the_backlog_is_of_what_is_owned(home: &dyn ClusterHome) {
     let epoch = one.own(LeaseKey::Bot(bot)).await;
     one.commit(ingest(bot, epoch, vec![update(1, bot, chat, 1)])).await.unwrap();
     assert!(one.store.backlog(at(9)).await.unwrap().chats.is_empty(), "the chat is nobody's yet");
-    other.own(LeaseKey::Chat(chat)).await;
+    let chat_epoch = other.own(LeaseKey::Chat(chat)).await;
     assert_eq!(other.store.backlog(at(9)).await.unwrap().chats, [chat]);
     assert!(one.store.backlog(at(9)).await.unwrap().chats.is_empty());
+    let step = Advance {
+        decisions: vec![decision(chat, 1, Cause::Entry(Number(1)))],
+        turns: vec![turn(31, chat, 1, bot)],
+        ..advance(chat, chat_epoch, 0, 1)
+    };
+    other.commit(Operation::Advance(step)).await.unwrap();
+    assert_eq!(one.store.backlog(at(9)).await.unwrap().turns_open, 1, "the bot is its own");
+    assert_eq!(other.store.backlog(at(9)).await.unwrap().turns_open, 0);
 }
 
 /// I10: what a node has not heard of, its next beat and picture tell.

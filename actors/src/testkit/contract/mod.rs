@@ -16,6 +16,7 @@ pub mod roster;
 pub mod send;
 pub mod tenure;
 pub mod turns;
+pub mod unspoken;
 
 use std::sync::Arc;
 
@@ -112,6 +113,8 @@ macro_rules! store_contract {
             a_tick_is_due_at_its_time_and_not_before
             a_transcript_is_read_backwards_from_any_number
             the_first_entry_of_a_message_is_found
+            copies_of_every_kind_are_found_by_their_keys
+            a_conversation_is_counted_in_what_was_said
             a_decision_number_used_twice_drops_out_alone
             acts_of_every_kind_are_remembered
             a_chat_remembers_its_calm_and_that_its_people_were_told
@@ -156,6 +159,10 @@ macro_rules! store_contract {
             what_is_given_back_can_be_taken_again
             old_periods_are_pruned_and_totals_are_not
         ]);
+        $crate::store_contract!(@file $home, unspoken: [
+            what_nobody_took_in_its_time_ends_whoever_lives
+            lifted_pauses_are_over_and_longer_ones_are_shortened
+        ]);
         $crate::store_contract!(@file $home, tenure: [
             a_stale_epoch_writes_nothing
             an_attempt_is_settled_across_epochs
@@ -179,6 +186,7 @@ macro_rules! store_contract {
             a_chat_is_known_by_its_telegram_id
             newcomers_during_a_tenure_can_act_at_once
             a_plan_that_names_something_twice_is_refused
+            a_chat_with_odd_words_migrates
         ]);
         $crate::store_contract!(@file $home, hand_over: [
             a_lease_given_away_fences_what_follows_in_its_batch
@@ -210,6 +218,10 @@ macro_rules! store_contract {
             words_in_flight_of_who_is_forgotten_are_not_stored
             an_answer_on_its_way_at_a_forgetting_arrives_without_its_text
             texts_are_kept_as_long_as_their_chat_keeps_them
+            the_newest_word_of_a_person_counts
+            an_opt_out_of_three_years_ago_survives_every_pruning
+            control_characters_hinder_no_removal
+            updates_are_kept_no_longer_than_texts
         ]);
         $crate::store_contract!(@file $home, archive: [
             decisions_read_back_as_they_were_made

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use super::{Home, Scene, assert_conflict};
-use crate::domain::commit::operation::{Advance, Applied, Operation, SetRight, Settle, TurnEnding};
+use super::{Home, Scene};
+use crate::domain::commit::operation::{Advance, Applied, Operation, Refusal, SetRight, Settle, TurnEnding};
 use crate::domain::decision::{Cause, Decision};
 use crate::domain::ids::{AttemptId, MessageId, Number, TelegramUserId};
 use crate::domain::inbox::{InboxRow, OutcomeKind};
 use crate::domain::incoming::{Author, AuthorKind};
-use crate::domain::outbox::{OutboxState, SendResult};
+use crate::domain::outbox::{OutboxMessage, OutboxState, SendResult};
 use crate::domain::people::{FORGOTTEN, OPTED_OUT, Right, TOMBSTONE};
 use crate::domain::transcript::TranscriptEntry;
-use crate::domain::turn::TurnState;
+use crate::domain::turn::{Act, TurnState};
 use crate::ports::archive::DecisionQuery;
 use crate::ports::store::OutcomeCursor;
 use crate::testkit::rows::{
-    advance, appended, at, claim, decision, entry, finish, ingest, message, sent, start, turn, update,
+    advance, appended, at, claim, decision, entry, finish, ingest, message, plan, sent, start, turn, update,
 };
 
 const AYSE: TelegramUserId = TelegramUserId(4_711);
@@ -57,7 +57,7 @@ pub async fn words_of_who_has_opted_out_are_not_stored(home: &dyn Home) {
     assert_eq!((record.updates, record.opted_out_since), (0, Some(at(5))), "not even her name");
 
     let words = Advance { entries: vec![entry_of_hers(&scene, 1, 2)], ..advance(chat, scene.epoch, 0, 2) };
-    assert_conflict(&scene.commit_one(Operation::Advance(words)).await);
+    assert_eq!(scene.commit_one(Operation::Advance(words)).await, Err(Refusal::Unwanted(OPTED_OUT)));
     let mut silent = entry_of_hers(&scene, 1, 2);
     (silent.text, silent.media) = (None, None);
     let silent = Advance { entries: vec![silent], ..advance(chat, scene.epoch, 0, 2) };
@@ -230,7 +230,7 @@ pub async fn words_in_flight_of_who_is_forgotten_are_not_stored(home: &dyn Home)
         let entry = TranscriptEntry { date, ..entry_of_hers(&scene, 1, 2) };
         Operation::Advance(Advance { entries: vec![entry], ..advance(chat, scene.epoch, 0, 2) })
     };
-    assert_conflict(&scene.commit_one(step(at(9))).await);
+    assert_eq!(scene.commit_one(step(at(9))).await, Err(Refusal::Unwanted(FORGOTTEN)));
     scene.commit_all(vec![step(at(10))]).await;
 }
 
@@ -349,4 +349,124 @@ pub async fn texts_are_kept_as_long_as_their_chat_keeps_them(home: &dyn Home) {
     assert!(read.iter().all(|entry| entry.text.is_none()));
     assert_eq!(texts().await, [String::new(), String::new()]);
     assert_eq!(scene.store.expire(at(1) + day * (kept + 20)).await.unwrap(), 0, "once is enough");
+}
+
+/// A late copy of an older word changes nothing, whichever it is; within a second, not to be taken down counts more.
+pub async fn the_newest_word_of_a_person_counts(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    let is_out = async |scene: &Scene| {
+        scene.store.rights(-1).await.unwrap().is_some_and(|rights| rights.opted_out.contains(&AYSE))
+    };
+    scene.commit_all(vec![right(Right::OptIn, 5), right(Right::OptOut, 10)]).await;
+    assert_eq!(scene.commit_one(right(Right::OptIn, 5)).await, Ok(Applied::RightOutdated));
+    assert_eq!(scene.commit_one(right(Right::OptIn, 10)).await, Ok(Applied::RightOutdated), "in the same second");
+    assert!(is_out(&scene).await);
+    // Said again, it is newer, though nothing changes.
+    assert_eq!(scene.commit_one(right(Right::OptOut, 20)).await, Ok(Applied::RightSet { already: true }));
+    let scene = scene.reopen(home).await;
+    assert_eq!(scene.commit_one(right(Right::OptIn, 15)).await, Ok(Applied::RightOutdated));
+    assert!(is_out(&scene).await);
+    assert_eq!(scene.commit_one(right(Right::OptIn, 30)).await, Ok(Applied::RightSet { already: false }));
+    assert_eq!(scene.commit_one(right(Right::OptIn, 30)).await, Ok(Applied::RightSet { already: true }));
+    let scene = scene.reopen(home).await;
+    assert_eq!(scene.commit_one(right(Right::OptOut, 20)).await, Ok(Applied::RightOutdated));
+    assert!(!is_out(&scene).await, "a copy of what she took back");
+    assert_eq!(scene.commit_one(right(Right::OptOut, 30)).await, Ok(Applied::RightSet { already: false }));
+}
+
+/// Whatever is pruned and expired, a right stays in force.
+pub async fn an_opt_out_of_three_years_ago_survives_every_pruning(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    scene.commit_all(vec![right(Right::OptOut, 5)]).await;
+    let now = at(5) + Duration::from_hours(24) * 365 * 3;
+    for _ in 0..3 {
+        scene.store.expire(now).await.unwrap();
+        scene.store.prune(now).await.unwrap();
+    }
+    let scene = scene.reopen(home).await;
+    scene.store.prune(now).await.unwrap();
+    assert!(scene.store.rights(-1).await.unwrap().is_some_and(|rights| rights.opted_out.contains(&AYSE)));
+    let rows = vec![row_of_hers(1, &scene, 700)];
+    scene.commit_all(vec![ingest(scene.bots[0], scene.epoch, rows)]).await;
+    assert!(scene.store.unhandled(scene.chats[0], 9).await.unwrap().is_empty());
+    assert_eq!(scene.commit_one(right(Right::OptIn, 4)).await, Ok(Applied::RightOutdated), "and its date with it");
+}
+
+/// Control characters, from people or models, keep nobody's words from being removed; what was to be said goes too.
+pub async fn control_characters_hinder_no_removal(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    let ([bot, _], [chat, _]) = (scene.bots, scene.chats);
+    let odd = "odd\0\u{1b}\u{7f}\u{85}";
+    let mut said = turn(31, chat, 1, bot);
+    said.act = Act::Say { text: format!("for ayşe alone: {odd}") };
+    let hers = TranscriptEntry { text: Some(odd.to_owned()), ..entry_of_hers(&scene, 1, 1) };
+    let step = Advance {
+        entries: vec![hers],
+        decisions: vec![Decision { reason: odd.to_owned(), ..decision(chat, 1, Cause::Entry(Number(1))) }],
+        turns: vec![said.clone()],
+        ..advance(chat, scene.epoch, 0, 1)
+    };
+    let answer = OutboxMessage { text: odd.to_owned(), ..message(41, &said) };
+    let ending = TurnEnding::Said { messages: vec![answer.clone()], begin: Some(start(51, at(5))) };
+    scene
+        .commit_all(vec![
+            ingest(bot, scene.epoch, vec![row_of_hers(1, &scene, 700)]),
+            Operation::Advance(step),
+            claim(&said, scene.epoch),
+            finish(&said, scene.epoch, ending),
+            sent(&answer, 51, 900, 61),
+        ])
+        .await;
+    let told = scene.store.unhandled(chat, 9).await.unwrap();
+    assert!(told[0].payload.contains("u0000"), "{}", told[0].payload);
+    scene.store.forget(AYSE, None, &|_| None).await.unwrap();
+    assert_eq!(scene.store.message(answer.id).await.unwrap().unwrap().text, "");
+    let told = scene.store.unhandled(chat, 9).await.unwrap();
+    assert!(told[0].payload.contains("\"text\":\"\""), "{}", told[0].payload);
+    let (stored, _) = scene.store.turn(said.id).await.unwrap().unwrap();
+    assert_eq!(stored.act, Act::Say { text: String::new() });
+    scene.store.expire(at(5) + Duration::from_hours(24) * 40).await.unwrap();
+}
+
+/// What updates held goes with the texts of their chat, and what waits for a chat that nobody handles goes too.
+pub async fn updates_are_kept_no_longer_than_texts(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    let ([bot, _], [chat, other]) = (scene.bots, scene.chats);
+    let day = Duration::from_hours(24);
+    let young = InboxRow { received_at: at(0) + day * 20, ..row_of_hers(2, &scene, 701) };
+    let waits = InboxRow { chat: Some(other), ..row_of_hers(3, &scene, 702) };
+    let rows = vec![row_of_hers(1, &scene, 700), young, waits];
+    let step = Advance {
+        entries: vec![entry_of_hers(&scene, 1, 1), entry_of_hers(&scene, 2, 2)],
+        handled: vec![appended(1, 1, None), appended(2, 2, None)],
+        ..advance(chat, scene.epoch, 0, 1)
+    };
+    let mut said = turn(31, chat, 1, bot);
+    said.act = Act::Say { text: MARKER.to_owned() };
+    let decided = Advance {
+        entries: Vec::new(),
+        handled: Vec::new(),
+        decisions: vec![Decision { at: at(0), ..decision(chat, 1, Cause::Tick) }],
+        turns: vec![said.clone()],
+        ..advance(chat, scene.epoch, 2, 1)
+    };
+    scene.commit_all(vec![ingest(bot, scene.epoch, rows), Operation::Advance(step), Operation::Advance(decided)]).await;
+    let updates = async || scene.store.person(AYSE).await.unwrap().updates;
+    assert_eq!(updates().await, 3);
+    scene.store.expire(at(1) + day * 30).await.unwrap();
+    assert_eq!(updates().await, 2, "the young one, and the one that waits");
+    let (stored, _) = scene.store.turn(said.id).await.unwrap().unwrap();
+    assert_eq!(stored.act, Act::Say { text: String::new() });
+    scene.store.expire(at(1) + day * 50).await.unwrap();
+    assert_eq!(updates().await, 1);
+    assert_eq!(scene.store.expire(at(1) + day * 50).await.unwrap(), 0, "once is enough");
+
+    let mut plan = plan(2, 2);
+    plan.chats.pop();
+    scene.store.apply_roster(&plan, at(2)).await.unwrap();
+    scene.store.prune(at(0)).await.unwrap();
+    assert_eq!(updates().await, 1, "it may come back for a while");
+    scene.store.prune(at(1)).await.unwrap();
+    assert_eq!(updates().await, 0);
+    assert_eq!(scene.store.depths().await.unwrap().inbox, 0);
 }

@@ -1,7 +1,7 @@
 //! Claims about the roster. Part of the testkit.
 
 use super::{Home, Scene};
-use crate::domain::commit::operation::Applied;
+use crate::domain::commit::operation::{Applied, Migrate, Operation};
 use crate::domain::ids::{ChatId, TelegramChatId, TelegramUserId};
 use crate::domain::roster::{Roster, RosterPlan};
 use crate::ports::store::StoreError;
@@ -177,4 +177,18 @@ pub async fn a_plan_that_names_something_twice_is_refused(home: &dyn Home) {
         ..chat_spec(9, &[])
     };
     refused(&scene, &twice(&|plan| plan.chats.extend([stranger("a"), stranger("b")])), "b").await;
+}
+
+/// A group becomes a supergroup whatever its manifest says: what looks like its id is kept.
+pub async fn a_chat_with_odd_words_migrates(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    let chat = scene.chats[0];
+    let mut plan = plan(2, 2);
+    plan.chats[0].topics = vec!["odd\u{1b} \"telegram_id\":5".to_owned()];
+    scene.store.apply_roster(&plan, at(1)).await.unwrap();
+    let to = TelegramChatId(-1_009);
+    let migrate = Migrate { chat, epoch: scene.epoch, to, at: at(2) };
+    scene.commit_all(vec![Operation::Migrate(migrate)]).await;
+    let roster = scene.store.roster().await.unwrap();
+    assert_eq!((roster.chats[&chat].spec.telegram_id, &roster.chats[&chat].spec.topics), (to, &plan.chats[0].topics));
 }

@@ -14,7 +14,7 @@ use crate::domain::outbox::{OnUnknown, OutboxMessage, OutboxState, SendProgress,
 use crate::domain::pause::Pause;
 use crate::domain::turn::{Turn, TurnState};
 use crate::domain::window::WindowKey;
-use crate::testkit::rows::{advance, at, claim, finish, message, sent, start, start_within, turn};
+use crate::testkit::rows::{advance, at, claim, finish, message, person, sent, start, start_within, turn};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -449,6 +449,8 @@ pub async fn what_a_bot_said_lately_is_what_it_certainly_sent(home: &dyn Home) {
     assert_eq!(scene.store.said_lately(bot, 9).await.unwrap(), texts);
     assert_eq!(scene.store.said_lately(bot, 1).await.unwrap(), texts[1..]);
     assert!(scene.store.said_lately(scene.bots[1], 9).await.unwrap().is_empty());
+    scene.store.forget(person().id, None, &|_| None).await.unwrap();
+    assert!(scene.store.said_lately(bot, 9).await.unwrap().is_empty(), "what was removed was not said");
 }
 
 /// I9: while a stop is in force no turn is claimed, whatever it asks for; what is claimed stays claimed.

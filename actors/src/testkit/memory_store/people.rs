@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::state::State;
+use super::state::{Received, State};
 use crate::domain::commit::operation::SetRight;
 use crate::domain::decision::Cause;
 use crate::domain::ids::{ChatId, TelegramUserId};
@@ -98,6 +98,13 @@ impl State {
             days > 0 && date < now - Duration::from_hours(24) * days
         };
         let mut expired = 0;
+        for Received { row, .. } in self.inbox.values_mut() {
+            let old = row.chat.is_some_and(|chat| is_old(&chat, row.received_at));
+            if old && row.outcome.is_some() && row.payload != TOMBSTONE {
+                TOMBSTONE.clone_into(&mut row.payload);
+                expired += 1;
+            }
+        }
         for entry in self.transcript.values_mut().filter(|entry| is_old(&entry.chat, entry.date)) {
             if entry.text.is_some() || entry.media.is_some() {
                 let entry = Arc::make_mut(entry);
@@ -112,8 +119,13 @@ impl State {
             }
             (decision.inputs, decision.scores) = (serde_json::json!({}), serde_json::json!({}));
             expired += 1;
-            let turns = self.turns.values().filter(|turn| (turn.chat, turn.decision) == (*chat, *number));
-            let turns: Vec<_> = turns.map(|turn| turn.id).collect();
+            let turns = self.turns.values_mut().filter(|turn| (turn.chat, turn.decision) == (*chat, *number));
+            let turns: Vec<_> = turns
+                .map(|turn| {
+                    turn.act.empty();
+                    turn.id
+                })
+                .collect();
             for message in self.outbox.values_mut().filter(|message| turns.contains(&message.turn)) {
                 message.text.clear();
                 if message.progress.state.may_begin() {
@@ -145,6 +157,7 @@ impl State {
         for turn in self.turns.values_mut().filter(|turn| turn.target.is_some_and(|n| theirs.contains(&(turn.chat, n))))
         {
             answers.push(turn.id);
+            turn.act.empty();
             if !turn.progress.state.is_final() {
                 turn.progress.state = TurnState::Dropped;
                 turn.progress.error = Some(FORGOTTEN.to_owned());

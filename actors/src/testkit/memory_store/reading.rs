@@ -9,11 +9,11 @@ use crate::domain::allowance::AllowanceKey;
 use crate::domain::dead_letter::{DeadLetter, DeadLetterId, DeadLetterState};
 use crate::domain::decision::{Cause, Decision};
 use crate::domain::ids::{BotId, ChatId, DecisionNumber, MessageId, Number, TelegramChatId, TelegramUserId};
-use crate::domain::inbox::{InboxRow, OutcomeKind, SentEvent, Source};
+use crate::domain::inbox::{InboxRow, Outcome, OutcomeKind, SentEvent, Source};
 use crate::domain::outbox::{OutboxMessage, OutboxState};
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::time::Timestamp;
-use crate::domain::transcript::TranscriptEntry;
+use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 use crate::domain::turn::{Turn, TurnState};
 use crate::ports::store::{
     Backlog, ChatMemory, OutcomeCursor, OutcomeMessage, OutcomeRecord, OutcomeTurn, QueueDepths,
@@ -29,8 +29,24 @@ impl State {
             calm_until: head.calm_until,
             disclosed: head.disclosed,
             absent: self.absences.iter().filter(|(of, _)| *of == chat).map(|(_, bot)| *bot).collect(),
-            recent: self.transcript_until(chat, head.last_number, recent),
+            highest: self.highest_messages(chat),
+            recent: self.conversation(chat, head.last_number, recent),
         }
+    }
+
+    fn highest_messages(&self, chat: ChatId) -> Vec<(TelegramChatId, MessageId)> {
+        let mut highest: BTreeMap<TelegramChatId, MessageId> = BTreeMap::new();
+        for (_, entry) in self.transcript.range((chat, Number(i64::MIN))..=(chat, Number(i64::MAX))) {
+            let most = highest.entry(entry.telegram_chat).or_insert(entry.message_id);
+            *most = (*most).max(entry.message_id);
+        }
+        highest.into_iter().collect()
+    }
+
+    pub(super) fn entry_numbers(&self, keys: &[EntryKey]) -> Vec<(EntryKey, Number)> {
+        let wanted: BTreeSet<EntryKey> = keys.iter().copied().collect();
+        let found = self.transcript.values().map(|entry| (entry.key(), entry.number));
+        found.filter(|(key, _)| wanted.contains(key)).collect()
     }
 
     fn waiting_rows(&self) -> impl Iterator<Item = &InboxRow> {
@@ -49,6 +65,24 @@ impl State {
         newest_first
     }
 
+    pub(super) fn conversation(&self, chat: ChatId, upto: Number, most: usize) -> Vec<Arc<TranscriptEntry>> {
+        let page = self.transcript_until(chat, upto, most.saturating_mul(8));
+        let is_said = |entry: &TranscriptEntry| matches!(entry.kind, EntryKind::Message | EntryKind::Member);
+        let (mut said, mut edited, mut chosen) = (0, BTreeSet::new(), Vec::new());
+        for entry in page.into_iter().rev() {
+            if said == most {
+                break;
+            }
+            let latest = entry.kind == EntryKind::Edit && edited.insert((entry.telegram_chat, entry.message_id));
+            said += usize::from(is_said(&entry));
+            if is_said(&entry) || latest {
+                chosen.push(entry);
+            }
+        }
+        chosen.reverse();
+        chosen
+    }
+
     pub(super) fn find_messages(&self, chat: TelegramChatId, messages: &[MessageId]) -> Vec<Arc<TranscriptEntry>> {
         let mut missing: BTreeSet<MessageId> = messages.iter().copied().collect();
         let of_chat = self.transcript.values().filter(|entry| entry.telegram_chat == chat);
@@ -62,9 +96,26 @@ impl State {
 
     pub(super) fn said_lately(&self, bot: BotId, limit: usize) -> Vec<String> {
         let sent = |message: &&OutboxMessage| message.bot == bot && message.progress.state == OutboxState::Sent;
-        let mut sent: Vec<&OutboxMessage> = self.outbox.values().filter(sent).collect();
+        let with_text = |message: &&OutboxMessage| !message.text.is_empty();
+        let mut sent: Vec<&OutboxMessage> = self.outbox.values().filter(sent).filter(with_text).collect();
         sent.sort_by_key(|message| message.id);
         sent[sent.len().saturating_sub(limit)..].iter().map(|message| message.text.clone()).collect()
+    }
+
+    pub(super) fn expire_unspoken(&mut self, before: Timestamp) -> u64 {
+        const WHY: &str = "could not speak: nobody took it in its time";
+        let mut ended = 0;
+        let open = |turn: &&mut Turn| !turn.progress.state.is_final() && turn.expires_at <= before;
+        for turn in self.turns.values_mut().filter(open) {
+            (turn.progress.state, turn.progress.error) = (TurnState::Expired, Some(WHY.to_owned()));
+            ended += 1;
+        }
+        let waits = |message: &&mut OutboxMessage| message.progress.state.may_begin() && message.expires_at <= before;
+        for message in self.outbox.values_mut().filter(waits) {
+            (message.progress.state, message.progress.error) = (OutboxState::Cancelled, Some(WHY.to_owned()));
+            ended += 1;
+        }
+        ended
     }
 
     fn queued(&self) -> impl Iterator<Item = &Turn> {
@@ -107,8 +158,13 @@ impl State {
                 .collect(),
             ticks: ticks.map(|(chat, _)| *chat).filter(chat).collect(),
             bots: turns.chain(messages).filter(bot).collect::<BTreeSet<_>>().into_iter().collect(),
-            turns_open: self.turns.values().filter(|turn| !turn.progress.state.is_final()).count() as u64,
+            turns_open: self.open_turns().filter(|turn| bot(&turn.bot)).count() as u64,
         }
+    }
+
+    fn open_turns(&self) -> impl Iterator<Item = &Turn> {
+        let open = |turn: &&Turn| matches!(turn.progress.state, TurnState::Queued | TurnState::Claimed);
+        self.turns.values().filter(open)
     }
 
     pub(super) fn depths(&self) -> QueueDepths {
@@ -179,6 +235,12 @@ impl State {
 
     pub(super) fn prune(&mut self, before: Timestamp) -> u64 {
         let stored = self.inbox.len();
+        let left: Vec<ChatId> = self.chats.iter().filter(|(_, (_, used))| !used).map(|(chat, _)| *chat).collect();
+        for Received { row, .. } in self.inbox.values_mut() {
+            if row.outcome.is_none() && row.received_at < before && row.chat.is_some_and(|chat| left.contains(&chat)) {
+                row.outcome = Some(Outcome::because(OutcomeKind::Ignored, "its chat left the manifest"));
+            }
+        }
         self.inbox.retain(|_, Received { row, .. }| row.outcome.is_none() || row.received_at >= before);
         self.sources = self.inbox.values().map(|received| (received.row.bot, received.row.source)).collect();
         let rows = self.allowances.len();

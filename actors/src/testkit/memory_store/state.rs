@@ -53,6 +53,8 @@ pub(super) struct State {
     pub(super) allowances: BTreeMap<AllowanceKey, i64>,
     pub(super) opted_out: BTreeMap<TelegramUserId, Timestamp>,
     pub(super) audit: Vec<Audited>,
+    /// When people said last whether they are to be taken down.
+    pub(super) said: BTreeMap<TelegramUserId, Timestamp>,
     /// The number of the last change of people's rights.
     pub(super) people_seq: i64,
     pub(super) stops: Stops,
@@ -111,6 +113,7 @@ impl State {
             windows: needs.windows.iter().filter_map(|key| Some((*key, self.windows.get(key)?.clone()))).collect(),
             allowances: needs.allowances.iter().filter_map(|key| Some((*key, *self.allowances.get(key)?))).collect(),
             opted_out: needs.people.iter().filter(|person| self.opted_out.contains_key(person)).copied().collect(),
+            said: needs.people.iter().filter_map(|person| Some((*person, *self.said.get(person)?))).collect(),
             forgotten: needs.people.iter().filter_map(|person| Some((*person, self.forgotten_at(*person)?))).collect(),
             stops: self.stops.clone(),
             pauses: self.pauses.clone(),
@@ -159,6 +162,7 @@ impl State {
             received.row.outcome = Some(handled.outcome);
             (received.number, received.decision) = (handled.number, handled.decision);
         }
+        self.said.extend(changes.orders.said);
         for right in changes.orders.rights {
             self.set_right(right);
         }
@@ -172,6 +176,9 @@ impl State {
         }
         for (id, expires_at) in changes.orders.outbox {
             self.outbox.get_mut(&id).expect("the judge has seen it").expires_at = expires_at;
+        }
+        for (bot, until) in changes.orders.pauses {
+            self.pauses.shorten(bot, until);
         }
         for id in changes.orders.inbox {
             let received = self.inbox.get_mut(&id).expect("the judge has seen it");

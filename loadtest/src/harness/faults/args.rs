@@ -12,7 +12,7 @@ use crate::provider::ProviderSpec;
 use crate::provider::spec::{Latency, Mode};
 use crate::simulation::SimulationSpec;
 use crate::world::limits::LimitSpec;
-use crate::world::spec::WorldSpec;
+use crate::world::spec::{ChatKind, WorldSpec};
 
 /// The provider that bots fall back to.
 const SPARE: &str = "spare";
@@ -40,6 +40,10 @@ pub struct FaultsArgs {
     /// How many seconds things go wrong.
     #[arg(long, default_value_t = 20.0)]
     pub seconds: f64,
+    /// What can go wrong beside faults and kills: `wide` adds late copies, odd and old messages, closed chats, topics,
+    /// albums, live locations and silly pauses.
+    #[arg(long, value_enum, default_value_t = Imagination::Wide)]
+    pub imagination: Imagination,
     /// A scenario from a file instead of a random one.
     #[arg(long, value_name = "FILE")]
     pub scenario: Option<PathBuf>,
@@ -88,6 +92,15 @@ pub struct FaultsArgs {
     pub json: bool,
 }
 
+/// How much the world imagines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Imagination {
+    /// Faults of Telegram and providers, kills, pauses, tokens, members.
+    Classic,
+    /// That, and what strangers reported.
+    Wide,
+}
+
 /// Seeds from the first to the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seeds {
@@ -115,6 +128,7 @@ impl FaultsArgs {
             seeds: None,
             jobs: 1,
             seconds,
+            imagination: Imagination::Wide,
             scenario: None,
             append: None,
             commit: None,
@@ -167,6 +181,11 @@ impl FaultsArgs {
                 second.push(bot.id);
             }
         }
+        if self.imagination == Imagination::Wide
+            && let Some(last) = world.chats.last_mut()
+        {
+            last.kind = ChatKind::Forum;
+        }
         let latency = Latency { median: Duration::from_millis(150), sigma: 0.5 };
         let provider = ProviderSpec { seed: self.seed, latency, mode: Mode::EchoMarker, ..ProviderSpec::default() };
         let providers = [(SPARE.to_owned(), provider.clone())].into();
@@ -192,6 +211,7 @@ impl FaultsArgs {
             [bots]
             sends_per_second = 30
             sends_per_chat_per_minute = 20
+            shut_retry = "1s"
         };
         if let Some(port) = webhook_port {
             let address = format!("127.0.0.1:{port}");

@@ -4,6 +4,7 @@
 //! - `args`: what it is told
 //! - `run`: one seed, from the start to the verdict
 //! - `steps`: what is done to the product and in the world meanwhile
+//! - `wide`: what a wider imagination does in the world
 //! - `report`: what came of it
 //! - `slices`: many seeds, their file and their table
 //!
@@ -15,6 +16,7 @@ pub mod run;
 pub mod slices;
 
 mod steps;
+mod wide;
 
 pub use args::FaultsArgs;
 pub use report::FaultsReport;

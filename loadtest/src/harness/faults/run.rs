@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::args::FaultsArgs;
+use super::args::{FaultsArgs, Imagination};
 use super::report::FaultsReport;
 use super::steps::{self, Done};
+use super::wide;
 use crate::checker::{Policy, check_after_kills};
 use crate::harness::error::HarnessError;
 use crate::harness::operator::Operator;
@@ -63,6 +64,9 @@ async fn run_in(args: &FaultsArgs, dir: &Path) -> Result<FaultsReport, HarnessEr
     let began = Instant::now();
     let scenario = match &args.scenario {
         Some(file) => Scenario::read(file)?,
+        None if args.imagination == Imagination::Wide => {
+            Scenario::random_wide(args.seed, args.seconds, args.bots, args.chats, &args.keys())
+        }
         None => Scenario::random(args.seed, args.seconds, args.bots, args.chats, &args.keys()),
     };
     let port = if args.webhooks > 0 { Some(free_port(args.seed)?) } else { None };
@@ -89,10 +93,13 @@ async fn run_in(args: &FaultsArgs, dir: &Path) -> Result<FaultsReport, HarnessEr
 
     stage.simulation.clear_faults();
     steps::heal(&world);
+    wide::heal(&world);
     if stage.product.base_url().is_none() {
         stage.product.wait_until_bound().await?;
     }
     let deadline = Duration::from_secs(args.settle_seconds);
+    // Pauses that Telegram takes back, an operator lifts; a build without that order keeps them.
+    wide::lift_pauses(&world, &operator, &stage.product_url()?).await;
     let recovering = roll_call(&stage, &operator, &mut traffic, Instant::now() + deadline);
     let (released, silent) =
         progress::during(recovering, || format!("seed {}: everything healed, roll call", args.seed)).await?;
@@ -102,7 +109,8 @@ async fn run_in(args: &FaultsArgs, dir: &Path) -> Result<FaultsReport, HarnessEr
     let calls: Vec<_> = stage.simulation.all_providers().flat_map(|provider| provider.ledger()).collect();
     let shocks: Vec<u64> = done.kills_us.iter().chain(&done.pauses_us).copied().collect();
     let grace = GRACE + done.kill_took;
-    let checker = check_after_kills(Policy::Free, &shocks, grace, &ledger, &calls, &settled.outcomes);
+    let mut checker = check_after_kills(Policy::Free, &shocks, grace, &ledger, &calls, &settled.outcomes);
+    wide::check(&ledger, &calls, &mut checker);
     let mut report = FaultsReport {
         commit: String::new(),
         seed: args.seed,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::wide;
 use crate::harness::error::HarnessError;
 use crate::harness::operator::Operator;
 use crate::harness::product::ProductError;
@@ -64,6 +65,7 @@ pub(super) async fn perform(
             }
             Action::ToWebhook { bot } => deliver(stage, operator, bot, "webhook", done).await,
             Action::ToPolling { bot } => deliver(stage, operator, bot, "polling", done).await,
+            in_world if wide::is_one(in_world) => wide::perform(&stage.simulation.world, in_world),
             in_world => change(&stage.simulation.world, in_world),
         }
     }

@@ -170,6 +170,7 @@ fn profile(chat: usize, members: &[CastMember]) -> ChatProfile {
             physics: Physics {
                 chain_depth_max: Some(6),
                 pair_per_ten_minutes: Some(12),
+                person_per_ten_minutes: None,
                 chat_per_minute: Some(20),
                 fleet_per_minute: Some(600),
                 cool_down: Duration::from_mins(10),

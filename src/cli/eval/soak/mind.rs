@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use botfleet_actors::behaviour::director::energy::energy;
 use botfleet_actors::behaviour::director::lately::openings_unanswered;
-use botfleet_actors::behaviour::firewall;
+use botfleet_actors::behaviour::firewall::{self, Clean, Speaker};
 use botfleet_actors::behaviour::generator::{Generator, Stage};
+use botfleet_actors::behaviour::identity::Claim;
 use botfleet_actors::behaviour::interruption::{Pending, Reconsidered, reconsider};
 use botfleet_actors::behaviour::novelty::guard::{Lately, NoveltyGuard, Repeat, Said};
 use botfleet_actors::behaviour::objection::Objection;
@@ -80,7 +81,14 @@ impl Mind {
     pub(super) fn next_tick(room: &Room, now: Timestamp, seed: u64) -> Option<Duration> {
         let pace = room.profile.spec.pacing.quiet_tick?;
         let standing = Standing::default();
-        let scene = Scene { chat: &room.profile, cast: &room.cast, window: &room.window, standing: &standing, now };
+        let scene = Scene {
+            chat: &room.profile,
+            cast: &room.cast,
+            window: &room.window,
+            whole: &room.window,
+            standing: &standing,
+            now,
+        };
         let rhythm = Rhythm {
             pace,
             time_zone: &room.profile.spec.time_zone,
@@ -99,14 +107,19 @@ impl Mind {
         if let Act::Say { text } = &turn.act {
             return Thought::Say { text: text.clone(), typing: Duration::ZERO };
         }
-        let text = match self.answer(room, member, turn, now) {
-            Ok(text) => text,
+        let Clean { text, claim } = match self.answer(room, member, turn, now) {
+            Ok(clean) => clean,
             Err(_) if turn.tries < TRIES_MAX => {
                 turn.tries += 1;
                 return Thought::Again;
             }
             Err(reason) => return Thought::Drop(reason),
         };
+        if let Some(objection) = claim.map(Claim::objection)
+            && (objection.is_fatal() || !turn.objections.contains(&objection))
+        {
+            return object(turn, objection);
+        }
         let news = Self::news(room, member, turn);
         turn.window.extend(room.window.iter().filter(|note| note.number > news.seen).cloned());
         match news.verdict {
@@ -137,7 +150,7 @@ impl Mind {
     }
 
     /// What the model writes, when it passes the firewall.
-    fn answer(&mut self, room: &Room, member: &CastMember, turn: &Turn, now: Timestamp) -> Result<String, String> {
+    fn answer(&mut self, room: &Room, member: &CastMember, turn: &Turn, now: Timestamp) -> Result<Clean, String> {
         let cast_names: Vec<String> = room.cast.iter().map(|member| member.profile.spec.name.clone()).collect();
         let target_bot = turn.target.as_ref().and_then(|note| room.member(note.fleet_bot?));
         let stage = Stage {
@@ -163,7 +176,8 @@ impl Mind {
         });
         let answer = self.talker.reply(prompt);
         // Repeats are the novelty guard's.
-        firewall::inspect(&answer, &request, &[], &member.profile.spec.name)
+        let speaker = Speaker { name: &member.profile.spec.name, username: member.username.as_deref() };
+        firewall::inspect(&answer, &request, &[], speaker)
             .map_err(|breach| format!("firewall: {}", breach.kind.label()))
     }
 

@@ -92,14 +92,23 @@ impl Room {
             first: self.window.front().map_or(Number(0), |note| note.number),
             last: self.window.back().map_or(Number(0), |note| note.number),
             absent: Vec::new(),
+            silent: Vec::new(),
             open: self.open.clone(),
             calm_until: self.calm_until,
             stopped: false,
             // Everything is read as it comes.
             ahead_ms: None,
             superseded: false,
+            ..Standing::default()
         };
-        let scene = Scene { chat: &self.profile, cast: &self.cast, window: &self.window, standing: &standing, now };
+        let scene = Scene {
+            chat: &self.profile,
+            cast: &self.cast,
+            window: &self.window,
+            whole: &self.window,
+            standing: &standing,
+            now,
+        };
         let mixed = (self.profile.id.0 as u64).rotate_left(32) ^ self.decisions.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let direction = direct(&scene, occasion, seed ^ mixed)?;
         self.decisions += 1;

@@ -251,7 +251,7 @@ impl Soak {
                     .cloned()
             });
             let expires_at = self.now + speaker.delay + room.profile.spec.pacing.stale_after;
-            room.open.push(OpenTurn { bot: speaker.bot, target: speaker.target, until: expires_at });
+            room.open.push(OpenTurn { bot: speaker.bot, target: speaker.target, thread: None, until: expires_at });
             let turn = Turn {
                 chat,
                 bot: speaker.bot,

@@ -171,3 +171,32 @@ fn a_pair_of_bots_rests_after_its_share_of_ten_minutes() {
     assert!((5..=6).contains(&said), "{said}");
     assert!(owner.room.standing.calm_until.is_some());
 }
+
+#[test]
+fn nobody_alone_uses_up_a_chat_where_others_are() {
+    let mut room = Room::with(ChatPolicy::Mention, &["Deniz", "Nora"]);
+    room.chat.spec.physics.person_per_ten_minutes = Some(3);
+    let mut owner = Owner::new(room);
+    let ask = |owner: &mut Owner, author: i64| {
+        owner.number += 1;
+        let mut entry = says(owner.number, None, "@deniz_bot and?", 0);
+        entry.author.id = crate::domain::ids::TelegramUserId(author);
+        (entry.date, entry.root) = (owner.now, entry.number);
+        let note = owner.room.hears(entry);
+        let direction = owner.decides(Some(&note));
+        if let Some(speaker) = direction.speakers.first() {
+            owner.hears(Some(speaker.bot), "so it is", 1, Some(note.number));
+        }
+        direction
+    };
+    for _ in 0..5 {
+        assert_eq!(ask(&mut owner, 501).speakers.len(), 1, "alone with the fleet, a person may ask on");
+    }
+    assert_eq!(ask(&mut owner, 502).speakers.len(), 1);
+    let spent = ask(&mut owner, 501);
+    assert_eq!((spent.speakers.len(), spent.inputs["gate"].as_str()), (0, Some("person_share")));
+    assert_eq!(spent.calm_until, None, "the others are answered");
+    assert_eq!(ask(&mut owner, 502).speakers.len(), 1);
+    owner.now = owner.now + Duration::from_mins(11);
+    assert_eq!(ask(&mut owner, 501).speakers.len(), 1, "ten minutes later");
+}

@@ -1,0 +1,369 @@
+//! Who can speak: the one place that knows for each bot and chat whether it can now, later, or not, and why. Layer
+//! `actors`. Keeps I14.
+//!
+//! | what keeps a bot silent | who says so | until |
+//! |---|---|---|
+//! | no token, quarantine | the fleet | the bot starts |
+//! | a refused token | the bot | Telegram says who it is |
+//! | a pause of Telegram | the bot | it is over, or a person lifts it |
+//! | a place that is shut to it | the bot, upon a refusal | a membership update, or an answer to a probe |
+//! | the same of a bot that lives elsewhere | its node, by hints that are repeated | it is said otherwise, or no longer |
+//!
+//! Stops stand in [`People`](super::people::People), and whom the manifest names in the directory. The directors ask for
+//! all of it before they choose, the turns and the sends once more; the store has the last word on a send.
+//!
+//! A place that is shut is tried now and then by "typing", which needs the right to write and changes nothing. A first
+//! try comes after ten minutes, each further one after twice the time, up to a day; a message that was sent begins anew.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::node::Node;
+use crate::domain::control::StopScope;
+use crate::domain::ids::{BotId, ChatId, ThreadId};
+use crate::domain::silence::Silence;
+use crate::domain::time::Timestamp;
+use crate::ports::telegram::Shut;
+
+/// Time until a shut place is tried for the first time, unless it is set otherwise, and the longest time between tries.
+pub const FIRST_TRY: Duration = Duration::from_mins(10);
+const TRY_EVERY_MAX: Duration = Duration::from_hours(24);
+
+/// What another node said of its bot counts so long: it says so again every minute.
+const HEARSAY: Duration = Duration::from_secs(150);
+
+/// The forum topic that messages without one are in.
+const GENERAL: ThreadId = ThreadId(1);
+
+/// Whether a bot can speak in a chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Voice {
+    /// It can.
+    Now,
+    /// It can from then on.
+    Later(Timestamp),
+    /// It cannot, and nobody knows until when.
+    Not(Silence),
+}
+
+impl Voice {
+    /// Why the bot cannot speak before `deadline`; `None` when it can.
+    pub fn silent_until(self, deadline: Timestamp) -> Option<Silence> {
+        match self {
+            Self::Now => None,
+            Self::Later(until) => (until >= deadline).then_some(Silence::Paused(until)),
+            Self::Not(why) => Some(why),
+        }
+    }
+}
+
+/// A place that is shut to a bot.
+#[derive(Clone, Copy, Debug)]
+struct Closed {
+    tries: u32,
+    next: Instant,
+    shut: bool,
+}
+
+#[derive(Default)]
+struct Silent {
+    bots: HashMap<BotId, Silence>,
+    pauses: HashMap<(BotId, Option<ChatId>), Timestamp>,
+    places: HashMap<(BotId, ChatId, Option<ThreadId>), Closed>,
+    elsewhere: HashMap<BotId, (Silence, Instant)>,
+}
+
+impl Silent {
+    fn is_empty(&self) -> bool {
+        self.bots.is_empty() && self.pauses.is_empty() && self.places.is_empty() && self.elsewhere.is_empty()
+    }
+}
+
+/// Who cannot speak, as far as this node knows.
+#[derive(Default)]
+pub struct Voices {
+    /// Whether anybody is silent: nobody is looked up while nobody is.
+    any: AtomicBool,
+    /// Milliseconds until a shut place is tried for the first time; zero is [`FIRST_TRY`].
+    first_try_ms: AtomicU64,
+    silent: RwLock<Silent>,
+}
+
+impl Voices {
+    fn read(&self) -> RwLockReadGuard<'_, Silent> {
+        self.silent.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Silent> {
+        self.silent.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Silent) -> T) -> T {
+        let mut silent = self.write();
+        let done = change(&mut silent);
+        self.any.store(!silent.is_empty(), Ordering::Release);
+        done
+    }
+
+    /// A place that is shut to a bot is tried after so long.
+    pub fn try_first_after(&self, first: Duration) {
+        self.first_try_ms.store(u64::try_from(first.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Time until a place that is shut to a bot is tried for the first time.
+    pub fn first_try(&self) -> Duration {
+        match self.first_try_ms.load(Ordering::Relaxed) {
+            0 => FIRST_TRY,
+            millis => Duration::from_millis(millis),
+        }
+    }
+
+    /// The time until the next try after so many.
+    fn wait(&self, tries: u32) -> Duration {
+        self.first_try().saturating_mul(1 << tries.min(10)).min(TRY_EVERY_MAX)
+    }
+
+    /// Whether nobody is known to be silent.
+    pub fn all_speak(&self) -> bool {
+        !self.any.load(Ordering::Acquire)
+    }
+
+    /// Whether the bot can speak in the chat, as far as Telegram and its own state say.
+    pub fn of(&self, bot: BotId, chat: ChatId, thread: Option<ThreadId>, now: Timestamp) -> Voice {
+        if self.all_speak() {
+            return Voice::Now;
+        }
+        let silent = self.read();
+        let hearsay = || silent.elsewhere.get(&bot).filter(|(_, until)| *until > Instant::now()).map(|(why, _)| *why);
+        if let Some(why) = silent.bots.get(&bot).copied().or_else(hearsay) {
+            return match why {
+                Silence::Paused(until) if until <= now => Voice::Now,
+                Silence::Paused(until) => Voice::Later(until),
+                why => Voice::Not(why),
+            };
+        }
+        let shut = |thread| silent.places.get(&(bot, chat, thread)).is_some_and(|place| place.shut);
+        if shut(None) {
+            return Voice::Not(Silence::Absent);
+        }
+        if shut(Some(thread.unwrap_or(GENERAL))) {
+            return Voice::Not(Silence::TopicShut);
+        }
+        let pause = [Some(chat), None].into_iter().filter_map(|place| silent.pauses.get(&(bot, place))).max();
+        pause.filter(|until| **until > now).map_or(Voice::Now, |until| Voice::Later(*until))
+    }
+
+    /// What keeps the bot silent everywhere.
+    pub fn everywhere(&self, bot: BotId, now: Timestamp) -> Option<Silence> {
+        let silent = self.read();
+        let paused = silent.pauses.get(&(bot, None)).filter(|until| **until > now).map(|until| Silence::Paused(*until));
+        silent.bots.get(&bot).copied().or(paused)
+    }
+
+    /// All bots of this node that are silent everywhere.
+    pub fn silent_bots(&self, now: Timestamp) -> Vec<(BotId, Silence)> {
+        if self.all_speak() {
+            return Vec::new();
+        }
+        let silent = self.read();
+        let paused = silent.pauses.iter().filter(|((_, chat), until)| chat.is_none() && **until > now);
+        let paused = paused.map(|((bot, _), until)| (*bot, Silence::Paused(*until)));
+        let mut all: HashMap<BotId, Silence> = paused.collect();
+        all.extend(silent.bots.iter().map(|(bot, why)| (*bot, *why)));
+        all.into_iter().collect()
+    }
+
+    /// The bot of this node is silent everywhere for that reason, or for none any more; true when it is news.
+    pub fn set(&self, bot: BotId, why: Option<Silence>) -> bool {
+        if why.is_none() && self.all_speak() {
+            return false;
+        }
+        self.change(|silent| {
+            let heard = silent.elsewhere.remove(&bot).is_some();
+            let before = match why {
+                Some(why) => silent.bots.insert(bot, why),
+                None => silent.bots.remove(&bot),
+            };
+            before != why || heard
+        })
+    }
+
+    /// Telegram asked for a pause; of two for the same place the longer one counts.
+    pub fn paused(&self, bot: BotId, chat: Option<ChatId>, until: Timestamp, now: Timestamp) {
+        self.change(|silent| {
+            silent.pauses.retain(|_, end| *end > now);
+            let end = silent.pauses.entry((bot, chat)).or_insert(until);
+            *end = (*end).max(until);
+        });
+    }
+
+    /// A person lifted the bot's pauses.
+    pub fn resumed(&self, bot: BotId) {
+        self.change(|silent| silent.pauses.retain(|(paused, _), _| *paused != bot));
+    }
+
+    /// Telegram refused what the bot said there: the place is shut to it. A topic alone leaves the rest of the chat
+    /// open. True when it is news.
+    pub fn shut(&self, bot: BotId, chat: ChatId, thread: Option<ThreadId>, place: Shut) -> bool {
+        let thread = (place == Shut::Topic).then(|| thread.unwrap_or(GENERAL));
+        self.change(|silent| {
+            let first = Closed { tries: 0, next: Instant::now(), shut: false };
+            let closed = silent.places.entry((bot, chat, thread)).or_insert(first);
+            let news = !closed.shut;
+            closed.shut = true;
+            closed.next = Instant::now() + self.wait(closed.tries);
+            closed.tries += 1;
+            news
+        })
+    }
+
+    /// The bot can write there, or so it seems: what it says next is the proof. The time between tries stays long until
+    /// then.
+    pub fn opened(&self, bot: BotId, chat: ChatId) {
+        if !self.all_speak() {
+            self.change(|silent| {
+                silent.places.iter_mut().filter(|((b, c, _), _)| (*b, *c) == (bot, chat)).for_each(|(_, place)| {
+                    place.shut = false;
+                });
+            });
+        }
+    }
+
+    /// The bot said something there.
+    pub fn spoke(&self, bot: BotId, chat: ChatId, thread: Option<ThreadId>) {
+        if !self.all_speak() {
+            self.change(|silent| {
+                [None, Some(thread.unwrap_or(GENERAL))].map(|place| silent.places.remove(&(bot, chat, place)))
+            });
+        }
+    }
+
+    /// Whether it is time to try whether the bot can write there again; the next try comes later. A place that was not
+    /// known to be shut waits like one that was shut just now.
+    pub fn may_try(&self, bot: BotId, chat: ChatId) -> bool {
+        self.change(|silent| {
+            let first = Closed { tries: 1, next: Instant::now() + self.wait(0), shut: true };
+            let place = silent.places.entry((bot, chat, None)).or_insert(first);
+            let due = place.next <= Instant::now();
+            if due {
+                place.next = Instant::now() + self.wait(place.tries);
+                place.tries += 1;
+            }
+            due
+        })
+    }
+
+    /// Forgets what is over. Topics that are shut and may be tried again are open from now on: the next message tells.
+    pub fn tidy(&self, clock: Timestamp) {
+        if !self.all_speak() {
+            let now = Instant::now();
+            self.change(|silent| {
+                silent.pauses.retain(|_, until| *until > clock);
+                silent.elsewhere.retain(|_, (_, until)| *until > now);
+                for ((.., thread), place) in &mut silent.places {
+                    place.shut &= thread.is_none() || place.next > now;
+                }
+            });
+        }
+    }
+
+    /// Another node says what keeps its bot silent.
+    pub fn heard(&self, bot: BotId, why: Option<Silence>) {
+        if why.is_none() && self.all_speak() {
+            return;
+        }
+        self.change(|silent| match why {
+            Some(why) => drop(silent.elsewhere.insert(bot, (why, Instant::now() + HEARSAY))),
+            None => drop(silent.elsewhere.remove(&bot)),
+        });
+    }
+
+    /// The bot lives elsewhere from now on, or nowhere.
+    pub fn forget(&self, bot: BotId) {
+        if !self.all_speak() {
+            self.change(|silent| {
+                silent.bots.remove(&bot);
+                silent.pauses.retain(|(paused, _), _| *paused != bot);
+                silent.places.retain(|(shut, ..), _| *shut != bot);
+            });
+        }
+    }
+}
+
+impl Node {
+    /// What keeps a bot silent in all its chats.
+    pub fn silence_of(&self, bot: BotId) -> Option<Silence> {
+        let now = self.clock.now();
+        let stops = self.people.stops();
+        let stopped = [StopScope::Fleet, StopScope::Bot(bot)].into_iter().any(|scope| stops.holds(scope, now));
+        if stopped { Some(Silence::Stopped) } else { self.voices.everywhere(bot, now) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::rows::at;
+
+    const BOT: BotId = BotId(1);
+    const CHAT: ChatId = ChatId(1);
+
+    fn voice(voices: &Voices) -> Voice {
+        voices.of(BOT, CHAT, None, at(10))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shut_place_is_tried_after_ever_longer_times_until_something_is_said_there() {
+        let voices = Voices::default();
+        assert!(voices.shut(BOT, CHAT, None, Shut::Muted) && !voices.shut(BOT, CHAT, None, Shut::Muted));
+        assert_eq!(voice(&voices), Voice::Not(Silence::Absent));
+        assert_eq!(voices.of(BOT, ChatId(2), None, at(10)), Voice::Now);
+        let mut waits = Vec::new();
+        for _ in 0..10 {
+            let since = Instant::now();
+            while !voices.may_try(BOT, CHAT) {
+                tokio::time::advance(Duration::from_mins(5)).await;
+            }
+            waits.push(since.elapsed());
+        }
+        assert!(waits.is_sorted() && waits[0] >= FIRST_TRY && waits[9] == TRY_EVERY_MAX, "{waits:?}");
+        voices.opened(BOT, CHAT);
+        assert_eq!(voice(&voices), Voice::Now);
+        voices.spoke(BOT, CHAT, None);
+        assert!(voices.all_speak());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shut_topic_leaves_the_rest_of_the_chat_open() {
+        let (voices, topic) = (Voices::default(), Some(ThreadId(7)));
+        voices.shut(BOT, CHAT, topic, Shut::Topic);
+        assert_eq!(voice(&voices), Voice::Now);
+        assert_eq!(voices.of(BOT, CHAT, topic, at(10)), Voice::Not(Silence::TopicShut));
+        voices.shut(BOT, CHAT, None, Shut::Topic);
+        assert_eq!(voice(&voices), Voice::Not(Silence::TopicShut), "the general topic is one as well");
+        tokio::time::advance(FIRST_TRY).await;
+        voices.tidy(at(10));
+        assert_eq!((voices.of(BOT, CHAT, topic, at(10)), voice(&voices)), (Voice::Now, Voice::Now));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_is_later_and_what_another_node_said_counts_for_a_while() {
+        let voices = Voices::default();
+        voices.paused(BOT, None, at(60), at(0));
+        assert_eq!((voice(&voices), voice(&voices).silent_until(at(70))), (Voice::Later(at(60)), None));
+        assert_eq!(voice(&voices).silent_until(at(50)), Some(Silence::Paused(at(60))));
+        voices.resumed(BOT);
+        assert_eq!(voice(&voices), Voice::Now);
+        voices.heard(BOT, Some(Silence::Refused));
+        assert_eq!(voice(&voices), Voice::Not(Silence::Refused));
+        tokio::time::advance(HEARSAY).await;
+        assert_eq!(voice(&voices), Voice::Now);
+        assert!(voices.set(BOT, Some(Silence::Quarantined)) && !voices.set(BOT, Some(Silence::Quarantined)));
+        voices.forget(BOT);
+        assert_eq!(voice(&voices), Voice::Now);
+    }
+}

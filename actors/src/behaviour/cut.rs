@@ -1,0 +1,87 @@
+//! A text that broke off since its tokens were used up, cut where its last full sentence ends. Layer `behaviour`; pure.
+//! Keeps I13: nothing is taken from the middle, and nobody reads half a word.
+
+/// Marks that end a sentence, in the scripts that the fleet's models write.
+const ENDS: [char; 10] = ['.', '!', '?', '…', '。', '！', '？', '؟', '।', '۔'];
+
+/// What may stand between the mark and the blank after a sentence.
+const CLOSERS: [char; 14] = ['"', '\'', '”', '’', '»', ')', ']', '}', '*', '_', '~', '`', '」', '）'];
+
+/// Ends that need no blank after them.
+const WIDE: [char; 3] = ['。', '！', '？'];
+
+/// Words, in lower case, whose full stop ends no sentence.
+const ABBREVIATIONS: [&str; 16] =
+    ["dr", "mr", "mrs", "ms", "prof", "st", "vs", "etc", "approx", "no", "sn", "vb", "vd", "örn", "bkz", "yy"];
+
+/// The text up to the end of its last full sentence or line; `None` when it holds none.
+pub fn at_last_sentence(text: &str) -> Option<&str> {
+    let text = text.trim_end();
+    let mut end = None;
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        if c == '\n' {
+            let line = text[..at].trim_end();
+            // A line that leads to the next is no end.
+            let is_full = !line.is_empty() && !line.ends_with([':', ',', ';', '-', '–', '—', '(']);
+            if is_full && !ends_with_number(line) {
+                end = Some(line.len());
+            }
+        } else if ENDS.contains(&c) && (c != '.' || !is_abbreviation(&text[..at])) {
+            let mut to = at + c.len_utf8();
+            while let Some((next, closer)) = chars.next_if(|(_, c)| ENDS.contains(c) || CLOSERS.contains(c)) {
+                to = next + closer.len_utf8();
+            }
+            let is_last = WIDE.contains(&c) || chars.peek().is_none_or(|(_, c)| c.is_whitespace());
+            if is_last {
+                end = Some(to);
+            }
+        }
+    }
+    end.map(|end| text[..end].trim_end()).filter(|text| text.chars().any(char::is_alphanumeric))
+}
+
+/// Whether a full stop behind this ends no sentence: an abbreviation, an initial, or the number of a list's item.
+fn is_abbreviation(before: &str) -> bool {
+    let word = before.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    let is_initial = word.chars().count() == 1 && word.chars().all(char::is_uppercase);
+    is_initial || ABBREVIATIONS.contains(&word.to_lowercase().as_str()) || ends_with_number(before)
+}
+
+/// Whether the last line is no more than a number, perhaps with marks around.
+fn ends_with_number(text: &str) -> bool {
+    let line = text.rsplit('\n').next().unwrap_or_default();
+    let bare = line.trim_matches(|c: char| !c.is_alphanumeric());
+    !bare.is_empty() && bare.chars().all(|c| c.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_ends_with_its_last_full_sentence() {
+        let table = [
+            ("The tea is hot. The cups are on the ta", Some("The tea is hot.")),
+            ("The tea is hot.", Some("The tea is hot.")),
+            ("Really?! \"Yes,\" he said, \"it is.\" And th", Some("Really?! \"Yes,\" he said, \"it is.\"")),
+            ("It costs 3.50 at Dr. Brown's. I me", Some("It costs 3.50 at Dr. Brown's.")),
+            ("Ask J. Smith abo", None),
+            ("Çay sıcak. Bardaklar mas", Some("Çay sıcak.")),
+            ("今天很好。明天", Some("今天很好。")),
+            ("no sentence at a", None),
+            ("... ", None),
+            ("", None),
+        ];
+        for (text, cut) in table {
+            assert_eq!(at_last_sentence(text), cut, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_ends_with_its_last_full_line() {
+        assert_eq!(at_last_sentence("Bring:\n1. ropes\n2. tea\n3. a lam"), Some("Bring:\n1. ropes\n2. tea"));
+        assert_eq!(at_last_sentence("Bring:\n1. ro"), None);
+        assert_eq!(at_last_sentence("Ready!\n\nBring:\n1."), Some("Ready!"));
+    }
+}

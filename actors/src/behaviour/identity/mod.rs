@@ -1,0 +1,91 @@
+//! Identity: whether a text claims that the bot is a person. Layer `behaviour`; pure.
+//!
+//! People must be told that they talk to an AI (EU AI Act, article 50), so that no bot may claim to be human, or deny
+//! being a bot, an AI or a machine, in any language of the fleet, whatever language it was asked in. And no persona
+//! speaks "as an AI language model".
+//!
+//! Only what a bot says of itself counts: not what it quotes, reports, asks, wishes or supposes, and not what it says of
+//! others. "I'm only human" counts; "I'm a morning person" does not. "Yes" and "no" count when the bot was asked. A text
+//! that says that the bot is one claims nothing.
+
+mod asked;
+mod english;
+mod turkish;
+mod words;
+
+use self::asked::answers_falsely;
+use self::words::Sentence;
+use super::objection::Objection;
+use crate::domain::text::fold;
+
+/// A claim of a bot about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// It is a person.
+    Human,
+    /// It is no bot, no AI, no machine.
+    NoMachine,
+    /// It speaks as assistants do, which no persona does.
+    Assistant,
+}
+
+impl Claim {
+    /// Why the model is asked again.
+    pub fn objection(self) -> Objection {
+        match self {
+            Self::Human | Self::NoMachine => Objection::Claim,
+            Self::Assistant => Objection::Assistant,
+        }
+    }
+}
+
+/// The claim in a folded text. `last` is the last message of the prompt, "Name: text", which the text answers.
+pub fn claim(folded: &str, last: Option<&str>) -> Option<Claim> {
+    if !is_hinted(folded.as_bytes()) && !asked::begins_with_answer(folded) {
+        return None;
+    }
+    let spoken = words::spoken(folded);
+    let sentences: Vec<Sentence<'_>> = words::sentences(&spoken);
+    let admits = sentences.iter().any(|sentence| english::admits(sentence) || turkish::admits(sentence));
+    if !admits {
+        let found = sentences.iter().find_map(|sentence| english::claim(sentence).or_else(|| turkish::claim(sentence)));
+        if found.is_some() {
+            return found;
+        }
+        let said = last.map(|last| last.split_once(": ").map_or(last, |(_, said)| said));
+        if let (Some(first), Some(said)) = (sentences.first(), said)
+            && let Some(claim) = answers_falsely(first, || fold(said))
+        {
+            return Some(claim);
+        }
+    }
+    let assistant = |sentence: &Sentence<'_>| english::is_assistants(sentence) || turkish::is_assistants(sentence);
+    sentences.iter().any(assistant).then_some(Claim::Assistant)
+}
+
+/// Whether the folded text holds one of the words that every claim holds. One pass: most texts hold none.
+fn is_hinted(text: &[u8]) -> bool {
+    let is_word = |at: usize| text.get(at).is_some_and(u8::is_ascii_alphanumeric);
+    (0..text.len()).any(|at| {
+        let starts = |hint: &str| text[at..].starts_with(hint.as_bytes());
+        match text[at] {
+            b'a' => starts("artificial") || starts("ai") && !is_word(at + 2) && (at == 0 || !is_word(at - 1)),
+            b'b' => starts("bot") || starts("bilgisayar"),
+            b'c' => starts("computer") || starts("canli"),
+            b'e' => starts("etten"),
+            b'f' => starts("flesh"),
+            b'h' => starts("human"),
+            b'i' => starts("insan"),
+            b'k' => starts("kişi"),
+            b'l' => starts("llm"),
+            b'm' => starts("machine") || starts("model") || starts("makin"),
+            b'p' => starts("person") || starts("people") || starts("program"),
+            b's' => starts("software"),
+            b'y' => starts("yapay") || starts("yazilim"),
+            _ => false,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;

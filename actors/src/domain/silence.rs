@@ -1,0 +1,59 @@
+//! Why a bot cannot speak, or not yet. Layer `domain`. Keeps I14.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::time::Timestamp;
+
+/// Why a bot cannot speak in a chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Silence {
+    /// No node has a token for it.
+    NoToken,
+    /// Telegram refuses its token.
+    Refused,
+    /// It failed too often, and waits for a person.
+    Quarantined,
+    /// A person stopped it.
+    Stopped,
+    /// It is not in the chat, or may not write there.
+    Absent,
+    /// The forum topic is closed or deleted.
+    TopicShut,
+    /// Telegram asked it for a pause.
+    Paused(Timestamp),
+}
+
+impl Silence {
+    /// The words of those that keep a bot silent in all its chats, by themselves.
+    pub const EVERYWHERE: [&'static str; 4] = ["no_token", "refused", "quarantined", "paused"];
+
+    /// The word in metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::NoToken => "no_token",
+            Self::Refused => "refused",
+            Self::Quarantined => "quarantined",
+            Self::Stopped => "stopped",
+            Self::Absent => "absent",
+            Self::TopicShut => "topic_shut",
+            Self::Paused(_) => "paused",
+        }
+    }
+}
+
+impl fmt::Display for Silence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoToken => "it has no token",
+            Self::Refused => "its token is refused",
+            Self::Quarantined => "it is quarantined",
+            Self::Stopped => "it is stopped",
+            Self::Absent => "it cannot post there",
+            Self::TopicShut => "the topic is closed",
+            Self::Paused(_) => "telegram asked it for a long pause",
+        })
+    }
+}

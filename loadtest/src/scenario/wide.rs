@@ -1,0 +1,61 @@
+//! What a wider imagination adds to a random scenario: late copies, odd and old messages, closed chats, topics, albums,
+//! live locations, silly pauses. Layer: load test; pure.
+//!
+//! Each kind has times of its own; what exactly happens is drawn by the step's own number when it is done, from a family
+//! and not from a list.
+
+use fastrand::Rng;
+
+use super::file::{Action, Step};
+use crate::telegram::faults::{FaultKind, FaultRule};
+
+/// Pauses that no server means, in seconds: nothing, a day and a second, three years, 31 years.
+const SILLY_PAUSES_S: [u64; 4] = [0, 86_401, 100_000_000, 999_999_999];
+
+/// Late copies and odd messages in 20 s.
+const ROUNDS: u32 = 6;
+
+/// The steps of the wider imagination, over the first five sixths of the time.
+pub(super) fn steps(until_ms: u64, bots: usize, chats: usize, rng: &mut Rng) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let mut at = |from: u64, to: u64, action: Action, rng: &mut Rng| {
+        steps.push(Step { at_ms: rng.u64(until_ms * from / 100..=until_ms * to / 100), action });
+    };
+    for _ in 0..ROUNDS {
+        let chat = rng.usize(0..chats);
+        at(20, 98, Action::LateCopies { chat, draw: rng.u64(..) }, rng);
+        at(5, 95, Action::Odd { chat: rng.usize(0..chats), draw: rng.u64(..) }, rng);
+        at(5, 95, Action::Odd { chat: rng.usize(0..chats), draw: rng.u64(..) }, rng);
+    }
+    for _ in 0..2 {
+        at(5, 95, Action::Old { chat: rng.usize(0..chats), draw: rng.u64(..) }, rng);
+        at(5, 90, Action::Location { chat: rng.usize(0..chats), draw: rng.u64(..) }, rng);
+        at(5, 90, Action::Album { chat: rng.usize(0..chats), draw: rng.u64(..) }, rng);
+        at(5, 90, Action::Topic { draw: rng.u64(..) }, rng);
+    }
+    // One chat is shut for a while; one bot loses its right to write.
+    let shut = rng.usize(0..chats);
+    at(5, 40, Action::Shut { chat: shut, draw: rng.u64(..) }, rng);
+    at(50, 80, Action::Open { chat: shut }, rng);
+    at(5, 60, Action::Restrict { bot: rng.usize(0..bots) }, rng);
+    steps
+}
+
+/// One 429 with a pause that nobody can mean, for sends and for any other call.
+pub(super) fn silly_pauses(until_ms: u64, rng: &mut Rng) -> Vec<FaultRule> {
+    let one = |method: Option<&str>, rng: &mut Rng| {
+        let from_ms = rng.u64(0..until_ms);
+        let rule = FaultRule {
+            from_ms,
+            until_ms: Some((from_ms + 400).min(until_ms)),
+            probability: 0.5,
+            retry_after: Some(SILLY_PAUSES_S[rng.usize(0..SILLY_PAUSES_S.len())]),
+            ..FaultRule::always(FaultKind::TooManyRequests)
+        };
+        match method {
+            Some(method) => rule.on(method),
+            None => rule,
+        }
+    };
+    vec![one(Some("sendmessage"), rng), one(None, rng)]
+}

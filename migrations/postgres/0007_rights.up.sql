@@ -1,0 +1,9 @@
+-- kind: expand
+-- When people said last whether they are to be taken down: what is older changes nothing, however late it comes.
+
+CREATE TABLE right_said (
+    person BIGINT PRIMARY KEY,
+    at     BIGINT NOT NULL
+);
+INSERT INTO right_said (person, at)
+SELECT person, max(at) FROM audit WHERE action IN ('opt_out', 'opt_in') GROUP BY person;

@@ -1,0 +1,77 @@
+//! Tokens used, in whatever shape a server counts them. Layer `adapters`; pure.
+//!
+//! A number that cannot be read counts as not told; what is told but impossible is found where the bound is known.
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// Tokens used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Usage {
+    /// Of the prompt.
+    pub(super) prompt: Option<u32>,
+    /// Of the answer.
+    completion: Option<u32>,
+    /// Of both, and of thinking, which some providers bill but count nowhere else.
+    total: Option<u32>,
+}
+
+/// The fields by either family of names.
+#[derive(Deserialize)]
+struct Fields {
+    prompt_tokens: Option<Value>,
+    input_tokens: Option<Value>,
+    completion_tokens: Option<Value>,
+    output_tokens: Option<Value>,
+    total_tokens: Option<Value>,
+}
+
+impl Usage {
+    /// Reads the field; `None` when it is no object.
+    pub(super) fn read(field: &RawValue) -> Option<Self> {
+        let fields: Fields = serde_json::from_str(field.get()).ok().filter(|_| field.get().starts_with('{'))?;
+        Some(Self {
+            prompt: fields.prompt_tokens.or(fields.input_tokens).as_ref().and_then(count),
+            completion: fields.completion_tokens.or(fields.output_tokens).as_ref().and_then(count),
+            total: fields.total_tokens.as_ref().and_then(count),
+        })
+    }
+
+    /// Tokens that the answer is billed for, thinking included.
+    pub(super) fn billed_completion(self) -> Option<u32> {
+        let rest = self.total.zip(self.prompt).map(|(total, prompt)| total.saturating_sub(prompt));
+        self.completion.max(rest)
+    }
+}
+
+/// A whole number that is not negative, however it is written.
+fn count(field: &Value) -> Option<u32> {
+    let number = match field {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    let whole = number >= 0.0 && number.fract() == 0.0 && number <= f64::from(u32::MAX);
+    whole.then_some(number as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_in_every_shape_and_nothing_is_made_of_what_is_none() {
+        let read = |text: &str| {
+            let raw: Box<RawValue> = serde_json::from_str(text).unwrap();
+            Usage::read(&raw).map(|usage| (usage.prompt, usage.billed_completion()))
+        };
+        assert_eq!(read(r#"{"prompt_tokens":9,"completion_tokens":3}"#), Some((Some(9), Some(3))));
+        assert_eq!(read(r#"{"prompt_tokens":"9","completion_tokens":3.0,"x":{}}"#), Some((Some(9), Some(3))));
+        assert_eq!(read(r#"{"input_tokens":9,"output_tokens":3,"total_tokens":20}"#), Some((Some(9), Some(11))));
+        assert_eq!(read(r#"{"prompt_tokens":-1,"completion_tokens":[]}"#), Some((None, None)));
+        assert_eq!(read(r#"{"prompt_tokens":1.5,"completion_tokens":1e99}"#), Some((None, None)));
+        assert_eq!((read("\"none\""), read("[1,2,3,4,5]"), read("{}")), (None, None, Some((None, None))));
+    }
+}
