@@ -18,6 +18,7 @@
 //! | `budgets` | none is spent |
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -317,7 +318,7 @@ impl HealthWatch {
         let goes = self.telegram.sends_go();
         let mut detail = format!("{polling} of {bots} bots poll");
         if silent > 0 {
-            detail.push_str(&format!(", {silent} do not answer"));
+            let _ = write!(detail, ", {silent} do not answer");
         }
         if !goes {
             detail.push_str("; sends are stopped: it does not answer");
@@ -329,7 +330,7 @@ impl HealthWatch {
         let sends = self.node.vitals.sends();
         let mut detail = format!("{} accepted, {} refused lately", sends.accepted, sends.refused);
         if let Some(reason) = &sends.reason {
-            detail.push_str(&format!(", the last one: {reason}"));
+            let _ = write!(detail, ", the last one: {reason}");
         }
         Check { name: "sends".to_owned(), ok: sends.is_well(), detail: Some(detail) }
     }

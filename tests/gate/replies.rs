@@ -79,6 +79,7 @@ async fn talk(mut plan: RosterPlan, units: u64) {
         chat.quiet_hours = None;
         chat.disclosure = Some(String::new());
         chat.physics.pair_per_ten_minutes = None;
+        chat.physics.person_per_ten_minutes = None;
     }
     let folder = tempfile::tempdir().unwrap();
     let settings = StoreSettings { path: folder.path().join("fleet.db"), ..StoreSettings::default() };

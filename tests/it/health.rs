@@ -183,7 +183,7 @@ async fn what_is_wrong_is_told_signed_and_in_the_operators_chat_once() {
         let timestamp = headers["x-botfleet-timestamp"].to_str().unwrap();
         let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
         let tag = hmac::sign(&key, format!("{timestamp}.{}", std::str::from_utf8(body).unwrap()).as_bytes());
-        let digits: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = tag.as_ref().iter().fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"));
         assert_eq!(headers["x-botfleet-signature"], format!("sha256={digits}"));
         let alert: Value = serde_json::from_slice(body).unwrap();
         assert_eq!((&alert["cause"], &alert["over"]), (&json!("provider sim"), &json!(false)), "{alert}");

@@ -255,6 +255,7 @@ fn manifest(world: &WorldSpec, base_url: &str, options: &ProductOptions) -> Tabl
         [defaults.physics]
         chain_depth_max = 0
         pair_per_ten_minutes = 0
+        person_per_ten_minutes = 0
         chat_per_minute = 0
         fleet_per_minute = 0
 
