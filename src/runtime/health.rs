@@ -27,7 +27,7 @@ use botfleet_actors::actors::bot::actor::{BotHealth, BotMsg, BotSnapshot};
 use botfleet_actors::actors::fleet::actor::{FleetMsg, FleetSnapshot};
 use botfleet_actors::actors::node::Node;
 use botfleet_actors::actors::provider::actor::ProviderMsg;
-use botfleet_actors::actors::provider::snapshot::{KeyState, ProviderSnapshot};
+use botfleet_actors::actors::provider::snapshot::ProviderSnapshot;
 use botfleet_actors::actors::vitals::{StoreState, Write};
 use botfleet_actors::domain::ids::BotId;
 use botfleet_actors::domain::ownership::Lease;
@@ -338,17 +338,11 @@ impl HealthWatch {
     fn provider(&self, known: &Known, name: &str) -> Check {
         let mut wrong = Vec::new();
         match known.providers.get(name) {
-            Some(told) if told.is_believed() => {
-                if told.what.breaker != BreakerState::Closed {
-                    wrong.push("its breaker is open".to_owned());
-                }
-                let keys = &told.what.keys;
-                let mut refused = keys.iter().filter(|key| key.state == KeyState::Refused);
-                if refused.clone().count() == keys.len() && !keys.is_empty() {
-                    let why = refused.find_map(|key| key.reason.clone()).unwrap_or_default();
-                    wrong.push(format!("all its keys are refused: {why}"));
-                }
-            }
+            Some(told) if told.is_believed() => match told.what.out_of_order() {
+                Some(why) => wrong.push(why),
+                None if told.what.breaker != BreakerState::Closed => wrong.push("its breaker is open".to_owned()),
+                None => {}
+            },
             Some(_) => wrong.push("its actor does not answer".to_owned()),
             None => {}
         }

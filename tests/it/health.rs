@@ -77,7 +77,7 @@ async fn a_store_that_cannot_grow_is_unhealthy_and_unready_until_it_can_and_says
         let pid = Pid::from_raw(i32::try_from(product.pid().unwrap()).unwrap());
         prlimit(pid, Resource::Fsize, Rlimit { current: bytes, maximum: None }).unwrap()
     };
-    let before = limit(Some(16 * 1024));
+    let before = limit(Some(4096));
     let say = |text: &str| {
         let chat = &simulation.world.spec().chats[0];
         simulation.world.post(chat.id, chat.people[0], Post::text(text)).unwrap();
@@ -131,7 +131,7 @@ async fn a_telegram_that_never_answers_is_named_and_holds_no_answer_up() {
 #[derive(Clone, Default)]
 struct Heard(Arc<Mutex<Vec<(HeaderMap, Bytes)>>>);
 
-const SECRET: &str = "a secret of the receiver";
+const SECRET: &str = "a-secret-of-the-receiver";
 
 async fn receiver() -> (String, Heard, tokio::task::JoinSet<()>) {
     async fn hear(State(heard): State<Heard>, headers: HeaderMap, body: Bytes) -> StatusCode {
