@@ -141,7 +141,10 @@ impl World {
             past.sort() == "message"
                 && state.late.past.iter().any(|other| other.bot == bot && other.about == past.about)
         };
-        let present = state.bots.keys().copied().filter(|bot| room.is_present(*bot) && !has_seen(*bot));
+        // One that is held back has what it has not seen yet coming.
+        let waits = |bot: i64| state.late.holds.iter().any(|(whose, _)| *whose == bot);
+        let fits = |bot: &i64| room.is_present(*bot) && !has_seen(*bot) && !waits(*bot);
+        let present = state.bots.keys().copied().filter(fits);
         let bots: Vec<i64> = present.collect();
         if bots.is_empty() {
             return false;
