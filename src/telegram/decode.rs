@@ -161,6 +161,7 @@ fn posted(what: &str, message: wire::Message<'_>, edited: bool) -> Incoming {
     let reply_to = reply.as_ref().and_then(|reply| reply.message_id).map(MessageId).filter(|id| id.is_of_one());
     let part = message.quote.and_then(|quote| quote.text);
     let quoted = reply.or(message.external_reply).map(|shown| quoted(shown, part));
+    let quoted = quoted.filter(|shown| *shown != Quoted::default());
     let (text, entities) = match (message.text, message.caption) {
         (Some(text), _) => (Some(text), entities(message.entities)),
         (None, Some(caption)) => (Some(caption), entities(message.caption_entities)),

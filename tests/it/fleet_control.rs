@@ -52,6 +52,18 @@ async fn unknown_names_and_scopes_are_problems() {
 }
 
 #[tokio::test]
+async fn pauses_are_lifted_by_http() {
+    let stage = FleetStage::small().await;
+    let name = stage.json("/api/v1/fleet").await["bots"][0]["name"].as_str().unwrap().to_owned();
+    let answer = stage.post("/api/v1/control/lift-pauses", &json!({ "bot": name })).await;
+    assert_eq!(answer.json::<Value>().await.unwrap(), json!({ "lifted": name }));
+    let answer = stage.post("/api/v1/control/lift-pauses", &json!({ "bot": "nobody" })).await;
+    assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+    stage.say(0, "and it goes on");
+    stage.until_sent(1).await;
+}
+
+#[tokio::test]
 async fn what_a_foreign_page_sends_is_refused() {
     let stage = FleetStage::small().await;
     let foreign_host = stage.http.get(stage.url("/api/v1/fleet")).header("host", "rebound.example").send().await;
