@@ -120,7 +120,7 @@ pub(in crate::harness) fn seeds(text: &str) -> Result<Seeds, String> {
 }
 
 impl FaultsArgs {
-    /// One seed for so many seconds, all else as by default: what tests run.
+    /// One seed for so many seconds with the classic faults, all else as by default: what tests run.
     pub fn of(binary: Option<PathBuf>, seed: u64, seconds: f64) -> Self {
         Self {
             binary,
@@ -128,7 +128,7 @@ impl FaultsArgs {
             seeds: None,
             jobs: 1,
             seconds,
-            imagination: Imagination::Wide,
+            imagination: Imagination::Classic,
             scenario: None,
             append: None,
             commit: None,
