@@ -163,7 +163,7 @@ async fn the_receivers_door_opens_to_the_secret_only() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let set = &telegram.seen()[1];
-    assert!(set.head.to_ascii_lowercase().contains("/setwebhook"), "{}", set.head);
+    assert!(set.head.to_ascii_lowercase().contains("/setwebhook"), "{}\n{}", set.head, product.log_tail());
     let (url, secret) = (set.body["url"].as_str().unwrap().to_owned(), set.body["secret_token"].as_str().unwrap());
     assert_eq!(url, format!("http://127.0.0.1:{port}/webhook/telegram/fleet_1_bot"));
     assert_eq!((secret.len(), &set.body["drop_pending_updates"]), (64, &json!(false)));
