@@ -17,7 +17,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::fleet_stage::{DEADLINE, FleetStage, binary, options};
-use crate::scripted_http::{Scripted, answer};
+use crate::scripted_http::{Scripted, answer, refusing};
 
 const BOT: &str = "/api/v1/bots/fleet_1_bot/delivery";
 const SECRET: &str = "x-telegram-bot-api-secret-token";
@@ -154,7 +154,11 @@ async fn the_receivers_door_opens_to_the_secret_only() {
     let port = free_port();
     let mut options = ProductOptions { log_level: "trace".to_owned(), ..with_webhooks(port, "webhook") };
     options.settings.get_mut("webhooks").unwrap().as_table_mut().unwrap().insert("body_max".into(), "4KiB".into());
-    let files = ProductFiles::write(&directory.path().join("fleet"), &world, &telegram.url(), &options).unwrap();
+    // The provider is elsewhere: it is asked for its models at the start.
+    let of_telegram = format!("[telegram]\napi_url = \"{}\"", telegram.url());
+    options.settings.extend(of_telegram.parse::<toml::Table>().unwrap());
+    let elsewhere = refusing().await;
+    let files = ProductFiles::write(&directory.path().join("fleet"), &world, &elsewhere, &options).unwrap();
     let mut product = Product::start(binary(), files).await.unwrap();
     let http = http::client().unwrap();
     let until = std::time::Instant::now() + DEADLINE;
