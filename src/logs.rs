@@ -75,7 +75,8 @@ pub fn init(settings: &LogSettings) -> Result<(), LogError> {
     let level = variable("RUST_LOG").unwrap_or_else(|| settings.level.clone());
     let filter = directives(&level).map_err(|source| LogError::Level { level, source })?;
     let terminal = stderr().is_terminal();
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+    // A log that takes no more lines, as on a full disk, must not end the process: told on stderr, its failure would panic.
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).log_internal_errors(false);
     if is_json(settings.format, terminal) {
         subscriber.json().flatten_event(true).with_current_span(false).finish().try_init()?;
     } else {

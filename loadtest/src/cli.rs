@@ -13,8 +13,11 @@ use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::harness::abuse::{self, AbuseArgs};
 use crate::harness::args::SendLatency;
+
 use crate::harness::budget::{self, BudgetArgs};
+use crate::harness::clock::{self, ClockArgs};
 use crate::harness::cluster::faults::args::ClusterFaultsArgs;
 use crate::harness::cluster::faults::{run as cluster_run, series as cluster_series};
 use crate::harness::cluster::figures::ClusterFigure;
@@ -64,6 +67,10 @@ enum Command {
     Limits(Box<LimitsArgs>),
     /// Measures whether bots of one provider notice that another is slow.
     Isolate(Box<IsolateArgs>),
+    /// Measures whether another chat notices what an abusive member does, and what that member spends.
+    Abuse(Box<AbuseArgs>),
+    /// Shows whether calls are answered while clocks are apart, put right, or were asleep.
+    Clock(Box<ClockArgs>),
     /// Spends a budget of tokens through kills and faults; fails when more is billed.
     Budget(Box<BudgetArgs>),
     /// Stops a busy fleet, and a chat; fails when messages are sent more than a second later.
@@ -149,6 +156,14 @@ impl Cli {
             }
             Command::Limits(args) => {
                 let result = unless_ended(limits::run(&args)).await??;
+                show(&result, args.run.json, result.is_clean())
+            }
+            Command::Abuse(args) => {
+                let result = unless_ended(abuse::run(&args)).await??;
+                show(&result, args.run.json, result.is_clean())
+            }
+            Command::Clock(args) => {
+                let result = unless_ended(clock::run(&args)).await??;
                 show(&result, args.run.json, result.is_clean())
             }
             Command::Isolate(args) => {

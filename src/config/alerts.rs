@@ -96,7 +96,7 @@ impl AlertSettings {
         }
         match (self.chat, &self.bot) {
             (Some(_), None) => {
-                fault("bot", "is missing, and alerts.chat is set", "write the name of a bot of the manifest")
+                fault("bot", "is missing, and alerts.chat is set", "write the name of a bot of the manifest");
             }
             (None, Some(_)) => fault("chat", "is missing, and alerts.bot is set", "write Telegram's id of the chat"),
             _ => {}

@@ -150,9 +150,10 @@ fn is_public(address: IpAddr) -> bool {
     };
     match address {
         IpAddr::V4(address) => v4(address),
-        IpAddr::V6(address) => match address.to_ipv4_mapped() {
-            Some(mapped) => v4(mapped),
-            None => {
+        IpAddr::V6(address) => {
+            if let Some(mapped) = address.to_ipv4_mapped() {
+                v4(mapped)
+            } else {
                 let first = address.segments()[0];
                 !(address.is_loopback()
                     || address.is_unspecified()
@@ -161,7 +162,7 @@ fn is_public(address: IpAddr) -> bool {
                     || (first & 0xffc0) == 0xfe80
                     || first == 0x64)
             }
-        },
+        }
     }
 }
 

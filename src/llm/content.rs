@@ -185,7 +185,7 @@ mod tests {
         for shape in shapes {
             assert_eq!(text(shape).as_deref(), Some("Selam 😀"), "{shape}");
         }
-        for odd in ["1", "true", r#"{"type":"image_url"}"#, r#"[{"type":"new","text":"x"}]"#, r#"[{}]"#, "[[\"x\"]]"] {
+        for odd in ["1", "true", r#"{"type":"image_url"}"#, r#"[{"type":"new","text":"x"}]"#, r"[{}]", "[[\"x\"]]"] {
             assert!(read(odd).is_err(), "{odd}");
         }
     }

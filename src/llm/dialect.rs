@@ -45,6 +45,7 @@ impl Parameter {
 
 /// How a model is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is one parameter of the wire, sent or not")]
 pub(super) struct Dialect {
     pub(super) roles: Roles,
     pub(super) temperature: bool,
@@ -119,7 +120,7 @@ impl Dialect {
     }
 
     /// What a refusal of `request`, asked in this dialect, teaches.
-    pub(super) fn lesson(&self, request: &CompletionRequest, refused: Refused<'_>) -> Option<Lesson> {
+    pub(super) fn lesson(self, request: &CompletionRequest, refused: Refused<'_>) -> Option<Lesson> {
         let said = refused.message.to_lowercase();
         let is_of_the_request = matches!(refused.status, 400 | 422);
         // Templates fail on the server's side.
@@ -144,7 +145,7 @@ impl Dialect {
     }
 
     /// The parameter that was sent and is named: by the refusal's own field, else the first in its words.
-    fn parameter_taught(&self, request: &CompletionRequest, said: &str, param: Option<&str>) -> Option<Parameter> {
+    fn parameter_taught(self, request: &CompletionRequest, said: &str, param: Option<&str>) -> Option<Parameter> {
         let sent = Parameter::ALL.into_iter().filter(|parameter| self.sends(request, *parameter));
         let sent: Vec<Parameter> = sent.collect();
         let named =
@@ -157,7 +158,7 @@ impl Dialect {
         })
     }
 
-    fn sends(&self, request: &CompletionRequest, parameter: Parameter) -> bool {
+    fn sends(self, request: &CompletionRequest, parameter: Parameter) -> bool {
         match parameter {
             Parameter::Temperature => self.temperature,
             Parameter::MaxTokens => self.bound.is_some(),
@@ -168,7 +169,7 @@ impl Dialect {
     }
 
     /// The next stricter order of roles, when the refusal speaks of roles.
-    fn roles_taught(&self, said: &str, param: Option<&str>) -> Option<Roles> {
+    fn roles_taught(self, said: &str, param: Option<&str>) -> Option<Roles> {
         const TURNS: [&str; 9] = [
             "alternat",
             "interleav",

@@ -180,7 +180,7 @@ impl OpenAiProvider {
         let mut dialect = self.dialects.of(&request.model);
         let mut lessons: Vec<Lesson> = Vec::new();
         loop {
-            let outcome = self.exchange(door, request, &dialect).await;
+            let outcome = self.exchange(door, request, dialect).await;
             let lesson = match &outcome {
                 Err(Fault::Refused { status, message, param, .. }) if lessons.len() < LESSONS_MAX => {
                     dialect.lesson(request, Refused { status: status.as_u16(), message, param: param.as_deref() })
@@ -202,7 +202,7 @@ impl OpenAiProvider {
         }
     }
 
-    async fn exchange(&self, door: &Door, request: &CompletionRequest, dialect: &Dialect) -> Result<Exchanged, Fault> {
+    async fn exchange(&self, door: &Door, request: &CompletionRequest, dialect: Dialect) -> Result<Exchanged, Fault> {
         let wire = ChatRequest::new(request, self.vendor, dialect);
         let body = serde_json::to_vec(&wire).map_err(|e| Fault::Malformed(format!("request is no JSON: {e}")))?;
         let mut asked = Request::new(reqwest::Method::POST, self.chat_url.clone());

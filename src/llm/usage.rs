@@ -19,6 +19,7 @@ pub(super) struct Usage {
 
 /// The fields by either family of names.
 #[derive(Deserialize)]
+#[allow(clippy::struct_field_names, reason = "the names of the wire")]
 struct Fields {
     prompt_tokens: Option<Value>,
     input_tokens: Option<Value>,

@@ -35,7 +35,7 @@ struct StreamOptions {
 
 impl<'a> ChatRequest<'a> {
     /// The request as this vendor's model wants it.
-    pub(super) fn new(request: &'a CompletionRequest, vendor: &Vendor, dialect: &Dialect) -> Self {
+    pub(super) fn new(request: &'a CompletionRequest, vendor: &Vendor, dialect: Dialect) -> Self {
         let bound = |field| (dialect.bound == Some(field)).then_some(request.max_tokens);
         let temperature = vendor.temperature(&request.model, request.temperature);
         let messages = request.messages.iter().map(|message| (message.role, Cow::Borrowed(message.content.as_str())));

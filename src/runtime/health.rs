@@ -18,6 +18,7 @@
 //! | `budgets` | none is spent |
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -26,7 +27,7 @@ use botfleet_actors::actors::bot::actor::{BotHealth, BotMsg, BotSnapshot};
 use botfleet_actors::actors::fleet::actor::{FleetMsg, FleetSnapshot};
 use botfleet_actors::actors::node::Node;
 use botfleet_actors::actors::provider::actor::ProviderMsg;
-use botfleet_actors::actors::provider::snapshot::{KeyState, ProviderSnapshot};
+use botfleet_actors::actors::provider::snapshot::ProviderSnapshot;
 use botfleet_actors::actors::vitals::{StoreState, Write};
 use botfleet_actors::domain::ids::BotId;
 use botfleet_actors::domain::ownership::Lease;
@@ -317,7 +318,7 @@ impl HealthWatch {
         let goes = self.telegram.sends_go();
         let mut detail = format!("{polling} of {bots} bots poll");
         if silent > 0 {
-            detail.push_str(&format!(", {silent} do not answer"));
+            let _ = write!(detail, ", {silent} do not answer");
         }
         if !goes {
             detail.push_str("; sends are stopped: it does not answer");
@@ -329,7 +330,7 @@ impl HealthWatch {
         let sends = self.node.vitals.sends();
         let mut detail = format!("{} accepted, {} refused lately", sends.accepted, sends.refused);
         if let Some(reason) = &sends.reason {
-            detail.push_str(&format!(", the last one: {reason}"));
+            let _ = write!(detail, ", the last one: {reason}");
         }
         Check { name: "sends".to_owned(), ok: sends.is_well(), detail: Some(detail) }
     }
@@ -337,17 +338,11 @@ impl HealthWatch {
     fn provider(&self, known: &Known, name: &str) -> Check {
         let mut wrong = Vec::new();
         match known.providers.get(name) {
-            Some(told) if told.is_believed() => {
-                if told.what.breaker != BreakerState::Closed {
-                    wrong.push("its breaker is open".to_owned());
-                }
-                let keys = &told.what.keys;
-                let mut refused = keys.iter().filter(|key| key.state == KeyState::Refused);
-                if refused.clone().count() == keys.len() && !keys.is_empty() {
-                    let why = refused.find_map(|key| key.reason.clone()).unwrap_or_default();
-                    wrong.push(format!("all its keys are refused: {why}"));
-                }
-            }
+            Some(told) if told.is_believed() => match told.what.out_of_order() {
+                Some(why) => wrong.push(why),
+                None if told.what.breaker != BreakerState::Closed => wrong.push("its breaker is open".to_owned()),
+                None => {}
+            },
             Some(_) => wrong.push("its actor does not answer".to_owned()),
             None => {}
         }

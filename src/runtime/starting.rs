@@ -145,7 +145,7 @@ fn operators_chat(
     let bot = known.bots.values().find(|bot| bot.spec.name == name);
     let api = bot.map_or_else(|| Err("no such bot".to_owned()), |bot| credentials.api(telegram, bot));
     let told = |reason: String| {
-        tracing::error!(bot.name = name, reason, "no bot for the chat of operators: alerts do not go there")
+        tracing::error!(bot.name = name, reason, "no bot for the chat of operators: alerts do not go there");
     };
     let _ = node.operators.set(TelegramChatId(chat));
     Some((api.map_err(told).ok()?, TelegramChatId(chat)))

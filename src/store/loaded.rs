@@ -53,6 +53,7 @@ pub(super) struct Texts<'r> {
     pub(super) people: &'r str,
 }
 
+type PersonRow = (TelegramUserId, u8, Option<Timestamp>, Option<Timestamp>);
 type TurnRow = (
     TurnId,
     BotId,
@@ -97,7 +98,6 @@ pub(super) fn read(
         loaded.emptied.extend((emptied != 0).then_some(inbox));
     }
     loaded.entries.extend(picked(texts.entries, &needs.entries)?);
-    type PersonRow = (TelegramUserId, u8, Option<Timestamp>, Option<Timestamp>);
     for (person, out, forgotten, said) in column::<PersonRow>(texts.people)? {
         loaded.said.extend(said.map(|at| (person, at)));
         loaded.opted_out.extend((out != 0).then_some(person));

@@ -18,7 +18,16 @@ use botfleet_actors::ports::clock::DateListener;
 use botfleet_actors::ports::store::Store;
 use botfleet_actors::ports::telegram::BotApi as _;
 use botfleet_actors::testkit::rows::{advance, at, ingest, plan, update};
+use botfleet_loadtest::harness::files::ProductFiles;
+use botfleet_loadtest::harness::product::Product;
+use botfleet_loadtest::ledger::LedgerEvent;
+use botfleet_loadtest::people::http;
+use botfleet_loadtest::simulation::{Simulation, SimulationSpec};
+use botfleet_loadtest::world::event::Post;
+use botfleet_loadtest::world::spec::WorldSpec;
+use serde_json::{Value, json};
 
+use crate::fleet_stage::{self, DEADLINE};
 use crate::scripted_http::{Line, Scripted};
 
 #[derive(Default)]
@@ -100,4 +109,31 @@ async fn what_a_clock_that_was_ahead_planned_is_set_back_and_no_pause_is_shorten
     store.begin_tenure("here", right).await.unwrap();
     let again = store.pauses(bot).await.unwrap();
     assert_eq!(again.iter().map(|pause| left(pause.until)).collect::<Vec<_>>(), [60], "set back once");
+}
+
+#[tokio::test]
+async fn a_machine_ten_minutes_off_telegrams_time_answers_says_so_and_leaves_old_calls_alone() {
+    for minutes in [10, -10] {
+        let simulation = Simulation::start(SimulationSpec::of(WorldSpec::fleet(7, 1, 1))).await.unwrap();
+        simulation.world.set_clock_offset(minutes * 60_000);
+        let directory = tempfile::tempdir().unwrap();
+        let mut options = fleet_stage::options();
+        options.defaults = toml::from_str("[pacing]\nstale_after = \"60s\"").unwrap();
+        let world = simulation.world.spec();
+        let files = ProductFiles::write(directory.path(), world, &simulation.base_url(), &options).unwrap();
+        let product = Product::start(fleet_stage::binary(), files).await.unwrap();
+        assert!(simulation.world.wait_until_polling(1, DEADLINE).await, "the bot polls");
+        let (chat, person) = (world.chats[0].id, world.chats[0].people[0]);
+        simulation.world.post(chat, person, Post::text("who was there an hour ago?").dated(-3_600)).unwrap();
+        simulation.world.post(chat, person, Post::text("and who is there now?")).unwrap();
+        let accepted = |event: &LedgerEvent| matches!(event, LedgerEvent::SendAccepted { .. });
+        assert!(simulation.world.ledger().wait_for(1, DEADLINE, accepted).await, "{minutes}: nobody answers");
+        assert!(simulation.world.wait_until_quiet(Duration::from_secs(1), DEADLINE).await);
+        let sent = simulation.world.ledger().snapshot().iter().filter(|record| accepted(&record.event)).count();
+        assert_eq!(sent, 1, "{minutes}: the call of an hour ago is history");
+        let url = format!("{}/health", product.base_url().unwrap());
+        let health: Value = http::client().unwrap().get(url).send().await.unwrap().json().await.unwrap();
+        let clock = health["checks"].as_array().unwrap().iter().find(|check| check["name"] == "clock").unwrap();
+        assert_eq!((&clock["ok"], &health["status"]), (&json!(false), &json!("degraded")), "{minutes}: {health}");
+    }
 }

@@ -77,7 +77,7 @@ async fn a_store_that_cannot_grow_is_unhealthy_and_unready_until_it_can_and_says
         let pid = Pid::from_raw(i32::try_from(product.pid().unwrap()).unwrap());
         prlimit(pid, Resource::Fsize, Rlimit { current: bytes, maximum: None }).unwrap()
     };
-    let before = limit(Some(16 * 1024));
+    let before = limit(Some(4096));
     let say = |text: &str| {
         let chat = &simulation.world.spec().chats[0];
         simulation.world.post(chat.id, chat.people[0], Post::text(text)).unwrap();
@@ -131,7 +131,7 @@ async fn a_telegram_that_never_answers_is_named_and_holds_no_answer_up() {
 #[derive(Clone, Default)]
 struct Heard(Arc<Mutex<Vec<(HeaderMap, Bytes)>>>);
 
-const SECRET: &str = "a secret of the receiver";
+const SECRET: &str = "a-secret-of-the-receiver";
 
 async fn receiver() -> (String, Heard, tokio::task::JoinSet<()>) {
     async fn hear(State(heard): State<Heard>, headers: HeaderMap, body: Bytes) -> StatusCode {
@@ -183,7 +183,7 @@ async fn what_is_wrong_is_told_signed_and_in_the_operators_chat_once() {
         let timestamp = headers["x-botfleet-timestamp"].to_str().unwrap();
         let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
         let tag = hmac::sign(&key, format!("{timestamp}.{}", std::str::from_utf8(body).unwrap()).as_bytes());
-        let digits: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = tag.as_ref().iter().fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"));
         assert_eq!(headers["x-botfleet-signature"], format!("sha256={digits}"));
         let alert: Value = serde_json::from_slice(body).unwrap();
         assert_eq!((&alert["cause"], &alert["over"]), (&json!("provider sim"), &json!(false)), "{alert}");

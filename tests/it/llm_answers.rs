@@ -57,6 +57,7 @@ fn event(chunk: &Value) -> String {
     format!("data: {chunk}\n\n")
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "its callers make it on the spot")]
 fn delta(content: &str, reason: Value) -> Value {
     json!({"choices": [{"delta": {"content": content}, "finish_reason": reason}]})
 }

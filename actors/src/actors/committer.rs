@@ -117,7 +117,11 @@ impl Committer {
             let started = Instant::now();
             self.signs.begins(Write::Commit);
             let result = store.commit(operations).await;
-            self.signs.ended(Write::Commit, result.as_ref().err());
+            match &result {
+                // An empty transaction commits on a full disk as well.
+                Ok(results) if results.iter().all(Result::is_err) => self.signs.abstained(Write::Commit),
+                result => self.signs.ended(Write::Commit, result.as_ref().err()),
+            }
             durations.record(started.elapsed().as_secs_f64());
             match result {
                 Ok(results) => {

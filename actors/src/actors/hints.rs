@@ -71,7 +71,6 @@ impl Node {
             }
             // This node knows its own bots better than any message that comes back to it.
             Hint::Silent(bot, why) if self.leases.epoch(LeaseKey::Bot(bot)).is_none() => self.voices.heard(bot, why),
-            Hint::Silent(..) => {}
             Hint::Paused(chat, bot, until) => self.voices.paused(bot, Some(chat), until, self.clock.now()),
             Hint::Migrated(chat, to) => {
                 self.directory.migrate(chat, to);
@@ -82,7 +81,7 @@ impl Node {
                     let _ = fleet.cast(FleetMsg::LookAtPeople);
                 }
             }
-            Hint::Lease(_) | Hint::Nodes => {}
+            Hint::Silent(..) | Hint::Lease(_) | Hint::Nodes => {}
         }
     }
 

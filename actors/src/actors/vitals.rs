@@ -18,6 +18,9 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 /// A probe that went well says that the store writes again, once no commit has failed for so long.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(10);
 
+/// That it writes again is said when it did not for so long: what comes and goes fills no log.
+const WORTH_A_WORD: Duration = Duration::from_secs(5);
+
 /// A store that has written within this need not be probed.
 const FRESH: Duration = Duration::from_secs(5);
 
@@ -97,7 +100,9 @@ impl StoreSigns {
             signs.wrote = Some(now);
             let forgiven = |commit: Instant| commit.elapsed() >= FORGIVEN_AFTER;
             let over = |failing: &mut Failing| write == Write::Commit || failing.commit.is_none_or(forgiven);
-            if let Some(failing) = signs.failing.take_if(over) {
+            if let Some(failing) = signs.failing.take_if(over)
+                && failing.since.elapsed() >= WORTH_A_WORD
+            {
                 signs.hush.over();
                 tracing::info!(
                     failures = failing.failures,
@@ -117,6 +122,11 @@ impl StoreSigns {
         if signs.hush.happened().is_some() {
             tracing::error!(error = %error, failures, "the store does not take writes; nothing of them was written");
         }
+    }
+
+    /// A write ended in which nothing was to be written: it tells nothing.
+    pub fn abstained(&self, write: Write) {
+        self.signs().begun[write as usize] = None;
     }
 
     /// A part of the node waits for it: said once a minute, whoever waits, and counted.
@@ -269,6 +279,15 @@ mod tests {
         tokio::time::advance(FORGIVEN_AFTER).await;
         written(&signs, Write::Probe, None).await;
         assert_eq!(signs.state(), StoreState::Writes);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_of_which_nothing_was_written_heals_nothing() {
+        let signs = StoreSigns::default();
+        written(&signs, Write::Commit, Some(&full())).await;
+        signs.begins(Write::Commit);
+        signs.abstained(Write::Commit);
+        assert!(matches!(signs.state(), StoreState::Fails { failures: 1, .. }));
     }
 
     #[tokio::test(start_paused = true)]

@@ -21,6 +21,7 @@ pub use self::names::Speaker;
 use self::names::{addresses_last, is_list, own_lines, speaks_as_other};
 use super::identity::{self, Claim};
 use super::notes::standing_part;
+use super::prompt::without_quotation;
 use crate::domain::text::{fold, shows};
 use crate::ports::llm::{CompletionRequest, PromptMessage, Role};
 
@@ -227,7 +228,7 @@ fn own_part<'a>(text: &'a str, request: &CompletionRequest, speaker: Speaker<'_>
     if is_list(text) {
         return text;
     }
-    let text = unquoted(speaker.without_label(text, request));
+    let text = unquoted(without_quotation(speaker.without_label(text, request)));
     unquoted(own_lines(text, speaker, request)).trim()
 }
 
@@ -286,7 +287,7 @@ fn echoes_last(text: &str, folded: &str, request: &CompletionRequest) -> bool {
         let starts: Vec<usize> = opener.char_indices().map(|(at, _)| at).chain([opener.len()]).collect();
         return starts.windows(OPENER_CHARS + 1).any(|run| text.contains(&opener[run[0]..run[OPENER_CHARS]]));
     }
-    let said = last.content.split_once(": ").map_or(last.content.as_str(), |(_, said)| said);
+    let said = without_quotation(last.content.split_once(": ").map_or(last.content.as_str(), |(_, said)| said));
     said.chars().count() >= PARROT_CHARS && is_same(&fold(said), folded)
 }
 

@@ -105,6 +105,21 @@ pub fn quotation(language: Language, name: Option<&str>, words: Option<&str>, me
     }
 }
 
+/// A line without the quotation in front of it, which models imitate.
+pub fn without_quotation(line: &str) -> &str {
+    let Some(inner) = line.strip_prefix('[') else {
+        return line;
+    };
+    // The words may hold brackets; the name may not be known.
+    let Some(end) = inner.find("\"]").map(|at| at + 1).or_else(|| inner.find(']')) else {
+        return line;
+    };
+    let head = &inner[..end];
+    let quotes =
+        head.starts_with("replying to ") || head.starts_with("yanıtlanan: ") || head.contains(" yanıtlanıyor: ");
+    if quotes { inner[end + 1..].trim_start() } else { line }
+}
+
 /// The beginning of a text, in one line.
 fn in_short(text: &str) -> String {
     let mut short = String::new();

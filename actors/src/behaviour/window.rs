@@ -144,7 +144,9 @@ mod tests {
 
     fn of(notes: &[Arc<Note>], most: usize) -> Window {
         let mut window = Window::default();
-        notes.iter().for_each(|note| window.push(Arc::clone(note), most));
+        for note in notes {
+            window.push(Arc::clone(note), most);
+        }
         window
     }
 

@@ -158,8 +158,8 @@ async fn a_stored_pause_of_years_is_shortened_to_a_day_and_polls_go_on_after_it(
     let stage = stage.killed().await.raise().await;
     stage
         .until("it is shortened", async |stage| {
-            let pauses = stage.store.rows.pauses(bot).await.unwrap();
-            pauses.iter().all(|pause| pause.until.since(stage.node.clock.now()) <= PAUSE_MAX)
+            let stored = stage.store.rows.pauses(bot).await.unwrap();
+            stored.iter().all(|pause| pause.until.since(stage.node.clock.now()) <= PAUSE_MAX)
         })
         .await;
     let polls = stage.telegram(0).offsets().len();

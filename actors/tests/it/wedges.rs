@@ -34,6 +34,7 @@ fn edited(message: Message) -> Event {
     Event::Edited(Message { revision: 1_790_000_500, text: Some("hello there".to_owned()), ..message })
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "one of several of the same shape")]
 fn reacted(message: Message) -> Event {
     Event::Reaction {
         message_id: message.message_id,
@@ -68,7 +69,8 @@ async fn still_answers(stage: &mut Stage) -> Vec<OutcomeRecord> {
 
 #[tokio::test(start_paused = true)]
 async fn i2_a_late_copy_of_every_kind_is_a_copy_after_a_restart() {
-    let kinds: [(&str, fn(Message) -> Event); 3] = [("a join", joined), ("an edit", edited), ("a reaction", reacted)];
+    type Happening = fn(Message) -> Event;
+    let kinds: [(&str, Happening); 3] = [("a join", joined), ("an edit", edited), ("a reaction", reacted)];
     for (what, event) in kinds {
         let mut stage = forgetful(2).raise().await;
         let update = happened(&stage, 5, event);

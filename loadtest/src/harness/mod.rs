@@ -19,10 +19,12 @@
 //! | `load`, `idle` | what the product achieves, and what it costs |
 //! | `peer` | whether the product answers as a peer of the neutral benchmark |
 //! | `recording` | real answers of Telegram, compared with the simulated ones |
-//! | `limits`, `isolate`, `budget`, `stop`, `turns` | one promise each, measured |
+//! | `limits`, `isolate`, `abuse`, `clock`, `budget`, `stop`, `turns` | one promise each, measured |
 
+pub mod abuse;
 pub mod args;
 pub mod budget;
+pub mod clock;
 pub mod cluster;
 pub mod crash;
 pub mod disk;

@@ -12,6 +12,7 @@ use thiserror::Error;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
+use super::cluster::node::FAKETIME;
 use super::files::ProductFiles;
 
 /// How long a start may take until the address is bound, the recovery after a crash included.
@@ -61,6 +62,8 @@ pub enum ProductError {
 pub struct Product {
     binary: PathBuf,
     files: ProductFiles,
+    /// The file that shifts the wall clock of its further starts.
+    clock: Option<PathBuf>,
     running: Option<Running>,
 }
 
@@ -78,9 +81,33 @@ impl Product {
     /// # Errors
     /// It cannot be started, ends at once, or does not listen in time.
     pub async fn start(binary: &Path, files: ProductFiles) -> Result<Self, ProductError> {
-        let mut product = Self { binary: binary.to_owned(), files, running: None };
+        let mut product = Self { binary: binary.to_owned(), files, clock: None, running: None };
         product.restart().await?;
         Ok(product)
+    }
+
+    /// Lets the wall clock of its further starts be shifted; false where the library for it is missing.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn with_shifted_clock(&mut self) -> io::Result<bool> {
+        if !Path::new(FAKETIME).is_file() {
+            return Ok(false);
+        }
+        let file = self.files.dir().join("clock");
+        std::fs::write(&file, "+0\n")?;
+        self.clock = Some(file);
+        Ok(true)
+    }
+
+    /// Shifts its wall clock against the true one, within a second; false when it has none that can be.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn shift_clock(&self, seconds: i64) -> io::Result<bool> {
+        let Some(file) = &self.clock else { return Ok(false) };
+        std::fs::write(file, format!("{seconds:+}\n"))?;
+        Ok(true)
     }
 
     /// Starts it again after a kill or a stop and waits until it listens.
@@ -105,6 +132,14 @@ impl Product {
             if name.to_string_lossy().starts_with(SETTING_VARIABLES) {
                 command.env_remove(name);
             }
+        }
+        if let Some(file) = &self.clock {
+            command
+                .env("LD_PRELOAD", FAKETIME)
+                .env("FAKETIME_TIMESTAMP_FILE", file)
+                .env("FAKETIME_CACHE_DURATION", "1")
+                .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+                .env("DONT_FAKE_MONOTONIC", "1");
         }
         command
             .arg("run")

@@ -103,7 +103,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn asked(roles: &[&str], extra: Value) -> ChatRequest {
+    fn asked(roles: &[&str], extra: &Value) -> ChatRequest {
         let messages: Vec<Value> = roles.iter().map(|role| json!({"role": role, "content": "x"})).collect();
         let mut request = json!({"messages": messages});
         request.as_object_mut().unwrap().extend(extra.as_object().cloned().unwrap_or_default());
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_server_refuses_until_it_is_asked_its_way() {
-        let refuses = |fault, roles: &[&str]| refusal(fault, &asked(roles, json!({})), 1).is_some();
+        let refuses = |fault, roles: &[&str]| refusal(fault, &asked(roles, &json!({})), 1).is_some();
         let (turns, no_system) = (ProviderFault::AlternatingRoles, ProviderFault::NoSystemRole);
         assert!(refuses(turns, &["system", "user", "user"]) && refuses(turns, &["system", "user", "assistant"]));
         assert!(!refuses(turns, &["system", "user", "assistant", "user"]) && !refuses(turns, &["user"]));
@@ -124,12 +124,11 @@ mod tests {
     fn a_server_refuses_the_same_parameters_at_each_call() {
         let all = json!({"temperature": 1, "max_tokens": 9, "response_format": {}, "stream_options": {}});
         let refuses = |extra: &Value, seed| {
-            refusal(ProviderFault::RefusedParameter, &asked(&["user"], extra.clone()), seed)
-                .map(|refused| refused.status())
+            refusal(ProviderFault::RefusedParameter, &asked(&["user"], extra), seed).map(|refused| refused.status())
         };
-        let refused: Vec<_> = (0..40).map(|seed| refuses(&all, seed)).collect();
-        assert_eq!(refused, (0..40).map(|seed| refuses(&all, seed)).collect::<Vec<_>>());
-        assert!(refused.iter().filter(|refused| refused.is_some()).count() > 30, "{refused:?}");
+        let answers: Vec<_> = (0..40).map(|seed| refuses(&all, seed)).collect();
+        assert_eq!(answers, (0..40).map(|seed| refuses(&all, seed)).collect::<Vec<_>>());
+        assert!(answers.iter().filter(|answer| answer.is_some()).count() > 30, "{answers:?}");
         assert!((0..40).all(|seed| refuses(&json!({}), seed).is_none()));
     }
 }

@@ -14,7 +14,7 @@
 //! Whether all was said stands in the call's record: a reader may send the whole text or nothing.
 //!
 //! # Source
-//! What OpenRouter, vLLM, llama.cpp, TGI, Mistral, Gemini and gateways before them were seen to send.
+//! What `OpenRouter`, vLLM, llama.cpp, TGI, Mistral, Gemini and gateways before them were seen to send.
 
 use std::fmt::Write as _;
 
@@ -226,7 +226,7 @@ fn framed_document(fault: ProviderFault, whole: &Value, says_all: bool, rng: &mu
         // Streamed unasked.
         let _ = write!(body, "data: {document}\n\ndata: [DONE]\n\n");
     } else {
-        let _ = write!(body, "{document}\n");
+        let _ = writeln!(body, "{document}");
     }
     Shape { kind, body: body.into_bytes(), says_all }
 }
@@ -234,7 +234,7 @@ fn framed_document(fault: ProviderFault, whole: &Value, says_all: bool, rng: &mu
 fn framed_stream(fault: ProviderFault, events: &[String], says_all: bool, rng: &mut Rng) -> Shape {
     let kind = Some("text/event-stream");
     if fault != ProviderFault::OddFraming {
-        let events: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+        let events: String = events.iter().flat_map(|event| ["data: ", event, "\n\n"]).collect();
         return Shape { kind, body: format!("{events}data: [DONE]\n\n").into_bytes(), says_all };
     }
     let kinds = [

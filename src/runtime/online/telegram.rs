@@ -1,7 +1,7 @@
 //! Tokens, chats, rights and clock, as Telegram tells them. Part of `online`.
 //!
 //! # Source
-//! Bot API: getMe, getWebhookInfo, getChat, getChatMember, ChatMember, ChatPermissions.
+//! Bot API: getMe, getWebhookInfo, getChat, getChatMember, `ChatMember`, `ChatPermissions`.
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 //! is built on. Part of `online`.
 //!
 //! # Source
-//! Bot API 10.3: sendMessage, ReplyParameters, editMessageText, setMessageReaction, deleteMessage; texts of refusals as
+//! Bot API 10.3: sendMessage, `ReplyParameters`, editMessageText, setMessageReaction, deleteMessage; texts of refusals as
 //! the public Bot API server gives them.
 
 use anyhow::{Context, bail};

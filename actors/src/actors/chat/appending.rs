@@ -49,6 +49,7 @@ impl ChatState {
         Some(key_of_delivery(delivery, command)?.0)
     }
 
+    #[allow(clippy::too_many_lines, reason = "one row, in the order in which its outcome is decided")]
     pub(super) fn on_delivery(&mut self, delivery: Delivery, known: Option<Number>, step: &mut Step) {
         let Delivery { inbox, bot, content } = delivery;
         let node = Arc::clone(&self.node);

@@ -154,13 +154,14 @@ impl ChatState {
             return;
         }
         match in_time(self.node.store.unhandled(self.profile.id, 1)).await {
-            Ok(mut rows) => match rows.pop() {
-                Some(row) => self.take_alone(myself, row).await,
-                None => {
+            Ok(mut rows) => {
+                if let Some(row) = rows.pop() {
+                    self.take_alone(myself, row).await;
+                } else {
                     self.isolation = None;
                     let _ = myself.cast(ChatMsg::Reconcile);
                 }
-            },
+            }
             Err(error) => self.store_failed(myself, &error),
         }
     }

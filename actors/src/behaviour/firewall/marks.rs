@@ -286,12 +286,11 @@ fn family(open: char, inner: &str) -> Option<(Family, bool)> {
         return Some((Family::Answer, closes));
     }
     let numbered = |stem: &str| lower.strip_prefix(stem).is_some_and(|rest| rest.parse::<u32>().is_ok());
-    let is_turn = match open {
-        '[' => BRACKETED.contains(&name) || numbered("unused"),
-        _ => {
-            let bare = BARE.contains(&lower.as_str()) && name != "S";
-            bare || barred && name.chars().count() > 1 || numbered("unused") || numbered("extra_id_")
-        }
+    let is_turn = if open == '[' {
+        BRACKETED.contains(&name) || numbered("unused")
+    } else {
+        let bare = BARE.contains(&lower.as_str()) && name != "S";
+        bare || barred && name.chars().count() > 1 || numbered("unused") || numbered("extra_id_")
     };
     is_turn.then_some((Family::Turn, closes))
 }

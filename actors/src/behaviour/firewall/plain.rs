@@ -8,7 +8,7 @@
 //! | `**x**`, `__x y__`, `***x***`, `*x*`, `_x_` | x |
 //! | `` `x` ``, fenced blocks | x, as it stands |
 //! | `# x` at a line's start | x |
-//! | `[x](https://y)`, `<https://y>`, `![x](https://y)` | x (https://y), https://y |
+//! | `[x](https://y)`, `<https://y>`, `![x](https://y)` | x (<https://y>), <https://y> |
 //! | `<b>`, `<i>` and the like in pairs, `<br>`, `<p>` | what is in them, a line's end |
 //! | `&amp;`, `&#39;` | &, ' |
 //! | `\*`, `\_` between letters, `\n` glued to words | *, _, a line's end |

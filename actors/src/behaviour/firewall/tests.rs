@@ -278,6 +278,10 @@ fn its_own_name_in_front_goes_in_whatever_way_it_is_written() {
         "<Ruby> tabii",
         "*Ruby*: \"tabii\"",
         "## Ruby: tabii",
+        "[replying to Tom: \"a [b]\"] tabii",
+        "Ruby: [replying to Tom: \"hello\"] tabii",
+        "[Tom yanıtlanıyor: \"selam\"] tabii",
+        "[yanıtlanan: bir mesaj] tabii",
     ] {
         assert_eq!(clean(text), "tabii", "{text:?}");
     }

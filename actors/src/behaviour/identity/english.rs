@@ -180,10 +180,11 @@ const BREAKS: [&str; 8] = [",", "but", "because", "and", "so", "since", "then", 
 pub(super) fn claim(sentence: &Sentence<'_>) -> Option<Claim> {
     let words = &sentence.words;
     for (at, pair) in words.windows(2).enumerate() {
-        if matches!(pair, ["i" | "we", "am" | "are"]) && is_meant(sentence, at) {
-            if let Some(claim) = being(&words[at + 2..]) {
-                return Some(claim);
-            }
+        if matches!(pair, ["i" | "we", "am" | "are"])
+            && is_meant(sentence, at)
+            && let Some(claim) = being(&words[at + 2..])
+        {
+            return Some(claim);
         }
     }
     phrase(sentence)
@@ -209,7 +210,7 @@ fn being(words: &[&str]) -> Option<Claim> {
         }
         ["person" | "people", rest @ ..] => {
             let real = filling.iter().any(|word| REAL.contains(word));
-            let alone = filling.contains(&"a") && matches!(rest, [] | [",", ..] | ["too" | "like" | "not", ..]);
+            let alone = filling.contains(&"a") && matches!(rest, [] | ["," | "too" | "like" | "not", ..]);
             (real || alone).then_some(Claim::Human)
         }
         ["made", "of", "flesh", ..] | ["flesh", "and", "blood", ..] => Some(Claim::Human),

@@ -166,9 +166,7 @@ pub(super) fn claim(sentence: &Sentence<'_>) -> Option<Claim> {
             };
             let of_itself =
                 after.first().is_some_and(|next| next.starts_with("olmadiğima") || next.starts_with("olmadiğimi"));
-            if of_itself && after.iter().any(|word| sworn(&word))
-                || before == Some("hiç") && after.first() == Some(&"olmadim")
-            {
+            if of_itself && after.iter().any(sworn) || before == Some("hiç") && after.first() == Some(&"olmadim") {
                 return Some(Claim::NoMachine);
             }
         }

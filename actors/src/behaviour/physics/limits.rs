@@ -79,12 +79,11 @@ pub fn pair_is_spent(scene: &Scene<'_>, one: BotId, other: BotId) -> bool {
         return false;
     };
     let since = scene.now - 10 * MINUTE;
-    let answered = |at: usize, note: &Note| match note.reply_to {
-        Some(message) => {
+    let answered = |at: usize, note: &Note| {
+        if let Some(message) = note.reply_to {
             let is_it = |other: &&Note| other.message_id == message && other.telegram_chat == note.telegram_chat;
             of_chat(scene).skip(at + 1).find(is_it).and_then(|note| note.fleet_bot)
-        }
-        None => {
+        } else {
             let mut before = of_chat(scene).skip(at + 1).filter(|other| other.thread == note.thread);
             before.next().and_then(|note| note.fleet_bot)
         }

@@ -22,7 +22,7 @@ use crate::servers::proxy::TcpProxy;
 /// How long a start may take until the node listens, a join that waits for an earlier incarnation included.
 const LISTENS_WITHIN: Duration = Duration::from_secs(60);
 /// The library that shifts the wall clock of a process, where Debian keeps it.
-const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+pub(in crate::harness) const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 
 /// What a node is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
