@@ -17,7 +17,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::fleet_stage::{DEADLINE, FleetStage, binary, options};
-use crate::scripted_http::{Scripted, answer};
+use crate::scripted_http::{Scripted, answer, refusing};
 
 const BOT: &str = "/api/v1/bots/fleet_1_bot/delivery";
 const SECRET: &str = "x-telegram-bot-api-secret-token";
@@ -154,17 +154,20 @@ async fn the_receivers_door_opens_to_the_secret_only() {
     let port = free_port();
     let mut options = ProductOptions { log_level: "trace".to_owned(), ..with_webhooks(port, "webhook") };
     options.settings.get_mut("webhooks").unwrap().as_table_mut().unwrap().insert("body_max".into(), "4KiB".into());
-    let files = ProductFiles::write(&directory.path().join("fleet"), &world, &telegram.url(), &options).unwrap();
+    // The provider is elsewhere: it is asked for its models at the start.
+    let of_telegram = format!("[telegram]\napi_url = \"{}\"", telegram.url());
+    options.settings.extend(of_telegram.parse::<toml::Table>().unwrap());
+    let elsewhere = refusing().await;
+    let files = ProductFiles::write(&directory.path().join("fleet"), &world, &elsewhere, &options).unwrap();
     let mut product = Product::start(binary(), files).await.unwrap();
     let http = http::client().unwrap();
     let until = std::time::Instant::now() + DEADLINE;
-    let is_set = |head: &str| head.to_ascii_lowercase().contains("/setwebhook");
-    while !telegram.seen().iter().any(|seen| is_set(&seen.head)) {
+    while telegram.seen().len() < 2 {
         assert!(std::time::Instant::now() < until, "setWebhook never came: {}", product.log_tail());
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let seen = telegram.seen();
-    let set = seen.iter().find(|seen| is_set(&seen.head)).unwrap();
+    let set = &telegram.seen()[1];
+    assert!(set.head.to_ascii_lowercase().contains("/setwebhook"), "{}\n{}", set.head, product.log_tail());
     let (url, secret) = (set.body["url"].as_str().unwrap().to_owned(), set.body["secret_token"].as_str().unwrap());
     assert_eq!(url, format!("http://127.0.0.1:{port}/webhook/telegram/fleet_1_bot"));
     assert_eq!((secret.len(), &set.body["drop_pending_updates"]), (64, &json!(false)));

@@ -35,6 +35,9 @@ pub(super) const BOUND_RETRY: Duration = Duration::from_millis(100);
 /// How soon it is asked again whether Telegram is believed to be within reach: polls find out meanwhile.
 const REACH_RETRY: Duration = Duration::from_millis(500);
 
+/// How soon a message that waits for a shut chat is looked at again.
+const SHUT_RETRY: Duration = Duration::from_secs(1);
+
 /// What a bot has to send.
 pub(super) struct Sending {
     pub(super) limiter: SendLimiter,
@@ -292,17 +295,22 @@ impl BotState {
         {
             return self.look_again(outbox, pending);
         }
-        let wait = if left.is_zero() { self.sending.limiter.permit(out.message.chat).err() } else { Some(left) };
-        if let Some(wait) = wait {
-            drop(self.myself.send_after(wait, move || BotMsg::SendDue(outbox)));
-            return;
-        }
         let voice = node.voices.of(self.profile.id, out.message.chat, out.message.thread, now);
         if let Voice::Not(why @ (Silence::Absent | Silence::TopicShut)) = voice {
+            // It may be let in again before the message is stale.
+            if out.message.expires_at > now {
+                drop(self.myself.send_after(SHUT_RETRY, move || BotMsg::SendDue(outbox)));
+                return;
+            }
             let turn = out.message.turn;
             for part in self.sending.parts_of(turn) {
                 self.give_up(part, &format!("could not speak: {why}"));
             }
+            return;
+        }
+        let wait = if left.is_zero() { self.sending.limiter.permit(out.message.chat).err() } else { Some(left) };
+        if let Some(wait) = wait {
+            drop(self.myself.send_after(wait, move || BotMsg::SendDue(outbox)));
             return;
         }
         let Some(chat) = node.directory.chat_profile(out.message.chat) else {
