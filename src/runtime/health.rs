@@ -16,6 +16,8 @@
 //! | `clock` | Telegram's time is within 30 s of the database's |
 //! | `disk` | where the store is a file: there is room beside it |
 //! | `budgets` | none is spent |
+//!
+//! Longer than other files: each part of the table is one short function, read side by side.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

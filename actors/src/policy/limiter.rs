@@ -4,6 +4,8 @@
 //! and after it no burst. When two chats are limited together the whole bot pauses, since it is then the bot that
 //! Telegram means. Time is monotonic, so a clock jump never shortens a pause. The limiter only predicts: pauses and
 //! windows are judged again in the transaction of `sending`.
+//!
+//! Longer than other files by its tests.
 
 use std::collections::HashMap;
 use std::hash::Hash;

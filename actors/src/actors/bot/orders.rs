@@ -81,13 +81,13 @@ struct Seen {
     /// Doubts that Telegram is being asked about here, each until when that is believed.
     asking: HashMap<(ChatId, TelegramUserId), Instant>,
     left: HashMap<(BotId, TelegramChatId), Instant>,
-    /// Who stopped a chat without the right to, and when Telegram said so.
+    /// The people who tried to stop a chat without the right to, and when Telegram said so.
     refused: HashMap<(ChatId, TelegramUserId), Instant>,
-    /// What people asked for lately, since when, and how often.
+    /// The orders that people gave lately: since when, and how often.
     tally: HashMap<(TelegramUserId, Asked), (Instant, u32)>,
 }
 
-/// What is counted of a person.
+/// The kinds of orders that are counted for each person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Asked {
     OptIn,
@@ -177,7 +177,7 @@ impl Orders {
         self.tally(person, Asked::OptIn) <= OPT_INS
     }
 
-    /// Whether a command of a person is to become an entry.
+    /// True when a command of a person is to become an entry.
     pub(in crate::actors) fn may_command(&self, person: TelegramUserId) -> bool {
         self.tally(person, Asked::Command) <= COMMANDS
     }

@@ -15,7 +15,7 @@ use crate::domain::outbox::OutboxMessage;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Turn;
 
-/// What a target replies to, when the transcript holds it before the window.
+/// The message that a target replies to, when the transcript holds it before the window.
 async fn replied_to(node: &Node, target: Option<&TranscriptEntry>, window: &[Arc<TranscriptEntry>]) -> Option<Quoted> {
     let target = target.filter(|target| window.last().is_some_and(|last| last.number == target.number))?;
     let message = target.reply_to?;

@@ -75,7 +75,7 @@ impl Strangers {
 
 /// Where a strange chat comes from.
 enum Origin {
-    /// It is a named group under another id.
+    /// The chat is a named group under another id.
     Ours,
     /// A mistake in the manifest explains it.
     Mistake(String),
@@ -184,7 +184,7 @@ fn learn(node: &Node, chat: ChatId, to: TelegramChatId) {
     }
 }
 
-/// Whether two ids are the same but for the sign, or for the `-100` in front of a supergroup's.
+/// True when two ids are the same but for the sign, or for the `-100` in front of a supergroup's.
 fn is_mistyped(named: TelegramChatId, strange: TelegramChatId) -> bool {
     let bare = |id: TelegramChatId| {
         let digits = id.0.unsigned_abs().to_string();

@@ -1,4 +1,4 @@
-//! What keeps the bot silent: pauses that Telegram asks for, places that are shut to it, and the turns that meet them.
+//! Reasons that keep the bot silent: pauses that Telegram asks for, places that are shut to it, and the turns that meet them.
 //! Layer `actors`. Keeps I14.
 //!
 //! | the bot | its turns |

@@ -3,6 +3,8 @@
 //! Children: all bots and providers, chats on demand. It runs the committer and looks every `reconcile_every` for
 //! work that no hint announced. Load bound: control messages and one reconcile at a time. On failure: the process
 //! ends and starts again from the store.
+//!
+//! Longer than other files by its messages, snapshot and state; what the fleet does stands in the files beside it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
