@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use botfleet_loadtest::checker::{Policy, check_with};
@@ -22,9 +21,9 @@ use crate::scripted_http::{Scripted, answer, refusing};
 const BOT: &str = "/api/v1/bots/fleet_1_bot/delivery";
 const SECRET: &str = "x-telegram-bot-api-secret-token";
 
-/// A port that was free a moment ago.
+/// A port that no client is given by the system: it must stay free while the product restarts.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    botfleet_loadtest::servers::daemon::free_port().unwrap()
 }
 
 /// The receiver on a port of its own; bots begin in the given way.

@@ -225,3 +225,19 @@ async fn i14_messages_that_wait_for_a_shut_chat_are_given_up_and_are_no_dead_let
     assert_eq!(ends, [OutboxState::Cancelled, OutboxState::Rejected]);
     assert_eq!(stage.journal().sent_texts().len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn i14_a_message_that_waits_for_a_shut_chat_finds_out_by_itself_that_it_is_open_again() {
+    let mut stage = Scenery::new(1, 1).raise().await;
+    stage.node.voices.try_first_after(Duration::from_secs(5));
+    stage.telegram(0).out_of_reach(true);
+    stage.person_says(0, "one", &[0]);
+    stage.person_says(0, "two", &[0]);
+    stage.until("both wait", async |stage| stage.store.rows.depths().await.unwrap().outbox == 2).await;
+    stage.telegram(0).next_send(shut(Shut::Muted, "Bad Request: not enough rights to send text messages to the chat"));
+    stage.telegram(0).out_of_reach(false);
+    stage.until_at_rest().await;
+    let mut ends = states(&stage).await;
+    ends.sort_by_key(|state| state.as_str());
+    assert_eq!(ends, [OutboxState::Rejected, OutboxState::Sent]);
+}

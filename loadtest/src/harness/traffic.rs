@@ -114,6 +114,19 @@ impl<'w> Traffic<'w> {
         (0..self.posts.chats()).filter_map(|_| self.post_next(self.world.ledger().now_us())).collect()
     }
 
+    /// Posts one message in a chat, in a topic of it when it names one, now.
+    pub fn call(&mut self, chat: i64, thread: Option<i64>) -> Option<LoadPost> {
+        for _ in 0..self.posts.chats() {
+            let post = self.posts.next()?;
+            self.due_us.push(self.world.ledger().now_us());
+            if post.chat == chat {
+                self.publish(&post, thread);
+                return Some(post);
+            }
+        }
+        None
+    }
+
     /// Posts the next message; gives its marker's number and how many answers are due.
     fn post(&mut self, due_us: u64) -> Option<(u64, usize)> {
         let post = self.post_next(due_us)?;
@@ -123,11 +136,17 @@ impl<'w> Traffic<'w> {
     fn post_next(&mut self, due_us: u64) -> Option<LoadPost> {
         let post = self.posts.next()?;
         self.due_us.push(due_us);
-        if let Err(error) = self.world.post(post.chat, post.person, Post::text(post.text.clone())) {
+        self.publish(&post, None);
+        Some(post)
+    }
+
+    fn publish(&self, post: &LoadPost, thread: Option<i64>) {
+        let words = Post::text(post.text.clone());
+        let words = thread.into_iter().fold(words, Post::in_thread);
+        if let Err(error) = self.world.post(post.chat, post.person, words) {
             // The people of a world are members of their chats: only a fault of this harness leads here.
             tracing::error!(%error, "a message was refused");
         }
-        Some(post)
     }
 }
 

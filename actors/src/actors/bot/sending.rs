@@ -297,8 +297,12 @@ impl BotState {
         }
         let voice = node.voices.of(self.profile.id, out.message.chat, out.message.thread, now);
         if let Voice::Not(why @ (Silence::Absent | Silence::TopicShut)) = voice {
-            // It may be let in again before the message is stale.
+            // It may be let in again before the message is stale, and nobody else may find that out.
             if out.message.expires_at > now {
+                let chat = out.message.chat;
+                if why == Silence::Absent && node.voices.may_try(self.profile.id, chat) {
+                    self.try_chat(chat);
+                }
                 drop(self.myself.send_after(SHUT_RETRY, move || BotMsg::SendDue(outbox)));
                 return;
             }

@@ -12,6 +12,7 @@
 
 pub mod args;
 pub mod report;
+mod roll_call;
 pub mod run;
 pub mod slices;
 

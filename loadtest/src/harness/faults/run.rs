@@ -1,11 +1,6 @@
 //! One seed, from the start to the verdict. Layer: harness.
-//!
-//! After everything healed each bot is called upon once in each of its chats, and must answer: a fleet that merely
-//! stopped loses nothing either.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +8,7 @@ use tokio::time::Instant;
 
 use super::args::{FaultsArgs, Imagination};
 use super::report::FaultsReport;
+use super::roll_call;
 use super::steps::{self, Done};
 use super::wide;
 use crate::checker::{Policy, check_after_kills};
@@ -22,18 +18,13 @@ use crate::harness::progress;
 use crate::harness::settle::settle;
 use crate::harness::stage::Stage;
 use crate::harness::traffic::{Shape, Traffic};
-use crate::ledger::LedgerEvent;
-use crate::people::load_posts::LoadPost;
 use crate::scenario::Scenario;
+use crate::servers::daemon::free_port;
 use crate::world::World;
 
 /// A send, or a pause that was told, counts as under way at a kill until its answer is this old: the product may not
 /// have committed it yet.
 const GRACE: Duration = Duration::from_millis(100);
-/// How often actors are released while the fleet recovers.
-const RELEASED_EVERY: Duration = Duration::from_secs(2);
-/// Ports below those that systems give to clients.
-const WEBHOOK_PORTS: std::ops::Range<u16> = 20_000..30_000;
 
 /// Runs one seed.
 ///
@@ -69,7 +60,7 @@ async fn run_in(args: &FaultsArgs, dir: &Path) -> Result<FaultsReport, HarnessEr
         }
         None => Scenario::random(args.seed, args.seconds, args.bots, args.chats, &args.keys()),
     };
-    let port = if args.webhooks > 0 { Some(free_port(args.seed)?) } else { None };
+    let port = if args.webhooks > 0 { Some(free_port()?) } else { None };
     let binary = args.stage().product()?;
     let mut stage = Stage::open(&binary, args.simulation(), Some(dir), &args.options(port)).await?;
     let world = std::sync::Arc::clone(&stage.simulation.world);
@@ -100,7 +91,7 @@ async fn run_in(args: &FaultsArgs, dir: &Path) -> Result<FaultsReport, HarnessEr
     let deadline = Duration::from_secs(args.settle_seconds);
     // Pauses that Telegram takes back, an operator lifts; a build without that order keeps them.
     wide::lift_pauses(&world, &operator, &stage.product_url()?).await;
-    let recovering = roll_call(&stage, &operator, &mut traffic, Instant::now() + deadline);
+    let recovering = roll_call::hold(&stage, &operator, &mut traffic, Instant::now() + deadline);
     let (released, silent) =
         progress::during(recovering, || format!("seed {}: everything healed, roll call", args.seed)).await?;
     let settled = settle(&stage, deadline).await?;
@@ -151,63 +142,6 @@ async fn begin_with_webhooks(args: &FaultsArgs, stage: &Stage, operator: &Operat
         moved += u64::from(operator.deliver_by(&url, &bot.username, "webhook").await?);
     }
     Ok(moved)
-}
-
-/// Finds a port that nobody listens on, below those that clients are given: it stays free while the product restarts.
-fn free_port(seed: u64) -> Result<u16, HarnessError> {
-    let mut rng = fastrand::Rng::with_seed(seed ^ u64::from(std::process::id()).rotate_left(32));
-    loop {
-        let port = rng.u16(WEBHOOK_PORTS);
-        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-            Ok(_) => return Ok(port),
-            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {}
-            Err(error) => return Err(HarnessError::file(format!("127.0.0.1:{port}"))(error)),
-        }
-    }
-}
-
-/// Calls upon every bot in each of its chats once; gives the actors that had to be released, and the bots that stayed
-/// silent.
-async fn roll_call(
-    stage: &Stage,
-    operator: &Operator,
-    traffic: &mut Traffic<'_>,
-    until: Instant,
-) -> Result<(Vec<String>, Vec<(i64, i64)>), HarnessError> {
-    let world = &stage.simulation.world;
-    let url = stage.product_url()?;
-    let mut released = operator.release_all(&url).await?;
-    let mut read = world.ledger().len();
-    let mut missing = called_upon(world, &traffic.round());
-    let mut next_release = Instant::now() + RELEASED_EVERY;
-    loop {
-        let changed = world.changed.notified();
-        tokio::pin!(changed);
-        changed.as_mut().enable();
-        let records = world.ledger().since(read);
-        read += records.len();
-        for record in records {
-            if let LedgerEvent::SendAccepted { bot, chat, marker: Some(marker), .. } = record.event {
-                missing.remove(&(bot, chat, marker));
-            }
-        }
-        let now = Instant::now();
-        if missing.is_empty() || now >= until {
-            return Ok((released, missing.into_iter().map(|(bot, chat, _)| (bot, chat)).collect()));
-        }
-        if now >= next_release {
-            released.extend(operator.release_all(&url).await?);
-            next_release = now + RELEASED_EVERY;
-        }
-        // A deadline that passes is looked at above.
-        let _ = tokio::time::timeout_at(next_release.min(until), changed).await;
-    }
-}
-
-/// Who must answer what: bot, chat and marker.
-fn called_upon(world: &World, posts: &[LoadPost]) -> BTreeSet<(i64, i64, String)> {
-    let bots = |chat: i64| world.spec().chats.iter().filter(move |spec| spec.id == chat).flat_map(|spec| &spec.bots);
-    posts.iter().flat_map(|post| bots(post.chat).map(|bot| (*bot, post.chat, format!("#m{}", post.number)))).collect()
 }
 
 fn provider_faults(stage: &Stage) -> BTreeMap<String, u64> {
