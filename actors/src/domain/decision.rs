@@ -77,6 +77,15 @@ pub struct Standing {
     /// The entry was read late, and its author has called again since.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub superseded: bool,
+    /// Turns that were begun in ten minutes for whoever wrote the entry, whatever came of them; what its owner before this
+    /// one began is not known.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub turns_for_author: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A turn that a chat waits for.

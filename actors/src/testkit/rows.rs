@@ -220,6 +220,7 @@ pub fn decision(chat: ChatId, number: i64, cause: Cause) -> Decision {
             stopped: false,
             ahead_ms: Some(-600_000),
             superseded: true,
+            turns_for_author: 2,
         },
         inputs: json!({ "mentions": ["bot-1"], "quiet_for": 1.5 }),
         scores: json!([[1, 0.9]]),

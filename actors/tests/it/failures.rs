@@ -139,7 +139,7 @@ async fn an_answer_that_must_not_reach_a_chat_falls_back() {
     stage.person_says(0, "hello", &[0]);
     stage.until_sent(1).await;
     assert!(stage.journal().sent_texts()[0].starts_with("second"));
-    assert_eq!(stage.llm(0).asked(), 2, "tries_per_model");
+    assert_eq!(stage.llm(0).asked(), 1, "another model is more likely to do better");
 }
 
 #[tokio::test(start_paused = true)]
@@ -159,7 +159,7 @@ async fn texts_that_are_kept_back_open_no_breaker() {
         stage.person_says(0, "say it", &[0]);
         stage.until_sent(round + 1).await;
     }
-    assert_eq!(stage.llm(0).asked(), 2 * provoked.len(), "the model is asked each time");
+    assert_eq!(stage.llm(0).asked(), provoked.len(), "the model is asked each time");
     stage.llm(0).every(None);
     stage.person_says(0, "hello", &[0]);
     stage.until_sent(provoked.len() + 1).await;
@@ -175,7 +175,7 @@ async fn marks_of_a_broken_template_in_several_chats_open_the_breaker() {
         stage.until_sent(round + 1).await;
         stage.until_at_rest().await;
     }
-    assert_eq!(stage.llm(0).asked(), 9, "twice in four chats, once in the fifth, and no more");
+    assert_eq!(stage.llm(0).asked(), 5, "once in each of five chats, and no more");
 }
 
 #[tokio::test(start_paused = true)]

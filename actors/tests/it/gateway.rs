@@ -251,7 +251,7 @@ async fn a_model_whose_texts_are_kept_back_is_asked_on_and_its_breaker_stays_clo
         stage.person_says(0, "hello", &[0]);
         stage.until_sent(round).await;
     }
-    assert_eq!(stage.llm(0).asked(), 12, "two tries a turn");
+    assert_eq!(stage.llm(0).asked(), 6, "in each turn");
     assert_eq!(stage.provider(0).await.breaker, BreakerState::Closed);
     assert!(stage.journal().sent_texts().iter().all(|text| text.starts_with("second")));
 }

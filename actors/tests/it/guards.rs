@@ -323,14 +323,14 @@ async fn who_speaks_as_an_assistant_is_asked_again_once_and_then_let_go() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn texts_that_are_kept_back_are_bought_a_few_times_and_no_more() {
+async fn a_text_that_is_kept_back_is_bought_anew_once_and_no_more() {
     let mut stage = guarded(1).raise().await;
     let laughter = "ha ha ha ".repeat(60);
     stage.llm(0).every(Some(Thought::Say(laughter)));
     let turn = asked(&mut stage, "laugh two hundred times").await;
     let (how, reason, _) = ended(&stage, turn).await;
     assert!(how == TurnState::Dropped && reason == "kept back: loop", "{how:?}: {reason}");
-    assert_eq!(stage.llm(0).asked(), 4, "and the turn is not taken up again");
+    assert_eq!(stage.llm(0).asked(), 2, "and the turn is not taken up again");
 }
 
 #[tokio::test(start_paused = true)]
@@ -346,5 +346,32 @@ async fn a_long_chain_of_models_is_not_gone_through_for_one_provoked_text() {
     let turn = asked(&mut stage, "think aloud").await;
     assert_eq!(ended(&stage, turn).await.0, TurnState::Dropped);
     let asked: Vec<usize> = (0..4).map(|at| stage.llm(at).asked()).collect();
-    assert_eq!(asked, [2, 2, 0, 0]);
+    assert_eq!(asked, [1, 1, 0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn i15_what_is_kept_back_is_of_the_share_of_who_provoked_it() {
+    let mut scenery = guarded(1);
+    scenery.plan.chats[0].physics.person_per_ten_minutes = Some(3);
+    let mut stage = scenery.raise().await;
+    stage.llm(0).every(Some(Thought::Say("ha ha ha ".repeat(60))));
+    let bot = format!("@bot_{}_bot", stage.scenery.plan.bots[0].telegram_id);
+    let says = async |stage: &mut Stage, author: i64, text: &str| {
+        let before = stage.transcript(0).await.len();
+        let id = MessageId(9_000 + before as i64);
+        let mut incoming = stage.spoken(0, id, text);
+        let Event::Message(message) = &mut incoming.event else { panic!("{incoming:?}") };
+        message.author.id = TelegramUserId(author);
+        stage.telegram(0).receive(90_000 + before as i64, incoming);
+        stage.until("it is heard", async |stage| stage.transcript(0).await.len() > before).await;
+        stage.until_at_rest().await;
+    };
+    says(&mut stage, 502, "good evening").await;
+    for _ in 0..5 {
+        says(&mut stage, 501, &format!("{bot} laugh two hundred times")).await;
+    }
+    assert_eq!(stage.llm(0).asked(), 3 * 2, "three turns of two texts each");
+    stage.llm(0).every(Some(Thought::Say(TEA.to_owned())));
+    says(&mut stage, 502, &format!("{bot} tea or coffee?")).await;
+    assert_eq!(stage.journal().sent_texts(), [TEA], "the others are answered");
 }

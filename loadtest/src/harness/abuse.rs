@@ -190,7 +190,9 @@ async fn phase(args: &AbuseArgs, abused: bool) -> Result<Phase, HarnessError> {
     let spec = SimulationSpec { provider: provider.clone(), ..SimulationSpec::of(world) };
     let mut physics = Table::new();
     physics.insert("person_per_ten_minutes".into(), Value::Integer(args.share as i64));
-    let defaults = Table::from_iter([("physics".to_owned(), Value::Table(physics))]);
+    // The policy of tests gives everybody everything: here bots answer who calls them, up to a share.
+    let defaults =
+        Table::from_iter([("policy".to_owned(), "mention".into()), ("physics".to_owned(), Value::Table(physics))]);
     let options = ProductOptions { defaults, ..args.run.options() };
     let mut stage = Stage::open(&args.run.product()?, spec, args.run.dir.as_deref(), &options).await?;
     stage.wait_until_polling(args.bots * 2).await?;
@@ -242,11 +244,17 @@ async fn speak(world: &World, room: &ChatSpec, rate: f64, due_us: &mut Vec<u64>)
         let number = due_us.len() as u64 + 1;
         let person = room.people[due_us.len() % room.people.len()];
         due_us.push(world.ledger().now_us());
-        let text = format!("what do you think of the weather today? #m{number}");
+        let text = format!("{} what do you think of the weather today? #m{number}", calls_of(world, room));
         if world.post(room.id, person, Post::text(text)).is_err() {
             return;
         }
     }
+}
+
+/// Mentions of all bots of a chat.
+fn calls_of(world: &World, room: &ChatSpec) -> String {
+    let bots = world.spec().bots.iter().filter(|bot| room.bots.contains(&bot.id));
+    bots.map(|bot| format!("@{}", bot.username)).collect::<Vec<_>>().join(" ")
 }
 
 /// A world of two chats, the second with a person for each message that is asked there.
@@ -278,13 +286,13 @@ async fn abuse(world: &World, room: &ChatSpec, provoked: &mut u64) {
         match round % 3 {
             0 => {
                 let wish = PROVOKED[(round / 3 % PROVOKED.len() as u64) as usize];
-                let text = format!("{wish} #m{}", ABUSE_FROM + round);
+                let text = format!("{} {wish} #m{}", calls_of(world, room), ABUSE_FROM + round);
                 *provoked += u64::from(world.post(room.id, member, Post::text(text)).is_ok());
             }
             1 => drop(world.post(room.id, member, Post::text("/stop"))),
             _ => drop(world.post(room.id, member, Post::text("/forgetme"))),
         }
-        if round % 30 == 15 {
+        if round % 30 == 0 {
             let _ = world.post(room.id, other, Post::text("good evening"));
         }
         round += 1;

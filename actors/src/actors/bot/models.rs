@@ -2,7 +2,7 @@
 //!
 //! This is the one retry layer: an answer that cannot be used is asked for again (`tries_per_model`), then the next
 //! model of the chain; when none of them answers and one may later, the turn keeps its claim and waits, at least as
-//! long as a provider asked for, until it is stale. A turn whose texts are kept back is given up after a few (I15).
+//! long as a provider asked for, until it is stale. A turn is given up with the second text that is kept back (I15).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -27,7 +27,7 @@ const MODELS_BACKOFF: BackoffSettings = BackoffSettings { first: Duration::from_
 const RECENT_TEXTS: usize = 20;
 
 /// Texts of one turn that are kept back before it is given up, whatever models there are.
-const KEPT_BACK_MAX: u32 = 4;
+const KEPT_BACK_MAX: u32 = 2;
 
 impl BotState {
     /// Asks the current model of the turn's chain.
@@ -149,8 +149,8 @@ impl BotState {
         self.keep_back(turn, label);
     }
 
-    /// A text that must not reach a chat is its turn's failure: another try, the next model, the first one again, but no
-    /// more than so many in a turn, whoever provokes them. Then the turn is given up: to claim it again buys the same.
+    /// A text that must not reach a chat is its turn's failure: the next model is asked, or the same one where there is no
+    /// other. The next such text ends the turn, whoever provokes them: to claim it again would buy the same.
     fn keep_back(&mut self, turn: TurnId, label: &'static str) {
         let place = self.jobs.get(&turn).map_or(0, |job| job.model);
         if let Some(model) = self.profile.spec.generation.models.get(place) {
@@ -162,15 +162,12 @@ impl BotState {
             return;
         };
         job.kept_back += 1;
-        if job.tries >= self.settings.tries_per_model.get() {
-            job.model += 1;
-            job.tries = 0;
-        }
         if job.kept_back >= KEPT_BACK_MAX {
             return self.drop_turn(turn, "kept_back", format!("kept back: {label}"));
         }
-        if job.model >= self.profile.spec.generation.models.len() {
-            job.model = 0;
+        if job.model + 1 < self.profile.spec.generation.models.len() {
+            job.model += 1;
+            job.tries = 0;
         }
         self.ask_model(turn);
     }

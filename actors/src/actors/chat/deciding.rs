@@ -82,6 +82,9 @@ impl ChatState {
             &here
         };
         let thread = at.map_or_else(|| memory.lively_topic(), |entry| entry.thread);
+        // Policy `every` looks at nothing but the entry.
+        let author = at.filter(|note| self.profile.spec.policy != ChatPolicy::Every && is_of_person(note));
+        let author = author.map(|note| note.author.id);
         let mut open = memory.open_at(now);
         open.retain(|turn| turn.thread == thread);
         let standing = Standing {
@@ -96,6 +99,7 @@ impl ChatState {
             stopped: self.node.people.is_stopped(self.profile.id, now),
             ahead_ms: Some(self.node.clock.telegram_ahead()),
             superseded: step.superseded,
+            turns_for_author: author.map_or(0, |author| memory.turns_for(author, now)),
         };
         let window = &memory.window;
         let scene = Scene { chat: &self.profile, cast, window, whole: window, standing: &standing, now };
@@ -113,6 +117,10 @@ impl ChatState {
         }
         memory.last_decision = number;
         memory.calms_down(thread, direction.calm_until, now);
+        if let Some(author) = author {
+            let paid = direction.speakers.iter().filter(|speaker| !matches!(speaker.act, Act::React { .. }));
+            paid.for_each(|_| memory.begin_for(author, now));
+        }
         metrics::counter!("botfleet_decisions_total", "verdict" => direction.verdict.as_str()).increment(1);
         let said = at.map_or(now, |note| standing.when(note).min(now));
         self.add_turns(number, &direction, (now, said), at, step);
@@ -215,6 +223,10 @@ impl ChatState {
         metrics::counter!("botfleet_turns_shed_total", "priority" => priority.to_string()).increment(1);
         Some(format!("shed: {open} turns are open, of which {most} may be"))
     }
+}
+
+fn is_of_person(note: &Note) -> bool {
+    note.fleet_bot.is_none() && note.author.kind.is_person()
 }
 
 /// The seed of a decision: the same for the same decision of the same chat, whenever it is replayed.

@@ -7,15 +7,19 @@ use std::sync::Arc;
 
 use super::albums::Albums;
 use crate::behaviour::note::Note;
+use crate::behaviour::physics::limits::SHARE_OF;
 use crate::behaviour::window::Window;
 use crate::domain::decision::OpenTurn;
-use crate::domain::ids::{BotId, DecisionNumber, InboxId, MessageId, Number, TelegramChatId, ThreadId};
+use crate::domain::ids::{BotId, DecisionNumber, InboxId, MessageId, Number, TelegramChatId, TelegramUserId, ThreadId};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 use crate::ports::store::ChatMemory;
 
 /// How many times the window's length is remembered by key only, to know late copies without the store.
 const KEYS_PER_ENTRY: usize = 8;
+
+/// Of how many turns it is remembered for whom they were begun: more than any chat begins in that time.
+const BEGUN_FOR_MAX: usize = 4096;
 
 /// A key, and when what it stands for happened.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -100,6 +104,8 @@ pub struct Memory {
     /// People here have been told that they talk to an AI.
     pub disclosed: bool,
     pub(super) albums: Albums,
+    /// Whom turns were begun for lately, oldest first.
+    begun_for: VecDeque<(Timestamp, TelegramUserId)>,
     entries_max: usize,
     numbers: HashMap<EntryKey, Number>,
     keys: Ring<Remembered>,
@@ -119,6 +125,7 @@ impl Memory {
             calm_topics: BTreeMap::new(),
             disclosed: loaded.disclosed,
             albums: Albums::default(),
+            begun_for: VecDeque::new(),
             entries_max,
             numbers: HashMap::new(),
             keys: Ring::new(entries_max * KEYS_PER_ENTRY),
@@ -205,6 +212,23 @@ impl Memory {
     pub fn open_at(&mut self, now: Timestamp) -> Vec<OpenTurn> {
         self.open.retain(|turn| turn.until > now);
         self.open.clone()
+    }
+
+    /// Turns that were begun for a person in the time of which they have a share.
+    pub fn turns_for(&mut self, person: TelegramUserId, now: Timestamp) -> u32 {
+        let since = now - SHARE_OF;
+        while self.begun_for.front().is_some_and(|(at, _)| *at <= since) {
+            self.begun_for.pop_front();
+        }
+        self.begun_for.iter().filter(|(_, of)| *of == person).count() as u32
+    }
+
+    /// A turn was begun for a person.
+    pub fn begin_for(&mut self, person: TelegramUserId, now: Timestamp) {
+        if self.begun_for.len() == BEGUN_FOR_MAX {
+            self.begun_for.pop_front();
+        }
+        self.begun_for.push_back((now, person));
     }
 
     /// A bot has spoken: its turn that was open longest is open no more.

@@ -26,7 +26,8 @@ pub(super) fn shut(scene: &Scene<'_>, entry: Option<&TranscriptEntry>, minute: u
         return Some(silence("calm", "the chat calms down: no talk among bots, and no openings"));
     }
     if let Some(most) = entry.filter(|_| by_person).and_then(|entry| share_is_spent(scene, entry)) {
-        let reason = format!("this person had {most} answers within ten minutes, and others are here as well");
+        let reason =
+            format!("this person had {most} answers or attempts within ten minutes, and others are here as well");
         return Some(silence("person_share", &reason));
     }
     let limit = reached(scene, entry)?;

@@ -14,6 +14,9 @@ use crate::domain::transcript::{EntryKind, TranscriptEntry};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
+/// The time of which a person has a share.
+pub const SHARE_OF: Duration = Duration::from_mins(10);
+
 /// A limit of loop physics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
@@ -99,26 +102,22 @@ pub fn pair_is_spent(scene: &Scene<'_>, one: BotId, other: BotId) -> bool {
     between.count() >= most as usize
 }
 
-/// The share of whoever wrote `entry`, when the fleet has answered them as often in ten minutes while others spoke there
-/// as well: nobody alone uses up a chat (I15).
+/// The share of whoever wrote `entry`, when it is used up in ten minutes while others spoke there as well: nobody alone
+/// uses up a chat (I15). Answers count, and turns that ended without one: a text that is kept back is paid for too.
 pub fn share_is_spent(scene: &Scene<'_>, entry: &TranscriptEntry) -> Option<u32> {
     let most = scene.chat.spec.physics.person_per_ten_minutes?;
-    let since = scene.now - 10 * MINUTE;
+    let since = scene.now - SHARE_OF;
     let lately = || messages(scene).take_while(|note| note.date > since);
-    if lately().filter(|note| note.fleet_bot.is_some()).count() < most as usize {
-        return None;
-    }
+    let is_spent = scene.standing.turns_for_author >= most
+        || lately().filter(|note| note.fleet_bot.is_some()).count() >= most as usize && {
+            // Newest first, so numbers fall.
+            let own: Vec<_> =
+                messages(scene).filter(|note| note.author.id == entry.author.id).map(|note| note.number).collect();
+            let is_own = |note: &Note| own.binary_search_by(|number| note.root.cmp(number)).is_ok();
+            lately().filter(|note| note.fleet_bot.is_some() && is_own(note)).count() >= most as usize
+        };
     let is_other = |note: &Note| note.author.kind.is_person() && note.author.id != entry.author.id;
-    if !lately().any(is_other) {
-        return None;
-    }
-    // Newest first, so numbers fall.
-    let own: Vec<_> =
-        messages(scene).filter(|note| note.author.id == entry.author.id).map(|note| note.number).collect();
-    let is_answer =
-        |note: &&Note| note.fleet_bot.is_some() && own.binary_search_by(|number| note.root.cmp(number)).is_ok();
-    let answers = lately().filter(is_answer).count();
-    (answers >= most as usize).then_some(most)
+    (is_spent && lately().any(is_other)).then_some(most)
 }
 
 /// Until when the chat calms down if it does so from now on; `None` where it does not.

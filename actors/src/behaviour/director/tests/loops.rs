@@ -173,6 +173,25 @@ fn a_pair_of_bots_rests_after_its_share_of_ten_minutes() {
 }
 
 #[test]
+fn what_was_kept_back_counts_to_a_persons_share() {
+    let mut room = Room::with(ChatPolicy::Mention, &["Deniz", "Nora"]);
+    room.chat.spec.physics.person_per_ten_minutes = Some(3);
+    let mut owner = Owner::new(room);
+    let mut ask = |author: i64, turns: u32| {
+        owner.number += 1;
+        let mut entry = says(owner.number, None, "@deniz_bot and?", 0);
+        entry.author.id = crate::domain::ids::TelegramUserId(author);
+        (entry.date, entry.root) = (owner.now, entry.number);
+        owner.room.standing.turns_for_author = turns;
+        let note = owner.room.hears(entry);
+        owner.decides(Some(&note)).speakers.len()
+    };
+    assert_eq!(ask(501, 3), 1, "alone with the fleet, a person may ask on");
+    assert_eq!(ask(502, 0), 1);
+    assert_eq!((ask(501, 2), ask(501, 3)), (1, 0));
+}
+
+#[test]
 fn nobody_alone_uses_up_a_chat_where_others_are() {
     let mut room = Room::with(ChatPolicy::Mention, &["Deniz", "Nora"]);
     room.chat.spec.physics.person_per_ten_minutes = Some(3);
