@@ -241,3 +241,36 @@ async fn i14_a_message_that_waits_for_a_shut_chat_finds_out_by_itself_that_it_is
     ends.sort_by_key(|state| state.as_str());
     assert_eq!(ends, [OutboxState::Rejected, OutboxState::Sent]);
 }
+
+/// Two messages wait for a pause of a day: one met it, one came after it.
+async fn behind_a_pause() -> Stage {
+    let mut stage = Scenery::new(1, 1).raise().await;
+    stage.telegram(0).out_of_reach(true);
+    stage.person_says(0, "one", &[0]);
+    stage.person_says(0, "two", &[0]);
+    stage.until("both wait", async |stage| stage.store.rows.depths().await.unwrap().outbox == 2).await;
+    stage.telegram(0).next_send(Step::Fail(TelegramError::RateLimited { retry_after: PAUSE_MAX }));
+    stage.telegram(0).out_of_reach(false);
+    stage.until("the bot pauses", async |stage| stage.bot(0).await.paused_chats == 1).await;
+    stage.let_time_pass_briefly().await;
+    assert_eq!(stage.store.rows.depths().await.unwrap().outbox, 2);
+    stage
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lifted_pause_sends_what_came_after_it_too() {
+    let stage = behind_a_pause().await;
+    assert!(stage.lift_pauses(0).await);
+    stage.until_at_rest().await;
+    assert_eq!(states(&stage).await, [OutboxState::Sent, OutboxState::Sent]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_outlives_its_time_in_a_pause_ends_then_and_not_after_the_pause() {
+    let stage = behind_a_pause().await;
+    let life = stage.scenery.plan.chats[0].pacing.stale_after;
+    assert!(life * 2 < PAUSE_MAX, "{life:?}");
+    tokio::time::sleep(life).await;
+    stage.until_at_rest().await;
+    assert_eq!(states(&stage).await, [OutboxState::Cancelled, OutboxState::Cancelled]);
+}

@@ -292,7 +292,7 @@ async fn abuse(world: &World, room: &ChatSpec, provoked: &mut u64) {
             1 => drop(world.post(room.id, member, Post::text("/stop"))),
             _ => drop(world.post(room.id, member, Post::text("/forgetme"))),
         }
-        if round % 30 == 0 {
+        if round.is_multiple_of(30) {
             let _ = world.post(room.id, other, Post::text("good evening"));
         }
         round += 1;

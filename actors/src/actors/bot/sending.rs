@@ -130,12 +130,10 @@ impl Sending {
         self.outgoing.values().filter(|out| matches!(out.stage, Stage::Held | Stage::Waiting)).count()
     }
 
-    /// Messages that wait to be sent again.
-    pub(super) fn paused(&self) -> Vec<OutboxId> {
-        let waits = |(id, out): (&OutboxId, &Outgoing)| {
-            (matches!(out.stage, Stage::Waiting) && out.failures > 0).then_some(*id)
-        };
-        self.outgoing.iter().filter_map(waits).collect()
+    /// Messages that wait to be sent, and which of them were tried before: a pause made these wait.
+    pub(super) fn paused(&self) -> Vec<(OutboxId, bool)> {
+        let waits = self.outgoing.iter().filter(|(_, out)| matches!(out.stage, Stage::Waiting));
+        waits.map(|(id, out)| (*id, out.failures > 0 || out.message.progress.attempts > 0)).collect()
     }
 
     /// Messages that wait although their time has come.
@@ -256,7 +254,8 @@ impl BotState {
             return;
         };
         out.stage = Stage::Waiting;
-        let wait = out.message.progress.due_at.since(now);
+        let (wait, life) = (out.message.progress.due_at.since(now), out.message.expires_at.since(now));
+        let wait = wait.min(life);
         if wait.is_zero() {
             self.on_send_due(outbox);
         } else {
@@ -314,7 +313,15 @@ impl BotState {
         }
         let wait = if left.is_zero() { self.sending.limiter.permit(out.message.chat).err() } else { Some(left) };
         if let Some(wait) = wait {
-            drop(self.myself.send_after(wait, move || BotMsg::SendDue(outbox)));
+            let life = out.message.expires_at.since(now);
+            if life.is_zero() {
+                let turn = out.message.turn;
+                for part in self.sending.parts_of(turn) {
+                    self.give_up(part, "could not be sent before it was stale");
+                }
+                return;
+            }
+            drop(self.myself.send_after(wait.min(life), move || BotMsg::SendDue(outbox)));
             return;
         }
         let Some(chat) = node.directory.chat_profile(out.message.chat) else {

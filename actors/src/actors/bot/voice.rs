@@ -137,8 +137,13 @@ impl BotState {
         self.node.voices.resumed(self.profile.id);
         self.node.tell([Hint::Silent(self.profile.id, self.node.voices.everywhere(self.profile.id, now))]);
         self.shorten_pauses(now, Some(reply));
-        for outbox in self.sending.paused() {
-            self.try_again(outbox, now);
+        for (outbox, tried) in self.sending.paused() {
+            if tried {
+                self.try_again(outbox, now);
+            } else {
+                // It may wait for a permit that the limiter would give only after the pause.
+                self.wait_until_due(outbox);
+            }
         }
         if self.me.is_some() {
             self.open_intake();
