@@ -243,10 +243,10 @@ impl Voices {
     }
 
     /// Whether it is time to try whether the bot can write there again; the next try comes later. A place that was not
-    /// known to be shut waits like one that was shut just now.
+    /// known to be shut is not known to be after this either, and waits like one that was shut just now.
     pub fn may_try(&self, bot: BotId, chat: ChatId) -> bool {
         self.change(|silent| {
-            let first = Closed { tries: 1, next: Instant::now() + self.wait(0), shut: true };
+            let first = Closed { tries: 1, next: Instant::now() + self.wait(0), shut: false };
             let place = silent.places.entry((bot, chat, None)).or_insert(first);
             let due = place.next <= Instant::now();
             if due {
@@ -335,6 +335,15 @@ mod tests {
         assert_eq!(voice(&voices), Voice::Now);
         voices.spoke(BOT, CHAT, None);
         assert!(voices.all_speak());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_place_that_is_only_tried_is_not_shut() {
+        let voices = Voices::default();
+        assert!(!voices.may_try(BOT, CHAT), "not at once");
+        assert_eq!(voice(&voices), Voice::Now);
+        tokio::time::advance(FIRST_TRY).await;
+        assert!(voices.may_try(BOT, CHAT));
     }
 
     #[tokio::test(start_paused = true)]

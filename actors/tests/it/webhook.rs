@@ -1,5 +1,7 @@
 //! Webhooks beside polling, and the change from one to the other: I1, I2.
 
+use std::time::Duration;
+
 use botfleet_actors::actors::bot::actor::BotHealth;
 use botfleet_actors::actors::bot::intake::DeliveryError;
 use botfleet_actors::domain::roster::DeliveryMode::{Polling, Webhook};
@@ -302,4 +304,19 @@ async fn a_replaced_token_brings_its_secret_to_telegram() {
     until_receiving(&stage, 0).await;
     let after = stage.telegram(0).webhook().unwrap().secret;
     assert_ne!(before, after, "every node makes the same secret of the token that is in use");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_of_polls_outlives_changes_of_the_way() {
+    let stage = Scenery::new(1, 1).raise().await;
+    let pause = Duration::from_secs(600);
+    stage.telegram(0).every_poll(Some(Step::Fail(TelegramError::RateLimited { retry_after: pause })));
+    stage.until("it is told", async |stage| matches!(stage.bot(0).await.health, BotHealth::Degraded(_))).await;
+    stage.telegram(0).every_poll(None);
+    let polls = stage.telegram(0).offsets().len();
+    stage.set_delivery(0, Webhook).await.unwrap();
+    stage.set_delivery(0, Polling).await.unwrap();
+    tokio::time::sleep(pause * 9 / 10).await;
+    assert_eq!(stage.telegram(0).offsets().len(), polls);
+    until_polling(&stage, 0).await;
 }

@@ -221,6 +221,8 @@ fn happens() -> impl Strategy<Value = Happens> {
 fn incoming(stage: &Stage, happens: &Happens) -> Incoming {
     let date = at(happens.seconds);
     let message = |id: i64, what: fn(Message) -> Event| {
+        // Far from the ids of what `still_answers` says.
+        let id = if id == 0 { 0 } else { 10_000 + id };
         happened(stage, id, |message| what(Message { date, author: person(), ..message }))
     };
     match happens.kind {
@@ -280,4 +282,22 @@ proptest! {
             }
         });
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn i2_a_bot_that_is_brought_a_message_twice_answers_it_once() {
+    let stage = Scenery::new(2, 1).raise().await;
+    let message = happened(&stage, 5, Event::Message);
+    stage.telegram(0).receive(1, message.clone());
+    stage.telegram(1).receive(1, message.clone());
+    stage.telegram(1).receive(2, message.clone());
+    stage.until_sent(2).await;
+    stage.until_at_rest().await;
+    let mut stage = stage.killed().await.raise().await;
+    for bot in 0..2 {
+        stage.telegram(bot).receive(10, message.clone());
+    }
+    stage.until_at_rest().await;
+    still_answers(&mut stage).await;
+    assert_eq!(stage.journal().sent_texts().len(), 3, "each bot once, and the last call");
 }

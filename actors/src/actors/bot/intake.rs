@@ -30,6 +30,7 @@ use crate::domain::commit::operation::{Applied, Operation, Receive, Refusal, Set
 use crate::domain::ids::{BotId, ChatId, TelegramChatId, TelegramUserId};
 use crate::domain::inbox::{InboxRow, Outcome, OutcomeKind, Source};
 use crate::domain::incoming::{AuthorKind, ChatKind, Event, Incoming};
+use crate::domain::pause::PAUSE_MAX;
 use crate::domain::people::{OPTED_OUT, TOMBSTONE};
 use crate::domain::roster::{DeliveryChoice, DeliveryMode};
 use crate::domain::silence::Silence;
@@ -383,7 +384,7 @@ impl BotState {
 
     /// Tells Telegram where to bring updates; the address is stored before, so that it is known as our own.
     fn set_webhook(&mut self) {
-        if self.is_closing() {
+        if self.is_closing() || self.waits_for_pause(BotMsg::SetWebhook) {
             return;
         }
         let Some(target) = self.webhook_target() else {
@@ -406,7 +407,7 @@ impl BotState {
 
     pub(super) fn on_webhook_set(&mut self, generation: u64, result: Result<(), TelegramError>) {
         if generation != self.intake.generation || self.is_closing() {
-            return;
+            return self.note_limit(&result);
         }
         match result {
             Ok(()) => {
@@ -425,6 +426,9 @@ impl BotState {
     }
 
     fn delete_webhook(&mut self) {
+        if self.waits_for_pause(BotMsg::DeleteWebhook) {
+            return;
+        }
         let (api, myself, generation) = (Arc::clone(&self.api), self.myself.clone(), self.intake.generation);
         self.tasks.spawn(async move {
             let _ =
@@ -440,7 +444,7 @@ impl BotState {
 
     pub(super) fn on_webhook_deleted(&mut self, generation: u64, result: Result<(), TelegramError>) {
         if generation != self.intake.generation || self.is_closing() {
-            return;
+            return self.note_limit(&result);
         }
         match result {
             Ok(()) => self.open_intake(),
@@ -450,7 +454,7 @@ impl BotState {
 
     /// Asks Telegram how the webhook does: now and then in its own mode, and when it keeps the bot from polling.
     pub(super) fn look_at_webhook(&mut self, generation: u64) {
-        if generation != self.intake.generation || self.is_closing() {
+        if generation != self.intake.generation || self.is_closing() || self.waits_for_pause(BotMsg::LookAtWebhook) {
             return;
         }
         let (api, myself) = (Arc::clone(&self.api), self.myself.clone());
@@ -461,7 +465,7 @@ impl BotState {
 
     pub(super) fn on_webhook_seen(&mut self, generation: u64, result: Result<WebhookStatus, TelegramError>) {
         if generation != self.intake.generation || self.is_closing() {
-            return;
+            return self.note_limit(&result);
         }
         let status = match result {
             Ok(status) => status,
@@ -508,6 +512,19 @@ impl BotState {
         drop(self.myself.send_after(FOREIGN_RETRY, move || BotMsg::LookAtWebhook(generation)));
     }
 
+    /// Whether Telegram asked the bot for a pause of its calls; then it goes on with `again` after that.
+    pub(super) fn waits_for_pause(&self, again: fn(u64) -> BotMsg) -> bool {
+        let (wait, generation) = (self.sending.limiter.calls_pause(), self.intake.generation);
+        wait.map(|wait| drop(self.myself.send_after(wait, move || again(generation)))).is_some()
+    }
+
+    /// An answer came too late to matter, but for the pause that it asks for.
+    pub(super) fn note_limit<T>(&mut self, result: &Result<T, TelegramError>) {
+        if let Err(TelegramError::RateLimited { retry_after }) = result {
+            self.on_limited(None, *retry_after);
+        }
+    }
+
     /// A call about webhooks failed: it is repeated, since none of them does harm when done twice.
     fn webhook_failed(&mut self, error: &TelegramError, what: &str, again: fn(u64) -> BotMsg) {
         self.intake.failures += 1;
@@ -519,7 +536,7 @@ impl BotState {
         let wait = match error {
             TelegramError::RateLimited { retry_after } => {
                 self.on_limited(None, *retry_after);
-                *retry_after
+                (*retry_after).min(PAUSE_MAX)
             }
             _ => POLL_BACKOFF.wait(self.intake.failures, self.node.jitter.next()),
         };

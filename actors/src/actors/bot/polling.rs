@@ -19,6 +19,7 @@ use crate::actors::node::Node;
 use crate::domain::commit::operation::{Applied, Ingest, Operation, Refusal};
 use crate::domain::ids::ChatId;
 use crate::domain::inbox::InboxRow;
+use crate::domain::pause::PAUSE_MAX;
 use crate::domain::roster::BotProfile;
 use crate::policy::backoff::BackoffSettings;
 use crate::ports::telegram::{Me, ReceivedUpdate, TelegramError};
@@ -181,7 +182,10 @@ impl BotState {
     }
 
     pub(super) fn poll(&mut self) {
-        if self.is_closing() || !self.intake.polls() || !self.polling.may_begin() {
+        if self.is_closing() || !self.intake.polls() || self.waits_for_pause(BotMsg::Poll) {
+            return;
+        }
+        if !self.polling.may_begin() {
             return;
         }
         let generation = self.intake.generation;
@@ -225,7 +229,7 @@ impl BotState {
     /// What an earlier poll brings after the way has changed is left with Telegram: nobody has confirmed it.
     pub(super) fn on_polled(&mut self, generation: u64, result: Result<Vec<ReceivedUpdate>, TelegramError>) {
         if generation != self.intake.generation {
-            return;
+            return self.note_limit(&result);
         }
         match result {
             Ok(updates) => {
@@ -256,7 +260,7 @@ impl BotState {
         let wait = match error {
             TelegramError::RateLimited { retry_after } => {
                 self.on_limited(None, *retry_after);
-                *retry_after
+                (*retry_after).min(PAUSE_MAX)
             }
             _ => POLL_BACKOFF.wait(self.polling.failures, self.node.jitter.next()),
         };

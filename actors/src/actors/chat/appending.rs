@@ -127,7 +127,7 @@ impl ChatState {
             let again = memory.entry(number).filter(|entry| entry.inbox == inbox).cloned();
             let decision = match (&again, heard_by) {
                 (Some(entry), _) => self.decide(Occasion::Entry { entry, heard_by }, Some(entry), step),
-                (None, Some(heard_by)) if wakes => {
+                (None, Some(heard_by)) if wakes && self.hears(number, heard_by) => {
                     self.decide(Occasion::Copy { entry: &copy, heard_by }, Some(&copy), step)
                 }
                 (None, _) => None,
@@ -156,6 +156,9 @@ impl ChatState {
         step.entries.push((*entry).clone());
         let whole = memory.window.back().filter(|_| last_part && wakes).cloned();
         let turns = step.turns.len();
+        if let Some((last, bot)) = whole.as_ref().zip(heard_by) {
+            self.hears(last.number, bot);
+        }
         let decision =
             whole.and_then(|last| self.decide(Occasion::Entry { entry: &last, heard_by }, Some(&last), step));
         if let (Some(album), Some(memory)) = (entry.album().filter(|_| step.turns.len() == turns), self.memory.as_mut())

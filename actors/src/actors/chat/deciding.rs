@@ -16,7 +16,7 @@ use crate::behaviour::note::Note;
 use crate::behaviour::rhythm::{Rhythm, next_tick};
 use crate::behaviour::scene::{CastMember, Occasion, Scene};
 use crate::domain::decision::{Cause, Decision, OpenTurn, Standing};
-use crate::domain::ids::{DecisionNumber, Number, ThreadId};
+use crate::domain::ids::{BotId, DecisionNumber, Number, ThreadId};
 use crate::domain::roster::ChatPolicy;
 use crate::domain::silence::Silence;
 use crate::domain::time::Timestamp;
@@ -60,6 +60,13 @@ impl ChatState {
         }
     }
 
+    /// Whether the director is to see a bot's copy: only policy `every` looks at more than the first of an entry, and
+    /// at one for each bot.
+    pub(super) fn hears(&mut self, number: Number, bot: BotId) -> bool {
+        let every = self.profile.spec.policy == ChatPolicy::Every;
+        self.memory.as_mut().is_some_and(|memory| every && memory.hears(number, bot))
+    }
+
     /// Asks the director; its speakers' turns join the step.
     pub(super) fn decide(
         &mut self,
@@ -69,7 +76,7 @@ impl ChatState {
     ) -> Option<DecisionNumber> {
         let now = self.node.clock.now();
         let silent = self.silent_here(at.and_then(|note| note.thread), now);
-        self.want_the_absent();
+        self.want_the_absent(&silent);
         let memory = self.memory.as_mut()?;
         let number = DecisionNumber(memory.last_decision.0 + 1);
         let seed = decision_seed(self.profile.id.0, number);

@@ -9,7 +9,10 @@ use ractor::ActorRef;
 use super::actor::{ChatMsg, ChatState, Content, Delivery, in_time};
 use super::memory::Memory;
 use crate::actors::node::Node;
+use crate::behaviour::director::every;
 use crate::domain::inbox::{InboxRow, Source};
+use crate::domain::roster::ChatPolicy;
+use crate::ports::archive::{DECISIONS_MAX, DecisionQuery};
 use crate::ports::store::StoreError;
 
 /// Rows read from the store at once.
@@ -48,6 +51,15 @@ impl ChatState {
                 let (entries, rows) = (self.settings.window_entries.get(), self.settings.rows_waiting.get());
                 let mut memory = Memory::new(loaded, entries, rows, node.clock.now());
                 memory.doubt(self.refusals > 0);
+                if self.profile.spec.policy == ChatPolicy::Every {
+                    let lately = DecisionQuery { limit: DECISIONS_MAX, ..DecisionQuery::default() };
+                    match in_time(node.store.decisions(self.profile.id, &lately)).await {
+                        Ok(decisions) => decisions.iter().rev().filter_map(every::heard).for_each(|(number, bot)| {
+                            memory.hears(number, bot);
+                        }),
+                        Err(error) => return self.store_failed(myself, &error),
+                    }
+                }
                 self.memory = Some(memory);
                 self.read_store(myself).await;
             }

@@ -18,6 +18,9 @@ use crate::ports::store::ChatMemory;
 /// How many times the window's length is remembered by key only, to know late copies without the store.
 const KEYS_PER_ENTRY: usize = 8;
 
+/// Of how many copies for each entry of the window it is remembered that they were decided on.
+const HEARD_PER_ENTRY: usize = 4;
+
 /// Of how many turns it is remembered for whom they were begun: more than any chat begins in that time.
 const BEGUN_FOR_MAX: usize = 4096;
 
@@ -104,6 +107,8 @@ pub struct Memory {
     /// People here have been told that they talk to an AI.
     pub disclosed: bool,
     pub(super) albums: Albums,
+    /// Which bots' copies of which entries the director of policy `every` has seen.
+    heard: Ring<(Number, BotId)>,
     /// Whom turns were begun for lately, oldest first.
     begun_for: VecDeque<(Timestamp, TelegramUserId)>,
     entries_max: usize,
@@ -125,6 +130,7 @@ impl Memory {
             calm_topics: BTreeMap::new(),
             disclosed: loaded.disclosed,
             albums: Albums::default(),
+            heard: Ring::new(entries_max * HEARD_PER_ENTRY),
             begun_for: VecDeque::new(),
             entries_max,
             numbers: HashMap::new(),
@@ -212,6 +218,14 @@ impl Memory {
     pub fn open_at(&mut self, now: Timestamp) -> Vec<OpenTurn> {
         self.open.retain(|turn| turn.until > now);
         self.open.clone()
+    }
+
+    /// A bot's copy of an entry is about to be decided on; false when one was before: Telegram may bring a message to a
+    /// bot twice, as two updates.
+    pub fn hears(&mut self, number: Number, bot: BotId) -> bool {
+        let new = !self.heard.members.contains(&(number, bot));
+        self.heard.insert((number, bot));
+        new
     }
 
     /// Turns that were begun for a person in the time of which they have a share.

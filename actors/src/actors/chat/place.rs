@@ -74,16 +74,18 @@ impl ChatState {
         silent
     }
 
-    /// Somebody spoke here while bots cannot: those that may are to find out whether they can again.
-    pub(super) fn want_the_absent(&mut self) {
+    /// Somebody spoke here while bots cannot: those that may are to find out whether they can again. `silent` tells of
+    /// them all, whether the chat heard of it or a refusal told this node.
+    pub(super) fn want_the_absent(&mut self, silent: &BTreeMap<BotId, Silence>) {
         let often = WANTED_EVERY.min(self.node.voices.first_try());
         let lately = |at: &Instant| at.elapsed() < often;
-        if self.absent.is_empty() || self.wanted_at.as_ref().is_some_and(lately) {
+        let mut absent = silent.iter().filter(|(_, why)| **why == Silence::Absent).peekable();
+        if absent.peek().is_none() || self.wanted_at.as_ref().is_some_and(lately) {
             return;
         }
         self.wanted_at = Some(Instant::now());
         let chat = self.profile.id;
-        self.node.tell(self.absent.iter().map(|bot| Hint::Wanted(*bot, chat)));
+        self.node.tell(absent.map(|(bot, _)| Hint::Wanted(*bot, chat)));
     }
 
     /// The group became a supergroup: the same chat under another id.

@@ -6,9 +6,18 @@ use serde_json::json;
 
 use super::{Direction, Speaker, TO_PERSON, has_text, reading_time};
 use crate::behaviour::scene::Scene;
-use crate::domain::ids::BotId;
+use crate::domain::decision::{Cause, Decision};
+use crate::domain::ids::{BotId, Number};
+use crate::domain::roster::ChatPolicy;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 use crate::domain::turn::Act;
+
+/// The entry of a recorded decision of this policy, and the bot that had received it.
+pub fn heard(decision: &Decision) -> Option<(Number, BotId)> {
+    let Cause::Entry(number) = decision.cause else { return None };
+    let heard_by = decision.inputs.get("heard_by")?.as_i64()?;
+    (decision.policy == ChatPolicy::Every.as_str()).then_some((number, BotId(heard_by)))
+}
 
 /// The answer of the bot that received `entry`; `None` for what no person wrote.
 pub(super) fn on_entry(scene: &Scene<'_>, entry: &TranscriptEntry, heard_by: BotId, seed: u64) -> Option<Direction> {

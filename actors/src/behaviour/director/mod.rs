@@ -16,7 +16,7 @@ pub mod address;
 mod disagree;
 mod edit;
 pub mod energy;
-mod every;
+pub mod every;
 mod factors;
 mod filters;
 mod gate;
