@@ -224,6 +224,7 @@ impl RunningFleet {
     }
 
     pub(super) fn begin_stopping(&self) {
+        self.health.fall_silent();
         self.stopping.store(true, Ordering::Release);
     }
 

@@ -22,6 +22,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -83,6 +84,8 @@ pub(super) struct HealthWatch {
     redis: bool,
     since: Instant,
     known: Mutex<Known>,
+    /// The node is coming to its end: what stands still then is meant to.
+    stopping: AtomicBool,
     /// Rises when the first probes of the providers are over.
     probed: watch::Sender<bool>,
 }
@@ -138,7 +141,13 @@ impl HealthWatch {
     pub(super) fn new(node: Arc<Node>, fleet: ActorRef<FleetMsg>, watched: Watched) -> Self {
         let Watched { telegram, providers, folder, redis } = watched;
         let (since, known, probed) = (Instant::now(), Mutex::default(), watch::Sender::new(providers.is_empty()));
-        Self { node, fleet, telegram, providers, folder, redis, since, known, probed }
+        let stopping = AtomicBool::new(false);
+        Self { node, fleet, telegram, providers, folder, redis, since, known, stopping, probed }
+    }
+
+    /// Nobody is told any more: the node is coming to its end.
+    pub(super) fn fall_silent(&self) {
+        self.stopping.store(true, Ordering::Release);
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -157,8 +166,10 @@ impl HealthWatch {
                 self.look(LOOK_WITHIN).await;
                 self.look_at_budgets().await;
                 let health = self.report();
-                self.tell(&health);
-                heard(&health);
+                if !self.stopping.load(Ordering::Acquire) {
+                    self.tell(&health);
+                    heard(&health);
+                }
             }
         };
         tokio::join!(probes, store, looks);
