@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use botfleet_actors::domain::commit::operation::{LiftPauses, Operation};
 use botfleet_actors::domain::incoming::{ChatKind, Event, Incoming};
 use botfleet_actors::domain::outbox::OutboxState;
 use botfleet_actors::domain::pause::{PAUSE_MAX, Pause};
@@ -273,4 +274,22 @@ async fn what_outlives_its_time_in_a_pause_ends_then_and_not_after_the_pause() {
     tokio::time::sleep(life).await;
     stage.until_at_rest().await;
     assert_eq!(states(&stage).await, [OutboxState::Cancelled, OutboxState::Cancelled]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_was_lifted_before_its_messages_were_read_holds_none_of_them() {
+    let stage = behind_a_pause().await;
+    let lift = LiftPauses { bot: stage.bots[0], epoch: stage.tenure.epoch, until: stage.node.clock.now() };
+    stage.store.rows.commit(vec![Operation::LiftPauses(lift)]).await.unwrap()[0].as_ref().unwrap();
+    let stage = stage.killed().await.raise().await;
+    stage.until_at_rest().await;
+    assert_eq!(states(&stage).await, [OutboxState::Sent, OutboxState::Sent]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_is_lifted_while_a_bot_begins_is_lifted() {
+    let stage = behind_a_pause().await.killed().await.raise().await;
+    assert!(stage.lift_pauses(0).await);
+    stage.until_at_rest().await;
+    assert_eq!(states(&stage).await, [OutboxState::Sent, OutboxState::Sent]);
 }

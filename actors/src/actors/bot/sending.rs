@@ -13,6 +13,7 @@ use tokio::task::AbortHandle;
 
 use super::actor::{BotMsg, BotState};
 use super::settings::BotSettings;
+use super::settling::SEND_BACKOFF;
 use crate::actors::committer::{CommitError, CommitResult, STORE_RETRY};
 use crate::actors::voices::Voice;
 use crate::behaviour::interruption::Pending;
@@ -45,6 +46,8 @@ pub(super) struct Sending {
     /// Messages in memory of each turn.
     pub(super) turns: HashMap<TurnId, Vec<OutboxId>>,
     pub(super) sent: u64,
+    /// A person has lifted all pauses: those that are being read from the store hold no more.
+    pub(super) lifted: bool,
     /// Messages whose events reached no chat in memory, and whose chats are told when these are stored.
     pub(super) untold: HashMap<OutboxId, ChatId>,
     /// "typing" that is being shown, and where.
@@ -83,6 +86,7 @@ impl Sending {
             outgoing: HashMap::new(),
             turns: HashMap::new(),
             sent: 0,
+            lifted: false,
             untold: HashMap::new(),
             typing: Vec::new(),
         }
@@ -130,10 +134,15 @@ impl Sending {
         self.outgoing.values().filter(|out| matches!(out.stage, Stage::Held | Stage::Waiting)).count()
     }
 
-    /// Messages that wait to be sent, and which of them were tried before: a pause made these wait.
-    pub(super) fn paused(&self) -> Vec<(OutboxId, bool)> {
+    /// Messages that wait to be sent, and when they are due now that no pause holds any more: what was tried at once,
+    /// what a pause put off before that no later than after any other failure.
+    pub(super) fn unpaused(&self, now: Timestamp) -> Vec<(OutboxId, Timestamp)> {
         let waits = self.outgoing.iter().filter(|(_, out)| matches!(out.stage, Stage::Waiting));
-        waits.map(|(id, out)| (*id, out.failures > 0 || out.message.progress.attempts > 0)).collect()
+        let due = |out: &Outgoing| {
+            let tried = out.failures > 0 || out.message.progress.attempts > 0;
+            out.message.progress.due_at.min(if tried { now } else { now + SEND_BACKOFF.max })
+        };
+        waits.map(|(id, out)| (*id, due(out))).collect()
     }
 
     /// Messages that wait although their time has come.
@@ -227,8 +236,14 @@ impl BotState {
     }
 
     /// A stored message that nobody works on.
-    pub(super) fn queue_message(&mut self, message: OutboxMessage) {
+    pub(super) fn queue_message(&mut self, mut message: OutboxMessage) {
         let (id, turn) = (message.id, message.turn);
+        if message.progress.attempts > 0 {
+            // It was put off by a pause, which has a row of its own, and which a person may have lifted.
+            let pause = self.sending.limiter.pause_left(message.chat).unwrap_or_default();
+            let latest = self.node.clock.now() + pause.max(SEND_BACKOFF.max);
+            message.progress.due_at = message.progress.due_at.min(latest);
+        }
         let stage = if self.sending.knows_turn(turn) { Stage::Held } else { Stage::Waiting };
         let waits = matches!(stage, Stage::Waiting);
         self.sending.remember(message, stage);

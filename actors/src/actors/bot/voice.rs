@@ -72,6 +72,9 @@ impl BotState {
 
     /// Pauses that a process before this one was asked for. None is believed beyond what one may be.
     pub(super) fn resume_pauses(&mut self, mut pauses: Vec<Pause>) {
+        if self.sending.lifted {
+            return;
+        }
         let now = self.node.clock.now();
         let longest = now + PAUSE_MAX;
         if pauses.iter().any(|pause| pause.until > longest) {
@@ -134,16 +137,13 @@ impl BotState {
         let now = self.node.clock.now();
         tracing::warn!(bot.id = %self.profile.id, "a person lifted the pauses that telegram asked for");
         self.sending.limiter.lift();
+        self.sending.lifted = true;
         self.node.voices.resumed(self.profile.id);
         self.node.tell([Hint::Silent(self.profile.id, self.node.voices.everywhere(self.profile.id, now))]);
         self.shorten_pauses(now, Some(reply));
-        for (outbox, tried) in self.sending.paused() {
-            if tried {
-                self.try_again(outbox, now);
-            } else {
-                // It may wait for a permit that the limiter would give only after the pause.
-                self.wait_until_due(outbox);
-            }
+        // Those that are due wait for a permit that the limiter would have given only after the pause.
+        for (outbox, due_at) in self.sending.unpaused(now) {
+            self.try_again(outbox, due_at);
         }
         if self.me.is_some() {
             self.open_intake();

@@ -171,6 +171,10 @@ pub struct ChatState {
     /// Rises with each reading of the store: results of older commits no longer concern us.
     pub(super) generation: u64,
     pub(super) commits_in_flight: usize,
+    /// Commits that the committer has not answered, those of earlier pictures of the store among them.
+    pub(super) commits_unanswered: usize,
+    /// The store is to be read again once they are answered.
+    pub(super) reload_waits: bool,
     /// Commits refused in a row.
     pub(super) refusals: u32,
     /// Rows go one at a time, since one of them is refused again and again.
@@ -250,6 +254,8 @@ impl Actor for ChatActor {
             rows: args.rows,
             generation: 0,
             commits_in_flight: 0,
+            commits_unanswered: 0,
+            reload_waits: false,
             refusals: 0,
             isolation: None,
             last_news: tokio::time::Instant::now(),
@@ -401,6 +407,7 @@ impl ChatState {
             disclosed: self.memory.as_ref().is_some_and(|memory| memory.disclosed),
         };
         self.commits_in_flight += 1;
+        self.commits_unanswered += 1;
         let (here, away): (Vec<_>, Vec<_>) = step
             .jobs
             .into_iter()
@@ -423,7 +430,11 @@ impl ChatState {
     }
 
     async fn on_advanced(&mut self, myself: &ActorRef<ChatMsg>, generation: u64, result: &CommitResult) {
+        self.commits_unanswered = self.commits_unanswered.saturating_sub(1);
         if generation != self.generation {
+            if self.commits_unanswered == 0 && std::mem::take(&mut self.reload_waits) {
+                self.reload(myself).await;
+            }
             return;
         }
         self.commits_in_flight -= 1;

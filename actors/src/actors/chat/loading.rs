@@ -32,6 +32,9 @@ pub(super) fn content_of(node: &Node, row: &InboxRow) -> Content {
 
 impl ChatState {
     /// Forgets everything and reads the store; tries again later when it does not answer. An outage kills nobody.
+    ///
+    /// Commits under way are waited for: one that succeeds after the store was read would stand in the place of an entry
+    /// that this picture numbers alike, and let a later commit in before it (I3).
     pub(super) async fn reload(&mut self, myself: &ActorRef<ChatMsg>) {
         if self.leaving {
             return;
@@ -39,6 +42,10 @@ impl ChatState {
         self.memory = None;
         self.generation += 1;
         self.commits_in_flight = 0;
+        self.reload_waits = self.commits_unanswered > 0;
+        if self.reload_waits {
+            return;
+        }
         let node = Arc::clone(&self.node);
         match in_time(node.store.chat_memory(self.profile.id, self.settings.window_entries.get())).await {
             Ok(loaded) => {
