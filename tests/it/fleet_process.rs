@@ -17,8 +17,17 @@ use crate::fleet_stage::{DEADLINE, FleetStage, PROVIDER_KEY, binary, options};
 /// Starts the program again on the files of a stage; gives its exit code and what it told.
 async fn another(stage: &FleetStage, flags: &[&str]) -> (Option<i32>, String) {
     let files = stage.product.files();
-    let mut command = Command::new(binary());
-    command.arg("run").arg("--config").arg(files.config()).arg("--manifest").arg(files.manifest()).args(flags);
+    // A shell may have ignored the signal of a closed terminal (nohup), and who is ignored by the parent is not heard.
+    let mut command = Command::new("env");
+    command
+        .arg("--default-signal=HUP")
+        .arg(binary())
+        .arg("run")
+        .arg("--config")
+        .arg(files.config())
+        .arg("--manifest")
+        .arg(files.manifest())
+        .args(flags);
     command.current_dir(files.dir()).stdin(Stdio::null()).kill_on_drop(true);
     let output = tokio::time::timeout(DEADLINE, command.output()).await.expect("it ends by itself").unwrap();
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
