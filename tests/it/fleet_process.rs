@@ -66,7 +66,7 @@ async fn a_fleet_whose_stdout_nobody_reads_works_and_a_closed_terminal_ends_it_i
         stage.until_sent(1).await;
         let pid = Pid::from_raw(child.id().unwrap().try_into().unwrap()).unwrap();
         kill_process(pid, Signal::HUP).unwrap();
-        let ended = tokio::time::timeout(3 * DEADLINE, child.wait()).await.expect("it ends").unwrap();
+        let ended = tokio::time::timeout(DEADLINE, child.wait()).await.expect("it ends").unwrap();
         assert_eq!(ended.code(), Some(0), "in good order, with {flags:?}");
     }
 }

@@ -512,7 +512,7 @@ impl BotState {
         drop(self.myself.send_after(FOREIGN_RETRY, move || BotMsg::LookAtWebhook(generation)));
     }
 
-    /// Whether Telegram asked the bot for a pause of its calls; then it goes on with `again` after that.
+    /// True while a pause of calls holds; `again` follows when it is over.
     pub(super) fn waits_for_pause(&self, again: fn(u64) -> BotMsg) -> bool {
         let (wait, generation) = (self.sending.limiter.calls_pause(), self.intake.generation);
         wait.map(|wait| drop(self.myself.send_after(wait, move || again(generation)))).is_some()

@@ -288,6 +288,12 @@ impl BotState {
         }
     }
 
+    fn give_up_turn(&mut self, turn: TurnId, reason: &str) {
+        for part in self.sending.parts_of(turn) {
+            self.give_up(part, reason);
+        }
+    }
+
     /// Begins a waiting message if the limiter lets it.
     pub(super) fn on_send_due(&mut self, outbox: OutboxId) {
         let node = Arc::clone(&self.node);
@@ -321,9 +327,7 @@ impl BotState {
                 return;
             }
             let turn = out.message.turn;
-            for part in self.sending.parts_of(turn) {
-                self.give_up(part, &format!("could not speak: {why}"));
-            }
+            self.give_up_turn(turn, &format!("could not speak: {why}"));
             return;
         }
         let wait = if left.is_zero() { self.sending.limiter.permit(out.message.chat).err() } else { Some(left) };
@@ -331,9 +335,7 @@ impl BotState {
             let life = out.message.expires_at.since(now);
             if life.is_zero() {
                 let turn = out.message.turn;
-                for part in self.sending.parts_of(turn) {
-                    self.give_up(part, "could not be sent before it was stale");
-                }
+                self.give_up_turn(turn, "could not be sent before it was stale");
                 return;
             }
             drop(self.myself.send_after(wait.min(life), move || BotMsg::SendDue(outbox)));
@@ -341,9 +343,7 @@ impl BotState {
         }
         let Some(chat) = node.directory.chat_profile(out.message.chat) else {
             let turn = out.message.turn;
-            for part in self.sending.parts_of(turn) {
-                self.give_up(part, "the chat is no longer in the manifest");
-            }
+            self.give_up_turn(turn, "the chat is no longer in the manifest");
             return;
         };
         out.stage = Stage::Beginning;

@@ -60,8 +60,8 @@ impl ChatState {
         }
     }
 
-    /// Whether the director is to see a bot's copy: only policy `every` looks at more than the first of an entry, and
-    /// at one for each bot.
+    /// Notes a bot's copy; true when the director is to see it. Only policy `every` looks at more than the first copy of
+    /// an entry, and at one for each bot.
     pub(super) fn hears(&mut self, number: Number, bot: BotId) -> bool {
         let every = self.profile.spec.policy == ChatPolicy::Every;
         self.memory.as_mut().is_some_and(|memory| every && memory.hears(number, bot))

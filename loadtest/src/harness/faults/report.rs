@@ -67,10 +67,10 @@ impl FaultsReport {
         self.breaches.is_empty()
     }
 
-    /// Whether nothing else was breached than that messages are unknown which no send explains: a kill came between the
-    /// commit of their `sending` and the call. On a busy machine that is a whole batch.
-    pub fn is_window_of_a_kill(&self) -> bool {
-        self.breaches.len() == 1 && self.kills > 0 && self.checker.breaches.unknown_beyond_doubt > 0
+    /// Whether nothing else was breached than that one message is unknown which no send explains.
+    pub fn is_one_unknown_too_many(&self) -> bool {
+        let found = self.checker.breaches;
+        self.breaches.len() == 1 && found.unknown_beyond_doubt == 1
     }
 
     /// Judges: fills in verdict and breaches.

@@ -76,7 +76,7 @@ pub(super) async fn hold(
     }
 }
 
-/// Who must answer where.
+/// The bots, and the places in which each must answer.
 fn seats(world: &World) -> BTreeSet<Seat> {
     let mut seats = BTreeSet::new();
     for chat in &world.spec().chats {
