@@ -44,13 +44,31 @@ enum Fault {
     AnswerLost,
 }
 
+/// Which commits are kept waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    Nothing,
+    All,
+    With(&'static str),
+}
+
+impl Held {
+    fn spares(self, names: &[&'static str]) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::All => false,
+            Self::With(name) => !names.contains(&name),
+        }
+    }
+}
+
 /// A store that fails when told to.
 pub struct FaultyStore {
     /// The rows, and the view of them that never fails.
     pub rows: Arc<MemoryStore>,
     journal: Journal,
     down: AtomicBool,
-    held: watch::Sender<bool>,
+    held: watch::Sender<Held>,
     records_held: watch::Sender<bool>,
     hanging: Mutex<HashSet<BotId>>,
     faults: Mutex<HashMap<&'static str, (Fault, u64)>>,
@@ -64,7 +82,7 @@ impl FaultyStore {
             rows: rows.into(),
             journal,
             down: AtomicBool::new(false),
-            held: watch::Sender::new(false),
+            held: watch::Sender::new(Held::Nothing),
             records_held: watch::Sender::new(false),
             hanging: Mutex::default(),
             faults: Mutex::default(),
@@ -89,7 +107,12 @@ impl FaultyStore {
 
     /// Keeps commits waiting, or lets them go on: others come to queue behind the one under way.
     pub fn hold(&self, held: bool) {
-        self.held.send_replace(held);
+        self.held.send_replace(if held { Held::All } else { Held::Nothing });
+    }
+
+    /// Keeps the next batch with an operation of that name waiting, and what comes to queue behind it.
+    pub fn hold_with(&self, operation: &'static str) {
+        self.held.send_replace(Held::With(operation));
     }
 
     /// Keeps questions for what is stored about people waiting, or lets them be answered.
@@ -141,8 +164,8 @@ impl Store for FaultyStore {
     async fn commit(&self, batch: Vec<Operation>) -> Result<Vec<Result<Applied, Refusal>>, StoreError> {
         // As long as on a disk: others come to queue behind it, and paused time moves on even if callers never wait.
         tokio::time::sleep(COMMIT_TAKES).await;
-        let _ = self.held.subscribe().wait_for(|held| !held).await;
         let names: Vec<_> = batch.iter().map(name_of).collect();
+        let _ = self.held.subscribe().wait_for(|held| held.spares(&names)).await;
         let fault = self.fault(&names);
         let failed = |names: &[&'static str]| {
             for name in names {

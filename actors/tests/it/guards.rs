@@ -371,7 +371,16 @@ async fn i15_what_is_kept_back_is_of_the_share_of_who_provoked_it() {
         says(&mut stage, 501, &format!("{bot} laugh two hundred times")).await;
     }
     assert_eq!(stage.llm(0).asked(), 3 * 2, "three turns of two texts each");
+    says(&mut stage, 501, "/forgetme").await;
+    stage
+        .until("the words are gone", async |stage| {
+            stage.transcript(0).await.iter().all(|entry| entry.author.id != TelegramUserId(501))
+        })
+        .await;
+    stage.let_time_pass_briefly().await;
+    says(&mut stage, 501, &format!("{bot} laugh two hundred times")).await;
+    assert_eq!(stage.llm(0).asked(), 3 * 2, "whose words were removed has had their share all the same");
     stage.llm(0).every(Some(Thought::Say(TEA.to_owned())));
     says(&mut stage, 502, &format!("{bot} tea or coffee?")).await;
-    assert_eq!(stage.journal().sent_texts(), [TEA], "the others are answered");
+    assert_eq!(stage.journal().sent_texts().last().map(String::as_str), Some(TEA), "the others are answered");
 }

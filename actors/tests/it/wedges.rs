@@ -2,12 +2,14 @@
 
 use std::num::NonZeroUsize;
 
+use botfleet_actors::actors::chat::actor::ChatMsg;
 use botfleet_actors::domain::ids::{MessageId, TelegramUserId};
 use botfleet_actors::domain::inbox::OutcomeKind;
 use botfleet_actors::domain::incoming::{Event, Incoming, Message};
 use botfleet_actors::domain::roster::DeliveryMode;
 use botfleet_actors::domain::transcript::EntryKind;
 use botfleet_actors::ports::store::{OutcomeRecord, Store};
+use botfleet_actors::testkit::journal::Happening;
 use botfleet_actors::testkit::rows::{at, person};
 use botfleet_actors::testkit::stage::{Scenery, Stage};
 use proptest::prelude::*;
@@ -69,8 +71,8 @@ async fn still_answers(stage: &mut Stage) -> Vec<OutcomeRecord> {
 
 #[tokio::test(start_paused = true)]
 async fn i2_a_late_copy_of_every_kind_is_a_copy_after_a_restart() {
-    type Happening = fn(Message) -> Event;
-    let kinds: [(&str, Happening); 3] = [("a join", joined), ("an edit", edited), ("a reaction", reacted)];
+    type Happens = fn(Message) -> Event;
+    let kinds: [(&str, Happens); 3] = [("a join", joined), ("an edit", edited), ("a reaction", reacted)];
     for (what, event) in kinds {
         let mut stage = forgetful(2).raise().await;
         let update = happened(&stage, 5, event);
@@ -300,4 +302,28 @@ async fn i2_a_bot_that_is_brought_a_message_twice_answers_it_once() {
     stage.until_at_rest().await;
     still_answers(&mut stage).await;
     assert_eq!(stage.journal().sent_texts().len(), 3, "each bot once, and the last call");
+}
+
+#[tokio::test(start_paused = true)]
+async fn i3_a_chat_reads_the_store_again_when_its_commits_are_answered_and_nothing_overtakes() {
+    let mut stage = Scenery::new(1, 1).raise().await;
+    stage.person_says(0, "one", &[0]);
+    stage.until_at_rest().await;
+    stage.store.hold_with("advance");
+    stage.person_says(0, "two", &[0]);
+    stage.let_time_pass_briefly().await;
+    let chat = stage.node.directory.chat(stage.chats[0]).unwrap();
+    chat.actor.cast(ChatMsg::Reload).unwrap();
+    stage.let_time_pass_briefly().await;
+    stage.person_says(0, "three", &[0]);
+    stage.let_time_pass_briefly().await;
+    stage.store.hold(false);
+    still_answers(&mut stage).await;
+    // A picture that was read before the commit numbers what follows as that commit does.
+    let refused = stage.journal().count(|h| matches!(h, Happening::Refused("advance", _)));
+    assert_eq!(refused, 0, "{:#?}", stage.journal().all());
+    let transcript = stage.transcript(0).await;
+    let said = transcript.iter().filter(|entry| entry.author.kind.is_person());
+    let texts: Vec<&str> = said.filter_map(|entry| entry.text.as_deref()).collect();
+    assert_eq!(texts, ["one", "two", "three", "is anybody still there?"]);
 }

@@ -1,8 +1,8 @@
 //! Puts the checks together. Layer: load test; pure.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
+use super::faults::Shocks;
 use super::outcome::OutcomeLine;
 use super::report::{Report, Totals};
 use super::{faults, order, polls, sends, updates};
@@ -40,19 +40,17 @@ pub fn check_with(policy: Policy, ledger: &[LedgerRecord], calls: &[CallRecord],
     report
 }
 
-/// Compares as [`check_with`] does, a fleet that was killed or paused at the given moments (microseconds
-/// on the ledger's clock): no more messages may be unknown than were doubtful, and a pause that was told
-/// within `grace` before such a moment need not be known.
-pub fn check_after_kills(
+/// Compares as [`check_with`] does, a fleet that was killed or paused: no more messages may be unknown than
+/// were doubtful or not begun, and a pause that was told just before such a moment need not be known.
+pub fn check_after_shocks(
     policy: Policy,
-    kills: &[u64],
-    grace: Duration,
+    shocks: Shocks<'_>,
     ledger: &[LedgerRecord],
     calls: &[CallRecord],
     outcomes: &[OutcomeLine],
 ) -> Report {
     let mut report = check_with(policy, ledger, calls, outcomes);
-    faults::check_kills(ledger, kills, grace, &mut report);
+    faults::check_shocks(ledger, outcomes, shocks, &mut report);
     report
 }
 

@@ -33,5 +33,6 @@ mod polls;
 mod sends;
 mod updates;
 
-pub use check::{Policy, check, check_after_kills, check_with};
+pub use check::{Policy, check, check_after_shocks, check_with};
+pub use faults::{Claim, Shocks};
 pub use fetch::fetch_outcomes;

@@ -41,6 +41,9 @@ pub struct Totals {
     /// Sends whose fate nobody but Telegram could know, as far as the checker was told of kills.
     #[serde(default)]
     pub sends_doubtful: u64,
+    /// Messages that were called `sending` when the product was killed and that nobody had been sent yet.
+    #[serde(default)]
+    pub sends_not_begun: u64,
     /// Messages that people posted.
     pub people_messages: u64,
     /// Polls that were opened.
@@ -104,7 +107,7 @@ impl Report {
 }
 
 impl Totals {
-    fn rows(&self) -> [(&'static str, u64); 11] {
+    fn rows(&self) -> [(&'static str, u64); 12] {
         [
             ("updates queued", self.updates_queued),
             ("updates confirmed", self.updates_confirmed),
@@ -113,6 +116,7 @@ impl Totals {
             ("sends refused", self.sends_refused),
             ("of these by 429", self.sends_limited),
             ("sends doubtful", self.sends_doubtful),
+            ("sends not begun", self.sends_not_begun),
             ("people's messages", self.people_messages),
             ("polls", self.polls),
             ("llm calls", self.llm_calls),

@@ -238,7 +238,7 @@ pub fn marker_of(text: &str) -> Option<&str> {
 }
 
 /// Hashes a text to 64 bits (FNV-1a), equal in every run and on every machine.
-pub(crate) fn hash_of(text: &str) -> u64 {
+pub fn hash_of(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use botfleet_loadtest::checker::outcome::MessageState;
 use botfleet_loadtest::checker::report::Breaches;
-use botfleet_loadtest::checker::{Policy, check_after_kills};
-use botfleet_loadtest::ledger::{LedgerEvent, PostedKind};
+use botfleet_loadtest::checker::{Claim, Policy, Shocks, check_after_shocks};
+use botfleet_loadtest::ledger::{LedgerEvent, PostedKind, hash_of};
 
 use crate::checker_history::{BOTS, CHATS, History, accepted, clean, found, look, message_of, push, tick};
 
@@ -63,7 +63,7 @@ fn more_unknown_messages_than_doubtful_sends_are_a_breach() {
     }
     push(&mut history, struck(of[0].0, "reset_after"));
     let judge = |history: &History| {
-        check_after_kills(Policy::Every, &[], Duration::ZERO, &history.ledger, &history.calls, &history.outcomes)
+        check_after_shocks(Policy::Every, Shocks::default(), &history.ledger, &history.calls, &history.outcomes)
     };
     let report = judge(&history);
     assert_eq!((report.totals.sends_doubtful, report.breaches.unknown_beyond_doubt), (1, 1));
@@ -73,12 +73,46 @@ fn more_unknown_messages_than_doubtful_sends_are_a_breach() {
 }
 
 #[test]
+fn a_message_that_the_product_was_about_to_send_when_it_was_killed_may_be_unknown() {
+    let mut history = clean(3);
+    let sent = history.ledger.iter().find_map(|record| match &record.event {
+        LedgerEvent::SendAccepted { bot, message_id, text, .. } => Some((*bot, *message_id, text.clone())),
+        _ => None,
+    });
+    let (bot, message_id, text) = sent.expect("a history with a send");
+    let at_us = history.ledger.len() as u64;
+    let message = message_of(&mut history, message_id);
+    message.state = MessageState::Unknown;
+    let claim = Claim { at_us, message: message.id.clone(), bot, text: "never received".to_owned() };
+    let received = LedgerEvent::SendReceived {
+        send: 77,
+        bot,
+        chat: CHATS[0],
+        method: "sendmessage".to_owned(),
+        text_hash: hash_of(&text),
+        marker: None,
+    };
+    push(&mut history, received);
+    push(&mut history, LedgerEvent::SendAnswered { send: 77 });
+    let beyond = |claims: &[Claim]| {
+        let shocks = Shocks { at_us: &[u64::MAX], grace: Duration::ZERO, claims };
+        let report = check_after_shocks(Policy::Every, shocks, &history.ledger, &history.calls, &history.outcomes);
+        (report.totals.sends_not_begun, report.breaches.unknown_beyond_doubt)
+    };
+    assert_eq!(beyond(&[]), (0, 1));
+    assert_eq!(beyond(&[claim.clone(), claim.clone()]), (1, 0), "killed twice, once unknown");
+    assert_eq!(beyond(&[Claim { message: "other".to_owned(), ..claim.clone() }]), (0, 1));
+    assert_eq!(beyond(&[Claim { text, ..claim }]), (0, 1), "Telegram received and answered it");
+}
+
+#[test]
 fn a_pause_that_was_told_as_the_fleet_died_need_not_be_known() {
     let mut history = clean(4);
     push(&mut history, violated(500));
     let judge = |kills: &[u64]| {
         let grace = Duration::from_micros(100);
-        check_after_kills(Policy::Every, kills, grace, &history.ledger, &history.calls, &history.outcomes)
+        let shocks = Shocks { at_us: kills, grace, claims: &[] };
+        check_after_shocks(Policy::Every, shocks, &history.ledger, &history.calls, &history.outcomes)
     };
     assert_eq!(judge(&[]).breaches.limit_violations, 1);
     assert!(judge(&[550]).is_clean());

@@ -21,6 +21,7 @@ use super::evidence::Sighting;
 use super::isolating::{Isolation, REFUSALS_TOGETHER};
 use super::memory::Memory;
 use super::settings::ChatSettings;
+use super::shares::Shares;
 use crate::actors::bot::actor::{BotMsg, TurnJob};
 use crate::actors::committer::{CommitError, CommitResult};
 use crate::actors::node::Node;
@@ -160,6 +161,9 @@ pub struct ChatState {
     pub(super) cast: Vec<CastMember>,
     /// `None` while the store could not be read: rows stay there until it can.
     pub(super) memory: Option<Memory>,
+    pub(super) shares: Shares,
+    /// Rows that came while the store could not be read.
+    pub(super) waiting: Vec<Delivery>,
     /// Messages of the fleet that were seen and have no entry yet.
     pub(super) sightings: VecDeque<Sighting>,
     /// What the store says that Telegram calls the chat.
@@ -244,6 +248,8 @@ impl Actor for ChatActor {
             cast: cast_of(&args.node, &args.profile),
             next_tick_at: None,
             memory: None,
+            shares: Shares::default(),
+            waiting: Vec::new(),
             absent: BTreeSet::new(),
             wanted_at: None,
             sightings: VecDeque::new(),
@@ -269,11 +275,7 @@ impl Actor for ChatActor {
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            ChatMsg::Deliver(deliveries) => {
-                let count = deliveries.len();
-                state.on_deliveries(&myself, deliveries).await;
-                state.rows.release(count);
-            }
+            ChatMsg::Deliver(deliveries) => state.on_deliveries(&myself, deliveries).await,
             ChatMsg::Reconcile => state.read_store(&myself).await,
             ChatMsg::Reload => state.reload(&myself).await,
             ChatMsg::Tick => state.on_tick(&myself),
@@ -317,11 +319,17 @@ pub(super) fn cast_of(node: &Node, profile: &ChatProfile) -> Vec<CastMember> {
 }
 
 impl ChatState {
-    /// What comes while rows go one at a time waits in the store.
-    pub(super) async fn on_deliveries(&mut self, myself: &ActorRef<ChatMsg>, deliveries: Vec<Delivery>) {
+    /// What comes while rows go one at a time waits in the store; what comes while the store could not be read waits here,
+    /// with its permits: its own commit may still be under way, and what comes after it must not overtake it (I3).
+    async fn on_deliveries(&mut self, myself: &ActorRef<ChatMsg>, deliveries: Vec<Delivery>) {
+        let count = deliveries.len();
         if self.isolation.is_none() {
+            if self.memory.is_none() && !self.leaving {
+                return self.waiting.extend(deliveries);
+            }
             self.take(myself, deliveries).await;
         }
+        self.rows.release(count);
     }
 
     /// Handles rows in one step.

@@ -63,7 +63,9 @@ impl ChatState {
                 Err(error) => return self.store_failed(myself, &error),
             }
         }
-        self.on_deliveries(myself, resolved).await;
+        if self.isolation.is_none() {
+            self.take(myself, resolved).await;
+        }
     }
 
     fn has_entry(&self, sighting: &Sighting) -> bool {

@@ -78,6 +78,7 @@ impl ChatState {
     fn let_go(&mut self) {
         self.leaving = true;
         self.memory = None;
+        self.waiting.clear();
         self.generation += 1;
         self.commits_in_flight = 0;
     }

@@ -89,6 +89,7 @@ impl ChatState {
             return;
         }
         if self.isolation.is_some() {
+            self.rows.release(std::mem::take(&mut self.waiting).len());
             return self.read_one(myself).await;
         }
         let node = Arc::clone(&self.node);
@@ -101,8 +102,12 @@ impl ChatState {
             .into_iter()
             .map(|row| Delivery { inbox: row.id, bot: row.bot, content: content_of(&node, &row) })
             .collect();
-        self.on_deliveries(myself, deliveries).await;
-        if all_read {
+        self.take(myself, deliveries).await;
+        if all_read && self.memory.is_some() {
+            let waiting = std::mem::take(&mut self.waiting);
+            let count = waiting.len();
+            self.take(myself, waiting).await;
+            self.rows.release(count);
             self.rows.caught_up();
         }
     }

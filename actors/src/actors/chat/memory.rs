@@ -7,10 +7,9 @@ use std::sync::Arc;
 
 use super::albums::Albums;
 use crate::behaviour::note::Note;
-use crate::behaviour::physics::limits::SHARE_OF;
 use crate::behaviour::window::Window;
 use crate::domain::decision::OpenTurn;
-use crate::domain::ids::{BotId, DecisionNumber, InboxId, MessageId, Number, TelegramChatId, TelegramUserId, ThreadId};
+use crate::domain::ids::{BotId, DecisionNumber, InboxId, MessageId, Number, TelegramChatId, ThreadId};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 use crate::ports::store::ChatMemory;
@@ -20,9 +19,6 @@ const KEYS_PER_ENTRY: usize = 8;
 
 /// Of how many copies for each entry of the window it is remembered that they were decided on.
 const HEARD_PER_ENTRY: usize = 4;
-
-/// Of how many turns it is remembered for whom they were begun: more than any chat begins in that time.
-const BEGUN_FOR_MAX: usize = 4096;
 
 /// A key, and when what it stands for happened.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -109,8 +105,6 @@ pub struct Memory {
     pub(super) albums: Albums,
     /// Which bots' copies of which entries the director of policy `every` has seen.
     heard: Ring<(Number, BotId)>,
-    /// Whom turns were begun for lately, oldest first.
-    begun_for: VecDeque<(Timestamp, TelegramUserId)>,
     entries_max: usize,
     numbers: HashMap<EntryKey, Number>,
     keys: Ring<Remembered>,
@@ -131,7 +125,6 @@ impl Memory {
             disclosed: loaded.disclosed,
             albums: Albums::default(),
             heard: Ring::new(entries_max * HEARD_PER_ENTRY),
-            begun_for: VecDeque::new(),
             entries_max,
             numbers: HashMap::new(),
             keys: Ring::new(entries_max * KEYS_PER_ENTRY),
@@ -226,23 +219,6 @@ impl Memory {
         let new = !self.heard.members.contains(&(number, bot));
         self.heard.insert((number, bot));
         new
-    }
-
-    /// Turns that were begun for a person in the time of which they have a share.
-    pub fn turns_for(&mut self, person: TelegramUserId, now: Timestamp) -> u32 {
-        let since = now - SHARE_OF;
-        while self.begun_for.front().is_some_and(|(at, _)| *at <= since) {
-            self.begun_for.pop_front();
-        }
-        self.begun_for.iter().filter(|(_, of)| *of == person).count() as u32
-    }
-
-    /// A turn was begun for a person.
-    pub fn begin_for(&mut self, person: TelegramUserId, now: Timestamp) {
-        if self.begun_for.len() == BEGUN_FOR_MAX {
-            self.begun_for.pop_front();
-        }
-        self.begun_for.push_back((now, person));
     }
 
     /// A bot has spoken: its turn that was open longest is open no more.

@@ -11,6 +11,7 @@
 //! | `commands` | people's commands answered, and what the fleet says of itself |
 //! | `notices` | what it said of itself lately |
 //! | `deciding` | the director, and the turns of its speakers |
+//! | `shares` | whom turns were begun for lately |
 //! | `loading` | what waits for it in the store |
 //! | `isolating` | a row that is refused again and again (I7) |
 //! | `leaving` | hand-off, fences, another configuration (I6) |
@@ -31,3 +32,4 @@ pub mod notices;
 mod place;
 pub mod reading;
 pub mod settings;
+mod shares;

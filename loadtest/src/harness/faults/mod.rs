@@ -4,6 +4,7 @@
 //! - `args`: what it is told
 //! - `run`: one seed, from the start to the verdict
 //! - `steps`: what is done to the product and in the world meanwhile
+//! - `claims`: what the product was sending when it was killed
 //! - `wide`: what a wider imagination does in the world
 //! - `report`: what came of it
 //! - `slices`: many seeds, their file and their table
@@ -16,6 +17,7 @@ mod roll_call;
 pub mod run;
 pub mod slices;
 
+mod claims;
 mod steps;
 mod wide;
 

@@ -141,7 +141,10 @@ impl fmt::Display for FaultsReport {
             ("SIGTERM", format!("{}, at most {} ms", self.terminations, self.longest_stop_ms)),
             ("webhook bots", format!("{}, {} moves", self.webhook_bots, self.moves)),
             ("429 of sends", format!("{} of {sends}", checker.totals.sends_limited)),
-            ("unknown", format!("{} of {} doubtful", checker.breaches.unknown, checker.totals.sends_doubtful)),
+            ("unknown", {
+                let (doubtful, not_begun) = (checker.totals.sends_doubtful, checker.totals.sends_not_begun);
+                format!("{}; {doubtful} sends doubtful, {not_begun} not begun at a kill", checker.breaches.unknown)
+            }),
             ("released", self.released.len().to_string()),
             ("at rest", if self.at_rest { "yes" } else { "NO" }.to_owned()),
             ("duration", format!("{:.1} s", self.duration)),

@@ -11,7 +11,7 @@ use super::report::FaultsReport;
 use super::roll_call;
 use super::steps::{self, Done};
 use super::wide;
-use crate::checker::{Policy, check_after_kills};
+use crate::checker::{Policy, Shocks, check_after_shocks};
 use crate::harness::error::HarnessError;
 use crate::harness::operator::Operator;
 use crate::harness::progress;
@@ -98,9 +98,9 @@ async fn run_in(args: &FaultsArgs, dir: &Path) -> Result<FaultsReport, HarnessEr
 
     let ledger = world.ledger().snapshot();
     let calls: Vec<_> = stage.simulation.all_providers().flat_map(|provider| provider.ledger()).collect();
-    let shocks: Vec<u64> = done.kills_us.iter().chain(&done.pauses_us).copied().collect();
-    let grace = GRACE + done.kill_took;
-    let mut checker = check_after_kills(Policy::Free, &shocks, grace, &ledger, &calls, &settled.outcomes);
+    let at_us: Vec<u64> = done.kills_us.iter().chain(&done.pauses_us).copied().collect();
+    let shocks = Shocks { at_us: &at_us, grace: GRACE + done.kill_took, claims: &done.claims };
+    let mut checker = check_after_shocks(Policy::Free, shocks, &ledger, &calls, &settled.outcomes);
     wide::check(&ledger, &calls, &mut checker);
     let mut report = FaultsReport {
         commit: String::new(),

@@ -38,6 +38,8 @@ struct Line {
     sends_limited: u64,
     unknown: u64,
     doubtful: u64,
+    #[serde(default)]
+    not_begun: u64,
     duration: f64,
 }
 
@@ -65,6 +67,7 @@ impl Line {
             sends_limited: totals.sends_limited,
             unknown: report.checker.breaches.unknown,
             doubtful: totals.sends_doubtful,
+            not_begun: totals.sends_not_begun,
             duration: report.duration,
         }
     }
@@ -86,6 +89,7 @@ impl Line {
             sends_limited: 0,
             unknown: 0,
             doubtful: 0,
+            not_begun: 0,
             duration: 0.0,
         }
     }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::claims::sending_in;
 use super::wide;
+use crate::checker::Claim;
 use crate::harness::error::HarnessError;
 use crate::harness::operator::Operator;
 use crate::harness::product::ProductError;
@@ -26,6 +28,8 @@ const LOOKED_THROUGH: usize = 10;
 pub(super) struct Done {
     /// When the product was killed, on the ledger's clock, in microseconds; after it was gone.
     pub(super) kills_us: Vec<u64>,
+    /// What it was sending then, by its own account.
+    pub(super) claims: Vec<Claim>,
     /// The longest that a kill took.
     pub(super) kill_took: Duration,
     /// When it was paused.
@@ -90,6 +94,7 @@ async fn kill(stage: &mut Stage, done: &mut Done) -> Result<(), HarnessError> {
     stage.product.kill_9().await?;
     let gone_us = ledger.now_us();
     done.kills_us.push(gone_us);
+    done.claims.extend(sending_in(&stage.product.files().database(), gone_us).await?);
     done.kill_took = done.kill_took.max(Duration::from_micros(gone_us.saturating_sub(began_us)));
     Ok(stage.product.spawn()?)
 }
