@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::fleet_stage::{DEADLINE, FleetStage, options};
 
-const LIMIT: u64 = 45_000;
+const LIMIT: u64 = 30_000;
 
 /// A provider that nothing listens at, ahead of the simulated one, and a budget.
 async fn stage_with_budget(bots: usize) -> FleetStage {
