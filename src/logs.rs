@@ -1,4 +1,4 @@
-//! Logs: readable on a terminal, JSON elsewhere; always to stderr. Part of `cli`'s start.
+//! Sets up logs: readable on a terminal, JSON elsewhere; always to stderr. Part of `cli`'s start.
 //!
 //! `RUST_LOG` replaces the configured level, `NO_COLOR` turns colours off. Secrets are never logged in the first
 //! place (I12): they are `SecretString`s, and addresses are stripped from client errors.
@@ -10,13 +10,13 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
-/// How logs are written.
+/// Settings of the logs.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogSettings {
-    /// In which form.
+    /// Form of the logs.
     pub format: LogFormat,
-    /// What is logged: a level, or directives as in `warn,botfleet=debug`.
+    /// Level, or directives as in `warn,botfleet=debug`.
     pub level: String,
 }
 
@@ -33,24 +33,24 @@ pub enum LogFormat {
     /// Human on a terminal, JSON elsewhere.
     #[default]
     Auto,
-    /// A line for people.
+    /// One line for people.
     Human,
-    /// A JSON object a line.
+    /// One JSON object a line.
     Json,
 }
 
-/// Why logs could not be set up.
+/// Reason why logs could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// The configured level.
+    /// The configured level cannot be read.
     #[error("the log level {level:?} cannot be read")]
     Level {
-        /// As configured.
+        /// The level as configured.
         level: String,
-        /// What the parser says.
+        /// The parser's error.
         source: ParseError,
     },
-    /// A second call.
+    /// Logs are set up already: a second call.
     #[error("logs are set up already")]
     Twice(#[from] TryInitError),
 }
@@ -61,13 +61,13 @@ const SILENCED: [&str; 1] = ["async_openai=off"];
 /// Reads a level or directives; libraries that would log what people wrote stay silent.
 ///
 /// # Errors
-/// The parser's, when they cannot be read.
+/// The parser's error, when `level` cannot be read.
 pub fn directives(level: &str) -> Result<EnvFilter, ParseError> {
     let filter = EnvFilter::builder().parse(level)?;
     Ok(SILENCED.iter().filter_map(|target| target.parse().ok()).fold(filter, EnvFilter::add_directive))
 }
 
-/// Sets logs up for the whole process; once.
+/// Sets up logs for the whole process, once.
 ///
 /// # Errors
 /// `Level` for a level that cannot be read, `Twice` on a second call.
@@ -75,7 +75,8 @@ pub fn init(settings: &LogSettings) -> Result<(), LogError> {
     let level = variable("RUST_LOG").unwrap_or_else(|| settings.level.clone());
     let filter = directives(&level).map_err(|source| LogError::Level { level, source })?;
     let terminal = stderr().is_terminal();
-    // A log that takes no more lines, as on a full disk, must not end the process: told on stderr, its failure would panic.
+    // A log that takes no more lines, as on a full disk, must not end the process: telling its failure on stderr would
+    // panic.
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).log_internal_errors(false);
     if is_json(settings.format, terminal) {
         subscriber.json().flatten_event(true).with_current_span(false).finish().try_init()?;
@@ -86,7 +87,7 @@ pub fn init(settings: &LogSettings) -> Result<(), LogError> {
     Ok(())
 }
 
-/// Tells of a panic by its place alone: its words may quote what people and models wrote, or a secret (I12).
+/// Logs a panic by its place alone: the message may quote what people and models wrote, or a secret (I12).
 fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
     let place = panic.location().map_or_else(|| "nowhere".to_owned(), ToString::to_string);
     metrics::counter!("botfleet_panics_total").increment(1);
@@ -101,7 +102,7 @@ fn is_json(format: LogFormat, terminal: bool) -> bool {
     }
 }
 
-/// A variable that is set and not empty.
+/// Returns an environment variable that is set and not empty.
 #[allow(clippy::disallowed_methods, reason = "RUST_LOG and NO_COLOR are conventions beside the configuration")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
@@ -114,7 +115,7 @@ mod tests {
 
     const WORDS: &str = "Ayse-wrote-this";
 
-    /// Run by the test below, in a process of its own: there is one hook for all threads.
+    /// Panics for the test below, which runs this one in a process of its own: there is one panic hook for all threads.
     #[test]
     #[ignore = "panics for another test"]
     fn a_third_party_panics() {

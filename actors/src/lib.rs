@@ -1,4 +1,4 @@
-//! botfleet-actors: everything botfleet is, except its adapters.
+//! botfleet-actors: all of botfleet except its adapters.
 //!
 //! Layers, each importing only those below it (a test reads the imports and fails by layer name):
 //!
@@ -6,8 +6,8 @@
 //! actors -> { behaviour, policy, ports } -> domain
 //! ```
 //!
-//! `domain` does no I/O and knows no clock, `behaviour` is pure (event in, effects out), `ports` are the traits
-//! that adapters implement, `policy` holds limiters, breakers and restart rules, and `actors` joins them.
+//! `domain` does no I/O and reads no clock. `behaviour` is pure (event in, effects out). `ports` holds the traits that
+//! adapters implement. `policy` holds limiters, breakers and restart rules. `actors` joins them.
 
 pub mod actors;
 pub mod behaviour;

@@ -1,7 +1,7 @@
-//! The command line of `botfleet-loadtest`. Layer: cli, the top.
+//! Defines the command line of `botfleet-loadtest`. Layer: cli, the top.
 //!
-//! Data goes to stdout. `serve` runs until Ctrl-C; the harnesses start the product, run to their end and
-//! fail when it broke a promise; a signal ends them, and the product with them.
+//! Results go to stdout. `serve` runs until Ctrl-C. A harness starts the product, runs to its end and fails when the
+//! product broke a promise. A signal ends the harness and the product with it.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -51,37 +51,37 @@ pub struct Cli {
 enum Command {
     /// Serves the simulation until Ctrl-C.
     Serve(Box<Serve>),
-    /// Kills the product again and again in full traffic; fails when something was lost or doubled.
+    /// Kills the product again and again under full traffic; fails when something was lost or doubled.
     Crash(Box<CrashArgs>),
-    /// Lets everything go wrong for a while, heals it, and fails when something was lost or doubled.
+    /// Injects faults of every kind for a while, heals them, and fails when something was lost or doubled.
     Faults(Box<FaultsArgs>),
-    /// Lets nodes, links, servers and clocks of a cluster fail for a while, heals them, and fails when something was lost,
-    /// doubled or polled by two.
+    /// Lets nodes, links, servers and clocks of a cluster fail for a while, heals them, and fails when something was
+    /// lost or doubled, or when two nodes polled one bot at a time.
     ClusterFaults(Box<ClusterFaultsArgs>),
-    /// Measures a promise of a fleet of many nodes.
+    /// Measures one promise of a fleet of many nodes.
     #[command(subcommand)]
     Cluster(Box<ClusterFigure>),
     /// Measures the product under load.
     Load(Box<LoadArgs>),
-    /// Measures how much of Telegram's limits, or of a provider's, is used, and whether they are kept.
+    /// Measures how much of Telegram's or of a provider's limits the product uses, and whether it keeps them.
     Limits(Box<LimitsArgs>),
     /// Measures whether bots of one provider notice that another is slow.
     Isolate(Box<IsolateArgs>),
-    /// Measures whether another chat notices what an abusive member does, and what that member spends.
+    /// Measures whether an abusive member of one chat disturbs another chat, and what that member spends.
     Abuse(Box<AbuseArgs>),
-    /// Shows whether calls are answered while clocks are apart, put right, or were asleep.
+    /// Checks that messages are answered while clocks differ, are corrected, or after a suspension.
     Clock(Box<ClockArgs>),
     /// Spends a budget of tokens through kills and faults; fails when more is billed.
     Budget(Box<BudgetArgs>),
-    /// Stops a busy fleet, and a chat; fails when messages are sent more than a second later.
+    /// Stops a busy fleet, and a chat; fails when a message is sent more than a second later.
     Stop(Box<StopArgs>),
     /// Measures how long all bots of one chat take to answer a question.
     Turns(Box<TurnsArgs>),
-    /// Measures a fleet to which nobody speaks.
+    /// Measures a fleet that gets no messages.
     Idle(Box<IdleArgs>),
-    /// Runs the product for seconds through peer.sh; fails when a message stays unanswered.
+    /// Runs the product for some seconds as peer.sh sets it up; fails when a message stays unanswered.
     Peer(Box<PeerArgs>),
-    /// Replays recorded answers of the real Telegram against the simulated one, and tells where they differ.
+    /// Replays recorded answers of the real Telegram against the simulated one and reports the differences.
     Recording {
         #[command(flatten)]
         args: RecordingArgs,
@@ -93,25 +93,25 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Serve {
-    /// Where to listen; port 0 takes a free one.
+    /// The address to listen on; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:8081")]
     listen: SocketAddr,
-    /// Twelve bots in three chats (the default).
+    /// Serves the demo world: twelve bots in three chats (the default).
     #[arg(long, conflicts_with_all = ["bots", "chats", "spec"])]
     demo: bool,
-    /// A fleet of so many bots, each in one chat.
+    /// Serves a fleet of this many bots, each in one chat.
     #[arg(long, conflicts_with = "spec")]
     bots: Option<usize>,
-    /// How many chats the fleet has; without it one for ten bots.
+    /// The number of the fleet's chats; one for every ten bots by default.
     #[arg(long, requires = "bots")]
     chats: Option<usize>,
-    /// A world described in a JSON file.
+    /// Serves the world that a JSON file describes.
     #[arg(long, value_name = "FILE")]
     spec: Option<PathBuf>,
-    /// The seed of every random draw; a file's own seed stays unless this is given.
+    /// The seed of every random draw; by default the file's own seed, or 1 without a file.
     #[arg(long)]
     seed: Option<u64>,
-    /// How fast sends are answered; without it as the world says.
+    /// How fast sends are answered; by default as the world says.
     #[arg(long, value_enum)]
     send_latency: Option<SendLatency>,
     /// The median of the LLM's latency in milliseconds.
@@ -126,13 +126,13 @@ struct Serve {
     /// Lets the simulated people post small talk.
     #[arg(long)]
     people: bool,
-    /// How much they post, in messages a minute and chat.
+    /// How much the people post, in messages a minute and chat.
     #[arg(long, default_value_t = 6.0, requires = "people")]
     people_rate: f64,
 }
 
 impl Cli {
-    /// Does what the command line says.
+    /// Runs the chosen command.
     ///
     /// # Errors
     /// A description that cannot be read, an address that cannot be listened on, a harness that cannot
@@ -198,7 +198,7 @@ impl Cli {
     }
 }
 
-/// One seed or many.
+/// Runs one seed, or a series of seeds.
 async fn run_faults(mut args: FaultsArgs) -> anyhow::Result<()> {
     if args.commit.is_none() {
         args.commit = Some(slices::commit_of_checkout().await);
@@ -214,7 +214,7 @@ async fn run_faults(mut args: FaultsArgs) -> anyhow::Result<()> {
     show(&result, args.json, result.is_clean())
 }
 
-/// One seed of the cluster or many.
+/// Runs one seed of the cluster, or a series of seeds.
 async fn run_cluster_faults(mut args: ClusterFaultsArgs) -> anyhow::Result<()> {
     if args.commit.is_none() {
         args.commit = Some(slices::commit_of_checkout().await);
@@ -230,7 +230,7 @@ async fn run_cluster_faults(mut args: ClusterFaultsArgs) -> anyhow::Result<()> {
     show(&result, args.json, result.is_clean())
 }
 
-/// Does a work unless a signal ends this process; a work that is dropped takes its product with it.
+/// Runs `work` to its end, or fails when a signal ends this process. Dropping `work` stops the product that it runs.
 async fn unless_ended<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     tokio::select! {
@@ -240,7 +240,7 @@ async fn unless_ended<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
     }
 }
 
-/// Prints a result; one that is not clean is a failure.
+/// Prints a result and fails when the result is not clean.
 fn show(result: &(impl Serialize + std::fmt::Display), json: bool, clean: bool) -> anyhow::Result<()> {
     let text = if json { serde_json::to_string(result)? } else { result.to_string() };
     let mut out = std::io::stdout().lock();
@@ -297,7 +297,7 @@ impl Serve {
     }
 }
 
-/// Ends at Ctrl-C, or at once where the system cannot tell of it.
+/// Waits for Ctrl-C; returns at once when the system cannot report it.
 async fn interrupted() {
     if let Err(error) = tokio::signal::ctrl_c().await {
         tracing::error!(%error, "cannot wait for Ctrl-C");

@@ -1,11 +1,11 @@
-//! The harness's own API under `/sim/`: what people do and what happened, over HTTP.
+//! Serves the harness's own API under `/sim/`: lets people act, and reports what happened.
 //!
-//! Layer: beside `telegram`; JSON in and out, the ledger as NDJSON. A refusal is
-//! `{"error": "..."}` with 400 or 404.
+//! Layer: beside `telegram`; JSON in and out, the ledger as NDJSON. A refusal by the world is `{"error": "..."}` with
+//! 400 or 404.
 //!
 //! | path | does |
 //! |---|---|
-//! | `GET /sim/health` | says that it is up, and how many bots poll |
+//! | `GET /sim/health` | reports that the simulation is up, and how many bots poll |
 //! | `GET /sim/world` | the description (with the simulated tokens) and each bot's state |
 //! | `GET /sim/ledger` | the ledger |
 //! | `GET /sim/chats/{id}/messages?last=50` | the last messages |
@@ -13,7 +13,7 @@
 //! | `POST /sim/chats/{id}/edits` | `{from, message_id, text}` |
 //! | `POST /sim/chats/{id}/reactions` | `{from, message_id, emoji?}` |
 //!
-//! Limits are in `limits`, tokens and membership in `members`, lateness, closed chats and clocks in `troubles`.
+//! `limits` serves limits, `members` tokens and membership, `troubles` late updates, closed chats and clocks.
 
 mod limits;
 mod members;

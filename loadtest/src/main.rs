@@ -1,4 +1,4 @@
-//! The program `botfleet-loadtest`: parses the command line and runs it. Layer: cli.
+//! Starts `botfleet-loadtest`: parses the command line and runs the command. Layer: cli.
 
 use clap::Parser as _;
 

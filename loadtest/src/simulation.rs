@@ -1,8 +1,8 @@
-//! One listener for the whole simulation: Bot API, LLM provider and control API.
+//! Serves the whole simulation on one listener: Bot API, LLM provider and control API.
 //!
-//! Layer: above all others but `cli`. Paths under `/v1` are the provider's, those under
-//! `/p/<name>/v1` a further provider's, those under `/sim` the harness's, everything else is
-//! Telegram's. When the simulation stops, requests in hand are dropped as by a server that dies.
+//! Layer: above all others but `cli`. Paths under `/v1` belong to the provider, those under `/p/<name>/v1` to a further
+//! provider, those under `/sim` to the harness, and all others to Telegram. When the simulation stops, it drops the
+//! requests in hand, as a server does that dies.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -28,12 +28,12 @@ use crate::world::error::SpecError;
 use crate::world::spec::WorldSpec;
 use crate::{control, scenario, telegram};
 
-/// The calls of the second provider are numbered from here on, those of the third from twice this number.
+/// The distance between the first call numbers of successive providers.
 const CALLS_APART: u64 = 1_000_000_000;
-/// Answers that are being written when the simulation stops get this long.
+/// How long the server may take to finish its answers when the simulation stops.
 const STOP_WITHIN: Duration = Duration::from_secs(1);
 
-/// What to simulate, and where to listen.
+/// Describes what to simulate and where to listen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SimulationSpec {
     /// The world.
@@ -44,13 +44,13 @@ pub struct SimulationSpec {
     /// Further LLM providers, each under `/p/<name>/v1`.
     #[serde(default)]
     pub providers: BTreeMap<String, ProviderSpec>,
-    /// Where to listen; port 0 takes a free one.
+    /// The address to listen on; port 0 takes a free one.
     #[serde(default = "any_local_port")]
     pub listen: SocketAddr,
 }
 
 impl SimulationSpec {
-    /// A simulation of a world with the default provider, on a free local port.
+    /// Describes a simulation of `world` with the default provider, on a free local port.
     pub fn of(world: WorldSpec) -> Self {
         Self { world, provider: ProviderSpec::default(), providers: BTreeMap::new(), listen: any_local_port() }
     }
@@ -60,7 +60,7 @@ fn any_local_port() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
-/// A simulation that did not start.
+/// The reason why a simulation did not start.
 #[derive(Debug, Error)]
 pub enum StartError {
     /// The description of the world contradicts itself.
@@ -76,16 +76,16 @@ pub enum StartError {
     },
 }
 
-/// A running simulation; dropping it stops it.
+/// A running simulation; dropping the value stops the simulation.
 #[derive(Debug)]
 pub struct Simulation {
-    /// The world behind it.
+    /// The simulated world.
     pub world: Arc<World>,
-    /// The provider behind it.
+    /// The main provider.
     pub provider: Arc<Provider>,
-    /// The further providers behind it.
+    /// The further providers, by name.
     pub providers: BTreeMap<String, Arc<Provider>>,
-    /// Where it listens.
+    /// The address that the simulation listens on.
     pub addr: SocketAddr,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
@@ -135,35 +135,35 @@ impl Simulation {
         let service = app.into_make_service_with_connect_info::<SocketAddr>();
         let server = axum::serve(listener, service).with_graceful_shutdown(stopped(stopping));
         let server = tokio::spawn(async move {
-            // It ends by the signal only: axum retries what accept refuses.
+            // The server ends by the signal only: axum retries when accepting a connection fails.
             let _ = server.await;
         });
         Ok(Self { world, provider, providers, addr, stop, server })
     }
 
-    /// The address as a base URL, without a slash at its end.
+    /// Returns the simulation's address as a base URL without a slash at its end.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.addr)
     }
 
-    /// Every provider, the main one first.
+    /// Returns every provider, the main one first.
     pub fn all_providers(&self) -> impl Iterator<Item = &Arc<Provider>> {
         std::iter::once(&self.provider).chain(self.providers.values())
     }
 
-    /// Puts a scenario's faults in force, from now on, in place of any other.
+    /// Puts a scenario's faults in force from now on; they replace all faults set before.
     pub fn set_faults(&self, scenario: &Scenario) {
         self.world.set_faults(scenario.telegram.clone());
         self.all_providers().for_each(|provider| provider.set_faults(scenario.provider.clone()));
     }
 
-    /// Ends all faults; the counts stay.
+    /// Ends all faults; the counts of faults stay.
     pub fn clear_faults(&self) {
         self.world.clear_faults();
         self.all_providers().for_each(|provider| provider.clear_faults());
     }
 
-    /// Drops all requests in hand and stops listening.
+    /// Stops listening and drops all requests in hand.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         self.world.stop_deliveries();
@@ -208,13 +208,13 @@ async fn served(part: Router, request: Request, stopping: watch::Receiver<bool>)
     }
 }
 
-/// The name in `/p/<name>/v1/...`, and the path behind it.
+/// Splits `/p/<name>/v1/...` into the name and the path behind it.
 fn further_provider(uri: &Uri) -> Option<(String, Uri)> {
     let (name, rest) = uri.path().strip_prefix("/p/")?.split_once('/')?;
     Some((name.to_owned(), format!("/{rest}").parse().ok()?))
 }
 
-/// Ends when the simulation is told to stop, or was dropped.
+/// Waits until the simulation is told to stop or is dropped.
 async fn stopped(mut stopping: watch::Receiver<bool>) {
     // An error means that the sender is gone: the simulation was dropped.
     let _ = stopping.wait_for(|stop| *stop).await;

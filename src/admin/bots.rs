@@ -9,21 +9,21 @@ use serde::{Deserialize, Serialize};
 use super::problem::Problem;
 use super::server::Edge;
 
-/// How updates should arrive.
+/// The requested delivery mode.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wish {
     mode: DeliveryMode,
 }
 
-/// How they arrive.
+/// The delivery mode after the request.
 #[derive(Debug, Serialize)]
 pub(super) struct Done {
     bot: String,
     mode: DeliveryMode,
 }
 
-/// Changes the way; stored when it answers, and then worked towards until Telegram agrees.
+/// Changes a bot's delivery mode. The answer follows the commit; the bot then calls Telegram until Telegram agrees.
 pub(super) async fn set_delivery(
     State(edge): State<Edge>,
     Path(name): Path<String>,

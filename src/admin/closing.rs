@@ -1,9 +1,9 @@
-//! A server, and its end without a failed request. Layer `admin`.
+//! Runs an HTTP server and closes it without failing a request. Layer `admin`.
 //!
 //! | when | what a client sees |
 //! |---|---|
 //! | the head of a request takes too long | the connection ends |
-//! | as many connections are open as may be | a new one waits until another has ended |
+//! | the maximum of connections is open | a new one waits until another has ended |
 //! | readiness is off | answers as before, each the last of its connection: pools of connections run dry |
 //! | the server closes | no new connection; requests under way are answered; idle connections end |
 //! | the time for that is over | connections end |
@@ -27,13 +27,13 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::runtime::fleet::RunningFleet;
 
-/// Most time for the head of a request to arrive; a connection that is idle for so long ends too.
+/// Most time for the head of a request to arrive; a connection that is idle for that long ends too.
 const HEAD_WITHIN: Duration = Duration::from_secs(15);
 
 /// Wait before the next connection is taken after the system refused one.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
-/// A server at work; dropping it lets it go on.
+/// A running server. Dropping this handle leaves the server running.
 #[derive(Debug)]
 pub struct Server {
     close: oneshot::Sender<()>,
@@ -62,10 +62,10 @@ impl Server {
     }
 }
 
-/// Takes connections until it is told to close; then answers the requests under way.
+/// Accepts connections until `closing` is sent, then answers the requests under way.
 ///
-/// Bounds what strangers can hold: `connections_max` connections, each of which must send the head of its next request
-/// within [`HEAD_WITHIN`]. Further connections wait in the system's queue.
+/// Bounds the resources that strangers can hold: at most `connections_max` connections, each of which must send the
+/// head of its next request within [`HEAD_WITHIN`]. Further connections wait in the system's queue.
 async fn serve(listener: TcpListener, router: Router, connections_max: usize, mut closing: oneshot::Receiver<()>) {
     let room = Arc::new(Semaphore::new(connections_max));
     let mut server = http1::Builder::new();
@@ -98,7 +98,7 @@ async fn serve(listener: TcpListener, router: Router, connections_max: usize, mu
     graceful.shutdown().await;
 }
 
-/// Waits for room, then for a connection.
+/// Waits for a free place, then for a connection.
 async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
     let place = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, _) = listener.accept().await?;

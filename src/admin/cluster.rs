@@ -11,7 +11,7 @@ use super::server::Edge;
 use crate::runtime::cluster_orders::Rebalanced;
 use crate::runtime::cluster_view::ClusterView;
 
-/// Which node, and what of it.
+/// Names a node, and says whether it is to be drained.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Drain {
@@ -19,26 +19,27 @@ pub(super) struct Drain {
     draining: bool,
 }
 
-/// What was ordered.
+/// The order that was stored.
 #[derive(Debug, Serialize)]
 pub(super) struct Drained {
     node: String,
     draining: bool,
 }
 
-/// How to rebalance.
+/// Options of a rebalance.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Rebalance {
     dry_run: bool,
 }
 
-/// Nodes, leases, moves under way.
+/// Returns the nodes, the leases and the moves under way.
 pub(super) async fn get(State(edge): State<Edge>) -> Json<ClusterView> {
     Json(edge.fleet.cluster_view().await)
 }
 
-/// Asks a node to give up what it owns, or no longer; stored when it answers, and then worked towards.
+/// Asks a node to give up everything that it owns, or takes that order back. The answer follows the commit; the moves
+/// come later.
 pub(super) async fn drain(
     State(edge): State<Edge>,
     body: Result<Json<Drain>, JsonRejection>,

@@ -1,5 +1,5 @@
-//! POST /api/v1/control/{start,stop,release,lift-pauses}: stops of the fleet, one chat or one bot, releases, and ends of
-//! pauses. Layer `admin`.
+//! POST /api/v1/control/{start,stop,release,lift-pauses}: stops of the fleet, one chat or one bot, releases, and ends
+//! of pauses. Layer `admin`.
 
 use axum::Json;
 use axum::extract::State;
@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::problem::Problem;
 use super::server::Edge;
 
-/// What to stop or start.
+/// Names the part to stop or start.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "scope", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Scope {
-    /// Everything.
+    /// The whole fleet.
     Fleet,
     /// The chat of that name in the manifest.
     Chat { name: String },
@@ -22,13 +22,13 @@ pub(super) enum Scope {
     Bot { name: String },
 }
 
-/// What was done.
+/// The state after the order.
 #[derive(Debug, Serialize)]
 pub(super) struct Done {
     stopped: bool,
 }
 
-/// Stops: nothing that is not being sent already is sent any more.
+/// Stops the scope: only a message that is being sent already still goes out.
 pub(super) async fn stop(
     State(edge): State<Edge>,
     body: Result<Json<Scope>, JsonRejection>,
@@ -44,20 +44,20 @@ pub(super) async fn start(
     set(&edge, body, false).await
 }
 
-/// Which actor to release.
+/// Names the actor to release.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Quarantined {
     actor: String,
 }
 
-/// What was released.
+/// Names the released actor.
 #[derive(Debug, Serialize)]
 pub(super) struct Released {
     released: String,
 }
 
-/// POST /api/v1/control/release: lets an actor run again that failed too often.
+/// POST /api/v1/control/release: lets an actor that failed too often run again.
 pub(super) async fn release(
     State(edge): State<Edge>,
     body: Result<Json<Quarantined>, JsonRejection>,
@@ -72,14 +72,14 @@ pub(super) async fn release(
     }
 }
 
-/// Whose pauses to lift.
+/// Names the bot whose pauses to lift.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Paused {
     bot: String,
 }
 
-/// Whose pauses were lifted.
+/// Names the bot whose pauses were lifted.
 #[derive(Debug, Serialize)]
 pub(super) struct Lifted {
     lifted: String,

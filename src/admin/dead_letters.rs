@@ -11,11 +11,11 @@ use super::problem::Problem;
 use super::server::Edge;
 use crate::runtime::view::DeadLetterView;
 
-/// Letters on a page unless asked for otherwise, and at most.
+/// Default number of letters on a page; `PAGE_MAX` is the largest.
 const PAGE: usize = 100;
 const PAGE_MAX: usize = 1000;
 
-/// Which page.
+/// Selects a page.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PageOf {
@@ -23,29 +23,29 @@ pub(super) struct PageOf {
     limit: Option<usize>,
 }
 
-/// A page.
+/// A page of dead letters.
 #[derive(Debug, Serialize)]
 pub(super) struct Letters {
     dead_letters: Vec<DeadLetterView>,
-    /// Give it as `after` for the next page; absent on the last.
+    /// Value of `after` for the next page; absent on the last page.
     next: Option<String>,
 }
 
-/// What to take into account.
+/// Options of a redelivery.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Redelivery {
     confirm_duplicate: bool,
 }
 
-/// What was done.
+/// The dead letter's state after the order.
 #[derive(Debug, Serialize)]
 pub(super) struct Done {
     id: String,
     state: &'static str,
 }
 
-/// Turns that failed too often, messages that Telegram refused or whose fate nobody knows; oldest first.
+/// Lists turns that failed too often, and messages that Telegram refused or whose fate nobody knows; oldest first.
 pub(super) async fn list(
     State(edge): State<Edge>,
     page: Result<Query<PageOf>, QueryRejection>,
@@ -58,7 +58,7 @@ pub(super) async fn list(
     Ok(Json(Letters { dead_letters: letters, next }))
 }
 
-/// Gives a dead letter another go; the body may be absent.
+/// Gives a dead letter another try; the body may be absent.
 pub(super) async fn redeliver(
     State(edge): State<Edge>,
     Path(id): Path<String>,

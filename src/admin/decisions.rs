@@ -1,4 +1,4 @@
-//! GET /api/v1/chats/{chat}/decisions: why who spoke, and why nobody else. Layer `admin`.
+//! GET /api/v1/chats/{chat}/decisions: explains why a bot spoke, and why no other did. Layer `admin`.
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -11,10 +11,10 @@ use super::problem::Problem;
 use super::server::Edge;
 use crate::runtime::reasons::{DecisionView, Telling};
 
-/// Decisions on a page unless asked for otherwise.
+/// Default number of decisions on a page.
 const PAGE: usize = 20;
 
-/// Which decisions, and how much of them.
+/// Selects decisions, and says how much of them to tell.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Asked {
@@ -28,15 +28,15 @@ pub(super) struct Asked {
     text: bool,
 }
 
-/// A page, newest first.
+/// A page of decisions, newest first.
 #[derive(Debug, Serialize)]
 pub(super) struct Decisions {
     decisions: Vec<DecisionView>,
-    /// Give it as `before` for the next page; absent on the last.
+    /// Value of `before` for the next page; absent on the last page.
     next: Option<DecisionNumber>,
 }
 
-/// Decisions of a chat, by its name or id, newest first.
+/// Lists decisions of a chat, named by its name or id; newest first.
 pub(super) async fn list(
     State(edge): State<Edge>,
     Path(chat): Path<String>,

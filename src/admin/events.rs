@@ -1,4 +1,4 @@
-//! GET /api/v1/events: what happens, as it happens. Layer `admin`. Keeps I9.
+//! GET /api/v1/events: streams events as they happen. Layer `admin`. Keeps I9.
 //!
 //! # Source
 //! HTML Standard, "Server-sent events".
@@ -21,10 +21,10 @@ use super::server::Edge;
 use crate::runtime::events::WATCHERS_MAX;
 use crate::runtime::fleet::RunningFleet;
 
-/// A line that means nothing keeps proxies from closing a quiet stream.
+/// Interval of the empty comments that keep proxies from closing a quiet stream.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
 
-/// How often a stream looks whether the process ends.
+/// Interval at which a stream checks whether the process is stopping.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 struct Watcher {
@@ -33,7 +33,7 @@ struct Watcher {
     _room: OwnedSemaphorePermit,
 }
 
-/// Streams events from now on; a watcher that does not keep up hears `missed` with how many.
+/// Streams events from now on. A watcher that does not keep up gets an event `missed` with the number of lost events.
 pub(super) async fn get(
     State(edge): State<Edge>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
@@ -48,7 +48,7 @@ pub(super) async fn get(
 }
 
 impl Watcher {
-    /// The next event; `None` when the process ends, so that the stream does not keep it.
+    /// Returns the next event, or `None` when the process is stopping, so that no stream holds up its end.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if self.fleet.is_stopping() {

@@ -7,7 +7,7 @@ use super::problem::Problem;
 use super::server::Edge;
 use crate::runtime::view::FleetView;
 
-/// The node at one glance.
+/// Returns the view of the whole node.
 pub(super) async fn get(State(edge): State<Edge>) -> Result<Json<FleetView>, Problem> {
     edge.fleet.view().await.map(Json).map_err(|error| Problem::of_store(&error))
 }

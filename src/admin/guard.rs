@@ -1,4 +1,4 @@
-//! Refuses what a foreign web page could make a browser send to this port. Layer `admin`.
+//! Refuses requests that a foreign web page could make a browser send to this port. Layer `admin`.
 
 use std::sync::Arc;
 
@@ -9,8 +9,9 @@ use axum::response::Response;
 
 use super::problem::Problem;
 
-/// Lets through only requests addressed to this machine by a loopback name or by one that the operator gave it, and none
-/// that a page of another origin sent: a rebound DNS name or a cross-site form must not steer the fleet.
+/// Lets a request through when it is addressed to this machine by a loopback name or by a name that the operator gave
+/// it, and when no page of another origin sent it. So neither a rebound DNS name nor a cross-site form can steer the
+/// fleet.
 pub(super) async fn named_hosts_only(
     State(hosts): State<Arc<[String]>>,
     request: Request,
@@ -31,7 +32,7 @@ pub(super) async fn named_hosts_only(
     Ok(next.run(request).await)
 }
 
-/// The name without its port.
+/// Returns the host name without its port.
 fn name_of(host: &str) -> &str {
     match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or(""),

@@ -1,8 +1,8 @@
-//! The HTTP edge: health, metrics, a look at the fleet, outcomes, the reason why, stop and start. Layer `admin`.
+//! The HTTP edge: health, metrics, views of the fleet, outcomes, explained decisions, stop and start. Layer `admin`.
 //!
-//! It has no sign-in yet and therefore answers to names of this machine only, and to those in `server.hosts`; `guard`
-//! refuses requests that a web page could have made a browser send. The receiver of webhooks has a port of its own,
-//! which may be reached from elsewhere: it knows Telegram by the secret of each bot.
+//! The API has no sign-in yet. It therefore answers only to names of this machine and to those in `server.hosts`, and
+//! `guard` refuses requests that a web page could have made a browser send. The receiver of webhooks has a port of its
+//! own, which may be reached from elsewhere: it recognises Telegram by the secret of each bot.
 
 mod bots;
 pub mod closing;

@@ -1,4 +1,4 @@
-//! GET /api/v1/outcomes: what became of every update, as NDJSON. Layer `admin`.
+//! GET /api/v1/outcomes: the outcome of every update, as NDJSON. Layer `admin`.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use futures::stream;
 
 use super::server::Edge;
 
-/// Lines read from the store at once: bounds the memory of a request.
+/// Number of lines read from the store at once: bounds the memory of a request.
 const PAGE: usize = 500;
 
 /// Streams all outcomes, oldest first.

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::problem::Problem;
 use super::server::Edge;
 
-/// What is stored about a person.
+/// The record of a person.
 #[derive(Debug, Serialize)]
 pub(super) struct Person {
     telegram_id: i64,
@@ -19,28 +19,28 @@ pub(super) struct Person {
     record: PersonRecord,
 }
 
-/// What was done.
+/// The right after the order.
 #[derive(Debug, Serialize)]
 pub(super) struct Done {
     telegram_id: i64,
     right: &'static str,
-    /// It was in force already.
+    /// Set when the right was in force already.
     already: bool,
 }
 
-/// What is stored about a person.
+/// Returns what is stored about a person.
 pub(super) async fn get(State(edge): State<Edge>, Path(id): Path<String>) -> Result<Json<Person>, Problem> {
     let person = person(&id)?;
     let record = edge.fleet.person(person).await.map_err(|error| Problem::of_store(&error))?;
     Ok(Json(Person { telegram_id: person.0, record }))
 }
 
-/// Removes what is stored of a person's words; it goes on after the answer.
+/// Requests the removal of a person's stored words. The removal goes on after the answer.
 pub(super) async fn forget(State(edge): State<Edge>, Path(id): Path<String>) -> Result<Json<Done>, Problem> {
     claim(&edge, &id, Right::Forget).await
 }
 
-/// Nothing of what the person says is stored from now on.
+/// Opts a person out: from now on nothing of what the person says is stored.
 pub(super) async fn opt_out(State(edge): State<Edge>, Path(id): Path<String>) -> Result<Json<Done>, Problem> {
     claim(&edge, &id, Right::OptOut).await
 }

@@ -1,4 +1,4 @@
-//! Errors of the HTTP edge as `application/problem+json`. Layer `admin`.
+//! Turns errors of the HTTP edge into `application/problem+json`. Layer `admin`.
 //!
 //! # Source
 //! RFC 9457.
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::runtime::orders::OrderError;
 
-/// When a client should ask again after a 503, in seconds.
+/// Seconds after which a client should ask again, sent with a 503.
 const RETRY_AFTER: &str = "1";
 
 /// A refused request.
@@ -42,7 +42,7 @@ impl Problem {
         Self { status: StatusCode::TOO_MANY_REQUESTS, code, detail: detail.into() }
     }
 
-    /// Why an order was not carried out.
+    /// Converts the error of an order.
     pub(super) fn of_order(error: OrderError) -> Self {
         match error {
             OrderError::Unknown(_) => Self::not_found("unknown_dead_letter", error.to_string()),
@@ -59,7 +59,7 @@ impl Problem {
         }
     }
 
-    /// Why the store did not do it: 503 only for what passes by itself.
+    /// Converts an error of the store: 503 only for a fault that passes by itself.
     pub(super) fn of_store(error: &StoreError) -> Self {
         match error {
             StoreError::Unavailable(_) => Self::unavailable(error),
@@ -70,7 +70,7 @@ impl Problem {
         }
     }
 
-    /// The cause is logged, never sent.
+    /// Makes a 500. The cause is logged and never sent.
     fn unreadable(cause: &dyn std::fmt::Display) -> Self {
         tracing::error!(error = %cause, "request could not be served");
         let detail =
@@ -80,7 +80,7 @@ impl Problem {
         Self { status: StatusCode::INTERNAL_SERVER_ERROR, code: "store_unreadable", detail }
     }
 
-    /// The cause is logged, never sent.
+    /// Makes a 503. The cause is logged and never sent.
     pub(super) fn unavailable(cause: &dyn std::fmt::Display) -> Self {
         tracing::error!(error = %cause, "request could not be served");
         let detail = "the store does not answer now, try again later".to_owned();

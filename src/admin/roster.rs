@@ -1,6 +1,6 @@
-//! PUT /api/v1/roster: another set of bots and chats for the whole fleet. Layer `admin`. Keeps I10, I12.
+//! PUT /api/v1/roster: replaces the bots and chats of the whole fleet. Layer `admin`. Keeps I10, I12.
 //!
-//! Tokens never cross: a bot names where each node finds its token.
+//! Tokens never cross the network: a bot names the place where each node finds its token.
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
@@ -15,7 +15,7 @@ use crate::runtime::cluster_orders::AppliedRoster;
 /// Largest roster: 10,000 bots with personas of two thousand characters.
 pub(super) const BODY_MAX_BYTES: usize = 32 * 1024 * 1024;
 
-/// Whether to do it, or only to tell.
+/// The query: `dry_run` tells the changes without making them.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Manner {
@@ -23,7 +23,7 @@ pub(super) struct Manner {
     dry_run: bool,
 }
 
-/// Applies a roster; on live actors of all nodes within a second of the answer.
+/// Applies a roster. The live actors of all nodes follow within a second of the answer.
 pub(super) async fn put(
     State(edge): State<Edge>,
     manner: Result<Query<Manner>, QueryRejection>,

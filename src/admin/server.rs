@@ -1,4 +1,4 @@
-//! Routes and server of the HTTP edge. Layer `admin`.
+//! Routes and starts the servers of the HTTP edge. Layer `admin`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,26 +28,26 @@ const API_CONNECTIONS_MAX: usize = 512;
 /// Most connections of the public port: Telegram opens at most 100 for each bot, and far fewer in practice.
 const WEBHOOK_CONNECTIONS_MAX: usize = 512;
 
-/// What the handlers share.
+/// State that the handlers share.
 #[derive(Clone)]
 pub(super) struct Edge {
     pub(super) fleet: Arc<RunningFleet>,
     pub(super) metrics: PrometheusHandle,
 }
 
-/// A bound port: taken before the fleet starts, so that a port in use costs nothing.
+/// A bound port. A process binds it before the fleet starts, so that a port in use is found before any work.
 pub struct BoundPort(TcpListener);
 
 impl BoundPort {
-    /// Takes the port.
+    /// Binds the port.
     ///
     /// # Errors
-    /// When it is in use or not ours to take.
+    /// When the port is in use, or the process may not bind it.
     pub async fn bind(address: SocketAddr) -> anyhow::Result<Self> {
         Self::bind_for(address, "--listen or server.listen").await
     }
 
-    /// Takes the port; `setting` is where another one is chosen.
+    /// Binds the port; an error names `setting` as the way to choose another one.
     pub(super) async fn bind_for(address: SocketAddr, setting: &str) -> anyhow::Result<Self> {
         let hint = format!("another program uses it: choose another one by {setting}, or 127.0.0.1:0 for any free one");
         let listener =
@@ -55,21 +55,21 @@ impl BoundPort {
         Ok(Self(listener))
     }
 
-    /// Where it is.
+    /// Returns the address of the port.
     ///
     /// # Errors
-    /// When the system does not say.
+    /// When the system does not tell the address.
     pub fn address(&self) -> anyhow::Result<SocketAddr> {
         Ok(self.0.local_addr()?)
     }
 
-    /// Serves the fleet until it is closed; `hosts` may be asked for besides names of this machine.
+    /// Serves the fleet's API until the server is closed; `hosts` are accepted besides the names of this machine.
     pub fn serve(self, fleet: Arc<RunningFleet>, metrics: PrometheusHandle, hosts: &[String]) -> Server {
         let router = router(Edge { fleet: Arc::clone(&fleet), metrics }, hosts);
         self.run(fleet, router, API_CONNECTIONS_MAX)
     }
 
-    /// Takes what Telegram brings until it is closed.
+    /// Receives Telegram's webhook requests until the server is closed.
     pub fn receive(self, fleet: Arc<RunningFleet>, body_max_bytes: usize) -> Server {
         let router = webhook::router(Arc::clone(&fleet), body_max_bytes);
         self.run(fleet, router, WEBHOOK_CONNECTIONS_MAX)
@@ -81,7 +81,7 @@ impl BoundPort {
     }
 }
 
-/// The routes of a role: a worker answers for its health and for the cluster only.
+/// Returns the routes for the node's role: a worker answers for its health and for the cluster only.
 fn router(edge: Edge, hosts: &[String]) -> Router {
     let all = Router::new()
         .route("/health/live", get(health::live))
@@ -98,7 +98,7 @@ fn router(edge: Edge, hosts: &[String]) -> Router {
         .with_state(edge)
 }
 
-/// The routes of a node that serves people.
+/// Returns the routes of a node that serves people.
 fn api() -> Router<Edge> {
     Router::new()
         .route("/api/v1/fleet", get(fleet::get))

@@ -1,4 +1,4 @@
-//! GET /api/v1/style: how far apart the personas write. Layer `admin`.
+//! GET /api/v1/style: how differently the personas write. Layer `admin`.
 
 use axum::Json;
 use axum::extract::State;
@@ -7,7 +7,7 @@ use super::problem::Problem;
 use super::server::Edge;
 use crate::runtime::style::StyleView;
 
-/// Bots, and the nearest pairs among them, by their last messages.
+/// Returns the bots, and the most similar pairs among them, by their last messages.
 pub(super) async fn get(State(edge): State<Edge>) -> Result<Json<StyleView>, Problem> {
     edge.fleet.styles().await.map(Json).map_err(|error| Problem::of_store(&error))
 }

@@ -1,7 +1,7 @@
 //! POST /webhook/telegram/{bot}: the receiver of updates. Layer `admin`. Keeps I1, I12.
 //!
-//! The secret is checked before anything of the body is read, and an unknown bot is answered as a wrong secret is. The
-//! answer is empty: Telegram executes what an answer says, and nobody would know with what result.
+//! The receiver checks the secret before it reads anything of the body, and answers an unknown bot like a wrong secret.
+//! The answer is empty: Telegram would execute a method in it, and nobody would learn the result.
 //!
 //! | answer | when | what Telegram does |
 //! |---|---|---|
@@ -31,13 +31,13 @@ use super::server::BoundPort;
 use crate::runtime::fleet::RunningFleet;
 use crate::runtime::webhooks::BringError;
 
-/// What Telegram shows.
+/// Header in which Telegram sends the secret.
 const SECRET_HEADER: &str = "x-telegram-bot-api-secret-token";
 
-/// When Telegram should try again.
+/// Seconds after which Telegram should try again.
 const RETRY_AFTER: &str = "2";
 
-/// Updates in work at a time; further ones are answered 503 (I9).
+/// Most updates in work at a time; further ones are answered 503 (I9).
 const IN_FLIGHT_MAX: usize = 1024;
 
 /// Most time for the body to arrive.
@@ -50,7 +50,7 @@ struct Receiver {
     body_max_bytes: usize,
 }
 
-/// The receiver's routes.
+/// Returns the receiver's routes.
 pub(super) fn router(fleet: Arc<RunningFleet>, body_max_bytes: usize) -> Router {
     let room = Arc::new(Semaphore::new(IN_FLIGHT_MAX));
     Router::new().route(&format!("{RECEIVER_PATH}{{bot}}"), post(receive)).with_state(Receiver {
@@ -104,10 +104,10 @@ async fn take(receiver: &Receiver, name: Option<String>, request: Request) -> St
     }
 }
 
-/// Where the receiver listens.
+/// Binds the receiver's port.
 ///
 /// # Errors
-/// When the port is in use or not ours to take.
+/// When the port is in use, or the process may not bind it.
 pub async fn bind(address: SocketAddr) -> anyhow::Result<BoundPort> {
     BoundPort::bind_for(address, "webhooks.listen").await
 }

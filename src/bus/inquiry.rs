@@ -1,4 +1,4 @@
-//! Whether a Redis answers, asked once. Layer: adapter.
+//! Checks once whether a Redis answers. Layer: adapter.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use fred::interfaces::ClientLike as _;
 use fred::types::config::Config;
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// Most time for the answer.
+/// The longest time for the answer.
 const WITHIN: Duration = Duration::from_secs(10);
 
-/// Connects and asks for a sign of life.
+/// Connects to Redis and pings it.
 ///
 /// # Errors
 /// The reason in plain words; never the address, which may hold a password (I12).

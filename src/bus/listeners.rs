@@ -1,4 +1,4 @@
-//! Who listens in this process. Layer: adapter.
+//! Delivers messages to the listeners of this process. Layer: adapter.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,27 +7,27 @@ use botfleet_actors::ports::bus::{Audience, BusMessage};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-/// Messages that wait for one listener; further ones are dropped (I9).
+/// The most messages that wait for one listener; further ones are dropped (I9).
 const WAITING_MAX: usize = 4096;
 
-/// Counts what was dropped, and where.
+/// Counts dropped messages, by where they were dropped.
 pub(super) fn dropped(at: &'static str, messages: u64) {
     metrics::counter!("botfleet_bus_dropped_total", "at" => at).increment(messages);
 }
 
-/// Receivers of this process; those that are gone leave with the next message.
+/// The listeners of this process. A listener that is gone is removed with the next message.
 #[derive(Default)]
 pub(super) struct Listeners(Mutex<Vec<(Incarnation, mpsc::Sender<BusMessage>)>>);
 
 impl Listeners {
-    /// One more listener.
+    /// Adds a listener.
     pub(super) fn add(&self, me: Incarnation) -> mpsc::Receiver<BusMessage> {
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push((me, sender));
         receiver
     }
 
-    /// Gives a message to all whom it is meant for.
+    /// Gives a message to every listener of its audience.
     pub(super) fn deliver(&self, to: Audience, message: &BusMessage) {
         let meant = |me: Incarnation| match to {
             Audience::Node(node) => node == me,

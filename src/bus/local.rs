@@ -1,4 +1,4 @@
-//! The bus of a fleet on one node: from hand to hand within the process. Layer: adapter.
+//! Implements the bus of a fleet on one node: messages are handed over within the process. Layer: adapter.
 
 use async_trait::async_trait;
 use botfleet_actors::domain::ownership::Incarnation;
@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::listeners::Listeners;
 
-/// A bus without a wire. It never loses a message but to a listener that is full.
+/// A bus without a network. It loses a message only when a listener's queue is full.
 #[derive(Default)]
 pub struct LocalBus(Listeners);
 

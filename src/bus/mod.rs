@@ -1,16 +1,16 @@
-//! Adapter of the bus: fred for many nodes, memory for one. Layer: adapter.
+//! Implements the bus: over Redis for many nodes, in memory for one. Layer: adapter.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `settings` | where Redis is |
-//! | `redis` | [`redis::RedisBus`]: what publishers and subscribers see |
+//! | `settings` | the address of Redis |
+//! | `redis` | [`redis::RedisBus`]: the side that publishers and subscribers see |
 //! | `session` | one life of the connection to Redis, and how it is known to work |
-//! | `wire` | messages as they cross: merged, bounded, told from garbage |
-//! | `listeners` | who listens in this process |
-//! | `inquiry` | whether a Redis answers, asked once |
+//! | `wire` | messages as they cross Redis: merged, bounded, told from garbage |
+//! | `listeners` | the listeners of this process |
+//! | `inquiry` | a single check whether a Redis answers |
 //! | `local` | [`local::LocalBus`]: the bus of a fleet on one node |
 //!
-//! Nothing here is ever waited for, and nothing here is true: what arrives makes somebody look into the store.
+//! Nobody waits for the bus, and no message is a fact: a message only makes its receiver look into the store.
 
 pub mod inquiry;
 mod listeners;

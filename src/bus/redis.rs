@@ -1,7 +1,7 @@
-//! The bus of many nodes: publish and subscribe over Redis. Layer: adapter.
+//! Implements the bus of many nodes: publish and subscribe over Redis. Layer: adapter.
 //!
-//! Callers never wait and never fail. A session that ends is followed by another within a second; what was published
-//! in between is dropped and counted.
+//! Callers never wait and never fail. When a session ends, another is tried within a second. Messages published in
+//! between are dropped and counted.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use super::listeners::{Listeners, dropped};
 use super::session::{Link, Pulse, run};
 use super::wire::Channels;
 
-/// Messages that wait to be published; further ones are dropped (I9).
+/// The most messages that wait to be published; further ones are dropped (I9).
 const OUTGOING_MAX: usize = 4096;
 
-/// How long a new subscriber waits for Redis to agree; without Redis it hears nothing anyway.
+/// The longest time that a new subscriber waits for Redis to confirm; without Redis it would hear nothing anyway.
 const SUBSCRIBED_WITHIN: Duration = Duration::from_secs(1);
 
 /// The address of Redis cannot be used.
@@ -30,7 +30,7 @@ const SUBSCRIBED_WITHIN: Duration = Duration::from_secs(1);
 #[error("redis.url is no address of redis, as redis://HOST:PORT would be")]
 pub struct BadAddress;
 
-/// A bus over Redis; its connections end with it.
+/// A bus over Redis. Its connections end when it is dropped.
 pub struct RedisBus {
     outgoing: mpsc::Sender<(Audience, BusMessage)>,
     pulse: Arc<Pulse>,
@@ -41,10 +41,10 @@ pub struct RedisBus {
 }
 
 impl RedisBus {
-    /// Begins to connect; waits for nothing, since Redis may be away.
+    /// Begins to connect and returns at once, since Redis may be away.
     ///
     /// # Errors
-    /// When `url` is no address. The address itself is never told: it may hold a password (I12).
+    /// When `url` is no address of Redis. The error never shows the address, which may hold a password (I12).
     pub fn start(url: &SecretString, prefix: &str) -> Result<Self, BadAddress> {
         let config = Config::from_url(url.expose_secret()).map_err(|_| BadAddress)?;
         let (outgoing, outgoing_rx) = mpsc::channel(OUTGOING_MAX);

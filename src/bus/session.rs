@@ -1,9 +1,9 @@
-//! One life of the connection to Redis. Layer: adapter.
+//! Runs one life of the connection to Redis. Layer: adapter.
 //!
-//! Two connections: one publishes, one listens. The process also publishes to a channel that only it hears: as long as
-//! its own words come back, both ways work, whatever the sockets say. Five in a row that do not end the session, and
-//! both connections with it: a black hole is left behind as a closed port is. fred's own reconnecting is not used,
-//! since it cannot see a silent subscriber (docs/adr/0018-bus.md).
+//! There are two connections: one publishes, one listens. The process also publishes probes to a channel that only it
+//! listens to. As long as its probes come back, both directions work, whatever the sockets report. The session, and
+//! both connections with it, ends when five probes in a row do not come back: a silent network is noticed like a closed
+//! port. fred's own reconnecting is not used, since it cannot see a silent subscriber (docs/adr/0018-bus.md).
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -26,29 +26,29 @@ use tokio::time::MissedTickBehavior;
 use super::listeners::{Listeners, dropped};
 use super::wire::{Channels, decode, encode, merge};
 
-/// How often the process speaks to itself.
+/// The interval between two probes.
 const PROBE_EVERY: Duration = Duration::from_millis(200);
 
-/// So many words of its own that did not come back end the session.
+/// The number of probes in a row that must be lost for the session to end.
 const UNHEARD_MAX: u32 = 5;
 
-/// The bus counts as up while the process heard itself within this.
+/// The bus counts as up while a probe came back within this time.
 const UP_WITHIN: Duration = Duration::from_secs(1);
 
-/// Most time for one call, and for connecting.
+/// The deadline that fred applies to one call and to connecting; [`call`] gives up after twice that time.
 const CALL_WITHIN: Duration = Duration::from_secs(1);
 
-/// The first and the longest wait between two sessions.
+/// The shortest and the longest wait between two sessions.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(1);
 
-/// Messages that are merged at once.
+/// The most messages that are merged at once.
 const GATHERED_MAX: usize = 512;
 
-/// Frames that wait between fred and us.
+/// The most frames that wait between fred and this module.
 const FRAMES_WAITING: usize = 4096;
 
-/// When the process last heard itself.
+/// Records when a probe last came back.
 pub(super) struct Pulse {
     since: Instant,
     /// Milliseconds after `since`; 0 for never.
@@ -74,20 +74,20 @@ impl Pulse {
     }
 }
 
-/// What the sessions of one bus share.
+/// The state that the sessions of one bus share.
 pub(super) struct Link {
     pub(super) config: Config,
     pub(super) channels: Channels,
     pub(super) process: u64,
     pub(super) pulse: Arc<Pulse>,
     pub(super) listeners: Arc<Listeners>,
-    /// Whose channels shall be heard.
+    /// The incarnations whose channels shall be heard.
     pub(super) wanted: watch::Receiver<BTreeSet<Incarnation>>,
-    /// Whose channels are heard now.
+    /// The incarnations whose channels are heard.
     pub(super) heard: watch::Sender<BTreeSet<Incarnation>>,
 }
 
-/// Ends a connection's task when dropped, however it stands.
+/// Ends a connection's task when dropped, whatever its state.
 struct Connected(ConnectHandle);
 
 impl Drop for Connected {
@@ -96,7 +96,7 @@ impl Drop for Connected {
     }
 }
 
-/// Holds a session, and another one after it, until the task ends.
+/// Holds one session after another, until the task ends.
 pub(super) async fn run(link: Link, mut outgoing: mpsc::Receiver<(Audience, BusMessage)>) {
     let mut wait = RETRY_FIRST;
     let mut told = false;
@@ -167,7 +167,7 @@ impl Link {
         }
     }
 
-    /// Subscribes to what shall be heard and is not yet.
+    /// Subscribes to the wanted channels that are not heard yet.
     async fn follow(
         &self,
         subscriber: &SubscriberClient,
@@ -251,7 +251,7 @@ impl Link {
     }
 }
 
-/// A call under its deadline, counted.
+/// Makes a call under a deadline, and counts it.
 async fn call<T>(operation: &'static str, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let late = |_| Error::new(ErrorKind::Timeout, format!("no answer to {operation}"));
     let result = tokio::time::timeout(CALL_WITHIN * 2, call).await.map_err(late).flatten();

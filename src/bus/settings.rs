@@ -3,13 +3,13 @@
 use secrecy::SecretString;
 use serde::Deserialize;
 
-/// Where Redis is. Without a `url` there is none, and hints stay within the process.
+/// The address of Redis. Without a `url` there is no Redis, and hints stay within the process.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RedisSettings {
     /// `redis://HOST:PORT/DB`, or `env:NAME` or `file:PATH` that holds it; it may carry a password and is never shown.
     pub url: Option<SecretString>,
-    /// What channels and keys begin with: fleets that share a Redis differ in it.
+    /// The prefix of channels and keys: fleets that share a Redis need different ones.
     pub prefix: String,
 }
 

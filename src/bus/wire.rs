@@ -1,4 +1,4 @@
-//! Messages as they cross Redis: merged, bounded, told from garbage. Layer: adapter.
+//! Converts messages to the form in which they cross Redis: merged, bounded, told from garbage. Layer: adapter.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -6,13 +6,13 @@ use botfleet_actors::domain::ids::ConfigSeq;
 use botfleet_actors::domain::ownership::Incarnation;
 use botfleet_actors::ports::bus::{Audience, BusMessage, Hint};
 
-/// Largest message that is read; ours stay far below it.
+/// The largest message that is sent or read, in bytes; real ones stay far below it.
 pub(super) const MESSAGE_MAX_BYTES: usize = 256 * 1024;
 
-/// Most hints in one message.
+/// The most hints in one message.
 const HINTS_MAX: usize = 1000;
 
-/// Names of channels under one prefix.
+/// The names of channels under one prefix.
 #[derive(Clone, Debug)]
 pub(super) struct Channels {
     prefix: String,
@@ -23,17 +23,17 @@ impl Channels {
         Self { prefix: prefix.to_owned() }
     }
 
-    /// What everybody hears.
+    /// Returns the channel that every node hears.
     pub(super) fn all(&self) -> String {
         format!("{}:all", self.prefix)
     }
 
-    /// What one node hears.
+    /// Returns the channel that one node hears.
     pub(super) fn node(&self, node: Incarnation) -> String {
         format!("{}:node:{node}", self.prefix)
     }
 
-    /// Where one process hears itself.
+    /// Returns the channel on which one process hears its own probes.
     pub(super) fn probe(&self, process: u64) -> String {
         format!("{}:probe:{process:016x}", self.prefix)
     }
@@ -45,7 +45,7 @@ impl Channels {
         }
     }
 
-    /// Whom a channel speaks to.
+    /// Returns the audience of a channel; `None` for a channel that is not of this bus.
     pub(super) fn audience(&self, channel: &str) -> Option<Audience> {
         let rest = channel.strip_prefix(&self.prefix)?.strip_prefix(':')?;
         match rest.strip_prefix("node:") {
@@ -55,7 +55,7 @@ impl Channels {
     }
 }
 
-/// What goes to one audience.
+/// The messages for one audience.
 #[derive(Default)]
 struct Bundle {
     hints: Vec<Hint>,
@@ -64,7 +64,8 @@ struct Bundle {
     others: Vec<BusMessage>,
 }
 
-/// Merges what gathered: one message of hints for each audience, each hint once, and the latest configuration.
+/// Merges messages: for each audience the hints, each once, in as few messages as possible, and the latest
+/// configuration.
 pub(super) fn merge(messages: impl IntoIterator<Item = (Audience, BusMessage)>) -> Vec<(Audience, BusMessage)> {
     let mut bundles: BTreeMap<Option<Incarnation>, Bundle> = BTreeMap::new();
     for (to, message) in messages {
@@ -95,12 +96,12 @@ pub(super) fn merge(messages: impl IntoIterator<Item = (Audience, BusMessage)>) 
     merged
 }
 
-/// The message as it crosses; `None` when it is too large.
+/// Encodes a message; `None` when it is too large.
 pub(super) fn encode(message: &BusMessage) -> Option<String> {
     serde_json::to_string(message).ok().filter(|text| text.len() <= MESSAGE_MAX_BYTES)
 }
 
-/// The message that arrived; `None` for what is no message of this version, or too large to be one.
+/// Decodes a message; `None` when it is no message of this version, or too large.
 pub(super) fn decode(bytes: &[u8]) -> Option<BusMessage> {
     if bytes.len() > MESSAGE_MAX_BYTES {
         return None;

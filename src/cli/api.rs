@@ -1,4 +1,4 @@
-//! The way of commands to the API of the running fleet: one request, one answer, on this machine. Layer `cli`.
+//! Calls the API of the running fleet for a command: one request, one answer, on this machine. Layer `cli`.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Most time for an answer: an order waits for the store.
+/// Most time for an answer, since an order waits for the store.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Largest answer.
 const ANSWER_MAX_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Where the running fleet's API is.
+/// Names the address of the running fleet's API.
 #[derive(Clone, Debug, Args)]
 pub struct Api {
     /// Address of the running fleet's API, as `botfleet run` prints it.
@@ -23,22 +23,22 @@ pub struct Api {
 }
 
 impl Api {
-    /// Asks for a path.
+    /// Gets a path.
     pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
         self.ask("GET", path, "").await
     }
 
-    /// Gives an order.
+    /// Posts an order.
     pub(super) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         self.ask("POST", path, &body.to_string()).await
     }
 
-    /// Status and body of what a path answers, whatever they are.
+    /// Returns the status and body of a path's answer, whatever they are.
     pub(super) async fn look(&self, path: &str) -> anyhow::Result<(u16, String)> {
         self.answer("GET", path, "").await
     }
 
-    /// Puts something in the place of what is there.
+    /// Replaces the resource at a path.
     pub(super) async fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         self.ask("PUT", path, &body.to_string()).await
     }
@@ -77,7 +77,7 @@ impl Api {
     }
 }
 
-/// Status and body of an answer; the API gives each answer of these commands in one piece.
+/// Splits an answer into status and body. The API sends each answer to these commands in one piece.
 fn read(answer: &str) -> Option<(u16, &str)> {
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let status = head.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;

@@ -1,7 +1,7 @@
-//! `botfleet apply`: another manifest for the running fleet. Layer `cli`. Keeps I10, I12.
+//! `botfleet apply`: gives the running fleet another manifest. Layer `cli`. Keeps I10, I12.
 //!
-//! The manifest is read and checked here; bots and chats cross to the fleet, tokens never do. Providers, budgets and
-//! settings are each node's own: they change with its restart.
+//! The command reads and checks the manifest. It sends bots and chats to the fleet, never tokens. Providers, budgets
+//! and settings belong to each node and change when the node restarts.
 
 use std::fmt::Write as _;
 use std::io::{Write, stdout};
@@ -23,13 +23,13 @@ Examples:
   botfleet apply --manifest fleet.toml --dry-run   tell what would change
   botfleet apply --manifest fleet.toml             change it, on every node, within a second")]
 pub struct ApplyArgs {
-    /// Where the fleet is.
+    /// Address of the fleet.
     #[command(flatten)]
     pub api: Api,
     /// The manifest: bots, personas and chats.
     #[arg(long, value_name = "FILE", default_value = "config/fleet.toml")]
     pub manifest: PathBuf,
-    /// Changes nothing, only tells.
+    /// Changes nothing, only tells what would change.
     #[arg(long)]
     pub dry_run: bool,
     /// Writes the answer as JSON.
@@ -40,7 +40,7 @@ pub struct ApplyArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// The faults of the manifest, or why the fleet does not take it.
+/// The faults of the manifest, or the fleet's reason for refusing it.
 pub async fn execute(args: &ApplyArgs) -> anyhow::Result<ExitCode> {
     let manifest = Manifest::load(&args.manifest, &ProcessSecrets)?;
     super::tell_warnings(&manifest.warnings);
@@ -51,7 +51,7 @@ pub async fn execute(args: &ApplyArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// One line for each thing that changes, and what it comes to.
+/// Formats one line for each change, and a last line that counts the changes.
 fn shown(answer: &Value) -> String {
     let mut text = String::new();
     let mut changes = 0;

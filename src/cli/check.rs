@@ -1,6 +1,6 @@
-//! `botfleet check`: reads configuration and manifest and shows what they come to. Layer `cli`.
+//! `botfleet check`: reads configuration and manifest and shows the result. Layer `cli`.
 //!
-//! Without `--online` nothing is asked of Telegram or of a provider; no secret is shown (I12).
+//! Without `--online` the command asks neither Telegram nor a provider; no secret is shown (I12).
 
 use std::io::{Write, stdout};
 use std::process::ExitCode;
@@ -33,7 +33,7 @@ pub struct CheckArgs {
     /// Writes one JSON object instead of a table.
     #[arg(long)]
     pub json: bool,
-    /// What is asked of the world outside.
+    /// Options of the online check.
     #[command(flatten)]
     pub online: OnlineArgs,
 }
@@ -84,7 +84,7 @@ fn as_text(config: &Config, manifest: &LoadedManifest) -> String {
     text
 }
 
-/// Which database; its address may hold a password and is not shown.
+/// Names the database without its address, which may hold a password.
 fn store(config: &Config) -> String {
     if config.many_nodes() {
         return "PostgreSQL, the address is set".to_owned();
@@ -158,7 +158,7 @@ fn hours(hours: Option<Hours>, without: &str) -> String {
     hours.map_or_else(|| without.to_owned(), String::from)
 }
 
-/// A duration as a manifest writes it.
+/// Formats a duration as a manifest writes it.
 fn humantime(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match (seconds / 60, seconds % 60) {
@@ -186,7 +186,7 @@ fn kind(provider: &ProviderEntry) -> String {
     format!("{:?}", provider.kind).to_lowercase()
 }
 
-/// A table of left-aligned columns under a heading with the number of rows.
+/// Formats a table of left-aligned columns under a heading with the number of rows.
 pub(super) fn table(title: &str, heads: &[&str], rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());

@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 use super::api::Api;
 use super::check::table;
 
-/// How often `--watch` looks again.
+/// Interval of `--watch`.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 
-/// Moves that are shown one by one; further ones are counted.
+/// Most moves that are shown one by one; further ones are counted.
 const MOVES_SHOWN: usize = 20;
 
-/// What to do with the cluster.
+/// The commands for the cluster.
 #[derive(Clone, Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
@@ -38,7 +38,7 @@ pub enum ClusterCommand {
 /// Arguments of `botfleet cluster status`.
 #[derive(Clone, Debug, Args)]
 pub struct StatusArgs {
-    /// Where the fleet is: any node's API.
+    /// Address of the fleet: any node's API.
     #[command(flatten)]
     pub api: Api,
     /// Writes one JSON object instead of tables.
@@ -52,12 +52,12 @@ pub struct StatusArgs {
 /// Arguments of `botfleet cluster drain`.
 #[derive(Clone, Debug, Args)]
 pub struct DrainArgs {
-    /// Where the fleet is: any node's API.
+    /// Address of the fleet: any node's API.
     #[command(flatten)]
     pub api: Api,
     /// The node's name.
     pub node: String,
-    /// Lets it own its share again.
+    /// Lets the node own its share again.
     #[arg(long)]
     pub undo: bool,
 }
@@ -65,10 +65,10 @@ pub struct DrainArgs {
 /// Arguments of `botfleet cluster rebalance`.
 #[derive(Clone, Debug, Args)]
 pub struct RebalanceArgs {
-    /// Where the fleet is: any node's API.
+    /// Address of the fleet: any node's API.
     #[command(flatten)]
     pub api: Api,
-    /// Moves nothing, only tells.
+    /// Moves nothing, only tells what would move.
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -163,7 +163,7 @@ fn shown(cluster: &Value) -> String {
     text
 }
 
-/// A table of moves, when there are any.
+/// Formats a table of the moves; empty without moves.
 fn moves(moves: &Value) -> String {
     let moves = moves.as_array().map(Vec::as_slice).unwrap_or_default();
     if moves.is_empty() {

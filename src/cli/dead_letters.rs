@@ -1,4 +1,4 @@
-//! `botfleet dead-letters` and `botfleet redeliver`: what ended badly, and another go for it. Layer `cli`.
+//! `botfleet dead-letters` and `botfleet redeliver`: lists dead letters, and gives one another try. Layer `cli`.
 
 use std::fmt::Write as _;
 use std::io::{Write, stdout};
@@ -17,7 +17,7 @@ Examples:
   botfleet dead-letters
   botfleet dead-letters --api 127.0.0.1:9000 --json")]
 pub struct DeadLettersArgs {
-    /// Where the fleet is.
+    /// Address of the fleet.
     #[command(flatten)]
     pub api: Api,
     /// Writes one JSON object a line instead of a table.
@@ -32,7 +32,7 @@ Examples:
   botfleet redeliver turn-123456789
   botfleet redeliver message-123456789 --confirm-duplicate")]
 pub struct RedeliverArgs {
-    /// Where the fleet is.
+    /// Address of the fleet.
     #[command(flatten)]
     pub api: Api,
     /// The dead letter, as `botfleet dead-letters` shows it.
@@ -81,10 +81,10 @@ pub async fn list(args: &DeadLettersArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Gives a dead letter another go.
+/// Gives a dead letter another try.
 ///
 /// # Errors
-/// When there is none of that name, it is in no state for it, or the fleet does not answer.
+/// When no dead letter has that id, its state does not allow another try, or the fleet does not answer.
 pub async fn redeliver(args: &RedeliverArgs) -> anyhow::Result<ExitCode> {
     let sound = args.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     anyhow::ensure!(sound && !args.id.is_empty(), "{:?} names no dead letter", args.id);

@@ -1,7 +1,7 @@
-//! `botfleet health`: whether the running node is well, told by an exit code. Layer `cli`.
+//! `botfleet health`: tells by an exit code whether the running node is well. Layer `cli`.
 //!
-//! The API listens on the loopback of its machine or container alone, so what watches over a node from outside
-//! (Docker's HEALTHCHECK, a kubelet's probe) runs this beside it.
+//! The API listens on the loopback of its machine or container alone. A watcher from outside (Docker's HEALTHCHECK, a
+//! kubelet's probe) therefore runs this command beside the node.
 
 use std::fmt::Write as _;
 use std::io::{Write, stdout};
@@ -23,10 +23,10 @@ Examples:
   botfleet health --ready    may it be given work: for readiness probes and HEALTHCHECK
   botfleet health --live     does the process answer: for liveness probes")]
 pub struct HealthArgs {
-    /// Where the node is.
+    /// Address of the node.
     #[command(flatten)]
     pub api: Api,
-    /// Asks only whether it may be given work.
+    /// Asks only whether the node may be given work.
     #[arg(long, conflicts_with = "live")]
     pub ready: bool,
     /// Asks only whether the process answers.
@@ -40,7 +40,7 @@ pub struct HealthArgs {
 /// Asks the node.
 ///
 /// # Errors
-/// When it does not answer.
+/// When the node does not answer.
 pub async fn execute(args: &HealthArgs) -> anyhow::Result<ExitCode> {
     let path = match (args.ready, args.live) {
         (true, _) => "/health/ready",
@@ -54,13 +54,13 @@ pub async fn execute(args: &HealthArgs) -> anyhow::Result<ExitCode> {
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// A single word, as it came.
+/// Formats an answer of a single word.
 fn answer(body: &str, well: bool, as_json: bool) -> String {
     let word = body.trim();
     if as_json { format!("{}\n", json!({ "well": well, "answer": word })) } else { format!("{word}\n") }
 }
 
-/// Every part, one a line.
+/// Formats every part, one a line.
 fn parts(body: &str, as_json: bool) -> anyhow::Result<String> {
     let health: Value = serde_json::from_str(body).context("the answer is not the fleet's")?;
     if as_json {

@@ -1,4 +1,4 @@
-//! The flags that `run` and `check` share, and what they lead to. Layer `cli`.
+//! Holds the flags that `run` and `check` share, and reads the files that they name. Layer `cli`.
 
 use std::path::PathBuf;
 
@@ -11,31 +11,31 @@ use crate::config::manifest::{LoadedManifest, Manifest};
 use crate::config::secret::ProcessSecrets;
 use crate::config::settings::Config;
 
-/// Where settings and manifest come from.
+/// Names the sources of settings and manifest.
 #[derive(Clone, Debug, Args)]
 pub struct Inputs {
     /// The manifest: bots, personas, chats and providers.
     #[arg(long, value_name = "FILE", default_value = "config/fleet.toml")]
     pub manifest: PathBuf,
-    /// Settings for a kind of place.
+    /// Profile whose settings are read.
     #[arg(long, value_enum)]
     pub profile: Option<Profile>,
     /// A file of settings, read after the profile's.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Where the HTTP edge listens, on this machine only; port 0 lets the system choose.
+    /// Address at which the HTTP edge listens, on this machine only; port 0 lets the system choose.
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
-    /// What this node is for: all, worker or api.
+    /// Role of this node: all, worker or api.
     #[arg(long, value_name = "ROLE")]
     pub role: Option<String>,
-    /// This node's name among others.
+    /// Name of this node among others.
     #[arg(long, value_name = "NAME")]
     pub node: Option<String>,
 }
 
 impl Inputs {
-    /// Reads settings and manifest; warnings are told on stderr.
+    /// Reads settings and manifest, and writes warnings to stderr.
     ///
     /// # Errors
     /// The faults of both, at once.
@@ -73,7 +73,7 @@ impl Inputs {
         }
     }
 
-    /// Reads the settings only, and tells nothing.
+    /// Reads the settings only, and writes no warning.
     ///
     /// # Errors
     /// The faults of the settings.
@@ -81,19 +81,20 @@ impl Inputs {
         Config::load(&self.sources())
     }
 
-    /// Reads the settings alone.
+    /// Reads the settings of a profile and a file.
     ///
     /// # Errors
-    /// Their faults, at once.
+    /// The faults of the settings, at once.
     pub fn settings_alone(profile: Option<Profile>, config: Option<PathBuf>) -> Result<Config, Faults> {
         Config::load(
             &Self { manifest: PathBuf::new(), profile, config, listen: None, role: None, node: None }.sources(),
         )
     }
 
-    /// Names every layer of the settings.
+    /// Lists every source of the settings.
     fn sources(&self) -> Sources {
-        // A variable that is no Unicode cannot set a key; one of ours whose name fits keeps its value in part.
+        // A variable whose name is no Unicode cannot set a key. One of ours with a sound name keeps the readable part
+        // of its value.
         let variables = std::env::vars_os()
             .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
         let flags = [

@@ -1,7 +1,7 @@
-//! `botfleet migrate`: the schema of the store, up, down and as it stands. Layer `cli`.
+//! `botfleet migrate`: brings the schema of the store up or down, or tells its state. Layer `cli`.
 //!
-//! PostgreSQL is migrated by this command alone, and a node refuses a schema that is behind: which version of the
-//! program changes the schema, and when, is an operator's choice. A file of SQLite is brought up to date at start.
+//! Only this command migrates PostgreSQL, and a node refuses a schema that is behind: an operator chooses which version
+//! of the program changes the schema, and when. A file of SQLite is brought up to date at start.
 
 use std::io::{Write, stdout};
 use std::path::PathBuf;
@@ -28,10 +28,10 @@ Examples:
   botfleet migrate check --json            exit code 0 when this version may run, 1 when not
   botfleet migrate down --to 1 --yes       takes migrations back, with what they stored")]
 pub struct MigrateArgs {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: MigrateCommand,
-    /// Settings for a kind of place.
+    /// Profile whose settings are read.
     #[arg(long, value_enum, global = true)]
     pub profile: Option<Profile>,
     /// A file of settings, read after the profile's.
@@ -42,16 +42,16 @@ pub struct MigrateArgs {
     pub json: bool,
 }
 
-/// What to do with the schema.
+/// The commands for the schema.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum MigrateCommand {
-    /// Applies what is pending.
+    /// Applies the pending migrations.
     Up {
-        /// Also what nodes of another version that still run need.
+        /// Applies also those that take away what running nodes of another version need.
         #[arg(long)]
         force: bool,
     },
-    /// Lists what is applied, and when, and what is pending.
+    /// Lists applied migrations with their time, and pending ones.
     Status,
     /// Tells by its exit code whether this version may run on the schema.
     Check,
@@ -60,7 +60,7 @@ pub enum MigrateCommand {
         /// The newest migration that stays; 0 for none.
         #[arg(long, value_name = "N")]
         to: i64,
-        /// What the migrations made is lost, and that is meant.
+        /// Confirms that everything the migrations made is lost.
         #[arg(long)]
         yes: bool,
     },
@@ -69,7 +69,7 @@ pub enum MigrateCommand {
 /// Runs the command.
 ///
 /// # Errors
-/// Faults of the configuration, or why the schema could not be changed or told.
+/// Faults of the configuration, or the reason why the schema could not be changed or read.
 pub async fn execute(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
     let config = Inputs::settings_alone(args.profile, args.config.clone())?;
     if config.store.backend == Backend::Sqlite {

@@ -1,25 +1,25 @@
-//! The command line. Layer `cli`: the top; it may use everything below.
+//! The command line. Layer `cli`, the top one: may use everything below.
 //!
 //! | file | command |
 //! |---|---|
 //! | `demo` | `botfleet demo`: a simulated world to watch and to join |
 //! | `run` | `botfleet run`: the fleet of a manifest |
-//! | `launcher` | the process above it, which starts it again when it dies |
+//! | `launcher` | the process above the fleet's, which starts the fleet again when it dies |
 //! | `signals` | the signals that ask a process to end |
-//! | `check` | `botfleet check`: whether configuration and manifest are sound |
-//! | `online` | `botfleet check --online`: whether the world outside is as the manifest says |
-//! | `migrate` | `botfleet migrate`: the schema of the store, up, down and as it stands |
-//! | `dead_letters` | `botfleet dead-letters`, `botfleet redeliver`: what ended badly, and another go for it |
-//! | `people` | `botfleet people`: what is stored about somebody, and their rights |
+//! | `check` | `botfleet check`: finds the faults of configuration and manifest |
+//! | `online` | `botfleet check --online`: compares the world outside with the manifest |
+//! | `migrate` | `botfleet migrate`: brings the schema of the store up or down, or tells its state |
+//! | `dead_letters` | `botfleet dead-letters`, `botfleet redeliver`: lists dead letters, and gives one another try |
+//! | `people` | `botfleet people`: shows what is stored about a person, and carries out their rights |
 //! | `eval` | `botfleet eval`: measures parts of the engine, without a fleet |
-//! | `why` | `botfleet why`: why a bot spoke, and why not the others |
-//! | `replay` | `botfleet replay`: a recorded chat under another manifest |
-//! | `health` | `botfleet health`: whether the running node is well, for probes |
+//! | `why` | `botfleet why`: explains why a bot spoke, and why not the others |
+//! | `replay` | `botfleet replay`: runs a recorded chat under another manifest |
+//! | `health` | `botfleet health`: tells whether the running node is well, for probes |
 //! | `cluster` | `botfleet cluster`: who owns what, drain, rebalance |
-//! | `style` | `botfleet style`: how far apart personas write |
-//! | `apply` | `botfleet apply`: another manifest for the running fleet |
-//! | `api` | the way of commands to the API of the running fleet |
-//! | `inputs` | the flags that `run` and `check` share, and what they lead to |
+//! | `style` | `botfleet style`: shows how differently personas write |
+//! | `apply` | `botfleet apply`: gives the running fleet another manifest |
+//! | `api` | calls the API of the running fleet for a command |
+//! | `inputs` | the flags that `run` and `check` share, and the files that they name |
 //!
 //! Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
 
@@ -65,7 +65,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration";
 #[derive(Debug, Parser)]
 #[command(name = "botfleet", version, after_help = EXAMPLES, max_term_width = 100)]
 pub struct Cli {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -85,11 +85,11 @@ pub enum Command {
     Cluster(cluster::ClusterCommand),
     /// Gives the running fleet another manifest; prints what changes.
     Apply(apply::ApplyArgs),
-    /// Brings the schema of the store up to date, takes it back, or tells how it stands.
+    /// Brings the schema of the store up to date, takes it back, or tells its state.
     Migrate(migrate::MigrateArgs),
     /// Lists turns, messages and updates of the running fleet that ended badly.
     DeadLetters(dead_letters::DeadLettersArgs),
-    /// Gives a dead letter of the running fleet another go.
+    /// Gives a dead letter of the running fleet another try.
     Redeliver(dead_letters::RedeliverArgs),
     /// Shows what the running fleet stores about a person, and sees to their rights.
     #[command(subcommand)]
@@ -114,7 +114,7 @@ Examples:
   BOTFLEET__STORE__PATH=/data/fleet.db botfleet run     one setting by variable
   botfleet run --no-launcher                            one process; something else starts it again";
 
-/// Runs a command to its end, tells on stderr why it failed, and gives the exit code.
+/// Runs a command to its end, writes the reason of a failure to stderr, and returns the exit code.
 pub async fn execute(cli: Cli) -> ExitCode {
     let ended = match &cli.command {
         Command::Demo(args) => demo::execute(args).await,
@@ -142,7 +142,7 @@ pub async fn execute(cli: Cli) -> ExitCode {
     })
 }
 
-/// Each fault as an `error:` line, its remedy as a `hint:` line.
+/// Formats each fault as an `error:` line, and its remedy as a `hint:` line.
 fn faults_text(faults: &Faults) -> String {
     let mut text = String::new();
     for fault in &faults.0 {
@@ -160,14 +160,14 @@ fn tell_warnings(warnings: &[Fault]) {
     }
 }
 
-/// One line to stdout.
+/// Writes one line to stdout.
 fn say(line: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{line}")?;
     out.flush()
 }
 
-/// Writes to stderr; there is nobody to tell when it is closed.
+/// Writes to stderr. An error is ignored: there is nobody to tell when stderr is closed.
 fn tell(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }

@@ -1,4 +1,4 @@
-//! `botfleet check --online`: whether the world outside is as the manifest says. Layer `cli`.
+//! `botfleet check --online`: compares the world outside with the manifest. Layer `cli`.
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write, stderr, stdout};
@@ -16,7 +16,7 @@ use crate::config::settings::Config;
 use crate::runtime::online::trial::{self, Trial};
 use crate::runtime::online::{self, Finding, Verdict};
 
-/// What is asked of the world outside.
+/// Options of the online check.
 #[derive(Clone, Debug, Args)]
 pub struct OnlineArgs {
     /// Asks Telegram about every token, chat and right, each model for one tiny answer, database, Redis and the clock.
@@ -26,19 +26,19 @@ pub struct OnlineArgs {
     /// With --try: the chat, by its name in the manifest.
     #[arg(long, value_name = "NAME", requires_all = ["online", "try_out"])]
     pub chat: Option<String>,
-    /// Sends, replies, quotes, reacts, edits and deletes in the chat, which must be a small private group; tells what
-    /// differed from what the fleet is built on.
+    /// Sends, replies, quotes, reacts, edits and deletes in the chat, which must be a small private group; tells how
+    /// Telegram differed from the fleet's assumptions.
     #[arg(long = "try", id = "try_out", requires_all = ["online", "chat"])]
     pub try_out: bool,
-    /// Where the trial's recording goes: calls and answers without names, ids, tokens and texts of others.
+    /// File for the trial's recording: calls and answers without names, ids, tokens and texts of others.
     #[arg(long, value_name = "FILE", requires = "try_out", default_value = "telegram-recording.jsonl")]
     pub recording: PathBuf,
 }
 
-/// Asks, and prints what was found; fails when anything is at fault.
+/// Asks the world outside and prints the findings; the exit code is a failure when one of them is a fault.
 ///
 /// # Errors
-/// An adapter that cannot be built, a trial that cannot begin, or a closed stdout.
+/// When an adapter cannot be built, a trial cannot begin, or stdout is closed.
 pub(super) async fn execute(
     args: &OnlineArgs,
     json: bool,

@@ -1,4 +1,4 @@
-//! `botfleet people`: what is stored about somebody, and their rights. Layer `cli`.
+//! `botfleet people`: shows what is stored about a person, and carries out their rights. Layer `cli`.
 
 use std::io::{Write, stdout};
 use std::process::ExitCode;
@@ -27,10 +27,10 @@ pub enum PeopleCommand {
     Optin(PersonArgs),
 }
 
-/// Whom a command is about.
+/// The person that a command is about.
 #[derive(Clone, Debug, Args)]
 pub struct PersonArgs {
-    /// Where the fleet is.
+    /// Address of the fleet.
     #[command(flatten)]
     pub api: Api,
     /// Telegram's id of the person.
@@ -43,7 +43,7 @@ pub struct PersonArgs {
 /// Arguments of `botfleet people forget`.
 #[derive(Clone, Debug, Args)]
 pub struct ForgetArgs {
-    /// Whom.
+    /// The person to forget.
     #[command(flatten)]
     pub person: PersonArgs,
     /// Only shows what would be removed.

@@ -1,6 +1,6 @@
-//! `botfleet replay`: a recorded chat under another manifest. Layer `cli`.
+//! `botfleet replay`: runs a recorded chat under another manifest. Layer `cli`.
 //!
-//! It reads the store of the settings, without the running fleet's help and without being in its way.
+//! The command reads the store of the settings itself: it neither needs a running fleet nor disturbs one.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -22,7 +22,7 @@ use crate::runtime::replay::report::{BotCount, Differing, Report};
 use crate::runtime::replay::run::{Asked, replay};
 use crate::runtime::replay::set::Sets;
 
-/// Differing decisions that are shown unless all are asked for.
+/// Number of differing decisions that are shown unless all are asked for.
 const SHOWN: usize = 20;
 
 /// Billionths in one.
@@ -49,7 +49,7 @@ pub struct ReplayArgs {
     /// The manifest to try.
     #[arg(long = "with", value_name = "FILE")]
     pub manifest: PathBuf,
-    /// Settings for a kind of place.
+    /// Profile whose settings are read.
     #[arg(long, value_enum)]
     pub profile: Option<Profile>,
     /// A file of settings, read after the profile's.
@@ -58,16 +58,16 @@ pub struct ReplayArgs {
     /// A file of SQLite instead of the store of the settings.
     #[arg(long, value_name = "FILE")]
     pub store: Option<PathBuf>,
-    /// The first decision.
+    /// The first decision to run again.
     #[arg(long, value_name = "N")]
     pub from: Option<i64>,
-    /// The last decision.
+    /// The last decision to run again.
     #[arg(long, value_name = "N")]
     pub to: Option<i64>,
-    /// Mixed into every recorded seed: other dice, as the engine might have rolled them.
+    /// Number mixed into every recorded seed: other dice, as the engine might have rolled them.
     #[arg(long, value_name = "S", default_value_t = 0)]
     pub seed: u64,
-    /// Asks the manifest's models for the texts of turns that differ; it costs what calls cost.
+    /// Asks the manifest's models for the texts of turns that differ; the calls cost money.
     #[arg(long)]
     pub call_models: bool,
     /// Most calls of models.
@@ -84,7 +84,7 @@ pub struct ReplayArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// Faults of settings and manifest, or why the record could not be read.
+/// Faults of settings and manifest, or the reason why the record could not be read.
 pub async fn execute(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let config = Inputs::settings_alone(args.profile, args.config.clone())?;
     let manifest = Manifest::load(&args.manifest, &ProcessSecrets)?;

@@ -1,4 +1,4 @@
-//! `botfleet run`: the fleet on this machine, under a launcher unless told otherwise. Layer `cli`.
+//! `botfleet run`: runs the fleet on this machine, under a launcher unless told otherwise. Layer `cli`.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -26,10 +26,10 @@ use crate::logs;
 use crate::runtime::fleet::RunningFleet;
 use crate::runtime::recorder;
 
-/// A fleet that does not poll as a whole after this is reported bot by bot.
+/// Time after which a fleet that does not poll as a whole is reported bot by bot.
 const POLLING_DEADLINE: Duration = Duration::from_secs(20);
 
-/// What is known of the providers by then is said with the polls.
+/// Time for which the report of the polls waits for news of the providers.
 const PROBED_WITHIN: Duration = Duration::from_secs(3);
 
 /// Most time for requests under way, when the servers close.
@@ -38,7 +38,7 @@ const REQUESTS_WITHIN: Duration = Duration::from_secs(2);
 /// Flags of `botfleet run`.
 #[derive(Clone, Debug, Args)]
 pub struct RunArgs {
-    /// Where settings and manifest come from.
+    /// Sources of settings and manifest.
     #[command(flatten)]
     pub inputs: Inputs,
     /// Runs the fleet in this process, without a launcher above it that starts it again when it dies.
@@ -52,7 +52,7 @@ pub struct RunArgs {
 /// Runs the fleet until SIGINT or SIGTERM; a second signal ends it at once.
 ///
 /// # Errors
-/// Faults of configuration and manifest, or what kept the fleet from starting.
+/// Faults of configuration and manifest, or the reason why the fleet could not start.
 pub async fn execute(args: &RunArgs) -> anyhow::Result<ExitCode> {
     if args.launch.is_some() {
         let parent = Parent::attach().await?;
@@ -62,7 +62,7 @@ pub async fn execute(args: &RunArgs) -> anyhow::Result<ExitCode> {
         return work(args, None).await;
     }
     let Ok(config) = args.inputs.settings() else {
-        // All faults at once, those of the manifest too.
+        // Tell all faults at once, those of the manifest too.
         args.inputs.load()?;
         return Ok(ExitCode::from(super::EXIT_USAGE));
     };
@@ -93,7 +93,7 @@ async fn work(args: &RunArgs, parent: Option<Parent>) -> anyhow::Result<ExitCode
     };
     let fleet = match begun {
         Ok(fleet) => Arc::new(fleet),
-        // The database was found, and failed then: nobody has to mend anything, the next start may do better.
+        // The database was found and failed later: nobody has to mend anything, the next start may do better.
         Err(error) if config.many_nodes() && is_passing(&error) => {
             tracing::error!(error = %format!("{error:#}"), "the node could not start now");
             return Ok(ExitCode::from(FAILED_AT_WORK));
@@ -149,19 +149,19 @@ fn allow_many_sockets() {
     }
 }
 
-/// A line to stdout, if anybody reads it: the fleet matters more than its reader (`botfleet run | head -1`).
+/// Writes a line to stdout, if anybody reads it: the fleet goes on without a reader (`botfleet run | head -1`).
 fn announce(line: &str) {
     if let Err(error) = say(line) {
         tracing::info!(line, error = %error, "nobody reads stdout");
     }
 }
 
-/// Whether the same start may succeed later.
+/// Returns whether the same start may succeed later.
 fn is_passing(error: &anyhow::Error) -> bool {
     error.downcast_ref::<StoreError>().is_some_and(StoreError::is_retryable)
 }
 
-/// What asks this process to end.
+/// The reasons to end this process.
 struct Ends {
     signals: Signals,
     parent: Option<Parent>,
@@ -181,7 +181,7 @@ impl Ends {
     }
 }
 
-/// The servers go on until the work is done: who asks for readiness hears 503, and so does Telegram.
+/// Ends the fleet. The servers go on until the work is done: readiness and webhooks answer 503 meanwhile.
 async fn end_in_good_order(fleet: &RunningFleet, servers: Vec<Server>, config: &Config) {
     let drain_for = config.server.drain_for(config.many_nodes());
     let until = Instant::now() + drain_for + config.fleet.stop_deadline;

@@ -5,11 +5,12 @@ use std::io;
 use rustix::process::Signal;
 use tokio::signal::unix::{Signal as Arrivals, SignalKind, signal};
 
-/// SIGINT, SIGTERM and SIGHUP, from the moment of [`Signals::listen`] on. SIGHUP, which a closed terminal sends, asks for
-/// the same orderly end, unless whoever started the process had it ignored (`nohup`): then it stays ignored.
+/// Receives SIGINT, SIGTERM and SIGHUP, from the moment of [`Signals::listen`] on. SIGHUP, which a closed terminal
+/// sends, asks for the same orderly end, unless the process was started with SIGHUP ignored (`nohup`): then it stays
+/// ignored.
 ///
-/// Taken before anything slow begins: the first process of a container has no default for them, and would pass over
-/// what comes too early.
+/// Signals are taken over before anything slow begins: the first process of a container has no default action for them
+/// and would miss a signal that comes too early.
 pub(super) struct Signals {
     interrupt: Arrivals,
     terminate: Arrivals,
@@ -23,7 +24,7 @@ impl Signals {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())?, hang_up })
     }
 
-    /// Waits for the next one.
+    /// Waits for the next signal.
     ///
     /// # Cancel safety
     /// A signal that arrives meanwhile is not lost.
@@ -48,7 +49,7 @@ fn hang_up_is_ignored() -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores(&status, Signal::HUP))
 }
 
-/// Whether `status`, as Linux writes it of a process, has the signal among the ignored ones.
+/// Returns whether `status`, as Linux writes it for a process, has the signal among the ignored ones.
 ///
 /// # Source
 /// proc(5), `SigIgn`: a mask in hexadecimal, the lowest bit for signal 1.

@@ -1,4 +1,4 @@
-//! `botfleet style`: how far apart the personas of the running fleet write. Layer `cli`.
+//! `botfleet style`: shows how differently the personas of the running fleet write. Layer `cli`.
 
 use std::fmt::Write as _;
 use std::io::{Write, stdout};
@@ -21,10 +21,10 @@ Examples:
 
 A distance is 0 for the same hand and 1 for nothing in common; below 0.15 people mix the two up.")]
 pub struct StyleArgs {
-    /// Where the fleet is.
+    /// Address of the fleet.
     #[command(flatten)]
     pub api: Api,
-    /// How many pairs are shown, up to 50.
+    /// Number of pairs shown, up to 50.
     #[arg(long, default_value_t = 10)]
     pub pairs: usize,
     /// Writes one JSON object instead of tables.

@@ -1,4 +1,4 @@
-//! `botfleet why`: why a bot spoke, why not the others, what was filtered. Layer `cli`.
+//! `botfleet why`: explains why a bot spoke, why the others did not, and what was filtered. Layer `cli`.
 
 use std::fmt::Write as _;
 use std::io::{Write, stdout};
@@ -18,10 +18,10 @@ Examples:
   botfleet why --chat lounge --message 4711        what was decided on a message of Telegram's
   botfleet why --chat lounge --last 5 --text       with the beginnings of the messages")]
 pub struct WhyArgs {
-    /// Where the fleet is.
+    /// Address of the fleet.
     #[command(flatten)]
     pub api: Api,
-    /// The chat, by its name in the manifest or an id of it.
+    /// The chat, by its name in the manifest, its id in the store, or Telegram's id.
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub chat: String,
     /// Telegram's id of the message.
@@ -30,7 +30,7 @@ pub struct WhyArgs {
     /// The entry of the transcript.
     #[arg(long, value_name = "N", conflicts_with = "last")]
     pub entry: Option<i64>,
-    /// So many of the latest decisions.
+    /// Number of latest decisions.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=200))]
     pub last: Option<u64>,
     /// Shows the first 80 characters of the messages too.
@@ -44,7 +44,7 @@ pub struct WhyArgs {
 /// Explains decisions, the oldest first.
 ///
 /// # Errors
-/// When there is no such chat or message, nothing was decided on it, or the fleet does not answer.
+/// When the chat or message is unknown, nothing was decided on it, or the fleet does not answer.
 pub async fn execute(args: &WhyArgs) -> anyhow::Result<ExitCode> {
     let answer = args.api.get(&path(args)).await?;
     let mut decisions: Vec<&Value> = answer["decisions"].as_array().into_iter().flatten().collect();
@@ -86,7 +86,7 @@ fn path(args: &WhyArgs) -> String {
     }
 }
 
-/// A segment of a path.
+/// Encodes a segment of a path.
 ///
 /// # Source
 /// RFC 3986, 2.1 and 2.3.

@@ -1,4 +1,4 @@
-//! Settings of alerts: who hears when something is wrong. Part of `config`. Keeps I12.
+//! Settings of alerts: the receivers of news that something is wrong. Part of `config`. Keeps I12.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,21 +10,21 @@ use super::fault::Fault;
 use super::secret::{SecretRef, SecretSource};
 use super::settings::Config;
 
-/// Who is told. Nobody unless `webhook_url` or `chat` is set.
+/// Receivers of alerts; none unless `webhook_url` or `chat` is set.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AlertSettings {
-    /// An address that takes alerts as JSON by POST; absent is none.
+    /// Address that takes alerts as JSON by POST; absent for none.
     pub webhook_url: Option<String>,
-    /// `env:NAME` or `file:PATH` that holds the secret by which they are signed.
+    /// `env:NAME` or `file:PATH` that holds the secret by which alerts are signed.
     pub webhook_secret: Option<String>,
-    /// Names of hosts that may have an address of a private network, as the machine itself.
+    /// Host names that may have an address of a private network, or of this machine.
     pub private_hosts: Vec<String>,
-    /// Telegram's id of a chat of operators; absent is none.
+    /// Telegram's id of a chat of operators; absent for none.
     pub chat: Option<i64>,
-    /// The bot that writes there, by its name in the manifest.
+    /// Name in the manifest of the bot that writes into that chat.
     pub bot: Option<String>,
-    /// The same cause is told at most once within this.
+    /// Time within which the same cause is told at most once.
     #[serde(with = "humantime_serde")]
     pub every: Duration,
 }
@@ -42,16 +42,16 @@ impl Default for AlertSettings {
     }
 }
 
-/// Shorter secrets can be guessed.
+/// Least length of a secret: shorter ones can be guessed.
 const SECRET_MIN: usize = 16;
 
 impl AlertSettings {
-    /// Whether anybody is told.
+    /// Returns whether anybody is told.
     pub fn is_on(&self) -> bool {
         self.webhook_url.is_some() || self.chat.is_some()
     }
 
-    /// Faults of single values, named under `source`.
+    /// Returns the faults of single values, named under `source`.
     pub(super) fn check_values(&self, source: &str) -> Vec<Fault> {
         let mut faults = Vec::new();
         let mut fault = |key: &str, what: &str, remedy: &str| {
@@ -79,7 +79,7 @@ impl AlertSettings {
         faults
     }
 
-    /// Faults of values that do not fit one another.
+    /// Returns the faults of values that do not fit one another.
     pub(super) fn check_together(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         let mut fault = |key: &str, what: &str, remedy: &str| {
@@ -106,10 +106,10 @@ impl AlertSettings {
 }
 
 impl Config {
-    /// The secret by which alerts are signed; `None` when none are sent to a webhook.
+    /// Returns the secret by which alerts are signed, or `None` when no alert is sent to a webhook.
     ///
     /// # Errors
-    /// Why it cannot be read; never its value.
+    /// The reason why the secret cannot be read, without its value.
     pub fn alert_secret(&self, secrets: &dyn SecretSource) -> Result<Option<SecretString>, String> {
         use secrecy::ExposeSecret;
         let Some(reference) = self.alerts.webhook_secret.as_deref().filter(|_| self.alerts.webhook_url.is_some())

@@ -1,4 +1,4 @@
-//! Settings of a node among others. Part of `config`.
+//! Settings of a node in a cluster. Part of `config`.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -12,36 +12,36 @@ use super::fault::Fault;
 /// Longest name of a node: it becomes a label of metrics and a line of tables.
 const NODE_NAME_MAX: usize = 63;
 
-/// Who this node is, what it is for, and how nodes watch one another.
+/// Name and role of this node, and how nodes watch one another.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClusterSettings {
-    /// Its name, which it keeps over restarts and shares with no other; the host's name without one.
+    /// Name of this node, kept over restarts and shared with no other; the host's name when absent.
     pub node: Option<String>,
-    /// What it is for.
+    /// Role of this node.
     pub role: NodeRole,
-    /// Where its HTTP API is, as other machines reach it; told to people whose order belongs there.
+    /// Address of this node's HTTP API as other machines reach it; told to people whose order belongs to this node.
     pub address: Option<String>,
-    /// Whether `botfleet run` supervises its worker process.
+    /// Lets `botfleet run` supervise its worker process.
     pub launcher: bool,
-    /// How often a node tells that it lives.
+    /// Interval at which a node writes its beat.
     #[serde(with = "humantime_serde")]
     pub beat_every: Duration,
-    /// How often it looks at the beats of the others.
+    /// Interval at which a node looks at the beats of the others.
     #[serde(with = "humantime_serde")]
     pub observe_every: Duration,
-    /// How often it looks at the leases when no hint asks it to.
+    /// Interval at which a node looks at the leases when no hint asks for a look.
     #[serde(with = "humantime_serde")]
     pub reconcile_every: Duration,
-    /// A node whose beat stayed the same for this long is dead.
+    /// Time after which a node whose beat stayed the same is declared dead.
     #[serde(with = "humantime_serde")]
     pub dead_after: Duration,
-    /// A node does nothing later than this after the last beat that the database took.
+    /// Time after the last beat that the database took, after which a node does nothing more.
     #[serde(with = "humantime_serde")]
     pub act_within: Duration,
-    /// At most one in this many of a node's bots moves at a time while it lives.
+    /// At most one in this many of a living node's bots moves at a time.
     pub moves_share: NonZeroU32,
-    /// What another living node was sending is unknown after this long.
+    /// Time after which a send of another living node counts as unknown.
     #[serde(with = "humantime_serde")]
     pub send_patience: Duration,
 }
@@ -66,7 +66,7 @@ impl Default for ClusterSettings {
 }
 
 impl ClusterSettings {
-    /// How nodes watch one another and share the work.
+    /// Returns how nodes watch one another and share the work.
     pub fn ownership(&self) -> OwnershipSettings {
         OwnershipSettings {
             beat_every: self.beat_every,
@@ -79,12 +79,12 @@ impl ClusterSettings {
         }
     }
 
-    /// The node's name.
+    /// Returns the node's name.
     pub fn node_name(&self) -> String {
         self.node.clone().unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned())
     }
 
-    /// Faults of single values, named under `source`.
+    /// Returns the faults of single values, named under `source`.
     pub(super) fn check_values(&self, source: &str) -> Vec<Fault> {
         let mut faults = Vec::new();
         if let Some(node) = &self.node
@@ -116,7 +116,7 @@ impl ClusterSettings {
         faults
     }
 
-    /// Faults of values that do not fit one another, or the store.
+    /// Returns the faults of values that do not fit one another, or the store.
     pub(super) fn check_together(&self, many_nodes: bool) -> Vec<Fault> {
         let mut faults = Vec::new();
         let mut fault = |key: &str, what: String, remedy: &str| {

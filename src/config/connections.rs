@@ -1,7 +1,7 @@
 //! Addresses of PostgreSQL and Redis, and the secrets in them. Part of `config`. Keeps I12.
 //!
-//! An address is written in full, or as `env:NAME` or `file:PATH` that holds it. What it leads to may carry a password
-//! and is shown nowhere; a password in the clear text of a file is refused.
+//! An address is written in full, or as `env:NAME` or `file:PATH` that holds it. An address behind such a reference may
+//! carry a password and is shown nowhere; a password in the clear text of a file is refused.
 
 #![allow(clippy::doc_markdown, reason = "PostgreSQL is a name, not an item")]
 
@@ -14,24 +14,24 @@ use super::secret::{SecretRef, SecretSource};
 use super::settings::Config;
 use crate::store::settings::Backend;
 
-/// Where the servers of a cluster are.
+/// Addresses of the servers of a cluster.
 #[derive(Clone, Debug, Default)]
 pub struct Connections {
     /// PostgreSQL; absent with SQLite.
     pub postgres: Option<SecretString>,
-    /// Its password, when the address does not hold it.
+    /// Password of PostgreSQL, when the address does not hold it.
     pub postgres_password: Option<SecretString>,
-    /// Redis; absent without one, and with SQLite, whose one node needs none.
+    /// Redis; absent without one, and with SQLite, where the only node needs none.
     pub redis: Option<SecretString>,
 }
 
 impl Config {
-    /// Whether several nodes share the store.
+    /// Returns whether several nodes share the store.
     pub fn many_nodes(&self) -> bool {
         self.store.backend == Backend::Postgres
     }
 
-    /// Follows the references to PostgreSQL and Redis; relative files start at the working folder.
+    /// Resolves the references to PostgreSQL and Redis; relative files start at the working folder.
     ///
     /// # Errors
     /// All faults, each with its key; values of secrets are never among them.
@@ -52,7 +52,7 @@ impl Config {
         Faults(faults).or_ok(connections)
     }
 
-    /// Faults of addresses as they are written, before any secret is read.
+    /// Returns the faults of addresses as they are written, before any secret is read.
     pub(super) fn check_addresses(&self, source: &str) -> Vec<Fault> {
         let mut faults = Vec::new();
         let mut check = |key: &str, url: Option<&str>, schemes: &[&str]| {
@@ -84,7 +84,7 @@ impl Config {
         faults
     }
 
-    /// Faults of addresses that are missing.
+    /// Returns the faults of addresses that are missing.
     pub(super) fn check_missing_addresses(&self) -> Vec<Fault> {
         if self.many_nodes() && self.store.url.is_none() {
             let remedy = "write for example url = \"postgres://botfleet@localhost:5432/botfleet\", or \"env:NAME\"";
@@ -97,7 +97,7 @@ impl Config {
 const POSTGRES: [&str; 2] = ["postgres", "postgresql"];
 const REDIS: [&str; 4] = ["redis", "rediss", "redis-cluster", "rediss-cluster"];
 
-/// What stands in a file as an address.
+/// Form of an address in a file.
 #[derive(Debug, PartialEq, Eq)]
 enum Written {
     Plain,
@@ -128,7 +128,7 @@ fn no_address(source: &str, key: &str, schemes: &[&str]) -> Fault {
     Fault::new(source, key, "is no address", remedy)
 }
 
-/// The address under a key, its reference followed.
+/// Returns the address under a key, with its reference resolved.
 fn address(
     key: &str,
     url: Option<&str>,

@@ -1,24 +1,24 @@
-//! What is wrong with a configuration. Part of `config`.
+//! Describes faults of a configuration. Part of `config`.
 //!
 //! A fault names its file or variable, its key and a remedy. It never holds the value of a secret (I12).
 
 use std::fmt;
 
-/// One thing that is wrong.
+/// One fault.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fault {
     /// The file, the environment variable or the flag.
     pub source: String,
     /// The key, as `section.key` or `bots[3].token`; empty when the whole source is meant.
     pub key: String,
-    /// What is wrong.
+    /// The fault itself.
     pub what: String,
-    /// What to do about it; empty when it is plain.
+    /// The remedy; empty when it is plain.
     pub remedy: String,
 }
 
 impl Fault {
-    /// Describes a fault.
+    /// Makes a fault.
     pub fn new(
         source: impl Into<String>,
         key: impl Into<String>,
@@ -28,7 +28,7 @@ impl Fault {
         Self { source: source.into(), key: key.into(), what: what.into(), remedy: remedy.into() }
     }
 
-    /// The fault without its remedy: `file: key: what`.
+    /// Returns the fault without its remedy: `file: key: what`.
     pub fn headline(&self) -> String {
         if self.key.is_empty() {
             format!("{}: {}", self.source, self.what)
@@ -45,12 +45,12 @@ impl fmt::Display for Fault {
     }
 }
 
-/// All that is wrong; never empty when returned as an error.
+/// All faults found; never empty when returned as an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults(pub Vec<Fault>);
 
 impl Faults {
-    /// `Err` with all faults if there are any.
+    /// Returns `Err` with all faults if there are any.
     pub fn or_ok<T>(self, value: T) -> Result<T, Self> {
         if self.0.is_empty() { Ok(value) } else { Err(self) }
     }

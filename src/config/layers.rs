@@ -1,8 +1,8 @@
-//! Where settings come from, and which one wins. Part of `config`.
+//! Reads settings from all their sources, and decides which source wins. Part of `config`.
 //!
-//! Built-in defaults, then `default.toml`, the profile's file, the file of `--config`, `BOTFLEET__SECTION__KEY`, and
-//! flags: a later layer replaces single keys of the earlier ones. Each layer is checked alone, so that every fault
-//! names the file, variable or flag that it stands in.
+//! The order is: built-in defaults, `default.toml`, the profile's file, the file of `--config`,
+//! `BOTFLEET__SECTION__KEY`, and flags. A later layer replaces single keys of the earlier ones. Each layer is checked
+//! alone, so that every fault names its file, variable or flag.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use super::fault::{Fault, Faults};
 use super::settings::{Config, ZERO_IS_NO_LIMIT};
 use super::table;
 
-/// What variables that set keys begin with; sections and keys are joined by `__`.
+/// Prefix of variables that set keys; sections and keys are joined by `__`.
 pub const VARIABLE_PREFIX: &str = "BOTFLEET__";
 
-/// Which set of settings a process runs under.
+/// A named set of settings for a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Profile {
     /// On a developer's machine: readable logs of everything.
@@ -28,7 +28,7 @@ pub enum Profile {
 }
 
 impl Profile {
-    /// Its file, and the copy of it that is built in.
+    /// Returns the name of the profile's file, and the copy of the file that is built in.
     fn file(self) -> (&'static str, &'static str) {
         match self {
             Self::Development => ("development.toml", include_str!("../../config/development.toml")),
@@ -44,16 +44,16 @@ impl fmt::Display for Profile {
     }
 }
 
-/// What a configuration is made from.
+/// The sources of a configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
-    /// Folder of `default.toml` and the profiles' files. Without a file there, the built-in one counts.
+    /// Folder of `default.toml` and the profiles' files. A file that is missing there is replaced by the built-in one.
     pub folder: PathBuf,
     /// The profile, when one is asked for.
     pub profile: Option<Profile>,
     /// A further file; it must exist.
     pub file: Option<PathBuf>,
-    /// The environment; variables that begin otherwise are passed over.
+    /// The environment; variables without the prefix are ignored.
     pub variables: Vec<(String, String)>,
     /// Flags: name as typed, key as `section.key`, value.
     pub flags: Vec<(String, String, String)>,
@@ -87,7 +87,7 @@ impl Config {
     }
 }
 
-/// The layers in the order in which they win, the last over all.
+/// Returns the layers; each wins over those before it.
 fn layers(sources: &Sources, faults: &mut Vec<Fault>) -> Vec<Layer> {
     let mut layers = Vec::new();
     let mut file = |path: &Path, built_in: Option<(&str, &str)>| {
@@ -125,7 +125,7 @@ fn layers(sources: &Sources, faults: &mut Vec<Fault>) -> Vec<Layer> {
     layers
 }
 
-/// A table with one value: a number or truth value where the text is one, else the text itself.
+/// Makes a table with one value: a number, truth value or list where the text is one, else the text itself.
 fn single(path: &[String], text: &str) -> Table {
     let value = match format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value")) {
         Some(value @ (Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Array(_))) => value,
@@ -138,13 +138,13 @@ fn single(path: &[String], text: &str) -> Table {
     }
 }
 
-/// Whether a layer says by which names other machines may address the API.
+/// Returns whether a layer sets the names by which other machines may address the API.
 fn names_hosts(table: &Table) -> bool {
     let hosts = table.get("server").and_then(|server| server.get("hosts")).and_then(Value::as_array);
     hosts.is_some_and(|hosts| !hosts.is_empty())
 }
 
-/// The layer's table, when it is sound by itself; `named` tells whether any layer names hosts.
+/// Returns the layer's table when it is sound by itself; `named` tells whether any layer names hosts.
 fn check(layer: Layer, named: bool, faults: &mut Vec<Fault>) -> Option<Table> {
     let mut found = Vec::new();
     let config = decode(layer.table.clone(), &layer.source, &mut found);
@@ -157,7 +157,7 @@ fn check(layer: Layer, named: bool, faults: &mut Vec<Fault>) -> Option<Table> {
     sound.then_some(layer.table)
 }
 
-/// Reads a configuration; 0 lifts the limits of which that is said.
+/// Decodes a configuration; a 0 lifts each limit of `ZERO_IS_NO_LIMIT`.
 fn decode(mut table: Table, source: &str, faults: &mut Vec<Fault>) -> Option<Config> {
     let lifted: Vec<_> =
         ZERO_IS_NO_LIMIT.into_iter().filter(|(section, key)| take_zero(&mut table, section, key)).collect();

@@ -1,14 +1,14 @@
-//! Configuration: assembles the sections that stand beside their owners, and reads the manifest.
+//! Configuration: puts together sections that are defined beside their owners, and reads the manifest.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `fault` | what is wrong, where, and the remedy; all faults are reported at once |
+//! | `fault` | a fault: its place, description and remedy; all faults are reported at once |
 //! | `table` | reads a typed section out of a TOML table, and goes on after a fault |
 //! | `settings` | [`settings::Config`]: every section, and the bounds of its values |
 //! | `cluster`, `connections` | a node among others; addresses of PostgreSQL and Redis, and the secrets in them |
 //! | `webhooks`, `size` | the receiver of webhooks, and sizes as people write them |
 //! | `layers` | default file, profile, file, environment, flags: the later one wins |
-//! | `secret` | references to tokens and keys, and where they lead; never the secret itself (I12) |
+//! | `secret` | references to tokens and keys, and how they are resolved; never the secret itself (I12) |
 //! | `manifest` | bots, personas, chats and providers |
 
 pub mod alerts;

@@ -1,27 +1,27 @@
-//! References to tokens and keys, and where they lead. Part of `config`.
+//! Reads references to tokens and keys, and resolves them. Part of `config`.
 //!
-//! The manifest holds references only. What they lead to is kept as `SecretString`, which shows itself in no `Debug`
-//! output; messages of this file never repeat a value that may be a secret (I12).
+//! The manifest holds references only. The secrets behind them are kept as `SecretString`, which shows its value in no
+//! `Debug` output; messages of this file never repeat a value that may be a secret (I12).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// Where secrets come from.
+/// A source of secrets.
 pub trait SecretSource {
-    /// The value of an environment variable.
+    /// Returns the value of an environment variable.
     fn variable(&self, name: &str) -> Option<String>;
 
-    /// The text of a file, and whether others than its owner may read it.
+    /// Reads the text of a file, and whether others than its owner may read it.
     fn file(&self, path: &Path) -> std::io::Result<SecretFile>;
 }
 
-/// What a secret's file holds.
+/// A file that holds a secret.
 pub struct SecretFile {
-    /// Its text.
+    /// The file's text.
     pub text: String,
-    /// Whether its group or everybody may read it.
+    /// Set when the file's group or everybody may read it.
     pub open_to_others: bool,
 }
 
@@ -52,7 +52,7 @@ fn open_to_others(_: &Path) -> std::io::Result<bool> {
     Ok(false)
 }
 
-/// Secrets by variable name, without files: what the demo knows about its own simulated world.
+/// Secrets by variable name, without files: the demo's, for its own simulated world.
 #[derive(Clone, Default)]
 pub struct GivenSecrets(pub BTreeMap<String, String>);
 
@@ -73,14 +73,14 @@ pub(super) enum SecretRef {
     File(PathBuf),
 }
 
-/// A secret, with a warning if it lies open.
+/// A secret, with a warning if other users can read its file.
 pub(super) struct Resolved {
     pub secret: SecretString,
     pub warning: Option<String>,
 }
 
 impl SecretRef {
-    /// Reads a reference; `folder` is where relative paths start. The error names what is wrong, not the value.
+    /// Reads a reference; relative paths start at `folder`. The error tells the fault and the remedy, not the value.
     pub(super) fn parse(text: &str, folder: &Path) -> Result<Self, (&'static str, &'static str)> {
         const REMEDY: &str = "write \"env:NAME\" or \"file:PATH\"";
         if looks_like_token(text) || text.split_once(':').is_some_and(|(_, rest)| looks_like_token(rest)) {
@@ -110,7 +110,7 @@ impl SecretRef {
         }
     }
 
-    /// Follows the reference; what people put around a secret is taken off.
+    /// Resolves the reference, and takes off what people put around a secret.
     pub(super) fn resolve(&self, secrets: &dyn SecretSource) -> Result<Resolved, (String, String)> {
         let (text, warning) = match self {
             Self::Variable(name) => {
@@ -139,7 +139,7 @@ impl SecretRef {
         Ok(Resolved { secret: SecretString::from(secret.to_owned()), warning })
     }
 
-    /// Where it leads, in words.
+    /// Describes the place that the reference leads to.
     pub(super) fn place(&self) -> String {
         match self {
             Self::Variable(name) => format!("the environment variable {name}"),
@@ -148,8 +148,8 @@ impl SecretRef {
     }
 }
 
-/// The secret within what a file or variable holds: without a byte order mark, blanks, quotation marks, the name of a
-/// variable and the scheme of a header. The error names what is wrong, not the value.
+/// Returns the secret within the text of a file or variable: without a byte order mark, blanks, quotation marks, the
+/// name of a variable and the scheme of a header. The error tells the fault and the remedy, not the value.
 fn bare_secret(text: &str) -> Result<&str, (&'static str, &'static str)> {
     let mut lines = text.trim_start_matches('\u{feff}').lines().map(str::trim).filter(|line| !line.is_empty());
     let line = lines.next().ok_or(("is empty", "put the secret there"))?;
@@ -166,8 +166,8 @@ fn bare_secret(text: &str) -> Result<&str, (&'static str, &'static str)> {
     Ok(secret)
 }
 
-/// The value of `NAME=value`, as in files for a shell. A secret may hold an = itself: only a name that is written as
-/// names of variables are counts as one.
+/// Returns the value of `NAME=value`, as in files for a shell. A secret may hold an = itself, so a name counts only if
+/// it is written as names of variables are.
 fn without_name(line: &str) -> &str {
     let bare = line.strip_prefix("export ").map_or(line, str::trim_start);
     let Some((name, value)) = bare.split_once('=') else { return line };
@@ -182,7 +182,7 @@ fn unquoted(text: &str) -> &str {
     inner.unwrap_or(text).trim()
 }
 
-/// The key behind `Bearer `, perhaps with the header's name before it.
+/// Returns the key after `Bearer `, perhaps with the header's name before that.
 fn without_scheme(text: &str) -> &str {
     ["authorization:", "bearer "].into_iter().fold(text, |text, word| match text.get(..word.len()) {
         Some(head) if head.eq_ignore_ascii_case(word) => text[word.len()..].trim_start(),
@@ -190,8 +190,8 @@ fn without_scheme(text: &str) -> &str {
     })
 }
 
-/// Looks again into the file that a bot's token comes from; `None` when it comes from elsewhere, cannot be read, or is
-/// no token of the bot with that id of Telegram's.
+/// Reads a bot's token from its file again. Returns `None` when the token does not come from a file, the file cannot be
+/// read, or the file holds no token of the bot with that Telegram id.
 pub fn token_again(credential: &str, folder: &Path, bot: i64) -> Option<SecretString> {
     let reference = SecretRef::parse(credential, folder).ok()?;
     if !matches!(reference, SecretRef::File(_)) {
@@ -201,10 +201,10 @@ pub fn token_again(credential: &str, folder: &Path, bot: i64) -> Option<SecretSt
     (token_id(secret.expose_secret()) == Some(bot)).then_some(secret)
 }
 
-/// The token that a reference leads to now.
+/// Reads the token that a reference leads to now.
 ///
 /// # Errors
-/// Why there is none for the bot with that id of Telegram's; never its value.
+/// The reason why there is no token of the bot with that Telegram id, without the value found.
 pub fn token_of(credential: &str, folder: &Path, bot: i64) -> Result<SecretString, String> {
     let reference = SecretRef::parse(credential, folder).map_err(|(what, _)| what.to_owned())?;
     let secret = reference.resolve(&ProcessSecrets).map_err(|(what, _)| what)?.secret;
@@ -215,7 +215,7 @@ pub fn token_of(credential: &str, folder: &Path, bot: i64) -> Result<SecretStrin
     }
 }
 
-/// The bot's id, if the text has the form of a token: digits, a colon, and at least 35 of `A-Za-z0-9_-`.
+/// Returns the bot's id, if the text has the form of a token: digits, a colon, and at least 35 of `A-Za-z0-9_-`.
 ///
 /// # Source
 /// Bot API, "Authorizing your bot".
@@ -226,13 +226,14 @@ pub(super) fn token_id(text: &str) -> Option<i64> {
     if key_fits && id_fits { id.parse().ok().filter(|id| *id > 0) } else { None }
 }
 
-/// Whether a text may be a token or a part of one: laxer than [`token_id`], since it decides what to keep quiet.
+/// Returns whether a text may be a token or a part of one: laxer than [`token_id`], to keep every such text out of
+/// messages.
 fn looks_like_token(text: &str) -> bool {
     text.split_once(':')
         .is_some_and(|(id, key)| id.len() >= 5 && id.bytes().all(|b| b.is_ascii_digit()) && key.len() >= 8)
 }
 
-/// Whether a name may be a provider's key: it begins as their keys do, or mixes letters and digits as no name does.
+/// Returns whether a name may be a provider's key: it begins as keys do, or mixes letters and digits as no name does.
 fn looks_like_key(name: &str) -> bool {
     const BEGINNINGS: [&str; 9] = ["sk-", "sk_", "gsk_", "AIza", "xai-", "hf_", "r8_", "pplx-", "nvapi-"];
     const BEGINNING_BYTES_MIN: usize = 16;

@@ -1,6 +1,6 @@
-//! Every section of the configuration, and the bounds of its values. Part of `config`.
+//! Puts together every section of the configuration, and checks the bounds of the values. Part of `config`.
 //!
-//! The settings stand beside their owners; this file only puts them together.
+//! Each section is defined beside its owner; this file only puts them together.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::logs::{self, LogSettings};
 use crate::store::settings::StoreSettings;
 use crate::telegram::settings::TelegramSettings;
 
-/// Everything that the process is told besides the manifest.
+/// All settings of the process; the manifest is not among them.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
@@ -31,17 +31,17 @@ pub struct Config {
     pub store: StoreSettings,
     /// Redis.
     pub redis: RedisSettings,
-    /// This node among others.
+    /// This node's place in a cluster.
     pub cluster: ClusterSettings,
-    /// The way to Telegram.
+    /// The connection to Telegram.
     pub telegram: TelegramSettings,
-    /// How the fleet is kept running.
+    /// Supervision and stop of the fleet.
     pub fleet: FleetSettings,
-    /// How bots poll, answer and send.
+    /// Polling, answers and sends of bots.
     pub bots: BotSettings,
-    /// What chats keep in memory.
+    /// Memory and load of chats.
     pub chats: ChatSettings,
-    /// Who hears when something is wrong.
+    /// The receivers of alerts.
     pub alerts: AlertSettings,
     /// Logs.
     pub log: LogSettings,
@@ -51,13 +51,13 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerSettings {
-    /// Where it listens; only on this machine unless `hosts` says more, since it has no sign-in. Port 0 lets the system
-    /// choose.
+    /// Address at which the edge listens: only on this machine unless `hosts` says more, since the API has no sign-in.
+    /// Port 0 lets the system choose.
     pub listen: SocketAddr,
-    /// Names, besides those of this machine, by which requests may address it.
+    /// Names, besides those of this machine, by which requests may address the edge.
     pub hosts: Vec<String>,
-    /// How long a process that is asked to end goes on serving, unready, so that balancers turn away. Absent: not at
-    /// all with an embedded store, 2 s on a node of a cluster.
+    /// Time for which a process that is asked to end goes on serving, unready, so that balancers turn away. When
+    /// absent: none with an embedded store, 2 s on a node of a cluster.
     #[serde(with = "humantime_serde")]
     pub drain_for: Option<Duration>,
 }
@@ -68,16 +68,16 @@ impl Default for ServerSettings {
     }
 }
 
-/// What balancers need to see that readiness is off, unless it is set.
+/// Time that balancers need to see that readiness is off, unless it is set.
 const DRAIN_FOR: Duration = Duration::from_secs(2);
 
 impl ServerSettings {
-    /// How long it goes on serving, unready, on a node of a cluster or a lone one.
+    /// Returns the time for which the edge goes on serving, unready, on a node of a cluster or on a lone node.
     pub fn drain_for(&self, in_a_cluster: bool) -> Duration {
         self.drain_for.unwrap_or(if in_a_cluster { DRAIN_FOR } else { Duration::ZERO })
     }
 
-    /// The fault of listening for other machines while no hosts are named.
+    /// Returns the fault of listening for other machines while no hosts are named.
     pub(super) fn check_exposed(&self, source: &str) -> Option<Fault> {
         (!self.listen.ip().is_loopback()).then(|| {
             Fault::new(
@@ -91,12 +91,12 @@ impl ServerSettings {
     }
 }
 
-/// Whole numbers for which 0 in a file means that there is no limit, by section and key.
+/// Whole numbers for which 0 in a file means no limit, by section and key.
 pub(super) const ZERO_IS_NO_LIMIT: [(&str, &str); 3] =
     [("bots", "sends_per_second"), ("bots", "sends_per_chat_per_minute"), ("fleet", "ramp_per_minute")];
 
 impl Config {
-    /// Lifts the limit that `ZERO_IS_NO_LIMIT` names.
+    /// Lifts a limit that `ZERO_IS_NO_LIMIT` names.
     pub(super) fn lift_limit(&mut self, section: &str, key: &str) {
         match (section, key) {
             ("bots", "sends_per_second") => self.bots.sends_per_second = None,
@@ -106,7 +106,7 @@ impl Config {
         }
     }
 
-    /// Faults of single values, named under `source`; the types keep the other bounds.
+    /// Returns the faults of single values, named under `source`; the types keep the other bounds.
     pub(super) fn check_values(&self, source: &str) -> Vec<Fault> {
         let mut faults = Vec::new();
         for host in &self.server.hosts {
@@ -163,7 +163,7 @@ impl Config {
         faults
     }
 
-    /// Faults of values that do not fit one another.
+    /// Returns the faults of values that do not fit one another.
     pub(super) fn check_together(&self) -> Vec<Fault> {
         let mut faults = self.webhooks.check_together(&self.telegram.api_url);
         faults.extend(self.check_missing_addresses());

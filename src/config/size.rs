@@ -1,4 +1,4 @@
-//! Sizes as people write them: `512KiB`, `1MiB`. Part of `config`.
+//! Reads sizes as people write them: `512KiB`, `1MiB`. Part of `config`.
 
 use std::fmt;
 
@@ -20,12 +20,12 @@ const UNITS: [(&str, u64); 7] = [
 ];
 
 impl ByteSize {
-    /// That many bytes.
+    /// Makes a size of that many bytes.
     pub const fn from_bytes(bytes: u64) -> Self {
         Self(bytes)
     }
 
-    /// In bytes.
+    /// Returns the number of bytes.
     pub const fn bytes(self) -> u64 {
         self.0
     }

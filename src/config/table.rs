@@ -1,7 +1,7 @@
 //! Reads typed values out of TOML tables and goes on after a fault. Part of `config`.
 //!
-//! serde stops at the first fault. Here the faulty key is noted and taken out, and the rest is read again, so that
-//! one run shows all faults. Every type read here fills absent keys with defaults.
+//! serde stops at the first fault. Here the faulty key is noted and taken out, and the rest is read again, so that one
+//! run shows all faults. Every type read here fills absent keys with defaults.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ const SECRET_KEYS: [&str; 6] = ["token", "api_key", "keys", "proxy", "url", "pas
 /// Most faults of one table; a table with more is broken as a whole.
 const FAULTS_MAX: usize = 100;
 
-/// Parses a file's text. The message of a syntax fault leaves out the line itself, which may hold a secret.
+/// Parses a file's text. The message of a syntax fault leaves out the faulty line, which may hold a secret.
 pub(super) fn parse(text: &str, source: &str) -> Result<Table, Fault> {
     text.parse::<Table>().map_err(|error| {
         let place = error.span().map(|span| line_and_column(text, span.start)).unwrap_or_default();
@@ -34,7 +34,7 @@ pub(super) fn read_file(path: &Path) -> Result<Table, Fault> {
     parse(text_of(&bytes, &source)?, &source)
 }
 
-/// The text of a file that editors wrote: UTF-8, with or without a byte order mark.
+/// Returns the text of a file: UTF-8, with or without the byte order mark that editors write.
 fn text_of<'a>(bytes: &'a [u8], source: &str) -> Result<&'a str, Fault> {
     if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
         return Err(Fault::new(source, "encoding", "is UTF-16 text", "save the file as UTF-8 in your editor"));
@@ -47,9 +47,9 @@ fn text_of<'a>(bytes: &'a [u8], source: &str) -> Result<&'a str, Fault> {
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
-/// Reads a `T`; every fault is noted under `source` with `prefix` before its key, and its key is taken out.
+/// Reads a `T`. Every fault is noted under `source` with `prefix` before its key, and the key is taken out.
 ///
-/// Returns `None` only when what is left cannot be read either.
+/// Returns `None` when the rest cannot be read either, or after `FAULTS_MAX` faults.
 pub(super) fn read<T: DeserializeOwned>(
     mut table: Table,
     source: &str,
@@ -87,7 +87,7 @@ pub(super) fn join(prefix: &str, key: &str) -> String {
     }
 }
 
-/// What serde's message means to a person, and what to do about it.
+/// Puts serde's message into words for people, and adds a remedy.
 fn explain(message: &str, secret: bool) -> (String, String) {
     if let Some(rest) = message.strip_prefix("unknown field ") {
         let known = rest.split_once("expected ").map_or("", |(_, known)| known);

@@ -11,19 +11,19 @@ use super::size::ByteSize;
 /// Telegram's own servers, which bring updates by https only.
 const TELEGRAM: &str = "https://api.telegram.org";
 
-/// Where Telegram brings updates to. Off unless `public_url` is set.
+/// Settings of updates that Telegram brings by webhook. Webhooks are off unless `public_url` is set.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WebhookSettings {
-    /// Where the receiver listens, for the proxy that ends TLS in front of it; port 0 lets the system choose.
+    /// Address at which the receiver listens, for the proxy in front that ends TLS; port 0 lets the system choose.
     pub listen: SocketAddr,
     /// The receiver's address as Telegram reaches it; absent turns webhooks off.
     pub public_url: Option<String>,
-    /// Connections of Telegram for one bot at a time, 1 to 100 (Bot API, setWebhook).
+    /// Most connections that Telegram opens for one bot at a time, 1 to 100 (Bot API, setWebhook).
     pub max_connections: NonZeroU8,
-    /// Largest update.
+    /// Largest body of an update.
     pub body_max: ByteSize,
-    /// Whether a webhook of another program is deleted when it keeps a bot from polling.
+    /// Deletes another program's webhook when that webhook keeps a bot from polling.
     pub delete_foreign: bool,
 }
 
@@ -40,12 +40,12 @@ impl Default for WebhookSettings {
 }
 
 impl WebhookSettings {
-    /// The receiver's address as Telegram reaches it, without a slash at its end.
+    /// Returns the receiver's address as Telegram reaches it, without a slash at its end.
     pub fn public_url(&self) -> Option<&str> {
         self.public_url.as_deref().map(|url| url.trim_end_matches('/'))
     }
 
-    /// Faults of single values, named under `source`.
+    /// Returns the faults of single values, named under `source`.
     pub(super) fn check_values(&self, source: &str) -> Vec<Fault> {
         let mut faults = Vec::new();
         let mut fault = |key: &str, what: &str, remedy: &str| {
@@ -67,7 +67,7 @@ impl WebhookSettings {
         faults
     }
 
-    /// Faults of values that do not fit the way to Telegram.
+    /// Returns the faults of values that do not fit the address of Telegram's API.
     pub(super) fn check_together(&self, api_url: &str) -> Vec<Fault> {
         let plain = self.public_url().is_some_and(|url| url.starts_with("http://"));
         if plain && api_url.trim_end_matches('/') == TELEGRAM {

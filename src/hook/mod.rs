@@ -1,3 +1,3 @@
-//! Webhooks of others, to which the fleet posts. Layer: adapter.
+//! Holds the webhooks of others, to which the fleet posts. Layer: adapter.
 
 pub mod webhook;

@@ -1,11 +1,11 @@
-//! A webhook that takes signed JSON. Layer: adapter. Keeps I12.
+//! Posts signed JSON to a webhook. Layer: adapter. Keeps I12.
 //!
 //! | header | holds |
 //! |---|---|
 //! | `X-Botfleet-Timestamp` | seconds since 1970 |
 //! | `X-Botfleet-Signature` | `sha256=` and the HMAC-SHA256 of timestamp, a dot and the body, in hexadecimal digits |
 //!
-//! It speaks to public addresses alone, unless a host is allowed by name, and follows no redirect.
+//! The webhook must have a public address, unless its host is allowed by name. Redirects are not followed.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -18,28 +18,28 @@ use reqwest::{StatusCode, Url};
 use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 
-/// One try takes no longer.
+/// The longest time of one try.
 const TRY_WITHIN: Duration = Duration::from_secs(10);
 
-/// Why a try failed; never holds the address, which may hold a token.
+/// The reasons why a try failed. No variant holds the address, which may hold a token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HookError {
-    /// Another try may do better.
+    /// Another try may succeed.
     #[error("webhook unavailable: {0}")]
     Unavailable(String),
-    /// None will.
+    /// No other try will succeed.
     #[error("webhook refused: {0}")]
     Refused(String),
 }
 
 impl HookError {
-    /// Whether another try may do better.
+    /// Returns whether another try may succeed.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Unavailable(_))
     }
 }
 
-/// An address that takes alerts.
+/// A webhook that takes alerts.
 pub struct Webhook {
     http: reqwest::Client,
     url: Url,
@@ -47,12 +47,12 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// The webhook at `url`, signed by `secret`; `private_hosts` may have an address of a private network.
+    /// Prepares the webhook at `url`, signed by `secret`. The `private_hosts` may have an address of a private network.
     ///
     /// # Errors
-    /// An address that is none, or that lies in a private network without being named.
+    /// `Refused` when `url` is no address, or lies in a private network without being named.
     pub fn new(url: &str, private_hosts: &[String], secret: &SecretString) -> Result<Self, HookError> {
-        // A second installation finds the first one in place: that is the wish.
+        // A second installation fails because the first one is in place, which is what is wanted.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let url: Url = url.parse().map_err(|_| HookError::Refused("it is no address".to_owned()))?;
         let allowed: BTreeSet<String> = private_hosts.iter().map(|host| host.to_lowercase()).collect();
@@ -77,7 +77,7 @@ impl Webhook {
     /// Makes one try; `seconds` is the time since 1970.
     ///
     /// # Errors
-    /// Whether another try may do better.
+    /// `Unavailable` when another try may succeed, `Refused` when none will.
     pub async fn post(&self, body: &str, seconds: i64) -> Result<(), HookError> {
         let signature = signature(&self.key, seconds, body);
         let request = self
@@ -87,7 +87,7 @@ impl Webhook {
             .header("x-botfleet-timestamp", seconds.to_string())
             .header("x-botfleet-signature", signature)
             .body(body.to_owned());
-        // The address may hold a token in its path: errors are told without it.
+        // The address may hold a token in its path, so errors are reported without it.
         let answer = request.send().await.map_err(|error| HookError::Unavailable(error.without_url().to_string()))?;
         let status = answer.status();
         let passes =
@@ -100,7 +100,7 @@ impl Webhook {
     }
 }
 
-/// What proves who sent an alert, and when.
+/// Returns the signature that proves who sent an alert, and when.
 fn signature(key: &hmac::Key, seconds: i64, body: &str) -> String {
     let tag = hmac::sign(key, format!("{seconds}.{body}").as_bytes());
     tag.as_ref().iter().fold("sha256=".to_owned(), |mut text, byte| {
@@ -110,7 +110,7 @@ fn signature(key: &hmac::Key, seconds: i64, body: &str) -> String {
     })
 }
 
-/// Looks names up, and leaves out addresses of private networks unless the name is allowed to have them.
+/// Resolves names, and leaves out addresses of private networks unless the name is allowed to have them.
 struct PublicOnly {
     allowed: Arc<BTreeSet<String>>,
 }
@@ -131,7 +131,7 @@ impl Resolve for PublicOnly {
     }
 }
 
-/// Whether an address is one of the internet at large.
+/// Returns whether an address is public.
 ///
 /// # Source
 /// IANA, special-purpose address registries.
@@ -154,13 +154,13 @@ fn is_public(address: IpAddr) -> bool {
             if let Some(mapped) = address.to_ipv4_mapped() {
                 v4(mapped)
             } else {
-                let first = address.segments()[0];
-                !(address.is_loopback()
-                    || address.is_unspecified()
-                    || address.is_multicast()
-                    || (first & 0xfe00) == 0xfc00
-                    || (first & 0xffc0) == 0xfe80
-                    || first == 0x64)
+                let [first, second, ..] = address.segments();
+                // Global unicast is 2000::/3. Parts of it carry an IPv4 address (Teredo, 6to4) or belong to nobody.
+                let is_global = (first & 0xe000) == 0x2000;
+                let is_special = (first == 0x2001 && (second < 0x0200 || second == 0x0db8))
+                    || first == 0x2002
+                    || (first == 0x3fff && second < 0x1000);
+                is_global && !is_special
             }
         }
     }
@@ -189,10 +189,15 @@ mod tests {
             "::ffff:127.0.0.1",
             "::ffff:10.0.0.1",
             "64:ff9b::a00:1",
+            "::127.0.0.1",
+            "2002:7f00:1::1",
+            "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+            "2001:db8::1",
+            "3fff::1",
         ] {
             assert!(!is_public(private.parse().unwrap()), "{private}");
         }
-        for public in ["1.1.1.1", "149.154.167.220", "2606:4700::1111"] {
+        for public in ["1.1.1.1", "149.154.167.220", "2606:4700::1111", "2001:67c:4e8:f004::9"] {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }
     }

@@ -1,24 +1,24 @@
-//! The base URL of a provider, as people write it. Layer `adapters`; pure.
+//! Reads the base URL of a provider, as people write it. Layer `adapters`; pure.
 
 use reqwest::Url;
 
-/// Ends of addresses that people copy from documentation: the adapter adds its own.
+/// Endpoints at the end of addresses that people copy from documentation: the adapter adds its own.
 const ENDPOINTS: [&str; 6] = ["/chat/completions", "/completions", "/embeddings", "/models", "/responses", "/messages"];
 
-/// An address that can be used, with what was odd about it.
+/// A usable address, with a warning about anything odd in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {
-    /// Up to and with the version, without a slash at its end.
+    /// Address up to and with the version, without a slash at its end.
     pub url: String,
-    /// What should be looked at, and the remedy.
+    /// Something that should be looked at, and the remedy.
     pub warning: Option<(String, String)>,
 }
 
 impl BaseUrl {
-    /// Reads an address: blanks and slashes around it do not matter, nor an endpoint at its end.
+    /// Reads an address: blanks around it, slashes behind it and an endpoint at its end do not matter.
     ///
     /// # Errors
-    /// What is wrong with it, and the remedy.
+    /// The fault of the address, and the remedy.
     pub fn read(text: &str) -> Result<Self, (&'static str, &'static str)> {
         const REMEDY: &str = "write it as https://host/v1";
         let bare = text.trim().trim_end_matches('/');

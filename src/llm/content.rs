@@ -1,4 +1,4 @@
-//! The text of a message, in whatever shape it comes. Layer `adapters`; pure. Keeps I13.
+//! Reads the text of a message, in whatever shape it comes. Layer `adapters`; pure. Keeps I13.
 //!
 //! Text is kept as the bytes of its code units until the answer is whole: a server that streams tokens may write the
 //! halves of a surrogate pair into two chunks.
@@ -13,14 +13,14 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// Kinds of parts that are the answer.
+/// Kinds of parts that belong to the answer.
 const TEXT: [&str; 2] = ["text", "output_text"];
 
-/// Kinds of parts that are none of the answer: reasoning, and references without a text of their own.
+/// Kinds of parts that do not belong to the answer: reasoning, and references without a text of their own.
 const BESIDE: [&str; 6] =
     ["thinking", "redacted_thinking", "reasoning", "reasoning_text", "reasoning_content", "reference"];
 
-/// A content that cannot be read.
+/// A content that cannot be read, with the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unreadable(pub(super) &'static str);
 
@@ -31,9 +31,9 @@ pub(super) struct Units(pub(super) Vec<u8>);
 /// A content that was read.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Content {
-    /// Its text.
+    /// The text.
     pub(super) text: Units,
-    /// Whether a part of it refuses.
+    /// Set when a part of the content is a refusal.
     pub(super) refuses: bool,
 }
 
@@ -54,7 +54,7 @@ struct Valued<'a> {
 }
 
 impl Units {
-    /// The text; `None` when half of a pair stands alone.
+    /// Returns the text, or `None` when half of a pair stands alone.
     pub(super) fn into_text(self) -> Option<String> {
         match String::from_utf8(self.0) {
             Ok(text) => Some(text),
@@ -74,7 +74,7 @@ impl Units {
     }
 }
 
-/// Makes characters of the pairs whose halves follow one another.
+/// Joins halves of a pair that follow one another into a character.
 fn joined(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
@@ -98,7 +98,7 @@ impl Content {
     /// Reads a string, a part, or a list of them.
     ///
     /// # Errors
-    /// `Unreadable` for any other shape, and for a part that may hold words of the answer in a way that nobody knows.
+    /// `Unreadable` for any other shape, and for a part of an unknown kind, which may hold words of the answer.
     pub(super) fn read(raw: &RawValue) -> Result<Self, Unreadable> {
         let mut content = Self::default();
         if raw.get().starts_with('[') {

@@ -1,8 +1,8 @@
-//! How one model wants to be asked, and what its refusals teach. Layer `adapters`; pure but for the memory.
+//! Knows how each model has to be asked, and learns that from refusals. Layer `adapters`; pure but for the memory.
 //!
-//! A refusal that names a parameter, or the order of roles, is a lesson: the call is made once more that other way, and
-//! when that is no refusal the lesson is kept for the model until the process ends. Each lesson leaves something out or
-//! renames it once, so that lessons end.
+//! A refusal that names a parameter, or the order of roles, is a lesson: the call is made once more in that other way.
+//! When that call is not refused, the lesson is kept for the model until the process ends. Each lesson leaves something
+//! out or renames it once, so that lessons end.
 //!
 //! # Source
 //! The error texts of `OpenAI`, Gemini, Groq, Mistral, Perplexity, `DeepSeek`, vLLM and llama.cpp.
@@ -20,7 +20,7 @@ impl Parameter {
     const ALL: [Self; 5] =
         [Self::Temperature, Self::MaxTokens, Self::ResponseFormat, Self::StreamOptions, Self::Stream];
 
-    /// Its name in a request, and in the manifest.
+    /// Returns the parameter's name in a request, and in the manifest.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Temperature => "temperature",
@@ -31,7 +31,7 @@ impl Parameter {
         }
     }
 
-    /// Names that refusals give it, in lower case.
+    /// Returns the names that refusals give the parameter, in lower case.
     fn names(self) -> &'static [&'static str] {
         match self {
             Self::Temperature => &["temperature"],
@@ -43,7 +43,7 @@ impl Parameter {
     }
 }
 
-/// How a model is asked.
+/// The way to ask a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "each is one parameter of the wire, sent or not")]
 pub(super) struct Dialect {
@@ -53,18 +53,18 @@ pub(super) struct Dialect {
     pub(super) schema: SchemaMode,
     pub(super) stream: bool,
     pub(super) stream_usage: bool,
-    /// The bound goes by its second name already.
+    /// Set when the bound goes by its second name already.
     renamed: bool,
 }
 
-/// What a refusal teaches.
+/// The change that a refusal teaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lesson {
-    /// Other roles.
+    /// Send other roles.
     Roles(Roles),
-    /// Without a parameter.
+    /// Leave a parameter out.
     Without(Parameter),
-    /// The bound by its other name.
+    /// Send the bound under its other name.
     Bound(BoundField),
 }
 
@@ -81,7 +81,8 @@ impl fmt::Display for Lesson {
     }
 }
 
-/// A refusal that may teach something. It may quote people: what they wrote is a lesson only if it helps.
+/// A refusal that may teach something. Its message may quote people: a lesson from their words is kept only if it
+/// helps.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Refused<'a> {
     pub(super) status: u16,
@@ -90,7 +91,7 @@ pub(super) struct Refused<'a> {
 }
 
 impl Dialect {
-    /// How the vendor's models are asked before any of them refused.
+    /// Returns the way to ask the vendor's models before any of them refused.
     pub(super) fn new(vendor: &Vendor, roles: Roles, stream: bool, omit: &[Parameter]) -> Self {
         let first = Self {
             roles,
@@ -104,7 +105,7 @@ impl Dialect {
         omit.iter().fold(first, |dialect, parameter| dialect.after(Lesson::Without(*parameter)))
     }
 
-    /// The dialect that knows a lesson too.
+    /// Returns the dialect with one more lesson.
     #[must_use]
     pub(super) fn after(mut self, lesson: Lesson) -> Self {
         match lesson {
@@ -119,15 +120,15 @@ impl Dialect {
         self
     }
 
-    /// What a refusal of `request`, asked in this dialect, teaches.
+    /// Returns the lesson of a refusal of `request`, which was asked in this dialect.
     pub(super) fn lesson(self, request: &CompletionRequest, refused: Refused<'_>) -> Option<Lesson> {
         let said = refused.message.to_lowercase();
         let is_of_the_request = matches!(refused.status, 400 | 422);
-        // Templates fail on the server's side.
+        // A template that fails on the server's side gives a 500.
         if !is_of_the_request && refused.status != 500 {
             return None;
         }
-        // Too long a prompt is no fault of the parameter that it is added to.
+        // Too long a prompt is no fault of a parameter that the refusal names beside it.
         if said.contains("context") && ["length", "window", "size"].iter().any(|word| said.contains(word)) {
             return None;
         }
@@ -144,7 +145,7 @@ impl Dialect {
         Some(Lesson::Without(parameter))
     }
 
-    /// The parameter that was sent and is named: by the refusal's own field, else the first in its words.
+    /// Returns the parameter that was sent and is named: by the refusal's own field, else the first in its words.
     fn parameter_taught(self, request: &CompletionRequest, said: &str, param: Option<&str>) -> Option<Parameter> {
         let sent = Parameter::ALL.into_iter().filter(|parameter| self.sends(request, *parameter));
         let sent: Vec<Parameter> = sent.collect();
@@ -168,7 +169,7 @@ impl Dialect {
         }
     }
 
-    /// The next stricter order of roles, when the refusal speaks of roles.
+    /// Returns the next stricter order of roles, when the refusal speaks of roles.
     fn roles_taught(self, said: &str, param: Option<&str>) -> Option<Roles> {
         const TURNS: [&str; 9] = [
             "alternat",
@@ -206,7 +207,7 @@ impl Dialect {
     }
 }
 
-/// Where a word stands in a text, as a word of its own.
+/// Returns the place at which a word stands in a text, as a word of its own.
 fn word_at(text: &str, word: &str) -> Option<usize> {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     text.match_indices(word)
@@ -214,7 +215,7 @@ fn word_at(text: &str, word: &str) -> Option<usize> {
         .find(|at| !text[..*at].ends_with(is_part) && !text[at + word.len()..].starts_with(is_part))
 }
 
-/// What was learned of a provider's models.
+/// Lessons about a provider's models.
 #[derive(Debug)]
 pub(super) struct Dialects {
     first: Dialect,
@@ -228,17 +229,17 @@ struct Learned {
 }
 
 impl Dialects {
-    /// Nothing is learned yet.
+    /// Starts without any lesson.
     pub(super) fn new(first: Dialect) -> Self {
         Self { first, learned: Mutex::default() }
     }
 
-    /// How a model is asked.
+    /// Returns the way to ask a model.
     pub(super) fn of(&self, model: &str) -> Dialect {
         self.with(|learned| learned.get(model).map_or(self.first, |learned| learned.dialect))
     }
 
-    /// Keeps a lesson; tells whether it is new.
+    /// Keeps a lesson; returns whether it is new.
     pub(super) fn keep(&self, model: &str, lesson: Lesson) -> bool {
         self.change(model, |learned| {
             let after = learned.dialect.after(lesson);
@@ -246,14 +247,14 @@ impl Dialects {
         })
     }
 
-    /// The model gave a reason for the end of an answer, as it will again.
+    /// Notes that the model gave a reason for the end of an answer, as it will again.
     pub(super) fn gave_reason(&self, model: &str) {
         if !self.gives_reasons(model) {
             self.change(model, |learned| learned.gives_reasons = true);
         }
     }
 
-    /// Whether the model ever gave a reason for an end.
+    /// Returns whether the model ever gave a reason for an end.
     pub(super) fn gives_reasons(&self, model: &str) -> bool {
         self.with(|learned| learned.get(model).is_some_and(|learned| learned.gives_reasons))
     }

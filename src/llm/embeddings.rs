@@ -1,4 +1,4 @@
-//! Embeddings asked for, and read. Layer `adapters`.
+//! Makes requests for embeddings and reads the answers. Layer `adapters`.
 
 use botfleet_actors::ports::llm::{EmbeddingRequest, Embeddings, LlmError};
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ impl<'a> EmbeddingsRequest<'a> {
     }
 }
 
-/// An answer.
+/// An answer with embeddings.
 #[derive(Debug, Deserialize)]
 pub(super) struct EmbeddingsAnswer {
     #[serde(default)]
@@ -37,10 +37,10 @@ struct Row {
 }
 
 impl EmbeddingsAnswer {
-    /// The vectors in the order of the texts.
+    /// Returns the vectors in the order of the texts.
     ///
     /// # Errors
-    /// `Garbage` when one is missing, empty, of another length, or holds what is no number.
+    /// `Garbage` when a vector is missing, empty, of another length, or holds a value that is no number.
     pub(super) fn read(self, texts: usize) -> Result<Embeddings, LlmError> {
         let garbage = |words: &str| Err(LlmError::Garbage(words.to_owned()));
         if self.data.len() != texts {

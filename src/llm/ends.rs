@@ -1,26 +1,26 @@
-//! The words for the end of an answer. Layer `adapters`; pure. Keeps I13.
+//! Knows the words with which servers end an answer. Layer `adapters`; pure. Keeps I13.
 //!
-//! Only a word that is known for a good end counts as one: whatever else a server says, the text may not be whole.
+//! Only a known word for a good end counts as one. After any other word the text may not be whole.
 //!
 //! # Source
 //! The API references of `OpenAI`, Anthropic, Gemini, Mistral, Cohere, Zhipu and watsonx; vLLM, TGI and llama.cpp.
 
 use serde_json::Value;
 
-/// How an answer ended. The worse comes later in order.
+/// The end of an answer. A worse end is greater.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum End {
     /// The model was done.
     Whole,
-    /// Its tokens were used up.
+    /// The tokens were used up.
     Length,
-    /// A filter cut it.
+    /// A filter cut the answer.
     Filtered,
-    /// An error, an abort, a call of tools, or a word that nobody knows.
+    /// An error, an abort, a call of tools, or an unknown word.
     Broken(String),
 }
 
-/// Words of servers that have no reason yet.
+/// Words of servers that have no reason to give yet.
 const NOT_YET: [&str; 6] = ["", "null", "none", "notfinished", "unspecified", "finishreasonunspecified"];
 
 const WHOLE: [&str; 14] = [
@@ -68,11 +68,11 @@ const FILTERED: [&str; 13] = [
     "errortoxic",
 ];
 
-/// Most characters of an unknown word that are told.
+/// Most characters of an unknown word that are shown.
 const WORD_CHARS: usize = 40;
 
 impl End {
-    /// Reads the field of a reason; `None` while there is none.
+    /// Reads the field of a reason; `None` while it holds no reason.
     pub(super) fn read(field: &Value) -> Option<Self> {
         match field {
             Value::Null => None,
@@ -85,7 +85,7 @@ impl End {
         }
     }
 
-    /// Reads a word in whatever case and punctuation, and behind the name of an enumeration.
+    /// Reads a word in any case and punctuation, also one behind the name of an enumeration.
     fn of(word: &str) -> Option<Self> {
         let last = word.rsplit('.').next().unwrap_or(word);
         let bare: String = last.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();

@@ -1,8 +1,8 @@
-//! One completion asked for and read: the request sent, its answer read in whatever form it comes. Layer `adapters`.
+//! Sends one request for a completion, and reads the answer in whatever form it comes. Layer `adapters`.
 //! Keeps I12, I13.
 //!
-//! Servers stream unasked, answer in one piece when asked to stream, and call either by many names: the first bytes
-//! say what the answer is, the content type only where they do not.
+//! Servers stream unasked, answer in one piece when asked to stream, and give either form many content types. The first
+//! bytes decide which form an answer has; the content type counts only where they do not.
 
 use std::future::pending;
 
@@ -18,22 +18,22 @@ use super::redact::words_of_page;
 use super::sse::{self, Event, Events};
 use super::transport::{self, BODY_LIMIT_BYTES};
 
-/// Some servers begin with it, though the standard of neither form wants one.
+/// Mark with which some servers begin, though the standard of neither form wants one.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// An answer, and whether the server said that nothing follows.
 #[derive(Debug)]
 pub(super) struct Exchanged {
-    /// What it said.
+    /// The answer.
     pub(super) answer: Answer,
-    /// `[DONE]`, or a whole document.
+    /// Set by `[DONE]`, or by a whole document.
     pub(super) closed: bool,
 }
 
-/// Sends the request and reads its answer. A streamed one must begin by `first_until`.
+/// Sends the request and reads its answer. A streamed answer must begin by `first_until`.
 ///
 /// # Errors
-/// The provider's refusal, or why there is no answer.
+/// The provider's refusal, or the reason why there is no answer.
 ///
 /// # Cancel safety
 /// Dropping the future closes the request.
@@ -55,7 +55,7 @@ pub(super) async fn exchange(
     let status = response.status();
     if !status.is_success() {
         let headers = response.headers().clone();
-        // A refusal whose words are lost is still a refusal.
+        // A refusal whose text is lost is still a refusal.
         let body = transport::collect(response).await.unwrap_or_default();
         return Err(Fault::refused(status, &headers, &body));
     }
@@ -87,12 +87,12 @@ pub(super) async fn exchange(
     }
 }
 
-/// The provider is too slow to begin.
+/// Makes the fault of a provider that is too slow to begin.
 fn late() -> Fault {
     Fault::Unreachable("no first token in time".to_owned())
 }
 
-/// Reads the end of a response whose last byte has come, so that its connection may be used again.
+/// Reads the end of a response whose last byte has come, so that its connection can be used again.
 fn let_go(mut response: Response) {
     let _ = response.chunk().now_or_never();
 }
@@ -100,7 +100,7 @@ fn let_go(mut response: Response) {
 /// The form of an answer.
 #[derive(Debug)]
 enum Form {
-    /// Not known yet: the bytes so far.
+    /// Unknown yet: the bytes so far.
     Unknown(BytesMut),
     /// One document.
     Document(BytesMut),
@@ -108,7 +108,7 @@ enum Form {
     Stream(Events),
 }
 
-/// An answer's body, as far as it came.
+/// An answer's body, as far as it has come.
 #[derive(Debug)]
 struct Body {
     form: Form,
@@ -159,7 +159,7 @@ impl Body {
     fn into_exchanged(mut self) -> Result<Exchanged, Fault> {
         match self.form {
             Form::Stream(events) => {
-                // Behind the end nothing counts.
+                // Nothing counts after the end.
                 let last = if self.closed { None } else { events.end()? };
                 if let Some(event) = last {
                     hear(&mut self.reading, &mut self.closed, &event)?;
@@ -200,7 +200,7 @@ impl From<sse::Unreadable> for Fault {
     }
 }
 
-/// Whether the bytes begin a stream; `None` when they do not say yet.
+/// Returns whether the bytes begin a stream; `None` when they do not tell yet.
 fn is_stream(begun: &[u8], says_stream: bool) -> Option<bool> {
     if begun.len() < BYTE_ORDER_MARK.len() && BYTE_ORDER_MARK.starts_with(begun) {
         return None;

@@ -1,4 +1,4 @@
-//! A provider's refusal, read in whatever shape it comes and classified by what the caller must do.
+//! Reads a provider's refusal in whatever shape it comes, and classifies it by what the caller must do.
 //! Layer `adapters`. Keeps I12.
 
 use std::time::Duration;
@@ -12,19 +12,19 @@ use serde_json::Value;
 use super::redact::{Redaction, words_of_page};
 use super::vendor::{Meaning, Refusal, Vendor};
 
-/// Why a call has no answer; passes through the SDK as a boxed error.
+/// Reason why a call has no answer; passes through the SDK as a boxed error.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// No connection: nothing was sent.
     #[error("{0}")]
     NotSent(String),
-    /// No connection that lasted until the answer's head.
+    /// The connection did not last until the answer's head.
     #[error("{0}")]
     Unreachable(String),
     /// The answer stopped, or cannot be read.
     #[error("{0}")]
     Malformed(String),
-    /// A status that is no success.
+    /// The status is no success.
     #[error("status {status}: {message}")]
     Refused {
         /// The status.
@@ -33,9 +33,9 @@ pub enum Fault {
         retry_after: Option<Duration>,
         /// The provider's words.
         message: String,
-        /// The provider's code or type of error, when it names one.
+        /// The provider's code or type of error, when the provider names one.
         code: String,
-        /// The parameter at fault, when it names one.
+        /// The parameter at fault, when the provider names one.
         param: Option<String>,
     },
 }
@@ -77,7 +77,7 @@ impl Fault {
         // Gemini wraps its refusals in a list.
         let body = body.get(0).unwrap_or(body);
         let error = body.get("error").filter(|error| !error.is_null()).unwrap_or(body);
-        // FastAPI lists what is wrong, with the way to the field.
+        // FastAPI lists the faults, each with the path to its field.
         let detail = ["detail", "errors"].iter().find_map(|key| error.get(key)?.get(0));
         let message = [
             error.get("message"),
@@ -104,7 +104,7 @@ impl Fault {
         Self::Refused { status, retry_after, message: message.to_owned(), code, param }
     }
 
-    /// What the caller must do about it, in words that may be told.
+    /// Converts the fault into an error by what the caller must do, in words that may be shown.
     pub(super) fn into_error(self, vendor: &Vendor, redaction: Redaction<'_>) -> LlmError {
         match self {
             Self::NotSent(words) => LlmError::Unreachable(redaction.tell(&words)),
@@ -116,7 +116,7 @@ impl Fault {
                 match vendor.meaning(&Refusal { status: status.as_u16(), code: &code, message: &message }) {
                     Meaning::Key => LlmError::KeyRefused(words),
                     Meaning::Quota => LlmError::QuotaExhausted(words),
-                    // Nobody speaks of a model where nothing is served.
+                    // A 404 that does not name a model comes from an address where nothing is served.
                     Meaning::Model if status == StatusCode::NOT_FOUND && !message.contains("model") => {
                         LlmError::ModelRefused(format!("{words}; is base_url right?"))
                     }
@@ -132,13 +132,13 @@ impl Fault {
     }
 }
 
-/// The address that a redirect leads to, without what may be secret in it.
+/// Returns the address that a redirect leads to, without the parts that may be secret.
 fn elsewhere(status: StatusCode, headers: &HeaderMap) -> Option<String> {
     let to = headers.get(LOCATION).filter(|_| status.is_redirection())?.to_str().ok()?;
     Some(to.split(['?', '#']).next().unwrap_or(to).to_owned())
 }
 
-/// The pause that the headers ask for: milliseconds, seconds, or a date, which is read against the answer's own.
+/// Returns the pause that the headers ask for: milliseconds, seconds, or a date, compared with the answer's own date.
 fn pause(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     if let Some(millis) = text("retry-after-ms").and_then(|t| t.parse().ok()) {

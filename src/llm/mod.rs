@@ -2,18 +2,18 @@
 //!
 //! | file | role |
 //! |---|---|
-//! | `settings` | what an operator may set per provider |
+//! | `settings` | the settings of a provider |
 //! | `provider` | `LlmProvider` for one provider |
-//! | `address` | a base URL as people write it |
-//! | `dialect`, `roles` | how a model wants to be asked, and what its refusals teach |
+//! | `address` | reads a base URL as people write it |
+//! | `dialect`, `roles` | the way to ask a model, as its refusals teach it |
 //! | `wire` | requests |
-//! | `exchange` | one completion: sent, and its answer read in whatever form it comes |
+//! | `exchange` | sends one completion, and reads its answer in whatever form it comes |
 //! | `sse` | server-sent events |
-//! | `reading`, `content`, `ends`, `usage` | an answer put together, each field read on its own |
-//! | `transport` | the HTTP service under the SDK, for what is no completion |
-//! | `fault`, `redact` | a provider's refusal, read, classified and told |
-//! | `vendor` | what differs between providers, one file each |
-//! | `embeddings` | embeddings asked for, and read |
+//! | `reading`, `content`, `ends`, `usage` | put an answer together, each field read on its own |
+//! | `transport` | the HTTP service under the SDK, for all calls but completions |
+//! | `fault`, `redact` | read a provider's refusal, classify it, and make its words fit to be shown |
+//! | `vendor` | the differences between providers, one file each |
+//! | `embeddings` | requests for embeddings, and their answers |
 
 pub mod address;
 mod content;

@@ -1,4 +1,4 @@
-//! `LlmProvider` for one OpenAI-compatible provider. Layer `adapters`. Keeps I12.
+//! Implements `LlmProvider` for one OpenAI-compatible provider. Layer `adapters`. Keeps I12.
 //!
 //! Makes one attempt per call: limits, breakers, retries and fallbacks belong to the caller.
 
@@ -31,19 +31,19 @@ use super::transport::Transport;
 use super::vendor::Vendor;
 use super::wire::{ChatRequest, without_reasoning};
 
-/// Most refusals of one call that are learned from; beyond, the next call goes on learning.
+/// Most refusals of one call that are learned from; after them, the next call goes on learning.
 const LESSONS_MAX: usize = 4;
 
-/// What is no completion has no prompt that a refusal could quote.
+/// Prompt of calls that are no completion: there is none that a refusal could quote.
 const NO_PROMPT: &[PromptMessage] = &[];
 
-/// Why there is no provider.
+/// Reason why a provider cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum LlmSetupError {
     /// A compatible provider has no base URL of its own.
     #[error("provider {0} needs a base_url")]
     NoBaseUrl(String),
-    /// The base URL is none.
+    /// The base URL is no http or https URL.
     #[error("base_url of provider {0} is no http or https URL")]
     BaseUrl(String),
     /// The kind refuses calls without a key.
@@ -71,15 +71,15 @@ pub struct OpenAiProvider {
     first_token_timeout: Duration,
     http: reqwest::Client,
     chat_url: Url,
-    /// One for each key, at least one.
+    /// One door for each key, at least one.
     doors: Vec<Door>,
 }
 
-/// The way in with one key.
+/// Access with one key.
 struct Door {
     key: SecretString,
     headers: HeaderMap,
-    /// For what is no completion.
+    /// Client for calls that are no completion.
     sdk: Client<Endpoint>,
 }
 
@@ -89,7 +89,7 @@ impl fmt::Debug for OpenAiProvider {
     }
 }
 
-/// Where and how the SDK calls; unlike its own configuration it reads nothing from the environment.
+/// Address and headers of the SDK's calls; unlike the SDK's own configuration, reads nothing from the environment.
 #[derive(Clone)]
 struct Endpoint {
     base: String,
@@ -120,12 +120,12 @@ impl Config for Endpoint {
 }
 
 impl OpenAiProvider {
-    /// Builds the provider `name`; connects to nothing yet.
+    /// Builds the provider `name`, without connecting to anything yet.
     ///
     /// # Errors
-    /// Settings that name no usable URL or key, or an HTTP client that cannot be built.
+    /// When the settings name no usable URL or key, or the HTTP client cannot be built.
     pub fn new(name: &str, settings: &LlmProviderSettings) -> Result<Self, LlmSetupError> {
-        // A second installation finds the first one in place: that is the wish.
+        // A second installation finds the first one in place, as it should.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let base = match (&settings.base_url, settings.kind.default_base_url()) {
             (Some(url), _) => url.as_str(),
@@ -174,7 +174,7 @@ impl OpenAiProvider {
         self.doors.get(key.0).ok_or_else(|| LlmError::KeyRefused(format!("there is no key {}", key.0)))
     }
 
-    /// Asks in the model's dialect; a refusal that teaches a better one is no attempt, and not billed.
+    /// Asks in the model's dialect. A refusal that teaches a better dialect is no attempt, and not billed.
     async fn ask(&self, door: &Door, request: &CompletionRequest) -> Result<Completion, LlmError> {
         let redaction = Redaction { key: &door.key, prompt: &request.messages };
         let mut dialect = self.dialects.of(&request.model);
@@ -192,7 +192,7 @@ impl OpenAiProvider {
                 lessons.push(lesson);
                 continue;
             }
-            // A lesson that did not help is none: a refusal may name what people wrote.
+            // A lesson that did not help is not kept: the refusal may have named words of people.
             if outcome.is_ok() {
                 self.keep(&request.model, &lessons);
             }
@@ -213,7 +213,7 @@ impl OpenAiProvider {
         exchange(&self.http, asked, first_until).await
     }
 
-    /// Remembers how the model wants to be asked, and says so once.
+    /// Remembers how to ask the model, and logs each new lesson once.
     fn keep(&self, model: &str, lessons: &[Lesson]) {
         for lesson in lessons {
             if self.dialects.keep(model, *lesson) {
@@ -230,7 +230,7 @@ impl OpenAiProvider {
         answer.read(request.texts.len())
     }
 
-    /// What an answer means. Only one that ended well is a whole text (I13).
+    /// Turns an answer into a completion. Only an answer that ended well is a whole text (I13).
     fn completion(&self, model: &str, exchanged: Exchanged) -> Result<Completion, Fault> {
         let Exchanged { answer, closed } = exchanged;
         let garbage = |words: String| Err(Fault::Malformed(words));
@@ -243,7 +243,7 @@ impl OpenAiProvider {
             Some(End::Broken(word)) => return garbage(format!("answer ended with {word:?}")),
             Some(End::Length) => FinishReason::Length,
             Some(End::Whole) => FinishReason::Stop,
-            // Some servers never say why; of those that do, an answer without a reason was cut.
+            // Some servers never give a reason. An answer without one, of a server that gives reasons, was cut.
             None if closed && !self.dialects.gives_reasons(model) => FinishReason::Stop,
             None => return garbage("answer ended without a finish reason".to_owned()),
         };
@@ -251,7 +251,7 @@ impl OpenAiProvider {
             self.dialects.gave_reason(model);
         }
         let text = if self.vendor.reasoning_in_text { without_reasoning(answer.text) } else { answer.text };
-        // A filter's silence is an answer; any other is none.
+        // A filter may leave no text; any other answer without text is a fault.
         if finish_reason != FinishReason::ContentFilter {
             if answer.calls_tools {
                 return garbage("answer calls tools that nobody offered".to_owned());
@@ -274,7 +274,7 @@ impl OpenAiProvider {
                 Ok(fault) => fault.into_error(self.vendor, Redaction { key: &door.key, prompt: NO_PROMPT }),
                 Err(_) => LlmError::Unavailable("unexpected error below the sdk".to_owned()),
             },
-            // The words of these may hold the URL or the body.
+            // The text of these errors may hold the URL or the body.
             OpenAIError::Reqwest(_) => LlmError::Unavailable("request failed within the sdk".to_owned()),
             OpenAIError::InvalidArgument(_) => LlmError::Rejected("request cannot be written as JSON".to_owned()),
             _ => LlmError::Garbage("answer refused by the sdk".to_owned()),
@@ -331,7 +331,7 @@ impl LlmProvider for OpenAiProvider {
         outcome
     }
 
-    /// Lists the models; a server that has no such list answers all the same.
+    /// Lists the models. A server without such a list has answered all the same.
     async fn probe(&self) -> Result<(), LlmError> {
         let door = self.door(KeyIndex(0))?;
         let error = match door.sdk.models().list_byot::<Box<RawValue>>().await {

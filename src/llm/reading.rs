@@ -1,8 +1,8 @@
-//! An answer put together from its chunks; a plain answer is one chunk. Layer `adapters`; pure. Keeps I13.
+//! Puts an answer together from its chunks; a plain answer is one chunk. Layer `adapters`; pure. Keeps I13.
 //!
-//! Compatible providers leave out, rename and add fields. Each field is read on its own and leniently, those that say
-//! nothing of the answer not at all; a chunk of which a part cannot be read ends the reading, since the text would lack
-//! what stood there.
+//! Compatible providers leave out, rename and add fields. Each field is read on its own and leniently; fields that say
+//! nothing of the answer are not read at all. A chunk of which a part cannot be read ends the reading, since the text
+//! would lack that part.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -19,19 +19,19 @@ const TEXT_LIMIT_BYTES: usize = 1 << 20;
 /// An answer as it was given.
 #[derive(Debug)]
 pub(super) struct Answer {
-    /// Its text, maybe empty.
+    /// The text, maybe empty.
     pub(super) text: String,
-    /// How it ended; `None` when the server gave no reason.
+    /// The end; `None` when the server gave no reason.
     pub(super) end: Option<End>,
-    /// Whether the model refused.
+    /// Set when the model refused.
     pub(super) refused: bool,
-    /// Whether it wants tools called; nobody offered it any.
+    /// Set when the model wants tools called; nobody offered it any.
     pub(super) calls_tools: bool,
     /// Tokens used.
     pub(super) usage: Usage,
 }
 
-/// Where in a chunk a text stood.
+/// Place of a text in a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Delta,
@@ -44,7 +44,7 @@ enum Place {
 pub(super) struct Reading {
     text: Units,
     place: Option<Place>,
-    /// The number of the alternative that is read: the first that came.
+    /// Number of the alternative that is read: the first that came.
     index: Option<u64>,
     thinks: bool,
     refused: bool,
@@ -60,10 +60,10 @@ struct Envelope<'a> {
     choices: Option<&'a RawValue>,
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
-    /// Some servers put a refusal into an answer of status 200.
+    /// Refusal that some servers put into an answer of status 200.
     #[serde(borrow)]
     error: Option<&'a RawValue>,
-    /// `error` for servers whose refusals have no field of their own.
+    /// Reads `error` with servers whose refusals have no field of their own.
     #[serde(borrow)]
     object: Option<&'a RawValue>,
     #[serde(borrow, rename = "type")]
@@ -78,7 +78,7 @@ struct Choice<'a> {
     delta: Option<&'a RawValue>,
     #[serde(borrow)]
     message: Option<&'a RawValue>,
-    /// The text of the API before chats.
+    /// Text of the API before chats.
     #[serde(borrow)]
     text: Option<&'a RawValue>,
     finish_reason: Option<Value>,
@@ -91,7 +91,7 @@ struct Choice<'a> {
 struct Message<'a> {
     #[serde(borrow)]
     content: Option<&'a RawValue>,
-    /// Some servers name it as a choice of the older API does.
+    /// Text of servers that name this field as a choice of the older API does.
     #[serde(borrow)]
     text: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -133,7 +133,8 @@ impl Reading {
         read
     }
 
-    /// A refusal within the answer. What was said until then is billed; only a refusal that comes first is one.
+    /// Makes a fault of a refusal within the answer. Text before it is billed, so only a refusal that comes first
+    /// counts as one.
     pub(super) fn refusal(&self, error: &str) -> Fault {
         let fault = match serde_json::from_str(error) {
             Ok(error) => Fault::embedded(&error),
@@ -142,15 +143,15 @@ impl Reading {
         if self.has_begun() { malformed(&format!("the answer broke off: {fault}")) } else { fault }
     }
 
-    /// Whether any of the answer, or of what the model thinks before it, came.
+    /// Returns whether any of the answer, or of the thinking before it, has come.
     pub(super) fn has_begun(&self) -> bool {
         self.thinks || !self.text.0.is_empty()
     }
 
-    /// The answer, when all of it was read.
+    /// Returns the answer, when all of it was read.
     ///
     /// # Errors
-    /// `Malformed` for a text that is none.
+    /// `Malformed` for a text that holds half a character.
     pub(super) fn into_answer(self) -> Result<Answer, Fault> {
         Ok(Answer {
             text: self.text.into_text().ok_or_else(|| malformed("the text holds half a character"))?,
@@ -190,7 +191,7 @@ impl Reading {
             (Some(delta), Some(message)) => {
                 let same = delta == message;
                 self.say(Place::Delta, delta)?;
-                // The message beside a part is that part again, or all that was said until now.
+                // The message beside a part repeats that part, or holds all the text so far.
                 if !same && message != self.text {
                     return Err(malformed("a chunk holds two texts"));
                 }
@@ -211,7 +212,7 @@ impl Reading {
         }
     }
 
-    /// Reads a message; gives its text unless that is empty.
+    /// Reads a message; returns its text unless that is empty.
     fn message(&mut self, raw: Option<&RawValue>) -> Result<Option<Units>, Fault> {
         let Some(raw) = raw else { return Ok(None) };
         let message: Message<'_> = is_object(raw)
@@ -260,7 +261,7 @@ fn is_object(raw: &RawValue) -> bool {
     raw.get().starts_with('{')
 }
 
-/// Whether a field is more than a way to write nothing.
+/// Returns whether a field holds something: null, false, 0 and empty texts, objects and lists do not.
 fn says_something(raw: &RawValue) -> bool {
     let bare: String = raw.get().chars().filter(|c| !c.is_whitespace()).take(6).collect();
     !matches!(bare.as_str(), "null" | "\"\"" | "{}" | "[]" | "false" | "0")

@@ -1,21 +1,21 @@
-//! What a provider said of a failure, as it may be told. Layer `adapters`; pure. Keeps I12.
+//! Makes a provider's words on a failure fit to be shown. Layer `adapters`; pure. Keeps I12.
 //!
-//! Servers quote what they were sent: the key, and people's words. Both are taken out before anything is cut, since a
-//! part of them would not be found.
+//! Servers quote the key and the words of people that they were sent. Both are taken out before the text is cut, since
+//! a part of them would not be found.
 
 use botfleet_actors::ports::llm::PromptMessage;
 use secrecy::{ExposeSecret, SecretString};
 
-/// Most characters that are told.
+/// Most characters that are shown.
 const TOLD_CHARS: usize = 200;
 
-/// Characters beyond which nothing is searched.
+/// Number of characters that are searched; the rest is dropped.
 const SEARCHED_CHARS: usize = 1_000;
 
-/// A run of a prompt as long as this, in characters, is a quotation of it.
+/// Least length, in characters, of a run of the prompt that counts as a quotation.
 const QUOTED_CHARS: usize = 16;
 
-/// What must not be told.
+/// The secrets of a call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Redaction<'a> {
     /// The key of the call.
@@ -25,7 +25,7 @@ pub(super) struct Redaction<'a> {
 }
 
 impl Redaction<'_> {
-    /// The words without key and prompt, in one line, and no longer than they may be.
+    /// Returns the words without key and prompt, in one line, and no longer than `TOLD_CHARS`.
     pub(super) fn tell(&self, words: &str) -> String {
         let key = self.key.expose_secret();
         let words = if key.is_empty() { words.to_owned() } else { words.replace(key, "[key]") };
@@ -58,7 +58,7 @@ impl Redaction<'_> {
     }
 }
 
-/// The words of a page: its text without tags.
+/// Returns the words of a page: its text without tags.
 pub(super) fn words_of_page(body: &[u8]) -> String {
     let mut inside = false;
     let text = String::from_utf8_lossy(body);

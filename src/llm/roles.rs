@@ -1,8 +1,8 @@
-//! Messages arranged as a server takes them. Layer `adapters`; pure.
+//! Arranges messages as a server takes them. Layer `adapters`; pure.
 //!
-//! A prompt is one system message, then what was said in a group: several people in a row, the bot now and then. Many
-//! templates know two speakers only, who take turns. Neighbours of one role then become one message, a line for each,
-//! as each line names its speaker anyway.
+//! A prompt is one system message, then the conversation of a group: several people in a row, the bot now and then.
+//! Many templates know two speakers only, who take turns. For them, neighbours of one role become one message with a
+//! line for each, as each line names its speaker anyway.
 //!
 //! # Source
 //! The chat templates of Mistral and Gemma; Perplexity and `DeepSeek`, "Create chat completion", `messages`.
@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::settings::Roles;
 
-/// Stands for what was said before the conversation's first message of the bot.
+/// Stands for all that was said before, when the conversation begins with a message of the bot.
 const BEFORE: &str = "…";
 
 /// A message as it is sent.
@@ -32,7 +32,7 @@ pub(super) fn arranged<'a>(messages: impl Iterator<Item = (Role, Cow<'a, str>)>,
     let mut arranged: Vec<(Role, Cow<'a, str>)> = Vec::new();
     for (role, content) in messages {
         let speaks_first = arranged.iter().all(|(role, _)| *role == Role::System);
-        // Instructions amid the conversation are told by whoever tells the rest.
+        // An instruction amid the conversation becomes a message of the user.
         let is_instruction = role == Role::System && speaks_first && roles == Roles::Alternating;
         let role = if role == Role::System && !is_instruction { Role::User } else { role };
         if role == Role::Assistant && speaks_first {

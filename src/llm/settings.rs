@@ -28,18 +28,18 @@ pub enum ProviderKind {
 }
 
 impl ProviderKind {
-    /// Where the kind is found when the settings do not say.
+    /// Returns the kind's usual address, if it has one.
     pub fn default_base_url(self) -> Option<&'static str> {
         Vendor::of(self).base_url
     }
 
-    /// Whether it refuses calls without a key.
+    /// Returns whether the kind refuses calls without a key.
     pub fn needs_key(self) -> bool {
         Vendor::of(self).needs_key
     }
 }
 
-/// Which roles a server takes, in which order.
+/// Roles that a server takes, and their order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Roles {
@@ -56,15 +56,15 @@ pub enum Roles {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Parameter {
-    /// `temperature`: the model's own holds.
+    /// `temperature`; without it the model's own holds.
     Temperature,
-    /// `max_tokens`, by either name: the model's own bound holds.
+    /// `max_tokens`, by either name; without it the model's own bound holds.
     MaxTokens,
-    /// `response_format`: the schema stands in the prompt.
+    /// `response_format`; without it the schema stands in the prompt.
     ResponseFormat,
-    /// `stream_options`: a stream may end without usage.
+    /// `stream_options`; without it a stream may end without usage.
     StreamOptions,
-    /// `stream`: the answer comes in one piece.
+    /// `stream`; without it the answer comes in one piece.
     Stream,
 }
 
@@ -72,17 +72,17 @@ pub enum Parameter {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LlmProviderSettings {
-    /// What it is.
+    /// Kind of the provider.
     pub kind: ProviderKind,
-    /// Its base URL up to and with the version, `http` or `https`; the kind's own when absent.
+    /// Base URL up to and with the version, `http` or `https`; the kind's own when absent.
     pub base_url: Option<String>,
-    /// Its keys; calls say which of them they go out with.
+    /// Keys; each call says which of them it goes out with.
     pub api_keys: Vec<SecretString>,
-    /// Whether answers are asked for as a stream.
+    /// Asks for answers as a stream.
     pub stream: bool,
-    /// Which roles it takes, until it teaches otherwise.
+    /// Roles that the provider takes, until a refusal teaches otherwise.
     pub roles: Roles,
-    /// What is never sent to it.
+    /// Parameters that are never sent to the provider.
     pub omit: Vec<Parameter>,
     /// Most time for DNS, TCP and TLS together.
     #[serde(with = "humantime_serde")]

@@ -1,7 +1,7 @@
-//! Server-sent events, read from bytes as they come. Layer `adapters`; pure. Keeps I13.
+//! Reads server-sent events from bytes as they come. Layer `adapters`; pure. Keeps I13.
 //!
-//! Reads what servers send beside the standard's letter: any end of line, comments, events without data, a last event
-//! without its blank line. A line that is no field ends the reading: what it meant to say would be missing.
+//! The reader takes what servers send beside the standard's letter: any end of line, comments, events without data, a
+//! last event without its blank line. A line that is no field ends the reading, since its content would be missing.
 //!
 //! # Source
 //! WHATWG HTML, "Server-sent events", "Interpreting an event stream".
@@ -28,17 +28,17 @@ pub(super) struct Unreadable;
 #[derive(Debug, Default)]
 pub(super) struct Events {
     line: Vec<u8>,
-    /// The last line ended with a carriage return: a line feed after it ends no other.
+    /// Set when the last line ended with a carriage return: a line feed right after it ends no other line.
     returned: bool,
     data: Option<String>,
     is_error: bool,
 }
 
 impl Events {
-    /// Reads a piece; `each` hears of every event that it ends.
+    /// Reads a piece, and gives `each` every event that ends in it.
     ///
     /// # Errors
-    /// `Unreadable` for a line that is no field, or no UTF-8; the caller's own.
+    /// `Unreadable` for a line that is no field, or no UTF-8; otherwise the error of `each`.
     pub(super) fn read<E: From<Unreadable>>(
         &mut self,
         mut piece: &[u8],
@@ -64,16 +64,16 @@ impl Events {
         Ok(())
     }
 
-    /// The stream is over: its last event may lack the blank line.
+    /// Ends the stream; returns its last event, which may lack the blank line.
     ///
     /// # Errors
-    /// As of `read`.
+    /// The same as of `read`.
     pub(super) fn end(mut self) -> Result<Option<Event>, Unreadable> {
         let event = self.end_line()?;
         Ok(if event.is_some() { event } else { self.event() })
     }
 
-    /// Reads the line that is whole now; a blank one ends an event.
+    /// Reads the finished line; a blank one ends an event.
     fn end_line(&mut self) -> Result<Option<Event>, Unreadable> {
         if self.line.is_empty() {
             return Ok(self.event());
@@ -90,7 +90,7 @@ impl Events {
                 None => self.data = Some(value.to_owned()),
             },
             "event" => self.is_error = value.eq_ignore_ascii_case("error"),
-            // A comment has an empty name; fields that nobody knows have no say.
+            // A comment has an empty name; unknown fields are ignored.
             _ if field.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) => {}
             _ if line.trim().is_empty() => {}
             _ => return Err(Unreadable),

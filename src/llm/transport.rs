@@ -1,9 +1,10 @@
-//! The HTTP service under the SDK, which asks for embeddings and models: one attempt. Layer `adapters`. Keeps I12.
+//! The HTTP service under the SDK, which asks for embeddings and models: one attempt a call. Layer `adapters`.
+//! Keeps I12.
 //!
-//! It stands in the place of the SDK's own service, which tries again by itself, loses status and pause of refusals
-//! that are not in `OpenAI`'s shape, and writes bodies into the log when it cannot read them. Hence nothing but
-//! successful answers that are JSON pass to the SDK. Completions do not go through the SDK at all: its reader of
-//! streams panics at a byte order mark, and takes a cut stream for a whole one (ADR 28).
+//! This service replaces the SDK's own, which tries again by itself, loses status and pause of refusals that are not in
+//! `OpenAI`'s shape, and writes bodies into the log when it cannot read them. Hence only successful answers that are
+//! JSON pass to the SDK. Completions do not go through the SDK at all: its reader of streams panics at a byte order
+//! mark, and takes a cut stream for a whole one (ADR 28).
 
 use std::error::Error as StdError;
 use std::future::Future;
@@ -29,7 +30,7 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// A service over a client that has its timeouts.
+    /// Makes a service over a client that has its timeouts.
     pub fn new(client: Client) -> Self {
         Self { client }
     }
@@ -58,7 +59,7 @@ async fn exchange(client: &Client, request: reqwest::Request) -> Result<Response
     let status = response.status();
     if !status.is_success() {
         let headers = response.headers().clone();
-        // A refusal whose words are lost is still a refusal.
+        // A refusal whose text is lost is still a refusal.
         let body = collect(response).await.unwrap_or_default();
         return Err(Fault::refused(status, &headers, &body));
     }
@@ -68,15 +69,15 @@ async fn exchange(client: &Client, request: reqwest::Request) -> Result<Response
     Ok(http::Response::new(body).into())
 }
 
-/// Why there is no head of an answer.
+/// Converts an error that came before the head of an answer.
 pub(super) fn not_answered(error: reqwest::Error) -> Fault {
     if error.is_connect() { Fault::NotSent(told(error)) } else { Fault::Unreachable(told(error)) }
 }
 
-/// The body of an answer.
+/// Reads the body of an answer.
 ///
 /// # Errors
-/// `Unreachable` when it did not come in time, `Malformed` when it broke off or is too long.
+/// `Unreachable` when the body did not come in time, `Malformed` when it broke off or is too long.
 pub(super) async fn collect(mut response: Response) -> Result<Bytes, Fault> {
     let mut body = BytesMut::new();
     loop {
@@ -95,7 +96,7 @@ pub(super) async fn collect(mut response: Response) -> Result<Bytes, Fault> {
     }
 }
 
-/// An error and its causes in one line, without URL.
+/// Formats an error and its causes in one line, without URL.
 pub(super) fn told(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut line = error.to_string();

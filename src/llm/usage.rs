@@ -1,6 +1,7 @@
-//! Tokens used, in whatever shape a server counts them. Layer `adapters`; pure.
+//! Reads the numbers of tokens used, in whatever shape a server counts them. Layer `adapters`; pure.
 //!
-//! A number that cannot be read counts as not told; what is told but impossible is found where the bound is known.
+//! A number that cannot be read counts as not told. A number that is told but impossible is found where the bound is
+//! known.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -9,11 +10,11 @@ use serde_json::value::RawValue;
 /// Tokens used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Usage {
-    /// Of the prompt.
+    /// Tokens of the prompt.
     pub(super) prompt: Option<u32>,
-    /// Of the answer.
+    /// Tokens of the answer.
     completion: Option<u32>,
-    /// Of both, and of thinking, which some providers bill but count nowhere else.
+    /// Tokens of both, and of thinking, which some providers bill but count nowhere else.
     total: Option<u32>,
 }
 
@@ -39,14 +40,14 @@ impl Usage {
         })
     }
 
-    /// Tokens that the answer is billed for, thinking included.
+    /// Returns the tokens that the answer is billed for, thinking included.
     pub(super) fn billed_completion(self) -> Option<u32> {
         let rest = self.total.zip(self.prompt).map(|(total, prompt)| total.saturating_sub(prompt));
         self.completion.max(rest)
     }
 }
 
-/// A whole number that is not negative, however it is written.
+/// Reads a whole number that is not negative, however it is written.
 fn count(field: &Value) -> Option<u32> {
     let number = match field {
         Value::Number(number) => number.as_f64()?,

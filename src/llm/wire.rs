@@ -1,4 +1,4 @@
-//! Requests for completions in `OpenAI`'s shape. Layer `adapters`.
+//! Makes requests for completions in `OpenAI`'s shape. Layer `adapters`.
 
 use std::borrow::Cow;
 
@@ -34,7 +34,7 @@ struct StreamOptions {
 }
 
 impl<'a> ChatRequest<'a> {
-    /// The request as this vendor's model wants it.
+    /// Makes the request as this vendor's model wants it.
     pub(super) fn new(request: &'a CompletionRequest, vendor: &Vendor, dialect: Dialect) -> Self {
         let bound = |field| (dialect.bound == Some(field)).then_some(request.max_tokens);
         let temperature = vendor.temperature(&request.model, request.temperature);
@@ -52,7 +52,7 @@ impl<'a> ChatRequest<'a> {
     }
 }
 
-/// The schema as an instruction, where the provider takes it in no other way.
+/// Returns the schema as an instruction, where the provider does not take it in `response_format`.
 fn instruction<'a>(request: &CompletionRequest, mode: SchemaMode) -> Option<(Role, Cow<'a, str>)> {
     let schema = request.schema.as_ref().filter(|_| mode != SchemaMode::Schema)?;
     let content =
@@ -72,7 +72,7 @@ fn response_format(request: &CompletionRequest, mode: SchemaMode) -> Option<Valu
     }
 }
 
-/// A text without the reasoning that stands before it between marks; one that never ends is left to the firewall.
+/// Returns a text without the reasoning between marks before it. Reasoning that never ends is left to the firewall.
 pub(super) fn without_reasoning(text: String) -> String {
     let Some(rest) = text.trim_start().strip_prefix("<think>") else {
         return text;

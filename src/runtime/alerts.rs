@@ -1,8 +1,9 @@
-//! Alerts: somebody is told that something is wrong, and when it is well again. Layer `runtime`. Keeps I12.
+//! Raises alerts: tells operators that something is wrong, and when it is well again. Layer `runtime`. Keeps I12.
 //!
-//! They go to a webhook, signed, or into a chat of operators by one of the bots, or both. They tell of the fleet and are no
-//! part of any conversation: they do not pass the outbox, which may be what is broken; the line of the log that is written
-//! before each is its record ([ADR 34](../../docs/adr/0034-alerts.md)). A try may be repeated, so one may come twice.
+//! Alerts go to a webhook, signed, or into a chat of operators by one of the bots, or both. Alerts tell of the fleet
+//! and are no part of a conversation, so they do not pass the outbox, which may be the part that is broken. The line of
+//! the log that is written before each alert is its record ([ADR 34](../../docs/adr/0034-alerts.md)). A try may be
+//! repeated, so an alert may come twice.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,27 +20,27 @@ use tokio::time::timeout;
 use super::view::Health;
 use crate::hook::webhook::Webhook;
 
-/// Notices that wait to be told; further ones are counted and dropped.
+/// Most notices that wait to be told; further ones are counted and dropped.
 const WAITING_MAX: usize = 64;
 
-/// One try to tell, and the waits before the next ones.
+/// Most time of one try to tell; `TRY_AGAIN` holds the waits before the next ones.
 const TRY_WITHIN: Duration = Duration::from_secs(10);
 const TRY_AGAIN: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(25)];
 
-/// Why a try failed that was not answered.
+/// Reason given for a try that was not answered.
 const LATE: &str = "no answer in time";
 
-/// While a node begins, what is not there yet is not missing.
+/// Seconds after a node's start during which missing parts raise no alert, unless the node is unhealthy.
 const BEGINS_FOR_S: u64 = 10;
 
-/// What is told, as it is decided.
+/// Decides which alerts are raised.
 pub(super) struct Alerts {
     alarms: Mutex<Alarms>,
     clock: Arc<dyn Clock>,
     waiting: mpsc::Sender<Notice>,
 }
 
-/// Who tells it.
+/// Tells the alerts.
 pub(super) struct Teller {
     node: String,
     clock: Arc<dyn Clock>,
@@ -49,7 +50,7 @@ pub(super) struct Teller {
 }
 
 impl Alerts {
-    /// Alerts, and who tells them, to `webhook` and into `chat`.
+    /// Makes the alerts, and the teller that sends them to `webhook` and into `chat`.
     pub(super) fn new(
         node: &str,
         clock: Arc<dyn Clock>,
@@ -62,7 +63,7 @@ impl Alerts {
         (Self { alarms: Mutex::new(Alarms::new(every)), clock, waiting: sender }, teller)
     }
 
-    /// The node was looked at.
+    /// Looks at the node's health for causes that began or ended, and queues a notice of each.
     pub(super) fn heard(&self, health: &Health) {
         if health.uptime_seconds < BEGINS_FOR_S && health.status != "unhealthy" {
             return;
@@ -81,7 +82,7 @@ impl Alerts {
 }
 
 impl Teller {
-    /// Tells for ever, one after the other.
+    /// Tells the notices for ever, one after the other.
     pub(super) async fn run(mut self) {
         while let Some(notice) = self.waiting.recv().await {
             tokio::join!(self.by_webhook(&notice), self.in_chat(&notice));
@@ -113,7 +114,7 @@ impl Teller {
         let message = SendMessage { chat: *chat, thread: None, reply_to: None, text };
         let mut waits = TRY_AGAIN.into_iter();
         loop {
-            // What may have been sent is not sent again.
+            // A message that may have been sent is not sent again.
             let failed = match timeout(TRY_WITHIN, bot.send_message(&message)).await {
                 Ok(Ok(_)) => return count("chat", true),
                 Ok(Err(error)) => (error.is_retryable(), error.to_string()),
@@ -126,7 +127,7 @@ impl Teller {
     }
 }
 
-/// Waits for another try, if there is one.
+/// Waits for another try; returns whether there is one.
 async fn again(way: &'static str, failed: (bool, String), waits: &mut (impl Iterator<Item = Duration> + Send)) -> bool {
     let (retryable, reason) = failed;
     let Some(wait) = waits.next().filter(|_| retryable) else {
@@ -138,7 +139,7 @@ async fn again(way: &'static str, failed: (bool, String), waits: &mut (impl Iter
     true
 }
 
-/// A notice in words.
+/// Puts a notice into words.
 fn words(notice: &Notice) -> String {
     let Notice { cause, text, over } = notice;
     if *over { format!("{cause} is well again") } else { format!("{cause}: {text}") }

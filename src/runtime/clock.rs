@@ -7,31 +7,31 @@ use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::policy::clock::{Steady, TelegramTime};
 use botfleet_actors::ports::clock::{Clock, DateListener};
 
-/// The machine's clock is looked at this often.
+/// Interval of looks at the machine's clock.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Dates are whole seconds and answers take time: what differs by less is no difference.
+/// Least difference that counts, in milliseconds: dates are whole seconds, and answers take time.
 const NOISE_MS: i64 = 5_000;
 
-/// Time since the machine started, time asleep included.
+/// Returns the time since the machine started, time asleep included.
 pub(super) fn boot_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// What the machine's clock shows, in microseconds since 1970.
+/// Returns the time of the machine's clock, in microseconds since 1970.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
 pub(super) fn wall_micros() -> i64 {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(wall.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// The same as an instant.
+/// Returns the time of the machine's clock as an instant.
 pub(super) fn wall() -> Timestamp {
     Timestamp::from_millis(wall_micros() / 1000)
 }
 
-/// What Telegram's answers and updates say of its time.
+/// Telegram's time, as its answers and updates tell it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TelegramDates(Arc<Mutex<TelegramTime>>);
 
@@ -40,7 +40,7 @@ impl TelegramDates {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Milliseconds by which Telegram is ahead of a clock that shows `now`.
+    /// Returns the milliseconds by which Telegram is ahead of a clock that shows `now`; 0 for less than `NOISE_MS`.
     pub(super) fn ahead(&self, now: Timestamp) -> i64 {
         let ahead = self.time().ahead(now, boot_time()).unwrap_or(0);
         if ahead.abs() < NOISE_MS { 0 } else { ahead }
@@ -57,7 +57,7 @@ impl DateListener for TelegramDates {
     }
 }
 
-/// The machine's clock, without its falls.
+/// The machine's clock, but for its jumps backwards.
 #[derive(Debug)]
 pub(super) struct MachineClock {
     state: Mutex<Looked>,
@@ -71,7 +71,7 @@ struct Looked {
 }
 
 impl MachineClock {
-    /// Starts from what the machine's clock shows.
+    /// Starts from the time of the machine's clock.
     pub(super) fn start(telegram: TelegramDates) -> Self {
         let boot = boot_time();
         let mut clock = Steady::new(wall(), boot);
@@ -86,7 +86,7 @@ impl MachineClock {
 
 impl Clock for MachineClock {
     fn now(&self) -> Timestamp {
-        // Under the lock: who asks later must not hear less.
+        // The lock is held meanwhile, so that a later caller does not get an earlier time.
         let mut looked = self.looked();
         let boot = boot_time();
         if boot.saturating_sub(looked.at) >= LOOK_EVERY {

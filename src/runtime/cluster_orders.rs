@@ -1,6 +1,6 @@
-//! What people order of the cluster: drain a node, rebalance, another manifest. Layer `runtime`.
+//! Carries out people's orders to the cluster: drain a node, rebalance, apply another manifest. Layer `runtime`.
 //!
-//! Every node takes every order: it is written to the store, and hints make the others look.
+//! Every node takes every order: the order is written to the store, and hints make the other nodes look.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
@@ -23,42 +23,42 @@ use super::fleet::RunningFleet;
 use super::orders::OrderError;
 use super::roster_diff::RosterDiff;
 
-/// A rebalance answers after this, done or not; what is left goes on with the next one.
+/// Time after which a rebalance answers, done or not; the next rebalance does the rest.
 const REBALANCE_WITHIN: Duration = Duration::from_secs(25);
 
-/// The store answers within this, or what was seen last is shown.
+/// Time within which the store must answer; otherwise the cluster view that this node saw last is shown.
 const PICTURE_WITHIN: Duration = Duration::from_secs(1);
 
-/// How often it looks whether a wave has landed.
+/// Interval of looks whether a wave has landed.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// What a rebalance came to.
+/// The result of a rebalance.
 #[derive(Clone, Debug, Serialize)]
 pub struct Rebalanced {
-    /// Whether nothing was done, only told.
+    /// Set when nothing was done, only told.
     pub dry_run: bool,
-    /// Whether the best placement is reached; always in a dry run.
+    /// Set when the best placement is reached; always set in a dry run.
     pub done: bool,
-    /// Waves that it took.
+    /// Number of waves that were made.
     pub waves: usize,
-    /// What moves, or moved.
+    /// Moves that were made; in a dry run, those that would be.
     pub moves: Vec<MoveView>,
 }
 
-/// What another manifest came to.
+/// The result of another manifest.
 #[derive(Clone, Debug, Serialize)]
 pub struct AppliedRoster {
-    /// Whether nothing was done, only told.
+    /// Set when nothing was done, only told.
     pub dry_run: bool,
-    /// The number of the configuration in force.
+    /// Number of the configuration in force.
     pub config_seq: ConfigSeq,
-    /// What changes, or changed.
+    /// Changes that were made; in a dry run, those that would be.
     #[serde(flatten)]
     pub diff: RosterDiff,
 }
 
 impl RunningFleet {
-    /// Names of the bots and chats in the configuration.
+    /// Returns the names of the bots and chats in the configuration.
     pub(super) fn names(&self) -> Names {
         Names::of_directory(&self.node.directory)
     }
@@ -68,7 +68,7 @@ impl RunningFleet {
         self.node.cluster.as_deref().ok_or_else(alone)
     }
 
-    /// The cluster at one glance: as the store knows it now or, when it does not answer, as this node saw it last.
+    /// Returns the cluster view: as the store has it now or, when the store does not answer, as this node saw it last.
     pub async fn cluster_view(&self) -> ClusterView {
         let seen = self.node.leases.picture();
         let (mode, picture, stale) = match (&self.node.cluster, seen) {
@@ -89,7 +89,7 @@ impl RunningFleet {
         view(teller, &picture, &self.names())
     }
 
-    /// What a picture would show of a process that owns everything.
+    /// Makes the cluster view of a process that owns everything.
     fn own_picture(&self) -> Picture {
         let known = self.node.directory.known();
         let node = NodeRecord {
@@ -115,10 +115,10 @@ impl RunningFleet {
         Picture { leases: keys.map(lease).collect(), nodes: vec![node], config_seq: known.config_seq }
     }
 
-    /// Asks a node to give up what it owns, or no longer.
+    /// Asks a node to give up everything that it owns, or takes that order back.
     ///
     /// # Errors
-    /// `Unknown` when no node of that name lives.
+    /// `UnknownNode` when no node of that name lives, `Conflict` when the fleet has one node.
     pub async fn set_draining(&self, node: &str, draining: bool, by: &str) -> Result<(), OrderError> {
         if !self.cluster()?.set_draining(node, draining).await? {
             return Err(OrderError::UnknownNode(node.to_owned()));
@@ -137,7 +137,7 @@ impl RunningFleet {
         let cluster = self.cluster()?;
         let names = self.names();
         if dry_run {
-            // All moves at once: what all waves together come to.
+            // All moves at once are the sum of all waves.
             let all = OwnershipSettings { moves_share: NonZeroU32::MIN, ..self.ownership.clone() };
             let picture = cluster.picture().await?;
             let moves = shown(&rebalance(&picture, &all), &picture, &names);
@@ -174,7 +174,7 @@ impl RunningFleet {
         Ok(Rebalanced { dry_run, done, waves: rounds, moves })
     }
 
-    /// Waits until no lease is wished for by another node.
+    /// Waits until no lease has a desired owner.
     async fn until_landed(&self, cluster: &dyn Cluster, until: Instant) -> Result<(), StoreError> {
         while Instant::now() < until {
             tokio::time::sleep(LOOK_EVERY).await;
@@ -185,10 +185,10 @@ impl RunningFleet {
         Ok(())
     }
 
-    /// Makes the stored roster what `plan` says, on every node; or only tells what that would change.
+    /// Makes `plan` the stored roster of all nodes, or only tells what that would change.
     ///
     /// # Errors
-    /// `Refused` when it contradicts what is stored, or names a provider that this node does not have.
+    /// `Refused` when the plan contradicts the store, or names a provider that this node does not have.
     pub async fn apply(&self, plan: &RosterPlan, dry_run: bool, by: &str) -> Result<AppliedRoster, OrderError> {
         let providers = self.node.directory.live_providers();
         let known = |name: &str| providers.iter().any(|(provider, _)| provider == name);

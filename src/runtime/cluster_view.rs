@@ -1,4 +1,4 @@
-//! What operators see of the cluster. Layer `runtime`. Pure: a picture and names in, a view out.
+//! Builds the view of the cluster for operators. Layer `runtime`. Pure: turns a `Picture` and names into a view.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// Those that the configuration in force gives.
+    /// Returns the names that the configuration in force gives.
     pub fn of_directory(directory: &Directory) -> Self {
         let known = directory.known();
         Self {
@@ -28,7 +28,7 @@ impl Names {
         }
     }
 
-    /// What people call it; its id when nobody does any more.
+    /// Returns the name of a bot or chat, or its id when the configuration does not name it.
     pub fn of(&self, key: LeaseKey) -> String {
         let name = match key {
             LeaseKey::Bot(id) => self.bots.get(&id),
@@ -38,73 +38,73 @@ impl Names {
     }
 }
 
-/// Who tells of the cluster, and how it is itself.
+/// The node that tells of the cluster, and its own state.
 #[derive(Clone, Debug, Serialize)]
 pub struct Teller {
-    /// Its name.
+    /// Name of the node.
     pub node: String,
     /// `cluster`, or `embedded` where one process owns everything.
     pub mode: &'static str,
-    /// Whether it may act: the database takes its beats.
+    /// Set while the node may act: the database takes its beats.
     pub acting: bool,
-    /// Whether hints go through.
+    /// Set while hints go through.
     pub bus_up: bool,
-    /// Whether the database did not answer, and this is what the node saw last.
+    /// Set when the database did not answer: the view is the one that the node saw last.
     pub stale: bool,
-    /// The configuration that it works by.
+    /// The configuration that the node works by.
     pub config_seq: ConfigSeq,
 }
 
-/// The cluster at one glance.
+/// The cluster view for operators.
 #[derive(Clone, Debug, Serialize)]
 pub struct ClusterView {
-    /// Who tells it.
+    /// The node that tells it.
     #[serde(flatten)]
     pub teller: Teller,
     /// The configuration in force.
     pub config_seq_stored: ConfigSeq,
-    /// Nodes that live, and dead ones that still own something; by name.
+    /// Living nodes, and dead ones that still own something; by name.
     pub nodes: Vec<NodeView>,
-    /// Who owns what, in key order.
+    /// All leases with their owners, in key order.
     pub leases: Vec<LeaseView>,
     /// Moves under way.
     pub moves: Vec<MoveView>,
-    /// Bots and chats that nobody alive owns.
+    /// Number of bots and chats that no living node owns.
     pub unowned: usize,
 }
 
 /// A node.
 #[derive(Clone, Debug, Serialize)]
 pub struct NodeView {
-    /// Its name.
+    /// Name of the node.
     pub name: String,
-    /// Which start of it.
+    /// Number of the node's start.
     pub incarnation: Incarnation,
-    /// What it is for.
+    /// Role of the node.
     pub role: NodeRole,
-    /// How far it is.
+    /// State of the node.
     pub state: NodeState,
-    /// Where its API is, as others reach it.
+    /// Address of the node's API, as others reach it.
     pub address: Option<String>,
-    /// Its version of the program.
+    /// Version of the node's program.
     pub version: String,
-    /// When it joined, in milliseconds since 1970.
+    /// Time at which the node joined, in milliseconds since 1970.
     pub joined_at: Timestamp,
-    /// Whether it reaches Telegram.
+    /// Set when the node reaches Telegram.
     pub telegram: bool,
-    /// Bots that it owns.
+    /// Number of bots that the node owns.
     pub bots: usize,
-    /// Bots that it shall own.
+    /// Number of bots that the node shall own.
     pub bots_quota: usize,
-    /// Chats that it owns.
+    /// Number of chats that the node owns.
     pub chats: usize,
-    /// Chats that it shall own.
+    /// Number of chats that the node shall own.
     pub chats_quota: usize,
     /// Updates taken in the last minute.
     pub updates_per_minute: u64,
     /// Messages sent in the last minute.
     pub sends_per_minute: u64,
-    /// Most milliseconds that a piece of its work has waited beyond its time.
+    /// Most milliseconds that a piece of the node's work has waited beyond its time.
     pub lag_ms: u64,
 }
 
@@ -113,15 +113,15 @@ pub struct NodeView {
 pub struct LeaseView {
     /// `bot` or `chat`.
     pub kind: &'static str,
-    /// Its id in the store.
+    /// Id in the store.
     pub id: i64,
-    /// Its name in the manifest.
+    /// Name in the manifest.
     pub name: String,
-    /// The node that owns it, if that lives.
+    /// The owner, if that node lives.
     pub owner: Option<String>,
-    /// Which start of that node.
+    /// Number of the owner's start.
     pub incarnation: Option<Incarnation>,
-    /// Rises with every change of owner.
+    /// Number that rises with every change of owner.
     pub epoch: i64,
 }
 
@@ -130,17 +130,17 @@ pub struct LeaseView {
 pub struct MoveView {
     /// `bot` or `chat`.
     pub kind: &'static str,
-    /// Its name in the manifest.
+    /// Name in the manifest.
     pub name: String,
-    /// The node that owns it; none when nobody alive does.
+    /// The owner; `None` when no living node is.
     pub from: Option<String>,
-    /// The node that shall own it.
+    /// The desired owner.
     pub to: Option<String>,
-    /// Whether that one is warm.
+    /// Set when the desired owner is warm.
     pub ready: bool,
 }
 
-/// What a picture looks like to people.
+/// Turns a `Picture` into the view for people.
 pub fn view(teller: Teller, picture: &Picture, names: &Names) -> ClusterView {
     let living =
         |of: Option<Incarnation>| of.and_then(|node| picture.node(node)).filter(|node| node.state != NodeState::Dead);

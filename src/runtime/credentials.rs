@@ -1,4 +1,4 @@
-//! Tokens of bots, as this node reads them, and what is made of them. Layer `runtime`. Keeps I12.
+//! Reads the tokens of bots on this node, and makes clients and secrets of them. Layer `runtime`. Keeps I12.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,16 +20,16 @@ pub(super) struct Credentials {
 }
 
 impl Credentials {
-    /// What the manifest has read already.
+    /// Takes over the tokens that the manifest has read already.
     pub(super) fn of(manifest: &LoadedManifest) -> Self {
         let token = |bot: &BotSpec| Some((bot.credential.clone(), manifest.tokens.get(&bot.name)?.clone()));
         Self { known: manifest.plan.bots.iter().filter_map(token).collect(), folder: manifest.folder.clone() }
     }
 
-    /// The token of a bot; one that came with a later configuration is read now.
+    /// Returns the token of a bot; a token that came with a later configuration is read now.
     ///
     /// # Errors
-    /// Why there is none, without its value.
+    /// The reason why there is no token, without its value.
     pub(super) fn token(&self, bot: &BotSpec) -> Result<SecretString, String> {
         match self.known.get(&bot.credential) {
             Some(token) => Ok(token.clone()),
@@ -37,10 +37,10 @@ impl Credentials {
         }
     }
 
-    /// Telegram as the bot uses it.
+    /// Returns the bot's access to Telegram.
     ///
     /// # Errors
-    /// As [`Credentials::token`].
+    /// The same as of [`Credentials::token`].
     pub(super) fn api(&self, telegram: &TelegramClient, bot: &BotProfile) -> Result<Arc<dyn BotApi>, String> {
         let token = self.token(&bot.spec)?;
         let (credential, folder) = (bot.spec.credential.clone(), self.folder.clone());
@@ -49,12 +49,13 @@ impl Credentials {
         Ok(Arc::new(telegram.bot_with_source(token, source)))
     }
 
-    /// What Telegram must show with an update of the bot: the same on every node that has its token.
+    /// Returns the secret that Telegram must show with an update of the bot: the same on every node that has the bot's
+    /// token.
     pub(super) fn webhook_secret(&self, bot: &BotSpec) -> Option<WebhookSecret> {
         self.token(bot).ok().map(|token| webhook_secret(&token))
     }
 
-    /// The same by the token that stands in its file now.
+    /// Returns the secret that belongs to the token in the bot's file now.
     pub(super) fn renewed_webhook_secret(&self, bot: &BotSpec) -> Option<WebhookSecret> {
         token_again(&bot.credential, &self.folder, bot.telegram_id.0).map(|token| webhook_secret(&token))
     }

@@ -1,8 +1,8 @@
-//! The database's clock as a node of a cluster estimates it. Layer `runtime`.
+//! Estimates the database's clock on a node of a cluster. Layer `runtime`.
 //!
-//! Every beat's answer carries the database's time; `policy::clock` says how it is followed. A jump of this machine's clock
-//! does not touch it. When the database's clock goes ahead, pauses that Telegram asked for are stored anew by the bots
-//! that wait for them.
+//! Every beat's answer carries the database's time; `policy::clock` says how the estimate follows it. A jump of this
+//! machine's clock has no effect on the estimate. When the database's clock goes ahead, the bots that wait for a pause
+//! of Telegram store that pause anew.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,20 +18,20 @@ use botfleet_actors::ports::store::StoreError;
 
 use super::clock::{TelegramDates, boot_time, wall};
 
-/// An answer that took longer says too little about the time.
+/// Longest round trip of an answer that counts; a longer one says too little about the time.
 const ROUND_TRIP_MAX: Duration = Duration::from_secs(1);
 
-/// How far the estimate may be from an answer before somebody should know.
+/// Distance of the estimate from an answer, above which the jump is logged.
 const FAR_MICROS: i64 = 1_000_000;
 
-/// The estimate as all of a node read it.
+/// The estimate that the whole node reads.
 pub(super) struct DatabaseClock {
     estimate: Mutex<Steady>,
     telegram: TelegramDates,
 }
 
 impl DatabaseClock {
-    /// A clock that goes by this machine's until the first answer.
+    /// Starts a clock that goes by this machine's until the first answer.
     pub(super) fn start(telegram: TelegramDates) -> Self {
         Self { estimate: Mutex::new(Steady::new(wall(), boot_time())), telegram }
     }
@@ -40,7 +40,7 @@ impl DatabaseClock {
         self.estimate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The database answered with its time after `round_trip`.
+    /// Takes the time of an answer that the database gave within `round_trip`.
     pub(super) fn hear(&self, now: Timestamp, round_trip: Duration) {
         if round_trip > ROUND_TRIP_MAX {
             return;
@@ -56,7 +56,7 @@ impl DatabaseClock {
 
 impl Clock for DatabaseClock {
     fn now(&self) -> Timestamp {
-        // Under the lock: who asks later must not hear less.
+        // The lock is held meanwhile, so that a later caller does not get an earlier time.
         let estimate = self.estimate();
         estimate.at(boot_time())
     }
@@ -82,7 +82,7 @@ impl Clock for DatabaseClock {
 pub(super) struct TimedCluster {
     /// The cluster.
     pub(super) cluster: Arc<dyn Cluster>,
-    /// The clock that hears.
+    /// The clock that the beats set.
     pub(super) clock: Arc<DatabaseClock>,
 }
 

@@ -1,4 +1,4 @@
-//! Live events: what happens in the fleet, for whoever watches. Layer `runtime`.
+//! Passes live events of the fleet to whoever watches. Layer `runtime`.
 //!
 //! | event | who tells it |
 //! |---|---|
@@ -23,16 +23,16 @@ use tokio::time::MissedTickBehavior;
 use super::cluster_view::Names;
 use super::fleet::RunningFleet;
 
-/// Events that wait for one watcher; it is told how many it missed.
+/// Most events that wait for one watcher; the watcher is told how many it missed.
 const WAITING_MAX: usize = 256;
 
-/// Watchers at a time.
+/// Most watchers at a time.
 pub const WATCHERS_MAX: usize = 100;
 
-/// How often leases are compared.
+/// Interval at which leases are compared.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// What this node's watchers listen to.
+/// The events for this node's watchers.
 pub struct EventHub {
     sender: broadcast::Sender<LiveEvent>,
     /// Room for watchers.
@@ -46,7 +46,7 @@ impl Default for EventHub {
 }
 
 impl EventHub {
-    /// What happens from now on.
+    /// Returns the events from now on.
     pub fn watch(&self) -> broadcast::Receiver<LiveEvent> {
         self.sender.subscribe()
     }
@@ -58,20 +58,20 @@ impl EventHub {
 }
 
 impl RunningFleet {
-    /// Tells everybody that something happened.
+    /// Tells the watchers of all nodes of an event.
     pub fn tell(&self, kind: &str, subject: &str) {
         tell(&self.node, kind, subject);
     }
 }
 
-/// Tells everybody that something happened, this node's watchers among them.
+/// Tells the watchers of all nodes, this one included, of an event.
 pub(super) fn tell(node: &Node, kind: &str, subject: &str) {
     let event =
         LiveEvent { at: node.clock.now(), node: node.name.clone(), kind: kind.to_owned(), subject: subject.to_owned() };
     node.bus.publish(Audience::Everybody, BusMessage::Event(event));
 }
 
-/// Passes on what the bus brings, and tells of leases that came to this node; until the task ends.
+/// Passes on the bus's events, and tells of leases that came to this node, until the task ends.
 pub(super) async fn run(node: Arc<Node>, hub: Arc<EventHub>) {
     let mut messages = node.bus.subscribe(node.me).await;
     let mut look = tokio::time::interval(LOOK_EVERY);
@@ -95,7 +95,7 @@ pub(super) async fn run(node: Arc<Node>, hub: Arc<EventHub>) {
     }
 }
 
-/// Leases that `me` owns under an epoch that was not seen before.
+/// Returns the leases that `me` owns under an epoch that was not seen before.
 fn arrived(picture: &Picture, me: Incarnation, seen: &mut HashMap<LeaseKey, Epoch>) -> Vec<LeaseKey> {
     let mine = picture.leases.iter().filter(|lease| lease.owner == Some(me));
     mine.filter(|lease| seen.insert(lease.key, lease.epoch) != Some(lease.epoch)).map(|lease| lease.key).collect()

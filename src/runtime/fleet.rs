@@ -28,18 +28,18 @@ use super::events::EventHub;
 use super::health::{HealthWatch, share};
 use super::view::{BudgetView, FleetView, Health};
 
-/// An actor that does not tell how it is within this is left out of the view.
+/// Time within which an actor must answer; otherwise the view leaves it out.
 const SNAPSHOT_DEADLINE: Duration = Duration::from_millis(500);
 
-/// A node at work.
+/// A running node.
 pub struct RunningFleet {
     pub(super) node: Arc<Node>,
     pub(super) actor: ActorRef<FleetMsg>,
     pub(super) webhooks: Arc<Webhooks>,
-    /// When tokens were looked up again for what was presented to the receiver.
+    /// Times at which bots' tokens were last looked up again, for a secret that the receiver did not know.
     pub(super) tokens_looked_up: Mutex<HashMap<BotId, Instant>>,
     pub(super) credentials: Arc<Credentials>,
-    /// What watchers listen to.
+    /// Events for watchers.
     pub events: Arc<EventHub>,
     pub(super) role: NodeRole,
     pub(super) ownership: OwnershipSettings,
@@ -53,39 +53,40 @@ pub struct RunningFleet {
 }
 
 impl RunningFleet {
-    /// What this process found in the store when it took the leases.
+    /// Returns the state that this process found in the store when it took the leases.
     pub fn tenure(&self) -> Tenure {
         self.tenure
     }
 
-    /// What this node is for.
+    /// Returns the node's role.
     pub fn role(&self) -> NodeRole {
         self.role
     }
 
-    /// Its name and the number of this start among the nodes of a cluster; `None` where one process owns everything.
+    /// Returns the node's name and the number of this start in a cluster; `None` where one process owns everything.
     pub fn place(&self) -> Option<(&str, Incarnation)> {
         self.node.cluster.as_ref().map(|_| (self.node.name.as_str(), self.node.me))
     }
 
-    /// How many bots this node shall run: all of the configuration, or those that it owns or is about to.
+    /// Returns the number of bots that this node shall run: all of the configuration, or those that it owns or is about
+    /// to own.
     pub fn bots(&self) -> usize {
         share(&self.node, "bot").unwrap_or_else(|| self.node.directory.known().bots.len())
     }
 
-    /// How many chats this node shall run.
+    /// Returns the number of chats that this node shall run.
     pub fn chats(&self) -> usize {
         share(&self.node, "chat").unwrap_or_else(|| self.node.directory.known().chats.len())
     }
 
-    /// Whether it knows its share: a node that has just joined does not.
+    /// Returns whether the node knows its share: a node that has just joined does not.
     fn knows_its_share(&self) -> bool {
         let free = |picture: &Picture| picture.leases.iter().any(|lease| lease.owner.is_none());
         let settled = |picture: Arc<Picture>| picture.lives(self.node.me) && (!free(&picture) || !self.role.owns());
         self.node.leases.picture().is_none_or(settled)
     }
 
-    /// How many bots get their updates now, by polls or by webhooks.
+    /// Returns the number of bots that get their updates now, by polls or by webhooks.
     pub async fn polling(&self) -> usize {
         let bots = self.node.directory.live_bots();
         let healths = join_all(bots.into_iter().map(|(_, bot)| ask(bot, BotMsg::GetSnapshot))).await;
@@ -96,7 +97,7 @@ impl RunningFleet {
             .count()
     }
 
-    /// Waits until the whole fleet polls; false when it does not within `deadline`.
+    /// Waits until all bots of this node get their updates; returns false when they do not within `deadline`.
     pub async fn wait_until_polling(&self, deadline: Duration) -> bool {
         let until = Instant::now() + deadline;
         while !self.knows_its_share() || self.polling().await < self.bots() {
@@ -108,7 +109,7 @@ impl RunningFleet {
         true
     }
 
-    /// The node at one glance.
+    /// Returns the view of the node.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -153,17 +154,17 @@ impl RunningFleet {
         }
     }
 
-    /// The chat of that name in the configuration.
+    /// Returns the chat of that name in the configuration.
     pub fn chat_named(&self, name: &str) -> Option<ChatId> {
         self.node.directory.known().chats.values().find(|chat| chat.spec.name == name).map(|chat| chat.id)
     }
 
-    /// The bot of that name in the configuration.
+    /// Returns the bot of that name in the configuration.
     pub fn bot_named(&self, name: &str) -> Option<BotId> {
         self.node.directory.known().bots.values().find(|bot| bot.spec.name == name).map(|bot| bot.id)
     }
 
-    /// Stops or starts something; durable when it returns.
+    /// Stops or starts a scope; the change is durable when the call returns.
     ///
     /// # Errors
     /// When the store cannot write.
@@ -181,7 +182,7 @@ impl RunningFleet {
         Ok(())
     }
 
-    /// A page of outcomes.
+    /// Returns a page of outcomes.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -193,22 +194,23 @@ impl RunningFleet {
         self.node.store.outcomes(cursor, limit).await
     }
 
-    /// Whether it can do its work: the store takes writes, and it is not coming to its end.
+    /// Returns whether the node can do its work: the store takes writes, and the node is not about to end.
     pub fn is_ready(&self) -> bool {
         !self.is_leaving() && self.health.store_writes()
     }
 
-    /// Health of the parts, soon, whichever of them hangs.
+    /// Returns the health of the parts, soon, even if one of them hangs.
     pub async fn health(&self) -> Health {
         self.health.health().await
     }
 
-    /// Why nobody can speak for want of a model; waits no longer than `within` until all providers were asked.
+    /// Returns the reason why nobody can speak for want of a model; waits at most `within` until all providers were
+    /// asked.
     pub async fn mute(&self, within: Duration) -> Option<String> {
         self.health.mute(within).await
     }
 
-    /// Whether it wants no new requests: it comes to its end, at once or soon.
+    /// Returns whether the node wants no new requests, since it ends at once or soon.
     pub fn is_leaving(&self) -> bool {
         self.unready.load(Ordering::Acquire)
     }
@@ -218,7 +220,7 @@ impl RunningFleet {
         self.unready.store(true, Ordering::Release);
     }
 
-    /// Whether it is coming to its end, and takes no updates.
+    /// Returns whether the node is ending, and takes no updates.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }
@@ -228,7 +230,7 @@ impl RunningFleet {
         self.stopping.store(true, Ordering::Release);
     }
 
-    /// Whether the fleet's root still runs.
+    /// Returns whether the fleet's root runs.
     pub fn is_running(&self) -> bool {
         !self.ended.is_finished()
     }

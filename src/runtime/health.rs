@@ -1,12 +1,12 @@
-//! Health of a node, told from what its parts did lately. Layer `runtime`.
+//! Tells the health of a node by what its parts did lately. Layer `runtime`.
 //!
-//! A watch asks every part at short intervals, each under a deadline, and remembers what it said last. Who asks for the
-//! health hears it within [`ANSWER_WITHIN`], whichever part hangs: a part that does not answer in time is told from what
-//! is remembered, and once that is too old, as one that does not answer.
+//! A watch asks every part at short intervals, each under a deadline, and remembers the last answers. The health is
+//! told within [`ANSWER_WITHIN`], whichever part hangs: for a part that does not answer in time the remembered answer
+//! counts; once that is too old, the part is reported as one that does not answer.
 //!
 //! | part | is well when |
 //! |---|---|
-//! | `database` | it took the last write, and none is under way for longer than 2 s; else the node is unhealthy |
+//! | `database` | the last write was taken, and none is under way for longer than 2 s; else the node is unhealthy |
 //! | `committer` | its queue is not full |
 //! | `telegram` | all bots get their updates, and sends are not stopped |
 //! | `sends` | Telegram took one of the last messages, or refused fewer than three |
@@ -17,7 +17,7 @@
 //! | `disk` | where the store is a file: there is room beside it |
 //! | `budgets` | none is spent |
 //!
-//! Longer than other files: each part of the table is one short function, read side by side.
+//! This file is longer than others, so that the short functions, one for each part of the table, are read side by side.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -46,47 +46,47 @@ use tokio::time::{Instant, timeout};
 use super::view::{Check, Health};
 use crate::telegram::client::TelegramClient;
 
-/// Who asks for the health hears it within this and a little.
+/// Most time for the parts to answer when somebody asks for the health; the health is told a little later.
 const ANSWER_WITHIN: Duration = Duration::from_millis(60);
 
-/// The watch looks this often, and waits so long for each part.
+/// Interval of the watch's looks; `LOOK_WITHIN` is the most time for each part's answer.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(2);
 const LOOK_WITHIN: Duration = Duration::from_millis(500);
 
-/// What a part said is believed for so long.
+/// Time for which a part's answer is believed.
 const BELIEVED_FOR: Duration = Duration::from_secs(15);
 
-/// A probe of a provider, and the pause before one that failed is probed again.
+/// Most time of a provider's probe; `PROBE_AGAIN` is the pause before a provider that failed is probed again.
 const PROBE_WITHIN: Duration = Duration::from_secs(5);
 const PROBE_AGAIN: Duration = Duration::from_secs(30);
 
-/// The store is asked whether it can write when nothing was written for a while; it is given so long.
+/// Most time for the store to say whether it can write, which it is asked when nothing was written for a while.
 const STORE_PROBE_WITHIN: Duration = Duration::from_secs(30);
 
-/// A pause that Telegram asked for and that is longer is worth a person's look.
+/// Seconds of a pause of Telegram, above which a person should look.
 const LONG_PAUSE_S: u64 = 600;
 
-/// A clock that is further from Telegram's is wrong.
+/// Milliseconds between Telegram's clock and this one, above which this one is wrong.
 const CLOCK_OFF_MS: i64 = 30_000;
 
-/// Less room beside the store is little.
+/// Least room beside the store; less is little.
 const ROOM_MIN_BYTES: u64 = 64 * 1024 * 1024;
 
-/// What the watch looks at, and what it saw.
+/// Watches the parts of a node, and remembers their answers.
 pub(super) struct HealthWatch {
     node: Arc<Node>,
     fleet: ActorRef<FleetMsg>,
     telegram: TelegramClient,
     providers: Vec<(String, Arc<dyn LlmProvider>)>,
-    /// Where the store's file is.
+    /// Folder of the store's file.
     folder: Option<PathBuf>,
-    /// Whether there is a Redis.
+    /// Set when there is a Redis.
     redis: bool,
     since: Instant,
     known: Mutex<Known>,
-    /// The node is coming to its end: what stands still then is meant to.
+    /// Set once the node is ending: a part that stands still then is meant to.
     stopping: AtomicBool,
-    /// Rises when the first probes of the providers are over.
+    /// Becomes true when the first probes of the providers are over.
     probed: watch::Sender<bool>,
 }
 
@@ -95,7 +95,7 @@ struct Known {
     bots: BTreeMap<BotId, Told<BotSnapshot>>,
     providers: BTreeMap<String, Told<ProviderSnapshot>>,
     fleet: Option<Told<FleetSnapshot>>,
-    /// What the probe of a provider said: nothing, or why it does not answer.
+    /// Results of probes by provider: nothing, or the reason why the provider does not answer.
     probes: BTreeMap<String, Option<String>>,
     /// Budgets that are spent.
     spent: Vec<String>,
@@ -117,7 +117,7 @@ impl<T> Told<T> {
     }
 }
 
-/// What of a node is to be watched, besides its actors.
+/// The parts of a node to watch, besides its actors.
 pub(super) struct Watched {
     pub(super) telegram: TelegramClient,
     pub(super) providers: Vec<(String, Arc<dyn LlmProvider>)>,
@@ -145,7 +145,7 @@ impl HealthWatch {
         Self { node, fleet, telegram, providers, folder, redis, since, known, stopping, probed }
     }
 
-    /// Nobody is told any more: the node is coming to its end.
+    /// Ends all reports, since the node is ending.
     pub(super) fn fall_silent(&self) {
         self.stopping.store(true, Ordering::Release);
     }
@@ -154,7 +154,7 @@ impl HealthWatch {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Watches for ever; `heard` is told of every look.
+    /// Watches for ever; calls `heard` after every look.
     pub(super) async fn run(self: Arc<Self>, heard: impl Fn(&Health) + Send) {
         let mut every = tokio::time::interval(LOOK_EVERY);
         every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -175,18 +175,19 @@ impl HealthWatch {
         tokio::join!(probes, store, looks);
     }
 
-    /// The health, now.
+    /// Asks all actors, and returns the health.
     pub(super) async fn health(&self) -> Health {
         self.look(ANSWER_WITHIN).await;
         self.report()
     }
 
-    /// Whether the store takes writes, as far as its last ones tell.
+    /// Returns whether the store takes writes, as far as its last ones tell.
     pub(super) fn store_writes(&self) -> bool {
         self.node.committer.signs.state() == StoreState::Writes
     }
 
-    /// Why nobody can speak for want of a model, once all providers were asked; waits no longer than `within` for that.
+    /// Returns the reason why nobody can speak for want of a model; waits at most `within` until all providers were
+    /// asked.
     pub(super) async fn mute(&self, within: Duration) -> Option<String> {
         let mut probed = self.probed.subscribe();
         let _ = timeout(within, probed.wait_for(|probed| *probed)).await;
@@ -200,7 +201,7 @@ impl HealthWatch {
             .then(|| format!("no provider answers ({})", silent.join("; ")))
     }
 
-    /// Why a provider counts as one that does not answer.
+    /// Returns the reason why a provider counts as one that does not answer.
     fn silence(&self, known: &Known, name: &str) -> Option<String> {
         let calls = self.node.vitals.models(name);
         if calls.accepted > 0 {
@@ -254,7 +255,7 @@ impl HealthWatch {
         }
     }
 
-    /// Asks all actors how they are, at once.
+    /// Asks all actors for their snapshots, at once.
     async fn look(&self, within: Duration) {
         let directory = &self.node.directory;
         let (bots, providers) = (directory.live_bots(), directory.live_providers());
@@ -283,7 +284,7 @@ impl HealthWatch {
         }
     }
 
-    /// What is known now.
+    /// Builds the health from what is known now.
     fn report(&self) -> Health {
         let known = self.known();
         let mut checks = vec![self.database(), self.committer(), self.polls(&known), self.sends()];
@@ -383,7 +384,7 @@ impl HealthWatch {
         Some(check("disk", wrong))
     }
 
-    /// Says once a minute what is not well, and when it is again.
+    /// Logs once a minute the parts that are not well, and logs when all are well again.
     fn tell(&self, health: &Health) {
         let mut known = self.known();
         if health.status == "healthy" {
@@ -407,7 +408,7 @@ fn check(name: &str, wrong: Option<String>) -> Check {
     Check { name: name.to_owned(), ok: wrong.is_none(), detail: wrong }
 }
 
-/// Children in quarantine, and bots that a person must look after.
+/// Checks for children in quarantine, and for bots that a person must look after.
 fn bots(known: &Known) -> [Check; 3] {
     let mut quarantined = Vec::new();
     if let Some(fleet) = &known.fleet {
@@ -428,7 +429,8 @@ fn bots(known: &Known) -> [Check; 3] {
     ]
 }
 
-/// How many of a kind this node owns, or is about to; `None` where one process owns everything.
+/// Returns the number of leases of a kind that this node owns or is about to own; `None` where one process owns
+/// everything.
 pub(super) fn share(node: &Node, kind: &str) -> Option<usize> {
     let (picture, me) = (node.leases.picture()?, Some(node.me));
     let mine = |of: &&Lease| of.key.kind() == kind && of.desired.or(of.owner) == me;

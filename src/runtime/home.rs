@@ -1,4 +1,4 @@
-//! Where a process finds itself: its store, its clock, its bus, and its place alone or among others. Layer `runtime`.
+//! Brings a process home: opens its store, clock and bus, and takes its place, alone or among others. Layer `runtime`.
 //! Keeps I5.
 
 use std::sync::Arc;
@@ -26,19 +26,19 @@ use crate::store::postgres::PgStore;
 use crate::store::postgres::open::Address;
 use crate::store::sqlite::SqliteStore;
 
-/// The name of the only node of an embedded fleet.
+/// Name of the only node of an embedded fleet.
 const EMBEDDED_NODE: &str = "embedded";
 
-/// Who waits for the end of another process of its name says so this often.
+/// Interval at which a process that waits for the end of another one of its name says so.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
-/// What a process found when it came home.
+/// The store, clock and place of a process.
 pub(super) struct Home {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) seat: Seat,
     pub(super) roster: Roster,
-    /// What the last process left behind; nothing in a cluster, where leases are taken one by one.
+    /// State that the last process left behind; nothing in a cluster, where leases are taken one by one.
     pub(super) tenure: Tenure,
 }
 
@@ -100,7 +100,7 @@ impl Home {
             launch,
         };
         let me = join(&cluster, &node, &config.cluster.ownership()).await?;
-        // The first answer sets the clock, before anything is dated by it.
+        // The first answer sets the clock, before the clock dates anything.
         let report = NodeReport { telegram: true, ..NodeReport::default() };
         cluster.beat(me, &report).await.context("the first beat was not taken")?;
         let roster = roster(store.as_ref(), plan, clock.as_ref()).await?;
@@ -111,8 +111,8 @@ impl Home {
     }
 }
 
-/// The configuration in force: the manifest's when there is none yet. Nodes start with manifests of different ages, so
-/// none of them changes what is in force; `botfleet apply` does.
+/// Returns the configuration in force: the manifest's when there is none yet. Nodes start with manifests of different
+/// ages, so none of them changes the configuration in force; `botfleet apply` does.
 async fn roster(store: &dyn Store, plan: &RosterPlan, clock: &dyn Clock) -> anyhow::Result<Roster> {
     let stored = store.roster().await?;
     if stored.bots.is_empty() && stored.chats.is_empty() {
@@ -124,8 +124,8 @@ async fn roster(store: &dyn Store, plan: &RosterPlan, clock: &dyn Clock) -> anyh
     Ok(stored)
 }
 
-/// Joins. While an older process of the same name lives this one waits, and declares it dead once it has seen its beat
-/// stand still for long enough, as any other node would.
+/// Joins the cluster. While an older process of the same name lives, this one waits. Once the older one's beat has
+/// stood still for `dead_after`, this process declares it dead, as any other node would.
 async fn join(cluster: &dyn Cluster, node: &NewNode, settings: &OwnershipSettings) -> anyhow::Result<Incarnation> {
     let mut watched: Option<(Incarnation, i64, Duration)> = None;
     let mut told: Option<Instant> = None;

@@ -4,24 +4,24 @@
 //! |---|---|
 //! | `clock` | the machine's clock, for an embedded database |
 //! | `database_clock` | the database's clock as a node of a cluster estimates it |
-//! | `health`, `alerts` | how the node is, from what its parts did lately, and who is told |
-//! | `home` | where a process finds itself: store, clock, bus, alone or among others |
-//! | `starting` | adapters and actors are joined |
-//! | `credentials` | tokens of bots, and what is made of them |
-//! | `fleet` | look at and steer a node |
-//! | `cluster_view`, `cluster_orders` | look at and steer the cluster |
-//! | `roster_diff` | what another manifest would change |
-//! | `events` | what happens, for whoever watches |
+//! | `health`, `alerts` | the node's health by what its parts did lately, and the alerts about it |
+//! | `home` | opens a process's store, clock and bus, and takes its place alone or among others |
+//! | `starting` | joins adapters and actors |
+//! | `credentials` | tokens of bots, and the clients and secrets made of them |
+//! | `fleet` | shows and steers a node |
+//! | `cluster_view`, `cluster_orders` | show and steer the cluster |
+//! | `roster_diff` | the changes that another manifest would make |
+//! | `events` | live events for watchers |
 //! | `recorder` | the metrics of the process |
-//! | `orders` | what people order: ways of delivery, dead letters with another go, releases |
-//! | `online` | what `botfleet check --online` asks of Telegram, models and servers |
-//! | `people` | rights of people as an operator sees to them |
-//! | `reasons` | why who spoke: recorded decisions in plain words |
-//! | `replay` | a recorded chat under another manifest |
-//! | `style` | how personas write, measured |
-//! | `stopping` | the end of a node in good order |
-//! | `webhooks` | what Telegram brings |
-//! | `view` | what operators see of the node |
+//! | `orders` | people's orders: delivery modes, another try for dead letters, releases |
+//! | `online` | the questions of `botfleet check --online` to Telegram, models and servers |
+//! | `people` | rights of people, as an operator claims them |
+//! | `reasons` | recorded decisions, explained in plain words |
+//! | `replay` | runs a recorded chat under another manifest |
+//! | `style` | measures how personas write |
+//! | `stopping` | ends a node in good order |
+//! | `webhooks` | takes the updates that Telegram brings |
+//! | `view` | the view of the node for operators |
 
 pub mod alerts;
 pub mod clock;

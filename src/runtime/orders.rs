@@ -1,6 +1,7 @@
-//! What people order besides stops: ways of delivery, dead letters with another go, releases. Layer `runtime`.
+//! Carries out people's orders besides stops: delivery modes, another try for dead letters, releases. Layer `runtime`.
 //!
-//! Every order is durable when it returns, and leaves a line in the log that says who gave it.
+//! Every order leaves a line in the log that says who gave it. Delivery modes, lifted pauses and redeliveries are
+//! durable when their call returns; a release concerns this process alone.
 
 use std::time::Duration;
 
@@ -22,41 +23,41 @@ use ractor::rpc::CallResult;
 use super::fleet::{RunningFleet, ask};
 use super::view::DeadLetterView;
 
-/// How long a bot may take to change its way: it waits for the store.
+/// Most time for a bot to carry out an order, since the bot waits for the store.
 const CHANGE_WITHIN: Duration = Duration::from_secs(10);
 
-/// Why an order was not carried out.
+/// Reason why an order was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OrderError {
-    /// There is nothing of that name.
+    /// Nothing of that name is stored.
     #[error("{0} is not stored")]
     Unknown(String),
-    /// It is not in a state that allows it.
+    /// The present state does not allow the order.
     #[error("{0}")]
     Conflict(String),
-    /// The message may have been sent: the person must say that it may show up twice.
+    /// The message may have been sent: the person must confirm that it may show up twice.
     #[error("message may have been sent")]
     MayDuplicate,
     /// No node of that name lives.
     #[error("no node named {0:?} lives")]
     UnknownNode(String),
-    /// What is asked for contradicts what is there.
+    /// The order contradicts what is stored.
     #[error("{0}")]
     Refused(String),
-    /// It is another node's to do.
+    /// Another node must carry out the order.
     #[error("{what} is on node {node}{}; order it there", address.as_ref().map(|at| format!(" at {at}")).unwrap_or_default())]
     Elsewhere {
-        /// Whose order it is.
+        /// The bot or chat of the order.
         what: String,
-        /// The node that owns it.
+        /// The node that owns the bot or chat.
         node: String,
-        /// Where that node's API is, if it tells.
+        /// Address of that node's API, if the node tells it.
         address: Option<String>,
     },
     /// The store does not answer.
     #[error("{0}")]
     Unavailable(String),
-    /// The store holds what this version cannot read.
+    /// The store holds data that this version cannot read.
     #[error("{0}")]
     Unreadable(String),
 }
@@ -72,10 +73,11 @@ impl From<StoreError> for OrderError {
 }
 
 impl RunningFleet {
-    /// Lets the updates of a bot arrive in this way from now on.
+    /// Changes a bot's delivery mode.
     ///
     /// # Errors
-    /// `Conflict` when webhooks are off, the bot does not run or is busy with another change.
+    /// `Elsewhere` when another node owns the bot; `Conflict` when webhooks are off, or the bot does not run or is busy
+    /// with another change.
     pub async fn set_delivery(&self, bot: BotId, mode: DeliveryMode, by: &str) -> Result<(), OrderError> {
         let name = Child::Bot(bot).name(&self.node.directory);
         self.is_here(LeaseKey::Bot(bot))?;
@@ -97,7 +99,7 @@ impl RunningFleet {
     /// Ends the pauses that Telegram asked a bot for, here and in the store.
     ///
     /// # Errors
-    /// `Elsewhere` when another node owns the bot, `Conflict` when it does not run.
+    /// `Elsewhere` when another node owns the bot, `Conflict` when the bot does not run.
     pub async fn lift_pauses(&self, bot: BotId, by: &str) -> Result<(), OrderError> {
         let name = Child::Bot(bot).name(&self.node.directory);
         self.is_here(LeaseKey::Bot(bot))?;
@@ -114,7 +116,7 @@ impl RunningFleet {
         }
     }
 
-    /// Refuses what another living node owns.
+    /// Refuses an order for a bot or chat that another living node owns.
     fn is_here(&self, key: LeaseKey) -> Result<(), OrderError> {
         let (Some(owner), Some(picture)) = (self.node.leases.elsewhere(key), self.node.leases.picture()) else {
             return Ok(());
@@ -129,10 +131,11 @@ impl RunningFleet {
         }
     }
 
-    /// Lets a quarantined actor run again, by the name that the fleet's view shows; false when none of it is.
+    /// Lets a quarantined actor run again, by the name that the fleet's view shows; returns false when no such actor is
+    /// quarantined.
     ///
     /// # Errors
-    /// `Elsewhere` when another node owns it.
+    /// `Elsewhere` when another node owns the actor.
     pub async fn release(&self, actor: &str, by: &str) -> Result<bool, OrderError> {
         let Some(child) = Child::named(actor, &self.node.directory) else {
             return Ok(false);
@@ -147,7 +150,7 @@ impl RunningFleet {
         Ok(released)
     }
 
-    /// Dead letters after `after`, oldest first.
+    /// Returns dead letters after `after`, oldest first.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -173,7 +176,7 @@ impl RunningFleet {
         }
     }
 
-    /// Gives a dead letter another go.
+    /// Gives a dead letter another try.
     ///
     /// # Errors
     /// `MayDuplicate` for a message of unknown fate without `confirm_duplicate` (I4).
@@ -201,7 +204,7 @@ impl RunningFleet {
             }
         };
         if let (DeadLetterId::Update(_), Some(chat)) = (letter, chat) {
-            // Its chat remembers the row as handled, and forgets that only here.
+            // The chat remembers the row as handled, and only its own node can make it forget that.
             self.is_here(LeaseKey::Chat(chat))?;
         }
         let now = self.node.clock.now();
@@ -214,7 +217,7 @@ impl RunningFleet {
         }
         tracing::warn!(dead_letter.id = %letter, confirm_duplicate, by, "control: redelivered");
         metrics::counter!("botfleet_dead_letters_redelivered_total").increment(1);
-        // The chat remembers the row as handled: it forgets that by reading the store again.
+        // The chat remembers the row as handled, and forgets that when it reads the store again.
         if let (DeadLetterId::Update(_), Some(chat)) = (letter, chat)
             && let Some(chat) = self.node.directory.chat(chat)
         {

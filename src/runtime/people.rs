@@ -1,7 +1,6 @@
-//! Rights of people as an operator sees to them: what is stored about somebody, opting out, being forgotten. Layer
-//! `runtime`.
+//! Claims rights of people for an operator: to see what is stored, to opt out, to be forgotten. Layer `runtime`.
 //!
-//! What is ordered is durable when it returns; removal itself goes on after it, also over a restart.
+//! A claim is durable when its call returns; the removal itself goes on afterwards, also over a restart.
 
 use botfleet_actors::actors::committer::CommitError;
 use botfleet_actors::domain::commit::operation::{Applied, Operation, SetRight};
@@ -12,7 +11,7 @@ use botfleet_actors::ports::store::StoreError;
 use super::fleet::RunningFleet;
 
 impl RunningFleet {
-    /// What is stored about a person.
+    /// Returns what is stored about a person.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -20,7 +19,7 @@ impl RunningFleet {
         self.node.store.person(person).await
     }
 
-    /// Makes use of a right in the name of a person; whether it was in force already.
+    /// Claims a right in the name of a person; returns whether the right was in force already.
     ///
     /// # Errors
     /// When the store cannot write.

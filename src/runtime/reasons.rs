@@ -1,6 +1,6 @@
-//! The reason why, for operators: recorded decisions of a chat with what came of them, in plain words. Layer `runtime`.
+//! Explains recorded decisions of a chat, with their results, in plain words for operators. Layer `runtime`.
 //!
-//! Everything is read from the store, so that any node tells of any chat.
+//! Everything is read from the store, so any node can explain any chat.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -17,15 +17,15 @@ use serde::Serialize;
 
 use super::fleet::RunningFleet;
 
-/// Entries between the first and the last cause of a page that are read at once.
+/// Most entries between the first and the last cause that are read at once.
 const SPAN: i64 = 1_000;
 
-/// What is told of each decision.
+/// Options of an explanation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Telling {
-    /// The turns with their messages' fates.
+    /// Adds the turns with their messages' fates.
     pub turns: bool,
-    /// The beginning of the message.
+    /// Adds the beginning of the message.
     pub text: bool,
 }
 
@@ -35,13 +35,13 @@ pub struct DecisionView {
     /// The record.
     #[serde(flatten)]
     pub decision: Decision,
-    /// The seed again, as text: it exceeds what JSON readers keep exactly.
+    /// The seed as text, since it exceeds what JSON readers keep exactly.
     pub seed_text: String,
-    /// Telegram's id of the message that asked for it.
+    /// Telegram's id of the message that asked for the decision.
     pub message: Option<MessageId>,
-    /// In plain words, line by line.
+    /// The explanation in plain words, line by line.
     pub explanation: Vec<String>,
-    /// Its turns, where they are asked for.
+    /// The turns of the decision, where they are asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub turns: Option<Vec<TurnView>>,
 }
@@ -49,39 +49,40 @@ pub struct DecisionView {
 /// A turn of a decision.
 #[derive(Clone, Debug, Serialize)]
 pub struct TurnView {
-    /// Its id, as text.
+    /// Id of the turn, as text.
     pub id: String,
-    /// The bot's name, or its number when it is no longer in the manifest.
+    /// The bot's name, or its number when the manifest does not name the bot.
     pub bot: String,
-    /// What it was to do: `answer`, `open`, `say` or `react`.
+    /// The turn's task: `answer`, `open`, `say` or `react`.
     pub act: &'static str,
     /// The entry to answer.
     pub target: Option<Number>,
-    /// How long it was to wait, in milliseconds.
+    /// Wait before the turn, in milliseconds.
     pub delay_ms: u64,
-    /// How far it came.
+    /// State of the turn.
     pub state: TurnState,
-    /// Why it ended, or failed last.
+    /// Reason why the turn ended, or failed last.
     pub error: Option<String>,
-    /// Tokens that its completion used.
+    /// Tokens that the turn's completion used, those of the prompt included.
     pub tokens: Option<u32>,
-    /// Its messages.
+    /// Messages of the turn.
     pub messages: Vec<MessageView>,
 }
 
 /// A message of a turn.
 #[derive(Clone, Debug, Serialize)]
 pub struct MessageView {
-    /// Which part.
+    /// Number of the part.
     pub part: u32,
-    /// Its state.
+    /// State of the message.
     pub state: OutboxState,
-    /// Telegram's id of it.
+    /// Telegram's id of the message.
     pub message: Option<MessageId>,
 }
 
 impl RunningFleet {
-    /// The chat of that name in the configuration, or of that id: ours, or any that Telegram gave it.
+    /// Returns the chat of that name in the configuration, or of that id: the store's own, or Telegram's in the
+    /// configuration.
     pub fn chat_called(&self, name_or_id: &str) -> Option<ChatId> {
         self.chat_named(name_or_id).or_else(|| {
             let id: i64 = name_or_id.parse().ok()?;
@@ -91,7 +92,7 @@ impl RunningFleet {
         })
     }
 
-    /// The entry of a message.
+    /// Returns the number of a message's entry.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -99,7 +100,7 @@ impl RunningFleet {
         self.node.store.message_number(chat, message).await
     }
 
-    /// Decisions of a chat, explained.
+    /// Returns decisions of a chat, explained.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -150,7 +151,7 @@ async fn explained(
     Ok(decisions.into_iter().map(view).collect())
 }
 
-/// The entries that asked for these decisions, those that are still stored.
+/// Returns the entries that asked for these decisions, as far as they are still stored.
 async fn causes(
     archive: &(impl Archive + ?Sized),
     chat: ChatId,

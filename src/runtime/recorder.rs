@@ -1,4 +1,4 @@
-//! The metrics of the process, for Prometheus. Layer `runtime`.
+//! Records the metrics of the process for Prometheus. Layer `runtime`.
 
 use std::sync::OnceLock;
 
@@ -12,7 +12,7 @@ const OPERATIONS: [f64; 7] = [1.0, 2.0, 5.0, 10.0, 50.0, 200.0, 512.0];
 
 static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// Starts recording, once per process; later calls give the same recorder.
+/// Starts recording, once per process; later calls return the same recorder.
 ///
 /// # Errors
 /// When another recorder was installed before.

@@ -1,4 +1,4 @@
-//! What another manifest would change. Layer `runtime`. Pure.
+//! Computes what another manifest would change. Layer `runtime`. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use botfleet_actors::domain::roster::{Roster, RosterPlan};
 use serde::Serialize;
 use serde_json::Value;
 
-/// What changes, by kind.
+/// The changes, by kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RosterDiff {
     /// Bots.
@@ -17,33 +17,33 @@ pub struct RosterDiff {
     pub personas: Changes,
 }
 
-/// What changes among things with names.
+/// The changes among things of one kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Changes {
     /// Names that are new.
     pub added: Vec<String>,
     /// Names with the keys that differ.
     pub changed: Vec<Changed>,
-    /// Names that are no longer there; what is stored of them stays, unused.
+    /// Names that the manifest leaves out; their stored data stays, unused.
     pub left_out: Vec<String>,
 }
 
-/// Something that is described otherwise.
+/// A thing that is described otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Changed {
-    /// Its name.
+    /// Name of the thing.
     pub name: String,
     /// The keys that differ.
     pub keys: Vec<String>,
 }
 
 impl RosterDiff {
-    /// Whether nothing changes.
+    /// Returns whether nothing changes.
     pub fn is_empty(&self) -> bool {
         [&self.bots, &self.chats, &self.personas].into_iter().all(|changes| *changes == Changes::default())
     }
 
-    /// What `plan` changes in what is stored.
+    /// Compares `plan` with what is stored.
     pub fn between(stored: &Roster, plan: &RosterPlan) -> Self {
         let bots_now = stored.bots.values().map(|bot| &bot.spec);
         let chats_now = stored.chats.values().map(|chat| &chat.spec);
@@ -64,7 +64,7 @@ impl RosterDiff {
     }
 }
 
-/// Each thing as the keys that describe it; a persona of several bots once.
+/// Maps each name to the keys that describe the thing; a persona of several bots appears once.
 fn named<'a, T: Serialize + 'a>(things: impl Iterator<Item = (&'a String, &'a T)>) -> BTreeMap<String, Value> {
     things.map(|(name, thing)| (name.clone(), serde_json::to_value(thing).unwrap_or_default())).collect()
 }

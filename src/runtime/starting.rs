@@ -1,4 +1,4 @@
-//! A node starts: home, adapters, actors. Layer `runtime`: the only place that joins actors and adapters.
+//! Starts a node: home, adapters, actors. Layer `runtime`: the only place that joins actors and adapters.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,10 +43,10 @@ impl RunningFleet {
         Self::start_as(config, manifest, None).await
     }
 
-    /// The same for a process that a launcher started under this number.
+    /// Does the same for a process that a launcher started under this number.
     ///
     /// # Errors
-    /// As [`RunningFleet::start`].
+    /// The same as of [`RunningFleet::start`].
     pub async fn start_as(config: &Config, manifest: LoadedManifest, launch: Option<i64>) -> anyhow::Result<Self> {
         let connections = config.connections(&ProcessSecrets)?;
         let telegram = TelegramClient::new(&config.telegram)?;
@@ -128,12 +128,12 @@ impl RunningFleet {
     }
 }
 
-/// The folder in which a file lies.
+/// Returns the folder in which a file lies.
 fn folder_of(path: &Path) -> PathBuf {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
 }
 
-/// The chat of operators, and the bot that writes there.
+/// Returns the chat of operators, and the bot that writes there.
 fn operators_chat(
     config: &Config,
     node: &Node,
@@ -156,7 +156,7 @@ fn apis(telegram: &TelegramClient, credentials: &Arc<Credentials>) -> ApiFactory
     Arc::new(move |bot: &BotProfile| credentials.api(&telegram, bot))
 }
 
-/// A provider with its adapter.
+/// Builds a provider's adapter.
 pub(super) fn provider(entry: ProviderEntry) -> anyhow::Result<ProviderSetup> {
     let settings = LlmProviderSettings {
         kind: entry.kind,

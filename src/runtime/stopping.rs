@@ -1,16 +1,16 @@
-//! The end of a node in good order. Layer `runtime`. Keeps I4, I8.
+//! Ends a node in good order. Layer `runtime`. Keeps I4, I8.
 //!
 //! | phase | what happens | until |
 //! |---|---|---|
 //! | readiness | `/health/ready` answers 503, everything else goes on, so that balancers send no more | `server.drain_for` |
 //! | leases | in a cluster, at the same time: bots and chats go to other nodes and miss nothing | half of the time |
 //! | sources | polls end, webhooks are answered 503, no turn is begun | all bots say so, a second at most |
-//! | turns | claimed turns end; what is left is given back, at no cost of an attempt | three fifths of the time |
-//! | outbox | what is being sent is settled, what is due is sent | the time is over, less a second |
-//! | requests | those under way are answered; the caller's, since the servers are its own | two seconds |
+//! | turns | claimed turns end; the rest is given back, at no cost of an attempt | three fifths of the time |
+//! | outbox | sends under way are settled, messages that are due are sent | the time is over, less a second |
+//! | requests | those under way are answered; by the caller, who owns the servers | two seconds |
 //! | store | all actors end, the log goes into the database | two seconds |
 //!
-//! What a phase leaves behind is in the store, for the next process.
+//! Whatever a phase leaves behind is in the store, for the next process.
 
 use std::time::{Duration, Instant};
 
@@ -22,10 +22,10 @@ use futures::future::join_all;
 
 use super::fleet::{RunningFleet, ask};
 
-/// How often bots are asked how far they are.
+/// Interval at which bots are asked for their snapshots.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// How often the root actor is looked at.
+/// Interval of looks at the root actor.
 const LOOK_AT_ROOT_EVERY: Duration = Duration::from_millis(500);
 
 /// Most time for closing the sources, and for sends under way at the end of the outbox.
@@ -35,14 +35,14 @@ const SECOND: Duration = Duration::from_secs(1);
 const END_WITHIN: Duration = Duration::from_secs(2);
 
 impl RunningFleet {
-    /// Stops in good order, within `deadline` and a few seconds for the store; for who serves no requests.
+    /// Stops in good order, within `deadline` and a few seconds for the store. For a caller that serves no requests.
     pub async fn stop(&self, deadline: Duration) {
         self.turn_away(Duration::ZERO).await;
         self.drain(deadline).await;
         self.close().await;
     }
 
-    /// Turns readiness off and goes on for `drain_for`: until then balancers have seen it, and send no more.
+    /// Turns readiness off and goes on for `drain_for`, in which balancers see that and send no more.
     ///
     /// # Cancel safety
     /// Readiness stays off.
@@ -52,10 +52,11 @@ impl RunningFleet {
         tokio::time::sleep(drain_for).await;
     }
 
-    /// In a cluster: gives bots and chats to the other nodes, which go on at once; what nobody takes stays here.
+    /// Gives bots and chats of a cluster's node to the other nodes, which go on at once; those that nobody takes stay
+    /// here.
     ///
     /// # Cancel safety
-    /// What is on its way goes on.
+    /// Moves under way go on.
     pub async fn hand_over(&self, within: Duration) {
         if self.node.cluster.is_none() {
             return;
@@ -71,7 +72,7 @@ impl RunningFleet {
         }
     }
 
-    /// Waits until the work of this node is over without being asked.
+    /// Waits until the work of this node is over without an order, and returns how it ended.
     pub async fn ended(&self) -> Ended {
         let root = async {
             while self.is_running() {
@@ -107,7 +108,7 @@ impl RunningFleet {
         tracing::info!(bots_with_turns_given_back = left, "stopping 3/5: turns are done");
 
         let left = self.wait_for_bots(outbox_until, |bot| bot.sends_in_flight == 0 && bot.messages_due == 0).await;
-        // What comes due from here on stays in the store; what is under way still gets its answer.
+        // A message that comes due from here on stays in the store; a send under way still gets its answer.
         let _ = self.actor.cast(FleetMsg::HoldSends);
         self.wait_for_bots(Instant::now() + SECOND, |bot| bot.holding_sends && bot.sends_in_flight == 0).await;
         tracing::info!(bots_with_messages_left = left, "stopping 4/5: the outbox is drained");
@@ -115,7 +116,7 @@ impl RunningFleet {
         let _ = tokio::time::timeout(SECOND, self.node.return_allowances()).await;
     }
 
-    /// Ends all actors and closes the store; nothing that asks it may be under way.
+    /// Ends all actors and closes the store; no request to the store may be under way.
     pub async fn close(&self) {
         let started = Instant::now();
         self.actor.stop(Some("shutdown".to_owned()));
@@ -144,12 +145,12 @@ impl RunningFleet {
         }
     }
 
-    /// Waits until `done` holds for every bot that answers; how many are left when it does not in time.
+    /// Waits until `done` holds for every bot; returns the number of bots for which it does not hold in time.
     async fn wait_for_bots(&self, until: Instant, done: impl Fn(&BotSnapshot) -> bool) -> usize {
         loop {
             let bots = self.node.directory.live_bots();
             let snapshots = join_all(bots.into_iter().map(|(_, bot)| ask(bot, BotMsg::GetSnapshot))).await;
-            // One that does not answer in time is not known to be done.
+            // A bot that does not answer in time is not known to be done.
             let left = snapshots.iter().filter(|bot| !bot.as_ref().is_some_and(&done)).count();
             if left == 0 || Instant::now() >= until {
                 return left;

@@ -1,4 +1,4 @@
-//! How personas write, measured on what their bots sent. Layer `runtime`.
+//! Measures how personas write, by what their bots sent. Layer `runtime`.
 
 use botfleet_actors::behaviour::style::{MESSAGES_MIN, Style};
 use botfleet_actors::ports::store::StoreError;
@@ -7,26 +7,26 @@ use serde::Serialize;
 
 use super::fleet::RunningFleet;
 
-/// Last messages of a bot that are measured.
+/// Number of a bot's last messages that are measured.
 const MESSAGES: usize = 100;
 
-/// Bots that are compared, the first by name: pairs grow with the square.
+/// Most bots that are compared, the first by name: pairs grow with the square.
 const BOTS_MAX: usize = 300;
 
-/// Pairs that are told, the nearest.
+/// Most pairs that are shown, the nearest.
 const PAIRS_TOLD: usize = 50;
 
-/// Bots that are read at a time.
+/// Most bots that are read at a time.
 const READ_AT_A_TIME: usize = 8;
 
-/// How far apart the hands of the fleet's bots are.
+/// The distances between the ways in which the fleet's bots write.
 #[derive(Clone, Debug, Serialize)]
 pub struct StyleView {
     /// Bots with enough messages, by name.
     pub bots: Vec<StyleOfBot>,
-    /// Bots that have said too little to tell, or are beyond those that are compared.
+    /// Number of bots that have said too little, or are beyond those that are compared.
     pub not_measured: usize,
-    /// The fewest messages by which a hand is told.
+    /// The fewest messages by which a bot's way of writing can be told.
     pub messages_min: usize,
     /// The nearest pairs, the nearest first.
     pub nearest: Vec<StylePair>,
@@ -34,27 +34,27 @@ pub struct StyleView {
     pub mean_distance: Option<f64>,
 }
 
-/// One bot's hand.
+/// One bot's way of writing.
 #[derive(Clone, Debug, Serialize)]
 pub struct StyleOfBot {
-    /// Its name in the manifest.
+    /// Name in the manifest.
     pub name: String,
-    /// Messages that were measured.
+    /// Number of messages that were measured.
     pub messages: usize,
-    /// Letters in a message, on average.
+    /// Average number of letters in a message.
     pub letters: f64,
-    /// Distance to the nearest other one; absent when it is alone.
+    /// Distance to the nearest other bot; absent without another.
     pub nearest: Option<f64>,
 }
 
-/// Two bots and how far apart they write: 0 (the same hand) to 1 (nothing in common).
+/// Two bots and the distance between their ways of writing: 0 (the same hand) to 1 (nothing in common).
 #[derive(Clone, Debug, Serialize)]
 pub struct StylePair {
-    /// One's name.
+    /// Name of one bot.
     pub one: String,
-    /// The other's.
+    /// Name of the other bot.
     pub other: String,
-    /// How far apart.
+    /// The distance.
     pub distance: f64,
 }
 

@@ -1,4 +1,4 @@
-//! What operators see of a node. Layer `runtime`.
+//! The views of a node for operators. Layer `runtime`.
 
 use botfleet_actors::actors::bot::actor::BotSnapshot;
 use botfleet_actors::actors::chat::actor::ChatSnapshot;
@@ -15,12 +15,12 @@ use serde::Serialize;
 pub struct BudgetView {
     /// The bot's or chat's name in the manifest.
     pub name: Option<String>,
-    /// What it is and how much of it is used.
+    /// The budget, and how much of it is used.
     #[serde(flatten)]
     pub budget: BudgetSnapshot,
 }
 
-/// The whole node at one glance.
+/// The view of the whole node.
 #[derive(Clone, Debug, Serialize)]
 pub struct FleetView {
     /// The supervision tree.
@@ -31,46 +31,46 @@ pub struct FleetView {
     pub chats: Vec<ChatSnapshot>,
     /// Every provider, by name.
     pub providers: Vec<ProviderSnapshot>,
-    /// What may be spent on models, and what was.
+    /// Budgets of models, and what is used of them.
     pub budgets: Vec<BudgetView>,
     /// Stops in force: `fleet`, `chat NAME`, `bot NAME`.
     pub stops: Vec<String>,
-    /// How much waits in the store.
+    /// Numbers of rows that wait in the store.
     pub queues: QueueDepths,
 }
 
 /// A dead letter.
 #[derive(Clone, Debug, Serialize)]
 pub struct DeadLetterView {
-    /// Its name: `turn-ID` or `message-ID`.
+    /// Id: `turn-ID`, `message-ID` or `update-ID`.
     pub id: String,
-    /// How it ended.
+    /// State in which the letter ended.
     pub state: DeadLetterState,
-    /// Why.
+    /// Reason why it ended so.
     pub reason: Option<String>,
-    /// The bot's name in the manifest; absent when it is no longer there.
+    /// The bot's name in the manifest; absent when the manifest does not name the bot.
     pub bot: Option<String>,
-    /// The chat's name in the manifest; absent when it is no longer there.
+    /// The chat's name in the manifest; absent when the manifest does not name the chat.
     pub chat: Option<String>,
-    /// Times that it was tried.
+    /// Number of tries.
     pub attempts: u32,
-    /// When it was made, in milliseconds since 1970.
+    /// Time at which the letter was made, in milliseconds since 1970.
     pub created_at: Timestamp,
 }
 
 /// Health of one part.
 #[derive(Clone, Debug, Serialize)]
 pub struct Check {
-    /// Which part.
+    /// Name of the part.
     pub name: String,
-    /// Whether it works.
+    /// Set when the part works.
     pub ok: bool,
-    /// What is wrong.
+    /// The fault, or figures of a part that works.
     pub detail: Option<String>,
 }
 
 impl Check {
-    /// Its name, and what is wrong with it.
+    /// Formats the part's name and detail.
     pub fn line(&self) -> String {
         match &self.detail {
             Some(detail) => format!("{}: {detail}", self.name),
@@ -84,10 +84,10 @@ impl Check {
 pub struct Health {
     /// `healthy`, `degraded` or `unhealthy`.
     pub status: &'static str,
-    /// Of the program.
+    /// Version of the program.
     pub version: &'static str,
     /// Seconds since start.
     pub uptime_seconds: u64,
-    /// Parts.
+    /// The parts.
     pub checks: Vec<Check>,
 }

@@ -1,4 +1,4 @@
-//! What Telegram brings: whether it is Telegram, and the way of an update into the store. Layer `runtime`. Keeps I1, I12.
+//! Takes the updates that Telegram brings: recognises Telegram, and stores each update. Layer `runtime`. Keeps I1, I12.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -20,31 +20,31 @@ use crate::telegram::decode;
 /// Bytes of a secret: more than anybody can guess.
 const SECRET_BYTES: usize = 32;
 
-/// How often a token is looked up again for what somebody presents.
+/// Least time between two looks into a bot's token file for a secret that is not known.
 const LOOK_UP_EVERY: Duration = Duration::from_secs(5);
 
-/// What became of an update.
+/// Fate of an update that was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Brought {
-    /// It is in the store.
+    /// The update is in the store.
     Stored,
-    /// It is JSON without an id, which can neither be kept nor told apart.
+    /// The update is JSON without an id: it can neither be kept nor told apart.
     Skipped,
 }
 
-/// Why an update was not taken.
+/// Reason why an update was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BringError {
-    /// It is no JSON: cut off on its way.
+    /// The body is no JSON: it was cut off on its way.
     #[error("the body is no json")]
     Malformed,
-    /// Not now: Telegram must bring it again.
+    /// The update cannot be taken now: Telegram must bring it again.
     #[error("{0}")]
     Busy(String),
 }
 
-/// Addresses and secrets of a process. Every node makes the same secret of a token, so that each takes what Telegram
-/// brings for any bot.
+/// Makes addresses and secrets of a process. Every node makes the same secret of a token, so that each takes the
+/// updates that Telegram brings for any bot.
 pub(super) fn webhooks<'a>(
     settings: &WebhookSettings,
     bots: impl Iterator<Item = &'a BotProfile>,
@@ -62,8 +62,8 @@ pub(super) fn webhooks<'a>(
 }
 
 impl RunningFleet {
-    /// The bot of that name, if what was presented is its secret. Takes the same time for a wrong secret and an
-    /// unknown name.
+    /// Returns the bot of that name, if `presented` is its secret. Comparing takes the same time for a wrong secret and
+    /// an unknown name.
     pub fn webhook_bot(&self, name: &str, presented: &[u8]) -> Option<BotId> {
         let bot = self.bot_named(name);
         let decoy = "0".repeat(2 * SECRET_BYTES);
@@ -79,7 +79,7 @@ impl RunningFleet {
         bot.filter(|_| taken)
     }
 
-    /// The secret of a bot whose token is another one by now; looked up once in a while.
+    /// Returns the secret of a bot whose token file holds another token by now; looks at most once in `LOOK_UP_EVERY`.
     fn renewed_secret(&self, bot: BotId) -> Option<WebhookSecret> {
         let mut looked = self.tokens_looked_up.lock().unwrap_or_else(PoisonError::into_inner);
         if looked.get(&bot).is_some_and(|at: &Instant| at.elapsed() < LOOK_UP_EVERY) {
@@ -93,7 +93,7 @@ impl RunningFleet {
         Some(secret)
     }
 
-    /// The secret of a bot; that of one which came with a later configuration is made now.
+    /// Returns the secret of a bot; the secret of a bot that came with a later configuration is made now.
     fn webhook_secret(&self, bot: BotId) -> Option<WebhookSecret> {
         self.webhooks.secret(bot).or_else(|| {
             let secret = self.credentials.webhook_secret(&self.node.directory.bot_profile(bot)?.spec)?;
@@ -102,10 +102,10 @@ impl RunningFleet {
         })
     }
 
-    /// Whether updates can be taken now.
+    /// Checks that updates can be taken now.
     ///
     /// # Errors
-    /// Why not.
+    /// The reason why not.
     pub fn takes_updates(&self) -> Result<(), BringError> {
         if self.is_stopping() {
             return Err(BringError::Busy("the process stops".to_owned()));
@@ -116,10 +116,10 @@ impl RunningFleet {
         Ok(())
     }
 
-    /// Takes an update that Telegram brought; it is durable when this returns (I1).
+    /// Takes an update that Telegram brought. The update is durable when the call returns (I1).
     ///
     /// # Errors
-    /// When it is no JSON, or cannot be stored now.
+    /// When the update is no JSON, or cannot be stored now.
     pub async fn bring(&self, bot: BotId, body: Vec<u8>) -> Result<Brought, BringError> {
         self.takes_updates()?;
         let raw = String::from_utf8(body).map_err(|_| BringError::Malformed)?;

@@ -1,4 +1,4 @@
-//! What was recorded: statements that are the same text for both databases, and their rows. Layer: adapter.
+//! Reads recorded decisions and turns: statements with the same text for both databases. Layer: adapter.
 
 use std::collections::HashMap;
 
@@ -15,12 +15,13 @@ use super::columns::{Cells, Columns};
 /// Columns that [`decision`] reads.
 const DECISION: &str = "chat, number, cause_entry, seed, at, config_seq, policy, verdict, reason, inputs, scores, root, chain_depth, standing";
 
-/// The entry of a message, under whatever id of Telegram's the chat had then.
+/// Selects the entry of a message, whichever Telegram id the chat had when the message was sent.
 pub(super) const MESSAGE_NUMBER: &str = "\
 SELECT max(t.number) FROM chat_alias a JOIN transcript t ON t.telegram_chat = a.telegram_chat_id \
 AND t.message_id = $2 AND t.kind = 'message' AND t.chat = a.chat WHERE a.chat = $1";
 
-/// The statement of a question; its values are the chat, both bounds, the most, and the entry where it is asked for.
+/// Builds the statement of a query. Its parameters are the chat, the lower bound, the upper bound, the limit, and the
+/// entry when the query names one.
 pub(super) fn decisions(query: &DecisionQuery) -> String {
     let (of_entry, order) = places(query);
     format!(
@@ -34,7 +35,7 @@ fn places(query: &DecisionQuery) -> (&'static str, &'static str) {
     (of_entry, if query.ascends() { "ASC" } else { "DESC" })
 }
 
-/// A decision.
+/// Reads a decision.
 pub(super) fn decision(row: &dyn Cells) -> Result<Decision, StoreError> {
     let mut columns = Columns::of(row);
     Ok(Decision {
@@ -55,7 +56,7 @@ pub(super) fn decision(row: &dyn Cells) -> Result<Decision, StoreError> {
     })
 }
 
-/// Turns, each with its messages.
+/// Joins turns with their messages.
 pub(super) fn joined(turns: Vec<Turn>, messages: Vec<OutboxMessage>) -> Vec<(Turn, Vec<OutboxMessage>)> {
     let mut of_turns: HashMap<TurnId, Vec<OutboxMessage>> = HashMap::new();
     for message in messages {

@@ -1,4 +1,5 @@
-//! Rows of both databases as the domain's. Layer: adapter. Each list of columns stands beside what reads it.
+//! Reads rows of both databases as domain types. Layer: adapter. Each list of columns stands beside the function that
+//! reads it.
 
 use botfleet_actors::domain::commit::rows::StopChange;
 use botfleet_actors::domain::control::{Rank, Stop, StopScope};
@@ -18,18 +19,18 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 
-/// A stored value that this version cannot read.
+/// Reports a stored value that this version cannot read.
 pub(super) fn unreadable(what: &str, value: impl std::fmt::Display) -> StoreError {
     StoreError::Incompatible(format!("{what}: {value}"))
 }
 
-/// A row of either database: whole numbers of 64 bits, texts and truths.
+/// A row of either database: 64-bit integers, texts and booleans.
 pub(super) trait Cells: Sync {
-    /// A whole number, or nothing.
+    /// Reads an integer; `None` when the column is NULL.
     fn number(&self, index: usize) -> Result<Option<i64>, sqlx::Error>;
-    /// A text, or nothing.
+    /// Reads a text; `None` when the column is NULL.
     fn text(&self, index: usize) -> Result<Option<&str>, sqlx::Error>;
-    /// A truth.
+    /// Reads a boolean.
     fn truth(&self, index: usize) -> Result<bool, sqlx::Error>;
 }
 
@@ -54,9 +55,9 @@ macro_rules! cells {
 cells!(SqliteRow);
 cells!(PgRow);
 
-/// A value of one column.
+/// A type that one column can be read as.
 pub(super) trait Cell<'r>: Sized {
-    /// Reads it.
+    /// Reads the column at `index`.
     fn read(row: &'r dyn Cells, index: usize) -> Result<Self, StoreError>;
 }
 
@@ -121,19 +122,19 @@ impl<'r> Columns<'r> {
         Self { row, next: 0 }
     }
 
-    /// The next column.
+    /// Reads the next column.
     pub(super) fn take<T: Cell<'r>>(&mut self) -> Result<T, StoreError> {
         let index = self.next;
         self.next += 1;
         T::read(self.row, index)
     }
 
-    /// The next column, which may be empty, as one of the domain's types.
+    /// Reads the next column, which may be NULL, as a domain type.
     pub(super) fn optional<U>(&mut self, of: impl FnOnce(i64) -> U) -> Result<Option<U>, StoreError> {
         Ok(self.take::<Option<i64>>()?.map(of))
     }
 
-    /// The next column, a count.
+    /// Reads the next column as a count.
     pub(super) fn count<T: TryFrom<i64, Error: std::fmt::Display>>(&mut self) -> Result<T, StoreError> {
         T::try_from(self.take::<i64>()?).map_err(|error| unreadable("count", error))
     }
@@ -142,13 +143,13 @@ impl<'r> Columns<'r> {
         self.take::<Option<i64>>()?.map(T::try_from).transpose().map_err(|error| unreadable("count", error))
     }
 
-    /// The next column, a name.
+    /// Reads the next column as a name.
     pub(super) fn name<T>(&mut self, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, StoreError> {
         let name: &str = self.take()?;
         parse(name).ok_or_else(|| unreadable("name", name))
     }
 
-    /// The next column, JSON.
+    /// Reads the next column as JSON.
     pub(super) fn json<T: DeserializeOwned>(&mut self) -> Result<T, StoreError> {
         serde_json::from_str(self.take::<&str>()?).map_err(|error| unreadable("json", error))
     }
@@ -157,7 +158,7 @@ impl<'r> Columns<'r> {
 /// Columns that [`inbox_row`] reads.
 pub(super) const INBOX: &str = "id, chat, bot, source, source_id, payload, received_at, outcome, reason";
 
-/// An inbox row.
+/// Reads an inbox row.
 pub(super) fn inbox_row(row: &dyn Cells) -> Result<InboxRow, StoreError> {
     let mut columns = Columns::of(row);
     Ok(InboxRow {
@@ -181,7 +182,7 @@ pub(super) fn inbox_row(row: &dyn Cells) -> Result<InboxRow, StoreError> {
     })
 }
 
-/// Whether the name of a source means a message of the fleet.
+/// Returns whether a source's name means a message of the fleet; `None` for an unknown name.
 pub(super) fn is_sent(name: &str) -> Option<bool> {
     match name {
         "update" => Some(false),
@@ -198,7 +199,8 @@ fn source(sent: bool, id: i64) -> Source {
 pub(super) const TRANSCRIPT: &str = "chat, number, kind, revision, telegram_chat, message_id, thread, reply_to, author, \
      fleet_bot, text, entities, media, date, inbox, chain_depth, root";
 
-/// The end of a conversation: chat, last number, how many are said, among how many entries.
+/// Builds the statement for the end of a conversation. Its parameters are the chat, the last number, how many messages
+/// are wanted, and among how many entries they are looked for.
 pub(super) fn conversation_sql() -> String {
     format!(
         "WITH page AS MATERIALIZED (SELECT number, kind, telegram_chat, message_id FROM transcript \
@@ -213,7 +215,7 @@ pub(super) fn conversation_sql() -> String {
     )
 }
 
-/// A transcript entry.
+/// Reads a transcript entry.
 pub(super) fn entry(row: &dyn Cells) -> Result<TranscriptEntry, StoreError> {
     let mut columns = Columns::of(row);
     Ok(TranscriptEntry {
@@ -240,14 +242,14 @@ pub(super) fn entry(row: &dyn Cells) -> Result<TranscriptEntry, StoreError> {
     })
 }
 
-/// An id of a chat, and the highest message in it, if there is one.
+/// Reads one of the chat's Telegram ids and the highest message id under it, if there is one.
 pub(super) fn highest_message(row: &dyn Cells) -> Result<Option<(TelegramChatId, MessageId)>, StoreError> {
     let mut columns = Columns::of(row);
     let chat = TelegramChatId(columns.take()?);
     Ok(columns.optional(MessageId)?.map(|message| (chat, message)))
 }
 
-/// The place of a key among those asked for, and the number of its entry.
+/// Reads a key's position among the keys asked for, and the number of its entry.
 pub(super) fn entry_number(row: &dyn Cells, keys: &[EntryKey]) -> Result<(EntryKey, Number), StoreError> {
     let mut columns = Columns::of(row);
     let place: usize = columns.count()?;
@@ -259,7 +261,7 @@ pub(super) fn entry_number(row: &dyn Cells, keys: &[EntryKey]) -> Result<(EntryK
 pub(super) const TURN: &str = "id, chat, decision, bot, ordinal, act, target, answers_bot, chain_depth, root, priority, due_at, \
      expires_at, created_at, state, attempts, claimed_epoch, error, provider, model, prompt_tokens, completion_tokens";
 
-/// A turn.
+/// Reads a turn.
 pub(super) fn turn(row: &dyn Cells) -> Result<Turn, StoreError> {
     let mut columns = Columns::of(row);
     Ok(Turn {
@@ -305,7 +307,7 @@ pub(super) fn turn(row: &dyn Cells) -> Result<Turn, StoreError> {
 pub(super) const OUTBOX: &str = "id, turn, part, parts, bot, chat, telegram_chat, thread, reply_to, text, answers_bot, \
      chain_depth, root, expires_at, created_at, on_unknown, state, attempts, attempt, claimed_epoch, due_at, message_id, error";
 
-/// A message of the outbox.
+/// Reads a message of the outbox.
 pub(super) fn message(row: &dyn Cells) -> Result<OutboxMessage, StoreError> {
     let mut columns = Columns::of(row);
     Ok(OutboxMessage {
@@ -337,7 +339,7 @@ pub(super) fn message(row: &dyn Cells) -> Result<OutboxMessage, StoreError> {
     })
 }
 
-/// A stop as stored.
+/// Reads the scope of a stop.
 pub(super) fn stop_scope(scope: &str, key: i64) -> Result<StopScope, StoreError> {
     match scope {
         "fleet" => Ok(StopScope::Fleet),
@@ -347,7 +349,7 @@ pub(super) fn stop_scope(scope: &str, key: i64) -> Result<StopScope, StoreError>
     }
 }
 
-/// The scope as stored.
+/// Returns the scope and key under which a stop is stored.
 fn scope_key(scope: StopScope) -> (&'static str, i64) {
     match scope {
         StopScope::Fleet => ("fleet", 0),
@@ -356,18 +358,19 @@ fn scope_key(scope: StopScope) -> (&'static str, i64) {
     }
 }
 
-/// Scope and key, when and by whom it was changed last, when it ends, and all that was ordered; of a stop that is
-/// lifted neither end nor orders.
+/// The scope, the key, when and by whom the stop was last changed, when it ends, and its orders as JSON. The end and
+/// the orders are `None` for a lifted stop.
 pub(super) type StopRow<'a> = (&'static str, i64, Timestamp, &'a str, Option<Timestamp>, Option<String>);
 
-/// A stop as written.
+/// Builds the row of a stop.
 pub(super) fn stop_row<'a>((scope, change): (&StopScope, &'a StopChange)) -> StopRow<'a> {
     let (kind, key) = scope_key(*scope);
     let orders = change.stop.as_ref().map(|stop| serde_json::to_string(stop).unwrap_or_default());
     (kind, key, change.at, &change.by, change.stop.as_ref().and_then(Stop::until), orders)
 }
 
-/// A stop as stored. Earlier versions wrote no orders: then its end counts, on the word of whoever set it.
+/// Reads a stop. Earlier versions stored no orders: such a stop is firm until its end, with the rank that the name of
+/// its author implies.
 pub(super) fn stop_of(
     at: Timestamp,
     by: &str,
@@ -381,7 +384,7 @@ pub(super) fn stop_of(
     )
 }
 
-/// A pause as stored: chat 0 is the whole bot.
+/// Builds a pause from its row; chat 0 stands for the whole bot.
 pub(super) fn pause(bot: BotId, chat: ChatId, until: Timestamp) -> Pause {
     Pause { bot, chat: (chat != ChatId(0)).then_some(chat), until }
 }

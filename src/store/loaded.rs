@@ -1,4 +1,4 @@
-//! Rows that a batch needs, as both databases give them: JSON arrays, and what the domain makes of them. Layer: adapter.
+//! Converts the JSON arrays that a batch loads, on either database, to domain types. Layer: adapter.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 
 use super::columns::{pause, stop_of, stop_scope, unreadable};
 
-/// The columns that make an inbox row one and the same.
+/// Returns the columns of an inbox row's unique key.
 pub(super) fn source_key(bot: BotId, source: Source) -> (BotId, &'static str, i64) {
     match source {
         Source::Update(update) => (bot, "update", update.0),
@@ -27,19 +27,19 @@ pub(super) fn source_key(bot: BotId, source: Source) -> (BotId, &'static str, i6
     }
 }
 
-/// The columns that name a budget's period.
+/// Returns the columns of the key of a budget's period.
 pub(super) fn allowance_key(key: &AllowanceKey) -> (&'static str, i64, &'static str, &'static str, Timestamp) {
     let budget = key.budget;
     (budget.scope.kind(), budget.scope.id(), budget.unit.as_str(), budget.per.as_str(), key.start)
 }
 
-/// A JSON array of numbers and strings, which serialisation cannot fail on.
+/// Encodes values as JSON; numbers and strings cannot fail to serialise.
 pub(super) fn array<T: Serialize + ?Sized>(values: &T) -> String {
     serde_json::to_string(values).unwrap_or_else(|_| "[]".to_owned())
 }
 
-/// The texts that a loading statement gave, each an array of rows. Asked-for rows are told by their places in what was
-/// asked.
+/// The results of a loading statement, each a JSON array of rows. Some arrays name what was found by its position among
+/// what was asked for.
 pub(super) struct Texts<'r> {
     pub(super) sources: &'r str,
     pub(super) inbox: &'r str,
@@ -156,12 +156,12 @@ pub(super) fn read(
     Ok(())
 }
 
-/// The rows of a text.
+/// Parses a JSON array of rows.
 pub(super) fn column<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, StoreError> {
     serde_json::from_str(text).map_err(|error| unreadable("loaded column", error))
 }
 
-/// Those of `asked` whose places the column holds.
+/// Returns those of `asked` whose positions the column holds.
 fn picked<T: Copy>(text: &str, asked: &BTreeSet<T>) -> Result<Vec<T>, StoreError> {
     let found = column::<usize>(text)?;
     if found.is_empty() {

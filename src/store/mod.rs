@@ -3,10 +3,10 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `settings` | which database, where it is, and how it is used |
+//! | `settings` | the choice of the database, its address, and how it is used |
 //! | `sqlite` | the store of one machine, in one file |
-//! | `postgres` | the store of a cluster, with what its nodes share about one another |
-//! | `archive`, `columns`, `loaded`, `outcome_rows`, `person`, `reconcile`, `stored` | what both share: rows as the domain's, and the roster |
+//! | `postgres` | the store of a cluster, and the cluster state that its nodes share |
+//! | `archive`, `columns`, `loaded`, `outcome_rows`, `person`, `reconcile`, `stored` | shared code: rows, roster |
 
 #![allow(clippy::doc_markdown, reason = "SQLite and PostgreSQL are names, not items")]
 

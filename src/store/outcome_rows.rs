@@ -1,4 +1,4 @@
-//! Lines of the outcomes as both databases give them. Layer: adapter.
+//! Reads the lines of the outcomes from rows of both databases. Layer: adapter.
 
 use botfleet_actors::domain::ids::{
     ChatId, DecisionNumber, InboxId, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
@@ -10,10 +10,10 @@ use botfleet_actors::ports::store::{OutcomeMessage, OutcomeRecord, StoreError};
 
 use super::columns::{Cells, Columns, is_sent, unreadable};
 
-/// What names a decision.
+/// The key of a decision.
 pub(super) type DecisionKey = (ChatId, DecisionNumber);
 
-/// A line about an inbox row, with the decision that it led to.
+/// Reads the line of an inbox row, with the decision that the row led to.
 pub(super) fn inbox_record(row: &dyn Cells) -> Result<(InboxId, Option<DecisionKey>, OutcomeRecord), StoreError> {
     let mut columns = Columns::of(row);
     let id = InboxId(columns.take()?);
@@ -49,7 +49,7 @@ pub(super) fn inbox_record(row: &dyn Cells) -> Result<(InboxId, Option<DecisionK
     Ok((id, chat.zip(decision), record))
 }
 
-/// A line about a decision that no row caused.
+/// Reads the line of a decision that no row caused.
 pub(super) fn tick_record(row: &dyn Cells) -> Result<(DecisionKey, OutcomeRecord), StoreError> {
     let mut columns = Columns::of(row);
     let key = (ChatId(columns.take()?), DecisionNumber(columns.take()?));
@@ -68,7 +68,7 @@ pub(super) fn tick_record(row: &dyn Cells) -> Result<(DecisionKey, OutcomeRecord
     Ok((key, record))
 }
 
-/// A turn in a line.
+/// A turn within a line: its decision, its id, its bot and its state.
 pub(super) type TurnLine = (DecisionKey, TurnId, TelegramUserId, TurnState);
 
 /// Reads a turn.

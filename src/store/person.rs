@@ -1,4 +1,4 @@
-//! How people are named in stored rows, and what is in force of their rights, for both databases. Layer: adapter.
+//! Names people in stored rows and gathers their rights in force, for both databases. Layer: adapter.
 
 use botfleet_actors::domain::ids::TelegramUserId;
 use botfleet_actors::domain::inbox::SentEvent;
@@ -10,27 +10,27 @@ use botfleet_actors::ports::store::StoreError;
 use super::columns::{Cells, Columns};
 use super::loaded::array;
 
-/// Entries, or decisions, whose texts one transaction removes because of their age.
+/// The number of entries, or of decisions, whose texts one transaction removes because of their age.
 pub(super) const EXPIRY_BATCH: i64 = 100;
-/// Turns, and messages, that one call ends because nobody took them in their time.
+/// The most turns, and the most messages, that one call ends because nobody took them in time.
 pub(super) const UNSPOKEN_ROWS: i64 = 2_000;
-/// Why it ended them.
+/// The reason stored with turns and messages that ended so.
 pub(super) const UNSPOKEN: &str = "could not speak: nobody took it in its time";
-/// Such transactions in one go; the rest waits for the next one.
+/// The most transactions of [`EXPIRY_BATCH`] in one call; the next call does the rest.
 pub(super) const EXPIRY_BATCHES: u32 = 100;
-/// Rows of the inbox that one transaction passes.
+/// The number of inbox rows that one transaction passes.
 pub(super) const UPDATES_BATCH: i64 = 500;
-/// Milliseconds of a day.
+/// The milliseconds of a day.
 pub(super) const DAY_MS: i64 = 86_400_000;
 
-/// The setting that tells how far the inbox was walked for chats that keep texts for so many days.
+/// Names the setting that records how far the inbox was walked for chats that keep texts for `days` days.
 pub(super) fn cursor_of(days: i64) -> String {
     format!("expired_inbox_{days}")
 }
 
-/// How somebody is named, as patterns of `LIKE`. Ids are digits, so nothing in them is special there.
+/// Patterns of `LIKE` that find a person. Ids are digits, so nothing in them is special to `LIKE`.
 pub(super) struct Naming {
-    /// By an update of Telegram: an id that others follow, or the last one of its object.
+    /// In an update of Telegram: the id with a field after it, or as the last field of its object.
     pub(super) payload: [String; 2],
 }
 
@@ -41,18 +41,18 @@ impl Naming {
     }
 }
 
-/// What stands where an author stood.
+/// The author of an entry whose real author was removed.
 pub(super) fn nobody() -> String {
     array(&Author { id: TelegramUserId(0), name: String::new(), username: None, kind: AuthorKind::Person })
 }
 
-/// The payload of a message's event without its text.
+/// Returns the payload of a sent message's event without its text.
 pub(super) fn without_text(payload: &str) -> String {
     let event = serde_json::from_str::<SentEvent>(payload);
     event.map_or_else(|_| TOMBSTONE.to_owned(), |event| array(&SentEvent { text: String::new(), ..event }))
 }
 
-/// What somebody asked for who asked to be forgotten: until when, and the number of the wish that is open.
+/// An erasure request: the person, until when their words are forgotten, and the request's number while it is open.
 pub(super) struct WishRow(TelegramUserId, Timestamp, Option<i64>);
 
 impl WishRow {
@@ -62,7 +62,7 @@ impl WishRow {
     }
 }
 
-/// What is in force, from its rows: one for each person, however often they asked.
+/// Builds the rights in force from their rows: one row for each person, however often they asked.
 pub(super) fn rights_of(seq: i64, opted_out: Vec<TelegramUserId>, wishes: &[WishRow]) -> Rights {
     Rights {
         seq,
@@ -72,20 +72,20 @@ pub(super) fn rights_of(seq: i64, opted_out: Vec<TelegramUserId>, wishes: &[Wish
     }
 }
 
-/// What is stored about somebody, as page after page of their entries tells it.
+/// Adds up the record about a person, page by page of their entries.
 pub(super) struct Entries {
     record: PersonRecord,
-    /// The chat and number of the last one read.
+    /// The chat and number of the last entry read.
     pub(super) after: (i64, i64),
 }
 
 impl Entries {
-    /// Before the first page.
+    /// The record before the first page.
     pub(super) fn none() -> Self {
         Self { record: PersonRecord::default(), after: (i64::MIN, i64::MIN) }
     }
 
-    /// Counts an entry: its chat and number, when it was written, and how many answers it got.
+    /// Counts an entry: its chat, its number, its date, and how many answers it got.
     pub(super) fn count(&mut self, (chat, number, date, answers): (i64, i64, Timestamp, u64)) {
         let record = &mut self.record;
         record.entries += 1;
@@ -95,7 +95,7 @@ impl Entries {
         self.after = (chat, number);
     }
 
-    /// Chat, number, date and answers of an entry.
+    /// Reads an entry's chat, number, date and number of answers.
     pub(super) fn read(row: &dyn Cells) -> Result<(i64, i64, Timestamp, u64), StoreError> {
         let mut columns = Columns::of(row);
         Ok((columns.take()?, columns.take()?, Timestamp::from_millis(columns.take()?), columns.count()?))

@@ -1,21 +1,21 @@
-//! The store on PostgreSQL: all state of a cluster, and what its nodes share about one another. Layer: adapter. Keeps
+//! The store on PostgreSQL: all state of a cluster, and the cluster state that its nodes share. Layer: adapter. Keeps
 //! I1-I6, I8, I11.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `open`, `migrations` | where the database is, and a schema that this version knows |
-//! | `session` | connections, and how long anything may take on them |
+//! | `open`, `migrations` | the address of the database, and a schema that this version knows |
+//! | `session` | connections, and the time limits of everything that runs on them |
 //! | `commit`, `load`, `write`, `assembly` | the group commit: five crossings to the server, whatever the batch's size |
 //! | `tenure`, `cluster` | leases that change hands; beats, looks and plans |
 //! | `roster` | bots, chats and personas |
 //! | `reads`, `outcomes`, `archive` | everything that only reads |
-//! | `orders` | what people order: ways of delivery, dead letters with another go |
+//! | `orders` | orders of people: delivery modes, dead letters that are tried again |
 //! | `people` | rights of people: opting out, being forgotten, knowing what is stored |
-//! | `statements` | every statement that meets a large table, for the proof that each has its index |
-//! | `expiry` | texts that are older than their chats keep them |
+//! | `statements` | every statement on a large table, for the test that proves that each uses an index |
+//! | `expiry`, `unspoken` | removal of old texts; the end of turns and messages that nobody took in time |
 //! | `error` | PostgreSQL's errors as the port's |
 //!
-//! Locks are taken in one order by everybody: leases by (kind, key), then windows and budgets by key, then turns, then
+//! Everybody takes locks in one order: leases by (kind, key), then windows and budgets by key, then turns, then
 //! messages, each by id.
 
 mod archive;
@@ -70,27 +70,27 @@ use self::open::{Address, OpenError};
 use self::session::{Bounds, Sessions};
 use super::settings::StoreSettings;
 
-/// Rows deleted at a time, so that pruning never holds locks for long.
+/// The number of rows that pruning deletes at a time, so that it never holds locks for long.
 const PRUNE_ROWS: i64 = 2_000;
 const PRUNE: &str = "\
 DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE received_at < $1 AND outcome IS NOT NULL \
 ORDER BY received_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
-/// What waits for chats that nobody handles any more.
+/// Gives up rows that wait for chats outside the manifest.
 const ABANDONED: &str = "\
 UPDATE inbox SET outcome = 'ignored', reason = 'its chat left the manifest', payload = '{}' WHERE id IN (\
 SELECT id FROM inbox WHERE outcome IS NULL AND chat IN (SELECT id FROM chat WHERE NOT in_use) AND received_at < $1 \
 ORDER BY id FOR UPDATE SKIP LOCKED)";
-/// Ended periods of budgets, once neither they nor their day can be asked for again.
+/// Deletes ended periods of budgets, once neither the period nor its day can be asked for again.
 const PRUNE_ALLOWANCES: &str = "DELETE FROM allowance WHERE per <> 'total' AND period_start < $1 - 86400000";
-/// Marks of processes that ended long ago.
+/// Deletes the marks of processes that ended more than a week ago.
 const PRUNE_MARKS: &str = "\
 DELETE FROM commit_mark WHERE at < (extract(epoch FROM clock_timestamp()) * 1000)::bigint - 604800000";
-/// Writes a row that nobody else does.
+/// Writes a row that nobody else writes.
 const WRITABLE: &str = "\
 INSERT INTO commit_mark (writer, batch, at) VALUES ($1, 0, (extract(epoch FROM clock_timestamp()) * 1000)::bigint) \
 ON CONFLICT (writer) DO UPDATE SET at = excluded.at";
 
-/// All state of a cluster, as one of its processes reaches it.
+/// Gives one process access to all state of a cluster.
 pub struct PgStore {
     writer: Mutex<Writer>,
     writes: Sessions,
@@ -98,11 +98,11 @@ pub struct PgStore {
     beats: Sessions,
     watch: Sessions,
     tasks: Sessions,
-    /// How all connections of this process are called.
+    /// The name that all connections of this process begin with.
     name: String,
-    /// This process's incarnation, 0 before it has one.
+    /// This process's incarnation; 0 before it has one.
     incarnation: AtomicI64,
-    /// The epoch of a tenure of everything, 0 without one.
+    /// The epoch of a tenure of everything; 0 without one.
     tenure: AtomicI64,
 }
 
@@ -110,7 +110,7 @@ impl PgStore {
     /// Connects to a database whose schema this version knows.
     ///
     /// # Errors
-    /// When the address is none, nobody answers there, or the schema is behind or of a newer version.
+    /// When the address is invalid, nobody answers there, or the schema is behind or incompatibly newer.
     pub async fn open(settings: &StoreSettings, address: &Address) -> Result<Self, OpenError> {
         let mut schema = Schema::connect(address).await?;
         let steps = schema.steps().await;
@@ -120,7 +120,7 @@ impl PgStore {
         Ok(Self::connect(settings, address))
     }
 
-    /// Without a look at the schema; connections are made when they are needed.
+    /// Builds a store without checking the schema; connections are made when they are needed.
     fn connect(settings: &StoreSettings, address: &Address) -> Self {
         let name = format!("botfleet-{:016x}", fastrand::u64(..));
         let bounds = Bounds { statement: settings.statement_timeout, slow: settings.slow_query };
@@ -142,7 +142,7 @@ impl PgStore {
         }
     }
 
-    /// This process's incarnation, once it has one.
+    /// Returns this process's incarnation, once it has one.
     fn me(&self) -> Option<Incarnation> {
         Some(self.incarnation.load(Ordering::Acquire)).filter(|me| *me != 0).map(Incarnation)
     }
@@ -152,7 +152,8 @@ impl PgStore {
         self.incarnation.store(me.0, Ordering::Release);
     }
 
-    /// Who owns newcomers to the roster: this process in a tenure of everything, nobody in a cluster.
+    /// Returns the owner of bots and chats that are new in the roster: this process in a tenure of everything, nobody
+    /// in a cluster.
     fn newcomers(&self) -> Option<(Incarnation, Epoch)> {
         let epoch = Some(self.tenure.load(Ordering::Acquire)).filter(|epoch| *epoch != 0);
         self.me().zip(epoch.map(Epoch))
@@ -182,7 +183,7 @@ impl PgStore {
 #[async_trait]
 impl Store for PgStore {
     /// # Cancel safety
-    /// A dropped call has committed all of its batch or nothing; the next call waits until that is settled.
+    /// A dropped call has committed all of its batch or nothing. The next call first waits until that is known.
     async fn commit(&self, batch: Vec<Operation>) -> Result<Vec<Result<Applied, Refusal>>, StoreError> {
         let mut writer = self.writer.lock().await;
         writer.incarnation = self.me();
@@ -201,7 +202,7 @@ impl Store for PgStore {
         roster::set_username(&self.tasks, bot, username).await
     }
 
-    /// For one process alone, as the contract's claims are: all others are declared dead.
+    /// Declares all other incarnations dead: this is for a process that is alone, as in the contract suite.
     async fn begin_tenure(&self, node: &str, now: Timestamp) -> Result<Tenure, StoreError> {
         let mut session = self.tasks.transaction().await?;
         let node = NewNode {
@@ -272,7 +273,7 @@ impl Store for PgStore {
         reads::waiting_messages(&self.reads, bot, limit).await
     }
 
-    /// Of what this incarnation owns.
+    /// Counts only work of bots and chats that this incarnation owns.
     async fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError> {
         reads::backlog(&self.reads, now, self.me()).await
     }
@@ -350,7 +351,8 @@ impl Store for PgStore {
         orders::delivery(&self.reads, bot).await
     }
 
-    /// Beats go on: whoever leaves tells so before.
+    /// Closes all connections, those for beats too. A node therefore announces that it leaves before it closes the
+    /// store.
     async fn close(&self) -> Result<(), StoreError> {
         let _writer = self.writer.lock().await;
         for sessions in [&self.writes, &self.reads, &self.tasks, &self.watch, &self.beats] {

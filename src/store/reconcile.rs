@@ -1,7 +1,7 @@
-//! What a plan makes of the stored roster: pure. Layer: adapter.
+//! Computes how a plan changes the stored roster. Layer: adapter; pure.
 //!
-//! A bot is who Telegram says it is, and a chat which one: both are found by Telegram's id, so that a new name in the
-//! manifest renames and nothing else. A name that now means another bot or chat is refused.
+//! Bots and chats are identified by their Telegram ids. A new name in the manifest therefore only renames. A name that
+//! the manifest gives to another bot or chat is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use botfleet_actors::domain::ids::{BotId, ChatId, TelegramChatId};
 use botfleet_actors::domain::roster::{BotSpec, ChatSpec, DeliveryChoice, Persona, RosterPlan};
 use botfleet_actors::ports::store::StoreError;
 
-/// The roster as stored, used or not.
+/// The stored roster, in use or not.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Stored {
     pub(super) bots: BTreeMap<BotId, StoredBot>,
@@ -34,7 +34,7 @@ pub(super) struct StoredChat {
     pub(super) in_use: bool,
 }
 
-/// What is different afterwards: whole rows, to be inserted or replaced.
+/// The rows that the plan changes: whole rows, to be inserted or replaced.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Difference {
     pub(super) bots: BTreeMap<BotId, StoredBot>,
@@ -44,7 +44,7 @@ pub(super) struct Difference {
 }
 
 impl Difference {
-    /// Whether the plan asks for what is stored.
+    /// Returns whether the plan is what is stored already.
     pub(super) fn is_empty(&self) -> bool {
         self.bots.is_empty() && self.chats.is_empty() && self.aliases.is_empty() && self.personas.is_empty()
     }
@@ -54,7 +54,7 @@ fn refused<T>(why: String) -> Result<T, StoreError> {
     Err(StoreError::RosterRefused(why))
 }
 
-/// What must change for the stored roster to be what `plan` says.
+/// Computes the changes that make the stored roster equal to `plan`.
 pub(super) fn reconcile(stored: &Stored, plan: &RosterPlan) -> Result<Difference, StoreError> {
     let mut difference = Difference::default();
     let personas = personas(stored, plan, &mut difference)?;
@@ -63,7 +63,7 @@ pub(super) fn reconcile(stored: &Stored, plan: &RosterPlan) -> Result<Difference
     Ok(difference)
 }
 
-/// The revision of each persona of the plan.
+/// Returns the revision of each persona of the plan.
 fn personas<'a>(
     stored: &Stored,
     plan: &'a RosterPlan,

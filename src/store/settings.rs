@@ -6,28 +6,29 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Which database, where it is, and how it is used.
+/// Selects the database, its address, and how it is used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreSettings {
-    /// Which database.
+    /// The database that is used.
     pub backend: Backend,
-    /// SQLite: the database file; its directory is made when missing. `-wal`, `-shm` and `.lock` files stand beside it.
+    /// SQLite: the database file; a missing directory is created. The files `-wal`, `-shm` and `.lock` stand beside it.
     pub path: PathBuf,
-    /// SQLite: how far a commit is on its way to the disk when it is reported.
+    /// SQLite: how far a commit has got on its way to the disk when it is reported.
     pub synchronous: Synchronous,
-    /// SQLite: connections that read.
+    /// SQLite: the number of connections that read.
     pub readers: NonZeroU32,
-    /// PostgreSQL: `postgres://user@host:port/database` without a password, or `env:NAME` or `file:PATH` that holds it.
+    /// PostgreSQL: `postgres://user@host:port/database` without a password, or `env:NAME` or `file:PATH` that holds the
+    /// address.
     pub url: Option<String>,
-    /// PostgreSQL: `env:NAME` or `file:PATH` that holds the password, when the address does not.
+    /// PostgreSQL: `env:NAME` or `file:PATH` that holds the password, when the address has none.
     pub password: Option<String>,
-    /// PostgreSQL: connections that read; four more write, beat and watch.
+    /// PostgreSQL: the number of connections that read. Four more write, beat, watch and do tasks.
     pub connections: NonZeroU32,
-    /// PostgreSQL: the longest that one statement may take, on the server and on the way.
+    /// PostgreSQL: the longest time that one statement may take, on the server and on the network.
     #[serde(with = "humantime_serde")]
     pub statement_timeout: Duration,
-    /// A statement that takes longer is logged, by its name.
+    /// The time from which on a statement is logged as slow, by its name.
     #[serde(with = "humantime_serde")]
     pub slow_query: Duration,
 }
@@ -59,7 +60,7 @@ pub enum Backend {
     Postgres,
 }
 
-/// How far a commit is on its way to the disk when it is reported.
+/// How far a commit has got on its way to the disk when it is reported.
 ///
 /// # Source
 /// SQLite, PRAGMA synchronous, in WAL mode.

@@ -3,13 +3,13 @@
 //! | file | holds |
 //! |---|---|
 //! | `open` | how a process takes the file: lock, schema, connections |
-//! | `writer` | the one connection that writes, and how it recovers from doubt |
+//! | `writer` | the one connection that writes, and its recovery after errors |
 //! | `commit`, `load`, `write`, `written` | the group commit: two crossings to SQLite's thread, whatever the batch's size |
-//! | `tenure`, `roster` | what a starting process does: leases, then bots, chats and personas |
+//! | `tenure`, `roster` | the start of a process: leases, then bots, chats and personas |
 //! | `reads`, `outcomes`, `archive` | everything that only reads |
-//! | `orders` | what people order: ways of delivery, dead letters with another go |
+//! | `orders` | orders of people: delivery modes, dead letters that are tried again |
 //! | `people` | rights of people: opting out, being forgotten, knowing what is stored |
-//! | `expiry` | texts that are older than their chats keep them |
+//! | `expiry`, `unspoken` | removal of old texts; the end of turns and messages that nobody took in time |
 //! | `error` | SQLite's errors as the port's |
 //!
 //! Rows travel as one JSON array per table, which `json_each` turns back into rows: a statement costs the same text
@@ -63,33 +63,34 @@ use self::writer::Writer;
 use super::loaded::array;
 use super::settings::StoreSettings;
 
-/// Rows deleted at a time, so that pruning never holds up commits for long.
+/// The number of rows that pruning deletes at a time, so that it never holds up commits for long.
 const PRUNE_ROWS: usize = 2_000;
 const PRUNE: &str = "DELETE FROM inbox WHERE id IN (SELECT value FROM json_each($1))";
-/// Ended periods of budgets, once neither they nor their day can be asked for again.
+/// Deletes ended periods of budgets, once neither the period nor its day can be asked for again.
 const PRUNE_ALLOWANCES: &str = "DELETE FROM allowance WHERE per <> 'total' AND period_start < $1 - 86400000";
-/// What waits for a chat that nobody handles any more.
+/// Gives up rows that wait for a chat outside the manifest.
 const ABANDONED: &str = "\
 UPDATE inbox SET outcome = 'ignored', reason = 'its chat left the manifest', payload = '{}' WHERE outcome IS NULL \
 AND chat IN (SELECT id FROM chat WHERE in_use = 0) AND received_at < $1";
-/// Takes the write lock and writes, but changes nothing.
+/// Takes the write lock and writes, but changes no value.
 const WRITABLE: &str = "UPDATE setting SET value = value WHERE key = 'roster'";
 
-/// All state of a fleet on one machine, in one file that one process holds.
+/// Stores all state of a fleet on one machine, in one file that one process holds.
 pub struct SqliteStore {
     writer: Mutex<Writer>,
     readers: SqlitePool,
-    /// What takes longer is named in the log.
+    /// The time from which on a call is logged as slow.
     slow: Duration,
-    /// Held for life; declared last, so that the connections close before it is lifted.
+    /// The file lock, held for life. Declared last, so that the connections close before the lock is released.
     _lock: FileLock,
 }
 
 impl SqliteStore {
-    /// Takes the file, makes it when missing, and brings its schema up to date.
+    /// Takes the file, creates a missing one, and brings its schema up to date.
     ///
     /// # Errors
-    /// When another process has it, when a newer version wrote it, or when it cannot be made, read or written.
+    /// When another process holds the file, when a newer version wrote it, or when it cannot be created, read or
+    /// written.
     pub fn open(settings: &StoreSettings) -> BoxFuture<'_, Result<Self, OpenError>> {
         Box::pin(async move {
             let Opened { lock, options, writer, readers } = open(settings).await?;
@@ -102,13 +103,13 @@ impl SqliteStore {
         })
     }
 
-    /// Names the statement in the log should it take too long, the wait for the connection included.
+    /// Starts the clock of a call, which is logged by its name when it takes too long; waits for a connection count.
     fn timed(&self, name: &'static str) -> Timed {
         Timed { name, since: Instant::now(), slow: self.slow }
     }
 }
 
-/// A statement, or several under one name, that is being waited for.
+/// A call that is being timed; it may run several statements.
 struct Timed {
     name: &'static str,
     since: Instant,
@@ -127,7 +128,7 @@ impl Drop for Timed {
 #[async_trait]
 impl Store for SqliteStore {
     /// # Cancel safety
-    /// A dropped call has committed all of its batch or nothing; the next call finds the file sound.
+    /// A dropped call has committed all of its batch or nothing. The next call finds the file in order.
     async fn commit(&self, batch: Vec<Operation>) -> Result<Vec<Result<Applied, Refusal>>, StoreError> {
         let _slow = self.timed("commit");
         commit::commit(&mut *self.writer.lock().await, batch).await
@@ -184,6 +185,7 @@ impl Store for SqliteStore {
         upto: Number,
         said: usize,
     ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
+        let _slow = self.timed("conversation");
         reads::conversation(&self.readers, chat, upto, said).await
     }
 
@@ -197,6 +199,7 @@ impl Store for SqliteStore {
     }
 
     async fn entry_numbers(&self, keys: &[EntryKey]) -> Result<Vec<(EntryKey, Number)>, StoreError> {
+        let _slow = self.timed("entry_numbers");
         reads::entry_numbers(&self.readers, keys).await
     }
 
@@ -296,6 +299,7 @@ impl Store for SqliteStore {
     }
 
     async fn expire_unspoken(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let _slow = self.timed("expire_unspoken");
         unspoken::expire(&self.writer, before).await
     }
 
@@ -338,7 +342,7 @@ impl Store for SqliteStore {
         orders::delivery(&self.readers, bot).await
     }
 
-    /// Readers leave first: a reader's snapshot would keep the log from being emptied.
+    /// Closes the readers first: a reader's snapshot would keep the write-ahead log from being emptied.
     async fn close(&self) -> Result<(), StoreError> {
         self.readers.close().await;
         self.writer.lock().await.close().await

@@ -1,6 +1,6 @@
-//! The stored roster as both databases give it, and what is in use of it. Layer: adapter.
+//! Reads the stored roster and selects the part in use, for both databases. Layer: adapter.
 //!
-//! These statements are the same text for both.
+//! The statements have the same text for both.
 
 use std::collections::BTreeMap;
 
@@ -15,33 +15,33 @@ use super::columns::{Cells, Columns};
 use super::loaded::array;
 use super::reconcile::{Difference, Stored, StoredBot, StoredChat};
 
-/// What [`stored_bot`] reads.
+/// Selects the columns that [`stored_bot`] reads.
 pub(super) const BOT_ROWS: &str = "SELECT id, spec, persona_revision, token_generation, in_use FROM bot";
-/// Pairs of chat and bot.
+/// Selects pairs of chat and bot.
 pub(super) const MEMBER_ROWS: &str = "SELECT chat, bot FROM chat_member ORDER BY chat, position";
-/// What [`stored_chat`] reads.
+/// Selects the columns that [`stored_chat`] reads.
 pub(super) const CHAT_ROWS: &str = "SELECT id, spec, in_use FROM chat";
-/// Pairs of Telegram's id and chat.
+/// Selects pairs of Telegram's id of a chat, and chat.
 pub(super) const ALIAS_ROWS: &str = "SELECT telegram_chat_id, chat FROM chat_alias";
-/// What [`stored_persona`] reads.
+/// Selects the columns that [`stored_persona`] reads.
 pub(super) const PERSONA_ROWS: &str = "SELECT p.name, p.revision, r.body FROM persona p \
      JOIN persona_revision r ON r.persona = p.name AND r.revision = p.revision";
-/// What [`delivery_of`] reads.
+/// Selects the columns that [`delivery_of`] reads.
 pub(super) const DELIVERY: &str = "SELECT bot, mode, webhook_url FROM bot_delivery";
-/// Pairs of bot and offset.
+/// Selects pairs of bot and offset.
 pub(super) const OFFSET_ROWS: &str = "SELECT bot, next_offset FROM bot_cursor";
-/// What [`username`] reads.
+/// Selects the columns that [`username`] reads.
 pub(super) const USERNAME_ROWS: &str = "SELECT id, username FROM bot WHERE username IS NOT NULL";
-/// The configuration in force.
+/// Selects the number of the configuration in force.
 pub(super) const CONFIG_SEQ: &str = "SELECT coalesce((SELECT config_seq FROM setting WHERE key = 'roster'), 0)";
 
-/// Two numbers.
+/// Reads two numbers.
 pub(super) fn pair(row: &dyn Cells) -> Result<(i64, i64), StoreError> {
     let mut columns = Columns::of(row);
     Ok((columns.take()?, columns.take()?))
 }
 
-/// A bot, used or not.
+/// Reads a bot, in use or not.
 pub(super) fn stored_bot(row: &dyn Cells) -> Result<(BotId, StoredBot), StoreError> {
     let mut columns = Columns::of(row);
     let id = BotId(columns.take()?);
@@ -54,32 +54,33 @@ pub(super) fn stored_bot(row: &dyn Cells) -> Result<(BotId, StoredBot), StoreErr
     Ok((id, bot))
 }
 
-/// A chat, used or not; its members stand elsewhere.
+/// Reads a chat, in use or not, without its members.
 pub(super) fn stored_chat(row: &dyn Cells) -> Result<(ChatId, ChatSpec, bool), StoreError> {
     let mut columns = Columns::of(row);
     Ok((ChatId(columns.take()?), columns.json()?, columns.take()?))
 }
 
-/// A persona in its latest revision.
+/// Reads a persona in its latest revision.
 pub(super) fn stored_persona(row: &dyn Cells) -> Result<(String, (i64, Persona)), StoreError> {
     let mut columns = Columns::of(row);
     Ok((columns.take()?, (columns.take()?, columns.json()?)))
 }
 
-/// A bot's way of delivery.
+/// Reads a bot's delivery mode and webhook address.
 pub(super) fn delivery_of(row: &dyn Cells) -> Result<(BotId, DeliveryChoice), StoreError> {
     let mut columns = Columns::of(row);
     let bot = BotId(columns.take()?);
     Ok((bot, DeliveryChoice { mode: columns.name(DeliveryMode::parse)?, webhook_url: columns.take()? }))
 }
 
-/// A bot's username.
+/// Reads a bot's username.
 pub(super) fn username(row: &dyn Cells) -> Result<(BotId, String), StoreError> {
     let mut columns = Columns::of(row);
     Ok((BotId(columns.take()?), columns.take()?))
 }
 
-/// The ways that are news in the manifest; a person may have changed the others, and that stays.
+/// Returns the delivery modes that the manifest changes. A bot whose manifest mode is the same keeps its stored mode,
+/// which a person may have changed.
 pub(super) fn deliveries(stored: &Stored, difference: &Difference) -> BTreeMap<BotId, DeliveryChoice> {
     let mode = |bot: &StoredBot| bot.spec.delivery;
     let news = difference.bots.iter().filter(|(id, bot)| stored.bots.get(id).map(mode) != Some(mode(bot)));
@@ -90,7 +91,7 @@ pub(super) fn deliveries(stored: &Stored, difference: &Difference) -> BTreeMap<B
     .collect()
 }
 
-/// What is different, as JSON arrays whose places are the columns of the statements that write it.
+/// A difference as JSON arrays; each value's place is its column in the statements that write it.
 pub(super) struct Arrays {
     /// Name, revision, body.
     pub(super) personas: String,
@@ -103,7 +104,7 @@ pub(super) struct Arrays {
 }
 
 impl Arrays {
-    /// The arrays of a difference.
+    /// Builds the arrays of a difference.
     pub(super) fn of(difference: &Difference) -> Self {
         let personas: Vec<Value> =
             difference.personas.iter().map(|(name, (revision, body))| json!([name, revision, body])).collect();
@@ -127,7 +128,7 @@ fn chat_array(id: ChatId, chat: &StoredChat) -> Value {
 }
 
 impl Stored {
-    /// The stored roster of its rows.
+    /// Builds the stored roster from its rows.
     pub(super) fn of(
         bots: BTreeMap<BotId, StoredBot>,
         members: &[(i64, i64)],
@@ -153,7 +154,7 @@ impl Stored {
         }
     }
 
-    /// What is in use of it.
+    /// Returns the part of the roster that is in use.
     pub(super) fn in_use(
         self,
         offsets: &[(i64, i64)],

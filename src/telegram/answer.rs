@@ -1,7 +1,7 @@
 //! Reads an answer of the Bot API and classifies it by what the caller must do. Layer `adapters`. Keeps I4, I12.
 //!
 //! Only Telegram's own JSON is believed to be definite. An answer that is no such JSON comes from something between:
-//! the call may have been done (`Unknown`), unless it is a 429.
+//! the call may have been done (`Unknown`), unless the status is 429.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -32,7 +32,7 @@ struct Envelope<'a> {
     parameters: Option<&'a RawValue>,
 }
 
-/// Each is read by itself: an odd one hides no other.
+/// Parameters of a refusal. Each is read by itself, so that an odd one hides no other.
 #[derive(Default, Deserialize)]
 struct Parameters {
     #[serde(default)]
@@ -41,7 +41,7 @@ struct Parameters {
     migrate_to_chat_id: Value,
 }
 
-/// What Telegram says when a place is shut to a bot, in lower case, with what it means.
+/// Telegram's words for a place that is shut to a bot, in lower case, by their meaning.
 ///
 /// # Source
 /// tdlib/telegram-bot-api, `Client.cpp` (`check_chat_access`, `fail_query_with_error`); errors of messages.sendMessage
@@ -90,10 +90,10 @@ const SHUT: [(Shut, &[&str]); 4] = [
     ),
 ];
 
-/// The result within an answer, still JSON.
+/// Returns the result within an answer, still JSON.
 ///
 /// # Errors
-/// As the port documents them; what is not definite is `Unknown`.
+/// As the port documents them; an answer that is not definite is `Unknown`.
 pub fn result<'a>(status: StatusCode, headers: &HeaderMap, body: &'a [u8]) -> Result<&'a RawValue, TelegramError> {
     let Ok(envelope) = serde_json::from_slice::<Envelope<'a>>(body) else {
         return Err(foreign(status, headers));
@@ -105,10 +105,10 @@ pub fn result<'a>(status: StatusCode, headers: &HeaderMap, body: &'a [u8]) -> Re
     }
 }
 
-/// A result as a type; one that does not fit leaves open what was done.
+/// Reads a result as a type. A result that does not fit leaves open what was done.
 ///
 /// # Errors
-/// `Unknown` when it does not fit.
+/// `Unknown` when the result does not fit.
 pub fn typed<T: DeserializeOwned>(result: &RawValue) -> Result<T, TelegramError> {
     serde_json::from_str(result.get())
         .map_err(|e| TelegramError::Unknown(format!("unexpected result at column {}", e.column())))
@@ -145,26 +145,26 @@ fn classify(status: StatusCode, headers: &HeaderMap, refusal: &Envelope<'_>) -> 
         400 | 403 | 406 if let Some(place) = shut(description) => {
             TelegramError::CannotWrite { place, description: description.to_owned() }
         }
-        // A refusal in words unknown here is one of this place all the same.
+        // A 403 in unknown words concerns this place all the same.
         403 => TelegramError::CannotWrite { place: Shut::Muted, description: description.to_owned() },
         400..=499 => TelegramError::Rejected { code, description: description.to_owned() },
         _ => TelegramError::Unknown(format!("{code} {description}")),
     }
 }
 
-/// Which place a refusal says is shut, if it says so.
+/// Returns the place that a refusal says is shut, if it says so.
 fn shut(description: &str) -> Option<Shut> {
     let words = description.to_lowercase();
     SHUT.iter().find(|(_, families)| families.iter().any(|family| words.contains(family))).map(|(place, _)| *place)
 }
 
-/// A whole number, also one in quotes.
+/// Reads a whole number, also one in quotes.
 fn integer(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
-/// Seconds as a pause: a number, also one in quotes; nothing that is below zero or no number, and never more than is
-/// believed.
+/// Reads a pause in seconds: a number, also one in quotes, that is not below zero. A number that no duration can hold
+/// becomes `PAUSE_MAX`.
 fn pause(value: &Value) -> Option<Duration> {
     let seconds = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())?;
     (seconds >= 0.0).then(|| Duration::try_from_secs_f64(seconds).unwrap_or(PAUSE_MAX))
@@ -175,7 +175,7 @@ fn retry_after_header(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// `Too Many Requests: retry after 34`
+/// Reads the pause in a text such as `Too Many Requests: retry after 34`.
 fn retry_after_text(description: &str) -> Option<Duration> {
     let (_, seconds) = description.rsplit_once("retry after ")?;
     seconds.trim().parse().ok().map(Duration::from_secs)

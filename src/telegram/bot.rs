@@ -1,7 +1,7 @@
-//! `BotApi` for one token. Layer `adapters`. Keeps I1, I4, I12.
+//! Implements `BotApi` for one token. Layer `adapters`. Keeps I1, I4, I12.
 //!
-//! A failed read (`getMe`, `getUpdates`, `getChat`) did nothing whatever became of it, so that every failure without
-//! a definite answer is `Unreachable` there; for writes it is `Unknown`.
+//! A read (`getMe`, `getUpdates`, `getChat`) changes nothing, whatever becomes of it. So every failure of a read
+//! without a definite answer is `Unreachable`; for a write it is `Unknown`.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -39,7 +39,7 @@ const POLL_LIMIT: u8 = 100;
 const ALLOWED_UPDATES: [AllowedUpdate; 4] =
     [AllowedUpdate::Message, AllowedUpdate::EditedMessage, AllowedUpdate::MessageReaction, AllowedUpdate::MyChatMember];
 
-/// One bot at Telegram; cheap to clone.
+/// The access of one bot to Telegram; cheap to clone.
 #[derive(Clone)]
 pub struct TelegramBot {
     shared: Arc<Shared>,
@@ -51,7 +51,7 @@ struct Shared {
     access: RwLock<Arc<Access>>,
 }
 
-/// Looks up the token where it comes from; `None` when there is none of this bot.
+/// Reads the token from its source again; `None` when the source holds no token of this bot.
 pub type TokenSource = Arc<dyn Fn() -> Option<SecretString> + Send + Sync>;
 
 /// A token, and the addresses that hold it.
@@ -105,7 +105,7 @@ struct MeResult {
     can_read_all_group_messages: bool,
 }
 
-/// setWebhook without a certificate: teloxide's payload is a form for its sake.
+/// The payload of setWebhook without a certificate. teloxide's own payload is a form, for the certificate's sake.
 #[derive(Serialize)]
 struct SetWebhook<'a> {
     url: &'a str,
@@ -182,7 +182,7 @@ impl TelegramBot {
     }
 }
 
-/// An error without the token; for calls that change nothing, an unknown outcome is none.
+/// Takes the token out of an error. For a call that changes nothing, an unknown outcome becomes `Unreachable`.
 fn settled(effect: Effect, token: &SecretString, error: TelegramError) -> TelegramError {
     match error {
         TelegramError::Unknown(text) if effect != Effect::Write => TelegramError::Unreachable(without(token, text)),
@@ -203,7 +203,7 @@ fn sdk_message(id: i64) -> Result<SdkMessageId, TelegramError> {
     i32::try_from(id).map(SdkMessageId).map_err(|_| out_of_range("message id"))
 }
 
-/// The thread as the Bot API wants it: the General topic is left out.
+/// Converts a thread for the Bot API: the General topic is left out.
 fn sdk_thread(thread: Option<ThreadId>) -> Result<Option<SdkThreadId>, TelegramError> {
     match thread {
         Some(ThreadId(id)) if id != decode::GENERAL_TOPIC => Ok(Some(SdkThreadId(sdk_message(id)?))),
@@ -215,7 +215,7 @@ fn out_of_range(what: &str) -> TelegramError {
     TelegramError::Rejected { code: 400, description: format!("{what} out of range") }
 }
 
-/// The updates of an answer; one without an id cannot be kept nor confirmed by name, so it is counted and skipped.
+/// Reads the updates of an answer. One without an id can be neither kept nor confirmed, so it is counted and skipped.
 fn received(result: &RawValue) -> Result<Vec<ReceivedUpdate>, TelegramError> {
     let raws: Vec<&RawValue> = serde_json::from_str(result.get())
         .map_err(|e| TelegramError::Unknown(format!("updates are no list at column {}", e.column())))?;

@@ -1,7 +1,7 @@
-//! The node's breaker in front of Telegram: failures open it for the sends, polls always go and probe it.
+//! The node's breaker in front of Telegram: failures open it for the sends; polls always go, and probe it.
 //! Layer `adapters`.
 //!
-//! After its pause it is half open: one send at a time may try. A poll that is answered closes it at once.
+//! After its pause the breaker is half open: one send at a time may try. An answered poll closes the breaker at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -16,7 +16,7 @@ const CLOSED: u8 = 0;
 const HALF_OPEN: u8 = 1;
 const OPEN: u8 = 2;
 
-/// Mirrors the state machine's state, which it does not tell itself.
+/// Copies the state of the state machine, which does not tell its state itself.
 #[derive(Clone, Debug, Default)]
 struct Mirror(Arc<AtomicU8>);
 
@@ -47,7 +47,7 @@ impl Instrument for Mirror {
     }
 }
 
-/// The breaker.
+/// The breaker in front of the sends.
 #[derive(Debug)]
 pub struct Breaker {
     machine: StateMachine<ConsecutiveFailures<Constant>, Mirror>,
@@ -62,7 +62,7 @@ pub struct Admission<'a> {
 }
 
 impl Breaker {
-    /// A closed breaker that `failures` in a row open for `open_for`.
+    /// Makes a closed breaker, which `failures` in a row open for `open_for`.
     pub fn new(failures: u32, open_for: Duration) -> Self {
         let mirror = Mirror::default();
         let policy = failure_policy::consecutive_failures(failures, backoff::constant(open_for));
@@ -73,7 +73,7 @@ impl Breaker {
         }
     }
 
-    /// Admits a send, or `None` while open, or half open with a send on trial already.
+    /// Admits a send. Returns `None` while open, or while half open with a send on trial already.
     pub fn admit(&self) -> Option<Admission<'_>> {
         if !self.machine.is_call_permitted() {
             return None;
@@ -85,12 +85,12 @@ impl Breaker {
         Some(Admission { _trial: Some(trial) })
     }
 
-    /// Whether a send would be admitted now.
+    /// Returns whether a send would be admitted now.
     pub fn would_admit(&self) -> bool {
         self.is_closed() || (self.machine.is_call_permitted() && self.trial.available_permits() > 0)
     }
 
-    /// Telegram answered, whatever it said; a probe's answer closes an open breaker.
+    /// Notes that Telegram answered, whatever the answer; a probe's answer closes an open breaker.
     pub fn answered(&self, probe: bool) {
         if probe && self.mirror.0.load(Ordering::Acquire) != CLOSED {
             self.machine.reset();
@@ -98,12 +98,12 @@ impl Breaker {
         self.machine.on_success();
     }
 
-    /// Telegram could not be reached, or did not answer.
+    /// Notes that Telegram could not be reached, or did not answer.
     pub fn failed(&self) {
         self.machine.on_error();
     }
 
-    /// Whether sends are refused, or tried one at a time.
+    /// Returns whether sends go; false while they are refused, or tried one at a time.
     pub fn is_closed(&self) -> bool {
         self.mirror.0.load(Ordering::Acquire) == CLOSED
     }

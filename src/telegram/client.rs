@@ -1,7 +1,7 @@
-//! The HTTP client that all bots of a node share: one attempt of one call. Layer `adapters`. Keeps I4, I12.
+//! The HTTP client that all bots of a node share: makes one attempt of one call. Layer `adapters`. Keeps I4, I12.
 //!
-//! The token is part of the URL, so no error of the HTTP client leaves this file: errors are told anew, without
-//! URL, and searched for the token.
+//! The token is part of the URL, so no error of the HTTP client leaves this file: errors are put into words without
+//! URL, and the token is taken out of them.
 
 use std::error::Error as StdError;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,13 +22,13 @@ use super::bot::{TelegramBot, TokenSource};
 use super::breaker::Breaker;
 use super::settings::TelegramSettings;
 
-/// Why there is no client.
+/// Reason why a client cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum TelegramSetupError {
-    /// The base URL is none.
+    /// The base URL is no http or https URL.
     #[error("telegram.api_url is no http or https URL")]
     ApiUrl,
-    /// The proxy's URL is none.
+    /// The proxy's URL is no URL of a proxy.
     #[error("telegram.proxy is no URL of a proxy")]
     Proxy,
     /// The HTTP client cannot be built, for example for want of root certificates.
@@ -36,13 +36,13 @@ pub enum TelegramSetupError {
     HttpClient(String),
 }
 
-/// The way of a node to Telegram; cheap to clone.
+/// The access of a node to Telegram; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct TelegramClient {
     shared: Arc<Shared>,
 }
 
-/// The date of an answer is looked at this often: it tells the time of Telegram in whole seconds.
+/// Interval at which the date of an answer is read: it tells Telegram's time in whole seconds.
 const DATES_EVERY: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
@@ -55,7 +55,7 @@ struct Shared {
     dates: Dates,
 }
 
-/// Hands the dates of answers on, now and then.
+/// Passes the dates of answers on, now and then.
 struct Dates {
     listener: OnceLock<Arc<dyn DateListener>>,
     started: Instant,
@@ -78,7 +78,7 @@ impl Dates {
         if (now.as_millis() as u64) < self.next_ms.load(Ordering::Relaxed) {
             return;
         }
-        // RFC 9110, 5.6.7: such a date is one of RFC 2822 in Greenwich.
+        // RFC 9110, 5.6.7: such a date is one of RFC 2822 in GMT.
         let date = answer.headers.get(DATE).and_then(|date| DateTime::parse_from_rfc2822(date.to_str().ok()?).ok());
         if let Some(date) = date {
             self.next_ms.store((now + DATES_EVERY).as_millis() as u64, Ordering::Relaxed);
@@ -87,7 +87,7 @@ impl Dates {
     }
 }
 
-/// What an attempt needs to know of its call.
+/// The parts of a call that an attempt needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Call<'a> {
     pub(super) url: &'a Url,
@@ -95,10 +95,10 @@ pub(super) struct Call<'a> {
     pub(super) effect: Effect,
 }
 
-/// What a call does, which decides whether the breaker gates it and what its failure means.
+/// The effect of a call, which decides whether the breaker gates the call and what its failure means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// Changes nothing, passes an open breaker, and closes it when answered.
+    /// Changes nothing, or may be repeated freely; passes an open breaker, and closes it when answered.
     Probe,
     /// Changes nothing.
     Read,
@@ -114,12 +114,12 @@ pub(super) struct Answer {
 }
 
 impl TelegramClient {
-    /// Builds the client; connects to nothing yet.
+    /// Builds the client, without connecting to anything yet.
     ///
     /// # Errors
-    /// Settings that name no usable URL, or an HTTP client that cannot be built.
+    /// When the settings name no usable URL, or the HTTP client cannot be built.
     pub fn new(settings: &TelegramSettings) -> Result<Self, TelegramSetupError> {
-        // A second installation finds the first one in place: that is the wish.
+        // A second installation finds the first one in place, as it should.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let base: Url = settings.api_url.parse().map_err(|_| TelegramSetupError::ApiUrl)?;
         if !matches!(base.scheme(), "http" | "https") {
@@ -150,32 +150,32 @@ impl TelegramClient {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// The Bot API for one token.
+    /// Returns the Bot API for one token.
     pub fn bot(&self, token: SecretString) -> TelegramBot {
         TelegramBot::new(self.clone(), token, None)
     }
 
-    /// The same, with where to look the token up again once it is refused.
+    /// Returns the Bot API for one token, and a source in which the token is looked up again once it is refused.
     pub fn bot_with_source(&self, token: SecretString, source: TokenSource) -> TelegramBot {
         TelegramBot::new(self.clone(), token, Some(source))
     }
 
-    /// The dates of Telegram's answers are told to `listener` from now on; the first one listens for good.
+    /// Tells the dates of Telegram's answers to `listener` from now on; the first listener stays for good.
     pub fn tell_dates(&self, listener: Arc<dyn DateListener>) {
         let _ = self.shared.dates.listener.set(listener);
     }
 
-    /// Whether sends go; `false` while the breaker refuses them or tries one at a time.
+    /// Returns whether sends go; `false` while the breaker refuses them or tries one at a time.
     pub fn sends_go(&self) -> bool {
         self.shared.breaker.is_closed()
     }
 
-    /// Whether the breaker would admit a send now.
+    /// Returns whether the breaker would admit a send now.
     pub(super) fn sends_have_a_chance(&self) -> bool {
         self.shared.breaker.would_admit()
     }
 
-    /// The URL of a method; holds the token.
+    /// Returns the URL of a method, which holds the token.
     pub(super) fn url(&self, token: &SecretString, method: &str) -> Url {
         let mut url = self.shared.base.clone();
         // An http URL always has a path, so this cannot fail.
@@ -185,10 +185,10 @@ impl TelegramClient {
         url
     }
 
-    /// Makes one attempt. `wait` is what Telegram itself was asked to wait.
+    /// Makes one attempt. `wait` is the time that Telegram itself was asked to wait.
     ///
     /// # Errors
-    /// `Unreachable` when nothing was done, `Unknown` when a write may have been.
+    /// `Unreachable` when nothing was done, `Unknown` when a write may have been done.
     pub(super) async fn attempt<P: Serialize + Sync>(
         &self,
         call: Call<'_>,
@@ -214,7 +214,7 @@ impl TelegramClient {
             self.shared.dates.heard(answer);
         }
         match &answer {
-            // A gateway with nothing behind it is no answer of Telegram's.
+            // A gateway with nothing behind it does not answer for Telegram.
             Ok(answer) if matches!(answer.status.as_u16(), 502..=504) => breaker.failed(),
             Ok(_) => breaker.answered(probe),
             Err(_) => breaker.failed(),
@@ -236,14 +236,14 @@ fn open() -> TelegramError {
     TelegramError::Unreachable("breaker open".to_owned())
 }
 
-/// What an exchange without answer means.
+/// Converts the error of an exchange without an answer.
 fn lost(call: &Call<'_>, error: reqwest::Error) -> TelegramError {
     let definite = error.is_connect() || error.is_builder() || call.effect != Effect::Write;
     let reason = without(call.token, told(&error.without_url()));
     if definite { TelegramError::Unreachable(reason) } else { TelegramError::Unknown(reason) }
 }
 
-/// An error and its causes in one line.
+/// Formats an error and its causes in one line.
 fn told(error: &dyn StdError) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
@@ -258,13 +258,13 @@ fn told(error: &dyn StdError) -> String {
     line
 }
 
-/// A text without the token (I12).
+/// Returns a text without the token (I12).
 pub(super) fn without(token: &SecretString, text: String) -> String {
     let token = token.expose_secret();
     if !token.is_empty() && text.contains(token) { text.replace(token, "[token]") } else { text }
 }
 
-/// Counts a call and, unless Telegram was asked to wait, times it.
+/// Counts a call and, unless Telegram was asked to wait, measures its time.
 pub(super) fn record<T>(method: &'static str, started: Option<Instant>, outcome: &Result<T, TelegramError>) {
     let status = match outcome {
         Ok(_) => "ok",

@@ -1,8 +1,8 @@
-//! An update's JSON to what it means to the fleet. Layer `adapters`. Keeps I7.
+//! Decodes an update's JSON into its meaning for the fleet. Layer `adapters`. Keeps I7.
 //!
-//! Never fails: JSON that is no update becomes `Event::Undecodable`, a kind that the fleet does not use
-//! `Event::Other`. A field that cannot be read counts as absent; a message needs its id, date and chat. One that carries
-//! neither words nor any known media counts as a service message.
+//! Decoding never fails: JSON that is no update becomes `Event::Undecodable`, a kind that the fleet does not use
+//! becomes `Event::Other`. A field that cannot be read counts as absent; a message needs its id, date and chat. A
+//! message that carries neither words nor any known media counts as a service message.
 
 use botfleet_actors::domain::ids::{MessageId, TelegramChatId, TelegramUserId, ThreadId};
 use botfleet_actors::domain::incoming::{
@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 
 use super::{lenient, redact, rich, wire};
 
-/// The forum topic that must be left out in requests.
+/// Id of the forum topic that must be left out in requests.
 ///
 /// # Source
 /// tdlib/telegram-bot-api: the General topic has the id 1.
@@ -27,7 +27,7 @@ pub const GENERAL_TOPIC: i64 = 1;
 /// Bot API, Message: `from` for messages sent on behalf of a chat.
 const ANONYMOUS_ADMIN: i64 = 1_087_968_824;
 
-/// Reads stored updates again.
+/// Decodes stored updates again.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TelegramDecoder;
 
@@ -41,12 +41,12 @@ impl UpdateDecoder for TelegramDecoder {
     }
 }
 
-/// The id of an update, when it has one, and its meaning.
+/// Returns the id of an update, when it has one, and its meaning.
 pub fn read(raw: &str) -> (Option<i64>, Incoming) {
     match serde_json::from_str(raw) {
         Ok(update) => read_update(update),
         Err(error) => {
-            // A name of a field may hold half a character, too.
+            // The name of a field may hold half a character, too.
             let whole = lenient::with_whole_characters(raw);
             match serde_json::from_str(&whole) {
                 Ok(update) => read_update(update),
@@ -56,7 +56,7 @@ pub fn read(raw: &str) -> (Option<i64>, Incoming) {
     }
 }
 
-/// Reads a payload as `$type` and gives it to `$meaning`; without what cannot be read, if anything cannot.
+/// Reads a payload as `$type` and gives it to `$meaning`. Where a part cannot be read, the rest is read without it.
 macro_rules! read_as {
     ($type:ty, $name:expr, $payload:expr, $meaning:expr) => {
         match serde_json::from_str::<$type>($payload.get()) {
@@ -89,7 +89,7 @@ fn read_update(update: wire::Update<'_>) -> (Option<i64>, Incoming) {
     (update.update_id, incoming)
 }
 
-/// What was wrong; serde's own words may quote the message, so that they are not kept.
+/// Names the place of the fault. serde's own words may quote the message, so they are not kept.
 fn reason(what: &str, error: &serde_json::Error) -> String {
     format!("{what}: unexpected JSON at column {}", error.column())
 }
@@ -102,7 +102,7 @@ fn other(name: &str, payload: &RawValue) -> Incoming {
     place(Some(payload), Event::Other { name: name.to_owned() })
 }
 
-/// In the chat that a payload names, if it can be read.
+/// Puts an event into the chat that a payload names, if the chat can be read.
 fn place(payload: Option<&RawValue>, event: Event) -> Incoming {
     let Some(payload) = payload else { return within(None, event) };
     let read = |json: &str| serde_json::from_str::<wire::InChat<'_>>(json).is_ok();
@@ -112,7 +112,7 @@ fn place(payload: Option<&RawValue>, event: Event) -> Incoming {
     within(place.as_ref().and_then(|place| place.chat.as_ref()), event)
 }
 
-/// A payload without a field that it cannot do without.
+/// Makes the event of a payload that lacks a required field.
 fn lacking(what: &str, field: &str, chat: Option<&wire::Chat<'_>>) -> Incoming {
     within(chat, Event::Undecodable { reason: format!("{what}: missing field `{field}`") })
 }
@@ -122,7 +122,7 @@ fn within(chat: Option<&wire::Chat<'_>>, event: Event) -> Incoming {
     Incoming { chat: chat.map(|(id, _)| id), chat_kind: chat.map_or(ChatKind::None, |(_, kind)| kind), event }
 }
 
-/// What kind of chat it is.
+/// Returns the kind of a chat.
 pub fn chat_kind(chat: &wire::Chat<'_>) -> ChatKind {
     match chat.kind.as_ref() {
         "private" => ChatKind::Private,
@@ -133,7 +133,7 @@ pub fn chat_kind(chat: &wire::Chat<'_>) -> ChatKind {
     }
 }
 
-/// The name of a chat as people see it.
+/// Returns the name of a chat as people see it.
 pub fn chat_name(chat: &wire::Chat<'_>) -> String {
     chat.title.as_deref().or(chat.first_name.as_deref()).unwrap_or_default().to_owned()
 }
@@ -186,7 +186,7 @@ fn posted(what: &str, message: wire::Message<'_>, edited: bool) -> Incoming {
     Incoming { event: if edited { Event::Edited(read) } else { Event::Message(read) }, ..place }
 }
 
-/// What a message shows of the one that it replies to.
+/// Reads the parts that a message shows of the one that it replies to.
 fn quoted(shown: wire::Shown<'_>, part: Option<String>) -> Quoted {
     let (user, chat, hidden) = match shown.origin {
         Some(origin) => (origin.sender_user, origin.sender_chat.or(origin.chat), origin.sender_user_name),
@@ -217,13 +217,13 @@ fn quoted(shown: wire::Shown<'_>, part: Option<String>) -> Quoted {
     }
 }
 
-/// The words of a rich message, and the entities in them.
+/// Returns the words of a rich message, and the entities in them.
 fn rich(message: Option<wire::RichMessage<'_>>) -> Option<(String, Vec<Entity>)> {
     let blocks = lenient::value(message?.blocks?.get())?;
     Some(rich::words(&blocks)).filter(|(words, _)| !words.is_empty())
 }
 
-/// The words of a poll or a checklist: a line for what it is about, and one for each choice or task.
+/// Returns the words of a poll or a checklist: a line for its subject, and one for each choice or task.
 fn listed(poll: Option<wire::Poll>, checklist: Option<wire::Checklist>) -> Option<String> {
     let (title, lines) = match (poll, checklist) {
         (Some(poll), _) => (poll.question, poll.options),
@@ -235,7 +235,7 @@ fn listed(poll: Option<wire::Poll>, checklist: Option<wire::Checklist>) -> Optio
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
-/// Those that can be read.
+/// Reads the entities that can be read.
 fn entities(entities: Vec<wire::Entity<'_>>) -> Vec<Entity> {
     entities.into_iter().filter_map(entity).collect()
 }
@@ -269,7 +269,7 @@ fn author(message: &wire::Message<'_>, chat: &wire::Chat<'_>) -> Author {
     }
 }
 
-/// Who stands behind a message sent in the name of a chat: its own administrators, or a channel.
+/// Returns who stands behind a message sent in the name of a chat: its own administrators, or a channel.
 fn stand_in(sender: &wire::Chat<'_>, chat: &wire::Chat<'_>) -> AuthorKind {
     if sender.id == chat.id { AuthorKind::Anonymous } else { AuthorKind::Channel }
 }
@@ -357,7 +357,7 @@ fn reacted(what: &str, reaction: wire::MessageReaction<'_>) -> Incoming {
     within(Some(chat), event)
 }
 
-/// A reaction that is no plain emoji keeps its name, so that it is not taken for a reaction taken back.
+/// Returns a reaction's emoji. Another kind keeps its name, so that it is not taken for a reaction taken back.
 fn emoji(reaction: wire::Reaction<'_>) -> String {
     match (reaction.emoji, reaction.custom_emoji_id) {
         (Some(emoji), _) => emoji,

@@ -1,6 +1,6 @@
-//! Calls whose answer a person wants to see: what `botfleet check --online` asks. Layer `adapters`. Keeps I12.
+//! Makes calls whose answer a person wants to see, for `botfleet check --online`. Layer `adapters`. Keeps I12.
 //!
-//! No poll among them: nothing is confirmed, and a running fleet meets no 409.
+//! No call is a poll: nothing is confirmed, and a running fleet meets no 409.
 
 use botfleet_actors::ports::telegram::TelegramError;
 use reqwest::header::DATE;
@@ -10,26 +10,26 @@ use serde_json::Value;
 use super::answer;
 use super::client::{Call, Effect, TelegramClient, without};
 
-/// An answer of the Bot API with what surrounds it.
+/// An answer of the Bot API, with status, body and date.
 #[derive(Debug)]
 pub struct Inquiry {
-    /// The result, or why there is none.
+    /// The result, or the reason why there is none.
     pub result: Result<Value, TelegramError>,
     /// The HTTP status; 0 when nothing was answered.
     pub status: u16,
-    /// The whole body as JSON, without the token; `Null` when it was none.
+    /// The whole body as JSON, without the token; `Null` when the body was no JSON.
     pub body: Value,
     /// The server's clock as its `Date` header tells it, in seconds since 1970.
     pub date: Option<i64>,
 }
 
 impl TelegramClient {
-    /// Asks something that changes nothing.
+    /// Makes a call that changes nothing.
     pub async fn inquire(&self, token: &SecretString, method: &str, parameters: &Value) -> Inquiry {
         self.look(token, method, parameters, Effect::Probe).await
     }
 
-    /// Does something once, and shows what was answered.
+    /// Makes a call that changes something, once, and returns the answer.
     pub async fn try_out(&self, token: &SecretString, method: &str, parameters: &Value) -> Inquiry {
         self.look(token, method, parameters, Effect::Write).await
     }

@@ -1,8 +1,8 @@
-//! JSON of which some parts cannot be read. Layer `adapters`. Keeps I7.
+//! Reads JSON of which some parts cannot be read. Layer `adapters`. Keeps I7.
 //!
-//! A field that cannot be read counts as absent, alone: what stands beside it, also within the same object or list, is
-//! read. Half of a surrogate pair in a text is one unreadable character. None of this costs anything for JSON that is as
-//! it should be: whoever reads comes here only after that failed.
+//! A field that cannot be read counts as absent, alone: its neighbours, also within the same object or list, are read.
+//! Half of a surrogate pair in a text is one unreadable character. Sound JSON pays nothing for this: a reader comes
+//! here only after reading failed.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -10,13 +10,13 @@ use std::collections::HashSet;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-/// Objects and lists within one another that are mended: a message's entity's user's field is the deepest that is read.
+/// Depth of objects and lists that are mended: the deepest field that is read is one of a message's entity's user.
 const MENDED_DEPTH: u32 = 8;
 
-/// Objects and lists within one another that are kept as values.
+/// Depth of objects and lists that are kept as values.
 const VALUE_DEPTH: u32 = 64;
 
-/// As much of `raw` as `reads` can read; `None` when it is not even an object of JSON.
+/// Returns as much of `raw` as `reads` can read; `None` when nothing of it can be read.
 pub(super) fn mended(raw: &str, reads: &dyn Fn(&str) -> bool) -> Option<String> {
     let raw = with_whole_characters(raw);
     if reads(&raw) { Some(raw.into_owned()) } else { mend(&raw, reads, MENDED_DEPTH) }
@@ -44,7 +44,7 @@ fn mend(raw: &str, reads: &dyn Fn(&str) -> bool, depth: u32) -> Option<String> {
     reads(&mended).then_some(mended)
 }
 
-/// `raw` as an object, whatever cannot be read in it left out; `None` when it is no object.
+/// Reads `raw` as an object, without the parts that cannot be read; `None` when it is no object.
 pub(super) fn object(raw: &str) -> Option<Map<String, Value>> {
     match serde_json::from_str(raw) {
         Ok(object) => Some(object),
@@ -55,7 +55,7 @@ pub(super) fn object(raw: &str) -> Option<Map<String, Value>> {
     }
 }
 
-/// `raw` as a value, whatever cannot be read in it left out.
+/// Reads `raw` as a value, without the parts that cannot be read.
 pub(super) fn value(raw: &str) -> Option<Value> {
     value_within(&with_whole_characters(raw), VALUE_DEPTH)
 }
@@ -73,7 +73,7 @@ fn value_within(raw: &str, depth: u32) -> Option<Value> {
     Some(Value::Array(parts.into_iter().filter_map(|part| value_within(part.get(), deeper)).collect()))
 }
 
-/// Puts the replacement character for each half of a surrogate pair that stands alone in a JSON string.
+/// Replaces each half of a surrogate pair that stands alone in a JSON string by the replacement character.
 pub(super) fn with_whole_characters(raw: &str) -> Cow<'_, str> {
     let mut mended: Option<String> = None;
     let mut copied = 0;
@@ -100,7 +100,7 @@ pub(super) fn with_whole_characters(raw: &str) -> Cow<'_, str> {
     }
 }
 
-/// The UTF-16 unit whose escape begins at `at`.
+/// Returns the UTF-16 unit whose escape begins at `at`.
 fn unit(raw: &str, at: usize) -> Option<u16> {
     let digits = raw.get(at..at + 6)?.strip_prefix("\\u")?;
     digits.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16).ok()).flatten()

@@ -2,20 +2,20 @@
 //!
 //! | file | role |
 //! |---|---|
-//! | `settings` | what an operator may set |
+//! | `settings` | the settings of the adapter |
 //! | `client` | the shared HTTP client: one attempt of one call |
 //! | `breaker` | stops the sends while Telegram cannot be reached; polls probe it |
-//! | `answer` | an HTTP answer, read and classified |
+//! | `answer` | reads and classifies an HTTP answer |
 //! | `bot` | `BotApi` for one token |
-//! | `secret` | what Telegram must show with an update that it brings |
+//! | `secret` | the secret that Telegram must show with an update that it brings |
 //! | `wire` | the parts of an update's JSON that the fleet reads |
-//! | `decode` | an update's JSON to `Incoming` |
+//! | `decode` | decodes an update's JSON into `Incoming` |
 //! | `inquiry` | calls whose answer a person wants to see |
-//! | `lenient` | JSON of which some parts cannot be read |
+//! | `lenient` | reads JSON of which some parts cannot be read |
 //! | `rich` | the words of a rich message |
-//! | `redact` | an update without people who do not want to be in it |
+//! | `redact` | takes people who do not want to be in it out of an update |
 //!
-//! Requests are teloxide's payloads; why its client and its incoming types are not used: ADR 0003.
+//! Requests are teloxide's payloads. ADR 0003 says why teloxide's client and its incoming types are not used.
 
 pub mod answer;
 pub mod bot;

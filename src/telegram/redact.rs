@@ -1,8 +1,8 @@
-//! Takes people out of an update: their own words, and what others quote of them. Layer `adapters`.
+//! Takes people out of an update: their own words, and quotations of them by others. Layer `adapters`.
 //!
-//! It works on Telegram's JSON as it is, so that fields that the fleet does not read are not kept either: of a message
-//! that is quoted only its id, date, chat and sender's id remain. Each message is judged by its own date, also one that its
-//! author quotes anew.
+//! Telegram's JSON itself is changed, so that fields that the fleet does not read are not kept either: of a message
+//! that is quoted only its id, date, chat, thread and sender's id remain. Each message is judged by its own date, also
+//! one that its author quotes anew.
 
 use botfleet_actors::domain::ids::TelegramUserId;
 use botfleet_actors::domain::incoming::{Entity, EntityKind, command_word};
@@ -12,31 +12,31 @@ use serde_json::{Map, Value, json};
 
 use super::lenient;
 
-/// The kinds of updates that hold somebody's words or doings.
+/// Kinds of updates that hold a message.
 const WORDS: [&str; 4] = ["message", "edited_message", "channel_post", "edited_channel_post"];
 
-/// What tells of a bot's own place in a chat, whoever gave it.
+/// Kind of an update about a bot's own place in a chat, whoever changed the place.
 const PLACE: &str = "my_chat_member";
 
 /// Fields of a message that hold another message, or part of one.
 const QUOTES: [&str; 3] = ["reply_to_message", "pinned_message", "external_reply"];
 
-/// Who called the guest bot that wrote a message.
+/// Field with the user who called the guest bot that wrote a message.
 const CALLER: &str = "guest_bot_caller_user";
 
-/// What remains of a message that is quoted.
+/// Fields that remain of a message without its words.
 const SKELETON: [&str; 4] = ["message_id", "date", "chat", "message_thread_id"];
 
-/// Whether the words of somebody from that time are to go.
+/// Tells whether a person's words from that time have to go.
 type Gone<'a> = &'a dyn Fn(TelegramUserId, Timestamp) -> bool;
 
-/// The update without people of whom `gone` is true; `None` when it holds none of theirs.
+/// Returns the update without people of whom `gone` is true; `None` when it holds nothing of theirs.
 pub(super) fn without(raw: &str, gone: Gone<'_>) -> Option<String> {
     let mut update = lenient::object(raw)?;
     let doings = update.iter().filter(|(kind, _)| !WORDS.contains(&kind.as_str()) && *kind != PLACE);
     let does = |doing: &Value| {
         let by = ["user", "from", "actor_user", "voter"].into_iter().find_map(|field| id_of(doing.get(field)));
-        // What tells no date happens now.
+        // An update without a date happens now.
         by.is_some_and(|by| gone(by, dated(doing.get("date")).unwrap_or(Timestamp::from_millis(i64::MAX))))
     };
     if doings.map(|(_, doing)| doing).any(does) {
@@ -53,7 +53,7 @@ pub(super) fn without(raw: &str, gone: Gone<'_>) -> Option<String> {
             update.insert(kind.to_owned(), Value::Object(rest));
             return serde_json::to_string(&update).ok();
         }
-        // A forwarded message is its first author's words, whoever brings it here.
+        // A forwarded message holds the words of its first author, whoever brings it here.
         if is_forwarded(message, gone) {
             return Some(TOMBSTONE.to_owned());
         }
@@ -66,24 +66,24 @@ fn id_of(user: Option<&Value>) -> Option<TelegramUserId> {
     user?.get("id")?.as_i64().map(TelegramUserId)
 }
 
-/// The date of a message or its origin, in seconds.
+/// Reads the date of a message or its origin, given in seconds.
 fn dated(date: Option<&Value>) -> Option<Timestamp> {
     Some(Timestamp::from_millis(date?.as_i64()?.saturating_mul(1_000)))
 }
 
-/// From when the words of a message are: an edit is said anew. Without a date they are as old as can be.
+/// Returns the time of a message's words: an edit is said anew. Words without a date are as old as can be.
 fn said_at(message: &Map<String, Value>) -> Timestamp {
     let date = dated(message.get("edit_date")).max(dated(message.get("date")));
     date.unwrap_or(Timestamp::from_millis(i64::MIN))
 }
 
-/// From when the words of a quoted message are: what was edited since may hold them still.
+/// Returns the time of a quoted message's words: its first date, since an edit may hold them still.
 fn quoted_at(message: &Map<String, Value>) -> Timestamp {
     let origin = message.get("origin").and_then(|origin| dated(origin.get("date")));
     dated(message.get("date")).or(origin).unwrap_or(Timestamp::from_millis(i64::MIN))
 }
 
-/// Whether a message was first said by somebody whose words are to go.
+/// Returns whether a message was first said by somebody whose words have to go.
 fn is_forwarded(message: &Map<String, Value>, gone: Gone<'_>) -> bool {
     let Some(origin) = message.get("forward_origin") else { return false };
     let date = dated(origin.get("date")).unwrap_or(Timestamp::from_millis(i64::MIN));
@@ -94,7 +94,7 @@ fn author_of(message: &Map<String, Value>) -> Option<TelegramUserId> {
     id_of(message.get("from")).or_else(|| id_of(message.get("origin")?.get("sender_user")))
 }
 
-/// The word of a command at the very beginning of a text or caption.
+/// Returns the command at the very beginning of a text or caption.
 fn command_of(message: &Map<String, Value>) -> Option<String> {
     let (text, marks) = match message.get("text").and_then(Value::as_str) {
         Some(text) => (text, "entities"),
@@ -113,7 +113,7 @@ fn command_of(message: &Map<String, Value>) -> Option<String> {
     command_word(text, &entities).map(str::to_owned)
 }
 
-/// A message without words and names.
+/// Copies a message without words and names.
 fn skeleton(message: &Map<String, Value>) -> Map<String, Value> {
     let mut rest: Map<String, Value> = message
         .iter()
@@ -126,7 +126,7 @@ fn skeleton(message: &Map<String, Value>) -> Map<String, Value> {
     rest
 }
 
-/// Cuts what a message quotes of those who are gone; whether there was anything.
+/// Cuts quotations of people who are gone out of a message; returns whether there were any.
 fn cut_quotes(message: &mut Map<String, Value>, gone: Gone<'_>) -> bool {
     let mut cut = false;
     let mut of_theirs = false;

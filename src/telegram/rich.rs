@@ -1,7 +1,7 @@
-//! The words of a rich message. Layer `adapters`.
+//! Collects the words of a rich message. Layer `adapters`.
 //!
-//! Blocks and styles have more than fifty kinds, and new ones come with each version of the Bot API; so words are looked
-//! for by the few names of fields under which every kind holds them, and what has other names is left out.
+//! Blocks and styles have more than fifty kinds, and new ones come with each version of the Bot API. So words are
+//! looked for under the few names of fields that hold them in every kind; fields with other names are left out.
 //!
 //! # Source
 //! Bot API 10.3: `RichMessage`, `RichBlock`, `RichText` (a text, a list of these, or an object with one in `text`).
@@ -11,20 +11,20 @@ use botfleet_actors::domain::incoming::{Entity, EntityKind};
 use botfleet_actors::domain::text::utf16_units;
 use serde_json::Value;
 
-/// Fields that hold words or what holds words, in the order in which they are read.
+/// Fields that hold words, directly or deeper, in the order in which they are read.
 const WORDS: [&str; 10] =
     ["summary", "text", "expression", "alternative_text", "blocks", "items", "cells", "caption", "credit", "title"];
 
 /// Fields whose values stand in a line of their own.
 const LINES: [&str; 4] = ["blocks", "items", "cells", "caption"];
 
-/// A block of what a model thinks, not of what is said.
+/// Kind of a block that holds the thinking of a model, not its words.
 const THINKING: &str = "thinking";
 
-/// Objects and lists within one another that are read.
+/// Depth of objects and lists that are read.
 const DEPTH: u32 = 32;
 
-/// The text of these blocks, and the entities in it that the fleet reads.
+/// Returns the text of these blocks, and the entities in it that the fleet reads.
 pub(super) fn words(blocks: &Value) -> (String, Vec<Entity>) {
     let mut words = Words::default();
     words.read(blocks, true, DEPTH);

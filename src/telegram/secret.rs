@@ -1,15 +1,15 @@
-//! What Telegram must show with every update that it brings to a webhook. Layer `adapters`. Keeps I12.
+//! Makes the secret that Telegram must show with every update that it brings to a webhook. Layer `adapters`. Keeps I12.
 //!
-//! It is made of the token, so that every node that has the token makes the same, and a new token makes another.
+//! The secret is made of the token: every node that has the token makes the same, and a new token makes another.
 
 use botfleet_actors::ports::telegram::WebhookSecret;
 use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 
-/// What the key of a webhook's secret is made for; another version would be another secret.
+/// Label of a webhook's secret; another version of the label would make another secret.
 const WEBHOOK_LABEL: &[u8] = b"botfleet webhook secret 1";
 
-/// HMAC-SHA256 of a label under the token: nobody can guess it, and it does not give the token away.
+/// Returns the HMAC-SHA256 of a label under the token: nobody can guess it, and it does not give the token away.
 pub fn webhook_secret(token: &SecretString) -> WebhookSecret {
     let key = hmac::Key::new(hmac::HMAC_SHA256, token.expose_secret().as_bytes());
     let tag = hmac::sign(&key, WEBHOOK_LABEL);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-/// How the fleet reaches Telegram.
+/// Settings of the connection to Telegram.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TelegramSettings {
@@ -20,16 +20,16 @@ pub struct TelegramSettings {
     /// Most time for a call that is no poll, from its start to the end of its answer.
     #[serde(with = "humantime_serde")]
     pub request_timeout: Duration,
-    /// What a poll may take beyond the time that Telegram was asked to wait.
+    /// Most time that a poll may take beyond the time that Telegram was asked to wait.
     #[serde(with = "humantime_serde")]
     pub poll_margin: Duration,
-    /// An idle connection is closed after this; shorter than Telegram's own limit, so that no send meets a
+    /// Time after which an idle connection is closed; shorter than Telegram's own limit, so that no send meets a
     /// connection that Telegram is just closing.
     #[serde(with = "humantime_serde")]
     pub idle_timeout: Duration,
-    /// This many failures in a row, with no answer between, open the breaker.
+    /// Number of failures in a row, with no answer between, that open the breaker.
     pub breaker_failures: NonZeroU32,
-    /// How long the breaker stays open unless a poll succeeds.
+    /// Time for which the breaker stays open unless a poll succeeds.
     #[serde(with = "humantime_serde")]
     pub breaker_open_for: Duration,
 }

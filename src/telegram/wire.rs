@@ -1,10 +1,11 @@
 //! The parts of an update's JSON that the fleet reads. Layer `adapters`.
 //!
-//! Narrow on purpose: whatever Telegram adds beside these fields, or as a new kind of entity, media or service
-//! message, changes nothing here. Strings that every update holds are borrowed from its JSON where it has no escapes.
+//! The types are narrow on purpose: whatever Telegram adds beside these fields, or as a new kind of entity, media or
+//! service message, changes nothing here. Strings that every update holds are borrowed from its JSON where it has no
+//! escapes.
 //!
 //! No field is required here: `decode` says which ones a message cannot do without (`message_id`, `date`, `chat`), and
-//! `lenient` drops those that cannot be read, one by one.
+//! `lenient` drops fields that cannot be read, one by one.
 //!
 //! # Source
 //! Checked against Bot API 10.3 (2026-08-24):
@@ -23,9 +24,10 @@
 //! | `MessageReactionUpdated` | `chat`, `message_id`, `user`, `actor_chat`, `date`, `new_reaction` |
 //! | `ChatMemberUpdated` | `chat`, `new_chat_member` |
 //!
-//! Not read, each on purpose: `guest_message`, since no bot of the fleet is a guest elsewhere; `ephemeral_message_id` and
-//! `receiver_user`, since nothing answers an ephemeral message in kind; `community_chat_added`, `community_chat_removed`
-//! and other service messages, which are entries of the kind `member` by having neither words nor media.
+//! Not read, each on purpose: `guest_message`, since no bot of the fleet is a guest elsewhere; `ephemeral_message_id`
+//! and `receiver_user`, since nothing answers an ephemeral message with another one; `community_chat_added`,
+//! `community_chat_removed` and other service messages, which are entries of the kind `member` by having neither words
+//! nor media.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -34,7 +36,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// An update: its id, and the name and JSON of what it carries.
+/// An update: its id, and the name and JSON of its payload.
 #[derive(Debug, Default)]
 pub struct Update<'a> {
     /// `update_id`; without one the update can neither be kept nor confirmed.
@@ -79,25 +81,25 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 /// Chat.
 #[derive(Debug, Deserialize)]
 pub struct Chat<'a> {
-    /// Its id.
+    /// Id of the chat.
     pub id: Option<i64>,
     /// `private`, `group`, `supergroup` or `channel`.
     #[serde(borrow, default, rename = "type")]
     pub kind: Cow<'a, str>,
-    /// Groups and channels have one.
+    /// Title of a group or channel.
     pub title: Option<String>,
-    /// Without `@`.
+    /// Username, without `@`.
     pub username: Option<String>,
-    /// Of a private chat's person.
+    /// First name of the person in a private chat.
     pub first_name: Option<String>,
 }
 
 /// User.
 #[derive(Debug, Deserialize)]
 pub struct User<'a> {
-    /// Its id.
+    /// Id of the user.
     pub id: Option<i64>,
-    /// Whether it is a bot, or one of Telegram's stand-ins for people.
+    /// Set for a bot, and for Telegram's stand-ins for people.
     #[serde(default)]
     pub is_bot: bool,
     /// First name.
@@ -105,81 +107,81 @@ pub struct User<'a> {
     pub first_name: Cow<'a, str>,
     /// Last name.
     pub last_name: Option<String>,
-    /// Without `@`.
+    /// Username, without `@`.
     pub username: Option<String>,
 }
 
 /// `MessageEntity`.
 #[derive(Debug, Deserialize)]
 pub struct Entity<'a> {
-    /// Its kind.
+    /// Kind of the entity.
     #[serde(borrow, default, rename = "type")]
     pub kind: Cow<'a, str>,
     /// First UTF-16 unit.
     pub offset: Option<usize>,
     /// Number of UTF-16 units.
     pub length: Option<usize>,
-    /// Of a `text_mention`.
+    /// User of a `text_mention`.
     #[serde(borrow)]
     pub user: Option<User<'a>>,
 }
 
-/// A message that another one shows with itself: `reply_to_message`, or `ExternalReplyInfo`, which has an origin instead of
-/// an author and no words of its own but a poll's.
+/// A message that another one shows with itself: `reply_to_message`, or `ExternalReplyInfo`, which has an origin
+/// instead of an author and no words of its own but a poll's.
 #[derive(Debug, Deserialize)]
 pub struct Shown<'a> {
-    /// Its id.
+    /// Id of the message.
     pub message_id: Option<i64>,
-    /// Who wrote it.
+    /// The author.
     #[serde(borrow)]
     pub from: Option<User<'a>>,
-    /// In whose name it was sent.
+    /// The chat in whose name the message was sent.
     #[serde(borrow)]
     pub sender_chat: Option<Chat<'a>>,
-    /// Where it comes from.
+    /// The origin.
     #[serde(borrow)]
     pub origin: Option<Origin<'a>>,
-    /// Its text.
+    /// The text.
     pub text: Option<String>,
-    /// Its caption.
+    /// The caption.
     pub caption: Option<String>,
-    /// Its words in blocks.
+    /// The words in blocks.
     #[serde(borrow)]
     pub rich_message: Option<RichMessage<'a>>,
-    /// Its poll.
+    /// The poll.
     pub poll: Option<Poll>,
-    /// Its checklist.
+    /// The checklist.
     pub checklist: Option<Checklist>,
-    /// Its photo.
+    /// The photo.
     pub photo: Option<IgnoredAny>,
-    /// Its sticker.
+    /// The sticker.
     pub sticker: Option<IgnoredAny>,
-    /// Its voice message.
+    /// The voice message.
     pub voice: Option<IgnoredAny>,
-    /// Its video.
+    /// The video.
     pub video: Option<IgnoredAny>,
-    /// Its audio.
+    /// The audio.
     pub audio: Option<IgnoredAny>,
-    /// Its animation.
+    /// The animation.
     pub animation: Option<IgnoredAny>,
-    /// Its document.
+    /// The document.
     pub document: Option<IgnoredAny>,
-    /// Its location.
+    /// The location.
     pub location: Option<IgnoredAny>,
 }
 
 /// `MessageOrigin`, of any kind.
 #[derive(Debug, Deserialize)]
 pub struct Origin<'a> {
-    /// Of the kind `user`.
+    /// The sender, of the kind `user`.
     #[serde(borrow)]
     pub sender_user: Option<User<'a>>,
-    /// Of the kind `hidden_user`.
+    /// The sender's name, of the kind `hidden_user`.
     pub sender_user_name: Option<String>,
-    /// Of the kind `chat`.
+    /// The sending chat, of the kind `chat`.
     #[serde(borrow)]
     pub sender_chat: Option<Chat<'a>>,
-    /// Of the kind `channel`.
+    /// The channel, of the kind `channel`.
     #[serde(borrow)]
     pub chat: Option<Chat<'a>>,
 }
@@ -187,16 +189,16 @@ pub struct Origin<'a> {
 /// `TextQuote`.
 #[derive(Debug, Deserialize)]
 pub struct Quote {
-    /// The words chosen.
+    /// The chosen words.
     pub text: Option<String>,
 }
 
 /// Poll.
 #[derive(Debug, Deserialize)]
 pub struct Poll {
-    /// What it asks.
+    /// The question.
     pub question: Option<String>,
-    /// What may be answered.
+    /// The possible answers.
     #[serde(default)]
     pub options: Vec<Worded>,
 }
@@ -204,9 +206,9 @@ pub struct Poll {
 /// Checklist.
 #[derive(Debug, Deserialize)]
 pub struct Checklist {
-    /// Its title.
+    /// The title.
     pub title: Option<String>,
-    /// Its tasks.
+    /// The tasks.
     #[serde(default)]
     pub tasks: Vec<Worded>,
 }
@@ -214,7 +216,7 @@ pub struct Checklist {
 /// `PollOption` or `ChecklistTask`.
 #[derive(Debug, Deserialize)]
 pub struct Worded {
-    /// Its words.
+    /// The words.
     pub text: Option<String>,
 }
 
@@ -230,7 +232,7 @@ pub struct Attachment {
 /// `RichMessage`.
 #[derive(Debug, Deserialize)]
 pub struct RichMessage<'a> {
-    /// Its blocks, of more than twenty kinds.
+    /// The blocks, of more than twenty kinds.
     #[serde(borrow)]
     pub blocks: Option<&'a RawValue>,
 }
@@ -238,38 +240,38 @@ pub struct RichMessage<'a> {
 /// Message.
 #[derive(Debug, Deserialize)]
 pub struct Message<'a> {
-    /// Its id in the chat.
+    /// Id of the message in the chat.
     pub message_id: Option<i64>,
     /// Seconds since the Unix epoch.
     pub date: Option<i64>,
-    /// Where.
+    /// The chat.
     #[serde(borrow)]
     pub chat: Option<Chat<'a>>,
     /// Topic, or the root of a thread of comments.
     pub message_thread_id: Option<i64>,
-    /// Whether the thread is a forum topic.
+    /// Set when the thread is a forum topic.
     #[serde(default)]
     pub is_topic_message: bool,
-    /// Who sent it.
+    /// The sender.
     #[serde(borrow)]
     pub from: Option<User<'a>>,
-    /// In whose name it was sent.
+    /// The chat in whose name the message was sent.
     #[serde(borrow)]
     pub sender_chat: Option<Chat<'a>>,
-    /// Whether it is a post of the linked channel.
+    /// Set for a post of the linked channel.
     #[serde(default)]
     pub is_automatic_forward: bool,
-    /// When it was edited.
+    /// Time of the edit, in seconds since the Unix epoch.
     pub edit_date: Option<i64>,
-    /// What it replies to, in the same chat.
+    /// The message that is replied to, in the same chat.
     #[serde(borrow)]
     pub reply_to_message: Option<Shown<'a>>,
-    /// What it replies to in another chat or topic.
+    /// The message that is replied to in another chat or topic.
     #[serde(borrow)]
     pub external_reply: Option<Shown<'a>>,
-    /// The part of that which it is about.
+    /// The quoted part of the message that is replied to.
     pub quote: Option<Quote>,
-    /// The album that it belongs to.
+    /// The album that the message belongs to.
     pub media_group_id: Option<String>,
     /// Text.
     pub text: Option<String>,
@@ -279,9 +281,9 @@ pub struct Message<'a> {
     /// Words in blocks instead of `text`.
     #[serde(borrow)]
     pub rich_message: Option<RichMessage<'a>>,
-    /// Who called the guest bot that wrote it.
+    /// The user who called the guest bot that wrote the message.
     pub guest_bot_caller_user: Option<IgnoredAny>,
-    /// In whose name the guest bot that wrote it was called.
+    /// The chat in whose name the guest bot that wrote the message was called.
     pub guest_bot_caller_chat: Option<IgnoredAny>,
     /// Caption of media.
     pub caption: Option<String>,
@@ -332,20 +334,20 @@ pub struct Message<'a> {
 /// `MessageReactionUpdated`.
 #[derive(Debug, Deserialize)]
 pub struct MessageReaction<'a> {
-    /// Where.
+    /// The chat.
     #[serde(borrow)]
     pub chat: Option<Chat<'a>>,
     /// The message reacted to.
     pub message_id: Option<i64>,
-    /// Who reacted.
+    /// The user who reacted.
     #[serde(borrow)]
     pub user: Option<User<'a>>,
-    /// In whose name an anonymous one reacted.
+    /// The chat in whose name somebody reacted anonymously.
     #[serde(borrow)]
     pub actor_chat: Option<Chat<'a>>,
     /// Seconds since the Unix epoch.
     pub date: Option<i64>,
-    /// What is set now.
+    /// The reactions that are set now.
     #[serde(borrow)]
     pub new_reaction: Option<Vec<Reaction<'a>>>,
 }
@@ -356,19 +358,19 @@ pub struct Reaction<'a> {
     /// `emoji`, `custom_emoji` or `paid`.
     #[serde(borrow, default, rename = "type")]
     pub kind: Cow<'a, str>,
-    /// Of the kind `emoji`.
+    /// The emoji, of the kind `emoji`.
     pub emoji: Option<String>,
-    /// Of the kind `custom_emoji`.
+    /// Id of the emoji, of the kind `custom_emoji`.
     pub custom_emoji_id: Option<String>,
 }
 
 /// `ChatMemberUpdated`.
 #[derive(Debug, Deserialize)]
 pub struct ChatMemberUpdated<'a> {
-    /// Where.
+    /// The chat.
     #[serde(borrow)]
     pub chat: Option<Chat<'a>>,
-    /// What the bot is there now.
+    /// The bot's membership from now on.
     #[serde(borrow)]
     pub new_chat_member: Option<ChatMember<'a>>,
 }
@@ -379,21 +381,21 @@ pub struct ChatMember<'a> {
     /// `creator`, `administrator`, `member`, `restricted`, `left` or `kicked`.
     #[serde(borrow)]
     pub status: Option<Cow<'a, str>>,
-    /// Of the status `restricted`.
+    /// Membership, under the status `restricted`.
     #[serde(default)]
     pub is_member: bool,
-    /// Of the status `restricted`.
+    /// Right to send messages, under the status `restricted`.
     #[serde(default)]
     pub can_send_messages: bool,
-    /// Of an administrator in a channel.
+    /// Right of an administrator to post in a channel.
     #[serde(default)]
     pub can_post_messages: bool,
 }
 
-/// The chat of whatever has one.
+/// The chat of any payload that has one.
 #[derive(Debug, Deserialize)]
 pub struct InChat<'a> {
-    /// Where.
+    /// The chat.
     #[serde(borrow)]
     pub chat: Option<Chat<'a>>,
 }

@@ -1,8 +1,8 @@
-//! What the instruction gate counts: `gate CASE UNITS` does so many units of one kind of work and ends.
+//! Does the work that the instruction gate counts: `gate CASE UNITS` does so many units of one kind of work and ends.
 //!
-//! `.ci/gate` runs it under callgrind twice, with N and with 2N units, and gates the difference for each unit, so that
-//! start-up does not count. Everything is seeded; time stands still for timers and is moved by hand for the rest. The
-//! allocator is the product's.
+//! `.ci/gate` runs this program under callgrind twice, with N and with 2N units, and gates the difference for each
+//! unit, so that start-up does not count. Everything is seeded; time stands still for timers and is moved by hand for
+//! the rest. The allocator is the product's.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
@@ -37,7 +37,7 @@ fn main() {
     }
 }
 
-/// Runs on one thread, with timers that never fire: how long the machine takes must not change how much it does.
+/// Runs the work on one thread, with timers that never fire: the machine's speed must not change the amount of work.
 fn in_still_time(work: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let (over, until_over) = mpsc::channel::<()>();

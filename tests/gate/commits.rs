@@ -1,4 +1,4 @@
-//! Group commits on SQLite: updates of as many bots as the batch has operations.
+//! Measures group commits on SQLite: updates of as many bots as the batch has operations.
 
 use botfleet::store::settings::StoreSettings;
 use botfleet::store::sqlite::SqliteStore;
@@ -7,7 +7,7 @@ use botfleet_actors::domain::ids::{BotId, ChatId};
 use botfleet_actors::ports::store::Store;
 use botfleet_actors::testkit::rows::{at, ingest, plan, update};
 
-/// `units` commits of `operations` each.
+/// Makes `units` commits of `operations` each.
 pub(super) async fn of(operations: i64, units: u64) {
     let folder = tempfile::tempdir().unwrap();
     let settings = StoreSettings { path: folder.path().join("fleet.db"), ..StoreSettings::default() };

@@ -1,4 +1,4 @@
-//! Parts of the engine alone: no store, no actors.
+//! Measures parts of the engine alone: no store, no actors.
 
 use std::collections::VecDeque;
 use std::hint::black_box;
@@ -24,7 +24,7 @@ const BOTS: i64 = 20;
 const WINDOW: i64 = 200;
 const PEOPLE: i64 = 6;
 
-/// Updates as Telegram words them.
+/// Updates as Telegram writes them.
 const UPDATES: [&str; 4] = [
     r#"{"update_id":1,"message":{"message_id":5,"from":{"id":42,"is_bot":false,"first_name":"Selin","username":"selin","language_code":"tr"},"chat":{"id":-1001,"title":"Bahçe","type":"supergroup"},"date":1790000000,"text":"@ada_bot bence de öyle, ama akşam yağmur yağacakmış diyorlar","entities":[{"offset":0,"length":8,"type":"mention"}]}}"#,
     r#"{"update_id":2,"message":{"message_id":6,"from":{"id":43,"is_bot":false,"first_name":"Tom"},"chat":{"id":-1001,"title":"Bahçe","type":"supergroup"},"date":1790000010,"reply_to_message":{"message_id":5,"from":{"id":42,"is_bot":false,"first_name":"Selin"},"chat":{"id":-1001,"title":"Bahçe","type":"supergroup"},"date":1790000000,"text":"@ada_bot bence de öyle"},"text":"has anybody been to the new place by the harbour yet?"}}"#,
@@ -67,7 +67,7 @@ impl Room {
         room
     }
 
-    /// Puts the message of that number at the end of the window: each third one is a bot's.
+    /// Puts the message of that number at the end of the window; each third message is a bot's.
     fn say(&mut self, number: i64) {
         let mut said = entry(self.chat.id, number, number);
         said.text = Some(sentence(number as u64, 10));
@@ -98,7 +98,7 @@ impl Room {
     }
 }
 
-/// What a message costs the director: the note, its link and the decision.
+/// Measures a message in the director: the note, its link and the decision.
 pub(super) fn director(units: u64) {
     let mut room = Room::new();
     let standing = Standing::default();
@@ -118,7 +118,7 @@ pub(super) fn director(units: u64) {
     }
 }
 
-/// A message is linked to one of those before it.
+/// Measures linking a message to one of those before it.
 pub(super) fn link(units: u64) {
     let mut room = Room::new();
     for unit in 1..=units {
@@ -129,7 +129,7 @@ pub(super) fn link(units: u64) {
     }
 }
 
-/// The request to a model.
+/// Measures building the request to a model.
 pub(super) fn prompt(units: u64) {
     let room = Room::new();
     let generator = Generator::new().unwrap();
@@ -154,7 +154,7 @@ pub(super) fn prompt(units: u64) {
     }
 }
 
-/// Updates are read.
+/// Measures reading updates.
 pub(super) fn decode(units: u64) {
     for unit in 0..units {
         black_box(TelegramDecoder.decode(black_box(UPDATES[unit as usize % UPDATES.len()])));

@@ -1,4 +1,4 @@
-//! A person's message on its whole way through a node on SQLite: update, decision, completion, guards, send, settlement.
+//! Measures a person's message through a whole node on SQLite: update, decision, completion, guards, send, settlement.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -21,7 +21,7 @@ use botfleet_actors::testkit::solo::Solo;
 
 use super::words::sentence;
 
-/// Between two messages of people.
+/// Time between two messages of people.
 const APART: Duration = Duration::from_secs(30);
 /// Telegram's id of the first chat of a plan.
 const CHAT: i64 = -2001;
@@ -41,7 +41,7 @@ impl Clock for Hand {
     }
 }
 
-/// One bot that answers each message; no guard, no limit.
+/// Measures one bot that answers each message; no guard, no limit.
 pub(super) async fn every(units: u64) {
     let mut plan = plan(1, 1);
     for chat in &mut plan.chats {
@@ -52,7 +52,7 @@ pub(super) async fn every(units: u64) {
     talk(plan, units).await;
 }
 
-/// Three bots that hear each message, of whom the one that is mentioned answers, through all guards.
+/// Measures three bots that hear each message; the one that is mentioned answers, through all guards.
 pub(super) async fn natural(units: u64) {
     let mut plan = plan(3, 1);
     for chat in &mut plan.chats {
@@ -108,7 +108,7 @@ async fn talk(mut plan: RosterPlan, units: u64) {
     node.killed().await;
 }
 
-/// What Telegram says of a person's message that mentions a bot.
+/// Returns the update of a person's message that mentions a bot.
 fn message(id: i64, date: Timestamp, called: i64, text: &str) -> String {
     let name = format!("@bot_{called}_bot");
     format!(
@@ -118,7 +118,7 @@ fn message(id: i64, date: Timestamp, called: i64, text: &str) -> String {
     )
 }
 
-/// Waits until so many more things of that kind happened.
+/// Waits until `count` more events of that kind have happened.
 async fn wait(node: &Solo, seen: &mut usize, count: usize, is_it: impl Fn(&Happening) -> bool) {
     let mut found = 0;
     loop {

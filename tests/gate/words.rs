@@ -1,6 +1,6 @@
-//! Texts that are never alike: seeded words.
+//! Makes texts that are never alike, of seeded words.
 
-/// So many words that nobody said before.
+/// Makes a text of so many words that nobody said before.
 pub(super) fn sentence(seed: u64, words: usize) -> String {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! `botfleet check` as a person runs it.
+//! Tests `botfleet check` as a person runs it.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

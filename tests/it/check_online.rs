@@ -1,4 +1,4 @@
-//! `botfleet check --online` as a person runs it, beside a running fleet.
+//! Tests `botfleet check --online` as a person runs it, beside a running fleet.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -28,7 +28,7 @@ async fn check(stage: &FleetStage, flags: &[&str]) -> (Option<i32>, Value, Strin
     (output.status.code(), serde_json::from_slice(&output.stdout).unwrap_or_default(), told)
 }
 
-/// What was found of a part that is not sound: `part subject: what -> remedy`.
+/// Returns the findings that are not sound, as `part subject: what -> remedy`.
 fn complaints(answer: &Value) -> Vec<String> {
     let complaint = |finding: &Value| {
         let text = |key: &str| finding[key].as_str().unwrap_or_default().to_owned();
@@ -99,7 +99,7 @@ async fn the_trial_leaves_nothing_behind_and_its_recording_replays_in_the_simula
     assert!(told.contains("no such chat"), "{told}");
 }
 
-/// The name of the first chat in a manifest.
+/// Returns the name of the first chat in a manifest.
 fn chat_name(manifest: &Path) -> String {
     let table: toml::Table = std::fs::read_to_string(manifest).unwrap().parse().unwrap();
     table["chats"][0]["name"].as_str().unwrap().to_owned()

@@ -1,4 +1,4 @@
-//! Time on a node: what Telegram's answers say of it, and what a clock that was ahead leaves in the store.
+//! Tests time on a node: what Telegram's answers tell of it, and what a clock that was ahead leaves in the store.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::path::Path;
@@ -104,7 +104,8 @@ async fn what_a_clock_that_was_ahead_planned_is_set_back_and_no_pause_is_shorten
     assert_eq!((stop.until().map(left), stop.firm.map(|firm| firm.at)), (Some(600), Some(right)));
     drop(store);
 
-    // Another start by the same clock changes nothing: the newest row is still of the other clock, and its plans are past.
+    // Another start by the same clock changes nothing: the newest row is still dated ahead, but its plans were set back
+    // already.
     let store = open(&path).await;
     store.begin_tenure("here", right).await.unwrap();
     let again = store.pauses(bot).await.unwrap();

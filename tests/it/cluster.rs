@@ -1,4 +1,4 @@
-//! Two nodes of the real program on PostgreSQL and Redis, steered over the API and the command line.
+//! Runs two nodes of the real program on PostgreSQL and Redis, steered over the API and the command line.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -32,7 +32,7 @@ struct ClusterStage {
 }
 
 impl ClusterStage {
-    /// A world of four bots in two chats, a database, and so many nodes: `n1`, `n2`, ...
+    /// Starts a world of four bots in two chats, a database, and so many nodes: `n1`, `n2`, ...
     async fn start(name: &str, nodes: usize) -> Self {
         let mut spec = SimulationSpec::of(WorldSpec::fleet(7, 4, 2));
         let latency = Latency { median: Duration::from_millis(20), sigma: 0.0 };
@@ -81,7 +81,7 @@ impl ClusterStage {
         (done.status.success(), told)
     }
 
-    /// A command to the node's API.
+    /// Runs a command against the node's API.
     async fn order(&self, node: usize, words: &[&str]) -> (bool, String) {
         let product = &self.nodes[node];
         self.run(product.files(), words, &["--api", product.base_url().unwrap()]).await
@@ -95,7 +95,7 @@ impl ClusterStage {
         self.http.get(self.url(node, "/api/v1/cluster")).send().await.unwrap().json().await.unwrap()
     }
 
-    /// Waits until the cluster, as the node tells it, is as wanted; gives it.
+    /// Waits until the node's view of the cluster is as wanted, and returns the view.
     async fn until(&self, node: usize, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let until = Instant::now() + DEADLINE;
         loop {
@@ -149,7 +149,7 @@ async fn two_nodes_share_the_fleet_answer_together_and_are_steered_from_either()
     let (ok, told) = stage.order(0, &["cluster", "rebalance", "--dry-run"]).await;
     assert!(ok && told.contains("nothing was done"), "{told}");
 
-    // Drain one over the other.
+    // Drain one node into the other.
     let (ok, told) = stage.order(0, &["cluster", "drain", "n2"]).await;
     assert!(ok, "{told}");
     let cluster = stage.until_bots(1, &[("n1", 4), ("n2", 0)]).await;
@@ -170,7 +170,7 @@ async fn two_nodes_share_the_fleet_answer_together_and_are_steered_from_either()
     stage.say("and again");
     stage.until_sent(2 * answers).await;
 
-    // A node that is killed is missed, and taken over for.
+    // A killed node is missed, and the other takes over.
     stage.nodes[1].kill_9().await.unwrap();
     stage.until_bots(0, &[("n1", 4)]).await;
     stage.say("who is left?");

@@ -1,5 +1,6 @@
-//! Several nodes of the real program on a real PostgreSQL and Redis while nodes, links, servers and clocks fail, judged by
-//! the simulated world's ledger: I1-I8. A short run; the long ones are `botfleet-loadtest cluster-faults --seeds`.
+//! Runs several nodes of the real program on a real PostgreSQL and Redis while nodes, links, servers and clocks fail,
+//! judged by the simulated world's ledger: I1-I8. A short run; the long ones are
+//! `botfleet-loadtest cluster-faults --seeds`.
 
 use botfleet_loadtest::harness::cluster::faults::args::ClusterFaultsArgs;
 use botfleet_loadtest::harness::cluster::faults::run::run;

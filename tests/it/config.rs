@@ -1,4 +1,4 @@
-//! Settings and manifest, through the doors that the product uses.
+//! Tests settings and manifest, through the functions that the product uses.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -168,7 +168,7 @@ fn example() -> String {
     fs::read_to_string(repository().join("config/fleet.example.toml")).unwrap()
 }
 
-/// The example with changes; each must hit.
+/// Reads the example with changes; each must hit.
 fn changed(changes: &[(&str, &str)]) -> Result<LoadedManifest, Faults> {
     let mut text = example();
     for (from, to) in changes {

@@ -1,4 +1,4 @@
-//! The HTTP edge of a running fleet.
+//! Tests the HTTP edge of a running fleet.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,4 +1,4 @@
-//! A whole fleet converses; the ledger of the simulated Telegram is compared with the program's account.
+//! Lets a whole fleet converse, and compares the ledger of the simulated Telegram with the program's account.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

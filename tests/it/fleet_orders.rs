@@ -1,4 +1,4 @@
-//! What people order of a running fleet: dead letters with another go, releases, a replaced token.
+//! Tests people's orders to a running fleet: another try for dead letters, releases, a replaced token.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -65,7 +65,7 @@ async fn i4_a_message_of_unknown_fate_is_resent_only_when_a_person_accepts_a_dou
     stage.settle().await;
 }
 
-/// Runs a command against the fleet of a stage; gives its exit code, stdout and stderr.
+/// Runs a command against the fleet of a stage; returns its exit code, stdout and stderr.
 async fn command(stage: &FleetStage, args: &[&str]) -> (Option<i32>, String, String) {
     let mut command = tokio::process::Command::new(binary());
     command.args(args).args(["--api", stage.product.base_url().unwrap()]).kill_on_drop(true);

@@ -1,4 +1,4 @@
-//! The program as a process among others: its database, its port, its secrets.
+//! Tests the program as a process among others: its database, its port, its secrets.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -14,10 +14,11 @@ use tokio::process::Command;
 
 use crate::fleet_stage::{DEADLINE, FleetStage, PROVIDER_KEY, binary, options};
 
-/// Starts the program again on the files of a stage; gives its exit code and what it told.
+/// Starts the program again on the files of a stage; returns its exit code and output.
 async fn another(stage: &FleetStage, flags: &[&str]) -> (Option<i32>, String) {
     let files = stage.product.files();
-    // A shell may have ignored the signal of a closed terminal (nohup), and who is ignored by the parent is not heard.
+    // A shell may ignore the signal of a closed terminal (nohup), and a child does not hear a signal that its parent
+    // ignores.
     let mut command = Command::new("env");
     command
         .arg("--default-signal=HUP")
@@ -45,7 +46,7 @@ async fn a_second_process_on_the_same_database_is_told_so() {
     stage.until_sent(1).await;
 }
 
-/// Starts the program on the files of a stage; nobody reads what it says.
+/// Starts the program on the files of a stage, without a reader of its output.
 fn unread(stage: &FleetStage, flags: &[&str]) -> tokio::process::Child {
     let files = stage.product.files();
     let mut command = Command::new(binary());

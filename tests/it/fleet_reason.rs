@@ -1,4 +1,4 @@
-//! The reason why, and replay: a thousand decisions of a fleet in conversation, recorded by the real program over a
+//! Tests explanations and replay: a thousand decisions of a fleet in conversation, recorded by the real program over a
 //! restart, explained by its API and its commands, and made again from the store exactly as they were.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -12,9 +12,9 @@ use tokio::process::Command;
 
 use crate::fleet_stage::{DEADLINE, FleetStage, binary, natural};
 
-/// Decisions that the conversation must come to.
+/// Number of decisions that the conversation must reach.
 const DECISIONS: u64 = 1_000;
-/// How long the conversation may take.
+/// Most time for the conversation.
 const CONVERSATION: Duration = Duration::from_mins(4);
 
 const LINES: [&str; 7] = [
@@ -27,7 +27,7 @@ const LINES: [&str; 7] = [
     "@somebody are you coming?",
 ];
 
-/// Bots that take a moment to read: delays are part of what must come out the same.
+/// Returns options for bots that take a moment to read: delays must come out the same, too.
 fn reading() -> ProductOptions {
     let defaults = toml::toml! {
         [pacing]
@@ -51,7 +51,7 @@ fn complained(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// The chat's name and its decisions so far.
+/// Returns the chat's name and the number of its decisions so far.
 async fn chat(stage: &FleetStage) -> (String, u64) {
     let chat =
         stage.until_json("/api/v1/fleet", |fleet| fleet["chats"][0]["name"].is_string()).await["chats"][0].clone();
@@ -86,7 +86,7 @@ fn path_of(chat: &str, query: &str) -> String {
     format!("/api/v1/chats/{}/decisions?{query}", chat.replace(' ', "%20"))
 }
 
-/// All decisions, newest first, page by page.
+/// Returns all decisions, newest first, page by page.
 async fn all(stage: &FleetStage, chat: &str) -> Vec<Value> {
     let mut found = Vec::new();
     let mut query = "limit=200&turns=true".to_owned();
@@ -242,7 +242,7 @@ async fn a_replay_names_what_it_cannot_find() {
     assert!(said(&output).contains("teacher-forced"));
 }
 
-/// The chat's name as the harness writes it.
+/// Returns the chat's name as the harness writes it, and its id.
 fn chat_of_files(stage: &FleetStage) -> (String, i64) {
     let chat = &stage.simulation.world.spec().chats[0];
     (format!("{} {}", chat.title, chat.id), chat.id)

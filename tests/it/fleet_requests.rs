@@ -1,4 +1,4 @@
-//! Requests while the program ends: none fails that a balancer would still send.
+//! Tests requests while the program ends: none fails that a balancer would still send.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,4 +1,4 @@
-//! The real program as a process of its own, on the simulated world over HTTP.
+//! Runs the real program as a process of its own, on the simulated world over HTTP.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -18,18 +18,18 @@ use botfleet_loadtest::world::spec::WorldSpec;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// What does not happen within this never happens.
+/// Time within which anything that is waited for must happen.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// The key that the simulated provider asks for.
 pub(crate) const PROVIDER_KEY: &str = "sk-simulated";
 
-/// The program.
+/// Returns the path of the program.
 pub(crate) fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_botfleet"))
 }
 
-/// World and program at work.
+/// The running world and program.
 pub(crate) struct FleetStage {
     pub(crate) simulation: Simulation,
     pub(crate) product: Product,
@@ -37,7 +37,7 @@ pub(crate) struct FleetStage {
     pub(crate) directory: TempDir,
 }
 
-/// How the program is set up: quick, and with every bot answering every person.
+/// Returns options of a quick program, in which every bot answers every person.
 pub(crate) fn options() -> ProductOptions {
     ProductOptions { synchronous: Synchronous::Off, poll_timeout_s: 5, ..ProductOptions::default() }
 }
@@ -50,8 +50,8 @@ impl FleetStage {
         stage
     }
 
-    /// The same with a model that takes so long, and without waiting for the bots to poll. Telegram repeats what a
-    /// webhook did not take a hundred times as fast.
+    /// Does the same with a model that takes so long, and without waiting for the bots to poll. Telegram repeats an
+    /// update that a webhook did not take a hundred times as fast.
     pub(crate) async fn raise(bots: usize, chats: usize, options: ProductOptions, median: Duration) -> Self {
         let mut spec = SimulationSpec::of(WorldSpec::fleet(7, bots, chats));
         spec.world.webhooks.time_scale = 0.01;
@@ -65,7 +65,7 @@ impl FleetStage {
         Self { simulation, product, http: http::client().unwrap(), directory }
     }
 
-    /// The same with one bot in one chat.
+    /// Does the same with one bot in one chat.
     pub(crate) async fn small() -> Self {
         Self::start(1, 1, options()).await
     }
@@ -76,17 +76,17 @@ impl FleetStage {
         assert!(self.simulation.world.wait_until_polling(bots, DEADLINE).await, "not all bots poll");
     }
 
-    /// The program's address with a path.
+    /// Returns the program's address with a path.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.product.base_url().unwrap())
     }
 
-    /// Asks for a path.
+    /// Gets a path.
     pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
         self.http.get(self.url(path)).send().await.unwrap()
     }
 
-    /// Asks for a path that answers with JSON.
+    /// Gets a path that answers with JSON.
     pub(crate) async fn json(&self, path: &str) -> Value {
         self.get(path).await.json().await.unwrap()
     }
@@ -96,7 +96,7 @@ impl FleetStage {
         self.http.post(self.url(path)).json(body).send().await.unwrap()
     }
 
-    /// Somebody in the chat at that place writes.
+    /// Lets a person write into the chat at that place.
     pub(crate) fn say(&self, chat: usize, text: &str) {
         let chat = &self.simulation.world.spec().chats[chat];
         self.simulation.world.post(chat.id, chat.people[0], Post::text(text)).unwrap();
@@ -118,13 +118,13 @@ impl FleetStage {
         }
     }
 
-    /// How many messages of bots reached Telegram, over all time.
+    /// Returns the number of messages of bots that reached Telegram, over all time.
     pub(crate) fn sends(&self) -> usize {
         let records = self.simulation.world.ledger().snapshot();
         records.iter().filter(|record| matches!(record.event, LedgerEvent::SendReceived { .. })).count()
     }
 
-    /// Waits until nothing waits anywhere; gives the program's account.
+    /// Waits until nothing waits anywhere; returns the program's account.
     pub(crate) async fn settle(&self) -> Vec<OutcomeLine> {
         let until = Instant::now() + DEADLINE;
         loop {
@@ -138,7 +138,7 @@ impl FleetStage {
         }
     }
 
-    /// Waits until the answer of a path fulfils `condition`; gives it.
+    /// Waits until the answer of a path fulfils `condition`; returns the answer.
     pub(crate) async fn until_json(&self, path: &str, condition: impl Fn(&Value) -> bool) -> Value {
         let until = Instant::now() + DEADLINE;
         loop {
@@ -152,7 +152,7 @@ impl FleetStage {
     }
 }
 
-/// A fleet that talks as people would.
+/// Returns options of a fleet that talks as people would.
 pub(crate) fn natural() -> ProductOptions {
     ProductOptions { policy: ChatPolicy::Natural, ..options() }
 }

@@ -1,4 +1,4 @@
-//! How the program ends: readiness, sources, turns, outbox, in this order.
+//! Tests the end of the program: readiness, sources, turns, outbox, in this order.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -20,7 +20,7 @@ pub(crate) async fn signal(pid: u32, name: &str) {
     assert!(told.success());
 }
 
-/// Phases of the stop are logged, and it may take so long.
+/// Returns options with a deadline for the stop, and with its phases logged.
 fn within(stop_deadline: &str) -> ProductOptions {
     let settings = format!("[fleet]\nstop_deadline = \"{stop_deadline}\"").parse().unwrap();
     ProductOptions { log_level: "info".to_owned(), settings, ..options() }

@@ -1,4 +1,4 @@
-//! Webhooks of a running fleet: the receiver's door, and the change of the way while deliveries fail.
+//! Tests webhooks of a running fleet: the receiver, and changes of the delivery mode while deliveries fail.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -21,12 +21,12 @@ use crate::scripted_http::{Scripted, answer, refusing};
 const BOT: &str = "/api/v1/bots/fleet_1_bot/delivery";
 const SECRET: &str = "x-telegram-bot-api-secret-token";
 
-/// A port that no client is given by the system: it must stay free while the product restarts.
+/// Returns a port that the system gives to no client: it must stay free while the product restarts.
 pub(crate) fn free_port() -> u16 {
     botfleet_loadtest::servers::daemon::free_port().unwrap()
 }
 
-/// The receiver on a port of its own; bots begin in the given way.
+/// Returns options with the receiver on a port of its own, and bots that begin in the given delivery mode.
 pub(crate) fn with_webhooks(port: u16, delivery: &str) -> ProductOptions {
     let mut options = options();
     let text = format!("[webhooks]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"http://127.0.0.1:{port}\"");
@@ -44,7 +44,7 @@ pub(crate) async fn until_health(stage: &FleetStage, health: &str) -> Value {
     stage.until_json("/api/v1/fleet", |fleet| fleet["bots"][0]["state"] == health).await
 }
 
-/// Nobody is reached, or the answer is lost, in the first chat only.
+/// Makes deliveries fail in the first chat only: the receiver is not reached, or its answer is lost.
 fn failing_first_chat(stage: &FleetStage) -> Scenario {
     let chats = vec![stage.simulation.world.spec().chats[0].id];
     let rule = |what, probability| FaultRule { chats: chats.clone(), probability, ..FaultRule::always(what) };
@@ -153,7 +153,7 @@ async fn the_receivers_door_opens_to_the_secret_only() {
     let port = free_port();
     let mut options = ProductOptions { log_level: "trace".to_owned(), ..with_webhooks(port, "webhook") };
     options.settings.get_mut("webhooks").unwrap().as_table_mut().unwrap().insert("body_max".into(), "4KiB".into());
-    // The provider is elsewhere: it is asked for its models at the start.
+    // The provider is at another address, since it is asked for its models at the start.
     let of_telegram = format!("[telegram]\napi_url = \"{}\"", telegram.url());
     options.settings.extend(of_telegram.parse::<toml::Table>().unwrap());
     let elsewhere = refusing().await;

@@ -1,4 +1,4 @@
-//! Health tells the truth, whatever hangs, and somebody is told.
+//! Tests that health tells the truth, whatever hangs, and that operators are told.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -27,15 +27,15 @@ use tokio::sync::Mutex;
 
 use crate::fleet_stage::{DEADLINE, FleetStage, binary, options};
 
-/// An answer takes no longer than this, with each part hung.
+/// Most time for an answer, with each part hung.
 const AT_ONCE: Duration = Duration::from_millis(100);
 
-/// The part of that name.
+/// Returns the part of that name.
 fn part<'a>(health: &'a Value, name: &str) -> &'a Value {
     health["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).unwrap_or(&Value::Null)
 }
 
-/// Waits until the part is not well; meanwhile every answer comes at once.
+/// Waits until the part is not well; every answer meanwhile must come at once.
 async fn until_not_well(url: &str, name: &str) -> Value {
     let client = http::client().unwrap();
     let until = Instant::now() + 2 * DEADLINE;
@@ -54,7 +54,7 @@ async fn until_not_well(url: &str, name: &str) -> Value {
     }
 }
 
-/// The program under a shell that lets it live when a file may not grow.
+/// Writes a shell script that runs the program and lets it live when a file may not grow.
 fn beyond_file_limits(folder: &Path) -> PathBuf {
     let path = folder.join("botfleet.sh");
     std::fs::write(&path, format!("#!/bin/sh\ntrap '' XFSZ\nexec {} \"$@\"\n", binary().display())).unwrap();
@@ -98,7 +98,7 @@ async fn a_store_that_cannot_grow_is_unhealthy_and_unready_until_it_can_and_says
     assert_eq!(ready.status(), StatusCode::OK);
 }
 
-/// A server that takes connections and never answers.
+/// Starts a server that takes connections and never answers.
 async fn hung() -> (String, tokio::task::JoinSet<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -122,12 +122,12 @@ async fn a_telegram_that_never_answers_is_named_and_holds_no_answer_up() {
     let product = Product::start(binary(), files).await.unwrap();
     let health = until_not_well(product.base_url().unwrap(), "telegram").await;
     assert!(part(&health, "telegram")["detail"].as_str().unwrap().starts_with("0 of 1 bots poll"), "{health}");
-    // The model stands at the same address.
+    // The model is at the same address.
     let health = until_not_well(product.base_url().unwrap(), "provider sim").await;
     assert!(part(&health, "provider sim")["detail"].as_str().unwrap().contains("does not answer"), "{health}");
 }
 
-/// What a receiver of alerts heard.
+/// Requests that a receiver of alerts heard.
 #[derive(Clone, Default)]
 struct Heard(Arc<Mutex<Vec<(HeaderMap, Bytes)>>>);
 

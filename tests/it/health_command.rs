@@ -1,4 +1,4 @@
-//! `botfleet health` as a probe runs it.
+//! Tests `botfleet health` as a probe runs it.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

@@ -1,4 +1,4 @@
-//! The launcher: who dies is started again, who is asked to end ends, and nobody is left behind.
+//! Tests the launcher: a worker that dies is started again, one that is asked to end ends, and none is left behind.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,4 +1,4 @@
-//! The launcher of a node among others: its worker's death is known at once, and its end is an orderly leave.
+//! Tests the launcher of a node in a cluster: its worker's death is known at once, and its end is an orderly leave.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -57,7 +57,7 @@ async fn i5_a_worker_that_others_declared_dead_is_followed_by_a_new_incarnation(
     stage.worker().await;
     stage.until_polling().await;
     let until = Instant::now() + DEADLINE;
-    // A beat between the look and the burial saves it: look again.
+    // A beat between the look and `bury` saves the node: look again.
     loop {
         let node = store.nodes().await.unwrap().remove(0);
         if !store.bury(&[(node.incarnation, node.beat)]).await.unwrap().is_empty() {

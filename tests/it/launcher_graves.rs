@@ -1,4 +1,4 @@
-//! What the launcher tells the cluster: at once when it can, later when it must, and never at the price of waiting.
+//! Tests that the launcher tells the cluster of deaths: at once when it can, later when it must, and without waiting.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -53,7 +53,7 @@ async fn until_only(store: &PgStore, left: &[Incarnation]) {
 #[tokio::test]
 async fn a_worker_that_ended_is_dead_for_all_and_others_are_told() {
     let (name, redis) = (database().await, Redis::start(None).await.unwrap());
-    // Whoever is buried has its sessions ended, so somebody else looks.
+    // A node that is declared dead has its sessions ended, so another one looks.
     let (dying, store) = (store(&name).await, store(&name).await);
     let (ends, stays) = (dying.join(&node("ends", 7)).await.unwrap(), dying.join(&node("stays", 8)).await.unwrap());
     let mut config = config(&server().await.url(&name));

@@ -1,4 +1,5 @@
-//! The program under its launcher, seen as an operator sees it: two processes, printed lines, signals, an exit code.
+//! Runs the program under its launcher, seen as an operator sees it: two processes, printed lines, signals, an exit
+//! code.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -43,7 +44,7 @@ impl LauncherStage {
         Self { simulation, files, launcher, lines, directory }
     }
 
-    /// Waits for the next printed line that begins so; gives what follows.
+    /// Waits for the next printed line with that beginning; returns the rest of the line.
     pub(crate) async fn printed(&mut self, beginning: &str) -> String {
         let read = async {
             while let Some(line) = self.lines.next_line().await.unwrap() {
@@ -57,7 +58,7 @@ impl LauncherStage {
         printed.unwrap_or_else(|_| panic!("{beginning:?} is not printed; the log says:\n{}", self.log()))
     }
 
-    /// Waits for the next start of a worker; gives its process id.
+    /// Waits for the next start of a worker; returns its process id.
     pub(crate) async fn worker(&mut self) -> u32 {
         self.printed("worker").await.parse().unwrap()
     }
@@ -67,7 +68,7 @@ impl LauncherStage {
         self.printed("polling").await;
     }
 
-    /// The launcher's process id.
+    /// Returns the launcher's process id.
     pub(crate) fn launcher_pid(&self) -> u32 {
         self.launcher.id().unwrap()
     }
@@ -78,12 +79,12 @@ impl LauncherStage {
         ended.unwrap_or_else(|_| panic!("it does not end; the log says:\n{}", self.log())).unwrap()
     }
 
-    /// What both processes logged.
+    /// Returns the log of both processes.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.files.log()).unwrap()
     }
 
-    /// Waits until the log holds this.
+    /// Waits until the log holds this text.
     pub(crate) async fn until_logged(&self, text: &str) {
         let until = Instant::now() + DEADLINE;
         while !self.log().contains(text) {
@@ -92,7 +93,7 @@ impl LauncherStage {
         }
     }
 
-    /// Somebody in the chat writes.
+    /// Lets a person write into the chat.
     pub(crate) fn say(&self, text: &str) {
         let chat = &self.simulation.world.spec().chats[0];
         self.simulation.world.post(chat.id, chat.people[0], Post::text(text)).unwrap();
@@ -114,13 +115,13 @@ impl LauncherStage {
         }
     }
 
-    /// The folder of it all.
+    /// Returns the folder of all files.
     pub(crate) fn folder(&self) -> PathBuf {
         self.directory.path().to_owned()
     }
 }
 
-/// `botfleet run` on these files.
+/// Makes the command `botfleet run` on these files.
 pub(crate) fn command(files: &ProductFiles) -> Command {
     let mut command = Command::new(binary());
     command.arg("run").arg("--config").arg(files.config()).arg("--manifest").arg(files.manifest());
@@ -128,7 +129,7 @@ pub(crate) fn command(files: &ProductFiles) -> Command {
     command
 }
 
-/// Whether a process with this id runs; one that only waits to be reaped does not.
+/// Returns whether a process with this id runs; one that only waits to be reaped does not.
 pub(crate) fn runs(pid: u32) -> bool {
     let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     state.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))

@@ -1,4 +1,4 @@
-//! The layers: reads the paths that each layer's sources name, and fails with file, line and layer.
+//! Checks the layers: reads the paths that each layer's sources name, and fails with file, line and layer.
 //!
 //! Comments, strings and the tests at a file's end are left out; groups in `use` are opened, `crate`, `self` and
 //! `super` are resolved.
@@ -8,15 +8,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What the files under one folder may name.
+/// The paths that the files under one folder may name.
 struct Layer {
     name: &'static str,
     folder: &'static str,
     /// The folder's module.
     module: &'static str,
-    /// Modules of our crates that it may name, itself included.
+    /// Modules of our crates that the layer may name, its own included.
     may: &'static [&'static str],
-    /// Other paths that it must not name.
+    /// Other paths that the layer must not name.
     must_not: &'static [&'static str],
 }
 
@@ -167,7 +167,7 @@ const LAYERS: &[Layer] = &[
         may: &["botfleet_loadtest"],
         must_not: &["teloxide", "sqlx", "async_openai", "fred"],
     },
-    // It looks into the product's file when the product cannot be asked.
+    // The harness looks into the product's file when the product cannot be asked.
     Layer {
         name: "harness",
         folder: "loadtest/src/harness",
@@ -220,7 +220,7 @@ fn layer(name: &str) -> &'static Layer {
     LAYERS.iter().find(|layer| layer.name == name).unwrap()
 }
 
-/// What the checker finds in a planted file at the layer's root.
+/// Returns the offences that the checker finds in a planted file at the layer's root.
 fn planted(name: &str, text: &str) -> Vec<(usize, String)> {
     let layer = layer(name);
     offences(layer, &module_of(layer, Path::new("planted.rs")), text)
@@ -261,7 +261,7 @@ fn what_a_layer_may_name_is_not_found() {
     assert_eq!(planted("domain", silent), []);
 }
 
-/// The module that a file holds, given its path inside the layer's folder.
+/// Returns the module of a file, given its path inside the layer's folder.
 fn module_of(layer: &Layer, inside: &Path) -> Vec<String> {
     let mut module: Vec<String> = layer.module.split("::").map(str::to_owned).collect();
     let parts = inside.with_extension("");
@@ -272,7 +272,7 @@ fn module_of(layer: &Layer, inside: &Path) -> Vec<String> {
     module
 }
 
-/// Line and fault of each path that the layer must not name.
+/// Returns the line and the fault of each path that the layer must not name.
 fn offences(layer: &Layer, module: &[String], text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for (line, path) in paths(&tokens(text)) {
@@ -311,7 +311,7 @@ fn resolve(path: &[String], module: &[String]) -> Vec<String> {
     here
 }
 
-/// Every path of two or more segments, with the line of its first; groups are opened.
+/// Returns every path of two or more segments, with the line of its first one; groups are opened.
 fn paths(tokens: &[(usize, String)]) -> Vec<(usize, Vec<String>)> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -362,7 +362,8 @@ fn is_word(token: &str) -> bool {
     token.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_')
 }
 
-/// Words, `::` and single other characters with their lines; without comments, strings and the tests at the end.
+/// Returns words, `::` and single other characters with their lines; without comments, strings and the tests at the
+/// end.
 fn tokens(text: &str) -> Vec<(usize, String)> {
     let text = text.split("#[cfg(test)]\nmod ").next().unwrap_or(text);
     let chars: Vec<char> = text.chars().collect();
@@ -414,7 +415,7 @@ fn past(chars: &[char], mut at: usize, ends: impl Fn(&[char]) -> bool) -> usize 
     at
 }
 
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -1,4 +1,4 @@
-//! The LLM adapter: what each answer means, plain and streamed, and that no key shows.
+//! Tests the LLM adapter: the meaning of each answer, plain and streamed, and that no key shows.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! Answers in odd shapes: either the whole text arrives, or the call fails (I13).
+//! Tests answers in odd shapes: either the whole text arrives, or the call fails (I13).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::fmt::Write as _;
@@ -33,7 +33,7 @@ fn request() -> CompletionRequest {
     CompletionRequest { model: "m".to_owned(), messages: vec![message], temperature: 0.5, max_tokens: 64, schema: None }
 }
 
-/// What a new provider makes of each line, one call after the other.
+/// Returns the outcomes of a new provider for each line, one call after the other.
 async fn ask_all(lines: impl IntoIterator<Item = Line>, stream: bool) -> Vec<Outcome> {
     let lines: Vec<Line> = lines.into_iter().collect();
     let server = Scripted::start(lines.clone()).await;
@@ -181,7 +181,7 @@ async fn a_page_in_place_of_an_answer_is_named() {
     assert!(matches!(&outcome, Err(LlmError::Garbage(words)) if words.contains("Sign in")), "{outcome:?}");
 }
 
-/// A chunk that says `part`, in a shape that says where the text is or in one that does not.
+/// Makes a chunk that says `part`, in a shape that shows where the text is or in one that does not.
 fn shaped(part: &str, shape: usize) -> Value {
     let message = match shape {
         0 => json!({"content": part}),
@@ -255,7 +255,7 @@ proptest! {
     }
 }
 
-/// A JSON text with every character beyond ASCII as escapes.
+/// Escapes every character of a JSON text beyond ASCII.
 fn ascii(json: &str) -> String {
     let mut out = String::new();
     for unit in json.encode_utf16() {

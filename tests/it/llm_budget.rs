@@ -1,4 +1,4 @@
-//! Budgets of the real program, as the simulated provider counts: over kill -9 and fallbacks.
+//! Tests budgets of the real program, as the simulated provider counts: over kill -9 and fallbacks.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -12,7 +12,7 @@ use crate::fleet_stage::{DEADLINE, FleetStage, options};
 
 const LIMIT: u64 = 30_000;
 
-/// A provider that nothing listens at, ahead of the simulated one, and a budget.
+/// Starts a stage with a budget, and with a provider that nothing listens at ahead of the simulated one.
 async fn stage_with_budget(bots: usize) -> FleetStage {
     let mut stage = FleetStage::start(bots, 1, options()).await;
     stage.product.stop(DEADLINE).await.unwrap();
@@ -31,7 +31,7 @@ async fn stage_with_budget(bots: usize) -> FleetStage {
     stage
 }
 
-/// What the provider counted, whether its answers were heard or not.
+/// Returns the tokens that the provider counted, even for answers that were not heard.
 fn billed(stage: &FleetStage) -> u64 {
     let calls = stage.simulation.provider.ledger();
     calls.iter().map(|call| u64::from(call.prompt_tokens) + u64::from(call.completion_tokens)).sum()
@@ -58,7 +58,8 @@ async fn a_budget_of_tokens_is_never_exceeded_over_kills_and_fallbacks() {
         stage.until_polling().await;
     }
     let mut outcomes = stage.settle().await;
-    // A few at a time: calls under way hold their bounds, and on a slow machine a hundred of them would hold it all.
+    // Only a few at a time: calls under way hold their bounds, and on a slow machine a hundred would hold the whole
+    // budget.
     for line in 0..100 {
         stage.say(0, &format!("And of number {line}, which nobody has seen for a long time?"));
         if line % 10 == 9 {

@@ -1,4 +1,4 @@
-//! How a model wants to be asked: what refusals teach, and what the manifest says beforehand.
+//! Tests how a model wants to be asked: the lessons of refusals, and the manifest's settings beforehand.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::time::Duration;
@@ -14,7 +14,7 @@ fn settings(base_url: String) -> LlmProviderSettings {
     LlmProviderSettings { base_url: Some(base_url), timeout: Duration::from_secs(5), ..LlmProviderSettings::default() }
 }
 
-/// A group's prompt: two people in a row, and the bot between others.
+/// Makes a group's prompt: two people in a row, and the bot between others.
 fn request(model: &str) -> CompletionRequest {
     let message = |role, content: &str| PromptMessage { role, content: content.to_owned() };
     CompletionRequest {

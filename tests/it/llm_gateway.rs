@@ -1,4 +1,4 @@
-//! The adapter's side of the gateway: keys, timeouts, vendors, structured answers, embeddings.
+//! Tests the adapter's side of the gateway: keys, timeouts, vendors, structured answers, embeddings.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::time::Duration;
@@ -33,7 +33,7 @@ fn request() -> CompletionRequest {
     }
 }
 
-/// What a provider of that kind sends.
+/// Returns the request that a provider of that kind sends.
 async fn sent(kind: ProviderKind, request: CompletionRequest) -> Value {
     let server = Scripted::start([answer(200, SAID)]).await;
     let provider = OpenAiProvider::new("p", &settings(kind, server.url())).unwrap();

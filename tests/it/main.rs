@@ -37,6 +37,7 @@ mod postgres_faults;
 mod postgres_forgetting;
 mod postgres_indexes;
 mod postgres_schema;
+mod prose;
 mod redis_bus;
 mod scripted_http;
 mod store_contract;

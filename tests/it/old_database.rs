@@ -1,5 +1,5 @@
-//! Databases of c573c06 (`tests/fixtures`), of both kinds: they open, they migrate, and what waited in them goes on
-//! (I3, I4, I8).
+//! Tests databases of c573c06 (`tests/fixtures`), of both kinds: they open, they migrate, and the work that waited in
+//! them goes on (I3, I4, I8).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -59,7 +59,7 @@ const TABLES: [&str; 23] = [
     "transcript",
 ];
 
-/// Every state of work that the fixtures must hold, as table and condition.
+/// The states of work that the fixtures must hold, as table and condition.
 const WORK: [(&str, &str); 14] = [
     ("inbox", "outcome IS NULL"),
     ("turn", "state = 'claimed'"),
@@ -109,7 +109,7 @@ impl Old {
         Self::Postgres(name)
     }
 
-    /// The answer to a question for one column, a line for each row.
+    /// Returns the answer to a query for one column, a line for each row.
     async fn ask(&self, sql: &str) -> Vec<String> {
         match self {
             Self::Sqlite(folder) => {
@@ -136,13 +136,13 @@ impl Old {
         self.ask(sql).await
     }
 
-    /// The moment of its last update.
+    /// Returns the time of the last update.
     async fn end(&self) -> Timestamp {
         let last = self.ask("SELECT max(received_at) AS a FROM inbox").await;
         Timestamp::from_millis(last[0].parse().unwrap())
     }
 
-    /// Opens it with this version, which brings its schema up to date.
+    /// Opens the database with this version, which brings its schema up to date.
     async fn open(&self) -> Arc<dyn Store> {
         match self {
             Self::Sqlite(folder) => {
@@ -182,7 +182,7 @@ fn chat(roster: &Roster, name: &str) -> ChatId {
     roster.chats.values().find(|chat| chat.spec.name == name).expect("the chat is in the roster").id
 }
 
-/// The fixture can show a loss only of what it holds.
+/// Checks the fixture itself, which can show the loss only of rows that it holds.
 async fn every_table_and_every_kind_of_work_has_rows(old: Old) {
     let found = old.tables().await;
     for table in TABLES {
@@ -196,7 +196,7 @@ async fn every_table_and_every_kind_of_work_has_rows(old: Old) {
     }
 }
 
-/// I8: what was stored is read by this version, and means the same.
+/// I8: this version reads everything stored, with the same meaning.
 async fn what_was_stored_is_found(old: Old) {
     let end = old.end().await;
     let store = old.open().await;
@@ -231,7 +231,7 @@ async fn what_was_stored_is_found(old: Old) {
     store.close().await.unwrap();
 }
 
-/// I3, I4, I8: a node takes the work up where the killed process left it.
+/// I3, I4, I8: a node takes up the work where the killed process left it.
 async fn what_waited_is_answered_and_nothing_is_sent_that_must_not_be(old: Old) {
     let clock = Arc::new(Then { end: old.end().await, since: Instant::now() });
     let store = old.open().await;

@@ -1,4 +1,4 @@
-//! People's rights on the real program and the simulated world: opting out, being forgotten, being told, administrators.
+//! Tests people's rights on the real program and the simulated world: opting out, erasure, notices, administrators.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -14,10 +14,10 @@ use serde_json::json;
 
 use crate::fleet_stage::{DEADLINE, FleetStage, binary, natural, options};
 
-/// Words that stand nowhere else.
+/// A word that stands nowhere else.
 const MARKER: &str = "zebrafinkenschwarm";
 
-/// Whether a text stands anywhere in the store's files: the database, its log, its index.
+/// Returns whether a text stands anywhere in the store's files: the database, its log, its index.
 fn is_stored(stage: &FleetStage, text: &str) -> bool {
     let database = stage.product.files().database();
     let directory = database.parent().unwrap();
@@ -30,7 +30,7 @@ fn is_stored(stage: &FleetStage, text: &str) -> bool {
     })
 }
 
-/// The texts that bots posted in the first chat.
+/// Returns the texts that bots posted in the first chat.
 fn said(stage: &FleetStage) -> Vec<String> {
     let chat = &stage.simulation.world.spec().chats[0];
     let history = stage.simulation.world.history(chat.id, 1_000);
@@ -74,7 +74,7 @@ async fn words_of_who_has_opted_out_are_nowhere_in_the_files() {
     assert!(is_stored(&stage, "I do not think so"), "what others say is stored");
     post_as(&stage, 0, "/mydata");
     until_said(&stage, "Since ").await;
-    // Telegram tells times in seconds: within one of them opting out counts more.
+    // Telegram tells times in seconds: within the same second, opting out counts more.
     tokio::time::sleep(Duration::from_secs(1)).await;
     post_as(&stage, 0, "/optin");
     until_said(&stage, "store what you write again").await;
@@ -105,7 +105,7 @@ async fn who_is_forgotten_is_gone_from_the_files() {
     let record = stage.json(&format!("/api/v1/people/{person}")).await;
     assert_eq!((record["entries"].as_u64(), record["opted_out_since"].is_null()), (Some(0), true), "{record}");
     assert!(is_stored(&stage, "really?"), "what others said stays");
-    // Telegram tells times in seconds: what is written in the second of the order is forgotten with the rest.
+    // Telegram tells times in seconds: a message of the same second as the order is forgotten with the rest.
     tokio::time::sleep(Duration::from_secs(1)).await;
     post_as(&stage, 0, "hello again");
     stage.until_sent(7).await;

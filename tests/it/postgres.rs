@@ -1,4 +1,4 @@
-//! The server that the tests of the store on `PostgreSQL` share: one for the binary, one database for each test.
+//! Shares one `PostgreSQL` server among the tests of the store: one for the binary, one database for each test.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 
 const TEMPLATE: &str = "template_botfleet";
 
-/// The shared server, with a template of a database that is up to date.
+/// Returns the shared server, with a template of a database that is up to date.
 pub(super) async fn server() -> &'static Postgres {
     static READY: OnceCell<()> = OnceCell::const_new();
     let server = Postgres::shared().await.expect("PostgreSQL starts");
@@ -28,18 +28,18 @@ pub(super) async fn server() -> &'static Postgres {
     server
 }
 
-/// An address without a password.
+/// Makes an address without a password.
 pub(super) fn address(url: &str) -> Address {
     Address::new(&SecretString::from(url.to_owned()), None).expect("an address")
 }
 
-/// A name that no other database of the server has.
+/// Returns a name that no other database of the server has.
 pub(super) fn fresh_name() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// A database of its own that is up to date, and its name.
+/// Makes a new database that is up to date, and returns its name.
 pub(super) async fn database() -> String {
     let server = server().await;
     let name = fresh_name();
@@ -48,7 +48,7 @@ pub(super) async fn database() -> String {
     name
 }
 
-/// The store on a database of the shared server.
+/// Opens the store on a database of the shared server.
 pub(super) async fn store(database: &str) -> PgStore {
     let url = server().await.url(database);
     PgStore::open(&StoreSettings::default(), &address(&url)).await.expect("the store opens")

@@ -1,4 +1,4 @@
-//! What the nodes of a fleet share about one another on `PostgreSQL` (I4-I6, I8, I11).
+//! Tests the state that the nodes of a fleet share about one another on `PostgreSQL` (I4-I6, I8, I11).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -21,7 +21,7 @@ use tokio::sync::OnceCell;
 
 use super::postgres::{database, server, store};
 
-/// A database of its own for each claim.
+/// Gives each claim a database of its own.
 #[derive(Default)]
 struct PgCluster(OnceCell<String>);
 
@@ -39,7 +39,7 @@ async fn foreign(database: &str) -> PgConnection {
     PgConnection::connect(&server().await.url(database)).await.unwrap()
 }
 
-/// A node that owns the bot and the chat with that place in the roster.
+/// Starts a node that owns the bot and the chat with that place in the roster.
 async fn owner(database: &str, name: &str, place: usize) -> (PgStore, Incarnation, (BotId, Epoch), (ChatId, Epoch)) {
     let store = store(database).await;
     let roster = store.apply_roster(&plan(2, 2), at(0)).await.unwrap();
@@ -66,7 +66,7 @@ async fn one_node_plans_at_a_time() {
     assert!(one.plan(&|_: &Picture| Vec::new()).await.unwrap());
 }
 
-/// I3, I8: rows are found by their state. A number from a sequence would skip the row that commits later.
+/// I3, I8: rows are found by their state. A number from a sequence would skip a row that commits later.
 #[tokio::test]
 async fn a_row_that_commits_later_under_a_lower_id_is_found() {
     let database = database().await;
@@ -132,7 +132,7 @@ async fn two_nodes_never_lose_a_count() {
     assert_eq!(by_one + by_other, LIMIT, "{by_one} and {by_other}");
 }
 
-/// A node may be slow with a batch, and wait for locks: it lives as long as it beats.
+/// A node may be slow with a batch, and wait for locks: a node lives as long as it beats.
 #[tokio::test]
 async fn a_beat_waits_for_nothing() {
     let database = database().await;
@@ -151,7 +151,7 @@ async fn a_beat_waits_for_nothing() {
     assert!(done.unwrap()[0].is_ok());
 }
 
-/// A process that hangs in the middle of a transaction holds no lock beyond its burial.
+/// A process that hangs in the middle of a transaction holds no lock after it was declared dead.
 #[tokio::test]
 async fn a_burial_ends_the_transactions_of_the_dead() {
     let database = database().await;
@@ -171,7 +171,8 @@ async fn a_burial_ends_the_transactions_of_the_dead() {
     drop(one);
 }
 
-/// I6: whoever takes a lease sees all that was written under it, and nothing is written under the old epoch afterwards.
+/// I6: a node that takes a lease sees all that was written under it, and nothing is written under the old epoch
+/// afterwards.
 #[tokio::test]
 async fn a_take_waits_for_the_batch_under_the_lease() {
     let database = database().await;

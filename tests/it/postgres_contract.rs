@@ -1,4 +1,4 @@
-//! The contract of the store, kept by the one on `PostgreSQL` (I1-I4, I6, I8, I11).
+//! Runs the contract of the store on `PostgreSQL` (I1-I4, I6, I8, I11).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 
 use super::postgres::{database, store};
 
-/// A database of its own for each claim.
+/// Gives each claim a database of its own.
 #[derive(Default)]
 struct PgHome(OnceCell<String>);
 

@@ -1,4 +1,5 @@
-//! `Unavailable: nothing was written` when the way to `PostgreSQL`, or the server itself, fails in the middle (I8).
+//! Tests that `Unavailable` means that nothing was written, when `PostgreSQL` or the link to it fails in the middle
+//! (I8).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -18,11 +19,11 @@ use tokio::task::JoinHandle;
 use super::postgres::{address, database, server};
 
 const DEADLINE: Duration = Duration::from_secs(60);
-/// `COMMIT` itself takes this long: the work of a deferred trigger.
+/// Makes `COMMIT` itself take a second: the work of a deferred trigger.
 const SLOW_COMMIT: &str = "\
 CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$; \
 CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON inbox DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow()";
-/// The write before it does.
+/// Makes the write before `COMMIT` take a second.
 const SLOW_WRITE: &str = "\
 CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN NEW; END $$; \
 CREATE TRIGGER slow BEFORE INSERT ON inbox FOR EACH ROW EXECUTE FUNCTION slow()";
@@ -74,7 +75,7 @@ impl Stage {
         spawned
     }
 
-    /// Waits until the writer's connection is in that statement.
+    /// Waits until the writer's connection runs that statement.
     async fn until_it_runs(&self, query: &str) {
         let sql = format!(
             "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '% writes' AND datname = '{}' \
@@ -89,7 +90,7 @@ impl Stage {
         self.sql(&format!("SELECT count(*) FROM inbox WHERE id = {id}")).await == "1"
     }
 
-    /// The answer must be true.
+    /// Checks that the store's answer was true.
     async fn judge(&self, id: i64, answer: Result<(), StoreError>) -> bool {
         let stored = self.stored(id).await;
         match answer {
@@ -100,7 +101,7 @@ impl Stage {
         stored
     }
 
-    /// The store serves again, and no batch comes twice or late.
+    /// Checks that the store serves again, and that no batch comes twice or late.
     async fn goes_on(&self, id: i64) {
         let served = async {
             while self.commit(id).await.unwrap().is_err() {

@@ -1,4 +1,5 @@
-//! Forgetting on `PostgreSQL` takes its locks in the order of the group commit: neither waits for the other in a circle.
+//! Tests that forgetting on `PostgreSQL` locks in the order of the group commit: neither waits for the other in a
+//! circle.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -12,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::postgres::{database, server, store};
 
-/// An entry of somebody, a turn that answers it, its message that is sent, and the row that tells so.
+/// An entry of a person, a turn that answers it, the turn's sent message, and the row that tells of the message.
 const ROWS: [&str; 4] = [
     "INSERT INTO transcript (chat, number, kind, revision, telegram_chat, message_id, author, text, entities, date, \
      inbox, chain_depth, root) VALUES (1, 1, 'message', 0, -1, 1, '{\"id\":4711,\"name\":\"A\"}', 'words', '[]', 1, 1, 0, 1)",
@@ -48,7 +49,7 @@ async fn forgetting_locks_turns_before_messages_and_updates() {
         assert!(Instant::now() < until && forgetting.try_join_next().is_none(), "it does not wait for the turn");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    // As a commit goes on: messages, then updates.
+    // Goes on as a commit does: messages, then updates.
     commit.execute("SET LOCAL lock_timeout = '1s'").await.unwrap();
     commit.execute("UPDATE outbox SET error = NULL WHERE id = 41").await.unwrap();
     commit.execute("UPDATE inbox SET outcome = 'appended' WHERE id = 61").await.unwrap();

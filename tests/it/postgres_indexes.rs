@@ -1,4 +1,4 @@
-//! No statement of the data's way reads a large table from one end to the other: proven over a million rows in each.
+//! Tests over a million rows a table that no statement on the data's way reads a large table from end to end.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 use super::postgres::{database, server};
 
 const LARGE: [&str; 4] = ["inbox", "transcript", "turn", "outbox"];
-/// Indexes that hold only what waits: to read one of them through is no scan of its table.
+/// Indexes that hold only rows that wait: reading one of them from end to end is no scan of its table.
 const OF_WHAT_WAITS: [&str; 7] =
     ["inbox_unhandled", "inbox_dead", "turn_open", "turn_dead", "outbox_open", "outbox_unknown", "outbox_rejected"];
 
@@ -33,18 +33,18 @@ const ROWS: [&str; 6] = [
      FROM generate_series(1, 1000000) g",
 ];
 
-/// Each node of a plan.
+/// Returns each node of a plan.
 fn nodes(plan: &Value) -> Vec<&Value> {
     let children = plan["Plans"].as_array().into_iter().flatten();
     std::iter::once(plan).chain(children.flat_map(nodes)).collect()
 }
 
-/// The table of an index.
+/// Returns the table of an index.
 fn table_of(index: &str) -> Option<&'static str> {
     LARGE.into_iter().find(|table| index.starts_with(table))
 }
 
-/// How a node reads one of the large tables from one end to the other, if it does.
+/// Tells how a node reads one of the large tables from end to end, if it does.
 fn scan(node: &Value) -> Option<String> {
     let (kind, relation) = (node["Node Type"].as_str()?, node["Relation Name"].as_str().unwrap_or_default());
     if kind == "Seq Scan" && LARGE.contains(&relation) {

@@ -1,4 +1,5 @@
-//! The schema on `PostgreSQL`: up, down and up again, kinds of migrations, who may run on what, and `botfleet migrate`.
+//! Tests the schema on `PostgreSQL`: up, down and up again, kinds of migrations, which version may run on which schema,
+//! and `botfleet migrate`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -16,7 +17,7 @@ use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use super::postgres::{address, database, fresh_name, server, store};
 
-/// Everything that `information_schema` and the catalogue of indexes know of the tables.
+/// Query for everything that `information_schema` and the catalogue of indexes know of the tables.
 const SHAPE: &str = "\
 SELECT 'column', table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns \
 WHERE table_schema = 'public' AND table_name <> 'schema_migration' \
@@ -35,7 +36,7 @@ async fn schema(url: &str) -> Schema {
     Schema::connect(&address(url)).await.unwrap()
 }
 
-/// What a later version of the program knows besides.
+/// Returns the migrations of a later version of the program, which knows one more.
 fn with_later(text: &'static str) -> Vec<Migration> {
     let later = |kind, sql: &str| {
         let sql = AssertSqlSafe(sql.to_owned()).into_sql_str();
@@ -47,7 +48,7 @@ fn with_later(text: &'static str) -> Vec<Migration> {
     migrations
 }
 
-/// The version that this program's schema has.
+/// Returns the version of this program's schema.
 fn newest() -> i64 {
     Schema::known().iter().map(|migration| migration.version).max().unwrap()
 }

@@ -1,4 +1,4 @@
-//! The bus over a real Redis, and what it does when Redis is away, silent or talks nonsense.
+//! Tests the bus over a real Redis, also while Redis is away, silent or talks nonsense.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -35,7 +35,7 @@ async fn next(messages: &mut Receiver<BusMessage>) -> BusMessage {
     tokio::time::timeout(DEADLINE, messages.recv()).await.expect("a message in time").unwrap()
 }
 
-/// Publishes until one of the messages arrives: those before the connection stands may be lost.
+/// Publishes until one of the messages arrives: earlier ones may be lost while there is no connection.
 async fn until_through(from: &RedisBus, to: Incarnation, messages: &mut Receiver<BusMessage>) {
     let until = Instant::now() + DEADLINE;
     loop {
@@ -48,7 +48,7 @@ async fn until_through(from: &RedisBus, to: Incarnation, messages: &mut Receiver
     }
 }
 
-/// Two buses on one Redis, the second behind a link that can be disturbed, and what it hears.
+/// Two buses on one Redis, the second behind a link that can be disturbed, and the messages that the second hears.
 struct Pair {
     redis: Redis,
     link: TcpProxy,

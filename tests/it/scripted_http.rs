@@ -1,5 +1,5 @@
-//! A server that answers each request with the next line of a script, for tests of what an adapter makes of an answer.
-//! Bytes go over a plain socket, so that a script can also stall, reset or cut.
+//! Serves the next line of a script to each request, for tests of how an adapter reads an answer. Bytes go over a plain
+//! socket, so that a script can also stall, reset or cut.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::VecDeque;
@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// What happens to a request.
+/// The treatment of a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Line {
     /// Status, further head lines (each ending in `\r\n`), body.
@@ -19,7 +19,7 @@ pub(crate) enum Line {
     Reset,
     /// No answer, ever.
     Stall,
-    /// The head promises more than the body holds.
+    /// The head promises more bytes than the body holds.
     Cut(String),
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Seen {
     pub(crate) body: serde_json::Value,
 }
 
-/// The server; it ends with its value.
+/// The server, which ends when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Scripted {
     pub(crate) addr: SocketAddr,
@@ -60,13 +60,13 @@ impl Scripted {
         format!("http://{}", self.addr)
     }
 
-    /// The requests so far.
+    /// Returns the requests so far.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 }
 
-/// An address that refuses connections.
+/// Returns an address that refuses connections.
 pub(crate) async fn refusing() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     format!("http://{}", listener.local_addr().unwrap())

@@ -1,4 +1,4 @@
-//! The contract of the store, kept by the one on `SQLite` (I1-I4, I6, I8, I11).
+//! Runs the contract of the store on `SQLite` (I1-I4, I6, I8, I11).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -11,7 +11,7 @@ use botfleet_actors::ports::store::Store;
 use botfleet_actors::testkit::contract::Home;
 use tempfile::TempDir;
 
-/// A directory of its own for each claim.
+/// Gives each claim a directory of its own.
 struct SqliteHome(TempDir);
 
 impl SqliteHome {

@@ -1,4 +1,4 @@
-//! How a process takes the store on `SQLite`, and how the store heals.
+//! Tests how a process takes the store on `SQLite`, and how the store heals.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -158,7 +158,7 @@ async fn an_old_reader_sees_what_was_just_committed() {
     }
 }
 
-/// The schema as an older version left it.
+/// Makes a database with the schema of an older version.
 async fn migrated_to(path: &Path, version: i64) {
     let mut older = sqlx::migrate!("migrations/sqlite").iter().cloned().collect::<Vec<_>>();
     older.retain(|migration| migration.version <= version);
@@ -182,7 +182,7 @@ async fn a_store_with_data_is_copied_before_its_schema_changes() {
         copy.fetch_one("SELECT config_seq, (SELECT max(version) FROM _sqlx_migrations) FROM setting").await.unwrap();
     assert_eq!((sqlx::Row::get::<i64, _>(&row, 0), sqlx::Row::get::<i64, _>(&row, 1)), (7, 3));
     copy.close().await.unwrap();
-    // The way back: the copy in the store's place is a store that the older version knows.
+    // Back again: the copy, put in the store's place, is a store that the older version knows.
     fs::rename(&point, &path).unwrap();
     for beside in ["fleet.db-wal", "fleet.db-shm"] {
         let _ = fs::remove_file(directory.path().join(beside));

@@ -1,4 +1,4 @@
-//! The Telegram adapter: what each answer means, what goes over the wire, and that no token shows.
+//! Tests the Telegram adapter: the meaning of each answer, the bytes on the wire, and that no token shows.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::fmt::Write as _;

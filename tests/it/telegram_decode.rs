@@ -1,4 +1,4 @@
-//! Updates as Telegram sends them, and what the fleet reads in them.
+//! Tests how updates are decoded as Telegram sends them.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use botfleet::telegram::decode::TelegramDecoder;
@@ -19,7 +19,7 @@ fn ayse() -> Value {
     json!({"id": 510_000_001, "is_bot": false, "first_name": "Ayşe", "last_name": "Kılıç", "username": "ayse_k", "language_code": "tr"})
 }
 
-/// A message of Ayşe's with these fields besides.
+/// Makes a message of Ayşe's with these fields besides.
 fn message(fields: Value) -> Value {
     let mut message = json!({"message_id": 41, "from": ayse(), "chat": chat(), "date": DATE});
     if let (Some(message), Value::Object(fields)) = (message.as_object_mut(), fields) {
@@ -235,7 +235,7 @@ fn what_is_no_json_is_undecodable_and_its_words_stay_out_of_the_reason() {
     }
 }
 
-/// A message with every optional field that the fleet reads.
+/// Makes a message with every optional field that the fleet reads.
 fn full() -> Value {
     message(json!({
         "text": "Işıl, @deniz_bot, bak 🌞", "message_thread_id": 12, "is_topic_message": true,
@@ -250,7 +250,7 @@ fn full() -> Value {
     }))
 }
 
-/// What a message cannot do without, and what the claim looks at.
+/// Fields that a message needs, and those that the claim looks at.
 const KEPT: [&str; 6] = ["message_id", "date", "chat", "text", "from", "sender_chat"];
 
 fn said_by_ayse(raw: &str) -> Result<(), String> {
@@ -292,7 +292,7 @@ fn any_json() -> impl Strategy<Value = String> {
     })
 }
 
-/// The update with the value at a path replaced.
+/// Returns the update with the value at a path replaced.
 fn with_value_at(path: &[String], value: &str) -> String {
     let mut payload = full();
     let mut place = &mut payload;
@@ -306,7 +306,7 @@ fn with_value_at(path: &[String], value: &str) -> String {
     json!({"update_id": 9, "message": payload}).to_string().replace("\"@here@\"", value)
 }
 
-/// The paths to all values of a message, but those of the fields that the claim is about.
+/// Returns the paths to all values of a message, but for the fields that the claim is about.
 fn paths(value: &Value, at: &[String]) -> Vec<Vec<String>> {
     let children: Vec<(String, &Value)> = match value {
         Value::Object(fields) => fields.iter().map(|(name, part)| (name.clone(), part)).collect(),
@@ -317,7 +317,7 @@ fn paths(value: &Value, at: &[String]) -> Vec<Vec<String>> {
     for (step, part) in children {
         let path = [at, &[step]].concat();
         let top = path.len() == 1;
-        // Of the author its id is needed and nothing else, of the chat likewise.
+        // The author needs only its id, and so does the chat.
         let needed = top && KEPT.contains(&path[0].as_str())
             || matches!(path[0].as_str(), "from" | "chat") && path[1..] == ["id"];
         if !needed {

@@ -1,4 +1,5 @@
-//! Nothing wedges on a real store either: every kind of update, in every order and lateness, over restarts (I2, I3, I7).
+//! Tests that nothing wedges on a real store: every kind of update, in every order and lateness, over restarts
+//! (I2, I3, I7).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -16,7 +17,7 @@ use botfleet_actors::testkit::rows::person;
 use botfleet_actors::testkit::stage::{Playing, Scenery};
 use proptest::prelude::*;
 
-/// What happens must happen within this.
+/// Time within which anything that is waited for must happen.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 async fn open(folder: &Path) -> Arc<SqliteStore> {
@@ -25,7 +26,7 @@ async fn open(folder: &Path) -> Arc<SqliteStore> {
         loop {
             match SqliteStore::open(&settings).await {
                 Ok(store) => break store,
-                // What the process before left behind is still ending.
+                // The process before may still be ending.
                 Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
             }
         }
@@ -33,7 +34,7 @@ async fn open(folder: &Path) -> Arc<SqliteStore> {
     Arc::new(opened.await.expect("the store opens"))
 }
 
-/// One of the kinds of things that happen to a message.
+/// Returns one of the kinds of things that happen to a message.
 fn happened(scenery: &Scenery, kind: u8, message: i64) -> Incoming {
     let id = match kind {
         1 => 100 + message,

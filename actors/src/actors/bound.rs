@@ -1,9 +1,9 @@
-//! How long a node may act: no effect on the outside world later than `act_within` after its last successful beat was
-//! sent. Layer `actors`. Keeps I5, I6.
+//! Bounds how long a node may act: no effect on the outside world later than `act_within` after the node sent its last
+//! successful beat. Layer `actors`. Keeps I5, I6.
 //!
-//! Every call to Telegram passes here, right before it is made: the one place that no effect gets around. A poll that is
-//! open when the bound passes is closed, whether or not anybody else notices. Times are boot times, so that a process or
-//! a machine that slept finds out.
+//! Every call to Telegram passes here right before it is made: no effect gets around this place. A poll that is open
+//! when the bound passes is closed, whether or not anything else notices. Times are boot times, so that a process or a
+//! machine that slept finds out.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,29 +19,29 @@ use crate::ports::telegram::{
     WebhookTarget,
 };
 
-/// Until when the node may act.
+/// The time until which the node may act.
 pub struct ActBound {
     clock: Arc<dyn Clock>,
-    /// Milliseconds of boot time; the highest number is never.
+    /// Boot time in milliseconds; `ALWAYS` when the bound never passes.
     until_ms: AtomicU64,
     dead: AtomicBool,
 }
 
-/// The bound never passes: nobody else could act for what this node owns.
+/// The bound never passes: no other node could act for the leases of this node.
 const ALWAYS: u64 = u64::MAX;
 
 impl ActBound {
-    /// The bound of a process that owns everything for life.
+    /// Creates the bound of a process that owns everything for life.
     pub fn never(clock: Arc<dyn Clock>) -> Self {
         Self { clock, until_ms: AtomicU64::new(ALWAYS), dead: AtomicBool::new(false) }
     }
 
-    /// The bound of a node that has not beaten yet: it may not act.
+    /// Creates the bound of a node that has not beaten yet: the node may not act.
     pub fn passed_already(clock: Arc<dyn Clock>) -> Self {
         Self { clock, until_ms: AtomicU64::new(0), dead: AtomicBool::new(false) }
     }
 
-    /// Whether an effect may be begun now.
+    /// Returns whether an effect may begin at present.
     pub fn may_act(&self) -> bool {
         !self.left().is_zero()
     }
@@ -54,13 +54,13 @@ impl ActBound {
         }
     }
 
-    /// A beat succeeded: the node may act until then. Never shortens the bound.
+    /// Extends the bound to `until` after a successful beat; never shortens it.
     pub fn extend(&self, until: Duration) {
         let until = u64::try_from(until.as_millis()).unwrap_or(ALWAYS - 1);
         self.until_ms.fetch_max(until, Ordering::AcqRel);
     }
 
-    /// The incarnation is dead, for good: it may not act any more.
+    /// Ends the bound for good, since the incarnation is dead.
     pub fn end(&self) {
         self.dead.store(true, Ordering::Release);
     }
@@ -77,7 +77,7 @@ impl ActBound {
     }
 }
 
-/// Telegram as a node may use it.
+/// Telegram's Bot API, limited by the node's bound.
 pub struct BoundedApi {
     api: Arc<dyn BotApi>,
     bound: Arc<ActBound>,
@@ -85,12 +85,12 @@ pub struct BoundedApi {
 }
 
 impl BoundedApi {
-    /// `api` under the node's bound; answers and silence are noted in `traffic`.
+    /// Wraps `api` in the node's bound; answers of Telegram are recorded in `traffic`.
     pub fn new(api: Arc<dyn BotApi>, bound: Arc<ActBound>, traffic: Arc<Traffic>) -> Self {
         Self { api, bound, traffic }
     }
 
-    /// Nothing is done when the node may not act: a definite non-send.
+    /// Refuses a call while the node may not act: certainly nothing is sent.
     fn check(&self) -> Result<(), TelegramError> {
         if self.bound.may_act() { Ok(()) } else { Err(not_now()) }
     }
@@ -110,7 +110,7 @@ fn not_now() -> TelegramError {
 
 #[async_trait]
 impl BotApi for BoundedApi {
-    /// Who a token belongs to is asked for leases to come as well: no effect.
+    /// Allowed without the bound, since it has no effect: it also serves leases that are still to come.
     async fn get_me(&self) -> Result<Me, TelegramError> {
         self.noted(self.api.get_me().await)
     }

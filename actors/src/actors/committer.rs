@@ -1,12 +1,13 @@
-//! Group commit: one commit in flight per node, gathering what arrives meanwhile. Layer `actors`.
+//! Group commit: one commit in flight per node, gathering the operations that arrive in the meantime. Layer `actors`.
 //!
-//! Correctness never waits for a timer: an idle committer commits at once, a busy one takes everything that queued up
-//! during the last commit. Operations are judged in the order of their submission, so a dependent operation may be
-//! submitted before the one it depends on is durable; effects wait for their own commit.
+//! Correctness never waits for a timer: an idle committer commits at once, a busy one takes all operations that queued
+//! up during the last commit. Operations are judged in the order of their submission, so a dependent operation may be
+//! submitted before the one it depends on is durable. Effects wait for their own commit.
 //!
-//! Some go ahead of the rest: stops and people's rights, since control has a lane ahead of all work (I9), and the ends of attempts to send
-//! with the pauses that Telegram asks for, since what they depend on is durable, each end that waits would be unknown
-//! after a crash (I4), and each pause would be forgotten.
+//! Some operations go ahead of the rest. Stops, people's rights and lifted pauses do, since control has a lane ahead of
+//! all work (I9). The ends of attempts to send and the pauses that Telegram asks for do, since everything they depend
+//! on is durable: after a crash, an end still waiting would be unknown (I4), and a pause still waiting would be
+//! forgotten.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -19,10 +20,10 @@ use crate::actors::vitals::{StoreSigns, Write};
 use crate::domain::commit::operation::{Applied, Operation, Refusal};
 use crate::ports::store::Store;
 
-/// How long whoever was told `Unavailable` waits before it asks the store again.
+/// How long a caller that got `Unavailable` waits before asking the store again.
 pub const STORE_RETRY: Duration = Duration::from_millis(500);
 
-/// Most operations in one transaction: bounds its latency.
+/// Largest number of operations in one transaction: bounds its latency.
 const BATCH_MAX: usize = 512;
 
 /// Queue length above which sources of work must wait (I9).
@@ -31,7 +32,7 @@ const SATURATED: usize = 8 * BATCH_MAX;
 /// Why an operation was not done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommitError {
-    /// It dropped out of its batch.
+    /// The operation was refused and dropped out of its batch.
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// The store could not write; nothing was done.
@@ -39,7 +40,7 @@ pub enum CommitError {
     Unavailable(String),
 }
 
-/// How an operation ended.
+/// The result of an operation.
 pub type CommitResult = Result<Applied, CommitError>;
 
 type Done = Box<dyn FnOnce(CommitResult) + Send>;
@@ -62,13 +63,13 @@ pub struct Committer {
     queue: Mutex<Lanes>,
     length: AtomicUsize,
     wake: Notify,
-    /// What the store did lately.
+    /// Signs of the store's recent health.
     pub signs: StoreSigns,
 }
 
 impl Committer {
-    /// Queues `operation`; `done` is called once, after its commit, in order of submission within its lane. It must
-    /// not block.
+    /// Queues `operation`. `done` is called once, after the commit, in order of submission within the lane; it must not
+    /// block.
     pub fn submit(&self, operation: Operation, done: impl FnOnce(CommitResult) + Send + 'static) {
         let mut queue = self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let ahead = matches!(
@@ -98,12 +99,12 @@ impl Committer {
         receiver.await.unwrap_or_else(|_| Err(CommitError::Unavailable("committer stopped".to_owned())))
     }
 
-    /// Whether sources of work should wait.
+    /// Returns whether sources of work should wait.
     pub fn is_saturated(&self) -> bool {
         self.length.load(Ordering::Relaxed) > SATURATED
     }
 
-    /// Commits what is queued, for ever.
+    /// Commits the queued operations, for ever.
     pub async fn run(&self, store: &dyn Store) {
         let batches = metrics::histogram!("botfleet_store_commit_operations");
         let durations = metrics::histogram!("botfleet_store_commit_duration_seconds");

@@ -1,7 +1,8 @@
-//! Who is in the configuration, who lives on this node, and which Telegram ids mean whom. Layer `actors`. Keeps I10.
+//! Holds the configuration in force, the actors that live on this node, and the Telegram ids of bots and chats. Layer
+//! `actors`. Keeps I10.
 //!
-//! The configuration is replaced at run time, as a whole: whoever looks gets the one in force. Who lives here is a hint
-//! like any other: an actor that is missing finds its work in the store.
+//! The configuration is replaced at run time, as a whole: every reader gets the one in force. The list of living actors
+//! only serves as a hint: the work of an actor that is missing waits in the store.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -23,25 +24,25 @@ pub struct Known {
     pub bots: BTreeMap<BotId, Arc<BotProfile>>,
     /// Chats in use.
     pub chats: BTreeMap<ChatId, Arc<ChatProfile>>,
-    /// Its number.
+    /// Number of the configuration.
     pub config_seq: ConfigSeq,
     by_telegram_user: HashMap<TelegramUserId, BotId>,
 }
 
-/// What a new configuration changes.
+/// The changes that a new configuration brings.
 #[derive(Debug, Default)]
 pub struct RosterChange {
-    /// Bots that were not there before.
+    /// Bots that are new.
     pub bots_added: Vec<BotId>,
-    /// Bots that are described otherwise.
+    /// Bots whose description changed.
     pub bots_changed: Vec<Arc<BotProfile>>,
-    /// Bots that are no longer in use.
+    /// Bots that left the configuration.
     pub bots_gone: Vec<BotId>,
-    /// Chats that were not there before.
+    /// Chats that are new.
     pub chats_added: Vec<ChatId>,
-    /// Chats that are described otherwise.
+    /// Chats whose description changed.
     pub chats_changed: Vec<Arc<ChatProfile>>,
-    /// Chats that are no longer in use.
+    /// Chats that left the configuration.
     pub chats_gone: Vec<ChatId>,
 }
 
@@ -56,14 +57,14 @@ impl Known {
     }
 }
 
-/// Whether both say the same of the bot; where it stands in its updates is no part of that.
+/// Returns whether both profiles describe the bot alike; offsets and the delivery in force are not compared.
 fn same_bot(a: &BotProfile, b: &BotProfile) -> bool {
     a.spec == b.spec
         && (a.persona_revision, a.token_generation, &a.username)
             == (b.persona_revision, b.token_generation, &b.username)
 }
 
-/// Profiles in force from now on: those that say the same stay the same; and who is new, changed or gone.
+/// Returns the profiles of the new configuration, reusing those that are the same; and the ids added, changed and gone.
 fn renewed<K: Ord + Copy, T>(
     before: &BTreeMap<K, Arc<T>>,
     now: BTreeMap<K, T>,
@@ -86,7 +87,7 @@ fn renewed<K: Ord + Copy, T>(
     (profiles, [added, changed, gone])
 }
 
-/// The configuration, the living, and the ids of both at Telegram.
+/// The configuration in force, the living actors, and Telegram's ids of bots and chats.
 #[derive(Default)]
 pub struct Directory {
     known: RwLock<Arc<Known>>,
@@ -94,7 +95,7 @@ pub struct Directory {
     live: RwLock<Live>,
 }
 
-/// Ids that Telegram gave to chats: a group that becomes a supergroup gets a new one.
+/// Telegram's ids of chats: a group that becomes a supergroup gets a new one.
 #[derive(Default)]
 struct TelegramChats {
     by_telegram: HashMap<TelegramChatId, ChatId>,
@@ -112,29 +113,29 @@ struct Live {
 }
 
 impl Directory {
-    /// A directory of these bots and chats, none of them alive yet.
+    /// Creates a directory of these bots and chats, without living actors.
     pub fn new(roster: Roster) -> Self {
         let directory = Self::default();
         directory.replace(roster);
         directory
     }
 
-    /// The configuration in force.
+    /// Returns the configuration in force.
     pub fn known(&self) -> Arc<Known> {
         Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The bot as the configuration describes it.
+    /// Returns the bot's profile in the configuration.
     pub fn bot_profile(&self, bot: BotId) -> Option<Arc<BotProfile>> {
         self.known().bots.get(&bot).cloned()
     }
 
-    /// The chat as the configuration describes it.
+    /// Returns the chat's profile in the configuration.
     pub fn chat_profile(&self, chat: ChatId) -> Option<Arc<ChatProfile>> {
         self.known().chats.get(&chat).cloned()
     }
 
-    /// Puts another configuration in force, and tells what it changes; an older one changes nothing.
+    /// Puts another configuration in force, and returns the changes. An older configuration changes nothing.
     pub fn replace(&self, roster: Roster) -> RosterChange {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if roster.config_seq < known.config_seq {
@@ -143,7 +144,7 @@ impl Directory {
         let mut telegram = self.telegram_chats.write().unwrap_or_else(PoisonError::into_inner);
         telegram.by_telegram.extend(roster.aliases.iter().filter(|(_, chat)| roster.chats.contains_key(chat)));
         for chat in roster.chats.values() {
-            // What a bot has learned here since counts until the stored id changes.
+            // An id that a bot has learned here meanwhile counts until the stored id changes.
             if known.chats.get(&chat.id).is_none_or(|old| old.spec.telegram_id != chat.spec.telegram_id) {
                 telegram.current.insert(chat.id, chat.spec.telegram_id);
             }
@@ -165,17 +166,18 @@ impl Directory {
         change
     }
 
-    /// The chat that Telegram calls so, if the fleet serves it.
+    /// Returns the chat with that id at Telegram, if the fleet serves it.
     pub fn chat_of(&self, telegram: TelegramChatId) -> Option<ChatId> {
         self.telegram_chats.read().unwrap_or_else(PoisonError::into_inner).by_telegram.get(&telegram).copied()
     }
 
-    /// What Telegram calls the chat now.
+    /// Returns Telegram's present id of the chat.
     pub fn telegram_chat(&self, chat: ChatId) -> Option<TelegramChatId> {
         self.telegram_chats.read().unwrap_or_else(PoisonError::into_inner).current.get(&chat).copied()
     }
 
-    /// The chat got another id at Telegram; its old one still means it. False when it is no news.
+    /// Records that the chat got another id at Telegram; its old ids still lead to it. Returns false if the id was
+    /// known.
     pub fn migrate(&self, chat: ChatId, to: TelegramChatId) -> bool {
         let mut chats = self.telegram_chats.write().unwrap_or_else(PoisonError::into_inner);
         if chats.by_telegram.contains_key(&to) {
@@ -186,7 +188,7 @@ impl Directory {
         true
     }
 
-    /// The fleet's bot that Telegram calls so.
+    /// Returns the fleet's bot with that id at Telegram.
     pub fn bot_of(&self, telegram: TelegramUserId) -> Option<BotId> {
         self.known().by_telegram_user.get(&telegram).copied()
     }
@@ -199,63 +201,63 @@ impl Directory {
         change(&mut self.live.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The chat's actor, while it is in memory.
+    /// Returns the chat's actor, while the chat is in memory.
     pub fn chat(&self, chat: ChatId) -> Option<ChatHandle> {
         self.read(|live| live.chats.get(&chat).cloned())
     }
 
-    /// The bot's actor.
+    /// Returns the bot's actor.
     pub fn bot(&self, bot: BotId) -> Option<ActorRef<BotMsg>> {
         self.read(|live| live.bots.get(&bot).cloned())
     }
 
-    /// The provider's actor.
+    /// Returns the provider's actor.
     pub fn provider(&self, name: &str) -> Option<ActorRef<ProviderMsg>> {
         self.read(|live| live.providers.get(name).cloned())
     }
 
-    /// The fleet's actor.
+    /// Returns the fleet's actor.
     pub fn fleet(&self) -> Option<ActorRef<FleetMsg>> {
         self.read(|live| live.fleet.clone())
     }
 
-    /// The actor of ownership; `None` where one process owns everything.
+    /// Returns the actor of ownership; `None` where one process owns everything.
     pub fn ownership(&self) -> Option<ActorRef<OwnershipMsg>> {
         self.read(|live| live.ownership.clone())
     }
 
-    /// The bot's username, once Telegram told it to any node.
+    /// Returns the bot's username, once Telegram told it to any node.
     pub fn username(&self, bot: BotId) -> Option<String> {
         self.read(|live| live.usernames.get(&bot).cloned())
             .or_else(|| self.known().bots.get(&bot).and_then(|bot| bot.username.clone()))
     }
 
-    /// All actors of bots.
+    /// Returns all actors of bots.
     pub fn live_bots(&self) -> Vec<(BotId, ActorRef<BotMsg>)> {
         self.read(|live| live.bots.iter().map(|(id, actor)| (*id, actor.clone())).collect())
     }
 
-    /// All actors of chats in memory.
+    /// Returns all actors of chats in memory.
     pub fn live_chats(&self) -> Vec<(ChatId, ChatHandle)> {
         self.read(|live| live.chats.iter().map(|(id, handle)| (*id, handle.clone())).collect())
     }
 
-    /// All actors of providers.
+    /// Returns all actors of providers.
     pub fn live_providers(&self) -> Vec<(String, ActorRef<ProviderMsg>)> {
         self.read(|live| live.providers.iter().map(|(name, actor)| (name.clone(), actor.clone())).collect())
     }
 
-    /// The fleet's actor started.
+    /// Records that the fleet's actor started.
     pub fn set_fleet(&self, actor: ActorRef<FleetMsg>) {
         self.write(|live| live.fleet = Some(actor));
     }
 
-    /// The actor of ownership started.
+    /// Records that the actor of ownership started.
     pub fn set_ownership(&self, actor: ActorRef<OwnershipMsg>) {
         self.write(|live| live.ownership = Some(actor));
     }
 
-    /// A chat's actor started, or ended.
+    /// Records that a chat's actor started, or ended.
     pub fn set_chat(&self, chat: ChatId, handle: Option<ChatHandle>) {
         self.write(|live| match handle {
             Some(handle) => live.chats.insert(chat, handle),
@@ -263,7 +265,7 @@ impl Directory {
         });
     }
 
-    /// A bot's actor started, or ended.
+    /// Records that a bot's actor started, or ended.
     pub fn set_bot(&self, bot: BotId, actor: Option<ActorRef<BotMsg>>) {
         self.write(|live| match actor {
             Some(actor) => live.bots.insert(bot, actor),
@@ -271,7 +273,7 @@ impl Directory {
         });
     }
 
-    /// A provider's actor started, or ended.
+    /// Records that a provider's actor started, or ended.
     pub fn set_provider(&self, name: &str, actor: Option<ActorRef<ProviderMsg>>) {
         self.write(|live| match actor {
             Some(actor) => live.providers.insert(name.to_owned(), actor),
@@ -279,7 +281,7 @@ impl Directory {
         });
     }
 
-    /// Telegram told the bot's username; true when it is news to this node.
+    /// Records the bot's username as Telegram told it; returns true if this node had another one or none.
     pub fn set_username(&self, bot: BotId, username: &str) -> bool {
         self.write(|live| live.usernames.insert(bot, username.to_owned()).as_deref() != Some(username))
     }

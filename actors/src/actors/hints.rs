@@ -1,6 +1,6 @@
-//! Telling others that something waits for them: in memory within the node, by the bus beyond it. Layer `actors`.
+//! Tells others that something waits for them: in memory within the node, over the bus beyond it. Layer `actors`.
 //!
-//! Always after the commit: who hears it looks into the store. What gets lost is found by reconciling.
+//! Hints are sent after the commit, and their receivers look into the store. Lost hints are made up for by reconciling.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::domain::ids::{BotId, ChatId};
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::ports::bus::{Audience, BusMessage, Hint, LiveEvent};
 
-/// Whom a hint concerns; `None` when all nodes.
+/// Returns the lease that a hint concerns; `None` when the hint concerns all nodes.
 fn addressee(hint: &Hint) -> Option<LeaseKey> {
     match hint {
         Hint::Chat(chat)
@@ -28,7 +28,8 @@ fn addressee(hint: &Hint) -> Option<LeaseKey> {
 }
 
 impl Node {
-    /// Passes hints on to whom they concern: one message for each node, and straight to the actors that live here.
+    /// Passes hints on to the nodes they concern: in one message to each node, and directly to the actors that live
+    /// here.
     pub fn tell(&self, hints: impl IntoIterator<Item = Hint>) {
         let mut away: BTreeMap<Incarnation, Vec<Hint>> = BTreeMap::new();
         let mut all = Vec::new();
@@ -50,7 +51,7 @@ impl Node {
         }
     }
 
-    /// A hint that reached this node: passes it on to the actor that it concerns, if that lives here.
+    /// Passes a hint that reached this node on to the actor that it concerns, if that actor lives here.
     pub fn hear(&self, hint: Hint) {
         match hint {
             Hint::Chat(chat) => self.tell_chat(chat, ChatMsg::Reconcile),
@@ -69,7 +70,7 @@ impl Node {
                     let _ = actor.cast(BotMsg::TryChat(chat));
                 }
             }
-            // This node knows its own bots better than any message that comes back to it.
+            // This node knows its own bots better than any message that comes back to this node.
             Hint::Silent(bot, why) if self.leases.epoch(LeaseKey::Bot(bot)).is_none() => self.voices.heard(bot, why),
             Hint::Paused(chat, bot, until) => self.voices.paused(bot, Some(chat), until, self.clock.now()),
             Hint::Migrated(chat, to) => {
@@ -85,7 +86,7 @@ impl Node {
         }
     }
 
-    /// Tells a chat of this node; one that is not in memory wakes, and reads what waits for it in the store.
+    /// Tells a chat of this node. A chat that is not in memory wakes, and reads its waiting rows from the store.
     fn tell_chat(&self, chat: ChatId, news: ChatMsg) {
         if let Some(handle) = self.directory.chat(chat) {
             let _ = handle.actor.cast(news);
@@ -106,7 +107,7 @@ impl Node {
         self.tell(bots.into_iter().map(Hint::Bot));
     }
 
-    /// Tells whoever watches what happened.
+    /// Announces an event to live observers.
     pub fn announce(&self, kind: &str, subject: String) {
         let event = LiveEvent { at: self.clock.now(), node: self.name.clone(), kind: kind.to_owned(), subject };
         self.bus.publish(Audience::Everybody, BusMessage::Event(event));

@@ -1,6 +1,6 @@
-//! What this node owns, and where the rest lives as the last picture shows it. Layer `actors`. Keeps I6.
+//! Keeps the leases that this node owns, and the other owners from the last cluster view. Layer `actors`. Keeps I6.
 //!
-//! A hint like any other: every owning write carries the epoch of its lease, and the store judges it.
+//! The contents only serve as hints: every owning write carries the epoch of its lease, and the store judges it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -22,12 +22,12 @@ enum Held {
 }
 
 impl Leases {
-    /// All leases under the epoch of a tenure.
+    /// Creates a node that holds all leases, under the epoch of a tenure.
     pub fn all(epoch: Epoch) -> Self {
         Self { me: Incarnation::default(), held: RwLock::new(Held::All(epoch)) }
     }
 
-    /// None yet.
+    /// Creates a node that holds no lease yet.
     pub fn none(me: Incarnation) -> Self {
         let held = Held::Some { held: HashMap::new(), picture: Arc::default(), owners: HashMap::new() };
         Self { me, held: RwLock::new(held) }
@@ -41,7 +41,7 @@ impl Leases {
         change(&mut self.held.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The epoch under which this node owns it; `None` when it does not.
+    /// Returns the epoch under which this node owns the lease; `None` when it does not.
     pub fn epoch(&self, key: LeaseKey) -> Option<Epoch> {
         self.read(|held| match held {
             Held::All(epoch) => Some(*epoch),
@@ -49,7 +49,7 @@ impl Leases {
         })
     }
 
-    /// The other node that owns it, as far as is known.
+    /// Returns the other node that owns the lease, as far as is known.
     pub fn elsewhere(&self, key: LeaseKey) -> Option<Incarnation> {
         self.read(|held| match held {
             Held::All(_) => None,
@@ -59,7 +59,7 @@ impl Leases {
         })
     }
 
-    /// This node owns it from now on.
+    /// Records that this node owns the lease.
     pub fn hold(&self, key: LeaseKey, epoch: Epoch) {
         self.write(|all| {
             if let Held::Some { held, owners, .. } = all {
@@ -69,7 +69,8 @@ impl Leases {
         });
     }
 
-    /// This node no longer owns it under that epoch; who does, if that is known.
+    /// Records that this node has lost the lease under that epoch, or an older one, and to which node, if that is
+    /// known.
     pub fn release(&self, key: LeaseKey, epoch: Epoch, to: Option<Incarnation>) {
         self.write(|all| {
             if let Held::Some { held, owners, .. } = all
@@ -84,7 +85,7 @@ impl Leases {
         });
     }
 
-    /// A new look at the cluster.
+    /// Takes over a new cluster view.
     pub fn see(&self, picture: Arc<Picture>) {
         self.write(|held| {
             if let Held::Some { owners, picture: seen, .. } = held {
@@ -95,7 +96,7 @@ impl Leases {
         });
     }
 
-    /// The last look at the cluster; `None` where one process owns everything.
+    /// Returns the last cluster view; `None` where one process owns everything.
     pub fn picture(&self) -> Option<Arc<Picture>> {
         self.read(|held| match held {
             Held::All(_) => None,
@@ -103,7 +104,7 @@ impl Leases {
         })
     }
 
-    /// How many nodes share the work, this one included: what belongs to the fleet as a whole is split among them.
+    /// Returns how many nodes share the work, this one included: limits of the fleet as a whole are split among them.
     pub fn sharers(&self) -> u64 {
         let Some(picture) = self.picture() else {
             return 1;

@@ -1,4 +1,4 @@
-//! Actors: the fleet at work. Layer `actors`; imports `behaviour`, `policy`, `ports` and `domain`.
+//! Actors: run the fleet. Layer `actors`; imports `behaviour`, `policy`, `ports` and `domain`.
 //!
 //! ```text
 //! Fleet (one per node: restarts with backoff, quarantine; runs the committer and the reconciler)
@@ -8,9 +8,9 @@
 //!  `- Chat x C       transcript and director; on demand, passivated when idle
 //! ```
 //!
-//! An actor never causes an effect without a committed intent, confirms an offset before the commit, awaits an LLM
-//! in its handler, retries an unknown send silently, or writes on the strength of cached ownership: every owning
-//! write carries its epoch and the store judges it.
+//! An actor never causes an effect without a committed intent, never confirms an offset before the commit, never awaits
+//! an LLM in its handler, never retries an unknown send silently, and never relies on cached ownership for a write:
+//! every owning write carries its epoch and the store judges it.
 
 pub mod bot;
 pub mod bound;

@@ -1,5 +1,5 @@
-//! What the actors of one node share: store, committer, clock, ids, its leases and its way to the others. Layer
-//! `actors`.
+//! Holds the state that the actors of one node share: store, committer, clock, ids, the node's leases and its channels
+//! to other nodes. Layer `actors`.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,37 +35,37 @@ use crate::ports::cluster::Cluster;
 use crate::ports::store::Store;
 use crate::ports::telegram::{BotApi, UpdateDecoder};
 
-/// Which node it is, and how it reaches the others.
+/// The identity of a node, and how it reaches the others.
 pub struct Seat {
-    /// Its name, kept over restarts.
+    /// Name of the node, kept over restarts.
     pub name: String,
-    /// Its place among others, or that it is alone.
+    /// The node's place among others, or that it is alone.
     pub place: Place,
-    /// Carries hints.
+    /// The bus that carries hints.
     pub bus: Arc<dyn Bus>,
 }
 
-/// Alone, or one of many.
+/// Tells whether a node is alone or one of a cluster.
 pub enum Place {
     /// One process owns everything, under the epoch of its tenure.
     Alone(Epoch),
     /// One node of a cluster.
     Among {
-        /// Which start of which process.
+        /// The incarnation of this process.
         me: Incarnation,
-        /// What the nodes share about one another.
+        /// The state that the nodes share.
         cluster: Arc<dyn Cluster>,
     },
 }
 
 impl Seat {
-    /// The seat of a process that owns everything: there is nobody to tell anything.
+    /// Returns the seat of a process that owns everything; its bus drops all messages.
     pub fn alone(name: &str, epoch: Epoch) -> Self {
         Self { name: name.to_owned(), place: Place::Alone(epoch), bus: Arc::new(Nobody) }
     }
 }
 
-/// The bus of a node that is alone and whom nobody watches.
+/// The bus of a node that is alone and that nobody watches.
 struct Nobody;
 
 #[async_trait]
@@ -81,70 +81,70 @@ impl Bus for Nobody {
     }
 }
 
-/// Why the work of a node is over.
+/// Why the work of a node ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// It has given everything up, as it was asked to: the process may end.
+    /// The node has given up all its leases, as it was asked to: the process may end.
     Drained,
-    /// Others have declared it dead: the process must end, and start as another incarnation.
+    /// Others have declared the node dead: the process must end, and start as another incarnation.
     Superseded,
-    /// Its root has failed.
+    /// The root actor of the node has failed.
     Failed,
 }
 
-/// Shared by all actors of a node.
+/// The state that all actors of a node share.
 pub struct Node {
-    /// The only truth.
+    /// The store, the single source of truth.
     pub store: Arc<dyn Store>,
-    /// The queue in front of it.
+    /// The queue in front of the store.
     pub committer: Committer,
     /// The database's clock.
     pub clock: Arc<dyn Clock>,
-    /// Reads stored updates.
+    /// Decodes stored updates.
     pub decoder: Arc<dyn UpdateDecoder>,
     /// Builds prompts.
     pub generator: Generator,
-    /// Its name.
+    /// Name of the node.
     pub name: String,
-    /// This start of it; zero where one process owns everything.
+    /// Incarnation of this process; zero where one process owns everything.
     pub me: Incarnation,
-    /// What the nodes share about one another; `None` where one process owns everything.
+    /// The state that the nodes share; `None` where one process owns everything.
     pub cluster: Option<Arc<dyn Cluster>>,
     /// Carries hints to the other nodes.
     pub bus: Arc<dyn Bus>,
-    /// What this node owns.
+    /// The leases that this node owns.
     pub leases: Leases,
-    /// How long it may act.
+    /// The time until which this node may act.
     pub bound: Arc<ActBound>,
-    /// What it does, for its beats.
+    /// Counts this node's work, for its beats.
     pub traffic: Arc<Traffic>,
-    /// Who is in the configuration, and who lives here.
+    /// The configuration in force, and the actors that live here.
     pub directory: Directory,
-    /// What this node may spend on models.
+    /// The amounts that this node may spend on models.
     pub treasury: Arc<Treasury>,
     /// Embeddings and classifier answers.
     pub consult: Consult,
     /// Random numbers that need not be replayed: jitter.
     pub jitter: Jitter,
-    /// Turns queued or claimed, as the store said last and as chats have added since.
+    /// The store's last count of queued or claimed turns, plus those that chats have added since.
     pub turns_open: AtomicU64,
-    /// What its bots said lately.
+    /// Messages that this node's bots sent lately.
     pub said: FleetSaid,
-    /// Who cannot speak.
+    /// The bots that cannot speak, with the reasons.
     pub voices: Voices,
-    /// Chats that the manifest does not name and that its bots stay in.
+    /// Chats that the manifest does not name and that this node's bots stay in.
     pub strangers: Strangers,
     /// Orders of people that were seen lately.
     pub orders: Orders,
-    /// What chats were told of the fleet lately.
+    /// Notices that chats were sent about the fleet lately.
     pub notices: Notices,
     /// People's rights and stops, as far as this node knows.
     pub people: People,
-    /// People who ask what is stored about them.
+    /// Answers people who ask for the data stored about them.
     pub records: Records,
-    /// The chat of operators, where a bot tells what is wrong: no conversation, and no bot leaves it.
+    /// The operators' chat, where a bot reports faults: the chat holds no conversation, and no bot leaves it.
     pub operators: OnceLock<TelegramChatId>,
-    /// What Telegram and the providers made of the last tries.
+    /// Results of the last calls to Telegram and the providers.
     pub vitals: Vitals,
     budgets: Vec<BudgetSpec>,
     ended: watch::Sender<Option<Ended>>,
@@ -152,7 +152,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// Puts a node together.
+    /// Assembles a node.
     pub fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
@@ -204,7 +204,7 @@ impl Node {
         }
     }
 
-    /// The node under these budgets. A budget of one bot or chat goes before that of each.
+    /// Returns the node with these budgets. A budget of one named bot or chat overrides a budget for each.
     #[must_use]
     pub fn with_budgets(mut self, specs: &[BudgetSpec]) -> Self {
         self.budgets = specs.to_vec();
@@ -212,7 +212,7 @@ impl Node {
         self
     }
 
-    /// Bots and chats came or went: those that are there now fall under the budgets.
+    /// Applies the budgets anew after bots or chats were added or removed.
     pub fn renew_budgets(&self) {
         let mut budgets = HashMap::new();
         let known = self.directory.known();
@@ -227,9 +227,9 @@ impl Node {
         self.treasury.set(budgets.into_values());
     }
 
-    /// Gives back to the store what was taken from budgets and is not spent: at a shutdown in good order.
+    /// Returns unspent allowances to the store, at an orderly shutdown.
     pub async fn return_allowances(&self) {
-        // All at once, so that they share a commit: there may be many, and little time.
+        // All at once, so that they share a commit: there may be many, and the time is short.
         let returns = self.treasury.give_back().into_iter().map(async |returned| {
             if let Err(error) = self.committer.commit(Operation::ReturnAllowance(returned)).await {
                 tracing::warn!(budget = %returned.key.budget, error = %error, "an allowance could not be given back");
@@ -238,17 +238,17 @@ impl Node {
         join_all(returns).await;
     }
 
-    /// Telegram as this node may use it: nothing is done beyond its bound.
+    /// Returns `api` limited by this node's bound: no effect after the bound has passed.
     pub fn bounded(&self, api: Arc<dyn BotApi>) -> Arc<dyn BotApi> {
         Arc::new(BoundedApi::new(api, Arc::clone(&self.bound), Arc::clone(&self.traffic)))
     }
 
-    /// Whether an effect on the outside world may be begun now.
+    /// Returns whether an effect on the outside world may begin at present.
     pub fn may_act(&self) -> bool {
         self.bound.may_act()
     }
 
-    /// The work of this node is over; what is said first counts.
+    /// Ends the work of this node; the first reason given counts.
     pub fn end(&self, ended: Ended) {
         self.ended.send_if_modified(|told| {
             let news = told.is_none();
@@ -260,7 +260,7 @@ impl Node {
     /// Waits until the work of this node is over.
     ///
     /// # Cancel safety
-    /// Nothing is lost: whoever asks again hears the same.
+    /// Nothing is lost: a later call gets the same answer.
     pub async fn ended(&self) -> Ended {
         let mut told = self.ended.subscribe();
         match told.wait_for(Option::is_some).await.map(|ended| *ended) {
@@ -273,22 +273,22 @@ impl Node {
         self.ids.next(self.clock.now())
     }
 
-    /// A new inbox row's id.
+    /// Returns the id for a new inbox row.
     pub fn inbox_id(&self) -> InboxId {
         InboxId(self.next_id())
     }
 
-    /// A new turn's id.
+    /// Returns the id for a new turn.
     pub fn turn_id(&self) -> TurnId {
         TurnId(self.next_id())
     }
 
-    /// A new outbox message's id.
+    /// Returns the id for a new outbox message.
     pub fn outbox_id(&self) -> OutboxId {
         OutboxId(self.next_id())
     }
 
-    /// A new attempt's id.
+    /// Returns the id for a new attempt.
     pub fn attempt_id(&self) -> AttemptId {
         AttemptId(self.next_id())
     }
@@ -298,13 +298,13 @@ impl Node {
 pub struct Jitter(AtomicU64);
 
 impl Jitter {
-    /// The next number in 0..1.
+    /// Returns the next number, in 0..1.
     pub fn next(&self) -> f64 {
         fastrand::Rng::with_seed(self.0.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed)).f64()
     }
 }
 
-/// All whom a budget of the manifest speaks of.
+/// Returns the scopes that a budget of the manifest names.
 fn owners(known: &Known, owner: &BudgetOwner) -> Vec<BudgetScope> {
     let is = |wanted: &Option<String>, name: &str| wanted.as_ref().is_none_or(|wanted| wanted == name);
     match owner {

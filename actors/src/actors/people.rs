@@ -1,8 +1,8 @@
-//! What this node knows of people's rights and of stops. Layer `actors`. Keeps I9.
+//! Keeps this node's copy of people's rights and of stops. Layer `actors`. Keeps I9.
 //!
-//! A copy of what is stored: changed at once by what this node commits, by a hint when another node does, and by
-//! reconciling when the hint was lost. Reading it costs no more than taking a pointer. The authority stays with the
-//! store: the transaction that takes words looks again.
+//! The copy changes at once with this node's own commits, by a hint when another node commits, and by reconciling when
+//! the hint was lost. Reading it costs no more than copying a pointer. The store keeps the authority: the transaction
+//! that stores words checks again.
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -12,14 +12,14 @@ use crate::domain::ids::{ChatId, TelegramUserId};
 use crate::domain::people::{Right, Rights};
 use crate::domain::time::Timestamp;
 
-/// What is in force, as far as this node knows.
+/// Rights and stops in force, as far as this node knows.
 #[derive(Debug, Default)]
 pub struct People {
     rights: RwLock<Arc<Rights>>,
     stops: RwLock<Arc<Stops>>,
-    /// People who opted out here, and whose wish is not stored yet.
+    /// People who opted out on this node and whose opt-out is not stored yet.
     wishes: RwLock<HashSet<TelegramUserId>>,
-    /// People whose wish to be forgotten came to this node.
+    /// People whose erasure request came to this node.
     mine: RwLock<HashSet<TelegramUserId>>,
 }
 
@@ -28,28 +28,28 @@ fn read<T: ?Sized>(lock: &RwLock<Arc<T>>) -> Arc<T> {
 }
 
 impl People {
-    /// People's rights.
+    /// Returns people's rights.
     pub fn rights(&self) -> Arc<Rights> {
         read(&self.rights)
     }
 
-    /// Stops.
+    /// Returns the stops.
     pub fn stops(&self) -> Arc<Stops> {
         read(&self.stops)
     }
 
-    /// Whether a stop keeps everybody in a chat silent.
+    /// Returns whether a stop keeps all bots silent in a chat.
     pub fn is_stopped(&self, chat: ChatId, now: Timestamp) -> bool {
         let stops = self.stops();
         !stops.0.is_empty() && (stops.holds(StopScope::Fleet, now) || stops.holds(StopScope::Chat(chat), now))
     }
 
-    /// A person makes use of a right here and now, whenever it is stored.
+    /// Applies a right that a person exercises at once, before it is stored.
     pub(super) fn ordered(&self, person: TelegramUserId, right: Right, at: Timestamp) {
         let mut wishes = self.wishes.write().unwrap_or_else(PoisonError::into_inner);
         match right {
             Right::OptOut => drop(wishes.insert(person)),
-            // Only the store knows whether a newer word says the opposite.
+            // Only the store knows whether a newer order says the opposite.
             Right::OptIn => return,
             Right::Forget => {}
         }
@@ -66,7 +66,7 @@ impl People {
         *held = Arc::new(rights);
     }
 
-    /// The wish of a person is stored.
+    /// Records that a person's order is stored.
     pub(super) fn stored(&self, person: TelegramUserId, right: Right) {
         match right {
             Right::OptOut | Right::OptIn => self.settle(person, right == Right::OptOut),
@@ -74,7 +74,7 @@ impl People {
         }
     }
 
-    /// The store says whether a person has opted out.
+    /// Takes over from the store whether a person has opted out.
     pub(super) fn settle(&self, person: TelegramUserId, out: bool) {
         self.wishes.write().unwrap_or_else(PoisonError::into_inner).remove(&person);
         let mut held = self.rights.write().unwrap_or_else(PoisonError::into_inner);
@@ -89,26 +89,26 @@ impl People {
         }
     }
 
-    /// Whether this node took the wish of a person to be forgotten, and so fulfils it.
+    /// Returns whether this node took a person's erasure request, and so carries it out.
     pub(super) fn took_wish_of(&self, person: TelegramUserId) -> bool {
         self.mine.read().unwrap_or_else(PoisonError::into_inner).contains(&person)
     }
 
-    /// What the store says of rights. Wishes that are not stored yet stay in force.
+    /// Takes over the store's rights. Opt-outs that are not stored yet stay in force.
     pub(super) fn learned(&self, mut rights: Rights) {
         let wishes = self.wishes.read().unwrap_or_else(PoisonError::into_inner);
         rights.opted_out.extend(wishes.iter().copied());
         *self.rights.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rights);
     }
 
-    /// What the store says of stops.
+    /// Takes over the store's stops.
     pub(super) fn learned_stops(&self, stops: Stops) {
         if *self.stops() != stops {
             *self.stops.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(stops);
         }
     }
 
-    /// A stop was committed here, or its end.
+    /// Takes over a stop that was committed here, or its end.
     pub fn stop_set(&self, scope: StopScope, stop: Option<Stop>) {
         let mut held = self.stops.write().unwrap_or_else(PoisonError::into_inner);
         let mut stops = (**held).clone();

@@ -7,12 +7,12 @@ use ractor::ActorRef;
 
 use super::chat::actor::ChatMsg;
 
-/// A chat's actor as others see it.
+/// A chat's actor, for others.
 #[derive(Clone)]
 pub struct ChatHandle {
     /// The actor.
     pub actor: ActorRef<ChatMsg>,
-    /// Rows in its mailbox; the rest stays in the store.
+    /// Admission of rows to the actor's mailbox; refused rows stay in the store.
     pub rows: Arc<RowPermits>,
 }
 
@@ -28,8 +28,8 @@ impl RowPermits {
         Self { free: AtomicI64::new(rows as i64), overflowed: AtomicBool::new(false) }
     }
 
-    /// Takes permits for `rows` rows. Once refused, all is refused until the chat has read the store again: rows
-    /// must not overtake those that stayed there.
+    /// Takes permits for `rows` rows. Once a request is refused, all are refused until the chat has read the store
+    /// again: rows must not overtake those that stayed in the store.
     pub fn try_admit(&self, rows: usize) -> bool {
         if self.overflowed.load(Ordering::Acquire) {
             return false;
@@ -48,12 +48,12 @@ impl RowPermits {
         self.free.fetch_add(rows as i64, Ordering::AcqRel);
     }
 
-    /// Whether rows stayed in the store.
+    /// Returns whether rows stayed in the store.
     pub fn has_overflowed(&self) -> bool {
         self.overflowed.load(Ordering::Acquire)
     }
 
-    /// The store was read to its end: the mailbox is open again.
+    /// Opens the mailbox again after the store was read to its end.
     pub fn caught_up(&self) {
         self.overflowed.store(false, Ordering::Release);
     }

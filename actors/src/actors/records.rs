@@ -1,7 +1,8 @@
-//! What is stored about people who ask for it: read beside the chats, one after the other. Layer `actors`. Keeps I9.
+//! Reads the data stored about people who ask for it: outside the chats, one reading at a time. Layer `actors`. Keeps
+//! I9.
 //!
-//! Such a reading meets everything of a person and walks the inbox: nobody gets more than one a minute, and a node makes
-//! one at a time, so that asking costs conversations nothing.
+//! Such a reading touches all data of a person and walks the inbox. So nobody gets more than one a minute, and a node
+//! makes one at a time, so that requests do not slow conversations.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -13,16 +14,16 @@ use crate::domain::ids::TelegramUserId;
 use crate::domain::people::PersonRecord;
 use crate::ports::store::Store;
 
-/// Nobody is answered twice within this time.
+/// Shortest time between two answers to the same person.
 const ONCE_IN: Duration = Duration::from_mins(1);
 
-/// A reading, with those before it, ends after this.
+/// Time limit of a reading, including the wait for the readings before it.
 const READ_WITHIN: Duration = Duration::from_mins(1);
 
-/// People who are remembered to have asked; who comes when there are so many has to wait.
+/// Largest number of people remembered to have asked; further people have to wait.
 const REMEMBERED: usize = 4096;
 
-/// Who asked lately, and the one reading at a time.
+/// The people who asked lately, and the lane for one reading at a time.
 #[derive(Default)]
 pub struct Records {
     asked: Mutex<HashMap<TelegramUserId, Instant>>,
@@ -30,7 +31,7 @@ pub struct Records {
 }
 
 impl Records {
-    /// Whether somebody is to be answered now.
+    /// Returns whether a person is to be answered now, and remembers the request if so.
     pub(super) fn may_ask(&self, person: TelegramUserId) -> bool {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         asked.retain(|_, at| at.elapsed() < ONCE_IN);
@@ -41,7 +42,7 @@ impl Records {
         true
     }
 
-    /// What is stored about somebody, if it can be told in time.
+    /// Returns the summary of the data stored about a person, unless reading fails or takes too long.
     pub(super) async fn read(&self, store: &dyn Store, person: TelegramUserId) -> Option<PersonRecord> {
         let reading = async {
             let _turn = self.lane.lock().await;

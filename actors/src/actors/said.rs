@@ -1,6 +1,6 @@
-//! What the bots of this node said lately, for the novelty guard. Layer `actors`.
+//! Remembers the latest messages of this node's bots, for the novelty guard. Layer `actors`.
 //!
-//! A prediction kept in memory: what other nodes said, and what was said before a restart, is missing here; each bot
+//! A prediction kept in memory: messages of other nodes, and messages from before a restart, are missing here. Each bot
 //! reads its own last messages from the store.
 
 use std::collections::VecDeque;
@@ -9,15 +9,15 @@ use std::sync::{Mutex, PoisonError};
 use crate::behaviour::novelty::guard::Said;
 use crate::domain::ids::BotId;
 
-/// Messages that are remembered.
+/// Number of messages that are remembered.
 const REMEMBERED: usize = 400;
 
-/// What the bots of a node said lately, oldest first.
+/// The latest messages of a node's bots, oldest first.
 #[derive(Default)]
 pub struct FleetSaid(Mutex<VecDeque<(BotId, Said)>>);
 
 impl FleetSaid {
-    /// A bot said it.
+    /// Records a message of a bot.
     pub fn note(&self, bot: BotId, said: Said) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= REMEMBERED {
@@ -26,12 +26,12 @@ impl FleetSaid {
         all.push_back((bot, said));
     }
 
-    /// Somebody's words were removed, and what answers them: nothing is remembered.
+    /// Forgets all messages, since a person's words and the answers to them were removed.
     pub fn clear(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// All of it.
+    /// Returns all remembered messages.
     pub fn lately(&self) -> Vec<(BotId, Said)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }

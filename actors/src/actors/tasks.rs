@@ -1,4 +1,4 @@
-//! Tracked tasks of one actor: outside calls run here and come back as messages. Layer `actors`.
+//! Runs outside calls of one actor in tracked tasks, which report back by messages. Layer `actors`.
 //!
 //! Tasks end with their actor. A task that panicked raises its actor's alarm, so that the actor fails and is restarted
 //! from the store instead of waiting for a message that will never come (I7).
@@ -15,13 +15,13 @@ pub struct Tasks {
     alarm: Arc<dyn Fn() + Send + Sync>,
 }
 
-/// What an actor fails with when one of its tasks panicked.
+/// The error of an actor one of whose tasks panicked.
 #[derive(Debug, thiserror::Error)]
 #[error("a task of the actor panicked")]
 pub struct TaskPanicked;
 
 impl Tasks {
-    /// No tasks yet; `alarm` tells the actor that one of them panicked.
+    /// Creates an empty set of tasks; `alarm` tells the actor that one of them panicked.
     pub fn new(alarm: impl Fn() + Send + Sync + 'static) -> Self {
         Self { running: JoinSet::new(), alarm: Arc::new(alarm) }
     }

@@ -1,4 +1,4 @@
-//! What a node does and how well it reaches Telegram: the report that its beats carry. Layer `actors`.
+//! Counts the work of a node and how well it reaches Telegram, for the report in its beats. Layer `actors`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::domain::ownership::NodeReport;
 use crate::ports::clock::Clock;
 
-/// What is counted over, in buckets of a second.
+/// The span over which work is counted, in buckets of a second.
 const SECONDS: usize = 60;
 
-/// Questions in a row without an answer after which Telegram counts as out of reach.
+/// Number of unanswered questions in a row after which Telegram counts as unreachable.
 const SILENT_PROBES: u64 = 2;
 
 #[derive(Clone, Copy, Default)]
@@ -30,7 +30,7 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Nothing has happened yet; Telegram counts as reachable until it does not answer.
+    /// Creates counters at zero; Telegram counts as reachable until it fails to answer.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let heard_at_ms = AtomicU64::new(clock.boot_time().as_millis() as u64);
         Self { clock, buckets: Mutex::new([Bucket::default(); SECONDS]), heard_at_ms, silent_probes: AtomicU64::new(0) }
@@ -46,38 +46,38 @@ impl Traffic {
         note(bucket);
     }
 
-    /// Updates were taken.
+    /// Counts updates taken.
     pub fn took_updates(&self, updates: usize) {
         self.now(|bucket| bucket.updates += updates as u64);
     }
 
-    /// A message was sent.
+    /// Counts a message sent.
     pub fn sent(&self) {
         self.now(|bucket| bucket.sends += 1);
     }
 
-    /// A piece of work waited so long beyond its time.
+    /// Records that a piece of work waited this long beyond its due time.
     pub fn waited(&self, lag: Duration) {
         self.now(|bucket| bucket.lag_ms = bucket.lag_ms.max(lag.as_millis() as u64));
     }
 
-    /// Telegram answered something.
+    /// Records that Telegram answered a call.
     pub fn heard_from_telegram(&self) {
         self.heard_at_ms.store(self.clock.boot_time().as_millis() as u64, Ordering::Relaxed);
         self.silent_probes.store(0, Ordering::Relaxed);
     }
 
-    /// Telegram was asked for its name and did not answer.
+    /// Records that Telegram did not answer a `getMe`.
     pub fn telegram_was_silent(&self) {
         self.silent_probes.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How long Telegram has said nothing.
+    /// Returns the time since Telegram last answered.
     pub fn telegram_silence(&self) -> Duration {
         self.clock.boot_time().saturating_sub(Duration::from_millis(self.heard_at_ms.load(Ordering::Relaxed)))
     }
 
-    /// What a beat tells.
+    /// Returns the report for a beat.
     pub fn report(&self) -> NodeReport {
         let second = self.clock.boot_time().as_secs();
         let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);

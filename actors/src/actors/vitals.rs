@@ -1,7 +1,8 @@
-//! Signs of life: what store, sends and models did lately, kept where no part of the node can hold it up. Layer `actors`.
+//! Signs of life: records recent results of store, sends and models where no part of the node can block the reader.
+//! Layer `actors`.
 //!
-//! Health is told from recent work, not from a probe alone: a disk that is full still reads, and may still take one small
-//! write. Whoever asks waits for a lock that is held for a few instructions.
+//! Health is judged by recent work, not by a probe alone: a full disk still reads, and may still take one small write.
+//! A reader waits only for a lock that is held for a few instructions.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,50 +13,50 @@ use tokio::time::Instant;
 use crate::policy::hush::Hush;
 use crate::ports::store::StoreError;
 
-/// A write that takes longer is no answer.
+/// A write that takes longer than this counts as unanswered.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
-/// A probe that went well says that the store writes again, once no commit has failed for so long.
+/// A successful probe ends a failure once no commit has failed for this long.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(10);
 
-/// That it writes again is said when it did not for so long: what comes and goes fills no log.
+/// The end of a failure is logged only if the failure lasted this long, so that brief ones do not fill the log.
 const WORTH_A_WORD: Duration = Duration::from_secs(5);
 
-/// A store that has written within this need not be probed.
+/// A store that has written within this time need not be probed.
 const FRESH: Duration = Duration::from_secs(5);
 
-/// Tries are remembered for so long, and so many of them.
+/// How long tries are remembered, and how many of them.
 const TRIES_FOR: Duration = Duration::from_mins(5);
 const TRIES_MAX: usize = 256;
 
-/// So many that were refused while none went well are no chance.
+/// Number of refusals, while no try is accepted, that counts as unhealthy.
 const REFUSED_MIN: usize = 3;
 
-/// How the store does.
+/// State of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreState {
-    /// It writes.
+    /// The store writes.
     Writes,
-    /// It refuses writes.
+    /// The store refuses writes.
     Fails {
-        /// For how long.
+        /// How long it has refused them.
         since: Duration,
-        /// Writes that failed.
+        /// Number of writes that failed.
         failures: u64,
-        /// What it said last.
+        /// The last error.
         error: String,
     },
-    /// It does not answer.
+    /// The store has not answered for this long.
     Silent(Duration),
 }
 
-/// What the store did lately.
+/// The store's recent results.
 #[derive(Debug, Default)]
 pub struct StoreSigns(Mutex<Signs>);
 
 #[derive(Debug, Default)]
 struct Signs {
-    /// The commit under way, and the probe.
+    /// Start of the commit under way, and of the probe.
     begun: [Option<Instant>; 2],
     wrote: Option<Instant>,
     failing: Option<Failing>,
@@ -66,18 +67,18 @@ struct Signs {
 #[derive(Debug)]
 struct Failing {
     since: Instant,
-    /// When a commit failed last; what only a probe met is over with the next one.
+    /// When a commit last failed; a failure that only a probe met ends with the next successful probe.
     commit: Option<Instant>,
     failures: u64,
     error: String,
 }
 
-/// What writes.
+/// The kinds of writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Write {
-    /// A batch of work.
+    /// A batch of operations.
     Commit,
-    /// A question whether it can.
+    /// A probe of whether the store can write.
     Probe,
 }
 
@@ -86,12 +87,12 @@ impl StoreSigns {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A write begins.
+    /// Records that a write begins.
     pub fn begins(&self, write: Write) {
         self.signs().begun[write as usize] = Some(Instant::now());
     }
 
-    /// A write ended. Failures are logged once a minute, and counted.
+    /// Records that a write ended. Failures are counted, and logged at most once a minute.
     pub fn ended(&self, write: Write, failed: Option<&StoreError>) {
         let mut signs = self.signs();
         signs.begun[write as usize] = None;
@@ -124,12 +125,12 @@ impl StoreSigns {
         }
     }
 
-    /// A write ended in which nothing was to be written: it tells nothing.
+    /// Records the end of a write that had nothing to write: it tells nothing about the store.
     pub fn abstained(&self, write: Write) {
         self.signs().begun[write as usize] = None;
     }
 
-    /// A part of the node waits for it: said once a minute, whoever waits, and counted.
+    /// Counts that a part of the node waits for the store, and logs it at most once a minute for all parts together.
     pub fn waits(&self, who: &'static str, error: &dyn std::fmt::Display) {
         metrics::counter!("botfleet_store_waits_total", "who" => who).increment(1);
         if let Some(more) = self.signs().waiting.happened() {
@@ -137,13 +138,13 @@ impl StoreSigns {
         }
     }
 
-    /// Whether nothing was heard of it for a while.
+    /// Returns whether a probe is due: none is under way, and no write has succeeded for a while.
     pub fn is_quiet(&self) -> bool {
         let signs = self.signs();
         signs.begun[Write::Probe as usize].is_none() && signs.wrote.is_none_or(|wrote| wrote.elapsed() >= FRESH)
     }
 
-    /// How it does.
+    /// Returns the state of the store.
     pub fn state(&self) -> StoreState {
         let signs = self.signs();
         let waits = signs.begun.iter().flatten().map(Instant::elapsed).max().filter(|waits| *waits >= ANSWERS_WITHIN);
@@ -159,23 +160,23 @@ impl StoreSigns {
     }
 }
 
-/// What became of the last tries of one kind.
+/// Results of the last tries of one kind.
 #[derive(Debug, Default)]
 struct Tries(VecDeque<(Instant, Option<String>)>);
 
-/// Tries of the last minutes.
+/// Results of the last minutes' tries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lately {
-    /// Accepted.
+    /// Number of accepted tries.
     pub accepted: usize,
-    /// Refused, or without an answer.
+    /// Number of tries that were refused or got no answer.
     pub refused: usize,
-    /// What was said of the last one that was.
+    /// Reason of the last refused try.
     pub reason: Option<String>,
 }
 
 impl Lately {
-    /// Whether they go well, as far as there were any.
+    /// Returns whether the tries go well; true while there were too few to tell.
     pub fn is_well(&self) -> bool {
         self.accepted > 0 || self.refused < REFUSED_MIN
     }
@@ -204,7 +205,7 @@ impl Tries {
     }
 }
 
-/// What Telegram made of the last sends, and each provider of the last calls.
+/// Results of the last sends to Telegram, and of the last calls to each provider.
 #[derive(Debug, Default)]
 pub struct Vitals {
     sends: Mutex<Tries>,
@@ -212,17 +213,17 @@ pub struct Vitals {
 }
 
 impl Vitals {
-    /// Telegram took a message, or said why not.
+    /// Records that Telegram took a message, or the reason why it refused.
     pub fn send_ended(&self, refused: Option<String>) {
         self.sends.lock().unwrap_or_else(PoisonError::into_inner).ended(refused);
     }
 
-    /// What became of the last sends.
+    /// Returns the results of the last sends.
     pub fn sends(&self) -> Lately {
         self.sends.lock().unwrap_or_else(PoisonError::into_inner).lately()
     }
 
-    /// A call of that provider went well, or why not.
+    /// Records that a call to that provider succeeded, or the reason why it failed.
     pub fn call_ended(&self, provider: &str, failed: Option<String>) {
         let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(tries) = models.get_mut(provider) {
@@ -231,7 +232,7 @@ impl Vitals {
         models.entry(provider.to_owned()).or_default().ended(failed);
     }
 
-    /// What became of the last calls of that provider.
+    /// Returns the results of the last calls to that provider.
     pub fn models(&self, provider: &str) -> Lately {
         let models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
         models.get(provider).map(Tries::lately).unwrap_or_default()

@@ -1,19 +1,19 @@
-//! Who can speak: the one place that knows for each bot and chat whether it can now, later, or not, and why. Layer
+//! Tells for each bot and chat whether the bot can speak now, later, or not, and why; the only place that knows. Layer
 //! `actors`. Keeps I14.
 //!
-//! | what keeps a bot silent | who says so | until |
+//! | what keeps a bot silent | reported by | until |
 //! |---|---|---|
 //! | no token, quarantine | the fleet | the bot starts |
-//! | a refused token | the bot | Telegram says who it is |
-//! | a pause of Telegram | the bot | it is over, or a person lifts it |
-//! | a place that is shut to it | the bot, upon a refusal | a membership update, or an answer to a probe |
-//! | the same of a bot that lives elsewhere | its node, by hints that are repeated | it is said otherwise, or no longer |
+//! | a refused token | the bot | Telegram accepts the token |
+//! | a pause that Telegram asked for | the bot | it is over, or a person lifts it |
+//! | a place that is closed to the bot | the bot, upon a refusal | a membership update, or an answer to a trial |
+//! | any of these, for another node's bot | that node, by repeated hints | a hint says otherwise, or the hints stop |
 //!
-//! Stops stand in [`People`](super::people::People), and whom the manifest names in the directory. The directors ask for
-//! all of it before they choose, the turns and the sends once more; the store has the last word on a send.
+//! Stops are in [`People`](super::people::People), and the manifest's bots and chats in the directory. Directors check
+//! all of this before they choose, turns and sends check it once more, and the store has the last word on a send.
 //!
-//! A place that is shut is tried now and then by "typing", which needs the right to write and changes nothing. A first
-//! try comes after ten minutes, each further one after twice the time, up to a day; a message that was sent begins anew.
+//! A closed place is tried now and then with "typing", which needs the right to write and changes nothing. The first
+//! try comes after ten minutes, each further one after twice the time, up to a day. A message that is sent resets this.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -29,29 +29,29 @@ use crate::domain::silence::Silence;
 use crate::domain::time::Timestamp;
 use crate::ports::telegram::Shut;
 
-/// Time until a shut place is tried for the first time, unless it is set otherwise, and the longest time between tries.
+/// Default time until a closed place is tried for the first time, and the longest time between tries.
 pub const FIRST_TRY: Duration = Duration::from_mins(10);
 const TRY_EVERY_MAX: Duration = Duration::from_hours(24);
 
-/// What another node said of its bot counts so long: it says so again every minute.
+/// How long another node's report about its bot counts; that node repeats the report every minute.
 const HEARSAY: Duration = Duration::from_secs(150);
 
-/// The forum topic that messages without one are in.
+/// The forum topic of messages without a topic.
 const GENERAL: ThreadId = ThreadId(1);
 
-/// Whether a bot can speak in a chat.
+/// Tells whether a bot can speak in a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Voice {
-    /// It can.
+    /// The bot can speak.
     Now,
-    /// It can from then on.
+    /// The bot can speak from then on.
     Later(Timestamp),
-    /// It cannot, and nobody knows until when.
+    /// The bot cannot speak, and nobody knows until when.
     Not(Silence),
 }
 
 impl Voice {
-    /// Why the bot cannot speak before `deadline`; `None` when it can.
+    /// Returns why the bot cannot speak before `deadline`; `None` when it can.
     pub fn silent_until(self, deadline: Timestamp) -> Option<Silence> {
         match self {
             Self::Now => None,
@@ -61,7 +61,7 @@ impl Voice {
     }
 }
 
-/// A place that is shut to a bot.
+/// A place that is closed to a bot, or has been.
 #[derive(Clone, Copy, Debug)]
 struct Closed {
     tries: u32,
@@ -83,12 +83,12 @@ impl Silent {
     }
 }
 
-/// Who cannot speak, as far as this node knows.
+/// The bots that cannot speak, as far as this node knows.
 #[derive(Default)]
 pub struct Voices {
-    /// Whether anybody is silent: nobody is looked up while nobody is.
+    /// False only while nothing is recorded: then nothing is looked up.
     any: AtomicBool,
-    /// Milliseconds until a shut place is tried for the first time; zero is [`FIRST_TRY`].
+    /// Milliseconds until a closed place is tried for the first time; zero means [`FIRST_TRY`].
     first_try_ms: AtomicU64,
     silent: RwLock<Silent>,
 }
@@ -109,12 +109,12 @@ impl Voices {
         done
     }
 
-    /// A place that is shut to a bot is tried after so long.
+    /// Sets the time after which a place that is closed to a bot is tried for the first time.
     pub fn try_first_after(&self, first: Duration) {
         self.first_try_ms.store(u64::try_from(first.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// Time until a place that is shut to a bot is tried for the first time.
+    /// Returns the time after which a place that is closed to a bot is tried for the first time.
     pub fn first_try(&self) -> Duration {
         match self.first_try_ms.load(Ordering::Relaxed) {
             0 => FIRST_TRY,
@@ -122,17 +122,17 @@ impl Voices {
         }
     }
 
-    /// The time until the next try after so many.
+    /// Returns the time until the next try, after so many tries.
     fn wait(&self, tries: u32) -> Duration {
         self.first_try().saturating_mul(1 << tries.min(10)).min(TRY_EVERY_MAX)
     }
 
-    /// Whether nobody is known to be silent.
+    /// Returns whether no bot is known to be silent.
     pub fn all_speak(&self) -> bool {
         !self.any.load(Ordering::Acquire)
     }
 
-    /// Whether the bot can speak in the chat, as far as Telegram and its own state say.
+    /// Returns whether the bot can speak in the chat, as far as Telegram and the bot's own state tell.
     pub fn of(&self, bot: BotId, chat: ChatId, thread: Option<ThreadId>, now: Timestamp) -> Voice {
         if self.all_speak() {
             return Voice::Now;
@@ -157,14 +157,14 @@ impl Voices {
         pause.filter(|until| **until > now).map_or(Voice::Now, |until| Voice::Later(*until))
     }
 
-    /// What keeps the bot silent everywhere.
+    /// Returns why the bot is silent everywhere.
     pub fn everywhere(&self, bot: BotId, now: Timestamp) -> Option<Silence> {
         let silent = self.read();
         let paused = silent.pauses.get(&(bot, None)).filter(|until| **until > now).map(|until| Silence::Paused(*until));
         silent.bots.get(&bot).copied().or(paused)
     }
 
-    /// All bots of this node that are silent everywhere.
+    /// Returns all bots of this node that are silent everywhere.
     pub fn silent_bots(&self, now: Timestamp) -> Vec<(BotId, Silence)> {
         if self.all_speak() {
             return Vec::new();
@@ -177,7 +177,7 @@ impl Voices {
         all.into_iter().collect()
     }
 
-    /// The bot of this node is silent everywhere for that reason, or for none any more; true when it is news.
+    /// Sets why a bot of this node is silent everywhere, or that nothing keeps it silent; returns true if that is news.
     pub fn set(&self, bot: BotId, why: Option<Silence>) -> bool {
         if why.is_none() && self.all_speak() {
             return false;
@@ -192,7 +192,7 @@ impl Voices {
         })
     }
 
-    /// Telegram asked for a pause; of two for the same place the longer one counts.
+    /// Records a pause that Telegram asked for; of two pauses for the same place, the longer one counts.
     pub fn paused(&self, bot: BotId, chat: Option<ChatId>, until: Timestamp, now: Timestamp) {
         self.change(|silent| {
             silent.pauses.retain(|_, end| *end > now);
@@ -201,13 +201,13 @@ impl Voices {
         });
     }
 
-    /// A person lifted the bot's pauses.
+    /// Ends the bot's pauses, since a person lifted them.
     pub fn resumed(&self, bot: BotId) {
         self.change(|silent| silent.pauses.retain(|(paused, _), _| *paused != bot));
     }
 
-    /// Telegram refused what the bot said there: the place is shut to it. A topic alone leaves the rest of the chat
-    /// open. True when it is news.
+    /// Records that Telegram refused the bot's message there: the place is closed to the bot. A closed topic leaves the
+    /// rest of the chat open. Returns true if that is news.
     pub fn shut(&self, bot: BotId, chat: ChatId, thread: Option<ThreadId>, place: Shut) -> bool {
         let thread = (place == Shut::Topic).then(|| thread.unwrap_or(GENERAL));
         self.change(|silent| {
@@ -221,8 +221,8 @@ impl Voices {
         })
     }
 
-    /// The bot can write there, or so it seems: what it says next is the proof. The time between tries stays long until
-    /// then.
+    /// Records that the bot seems able to write in the chat again. Only its next message proves it, so the time between
+    /// tries stays long until then.
     pub fn opened(&self, bot: BotId, chat: ChatId) {
         if !self.all_speak() {
             self.change(|silent| {
@@ -233,7 +233,7 @@ impl Voices {
         }
     }
 
-    /// The bot said something there.
+    /// Records that the bot sent a message there.
     pub fn spoke(&self, bot: BotId, chat: ChatId, thread: Option<ThreadId>) {
         if !self.all_speak() {
             self.change(|silent| {
@@ -242,8 +242,8 @@ impl Voices {
         }
     }
 
-    /// Whether it is time to try whether the bot can write there again; the next try comes later. A place that was not
-    /// known to be shut is not known to be after this either, and waits like one that was shut just now.
+    /// Returns whether it is time to try again whether the bot can write in the chat, and if so schedules the next try.
+    /// A place that was not known to be closed does not become so, and waits like one that was closed just now.
     pub fn may_try(&self, bot: BotId, chat: ChatId) -> bool {
         self.change(|silent| {
             let first = Closed { tries: 1, next: Instant::now() + self.wait(0), shut: false };
@@ -257,7 +257,7 @@ impl Voices {
         })
     }
 
-    /// Forgets what is over. Topics that are shut and may be tried again are open from now on: the next message tells.
+    /// Drops entries that are over. Closed topics that are due for a try count as open: the next message tells.
     pub fn tidy(&self, clock: Timestamp) {
         if !self.all_speak() {
             let now = Instant::now();
@@ -271,7 +271,7 @@ impl Voices {
         }
     }
 
-    /// Another node says what keeps its bot silent.
+    /// Records why another node's bot is silent, as that node reports.
     pub fn heard(&self, bot: BotId, why: Option<Silence>) {
         if why.is_none() && self.all_speak() {
             return;
@@ -282,7 +282,7 @@ impl Voices {
         });
     }
 
-    /// The bot lives elsewhere from now on, or nowhere.
+    /// Forgets a bot that lives elsewhere or nowhere from now on.
     pub fn forget(&self, bot: BotId) {
         if !self.all_speak() {
             self.change(|silent| {
@@ -295,7 +295,7 @@ impl Voices {
 }
 
 impl Node {
-    /// What keeps a bot silent in all its chats.
+    /// Returns why a bot is silent in all its chats.
     pub fn silence_of(&self, bot: BotId) -> Option<Silence> {
         let now = self.clock.now();
         let stops = self.people.stops();

@@ -1,4 +1,4 @@
-//! Where Telegram brings updates to, if it does: addresses and secrets of all bots. Layer `actors`. Keeps I12.
+//! Keeps the addresses and secrets of all bots' webhooks. Layer `actors`. Keeps I12.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -13,20 +13,20 @@ pub const RECEIVER_PATH: &str = "/webhook/telegram/";
 /// Addresses and secrets of the webhooks of a process.
 #[derive(Debug, Default)]
 pub struct Webhooks {
-    /// The receiver as Telegram reaches it, without a slash at its end; `None` when webhooks are off.
+    /// URL of the receiver as Telegram reaches it, without a slash at its end; `None` when webhooks are off.
     pub public_url: Option<String>,
-    /// Most connections for each bot at a time, 1 to 100.
+    /// Largest number of connections for each bot at a time, 1 to 100.
     pub max_connections: u8,
-    /// Whether a webhook that is not of this fleet is deleted when it keeps a bot from polling.
+    /// Set when a webhook of somebody else that keeps a bot from polling is to be deleted.
     pub delete_foreign: bool,
-    /// What Telegram must show, for each bot.
+    /// The secret that Telegram must send, for each bot.
     pub secrets: RwLock<HashMap<BotId, WebhookSecret>>,
-    /// What it had to show before its token was replaced: nodes hear of that one after the other.
+    /// The secret from before a token was replaced, for each bot: nodes learn of the new one at different times.
     pub former: RwLock<HashMap<BotId, WebhookSecret>>,
 }
 
 impl Webhooks {
-    /// Where the updates of a bot go; `None` when webhooks are off.
+    /// Returns where the updates of a bot go; `None` when webhooks are off.
     pub fn target(&self, bot: BotId, name: &str) -> Option<WebhookTarget> {
         Some(WebhookTarget {
             url: format!("{}{RECEIVER_PATH}{}", self.public_url.as_ref()?, percent_encoded(name)),
@@ -35,17 +35,17 @@ impl Webhooks {
         })
     }
 
-    /// What Telegram must show for the bot.
+    /// Returns the secret that Telegram must send for the bot.
     pub fn secret(&self, bot: BotId) -> Option<WebhookSecret> {
         self.secrets.read().unwrap_or_else(PoisonError::into_inner).get(&bot).cloned()
     }
 
-    /// What Telegram had to show for the bot before its token was replaced.
+    /// Returns the secret that Telegram had to send for the bot before its token was replaced.
     pub fn former_secret(&self, bot: BotId) -> Option<WebhookSecret> {
         self.former.read().unwrap_or_else(PoisonError::into_inner).get(&bot).cloned()
     }
 
-    /// Telegram must show this for the bot from now on; what it had to show before is still taken.
+    /// Sets the secret that Telegram must send for the bot; the one before is still accepted.
     pub fn set_secret(&self, bot: BotId, secret: WebhookSecret) {
         if self.secret(bot).as_ref() == Some(&secret) {
             return;
@@ -56,14 +56,15 @@ impl Webhooks {
         }
     }
 
-    /// Whether the address is one that this fleet would tell Telegram.
+    /// Returns whether the address is one that this fleet would tell Telegram.
     pub fn is_ours(&self, url: &str) -> bool {
         let rest = self.public_url.as_ref().and_then(|public| url.strip_prefix(public.as_str()));
         rest.is_some_and(|rest| rest.starts_with(RECEIVER_PATH))
     }
 }
 
-/// Scheme and host of an address: its path may hold a secret (I12).
+/// Returns scheme and host of an address, or the host alone if the address holds credentials: the path may hold a
+/// secret (I12).
 pub fn host_of(url: &str) -> &str {
     let authority = url.find("://").map_or(0, |at| at + 3);
     let end = url[authority..].find(['/', '?', '#']).map_or(url.len(), |at| authority + at);
@@ -73,7 +74,7 @@ pub fn host_of(url: &str) -> &str {
     }
 }
 
-/// A name as one segment of a path.
+/// Encodes a name as one segment of a path.
 ///
 /// # Source
 /// RFC 3986, unreserved characters.

@@ -1,7 +1,7 @@
-//! Commands of people in chats: what a message orders. Layer `behaviour`; pure.
+//! Reads commands of people from messages in chats. Layer `behaviour`; pure.
 //!
-//! A command stands at the very beginning of a message and ends where Telegram's mark does, whatever follows it; `/x@name`
-//! is for the bot of that name alone. Turkish names stand beside the English ones.
+//! A command is at the very beginning of a message and ends where Telegram's entity does, whatever follows; `/x@name`
+//! is for the bot of that name alone. Each command has a Turkish name beside the English one.
 
 use std::time::Duration;
 
@@ -13,52 +13,52 @@ use crate::domain::time::Timestamp;
 /// The longest time for which an administrator quiets a chat by `/quiet`.
 const QUIET_MAX: Duration = Duration::from_hours(24 * 7);
 
-/// How long a chat is quiet when nobody says how long.
+/// Time for which a chat is quiet when nobody says how long.
 const QUIET_DEFAULT: Duration = Duration::from_hours(1);
 
-/// What a person orders.
+/// Command of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Command {
-    /// Whom am I talking to?
+    /// Asks for the disclosure of the bots.
     Ai,
-    /// What happens to what I write?
+    /// Asks how the fleet treats messages.
     Privacy,
-    /// Take nothing of mine down.
+    /// Orders that nothing that the author says is stored.
     OptOut,
-    /// Take down what I write again.
+    /// Orders that the author's words are stored again.
     OptIn,
-    /// Remove what I wrote.
+    /// Orders that the author's stored words are removed.
     Forget,
-    /// What is stored about me?
+    /// Asks for a summary of the data stored about the author.
     MyData,
-    /// Administrators: be silent until somebody starts you again.
+    /// Administrators: silence until somebody starts the bots again.
     Stop,
-    /// Administrators: speak again.
+    /// Administrators: end of a silence.
     Start,
-    /// Administrators: be silent for a while.
+    /// Administrators: silence for a while.
     Quiet(Quiet),
 }
 
-/// How long a chat is to be quiet.
+/// Length of a silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Quiet {
-    /// So long.
+    /// For this time.
     For(Duration),
-    /// Until that minute of the day, by the chat's clock.
+    /// Until this minute of the day, by the chat's clock.
     Until(u16),
 }
 
-/// A command and whom it is for.
+/// A command and its addressee.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     /// The command.
     pub command: Command,
-    /// The bot that it names, folded; `None` when it is for whoever hears it.
+    /// Username of the bot that the command names, folded; `None` when any bot may take it.
     pub to: Option<String>,
 }
 
 impl Command {
-    /// Its name, for records.
+    /// Returns the name, for records.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ai => "ai",
@@ -73,7 +73,7 @@ impl Command {
         }
     }
 
-    /// Whether only administrators may give it.
+    /// Returns whether only administrators may give the command.
     pub fn is_for_administrators(self) -> bool {
         matches!(self, Self::Stop | Self::Start | Self::Quiet(_))
     }
@@ -95,7 +95,7 @@ impl Command {
 }
 
 impl Quiet {
-    /// Until when a chat is quiet of which it was said at `said`, where the clock on the wall is that of `time_zone`.
+    /// Returns the end of a silence that was ordered at `said`, by the clock of `time_zone`.
     pub fn end(self, said: Timestamp, time_zone: &str) -> Timestamp {
         match self {
             Self::For(length) => said + length,
@@ -103,8 +103,8 @@ impl Quiet {
         }
     }
 
-    /// `30m`, `2h`, `2 saat`, `until 08:00`, `08:00`; an hour when nothing of it is said. A bare `s` is no unit: of seconds
-    /// and `saat`, hours, it may mean either.
+    /// Reads `30m`, `2h`, `2 saat`, `until 08:00`, `08:00`; an hour when the text tells no time. A bare `s` is no unit:
+    /// it may mean seconds as well as `saat`, hours.
     fn read(rest: &str) -> Self {
         let bare = rest.split_whitespace().map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()));
         let words: Vec<&str> = bare.filter(|word| !word.is_empty()).collect();
@@ -133,7 +133,7 @@ impl Quiet {
     }
 }
 
-/// The order in a message, if it is one that a person gave: bots and foreign channels order nothing.
+/// Returns the order in a message, if a person gave one: bots and foreign channels order nothing.
 pub fn order_in(message: &Message) -> Option<Order> {
     if matches!(message.author.kind, AuthorKind::Bot | AuthorKind::Guest | AuthorKind::Channel) {
         return None;

@@ -1,7 +1,7 @@
-//! Which messages a prompt holds. Layer `behaviour`; pure.
+//! Chooses the messages that a prompt holds. Layer `behaviour`; pure.
 //!
-//! The newest that fit, without gaps; an edited message stands with its latest text. What the fleet says of itself is for
-//! people, and stands in no prompt; commands are entries without words.
+//! The newest messages that fit, without gaps; an edited message appears with its latest text. Notices of the fleet are
+//! for people and appear in no prompt, and neither do commands, which are entries without words.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use crate::domain::transcript::{EntryKind, TranscriptEntry};
 /// Tokens that a chat format spends around a message.
 const TOKENS_PER_MESSAGE: u32 = 4;
 
-/// About how many tokens a message of `text` has: its UTF-8 bytes / 3.5, rounded up, and the format's own. A token
-/// has about 4 bytes in English and 3 in Turkish; where it errs, it errs towards more tokens.
+/// Estimates the tokens of a message of `text`: its UTF-8 bytes / 3.5, rounded up, and the format's own. A token has
+/// about 4 bytes in English and 3 in Turkish, so the estimate lies between.
 pub fn estimate_tokens(text: &str) -> u32 {
     tokens_of_bytes(text.len())
 }
@@ -29,14 +29,14 @@ fn tokens_of_bytes(bytes: usize) -> u32 {
 pub struct ContextLine<'a> {
     /// The post.
     pub entry: &'a TranscriptEntry,
-    /// Its text, or that of its latest edit; `None` for media without a caption.
+    /// Text of the post, or of its latest edit; `None` for media without a caption.
     pub text: Option<&'a str>,
-    /// What it shows of the message that it replies to, where the transcript does not tell.
+    /// Excerpt of the message that this one replies to, where the transcript does not hold that message.
     pub quoted: Option<&'a Quoted>,
 }
 
-/// The newest messages besides the target that fit `messages_max` and `tokens_max`, oldest first. The target's own
-/// tokens must be taken off before.
+/// Returns the newest messages besides the target that fit `messages_max` and `tokens_max`, oldest first. The caller
+/// takes off the target's own tokens before.
 pub fn choose<'a>(
     window: &'a [Arc<Note>],
     target: Option<&TranscriptEntry>,

@@ -1,10 +1,10 @@
-//! A text that broke off since its tokens were used up, cut where its last full sentence ends. Layer `behaviour`; pure.
+//! Cuts a text that broke off because its tokens were used up, after its last full sentence. Layer `behaviour`; pure.
 //! Keeps I13: nothing is taken from the middle, and nobody reads half a word.
 
 /// Marks that end a sentence, in the scripts that the fleet's models write.
 const ENDS: [char; 10] = ['.', '!', '?', '…', '。', '！', '？', '؟', '।', '۔'];
 
-/// What may stand between the mark and the blank after a sentence.
+/// Characters that may be between the mark and the blank after a sentence.
 const CLOSERS: [char; 14] = ['"', '\'', '”', '’', '»', ')', ']', '}', '*', '_', '~', '`', '」', '）'];
 
 /// Ends that need no blank after them.
@@ -14,7 +14,7 @@ const WIDE: [char; 3] = ['。', '！', '？'];
 const ABBREVIATIONS: [&str; 16] =
     ["dr", "mr", "mrs", "ms", "prof", "st", "vs", "etc", "approx", "no", "sn", "vb", "vd", "örn", "bkz", "yy"];
 
-/// The text up to the end of its last full sentence or line; `None` when it holds none.
+/// Returns the text up to the end of its last full sentence or line; `None` when it holds none.
 pub fn at_last_sentence(text: &str) -> Option<&str> {
     let text = text.trim_end();
     let mut end = None;
@@ -22,7 +22,7 @@ pub fn at_last_sentence(text: &str) -> Option<&str> {
     while let Some((at, c)) = chars.next() {
         if c == '\n' {
             let line = text[..at].trim_end();
-            // A line that leads to the next is no end.
+            // A line that leads over to the next is no end.
             let is_full = !line.is_empty() && !line.ends_with([':', ',', ';', '-', '–', '—', '(']);
             if is_full && !ends_with_number(line) {
                 end = Some(line.len());
@@ -41,14 +41,14 @@ pub fn at_last_sentence(text: &str) -> Option<&str> {
     end.map(|end| text[..end].trim_end()).filter(|text| text.chars().any(char::is_alphanumeric))
 }
 
-/// Whether a full stop behind this ends no sentence: an abbreviation, an initial, or the number of a list's item.
+/// Returns whether a full stop behind `before` ends no sentence: after an abbreviation, an initial, or a list's number.
 fn is_abbreviation(before: &str) -> bool {
     let word = before.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
     let is_initial = word.chars().count() == 1 && word.chars().all(char::is_uppercase);
     is_initial || ABBREVIATIONS.contains(&word.to_lowercase().as_str()) || ends_with_number(before)
 }
 
-/// Whether the last line is no more than a number, perhaps with marks around.
+/// Returns whether the last line is only a number, perhaps with marks around.
 fn ends_with_number(text: &str) -> bool {
     let line = text.rsplit('\n').next().unwrap_or_default();
     let bare = line.trim_matches(|c: char| !c.is_alphanumeric());

@@ -1,12 +1,12 @@
-//! Output firewall: what a model said may reach a chat, or not. Layer `behaviour`; pure. Keeps I13, I15.
+//! Output firewall: decides whether a model's answer may reach a chat. Layer `behaviour`; pure. Keeps I13, I15.
 //!
-//! What it takes off an answer stands in the tables of `marks` and `plain`, and in `names`: finished reasoning in front,
-//! marks of the chat format around the answer, white space and quotation marks around it, the bot's own name in front,
-//! lines in which the model goes on as somebody else, and marks of Markdown and HTML. Nothing is taken out of the middle
-//! but such marks.
+//! The tables of `marks` and `plain`, and `names`, list everything that the firewall takes off an answer: finished
+//! reasoning in front, marks of the chat format around the answer, white space and quotation marks around it, the bot's
+//! own name in front, lines in which the model goes on as somebody else, and marks of Markdown and HTML. Nothing is
+//! taken out of the middle but such marks.
 //!
-//! What it keeps back is the turn's failure: another try, the next model. Only an answer that tells of a broken server
-//! speaks against its model (`BreachKind::is_servers`).
+//! An answer that the firewall keeps back is the turn's failure: another try, the next model. Only an answer that tells
+//! of a broken server counts against its model (`BreachKind::is_servers`).
 
 mod marks;
 mod names;
@@ -28,13 +28,13 @@ use crate::ports::llm::{CompletionRequest, PromptMessage, Role};
 /// Longest answer, in characters: three full messages of Telegram.
 const CHARS_MAX: usize = 12_000;
 
-/// A run of the system prompt as long as this, in characters, is an echo of it; one of three quarters may be.
+/// Length of a run of the system prompt, in characters, that is an echo of it; a run of three quarters may be one.
 const ECHO_CHARS: usize = 60;
 
-/// A run of the request to open a topic as long as this, in characters, is an echo of it.
+/// Length of a run of the request to open a topic, in characters, that is an echo of it.
 const OPENER_CHARS: usize = 24;
 
-/// Whoever says again a message at least as long as this parrots; "hello" may be answered by "hello".
+/// Fewest characters of a message whose repetition is parroting; "hello" may be answered by "hello".
 const PARROT_CHARS: usize = 12;
 
 /// Openings of reasoning that was meant to stay inside, folded.
@@ -61,36 +61,36 @@ const ERRORS: [&str; 13] = [
 /// Marks of a tool call in text.
 const TOOL_MARKS: [&str; 2] = ["<function=", "\"tool_calls\""];
 
-/// Words from which on a text can be said to run in circles: a refrain is none.
+/// Fewest words of a text that can run in circles: a refrain does not.
 const LOOP_WORDS_MIN: usize = 20;
 
-/// What was wrong with an answer.
+/// Fault of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BreachKind {
-    /// Nothing in it.
+    /// The answer shows nothing.
     Empty,
-    /// Nothing in it but a name, quotation marks or marks.
+    /// The answer holds nothing but a name, quotation marks or marks.
     NothingLeft,
-    /// The model's reasoning.
+    /// The answer is the model's reasoning.
     LeakedReasoning,
-    /// A tool call as JSON.
+    /// The answer is a tool call as JSON.
     ToolJson,
-    /// An error in place of an answer.
+    /// The answer is an error text.
     ErrorText,
-    /// Its own instructions, what it was told, or another's voice.
+    /// The answer repeats its instructions or the message before it, or speaks in another's voice.
     PromptEcho,
-    /// A mark of the chat format: the template is broken.
+    /// The answer holds a mark of the chat format: the template is broken.
     FormatMark,
-    /// Far too long.
+    /// The answer is far too long.
     TooLong,
-    /// Word for word what the bot said lately.
+    /// The answer is word for word a recent text of the bot.
     Repeat,
-    /// The same words over and over: small models run in circles.
+    /// The answer repeats the same words over and over: small models run in circles.
     Loop,
 }
 
 impl BreachKind {
-    /// The label in metrics.
+    /// Returns the label in metrics.
     pub fn label(self) -> &'static str {
         match self {
             Self::Empty => "empty",
@@ -106,8 +106,8 @@ impl BreachKind {
         }
     }
 
-    /// Whether it tells of a broken server, so that it may count against the model. What a text says never does: people
-    /// can bring a model to say anything (I15).
+    /// Returns whether the fault tells of a broken server, so that it may count against the model. The words of an
+    /// answer never do: people can bring a model to say anything (I15).
     pub fn is_servers(self) -> bool {
         match self {
             Self::Empty | Self::FormatMark => true,
@@ -126,18 +126,18 @@ impl BreachKind {
 /// An answer that may reach a chat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Clean {
-    /// Its text; something of it shows.
+    /// Text, of which something is visible.
     pub text: String,
-    /// What it claims the bot to be, which a guard judges.
+    /// Claim of the text about the bot, which a guard judges.
     pub claim: Option<Claim>,
 }
 
-/// Why an answer may not reach a chat.
+/// Reason why an answer may not reach a chat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Breach {
-    /// What was wrong.
+    /// The fault.
     pub kind: BreachKind,
-    /// A little more, without the text itself.
+    /// A detail, without the text itself.
     pub detail: String,
 }
 
@@ -199,7 +199,7 @@ pub fn inspect(
     Ok(Clean { text: text.to_owned(), claim })
 }
 
-/// A mark that somebody of the talk wrote was asked for: no template is broken.
+/// Makes an echo of a mark that somebody in the conversation wrote: no template is broken.
 fn provoked(breach: Breach, request: &CompletionRequest) -> Breach {
     let wrote = |message: &PromptMessage| message.role == Role::User && message.content.contains(&breach.detail);
     let kind = match breach.kind {
@@ -209,19 +209,19 @@ fn provoked(breach: Breach, request: &CompletionRequest) -> Breach {
     Breach { kind, ..breach }
 }
 
-/// Whether most runs of three words of a folded text have stood in it before.
+/// Returns whether most runs of three words of a folded text occurred in it before.
 fn runs_in_circles(folded: &str) -> bool {
     let words: Vec<&str> = folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
     let distinct: HashSet<&[&str]> = words.windows(3).collect();
     words.len() >= LOOP_WORDS_MIN && distinct.len() * 2 < words.len() - 2
 }
 
-/// Whether two folded texts differ in white space alone.
+/// Returns whether two folded texts differ in white space alone.
 fn is_same(one: &str, other: &str) -> bool {
     one.split_whitespace().eq(other.split_whitespace())
 }
 
-/// What the bot itself says: without its name in front and quotation marks around, up to where the model goes on as
+/// Returns the bot's own words: without its name in front and quotation marks around, up to where the model goes on as
 /// another speaker of the prompt, or begins anew as itself.
 fn own_part<'a>(text: &'a str, request: &CompletionRequest, speaker: Speaker<'_>) -> &'a str {
     let text = unquoted(text);
@@ -242,7 +242,7 @@ fn unquoted(text: &str) -> &str {
     text
 }
 
-/// Whether the text is a JSON object or list of objects, begins like a call that was cut, or carries a call's mark.
+/// Returns whether the text is a JSON object or a list of them, begins like a cut call, or holds a call's mark.
 fn looks_like_tool_call(text: &str) -> bool {
     let fenced = text.strip_prefix("```").map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric()));
     let bare = fenced.map_or(text, |rest| rest.trim_end_matches('`')).trim();
@@ -258,12 +258,12 @@ fn looks_like_tool_call(text: &str) -> bool {
     whole || cut || TOOL_MARKS.iter().any(|mark| text.contains(mark))
 }
 
-/// Whether a long run of the system prompt stands in the text.
+/// Returns whether a long run of the system prompt is in the text.
 fn echoes_system(text: &str, request: &CompletionRequest) -> bool {
     let Some(system) = request.messages.first().filter(|message| message.role == Role::System) else {
         return false;
     };
-    // What a bot is told for one message alone, such as what it holds, it may well say.
+    // The bot may well say the notes for one message, such as its stances.
     let standing = standing_part(&system.content);
     let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
     let chars = starts.len() - 1;
@@ -276,13 +276,13 @@ fn echoes_system(text: &str, request: &CompletionRequest) -> bool {
     (0..=chars - part).step_by(step).any(|at| standing.contains(&text[starts[at]..starts[at + part]]))
 }
 
-/// Whether the text says again what it was to answer, or holds a run of the request to open a topic.
+/// Returns whether the text repeats the message that it answers, or holds a run of the request to open a topic.
 fn echoes_last(text: &str, folded: &str, request: &CompletionRequest) -> bool {
     let Some(last) = request.messages.last().filter(|message| message.role == Role::User) else {
         return false;
     };
     if let Some(opener) = last.content.strip_prefix('(') {
-        // The topic at its end may well be named.
+        // The topic at the end of the request may well be named.
         let opener = opener.rsplit_once(": ").map_or(opener, |(opener, _)| opener);
         let starts: Vec<usize> = opener.char_indices().map(|(at, _)| at).chain([opener.len()]).collect();
         return starts.windows(OPENER_CHARS + 1).any(|run| text.contains(&opener[run[0]..run[OPENER_CHARS]]));

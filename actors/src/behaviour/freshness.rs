@@ -1,8 +1,8 @@
-//! Freshness: what is too old to be answered is history, not a call. Layer `behaviour`; pure. Keeps I14.
+//! Freshness: a message too old to be answered is history, not a call. Layer `behaviour`; pure. Keeps I14.
 //!
-//! Age counts from a message's own date. Telegram's dates are Telegram's time, which the decision's record holds the
-//! distance to; the fleet's own messages bear dates of the decision's clock. A decision recorded without that distance
-//! was made by a version that looked at no age, and is made again without.
+//! Age counts from a message's own date. Dates of others' messages are in Telegram's time, and the decision's record
+//! holds how far that is ahead of the decision's clock; the fleet's own messages bear dates of the decision's clock. A
+//! decision recorded without the distance was made by a version that judged no age, and is made again without.
 
 use std::time::Duration;
 
@@ -14,21 +14,21 @@ use crate::domain::decision::Standing;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 
-/// A message of that age was not read as it came: of several calls of one person the newest is answered.
+/// Age beyond which a message was read late: of several late calls of one person the newest is answered.
 pub const LATE: Duration = Duration::from_secs(15);
 
-/// The gates of this file.
+/// Names of the gates of this file.
 pub(in crate::behaviour) const HISTORY: [&str; 2] = ["too_old", "superseded"];
 
 impl Standing {
-    /// When an entry happened, on the clock of the decision.
+    /// Returns the date of an entry, on the clock of the decision.
     pub fn when(&self, entry: &TranscriptEntry) -> Timestamp {
         let ahead_ms = self.ahead_ms.filter(|_| entry.fleet_bot.is_none()).unwrap_or(0);
         Timestamp::from_millis(entry.date.as_millis().saturating_sub(ahead_ms))
     }
 }
 
-/// Silence because `entry` is history: older than the chat's `stale_after`, or followed by a newer call of its author.
+/// Returns silence when `entry` is history: older than `stale_after`, or followed by its author's newer call.
 pub(in crate::behaviour) fn history(scene: &Scene<'_>, entry: &TranscriptEntry) -> Option<Direction> {
     scene.standing.ahead_ms?;
     let age = scene.now.since(scene.standing.when(entry));
@@ -64,7 +64,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_secs(1_790_000_000);
 
-    /// The verdict on a call of that age, judged with that distance to Telegram's time.
+    /// Returns the verdict on a call of age `age_s`, when Telegram's time is `ahead_ms` ahead.
     fn verdict(policy: ChatPolicy, age_s: i64, ahead_ms: Option<i64>, by_fleet: bool) -> Verdict {
         let cast = vec![bot(1, "Deniz"), bot(2, "Nora")];
         let mut chat = chat(policy, &cast);

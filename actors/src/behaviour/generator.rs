@@ -1,4 +1,4 @@
-//! The whole request to a model. Layer `behaviour`; pure but for a cache of rendered system prompts.
+//! Builds the whole request to a model. Layer `behaviour`; pure but for a cache of rendered system prompts.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -18,7 +18,7 @@ use crate::domain::transcript::{EntryKind, TranscriptEntry};
 use crate::domain::turn::Act;
 use crate::ports::llm::{CompletionRequest, PromptMessage, Role};
 
-/// Rendered system prompts kept; when there are more, all are forgotten.
+/// Most rendered system prompts that are kept; when there are more, all are forgotten.
 const CACHED_MAX: usize = 4096;
 
 /// Everything that a turn's prompt depends on.
@@ -26,7 +26,7 @@ const CACHED_MAX: usize = 4096;
 pub struct Stage<'a> {
     /// The bot that speaks.
     pub bot: &'a BotProfile,
-    /// Its username, once known.
+    /// Username of the bot, once known.
     pub username: Option<&'a str>,
     /// The chat.
     pub chat: &'a ChatProfile,
@@ -34,24 +34,24 @@ pub struct Stage<'a> {
     pub cast_names: &'a [String],
     /// The end of the transcript at the time of the decision, oldest first.
     pub window: &'a [Arc<Note>],
-    /// The entry to answer; `None` when it speaks unasked.
+    /// The entry to answer; `None` when the bot speaks unasked.
     pub target: Option<&'a TranscriptEntry>,
-    /// The target's author as the manifest calls it, when it is a bot of the fleet.
+    /// Name in the manifest of the target's author, when the author is a bot of the fleet.
     pub target_bot: Option<&'a str>,
-    /// What the bot shall do.
+    /// The act asked of the bot.
     pub act: &'a Act,
-    /// Why the model is asked again, if it is.
+    /// Objections for which the model is asked again, if it is.
     pub objections: &'a [Objection],
-    /// Now.
+    /// Current time.
     pub now: Timestamp,
 }
 
-/// Bot, revision of its persona, chat.
+/// Key of a system prompt: bot, revision of its persona, chat.
 type SystemKey = (BotId, i64, ChatId);
 
 /// A rendered system prompt.
 struct System {
-    /// Of the names it was rendered with: they may change under the same key.
+    /// Fingerprint of the names in the prompt, which may change under the same key.
     names: u64,
     text: Arc<str>,
 }
@@ -63,7 +63,7 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// A generator with the built-in templates.
+    /// Creates a generator with the built-in templates.
     ///
     /// # Errors
     /// When a template is malformed.
@@ -71,10 +71,10 @@ impl Generator {
         Ok(Self { templates: Templates::new()?, systems: Mutex::default() })
     }
 
-    /// The request for one turn. Its last message is of role `User` and ends with the target's text.
+    /// Builds the request for one turn. Its last message is of role `User` and ends with the target's text.
     ///
     /// # Errors
-    /// When a template asks for what is not there.
+    /// When a template uses a value that is missing.
     pub fn request(&self, stage: &Stage<'_>, model: &str) -> Result<CompletionRequest, minijinja::Error> {
         let generation = &stage.bot.spec.generation;
         let standing = self.system(stage)?;
@@ -141,19 +141,19 @@ impl Generator {
     }
 }
 
-/// Of all in a system prompt that its key does not tell.
+/// Returns the fingerprint of everything in a system prompt that its key does not tell.
 fn fingerprint(stage: &Stage<'_>) -> u64 {
     let mut hasher = DefaultHasher::new();
     (&stage.bot.spec.name, stage.username, &stage.chat.spec.name, stage.cast_names).hash(&mut hasher);
     hasher.finish()
 }
 
-/// What a message replies to.
+/// The message that another one replies to.
 #[derive(Clone, Copy)]
 enum Replied<'a> {
-    /// What Telegram showed of it.
+    /// Telegram's excerpt of the message.
     Shown(&'a Quoted),
-    /// The window holds it.
+    /// The message itself, which the window holds.
     Held(&'a Note),
 }
 
@@ -185,7 +185,7 @@ impl<'a> Replied<'a> {
     }
 }
 
-/// What is to be brought up.
+/// Returns the topic to bring up.
 fn topic(act: &Act) -> Option<&str> {
     match act {
         Act::Open { topic, .. } => topic.as_deref(),
@@ -193,7 +193,7 @@ fn topic(act: &Act) -> Option<&str> {
     }
 }
 
-/// What matters for this message alone.
+/// Gathers the notes for this message alone.
 fn notes_of<'a>(stage: &Stage<'a>) -> Notes<'a> {
     let relation = stage.target.and_then(|target| {
         let relation = relationship(stage.bot, target, stage.target_bot)?;

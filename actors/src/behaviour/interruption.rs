@@ -1,14 +1,14 @@
-//! Interruptions: whether what came while a bot was thinking or typing makes its answer idle. Layer `behaviour`; pure.
+//! Interruptions: tells whether messages that came meanwhile make an answer pointless. Layer `behaviour`; pure.
 //!
 //! | meanwhile | asked by name | else |
 //! |---|---|---|
 //! | the message was deleted, or its author takes the question back | drop | drop |
 //! | its author changed it into something else | rewrite | rewrite |
 //! | another person answered it | rewrite | drop |
-//! | another bot answered it | keep | drop; who was chosen to speak after others rewrites |
-//! | the talk of people went on | rewrite when its author did | drop |
+//! | another bot answered it | keep | drop; a bot chosen to speak after others rewrites |
+//! | people went on talking | rewrite when its author did | drop |
 //!
-//! Somebody who turned to this very bot is answered in any case, unless they do not want it any more.
+//! A message that turns to this very bot is answered in any case, unless its author does not want an answer any more.
 
 use std::sync::Arc;
 
@@ -21,19 +21,19 @@ use crate::domain::roster::{BotProfile, Language};
 use crate::domain::text::fold;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 
-/// So many newer messages of people: the talk has gone on.
+/// Number of newer messages of people from which the conversation has gone on.
 const GONE_ON: usize = 6;
 
-/// So many newer messages of the one who asked: there is more to answer now.
+/// Number of newer messages of the author from which there is more to answer.
 const MORE_TO_ANSWER: usize = 2;
 
-/// An edit that leaves less likeness than this makes another message of it.
+/// Likeness below which an edit makes another message.
 const EDITED_HEAVILY: f64 = 0.5;
 
 /// Longest message that takes something back, in words.
 const WITHDRAWAL_WORDS_MAX: usize = 8;
 
-/// What people say who need no answer any more; folded.
+/// Phrases of people who need no answer any more; folded.
 const WITHDRAWALS: [&str; 27] = [
     "boşver",
     "boş ver",
@@ -69,21 +69,21 @@ const WITHDRAWALS: [&str; 27] = [
 pub struct Pending {
     /// The bot.
     pub bot: BotId,
-    /// What it answers; `None` when it brings something up.
+    /// The message to answer; `None` when the bot brings something up.
     pub target: Option<Arc<TranscriptEntry>>,
-    /// Whether the message turns to this very bot.
+    /// The message turns to this very bot.
     pub addressed: bool,
-    /// It was chosen to speak after others.
+    /// The bot was chosen to speak after others.
     pub after_others: bool,
-    /// The last entry that it knows of.
+    /// Last entry that the answer takes into account.
     pub seen: Number,
-    /// The forum topic that it is in.
+    /// Forum topic of the answer.
     pub thread: Option<ThreadId>,
 }
 
 impl Pending {
-    /// What an answer of `bot` depends on. `spoken` is the chat's language, `window` what is known of it, oldest first;
-    /// `known` stands for the last entry where the window is empty.
+    /// Gathers the facts about an answer of `bot`. `spoken` is the chat's language, `window` the known end of its
+    /// transcript, oldest first; `known` replaces the last entry where the window is empty.
     pub fn of(
         bot: &BotProfile,
         username: Option<&str>,
@@ -103,18 +103,18 @@ impl Pending {
     }
 }
 
-/// What becomes of an answer.
+/// Decision about an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reconsidered {
-    /// It is given as it is.
+    /// The answer is given as it is.
     Keep,
-    /// It is not given, for this reason.
+    /// The answer is not given, for this reason.
     Drop(&'static str),
-    /// It is thought over, with what came.
+    /// The model is asked again with the newer messages, for this reason.
     Rewrite(&'static str),
 }
 
-/// What becomes of an answer after `tail`, the end of the chat's transcript as it is now, oldest first.
+/// Decides about an answer after `tail`, the current end of the chat's transcript, oldest first.
 pub fn reconsider(pending: &Pending, tail: &[Arc<TranscriptEntry>]) -> Reconsidered {
     let is_news = |entry: &&TranscriptEntry| entry.number > pending.seen && entry.thread == pending.thread;
     let news: Vec<&TranscriptEntry> = tail.iter().map(|entry| &**entry).filter(is_news).collect();
@@ -166,8 +166,8 @@ pub fn reconsider(pending: &Pending, tail: &[Arc<TranscriptEntry>]) -> Reconside
     Reconsidered::Keep
 }
 
-/// Whether `target` turns to this very bot: by @username, by a reply to it, or by one of its names. `spoken` is the
-/// chat's language.
+/// Returns whether `target` turns to this very bot: by @username, by a reply to the bot, or by one of its names.
+/// `spoken` is the chat's language.
 fn turns_to(
     bot: &BotProfile,
     username: Option<&str>,
@@ -209,7 +209,7 @@ fn answers(entry: &TranscriptEntry, target: &TranscriptEntry) -> bool {
     entry.reply_to == Some(target.message_id) && entry.telegram_chat == target.telegram_chat
 }
 
-/// Whether a message of the same author says that no answer is needed any more.
+/// Returns whether a message of the same author says that no answer is needed any more.
 fn withdraws(entry: &TranscriptEntry, target: &TranscriptEntry) -> bool {
     if entry.reply_to.is_some_and(|message| message != target.message_id) {
         return false;
@@ -222,7 +222,7 @@ fn withdraws(entry: &TranscriptEntry, target: &TranscriptEntry) -> bool {
     }
 }
 
-/// Whether an edit makes another message of it.
+/// Returns whether an edit makes another message.
 fn changes(before: Option<&str>, after: Option<&str>) -> bool {
     let (before, after) = (Sketch::of(before.unwrap_or_default()), Sketch::of(after.unwrap_or_default()));
     let short = before.likeness(&before) < f64::EPSILON || after.likeness(&after) < f64::EPSILON;

@@ -1,4 +1,4 @@
-//! What the clock on a chat's wall shows. Layer `behaviour`; pure.
+//! Local time of a chat. Layer `behaviour`; pure.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use chrono_tz::Tz;
 
 use crate::domain::time::Timestamp;
 
-/// Minute of the day, 0 to 1,439, at `at` in the time zone of that IANA name; UTC when there is no such zone.
+/// Returns the minute of the day, 0 to 1,439, at `at` in the zone of that IANA name; UTC when there is none.
 pub fn minute_of_day(time_zone: &str, at: Timestamp) -> u16 {
     let zone: Tz = time_zone.parse().unwrap_or(Tz::UTC);
     let clock = DateTime::from_timestamp_millis(at.as_millis()).unwrap_or_default().with_timezone(&zone);
     (clock.hour() * 60 + clock.minute()) as u16
 }
 
-/// Days and minutes that are looked through for a time that the clock shows; zones have left out a whole day.
+/// Days and minutes that are searched for a time that the clock shows; zones have left out a whole day.
 const DAYS: u64 = 3;
 const GAP_MINUTES: i64 = 25 * 60;
 
-/// When the wall shows that minute of the day next, after `after`. Where a change of summer time leaves it out, the wall
-/// passes it at the change; where one shows it twice, the first time to come counts.
+/// Returns the next time after `after` at which the local clock shows that minute of the day. Where a change of summer
+/// time leaves the minute out, that is the time of the change; where one shows it twice, the first time to come.
 pub fn next_showing(time_zone: &str, minute: u16, after: Timestamp) -> Timestamp {
     let zone: Tz = time_zone.parse().unwrap_or(Tz::UTC);
     let here = DateTime::from_timestamp_millis(after.as_millis()).unwrap_or_default().with_timezone(&zone);

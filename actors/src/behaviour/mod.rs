@@ -1,31 +1,32 @@
-//! Behaviour: the conversation engine. Pure: event in, effects out; time and randomness are arguments, so that it can
-//! be replayed and tested by the million. Layer `behaviour`; imports `domain`, and the prompt types of `ports::llm`.
+//! Conversation engine. Layer `behaviour`; imports `domain`, and the prompt types of `ports::llm`. Pure: event in,
+//! effects out; time and randomness are arguments, so that decisions can be replayed and tested by the million.
 //!
 //! | part | decides |
 //! |---|---|
-//! | `director` | who speaks, to which message, or nobody, and why |
+//! | `director` | which bots speak, to which message, or nobody, and why |
 //! | `context` | which messages a prompt holds |
-//! | `prompt` | how they are put to the model |
-//! | `generator` | the whole request |
-//! | `freshness` | what is too old to be answered |
+//! | `prompt` | how messages are written for the model |
+//! | `generator` | the whole request to a model |
+//! | `freshness` | when a message is too old to be answered |
 //! | `firewall` | whether an answer may reach a chat |
 //! | `identity` | whether a text claims that the bot is a person |
-//! | `cut` | where a text ends that broke off |
+//! | `cut` | where to cut a text that broke off |
 //! | `links` | which earlier message a message answers |
-//! | `novelty` | whether a text is news |
+//! | `novelty` | whether a text repeats a former one |
 //! | `stances` | which opinions matter, and whether a text contradicts one |
-//! | `interruption` | whether what came meanwhile makes an answer idle |
+//! | `interruption` | whether newer messages make an answer pointless |
 //! | `style` | how far apart two ways of writing are |
-//! | `notes` | what a prompt says for one message alone |
-//! | `objection` | why a model is asked again |
+//! | `notes` | the part of a prompt for one message alone |
+//! | `objection` | the verdict of a guard, for which a model is asked again |
 //! | `pacing` | how long a bot types |
-//! | `explain` | the reason why, of a recorded decision |
-//! | `replay` | a recorded decision is made again and compared |
-//! | `salutation` | whether a reply names whom it answers |
-//! | `physics` | the limits with authority over a send, and when a chat calms down |
-//! | `topics`, `rhythm` | what a quiet chat talks about, and when |
-//! | `local` | what the clock on the chat's wall shows |
-//! | `scene`, `window`, `note` | what a director looks at, and what was understood of each entry |
+//! | `explain` | the reasons of a recorded decision, in plain words |
+//! | `replay` | whether a recorded decision comes out the same again |
+//! | `salutation` | whether a reply begins with the name of the one it answers |
+//! | `physics` | the limits that a send must keep, and when a chat calms down |
+//! | `topics`, `rhythm` | the subject that a quiet chat takes up, and the time |
+//! | `local` | the local time of a chat |
+//! | `command`, `notices` | what people order, and what the fleet says of itself |
+//! | `scene`, `window`, `note` | the input of a director, and what is computed for each entry |
 
 pub mod command;
 pub mod context;

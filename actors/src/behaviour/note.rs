@@ -1,7 +1,6 @@
-//! Notes: entries of a transcript, each with what the engine understood of it. Layer `behaviour`; pure.
+//! Notes: entries of a transcript, each with values that the engine computes from it. Layer `behaviour`; pure.
 //!
-//! What is understood is computed when it is first asked for, and once: a chat whose policy looks at nothing pays
-//! nothing.
+//! Each value is computed when it is first asked for, and once: a chat whose policy needs none pays nothing.
 
 use std::borrow::Cow;
 use std::ops::Deref;
@@ -13,13 +12,13 @@ use crate::domain::incoming::{Entity, Quoted};
 use crate::domain::text::fold;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 
-/// An entry and what was understood of it.
+/// An entry and the values computed from it.
 #[derive(Debug)]
 pub struct Note {
     /// The entry.
     pub entry: Arc<TranscriptEntry>,
-    /// What Telegram showed of the message that it replies to, where the transcript does not tell. In memory alone: these
-    /// are another one's words, and stand in no row but the update's.
+    /// Excerpt of the message that this one replies to, where the transcript does not hold that message. Kept in memory
+    /// alone: these are another author's words, and no row but the update's holds them.
     quoted: Option<Box<Quoted>>,
     folded: OnceLock<String>,
     utterance: OnceLock<Box<Utterance>>,
@@ -27,28 +26,28 @@ pub struct Note {
 }
 
 impl Note {
-    /// The note of an entry.
+    /// Creates the note of an entry.
     pub fn new(entry: Arc<TranscriptEntry>) -> Self {
         Self::quoting(entry, None)
     }
 
-    /// The note of an entry that shows another message with itself.
+    /// Creates the note of an entry with an excerpt of the message that it replies to.
     pub fn quoting(entry: Arc<TranscriptEntry>, quoted: Option<Quoted>) -> Self {
         let quoted = quoted.map(Box::new);
         Self { entry, quoted, folded: OnceLock::new(), utterance: OnceLock::new(), sketch: OnceLock::new() }
     }
 
-    /// What it shows of the message that it replies to.
+    /// Returns the excerpt of the message that this one replies to.
     pub fn quoted(&self) -> Option<&Quoted> {
         self.quoted.as_deref()
     }
 
-    /// Its text, folded; empty when it has none.
+    /// Returns the text, folded; empty when there is none.
     pub fn folded(&self) -> &str {
         self.folded.get_or_init(|| fold(self.entry.text.as_deref().unwrap_or_default()))
     }
 
-    /// Its text, folded, without what it shows as code: names there call nobody.
+    /// Returns the text, folded, without the parts marked as code: names there call nobody.
     pub fn calling(&self) -> Cow<'_, str> {
         let code: Vec<&Entity> = self.entry.entities.iter().filter(|entity| entity.is_code()).collect();
         let Some(text) = self.entry.text.as_deref().filter(|_| !code.is_empty()) else {
@@ -64,7 +63,7 @@ impl Note {
         Cow::Owned(fold(&text.chars().map(outside).collect::<String>()))
     }
 
-    /// What the link resolver keeps of it.
+    /// Returns the features of the message that the link resolver needs.
     pub fn utterance(&self) -> &Utterance {
         let read = || {
             let entry = &*self.entry;
@@ -76,7 +75,7 @@ impl Note {
         self.utterance.get_or_init(read)
     }
 
-    /// What its text is like.
+    /// Returns the sketch of the text.
     pub fn sketch(&self) -> &Sketch {
         self.sketch.get_or_init(|| Box::new(Sketch::of_folded(self.folded())))
     }

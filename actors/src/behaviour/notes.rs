@@ -1,8 +1,8 @@
-//! What a prompt says for one message alone: whom the bot answers, what it holds, why it is asked again. Layer
+//! Notes of a prompt: the part for one message alone, about the author, the bot's stances and a guard's verdict. Layer
 //! `behaviour`; pure.
 //!
-//! Stands at the end of the system prompt, behind a mark of its own: what a bot is told to hold it may well say, so that
-//! the firewall's search for echoes ends at the mark.
+//! The notes are at the end of the system prompt, behind a mark of their own. The firewall's search for echoes ends at
+//! the mark, since a bot may well say an opinion that it is told to hold.
 
 use minijinja::{Environment, Value, context};
 
@@ -12,32 +12,32 @@ use crate::domain::stance::{Relationship, Stance};
 use crate::domain::text::fold;
 use crate::domain::transcript::TranscriptEntry;
 
-/// What stands before the notes, in each language.
+/// Mark before the notes, in each language.
 const MARKS: [&str; 2] = ["\n\n(For your next message only)\n", "\n\n(Yalnızca sıradaki mesajın için)\n"];
 
 /// Longest quotation in a note, in characters.
 const QUOTED_CHARS_MAX: usize = 400;
 
-/// A position that is held with this much confidence is held firmly.
+/// Confidence from which a position is held firmly.
 const SURE: f64 = 0.75;
 
 /// Affinity from which somebody is liked, and loved; the same below zero.
 const LIKED: f64 = 0.2;
 const LOVED: f64 = 0.6;
 
-/// What the notes of one message depend on.
+/// Facts that the notes of one message depend on.
 #[derive(Clone, Debug, Default)]
 pub struct Notes<'a> {
-    /// How the bot stands to whom it answers, and their name.
+    /// Relationship of the bot to the author that it answers, and the author's name.
     pub relation: Option<(&'a Relationship, String)>,
-    /// Stances that matter.
+    /// Stances that matter for the message.
     pub stances: Vec<&'a Stance>,
-    /// Why it is asked again.
+    /// Objections for which the model is asked again.
     pub objections: &'a [Objection],
 }
 
 impl Notes<'_> {
-    /// Whether there is nothing to say.
+    /// Returns whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
         self.relation.is_none() && self.stances.is_empty() && self.objections.is_empty()
     }
@@ -49,7 +49,7 @@ pub(super) fn add_templates(environment: &mut Environment<'static>) -> Result<()
     environment.add_template("notes.tr", include_str!("templates/notes.tr.jinja"))
 }
 
-/// The notes as the end of a system prompt; empty when there are none.
+/// Renders the notes as the end of a system prompt; empty when there are none.
 pub(super) fn render(
     environment: &Environment<'static>,
     language: Language,
@@ -93,7 +93,7 @@ fn as_sentence(text: &str) -> String {
     if text.ends_with(['.', '!', '?', '…']) { text.to_owned() } else { format!("{text}.") }
 }
 
-/// How the bot feels about somebody, in words.
+/// Returns the bot's feeling about somebody, in words.
 fn warmth(affinity: f64, language: Language) -> &'static str {
     let words = match affinity {
         a if a >= LOVED => ("you are very close", "çok yakınsınız"),
@@ -105,7 +105,7 @@ fn warmth(affinity: f64, language: Language) -> &'static str {
     if language == Language::Tr { words.1 } else { words.0 }
 }
 
-/// How the bot stands to the author of `target`. `fleet_name`: the author's name in the manifest, when it is a bot.
+/// Returns the bot's relationship to the author of `target`, whose name in the manifest is `fleet_name` if a bot.
 pub fn relationship<'a>(
     bot: &'a BotProfile,
     target: &TranscriptEntry,
@@ -118,7 +118,7 @@ pub fn relationship<'a>(
     bot.spec.relationships.iter().find(is_author)
 }
 
-/// The part of a system prompt that no bot may repeat: all before the notes.
+/// Returns the part of a system prompt that no bot may repeat: everything before the notes.
 pub fn standing_part(system: &str) -> &str {
     let end = MARKS.iter().filter_map(|mark| system.find(mark)).min();
     end.map_or(system, |end| &system[..end])

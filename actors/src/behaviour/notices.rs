@@ -1,6 +1,6 @@
-//! What the fleet says of itself: on joining, and in answer to people's commands. Layer `behaviour`; pure.
+//! Texts of the fleet about itself: on joining, and in answer to people's commands. Layer `behaviour`; pure.
 //!
-//! All texts stand here, in both languages.
+//! All texts are here, in both languages.
 
 use super::command::Command;
 use crate::domain::people::PersonRecord;
@@ -23,7 +23,7 @@ Sohbete katılabilmek için botlar bu sohbetin mesajlarını saklar ve en son ol
 {time} saklanır ve başka bir amaçla kullanılmaz. /mydata hakkınızda neyin saklandığını gösterir, /forgetme onu \
 siler, /optout yazdıklarınızın saklanmasını engeller, /optin yeniden izin verir.";
 
-/// What is said on joining a chat and on `/ai`; `None` where the manifest wants nothing said.
+/// Returns the text for joining a chat and for `/ai`; `None` where the manifest wants nothing said on joining.
 pub fn disclosure(chat: &ChatSpec) -> Option<String> {
     match &chat.disclosure {
         Some(own) if own.trim().is_empty() => None,
@@ -32,8 +32,8 @@ pub fn disclosure(chat: &ChatSpec) -> Option<String> {
     }
 }
 
-/// What a command is answered with, if anything. `record` is what is stored about whoever gave it, where it was asked
-/// for and could be read.
+/// Returns the answer to a command, if there is one. `record` is the data stored about the person who gave it, where
+/// the command asks for the data and they could be read.
 pub fn answer(chat: &ChatSpec, command: Command, record: Option<&PersonRecord>) -> Option<String> {
     let language = chat.language;
     let text = match command {
@@ -114,7 +114,7 @@ fn stored(language: Language, record: &PersonRecord) -> String {
     }
 }
 
-/// The day of an instant, in UTC.
+/// Returns the day of an instant, in UTC.
 fn day(at: Timestamp) -> String {
     chrono::DateTime::from_timestamp_millis(at.as_millis())
         .map_or_else(String::new, |at| at.format("%Y-%m-%d").to_string())

@@ -1,30 +1,30 @@
-//! Objections: why a text was not said, as the model hears of it when it is asked again. Layer `behaviour`; pure.
+//! Objections: verdicts of the guards, as the model hears of them when it is asked again. Layer `behaviour`; pure.
 //!
 //! Each kind is raised once in a turn; the second time the turn is dropped, or the text let go (`is_fatal`).
 
-/// Why a text was not said.
+/// Reason why a text was not said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Objection {
-    /// It says again what was said already.
+    /// The text repeats a former one.
     Repeat {
-        /// What the bot was about to say.
+        /// The text that the bot was about to say.
         of: String,
     },
-    /// It contradicts what the bot holds.
+    /// The text contradicts a stance of the bot.
     Contradiction {
-        /// The position.
+        /// The position of the stance.
         position: String,
     },
-    /// The talk has gone on meanwhile.
+    /// The conversation has gone on meanwhile.
     News,
-    /// It claims that the bot is human, or denies that it is a bot.
+    /// The text claims that the bot is human, or denies that it is a bot.
     Claim,
-    /// It speaks as an assistant, not as the persona.
+    /// The text speaks as an assistant, not as the persona.
     Assistant,
 }
 
 impl Objection {
-    /// The label in metrics and reasons.
+    /// Returns the label in metrics and reasons.
     pub fn label(&self) -> &'static str {
         match self {
             Self::Repeat { .. } => "novelty",
@@ -35,8 +35,8 @@ impl Objection {
         }
     }
 
-    /// Whether a text that meets it a second time is not said at all. Speaking as an assistant is no persona's way, but
-    /// true; texts that were thought over once are said whatever came meanwhile.
+    /// Returns whether a text that meets the objection a second time is not said at all. Speaking as an assistant is
+    /// out of character, but true; texts that were reconsidered once are said whatever came meanwhile.
     pub fn is_fatal(&self) -> bool {
         match self {
             Self::Repeat { .. } | Self::Contradiction { .. } | Self::Claim => true,
@@ -44,7 +44,7 @@ impl Objection {
         }
     }
 
-    /// Whether both are of one kind.
+    /// Returns whether both are of one kind.
     pub fn is_like(&self, other: &Self) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(other)
     }

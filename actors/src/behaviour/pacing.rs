@@ -1,11 +1,11 @@
-//! How long a bot types. Layer `behaviour`; pure.
+//! Typing time of a bot. Layer `behaviour`; pure.
 
 use std::time::Duration;
 
 use crate::domain::roster::Pacing;
 
-/// Typing time of `text`: by its length and the persona's speed, else the chat's, a quarter more or less, never more
-/// than the longest.
+/// Returns the typing time of `text`: by its length and the persona's speed, else the chat's, a quarter more or less,
+/// never more than the longest.
 pub fn typing_time(text: &str, pacing: &Pacing, of_persona: Option<f64>, seed: u64) -> Duration {
     let pace = of_persona.unwrap_or(pacing.chars_per_second);
     if !pacing.enabled || pace <= 0.0 {

@@ -1,5 +1,5 @@
-//! Loop physics: the limits with authority over a send (I11). Layer `behaviour`; pure. The store judges by them in the
-//! transaction that commits `sending`; `limits` is what a director foresees of them.
+//! Loop physics: the limits that a send must keep (I11). Layer `behaviour`; pure. The store judges by them in the
+//! transaction that commits `sending`; `limits` foresees them for a director.
 
 pub mod limits;
 mod stagnation;
@@ -14,11 +14,12 @@ use crate::domain::window::{WindowKey, WindowRule};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// The minute in which Telegram counts a bot's messages in a group, and what they may be late by on their way there:
-/// it counts arrivals.
+/// Span in which Telegram counts a bot's messages in a group: a minute, and the 2 s by which messages may be late on
+/// their way there, since Telegram counts arrivals.
 const TELEGRAMS_MINUTE: Duration = Duration::from_secs(62);
 
-/// The limits of one send. `per_chat_per_minute` is what Telegram lets a bot say in one group. Answering a person does not count against a pair of bots.
+/// Returns the limits of one send. `per_chat_per_minute` is Telegram's limit for a bot in one group. Answering a person
+/// does not count against a pair of bots.
 pub fn send_rules(
     chat: &ChatProfile,
     bot: &BotProfile,

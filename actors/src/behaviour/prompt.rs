@@ -1,7 +1,7 @@
-//! How a conversation is put to a model. Layer `behaviour`; pure.
+//! Writes a conversation as messages for a model. Layer `behaviour`; pure.
 //!
-//! What people and bots wrote goes into user messages only, "Name: text" each; names are the one untrusted thing in
-//! the system prompt, stripped of line breaks and cut.
+//! Words of others go into user messages only, "Name: text" each; the bot's own go into assistant messages. Names are
+//! the one untrusted thing in the system prompt, stripped of line breaks and cut.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::domain::roster::{BotProfile, ChatProfile, Language};
 /// Longest name in a prompt, in characters.
 const NAME_CHARS_MAX: usize = 64;
 
-/// Longest quotation of what a message replies to, in characters.
+/// Longest quotation of the message that another one replies to, in characters.
 const QUOTED_CHARS_MAX: usize = 200;
 
 /// The templates, compiled.
@@ -34,10 +34,10 @@ impl Templates {
         Ok(Self(environment))
     }
 
-    /// What the system prompt ends with for one message alone; empty when there is nothing to say.
+    /// Renders the end of the system prompt for one message alone; empty when there is nothing to say.
     ///
     /// # Errors
-    /// When a template asks for what is not there.
+    /// When a template uses a value that is missing.
     pub fn notes(&self, language: Language, notes: &Notes<'_>) -> Result<String, minijinja::Error> {
         notes::render(&self.0, language, notes)
     }
@@ -45,7 +45,7 @@ impl Templates {
     /// Renders the system prompt of a bot in a chat.
     ///
     /// # Errors
-    /// When a template asks for what is not there.
+    /// When a template uses a value that is missing.
     pub fn system(
         &self,
         bot: &BotProfile,
@@ -75,7 +75,7 @@ impl Templates {
     }
 }
 
-/// A name as it may stand in a prompt: one line, no invisible turns of direction, not too long, never empty.
+/// Returns a name as it may be in a prompt: one line, no invisible changes of direction, not too long, never empty.
 pub fn clean_name(name: &str) -> String {
     let breaks = |c: char| matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let kept: String = name.chars().filter(|c| !c.is_control() && !breaks(*c)).take(NAME_CHARS_MAX).collect();
@@ -86,7 +86,7 @@ pub fn clean_name(name: &str) -> String {
     }
 }
 
-/// What a message replies to, as it stands in a line: in brackets, in short.
+/// Formats the message that another one replies to, as part of a line: in brackets, in short.
 pub fn quotation(language: Language, name: Option<&str>, words: Option<&str>, media: Option<&str>) -> String {
     let name = name.map(clean_name);
     let words = match (words.map(in_short).filter(|words| !words.is_empty()), media) {
@@ -105,7 +105,7 @@ pub fn quotation(language: Language, name: Option<&str>, words: Option<&str>, me
     }
 }
 
-/// A line without the quotation in front of it, which models imitate.
+/// Returns a line without the quotation in front of it, which models imitate.
 pub fn without_quotation(line: &str) -> &str {
     let Some(inner) = line.strip_prefix('[') else {
         return line;
@@ -120,7 +120,7 @@ pub fn without_quotation(line: &str) -> &str {
     if quotes { inner[end + 1..].trim_start() } else { line }
 }
 
-/// The beginning of a text, in one line.
+/// Returns the beginning of a text, in one line.
 fn in_short(text: &str) -> String {
     let mut short = String::new();
     let mut left = QUOTED_CHARS_MAX;
@@ -140,8 +140,8 @@ fn in_short(text: &str) -> String {
     short
 }
 
-/// A message as others see it: "Name: text", with what it replies to and what it carries besides in brackets. Ends with the
-/// text, exactly.
+/// Formats a message as others see it: "Name: text", with the replied-to message and the media in brackets before the
+/// text. Ends with the text, exactly.
 pub fn line_of(author: &str, text: Option<&str>, media: Option<&Media>, quotation: Option<&str>) -> String {
     let mut line = clean_name(author);
     line.push_str(": ");
@@ -163,7 +163,7 @@ pub fn line_of(author: &str, text: Option<&str>, media: Option<&Media>, quotatio
     line
 }
 
-/// The request to open a topic, for a bot that speaks unasked.
+/// Returns the request to open a topic, for a bot that speaks unasked.
 pub fn opener(language: Language, topic: Option<&str>) -> String {
     match (language, topic) {
         (Language::En, Some(topic)) => {

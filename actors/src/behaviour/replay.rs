@@ -1,7 +1,8 @@
-//! Replay: a recorded decision is made again, and what came out of it is compared. Layer `behaviour`; pure.
+//! Replay: makes a recorded decision again, and compares both. Layer `behaviour`; pure.
 //!
-//! Teacher-forced: the recorded transcript stays as it is, whatever the bots would have said instead. A decision is a
-//! function of scene, occasion and seed; the record holds the seed, the time and the standing, the transcript the rest.
+//! Replay is teacher-forced: the recorded transcript stays as it is, whatever the bots would have said instead. A
+//! decision is a function of scene, occasion and seed: the record holds the seed, the time and the standing, the
+//! transcript the rest.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -25,15 +26,15 @@ use crate::domain::turn::{Act, Turn};
 pub struct Part {
     /// The bot.
     pub bot: BotId,
-    /// What it does.
+    /// Act of the bot.
     pub act: Act,
-    /// The entry that it answers.
+    /// The entry that the bot answers.
     pub target: Option<Number>,
-    /// The fleet's bot that it answers.
+    /// The fleet's bot that the bot answers.
     pub answers_bot: Option<BotId>,
-    /// Whose turn goes first.
+    /// Priority of the turn.
     pub priority: u8,
-    /// How long it waits, in whole milliseconds as records keep it.
+    /// Wait of the turn, in whole milliseconds as records keep it.
     pub delay_ms: u64,
 }
 
@@ -54,14 +55,14 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The parts of a recorded decision, in order; `turns` are its turns.
+/// Returns the parts of a recorded decision, in order; `turns` are the decision's turns.
 pub fn recorded_parts(turns: &[Turn]) -> Vec<Part> {
     let mut turns: Vec<&Turn> = turns.iter().collect();
     turns.sort_by_key(|turn| turn.ordinal);
     turns.into_iter().map(Part::of_turn).collect()
 }
 
-/// The parts of a new decision, in order.
+/// Returns the parts of a new decision, in order.
 pub fn directed_parts(direction: Option<&Direction>) -> Vec<Part> {
     let part = |speaker: &super::director::Speaker| Part {
         bot: speaker.bot,
@@ -74,46 +75,46 @@ pub fn directed_parts(direction: Option<&Direction>) -> Vec<Part> {
     direction.map(|direction| direction.speakers.iter().map(part).collect()).unwrap_or_default()
 }
 
-/// What a difference is about.
+/// Aspect of a decision that may differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Aspect {
     /// No decision would be made at all.
     Decision,
-    /// Whether anybody speaks.
+    /// Verdict: somebody speaks, or nobody.
     Verdict,
-    /// Who does, in which order.
+    /// Speakers, and their order.
     Speakers,
-    /// What they do.
+    /// Acts of the speakers.
     Acts,
-    /// What they answer.
+    /// Targets of the speakers.
     Targets,
-    /// How long they wait.
+    /// Waits of the speakers.
     Delays,
-    /// Whose turn goes first.
+    /// Priorities of the turns.
     Priorities,
     /// Depth and root of the chain.
     Chain,
-    /// Why, in words.
+    /// Reason, in words.
     Reason,
-    /// What was looked at.
+    /// Inputs of the policy.
     Inputs,
-    /// What each bot scored.
+    /// Scores of the bots.
     Scores,
 }
 
 /// One difference between a record and the decision made again.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
-    /// What it is about.
+    /// Aspect that differs.
     pub aspect: Aspect,
-    /// As it is recorded.
+    /// Recorded value.
     pub recorded: Value,
-    /// As it would be.
+    /// Value of the decision made again.
     pub replayed: Value,
 }
 
-/// How a decision made again differs from its record: nothing when all is exactly the same.
+/// Returns how a decision made again differs from its record: nothing when both are exactly the same.
 pub fn differences(decision: &Decision, turns: &[Turn], again: Option<&Direction>) -> Vec<Difference> {
     let Some(direction) = again else {
         return vec![Difference {
@@ -148,29 +149,29 @@ pub fn differences(decision: &Decision, turns: &[Turn], again: Option<&Direction
     found
 }
 
-/// A value as a store gives it back: text in between.
+/// Returns a value as a store gives it back, by way of text.
 fn stored(value: &Value) -> Value {
     serde_json::from_str(&value.to_string()).unwrap_or(Value::Null)
 }
 
-/// Why a decision cannot be made again.
+/// Reason why a decision cannot be made again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Gap {
-    /// An older version recorded it without what it depended on.
+    /// An older version recorded the decision without its standing.
     NoStanding,
-    /// Entries that it saw are no longer there.
+    /// Entries that the director saw are not stored any more.
     WindowGone,
-    /// The entry that asked for it has been forgotten, with its text.
+    /// The entry that caused the decision has been forgotten, with its text.
     CauseForgotten,
-    /// No director made it: an answer to a command, or an announcement.
+    /// No director made the decision: an answer to a command, or an announcement.
     NotTheDirectors,
-    /// The new policy answers by who received a message, which only records under that policy hold.
+    /// The new policy answers by who received a message, which only records under that policy tell.
     ReceiverUnknown,
 }
 
 impl Gap {
-    /// In words.
+    /// Returns the reason in words.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NoStanding => "recorded by an older version, without what they depended on",
@@ -189,7 +190,7 @@ pub struct Reel {
 }
 
 impl Reel {
-    /// Appends entries, oldest first; what does not follow the last one begins anew.
+    /// Appends entries, oldest first; an entry that does not follow the last one begins anew.
     pub fn append(&mut self, entries: impl IntoIterator<Item = Arc<TranscriptEntry>>) {
         for entry in entries {
             if self.last().is_some_and(|last| last.0 + 1 != entry.number.0) {
@@ -199,25 +200,25 @@ impl Reel {
         }
     }
 
-    /// Forgets what lies before a number.
+    /// Forgets the entries before a number.
     pub fn forget_before(&mut self, number: Number) {
         while self.notes.front().is_some_and(|note| note.number < number) {
             self.notes.pop_front();
         }
     }
 
-    /// The number of the last entry.
+    /// Returns the number of the last entry.
     pub fn last(&self) -> Option<Number> {
         self.notes.back().map(|note| note.number)
     }
 
-    /// An entry by its number.
+    /// Returns an entry by its number.
     pub fn note(&self, number: Number) -> Option<&Arc<Note>> {
         let first = self.notes.front()?.number.0;
         self.notes.get(usize::try_from(number.0 - first).ok()?)
     }
 
-    /// The entries that the chat remembered at a decision.
+    /// Returns the window that the chat had at a decision.
     ///
     /// # Errors
     /// [`Gap::WindowGone`] when some of them are missing.
@@ -237,14 +238,14 @@ impl Reel {
     }
 }
 
-/// The stage on which decisions are made again.
+/// Setting in which decisions are made again.
 #[derive(Clone, Copy, Debug)]
 pub struct Rerun<'a> {
     /// The chat as the given configuration has it.
     pub chat: &'a ChatProfile,
-    /// Its bots, all of them.
+    /// All bots of the chat.
     pub cast: &'a [CastMember],
-    /// Mixed into every recorded seed; 0 leaves them as they are.
+    /// Seed that is mixed into every recorded one; 0 leaves those as they are.
     pub seed: u64,
 }
 
@@ -253,7 +254,7 @@ impl Rerun<'_> {
     /// same entry before.
     ///
     /// # Errors
-    /// Why it cannot be made again.
+    /// The reason why the decision cannot be made again.
     pub fn again(
         &self,
         decision: &Decision,
@@ -292,19 +293,19 @@ impl Rerun<'_> {
     }
 }
 
-/// Whether a director made it.
+/// Returns whether a director made the decision.
 fn is_directors(decision: &Decision) -> bool {
     [ChatPolicy::Natural, ChatPolicy::Mention, ChatPolicy::Every]
         .iter()
         .any(|policy| policy.as_str() == decision.policy)
 }
 
-/// Whether a post has lost what it said: a person wished it forgotten, or it grew too old.
+/// Returns whether a post has lost its text and media: a person asked to be forgotten, or the post grew too old.
 pub fn is_forgotten(entry: &TranscriptEntry) -> bool {
     entry.kind == EntryKind::Message && entry.text.is_none() && entry.media.is_none()
 }
 
-/// A recorded seed under another one; 0 changes nothing.
+/// Mixes a seed into a recorded one; 0 changes nothing.
 fn mixed(recorded: u64, seed: u64) -> u64 {
     if seed == 0 { recorded } else { recorded ^ seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(17) }
 }

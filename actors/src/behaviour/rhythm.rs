@@ -1,6 +1,6 @@
-//! When a quiet chat wakes: about as often as its pace says, at a human rhythm. Layer `behaviour`; pure.
+//! Time at which a quiet chat wakes: about as often as its pace says, at a human rhythm. Layer `behaviour`; pure.
 //!
-//! Waits are skewed: most are short, some are long. They grow at night, in a tired room, and with each opening that
+//! Waits are skewed: most are short, some are long. Waits grow at night, in a tired room, and with each opening that
 //! nobody took up; quiet hours are skipped altogether. The same seed gives the same wait.
 
 use std::f64::consts::TAU;
@@ -13,14 +13,14 @@ use crate::domain::time::Timestamp;
 /// Spread of the waits: the standard deviation of their logarithm.
 const SPREAD: f64 = 0.5;
 
-/// What each opening that nobody took up makes of the wait, and how many count.
+/// Factor on the wait for each opening that nobody took up, and the most openings that count.
 const UNANSWERED: f64 = 1.5;
 const UNANSWERED_MAX: usize = 6;
 
-/// What a room without energy makes of the wait.
+/// Factor on the wait in a room without energy.
 const TIRED: f64 = 1.6;
 
-/// What the small hours make of the wait, at their deepest, and when that is.
+/// Factor on the wait in the deepest night, and the minute of the day when that is.
 const NIGHT: f64 = 3.0;
 const NIGHT_MINUTE: f64 = 4.0 * 60.0;
 
@@ -31,14 +31,14 @@ const LONGEST: f64 = 40.0;
 /// Longest sleep after quiet hours, as a part of the chat's pace.
 const AFTER_QUIET: f64 = 0.8;
 
-/// What the next wait depends on.
+/// Facts that the next wait depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Rhythm<'a> {
     /// About how long a quiet chat waits.
     pub pace: Duration,
-    /// IANA name of its time zone.
+    /// IANA name of the chat's time zone.
     pub time_zone: &'a str,
-    /// When nobody speaks there.
+    /// Hours in which nobody speaks in the chat.
     pub quiet_hours: Option<Hours>,
     /// The room's energy, 0 to 1.
     pub energy: f64,
@@ -46,7 +46,7 @@ pub struct Rhythm<'a> {
     pub unanswered: usize,
 }
 
-/// When the chat wakes if nobody speaks until then.
+/// Returns the time at which the chat wakes if nobody speaks until then.
 pub fn next_tick(rhythm: &Rhythm<'_>, now: Timestamp, seed: u64) -> Timestamp {
     let mut rng = fastrand::Rng::with_seed(seed);
     let skewed = (SPREAD * normal(&mut rng)).exp();
@@ -66,19 +66,19 @@ pub fn next_tick(rhythm: &Rhythm<'_>, now: Timestamp, seed: u64) -> Timestamp {
     }
     let end = next_showing(rhythm.time_zone, quiet.end(), at);
     let at = end + rhythm.pace.mul_f64(AFTER_QUIET * rng.f64());
-    // When summer time ends, an hour comes twice, and the quiet with it.
+    // When summer time ends, an hour comes twice, and quiet hours with it.
     if quiet.contains(minute_of_day(rhythm.time_zone, at)) {
         return next_showing(rhythm.time_zone, quiet.end(), at);
     }
     at
 }
 
-/// A wait is never longer than this: a later tick was planned by a clock that was wrong.
+/// Returns the longest possible wait: a later tick was planned by a clock that was wrong.
 pub fn longest_wait(pace: Duration) -> Duration {
     pace.mul_f64(LONGEST + AFTER_QUIET) + Duration::from_hours(48)
 }
 
-/// A draw from the normal distribution (Box and Muller).
+/// Draws from the normal distribution (Box and Muller).
 fn normal(rng: &mut fastrand::Rng) -> f64 {
     let (one, other) = (1.0 - rng.f64(), rng.f64());
     (-2.0 * one.ln()).sqrt() * (TAU * other).cos()

@@ -1,7 +1,7 @@
-//! Salutations: a reply whose target would not be evident names whom it answers. Layer `behaviour`; pure.
+//! Salutations: a reply whose target would not be evident begins with a name. Layer `behaviour`; pure.
 //!
-//! Telegram shows a link at a reply, and people overlook it; in a busy room they call each other by name. Whether a
-//! reply is evident is asked of the link resolver, which is not told of the link.
+//! Telegram shows a link at a reply, and people overlook it; in a busy room they call each other by name. The link
+//! resolver, which is not told of the link, decides whether a reply is evident.
 
 use std::sync::Arc;
 
@@ -18,13 +18,13 @@ use crate::domain::transcript::{EntryKind, TranscriptEntry};
 /// Longest name that is put in front, in characters.
 const NAME_CHARS_MAX: usize = 24;
 
-/// What stands right above a reply counts as evident from this probability on.
+/// Probability from which a reply to the message right above it counts as evident.
 const ALMOST: f64 = 0.1;
 
-/// Messages before the resolver's window that tell who speaks to whom.
+/// Messages before the resolver's candidates that tell who speaks to whom.
 const BEFORE: usize = HISTORY;
 
-/// The text, with the name of the target's author in front when the reply would not be evident without it.
+/// Returns the text, with the name of the target's author in front when the reply would not be evident without it.
 pub fn salute(
     text: &str,
     bot: &BotProfile,
@@ -49,7 +49,7 @@ pub fn salute(
         first.is_some_and(|first| names(text, first))
     });
     match letters.next() {
-        // A word, and neither a name nor an abbreviation: what follows a comma begins small.
+        // A plain word, neither a name nor an abbreviation: after a comma it begins small.
         Some(first)
             if first.is_uppercase() && !begins_with_name && letters.clone().next().is_some_and(char::is_lowercase) =>
         {
@@ -66,7 +66,7 @@ pub fn salute(
     saluted
 }
 
-/// Whether one who does not see Telegram's link would attach the reply to its target.
+/// Returns whether a reader who does not see Telegram's link would attach the reply to its target.
 fn is_evident(
     text: &str,
     bot: &BotProfile,
@@ -89,7 +89,7 @@ fn is_evident(
     links.chosen().contains(&Some(place)) || (is_last && almost())
 }
 
-/// Whether the text begins with the name already.
+/// Returns whether the text begins with the name already.
 fn names(text: &str, name: &str) -> bool {
     fold(text).trim_start_matches(|c: char| !c.is_alphanumeric()).starts_with(&fold(name))
 }

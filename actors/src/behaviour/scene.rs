@@ -1,4 +1,4 @@
-//! The scene that a director looks at. Layer `behaviour`; pure.
+//! Scene and occasion: the input of a director. Layer `behaviour`; pure.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use crate::domain::time::Timestamp;
 /// A bot of the chat.
 #[derive(Clone, Debug)]
 pub struct CastMember {
-    /// Its profile.
+    /// Profile of the bot.
     pub profile: Arc<BotProfile>,
-    /// Its username, once Telegram told it.
+    /// Username of the bot, once Telegram told it.
     pub username: Option<String>,
 }
 
@@ -23,19 +23,19 @@ pub struct CastMember {
 pub struct Scene<'a> {
     /// The chat.
     pub chat: &'a ChatProfile,
-    /// Its bots.
+    /// Bots of the chat that can speak.
     pub cast: &'a [CastMember],
-    /// The end of its transcript, oldest first; what its director looks at is of one forum topic.
+    /// The end of the transcript, oldest first; `direct` reduces it to one forum topic.
     pub window: &'a VecDeque<Arc<Note>>,
-    /// The same of all topics, for what is limited in the chat as a whole.
+    /// The end of the transcript in all topics, for limits of the chat as a whole.
     pub whole: &'a VecDeque<Arc<Note>>,
-    /// What is known to the chat's owner alone.
+    /// State that only the chat's owner knows.
     pub standing: &'a Standing,
-    /// Now.
+    /// Current time.
     pub now: Timestamp,
 }
 
-/// Why the director is asked.
+/// Reason why the director is asked.
 #[derive(Clone, Copy, Debug)]
 pub enum Occasion<'a> {
     /// A new entry of the transcript, the last of the window.

@@ -1,12 +1,12 @@
-//! Style: how a persona writes, in figures, and how far apart two ways of writing are. Layer `behaviour`; pure.
+//! Style: measures how a persona writes, and how far apart two ways of writing are. Layer `behaviour`; pure.
 //!
-//! Personas that sound alike make a dull room. Each is measured by its last messages: how long they are, what they are
-//! punctuated with, how many emoji, capitals and questions they hold, which small words and which runs of three letters
-//! come up. A distance is the mean of what differs in each respect, 0 (the same hand) to 1 (nothing in common).
+//! Personas that sound alike make a dull room. Each is measured by its last messages: their length, their punctuation,
+//! their emoji, capitals and questions, their small words and their runs of three letters. A distance is the mean of
+//! the differences in each respect, 0 (the same hand) to 1 (nothing in common).
 
 use crate::domain::text::fold;
 
-/// Small words whose use tells a hand, folded: they say little of the subject.
+/// Small words whose use identifies a writer, folded: such words say little of the subject.
 const SMALL_WORDS: [&str; 56] = [
     "i", "you", "we", "the", "a", "and", "but", "so", "well", "just", "really", "very", "not", "no", "yes", "oh",
     "hey", "maybe", "think", "know", "like", "of", "to", "that", "this", "ben", "sen", "biz", "bir", "ve", "ama", "da",
@@ -20,29 +20,29 @@ const RUN_BINS: usize = 256;
 /// Letters in a run.
 const RUN: usize = 3;
 
-/// Messages shorter or longer than this many letters differ no further.
+/// Letters of a message above which lengths differ no further.
 const LONG_LETTERS: f64 = 300.0;
 
-/// The least number of messages by which a hand is told.
+/// Fewest messages by which a style is told.
 pub const MESSAGES_MIN: usize = 5;
 
-/// How a persona writes.
+/// Style of a persona.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Style {
-    /// Messages that were measured.
+    /// Number of measured messages.
     pub messages: usize,
     /// Letters in a message, on average.
     pub letters: f64,
-    /// Shares of messages: with an emoji, that ask, that begin with a capital, with an exclamation mark.
+    /// Shares of messages: with an emoji, with a question mark, with a capital first, with an exclamation mark.
     habits: [f64; 4],
-    /// Marks in a hundred letters: commas, full stops, dots in a row, dashes and brackets.
+    /// Marks in a hundred letters: commas, full stops, dots in a row, dashes and brackets with colons and semicolons.
     marks: [f64; 4],
     small: Vec<f64>,
     runs: Vec<f64>,
 }
 
 impl Style {
-    /// The style of `texts`; `None` when there are too few to tell.
+    /// Measures the style of `texts`; `None` when they are too few to tell.
     pub fn of<T: AsRef<str>>(texts: &[T]) -> Option<Self> {
         let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).filter(|text| !text.trim().is_empty()).collect();
         if texts.len() < MESSAGES_MIN {
@@ -98,7 +98,7 @@ impl Style {
         })
     }
 
-    /// How far apart two styles are: 0 (the same hand) to 1 (nothing in common).
+    /// Returns the distance of two styles: 0 (the same hand) to 1 (nothing in common).
     pub fn distance(&self, other: &Self) -> f64 {
         let length = (self.letters.clamp(1.0, LONG_LETTERS).ln() - other.letters.clamp(1.0, LONG_LETTERS).ln()).abs()
             / LONG_LETTERS.ln();
@@ -117,7 +117,7 @@ impl Style {
     }
 }
 
-/// How far apart two rates are: 0 when they are the same, 1 when only one of them is there.
+/// Returns the distance of two rates: 0 when they are the same, 1 when only one of them is there.
 fn ratio_apart(one: f64, other: f64) -> f64 {
     let sum = one + other;
     if sum <= f64::EPSILON { 0.0 } else { (one - other).abs() / sum }
@@ -127,7 +127,7 @@ fn cosine(one: &[f64], other: &[f64]) -> f64 {
     let dot: f64 = one.iter().zip(other).map(|(one, other)| one * other).sum();
     let length = |of: &[f64]| of.iter().map(|value| value * value).sum::<f64>().sqrt();
     let lengths = length(one) * length(other);
-    // Two who use none of it do not differ in it.
+    // Two styles that use none of it do not differ in it.
     if lengths <= f64::EPSILON {
         return if length(one) + length(other) <= f64::EPSILON { 1.0 } else { 0.0 };
     }

@@ -1,11 +1,12 @@
-//! The end of a transcript as a director sees it: what was said, and what became of it. Layer `behaviour`; pure.
+//! Window: the end of a transcript as a director sees it. Layer `behaviour`; pure.
 //!
-//! Its length is counted in what was said (messages, and service messages and commands, which hold their places). What
-//! happens to a message takes no place from others: of its edits the latest stands in the window, of reactions none, so
-//! that nobody pushes a conversation out by editing one message again and again. The newest entry stands in it whatever
-//! it is, and what it supersedes as well, since both are compared: they go with the next one.
+//! The length counts what was said: messages, and service messages and commands, which hold their places. Changes of a
+//! message take no place from others: the window holds the latest of its edits and none of its reactions, so that
+//! nobody pushes a conversation out by editing one message again and again. The newest entry is held whatever it is,
+//! and so is the edit that it supersedes, since both are compared. With the next entry, a reaction and a superseded
+//! edit leave.
 //!
-//! A window is a function of the entries from its first to its last one: a recorded decision is made again on the same.
+//! A window is a function of the entries from its first to its last one, so a decision can be made again on the same.
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Deref;
@@ -15,7 +16,7 @@ use super::note::Note;
 use crate::domain::ids::{MessageId, Number, TelegramChatId};
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 
-/// Messages whose latest edits stand in a window; beyond it the oldest of them go.
+/// Most messages whose latest edits the window holds; beyond it the oldest of these edits leave.
 const EDITS_MAX: usize = 400;
 
 /// The end of a transcript, oldest first.
@@ -23,9 +24,9 @@ const EDITS_MAX: usize = 400;
 pub struct Window {
     notes: VecDeque<Arc<Note>>,
     said: usize,
-    /// How many of them are in a forum topic.
+    /// Number of notes in a forum topic.
     threaded: usize,
-    /// The number of the latest edit of each message, as far as it stands in the window.
+    /// Number of the latest edit of each message, as far as the window holds the edit.
     edits: HashMap<(TelegramChatId, MessageId), Number>,
     /// The edit that the newest entry supersedes.
     superseded: Option<Number>,
@@ -39,7 +40,7 @@ impl Deref for Window {
     }
 }
 
-/// Whether an entry holds a place in a conversation.
+/// Returns whether an entry holds a place in a conversation.
 fn is_said(entry: &TranscriptEntry) -> bool {
     matches!(entry.kind, EntryKind::Message | EntryKind::Member)
 }
@@ -49,7 +50,7 @@ fn subject(entry: &TranscriptEntry) -> (TelegramChatId, MessageId) {
 }
 
 impl Window {
-    /// Appends the next entry; beyond `most` of what was said, the oldest goes.
+    /// Appends the next entry; beyond `most` of what was said, the oldest leaves.
     pub fn push(&mut self, note: Arc<Note>, most: usize) {
         if let Some(superseded) = self.superseded.take() {
             self.remove(superseded);
@@ -76,7 +77,7 @@ impl Window {
         }
     }
 
-    /// The entry of that number, if it stands in the window.
+    /// Returns the entry of that number, if the window holds it.
     pub fn entry(&self, number: Number) -> Option<&Arc<Note>> {
         self.notes.get(self.place(number)?)
     }
@@ -95,7 +96,7 @@ impl Window {
         self.threaded -= usize::from(note.thread.is_some());
     }
 
-    /// Whether any of it was said in a forum topic.
+    /// Returns whether any note is in a forum topic.
     pub fn has_topics(&self) -> bool {
         self.threaded > 0
     }

@@ -1,8 +1,8 @@
 //! Budgets, and the allowances that nodes take from them in blocks. Layer `domain`.
 //!
-//! A node takes a block by a committed operation, spends it in memory and forfeits what is left of it in a crash, so
-//! that what was spent never exceeds what was taken, nor that the limit. Amounts are whole: tokens, or billionths of
-//! the money's unit. Hours and days are those of UTC.
+//! A node takes a block by a committed operation, spends it in memory and forfeits the rest of it in a crash. So nodes
+//! never spend more than they took, and never take more than the limit. Amounts are whole: tokens, or billionths of the
+//! unit of money. Hours and days are those of UTC.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use super::time::Timestamp;
 /// Billionths in one unit of money.
 pub const NANOS_PER_UNIT: f64 = 1e9;
 
-/// The last so many blocks of a budget are taken call by call.
+/// Number of blocks at the end of a budget that are taken call by call.
 const LAST_BLOCKS: i64 = 4;
 
-/// A block is this part of its budget.
+/// Number of blocks in a budget.
 const BLOCKS_PER_BUDGET: i64 = 64;
 
-/// Whose spending is limited.
+/// The bot, chat or fleet whose spending is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "scope", content = "id")]
 pub enum BudgetScope {
@@ -52,7 +52,7 @@ impl BudgetScope {
         }
     }
 
-    /// Reads both back.
+    /// Reads kind and id back.
     pub fn parse(kind: &str, id: i64) -> Option<Self> {
         match kind {
             "fleet" => Some(Self::Fleet),
@@ -63,7 +63,7 @@ impl BudgetScope {
     }
 }
 
-/// What is counted.
+/// Unit that a budget counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BudgetUnit {
@@ -96,7 +96,7 @@ impl BudgetUnit {
     }
 }
 
-/// When a budget begins anew.
+/// Period after which a budget begins anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BudgetPeriod {
@@ -123,7 +123,7 @@ impl BudgetPeriod {
         [Self::Hour, Self::Day, Self::Total].into_iter().find(|period| period.as_str() == name)
     }
 
-    /// Its length; `None` when it never ends.
+    /// Returns the length of the period; `None` when it never ends.
     pub fn length(self) -> Option<Duration> {
         match self {
             Self::Hour => Some(Duration::from_secs(3_600)),
@@ -132,7 +132,7 @@ impl BudgetPeriod {
         }
     }
 
-    /// Start of the period that `now` lies in.
+    /// Returns the start of the period that `now` lies in.
     pub fn start(self, now: Timestamp) -> Timestamp {
         let Some(length) = self.length() else {
             return Timestamp::from_millis(0);
@@ -144,12 +144,12 @@ impl BudgetPeriod {
 /// A budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BudgetKey {
-    /// Whose.
+    /// Scope of the budget.
     #[serde(flatten)]
     pub scope: BudgetScope,
-    /// Of what.
+    /// Unit of the budget.
     pub unit: BudgetUnit,
-    /// For how long.
+    /// Period of the budget.
     pub per: BudgetPeriod,
 }
 
@@ -173,7 +173,7 @@ pub struct AllowanceKey {
 }
 
 impl AllowanceKey {
-    /// The period of `budget` that `now` lies in.
+    /// Returns the period of `budget` that `now` lies in.
     pub fn at(budget: BudgetKey, now: Timestamp) -> Self {
         Self { budget, start: budget.per.start(now) }
     }
@@ -182,20 +182,20 @@ impl AllowanceKey {
 /// A budget with its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// Which.
+    /// The budget.
     pub key: BudgetKey,
     /// Most that may be spent in a period.
     pub limit: i64,
 }
 
 impl Budget {
-    /// What a node takes at a time while there is plenty.
+    /// Returns the amount that a node takes at a time while there is plenty.
     pub fn block(&self) -> i64 {
         (self.limit / BLOCKS_PER_BUDGET).max(1)
     }
 }
 
-/// Of whom a budget of the manifest speaks; without a name of each of them.
+/// Owner of a budget in the manifest. A budget without a name is one for each bot or chat.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BudgetOwner {
     /// The fleet.
@@ -209,18 +209,18 @@ pub enum BudgetOwner {
 /// A budget as the manifest gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BudgetSpec {
-    /// Whose.
+    /// Owner of the budget.
     pub owner: BudgetOwner,
-    /// Of what.
+    /// Unit of the budget.
     pub unit: BudgetUnit,
-    /// For how long.
+    /// Period of the budget.
     pub per: BudgetPeriod,
     /// Most that may be spent in a period.
     pub limit: i64,
 }
 
-/// What of a budget is granted to a node that needs `need`, of which `granted` was granted before. A `need` of zero is
-/// a look ahead: a block while there are plenty, else nothing. `None` is nothing.
+/// Returns the amount granted to a node that needs `need`, from a budget of which `granted` was granted before; `None`
+/// is nothing. A `need` of zero is a look ahead: a block is granted while there are plenty, else nothing.
 pub fn grant(limit: i64, granted: i64, need: i64, block: i64) -> Option<i64> {
     let left = limit.saturating_sub(granted);
     let plenty = left >= block.saturating_mul(LAST_BLOCKS);

@@ -1,7 +1,8 @@
-//! Stops: of the whole fleet, of one chat, of one bot. Layer `domain`. They are part of the `sending` transaction.
+//! Stops of the whole fleet, of one chat, of one bot. Layer `domain`. The `sending` transaction checks them.
 //!
-//! Who orders a stop is not always known at once. What stands on a word that counts is firm; what somebody of unknown
-//! rank asked for is noted beside it, keeps silent as well, and goes without a trace when they may not.
+//! The rank of the person who orders a stop is not always known at once. A stop by somebody who may order it is firm. A
+//! stop by somebody of unknown rank is unverified: it is kept beside the firm one, silences its scope as well, and is
+//! removed without a trace when its author turns out not to be allowed.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::ids::{BotId, ChatId, TelegramUserId};
 use super::time::Timestamp;
 
-/// Doubts noted at one stop: beyond it nobody's word makes it more silent.
+/// Most unverified stops of one scope; further ones are ignored.
 const DOUBTS_MAX: usize = 256;
 
-/// What can be stopped.
+/// The fleet, chat or bot that a stop silences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "scope", content = "id")]
 pub enum StopScope {
@@ -25,75 +26,75 @@ pub enum StopScope {
     Bot(BotId),
 }
 
-/// Whose word counts, the weaker first.
+/// Rank of a person who may order stops, the lower rank first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rank {
     /// An administrator of the chat.
     Administrator,
-    /// Who runs the fleet.
+    /// A person who runs the fleet.
     Operator,
 }
 
-/// What a person wants of a stop.
+/// Order of a person about a stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopOrder {
-    /// Silence, by somebody who may.
+    /// Stops the scope, by order of somebody who may.
     Set {
-        /// When it ends by itself; `None` is until somebody lifts it.
+        /// Time at which the stop ends by itself; `None` is until somebody lifts it.
         until: Option<Timestamp>,
-        /// On whose word.
+        /// Rank of the author.
         rank: Rank,
     },
-    /// Silence, by somebody of whom nobody knows yet whether they may.
+    /// Stops the scope, by order of somebody of unknown rank: an unverified stop.
     Doubt {
-        /// When it ends by itself.
+        /// Time at which the stop ends by itself; `None` is until somebody lifts it.
         until: Option<Timestamp>,
-        /// Who.
+        /// Telegram's id of the author.
         author: TelegramUserId,
     },
-    /// It is known now whether somebody may.
+    /// Settles the unverified stop of an author whose rank has become known.
     Settle {
-        /// Who.
+        /// Telegram's id of the author.
         author: TelegramUserId,
-        /// Whether.
+        /// The author may order stops: the unverified stop becomes firm. Else it is removed.
         may: bool,
     },
-    /// An end of it, by somebody who may.
+    /// Lifts the stop, by order of somebody who may.
     Lift {
-        /// On whose word.
+        /// Rank of the author.
         rank: Rank,
     },
 }
 
-/// A stop on a word that counts.
+/// A stop by somebody who may order it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirmStop {
-    /// When it ends by itself; `None` is until somebody lifts it.
+    /// Time at which the stop ends by itself; `None` is until somebody lifts it.
     pub until: Option<Timestamp>,
-    /// On whose word.
+    /// Rank of the author.
     pub rank: Rank,
-    /// When it was said last.
+    /// Time of the last order.
     pub at: Timestamp,
 }
 
-/// A stop on the word of somebody of unknown rank.
+/// An unverified stop: its author's rank is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DoubtedStop {
-    /// Who.
+    /// Telegram's id of the author.
     pub author: TelegramUserId,
-    /// When it ends by itself; `None` is until somebody lifts it.
+    /// Time at which the stop ends by itself; `None` is until somebody lifts it.
     pub until: Option<Timestamp>,
-    /// When it was said last.
+    /// Time of the last order.
     pub at: Timestamp,
 }
 
-/// What keeps one scope silent: at least one of both.
+/// Stops of one scope: a firm one, unverified ones, or both.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stop {
-    /// On a word that counts.
+    /// The firm stop.
     pub firm: Option<FirmStop>,
-    /// On words of unknown weight, one of each author.
+    /// Unverified stops, one of each author.
     #[serde(default)]
     pub doubts: Vec<DoubtedStop>,
 }
@@ -102,35 +103,36 @@ fn ended(until: Option<Timestamp>, now: Timestamp) -> bool {
     until.is_some_and(|until| until <= now)
 }
 
-/// The later end; none at all is the latest.
+/// Returns the later end; `None` (no end) is the latest.
 fn later(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
     a.zip(b).map(|(a, b)| a.max(b))
 }
 
 impl Stop {
-    /// A stop on a word that counts.
+    /// Creates a firm stop.
     pub fn firm(until: Option<Timestamp>, rank: Rank, at: Timestamp) -> Self {
         Self { firm: Some(FirmStop { until, rank, at }), doubts: Vec::new() }
     }
 
-    /// When it ends by itself; `None` is until somebody lifts it.
+    /// Returns the time at which the last of the stops ends by itself; `None` is until somebody lifts it.
     pub fn until(&self) -> Option<Timestamp> {
         let ends = self.firm.iter().map(|firm| firm.until).chain(self.doubts.iter().map(|doubt| doubt.until));
         ends.reduce(later).unwrap_or(Some(Timestamp::from_millis(0)))
     }
 
-    /// Whether it is in force.
+    /// Returns whether the stop is in force at `now`.
     pub fn holds(&self, now: Timestamp) -> bool {
         !ended(self.until(), now)
     }
 
-    /// Whether somebody who runs the fleet wants it.
+    /// Returns whether an operator ordered the stop.
     pub fn is_operators(&self) -> bool {
         self.firm.is_some_and(|firm| firm.rank == Rank::Operator)
     }
 
-    /// What the stop is once somebody has said `order`, at `at`. Nobody changes what a higher rank wants, and nothing
-    /// that was said earlier ends what was said later; a stop without end is not shortened but by lifting it.
+    /// Applies `order`, given at `at`. An order changes no firm stop of a higher rank, and the end that was set last
+    /// counts, but a stop without end stays so until it is lifted. An administrator's lift spares later orders; an
+    /// operator's removes everything.
     fn obey(&mut self, order: StopOrder, at: Timestamp) {
         match order {
             StopOrder::Set { until, rank } => self.set(until, rank, at),
@@ -177,22 +179,22 @@ impl Stop {
 pub struct Stops(pub BTreeMap<StopScope, Stop>);
 
 impl Stops {
-    /// The stop that keeps `bot` from speaking in `chat`, widest first.
+    /// Returns the scope whose stop keeps `bot` from speaking in `chat`, the widest first.
     pub fn blocking(&self, chat: ChatId, bot: BotId, now: Timestamp) -> Option<StopScope> {
         [StopScope::Fleet, StopScope::Chat(chat), StopScope::Bot(bot)].into_iter().find(|scope| self.holds(*scope, now))
     }
 
-    /// Whether that stop is in force.
+    /// Returns whether the stop of `scope` is in force.
     pub fn holds(&self, scope: StopScope, now: Timestamp) -> bool {
         self.0.get(&scope).is_some_and(|stop| stop.holds(now))
     }
 
-    /// Scopes that are stopped now: stops that have ended are kept until somebody speaks of them.
+    /// Returns the scopes stopped at `now`; stops that have ended are kept until the next order for their scope.
     pub fn in_force(&self, now: Timestamp) -> impl Iterator<Item = StopScope> {
         self.0.iter().filter(move |(_, stop)| stop.holds(now)).map(|(scope, _)| *scope)
     }
 
-    /// Does what somebody said at `at`; what stops the scope then.
+    /// Applies an order that was given at `at`; returns the resulting stop of the scope.
     pub fn obey(&mut self, scope: StopScope, order: StopOrder, at: Timestamp) -> Option<Stop> {
         let mut stop = self.0.remove(&scope).unwrap_or_default();
         stop.obey(order, at);
@@ -201,7 +203,7 @@ impl Stops {
         stop
     }
 
-    /// Takes over what stops the scope.
+    /// Replaces the stop of the scope; `None` removes it.
     pub fn put(&mut self, scope: StopScope, stop: Option<Stop>) {
         match stop {
             Some(stop) => self.0.insert(scope, stop),

@@ -14,7 +14,7 @@ pub enum DeadLetterId {
     Turn(TurnId),
     /// A message that Telegram refused, or whose fate nobody knows.
     Message(OutboxId),
-    /// An inbox row whose handling panicked.
+    /// An inbox row whose handling failed for good.
     Update(InboxId),
 }
 
@@ -31,7 +31,7 @@ impl DeadLetterId {
         }
     }
 
-    /// Its place in the list: ids of all kinds come from one source and rise with time.
+    /// Returns the place in the list: ids of all kinds come from one source and rise with time.
     pub fn place(self) -> (i64, &'static str) {
         match self {
             Self::Turn(id) => (id.0, "turn"),
@@ -48,11 +48,11 @@ impl fmt::Display for DeadLetterId {
     }
 }
 
-/// How a dead letter ended.
+/// Final state of a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeadLetterState {
-    /// The turn failed too often, or the handling of the update panicked.
+    /// The turn failed too often, or the handling of the update failed for good.
     Dead,
     /// Telegram refused the message for good.
     Rejected,
@@ -72,22 +72,22 @@ impl DeadLetterState {
     }
 }
 
-/// A dead letter as people see it; without its text, which belongs to the chat.
+/// A dead letter as people see it, without its text: the text belongs to the chat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Its name.
+    /// Name of the dead letter.
     pub id: DeadLetterId,
-    /// How it ended.
+    /// Final state.
     pub state: DeadLetterState,
-    /// Why.
+    /// Reason.
     pub reason: Option<String>,
     /// The bot.
     pub bot: BotId,
-    /// The chat; an update may be of none.
+    /// The chat; an update may have none.
     pub chat: Option<ChatId>,
-    /// Times that it was tried.
+    /// Number of attempts.
     pub attempts: u32,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
 }
 

@@ -1,4 +1,4 @@
-//! Decisions of a chat's director: who speaks to what, or nobody, and why. Layer `domain`.
+//! Decisions of a chat's director: which bots answer what, or that nobody speaks, and why. Layer `domain`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -7,78 +7,78 @@ use super::ids::{BotId, ChatId, ConfigSeq, DecisionNumber, Number, ThreadId};
 use super::silence::Silence;
 use super::time::Timestamp;
 
-/// One decision, with all that is needed to make it again.
+/// One decision, with everything that is needed to make it again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     /// The chat.
     pub chat: ChatId,
-    /// Its place among the chat's decisions.
+    /// Place of the decision among the chat's decisions.
     pub number: DecisionNumber,
-    /// What asked for it.
+    /// Cause of the decision.
     pub cause: Cause,
-    /// Seed of its randomness.
+    /// Seed of the decision's randomness.
     pub seed: u64,
-    /// The engine's time.
+    /// Time of the decision, on the engine's clock.
     pub at: Timestamp,
     /// The configuration in force.
     pub config_seq: ConfigSeq,
     /// The policy that decided.
     pub policy: String,
-    /// Who speaks, or nobody.
+    /// Verdict: somebody speaks, or nobody.
     pub verdict: Verdict,
-    /// Why, in plain words.
+    /// Reason in plain words.
     pub reason: String,
-    /// What it depends on besides the transcript.
+    /// State that the decision depends on besides the transcript.
     #[serde(default)]
     pub standing: Standing,
-    /// What the policy looked at.
+    /// Inputs of the policy.
     pub inputs: Value,
-    /// What each bot scored.
+    /// Score of each bot.
     pub scores: Value,
     /// The entry that started the chain.
     pub root: Option<Number>,
-    /// Length of the chain of bot messages before it.
+    /// Length of the chain of bot messages that an answer would end.
     pub chain_depth: u32,
 }
 
-/// What a decision depends on besides transcript, roster and seed: known to the chat's owner alone, and recorded with
-/// it, so that it can be made again.
+/// State that a decision depends on besides transcript, roster and seed. Only the chat's owner knows this state; it is
+/// recorded so that the decision can be made again.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Standing {
     /// First entry that the director saw.
     pub first: Number,
-    /// Last entry that it saw.
+    /// Last entry that the director saw.
     pub last: Number,
-    /// Bots that could not speak there in their time.
+    /// Bots that could not speak in the chat at that time.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub absent: Vec<BotId>,
-    /// Why those of them that are in the chat could not speak there.
+    /// Reasons why those of them that are in the chat could not speak.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub silent: Vec<(BotId, Silence)>,
-    /// Turns that were about to be taken, in its topic.
+    /// Open turns in the topic of the decision.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub open: Vec<OpenTurn>,
-    /// The chat, or its topic, calms down until then, after a limit of loop physics.
+    /// Time until which the chat, or its topic, calms down after a limit of loop physics.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calm_until: Option<Timestamp>,
-    /// The forum topic that it is about, `None` for the General topic and plain chats.
+    /// Forum topic of the decision; `None` for the General topic and plain chats.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thread: Option<ThreadId>,
-    /// The entries that the director saw are of several topics, of which it looked at that one.
+    /// The entries that the director saw are of several topics; the director looked at `thread` alone.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub topics: bool,
     /// A stop that keeps everybody in the chat silent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub stopped: bool,
-    /// Milliseconds by which Telegram's time was ahead of the decision's clock; `None` when nothing was judged by its age.
+    /// Milliseconds by which Telegram's time was ahead of the decision's clock; `None` when the decision judged no age.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ahead_ms: Option<i64>,
-    /// The entry was read late, and its author has called again since.
+    /// The entry was read late, and its author called again since.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub superseded: bool,
-    /// Turns that were begun in ten minutes for whoever wrote the entry, whatever came of them; what its owner before this
-    /// one began is not known.
+    /// Turns that were begun within ten minutes for the author of the entry, whatever came of them. Turns that an
+    /// earlier owner of the chat began are not known.
     #[serde(skip_serializing_if = "is_zero")]
     pub turns_for_author: u32,
 }
@@ -91,18 +91,18 @@ fn is_zero(number: &u32) -> bool {
 /// A turn that a chat waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenTurn {
-    /// Its bot.
+    /// Bot of the turn.
     pub bot: BotId,
-    /// The entry that it answers.
+    /// The entry that the turn answers.
     pub target: Option<Number>,
-    /// The forum topic that it is in.
+    /// Forum topic of the turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<ThreadId>,
-    /// It is given up then, if nothing came.
+    /// Time at which the chat gives up waiting for the turn.
     pub until: Timestamp,
 }
 
-/// What asked for a decision.
+/// Cause of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
@@ -112,13 +112,13 @@ pub enum Cause {
     Tick,
 }
 
-/// What was decided.
+/// Verdict of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// One or more bots speak.
     Speak,
-    /// Nobody does.
+    /// Nobody speaks.
     Silent,
 }
 

@@ -1,11 +1,11 @@
-//! Hours of the day, as a clock on the wall of a chat's time zone shows them. Layer `domain`.
+//! Spans of hours of the day, in the local time of a chat. Layer `domain`.
 
 use serde::{Deserialize, Serialize};
 
 /// Minutes of a day.
 const DAY_MINUTES: u16 = 24 * 60;
 
-/// A span of the day, `from` included, `to` not; it may cross midnight. In manifests "23:00-08:00".
+/// A span of the day from `from` (included) to `to` (excluded), in manifests "23:00-08:00". A span may cross midnight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Hours {
@@ -13,18 +13,18 @@ pub struct Hours {
     to: u16,
 }
 
-/// A span that cannot be read.
+/// Error for a text that is no span of hours.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no span of hours: write \"HH:MM-HH:MM\", as in \"23:00-08:00\"")]
 pub struct NoHours(String);
 
 impl Hours {
-    /// From `from` to `to`, in minutes since midnight, both below 1,440; `None` when they are not, or are the same.
+    /// Creates a span, in minutes since midnight; `None` unless both are below 1,440 and differ.
     pub fn new(from: u16, to: u16) -> Option<Self> {
         (from < DAY_MINUTES && to < DAY_MINUTES && from != to).then_some(Self { from, to })
     }
 
-    /// Whether a minute of the day, 0 to 1,439, lies within.
+    /// Returns whether a minute of the day, 0 to 1,439, lies within the span.
     pub fn contains(self, minute: u16) -> bool {
         if self.from < self.to {
             (self.from..self.to).contains(&minute)
@@ -33,7 +33,7 @@ impl Hours {
         }
     }
 
-    /// The minute of the day at which it ends.
+    /// The minute of the day at which the span ends.
     pub fn end(self) -> u16 {
         self.to
     }

@@ -1,8 +1,8 @@
 //! Identity newtypes. Layer `domain`.
 //!
 //! Bots and chats have surrogate ids: Telegram's own id of a chat changes when a group becomes a supergroup, and a
-//! bot's token can be replaced. Rows on the data's way carry ids given by the process that creates them, so that a
-//! dependent operation can name a row whose commit is still under way.
+//! bot's token can be replaced. Rows that a message passes through get their ids from the process that creates them, so
+//! that a dependent operation can name a row whose commit is still under way.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -51,16 +51,17 @@ id! {
     TurnId;
     /// Id of a message in the outbox.
     OutboxId;
-    /// Id of one attempt to send: a settlement names it (I6).
+    /// Id of one attempt to send, by which its settlement names the attempt (I6).
     AttemptId;
-    /// Fence of ownership: a write under an older epoch is refused (I6).
+    /// Fencing token of a lease: a write under another epoch is refused (I6).
     Epoch;
     /// Sequence number of the configuration that a decision was made under.
     ConfigSeq;
 }
 
 impl MessageId {
-    /// Whether it belongs to one message. Ephemeral and auto-scheduled messages all bear 0, which nobody can reply to.
+    /// Returns whether the id belongs to exactly one message. Ephemeral and auto-scheduled messages all have the id 0,
+    /// to which nobody can reply.
     ///
     /// # Source
     /// Bot API 10.2, Message: `message_id`.
@@ -69,14 +70,15 @@ impl MessageId {
     }
 }
 
-/// Gives ids that rise with time within one process and do not meet those of another.
+/// Generates ids that rise with time within one process and differ from those of other processes.
 ///
-/// The upper 41 bits are milliseconds since 2024-01-01, the next 10 the process's place, the lower 12 a counter. Two
-/// processes meet only in the same place within the same millisecond, or one process that gave more than 4 ids a
-/// microsecond and ran ahead of its clock; a unique constraint then refuses the later operation.
+/// The upper 41 bits are milliseconds since 2024-01-01, the next 10 bits the place of the process, the lower 12 bits a
+/// counter. Two processes with the same place generate the same id only within the same millisecond, or when one of
+/// them generated more than 4 ids a microsecond and ran ahead of its clock. A unique constraint then refuses the later
+/// operation.
 #[derive(Debug)]
 pub struct IdSource {
-    /// Milliseconds and counter; the place is put between them.
+    /// Milliseconds and counter; `placed` puts the place between them.
     last: AtomicI64,
     place: i64,
 }
@@ -86,7 +88,7 @@ const PLACE_BITS: u32 = 10;
 const COUNTER_BITS: u32 = 12;
 
 impl IdSource {
-    /// Starts a source. `place` tells processes apart: incarnations that live together differ in its lower 10 bits.
+    /// Creates a source. `place` distinguishes processes: incarnations that live together differ in its lower 10 bits.
     pub fn new(now: Timestamp, place: u64) -> Self {
         let place = (place & ((1 << PLACE_BITS) - 1)) as i64;
         Self { last: AtomicI64::new(Self::floor(now)), place: place << COUNTER_BITS }
@@ -96,7 +98,7 @@ impl IdSource {
         (now.as_millis() - EPOCH_2024_MS).max(0) << COUNTER_BITS
     }
 
-    /// The next id, positive and greater than every one before it from this source.
+    /// Returns the next id: positive, and greater than all earlier ids of this source.
     pub fn next(&self, now: Timestamp) -> i64 {
         let floor = Self::floor(now);
         let mut last = self.last.load(Ordering::Relaxed);

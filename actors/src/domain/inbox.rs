@@ -9,30 +9,30 @@ use super::ids::{
 use super::people::TOMBSTONE;
 use super::time::Timestamp;
 
-/// One thing to be handled.
+/// One update or sent message to be handled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InboxRow {
-    /// Its id.
+    /// Id of the row.
     pub id: InboxId,
-    /// The chat that handles it; `None` when no chat of the fleet does.
+    /// The chat that handles the row; `None` when no chat of the fleet does.
     pub chat: Option<ChatId>,
-    /// The bot that received it, or sent it.
+    /// The bot that received the update, or sent the message.
     pub bot: BotId,
-    /// Where it came from.
+    /// Origin of the row.
     pub source: Source,
-    /// As received: Telegram's JSON, or a [`SentEvent`].
+    /// Content as received: Telegram's JSON, or a [`SentEvent`].
     pub payload: String,
-    /// When it was received.
+    /// Time of receipt.
     pub received_at: Timestamp,
-    /// Set at ingest when no chat will handle it.
+    /// Outcome; set at ingest when no chat will handle the row.
     pub outcome: Option<Outcome>,
-    /// Whose words it holds, and from when they are, as known at ingest; not stored.
+    /// Author and time of the words in the row, as known at ingest; not stored.
     #[serde(skip)]
     pub author: Option<(TelegramUserId, Timestamp)>,
 }
 
 impl InboxRow {
-    /// The row as a dead letter under another id: the store refuses what it says, which is gone with it.
+    /// Returns the row as a dead letter under another id, without the payload that the store keeps refusing.
     #[must_use]
     pub fn dead(&self, id: InboxId, reason: &str) -> Self {
         let outcome = Outcome::because(OutcomeKind::Dead, format!("refused again and again: {reason}"));
@@ -40,7 +40,7 @@ impl InboxRow {
     }
 }
 
-/// Where an inbox row came from; unique per bot and update, or per outbox message.
+/// Origin of an inbox row; unique per bot and update, or per outbox message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
@@ -51,7 +51,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// The update, if it is one.
+    /// Returns the update, when the row came from one.
     pub fn update(self) -> Option<UpdateId> {
         match self {
             Self::Update(update) => Some(update),
@@ -60,40 +60,40 @@ impl Source {
     }
 }
 
-/// What became of an inbox row.
+/// Outcome of an inbox row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// Which way it went.
+    /// Kind of the outcome.
     pub kind: OutcomeKind,
-    /// Why, in plain words, where the kind does not say it all.
+    /// Reason in plain words, where the kind alone does not tell it.
     pub reason: Option<String>,
 }
 
 impl Outcome {
-    /// An outcome that needs no reason.
+    /// Creates an outcome that needs no reason.
     pub fn plain(kind: OutcomeKind) -> Self {
         Self { kind, reason: None }
     }
 
-    /// An outcome with its reason.
+    /// Creates an outcome with its reason.
     pub fn because(kind: OutcomeKind, reason: impl Into<String>) -> Self {
         Self { kind, reason: Some(reason.into()) }
     }
 }
 
-/// The ways an inbox row can go.
+/// Kinds of outcomes of an inbox row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutcomeKind {
-    /// It became a transcript entry.
+    /// The row became a transcript entry.
     Appended,
     /// Another bot's copy of an entry, or Telegram's copy of a fleet message.
     Duplicate,
-    /// Nothing to do, with the reason.
+    /// There was nothing to do; the reason tells why.
     Ignored,
-    /// It steered the fleet.
+    /// The row steered the fleet: a command, a membership, a migration.
     Control,
-    /// Handling it failed too often.
+    /// Handling the row failed too often.
     Dead,
 }
 
@@ -122,18 +122,18 @@ impl OutcomeKind {
 pub struct Handled {
     /// The row.
     pub inbox: InboxId,
-    /// What became of it.
+    /// Outcome of the row.
     pub outcome: Outcome,
-    /// The entry it became, or is a copy of.
+    /// The entry that the row became, or is a copy of.
     pub number: Option<Number>,
-    /// The decision that it led to.
+    /// The decision that the row led to.
     pub decision: Option<DecisionNumber>,
 }
 
 /// Payload of [`Source::Sent`]: a message of the fleet that Telegram accepted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SentEvent {
-    /// The turn that made it.
+    /// The turn that made the message.
     pub turn: TurnId,
     /// The part of the turn's text.
     pub part: u32,
@@ -143,16 +143,16 @@ pub struct SentEvent {
     pub message_id: MessageId,
     /// Forum topic.
     pub thread: Option<ThreadId>,
-    /// The message that it replies to.
+    /// The message that this one replies to.
     pub reply_to: Option<MessageId>,
     /// The text as sent.
     pub text: String,
     /// When Telegram accepted it.
     pub date: Timestamp,
-    /// Length of the chain of bot messages that it ends, itself included; 0 for a notice (I11).
+    /// Length of the chain of bot messages that ends with this message, itself included; 0 for a notice (I11).
     pub chain_depth: u32,
     /// The entry that started the chain.
     pub root: Option<Number>,
-    /// Whether it is the last part of its turn: only then may others answer.
+    /// The message is the last part of its turn: only then may others answer.
     pub last_part: bool,
 }

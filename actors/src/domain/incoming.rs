@@ -1,4 +1,4 @@
-//! What an update from Telegram means to the fleet. Layer `domain`. The Telegram adapter makes these from raw JSON.
+//! Updates from Telegram as the fleet understands them. Layer `domain`. The Telegram adapter makes these from raw JSON.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,19 +6,19 @@ use super::ids::{MessageId, TelegramChatId, TelegramUserId, ThreadId};
 use super::text::utf16_slice;
 use super::time::Timestamp;
 
-/// An update, read.
+/// A decoded update.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Incoming {
-    /// The chat it happened in; `None` for updates without one.
+    /// The chat of the update; `None` for updates without one.
     pub chat: Option<TelegramChatId>,
-    /// What kind of chat that is.
+    /// Kind of the chat.
     pub chat_kind: ChatKind,
-    /// What happened.
+    /// The event that the update tells of.
     pub event: Event,
 }
 
 impl Incoming {
-    /// When it happened, by Telegram; `None` for what tells no date.
+    /// Returns the date of the event by Telegram; `None` for events that tell no date.
     pub fn date(&self) -> Option<Timestamp> {
         match &self.event {
             Event::Message(message) | Event::Edited(message) => Some(message.date),
@@ -44,7 +44,7 @@ pub enum ChatKind {
     None,
 }
 
-/// What happened.
+/// An event that an update tells of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Event {
@@ -52,22 +52,22 @@ pub enum Event {
     Message(Message),
     /// A message was edited; `revision` tells the edits apart.
     Edited(Message),
-    /// The reactions of one author to one message are now these.
+    /// One author's reactions to one message changed.
     Reaction {
         /// The message reacted to.
         message_id: MessageId,
-        /// Who reacted.
+        /// Author of the reactions.
         author: Author,
-        /// The emoji now set, none when taken back.
+        /// The emoji that are set from then on; none when the reactions were taken back.
         emoji: Vec<String>,
-        /// When.
+        /// Date of the change.
         date: Timestamp,
     },
     /// The receiving bot's own membership changed.
     Membership {
-        /// Whether it can post there now.
+        /// The bot can post in the chat.
         can_post: bool,
-        /// Whether it is an administrator now.
+        /// The bot is an administrator of the chat.
         is_admin: bool,
     },
     /// The group became this supergroup.
@@ -87,7 +87,7 @@ pub enum Event {
     },
     /// JSON that is no update as the Bot API documents it.
     Undecodable {
-        /// What was wrong with it.
+        /// Reason why the JSON cannot be read.
         reason: String,
     },
 }
@@ -95,50 +95,50 @@ pub enum Event {
 /// A message or an edit of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Message {
-    /// Telegram's id of it.
+    /// Telegram's id of the message.
     pub message_id: MessageId,
-    /// When it was posted, or edited.
+    /// Date of the post, or of the edit.
     pub date: Timestamp,
     /// 0 for a post, the date of the edit in seconds otherwise.
     pub revision: i64,
     /// Forum topic, `None` for the General topic and plain chats.
     pub thread: Option<ThreadId>,
-    /// The message that it replies to.
+    /// The message that this one replies to.
     pub reply_to: Option<MessageId>,
-    /// What Telegram shows of the message that it replies to.
+    /// Telegram's excerpt of the message that this one replies to.
     #[serde(default)]
     pub quoted: Option<Quoted>,
-    /// Who wrote it.
+    /// Author of the message.
     pub author: Author,
     /// Text or caption; `None` for service messages and media without caption.
     pub text: Option<String>,
     /// Entities of the text.
     pub entities: Vec<Entity>,
-    /// What else it carries.
+    /// Media besides the text.
     pub media: Option<Media>,
-    /// A service message (someone joined, the title changed).
+    /// The message is a service message (someone joined, the title changed).
     pub service: bool,
 }
 
-/// A message as a reply to it shows it, of this chat or another one.
+/// A message of this chat or another one, as a reply to it shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quoted {
-    /// Telegram's id of its author, where Telegram tells.
+    /// Telegram's id of the author, where Telegram tells it.
     pub author: Option<TelegramUserId>,
-    /// Its author's name as people see it.
+    /// Name of the author as people see it.
     #[serde(default)]
     pub name: Option<String>,
-    /// Its words: text, caption, or question and options of a poll.
+    /// Text, caption, or question and options of a poll.
     pub text: Option<String>,
-    /// What else it carries, by Telegram's name.
+    /// Kind of the media, by Telegram's name.
     #[serde(default)]
     pub media: Option<String>,
-    /// The part of its words that the reply is about, as its author chose it.
+    /// The part of the text that the author of the reply chose to quote.
     #[serde(default)]
     pub part: Option<String>,
 }
 
-/// Who wrote a message.
+/// Author of a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Author {
     /// Telegram's id of the user, or of the chat for anonymous admins and channels.
@@ -147,11 +147,11 @@ pub struct Author {
     pub name: String,
     /// Username without `@`.
     pub username: Option<String>,
-    /// What it is.
+    /// Kind of the author.
     pub kind: AuthorKind,
 }
 
-/// What an author is.
+/// Kind of an author.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuthorKind {
@@ -163,14 +163,14 @@ pub enum AuthorKind {
     Guest,
     /// An anonymous administrator: a person.
     Anonymous,
-    /// A channel: whoever may post as it.
+    /// A channel: anybody who may post as it.
     Channel,
-    /// The channel that the chat belongs to, by an automatic forward: its owners.
+    /// The channel that the chat belongs to, by an automatic forward: the owners of the channel.
     LinkedChannel,
 }
 
 impl AuthorKind {
-    /// Whether people stand behind it.
+    /// Returns whether people stand behind authors of this kind.
     pub fn is_person(self) -> bool {
         !matches!(self, Self::Bot | Self::Guest)
     }
@@ -179,7 +179,7 @@ impl AuthorKind {
 /// A marked part of a text; offset and length in UTF-16 units.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entity {
-    /// What it marks.
+    /// Kind of the marked part.
     pub kind: EntityKind,
     /// First unit.
     pub offset: usize,
@@ -187,7 +187,7 @@ pub struct Entity {
     pub length: usize,
 }
 
-/// What an entity marks.
+/// Kind of a marked part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EntityKind {
@@ -202,24 +202,24 @@ pub enum EntityKind {
 }
 
 impl Entity {
-    /// That a message turns to a user by a reply to what the transcript does not hold. It marks nothing.
+    /// Creates an entity of length 0: the message turns to `user` by a reply to what the transcript does not hold.
     pub fn turned_to(user: TelegramUserId) -> Self {
         Self { kind: EntityKind::TextMention(user), offset: 0, length: 0 }
     }
 
-    /// Whether it says that the message turns to that user by such a reply.
+    /// Returns whether the entity is such a marker for `user`, as [`Self::turned_to`] creates.
     pub fn is_turned_to(&self, user: TelegramUserId) -> bool {
         self.length == 0 && self.kind == EntityKind::TextMention(user)
     }
 
-    /// Whether it marks what is shown as it was typed: names and commands in it call nobody.
+    /// Returns whether the entity marks code; names and commands in code call nobody.
     pub fn is_code(&self) -> bool {
         matches!(&self.kind, EntityKind::Other(kind) if kind == "code" || kind == "pre")
     }
 }
 
-/// The command with which a text begins, with its `/` and the bot that it names. Telegram's entity says where it ends; where
-/// nothing is marked at the beginning, its rule does.
+/// Returns the command with which a text begins, with its `/` and the bot that the command names. Telegram's entity
+/// tells where the command ends; without an entity at the beginning, Telegram's rule does.
 ///
 /// # Source
 /// Bot API, Commands; tdlib `find_bot_commands`: letters, digits and underscores, then perhaps `@` and a username, and
@@ -230,7 +230,7 @@ pub fn command_word<'t>(text: &'t str, entities: &[Entity]) -> Option<&'t str> {
         return unmarked_command(text);
     }
     let command = marked.find(|entity| entity.kind == EntityKind::BotCommand)?;
-    // A mark that covers more than a command, or ends outside the text, is as good as none.
+    // An entity that covers more than a command, or ends outside the text, is ignored.
     let whole = |word: &&str| unmarked_command(word) == Some(*word);
     utf16_slice(text, 0, command.length).filter(whole).or_else(|| unmarked_command(text))
 }
@@ -241,20 +241,20 @@ fn unmarked_command(text: &str) -> Option<&str> {
     let rest = name.trim_start_matches(of_word);
     let username = rest.strip_prefix('@').unwrap_or_default();
     let after = username.trim_start_matches(of_word);
-    // An `@` that no username follows is none of the command's.
+    // An `@` without a username behind it is not part of the command.
     let rest = if after.len() < username.len() { after } else { rest };
     let ends = rest.chars().next().is_none_or(|next| !(next.is_alphanumeric() || "_/<>".contains(next)));
     (ends && !name.starts_with(|c| !of_word(c)) && !name.is_empty()).then(|| &text[..text.len() - rest.len()])
 }
 
-/// What a message carries besides text.
+/// Media that a message carries besides text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Media {
     /// photo, voice, sticker, ...
     pub kind: String,
     /// Telegram's id of the file, or the emoji of a sticker.
     pub reference: Option<String>,
-    /// Telegram's id of the album that it belongs to.
+    /// Telegram's id of the album that the media belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub album: Option<String>,
 }

@@ -1,17 +1,20 @@
-//! Domain: the words of botfleet as types. Layer `domain`: no I/O, no clock, no randomness of its own.
+//! Domain types of botfleet. Layer `domain`: no I/O, no clock, no randomness of its own.
 //!
 //! | folder or file | holds |
 //! |---|---|
 //! | `ids`, `time`, `text` | newtypes of identity, instants, UTF-16 arithmetic |
-//! | `incoming` | what an update from Telegram means |
-//! | `inbox`, `transcript`, `decision`, `turn`, `outbox` | the rows on the data's way, in its order |
+//! | `incoming` | updates from Telegram, decoded |
+//! | `inbox`, `transcript`, `decision`, `turn`, `outbox` | the rows that a message passes through, in this order |
 //! | `roster` | bots, personas, chats, providers as the manifest describes them |
+//! | `strategy`, `stance`, `hours` | weights of a director, opinions of a persona, hours of the day |
 //! | `ownership` | nodes, their incarnations, and the leases of bots and chats |
-//! | `dead_letter` | what ended badly and waits for a person |
-//! | `allowance` | budgets, and what nodes take from them |
-//! | `schema` | whether a JSON answer fits its schema |
+//! | `dead_letter` | turns, messages and updates that failed and wait for a person |
+//! | `people` | rights of people |
+//! | `silence`, `pause` | reasons why a bot cannot speak, and pauses that Telegram asked for |
+//! | `allowance` | budgets, and the blocks that nodes take from them |
+//! | `schema` | the check of a JSON answer against its schema |
 //! | `control`, `window` | stops, and sliding windows of the loop physics |
-//! | `commit` | the operations of a group commit and the pure machine that judges them |
+//! | `commit` | the operations of a group commit and the pure code that judges them |
 
 pub mod allowance;
 pub mod commit;

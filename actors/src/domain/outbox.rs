@@ -5,17 +5,17 @@ use serde::{Deserialize, Serialize};
 use super::ids::{AttemptId, BotId, ChatId, Epoch, MessageId, Number, OutboxId, TelegramChatId, ThreadId, TurnId};
 use super::time::Timestamp;
 
-/// A message whose fate nobody knows is begun at most so often under [`OnUnknown::Resend`].
+/// Most attempts for a message of unknown fate under [`OnUnknown::Resend`].
 pub const RESEND_ATTEMPTS_MAX: u32 = 3;
 
-/// What becomes of a message when nobody knows whether Telegram has it (I4).
+/// Policy for a message of which nobody knows whether Telegram has it (I4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnUnknown {
-    /// It stays unknown until evidence or a person resolves it.
+    /// The message stays unknown until evidence or a person resolves it.
     #[default]
     Report,
-    /// It is sent again, and counted: people may see it twice.
+    /// The message is sent again, and the resend counted: people may see the message twice.
     Resend,
 }
 
@@ -37,15 +37,15 @@ impl OnUnknown {
 /// One message to send; unique by (turn, part).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OutboxMessage {
-    /// Its id.
+    /// Id of the message.
     pub id: OutboxId,
     /// The turn that made it.
     pub turn: TurnId,
-    /// Its place in the turn's text, from 0.
+    /// Place of the part in the turn's text, from 0.
     pub part: u32,
-    /// How many parts the turn has.
+    /// Number of parts of the turn.
     pub parts: u32,
-    /// The bot that sends it.
+    /// The bot that sends the message.
     pub bot: BotId,
     /// The chat.
     pub chat: ChatId,
@@ -53,47 +53,47 @@ pub struct OutboxMessage {
     pub telegram_chat: TelegramChatId,
     /// Forum topic.
     pub thread: Option<ThreadId>,
-    /// The message that it replies to.
+    /// The message to reply to.
     pub reply_to: Option<MessageId>,
-    /// What to say.
+    /// Text of the message.
     pub text: String,
-    /// The fleet bot that it answers (I11).
+    /// The fleet bot that the message answers (I11).
     pub answers_bot: Option<BotId>,
-    /// Length of the bot chain that it ends (I11).
+    /// Length of the bot chain that the message ends (I11).
     pub chain_depth: u32,
     /// The entry that started the chain.
     pub root: Option<Number>,
-    /// Stale after.
+    /// The message is stale from this time on.
     pub expires_at: Timestamp,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// What becomes of it when nobody knows whether Telegram has it.
+    /// Policy when nobody knows whether Telegram has the message.
     pub on_unknown: OnUnknown,
-    /// How far it came.
+    /// Progress of the message.
     pub progress: SendProgress,
 }
 
-/// What changes during a message's life.
+/// The part of a message that changes during its life.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SendProgress {
-    /// Its state.
+    /// State of the message.
     pub state: OutboxState,
-    /// Times it was begun.
+    /// Number of attempts that were begun.
     pub attempts: u32,
     /// The attempt under way, or the last one.
     pub attempt: Option<AttemptId>,
-    /// The epoch that began it.
+    /// The epoch under which the attempt began.
     pub claimed_epoch: Option<Epoch>,
-    /// Not before.
+    /// No attempt begins before this time.
     pub due_at: Timestamp,
     /// Telegram's id once sent.
     pub message_id: Option<MessageId>,
-    /// Why it ended, or failed last.
+    /// Reason of the end, or of the last failure.
     pub error: Option<String>,
 }
 
 impl SendProgress {
-    /// A message that waits until `due_at`.
+    /// Creates the progress of a message that waits until `due_at`.
     pub fn queued(due_at: Timestamp) -> Self {
         Self {
             state: OutboxState::Queued,
@@ -111,7 +111,7 @@ impl SendProgress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutboxState {
-    /// Waits for limiters, or for the part before it.
+    /// Waits for limiters, or for the part before this one.
     Queued,
     /// The intent is committed; Telegram may have it.
     Sending,
@@ -119,7 +119,7 @@ pub enum OutboxState {
     Sent,
     /// Telegram refused it for good.
     Rejected,
-    /// A definite non-send; again at `due_at`.
+    /// Certainly not sent; tried again at `due_at`.
     RetryAt,
     /// Nobody knows whether Telegram has it; never resent silently.
     Unknown,
@@ -149,22 +149,22 @@ impl OutboxState {
         Self::ALL.into_iter().find(|state| state.as_str() == name)
     }
 
-    /// Whether a send may begin from here.
+    /// Returns whether an attempt to send may begin from this state.
     pub fn may_begin(self) -> bool {
         matches!(self, Self::Queued | Self::RetryAt)
     }
 }
 
-/// How an attempt ended.
+/// Result of an attempt to send.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SendResult {
-    /// Telegram accepted it.
+    /// Telegram accepted the message.
     Sent(MessageId),
-    /// Telegram refused it for good.
+    /// Telegram refused the message for good.
     Rejected(String),
-    /// A definite non-send; again not before.
+    /// Certainly not sent; not tried again before that time.
     RetryAt(Timestamp, String),
-    /// The request was written and no answer tells what became of it.
+    /// The request was written, and no answer tells whether Telegram accepted it.
     Unknown(String),
 }

@@ -1,4 +1,4 @@
-//! Who owns what: nodes, their incarnations, and the leases of bots and chats. Layer `domain`.
+//! Ownership: nodes, their incarnations, and the leases of bots and chats. Layer `domain`.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ impl fmt::Display for Incarnation {
     }
 }
 
-/// What is leased. The order is the order in which locks are taken: bots before chats, then by id.
+/// Names a leased bot or chat. The order is the order in which locks are taken: bots before chats, then by id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LeaseKey {
@@ -29,7 +29,7 @@ pub enum LeaseKey {
 }
 
 impl LeaseKey {
-    /// Its kind in the database and the API.
+    /// Returns the kind in the database and the API.
     pub fn kind(self) -> &'static str {
         match self {
             Self::Bot(_) => "bot",
@@ -37,7 +37,7 @@ impl LeaseKey {
         }
     }
 
-    /// Its id within its kind.
+    /// Returns the id within the kind.
     pub fn id(self) -> i64 {
         match self {
             Self::Bot(id) => id.0,
@@ -61,7 +61,7 @@ impl fmt::Display for LeaseKey {
     }
 }
 
-/// What a node is for.
+/// Role of a node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeRole {
@@ -89,22 +89,22 @@ impl NodeRole {
         [Self::All, Self::Worker, Self::Api].into_iter().find(|role| role.as_str() == name)
     }
 
-    /// Whether it owns bots and chats.
+    /// Returns whether a node of this role owns bots and chats.
     pub fn owns(self) -> bool {
         self != Self::Api
     }
 }
 
-/// How far a node is in its life.
+/// Stage of a node's life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeState {
-    /// It owns its share.
+    /// The node owns its share of bots and chats.
     #[default]
     Alive,
-    /// It gives up what it owns.
+    /// The node gives up what it owns.
     Draining,
-    /// Its process ended, or others gave it up: whatever it still does is fenced.
+    /// The process ended, or another node declared it dead: whatever it still writes is fenced.
     Dead,
 }
 
@@ -124,45 +124,45 @@ impl NodeState {
     }
 }
 
-/// What a node tells with each beat, besides that it lives.
+/// Report that a node sends with each beat, besides being alive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NodeReport {
-    /// Whether it reaches Telegram. One that alone does not gives its bots up.
+    /// The node reaches Telegram. A node that alone does not reach it gives its bots up.
     pub telegram: bool,
     /// Updates taken in the last minute.
     pub updates_per_minute: u64,
     /// Messages sent in the last minute.
     pub sends_per_minute: u64,
-    /// Most milliseconds that a piece of its work has waited beyond its time.
+    /// Most milliseconds that a piece of the node's work has waited beyond its due time.
     pub lag_ms: u64,
 }
 
 /// A node as the store knows it: one row for each incarnation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NodeRecord {
-    /// Its incarnation.
+    /// Incarnation of the node.
     pub incarnation: Incarnation,
-    /// Its name, kept over restarts.
+    /// Name of the node, kept over restarts.
     pub name: String,
-    /// What it is for.
+    /// Role of the node.
     pub role: NodeRole,
-    /// How far it is.
+    /// Stage of the node's life.
     pub state: NodeState,
-    /// Rises while it lives.
+    /// Counter that rises while the node lives.
     pub beat: i64,
-    /// What it told last.
+    /// Last report of the node.
     pub report: NodeReport,
-    /// Where its HTTP API listens, as others can reach it.
+    /// Address of the node's HTTP API, as others can reach it.
     pub address: Option<String>,
-    /// Its version of the program.
+    /// Version of the program.
     pub version: String,
-    /// When it joined, on the database's clock.
+    /// Time of joining, on the database's clock.
     pub joined_at: Timestamp,
 }
 
 impl NodeRecord {
-    /// Whether it may be given bots and chats.
+    /// Returns whether the node may be given bots and chats.
     pub fn takes_leases(&self) -> bool {
         self.role.owns() && self.state == NodeState::Alive
     }
@@ -171,34 +171,34 @@ impl NodeRecord {
 /// A process that wants to join.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewNode {
-    /// Its name.
+    /// Name of the node.
     pub name: String,
-    /// What it is for.
+    /// Role of the node.
     pub role: NodeRole,
-    /// Where its HTTP API listens.
+    /// Address of the node's HTTP API.
     pub address: Option<String>,
-    /// Its version of the program.
+    /// Version of the program.
     pub version: String,
-    /// A number that its launcher made up for this start, so that it can tell of its end.
+    /// Number that the launcher made up for this start, by which it can report that the process ended.
     pub launch: Option<i64>,
 }
 
 /// A lease as the store knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// Of what.
+    /// The leased bot or chat.
     pub key: LeaseKey,
-    /// Who has it; a dead incarnation is as good as none.
+    /// The owner; a dead incarnation counts as none.
     pub owner: Option<Incarnation>,
-    /// Who shall have it, when that is another.
+    /// The desired owner, when another incarnation is to own the lease.
     pub desired: Option<Incarnation>,
-    /// Whether the desired owner is warm: the owner may hand over.
+    /// The desired owner is warm: the owner may hand over.
     pub ready: bool,
     /// Rises whenever the owner changes; never falls.
     pub epoch: Epoch,
 }
 
-/// The cluster at one glance.
+/// Cluster view: nodes, leases and configuration at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Picture {
     /// Nodes: all that are not dead, and the dead that still own something.
@@ -210,22 +210,22 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// The node of that incarnation.
+    /// Returns the node of that incarnation.
     pub fn node(&self, incarnation: Incarnation) -> Option<&NodeRecord> {
         self.nodes.iter().find(|node| node.incarnation == incarnation)
     }
 
-    /// Whether that incarnation lives, as far as the store knows.
+    /// Returns whether that incarnation lives, as far as the store knows.
     pub fn lives(&self, incarnation: Incarnation) -> bool {
         self.node(incarnation).is_some_and(|node| node.state != NodeState::Dead)
     }
 }
 
-/// What the planner wants of one lease.
+/// Desired owner that the planner chose for one lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wish {
-    /// Of what.
+    /// The leased bot or chat.
     pub key: LeaseKey,
-    /// Who shall have it; `None` when its owner shall keep it.
+    /// The desired owner; `None` when the owner keeps the lease.
     pub desired: Option<Incarnation>,
 }

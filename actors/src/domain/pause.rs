@@ -1,6 +1,6 @@
 //! Pauses that Telegram asked for by 429: of one bot in one chat, or of one bot everywhere. Layer `domain`.
 //!
-//! They are rows of the store, so that they survive a restart, and part of the `sending` transaction.
+//! Pauses are rows of the store, so they survive a restart. The `sending` transaction checks them.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize};
 use super::ids::{BotId, ChatId};
 use super::time::Timestamp;
 
-/// The longest pause that is believed: what asks for more is a mistake, and would silence a bot for years.
+/// The longest pause that is honoured: a longer one is a mistake, and would silence a bot for years.
 pub const PAUSE_MAX: Duration = Duration::from_hours(24);
 
-/// A bot sends nothing until then.
+/// A pause of a bot, which sends nothing until it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
     /// The bot.
     pub bot: BotId,
-    /// Where; `None` is everywhere.
+    /// The chat; `None` is all chats.
     pub chat: Option<ChatId>,
-    /// Until when, on the database's clock.
+    /// End of the pause, on the database's clock.
     pub until: Timestamp,
 }
 
@@ -29,24 +29,24 @@ pub struct Pause {
 pub struct Pauses(HashMap<(BotId, Option<ChatId>), Timestamp>);
 
 impl Pauses {
-    /// Adds a pause; of two for the same place the longer one counts.
+    /// Adds a pause; of two pauses for the same bot and place the longer one counts.
     pub fn add(&mut self, pause: Pause) {
         let until = self.0.entry((pause.bot, pause.chat)).or_insert(pause.until);
         *until = (*until).max(pause.until);
     }
 
-    /// No pause of `bot` lasts longer than `until`.
+    /// Ends all pauses of `bot` at `until` at the latest.
     pub fn shorten(&mut self, bot: BotId, until: Timestamp) {
         self.0.iter_mut().filter(|((paused, _), _)| *paused == bot).for_each(|(_, end)| *end = (*end).min(until));
     }
 
-    /// Until when `bot` must not send into `chat`; `None` when it may at `now`.
+    /// Returns the time until which `bot` must not send into `chat`; `None` when it may at `now`.
     pub fn paused_until(&self, bot: BotId, chat: ChatId, now: Timestamp) -> Option<Timestamp> {
         let until = [Some(chat), None].into_iter().filter_map(|place| self.0.get(&(bot, place)).copied()).max()?;
         (until > now).then_some(until)
     }
 
-    /// The pause of exactly this place.
+    /// Returns the pause of exactly this bot and place.
     pub fn of(&self, bot: BotId, chat: Option<ChatId>) -> Option<Pause> {
         self.0.get(&(bot, chat)).map(|until| Pause { bot, chat, until: *until })
     }

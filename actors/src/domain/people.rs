@@ -1,6 +1,6 @@
-//! Rights of people: not to be taken down, to be forgotten, to know what is stored. Layer `domain`.
+//! Rights of people: that their words are not stored, to be forgotten, to know what is stored. Layer `domain`.
 //!
-//! People are known by Telegram's id alone; what is counted here holds none of their words.
+//! People are known by Telegram's id alone; the counts here hold none of their words.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,27 +9,27 @@ use serde::{Deserialize, Serialize};
 use super::ids::TelegramUserId;
 use super::time::Timestamp;
 
-/// Payload of an inbox row of which nothing may be kept.
+/// Payload of an inbox row whose content must not be kept.
 pub const TOMBSTONE: &str = "{}";
 
-/// Why a row has no words.
+/// Reason why a row has no words: the author opted out.
 pub const OPTED_OUT: &str = "its author has opted out";
 
-/// Why a row has no words any more.
+/// Reason why a row has no words: the author asked to be forgotten.
 pub const FORGOTTEN: &str = "its author asked to be forgotten";
 
-/// Why a message is not sent whose text is gone.
+/// Reason why a message without text is not sent.
 pub const REMOVED: &str = "its text was removed";
 
-/// What a person asks for.
+/// A right that a person makes use of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Right {
-    /// That nothing they say is taken down from now on.
+    /// Nothing that the person says from then on is stored.
     OptOut,
-    /// That what they say is taken down again.
+    /// Words of the person are stored again.
     OptIn,
-    /// That what they said is removed.
+    /// Words that the person said before are removed.
     Forget,
 }
 
@@ -45,8 +45,9 @@ impl Right {
 }
 
 impl Right {
-    /// Whether a word from `at` to be taken down, or not to be, is older than the last one, from `last`: a late copy, or
-    /// one that was long on its way. Telegram tells seconds. Within one of them, not to be taken down counts more.
+    /// Returns whether an opt-out or opt-in from `at` is older than the last one, from `last`: a late copy, or one that
+    /// was long on its way. Telegram's dates are whole seconds; within one second an opt-out beats an opt-in. A
+    /// `Forget` is never outdated.
     pub fn is_outdated(self, at: Timestamp, last: Option<Timestamp>) -> bool {
         let Some(last) = last else { return false };
         let (at, last) = (at.as_millis().div_euclid(1000), last.as_millis().div_euclid(1000));
@@ -58,21 +59,21 @@ impl Right {
     }
 }
 
-/// What is in force of people's rights, in the numbering of the audit.
+/// Rights of people in force. Changes are numbered as in the audit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rights {
-    /// The number of the last change.
+    /// Number of the last change.
     pub seq: i64,
-    /// Whose words are not taken.
+    /// People whose words are not stored.
     pub opted_out: HashSet<TelegramUserId>,
-    /// Whose words from before that instant are not taken, though copies of them may still arrive.
+    /// People whose words up to that instant are not stored; copies of such words may still arrive.
     pub forgotten: HashMap<TelegramUserId, Timestamp>,
-    /// People whose words are still being removed: the number in the audit, and since when.
+    /// Erasure requests that are still being carried out: number in the audit, person, and the time of the request.
     pub pending: Vec<(i64, TelegramUserId, Timestamp)>,
 }
 
 impl Rights {
-    /// Why words of `author` from `said_at` may not be kept; `None` when they may.
+    /// Returns why words of `author` from `said_at` must not be stored; `None` when they may be.
     pub fn refuses(&self, author: TelegramUserId, said_at: Timestamp) -> Option<&'static str> {
         if self.opted_out.contains(&author) {
             return Some(OPTED_OUT);
@@ -80,39 +81,39 @@ impl Rights {
         self.forgotten.get(&author).filter(|until| said_at <= **until).map(|_| FORGOTTEN)
     }
 
-    /// Whether nobody's words are refused.
+    /// Returns whether nobody's words are refused.
     pub fn is_empty(&self) -> bool {
         self.opted_out.is_empty() && self.forgotten.is_empty()
     }
 }
 
-/// What is stored about a person.
+/// Summary of the data that is stored about a person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PersonRecord {
-    /// Since when their words are not taken.
+    /// Time from which the person's words are not stored.
     pub opted_out_since: Option<Timestamp>,
-    /// Entries of transcripts that they wrote.
+    /// Number of transcript entries that the person wrote.
     pub entries: u64,
-    /// When the first of them was written.
+    /// Date of the first of these entries.
     pub first: Option<Timestamp>,
-    /// When the last of them was written.
+    /// Date of the last of these entries.
     pub last: Option<Timestamp>,
-    /// Updates in the inbox that name them, kept for some days.
+    /// Number of updates in the inbox that name the person; updates are kept for some days.
     pub updates: u64,
-    /// Messages of the fleet that answer theirs.
+    /// Number of messages of the fleet that answer the person's.
     pub answers: u64,
 }
 
-/// What was removed of a person.
+/// Counts of the data that was removed about a person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Forgotten {
-    /// Entries of transcripts, theirs and those that answer them.
+    /// Transcript entries: the person's, and those that answer them.
     pub entries: u64,
-    /// Updates in the inbox, theirs and those that quote them.
+    /// Updates in the inbox: the person's, and those that quote them.
     pub updates: u64,
-    /// Messages of the fleet that answer theirs.
+    /// Messages of the fleet that answer the person's.
     pub messages: u64,
-    /// Decisions that they led to.
+    /// Decisions that the person's words led to.
     pub decisions: u64,
 }
 

@@ -22,35 +22,35 @@ pub enum Language {
     Tr,
 }
 
-/// Who a bot is: one revision of a persona.
+/// Character of a bot: one revision of a persona.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Persona {
-    /// Its name in the manifest.
+    /// Name in the manifest.
     pub name: String,
-    /// The language that it speaks when nothing else is asked for.
+    /// The language that the persona speaks when nothing else is asked for.
     pub language: Language,
-    /// Who it is, in its own prompt's words.
+    /// Description of the character, in the words of the system prompt.
     pub voice: String,
-    /// How it writes.
+    /// Writing style.
     pub style: Option<String>,
-    /// What it likes to talk about; words that make it speak up.
+    /// Subjects that the persona likes to talk about; their words make it speak up.
     pub interests: Vec<String>,
-    /// Lines that it might write.
+    /// Lines that the persona might write.
     pub examples: Vec<String>,
-    /// How readily it speaks unasked, 0 (never) to 1.
+    /// How readily the bot speaks unasked, 0 (never) to 1.
     pub talkativeness: f64,
-    /// Other names that people call it by.
+    /// Other names that people call the bot by.
     pub nicknames: Vec<String>,
-    /// What it holds.
+    /// Opinions of the persona.
     #[serde(default)]
     pub stances: Vec<Stance>,
-    /// When it speaks unasked, by the chat's clock; `None` at any hour.
+    /// Hours in which the bot speaks unasked, by the chat's clock; `None` at any hour.
     #[serde(default)]
     pub active_hours: Option<Hours>,
-    /// Emoji that it reacts with; none is never.
+    /// Emoji that the bot reacts with; without any it never reacts.
     #[serde(default)]
     pub reactions: Vec<String>,
-    /// How fast it types, in characters a second; `None` as the chat says.
+    /// Typing speed in characters a second; `None` takes the chat's.
     #[serde(default)]
     pub chars_per_second: Option<f64>,
 }
@@ -64,12 +64,12 @@ pub struct ModelRef {
     pub model: String,
 }
 
-/// How a bot asks its models.
+/// Settings with which a bot asks its models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Generation {
     /// Models in order of preference; at least one.
     pub models: Vec<ModelRef>,
-    /// 0 to 2.
+    /// Sampling temperature, 0 to 2.
     pub temperature: f64,
     /// Most tokens of an answer.
     pub max_tokens: u32,
@@ -79,14 +79,14 @@ pub struct Generation {
     pub context_messages: usize,
 }
 
-/// How a bot's updates reach the fleet.
+/// Delivery mode: how a bot's updates reach the fleet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryMode {
-    /// The fleet asks Telegram for them.
+    /// The fleet asks Telegram for updates.
     #[default]
     Polling,
-    /// Telegram brings them to the fleet's receiver.
+    /// Telegram sends updates to the fleet's receiver.
     Webhook,
 }
 
@@ -105,34 +105,34 @@ impl DeliveryMode {
     }
 }
 
-/// The way that is in force for a bot, which a person may have changed since the manifest was applied.
+/// The delivery mode in force for a bot, which a person may have changed since the manifest was applied.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryChoice {
-    /// The way.
+    /// The delivery mode.
     pub mode: DeliveryMode,
-    /// The address that the fleet told Telegram last: it knows a webhook of its own by it.
+    /// The webhook address that the fleet told Telegram last, by which the fleet recognises its own webhook.
     pub webhook_url: Option<String>,
 }
 
 /// A bot as the manifest gives it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BotSpec {
-    /// Its name in the manifest, and among people.
+    /// Name in the manifest, and among people.
     pub name: String,
-    /// Telegram's id of it: the digits of its token.
+    /// Telegram's id of the bot: the leading digits of its token.
     pub telegram_id: TelegramUserId,
-    /// Where its token is: `env:NAME` or `file:PATH`. Never the token (I12).
+    /// Place of the token: `env:NAME` or `file:PATH`. Never the token itself (I12).
     pub credential: String,
-    /// Who it is.
+    /// Character of the bot.
     pub persona: Persona,
-    /// How it asks its models.
+    /// Settings with which the bot asks its models.
     pub generation: Generation,
     /// Most messages in any hour; `None` for no cap.
     pub hourly_cap: Option<u32>,
-    /// How its updates arrive, until a person changes it.
+    /// Delivery mode, until a person changes it.
     #[serde(default)]
     pub delivery: DeliveryMode,
-    /// How it stands to others.
+    /// Attitudes to other bots and to people.
     #[serde(default)]
     pub relationships: Vec<Relationship>,
 }
@@ -140,40 +140,40 @@ pub struct BotSpec {
 /// A bot as the store knows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BotProfile {
-    /// Its surrogate id.
+    /// Surrogate id of the bot.
     pub id: BotId,
-    /// As the manifest gives it.
+    /// The bot as the manifest gives it.
     pub spec: BotSpec,
-    /// Revision of its persona, from 1.
+    /// Revision of the persona, from 1.
     pub persona_revision: i64,
     /// Rises when the token is replaced.
     pub token_generation: i64,
-    /// The first update that is not confirmed yet; `None` before the first, and after webhooks.
+    /// Id of the first update that is not confirmed yet; `None` before the first, and after webhooks.
     pub next_offset: Option<i64>,
-    /// How its updates arrive now.
+    /// Delivery mode in force.
     #[serde(default)]
     pub delivery: DeliveryChoice,
-    /// Its username, once Telegram told it to any node.
+    /// Username, once Telegram told it to any node.
     #[serde(default)]
     pub username: Option<String>,
 }
 
-/// How a chat chooses who speaks.
+/// Policy by which a chat chooses who speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChatPolicy {
-    /// Mentions, replies, names, questions, talkativeness, silence.
+    /// Weighs mentions, replies, names, questions, talkativeness and silence.
     #[default]
     Natural,
-    /// Only who is mentioned or replied to.
+    /// Only bots that are mentioned or replied to speak.
     Mention,
     /// Each bot that receives a person's message answers it: for tests and benchmarks.
     Every,
 }
 
 impl ChatPolicy {
-    /// Whether what bots say there is guarded against repetition, contradiction and interruption. Where each message is
-    /// answered for a test's sake, nothing is.
+    /// Returns whether messages of bots are guarded against repetition, contradiction and interruption. Under `Every`,
+    /// which is for tests, nothing is guarded.
     pub fn is_guarded(self) -> bool {
         self != Self::Every
     }
@@ -202,10 +202,10 @@ pub struct Physics {
     pub chat_per_minute: Option<u32>,
     /// Most messages of the whole fleet in a minute.
     pub fleet_per_minute: Option<u32>,
-    /// A chat that reached a limit keeps quiet this long towards bots and by itself; people's messages shorten it.
+    /// Time for which a chat that reached a limit answers no bots and opens no topics; people's messages shorten it.
     #[serde(default = "cool_down", with = "humantime_serde")]
     pub cool_down: Duration,
-    /// So many messages of bots in a row that say much the same are one limit more; `None` is no such limit.
+    /// Number of bot messages in a row that reach a limit when they say much the same; `None` is no such limit.
     #[serde(default = "stagnation_turns")]
     pub stagnation_turns: Option<u32>,
     /// Most messages of the fleet since a person last spoke.
@@ -213,83 +213,83 @@ pub struct Physics {
     pub unheard_max: Option<u32>,
 }
 
-/// Time to calm down unless set.
+/// Default of `Physics::cool_down`.
 pub fn cool_down() -> Duration {
     Duration::from_mins(10)
 }
 
-/// Answers to one person unless set.
+/// Default of `Physics::person_per_ten_minutes`.
 #[allow(clippy::unnecessary_wraps, reason = "the default of an optional limit")]
 pub fn person_per_ten_minutes() -> Option<u32> {
     Some(30)
 }
 
-/// Turns of stagnation unless set.
+/// Default of `Physics::stagnation_turns`.
 #[allow(clippy::unnecessary_wraps, reason = "the default of an optional limit")]
 pub fn stagnation_turns() -> Option<u32> {
     Some(4)
 }
 
-/// Messages without a person's unless set.
+/// Default of `Physics::unheard_max`.
 #[allow(clippy::unnecessary_wraps, reason = "the default of an optional limit")]
 pub fn unheard_max() -> Option<u32> {
     Some(24)
 }
 
-/// How a chat paces its bots.
+/// Pace of a chat's bots.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pacing {
-    /// Whether bots take time to read and type, and show it.
+    /// Bots take time to read and type, and show that they type.
     pub enabled: bool,
     /// Typing speed in characters a second.
     pub chars_per_second: f64,
     /// Longest time spent typing.
     pub typing_max: Duration,
-    /// A turn is stale after this.
+    /// Age from which a turn is stale.
     pub stale_after: Duration,
-    /// A quiet chat gets a new word after about this long; `None` never.
+    /// About how long a chat is quiet before its director considers a new topic; `None` is never.
     pub quiet_tick: Option<Duration>,
 }
 
 /// A chat as the manifest gives it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChatSpec {
-    /// Its name in the manifest.
+    /// Name in the manifest.
     pub name: String,
-    /// Telegram's id of it.
+    /// Telegram's id of the chat.
     pub telegram_id: TelegramChatId,
-    /// Names of its bots.
+    /// Names of the chat's bots.
     pub bots: Vec<String>,
-    /// Who speaks.
+    /// Policy that chooses who speaks.
     pub policy: ChatPolicy,
-    /// Its main language.
+    /// Main language of the chat.
     pub language: Language,
-    /// IANA name of its time zone.
+    /// IANA name of the time zone.
     pub time_zone: String,
-    /// Days that its transcript is kept.
+    /// Days that the transcript is kept.
     pub retention_days: u32,
-    /// What it talks about when it is quiet.
+    /// Subjects for bots to bring up when the chat is quiet.
     pub topics: Vec<String>,
-    /// Its limits.
+    /// Limits of loop physics.
     pub physics: Physics,
-    /// Its pace.
+    /// Pace of the bots.
     pub pacing: Pacing,
-    /// What becomes of its messages when nobody knows whether Telegram has them.
+    /// Policy for messages of which nobody knows whether Telegram has them.
     #[serde(default)]
     pub on_unknown: OnUnknown,
-    /// How its director weighs what it sees.
+    /// Weights of the director.
     #[serde(default)]
     pub strategy: Strategy,
-    /// When nobody of the fleet speaks, by its own clock.
+    /// Hours in which no bot speaks, by the chat's clock.
     #[serde(default)]
     pub quiet_hours: Option<Hours>,
-    /// How it guards against repetition.
+    /// Guard against repetition.
     #[serde(default)]
     pub novelty: Novelty,
-    /// How it guards its bots' stances.
+    /// Guard of the bots' stances.
     #[serde(default)]
     pub consistency: Consistency,
-    /// What its bots say of themselves on joining and on /ai; `None` is the built-in text of its language.
+    /// Text that discloses the bots as AI, on joining and on /ai; `None` is the built-in text of the chat's language.
     #[serde(default)]
     pub disclosure: Option<String>,
 }
@@ -297,15 +297,15 @@ pub struct ChatSpec {
 /// A chat as the store knows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChatProfile {
-    /// Its surrogate id.
+    /// Surrogate id of the chat.
     pub id: ChatId,
-    /// As the manifest gives it.
+    /// The chat as the manifest gives it.
     pub spec: ChatSpec,
-    /// Its bots.
+    /// The chat's bots.
     pub members: Vec<BotId>,
 }
 
-/// What the manifest asks for.
+/// Bots and chats that the manifest asks for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RosterPlan {
     /// All bots; names and Telegram ids are unique.
@@ -314,7 +314,7 @@ pub struct RosterPlan {
     pub chats: Vec<ChatSpec>,
 }
 
-/// What the store holds after the plan was applied. Bots and chats that the plan leaves out stay stored, unused.
+/// Bots and chats in use after a plan was applied. Those that the plan leaves out stay stored, unused.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Roster {
     /// The bots in use.

@@ -1,21 +1,21 @@
-//! Whether a JSON value fits a JSON schema: the keywords that structured answers use. Layer `domain`; pure.
+//! Checks whether a JSON value fits a JSON schema, for the keywords of structured answers. Layer `domain`; pure.
 //!
 //! Known: type, enum, const, properties, required, additionalProperties, items, minItems, maxItems, minLength,
-//! maxLength, minimum, maximum, anyOf. Descriptions are passed over; what else narrows a value is refused, so that
-//! nothing counts as checked that was not.
+//! maxLength, minimum, maximum, anyOf. Annotations such as descriptions are ignored. Any other keyword is an error, so
+//! that no value counts as checked against a keyword that was not.
 //!
 //! # Source
 //! JSON Schema, draft 2020-12, "Validation".
 
 use serde_json::Value;
 
-/// Keywords that say nothing of the value.
+/// Keywords that do not restrict the value.
 const SILENT: [&str; 8] = ["title", "description", "$schema", "$id", "default", "examples", "$comment", "strict"];
 
-/// Checks `value`.
+/// Checks `value` against `schema`.
 ///
 /// # Errors
-/// Where it does not fit, and why; or which keyword of the schema is not known.
+/// The place where `value` does not fit and the reason, or the keyword of the schema that is not known.
 pub fn fits(schema: &Value, value: &Value) -> Result<(), String> {
     check(schema, value, "answer")
 }
@@ -89,7 +89,7 @@ fn has_type(wanted: &Value, value: &Value) -> bool {
     }
 }
 
-/// What has no such count is not limited by it.
+/// Compares a count with its limit; a value without such a count (`None`) fits.
 fn count(found: Option<usize>, wanted: &Value, fits: impl Fn(u64, u64) -> bool) -> bool {
     found.zip(wanted.as_u64()).is_none_or(|(found, limit)| fits(found as u64, limit))
 }

@@ -1,4 +1,4 @@
-//! Why a bot cannot speak, or not yet. Layer `domain`. Keeps I14.
+//! Reasons why a bot cannot speak, or cannot speak yet. Layer `domain`. Keeps I14.
 
 use std::fmt;
 
@@ -6,31 +6,31 @@ use serde::{Deserialize, Serialize};
 
 use super::time::Timestamp;
 
-/// Why a bot cannot speak in a chat.
+/// Reason why a bot cannot speak in a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Silence {
-    /// No node has a token for it.
+    /// No node has a token for the bot.
     NoToken,
-    /// Telegram refuses its token.
+    /// Telegram refuses the bot's token.
     Refused,
-    /// It failed too often, and waits for a person.
+    /// The bot failed too often, and waits for a person.
     Quarantined,
-    /// A person stopped it.
+    /// A person stopped the bot.
     Stopped,
-    /// It is not in the chat, or may not write there.
+    /// The bot is not in the chat, or may not write there.
     Absent,
     /// The forum topic is closed or deleted.
     TopicShut,
-    /// Telegram asked it for a pause.
+    /// Telegram asked the bot to pause until then.
     Paused(Timestamp),
 }
 
 impl Silence {
-    /// The words of those that keep a bot silent in all its chats, by themselves.
+    /// Labels of the reasons that by themselves keep a bot silent in all its chats.
     pub const EVERYWHERE: [&'static str; 4] = ["no_token", "refused", "quarantined", "paused"];
 
-    /// The word in metrics.
+    /// Returns the label in metrics.
     pub fn label(self) -> &'static str {
         match self {
             Self::NoToken => "no_token",

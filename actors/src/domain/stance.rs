@@ -1,4 +1,4 @@
-//! Stances and relationships: what a persona holds, and how it stands to others. Layer `domain`.
+//! Stances (opinions of a persona) and relationships (its attitude to others). Layer `domain`.
 //!
 //! Both are given in the manifest. A stance changes only by a recorded event: another revision of the persona.
 
@@ -9,36 +9,36 @@ use serde::{Deserialize, Serialize};
 /// An opinion with its reasons.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stance {
-    /// What it is about, in a few words.
+    /// Subject of the opinion, in a few words.
     pub topic: String,
-    /// Words that show that a message is about it, besides those of `topic`.
+    /// Words besides those of `topic` that show that a message is about the subject.
     #[serde(default)]
     pub keywords: Vec<String>,
-    /// What the persona holds, as one sentence.
+    /// Opinion of the persona, as one sentence.
     pub position: String,
-    /// How sure it is, 0 to 1.
+    /// How sure the persona is, 0 to 1.
     pub confidence: f64,
-    /// Why it holds it.
+    /// Reasons for the opinion.
     #[serde(default)]
     pub reasons: Vec<String>,
-    /// What somebody who holds it would never say: words or phrases that contradict it.
+    /// Words or phrases that contradict the position: nobody who holds it would say them.
     #[serde(default)]
     pub denials: Vec<String>,
-    /// From 1; rises with each change.
+    /// Version from 1; rises with each change.
     pub version: u32,
-    /// After the persona argued for it, it does not bring it up by itself for this long.
+    /// Time for which the persona does not bring the subject up by itself after it argued for the stance.
     #[serde(with = "humantime_serde")]
     pub cool_down: Duration,
 }
 
-/// How a bot stands to another bot, or to a person.
+/// Attitude of a bot to another bot or to a person.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Relationship {
     /// The bot's name, or the person's username with `@`.
     pub to: String,
     /// -1 (cannot stand) to 1 (very close).
     pub affinity: f64,
-    /// What they are to one another, in a few words for the prompt.
+    /// Description of the relationship in a few words, for the prompt.
     #[serde(default)]
     pub note: Option<String>,
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How a chat's director weighs what it sees. Chances are 0 to 1; factors multiply a bot's wish to speak, 1 is neutral.
+/// Weights of a chat's director. Chances are 0 to 1; factors multiply a bot's wish to speak, and 1 is neutral.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Strategy {
@@ -12,41 +12,41 @@ pub struct Strategy {
     pub addressed_by_person: f64,
     /// Chance that a bot answers a person who named it.
     pub named_by_person: f64,
-    /// What remains of a named bot's chance when another one was mentioned or replied to.
+    /// Share of a named bot's chance that remains when another bot was mentioned or replied to.
     pub talked_about: f64,
     /// Most bots that answer one message, however many it addresses.
     pub addressed_max: usize,
     /// Chance that somebody answers a person's question to the room.
     pub question: f64,
-    /// How far a wish of 1 becomes a chance to answer a person's remark.
+    /// Chance to join in on a remark that a wish of 1 gives a bot; lesser wishes give less in proportion.
     pub remark: f64,
-    /// What remains of a chance when a person turns to another person.
+    /// Share of a chance that remains when a person turns to another person.
     pub between_people: f64,
-    /// Least chance to go on with a person who goes on with a bot.
+    /// Least chance that somebody answers a person who goes on with a bot.
     pub follow_up: f64,
     /// Chance that an addressed bot answers a bot at the start of a chain.
     pub addressed_by_bot: f64,
-    /// Chance that another bot joins in at the start of a chain, when all wish to.
+    /// Chance that another bot joins in at the start of a chain, when all bots wish to.
     pub joins_bot: f64,
-    /// What each step of a chain leaves of a chance.
+    /// Share of a chance that remains after each step of a chain.
     pub chain_decay: f64,
-    /// What the room's energy loses with each message of the fleet.
+    /// Share of the room's energy that remains after each message of a bot.
     pub energy_decay: f64,
-    /// How far a person's message brings the room's energy back to 1.
+    /// Share of the lost energy that a person's message restores.
     pub energy_gain: f64,
-    /// Factor: a word of the bot's interests stands in the message.
+    /// Factor when a word of the bot's interests is in the message.
     pub interested: f64,
-    /// Factor: the message contradicts a stance of the bot.
+    /// Factor when the message contradicts a stance of the bot.
     pub disagrees: f64,
-    /// Factor: the bot is very close to the author (affinity 1); its inverse for -1.
+    /// Factor when the bot is very close to the author (affinity 1); the inverse for -1.
     pub close: f64,
-    /// Factor: the message belongs to a thread in which the bot spoke.
+    /// Factor when the message belongs to a thread in which the bot spoke.
     pub in_thread: f64,
-    /// Chance that a message that nobody answers gets an emoji of a bot.
+    /// Chance that a bot reacts with an emoji to a person's message that nobody answers.
     pub reaction: f64,
-    /// Whether a reply whose target would not be evident names whom it answers.
+    /// Replies whose target would not be evident begin with the name of the person or bot that they answer.
     pub salutation: bool,
-    /// A bot that nobody calls does not speak again in the chat before this long.
+    /// Time after its last message in the chat for which a bot that nobody calls stays silent there.
     #[serde(with = "humantime_serde")]
     pub cool_down: Duration,
 }
@@ -79,10 +79,10 @@ impl Default for Strategy {
 }
 
 impl Strategy {
-    /// The strategies that every manifest knows.
+    /// Names of the strategies that every manifest knows.
     pub const BUILT_IN: [&str; 3] = ["natural", "lively", "calm"];
 
-    /// A built-in strategy by name; `natural` is the default.
+    /// Returns a built-in strategy by name; `natural` is the default.
     pub fn built_in(name: &str) -> Option<Self> {
         let natural = Self::default();
         match name {
@@ -117,7 +117,7 @@ impl Strategy {
         }
     }
 
-    /// The chances by key, each 0 to 1.
+    /// Returns the chances by key, each 0 to 1.
     pub fn chances(&mut self) -> [(&'static str, &mut f64); 13] {
         [
             ("addressed_by_person", &mut self.addressed_by_person),
@@ -136,7 +136,7 @@ impl Strategy {
         ]
     }
 
-    /// The factors by key, each from 0; 1 is neutral.
+    /// Returns the factors by key, each from 0; 1 is neutral.
     pub fn factors(&mut self) -> [(&'static str, &mut f64); 4] {
         [
             ("interested", &mut self.interested),
@@ -147,17 +147,17 @@ impl Strategy {
     }
 }
 
-/// How a chat guards against what was said already.
+/// Settings of a chat's guard against repetition.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Novelty {
-    /// Whether texts are compared at all.
+    /// Texts are compared at all.
     pub enabled: bool,
-    /// A text this like a former one, 0 to 1, is no news.
+    /// Likeness to a former text, 0 to 1, from which a text is a repetition.
     pub limit: f64,
-    /// Last messages of the bot itself that a text is compared with.
+    /// Number of the bot's own last messages that a text is compared with.
     pub own: usize,
-    /// Last messages of the chat that it is compared with.
+    /// Number of the chat's last messages that a text is compared with.
     pub chat: usize,
 }
 
@@ -167,7 +167,7 @@ impl Default for Novelty {
     }
 }
 
-/// How a chat checks that a bot does not contradict its stances.
+/// Way in which a chat checks that a bot does not contradict its stances.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Consistency {

@@ -1,4 +1,4 @@
-//! Text as Telegram counts it. Layer `domain`.
+//! Text measured as Telegram does, in UTF-16 units. Layer `domain`.
 
 /// Most UTF-16 units in one message, after parsing of entities.
 ///
@@ -11,7 +11,7 @@ pub fn utf16_units(text: &str) -> usize {
     text.chars().map(char::len_utf16).sum()
 }
 
-/// The part of `text` from UTF-16 unit `offset` on, `length` units long; `None` when it ends outside `text` or within a
+/// Returns `length` UTF-16 units of `text` from unit `offset` on; `None` when they end outside `text` or within a
 /// character.
 pub fn utf16_slice(text: &str, offset: usize, length: usize) -> Option<&str> {
     let from = byte_at_unit(text, offset)?;
@@ -19,7 +19,7 @@ pub fn utf16_slice(text: &str, offset: usize, length: usize) -> Option<&str> {
     Some(&rest[..byte_at_unit(rest, length)?])
 }
 
-/// The byte at which UTF-16 unit `unit` begins; the end of the text when it has exactly so many.
+/// The byte at which UTF-16 unit `unit` begins; the end of the text when the text has exactly `unit` units.
 fn byte_at_unit(text: &str, unit: usize) -> Option<usize> {
     let mut units = 0;
     for (at, c) in text.char_indices() {
@@ -31,8 +31,8 @@ fn byte_at_unit(text: &str, unit: usize) -> Option<usize> {
     (units == unit).then_some(text.len())
 }
 
-/// Whether a character shows. Blanks, zero-width characters, tags and selectors of variants do not; Telegram refuses a
-/// text of them alone.
+/// Returns whether a character is visible. Blanks, zero-width characters, tags and variation selectors are not;
+/// Telegram refuses a text of them alone.
 ///
 /// # Source
 /// Unicode 16, `Default_Ignorable_Code_Point`, and the letters that are drawn blank (U+2800).
@@ -44,7 +44,7 @@ pub fn is_visible(c: char) -> bool {
     !blank && !c.is_whitespace() && !c.is_control()
 }
 
-/// Whether a text shows anything.
+/// Returns whether a text has a visible character.
 pub fn shows(text: &str) -> bool {
     text.chars().any(is_visible)
 }

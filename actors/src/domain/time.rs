@@ -1,11 +1,11 @@
-//! Instants of the engine. Layer `domain`.
+//! `Timestamp`, an instant on the database's clock. Layer `domain`.
 
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Milliseconds since the Unix epoch, on the database's clock. Only a `Clock` port makes one of "now".
+/// Milliseconds since the Unix epoch, on the database's clock. Only a `Clock` port creates the current one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
@@ -26,7 +26,7 @@ impl Timestamp {
         self.0
     }
 
-    /// Time from `earlier` to here; zero when `earlier` is later.
+    /// Returns the time from `earlier` to this timestamp; zero when `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }

@@ -1,34 +1,34 @@
-//! Turns: one bot's duty to answer one entry. Layer `domain`.
+//! Turns: one bot's job to speak or react once in one chat. Layer `domain`.
 
 use serde::{Deserialize, Serialize};
 
 use super::ids::{BotId, ChatId, DecisionNumber, Epoch, Number, ThreadId, TurnId};
 use super::time::Timestamp;
 
-/// A turn is dead after so many failures (I7).
+/// Failures after which a turn is dead (I7).
 pub const TURN_ATTEMPTS_MAX: u32 = 3;
 
-/// What a turn asks of its bot.
+/// Act that a turn asks of its bot.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "do")]
 pub enum Act {
-    /// To answer the target in its model's words.
+    /// Answers the target in the words of the bot's model.
     #[default]
     Answer,
-    /// To bring something up.
+    /// Brings up a subject.
     Open {
-        /// What; `None` leaves it to the bot.
+        /// The subject; `None` leaves it to the bot.
         topic: Option<String>,
-        /// The forum topic in which it does so.
+        /// The forum topic to speak in.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         thread: Option<ThreadId>,
     },
-    /// To say this text as it stands: no model is asked.
+    /// Says this text unchanged; no model is asked.
     Say {
         /// The text.
         text: String,
     },
-    /// To set this emoji as its reaction to the target.
+    /// Sets this emoji as the bot's reaction to the target.
     React {
         /// The emoji.
         emoji: String,
@@ -36,7 +36,7 @@ pub enum Act {
 }
 
 impl Act {
-    /// The forum topic that it names; whoever answers does so where it was asked.
+    /// Returns the forum topic that the act names. Other acts than `Open` name none: they happen where the target is.
     pub fn thread(&self) -> Option<ThreadId> {
         match self {
             Self::Open { thread, .. } => *thread,
@@ -44,7 +44,7 @@ impl Act {
         }
     }
 
-    /// Removes the words that it holds.
+    /// Removes the text that the act holds.
     pub fn empty(&mut self) {
         if let Self::Say { text } = self {
             text.clear();
@@ -55,67 +55,67 @@ impl Act {
 /// One turn; unique by (chat, decision, bot, ordinal).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Turn {
-    /// Its id.
+    /// Id of the turn.
     pub id: TurnId,
     /// The chat.
     pub chat: ChatId,
-    /// The decision that it comes from.
+    /// The decision that made the turn.
     pub decision: DecisionNumber,
     /// The bot that speaks.
     pub bot: BotId,
-    /// Its place within the decision.
+    /// Place of the turn within the decision.
     pub ordinal: u32,
-    /// What it shall do.
+    /// The act asked of the bot.
     #[serde(default)]
     pub act: Act,
-    /// The entry to answer; `None` when it speaks up by itself.
+    /// The entry to answer; `None` when the bot speaks up by itself.
     pub target: Option<Number>,
     /// The fleet bot that wrote the target: the pair whose rate is limited (I11).
     pub answers_bot: Option<BotId>,
-    /// Length of the bot chain that its message would end; 0 for a notice (I11).
+    /// Length of the bot chain that the turn's message would end; 0 for a notice (I11).
     pub chain_depth: u32,
     /// The entry that started the chain.
     pub root: Option<Number>,
-    /// 0 for people who wait, 1 for bots, 2 for talk that nobody asked for.
+    /// 0 for answers to people, 1 for answers to bots, 2 for talk that nobody asked for.
     pub priority: u8,
-    /// Not before.
+    /// The turn does not begin before this time.
     pub due_at: Timestamp,
-    /// Stale after.
+    /// The turn is stale from this time on.
     pub expires_at: Timestamp,
-    /// When it was decided.
+    /// Time of the decision.
     pub created_at: Timestamp,
-    /// How far it came.
+    /// Progress of the turn.
     pub progress: TurnProgress,
 }
 
-/// What changes during a turn's life.
+/// The part of a turn that changes during its life.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TurnProgress {
-    /// Its state.
+    /// State of the turn.
     pub state: TurnState,
-    /// Times it was claimed: an item in hand at a crash counts as failed.
+    /// Number of claims: a turn in hand at a crash counts as failed.
     pub attempts: u32,
-    /// The epoch that claimed it.
+    /// The epoch under which the turn was claimed.
     pub claimed_epoch: Option<Epoch>,
-    /// Why it ended, or failed last.
+    /// Reason of the end, or of the last failure.
     pub error: Option<String>,
     /// Provider and model that answered, tokens used.
     pub usage: Option<Usage>,
 }
 
 impl TurnProgress {
-    /// A turn that is given up before anybody claims it.
+    /// Creates the progress of a turn that is given up before anybody claims it.
     pub fn dropped(reason: String) -> Self {
         Self { state: TurnState::Dropped, error: Some(reason), ..Self::queued() }
     }
 
-    /// A turn that nobody claimed.
+    /// Creates the progress of a turn that nobody has claimed.
     pub fn queued() -> Self {
         Self { state: TurnState::Queued, attempts: 0, claimed_epoch: None, error: None, usage: None }
     }
 }
 
-/// What a completion used.
+/// Model and tokens that a completion used.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// The provider's name.
@@ -132,17 +132,17 @@ pub struct Usage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TurnState {
-    /// Waits for its bot.
+    /// The turn waits for its bot.
     Queued,
-    /// Its bot works on it.
+    /// The bot works on the turn.
     Claimed,
-    /// Its messages are in the outbox.
+    /// The messages are in the outbox, or the act without a message is done.
     Done,
     /// Given up on purpose: stop, physics, shed.
     Dropped,
-    /// It came too late.
+    /// The turn came too late.
     Expired,
-    /// It failed too often: a dead letter.
+    /// The turn failed too often, and is a dead letter.
     Dead,
 }
 
@@ -166,7 +166,7 @@ impl TurnState {
         Self::ALL.into_iter().find(|state| state.as_str() == name)
     }
 
-    /// Whether nothing will happen to it any more.
+    /// Returns whether the turn has ended.
     pub fn is_final(self) -> bool {
         !matches!(self, Self::Queued | Self::Claimed)
     }

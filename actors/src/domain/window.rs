@@ -1,7 +1,7 @@
 //! Sliding windows: how much was sent lately, per bot, pair, chat and fleet (I11). Layer `domain`.
 //!
-//! A window counts in slots and counts every slot that overlaps the window's length, so its limit is never exceeded
-//! in any span of that length; it errs by at most one slot towards silence.
+//! A window counts sends in slots, and sums every slot that overlaps the window's length. So the limit is never
+//! exceeded in any span of that length; the window errs by at most one slot towards silence.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::time::Timestamp;
 /// Slots in a window: its resolution is 1/60 of its length.
 const SLOTS: i64 = 60;
 
-/// Whose sends are counted.
+/// Identifies the sends that a window counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WindowKey {
@@ -31,7 +31,7 @@ pub enum WindowKey {
 }
 
 impl WindowKey {
-    /// The key of a pair, whoever speaks.
+    /// Returns the key of a pair of bots, the same for both directions.
     pub fn pair(chat: ChatId, one: BotId, other: BotId) -> Self {
         Self::Pair(chat, one.min(other), one.max(other))
     }
@@ -51,21 +51,21 @@ impl WindowKey {
 /// At most `limit` sends in any span of `length`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WindowRule {
-    /// Whose sends.
+    /// The sends that are counted.
     pub key: WindowKey,
-    /// How many.
+    /// Most sends in the span.
     pub limit: u32,
-    /// In what span.
+    /// Length of the span.
     pub length: Duration,
 }
 
-/// What was sent: slot start in milliseconds and count, oldest first.
+/// Counted sends: slot start in milliseconds and count, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Window(VecDeque<(i64, u32)>);
 
 impl Window {
-    /// `None` when one more fits now, else when it will.
+    /// Returns `None` when one more send fits at `now`, else the time at which one will.
     pub fn full_until(&self, rule: &WindowRule, now: Timestamp) -> Option<Timestamp> {
         let length = rule.length.as_millis() as i64;
         let slot = (length / SLOTS).max(1);
@@ -84,8 +84,8 @@ impl Window {
         Some(now + rule.length)
     }
 
-    /// Sends that were counted by a clock that was ahead of this one count from `now` on, once: they were sent before, but
-    /// nobody can tell when. Whether there were any.
+    /// Moves sends that were counted by a clock ahead of this one into the slot of `now`: they were sent earlier, but
+    /// nobody can tell when. Returns whether there were any.
     pub fn clamp(&mut self, rule: &WindowRule, now: Timestamp) -> bool {
         let (slot, start) = slot_of(rule, now);
         // Clocks of nodes differ by less than a slot.
@@ -106,7 +106,7 @@ impl Window {
         }
     }
 
-    /// Counts one send and forgets what no longer matters.
+    /// Counts one send, and forgets slots that have left the window.
     pub fn count(&mut self, rule: &WindowRule, now: Timestamp) {
         let length = rule.length.as_millis() as i64;
         let (slot, start) = slot_of(rule, now);
@@ -114,7 +114,7 @@ impl Window {
         self.add(start, 1);
     }
 
-    /// Takes one send back that was counted at `at` under the same rule; false when its slot is forgotten already.
+    /// Takes back one send counted at `at` under the same rule; returns false when its slot is forgotten already.
     pub fn give_back(&mut self, rule: &WindowRule, at: Timestamp) -> bool {
         let (_, start) = slot_of(rule, at);
         let Some((_, count)) = self.0.iter_mut().find(|(slot, _)| *slot == start) else {

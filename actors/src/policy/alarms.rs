@@ -1,54 +1,54 @@
-//! Alarms: when a person is told that something is wrong, and when that it is well again. Layer `policy`; pure.
+//! Alarms: decides when to notify a person that something is wrong, and when that it is over. Layer `policy`; pure.
 //!
-//! A cause is told once it has been seen for a while, and at most once an hour, however often it comes and goes. That it is
-//! over is told once it was not seen for a while, and only if it was told.
+//! A cause is notified once it has lasted for a while, and at most once an hour, however often it comes and goes. Its
+//! end is notified once the cause has been absent for a while, and only if the cause itself was notified.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A cause is told once it was seen for so long: what passes by itself wakes nobody.
+/// A cause is notified after this long: a cause that passes by itself wakes nobody.
 const SEEN_FOR: Duration = Duration::from_secs(5);
 
-/// It is over once it was not seen for so long.
+/// A cause is over after it has been absent for this long.
 const GONE_FOR: Duration = Duration::from_mins(1);
 
-/// A person is told something.
+/// A notification for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// The cause: the name of a part.
+    /// The cause: the name of the part of the system.
     pub cause: String,
-    /// What is wrong, or was.
+    /// Description of the fault, present or past.
     pub text: String,
-    /// Whether it is over.
+    /// Set when the cause is over.
     pub over: bool,
 }
 
-/// What is known of one cause.
+/// The state of one cause.
 #[derive(Clone, Debug)]
 struct Alarm {
     text: String,
     since: Duration,
     seen: Duration,
     told: Option<Duration>,
-    /// A person was told, and not yet that it is over.
+    /// A person was notified of the cause, and not yet of its end.
     open: bool,
 }
 
-/// All causes.
+/// The alarms of all causes.
 #[derive(Clone, Debug)]
 pub struct Alarms {
-    /// The same cause is told again after this.
+    /// Shortest time between two notifications of the same cause.
     every: Duration,
     alarms: BTreeMap<String, Alarm>,
 }
 
 impl Alarms {
-    /// Alarms of which each cause is told at most once within `every`.
+    /// Creates alarms that notify of each cause at most once within `every`.
     pub fn new(every: Duration) -> Self {
         Self { every, alarms: BTreeMap::new() }
     }
 
-    /// What is to be told at `now`, on any clock that only moves on, when these causes are seen.
+    /// Returns the notifications due at `now`, given the causes present. `now` is on any clock that only moves forward.
     pub fn look(&mut self, causes: &BTreeMap<String, String>, now: Duration) -> Vec<Notice> {
         for (cause, text) in causes {
             let blank = || Alarm { text: String::new(), since: now, seen: now, told: None, open: false };
@@ -90,7 +90,7 @@ mod tests {
 
     const HOUR: Duration = Duration::from_hours(1);
 
-    /// What is told of one cause that is seen in these seconds, looked at each second.
+    /// Returns the notifications, by second, for one cause that is present in these seconds and looked at each second.
     fn told(seen: impl Fn(u64) -> bool, until: u64) -> Vec<(u64, bool)> {
         let mut alarms = Alarms::new(HOUR);
         let mut told = Vec::new();

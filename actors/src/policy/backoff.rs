@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How waits grow.
+/// Settings of the waits between tries.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BackoffSettings {
@@ -26,7 +26,7 @@ impl Default for BackoffSettings {
 }
 
 impl BackoffSettings {
-    /// The wait after the `failures`-th failure in a row, from 1; `random` is uniform in 0..1.
+    /// Returns the wait after the `failures`-th failure in a row, from 1; `random` is uniform in 0..1.
     pub fn wait(&self, failures: u32, random: f64) -> Duration {
         let step = self.first.saturating_mul(1 << failures.saturating_sub(1).min(20)).min(self.max);
         step.mul_f64(0.5 + 0.5 * random.clamp(0.0, 1.0))

@@ -1,5 +1,5 @@
-//! Circuit breaker over `failsafe`: opens after failures in a row, lets one call probe when its pause is over.
-//! Layer `policy`. A call that is dropped records nothing, so put the timeout inside the call.
+//! Circuit breaker over `failsafe`: opens after failures in a row, lets one call probe when its pause is over. Layer
+//! `policy`. A dropped call records nothing, so put the timeout inside the call.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -12,16 +12,16 @@ use failsafe::{Config, Instrument, StateMachine};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Witnesses that are told apart; with so many the breaker has opened long ago.
+/// Number of witnesses that are told apart; so many failures have opened the breaker long before.
 const WITNESSES_MAX: usize = 64;
 
 /// When a breaker opens, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BreakerSettings {
-    /// Failures in a row that open it.
+    /// Number of failures in a row that open the breaker.
     pub failures: NonZeroU32,
-    /// How long it stays open before one call may probe.
+    /// How long the breaker stays open before one call may probe.
     #[serde(with = "humantime_serde")]
     pub open_for: Duration,
 }
@@ -69,10 +69,10 @@ pub struct Breaker {
     witnesses: Witnesses,
 }
 
-/// Those before whom the other side failed since it did what it should.
+/// Ids of the witnesses whose calls have failed since the last success.
 type Witnesses = Arc<Mutex<Vec<i64>>>;
 
-/// Leave to make one call; report how it went.
+/// Permission to make one call; the caller reports how the call went.
 #[derive(Debug)]
 pub struct Admission {
     machine: StateMachine<ConsecutiveFailures<Constant>, Gauge>,
@@ -81,21 +81,21 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// The call did what it should.
+    /// Records that the call succeeded.
     pub fn succeeded(self) {
         self.witnesses.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.machine.on_success();
         drop(self.probe);
     }
 
-    /// The call failed in a way that speaks against the other side.
+    /// Records that the call failed in a way that counts against the other side.
     pub fn failed(self) {
         self.machine.on_error();
         drop(self.probe);
     }
 
-    /// The call failed in a way that `witness` may have brought about: it counts once for each of them, so that one alone
-    /// opens nothing.
+    /// Records a failure that `witness` may have caused. Failures of one witness count once until the next success, so
+    /// one witness alone does not open the breaker.
     pub fn failed_before(self, witness: i64) {
         let mut witnesses = self.witnesses.lock().unwrap_or_else(PoisonError::into_inner);
         if witnesses.contains(&witness) || witnesses.len() >= WITNESSES_MAX {
@@ -108,7 +108,7 @@ impl Admission {
 }
 
 impl Breaker {
-    /// A closed breaker.
+    /// Creates a closed breaker.
     pub fn new(settings: BreakerSettings) -> Self {
         let gauge = Gauge(Arc::new(AtomicU8::new(0)));
         let policy =
@@ -117,7 +117,7 @@ impl Breaker {
         Self { machine, gauge, probe: Arc::new(Semaphore::new(1)), witnesses: Witnesses::default() }
     }
 
-    /// Leave to call now, or `None` while it is open or another call probes.
+    /// Returns permission to call now, or `None` while the breaker is open or another call probes.
     pub fn admit(&self) -> Option<Admission> {
         if !self.machine.is_call_permitted() {
             return None;
@@ -129,7 +129,7 @@ impl Breaker {
         Some(Admission { machine: self.machine.clone(), probe, witnesses: Arc::clone(&self.witnesses) })
     }
 
-    /// Its state.
+    /// Returns the state of the breaker.
     pub fn state(&self) -> BreakerState {
         match self.gauge.0.load(Ordering::Relaxed) {
             0 => BreakerState::Closed,

@@ -1,60 +1,60 @@
-//! The time as a node tells it: two pure machines over readings that others take. Layer `policy`.
+//! Keeps the time of a node: two pure machines over readings that others take. Layer `policy`.
 //!
-//! [`Steady`] is the clock itself. It moves on by boot time, which goes on while the machine sleeps, and follows what it
-//! is told the time is, the machine's own clock or the database's answers:
+//! [`Steady`] is the clock itself. It advances by boot time, which goes on while the machine sleeps, and follows the
+//! times it is told, which come from the machine's own clock or from the database's answers:
 //!
-//! | what it is told | what it does |
+//! | the told time is | the clock |
 //! |---|---|
 //! | up to a second ahead | gains a hundredth |
 //! | further ahead | goes there at once, and counts a step |
 //! | up to a minute behind | loses a tenth |
 //! | further behind | runs at half speed |
 //!
-//! So it never falls while a process lives. Whoever keeps a wait as an instant of this clock must keep it anew after a
-//! step: pauses that Telegram asked for are, so that no jump shortens them.
+//! So the clock never runs backwards while a process lives. A wait that is kept as an instant of this clock must be
+//! computed again after a step. The pauses that Telegram asked for are, so that no jump shortens them.
 //!
-//! [`TelegramTime`] tells how far Telegram's time is ahead of it. Both count from boot, so a step of the one does not
-//! disturb the other.
+//! [`TelegramTime`] tells how far Telegram's time is ahead of the clock. Both count from boot, so a step of the clock
+//! does not disturb [`TelegramTime`].
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::domain::time::Timestamp;
 
-/// The clock gains at most one in this many.
+/// The clock gains at most one part in this many.
 const FASTER: i64 = 100;
 
-/// The clock loses at most one in this many, and one in so many when it is far ahead.
+/// The clock loses at most one part in `SLOWER`, and one in `MUCH_SLOWER` when it is far ahead of the told time.
 const SLOWER: i64 = 10;
 const MUCH_SLOWER: i64 = 2;
 
-/// What is further ahead than this is no drift but a correction: it is followed at once.
+/// A told time further ahead than this is a correction, not drift: the clock follows at once.
 const STEP_MICROS: i64 = 1_000_000;
 
-/// What is further behind than this is made up at half speed.
+/// A told time further behind than this is approached at half speed.
 const FAR_BEHIND_MICROS: i64 = 60_000_000;
 
-/// A clock that never falls, on the time since boot.
+/// A clock that never runs backwards, based on the time since boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Steady {
     /// Microseconds since 1970 at `since`.
     micros: i64,
-    /// When that was.
+    /// The boot time at which the clock showed `micros`.
     since: Duration,
-    /// Microseconds that are still to be gained, or lost.
+    /// Microseconds still to be gained (positive) or lost (negative).
     owed: i64,
-    /// Whether it was ever told the time.
+    /// Set once the clock has been told the time.
     anchored: bool,
     steps: u64,
 }
 
 impl Steady {
-    /// A clock that shows `now` at `boot`, and believes whatever it is told first.
+    /// Creates a clock that shows `now` at `boot`, and takes over the first time that it is told.
     pub fn new(now: Timestamp, boot: Duration) -> Self {
         Self { micros: now.as_millis().saturating_mul(1000), since: boot, owed: 0, anchored: false, steps: 0 }
     }
 
-    /// What was gained or lost until `boot`.
+    /// Returns the microseconds gained or lost in the `passed` microseconds since `since`.
     fn paid(&self, passed: i64) -> i64 {
         match self.owed {
             owed if owed >= 0 => owed.min(passed / FASTER),
@@ -63,18 +63,19 @@ impl Steady {
         }
     }
 
-    /// Microseconds since 1970 at `boot`.
+    /// Returns the microseconds since 1970 at `boot`.
     pub fn micros_at(&self, boot: Duration) -> i64 {
         let passed = i64::try_from(boot.saturating_sub(self.since).as_micros()).unwrap_or(i64::MAX);
         self.micros.saturating_add(passed).saturating_add(self.paid(passed))
     }
 
-    /// What it shows at `boot`.
+    /// Returns the time that the clock shows at `boot`.
     pub fn at(&self, boot: Duration) -> Timestamp {
         Timestamp::from_millis(self.micros_at(boot) / 1000)
     }
 
-    /// It is told that it is `micros` at `boot`. Gives how far ahead of it that is, in microseconds.
+    /// Tells the clock that the time is `micros` at `boot`. Returns how far ahead of the clock `micros` is, in
+    /// microseconds.
     pub fn hear(&mut self, micros: i64, boot: Duration) -> i64 {
         let here = self.micros_at(boot);
         let off = micros.saturating_sub(here);
@@ -85,24 +86,25 @@ impl Steady {
         off
     }
 
-    /// How often it went ahead at once.
+    /// Returns how often the clock has jumped forward.
     pub fn steps(&self) -> u64 {
         self.steps
     }
 }
 
-/// Dates of answers that are remembered, and how long each counts.
+/// Number of dates that are remembered, and how long each counts.
 const HEARD: usize = 5;
 const COUNTS_FOR: Duration = Duration::from_hours(6);
 
-/// Dates of updates count only when no answer was dated for so long, and when there are so many of them.
+/// Dates of updates count only if no answer was dated for `ANSWERS_COUNT_FOR` and there are `UPDATES_MIN` of them.
 const ANSWERS_COUNT_FOR: Duration = Duration::from_mins(10);
 const UPDATES_MIN: usize = 3;
 
 /// Dates are whole seconds: on average they are half a second old.
 const HALF_A_SECOND: i64 = 500;
 
-/// How far Telegram's time is ahead of a clock: the middle of what it said last, so that one odd answer moves nothing.
+/// Estimates how far Telegram's time is ahead of a clock: the median of the last dates, so that one odd answer has no
+/// effect.
 #[derive(Clone, Debug, Default)]
 pub struct TelegramTime {
     answers: VecDeque<(Duration, i64)>,
@@ -110,19 +112,19 @@ pub struct TelegramTime {
 }
 
 impl TelegramTime {
-    /// An answer that came at `boot` bears this date.
+    /// Records that an answer with this date came at `boot`.
     pub fn answered(&mut self, date: Timestamp, boot: Duration) {
         remember(&mut self.answers, date, boot);
     }
 
-    /// A poll that had waited brought an update of this date at `boot`: it had just happened. It counts where answers
-    /// bear no date, as those of a Bot API server of one's own.
+    /// Records that a poll that had been waiting brought an update with this date at `boot`: the update had just
+    /// happened. Such dates count where answers carry none, as those of a self-hosted Bot API server.
     pub fn updated(&mut self, date: Timestamp, boot: Duration) {
         remember(&mut self.updates, date, boot);
     }
 
-    /// Milliseconds by which Telegram's time is ahead of a clock that shows `now` at `boot`; `None` while nothing is
-    /// known of it.
+    /// Returns the milliseconds by which Telegram's time is ahead of a clock that shows `now` at `boot`; `None` while
+    /// nothing is known.
     pub fn ahead(&self, now: Timestamp, boot: Duration) -> Option<i64> {
         let middle = |heard: &VecDeque<(Duration, i64)>, within: Duration, least: usize| {
             let recent = heard.iter().filter(|(at, _)| boot.saturating_sub(*at) <= within);
@@ -172,7 +174,8 @@ mod tests {
         clock
     }
 
-    /// What passes on the clock within `long` seconds while its source, `off` milliseconds away, goes on telling.
+    /// Returns how much the clock advances in `long` seconds while its source, `off` milliseconds away, keeps telling
+    /// the time.
     fn passed(off: i64, long: u64) -> i64 {
         let mut clock = agreed();
         for half in 0..=2 * long {

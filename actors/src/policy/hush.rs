@@ -1,13 +1,13 @@
-//! Something that is said at most once a minute, with how often it was kept back. Layer `policy`.
+//! Limits a repeated report to one a minute, and counts the suppressed ones. Layer `policy`.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Said again after this.
+/// Shortest time between two reports.
 const AGAIN_AFTER: Duration = Duration::from_mins(1);
 
-/// When it was said last.
+/// When the report was made last, and how often it has been suppressed since.
 #[derive(Debug, Default)]
 pub struct Hush {
     said: Option<Instant>,
@@ -15,7 +15,7 @@ pub struct Hush {
 }
 
 impl Hush {
-    /// It happened: how often it was kept back before, when it is to be said now.
+    /// Counts an occurrence. When it is to be reported, returns how many were suppressed before it; otherwise `None`.
     pub fn happened(&mut self) -> Option<u64> {
         if self.said.is_some_and(|said| said.elapsed() < AGAIN_AFTER) {
             self.kept_back += 1;
@@ -25,7 +25,7 @@ impl Hush {
         Some(std::mem::take(&mut self.kept_back))
     }
 
-    /// It is over: how often it was kept back since it was said last, if it was said at all.
+    /// Ends the series. Returns how many were suppressed since the last report, if there was one.
     pub fn over(&mut self) -> Option<u64> {
         self.said.take().map(|_| std::mem::take(&mut self.kept_back))
     }

@@ -1,11 +1,11 @@
-//! Send limiter of one bot: for the bot as a whole and for each of its chats. Layer `policy`.
+//! Limits the sends of one bot: for the bot as a whole and for each of its chats. Layer `policy`.
 //!
 //! Two GCRA limiters of `governor`, whose state a 429 pushes forward by its `retry_after`: until then nothing passes,
-//! and after it no burst. When two chats are limited together the whole bot pauses, since it is then the bot that
-//! Telegram means. Time is monotonic, so a clock jump never shortens a pause. The limiter only predicts: pauses and
-//! windows are judged again in the transaction of `sending`.
+//! and there is no burst after it. When two chats are limited at the same time, the whole bot pauses, since Telegram
+//! then limits the bot. Time is monotonic, so a clock jump never shortens a pause. The limiter only predicts: the
+//! transaction that commits `sending` checks pauses and windows again.
 //!
-//! Longer than other files by its tests.
+//! This file is longer than others because of its tests.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -23,31 +23,32 @@ use tokio::time::Instant;
 use crate::domain::ids::ChatId;
 
 /// Time between messages of one bot in one chat, and how many may go at once after a silence. Telegram counts arrivals,
-/// and one message may overtake the other by a second on its way: a rate and a burst just below the tolerated ones.
+/// and two messages may get a second closer to each other on their way: so rate and burst are just below the tolerated
+/// ones.
 ///
 /// # Source
 /// Bot API FAQ, "My bot is hitting limits": about one message a second, short bursts are tolerated.
 const CHAT_PERIOD: Duration = Duration::from_millis(1_050);
 const CHAT_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 
-/// Time between messages of one bot in one chat at the documented rate of a minute.
+/// Time between messages of one bot in one chat at the documented rate per minute.
 ///
 /// # Source
 /// Bot API FAQ, "My bot is hitting limits": not more than 20 messages a minute to the same group.
 const MINUTE_PERIOD: Duration = Duration::from_secs(3);
 
-/// What a 429 leaves of a chat's rate, the least that is left, and how long it takes to recover from nothing.
+/// Factor by which a 429 lowers a chat's rate, the lowest rate, and the time to recover from nothing.
 const LOWERED: f64 = 0.8;
 const RATE_MIN: f64 = 0.4;
 const RECOVERY: Duration = Duration::from_hours(1);
 
-/// Part of a second's messages that one bot may send at once.
+/// Divisor for the bot's burst: the bot may send at once this part of a second's messages.
 const BOT_BURST: u32 = 3;
 
-/// Without a limit there still are pauses: so short a period limits nothing.
+/// Period of a limiter without a limit, which still keeps pauses: so short that it limits nothing.
 const NO_LIMIT: Duration = Duration::from_nanos(1);
 
-/// Time since the limiter was made, on tokio's clock.
+/// A clock for `governor`: the time since the limiter was made, on tokio's clock.
 #[derive(Clone, Copy)]
 struct SinceStart(Instant);
 
@@ -62,7 +63,7 @@ impl Clock for SinceStart {
 /// GCRA states (theoretical arrival times) that a pause can push forward.
 struct States<K>(Mutex<HashMap<K, Nanos>>);
 
-/// The same states, as `governor` sees them.
+/// The same states, behind the trait that `governor` wants.
 struct Shared<K>(Arc<States<K>>);
 
 impl<K: Hash + Eq + Copy> StateStore for Shared<K> {
@@ -79,12 +80,12 @@ impl<K: Hash + Eq + Copy> StateStore for Shared<K> {
     }
 }
 
-/// One limit for each key, with pauses.
+/// One limit per key, with pauses.
 struct Limit<K: Hash + Eq + Copy> {
     limiter: RateLimiter<K, Shared<K>, SinceStart, NoOpMiddleware<Duration>>,
     states: Arc<States<K>>,
     clock: SinceStart,
-    /// How far before its theoretical arrival a cell may pass.
+    /// How long before its theoretical arrival time a send may pass.
     tolerance: Duration,
 }
 
@@ -101,19 +102,19 @@ impl<K: Hash + Eq + Copy> Limit<K> {
         }
     }
 
-    /// Takes a permit, or tells how long to wait.
+    /// Takes a permit, or returns how long to wait.
     fn permit(&self, key: &K) -> Result<(), Duration> {
         self.limiter.check_key(key).map_err(|refused| refused.wait_time_from(self.clock.now()))
     }
 
-    /// How long to wait before a permit would be given; none is taken.
+    /// Returns how long to wait before a permit would be given, without taking one.
     fn wait(&self, key: &K) -> Option<Duration> {
         let arrival = self.states.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied()?;
         let earliest = Duration::from(arrival).saturating_sub(self.tolerance);
         Some(earliest.saturating_sub(self.clock.now())).filter(|wait| !wait.is_zero())
     }
 
-    /// Nothing passes for `pause`, and no burst after it.
+    /// Lets nothing pass for `pause`, and no burst after it.
     fn push_back(&self, key: K, pause: Duration) {
         let until = Nanos::from(self.clock.now() + pause + self.tolerance);
         let mut states = self.states.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -121,7 +122,7 @@ impl<K: Hash + Eq + Copy> Limit<K> {
         *state = (*state).max(until);
     }
 
-    /// Nothing is pushed back any more.
+    /// Ends all pauses.
     fn lift(&self) {
         let now = Nanos::from(self.clock.now() + self.tolerance);
         let mut states = self.states.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -135,7 +136,7 @@ impl<K: Hash + Eq + Copy> Limit<K> {
     }
 }
 
-/// A rate below the documented one, learned from 429s that came although the documented one was kept.
+/// A rate below the documented one, learned from 429s that came although the bot kept to the documented rate.
 #[derive(Clone, Copy)]
 struct Pace {
     rate: f64,
@@ -144,13 +145,13 @@ struct Pace {
 }
 
 impl Pace {
-    /// The share of the documented rate that is allowed now.
+    /// Returns the share of the documented rate that is allowed at present.
     fn rate(&self) -> f64 {
         (self.rate + self.since.elapsed().as_secs_f64() / RECOVERY.as_secs_f64()).min(1.0)
     }
 }
 
-/// How far a 429 reaches.
+/// How far a 429 applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// The chat alone.
@@ -165,16 +166,17 @@ pub struct SendLimiter {
     chats: Limit<ChatId>,
     /// Ends of pauses by chat.
     pauses: HashMap<ChatId, Instant>,
-    /// Chats with a rate of their own; none where no limit holds.
+    /// Chats with a learned rate; empty when limits of chats are off.
     paces: HashMap<ChatId, Pace>,
     learns: bool,
     bot_pause: Option<Instant>,
-    /// End of a pause that a call without a chat was asked for: it holds polls as well.
+    /// End of a pause that answered a call without a chat; the pause holds polls as well.
     calls_pause: Option<Instant>,
 }
 
 impl SendLimiter {
-    /// Limits a second for the bot, and whether Telegram's limits of a chat hold; `None` is no limit.
+    /// Creates a limiter with this many sends a second for the bot (`None` for no limit). `in_chats` tells whether
+    /// Telegram's limits of a chat apply.
     pub fn new(per_second: Option<NonZeroU32>, in_chats: bool) -> Self {
         let clock = SinceStart(Instant::now());
         let burst = |limit: NonZeroU32| NonZeroU32::new(limit.get() / BOT_BURST).unwrap_or(NonZeroU32::MIN);
@@ -191,7 +193,7 @@ impl SendLimiter {
         }
     }
 
-    /// Takes a permit for one send into `chat`: of all limits together, or of none.
+    /// Takes a permit for one send into `chat`: from all limits together, or from none.
     ///
     /// # Errors
     /// How long to wait before asking again.
@@ -199,7 +201,7 @@ impl SendLimiter {
         if let Some(wait) = left(self.bot_pause) {
             return Err(wait);
         }
-        // Whoever is refused by the bot's limit must not delay its chat as well.
+        // A send that the bot's limit refuses must not delay the chat as well.
         if let Some(wait) = self.bot.wait(&()) {
             return Err(wait);
         }
@@ -218,7 +220,7 @@ impl SendLimiter {
         Ok(())
     }
 
-    /// Telegram asked for a pause in `chat`. When another chat is paused as well, all of the bot pauses.
+    /// Records that Telegram asked for a pause in `chat`. If another chat is paused as well, the whole bot pauses.
     pub fn limited(&mut self, chat: ChatId, retry_after: Duration) -> Reach {
         self.pauses.retain(|_, until| left(Some(*until)).is_some());
         let others = self.pauses.keys().any(|other| *other != chat);
@@ -236,7 +238,7 @@ impl SendLimiter {
         }
     }
 
-    /// Nothing goes into `chat` for that long.
+    /// Pauses sends into `chat`.
     pub fn pause(&mut self, chat: ChatId, pause: Duration) {
         let until = Instant::now() + pause;
         let slot = self.pauses.entry(chat).or_insert(until);
@@ -244,29 +246,29 @@ impl SendLimiter {
         self.chats.push_back(chat, pause);
     }
 
-    /// Nothing goes anywhere for that long.
+    /// Pauses all sends of the bot.
     pub fn pause_all(&mut self, pause: Duration) {
         self.bot_pause = self.bot_pause.max(Some(Instant::now() + pause));
         self.bot.push_back((), pause);
     }
 
-    /// How long nothing may go into `chat`, because of a pause.
+    /// Returns how long a pause still holds sends into `chat`.
     pub fn pause_left(&self, chat: ChatId) -> Option<Duration> {
         left(self.bot_pause.max(self.pauses.get(&chat).copied()))
     }
 
-    /// No call that names no chat for that long, and nothing goes anywhere.
+    /// Pauses calls that name no chat, and all sends.
     pub fn pause_calls(&mut self, pause: Duration) {
         self.calls_pause = self.calls_pause.max(Some(Instant::now() + pause));
         self.pause_all(pause);
     }
 
-    /// How long calls that name no chat must wait.
+    /// Returns how long calls that name no chat must still wait.
     pub fn calls_pause(&self) -> Option<Duration> {
         left(self.calls_pause)
     }
 
-    /// Ends all pauses. What they pushed back has no burst, and goes at its rate from now on.
+    /// Ends all pauses. Sends that were pushed back go at the usual rate, without a burst.
     pub fn lift(&mut self) {
         (self.bot_pause, self.calls_pause) = (None, None);
         self.pauses.clear();
@@ -274,22 +276,23 @@ impl SendLimiter {
         self.chats.lift();
     }
 
-    /// Chats that are paused now, with the time left.
+    /// Returns the chats that are paused, with the time left.
     pub fn pauses(&self) -> impl Iterator<Item = (ChatId, Duration)> + '_ {
         self.pauses.iter().filter_map(|(chat, until)| Some((*chat, left(Some(*until))?)))
     }
 
-    /// The share of the documented rate that the bot keeps to in a chat; it recovers within an hour.
+    /// Returns the share of the documented rate that the bot keeps to in a chat; a lowered rate recovers within an
+    /// hour.
     pub fn rate(&self, chat: ChatId) -> f64 {
         self.paces.get(&chat).map_or(1.0, Pace::rate)
     }
 
-    /// Chats with a lower rate than the documented one, and its share of that.
+    /// Returns the chats whose rate is below the documented one, with the share of it.
     pub fn lowered(&self) -> impl Iterator<Item = (ChatId, f64)> + '_ {
         self.paces.iter().map(|(chat, pace)| (*chat, pace.rate())).filter(|(_, rate)| *rate < 1.0)
     }
 
-    /// How long the whole bot is paused, if it is.
+    /// Returns how long the whole bot is still paused, if it is.
     pub fn bot_pause(&self) -> Option<Duration> {
         left(self.bot_pause)
     }

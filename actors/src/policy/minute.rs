@@ -1,29 +1,29 @@
 //! A limit per minute as providers count it: in any 60 s, by arrival. Layer `policy`. Times are arguments.
 //!
-//! Everything taken stays counted for 60 s and a margin, which covers what the way to the provider may vary by, so the
-//! provider never sees more than the limit in any span of 60 s. A quarter of the limit may be taken at once; beyond
-//! that, what is left is spread over the time until something comes free, so that a burst is not followed by a minute
-//! of silence. A refusal lowers the limit for a while: then the provider counts otherwise than we do.
+//! Everything taken stays counted for 60 s plus a margin for the varying time on the way to the provider. So the
+//! provider never sees more than the limit in any span of 60 s. A quarter of the limit may be taken at once. Beyond
+//! that, the rest is spread over the time until something comes free, so that no minute of silence follows a burst. A
+//! refusal lowers the limit for a while, since the provider then counts differently from this node.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What providers count over.
+/// The span over which providers count.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// What the time on the way may vary by.
+/// Allowance for the varying time on the way to the provider.
 const MARGIN: Duration = Duration::from_millis(1_500);
 
-/// Part of the limit that may be taken at once: 1 / this.
+/// Divisor for the burst: limit / `BURST_PART` may be taken at once.
 const BURST_PART: u64 = 4;
 
-/// What a refusal leaves of the limit, and the least that refusals leave of it.
+/// Factor by which a refusal lowers the limit, and the lowest share that refusals can leave.
 const LOWERED_TO: f64 = 0.95;
 const LEAST_PART: f64 = 0.5;
 
-/// What of the limit comes back in a minute without refusal.
+/// Share of the limit that each minute without a refusal gives back.
 const REGAINED_PER_MINUTE: f64 = 0.02;
 
 struct Taken {
@@ -31,7 +31,7 @@ struct Taken {
     weight: u64,
 }
 
-/// Names something taken, to be corrected.
+/// Identifies something taken, for a later correction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket(u64);
 
@@ -48,7 +48,7 @@ pub struct MinuteLimit {
 }
 
 impl MinuteLimit {
-    /// At most `limit`, at least one, in any minute.
+    /// Creates a limit of `limit`, at least one, in any minute.
     pub fn new(limit: u64) -> Self {
         Self {
             limit: limit.max(1),
@@ -61,12 +61,12 @@ impl MinuteLimit {
         }
     }
 
-    /// At most `limit`, at least one, in any minute from now on; what was taken stays counted.
+    /// Sets the limit to `limit`, at least one, from now on; the amounts already taken stay counted.
     pub fn set(&mut self, limit: u64) {
         self.limit = limit.max(1);
     }
 
-    /// Whether `weight` may be taken now. What weighs more than the limit counts as the limit.
+    /// Returns whether `weight` may be taken now. A weight above the limit counts as the limit.
     ///
     /// # Errors
     /// How long to wait before asking again.
@@ -90,7 +90,7 @@ impl MinuteLimit {
         }
     }
 
-    /// Takes `weight`, whether there is room or not.
+    /// Takes `weight`, even without room.
     pub fn take(&mut self, weight: u64, now: Instant) -> Ticket {
         self.forget(now);
         let limit = self.now_limit(now);
@@ -106,7 +106,7 @@ impl MinuteLimit {
         Ticket(self.first + self.taken.len() as u64 - 1)
     }
 
-    /// What was taken weighs `weight` in truth.
+    /// Corrects the weight of something taken.
     pub fn correct(&mut self, ticket: Ticket, weight: u64) {
         let Some(taken) = ticket.0.checked_sub(self.first).and_then(|at| self.taken.get_mut(at as usize)) else {
             return;
@@ -115,20 +115,21 @@ impl MinuteLimit {
         taken.weight = weight;
     }
 
-    /// The provider refused: it counts more than we do.
+    /// Lowers the limit after a refusal: the provider counts more than this node does.
     pub fn refused(&mut self, now: Instant) {
         self.part = (self.now_part(now) * LOWERED_TO).max(LEAST_PART);
         self.part_since = Some(now);
     }
 
-    /// As `refused`, but only when at least `part` of the limit was taken: otherwise it was not this limit.
+    /// Calls `refused`, but only when at least `part` of the limit was taken: otherwise another limit caused the
+    /// refusal.
     pub fn refused_if_used(&mut self, part: f64, now: Instant) {
         if self.used(now) as f64 >= part * self.limit as f64 {
             self.refused(now);
         }
     }
 
-    /// What is taken now.
+    /// Returns the weight that is counted at `now`.
     pub fn used(&mut self, now: Instant) -> u64 {
         self.forget(now);
         self.used
@@ -164,7 +165,7 @@ mod tests {
 
     use super::*;
 
-    /// Arrivals at the provider of a demand without end, each of `weight`, for so many seconds.
+    /// Returns the arrivals at the provider of an endless demand, each of one of `weights`, for so many seconds.
     fn saturate(limit: u64, weights: &[u64], jitter_ms: u64, seconds: u64) -> Vec<(Duration, u64)> {
         let (start, mut rng) = (Instant::now(), fastrand::Rng::with_seed(limit));
         let (mut quota, mut now, mut arrivals) = (MinuteLimit::new(limit), start, Vec::new());

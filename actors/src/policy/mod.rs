@@ -1,4 +1,4 @@
-//! Policies: when to wait, to try again, to stop asking, to give up. Layer `policy`; imports `domain` only.
+//! Policies: when to wait, to retry, to stop asking, to give up. Layer `policy`; imports `domain` only.
 
 pub mod alarms;
 pub mod backoff;

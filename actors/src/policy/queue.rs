@@ -1,10 +1,10 @@
 //! A bounded queue of three priorities, fair among keys, with ageing. Layer `policy`. Keeps I9.
 //!
 //! Of every twelve items served while all three priorities wait, eight are of the first, three of the second, one of
-//! the third. Within a priority keys take turns, so that a busy one starves no other. An item that has waited longer
-//! than `age_after` is served whatever its priority: while such items wait, at least every second one served is the
+//! the third. Within a priority keys take turns, so that a busy key starves no other. An item that has waited longer
+//! than `age_after` is served whatever its priority: while such items wait, at least every second item served is the
 //! oldest of all. So an item is served at the latest 2 x (items older than it) + 2 pops after it has aged. A full queue
-//! sheds the youngest item of the lowest priority, which may be the one that comes. Times are arguments.
+//! sheds the youngest item of the lowest priority, which may be the new one. Times are arguments.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::Hash;
@@ -15,26 +15,26 @@ use tokio::time::Instant;
 /// Priorities: 0 for people who wait, 1 for bots, 2 for talk that nobody asked for.
 pub const PRIORITIES: usize = 3;
 
-/// How many of each priority are served in a round of twelve.
+/// Number of items of each priority in a round of twelve.
 const WEIGHTS: [u32; PRIORITIES] = [8, 3, 1];
 
-/// Where an item stood, so that it can be put back there.
+/// Where an item stood in the queue, so that the item can be put back there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     priority: usize,
     number: u64,
     since: Instant,
-    /// It was served for its age.
+    /// The item was served because of its age.
     aged: bool,
 }
 
 impl Place {
-    /// Before all others of its priority.
+    /// Returns the place before all others of the priority.
     pub fn new(priority: usize, now: Instant) -> Self {
         Self { priority: priority.min(PRIORITIES - 1), number: 0, since: now, aged: false }
     }
 
-    /// Priority and number: the greater, the less urgent.
+    /// Returns priority and number: the greater the pair, the less urgent.
     pub fn rank(self) -> (usize, u64) {
         (self.priority, self.number)
     }
@@ -49,7 +49,7 @@ struct Waiting<T> {
 struct Class<K, T> {
     keys: HashMap<K, VecDeque<Waiting<T>>>,
     turns: VecDeque<K>,
-    /// Every item's number, with its key and the time since when it waits.
+    /// The number of every item, with the item's key and the instant since when it has waited.
     order: BTreeMap<u64, (K, Instant)>,
 }
 
@@ -69,7 +69,7 @@ impl<K: Clone + Eq + Hash, T> Class<K, T> {
         items.push_back(Waiting { item, number });
     }
 
-    /// The item whose turn it is.
+    /// Takes the next item by turns of the keys.
     fn pop(&mut self) -> Option<(T, u64, Instant)> {
         let key = self.turns.pop_front()?;
         let items = self.keys.get_mut(&key)?;
@@ -83,7 +83,7 @@ impl<K: Clone + Eq + Hash, T> Class<K, T> {
         Some((waiting.item, waiting.number, since))
     }
 
-    /// Puts an item where it stood among those of its key, and its key before the others.
+    /// Puts an item back where it stood among those of its key, and its key before the others.
     fn put_back(&mut self, key: K, item: T, number: u64, since: Instant) {
         self.order.insert(number, (key.clone(), since));
         let items = self.keys.entry(key.clone()).or_default();
@@ -108,7 +108,7 @@ impl<K: Clone + Eq + Hash, T> Class<K, T> {
     }
 }
 
-/// The queue.
+/// A bounded queue with priorities, fair among keys.
 pub struct FairQueue<K, T> {
     classes: [Class<K, T>; PRIORITIES],
     credits: [u32; PRIORITIES],
@@ -119,7 +119,7 @@ pub struct FairQueue<K, T> {
 }
 
 impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
-    /// An empty queue for at most `capacity` items, at least one.
+    /// Creates an empty queue for at most `capacity` items, at least one.
     pub fn new(capacity: usize, age_after: Duration) -> Self {
         Self {
             classes: std::array::from_fn(|_| Class::default()),
@@ -131,28 +131,28 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
         }
     }
 
-    /// Items that wait.
+    /// Returns the number of waiting items.
     pub fn len(&self) -> usize {
         self.classes.iter().map(|class| class.order.len()).sum()
     }
 
-    /// Whether nothing waits.
+    /// Returns whether the queue is empty.
     pub fn is_empty(&self) -> bool {
         self.classes.iter().all(|class| class.order.is_empty())
     }
 
-    /// Items that wait, by priority.
+    /// Returns the number of waiting items, by priority.
     pub fn lengths(&self) -> [usize; PRIORITIES] {
         std::array::from_fn(|priority| self.classes[priority].order.len())
     }
 
-    /// Adds an item; priorities beyond the last count as the last. Returns what had to go instead: the youngest item
-    /// of the lowest priority, be it this one.
+    /// Adds an item; priorities beyond the last count as the last. Returns the item that a full queue sheds: the
+    /// youngest item of the lowest priority, possibly the new one.
     pub fn push(&mut self, priority: usize, key: K, item: T, now: Instant) -> Option<T> {
         self.push_beside(0, priority, key, item, now)
     }
 
-    /// As `push`, while `beside` items that were taken out still count.
+    /// Adds an item as `push` does, while `beside` items that were taken out still count against the capacity.
     pub fn push_beside(&mut self, beside: usize, priority: usize, key: K, item: T, now: Instant) -> Option<T> {
         let priority = priority.min(PRIORITIES - 1);
         let mut shed = None;
@@ -169,12 +169,12 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
         shed
     }
 
-    /// The next item to serve.
+    /// Takes the next item to serve.
     pub fn pop(&mut self, now: Instant) -> Option<T> {
         self.pop_place(now).map(|(item, _)| item)
     }
 
-    /// Puts an item back that could not be served, before those that came after it, whether there is room or not.
+    /// Puts back an item that could not be served, before those that came after it, even if the queue is full.
     pub fn put_back(&mut self, key: K, item: T, place: Place) {
         let Place { priority, number, since, aged } = place;
         self.classes[priority].put_back(key, item, number, since);
@@ -185,13 +185,13 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
         }
     }
 
-    /// Rank of the item that would be shed first.
+    /// Returns the rank of the item that would be shed first.
     pub fn least_urgent(&self) -> Option<(usize, u64)> {
         let classes = self.classes.iter().enumerate();
         classes.filter_map(|(priority, class)| Some((priority, *class.order.keys().next_back()?))).max()
     }
 
-    /// The next item to serve, with its place.
+    /// Takes the next item to serve, with its place.
     pub fn pop_place(&mut self, now: Instant) -> Option<(T, Place)> {
         let placed = |priority, aged| move |(item, number, since)| (item, Place { priority, number, since, aged });
         if !self.aged_last
@@ -213,7 +213,7 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
         None
     }
 
-    /// The oldest of all items, if it has waited too long.
+    /// Returns the oldest of all items, if it has waited longer than `age_after`.
     fn aged(&self, now: Instant) -> Option<(usize, u64)> {
         let heads = self.classes.iter().enumerate().filter_map(|(class, items)| {
             let (number, (_, since)) = items.order.first_key_value()?;
@@ -223,7 +223,7 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
         (now.saturating_duration_since(since) > self.age_after).then_some((class, number))
     }
 
-    /// Takes out every item for which `which` holds, in the order of their coming.
+    /// Takes out every item for which `which` is true, in order of arrival.
     pub fn extract(&mut self, which: impl Fn(&T) -> bool) -> Vec<T> {
         let mut found: Vec<(u64, usize)> = Vec::new();
         for (class, items) in self.classes.iter().enumerate() {
@@ -238,7 +238,7 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
             .collect()
     }
 
-    /// Every item that waits, in no order.
+    /// Returns every waiting item, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.classes.iter().flat_map(|class| class.keys.values().flatten().map(|waiting| &waiting.item))
     }

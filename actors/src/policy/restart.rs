@@ -9,15 +9,15 @@ use tokio::time::Instant;
 
 use super::backoff::BackoffSettings;
 
-/// How failed actors are restarted.
+/// Settings for the restart of failed actors.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RestartSettings {
     /// Waits between restarts.
     pub backoff: BackoffSettings,
-    /// So many failures within `within` quarantine an actor.
+    /// Number of failures within `within` that quarantines an actor.
     pub failures_max: NonZeroU32,
-    /// The span in which failures add up.
+    /// The span over which failures are counted.
     #[serde(with = "humantime_serde")]
     pub within: Duration,
 }
@@ -32,7 +32,7 @@ impl Default for RestartSettings {
     }
 }
 
-/// What to do with a failed actor.
+/// The treatment of a failed actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remedy {
     /// Start it again after this wait.
@@ -46,7 +46,7 @@ pub enum Remedy {
 pub struct FailureRecord(VecDeque<Instant>);
 
 impl FailureRecord {
-    /// Counts a failure and tells what to do.
+    /// Counts a failure and returns what to do.
     pub fn failed(&mut self, settings: &RestartSettings, now: Instant, random: f64) -> Remedy {
         self.0.retain(|at| now.duration_since(*at) < settings.within);
         self.0.push_back(now);
@@ -58,7 +58,7 @@ impl FailureRecord {
         }
     }
 
-    /// Failures that still count.
+    /// Returns the number of failures that still count.
     pub fn count(&self) -> usize {
         self.0.len()
     }

@@ -1,9 +1,9 @@
-//! The allowances of this node: what it took from budgets, reserved and spent in memory. Layer `policy`.
+//! Keeps this node's allowances: the amounts taken from budgets, reserved and spent in memory. Layer `policy`.
 //!
-//! A call reserves its bound from every budget that it falls under, all or none, before it is made; afterwards what
-//! it did not use comes back. When memory does not hold enough, the caller takes from the store, books it here and
-//! reserves again. While calls under way may give back what is missing, the caller waits for them. What a reservation
-//! is dropped with counts as spent. Times are arguments.
+//! Before a call is made, it reserves its bound from every budget that it falls under, all or none. Afterwards the
+//! unused part comes back. When memory does not hold enough, the caller takes from the store, books the amount here and
+//! reserves again. While calls under way may give back the missing amount, the caller waits for them. A reservation
+//! that is dropped counts as spent. Times are arguments.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -15,10 +15,10 @@ use crate::domain::commit::operation::{ReturnAllowance, TakeAllowance};
 use crate::domain::ids::{BotId, ChatId};
 use crate::domain::time::Timestamp;
 
-/// Below this part of a block the next one is taken ahead: 1 / this.
+/// Divisor for taking ahead: when less than block / `AHEAD_PART` is free, the next block is taken ahead.
 const AHEAD_PART: i64 = 2;
 
-/// What a call costs, or may cost at most.
+/// The cost of a call, or the most that it may cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
     /// Tokens of prompt and answer.
@@ -36,50 +36,50 @@ impl Cost {
     }
 }
 
-/// What this node has of one budget.
+/// This node's account of one budget.
 #[derive(Clone, Copy, Debug, Default)]
 struct Account {
     start: Timestamp,
-    /// What all nodes took in this period, as last heard.
+    /// Amount that all nodes took in this period, as last heard.
     granted: i64,
-    /// What was taken here and is neither reserved nor spent; below zero when a call cost more than its bound.
+    /// Amount taken here that is neither reserved nor spent; below zero when a call cost more than its bound.
     free: i64,
-    /// What calls under way may cost at most.
+    /// Largest possible cost of the calls under way.
     reserved: i64,
-    /// The store has not so much any more.
+    /// An amount that the store could not give.
     lacks: Option<i64>,
-    /// The store gives nothing ahead any more.
+    /// The store gives no blocks ahead, or has been asked for one and has not answered yet.
     lean: bool,
 }
 
-/// How a wish to reserve ended.
+/// The result of a request to reserve.
 #[derive(Debug)]
 pub enum Reserve {
-    /// It is reserved; these blocks had better be taken now, since little is left.
+    /// The amount is reserved; take these blocks from the store ahead, since little is left.
     Reserved(Reservation, Vec<TakeAllowance>),
-    /// Take these from the store, book them, and ask again.
+    /// Take these amounts from the store, book them, and ask again.
     Short(Vec<TakeAllowance>),
-    /// Calls under way hold it, and may give some back.
+    /// Calls under way hold the missing amount, and may give some back.
     Busy,
-    /// This budget does not have it.
+    /// This budget does not have the amount.
     Exhausted(BudgetKey),
 }
 
-/// A budget as people see it.
+/// A budget, for display.
 #[derive(Clone, Debug, Serialize)]
 pub struct BudgetSnapshot {
-    /// Whose, of what, for how long.
+    /// Scope, unit and period of the budget.
     #[serde(flatten)]
     pub budget: BudgetKey,
-    /// Since when, in milliseconds since the Unix epoch.
+    /// Start of the period, in milliseconds since the Unix epoch.
     pub since: Timestamp,
-    /// Spent, reserved or forfeited in this period: tokens, or units of money.
+    /// Amount spent, reserved or forfeited in this period: tokens, or units of money.
     pub used: f64,
-    /// Most in this period.
+    /// Limit of the period, in the same unit.
     pub limit: f64,
 }
 
-/// The node's allowances.
+/// This node's allowances.
 #[derive(Debug, Default)]
 pub struct Treasury {
     budgets: RwLock<HashMap<BudgetKey, Budget>>,
@@ -87,14 +87,14 @@ pub struct Treasury {
 }
 
 impl Treasury {
-    /// A treasury under these budgets.
+    /// Creates a treasury with these budgets.
     pub fn new(budgets: impl IntoIterator<Item = Budget>) -> Self {
         let treasury = Self::default();
         treasury.set(budgets);
         treasury
     }
 
-    /// Puts these budgets in force. What was taken from those that stay is kept.
+    /// Puts these budgets in force. Accounts of budgets that stay are kept.
     pub fn set(&self, budgets: impl IntoIterator<Item = Budget>) {
         let budgets = budgets.into_iter().map(|budget| (budget.key, budget)).collect();
         *self.budgets.write().unwrap_or_else(PoisonError::into_inner) = budgets;
@@ -141,7 +141,7 @@ impl Treasury {
             account.free -= amount;
             account.reserved += amount;
             if account.free < budget.block() / AHEAD_PART && !account.lean {
-                // Until the answer is booked, nobody else looks ahead.
+                // Nobody else takes ahead until the answer is booked.
                 account.lean = true;
                 ahead.push(take(budget, 0, now));
             }
@@ -150,7 +150,7 @@ impl Treasury {
         Reserve::Reserved(Reservation { treasury: Arc::clone(self), lines }, ahead)
     }
 
-    /// Notes what the store gave; `taken` is zero when it gave nothing.
+    /// Books the store's answer to `order`; `taken` is zero when the store gave nothing.
     pub fn book(&self, order: &TakeAllowance, taken: i64, granted: i64) {
         let mut accounts = self.accounts();
         let account = accounts.entry(order.key.budget).or_default();
@@ -166,14 +166,14 @@ impl Treasury {
         }
     }
 
-    /// The store did not answer a look ahead.
+    /// Records that the store did not answer a request to take ahead.
     pub fn not_booked(&self, order: &TakeAllowance) {
         if let Some(account) = self.accounts().get_mut(&order.key.budget) {
             account.lean = false;
         }
     }
 
-    /// Takes out everything that is neither reserved nor spent, to be given back to the store.
+    /// Empties all accounts of their free amounts, and returns these amounts to be given back to the store.
     pub fn give_back(&self) -> Vec<ReturnAllowance> {
         let mut accounts = self.accounts();
         let returned = accounts.iter_mut().filter(|(_, account)| account.free > 0).map(|(budget, account)| {
@@ -184,7 +184,7 @@ impl Treasury {
         returned.collect()
     }
 
-    /// All budgets; `stored` is what the store knows to be taken.
+    /// Returns all budgets; `stored` holds the amounts taken according to the store.
     pub fn snapshot(&self, stored: &[(AllowanceKey, i64)], now: Timestamp) -> Vec<BudgetSnapshot> {
         let accounts = self.accounts();
         let mut budgets: Vec<Budget> = self.budgets().values().copied().collect();
@@ -206,7 +206,7 @@ impl Treasury {
         shown.collect()
     }
 
-    /// The budgets that a call falls under, with what it needs of each.
+    /// Returns the budgets that a call falls under, with the amount that the call needs of each.
     fn lines(&self, bot: BotId, chat: ChatId, bound: Cost) -> Vec<(Budget, i64)> {
         let mut lines = Vec::new();
         let budgets = self.budgets();
@@ -230,7 +230,7 @@ impl Treasury {
     }
 }
 
-/// The account of the period that `now` lies in.
+/// Returns the account of the period that contains `now`.
 fn current(accounts: &mut HashMap<BudgetKey, Account>, key: BudgetKey, now: Timestamp) -> &mut Account {
     let start = key.per.start(now);
     let account = accounts.entry(key).or_default();
@@ -244,7 +244,7 @@ fn take(budget: &Budget, need: i64, now: Timestamp) -> TakeAllowance {
     TakeAllowance { key: AllowanceKey::at(budget.key, now), limit: budget.limit, need, block: budget.block() }
 }
 
-/// What is reserved for one call; dropped, it counts as spent.
+/// The amounts reserved for one call. A reservation that is dropped counts as spent.
 #[derive(Debug)]
 pub struct Reservation {
     treasury: Arc<Treasury>,
@@ -252,17 +252,17 @@ pub struct Reservation {
 }
 
 impl Reservation {
-    /// The call cost this much.
+    /// Ends the reservation of a call that cost this much.
     pub fn settle(mut self, cost: Cost) {
         self.end(Some(cost));
     }
 
-    /// The call was not made, or is not billed.
+    /// Ends the reservation of a call that was not made or is not billed.
     pub fn refund(self) {
         self.settle(Cost::default());
     }
 
-    /// Ends it; without a cost it is all spent.
+    /// Ends the reservation; without a cost the whole amount is spent.
     fn end(&mut self, cost: Option<Cost>) {
         if self.lines.is_empty() {
             return;
@@ -303,7 +303,7 @@ mod tests {
         Cost { tokens, nanos: 0 }
     }
 
-    /// A store's rows.
+    /// The rows of a store.
     #[derive(Default)]
     struct Rows(HashMap<AllowanceKey, i64>);
 
@@ -336,8 +336,8 @@ mod tests {
     }
 
     proptest! {
-        /// The bound is reserved before the call, so what is billed never exceeds the budget: not with calls side by
-        /// side, not over restarts, each of which forfeits what was in memory.
+        /// The bound is reserved before the call, so the billed amount never exceeds the budget: neither with calls
+        /// side by side, nor over restarts, each of which forfeits the amounts in memory.
         #[test]
         fn what_is_billed_never_exceeds_the_budget(
             limit in 500i64..20_000,

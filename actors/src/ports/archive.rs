@@ -1,5 +1,5 @@
-//! The port to what was recorded: decisions with what came of them, and the transcript from any place on. Layer
-//! `ports`. It only reads: whoever explains or replays a chat needs no more, and can change nothing through it.
+//! The port to recorded data: decisions with their results, and the transcript from any number on. Layer `ports`. The
+//! port only reads, since explaining and replaying a chat need no more and must change nothing.
 
 use std::sync::Arc;
 
@@ -13,59 +13,59 @@ use crate::domain::roster::Roster;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Turn;
 
-/// Most decisions that one question is answered with.
+/// Largest number of decisions in one answer.
 pub const DECISIONS_MAX: usize = 200;
 
-/// Which decisions of a chat.
+/// Selects decisions of a chat.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DecisionQuery {
-    /// Only those after it, oldest first.
+    /// Only decisions after this one, oldest first.
     pub after: Option<DecisionNumber>,
-    /// Only those before it; newest first, unless `after` is given.
+    /// Only decisions before this one; newest first, unless `after` is given.
     pub before: Option<DecisionNumber>,
-    /// Only those that this entry asked for.
+    /// Only decisions that this entry caused.
     pub entry: Option<Number>,
-    /// Most of them, up to [`DECISIONS_MAX`].
+    /// Largest number of decisions wanted; [`DECISIONS_MAX`] caps it.
     pub limit: usize,
 }
 
 impl DecisionQuery {
-    /// The bounds of their numbers, both excluded.
+    /// Returns the bounds of the decisions' numbers, both excluded.
     pub fn bounds(&self) -> (i64, i64) {
         let after = self.after.map_or(i64::MIN, |number| number.0);
         (after, self.before.map_or(i64::MAX, |number| number.0))
     }
 
-    /// Most of them, as it is obeyed.
+    /// Returns the largest number of decisions to answer with: `limit`, capped at [`DECISIONS_MAX`].
     pub fn most(&self) -> usize {
         self.limit.min(DECISIONS_MAX)
     }
 
-    /// Whether the oldest come first.
+    /// Returns whether the oldest decisions come first.
     pub fn ascends(&self) -> bool {
         self.after.is_some()
     }
 }
 
-/// What was recorded.
+/// Read access to recorded data.
 #[async_trait]
 pub trait Archive: Send + Sync + 'static {
-    /// The stored roster, as the last plan and all that people changed since have left it.
+    /// Returns the stored roster: the last plan with all changes that people made since.
     async fn recorded_roster(&self) -> Result<Roster, StoreError>;
 
-    /// Decisions of a chat.
+    /// Returns decisions of a chat.
     async fn decisions(&self, chat: ChatId, query: &DecisionQuery) -> Result<Vec<Decision>, StoreError>;
 
-    /// The turns of these decisions with their messages, by decision and ordinal.
+    /// Returns the turns of these decisions with their messages, by decision and ordinal.
     async fn turns_of(
         &self,
         chat: ChatId,
         decisions: &[DecisionNumber],
     ) -> Result<Vec<(Turn, Vec<OutboxMessage>)>, StoreError>;
 
-    /// Entries from a number on, oldest first, at most `limit`.
+    /// Returns entries from a number on, oldest first, at most `limit`.
     async fn entries(&self, chat: ChatId, from: Number, limit: usize) -> Result<Vec<Arc<TranscriptEntry>>, StoreError>;
 
-    /// The entry of a message, the latest when the chat counted anew since.
+    /// Returns the number of a message's entry: the latest one, if the chat has restarted its message ids since.
     async fn message_number(&self, chat: ChatId, message: MessageId) -> Result<Option<Number>, StoreError>;
 }

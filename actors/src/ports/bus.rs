@@ -1,6 +1,7 @@
-//! The port to the bus: what may be lost. Layer `ports`.
+//! The port to the bus, which may lose messages. Layer `ports`.
 //!
-//! Every message is a hint: who hears it looks into the store; who does not looks there every 500 ms anyway.
+//! Every message is a hint: a node that hears it looks into the store; a node that does not looks there every 500 ms
+//! anyway.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -11,15 +12,15 @@ use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::silence::Silence;
 use crate::domain::time::Timestamp;
 
-/// Something that somebody should look at. Ids only.
+/// A hint that something changed in the store. Holds ids only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hint {
-    /// The chat has rows without outcome.
+    /// The chat has inbox rows without outcome.
     Chat(ChatId),
     /// The bot has turns, or messages that may be due.
     Bot(BotId),
-    /// A send into the chat ended in doubt.
+    /// The outcome of a send into the chat is unknown.
     SendUnknown(ChatId),
     /// A budget of the chat, or of the fleet, is spent.
     Spent(ChatId),
@@ -29,66 +30,68 @@ pub enum Hint {
     CanPost(ChatId, BotId),
     /// The bot was let into the chat, or given the right to write there.
     Opened(BotId, ChatId),
-    /// The chat would have the bot speak, which cannot post there as far as the chat knows.
+    /// The chat has something for the bot to answer, but the bot cannot post there as far as the chat knows.
     Wanted(BotId, ChatId),
-    /// What keeps the bot silent everywhere, or that nothing does any more.
+    /// Why the bot is silent everywhere; `None` when nothing keeps it silent.
     Silent(BotId, Option<Silence>),
     /// Telegram asked the bot for a long pause in the chat.
     Paused(ChatId, BotId, Timestamp),
     /// Telegram says that the chat became this supergroup.
     Migrated(ChatId, TelegramChatId),
-    /// The lease changed: its owner, its desired owner, or that one's readiness.
+    /// The lease changed: its owner, its desired owner, or the desired owner's readiness.
     Lease(LeaseKey),
-    /// Nodes came, went, or drain.
+    /// Nodes joined, left, or drain.
     Nodes,
-    /// Somebody made use of a right.
+    /// Somebody exercised a right.
     People,
 }
 
-/// Something that happened, for whoever watches live.
+/// Something that happened, for live observers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveEvent {
-    /// When, on the database's clock.
+    /// When it happened, on the database's clock.
     pub at: Timestamp,
-    /// Who tells it: a node's name.
+    /// Name of the node that reports it.
     pub node: String,
-    /// What: `node.joined`, `node.dead`, `lease.moved`, `stop.set`, ...
+    /// Kind of the event: `node.joined`, `node.dead`, `lease.moved`, `stop.set`, ...
     pub kind: String,
-    /// Of what, by the name that people know.
+    /// The object of the event, by the name that people know.
     pub subject: String,
 }
 
-/// To whom hints go.
+/// The recipients of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
     /// One node.
     Node(Incarnation),
-    /// All nodes, the sender among them or not.
+    /// All nodes; the sender may or may not be among them.
     Everybody,
 }
 
-/// What the bus brings.
+/// A message on the bus.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BusMessage {
-    /// Look at these.
+    /// Hints to look at.
     Hints(Vec<Hint>),
-    /// The configuration has this number now, or a later one.
+    /// The configuration has this number, or a later one.
     ConfigurationChanged(ConfigSeq),
     /// Something happened.
     Event(LiveEvent),
 }
 
-/// The bus. It never fails its caller and never makes it wait: what cannot be sent now is dropped and counted.
+/// The bus. It never fails its caller and never makes its caller wait: a message that cannot be sent at once is dropped
+/// and counted.
 #[async_trait]
 pub trait Bus: Send + Sync + 'static {
     /// Sends a message, soon or never; returns at once.
     fn publish(&self, to: Audience, message: BusMessage);
 
-    /// What arrives for `me` from now on, over reconnections too; at most 4,096 messages wait, further ones are
-    /// dropped and counted.
+    /// Returns the messages that arrive for `me` from this call on, over reconnections too. At most 4,096 messages
+    /// wait; further ones are dropped and counted.
     async fn subscribe(&self, me: Incarnation) -> mpsc::Receiver<BusMessage>;
 
-    /// Whether messages go through at present, as far as is known; without it, reconcile sooner.
+    /// Returns whether messages go through at present, as far as is known. While they do not, the caller reconciles
+    /// sooner.
     fn is_up(&self) -> bool;
 }

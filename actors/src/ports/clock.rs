@@ -1,4 +1,4 @@
-//! The clock port. Layer `ports`. Only persisted due times are read from it; waits use monotonic time.
+//! The clock port. Layer `ports`. Only persisted due times are read from this clock; waits use monotonic time.
 
 use std::time::Duration;
 
@@ -6,38 +6,38 @@ use crate::domain::time::Timestamp;
 
 /// Tells the time of the database's clock, as this node estimates it.
 pub trait Clock: Send + Sync + 'static {
-    /// Now. Never runs backwards within a process, and goes on while the machine sleeps. It follows corrections: ahead at
-    /// once, back by running slower.
+    /// Returns the current time. The time never runs backwards within a process, and goes on while the machine sleeps.
+    /// The clock follows corrections: forward at once, back by running slower.
     fn now(&self) -> Timestamp;
 
-    /// Time since the machine started, time asleep included: what beats and safety bounds are measured by, since a
-    /// process or a machine that slept must find out. Comparable within one process only.
+    /// Returns the time since the machine started, including time asleep. Beats and safety bounds are measured by it,
+    /// since a process or a machine that slept must find out. Comparable within one process only.
     fn boot_time(&self) -> Duration;
 
-    /// How often it went ahead at once: instants that were kept before say less than they did.
+    /// Returns how often the clock has jumped forward. Timestamps kept from before a jump are less reliable.
     fn steps(&self) -> u64 {
         0
     }
 
-    /// Milliseconds by which Telegram's time is ahead of this clock; 0 while they differ by less than what dates in whole
-    /// seconds tell, or while nothing is known of it.
+    /// Returns the milliseconds by which Telegram's time is ahead of this clock. Returns 0 while the difference is too
+    /// small to tell from dates in whole seconds, or while nothing is known of it.
     fn telegram_ahead(&self) -> i64 {
         0
     }
 
-    /// A poll that had waited for it brought an update of this date.
+    /// Reports that a poll that was waiting brought an update of this date.
     fn telegram_updated(&self, date: Timestamp) {
         let _ = date;
     }
 
-    /// When something of which Telegram says the date happened, on this clock.
+    /// Returns the time on this clock of something that Telegram dates `date`.
     fn when(&self, date: Timestamp) -> Timestamp {
         Timestamp::from_millis(date.as_millis().saturating_sub(self.telegram_ahead()))
     }
 }
 
-/// Hears of the dates that Telegram's answers bear.
+/// Receives the dates that Telegram's answers carry.
 pub trait DateListener: Send + Sync + 'static {
-    /// An answer that has just come bears this date.
+    /// Reports that an answer of this date has just come.
     fn telegram_answered(&self, date: Timestamp);
 }

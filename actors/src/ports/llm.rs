@@ -4,36 +4,36 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-/// What a message in a prompt is.
+/// The role of a message in a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Instructions.
     System,
-    /// What people and other bots said.
+    /// Text of people and of other bots.
     User,
-    /// What this bot said.
+    /// Text of this bot.
     Assistant,
 }
 
 /// One message of a prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PromptMessage {
-    /// What it is.
+    /// The role of the message.
     pub role: Role,
-    /// Its text.
+    /// The text of the message.
     pub content: String,
 }
 
-/// A wish for a completion.
+/// A request for a completion.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CompletionRequest {
     /// The model's name at the provider.
     pub model: String,
     /// The prompt; the last message is of role `User` and holds the text to be answered last.
     pub messages: Vec<PromptMessage>,
-    /// 0 to 2.
+    /// Sampling temperature, 0 to 2.
     pub temperature: f64,
-    /// Most tokens of the answer.
+    /// Largest number of tokens in the answer.
     pub max_tokens: u32,
     /// The JSON schema that the answer must fit; absent for plain text.
     pub schema: Option<AnswerSchema>,
@@ -42,58 +42,58 @@ pub struct CompletionRequest {
 /// The shape of a structured answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnswerSchema {
-    /// Its name: letters, digits, `_` and `-`.
+    /// Name of the schema: letters, digits, `_` and `-`.
     pub name: String,
     /// A JSON schema whose root is an object.
     pub schema: serde_json::Value,
 }
 
-/// A wish for embeddings.
+/// A request for embeddings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmbeddingRequest {
     /// The model's name at the provider.
     pub model: String,
-    /// What to embed; not empty.
+    /// The texts to embed; not empty.
     pub texts: Vec<String>,
 }
 
-/// Embeddings.
+/// The answer to an [`EmbeddingRequest`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Embeddings {
     /// One vector for each text, in their order.
     pub vectors: Vec<Vec<f32>>,
-    /// Tokens of the texts; `None` when the provider does not say.
+    /// Tokens in the texts; `None` when the provider does not say.
     pub tokens: Option<u32>,
 }
 
-/// The longest pause that a provider can ask for; what goes beyond is its mistake.
+/// Longest pause that a provider can ask for. A longer one is taken for the provider's mistake.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
 
-/// Which of a provider's keys, from 0. Keys themselves never leave the adapter (I12).
+/// Index of one of a provider's keys, from 0. The keys themselves never leave the adapter (I12).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyIndex(pub usize);
 
-/// An answer.
+/// The answer to a [`CompletionRequest`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Completion {
-    /// Its text, as the model gave it.
+    /// Text of the answer, as the model gave it.
     pub text: String,
-    /// Why it ended.
+    /// Why the answer ended.
     pub finish_reason: FinishReason,
-    /// Tokens of the prompt; `None` when the provider does not say.
+    /// Tokens in the prompt; `None` when the provider does not say.
     pub prompt_tokens: Option<u32>,
-    /// Tokens of the answer; `None` when the provider does not say.
+    /// Tokens in the answer; `None` when the provider does not say.
     pub completion_tokens: Option<u32>,
 }
 
-/// Why an answer ended; one that ended in any other way is none ([`LlmError::Garbage`]).
+/// Why an answer ended. An answer that ends in any other way is unusable ([`LlmError::Garbage`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FinishReason {
-    /// The model was done: the text is whole.
+    /// The model had finished: the text is complete.
     Stop,
-    /// `max_tokens` were used up: the text breaks off.
+    /// The answer reached `max_tokens`: the text breaks off.
     Length,
-    /// The provider's filter cut it.
+    /// The provider's content filter cut the answer.
     ContentFilter,
 }
 
@@ -103,44 +103,44 @@ pub enum LlmError {
     /// The provider asks for a pause.
     #[error("provider limits the rate{}", retry_after.map(|d| format!(", retry after {} s", d.as_secs())).unwrap_or_default())]
     RateLimited {
-        /// How long, when it says.
+        /// Length of the pause, when the provider states it.
         retry_after: Option<Duration>,
     },
     /// No connection: the request was not sent.
     #[error("provider unreachable: {0}")]
     Unreachable(String),
-    /// Timeout, reset, 5xx: another try or provider may do. It may be billed all the same.
+    /// Timeout, reset or 5xx: another try or another provider may succeed. The provider may bill the call all the same.
     #[error("provider unavailable: {0}")]
     Unavailable(String),
-    /// The key is wrong or revoked: another key may do, and a person must act.
+    /// The key is wrong or revoked: another key may work, and a person must act.
     #[error("provider refuses the key: {0}")]
     KeyRefused(String),
-    /// The key's quota is used up: another key may do, and a person must pay.
+    /// The key's quota is used up: another key may work, and a person must pay.
     #[error("quota of the key is used up: {0}")]
     QuotaExhausted(String),
-    /// The model does not exist, or not for this key: another model may do, and a person must act.
+    /// The model does not exist, or not for this key: another model may work, and a person must act.
     #[error("provider refuses the model: {0}")]
     ModelRefused(String),
     /// The request itself is refused.
     #[error("provider rejects the request: {0}")]
     Rejected(String),
-    /// An answer that is none: empty, cut, or malformed.
+    /// The answer is unusable: empty, cut, or malformed.
     #[error("provider answered garbage: {0}")]
     Garbage(String),
 }
 
 impl LlmError {
-    /// Whether the same request may succeed later at the same provider.
+    /// Returns whether the same request may succeed later at the same provider.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::RateLimited { .. } | Self::Unreachable(_) | Self::Unavailable(_) | Self::Garbage(_))
     }
 
-    /// Whether the provider may have done the work and bill it.
+    /// Returns whether the provider may have done the work and bill it.
     pub fn may_be_billed(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Garbage(_))
     }
 
-    /// Whether it speaks against the model's health, as a breaker counts it.
+    /// Returns whether the error counts against the model's health in the breaker.
     pub fn is_failure(&self) -> bool {
         matches!(self, Self::Unreachable(_) | Self::Unavailable(_) | Self::ModelRefused(_) | Self::Garbage(_))
     }
@@ -160,10 +160,10 @@ impl LlmError {
     }
 }
 
-/// One provider.
+/// One LLM provider.
 #[async_trait]
 pub trait LlmProvider: Send + Sync + 'static {
-    /// How many keys it has; one without keys counts as one.
+    /// Returns the number of the provider's keys; 1 for a provider without keys.
     fn keys(&self) -> usize {
         1
     }

@@ -11,63 +11,63 @@ use crate::domain::incoming::{ChatKind, Incoming};
 use crate::domain::people::TOMBSTONE;
 use crate::domain::time::Timestamp;
 
-/// Who the token belongs to.
+/// The bot that a token belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Me {
     /// Telegram's id of the bot.
     pub id: TelegramUserId,
-    /// Its username without `@`.
+    /// Username of the bot, without `@`.
     pub username: String,
-    /// Its name.
+    /// Name of the bot.
     pub first_name: String,
-    /// Whether privacy mode is off: it hears everything in groups.
+    /// Set when privacy mode is off: the bot hears everything in groups.
     pub can_read_all_group_messages: bool,
 }
 
-/// An update as received and as read.
+/// An update as received and as decoded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReceivedUpdate {
-    /// Its id.
+    /// The update's id.
     pub update_id: UpdateId,
-    /// Telegram's JSON.
+    /// The update's JSON as Telegram sent it.
     pub raw: String,
-    /// What it means.
+    /// The decoded content.
     pub incoming: Incoming,
 }
 
 /// A chat as Telegram describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChatDescription {
-    /// Its kind.
+    /// The chat's kind.
     pub kind: ChatKind,
-    /// Its title.
+    /// The chat's title.
     pub title: String,
 }
 
 /// A message to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SendMessage {
-    /// Where.
+    /// The chat to send to.
     pub chat: TelegramChatId,
     /// Forum topic; `None` for the General topic.
     pub thread: Option<ThreadId>,
-    /// The message to reply to; the message is sent also when that one has vanished.
+    /// The message to reply to; the message is sent even if that one has vanished.
     pub reply_to: Option<MessageId>,
     /// Plain text of 1 to 4096 UTF-16 units.
     pub text: String,
 }
 
-/// What Telegram must show with every update that it brings. Never shown (I12).
+/// The secret that Telegram sends along with every webhook update. Never shown (I12).
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebhookSecret(String);
 
 impl WebhookSecret {
-    /// A secret of 1 to 256 of `A-Za-z0-9_-` (Bot API, setWebhook).
+    /// Wraps a secret of 1 to 256 characters of `A-Za-z0-9_-` (Bot API, setWebhook).
     pub fn new(secret: String) -> Self {
         Self(secret)
     }
 
-    /// The secret itself.
+    /// Returns the secret itself.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -79,41 +79,41 @@ impl std::fmt::Debug for WebhookSecret {
     }
 }
 
-/// Where Telegram brings updates to.
+/// Where Telegram delivers updates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookTarget {
-    /// The address.
+    /// The URL that Telegram calls.
     pub url: String,
-    /// Comes along with each update.
+    /// The secret that comes along with each update.
     pub secret: WebhookSecret,
-    /// Most connections at a time, 1 to 100.
+    /// Largest number of connections at a time, 1 to 100.
     pub max_connections: u8,
 }
 
-/// What Telegram says of a webhook.
+/// State of a webhook as Telegram reports it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WebhookStatus {
-    /// The address; `None` when no webhook is set.
+    /// The URL that Telegram calls; `None` when no webhook is set.
     pub url: Option<String>,
-    /// Updates that wait.
+    /// Number of updates that wait for delivery.
     pub pending: u64,
-    /// Why the last delivery that failed did.
+    /// Why the last failed delivery failed.
     pub last_error: Option<String>,
 }
 
-/// Why a call failed. Texts never hold the token (I12).
+/// Why a call failed. The texts never hold the token (I12).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TelegramError {
     /// 429: nothing was done; wait that long.
     #[error("too many requests, retry after {} s", retry_after.as_secs())]
     RateLimited {
-        /// How long.
+        /// Length of the wait.
         retry_after: Duration,
     },
     /// Nothing was done: no connection, refused, TLS failed, or the breaker is open.
     #[error("telegram unreachable: {0}")]
     Unreachable(String),
-    /// The request was written and no answer tells what became of it: timeout, reset, 5xx, no JSON.
+    /// The request was written and no answer tells its effect: timeout, reset, 5xx, no JSON.
     #[error("outcome unknown: {0}")]
     Unknown(String),
     /// 401 or 404 for the token itself: revoked.
@@ -125,12 +125,12 @@ pub enum TelegramError {
     /// The group became this supergroup.
     #[error("chat migrated to {0}")]
     Migrated(TelegramChatId),
-    /// The bot cannot write there, whatever it says: it is silent there until it can again.
+    /// The bot cannot write there, whatever the text: it is silent there until it can write again.
     #[error("cannot write there ({}): {description}", place.as_str())]
     CannotWrite {
-        /// Where, and in what way.
+        /// The kind of closure.
         place: Shut,
-        /// Telegram's words.
+        /// Telegram's description.
         description: String,
     },
     /// Any other definite refusal.
@@ -138,18 +138,18 @@ pub enum TelegramError {
     Rejected {
         /// Telegram's error code.
         code: u16,
-        /// Telegram's words.
+        /// Telegram's description.
         description: String,
     },
 }
 
-/// How a place is shut to a bot.
+/// How a place is closed to a bot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shut {
     /// The bot is not in the chat: kicked, blocked, never added.
     Outside,
-    /// The bot is in the chat and may not write: restricted, or the chat is closed to its kind.
+    /// The bot is in the chat and may not write: restricted, or the chat is closed to members of its kind.
     Muted,
     /// Telegram does not know the chat, or it was deleted.
     Gone,
@@ -158,7 +158,7 @@ pub enum Shut {
 }
 
 impl Shut {
-    /// The word in records and the API.
+    /// Returns the word for records and the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Outside => "outside",
@@ -170,12 +170,12 @@ impl Shut {
 }
 
 impl TelegramError {
-    /// Whether the same call may succeed later, and certainly did nothing now.
+    /// Returns whether the call certainly did nothing and the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::RateLimited { .. } | Self::Unreachable(_))
     }
 
-    /// The label in metrics.
+    /// Returns the label for metrics.
     pub fn label(&self) -> &'static str {
         match self {
             Self::RateLimited { .. } => "rate_limited",
@@ -193,17 +193,17 @@ impl TelegramError {
 /// The Bot API as one bot uses it. Every method makes exactly one attempt: retries belong to the caller.
 #[async_trait]
 pub trait BotApi: Send + Sync + 'static {
-    /// Who am I.
+    /// Returns the bot that the token belongs to.
     async fn get_me(&self) -> Result<Me, TelegramError>;
 
-    /// Waits up to `timeout` for updates. `offset` confirms everything below it at once, so it must only be given
-    /// once those updates are committed (I1). Updates come in Telegram's order.
+    /// Waits up to `timeout` for updates. `offset` confirms everything below it at once, so pass it only when those
+    /// updates are committed (I1). Updates come in Telegram's order.
     ///
     /// # Cancel safety
     /// Dropping the future closes the poll; nothing beyond `offset` is confirmed.
     async fn get_updates(&self, offset: Option<i64>, timeout: Duration) -> Result<Vec<ReceivedUpdate>, TelegramError>;
 
-    /// Sends a message. An intent must be committed before (I4).
+    /// Sends a message. The intent to send must be committed first (I4).
     async fn send_message(&self, message: &SendMessage) -> Result<MessageId, TelegramError>;
 
     /// Shows "typing" for five seconds.
@@ -212,48 +212,51 @@ pub trait BotApi: Send + Sync + 'static {
     /// Sets the bot's one reaction to a message.
     async fn set_reaction(&self, chat: TelegramChatId, message: MessageId, emoji: &str) -> Result<(), TelegramError>;
 
-    /// The people who administer a chat, its owner among them. Every member is told; of single members Telegram tells
-    /// but administrators for sure.
+    /// Returns the people who administer a chat, including its owner. Telegram gives this list to any member of the
+    /// chat; getChatMember is sure to work only for a bot that is an administrator.
     ///
     /// # Source
     /// Bot API, getChatAdministrators and getChatMember.
     async fn administrators(&self, chat: TelegramChatId) -> Result<Vec<TelegramUserId>, TelegramError>;
 
-    /// Leaves a chat. A chat that the bot is not in is left already.
+    /// Leaves a chat. Succeeds if the bot is not in the chat.
     async fn leave_chat(&self, chat: TelegramChatId) -> Result<(), TelegramError>;
 
-    /// Lets Telegram bring updates to `target` from now on; polls end. Setting the same again changes nothing.
+    /// Makes Telegram deliver updates to `target` from then on; polls end. Setting the same target again changes
+    /// nothing.
     async fn set_webhook(&self, target: &WebhookTarget) -> Result<(), TelegramError>;
 
-    /// Ends webhooks; updates that wait are kept for polls. Doing it again changes nothing.
+    /// Ends delivery by webhook; waiting updates are kept for polls. Repeating the call changes nothing.
     async fn delete_webhook(&self) -> Result<(), TelegramError>;
 
-    /// How the webhook does.
+    /// Returns the state of the webhook.
     async fn webhook_status(&self) -> Result<WebhookStatus, TelegramError>;
 
-    /// Whether a send has a chance now: false while Telegram is believed to be out of reach, until that is tried again.
+    /// Returns whether a send has a chance at present: false while Telegram is believed unreachable, until the next
+    /// trial is due.
     fn sends_go(&self) -> bool;
 
-    /// What Telegram must show with every update that it brings, made of the token in use; `None` leaves it as it is.
+    /// Returns the secret that Telegram must send with every update, derived from the token in use; `None` leaves the
+    /// one in use unchanged.
     fn webhook_secret(&self) -> Option<WebhookSecret>;
 
-    /// Looks again where the token comes from; whether it is another one now.
+    /// Reads the token again from its source. Returns whether the token changed.
     fn renew_token(&self) -> bool;
 
-    /// What Telegram says of a chat.
+    /// Returns Telegram's description of a chat.
     ///
     /// # Errors
-    /// `Migrated` when it became a supergroup, `CannotWrite` when Telegram does not let the bot see it.
+    /// `Migrated` when the chat became a supergroup, `CannotWrite` when Telegram does not let the bot see the chat.
     async fn get_chat(&self, chat: TelegramChatId) -> Result<ChatDescription, TelegramError>;
 }
 
-/// Reads stored updates again, after a restart.
+/// Decodes stored updates again, after a restart.
 pub trait UpdateDecoder: Send + Sync + 'static {
-    /// What the raw JSON of an update means; never fails (see `Event::Undecodable`).
+    /// Returns the content of an update's raw JSON; never fails (see `Event::Undecodable`).
     fn decode(&self, raw: &str) -> Incoming;
 
-    /// The update without the words and names of people of whom `gone` is true at the time of their words; `None` when it
-    /// holds none. Their own messages become [`TOMBSTONE`], except commands, of which the command's word remains;
-    /// everybody's messages lose what they quote of them. Words that tell no date are as old as can be.
+    /// Returns the update without the words and names of people for whom `gone` is true at the time of their words;
+    /// `None` when it holds none. Their own messages become [`TOMBSTONE`], except commands, which keep the command's
+    /// word. Messages of others lose their quotations of these people. Words without a date count as infinitely old.
     fn without(&self, raw: &str, gone: &dyn Fn(TelegramUserId, Timestamp) -> bool) -> Option<String>;
 }

@@ -1,5 +1,5 @@
-//! Several nodes on one stage: real actors over one store in memory, one bus and one Telegram, each node with links of
-//! its own that can be cut. Part of the testkit; made for paused time.
+//! Runs several nodes of real actors over one store in memory, one bus and one Telegram; each node has links of its own
+//! that can be cut. Part of the testkit; made for paused time.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -31,38 +31,38 @@ use crate::ports::telegram::BotApi;
 const DEADLINE: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// One node.
+/// A running node.
 pub struct StageNode {
-    /// Its name.
+    /// The name of the node.
     pub name: String,
-    /// This start of it.
+    /// The incarnation of this start.
     pub me: Incarnation,
-    /// Its actors' node.
+    /// The node of its actors.
     pub node: Arc<Node>,
-    /// Its way to the store.
+    /// The node's link to the store.
     pub store: Arc<FaultyStore>,
-    /// Its way to Telegram.
+    /// The node's link to Telegram.
     pub link: Arc<Link>,
-    /// Its root.
+    /// The root of the node's actors.
     pub actor: ActorRef<FleetMsg>,
     ended: JoinHandle<()>,
 }
 
-/// Nodes at work.
+/// A cluster of running nodes.
 pub struct ClusterStage {
-    /// What surrounds them.
+    /// The surroundings of the nodes.
     pub scenery: Scenery,
-    /// Carries their hints.
+    /// The bus that carries the nodes' hints.
     pub bus: ScriptedBus,
-    /// Who did what at Telegram.
+    /// The ledger of who did what at Telegram.
     pub ledger: Ledger,
-    /// The view of the rows that never fails.
+    /// A handle on the rows that never fails.
     pub rows: MemoryStore,
-    /// Nodes that run, by name.
+    /// The running nodes, by name.
     pub nodes: BTreeMap<String, StageNode>,
-    /// Bots, in the order of the plan.
+    /// The bots, in the order of the plan.
     pub bots: Vec<BotId>,
-    /// Chats, in the order of the plan.
+    /// The chats, in the order of the plan.
     pub chats: Vec<ChatId>,
 }
 
@@ -82,7 +82,7 @@ impl ClusterStage {
         }
     }
 
-    /// So many nodes, `n1`, `n2`, ..., each with its share and polling.
+    /// Starts this many nodes, `n1`, `n2`, ..., and waits until each has its share and polls.
     pub async fn raise(scenery: Scenery, nodes: usize) -> Self {
         let mut stage = Self::set(scenery).await;
         for node in 1..=nodes {
@@ -92,12 +92,12 @@ impl ClusterStage {
         stage
     }
 
-    /// A node joins.
+    /// Lets a node join.
     pub async fn join(&mut self, name: &str) {
         self.join_as(name, NodeRole::All).await;
     }
 
-    /// A node of that role joins.
+    /// Lets a node of that role join.
     pub async fn join_as(&mut self, name: &str, role: NodeRole) {
         let rows = Arc::new(self.rows.reopened());
         let new = NewNode { name: name.to_owned(), role, address: None, version: "test".to_owned(), launch: None };
@@ -142,12 +142,12 @@ impl ClusterStage {
         })
     }
 
-    /// A node of that name that runs.
+    /// Returns the running node of that name.
     pub fn node(&self, name: &str) -> &StageNode {
         &self.nodes[name]
     }
 
-    /// Kills a node: every actor and task ends where it stands, and nobody tells the others.
+    /// Kills a node: every actor and task ends at once, and nobody tells the others.
     pub async fn kill(&mut self, name: &str) -> Incarnation {
         let node = self.nodes.remove(name).expect("it runs");
         node.actor.kill();
@@ -155,7 +155,7 @@ impl ClusterStage {
         node.me
     }
 
-    /// A node's launcher saw its end and tells.
+    /// Tells the others that a node ended, as its launcher does.
     pub async fn tell_of_death(&self, node: Incarnation) {
         let nodes = self.rows.nodes().await.unwrap();
         let beat = nodes.iter().find(|record| record.incarnation == node).unwrap().beat;
@@ -169,19 +169,19 @@ impl ClusterStage {
         self.node(name).store.rows.set_reachable(!cut);
     }
 
-    /// Nodes and leases as they are.
+    /// Returns the cluster view: nodes and leases.
     pub async fn picture(&self) -> Picture {
         self.rows.picture().await.unwrap()
     }
 
-    /// The name of the node that owns it.
+    /// Returns the name of the node that owns the lease.
     pub async fn owner(&self, key: LeaseKey) -> Option<String> {
         let picture = self.picture().await;
         let owner = picture.leases.iter().find(|lease| lease.key == key)?.owner?;
         Some(picture.node(owner)?.name.clone())
     }
 
-    /// How many bots and chats each living node owns, by name.
+    /// Returns how many bots and chats each living node owns, by name.
     pub async fn shares(&self) -> Vec<(String, usize, usize)> {
         let picture = self.picture().await;
         let owned = |node: Incarnation, kind: &str| {
@@ -198,7 +198,7 @@ impl ClusterStage {
     /// Waits until `condition` holds.
     ///
     /// # Panics
-    /// When it does not come to hold; `what` says what was waited for.
+    /// When the condition does not come to hold; `what` names it.
     pub async fn until(&self, what: &str, condition: impl AsyncFn(&Self) -> bool) {
         let deadline = Instant::now() + DEADLINE;
         while !condition(self).await {
@@ -208,7 +208,7 @@ impl ClusterStage {
         }
     }
 
-    /// Waits until every lease has a living owner and goes nowhere, and its actor runs there.
+    /// Waits until every lease has a living owner and no other desired owner, and its actor runs there.
     pub async fn until_settled(&self) {
         self.until("every lease rests with a living node", async |stage| {
             let picture = stage.picture().await;
@@ -225,7 +225,7 @@ impl ClusterStage {
         .await;
     }
 
-    /// Waits until so many messages have reached Telegram.
+    /// Waits until this many messages have reached Telegram.
     pub async fn until_sent(&self, messages: usize) {
         self.until(&format!("{messages} messages reach Telegram"), async |stage| {
             stage.scenery.journal.sent_texts().len() >= messages
@@ -233,7 +233,7 @@ impl ClusterStage {
         .await;
     }
 
-    /// Waits until Telegram has nothing that is unconfirmed and the store nothing that waits.
+    /// Waits until Telegram has no unconfirmed updates and nothing waits in the store.
     pub async fn until_at_rest(&self) {
         self.until("everything comes to rest", async |stage| {
             let depths = stage.rows.depths().await.unwrap();
@@ -243,17 +243,17 @@ impl ClusterStage {
         .await;
     }
 
-    /// A person writes into a chat; the bots at these places hear it.
+    /// Lets a person write into a chat, where the bots at these places hear it. Returns the message's id.
     pub fn person_says(&mut self, chat: usize, text: &str, heard_by: &[usize]) -> MessageId {
         self.scenery.person_says(chat, text, heard_by)
     }
 
-    /// The transcript of the chat at that place of the plan.
+    /// Returns the transcript of the chat at that place of the plan.
     pub async fn transcript(&self, chat: usize) -> Vec<Arc<TranscriptEntry>> {
         self.rows.transcript(self.chats[chat], Number(i64::MAX), 10_000).await.unwrap()
     }
 
-    /// Asks a node to give up what it owns, as an operator does. One that others have buried is past asking.
+    /// Asks a node to give up what it owns, as an operator does. A node that was declared dead ignores it.
     pub async fn drain(&self, name: &str) {
         self.rows.set_draining(name, true).await.unwrap();
         let hints = crate::ports::bus::BusMessage::Hints(vec![crate::ports::bus::Hint::Nodes]);
@@ -265,7 +265,7 @@ impl ClusterStage {
         tokio::time::sleep(time).await;
     }
 
-    /// The last id of a message so far.
+    /// Returns the last message id so far.
     pub fn last_message(&self) -> MessageId {
         MessageId(self.scenery.message_ids().load(Ordering::SeqCst) - 1)
     }

@@ -1,5 +1,5 @@
-//! A store in memory that fails as a real one does: out of reach as a whole, for some operations, or after the write
-//! when only the answer is lost. Part of the testkit.
+//! A store in memory that fails as a real one does: unreachable as a whole, for some operations, or only in its answer
+//! after the write. Part of the testkit.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,19 +32,19 @@ use crate::ports::store::{
     Backlog, ChatMemory, Cut, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
 };
 
-/// How long a commit takes.
+/// The time that a commit takes.
 const COMMIT_TAKES: Duration = Duration::from_millis(2);
 
-/// How a commit fails.
+/// The ways in which a commit fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     /// Nothing is written.
     NothingWritten,
-    /// All is written, and the caller hears that nothing was.
+    /// Everything is written, and the caller hears that nothing was.
     AnswerLost,
 }
 
-/// Which commits are kept waiting.
+/// Selects the commits that are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Held {
     Nothing,
@@ -64,7 +64,7 @@ impl Held {
 
 /// A store that fails when told to.
 pub struct FaultyStore {
-    /// The rows, and the view of them that never fails.
+    /// The rows: a handle on them that never fails.
     pub rows: Arc<MemoryStore>,
     journal: Journal,
     down: AtomicBool,
@@ -76,7 +76,7 @@ pub struct FaultyStore {
 }
 
 impl FaultyStore {
-    /// A sound store over these rows.
+    /// A store over these rows that works.
     pub fn new(rows: impl Into<Arc<MemoryStore>>, journal: Journal) -> Self {
         Self {
             rows: rows.into(),
@@ -90,12 +90,12 @@ impl FaultyStore {
         }
     }
 
-    /// Lets every call fail, or work again.
+    /// Makes every call fail, or lets calls work again.
     pub fn set_down(&self, down: bool) {
         self.down.store(down, Ordering::SeqCst);
     }
 
-    /// Lets no question for the turns of `bot` be answered, or all.
+    /// Leaves every query for the turns of `bot` without an answer, or answers again.
     pub fn hang(&self, bot: BotId, hanging: bool) {
         let mut bots = self.hanging.lock().unwrap();
         if hanging {
@@ -105,32 +105,32 @@ impl FaultyStore {
         };
     }
 
-    /// Keeps commits waiting, or lets them go on: others come to queue behind the one under way.
+    /// Holds commits, or lets them go on; further ones queue behind the one under way.
     pub fn hold(&self, held: bool) {
         self.held.send_replace(if held { Held::All } else { Held::Nothing });
     }
 
-    /// Keeps the next batch with an operation of that name waiting, and what comes to queue behind it.
+    /// Holds batches with an operation of that name; further ones queue behind them.
     pub fn hold_with(&self, operation: &'static str) {
         self.held.send_replace(Held::With(operation));
     }
 
-    /// Keeps questions for what is stored about people waiting, or lets them be answered.
+    /// Holds queries for the record about a person, or answers them.
     pub fn hold_records(&self, held: bool) {
         self.records_held.send_replace(held);
     }
 
-    /// Lets the next `times` batches with an operation of that name fail, with nothing written.
+    /// Makes the next `times` batches with an operation of that name fail, with nothing written.
     pub fn fail(&self, operation: &'static str, times: u64) {
         self.faults.lock().unwrap().insert(operation, (Fault::NothingWritten, times));
     }
 
-    /// Lets the answer to the next batch with an operation of that name get lost.
+    /// Loses the answer to the next batch with an operation of that name.
     pub fn lose_answer(&self, operation: &'static str) {
         self.faults.lock().unwrap().insert(operation, (Fault::AnswerLost, 1));
     }
 
-    /// Refuses every operation of that name that holds those words: a row that no table takes.
+    /// Refuses every operation of that name that holds those words, like a row that no table accepts.
     pub fn refuse(&self, operation: &'static str, words: &str) {
         self.refused.lock().unwrap().push((operation, words.to_owned()));
     }
@@ -162,7 +162,7 @@ fn unavailable() -> StoreError {
 #[async_trait]
 impl Store for FaultyStore {
     async fn commit(&self, batch: Vec<Operation>) -> Result<Vec<Result<Applied, Refusal>>, StoreError> {
-        // As long as on a disk: others come to queue behind it, and paused time moves on even if callers never wait.
+        // As slow as a disk: others queue behind the commit, and paused time moves on even if callers never wait.
         tokio::time::sleep(COMMIT_TAKES).await;
         let names: Vec<_> = batch.iter().map(name_of).collect();
         let _ = self.held.subscribe().wait_for(|held| held.spares(&names)).await;

@@ -1,4 +1,4 @@
-//! What happened on a stage, in order: the oracle of the tests of actors. Part of the testkit.
+//! Records what happens on a stage, in order: the oracle of the tests of actors. Part of the testkit.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,23 +8,23 @@ use tokio::time::Instant;
 use crate::domain::commit::operation::{Operation, Refusal};
 use crate::domain::ids::{MessageId, TelegramChatId, TelegramUserId};
 
-/// One thing that happened.
+/// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happening {
     /// A bot polled.
     Polled {
         /// Telegram's id of the bot.
         bot: TelegramUserId,
-        /// What it confirmed.
+        /// The offset that the poll sent.
         offset: Option<i64>,
     },
-    /// A message reached Telegram, whatever became of it.
+    /// A message reached Telegram, whatever the answer was.
     Sent {
         /// Telegram's id of the bot.
         bot: TelegramUserId,
-        /// Where.
+        /// The chat.
         chat: TelegramChatId,
-        /// Its text.
+        /// The text.
         text: String,
     },
     /// A bot left a chat.
@@ -34,79 +34,79 @@ pub enum Happening {
         /// The chat.
         chat: TelegramChatId,
     },
-    /// A reaction reached Telegram, whatever became of it.
+    /// A reaction reached Telegram, whatever the answer was.
     Reacted {
         /// Telegram's id of the bot.
         bot: TelegramUserId,
-        /// Where.
+        /// The chat.
         chat: TelegramChatId,
-        /// To which message.
+        /// The message.
         message: MessageId,
         /// The emoji.
         emoji: String,
     },
-    /// A webhook was set, to that address, or deleted.
+    /// A webhook was set or deleted.
     Webhook {
         /// Telegram's id of the bot.
         bot: TelegramUserId,
-        /// The address; `None` for none.
+        /// The address; `None` when the webhook was deleted.
         url: Option<String>,
     },
-    /// A provider was asked.
+    /// A provider was called.
     Asked {
-        /// Its name.
+        /// The name of the provider.
         provider: String,
     },
     /// An operation was committed.
     Committed(&'static str),
     /// An operation dropped out of its batch.
     Refused(&'static str, Refusal),
-    /// An operation was in a batch that the store did not write, or did not own up to.
+    /// An operation was in a batch that the store did not write, or whose answer was lost.
     Failed(&'static str),
 }
 
-/// Everything that happened, with its time.
+/// All events, each with its time.
 #[derive(Clone, Debug, Default)]
 pub struct Journal(Arc<Mutex<Vec<(Instant, Happening)>>>, Arc<Notify>);
 
 impl Journal {
-    /// Notes what happened.
+    /// Records an event.
     pub fn note(&self, happening: Happening) {
         self.0.lock().unwrap().push((Instant::now(), happening));
         self.1.notify_one();
     }
 
-    /// Waits until something happened that [`Journal::after`] was not asked about yet; for one who waits.
+    /// Waits until an event is recorded since the last wait ended. For a single waiter.
     pub async fn changed(&self) {
         self.1.notified().await;
     }
 
-    /// What happened after the first `count` things, in order.
+    /// Returns the events after the first `count`, in order.
     pub fn after(&self, count: usize) -> Vec<Happening> {
         self.0.lock().unwrap().iter().skip(count).map(|(_, happening)| happening.clone()).collect()
     }
 
-    /// Everything so far, in order.
+    /// Returns all events so far, in order.
     pub fn all(&self) -> Vec<Happening> {
         self.0.lock().unwrap().iter().map(|(_, happening)| happening.clone()).collect()
     }
 
-    /// How often something that `matches` happened.
+    /// Returns how many events `matches` is true of.
     pub fn count(&self, matches: impl Fn(&Happening) -> bool) -> usize {
         self.0.lock().unwrap().iter().filter(|(_, happening)| matches(happening)).count()
     }
 
-    /// The place of the first happening that `matches`.
+    /// Returns the position of the first event that `matches` is true of.
     pub fn first(&self, matches: impl Fn(&Happening) -> bool) -> Option<usize> {
         self.0.lock().unwrap().iter().position(|(_, happening)| matches(happening))
     }
 
-    /// The times at which something that `matches` happened.
+    /// Returns the times of the events that `matches` is true of.
     pub fn times(&self, matches: impl Fn(&Happening) -> bool) -> Vec<Instant> {
         self.0.lock().unwrap().iter().filter(|(_, happening)| matches(happening)).map(|(at, _)| *at).collect()
     }
 
-    /// The texts that reached Telegram, in order.
+    /// Returns the texts that reached Telegram, in order.
     pub fn sent_texts(&self) -> Vec<String> {
         let all = self.all().into_iter();
         all.filter_map(|happening| if let Happening::Sent { text, .. } = happening { Some(text) } else { None })
@@ -114,7 +114,7 @@ impl Journal {
     }
 }
 
-/// The name of an operation in the journal.
+/// Returns the name of an operation in the journal.
 pub fn name_of(operation: &Operation) -> &'static str {
     match operation {
         Operation::Ingest(_) => "ingest",

@@ -1,4 +1,4 @@
-//! A bus in memory that loses, doubles and withholds what it is told to. Part of the testkit.
+//! A bus in memory that loses, doubles and withholds messages as told. Part of the testkit.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -9,23 +9,23 @@ use tokio::sync::mpsc;
 use crate::domain::ownership::Incarnation;
 use crate::ports::bus::{Audience, Bus, BusMessage};
 
-/// How many messages wait for a node at most.
+/// The most messages that wait for a node.
 const WAITING_MAX: usize = 4096;
 
-/// What becomes of messages.
+/// The treatment of messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Weather {
-    /// Share that is lost, from 0 to 1; all with 1.
+    /// The share of messages that are lost, from 0 to 1.
     pub lost: f64,
-    /// Share that comes twice.
+    /// The share of messages that arrive twice.
     pub doubled: f64,
-    /// Everything waits for [`MemoryBus::release`].
+    /// True when all messages wait for [`MemoryBus::release`].
     pub withheld: bool,
-    /// It says that it is down; what is lost is another matter.
+    /// True when the bus reports that it is down; this loses nothing by itself.
     pub down: bool,
 }
 
-/// A bus in memory; clones are the same bus.
+/// A bus in memory; clones share it.
 #[derive(Clone)]
 pub struct MemoryBus(Arc<Mutex<Wires>>);
 
@@ -44,7 +44,7 @@ impl Default for MemoryBus {
 }
 
 impl MemoryBus {
-    /// A bus that loses nothing until it is told to; `seed` decides what.
+    /// A bus that loses nothing until it is told to; `seed` decides which messages are lost or doubled.
     pub fn new(seed: u64) -> Self {
         Self(Arc::new(Mutex::new(Wires {
             weather: Weather::default(),
@@ -55,12 +55,12 @@ impl MemoryBus {
         })))
     }
 
-    /// Changes what becomes of messages from now on.
+    /// Changes the treatment of messages from here on.
     pub fn set_weather(&self, weather: Weather) {
         self.wires().weather = weather;
     }
 
-    /// Delivers what was withheld.
+    /// Delivers the withheld messages.
     pub fn release(&self) {
         let mut wires = self.wires();
         for (to, message) in std::mem::take(&mut wires.withheld) {
@@ -68,7 +68,7 @@ impl MemoryBus {
         }
     }
 
-    /// Everything that was published, lost or not.
+    /// Returns every published message, lost or not.
     pub fn published(&self) -> Vec<(Audience, BusMessage)> {
         self.wires().sent.clone()
     }
@@ -83,7 +83,7 @@ impl Wires {
         self.nodes.retain(|_, node| !node.is_closed());
         let nodes = self.nodes.iter().filter(|(node, _)| to == Audience::Everybody || to == Audience::Node(**node));
         for (_, node) in nodes {
-            // A full mailbox loses the message, as the port says.
+            // A full mailbox loses the message, as the port allows.
             let _ = node.try_send(message.clone());
         }
     }

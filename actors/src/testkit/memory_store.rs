@@ -1,5 +1,5 @@
 //! A store in memory: the judge of the group commit over maps. Part of the testkit. It keeps the same contract as the
-//! real ones, can be told to fail, and counts commits; a second handle sees what a killed process left behind.
+//! real stores, can be told to fail, and counts commits. A second handle sees what a killed process left behind.
 
 mod archive;
 mod cluster;
@@ -32,7 +32,7 @@ use crate::ports::store::{
     Backlog, ChatMemory, Cut, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
 };
 
-/// A handle on rows in memory, as one process has it.
+/// A handle on rows in memory, held by one process.
 #[derive(Default)]
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
@@ -42,19 +42,19 @@ pub struct MemoryStore {
     commits: AtomicU64,
 }
 
-/// What one process is to the rows.
+/// The relation of one process to the rows.
 #[derive(Clone, Copy, Default)]
 struct Place {
-    /// The epoch of its tenure, when all is its own.
+    /// The epoch of the process's tenure, when it owns everything.
     tenure: Option<Epoch>,
-    /// Its incarnation.
+    /// The process's incarnation.
     me: Option<Incarnation>,
-    /// It shares the rows with other nodes.
+    /// True when the process shares the rows with other nodes.
     in_cluster: bool,
 }
 
 impl MemoryStore {
-    /// Another process on the same rows: no tenure has begun.
+    /// Returns a handle for another process on the same rows, without a tenure.
     #[must_use]
     pub fn reopened(&self) -> Self {
         Self { state: Arc::clone(&self.state), ..Self::default() }
@@ -65,7 +65,7 @@ impl MemoryStore {
         self.failing.store(commits, Ordering::SeqCst);
     }
 
-    /// How many commits succeeded.
+    /// Returns how many commits succeeded.
     pub fn commits(&self) -> u64 {
         self.commits.load(Ordering::SeqCst)
     }
@@ -78,7 +78,7 @@ impl MemoryStore {
         self.place.lock().unwrap()
     }
 
-    /// The rows, while this process reaches them.
+    /// Returns the rows, while this process reaches them.
     fn reach(&self) -> Result<MutexGuard<'_, State>, StoreError> {
         if self.cut_off.load(Ordering::SeqCst) {
             return Err(StoreError::Unavailable("cut off".to_owned()));
@@ -274,7 +274,7 @@ mod tests {
     use crate::testkit::contract::cluster::ClusterHome;
     use crate::testkit::rows::{at, plan};
 
-    /// Rows that outlive every handle on them.
+    /// A home whose rows outlive every handle on them.
     #[derive(Default)]
     struct MemoryHome(MemoryStore);
 

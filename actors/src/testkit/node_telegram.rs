@@ -16,7 +16,7 @@ use crate::ports::telegram::{
     WebhookTarget,
 };
 
-/// What a node did at Telegram.
+/// An act of a node at Telegram.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deed {
     /// A poll was opened.
@@ -30,17 +30,17 @@ pub enum Deed {
 /// One line of the ledger.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// When.
+    /// The time.
     pub at: Instant,
-    /// Which bot.
+    /// Telegram's id of the bot.
     pub bot: TelegramUserId,
-    /// Which node.
+    /// The name of the node.
     pub node: String,
-    /// What.
+    /// The act.
     pub deed: Deed,
 }
 
-/// Who did what at Telegram, in order.
+/// The acts of all nodes at Telegram, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger(Arc<Mutex<Vec<Line>>>);
 
@@ -49,12 +49,13 @@ impl Ledger {
         self.0.lock().unwrap().push(Line { at: Instant::now(), bot, node: node.to_owned(), deed });
     }
 
-    /// All lines that `matches`.
+    /// Returns all lines that `matches` is true of.
     pub fn lines(&self, matches: impl Fn(&Line) -> bool) -> Vec<Line> {
         self.0.lock().unwrap().iter().filter(|line| matches(line)).cloned().collect()
     }
 
-    /// Times when more than one poll of the same bot was open, of two nodes or of one.
+    /// Returns each opening of a poll while another poll of the same bot was open: the bot, the node of the older poll
+    /// and the node of the newer one, which may be the same.
     pub fn overlaps(&self) -> Vec<(TelegramUserId, String, String)> {
         let mut open: Vec<(TelegramUserId, String)> = Vec::new();
         let mut overlaps = Vec::new();
@@ -75,7 +76,7 @@ impl Ledger {
         overlaps
     }
 
-    /// Longest time without an open poll of the bot between two polls.
+    /// Returns the longest time between two polls of the bot in which no poll was open.
     pub fn longest_silence(&self, bot: TelegramUserId) -> Duration {
         let (mut open, mut closed_at, mut longest) = (0, None, Duration::ZERO);
         for line in self.0.lock().unwrap().iter().filter(|line| line.bot == bot) {
@@ -99,7 +100,7 @@ impl Ledger {
 
 /// A node's link to Telegram, for all its bots.
 pub struct Link {
-    /// The node's name.
+    /// The name of the node.
     pub node: String,
     ledger: Ledger,
     cut: AtomicBool,
@@ -107,17 +108,17 @@ pub struct Link {
 }
 
 impl Link {
-    /// A sound link.
+    /// A link that works.
     pub fn new(node: &str, ledger: Ledger) -> Arc<Self> {
         Arc::new(Self { node: node.to_owned(), ledger, cut: AtomicBool::new(false), slow: watch::Sender::new(false) })
     }
 
-    /// Cuts the link, or mends it.
+    /// Cuts the link, or restores it.
     pub fn cut(&self, cut: bool) {
         self.cut.store(cut, Ordering::SeqCst);
     }
 
-    /// Keeps Telegram's answers to messages waiting, or lets them through.
+    /// Holds Telegram's answers to messages, or lets them through.
     pub fn hold_answers(&self, held: bool) {
         self.slow.send_replace(held);
     }
@@ -127,14 +128,14 @@ impl Link {
     }
 }
 
-/// A bot's Telegram over a node's link.
+/// A bot's Telegram, reached over a node's link.
 pub struct NodeTelegram {
     link: Arc<Link>,
     bot: Arc<ScriptedTelegram>,
 }
 
 impl NodeTelegram {
-    /// The bot as this node reaches it.
+    /// The bot as the node of `link` reaches it.
     pub fn new(link: Arc<Link>, bot: Arc<ScriptedTelegram>) -> Self {
         Self { link, bot }
     }

@@ -1,4 +1,5 @@
-//! Rows and operations for tests: every field set, to be changed where a test cares. Part of the testkit.
+//! Builds rows and operations for tests: every field is set, and a test changes those that it cares about. Part of the
+//! testkit.
 
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ use crate::domain::transcript::{EntryKind, TranscriptEntry};
 use crate::domain::turn::{Act, Turn, TurnProgress, Usage};
 use crate::domain::window::{WindowKey, WindowRule};
 
-/// When tests happen: `seconds` after noon of some day.
+/// Returns the instant `seconds` after the fixed start of all tests.
 pub fn at(seconds: u64) -> Timestamp {
     Timestamp::from_secs(1_790_000_000) + Duration::from_secs(seconds)
 }
@@ -120,14 +121,14 @@ pub fn chat_spec(n: i64, bots: &[BotSpec]) -> ChatSpec {
     }
 }
 
-/// A plan of so many bots and chats; every bot is in every chat.
+/// A plan of this many bots and chats; every bot is in every chat.
 pub fn plan(bots: i64, chats: i64) -> RosterPlan {
     let bots: Vec<BotSpec> = (1..=bots).map(bot_spec).collect();
     let chats = (1..=chats).map(|n| chat_spec(n, &bots)).collect();
     RosterPlan { bots, chats }
 }
 
-/// An update that a bot received, whose id in the inbox is `id`.
+/// An update that a bot received, stored under the inbox id `id`.
 pub fn update(id: i64, bot: BotId, chat: ChatId, update: i64) -> InboxRow {
     InboxRow {
         id: InboxId(id),
@@ -141,7 +142,7 @@ pub fn update(id: i64, bot: BotId, chat: ChatId, update: i64) -> InboxRow {
     }
 }
 
-/// Rows that a bot took; the next offset is the last row's update + 1.
+/// An ingest of rows by a bot; the next offset is the last row's update + 1.
 pub fn ingest(bot: BotId, epoch: Epoch, rows: Vec<InboxRow>) -> Operation {
     let next_offset = rows.iter().rev().find_map(|row| match row.source {
         Source::Update(update) => Some(update.0 + 1),
@@ -160,7 +161,7 @@ pub fn person() -> Author {
     }
 }
 
-/// An entry made of inbox row `inbox`: message number 500 + `number` of the chat with Telegram id -2000 - chat.
+/// An entry made from inbox row `inbox`: message number 500 + `number` of the chat with Telegram id -2000 - chat.
 pub fn entry(chat: ChatId, number: i64, inbox: i64) -> TranscriptEntry {
     TranscriptEntry {
         chat,
@@ -284,22 +285,22 @@ pub fn start_within(attempt: i64, now: Timestamp, key: WindowKey, limit: u32, le
     Start { attempt: AttemptId(attempt), rules, now }
 }
 
-/// A claim of a turn.
+/// The claim of a turn.
 pub fn claim(turn: &Turn, epoch: Epoch) -> Operation {
     Operation::Claim(Claim { bot: turn.bot, epoch, turn: turn.id, chat: turn.chat, now: at(0) })
 }
 
-/// An end of a turn.
+/// The end of a turn.
 pub fn finish(turn: &Turn, epoch: Epoch, ending: TurnEnding) -> Operation {
     Operation::Finish(Finish { bot: turn.bot, epoch, turn: turn.id, ending, usage: Some(usage()) })
 }
 
-/// What a completion used.
+/// The usage of a completion.
 pub fn usage() -> Usage {
     Usage { provider: "sim".to_owned(), model: "small".to_owned(), prompt_tokens: 120, completion_tokens: 17 }
 }
 
-/// An advance by one entry made of `inbox`, which becomes number `base` + 1.
+/// An advance by one entry made from inbox row `inbox`; the entry gets number `base` + 1.
 pub fn advance(chat: ChatId, epoch: Epoch, base: i64, inbox: i64) -> Advance {
     Advance {
         chat,
@@ -350,7 +351,7 @@ pub fn sent(message: &OutboxMessage, attempt: i64, message_id: i64, inbox: i64) 
     })
 }
 
-/// A text of so many words, five characters each with their blank: long, and not in circles.
+/// A text of `count` different words, each of four digits and a blank: long, and without repetition.
 pub fn distinct_words(count: usize) -> String {
     let words: Vec<String> = (0..count).map(|word| format!("{word:04} ")).collect();
     words.concat()

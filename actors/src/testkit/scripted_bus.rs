@@ -1,4 +1,4 @@
-//! A bus among nodes of one test: it delivers at once, or loses everything. Part of the testkit.
+//! A bus between the nodes of one test: it delivers at once, or loses everything. Part of the testkit.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use crate::domain::ownership::Incarnation;
 use crate::ports::bus::{Audience, Bus, BusMessage};
 
-/// What the port promises to hold.
+/// The most messages that wait for a node, as the port promises.
 const WAITING_MAX: usize = 4_096;
 
 #[derive(Default)]
@@ -21,23 +21,23 @@ struct Wire {
     published: AtomicU64,
 }
 
-/// One handle for all nodes of a test.
+/// A handle on the bus; all nodes of a test share it.
 #[derive(Clone, Default)]
 pub struct ScriptedBus(Arc<Wire>);
 
 impl ScriptedBus {
-    /// Loses every message from now on, and says nothing of it; or loses none.
+    /// Loses every message without reporting it, or none.
     pub fn lose_all(&self, losing: bool) {
         self.0.losing.store(losing, Ordering::SeqCst);
     }
 
-    /// Is down, and says so; or comes back.
+    /// Takes the bus down, which it reports, or brings it back.
     pub fn go_down(&self, down: bool) {
         self.0.down.store(down, Ordering::SeqCst);
         self.lose_all(down);
     }
 
-    /// Messages that were published.
+    /// Returns how many messages were published.
     pub fn published(&self) -> u64 {
         self.0.published.load(Ordering::SeqCst)
     }

@@ -1,4 +1,5 @@
-//! A provider that answers by script, and otherwise with a sentence that it never said before. Part of the testkit.
+//! A provider that follows a script, and otherwise answers with a sentence that it never said before. Part of the
+//! testkit.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -12,18 +13,18 @@ use crate::ports::llm::{
     Completion, CompletionRequest, EmbeddingRequest, Embeddings, FinishReason, KeyIndex, LlmError, LlmProvider,
 };
 
-/// What becomes of a call.
+/// The outcome of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Thought {
-    /// It says this.
+    /// The provider answers with this text.
     Say(String),
-    /// It fails.
+    /// The call fails.
     Fail(LlmError),
     /// The client panics.
     Panic,
 }
 
-/// One provider.
+/// A scripted provider.
 pub struct ScriptedLlm {
     name: String,
     journal: Journal,
@@ -52,38 +53,38 @@ impl ScriptedLlm {
         }
     }
 
-    /// With so many keys.
+    /// Gives the provider this many keys.
     #[must_use]
     pub fn with_keys(self, keys: usize) -> Self {
         Self { keys, ..self }
     }
 
-    /// What it says that each call used: tokens of the prompt and of the answer.
+    /// Sets the usage that each call reports: tokens of the prompt and of the answer.
     pub fn reports(&self, usage: Option<(u32, u32)>) {
         *self.usage.lock().unwrap() = usage;
     }
 
-    /// Every call for a completion so far, with its key.
+    /// Returns every call for a completion so far, with its key.
     pub fn calls(&self) -> Vec<(KeyIndex, CompletionRequest)> {
         self.calls.lock().unwrap().clone()
     }
 
-    /// What becomes of the next call that nothing was said of yet.
+    /// Appends the outcome of one call; outcomes are used up in this order.
     pub fn next(&self, thought: Thought) {
         self.next.lock().unwrap().push_back(thought);
     }
 
-    /// What becomes of every other call; `None` lets it find its own words.
+    /// Sets the outcome of all calls without an outcome of their own; `None` lets the provider make up sentences.
     pub fn every(&self, thought: Option<Thought>) {
         *self.every.lock().unwrap() = thought;
     }
 
-    /// Keeps all calls waiting, or lets them go on.
+    /// Holds all calls, or lets them go on.
     pub fn hold(&self, held: bool) {
         self.held.send_replace(held);
     }
 
-    /// How often it was asked.
+    /// Returns how often the provider was called.
     pub fn asked(&self) -> usize {
         self.journal.count(|happening| matches!(happening, Happening::Asked { provider } if *provider == self.name))
     }

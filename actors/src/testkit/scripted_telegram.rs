@@ -1,7 +1,7 @@
-//! Telegram as one bot meets it, by script. Part of the testkit.
+//! Telegram for one bot, by script. Part of the testkit.
 //!
-//! It keeps updates as Telegram does, until an offset confirms them, and hands them out again before that. A message
-//! is accepted unless the script says otherwise.
+//! Updates are kept as Telegram keeps them, until an offset confirms them; before that each poll returns them again. A
+//! message is accepted unless the script says otherwise.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -22,14 +22,14 @@ use crate::ports::telegram::{
     WebhookStatus, WebhookTarget,
 };
 
-/// What becomes of a call.
+/// The outcome of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// It goes well.
+    /// The call succeeds.
     Accept,
-    /// It fails.
+    /// The call fails.
     Fail(TelegramError),
-    /// It never answers.
+    /// The call never returns.
     Hang,
     /// The client panics.
     Panic,
@@ -47,14 +47,14 @@ struct Script {
     webhooks: VecDeque<Step>,
     every_me: Option<Step>,
     new_token: bool,
-    /// Tokens that replaced the first one.
+    /// The number of tokens that replaced the first one.
     tokens: u64,
     out_of_reach: bool,
     every_typing: Option<Step>,
     chats: HashMap<TelegramChatId, Result<ChatDescription, TelegramError>>,
 }
 
-/// One bot's Telegram.
+/// Telegram for one bot.
 pub struct ScriptedTelegram {
     me: Me,
     journal: Journal,
@@ -64,7 +64,7 @@ pub struct ScriptedTelegram {
 }
 
 impl ScriptedTelegram {
-    /// Telegram for the bot of that id; `message_ids` is shared by all that share chats.
+    /// Telegram for the bot of that id; bots that share chats share `message_ids`.
     pub fn new(id: TelegramUserId, journal: Journal, message_ids: Arc<AtomicI64>) -> Self {
         let me = Me {
             id,
@@ -75,88 +75,88 @@ impl ScriptedTelegram {
         Self { me, journal, message_ids, script: Mutex::default(), news: Notify::new() }
     }
 
-    /// The same under another username.
+    /// Gives the bot another username.
     #[must_use]
     pub fn called(mut self, username: &str) -> Self {
         username.clone_into(&mut self.me.username);
         self
     }
 
-    /// Telegram's id of the bot.
+    /// Returns Telegram's id of the bot.
     pub fn id(&self) -> TelegramUserId {
         self.me.id
     }
 
-    /// An update arrives.
+    /// Adds an update.
     pub fn receive(&self, update_id: i64, incoming: Incoming) {
         let raw = serde_json::to_string(&incoming).unwrap();
         self.deliver(ReceivedUpdate { update_id: UpdateId(update_id), raw, incoming });
     }
 
-    /// An update arrives as it is.
+    /// Adds an update as it is.
     pub fn deliver(&self, update: ReceivedUpdate) {
         self.script.lock().unwrap().updates.push_back(update);
         self.news.notify_one();
     }
 
-    /// What becomes of the next poll that nothing was said of yet; the poll under way is cut short.
+    /// Appends the outcome of one poll; the poll under way ends early.
     pub fn next_poll(&self, step: Step) {
         self.script.lock().unwrap().polls.push_back(step);
         self.news.notify_one();
     }
 
-    /// What becomes of every poll from now on; `None` lets all go well.
+    /// Sets the outcome of every poll without an outcome of its own; `None` lets all succeed.
     pub fn every_poll(&self, step: Option<Step>) {
         self.script.lock().unwrap().every_poll = step;
         self.news.notify_one();
     }
 
-    /// What becomes of the next message that nothing was said of yet.
+    /// Appends the outcome of one message.
     pub fn next_send(&self, step: Step) {
         self.script.lock().unwrap().sends.push_back(step);
     }
 
-    /// What becomes of every "typing" from now on; `None` lets all go well.
+    /// Sets the outcome of every "typing"; `None` lets all succeed.
     pub fn every_typing(&self, step: Option<Step>) {
         self.script.lock().unwrap().every_typing = step;
     }
 
-    /// What becomes of the next reaction that nothing was said of yet.
+    /// Appends the outcome of one reaction.
     pub fn next_reaction(&self, step: Step) {
         self.script.lock().unwrap().reactions.push_back(step);
     }
 
-    /// Who is an administrator and who is not, or why Telegram does not say.
+    /// Sets who is an administrator and who is not, or the error that Telegram answers.
     pub fn ranks(&self, ranks: Result<HashMap<TelegramUserId, bool>, TelegramError>) {
         self.script.lock().unwrap().ranks = Some(ranks);
     }
 
-    /// What becomes of the next call about webhooks that nothing was said of yet.
+    /// Appends the outcome of one call about webhooks.
     pub fn next_webhook(&self, step: Step) {
         self.script.lock().unwrap().webhooks.push_back(step);
     }
 
-    /// What becomes of every question who the token belongs to; `None` lets all go well.
+    /// Sets the outcome of every `get_me`; `None` lets all succeed.
     pub fn every_me(&self, step: Option<Step>) {
         self.script.lock().unwrap().every_me = step;
     }
 
-    /// What Telegram says of a chat from now on.
+    /// Sets Telegram's description of a chat.
     pub fn describe(&self, chat: TelegramChatId, told: Result<ChatDescription, TelegramError>) {
         self.script.lock().unwrap().chats.insert(chat, told);
     }
 
-    /// Telegram is believed to be out of reach, or within it again.
+    /// Makes sends look unreachable, or reachable again.
     pub fn out_of_reach(&self, out: bool) {
         self.script.lock().unwrap().out_of_reach = out;
     }
 
-    /// Puts another token where the bot's comes from: whatever was refused goes well once the bot has looked there.
+    /// Replaces the token at its source: after the bot has read it again, refused calls succeed.
     pub fn replace_token(&self) {
         self.script.lock().unwrap().new_token = true;
     }
 
-    /// Somebody sets a webhook, or deletes it.
+    /// Sets or deletes a webhook, as somebody else does.
     pub fn set_foreign_webhook(&self, url: Option<&str>) {
         let target = |url: &str| WebhookTarget {
             url: url.to_owned(),
@@ -167,17 +167,17 @@ impl ScriptedTelegram {
         self.news.notify_one();
     }
 
-    /// The webhook that is set.
+    /// Returns the webhook that is set.
     pub fn webhook(&self) -> Option<WebhookTarget> {
         self.script.lock().unwrap().webhook.clone()
     }
 
-    /// The oldest update that nobody has confirmed.
+    /// Returns the oldest unconfirmed update.
     pub fn oldest(&self) -> Option<ReceivedUpdate> {
         self.script.lock().unwrap().updates.front().cloned()
     }
 
-    /// The receiver took the oldest update.
+    /// Removes an update that the webhook's receiver took.
     pub fn delivered(&self, update: UpdateId) {
         self.script.lock().unwrap().updates.retain(|waiting| waiting.update_id != update);
     }
@@ -192,12 +192,12 @@ impl ScriptedTelegram {
         }
     }
 
-    /// Updates that no offset has confirmed.
+    /// Returns how many updates no offset has confirmed.
     pub fn unconfirmed(&self) -> usize {
         self.script.lock().unwrap().updates.len()
     }
 
-    /// The offsets of all polls, in order.
+    /// Returns the offsets of all polls, in order.
     pub fn offsets(&self) -> Vec<Option<i64>> {
         let of_me = |happening| match happening {
             Happening::Polled { bot, offset } if bot == self.me.id => Some(offset),
@@ -206,7 +206,7 @@ impl ScriptedTelegram {
         self.journal.all().into_iter().filter_map(of_me).collect()
     }
 
-    /// Everything up to the update before `offset` is confirmed and forgotten.
+    /// Removes all updates up to the one before `offset`.
     fn confirm(&self, offset: i64) {
         let mut script = self.script.lock().unwrap();
         if let Some(last) = script.updates.iter().position(|update| update.update_id.0 + 1 == offset) {
@@ -347,10 +347,10 @@ impl BotApi for ScriptedTelegram {
     }
 }
 
-/// The script tells no dates of what is quoted.
+/// The date of quotations: the script gives them none.
 const UNDATED: Timestamp = Timestamp::from_secs(0);
 
-/// Reads what [`ScriptedTelegram::receive`] wrote.
+/// Reads the updates that [`ScriptedTelegram::receive`] wrote.
 pub struct ScriptDecoder;
 
 impl UpdateDecoder for ScriptDecoder {

@@ -1,7 +1,7 @@
-//! One node of real actors over any store, with Telegram and one provider by script. Part of the testkit.
+//! Runs one node of real actors over any store, with scripted Telegram and one scripted provider. Part of the testkit.
 //!
-//! Unlike [`Stage`](super::stage::Stage) it brings no store of its own: the rows may be those that another version
-//! wrote, and the store may be the one that is measured. Whoever raises it owns the clock.
+//! Unlike [`Stage`](super::stage::Stage) it has no store of its own: the rows may come from another version, and the
+//! store may be the one that is measured. The caller provides the clock.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,27 +31,27 @@ use crate::ports::llm::LlmProvider;
 use crate::ports::store::{Store, Tenure};
 use crate::ports::telegram::{BotApi, UpdateDecoder};
 
-/// Ids of messages that Telegram gives begin above those of any fixture.
+/// The first id of a message that Telegram gives, above the ids of any fixture.
 const FIRST_MESSAGE: i64 = 1_000_000;
 
-/// A node at work.
+/// A running node.
 pub struct Solo {
-    /// What happened.
+    /// The record of events.
     pub journal: Journal,
-    /// The node.
+    /// The node of the actors.
     pub node: Arc<Node>,
-    /// Telegram, by the bots' ids there.
+    /// Telegram for each bot, by the bot's Telegram id.
     pub telegram: BTreeMap<TelegramUserId, Arc<ScriptedTelegram>>,
     /// The provider that all bots ask.
     pub llm: Arc<ScriptedLlm>,
-    /// What the node found when it started.
+    /// The state that the node found when it started.
     pub tenure: Tenure,
     actor: ActorRef<FleetMsg>,
     ended: JoinHandle<()>,
 }
 
 impl Solo {
-    /// Starts a node over a store whose roster is in it; the provider of that name is asked.
+    /// Starts a node over a store that holds a roster. All bots call the provider `provider`.
     pub async fn raise(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
@@ -88,14 +88,14 @@ impl Solo {
         Self { journal, node, telegram, llm, tenure, actor, ended }
     }
 
-    /// Ends every actor and task where it stands.
+    /// Kills the node: every actor and task ends at once.
     pub async fn killed(self) {
         self.actor.kill();
         self.ended.await.unwrap();
     }
 }
 
-/// Telegram for every bot of the roster, under the username that it has there.
+/// Returns Telegram for every bot of the roster, under the bot's stored username.
 fn telegram_of(roster: &Roster, journal: &Journal) -> BTreeMap<TelegramUserId, Arc<ScriptedTelegram>> {
     let ids = Arc::new(AtomicI64::new(FIRST_MESSAGE));
     let one = |bot: &BotProfile| {

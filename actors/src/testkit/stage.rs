@@ -1,9 +1,9 @@
-//! A whole fleet on a stage: a store in memory, Telegram and providers by script, and real actors. Part of the testkit.
+//! Runs a whole fleet of real actors: store in memory, scripted Telegram and providers. Part of the testkit.
 //!
-//! Made for paused time: the clock is tokio's. [`Stage::killed`] ends the actors in the middle of whatever they do and
-//! leaves the rows, the updates and the providers behind, for [`Scenery::raise`] to begin again.
+//! Made for paused time: the clock is tokio's. [`Stage::killed`] ends the actors in the middle of their work and leaves
+//! the rows, the updates and the providers for [`Scenery::raise`] to start again.
 //!
-//! Longer than other files: one story, told from the raising of the curtain to its fall.
+//! This file is longer than others: it covers a fleet from its start to its end.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -48,22 +48,22 @@ use crate::ports::llm::LlmProvider;
 use crate::ports::store::{OutcomeCursor, OutcomeRecord, Store, Tenure};
 use crate::ports::telegram::{BotApi, WebhookSecret};
 
-/// An event that does not come within this never comes. Paused time makes it cost nothing.
+/// The time after which an event counts as missing. In paused time it costs nothing.
 const DEADLINE: Duration = Duration::from_secs(300);
 
-/// How often a condition is looked at.
+/// The interval at which a condition is checked.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// A clock on tokio's time, which somebody may set.
+/// A clock on tokio's time that a test can set.
 pub struct StageClock {
     since: Instant,
-    /// Milliseconds by which it is ahead of Telegram's.
+    /// The milliseconds by which this clock is ahead of Telegram's.
     wrong_ms: AtomicI64,
     steps: AtomicU64,
 }
 
 impl StageClock {
-    /// What it would show if nobody had set it.
+    /// Returns the time that the clock would show if nobody had set it.
     fn right(&self) -> Timestamp {
         at(0) + self.since.elapsed()
     }
@@ -87,9 +87,9 @@ impl Clock for StageClock {
     }
 }
 
-/// What outlives a process: rows, Telegram, providers. And the plan for the next one.
+/// Everything that outlives a process (rows, Telegram, providers), and the plan for the next process.
 pub struct Scenery {
-    /// What happened.
+    /// The record of events.
     pub journal: Journal,
     /// The roster to apply.
     pub plan: RosterPlan,
@@ -101,17 +101,17 @@ pub struct Scenery {
     pub providers: ProviderSettings,
     /// Settings of the fleet: quick restarts.
     pub fleet: FleetSettings,
-    /// Where webhooks lead; `None` turns them off.
+    /// The address that webhooks lead to; `None` turns webhooks off.
     pub public_url: Option<String>,
-    /// Whether webhooks of others are deleted.
+    /// True when webhooks that others set are deleted.
     pub delete_foreign: bool,
-    /// How nodes watch one another, where there are several.
+    /// Settings of ownership, for several nodes.
     pub ownership: OwnershipSettings,
-    /// What may be spent on models: no limits.
+    /// The budgets for models; none by default.
     pub budgets: Vec<BudgetSpec>,
     /// Telegram, for each bot of the plan.
     pub telegram: Vec<Arc<ScriptedTelegram>>,
-    /// The providers; bots ask them in this order.
+    /// The providers, in the order in which bots call them.
     pub llms: Vec<Arc<ScriptedLlm>>,
     rows: MemoryStore,
     clock: Arc<StageClock>,
@@ -121,8 +121,8 @@ pub struct Scenery {
 }
 
 impl Scenery {
-    /// So many bots, all of them in each of so many chats, where each answers every message of a person that it
-    /// hears, at once. No limits, one provider.
+    /// A plan of this many bots, all of them in each of this many chats. Each bot answers every message of a person
+    /// that it hears, at once. There are no limits and one provider.
     pub fn new(bots: i64, chats: i64) -> Self {
         let journal = Journal::default();
         let mut plan = plan(bots, chats);
@@ -187,7 +187,7 @@ impl Scenery {
         }
     }
 
-    /// One more provider, which all bots ask when those before it have failed.
+    /// Adds a provider, which all bots call when those before it have failed.
     #[must_use]
     pub fn with_provider(mut self, name: &str) -> Self {
         self.llms.push(Arc::new(ScriptedLlm::new(name, self.journal.clone())));
@@ -197,7 +197,7 @@ impl Scenery {
         self
     }
 
-    /// A person writes into a chat; the bots at these places hear it. Returns the message's id.
+    /// Lets a person write into a chat, where the bots at these places hear it. Returns the message's id.
     pub fn person_says(&mut self, chat: usize, text: &str, heard_by: &[usize]) -> MessageId {
         let message_id = MessageId(self.message_ids.fetch_add(1, Ordering::SeqCst));
         for bot in heard_by {
@@ -207,7 +207,7 @@ impl Scenery {
         message_id
     }
 
-    /// What a bot receives when a person writes; Telegram marks commands.
+    /// Builds what a bot receives when a person writes; commands are marked as Telegram marks them.
     pub fn spoken(&self, chat: usize, message_id: MessageId, text: &str) -> Incoming {
         let word = command_word(text, &[]);
         let command = |word: &str| Entity { kind: EntityKind::BotCommand, offset: 0, length: word.len() };
@@ -228,28 +228,28 @@ impl Scenery {
         Incoming { chat, chat_kind: ChatKind::Supergroup, event: Event::Message(message) }
     }
 
-    /// The clock of the machine is so many milliseconds ahead of Telegram's from now on.
+    /// Sets the machine's clock this many milliseconds ahead of Telegram's.
     pub fn clock_is_ahead(&self, millis: i64) {
         let before = self.clock.wrong_ms.swap(millis, Ordering::SeqCst);
         self.clock.steps.fetch_add(u64::from(millis > before), Ordering::SeqCst);
     }
 
-    /// The rows.
+    /// Returns the rows.
     pub(super) fn rows(&self) -> &MemoryStore {
         &self.rows
     }
 
-    /// The clock of everybody.
+    /// Returns the clock that all nodes share.
     pub(super) fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.clock) as Arc<dyn Clock>
     }
 
-    /// Where ids of messages come from.
+    /// Returns the source of message ids.
     pub(super) fn message_ids(&self) -> &AtomicI64 {
         &self.message_ids
     }
 
-    /// Telegram for the bots of the plan, by their ids.
+    /// Returns Telegram for the bots of the plan, by their ids.
     pub(super) fn apis(&self) -> ApiFactory {
         let of = |telegram: &Arc<ScriptedTelegram>| (telegram.id(), Arc::clone(telegram));
         let telegram: HashMap<_, _> = self.telegram.iter().map(of).collect();
@@ -259,7 +259,7 @@ impl Scenery {
         })
     }
 
-    /// The providers of the plan.
+    /// Returns the providers of the plan.
     pub(super) fn provider_setups(&self) -> Vec<ProviderSetup> {
         let provider = |(at, llm): (usize, &Arc<ScriptedLlm>)| ProviderSetup {
             name: self.plan.bots[0].generation.models[at].provider.clone(),
@@ -316,73 +316,73 @@ impl Scenery {
     }
 }
 
-/// A fleet over a store of any kind.
+/// A running fleet over a store of any kind.
 pub struct Playing {
-    /// Its node.
+    /// The node of the fleet.
     pub node: Arc<Node>,
-    /// What it found when it started.
+    /// The state that the fleet found when it started.
     pub tenure: Tenure,
-    /// Its bots, in the order of the plan.
+    /// The bots, in the order of the plan.
     pub bots: Vec<BotId>,
-    /// Its chats, in the order of the plan.
+    /// The chats, in the order of the plan.
     pub chats: Vec<ChatId>,
     actor: ActorRef<FleetMsg>,
     ended: JoinHandle<()>,
 }
 
 impl Playing {
-    /// Kills the process: every actor and task ends where it stands.
+    /// Kills the process: every actor and task ends at once.
     pub async fn killed(self) {
         self.actor.kill();
         self.ended.await.unwrap();
     }
 }
 
-/// A fleet at work.
+/// A running fleet.
 pub struct Stage {
-    /// What surrounds it.
+    /// The surroundings of the fleet.
     pub scenery: Scenery,
-    /// Its store.
+    /// The store of the fleet.
     pub store: Arc<FaultyStore>,
-    /// Its node.
+    /// The node of the fleet.
     pub node: Arc<Node>,
-    /// What it found when it started.
+    /// The state that the fleet found when it started.
     pub tenure: Tenure,
-    /// Its bots, in the order of the plan.
+    /// The bots, in the order of the plan.
     pub bots: Vec<BotId>,
-    /// Its chats, in the order of the plan.
+    /// The chats, in the order of the plan.
     pub chats: Vec<ChatId>,
     actor: ActorRef<FleetMsg>,
     ended: JoinHandle<()>,
 }
 
 impl Stage {
-    /// Telegram for the bot at that place of the plan.
+    /// Returns Telegram for the bot at that place of the plan.
     pub fn telegram(&self, bot: usize) -> &ScriptedTelegram {
         &self.scenery.telegram[bot]
     }
 
-    /// The provider at that place.
+    /// Returns the provider at that place.
     pub fn llm(&self, at: usize) -> &ScriptedLlm {
         &self.scenery.llms[at]
     }
 
-    /// What happened.
+    /// Returns the record of events.
     pub fn journal(&self) -> &Journal {
         &self.scenery.journal
     }
 
-    /// Telegram's id of the chat at that place of the plan.
+    /// Returns Telegram's id of the chat at that place of the plan.
     pub fn telegram_chat(&self, chat: usize) -> TelegramChatId {
         self.scenery.plan.chats[chat].telegram_id
     }
 
-    /// A person writes into a chat; the bots at these places hear it. Returns the message's id.
+    /// Lets a person write into a chat, where the bots at these places hear it. Returns the message's id.
     pub fn person_says(&mut self, chat: usize, text: &str, heard_by: &[usize]) -> MessageId {
         self.scenery.person_says(chat, text, heard_by)
     }
 
-    /// What a bot receives when a person writes.
+    /// Builds what a bot receives when a person writes.
     pub fn spoken(&self, chat: usize, message_id: MessageId, text: &str) -> Incoming {
         self.scenery.spoken(chat, message_id, text)
     }
@@ -390,7 +390,7 @@ impl Stage {
     /// Waits until `condition` holds.
     ///
     /// # Panics
-    /// When it does not come to hold; `what` says what was waited for.
+    /// When the condition does not come to hold; `what` names it.
     pub async fn until(&self, what: &str, condition: impl AsyncFn(&Self) -> bool) {
         let deadline = Instant::now() + DEADLINE;
         while !condition(self).await {
@@ -399,7 +399,7 @@ impl Stage {
         }
     }
 
-    /// Waits until so many messages have reached Telegram.
+    /// Waits until this many messages have reached Telegram.
     pub async fn until_sent(&self, messages: usize) {
         self.until(&format!("{messages} messages reach Telegram"), async |stage| {
             stage.journal().sent_texts().len() >= messages
@@ -407,7 +407,7 @@ impl Stage {
         .await;
     }
 
-    /// Waits until Telegram has nothing that is unconfirmed and the store nothing that waits.
+    /// Waits until Telegram has no unconfirmed updates and nothing waits in the store.
     pub async fn until_at_rest(&self) {
         self.until("everything comes to rest", async |stage| {
             let depths = stage.store.rows.depths().await.unwrap();
@@ -427,7 +427,7 @@ impl Stage {
         tokio::time::sleep(LOOK_EVERY * 10).await;
     }
 
-    /// How the fleet is.
+    /// Returns the fleet's snapshot.
     pub async fn fleet(&self) -> FleetSnapshot {
         match self.actor.call(FleetMsg::GetSnapshot, Some(DEADLINE)).await {
             Ok(ractor::rpc::CallResult::Success(snapshot)) => snapshot,
@@ -435,7 +435,7 @@ impl Stage {
         }
     }
 
-    /// How the bot at that place of the plan is.
+    /// Returns the snapshot of the bot at that place of the plan.
     pub async fn bot(&self, at: usize) -> BotSnapshot {
         let bot = self.node.directory.bot(self.bots[at]).expect("the bot runs");
         match bot.call(BotMsg::GetSnapshot, Some(DEADLINE)).await {
@@ -444,7 +444,7 @@ impl Stage {
         }
     }
 
-    /// How the provider at that place is.
+    /// Returns the snapshot of the provider at that place.
     pub async fn provider(&self, at: usize) -> ProviderSnapshot {
         let name = &self.scenery.plan.bots[0].generation.models[at].provider;
         let provider = self.node.directory.provider(name).expect("the provider runs");
@@ -454,7 +454,7 @@ impl Stage {
         }
     }
 
-    /// A person releases a quarantined child; tells whether it was one.
+    /// Releases a quarantined child, as a person does. Returns whether it was quarantined.
     pub async fn release(&self, child: Child) -> bool {
         match self.actor.call(|reply| FleetMsg::Release(child, reply), Some(DEADLINE)).await {
             Ok(ractor::rpc::CallResult::Success(released)) => released,
@@ -462,7 +462,7 @@ impl Stage {
         }
     }
 
-    /// A person lifts the pauses of the bot at that place; tells whether that is stored.
+    /// Lifts the pauses of the bot at that place, as a person does. Returns whether that is stored.
     pub async fn lift_pauses(&self, at: usize) -> bool {
         let bot = self.node.directory.bot(self.bots[at]).expect("the bot runs");
         match bot.call(BotMsg::LiftPauses, Some(DEADLINE)).await {
@@ -471,7 +471,7 @@ impl Stage {
         }
     }
 
-    /// A person wants the updates of the bot at that place to arrive in this way.
+    /// Sets the delivery mode of the bot at that place, as a person does.
     pub async fn set_delivery(&self, at: usize, mode: DeliveryMode) -> Result<(), DeliveryError> {
         let bot = self.node.directory.bot(self.bots[at]).expect("the bot runs");
         match bot.call(|reply| BotMsg::SetDelivery(mode, reply), Some(DEADLINE)).await {
@@ -480,8 +480,8 @@ impl Stage {
         }
     }
 
-    /// Telegram brings the oldest update of the bot at that place by its webhook, as often as it must. Tells whether
-    /// there was one, and a webhook to bring it to.
+    /// Delivers the oldest update of the bot at that place by its webhook; a refused update stays for the next call.
+    /// Returns whether there was an update, and a webhook to deliver it to.
     pub async fn bring(&self, at: usize) -> bool {
         let telegram = self.telegram(at);
         let (Some(update), Some(_)) = (telegram.oldest(), telegram.webhook()) else { return false };
@@ -492,34 +492,34 @@ impl Stage {
         true
     }
 
-    /// Telegram brings everything that waits for the bots by their webhooks.
+    /// Delivers all waiting updates of the bots by their webhooks.
     pub async fn bring_all(&self) {
         for at in 0..self.bots.len() {
             while self.bring(at).await {}
         }
     }
 
-    /// The process is told to end: no new updates and turns; then what is claimed and not ended is given back.
+    /// Tells the process to end: it takes no new updates and turns; with `give_back`, unfinished turns are given back.
     pub fn quiesce(&self, give_back: bool) {
         self.actor.cast(if give_back { FleetMsg::GiveBack } else { FleetMsg::Quiesce }).unwrap();
     }
 
-    /// Somebody has changed the configuration and tells the fleet.
+    /// Tells the fleet that the configuration has changed.
     pub fn read_roster(&self) {
         self.actor.cast(FleetMsg::ReadRoster).unwrap();
     }
 
-    /// Everything that became of everything.
+    /// Returns the outcomes of everything.
     pub async fn outcomes(&self) -> Vec<OutcomeRecord> {
         self.store.rows.outcomes(OutcomeCursor::default(), 10_000).await.unwrap().0
     }
 
-    /// The transcript of the chat at that place of the plan.
+    /// Returns the transcript of the chat at that place of the plan.
     pub async fn transcript(&self, chat: usize) -> Vec<Arc<TranscriptEntry>> {
         self.store.rows.transcript(self.chats[chat], Number(i64::MAX), 10_000).await.unwrap()
     }
 
-    /// Kills the process: every actor and task ends where it stands.
+    /// Kills the process: every actor and task ends at once.
     pub async fn killed(self) -> Scenery {
         self.actor.kill();
         self.ended.await.unwrap();

@@ -1,4 +1,4 @@
-//! What a turn may ask for besides an answer: to say a given text, to open a topic, to react. I4, I9.
+//! The acts of a turn besides an answer: to say a given text, to open a topic, to react. I4, I9.
 
 use std::time::Duration;
 

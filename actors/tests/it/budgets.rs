@@ -1,4 +1,4 @@
-//! Budgets: what a provider may bill is reserved before each call, so no budget is ever exceeded.
+//! Budgets: the most that a provider may bill is reserved before each call, so no budget is ever exceeded.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn fleet(limit: i64) -> BudgetSpec {
     tokens(BudgetOwner::Fleet, BudgetPeriod::Day, limit)
 }
 
-/// The most that all calls so far can be billed.
+/// Returns the most that all calls so far can be billed.
 fn bound_of_all(stage: &Stage) -> i64 {
     let calls = (0..stage.scenery.llms.len()).flat_map(|at| stage.llm(at).calls());
     calls.map(|(_, request)| price::bound(&Ask::Completion(request)).total() as i64).sum()

@@ -1,4 +1,4 @@
-//! A chat's conversation over its actors: who is about to speak, and what is kept of it.
+//! The conversation of a chat over its actors: bots that are about to speak, albums, topics.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use botfleet_actors::domain::roster::ChatPolicy;
 use botfleet_actors::ports::llm::CompletionRequest;
 use botfleet_actors::testkit::stage::{Scenery, Stage};
 
-/// Two talkative bots that take up every remark.
+/// Two talkative bots that answer every remark.
 fn talkative() -> Scenery {
     let mut scenery = Scenery::new(2, 1);
     for bot in &mut scenery.plan.bots {
@@ -58,7 +58,7 @@ async fn who_is_about_to_speak_and_never_does_is_not_waited_for_for_ever() {
     stage.until("somebody takes it up", async |stage| stage.llm(0).asked() > 1).await;
 }
 
-/// One picture of an album, in reply to the first bot.
+/// Builds one picture of an album, in reply to the first bot.
 fn picture(stage: &Stage, id: i64, caption: Option<&str>) -> Incoming {
     let mut spoken = stage.spoken(0, MessageId(id), "");
     let Event::Message(message) = &mut spoken.event else { unreachable!() };

@@ -1,4 +1,4 @@
-//! Turns as a director gone mad would make them, put into the store past the chat's actor.
+//! Puts turns into the store past the chat's actor, as a director that went wrong would make them.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use botfleet_actors::ports::store::Store;
 use botfleet_actors::testkit::rows;
 use botfleet_actors::testkit::stage::Stage;
 
-/// Stores a turn of the first bot of the first chat, due now and stale after twenty seconds, as `with` has it.
+/// Stores a turn of the first bot of the first chat, due at once and stale after twenty seconds, changed by `with`.
 pub(crate) async fn bid(stage: &Stage, with: impl FnOnce(&mut Turn)) -> TurnId {
     let chat = stage.chats[0];
     let memory = stage.store.rows.chat_memory(chat, 1).await.unwrap();
@@ -43,7 +43,7 @@ async fn store(stage: &Stage, number: i64, base: Number, turns: Vec<Turn>) {
     stage.store.rows.commit(vec![Operation::Advance(advance)]).await.unwrap()[0].as_ref().unwrap();
 }
 
-/// Bids the first bot of the first chat to answer the second one, so many times, at that depth of a chain.
+/// Stores this many turns of the first bot of the first chat that answer the second bot, at that depth of a chain.
 pub(crate) async fn decree(stage: &Stage, turns: i64, depth: u32) {
     let chat = stage.chats[0];
     let memory = stage.store.rows.chat_memory(chat, 1).await.unwrap();

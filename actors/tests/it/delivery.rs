@@ -1,4 +1,4 @@
-//! What becomes of messages when Telegram limits, moves, removes or does not say: I4, I9.
+//! The fate of messages when Telegram limits, migrates, removes or does not answer: I4, I9.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -204,7 +204,7 @@ async fn a_kicked_bot_is_not_asked_until_it_is_back() {
         .await;
 }
 
-/// A `/stop` of somebody of that kind.
+/// Builds a `/stop` of an author of that kind.
 fn order(stage: &Stage, id: i64, kind: AuthorKind) -> Incoming {
     let mut order = stage.spoken(0, MessageId(id), "/stop please");
     message(&mut order).author.kind = kind;

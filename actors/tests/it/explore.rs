@@ -1,4 +1,4 @@
-//! The explorer over its first seeds: I1-I6, I8 of whole clusters in virtual time.
+//! Runs the explorer over its first seeds: I1-I6 and I8 of whole clusters in virtual time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

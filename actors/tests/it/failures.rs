@@ -1,4 +1,4 @@
-//! What fails stays where it failed: I7, fallback, staleness, a store out of reach.
+//! A failure stays where it happened: I7, fallback, staleness, a store out of reach.
 
 use std::time::Duration;
 
@@ -224,7 +224,7 @@ async fn a_store_outage_kills_nobody() {
     assert!(stage.journal().count(|h| matches!(h, Happening::Failed(_))) > 10);
     assert_eq!(stage.journal().sent_texts().len(), 3, "nothing new goes out");
     stage.store.set_down(false);
-    // Somebody else: of one person who calls again, the newest call alone would be answered.
+    // Another person speaks: of one person's repeated calls only the newest would be answered.
     let mut after = stage.spoken(0, MessageId(7_000), "after");
     let Event::Message(message) = &mut after.event else { unreachable!() };
     message.author.id = TelegramUserId(78);

@@ -1,4 +1,4 @@
-//! Two bots told by their prompts to answer one another for ever: loop physics stop them (I11).
+//! Two bots whose prompts tell them to answer each other for ever: loop physics stop them (I11).
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use botfleet_actors::domain::strategy::Strategy;
 use botfleet_actors::testkit::scripted_llm::Thought;
 use botfleet_actors::testkit::stage::{Scenery, Stage};
 
-/// Most messages of the fleet since a person last spoke.
+/// The most messages of the fleet since a person last spoke.
 const UNHEARD_MAX: usize = 24;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Two bots that like nothing better than to answer one another, and tell the other to go on.
+/// Two bots that always want to answer each other, and tell each other to go on.
 fn two_who_never_tire() -> Scenery {
     let mut scenery = Scenery::new(2, 1);
     for (bot, other) in scenery.plan.bots.iter_mut().zip(["bot-2", "bot-1"]) {
@@ -24,7 +24,7 @@ fn two_who_never_tire() -> Scenery {
     chat.novelty.enabled = false;
     chat.quiet_hours = None;
     chat.pacing.quiet_tick = Some(Duration::from_secs(60));
-    // A strategy that never says no: only physics are left.
+    // The strategy never declines, so only the loop physics are left.
     chat.strategy = Strategy {
         addressed_by_person: 1.0,
         addressed_by_bot: 1.0,
@@ -48,7 +48,7 @@ fn two_who_never_tire() -> Scenery {
     scenery
 }
 
-/// The model misbehaves: whoever is asked calls the other one, in words that were never said before.
+/// Makes the model misbehave: every answer calls both bots, in words that were never said before.
 fn urge_on(stage: &Stage, from: usize) {
     for line in from..from + 2_000 {
         let word = |n: usize| -> String {

@@ -1,4 +1,4 @@
-//! Freshness: what is read too late is history, whatever the machine's clock shows. Keeps I14.
+//! Freshness: a message that is read too late is history, whatever the machine's clock shows. Keeps I14.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ fn said(scenery: &Scenery, id: i64, text: &str, person: i64, ago: Duration) -> I
     incoming
 }
 
-/// Texts that waited with Telegram while nobody could read them.
+/// Adds texts that waited at Telegram while nobody read them, each with its person and its age.
 fn waited(scenery: &Scenery, texts: &[(&str, i64, Duration)]) {
     for (id, (text, person, ago)) in (1..).zip(texts) {
         scenery.telegram[0].receive(500 + id, said(scenery, 5_000 + id, text, *person, *ago));
@@ -98,14 +98,14 @@ async fn a_machine_whose_clock_is_wrong_answers_and_is_muted_by_nothing_when_it_
         stage.person_says(0, "hello", &[0]);
         stage.until_sent(1).await;
         stage.until_at_rest().await;
-        // The clock is set right, and the machine started anew.
+        // The clock is set right, and the process starts again.
         let scenery = stage.killed().await;
         scenery.clock_is_ahead(0);
         stage = scenery.raise().await;
         stage.person_says(0, "and now?", &[0]);
         stage.until_sent(2).await;
         stage.until_at_rest().await;
-        // Set ahead while it runs.
+        // The clock is set ahead while the process runs.
         stage.scenery.clock_is_ahead(600_000);
         stage.let_time_pass().await;
         stage.person_says(0, "still there?", &[0]);

@@ -1,4 +1,4 @@
-//! The gateway: who is asked when, with which key, and what a failure means for others.
+//! The gateway: which model is called when, with which key, and how a failure affects other calls.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
@@ -38,7 +38,7 @@ fn call(stage: &Stage, text: &str, priority: u8) -> Call {
     Call { ask: Ask::Completion(request), bot, chat, priority, deadline: Instant::now() + LONG, wanted }
 }
 
-/// Asks the first provider; what asked is content with any answer.
+/// Makes a call to the first provider; the caller is content with any answer.
 fn ask(stage: &Stage, call: Call) -> Outcome {
     let (sender, receiver) = oneshot::channel();
     let answer = Answer::new(move |result| drop(sender.send(result)));
@@ -53,14 +53,14 @@ async fn said(outcome: Outcome) -> Result<String, CallError> {
     Ok(completion.text)
 }
 
-/// One provider with so many keys.
+/// One provider with this many keys.
 fn with_keys(keys: usize) -> Scenery {
     let mut scenery = Scenery::new(1, 1);
     scenery.llms = vec![Arc::new(ScriptedLlm::new("sim", scenery.journal.clone()).with_keys(keys))];
     scenery
 }
 
-/// What the provider was asked, in order.
+/// Returns the prompts of the provider's calls, in order.
 fn asked(stage: &Stage) -> Vec<String> {
     stage.llm(0).calls().into_iter().map(|(_, request)| request.messages[0].content.clone()).collect()
 }

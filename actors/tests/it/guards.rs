@@ -1,4 +1,4 @@
-//! What a model wrote is guarded before it is said: novelty, stances, interruptions, staleness.
+//! Guards check a model's text before it is sent: novelty, stances, interruptions, staleness.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ const TEA: &str = "Demli bir çay, akşam yemeğinden sonra her şeye iyi gelir 
 const TEA_AGAIN: &str = "Bence akşam yemeğinden sonra demli bir çay her şeye iyi gelir!";
 const TRAINS: &str = "Yarınki tren yolculuğu için erkenden kalkıp yer ayırtmam lazım.";
 
-/// A room that is guarded, and in which only stored turns make bots speak.
+/// A guarded chat in which bots speak only when a turn is stored for them.
 fn guarded(bots: i64) -> Scenery {
     let mut scenery = Scenery::new(bots, 1);
     let chat = &mut scenery.plan.chats[0];
@@ -33,7 +33,7 @@ fn guarded(bots: i64) -> Scenery {
     scenery
 }
 
-/// A person asks the room, and the bot is bidden to answer.
+/// Lets a person ask something, and stores a turn of the bot that answers.
 async fn asked(stage: &mut Stage, text: &str) -> TurnId {
     let before = stage.transcript(0).await.len();
     stage.person_says(0, text, &[0]);
@@ -60,7 +60,7 @@ fn thinks(stage: &Stage, texts: &[&str]) {
     }
 }
 
-/// What the model heard in its last call, besides the conversation.
+/// Returns the first message of the model's last call, which holds the instructions.
 fn heard_last(stage: &Stage) -> String {
     stage.llm(0).calls().last().unwrap().1.messages[0].content.clone()
 }
@@ -106,7 +106,7 @@ async fn a_short_answer_may_be_given_again() {
     assert_eq!(stage.journal().sent_texts().len(), 2);
 }
 
-/// A bot that holds that tea is better than coffee.
+/// A bot with the stance that tea is better than coffee.
 fn opinionated(consistency: Consistency) -> Scenery {
     let mut scenery = guarded(1);
     scenery.plan.chats[0].consistency = consistency;
@@ -170,7 +170,7 @@ async fn a_check_that_fails_lets_the_text_go() {
     assert_eq!(ended(&stage, turn).await.0, TurnState::Done);
 }
 
-/// A room with pacing.
+/// A chat with pacing.
 fn paced() -> Scenery {
     let mut scenery = guarded(2);
     scenery.plan.chats[0].pacing.enabled = true;
@@ -178,7 +178,7 @@ fn paced() -> Scenery {
     scenery
 }
 
-/// Another person, or the same, says something, perhaps in reply.
+/// Lets another person (0: the same one) say something, perhaps in reply.
 async fn another_says(stage: &Stage, person: i64, text: &str, reply_to: Option<MessageId>) {
     let before = stage.transcript(0).await.len();
     let spoken = |id| {

@@ -1,4 +1,4 @@
-//! A change of configuration reaches the living: I10.
+//! A change of configuration reaches running actors: I10.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Tests of the actors over the testkit: a store in memory, Telegram and providers by script, paused time. The number
-//! in a test's name is the invariant's.
+//! Tests of the actors over the testkit: a store in memory, scripted Telegram and providers, paused time. The number in
+//! a test's name is the invariant's.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

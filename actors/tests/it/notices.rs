@@ -1,4 +1,4 @@
-//! What the fleet says of itself, and chats that nobody invited it to.
+//! Notices that the fleet posts about itself, and chats that nobody invited it to.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use botfleet_actors::testkit::stage::{Scenery, Stage};
 
 const TOLD: &str = "We are machines.";
 
-/// A chat that answers nobody, and says of itself what it is.
+/// A chat that answers nobody and posts its disclosure.
 fn honest(bots: i64) -> Scenery {
     let mut scenery = Scenery::new(bots, 1);
     scenery.plan.chats[0].policy = ChatPolicy::Mention;
@@ -28,7 +28,7 @@ fn honest(bots: i64) -> Scenery {
     scenery
 }
 
-/// Disclosures that Telegram was asked to send, by the bots' places.
+/// Returns the bots that tried to send the disclosure, by their places.
 fn tellers(stage: &Stage) -> Vec<usize> {
     let place = |id| stage.scenery.plan.bots.iter().position(|bot| bot.telegram_id == id);
     let told = |happening: Happening| match happening {
@@ -219,7 +219,7 @@ async fn an_unknown_chat_is_left_though_its_webhook_reached_a_node_without_the_b
     stage.until_at_rest().await;
 }
 
-/// A bot of one named chat hears of a strange one, after `story` has said what Telegram tells.
+/// Raises a fleet of one bot that hears of a strange chat, after `story` has set Telegram's descriptions of chats.
 async fn in_a_strange_chat(unknown: TelegramChatId, story: impl FnOnce(&Stage)) -> Stage {
     let stage = Scenery::new(1, 1).raise().await;
     story(&stage);

@@ -10,7 +10,7 @@ use botfleet_actors::testkit::journal::Happening;
 use botfleet_actors::testkit::scripted_telegram::Step;
 use botfleet_actors::testkit::stage::{Scenery, Stage};
 
-/// Another process takes all leases.
+/// Lets another process take all leases.
 async fn take_over(stage: &Stage) {
     stage.store.rows.reopened().begin_tenure("another", stage.node.clock.now()).await.unwrap();
 }

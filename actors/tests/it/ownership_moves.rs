@@ -17,7 +17,7 @@ use botfleet_actors::testkit::scripted_llm::Thought;
 use botfleet_actors::testkit::scripted_telegram::Step;
 use botfleet_actors::testkit::stage::Scenery;
 
-/// The bot at that place lives on this node.
+/// Returns the name of the node that owns the bot at that place.
 async fn home(stage: &ClusterStage, bot: usize) -> String {
     stage.owner(LeaseKey::Bot(stage.bots[bot])).await.expect("it has an owner")
 }
@@ -41,7 +41,7 @@ async fn i5_i8_a_planned_hand_off_loses_nothing_and_polls_never_overlap() {
     stage.person_says(0, "first", &[0, 1, 2, 3, 4, 5, 6, 7]);
     stage.until("all turns are claimed", async |stage| stage.scenery.llms[0].asked() == 8).await;
     stage.drain("n1").await;
-    // People go on writing while everything moves.
+    // People go on writing during the move.
     for round in 0..10 {
         stage.person_says(round % 2, &format!("meanwhile {round}"), &[0, 1, 2, 3, 4, 5, 6, 7]);
         stage.pass(Duration::from_millis(50)).await;
@@ -183,7 +183,7 @@ async fn i4_what_a_killed_node_was_sending_is_unknown_and_not_sent_again() {
 async fn i5_a_node_past_its_bound_sends_and_polls_nothing() {
     let mut stage = ClusterStage::raise(Scenery::new(4, 1), 2).await;
     let from = home(&stage, 0).await;
-    // A message is on its way to its `sendMessage` when the node loses the store.
+    // Messages arrive after the node has lost the store, while its bound still lets it act.
     stage.cut_off(&from, true);
     let cut_at = tokio::time::Instant::now();
     stage.person_says(0, "hello", &[0, 1, 2, 3]);
@@ -286,7 +286,7 @@ async fn i6_a_fenced_bot_of_a_cluster_leaves_and_is_taken_by_its_owner() {
     let mut stage = ClusterStage::raise(Scenery::new(4, 1), 2).await;
     let from = home(&stage, 0).await;
     let me = stage.node(&from).me;
-    // Others bury a node that is merely slow to hear of it: whatever it still writes is refused.
+    // Another process declares a slow node dead before the node hears of it: its further writes are refused.
     stage.tell_of_death(me).await;
     stage.person_says(0, "hello", &[0, 1, 2, 3]);
     stage.until_sent(4).await;

@@ -1,5 +1,5 @@
-//! Everything at once, by seed: nodes are killed, cut off, drained and join while people write; I1, I2, I3, I4, I5, I8
-//! hold all the time. A failing seed replays: `STORM_SEEDS=7-7 cargo test -p botfleet-actors --test it storm`.
+//! Everything at once, by seed: nodes are killed, cut off, drained and join while people write. I1, I2, I3, I4, I5 and
+//! I8 hold throughout. To replay a failing seed: `STORM_SEEDS=7-7 cargo test -p botfleet-actors --test it storm`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,7 +16,7 @@ const BOTS: usize = 8;
 const CHATS: usize = 2;
 const STEPS: usize = 40;
 
-/// Nodes that others have buried end, as their processes would.
+/// Ends nodes that others have declared dead, as their processes would.
 async fn end_the_superseded(stage: &mut ClusterStage) {
     let names: Vec<String> = stage.nodes.keys().cloned().collect();
     for name in names {
@@ -59,7 +59,7 @@ async fn storm(seed: u64) {
         stage.pass(Duration::from_millis(random.u64(0..700))).await;
         end_the_superseded(&mut stage).await;
     }
-    // All is mended.
+    // All faults are healed.
     stage.bus.lose_all(false);
     stage.scenery.llms[0].hold(false);
     for node in stage.nodes.values() {

@@ -1,4 +1,4 @@
-//! Loop physics hold whatever the director and the model say: I11.
+//! Loop physics limit sends whatever the director and the model say: I11.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! How a provider is: failures are told with their reason, a panic fails one call, usage that cannot be is not believed.
+//! The health of a provider: failures are reported with their reason, a panic fails one call, impossible usage is not
+//! believed.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use botfleet_actors::testkit::stage::{Scenery, Stage};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-/// Asks the first provider; tells whether there was an answer.
+/// Calls the first provider. Returns whether there was an answer.
 async fn ask(stage: &Stage) -> Result<(), CallError> {
     let request = CompletionRequest {
         model: "small".to_owned(),
@@ -81,7 +82,7 @@ async fn usage_that_cannot_be_is_charged_by_the_bound() {
         ask(&stage).await.unwrap();
         let model = stage.provider(0).await.models.remove(0);
         let charged = model.prompt_tokens + model.completion_tokens;
-        // Ten bytes, one message, one prompt, and the answer's most.
+        // Ten bytes of prompt, 16 for its message, 160 for the prompt, and the answer's limit.
         assert_eq!(charged, 10 + 16 + 160 + 100, "{usage:?}");
         let stored = stage.store.rows.allowances().await.unwrap();
         let used = stage.node.treasury.snapshot(&stored, stage.node.clock.now())[0].used;

@@ -1,4 +1,4 @@
-//! People's rights: wishes to be forgotten, words in flight, copies in memory. I9.
+//! Rights of people: erasure requests, words in flight, copies in memory. I9.
 
 use std::time::Duration;
 
@@ -7,12 +7,14 @@ use botfleet_actors::domain::ids::{MessageId, TelegramChatId, TelegramUserId};
 use botfleet_actors::domain::incoming::{ChatKind, Event, Incoming};
 use botfleet_actors::domain::roster::ChatPolicy;
 use botfleet_actors::domain::transcript::EntryKind;
+use botfleet_actors::ports::llm::LlmError;
 use botfleet_actors::ports::store::Store;
 use botfleet_actors::testkit::journal::Happening;
 use botfleet_actors::testkit::rows::{at, person};
+use botfleet_actors::testkit::scripted_llm::Thought;
 use botfleet_actors::testkit::stage::{Scenery, Stage};
 
-/// Waits until nobody's wish is open.
+/// Waits until the person's erasure request is fulfilled and none is open.
 async fn until_fulfilled(stage: &Stage) {
     stage
         .until("the wish is fulfilled", async |stage| {
@@ -91,6 +93,23 @@ async fn what_bots_remember_of_who_is_forgotten_goes_with_it() {
     stage.person_says(0, "/forgetme", &[0, 1]);
     until_fulfilled(&stage).await;
     stage.until("nothing is remembered", async |stage| stage.node.said.lately().is_empty()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_asked_any_more_about_words_that_were_removed() {
+    let mut stage = Scenery::new(1, 1).raise().await;
+    stage.llm(0).next(Thought::Fail(LlmError::Garbage("half an answer".to_owned())));
+    stage.llm(0).hold(true);
+    stage.person_says(0, "these are my words", &[0]);
+    stage.until("the model is asked", async |stage| stage.llm(0).asked() == 1).await;
+    stage.person_says(0, "/forgetme", &[0]);
+    until_fulfilled(&stage).await;
+    stage.let_time_pass_briefly().await;
+    stage.llm(0).hold(false);
+    stage.until_at_rest().await;
+    assert_eq!(stage.llm(0).asked(), 1, "the second try would hold the words again");
+    let sent = stage.journal().sent_texts();
+    assert!(sent.iter().all(|text| text.starts_with("Tamam")), "only the command is answered: {sent:?}");
 }
 
 #[tokio::test(start_paused = true)]

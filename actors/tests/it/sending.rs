@@ -16,7 +16,7 @@ use botfleet_actors::testkit::stage::{Scenery, Stage};
 
 use crate::decree::decree;
 
-/// The states of all messages, by turn and part.
+/// Returns the states of all messages, by turn and part.
 async fn messages(stage: &Stage) -> Vec<OutboxState> {
     let outcomes = stage.outcomes().await;
     let messages = outcomes.iter().flat_map(|record| &record.turns).flat_map(|turn| &turn.messages);
@@ -224,7 +224,7 @@ async fn a_rejected_message_ends_and_the_next_goes_out() {
     assert!(turns.iter().all(|turn| turn.state == TurnState::Done), "{turns:#?}");
 }
 
-/// Lets claims and ends of two turns fail in the same commit; one of the turns was stored before.
+/// Makes the claims and the ends of two turns fail in the same commit; one of the turns was stored before.
 async fn fail_claim_with_finish(stage: &mut Stage) {
     stage.store.hold(true);
     stage.person_says(1, "this keeps the store busy", &[1]);

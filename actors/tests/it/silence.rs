@@ -1,4 +1,4 @@
-//! Who cannot speak is not chosen, and no model is paid for it: I14.
+//! A bot that cannot speak is not chosen, and no model is paid for it: I14.
 
 use std::time::Duration;
 
@@ -25,20 +25,20 @@ fn shut(place: Shut, description: &str) -> Step {
     Step::Fail(TelegramError::CannotWrite { place, description: description.to_owned() })
 }
 
-/// Two bots in a chat where who is mentioned answers.
+/// Two bots in a chat where the bot that is mentioned answers.
 fn of_mentions() -> Scenery {
     let mut scenery = Scenery::new(2, 1);
     scenery.plan.chats[0].policy = ChatPolicy::Mention;
     scenery
 }
 
-/// A person mentions the bot at that place, and the other one hears it.
+/// Lets a person mention the bot at that place; the other bot hears it.
 fn mention(stage: &mut Stage, bot: usize) {
     let name = format!("@bot_{}_bot, are you there?", stage.scenery.plan.bots[bot].telegram_id);
     stage.person_says(0, &name, &[1 - bot]);
 }
 
-/// Why bots could not speak, by the last decision of the first chat.
+/// Returns why bots could not speak, by the last decision of the first chat.
 async fn silences(stage: &Stage) -> Vec<Silence> {
     let query = DecisionQuery { limit: 1, ..DecisionQuery::default() };
     let decisions = stage.store.rows.decisions(stage.chats[0], &query).await.unwrap();
@@ -243,7 +243,7 @@ async fn i14_a_message_that_waits_for_a_shut_chat_finds_out_by_itself_that_it_is
     assert_eq!(ends, [OutboxState::Rejected, OutboxState::Sent]);
 }
 
-/// Two messages wait for a pause of a day: one met it, one came after it.
+/// Makes two messages wait for a pause of a day: one met the pause, one came after it.
 async fn behind_a_pause() -> Stage {
     let mut stage = Scenery::new(1, 1).raise().await;
     stage.telegram(0).out_of_reach(true);

@@ -1,4 +1,4 @@
-//! Stops that people order: whose word counts, and what outlives the process that heard it.
+//! Stops that people order: whose order counts, and which orders outlive the process that received them.
 
 use std::collections::HashMap;
 
@@ -12,10 +12,10 @@ use botfleet_actors::testkit::journal::Happening;
 use botfleet_actors::testkit::rows::person;
 use botfleet_actors::testkit::stage::{Scenery, Stage};
 
-/// Somebody who administers the chat, when the script says so.
+/// A person who administers the chat, when the script says so.
 const ADMINISTRATOR: TelegramUserId = TelegramUserId(4711);
 
-/// A command that somebody gives.
+/// Builds a command of a person, or of an anonymous administrator when `author` is `None`.
 fn command(stage: &Stage, id: i64, text: &str, author: Option<TelegramUserId>) -> Incoming {
     let mut incoming = stage.spoken(0, MessageId(id), text);
     let Event::Message(message) = &mut incoming.event else { unreachable!() };
@@ -83,7 +83,7 @@ async fn i9_a_strangers_stop_leaves_the_quiet_of_an_administrator_as_it_is() {
             give(&stage, id, "/quiet 1h", None);
             stage.until("it is quiet", async |stage| stored(stage).await.is_some()).await;
         }
-        // Somebody else each time: who was refused once is not taken at their word again.
+        // Another person each time: after a refusal the same person's stop is not noted again.
         give(&stage, id + 1, "/stop", Some(TelegramUserId(id)));
         until_doubted(&stage, 1).await;
         if !quiet_first {

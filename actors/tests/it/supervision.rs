@@ -1,4 +1,4 @@
-//! What hangs, crashes or fails again and again stays alone with it: I7. And how a node ends.
+//! An actor that hangs, crashes or fails repeatedly harms no other: I7. Also the end of a node.
 
 use std::time::Duration;
 

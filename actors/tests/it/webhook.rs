@@ -1,4 +1,4 @@
-//! Webhooks beside polling, and the change from one to the other: I1, I2.
+//! Webhooks beside polling, and changes of the delivery mode: I1, I2.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ async fn i1_the_first_poll_after_webhooks_sends_no_offset() {
     stage.set_delivery(0, Webhook).await.unwrap();
     until_receiving(&stage, 0).await;
     let polls = stage.telegram(0).offsets().len();
-    // While webhooks were set, Telegram began to count anew: an old offset would confirm this unseen.
+    // While the webhook was set, Telegram began to count anew: an old offset would confirm this update unseen.
     stage.telegram(0).receive(3, stage.spoken(0, botfleet_actors::domain::ids::MessageId(77), "after a quiet week"));
     stage.set_delivery(0, Polling).await.unwrap();
     stage.until_sent(2).await;

@@ -1,4 +1,4 @@
-//! Nothing wedges: late copies of every kind, and rows that the store refuses. I2, I3, I7.
+//! Nothing wedges a chat: late copies of every kind, and rows that the store refuses. I2, I3, I7.
 
 use std::num::NonZeroUsize;
 
@@ -21,7 +21,7 @@ fn forgetful(bots: i64) -> Scenery {
     scenery
 }
 
-/// What a bot receives of something that happened to a message.
+/// Builds what a bot receives when something happens to a message.
 fn happened(stage: &Stage, message_id: i64, what: impl FnOnce(Message) -> Event) -> Incoming {
     let spoken = stage.spoken(0, MessageId(message_id), "hello");
     let Event::Message(message) = spoken.event else { unreachable!("people speak in messages") };
@@ -58,7 +58,7 @@ fn dead(outcomes: &[OutcomeRecord]) -> Vec<&OutcomeRecord> {
     outcomes.iter().filter(|record| record.outcome == OutcomeKind::Dead.as_str()).collect()
 }
 
-/// Somebody speaks, and is answered; what became of all rows by then.
+/// Lets a person speak and waits for the answer. Returns the outcomes of all rows by then.
 async fn still_answers(stage: &mut Stage) -> Vec<OutcomeRecord> {
     let said = stage.journal().sent_texts().len();
     stage.person_says(0, "is anybody still there?", &[0]);
@@ -206,7 +206,7 @@ async fn i7_a_message_whose_event_cannot_be_stored_is_sent_once_and_settled() {
     assert_eq!(stage.store.rows.depths().await.unwrap().unknown, 0);
 }
 
-/// What happens in a chat of the property below.
+/// An event in a chat of the property test below.
 #[derive(Clone, Debug)]
 struct Happens {
     kind: u8,
@@ -223,7 +223,7 @@ fn happens() -> impl Strategy<Value = Happens> {
 fn incoming(stage: &Stage, happens: &Happens) -> Incoming {
     let date = at(happens.seconds);
     let message = |id: i64, what: fn(Message) -> Event| {
-        // Far from the ids of what `still_answers` says.
+        // Far from the ids of the messages of `still_answers`.
         let id = if id == 0 { 0 } else { 10_000 + id };
         happened(stage, id, |message| what(Message { date, author: person(), ..message }))
     };
@@ -245,8 +245,8 @@ fn incoming(stage: &Stage, happens: &Happens) -> Incoming {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
-    /// Every kind of update, heard by any of three bots, in every order and lateness, with restarts in between: each
-    /// row has its outcome in the end, and whoever speaks is answered.
+    /// Sends every kind of update to any of three bots, in every order and delay, with restarts in between. In the end
+    /// each row has its outcome, and a person who speaks is answered.
     #[test]
     fn i7_each_row_has_an_outcome_and_a_mention_is_answered(
         all in prop::collection::vec(happens(), 1..40),
@@ -319,7 +319,7 @@ async fn i3_a_chat_reads_the_store_again_when_its_commits_are_answered_and_nothi
     stage.let_time_pass_briefly().await;
     stage.store.hold(false);
     still_answers(&mut stage).await;
-    // A picture that was read before the commit numbers what follows as that commit does.
+    // A chat memory that was read before that commit would number new entries as the commit did, and be refused.
     let refused = stage.journal().count(|h| matches!(h, Happening::Refused("advance", _)));
     assert_eq!(refused, 0, "{:#?}", stage.journal().all());
     let transcript = stage.transcript(0).await;

@@ -1,10 +1,10 @@
-//! One name for a chat that became another. Layer: load test; pure.
+//! Maps a chat that migrated to the chat it became. Layer: load test; pure.
 
 use std::collections::HashMap;
 
 use crate::ledger::{LedgerEvent, LedgerRecord};
 
-/// Which chats became which.
+/// The migrated chats and the chats they became.
 #[derive(Debug, Default)]
 pub(super) struct Chats {
     became: HashMap<i64, i64>,
@@ -22,7 +22,7 @@ impl Chats {
         Self { became }
     }
 
-    /// The present name of a chat.
+    /// Returns the present id of a chat.
     pub(super) fn now(&self, chat: i64) -> i64 {
         self.became.get(&chat).copied().unwrap_or(chat)
     }

@@ -1,4 +1,4 @@
-//! Puts the checks together. Layer: load test; pure.
+//! Runs the checks together. Layer: load test; pure.
 
 use std::collections::HashSet;
 
@@ -9,24 +9,24 @@ use super::{faults, order, polls, sends, updates};
 use crate::ledger::{LedgerEvent, LedgerRecord, PostedKind};
 use crate::provider::calls::CallRecord;
 
-/// Whom the fleet must answer.
+/// The messages that the fleet must answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Policy {
-    /// Nobody must be answered: silence is no breach.
+    /// No message needs an answer: silence is no breach.
     #[default]
     Free,
-    /// Every bot answers every message of a person that it sees, once.
+    /// Every bot answers each message of a person that it sees, once.
     Every,
 }
 
 /// Compares what Telegram and the provider saw with what the product says, when silence is allowed.
 ///
-/// To be called on a fleet at rest: what is still under way counts as lost or uncaused.
+/// The fleet must be at rest: work that is still under way counts as lost or uncaused.
 pub fn check(ledger: &[LedgerRecord], calls: &[CallRecord], outcomes: &[OutcomeLine]) -> Report {
     check_with(Policy::Free, ledger, calls, outcomes)
 }
 
-/// Compares as [`check`] does, under a policy of whom the fleet must answer.
+/// Compares as [`check`] does, and requires the answers that `policy` requires.
 pub fn check_with(policy: Policy, ledger: &[LedgerRecord], calls: &[CallRecord], outcomes: &[OutcomeLine]) -> Report {
     let mut report = Report { totals: totals(ledger, calls, outcomes), ..Report::default() };
     updates::check(ledger, outcomes, &mut report);
@@ -40,8 +40,8 @@ pub fn check_with(policy: Policy, ledger: &[LedgerRecord], calls: &[CallRecord],
     report
 }
 
-/// Compares as [`check_with`] does, a fleet that was killed or paused: no more messages may be unknown than
-/// were doubtful or not begun, and a pause that was told just before such a moment need not be known.
+/// Compares as [`check_with`] does, for a fleet that was killed or paused. No more messages may be unknown than sends
+/// were doubtful or not begun. The product need not know of a pause that was told just before a kill.
 pub fn check_after_shocks(
     policy: Policy,
     shocks: Shocks<'_>,

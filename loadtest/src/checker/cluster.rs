@@ -1,8 +1,8 @@
-//! What must not be when many nodes share a fleet: rival polls, and gaps in transcripts. Layer: load test; pure (I3,
-//! I5).
+//! Checks a fleet of many nodes for rival polls and for gaps in transcripts. Layer: load test; pure (I3, I5).
 //!
-//! A poll ends when its client leaves, whenever Telegram notices. For each pause of a process one late poll a bot is
-//! allowed: the one that stood still, or the first after it; a second one would confirm what the first fetched.
+//! A poll counts as ended when its client leaves, however late Telegram notices. Each pause of a process excuses one
+//! late poll of each bot: the poll that was open during the pause, or the first one after it. A second late poll is a
+//! breach, because it would confirm what the first one fetched.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -14,15 +14,15 @@ use super::{faults, order, sends, updates};
 use crate::ledger::{LedgerEvent, LedgerRecord, PollEnd};
 use crate::provider::calls::CallRecord;
 
-/// How long Telegram may take to notice that a client has left.
+/// How long Telegram may take to notice that a client has left, in microseconds.
 const NOTICED_WITHIN_US: u64 = 300_000;
-/// How long the harness may take to note it on the link.
+/// How long the harness may take to note on the link that a client has left, in microseconds.
 const NOTED_WITHIN_US: u64 = 20_000;
-/// How long a process may take after a pause to see that it owns nothing any more.
+/// How long a process may take after a pause to see that it owns nothing any more, in microseconds.
 const AWAKE_WITHIN_US: u64 = 2_000_000;
 
-/// Compares what Telegram and the provider saw with what the product says, for a fleet of many nodes at rest; gives
-/// beside the report how many late polls there were that a pause allows.
+/// Compares what Telegram and the provider saw with what the product says, for a fleet of many nodes at rest. Returns
+/// the report and the number of late polls that a pause excuses.
 pub fn check_cluster(
     ledger: &[LedgerRecord],
     calls: &[CallRecord],
@@ -40,7 +40,7 @@ pub fn check_cluster(
     (report, late)
 }
 
-/// One poll as far as it is known.
+/// An open poll, as far as the ledger and the links tell.
 #[derive(Debug)]
 struct Open<'a> {
     poll: u64,
@@ -48,7 +48,7 @@ struct Open<'a> {
     left_us: Option<u64>,
 }
 
-/// Counts polls of one bot that were open together; gives those that a pause allows.
+/// Counts polls of one bot that were open together as breaches; returns the number of those that a pause excuses.
 fn polls(ledger: &[LedgerRecord], origins: &Origins, pauses: &[Pause], report: &mut Report) -> u64 {
     let mut open: HashMap<i64, Vec<Open<'_>>> = HashMap::new();
     let mut late: BTreeSet<(usize, i64)> = BTreeSet::new();
@@ -96,7 +96,7 @@ fn polls(ledger: &[LedgerRecord], origins: &Origins, pauses: &[Pause], report: &
     late.len() as u64
 }
 
-/// Whether a rival's client had left when the newer poll came; one that Telegram ended for its sake was there.
+/// Returns whether the rival's client had left when the newer poll opened, by the link's note or by Telegram's.
 fn had_gone(rival: &Open<'_>, end: Option<(u64, PollEnd)>, at_us: u64) -> bool {
     let left = rival.left_us.is_some_and(|left| left <= at_us + NOTED_WITHIN_US);
     let vanished = end.is_some_and(|(at, how)| how == PollEnd::ClientGone && at <= at_us + NOTICED_WITHIN_US);
@@ -109,7 +109,7 @@ fn excuses(pause: &Pause, rival: Option<&str>, newer: Option<&str>, at_us: u64) 
     asleep && rival != newer && (of_pause(rival) || of_pause(newer))
 }
 
-/// Finds chats whose numbers are not 1..n, each once.
+/// Counts the chats whose transcript numbers are not 1..n, each once.
 fn transcripts(ledger: &[LedgerRecord], outcomes: &[OutcomeLine], report: &mut Report) {
     let chats = Chats::of(ledger);
     let mut numbers: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
@@ -205,7 +205,7 @@ mod tests {
         assert_eq!(order(&[1, 2, 3]), 0);
         assert_eq!(order(&[1, 3]), 1);
         assert_eq!(order(&[2, 3]), 1);
-        // Twice the same update is no matter of order by itself: the number is.
+        // A second outcome of one update is no breach of order by itself; the repeated number is.
         assert!(order(&[1, 2, 2]) > 0);
     }
 }

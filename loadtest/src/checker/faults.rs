@@ -1,5 +1,5 @@
-//! Faults that struck, calls in spite of a pause, and more unknown messages than doubtful sends.
-//! Layer: load test; pure.
+//! Counts faults that struck, calls during a pause, and unknown messages beyond the doubtful sends. Layer: load test;
+//! pure.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -9,10 +9,11 @@ use super::report::Report;
 use crate::ledger::doubt::{blameable_violations, doubtful_sends};
 use crate::ledger::{LedgerEvent, LedgerRecord, hash_of};
 
-/// Longer than any send is under way; the same words may have been said before.
+/// How long before a kill Telegram may have received a claimed message. Longer than any send is under way, but bounded,
+/// because the bot may have sent the same words earlier.
 const CLAIMED_FOR: Duration = Duration::from_mins(1);
 
-/// Counts the faults by kind, and the violations.
+/// Counts the faults by kind, and the calls during a pause.
 pub(super) fn check(ledger: &[LedgerRecord], report: &mut Report) {
     for record in ledger {
         match &record.event {
@@ -32,31 +33,31 @@ pub(super) fn check(ledger: &[LedgerRecord], report: &mut Report) {
     }
 }
 
-/// What was done to the fleet from outside; moments are microseconds on the ledger's clock.
+/// The kills and pauses of the fleet; times are microseconds on the ledger's clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Shocks<'a> {
-    /// When it was killed or paused.
+    /// The times of the kills and pauses.
     pub at_us: &'a [u64],
-    /// What was told, answered or sent less than this before such a moment need not be known.
+    /// The product need not know of a pause told, or an answer given, less than this long before such a time.
     pub grace: Duration,
-    /// What the product was sending when it was killed, by its own account.
+    /// The messages that the product was sending when it was killed, by its own account.
     pub claims: &'a [Claim],
 }
 
-/// A message that the product called `sending` when it was killed.
+/// A message in state `sending` when the product was killed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
-    /// When it was killed.
+    /// When the product was killed, in microseconds on the ledger's clock.
     pub at_us: u64,
     /// The message's id in the outbox.
     pub message: String,
     /// The Telegram id of the bot.
     pub bot: i64,
-    /// Its text.
+    /// The message's text.
     pub text: String,
 }
 
-/// Judges by what was done to the fleet.
+/// Judges violations and unknown messages by the kills and pauses of the fleet.
 pub(super) fn check_shocks(ledger: &[LedgerRecord], outcomes: &[OutcomeLine], shocks: Shocks<'_>, report: &mut Report) {
     report.breaches.limit_violations = blameable_violations(ledger, shocks.at_us, shocks.grace) as u64;
     report.totals.sends_doubtful = doubtful_sends(ledger, shocks.at_us, shocks.grace).len() as u64;
@@ -70,8 +71,8 @@ pub(super) fn check_shocks(ledger: &[LedgerRecord], outcomes: &[OutcomeLine], sh
     }
 }
 
-/// Messages of unknown fate whose product died between the commit of `sending` and the call. Whatever Telegram received is
-/// judged as a send, so that nobody may be slow to note an answer.
+/// Counts messages of unknown fate whose product died between the commit of `sending` and the call. A message whose
+/// text Telegram received counts as a send, so a product cannot excuse that it noted an answer late.
 fn not_begun(ledger: &[LedgerRecord], outcomes: &[OutcomeLine], claims: &[Claim]) -> u64 {
     let mut received: HashMap<(i64, u64), Vec<u64>> = HashMap::new();
     for record in ledger {

@@ -1,4 +1,4 @@
-//! Reads the product's account over HTTP. Layer: load test.
+//! Reads the product's account of its outcomes over HTTP. Layer: load test.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use thiserror::Error;
 use super::outcome::OutcomeLine;
 use crate::people::http::{self, HttpError};
 
-/// The most that is read of one account.
+/// The largest account that is read.
 const LARGEST_BODY_BYTES: usize = 1024 * 1024 * 1024;
 /// The longest line of an account.
 const LONGEST_LINE_BYTES: usize = 4 * 1024 * 1024;
 /// How long the whole account may take.
 const DEADLINE: Duration = Duration::from_mins(5);
 
-/// An account that could not be read.
+/// The reason why an account could not be read.
 #[derive(Debug, Error)]
 pub enum FetchError {
-    /// The product could not be asked.
+    /// The request to the product failed.
     #[error(transparent)]
     Http(#[from] HttpError),
     /// The account broke off.
@@ -29,18 +29,18 @@ pub enum FetchError {
     Line {
         /// The line's number, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The reason why the line cannot be read.
         reason: String,
     },
-    /// The account or one of its lines is longer than anything sensible.
+    /// The account, or one of its lines, is longer than its limit.
     #[error("outcomes are larger than {0} bytes")]
     TooLarge(usize),
 }
 
-/// Gets `{base_url}/api/v1/outcomes`, one JSON object a line.
+/// Fetches `{base_url}/api/v1/outcomes`: one JSON object on each line.
 ///
 /// # Errors
-/// Gives what was wrong with the answer or with a line of it.
+/// Returns what was wrong with the answer or with one of its lines.
 pub async fn fetch_outcomes(base_url: &str) -> Result<Vec<OutcomeLine>, FetchError> {
     let url = format!("{}/api/v1/outcomes", base_url.trim_end_matches('/'));
     let request = http::client()?.get(&url).timeout(DEADLINE);
@@ -66,7 +66,7 @@ async fn read_lines<B: AsRef<[u8]>>(
     lines.finish()
 }
 
-/// Puts lines together out of chunks.
+/// Assembles lines from chunks.
 #[derive(Debug, Default)]
 struct Lines {
     rest: Vec<u8>,

@@ -1,8 +1,8 @@
-//! How much of what the limiters allow was used, and what they refused. Layer: load test; pure.
+//! Measures how much of the limiters' allowance was used, and how often they refused. Layer: load test; pure.
 //!
-//! What was let through is read from the ledger: accepted sends, and those that were refused for
-//! another reason than a limit. What would have been let through runs from each pair's first send
-//! within the window to the window's end.
+//! The ledger tells which sends the limiters let through: accepted ones, and those refused for another reason than a
+//! limit. The allowance of a pair of bot and chat is counted from its first send within the measured time to the end of
+//! that time.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,14 +13,14 @@ use serde::{Deserialize, Serialize};
 use crate::ledger::{LedgerEvent, LedgerRecord};
 use crate::world::limits::LimitSpec;
 
-/// What was let through, and what would have been.
+/// The sends that a limiter let through, and those that it would have let through.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Reached {
-    /// Sends that were let through.
+    /// Sends that the limiter let through.
     pub sent: u64,
     /// Sends that a perfect sender would have made in the same time.
     pub allowed: f64,
-    /// The one divided by the other; 0 without a limit.
+    /// `sent` divided by `allowed`; 0 without a limit.
     pub share: f64,
 }
 
@@ -39,21 +39,21 @@ pub struct LimitReport {
     pub sends: u64,
     /// Sends that were refused by 429.
     pub refused: u64,
-    /// Their share of all sends.
+    /// The refused sends as a share of all sends.
     pub refused_share: f64,
-    /// Calls during a penalty that their sender knew of.
+    /// Calls during a penalty that the caller knew of.
     pub violations: u64,
-    /// Per bot and chat, by the message a second.
+    /// The use of the limit per bot and chat (messages a second).
     pub chat: Reached,
-    /// Per bot and group, by the messages a minute.
+    /// The use of the limit per bot and group (messages a minute).
     pub group: Reached,
-    /// Per bot, by the messages a second.
+    /// The use of the limit per bot (messages a second).
     pub bot: Reached,
-    /// By whichever limit binds: what the fleet as a whole could have sent.
+    /// The use of whichever limit binds: what the fleet as a whole could have sent.
     pub overall: Reached,
 }
 
-/// Measures a time of the ledger, in microseconds since the world's start.
+/// Measures a part of the ledger; times are microseconds since the world's start.
 pub fn reached(ledger: &[LedgerRecord], spec: &LimitSpec, from_us: u64, until_us: u64) -> LimitReport {
     let mut report = LimitReport::default();
     // Bot and chat -> first send, sends let through.

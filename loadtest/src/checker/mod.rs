@@ -1,21 +1,21 @@
-//! The checker: compares what Telegram and the provider saw with what the product says. Layer: load
-//! test; pure, except for `fetch`.
+//! Compares what Telegram and the provider saw with what the product says. Layer: load test; pure, except for
+//! `fetch`.
 //!
 //! - `outcome`: the lines in which the product accounts for updates, turns and messages
 //! - `fetch`: reads those lines over HTTP
 //! - `check`: puts the checks together
-//! - `updates`: lost, handled twice, unanswered (I1, I2, I3, I8)
+//! - `updates`: updates lost or handled twice, messages left unanswered (I1, I2, I3, I8)
 //! - `sends`: uncaused, phantom and duplicate sends (I4)
 //! - `order`: transcript numbers and message ids that do not rise (I3)
-//! - `polls`: two polls of one token at a time (I5)
-//! - `cluster`: the same for many nodes: rival polls, gaps in transcripts (I3, I5)
-//! - `origins`: whose connection a call came over
-//! - `faults`: faults that struck, violations of pauses, more unknown than doubtful
-//! - `whole`: texts with holes, answers hours late, chats that were left (I13, I14)
+//! - `polls`: two polls of one token at the same time (I5)
+//! - `cluster`: the checks for many nodes: rival polls, gaps in transcripts (I3, I5)
+//! - `origins`: which node opened which connection
+//! - `faults`: faults that struck, calls during a pause, more unknown messages than doubtful sends
+//! - `whole`: texts with holes, answers hours late, chats that bots left (I13, I14)
 //! - `limits`: how much of what the limiters allow was used
-//! - `report`: what was found
+//! - `report`: the findings
 //!
-//! The names below are the folder's face.
+//! The re-exports below are the folder's public interface.
 
 pub mod check;
 pub mod cluster;

@@ -1,11 +1,11 @@
-//! Numbers and message ids that do not rise as they must. Layer: load test; pure (I3).
+//! Finds transcript numbers and message ids that do not rise as they must. Layer: load test; pure (I3).
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::outcome::{MessageState, Outcome, OutcomeLine, OutcomeTurn, Source};
 use super::report::Report;
 
-/// Finds transcripts out of the order of their updates, and turns out of the order of their parts.
+/// Finds transcript numbers out of the order of updates, and message ids out of the order of a turn's parts.
 pub(super) fn check(outcomes: &[OutcomeLine], report: &mut Report) {
     let mut numbers: BTreeMap<(i64, i64), Vec<(i64, i64)>> = BTreeMap::new();
     let mut turns: HashMap<&str, &OutcomeTurn> = HashMap::new();
@@ -21,7 +21,7 @@ pub(super) fn check(outcomes: &[OutcomeLine], report: &mut Report) {
     }
     for ((bot, chat), mut pairs) in numbers {
         pairs.sort_unstable();
-        // An update with two outcomes is no matter of order.
+        // Two outcomes of one update count as handled twice, not as a breach of order.
         pairs.dedup_by_key(|(update, _)| *update);
         for pair in pairs.windows(2).filter(|pair| pair[1].1 <= pair[0].1) {
             report.breaches.order += 1;

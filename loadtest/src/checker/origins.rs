@@ -1,12 +1,12 @@
-//! Whose connection a call came over, and when nodes stood still: what a harness of many nodes knows beside the ledger.
-//! Layer: load test; plain data.
+//! Records which node opened which connection and when nodes stood still: facts that a harness of many nodes knows
+//! beside the ledger. Layer: load test; plain data.
 
 use std::collections::HashMap;
 
-/// How much earlier than the ledger's first word of a connection its opening may be noted, in microseconds.
+/// How long after the ledger first names a connection its opening may be noted, in microseconds.
 const NOTED_WITHIN_US: u64 = 5_000;
 
-/// Who opened which connection, and when they left it, in microseconds of the ledger.
+/// The node behind each connection, and when its client left; times are microseconds on the ledger's clock.
 #[derive(Debug, Clone, Default)]
 pub struct Origins {
     connections: HashMap<String, Vec<Origin>>,
@@ -15,21 +15,21 @@ pub struct Origins {
 /// One connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    /// The node whose link it came over.
+    /// The node that opened the connection.
     pub node: String,
-    /// When it was opened.
+    /// When the connection was opened.
     pub opened_us: u64,
-    /// When its client left it; the other side may have learnt of it much later.
+    /// When the client left the connection; the other side may have noticed much later.
     pub left_us: Option<u64>,
 }
 
 impl Origins {
-    /// Notes a connection, by the address that the ledger names; in any order.
+    /// Adds a connection under the address that the ledger names; the order of calls does not matter.
     pub fn add(&mut self, connection: String, origin: Origin) {
         self.connections.entry(connection).or_default().push(origin);
     }
 
-    /// Whose connection it was at a time: ports are used again.
+    /// Returns the owner of a connection at a time; one address can have several owners, because ports are used again.
     pub fn of(&self, connection: &str, at_us: u64) -> Option<&Origin> {
         let all = self.connections.get(connection)?;
         let begun = |origin: &&Origin| origin.opened_us <= at_us.saturating_add(NOTED_WITHIN_US);
@@ -38,14 +38,14 @@ impl Origins {
     }
 }
 
-/// A time in which a node's process stood still.
+/// A time during which a node's process stood still.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pause {
     /// The node.
     pub node: String,
-    /// From here.
+    /// The start, in microseconds on the ledger's clock.
     pub from_us: u64,
-    /// To here.
+    /// The end, in microseconds on the ledger's clock.
     pub to_us: u64,
 }
 

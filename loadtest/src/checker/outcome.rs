@@ -1,14 +1,14 @@
-//! The lines in which the product accounts for what it did: one for every update, message of its own,
-//! tick and notice. Layer: load test; plain data.
+//! Defines the lines in which the product accounts for its work: one for every update, message of its own, tick and
+//! notice. Layer: load test; plain data.
 //!
-//! Unknown fields are ignored, so that the product may say more.
+//! Unknown fields are ignored, so the product may add fields.
 
 use serde::{Deserialize, Serialize};
 
 /// One line of the product's account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutcomeLine {
-    /// What the line is about.
+    /// The kind of thing that the line is about.
     pub source: Source,
     /// The Telegram id of the bot that received the update or sent the message.
     #[serde(default)]
@@ -22,26 +22,26 @@ pub struct OutcomeLine {
     /// The message's id in the chat.
     #[serde(default)]
     pub message_id: Option<i64>,
-    /// What became of it.
+    /// The result of handling the update, message, tick or notice.
     pub outcome: Outcome,
-    /// Its number in the chat's transcript.
+    /// The number of the message in the chat's transcript.
     #[serde(default)]
     pub number: Option<i64>,
-    /// The decision that it led to.
+    /// The id of the decision that the update or message led to.
     #[serde(default)]
     pub decision: Option<i64>,
-    /// The turns that it caused.
+    /// The turns that the update, message, tick or notice caused.
     #[serde(default)]
     pub turns: Vec<OutcomeTurn>,
 }
 
-/// What a line is about.
+/// The kind of thing that a line is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// An update from Telegram.
     Update,
-    /// A message of the fleet's own, as it entered the transcript; its turns are bot-to-bot answers.
+    /// A message of the fleet itself, as it entered the transcript; its turns are bot-to-bot answers.
     Sent,
     /// A moment at which a bot spoke by itself.
     Tick,
@@ -49,25 +49,25 @@ pub enum Source {
     Notice,
 }
 
-/// What became of an update.
+/// The result of handling an update or a tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It entered the transcript.
+    /// The update or message entered the transcript.
     Appended,
-    /// It was in the transcript already, by another bot or from the fleet itself.
+    /// The message was in the transcript already, through another bot or from the fleet itself.
     Duplicate,
-    /// Nothing was to be done.
+    /// There was nothing to do.
     Ignored,
-    /// It was a command to the fleet.
+    /// The message was a command to the fleet.
     Control,
-    /// It failed for good.
+    /// Handling the update failed for good.
     Dead,
-    /// It is not handled yet.
+    /// The update is not handled yet.
     Pending,
-    /// A tick: somebody speaks.
+    /// A tick at which a bot speaks.
     Speak,
-    /// A tick: nobody does.
+    /// A tick at which no bot speaks.
     Silent,
 }
 
@@ -78,9 +78,9 @@ pub struct OutcomeTurn {
     pub id: String,
     /// The Telegram id of the bot.
     pub bot_id: i64,
-    /// How far it came.
+    /// How far the turn came.
     pub state: TurnState,
-    /// The messages that it made, one a part.
+    /// The messages that the turn made, one for each part.
     #[serde(default)]
     pub messages: Vec<OutcomeMessage>,
 }
@@ -104,12 +104,12 @@ pub enum TurnState {
 pub struct OutcomeMessage {
     /// The message's id in the outbox.
     pub id: String,
-    /// Its place among the parts of its turn, from 0.
+    /// The message's place among the parts of its turn, from 0.
     #[serde(default)]
     pub part: u32,
     /// The Telegram id of the chat.
     pub chat_id: i64,
-    /// How far it came.
+    /// How far the message came.
     pub state: MessageState,
     /// The message's id in the chat, once it is known.
     #[serde(default)]

@@ -1,7 +1,7 @@
-//! Polls of one token that were open at the same time. Layer: load test; pure (I5).
+//! Finds polls of one token that were open at the same time. Layer: load test; pure (I5).
 //!
-//! An older poll whose client had gone is no rival: Telegram merely had not noticed yet. Only a departure
-//! that is noticed soon after the newer poll opened counts as one before it.
+//! An older poll whose client had gone is no rival, even when Telegram had not noticed yet. A client counts as gone
+//! before the newer poll opened only when Telegram notices its departure soon after that.
 
 use std::collections::HashMap;
 

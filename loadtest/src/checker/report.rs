@@ -1,47 +1,47 @@
-//! What the checker found: totals, breaches and examples of them. Layer: load test; plain data.
+//! Defines the checker's report: totals, breaches and examples of them. Layer: load test; plain data.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The most examples that a report carries.
+/// The largest number of examples in a report.
 pub(super) const MOST_EXAMPLES: usize = 20;
 
-/// What the checker found.
+/// The checker's findings.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
-    /// How much was looked at.
+    /// The amounts that were checked.
     pub totals: Totals,
-    /// What must not be; `unknown` alone is no fault.
+    /// The breaches that were found; `unknown` alone is no fault.
     pub breaches: Breaches,
-    /// How many faults struck, by kind.
+    /// The number of faults that struck, by kind.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub faults: BTreeMap<String, u64>,
-    /// Some of the breaches, for a reader; at most 20.
+    /// Some of the breaches in words, at most 20.
     pub examples: Vec<String>,
 }
 
-/// How much was looked at.
+/// The amounts that were checked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Updates that entered a bot's queue.
     pub updates_queued: u64,
-    /// Updates that were confirmed by an offset.
+    /// Updates that an offset, or a webhook's answer, confirmed.
     pub updates_confirmed: u64,
     /// Lines of the product's account.
     pub outcomes: u64,
-    /// Messages of bots that Telegram took.
+    /// Messages of bots that Telegram accepted.
     pub sends_accepted: u64,
     /// Messages of bots that Telegram refused.
     pub sends_refused: u64,
-    /// Those of them that a limiter refused, by 429.
+    /// Refused messages whose refusal was a 429.
     #[serde(default)]
     pub sends_limited: u64,
-    /// Sends whose fate nobody but Telegram could know, as far as the checker was told of kills.
+    /// Sends of which only Telegram could know the result; counted only when kills are known.
     #[serde(default)]
     pub sends_doubtful: u64,
-    /// Messages that were called `sending` when the product was killed and that nobody had been sent yet.
+    /// Messages that were `sending` when the product was killed, and that Telegram never received.
     #[serde(default)]
     pub sends_not_begun: u64,
     /// Messages that people posted.
@@ -50,11 +50,11 @@ pub struct Totals {
     pub polls: u64,
     /// Completions that the provider made.
     pub llm_calls: u64,
-    /// Turns that the product tells of.
+    /// Turns that the product reports.
     pub turns: u64,
 }
 
-/// What must not be.
+/// Counts of everything that must not happen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Breaches {
     /// Confirmed updates without a final outcome.
@@ -63,28 +63,28 @@ pub struct Breaches {
     pub handled_twice: u64,
     /// Messages that were sent again.
     pub duplicate_sends: u64,
-    /// Messages that no outcome stands for.
+    /// Messages without an outcome that accounts for them.
     pub uncaused_sends: u64,
     /// Messages that the product calls sent and Telegram does not know.
     pub phantom_sends: u64,
     /// Numbers or message ids that do not rise.
     pub order: u64,
-    /// Polls that were open together with another of the same bot.
+    /// Pairs of polls of one bot that were open together.
     pub overlapping_polls: u64,
-    /// Messages whose fate the product does not know; no breach by itself.
+    /// Messages whose fate the product does not know; no breach alone.
     pub unknown: u64,
-    /// Messages that were not answered exactly once, where each must be.
+    /// Messages that were not answered exactly once, where every message must be.
     pub unanswered: u64,
-    /// Calls during a pause that their sender knew of.
+    /// Calls during a pause that the caller knew of.
     #[serde(default)]
     pub limit_violations: u64,
-    /// Messages of unknown fate beyond the sends that were doubtful, where kills are told.
+    /// Messages of unknown fate beyond the doubtful and not begun sends; counted only when kills are known.
     #[serde(default)]
     pub unknown_beyond_doubt: u64,
     /// Answers to messages that were hours old when they arrived.
     #[serde(default)]
     pub stale_answers: u64,
-    /// Texts that are not wholly what the provider said.
+    /// Texts that differ from what the provider said.
     #[serde(default)]
     pub mangled_texts: u64,
     /// Chats of the manifest that a bot left by itself.
@@ -93,12 +93,12 @@ pub struct Breaches {
 }
 
 impl Report {
-    /// Whether nothing was found; unknown messages alone are allowed.
+    /// Returns whether nothing was found; unknown messages alone are allowed.
     pub fn is_clean(&self) -> bool {
         Breaches { unknown: 0, ..self.breaches } == Breaches::default()
     }
 
-    /// Notes an example while there is room.
+    /// Adds an example while there is room.
     pub(super) fn example(&mut self, text: impl FnOnce() -> String) {
         if self.examples.len() < MOST_EXAMPLES {
             self.examples.push(text());

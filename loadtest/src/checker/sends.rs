@@ -1,9 +1,9 @@
-//! Sends that nothing caused, that were made twice, or that never were. Layer: load test; pure (I4).
+//! Finds sends without a cause, duplicate sends, and sends that never happened. Layer: load test; pure (I4).
 //!
-//! A send is known by bot, chat and message id. Each of the product's messages accounts for one send; a
-//! message in state `sending` or `unknown` accounts for one send of its bot and chat that no other
-//! message accounts for, since its intent was committed. A chat that was migrated counts as the one it
-//! became, for sends and claims alike; two sends may then have one message id.
+//! A send is identified by bot, chat and message id. Each message of the product accounts for one send. A message in
+//! state `sending` or `unknown` was committed with the intent to send, so it accounts for one send of its bot and chat
+//! that no other message accounts for. A chat that was migrated counts as the chat it became, in sends and claims
+//! alike; two sends may then have the same message id.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -16,33 +16,33 @@ use crate::provider::calls::CallRecord;
 /// Bot, chat and message id.
 type SendKey = (i64, i64, i64);
 
-/// A send that Telegram took.
+/// A send that Telegram accepted.
 #[derive(Debug)]
 struct Send<'a> {
     number: u64,
-    /// As Telegram named it.
+    /// The key as Telegram named it at the time.
     key: SendKey,
-    /// With the chat's present name.
+    /// The key with the chat's present id.
     claim: SendKey,
     text: &'a str,
     marker: Option<&'a str>,
 }
 
-/// What the product says about its messages, each message of the outbox once.
+/// The sends that the product claims, with each message of the outbox once.
 #[derive(Debug, Default)]
 struct Claims<'a> {
-    /// Which messages of the outbox name which send.
+    /// The messages of the outbox that name a send.
     by_send: BTreeMap<SendKey, BTreeSet<&'a str>>,
-    /// Which sends a message of the outbox names, when there is more than one line about it.
+    /// The sends that a message of the outbox names; several when lines about it differ.
     by_message: BTreeMap<&'a str, BTreeSet<SendKey>>,
-    /// Messages that are called sent without a message id.
+    /// Messages in state `sent` without a message id: bot, chat, message.
     nameless: Vec<(i64, i64, &'a str)>,
-    /// How many messages per bot and chat may stand for a send without naming it.
+    /// The number of messages, per bot and chat, that may account for a send without naming it.
     open: HashMap<(i64, i64), u64>,
     unknown: u64,
 }
 
-/// Compares the sends that Telegram took with the product's messages and the provider's texts.
+/// Compares the sends that Telegram accepted with the product's messages and the provider's texts.
 pub(super) fn check(ledger: &[LedgerRecord], calls: &[CallRecord], outcomes: &[OutcomeLine], report: &mut Report) {
     let chats = Chats::of(ledger);
     let sends = accepted(ledger, &chats);
@@ -128,7 +128,7 @@ fn find_phantoms(sends: &[Send<'_>], claims: &Claims<'_>, report: &mut Report) {
     }
     for ((bot, chat, message_id), messages) in &claims.by_send {
         let times = known.get(&(*bot, *chat, *message_id)).copied().unwrap_or(0);
-        // Of several messages that name one send, all but one tell of a send that never was.
+        // A send accounts for one of the messages that name it; each further one claims a send that never happened.
         for message in messages.iter().skip(times) {
             report.breaches.phantom_sends += 1;
             report.example(|| {

@@ -1,4 +1,4 @@
-//! Updates that were lost or handled twice, and messages that were not answered. Layer: load test; pure.
+//! Finds updates that were lost or handled twice, and unanswered messages. Layer: load test; pure.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -39,9 +39,7 @@ pub(super) fn check(ledger: &[LedgerRecord], outcomes: &[OutcomeLine], report: &
     }
 }
 
-/// Finds messages of people that a bot saw and did not answer exactly once.
-///
-/// A command to the fleet is no message to answer.
+/// Finds messages of people that a bot saw and did not answer exactly once. A command to the fleet needs no answer.
 pub(super) fn check_answers(ledger: &[LedgerRecord], outcomes: &[OutcomeLine], report: &mut Report) {
     let chats = Chats::of(ledger);
     let mut by_people = HashSet::new();

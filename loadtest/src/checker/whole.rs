@@ -1,8 +1,9 @@
-//! Texts that are not wholly what the provider said, answers that come hours too late, and chats that bots left.
+//! Finds texts that differ from what the provider said, answers that come hours too late, and chats that bots left.
 //! Layer: load test; pure (I13, I14).
 //!
-//! A text is compared by its letters and digits alone: white space, marks of emphasis, quotation marks and a name in front
-//! may go, and a text may be cut into parts or at a sentence. What is missing in its middle is missed.
+//! Texts are compared by their letters and digits alone. The product may drop white space, marks of emphasis,
+//! quotation marks and a name in front, and may cut a text into parts or at a sentence. A hole in the middle of a text
+//! is a breach.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -11,12 +12,12 @@ use super::report::Report;
 use crate::ledger::{LedgerEvent, LedgerRecord};
 use crate::provider::calls::CallRecord;
 
-/// Letters and digits of a text, in lower case.
+/// Returns the letters and digits of a text, in lower case.
 fn letters(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// Compares what was sent with what was said; markers in `old` are of messages that nobody may answer any more.
+/// Compares sent texts with the provider's texts. The numbers in `old` are markers of messages too old to be answered.
 pub fn check(ledger: &[LedgerRecord], calls: &[CallRecord], old: Range<u64>, report: &mut Report) {
     let mut said: HashMap<&str, Vec<String>> = HashMap::new();
     for call in calls {

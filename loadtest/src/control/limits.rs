@@ -1,7 +1,7 @@
-//! `/sim/limits`: the limits of sends, and how much of them was used.
+//! Serves `/sim/limits`: the limits of sends, and their use.
 //!
-//! Layer: beside `telegram`. `GET` answers `{limits, report}`, the report by the limits in force or by
-//! Telegram's own where none are; `PUT` sets limits, `DELETE` takes them away.
+//! Layer: beside `telegram`. `GET` answers `{limits, report}`; the report goes by the limits in force, or by Telegram's
+//! own when none are. `PUT` sets limits, `DELETE` removes them.
 
 use std::sync::Arc;
 

@@ -1,17 +1,18 @@
-//! `/sim/`: tokens, membership and messages, as `BotFather`, administrators and people change them.
+//! Serves changes of tokens, membership and messages under `/sim/`, as `BotFather`, administrators and people make
+//! them.
 //!
 //! Layer: beside `telegram`.
 //!
 //! | path | does |
 //! |---|---|
 //! | `POST /sim/bots/{id}/revoke` | revokes the bot's token |
-//! | `POST /sim/bots/{id}/token` | `{token?}`: gives the bot another token, or one made up; answers `{token}` |
-//! | `POST /sim/bots/{id}/block`, `.../unblock` | `{person}`: a person blocks the bot, or no more |
-//! | `POST /sim/chats/{id}/kick`, `.../add` | `{bot}`: removes a bot from a chat, or puts it there |
-//! | `POST /sim/chats/{id}/admin` | `{member, is_admin}` |
-//! | `POST /sim/chats/{id}/migrate` | `{to?, to_seen_by?, from_seen_by?}`: makes a supergroup of a basic group, and tells all bots or those named of either side; answers `{to}` |
-//! | `POST /sim/chats/{id}/restrict`, `.../unrestrict` | `{bot}`: a bot may not write there, or may again |
-//! | `POST /sim/chats/{id}/deletions` | `{from, message_id}`: a person deletes a message |
+//! | `POST /sim/bots/{id}/token` | `{token?}`: gives the bot another token, or a random one; answers `{token}` |
+//! | `POST /sim/bots/{id}/block`, `.../unblock` | `{person}`: lets a person block or unblock the bot |
+//! | `POST /sim/chats/{id}/kick`, `.../add` | `{bot}`: removes a bot from a chat, or adds it |
+//! | `POST /sim/chats/{id}/admin` | `{member, is_admin}`: makes a member an administrator, or an ordinary member |
+//! | `POST /sim/chats/{id}/migrate` | `{to?, to_seen_by?, from_seen_by?}`: makes a basic group a supergroup; tells all bots, or those named for either chat; answers `{to}` |
+//! | `POST /sim/chats/{id}/restrict`, `.../unrestrict` | `{bot}`: takes or gives back the bot's right to write |
+//! | `POST /sim/chats/{id}/deletions` | `{from, message_id}`: lets a person delete a message |
 
 use std::sync::Arc;
 

@@ -1,17 +1,17 @@
-//! `/sim/`: what comes late, what is closed, and what the time is in this Telegram. Layer: beside `telegram`.
+//! Serves late updates, closed chats and the simulated Telegram's clock under `/sim/`. Layer: beside `telegram`.
 //!
 //! | path | does |
 //! |---|---|
-//! | `GET /sim/clock`, `PUT /sim/clock` | `{offset_ms}`: how far dates and `Date` headers are ahead of real time |
+//! | `GET /sim/clock`, `PUT /sim/clock` | `{offset_ms}`: how far dates and `Date` headers are ahead |
 //! | `POST /sim/bots/{id}/updates` | `{kind, content, chat?, message_id?}`: puts any update into the bot's queue |
-//! | `POST /sim/bots/{id}/copies` | `{bot, update_id}` or `{chat, message_id, kind?}`: gives it a copy of what came before |
-//! | `POST /sim/bots/{id}/hold` | `{chat?}`: holds its updates back, of one chat or all |
-//! | `POST /sim/bots/{id}/release` | lets them go; answers `{updates}` |
-//! | `POST /sim/chats/{id}/close` | `{code?, description?}`: bots may not write; refused with these words |
-//! | `POST /sim/chats/{id}/open`, `.../delete` | opens it again; deletes it |
-//! | `POST /sim/chats/{id}/topics` | `{name}`: a topic; answers `{thread}` |
-//! | `POST /sim/chats/{id}/topics/{thread}/close`, `.../open`, `.../delete` | the same for a topic |
-//! | `POST /sim/lift` | opens everything, gives every right back, lets go what is held, ends all pauses |
+//! | `POST /sim/bots/{id}/copies` | `{bot, update_id}` or `{chat, message_id, kind?}`: queues a copy of it |
+//! | `POST /sim/bots/{id}/hold` | `{chat?}`: holds back the bot's updates, of one chat or all |
+//! | `POST /sim/bots/{id}/release` | releases the bot's updates; answers `{updates}`, their number |
+//! | `POST /sim/chats/{id}/close` | `{code?, description?}`: closes the chat to bots, with this refusal |
+//! | `POST /sim/chats/{id}/open`, `.../delete` | opens the chat again; deletes the chat |
+//! | `POST /sim/chats/{id}/topics` | `{name}`: creates a topic; answers `{thread}` |
+//! | `POST /sim/chats/{id}/topics/{thread}/close`, `.../open`, `.../delete` | closes, opens or deletes a topic |
+//! | `POST /sim/lift` | opens everything, gives back every right to write, releases held updates, ends all pauses |
 
 use std::sync::Arc;
 

@@ -23,7 +23,7 @@ pub enum SendLatency {
 }
 
 impl SendLatency {
-    /// The latency that the word stands for.
+    /// Returns the latency that the word stands for.
     pub fn latency(self) -> Latency {
         match self {
             Self::Zero => Latency::ZERO,
@@ -47,19 +47,19 @@ pub struct StageArgs {
     /// The seed of every random draw.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// How far the product's commits go before they count.
+    /// The durability of the product's commits.
     #[arg(long, value_enum, default_value_t = Synchronous::Full)]
     pub synchronous: Synchronous,
     /// How fast sends are answered.
     #[arg(long, value_enum, default_value_t = SendLatency::Zero)]
     pub send_latency: SendLatency,
-    /// The folder of the run, which stays; without it, a temporary one that goes when all is well.
+    /// The folder of the run, which is kept; without it, a temporary one that is removed after a clean run.
     #[arg(long, value_name = "PATH")]
     pub dir: Option<PathBuf>,
-    /// What the product logs, to product.log in the folder.
+    /// The product's log level; the log is product.log in the folder.
     #[arg(long, default_value = "warn", value_name = "LEVEL")]
     pub product_log: String,
-    /// One JSON object instead of a table.
+    /// Prints one JSON object instead of a table.
     #[arg(long)]
     pub json: bool,
 }
@@ -76,14 +76,14 @@ pub struct LlmArgs {
 }
 
 impl LlmArgs {
-    /// The latency that the flags describe.
+    /// Returns the latency that the flags describe.
     pub fn latency(self) -> LlmLatency {
         LlmLatency { median: Duration::from_millis(self.llm_latency_ms), sigma: self.llm_sigma }
     }
 }
 
 impl StageArgs {
-    /// A simulation whose provider echoes markers after such a latency.
+    /// Returns a simulation whose provider echoes markers after the given latency.
     pub fn simulation(&self, latency: LlmLatency) -> SimulationSpec {
         let world = WorldSpec {
             send_latency: self.send_latency.latency(),
@@ -93,7 +93,7 @@ impl StageArgs {
         SimulationSpec { provider, ..SimulationSpec::of(world) }
     }
 
-    /// How the product is set up.
+    /// Returns the options of the product.
     pub fn options(&self) -> ProductOptions {
         ProductOptions {
             synchronous: self.synchronous,
@@ -105,13 +105,13 @@ impl StageArgs {
     /// Finds the product's program: the one named, else beside this program, else under target.
     ///
     /// # Errors
-    /// None is found.
+    /// No program is found.
     pub fn product(&self) -> Result<PathBuf, HarnessError> {
         product(self.binary.as_ref())
     }
 }
 
-/// What every measurement of one promise is told: the product, the seed, where its files go.
+/// The arguments of every measurement of one promise: the product, the seed, the folder.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
     /// The product's program; without it, the one beside this program or under target.
@@ -120,16 +120,16 @@ pub struct RunArgs {
     /// The seed of every random draw.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// How far the product's commits go before they count.
+    /// The durability of the product's commits.
     #[arg(long, value_enum, default_value_t = Synchronous::Full)]
     pub synchronous: Synchronous,
-    /// The folder of the run, which stays; without it, a temporary one that goes when all is well.
+    /// The folder of the run, which is kept; without it, a temporary one that is removed after a clean run.
     #[arg(long, value_name = "PATH")]
     pub dir: Option<PathBuf>,
-    /// What the product logs, to product.log in the folder.
+    /// The product's log level; the log is product.log in the folder.
     #[arg(long, default_value = "warn", value_name = "LEVEL")]
     pub product_log: String,
-    /// One JSON object instead of a table.
+    /// Prints one JSON object instead of a table.
     #[arg(long)]
     pub json: bool,
 }
@@ -138,17 +138,17 @@ impl RunArgs {
     /// Finds the product's program as [`StageArgs::product`] does.
     ///
     /// # Errors
-    /// None is found.
+    /// No program is found.
     pub fn product(&self) -> Result<PathBuf, HarnessError> {
         product(self.binary.as_ref())
     }
 
-    /// A provider that echoes markers after such a latency.
+    /// Returns a provider that echoes markers after the given latency.
     pub fn provider(&self, latency: LlmLatency) -> ProviderSpec {
         ProviderSpec { seed: self.seed, latency, mode: Mode::EchoMarker, ..ProviderSpec::default() }
     }
 
-    /// How the product is set up, unless a measurement says more.
+    /// Returns the options of the product, to which a measurement may add.
     pub fn options(&self) -> ProductOptions {
         ProductOptions {
             synchronous: self.synchronous,

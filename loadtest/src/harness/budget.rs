@@ -1,7 +1,7 @@
-//! `budget`: whether a budget of tokens holds as the provider counts them, across kills, faults and fallbacks. Layer:
+//! `budget`: checks that a token budget holds by the providers' own count, across kills, faults and fallbacks. Layer:
 //! harness.
 //!
-//! Every call counts that the simulated providers billed: also those whose answers were cut, lost or thrown away.
+//! Every call that a simulated provider billed counts, even if its answer was cut, lost or thrown away.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -23,14 +23,14 @@ use crate::provider::spec::Latency;
 use crate::simulation::{Simulation, SimulationSpec};
 use crate::world::spec::WorldSpec;
 
-/// How likely each kind of fault strikes a call.
+/// The probability with which each kind of fault strikes a call.
 const FAULTY: f64 = 0.015;
-/// The budget counts as used up when no call came for so long.
+/// The budget counts as used up when no call has come for this long.
 const QUIET_FOR: Duration = Duration::from_secs(6);
 /// How often the calls are counted.
 const COUNTED_EVERY: Duration = Duration::from_millis(200);
 
-/// What `budget` is told.
+/// The command-line arguments of `budget`.
 #[derive(Debug, Clone, Args)]
 pub struct BudgetArgs {
     /// The product and the run.
@@ -42,7 +42,7 @@ pub struct BudgetArgs {
     /// How many chats.
     #[arg(long, default_value_t = 6)]
     pub chats: usize,
-    /// The fleet's budget in tokens, for good.
+    /// The fleet's budget in tokens, which is never renewed.
     #[arg(long, default_value_t = 300_000)]
     pub tokens: u64,
     /// Messages of people a second, over all chats.
@@ -51,19 +51,19 @@ pub struct BudgetArgs {
     /// Seconds between two kills, on average.
     #[arg(long, default_value_t = 3.0)]
     pub seconds_between: f64,
-    /// The run ends after so many seconds, the budget used up or not.
+    /// The run ends after this many seconds, even if the budget is not used up.
     #[arg(long, default_value_t = 90.0)]
     pub seconds: f64,
 }
 
-/// What was measured.
+/// The result of a `budget` run.
 #[derive(Debug, Clone, Serialize)]
 pub struct BudgetResult {
     /// The budget in tokens.
     pub tokens: u64,
     /// Tokens that the providers billed.
     pub used: u64,
-    /// Calls that they billed.
+    /// Calls that the providers billed.
     pub calls: u64,
     /// Calls that failed without a bill.
     pub failed: u64,
@@ -71,16 +71,16 @@ pub struct BudgetResult {
     pub spoiled: u64,
     /// How often the product was killed.
     pub kills: u64,
-    /// Whether the calls had ended by themselves.
+    /// True if the calls stopped before the time was over.
     pub ended: bool,
     /// Answers that reached the chats.
     pub sent: u64,
-    /// The folder of the run; a temporary one is gone when all is well.
+    /// The folder of the run; a temporary one is removed after a clean run.
     pub dir: PathBuf,
 }
 
 impl BudgetResult {
-    /// Whether no more was used than there was, and the product came to the end of it.
+    /// Returns whether the product kept within the budget and used it up.
     pub fn is_clean(&self) -> bool {
         self.used <= self.tokens && self.ended
     }
@@ -89,7 +89,7 @@ impl BudgetResult {
 /// Runs the harness.
 ///
 /// # Errors
-/// It could not be run to its end.
+/// The run could not be completed.
 pub async fn run(args: &BudgetArgs) -> Result<BudgetResult, HarnessError> {
     let latency = Latency { median: Duration::from_millis(200), sigma: 0.5 };
     let names = ["first", "second"];
@@ -121,7 +121,7 @@ pub async fn run(args: &BudgetArgs) -> Result<BudgetResult, HarnessError> {
     let binary = args.run.product()?;
     let mut stage = Stage::open(&binary, spec, args.run.dir.as_deref(), &options).await?;
     stage.wait_until_polling(args.bots).await?;
-    // A key that is refused is left alone for long, and nothing would be spent any more.
+    // The product leaves a refused key alone for long, so that nothing more would be spent.
     let ends_keys = |what: &ProviderFault| matches!(what, ProviderFault::RevokedKey | ProviderFault::QuotaExhausted);
     let rules = ProviderFault::ALL.into_iter().filter(|what| !ends_keys(what)).map(|what| ProviderRule {
         probability: FAULTY,
@@ -164,13 +164,13 @@ fn is_sent(event: &crate::ledger::LedgerEvent) -> bool {
     matches!(event, crate::ledger::LedgerEvent::SendAccepted { .. })
 }
 
-/// What all providers billed so far.
+/// Sums what all providers have billed so far.
 fn used(simulation: &Simulation) -> Used {
     simulation.all_providers().fold(Used::default(), |sum, provider| sum.plus(&provider.used()))
 }
 
-/// Kills the product now and then until no calls come any more, also after the providers healed: then the budget is what
-/// holds them back. Says whether that came.
+/// Kills the product now and then until calls stop and, after the providers' faults are cleared, stay away: then only
+/// the budget can hold them back. Returns whether that happened in time.
 async fn kill_until_spent(args: &BudgetArgs, stage: &mut Stage, kills: &mut u64) -> Result<bool, HarnessError> {
     let mut rng = fastrand::Rng::with_seed(args.run.seed);
     let until = Instant::now() + Duration::from_secs_f64(args.seconds.max(0.0));
@@ -195,7 +195,7 @@ async fn kill_until_spent(args: &BudgetArgs, stage: &mut Stage, kills: &mut u64)
             return Ok(false);
         }
         if now >= next_kill {
-            // The last kill comes while it spends, not after.
+            // Kills come only while the product spends, not after.
             if asked > 0 && now < quiet_since + QUIET_FOR / 3 {
                 stage.product.kill_9().await?;
                 *kills += 1;

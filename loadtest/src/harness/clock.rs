@@ -1,8 +1,9 @@
-//! `clock`: whether calls are answered while the host's clock is wrong, is put right, or was asleep. Layer: harness (I14).
+//! `clock`: checks that bots answer while the host's clock is wrong, after it is put right, and after a suspension of
+//! the host. Layer: harness (I14).
 //!
-//! What is wrong with the host's clock is seen in its distance from Telegram's: the simulated Telegram stands ten minutes
-//! ahead of the host, or behind it, from before the product's start, and comes back while it runs. A suspension is a process
-//! that stands still while both clocks go on by eight hours; where libfaketime is missing, only Telegram's goes on.
+//! A wrong host clock shows in its distance from Telegram's clock: the simulated Telegram is ten minutes ahead of the
+//! host, or behind it, from before the product's start, and is put right while the product runs. In a suspension the
+//! process is stopped while both clocks advance by eight hours; without libfaketime, only Telegram's clock advances.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -30,12 +31,12 @@ const APART_S: i64 = 600;
 const ASLEEP_S: i64 = 8 * 3600;
 /// How long the process really stands still.
 const STOPPED: Duration = Duration::from_secs(3);
-/// A library that shifts a clock looks at its file so often.
+/// The time within which libfaketime reads its clock file again.
 const CLOCK_READ_WITHIN: Duration = Duration::from_millis(1500);
-/// Whoever is not answered asks again after this.
+/// The time after which people call again if a bot is silent.
 const ASKED_EVERY: Duration = Duration::from_secs(5);
 
-/// What `clock` is told.
+/// The command-line arguments of `clock`.
 #[derive(Debug, Clone, Args)]
 pub struct ClockArgs {
     /// The product and the run.
@@ -52,32 +53,32 @@ pub struct ClockArgs {
     pub within_seconds: u64,
 }
 
-/// One state of the clocks, and what became of the calls.
+/// One state of the clocks, and the outcome of the calls in it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Moment {
-    /// How the clocks stand.
+    /// The state of the clocks, in words.
     pub clocks: String,
-    /// Bots that were called, each in its chats.
+    /// Bots that were called, counted once for each of their chats.
     pub called: usize,
-    /// Those that answered none of the calls.
+    /// Called bots that answered none of the calls.
     pub silent: usize,
-    /// How often they were called.
+    /// How often the bots were called.
     pub calls: u32,
-    /// Until the last of them had answered, in milliseconds.
+    /// Time until the last bot had answered, or the time was over, in milliseconds.
     pub answered_ms: u64,
 }
 
-/// What was measured.
+/// The result of a `clock` run.
 #[derive(Debug, Clone, Serialize)]
 pub struct ClockResult {
-    /// Whether the host's own clock could be shifted.
+    /// True if the host's clock, as the product reads it, could be shifted.
     pub host_clock_shifted: bool,
-    /// One after the other.
+    /// The states of the clocks, in order.
     pub moments: Vec<Moment>,
 }
 
 impl ClockResult {
-    /// Whether everybody answered at all times.
+    /// Returns whether bots were called in every state and all of them answered.
     pub fn is_clean(&self) -> bool {
         !self.moments.is_empty() && self.moments.iter().all(|moment| moment.silent == 0 && moment.called > 0)
     }
@@ -86,7 +87,7 @@ impl ClockResult {
 /// Runs the harness.
 ///
 /// # Errors
-/// It could not be run to its end.
+/// The run could not be completed.
 pub async fn run(args: &ClockArgs) -> Result<ClockResult, HarnessError> {
     let mut moments = Vec::new();
     for (words, offset_s) in [("telegram 10 min ahead", APART_S), ("telegram 10 min behind", -APART_S)] {
@@ -101,7 +102,7 @@ async fn open(args: &ClockArgs) -> Result<Stage, HarnessError> {
     let latency = Latency { median: Duration::from_millis(50), sigma: 0.0 };
     let world = WorldSpec::fleet(args.run.seed, args.bots, args.chats);
     let spec = SimulationSpec { provider: args.run.provider(latency), ..SimulationSpec::of(world) };
-    // Less than the clocks are apart: who judges by a wrong clock hears nobody.
+    // Shorter than the clocks are apart: a product that judged age by the wrong clock would drop every call.
     let defaults = toml::toml! {
         pacing = { stale_after = "2m" }
     };
@@ -112,7 +113,7 @@ async fn open(args: &ClockArgs) -> Result<Stage, HarnessError> {
 async fn apart(args: &ClockArgs, words: &str, offset_s: i64) -> Result<Vec<Moment>, HarnessError> {
     let mut stage = open(args).await?;
     stage.simulation.world.set_clock_offset(offset_s * 1000);
-    // From its start on the product knows no other clock.
+    // From this start on, the product knows no other distance of the clocks.
     stage.product.kill_9().await?;
     stage.product.restart().await?;
     stage.wait_until_polling(args.bots).await?;
@@ -137,7 +138,7 @@ async fn asleep(args: &ClockArgs) -> Result<(bool, Vec<Moment>), HarnessError> {
     let mut traffic = Traffic::new(&world);
     let before = called(&world, &mut traffic, "before the suspension", args).await;
     stage.product.shift_clock(ASLEEP_S).map_err(HarnessError::file(&dir))?;
-    // The file is read by a process that stands still only when it goes on.
+    // A stopped process reads the file only after it continues.
     stage.product.pause(STOPPED).await?;
     world.set_clock_offset(ASLEEP_S * 1000);
     tokio::time::sleep(CLOCK_READ_WITHIN).await;
@@ -148,7 +149,7 @@ async fn asleep(args: &ClockArgs) -> Result<(bool, Vec<Moment>), HarnessError> {
     Ok((shifted, vec![before, after, again]))
 }
 
-/// Calls every bot, and again whoever is silent, until all have answered or the time is over.
+/// Calls the bots of every chat, again and again, until all have answered or the time is over.
 async fn called(world: &World, traffic: &mut Traffic<'_>, clocks: &str, args: &ClockArgs) -> Moment {
     let began = Instant::now();
     let until = began + Duration::from_secs(args.within_seconds);

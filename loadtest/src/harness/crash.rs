@@ -1,8 +1,8 @@
-//! Kills the product with SIGKILL in full traffic, again and again, and looks for what was lost or
-//! doubled. Layer: harness (I1, I2, I4, I8).
+//! Kills the product with SIGKILL in full traffic, again and again, and looks for lost or doubled
+//! messages. Layer: harness (I1, I2, I4, I8).
 //!
-//! Three of four kills come while all bots poll, every fourth while the product recovers from the one
-//! before.
+//! Three of four kills come while all bots poll, every fourth while the product recovers from the
+//! previous kill.
 
 use std::cell::Cell;
 use std::fmt;
@@ -23,10 +23,10 @@ use crate::checker::{Policy, check_with};
 
 /// A send counts as in flight until its answer is this old: the product may not have committed it yet.
 const GRACE: Duration = Duration::from_millis(50);
-/// One kill of so many comes during a recovery.
+/// One kill in this many comes during a recovery.
 const RECOVERY_EVERY: u32 = 4;
 
-/// What `crash` is told.
+/// The command-line arguments of `crash`.
 #[derive(Debug, Clone, Args)]
 pub struct CrashArgs {
     /// World and product.
@@ -52,20 +52,20 @@ pub struct CrashArgs {
 /// One kill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Kill {
-    /// When, in milliseconds since the world's start.
+    /// The time of the kill, in milliseconds since the world's start.
     pub at_ms: u64,
-    /// Whether it came while the product recovered from the one before.
+    /// True if the kill came while the product recovered from the previous one.
     pub in_recovery: bool,
     /// Sends that the simulated Telegram had in flight.
     pub sends_in_flight: usize,
 }
 
-/// What came of it.
+/// The result of a `crash` run.
 #[derive(Debug, Clone, Serialize)]
 pub struct CrashResult {
     /// Bots of the fleet.
     pub bots: usize,
-    /// The folder of the run; a temporary one is gone when all is well.
+    /// The folder of the run; a temporary one is removed after a clean run.
     pub dir: PathBuf,
     /// The kills.
     pub kills: Vec<Kill>,
@@ -73,16 +73,16 @@ pub struct CrashResult {
     pub unknown: u64,
     /// Sends in flight over all kills.
     pub in_flight_at_kills: u64,
-    /// Whether the fleet came to rest.
+    /// True if the fleet came to rest.
     pub at_rest: bool,
-    /// What waited in the product at last.
+    /// The product's queues at the end.
     pub queues: Queues,
-    /// What the checker found.
+    /// The checker's report.
     pub checker: Report,
 }
 
 impl CrashResult {
-    /// Whether nothing was lost or doubled, and no more is unknown than was in flight.
+    /// Returns whether nothing was lost or doubled, and no more messages are unknown than sends were in flight.
     pub fn is_clean(&self) -> bool {
         self.at_rest && self.checker.is_clean() && self.unknown <= self.in_flight_at_kills
     }
@@ -91,7 +91,7 @@ impl CrashResult {
 /// Runs the harness.
 ///
 /// # Errors
-/// It could not be run to its end.
+/// The run could not be completed.
 pub async fn run(args: &CrashArgs) -> Result<CrashResult, HarnessError> {
     let mut stage = Stage::start(&args.stage, args.llm.latency()).await?;
     let world = std::sync::Arc::clone(&stage.simulation.world);
@@ -126,7 +126,7 @@ pub async fn run(args: &CrashArgs) -> Result<CrashResult, HarnessError> {
     Ok(result)
 }
 
-/// Kills and restarts as often as asked, then lets full traffic run once more.
+/// Kills and restarts the product as often as asked, then lets full traffic run once more.
 async fn kill_all(args: &CrashArgs, stage: &mut Stage, done: &Cell<u32>) -> Result<Vec<Kill>, HarnessError> {
     let mut rng = fastrand::Rng::with_seed(args.stage.seed);
     let between = args.seconds_between.max(0.0);
@@ -134,7 +134,7 @@ async fn kill_all(args: &CrashArgs, stage: &mut Stage, done: &Cell<u32>) -> Resu
     for number in 1..=args.kills {
         let in_recovery = number % RECOVERY_EVERY == 0;
         if in_recovery {
-            // From the middle of the start to soon after it.
+            // After 0.2 to 3.2 times the duration of a start: during the recovery or soon after it.
             tokio::time::sleep(stage.started_in.mul_f64(0.2 + 3.0 * rng.f64())).await;
         } else {
             if number > 1 {
@@ -156,8 +156,8 @@ async fn kill_all(args: &CrashArgs, stage: &mut Stage, done: &Cell<u32>) -> Resu
     Ok(kills)
 }
 
-/// Kills the product and counts the sends in flight: those unanswered at the kill, those answered too
-/// short a time before it to be committed, and those still on the wire.
+/// Kills the product and counts the sends in flight: sends unanswered at the kill, sends answered too
+/// shortly before the kill to be committed, and sends still on the wire.
 async fn kill(stage: &mut Stage, in_recovery: bool) -> Result<Kill, HarnessError> {
     let ledger = stage.simulation.world.ledger();
     let killed_us = ledger.now_us();

@@ -1,5 +1,5 @@
-//! What a flush to the disk costs, measured beside the load: durable throughput cannot be judged
-//! without it. Layer: harness.
+//! Measures the cost of a flush to the disk beside the load: durable throughput cannot be judged
+//! without that figure. Layer: harness.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use super::error::HarnessError;
 use super::measure::Spread;
 
-/// Bytes that are written before each flush: a page, as a small commit writes.
+/// Bytes written before each flush: one page, as in a small commit.
 const WRITTEN_BYTES: usize = 4096;
 
-/// Appends to a small file in the folder and flushes it `count` times, evenly over a time; the file is
-/// removed at the end.
+/// Appends to a small file in the folder and flushes it `count` times, evenly over the time `over`; the
+/// file is removed at the end.
 ///
 /// # Errors
 /// The file cannot be used.

@@ -1,4 +1,4 @@
-//! Why a harness could not be run to its end. Layer: harness. A breach is a result, no error.
+//! Defines the errors that keep a harness from completing its run. Layer: harness. A breach is a result, not an error.
 
 use std::io;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use crate::scenario::file::ScenarioError;
 use crate::servers::error::ServerError;
 use crate::simulation::StartError;
 
-/// Why a harness could not be run to its end.
+/// The reason why a harness could not complete its run.
 #[derive(Debug, Error)]
 pub enum HarnessError {
     /// The simulation did not start.
@@ -21,7 +21,7 @@ pub enum HarnessError {
     /// The product did not start, or ended by itself.
     #[error(transparent)]
     Product(#[from] ProductError),
-    /// PostgreSQL, Redis or a link to them.
+    /// PostgreSQL, Redis or a link to one of them failed.
     #[error(transparent)]
     Server(#[from] ServerError),
     /// A command of the product failed.
@@ -29,24 +29,24 @@ pub enum HarnessError {
     Command {
         /// The command.
         command: String,
-        /// What it said.
+        /// The output of the command.
         told: String,
     },
-    /// The fleet did not come so far in time.
+    /// The fleet did not reach an awaited state in time.
     #[error("after {seconds} s not yet: {what}")]
     NotInTime {
-        /// What was waited for.
+        /// The state that was not reached, in words.
         what: String,
-        /// How long was waited.
+        /// How many seconds the harness waited.
         seconds: u64,
     },
-    /// The product's API gave no good answer.
+    /// The product's API did not answer, or answered with an error.
     #[error(transparent)]
     Http(#[from] HttpError),
     /// The product's account could not be read.
     #[error(transparent)]
     Account(#[from] FetchError),
-    /// A file or folder of the run.
+    /// A file or folder of the run cannot be used.
     #[error("cannot use {path}: {source}")]
     File {
         /// The file or folder.
@@ -60,7 +60,7 @@ pub enum HarnessError {
     /// A scenario cannot be used.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
-    /// A seed could not be run to its end.
+    /// The run of a seed could not be completed.
     #[error("seed {seed}: {source}\nleft for a look: {dir}")]
     Seed {
         /// The seed.
@@ -70,16 +70,16 @@ pub enum HarnessError {
         /// The cause.
         source: Box<HarnessError>,
     },
-    /// Fewer bots than the world has came to poll in time.
+    /// Fewer bots polled in time than should.
     #[error("only {polling} of {bots} bots poll after {seconds} s; the product's log: {log}")]
     NotPolling {
         /// Bots that poll.
         polling: usize,
-        /// Bots of the world.
+        /// Bots that should poll.
         bots: usize,
-        /// How long was waited.
+        /// How many seconds the harness waited.
         seconds: u64,
-        /// Where the product's log is.
+        /// The product's log.
         log: PathBuf,
     },
     /// The world has nobody who could post.

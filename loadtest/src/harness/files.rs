@@ -1,7 +1,7 @@
-//! The product's configuration, manifest and secrets for a world. Layer: harness.
+//! Writes the product's configuration, manifest and secrets for a world. Layer: harness.
 //!
-//! All that slows a conversation down on purpose is off: pacing, caps, limiters and loop physics. What
-//! makes it durable stays on. Secrets lie in files of their own that only their owner can read (I12).
+//! Everything that slows a conversation down on purpose is off: pacing, caps, limiters and loop physics.
+//! Durability stays on. Secrets are in files of their own that only their owner can read (I12).
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -14,22 +14,22 @@ use toml::{Table, Value};
 use super::error::HarnessError;
 use crate::world::spec::{ChatSpec, WorldSpec};
 
-/// Folder of the secrets, beside the manifest.
+/// The folder of the secrets, beside the manifest.
 const SECRETS: &str = "secrets";
 
-/// How far a commit of the product is on its way to the disk when it counts.
+/// How far a commit of the product must get on its way to the disk before the commit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Synchronous {
-    /// On the disk.
+    /// The commit is on the disk.
     Full,
-    /// With the kernel.
+    /// The kernel has the commit.
     Normal,
-    /// With the kernel, in any order.
+    /// The kernel has the commit; commits may reach the disk in any order.
     Off,
 }
 
 impl Synchronous {
-    /// The word in the configuration.
+    /// Returns the word in the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Full => "full",
@@ -44,35 +44,35 @@ impl Synchronous {
 pub enum ChatPolicy {
     /// Every bot answers every message of a person.
     Every,
-    /// As people would.
+    /// Bots answer as people would.
     Natural,
 }
 
 /// One provider of the product, served by the simulation.
 #[derive(Debug, Clone)]
 pub struct ProviderOptions {
-    /// Its name in the manifest.
+    /// The provider's name in the manifest.
     pub name: String,
-    /// Where the simulation serves it: `/v1`, or `/p/<name>/v1`.
+    /// The path under which the simulation serves the provider: `/v1`, or `/p/<name>/v1`.
     pub path: String,
-    /// Its API keys; more than one make a pool.
+    /// The provider's API keys; more than one make a pool.
     pub keys: Vec<String>,
-    /// What else its entry says, over what the harness writes.
+    /// Further settings of the provider's entry in the manifest, laid over those that the harness writes.
     pub entry: Table,
 }
 
 impl ProviderOptions {
-    /// The provider under `/v1`.
+    /// Returns the provider under `/v1`.
     pub fn main() -> Self {
         Self { name: "sim".into(), path: "/v1".into(), keys: vec!["sk-simulated".into()], entry: Table::new() }
     }
 
-    /// A further provider of the simulation, by its name there.
+    /// Returns a further provider of the simulation, by the name that it has there.
     pub fn further(name: &str) -> Self {
         Self { name: name.into(), path: format!("/p/{name}/v1"), ..Self::main() }
     }
 
-    /// The same with more to say in its entry.
+    /// Adds settings to the provider's entry in the manifest.
     #[must_use]
     pub fn saying(mut self, entry: Table) -> Self {
         lay_over(&mut self.entry, entry);
@@ -80,12 +80,12 @@ impl ProviderOptions {
     }
 }
 
-/// How the product is set up.
+/// The settings with which the product is started.
 #[derive(Debug, Clone)]
 pub struct ProductOptions {
     /// Which bots answer.
     pub policy: ChatPolicy,
-    /// How durable commits are.
+    /// The durability of commits.
     pub synchronous: Synchronous,
     /// How long one poll waits, in seconds, 1 to 50.
     pub poll_timeout_s: u32,
@@ -93,15 +93,15 @@ pub struct ProductOptions {
     pub turns_in_flight: u32,
     /// LLM calls under way at the same time.
     pub llm_concurrency: u32,
-    /// What is logged.
+    /// The log level.
     pub log_level: String,
     /// The LLM providers.
     pub providers: Vec<ProviderOptions>,
-    /// Which models the bots use, in turn: the first bot those of the first entry.
+    /// Lists of models, given to the bots in turn: the first bot uses the models of the first entry.
     pub models: Vec<Vec<String>>,
-    /// Settings over those that the harness writes.
+    /// Settings laid over those that the harness writes.
     pub settings: Table,
-    /// `[defaults]` of the manifest over those that the harness writes.
+    /// `[defaults]` of the manifest, laid over those that the harness writes.
     pub defaults: Table,
     /// `[[budgets]]` of the manifest.
     pub budgets: Vec<Table>,
@@ -137,7 +137,7 @@ pub fn lay_over(under: &mut Table, over: Table) {
     }
 }
 
-/// The product's files in a folder.
+/// The files of a product in one folder.
 #[derive(Debug, Clone)]
 pub struct ProductFiles {
     dir: PathBuf,
@@ -147,7 +147,7 @@ impl ProductFiles {
     /// Writes configuration, manifest and secrets for a world that is served under `base_url`.
     ///
     /// # Errors
-    /// A file or folder that cannot be written.
+    /// A file or folder cannot be written.
     pub fn write(
         dir: &Path,
         world: &WorldSpec,
@@ -171,27 +171,27 @@ impl ProductFiles {
         Ok(files)
     }
 
-    /// The folder.
+    /// Returns the folder.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// The configuration.
+    /// Returns the path of the configuration.
     pub fn config(&self) -> PathBuf {
         self.dir.join("config.toml")
     }
 
-    /// The manifest.
+    /// Returns the path of the manifest.
     pub fn manifest(&self) -> PathBuf {
         self.dir.join("fleet.toml")
     }
 
-    /// The database.
+    /// Returns the path of the database.
     pub fn database(&self) -> PathBuf {
         self.dir.join("botfleet.db")
     }
 
-    /// What the product logs, over all its starts.
+    /// Returns the path of the product's log, which holds all starts.
     pub fn log(&self) -> PathBuf {
         self.dir.join("product.log")
     }
@@ -199,7 +199,7 @@ impl ProductFiles {
     /// Opens the log for the next start.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// The file cannot be opened.
     pub(super) fn open_log(&self) -> io::Result<File> {
         OpenOptions::new().create(true).append(true).mode(0o600).open(self.log())
     }
@@ -210,7 +210,7 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
-/// The file of a provider's API key.
+/// Returns the file name of a provider's API key.
 fn key_file(provider: &str, index: usize) -> String {
     format!("provider-{provider}-{index}")
 }
@@ -274,7 +274,7 @@ fn manifest(world: &WorldSpec, base_url: &str, options: &ProductOptions) -> Tabl
     };
     let mut defaults = Table::new();
     defaults.insert("policy".into(), policy.into());
-    // Who counts messages does not count what the fleet says of itself on joining.
+    // Without this, a bot's disclosure on joining a chat would count as a message.
     defaults.insert("disclosure".into(), "".into());
     defaults.insert("models".into(), names(options.models.first().into_iter().flatten()));
     lay_over(&mut defaults, options.defaults.clone());
@@ -308,7 +308,7 @@ fn manifest(world: &WorldSpec, base_url: &str, options: &ProductOptions) -> Tabl
     manifest
 }
 
-/// The name of a chat in the manifest.
+/// Returns the name of a chat in the manifest.
 pub(super) fn chat_name(chat: &ChatSpec) -> String {
     format!("{} {}", chat.title, chat.id)
 }

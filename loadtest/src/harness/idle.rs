@@ -1,4 +1,4 @@
-//! Measures a fleet to which nobody speaks: how fast it starts, and what it costs at rest. Layer: harness.
+//! Measures a fleet to which nobody speaks: its start time, and its memory and CPU time at rest. Layer: harness.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use super::stage::Stage;
 use super::{progress, usage};
 use crate::provider::spec::Latency;
 
-/// What `idle` is told.
+/// The command-line arguments of `idle`.
 #[derive(Debug, Clone, Args)]
 pub struct IdleArgs {
     /// World and product.
@@ -23,32 +23,32 @@ pub struct IdleArgs {
     /// How many seconds are measured.
     #[arg(long, default_value_t = 30.0)]
     pub seconds: f64,
-    /// Seconds of rest before.
+    /// Seconds of rest before the measurement.
     #[arg(long, default_value_t = 3.0)]
     pub warmup: f64,
 }
 
-/// What was measured.
+/// The result of an `idle` run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct IdleResult {
     /// Bots of the fleet.
     pub bots: usize,
-    /// From the start until all bots polled.
+    /// Time from the start until all bots polled, in seconds.
     pub start_seconds: f64,
-    /// How long was measured.
+    /// The length of the measurement in seconds.
     pub seconds: f64,
     /// Memory at the end, in MiB.
     pub rss_mib: f64,
     /// The most memory since the start, in MiB.
     pub peak_rss_mib: f64,
-    /// Time on the processors, in per cent of one core.
+    /// CPU time, in per cent of one core.
     pub cpu_percent: f64,
     /// Bots that polled at the end.
     pub polling: usize,
 }
 
 impl IdleResult {
-    /// Whether all bots still polled at the end.
+    /// Returns whether all bots still polled at the end.
     pub fn is_clean(&self) -> bool {
         self.polling == self.bots
     }
@@ -57,7 +57,7 @@ impl IdleResult {
 /// Runs the harness.
 ///
 /// # Errors
-/// It could not be run to its end.
+/// The run could not be completed.
 pub async fn run(args: &IdleArgs) -> Result<IdleResult, HarnessError> {
     let stage = Stage::start(&args.stage, Latency::NONE).await?;
     let pid = stage.product.pid().ok_or(ProductError::NotRunning)?;

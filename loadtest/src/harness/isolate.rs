@@ -1,7 +1,7 @@
-//! `isolate`: whether bots of one provider notice that another has become slow. Layer: harness (I7).
+//! `isolate`: checks that bots of one provider are not affected when another becomes slow. Layer: harness (I7).
 //!
-//! Half of the bots use provider `a`, half `b`, mixed in every chat. Each pair of runs has `b` normal and then slow, each
-//! on a fresh fleet, so that nothing of one run is left in the next. Only the bots of `a` are measured.
+//! Half of the bots use provider `a`, half `b`, mixed in every chat. Each pair of runs is one with `b` normal and one
+//! with `b` slow, each on a fresh fleet, so that no run affects the next. Only the bots of `a` are measured.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -23,14 +23,14 @@ use crate::provider::spec::Latency;
 use crate::simulation::SimulationSpec;
 use crate::world::spec::WorldSpec;
 
-/// The median may change by this share ...
+/// The share by which the median may change ...
 const MAY_CHANGE_BY: f64 = 0.3;
-/// ... or by so many milliseconds, whichever is more.
+/// ... or the change in milliseconds, whichever is more.
 const MAY_CHANGE_MS: f64 = 5.0;
-/// So many of the answers of the normal run must come in the other too.
+/// The least ratio of answers in a slow run to answers in the normal run of the same pair.
 const ANSWERED_AT_LEAST: f64 = 0.95;
 
-/// What `isolate` is told.
+/// The command-line arguments of `isolate`.
 #[derive(Debug, Clone, Args)]
 pub struct IsolateArgs {
     /// The product and the run.
@@ -48,7 +48,7 @@ pub struct IsolateArgs {
     /// How many seconds each run is measured.
     #[arg(long, default_value_t = 10.0)]
     pub seconds: f64,
-    /// Seconds of traffic before.
+    /// Seconds of traffic before the measurement, and after it.
     #[arg(long, default_value_t = 3.0)]
     pub warmup: f64,
     /// Messages of people a second, over all chats.
@@ -65,15 +65,15 @@ pub struct IsolateArgs {
 /// One run.
 #[derive(Debug, Clone, Serialize)]
 pub struct Phase {
-    /// Whether `b` was slow.
+    /// True if `b` was slow.
     pub slow: bool,
     /// Answers of the bots of `a`.
     pub replies: u64,
-    /// From a message to such an answer.
+    /// Time from a message to an answer of a bot of `a`.
     pub latency: Spread,
 }
 
-/// What was measured.
+/// The result of an `isolate` run.
 #[derive(Debug, Clone, Serialize)]
 pub struct IsolateResult {
     /// Bots of the fleet.
@@ -82,16 +82,16 @@ pub struct IsolateResult {
     pub phases: Vec<Phase>,
     /// The median of the medians with `b` normal, in milliseconds.
     pub normal_ms: f64,
-    /// By how much the median changed, the median of all pairs, in milliseconds.
+    /// The change of the median, as the median over all pairs, in milliseconds.
     pub change_ms: f64,
-    /// By how much it may.
+    /// The limit below which the change of the median must stay, in milliseconds.
     pub allowed_ms: f64,
     /// The least share of a normal run's answers that came in its pair's slow run.
     pub answered: f64,
 }
 
 impl IsolateResult {
-    /// Whether the bots of `a` noticed nothing.
+    /// Returns whether the bots of `a` were not affected.
     pub fn is_clean(&self) -> bool {
         self.change_ms < self.allowed_ms && self.answered >= ANSWERED_AT_LEAST
     }
@@ -100,7 +100,7 @@ impl IsolateResult {
 /// Runs the harness.
 ///
 /// # Errors
-/// It could not be run to its end.
+/// The run could not be completed.
 pub async fn run(args: &IsolateArgs) -> Result<IsolateResult, HarnessError> {
     let mut phases = Vec::new();
     for number in 0..args.pairs.max(1) * 2 {
@@ -175,7 +175,7 @@ async fn phase(args: &IsolateArgs, slow: bool) -> Result<Phase, HarnessError> {
     };
     let ledger: Vec<LedgerRecord> = ledger.into_iter().filter(of_a).collect();
     let measured = measure(&ledger, traffic.due_us(), &[], window);
-    // With calls that hang there is no rest to wait for; nothing of this run is needed any more.
+    // While calls hang, the fleet does not come to rest; nothing of this run is needed any more.
     stage.product.kill_9().await?;
     stage.discard().await?;
     Ok(Phase { slow, replies: measured.latency.count(), latency: measured.latency })

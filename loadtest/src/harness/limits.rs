@@ -1,7 +1,7 @@
-//! `limits`: whether the product uses what Telegram's limiters allow, or a provider's, and no more. Layer: harness.
+//! `limits`: checks that the product uses what Telegram's or a provider's limiters allow, and no more. Layer: harness.
 //!
-//! People ask so much that the limiter is the only brake. Measured are whole windows up to the end, the first left out: at
-//! the beginning bursts are allowed that never come again, and a part of a window says nothing about its limit.
+//! People ask so much that the limiter is the only brake. The measurement covers whole windows up to the end, without
+//! the first: only at the beginning are bursts allowed, and a part of a window says nothing about its limit.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -32,10 +32,10 @@ use crate::world::spec::WorldSpec;
 const WINDOW_SECONDS: f64 = 60.0;
 /// The share of a limit that must be reached.
 const REACHED_AT_LEAST: f64 = 0.9;
-/// The share of sends or calls that a limiter may refuse; it must be less.
+/// The share of sends or calls refused by a limiter must be less than this.
 const REFUSED_LESS_THAN: f64 = 0.001;
 
-/// What `limits` is told.
+/// The command-line arguments of `limits`.
 #[derive(Debug, Clone, Args)]
 pub struct LimitsArgs {
     /// The product and the run.
@@ -44,16 +44,16 @@ pub struct LimitsArgs {
     /// How many bots the fleet has; two share a chat.
     #[arg(long, default_value_t = 200)]
     pub bots: usize,
-    /// How many seconds people ask; the first 60 are not measured.
+    /// How many seconds people ask; in a run of 120 s or more, at least the first 60 s are not measured.
     #[arg(long, default_value_t = 180.0)]
     pub seconds: f64,
-    /// Questions of each chat that wait for answers at any time.
+    /// Questions of each chat that wait for answers at any time, on average over the chats.
     #[arg(long, default_value_t = 5)]
     pub outstanding: usize,
     /// How many seconds the fleet may take to come to rest at the end.
     #[arg(long, default_value_t = 300)]
     pub settle_seconds: u64,
-    /// The limits of an LLM provider instead: first calls a minute, then tokens a minute.
+    /// Measures the limits of an LLM provider instead: first calls a minute, then tokens a minute.
     #[arg(long)]
     pub provider: bool,
     /// Calls a minute of each key, with --provider.
@@ -74,13 +74,13 @@ pub struct ProviderUse {
     pub limit: &'static str,
     /// Keys of the pool.
     pub keys: usize,
-    /// What one key may use a minute.
+    /// Calls or tokens that one key may use a minute.
     pub per_minute: u32,
-    /// What was used in the measured time.
+    /// Calls or tokens used in the measured time.
     pub used: u64,
-    /// What could have been.
+    /// Calls or tokens allowed in the measured time.
     pub allowed: f64,
-    /// The one divided by the other.
+    /// The ratio of `used` to `allowed`.
     pub share: f64,
     /// Calls in the whole time.
     pub calls: u64,
@@ -88,27 +88,27 @@ pub struct ProviderUse {
     pub refused: u64,
 }
 
-/// What was measured.
+/// The result of a `limits` run.
 #[derive(Debug, Clone, Serialize)]
 pub struct LimitsResult {
     /// Bots of the fleet.
     pub bots: usize,
     /// How many seconds people asked.
     pub seconds: f64,
-    /// The folders of the runs; a temporary one is gone when all is well.
+    /// The folders of the runs; a temporary one is removed after a clean run.
     pub dirs: Vec<PathBuf>,
     /// The use of Telegram's limits.
     pub telegram: Option<LimitReport>,
     /// The use of a provider's limits.
     pub providers: Vec<ProviderUse>,
-    /// Whether the fleet came to rest.
+    /// True if the fleet came to rest.
     pub at_rest: bool,
-    /// What the checker found; of several runs, the last that was not clean.
+    /// The checker's report; of several runs, the first that was not clean, or else the last.
     pub checker: Report,
 }
 
 impl LimitsResult {
-    /// Whether the limits were used and kept, and nothing was lost.
+    /// Returns whether the limits were used and kept, and nothing was lost.
     pub fn is_clean(&self) -> bool {
         let telegram = self.telegram.is_none_or(|used| {
             used.overall.share >= REACHED_AT_LEAST && used.refused_share < REFUSED_LESS_THAN && used.violations == 0
@@ -124,7 +124,7 @@ impl LimitsResult {
 /// Runs the harness.
 ///
 /// # Errors
-/// It could not be run to its end.
+/// The run could not be completed.
 pub async fn run(args: &LimitsArgs) -> Result<LimitsResult, HarnessError> {
     let mut result = LimitsResult {
         bots: args.bots,
@@ -164,9 +164,14 @@ async fn of_telegram(args: &LimitsArgs, result: &mut LimitsResult) -> Result<(),
     let ledger = asked.stage.simulation.world.ledger().snapshot();
     let used = reached(&ledger, &limits, asked.measured_from_us, asked.until_us);
     let whole = reached(&ledger, &limits, 0, asked.until_us);
-    // The use without the first window; refusals and violations of the whole time.
-    result.telegram =
-        Some(LimitReport { refused: whole.refused, sends: whole.sends, refused_share: whole.refused_share, ..used });
+    // The use without the first window; sends, refusals and violations of the whole time.
+    result.telegram = Some(LimitReport {
+        refused: whole.refused,
+        sends: whole.sends,
+        refused_share: whole.refused_share,
+        violations: whole.violations,
+        ..used
+    });
     asked.stage.stop(result.is_clean()).await
 }
 
@@ -217,13 +222,13 @@ async fn of_provider(args: &LimitsArgs, limit: &'static str, result: &mut Limits
     asked.stage.stop(result.is_clean()).await
 }
 
-/// How much of a run is measured: whole windows at its end without the first, or a short run as a whole.
+/// Returns how much of a run's end is measured: all whole windows but one, or all of a run below two windows.
 fn measured(seconds: f64) -> Duration {
     let windows = (seconds / WINDOW_SECONDS).floor() - 1.0;
     Duration::from_secs_f64(if windows >= 1.0 { windows * WINDOW_SECONDS } else { seconds })
 }
 
-/// A fleet that was asked as much as it could take, and came to rest.
+/// A fleet after people asked as much as it could take, and after the wait for rest.
 struct Asked {
     stage: Stage,
     measured_from_us: u64,

@@ -1,7 +1,7 @@
-//! Measures the product under load: durable replies a second, latency, overhead beyond the LLM, time on
-//! the processors, memory. Layer: harness.
+//! Measures the product under load: durable replies a second, latency, overhead beyond the LLM, CPU time,
+//! memory. Layer: harness.
 //!
-//! The simulation shares the machine; the figures of time on the processors are the product's alone.
+//! The simulation shares the machine; the figures of CPU time are the product's alone.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -22,10 +22,10 @@ use super::{disk, progress, usage};
 use crate::checker::report::Report;
 use crate::checker::{Policy, check_with};
 
-/// Flushes to the disk that are measured beside the load.
+/// The number of flushes to the disk that are measured beside the load.
 const FLUSHES: u32 = 200;
 
-/// What `load` is told.
+/// The command-line arguments of `load`.
 #[derive(Debug, Clone, Args)]
 #[command(group = clap::ArgGroup::new("shape").required(true))]
 pub struct LoadArgs {
@@ -35,16 +35,16 @@ pub struct LoadArgs {
     /// The LLM.
     #[command(flatten)]
     pub llm: LlmArgs,
-    /// Messages of people a second, over all chats, whatever becomes of them.
+    /// Messages of people a second, over all chats, sent without waiting for answers.
     #[arg(long, group = "shape")]
     pub rate: Option<f64>,
-    /// Messages that are not answered by all at any time, over all chats.
+    /// Messages that still miss answers at any time, over all chats.
     #[arg(long, group = "shape")]
     pub closed: Option<usize>,
     /// How many seconds are measured.
     #[arg(long, default_value_t = 15.0)]
     pub seconds: f64,
-    /// Seconds of traffic before.
+    /// Seconds of traffic before the measurement.
     #[arg(long, default_value_t = 3.0)]
     pub warmup: f64,
     /// How many seconds the fleet may take to come to rest at the end.
@@ -52,14 +52,14 @@ pub struct LoadArgs {
     pub settle_seconds: u64,
 }
 
-/// What was measured.
+/// The result of a `load` run.
 #[derive(Debug, Clone, Serialize)]
 pub struct LoadResult {
     /// Bots of the fleet.
     pub bots: usize,
     /// Chats.
     pub chats: usize,
-    /// The folder of the run; a temporary one is gone when all is well.
+    /// The folder of the run; a temporary one is removed after a clean run.
     pub dir: PathBuf,
     /// How messages followed one another.
     pub shape: Shape,
@@ -69,14 +69,14 @@ pub struct LoadResult {
     pub llm_latency_ms: u64,
     /// The spread of the LLM's latency.
     pub llm_sigma: f64,
-    /// How long was measured.
+    /// The length of the measurement in seconds.
     pub seconds: f64,
-    /// Replies a second, each of them committed before it was sent and after.
+    /// Replies a second; the product commits each reply before its send and after.
     pub replies_per_second: f64,
     /// Counts, latency and overhead.
     #[serde(flatten)]
     pub measured: Measured,
-    /// User and system time of the product for each reply.
+    /// User and system time of the product for each reply, in milliseconds.
     pub cpu_ms_per_reply: f64,
     /// Cores that the product used.
     pub cpu_cores: f64,
@@ -84,24 +84,24 @@ pub struct LoadResult {
     pub rss_mib: f64,
     /// The most memory of the run, in MiB.
     pub peak_rss_mib: f64,
-    /// A flush of 4 KiB to the disk in the same folder and time.
+    /// Time of a flush of 4 KiB to the disk, in the same folder during the measurement.
     pub fdatasync: Spread,
-    /// From the start until all bots polled.
+    /// Time from the start until all bots polled, in seconds.
     pub start_seconds: f64,
-    /// Whether the fleet came to rest after the traffic.
+    /// True if the fleet came to rest after the traffic.
     pub at_rest: bool,
-    /// What the checker found.
+    /// The checker's report.
     pub checker: Report,
 }
 
 impl LoadResult {
-    /// Whether nothing was lost, doubled or left in doubt.
+    /// Returns whether the fleet came to rest and no message was lost, doubled or left unknown.
     pub fn is_clean(&self) -> bool {
         self.at_rest && self.checker.is_clean() && self.checker.breaches.unknown == 0
     }
 }
 
-/// What was read in the window.
+/// The readings of the measured window.
 struct Read {
     window: Window,
     lasted: Duration,
@@ -113,7 +113,7 @@ struct Read {
 /// Runs the harness.
 ///
 /// # Errors
-/// It could not be run to its end.
+/// The run could not be completed.
 pub async fn run(args: &LoadArgs) -> Result<LoadResult, HarnessError> {
     let shape = match (args.rate, args.closed) {
         (Some(rate), _) => Shape::Open { rate },
@@ -166,7 +166,7 @@ pub async fn run(args: &LoadArgs) -> Result<LoadResult, HarnessError> {
     Ok(result)
 }
 
-/// Lets the traffic warm up, then watches the product for the time that is measured.
+/// Lets the traffic warm up, then measures the product for the given time.
 async fn watch(args: &LoadArgs, stage: &Stage) -> Result<Read, HarnessError> {
     let seconds = |seconds: f64| Duration::from_secs_f64(seconds.max(0.0));
     tokio::time::sleep(seconds(args.warmup)).await;
@@ -187,7 +187,7 @@ async fn watch(args: &LoadArgs, stage: &Stage) -> Result<Read, HarnessError> {
     })
 }
 
-/// Bytes as MiB.
+/// Converts bytes to MiB.
 pub(super) fn mib(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }

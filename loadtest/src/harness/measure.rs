@@ -1,8 +1,8 @@
-//! Latency and overhead of replies, out of the ledger and the provider's calls. Layer: harness; pure.
+//! Computes latency and overhead of replies from the ledger and the provider's calls. Layer: harness; pure.
 //!
-//! Latency counts from the moment at which a message was due to be posted until Telegram has read the
-//! reply's send in full. Overhead is that without the time that this very call was due to spend inside
-//! the LLM; the lateness of the LLM's own timers, up to 1 ms, counts as overhead.
+//! Latency runs from the moment at which a message was due to be posted until Telegram has read the
+//! reply's send in full. Overhead is the latency without the time that the reply's own call was due to
+//! spend in the LLM; the lateness of the LLM's timers, up to 1 ms, counts as overhead.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -15,17 +15,17 @@ use serde::ser::{SerializeStruct as _, Serializer};
 use crate::ledger::{LedgerEvent, LedgerRecord};
 use crate::provider::ProviderSpec;
 
-/// Significant digits that a spread keeps.
+/// The significant digits that a spread keeps.
 const DIGITS: u8 = 3;
 
-/// How times are spread, to three digits of a microsecond's multiple.
+/// The distribution of durations in microseconds, with three significant digits.
 #[derive(Debug, Clone, Default)]
 pub struct Spread {
     histogram: Option<Histogram<u64>>,
 }
 
 impl Spread {
-    /// Counts one time in.
+    /// Adds one duration.
     pub fn add(&mut self, time: Duration) {
         if self.histogram.is_none() {
             self.histogram = Histogram::new(DIGITS).ok();
@@ -36,7 +36,7 @@ impl Spread {
         }
     }
 
-    /// Counts in what another has counted.
+    /// Adds all durations of another spread.
     pub fn merge(&mut self, other: &Self) {
         match (&mut self.histogram, &other.histogram) {
             // Both grow by themselves.
@@ -46,17 +46,17 @@ impl Spread {
         }
     }
 
-    /// How many times were counted in.
+    /// Returns the number of durations.
     pub fn count(&self) -> u64 {
         self.histogram.as_ref().map_or(0, Histogram::len)
     }
 
-    /// The time in milliseconds within which this share of all lies; 0 without any.
+    /// Returns the quantile `share` of the durations, in milliseconds; 0 without any.
     pub fn within_ms(&self, share: f64) -> f64 {
         self.histogram.as_ref().map_or(0.0, |histogram| histogram.value_at_quantile(share) as f64 / 1000.0)
     }
 
-    /// The longest time in milliseconds.
+    /// Returns the longest duration in milliseconds; 0 without any.
     pub fn longest_ms(&self) -> f64 {
         self.histogram.as_ref().map_or(0.0, |histogram| histogram.max() as f64 / 1000.0)
     }
@@ -81,12 +81,12 @@ impl fmt::Display for Spread {
     }
 }
 
-/// A stretch of time on the ledger's clock, in microseconds; the end is not in it.
+/// A half-open interval on the ledger's clock, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
-    /// Its first microsecond.
+    /// The first microsecond of the window.
     pub from_us: u64,
-    /// The first one after it.
+    /// The first microsecond after the window.
     pub to_us: u64,
 }
 
@@ -96,23 +96,23 @@ impl Window {
     }
 }
 
-/// What was measured in a window.
+/// The figures of one window.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Measured {
     /// Messages of people that were due in the window.
     pub posts: u64,
-    /// Replies that were sent in the window; of a bot's sends with one marker, the first.
+    /// Replies sent in the window; of a bot's sends with one marker, only the first counts.
     pub replies: u64,
-    /// From a message to a reply, for the messages of the window.
+    /// Time from a message to a reply, for the messages due in the window.
     pub latency: Spread,
-    /// The same without the LLM's own time.
+    /// The latency without the LLM's time.
     pub overhead: Spread,
 }
 
-/// Draws again how long each of the provider's first `calls` calls was due to take.
+/// Draws again the delays of the provider's first `calls` calls.
 ///
-/// In the mode that echoes markers the provider draws nothing else, once for each call, in the order of
-/// their numbers.
+/// In the mode that echoes markers the provider draws nothing else: one delay for each call, in the order
+/// of call numbers.
 pub fn llm_delays(spec: &ProviderSpec, calls: usize) -> Vec<Duration> {
     let mut rng = fastrand::Rng::with_seed(spec.seed);
     (0..calls).map(|_| spec.latency.sample(&mut rng)).collect()
@@ -120,8 +120,8 @@ pub fn llm_delays(spec: &ProviderSpec, calls: usize) -> Vec<Duration> {
 
 /// Measures the replies of a window.
 ///
-/// `due_us` tells when the message with each marker was due, from marker 1 on; `llm_delays` how long
-/// each call took, from call 1 on.
+/// `due_us` holds the time at which each message was due, from marker 1 on; `llm_delays` holds the delay
+/// of each call, from call 1 on.
 pub fn measure(ledger: &[LedgerRecord], due_us: &[u64], llm_delays: &[Duration], window: Window) -> Measured {
     let mut measured =
         Measured { posts: due_us.iter().filter(|due| window.holds(**due)).count() as u64, ..Measured::default() };
@@ -154,19 +154,19 @@ pub fn measure(ledger: &[LedgerRecord], due_us: &[u64], llm_delays: &[Duration],
     measured
 }
 
-/// The entry with a number that counts from 1.
+/// Returns the entry with a number, counted from 1.
 fn numbered<T>(entries: &[T], number: u64) -> Option<&T> {
     entries.get(usize::try_from(number.checked_sub(1)?).ok()?)
 }
 
-/// The number that stands behind the first occurrence of a tag.
+/// Returns the number after the first occurrence of a tag.
 fn number_after(text: &str, tag: &str) -> Option<u64> {
     let (_, rest) = text.split_once(tag)?;
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     rest[..digits].parse().ok()
 }
 
-/// The number in a marker, from 1.
+/// Returns the number in a marker; numbers count from 1.
 pub(super) fn marker_number(marker: &str) -> Option<u64> {
     number_after(marker, "#m")
 }

@@ -1,5 +1,6 @@
-//! The harnesses: they start the real product as a child process on a simulated world, and judge it.
-//! Layer: above `simulation`, below `cli`; they reach the product over HTTP, signals and `/proc` only.
+//! Harnesses that start the real product as a child process on a simulated world, and judge it.
+//! Layer: above `simulation`, below `cli`; harnesses reach the product only over HTTP, signals, its output and `/proc`,
+//! and `faults` reads the database of a killed product.
 //!
 //! | file | role |
 //! |---|---|
@@ -7,19 +8,19 @@
 //! | `files` | the product's configuration, manifest and secrets for a world |
 //! | `product` | the child process: start, kill, stop |
 //! | `stage` | simulation and product together in a folder of their own |
-//! | `usage` | what `/proc` tells of the process |
+//! | `usage` | memory and CPU time of the process, from `/proc` |
 //! | `traffic` | marked messages in an open or a closed loop |
-//! | `settle` | waiting for the fleet to come to rest, and its account then |
-//! | `measure` | latency and overhead, out of the ledger |
-//! | `disk` | what a flush to the disk costs meanwhile |
-//! | `progress` | one line on a terminal |
-//! | `operator` | what an operator tells the product |
-//! | `crash`, `faults` | what is lost or doubled when all goes wrong |
+//! | `settle` | waits for the fleet to come to rest, and reads the product's account then |
+//! | `measure` | latency and overhead, from the ledger |
+//! | `disk` | the cost of a flush to the disk during a run |
+//! | `progress` | one line of progress on a terminal |
+//! | `operator` | an operator's commands to the product's API |
+//! | `crash`, `faults` | lost and doubled messages under kills and faults |
 //! | `cluster` | many nodes on PostgreSQL and Redis: the chaos run and the figures |
-//! | `load`, `idle` | what the product achieves, and what it costs |
-//! | `peer` | whether the product answers as a peer of the neutral benchmark |
+//! | `load`, `idle` | throughput, latency and resource use |
+//! | `peer` | a short run of the product as a peer of the neutral benchmark |
 //! | `recording` | real answers of Telegram, compared with the simulated ones |
-//! | `limits`, `isolate`, `abuse`, `clock`, `budget`, `stop`, `turns` | one promise each, measured |
+//! | `limits`, `isolate`, `abuse`, `clock`, `budget`, `stop`, `turns` | one measured promise each |
 
 pub mod abuse;
 pub mod args;

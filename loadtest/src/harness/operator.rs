@@ -1,4 +1,4 @@
-//! What an operator tells the product over its API. Layer: harness.
+//! Sends an operator's commands to the product's API. Layer: harness.
 
 use std::time::Duration;
 
@@ -10,25 +10,25 @@ use crate::people::http::{self, HttpError};
 /// How long one answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
-/// An operator at the product's API.
+/// An operator who uses the product's API.
 #[derive(Debug, Clone)]
 pub struct Operator {
     client: reqwest::Client,
 }
 
 impl Operator {
-    /// An operator with a client of their own.
+    /// Creates an operator with an HTTP client of their own.
     ///
     /// # Errors
-    /// No client can be made.
+    /// No HTTP client can be created.
     pub fn new() -> Result<Self, HarnessError> {
         Ok(Self { client: http::client()? })
     }
 
-    /// `GET /api/v1/fleet`.
+    /// Reads `GET /api/v1/fleet`.
     ///
     /// # Errors
-    /// No good answer.
+    /// The product does not answer, or answers with an error.
     pub async fn fleet(&self, base_url: &str) -> Result<Value, HttpError> {
         let url = format!("{base_url}/api/v1/fleet");
         let response = http::send(self.client.get(&url).timeout(ANSWER_WITHIN), &url).await?;
@@ -36,19 +36,19 @@ impl Operator {
         response.json().await.map_err(|error| HttpError::NoAnswer { url, reason: unreadable(error) })
     }
 
-    /// Posts to the API.
+    /// Posts a JSON body to a path of the API.
     ///
     /// # Errors
-    /// No good answer.
+    /// The product does not answer, or answers with an error.
     pub async fn post(&self, base_url: &str, path: &str, body: &Value) -> Result<(), HttpError> {
         let url = format!("{base_url}{path}");
         http::send(self.client.post(&url).timeout(ANSWER_WITHIN).json(body), &url).await.map(drop)
     }
 
-    /// Moves a bot to webhook or polling; says whether the product could.
+    /// Changes a bot's delivery mode to `webhook` or `polling`; returns whether the product offers that.
     ///
     /// # Errors
-    /// No answer, or a refusal other than that there is no such thing.
+    /// The product does not answer, or refuses with another status than 404 or 405.
     pub async fn deliver_by(&self, base_url: &str, bot: &str, mode: &str) -> Result<bool, HttpError> {
         match self.post(base_url, &format!("/api/v1/bots/{bot}/delivery"), &json!({"mode": mode})).await {
             Ok(()) => Ok(true),
@@ -57,10 +57,10 @@ impl Operator {
         }
     }
 
-    /// Releases every actor that is quarantined; gives their names.
+    /// Releases every quarantined actor; returns the names.
     ///
     /// # Errors
-    /// The fleet cannot be asked, or an actor cannot be released.
+    /// The fleet cannot be read, or an actor cannot be released.
     pub async fn release_all(&self, base_url: &str) -> Result<Vec<String>, HttpError> {
         let fleet = self.fleet(base_url).await?;
         let listed = fleet["fleet"]["quarantined"].as_array().cloned().unwrap_or_default();
@@ -76,7 +76,7 @@ impl Operator {
     /// Stops the whole fleet.
     ///
     /// # Errors
-    /// No good answer.
+    /// The product does not answer, or answers with an error.
     pub async fn stop_fleet(&self, base_url: &str) -> Result<(), HttpError> {
         self.post(base_url, "/api/v1/control/stop", &json!({"scope": "fleet"})).await
     }
@@ -84,7 +84,7 @@ impl Operator {
     /// Lifts the stop of the fleet, or of the chat with this name in the manifest.
     ///
     /// # Errors
-    /// No good answer.
+    /// The product does not answer, or answers with an error.
     pub async fn start(&self, base_url: &str, chat: Option<&str>) -> Result<(), HttpError> {
         let scope = chat.map_or_else(|| json!({"scope": "fleet"}), |name| json!({"scope": "chat", "name": name}));
         self.post(base_url, "/api/v1/control/start", &scope).await

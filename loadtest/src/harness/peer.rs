@@ -1,7 +1,7 @@
-//! Runs the product for seconds as a neutral benchmark runs it, through `peer.sh`, and fails when a message stays
+//! Runs the product for some seconds as a neutral benchmark does, through `peer.sh`, and fails when a message stays
 //! unanswered. Layer: harness.
 //!
-//! The script alone knows how a peer is set up: its manifest leaves the guards on and turns the limits off.
+//! Only the script knows how a peer is set up: the script's manifest leaves the guards on and turns the limits off.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -32,10 +32,10 @@ use crate::world::spec::WorldSpec;
 const POLLING_WITHIN: Duration = Duration::from_mins(1);
 /// How long a product may take to end by SIGTERM.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
-/// How long the simulated model thinks.
+/// How long each call of the simulated model takes.
 const THINKS: Duration = Duration::from_millis(50);
 
-/// What `peer` is told.
+/// The command-line arguments of `peer`.
 #[derive(Debug, Clone, Args)]
 pub struct PeerArgs {
     /// The product's program; without it, the one beside this program or under target.
@@ -56,36 +56,36 @@ pub struct PeerArgs {
     /// Milliseconds between two messages in each chat.
     #[arg(long, default_value_t = 100)]
     pub every_ms: u64,
-    /// How long the last answers may take.
+    /// How many seconds the last answers may take.
     #[arg(long, default_value_t = 20)]
     pub answers_within: u64,
-    /// The folder of the run, which stays; without it, a temporary one that goes when all is well.
+    /// The folder of the run, which is kept; without it, a temporary one that is removed after a clean run.
     #[arg(long, value_name = "PATH")]
     pub dir: Option<PathBuf>,
-    /// One JSON object instead of a table.
+    /// Prints one JSON object instead of a table.
     #[arg(long)]
     pub json: bool,
 }
 
-/// What was seen.
+/// The result of a `peer` run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PeerResult {
     /// Messages of people.
     pub messages: usize,
-    /// Answers that were due: one of each bot that hears a message.
+    /// Answers that were due: one from each bot of the chat, for each message.
     pub due: usize,
     /// Answers that came, each counted once.
     pub answered: usize,
     /// Answers that came more than once.
     pub doubled: usize,
-    /// The first messages that some bot left unanswered, by their marker.
+    /// The markers of messages that some bot left unanswered, in order.
     pub unanswered: Vec<u64>,
     /// How long the last answers took after the last message, in seconds.
     pub drained_in: f64,
 }
 
 impl PeerResult {
-    /// Whether every message was answered, once by each bot.
+    /// Returns whether every bot answered every message once, and there were messages.
     pub fn is_clean(&self) -> bool {
         self.messages > 0 && self.unanswered.is_empty() && self.doubled == 0
     }
@@ -94,7 +94,7 @@ impl PeerResult {
 /// Runs the harness.
 ///
 /// # Errors
-/// It could not be run to its end.
+/// The run could not be completed.
 pub async fn run(args: &PeerArgs) -> Result<PeerResult, HarnessError> {
     let world = WorldSpec::fleet(1, args.bots, args.chats);
     let provider = ProviderSpec {
@@ -129,7 +129,7 @@ pub async fn run(args: &PeerArgs) -> Result<PeerResult, HarnessError> {
     Ok(result)
 }
 
-/// Becomes the product through the script.
+/// Starts the product through the script.
 fn start(args: &PeerArgs, simulation: &Simulation, dir: &Path, log: &Path) -> Result<Child, HarnessError> {
     let spec = simulation.world.spec();
     let joined = |values: Vec<String>| values.join(",");
@@ -157,7 +157,7 @@ fn start(args: &PeerArgs, simulation: &Simulation, dir: &Path, log: &Path) -> Re
     Ok(spawned.map_err(|source| ProductError::Spawn { binary: args.script.clone(), source })?)
 }
 
-/// Lets people write in every chat; notes how many answers each message is due.
+/// Lets people write in every chat; records how many answers are due to each message.
 async fn write(args: &PeerArgs, world: &World, due: &mut HashMap<u64, usize>) {
     let bots: HashMap<i64, usize> = world.spec().chats.iter().map(|chat| (chat.id, chat.bots.len())).collect();
     let mut traffic = Traffic::new(world);
@@ -171,7 +171,7 @@ async fn write(args: &PeerArgs, world: &World, due: &mut HashMap<u64, usize>) {
     }
 }
 
-/// Waits until every answer is there, or the time for them is over.
+/// Waits until every answer has come, or the time for answers is over.
 async fn drained(args: &PeerArgs, world: &World, due: &HashMap<u64, usize>) -> PeerResult {
     let began = Instant::now();
     let until = began + Duration::from_secs(args.answers_within);

@@ -1,7 +1,7 @@
-//! The product as a child process: start, kill, restart, stop. Layer: harness.
+//! Runs the product as a child process: start, kill, restart, stop. Layer: harness.
 //!
-//! Invariants: at most one child at a time; no child outlives its handle. Only what the product shows to
-//! every operator is used: its bound address on stdout, signals, exit codes.
+//! Invariants: at most one child at a time; no child outlives its handle. This file uses only what the
+//! product offers to every operator: the bound address on stdout, signals, exit codes, the log.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,14 +17,14 @@ use super::files::ProductFiles;
 
 /// How long a start may take until the address is bound, the recovery after a crash included.
 const BOUND_WITHIN: Duration = Duration::from_mins(1);
-/// What stands before the bound address.
+/// The word before the bound address on stdout.
 const LISTENING: &str = "listening";
-/// Variables that would change the product's settings begin so.
+/// The prefix of environment variables that would change the product's settings.
 pub(super) const SETTING_VARIABLES: &str = "BOTFLEET__";
-/// How much of the log an error tells.
+/// How many bytes of the log's end an error quotes.
 const TOLD_BYTES: usize = 1500;
 
-/// A product that did not do what was asked.
+/// The reason why the product's process did not do what was asked.
 #[derive(Debug, Error)]
 pub enum ProductError {
     /// The program cannot be started.
@@ -35,34 +35,34 @@ pub enum ProductError {
         /// The cause.
         source: io::Error,
     },
-    /// It ended before it said where it listens.
+    /// The product ended by itself.
     #[error("the product ended with {status} before it listened; its log ends:\n{log}")]
     Ended {
-        /// How it ended.
+        /// The exit status.
         status: ExitStatus,
-        /// The end of its log.
+        /// The end of the product's log.
         log: String,
     },
-    /// It did not say in time where it listens.
+    /// The product did not say in time where it listens.
     #[error("the product did not listen within {0:?}; its log ends:\n{1}")]
     Silent(Duration, String),
-    /// It did not end in time after SIGTERM, and was killed.
+    /// The product did not end in time after SIGTERM, and was killed.
     #[error("the product did not end within {0:?} after SIGTERM")]
     DoesNotStop(Duration),
-    /// It cannot be signalled or waited for.
+    /// The product's process cannot be signalled or waited for.
     #[error("the product's process cannot be used: {0}")]
     Process(#[from] io::Error),
-    /// It does not run.
+    /// The product does not run.
     #[error("the product does not run")]
     NotRunning,
 }
 
-/// A product in a folder; dropping it kills the process.
+/// A product in a folder; dropping the handle kills the process.
 #[derive(Debug)]
 pub struct Product {
     binary: PathBuf,
     files: ProductFiles,
-    /// The file that shifts the wall clock of its further starts.
+    /// The file that shifts the wall clock of further starts.
     clock: Option<PathBuf>,
     running: Option<Running>,
 }
@@ -79,17 +79,17 @@ impl Product {
     /// Starts the product and waits until it listens.
     ///
     /// # Errors
-    /// It cannot be started, ends at once, or does not listen in time.
+    /// The product cannot be started, ends at once, or does not listen in time.
     pub async fn start(binary: &Path, files: ProductFiles) -> Result<Self, ProductError> {
         let mut product = Self { binary: binary.to_owned(), files, clock: None, running: None };
         product.restart().await?;
         Ok(product)
     }
 
-    /// Lets the wall clock of its further starts be shifted; false where the library for it is missing.
+    /// Makes the wall clock of further starts shiftable; returns false where libfaketime is missing.
     ///
     /// # Errors
-    /// A file that cannot be written.
+    /// A file cannot be written.
     pub fn with_shifted_clock(&mut self) -> io::Result<bool> {
         if !Path::new(FAKETIME).is_file() {
             return Ok(false);
@@ -100,17 +100,17 @@ impl Product {
         Ok(true)
     }
 
-    /// Shifts its wall clock against the true one, within a second; false when it has none that can be.
+    /// Shifts the product's wall clock against the true one, within a second; returns false if that is not possible.
     ///
     /// # Errors
-    /// A file that cannot be written.
+    /// A file cannot be written.
     pub fn shift_clock(&self, seconds: i64) -> io::Result<bool> {
         let Some(file) = &self.clock else { return Ok(false) };
         std::fs::write(file, format!("{seconds:+}\n"))?;
         Ok(true)
     }
 
-    /// Starts it again after a kill or a stop and waits until it listens.
+    /// Starts the product again after a kill or a stop and waits until the product listens.
     ///
     /// # Errors
     /// As [`Product::start`].
@@ -119,10 +119,10 @@ impl Product {
         self.wait_until_bound().await
     }
 
-    /// Starts the process and waits for nothing; one that runs already is killed.
+    /// Starts the process without waiting; a process that still runs is killed.
     ///
     /// # Errors
-    /// It cannot be started.
+    /// The process cannot be started.
     pub fn spawn(&mut self) -> Result<(), ProductError> {
         self.running = None;
         let refused = |source| ProductError::Spawn { binary: self.binary.clone(), source };
@@ -143,7 +143,7 @@ impl Product {
         }
         command
             .arg("run")
-            // Faults are aimed at this process, and its starts are the harness's to make.
+            // Faults must hit this very process, and only the harness may start it again.
             .arg("--no-launcher")
             .arg("--config")
             .arg(self.files.config())
@@ -166,7 +166,7 @@ impl Product {
     /// Waits until the process says where it listens.
     ///
     /// # Errors
-    /// It ends before, or takes too long.
+    /// The process ends before that, or takes too long.
     pub async fn wait_until_bound(&mut self) -> Result<(), ProductError> {
         let log = self.files.log();
         let running = self.running.as_mut().ok_or(ProductError::NotRunning)?;
@@ -195,22 +195,22 @@ impl Product {
         }
     }
 
-    /// Where it listens, without a slash at its end; none until it said so.
+    /// Returns the address on which the product listens, without a trailing slash; `None` until the address is known.
     pub fn base_url(&self) -> Option<&str> {
         self.running.as_ref()?.base_url.as_deref()
     }
 
-    /// The process's id, while it runs.
+    /// Returns the id of the process, while one runs.
     pub fn pid(&self) -> Option<u32> {
         self.running.as_ref().map(|running| running.pid)
     }
 
-    /// Its files.
+    /// Returns the product's files.
     pub fn files(&self) -> &ProductFiles {
         &self.files
     }
 
-    /// The end of its log.
+    /// Returns the end of the product's log.
     pub fn log_tail(&self) -> String {
         tail(&self.files.log())
     }
@@ -218,7 +218,7 @@ impl Product {
     /// Fails when the process has ended by itself.
     ///
     /// # Errors
-    /// It has, or its state cannot be read.
+    /// The process has ended, does not run, or its state cannot be read.
     pub fn ensure_running(&mut self) -> Result<(), ProductError> {
         let running = self.running.as_mut().ok_or(ProductError::NotRunning)?;
         match running.child.try_wait()? {
@@ -233,7 +233,7 @@ impl Product {
     /// Kills the process with SIGKILL and waits until it is gone.
     ///
     /// # Errors
-    /// It does not run, had ended by itself, or cannot be killed.
+    /// The process does not run, had ended by itself, or cannot be killed.
     pub async fn kill_9(&mut self) -> Result<(), ProductError> {
         self.ensure_running()?;
         let mut running = self.running.take().ok_or(ProductError::NotRunning)?;
@@ -241,13 +241,13 @@ impl Product {
         Ok(())
     }
 
-    /// Stops the process for a while, as a machine that swaps or a debugger would.
+    /// Stops the process by SIGSTOP for a while, as a swapping machine or a debugger would.
     ///
     /// # Errors
-    /// It does not run, had ended by itself, or cannot be signalled.
+    /// The process does not run, had ended by itself, or cannot be signalled.
     ///
     /// # Cancel safety
-    /// Dropped halfway it leaves the process stopped; a kill still ends it.
+    /// A future dropped halfway leaves the process stopped; a kill still ends the process.
     pub async fn pause(&mut self, for_time: Duration) -> Result<(), ProductError> {
         self.ensure_running()?;
         let pid = self.pid().ok_or(ProductError::NotRunning)?;
@@ -256,10 +256,10 @@ impl Product {
         Ok(signal(pid, "CONT").await?)
     }
 
-    /// Asks the process to end with SIGTERM; one that takes longer than `within` is killed.
+    /// Asks the process to end by SIGTERM; a process that takes longer than `within` is killed.
     ///
     /// # Errors
-    /// It does not run, or did not end in time.
+    /// The process does not run, cannot be signalled, or did not end in time.
     pub async fn stop(&mut self, within: Duration) -> Result<ExitStatus, ProductError> {
         let mut running = self.running.take().ok_or(ProductError::NotRunning)?;
         signal(running.pid, "TERM").await?;
@@ -280,7 +280,7 @@ pub(super) async fn signal(pid: u32, name: &str) -> io::Result<()> {
     if told.success() { Ok(()) } else { Err(io::Error::other(format!("kill ended with {told}"))) }
 }
 
-/// The end of a log.
+/// Returns the end of a log.
 pub(super) fn tail(log: &Path) -> String {
     let Ok(bytes) = std::fs::read(log) else {
         return format!("{} cannot be read", log.display());
@@ -298,7 +298,7 @@ mod tests {
     use super::*;
     use crate::world::spec::WorldSpec;
 
-    /// Writes a shell script that stands where the product's program would.
+    /// Writes a shell script that takes the place of the product's program.
     fn program(name: &str, script: &str) -> (PathBuf, ProductFiles) {
         let dir = std::env::temp_dir().join(format!("botfleet-product-{name}-{}", std::process::id()));
         let world = WorldSpec::fleet(1, 1, 1);

@@ -1,4 +1,4 @@
-//! One line of progress, on a terminal only. Layer: harness.
+//! Draws one line of progress, on a terminal only. Layer: harness.
 
 use std::future::Future;
 use std::io::{IsTerminal as _, Write as _, stderr};
@@ -7,10 +7,10 @@ use std::time::Duration;
 /// How often the line is drawn.
 const DRAWN_EVERY: Duration = Duration::from_millis(250);
 
-/// Does a work while a line on stderr tells how far it is; without a terminal it only does the work.
+/// Runs `work` while a line on stderr shows the progress; without a terminal, only runs `work`.
 ///
 /// # Cancel safety
-/// That of the work.
+/// As cancel-safe as `work`.
 pub async fn during<T>(work: impl Future<Output = T>, tell: impl Fn() -> String) -> T {
     if !stderr().is_terminal() {
         return work.await;

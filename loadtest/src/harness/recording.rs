@@ -1,7 +1,8 @@
-//! Replays a recording of real Telegram's answers (`botfleet check --online --chat NAME --try`) against the simulated one,
-//! and tells where the simulated one answers otherwise. Layer: harness.
+//! Replays a recording of real Telegram's answers (`botfleet check --online --chat NAME --try`) against the simulated
+//! Telegram, and tells where the simulated answers differ. Layer: harness.
 //!
-//! Compared are HTTP status, the words of a refusal, and which keys an answer has, at every depth. Values differ by nature.
+//! The comparison covers HTTP status, the words of a refusal, and the keys of an answer at every depth. Values differ
+//! by nature.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -17,20 +18,20 @@ use crate::people::http;
 use crate::simulation::{Simulation, SimulationSpec};
 use crate::world::spec::WorldSpec;
 
-/// Most lines of a recording.
+/// The most lines that are read of a recording.
 const CALLS_MAX: usize = 10_000;
 
-/// Most bots of a recording.
+/// The most bots whose calls are replayed.
 const BOTS_MAX: usize = 20;
 
-/// What `recording` is told.
+/// The command-line arguments of `recording`.
 #[derive(Debug, Clone, Args)]
 pub struct RecordingArgs {
     /// The recording: lines of JSON.
     pub file: PathBuf,
 }
 
-/// A call of a recording.
+/// One call of a recording.
 #[derive(Debug, Deserialize)]
 struct Recorded {
     bot: i64,
@@ -40,18 +41,18 @@ struct Recorded {
     body: Value,
 }
 
-/// One call, compared.
+/// The comparison of one call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Compared {
-    /// Place in the recording, from 1.
+    /// The line of the recording, from 1.
     pub line: usize,
     /// The method.
     pub method: String,
-    /// Where the simulated Telegram answers otherwise; empty where it does not.
+    /// The differences of the simulated answer; empty if there are none.
     pub differences: Vec<String>,
 }
 
-/// What came of the replay.
+/// The result of the replay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RecordingResult {
     /// All calls, in order.
@@ -59,7 +60,7 @@ pub struct RecordingResult {
 }
 
 impl RecordingResult {
-    /// Whether nothing differed.
+    /// Returns whether no answer differed.
     pub fn is_clean(&self) -> bool {
         self.calls.iter().all(|call| call.differences.is_empty())
     }
@@ -68,7 +69,7 @@ impl RecordingResult {
 /// Runs the harness.
 ///
 /// # Errors
-/// A recording that cannot be read, or a simulation that does not answer.
+/// The recording cannot be read, or the simulation does not answer.
 pub async fn run(args: &RecordingArgs) -> Result<RecordingResult, HarnessError> {
     let text =
         std::fs::read_to_string(&args.file).map_err(|source| HarnessError::File { path: args.file.clone(), source })?;
@@ -119,7 +120,7 @@ async fn replay(recorded: &[Recorded]) -> Result<RecordingResult, HarnessError> 
     Ok(RecordingResult { calls })
 }
 
-/// Puts the world's ids in the place of the recording's.
+/// Replaces the ids of the recording's chats and messages by those of the simulated world.
 fn place(parameters: &mut Value, chat: i64, messages: &BTreeMap<i64, i64>) {
     let Some(object) = parameters.as_object_mut() else { return };
     for (key, value) in object {

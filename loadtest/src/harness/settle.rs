@@ -1,4 +1,4 @@
-//! Waiting for the fleet to come to rest, and its account then. Layer: harness.
+//! Waits for the fleet to come to rest, and reads the product's account then. Layer: harness.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const ASKED_EVERY: Duration = Duration::from_millis(250);
 /// How long one answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
-/// How much waits in the product.
+/// The lengths of the product's queues.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Queues {
     /// Updates without outcome.
@@ -37,19 +37,19 @@ struct FleetView {
 /// A fleet that came to rest, or ran out of time.
 #[derive(Debug)]
 pub struct Settled {
-    /// Whether all came to rest before the deadline.
+    /// True if the fleet came to rest before the deadline.
     pub at_rest: bool,
-    /// What waited at last.
+    /// The product's queues at the end.
     pub queues: Queues,
     /// The product's account.
     pub outcomes: Vec<OutcomeLine>,
 }
 
-/// Waits until every update is confirmed, nothing waits in the product and no outcome is pending; reads
-/// the account at the deadline at the latest.
+/// Waits until every update is confirmed, the product's queues are empty and no outcome is pending, or until
+/// the deadline; then returns the account.
 ///
 /// # Errors
-/// The product gives no good answer.
+/// The product does not answer, or answers with an error.
 pub async fn settle(stage: &Stage, deadline: Duration) -> Result<Settled, HarnessError> {
     let until = Instant::now() + deadline;
     let url = stage.product_url()?;
@@ -71,7 +71,7 @@ pub async fn settle(stage: &Stage, deadline: Duration) -> Result<Settled, Harnes
     }
 }
 
-/// Asks the product how much waits.
+/// Reads the lengths of the product's queues.
 pub(super) async fn queues(client: &reqwest::Client, base_url: &str) -> Result<Queues, HarnessError> {
     let url = format!("{base_url}/api/v1/fleet");
     let response = http::send(client.get(&url).timeout(ANSWER_WITHIN), &url).await?;

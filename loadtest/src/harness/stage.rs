@@ -1,6 +1,6 @@
-//! Simulation and product together, in a folder of their own. Layer: harness.
+//! Runs simulation and product together, in a folder of their own. Layer: harness.
 //!
-//! A temporary folder goes when the run was clean, and stays for a look when it was not.
+//! A temporary folder is removed after a clean run, and kept for inspection after any other.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -27,13 +27,13 @@ pub struct Stage {
     pub simulation: Simulation,
     /// The product.
     pub product: Product,
-    /// From the product's start until it listened; from [`Stage::start`], until all bots polled.
+    /// Time from the product's start until the product listened or, after [`Stage::start`], until all bots polled.
     pub started_in: Duration,
     scratch: Scratch,
 }
 
 impl Stage {
-    /// Starts both and waits until all bots poll.
+    /// Starts simulation and product and waits until all bots poll.
     ///
     /// # Errors
     /// Either does not start, or not all bots poll in time.
@@ -67,10 +67,10 @@ impl Stage {
         Ok(Self { simulation, product, started_in: started.elapsed(), scratch })
     }
 
-    /// Waits until so many bots poll.
+    /// Waits until `bots` bots poll.
     ///
     /// # Errors
-    /// Not as many do in time.
+    /// Fewer bots poll in time.
     pub async fn wait_until_polling(&self, bots: usize) -> Result<(), HarnessError> {
         let world = &self.simulation.world;
         if world.wait_until_polling(bots, POLLING_WITHIN).await {
@@ -84,15 +84,15 @@ impl Stage {
         })
     }
 
-    /// The folder of the run.
+    /// Returns the folder of the run.
     pub fn dir(&self) -> &Path {
         &self.scratch.path
     }
 
-    /// Where the product listens.
+    /// Returns the address on which the product listens.
     ///
     /// # Errors
-    /// It does not run.
+    /// The product does not run, or its address is not known yet.
     pub fn product_url(&self) -> Result<String, HarnessError> {
         let url = self.product.base_url().ok_or(ProductError::NotRunning)?;
         Ok(url.to_owned())
@@ -110,7 +110,7 @@ impl Stage {
 }
 
 impl Stage {
-    /// Ends both at once, with the folder if it is a temporary one: nothing of the run matters any more.
+    /// Ends product and simulation at once and removes a temporary folder; for runs whose files are not needed.
     ///
     /// # Errors
     /// The folder cannot be removed.

@@ -1,9 +1,9 @@
-//! `stop`: how long after an order to stop the last message is still sent, with queues full and providers dead. Layer:
-//! harness (I9).
+//! `stop`: measures how long after an order to stop messages are still sent, with queues full and providers dead.
+//! Layer: harness (I9).
 //!
-//! Two orders: the operator's for the fleet, which is delivered when the API has answered, and an administrator's `/stop`
-//! in a chat, which is delivered when Telegram has handed it to the first bot. The send counts when Telegram has read
-//! it; that the product decided on it earlier only makes the figure worse.
+//! There are two orders. The operator's order for the fleet is delivered when the API has answered. An administrator's
+//! `/stop` in a chat is delivered when Telegram has handed the message to the first bot. A send counts at the moment
+//! when Telegram has read it; the product decided on the send earlier, which only makes the figure worse.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -31,18 +31,18 @@ use crate::world::event::Post;
 use crate::world::limits::LimitSpec;
 use crate::world::spec::{ChatSpec, WorldSpec};
 
-/// After this no message may be sent any more.
+/// The time after the delivery of an order from which no message may be sent.
 const SILENT_AFTER: Duration = Duration::from_secs(1);
-/// Messages so shortly before an order show that there was something to stop.
+/// The time before an order in which messages show that there was something to stop.
 const LOOKED_BACK: Duration = Duration::from_secs(2);
-/// How long the silence is listened to.
+/// How long sends are observed after an order.
 const LISTENED_FOR: Duration = Duration::from_secs(8);
 /// How long an order may take to be delivered.
 const DELIVERED_WITHIN: Duration = Duration::from_secs(10);
 /// How long the fleet may take to speak again after the stop is lifted.
 const BACK_WITHIN: Duration = Duration::from_secs(90);
 
-/// What `stop` is told.
+/// The command-line arguments of `stop`.
 #[derive(Debug, Clone, Args)]
 pub struct StopArgs {
     /// The product and the run.
@@ -67,31 +67,31 @@ pub struct StopArgs {
 pub struct Order {
     /// `fleet, by the operator` or `chat, by its administrator`.
     pub order: &'static str,
-    /// How long the order took to be delivered, in milliseconds.
+    /// How long the delivery of the order took, in milliseconds.
     pub delivered_in_ms: f64,
-    /// What waited in the product when it was given.
+    /// The product's queues when the order was given.
     pub queues: Queues,
-    /// Messages in the two seconds before.
+    /// Messages in the two seconds before the order.
     pub sends_before: usize,
-    /// Messages after it was delivered.
+    /// Messages after the delivery of the order.
     pub sends_after: usize,
-    /// The last of them came so much later, in milliseconds.
+    /// Time from the delivery to the last of these messages, in milliseconds; 0 without any.
     pub last_after_ms: f64,
-    /// Whether messages were sent again once the stop was lifted.
+    /// True if messages were sent again after the stop was lifted.
     pub spoke_again: bool,
 }
 
-/// What was measured.
+/// The result of a `stop` run.
 #[derive(Debug, Clone, Serialize)]
 pub struct StopResult {
     /// The orders.
     pub orders: Vec<Order>,
-    /// The folder of the run; a temporary one is gone when all is well.
+    /// The folder of the run; a temporary one is removed after a clean run.
     pub dir: PathBuf,
 }
 
 impl StopResult {
-    /// Whether every order was obeyed in time, by a fleet that spoke before and again.
+    /// Returns whether the fleet obeyed every order in time, and spoke before the order and after the stop was lifted.
     pub fn is_clean(&self) -> bool {
         self.orders.iter().all(|order| {
             order.last_after_ms <= SILENT_AFTER.as_secs_f64() * 1000.0 && order.sends_before > 0 && order.spoke_again
@@ -102,7 +102,7 @@ impl StopResult {
 /// Runs the harness.
 ///
 /// # Errors
-/// It could not be run to its end.
+/// The run could not be completed.
 pub async fn run(args: &StopArgs) -> Result<StopResult, HarnessError> {
     let world = WorldSpec {
         send_latency: SendLatency::Realistic.latency(),
@@ -116,7 +116,7 @@ pub async fn run(args: &StopArgs) -> Result<StopResult, HarnessError> {
         sends_per_second = 30
         sends_per_chat_per_minute = 20
     };
-    // What is dead for a while must come back in time to be heard.
+    // A provider that was dead must be used again before the harness stops waiting for the fleet to speak.
     let hasty = toml::toml! {
         refused_key_pause = "1s"
         breaker = { failures = 5, open_for = "1s" }
@@ -190,7 +190,7 @@ async fn fill_and_kill_providers(args: &StopArgs, stage: &Stage) {
     tokio::time::sleep(Duration::from_secs(1)).await;
 }
 
-/// The chat with the most messages of the last two seconds; waits until there is one.
+/// Returns the chat with the most sends in the last two seconds, after a send has come; `None` if none comes in time.
 async fn loudest(world: &World) -> Option<&ChatSpec> {
     if !speaks(world, None).await {
         return None;
@@ -201,7 +201,7 @@ async fn loudest(world: &World) -> Option<&ChatSpec> {
     world.spec().chats.iter().max_by_key(lately)
 }
 
-/// When the message was first handed to a bot.
+/// Waits until a message has been handed to a bot, and returns when; `None` if that takes too long.
 async fn delivery(world: &World, chat: i64, message_id: i64) -> Option<u64> {
     let until = Instant::now() + DELIVERED_WITHIN;
     loop {
@@ -240,7 +240,7 @@ fn delivered_at(ledger: &[LedgerRecord], chat: i64, message_id: i64) -> Option<u
     None
 }
 
-/// Listens to the silence after an order.
+/// Observes the sends after an order.
 async fn listen(
     order: &'static str,
     world: &World,
@@ -265,7 +265,7 @@ async fn listen(
     }
 }
 
-/// When Telegram read each send, of one chat or all.
+/// Returns when Telegram read each send, of one chat or of all.
 fn sends(ledger: &[LedgerRecord], only: Option<i64>) -> impl Iterator<Item = u64> {
     ledger.iter().filter_map(move |record| match &record.event {
         LedgerEvent::SendReceived { chat, .. } if only.is_none_or(|only| only == *chat) => Some(record.at_us),
@@ -273,7 +273,7 @@ fn sends(ledger: &[LedgerRecord], only: Option<i64>) -> impl Iterator<Item = u64
     })
 }
 
-/// Waits for a message that comes from now on.
+/// Waits for a new send, of one chat or of all; returns whether one came in time.
 async fn speaks(world: &World, chat: Option<i64>) -> bool {
     let (from, until) = (world.ledger().len(), Instant::now() + BACK_WITHIN);
     loop {

@@ -1,7 +1,7 @@
-//! Marked messages of people, in an open or a closed loop. Layer: harness.
+//! Posts marked messages of people, in an open or a closed loop. Layer: harness.
 //!
 //! # Cancel safety
-//! Dropping a drive stops it between two messages; what was posted stays noted.
+//! Dropping the future of [`Traffic::drive`] stops it between two messages; posted messages stay recorded.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -21,12 +21,12 @@ use crate::world::event::Post;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
-    /// So many a second, whatever becomes of them.
+    /// Posts at a fixed rate, without waiting for answers.
     Open {
         /// Messages a second, over all chats.
         rate: f64,
     },
-    /// So many without all their answers at any time.
+    /// Keeps a fixed number of messages that still miss answers.
     Closed {
         /// Messages, over all chats.
         outstanding: usize,
@@ -38,13 +38,13 @@ pub enum Shape {
 pub struct Traffic<'w> {
     world: &'w World,
     posts: LoadPosts,
-    /// Bots of each chat: so many answers are due there.
+    /// The number of bots of each chat, which is the number of answers due to a message there.
     bots: HashMap<i64, usize>,
     due_us: Vec<u64>,
 }
 
 impl<'w> Traffic<'w> {
-    /// Lets the people of a world post; markers count from 1.
+    /// Creates traffic from the people of a world; markers count from 1.
     pub fn new(world: &'w World) -> Self {
         let mut people = PeopleSpec::of_world(world.spec());
         people.chats.retain(|chat| !chat.bots.is_empty());
@@ -52,12 +52,12 @@ impl<'w> Traffic<'w> {
         Self { world, posts: LoadPosts::of_people(&people), bots, due_us: Vec::new() }
     }
 
-    /// When each message was due, by its marker from 1 on, on the ledger's clock.
+    /// Returns when each message was due, from marker 1 on, on the ledger's clock.
     pub fn due_us(&self) -> &[u64] {
         &self.due_us
     }
 
-    /// Posts without end.
+    /// Posts without end; returns only on an error.
     ///
     /// # Errors
     /// Nobody can post.
@@ -109,12 +109,12 @@ impl<'w> Traffic<'w> {
         }
     }
 
-    /// Posts one message in each chat, now.
+    /// Posts one message in each chat at once; returns the messages.
     pub fn round(&mut self) -> Vec<LoadPost> {
         (0..self.posts.chats()).filter_map(|_| self.post_next(self.world.ledger().now_us())).collect()
     }
 
-    /// Posts one message in a chat, in a topic of it when it names one, now.
+    /// Posts one message at once in a chat, or in a topic of the chat; `None` if no message can be posted there.
     pub fn call(&mut self, chat: i64, thread: Option<i64>) -> Option<LoadPost> {
         for _ in 0..self.posts.chats() {
             let post = self.posts.next()?;
@@ -127,7 +127,7 @@ impl<'w> Traffic<'w> {
         None
     }
 
-    /// Posts the next message; gives its marker's number and how many answers are due.
+    /// Posts the next message; returns the number in its marker and how many answers are due.
     fn post(&mut self, due_us: u64) -> Option<(u64, usize)> {
         let post = self.post_next(due_us)?;
         Some((post.number, self.bots.get(&post.chat).copied().unwrap_or(0)))
@@ -144,7 +144,7 @@ impl<'w> Traffic<'w> {
         let words = Post::text(post.text.clone());
         let words = thread.into_iter().fold(words, Post::in_thread);
         if let Err(error) = self.world.post(post.chat, post.person, words) {
-            // The people of a world are members of their chats: only a fault of this harness leads here.
+            // The people of a world are members of their chats: only an error of this harness leads here.
             tracing::error!(%error, "a message was refused");
         }
     }

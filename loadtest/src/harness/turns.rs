@@ -1,5 +1,5 @@
-//! `turns`: how long ten bots of one chat take to answer one question, each with an LLM call of its own. Layer:
-//! harness.
+//! `turns`: measures how long ten bots of one chat take to answer one question, each with an LLM call of its own.
+//! Layer: harness.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -20,12 +20,12 @@ use crate::simulation::SimulationSpec;
 use crate::world::World;
 use crate::world::spec::WorldSpec;
 
-/// All must have answered by then, at an LLM latency of 1 s.
+/// The time within which all bots must have answered, at an LLM latency of 1 s.
 const ALL_WITHIN: Duration = Duration::from_secs(3);
-/// A round that takes longer is given up.
+/// The time after which a round is given up.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(60);
 
-/// What `turns` is told.
+/// The command-line arguments of `turns`.
 #[derive(Debug, Clone, Args)]
 pub struct TurnsArgs {
     /// The product and the run.
@@ -34,7 +34,7 @@ pub struct TurnsArgs {
     /// How many bots are in the chat.
     #[arg(long, default_value_t = 10)]
     pub bots: usize,
-    /// How often they are asked, one question after the other.
+    /// How often the bots are asked, one question after the other.
     #[arg(long, default_value_t = 5)]
     pub rounds: usize,
     /// How long each LLM call takes, in milliseconds.
@@ -42,21 +42,21 @@ pub struct TurnsArgs {
     pub llm_latency_ms: u64,
 }
 
-/// What was measured.
+/// The result of a `turns` run.
 #[derive(Debug, Clone, Serialize)]
 pub struct TurnsResult {
     /// Bots of the chat.
     pub bots: usize,
     /// How long each LLM call took, in milliseconds.
     pub llm_latency_ms: u64,
-    /// From each question to the last answer, in milliseconds; none when an answer did not come.
+    /// Time from each question to the last answer, in milliseconds; `None` if an answer did not come.
     pub rounds_ms: Vec<Option<f64>>,
-    /// The folder of the run; a temporary one is gone when all is well.
+    /// The folder of the run; a temporary one is removed after a clean run.
     pub dir: PathBuf,
 }
 
 impl TurnsResult {
-    /// Whether all answered in time, each time.
+    /// Returns whether all bots answered in time in every round.
     pub fn is_clean(&self) -> bool {
         let beyond = Duration::from_millis(self.llm_latency_ms).saturating_sub(Duration::from_secs(1));
         let within = (ALL_WITHIN + beyond).as_secs_f64() * 1000.0;
@@ -67,7 +67,7 @@ impl TurnsResult {
 /// Runs the harness.
 ///
 /// # Errors
-/// It could not be run to its end.
+/// The run could not be completed.
 pub async fn run(args: &TurnsArgs) -> Result<TurnsResult, HarnessError> {
     let latency = Latency { median: Duration::from_millis(args.llm_latency_ms), sigma: 0.0 };
     let world = WorldSpec::fleet(args.run.seed, args.bots, 1);
@@ -87,7 +87,7 @@ pub async fn run(args: &TurnsArgs) -> Result<TurnsResult, HarnessError> {
     Ok(result)
 }
 
-/// Asks once; gives the milliseconds until the last bot's answer was received.
+/// Asks one question; returns the milliseconds until the last bot's answer was received, or `None` without all answers.
 async fn round(world: &World, traffic: &mut Traffic<'_>) -> Result<Option<f64>, HarnessError> {
     let mut read = world.ledger().len();
     let asked_us = world.ledger().now_us();

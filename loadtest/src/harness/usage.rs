@@ -1,11 +1,11 @@
-//! What `/proc` tells of a process: time on the processors and memory. Layer: harness; Linux only.
+//! Reads CPU time and memory of a process from `/proc`. Layer: harness; Linux only.
 //!
-//! The process alone counts, without children.
+//! Only the process itself counts, not its children.
 
 use std::io;
 use std::time::Duration;
 
-/// Ticks a second in `/proc`.
+/// The number of clock ticks a second in `/proc`.
 ///
 /// # Source
 /// proc(5) and time(7): `USER_HZ` is 100 on every architecture that Rust's Linux targets run on.
@@ -14,13 +14,13 @@ const TICKS_PER_SECOND: u64 = 100;
 /// Memory of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Memory {
-    /// In memory now, in bytes.
+    /// The resident memory, in bytes.
     pub resident_bytes: u64,
-    /// The most that ever was, in bytes.
+    /// The most resident memory so far, in bytes.
     pub peak_bytes: u64,
 }
 
-/// User and system time of a process so far, in steps of 10 ms.
+/// Returns the user and system time of a process so far, in steps of 10 ms.
 ///
 /// # Errors
 /// The process is gone, or this system has no `/proc`.
@@ -31,7 +31,7 @@ pub fn cpu_time(pid: u32) -> io::Result<Duration> {
         .ok_or_else(|| io::Error::other(format!("/proc/{pid}/stat is not as expected")))
 }
 
-/// The memory of a process now.
+/// Returns the memory of a process.
 ///
 /// # Errors
 /// The process is gone, or this system has no `/proc`.
@@ -40,7 +40,7 @@ pub fn memory(pid: u32) -> io::Result<Memory> {
     memory_of(&text).ok_or_else(|| io::Error::other(format!("/proc/{pid}/status is not as expected")))
 }
 
-/// Fields 14 and 15; the name in field 2 may hold anything, also brackets and blanks.
+/// Returns the sum of fields 14 and 15; the name in field 2 may contain anything, even brackets and blanks.
 fn ticks(stat: &str) -> Option<u64> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace().skip(11);

@@ -1,14 +1,14 @@
-//! Which sends nobody but Telegram can know the fate of, and which violations nobody can be blamed for.
+//! Finds sends whose fate only Telegram can know, and pause violations that nobody can be blamed for.
 //!
-//! Layer: below the world; pure. A send is doubtful when its answer was lost: by a fault, because the
-//! connection ended first, or because its sender died or was paused while the send was under way.
+//! Layer: below the world; pure. A send is doubtful when its answer was lost: through a fault, because the connection
+//! ended first, or because its sender was killed or paused while the send was under way.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use super::{Ledger, LedgerEvent, LedgerRecord};
 
-/// The faults whose answer tells a sender nothing; of a stall only the outcome counts.
+/// The faults whose answer tells the sender nothing. A stall is not one of them, because its answer may still come.
 const TELLS_NOTHING: &[&str] = &[
     "bad_gateway_json",
     "bad_gateway_html",
@@ -21,14 +21,14 @@ const TELLS_NOTHING: &[&str] = &[
     "malformed_json_after",
 ];
 
-/// A request that its sender wrote before it died may be read so much later, in microseconds; nobody
-/// starts again as fast.
+/// How long after the sender's death Telegram may still read a request that the sender wrote before, in microseconds.
+/// No product starts again within this time.
 const READ_WITHIN_US: u64 = 50_000;
 
-/// The sends whose sender could not learn what became of them.
+/// Returns the sends whose sender could not learn the result.
 ///
-/// `kills` are the moments, in microseconds on the ledger's clock, at which the sender was killed or
-/// paused; a send that was answered less than `grace` before one counts as under way.
+/// `kills` are the times, in microseconds on the ledger's clock, at which the sender was killed or paused. A send that
+/// was answered less than `grace` before such a time counts as under way.
 pub fn doubtful_sends(ledger: &[LedgerRecord], kills: &[u64], grace: Duration) -> HashSet<u64> {
     let mut doubtful = HashSet::new();
     for record in ledger {
@@ -54,7 +54,7 @@ pub fn doubtful_sends(ledger: &[LedgerRecord], kills: &[u64], grace: Duration) -
     doubtful
 }
 
-/// The sends received before a moment that had not ended at least `grace` before it.
+/// Returns the sends received before `at_us` that were not answered or abandoned at least `grace` before it.
 pub(super) fn in_flight_at(ledger: &[LedgerRecord], at_us: u64, grace: Duration) -> HashSet<u64> {
     let settled_by = at_us.saturating_sub(grace.as_micros() as u64);
     let mut open = HashSet::new();
@@ -72,8 +72,8 @@ pub(super) fn in_flight_at(ledger: &[LedgerRecord], at_us: u64, grace: Duration)
     open
 }
 
-/// The violations whose caller knew of the pause: not those whose refusal was told less than `grace`
-/// before its sender died, since it may not have been kept, nor those of a call that was under way.
+/// Counts the violations whose caller must have known of the pause. A violation is left out when its sender was killed
+/// or paused at most `grace` after the refusal was told, because the sender may not have stored the pause.
 pub fn blameable_violations(ledger: &[LedgerRecord], kills: &[u64], grace: Duration) -> usize {
     let grace_us = grace.as_micros() as u64;
     ledger
@@ -88,7 +88,7 @@ pub fn blameable_violations(ledger: &[LedgerRecord], kills: &[u64], grace: Durat
 }
 
 impl Ledger {
-    /// Counts the sends whose sender could not learn what became of them: see [`doubtful_sends`].
+    /// Counts the sends whose sender could not learn the result: see [`doubtful_sends`].
     pub fn doubtful_sends(&self, kills: &[u64], grace: Duration) -> usize {
         doubtful_sends(&self.lock(), kills, grace).len()
     }
@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(found(&[430_000], 0), [1, 4]);
         assert_eq!(found(&[430_000], 60), [1, 3, 4]);
         assert_eq!(found(&[220_000], 0), [1, 2, 4]);
-        // Written before the death, read after it.
+        // The sender wrote the request before its death; Telegram read it after that.
         assert_eq!(found(&[299_000], 0), [1, 3, 4]);
         assert_eq!(found(&[190_000], 0), [1, 2, 4]);
     }

@@ -1,8 +1,8 @@
-//! The ledger: an append-only record of everything that the simulated Telegram saw and did.
+//! Keeps the ledger: an append-only record of everything that the simulated Telegram saw and did.
 //!
-//! Layer: below the world; knows no HTTP. Invariants: records are in the order of their times,
-//! times are microseconds on one monotonic clock since the world's start, and nothing is ever
-//! changed or removed. The ledger, not the product's own logs, is the oracle of the tests.
+//! Layer: below the world; knows no HTTP. Invariants: records are in the order of their times, times are microseconds
+//! on one monotonic clock since the world's start, and no record is ever changed or removed. The ledger, not the
+//! product's own logs, is the oracle of the tests.
 
 pub mod doubt;
 
@@ -18,11 +18,11 @@ use tokio::sync::Notify;
 pub struct LedgerRecord {
     /// Microseconds since the world's start, monotonic.
     pub at_us: u64,
-    /// What happened.
+    /// The event.
     pub event: LedgerEvent,
 }
 
-/// What appeared in a chat.
+/// The kind of thing that appeared in a chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PostedKind {
@@ -40,17 +40,17 @@ pub enum PostedKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PollEnd {
-    /// With `ok: true`, perhaps without updates.
+    /// Answered with `ok: true`, perhaps without updates.
     Answered,
-    /// With 409.
+    /// Refused with 409.
     Conflict,
     /// The client closed its connection before the answer.
     ClientGone,
-    /// With any other refusal.
+    /// Refused with another error.
     Error,
 }
 
-/// One thing that happened.
+/// An event that the simulated Telegram records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the fields repeat the Bot API's names; the variants are explained")]
@@ -69,15 +69,15 @@ pub enum LedgerEvent {
     UpdateQueued { bot: i64, update_id: i64, chat: Option<i64>, message_id: Option<i64>, update_kind: String },
     /// A `getUpdates` request was read in full.
     PollOpened { bot: i64, poll: u64, offset: i64, timeout_s: u32, connection: String },
-    /// Updates were deleted by an offset, or (`below` 0) because a webhook took them.
+    /// Updates were deleted because an offset confirmed them, or (`below` 0) because a webhook accepted them.
     UpdatesConfirmed { bot: i64, below: i64, update_ids: Vec<i64> },
-    /// Updates were deleted unconfirmed: kept for a day, or dropped by `drop_pending_updates`.
+    /// Updates were deleted unconfirmed: they were a day old, or `drop_pending_updates` dropped them.
     UpdatesDropped { bot: i64, update_ids: Vec<i64> },
     /// A `getUpdates` request ended.
     PollClosed { bot: i64, poll: u64, delivered: Vec<i64>, how: PollEnd },
     /// A request that would post a message was read in full.
     SendReceived { send: u64, bot: i64, chat: i64, method: String, text_hash: u64, marker: Option<String> },
-    /// The message is in the chat.
+    /// The message was posted in the chat.
     SendAccepted {
         send: u64,
         bot: i64,
@@ -94,8 +94,8 @@ pub enum LedgerEvent {
     SendAnswered { send: u64 },
     /// The connection ended before the answer, by its client or by a fault.
     SendAbandoned { send: u64 },
-    /// A fault struck a call, or (method `webhook`) the delivery of an update; `send` when the call
-    /// would post a message.
+    /// A fault struck a call, or (method `webhook`) the delivery of an update; `send` is set when the call would post a
+    /// message.
     FaultInjected {
         bot: i64,
         method: String,
@@ -103,37 +103,37 @@ pub enum LedgerEvent {
         kind: String,
         send: Option<u64>,
     },
-    /// A call came during a penalty: it is refused again and the penalty doubled.
+    /// A call came during a penalty that its caller knew of: the call is refused and the penalty doubled.
     LimitViolated {
         bot: i64,
         chat: Option<i64>,
         method: String,
         send: Option<u64>,
-        /// When the refusal was answered that asked for the pause.
+        /// When the refusal that asked for the pause was answered.
         told_at_us: u64,
-        /// How long the pause had yet to last, in milliseconds.
+        /// How much longer the pause would have lasted, in milliseconds.
         left_ms: u64,
     },
-    /// An update was sent to a webhook; the status of the answer, 0 without one.
+    /// An update was sent to a webhook; `status` is that of the answer, or 0 without one.
     WebhookAttempt { bot: i64, update_id: i64, attempt: u32, status: u16 },
     /// A basic group became a supergroup.
     ChatMigrated { from: i64, to: i64 },
-    /// Bots cannot write in a chat, or in a topic of it, from now on.
+    /// A chat or a topic was closed or deleted. Bots may not write there, except administrators of a closed chat.
     Shut { chat: i64, thread: Option<i64>, why: String },
-    /// They can again.
+    /// The chat or topic was opened again.
     Opened { chat: i64, thread: Option<i64> },
     /// A bot left a chat by itself.
     Left { bot: i64, chat: i64 },
-    /// Any other call was answered.
+    /// Another call ended: `status` is that of the answer, or 0 when it was reset without effect.
     OtherCall { bot: i64, method: String, status: u16 },
 }
 
-/// The append-only record; shared by reference, locked for one push at a time.
+/// The append-only record of events; shared by reference and locked for one access at a time.
 #[derive(Debug)]
 pub struct Ledger {
     started: Instant,
     records: Mutex<Vec<LedgerRecord>>,
-    /// Rung after every record.
+    /// Notified after every record.
     grown: Notify,
 }
 
@@ -143,12 +143,12 @@ impl Ledger {
         Self { started: Instant::now(), records: Mutex::new(Vec::new()), grown: Notify::new() }
     }
 
-    /// Microseconds since the world's start.
+    /// Returns the microseconds since the world's start.
     pub fn now_us(&self) -> u64 {
         self.started.elapsed().as_micros() as u64
     }
 
-    /// Appends one event at the present time.
+    /// Appends an event with the present time.
     pub fn record(&self, event: LedgerEvent) {
         let mut records = self.lock();
         let at_us = self.now_us();
@@ -157,7 +157,7 @@ impl Ledger {
         self.grown.notify_waiters();
     }
 
-    /// Waits until `count` records match; says whether they did before the deadline.
+    /// Waits until `count` records match; returns whether they did before the deadline.
     pub async fn wait_for(&self, count: usize, deadline: Duration, matches: impl Fn(&LedgerEvent) -> bool) -> bool {
         let until = tokio::time::Instant::now() + deadline;
         let (mut looked_at, mut found) = (0, 0);
@@ -185,23 +185,23 @@ impl Ledger {
         self.lock().clone()
     }
 
-    /// Copies the records from index `from` on: what is new since an earlier look.
+    /// Copies the records from index `from` on, that is, those added since the ledger had `from` records.
     pub fn since(&self, from: usize) -> Vec<LedgerRecord> {
         self.lock().get(from..).unwrap_or_default().to_vec()
     }
 
-    /// The number of records.
+    /// Returns the number of records.
     pub fn len(&self) -> usize {
         self.lock().len()
     }
 
-    /// Whether nothing has happened yet.
+    /// Returns whether the ledger has no records.
     pub fn is_empty(&self) -> bool {
         self.lock().is_empty()
     }
 
-    /// Counts the sends received before `at_us` that had not been answered, or given up by the
-    /// client, at least `grace` before it: what a crash at that time may leave in doubt.
+    /// Counts the sends received before `at_us` that were not answered or abandoned at least `grace` before it: those
+    /// that a crash at `at_us` may leave in doubt.
     pub fn sends_in_flight_at(&self, at_us: u64, grace: Duration) -> usize {
         doubt::in_flight_at(&self.lock(), at_us, grace).len()
     }
@@ -209,7 +209,7 @@ impl Ledger {
     /// Writes the ledger as NDJSON, one record a line.
     ///
     /// # Errors
-    /// Those of the writer.
+    /// The errors of the writer.
     pub fn write_ndjson(&self, out: &mut impl io::Write) -> io::Result<()> {
         for record in self.snapshot() {
             serde_json::to_writer(&mut *out, &record)?;

@@ -1,8 +1,7 @@
 //! Plays a script in real time, on a world or over the control API. Layer: load test.
 //!
 //! # Cancel safety
-//! Dropping a drive stops it between two actions or in the middle of one; nothing is left half done
-//! inside the world.
+//! Dropping a drive stops it between two actions or in the middle of one; nothing is left half done inside the world.
 
 use std::future::Future;
 use std::time::Duration;
@@ -19,30 +18,30 @@ use crate::world::event::Post;
 /// How long one call to the control API may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What came of a script.
+/// The counts of a script's actions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeopleSummary {
     /// Messages that were posted.
     pub posts: u64,
-    /// Those among them that reply to another message.
+    /// Posted messages that reply to another message.
     pub replies: u64,
-    /// Those among them that mention a bot by its username.
+    /// Posted messages that mention a bot by its username.
     pub mentions: u64,
     /// Reactions that were set.
     pub reactions: u64,
-    /// Reactions left out, since there was no message yet.
+    /// Reactions left out because there was no message yet.
     pub skipped: u64,
     /// Actions that were refused.
     pub refused: u64,
 }
 
-/// Where a script is played.
+/// A place where a script is played.
 trait Stage {
-    /// The ids of the last messages of a chat, newest first.
+    /// Returns the ids of the last messages of a chat, newest first.
     fn last(&self, chat: i64, count: usize) -> impl Future<Output = Vec<i64>> + Send;
-    /// Posts a message; false when it was refused.
+    /// Posts a message; returns false when it was refused.
     fn post(&self, action: &PersonAction, text: &str, reply_to: Option<i64>) -> impl Future<Output = bool> + Send;
-    /// Sets a reaction; false when it was refused.
+    /// Sets a reaction; returns false when it was refused.
     fn react(&self, action: &PersonAction, message_id: i64, emoji: &str) -> impl Future<Output = bool> + Send;
 }
 
@@ -58,7 +57,7 @@ pub async fn drive(
 /// Plays a script over the control API of a simulation until it ends or `until` is ready.
 ///
 /// # Errors
-/// Gives why no client can be made; refused actions are counted instead.
+/// The reason why no client can be made; refused actions are counted instead.
 pub async fn drive_http(
     base_url: &str,
     script: impl IntoIterator<Item = PersonAction>,

@@ -1,4 +1,4 @@
-//! What people say in English. Layer: load test; data only.
+//! Lists people's lines in English. Layer: load test; data only.
 
 use super::lines::{Lines, TopicLines};
 

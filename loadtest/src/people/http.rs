@@ -1,16 +1,16 @@
-//! The HTTP client of the harness. Layer: load test.
+//! Provides the HTTP client of the harness. Layer: load test.
 
 use std::sync::Once;
 use std::time::Duration;
 
 use thiserror::Error;
 
-/// How long a connection may take to stand.
+/// How long it may take to open a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How much of a refusal's body is told.
+/// How many characters of a refusal's body an error reports.
 const TOLD_CHARS: usize = 200;
 
-/// A request that got no good answer.
+/// The reason why a request failed.
 #[derive(Debug, Error)]
 pub enum HttpError {
     /// The client could not be made.
@@ -19,15 +19,15 @@ pub enum HttpError {
     /// No answer came.
     #[error("no answer from {url}: {reason}")]
     NoAnswer {
-        /// Where the request went.
+        /// The URL of the request.
         url: String,
-        /// Why no answer came.
+        /// The reason why no answer came.
         reason: String,
     },
     /// The answer was a refusal.
     #[error("{url} answered {status}: {body}")]
     Status {
-        /// Where the request went.
+        /// The URL of the request.
         url: String,
         /// The HTTP status.
         status: u16,
@@ -36,31 +36,31 @@ pub enum HttpError {
     },
 }
 
-/// Makes a client that goes straight to its target, whatever proxies the environment names.
+/// Makes a client that ignores all proxies of the environment.
 ///
 /// # Errors
-/// Gives why a client cannot be made.
+/// The reason why no client can be made.
 pub fn client() -> Result<reqwest::Client, HttpError> {
     builder().build().map_err(|error| HttpError::Client(error.to_string()))
 }
 
-/// Prepares such a client.
+/// Prepares a client that ignores all proxies of the environment.
 pub fn builder() -> reqwest::ClientBuilder {
     static TLS: Once = Once::new();
     // Without an installed provider the client would panic, even for plain http.
     TLS.call_once(|| {
         if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // Someone else may be first, which serves as well.
+            // If another thread installs a provider first, that one serves as well.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
     });
     reqwest::Client::builder().no_proxy().connect_timeout(CONNECT_TIMEOUT)
 }
 
-/// Sends a request and takes only a success for an answer; `url` is what an error tells.
+/// Sends a request and accepts only a success as answer; errors name `url`.
 ///
 /// # Errors
-/// Gives a missing answer or a refusal.
+/// No answer came, or the answer was a refusal.
 pub async fn send(request: reqwest::RequestBuilder, url: &str) -> Result<reqwest::Response, HttpError> {
     let no_answer =
         |error: reqwest::Error| HttpError::NoAnswer { url: url.to_owned(), reason: error.without_url().to_string() };

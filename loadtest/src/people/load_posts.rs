@@ -1,8 +1,8 @@
-//! Marked messages for load tests: chats and their people by turns. Layer: load test; pure.
+//! Generates marked messages for load tests; chats and their people take turns. Layer: load test; pure.
 
 use super::spec::PeopleSpec;
 
-/// The sentences before the markers, by turns.
+/// The sentences before the markers, used in turn.
 const SENTENCES: [&str; 8] = [
     "what do you think about tea in the morning?",
     "bugün hava nasıl olacak sence?",
@@ -21,13 +21,13 @@ pub struct LoadPost {
     pub number: u64,
     /// The chat.
     pub chat: i64,
-    /// Who writes.
+    /// The author.
     pub person: i64,
-    /// The text; it ends with `#m<number>`.
+    /// The text, which ends with `#m<number>`.
     pub text: String,
 }
 
-/// An endless sequence of marked messages; ends at once when no chat has people.
+/// An endless sequence of marked messages; it is empty when no chat has people.
 #[derive(Debug, Clone)]
 pub struct LoadPosts {
     chats: Vec<(i64, Vec<i64>)>,
@@ -36,18 +36,18 @@ pub struct LoadPosts {
 }
 
 impl LoadPosts {
-    /// Goes round the chats, and round the people of each; markers count up from `first`.
+    /// Makes a sequence that goes round the chats, and round the people of each; markers count up from `first`.
     pub fn new(chats: Vec<(i64, Vec<i64>)>, first: u64) -> Self {
         let chats = chats.into_iter().filter(|(_, people)| !people.is_empty()).collect();
         Self { chats, made: 0, first }
     }
 
-    /// How many chats it goes round.
+    /// Returns the number of chats that the sequence goes round.
     pub fn chats(&self) -> usize {
         self.chats.len()
     }
 
-    /// Goes round the chats and people of a spec; markers count up from 1.
+    /// Makes a sequence that goes round the chats and people of a spec; markers count up from 1.
     pub fn of_people(spec: &PeopleSpec) -> Self {
         let people = |chat: &super::spec::PeopleChat| chat.people.iter().map(|person| person.id).collect();
         Self::new(spec.chats.iter().map(|chat| (chat.chat, people(chat))).collect(), 1)

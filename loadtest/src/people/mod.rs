@@ -1,15 +1,15 @@
-//! The simulated people: scripts of what they do, and how the scripts are played. Layer: load test.
+//! Simulates people: scripts of their actions, and the players of the scripts. Layer: load test.
 //!
-//! - `spec`: who is there and how much they do
+//! - `spec`: the people and how much they do
 //! - `script`: small talk as a pure, seeded sequence of actions
 //! - `load_posts`: marked messages for load tests
-//! - `oddities`: messages as few people expect them
+//! - `oddities`: odd messages
 //! - `names`: Turkish suffixes on names
 //! - `drive`: plays a script in real time, on a world or over HTTP
 //! - `http`: the HTTP client of the harness
-//! - `turkish`, `english`: what people say
+//! - `turkish`, `english`: the texts of the messages
 //!
-//! The names below are the folder's face.
+//! The re-exports below are the folder's public interface.
 
 pub mod drive;
 pub mod http;

@@ -1,22 +1,22 @@
-//! Turkish suffixes on names, by vowel harmony. Layer: load test; pure.
+//! Adds Turkish suffixes to names, by vowel harmony. Layer: load test; pure.
 //!
 //! # Source
-//! Turkish Language Institute, spelling guide: the apostrophe parts suffixes from proper names.
+//! Turkish Language Institute, spelling guide: an apostrophe separates suffixes from proper names.
 
 /// A case of the Turkish noun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Case {
-    /// To whom: Deniz'e.
+    /// "To Deniz": Deniz'e.
     Dative,
-    /// Whose: Deniz'in.
+    /// "Of Deniz": Deniz'in.
     Genitive,
-    /// Whom: Deniz'i.
+    /// "Deniz" as an object: Deniz'i.
     Accusative,
-    /// From whom: Deniz'den.
+    /// "From Deniz": Deniz'den.
     Ablative,
 }
 
-/// Puts a name into a case; `apostrophe` is `'` or `’`. A name without vowels stays as it is.
+/// Puts a name into a case; `apostrophe` is `'` or `’`. A name without vowels is returned as it is.
 pub fn suffixed(name: &str, case: Case, apostrophe: char) -> String {
     let letters: Vec<char> =
         name.chars().map(|c| if c == 'I' { 'ı' } else { c.to_lowercase().next().unwrap_or(c) }).collect();

@@ -1,21 +1,21 @@
-//! Messages as few people expect them: a family for each of the Bot API's odd corners. Layer: load test; pure.
+//! Generates odd messages: a family for each of the Bot API's odd corners. Layer: load test; pure.
 //!
 //! # Source
-//! Bot API 10.3, Message; telegram.md of the project names what was seen.
+//! Bot API 10.3, Message; the project's telegram.md lists the oddities that were seen.
 
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
 use crate::world::event::Post;
 
-/// Ages of what waited while nobody listened, in seconds.
+/// The ages of messages that waited while nobody listened, in seconds.
 pub const AGES_S: [i64; 6] = [10 * 365 * 86_400, 86_400, 8 * 3600, 3 * 3600, 3700, 2 * 3600];
 
-/// Characters that are no text: control, direction, tags, marks of byte order.
+/// Characters that show no text: control characters, direction marks, tags, byte order marks, separators.
 const INVISIBLE: [char; 10] =
     ['\0', '\u{1}', '\u{7f}', '\u{202e}', '\u{2066}', '\u{200b}', '\u{feff}', '\u{e0041}', '\u{e007f}', '\u{2028}'];
 
-/// A text with so many invisible characters strewn in; it keeps the marker at its end.
+/// Scatters invisible characters over a text, before one character in six.
 fn strewn(rng: &mut Rng, text: &str) -> String {
     let mut strewn = String::new();
     for c in text.chars() {
@@ -27,7 +27,7 @@ fn strewn(rng: &mut Rng, text: &str) -> String {
     strewn
 }
 
-/// A value of any kind.
+/// Draws a JSON value of any kind.
 fn anything(rng: &mut Rng, depth: u32) -> Value {
     match rng.u8(0..if depth == 0 { 7 } else { 9 }) {
         0 => Value::Null,
@@ -71,7 +71,7 @@ fn entity(rng: &mut Rng) -> Value {
     json!({ "type": KINDS[kind], "offset": OFFSETS[offset], "length": LENGTHS[length] })
 }
 
-/// A quotation of words that stand in another chat or are not stored here.
+/// Draws a quotation whose words are in another chat or are not stored here.
 fn quotation(rng: &mut Rng) -> (&'static str, Value) {
     if rng.bool() {
         return (
@@ -83,7 +83,7 @@ fn quotation(rng: &mut Rng) -> (&'static str, Value) {
     ("external_reply", json!({ "origin": origin, "message_id": rng.u32(..), "photo": [] }))
 }
 
-/// What a message may carry beside its words.
+/// Draws a field that a message may carry beside its text.
 fn carried(rng: &mut Rng) -> (&'static str, Value) {
     match rng.u8(0..6) {
         0 => (
@@ -103,7 +103,7 @@ fn carried(rng: &mut Rng) -> (&'static str, Value) {
     }
 }
 
-/// An odd message; `text` ends with its marker, which stays whole.
+/// Draws an odd message; `text` ends with its marker, which stays whole.
 pub fn odd(rng: &mut Rng, text: &str) -> Post {
     let (words, marker) = text.rsplit_once(' ').unwrap_or(("", text));
     let plain = Post::text(text);
@@ -128,7 +128,7 @@ pub fn odd(rng: &mut Rng, text: &str) -> Post {
         }
         5 => Post { unnumbered: true, ..plain },
         6 => {
-            // A field that every message is said to have, but for the id of chat and message.
+            // An optional field; the chat and the message id always stay.
             let field = ["from", "entities", "sender_chat"][rng.usize(0..3)];
             Post { without: vec![field.to_owned()], ..plain }
         }
@@ -141,7 +141,7 @@ pub fn odd(rng: &mut Rng, text: &str) -> Post {
     }
 }
 
-/// The text that nobody may answer any more: it was written so many seconds ago.
+/// Makes a message that is too old to be answered: its age is drawn from [`AGES_S`].
 pub fn old(rng: &mut Rng, text: &str) -> Post {
     let age = AGES_S[rng.usize(0..AGES_S.len())];
     Post::text(text).dated(-age)

@@ -1,6 +1,7 @@
-//! Small talk of people as a pure, seeded sequence of actions. Layer: load test.
+//! Generates people's small talk as a pure, seeded sequence of actions. Layer: load test.
 //!
-//! The sequence never ends, its times never fall, and the same seed and spec give the same sequence.
+//! The sequence never ends unless all chats are silent, its times never decrease, and the same seed and spec give the
+//! same sequence.
 
 use std::time::Duration;
 
@@ -9,62 +10,62 @@ use super::names::{Case, suffixed};
 use super::spec::{PeopleBot, PeopleChat, PeopleSpec, SleepHours};
 use super::{english, turkish};
 
-/// How far back people reply, in messages.
+/// The number of last messages that people reply to.
 const REPLY_DEPTH: usize = 4;
-/// The emoji that people react with; all are allowed as reactions in groups.
+/// The emoji of people's reactions; all are allowed as reactions in groups.
 const EMOJI: [&str; 8] = ["👍", "❤", "😁", "🔥", "🎉", "🤔", "👏", "💯"];
 const HOUR: f64 = 3600.0;
 
-/// What somebody does at some time.
+/// An action of a person at its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PersonAction {
-    /// When, in virtual time since the start.
+    /// The time, in virtual time since the start.
     pub after: Duration,
-    /// In which chat.
+    /// The chat.
     pub chat: i64,
-    /// Who.
+    /// The person.
     pub person: i64,
-    /// What.
+    /// The action.
     pub action: Action,
 }
 
-/// What a person does.
+/// An action of a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Writes a message.
+    /// The person writes a message.
     Post {
         /// The text.
         text: String,
-        /// The message that it replies to.
+        /// The message that this one replies to.
         reply: Option<ReplyTo>,
         /// The username that the text mentions, without `@`.
         mentions: Option<String>,
     },
-    /// Reacts to the last message of the chat.
+    /// The person reacts to the last message of the chat.
     React {
         /// The reaction.
         emoji: String,
     },
 }
 
-/// Which message is replied to.
+/// A reference to the message that is replied to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReplyTo {
-    /// The n-th last of the chat, from 1.
+    /// The n-th last message of the chat, from 1.
     Last(usize),
 }
 
-/// An endless sequence of what people do.
+/// An endless sequence of people's actions.
 #[derive(Debug, Clone)]
 pub struct PeopleScript {
     rng: fastrand::Rng,
     spec: PeopleSpec,
-    /// When the next thing happens in each chat, in seconds since the start.
+    /// The time of the next action in each chat, in seconds since the start.
     next: Vec<f64>,
 }
 
 impl PeopleScript {
-    /// Writes a script; chats without people stay silent, and a rate that is not above 0 silences all.
+    /// Makes a script. Chats without people stay silent, and a rate that is not above 0 silences all.
     pub fn new(seed: u64, mut spec: PeopleSpec) -> Self {
         spec.chats.retain(|chat| !chat.people.is_empty());
         let rate = spec.messages_per_minute_per_chat;
@@ -153,7 +154,7 @@ impl Iterator for PeopleScript {
             let index = (0..self.next.len()).min_by(|a, b| self.next[*a].total_cmp(&self.next[*b]))?;
             let at = self.next[index];
             match self.spec.sleep.and_then(|sleep| wake_after(sleep, at)) {
-                // Everyone wakes at their own pace; other chats may come first.
+                // Each chat wakes after a gap of its own, so another chat may come first.
                 Some(wake) => self.next[index] = wake + self.gap(),
                 None => break (index, at),
             }
@@ -164,17 +165,17 @@ impl Iterator for PeopleScript {
     }
 }
 
-/// When people wake, in seconds since the start, if they sleep at `at`.
+/// Returns when people wake, in seconds since the start, or `None` when they are awake at `at`.
 fn wake_after(sleep: SleepHours, at: f64) -> Option<f64> {
     let (from, to) = (f64::from(sleep.from_hour % 24), f64::from(sleep.to_hour % 24));
     let hour = (f64::from(sleep.start_hour % 24) + at / HOUR).rem_euclid(24.0);
-    // From an hour to the same hour is no sleep, never a whole day of it.
+    // From an hour to the same hour is no sleep; it does not mean a whole day.
     let length = (to - from).rem_euclid(24.0);
     let slept = (hour - from).rem_euclid(24.0);
     (slept < length).then_some(at + (length - slept) * HOUR)
 }
 
-/// Fills a line's slots; none when one of them is empty.
+/// Fills a line's slots; `None` when a slot has no value.
 fn fill(line: &str, bot: Option<&PeopleBot>, other: Option<&str>, apostrophe: char) -> Option<String> {
     let mut text = line.to_owned();
     if text.contains("{p}") {

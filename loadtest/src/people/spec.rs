@@ -1,26 +1,26 @@
-//! Who is there and how much they do. Layer: load test; plain data.
+//! Describes the people and how much they do. Layer: load test; plain data.
 
 use serde::{Deserialize, Serialize};
 
 use crate::world::spec::WorldSpec;
 
-/// Describes the people of some chats and their habits; shares are between 0 and 1.
+/// The people of some chats and their habits; shares are between 0 and 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PeopleSpec {
-    /// The chats and who is in them.
+    /// The chats and their people.
     pub chats: Vec<PeopleChat>,
-    /// How many things happen in a chat each minute, on average.
+    /// The average number of actions in a chat each minute.
     pub messages_per_minute_per_chat: f64,
-    /// How many messages mention a bot.
+    /// The share of messages that name or address a bot.
     pub mention_share: f64,
-    /// How many messages reply to another.
+    /// The share of messages that reply to another.
     pub reply_share: f64,
-    /// How many messages ask something.
+    /// The share of lines about a topic that ask something.
     pub question_share: f64,
-    /// How many actions are reactions instead of messages.
+    /// The share of actions that are reactions.
     pub reaction_share: f64,
-    /// When nobody is awake.
+    /// The hours in which nobody is awake.
     pub sleep: Option<SleepHours>,
 }
 
@@ -38,17 +38,17 @@ impl Default for PeopleSpec {
     }
 }
 
-/// One chat as its people know it.
+/// One chat from its people's point of view.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PeopleChat {
     /// The chat's Telegram id.
     pub chat: i64,
-    /// The language spoken there: `tr`, `en`, or anything else for both by turns.
+    /// The language spoken in the chat: `tr`, `en`, or anything else for both at random.
     pub language_code: String,
-    /// The people who write.
+    /// The people who write in the chat.
     pub people: Vec<PeoplePerson>,
-    /// The bots who are written to.
+    /// The bots that people write to.
     pub bots: Vec<PeopleBot>,
 }
 
@@ -56,36 +56,36 @@ pub struct PeopleChat {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PeoplePerson {
-    /// Their Telegram id.
+    /// The person's Telegram id.
     pub id: i64,
-    /// The name that others call them by.
+    /// The name that others use.
     pub first_name: String,
 }
 
-/// One bot as people know it.
+/// One bot from people's point of view.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PeopleBot {
-    /// Its username, without `@`.
+    /// The bot's username, without `@`.
     pub username: String,
-    /// The name that people call it by.
+    /// The name that people use.
     pub first_name: String,
 }
 
-/// Hours of the day, 0-23, in which nobody writes; may go over midnight.
+/// The hours of the day, 0-23, in which nobody writes; the range may pass midnight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SleepHours {
-    /// The hour at which people fall asleep.
+    /// The hour when people fall asleep.
     pub from_hour: u8,
-    /// The hour at which they wake.
+    /// The hour when people wake.
     pub to_hour: u8,
-    /// The hour of the day at which the script starts.
+    /// The hour of the day when the script starts.
     pub start_hour: u8,
 }
 
 impl PeopleSpec {
-    /// Takes the people, bots and chats of a world, with the usual habits.
+    /// Takes the people, bots and chats of a world, with default habits.
     pub fn of_world(world: &WorldSpec) -> Self {
         let chats = world
             .chats

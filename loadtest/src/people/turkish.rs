@@ -1,4 +1,4 @@
-//! What people say in Turkish. Layer: load test; data only.
+//! Lists people's lines in Turkish. Layer: load test; data only.
 
 use super::lines::{Lines, TopicLines};
 

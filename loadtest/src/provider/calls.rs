@@ -1,7 +1,7 @@
-//! The provider's record of its calls: the checker's word on which texts were generated. Layer: load test.
+//! Records the provider's calls, so that the checker knows which texts were generated. Layer: load test.
 //!
-//! A call is recorded when it is decided and becomes `answered` when its whole answer was handed over;
-//! a client that goes away before leaves it unanswered. Either way its end is noted. What was refused is no call.
+//! A call is recorded when it is decided. A call becomes `answered` when its whole answer was handed over; a client
+//! that goes away earlier leaves the call unanswered. In both cases the end is recorded. A refused request is no call.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,11 +13,11 @@ use super::limits::Meter;
 /// One chat completion that was asked for and decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallRecord {
-    /// The call's number, from 1.
+    /// The call's number; the first one is the spec's `first_call`.
     pub call: u64,
-    /// When it was decided, in microseconds since the provider's start.
+    /// When the call was decided, in microseconds since the provider's start.
     pub at_us: u64,
-    /// The model that was asked for.
+    /// The model that the request named.
     pub model: String,
     /// Tokens of the prompt.
     pub prompt_tokens: u32,
@@ -25,24 +25,24 @@ pub struct CallRecord {
     pub completion_tokens: u32,
     /// The answer's text.
     pub text: String,
-    /// Whether it was streamed.
+    /// True when the client asked for a stream.
     pub streamed: bool,
-    /// The marker of the message that was answered, as `#m7`.
+    /// The marker of the message that was answered, such as `#m7`.
     pub marker: Option<String>,
-    /// Whether the whole answer was handed over; false when the client went away.
+    /// True when the whole answer was handed over; false when it was spoiled or the client went away.
     pub answered: bool,
-    /// When it ended, answered or not, in microseconds since the provider's start; none while it is under way.
+    /// When the call ended, in microseconds since the provider's start; `None` while it is under way.
     #[serde(default)]
     pub ended_us: Option<u64>,
-    /// The API key that it came with, empty without one.
+    /// The API key of the call, empty without one.
     #[serde(default)]
     pub key: String,
-    /// The fault that spoiled or delayed its answer.
+    /// The fault that spoiled or delayed the answer.
     #[serde(default)]
     pub fault: Option<String>,
 }
 
-/// Holds the records of all calls, in the order of their numbers.
+/// The records of all calls, in the order of their numbers.
 #[derive(Debug)]
 pub(super) struct CallLog {
     started: Instant,
@@ -52,27 +52,27 @@ pub(super) struct CallLog {
 }
 
 impl CallLog {
-    /// An empty log whose clock starts now.
+    /// Makes an empty log whose clock starts now and whose first call has the number `first`.
     pub(super) fn starting_at(first: u64) -> Self {
         Self { started: Instant::now(), first, records: Mutex::default() }
     }
 
-    /// Microseconds since the start.
+    /// Returns the microseconds since the start.
     pub(super) fn now_us(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// How long the log has been open.
+    /// Returns how long the log has been open.
     pub(super) fn age(&self) -> Duration {
         self.started.elapsed()
     }
 
-    /// The number that the next call gets.
+    /// Returns the number of the next call.
     pub(super) fn next_call(&self) -> u64 {
         self.first + self.lock().len() as u64
     }
 
-    /// Adds a record; its number must be the next.
+    /// Adds a record; its number must be that of the next call.
     pub(super) fn add(&self, record: CallRecord) {
         self.lock().push(record);
     }
@@ -82,7 +82,7 @@ impl CallLog {
         self.lock().clone()
     }
 
-    /// Counts the records.
+    /// Returns the number of records.
     pub(super) fn len(&self) -> usize {
         self.lock().len()
     }
@@ -102,14 +102,14 @@ impl CallLog {
     }
 }
 
-/// A place among the calls under way; dropped, it is free.
+/// A place among the calls under way; dropping the value frees the place.
 #[derive(Debug)]
 pub(super) struct Slot {
     meter: Arc<Mutex<Meter>>,
 }
 
 impl Slot {
-    /// The place of a call that the meter took.
+    /// Makes the place of a call that the meter has accepted.
     pub(super) fn taken(meter: Arc<Mutex<Meter>>) -> Self {
         Self { meter }
     }
@@ -121,7 +121,7 @@ impl Drop for Slot {
     }
 }
 
-/// Settles one call: dropped without `finish`, it leaves the call unanswered.
+/// Settles one call: dropping the value without `finish` leaves the call unanswered.
 #[derive(Debug)]
 pub(super) struct Settlement {
     log: Arc<CallLog>,
@@ -131,12 +131,12 @@ pub(super) struct Settlement {
 }
 
 impl Settlement {
-    /// Stands for one recorded call.
+    /// Makes the settlement of a recorded call.
     pub(super) fn new(log: Arc<CallLog>, call: u64, slot: Slot) -> Self {
         Self { log, call, answered: false, _slot: slot }
     }
 
-    /// Says that the whole answer was handed over.
+    /// Records that the whole answer was handed over.
     pub(super) fn finish(mut self) {
         self.answered = true;
     }

@@ -1,6 +1,6 @@
-//! The provider itself: the one place where a response is decided. Layer: load test.
+//! Implements the provider: the only place where a response is decided. Layer: load test.
 //!
-//! Faults and limits are decided here too: what comes back is all that the router and the stream know.
+//! Faults and limits are decided here too. The router and the stream only write out the decided answer.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +18,7 @@ use super::wire::{ApiError, ChatRequest, Usage, tokens_of};
 use super::{dialect, echo, obedient, refusal};
 use crate::ledger::marker_of;
 
-/// Tokens that each message costs beyond its text.
+/// The tokens that each message costs beyond its text.
 const TOKENS_PER_MESSAGE: u32 = 4;
 /// The name of the provider under `/v1`.
 pub const MAIN: &str = "main";
@@ -34,7 +34,7 @@ pub struct Provider {
     mind: Mutex<Mind>,
 }
 
-/// What changes from call to call.
+/// The state that changes from call to call.
 #[derive(Debug)]
 struct Mind {
     latency: Latency,
@@ -42,7 +42,7 @@ struct Mind {
     talk: SmallTalk,
 }
 
-/// The schedule of faults, and what it did.
+/// The schedule of faults, and the counts of what it did.
 #[derive(Debug)]
 struct Faults {
     schedule: ProviderFaults,
@@ -64,30 +64,30 @@ pub(super) struct Answer {
     pub(super) finish_reason: &'static str,
     /// The tokens of the call.
     pub(super) usage: Usage,
-    /// The fault that its body shows.
+    /// The fault that the answer's body shows.
     pub(super) spoiled: Option<ProviderFault>,
-    /// To be finished when the whole answer was handed over.
+    /// The settlement, to be finished when the whole answer was handed over.
     pub(super) settlement: Settlement,
 }
 
-/// A request for embeddings that is let in.
+/// A request for embeddings that the provider accepted.
 #[derive(Debug)]
 pub(super) struct Embedding {
     /// How long the client waits.
     pub(super) delay: Duration,
-    /// The fault that its body shows.
+    /// The fault that the answer's body shows.
     pub(super) spoiled: Option<ProviderFault>,
-    /// Its place among the calls under way.
+    /// The request's place among the calls under way.
     pub(super) _slot: Slot,
 }
 
 impl Provider {
-    /// Starts the provider under `/v1`; its clock begins now.
+    /// Starts the provider under `/v1`; its clock starts now.
     pub fn new(spec: ProviderSpec) -> Arc<Self> {
         Self::named(MAIN, spec)
     }
 
-    /// Starts a provider with a name that rules of faults can give; its clock begins now.
+    /// Starts a provider under a name that fault rules can use; its clock starts now.
     pub fn named(name: &str, spec: ProviderSpec) -> Arc<Self> {
         let mind =
             Mind { latency: spec.latency, rng: fastrand::Rng::with_seed(spec.seed), talk: SmallTalk::new(spec.seed) };
@@ -103,12 +103,12 @@ impl Provider {
         })
     }
 
-    /// What the provider was made from; the latency may have changed since.
+    /// Returns the description that the provider was made from; the latency may have changed since.
     pub fn spec(&self) -> &ProviderSpec {
         &self.spec
     }
 
-    /// Changes the latency of the calls that come from now on.
+    /// Changes the latency of later calls.
     pub fn set_latency(&self, latency: Latency) {
         lock(&self.mind).latency = latency;
     }
@@ -125,22 +125,22 @@ impl Provider {
         self.set_faults(ProviderFaults::default());
     }
 
-    /// The schedule of faults as it stands.
+    /// Returns the schedule of faults in force.
     pub fn faults(&self) -> ProviderFaults {
         lock(&self.faults).schedule.clone()
     }
 
-    /// How many faults struck so far, by kind.
+    /// Returns how many faults struck so far, by kind.
     pub fn injected(&self) -> BTreeMap<String, u64> {
         lock(&self.faults).injected.clone()
     }
 
-    /// What each key has used since the start, as billed.
+    /// Returns the usage of each key since the start, as billed.
     pub fn used_by_key(&self) -> BTreeMap<String, Used> {
         lock(&self.meter).by_key()
     }
 
-    /// What all keys have used since the start, as billed.
+    /// Returns the usage of all keys since the start, as billed.
     pub fn used(&self) -> Used {
         lock(&self.meter).total()
     }
@@ -150,17 +150,17 @@ impl Provider {
         self.calls.snapshot()
     }
 
-    /// Counts the calls so far.
+    /// Returns the number of calls so far.
     pub fn call_count(&self) -> usize {
         self.calls.len()
     }
 
-    /// Microseconds since the provider's start: the clock of the calls' records.
+    /// Returns the microseconds since the provider's start, which is the clock of the calls' records.
     pub fn now_us(&self) -> u64 {
         self.calls.now_us()
     }
 
-    /// Usage, limits and faults for the control API.
+    /// Reports usage, limits and faults for the control API.
     pub fn report(&self) -> Value {
         let spec = &self.spec;
         json!({
@@ -178,7 +178,7 @@ impl Provider {
         })
     }
 
-    /// What is left of the limits to a key, for the headers.
+    /// Returns the remainder of a key's limits, for the headers.
     pub(super) fn left(&self, key: &str) -> [Option<Left>; 2] {
         lock(&self.meter).left(self.limits(), key, self.calls.age())
     }
@@ -186,7 +186,7 @@ impl Provider {
     /// Decides the response to a chat completion and records it.
     ///
     /// # Errors
-    /// Gives what `OpenAI` refuses (no messages), and what a limit or a fault refuses.
+    /// The refusal of a request without messages, as `OpenAI` refuses it, or the refusal of a limit or a fault.
     pub(super) fn decide(&self, request: &ChatRequest, key: &str) -> Result<Answer, Box<Response>> {
         if request.messages.is_empty() {
             let message = "Invalid 'messages': empty array. Expected an array with minimum length 1, \
@@ -246,17 +246,17 @@ impl Provider {
         Ok(Answer { call, delay, text, finish_reason, usage, spoiled, settlement })
     }
 
-    /// Lets a request for embeddings in.
+    /// Accepts or refuses a request for embeddings.
     ///
     /// # Errors
-    /// Gives what a limit or a fault refuses.
+    /// The refusal of a limit or a fault.
     pub(super) fn decide_embedding(&self, model: &str, key: &str, tokens: u32) -> Result<Embedding, Box<Response>> {
         let struck = self.strike(model, key)?;
         let slot = self.take(key, Usage::new(tokens, 0))?;
         Ok(Embedding { delay: struck.delay, spoiled: struck.fault.map(|(fault, _)| fault), _slot: slot })
     }
 
-    /// Chooses the fault that strikes a request, and counts it.
+    /// Chooses the fault that strikes a request, and counts the fault.
     fn strike(&self, model: &str, key: &str) -> Result<Struck, Box<Response>> {
         let mut faults = lock(&self.faults);
         faults.requests += 1;
@@ -298,7 +298,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The text that a fault makes of an answer.
+/// Changes the text of an answer as a fault demands.
 fn altered(text: String, spoiled: Option<ProviderFault>, call: u64) -> String {
     match spoiled {
         Some(ProviderFault::EmptyText | ProviderFault::EmptyBody) => String::new(),
@@ -308,7 +308,7 @@ fn altered(text: String, spoiled: Option<ProviderFault>, call: u64) -> String {
         Some(ProviderFault::LeakedReasoning) => {
             format!("<think>\nOkay, let me see what they asked. I should answer: {text}")
         }
-        // A pair of surrogates, for those who write escapes.
+        // A character that JSON escapes as a surrogate pair.
         Some(ProviderFault::OddFraming) => match text.split_once(' ') {
             Some((first, rest)) => format!("{first} 😀 {rest}"),
             None => text,
@@ -322,7 +322,7 @@ fn altered(text: String, spoiled: Option<ProviderFault>, call: u64) -> String {
     }
 }
 
-/// Cuts a text that would take more tokens than it may.
+/// Cuts a text that has more tokens than the bound; returns the text and its finish reason.
 fn bounded(text: String, bound: Option<u32>) -> (String, &'static str) {
     match bound {
         Some(bound) if tokens_of(&text) > bound => {

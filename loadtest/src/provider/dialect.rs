@@ -1,4 +1,4 @@
-//! Servers that want to be asked another way: they refuse roles or parameters, and say so. Layer: load test; pure.
+//! Simulates servers with a dialect of their own, which refuse roles or parameters. Layer: load test; pure.
 //!
 //! # Source
 //! The error texts of `OpenAI`, Gemini, Mistral, Groq, `DeepSeek`, vLLM and llama.cpp.
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::faults::ProviderFault;
 use super::wire::{ApiError, ChatRequest};
 
-/// The refusal of a request that does not fit the dialect; none when it fits. The words follow the seed.
+/// Refuses a request that does not fit the dialect; `None` when it fits. The words depend on the seed.
 pub(super) fn refusal(fault: ProviderFault, request: &ChatRequest, seed: u64) -> Option<Response> {
     let rng = &mut Rng::with_seed(seed);
     match fault {
@@ -26,7 +26,7 @@ pub(super) fn refusal(fault: ProviderFault, request: &ChatRequest, seed: u64) ->
     }
 }
 
-/// Whether user and assistant take turns, the user first and last; behind a system message where that may be.
+/// Returns whether user and assistant alternate, the user first and last, after a system message if one is allowed.
 fn alternates(request: &ChatRequest, with_system: bool) -> bool {
     let mut roles = request.messages.iter().map(|message| message.role.as_str()).peekable();
     if with_system {
@@ -57,7 +57,8 @@ fn refuses_system(rng: &mut Rng) -> Response {
     words(rng, &WORDS)
 }
 
-/// A refusal in one of the shapes of servers; templates fail on the server's side.
+/// Refuses with one of `words` in the error format of one of several servers; some answer 500, as a failing template
+/// does.
 fn words(rng: &mut Rng, words: &[&str]) -> Response {
     let message = words[rng.usize(0..words.len())];
     let status = if rng.u32(0..3) == 0 { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_REQUEST };
@@ -69,7 +70,7 @@ fn words(rng: &mut Rng, words: &[&str]) -> Response {
 }
 
 fn refuses_parameter(request: &ChatRequest, rng: &mut Rng) -> Option<Response> {
-    // The same server refuses the same parameters, whatever is asked.
+    // The refused parameters depend on the seed alone, so each server refuses the same ones at every call.
     let refused = ["temperature", "max_tokens", "response_format", "stream_options"].map(|name| (name, rng.bool()));
     let has = |name: &str| match name {
         "temperature" => request.temperature.is_some(),

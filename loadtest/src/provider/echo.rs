@@ -1,13 +1,13 @@
-//! Answers that name their call and the message they answer, for machines to match. Layer: load test.
+//! Writes answers that name their call and the message they answer, for machines to match. Layer: load test.
 
-/// Made-up words between the call's number and the marker. Enough that no two answers are alike: a product may rightly
-/// refuse to say the same twice.
+/// The number of made-up words between the call's number and the marker. With so many, no two answers are alike: a
+/// product may rightly refuse to say the same twice.
 const WORDS: usize = 7;
-/// What words are made of.
+/// The syllables of the words.
 const SYLLABLES: [&str; 16] =
     ["ka", "ro", "mi", "tel", "sun", "ba", "vir", "lo", "ney", "pu", "da", "gos", "ze", "fin", "ha", "jul"];
 
-/// Writes `#c<call> <a few words> #m<n>`; without a marker, none is said.
+/// Writes `#c<call> <a few words> #m<n>`; the last part is left out without a marker.
 pub(super) fn text(call: u64, marker: Option<&str>) -> String {
     let mut random = fastrand::Rng::with_seed(call);
     let mut text = format!("#c{call}");

@@ -1,14 +1,14 @@
-//! Deterministic embeddings: hashed words and letter trigrams, so that similar texts lie near. Layer: load test.
+//! Computes deterministic embeddings from hashed words and letter trigrams; similar texts are near. Layer: load test.
 
 use super::wire::{ApiError, EmbeddingInput, EmbeddingRequest};
 
-/// The vectors' length unless asked otherwise.
+/// The length of vectors when the request does not say.
 const DEFAULT_DIMENSIONS: usize = 256;
-/// The longest vector that may be asked for.
+/// The longest vector that a request may ask for.
 const MOST_DIMENSIONS: usize = 4096;
-/// The most texts of one request. Source: `OpenAI` API reference, embeddings, `input`.
+/// The largest number of texts in one request. Source: `OpenAI` API reference, embeddings, `input`.
 const MOST_TEXTS: usize = 2048;
-/// What a whole word weighs against one of its trigrams.
+/// The weight of a whole word; one of its trigrams weighs 1.
 const WORD_WEIGHT: f32 = 2.0;
 
 /// Reads the texts and the length of the vectors.
@@ -30,7 +30,7 @@ pub(super) fn read(request: &EmbeddingRequest) -> Result<(&[String], usize), Api
     Ok((texts, dimensions))
 }
 
-/// Embeds a text as a vector of length 1; a text without letters gets the first axis.
+/// Embeds a text as a vector of length 1; a text without letters and digits becomes the first axis.
 pub fn embed(text: &str, dimensions: usize) -> Vec<f32> {
     let mut vector = vec![0.0_f32; dimensions.max(1)];
     for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
@@ -51,7 +51,7 @@ pub fn embed(text: &str, dimensions: usize) -> Vec<f32> {
     vector
 }
 
-/// Folds case; the four letters I of Turkish become one, so that no locale is needed.
+/// Folds case. The four Turkish letters I become one, so that no locale is needed.
 fn fold(letter: char) -> impl Iterator<Item = char> {
     let letter = if matches!(letter, 'I' | 'İ' | 'ı') { 'i' } else { letter };
     letter.to_lowercase()
@@ -59,7 +59,7 @@ fn fold(letter: char) -> impl Iterator<Item = char> {
 
 /// Adds a hashed feature with a hashed sign.
 fn add(vector: &mut [f32], letters: &[char], weight: f32) {
-    // FNV-1a, then a finaliser, since the low bits of FNV alone are poor.
+    // FNV-1a, and then a finaliser, because the low bits of FNV alone are poor.
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for letter in letters {
         hash = (hash ^ u64::from(u32::from(*letter))).wrapping_mul(0x0100_0000_01b3);
@@ -70,7 +70,7 @@ fn add(vector: &mut [f32], letters: &[char], weight: f32) {
     vector[index] += if hash & 1 == 0 { weight } else { -weight };
 }
 
-/// Writes a vector as base64 of little-endian floats, as `encoding_format: base64` asks.
+/// Writes a vector as base64 of little-endian floats, as `encoding_format: base64` requires.
 pub(super) fn base64(vector: &[f32]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let bytes: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();

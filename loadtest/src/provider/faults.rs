@@ -1,8 +1,8 @@
-//! The provider's faults: what goes wrong, with which calls, how often and when. Layer: load test; plain data and
-//! one pure choice.
+//! Defines the provider's faults: their kinds, and rules for which calls they strike, how often and when. Layer: load
+//! test; plain data and one pure choice.
 //!
-//! Whether a rule strikes is a seeded hash of (seed, rule, number of the request), so that a run replays. Of the rules
-//! that strike, the first that is no mere delay decides; delays add up.
+//! A hash of seed, rule and request number decides whether a rule strikes, so that a run can be replayed. Of the rules
+//! that strike, the first that does more than delay decides; all delays add up.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// How long a slow first byte takes unless the rule says.
+/// How long a delay takes when its rule does not say, in milliseconds.
 const SLOW_MS: u64 = 3000;
 
 /// A schedule of faults.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProviderFaults {
-    /// Seeds every choice.
+    /// The seed of every choice.
     pub seed: u64,
-    /// The rules, the first that strikes decides.
+    /// The rules; the first fault that strikes decides, and all delays add up.
     pub rules: Vec<ProviderRule>,
 }
 
@@ -27,30 +27,30 @@ pub struct ProviderFaults {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProviderRule {
-    /// What goes wrong.
+    /// The kind of fault.
     pub what: ProviderFault,
-    /// Names of providers that it strikes, `main` for the one under `/v1`; none strikes all.
+    /// The names of the providers that the rule strikes, `main` for the one under `/v1`; an empty list strikes all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub providers: Vec<String>,
-    /// Models that it strikes; none strikes all.
+    /// The models that the rule strikes; an empty list strikes all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<String>,
-    /// API keys that it strikes; none strikes all.
+    /// The API keys that the rule strikes; an empty list strikes all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<String>,
-    /// How many of the calls it strikes, 0 to 1.
+    /// The probability that the rule strikes a call, 0 to 1.
     #[serde(default = "always")]
     pub probability: f64,
-    /// Milliseconds after the schedule was set before which it strikes nothing.
+    /// When the rule begins to strike, in milliseconds after the schedule was set; `None` is from the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_ms: Option<u64>,
-    /// Milliseconds after the schedule was set from which on it strikes nothing.
+    /// When the rule ends, in milliseconds after the schedule was set; `None` is never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until_ms: Option<u64>,
-    /// Seconds in the Retry-After of a 429 or 503; none sends no such header.
+    /// Seconds in the Retry-After header of a refusal in `OpenAI`'s format; `None` leaves the header out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
-    /// How long a delay takes, in milliseconds; 3 s without it.
+    /// How long a delay takes, in milliseconds; `None` is 3 s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub for_ms: Option<u64>,
 }
@@ -59,13 +59,13 @@ fn always() -> f64 {
     1.0
 }
 
-/// What goes wrong with a call.
+/// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProviderFault {
     /// 429 `rate_limit_exceeded`.
     TooManyRequests,
-    /// 429 `insufficient_quota`: no money is left, waiting does not help.
+    /// 429 `insufficient_quota`: the money is spent, so that waiting does not help.
     QuotaExhausted,
     /// 401 `invalid_api_key`.
     RevokedKey,
@@ -79,11 +79,11 @@ pub enum ProviderFault {
     ErrorText,
     /// 400 as `{"detail": ...}`.
     ErrorDetail,
-    /// The connection is closed before any answer; the call was made and is billed.
+    /// The connection is closed before any answer; the call is made and billed.
     Reset,
-    /// Half of the answer comes, then the answer ends: no finish reason, no `[DONE]`. Billed.
+    /// The answer ends after its first half: no finish reason, no `[DONE]`. Billed.
     Cut,
-    /// Half of the answer comes, then the connection breaks. Billed.
+    /// The connection breaks after the first half of the answer. Billed.
     CutReset,
     /// 200 with a completion without text. Billed for its prompt.
     EmptyText,
@@ -95,31 +95,31 @@ pub enum ProviderFault {
     LeakedReasoning,
     /// 200 whose text is the JSON of a tool call. Billed.
     ToolJson,
-    /// The first byte comes late; the call is well otherwise.
+    /// The first byte comes late; otherwise the answer is sound.
     SlowFirstByte,
-    /// As a late first byte: for a provider that is slow as a whole.
+    /// The same as `SlowFirstByte`, for a provider that is slow as a whole.
     Slow,
-    /// 200 that says all, in fields that differ from chunk to chunk. Billed.
+    /// 200 with the whole text, in fields that differ from chunk to chunk. Billed.
     OddFields,
-    /// 200 of which one part says its words in a way that nobody can read. Billed.
+    /// 200 with one part of the text in a way that nobody can read. Billed.
     UnreadablePart,
-    /// 200 that ends by an odd word, by a bad one, by none, or with an error beside the text. Billed.
+    /// 200 with an odd finish reason, a bad one, none, or an error beside the text. Billed.
     OddEnd,
-    /// 200 whose text breaks off in a word, with the reason `length`. Billed.
+    /// 200 with a text that breaks off within a word, with the reason `length`. Billed.
     CutByLength,
-    /// 200 whose text breaks off, with a filter as the reason. Billed.
+    /// 200 with a text that breaks off, with a filter as the reason. Billed.
     Filtered,
-    /// 200 that says all, with odd bytes, lines, comments and content types around. Billed.
+    /// 200 with the whole text, and odd bytes, lines, comments and content types around it. Billed.
     OddFraming,
-    /// 200 that says all and counts nonsense. Billed as it was.
+    /// 200 with the whole text and nonsense as usage. Billed by the true usage.
     OddUsage,
-    /// A refusal of roles that do not alternate behind the system message.
+    /// A refusal of roles that do not alternate after the system message.
     AlternatingRoles,
     /// A refusal of a system message, and of roles that do not alternate.
     NoSystemRole,
-    /// 400 or 422 that names a parameter: the server refuses it at each call.
+    /// 400 or 422 that names a parameter, which the server refuses at each call.
     RefusedParameter,
-    /// 200 whose text is whatever the last message told the model to say. Billed.
+    /// 200 with the text that the last message told the model to say. Billed.
     Obedient,
 }
 
@@ -157,7 +157,7 @@ impl ProviderFault {
         Self::Obedient,
     ];
 
-    /// Its name as in a scenario.
+    /// Returns the kind's name as in a scenario.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::TooManyRequests => "too_many_requests",
@@ -192,13 +192,13 @@ impl ProviderFault {
         }
     }
 
-    /// Whether it only delays an answer.
+    /// Returns whether the fault only delays an answer.
     pub fn is_delay(self) -> bool {
         matches!(self, Self::SlowFirstByte | Self::Slow)
     }
 }
 
-/// A call as the rules see it.
+/// The properties of a call that rules look at.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked<'a> {
     /// The provider's name.
@@ -209,14 +209,14 @@ pub(super) struct Asked<'a> {
     pub(super) key: &'a str,
     /// The request's number.
     pub(super) request: u64,
-    /// How long the schedule has stood.
+    /// How long ago the schedule was set.
     pub(super) since_set: Duration,
 }
 
-/// What strikes a call.
+/// The faults that strike a call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Struck {
-    /// The fault, with its Retry-After.
+    /// The fault, with the seconds of its Retry-After.
     pub(super) fault: Option<(ProviderFault, Option<u64>)>,
     /// How much longer the answer takes.
     pub(super) delay: Duration,
@@ -224,15 +224,15 @@ pub(super) struct Struck {
     pub(super) delayed_by: Option<ProviderFault>,
 }
 
-/// A schedule that contradicts itself.
+/// The reason why a schedule cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("provider.rules[{index}].{field}: {reason}")]
 pub struct FaultsError {
-    /// The rule, from 0.
+    /// The rule's index, from 0.
     pub index: usize,
-    /// Its field.
+    /// The field that is wrong.
     pub field: &'static str,
-    /// What is wrong with it.
+    /// The reason why the field is wrong.
     pub reason: &'static str,
 }
 
@@ -254,7 +254,7 @@ impl ProviderFaults {
         Ok(())
     }
 
-    /// Chooses what strikes a call.
+    /// Chooses the faults that strike a call.
     pub(super) fn strike(&self, asked: &Asked<'_>) -> Struck {
         let mut struck = Struck::default();
         for (index, rule) in self.rules.iter().enumerate() {
@@ -273,13 +273,13 @@ impl ProviderFaults {
 
     fn is_drawn(&self, rule: usize, probability: f64, request: u64) -> bool {
         let drawn = mix(mix(mix(self.seed) ^ rule as u64) ^ request);
-        // 53 bits make a fraction in [0, 1).
+        // 53 bits make a fraction of at least 0 and below 1.
         ((drawn >> 11) as f64) / ((1_u64 << 53) as f64) < probability
     }
 }
 
 impl ProviderRule {
-    /// A rule that strikes every call.
+    /// Makes a rule that strikes every call.
     pub fn always(what: ProviderFault) -> Self {
         Self {
             what,
@@ -305,7 +305,7 @@ impl ProviderRule {
     }
 }
 
-/// Counts faults by kind.
+/// Counts one fault under its kind.
 pub(super) fn count(counts: &mut BTreeMap<String, u64>, fault: ProviderFault) {
     *counts.entry(fault.as_str().to_owned()).or_default() += 1;
 }

@@ -1,20 +1,20 @@
-//! The provider's own limits: requests and tokens a minute of each key, calls at a time, and what was used. Layer:
-//! load test; pure, time is an argument.
+//! Implements the provider's own limits: requests and tokens a minute of each key, and calls at a time; counts usage.
+//! Layer: load test; pure, time is an argument.
 //!
-//! A window slides over the last 60 s of accepted calls; what is refused takes nothing of it.
+//! The window slides over the accepted calls of the last 60 s; a refused call takes nothing of the window.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The window of the limits a minute.
+/// The length of the window for the limits a minute.
 pub(super) const WINDOW: Duration = Duration::from_mins(1);
 
-/// What a key has used since the start.
+/// The usage of a key since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Used {
-    /// Calls that were made, whatever became of their answers.
+    /// Calls that were accepted, whether or not their answers arrived.
     pub requests: u64,
     /// Tokens of the prompts, as billed.
     pub prompt_tokens: u64,
@@ -27,12 +27,12 @@ pub struct Used {
 }
 
 impl Used {
-    /// All billed tokens.
+    /// Returns the sum of all billed tokens.
     pub fn tokens(&self) -> u64 {
         self.prompt_tokens + self.completion_tokens
     }
 
-    /// The sum of two.
+    /// Adds up two usages.
     #[must_use]
     pub fn plus(self, other: &Self) -> Self {
         Self {
@@ -45,7 +45,7 @@ impl Used {
     }
 }
 
-/// The limits of a provider; none limits nothing.
+/// The limits of a provider; `None` is no limit.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Limits {
     /// Calls of one key in any minute.
@@ -56,27 +56,27 @@ pub(super) struct Limits {
     pub(super) concurrency: Option<u32>,
 }
 
-/// What is left of a limit, for the headers.
+/// The remainder of a limit, for the headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Left {
     /// The limit.
     pub(super) limit: u64,
-    /// What is left of it now.
+    /// The remainder at present.
     pub(super) remaining: u64,
-    /// When the oldest use of the window ends.
+    /// How long until the oldest use leaves the window.
     pub(super) reset: Duration,
 }
 
-/// Which limit refused, and when to come again.
+/// The limit that refused a call, and when to come again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Refused {
     /// `requests`, `tokens` or `concurrency`.
     pub(super) what: &'static str,
-    /// How long until the call would be taken.
+    /// How long to wait before the next try: until the call fits, or 1 s for `concurrency`.
     pub(super) retry_after: Duration,
 }
 
-/// What all keys have used, and lately.
+/// The usage of all keys, in total and within the window, and the number of calls under way.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     keys: BTreeMap<String, KeyMeter>,
@@ -104,7 +104,7 @@ impl KeyMeter {
         self.recent.front().map_or(Duration::ZERO, |(at, _)| (*at + WINDOW).saturating_sub(now))
     }
 
-    /// How long until `tokens` fit under the limit.
+    /// Returns how long until `tokens` fit under the limit; the whole window when they never do.
     fn tokens_fit_in(&self, limit: u64, tokens: u64, now: Duration) -> Duration {
         let mut over = (self.tokens() + tokens).saturating_sub(limit);
         for (at, used) in &self.recent {
@@ -118,10 +118,10 @@ impl KeyMeter {
 }
 
 impl Meter {
-    /// Takes a call of a key that costs so many tokens, or says which limit refuses it.
+    /// Accepts a call of a key with so many tokens, or returns the refusal of a limit.
     ///
     /// # Errors
-    /// The limit that refuses.
+    /// The refusal of the limit.
     pub(super) fn take(
         &mut self,
         limits: Limits,
@@ -157,7 +157,7 @@ impl Meter {
         Ok(())
     }
 
-    /// Ends a call that was taken.
+    /// Ends a call that was accepted.
     pub(super) fn done(&mut self) {
         self.under_way = self.under_way.saturating_sub(1);
     }
@@ -167,7 +167,7 @@ impl Meter {
         self.keys.entry(key.to_owned()).or_default().used.failed += 1;
     }
 
-    /// What is left of requests and tokens to a key.
+    /// Returns the remainders of a key's limits: requests and tokens.
     pub(super) fn left(&mut self, limits: Limits, key: &str, now: Duration) -> [Option<Left>; 2] {
         let meter = self.keys.entry(key.to_owned()).or_default();
         meter.forget(now);
@@ -183,12 +183,12 @@ impl Meter {
         ]
     }
 
-    /// What each key has used.
+    /// Returns the usage of each key.
     pub(super) fn by_key(&self) -> BTreeMap<String, Used> {
         self.keys.iter().map(|(key, meter)| (key.clone(), meter.used)).collect()
     }
 
-    /// What all keys have used.
+    /// Returns the usage of all keys together.
     pub(super) fn total(&self) -> Used {
         self.keys.values().fold(Used::default(), |total, meter| total.plus(&meter.used))
     }

@@ -1,18 +1,18 @@
-//! The simulated LLM provider: an `OpenAI`-compatible server as an axum router. Layer: load test,
-//! reached over HTTP only.
+//! Simulates the LLM provider: an `OpenAI`-compatible server as an axum router. Layer: load test, reached over HTTP
+//! only.
 //!
-//! - `spec`: what the provider is like (seed, latency, mode, key, models)
-//! - `wire`: the shapes of the `OpenAI` API that are read and written, and its errors
-//! - `decide`: the one place where a response is decided
-//! - `faults`: what goes wrong, by rules; `limits`: calls and tokens a minute; `refusal`: answers that are none
-//! - `shapes`: answers in the odd shapes of real servers; `dialect`: servers that refuse roles and parameters
-//! - `obedient`: a model that does what members tell it
-//! - `echo`, `smalltalk`: where the texts come from
-//! - `calls`: what was asked and answered, the provider's part of the oracle
+//! - `spec`: the description of a provider (seed, latency, mode, key, models)
+//! - `wire`: the parts of the `OpenAI` API that the server reads and writes, and its errors
+//! - `decide`: the only place where a response is decided
+//! - `faults`: faults by rules; `limits`: calls and tokens a minute; `refusal`: refusals and broken answers
+//! - `shapes`: answers in the odd formats of real servers; `dialect`: servers that refuse roles and parameters
+//! - `obedient`: a model that does whatever a message tells it
+//! - `echo`, `smalltalk`: the sources of the texts
+//! - `calls`: the record of requests and answers, the provider's part of the oracle
 //! - `embedding`: deterministic vectors
-//! - `router`: paths, authorisation, plain answers; `stream`: the same as server-sent events
+//! - `router`: paths, authorisation, plain answers; `stream`: answers as server-sent events
 //!
-//! The three names below are the folder's face, which the simulation builds on.
+//! The three re-exports below are the folder's public interface, which the simulation uses.
 
 pub mod calls;
 pub mod decide;

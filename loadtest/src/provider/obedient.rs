@@ -1,16 +1,16 @@
-//! A model that does whatever the last message tells it: what members can make a weak model say. Layer: load test; pure.
+//! Simulates a weak model that does whatever the last message tells it. Layer: load test; pure.
 
 use serde_json::json;
 
 use super::wire::ChatRequest;
 
-/// How often a word is said again at most.
+/// The largest number of times that a word is repeated.
 const TIMES_MAX: usize = 500;
 
-/// The text that the last message wishes for; none when it wishes for nothing that this model understands.
+/// Returns the text that the last message asks for; `None` when this model understands no instruction in it.
 pub(super) fn obey(request: &ChatRequest) -> Option<String> {
     let last = request.last_user_text()?;
-    // Of several lines the last is what is answered; a name stands before it.
+    // Only the last line is answered; the speaker's name may stand before it.
     let line = last.lines().rev().find(|line| !line.trim().is_empty())?;
     let wish = line.split_once(": ").map_or(line, |(_, said)| said).trim();
     let lower = wish.to_lowercase();
@@ -37,7 +37,7 @@ pub(super) fn obey(request: &ChatRequest) -> Option<String> {
     }
     ["repeat after me:", "say exactly:", "aynen söyle:"].iter().find_map(|order| {
         let at = lower.find(order)? + order.len();
-        // Lower case may be of another length.
+        // The lower-case text may have another length than the original.
         wish.get(at..).map(|rest| rest.trim().to_owned()).filter(|rest| !rest.is_empty())
     })
 }

@@ -1,4 +1,4 @@
-//! Answers that are no completion: refusals by limits and faults, and bodies that break off. Layer: load test.
+//! Builds the answers that are no completion: refusals by limits and faults, and broken bodies. Layer: load test.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use super::faults::ProviderFault;
 use super::limits::{Left, Refused};
 use super::wire::ApiError;
 
-/// How long what was written gets to reach the client before the connection breaks.
+/// How long written bytes may take to reach the client before the connection is broken.
 const FLUSHED_WITHIN: Duration = Duration::from_millis(20);
 
-/// The answer of a call that a fault refuses; none when the fault spoils an answer instead.
+/// Returns the refusal that a fault makes; `None` when the fault spoils an answer instead.
 pub(super) fn of_fault(fault: ProviderFault, retry_after: Option<u64>) -> Option<Response> {
     let plain = |status: StatusCode, kind: &'static str, body: &'static str| {
         Some((status, [(header::CONTENT_TYPE, kind)], body).into_response())
@@ -68,9 +68,9 @@ pub(super) fn of_fault(fault: ProviderFault, retry_after: Option<u64>) -> Option
     }
 }
 
-/// The answer of a call that a limit refuses.
+/// Returns the refusal that a limit makes.
 pub(super) fn of_limit(refused: &Refused) -> Response {
-    // Rounded up: a client that waits as told comes when it is let in.
+    // Rounded up, so that a client that waits as told is let in.
     let seconds = refused.retry_after.as_millis().div_ceil(1000).max(1);
     let message =
         format!("Rate limit reached for {}. Please try again in {}ms.", refused.what, refused.retry_after.as_millis());
@@ -87,7 +87,7 @@ fn with_retry_after(mut response: Response, seconds: Option<u64>) -> Response {
     response
 }
 
-/// Adds what is left of the limits, as `OpenAI` tells it.
+/// Adds headers with the remainder of the limits, as `OpenAI` does.
 ///
 /// # Source
 /// `OpenAI`, rate limits, "Rate limits in headers".
@@ -106,15 +106,15 @@ pub(super) fn tell_left(headers: &mut HeaderMap, [requests, tokens]: [Option<Lef
     }
 }
 
-/// An answer whose connection is closed before its first byte.
+/// Returns an answer whose connection is closed before its first byte.
 ///
-/// The server writes a head together with the first piece of its body; a body that fails at once takes the head with
-/// it.
+/// The server writes the head together with the first piece of the body. When the body fails at once, the head is not
+/// sent either.
 pub(super) fn reset() -> Response {
     Response::new(broken(Vec::new()))
 }
 
-/// A body that says some pieces, and then its connection breaks.
+/// Returns a body that sends some pieces before its connection breaks.
 pub(super) fn broken(pieces: Vec<Bytes>) -> Body {
     let told = !pieces.is_empty();
     let end = stream::once(async move {

@@ -1,7 +1,7 @@
-//! The provider's paths, authorisation and plain answers. Layer: load test.
+//! Serves the provider's paths, authorisation and plain answers. Layer: load test.
 //!
-//! The router has no fallback of its own, since it is merged into the simulation's; unknown paths under
-//! `/v1` are answered as `OpenAI` does.
+//! The router has no fallback of its own, because it is merged into the simulation's router. Unknown paths under `/v1`
+//! are answered as `OpenAI` answers them.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use super::{embedding, refusal, shapes, stream};
 
 /// The largest body that is read.
 const LARGEST_BODY_BYTES: usize = 16 * 1024 * 1024;
-/// When the models say they were made; any fixed moment serves.
+/// The creation time that models and answers report, in seconds since 1970; any fixed time would do.
 pub(super) const CREATED: u64 = 1_750_000_000;
 
 /// Serves `/v1/chat/completions`, `/v1/embeddings` and `/v1/models`.
@@ -54,7 +54,7 @@ async fn authorise(State(provider): State<Arc<Provider>>, request: Request, next
     response
 }
 
-/// The bearer key of a request, empty without one.
+/// Returns the bearer key of a request, or an empty text without one.
 fn key_of(headers: &HeaderMap) -> &str {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default()
@@ -102,7 +102,7 @@ async fn chat_completions(
         Ok(answer) => answer,
         Err(refused) => return *refused,
     };
-    // A client that goes away drops this future, and with it the settlement.
+    // Dropping this future, as when the client goes away, drops the settlement: the call counts as unanswered.
     if !answer.delay.is_zero() {
         tokio::time::sleep(answer.delay).await;
     }
@@ -115,7 +115,7 @@ async fn chat_completions(
         _ => {}
     }
     if let Some(fault) = answer.spoiled.filter(|fault| shapes::is_shape(*fault)) {
-        // The members of a family follow the seed of the provider and the call.
+        // The drawn shape depends on the provider's seed and the call's number.
         let seed = provider.spec().seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ answer.call;
         return shapes::respond(fault, answer, request.stream.unwrap_or(false), seed);
     }
@@ -125,7 +125,7 @@ async fn chat_completions(
     }
     let whole = completion(&answer, &request.model);
     match answer.spoiled {
-        // The answer broke off: nobody was handed the whole of it.
+        // The answer breaks off, so the settlement is dropped: the call counts as unanswered.
         Some(ProviderFault::MalformedJson | ProviderFault::Cut) => spoiled_json(half(&whole.to_string())),
         Some(ProviderFault::CutReset) => Response::new(refusal::broken(vec![half(&whole.to_string()).into()])),
         _ => {
@@ -135,7 +135,7 @@ async fn chat_completions(
     }
 }
 
-/// The first half of a text.
+/// Returns the first half of a text.
 pub(super) fn half(text: &str) -> String {
     text.chars().take(text.chars().count() / 2).collect()
 }
@@ -185,7 +185,7 @@ async fn embeddings(
     }
 }
 
-/// The answer to a request for embeddings, its model and its tokens.
+/// Returns the answer to a request for embeddings, its model and its tokens.
 fn embedded(request: &EmbeddingRequest) -> Result<(Value, String, u32), ApiError> {
     let (texts, dimensions) = embedding::read(request)?;
     let as_base64 = match request.encoding_format.as_deref() {

@@ -1,20 +1,20 @@
-//! Answers in the odd shapes of real servers: families of which each call draws its members. Layer: load test; pure but
-//! for the bodies it builds.
+//! Builds answers in the odd formats of real servers: families of which each call draws a member. Layer: load test;
+//! pure, except for the bodies it builds.
 //!
-//! | family | an answer to a stream and to a plain call |
+//! | family | an answer, streamed or plain |
 //! |---|---|
-//! | `OddFields` | says all, in fields that differ from chunk to chunk |
-//! | `UnreadablePart` | says one part in a way that nobody can read |
-//! | `OddEnd` | ends by a word in a case of its own, by none, by a bad one, or with an error beside the text |
-//! | `CutByLength` | breaks off in a word, with the reason `length` |
+//! | `OddFields` | gives the whole text, in fields that differ from chunk to chunk |
+//! | `UnreadablePart` | gives one part of the text in a way that nobody can read |
+//! | `OddEnd` | ends with an unusual finish reason, with none, with a bad one, or with an error beside the text |
+//! | `CutByLength` | breaks off within a word, with the reason `length` |
 //! | `Filtered` | breaks off, with the reason `content_filter` |
-//! | `OddFraming` | says all, with odd bytes, lines, comments and content types around |
-//! | `OddUsage` | says all, and counts nonsense |
+//! | `OddFraming` | gives the whole text, with odd bytes, lines, comments and content types around it |
+//! | `OddUsage` | gives the whole text, and nonsense as usage |
 //!
-//! Whether all was said stands in the call's record: a reader may send the whole text or nothing.
+//! The call's record (`answered`) tells whether the whole text was given. A reader may send the whole text or nothing.
 //!
 //! # Source
-//! What `OpenRouter`, vLLM, llama.cpp, TGI, Mistral, Gemini and gateways before them were seen to send.
+//! Answers that `OpenRouter`, vLLM, llama.cpp, TGI, Mistral, Gemini and gateways in front of them were seen to send.
 
 use std::fmt::Write as _;
 
@@ -27,18 +27,18 @@ use serde_json::{Value, json};
 use super::decide::Answer;
 use super::faults::ProviderFault;
 
-/// How an answer comes to its reader.
+/// The content type and body of an answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Shape {
-    /// The content type; none sends no such header.
+    /// The content type; `None` leaves the header out.
     pub(super) kind: Option<&'static str>,
     /// The body's bytes.
     pub(super) body: Vec<u8>,
-    /// Whether the body says the whole text.
+    /// True when the body gives the whole text.
     pub(super) says_all: bool,
 }
 
-/// Whether a fault is one of the families here.
+/// Returns whether a fault is one of the families here.
 pub(super) fn is_shape(fault: ProviderFault) -> bool {
     matches!(
         fault,
@@ -52,7 +52,7 @@ pub(super) fn is_shape(fault: ProviderFault) -> bool {
     )
 }
 
-/// Answers in a shape of the family; the members follow the seed.
+/// Answers with a member of the family; the seed draws the member.
 pub(super) fn respond(fault: ProviderFault, answer: Answer, streams: bool, seed: u64) -> Response {
     let usage = json!(answer.usage);
     let shape = shape(fault, &answer.text, &usage, streams, &mut Rng::with_seed(seed));
@@ -67,7 +67,7 @@ pub(super) fn respond(fault: ProviderFault, answer: Answer, streams: bool, seed:
     response
 }
 
-/// Builds the answer.
+/// Builds the content type and body of an answer.
 pub(super) fn shape(fault: ProviderFault, text: &str, usage: &Value, streams: bool, rng: &mut Rng) -> Shape {
     let (reason, error, says_all) = end(fault, rng);
     let usage = if fault == ProviderFault::OddUsage { odd_usage(rng) } else { usage.clone() };
@@ -103,7 +103,7 @@ fn any<'a, T: ?Sized>(rng: &mut Rng, of: &[&'a T]) -> &'a T {
     of[rng.usize(0..of.len())]
 }
 
-/// The reason, the error beside it, and whether the text is whole then.
+/// Returns the finish reason, the error beside the text, and whether the text counts as whole.
 fn end(fault: ProviderFault, rng: &mut Rng) -> (Value, Value, bool) {
     match fault {
         ProviderFault::CutByLength => (json!(any(rng, &["length", "MAX_TOKENS", "max_tokens"])), Value::Null, true),
@@ -113,7 +113,7 @@ fn end(fault: ProviderFault, rng: &mut Rng) -> (Value, Value, bool) {
             0 => (json!(any(rng, &["STOP", "Stop", "end_turn", "eos_token", "COMPLETE"])), Value::Null, true),
             1 => (json!(any(rng, &["error", "abort", "cancelled", "tool_calls", "OTHER", "x"])), Value::Null, false),
             2 => (json!("stop"), json!({"code": 500, "message": "the worker died"}), false),
-            // Whole, but a reader who knows the server's reasons need not believe it.
+            // The text is whole, but a reader who knows the server's reasons need not believe that.
             _ => (if rng.bool() { json!("") } else { Value::Null }, Value::Null, true),
         },
         _ => (json!("stop"), Value::Null, true),
@@ -130,7 +130,7 @@ fn ended(mut chunk: Value, reason: &Value, error: &Value) -> Value {
     chunk
 }
 
-/// A chunk that says a part of the text plainly enough.
+/// Returns a chunk that gives a part of the text in a readable way.
 fn odd_part(part: &str, at: &str, rng: &mut Rng) -> Value {
     let content = match rng.u32(0..6) {
         0 => json!([{"type": "text", "text": part}]),
@@ -182,7 +182,7 @@ fn odd_part(part: &str, at: &str, rng: &mut Rng) -> Value {
     chunk
 }
 
-/// An event that hides a part of the text.
+/// Returns an event that hides a part of the text.
 fn unreadable_part(part: &str, rng: &mut Rng) -> String {
     let chunk = match rng.u32(0..8) {
         0 => json!({"choices": [{"delta": {"content": part.len()}}]}),
@@ -223,7 +223,7 @@ fn framed_document(fault: ProviderFault, whole: &Value, says_all: bool, rng: &mu
     let document = escaped(&whole.to_string(), rng.bool());
     let mut body = if rng.bool() { MARK.to_owned() } else { String::new() };
     if rng.bool() {
-        // Streamed unasked.
+        // A stream that the client did not ask for.
         let _ = write!(body, "data: {document}\n\ndata: [DONE]\n\n");
     } else {
         let _ = writeln!(body, "{document}");
@@ -258,7 +258,7 @@ fn framed_stream(fault: ProviderFault, events: &[String], says_all: bool, rng: &
         };
         let _ = write!(body, "data:{}{event}{line}{line}", if rng.bool() { " " } else { "" });
     }
-    // The last event may lack its blank line, and the mark of the end may lack too.
+    // The last event may lack its blank line, and the `[DONE]` mark may be missing.
     if rng.bool() {
         let _ = write!(body, "data: [DONE]{line}{line}");
     }
@@ -268,7 +268,7 @@ fn framed_stream(fault: ProviderFault, events: &[String], says_all: bool, rng: &
     Shape { kind, body: body.into_bytes(), says_all }
 }
 
-/// The events; with escapes, the halves of a surrogate pair stand in two of them.
+/// Returns the events; when escaped to ASCII, a surrogate pair may be split over two events.
 fn halved(events: &[String], ascii: bool) -> Vec<String> {
     let mut out = Vec::new();
     for event in events {
@@ -281,12 +281,12 @@ fn halved(events: &[String], ascii: bool) -> Vec<String> {
     out
 }
 
-/// Parts a chunk of one plain string within its first pair.
+/// Splits a chunk with one plain string inside its first surrogate pair.
 fn halves(event: &str) -> Option<[String; 2]> {
     let open = event.find("\"content\":\"")? + "\"content\":\"".len();
     let at = event.find("\\ud83d\\u")? + "\\ud83d".len();
     let close = at + event[at..].find('"')?;
-    // A quotation mark within the text ends nothing.
+    // A quotation mark within the text does not end the string.
     let is_plain = !event[open..close].contains("\\\"") && !event[..close].ends_with('\\');
     is_plain.then(|| [format!("{}{}", &event[..at], &event[close..]), format!("{}{}", &event[..open], &event[at..])])
 }
@@ -313,7 +313,7 @@ mod tests {
 
     const TEXT: &str = "#c7 😀 noted, thank you #m5";
 
-    /// The text that plain chunks say.
+    /// Returns the text that the plain chunks give.
     fn said(shape: &Shape) -> String {
         let body = String::from_utf8(shape.body.clone()).unwrap();
         let lines = body.lines().filter_map(|line| line.trim_start_matches(MARK).strip_prefix("data:"));

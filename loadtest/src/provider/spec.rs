@@ -1,33 +1,33 @@
-//! What the simulated provider is like. Layer: load test. Everything random follows the seed.
+//! Describes a simulated provider. Layer: load test. Everything random depends on the seed.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest latency that is ever drawn, so that a wide sigma cannot stall a run.
+/// The longest latency that is drawn, so that a wide sigma cannot stall a run.
 const LONGEST_LATENCY: Duration = Duration::from_mins(2);
 
-/// Describes one simulated provider.
+/// The description of one simulated provider.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProviderSpec {
-    /// Seeds texts and latencies.
+    /// The seed of texts and latencies.
     pub seed: u64,
     /// How long a completion takes.
     pub latency: Latency,
-    /// Where the texts come from.
+    /// The source of the texts.
     pub mode: Mode,
-    /// The bearer key that calls must carry; none lets every call in.
+    /// The bearer key that calls must carry; without any key every call is accepted.
     pub api_key: Option<String>,
-    /// Further bearer keys that are accepted, each with limits and usage of its own.
+    /// Further bearer keys that are accepted, each with its own limits and usage.
     pub keys: Vec<String>,
-    /// Calls of one key in any 60 s; none is no limit.
+    /// The limit of calls of one key in any 60 s; `None` is no limit.
     pub requests_per_minute: Option<u32>,
-    /// Tokens of one key in any 60 s, as billed; none is no limit.
+    /// The limit of tokens of one key in any 60 s, as billed; `None` is no limit.
     pub tokens_per_minute: Option<u32>,
-    /// Calls at a time over all keys; none is no limit.
+    /// The limit of calls at a time over all keys; `None` is no limit.
     pub concurrency: Option<u32>,
-    /// The number of the first call, so that several providers of one simulation never say the same.
+    /// The number of the first call; providers whose numbers differ never echo the same text.
     pub first_call: u64,
     /// The models that `/v1/models` lists; a call may name any model.
     pub models: Vec<String>,
@@ -50,20 +50,20 @@ impl Default for ProviderSpec {
     }
 }
 
-/// Where the texts of the completions come from.
+/// The source of the completions' texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// Fitting small talk in the language of the persona.
+    /// Small talk that fits the message, in the language of the persona.
     #[default]
     SmallTalk,
     /// The call's number and the marker of the message that is answered.
     EchoMarker,
-    /// Whatever the last message told the model to say; small talk where it told nothing.
+    /// The text that the last message told the model to say; small talk when it told nothing.
     Obedient,
 }
 
-/// A lognormal latency around a median; a sigma of zero is the median itself.
+/// A lognormal latency around a median; with a sigma of zero always the median.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Latency {
@@ -103,7 +103,7 @@ fn standard_normal(rng: &mut fastrand::Rng) -> f64 {
 }
 
 mod milliseconds {
-    //! Durations as a number of milliseconds.
+    //! Serialises durations as a number of milliseconds.
 
     use std::time::Duration;
 

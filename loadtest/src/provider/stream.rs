@@ -1,6 +1,6 @@
-//! A decided answer as server-sent events. Layer: load test.
+//! Writes a decided answer as server-sent events. Layer: load test.
 //!
-//! The call counts as answered once the last event was taken from the stream.
+//! The call counts as answered when the last event was taken from the stream.
 
 use std::convert::Infallible;
 
@@ -18,7 +18,7 @@ use super::router::CREATED;
 
 /// Streams an answer word by word: role, words, finish reason, usage when asked for, `[DONE]`.
 ///
-/// A spoiled one breaks off after half of its words.
+/// An answer that a fault cuts breaks off after half of its events.
 pub(super) fn respond(answer: Answer, model: &str, with_usage: bool) -> Response {
     let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")];
     let mut events = events(&answer, model, with_usage);

@@ -1,4 +1,4 @@
-//! The shapes of the `OpenAI` API that the simulated provider reads and writes. Layer: load test.
+//! Defines the parts of the `OpenAI` API that the simulated provider reads and writes. Layer: load test.
 //!
 //! # Source
 //! `OpenAI` API reference: chat completions, embeddings, models, error codes.
@@ -9,21 +9,21 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// A request for a chat completion; fields that do not matter here are ignored.
+/// A request for a chat completion; fields that the provider does not need are ignored.
 #[derive(Debug, Clone, Deserialize)]
 pub struct ChatRequest {
-    /// The model's name, any.
+    /// The model's name; any name is accepted.
     #[serde(default)]
     pub model: String,
     /// The conversation, oldest first.
     pub messages: Vec<ChatMessage>,
-    /// Whether the answer comes as server-sent events.
+    /// True when the answer is to come as server-sent events.
     #[serde(default)]
     pub stream: Option<bool>,
     /// Options of a streamed answer.
     #[serde(default)]
     pub stream_options: Option<StreamOptions>,
-    /// The old name of the bound on the answer's tokens.
+    /// The bound on the answer's tokens, under its old name.
     #[serde(default)]
     pub max_tokens: Option<u32>,
     /// The bound on the answer's tokens.
@@ -38,12 +38,12 @@ pub struct ChatRequest {
 }
 
 impl ChatRequest {
-    /// The bound on the answer's tokens by either name.
+    /// Returns the bound on the answer's tokens, under either name.
     pub fn token_bound(&self) -> Option<u32> {
         self.max_completion_tokens.or(self.max_tokens)
     }
 
-    /// The text of the last message of a user.
+    /// Returns the text of the last message of a user.
     pub fn last_user_text(&self) -> Option<String> {
         self.messages.iter().rev().find(|message| message.role == "user").map(ChatMessage::text)
     }
@@ -52,7 +52,7 @@ impl ChatRequest {
 /// Options of a streamed answer.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct StreamOptions {
-    /// Whether a last chunk carries the token usage.
+    /// True when a last chunk is to carry the token usage.
     #[serde(default)]
     pub include_usage: bool,
 }
@@ -68,7 +68,7 @@ pub struct ChatMessage {
 }
 
 impl ChatMessage {
-    /// The message's text: the string itself or its text parts, one a line.
+    /// Returns the message's text: the string itself, or its text parts, one on each line.
     pub fn text(&self) -> String {
         match &self.content {
             Value::String(text) => text.clone(),
@@ -84,7 +84,7 @@ impl ChatMessage {
 /// A request for embeddings.
 #[derive(Debug, Clone, Deserialize)]
 pub struct EmbeddingRequest {
-    /// The model's name, any.
+    /// The model's name; any name is accepted.
     #[serde(default)]
     pub model: String,
     /// One text or several.
@@ -107,30 +107,30 @@ pub enum EmbeddingInput {
     Many(Vec<String>),
 }
 
-/// Counts the tokens of one call.
+/// The token counts of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Usage {
     /// Tokens of the prompt.
     pub prompt_tokens: u32,
     /// Tokens of the answer.
     pub completion_tokens: u32,
-    /// Their sum.
+    /// The sum of both.
     pub total_tokens: u32,
 }
 
 impl Usage {
-    /// Sums up a call.
+    /// Makes the counts of a call.
     pub fn new(prompt_tokens: u32, completion_tokens: u32) -> Self {
         Self { prompt_tokens, completion_tokens, total_tokens: prompt_tokens.saturating_add(completion_tokens) }
     }
 }
 
-/// Estimates a text's tokens: a token for every four characters begun.
+/// Estimates a text's tokens: one for every four characters begun.
 pub fn tokens_of(text: &str) -> u32 {
     u32::try_from(text.chars().count().div_ceil(4)).unwrap_or(u32::MAX)
 }
 
-/// An error in `OpenAI`'s shape.
+/// An error in `OpenAI`'s format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
     /// The HTTP status.
@@ -139,14 +139,14 @@ pub struct ApiError {
     pub kind: &'static str,
     /// `OpenAI`'s code of the error, if it has one.
     pub code: Option<&'static str>,
-    /// The parameter at fault, if one is.
+    /// The parameter at fault, if there is one.
     pub param: Option<&'static str>,
-    /// What went wrong, for a reader.
+    /// The description of the error for a human.
     pub message: String,
 }
 
 impl ApiError {
-    /// A request that cannot be understood (400).
+    /// Refuses a request that cannot be understood (400).
     pub fn invalid(message: impl Into<String>, param: Option<&'static str>) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
@@ -157,7 +157,7 @@ impl ApiError {
         }
     }
 
-    /// The same with another status and code.
+    /// Changes the status and the code.
     #[must_use]
     pub fn with(mut self, status: StatusCode, code: Option<&'static str>) -> Self {
         self.status = status;

@@ -1,9 +1,9 @@
-//! Faults at run time, and the providers' own account. Layer: beside `control`; JSON in and out.
+//! Sets faults at run time, and reports the providers' usage. Layer: beside `control`; JSON in and out.
 //!
 //! | path | does |
 //! |---|---|
-//! | `GET /sim/faults` | the faults in force, and how many of each kind struck |
-//! | `PUT /sim/faults` | `{telegram?, provider?}` in place of all in force; windows count from now |
+//! | `GET /sim/faults` | the faults in force, and the number of faults of each kind that struck |
+//! | `PUT /sim/faults` | `{telegram?, provider?}` replaces all faults in force; windows count from now |
 //! | `DELETE /sim/faults` | ends all faults |
 //! | `GET /sim/provider` | usage by key and in total, limits and faults of every provider |
 
@@ -22,7 +22,7 @@ use super::Scenario;
 use crate::provider::Provider;
 use crate::world::World;
 
-/// What faults strike.
+/// The world and the providers that faults strike.
 #[derive(Debug, Clone)]
 pub struct Targets {
     /// The world.

@@ -1,6 +1,6 @@
-//! A scenario's description and its file. Layer: load test; plain data.
+//! Defines a scenario and reads it from a file. Layer: load test; plain data.
 //!
-//! All times count from the moment at which the scenario is put in force.
+//! All times count from the moment when the scenario is put in force.
 
 use std::path::{Path, PathBuf};
 
@@ -10,44 +10,45 @@ use thiserror::Error;
 use crate::provider::faults::ProviderFaults;
 use crate::telegram::faults::TelegramFaults;
 
-/// What goes wrong, and when.
+/// A set of faults and steps, with their times.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Scenario {
-    /// A name for the reader.
+    /// A name for human readers.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// The faults of Telegram.
     pub telegram: TelegramFaults,
     /// The faults of the providers.
     pub provider: ProviderFaults,
-    /// What is done to the product and in the world; of account to `faults` only.
+    /// The steps against the product and in the world; used by the fault harnesses only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
 }
 
-/// One thing that is done at a time.
+/// One action at its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
-    /// When, in milliseconds.
+    /// The time, in milliseconds.
     pub at_ms: u64,
-    /// What.
+    /// The action.
     #[serde(rename = "do")]
     pub action: Action,
 }
 
-/// What is done to the product or in the world; bots and chats by their place in the world's description, wrapped.
+/// An action on the product or in the world. Bots and chats are given by index into the world's description; the index
+/// wraps around.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Action {
-    /// SIGKILL, and a start at once.
+    /// SIGKILL, and an immediate restart.
     Kill,
-    /// SIGTERM, and a start as soon as it has ended.
+    /// SIGTERM, and a restart as soon as the product has ended.
     Terminate,
     /// SIGSTOP, and SIGCONT later.
     Pause {
-        /// How long, in milliseconds.
+        /// The length of the pause, in milliseconds.
         for_ms: u64,
     },
     /// The bot's token is revoked.
@@ -55,7 +56,7 @@ pub enum Action {
         /// The bot.
         bot: usize,
     },
-    /// The bot's token is good again.
+    /// The bot gets its token back.
     RestoreToken {
         /// The bot.
         bot: usize,
@@ -80,71 +81,71 @@ pub enum Action {
         /// The bot.
         bot: usize,
     },
-    /// A person gives the last message of a chat that is theirs a new text.
+    /// The last message of a person in a chat gets a new text.
     Edit {
         /// The chat.
         chat: usize,
     },
-    /// A person deletes the last message of a chat that is theirs.
+    /// The last message of a person in a chat is deleted by its author.
     Delete {
         /// The chat.
         chat: usize,
     },
-    /// Bots of a chat get copies of what came before, of any kind.
+    /// Bots of a chat get copies of earlier updates, of any kind.
     LateCopies {
         /// The chat.
         chat: usize,
-        /// Chooses them.
+        /// The seed that chooses the updates and bots.
         draw: u64,
     },
-    /// Telegram brings a bot nothing any more: what happens meanwhile comes later, in one go.
+    /// Telegram holds back a bot's updates, to send all of them later at once.
     Hold {
         /// The bot.
         bot: usize,
     },
-    /// What was held back for a bot comes.
+    /// The updates held back for a bot are sent.
     Release {
         /// The bot.
         bot: usize,
     },
-    /// A person posts a message as few expect it.
+    /// A person posts an odd message.
     Odd {
         /// The chat.
         chat: usize,
-        /// Chooses it.
+        /// The seed that chooses the message.
         draw: u64,
     },
-    /// Messages arrive that were written hours ago.
+    /// Messages arrive that were written hours ago or earlier.
     Old {
         /// The chat.
         chat: usize,
-        /// Chooses their ages.
+        /// The seed that chooses their ages.
         draw: u64,
     },
     /// A person shares a live location, which is edited again and again.
     Location {
         /// The chat.
         chat: usize,
-        /// Chooses the places.
+        /// The seed that chooses the places.
         draw: u64,
     },
     /// A person posts an album.
     Album {
         /// The chat.
         chat: usize,
-        /// Chooses its size.
+        /// The seed that chooses the size.
         draw: u64,
     },
-    /// Something happens to a topic of a forum, and a person writes into one.
+    /// A topic is created in a forum, a person writes into the topic, and it may then be closed or deleted.
     Topic {
-        /// Chooses what.
+        /// The seed that chooses what happens to the topic.
         draw: u64,
     },
     /// A chat is closed to its bots, or deleted.
     Shut {
         /// The chat.
         chat: usize,
-        /// Chooses the words of the refusal.
+        /// The seed that chooses the refusal.
         draw: u64,
     },
     /// A chat is open again.
@@ -152,14 +153,14 @@ pub enum Action {
         /// The chat.
         chat: usize,
     },
-    /// The bot may not write in the first of its chats any more.
+    /// The bot loses the right to write in the first of its chats.
     Restrict {
         /// The bot.
         bot: usize,
     },
 }
 
-/// A scenario that cannot be used.
+/// The reason why a scenario cannot be used.
 #[derive(Debug, Error)]
 pub enum ScenarioError {
     /// The file cannot be read.
@@ -170,14 +171,14 @@ pub enum ScenarioError {
         /// The cause.
         source: std::io::Error,
     },
-    /// It does not describe a scenario.
+    /// The file does not describe a scenario.
     #[error("{path}: {field}: {reason}")]
     Shape {
         /// The file.
         path: PathBuf,
         /// The field.
         field: String,
-        /// What is wrong there.
+        /// The reason why the field is wrong.
         reason: String,
     },
     /// A value is out of its range.
@@ -185,7 +186,7 @@ pub enum ScenarioError {
     Range {
         /// The file.
         path: PathBuf,
-        /// The field, and what is wrong with it.
+        /// The field, and the reason why it is wrong.
         reason: String,
     },
 }
@@ -194,17 +195,17 @@ impl Scenario {
     /// Reads a TOML file.
     ///
     /// # Errors
-    /// What is wrong, with the file and the field.
+    /// The error, with the file and the field.
     pub fn read(path: &Path) -> Result<Self, ScenarioError> {
         let text =
             std::fs::read_to_string(path).map_err(|source| ScenarioError::File { path: path.to_owned(), source })?;
         Self::parse(&text, path)
     }
 
-    /// Reads the text of a TOML file; `path` is what an error names.
+    /// Reads the text of a TOML file; errors name `path`.
     ///
     /// # Errors
-    /// What is wrong, with the file and the field.
+    /// The error, with the file and the field.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ScenarioError> {
         let shape = |field: String, reason: String| ScenarioError::Shape { path: path.to_owned(), field, reason };
         let table = toml::Deserializer::parse(text).map_err(|error| {
@@ -221,7 +222,7 @@ impl Scenario {
     /// Checks the ranges of every rule.
     ///
     /// # Errors
-    /// The first field that is wrong, and why.
+    /// The first field that is wrong, and the reason.
     pub fn check(&self) -> Result<(), String> {
         self.telegram.check().map_err(|error| error.to_string())?;
         self.provider.check().map_err(|error| error.to_string())

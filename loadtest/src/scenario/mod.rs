@@ -1,11 +1,12 @@
-//! Scenarios: what goes wrong, and when. Layer: load test, beside `control`; above `world` and `provider`.
+//! Describes scenarios: faults and steps with their times. Layer: load test, beside `control`; above `world` and
+//! `provider`.
 //!
 //! - `file`: the description, read from TOML or JSON, and checked
-//! - `random`: a seeded mixture of all faults
-//! - `wide`: what a wider imagination adds to it
-//! - `control`: `/sim/faults` and `/sim/provider`, which set and tell at run time
+//! - `random`: a mixture of all faults, drawn from a seed
+//! - `wide`: further steps and pauses for a random scenario
+//! - `control`: `/sim/faults` and `/sim/provider`, which set and report faults at run time
 //!
-//! The name below is the folder's face.
+//! The re-export below is the folder's public interface.
 
 pub mod control;
 pub mod file;

@@ -1,7 +1,7 @@
-//! A seeded mixture of all faults. Layer: load test; pure.
+//! Draws a mixture of all faults from a seed. Layer: load test; pure.
 //!
-//! Every kind of fault gets windows of its own, spread over the time, so that each seed meets many of them and all
-//! seeds together all pairs. The last sixth of the time has no new fault.
+//! Every kind of fault gets time windows of its own, spread over the run, so that each seed meets many kinds and all
+//! seeds together meet all pairs. No fault or step begins in the last sixth of the run.
 
 use fastrand::Rng;
 
@@ -11,15 +11,17 @@ use super::wide;
 use crate::provider::faults::{ProviderFault, ProviderFaults, ProviderRule};
 use crate::telegram::faults::{FaultKind, FaultRule, TelegramFaults};
 
-/// Methods whose fate matters most; a rule is about one of them or about all.
+/// The methods whose faults matter most; a rule is about one of them or about all methods.
 const METHODS: [&str; 3] = ["sendmessage", "getupdates", "sendchataction"];
-/// How many steps of each sort are done in 20 s.
+/// The length of a round, in milliseconds; each round has its own kills and pauses.
 const PER_STEPS_MS: u64 = 20_000;
 
 impl Scenario {
-    /// Faults of every kind, kills, pauses and one SIGTERM over so many seconds; the same for the same arguments.
+    /// Draws a scenario over `seconds`: faults of every kind, kills, pauses, one SIGTERM, and changes of tokens,
+    /// membership, delivery modes and messages. The same arguments give the same scenario.
     ///
-    /// Bots are taken by their place, 0 to `bots` - 1. Half of the faults that are about a key strike one of `keys` alone.
+    /// Bots are given by index, 0 to `bots` - 1, and chats likewise. Each rule about keys strikes one of `keys` alone
+    /// with probability 1/2.
     pub fn random(seed: u64, seconds: f64, bots: usize, chats: usize, keys: &[String]) -> Self {
         let mut rng = Rng::with_seed(seed ^ 0x00fa_0175);
         let whole_ms = (seconds.clamp(1.0, 86_400.0) * 1000.0) as u64;
@@ -39,7 +41,7 @@ impl Scenario {
 }
 
 impl Scenario {
-    /// The same with all that a wider imagination adds ([`wide`]); the rest is as without it.
+    /// Draws the same scenario as [`Scenario::random`], and adds the steps and pauses of [`wide`].
     pub fn random_wide(seed: u64, seconds: f64, bots: usize, chats: usize, keys: &[String]) -> Self {
         let mut scenario = Self::random(seed, seconds, bots, chats, keys);
         let mut rng = Rng::with_seed(seed ^ 0x0001_d1de);
@@ -57,7 +59,7 @@ fn shuffled<T>(mut rules: Vec<T>, rng: &mut Rng) -> Vec<T> {
     rules
 }
 
-/// One or two windows of 4 to 12 % of the time each.
+/// Draws one or two windows, each 4 to 12 % of the time long and at least 200 ms.
 fn windows(until_ms: u64, rng: &mut Rng) -> Vec<(u64, u64)> {
     (0..rng.u64(1..=2))
         .map(|_| {
@@ -83,11 +85,11 @@ fn telegram_rules(kind: FaultKind, until_ms: u64, rng: &mut Rng) -> Vec<FaultRul
             return rule;
         }
         if kind == FaultKind::UnknownUpdate {
-            // One update from the future at a poll now and then, no flood of them.
+            // A poll queues such an update now and then; more would flood the queue.
             rule.probability = 0.1;
             return rule.on("getupdates");
         }
-        // Sends are what faults are about: half of the rules are about them alone.
+        // Half of the rules are about sends alone, because sends matter most.
         match rng.u32(0..6) {
             0..3 => rule.on(METHODS[0]),
             3 => rule.on(METHODS[1]),
@@ -135,7 +137,7 @@ fn steps(until_ms: u64, bots: usize, chats: usize, rng: &mut Rng) -> Vec<Step> {
             at(10, 90, Action::Pause { for_ms }, rng);
         }
     }
-    // What is taken from a bot is given back before the product is started for the last time, by SIGTERM.
+    // A token or a membership that is taken away is given back before the SIGTERM.
     let (revoked, kicked) = (rng.usize(0..bots), rng.usize(0..bots));
     at(10, 35, Action::RevokeToken { bot: revoked }, rng);
     at(45, 60, Action::RestoreToken { bot: revoked }, rng);

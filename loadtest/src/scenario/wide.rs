@@ -1,21 +1,22 @@
-//! What a wider imagination adds to a random scenario: late copies, odd and old messages, closed chats, topics, albums,
-//! live locations, silly pauses. Layer: load test; pure.
+//! Adds more to a random scenario: late copies, odd and old messages, closed chats, topics, albums, live locations,
+//! absurd pauses. Layer: load test; pure.
 //!
-//! Each kind has times of its own; what exactly happens is drawn by the step's own number when it is done, from a family
-//! and not from a list.
+//! Each kind of step has times of its own. Each step carries a seed, from which the details are drawn when the step is
+//! done, so that they come from a whole family and not from a list.
 
 use fastrand::Rng;
 
 use super::file::{Action, Step};
 use crate::telegram::faults::{FaultKind, FaultRule};
 
-/// Pauses that no server means, in seconds: nothing, a day and a second, three years, 31 years.
-const SILLY_PAUSES_S: [u64; 4] = [0, 86_401, 100_000_000, 999_999_999];
+/// Pauses that no server can mean, in seconds: one (sent as the shortest penalty), a day and a second, three years, 31
+/// years.
+const SILLY_PAUSES_S: [u64; 4] = [1, 86_401, 100_000_000, 999_999_999];
 
-/// Late copies and odd messages in 20 s.
+/// The number of rounds in a scenario; each has one step of late copies and two of odd messages.
 const ROUNDS: u32 = 6;
 
-/// The steps of the wider imagination, over the first five sixths of the time.
+/// Draws the further steps, over the first five sixths of the time.
 pub(super) fn steps(until_ms: u64, bots: usize, chats: usize, rng: &mut Rng) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut at = |from: u64, to: u64, action: Action, rng: &mut Rng| {
@@ -36,7 +37,7 @@ pub(super) fn steps(until_ms: u64, bots: usize, chats: usize, rng: &mut Rng) -> 
     let late = rng.usize(0..bots);
     at(2, 10, Action::Hold { bot: late }, rng);
     at(85, 98, Action::Release { bot: late }, rng);
-    // One chat is shut for a while; one bot loses its right to write.
+    // One chat is closed for a while; one bot loses its right to write until everything is healed.
     let shut = rng.usize(0..chats);
     at(5, 40, Action::Shut { chat: shut, draw: rng.u64(..) }, rng);
     at(50, 80, Action::Open { chat: shut }, rng);
@@ -44,7 +45,8 @@ pub(super) fn steps(until_ms: u64, bots: usize, chats: usize, rng: &mut Rng) -> 
     steps
 }
 
-/// One 429 with a pause that nobody can mean, for sends and for any other call.
+/// Makes two rules that refuse with 429 and an absurd pause, one for sends and one for every call. Each is in force for
+/// at most 400 ms and strikes with probability 1/2.
 pub(super) fn silly_pauses(until_ms: u64, rng: &mut Rng) -> Vec<FaultRule> {
     let one = |method: Option<&str>, rng: &mut Rng| {
         let from_ms = rng.u64(0..until_ms);

@@ -1,7 +1,7 @@
-//! One server process in a folder of its own: start, kill, stop for a while, start again. Layer: servers.
+//! Runs one server process in a folder of its own: start, kill, stop for a while, start again. Layer: servers.
 //!
-//! All of it blocks; [`blocking`] takes it off the runtime. Signals reach the process and its children, as when the
-//! machine under them fails.
+//! All operations block; [`blocking`] moves them off the runtime. Signals reach the process and its children, as when
+//! the machine under them fails.
 
 use std::fs::{File, OpenOptions};
 use std::net::{Ipv4Addr, TcpListener};
@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 use super::error::ServerError;
 use super::guardian::Guardian;
 
-/// How long a server may take until it serves, the recovery after a crash included.
+/// How long a server may take until it serves, including the recovery after a crash.
 const SERVES_WITHIN: Duration = Duration::from_secs(30);
-/// How often is looked whether it does.
+/// How often the state of a process is checked.
 const LOOKED_EVERY: Duration = Duration::from_millis(10);
-/// How much of its log an error tells.
+/// How many bytes of the log's end an error quotes.
 const TOLD_BYTES: usize = 1500;
-/// Ports below those that the system gives to outgoing connections: a server finds its own again after a crash.
+/// Ports below those of the system's outgoing connections, so that a server's port is still free after a crash.
 const PORTS: std::ops::Range<u16> = 10_240..32_000;
 
 /// A server process, its folder, its guardian.
@@ -33,7 +33,7 @@ pub(super) struct Daemon {
 }
 
 impl Daemon {
-    /// Makes the folder, under `root` or the system's temporary one; nothing runs yet.
+    /// Creates the folder, under `root` or the system's temporary folder; no process runs yet.
     pub(super) fn prepare(name: &'static str, root: Option<&Path>) -> Result<Self, ServerError> {
         let folder = fresh_folder(name, root)?;
         let guardian = Guardian::set(&folder, name)?;
@@ -53,7 +53,7 @@ impl Daemon {
         self.child.as_ref().map(Child::id)
     }
 
-    /// Starts the process and waits until `serves` says so; its output goes to the log.
+    /// Starts the process and waits until `serves` returns true; the output goes to the log.
     pub(super) fn start(&mut self, command: &mut Command, serves: impl Fn(u32) -> bool) -> Result<(), ServerError> {
         let log = self.open_log()?;
         let also = log.try_clone().map_err(ServerError::io("the log"))?;
@@ -90,10 +90,10 @@ impl Daemon {
         Ok(ended)
     }
 
-    /// Kills the process and its children, and waits until it is gone; one that does not run stays so.
+    /// Kills the process and its children, and waits until they are gone; does nothing if no process runs.
     pub(super) fn kill_9(&mut self) -> Result<(), ServerError> {
         let Some(mut child) = self.child.take() else { return Ok(()) };
-        // Stopped first: nobody is born while they are counted.
+        // The process is stopped first, so that it starts no child while its children are listed.
         let _ = signal("STOP", &[child.id()]);
         let mut all = children(child.id());
         all.push(child.id());
@@ -106,7 +106,7 @@ impl Daemon {
         self.guardian.tell(None)
     }
 
-    /// Stops the process and its children where they are.
+    /// Stops the process and its children by SIGSTOP.
     pub(super) fn stop(&self) -> Result<(), ServerError> {
         let pid = self.pid().ok_or(ServerError::NotRunning(self.name))?;
         signal("STOP", &[pid])?;
@@ -116,7 +116,7 @@ impl Daemon {
         }
     }
 
-    /// Lets them go on.
+    /// Lets the process and its children continue.
     pub(super) fn cont(&self) -> Result<(), ServerError> {
         let pid = self.pid().ok_or(ServerError::NotRunning(self.name))?;
         let mut all = children(pid);
@@ -129,7 +129,7 @@ impl Daemon {
         opened.map_err(ServerError::io(self.log.display().to_string()))
     }
 
-    /// The end of its log.
+    /// Returns the end of the log.
     pub(super) fn log_tail(&self) -> String {
         let bytes = std::fs::read(&self.log).unwrap_or_default();
         String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(TOLD_BYTES)..]).into_owned()
@@ -138,12 +138,12 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // The guardian, dropped next, does what failed here.
+        // The guardian, dropped next, kills a process that could not be killed here.
         let _ = self.kill_9();
     }
 }
 
-/// Runs blocking work on a thread for it.
+/// Runs blocking work on a thread that may block.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ServerError> + Send + 'static,
 ) -> Result<T, ServerError> {
@@ -153,16 +153,16 @@ pub(super) async fn blocking<T: Send + 'static>(
     }
 }
 
-/// Waits on a thread that may be blocked.
+/// Sleeps; only for threads that may block.
 #[allow(clippy::disallowed_methods, reason = "only on threads that spawn_blocking gave")]
 pub(super) fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
-/// A port that nobody listens on, below those that the system gives away by itself.
+/// Returns a port that nobody listens on, below those of the system's outgoing connections.
 ///
 /// # Errors
-/// Nearly all are taken.
+/// Nearly all ports are taken.
 pub fn free_port() -> Result<u16, ServerError> {
     let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     (0..1000)
@@ -179,7 +179,7 @@ fn fresh_folder(name: &str, root: Option<&Path>) -> Result<PathBuf, ServerError>
         let folder = root.join(format!("botfleet-{name}-{}-{place}", std::process::id()));
         match std::fs::create_dir(&folder) {
             Ok(()) => return Ok(folder),
-            // Left by a process of the same id.
+            // An earlier process of the same id left this folder.
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(ServerError::io(folder.display().to_string())(error)),
         }
@@ -192,7 +192,7 @@ fn children(pid: u32) -> Vec<u32> {
     listed.split_whitespace().filter_map(|word| word.parse().ok()).collect()
 }
 
-/// Whether the process is there and no zombie.
+/// Returns whether the process exists and is no zombie.
 fn lives(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z')))

@@ -1,8 +1,9 @@
-//! A shell that outlives its parent by a moment, to end a server and remove its folder. Layer: servers.
+//! Runs a shell that outlives its parent by a moment, to end a server and remove its folder. Layer: servers.
 //!
-//! The parent holds the other end of its standard input and writes the id of each process it starts; when that end
-//! closes, however the parent ended, the shell kills the process that was named last with its children, and removes
-//! the folder. It is in a process group of its own, so that Ctrl-C reaches it only by way of its parent.
+//! The parent holds the other end of the shell's standard input and writes there the id of each process that it starts.
+//! When that end closes, however the parent ended, the shell kills the process named last with its children, and
+//! removes the folder. The shell has a process group of its own, so that Ctrl-C reaches the shell only by way of its
+//! parent.
 
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
@@ -11,7 +12,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 use super::error::ServerError;
 
-/// The name is compared so that a process that got the id of one long gone is left alone.
+/// The guardian's script; it compares the process name, because the id of an ended process may be given to another.
 const SCRIPT: &str = r#"
 trap '' HUP INT TERM
 pid=
@@ -33,7 +34,7 @@ pub(super) struct Guardian {
 }
 
 impl Guardian {
-    /// Sets a guardian over a folder and the process of such a name.
+    /// Starts a guardian of a folder and of a process with the given name.
     pub(super) fn set(folder: &Path, process_name: &str) -> Result<Self, ServerError> {
         let mut shell = Command::new("sh")
             .args(["-c", SCRIPT, "guardian"])
@@ -50,7 +51,7 @@ impl Guardian {
         Ok(Self { shell, told })
     }
 
-    /// Names the process to end; none when it has ended.
+    /// Tells the guardian which process to end; `None` if the process has ended.
     pub(super) fn tell(&mut self, pid: Option<u32>) -> Result<(), ServerError> {
         let line = pid.map_or_else(|| "\n".to_owned(), |pid| format!("{pid}\n"));
         let Some(told) = self.told.as_mut() else { return Ok(()) };
@@ -61,7 +62,7 @@ impl Guardian {
 impl Drop for Guardian {
     fn drop(&mut self) {
         self.told = None;
-        // What it could not remove is told by nobody: the folder is a temporary one.
+        // A folder that the shell could not remove is not reported: the folder is a temporary one.
         let _ = self.shell.wait();
     }
 }

@@ -1,17 +1,17 @@
-//! Finds the programs of PostgreSQL and Redis, or installs the Debian packages they come from. Layer: servers.
+//! Finds the programs of PostgreSQL and Redis, or installs their Debian packages. Layer: servers.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::error::ServerError;
 
-/// Where Debian and its descendants keep PostgreSQL, one folder for each major version.
+/// The folder in which Debian and its descendants keep PostgreSQL, with one folder for each major version.
 const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
 
 /// Installs PostgreSQL and Redis from the system's packages when they are missing and this process is root.
 ///
 /// # Errors
-/// They are missing and cannot be installed: not root, no `apt-get`, or it fails.
+/// The programs are missing and cannot be installed: not root, no `apt-get`, or `apt-get` fails.
 pub fn install() -> Result<(), ServerError> {
     let missing = || postgres("initdb").and_then(|_| postgres("postgres")).and_then(|_| redis());
     if missing().is_ok() {
@@ -22,10 +22,10 @@ pub fn install() -> Result<(), ServerError> {
     missing().map(|_| ())
 }
 
-/// A program of the newest PostgreSQL on this machine.
+/// Returns a program of the newest PostgreSQL on this machine.
 ///
 /// # Errors
-/// There is none.
+/// The program is missing.
 pub fn postgres(program: &str) -> Result<PathBuf, ServerError> {
     let versions = std::fs::read_dir(POSTGRES_VERSIONS).into_iter().flatten().flatten();
     let mut found: Vec<(u32, PathBuf)> = versions
@@ -39,10 +39,10 @@ pub fn postgres(program: &str) -> Result<PathBuf, ServerError> {
     found.pop().map(|(_, path)| path).or_else(|| on_path(program)).ok_or_else(|| missing(program))
 }
 
-/// The program of Redis.
+/// Returns the program of Redis.
 ///
 /// # Errors
-/// There is none.
+/// The program is missing.
 pub fn redis() -> Result<PathBuf, ServerError> {
     on_path("redis-server").ok_or_else(|| missing("redis-server"))
 }
@@ -64,7 +64,7 @@ fn apt_get(arguments: &[&str]) -> Result<(), ServerError> {
     let done = Command::new("apt-get")
         .args(arguments)
         .env("DEBIAN_FRONTEND", "noninteractive")
-        // No service of the package is started in a container.
+        // Keeps the package from starting its service in a container.
         .env("RUNLEVEL", "1")
         .stdin(Stdio::null())
         .output()
@@ -75,13 +75,13 @@ fn apt_get(arguments: &[&str]) -> Result<(), ServerError> {
     Err(refused(format!("apt-get failed: {}", String::from_utf8_lossy(&done.stderr).trim())))
 }
 
-/// Whether this process is root.
+/// Returns whether this process is root.
 pub(super) fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt as _;
     std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 
-/// User and group of a name in the password file.
+/// Returns the user and group ids of a name in the password file.
 pub(super) fn user(name: &str) -> Option<(u32, u32)> {
     user_in(&std::fs::read_to_string(Path::new("/etc/passwd")).ok()?, name)
 }

@@ -1,19 +1,19 @@
-//! Real PostgreSQL and Redis as child processes, and what goes wrong between them and the product.
+//! Runs real PostgreSQL and Redis as child processes, behind links that can fail.
 //! Layer: beside `simulation`; knows neither the world nor the product.
 //!
-//! Invariants: a server listens on a free local port, in a temporary folder of its own; both end with whoever started
-//! it, however that one ends. Everything can be used from any runtime, also one with a paused clock: waiting happens on
-//! threads of its own.
+//! Invariants: a server listens on a free local port and has a temporary folder of its own; server and folder go when
+//! the process that started them ends, however that process ends. Servers can be used from any runtime, even from one
+//! with a paused clock: waiting happens on separate threads.
 //!
 //! | file | role |
 //! |---|---|
-//! | `install` | where the programs are, or the packages they come from |
+//! | `install` | finds the programs, or installs their packages |
 //! | `guardian` | a shell that ends a server when its parent is gone |
 //! | `daemon` | one child process: start, SIGKILL, SIGSTOP, start again |
 //! | `postgres`, `redis` | the two servers |
-//! | `proxy` | a TCP link that can be cut, swallowed, held and slowed |
-//! | `resp` | the frames of Redis, so that hints alone can be swallowed |
-//! | `error` | what can go wrong with all of them |
+//! | `proxy` | a TCP link that can refuse, swallow, hold and delay |
+//! | `resp` | the frames of Redis, so that hints alone can be dropped |
+//! | `error` | the errors of all of these |
 
 pub mod daemon;
 pub mod error;

@@ -1,7 +1,7 @@
-//! A real PostgreSQL of its own: real commits, real crashes. Layer: servers.
+//! Runs a real PostgreSQL server, with real commits and real crashes. Layer: servers.
 //!
-//! Root hands it to the user `postgres`, since PostgreSQL refuses root. An initialised cluster is kept as a template in
-//! the temporary folder, so that further servers start in a moment.
+//! When this process is root, the server runs as the user `postgres`, since PostgreSQL refuses root. An initialised
+//! cluster is kept as a template in the temporary folder, so that further servers start in a moment.
 
 use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt as _, chown};
@@ -21,18 +21,18 @@ use super::install;
 pub const USER: &str = "botfleet";
 /// How often a start is tried: another process may have taken the port.
 const STARTS: u32 = 5;
-/// The line of postmaster.pid that says how far the start is.
+/// The line of `postmaster.pid` with the status of the server, counted from 0.
 ///
 /// # Source
 /// PostgreSQL, `miscadmin.h`: `LOCK_FILE_LINE_PM_STATUS` is 8, counted from 1.
 const STATUS_LINE: usize = 7;
 
-/// How the server is set up.
+/// The settings of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostgresOptions {
-    /// Whether a commit waits for the disk; off, a SIGKILL loses nothing, and a power cut may.
+    /// True if a commit waits for the disk; without that, a SIGKILL loses nothing, but a power cut may.
     pub fsync: bool,
-    /// How many connections it takes.
+    /// How many connections the server takes.
     pub max_connections: u16,
     /// Further settings, name and value.
     pub settings: Vec<(String, String)>,
@@ -45,13 +45,13 @@ impl Default for PostgresOptions {
 }
 
 impl PostgresOptions {
-    /// For contract tests: no waiting for the disk.
+    /// Returns options for contract tests, in which commits do not wait for the disk.
     pub fn fast() -> Self {
         Self { fsync: false, ..Self::default() }
     }
 }
 
-/// A running PostgreSQL; dropping it ends it and removes its folder.
+/// A handle of a running PostgreSQL; dropping the last clone ends the server and removes its folder.
 #[derive(Debug, Clone)]
 pub struct Postgres {
     port: u16,
@@ -69,7 +69,7 @@ impl Postgres {
     /// Starts a server on a free port, its data in a new folder under `dir` or the system's temporary folder.
     ///
     /// # Errors
-    /// The programs are missing, or it does not start.
+    /// The programs are missing, or the server does not start.
     pub async fn start(dir: Option<&Path>, options: PostgresOptions) -> Result<Self, ServerError> {
         let dir = dir.map(Path::to_owned);
         blocking(move || {
@@ -80,7 +80,8 @@ impl Postgres {
         .await
     }
 
-    /// The one server that all tests of a process share; it does not wait for the disk, and ends with the process.
+    /// Returns the server that all tests of a process share; commits do not wait for the disk. The server ends with the
+    /// process.
     ///
     /// # Errors
     /// As [`Postgres::start`]; the next call tries again.
@@ -89,31 +90,31 @@ impl Postgres {
         SHARED.get_or_try_init(|| Self::start(None, PostgresOptions::fast())).await
     }
 
-    /// The port it listens on, at 127.0.0.1, also after a restart.
+    /// Returns the port of the server at 127.0.0.1, which stays the same after a restart.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The URL of a database.
+    /// Returns the URL of a database.
     pub fn url(&self, database: &str) -> String {
         Self::url_through(self.port, database)
     }
 
-    /// The URL of a database behind another local port, as a proxy has.
+    /// Returns the URL of a database behind another local port, such as a proxy's.
     pub fn url_through(port: u16, database: &str) -> String {
         format!("postgres://{USER}@127.0.0.1:{port}/{database}")
     }
 
-    /// Creates an empty database and gives its URL.
+    /// Creates an empty database and returns its URL.
     ///
     /// # Errors
-    /// There is one of that name, or the server does not run.
+    /// A database of that name exists, or the server does not run.
     pub async fn create_database(&self, name: &str) -> Result<String, ServerError> {
         self.query("postgres", &format!("CREATE DATABASE \"{name}\" STRATEGY file_copy")).await?;
         Ok(self.url(name))
     }
 
-    /// Runs SQL by `psql`; gives the rows one a line, fields parted by `|`.
+    /// Runs SQL by `psql`; returns the rows, one a line, with fields separated by `|`.
     ///
     /// # Errors
     /// The SQL fails, or the server does not answer within 30 s.
@@ -122,52 +123,52 @@ impl Postgres {
         blocking(move || psql(port, &database, &sql)).await
     }
 
-    /// The process id of the postmaster, while it runs.
+    /// Returns the process id of the postmaster, while the server runs.
     pub fn pid(&self) -> Option<u32> {
         self.lock().daemon.pid()
     }
 
-    /// Where its log is; gone with the server.
+    /// Returns the path of the server's log, which goes with the server.
     pub fn log(&self) -> PathBuf {
         self.lock().daemon.log().to_owned()
     }
 
-    /// Kills all its processes with SIGKILL, as a machine that loses its power; files stay.
+    /// Kills all processes of the server with SIGKILL, as a power loss would; files stay.
     ///
     /// # Errors
-    /// They cannot be signalled.
+    /// The processes cannot be signalled.
     pub async fn kill_9(&self) -> Result<(), ServerError> {
         self.with(|inner| inner.daemon.kill_9()).await
     }
 
-    /// Starts it again, on the same port and data, killed or not; waits until it serves.
+    /// Starts the server again, on the same port and data, killed or not; waits until the server serves.
     ///
     /// # Errors
-    /// It does not start.
+    /// The server does not start.
     pub async fn restart(&self) -> Result<(), ServerError> {
         self.with(Inner::restart).await
     }
 
-    /// Stops all its processes where they are: connections stay open and silent.
+    /// Stops all processes of the server by SIGSTOP: connections stay open and silent.
     ///
     /// # Errors
-    /// It does not run.
+    /// The server does not run.
     pub async fn stop(&self) -> Result<(), ServerError> {
         self.with(|inner| inner.daemon.stop()).await
     }
 
-    /// Lets them go on.
+    /// Lets the stopped processes continue.
     ///
     /// # Errors
-    /// It does not run.
+    /// The server does not run.
     pub async fn cont(&self) -> Result<(), ServerError> {
         self.with(|inner| inner.daemon.cont()).await
     }
 
-    /// Stops it for a while.
+    /// Stops the server for a while.
     ///
     /// # Errors
-    /// It does not run.
+    /// The server does not run.
     pub async fn stop_cont(&self, for_time: Duration) -> Result<(), ServerError> {
         self.stop().await?;
         tokio::time::sleep(for_time).await;
@@ -214,7 +215,7 @@ impl Inner {
             if !matches!(tried, Err(ServerError::Ended { .. })) {
                 break;
             }
-            // Its port, or its shared memory, is still being cleared away.
+            // The system may still hold the server's port or shared memory.
             pause(Duration::from_millis(200));
             tried = self.launch();
         }
@@ -249,14 +250,14 @@ impl Inner {
     }
 }
 
-/// Whether the postmaster's own file says that this process serves.
+/// Returns whether the postmaster's own file says that this process serves.
 fn is_ready(pid_file: &str, pid: u32) -> bool {
     let mut lines = pid_file.lines();
     let own = lines.next().is_some_and(|line| line.trim() == pid.to_string());
     own && lines.nth(STATUS_LINE - 1).is_some_and(|line| line.trim() == "ready")
 }
 
-/// Whether this PostgreSQL comes with its counter of statements.
+/// Returns whether this PostgreSQL comes with `pg_stat_statements`.
 fn counts_statements() -> bool {
     install::postgres("pg_config").is_ok_and(|program| {
         let told = Command::new(program).arg("--pkglibdir").output().map(|done| done.stdout).unwrap_or_default();
@@ -264,7 +265,7 @@ fn counts_statements() -> bool {
     })
 }
 
-/// The data of a new cluster, made once for each version and user.
+/// Returns the folder with the data of a new cluster, which is made once for each version and user.
 fn template() -> Result<PathBuf, ServerError> {
     let initdb = install::postgres("initdb")?;
     let told = Command::new(&initdb).arg("--version").output().map_err(ServerError::io("initdb cannot be run"))?;
@@ -289,7 +290,7 @@ fn template() -> Result<PathBuf, ServerError> {
         "--no-sync",
         "--no-instructions",
     ])))?;
-    // Whoever is first names it; the others use that one.
+    // The first process gives its folder the final name; the others use that folder.
     if let Err(error) = std::fs::rename(&made, &ready)
         && !ready.join("PG_VERSION").is_file()
     {
@@ -298,7 +299,7 @@ fn template() -> Result<PathBuf, ServerError> {
     Ok(ready)
 }
 
-/// Whom the server runs as, when this process is root.
+/// Returns the user and group of the server if this process is root.
 fn owner() -> Option<(u32, u32)> {
     if install::is_root() { install::user("postgres") } else { None }
 }
@@ -310,7 +311,7 @@ fn own(folder: &Path) -> Result<(), ServerError> {
     chown(folder, Some(uid), Some(gid)).map_err(ServerError::io(named()))
 }
 
-/// Lets a command run as the server's user, in a folder that this one can see.
+/// Makes a command run as the server's user, in a folder that the user can read.
 fn as_owner(command: &mut Command) -> &mut Command {
     if let Some((uid, gid)) = owner() {
         command.uid(uid).gid(gid);

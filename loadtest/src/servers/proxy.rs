@@ -1,8 +1,9 @@
-//! A TCP link between the product and a server, which can fail in every way a network can. Layer: servers.
+//! Runs a TCP link between the product and a server that can fail in every way a network can. Layer: servers.
 //!
-//! Invariant: a connection whose bytes were swallowed never carries further ones; when the link passes again it is
-//! reset, as a middlebox that forgot it would. Ends that close while the link swallows are not told to the other side
-//! before it heals: a server keeps what a vanished client held, as in a real partition.
+//! Invariant: a connection whose bytes were swallowed never carries further ones; when the link passes again, the
+//! connection is reset, as by a middlebox that forgot the connection. If a side whose bytes are swallowed closes, the
+//! other side learns of that only after the link heals: a server keeps what a vanished client held, as in a real
+//! partition.
 
 use std::cell::Cell;
 use std::io;
@@ -21,19 +22,19 @@ use super::daemon::free_port;
 use super::error::ServerError;
 use super::resp::Frames;
 
-/// How much is read at once.
+/// How many bytes are read at once, at most.
 const PIECE_BYTES: usize = 64 * 1024;
 /// How often a taken port is tried.
 const BINDS: u32 = 50;
 
-/// Which way bytes fail to go.
+/// The direction in which bytes fail to pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// Neither.
+    /// Both directions.
     Both,
-    /// From the client to the server alone.
+    /// Only from the client to the server.
     ToServer,
-    /// From the server to the client alone.
+    /// Only from the server to the client.
     ToClient,
 }
 
@@ -43,32 +44,32 @@ impl Way {
     }
 }
 
-/// What the link does with what is sent.
+/// The behaviour of the link.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// All goes through.
+    /// Everything passes.
     #[default]
     Pass,
-    /// Nobody listens: connections are refused, open ones are reset.
+    /// Nobody listens: new connections are refused, open ones are reset.
     Refuse,
-    /// Bytes are lost without a word; connections seem to stay.
+    /// Bytes are lost silently; connections seem to stay open.
     BlackHole(Way),
-    /// Bytes wait, and arrive when the link passes again: late, and not lost.
+    /// Bytes wait and arrive when the link passes again: late, but not lost.
     Hold(Way),
-    /// All goes through but the messages that a Redis publishes to its subscribers.
+    /// Everything passes except the messages that a Redis publishes to its subscribers.
     DropMessages,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Link {
     mode: Mode,
-    /// How long each piece takes longer, each way.
+    /// The delay of each piece, in each direction.
     latency: Duration,
-    /// Connections made before this count are reset.
+    /// Connections with a number below this one are reset.
     cut: u64,
 }
 
-/// What a link has carried.
+/// The counters of a link.
 #[derive(Debug, Default)]
 struct Counts {
     connections: AtomicU64,
@@ -84,18 +85,18 @@ impl Counts {
     }
 }
 
-/// One connection as the server sees it.
+/// One connection of the link to the server.
 #[derive(Debug, Clone, Copy)]
 pub struct Upstream {
-    /// Where it comes from, as the server is told.
+    /// The client's address, as the server sees it.
     pub local: SocketAddr,
-    /// When it was opened.
+    /// When the connection was opened.
     pub opened: Instant,
-    /// When its client left, whether or not the server was told; none while it is there.
+    /// When the client left, even if the server has not learned of that; `None` while the client is connected.
     pub left: Option<Instant>,
 }
 
-/// A local port that leads to a server; dropping it closes it and resets its connections.
+/// A local port that leads to a server; dropping the proxy closes the port and its connections.
 #[derive(Debug)]
 pub struct TcpProxy {
     port: u16,
@@ -114,7 +115,7 @@ impl TcpProxy {
     /// Opens a port that leads to a server, which need not run yet.
     ///
     /// # Errors
-    /// No port can be had.
+    /// No port is free.
     #[allow(clippy::disallowed_methods, reason = "the one acceptor; its handle is kept, its connections are its own")]
     pub async fn start(server: SocketAddr) -> Result<Self, ServerError> {
         let mut bound = Err(io::ErrorKind::AddrInUse.into());
@@ -135,22 +136,22 @@ impl TcpProxy {
     /// Opens a port that leads to a local one.
     ///
     /// # Errors
-    /// No port can be had.
+    /// No port is free.
     pub async fn to_port(port: u16) -> Result<Self, ServerError> {
         Self::start(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await
     }
 
-    /// The port it listens on, at 127.0.0.1.
+    /// Returns the port of the proxy at 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// What the link does now.
+    /// Returns the current behaviour of the link.
     pub fn mode(&self) -> Mode {
         self.link.borrow().mode
     }
 
-    /// Changes what the link does with all connections, open and new.
+    /// Changes the behaviour of the link for all connections, open and new.
     pub fn set(&self, mode: Mode) {
         self.link.send_modify(|link| {
             link.mode = mode;
@@ -160,37 +161,37 @@ impl TcpProxy {
         });
     }
 
-    /// Makes every piece take longer, each way.
+    /// Sets the delay of every piece, in each direction.
     pub fn set_latency(&self, latency: Duration) {
         self.link.send_modify(|link| link.latency = latency);
     }
 
-    /// Resets all open connections; new ones are taken.
+    /// Resets all open connections; new connections are accepted.
     pub fn cut(&self) {
         self.link.send_modify(|link| link.cut = self.counts.connections.load(Ordering::SeqCst));
     }
 
-    /// How many connections were made so far.
+    /// Returns how many connections were made so far.
     pub fn connections(&self) -> u64 {
         self.counts.connections.load(Ordering::SeqCst)
     }
 
-    /// Every connection to the server so far, in the order of their beginnings.
+    /// Returns every connection to the server so far, in order of opening.
     pub fn upstreams(&self) -> Vec<Upstream> {
         self.counts.upstreams.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How many connections were reset, or lost bytes: each may have cost the answer to one request.
+    /// Returns how many connections were reset or lost bytes; each may have cost the answer to one request.
     pub fn damaged(&self) -> u64 {
         self.counts.damaged.load(Ordering::SeqCst)
     }
 
-    /// How many bytes were swallowed so far.
+    /// Returns how many bytes were swallowed so far.
     pub fn swallowed_bytes(&self) -> u64 {
         self.counts.swallowed.load(Ordering::SeqCst)
     }
 
-    /// How many published messages were left out so far.
+    /// Returns how many published messages were dropped so far.
     pub fn dropped_messages(&self) -> u64 {
         self.counts.messages.load(Ordering::SeqCst)
     }
@@ -247,11 +248,11 @@ struct Connection {
     counts: Arc<Counts>,
 }
 
-/// Why a connection ends.
+/// The way in which one direction of a connection ends.
 enum End {
-    /// Both sides closed.
+    /// The source closed.
     Closed,
-    /// Both sides are reset.
+    /// Both sides must be reset.
     Reset,
 }
 
@@ -259,7 +260,7 @@ impl Connection {
     async fn run(self, mut client: TcpStream) {
         let _ = client.set_nodelay(true);
         let mut link = self.link.clone();
-        // A client that connects into a black hole hears nothing until it heals.
+        // A client that connects into a black hole hears nothing until the link heals.
         let passes = link.wait_for(|link| !matches!(link.mode, Mode::BlackHole(_) | Mode::Hold(_)));
         if passes.await.is_err() {
             return;
@@ -288,7 +289,7 @@ impl Connection {
         }
     }
 
-    /// Notes that the client is gone.
+    /// Records that the client has left.
     fn left(&self, place: usize) {
         self.counts.change(|upstreams| {
             if let Some(upstream) = upstreams.get_mut(place) {
@@ -297,7 +298,7 @@ impl Connection {
         });
     }
 
-    /// Carries one way until its source closes, or an error ends the connection.
+    /// Carries bytes in one direction until the source closes or an error ends the connection.
     async fn pump(&self, way: Way, place: usize, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) -> Result<(), End> {
         let mut link = self.link.clone();
         let mut piece = vec![0; PIECE_BYTES];
@@ -323,7 +324,7 @@ impl Connection {
                             self.counts.swallowed.fetch_add(length as u64, Ordering::SeqCst);
                             continue;
                         }
-                        // Nobody is told before the link heals.
+                        // The other side learns nothing before the link heals.
                         _ => {
                             if way == Way::ToServer {
                                 self.left(place);
@@ -353,7 +354,7 @@ impl Connection {
             if !now.latency.is_zero() {
                 tokio::time::sleep(now.latency).await;
             }
-            // The mode may have changed while it was on its way.
+            // The mode may have changed while the piece was delayed.
             let mode = link.borrow().mode;
             let sent = if mode == Mode::DropMessages && way == Way::ToClient {
                 let (kept, dropped) = frames.get_or_insert_default().without_messages(&piece[..length]);
@@ -361,7 +362,7 @@ impl Connection {
                 to.write_all(&kept).await
             } else {
                 match frames.take() {
-                    // The frame that was in hand when the link passed again.
+                    // The beginning of a frame that was incomplete when the link passed again.
                     Some(mut frames) => {
                         let begun = frames.take_rest();
                         to.write_all(&[&begun, &piece[..length]].concat()).await
@@ -383,8 +384,8 @@ impl Connection {
     }
 }
 
-/// Lets a connection end with a reset as soon as it is dropped.
+/// Makes a connection end with a reset as soon as the stream is dropped.
 fn reset(stream: &TcpStream) {
-    // One that is gone already cannot be told any more.
+    // A connection that is gone already needs no reset.
     let _ = stream.set_zero_linger();
 }

@@ -1,4 +1,4 @@
-//! A real Redis of its own, which keeps nothing on disk. Layer: servers.
+//! Runs a real Redis server that keeps nothing on disk. Layer: servers.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -18,7 +18,7 @@ const STARTS: u32 = 5;
 /// How long a command may take.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
-/// A running Redis; dropping it ends it and removes its folder.
+/// A handle of a running Redis; dropping the last clone ends the server and removes its folder.
 #[derive(Debug, Clone)]
 pub struct Redis {
     port: u16,
@@ -35,7 +35,7 @@ impl Redis {
     /// Starts a server on a free port.
     ///
     /// # Errors
-    /// The program is missing, or it does not start.
+    /// The program is missing, or the server does not start.
     pub async fn start(dir: Option<&Path>) -> Result<Self, ServerError> {
         let dir = dir.map(Path::to_owned);
         blocking(move || {
@@ -55,7 +55,7 @@ impl Redis {
         .await
     }
 
-    /// The one server that all tests of a process share; it ends with the process.
+    /// Returns the server that all tests of a process share; the server ends with the process.
     ///
     /// # Errors
     /// As [`Redis::start`]; the next call tries again.
@@ -64,35 +64,35 @@ impl Redis {
         SHARED.get_or_try_init(|| Self::start(None)).await
     }
 
-    /// The port it listens on, at 127.0.0.1, also after a restart.
+    /// Returns the port of the server at 127.0.0.1, which stays the same after a restart.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Its URL.
+    /// Returns the URL of the server.
     pub fn url(&self) -> String {
         Self::url_through(self.port)
     }
 
-    /// Its URL behind another local port, as a proxy has.
+    /// Returns the URL of the server behind another local port, such as a proxy's.
     pub fn url_through(port: u16) -> String {
         format!("redis://127.0.0.1:{port}")
     }
 
-    /// Its process id, while it runs.
+    /// Returns the process id of the server, while it runs.
     pub fn pid(&self) -> Option<u32> {
         self.lock().daemon.pid()
     }
 
-    /// Where its log is; gone with the server.
+    /// Returns the path of the server's log, which goes with the server.
     pub fn log(&self) -> PathBuf {
         self.lock().daemon.log().to_owned()
     }
 
-    /// Sends one inline command and gives the first line of the answer.
+    /// Sends one inline command and returns the first line of the answer.
     ///
     /// # Errors
-    /// It does not answer, or answers with an error.
+    /// The server does not answer, or answers with an error.
     pub async fn command(&self, command: &str) -> Result<String, ServerError> {
         let (port, command) = (self.port, command.to_owned());
         blocking(move || {
@@ -102,50 +102,50 @@ impl Redis {
         .await
     }
 
-    /// Forgets everything it holds.
+    /// Deletes all data of the server.
     ///
     /// # Errors
-    /// It does not answer.
+    /// The server does not answer, or answers with an error.
     pub async fn flush_all(&self) -> Result<(), ServerError> {
         self.command("FLUSHALL").await.map(|_| ())
     }
 
-    /// Kills it with SIGKILL; what it held is gone.
+    /// Kills the server with SIGKILL; all data is lost.
     ///
     /// # Errors
-    /// It cannot be signalled.
+    /// The server cannot be signalled.
     pub async fn kill_9(&self) -> Result<(), ServerError> {
         self.with(|inner| inner.daemon.kill_9()).await
     }
 
-    /// Starts it again, empty, on the same port, killed or not; waits until it serves.
+    /// Starts the server again, empty, on the same port, killed or not; waits until the server serves.
     ///
     /// # Errors
-    /// It does not start.
+    /// The server does not start.
     pub async fn restart(&self) -> Result<(), ServerError> {
         self.with(Inner::restart).await
     }
 
-    /// Stops it where it is: connections stay open and silent.
+    /// Stops the server by SIGSTOP: connections stay open and silent.
     ///
     /// # Errors
-    /// It does not run.
+    /// The server does not run.
     pub async fn stop(&self) -> Result<(), ServerError> {
         self.with(|inner| inner.daemon.stop()).await
     }
 
-    /// Lets it go on.
+    /// Lets the stopped server continue.
     ///
     /// # Errors
-    /// It does not run.
+    /// The server does not run.
     pub async fn cont(&self) -> Result<(), ServerError> {
         self.with(|inner| inner.daemon.cont()).await
     }
 
-    /// Stops it for a while.
+    /// Stops the server for a while.
     ///
     /// # Errors
-    /// It does not run.
+    /// The server does not run.
     pub async fn stop_cont(&self, for_time: Duration) -> Result<(), ServerError> {
         self.stop().await?;
         tokio::time::sleep(for_time).await;

@@ -1,18 +1,18 @@
-//! The frames of Redis's protocol, as far as a proxy needs them: where one ends, and whether it is a published message.
-//! Layer: servers.
+//! Splits Redis's protocol into frames, as far as a proxy needs that: finds the end of a frame, and recognises
+//! published messages. Layer: servers.
 //!
 //! # Source
 //! Redis serialization protocol specification, RESP2 and RESP3.
 
-/// Frames of one direction of one connection, from the pieces that arrive.
+/// The frames of one direction of one connection, put together from the pieces that arrive.
 #[derive(Debug, Default)]
 pub struct Frames {
     pending: Vec<u8>,
 }
 
 impl Frames {
-    /// Takes a piece; gives the whole frames so far without those that carry a published message, and how many of
-    /// these were left out. What is no RESP passes.
+    /// Takes a piece; returns the complete frames so far without those that carry a published message, and how many
+    /// were left out. Bytes that are no RESP pass.
     pub fn without_messages(&mut self, piece: &[u8]) -> (Vec<u8>, u64) {
         self.pending.extend_from_slice(piece);
         let (mut kept, mut dropped, mut at) = (Vec::new(), 0, 0);
@@ -31,13 +31,13 @@ impl Frames {
         (kept, dropped)
     }
 
-    /// What has arrived of a frame that is not whole yet.
+    /// Takes out the bytes of a frame that is not complete yet.
     pub fn take_rest(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.pending)
     }
 }
 
-/// The length of the frame at the start; none when it is not whole. Bytes that begin no frame are one of their own.
+/// Returns the length of the first frame; `None` if it is not complete. A line that begins no frame counts as one.
 fn frame(bytes: &[u8]) -> Option<usize> {
     let end = bytes.windows(2).position(|pair| pair == b"\r\n")? + 2;
     let number = || std::str::from_utf8(&bytes[1..end - 2]).ok()?.parse::<i64>().ok();

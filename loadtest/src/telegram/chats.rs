@@ -1,4 +1,4 @@
-//! Methods about chats and their members. Layer: telegram.
+//! Implements methods about chats and their members. Layer: telegram.
 
 use serde_json::{Value, json};
 

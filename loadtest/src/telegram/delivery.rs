@@ -1,9 +1,8 @@
-//! Delivers a bot's updates to its webhook: one task a bot.
+//! Delivers a bot's updates to its webhook, with one task for each bot.
 //!
-//! Layer: telegram. Invariants: the updates of one chat are delivered in order, one at a time; chats do
-//! not wait for each other, up to the webhook's number of connections; an update leaves the queue only
-//! when an answer of 2xx was seen. Aborting the task leaves undelivered, or delivered and unanswered,
-//! what was under way: both stay in the queue.
+//! Layer: telegram. Invariants: the updates of one chat are delivered in order, one at a time; chats do not wait for
+//! each other, up to the webhook's number of connections; a delivery removes an update from the queue only after an
+//! answer of 2xx. When the task is aborted, the updates under way stay in the queue, whether or not they arrived.
 //!
 //! # Source
 //! tdlib/telegram-bot-api, `WebhookActor.cpp`: `send_updates`, `on_update_ok`, `on_update_error`.
@@ -34,23 +33,23 @@ use crate::world::webhook::{Delivery, WebhookAddress};
 
 /// The header that carries the webhook's secret (Bot API, setWebhook).
 const SECRET_HEADER: &str = "X-Telegram-Bot-Api-Secret-Token";
-/// The first pause between attempts after the one that follows at once, in seconds.
+/// The first pause between attempts, in seconds; the second attempt follows without a pause.
 const FIRST_PAUSE_S: u64 = 2;
 /// The longest pause between attempts, in seconds.
 const LONGEST_PAUSE_S: u64 = 60;
-/// The largest answer that is looked at.
+/// The largest answer that is read.
 const LARGEST_ANSWER_BYTES: usize = 1024 * 1024;
 
-/// Makes a client for one webhook; it follows no redirects.
+/// Makes a client for one webhook; the client follows no redirects.
 ///
 /// # Errors
-/// 500, when none can be made.
+/// 500, when no client can be made.
 pub(crate) fn client() -> Result<reqwest::Client, ApiError> {
     let client = http::builder().redirect(reqwest::redirect::Policy::none()).build();
     client.map_err(|_| ApiError::new(500, "Internal Server Error"))
 }
 
-/// Starts to deliver.
+/// Starts the task that delivers updates.
 #[allow(clippy::disallowed_methods, reason = "one task a webhook; the handle is kept with it and aborted by its drop")]
 pub(crate) fn start(
     world: &Arc<World>,
@@ -80,7 +79,7 @@ struct Courier {
     client: reqwest::Client,
     timeout: Duration,
     time_scale: f64,
-    /// The lanes with a request under way.
+    /// The lanes with a request under way. A lane is a chat; updates without a chat share one lane.
     busy: HashSet<Option<i64>>,
     /// The lanes whose first update failed.
     failing: HashMap<Option<i64>, Failing>,
@@ -129,7 +128,7 @@ impl Courier {
         }
     }
 
-    /// Takes the first update of every lane that is free, as far as there are connections.
+    /// Takes the first update of every free lane, up to the number of free connections.
     fn next(&mut self, world: &World) -> Vec<BoxFuture<'static, Ended>> {
         let now = Instant::now();
         let now_ms = world.calendar_ms();
@@ -199,7 +198,7 @@ impl Courier {
         }
     }
 
-    /// Carries out the method that an answer names; nobody learns its result.
+    /// Carries out the method that an answer names; nobody gets the result.
     async fn obey(&self, world: Arc<World>, mut order: Map<String, Value>) {
         let Some(Value::String(method)) = order.remove("method") else {
             return;
@@ -214,7 +213,7 @@ impl Courier {
     }
 }
 
-/// How long to wait after so many failures, in seconds: the second attempt follows at once.
+/// Returns how long to wait after a number of failures, in seconds: the second attempt follows at once.
 fn pause_after(failures: u32) -> u64 {
     match failures {
         0 | 1 => 0,
@@ -249,7 +248,7 @@ async fn attempt(request: reqwest::RequestBuilder, fault: Option<Fault>) -> Atte
     (status.as_u16(), Ok(serde_json::from_slice(&body).ok()))
 }
 
-/// Reads an answer as far as it is of interest; one that breaks off, or is too long, counts as empty.
+/// Reads an answer; one that breaks off or is too long counts as empty.
 async fn read(answer: &mut reqwest::Response) -> Vec<u8> {
     let mut body = Vec::new();
     loop {

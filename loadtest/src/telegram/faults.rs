@@ -1,8 +1,8 @@
-//! The schedule of faults: what goes wrong, for whom, when and how often.
+//! Defines the schedule of faults: their kinds, and where, when and how often they strike.
 //!
-//! Layer: telegram; plain data and a pure decision, kept by the world. Invariant: a decision depends on
-//! the seed, the rule and the number of calls that the rule has looked at, and on nothing else, so that
-//! a schedule replays.
+//! Layer: telegram; plain data and a pure decision; the world keeps the schedule. Invariant: a decision depends on the
+//! seed, the rule and the number of calls that the rule has considered, and on nothing else, so that a schedule can be
+//! replayed.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -12,44 +12,44 @@ const STALL_MS: u64 = 5_000;
 /// The `retry_after` of a forced 429 whose rule does not say, in seconds.
 const RETRY_AFTER_S: u64 = 2;
 
-/// The faults of the simulated Telegram; the default is none.
+/// The faults of the simulated Telegram; by default none.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TelegramFaults {
     /// The seed of every decision.
     pub seed: u64,
-    /// Asked in this order; the first that strikes decides.
+    /// The rules in the order in which they are tried; the first that strikes decides.
     pub rules: Vec<FaultRule>,
 }
 
-/// One kind of fault and where it may strike.
+/// A kind of fault, and where it may strike.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultRule {
-    /// What goes wrong.
+    /// The kind of fault.
     pub what: FaultKind,
-    /// The methods it may strike, in any case; empty means all. Of no account for webhook faults.
+    /// The methods that the rule may strike, in any case; an empty list means all. Webhook faults ignore this list.
     #[serde(default)]
     pub methods: Vec<String>,
-    /// The bots it may strike; empty means all.
+    /// The bots that the rule may strike; an empty list means all.
     #[serde(default)]
     pub bots: Vec<i64>,
-    /// The chats it may strike; empty means all, also calls that are about no chat.
+    /// The chats that the rule may strike; an empty list means all, and also calls about no chat.
     #[serde(default)]
     pub chats: Vec<i64>,
-    /// How likely it strikes a call, 0 to 1.
+    /// The probability that the rule strikes a call, 0 to 1.
     #[serde(default = "always")]
     pub probability: f64,
-    /// It strikes from so many milliseconds after the faults were set.
+    /// When the rule begins to strike, in milliseconds after the faults were set.
     #[serde(default)]
     pub from_ms: u64,
-    /// It strikes no more from so many milliseconds after the faults were set.
+    /// When the rule ends, in milliseconds after the faults were set; `None` is never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until_ms: Option<u64>,
-    /// How long a stall lasts, in milliseconds (5000).
+    /// How long a stall lasts, in milliseconds; 5000 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub for_ms: Option<u64>,
-    /// What a forced 429 asks for, in seconds (2).
+    /// The `retry_after` of a forced 429, in seconds; 2 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
 }
@@ -58,7 +58,7 @@ fn always() -> f64 {
     1.0
 }
 
-/// What may go wrong. "Before" means that the call has no effect, "after" that it has.
+/// A kind of fault. "Before" means that the call has no effect, "after" that the call has its effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
@@ -78,19 +78,19 @@ pub enum FaultKind {
     ResetAfter,
     /// Nothing happens for `for_ms`; then the call goes on, if its client still waits.
     StallBefore,
-    /// The effect is there at once, the answer comes after `for_ms`.
+    /// The call has its effect at once; the answer comes after `for_ms`.
     StallAfter,
     /// 200 with a body that is cut off; the call has no effect.
     MalformedJson,
     /// 200 with a body that is cut off, after the effect.
     MalformedJsonAfter,
-    /// An update of a kind from the future enters the bot's queue; the call itself goes on.
+    /// An update of a kind that no present bot knows enters the bot's queue; the call itself goes on.
     UnknownUpdate,
-    /// 429 with `retry_after`, whose penalty is then enforced.
+    /// 429 with `retry_after`; the penalty is enforced afterwards.
     TooManyRequests,
-    /// A webhook's update is delivered, and the answer lost.
+    /// A webhook's update is delivered, but the answer is lost.
     WebhookFails,
-    /// A webhook's update is not delivered: nobody is reached.
+    /// A webhook's update is not delivered, as when the webhook cannot be reached.
     WebhookUnreached,
 }
 
@@ -114,7 +114,7 @@ impl FaultKind {
         Self::WebhookUnreached,
     ];
 
-    /// Its name in scenarios, counts and the ledger.
+    /// Returns the kind's name in scenarios, counts and the ledger.
     pub const fn name(self) -> &'static str {
         match self {
             Self::BadGatewayJson => "bad_gateway_json",
@@ -135,7 +135,7 @@ impl FaultKind {
         }
     }
 
-    /// Whether it strikes the delivery to a webhook, not a call.
+    /// Returns whether the fault strikes a delivery to a webhook instead of a call.
     pub const fn is_of_webhooks(self) -> bool {
         matches!(self, Self::WebhookFails | Self::WebhookUnreached)
     }
@@ -144,11 +144,11 @@ impl FaultKind {
 /// A fault that strikes one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
-    /// What goes wrong.
+    /// The kind of fault.
     pub kind: FaultKind,
     /// How long a stall lasts, in milliseconds.
     pub for_ms: u64,
-    /// What a forced 429 asks for, in seconds.
+    /// The `retry_after` of a forced 429, in seconds.
     pub retry_after: u64,
 }
 
@@ -157,23 +157,23 @@ pub struct Fault {
 pub struct Target<'c> {
     /// The bot.
     pub bot: i64,
-    /// The chat that it is about.
+    /// The chat that the call or delivery is about.
     pub chat: Option<i64>,
-    /// The method in lower case; none for a delivery to a webhook.
+    /// The method in lower case; `None` for a delivery to a webhook.
     pub method: Option<&'c str>,
     /// Milliseconds since the faults were set.
     pub at_ms: u64,
 }
 
-/// A schedule that contradicts itself.
+/// The reason why a schedule cannot be used.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[error("telegram.rules[{index}].{field}: {reason}")]
 pub struct FaultsError {
-    /// The rule, from 0.
+    /// The rule's index, from 0.
     pub index: usize,
-    /// Its field.
+    /// The field that is wrong.
     pub field: &'static str,
-    /// What is wrong with it.
+    /// The reason why the field is wrong.
     pub reason: &'static str,
 }
 
@@ -198,7 +198,7 @@ impl TelegramFaults {
         Ok(())
     }
 
-    /// Decides whether a fault strikes. `looked_at` counts, per rule, the calls it has looked at.
+    /// Decides whether a fault strikes. `looked_at` counts for each rule the calls that the rule has considered.
     pub(crate) fn decide(&self, looked_at: &mut Vec<u64>, target: Target<'_>) -> Option<Fault> {
         looked_at.resize(self.rules.len(), 0);
         for (index, (rule, count)) in self.rules.iter().zip(looked_at).enumerate() {
@@ -219,7 +219,7 @@ impl TelegramFaults {
 }
 
 impl FaultRule {
-    /// A rule that strikes every call.
+    /// Makes a rule that strikes every call.
     pub fn always(what: FaultKind) -> Self {
         Self {
             what,
@@ -234,7 +234,7 @@ impl FaultRule {
         }
     }
 
-    /// The same rule for one more method.
+    /// Adds a method to the rule.
     #[must_use]
     pub fn on(mut self, method: &str) -> Self {
         self.methods.push(method.to_ascii_lowercase());
@@ -257,7 +257,7 @@ impl FaultRule {
     }
 }
 
-/// A number in 0..1 out of three others, equal in every run and on every machine.
+/// Draws a number in 0..1 from three others, equal in every run and on every machine.
 ///
 /// # Source
 /// Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (2014): the finaliser of `SplitMix64`.

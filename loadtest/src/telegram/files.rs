@@ -1,4 +1,4 @@
-//! Photos: upload, getFile, download. Layer: telegram.
+//! Implements photos: upload, getFile, download. Layer: telegram.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, header};
@@ -14,7 +14,7 @@ use crate::world::state::StoredFile;
 /// The largest photo (Bot API, sendPhoto).
 const MAX_PHOTO_BYTES: usize = 10 * 1024 * 1024;
 
-/// Stores the photo of a call, or finds the one it names, and returns its sizes.
+/// Stores the photo of a call, or finds the photo that the call names, and returns its sizes.
 pub(crate) fn photo_of(call: &Call) -> Result<Value, ApiError> {
     if let Some(bytes) = call.params.file("photo") {
         if bytes.len() > MAX_PHOTO_BYTES {

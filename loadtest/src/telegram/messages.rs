@@ -1,7 +1,7 @@
-//! Methods about messages. Layer: telegram.
+//! Implements methods about messages. Layer: telegram.
 //!
-//! A send is in the ledger from the moment its request is read: received, accepted or refused,
-//! then answered, or abandoned when its client closes the connection first.
+//! The ledger follows a send from the moment its request is read: received, accepted or refused, then answered, or
+//! abandoned when its client closes the connection first.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::world::World;
 use crate::world::error::ApiError;
 use crate::world::outgoing::{Outgoing, ReplyTo};
 
-/// The emoji that may be a reaction (Bot API, `ReactionTypeEmoji`).
+/// The emoji allowed as reactions (Bot API, `ReactionTypeEmoji`).
 const REACTIONS: &str = "❤ 👍 👎 🔥 🥰 👏 😁 🤔 🤯 😱 🤬 😢 🎉 🤩 🤮 💩 🙏 👌 🕊 🤡 🥱 🥴 😍 🐳 ❤‍🔥 🌚 🌭 💯 🤣 ⚡ 🍌 🏆 💔 🤨 😐 🍓 🍾 💋 🖕 😈 😴 😭 🤓 👻 👨‍💻 👀 🎃 🙈 😇 😨 🤝 ✍ 🤗 🫡 🎅 🎄 ☃ 💅 🤪 🗿 🆒 💘 🙉 🦄 😘 💊 🙊 😎 👾 🤷‍♂ 🤷 🤷‍♀ 😡";
 
 /// The chat actions (Bot API, sendChatAction).
@@ -34,7 +34,7 @@ const ACTIONS: &[&str] = &[
     "upload_video_note",
 ];
 
-/// A send that the ledger knows as received; dropped unanswered, its connection is gone.
+/// A send that the ledger knows as received; when the value is dropped unanswered, the connection is gone.
 pub(crate) struct OpenSend {
     world: Arc<World>,
     send: u64,
@@ -42,7 +42,7 @@ pub(crate) struct OpenSend {
 }
 
 impl OpenSend {
-    /// Opens a send and numbers the call, if it would post a message.
+    /// Opens a send and numbers it, if the call would post a message.
     pub(crate) fn of(call: &mut Call) -> Option<Self> {
         let text = match call.method.as_str() {
             "sendmessage" => call.params.text("text"),
@@ -199,7 +199,7 @@ pub(crate) fn send_chat_action(call: &Call) -> Answer {
     Ok(shown.into())
 }
 
-/// No message of this world carries buttons, so every query id is unknown.
+/// Refuses every query id as unknown, because no message of this world carries buttons.
 pub(crate) fn answer_callback_query(call: &Call) -> Answer {
     match call.params.text("callback_query_id").as_deref() {
         None | Some("") => Err(ApiError::bad("invalid callback query ID specified")),

@@ -1,11 +1,11 @@
-//! The table of methods: name in lower case -> function. Layer: telegram.
+//! Maps method names, in lower case, to functions. Layer: telegram.
 
 use super::reply::Answer;
 use super::router::Call;
 use super::{chats, files, messages, profile, updates, webhook};
 use crate::world::error::ApiError;
 
-/// Methods that write their own, richer records.
+/// Returns whether a method writes richer records of its own.
 pub(crate) fn has_own_record(method: &str) -> bool {
     matches!(method, "getupdates" | "sendmessage" | "sendphoto")
 }

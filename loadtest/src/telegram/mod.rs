@@ -1,13 +1,11 @@
-//! The Bot API over the simulated world.
+//! Serves the Bot API over the simulated world.
 //!
-//! Layer: above `world`; the only place that knows the Bot API's HTTP. A request's way:
-//! `router` reads path, token and parameters; `seam` decides by limits and by the schedule of
-//! `faults` what becomes of it; `methods` calls the method's function in
-//! `updates`, `webhook`, `messages`, `chats`, `profile` or `files`; `reply` renders the answer. Method
-//! names are case-insensitive, and parameters may come in the query, as JSON, as a form or as
-//! multipart.
+//! Layer: above `world`; the only place that knows the Bot API's HTTP. A request takes this way: `router` reads path,
+//! token and parameters; `seam` decides by limits and by the schedule of `faults` how the call goes on; `methods` calls
+//! the method's function in `updates`, `webhook`, `messages`, `chats`, `profile` or `files`; `reply` renders the
+//! answer. Method names are case-insensitive. Parameters may come in the query, as JSON, as a form or as multipart.
 //!
-//! `webhook` sets webhooks, `delivery` serves them.
+//! `webhook` sets webhooks; `delivery` delivers updates to them.
 
 mod chats;
 mod delivery;

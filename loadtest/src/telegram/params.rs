@@ -1,7 +1,7 @@
-//! A request's parameters, whichever way they came. Layer: telegram.
+//! Reads a request's parameters in all of their encodings. Layer: telegram.
 //!
-//! Query, JSON, urlencoded and multipart are read into one map. Forms carry numbers and JSON as
-//! text, so every reader takes both.
+//! Query, JSON, urlencoded and multipart are read into one map. Forms carry numbers and JSON as text, so every reader
+//! accepts both.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::world::error::ApiError;
 
-/// The largest request that is read: a photo of 10 MB and its form (Bot API, sendPhoto).
+/// The largest request that is read: a photo of 10 MB with its form (Bot API, sendPhoto).
 pub(crate) const MAX_BODY_BYTES: usize = 12 * 1024 * 1024;
 
 /// The parameters of one call.
@@ -53,7 +53,7 @@ impl Params {
         Ok(params)
     }
 
-    /// The parameters of a call that came as an object.
+    /// Makes the parameters of a call that came as an object.
     pub(crate) fn of(values: Map<String, Value>) -> Self {
         Self { values, files: HashMap::new() }
     }
@@ -80,7 +80,7 @@ impl Params {
         Ok(())
     }
 
-    /// A text; numbers are taken as written.
+    /// Returns a text; a number or a truth value is returned as written.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         match self.values.get(name)? {
             Value::String(text) => Some(text.clone()),
@@ -90,17 +90,17 @@ impl Params {
         }
     }
 
-    /// A whole number.
+    /// Returns a whole number.
     pub(crate) fn integer(&self, name: &str) -> Option<i64> {
         integer(self.values.get(name)?)
     }
 
-    /// A truth value.
+    /// Returns a truth value; a missing one is false.
     pub(crate) fn flag(&self, name: &str) -> bool {
         self.values.get(name).is_some_and(truth)
     }
 
-    /// An object or a list, also as JSON text.
+    /// Returns an object or a list, also from JSON text.
     pub(crate) fn json(&self, name: &str) -> Option<Value> {
         match self.values.get(name)? {
             Value::Null => None,
@@ -110,7 +110,7 @@ impl Params {
         }
     }
 
-    /// An uploaded file, by its field or by `attach://<field>`.
+    /// Returns an uploaded file, by its field or by `attach://<field>`.
     pub(crate) fn file(&self, name: &str) -> Option<Bytes> {
         if let Some(bytes) = self.files.get(name) {
             return Some(bytes.clone());
@@ -119,7 +119,7 @@ impl Params {
         self.files.get(reference.strip_prefix("attach://")?).cloned()
     }
 
-    /// The chat that a call is about.
+    /// Returns the chat that a call is about.
     pub(crate) fn chat_id(&self) -> Result<i64, ApiError> {
         match self.text("chat_id").as_deref().map(str::trim) {
             None | Some("") => Err(ApiError::bad("chat_id is empty")),
@@ -127,8 +127,7 @@ impl Params {
         }
     }
 
-    /// Refuses texts with markup, which this simulation does not parse: the product sends
-    /// entities.
+    /// Refuses texts with markup, which this simulation does not parse, because the product sends entities.
     pub(crate) fn refuse_parse_mode(&self) -> Result<(), ApiError> {
         match self.text("parse_mode").as_deref() {
             None | Some("") => Ok(()),
@@ -137,7 +136,7 @@ impl Params {
     }
 }
 
-/// A whole number, also as text.
+/// Reads a whole number, also from text.
 pub(crate) fn integer(value: &Value) -> Option<i64> {
     match value {
         Value::String(text) => text.trim().parse().ok(),
@@ -145,7 +144,7 @@ pub(crate) fn integer(value: &Value) -> Option<i64> {
     }
 }
 
-/// A truth value, also as text: "true", "yes" and "1" are true.
+/// Reads a truth value, also from text: "true", "yes" and "1" are true.
 pub(crate) fn truth(value: &Value) -> bool {
     match value {
         Value::Bool(value) => *value,
@@ -163,7 +162,7 @@ fn form_pairs(form: &[u8]) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// Undoes the percent encoding of a form or a path.
+/// Decodes the percent encoding of a form or a path.
 pub(crate) fn decode(encoded: &[u8]) -> String {
     let mut bytes = Vec::with_capacity(encoded.len());
     let mut rest = encoded;

@@ -1,4 +1,4 @@
-//! Methods about the bot itself: getMe, commands, description, logOut, close. Layer: telegram.
+//! Implements methods about the bot itself: getMe, commands, description, logOut, close. Layer: telegram.
 
 use std::time::{Duration, Instant};
 
@@ -10,11 +10,11 @@ use crate::world::error::ApiError;
 use crate::world::render;
 use crate::world::state::{BotState, Wake};
 
-/// A bot may not be closed this soon after its launch (Bot API, close).
+/// How long after the world's start a bot may not be closed (Bot API, close).
 const CLOSE_AFTER: Duration = Duration::from_mins(10);
-/// Bot API, setMyCommands.
+/// The largest number of commands (Bot API, setMyCommands).
 const MAX_COMMANDS: usize = 100;
-/// Bot API, setMyDescription.
+/// The longest description, in characters (Bot API, setMyDescription).
 const MAX_DESCRIPTION: usize = 512;
 
 fn with_bot<T>(call: &Call, work: impl FnOnce(&mut BotState) -> T) -> Result<T, ApiError> {
@@ -27,7 +27,7 @@ pub(crate) fn get_me(call: &Call) -> Answer {
     Ok(with_bot(call, |bot| render::me(&bot.spec))?.into())
 }
 
-/// The scope and language that a list of commands is for.
+/// Returns the scope and language of a list of commands.
 fn scope_of(call: &Call) -> (String, String) {
     let scope = call.params.json("scope");
     let scope = scope.unwrap_or_else(|| json!({"type": "default"}));

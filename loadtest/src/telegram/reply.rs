@@ -1,4 +1,4 @@
-//! Answers as the Bot API gives them. Layer: telegram.
+//! Renders answers as the Bot API does. Layer: telegram.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -10,11 +10,11 @@ use crate::world::error::ApiError;
 /// A successful answer.
 #[derive(Debug)]
 pub(crate) enum Success {
-    /// A result to be rendered.
+    /// A result to render.
     Result(Value),
-    /// A result with the description that some methods add.
+    /// A result with a description, as some methods add.
     Described(Value, &'static str),
-    /// A result that is JSON already.
+    /// A result that is already JSON.
     Rendered(String),
 }
 
@@ -26,7 +26,7 @@ impl From<Value> for Success {
 
 pub(crate) type Answer = Result<Success, ApiError>;
 
-/// The HTTP status of an answer.
+/// Returns the HTTP status of an answer.
 pub(crate) fn status_of(answer: &Answer) -> u16 {
     answer.as_ref().map_or_else(|refusal| refusal.code, |_| 200)
 }

@@ -1,6 +1,6 @@
-//! `/bot<token>/<method>` and `/file/bot<token>/<path>`: who calls, and what.
+//! Routes `/bot<token>/<method>` and `/file/bot<token>/<path>`: finds the bot, the method and the parameters.
 //!
-//! Layer: telegram. What is known and was read goes to `seam`, which answers it.
+//! Layer: telegram. A call that was read goes to `seam`, which answers it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use crate::ledger::LedgerEvent;
 use crate::world::World;
 use crate::world::error::ApiError;
 
-/// After `logOut` a bot's calls are refused for this long (Bot API, logOut).
+/// How long after `logOut` a bot's calls are refused (Bot API, logOut).
 const LOGGED_OUT_FOR: std::time::Duration = std::time::Duration::from_mins(10);
 
-/// Serves the Bot API of a world; every path is Telegram's.
+/// Serves the Bot API of a world on every path.
 pub fn router(world: Arc<World>) -> Router {
     Router::new().fallback(answer).layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).with_state(world)
 }
@@ -32,7 +32,7 @@ pub(crate) struct Call {
     /// The method in lower case.
     pub(crate) method: String,
     pub(crate) params: Params,
-    /// Its number in the ledger, when it would post a message.
+    /// The send's number in the ledger, when the call would post a message.
     pub(crate) send: Option<u64>,
     /// The client's address and port.
     pub(crate) connection: String,
@@ -80,8 +80,8 @@ pub(crate) fn record(world: &World, bot: i64, method: String, status: u16) {
     world.ledger().record(LedgerEvent::OtherCall { bot, method, status });
 }
 
-/// Finds the bot of a token. What is no token at all is not found; one that is unknown or was
-/// revoked is not authorised.
+/// Finds the bot of a token. A text that is no token is refused with 404, an unknown or revoked token with 401, and a
+/// bot that logged out with 400.
 pub(crate) fn authenticate(world: &World, token: &str) -> Result<i64, (i64, ApiError)> {
     let id = token
         .split_once(':')

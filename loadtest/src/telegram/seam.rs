@@ -1,7 +1,7 @@
-//! What stands between a call and its answer: pauses, limits, faults and latency.
+//! Applies pauses, limits, faults and latency between a call and its answer.
 //!
-//! Layer: telegram. Invariants: limits come before faults, so that no fault hides a violation; every
-//! send that was read is in the ledger with its end, whatever strikes it.
+//! Layer: telegram. Invariants: limits come before faults, so that no fault hides a violation; every send that was read
+//! is in the ledger with its end, whichever fault strikes it.
 
 use std::io;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use super::methods;
 use super::reply::{Answer, refuse, render, status_of};
 use super::router::{Call, record};
 
-/// The version that the pages of a failing gateway name.
+/// The version on the pages of a failing gateway.
 const GATEWAY: &str = "nginx/1.18.0";
 
 /// Answers a call that was read.
@@ -37,7 +37,7 @@ pub(crate) async fn answer(mut call: Call) -> Response {
     strike(fault, call, open, chat).await
 }
 
-/// Carries out a call that came in the answer of a webhook: its result is told to nobody.
+/// Carries out a call that came in the answer of a webhook; nobody gets the result.
 pub(crate) async fn carry_out(mut call: Call) {
     let open = OpenSend::of(&mut call);
     let chat = call.params.chat_id().ok();
@@ -66,7 +66,7 @@ async fn plain(call: Call, open: Option<OpenSend>) -> Response {
     render(answer)
 }
 
-/// Has the effect of a call, and takes its time.
+/// Carries out a call and waits for its latency.
 async fn perform(call: &Call) -> Answer {
     let latency = call.world.draw_latency(call.send.is_some());
     if call.method == "getupdates" {
@@ -126,7 +126,7 @@ async fn strike(fault: Fault, call: Call, open: Option<OpenSend>, chat: Option<i
             call.world.queue_unknown_update(call.bot);
             plain(call, open).await
         }
-        // They strike deliveries, never a call.
+        // These faults strike deliveries, never a call.
         FaultKind::WebhookFails | FaultKind::WebhookUnreached => plain(call, open).await,
     }
 }
@@ -149,7 +149,7 @@ fn close(open: Option<OpenSend>) {
     }
 }
 
-/// Writes a call into the ledger that has no richer record of its own.
+/// Records a call in the ledger, unless its method writes a richer record of its own.
 fn told(call: &Call, status: u16) {
     if !methods::has_own_record(&call.method) {
         record(&call.world, call.bot, call.method.clone(), status);
@@ -176,8 +176,8 @@ fn respond(status: u16, kind: &'static str, body: String) -> Response {
     response
 }
 
-/// An answer of which not a byte leaves: a body that fails before the head is flushed makes the server
-/// close the connection.
+/// Returns an answer of which not a byte is sent: when a body fails before the head is flushed, the server closes the
+/// connection.
 fn cut_off() -> Response {
     let broken = stream::once(async { Err::<bytes::Bytes, _>(io::Error::from(io::ErrorKind::ConnectionReset)) });
     Response::new(Body::from_stream(broken))

@@ -1,4 +1,4 @@
-//! getUpdates. Layer: telegram.
+//! Implements getUpdates. Layer: telegram.
 
 use serde_json::Value;
 
@@ -7,9 +7,9 @@ use super::router::Call;
 use crate::world::error::ApiError;
 use crate::world::poll::PollRequest;
 
-/// The longest poll (Bot API, getUpdates).
+/// The longest poll, in seconds (Bot API, getUpdates).
 const MAX_TIMEOUT_S: i64 = 50;
-/// The most updates in an answer, and the default.
+/// The largest number of updates in an answer, which is also the default.
 const MAX_LIMIT: i64 = 100;
 
 pub(crate) async fn get_updates(call: &Call) -> Answer {
@@ -27,7 +27,7 @@ pub(crate) async fn get_updates(call: &Call) -> Answer {
     Ok(Success::Rendered(rendered))
 }
 
-/// The kinds of updates that a call asks for.
+/// Returns the kinds of updates that a call asks for.
 pub(crate) fn allowed_updates(call: &Call) -> Result<Option<Vec<String>>, ApiError> {
     let wrong = || ApiError::bad("can't parse \"allowed_updates\": expected an Array of String");
     match call.params.json("allowed_updates") {

@@ -1,4 +1,4 @@
-//! setWebhook, deleteWebhook, getWebhookInfo. Layer: telegram.
+//! Implements setWebhook, deleteWebhook and getWebhookInfo. Layer: telegram.
 //!
 //! # Source
 //! tdlib/telegram-bot-api, `Client.cpp`: `process_set_webhook_query`, `process_get_webhook_info_query`.
@@ -18,9 +18,9 @@ use crate::world::error::ApiError;
 use crate::world::state::BotState;
 use crate::world::webhook::{Webhook, WebhookAddress};
 
-/// The ports that a webhook may have (Bot API, setWebhook).
+/// The ports that a webhook may use (Bot API, setWebhook).
 const PORTS: [u16; 4] = [443, 80, 88, 8443];
-/// How many requests may be under way, unless it says so (Bot API, setWebhook).
+/// The number of requests that may be under way, unless the call says another (Bot API, setWebhook).
 const CONNECTIONS: i64 = 40;
 const MOST_CONNECTIONS: i64 = 100;
 const LONGEST_SECRET: usize = 256;
@@ -57,7 +57,7 @@ pub(crate) fn set_webhook(call: &Call) -> Answer {
     Ok(Success::Described(json!(true), "Webhook was set"))
 }
 
-/// Takes https on Telegram's ports, and plain http on this machine.
+/// Accepts https on Telegram's ports, and any http or https address on this machine.
 fn checked(url: &str) -> Result<String, ApiError> {
     let parsed = Url::parse(url).map_err(|_| ApiError::bad("invalid webhook URL specified"))?;
     let host = parsed.host_str().unwrap_or_default();

@@ -1,6 +1,6 @@
-//! What the limiters say to a call. Layer: world.
+//! Asks the limiters whether a call may pass. Layer: world.
 //!
-//! Invariant: a refusal, and a violation, is in the ledger before it is told.
+//! Invariant: a refusal and a violation are in the ledger before the caller is answered.
 
 use std::time::Duration;
 
@@ -10,23 +10,23 @@ use super::limits::{LimitSpec, Limited, Scope};
 use crate::ledger::LedgerEvent;
 
 impl World {
-    /// Sets the limits of sends, or takes them away.
+    /// Sets the limits of sends, or removes them.
     pub fn set_limits(&self, limits: Option<LimitSpec>) {
         self.lock().limiter.set(limits);
     }
 
-    /// The limits of sends in force.
+    /// Returns the limits of sends in force.
     pub fn limits(&self) -> Option<LimitSpec> {
         self.lock().limiter.spec()
     }
 
-    /// Asks a bot to pause in a chat, or (without one) with all its sends, as Telegram does of itself.
+    /// Starts a pause of a bot's sends in a chat, or (without a chat) of all its sends, as Telegram does unprompted.
     pub fn penalise(&self, bot: i64, chat: Option<i64>, pause: Duration) {
         let now = self.ledger_time();
         self.lock().limiter.start(Scope { bot, chat, method: None }, pause, now);
     }
 
-    /// Lets a message pass the limiters.
+    /// Lets a message pass the limiters, or refuses it.
     ///
     /// # Errors
     /// 429, when the chat or the bot must wait.
@@ -43,10 +43,10 @@ impl World {
         refusal
     }
 
-    /// Lets a call that sends nothing pass, unless it is paused by itself.
+    /// Lets a call that sends no message pass, unless a pause of its own is in force.
     ///
     /// # Errors
-    /// 429, while its pause lasts.
+    /// 429, while the pause lasts.
     pub(crate) fn admit_call(&self, bot: i64, chat: Option<i64>, method: &str) -> Result<(), ApiError> {
         let limited = {
             let mut state = self.lock();
@@ -56,7 +56,7 @@ impl World {
         limited.map_err(|limited| self.note(limited, bot, chat, method, None))
     }
 
-    /// Refuses a call by 429 and begins the pause: of sends, or of this method alone.
+    /// Refuses a call with 429 and starts a pause: of sends if the call is a send, else of this method alone.
     pub(crate) fn force_pause(
         &self,
         bot: i64,
@@ -100,7 +100,7 @@ impl World {
         ApiError::too_many_requests(limited.retry_after)
     }
 
-    /// The time on the ledger's clock.
+    /// Returns the time on the ledger's clock.
     fn ledger_time(&self) -> Duration {
         Duration::from_micros(self.ledger().now_us())
     }

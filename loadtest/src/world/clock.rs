@@ -1,7 +1,8 @@
-//! The world's calendar: the dates of messages, the age of updates and the `Date` of answers. Layer: world.
+//! Keeps the world's calendar: the dates of messages, the age of updates and the `Date` header of answers. Layer:
+//! world.
 //!
-//! The ledger's clock is another one and never moves. A host whose clock is wrong is a world whose calendar is shifted the
-//! other way, for whoever compares the two.
+//! The ledger has a clock of its own, which never moves. To simulate a host whose clock is wrong, a test shifts the
+//! world's calendar the other way: only the difference between the two can be observed.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -12,7 +13,7 @@ const DAY_S: i64 = 86_400;
 const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// Real time, read once, and how far the world is from it.
+/// The real time at the start, read once, and the distance of the world's calendar from real time.
 #[derive(Debug)]
 pub(super) struct Calendar {
     began: Instant,
@@ -29,7 +30,7 @@ impl Calendar {
 }
 
 impl World {
-    /// Milliseconds since 1970 in this world.
+    /// Returns the milliseconds since 1970 in this world.
     pub fn calendar_ms(&self) -> i64 {
         let Calendar { began, began_ms, shifted_ms } = &self.calendar;
         began_ms + began.elapsed().as_millis() as i64 + shifted_ms.load(Ordering::Relaxed)
@@ -40,17 +41,17 @@ impl World {
         self.calendar.shifted_ms.fetch_add(by.as_millis() as i64, Ordering::Relaxed);
     }
 
-    /// Sets how many milliseconds the world's calendar is ahead of the real one; behind it, when negative.
+    /// Sets how many milliseconds the world's calendar is ahead of real time; a negative number sets it behind.
     pub fn set_clock_offset(&self, offset_ms: i64) {
         self.calendar.shifted_ms.store(offset_ms, Ordering::Relaxed);
     }
 
-    /// How many milliseconds the world's calendar is ahead of the real one.
+    /// Returns how many milliseconds the world's calendar is ahead of real time.
     pub fn clock_offset(&self) -> i64 {
         self.calendar.shifted_ms.load(Ordering::Relaxed)
     }
 
-    /// The present date as the header `Date` of an answer gives it.
+    /// Returns the present date as the `Date` header of an answer has it.
     pub(crate) fn http_date(&self) -> String {
         http_date(self.calendar_ms().div_euclid(1000))
     }

@@ -1,9 +1,9 @@
-//! Ready-made worlds: a small community that talks, and a fleet for load. Layer: world; pure.
+//! Provides ready-made worlds: a small community that talks, and a fleet for load tests. Layer: world; pure.
 
 use super::latency::Latency;
 use super::spec::{BotSpec, ChatKind, ChatSpec, PersonSpec, SUPERGROUP_BASE, WorldSpec};
 
-/// First name and username of the demo's bots: six Turkish, six English.
+/// The first name and username of each of the demo's bots: six Turkish, six English.
 const BOTS: [(&str, &str); 12] = [
     ("Deniz", "deniz_bot"),
     ("Zeynep", "zeynep_bot"),
@@ -19,7 +19,7 @@ const BOTS: [(&str, &str); 12] = [
     ("Nora", "nora_bot"),
 ];
 
-/// First name, username and language of the demo's people.
+/// The first name, username and language of each of the demo's people.
 const PEOPLE: [(&str, Option<&str>, &str); 9] = [
     ("Ayşe", Some("ayse_k"), "tr"),
     ("Mehmet", Some("mehmet_usta"), "tr"),
@@ -32,7 +32,7 @@ const PEOPLE: [(&str, Option<&str>, &str); 9] = [
     ("Umut", Some("umutcan"), "tr"),
 ];
 
-/// Title, language, bots and people (by index) of the demo's chats.
+/// The title, language, bots and people (by index) of one of the demo's chats.
 type Room = (&'static str, &'static str, &'static [usize], &'static [usize]);
 const ROOMS: [Room; 3] = [
     ("Çay Bahçesi", "tr", &[0, 1, 2, 3, 4], &[0, 1, 2]),
@@ -43,12 +43,12 @@ const ROOMS: [Room; 3] = [
 const FIRST_BOT: i64 = 7_100_000_001;
 const FIRST_PERSON: i64 = 510_000_001;
 const FIRST_CHAT: i64 = SUPERGROUP_BASE - 2_100_000_001;
-/// The letters of a token after its colon.
+/// The number of characters in a token after its colon.
 const SECRET_LETTERS: usize = 35;
 
 impl WorldSpec {
-    /// Twelve bots with Turkish and English names in three supergroups (Turkish, English,
-    /// mixed), with three people each.
+    /// Describes twelve bots with Turkish and English names in three supergroups (Turkish, English, mixed) with three
+    /// people each.
     pub fn demo(seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let bots = BOTS.iter().enumerate().map(|(index, (name, username))| {
@@ -90,8 +90,8 @@ impl WorldSpec {
         }
     }
 
-    /// A fleet for load: each bot hears everything and is in exactly one chat, in turn; three
-    /// people a chat. Sends are answered at once.
+    /// Describes a fleet for load tests. Each bot hears everything and is in exactly one chat; bots are dealt out to
+    /// the chats in turn. Each chat has three people. Sends are answered at once.
     pub fn fleet(seed: u64, bots: usize, chats: usize) -> Self {
         let chats = chats.max(1);
         let mut rng = fastrand::Rng::with_seed(seed);
@@ -138,7 +138,7 @@ impl WorldSpec {
     }
 }
 
-/// Makes up a token.
+/// Makes a random token for a bot.
 pub(super) fn token(id: i64, rng: &mut fastrand::Rng) -> String {
     let secret: String = (0..SECRET_LETTERS).map(|_| rng.alphanumeric()).collect();
     format!("{id}:{secret}")

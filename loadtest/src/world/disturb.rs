@@ -1,6 +1,6 @@
-//! The faults that are set, and how many have struck. Layer: world.
+//! Keeps the schedule of faults in force, and counts the faults that have struck. Layer: world.
 //!
-//! Invariant: a fault that struck is in the ledger and in the count, before its effect.
+//! Invariant: a fault is in the count and in the ledger before it has its effect.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -10,7 +10,7 @@ use super::World;
 use crate::ledger::LedgerEvent;
 use crate::telegram::faults::{Fault, Target, TelegramFaults};
 
-/// The schedule that is in force.
+/// The schedule of faults in force.
 #[derive(Debug)]
 pub(crate) struct Disturbance {
     faults: TelegramFaults,
@@ -31,7 +31,7 @@ impl Disturbance {
 }
 
 impl World {
-    /// Puts a schedule of faults in force, from now on, in place of any other.
+    /// Puts a schedule of faults in force from now on; it replaces the schedule set before.
     pub fn set_faults(&self, faults: TelegramFaults) {
         let mut disturbance = self.disturbance();
         disturbance.faults = faults;
@@ -39,22 +39,22 @@ impl World {
         disturbance.looked_at.clear();
     }
 
-    /// Heals everything: no fault strikes any more. The counts stay.
+    /// Ends all faults; the counts stay.
     pub fn clear_faults(&self) {
         self.set_faults(TelegramFaults::default());
     }
 
-    /// The schedule in force.
+    /// Returns the schedule in force.
     pub fn faults(&self) -> TelegramFaults {
         self.disturbance().faults.clone()
     }
 
-    /// How many faults have struck since the world's start, by the name of their kind.
+    /// Returns how many faults have struck since the world's start, by the name of their kind.
     pub fn injected(&self) -> BTreeMap<String, u64> {
         self.disturbance().injected.clone()
     }
 
-    /// Decides whether a fault strikes a call of `method`, or a delivery to a webhook.
+    /// Decides whether a fault strikes a call of `method`, or (without a method) a delivery to a webhook.
     pub(crate) fn fault_for(&self, bot: i64, chat: Option<i64>, method: Option<&str>) -> Option<Fault> {
         let mut guard = self.disturbance();
         let disturbance = &mut *guard;
@@ -68,7 +68,7 @@ impl World {
         Some(fault)
     }
 
-    /// Writes a fault that strikes into the ledger.
+    /// Records in the ledger a fault that strikes.
     pub(crate) fn record_fault(&self, bot: i64, method: &str, fault: Fault, send: Option<u64>) {
         let kind = fault.kind.name().to_owned();
         self.ledger().record(LedgerEvent::FaultInjected { bot, method: method.to_owned(), kind, send });

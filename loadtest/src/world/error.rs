@@ -1,8 +1,8 @@
-//! What the world refuses: to its builder, to the harness, and to bots. Layer: world.
+//! Defines the world's refusals: to its builder, to the harness, and to bots. Layer: world.
 
 use thiserror::Error;
 
-/// A world that cannot be built.
+/// The reason why a world cannot be built.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SpecError {
     /// Two bots, people or chats have one id, or a person's id is not positive.
@@ -11,7 +11,7 @@ pub enum SpecError {
     /// Two members have one username.
     #[error("username {0} is used twice")]
     DuplicateUsername(String),
-    /// A bot's token does not begin with its id, or is too short.
+    /// A bot's id is not positive, or its token is malformed or does not begin with the id.
     #[error("the token of bot {0} must be its id, a colon and 35 or more characters")]
     Token(i64),
     /// A bot's username does not end in "bot".
@@ -30,21 +30,21 @@ pub enum SpecError {
     },
 }
 
-/// Something that a person, or the harness, cannot do.
+/// The reason why a person, or the harness, cannot do something.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum WorldError {
-    /// No such chat.
+    /// The chat does not exist.
     #[error("chat {0} does not exist")]
     UnknownChat(i64),
-    /// No such bot.
+    /// The bot does not exist.
     #[error("bot {0} does not exist")]
     UnknownBot(i64),
-    /// No such person, or not in this chat.
+    /// The person does not exist or is not in this chat.
     #[error("{member} is not a member of chat {chat}")]
     NotAMember {
         /// The chat.
         chat: i64,
-        /// The one who is not in it.
+        /// The person or bot that is not in the chat.
         member: i64,
     },
     /// Only an administrator may do this.
@@ -52,10 +52,10 @@ pub enum WorldError {
     NotAnAdmin {
         /// The chat.
         chat: i64,
-        /// The one who is no administrator of it.
+        /// The person that is no administrator.
         member: i64,
     },
-    /// No such message, or not theirs.
+    /// The message does not exist, or belongs to another author.
     #[error("message {message_id} does not exist in chat {chat}")]
     UnknownMessage {
         /// The chat.
@@ -63,7 +63,7 @@ pub enum WorldError {
         /// The missing message.
         message_id: i64,
     },
-    /// No such topic.
+    /// The topic does not exist.
     #[error("topic {thread} does not exist in chat {chat}")]
     UnknownThread {
         /// The chat.
@@ -79,19 +79,19 @@ pub enum WorldError {
         /// The supergroup.
         to: i64,
     },
-    /// A text that Telegram does not take.
+    /// Telegram does not accept the text.
     #[error("text is empty or longer than 4096 utf-16 units")]
     Text,
-    /// An argument that does not fit.
+    /// An argument does not fit.
     #[error("{0}")]
     Invalid(String),
 }
 
-/// A refusal as the Bot API words it.
+/// A refusal in the Bot API's words.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{code} {description}")]
 pub struct ApiError {
-    /// The `error_code`, which is the HTTP status too.
+    /// The `error_code`, which is also the HTTP status.
     pub code: u16,
     /// The `description`.
     pub description: String,
@@ -107,12 +107,12 @@ impl ApiError {
         Self { code, description: description.into(), retry_after: None, migrate_to: None }
     }
 
-    /// Refuses with 400 and "Bad Request: ".
+    /// Refuses with 400; the description begins with "Bad Request: ".
     pub fn bad(what: impl std::fmt::Display) -> Self {
         Self::new(400, format!("Bad Request: {what}"))
     }
 
-    /// Refuses with 403 and "Forbidden: ".
+    /// Refuses with 403; the description begins with "Forbidden: ".
     pub fn forbidden(what: impl std::fmt::Display) -> Self {
         Self::new(403, format!("Forbidden: {what}"))
     }

@@ -1,18 +1,18 @@
-//! What a person who looks at the chats sees, and what a person may post. Layer: world; plain data.
+//! Defines the events that people see in the chats, and the messages that people post. Layer: world; plain data.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// The one who wrote a message.
+/// The author of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Author {
-    /// Their Telegram id.
+    /// The author's Telegram id.
     pub id: i64,
     /// The name that others see.
     pub name: String,
-    /// Whether they are a bot.
+    /// True when the author is a bot.
     pub is_bot: bool,
-    /// Their username, without `@`.
+    /// The author's username, without `@`.
     pub username: Option<String>,
 }
 
@@ -22,53 +22,53 @@ pub struct Author {
 pub struct Post {
     /// The text, 1-4096 UTF-16 units.
     pub text: String,
-    /// The message that it replies to.
+    /// The message that this one replies to.
     pub reply_to: Option<i64>,
-    /// The topic, in a forum; without it the message goes to General.
+    /// The topic in a forum; without a topic the message goes to General.
     pub thread: Option<i64>,
-    /// Whether an administrator posts in the group's name.
+    /// True when an administrator posts in the group's name.
     pub anonymous: bool,
-    /// How much later than now it is dated, in seconds; what waited for hours is dated earlier.
+    /// The message's date, in seconds from now; negative for a message that waited for hours.
     pub dated_s: i64,
-    /// Fields of the Bot API's message over those that the world writes. With a medium among them the text is its caption,
-    /// and a message of these fields alone needs no text.
+    /// Fields of the Bot API's message, which replace those that the world writes. With a medium among them, the text
+    /// becomes the caption. A message with such fields needs no text.
     pub extra: Map<String, Value>,
-    /// Fields that are left out.
+    /// The names of fields to leave out of the message.
     pub without: Vec<String>,
-    /// Whether it has no number: it arrives with `message_id` 0, as ephemeral and auto-scheduled messages do.
+    /// True when the message arrives with `message_id` 0, as ephemeral and auto-scheduled messages do.
     pub unnumbered: bool,
-    /// The bots that may see it; without them those that Telegram's rules let see it.
+    /// The bots that may see the message; by default all that Telegram's rules allow.
     pub only: Option<Vec<i64>>,
 }
 
 impl Post {
-    /// A plain message.
+    /// Makes a plain message.
     pub fn text(text: impl Into<String>) -> Self {
         Self { text: text.into(), ..Self::default() }
     }
 
-    /// The same message as a reply.
+    /// Makes the message a reply.
     #[must_use]
     pub fn reply_to(mut self, message_id: i64) -> Self {
         self.reply_to = Some(message_id);
         self
     }
 
-    /// The same message, dated so many seconds later than now, or earlier.
+    /// Dates the message `seconds` after now; a negative number dates it before now.
     #[must_use]
     pub fn dated(mut self, seconds: i64) -> Self {
         self.dated_s = seconds;
         self
     }
 
-    /// The same message with one more field of the Bot API's message.
+    /// Adds one more field of the Bot API's message.
     #[must_use]
     pub fn with(mut self, field: &str, value: Value) -> Self {
         self.extra.insert(field.to_owned(), value);
         self
     }
 
-    /// The same message in a topic.
+    /// Puts the message into a topic.
     #[must_use]
     pub fn in_thread(mut self, thread: i64) -> Self {
         self.thread = Some(thread);
@@ -81,21 +81,21 @@ impl Post {
 pub struct ChatMessage {
     /// The chat.
     pub chat: i64,
-    /// Its id in the chat.
+    /// The message's id in the chat.
     pub message_id: i64,
-    /// Who wrote it.
+    /// The author.
     pub author: Author,
-    /// Its text; the caption of a photo; a description of a service message.
+    /// The text, the caption of a photo, or the name of a service message's first field.
     pub text: String,
-    /// The message that it replies to.
+    /// The message that this one replies to.
     pub reply_to: Option<i64>,
-    /// The topic it stands in.
+    /// The topic that the message is in.
     pub thread: Option<i64>,
-    /// Milliseconds since 1970.
+    /// The date, in milliseconds since 1970.
     pub at_ms: i64,
 }
 
-/// What changed in a member's standing.
+/// A change in a member's standing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MemberChange {
@@ -107,7 +107,7 @@ pub enum MemberChange {
     Kicked,
     /// Became an administrator.
     Promoted,
-    /// Is no longer an administrator.
+    /// Became an ordinary member again, or a restricted one.
     Demoted,
 }
 

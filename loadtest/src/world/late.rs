@@ -1,6 +1,6 @@
-//! Updates that come late: held back for a bot and let go later, or copied to another bot hours after. Layer: world.
+//! Makes updates late: holds them back for a bot until released, or copies them to another bot later. Layer: world.
 //!
-//! What was queued is remembered, with its date, so that any of it can come once more.
+//! Queued updates are remembered with their content, so that any of them can be queued once more.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -8,7 +8,7 @@ use super::World;
 use super::error::WorldError;
 use super::state::Body;
 
-/// Updates that are remembered; older ones cannot be copied any more.
+/// The number of updates that are remembered; older ones cannot be copied any more.
 const REMEMBERED: usize = 20_000;
 
 /// One update as it was queued.
@@ -21,28 +21,28 @@ struct Past {
     about: Option<(i64, i64)>,
 }
 
-/// Fields that tell sorts of `message` updates apart.
+/// Words in the content that tell the sorts of `message` updates apart.
 const SORTS: [&str; 5] =
     ["new_chat_members", "left_chat_member", "forum_topic", "new_chat_title", "\"type\":\"bot_command\""];
 
 impl Past {
-    /// Its kind, or the sort of message that it is.
+    /// Returns the update's kind, or the sort of message that the update holds.
     fn sort(&self) -> &str {
         SORTS.into_iter().find(|sort| self.body.contains(sort)).unwrap_or(&self.kind)
     }
 }
 
-/// What waits for a bot, and what came.
+/// The updates that are held back, and those that were queued.
 #[derive(Debug, Default)]
 pub(crate) struct Late {
     past: VecDeque<Past>,
-    /// Bots whose updates are held back: of one chat, or all.
+    /// Bots whose updates are held back, each with the chat concerned; `None` stands for all chats.
     holds: Vec<(i64, Option<i64>)>,
     held: Vec<Past>,
 }
 
 impl Late {
-    /// Puts an update aside when its bot's are held back.
+    /// Holds an update back if its bot's updates are held; returns whether it did.
     pub(super) fn hold(&mut self, bot: i64, kind: &str, body: &Body, about: Option<(i64, i64)>) -> bool {
         let chat = about.map(|(chat, _)| chat);
         let holds = self.holds.iter().any(|(whose, of)| *whose == bot && (of.is_none() || *of == chat));
@@ -60,34 +60,34 @@ impl Late {
     }
 }
 
-/// Which update is meant.
+/// Chooses an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which<'a> {
-    /// The one that a bot got under this id.
+    /// The update that a bot got under this id.
     Update {
         /// The bot.
         bot: i64,
         /// The id.
         update_id: i64,
     },
-    /// The newest about a message; of one kind if that is named.
+    /// The newest update about a message; of one kind if a kind is named.
     About {
         /// The chat.
         chat: i64,
         /// The message.
         message_id: i64,
-        /// `message`, `edited_message`, ...
+        /// The kind: `message`, `edited_message`, ...
         kind: Option<&'a str>,
     },
 }
 
 impl World {
-    /// Holds a bot's updates back from now on: of one chat, or all.
+    /// Holds back a bot's updates from now on: those of one chat, or all.
     pub fn hold_updates(&self, bot: i64, chat: Option<i64>) {
         self.lock().late.holds.push((bot, chat));
     }
 
-    /// Lets go what was held back for a bot, in its order; gives how many updates that were.
+    /// Releases the updates held back for a bot, in their order; returns how many there were.
     pub fn release_updates(&self, bot: i64) -> usize {
         let mut state = self.lock();
         state.late.holds.retain(|(whose, _)| *whose != bot);
@@ -99,7 +99,7 @@ impl World {
         ready.len()
     }
 
-    /// Gives a bot a copy of an update that came to another bot, or to itself, before.
+    /// Queues for a bot a copy of an update that another bot, or the bot itself, got before.
     ///
     /// # Errors
     /// An unknown bot, or an update that nobody got.
@@ -120,15 +120,15 @@ impl World {
         Ok(())
     }
 
-    /// Gives a present bot of a chat a copy of any update of that chat; says whether there was one. `draw` chooses: it is
-    /// given how many there are, and answers with a place among them.
+    /// Queues a copy of some update of a chat for a bot that is in the chat; returns whether there was such an update
+    /// and bot. `draw` is given a number of choices and returns the index of one of them.
     pub fn copy_any_update(&self, chat: i64, mut draw: impl FnMut(usize) -> usize) -> bool {
         let mut state = self.lock();
         let mut by_kind: BTreeMap<&str, Vec<&Past>> = BTreeMap::new();
         for past in state.late.past.iter().filter(|past| past.about.is_some_and(|(of, _)| of == chat)) {
             by_kind.entry(past.sort()).or_default().push(past);
         }
-        // Kinds first: joins and reactions are rare among messages.
+        // The kind is drawn first, because joins and reactions are rare among messages.
         let kinds: Vec<Vec<&Past>> = by_kind.into_values().collect();
         if kinds.is_empty() {
             return false;
@@ -136,12 +136,12 @@ impl World {
         let of_kind = &kinds[draw(kinds.len())];
         let past = of_kind[draw(of_kind.len())].clone();
         let Some(room) = state.chats.get(&chat) else { return false };
-        // Telegram gives a bot a post once: only a bot that has not seen it may see it late.
+        // Telegram gives a bot each post once, so only a bot that has not seen the post may get it late.
         let has_seen = |bot: i64| {
             past.sort() == "message"
                 && state.late.past.iter().any(|other| other.bot == bot && other.about == past.about)
         };
-        // One that is held back has what it has not seen yet coming.
+        // A bot whose updates are held back gets the updates that it has not seen on release.
         let waits = |bot: i64| state.late.holds.iter().any(|(whose, _)| *whose == bot);
         let fits = |bot: &i64| room.is_present(*bot) && !has_seen(*bot) && !waits(*bot);
         let present = state.bots.keys().copied().filter(fits);
@@ -154,7 +154,7 @@ impl World {
         true
     }
 
-    /// Puts any update into a bot's queue, whatever kinds it asked for. `content` is the JSON of the field `kind`.
+    /// Puts any update into a bot's queue, whichever kinds it asked for; `content` is the JSON of the field `kind`.
     ///
     /// # Errors
     /// An unknown bot.

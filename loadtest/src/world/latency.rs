@@ -1,4 +1,4 @@
-//! How long the simulated Telegram takes to answer a send. Layer: world; pure, seeded by its caller.
+//! Draws how long the simulated Telegram takes to answer. Layer: world; pure, seeded by its caller.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ const Z99: f64 = 2.326;
 /// No sample lies further out than this many standard deviations.
 const Z_MAX: f64 = 3.0;
 
-/// A lognormal distribution with a heavier tail: it meets three stated percentiles.
+/// A lognormal distribution with a heavier tail, which meets three given percentiles.
 ///
-/// Between and beyond them the logarithm of the time is linear in the normal quantile. All zero
-/// (the default) answers at once.
+/// Between and beyond the percentiles the logarithm of the time is linear in the normal quantile. With
+/// `p50_ms` zero (the default), every answer comes at once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Latency {
@@ -29,7 +29,7 @@ impl Latency {
     /// No delay at all.
     pub const ZERO: Self = Self { p50_ms: 0.0, p95_ms: 0.0, p99_ms: 0.0 };
 
-    /// Sends as measured against the real Telegram: p50 70 ms, p95 250 ms, p99 1 s.
+    /// Returns the latency of sends as measured against the real Telegram: p50 70 ms, p95 250 ms, p99 1 s.
     ///
     /// # Source
     /// The project's notes on Telegram, "What the simulated Telegram must do".

@@ -1,15 +1,15 @@
-//! The limiters of the simulated Telegram: per bot and chat, per bot and group, per bot; and penalties.
+//! Implements the limiters of the simulated Telegram: per bot and chat, per bot and group, per bot; and penalties.
 //!
-//! Layer: world; pure, time is an argument (since the world's start). Invariants: who honours every
-//! `retry_after` never meets an escalation; a call during a penalty is a violation exactly when its
-//! sender could know of the penalty and it is not about to end.
+//! Layer: world; pure, time is an argument (since the world's start). Invariants: a caller that honours every
+//! `retry_after` never meets an escalation; a call during a penalty is a violation exactly when its caller could know
+//! of the penalty and the penalty is not about to end.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How much Telegram lets through.
+/// The limits of sends, and the lengths of penalties.
 ///
 /// # Source
 /// core.telegram.org/bots/faq, "My bot is hitting limits": a message a second in a chat, 20 a minute in
@@ -19,23 +19,23 @@ use serde::{Deserialize, Serialize};
 pub struct LimitSpec {
     /// Messages a second of one bot in one chat, in the long run.
     pub chat_per_second: f64,
-    /// How many of them may come at once.
+    /// How many messages of one bot may come at once in one chat.
     pub chat_burst: u32,
     /// Messages of one bot in one group within any window.
     pub group_per_window: u32,
-    /// The length of that window, in milliseconds.
+    /// The length of the group window, in milliseconds.
     pub group_window_ms: u64,
     /// Messages a second of one bot in all chats, in the long run.
     pub bot_per_second: f64,
-    /// How many of them may come at once.
+    /// How many messages of one bot may come at once in all chats.
     pub bot_burst: u32,
     /// The shortest pause that a 429 asks for, in seconds.
     pub shortest_penalty_s: u64,
-    /// The longest, in seconds.
+    /// The longest pause that a 429 asks for, in seconds.
     pub longest_penalty_s: u64,
-    /// A call that comes so much before the end of a penalty or a window counts as in time, in milliseconds.
+    /// How early a call may come before the end of a penalty or a window and still count as in time, in milliseconds.
     pub early_ms: u64,
-    /// A call that comes so soon after the refusal was under way already and violates nothing, in milliseconds.
+    /// How long after a refusal a call counts as under way already and violates nothing, in milliseconds.
     pub notice_ms: u64,
 }
 
@@ -70,13 +70,13 @@ impl LimitSpec {
         Duration::from_millis(self.notice_ms)
     }
 
-    /// How many messages one bot may send into one group within a time, beginning with nothing used.
+    /// Returns how many messages one bot may send into one group within a time that begins with nothing used.
     pub(crate) fn allowed_in_chat(&self, time: Duration) -> f64 {
         let in_bucket = |time: Duration| f64::from(self.chat_burst) + time.as_secs_f64() * self.chat_per_second;
         self.allowed_in_group(time).min(in_bucket(time))
     }
 
-    /// The same as far as the group's window alone goes: whole windows, and what fits the rest.
+    /// Returns the same by the group's window alone: full windows, and the messages that fit into the rest of the time.
     pub(crate) fn allowed_in_group(&self, time: Duration) -> f64 {
         let window = self.window().as_secs_f64().max(f64::EPSILON);
         let whole = (time.as_secs_f64() / window).floor();
@@ -85,32 +85,32 @@ impl LimitSpec {
         whole * f64::from(self.group_per_window) + in_rest.min(f64::from(self.group_per_window))
     }
 
-    /// How many messages one bot may send in all chats together within a time.
+    /// Returns how many messages one bot may send in all chats together within a time.
     pub(crate) fn allowed_of_bot(&self, time: Duration) -> f64 {
         f64::from(self.bot_burst) + time.as_secs_f64() * self.bot_per_second
     }
 }
 
-/// What a penalty is for.
+/// The calls that a penalty is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Scope {
     pub(crate) bot: i64,
-    /// None: all chats of the bot.
+    /// The chat; `None` stands for all chats of the bot.
     pub(crate) chat: Option<i64>,
-    /// None: everything that sends a message.
+    /// The method; `None` stands for all methods that send a message.
     pub(crate) method: Option<String>,
 }
 
 /// A refusal by a limiter.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Limited {
-    /// In whole seconds.
+    /// How long to wait, in whole seconds.
     pub(crate) retry_after: u64,
-    /// Set when the call came during a penalty that its sender knew of.
+    /// The violation, when the call came during a penalty that its caller knew of.
     pub(crate) violation: Option<Violation>,
 }
 
-/// A call that came in spite of a pause.
+/// A call that came during a pause that its caller knew of.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Violation {
     pub(crate) told_at: Duration,
@@ -135,7 +135,7 @@ impl Bucket {
         Self { tokens: f64::from(burst), at: now }
     }
 
-    /// Refills, and says how long until there is a token.
+    /// Refills the bucket, and returns how long until it holds a whole token.
     fn wait(&mut self, per_second: f64, burst: u32, now: Duration) -> Duration {
         let passed = now.saturating_sub(self.at).as_secs_f64();
         self.tokens = (self.tokens + passed * per_second).min(f64::from(burst));
@@ -151,7 +151,7 @@ struct ChatLimit {
     sent: VecDeque<Duration>,
 }
 
-/// What the limiters know.
+/// The state of the limiters.
 #[derive(Debug, Default)]
 pub(crate) struct Limiter {
     spec: Option<LimitSpec>,
@@ -169,7 +169,7 @@ impl Limiter {
         self.spec
     }
 
-    /// Sets other limits, or none; all buckets are full then. Penalties go on.
+    /// Sets other limits, or none; all buckets and windows begin anew. Penalties stay.
     pub(crate) fn set(&mut self, spec: Option<LimitSpec>) {
         self.spec = spec;
         self.chats.clear();
@@ -181,7 +181,7 @@ impl Limiter {
         self.penalties.clear();
     }
 
-    /// Lets a message pass, or says how long to wait.
+    /// Lets a message pass, or returns how long to wait.
     pub(crate) fn admit_send(&mut self, bot: i64, chat: i64, now: Duration) -> Result<(), Limited> {
         for chat in [Some(chat), None] {
             self.obey(&Scope { bot, chat, method: None }, now)?;
@@ -216,7 +216,7 @@ impl Limiter {
         Ok(())
     }
 
-    /// Refuses a call that comes during a penalty; one that its sender knew of doubles.
+    /// Refuses a call that comes during a penalty, and doubles the penalty if the caller knew of it.
     pub(crate) fn obey(&mut self, scope: &Scope, now: Duration) -> Result<(), Limited> {
         let spec = self.spec.unwrap_or_default();
         let Some(penalty) = self.penalties.get_mut(scope) else {
@@ -237,7 +237,7 @@ impl Limiter {
         Err(Limited { retry_after: penalty.length_s, violation })
     }
 
-    /// Starts a penalty of at least so long.
+    /// Starts a penalty of at least `wait`, in whole seconds, and at least the shortest penalty.
     pub(crate) fn start(&mut self, scope: Scope, wait: Duration, now: Duration) -> Limited {
         let spec = self.spec.unwrap_or_default();
         let length_s = whole_seconds(wait).max(spec.shortest_penalty_s).max(1);
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_bot_takes_thirty_a_second_in_all_chats() {
-        // Without the patience for early calls, which is longer than the time of one message here.
+        // Calls may not come early here: by default they may by more than the time of one message.
         let mut limiter = Limiter::new(Some(LimitSpec { early_ms: 0, ..LimitSpec::default() }));
         for chat in 1..=30 {
             limiter.admit_send(1, -chat, at(0)).unwrap();
@@ -312,7 +312,7 @@ mod tests {
         let mut limiter = real();
         let scope = || Scope { bot: 1, chat: Some(-5), method: None };
         assert_eq!(limiter.start(scope(), at(4_000), at(0)).retry_after, 4);
-        // Under way already when the refusal was told.
+        // The call was under way when the refusal was answered.
         assert_eq!(limiter.obey(&scope(), at(200)), Err(Limited { retry_after: 4, violation: None }));
         let ignored = limiter.obey(&scope(), at(1_000)).unwrap_err();
         assert_eq!(ignored.violation, Some(Violation { told_at: at(0), left: at(3_000) }));
@@ -328,7 +328,7 @@ mod tests {
         let mut limiter = Limiter::new(Some(spec));
         let mut sent = 0_u32;
         for tenth in 0..1_500 {
-            // Asks without being penalised, so that the limits alone decide.
+            // Ends each penalty at once, so that the limits alone decide.
             limiter.penalties.clear();
             sent += u32::from(limiter.admit_send(1, -5, at(tenth * 100)).is_ok());
         }

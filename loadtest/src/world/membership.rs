@@ -1,4 +1,4 @@
-//! Who is in which chat, and with which token: what administrators and `BotFather` do.
+//! Changes who is in which chat and which token a bot has, as administrators and `BotFather` do.
 //!
 //! Layer: world. Each change of a bot's standing is told to that bot (`my_chat_member`).
 
@@ -13,12 +13,12 @@ use super::spec::{ChatKind, ChatSpec, SUPERGROUP_BASE};
 use super::state::{ChatState, Standing, State, Wake};
 use crate::ledger::LedgerEvent;
 
-/// Which bots are told of a migration; all of them unless it says.
+/// The bots that are told of a migration; by default all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MigrationSeen {
-    /// Those that see `migrate_to_chat_id` in the old group.
+    /// The bots that see `migrate_to_chat_id` in the old group; `None` stands for all.
     pub to: Option<Vec<i64>>,
-    /// Those that see `migrate_from_chat_id` in the new one.
+    /// The bots that see `migrate_from_chat_id` in the new group; `None` stands for all.
     pub from: Option<Vec<i64>>,
 }
 
@@ -40,7 +40,7 @@ impl World {
         Ok(())
     }
 
-    /// Removes a bot from a chat; it may not come back by itself.
+    /// Removes a bot from a chat; the bot cannot come back by itself.
     ///
     /// # Errors
     /// An unknown chat or bot, or a bot that is not in the chat.
@@ -78,7 +78,7 @@ impl World {
     /// Makes a bot or a person an administrator, or an ordinary member again.
     ///
     /// # Errors
-    /// An unknown chat, or one who is not in it.
+    /// An unknown chat, or a bot or person that is not in the chat.
     pub fn set_admin(&self, chat: i64, member: i64, is_admin: bool) -> Result<(), WorldError> {
         let mut state = self.lock();
         let (author, actor) = subject(&state, chat, member)?;
@@ -90,10 +90,10 @@ impl World {
         Ok(())
     }
 
-    /// Takes from a bot the right to write in a chat, or gives it back.
+    /// Takes away a bot's right to write in a chat, or gives it back.
     ///
     /// # Errors
-    /// An unknown chat or bot, or one that is not in the chat.
+    /// An unknown chat or bot, or a bot that is not in the chat.
     pub fn set_restricted(&self, chat: i64, bot: i64, restricted: bool) -> Result<(), WorldError> {
         let mut state = self.lock();
         let (author, actor) = subject(&state, chat, bot)?;
@@ -137,8 +137,8 @@ impl World {
         }
     }
 
-    /// Revokes a bot's token: its calls are then refused with 401, its waiting poll too. Its webhook,
-    /// which was the token's, is gone; its updates stay.
+    /// Revokes a bot's token: the bot's calls and its waiting poll are refused with 401. The bot's webhook, which
+    /// belonged to the token, is removed; its updates stay.
     ///
     /// # Errors
     /// An unknown bot.
@@ -170,12 +170,12 @@ impl World {
         Ok(())
     }
 
-    /// Makes up a token for a bot.
+    /// Makes a random token for a bot.
     pub fn make_token(&self, bot: i64) -> String {
         super::demo::token(bot, &mut self.lock().rng)
     }
 
-    /// Lets a person block a bot, or unblock it. A bot that is blocked cannot write to that person.
+    /// Lets a person block a bot, or unblock it. A blocked bot cannot write to that person.
     ///
     /// # Errors
     /// An unknown bot, or a person that does not exist.
@@ -206,24 +206,24 @@ impl World {
         Ok(())
     }
 
-    /// Finds a supergroup's id that no chat has.
+    /// Returns the id of a supergroup that does not exist yet.
     pub fn free_supergroup_id(&self) -> i64 {
         let lowest = self.lock().chats.keys().next().copied().unwrap_or(SUPERGROUP_BASE);
         lowest.min(SUPERGROUP_BASE) - 1
     }
 
-    /// Makes a supergroup with the given id out of a basic group; its members move along.
+    /// Turns a basic group into a supergroup with the given id; the members move along.
     ///
     /// # Errors
-    /// An unknown chat, one that is no basic group, or an id that is taken or no supergroup's.
+    /// An unknown chat, a chat that is no basic group, or an id that is taken or is not that of a supergroup.
     pub fn migrate_chat(&self, chat: i64, to: i64) -> Result<(), WorldError> {
         self.migrate_chat_seen(chat, to, &MigrationSeen::default())
     }
 
-    /// Migrates as [`World::migrate_chat`] does; only the named bots are told of either side.
+    /// Migrates a chat as [`World::migrate_chat`] does, but tells only the bots that `seen` names.
     ///
     /// # Errors
-    /// As [`World::migrate_chat`].
+    /// The same as those of [`World::migrate_chat`].
     pub fn migrate_chat_seen(&self, chat: i64, to: i64, seen: &MigrationSeen) -> Result<(), WorldError> {
         let mut state = self.lock();
         let room = state.chats.get(&chat).ok_or(WorldError::UnknownChat(chat))?;
@@ -259,7 +259,7 @@ impl World {
     /// Opens a topic in a forum and returns its thread id.
     ///
     /// # Errors
-    /// An unknown chat, or one that is no forum.
+    /// An unknown chat, or a chat that is no forum.
     pub fn create_topic(&self, chat: i64, name: &str) -> Result<i64, WorldError> {
         let mut state = self.lock();
         let room = state.chats.get_mut(&chat).ok_or(WorldError::UnknownChat(chat))?;
@@ -267,7 +267,7 @@ impl World {
             return Err(WorldError::Invalid(format!("chat {chat} has no topics")));
         }
         if room.topics.is_empty() && room.messages.is_empty() {
-            // Message 1 is General's own; no topic may have its number.
+            // Message id 1 belongs to the topic General; no other topic may have this id.
             room.take_message_id();
         }
         let room = state.chats.get(&chat).ok_or(WorldError::UnknownChat(chat))?;
@@ -297,8 +297,8 @@ fn admins(room: &ChatState) -> impl Iterator<Item = i64> {
     room.members.iter().filter(|(_, standing)| standing.is_admin()).map(|(id, _)| *id)
 }
 
-/// The one who acts when nobody is named: the chat's first person that is an administrator, or
-/// its first person.
+/// Returns the author of an action when none is named: the chat's first person who is an administrator, else its first
+/// person, else the anonymous group bot.
 pub(super) fn actor_of(state: &State, room: &ChatState) -> Author {
     let people = || room.members.iter().filter(|(id, _)| state.people.contains_key(id));
     people()

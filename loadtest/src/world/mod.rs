@@ -1,21 +1,21 @@
-//! The world: people, bots, chats, messages and update queues, without HTTP.
+//! Simulates people, bots, chats, messages and update queues, without HTTP.
 //!
-//! Layer: above the ledger, below `telegram` and `control`. Invariants: one lock guards the
-//! state and is never held across an await; critical sections touch one chat; nothing here
-//! polls: waiters are woken by what they wait for.
+//! Layer: above the ledger, below `telegram` and `control`. Invariants: one lock guards the state and is never held
+//! across an await; the critical section of a post or a send touches one chat; nothing here polls: every waiter is
+//! woken when the state that it waits for changes.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `spec`, `demo` | the description of a world, and ready-made ones |
-//! | `event` | what people see and post |
+//! | `event` | what people see and what they post |
 //! | `posts`, `membership` | what people and administrators do |
 //! | `outgoing` | what bots do |
-//! | `disturb` | the faults that are set |
-//! | `late` | updates held back, and copies of them |
+//! | `disturb` | the faults in force |
+//! | `late` | updates that are held back, and copies of updates |
 //! | `shut` | chats and topics in which bots may not write |
 //! | `clock` | the world's calendar |
-//! | `limits`, `admission` | what the limiters let through |
-//! | `publish`, `visibility` | what appears in a chat, and which bots are told |
+//! | `limits`, `admission` | the limiters, and the calls that they let through |
+//! | `publish`, `visibility` | new things in a chat, and the bots that are told of them |
 //! | `queue`, `poll`, `webhook` | updates, long polling and webhooks |
 //! | `text`, `render` | UTF-16, entities, JSON |
 
@@ -55,18 +55,18 @@ use event::{ChatMessage, WorldEvent};
 use spec::WorldSpec;
 use state::State;
 
-/// Events kept for a slow subscriber; beyond it the oldest are skipped.
+/// The number of events kept for a slow subscriber; when there are more, the oldest are skipped.
 const EVENTS_KEPT: usize = 16_384;
 /// A bot counts as polling for this long after its last poll ended.
 const POLLED_RECENTLY: Duration = Duration::from_secs(2);
 
-/// A simulated world, shared by an [`Arc`].
+/// A simulated world, shared through an [`Arc`].
 #[derive(Debug)]
 pub struct World {
     spec: WorldSpec,
     ledger: Ledger,
     events: broadcast::Sender<WorldEvent>,
-    /// Rung whenever something happened that a waiter may wait for.
+    /// Notified whenever something happened that a waiter may wait for.
     pub(crate) changed: Notify,
     state: Mutex<State>,
     disturbance: Mutex<Disturbance>,
@@ -75,10 +75,10 @@ pub struct World {
 }
 
 impl World {
-    /// Builds a world after its description.
+    /// Builds a world from its description.
     ///
     /// # Errors
-    /// A description that contradicts itself.
+    /// The description contradicts itself.
     pub fn new(spec: WorldSpec) -> Result<Arc<Self>, SpecError> {
         spec.check()?;
         Ok(Arc::new(Self {
@@ -93,22 +93,22 @@ impl World {
         }))
     }
 
-    /// The record of what happened.
+    /// Returns the record of what happened.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
-    /// The description that the world was built after.
+    /// Returns the description that the world was built from.
     pub fn spec(&self) -> &WorldSpec {
         &self.spec
     }
 
-    /// Follows what a person looking at the chats sees, from now on.
+    /// Subscribes to the events that a person looking at the chats sees from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<WorldEvent> {
         self.events.subscribe()
     }
 
-    /// The last messages of a chat, oldest first.
+    /// Returns the last messages of a chat, oldest first.
     pub fn history(&self, chat: i64, last: usize) -> Vec<ChatMessage> {
         let state = self.lock();
         let Some(room) = state.chats.get(&chat) else {
@@ -119,7 +119,7 @@ impl World {
         messages
     }
 
-    /// Says whether a chat exists.
+    /// Returns whether a chat exists.
     pub fn has_chat(&self, chat: i64) -> bool {
         self.lock().chats.contains_key(&chat)
     }
@@ -137,7 +137,7 @@ impl World {
             .count()
     }
 
-    /// Waits until so many bots poll; says whether they did before the deadline.
+    /// Waits until at least `bots` bots poll; returns whether they did before the deadline.
     pub async fn wait_until_polling(&self, bots: usize, deadline: Duration) -> bool {
         let until = tokio::time::Instant::now() + deadline;
         loop {
@@ -153,8 +153,9 @@ impl World {
         }
     }
 
-    /// Waits until nothing has happened for `quiet_for`: no send, no new update, and no update
-    /// unconfirmed at a bot that polls or has a webhook. Says whether that came before the deadline.
+    /// Waits until nothing has happened for `quiet_for`: no send, no new update, and no unconfirmed update of a bot
+    /// that has polled or has a webhook, revoked bots aside. Returns whether this state was reached before the
+    /// deadline.
     pub async fn wait_until_quiet(&self, quiet_for: Duration, deadline: Duration) -> bool {
         let until = tokio::time::Instant::now() + deadline;
         loop {
@@ -185,7 +186,7 @@ impl World {
         (pending, state.last_activity.elapsed())
     }
 
-    /// The present state for the control API: the description, and what each bot is doing.
+    /// Returns the present state for the control API: the description, and what each bot is doing.
     pub fn report(&self) -> Value {
         let state = self.lock();
         let bots: Vec<Value> = state
@@ -215,18 +216,18 @@ impl World {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Shows an event to those who look; nobody looking is no fault.
+    /// Sends an event to the subscribers; no subscriber is no error.
     pub(crate) fn show(&self, event: WorldEvent) {
         let _ = self.events.send(event);
     }
 
-    /// Marks that something happened.
+    /// Notes that something happened, and wakes the waiters.
     pub(crate) fn touch(&self, state: &mut State) {
         state.last_activity = Instant::now();
         self.changed.notify_waiters();
     }
 
-    /// How long the world has run.
+    /// Returns how long the world has run.
     pub(crate) fn uptime(&self) -> Duration {
         self.started.elapsed()
     }

@@ -1,7 +1,7 @@
-//! What bots do in the chats: send, edit, delete, react, show that they type.
+//! Implements the actions of bots in the chats: send, edit, delete, react, show that they type.
 //!
-//! Layer: world. Invariants: refusals are worded as Telegram words them; an accepted send is in
-//! the chat, and in the ledger, before this returns.
+//! Layer: world. Invariants: refusals have Telegram's words; an accepted send is in the chat and in the ledger before
+//! the call returns.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ pub(crate) struct ReplyTo {
     pub(crate) quote: Option<String>,
 }
 
-/// A message that a bot sends, not yet checked.
+/// A message that a bot sends, before any check.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     pub(crate) send: u64,
@@ -64,7 +64,7 @@ pub(crate) fn chat_of(state: &State, bot: i64, chat: i64) -> Result<&ChatState, 
 }
 
 impl World {
-    /// Counts a send and gives it its number in the ledger.
+    /// Counts a send and returns its number in the ledger.
     pub(crate) fn next_send(&self) -> u64 {
         let mut state = self.lock();
         state.next_send += 1;
@@ -72,7 +72,7 @@ impl World {
         state.next_send
     }
 
-    /// Posts a bot's message and returns it as its sender sees it.
+    /// Posts a bot's message and returns the message as its sender sees it.
     pub(crate) fn send(&self, bot: i64, outgoing: Outgoing) -> Result<Value, ApiError> {
         let mut state = self.lock();
         let send = outgoing.send;
@@ -141,7 +141,7 @@ impl World {
         message_for(&mut state, chat, bot, id).ok_or_else(missing)
     }
 
-    /// Deletes a bot's own message, or any as an administrator.
+    /// Deletes a bot's own message, or any message when the bot is an administrator.
     pub(crate) fn delete_sent(&self, bot: i64, chat: i64, local: i64) -> Result<Value, ApiError> {
         let mut state = self.lock();
         let room = chat_of(&state, bot, chat)?;
@@ -174,7 +174,7 @@ impl World {
         Ok(json!(true))
     }
 
-    /// Shows people that a bot types, or another chat action.
+    /// Shows people that a bot types or does another chat action.
     pub(crate) fn show_action(
         &self,
         bot: i64,
@@ -225,8 +225,8 @@ fn reply_of(room: &ChatState, bot: i64, reply: Option<&ReplyTo>) -> Result<(Opti
     Ok((Some(original.id), quote))
 }
 
-/// Finds the topic of a send: the one asked for, or the one of the message it replies to.
-/// General has no number of its own: asking for 1 is refused, as everywhere without topics.
+/// Finds the topic of a send: the one asked for, or the topic of the message replied to. The topic General has no
+/// number of its own: asking for 1 is refused, as any number is in a chat without topics.
 fn topic_of(room: &ChatState, thread: Option<i64>, reply_to: Option<i64>) -> Result<Option<i64>, ApiError> {
     match thread {
         Some(0) | None => Ok(reply_to.and_then(|id| room.messages.get(&id)).and_then(|original| original.topic)),

@@ -1,8 +1,8 @@
-//! Long polling: who waits, who is evicted, what an answer holds.
+//! Implements long polling: which poll waits, which one is ended by another, and what an answer holds.
 //!
-//! Layer: world. Invariants: an offset confirms when the request is read, not when it is
-//! answered; at most one poll of a bot waits; every poll in the ledger is closed exactly once,
-//! also when its client goes away. No timer runs but the waiting polls' own.
+//! Layer: world. Invariants: an offset confirms updates when the request is read, not when it is answered; at most one
+//! poll of a bot waits; every poll in the ledger is closed exactly once, also when its client goes away. The only
+//! timers are those of the waiting polls.
 //!
 //! # Source
 //! tdlib/telegram-bot-api, `Client.cpp`: `process_get_updates_query`, `abort_long_poll`,
@@ -25,14 +25,14 @@ pub(crate) const TERMINATED_BY_WEBHOOK: &str = "Conflict: terminated by setWebho
 const WEBHOOK_ACTIVE: &str =
     "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first";
 
-/// A 409 within this time of an earlier one is delayed by as much.
+/// How long a 409 is delayed when it comes within this time of an undelayed one.
 const CONFLICT_PAUSE: Duration = Duration::from_secs(3);
-/// The same offset again within this time gets one update at most.
+/// A poll with the same offset as the one before it, within this time, gets at most one update.
 const REPEAT_LIMITED: Duration = Duration::from_millis(500);
-/// The same offset again within this time waits for at least as long.
+/// A poll with the same offset as the one before it, within this time, waits for at least as long.
 const REPEAT_WAITS: Duration = Duration::from_secs(3);
 
-/// What `getUpdates` was asked.
+/// The parameters of a `getUpdates` call.
 #[derive(Debug)]
 pub(crate) struct PollRequest {
     pub(crate) offset: i64,
@@ -49,7 +49,7 @@ enum Start {
 }
 
 impl BotState {
-    /// Says how long a 409 is held back, and remembers it.
+    /// Returns how long a 409 is to be delayed, and remembers the 409.
     pub(crate) fn conflict_delay(&mut self, now: Instant) -> Duration {
         if self.next_conflict.is_none_or(|next| now >= next) {
             self.next_conflict = Some(now + CONFLICT_PAUSE);
@@ -64,10 +64,10 @@ impl World {
     /// Answers `getUpdates` with the JSON array of updates.
     ///
     /// # Errors
-    /// 409 as Telegram words it, or 401 when the token is revoked meanwhile.
+    /// 409 in Telegram's words, or 401 when the token is revoked meanwhile.
     ///
     /// # Cancel safety
-    /// Dropping it is what a vanished client does: nothing is confirmed beyond the offset.
+    /// Dropping the future acts like a client that vanishes: nothing is confirmed beyond the offset.
     pub(crate) async fn poll(self: &Arc<Self>, bot: i64, request: PollRequest) -> Result<String, ApiError> {
         let open = OpenPoll::open(self, bot, &request);
         let batch = match self.start_poll(bot, open.poll, &request) {
@@ -154,7 +154,7 @@ impl World {
         bot.updates.batch(limit)
     }
 
-    /// Deletes the updates that are too old, and says so in the ledger.
+    /// Deletes updates that are too old, and records this in the ledger.
     pub(crate) fn drop_expired(&self, bot: &mut BotState, now_ms: i64) {
         let update_ids = bot.updates.expire(now_ms);
         if !update_ids.is_empty() {
@@ -163,7 +163,7 @@ impl World {
     }
 }
 
-/// A poll that the ledger knows as open; dropped unclosed, its client has gone.
+/// A poll that is open in the ledger; when the value is dropped unclosed, the client has gone.
 struct OpenPoll {
     world: Arc<World>,
     bot: i64,

@@ -1,4 +1,4 @@
-//! What people do in the chats: post, edit, react, delete. Layer: world.
+//! Implements the actions of people in the chats: post, edit, react, delete. Layer: world.
 
 use super::World;
 use super::error::WorldError;
@@ -11,8 +11,8 @@ impl World {
     /// Lets a person post a message and returns its id.
     ///
     /// # Errors
-    /// An unknown chat, topic or message to reply to; a person who is not in the chat, or is no
-    /// administrator and wants to be anonymous; a text that Telegram does not take.
+    /// An unknown chat, topic or message to reply to; a person who is not in the chat; a person who wants to be
+    /// anonymous but is no administrator; a closed or deleted topic; a text that Telegram does not accept.
     pub fn post(&self, chat: i64, person: i64, post: Post) -> Result<i64, WorldError> {
         let Post { text, reply_to, thread, anonymous, dated_s, extra, without, unnumbered, only } = post;
         let mut state = self.lock();
@@ -45,7 +45,7 @@ impl World {
     /// Lets a person give their message a new text.
     ///
     /// # Errors
-    /// An unknown chat or person; a message that is not theirs; a text that Telegram does not take.
+    /// An unknown chat or person; a message of another author; a text that Telegram does not accept.
     pub fn edit(&self, chat: i64, person: i64, message_id: i64, text: &str) -> Result<(), WorldError> {
         let mut state = self.lock();
         own_message(&state, chat, person, message_id)?;
@@ -54,7 +54,7 @@ impl World {
         Ok(())
     }
 
-    /// Lets a person react to a message, or take their reaction back.
+    /// Lets a person react to a message, or take the reaction back.
     ///
     /// # Errors
     /// An unknown chat, person or message.
@@ -69,7 +69,7 @@ impl World {
         Ok(())
     }
 
-    /// Lets a person delete their message, or an administrator any. Bots are not told.
+    /// Lets a person delete their own message, or an administrator any message. Bots are not told.
     ///
     /// # Errors
     /// An unknown chat, person or message.

@@ -1,7 +1,7 @@
-//! Puts messages, edits and reactions into a chat and tells those who may see them.
+//! Puts messages, edits and reactions into a chat and tells the bots that may see them.
 //!
-//! Layer: world. Invariants: everything that appears in a chat is in the ledger once (`Posted`)
-//! before any bot's queue holds it, and the order of message ids is the order of the updates.
+//! Layer: world. Invariants: everything that appears in a chat is in the ledger once (`Posted`) before any bot's queue
+//! holds it, and the order of message ids is the order of the updates.
 
 use serde_json::{Value, json};
 
@@ -14,12 +14,12 @@ use super::text::Formatted;
 use super::visibility::{Origin, Receiver, Seen, sees};
 use crate::ledger::{LedgerEvent, PostedKind, marker_of};
 
-/// Stands in a text for half of a surrogate pair, which no Rust string can hold: it is sent as `\ud83d` alone.
+/// Stands in a text for half of a surrogate pair, which no Rust string can hold; sent as a lone `\ud83d`.
 pub const LONE_SURROGATE: char = '\u{f83d}';
-/// The kind of an update from the future.
+/// The kind of an update that no present bot knows.
 const UNKNOWN_KIND: &str = "hologram_message";
 
-/// A message before it has a number.
+/// A message without an id yet.
 #[derive(Debug)]
 pub(crate) struct Draft {
     pub(crate) author: Author,
@@ -58,7 +58,7 @@ impl Draft {
 }
 
 impl World {
-    /// Appends a message to an existing chat, tells everybody, and returns its id.
+    /// Appends a message to a chat, tells all who may see the message, and returns its id; `None` without such a chat.
     pub(crate) fn publish(&self, state: &mut State, chat_id: i64, draft: Draft) -> Option<i64> {
         let at_ms = self.calendar_ms() + draft.dated_s * 1000;
         let chat = state.chats.get_mut(&chat_id)?;
@@ -112,7 +112,7 @@ impl World {
         Some(id)
     }
 
-    /// Gives a message a new text and tells everybody who may see it.
+    /// Gives a message a new text and tells all who may see the message.
     pub(crate) fn publish_edit(&self, state: &mut State, chat_id: i64, id: i64, body: Formatted) {
         let at_ms = self.calendar_ms();
         let Some(chat) = state.chats.get_mut(&chat_id) else {
@@ -135,8 +135,8 @@ impl World {
         self.tell_of_message(state, chat_id, id, "edited_message");
     }
 
-    /// Sets or takes back a reaction. Bots are told of people's reactions only, and only those
-    /// that are administrators and asked for it.
+    /// Sets a reaction or takes it back. Bots are told only of people's reactions, and only bots that are
+    /// administrators and asked for reactions.
     pub(crate) fn publish_reaction(
         &self,
         state: &mut State,
@@ -221,21 +221,21 @@ impl World {
         }
     }
 
-    /// Puts an update of a kind that no bot of today knows into a bot's queue, whatever kinds it asked for.
+    /// Puts an update of an unknown kind into a bot's queue, whichever kinds the bot asked for.
     pub fn queue_unknown_update(&self, bot: i64) {
         let body =
             body_of(UNKNOWN_KIND, &json!({"id": "1", "date": self.calendar_ms() / 1000, "note": "of the future"}));
         self.push_update(&mut self.lock(), bot, UNKNOWN_KIND, &body, None);
     }
 
-    /// Appends an update to a bot's queue if the bot wants its kind, and wakes its poll.
+    /// Appends an update to a bot's queue, if the bot wants its kind.
     pub(crate) fn enqueue(&self, state: &mut State, bot_id: i64, kind: &str, body: &Body, about: Option<(i64, i64)>) {
         if state.bots.get(&bot_id).is_some_and(|bot| bot.updates.wants(kind)) {
             self.push_update(state, bot_id, kind, body, about);
         }
     }
 
-    /// Appends an update to a bot's queue, or puts it aside while its updates are held back.
+    /// Appends an update to a bot's queue and wakes the bot's poll or webhook, or holds the update back for now.
     pub(super) fn push_update(
         &self,
         state: &mut State,
@@ -269,7 +269,7 @@ impl World {
     }
 }
 
-/// Renders a message for one bot.
+/// Renders a message as one bot sees it.
 pub(crate) fn message_for(state: &mut State, chat_id: i64, bot: i64, id: i64) -> Option<Value> {
     let chat = state.chats.get(&chat_id)?;
     let stored = chat.messages.get(&id)?;

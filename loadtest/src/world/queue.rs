@@ -1,32 +1,32 @@
-//! One bot's queue of updates: ids, what it asked for, confirmation, retention.
+//! Holds one bot's queue of updates: ids, wanted kinds, confirmation, retention.
 //!
-//! Layer: world; pure, time is an argument (milliseconds since 1970). Invariants: ids rise by
-//! one within a queue's life, and an update leaves it only confirmed, dropped or after a day.
+//! Layer: world; pure, time is an argument (milliseconds since 1970). Invariants: ids rise by one until the ids
+//! restart, and an update leaves the queue only when it is confirmed, dropped or a day old.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-/// Telegram keeps an update for this long (Bot API, "Getting updates").
+/// How long Telegram keeps an update (Bot API, "Getting updates").
 const RETENTION_MS: i64 = 24 * 3600 * 1000;
-/// After this long without updates the ids restart at a random number (Bot API, Update).
+/// How long a queue must get no updates before the ids restart at a random number (Bot API, Update).
 const RESTART_AFTER_MS: i64 = 7 * 24 * 3600 * 1000;
-/// An offset further ahead than this is taken for one of an earlier life of the queue.
+/// An offset further ahead than this is taken for one from before a restart of the ids.
 const AHEAD: i64 = 10;
 
-/// The kinds that a bot gets only when it names them (Bot API, getUpdates).
+/// The kinds of update that a bot gets only when it names them (Bot API, getUpdates).
 const NOT_BY_DEFAULT: &[&str] = &["chat_member", "message_reaction", "message_reaction_count"];
 
 #[derive(Debug)]
 struct Queued {
     id: i64,
     at_ms: i64,
-    /// The chat of a message; everything else shares one lane.
+    /// The chat of a message. Updates without a chat share the lane `None`.
     lane: Option<i64>,
-    /// `"message":{...}`, shared by the bots of one chat.
+    /// The content, such as `"message":{...}`, shared by the bots of one chat.
     body: Arc<str>,
 }
 
-/// Updates taken for one answer.
+/// The updates of one answer.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) ids: Vec<i64>,
@@ -58,7 +58,7 @@ impl Batch {
     }
 }
 
-/// The first update of a lane.
+/// The first update of a lane. Webhooks deliver the updates of a lane in order.
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub(crate) id: i64,
@@ -83,12 +83,12 @@ impl UpdateQueue {
         self.items.len()
     }
 
-    /// What `allowed_updates` was last set to; nothing means the default.
+    /// Returns the last `allowed_updates` that was set; `None` stands for the default kinds.
     pub(crate) fn allowed(&self) -> Option<&[String]> {
         self.allowed.as_deref()
     }
 
-    /// Sets the wanted kinds; an empty list means the default.
+    /// Sets the wanted kinds; an empty list stands for the default kinds.
     pub(crate) fn allow(&mut self, kinds: Vec<String>) {
         self.allowed = (!kinds.is_empty()).then_some(kinds);
     }
@@ -112,15 +112,15 @@ impl UpdateQueue {
         id
     }
 
-    /// Deletes what an offset confirms and returns its ids. Zero confirms nothing; a negative
-    /// offset leaves that many of the last updates.
+    /// Deletes the updates that an offset confirms and returns their ids. Zero confirms nothing; a negative offset
+    /// leaves that many of the last updates.
     pub(crate) fn confirm(&mut self, offset: i64) -> Vec<i64> {
         let below = self.resolve(offset);
         let count = self.items.partition_point(|item| item.id < below);
         self.items.drain(..count).map(|item| item.id).collect()
     }
 
-    /// The id below which an offset confirms.
+    /// Returns the id below which an offset confirms updates.
     pub(crate) fn resolve(&self, offset: i64) -> i64 {
         let head = self.items.front().map_or(self.next_id, |item| item.id);
         if offset < 0 {
@@ -132,7 +132,7 @@ impl UpdateQueue {
         }
     }
 
-    /// Copies the first update of every lane that does not wait, at most `limit`.
+    /// Copies the first update of every lane for which `waits` is false, at most `limit` updates.
     pub(crate) fn heads(&self, limit: usize, waits: impl Fn(Option<i64>) -> bool) -> Vec<Pending> {
         let mut seen = HashSet::new();
         let mut heads = Vec::new();
@@ -148,13 +148,13 @@ impl UpdateQueue {
         heads
     }
 
-    /// Deletes one update; says whether it was there.
+    /// Deletes one update; returns whether the queue held it.
     pub(crate) fn remove(&mut self, id: i64) -> bool {
         let place = self.items.iter().position(|item| item.id == id);
         place.and_then(|place| self.items.remove(place)).is_some()
     }
 
-    /// Deletes updates that are a day old and returns their ids.
+    /// Deletes updates that are more than a day old and returns their ids.
     pub(crate) fn expire(&mut self, now_ms: i64) -> Vec<i64> {
         let count = self.items.iter().take_while(|item| now_ms - item.at_ms > RETENTION_MS).count();
         self.items.drain(..count).map(|item| item.id).collect()
@@ -165,7 +165,7 @@ impl UpdateQueue {
         self.items.drain(..).map(|item| item.id).collect()
     }
 
-    /// Copies the first updates.
+    /// Copies the first `limit` updates.
     pub(crate) fn batch(&self, limit: usize) -> Batch {
         let mut batch = Batch::default();
         for item in self.items.iter().take(limit) {

@@ -1,4 +1,4 @@
-//! The world's things as the Bot API's JSON objects. Layer: world; pure.
+//! Renders the world's users, chats and messages as the Bot API's JSON objects. Layer: world; pure.
 
 use serde_json::{Map, Value, json};
 
@@ -60,7 +60,7 @@ fn group_anonymous_bot() -> Value {
     })
 }
 
-/// Renders a message; `id_of` gives the reader's number of a message.
+/// Renders a message; `id_of` returns the reader's own id of a message.
 pub(crate) fn message(chat_state: &ChatState, stored: &StoredMessage, id_of: &mut dyn FnMut(i64) -> i64) -> Value {
     let mut value = bare_message(chat_state, stored, id_of);
     if let Some(original) = stored.reply_to.and_then(|id| chat_state.messages.get(&id)) {
@@ -193,7 +193,7 @@ pub(crate) fn full_chat(chat_state: &ChatState) -> Value {
     value
 }
 
-/// Renders a list of reactions: none or one emoji.
+/// Renders a list of reactions: none, or one emoji.
 pub(crate) fn reactions(emoji: Option<&str>) -> Value {
     emoji.map(|emoji| json!({"type": "emoji", "emoji": emoji})).into_iter().collect()
 }

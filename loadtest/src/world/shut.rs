@@ -1,7 +1,8 @@
-//! Chats and topics in which bots may not write: closed, or deleted. Layer: world.
+//! Closes and deletes chats and topics, so that bots may not write there. Layer: world.
 //!
-//! A closed chat is one whose members may not write; people of these worlds that still do are its administrators. What is
-//! deleted does not come back in Telegram; [`World::lift`] brings it back for harnesses that heal everything.
+//! In a closed chat only administrators may write. The simulated people may still post there and count as
+//! administrators. In Telegram a deleted chat or topic never comes back; here [`World::lift`] brings it back for
+//! harnesses that heal everything.
 //!
 //! # Source
 //! tdlib/telegram-bot-api, `Client.cpp`: `check_chat_access`, `fail_query_with_error`.
@@ -16,24 +17,24 @@ use super::spec::ChatKind;
 use super::state::{ChatState, Standing, State};
 use crate::ledger::LedgerEvent;
 
-/// Why bots cannot write in a chat or topic.
+/// The reason why bots cannot write in a chat or topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shut {
     /// The `error_code` of the refusal.
     pub code: u16,
-    /// Its description.
+    /// The description of the refusal.
     pub description: String,
-    /// Whether the chat or topic is gone: nothing can be asked of it either.
+    /// True when the chat or topic was deleted, so that bots cannot even ask for information about it.
     pub gone: bool,
 }
 
 impl Shut {
-    /// Closed, with the words that Telegram finds for it.
+    /// Closes with the given code and description of the refusal.
     pub fn closed(code: u16, description: impl Into<String>) -> Self {
         Self { code, description: description.into(), gone: false }
     }
 
-    /// Closed to all but administrators.
+    /// Closes to all but administrators.
     pub fn without_rights() -> Self {
         Self::closed(400, "Bad Request: not enough rights to send text messages to the chat")
     }
@@ -51,7 +52,7 @@ impl Shut {
     }
 }
 
-/// Refuses a bot that may not write in a chat, or in a topic of it.
+/// Refuses a bot that may not write in a chat or in one of its topics.
 pub(crate) fn may_write(room: &ChatState, bot: i64, topic: Option<i64>) -> Result<(), ApiError> {
     if room.members.get(&bot) == Some(&Standing::Restricted) {
         return Err(Shut::without_rights().refusal());
@@ -62,7 +63,7 @@ pub(crate) fn may_write(room: &ChatState, bot: i64, topic: Option<i64>) -> Resul
 }
 
 impl World {
-    /// Closes a chat to its members, bots among them; administrators write on.
+    /// Closes a chat to its members, bots among them; administrators may still write.
     ///
     /// # Errors
     /// An unknown chat.
@@ -75,7 +76,7 @@ impl World {
         Ok(())
     }
 
-    /// Deletes a chat: to its bots it was never there.
+    /// Deletes a chat: bots are refused as Telegram refuses them for a deleted chat of this kind.
     ///
     /// # Errors
     /// An unknown chat.
@@ -96,7 +97,7 @@ impl World {
         Ok(())
     }
 
-    /// Closes a topic; its members are told.
+    /// Closes a topic, with a service message.
     ///
     /// # Errors
     /// An unknown chat or topic.
@@ -107,7 +108,7 @@ impl World {
         self.shut_topic(&mut state, chat, thread, why)
     }
 
-    /// Deletes a topic; nobody is told.
+    /// Deletes a topic, without a service message.
     ///
     /// # Errors
     /// An unknown chat or topic.
@@ -118,7 +119,7 @@ impl World {
         self.shut_topic(&mut state, chat, thread, why)
     }
 
-    /// Opens a topic again; its members are told.
+    /// Opens a topic again, with a service message.
     ///
     /// # Errors
     /// An unknown chat or topic.
@@ -131,7 +132,7 @@ impl World {
         Ok(())
     }
 
-    /// Heals what people did: every chat and topic is open, every bot may write, nothing is held back, no pause is left.
+    /// Heals the world: opens every chat and topic, lets every bot write, releases held updates and ends all pauses.
     pub fn lift(&self) {
         let (chats, topics, restricted, bots) = {
             let state = self.lock();
@@ -151,7 +152,7 @@ impl World {
                 .collect();
             (chats, topics, restricted, state.bots.keys().copied().collect::<Vec<_>>())
         };
-        // Each of them was there a moment ago, and nothing of a world is ever removed.
+        // Each of them existed a moment ago, and a world never removes a chat, topic or bot.
         for chat in chats {
             let _ = self.open_chat(chat);
         }

@@ -1,4 +1,4 @@
-//! The description of a simulated world: who is there, and in which chats.
+//! Describes a simulated world: its bots and people, and their chats.
 //!
 //! Layer: world; plain data with serde, checked by [`WorldSpec::check`] before a world is built.
 
@@ -10,7 +10,7 @@ use super::error::SpecError;
 use super::latency::Latency;
 use super::limits::LimitSpec;
 
-/// A whole world.
+/// The description of a whole world.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WorldSpec {
@@ -24,7 +24,7 @@ pub struct WorldSpec {
     pub chats: Vec<ChatSpec>,
     /// How long a send takes to be answered.
     pub send_latency: Latency,
-    /// How long any other call takes, beyond what it waits for.
+    /// How long any other call takes, in addition to the time that the call waits.
     pub call_latency: Latency,
     /// The limits of sends; none by default.
     pub limits: Option<LimitSpec>,
@@ -36,9 +36,9 @@ pub struct WorldSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WebhookSpec {
-    /// Every pause between attempts is multiplied by this.
+    /// The factor of every pause between attempts.
     pub time_scale: f64,
-    /// An answer that takes longer counts as none, in milliseconds.
+    /// How long an answer may take, in milliseconds; a later one counts as none.
     pub timeout_ms: u64,
 }
 
@@ -52,18 +52,18 @@ impl Default for WebhookSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BotSpec {
-    /// Its Telegram id, positive.
+    /// The bot's Telegram id, positive.
     pub id: i64,
-    /// Its token, `<id>:<35 or more letters, digits, _ or ->`.
+    /// The bot's token, `<id>:<35 or more letters, digits, _ or ->`.
     pub token: String,
-    /// Its username, without `@`, ending in "bot".
+    /// The bot's username, without `@`, ending in "bot".
     pub username: String,
     /// The name that people see.
     pub first_name: String,
-    /// Whether privacy mode is off: it then sees what every person says.
+    /// True when privacy mode is off, so that the bot sees what every person says.
     #[serde(default)]
     pub can_read_all_group_messages: bool,
-    /// Whether bot-to-bot communication mode is on.
+    /// True when bot-to-bot communication mode is on.
     #[serde(default)]
     pub bot_to_bot: bool,
 }
@@ -72,14 +72,14 @@ pub struct BotSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PersonSpec {
-    /// Their Telegram id, positive.
+    /// The person's Telegram id, positive.
     pub id: i64,
     /// The name that others see.
     pub first_name: String,
-    /// Their username, without `@`.
+    /// The person's username, without `@`.
     #[serde(default)]
     pub username: Option<String>,
-    /// Their language, an IETF tag such as "tr" or "en".
+    /// The person's language, an IETF tag such as "tr" or "en".
     #[serde(default = "english")]
     pub language_code: String,
 }
@@ -101,23 +101,23 @@ pub enum ChatKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChatSpec {
-    /// Its Telegram id: -100... for supergroups and forums, another negative one for basic groups.
+    /// The chat's Telegram id: -100... for supergroups and forums, another negative one for basic groups.
     pub id: i64,
-    /// Its title.
+    /// The title.
     pub title: String,
-    /// Its kind.
+    /// The kind.
     #[serde(default)]
     pub kind: ChatKind,
-    /// The language spoken there.
+    /// The language spoken in the chat.
     #[serde(default = "english")]
     pub language_code: String,
-    /// The ids of its bots.
+    /// The ids of the chat's bots.
     #[serde(default)]
     pub bots: Vec<i64>,
-    /// The ids of its people.
+    /// The ids of the chat's people.
     #[serde(default)]
     pub people: Vec<i64>,
-    /// The ids of its administrators, bots or people; the first person among them is its creator.
+    /// The ids of the administrators, bots or people; the first person among them is the chat's creator.
     #[serde(default)]
     pub admins: Vec<i64>,
 }
@@ -126,12 +126,12 @@ fn english() -> String {
     "en".to_owned()
 }
 
-/// Supergroup ids are this number minus a positive one.
+/// The base of supergroup ids: each is this number minus a positive one.
 pub const SUPERGROUP_BASE: i64 = -1_000_000_000_000;
 
 impl WorldSpec {
-    /// Checks that ids are unique and of the right range, that tokens belong to their bots and
-    /// that the members of every chat exist.
+    /// Checks that ids are unique and of the right range, that tokens belong to their bots and that the members of
+    /// every chat exist.
     ///
     /// # Errors
     /// The first fault found.

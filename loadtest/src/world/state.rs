@@ -1,6 +1,6 @@
-//! The state of a world: bots with their queues, chats with their members and messages.
+//! Holds the state of a world: bots with their queues, chats with their members and messages.
 //!
-//! Layer: world; plain data behind the world's one lock, which is never held across an await.
+//! Layer: world; plain data behind the world's only lock, which is never held across an await.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::spec::{BotSpec, ChatKind, ChatSpec, PersonSpec, WorldSpec};
 use super::text::Formatted;
 use super::webhook::Webhook;
 
-/// Messages kept a chat; older ones are forgotten and count as deleted.
+/// The number of messages kept for each chat; older ones are forgotten and count as deleted.
 const KEPT_MESSAGES: usize = 20_000;
 
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(crate) struct State {
     pub(crate) chats: BTreeMap<i64, ChatState>,
     pub(crate) files: HashMap<String, StoredFile>,
     pub(crate) limiter: Limiter,
-    /// Person and bot: who has blocked whom.
+    /// The blocked bots: pairs of the person who blocks and the bot.
     pub(crate) blocks: HashSet<(i64, i64)>,
     pub(crate) late: Late,
     pub(crate) next_send: u64,
@@ -38,7 +38,7 @@ pub(crate) struct State {
     pub(crate) last_activity: Instant,
 }
 
-/// Why an idle poll ends before its time.
+/// The reason why an idle poll ends before its time.
 #[derive(Debug)]
 pub(crate) enum Wake {
     Updates,
@@ -76,7 +76,7 @@ pub(crate) enum Standing {
     Creator,
     Admin,
     Member,
-    /// A member that may not write.
+    /// A member who may not write.
     Restricted,
     Left,
     Kicked,
@@ -102,12 +102,12 @@ pub(crate) struct ChatState {
     pub(crate) topics: BTreeMap<i64, String>,
     pub(crate) last_bot: Option<i64>,
     pub(crate) migrated_to: Option<i64>,
-    /// Why bots cannot write there.
+    /// The reason why bots cannot write in the chat, if they cannot.
     pub(crate) shut: Option<Shut>,
-    /// Topics in which bots cannot write, and why.
+    /// The topics in which bots cannot write, each with the reason.
     pub(crate) shut_topics: BTreeMap<i64, Shut>,
     next_message_id: i64,
-    /// Basic groups: (bot, id in the world) -> the bot's own number, and back.
+    /// For basic groups: maps a bot and a message id of the world to the bot's own id; `global` maps back.
     local: HashMap<(i64, i64), i64>,
     global: HashMap<(i64, i64), i64>,
 }
@@ -122,22 +122,22 @@ pub(crate) struct Quote {
 pub(crate) struct StoredMessage {
     pub(crate) id: i64,
     pub(crate) at_ms: i64,
-    /// The person or bot behind it.
+    /// The person or bot that wrote the message.
     pub(crate) author: Author,
     pub(crate) language: Option<String>,
-    /// Posted by an anonymous administrator in the group's name.
+    /// True when an anonymous administrator posted the message in the group's name.
     pub(crate) anonymous: bool,
     pub(crate) body: Formatted,
     pub(crate) reply_to: Option<i64>,
-    /// The author of that message, kept for when it vanishes.
+    /// The author of the message replied to, kept in case that message is deleted.
     pub(crate) reply_to_author: Option<i64>,
     pub(crate) quote: Option<Quote>,
     pub(crate) topic: Option<i64>,
-    /// The first message of its chain of replies, which supergroups show as a thread.
+    /// The first message of the chain of replies, which supergroups show as a thread.
     pub(crate) thread_root: Option<i64>,
     pub(crate) service: Option<Map<String, Value>>,
     pub(crate) photo: Option<Value>,
-    /// What stands over the fields that the world writes.
+    /// The differences from a plain message.
     pub(crate) odd: Odd,
     pub(crate) edited_ms: Option<i64>,
     pub(crate) reactions: BTreeMap<i64, String>,
@@ -202,7 +202,7 @@ impl State {
         self.bot_author(id)
     }
 
-    /// Gives a bot's number of a message; in a basic group it is made when first needed.
+    /// Returns a bot's own id of a message. In a basic group the id is assigned when it is first needed.
     pub(crate) fn local_id(&mut self, chat: i64, bot: i64, message_id: i64) -> i64 {
         let Some(chat) = self.chats.get_mut(&chat) else {
             return message_id;
@@ -238,7 +238,7 @@ impl BotState {
             descriptions: HashMap::new(),
             logged_out: None,
             revoked: false,
-            // Bots of one basic group then disagree about its message ids from the start.
+            // Bots of one basic group have different message ids from the start.
             next_local_id: rng.i64(0..1000),
             spec,
         }
@@ -247,7 +247,7 @@ impl BotState {
     /// Ends the waiting poll, if there is one.
     pub(crate) fn wake(&mut self, reason: Wake) {
         if let Some(idle) = self.idle.take() {
-            // A client that has gone needs no waking; its updates stay queued.
+            // The receiver may have gone; its updates stay queued.
             let _ = idle.wake.send(reason);
         }
     }
@@ -300,7 +300,7 @@ impl ChatState {
         }
     }
 
-    /// Finds the world's id of a message by a bot's number of it.
+    /// Returns the world's id of the message that a bot knows under its own id.
     pub(crate) fn world_id(&self, bot: i64, local: i64) -> Option<i64> {
         if self.kind == ChatKind::Basic { self.global.get(&(bot, local)).copied() } else { Some(local) }
     }
@@ -330,5 +330,5 @@ impl ChatState {
     }
 }
 
-/// An update's content, shared by all bots that get the same.
+/// The content of an update, shared by all bots that get the same content.
 pub(crate) type Body = Arc<str>;

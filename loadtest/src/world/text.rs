@@ -1,7 +1,6 @@
-//! Texts as Telegram counts and marks them: UTF-16 lengths, trimming, entities.
+//! Treats texts as Telegram does: UTF-16 lengths, trimming, entities.
 //!
-//! Layer: world; pure. Invariants: offsets and lengths are UTF-16 units, and a text's entities
-//! are sorted by offset.
+//! Layer: world; pure. Invariants: offsets and lengths are UTF-16 units, and a text's entities are sorted by offset.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -39,24 +38,24 @@ const KINDS: &[&str] = &[
 /// One entity of a text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entity {
-    /// Its kind, such as `mention`.
+    /// The entity's kind, such as `mention`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Where it begins, in UTF-16 units.
+    /// Where the entity begins, in UTF-16 units.
     pub offset: usize,
-    /// How long it is, in UTF-16 units.
+    /// How long the entity is, in UTF-16 units.
     pub length: usize,
-    /// What else belongs to it (url, user, language).
+    /// The other fields of the entity (url, user, language).
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
 
-/// Counts a text's UTF-16 units.
+/// Returns the number of a text's UTF-16 units.
 pub fn utf16_len(text: &str) -> usize {
     text.chars().map(char::len_utf16).sum()
 }
 
-/// Cuts the part of a text that an entity covers.
+/// Returns the part of a text that an entity covers.
 pub(crate) fn covered<'t>(text: &'t str, entity: &Entity) -> &'t str {
     let begin = byte_at(text, entity.offset);
     let end = byte_at(text, entity.offset + entity.length);
@@ -74,15 +73,15 @@ fn byte_at(text: &str, units: usize) -> usize {
     text.len()
 }
 
-/// A text with its entities, as it stands in a message.
+/// A text with its entities, as a message holds it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Formatted {
     pub(crate) text: String,
     pub(crate) entities: Vec<Entity>,
 }
 
-/// Prepares a text: checks the entities that came with it, trims, and finds mentions, commands,
-/// hashtags and links. `too_long` is the refusal of a text over `max` units.
+/// Prepares a text: checks the entities that came with it, trims it, and finds mentions, commands, hashtags and links.
+/// `too_long` is the description of the refusal of a text of more than `max` units.
 pub(crate) fn format(raw: &str, entities: Option<&Value>, max: usize, too_long: &str) -> Result<Formatted, ApiError> {
     let mut given = match entities {
         Some(entities) => parse_entities(entities, raw)?,
@@ -160,7 +159,7 @@ fn parse_entities(raw: &Value, text: &str) -> Result<Vec<Entity>, ApiError> {
     Ok(entities)
 }
 
-/// Says of each UTF-16 offset of a text, its end included, whether a character begins there.
+/// Returns for each UTF-16 offset of a text, its end included, whether a character begins there.
 fn boundaries(text: &str) -> Vec<bool> {
     let mut marks = Vec::with_capacity(text.len() + 1);
     for letter in text.chars() {

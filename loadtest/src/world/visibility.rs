@@ -1,6 +1,6 @@
-//! What a bot sees: privacy mode, administrators, replies, commands, bot-to-bot mode.
+//! Decides which messages a bot sees, by privacy mode, administrators, replies, commands and bot-to-bot mode.
 //!
-//! Layer: world; pure. One function answers for one message and one bot.
+//! Layer: world; pure. One function decides for one message and one bot.
 //!
 //! # Source
 //! core.telegram.org: bots/features (privacy mode) and api/bots/bot-to-bot.
@@ -12,12 +12,12 @@ use super::text::{Entity, covered};
 pub(crate) struct Receiver<'w> {
     pub(crate) id: i64,
     pub(crate) username: &'w str,
-    /// Privacy mode is off, or the bot is an administrator.
+    /// True when privacy mode is off or the bot is an administrator.
     pub(crate) hears_all: bool,
     pub(crate) bot_to_bot: bool,
 }
 
-/// Who wrote a message.
+/// The kind of author of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// A person, also an anonymous administrator.
@@ -28,19 +28,19 @@ pub(crate) enum Origin {
     Service,
 }
 
-/// What of a message decides who sees it.
+/// The parts of a message that decide which bots see it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Seen<'w> {
     pub(crate) origin: Origin,
     pub(crate) text: &'w str,
     pub(crate) entities: &'w [Entity],
-    /// The author of the message that it replies to.
+    /// The author of the message that this one replies to.
     pub(crate) reply_to_author: Option<i64>,
-    /// The bot that last wrote in the chat: a bare command is for it.
+    /// The bot that wrote last in the chat; a bare command is for this bot.
     pub(crate) last_bot: Option<i64>,
 }
 
-/// Says whether a bot is told of a message.
+/// Returns whether a bot is told of a message.
 pub(crate) fn sees(bot: Receiver<'_>, message: Seen<'_>) -> bool {
     let is_reply = message.reply_to_author == Some(bot.id);
     match message.origin {
@@ -67,7 +67,8 @@ fn has_command_to(bot: Receiver<'_>, message: Seen<'_>) -> bool {
         .any(|(_, command)| command.split_once('@').is_some_and(|(_, to)| to.eq_ignore_ascii_case(bot.username)))
 }
 
-/// A bare command goes to the bot that wrote last, or to all while none has written.
+/// Returns whether a command is for the bot. A bare command is for the bot that wrote last, or for all if none has
+/// written.
 fn is_commanded(bot: Receiver<'_>, message: Seen<'_>) -> bool {
     let bare = || commands(message).any(|(offset, command)| offset == 0 && !command.contains('@'));
     has_command_to(bot, message) || (message.last_bot.is_none_or(|last| last == bot.id) && bare())

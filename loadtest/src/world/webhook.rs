@@ -1,7 +1,7 @@
-//! A bot's webhook: where its updates go, and what is known of the last failure.
+//! Keeps a bot's webhook: its address, its delivery task and the last failure.
 //!
-//! Layer: world; the requests themselves are made by `telegram`. Invariants: while a webhook is set no
-//! poll is answered; with the webhook its deliveries end, also those under way.
+//! Layer: world; `telegram` makes the requests. Invariants: no poll is answered with updates while a webhook is set;
+//! the removal of a webhook ends its deliveries, also those under way.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,7 +15,7 @@ use super::poll::TERMINATED_BY_WEBHOOK;
 use super::state::{BotState, Wake};
 use crate::ledger::LedgerEvent;
 
-/// Where a bot's updates go.
+/// The address that a bot's updates are delivered to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WebhookAddress {
     pub(crate) url: String,
@@ -23,19 +23,19 @@ pub(crate) struct WebhookAddress {
     pub(crate) max_connections: usize,
 }
 
-/// A webhook that is set.
+/// A webhook in force.
 #[derive(Debug)]
 pub(crate) struct Webhook {
     pub(crate) address: WebhookAddress,
-    /// Rung when there is a new update.
+    /// Notified when there is a new update.
     pub(crate) wake: Arc<Notify>,
-    /// When (seconds since 1970) and how the last delivery failed.
+    /// When (seconds since 1970) and why the last delivery failed.
     pub(crate) last_error: Option<(i64, String)>,
-    /// None when another program left the webhook behind: nobody delivers.
+    /// The task that delivers; `None` for a webhook that another program left behind.
     pub(crate) delivery: Option<Delivery>,
 }
 
-/// The task that delivers; it ends with its webhook.
+/// The task that delivers updates; dropping the value ends the task.
 #[derive(Debug)]
 pub(crate) struct Delivery(pub(crate) JoinHandle<()>);
 
@@ -53,7 +53,7 @@ impl Webhook {
 }
 
 impl BotState {
-    /// Sets a webhook in place of any other; a waiting poll ends by 409.
+    /// Sets a webhook in place of any other; a waiting poll ends with 409.
     pub(crate) fn hook(&mut self, webhook: Webhook) {
         self.webhook = Some(webhook);
         let delay = self.conflict_delay(Instant::now());
@@ -62,8 +62,8 @@ impl BotState {
 }
 
 impl World {
-    /// Sets a bot's webhook as another program would leave it behind, or removes it. While it is
-    /// set `getUpdates` answers 409.
+    /// Sets a webhook that another program seems to have left behind, or removes the bot's webhook. `getUpdates`
+    /// answers 409 while a webhook is set.
     ///
     /// # Errors
     /// An unknown bot.
@@ -83,7 +83,7 @@ impl World {
         self.lock().bots.values().filter(is_served).count()
     }
 
-    /// Ends every delivery to webhooks, as a Telegram that dies. The updates stay.
+    /// Ends every delivery to webhooks, as when Telegram dies. The updates stay.
     pub fn stop_deliveries(&self) {
         for bot in self.lock().bots.values_mut() {
             if let Some(webhook) = &mut bot.webhook {
@@ -92,7 +92,7 @@ impl World {
         }
     }
 
-    /// Takes out an update that a webhook took.
+    /// Removes an update that a webhook accepted.
     pub(crate) fn delivered(&self, bot_id: i64, update_id: i64) {
         let mut state = self.lock();
         let Some(bot) = state.bots.get_mut(&bot_id) else {

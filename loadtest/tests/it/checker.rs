@@ -1,4 +1,4 @@
-//! The checker against histories that are clean, and against the same with one thing planted in them.
+//! Tests the checker on clean histories, and on the same histories with one fault planted.
 
 use botfleet_loadtest::checker::outcome::{MessageState, Outcome, OutcomeLine, Source};
 use botfleet_loadtest::checker::report::Breaches;

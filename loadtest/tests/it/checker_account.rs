@@ -1,4 +1,4 @@
-//! The checker's two ends: the account that it reads over HTTP, and the report that it writes.
+//! Tests the checker's input and output: the account read over HTTP, and the report as JSON.
 
 use botfleet_loadtest::checker::fetch_outcomes;
 

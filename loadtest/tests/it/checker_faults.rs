@@ -1,4 +1,4 @@
-//! The checker on histories with faults, kills, pauses, migrations and edits.
+//! Tests the checker on histories with faults, kills, pauses, migrations and edits.
 
 use std::time::Duration;
 

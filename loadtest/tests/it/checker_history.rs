@@ -1,4 +1,4 @@
-//! Histories for the checker's tests: seeded, and clean until something is planted in them.
+//! Makes histories for the checker's tests: seeded, and clean until a fault is planted in them.
 
 use botfleet_loadtest::checker::outcome::{
     MessageState, Outcome, OutcomeLine, OutcomeMessage, OutcomeTurn, Source, TurnState,
@@ -11,7 +11,7 @@ use botfleet_loadtest::provider::calls::CallRecord;
 pub(crate) const BOTS: [i64; 3] = [10, 11, 12];
 pub(crate) const CHATS: [i64; 2] = [-1_000_000_000_001, -1_000_000_000_002];
 
-/// What the checker is given.
+/// The input of the checker.
 #[derive(Clone, Default)]
 pub(crate) struct History {
     pub(crate) ledger: Vec<LedgerRecord>,
@@ -181,7 +181,7 @@ pub(crate) fn clean(seed: u64) -> History {
     writer.history
 }
 
-/// A line of a tick that caused one message.
+/// Returns the outcome of a tick that caused one message.
 pub(crate) fn tick(bot: i64, chat: i64, message_id: i64) -> OutcomeLine {
     OutcomeLine {
         source: Source::Tick,
@@ -207,14 +207,14 @@ pub(crate) fn tick(bot: i64, chat: i64, message_id: i64) -> OutcomeLine {
     }
 }
 
-/// The seeds of the histories that each thing is planted in.
+/// The seeds of the histories in which each fault is planted.
 pub(crate) const SEEDS: std::ops::Range<u64> = 0..40;
 
 pub(crate) fn look(history: &History) -> Report {
     check_with(Policy::Every, &history.ledger, &history.calls, &history.outcomes)
 }
 
-/// Plants something in clean histories and says which breaches must be found, and no others.
+/// Plants a fault in clean histories, and asserts that the checker finds the wanted breaches and no others.
 pub(crate) fn found(plant: impl Fn(&mut History, &mut fastrand::Rng), wanted: Breaches) {
     for seed in SEEDS {
         let mut history = clean(seed);
@@ -226,7 +226,7 @@ pub(crate) fn found(plant: impl Fn(&mut History, &mut fastrand::Rng), wanted: Br
     }
 }
 
-/// The index of any line about an update that the predicate takes.
+/// Returns the index of a random line about an update that the predicate accepts.
 pub(crate) fn any_line(history: &History, rng: &mut fastrand::Rng, takes: impl Fn(&OutcomeLine) -> bool) -> usize {
     let lines: Vec<usize> = (0..history.outcomes.len())
         .filter(|index| history.outcomes[*index].source == Source::Update)

@@ -1,4 +1,4 @@
-//! People who play their script on a world, directly and over the control API.
+//! Tests people who play their script on a world, directly and over the control API.
 
 use std::future::pending;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use botfleet_loadtest::simulation::{Simulation, SimulationSpec};
 use botfleet_loadtest::world::World;
 use botfleet_loadtest::world::spec::WorldSpec;
 
-/// A script of the demo world with all its times at zero.
+/// Returns the beginning of a script of a world, with all times at zero.
 fn at_once(world: &WorldSpec, actions: usize) -> impl Iterator<Item = PersonAction> + use<> {
     PeopleScript::new(7, PeopleSpec::of_world(world))
         .take(actions)

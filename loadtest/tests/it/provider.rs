@@ -1,4 +1,4 @@
-//! The simulated LLM provider over real HTTP.
+//! Tests the simulated LLM provider over real HTTP.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The simulated provider's faults and limits over real HTTP.
+//! Tests the simulated provider's faults and limits over real HTTP.
 
 use std::time::{Duration, Instant};
 

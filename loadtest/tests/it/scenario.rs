@@ -1,4 +1,4 @@
-//! The scenario files that are shipped.
+//! Tests the shipped scenario files.
 
 use std::path::Path;
 

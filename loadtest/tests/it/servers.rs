@@ -1,4 +1,4 @@
-//! Real PostgreSQL and Redis serve, crash and come back, and a link between can fail in every way.
+//! Tests that real PostgreSQL and Redis serve, crash and come back, and that a proxied link can fail in every way.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -55,7 +55,7 @@ async fn redis_comes_back_empty_on_its_port() {
     assert!(server.command("NONSENSE").await.is_err());
 }
 
-/// A server that sends back what it gets, behind a proxy.
+/// Starts a server that sends back every byte, behind a proxy.
 async fn echo() -> (TcpProxy, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address: SocketAddr = listener.local_addr().unwrap();
@@ -87,7 +87,7 @@ async fn hear(link: &mut TcpStream, length: usize) -> std::io::Result<Vec<u8>> {
     Ok(heard)
 }
 
-/// True when nothing comes for a while: there is no event to wait for.
+/// Returns whether nothing arrives for 150 ms: silence has no event to wait for.
 async fn is_silent(link: &mut TcpStream) -> bool {
     timeout(Duration::from_millis(150), link.read_u8()).await.is_err()
 }

@@ -1,4 +1,4 @@
-//! Chats and members: who is told what, and what a removed bot may still do.
+//! Tests chats and members: which bots are told of changes, and what a removed bot may still do.
 
 use botfleet_loadtest::world::event::Post;
 use serde_json::json;

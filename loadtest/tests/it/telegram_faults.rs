@@ -1,4 +1,4 @@
-//! The schedule of faults: what a client sees, what has an effect, what the ledger says.
+//! Tests the schedule of faults: what a client sees, which calls have an effect, and what the ledger records.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn accepted(sim: &Sim) -> usize {
     sim.count(|e| matches!(e, LedgerEvent::SendAccepted { .. }))
 }
 
-/// Sends, and gives status, content type and body, or nothing when no answer came.
+/// Sends a message; returns status, content type and body, or `None` without an answer.
 async fn send(sim: &Sim) -> Option<(u16, String, String)> {
     let request = sim.client.post(sim.method(OPEN, "sendMessage")).json(&json!({"chat_id": GROUP, "text": "selam"}));
     let answer = request.timeout(DEADLINE).send().await.ok()?;
@@ -56,7 +56,7 @@ async fn a_failing_gateway_answers_as_telegrams_does_with_and_without_the_effect
     sim.stop().await;
 }
 
-/// Writes a request by hand and gives every byte that comes back before the connection ends.
+/// Writes a request by hand and returns every byte that comes back before the connection ends.
 async fn raw(sim: &Sim) -> Vec<u8> {
     let body = json!({"chat_id": GROUP, "text": "selam"}).to_string();
     let address = sim.url("").trim_start_matches("http://").to_owned();
@@ -70,7 +70,7 @@ async fn raw(sim: &Sim) -> Vec<u8> {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut got = Vec::new();
     let ended = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut got)).await.expect("the connection ends");
-    // A reset is an end as well.
+    // A reset ends the connection as well.
     let _ = ended;
     got
 }
@@ -143,7 +143,7 @@ async fn a_forced_429_is_enforced_for_its_chat_and_counts_who_ignores_it() {
     let params = || json!({"chat_id": GROUP, "text": "selam"});
     assert_eq!(sim.call(OPEN, "sendMessage", params()).await, (429, refusal));
     sim.world().clear_faults();
-    // The others, and other methods of this bot, are free.
+    // Other bots, and other methods of this bot, are not limited.
     sim.ok(ADMIN, "sendMessage", params()).await;
     sim.ok(OPEN, "sendChatAction", json!({"chat_id": GROUP, "action": "typing"})).await;
     let violated = |e: &LedgerEvent| matches!(e, LedgerEvent::LimitViolated { bot: OPEN, send: Some(_), .. });

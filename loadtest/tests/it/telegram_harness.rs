@@ -1,4 +1,4 @@
-//! A small world behind a real listener, and a client that speaks the Bot API to it.
+//! Provides a small world behind a real listener, and a client of its Bot API.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,18 +10,18 @@ use botfleet_loadtest::world::World;
 use botfleet_loadtest::world::spec::{BotSpec, ChatKind, ChatSpec, PersonSpec, WorldSpec};
 use serde_json::{Value, json};
 
-/// Bot 1 hears everything, bot 2 has privacy mode on, bot 3 is an administrator with it on.
+/// Bots: `OPEN` hears everything, `PRIVATE` has privacy mode on, `ADMIN` is an administrator with privacy mode on.
 pub(crate) const OPEN: i64 = 101;
 pub(crate) const PRIVATE: i64 = 102;
 pub(crate) const ADMIN: i64 = 103;
-/// A person who created the chats, and one who did not.
+/// People: `OWNER` created the chats, `GUEST` did not.
 pub(crate) const OWNER: i64 = 501;
 pub(crate) const GUEST: i64 = 502;
 pub(crate) const GROUP: i64 = -1_001_000_000_001;
 pub(crate) const FORUM: i64 = -1_001_000_000_002;
 pub(crate) const BASIC: i64 = -4_001;
 
-/// No step of a test takes longer.
+/// The longest that a step of a test may take.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
 pub(crate) fn token(bot: i64) -> String {
@@ -114,13 +114,13 @@ impl Sim {
         assert_eq!((status, body), (code, expected));
     }
 
-    /// Everything queued for a bot, without waiting and without confirming.
+    /// Returns every update queued for a bot, without waiting and without confirming.
     pub(crate) async fn pending(&self, bot: i64) -> Vec<Value> {
         let updates = self.ok(bot, "getUpdates", json!({"offset": 0})).await;
         updates.as_array().unwrap().clone()
     }
 
-    /// The texts queued for a bot.
+    /// Returns the texts queued for a bot.
     pub(crate) async fn texts(&self, bot: i64) -> Vec<String> {
         let updates = self.pending(bot).await;
         let text = |update: &Value| update["message"]["text"].as_str().map(str::to_owned);
@@ -128,7 +128,7 @@ impl Sim {
     }
 
     #[allow(clippy::needless_pass_by_value, reason = "callers write the parameters in place, as for every other call")]
-    /// A `getUpdates` request on its way in a task of its own.
+    /// Sends a `getUpdates` request in a task of its own.
     pub(crate) fn long_poll(&self, bot: i64, params: Value) -> tokio::task::JoinHandle<(u16, Value)> {
         let request = self.client.post(self.method(bot, "getUpdates")).json(&params);
         tokio::spawn(async move {
@@ -145,7 +145,7 @@ impl Sim {
         self.ledger().iter().filter(|record| wanted(&record.event)).count()
     }
 
-    /// Waits until the ledger holds so many events of a kind.
+    /// Waits until the ledger holds `count` events that `wanted` accepts.
     pub(crate) async fn until(&self, count: usize, wanted: impl Fn(&LedgerEvent) -> bool) {
         let held = self.world().ledger().wait_for(count, DEADLINE, wanted).await;
         assert!(held, "the ledger never held it");

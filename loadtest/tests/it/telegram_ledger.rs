@@ -1,4 +1,4 @@
-//! The ledger: what it holds of sends and polls, also of clients that went away.
+//! Tests what the ledger records of sends and polls, even of clients that went away.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::telegram_harness::{DEADLINE, GROUP, GUEST, OPEN, Sim, spec};
 
-/// A world in which no send is answered before a client loses patience.
+/// Starts a world in which no send is answered before a client times out.
 async fn slow() -> Sim {
     let mut spec = spec();
     let ms = 60_000.0;

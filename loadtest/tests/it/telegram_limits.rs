@@ -1,4 +1,4 @@
-//! The limiters, over HTTP: what is refused, and who is told.
+//! Tests the limiters over HTTP: which calls are refused, and what the refusals tell.
 
 use botfleet_loadtest::ledger::LedgerEvent;
 use botfleet_loadtest::world::limits::LimitSpec;
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::telegram_harness::{ADMIN, FORUM, GROUP, OPEN, Sim, spec};
 
-/// Nothing refills within a test.
+/// Returns limits that do not refill within a test.
 fn tight() -> LimitSpec {
     LimitSpec { chat_per_second: 0.001, bot_per_second: 0.001, ..LimitSpec::default() }
 }

@@ -1,4 +1,4 @@
-//! Sending, editing, deleting, reacting: what is accepted, and how refusals are worded.
+//! Tests sending, editing, deleting and reacting: what is accepted, and how refusals are worded.
 
 use botfleet_loadtest::world::event::Post;
 use serde_json::{Value, json};

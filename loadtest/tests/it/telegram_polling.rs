@@ -1,4 +1,4 @@
-//! getUpdates: confirmation, waiting, eviction, kinds, retention, webhooks.
+//! Tests `getUpdates`: confirmation, waiting, eviction, kinds, retention, webhooks.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! How calls are made and refused: names, ways to pass parameters, tokens, bodies.
+//! Tests how calls are made and refused: names, ways to pass parameters, tokens, bodies.
 
 use serde_json::{Value, json};
 

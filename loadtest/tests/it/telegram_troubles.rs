@@ -1,4 +1,4 @@
-//! What comes late, odd, one-sided or out of time, and where bots may not write.
+//! Tests late, odd and one-sided updates, a wrong clock, and chats and topics in which bots may not write.
 
 use botfleet_loadtest::world::event::Post;
 use botfleet_loadtest::world::late::Which;

@@ -1,4 +1,4 @@
-//! What each bot sees of what people and bots write.
+//! Tests which messages of people and bots each bot sees.
 
 use botfleet_loadtest::world::event::Post;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Webhooks: delivery, order, retries, the way back to polling.
+//! Tests webhooks: delivery, order, retries, the way back to polling.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::telegram_harness::{ADMIN, DEADLINE, FORUM, GROUP, GUEST, OPEN, OWNER,
 
 type Judge = Box<dyn Fn(&Value) -> (u16, Value) + Send + Sync>;
 
-/// A receiver that notes every request and answers as it is told.
+/// A receiver that records every request and answers as its `judge` decides.
 struct Receiver {
     url: String,
     shared: Arc<Shared>,
@@ -27,7 +27,7 @@ struct Receiver {
 struct Shared {
     got: Mutex<Vec<(Option<String>, Value)>>,
     came: Notify,
-    /// How many requests may be answered.
+    /// Permits to answer: each answer takes one.
     gate: Semaphore,
     judge: Judge,
 }
@@ -65,7 +65,7 @@ impl Receiver {
         Self::of(Semaphore::MAX_PERMITS, |_| (200, json!({}))).await
     }
 
-    /// Waits until so many requests came.
+    /// Waits until `count` requests have come.
     async fn until(&self, count: usize) {
         let waiting = async {
             loop {
@@ -87,7 +87,7 @@ impl Receiver {
     }
 }
 
-/// A world whose webhooks are tried again a thousand times as fast.
+/// Starts a world that retries webhooks a thousand times as fast.
 async fn hasty() -> Sim {
     let mut spec = spec();
     spec.webhooks = WebhookSpec { time_scale: 0.001, ..WebhookSpec::default() };

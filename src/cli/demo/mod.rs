@@ -2,7 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `stage` | the simulated world, the product on top of it, people who write |
+//! | `stage` | the simulated world, the product on top of it, the people who write |
 //! | `screen` | what a person sees: lines, a status line, what they type |
 //! | `story` | counts what happened, for the summary |
 
@@ -22,13 +22,13 @@ use self::screen::{Key, Screen};
 use self::stage::Stage;
 use self::story::Story;
 
-/// A whole run may take this long to come to rest.
+/// Most time for a whole run to come to rest.
 const REST_DEADLINE: Duration = Duration::from_secs(20);
 
-/// A provider that does not answer is told of within this.
+/// Time within which the demo tells that no provider answers.
 const MUTE_WITHIN: Duration = Duration::from_secs(8);
 
-/// How often the status line is drawn anew.
+/// Interval at which the status line is redrawn.
 const REDRAW: Duration = Duration::from_millis(250);
 
 /// Arguments of `botfleet demo`.
@@ -93,7 +93,7 @@ fn write_out(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// Makes good of an end that came because nobody reads stdout any more.
+/// Turns an end that came because nobody reads stdout any more into a good one.
 fn unless_reader_left(ended: anyhow::Result<()>) -> anyhow::Result<()> {
     let left = |error: &anyhow::Error| {
         error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
@@ -104,7 +104,7 @@ fn unless_reader_left(ended: anyhow::Result<()>) -> anyhow::Result<()> {
     }
 }
 
-/// Shows what happens, and posts what the person types, until the end.
+/// Shows events, and posts what the person types, until the end.
 async fn converse(args: &DemoArgs, stage: &Stage, story: &mut Story, screen: &mut Screen) -> anyhow::Result<()> {
     let mut events = stage.events();
     let until = args.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));

@@ -1,4 +1,4 @@
-//! What a person sees of the demo, and what they type. Layer `cli`.
+//! Draws the demo for a person, and reads what they type. Layer `cli`.
 //!
 //! On a terminal the last line shows the status and what is being typed; elsewhere only the conversation is printed.
 
@@ -31,23 +31,23 @@ const COLOURS: [Color; 10] = [
 /// "typing" lasts five seconds in Telegram's clients.
 const TYPING_LASTS: Duration = Duration::from_secs(5);
 
-/// Messages remembered to show what a reply answers.
+/// Number of messages remembered to show which one a reply answers.
 const REMEMBERED: usize = 400;
 
-/// Characters shown of the message that a reply answers.
+/// Number of characters shown of the message that a reply answers.
 const QUOTE_CHARS: usize = 32;
 
-/// What the person did.
+/// An action of the person.
 pub(super) enum Key {
-    /// End.
+    /// Ends the demo.
     Quit,
-    /// Post this into that chat.
+    /// Posts this text into that chat.
     Say(i64, String),
-    /// Nothing yet.
+    /// Needs nothing from the caller.
     Other,
 }
 
-/// The screen.
+/// The demo's screen.
 pub(super) struct Screen {
     chats: Vec<(i64, String)>,
     names: BTreeMap<i64, String>,
@@ -98,7 +98,7 @@ impl Screen {
         self.note("")
     }
 
-    /// Gives the terminal back.
+    /// Restores the terminal.
     pub(super) fn close(&mut self) -> io::Result<()> {
         if self.keys.take().is_some() {
             let mut out = io::stdout().lock();
@@ -109,7 +109,7 @@ impl Screen {
         Ok(())
     }
 
-    /// Waits for what the person does next; without a keyboard only for Ctrl-C.
+    /// Waits for the person's next action; without a keyboard only for Ctrl-C.
     pub(super) async fn key(&mut self) -> io::Result<Key> {
         let Some(keys) = &mut self.keys else {
             tokio::signal::ctrl_c().await?;
@@ -146,7 +146,7 @@ impl Screen {
         Ok(Key::Other)
     }
 
-    /// Shows what happened.
+    /// Shows an event.
     pub(super) fn show(&mut self, event: &WorldEvent) -> io::Result<()> {
         match event {
             WorldEvent::Message { chat, message_id, author, text, reply_to, .. } => {
@@ -197,7 +197,7 @@ impl Screen {
         self.note(&format!("{room} {text}"))
     }
 
-    /// A line of our own.
+    /// Prints a line above the status line.
     pub(super) fn note(&mut self, text: &str) -> io::Result<()> {
         if self.silent {
             return Ok(());

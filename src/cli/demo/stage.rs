@@ -1,4 +1,4 @@
-//! The demo's stage: the simulated world and the product on top of it, both in this process, over loopback HTTP.
+//! Sets up the demo: the simulated world and the product on top of it, both in this process, over loopback HTTP.
 //! Layer `cli`.
 
 use std::collections::BTreeMap;
@@ -27,38 +27,38 @@ use crate::config::settings::Config;
 use crate::runtime::fleet::RunningFleet;
 use crate::runtime::recorder;
 
-/// The demo's manifest; its provider's address and its tokens are filled in.
+/// The demo's manifest; the provider's address and the tokens are filled in.
 const MANIFEST: &str = include_str!("../../../config/demo.toml");
 
-/// Where the manifest as it is finds the provider: the world of docker-compose.yml.
+/// The provider's address as it stands in the manifest: the world of docker-compose.yml.
 const MANIFEST_PROVIDER: &str = "http://world:8082/v1";
 
-/// The person at the keyboard.
+/// Telegram id of the person at the keyboard.
 const YOU: i64 = 510_000_999;
 
-/// The simulated model thinks about so long.
+/// Median time for which the simulated model thinks.
 const LLM_MEDIAN: Duration = Duration::from_millis(500);
 
-/// What people say first, chat by chat.
+/// The opening message of each chat.
 const OPENERS: [&str; 3] = [
     "Günaydın herkese! Çay demlendi, bugün kim ne yapıyor?",
     "Morning all! Tea or coffee, and why?",
     "Günaydın, good morning! Who is on the 8.15 ferry today?",
 ];
 
-/// Wait before each of them.
+/// Wait before each opening message.
 const BETWEEN_OPENERS: Duration = Duration::from_millis(200);
 
-/// All bots poll within this, or the demo says what is wrong.
+/// Time within which all bots must poll; otherwise the demo fails and says so.
 const POLLING_DEADLINE: Duration = Duration::from_secs(10);
 
-/// World and product at work.
+/// The running world and product.
 pub(super) struct Stage {
     simulation: Simulation,
     fleet: Arc<RunningFleet>,
     server: Server,
     address: String,
-    /// Removed with the stage, however it ends.
+    /// Folder of the database without `--data`; removed with the stage, however it ends.
     _temporary: Option<TemporaryFolder>,
 }
 
@@ -131,7 +131,8 @@ impl Stage {
         self.simulation.world.subscribe()
     }
 
-    /// Why nobody can speak for want of a model.
+    /// Returns the reason why nobody can speak for want of a model, once all providers were asked or `within` has
+    /// passed.
     pub(super) async fn mute(&self, within: Duration) -> Option<String> {
         self.fleet.mute(within).await
     }
@@ -149,7 +150,7 @@ impl Stage {
                 "both".clone_into(&mut chat.language_code);
             }
         }
-        // Each chat hears a person at once: nobody likes to wait for the curtain.
+        // Each chat hears a person at once, so that nobody has to wait for the first message.
         for (chat, opener) in spec.chats.iter().zip(OPENERS) {
             tokio::time::sleep(BETWEEN_OPENERS).await;
             let Some(person) = chat.people.first() else {
@@ -169,7 +170,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Lets everything come to rest, checks the ledger against the product's outcomes, and ends.
+    /// Waits until everything has come to rest, checks the ledger against the product's outcomes, and stops the fleet.
     pub(super) async fn finish(self, deadline: Duration, story: &mut Story) -> anyhow::Result<Report> {
         let mut events = self.events();
         self.fleet.set_stop(StopScope::Fleet, true, "demo").await?;

@@ -1,4 +1,4 @@
-//! What happened in the demo, counted. Layer `cli`.
+//! Counts what happens in the demo. Layer `cli`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -9,7 +9,7 @@ use botfleet_loadtest::world::event::WorldEvent;
 use botfleet_loadtest::world::spec::WorldSpec;
 use serde_json::{Value, json};
 
-/// What happened in one chat.
+/// Counts of one chat.
 #[derive(Default)]
 struct Room {
     title: String,
@@ -18,11 +18,11 @@ struct Room {
     replies: u64,
     bot_to_bot: u64,
     speakers: BTreeSet<String>,
-    /// Who wrote each message, and whether it was a bot.
+    /// Maps each message to whether a bot wrote it.
     authors: BTreeMap<i64, bool>,
 }
 
-/// What happened so far.
+/// Counts of the demo so far.
 pub(super) struct Story {
     rooms: BTreeMap<i64, Room>,
     order: Vec<i64>,
@@ -76,17 +76,17 @@ impl Story {
             calls.iter().map(|call| u64::from(call.prompt_tokens) + u64::from(call.completion_tokens)).sum();
     }
 
-    /// Notes why nobody could speak, if that is so.
+    /// Notes the reason why nobody could speak, if there is one.
     pub(super) fn mute(&mut self, reason: Option<String>) {
         self.mute = reason;
     }
 
-    /// Whether the fleet could speak.
+    /// Returns whether nobody could speak.
     pub(super) fn is_mute(&self) -> bool {
         self.mute.is_some()
     }
 
-    /// One line for the bottom of the screen.
+    /// Returns one line for the bottom of the screen.
     pub(super) fn status(&self, llm_calls: u64) -> String {
         let messages: u64 = self.rooms.values().map(|room| room.messages).sum();
         let people: u64 = self.rooms.values().map(|room| room.people).sum();

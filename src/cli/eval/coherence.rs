@@ -1,8 +1,9 @@
-//! Coherence: the share of the bots' replies that the link resolver attaches to the message that they were meant to
-//! answer. Layer `cli`.
+//! Measures coherence: the share of the bots' replies that the link resolver attaches to the message that they were
+//! meant to answer. Layer `cli`.
 //!
-//! `botfleet eval coherence` measures a recorded store, the soak its own transcripts. The resolver sees what people see without Telegram's own link: names, texts, times. What a bot's reply was meant to
-//! answer is what it is linked to in Telegram; that link is kept from the resolver.
+//! `botfleet eval coherence` measures a recorded store, the soak its own transcripts. The resolver sees what people see
+//! without Telegram's link: names, texts, times. The message that a bot's reply was meant to answer is the one that
+//! Telegram links it to; the resolver is not told of that link.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -27,7 +28,7 @@ use crate::config::layers::Profile;
 use crate::config::secret::ProcessSecrets;
 use crate::runtime::replay::record;
 
-/// Entries that are read at once.
+/// Number of entries that are read at once.
 const PAGE: usize = 2_000;
 
 /// Arguments of `botfleet eval coherence`.
@@ -45,7 +46,7 @@ pub struct CoherenceArgs {
     /// One chat, by its name in the manifest, instead of all.
     #[arg(long, value_name = "NAME")]
     pub chat: Option<String>,
-    /// Settings for a kind of place.
+    /// Profile whose settings are read.
     #[arg(long, value_enum)]
     pub profile: Option<Profile>,
     /// A file of settings, read after the profile's.
@@ -127,27 +128,27 @@ fn as_table(measured: &[(&str, Coherence)], all: &Coherence) -> String {
     text
 }
 
-/// How many replies were looked at, and what became of them.
+/// Counts of replies that were looked at, by the result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Coherence {
     /// Replies of bots whose target is within the resolver's window.
     pub replies: u64,
-    /// Those that the resolver attached to their target.
+    /// Replies that the resolver attached to their target.
     pub attached: u64,
-    /// Those whose target it thought likeliest of all.
+    /// Replies whose target the resolver thought likeliest of all.
     pub first: u64,
-    /// Replies whose target is further back than the resolver looks: they count as not attached.
+    /// Replies whose target is further back than the resolver looks; they count as not attached.
     pub out_of_sight: u64,
 }
 
 impl Coherence {
-    /// The share attached, in percent; 100 when there was nothing to attach.
+    /// Returns the share attached, in percent; 100 when there was nothing to attach.
     pub fn percent(&self) -> f64 {
         let all = self.replies + self.out_of_sight;
         if all == 0 { 100.0 } else { (self.attached as f64 * 10_000.0 / all as f64).round() / 100.0 }
     }
 
-    /// Takes another chat's figures in.
+    /// Adds another chat's figures.
     pub fn add(&mut self, other: &Self) {
         self.replies += other.replies;
         self.attached += other.attached;

@@ -1,4 +1,4 @@
-//! A folder of labelled chats: `NAME.ascii.txt` with the messages, `NAME.annotation.txt` with the links. Layer `cli`.
+//! Reads a folder of labelled chats: `NAME.ascii.txt` holds messages, `NAME.annotation.txt` the links. Layer `cli`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,16 +15,16 @@ const LINKS: &str = ".annotation.txt";
 /// A labelled chat.
 #[derive(Debug)]
 pub(super) struct LabelledChat {
-    /// Name of its files, without their endings.
+    /// Name of the chat's files, without their endings.
     pub(super) name: String,
-    /// All messages, those of the system too.
+    /// All messages, those of the system included.
     pub(super) messages: Vec<Utterance>,
     /// The links that people set.
     pub(super) links: BTreeSet<Link>,
 }
 
 impl LabelledChat {
-    /// The messages that are labelled.
+    /// Returns the places of the labelled messages.
     pub(super) fn labelled(&self) -> BTreeSet<usize> {
         self.links.iter().map(|(_, later)| *later).collect()
     }
@@ -59,7 +59,7 @@ fn chat(folder: &Path, name: String) -> anyhow::Result<LabelledChat> {
     Ok(LabelledChat { name, messages, links })
 }
 
-/// Reads a file; bytes that are no UTF-8 are kept as replacement characters, as old logs have some.
+/// Parses a file; bytes that are no UTF-8 become replacement characters, as old logs have some.
 fn parsed<T>(path: &Path, parse: impl FnOnce(&str) -> Result<T, CorpusError>) -> anyhow::Result<T> {
     let bytes = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
     parse(&String::from_utf8_lossy(&bytes)).with_context(|| path.display().to_string())

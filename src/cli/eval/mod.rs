@@ -3,7 +3,7 @@
 //! | file | command |
 //! |---|---|
 //! | `reply_links` | `botfleet eval reply-links`: the link resolver against links that people set |
-//! | `labelled` | the folder of labelled chats that it reads |
+//! | `labelled` | the folder of labelled chats that `reply_links` reads |
 //! | `soak` | `botfleet eval soak`: the engine in virtual time, judged |
 //! | `coherence` | `botfleet eval coherence`: the share of replies whose target is evident without Telegram's link |
 
@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-/// What is measured.
+/// The parts that can be measured.
 #[derive(Clone, Debug, Subcommand)]
 pub enum EvalCommand {
     /// Scores the reply links that the engine finds against those that people set.
@@ -30,7 +30,7 @@ pub enum EvalCommand {
 /// Runs the command.
 ///
 /// # Errors
-/// What the measured part needs and does not find.
+/// When the measured part does not find something that it needs.
 pub async fn execute(command: &EvalCommand) -> anyhow::Result<ExitCode> {
     match command {
         EvalCommand::ReplyLinks(args) => reply_links::execute(args),

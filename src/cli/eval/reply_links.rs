@@ -1,4 +1,4 @@
-//! `botfleet eval reply-links`: the link resolver against links that people set. Layer `cli`.
+//! `botfleet eval reply-links`: scores the link resolver against links that people set. Layer `cli`.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::labelled::{LabelledChat, read};
 
-/// Earlier messages that the resolver is given: more than it looks at, as some are the system's.
+/// Number of earlier messages given to the resolver: more than it looks at, as some are the system's.
 const GIVEN: usize = 200;
 
 /// Arguments of `botfleet eval reply-links`.
@@ -35,17 +35,17 @@ pub struct ReplyLinksArgs {
     /// Writes one JSON object instead of a table.
     #[arg(long)]
     pub json: bool,
-    /// Writes the predicted links there, one `NAME A B` a line.
+    /// Writes the predicted links into this file, one `NAME A B` a line.
     #[arg(long, value_name = "FILE")]
     pub links: Option<PathBuf>,
 }
 
-/// What came out, over all files together.
+/// The result over all files together.
 #[derive(Clone, Debug, Default)]
 struct Outcome {
     files: usize,
     messages: usize,
-    /// Links that a window of this size cannot hold.
+    /// Links whose earlier message is no candidate for the later one.
     out_of_reach: usize,
     all: Tally,
     answers: Tally,
@@ -91,13 +91,13 @@ fn evaluate(resolver: &Resolver, chats: Vec<LabelledChat>) -> Outcome {
     outcome
 }
 
-/// Processor time of this thread: what a message costs, however busy the machine is.
+/// Returns the processor time of this thread, which does not depend on how busy the machine is.
 fn spent_so_far() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// Whether the earlier message of a link is among the candidates for the later one.
+/// Returns whether the earlier message of a link is among the candidates for the later one.
 fn is_in_reach(chat: &LabelledChat, (earlier, later): Link) -> bool {
     let between = chat.messages[earlier..later].iter().filter(|message| !message.is_system()).count();
     earlier == later || (between <= WINDOW && !chat.messages[earlier].is_system() && !chat.messages[later].is_system())

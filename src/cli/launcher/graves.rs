@@ -1,8 +1,8 @@
 //! Tells the cluster's store that a start of the worker is over. Part of `launcher`. Keeps I5.
 //!
-//! Others would find out by themselves, three seconds after the last beat. The launcher saw the process end, so it
-//! says so at once, over a connection that it keeps open for this. It never waits for the store: what cannot be told
-//! now is told when the store answers again, and nobody is worse off than without a launcher.
+//! Other nodes would find out by themselves, three seconds after the last beat. The launcher saw the process end, so it
+//! tells the store at once, over a connection that it keeps open for this. The launcher never waits for the store: an
+//! end that cannot be told now is told when the store answers again, and nobody is worse off than without a launcher.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,38 +14,38 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// What the launcher needs of the cluster.
+/// The launcher's access to the cluster.
 #[derive(Clone)]
 pub struct Registry {
-    /// Where nodes are registered.
+    /// The store in which nodes are registered.
     pub cluster: Arc<dyn Cluster>,
-    /// Where others listen for news.
+    /// The bus on which other nodes listen for news.
     pub bus: Arc<dyn Bus>,
 }
 
 /// Opens the registry; called again until it succeeds.
 pub type Opener = Box<dyn Fn() -> BoxFuture<'static, anyhow::Result<Registry>> + Send + Sync>;
 
-/// An answer that takes longer is none.
+/// Most time for an answer of the store.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
-/// Between tries to tell what was not told.
+/// Wait before an end that was not told is told again.
 const RETRY_EVERY: Duration = Duration::from_millis(250);
 
-/// Between looks that keep the connection open.
+/// Interval of the looks that keep the connection open.
 const LOOK_EVERY: Duration = Duration::from_secs(20);
 
-/// Ends that wait to be told; older ones are forgotten first, since others know them by now.
+/// Most ends that wait to be told; older ones are forgotten first, since other nodes know them by now.
 const WAITING_MAX: usize = 64;
 
-/// The way to the cluster's store, if there is a cluster.
+/// Tells the cluster's store about ended workers, if there is a cluster.
 pub struct Graves {
     launches: Option<mpsc::Sender<i64>>,
     digger: JoinSet<()>,
 }
 
 impl Graves {
-    /// Opens the registry now and keeps it open; without an opener there is nobody to tell.
+    /// Opens the registry now and keeps it open. Without an opener there is nobody to tell.
     pub fn start(opener: Option<Opener>) -> Self {
         let mut digger = JoinSet::new();
         let launches = opener.map(|open| {
@@ -56,7 +56,7 @@ impl Graves {
         Self { launches, digger }
     }
 
-    /// Tells soon that this start is over; returns at once.
+    /// Queues the end of this start to be told soon; returns at once.
     pub fn bury(&self, launch: i64) {
         if let Some(launches) = &self.launches
             && launches.try_send(launch).is_err()
@@ -65,7 +65,7 @@ impl Graves {
         }
     }
 
-    /// Gives what is not yet told so long, and ends.
+    /// Waits up to `within` until every end is told, then stops.
     pub async fn close(mut self, within: Duration) {
         drop(self.launches.take());
         let _ = timeout(within, self.digger.join_next()).await;
@@ -105,7 +105,7 @@ async fn dig(open: Opener, mut launches: mpsc::Receiver<i64>) {
     }
 }
 
-/// Tells all that waits; with nothing to tell, a look keeps the connection open.
+/// Tells all waiting ends; with nothing to tell, reads the nodes to keep the connection open.
 async fn tell(registry: &Registry, waiting: &mut Vec<i64>) -> Result<(), String> {
     let late = |_| "no answer in time".to_owned();
     if waiting.is_empty() {

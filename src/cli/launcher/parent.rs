@@ -1,7 +1,7 @@
-//! The launcher, seen from the worker. Part of `launcher`.
+//! The launcher as the worker sees it. Part of `launcher`.
 //!
-//! Stdin is a pipe that the launcher alone holds open. Nothing is said through it but the word to begin; its end says
-//! that the launcher is gone, in whichever way.
+//! Stdin is a pipe that the launcher alone holds open. The launcher writes only the word to begin; the pipe's end means
+//! that the launcher is gone, however it ended.
 
 use std::io::{self, stdin};
 use std::os::fd::AsFd as _;
@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe::Receiver;
 
-/// What the launcher writes when the worker may begin.
+/// The word that the launcher writes when the worker may begin.
 pub(super) const GO: &[u8] = b"go\n";
 
 /// The launcher of this worker.
@@ -20,7 +20,7 @@ impl Parent {
     /// Waits for the launcher's word to begin.
     ///
     /// # Errors
-    /// When stdin is not the launcher's pipe, or the launcher went before.
+    /// When stdin is not the launcher's pipe, or the launcher ended before its word.
     pub(crate) async fn attach() -> anyhow::Result<Self> {
         let pipe = stdin().as_fd().try_clone_to_owned()?;
         let mut pipe = Receiver::from_owned_fd(pipe).context("--launch is for the launcher only: stdin is no pipe")?;
@@ -34,7 +34,7 @@ impl Parent {
     /// Waits until the launcher is gone.
     ///
     /// # Cancel safety
-    /// It may be called again.
+    /// May be called again.
     pub(crate) async fn gone(&mut self) {
         let mut rest = [0; 64];
         loop {

@@ -1,4 +1,4 @@
-//! How the launcher reaches the cluster's store and bus. Part of `launcher`. Keeps I12.
+//! Opens the cluster's store and bus for the launcher. Part of `launcher`. Keeps I12.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use crate::config::settings::Config;
 use crate::store::postgres::PgStore;
 use crate::store::postgres::open::Address;
 
-/// Opens the registry of a configuration for many nodes; `None` where one process owns everything. Secrets are read
-/// anew at each try, as the worker reads them anew at each start.
+/// Returns the opener of a configuration for many nodes, or `None` where one process owns everything. The opener reads
+/// secrets anew at each try, as the worker does at each start.
 pub fn opener(config: &Config) -> Option<Opener> {
     if !config.many_nodes() {
         return None;
@@ -31,7 +31,7 @@ async fn open(config: Arc<Config>) -> anyhow::Result<Registry> {
     let cluster = Arc::new(PgStore::open(&config.store, &address).await?);
     let bus: Arc<dyn Bus> = match connections.redis {
         Some(url) => Arc::new(RedisBus::start(&url, &config.redis.prefix)?),
-        // Nobody hears it; the others see the death at their next look.
+        // Nobody hears this bus; the others see the death at their next look.
         None => Arc::new(LocalBus::default()),
     };
     Ok(Registry { cluster, bus })

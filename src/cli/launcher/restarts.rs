@@ -1,21 +1,21 @@
-//! What follows on the end of a worker. Part of `launcher`; pure: time and chance are arguments.
+//! Decides what follows the end of a worker. Part of `launcher`; pure: time and chance are arguments.
 //!
-//! | how it ended | then |
+//! | how the worker ended | then |
 //! |---|---|
 //! | 0 | the launcher ends with 0: somebody asked the worker to end |
 //! | 1 or 2, and no worker was ever up | the launcher ends likewise: a person has to mend something first |
 //! | anything else | the next start: at once, or after a growing wait in a loop of crashes |
 //!
-//! Up is a worker that lived for [`UP_AFTER`]. A row of crashes is over once a worker lived for [`STEADY_AFTER`]: one that
-//! dies soon after it was up is a loop as well. The first end in a row costs no wait; of those that say themselves that
-//! a new start is all they need ([`DEAD_INCARNATION`]), the first three.
+//! A worker that lived for [`UP_AFTER`] was up. A row of crashes is over once a worker lived for [`STEADY_AFTER`]:
+//! workers that die soon after they were up are a loop as well. The first end in a row costs no wait. An end with
+//! [`DEAD_INCARNATION`], which says that a new start is all that is needed, costs none up to the third end in a row.
 
 use std::fmt;
 use std::time::Duration;
 
 use botfleet_actors::policy::backoff::BackoffSettings;
 
-/// Exit code of a worker whose incarnation others declared dead: it never revives, a new start joins anew.
+/// Exit code of a worker whose incarnation others declared dead: the incarnation never revives, a new start joins anew.
 ///
 /// # Source
 /// `sysexits.h`, `EX_TEMPFAIL`.
@@ -27,26 +27,26 @@ pub(crate) const DEAD_INCARNATION: u8 = 75;
 /// `sysexits.h`, `EX_SOFTWARE`.
 pub(crate) const FAILED_AT_WORK: u8 = 70;
 
-/// A worker that lived so long was up: what ends it is a crash, and nothing that a person has to mend before.
+/// Life of a worker after which it was up: a later end is a crash, and not a fault that a person has to mend first.
 pub(super) const UP_AFTER: Duration = Duration::from_secs(10);
 
-/// A worker that lived so long ends the row of crashes before it.
+/// Life of a worker that ends the row of crashes before it.
 const STEADY_AFTER: Duration = Duration::from_mins(5);
 
-/// Ends with [`DEAD_INCARNATION`] in a row that cost no wait.
+/// Number of ends in a row up to which an end with [`DEAD_INCARNATION`] costs no wait.
 const FREE_REJOINS: u32 = 3;
 
-/// How a worker ended.
+/// The end of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// By itself, with this exit code.
+    /// The worker ended by itself, with this exit code.
     Code(u8),
-    /// By this signal.
+    /// The worker was ended by this signal.
     Signal(u8),
 }
 
 impl Ending {
-    /// The exit code by which a process tells that another one ended so, as shells do.
+    /// Returns the exit code with which a process tells of another one's end, as shells do.
     pub(super) fn exit_code(self) -> u8 {
         match self {
             Self::Code(code) => code,
@@ -64,16 +64,16 @@ impl fmt::Display for Ending {
     }
 }
 
-/// What the launcher does next.
+/// The launcher's next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// It ends, with this exit code.
+    /// The launcher ends, with this exit code.
     End(u8),
-    /// It starts a worker after this wait.
+    /// The launcher starts a worker after this wait.
     StartAfter(Duration),
 }
 
-/// The ends of the workers so far.
+/// Record of the workers' ends so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Restarts {
     backoff: BackoffSettings,
@@ -82,7 +82,7 @@ pub(super) struct Restarts {
 }
 
 impl Restarts {
-    /// A worker ended after `lived`; `random` is uniform in 0..1.
+    /// Notes that a worker ended after `lived`, and returns the next step; `random` is uniform in 0..1.
     pub(super) fn ended(&mut self, how: Ending, lived: Duration, random: f64) -> Next {
         self.was_up |= lived >= UP_AFTER;
         if lived >= STEADY_AFTER {
@@ -101,7 +101,7 @@ impl Restarts {
         })
     }
 
-    /// Ends in a row without a worker that lived for long.
+    /// Returns the number of ends in a row without a worker that lived for long.
     pub(super) fn in_a_row(&self) -> u32 {
         self.in_a_row
     }

@@ -1,7 +1,7 @@
 //! Starts a worker, passes signals on, and starts the next one. Part of `launcher`.
 //!
-//! A first signal is passed on, and the worker takes the time that it needs. A second one is passed on too, which ends
-//! a worker at once; one that cannot even do that is killed.
+//! The launcher passes a first signal on, and the worker takes the time that it needs to end. A second signal is passed
+//! on too and ends a worker at once; a worker that does not end even then is killed.
 
 use std::io;
 use std::process::ExitCode;
@@ -15,22 +15,22 @@ use super::worker::Worker;
 use crate::cli::say;
 use crate::cli::signals::Signals;
 
-/// A worker that goes on for so long after a second signal is killed.
+/// Time after a second signal, after which a worker that goes on is killed.
 const KILL_AFTER: Duration = Duration::from_secs(2);
 
 /// Most time to tell the cluster of the last worker's end.
 const TELL_WITHIN: Duration = Duration::from_secs(1);
 
-/// Between tries to start a process, when the system refuses one.
+/// Wait between tries to start a process, when the system refuses one.
 const START_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// So many ends in a row are a matter for a person.
+/// Number of ends in a row that a person has to look into: from then on they are logged as errors.
 const LOOP_OF: u32 = 5;
 
 /// Keeps a worker running until a signal ends it, or it ends in a way that no new start mends.
 ///
 /// # Errors
-/// When the first worker cannot be started, or the system does not tell how one ended.
+/// When the first worker cannot be started, or the system does not tell how a worker ended.
 pub(crate) async fn supervise(graves: Graves) -> anyhow::Result<ExitCode> {
     let code = keep_running(&graves).await?;
     graves.close(TELL_WITHIN).await;
@@ -75,7 +75,7 @@ async fn keep_running(graves: &Graves) -> anyhow::Result<u8> {
     }
 }
 
-/// Waits for the worker's end, and tells whether a signal asked for it.
+/// Waits for the worker's end; returns how it ended, and whether a signal had asked for that.
 async fn watch(worker: &mut Worker, signals: &mut Signals) -> io::Result<(Ending, bool)> {
     let mut asked = 0;
     let mut kill_at = None;

@@ -1,7 +1,7 @@
-//! One start of the worker: its process, seen from above. Part of `launcher`.
+//! One start of the worker: its process as the launcher sees it. Part of `launcher`.
 //!
-//! It has a process group of its own, so that Ctrl-C reaches it once, through the launcher, and not twice. Its stdin
-//! is a pipe that only the launcher holds: however the launcher ends, the worker sees the pipe's end.
+//! The worker has a process group of its own, so that Ctrl-C reaches it once, through the launcher, and not twice. The
+//! worker's stdin is a pipe that only the launcher holds: however the launcher ends, the worker sees the pipe's end.
 
 use std::env;
 use std::io;
@@ -18,10 +18,10 @@ use tokio::process::{Child, ChildStdin, Command};
 use super::parent::GO;
 use super::restarts::Ending;
 
-/// This very program, also after another file took its place or it was removed.
+/// Path of the running program, valid also after its file was replaced or removed.
 const THIS_PROGRAM: &str = "/proc/self/exe";
 
-/// A worker that was started and not yet waited for.
+/// A worker that was started and whose end was not yet waited for.
 pub(super) struct Worker {
     child: Child,
     stdin: ChildStdin,
@@ -30,7 +30,7 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Starts this program again with the same arguments and environment; it waits for [`Worker::go`].
+    /// Starts this program again with the same arguments and environment; the new process waits for [`Worker::go`].
     pub(super) fn start(launch: i64) -> anyhow::Result<Self> {
         let mut command = Command::new(program());
         command.args(env::args_os().skip(1)).arg("--launch").arg(launch.to_string());
@@ -41,25 +41,25 @@ impl Worker {
         Ok(Self { child, stdin, pid, since: Instant::now() })
     }
 
-    /// Its process id.
+    /// Returns the worker's process id.
     pub(super) fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// How long ago it was started.
+    /// Returns the time since the worker was started.
     pub(super) fn lived(&self) -> Duration {
         self.since.elapsed()
     }
 
-    /// Lets it begin. One that is gone already is found by [`Worker::ended`].
+    /// Lets the worker begin. [`Worker::ended`] finds a worker that is gone already.
     pub(super) async fn go(&mut self) {
         let _ = self.stdin.write_all(GO).await;
     }
 
-    /// Waits for its end.
+    /// Waits for the worker's end.
     ///
     /// # Cancel safety
-    /// It may be called again.
+    /// May be called again.
     pub(super) async fn ended(&mut self) -> io::Result<Ending> {
         let status = self.child.wait().await?;
         let small = |number: i32| u8::try_from(number).unwrap_or(u8::MAX);
@@ -70,9 +70,9 @@ impl Worker {
         })
     }
 
-    /// Sends it a signal; none to another process that has its number now.
+    /// Sends the worker a signal; no other process that has the same number by then gets one.
     pub(super) fn signal(&self, signal: Signal) {
-        // The number is given to nobody else before `ended` has been told the end.
+        // The system gives the number to nobody else before `ended` has read the end.
         let pid = self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         if let Some(pid) = pid
             && let Err(error) = kill_process(pid, signal)

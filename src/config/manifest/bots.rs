@@ -1,4 +1,4 @@
-//! Bots of the manifest. Part of `config`. Tokens are looked at here and never shown (I12).
+//! Reads the bots of the manifest. Part of `config`. Tokens are checked here and never shown (I12).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,14 +21,14 @@ const MAX_TOKENS: u32 = 400;
 const CONTEXT_TOKENS: u32 = 3_000;
 const CONTEXT_MESSAGES: usize = 40;
 
-/// The bots that were sound, and the names of all.
+/// The sound bots, and the names of all.
 pub(super) struct Bots {
     pub specs: Vec<BotSpec>,
-    /// Names of faulty bots too, so that a chat that names one is not told of as well.
+    /// Names of all bots, faulty ones included, so that a chat that names a faulty bot is no fault of its own.
     pub names: BTreeSet<String>,
 }
 
-/// Checks `[[bots]]`; returns the tokens by name beside the bots.
+/// Checks `[[bots]]`; returns the bots, and their tokens by name.
 pub(super) fn check(
     tables: Vec<Table>,
     defaults: &RawDefaults,
@@ -127,7 +127,8 @@ fn persona(raw: &RawBot, place: &str, personas: &Personas, checks: &mut Checks<'
     None
 }
 
-/// The relationships of a bot called `own`, each with the key of whom it is to; names are looked up when all are known.
+/// Returns the relationships of a bot called `own`, each with the key of its `to`. Those names are looked up when all
+/// are known.
 fn relationships(raw: &RawBot, place: &str, own: Option<&str>, checks: &mut Checks<'_>) -> Vec<(String, Relationship)> {
     let mut found: Vec<(String, Relationship)> = Vec::new();
     for (index, raw) in raw.relationships.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Budgets of the manifest. Part of `config`.
+//! Reads the budgets of the manifest. Part of `config`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use super::raw::{BudgetScopeName, RawBudget};
 use super::{Checks, ProviderEntry};
 use crate::config::table;
 
-/// Most tokens, and most units of money, of a budget.
+/// Most units of money in a budget; `TOKENS_MAX` is the most tokens.
 const LIMIT_MAX: f64 = 1e9;
 const TOKENS_MAX: f64 = 1e15;
 
@@ -67,7 +67,7 @@ fn owner<'a>(
             return None;
         }
         let known = known(scope);
-        // A bot or chat with faults of its own is told of there.
+        // A bot or chat with faults of its own is missing here, and its faults are told elsewhere.
         let told = checks.faults.iter().any(|fault| fault.key.starts_with("bots[") || fault.key.starts_with("chats["));
         if !known.contains(&name.as_str()) && !told {
             let remedy = format!("leave it out for each of them, or name one: {}", known.join(", "));
@@ -100,7 +100,7 @@ fn given<T>(value: Option<T>, place: &str, key: &str, remedy: &str, checks: &mut
     value
 }
 
-/// Warns of models in use that somebody is paid for, as the key says, and that have no price.
+/// Warns of models in use that cost money, as the provider's key shows, and that have no price.
 fn warn_of_free_models(place: &str, bots: &[BotSpec], providers: &[ProviderEntry], checks: &mut Checks<'_>) {
     let mut free = BTreeSet::new();
     for provider in providers.iter().filter(|provider| provider.kind.needs_key() || !provider.api_keys.is_empty()) {

@@ -1,4 +1,4 @@
-//! Chats of the manifest. Part of `config`.
+//! Reads the chats of the manifest. Part of `config`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -27,17 +27,18 @@ const STALE_AFTER: Duration = Duration::from_mins(2);
 const QUIET_TICK: Duration = Duration::from_mins(5);
 const DAY: Duration = Duration::from_hours(24);
 
-/// Most messages that a text is compared with, and most turns of stagnation: a chat remembers 200.
+/// Most messages that a text may be compared with, as a chat remembers 200; `STAGNATION_MAX` is the most turns of
+/// stagnation.
 const COMPARED_MAX: usize = 200;
 const STAGNATION_MAX: u32 = 50;
 
-/// Ids of supergroups lie below this.
+/// Upper bound of the ids of supergroups, which lie below it.
 ///
 /// # Source
 /// core.telegram.org/api/bots/ids, "Supergroups and channels".
 const SUPERGROUPS_BELOW: i64 = -1_000_000_000_000;
 
-/// Bots that a group takes, about.
+/// Number of bots that a group takes, about.
 const BOTS_PER_GROUP: usize = 20;
 
 /// Checks `[[chats]]`.
@@ -167,7 +168,7 @@ fn time_zone(raw: &RawChat, place: &str, defaults: &RawDefaults, checks: &mut Ch
     name
 }
 
-/// The hours in which nobody of the fleet speaks; "none" is no such hours.
+/// Returns the hours in which no bot speaks; "none" means no such hours.
 fn quiet_hours(raw: &RawChat, place: &str, defaults: &RawDefaults, checks: &mut Checks<'_>) -> Option<Hours> {
     let (hours, key) = own_or_default(raw.quiet_hours.clone(), defaults.quiet_hours.clone(), place, "quiet_hours");
     hours.filter(|hours| hours.trim() != "none").and_then(|hours| checks.hours(key, &hours))
@@ -233,7 +234,7 @@ fn pacing(own: &RawPacing, defaults: &RawPacing, place: &str, checks: &mut Check
     }
 }
 
-/// A chat's own value, or that of `[defaults]`, and the key that it stands under.
+/// Returns a chat's own value, or that of `[defaults]`, and the key under which it stands.
 fn own_or_default<T>(own: Option<T>, default: Option<T>, place: &str, key: &str) -> (Option<T>, String) {
     if own.is_some() { (own, format!("{place}.{key}")) } else { (default, format!("defaults.{key}")) }
 }

@@ -3,7 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `raw` | the tables as they are written |
-//! | `providers`, `personas`, `bots`, `chats`, `budgets` | the checks of each kind, and what they become |
+//! | `providers`, `personas`, `bots`, `chats`, `budgets` | the checks of each kind, and their results |
 //! | `strategies` | the directors' weights by name, of which each chat takes one |
 //! | `reactions` | the emoji that Telegram takes as a bot's reaction |
 //!
@@ -36,7 +36,7 @@ use super::secret::{SecretRef, SecretSource};
 use super::table;
 use crate::llm::settings::{Parameter, ProviderKind, Roles};
 
-/// What a manifest asks for, checked, with its secrets at hand.
+/// A checked manifest, with its secrets at hand.
 #[derive(Debug)]
 pub struct LoadedManifest {
     /// Bots and chats.
@@ -47,36 +47,36 @@ pub struct LoadedManifest {
     pub providers: Vec<ProviderEntry>,
     /// Limits of what may be spent on models.
     pub budgets: Vec<BudgetSpec>,
-    /// What is allowed, but should be looked at.
+    /// Settings that are allowed, but should be looked at.
     pub warnings: Vec<Fault>,
-    /// Where relative paths of secrets start.
+    /// Folder at which relative paths of secrets start.
     pub folder: PathBuf,
 }
 
 /// A provider of models.
 #[derive(Debug)]
 pub struct ProviderEntry {
-    /// Its name in the manifest; unique.
+    /// Name in the manifest; unique.
     pub name: String,
-    /// Which API it speaks.
+    /// API that the provider speaks.
     pub kind: ProviderKind,
-    /// Where it is; `None` for the kind's usual address.
+    /// Address; `None` for the kind's usual one.
     pub base_url: Option<String>,
-    /// Its keys; none if it needs none.
+    /// Keys; none if the provider needs none.
     pub api_keys: Vec<SecretString>,
     /// The model of bots that name the provider alone.
     pub model: Option<String>,
-    /// Whether answers are streamed.
+    /// Set when answers are streamed.
     pub stream: bool,
-    /// Which roles its models take, until they teach otherwise.
+    /// Roles that the models take, until a refusal teaches otherwise.
     pub roles: Roles,
-    /// Parameters that are never sent to it.
+    /// Parameters that are never sent to the provider.
     pub omit: Vec<Parameter>,
     /// Most time for DNS, TCP and TLS together.
     pub connect_timeout: Duration,
     /// Most time until the first part of a streamed answer.
     pub first_token_timeout: Duration,
-    /// How hard it may be worked.
+    /// Settings of the provider's actor, such as its limits.
     pub settings: ProviderSettings,
 }
 
@@ -87,7 +87,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Reads and checks a manifest; relative paths of secrets start at its folder.
+    /// Reads and checks a manifest; relative paths of secrets start at the manifest's folder.
     ///
     /// # Errors
     /// All faults, each with its key; values of secrets are never among them (I12).
@@ -103,7 +103,7 @@ impl Manifest {
         Self { file: path.display().to_string(), table }.check(folder, secrets)
     }
 
-    /// Checks a manifest given as text; `file` is what faults call it.
+    /// Checks a manifest given as text; faults name it `file`.
     ///
     /// # Errors
     /// All faults, each with its key.
@@ -145,7 +145,7 @@ impl Manifest {
     }
 }
 
-/// What the checks need and find.
+/// Input and findings of the checks.
 struct Checks<'a> {
     file: String,
     folder: &'a Path,
@@ -163,7 +163,7 @@ impl Checks<'_> {
         self.warnings.push(Fault::new(&self.file, key, what, remedy));
     }
 
-    /// Takes a table out of another; absent is empty.
+    /// Takes a table out of another; an absent one is empty.
     fn table(&mut self, from: &mut Table, key: &str) -> Table {
         match from.remove(key) {
             None => Table::new(),
@@ -175,7 +175,7 @@ impl Checks<'_> {
         }
     }
 
-    /// Takes a list of tables out of another; absent is empty.
+    /// Takes a list of tables out of another; an absent one is empty.
     fn list(&mut self, from: &mut Table, key: &str) -> Vec<Table> {
         let values = match from.remove(key) {
             None => Vec::new(),
@@ -201,7 +201,7 @@ impl Checks<'_> {
         table::read(table, &self.file, key, &mut self.faults)
     }
 
-    /// A value that must be there and not blank.
+    /// Returns a value that must be present and not blank.
     fn required(&mut self, key: &str, value: Option<String>, remedy: &str) -> Option<String> {
         let value = value.map(|value| value.trim().to_owned());
         match value {
@@ -224,13 +224,14 @@ impl Checks<'_> {
         }
     }
 
-    /// The faults in the order in which they were found; those of `[defaults]`, which each bot meets, once.
+    /// Returns the faults in the order in which they were found. A fault of `[defaults]`, which each bot meets, is
+    /// returned once.
     fn distinct_faults(&mut self) -> Vec<Fault> {
         let mut seen = BTreeSet::new();
         self.faults.drain(..).filter(|fault| seen.insert(fault.clone())).collect()
     }
 
-    /// A name: there, of 1 to 100 characters without control characters, and not in `seen`, which it joins.
+    /// Returns a name that is present, has 1 to 100 characters, none of them a control character, and is new to `seen`.
     fn name(&mut self, place: &str, name: Option<String>, seen: &mut BTreeMap<String, String>) -> Option<String> {
         let key = table::join(place, "name");
         let name = self.required(&key, name, "give it a name")?;
@@ -250,7 +251,7 @@ impl Checks<'_> {
         Some(name)
     }
 
-    /// The value, if it lies in the range; else a fault, and the default goes on.
+    /// Returns the value if it lies in the range; otherwise notes a fault and returns the default.
     fn within<T>(&mut self, key: &str, value: T, range: RangeInclusive<T>, default: T) -> T
     where
         T: PartialOrd + fmt::Debug,
@@ -276,7 +277,7 @@ impl Checks<'_> {
         hours
     }
 
-    /// Reads and follows a reference to a secret.
+    /// Reads a reference to a secret and resolves it.
     fn secret(&mut self, key: &str, reference: &str) -> Option<SecretString> {
         let reference = match SecretRef::parse(reference, self.folder) {
             Ok(reference) => reference,

@@ -1,4 +1,4 @@
-//! Personas of the manifest. Part of `config`.
+//! Reads the personas of the manifest. Part of `config`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,14 +11,15 @@ use super::Checks;
 use super::raw::{RawPersona, RawStance};
 use super::reactions::reactions;
 
-/// How readily a bot speaks unasked when its persona does not say.
+/// Talkativeness of a persona that sets none: how readily its bot speaks unasked.
 const TALKATIVENESS: f64 = 0.3;
 
-/// How sure a persona is of a stance, and how long it then leaves it alone, when the stance does not say.
+/// Confidence of a stance that sets none; `STANCE_COOL_DOWN` is the time for which the persona then leaves the topic
+/// alone.
 const CONFIDENCE: f64 = 0.7;
 const STANCE_COOL_DOWN: Duration = Duration::from_mins(30);
 
-/// Personas by name; `None` for one with faults, so that a bot that names it is not told of as well.
+/// Personas by name; `None` for one with faults, so that a bot that names it is no fault of its own.
 pub(super) type Personas = BTreeMap<String, Option<Persona>>;
 
 /// Checks `[personas.NAME]`.
@@ -85,7 +86,7 @@ fn stance(raw: RawStance, place: &str, checks: &mut Checks<'_>) -> Option<Stance
     })
 }
 
-/// The texts without blank ones.
+/// Returns the texts that are not blank.
 pub(super) fn not_blank(texts: Vec<String>) -> Vec<String> {
     texts.into_iter().filter(|text| !text.trim().is_empty()).collect()
 }

@@ -1,4 +1,4 @@
-//! Providers of the manifest. Part of `config`.
+//! Reads the providers of the manifest. Part of `config`.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use crate::config::table;
 use crate::llm::address::BaseUrl;
 use crate::llm::settings::{LlmProviderSettings, ProviderKind};
 
-/// The providers that were sound, and the names of all.
+/// The sound providers, and the names of all.
 pub(super) struct Providers {
     pub entries: Vec<ProviderEntry>,
-    /// Default model by provider; of faulty providers too, so that one fault is not told twice.
+    /// Default model by provider; faulty providers are included, so that one fault is not told twice.
     models: BTreeMap<String, Option<String>>,
 }
 
@@ -45,7 +45,7 @@ pub(super) fn check(tables: Vec<Table>, checks: &mut Checks<'_>) -> Providers {
     providers
 }
 
-/// Reads the provider's own keys and those of its actor.
+/// Splits a table into the provider's own keys and the settings of its actor.
 fn read(mut table: Table, place: &str, checks: &mut Checks<'_>) -> Option<(RawProvider, ProviderSettings)> {
     let mut own = Table::new();
     for key in PROVIDER_KEYS {
@@ -113,7 +113,7 @@ fn entry(
     })
 }
 
-/// The keys, of which each stands once.
+/// Returns the keys; a key that stands twice is a fault.
 fn keys(raw: &RawProvider, place: &str, checks: &mut Checks<'_>) -> Vec<SecretString> {
     if raw.api_key.is_some() && raw.keys.is_some() {
         let remedy = "write one key as api_key, several as keys";
@@ -161,7 +161,7 @@ fn check_kind(kind: ProviderKind, has_url: bool, has_key: bool, place: &str, che
     }
 }
 
-/// The address that will be used; that of a faulty one as it was written.
+/// Returns the address to use; a faulty address as it was written.
 fn base_url(text: &str, has_key: bool, place: &str, checks: &mut Checks<'_>) -> String {
     let key = format!("{place}.base_url");
     let read = match BaseUrl::read(text) {

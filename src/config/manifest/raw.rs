@@ -1,4 +1,4 @@
-//! The manifest's tables as they are written. Part of `config`. Absent keys are `None`; checks come after.
+//! Holds the manifest's tables as they are written. Part of `config`. Absent keys are `None`; checks come after.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::llm::settings::{Parameter, ProviderKind, Roles};
 
-/// `[defaults]`: for every bot and chat that does not say otherwise.
+/// `[defaults]`: values for every bot and chat without its own.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawDefaults {
@@ -69,7 +69,7 @@ pub(super) const PROVIDER_KEYS: [&str; 11] = [
     "first_token_timeout",
 ];
 
-/// Whose a budget is.
+/// Kind of a budget's owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum BudgetScopeName {
@@ -121,7 +121,7 @@ pub(super) struct RawStance {
     pub cool_down: Option<Duration>,
 }
 
-/// How a bot stands to another bot, or to a person.
+/// Relationship of a bot to another bot, or to a person.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawRelationship {
@@ -169,7 +169,7 @@ pub(super) struct RawChat {
     pub pacing: RawPacing,
 }
 
-/// Loop physics; 0 is no limit.
+/// Loop physics; 0 means no limit.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawPhysics {
@@ -184,7 +184,7 @@ pub(super) struct RawPhysics {
     pub cool_down: Option<Duration>,
 }
 
-/// The guard against repetition.
+/// Settings of the guard against repetition.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawNovelty {
@@ -194,7 +194,7 @@ pub(super) struct RawNovelty {
     pub chat: Option<usize>,
 }
 
-/// Pacing; a `quiet_tick` of 0 is never.
+/// Pacing; a `quiet_tick` of 0 means never.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawPacing {

@@ -1,8 +1,8 @@
-//! The emoji that a persona may react with. Part of `config`.
+//! Checks the emoji that a persona may react with. Part of `config`.
 
 use super::Checks;
 
-/// What Telegram takes as a reaction, without variation selectors.
+/// Emoji that Telegram takes as reactions, without variation selectors.
 ///
 /// # Source
 /// Bot API, `ReactionTypeEmoji`.

@@ -1,4 +1,4 @@
-//! Strategies of the manifest: `[strategies.NAME]` over the built-in `natural`. Part of `config`.
+//! Reads the strategies of the manifest: `[strategies.NAME]` over the built-in `natural`. Part of `config`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,12 +17,12 @@ const ADDRESSED_MAX: usize = 20;
 /// Longest time between two messages that nobody asked a bot for.
 const COOL_DOWN_MAX: Duration = Duration::from_hours(24);
 
-/// The manifest's own strategies; one with faults stands as it could be read, so that a chat that names it is not told
-/// of as well.
+/// The manifest's own strategies. A faulty one is kept as far as it could be read, so that a chat that names it is no
+/// fault of its own.
 pub(super) struct Strategies(BTreeMap<String, Strategy>);
 
 impl Strategies {
-    /// The strategy of that name, the manifest's own before the built-in ones; `natural` without a name.
+    /// Returns the strategy of that name, the manifest's own before the built-in ones; `natural` without a name.
     pub(super) fn named(&self, name: Option<&str>, key: &str, checks: &mut Checks<'_>) -> Strategy {
         let Some(name) = name else {
             return self.0.get(Strategy::BUILT_IN[0]).cloned().unwrap_or_default();
@@ -38,7 +38,7 @@ impl Strategies {
     }
 }
 
-/// What a strategy is called to people: a built-in name, or "own".
+/// Returns a strategy's name for people: a built-in name, or "own".
 pub fn label(strategy: &Strategy) -> &'static str {
     let is_it = |name: &&'static str| Strategy::built_in(name).as_ref() == Some(strategy);
     Strategy::BUILT_IN.into_iter().find(is_it).unwrap_or("own")

@@ -1,4 +1,4 @@
-//! What refusals teach, in the words of those who refuse.
+//! Tests the lessons of refusals, in the words of those who refuse.
 
 use botfleet_actors::ports::llm::AnswerSchema;
 use serde_json::json;

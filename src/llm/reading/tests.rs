@@ -1,4 +1,4 @@
-//! Shapes of chunks: each is read wholly, or ends the reading.
+//! Tests shapes of chunks: each is read wholly, or ends the reading.
 
 #![allow(clippy::unwrap_used)]
 
@@ -19,7 +19,7 @@ fn delta(content: Value) -> Value {
     json!({"choices": [{"delta": {"content": content}}]})
 }
 
-/// A stream of which the middle chunk, which alone holds "not ", is `odd`.
+/// Reads a stream whose middle chunk, which alone holds "not ", is `odd`.
 fn around(odd: Value) -> Result<String, Fault> {
     read(&[delta(json!("The bridge is ")), odd, delta(json!("open today."))])
 }

@@ -1,6 +1,6 @@
 //! Anthropic, through its OpenAI-compatible endpoint. Layer `adapters`.
 //!
-//! `response_format` is ignored, temperatures end at 1, an empty account is a bad request.
+//! The endpoint ignores `response_format`, takes temperatures up to 1, and answers an empty account as a bad request.
 //!
 //! # Source
 //! docs.anthropic.com: "`OpenAI` SDK compatibility", "Errors".

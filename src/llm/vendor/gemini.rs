@@ -1,6 +1,6 @@
 //! Google Gemini, through its OpenAI-compatible endpoint. Layer `adapters`.
 //!
-//! Refusals come as a list, and a bad key as a bad request; the pause of a limit stands in the details.
+//! A refusal comes as a list, a bad key is a bad request, and the details of a refusal hold the pause of a limit.
 //!
 //! # Source
 //! ai.google.dev: "`OpenAI` compatibility", "Rate limits", "Troubleshooting guide".

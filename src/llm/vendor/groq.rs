@@ -1,7 +1,7 @@
 //! Groq. Layer `adapters`.
 //!
-//! A request beyond the limit of tokens a minute is "too large" and never succeeds; models that reason put it into
-//! the text; few models take a schema, all an object.
+//! A request beyond the limit of tokens a minute is "too large" and never succeeds. Models that reason put their
+//! reasoning into the text. Few models take a schema, all take an object.
 //!
 //! # Source
 //! console.groq.com/docs: "Error codes", "Rate limits", "Reasoning", "Structured outputs".

@@ -1,6 +1,7 @@
 //! The server of llama.cpp. Layer `adapters`.
 //!
-//! No key unless it was started with one; 503 while it loads its model; too long a prompt has a type of its own.
+//! The server needs no key unless it was started with one, answers 503 while it loads its model, and has an error type
+//! of its own for a prompt that is too long.
 //!
 //! # Source
 //! github.com/ggml-org/llama.cpp, tools/server/README.md.

@@ -1,6 +1,7 @@
-//! What differs between providers that all speak the API that `OpenAI` set: one file each. Layer `adapters`.
+//! Describes the differences between providers that all speak `OpenAI`'s API: one file each. Layer `adapters`.
 //!
-//! Pure facts: addresses, names of fields, shapes of refusals. Whatever no vendor's file says is the common case.
+//! The files hold pure facts: addresses, names of fields, shapes of refusals. A file leaves out what is the common
+//! case.
 
 mod anthropic;
 mod compatible;
@@ -15,13 +16,13 @@ use super::settings::ProviderKind;
 /// The field that bounds an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BoundField {
-    /// The older name, which nearly all know.
+    /// The older name, which nearly all servers know.
     MaxTokens,
-    /// Its successor at `OpenAI`, whose newer models refuse the older.
+    /// The successor at `OpenAI`, whose newer models refuse the older name.
     MaxCompletionTokens,
 }
 
-/// How a JSON answer is asked for.
+/// The way to ask for a JSON answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SchemaMode {
     /// `response_format` with the schema.
@@ -32,7 +33,7 @@ pub enum SchemaMode {
     Prompt,
 }
 
-/// What a refusal means for the caller.
+/// Meaning of a refusal for the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meaning {
     /// The key is wrong, revoked or not allowed.
@@ -61,7 +62,7 @@ pub struct Refusal<'a> {
 }
 
 impl Refusal<'_> {
-    /// Whether the body names this code, or its message holds these words.
+    /// Returns whether the body names this code, or its message holds these words.
     fn says(&self, words: &str) -> bool {
         self.code.contains(words) || self.message.contains(words)
     }
@@ -70,27 +71,27 @@ impl Refusal<'_> {
 /// One vendor.
 #[derive(Clone, Copy, Debug)]
 pub struct Vendor {
-    /// Where it is when the settings do not say.
+    /// Address when the settings give none.
     pub base_url: Option<&'static str>,
-    /// Whether it refuses calls without a key.
+    /// Set when the vendor refuses calls without a key.
     pub needs_key: bool,
     /// The field that bounds an answer.
     pub bound: BoundField,
-    /// Whether a stream must be asked to end with what was used.
+    /// Set when a stream must be asked to end with its usage.
     pub stream_usage: bool,
-    /// The highest temperature that it takes.
+    /// The highest temperature that the vendor takes.
     pub temperature_max: f64,
-    /// Models with this start of their names take no temperature.
+    /// Beginnings of the names of models that take no temperature.
     pub no_temperature: &'static [&'static str],
-    /// How a JSON answer is asked for.
+    /// The way to ask for a JSON answer.
     pub schema: SchemaMode,
-    /// Whether models may put their reasoning between marks before the text.
+    /// Set when models may put their reasoning between marks before the text.
     pub reasoning_in_text: bool,
-    /// What its own refusals mean; `None` is the common reading.
+    /// Meaning of the vendor's own refusals; `None` for the common meaning.
     pub reads: fn(&Refusal<'_>) -> Option<Meaning>,
 }
 
-/// The common case: what most servers do.
+/// The common case: true of most servers.
 const COMMON: Vendor = Vendor {
     base_url: None,
     needs_key: true,
@@ -104,7 +105,7 @@ const COMMON: Vendor = Vendor {
 };
 
 impl Vendor {
-    /// The vendor of that kind.
+    /// Returns the vendor of that kind.
     pub fn of(kind: ProviderKind) -> &'static Self {
         match kind {
             ProviderKind::Openai => &openai::VENDOR,
@@ -117,19 +118,19 @@ impl Vendor {
         }
     }
 
-    /// The temperature as this model takes it.
+    /// Returns the temperature as this model takes it; `None` if it takes none.
     pub fn temperature(&self, model: &str, wanted: f64) -> Option<f64> {
         let takes = !self.no_temperature.iter().any(|start| model.starts_with(start));
         takes.then(|| wanted.min(self.temperature_max))
     }
 
-    /// What a refusal means.
+    /// Returns the meaning of a refusal.
     pub fn meaning(&self, refusal: &Refusal<'_>) -> Meaning {
         (self.reads)(refusal).unwrap_or_else(|| common(refusal))
     }
 }
 
-/// What a refusal means nearly everywhere.
+/// Returns the meaning that a refusal has nearly everywhere.
 fn common(refusal: &Refusal<'_>) -> Meaning {
     let model = refusal.says("model_not_found") || (refusal.says("model") && refusal.says("not found"));
     match refusal.status {

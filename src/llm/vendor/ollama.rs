@@ -1,6 +1,6 @@
 //! Ollama. Layer `adapters`.
 //!
-//! No key; refusals are a bare string; models that reason may put it into the text.
+//! Ollama needs no key. A refusal is a bare string. Models that reason may put their reasoning into the text.
 //!
 //! # Source
 //! github.com/ollama/ollama, docs: "`OpenAI` compatibility", "Structured outputs", "Thinking".

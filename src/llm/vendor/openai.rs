@@ -5,7 +5,7 @@
 
 use super::{BoundField, COMMON, Vendor};
 
-/// `max_tokens` is refused by its newer models, and temperature by those that reason.
+/// The vendor `OpenAI`: newer models refuse `max_tokens`, and those that reason refuse a temperature.
 pub(super) const VENDOR: Vendor = Vendor {
     base_url: Some("https://api.openai.com/v1"),
     bound: BoundField::MaxCompletionTokens,

@@ -1,4 +1,4 @@
-//! What `botfleet check --online` asks of the world outside. Layer `runtime`.
+//! Asks the world outside for `botfleet check --online`. Layer `runtime`.
 //!
 //! | file | asks |
 //! |---|---|
@@ -6,9 +6,10 @@
 //! | `models` | each model for one tiny completion, with each key |
 //! | `servers` | database and Redis |
 //! | `trial` | one chat, by sending into it and taking back what was sent |
-//! | `recording` | what the trial saw, without anything of anybody |
+//! | `recording` | records the trial, without anything personal |
 //!
-//! Beside a running fleet it costs no 409, since it never polls; it moves no offset, and only the trial sends.
+//! Beside a running fleet the check costs no 409, since it never polls. The check moves no offset, and only the trial
+//! sends.
 
 mod models;
 pub mod recording;
@@ -23,20 +24,20 @@ use crate::config::manifest::LoadedManifest;
 use crate::config::settings::Config;
 use crate::telegram::client::TelegramClient;
 
-/// How a finding reads.
+/// The verdict of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// As it should be.
+    /// All is as it should be.
     Sound,
-    /// It works, and should be looked at.
+    /// The thing works, and should be looked at.
     Warning,
-    /// It does not work.
+    /// The thing does not work.
     Fault,
 }
 
 impl Verdict {
-    /// The word in tables.
+    /// Returns the word in tables.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sound => "ok",
@@ -46,18 +47,18 @@ impl Verdict {
     }
 }
 
-/// One thing that was looked at.
+/// A finding about one thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The kind of thing: `bot`, `chat`, `member`, `model`, `database`, `redis`, `clock`.
     pub part: &'static str,
-    /// Its name in the manifest.
+    /// Name of the thing, by the manifest where it has one.
     pub subject: String,
-    /// How it reads.
+    /// The verdict.
     pub verdict: Verdict,
-    /// What was found.
+    /// Description of what was found.
     pub what: String,
-    /// What to do about it; empty when there is nothing to do.
+    /// Remedy; empty when there is nothing to do.
     pub remedy: String,
 }
 
@@ -87,7 +88,7 @@ impl Finding {
     }
 }
 
-/// Asks everything; `progress` is told what is being asked.
+/// Asks everything; `progress` hears what is being asked.
 ///
 /// # Errors
 /// When an adapter cannot be built from the configuration.

@@ -1,4 +1,4 @@
-//! One tiny completion of each model that a bot names, with each key of its provider. Part of `online`.
+//! Asks each model that a bot names for one tiny completion, with each key of its provider. Part of `online`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,13 +9,13 @@ use super::Finding;
 use crate::config::manifest::LoadedManifest;
 use crate::runtime::starting::provider;
 
-/// Completions under way at a time: a local server has few slots.
+/// Most completions under way at a time: a local server has few slots.
 const AT_ONCE: usize = 4;
 
-/// Room for an answer, and for a model that thinks before a short one.
+/// Most tokens of an answer: room for a model that thinks before a short one.
 const TOKENS_MAX: u32 = 64;
 
-/// Asks each model; a model of several keys once with each of them.
+/// Asks each model, once with each key of its provider.
 ///
 /// # Errors
 /// When a provider cannot be built.
@@ -72,7 +72,7 @@ fn question(model: &str) -> CompletionRequest {
     }
 }
 
-/// What a person can do about it.
+/// Returns what a person can do about an error.
 fn remedy(error: &LlmError) -> &'static str {
     match error {
         LlmError::RateLimited { .. } => "wait, or raise the limit at the provider; then check again",

@@ -1,8 +1,8 @@
-//! A recording of calls and answers without anything of anybody: what the simulated world can replay. Part of `online`.
+//! Records calls and answers without anything personal, for the simulated world to replay. Part of `online`.
 //!
-//! One JSON object a line: `bot` (1, 2, ...), `method`, `parameters`, `status`, `body`. Chats and users get small numbers,
-//! dates count from the first one, and of texts only those remain that the trial itself wrote or that Telegram's server
-//! says of a call. Everything else is replaced by its kind.
+//! One JSON object a line: `bot` (1, 2, ...), `method`, `parameters`, `status`, `body`. Chats and users get small
+//! numbers, and dates count from the first one. Of texts only those remain that the trial itself wrote or that
+//! Telegram's server says of a call. Every other text is replaced by the name of its key.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use serde_json::{Map, Value, json};
 
 use crate::telegram::inquiry::Inquiry;
 
-/// Keys whose texts hold nothing of anybody: names of kinds, words of the server, and the trial's own texts.
+/// Keys whose texts hold nothing personal: names of kinds, words of the server, and the trial's own texts.
 const PLAIN_TEXTS: [&str; 8] = ["type", "description", "text", "status", "emoji", "action", "quote", "language"];
 
 /// Keys that hold dates, in seconds since 1970.
 const DATES: [&str; 3] = ["date", "edit_date", "until_date"];
 
-/// What was recorded.
+/// The calls and answers recorded so far.
 #[derive(Debug, Default)]
 pub struct Recording {
     lines: Vec<Value>,
@@ -37,12 +37,12 @@ impl Recording {
         self.lines.push(line);
     }
 
-    /// The recording as lines of JSON.
+    /// Returns the recording as lines of JSON.
     pub fn to_lines(&self) -> String {
         self.lines.iter().flat_map(|line| [line.to_string(), "\n".to_owned()]).collect()
     }
 
-    /// A small number for an id, the same for the same; chats and users stay apart by their sign.
+    /// Returns a small number for an id, the same for the same id. Ids of chats stay negative, and so apart from users.
     fn small(&mut self, id: i64) -> i64 {
         let next = self.ids.len() as i64 + 1;
         *self.ids.entry(id).or_insert(if id < 0 { -next } else { next })

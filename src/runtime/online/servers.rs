@@ -1,4 +1,4 @@
-//! Database and Redis, as a start would find them; nothing is written. Part of `online`.
+//! Asks database and Redis, as a start would find them; writes nothing. Part of `online`.
 
 #![allow(clippy::doc_markdown, reason = "PostgreSQL is a name, not an item")]
 

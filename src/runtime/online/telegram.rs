@@ -1,4 +1,4 @@
-//! Tokens, chats, rights and clock, as Telegram tells them. Part of `online`.
+//! Asks Telegram about tokens, chats, rights and clock. Part of `online`.
 //!
 //! # Source
 //! Bot API: getMe, getWebhookInfo, getChat, getChatMember, `ChatMember`, `ChatPermissions`.
@@ -16,13 +16,13 @@ use crate::config::manifest::LoadedManifest;
 use crate::telegram::client::TelegramClient;
 use crate::telegram::inquiry::Inquiry;
 
-/// Calls under way at a time.
+/// Most calls under way at a time.
 const AT_ONCE: usize = 8;
 
-/// Clocks that are further apart make /health degraded.
+/// Seconds between the clocks, above which /health is degraded.
 const OFFSET_MAX_S: i64 = 30;
 
-/// What a token says of its bot.
+/// Facts about a bot that Telegram tells for its token.
 #[derive(Clone, Copy, Default)]
 struct Known {
     hears_all: bool,

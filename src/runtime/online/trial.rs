@@ -1,9 +1,9 @@
-//! The trial: does in one private group what the fleet does, takes it back, and tells what differed from what the fleet
-//! is built on. Part of `online`.
+//! Tries in one private group what the fleet does, takes it back, and tells what differed from the fleet's assumptions.
+//! Part of `online`.
 //!
 //! # Source
-//! Bot API 10.3: sendMessage, `ReplyParameters`, editMessageText, setMessageReaction, deleteMessage; texts of refusals as
-//! the public Bot API server gives them.
+//! Bot API 10.3: sendMessage, `ReplyParameters`, editMessageText, setMessageReaction, deleteMessage; texts of refusals
+//! as the public Bot API server gives them.
 
 use anyhow::{Context, bail};
 use botfleet_actors::domain::roster::ChatSpec;
@@ -17,10 +17,10 @@ use crate::config::settings::Config;
 use crate::telegram::client::TelegramClient;
 use crate::telegram::inquiry::Inquiry;
 
-/// A group with more members is no place to try things in.
+/// Most members of a group to try things in.
 const MEMBERS_MAX: i64 = 20;
 
-/// What is sent. The marked word stands behind a letter of two UTF-16 units and Turkish ones, so that offsets show.
+/// Text that is sent. `WORD` stands behind a letter of two UTF-16 units and Turkish ones, so that wrong offsets show.
 const TEXT: &str = "🦜 botfleet deneme: çığ İstanbul, one moment please";
 const WORD: &str = "İstanbul";
 
@@ -30,16 +30,16 @@ const TEXT_MAX_UNITS: usize = 4096;
 /// One thing that was tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Tried {
-    /// What was tried.
+    /// The thing that was tried.
     pub what: &'static str,
-    /// What differed from what was expected; empty when nothing did.
+    /// Differences from what was expected; empty when there were none.
     pub differences: Vec<String>,
 }
 
-/// What came of the trial.
+/// The result of the trial.
 #[derive(Debug)]
 pub struct Trial {
-    /// In order.
+    /// The things that were tried, in order.
     pub tried: Vec<Tried>,
     /// Every call and its answer, without names, texts of others, ids and tokens.
     pub recording: Recording,
@@ -75,7 +75,7 @@ pub async fn run(config: &Config, manifest: &LoadedManifest, chat: &str) -> anyh
     Ok(Trial { tried: session.tried, recording: session.recording })
 }
 
-/// A bot that tries.
+/// A bot of the trial.
 struct Hand<'a> {
     token: &'a SecretString,
     id: i64,
@@ -100,7 +100,7 @@ struct Session<'a> {
     chat: i64,
     recording: Recording,
     tried: Vec<Tried>,
-    /// Messages to be deleted, with whose they are.
+    /// Messages to be deleted, each with the token of its bot.
     sent: Vec<(&'a SecretString, i64)>,
 }
 

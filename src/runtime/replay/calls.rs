@@ -1,7 +1,7 @@
-//! New texts for turns that differ, by the manifest's own models. Layer `runtime`.
+//! Asks the manifest's own models for new texts of turns that differ. Layer `runtime`.
 //!
-//! Calls go straight through the adapters, one after another, and end when their number is used up: no lane, no
-//! allowance, no send. They are paid for like any other.
+//! Calls go straight through the adapters, one after another, until their number is used up: no lane, no allowance, no
+//! send. Each is paid for like any other.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::report::NewText;
 use crate::config::manifest::ProviderEntry;
 use crate::runtime::starting::provider;
 
-/// Models that may be asked so often.
+/// Models that may be asked for a number of texts.
 pub struct Models {
     providers: BTreeMap<String, Arc<dyn LlmProvider>>,
     left: u32,
@@ -20,7 +20,7 @@ pub struct Models {
 }
 
 impl Models {
-    /// The providers of a manifest, for so many calls.
+    /// Makes the providers of a manifest, for so many calls.
     ///
     /// # Errors
     /// When an adapter cannot be built.
@@ -29,12 +29,12 @@ impl Models {
         Ok(Self { providers: built.collect::<anyhow::Result<_>>()?, left: most, made: 0 })
     }
 
-    /// Calls that were made.
+    /// Returns the number of calls that were made.
     pub fn made(&self) -> u32 {
         self.made
     }
 
-    /// The text of a bot's turn; `None` when no call is left.
+    /// Asks for the text of a bot's turn; returns `None` when no call is left.
     pub(super) async fn text(&mut self, bot: String, at: &str, request: CompletionRequest) -> Option<NewText> {
         self.left = self.left.checked_sub(1)?;
         let Some(provider) = self.providers.get(at) else {

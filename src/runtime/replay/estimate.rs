@@ -1,7 +1,7 @@
-//! What the prompt of a turn would hold and cost. Layer `runtime`.
+//! Estimates what the prompt of a turn would hold and cost. Layer `runtime`.
 //!
-//! Tokens are estimated from the very request that the engine would build; an answer is taken to be as long as the
-//! chat's recorded answers were on average, or as `max_tokens` allows where none is recorded.
+//! Tokens are estimated from the very request that the engine would build. The answer's length is the average of the
+//! chat's recorded answers, but at most `max_tokens`, and `max_tokens` where no answer is recorded.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -39,12 +39,12 @@ impl Answers {
     }
 }
 
-/// Whether the act asks a model.
+/// Returns whether the act asks a model.
 pub(super) fn asks_a_model(part: &Part) -> bool {
     matches!(part.act, Act::Answer | Act::Open { .. })
 }
 
-/// Builds requests and weighs them.
+/// Builds requests and estimates their use.
 pub(super) struct Estimator {
     generator: Generator,
     providers: BTreeMap<String, ProviderSettings>,
@@ -56,7 +56,7 @@ impl Estimator {
         Ok(Self { generator: Generator::new()?, providers, answers: Answers::default() })
     }
 
-    /// The request of a part; `None` when it asks no model, or its bot is not of the set.
+    /// Builds the request of a part; `None` when the part asks no model, or its bot is not in the set.
     pub(super) fn request(
         &self,
         set: &Set,
@@ -85,7 +85,7 @@ impl Estimator {
         Ok(Some(self.generator.request(&stage, &model.model)?))
     }
 
-    /// What the request of a part would use.
+    /// Estimates the use of the request of a part.
     pub(super) fn spent(
         &self,
         set: &Set,

@@ -1,4 +1,4 @@
-//! The store of a fleet, opened for reading alone, whether the fleet runs or not. Layer `runtime`.
+//! Opens the store of a fleet for reading alone, whether the fleet runs or not. Layer `runtime`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::store::sqlite::archive::SqliteArchive;
 /// Opens the store of the settings, or the file of SQLite that is named instead.
 ///
 /// # Errors
-/// When it is not there, cannot be read, or has the schema of another version.
+/// When the store is not there, cannot be read, or has the schema of another version.
 pub async fn open(
     config: &Config,
     file: Option<&Path>,

@@ -1,4 +1,4 @@
-//! What a replay comes to. Layer `runtime`.
+//! The result of a replay. Layer `runtime`.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,14 @@ use botfleet_actors::domain::ids::{DecisionNumber, Number};
 use botfleet_actors::domain::time::Timestamp;
 use serde::Serialize;
 
-/// What turns that ask models come to.
+/// Use of models by a number of turns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Spent {
     /// Turns that ask a model.
     pub turns: u64,
-    /// Tokens of their prompts, estimated.
+    /// Tokens of the prompts, estimated.
     pub prompt_tokens: u64,
-    /// Tokens of their answers, by the average of the recorded ones.
+    /// Tokens of the answers, by the average of the recorded ones.
     pub answer_tokens: u64,
     /// Billionths of the money's unit, by the manifest's prices.
     pub nanos: i64,
@@ -33,18 +33,18 @@ impl Spent {
 /// A number before and after.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Both<T> {
-    /// As recorded, under the stored configuration.
+    /// Under the stored configuration, as recorded.
     pub before: T,
     /// Under the given manifest.
     pub after: T,
 }
 
-/// What one bot would do.
+/// Acts of one bot.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct BotCount {
-    /// Times that it acts at all.
+    /// Number of acts.
     pub acts: Both<u64>,
-    /// What its turns come to.
+    /// Use of models by the bot's turns.
     pub spent: Both<Spent>,
 }
 
@@ -53,34 +53,34 @@ pub struct BotCount {
 pub struct NewText {
     /// The bot.
     pub bot: String,
-    /// The text, or nothing.
+    /// The text, if there is one.
     pub text: Option<String>,
-    /// Why there is none.
+    /// Reason why there is no text.
     pub error: Option<String>,
 }
 
-/// One decision that would be another.
+/// A decision that would be another.
 #[derive(Clone, Debug, Serialize)]
 pub struct Differing {
-    /// Its number.
+    /// Number of the decision.
     pub decision: DecisionNumber,
-    /// When it was made.
+    /// Time at which the decision was made.
     pub at: Timestamp,
-    /// The entry that asked for it; absent for a tick.
+    /// The entry that asked for the decision; absent for a tick.
     pub entry: Option<Number>,
-    /// Who did what, as recorded.
+    /// Bots and their acts, as recorded.
     pub recorded: String,
-    /// Who would.
+    /// Bots and their acts under the given manifest.
     pub replayed: String,
-    /// All that differs.
+    /// All differences.
     pub differences: Vec<Difference>,
-    /// What models would say.
+    /// Texts that models wrote for the new acts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub texts: Vec<NewText>,
 }
 
 impl Differing {
-    /// Whether somebody would do something else; otherwise only the reasons differ.
+    /// Returns whether a bot would do something else; otherwise only the reasons differ.
     pub fn is_of_deeds(&self) -> bool {
         let words = [Aspect::Reason, Aspect::Inputs, Aspect::Scores];
         self.differences.iter().any(|difference| !words.contains(&difference.aspect))
@@ -92,26 +92,26 @@ impl Differing {
 pub struct Report {
     /// The chat.
     pub chat: String,
-    /// Always: the transcript stays as it was recorded.
+    /// Always true: the transcript stays as it was recorded.
     pub teacher_forced: bool,
-    /// Recorded decisions in question.
+    /// Number of recorded decisions in the range.
     pub decisions: u64,
-    /// Those that were made again.
+    /// Number of decisions that were made again.
     pub replayed: u64,
-    /// Those that came out exactly the same, field by field.
+    /// Number of decisions that came out exactly the same, field by field.
     pub same: u64,
-    /// Those made again that saw messages which have been forgotten since: they may differ for that alone.
+    /// Number of decisions made again that saw messages which have been forgotten since, and may differ for that alone.
     pub with_forgotten: u64,
-    /// Why the others could not be made again, and how many.
+    /// Number of decisions that could not be made again, by the reason.
     pub not_replayed: BTreeMap<&'static str, u64>,
-    /// How many decisions differ in what.
+    /// Number of differences by aspect.
     pub aspects: BTreeMap<Aspect, u64>,
-    /// Bots by name.
+    /// Acts of each bot, by its name.
     pub bots: BTreeMap<String, BotCount>,
-    /// All bots together.
+    /// Acts of all bots together.
     pub total: BotCount,
-    /// Calls of models that were made.
+    /// Number of calls of models that were made.
     pub calls: u32,
-    /// Decisions that differ.
+    /// The decisions that differ.
     pub differing: Vec<Differing>,
 }

@@ -1,4 +1,4 @@
-//! Decision by decision: made again, compared, counted. Layer `runtime`.
+//! Makes recorded decisions again one by one, compares and counts. Layer `runtime`.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -18,19 +18,19 @@ use super::estimate::Estimator;
 use super::report::{BotCount, Differing, NewText, Report, Spent};
 use super::set::{Set, Sets};
 
-/// Entries read at once.
+/// Number of entries read at once.
 const ENTRIES: usize = 500;
-/// Entries kept before the oldest that is needed: a chat that read the store again remembers a little more.
+/// Number of entries kept before the oldest needed: a chat that read the store again remembers a little more.
 const KEPT: i64 = 400;
 
-/// Which decisions, and how.
+/// Selects the decisions and the dice of a replay.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Asked {
     /// The first decision.
     pub from: Option<i64>,
-    /// The last one.
+    /// The last decision.
     pub to: Option<i64>,
-    /// Mixed into every recorded seed; 0 leaves them as they are.
+    /// Number mixed into every recorded seed; 0 leaves the seeds as they are.
     pub seed: u64,
 }
 
@@ -75,7 +75,7 @@ struct Replay<'a> {
     reel: Reel,
     /// Entries that a decision was made on.
     answered: HashSet<Number>,
-    /// When the chat's first entry was written, in ms, once it was asked for; `i64::MAX` when there is none.
+    /// Time of the chat's first entry, in ms, once it was asked for; `i64::MAX` when there is none.
     begun: Option<i64>,
 }
 
@@ -171,7 +171,8 @@ impl Replay<'_> {
         Ok(Ok(()))
     }
 
-    /// Whether the record holds what the decision depended on. A tick before the first entry depended on nothing.
+    /// Returns whether the record holds what the decision depended on. A tick before the first entry depended on
+    /// nothing.
     async fn is_whole(&mut self, decision: &Decision) -> anyhow::Result<bool> {
         if decision.standing.last != Number(0) || decision.standing != Standing::default() {
             return Ok(true);
@@ -188,7 +189,7 @@ impl Replay<'_> {
         Ok(begun > decision.at.as_millis())
     }
 
-    /// Brings the reel to where the decision saw it.
+    /// Winds the reel to the entries that the decision saw.
     async fn wind(&mut self, decision: &Decision) -> anyhow::Result<()> {
         let Standing { first, last, .. } = decision.standing;
         if last == Number(0) {
@@ -209,7 +210,7 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// The entry that asked; a late copy's may have left the window.
+    /// Returns the entry that asked; that of a late copy may have left the window.
     async fn cause(&mut self, number: Number) -> anyhow::Result<Option<Arc<Note>>> {
         if let Some(note) = self.reel.note(number) {
             return Ok(Some(Arc::clone(note)));

@@ -1,4 +1,4 @@
-//! The chat and its bots, as the store has them and as the given manifest would. Layer `runtime`.
+//! Holds the chat and its bots, as the store has them and as the given manifest would. Layer `runtime`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,9 +13,9 @@ use botfleet_actors::domain::roster::{BotProfile, ChatProfile, DeliveryChoice, R
 pub struct Set {
     /// The chat.
     pub chat: ChatProfile,
-    /// Its bots, in the chat's order.
+    /// Bots of the chat, in the chat's order.
     pub cast: Vec<CastMember>,
-    /// Names of its bots, in the chat's order.
+    /// Names of the bots, in the chat's order.
     pub cast_names: Vec<String>,
 }
 
@@ -30,7 +30,7 @@ impl Set {
         Self { chat, cast, cast_names }
     }
 
-    /// A bot of the cast.
+    /// Returns a bot of the cast.
     pub fn member(&self, bot: BotId) -> Option<&CastMember> {
         self.cast.iter().find(|member| member.profile.id == bot)
     }
@@ -39,17 +39,17 @@ impl Set {
 /// Both configurations, and the names of all bots of either.
 #[derive(Clone, Debug)]
 pub struct Sets {
-    /// As the store has it now.
+    /// The chat as the store has it now.
     pub stored: Set,
-    /// As the given manifest would have it.
+    /// The chat as the given manifest would have it.
     pub given: Set,
-    /// Names by id.
+    /// Names of bots by id.
     pub names: BTreeMap<BotId, String>,
 }
 
 impl Sets {
-    /// Finds the chat in both, by its name in the manifest. Bots are the same by name; new ones get ids that no stored
-    /// bot has.
+    /// Finds the chat in both, by its name in the manifest. Bots are the same if their names are; new ones get ids that
+    /// no stored bot has.
     ///
     /// # Errors
     /// When the store or the manifest knows no such chat.
@@ -94,7 +94,7 @@ impl Sets {
         })
     }
 
-    /// The name of a bot.
+    /// Returns the name of a bot.
     pub fn name(&self, bot: BotId) -> String {
         self.names.get(&bot).cloned().unwrap_or_else(|| format!("bot {bot}"))
     }

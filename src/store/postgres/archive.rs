@@ -1,4 +1,4 @@
-//! What was recorded. Layer: adapter.
+//! Reads the archive. Layer: adapter.
 
 use std::sync::{Arc, LazyLock};
 
@@ -18,7 +18,7 @@ use super::{PgStore, roster};
 use crate::store::archive::{MESSAGE_NUMBER, decision, decisions, joined};
 use crate::store::columns::{self, Columns, OUTBOX, TRANSCRIPT, TURN};
 
-/// Statements with their lists of columns filled in.
+/// The statements with their lists of columns filled in.
 pub(super) struct Sql {
     pub(super) turns_of: Arc<str>,
     pub(super) messages_of: Arc<str>,
@@ -33,7 +33,7 @@ pub(super) static SQL: LazyLock<Sql> = LazyLock::new(|| Sql {
         .into(),
 });
 
-/// Every form of the question for decisions, for the proof of their indexes.
+/// Returns every form of the statement for decisions, for the test that proves that each uses an index.
 pub(super) fn decision_statements() -> [String; 3] {
     let newest = DecisionQuery::default();
     let oldest = DecisionQuery { after: Some(DecisionNumber(0)), ..newest };

@@ -1,8 +1,8 @@
-//! Statements put together from parts. Layer: adapter.
+//! Assembles statements from parts. Layer: adapter.
 //!
-//! What a batch reads, and what it writes, is one statement each, whatever the batch's size: rows travel as arrays, one
-//! for each column, and only the parts that the batch needs are in the text. There are few texts, so that the server
-//! keeps them all prepared.
+//! A batch is read by one statement and written by one statement, whatever the batch's size: rows travel as arrays, one
+//! for each column, and the text holds only the parts that the batch needs. There are few texts, so the server keeps
+//! them all prepared.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use sqlx::{Arguments, AssertSqlSafe, Encode, Error, Postgres, Type};
 
 use super::session::Statement;
 
-/// The values of a statement whose parts number their own from 1.
+/// The parameters of a statement, each of whose parts numbers its own from 1.
 #[derive(Default)]
 pub(super) struct Assembly {
     arguments: PgArguments,
@@ -21,7 +21,7 @@ pub(super) struct Assembly {
 }
 
 impl Assembly {
-    /// Ends a part: its text, with its values numbered after those of the parts before it.
+    /// Ends a part: returns its text, with its parameters renumbered to follow those of earlier parts.
     pub(super) fn part(&mut self, text: &str) -> String {
         let mut numbered = String::with_capacity(text.len() + 64);
         let mut pieces = text.split('$');
@@ -42,7 +42,7 @@ impl Assembly {
         numbered
     }
 
-    /// Gives a value.
+    /// Adds a parameter.
     pub(super) fn value<'q, T: Encode<'q, Postgres> + Type<Postgres> + 'q>(&mut self, value: T) -> &mut Self {
         if let Err(cause) = self.arguments.add(value) {
             self.fault = Some(Error::Encode(cause));
@@ -50,7 +50,7 @@ impl Assembly {
         self
     }
 
-    /// Gives the values of one column.
+    /// Adds a parameter that holds one column of the rows, as an array.
     pub(super) fn column<'q, R, T>(&mut self, rows: &'q [R], of: impl Fn(&'q R) -> T) -> &mut Self
     where
         T: Encode<'q, Postgres> + Type<Postgres> + PgHasArrayType + 'q,
@@ -58,7 +58,7 @@ impl Assembly {
         self.value(rows.iter().map(of).collect::<Vec<T>>())
     }
 
-    /// The statement of a text whose parts have all ended.
+    /// Returns the statement of a text whose parts have all ended.
     pub(super) fn statement(self, text: String) -> Result<Statement<'static>, Error> {
         match self.fault {
             None => Ok(sqlx::query_with(AssertSqlSafe(text), self.arguments)),
@@ -67,7 +67,7 @@ impl Assembly {
     }
 }
 
-/// A text that PostgreSQL can hold: it knows no NUL.
+/// Returns the text in a form that PostgreSQL can store: NUL is replaced by U+FFFD.
 pub(super) fn clean(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
 }

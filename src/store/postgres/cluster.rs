@@ -1,7 +1,7 @@
-//! What the nodes of a fleet share about one another, on PostgreSQL. Layer: adapter. Keeps I5, I6.
+//! Stores the cluster state that the nodes of a fleet share, on PostgreSQL. Layer: adapter. Keeps I5, I6.
 //!
-//! Beats have a connection of their own, and so have looks at the others: neither ever waits for a batch, a plan or a
-//! lease. No statement here locks a node's row that a beat would wait for.
+//! Beats have a connection of their own, and so have looks at the other nodes: neither ever waits for a batch, a plan
+//! or a lease. No statement here locks a node's row that a beat would wait for.
 
 use async_trait::async_trait;
 use botfleet_actors::domain::ids::{BotId, ConfigSeq, Epoch};
@@ -24,7 +24,7 @@ const LIVING: &str = "SELECT incarnation FROM node WHERE name = $1 AND state <> 
 const JOIN: &str = "\
 INSERT INTO node (name, role, state, address, version, launch, session, joined_at) \
 VALUES ($1, $2, 'alive', $3, $4, $5, $6, (extract(epoch FROM clock_timestamp()) * 1000)::bigint) RETURNING incarnation";
-/// The dead are forgotten after a day, unless they still own something.
+/// Deletes dead nodes that joined more than a day ago and own no lease.
 const FORGET_DEAD: &str = "\
 DELETE FROM node WHERE state = 'dead' \
 AND joined_at < (extract(epoch FROM clock_timestamp()) * 1000)::bigint - 86400000 \
@@ -34,11 +34,11 @@ WITH told AS (UPDATE node SET beat = beat + 1, report = $2::jsonb WHERE incarnat
 RETURNING state) \
 SELECT coalesce((SELECT state FROM told), 'dead'), (extract(epoch FROM clock_timestamp()) * 1000)::bigint, \
 coalesce((SELECT config_seq FROM setting WHERE key = 'roster'), 0)";
-/// As [`NodeRecord`] reads it.
+/// Builds the JSON that [`NodeRecord`] is read from.
 const NODE: &str = "\
 json_build_object('incarnation', n.incarnation, 'name', n.name, 'role', n.role, 'state', n.state, 'beat', n.beat, \
 'report', n.report, 'address', n.address, 'version', n.version, 'joined_at', n.joined_at)";
-/// As [`Lease`] reads it.
+/// Builds the JSON that [`Lease`] is read from.
 const LEASE: &str = "\
 json_build_object('key', json_build_object(l.kind, l.key), 'owner', l.owner, 'desired', l.desired, 'ready', l.ready, \
 'epoch', l.epoch)";
@@ -47,14 +47,14 @@ UPDATE node SET state = 'dead' FROM unnest($1::bigint[], $2::bigint[]) AS r (inc
 WHERE node.incarnation = r.incarnation AND node.beat = r.beat AND node.state <> 'dead' RETURNING node.incarnation, node.session";
 const BURY_LAUNCH: &str = "\
 UPDATE node SET state = 'dead' WHERE launch = $1 AND state <> 'dead' RETURNING incarnation, session";
-/// A dead process may hang in the middle of a transaction and hold its locks.
+/// Ends the connections of dead processes, which may hang in the middle of a transaction and hold its locks.
 const END_SESSIONS: &str = "\
 SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a \
 WHERE a.usename = current_user AND EXISTS (SELECT 1 FROM unnest($1::text[]) AS s (name) WHERE starts_with(a.application_name, s.name))";
 const SET_STATE: &str = "UPDATE node SET state = $2 WHERE name = $1 AND state <> 'dead'";
 const LEAVE: &str = "UPDATE node SET state = 'dead' WHERE incarnation = $1";
 const PLAN_LOCK: &str = "SELECT pg_try_advisory_xact_lock(hashtext('botfleet plan'))";
-/// Takes the locks in order; an `UPDATE` alone would take them as it finds the rows.
+/// Takes the locks in order; an `UPDATE` alone would take them in the order in which it finds the rows.
 const LOCK: &str = "\
 SELECT 1::bigint FROM lease l JOIN unnest($1::text[], $2::bigint[]) AS r (kind, key) ON l.kind = r.kind AND l.key = r.key \
 ORDER BY l.kind, l.key FOR NO KEY UPDATE OF l";
@@ -96,7 +96,7 @@ fn picture_of(row: &dyn Cells) -> Result<Picture, StoreError> {
     })
 }
 
-/// Nodes and leases in one statement, and so in one look.
+/// Returns the statement that reads nodes and leases in one snapshot.
 pub(super) fn picture_sql() -> String {
     format!(
         "SELECT coalesce((SELECT json_agg({NODE} ORDER BY n.incarnation) FROM node n WHERE n.state <> 'dead' \
@@ -113,8 +113,8 @@ async fn picture(session: &mut Session<'_>) -> Result<Picture, StoreError> {
     picture_of(&session.fetch_one("picture", statement).await.map_err(|error| failed(&error))?)
 }
 
-/// Registers an incarnation, in the transaction that is open. With `alone` all others are declared dead; without it, one
-/// of the same name that lives is an obstacle.
+/// Registers an incarnation, in the open transaction. With `alone`, all other nodes are declared dead; without it, a
+/// living node of the same name makes the registration fail.
 pub(super) async fn register(
     session: &mut Session<'_>,
     node: &NewNode,
@@ -266,7 +266,7 @@ impl Cluster for PgStore {
         written.await.map_err(|error| failed(&error))
     }
 
-    /// Batches in flight under these leases are waited for: their rows are locked `FOR SHARE` until they end.
+    /// Waits for batches in flight under these leases: they hold the leases' rows `FOR SHARE` until they end.
     async fn take(&self, me: Incarnation, keys: &[LeaseKey]) -> Result<Vec<(LeaseKey, Epoch)>, StoreError> {
         let (kinds, ids) = columns_of(keys);
         let mut session = self.tasks.transaction().await?;
@@ -317,7 +317,7 @@ impl Cluster for PgStore {
     }
 }
 
-/// Ends the connections of dead processes; what that meets is no failure of the burial.
+/// Ends the connections of dead processes. A failure is logged and does not fail the caller.
 async fn end_sessions(session: &mut Session<'_>, names: Vec<String>) {
     if names.is_empty() {
         return;

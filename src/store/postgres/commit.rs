@@ -2,12 +2,12 @@
 //!
 //! | on | what happens |
 //! |---|---|
-//! | a refused operation | it drops out, the rest commits; a batch of refusals commits nothing |
-//! | a row that breaks a constraint | the batch is judged again one operation at a time, in one transaction; the breaker is refused |
-//! | a deadlock or a failed serialisation | the batch is begun again, a few times |
-//! | an error before `COMMIT` was sent | nothing of the batch is stored; `Unavailable` when it can pass by itself |
-//! | no answer to `COMMIT` | the mark tells: the old backend is ended, and whoever reads the mark under its lock knows |
-//! | a dropped future | all of the batch is stored, or nothing; the next call first waits until that is settled |
+//! | a refused operation | the operation drops out, the rest commits; a batch of refusals commits nothing |
+//! | a row that breaks a constraint | operations are judged again one by one, in one transaction; that one is refused |
+//! | a deadlock or a failed serialisation | the batch is begun again, at most five times in all |
+//! | an error before `COMMIT` was sent | nothing is stored; `Unavailable` when the error can pass by itself |
+//! | no answer to `COMMIT` | the old backend is ended; the writer's mark, read under its lock, tells the result |
+//! | a dropped future | all of the batch is stored, or nothing; the next call first waits until that is known |
 
 use std::time::Duration;
 
@@ -26,41 +26,41 @@ use crate::store::columns::Columns;
 
 type Judgements = Vec<Result<Applied, Refusal>>;
 
-/// How often a batch is begun that met another transaction.
+/// The number of times that a batch is begun which collides with other transactions.
 const ATTEMPTS: u32 = 5;
-/// How long to wait before the database is asked again what became of a commit.
+/// The wait before the database is asked again whether a commit was stored.
 const ASK_EVERY: Duration = Duration::from_millis(200);
 
 const MAKE_MARK: &str = "\
 INSERT INTO commit_mark (writer, batch, at) VALUES ($1, $2, (extract(epoch FROM clock_timestamp()) * 1000)::bigint) \
 ON CONFLICT (writer) DO NOTHING";
-/// A transaction that wrote the mark holds its row: this waits for its end.
+/// Reads the mark under its lock: a transaction that wrote the mark holds its row, so this waits for its end.
 const READ_MARK: &str = "SELECT batch FROM commit_mark WHERE writer = $1 FOR UPDATE";
-/// Ends what is left of a connection of ours on the server, this one excepted.
+/// Ends this writer's other connections on the server.
 const END_OLD: &str = "\
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
 WHERE application_name = $1 AND usename = current_user AND pid <> pg_backend_pid()";
 
-/// The one writer of a process; behind a mutex.
+/// The one writer of a process, used behind a mutex.
 pub(super) struct Writer {
-    /// Its name among the marks, and of its connections.
+    /// The writer's name among the marks; its connections have the same name.
     name: String,
-    /// Its last batch.
+    /// The number of the last batch.
     batch: i64,
-    /// Whether its mark is known to have a row, without which nobody could wait for it.
+    /// True when the writer's mark is known to have a row. Without a row nobody could wait for it.
     marked: bool,
-    /// A `COMMIT` was sent and its answer not heard.
+    /// A `COMMIT` was sent, and no answer has come.
     in_doubt: bool,
     counted: Counted,
     pub(super) incarnation: Option<Incarnation>,
 }
 
-/// What became of one attempt.
+/// The result of one attempt.
 enum Attempt {
     Judged(Judgements),
-    /// It met another transaction.
+    /// The batch collided with another transaction.
     Collided(Error),
-    /// Its mark had no row.
+    /// The writer's mark had no row.
     Unmarked,
     Failed(StoreError),
 }
@@ -148,7 +148,7 @@ impl Writer {
         }
     }
 
-    /// Everything but the end of the transaction.
+    /// Does everything but the end of the transaction.
     async fn written<'s>(&self, sessions: &'s Sessions, batch: &[Operation]) -> Result<Written<'s>, Attempt> {
         let mut session = sessions.transaction().await.map_err(Attempt::Failed)?;
         let mut loaded = load(&mut session, &Needs::of(batch), hands_over(batch), &self.counted).await?;
@@ -173,10 +173,10 @@ impl Writer {
         Hand { writer: &self.name, batch: self.batch, incarnation: self.incarnation }
     }
 
-    /// Each operation behind a savepoint of its own, all in one transaction.
+    /// Judges each operation alone, behind a savepoint of its own, all in one transaction.
     async fn one_by_one<'s>(&self, sessions: &'s Sessions, batch: &[Operation]) -> Result<Written<'s>, Attempt> {
         let mut session = sessions.transaction().await.map_err(Attempt::Failed)?;
-        // All locks at once and in order, as for the whole batch.
+        // Takes all locks at once and in order, as for the whole batch.
         load(&mut session, &Needs::of(batch), hands_over(batch), &self.counted).await?;
         let mut judgements = Vec::with_capacity(batch.len());
         for operation in batch {
@@ -224,7 +224,8 @@ impl Writer {
         }
     }
 
-    /// Whether the last batch is stored. Ends the connection that wrote it, and waits for the end of its transaction.
+    /// Returns whether the last batch is stored. Ends the connection that wrote it, and waits for the end of its
+    /// transaction.
     async fn ask(&mut self, sessions: &Sessions) -> Result<bool, StoreError> {
         let mut session = sessions.session().await?;
         let failed = |error: Error| {
@@ -242,7 +243,7 @@ impl Writer {
     }
 }
 
-/// A batch that is judged, and written unless it leaves no trace.
+/// A batch that is judged, and written unless it changes nothing.
 struct Written<'s> {
     judgements: Judgements,
     session: Option<Session<'s>>,

@@ -1,7 +1,8 @@
-//! Texts that are older than their chats keep them. Layer: adapter.
+//! Removes texts that are older than their chats keep them. Layer: adapter.
 //!
-//! Each chat is walked by number, from where the last call ended, of whichever node: a call meets only what has become old
-//! since. Messages are found by the decisions that led to them. Rows are locked as the group commit locks them.
+//! Each chat is walked by number, from where the last call of any node ended, so a call meets only rows that have
+//! become old since. Messages are found through the decisions that led to them. Rows are locked as the group commit
+//! locks them.
 
 use botfleet_actors::domain::people::REMOVED;
 use botfleet_actors::domain::time::Timestamp;
@@ -15,11 +16,12 @@ use super::session::{Session, Sessions};
 use crate::store::columns::Columns;
 use crate::store::person::{DAY_MS, EXPIRY_BATCH, EXPIRY_BATCHES, UPDATES_BATCH, cursor_of};
 
-/// Chats that keep texts for a time, and until when they are old now.
+/// Selects the chats that limit how long they keep texts, each with the instant before which texts are old.
 const CHATS: &str = "\
 SELECT c.id, $1 - c.retention_days * 86400000 FROM chat c JOIN chat_head h ON h.chat = c.id \
 WHERE c.retention_days > 0 ORDER BY c.id";
-/// After which number everything up to which other one is old, among the next ones.
+/// Selects the number where the last call ended, and the last number before the first entry of the page that is not
+/// old.
 pub(super) const OLD_ENTRIES: &str = "\
 WITH page AS MATERIALIZED (SELECT number, date FROM transcript WHERE chat = $1 \
 AND number > (SELECT expired_entry FROM chat_head WHERE chat = $1) ORDER BY number LIMIT $3) \
@@ -39,9 +41,9 @@ pub(super) const EMPTY_DECISIONS: &str = "\
 UPDATE decision SET inputs = '{}', scores = '{}' WHERE chat = $1 AND number > $2 AND number <= $3";
 const DECISIONS_DONE: &str = "UPDATE chat_head SET expired_decision = greatest(expired_decision, $2) WHERE chat = $1";
 
-/// For how many days chats keep texts.
+/// Selects the different numbers of days for which chats keep texts.
 const LENGTHS: &str = "SELECT DISTINCT retention_days::bigint FROM chat WHERE retention_days > 0 ORDER BY 1";
-/// The next rows, and which of them hold what is to go; the walk ends at the first one that is not old.
+/// Selects the next rows, and whether each holds something to remove. The walk ends at the first row that is not old.
 pub(super) const UPDATES_PAGE: &str = "\
 WITH page AS MATERIALIZED (SELECT id, chat, received_at, outcome, payload FROM inbox \
 WHERE id > coalesce((SELECT value::bigint FROM setting WHERE key = $1), 0) ORDER BY id LIMIT $4) \
@@ -54,14 +56,14 @@ pub(super) const EMPTY_UPDATES: &str = "\
 WITH locked AS MATERIALIZED (SELECT id FROM inbox WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE) \
 UPDATE inbox SET payload = '{}' FROM locked WHERE inbox.id = locked.id AND inbox.outcome IS NOT NULL";
 
-/// What a walk passes.
+/// The kinds of rows that a walk passes.
 #[derive(Clone, Copy)]
 enum What {
     Entries,
     Decisions,
 }
 
-/// Removes texts that are old now.
+/// Removes the texts that are old at `now`.
 pub(super) async fn expire(sessions: &Sessions, now: Timestamp) -> Result<u64, StoreError> {
     let chats = || sqlx::query(CHATS).bind(now.as_millis());
     let chats: Vec<(i64, i64)> = all(sessions, "chats_that_expire", chats, |row| {
@@ -88,8 +90,8 @@ pub(super) async fn expire(sessions: &Sessions, now: Timestamp) -> Result<u64, S
     Ok(passed + expire_updates(sessions, now).await?)
 }
 
-/// Removes what handled rows of the inbox hold and is old: for each length of time that chats keep texts, the inbox is
-/// walked by id from where the last call of whichever node ended. A row that is handled after its text is old goes by
+/// Empties handled inbox rows that are old. For each number of days that chats keep texts, the inbox is walked by id
+/// from where the last call of any node ended. A row that is handled after the walk has passed it is removed by
 /// pruning.
 async fn expire_updates(sessions: &Sessions, now: Timestamp) -> Result<u64, StoreError> {
     let mut emptied = 0;
@@ -116,7 +118,7 @@ async fn expire_updates(sessions: &Sessions, now: Timestamp) -> Result<u64, Stor
     Ok(emptied)
 }
 
-/// After which number, and up to which, everything is old.
+/// Returns a range of numbers, the first excluded and the last included, in which everything is old.
 async fn old(sessions: &Sessions, what: What, chat: i64, until: i64) -> Result<(i64, i64), StoreError> {
     let text = match what {
         What::Entries => OLD_ENTRIES,

@@ -1,10 +1,10 @@
-//! Locks and loads what a batch needs. Layer: adapter. Keeps I6, I11.
+//! Locks and loads the rows that a batch needs. Layer: adapter. Keeps I6, I11.
 //!
-//! Two statements: the leases are locked first, all of them at once in (kind, key) order; the second statement sees
+//! Two statements do it. The first locks the leases, all of them at once in (kind, key) order. The second sees
 //! everything that was committed before the locks were given, because under READ COMMITTED each statement has a
 //! snapshot of its own. Rows that several nodes change (windows, budgets, turns, messages) are locked in key order as
-//! they are read. A window or budget that nobody has counted yet has no row that could be locked: it is made first, so
-//! that two nodes never both count from nothing.
+//! they are read. A window or budget that nobody has counted yet has no row to lock. Its row is made first, so that two
+//! nodes never both count from nothing.
 
 use std::collections::HashSet;
 
@@ -25,9 +25,9 @@ use crate::store::loaded::{Texts, allowance_key, column, read, source_key};
 const LOCK: &str = "\
 SELECT CASE kind WHEN 'bot' THEN 0 ELSE 1 END::bigint, key, epoch FROM lease \
 WHERE (kind = 'bot' AND key = ANY($1)) OR (kind = 'chat' AND key = ANY($2)) ORDER BY kind, key ";
-/// Whoever changes the owner waits for these.
+/// Lets other writers under the same lease go on; whoever changes the owner waits.
 const SHARED: &str = "FOR SHARE";
-/// These wait for everybody who writes under the lease.
+/// Waits for everybody who writes under the lease.
 const EXCLUSIVE: &str = "FOR NO KEY UPDATE";
 
 const MAKE_WINDOWS: &str = "\
@@ -82,18 +82,18 @@ FROM unnest($1::bigint[]) AS r (person) LEFT JOIN opt_out o ON o.person = r.pers
 const STOPS: &str = "SELECT json_agg(json_build_array(scope, key, stopped_at, by, until, orders)) FROM control";
 const PAUSES: &str = "SELECT json_agg(json_build_array(bot, chat, until)) FROM send_pause WHERE bot = ANY($1)";
 
-/// What this process knows to have rows: windows stay for ever, budgets until their period is long over.
+/// The counters that this process knows to have rows: windows stay for ever, budgets until their period is long over.
 #[derive(Default)]
 pub(super) struct Counted {
     windows: HashSet<WindowKey>,
     allowances: HashSet<AllowanceKey>,
 }
 
-/// More budgets than this are forgotten together: periods end.
+/// The number of known counters above which all are forgotten together, since periods of budgets end.
 const COUNTED_MAX: usize = 100_000;
 
 impl Counted {
-    /// Notes that what a committed batch has counted has rows.
+    /// Notes that the counters of a committed batch have rows.
     pub(super) fn note(&mut self, needs: &Needs) {
         if self.windows.len() + self.allowances.len() > COUNTED_MAX {
             *self = Self::default();
@@ -103,11 +103,11 @@ impl Counted {
     }
 }
 
-/// A failure between PostgreSQL and the rows.
+/// The reasons why a load failed.
 pub(super) enum LoadError {
-    /// PostgreSQL refused.
+    /// PostgreSQL reported an error.
     Database(Error),
-    /// A row is not what this version can read.
+    /// This version cannot read a row.
     Row(StoreError),
 }
 
@@ -123,12 +123,12 @@ impl From<StoreError> for LoadError {
     }
 }
 
-/// Whether a batch changes owners.
+/// Returns whether a batch changes owners.
 pub(super) fn hands_over(batch: &[Operation]) -> bool {
     batch.iter().any(|operation| matches!(operation, Operation::HandOver(_)))
 }
 
-/// Locks the leases that `needs` names and loads the rest, in the transaction that is open.
+/// Locks the leases that `needs` names and loads the rest, in the open transaction.
 pub(super) async fn load(
     session: &mut Session<'_>,
     needs: &Needs,
@@ -209,7 +209,7 @@ async fn make_counted(session: &mut Session<'_>, needs: &Needs, counted: &Counte
     Ok(())
 }
 
-/// The columns that name periods of budgets.
+/// Adds the columns of the keys of budget periods.
 pub(super) fn allowance_columns(assembly: &mut Assembly, keys: &[AllowanceKey]) {
     assembly
         .value(keys.iter().map(|key| allowance_key(key).0).collect::<Vec<&str>>())
@@ -219,7 +219,7 @@ pub(super) fn allowance_columns(assembly: &mut Assembly, keys: &[AllowanceKey]) 
         .value(keys.iter().map(|key| allowance_key(key).4.as_millis()).collect::<Vec<i64>>());
 }
 
-/// The loading statement: its columns in the order in which their rows are locked.
+/// Builds the loading statement: its columns stand in the order in which their rows are locked.
 pub(super) fn assemble(needs: &Needs, windows: &[WindowKey], allowances: &[AllowanceKey]) -> (String, Assembly) {
     let mut assembly = Assembly::default();
     let mut columns: Vec<String> = Vec::with_capacity(12);

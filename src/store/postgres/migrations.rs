@@ -1,9 +1,9 @@
-//! The schema and its history: up, down, and what stands. Layer: adapter.
+//! Migrates the schema up and down, and tells which migrations are applied. Layer: adapter.
 //!
-//! Each migration says in its first line of what kind it is. `expand` adds what older versions do not mind: two
-//! versions run side by side. `contract` takes away what older versions need, and is refused while one of them beats.
-//! The kind is stored beside the version, so that an older program can tell whether it may work with a newer schema.
-//! All changes happen under one advisory lock, each migration in a transaction of its own.
+//! The first line of each migration states its kind. `expand` only adds, so that two versions run side by side.
+//! `contract` takes away something that older versions need, and is refused while one of them beats. The kind is stored
+//! beside the version, so that an older program can tell whether it may work with a newer schema. All changes happen
+//! under one advisory lock, each migration in a transaction of its own.
 
 use botfleet_actors::domain::time::Timestamp;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -14,7 +14,7 @@ use super::open::{Address, OpenError};
 
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/postgres");
 
-/// The key of the advisory lock: "botfleet" in bytes, cut to 63 bits.
+/// The key of the advisory lock: the bytes of "botfleet".
 const LOCK: i64 = 0x626f_7466_6c65_6574;
 const HISTORY: &str = "\
 CREATE TABLE IF NOT EXISTS schema_migration (version BIGINT PRIMARY KEY, name TEXT NOT NULL, \
@@ -26,32 +26,32 @@ INSERT INTO schema_migration (version, name, kind, checksum, applied_at) \
 VALUES ($1, $2, $3, $4, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)";
 const OLDER: &str = "SELECT name, version FROM node WHERE state <> 'dead' AND version <> $1 ORDER BY name";
 
-/// Why a schema could not be changed or told.
+/// The reasons why a schema could not be changed or read.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
-    /// The database did not do it.
+    /// The migration failed in the database.
     #[error("migration {version:04}: {cause}")]
     Failed {
-        /// Of which migration.
+        /// The number of the migration.
         version: i64,
-        /// What failed.
+        /// The error.
         cause: sqlx::Error,
     },
     /// The database did not answer.
     #[error("{0}")]
     Database(#[from] sqlx::Error),
-    /// What was applied is not what this version knows under that number.
+    /// An applied migration has another text than this version has under that number.
     #[error("migration {0:04} was applied with another text than this botfleet has; run the botfleet that applied it")]
     Changed(i64),
     /// A newer version changed the schema.
     #[error("the schema is at {found:04}, this botfleet knows up to {known:04}; use the newer botfleet")]
     Newer {
-        /// The newest that is applied.
+        /// The newest migration that is applied.
         found: i64,
-        /// The newest that is known.
+        /// The newest migration that this version knows.
         known: i64,
     },
-    /// Older versions still need what the migration takes away.
+    /// Nodes of another version still need something that the migration takes away.
     #[error("migration {version:04} takes away what older versions need, and {} still run{}: {}; stop them first, or use --force", nodes.len(), if nodes.len() == 1 { "s" } else { "" }, nodes.join(", "))]
     OlderNodes {
         /// The migration.
@@ -59,22 +59,22 @@ pub enum MigrationError {
         /// Nodes of another version that beat.
         nodes: Vec<String>,
     },
-    /// There is no way back from it.
+    /// The migration has no way back.
     #[error("migration {0:04} has no way back")]
     OneWay(i64),
 }
 
-/// Whether older versions can go on beside it.
+/// Tells whether older versions can run beside a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// They can.
+    /// Older versions can go on.
     Expand,
-    /// They cannot.
+    /// Older versions cannot go on.
     Contract,
 }
 
 impl Kind {
-    /// The name in the file, the database and the output.
+    /// Returns the name in the file, the database and the output.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Expand => "expand",
@@ -88,36 +88,36 @@ impl Kind {
     }
 }
 
-/// A migration, and whether it is applied.
+/// A migration, applied or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Its number.
+    /// The number of the migration.
     pub version: i64,
-    /// Its name.
+    /// The name of the migration.
     pub name: String,
-    /// Its kind.
+    /// The kind of the migration.
     pub kind: Kind,
-    /// When it was applied.
+    /// The time at which the migration was applied; `None` while it is not.
     pub applied_at: Option<Timestamp>,
-    /// Whether this version of the program knows it.
+    /// True when this version of the program knows the migration.
     pub known: bool,
 }
 
-/// How the schema stands to this version of the program.
+/// Compares the schema with the migrations that this version of the program knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// Known and not applied.
+    /// The migrations that are known and not applied.
     pub pending: Vec<i64>,
-    /// The newest that is applied, when a newer version applied it and it takes something away.
+    /// The newest applied contraction that this version does not know.
     pub newer_contract: Option<i64>,
-    /// The newest that is applied, when it is not known.
+    /// The newest applied migration that this version does not know.
     pub newer: Option<i64>,
-    /// The newest that is known.
+    /// The newest migration that this version knows.
     pub known: i64,
 }
 
 impl Standing {
-    /// How these steps stand.
+    /// Summarises these steps.
     pub fn of(steps: &[Step]) -> Self {
         let newer = steps.iter().filter(|step| !step.known);
         Self {
@@ -136,7 +136,7 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// Connects.
+    /// Connects to the database.
     ///
     /// # Errors
     /// When the database cannot be reached.
@@ -147,14 +147,14 @@ impl Schema {
         Ok(Self { connection, migrations: MIGRATOR.iter().cloned().collect() })
     }
 
-    /// With other migrations than the program's, for tests of what a newer version does.
+    /// Replaces the program's migrations, for tests of the changes of a newer version.
     #[must_use]
     pub fn with_migrations(mut self, migrations: Vec<Migration>) -> Self {
         self.migrations = migrations;
         self
     }
 
-    /// The migrations of this program.
+    /// Returns the migrations of this program.
     pub fn known() -> Vec<Migration> {
         MIGRATOR.iter().cloned().collect()
     }
@@ -164,10 +164,10 @@ impl Schema {
         self.migrations.iter().filter(is_up).cloned().collect()
     }
 
-    /// All migrations, applied or known, in order.
+    /// Returns all migrations, applied or known, in order.
     ///
     /// # Errors
-    /// When the database does not answer, or an applied migration is not the one that is known.
+    /// When the database does not answer, or an applied migration has another text than the known one.
     pub async fn steps(&mut self) -> Result<Vec<Step>, MigrationError> {
         let mut steps: Vec<Step> = Vec::new();
         let ups = self.ups();
@@ -205,11 +205,11 @@ impl Schema {
         Ok(steps)
     }
 
-    /// Applies what is pending; gives it.
+    /// Applies the pending migrations and returns them.
     ///
     /// # Errors
-    /// When a migration fails (it is rolled back, those before it stay), when a newer version was here, or when nodes of
-    /// another version still need what one takes away and `force` is not set.
+    /// When a migration fails (it is rolled back, those before it stay), when a newer version has changed the schema,
+    /// or when nodes of another version still need something that a migration takes away and `force` is not set.
     pub async fn up(&mut self, version: &str, force: bool) -> Result<Vec<Step>, MigrationError> {
         self.lock().await?;
         let applied = self.apply(version, force).await;
@@ -251,10 +251,10 @@ impl Schema {
         if nodes.is_empty() { Ok(()) } else { Err(MigrationError::OlderNodes { version: migration, nodes }) }
     }
 
-    /// Takes back every applied migration above `to`, the newest first; gives them.
+    /// Takes back every applied migration above `to`, the newest first, and returns them.
     ///
     /// # Errors
-    /// When one has no way back, or it fails.
+    /// When a migration has no way back, or fails.
     pub async fn down(&mut self, to: i64) -> Result<Vec<Step>, MigrationError> {
         self.lock().await?;
         let taken = self.take_back(to).await;

@@ -1,4 +1,5 @@
-//! How a process finds its database: address, bounds, a schema that it knows. Layer: adapter. Keeps I12.
+//! Opens the database: its address, the limits of its connections, and the check of its schema. Layer: adapter. Keeps
+//! I12.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -9,12 +10,14 @@ use sqlx::postgres::PgConnectOptions;
 
 use super::migrations::{MigrationError, Standing};
 
-/// How long another's lock is waited for.
+/// The longest time that a statement waits for a lock.
 const LOCK_WITHIN: Duration = Duration::from_secs(3);
-/// A transaction whose process says nothing for so long is over: its locks are free well before a new owner needs them.
+/// The time after which the server ends a transaction whose process is silent: its locks are free well before a new
+/// owner needs them.
 const SILENT_TRANSACTION: Duration = Duration::from_secs(2);
 
-/// By index and row by row: plans are made once, when tables may still be empty, and must be right at a million rows.
+/// Plans by index and nested loops only: plans are made once, when tables may still be empty, and must be right at a
+/// million rows.
 pub(super) const PLANNING: [(&str, &str); 4] = [
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
@@ -22,18 +25,18 @@ pub(super) const PLANNING: [(&str, &str); 4] = [
     ("plan_cache_mode", "force_generic_plan"),
 ];
 
-/// Why the store could not be opened. No variant shows the address: it may hold a password.
+/// The reasons why the store could not be opened. No variant shows the address: it may hold a password.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The address is none.
+    /// The address is not one of a PostgreSQL database.
     #[error("store.url is no address of a PostgreSQL database; write postgres://user@host:port/database")]
     Address,
-    /// The server cannot be reached, or refuses.
+    /// The server cannot be reached, or refuses the connection.
     #[error("{place}: {cause}; check that PostgreSQL runs there, and user, password and database of store.url")]
     Unreachable {
         /// Host, port and database.
         place: String,
-        /// What failed.
+        /// The error.
         cause: String,
     },
     /// The schema is older than this version.
@@ -44,24 +47,24 @@ pub enum OpenError {
         /// The migrations that are missing.
         missing: Vec<i64>,
     },
-    /// A newer version changed the schema in a way that this one cannot work with.
+    /// A newer version changed the schema in a way that this version cannot work with.
     #[error(
         "{place}: schema {found} is of a newer botfleet, this one knows up to {known}; run the newer one, or take the schema back with its botfleet migrate down --to {known}"
     )]
     Newer {
         /// Host, port and database.
         place: String,
-        /// The newest migration that is applied.
+        /// The newest applied contraction, which this version does not know.
         found: i64,
-        /// The newest one that this version knows.
+        /// The newest migration that this version knows.
         known: i64,
     },
-    /// The schema cannot be told.
+    /// The schema could not be determined.
     #[error("{place}: {cause}")]
     Schema {
         /// Host, port and database.
         place: String,
-        /// What failed.
+        /// The error.
         cause: MigrationError,
     },
 }
@@ -70,7 +73,7 @@ fn list(versions: &[i64]) -> String {
     versions.iter().map(|version| format!("{version:04}")).collect::<Vec<_>>().join(", ")
 }
 
-/// Where a database is, and who asks.
+/// The address of a database, with user and password.
 #[derive(Clone)]
 pub struct Address {
     options: PgConnectOptions,
@@ -78,10 +81,10 @@ pub struct Address {
 }
 
 impl Address {
-    /// Reads an address; `password` counts when it is given apart.
+    /// Parses an address; a separate `password` replaces the one in the address.
     ///
     /// # Errors
-    /// `Address` when it is none.
+    /// `Address` when `url` is not an address of a PostgreSQL database.
     pub fn new(url: &SecretString, password: Option<&SecretString>) -> Result<Self, OpenError> {
         let url = url.expose_secret().trim();
         if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
@@ -96,7 +99,7 @@ impl Address {
         Ok(Self { options, place })
     }
 
-    /// Host, port and database, without user and password.
+    /// Returns host, port and database, without user and password.
     pub fn place(&self) -> &str {
         &self.place
     }
@@ -105,7 +108,7 @@ impl Address {
         self.options.clone().application_name("botfleet migrate")
     }
 
-    /// Options of a connection with the bounds that every statement has.
+    /// Returns the options of a connection, with the time limits that every statement has.
     pub(super) fn bounded(&self, session: &str, statement: Duration) -> PgConnectOptions {
         let millis = |duration: Duration| duration.as_millis().to_string();
         let options = self.options.clone().application_name(session).statement_cache_capacity(256);
@@ -125,7 +128,7 @@ impl Address {
             .options(PLANNING)
     }
 
-    /// Whether a process of this version may work with the schema as it stands.
+    /// Checks that a process of this version may work with the schema.
     pub(super) fn judge(&self, standing: &Standing) -> Result<(), OpenError> {
         if !standing.pending.is_empty() {
             return Err(OpenError::Behind { place: self.place.clone(), missing: standing.pending.clone() });

@@ -1,7 +1,7 @@
-//! What people order, and what happens seldom: ways of delivery, dead letters with another go, chats with a new address.
-//! Layer: adapter. Keeps I1.
+//! Stores orders of people and rare changes: delivery modes, dead letters that are tried again, chats with a new
+//! address. Layer: adapter. Keeps I1.
 //!
-//! Statements of their own: the texts of the group commit stay as few as they are.
+//! Such changes have statements of their own, so that the group commit keeps its few texts.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ use crate::store::stored::delivery_of;
 const DELIVERIES: &str = "\
 INSERT INTO bot_delivery (bot, mode, webhook_url) SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[]) \
 ON CONFLICT (bot) DO UPDATE SET mode = excluded.mode, webhook_url = excluded.webhook_url";
-/// The offset goes with the old way: the first poll after webhooks sends none (I1).
+/// Deletes the offset with the old delivery mode: the first poll after webhooks sends none (I1).
 const OFFSETS: &str = "DELETE FROM bot_cursor WHERE bot = ANY($1)";
 const TURNS: &str = "\
 UPDATE turn SET due_at = r.due_at, expires_at = r.expires_at \
@@ -38,7 +38,7 @@ FROM unnest($1::bigint[], $2::bigint[]) AS r (bot, until) WHERE send_pause.bot =
 const ALIASES: &str = "\
 INSERT INTO chat_alias (telegram_chat_id, chat, since) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) \
 ON CONFLICT (telegram_chat_id) DO NOTHING";
-/// The id is a field of the chat's own: within a text its quotes would be escaped.
+/// Replaces the chat's own field only: within a string its quotes would be escaped.
 const ADDRESSES: &str = "\
 UPDATE chat SET telegram_id = r.telegram_id, \
 spec = regexp_replace(chat.spec, '\"telegram_id\": ?-?[0-9]+', '\"telegram_id\":' || r.telegram_id) \
@@ -54,7 +54,7 @@ INSERT INTO right_said (person, at) SELECT * FROM unnest($1::bigint[], $2::bigin
 ON CONFLICT (person) DO UPDATE SET at = greatest(right_said.at, excluded.at)";
 const DELIVERY: &str = "SELECT bot, mode, webhook_url FROM bot_delivery WHERE bot = $1";
 
-/// Both ids come from one source, so they order across the tables.
+/// Ids of all kinds come from one source, so they can be ordered across tables.
 pub(super) const DEAD_LETTERS: &str = "\
 SELECT * FROM (\
 SELECT id, 'turn' AS kind, state, error, bot, chat, attempts, created_at FROM turn WHERE state = 'dead' AND id >= $1 \
@@ -66,7 +66,7 @@ UNION ALL SELECT id, 'update', outcome, reason, bot, chat, 1, received_at FROM i
 WHERE outcome = 'dead' AND id >= $1) d \
 WHERE (d.id, d.kind) > ($1, $2) ORDER BY d.id, d.kind LIMIT $3";
 
-/// Writes what people ordered; before everything else of its batch.
+/// Writes the orders of people. Runs before all other writes of its batch.
 pub(super) async fn write(session: &mut Session<'_>, orders: &Orders) -> Result<(), Error> {
     write_deliveries(session, orders.deliveries.iter().collect()).await?;
     if !orders.turns.is_empty() {
@@ -103,7 +103,7 @@ pub(super) async fn write(session: &mut Session<'_>, orders: &Orders) -> Result<
     Ok(())
 }
 
-/// Stores ways of delivery and forgets the offsets.
+/// Stores delivery modes and deletes the offsets of those bots.
 pub(super) async fn write_deliveries(
     session: &mut Session<'_>,
     deliveries: Vec<(&BotId, &DeliveryChoice)>,
@@ -119,7 +119,7 @@ pub(super) async fn write_deliveries(
     Ok(())
 }
 
-/// Gives chats their new address; after everything else of the batch, whose new messages go there too.
+/// Gives chats their new address. Runs after all other writes of the batch, whose new messages go there too.
 pub(super) async fn write_migrations(
     session: &mut Session<'_>,
     migrations: &BTreeMap<ChatId, (TelegramChatId, Timestamp)>,
@@ -133,13 +133,13 @@ pub(super) async fn write_migrations(
     Ok(())
 }
 
-/// How the updates of a bot arrive.
+/// Returns the delivery mode of a bot.
 pub(super) async fn delivery(sessions: &Sessions, bot: BotId) -> Result<Option<DeliveryChoice>, StoreError> {
     let found = all(sessions, "delivery", || sqlx::query(DELIVERY).bind(bot.0), delivery_of).await?.pop();
     Ok(found.map(|(_, choice)| choice))
 }
 
-/// The dead letters after `after`.
+/// Returns the dead letters after `after`.
 pub(super) async fn dead_letters(
     sessions: &Sessions,
     after: Option<DeadLetterId>,

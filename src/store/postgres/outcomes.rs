@@ -1,6 +1,7 @@
-//! Where everything came from and what became of it, page by page. Layer: adapter. Keeps I3: each inbox row is one line.
+//! Pages through the outcomes: where everything came from and what became of it. Layer: adapter. Keeps I3: each inbox
+//! row is one line.
 //!
-//! A page is read by three statements, whatever its size.
+//! A page is read by at most four statements, whatever its size.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -29,7 +30,7 @@ SELECT turn, id, part, telegram_chat, state, message_id FROM outbox WHERE turn =
 
 type Page = Vec<(Option<DecisionKey>, OutcomeRecord)>;
 
-/// The next page and where it ends.
+/// Returns the next page and where it ends.
 pub(super) async fn page(
     sessions: &Sessions,
     cursor: OutcomeCursor,

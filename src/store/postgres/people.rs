@@ -1,9 +1,9 @@
-//! Rights of people: what is in force, what is stored about somebody, and its removal. Layer: adapter. Keeps I3.
+//! Reads rights of people and the record about a person, and removes a person's words. Layer: adapter. Keeps I3.
 //!
-//! Removal is done in transactions of bounded size; entries keep their numbers. Every statement meets a bounded number of
-//! rows: updates are walked by id, all else is found by an index. Rows are locked as the group commit locks them: turns,
-//! messages, updates, each by id. The server frees what was overwritten by vacuum; what its log and backups still hold is
-//! the operator's to let expire.
+//! Removal runs in transactions of bounded size; entries keep their numbers. Every statement touches a bounded number
+//! of rows: updates are walked by id, all else is found by an index. Rows are locked as the group commit locks them:
+//! turns, messages, updates, each by id. The server frees the overwritten rows by vacuum. The operator must let the
+//! server's log and backups expire.
 
 use botfleet_actors::domain::commit::operation::SetRight;
 use botfleet_actors::domain::ids::TelegramUserId;
@@ -21,9 +21,9 @@ use crate::store::columns::Columns;
 use crate::store::loaded::array;
 use crate::store::person::{Entries, Naming, WishRow, nobody, rights_of, without_text};
 
-/// Rows changed in one transaction.
+/// The number of rows changed in one transaction.
 const BATCH: usize = 50;
-/// Entries, and updates, that one statement reads.
+/// The number of entries, or of updates, that one statement reads.
 const PAGE: i64 = 500;
 
 const NUMBER: &str = "\
@@ -32,7 +32,8 @@ ON CONFLICT (key) DO UPDATE SET config_seq = setting.config_seq + 1";
 const AUDIT: &str = "\
 INSERT INTO audit (seq, person, action, at, by) \
 SELECT config_seq, $1, $2, $3, $4 FROM setting WHERE key = 'people'";
-/// Its last word was written before, under its lock: what another node committed meanwhile may be newer.
+/// Applies only when no newer order is stored: `right_said` was written before in this transaction, under its row's
+/// lock, and another node may have committed a newer order meanwhile.
 const OPT_OUT: &str = "\
 INSERT INTO opt_out (person, at, by) SELECT $1::bigint, $2::bigint, $3::text \
 WHERE (SELECT s.at / 1000 FROM right_said s WHERE s.person = $1) <= $2 / 1000 ON CONFLICT (person) DO NOTHING";
@@ -42,11 +43,11 @@ const SEQ: &str = "SELECT coalesce((SELECT config_seq FROM setting WHERE key = '
 const OPTED_OUT: &str = "SELECT person FROM opt_out";
 const WISHES: &str = "\
 SELECT person, max(at), max(seq) FILTER (WHERE counts = '{}') FROM audit WHERE action = 'forget' GROUP BY person";
-/// A wish that is open comes to hold for longer.
+/// Extends an open erasure request to a later instant.
 const PROLONGED: &str =
     "UPDATE audit SET at = $2 WHERE action = 'forget' AND person = $1 AND counts = '{}' AND at < $2";
 const WISHED_AT: &str = "SELECT at FROM audit WHERE seq = $1";
-/// Unless it came to hold for longer meanwhile.
+/// Notes that the request is fulfilled, unless it was extended meanwhile.
 const FULFILLED: &str = "UPDATE audit SET counts = $2 WHERE seq = $1 AND at = $3";
 
 pub(super) const ENTRIES_OF: &str = "\
@@ -96,7 +97,7 @@ pub(super) const EMPTY_ENTRIES: &str = "\
 UPDATE transcript SET text = NULL, entities = '[]', media = NULL, author = $3 \
 WHERE (chat, number) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))";
 
-/// Writes a right that a person made use of, within the transaction that is open.
+/// Writes a right that a person exercised, within the open transaction.
 pub(super) async fn write(session: &mut Session<'_>, right: &SetRight) -> Result<(), Error> {
     let (person, at, by) = (right.person.0, right.at.as_millis(), right.by.clone());
     session.run("people_number", NUMBER).await?;
@@ -115,7 +116,7 @@ pub(super) async fn write(session: &mut Session<'_>, right: &SetRight) -> Result
     Ok(())
 }
 
-/// What is in force, if it is news.
+/// Returns the rights in force, if their number is not `known`.
 pub(super) async fn rights(sessions: &Sessions, known: i64) -> Result<Option<Rights>, StoreError> {
     let seq = all(sessions, "people_seq", || sqlx::query(SEQ), |row| Columns::of(row).take::<i64>()).await?;
     let seq = seq.first().copied().unwrap_or(0);
@@ -128,7 +129,7 @@ pub(super) async fn rights(sessions: &Sessions, known: i64) -> Result<Option<Rig
     Ok(Some(rights_of(seq, opted_out, &wishes)))
 }
 
-/// What is stored about somebody.
+/// Returns the record about a person.
 pub(super) async fn person(sessions: &Sessions, person: TelegramUserId) -> Result<PersonRecord, StoreError> {
     let mut entries = Entries::none();
     loop {
@@ -160,7 +161,7 @@ pub(super) async fn person(sessions: &Sessions, person: TelegramUserId) -> Resul
     Ok(PersonRecord { opted_out_since, updates, ..entries.record() })
 }
 
-/// Removes somebody's words.
+/// Removes a person's words.
 pub(super) async fn forget(
     sessions: &Sessions,
     person: TelegramUserId,
@@ -173,7 +174,7 @@ pub(super) async fn forget(
     forgotten += forget_entries(sessions, person).await?;
     if let Some((wish, at)) = wish.zip(wished_at.first().copied()) {
         let mut session = sessions.transaction().await?;
-        // As whoever makes a wish: first the number.
+        // Takes the number first, as a new request does, so that locks are taken in one order.
         session.run("people_number", NUMBER).await.map_err(|error| to_port(&error))?;
         let fulfilled = sqlx::query(FULFILLED).bind(wish).bind(array(&forgotten)).bind(at);
         session.execute("wish_fulfilled", fulfilled).await.map_err(|error| to_port(&error))?;
@@ -228,7 +229,8 @@ async fn forget_entries(sessions: &Sessions, person: TelegramUserId) -> Result<F
     }
 }
 
-/// Empties entries, and all that came of them. What answers them goes first: it is found by them.
+/// Empties entries and everything that came of them. Answers are emptied first, since they are found through the
+/// entries.
 async fn empty(session: &mut Session<'_>, chats: &[i64], numbers: &[i64]) -> Result<Forgotten, Error> {
     let of = |text: &'static str| sqlx::query(text).bind(chats.to_vec()).bind(numbers.to_vec());
     let mut forgotten = Forgotten::default();
@@ -242,7 +244,7 @@ async fn empty(session: &mut Session<'_>, chats: &[i64], numbers: &[i64]) -> Res
     Ok(forgotten)
 }
 
-/// Empties what turns were to say, and their messages: which these are, and how many had a text.
+/// Empties the texts that turns were to say, and their messages. Returns the messages, and how many of them had a text.
 pub(super) async fn empty_messages(
     session: &mut Session<'_>,
     turns: Vec<i64>,
@@ -258,8 +260,8 @@ pub(super) async fn empty_messages(
     Ok((messages, emptied))
 }
 
-/// Empties what tells of messages: their events, read here since PostgreSQL reads no NUL, and their entries, which are
-/// counted.
+/// Empties the events and the entries of messages. The events are rewritten here, since PostgreSQL cannot read JSON
+/// with NUL. Returns how many entries were emptied.
 async fn empty_told(session: &mut Session<'_>, messages: Vec<i64>) -> Result<u64, Error> {
     let sent = session.fetch_all("sent_to_empty", sqlx::query(SENT_OF).bind(messages.clone())).await?;
     let (mut ids, mut payloads) = (Vec::<i64>::new(), Vec::<String>::new());
@@ -271,7 +273,7 @@ async fn empty_told(session: &mut Session<'_>, messages: Vec<i64>) -> Result<u64
     session.execute("empty_said", sqlx::query(EMPTY_SAID).bind(messages)).await
 }
 
-/// The ids of the rows that a statement locks.
+/// Returns the ids of the rows that a statement locks.
 pub(super) async fn ids(
     session: &mut Session<'_>,
     name: &'static str,

@@ -1,4 +1,4 @@
-//! Everything that only reads, except outcomes. Layer: adapter.
+//! Runs everything that only reads, except outcomes and the archive. Layer: adapter.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
@@ -21,7 +21,7 @@ use sqlx::AssertSqlSafe;
 use super::session::{Sessions, Statement};
 use crate::store::columns::{self, Cells, Columns, pause, stop_of, stop_scope, unreadable};
 
-/// Statements with their lists of columns filled in.
+/// The statements with their lists of columns filled in.
 pub(super) struct Sql {
     pub(super) unhandled: Arc<str>,
     pub(super) transcript: Arc<str>,
@@ -65,7 +65,7 @@ pub(super) static SQL: LazyLock<Sql> = LazyLock::new(|| {
     }
 });
 
-/// Work of what one incarnation owns, lease by lease: its cost follows what is owned, not what waits elsewhere.
+/// Selects the work of one incarnation, lease by lease: the cost follows what is owned, not what waits elsewhere.
 pub(super) const BACKLOG: &str = "\
 SELECT 0::bigint, l.key FROM lease l WHERE l.owner = $2 AND l.kind = 'chat' \
 AND EXISTS (SELECT 1 FROM inbox i WHERE i.chat = l.key AND i.outcome IS NULL) \
@@ -86,7 +86,7 @@ SELECT DISTINCT ON (scope, key, unit, per) scope, key, unit, per, period_start, 
 ORDER BY scope, key, unit, per, period_start DESC";
 const HEAD: &str =
     "SELECT last_number, last_decision, next_tick_at, calm_until, disclosed FROM chat_head WHERE chat = $1";
-/// Each one step into the index of keys.
+/// Selects the highest message id under each Telegram id of the chat; each is one step into the index of keys.
 pub(super) const HIGHEST: &str = "\
 SELECT c.id, (SELECT max(t.message_id) FROM transcript t WHERE t.telegram_chat = c.id) FROM (\
 SELECT telegram_id AS id FROM chat WHERE id = $1 UNION SELECT telegram_chat_id FROM chat_alias WHERE chat = $1) c";
@@ -98,7 +98,7 @@ const OFFSET: &str = "SELECT next_offset FROM bot_cursor WHERE bot = $1";
 const ABSENT: &str = "SELECT bot FROM chat_absence WHERE chat = $1 ORDER BY bot";
 const PAUSES: &str = "SELECT chat, until FROM send_pause WHERE bot = $1";
 
-/// All rows of a statement, read by `read`.
+/// Runs a statement and reads all its rows by `read`.
 pub(super) async fn all<'q, T>(
     sessions: &Sessions,
     name: &'static str,
@@ -231,7 +231,7 @@ pub(super) async fn message(sessions: &Sessions, outbox: OutboxId) -> Result<Opt
     Ok(all(sessions, "message", || query(&SQL.message).bind(outbox.0), columns::message).await?.pop())
 }
 
-/// The newest first, by the index of what was sent; handed out the other way round.
+/// Selects the newest texts first, by the index of sent messages; the caller reverses them.
 pub(super) const SAID_LATELY: &str =
     "SELECT text FROM outbox WHERE state = 'sent' AND bot = $1 AND text <> '' ORDER BY id DESC LIMIT $2";
 

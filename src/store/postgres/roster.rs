@@ -1,7 +1,7 @@
-//! Makes the stored roster what a plan says. Layer: adapter.
+//! Makes the stored roster equal to a plan. Layer: adapter.
 //!
-//! One node at a time, under an advisory lock. New bots and chats get a lease that nobody owns, or that this process
-//! owns when it is in a tenure of everything.
+//! Plans are applied by one node at a time, under an advisory lock. New bots and chats get a lease that nobody owns, or
+//! that this process owns when it is in a tenure of everything.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ use crate::store::stored::{
 };
 
 const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtext('botfleet roster'))";
-/// Names change places without meeting: every bot and chat that changes is first called by its id.
+/// Gives every bot and chat that changes its id as a temporary name, so that names can be swapped.
 const FREE_BOTS: &str = "\
 UPDATE bot SET name = chr(1) || id WHERE id IN (SELECT (value ->> 0)::bigint FROM json_array_elements($1::json))";
 const FREE_CHATS: &str = "\
@@ -68,10 +68,10 @@ INSERT INTO setting (key, value, config_seq) VALUES ('roster', $1, 1) \
 ON CONFLICT (key) DO UPDATE SET config_seq = setting.config_seq + 1, value = excluded.value";
 const USERNAME: &str = "UPDATE bot SET username = $2 WHERE id = $1 AND username IS DISTINCT FROM $2";
 const USERNAME_SEQ: &str = "UPDATE setting SET config_seq = config_seq + 1 WHERE key = 'roster'";
-/// What is read in one look: `REPEATABLE READ` gives all statements of the transaction one snapshot.
+/// Gives all statements of the transaction one snapshot.
 const ONE_LOOK: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-/// Applies a plan in one transaction. Newcomers belong to `tenure`, or to nobody.
+/// Applies a plan in one transaction. Leases of new bots and chats belong to `tenure`, or to nobody.
 pub(super) async fn apply(
     sessions: &Sessions,
     plan: &RosterPlan,
@@ -100,7 +100,7 @@ pub(super) async fn apply(
     Ok(roster)
 }
 
-/// Reads the roster in one look.
+/// Reads the roster in one snapshot.
 pub(super) async fn stored(sessions: &Sessions) -> Result<Roster, StoreError> {
     let mut session = sessions.transaction().await?;
     session.run("one_look", ONE_LOOK).await.map_err(|error| to_port(&error))?;
@@ -110,7 +110,7 @@ pub(super) async fn stored(sessions: &Sessions) -> Result<Roster, StoreError> {
     Ok(roster)
 }
 
-/// Stores a username; the configuration gets its next number when it is news.
+/// Stores a username. A new one gives the configuration its next number.
 pub(super) async fn set_username(sessions: &Sessions, bot: BotId, name: &str) -> Result<(), StoreError> {
     let mut session = sessions.transaction().await?;
     let written = async {

@@ -1,13 +1,12 @@
-//! Connections to PostgreSQL, and how long anything may take on them. Layer: adapter. Keeps I8.
+//! Holds connections to PostgreSQL, and limits how long anything may take on them. Layer: adapter. Keeps I8.
 //!
-//! Three bounds stand around every statement: the server's own (`statement_timeout`, `lock_timeout`,
+//! Three limits apply to every statement: the server's own (`statement_timeout`, `lock_timeout`,
 //! `idle_in_transaction_session_timeout`), the client's deadline, which is a little longer, and keep-alives by which
 //! the server notices a client that is gone. A connection on which an answer is missing, whether by deadline, by error
-//! or because the caller was dropped, is thrown away and never used again: what it would say next belongs to a question
-//! that nobody asks any more.
+//! or because the caller was dropped, is thrown away: a late answer would belong to a statement that nobody waits for.
 //!
-//! A pool of our own and not sqlx's: that one keeps a connection whose caller was dropped until the server has
-//! answered, which over a dead link is never.
+//! The pool is not sqlx's: sqlx keeps a connection whose caller was dropped until the server has answered, which over a
+//! dead link is never.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,24 +19,24 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::error::{is_broken, to_port};
 
-/// How long the making of a connection may take, and how long a caller waits for one that others use.
+/// The longest time for making a connection.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
-/// What the way may add to the server's own bound.
+/// The time that the network may add to the server's own limit.
 const WAY: Duration = Duration::from_millis(500);
 
-/// A statement with its values.
+/// A statement with its parameters.
 pub(super) type Statement<'q> = Query<'q, Postgres, PgArguments>;
 
-/// What holds for all connections of a store.
+/// Limits of all connections of a store.
 #[derive(Clone, Debug)]
 pub(super) struct Bounds {
-    /// Of one statement, on the server.
+    /// The longest time of one statement, on the server.
     pub(super) statement: Duration,
-    /// Above it a statement is logged.
+    /// The time from which on a statement is logged as slow.
     pub(super) slow: Duration,
 }
 
-/// Connections for one purpose.
+/// The connections for one purpose.
 pub(super) struct Sessions {
     purpose: &'static str,
     options: PgConnectOptions,
@@ -51,7 +50,7 @@ impl Sessions {
         Self { purpose, options, bounds, permits: Semaphore::new(size), idle: Mutex::default() }
     }
 
-    /// A connection, when one is free.
+    /// Returns a connection as soon as one is free.
     pub(super) async fn session(&self) -> Result<Session<'_>, StoreError> {
         let since = Instant::now();
         let permit = tokio::time::timeout(self.bounds.statement, self.permits.acquire());
@@ -79,7 +78,7 @@ impl Sessions {
         })
     }
 
-    /// A connection of which the server has just been heard: one that broke while nobody used it is replaced.
+    /// Returns a connection with an open transaction. A connection that broke while idle is replaced.
     pub(super) async fn transaction(&self) -> Result<Session<'_>, StoreError> {
         let mut session = self.session().await?;
         match session.begin().await {
@@ -94,7 +93,8 @@ impl Sessions {
         }
     }
 
-    /// All rows of a statement that only reads: over a connection that broke while nobody used it, it is asked again.
+    /// Runs a statement and returns all its rows. The statement may run twice: it is repeated when an idle connection
+    /// turns out to be broken.
     pub(super) async fn read<'q>(
         &self,
         name: &'static str,
@@ -112,14 +112,14 @@ impl Sessions {
         session.fetch_all(name, statement()).await.map_err(|error| to_port(&error))
     }
 
-    /// Gives up the connections that nobody uses: they are as old as one that broke.
+    /// Closes the idle connections: they are as old as one that broke.
     pub(super) fn forget(&self) {
         let broken = std::mem::take(&mut *self.idle());
         metrics::gauge!("botfleet_store_connections_idle", "for" => self.purpose).set(0.0);
         drop(broken);
     }
 
-    /// Lets nobody in any more, and closes what nobody uses.
+    /// Refuses further callers, and closes the idle connections.
     pub(super) fn close(&self) {
         self.permits.close();
         self.forget();
@@ -137,7 +137,7 @@ impl Sessions {
     }
 }
 
-/// A connection in use. Dropped while an answer or the end of a transaction is owed, it is thrown away.
+/// A connection in use. When it is dropped before an answer or the end of a transaction has come, it is thrown away.
 pub(super) struct Session<'s> {
     home: &'s Sessions,
     connection: Option<PgConnection>,
@@ -148,7 +148,7 @@ pub(super) struct Session<'s> {
 }
 
 impl Session<'_> {
-    /// All rows of a statement.
+    /// Runs a statement and returns all its rows.
     pub(super) async fn fetch_all(
         &mut self,
         name: &'static str,
@@ -161,12 +161,12 @@ impl Session<'_> {
         self.heard(timer, done)
     }
 
-    /// The one row of a statement.
+    /// Runs a statement and returns its only row.
     pub(super) async fn fetch_one(&mut self, name: &'static str, statement: Statement<'_>) -> Result<PgRow, Error> {
         self.fetch_all(name, statement).await?.pop().ok_or(Error::RowNotFound)
     }
 
-    /// How many rows a statement changed.
+    /// Runs a statement and returns how many rows it changed.
     pub(super) async fn execute(&mut self, name: &'static str, statement: Statement<'_>) -> Result<u64, Error> {
         let deadline = self.deadline();
         let timer = Timer::start(name);
@@ -175,7 +175,7 @@ impl Session<'_> {
         self.heard(timer, done.map(|done: PgQueryResult| done.rows_affected()))
     }
 
-    /// A command without values.
+    /// Runs a command without parameters.
     pub(super) async fn run(&mut self, name: &'static str, command: &'static str) -> Result<(), Error> {
         let deadline = self.deadline();
         let timer = Timer::start(name);
@@ -197,7 +197,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Ends the transaction without a trace.
+    /// Rolls the transaction back.
     pub(super) async fn roll_back(&mut self) {
         if self.run("rollback", "ROLLBACK").await.is_ok() {
             self.in_transaction = false;
@@ -242,7 +242,7 @@ async fn within<T>(deadline: Duration, answer: impl Future<Output = Result<T, Er
     }
 }
 
-/// Measures a statement, by its name: never by its values (I12).
+/// Measures a statement and names it; its values are never shown (I12).
 struct Timer {
     name: &'static str,
     since: Instant,

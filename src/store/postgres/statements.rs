@@ -1,4 +1,5 @@
-//! Every statement that meets a table of the data's way, for the proof that each has its index. Layer: adapter.
+//! Lists every statement on a table of the data's way, for the test that proves that each uses an index. Layer:
+//! adapter.
 
 use super::tenure::Whose;
 use super::{
@@ -6,7 +7,7 @@ use super::{
 };
 use crate::store::archive::MESSAGE_NUMBER;
 
-/// Each by its name, as it is sent.
+/// Returns each statement with its name, as it is sent.
 pub fn on_the_datas_way() -> Vec<(&'static str, String)> {
     let sql = &*reads::SQL;
     let recorded = &*archive::SQL;
@@ -85,7 +86,7 @@ pub fn on_the_datas_way() -> Vec<(&'static str, String)> {
     statements
 }
 
-/// The settings that every connection plans by.
+/// Returns the planner settings of every connection.
 pub fn planning() -> [(&'static str, &'static str); 4] {
     super::open::PLANNING
 }

@@ -1,4 +1,4 @@
-//! What changes hands: leases given away, and what their owners had in hand. Layer: adapter. Keeps I4, I6, I8.
+//! Moves leases between owners, and gives back the work that owners had in hand. Layer: adapter. Keeps I4, I6, I8.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ const HAND_OVER: &str = "\
 UPDATE lease SET owner = r.owner, desired = NULL, ready = false, epoch = r.epoch \
 FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) AS r (kind, key, owner, epoch) \
 WHERE lease.kind = r.kind AND lease.key = r.key";
-/// A turn in hand goes back as if nobody had claimed it.
+/// Returns a turn in hand to the queue as if nobody had claimed it.
 pub(super) const TURNS_PUT_BACK: &str = "\
 UPDATE turn SET state = 'queued', claimed_epoch = NULL, attempts = greatest(attempts - 1, 0) \
 WHERE bot = ANY($1) AND state = 'claimed'";
@@ -31,7 +31,7 @@ FROM (SELECT 'bot' AS kind, id FROM bot UNION ALL SELECT 'chat', id FROM chat) k
 ON CONFLICT (kind, key) DO NOTHING";
 const TAKE_ALL: &str = "UPDATE lease SET owner = $1, desired = NULL, ready = false, epoch = $2";
 const PAUSES_OVER: &str = "DELETE FROM send_pause WHERE until <= $1";
-/// In a lease that is still this incarnation's; whoever takes it from it waits.
+/// Locks a bot's lease if this incarnation still owns it; whoever would take the lease waits.
 const IS_MINE: &str = "SELECT 1::bigint FROM lease WHERE kind = 'bot' AND key = $1 AND owner = $2 FOR SHARE";
 
 pub(super) const TURNS_DEAD: &str = "\
@@ -46,21 +46,21 @@ pub(super) const SENDS_UNKNOWN: &str = "\
 UPDATE outbox SET state = 'unknown', error = 'its process died while sending it' \
 WHERE bot = ANY($1) AND state = 'sending' AND ";
 
-/// Whose sends are over.
+/// Selects the sends to end, by who made them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Whose {
-    /// Everybody's: nobody else lives.
+    /// All sends: nobody else lives.
     Everybodys,
-    /// This incarnation's own.
+    /// The sends of this incarnation.
     Mine,
-    /// Those of the dead. An incarnation of which there is no row any more is dead.
+    /// The sends of dead incarnations. An incarnation without a row is dead.
     Deads,
-    /// Those of all others.
+    /// The sends of all other incarnations.
     Others,
 }
 
 impl Whose {
-    /// The condition; `$2` is this incarnation.
+    /// Returns the SQL condition; `$2` is this incarnation.
     pub(super) fn condition(self) -> &'static str {
         match self {
             Self::Everybodys => "($2::bigint IS NULL OR true)",
@@ -74,7 +74,8 @@ impl Whose {
     }
 }
 
-/// Gives leases away; before everything else of its batch, whose own moves of turns follow. The leases are locked.
+/// Gives leases away. Runs before all other writes of its batch, which may move the same turns. The leases are locked
+/// already.
 pub(super) async fn hand_over(
     session: &mut Session<'_>,
     leases: &BTreeMap<LeaseKey, (Incarnation, Epoch)>,
@@ -92,7 +93,7 @@ pub(super) async fn hand_over(
     Ok(())
 }
 
-/// Begins a tenure of everything: all other incarnations are dead, and their transactions are waited for.
+/// Begins a tenure of everything. All other incarnations are dead already; their transactions are waited for.
 pub(super) async fn begin(session: &mut Session<'_>, me: Incarnation, now: Timestamp) -> Result<Tenure, Error> {
     session.execute("tenure", sqlx::query(MAKE_LEASES)).await?;
     let mut bots = Vec::new();
@@ -115,13 +116,13 @@ pub(super) async fn begin(session: &mut Session<'_>, me: Incarnation, now: Times
     Ok(Tenure { epoch, turns_requeued, turns_dead, sends_again, sends_unknown })
 }
 
-/// Declares everybody dead.
+/// Declares all nodes dead.
 pub(super) async fn bury_all(session: &mut Session<'_>) -> Result<(), Error> {
     session.execute("tenure", sqlx::query(OTHERS_DEAD)).await.map(drop)
 }
 
-/// Begins again what one bot had in hand when its actor failed. Turns only while the lease is still this incarnation's;
-/// otherwise its new owner has them.
+/// Treats the work that one bot had in hand when its actor failed as failed, so that it begins again. Turns are given
+/// back only while this incarnation still owns the lease; otherwise its new owner has them.
 pub(super) async fn reclaim(sessions: &Sessions, bot: BotId, me: Option<Incarnation>) -> Result<(), StoreError> {
     let mut session = sessions.transaction().await?;
     let done = async {
@@ -134,13 +135,13 @@ pub(super) async fn reclaim(sessions: &Sessions, bot: BotId, me: Option<Incarnat
     done.await.map_err(|error| to_port(&error))
 }
 
-/// Whether the lease of a bot is this incarnation's, for as long as the transaction lasts.
+/// Returns whether this incarnation owns the bot's lease; if so, the lease stays locked until the transaction ends.
 pub(super) async fn is_mine(session: &mut Session<'_>, bot: BotId, me: Option<Incarnation>) -> Result<bool, Error> {
     let statement = sqlx::query(IS_MINE).bind(bot.0).bind(me.map(|Incarnation(me)| me));
     Ok(!session.fetch_all("is_mine", statement).await?.is_empty())
 }
 
-/// Returns claimed turns of bots whose owner is dead: how many are queued again, and how many dead.
+/// Gives back claimed turns of bots whose owner is dead. Returns how many are queued again, and how many are dead.
 pub(super) async fn give_turns_back(session: &mut Session<'_>, bots: Vec<i64>) -> Result<(u64, u64), Error> {
     let dead = sqlx::query(TURNS_DEAD).bind(bots.clone()).bind(i64::from(TURN_ATTEMPTS_MAX));
     let dead = session.execute("turns_dead", dead).await?;
@@ -148,7 +149,7 @@ pub(super) async fn give_turns_back(session: &mut Session<'_>, bots: Vec<i64>) -
     Ok((requeued, dead))
 }
 
-/// Ends sends that nobody will settle: how many are due again, and how many unknown.
+/// Ends sends that nobody will settle. Returns how many are due again, and how many are unknown.
 pub(super) async fn end_sends(
     session: &mut Session<'_>,
     bots: Vec<i64>,

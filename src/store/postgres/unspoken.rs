@@ -1,6 +1,6 @@
-//! Turns and messages that nobody took in their time. Layer: adapter. Keeps I14.
+//! Ends turns and messages that nobody took in time. Layer: adapter. Keeps I14.
 //!
-//! Rows that somebody holds are skipped: whoever moves them is alive, and the next call comes in a minute.
+//! Locked rows are skipped: whoever holds them is alive, and the next call comes in a minute.
 
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::store::StoreError;
@@ -17,7 +17,7 @@ UPDATE outbox SET state = 'cancelled', error = $2 WHERE id IN (SELECT id FROM ou
 WHERE state IN ('queued', 'sending', 'retry_at') AND state <> 'sending' AND expires_at <= $1 \
 LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED)";
 
-/// Ends what was to be said until `before`.
+/// Ends turns and messages whose time was over at `before`.
 pub(super) async fn expire(sessions: &Sessions, before: Timestamp) -> Result<u64, StoreError> {
     let mut ended = 0;
     for (name, text) in [("unspoken_turns", TURNS), ("unspoken_messages", MESSAGES)] {

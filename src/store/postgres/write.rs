@@ -1,10 +1,10 @@
-//! Writes what a batch changed: one statement of several parts. Layer: adapter. Keeps I2, I3.
+//! Writes the changes of a batch: one statement of several parts. Layer: adapter. Keeps I2, I3.
 //!
-//! All parts see the same snapshot and none sees what another writes, so no row is touched by two of them: a row that is
-//! new and moved on in the same batch is written once, as it is at the end. What must see the others (a chat's new
-//! address, a lease given away) and is rare stands in statements of its own.
+//! All parts see the same snapshot, and none sees what another part writes. No row may therefore be touched by two
+//! parts: a row that is new and moved on in the same batch is written once, in its final state. Rare changes that must
+//! see the other parts (a chat's new address, a lease given away) have statements of their own.
 //!
-//! Longer than other files: each statement beside the columns that it takes, table by table.
+//! This file is longer than others: it holds each statement beside its columns, table by table.
 
 use std::collections::BTreeMap;
 
@@ -106,18 +106,18 @@ DELETE FROM chat_absence WHERE (chat, bot) IN (SELECT * FROM unnest($1::bigint[]
 const MARK: &str = "\
 UPDATE commit_mark SET batch = $2, at = (extract(epoch FROM clock_timestamp()) * 1000)::bigint WHERE writer = $1";
 
-/// Who writes, and which of its batches.
+/// The writer, and the number of its batch.
 #[derive(Clone, Copy)]
 pub(super) struct Hand<'a> {
-    /// Its name among the marks.
+    /// The writer's name among the marks.
     pub(super) writer: &'a str,
-    /// The batch.
+    /// The number of the batch.
     pub(super) batch: i64,
-    /// Its incarnation, once it has joined.
+    /// The writer's incarnation, once it has joined.
     pub(super) incarnation: Option<Incarnation>,
 }
 
-/// Whether a batch leaves no trace.
+/// Returns whether a batch changes nothing.
 pub(super) fn is_nothing(changes: &Changes) -> bool {
     let Changes {
         inbox,
@@ -145,8 +145,8 @@ pub(super) fn is_nothing(changes: &Changes) -> bool {
     rows + moves + rare == 0 && orders.is_empty()
 }
 
-/// Writes `changes`; the progress of turns and messages is what `loaded` has moved on to. Gives whether the writer has
-/// its mark; without one nothing may be committed.
+/// Writes `changes`. The progress of turns and messages comes from `loaded`, where the judge has moved it on. Returns
+/// whether the writer's mark was written; without the mark nothing may be committed.
 pub(super) async fn write(
     session: &mut Session<'_>,
     changes: &Changes,
@@ -167,7 +167,7 @@ pub(super) async fn write(
     Ok(marked == 1)
 }
 
-/// The parts of a statement, and its values.
+/// The parts of a statement, and its parameters.
 #[derive(Default)]
 struct Parts {
     assembly: Assembly,
@@ -181,7 +181,7 @@ impl Parts {
     }
 }
 
-/// The writing statement.
+/// Builds the writing statement.
 pub(super) fn assemble(changes: &Changes, loaded: &Loaded, hand: Hand<'_>) -> (String, Assembly) {
     let mut parts = Parts::default();
     inbox(&mut parts, changes);
@@ -316,7 +316,7 @@ fn decisions(parts: &mut Parts, rows: &[Decision]) {
     parts.end(DECISIONS);
 }
 
-/// The columns of a turn's progress, in the order of both statements.
+/// Adds the columns of a turn's progress, in the order of both statements.
 fn turn_progress<'q, R>(assembly: &mut Assembly, rows: &'q [R], of: impl Fn(&'q R) -> &'q TurnProgress) {
     assembly
         .column(rows, |row| of(row).state.as_str())
@@ -364,7 +364,7 @@ fn turns(parts: &mut Parts, changes: &Changes, loaded: &Loaded) {
     }
 }
 
-/// The columns of a message's progress, in the order of both statements.
+/// Adds the columns of a message's progress, in the order of both statements.
 fn send_progress<'q, R>(assembly: &mut Assembly, rows: &'q [R], of: impl Fn(&'q R) -> &'q SendProgress) {
     assembly
         .column(rows, |row| of(row).state.as_str())

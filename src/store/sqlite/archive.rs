@@ -1,4 +1,4 @@
-//! What was recorded, also beside a process that holds the file: readers alone, which cannot write. Layer: adapter.
+//! Reads the archive, also beside a process that holds the file: readers that cannot write. Layer: adapter.
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
@@ -38,16 +38,16 @@ static ENTRIES: LazyLock<Arc<str>> = LazyLock::new(|| {
     format!("SELECT {TRANSCRIPT} FROM transcript WHERE chat = $1 AND number >= $2 ORDER BY number LIMIT $3").into()
 });
 
-/// The file of a fleet, read while another process may hold and change it.
+/// Reads the file of a fleet while another process may hold and change it.
 pub struct SqliteArchive {
     readers: SqlitePool,
 }
 
 impl SqliteArchive {
-    /// Opens a file that is there, for reading alone; nobody's lock is taken.
+    /// Opens an existing file for reading only, and takes no lock.
     ///
     /// # Errors
-    /// When it is not there, cannot be read, or has the schema of another version.
+    /// When the file does not exist, cannot be read, or has the schema of another version.
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
         Ok(Self { readers: read_only(path).await? })
     }

@@ -2,9 +2,9 @@
 //!
 //! | on | what happens |
 //! |---|---|
-//! | a refused operation | it drops out, the rest commits |
-//! | a row that breaks a constraint | the batch is judged again one operation at a time, in one transaction; the breaker is refused |
-//! | any other error | nothing of the batch is stored; `Unavailable` when it can pass by itself |
+//! | a refused operation | the operation drops out, the rest commits |
+//! | a row that breaks a constraint | operations are judged again one by one, in one transaction; that one is refused |
+//! | any other error | nothing of the batch is stored; `Unavailable` when the error can pass by itself |
 //! | a dropped future | all of the batch is stored, or nothing |
 
 use botfleet_actors::domain::commit::judge::judge;
@@ -27,7 +27,7 @@ pub(super) async fn commit(writer: &mut Writer, batch: Vec<Operation>) -> Result
         return Ok(Vec::new());
     }
     let mut loaded = load(writer, &batch).await?;
-    // Kept only until the constraints have agreed: cloning a batch costs far less than a transaction.
+    // Needed only when a constraint objects: cloning a batch costs far less than a transaction.
     let again = batch.clone();
     let (judgements, changes) = judge(batch, &mut loaded);
     match store(writer, &changes, &loaded).await? {
@@ -56,13 +56,13 @@ async fn store(writer: &mut Writer, changes: &Changes, loaded: &Loaded) -> Resul
             writer.confirm();
             Ok(Stored::Yes)
         }
-        // The writer is still in doubt, and rolls back before anything else.
+        // The writer stays in doubt and rolls back before anything else.
         Err(error) if is_constraint(&error) => Ok(Stored::Contradicted),
         Err(error) => Err(writer.fail(&error)),
     }
 }
 
-/// Each operation behind a savepoint of its own, all in one transaction.
+/// Judges each operation alone, behind a savepoint of its own, all in one transaction.
 async fn one_by_one(writer: &mut Writer, batch: Vec<Operation>) -> Result<Judgements, StoreError> {
     let mut judgements = Vec::with_capacity(batch.len());
     writer.begin().await?;

@@ -1,9 +1,9 @@
-//! SQLite's errors as the port's. Layer: adapter.
+//! Maps SQLite's errors to the port's. Layer: adapter.
 
 use botfleet_actors::ports::store::StoreError;
 use sqlx::Error;
 
-/// Primary result codes.
+/// SQLite's primary result codes.
 ///
 /// # Source
 /// SQLite, Result and Error Codes; the low byte of an extended code is its primary code.
@@ -23,22 +23,22 @@ fn primary_code(error: &Error) -> Option<i32> {
     Some(code & 0xff)
 }
 
-/// Whether a row contradicts another one, or a rule of its table.
+/// Returns whether a row contradicts another row, or a rule of its table.
 pub(super) fn is_constraint(error: &Error) -> bool {
     primary_code(error) == Some(code::CONSTRAINT)
 }
 
-/// Whether the file holds no database that SQLite can read.
+/// Returns whether the file holds no database that SQLite can read.
 pub(super) fn is_no_database(error: &Error) -> bool {
     matches!(primary_code(error), Some(code::NOT_A_DATABASE | code::CORRUPT))
 }
 
-/// Whether another process holds the file for the moment; the connection stays sound.
+/// Returns whether another process holds the file for the moment; the connection stays usable.
 pub(super) fn is_busy(error: &Error) -> bool {
     primary_code(error) == Some(code::BUSY)
 }
 
-/// What an error means to the caller: `Unavailable` for all that can pass by itself.
+/// Maps an error to the port's: `Unavailable` for every error that can pass by itself.
 pub(super) fn to_port(error: &Error) -> StoreError {
     match primary_code(error) {
         Some(

@@ -1,7 +1,7 @@
-//! Texts that are older than their chats keep them. Layer: adapter.
+//! Removes texts that are older than their chats keep them. Layer: adapter.
 //!
-//! Each chat is walked by number, from where the last call ended: a call meets only what has become old since. Messages are
-//! found by the decisions that led to them.
+//! Each chat is walked by number, from where the last call ended, so a call meets only rows that have become old since.
+//! Messages are found through the decisions that led to them.
 
 use botfleet_actors::domain::people::REMOVED;
 use botfleet_actors::domain::time::Timestamp;
@@ -16,11 +16,12 @@ use crate::store::columns::Columns;
 use crate::store::loaded::array;
 use crate::store::person::{DAY_MS, EXPIRY_BATCH, EXPIRY_BATCHES, UPDATES_BATCH, cursor_of};
 
-/// Chats that keep texts for a time, and until when they are old now.
+/// Selects the chats that limit how long they keep texts, each with the instant before which texts are old.
 const CHATS: &str = "\
 SELECT c.id, $1 - c.retention_days * 86400000 FROM chat c CROSS JOIN chat_head h ON h.chat = c.id \
 WHERE c.retention_days > 0 ORDER BY c.id";
-/// The number before the first one that is not old, among the next ones.
+/// Selects the number where the last call ended, and the last number before the first entry of the page that is not
+/// old.
 const OLD_ENTRIES: &str = "\
 SELECT h.expired_entry, coalesce((SELECT min(CASE WHEN date >= $2 THEN number - 1 END) FROM page), \
 (SELECT max(number) FROM page), h.expired_entry) FROM chat_head h WHERE h.chat = $1";
@@ -47,9 +48,9 @@ const EMPTY_DECISIONS: &str = "\
 UPDATE decision SET inputs = '{}', scores = '{}' WHERE chat = $1 AND number > $2 AND number <= $3";
 const DECISIONS_DONE: &str = "UPDATE chat_head SET expired_decision = $2 WHERE chat = $1";
 
-/// For how many days chats keep texts.
+/// Selects the different numbers of days for which chats keep texts.
 const LENGTHS: &str = "SELECT DISTINCT retention_days FROM chat WHERE retention_days > 0 ORDER BY 1";
-/// The next rows, and which of them hold what is to go; the walk ends at the first one that is not old.
+/// Selects the next rows, and whether each holds something to remove. The walk ends at the first row that is not old.
 const UPDATES_PAGE: &str = "\
 WITH page AS MATERIALIZED (SELECT id, chat, received_at, outcome, payload FROM inbox \
 WHERE id > coalesce((SELECT value + 0 FROM setting WHERE key = $1), 0) ORDER BY id LIMIT $4) \
@@ -61,14 +62,14 @@ INSERT INTO setting (key, value, config_seq) VALUES ($1, $2, 0) ON CONFLICT (key
 const EMPTY_UPDATES: &str = "\
 UPDATE inbox SET payload = '{}' WHERE outcome IS NOT NULL AND id IN (SELECT value FROM json_each($1))";
 
-/// What a walk passes.
+/// The kinds of rows that a walk passes.
 #[derive(Clone, Copy)]
 enum What {
     Entries,
     Decisions,
 }
 
-/// Removes texts that are old now.
+/// Removes the texts that are old at `now`.
 pub(super) async fn expire(pool: &SqlitePool, writer: &Mutex<Writer>, now: Timestamp) -> Result<u64, StoreError> {
     let chats: Vec<(i64, i64)> = all(pool, sqlx::query(CHATS).bind(now.as_millis()), |row| {
         let mut columns = Columns::of(row);
@@ -96,8 +97,8 @@ pub(super) async fn expire(pool: &SqlitePool, writer: &Mutex<Writer>, now: Times
     Ok(passed + expire_updates(pool, writer, now).await?)
 }
 
-/// Removes what handled rows of the inbox hold and is old: for each length of time that chats keep texts, the inbox is
-/// walked by id from where the last call ended. A row that is handled after its text is old goes by pruning.
+/// Empties handled inbox rows that are old. For each number of days that chats keep texts, the inbox is walked by id
+/// from where the last call ended. A row that is handled after the walk has passed it is removed by pruning.
 async fn expire_updates(pool: &SqlitePool, writer: &Mutex<Writer>, now: Timestamp) -> Result<u64, StoreError> {
     let mut emptied = 0;
     for days in all(pool, sqlx::query(LENGTHS), |row| Columns::of(row).take::<i64>()).await? {
@@ -127,7 +128,7 @@ async fn expire_updates(pool: &SqlitePool, writer: &Mutex<Writer>, now: Timestam
     Ok(emptied)
 }
 
-/// After which number, and up to which, everything is old.
+/// Returns a range of numbers, the first excluded and the last included, in which everything is old.
 async fn old(pool: &SqlitePool, what: What, chat: i64, until: i64) -> Result<(i64, i64), StoreError> {
     let text = match what {
         What::Entries => format!("{ENTRIES_PAGE}{OLD_ENTRIES}"),

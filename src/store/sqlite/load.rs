@@ -1,7 +1,7 @@
-//! Loads what a batch needs: one statement, one row of JSON arrays. Layer: adapter.
+//! Loads the rows that a batch needs: one statement, one row of JSON arrays. Layer: adapter.
 //!
-//! The text of the statement depends only on which groups of rows are needed, so there are at most 128 of them and
-//! SQLite keeps them all prepared.
+//! The text of the statement depends only on which groups of rows are needed and on whether it begins the transaction,
+//! so there are at most 256 texts. The connection keeps those used last prepared.
 
 use std::sync::{Arc, OnceLock};
 
@@ -57,7 +57,7 @@ const PAUSES: &str = "\
 (SELECT json_group_array(json_array(p.bot, p.chat, p.until)) FROM json_each($1) j \
  CROSS JOIN send_pause p ON p.bot = j.value)";
 
-/// Which groups of rows a batch needs; leases are always loaded.
+/// The groups of rows that a batch needs; leases are always loaded.
 #[derive(Clone, Copy)]
 #[allow(clippy::struct_excessive_bools, reason = "each group is there or not, whatever the others are")]
 struct Groups {
@@ -114,11 +114,11 @@ impl Groups {
     }
 }
 
-/// A failure between SQLite and the rows.
+/// The reasons why a load failed.
 pub(super) enum LoadError {
-    /// SQLite refused.
+    /// SQLite reported an error.
     Database(sqlx::Error),
-    /// A row is not what this version can read.
+    /// This version cannot read a row.
     Row(StoreError),
 }
 
@@ -127,7 +127,7 @@ pub(super) async fn begin_and_load(connection: &mut SqliteConnection, needs: &Ne
     fetch(connection, needs, true).await
 }
 
-/// Loads the rows that `needs` names, in the transaction that is open.
+/// Loads the rows that `needs` names, in the open transaction.
 pub(super) async fn load(connection: &mut SqliteConnection, needs: &Needs) -> Result<Loaded, LoadError> {
     fetch(connection, needs, false).await
 }

@@ -1,4 +1,4 @@
-//! How a process takes the store: one process at a time, a schema that it knows. Layer: adapter.
+//! Opens the store: one process at a time, and only on a schema that this version knows. Layer: adapter.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, Write};
@@ -15,25 +15,26 @@ use sqlx::{ConnectOptions, Connection};
 
 use crate::store::settings::{StoreSettings, Synchronous};
 
-/// How long a statement waits for a foreign process (a backup, a shell) that holds the file.
+/// The longest time that a statement waits for a foreign process (a backup, a shell) that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
-/// Statements that the writer keeps: every form of a group commit (32 loads, 64 writes) and some more.
+/// The number of prepared statements that the writer keeps, those used last. A group commit has up to 256 texts for
+/// loading and 512 for writing.
 const WRITER_STATEMENTS: usize = 128;
 const READER_STATEMENTS: usize = 24;
 const WRITER_CACHE_KIB: &str = "-6144";
 const READER_CACHE_KIB: &str = "-1024";
-/// How long a read waits for a connection.
+/// The longest time that a read waits for a connection.
 const READER_WAIT: Duration = Duration::from_secs(5);
 
-/// Where sqlx keeps the versions that a store has been brought to: its first table.
+/// The table in which sqlx keeps the schema versions of the file; the store's first table.
 const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
 
-/// Why the store could not be opened.
+/// The reasons why the store could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Another process has it.
+    /// Another process holds the file.
     #[error("{} is in use by another botfleet{}; stop that one, or give this one another store.path", path.display(), process(*pid))]
     InUse {
         /// The database file.
@@ -41,35 +42,35 @@ pub enum OpenError {
         /// The other process.
         pid: Option<u32>,
     },
-    /// A newer version wrote it.
+    /// A newer version wrote the file.
     #[error("{} has schema {found}, this botfleet knows up to {known}; run the newer botfleet, or restore a backup", path.display())]
     NewerSchema {
         /// The database file.
         path: PathBuf,
-        /// Its schema.
+        /// The schema of the file.
         found: i64,
         /// The newest schema that this version knows.
         known: i64,
     },
-    /// An older version wrote it, and whoever only reads cannot change that.
+    /// An older version wrote the file, and a reader cannot migrate it.
     #[error("{} has schema {found}, this botfleet reads {known}; start the fleet once with this version", path.display())]
     OlderSchema {
         /// The database file.
         path: PathBuf,
-        /// Its schema.
+        /// The schema of the file.
         found: i64,
         /// The schema that this version knows.
         known: i64,
     },
-    /// Its schema cannot be brought to this version's.
+    /// The migrations failed.
     #[error("{}: schema cannot be prepared: {cause}; restore a backup, or give another store.path", path.display())]
     Schema {
         /// The database file.
         path: PathBuf,
-        /// What failed.
+        /// The error.
         cause: Box<MigrateError>,
     },
-    /// Another program made it, and its tables are none of ours.
+    /// Another program made the file: it has tables, and none is the store's.
     #[error("{} is another program's database (it has the table {table:?}), nothing in it was changed; give botfleet a store.path of its own", path.display())]
     Foreign {
         /// The database file.
@@ -77,20 +78,20 @@ pub enum OpenError {
         /// One of its tables.
         table: String,
     },
-    /// The file is there and is no SQLite database that can be read.
+    /// The file exists but is no SQLite database that can be read.
     #[error("{} is no SQLite database, or a damaged one ({cause}); give another store.path, or move the file away and restore a backup", path.display())]
     NoDatabase {
         /// The file.
         path: PathBuf,
-        /// What SQLite says.
+        /// SQLite's error.
         cause: String,
     },
-    /// The file or its directory cannot be made, read or written.
+    /// The file or its directory cannot be created, read or written.
     #[error("{}: {cause}; check that the directory exists and that this user may write there", path.display())]
     Inaccessible {
         /// The file or directory.
         path: PathBuf,
-        /// What failed.
+        /// The error.
         cause: String,
     },
 }
@@ -99,12 +100,12 @@ fn process(pid: Option<u32>) -> String {
     pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
 }
 
-/// The lock that one process holds as long as it lives; closing the file lifts it.
+/// The lock that one process holds for life; closing the file releases it.
 pub(super) struct FileLock {
     _file: File,
 }
 
-/// What a store works with.
+/// The parts of an opened store.
 pub(super) struct Opened {
     pub(super) lock: FileLock,
     pub(super) options: SqliteConnectOptions,
@@ -132,7 +133,7 @@ pub(super) async fn open(settings: &StoreSettings) -> Result<Opened, OpenError> 
             Synchronous::Off => SqliteSynchronous::Off,
         })
         .busy_timeout(BUSY_TIMEOUT)
-        // What is removed is gone: freed room is overwritten, as people may ask for.
+        // Overwrites freed space: people may ask that their words are removed.
         .pragma("secure_delete", "ON")
         .disable_statement_logging();
     let writer_options =
@@ -156,8 +157,8 @@ pub(super) async fn open(settings: &StoreSettings) -> Result<Opened, OpenError> 
     Ok(Opened { lock, options: writer_options, writer, readers })
 }
 
-/// Refuses a file that holds something else than a store, before anything of it is changed: connecting for writing
-/// alone would give it another journal mode.
+/// Refuses a file that holds something other than a store, before anything in it is changed: merely connecting for
+/// writing would change its journal mode.
 async fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
     if fs::metadata(path).is_ok_and(|file| file.len() == 0) {
         return Ok(());
@@ -184,7 +185,7 @@ fn unreadable(path: &Path, error: &sqlx::Error) -> OpenError {
     inaccessible(path, error)
 }
 
-/// Connects to a file that is there, for reading alone, whoever holds it.
+/// Connects to an existing file for reading only, whoever holds it.
 pub(super) async fn read_only(path: &Path) -> Result<SqlitePool, OpenError> {
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -213,7 +214,7 @@ fn inaccessible(path: &Path, cause: &dyn std::error::Error) -> OpenError {
     OpenError::Inaccessible { path: path.to_owned(), cause: cause.to_string() }
 }
 
-/// Creates what is missing for its owner alone: the file holds what people wrote, and SQLite gives its WAL the same mode.
+/// Creates missing files for their owner alone: they hold what people wrote, and SQLite gives its WAL the same mode.
 fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
@@ -237,7 +238,8 @@ fn take_lock(path: &Path) -> Result<FileLock, OpenError> {
     Ok(FileLock { _file: file })
 }
 
-/// Runs the migrations on the connection itself: through `Migrator::run` the compiler cannot see that the future is `Send`.
+/// Runs the migrations on the connection itself: through `Migrator::run` the compiler cannot see that the future is
+/// `Send`.
 fn prepare_schema<'a>(path: &'a Path, writer: &'a mut SqliteConnection) -> BoxFuture<'a, Result<(), OpenError>> {
     Box::pin(async move {
         let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
@@ -252,8 +254,8 @@ fn prepare_schema<'a>(path: &'a Path, writer: &'a mut SqliteConnection) -> BoxFu
     })
 }
 
-/// Copies a store that has data beside itself before migrations touch it: the way back from them. An older copy of the
-/// same step is replaced, since the data went on.
+/// Copies a store that has data before migrations touch it, as a way back. The copy lies beside the file. An older copy
+/// of the same step is replaced, since the data has changed since.
 async fn keep_restore_point(path: &Path, writer: &mut SqliteConnection, known: i64) -> Result<(), OpenError> {
     let failed = |cause: &dyn std::error::Error| inaccessible(path, cause);
     let there = "SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'";

@@ -1,6 +1,6 @@
-//! What people order: ways of delivery, and dead letters with another go. Layer: adapter. Keeps I1.
+//! Stores orders of people: delivery modes, and dead letters that are tried again. Layer: adapter. Keeps I1.
 //!
-//! Rare, and therefore statements of their own: the texts of the group commit stay as few as they are.
+//! Orders are rare and therefore have statements of their own, so that the group commit keeps its few texts.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
@@ -20,7 +20,7 @@ use crate::store::columns::Columns;
 use crate::store::loaded::array;
 use crate::store::stored::delivery_of;
 
-/// The offset goes with the old way: the first poll after webhooks sends none (I1).
+/// Deletes the offset with the old delivery mode: the first poll after webhooks sends none (I1).
 const DELIVERIES: &str = "\
 INSERT INTO bot_delivery (bot, mode, webhook_url) \
 SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1) WHERE true \
@@ -40,7 +40,8 @@ const SHORTER: &str = "\
 UPDATE send_pause SET until = min(until, j.value ->> 1) FROM json_each($1) j WHERE send_pause.bot = j.value ->> 0";
 const DEAD: &str = "SELECT i.id FROM json_each($1) j CROSS JOIN inbox i ON i.id = j.value AND i.outcome = 'dead'";
 
-/// Conditions repeat the text of the partial indexes. Both ids come from one source, so they order across the tables.
+/// The conditions repeat the text of the partial indexes. Ids of all tables come from one source, so they can be
+/// ordered across tables.
 static DEAD_LETTERS: LazyLock<Arc<str>> = LazyLock::new(|| {
     let columns = "state, error, bot, chat, attempts, created_at";
     let update = "outcome AS state, reason AS error, bot, chat, 1 AS attempts, received_at AS created_at";
@@ -59,7 +60,7 @@ static DEAD_LETTERS: LazyLock<Arc<str>> = LazyLock::new(|| {
     .into()
 });
 
-/// Those of the inbox rows that are dead.
+/// Returns those of the inbox rows that are dead.
 pub(super) async fn dead_updates(
     connection: &mut SqliteConnection,
     asked: &BTreeSet<InboxId>,
@@ -68,7 +69,7 @@ pub(super) async fn dead_updates(
     rows.iter().map(|row| row.try_get(0).map(InboxId)).collect()
 }
 
-/// Writes what people ordered; before everything else of its batch.
+/// Writes the orders of people. Runs before all other writes of its batch.
 pub(super) async fn write(connection: &mut SqliteConnection, orders: &Orders) -> Result<(), sqlx::Error> {
     if !orders.deliveries.is_empty() {
         write_deliveries(connection, orders.deliveries.iter()).await?;
@@ -95,7 +96,7 @@ pub(super) async fn write(connection: &mut SqliteConnection, orders: &Orders) ->
     Ok(())
 }
 
-/// Stores ways of delivery and forgets the offsets.
+/// Stores delivery modes and deletes the offsets of those bots.
 pub(super) async fn write_deliveries<'a>(
     connection: &mut SqliteConnection,
     deliveries: impl Iterator<Item = (&'a BotId, &'a DeliveryChoice)>,
@@ -108,13 +109,13 @@ pub(super) async fn write_deliveries<'a>(
     Ok(())
 }
 
-/// How the updates of a bot arrive.
+/// Returns the delivery mode of a bot.
 pub(super) async fn delivery(pool: &SqlitePool, bot: BotId) -> Result<Option<DeliveryChoice>, StoreError> {
     let query = sqlx::query("SELECT bot, mode, webhook_url FROM bot_delivery WHERE bot = $1").bind(bot.0);
     Ok(all(pool, query, delivery_of).await?.pop().map(|(_, choice)| choice))
 }
 
-/// The dead letters after `after`.
+/// Returns the dead letters after `after`.
 pub(super) async fn dead_letters(
     pool: &SqlitePool,
     after: Option<DeadLetterId>,

@@ -1,6 +1,7 @@
-//! Where everything came from and what became of it, page by page. Layer: adapter. Keeps I3: each inbox row is one line.
+//! Pages through the outcomes: where everything came from and what became of it. Layer: adapter. Keeps I3: each inbox
+//! row is one line.
 //!
-//! A page is read in one snapshot by three statements, whatever its size.
+//! A page is read in one snapshot by at most four statements, whatever its size.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -31,7 +32,7 @@ CROSS JOIN outbox o ON o.turn = j.value ORDER BY o.turn, o.part";
 
 type Page = Vec<(Option<DecisionKey>, OutcomeRecord)>;
 
-/// The next page and where it ends.
+/// Returns the next page and where it ends.
 pub(super) async fn page(
     pool: &SqlitePool,
     cursor: OutcomeCursor,

@@ -1,8 +1,9 @@
-//! Rights of people: what is in force, what is stored about somebody, and its removal. Layer: adapter. Keeps I3.
+//! Reads rights of people and the record about a person, and removes a person's words. Layer: adapter. Keeps I3.
 //!
-//! Removal reads by the pool and writes in transactions of bounded size; entries keep their numbers. Every statement meets
-//! a bounded number of rows: updates are walked by id, all else is found by an index. What SQLite frees is overwritten
-//! (`secure_delete`), and the log is emptied at the end, so that the file holds nothing of it.
+//! Removal reads through the pool and writes in transactions of bounded size; entries keep their numbers. Every
+//! statement touches a bounded number of rows: updates are walked by id, all else is found by an index. SQLite
+//! overwrites what it frees (`secure_delete`). The write-ahead log is emptied at the end, so that the file holds
+//! nothing removed.
 
 use std::time::Duration;
 
@@ -22,11 +23,11 @@ use crate::store::columns::Columns;
 use crate::store::loaded::array;
 use crate::store::person::{Entries, Naming, WishRow, nobody, rights_of};
 
-/// Rows changed in one transaction: commits wait meanwhile.
+/// The number of rows changed in one transaction; commits wait meanwhile.
 const BATCH: usize = 50;
-/// Entries, and updates, that one statement reads.
+/// The number of entries, or of updates, that one statement reads.
 const PAGE: i64 = 500;
-/// How often the log is tried to be emptied while somebody reads, and how long is waited in between.
+/// The number of attempts to empty the write-ahead log while readers are active, and the wait between two attempts.
 const EMPTYING_TRIES: u32 = 50;
 const EMPTYING_WAIT: Duration = Duration::from_millis(100);
 
@@ -42,11 +43,11 @@ const SEQ: &str = "SELECT coalesce((SELECT config_seq FROM setting WHERE key = '
 const OPTED_OUT: &str = "SELECT person FROM opt_out";
 const WISHES: &str = "\
 SELECT person, max(at), max(CASE WHEN counts = '{}' THEN seq END) FROM audit WHERE action = 'forget' GROUP BY person";
-/// A wish that is open comes to hold for longer.
+/// Extends an open erasure request to a later instant.
 const PROLONGED: &str =
     "UPDATE audit SET at = $2 WHERE action = 'forget' AND person = $1 AND counts = '{}' AND at < $2";
 const WISHED_AT: &str = "SELECT at FROM audit WHERE seq = $1";
-/// Unless it came to hold for longer meanwhile.
+/// Notes that the request is fulfilled, unless it was extended meanwhile.
 const FULFILLED: &str = "UPDATE audit SET counts = $2 WHERE seq = $1 AND at = $3";
 
 const ENTRIES_OF: &str = "\
@@ -92,7 +93,7 @@ const EMPTY_ENTRIES: &str = "\
 UPDATE transcript SET text = NULL, entities = '[]', media = NULL, author = $2 \
 WHERE (chat, number) IN (SELECT value ->> 0, value ->> 1 FROM json_each($1))";
 
-/// Writes a right that a person made use of, within the transaction that is open.
+/// Writes a right that a person exercised, within the open transaction.
 pub(super) async fn write(connection: &mut SqliteConnection, right: &SetRight) -> Result<(), sqlx::Error> {
     let (person, at) = (right.person.0, right.at.as_millis());
     connection.execute(NUMBER).await?;
@@ -116,7 +117,7 @@ pub(super) async fn write(connection: &mut SqliteConnection, right: &SetRight) -
     Ok(())
 }
 
-/// What is in force, if it is news.
+/// Returns the rights in force, if their number is not `known`.
 pub(super) async fn rights(pool: &SqlitePool, known: i64) -> Result<Option<Rights>, StoreError> {
     let seq = all(pool, sqlx::query(SEQ), |row| Columns::of(row).take::<i64>()).await?.pop().unwrap_or(0);
     if seq == known {
@@ -127,7 +128,7 @@ pub(super) async fn rights(pool: &SqlitePool, known: i64) -> Result<Option<Right
     Ok(Some(rights_of(seq, opted_out, &wishes)))
 }
 
-/// What is stored about somebody.
+/// Returns the record about a person.
 pub(super) async fn person(pool: &SqlitePool, person: TelegramUserId) -> Result<PersonRecord, StoreError> {
     let mut entries = Entries::none();
     loop {
@@ -157,7 +158,7 @@ pub(super) async fn person(pool: &SqlitePool, person: TelegramUserId) -> Result<
     Ok(PersonRecord { opted_out_since, updates, ..entries.record() })
 }
 
-/// Removes somebody's words.
+/// Removes a person's words.
 pub(super) async fn forget(
     pool: &SqlitePool,
     writer: &Mutex<Writer>,
@@ -184,8 +185,8 @@ pub(super) async fn forget(
     Ok(forgotten)
 }
 
-/// What the log still holds goes into the file, and the log becomes empty. On a reader's connection, so that commits go
-/// on; a reader may be in the way of it, so it is tried again, and left to the next one in the end.
+/// Moves the write-ahead log into the file and empties it, on a connection of its own, so that commits go on. A reader
+/// may prevent that; then it is tried again, and in the end left to the next call.
 async fn empty_log(pool: &SqlitePool, writer: &Mutex<Writer>) -> Result<(), StoreError> {
     let options = writer.lock().await.options().clone().busy_timeout(Duration::ZERO);
     let mut connection = options.connect().await.map_err(|error| to_port(&error))?;
@@ -267,7 +268,8 @@ async fn forget_entries(
     }
 }
 
-/// Empties entries, and all that came of them. What answers them goes first: it is found by them.
+/// Empties entries and everything that came of them. Answers are emptied first, since they are found through the
+/// entries.
 async fn empty(connection: &mut SqliteConnection, entries: &str) -> Result<Forgotten, sqlx::Error> {
     let mut forgotten = Forgotten::default();
     let sent = format!("{EMPTY_SENT}{ANSWERED})");
@@ -294,7 +296,7 @@ mod tests {
 
     use super::*;
 
-    /// How SQLite would run a statement.
+    /// Returns SQLite's plan for a statement.
     async fn plan(connection: &mut SqliteConnection, statement: &str) -> String {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
         let steps = sqlx::query(explain).fetch_all(connection).await.unwrap();
@@ -323,7 +325,7 @@ mod tests {
             for table in ["inbox", "transcript", "turn", "outbox", "decision", " t", " e"] {
                 assert!(!plan.lines().any(|line| line.ends_with(&format!("SCAN {}", table.trim()))), "{plan}");
             }
-            // Only the chat is no bound: an entry or a decision is named by both its columns.
+            // The chat alone is no bound: an entry or a decision is named by both its columns.
             assert!(!plan.contains("(chat=?)"), "{statement}:\n{plan}");
         }
         assert!(plan(&mut connection, "SELECT * FROM turn").await.contains("SCAN turn"), "the proof can fail");

@@ -1,6 +1,6 @@
-//! Everything that only reads, except outcomes. Layer: adapter.
+//! Runs everything that only reads, except outcomes and the archive. Layer: adapter.
 //!
-//! Conditions repeat the text of the partial indexes, by which SQLite knows that it may use them.
+//! The conditions repeat the text of the partial indexes; SQLite uses a partial index only for such a condition.
 
 use std::sync::{Arc, LazyLock};
 
@@ -25,7 +25,7 @@ use crate::store::columns::unreadable;
 use crate::store::columns::{self, Cells, Columns, pause, stop_of, stop_scope};
 use crate::store::loaded::array;
 
-/// Statements with their lists of columns filled in.
+/// The statements with their lists of columns filled in.
 struct Sql {
     unhandled: Arc<str>,
     transcript: Arc<str>,
@@ -93,7 +93,7 @@ SELECT (SELECT count(*) FROM inbox WHERE outcome IS NULL), \
 
 type Reading<'q> = Query<'q, Sqlite, SqliteArguments>;
 
-/// All rows of a statement, read by `read`.
+/// Runs a statement and reads all its rows by `read`.
 pub(super) async fn all<T>(
     pool: &SqlitePool,
     query: Reading<'_>,
@@ -171,7 +171,7 @@ pub(super) async fn find_messages(
     all(pool, query(&SQL.find).bind(chat.0).bind(array(messages)), |row| columns::entry(row).map(Arc::new)).await
 }
 
-/// Each one step into the index of keys.
+/// Selects the highest message id under each Telegram id of the chat; each is one step into the index of keys.
 const HIGHEST: &str = "\
 SELECT c.id, (SELECT max(t.message_id) FROM transcript t WHERE t.telegram_chat = c.id) FROM (\
 SELECT telegram_id AS id FROM chat WHERE id = $1 UNION SELECT telegram_chat_id FROM chat_alias WHERE chat = $1) c";
@@ -274,7 +274,7 @@ pub(super) async fn stops(pool: &SqlitePool) -> Result<Stops, StoreError> {
     Ok(Stops(rows.into_iter().collect()))
 }
 
-/// Ids of handled inbox rows received before `before`, the oldest first.
+/// Returns ids of handled inbox rows received before `before`.
 pub(super) async fn prunable(pool: &SqlitePool, before: Timestamp, most: usize) -> Result<Vec<i64>, StoreError> {
     let sql = "SELECT id FROM inbox WHERE received_at < $1 AND outcome IS NOT NULL LIMIT $2";
     all(pool, sqlx::query(sql).bind(before.as_millis()).bind(limit(most)), |row| Columns::of(row).take()).await
@@ -288,7 +288,7 @@ pub(super) async fn pauses(pool: &SqlitePool, bot: BotId) -> Result<Vec<Pause>, 
     .await
 }
 
-/// The newest first, by the index of what was sent; handed out the other way round.
+/// Reads the newest texts first, by the index of sent messages, and returns them oldest first.
 pub(super) async fn said_lately(pool: &SqlitePool, bot: BotId, most: usize) -> Result<Vec<String>, StoreError> {
     let sql = "SELECT text FROM outbox WHERE state = 'sent' AND bot = $1 AND text <> '' ORDER BY id DESC LIMIT $2";
     let mut texts = all(pool, sqlx::query(sql).bind(bot.0).bind(limit(most)), |row| Columns::of(row).take()).await?;

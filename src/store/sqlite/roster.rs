@@ -1,4 +1,4 @@
-//! Makes the stored roster what the manifest says. Layer: adapter.
+//! Makes the stored roster equal to the manifest. Layer: adapter.
 
 use botfleet_actors::domain::ids::BotId;
 use botfleet_actors::domain::roster::{Roster, RosterPlan};
@@ -18,7 +18,7 @@ use crate::store::stored::{
     USERNAME_ROWS, deliveries, delivery_of, pair, stored_bot, stored_chat, stored_persona, username,
 };
 
-/// Names change places without meeting: every bot and chat that changes is first called by its id.
+/// Gives every bot and chat that changes its id as a temporary name, so that names can be swapped.
 const FREE_NAMES: &str = "\
 UPDATE bot SET name = char(0) || id WHERE id IN (SELECT value ->> 0 FROM json_each($1)); \
 UPDATE chat SET name = char(0) || id WHERE id IN (SELECT value ->> 0 FROM json_each($2))";
@@ -46,7 +46,7 @@ INSERT INTO chat_alias (telegram_chat_id, chat, since) SELECT value ->> 0, value
 DELETE FROM chat_member WHERE chat IN (SELECT value ->> 0 FROM json_each($1)); \
 INSERT INTO chat_member (chat, position, bot) SELECT j.value ->> 0, m.key, m.value \
 FROM json_each($1) j, json_each(j.value -> 7) m";
-/// Bots and chats that came during a tenure belong to it at once.
+/// Gives leases of the current tenure to bots and chats that were added during it.
 const LEASES: &str = "\
 INSERT OR IGNORE INTO lease (kind, key, owner_node, owner_incarnation, epoch) \
 SELECT k.kind, k.id, n.id, n.incarnation, n.epoch \
@@ -87,14 +87,14 @@ pub(super) async fn stored(writer: &mut Writer) -> Result<Roster, StoreError> {
     Ok(roster)
 }
 
-/// Reads the roster on a connection that cannot write, in one look.
+/// Reads the roster in one transaction on a connection that cannot write.
 pub(super) async fn recorded(connection: &mut SqliteConnection) -> Result<Roster, StoreError> {
     let mut look = connection.begin().await.map_err(|error| to_port(&error))?;
     let stored = read(&mut look).await?;
     in_use(&mut look, stored).await
 }
 
-/// Stores a username; the configuration gets its next number when it is news.
+/// Stores a username. A new one gives the configuration its next number.
 pub(super) async fn set_username(writer: &mut Writer, bot: BotId, username: &str) -> Result<(), StoreError> {
     let written = write_username(writer.begin().await?, bot, username).await;
     written.map_err(|error| writer.fail(&error))?;

@@ -40,17 +40,17 @@ const SENDS_AGAIN: &str = "\
 UPDATE outbox SET state = 'retry_at', error = 'its process died while sending it, it is sent again' \
 WHERE state IN ('queued', 'sending', 'retry_at', 'unknown') AND state = 'sending' AND ($1 IS NULL OR bot = $1) \
 AND on_unknown = 'resend' AND attempts < $2";
-/// Earlier versions could leave a head behind its decisions.
+/// Corrects heads that earlier versions left behind their decisions.
 const LAST_DECISIONS: &str = "\
 UPDATE chat_head SET last_decision = (SELECT max(number) FROM decision d WHERE d.chat = chat_head.chat) \
 WHERE last_decision < (SELECT max(number) FROM decision d WHERE d.chat = chat_head.chat)";
 const PAUSES_OVER: &str = "DELETE FROM send_pause WHERE until <= $1";
 
-/// The latest instant at which a row was made, in milliseconds since 1970: ids begin with it (`domain::ids`).
+/// Selects the latest instant at which a row was made, in milliseconds since 1970: ids begin with it (`domain::ids`).
 const NEWEST: &str = "\
 SELECT 1704067200000 + (max(coalesce((SELECT max(id) FROM inbox), 0), coalesce((SELECT max(id) FROM turn), 0), \
 coalesce((SELECT max(id) FROM outbox), 0)) >> 22)";
-/// What lies ahead on a clock that was itself ahead comes as much sooner.
+/// Moves instants that lie ahead back by the milliseconds that the last process's clock was ahead.
 const SOONER: [&str; 5] = [
     "UPDATE send_pause SET until = until - $1",
     "UPDATE chat_head SET next_tick_at = next_tick_at - $1, calm_until = calm_until - $1 \
@@ -65,13 +65,13 @@ WHEN orders ->> '$.firm.until' IS NULL THEN json_set(orders, '$.firm.at', (order
 ELSE json_set(orders, '$.firm.at', (orders ->> '$.firm.at') - $1, '$.firm.until', (orders ->> '$.firm.until') - $1) END",
 ];
 
-/// What rows up to that instant planned is set back once.
+/// Checks whether plans were set back already for rows up to that instant: each instant is corrected once.
 const IS_SET_BACK: &str = "SELECT 1 FROM setting WHERE key = 'set_back' AND config_seq >= $1";
 const NOTE_SET_BACK: &str = "\
 INSERT INTO setting (key, value, config_seq) VALUES ('set_back', '{}', $1) \
 ON CONFLICT (key) DO UPDATE SET config_seq = excluded.config_seq";
 
-/// A clock that is behind the newest row by less has not been set back.
+/// The least lag, in milliseconds behind the newest row, at which a clock counts as set back.
 const SET_BACK_MS: i64 = 2_000;
 
 const HAND_OVER: &str = "\
@@ -105,8 +105,8 @@ async fn take_over(connection: &mut SqliteConnection, node: &str, now: Timestamp
     give_back(connection, Epoch(epoch), None).await
 }
 
-/// The last process may have gone by a clock that was ahead: what it planned counts from its last deed, which was before
-/// now. Windows are judged where they are used.
+/// Sets the plans of the last process back if its clock was ahead of this one: its last row was made before now, so
+/// plans count from that row. Windows are judged where they are used.
 async fn set_back(connection: &mut SqliteConnection, now: Timestamp) -> Result<(), Error> {
     let newest: i64 = sqlx::query(NEWEST).fetch_one(&mut *connection).await?.try_get(0)?;
     let ahead = newest - now.as_millis();
@@ -124,7 +124,7 @@ async fn set_back(connection: &mut SqliteConnection, now: Timestamp) -> Result<(
     Ok(())
 }
 
-/// Gives leases away; before everything else of its batch, whose own moves of turns follow.
+/// Gives leases away. Runs before all other writes of its batch, which may move the same turns.
 pub(super) async fn hand_over(
     connection: &mut SqliteConnection,
     leases: &BTreeMap<LeaseKey, (Incarnation, Epoch)>,
@@ -136,7 +136,7 @@ pub(super) async fn hand_over(
     Ok(())
 }
 
-/// Begins again what one bot had in hand when its actor failed.
+/// Treats the work that one bot had in hand when its actor failed as failed, so that it begins again.
 pub(super) async fn reclaim(writer: &mut Writer, bot: BotId) -> Result<(), StoreError> {
     let given = give_back(writer.begin().await?, Epoch(0), Some(bot)).await;
     match given {
@@ -145,7 +145,8 @@ pub(super) async fn reclaim(writer: &mut Writer, bot: BotId) -> Result<(), Store
     }
 }
 
-/// Returns what was in hand, of all bots or of one: turns to the queue or to the dead, sends to the unknown.
+/// Gives back the work in hand, of all bots or of one: turns to the queue or to the dead, sends to the unknown or,
+/// where their policy says so, to those that are due again.
 async fn give_back(connection: &mut SqliteConnection, epoch: Epoch, bot: Option<BotId>) -> Result<Tenure, Error> {
     let bot = bot.map(|bot| bot.0);
     let dead = sqlx::query(TURNS_DEAD).bind(i64::from(TURN_ATTEMPTS_MAX)).bind(bot).execute(&mut *connection).await?;

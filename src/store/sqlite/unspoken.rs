@@ -1,6 +1,6 @@
-//! Turns and messages that nobody took in their time. Layer: adapter. Keeps I14.
+//! Ends turns and messages that nobody took in time. Layer: adapter. Keeps I14.
 //!
-//! Conditions repeat the text of the partial indexes, which hold only what is open.
+//! The conditions repeat the text of the partial indexes, which hold open rows only.
 
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::store::StoreError;
@@ -17,7 +17,7 @@ UPDATE outbox SET state = 'cancelled', error = $2 WHERE id IN (SELECT id FROM ou
 WHERE state IN ('queued', 'sending', 'retry_at', 'unknown') AND state IN ('queued', 'retry_at') AND expires_at <= $1 \
 LIMIT $3)";
 
-/// Ends what was to be said until `before`.
+/// Ends turns and messages whose time was over at `before`.
 pub(super) async fn expire(writer: &Mutex<Writer>, before: Timestamp) -> Result<u64, StoreError> {
     let mut ended = 0;
     for text in [TURNS, MESSAGES] {

@@ -1,6 +1,6 @@
-//! Writes what a batch changed and commits it: several statements of one text, in one crossing. Layer: adapter.
+//! Writes the changes of a batch and commits: several statements in one text, in one crossing. Layer: adapter.
 //!
-//! Which parts the text has depends only on which kinds of rows changed, so there are at most 512 texts.
+//! The parts of the text depend only on which kinds of rows changed, so there are at most 512 texts.
 
 use std::sync::{Arc, OnceLock};
 
@@ -82,12 +82,12 @@ INSERT INTO allowance (scope, key, unit, per, period_start, granted) \
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM json_each($16) WHERE true \
 ON CONFLICT (scope, key, unit, per, period_start) DO UPDATE SET granted = excluded.granted; ";
 
-/// How the transaction goes on after the writes.
+/// The state of the transaction after the writes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Then {
-    /// It commits.
+    /// The transaction commits.
     Commit,
-    /// It stays open.
+    /// The transaction stays open.
     StayOpen,
 }
 
@@ -157,7 +157,7 @@ impl Groups {
     }
 }
 
-/// Writes `changes`; the progress of turns and messages is what `loaded` has moved on to.
+/// Writes `changes`. The progress of turns and messages comes from `loaded`, where the judge has moved it on.
 pub(super) async fn write(
     connection: &mut SqliteConnection,
     changes: &Changes,
@@ -209,7 +209,7 @@ pub(super) async fn write(
     Ok(())
 }
 
-/// A JSON array of rows, or nothing at all.
+/// Encodes rows as a JSON array; `None` when there are none.
 fn rows<T: Serialize>(rows: impl Iterator<Item = T>) -> Option<String> {
     let rows: Vec<T> = rows.collect();
     (!rows.is_empty()).then(|| array(&rows))

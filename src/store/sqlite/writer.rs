@@ -1,10 +1,10 @@
-//! The one connection that writes. Layer: adapter. Keeps I8.
+//! Holds the one connection that writes. Layer: adapter. Keeps I8.
 //!
-//! Transactions are opened and closed by statements of ours, so that `BEGIN` travels with the loading statement and
-//! `COMMIT` with the writes: two crossings to SQLite's thread for a batch. From the first statement to the confirmed
-//! `COMMIT` the connection is in doubt; whoever finds it so (after an error, or after a dropped future) rolls it back
-//! before doing anything else. SQLite's thread stops at the first statement whose result nobody takes, so a dropped
-//! future commits all of its batch or nothing.
+//! The writer opens and closes transactions by its own statements, so that `BEGIN` travels with the loading statement
+//! and `COMMIT` with the writes: two crossings to SQLite's thread for a batch. From the first statement to the
+//! confirmed `COMMIT` the connection is in doubt. A caller that finds it in doubt (after an error, or after a dropped
+//! future) rolls it back before anything else. SQLite's thread stops at the first statement whose result nobody takes,
+//! so a dropped future commits all of its batch or nothing.
 
 use botfleet_actors::domain::ids::Epoch;
 use botfleet_actors::ports::store::StoreError;
@@ -13,7 +13,7 @@ use sqlx::{ConnectOptions, Connection, Error, Executor};
 
 use super::error::{is_busy, to_port};
 
-/// The connection that writes; behind a mutex.
+/// The connection that writes, used behind a mutex.
 pub(super) struct Writer {
     options: SqliteConnectOptions,
     connection: Option<SqliteConnection>,
@@ -27,13 +27,13 @@ impl Writer {
         Self { options, connection: Some(connection), in_doubt: false, epoch: None }
     }
 
-    /// How one connects to the file for writing.
+    /// Returns the options for connecting to the file for writing.
     pub(super) fn options(&self) -> &SqliteConnectOptions {
         &self.options
     }
 
-    /// The connection outside any transaction, now in doubt until [`Self::confirm`]. A connection that broke is
-    /// replaced, so that the store heals once the cause is gone.
+    /// Returns the connection outside any transaction; it is in doubt until [`Self::confirm`]. A broken connection is
+    /// replaced, so that the store works again once the cause is gone.
     pub(super) async fn take(&mut self) -> Result<&mut SqliteConnection, StoreError> {
         if self.in_doubt {
             self.roll_back().await;
@@ -45,7 +45,7 @@ impl Writer {
         self.connection()
     }
 
-    /// The connection within the transaction that is open.
+    /// Returns the connection within the open transaction.
     pub(super) fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
         self.connection.as_mut().ok_or_else(|| StoreError::Unavailable("no connection".to_owned()))
     }
@@ -59,7 +59,7 @@ impl Writer {
         self.connection()
     }
 
-    /// Commits what [`Self::begin`] opened.
+    /// Commits the transaction that [`Self::begin`] opened.
     pub(super) async fn commit(&mut self) -> Result<(), StoreError> {
         if let Some(connection) = &mut self.connection
             && let Err(error) = connection.execute("COMMIT").await
@@ -75,7 +75,7 @@ impl Writer {
         self.in_doubt = false;
     }
 
-    /// Notes that a statement failed. A connection that may be broken is given up; SQLite rolls it back on closing.
+    /// Notes that a statement failed. A connection that may be broken is dropped; SQLite rolls it back on closing.
     pub(super) fn fail(&mut self, error: &Error) -> StoreError {
         if !is_busy(error) {
             self.connection = None;
@@ -84,7 +84,7 @@ impl Writer {
         to_port(error)
     }
 
-    /// Brings the log into the database, empties it and closes the connection.
+    /// Moves the write-ahead log into the database, empties the log and closes the connection.
     pub(super) async fn close(&mut self) -> Result<(), StoreError> {
         let connection = self.take().await?;
         let emptied = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await;
@@ -103,7 +103,7 @@ impl Writer {
         let Some(connection) = &mut self.connection else { return };
         let sound = match connection.execute("ROLLBACK").await {
             Ok(_) => true,
-            // Nothing was open: the batch had committed, or SQLite had rolled it back by itself.
+            // No transaction was open: the batch had committed, or SQLite had rolled it back itself.
             Err(Error::Database(error)) => error.message().contains("no transaction is active"),
             Err(_) => false,
         };

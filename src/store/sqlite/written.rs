@@ -1,4 +1,4 @@
-//! Rows as the group commit writes them: JSON arrays, whose places are the columns of the statements in `write`.
+//! Converts rows to JSON arrays for the group commit; each value's place is its column in the statements of `write`.
 //! Layer: adapter.
 
 use botfleet_actors::domain::commit::rows::ChatChange;
@@ -50,7 +50,7 @@ impl<'a> NewInboxRow<'a> {
     }
 }
 
-/// An outcome.
+/// The outcome of an inbox row.
 #[derive(Serialize)]
 pub(super) struct HandledRow<'a>(InboxId, &'static str, Option<&'a str>, Option<Number>, Option<DecisionNumber>);
 
@@ -61,7 +61,7 @@ impl<'a> HandledRow<'a> {
     }
 }
 
-/// Where a chat moved to.
+/// A chat's new state.
 #[derive(Serialize)]
 pub(super) struct ChatRow(ChatId, Number, Option<DecisionNumber>, Option<Timestamp>, Option<Timestamp>, u8);
 
@@ -225,7 +225,7 @@ impl<'a> TurnRow<'a> {
     }
 }
 
-/// What moved of a turn.
+/// The changed columns of a turn.
 #[derive(Serialize)]
 pub(super) struct TurnMove<'a>(
     TurnId,
@@ -314,7 +314,7 @@ impl<'a> OutboxRow<'a> {
     }
 }
 
-/// What moved of a message.
+/// The changed columns of a message.
 #[derive(Serialize)]
 pub(super) struct OutboxMove<'a>(
     OutboxId,

@@ -1,4 +1,4 @@
-//! Every command of the deployment, checked by the program itself with exactly the variables that it would get.
+//! Runs every command of the deployment through the program itself, with exactly the variables that it would get.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,7 +7,7 @@ use super::compose::{self, composed, filled_in};
 use super::files::{Variables, repository, variables};
 use super::kubernetes::{self, DEPLOYMENTS, arguments, containers};
 
-/// Tokens and keys that a person would fill in, so that the manifests' references lead somewhere.
+/// Adds tokens and keys that a person would fill in, so that the manifests' references lead somewhere.
 fn with_secrets(mut variables: Variables) -> Variables {
     for (place, name) in ["ADA_TOKEN", "BARAN_TOKEN"].into_iter().enumerate() {
         variables.insert(name.to_owned(), format!("{}:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc", 7_100_000_001 + place));
@@ -16,7 +16,7 @@ fn with_secrets(mut variables: Variables) -> Variables {
     variables
 }
 
-/// `botfleet check` with these variables and nothing else of the environment.
+/// Runs `botfleet check` with these variables and nothing else of the environment.
 fn check(name: &str, manifest: &Path, variables: &Variables) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_botfleet"));
     let elsewhere = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! docker-compose.yml, .env.example and config/demo.env.
+//! Tests docker-compose.yml, .env.example and config/demo.env.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use super::files::{Variables, interpolated, list, repository, settings, table, text, variables};
 
-/// The services that run botfleet for as long as they are not told to stop.
+/// The services that run botfleet until they are told to stop.
 pub(super) const NODES: [&str; 3] = ["worker-1", "worker-2", "api"];
 
-/// The file with its merges made and its variables filled in.
+/// Reads the file, makes its merges and fills in its variables.
 pub(super) fn composed(variables: &Variables) -> Value {
     let mut value: serde_yaml::Value = serde_yaml::from_str(&text("docker-compose.yml")).unwrap();
     value.apply_merge().unwrap();
@@ -31,7 +31,7 @@ fn fill(value: &mut Value, variables: &Variables) {
     }
 }
 
-/// What a person who follows .env.example has set.
+/// Returns the variables of a person who follows .env.example.
 pub(super) fn filled_in() -> Variables {
     let mut variables = variables(".env.example");
     for value in variables.values_mut() {
@@ -40,7 +40,7 @@ pub(super) fn filled_in() -> Variables {
     variables
 }
 
-/// Variables that a service's process sees: those of its `env_file`, those of its own over them.
+/// Returns the variables that a service's process sees: those of its `env_file`, and its own over them.
 pub(super) fn environment(file: &Value, service: &str, variables: &Variables) -> Variables {
     let service = &file["services"][service];
     let mut all = if service["env_file"].is_array() { variables.clone() } else { Variables::new() };

@@ -12,17 +12,17 @@ use serde_json::Value;
 /// Variables by name.
 pub(super) type Variables = BTreeMap<String, String>;
 
-/// The repository's folder.
+/// Returns the repository's folder.
 pub(super) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
-/// The text of one of its files.
+/// Returns the text of a file in the repository.
 pub(super) fn text(path: &str) -> String {
     fs::read_to_string(repository().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// NAME=VALUE lines.
+/// Reads NAME=VALUE lines.
 pub(super) fn variables(path: &str) -> Variables {
     let text = text(path);
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -32,13 +32,13 @@ pub(super) fn variables(path: &str) -> Variables {
         .collect()
 }
 
-/// Variables of a table of strings.
+/// Returns the variables of a table of strings.
 pub(super) fn table(value: &Value) -> Variables {
     let entries = value.as_object().into_iter().flatten();
     entries.map(|(name, value)| (name.clone(), value.as_str().expect("a variable is text").to_owned())).collect()
 }
 
-/// Texts of a list.
+/// Returns the texts of a list.
 pub(super) fn list(value: &Value) -> Vec<String> {
     let entries = value.as_array().into_iter().flatten();
     entries.map(|entry| entry.as_str().expect("an argument is text").to_owned()).collect()
@@ -73,7 +73,7 @@ pub(super) fn interpolated(text: &str, variables: &Variables) -> String {
     out + rest
 }
 
-/// The settings that a node started with `--profile production` and these variables has, with every reference followed.
+/// Returns the settings of a node started with `--profile production` and these variables, every reference resolved.
 pub(super) fn settings(variables: &Variables) -> Config {
     let sources = Sources {
         folder: repository().join("config"),

@@ -1,8 +1,8 @@
-//! The fleets of docker-compose.yml and k8s/ as processes: every command with its own variables, on a real PostgreSQL and
-//! Redis, in the simulated world.
+//! Runs the fleets of docker-compose.yml and k8s/ as processes: every command with its own variables, on a real
+//! PostgreSQL and Redis, in the simulated world.
 //!
-//! What a container engine would do is done here: names of hosts become addresses of this machine, ports free ones, the
-//! manifest is put where the command looks for it. Nothing else of a command or variable is changed.
+//! The tests do what a container engine would do: names of hosts become addresses of this machine, ports become free
+//! ones, and the manifest is put where the command looks for it. Nothing else of a command or variable is changed.
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -21,13 +21,13 @@ use super::files::{Variables, list, text, variables};
 use super::kubernetes::{self, arguments, containers};
 use crate::fleet_stage::binary;
 
-/// What does not happen within this never happens.
+/// Time within which anything that is waited for must happen.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Where the containers see the manifest.
+/// Path at which the containers see the manifest.
 const MANIFEST: &str = "/etc/botfleet/fleet.toml";
 
-/// Everything that is no botfleet.
+/// Everything that is not botfleet.
 struct Site {
     redis: Redis,
     postgres: Postgres,
@@ -63,7 +63,7 @@ impl Site {
         self.folder.path().join("fleet.toml")
     }
 
-    /// A word as it is on this machine.
+    /// Translates a word for this machine.
     fn here(&self, word: &str) -> String {
         word.replace("postgres:5432/botfleet", &format!("127.0.0.1:{}/{}", self.postgres.port(), self.database))
             .replace("redis:6379", &format!("127.0.0.1:{}", self.redis.port()))
@@ -73,7 +73,7 @@ impl Site {
             .replace(MANIFEST, &self.manifest().display().to_string())
     }
 
-    /// A command of a container, in a folder of its own that is left empty.
+    /// Makes a command of a container, in a folder of its own that must stay empty.
     fn command(&self, name: &str, words: &[String], variables: &Variables) -> Command {
         let work = self.folder.path().join(name);
         std::fs::create_dir_all(&work).unwrap();
@@ -134,7 +134,7 @@ impl Site {
     }
 }
 
-/// A botfleet process.
+/// A running process of botfleet.
 struct Node {
     name: String,
     child: Child,
@@ -143,7 +143,7 @@ struct Node {
 }
 
 impl Node {
-    /// Runs a command of the program beside it, as `exec` in its container does.
+    /// Runs a command of the program beside the process, as `exec` in its container does.
     async fn exec(&self, words: &[String]) -> (bool, String) {
         let mut command = Command::new(binary());
         command.args(words).args(["--api", &self.address]).kill_on_drop(true);
@@ -151,7 +151,7 @@ impl Node {
         (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// Waits until a check passes; its first word is the program of the image.
+    /// Waits until a check passes; the check's first word is the program of the image.
     async fn until_passes(&self, check: &[String]) {
         assert_eq!(check[0], "/usr/local/bin/botfleet");
         let until = Instant::now() + DEADLINE;
@@ -161,7 +161,7 @@ impl Node {
         }
     }
 
-    /// Asks it to end, as an engine does.
+    /// Asks the process to end, as an engine does.
     async fn stop(mut self) -> ExitStatus {
         let pid = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
@@ -170,7 +170,7 @@ impl Node {
     }
 }
 
-/// Names of the nodes that the cluster knows, by `botfleet cluster status --json`.
+/// Returns the names of the nodes that the cluster knows, by `botfleet cluster status --json`.
 async fn known(node: &Node) -> Vec<String> {
     let (ended_well, shown) = node.exec(&["cluster", "status", "--json"].map(str::to_owned)).await;
     assert!(ended_well, "{shown}");
@@ -248,7 +248,7 @@ async fn the_pods_of_kubernetes_migrate_talk_drain_and_stop() {
     for (container, node) in pods {
         let hook = words(&container["lifecycle"]["preStop"]["exec"]["command"]);
         if let [shell, flag, script] = hook.as_slice() {
-            // The program is on the path, as in the image; its API is on a port of its own here.
+            // The program is on the path, as in the image; the API is on a port of its own here.
             let script = format!("{script} --api {}", node.address);
             let path = format!("{}:/usr/bin:/bin", binary().parent().unwrap_or(Path::new("/")).display());
             let mut command = Command::new(Path::new("/bin").join(shell));

@@ -1,8 +1,8 @@
-//! Dockerfile and .dockerignore.
+//! Tests Dockerfile and .dockerignore.
 
 use super::files::text;
 
-/// Instructions with their arguments; continued lines are joined.
+/// Returns the instructions with their arguments; continued lines are joined.
 fn instructions() -> Vec<(String, String)> {
     let joined = text("Dockerfile").replace("\\\n", " ");
     let lines = joined.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -16,7 +16,7 @@ fn all(instruction: &str) -> Vec<String> {
     instructions().into_iter().filter(|(name, _)| name == instruction).map(|(_, rest)| rest).collect()
 }
 
-/// The arguments of an instruction in its form of a JSON list.
+/// Returns the arguments of an instruction that is written as a JSON list.
 pub(super) fn exec(instruction: &str) -> Vec<String> {
     let found = all(instruction);
     let rest = found.last().unwrap_or_else(|| panic!("no {instruction}"));

@@ -1,4 +1,4 @@
-//! k8s/.
+//! Tests k8s/.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,7 +18,7 @@ use super::files::{Variables, list, repository, settings, table, text};
 /// The deployments.
 pub(super) const DEPLOYMENTS: [&str; 2] = ["botfleet-worker", "botfleet-api"];
 
-/// What the secrets of secret.md hold.
+/// The values of the secrets of secret.md.
 pub(super) fn secrets() -> Variables {
     let values = [
         ("botfleet-database/url", "postgres://botfleet:a-secret@database:5432/botfleet"),
@@ -27,7 +27,7 @@ pub(super) fn secrets() -> Variables {
     values.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
-/// Every object of the folder, with the file that it stands in.
+/// Returns every object of the folder, with the file in which it stands.
 pub(super) fn objects() -> Vec<(String, Value)> {
     let mut objects = Vec::new();
     for file in files() {
@@ -38,7 +38,7 @@ pub(super) fn objects() -> Vec<(String, Value)> {
     objects
 }
 
-/// One object.
+/// Returns one object.
 pub(super) fn object(kind: &str, name: &str) -> Value {
     let mut all = objects().into_iter().map(|(_, object)| object);
     all.find(|object| object["kind"] == kind && object["metadata"]["name"] == name)
@@ -52,7 +52,7 @@ fn files() -> BTreeSet<String> {
     names.filter(|name| name != "kustomization.yaml").collect()
 }
 
-/// Variables that a container's process sees; `secrets` by `name/key`.
+/// Returns the variables that a container's process sees; `secrets` by `name/key`.
 pub(super) fn environment(container: &Value, secrets: &Variables) -> Variables {
     let mut all = Variables::new();
     for source in container["envFrom"].as_array().into_iter().flatten() {
@@ -81,21 +81,21 @@ pub(super) fn environment(container: &Value, secrets: &Variables) -> Variables {
     all
 }
 
-/// Arguments of a container, `$(NAME)` filled in as the kubelet does.
+/// Returns the arguments of a container, with `$(NAME)` filled in as the kubelet does.
 pub(super) fn arguments(container: &Value, variables: &Variables) -> Vec<String> {
     let fill =
         |word: String| variables.iter().fold(word, |word, (name, value)| word.replace(&format!("$({name})"), value));
     list(&container["args"]).into_iter().map(fill).collect()
 }
 
-/// The containers of a deployment, those of its start first.
+/// Returns the containers of a deployment, those of its start first.
 pub(super) fn containers(deployment: &str) -> Vec<Value> {
     let pod = &object("Deployment", deployment)["spec"]["template"]["spec"];
     let all = [&pod["initContainers"], &pod["containers"]];
     all.into_iter().flat_map(|containers| containers.as_array().cloned().unwrap_or_default()).collect()
 }
 
-/// Fails where a type does not know all that is written: what it does not know is lost on the way through it.
+/// Fails where a type does not know everything that is written: an unknown part is lost on the way through the type.
 fn strictly<T: DeserializeOwned + Serialize>(object: &Value) -> Result<(), String> {
     let typed: T = serde_json::from_value(object.clone()).map_err(|error| error.to_string())?;
     let known = serde_json::to_value(typed).unwrap();

@@ -1,11 +1,11 @@
-//! What the image, docker-compose.yml and k8s/ say, held against the formats' own types and against the program.
+//! Compares the image, docker-compose.yml and k8s/ with the formats' own types and with the program.
 //!
 //! No container engine is needed: the files are decoded by the types of the Compose specification and of Kubernetes'
-//! API, and what they start is started as processes.
+//! API, and everything that they start is started as processes.
 //!
-//! | file | claims about |
+//! | file | tests |
 //! |---|---|
-//! | `files` | reads the files, and fills in variables as Compose does |
+//! | `files` | nothing: reads the files, and fills in variables as Compose does |
 //! | `image` | Dockerfile and .dockerignore |
 //! | `compose` | docker-compose.yml, .env.example, config/demo.env |
 //! | `kubernetes` | k8s/ |

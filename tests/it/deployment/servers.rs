@@ -1,4 +1,4 @@
-//! The servers of docker-compose.yml: their commands and health checks, run by the real programs.
+//! Runs the commands and health checks of the servers in docker-compose.yml, by the real programs.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -14,14 +14,14 @@ use super::compose::{composed, filled_in};
 use super::files::list;
 use crate::fleet_stage::DEADLINE;
 
-/// The health check's words after CMD.
+/// Returns the health check's words after CMD.
 fn check(file: &Value, service: &str) -> Vec<String> {
     let words = list(&file["services"][service]["healthcheck"]["test"]);
     assert_eq!(words[0], "CMD", "a check without a shell");
     words[1..].to_vec()
 }
 
-/// Whether a program ends with 0.
+/// Returns whether a program ends with 0.
 async fn passes(program: &Path, arguments: &[String]) -> bool {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);

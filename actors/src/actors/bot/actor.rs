@@ -1,9 +1,9 @@
-//! Bot actor. Layer `actors`. Parent: Fleet. Children: none; outside calls run in tracked tasks. Keeps I1, I4, I6, I8.
+//! Runs a bot. Layer `actors`. Parent: Fleet. Children: none; outside calls run in tracked tasks. Keeps I1, I4, I6, I8.
 //!
 //! Load bound: `turns_in_flight` turns at work, `turns_waiting` in memory; the rest waits in the store.
-//! On failure: the fleet restarts it; everything it had in hand is in the store, and its attempts end unknown.
+//! On failure: the fleet restarts the bot; all work in hand is in the store, and attempts to send end unknown.
 //!
-//! Longer than other files by its messages, snapshot and state alone; what it does stands in the files beside it.
+//! Longer than other files by its messages, snapshot and state alone; the files beside it hold the behaviour.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -37,7 +37,7 @@ use crate::domain::turn::Turn;
 use crate::policy::queue::FairQueue;
 use crate::ports::telegram::{BotApi, Me, ReceivedUpdate, TelegramError, WebhookStatus};
 
-/// A turn and what its bot needs to know for it.
+/// A turn with the context that its bot needs.
 #[derive(Clone, Debug)]
 pub struct TurnJob {
     /// The turn.
@@ -48,59 +48,59 @@ pub struct TurnJob {
     pub target: Option<Arc<TranscriptEntry>>,
 }
 
-/// What a bot is made of.
+/// The parts that a bot is built from.
 pub struct BotArgs {
-    /// Its node.
+    /// The node that runs the bot.
     pub node: Arc<Node>,
-    /// Its profile.
+    /// The bot's profile.
     pub profile: Arc<BotProfile>,
-    /// Telegram, with its token.
+    /// Telegram's Bot API, with the bot's token.
     pub api: Arc<dyn BotApi>,
     /// Settings of all bots.
     pub settings: Arc<BotSettings>,
-    /// Addresses and secrets for those whose updates Telegram brings.
+    /// Addresses and secrets of webhooks, for bots whose updates Telegram delivers.
     pub webhooks: Arc<Webhooks>,
-    /// The epoch of its lease: its fence.
+    /// The epoch of the bot's lease: the fence of its writes.
     pub epoch: Epoch,
-    /// Offset and way are read from the store: the profile's may be old.
+    /// True when offset and delivery mode are read from the store, since the profile's may be old.
     pub stored: bool,
-    /// Who it is, when Telegram has told already.
+    /// The bot's identity at Telegram, when it is known already.
     pub warm: Option<Me>,
-    /// What other incarnations were sending for it is of unknown fate after so long.
+    /// Time after which this bot settles sends that a living former owner has not ended.
     pub send_patience: Duration,
 }
 
-/// What a bot hears.
+/// The messages that a bot handles.
 pub enum BotMsg {
-    /// Read where it stands.
+    /// Read the bot's state from the store.
     Load,
-    /// Where it stands.
+    /// The answer to `Load`.
     Loaded(Loaded),
-    /// Look after what other incarnations are sending for it.
+    /// Look after messages that other incarnations are still sending for the bot.
     LookAfterAbandoned,
-    /// How many messages they are still sending, if the store said.
+    /// The number of messages that other incarnations are still sending; `None` when the store did not answer.
     AbandonedLeft(Option<u64>),
-    /// Another node waits for it: hand it over, if it is still under that epoch.
+    /// Hand the bot over to that node, if the bot is still under that epoch.
     HandOver(Epoch, Incarnation),
     /// The hand-over was committed, or not.
     HandedOver(CommitResult),
     /// A poll's connection is closed.
     PollClosed,
-    /// It lives elsewhere: end at once, if it is still under that epoch.
+    /// End at once, if the bot is still under that epoch: another node owns it.
     Leave(Epoch),
-    /// It is no longer in the manifest.
+    /// The manifest has dropped the bot.
     Retire,
     /// The node may not act.
     Suspend,
     /// The node may act again.
     Resume,
-    /// The configuration says something else of it; with another token also another way to Telegram.
+    /// The configuration of the bot has changed; a new token brings a new client of Telegram.
     ProfileChanged(Arc<BotProfile>, Option<Arc<dyn BotApi>>),
-    /// The clock went ahead at once: pauses are stored anew.
+    /// The clock jumped ahead: store pauses anew.
     ClockStepped,
     /// Turns wait in the store.
     TurnsWait,
-    /// Telegram said who the token belongs to.
+    /// The answer to `Identify`.
     Identified(Result<Me, TelegramError>),
     /// Ask Telegram who the token belongs to.
     Identify,
@@ -110,21 +110,21 @@ pub enum BotMsg {
     Polled(u64, Result<Vec<ReceivedUpdate>, TelegramError>),
     /// Rows and offset were committed, or not.
     Ingested(u64, i64, CommitResult),
-    /// A person wants updates to arrive in this way; answers once that is durable.
+    /// A person wants this delivery mode; the reply follows once the change is durable.
     SetDelivery(DeliveryMode, DeliveryReply),
-    /// A change of the way was committed, or not.
+    /// A change of the delivery mode was committed, or not.
     DeliveryChanged(DeliveryChoice, CommitResult, Option<DeliveryReply>),
-    /// Tell Telegram where to bring updates.
+    /// Tell Telegram where to deliver updates.
     SetWebhook(u64),
-    /// Telegram answered that.
+    /// The answer to `SetWebhook`.
     WebhookSet(u64, Result<(), TelegramError>),
-    /// Tell Telegram to bring no more updates.
+    /// Tell Telegram to deliver no more updates.
     DeleteWebhook(u64),
-    /// Telegram answered that.
+    /// The answer to `DeleteWebhook`.
     WebhookDeleted(u64, Result<(), TelegramError>),
-    /// Ask Telegram how the webhook does.
+    /// Ask Telegram for the state of the webhook.
     LookAtWebhook(u64),
-    /// Telegram answered that.
+    /// The answer to `LookAtWebhook`.
     WebhookSeen(u64, Result<WebhookStatus, TelegramError>),
     /// Take these turns.
     Turns(Vec<TurnJob>),
@@ -134,15 +134,15 @@ pub enum BotMsg {
     Claimed(TurnId, u64, CommitResult),
     /// The provider answered; stale generations are dropped.
     CompletionFinished(TurnId, u64, Result<Answered, CallError>),
-    /// What came into the chat while a model wrote a text.
+    /// The end of the transcript, read after a model wrote a text.
     NewsRead(Draft, Tail),
-    /// A model judged a text; the position that it contradicts.
+    /// A model judged a text; the position that the text contradicts, if any.
     StancesChecked(Draft, Option<String>),
-    /// What came into the chat while a message was typed.
+    /// The end of the transcript, read after a message was typed.
     LookedAgain(OutboxId, Box<Pending>, Tail),
-    /// What it said before, oldest first.
+    /// The bot's own earlier texts, oldest first; stale readings are dropped.
     Recalled(u64, Vec<String>),
-    /// Somebody's words were removed, or are about to be: forget what may hold them.
+    /// Somebody's words were removed, or are about to be: forget texts that may hold them.
     WordsRemoved,
     /// Telegram answered a reaction. Stale generations are dropped.
     Reacted(TurnId, u64, Result<(), TelegramError>),
@@ -152,7 +152,7 @@ pub enum BotMsg {
     Finished(TurnId, u64, Option<(OutboxId, Box<Start>)>, CommitResult),
     /// The end of a turn must be committed again: the store did not answer.
     FinishAgain(TurnId, u64),
-    /// What could not be done before may be done now. Stale generations are dropped.
+    /// Try a turn again after a wait. Stale generations are dropped.
     RetryTurn(TurnId, u64),
     /// A waiting message may be due.
     SendDue(OutboxId),
@@ -164,99 +164,99 @@ pub enum BotMsg {
     Settled(OutboxId, CommitResult),
     /// The end of an attempt must be committed again: the store did not answer.
     SettleAgain(OutboxId),
-    /// Telegram answered 429 to a call that is no message, about a chat or about none.
+    /// Telegram answered 429 to a call that sends no message, in a chat or outside all chats.
     Limited(Option<ChatId>, Duration),
-    /// Find out whether it can write in a chat again that was shut to it.
+    /// Find out whether the bot can write again in a chat that was closed to it.
     TryChat(ChatId),
-    /// Telegram answered that.
+    /// The answer to `TryChat`.
     ChatTried(ChatId, Result<(), TelegramError>),
-    /// A person lifts the pauses that Telegram asked it for.
+    /// A person lifts the pauses that Telegram asked the bot for.
     LiftPauses(RpcReplyPort<bool>),
-    /// These chats are not in the manifest: leave them.
+    /// Leave these chats, which are not in the manifest.
     LeaveChats(BTreeSet<TelegramChatId>),
-    /// Somebody stopped a chat, and it is not known whether they may.
+    /// Somebody gave an order in a chat and may lack the right: ask Telegram who administers the chat.
     Doubted(Doubt),
-    /// Telegram said who may steer a chat, or not.
+    /// The answer to `Doubted`.
     Ranked(Doubt, Administrators),
     /// Stop taking updates and beginning turns; finish what is under way.
     Quiesce,
-    /// Give claimed turns back that have not ended.
+    /// Give back claimed turns that have not ended.
     GiveBack,
-    /// Begin no further send: what is under way is settled, the rest stays in the store.
+    /// Begin no further send: sends under way are settled, the rest stays in the store.
     HoldSends,
     /// A turn was given back, or not.
     GivenBack(TurnId, CommitResult),
-    /// One of its tasks panicked.
+    /// A task of the bot panicked.
     TaskPanicked,
-    /// Tell how it is.
+    /// Reply with a snapshot of the bot.
     GetSnapshot(RpcReplyPort<BotSnapshot>),
 }
 
-/// How a bot does.
+/// The health of a bot.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case", tag = "state", content = "reason")]
 pub enum BotHealth {
-    /// It has not heard from Telegram yet.
+    /// The bot has not heard from Telegram yet.
     Starting,
-    /// It polls.
+    /// The bot polls.
     Polling,
-    /// Telegram brings its updates.
+    /// Telegram delivers the bot's updates to a webhook.
     Receiving,
-    /// It cannot poll now, and tries again.
+    /// The bot cannot receive updates, and tries again.
     Degraded(String),
-    /// Its token is refused: a person must act.
+    /// Telegram refuses the token, or the token is another bot's: a person must act.
     Refused(String),
-    /// It finishes what is under way.
+    /// The bot finishes what is under way.
     Quiescing,
 }
 
-/// How a bot is.
+/// The state of a bot at one moment.
 #[derive(Clone, Debug, Serialize)]
 pub struct BotSnapshot {
-    /// Its name in the manifest.
+    /// The bot's name in the manifest.
     pub name: String,
-    /// Telegram's id of it.
+    /// Telegram's id of the bot.
     pub telegram_id: i64,
-    /// Its username, once known.
+    /// The bot's username, once known.
     pub username: Option<String>,
-    /// How it does.
+    /// The bot's health.
     #[serde(flatten)]
     pub health: BotHealth,
-    /// How its updates arrive.
+    /// The delivery mode in force.
     pub delivery: &'static str,
-    /// Updates that wait at Telegram for the webhook.
+    /// Updates that wait at Telegram for the webhook; `None` in polling mode.
     pub webhook_pending: Option<u64>,
-    /// Why Telegram could not bring an update, the last time that it could not.
+    /// The reason why Telegram's last failed delivery to the webhook failed.
     pub webhook_error: Option<String>,
-    /// The first update that is not confirmed yet.
+    /// The id of the first update that is not confirmed yet.
     pub next_offset: Option<i64>,
-    /// Whether it hears everything in groups.
+    /// True when the bot hears everything in groups; `None` until Telegram has told.
     pub hears_everything: Option<bool>,
     /// Turns at work.
     pub turns_in_flight: usize,
     /// Turns that wait in memory.
     pub turns_waiting: usize,
-    /// Messages that wait for limiters or for the part before them.
+    /// Messages that wait for their time, for a limiter or for the part before them.
     pub messages_waiting: usize,
-    /// Messages among them whose time has come.
+    /// Messages among the waiting ones that are due.
     pub messages_due: usize,
-    /// Messages being sent.
+    /// Messages being begun, sent or settled.
     pub sends_in_flight: usize,
-    /// Seconds that Telegram asked it to pause everywhere, from now on.
+    /// Seconds left of a pause of the whole bot.
     pub paused_seconds: Option<u64>,
-    /// Why it cannot speak anywhere now.
+    /// The reason why the bot cannot speak anywhere at present.
     pub cannot_speak: Option<String>,
-    /// Chats where it keeps below the documented rate for a while, since Telegram answered 429 at that rate.
+    /// Chats where the bot keeps below the documented rate for a while, since Telegram answered 429 at that rate.
     pub slowed_chats: usize,
-    /// The lowest of their rates, in percent of the documented one.
+    /// The lowest rate among these chats, in percent of the documented one.
     pub lowest_rate_percent: Option<u32>,
-    /// Chats where Telegram asked it to pause.
+    /// Chats where Telegram asked the bot to pause.
     pub paused_chats: usize,
-    /// Whether it is coming to its end: it takes no updates and begins no turns.
+    /// True when the bot is ending: it takes no updates and begins no turns.
     pub quiescing: bool,
-    /// Whether it begins no send any more.
+    /// True when the bot begins no send any more.
     pub holding_sends: bool,
-    /// Messages sent since start.
+    /// Messages sent since the bot started.
     pub sent: u64,
 }
 
@@ -275,20 +275,20 @@ pub struct BotState {
     pub(super) polling: Polling,
     /// Turns at work.
     pub(super) jobs: HashMap<TurnId, Job>,
-    /// Turns whose time has not come.
+    /// Turns that are not due yet.
     pub(super) not_due: Vec<TurnJob>,
-    /// Turns whose time has come, and that wait for room.
+    /// Turns that are due and wait for room.
     pub(super) due: FairQueue<ChatId, TurnJob>,
-    /// All turns in memory, so that a reading of the store does not take them twice.
+    /// All turns in memory, so that reading the store does not take a turn twice.
     pub(super) known_turns: HashSet<TurnId>,
     pub(super) generation: u64,
     pub(super) claims: Claims,
     pub(super) turn_timer: Option<crate::domain::time::Timestamp>,
-    /// What it said.
+    /// The bot's own texts.
     pub(super) said: OwnTexts,
     pub(super) sending: Sending,
     pub(super) quiescing: bool,
-    /// No send is begun any more.
+    /// True when no send is begun any more.
     pub(super) holding_sends: bool,
     pub(super) epoch: Epoch,
     pub(super) leaving: Leaving,
@@ -296,7 +296,7 @@ pub struct BotState {
     pub(super) warm: Option<Me>,
     pub(super) since: Instant,
     pub(super) send_patience: Duration,
-    /// Messages that other incarnations were sending for it when the store was asked last.
+    /// Messages that other incarnations were still sending for the bot when the store was asked last.
     pub(super) abandoned: u64,
 }
 

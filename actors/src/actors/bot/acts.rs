@@ -1,13 +1,13 @@
-//! Acts: what a turn asks of its bot, and how each is done. Layer `actors`. Keeps I4, I7, I9.
+//! Performs the acts that turns ask of their bot. Layer `actors`. Keeps I4, I7, I9.
 //!
 //! | act | done |
 //! |---|---|
-//! | answer, open | the models are asked while the claim is committed: a call to them is no outside effect |
-//! | say | the text as it stands goes to the outbox at once, with neither model nor typing |
-//! | react | once the claim is committed; setting a reaction again changes nothing, so what is in doubt is done again |
+//! | answer, open | the models are asked while the claim is committed: a call to a model is no outside effect |
+//! | say | the given text goes to the outbox at once, with neither model nor typing |
+//! | react | once the claim is committed; setting a reaction again changes nothing, so a doubtful one is set again |
 //!
-//! A stop that is in force when the claim is committed drops the turn, whatever it asks for; a reaction that is tried
-//! again is no outbox message, so each try looks for stops itself.
+//! A stop that is in force when the claim is committed drops the turn, whatever its act. A reaction that is tried again
+//! is no outbox message, so each try looks for stops itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::ports::bus::Hint;
 use crate::ports::telegram::{Shut, TelegramError};
 
 impl BotState {
-    /// Does what the turn asks for. `claimed`: the claim is committed, so that Telegram may see an effect of it.
+    /// Performs the turn's act. `claimed`: the claim is committed, so that Telegram may see an effect of the act.
     pub(super) fn perform(&mut self, turn: TurnId, claimed: bool) {
         if let Some(why) = self.silenced(turn) {
             return self.hold_tongue(turn, why);
@@ -41,7 +41,7 @@ impl BotState {
         }
     }
 
-    /// A stop was in force when the turn was to be claimed: it is dropped in the store, and forgotten here.
+    /// Forgets a turn that the store dropped instead of claiming it, because a stop was in force.
     pub(super) fn on_stopped(&mut self, turn: TurnId, scope: StopScope) {
         tracing::info!(bot.id = %self.profile.id, turn.id = %turn, stop = ?scope, "turn dropped by a stop");
         metrics::counter!("botfleet_turns_dropped_total", "reason" => "stopped").increment(1);
@@ -49,7 +49,7 @@ impl BotState {
         self.forget_turn(turn);
     }
 
-    /// Gives the turn up on purpose.
+    /// Drops the turn on purpose, with a reason.
     pub(super) fn drop_turn(&mut self, turn: TurnId, kind: &'static str, reason: String) {
         metrics::counter!("botfleet_turns_dropped_total", "reason" => kind).increment(1);
         self.finish(turn, TurnEnding::Dropped(reason));
@@ -132,9 +132,9 @@ impl BotState {
         }
     }
 
-    /// Telegram will not have the reaction: the turn is given up, nobody waits for it.
+    /// Drops a turn whose reaction Telegram refuses: nobody waits for the reaction.
     fn refused_reaction(&mut self, turn: TurnId, place: ChatId, error: &TelegramError) {
-        // Who may not react may write all the same; who is not there does neither.
+        // A bot that may not react may still write; a bot that is not in the chat can do neither.
         if let TelegramError::CannotWrite { place: shut @ (Shut::Outside | Shut::Gone), .. } = error {
             self.on_shut(place, None, *shut);
         }
@@ -142,7 +142,7 @@ impl BotState {
         self.drop_turn(turn, "reaction", error.to_string());
     }
 
-    /// Tries the turn again after `wait`, or ends it when it is stale by then.
+    /// Tries the turn again after `wait`, or ends the turn when it is stale by then.
     pub(super) fn again_after(&mut self, turn: TurnId, wait: Duration) {
         let now = self.node.clock.now();
         let Some(job) = self.jobs.get_mut(&turn) else {

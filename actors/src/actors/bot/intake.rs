@@ -1,13 +1,13 @@
-//! How updates reach a bot's fleet, and the change from one way to the other. Layer `actors`. Keeps I1, I2.
+//! Controls how updates reach a bot, and changes the delivery mode. Layer `actors`. Keeps I1, I2.
 //!
-//! The way in force is a row of the store; the actor works towards it, and each step may be repeated:
+//! The delivery mode in force is a row of the store. The actor works towards it, and each step may be repeated:
 //!
 //! | from | to | steps |
 //! |---|---|---|
-//! | polling | webhook | the poll ends, the ingest in hand goes first; commit: way and address stored, offset forgotten; setWebhook |
-//! | webhook | polling | commit: way stored, offset forgotten; deleteWebhook, which keeps what waits; a poll without offset |
+//! | polling | webhook | end the poll, commit its ingest; commit: mode, address stored, offset forgotten; setWebhook |
+//! | webhook | polling | commit: mode stored, offset forgotten; deleteWebhook keeps updates; poll without offset |
 //!
-//! A crash between two steps begins again at the way that is stored. What both ways bring is stored once (I2).
+//! A crash between two steps begins again with the stored mode. An update that both modes bring is stored once (I2).
 //!
 //! Longer than other files: the steps of the table are one state machine, read from top to bottom.
 
@@ -38,19 +38,19 @@ use crate::domain::time::Timestamp;
 use crate::ports::bus::Hint;
 use crate::ports::telegram::{ReceivedUpdate, TelegramError, WebhookStatus, WebhookTarget};
 
-/// Refusals of rows in a row after which they are stored one at a time.
+/// Successive refusals of rows after which rows are stored one at a time.
 pub(super) const REFUSALS_TOGETHER: u32 = 2;
 
-/// How often a webhook is looked at: whether it is still ours, and what Telegram says of it.
+/// Time between looks at a webhook: is it still ours, and what does Telegram say of it?
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
-/// How long a foreign webhook is left alone before the next look at it.
+/// Time until the next look at a webhook of another program.
 const FOREIGN_RETRY: Duration = Duration::from_secs(30);
 
-/// How a change of the way ended, for whoever asked for it.
+/// The channel that reports how a change of the delivery mode ended.
 pub type DeliveryReply = RpcReplyPort<Result<(), DeliveryError>>;
 
-/// Why the way was not changed.
+/// The reason why the delivery mode was not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DeliveryError {
     /// No address is set.
@@ -64,25 +64,25 @@ pub enum DeliveryError {
     Store(String),
 }
 
-/// Where a bot's intake stands.
+/// The state of a bot's intake.
 pub(super) struct Intake {
-    /// The way in force, as stored.
+    /// The delivery mode in force, as stored.
     pub(super) choice: DeliveryChoice,
     phase: Phase,
-    /// What Telegram said of the webhook last.
+    /// Telegram's last report on the webhook.
     status: WebhookStatus,
-    /// Tells results of earlier polls and calls apart.
+    /// Distinguishes results of earlier polls and calls.
     pub(super) generation: u64,
     failures: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Telegram has not said yet who the token belongs to.
+    /// No intake is open: Telegram has not confirmed the token yet, or refuses it.
     Closed,
-    /// The way is open, or being opened.
+    /// The intake is open, or being opened.
     Open,
-    /// A change of the way is being committed.
+    /// A change of the delivery mode is being committed.
     Changing,
 }
 
@@ -104,18 +104,18 @@ impl Intake {
     }
 }
 
-/// Updates as rows, and what goes where.
+/// Updates as rows, with the chats that they go to.
 #[derive(Default)]
 pub(super) struct Sorted {
-    /// All of them, to be stored.
+    /// All rows, to be stored.
     pub(super) rows: Vec<InboxRow>,
-    /// Those that a chat handles.
+    /// The rows that a chat handles.
     pub(super) deliveries: BTreeMap<ChatId, Vec<Delivery>>,
     /// Chats that are not in the manifest.
     pub(super) strange: BTreeSet<TelegramChatId>,
 }
 
-/// Sorts updates. The words of people who do not want them stored are gone here, before anything is committed.
+/// Turns updates into rows and obeys orders in them. Removes words that nobody may store, before any commit.
 pub(super) fn sorted(node: &Arc<Node>, bot: BotId, updates: Vec<ReceivedUpdate>) -> Sorted {
     metrics::counter!("botfleet_updates_received_total").increment(updates.len() as u64);
     node.traffic.took_updates(updates.len());
@@ -127,7 +127,7 @@ pub(super) fn sorted(node: &Arc<Node>, bot: BotId, updates: Vec<ReceivedUpdate>)
         if let Some((from, to)) = migration(&update.incoming)
             && let Some(chat) = node.directory.chat_of(from)
         {
-            // What follows in the same answer comes under the new id; the chat stores it.
+            // Later updates in the same answer come under the new id, which the chat stores.
             node.directory.migrate(chat, to);
         }
         let (chat, outcome) = route(node, &update.incoming);
@@ -143,7 +143,7 @@ pub(super) fn sorted(node: &Arc<Node>, bot: BotId, updates: Vec<ReceivedUpdate>)
         let author = words_of(&update.incoming);
         let waits = outcome.is_none();
         if chat.is_none() && !waits {
-            // What no chat of the fleet handles is nobody's to keep.
+            // No chat of the fleet handles the update: nobody may keep its content.
             TOMBSTONE.clone_into(&mut update.raw);
         }
         sorted.rows.push(InboxRow { id, chat, bot, source, payload: update.raw, received_at: now, outcome, author });
@@ -155,8 +155,8 @@ pub(super) fn sorted(node: &Arc<Node>, bot: BotId, updates: Vec<ReceivedUpdate>)
     sorted
 }
 
-/// The ids of a group and of the supergroup that it became. Telegram tells it twice, in the group and in the
-/// supergroup, and a bot may see only one of both.
+/// Returns the ids of a group and of the supergroup that it became. Telegram reports the change in both chats, and a
+/// bot may see only one of both reports.
 fn migration(incoming: &Incoming) -> Option<(TelegramChatId, TelegramChatId)> {
     match incoming.event {
         Event::MigratedTo { to } => Some((incoming.chat?, to)),
@@ -165,8 +165,8 @@ fn migration(incoming: &Incoming) -> Option<(TelegramChatId, TelegramChatId)> {
     }
 }
 
-/// Takes out of an update what nobody may keep: the words of people who have opted out, or asked to be forgotten, and
-/// what is quoted of them, by themselves too. Gives the reason when nothing is left.
+/// Removes from an update what nobody may keep: words of people who have opted out or asked to be forgotten, and quotes
+/// of those words, also by the same people. Returns the reason when nothing is left.
 fn without_words(node: &Node, update: &mut ReceivedUpdate) -> Option<&'static str> {
     let rights = node.people.rights();
     if rights.is_empty() {
@@ -184,7 +184,7 @@ fn without_words(node: &Node, update: &mut ReceivedUpdate) -> Option<&'static st
     None
 }
 
-/// Whose words an update holds, and from when: a person's, unless it is a command.
+/// Returns the author and date of an update's words, if a person wrote them and they are no command.
 fn words_of(incoming: &Incoming) -> Option<(TelegramUserId, Timestamp)> {
     let (author, said_at) = match &incoming.event {
         Event::Message(message) if order_in(message).is_some() => return None,
@@ -195,13 +195,13 @@ fn words_of(incoming: &Incoming) -> Option<(TelegramUserId, Timestamp)> {
     (author.kind == AuthorKind::Person).then_some((author.id, said_at))
 }
 
-/// Whether the bot is in the chat that the update tells of.
+/// Returns whether the update shows that the bot is in the group, supergroup or channel.
 fn is_life(incoming: &Incoming) -> bool {
     let there = matches!(incoming.event, Event::Message(_) | Event::Membership { can_post: true, .. });
     there && matches!(incoming.chat_kind, ChatKind::Group | ChatKind::Supergroup | ChatKind::Channel)
 }
 
-/// The chat that handles an update, or why none does.
+/// Returns the chat that handles an update, or why none does.
 fn route(node: &Node, incoming: &Incoming) -> (Option<ChatId>, Option<Outcome>) {
     let ignored = |reason: &str| (None, Some(Outcome::because(OutcomeKind::Ignored, reason)));
     match (&incoming.event, incoming.chat_kind, incoming.chat) {
@@ -226,7 +226,7 @@ fn route(node: &Node, incoming: &Incoming) -> (Option<ChatId>, Option<Outcome>) 
     }
 }
 
-/// Hands rows to their chat; false when it is not in memory or full, and must be woken after the commit.
+/// Hands rows to their chat; returns false when the chat is not in memory or full, and must be woken after the commit.
 pub(super) fn deliver(node: &Node, chat: ChatId, deliveries: Vec<Delivery>) -> bool {
     let Some(handle) = node.directory.chat(chat) else {
         return false;
@@ -234,11 +234,11 @@ pub(super) fn deliver(node: &Node, chat: ChatId, deliveries: Vec<Delivery>) -> b
     handle.rows.try_admit(deliveries.len()) && handle.actor.cast(ChatMsg::Deliver(deliveries)).is_ok()
 }
 
-/// Stores what a webhook brought; durable when it returns, and only then may Telegram be told so (I1). The chat gets
-/// its hint after the commit: what is repeated, as webhooks often do, never reaches it.
+/// Stores an update from a webhook; the update is durable on return, and only then may Telegram be told so (I1). The
+/// chat gets it after the commit, so a repeated update, which is common with webhooks, never reaches the chat.
 ///
 /// # Errors
-/// When the store cannot take it now: Telegram must bring it again.
+/// When the store cannot take the update now: Telegram must bring it again.
 ///
 /// # Cancel safety
 /// Dropping the future does not take the rows back; Telegram brings them again, and they are stored once.
@@ -256,7 +256,7 @@ pub async fn receive(node: &Arc<Node>, bot: BotId, update: ReceivedUpdate) -> Co
             match (hinting.directory.bot(bot), hinting.directory.fleet()) {
                 _ if strange.is_empty() => {}
                 (Some(actor), _) => drop(actor.cast(BotMsg::LeaveChats(strange))),
-                // The bot lives elsewhere: nobody there hears of it.
+                // The bot lives elsewhere, and hears nothing of these chats there.
                 (None, Some(fleet)) => drop(fleet.cast(FleetMsg::LeaveChats(bot, strange))),
                 (None, None) => {}
             }
@@ -270,8 +270,8 @@ pub async fn receive(node: &Arc<Node>, bot: BotId, update: ReceivedUpdate) -> Co
     }
 }
 
-/// Stores rows of a webhook that were refused: once more, then as dead letters. Whatever comes to the store now is read
-/// there by its chat.
+/// Stores refused rows of a webhook: tries once more, then stores them as dead letters. Chats read from the store what
+/// is stored here.
 async fn receive_refused(node: &Node, rows: Vec<InboxRow>) -> CommitResult {
     let again = Operation::Receive(Receive { rows: rows.clone() });
     let refusal = match node.committer.commit(again).await {
@@ -282,7 +282,7 @@ async fn receive_refused(node: &Node, rows: Vec<InboxRow>) -> CommitResult {
     node.committer.commit(Operation::Receive(Receive { rows })).await
 }
 
-/// The row as a dead letter, counted.
+/// Returns the row as a dead letter, which is logged and counted.
 pub(super) fn refuse_row(node: &Node, row: &InboxRow, refusal: &Refusal) -> InboxRow {
     tracing::error!(bot.id = %row.bot, error = %refusal, "a row cannot be stored, it is a dead letter");
     metrics::counter!("botfleet_rows_dead_total", "at" => "intake").increment(1);
@@ -290,8 +290,8 @@ pub(super) fn refuse_row(node: &Node, row: &InboxRow, refusal: &Refusal) -> Inbo
 }
 
 impl BotState {
-    /// Opens the way in force, alone: whatever was under way before is cancelled or stale. A change under way opens its
-    /// own at its end.
+    /// Opens the intake of the delivery mode in force, and no other: earlier polls and calls are cancelled or stale. A
+    /// change that is being committed opens its own intake at its end.
     pub(super) fn open_intake(&mut self) {
         if self.is_closing() || self.intake.phase == Phase::Changing {
             return;
@@ -321,14 +321,14 @@ impl BotState {
     }
 
     fn webhook_target(&self) -> Option<WebhookTarget> {
-        // A token that was replaced makes another secret: it is told to Telegram with the address.
+        // A replaced token makes another secret, which is sent to Telegram with the address.
         if let Some(secret) = self.api.webhook_secret() {
             self.webhooks.set_secret(self.profile.id, secret);
         }
         self.webhooks.target(self.profile.id, &self.profile.spec.name)
     }
 
-    /// Closes the way and stores the other one. An ingest in hand was submitted before, so it commits before.
+    /// Closes the intake and stores the delivery mode. An ingest in hand was submitted before, so it commits before.
     fn change_delivery(&mut self, mode: DeliveryMode, reply: Option<DeliveryReply>) {
         self.polling.cancel();
         self.intake.generation += 1;
@@ -358,7 +358,7 @@ impl BotState {
                 self.intake.choice = choice;
                 self.intake.status = WebhookStatus::default();
                 self.intake.phase = Phase::Open;
-                // Whoever has the bot next goes on from what is stored.
+                // The next owner of the bot continues from what is stored.
                 if !self.is_closing() {
                     match self.intake.mode() {
                         DeliveryMode::Polling => self.delete_webhook(),
@@ -382,7 +382,7 @@ impl BotState {
         }
     }
 
-    /// Tells Telegram where to bring updates; the address is stored before, so that it is known as our own.
+    /// Tells Telegram where to deliver updates. The address is stored first, so that it is known as our own.
     fn set_webhook(&mut self) {
         if self.is_closing() || self.waits_for_pause(BotMsg::SetWebhook) {
             return;
@@ -452,7 +452,7 @@ impl BotState {
         }
     }
 
-    /// Asks Telegram how the webhook does: now and then in its own mode, and when it keeps the bot from polling.
+    /// Asks Telegram for the webhook's state: now and then in webhook mode, and when a webhook prevents polling.
     pub(super) fn look_at_webhook(&mut self, generation: u64) {
         if generation != self.intake.generation || self.is_closing() || self.waits_for_pause(BotMsg::LookAtWebhook) {
             return;
@@ -488,7 +488,7 @@ impl BotState {
         }
     }
 
-    /// A webhook keeps the bot from polling: our own is deleted, another's only when the operator allows it.
+    /// Deletes a webhook that prevents polling: always our own, another program's only when the operator allows it.
     fn on_leftover(&mut self, generation: u64, url: Option<&str>) {
         let Some(url) = url else {
             return self.open_intake();
@@ -512,20 +512,20 @@ impl BotState {
         drop(self.myself.send_after(FOREIGN_RETRY, move || BotMsg::LookAtWebhook(generation)));
     }
 
-    /// True while a pause of calls holds; `again` follows when it is over.
+    /// Returns whether calls without a chat are paused; `again` follows when the pause is over.
     pub(super) fn waits_for_pause(&self, again: fn(u64) -> BotMsg) -> bool {
         let (wait, generation) = (self.sending.limiter.calls_pause(), self.intake.generation);
         wait.map(|wait| drop(self.myself.send_after(wait, move || again(generation)))).is_some()
     }
 
-    /// An answer came too late to matter, but for the pause that it asks for.
+    /// Notes the pause that a late answer asks for, and ignores the rest of the answer.
     pub(super) fn note_limit<T>(&mut self, result: &Result<T, TelegramError>) {
         if let Err(TelegramError::RateLimited { retry_after }) = result {
             self.on_limited(None, *retry_after);
         }
     }
 
-    /// A call about webhooks failed: it is repeated, since none of them does harm when done twice.
+    /// Handles a failed call about webhooks: repeats it later, since none of these calls does harm when done twice.
     fn webhook_failed(&mut self, error: &TelegramError, what: &str, again: fn(u64) -> BotMsg) {
         self.intake.failures += 1;
         metrics::counter!("botfleet_webhook_call_failures_total", "error_type" => error.label()).increment(1);
@@ -547,7 +547,7 @@ impl BotState {
         drop(self.myself.send_after(wait, move || again(generation)));
     }
 
-    /// Telegram refuses the token: it is looked up again after a while, for its owner may have replaced or restored it.
+    /// Handles a refused token: looks it up again after a while, since its owner may have replaced or restored it.
     pub(super) fn refused(&mut self, reason: &str) {
         if !matches!(self.health, BotHealth::Refused(_)) {
             tracing::error!(bot.id = %self.profile.id, reason, "the token is refused: put a valid one where it comes from");
@@ -559,7 +559,7 @@ impl BotState {
         drop(self.myself.send_after(self.settings.refused_retry, || BotMsg::Identify));
     }
 
-    /// Hands rows to their chat; false when it is not in memory or full, and must be woken after the commit.
+    /// Hands rows to their chat, as the function `deliver` does.
     pub(super) fn deliver(&self, chat: ChatId, deliveries: Vec<Delivery>) -> bool {
         deliver(&self.node, chat, deliveries)
     }

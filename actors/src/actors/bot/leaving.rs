@@ -1,13 +1,13 @@
-//! How a bot comes to its node and leaves it: what it reads first, hand-off, fences, the node's bound. Layer `actors`.
-//! Keeps I1, I4, I5, I6, I8.
+//! Brings a bot to its node and takes it away: first reads, hand-off, fences, the node's bound. Layer `actors`. Keeps
+//! I1, I4, I5, I6, I8.
 //!
 //! | on | the bot |
 //! |---|---|
-//! | start | reads offset, way and pauses, then polls; a warm one asks nobody who it is |
-//! | hand-off | closes its poll, whose last ingest is queued before; then commits `HandOver`; the new owner is told by that commit's answer |
+//! | start | reads offset, delivery mode, pauses and own texts, then opens its intake; a warm one skips getMe |
+//! | hand-off | closes its poll; commits `HandOver` behind the last ingest; that commit's answer tells the new owner |
 //! | a fence | acts no more |
-//! | either | lets calls to models go, settles what is being sent, and ends |
-//! | the node's bound passed | closes its poll and begins no send until the next beat |
+//! | hand-off or fence | withdraws calls to models, settles what is being sent, and ends |
+//! | the node's bound has passed | closes its poll and begins no send until the next beat |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,37 +27,37 @@ use crate::ports::bus::{Audience, BusMessage, Hint};
 use crate::ports::store::StoreError;
 use crate::ports::telegram::{BotApi, Me};
 
-/// How often others' sends for this bot are looked after while there are any.
+/// Time between looks at others' sends for this bot, while there are any.
 const ABANDONED_EVERY: Duration = Duration::from_millis(500);
 
-/// Most time for reading pauses alone: they are only a prediction.
+/// Deadline for reading pauses: they are only a prediction.
 const PAUSES_WITHIN: Duration = Duration::from_secs(1);
 
-/// Whether the bot stays.
+/// The stage of the bot's departure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Leaving {
-    /// It does.
+    /// The bot stays.
     No,
-    /// It closes its poll, then it is handed over.
+    /// The bot closes its poll, then it is handed over to that node.
     Closing(Incarnation),
     /// `HandOver` is being committed.
     Handing(Incarnation),
-    /// It lives elsewhere, or nowhere; what is being sent here is still settled.
+    /// The bot lives elsewhere, or nowhere; sends under way here are still settled.
     Gone,
 }
 
-/// What a bot reads from the store when it starts.
+/// The state that a bot reads from the store when it starts.
 pub struct Loaded {
     /// Pauses that Telegram asked for.
     pauses: Vec<Pause>,
-    /// Offset and way; `None` when the profile has them.
+    /// Offset and delivery mode; `None` when the profile has them.
     stands: Option<(Option<i64>, Option<DeliveryChoice>)>,
-    /// What it said lately, oldest first; `None` where nobody compares, or the store did not say.
+    /// The bot's latest texts, oldest first; `None` where no chat compares them, or the store did not answer.
     said: Option<Vec<String>>,
 }
 
 impl BotState {
-    /// Whether it takes no updates and begins no turns.
+    /// Returns whether the bot takes no updates and begins no turns.
     pub(super) fn is_closing(&self) -> bool {
         self.quiescing || self.leaving != Leaving::No
     }
@@ -76,7 +76,7 @@ impl BotState {
         }
     }
 
-    /// Reads where the bot stands.
+    /// Reads the bot's state from the store.
     pub(super) fn load(&mut self) {
         let (node, myself, bot, stored) = (Arc::clone(&self.node), self.myself.clone(), self.profile.id, self.stored);
         let compared = self.compares_with();
@@ -121,12 +121,12 @@ impl BotState {
             self.tell_doubts();
             self.identify();
         }
-        // Polls go first: reading what waits takes this handler's time.
+        // Polls go first: reading the waiting work takes this handler's time.
         let _ = self.myself.cast(BotMsg::Reconcile);
         self.look_after_abandoned();
     }
 
-    /// What a dead owner was sending is of unknown fate now: chats that saw it meanwhile may tell.
+    /// Tells the bot's chats that sends of a dead owner are of unknown fate: a chat that saw a message may tell.
     fn tell_doubts(&self) {
         if self.node.cluster.is_some() {
             let known = self.node.directory.known();
@@ -135,7 +135,7 @@ impl BotState {
         }
     }
 
-    /// Looks after what other incarnations are still sending for the bot.
+    /// Looks after messages that other incarnations are still sending for the bot.
     pub(super) fn look_after_abandoned(&mut self) {
         let Some(cluster) = self.node.cluster.clone().filter(|_| !self.is_closing()) else {
             return;
@@ -155,13 +155,13 @@ impl BotState {
             drop(self.myself.send_after(ABANDONED_EVERY, || BotMsg::LookAfterAbandoned));
         }
         if self.abandoned < before {
-            // What they were sending has ended: later parts may go, chats may know more.
+            // Some of their sends have ended: later parts may go, chats may know more.
             self.tell_doubts();
             let _ = self.myself.cast(BotMsg::Reconcile);
         }
     }
 
-    /// Another node waits for the bot: no poll, no turn, no send is begun from here on.
+    /// Prepares the hand-over to another node: from here on no poll and no turn begins.
     pub(super) fn on_hand_over(&mut self, epoch: Epoch, to: Incarnation) {
         if epoch != self.epoch || !matches!(self.leaving, Leaving::No) {
             return;
@@ -179,7 +179,7 @@ impl BotState {
         self.hand_over_if_closed();
     }
 
-    /// The last ingest stands in the queue before it: the committer keeps their order.
+    /// Hands the bot over once no poll is open: the last ingest is queued before, and the committer keeps order.
     fn hand_over_if_closed(&mut self) {
         let Leaving::Closing(to) = self.leaving else {
             return;
@@ -219,7 +219,7 @@ impl BotState {
         }
     }
 
-    /// A write was refused: somebody else owns the bot.
+    /// Leaves this node, since a write was refused: somebody else owns the bot.
     pub(super) fn on_fenced(&mut self) {
         if self.is_gone() {
             return;
@@ -229,20 +229,20 @@ impl BotState {
         self.let_go();
     }
 
-    /// The bot lives elsewhere, or is no longer in use.
+    /// Leaves this node: the bot lives elsewhere, or is not in use any more.
     pub(super) fn on_leave(&mut self, epoch: Epoch) {
         if epoch == self.epoch && !self.is_gone() {
             self.let_go();
         }
     }
 
-    /// The bot is no longer in the manifest: its claimed turns go back, and it leaves.
+    /// Retires a bot that the manifest has dropped: its claimed turns go back, and it leaves.
     pub(super) fn on_retire(&mut self) {
         self.give_back_turns();
         self.let_go();
     }
 
-    /// Nothing is begun any more. Calls to models are of no use; what is being sent is settled.
+    /// Begins nothing any more. Withdraws calls to models, which are of no use; what is being sent is settled.
     fn let_go(&mut self) {
         self.leaving = Leaving::Gone;
         self.health = BotHealth::Quiescing;
@@ -263,13 +263,12 @@ impl BotState {
         self.sending.end_typing(None);
     }
 
-    /// Whether a bot that has left has nothing more to settle.
+    /// Returns whether a bot that has left has nothing more to settle.
     pub(super) fn is_done(&self) -> bool {
         self.is_gone() && self.jobs.is_empty() && self.sending.in_flight() == 0
     }
 
-    /// The node may not act: its poll is closed within the time that this message takes, others do the same by
-    /// themselves.
+    /// Closes the poll at once, since the node may not act. The node's bound closes an open poll by itself as well.
     pub(super) fn on_suspend(&mut self) {
         if self.intake.polls() && !self.is_closing() {
             self.polling.cancel();
@@ -278,13 +277,13 @@ impl BotState {
         }
     }
 
-    /// The node may act again.
+    /// Polls again, since the node may act again.
     pub(super) fn on_resume(&mut self) {
         let generation = self.intake.generation;
         self.on_poll(generation);
     }
 
-    /// The configuration says something else of the bot. What is under way goes on as it was begun.
+    /// Takes over a changed configuration of the bot. Work under way goes on as it was begun.
     pub(super) fn on_profile_changed(&mut self, profile: Arc<BotProfile>, api: Option<Arc<dyn BotApi>>) {
         let before = std::mem::replace(&mut self.profile, profile);
         let replaced = api.is_some();
@@ -311,7 +310,7 @@ impl BotState {
 }
 
 impl BotState {
-    /// What a bot is when it starts: who it is, when the node warmed up for it.
+    /// Starts the bot; `warm` is its identity, when the node warmed up for it.
     pub(super) fn begin(&mut self, warm: Option<Me>) {
         self.warm = warm;
         self.since = Instant::now();

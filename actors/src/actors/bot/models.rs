@@ -1,8 +1,8 @@
-//! The models of a turn: which one is asked next, and what an answer or its absence means. Layer `actors`. Keeps I7, I15.
+//! Asks the models of a turn: chooses the next one, and judges each answer or failure. Layer `actors`. Keeps I7, I15.
 //!
-//! This is the one retry layer: an answer that cannot be used is asked for again (`tries_per_model`), then the next
-//! model of the chain; when none of them answers and one may later, the turn keeps its claim and waits, at least as
-//! long as a provider asked for, until it is stale. A turn is given up with the second text that is kept back (I15).
+//! This file is the only retry layer. A model whose answer is unusable is asked again (`tries_per_model`), then the
+//! next model of the chain. When none answers and one may later, the turn keeps its claim and tries the chain again, no
+//! sooner than a provider asked for, until the turn is stale. A second text that is kept back ends the turn (I15).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -20,13 +20,13 @@ use crate::policy::backoff::BackoffSettings;
 use crate::ports::bus::Hint;
 use crate::ports::llm::{FinishReason, LlmError, RETRY_AFTER_MAX};
 
-/// Waits of a turn whose whole chain of models failed.
+/// Waits of a turn between rounds in which its whole chain of models failed.
 const MODELS_BACKOFF: BackoffSettings = BackoffSettings { first: Duration::from_secs(1), max: Duration::from_secs(15) };
 
-/// The bot's own last texts, which it must not repeat word for word.
+/// The number of the bot's last texts that it must not repeat word for word.
 const RECENT_TEXTS: usize = 20;
 
-/// Texts of one turn that are kept back before it is given up, whatever models there are.
+/// The number of kept-back texts that ends a turn, whatever models remain.
 const KEPT_BACK_MAX: u32 = 2;
 
 impl BotState {
@@ -115,7 +115,7 @@ impl BotState {
         let Some(request) = &job.request else {
             return;
         };
-        // Where texts are compared by their likeness, a repeat is asked for again instead of held against the model.
+        // Where the novelty guard compares texts, it handles repeats: the model is asked again and not blamed.
         let compared = self.node.directory.chat_profile(job.given.turn.chat);
         let compared = compared.is_some_and(|chat| chat.spec.policy.is_guarded() && chat.spec.novelty.enabled);
         let recent = if compared { 0 } else { RECENT_TEXTS };
@@ -139,8 +139,8 @@ impl BotState {
             Ok(Err(kept_back)) => kept_back,
             Err(_) => ("firewall_panicked", false),
         };
-        // The model answered. What its text says may be the doing of whoever wrote to it, and so may a mark in it, unless
-        // others meet one too.
+        // The model answered. People can bring a model to write anything, so most breaches do not speak against it. A
+        // breach that a broken server explains counts once for each chat.
         if servers {
             worth.failed_before(job.given.turn.chat.0);
         } else {
@@ -149,8 +149,8 @@ impl BotState {
         self.keep_back(turn, label);
     }
 
-    /// A text that must not reach a chat is its turn's failure: the next model is asked, or the same one where there is no
-    /// other. The next such text ends the turn, whoever provokes them: to claim it again would buy the same.
+    /// Keeps back a text that must not reach a chat, and asks the next model, or the same one where there is no other.
+    /// The second such text drops the turn, whoever provokes it: claiming the turn again would cost the same.
     fn keep_back(&mut self, turn: TurnId, label: &'static str) {
         let place = self.jobs.get(&turn).map_or(0, |job| job.model);
         if let Some(model) = self.profile.spec.generation.models.get(place) {
@@ -172,7 +172,7 @@ impl BotState {
         self.ask_model(turn);
     }
 
-    /// The same model again, the next one, or none.
+    /// Handles a failure of a model: asks it again or the next one; after the last one, the turn ends or waits.
     fn model_failed(&mut self, turn: TurnId, error: &CallError) {
         tracing::debug!(bot.id = %self.profile.id, turn.id = %turn, error = %error, "model failed");
         let Some(job) = self.jobs.get_mut(&turn) else {
@@ -199,7 +199,7 @@ impl BotState {
             job.model += 1;
             job.tries = 0;
         }
-        // Tokens are counted alike everywhere; money may still do for a cheaper model.
+        // Token budgets count alike for all models; a budget of money may suffice for a cheaper one.
         let hopeless = matches!(error, CallError::Exhausted(budget) if budget.unit == BudgetUnit::Tokens);
         if job.model < self.profile.spec.generation.models.len() && !hopeless {
             return self.ask_model(turn);
@@ -227,7 +227,7 @@ impl BotState {
         }
     }
 
-    /// Nobody answers: the turn waits with its claim, until it is stale.
+    /// Lets a turn wait with its claim, since no model answers; ends the turn when it would be stale by then.
     fn models_exhausted(&mut self, turn: TurnId) {
         if self.quiescing {
             return self.give_back(turn);
@@ -238,7 +238,7 @@ impl BotState {
         };
         job.rounds += 1;
         let backoff = MODELS_BACKOFF.wait(job.rounds, random);
-        // A pause that was asked for is kept; the rest of a second keeps those who wait for it apart.
+        // A pause that a provider asked for is kept; a random addition keeps turns that wait for it apart.
         let wait = job.retry_after.take().map_or(backoff, |pause| (pause + backoff.mul_f64(random)).max(backoff));
         (job.model, job.tries, job.worth_waiting) = (0, 0, false);
         self.again_after(turn, wait);

@@ -1,20 +1,21 @@
-//! Orders of people in a chat: `/stop`, `/start`, `/quiet`, and their rights. Layer `actors`. Keeps I9.
+//! Obeys orders of people in a chat: `/stop`, `/start`, `/quiet`, and claims of their rights. Layer `actors`. Keeps I9.
 //!
 //! An order is obeyed as its update arrives, in the control lane and ahead of its own inbox row, so that no queue
-//! stands before it. The chat answers it later, as it reads the row.
+//! delays the order. The chat answers the order later, as it reads the row.
 //!
 //! | order | what happens |
 //! |---|---|
-//! | `/stop` | anyone's pauses the chat at once; of somebody of unknown rank it is a doubt in the store, beside what stands there, until Telegram has said what they are |
-//! | `/stop` of who was refused there within the hour | Telegram is asked first (I15): nobody silences a chat again and again |
-//! | `/quiet` | Telegram is asked first; while it does not answer, the chat is paused and it goes on as with `/stop` |
+//! | `/stop` | pauses the chat at once; the stop is unverified until its author is known to be an administrator |
+//! | `/stop` of somebody refused there within the hour | Telegram is asked first (I15), against repeated silencing |
+//! | `/quiet` | Telegram is asked first; while it does not answer, an unverified stop pauses the chat as with `/stop` |
 //! | `/start` | Telegram is asked first; while it does not answer, the chat stays as it is |
 //! | `/optout`, `/forgetme` | in force on this node at once, then stored |
-//! | `/optin` | in force once it is stored, unless a newer word of the person's says the opposite |
+//! | `/optin` | in force once it is stored, unless a newer order of the same person says the opposite |
 //!
-//! An anonymous administrator and the chat's own channel need no asking; bots and other channels are not obeyed. A bare
-//! command reaches many bots and acts once. Which word counts more is judged in the transaction (`domain::control`);
-//! here nothing is remembered that a restart could lose, except for orders that Telegram was asked about first.
+//! An anonymous administrator and the chat's own channel need no asking, nor does a rank that Telegram told lately,
+//! except of a first `/stop`. Bots and other channels are not obeyed. A bare command reaches many bots and acts once.
+//! The transaction judges which order counts more (`domain::control`). Nothing is in memory alone but orders that
+//! Telegram was asked about first.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,40 +37,40 @@ use crate::domain::text::fold;
 use crate::domain::time::Timestamp;
 use crate::ports::bus::Hint;
 
-/// Orders remembered, so that each acts once.
+/// The most orders that are remembered, so that each acts once.
 const REMEMBERED: usize = 4096;
 
-/// Chats whose administrators are remembered.
+/// The most chats whose administrators are remembered.
 const CHATS: usize = 4096;
 
-/// How long an administrator is believed to be one.
+/// Time for which an administrator is believed to be one.
 const RANK_HOLDS: Duration = Duration::from_mins(5);
 
-/// How long somebody is believed to be none.
+/// Time for which somebody is believed to be no administrator.
 const NO_RANK_HOLDS: Duration = Duration::from_secs(30);
 
-/// A question that was not heard of for so long is lost, with the actor that asked it.
+/// Time after which a question without news is lost, with the actor that asked it.
 const ASKING: Duration = Duration::from_mins(2);
 
-/// What was answered is known everywhere on this node by then.
+/// Time by which an answer is known everywhere on this node.
 const SETTLES_WITHIN: Duration = Duration::from_secs(5);
 
-/// Somebody who stopped a chat without the right to is not taken at their word there for so long.
+/// Time for which a `/stop` of somebody without the right to it there needs Telegram's answer first.
 const REFUSED_HOLDS: Duration = Duration::from_hours(1);
 
-/// How long the orders of one person are counted together (I15).
+/// Time in which the orders of one person are counted together (I15).
 const TALLY: Duration = Duration::from_mins(1);
 
-/// Times in that time that one person may opt in again: out is heard always.
+/// Times in `TALLY` that one person may opt in again; opting out is always heard.
 const OPT_INS: u32 = 3;
 
-/// Commands in that time of one person that become entries; their effects have limits of their own.
+/// Commands of one person in `TALLY` that become entries; their effects have limits of their own.
 const COMMANDS: u32 = 20;
 
-/// A bot is not told twice to leave the same chat within this time.
+/// Time within which a bot is not told twice to leave the same chat.
 const LEAVE_AGAIN: Duration = Duration::from_mins(10);
 
-/// Orders that were seen lately, and what Telegram said of people.
+/// Orders that were seen lately, and Telegram's answers about people.
 #[derive(Default)]
 pub struct Orders(Mutex<Seen>);
 
@@ -78,12 +79,12 @@ struct Seen {
     orders: HashSet<(TelegramChatId, MessageId)>,
     age: VecDeque<(TelegramChatId, MessageId)>,
     administrators: HashMap<TelegramChatId, (HashSet<TelegramUserId>, Instant)>,
-    /// Doubts that Telegram is being asked about here, each until when that is believed.
+    /// Authors whose unverified stops Telegram is being asked about, each with the time until which that is believed.
     asking: HashMap<(ChatId, TelegramUserId), Instant>,
     left: HashMap<(BotId, TelegramChatId), Instant>,
-    /// The people who tried to stop a chat without the right to, and when Telegram said so.
+    /// People who tried to stop a chat without the right to, and when Telegram said so.
     refused: HashMap<(ChatId, TelegramUserId), Instant>,
-    /// The orders that people gave lately: since when, and how often.
+    /// Counts of the orders that people gave lately: since when, and how many.
     tally: HashMap<(TelegramUserId, Asked), (Instant, u32)>,
 }
 
@@ -99,7 +100,7 @@ impl Orders {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes an order; false when another bot brought it already.
+    /// Notes an order; returns false when another bot brought it already.
     fn is_new(&self, telegram: TelegramChatId, message: MessageId) -> bool {
         let mut seen = self.seen();
         if !seen.orders.insert((telegram, message)) {
@@ -114,12 +115,12 @@ impl Orders {
         true
     }
 
-    /// The order could not be kept: another copy of it may act.
+    /// Forgets an order that could not be kept: another copy of it may act.
     fn forget(&self, (telegram, message): (TelegramChatId, MessageId)) {
         self.seen().orders.remove(&(telegram, message));
     }
 
-    /// What Telegram said lately of somebody's rank. A new administrator is not kept waiting.
+    /// Returns what Telegram said lately of somebody's rank. A "no" holds briefly, so that no new administrator waits.
     fn rank(&self, telegram: TelegramChatId, author: TelegramUserId) -> Option<bool> {
         let seen = self.seen();
         let (administrators, at) = seen.administrators.get(&telegram)?;
@@ -127,7 +128,7 @@ impl Orders {
         (at.elapsed() < if may { RANK_HOLDS } else { NO_RANK_HOLDS }).then_some(may)
     }
 
-    /// Telegram told who administers a chat.
+    /// Notes who administers a chat, as Telegram told.
     pub(super) fn learned(&self, telegram: TelegramChatId, administrators: HashSet<TelegramUserId>) {
         let mut seen = self.seen();
         if seen.administrators.len() >= CHATS {
@@ -136,7 +137,7 @@ impl Orders {
         seen.administrators.insert(telegram, (administrators, Instant::now()));
     }
 
-    /// Begins to ask about somebody's doubted order; false when that is under way.
+    /// Begins to ask about somebody's unverified stop; returns false when that is under way.
     pub(super) fn may_ask(&self, chat: ChatId, author: TelegramUserId) -> bool {
         let mut seen = self.seen();
         let now = Instant::now();
@@ -148,17 +149,17 @@ impl Orders {
         true
     }
 
-    /// The question is under way for `longer`, and then for as long as an answer may take.
+    /// Notes that the question is under way for `longer`, and then for as long as an answer may take.
     pub(super) fn still_asking(&self, chat: ChatId, author: TelegramUserId, longer: Duration) {
         self.seen().asking.insert((chat, author), Instant::now() + longer + ASKING);
     }
 
-    /// The question is answered; what this node read of the store before that must not ask it again.
+    /// Notes that the question is answered, so that older readings of the store do not ask it again.
     pub(super) fn asked(&self, chat: ChatId, author: TelegramUserId) {
         self.seen().asking.insert((chat, author), Instant::now() + SETTLES_WITHIN);
     }
 
-    /// Telegram said that somebody may not steer a chat.
+    /// Notes that Telegram said that somebody may not steer a chat.
     pub(super) fn refuses(&self, chat: ChatId, author: TelegramUserId) {
         let mut seen = self.seen();
         if seen.refused.len() >= REMEMBERED {
@@ -177,7 +178,7 @@ impl Orders {
         self.tally(person, Asked::OptIn) <= OPT_INS
     }
 
-    /// True when a command of a person is to become an entry.
+    /// Counts a command of a person; returns whether it is to become an entry.
     pub(in crate::actors) fn may_command(&self, person: TelegramUserId) -> bool {
         self.tally(person, Asked::Command) <= COMMANDS
     }
@@ -195,7 +196,7 @@ impl Orders {
         *times
     }
 
-    /// Whether a bot is to be told to leave a chat: once in a while.
+    /// Returns whether a bot is to be told to leave a chat: once in a while.
     pub(super) fn may_leave(&self, bot: BotId, telegram: TelegramChatId) -> bool {
         let mut seen = self.seen();
         seen.left.retain(|_, at| at.elapsed() < LEAVE_AGAIN);
@@ -207,17 +208,17 @@ impl Orders {
     }
 }
 
-/// What somebody said of a stop, on its way to the store.
+/// An order about a stop, on its way to the store.
 #[derive(Clone, Debug)]
 pub struct Order {
     stop: SetStop,
-    /// The message that says so, to be heard again should the order get lost.
+    /// The message that gives the order; another copy of it may act should the order get lost.
     said: Option<(TelegramChatId, MessageId)>,
-    /// Who asks what about it once it is stored.
+    /// The bot that asks Telegram once the order is stored, and its question.
     then: Option<(BotId, Doubt)>,
 }
 
-/// Obeys the order in an update, if it is one.
+/// Obeys the order in an update, if there is one.
 pub(super) fn obey(node: &Arc<Node>, bot: BotId, incoming: &Incoming) {
     let (Some(telegram), Event::Message(message)) = (incoming.chat, &incoming.event) else {
         return;
@@ -229,10 +230,10 @@ pub(super) fn obey(node: &Arc<Node>, bot: BotId, incoming: &Incoming) {
         return;
     }
     if let Some(right) = right_of(order.command) {
-        // A right is a person's own, and holds in all chats: wherever it is claimed.
+        // A right is a person's own and holds in all chats, wherever the person claims it.
         let in_private = incoming.chat_kind == ChatKind::Private;
         let is_served = in_private || node.directory.chat_of(telegram).is_some();
-        // Private chats number messages for each bot, and what bears no id comes to one bot alone.
+        // Private chats number messages for each bot, and a message without an id comes to one bot alone.
         let one_copy = in_private || !message.message_id.is_of_one();
         let is_new = || one_copy || node.orders.is_new(telegram, message.message_id);
         let heard = |person| right != Right::OptIn || node.orders.may_opt_in(person);
@@ -259,8 +260,8 @@ fn right_of(command: Command) -> Option<Right> {
     }
 }
 
-/// A person makes use of a right: stored as soon as the store takes it. What repeats it asks for nothing, and nobody is
-/// told.
+/// Claims a right for a person: stores the claim as soon as the store takes it. A repeated claim changes nothing, and
+/// nobody is told.
 pub(in crate::actors) fn claim(node: &Arc<Node>, right: SetRight) {
     node.people.ordered(right.person, right.right, right.at);
     let claiming = Arc::clone(node);
@@ -278,7 +279,7 @@ pub(in crate::actors) fn claim(node: &Arc<Node>, right: SetRight) {
 }
 
 impl Node {
-    /// A right is in the store: it holds here, and the other nodes are told.
+    /// Puts a right that is in the store in force here, and tells the other nodes.
     pub fn right_stored(&self, right: &SetRight) {
         self.people.ordered(right.person, right.right, right.at);
         self.people.stored(right.person, right.right);
@@ -287,7 +288,7 @@ impl Node {
     }
 }
 
-/// An administrator's order, or one of somebody who says so.
+/// Handles the order of an administrator, or of somebody who claims to be one.
 fn administer(
     node: &Arc<Node>,
     bot: BotId,
@@ -298,7 +299,7 @@ fn administer(
     let author = message.author.id;
     let stands_for_chat = message.author.kind != AuthorKind::Person;
     let rank = if stands_for_chat { Some(true) } else { node.orders.rank(telegram, author) };
-    // On the clock by which stops end: Telegram's may differ.
+    // Time on the clock by which stops end: Telegram's may differ.
     let said = node.clock.when(message.date);
     let wish = match command {
         Command::Stop if node.orders.was_refused(chat, author) => Wish::Halt,
@@ -322,7 +323,7 @@ fn administer(
         (Wish::Settle, Some(true)) => {
             order(node, doubt.order(StopOrder::Set { until: None, rank: Rank::Administrator }, said));
         }
-        // Silence is given on anybody's word, until more is known: somebody may have become administrator just now.
+        // Anybody's word silences the chat until more is known: the author may have become administrator just now.
         (Wish::Settle, _) => order(node, doubt.noted(bot, None, said)),
         (_, Some(may)) => conclude(node, &doubt, may, said),
         (_, None) => ask(node, bot, doubt),
@@ -330,13 +331,13 @@ fn administer(
 }
 
 impl Doubt {
-    /// What its author said, or what is known of it, for the store.
+    /// Returns an order about the stop in the author's name, for the store.
     pub(super) fn order(&self, order: StopOrder, said: Option<(TelegramChatId, MessageId)>) -> Order {
         let (scope, by) = (StopScope::Chat(self.chat), format!("telegram user {}", self.author));
         Order { stop: SetStop { scope, order, by, at: self.said }, said, then: None }
     }
 
-    /// The chat is to be silent while nobody knows whether its author may say so; then `bot` asks.
+    /// Returns an order that silences the chat while nobody knows whether its author may do so; then `bot` asks.
     pub(super) fn noted(
         self,
         bot: BotId,
@@ -348,7 +349,7 @@ impl Doubt {
     }
 }
 
-/// Commits what somebody said of a stop, again and again until the store has it, and lets this node know at once.
+/// Commits an order about a stop, again and again until the store has it, and then lets this node know at once.
 pub(in crate::actors) fn order(node: &Arc<Node>, order: Order) {
     let ordering = Arc::clone(node);
     node.committer.submit(Operation::SetStop(order.stop.clone()), move |result| match result {
@@ -367,7 +368,7 @@ pub(in crate::actors) fn order(node: &Arc<Node>, order: Order) {
         Ok(_) => {}
         Err(error) => {
             tracing::error!(stop = ?order.stop.scope, error = %error, "a person's order cannot be stored yet, it is tried again");
-            // The root of the node has it from here on: bots come and go.
+            // The root of the node has the order from here on: bots come and go.
             match (ordering.directory.fleet(), order.said) {
                 (Some(fleet), _) => drop(fleet.send_after(STORE_RETRY, move || FleetMsg::Order(order))),
                 (None, Some(said)) => ordering.orders.forget(said),

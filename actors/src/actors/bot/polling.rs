@@ -1,7 +1,7 @@
-//! Polling: getUpdates -> ingest commit -> the chats. Layer `actors`. Keeps I1, I2, I5.
+//! Polls for updates: getUpdates -> ingest commit -> the chats. Layer `actors`. Keeps I1, I2, I5.
 //!
-//! The offset goes to Telegram only with the poll after the commit of the rows it confirms. Rows are handed to their
-//! chats at once, while their commit is under way: the chats' commits queue behind it.
+//! An offset goes to Telegram only with the poll after the commit of the rows that it confirms. Rows are handed to
+//! their chats at once, while that commit is under way: the chats' commits queue behind it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,13 +28,13 @@ use crate::ports::telegram::{Me, ReceivedUpdate, TelegramError};
 pub(super) const POLL_BACKOFF: BackoffSettings =
     BackoffSettings { first: Duration::from_millis(250), max: Duration::from_secs(10) };
 
-/// A poll that waited for so long found nothing at first.
+/// The wait from which on a poll's updates are fresh: Telegram had none when the poll began.
 const HAD_NOTHING: Duration = Duration::from_secs(2);
 
-/// A call that changes nothing, or may be repeated, is given up after this; the adapter's own deadlines are shorter.
+/// Deadline of a call that changes nothing or may be repeated; the adapter's own deadlines are shorter.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_mins(1);
 
-/// A call's answer, or that there was none in time (I7).
+/// Returns a call's answer, or an error when there was none in time (I7).
 pub(super) async fn answered<T>(
     within: Duration,
     call: impl Future<Output = Result<T, TelegramError>>,
@@ -43,26 +43,26 @@ pub(super) async fn answered<T>(
     tokio::time::timeout(within, call).await.unwrap_or_else(|elapsed| Err(late(elapsed)))
 }
 
-/// Where a bot's polling stands.
+/// The state of a bot's polling.
 pub(super) struct Polling {
     next_offset: Option<i64>,
     failures: u32,
-    /// Chats that were not in memory when their rows came.
+    /// Chats that did not take their rows from memory; they are woken after the commit.
     absent: Vec<ChatId>,
     task: Option<AbortHandle>,
     /// Polls whose connections are not closed yet.
     pub(super) open: usize,
-    /// The poll that is open was cancelled: its connection closes soon.
+    /// True when the open poll was cancelled: its connection closes soon.
     closing: bool,
-    /// Rows of the last poll are being committed.
+    /// True while rows of the last poll are being committed.
     ingesting: bool,
-    /// Such commits that were refused in a row.
+    /// Successive refusals of ingest commits.
     refusals: u32,
-    /// A poll was wanted while one could not be begun; it begins when it can.
+    /// True when a poll was asked for that could not begin; one begins as soon as it can.
     wanted: bool,
 }
 
-/// Tells its bot that a poll's connection is closed, however it ends.
+/// Tells the bot that a poll's connection is closed, however the poll ends.
 struct OpenPoll(ActorRef<BotMsg>);
 
 impl Drop for OpenPoll {
@@ -90,12 +90,12 @@ impl Polling {
         self.next_offset
     }
 
-    /// The bot stands there in its updates, as the store says.
+    /// Continues at the offset that the store holds.
     pub(super) fn go_on_from(&mut self, offset: Option<i64>) {
         self.next_offset = offset;
     }
 
-    /// The next poll confirms nothing: the one after webhooks (I1).
+    /// Forgets the offset: the next poll, the one after webhooks, confirms nothing (I1).
     pub(super) fn forget_offset(&mut self) {
         self.next_offset = None;
     }
@@ -107,15 +107,16 @@ impl Polling {
         self.closing = self.open > 0;
     }
 
-    /// Whether a poll may begin: timers, beats and answers all ask for polls, and at most one is open or being taken
-    /// in. One that is wanted meanwhile begins afterwards, unless it is that poll's own successor.
+    /// Returns whether a poll may begin: at most one is open or being committed, while timers, beats and answers all
+    /// ask for polls. A request is kept while a cancelled poll closes or rows are committed; an open poll begins its
+    /// own successor.
     fn may_begin(&mut self) -> bool {
         let free = self.open == 0 && !self.ingesting;
         self.wanted = !free && (self.closing || self.ingesting);
         free
     }
 
-    /// A poll's connection is closed; whether another is to begin for that reason.
+    /// Notes that a poll's connection is closed; returns whether another poll is to begin for that reason.
     pub(super) fn closed(&mut self) -> bool {
         self.open = self.open.saturating_sub(1);
         self.closing &= self.open > 0;
@@ -128,7 +129,7 @@ impl BotState {
         if self.is_closing() {
             return;
         }
-        // A pause that a process before this one was asked for holds for every call without a chat.
+        // A pause that an earlier process was asked for holds for every call without a chat.
         if let Some(wait) = self.sending.limiter.calls_pause() {
             drop(self.myself.send_after(wait, || BotMsg::Identify));
             return;
@@ -163,7 +164,7 @@ impl BotState {
         }
     }
 
-    /// Tells the chats of this node, and the store when it is news to the fleet.
+    /// Tells this node's chats the username, and the store when the name is news to the fleet.
     fn learn_username(&mut self, username: &str) {
         let (node, bot) = (Arc::clone(&self.node), self.profile.id);
         if node.directory.bot_profile(bot).is_none_or(|known| known.username.as_deref() != Some(username)) {
@@ -210,7 +211,7 @@ impl BotState {
             let begun = Instant::now();
             let result = answered(timeout + ANSWER_WITHIN, api.get_updates(offset, timeout)).await;
             drop(open);
-            // Telegram had nothing until now: what it brings has just happened.
+            // Telegram had nothing when the poll began: the updates have just happened.
             if let (Ok(updates), true) = (&result, begun.elapsed() >= HAD_NOTHING)
                 && let Some(date) = updates.iter().filter_map(|update| update.incoming.date()).max()
             {
@@ -226,7 +227,7 @@ impl BotState {
         }
     }
 
-    /// What an earlier poll brings after the way has changed is left with Telegram: nobody has confirmed it.
+    /// Handles the end of a poll. Updates of an earlier generation are left with Telegram: nobody has confirmed them.
     pub(super) fn on_polled(&mut self, generation: u64, result: Result<Vec<ReceivedUpdate>, TelegramError>) {
         if generation != self.intake.generation {
             return self.note_limit(&result);
@@ -239,7 +240,7 @@ impl BotState {
                     Some(next_offset) => self.ingest(updates, next_offset),
                 }
             }
-            // Closed by the node's own bound: no failure of Telegram's.
+            // The node's own bound closed the poll: no failure of Telegram's.
             Err(_) if !self.node.may_act() => self.poll(),
             Err(error) => self.poll_failed(&error, BotMsg::Poll),
         }
@@ -325,7 +326,7 @@ impl BotState {
     }
 }
 
-/// Stores rows one at a time, each with the offset that it confirms. One that is refused even so is a dead letter.
+/// Stores rows one at a time, each with the offset that confirms it. A row that is refused alone is a dead letter.
 async fn ingest_apart(node: &Node, ingest: Ingest) -> CommitResult {
     let Ingest { bot, epoch, next_offset, rows } = ingest;
     for row in rows {
@@ -341,7 +342,7 @@ async fn ingest_apart(node: &Node, ingest: Ingest) -> CommitResult {
     Ok(Applied::Done)
 }
 
-/// Whether a webhook is in the way of polls.
+/// Returns whether an error says that a webhook keeps the bot from polling.
 ///
 /// # Source
 /// tdlib/telegram-bot-api: 409 `can't use getUpdates method while webhook is active`; another poller's 409 says

@@ -1,7 +1,7 @@
-//! Reconciling: what waits in the store and no hint announced, or one without its rows. Layer `actors`. Keeps I8.
+//! Reads waiting work from the store that no hint announced, or a hint without its rows. Layer `actors`. Keeps I8.
 //!
 //! A turn that was decided on another node costs two statements here: one reads all queued turns, one for each of them
-//! the end of its chat's transcript.
+//! the end of its chat's transcript. A third reads the message that a target replies to before that end.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::domain::outbox::OutboxMessage;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Turn;
 
-/// The message that a target replies to, when the transcript holds it before the window.
+/// Returns the message that a target replies to, when the transcript holds that message before the window.
 async fn replied_to(node: &Node, target: Option<&TranscriptEntry>, window: &[Arc<TranscriptEntry>]) -> Option<Quoted> {
     let target = target.filter(|target| window.last().is_some_and(|last| last.number == target.number))?;
     let message = target.reply_to?;
@@ -54,7 +54,7 @@ impl BotState {
         self.settings.turns_waiting.get().saturating_sub(self.turns_in_memory())
     }
 
-    /// Reads turns that wait in the store: those queued, and for each the end of its chat's transcript.
+    /// Reads the queued turns from the store, and for each the end of its chat's transcript.
     pub(super) async fn read_turns(&mut self) {
         if self.is_closing() {
             return;

@@ -1,19 +1,19 @@
-//! Review: what a model wrote on its way to the outbox. Layer `actors`.
+//! Reviews what a model wrote on its way to the outbox. Layer `actors`.
 //!
-//! | step | where | an objection |
+//! | guard | where | its verdict |
 //! |---|---|---|
 //! | claim: the bot is human, or no bot | every chat | asks again with the reason |
-//! | claim: it speaks as an assistant | every chat | asks again once, then the text goes on |
-//! | interruption: what came while the model was thinking | chats with pacing | drops the turn, or asks again with the news |
-//! | salutation: whom it answers would not be evident | where the strategy wants it | puts the name in front |
-//! | novelty: what the bot, the chat and the fleet said | where the chat wants it | asks again, naming the former text |
-//! | stances: what the bot holds | unless the chat turns it off | asks again, naming the position |
-//! | stances by a model | where the chat wants it, and the text touches one | the same; without an answer the text goes |
-//! | interruption: what came while it was typing | chats with pacing | drops the message |
+//! | claim: the bot speaks as an assistant | every chat | asks again once, then the text goes on |
+//! | interruption: news while the model thought | chats with pacing | drops the turn, or asks once with the news |
+//! | salutation: the addressee would not be evident | where the strategy wants it | puts the name in front |
+//! | novelty: what the bot, chat and fleet said | where the chat wants it | asks again, quoting the rejected text |
+//! | stances: the positions that the bot holds | unless the chat turns it off | asks again, naming the position |
+//! | stances by a model | if the chat wants it and the text touches one | the same; without an answer the text goes |
+//! | interruption: news while the message was typed | chats with pacing | drops the message |
 //!
-//! Each kind asks the model again once in a turn, then the turn is dropped. A chat whose policy is `every` is guarded
-//! against claims alone: to tell people what they talk to is a duty under any policy. Reads of the store are made in
-//! tasks; where the store does not answer, the text goes on.
+//! Each kind asks the model again once in a turn; a second verdict of a kind drops the turn, unless the table says
+//! otherwise. A chat whose policy is `every` is guarded against claims alone: to tell people what they talk to is a
+//! duty under any policy. Tasks read the store; where the store does not answer, the text goes on.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -33,18 +33,19 @@ use crate::behaviour::salutation::salute;
 use crate::behaviour::stances::contradiction::contradicts;
 use crate::behaviour::stances::question::{ANSWER_TOKENS_MAX, question};
 use crate::domain::ids::{Number, OutboxId, TurnId};
+use crate::domain::people::REMOVED;
 use crate::domain::roster::ChatSpec;
 use crate::domain::strategy::Consistency;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Act;
 
-/// Entries of the transcript's end that are looked at for what came meanwhile.
+/// Entries at the end of the transcript that are searched for news.
 const NEWS_MAX: usize = 60;
 
-/// The bot's own texts that are remembered, whatever a chat compares with.
+/// The most texts of its own that a bot remembers, whatever a chat compares with.
 const OWN_MAX: usize = 400;
 
-/// The end of a transcript, when the store gave it.
+/// The end of a transcript; `None` when the store did not give it.
 pub(super) type Tail = Option<Vec<Arc<TranscriptEntry>>>;
 
 /// A text under review: stale generations are dropped.
@@ -55,19 +56,19 @@ pub struct Draft {
     pub(super) text: String,
 }
 
-/// What a bot said.
+/// The bot's own texts.
 #[derive(Default)]
 pub(super) struct OwnTexts {
     /// Oldest first.
     pub(super) texts: Vec<Said>,
-    /// What it said before this process was read, or is being read.
+    /// True when the texts from before this process were read, or are being read.
     recalled: bool,
-    /// Tells results of earlier readings apart.
+    /// Distinguishes results of earlier readings.
     reading: u64,
 }
 
 impl OwnTexts {
-    /// A text was given up before anybody saw it: it may still be said, and counts no more among the last ones.
+    /// Forgets a text that was given up before anybody saw it: the bot may still say the text.
     pub(super) fn unsay(&mut self, text: &str) {
         if let Some(at) = self.texts.iter().rposition(|said| &*said.text == text) {
             self.texts.remove(at);
@@ -76,7 +77,7 @@ impl OwnTexts {
 }
 
 impl BotState {
-    /// A text passed the firewall.
+    /// Reviews a text that passed the firewall.
     pub(super) fn review(&mut self, turn: TurnId, clean: Clean) {
         let Clean { text, claim } = clean;
         if let Some(objection) = claim.map(Claim::objection)
@@ -88,7 +89,7 @@ impl BotState {
             return;
         };
         let place = job.given.turn.chat;
-        // A chat that has left the manifest is what `say` finds out.
+        // `say` finds out whether the chat has left the manifest.
         let spec = self.node.directory.chat_profile(place).map(|chat| chat.spec.clone());
         match spec {
             Some(spec) if spec.policy.is_guarded() => {
@@ -111,7 +112,7 @@ impl BotState {
         self.jobs.get(&draft.turn).is_some_and(|job| job.generation == draft.generation && job.finish.is_none())
     }
 
-    /// What came while the model was thinking.
+    /// Reconsiders a draft after reading what came while the model was thinking.
     pub(super) fn on_news(&mut self, draft: Draft, tail: Tail) {
         if !self.is_current_draft(&draft) {
             return;
@@ -138,7 +139,7 @@ impl BotState {
                 self.drop_turn(turn, "interruption", format!("interruption: {reason}"));
             }
             Reconsidered::Rewrite(reason) => {
-                // Once is enough: a text that was thought over is said, whatever came meanwhile.
+                // Once is enough: a text that was rewritten is said, whatever came meanwhile.
                 if self.was_objected(turn, &Objection::News) {
                     return self.guard(draft, &spec);
                 }
@@ -149,7 +150,7 @@ impl BotState {
         }
     }
 
-    /// The target as its latest edit in the window has it.
+    /// Replaces the target's text by its latest edit in the window.
     fn renew_target(&mut self, turn: TurnId) {
         use crate::domain::transcript::EntryKind;
         let Some(job) = self.jobs.get_mut(&turn) else {
@@ -168,7 +169,7 @@ impl BotState {
         }
     }
 
-    /// What a turn's answer depends on, for those who reconsider it.
+    /// Returns the context of a turn's answer, by which the answer is reconsidered.
     pub(super) fn pending(&self, job: &Job) -> Pending {
         let turn = &job.given.turn;
         let spoken = self.node.directory.chat_profile(turn.chat).map(|chat| chat.spec.language);
@@ -180,7 +181,7 @@ impl BotState {
         Pending { after_others: turn.ordinal > 0, thread, ..pending }
     }
 
-    /// The text, with the name of whom it answers where that would not be evident.
+    /// Returns the text with the addressee's name in front where the addressee would not be evident.
     fn saluted(&self, draft: &Draft, spec: &ChatSpec) -> Option<String> {
         let job = self.jobs.get(&draft.turn).filter(|_| spec.strategy.salutation)?;
         let target = job.given.target.as_deref()?;
@@ -197,7 +198,7 @@ impl BotState {
         if let Err(Repeat { place, likeness }) = self.is_news(&draft, spec) {
             metrics::counter!("botfleet_repeats_total", "of" => place.as_str()).increment(1);
             let reason = format!("{likeness:.2} like what was said before ({})", place.as_str());
-            // Its own words, which are like the former: those may be of another chat, or a person's.
+            // The model hears its own words again: the former ones may be of another chat, or a person's.
             return self.object(draft.turn, Objection::Repeat { of: draft.text }, &reason);
         }
         if spec.consistency == Consistency::Off {
@@ -276,7 +277,7 @@ impl BotState {
         self.jobs.get(&turn).is_some_and(|job| job.objections.iter().any(|other| other.is_like(objection)))
     }
 
-    /// The model is asked again and hears why; the second time for the same reason the turn is dropped.
+    /// Asks the model again and tells it why; drops the turn the second time for the same reason.
     fn object(&mut self, turn: TurnId, objection: Objection, reason: &str) {
         let label = objection.label();
         let again = self.was_objected(turn, &objection);
@@ -293,7 +294,7 @@ impl BotState {
         }
     }
 
-    /// The bot says it: what it must not repeat.
+    /// Remembers a text that the bot says, and must not repeat.
     pub(super) fn remember_said(&mut self, text: &str) {
         let said = Said::new(text);
         self.node.said.note(self.profile.id, said.clone());
@@ -304,7 +305,7 @@ impl BotState {
         texts.push(said);
     }
 
-    /// How many of its own texts the bot compares with, in the chat that wants most; 0 where no chat of it is guarded.
+    /// Returns how many of its own texts the bot compares with, by the chat that wants most; 0 where none is guarded.
     pub(super) fn compares_with(&self) -> usize {
         let known = self.node.directory.known();
         let wants = |chat: &&Arc<crate::domain::roster::ChatProfile>| {
@@ -313,7 +314,7 @@ impl BotState {
         known.chats.values().filter(wants).map(|chat| chat.spec.novelty.own).max().unwrap_or(0).min(OWN_MAX)
     }
 
-    /// What the bot said before this process, oldest first; what it has said since stands behind it.
+    /// Takes the texts from before this process, oldest first, and puts those said since behind them.
     pub(super) fn on_recalled(&mut self, reading: u64, texts: &[String]) {
         if reading != self.said.reading {
             return;
@@ -323,7 +324,7 @@ impl BotState {
         self.said.recalled = true;
     }
 
-    /// Reads what the bot said, when a chat has come to need it since the bot started.
+    /// Reads the bot's own texts, when a chat has come to need them since the bot started.
     pub(super) fn recall(&mut self) {
         let most = self.compares_with();
         if self.said.recalled || most == 0 {
@@ -339,12 +340,23 @@ impl BotState {
         });
     }
 
-    /// Somebody's words were removed, or are about to be: the bot forgets what it said, and the conversations around what
-    /// it is to do, and reads both again.
+    /// Forgets words that were removed, or are about to be. The bot reads its own texts and its waiting turns again;
+    /// turns at work lose the removed messages and all quotes from their windows, and a turn that answers removed words
+    /// is dropped: nobody is asked about these words any more.
     pub(super) async fn on_words_removed(&mut self) {
         self.said = OwnTexts { reading: self.said.reading + 1, ..OwnTexts::default() };
         self.recall();
         let rights = Arc::clone(&self.node).people.rights();
+        let is_removed = |target: &TranscriptEntry| rights.refuses(target.author.id, target.date).is_some();
+        let answering: Vec<TurnId> = self
+            .jobs
+            .iter()
+            .filter(|(_, job)| job.finish.is_none() && job.given.target.as_deref().is_some_and(is_removed))
+            .map(|(turn, _)| *turn)
+            .collect();
+        for turn in answering {
+            self.drop_turn(turn, "words_removed", REMOVED.to_owned());
+        }
         for job in self.jobs.values_mut() {
             job.given.window.retain(|note| rights.refuses(note.author.id, note.date).is_none());
             for note in job.given.window.iter_mut().filter(|note| note.quoted().is_some()) {
@@ -358,7 +370,7 @@ impl BotState {
         self.read_turns().await;
     }
 
-    /// A typed message is due: what came meanwhile may make it idle.
+    /// Reads what came into the chat while a message was typed: the news may make the message needless.
     pub(super) fn look_again(&mut self, outbox: OutboxId, pending: Box<Pending>) {
         let Some(place) = self.sending.outgoing.get(&outbox).map(|out| out.message.chat) else {
             return;
@@ -387,7 +399,7 @@ impl BotState {
         }
     }
 
-    /// A message that is being typed is reconsidered once it is due.
+    /// Keeps the context of a message that is being typed, so that the message is reconsidered once it is due.
     pub(super) fn reconsider_later(&mut self, turn: Option<TurnId>, first: Option<OutboxId>) {
         let pending = turn.and_then(|turn| self.jobs.get(&turn)).map(|job| Box::new(self.pending(job)));
         if let Some(out) = first.and_then(|first| self.sending.outgoing.get_mut(&first)) {
@@ -395,7 +407,7 @@ impl BotState {
         }
     }
 
-    /// Whether the turn's answer is typed, so that it is reconsidered before it goes.
+    /// Returns whether the turn's answer is typed, so that it is reconsidered before it goes.
     pub(super) fn is_reconsidered(job: &Job, spec: &ChatSpec) -> bool {
         spec.pacing.enabled && spec.policy.is_guarded() && matches!(job.given.turn.act, Act::Answer | Act::Open { .. })
     }

@@ -1,9 +1,9 @@
-//! Sending: limiter -> begin -> sendMessage; `settling` goes on from there. Layer `actors`. Keeps I4, I6, I8.
+//! Sends messages: limiter -> begin -> sendMessage; `settling` goes on from there. Layer `actors`. Keeps I4, I6, I8.
 //!
 //! A message leaves only after its `sending` was committed, with a permit of the limiter in hand. Parts of one text
-//! follow one another: a part whose forerunner was not sent is given up.
+//! follow one another: a part is given up when the part before it was not sent.
 //!
-//! A little longer than other files: what waits and who may go is one table, and its rows are read together.
+//! A little longer than other files: the messages and their stages are one table, and its rows are read together.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,27 +30,27 @@ use crate::ports::telegram::{SendMessage, TelegramError};
 /// "typing" lasts five seconds: repeat before it ends (Bot API, sendChatAction).
 const TYPING_REPEAT: Duration = Duration::from_secs(4);
 
-/// How soon a node that may not act looks again whether it may.
+/// Time until a node that may not act looks again whether it may.
 pub(super) const BOUND_RETRY: Duration = Duration::from_millis(100);
 
-/// How soon it is asked again whether Telegram is believed to be within reach: polls find out meanwhile.
+/// Mean time until a bot checks again whether Telegram is believed to be within reach: polls find out meanwhile.
 const REACH_RETRY: Duration = Duration::from_millis(500);
 
-/// How soon a message that waits for a shut chat is looked at again.
+/// Time until a message that waits for a closed chat is looked at again.
 const SHUT_RETRY: Duration = Duration::from_secs(1);
 
-/// What a bot has to send.
+/// The messages that a bot has to send.
 pub(super) struct Sending {
     pub(super) limiter: SendLimiter,
     pub(super) outgoing: HashMap<OutboxId, Outgoing>,
     /// Messages in memory of each turn.
     pub(super) turns: HashMap<TurnId, Vec<OutboxId>>,
     pub(super) sent: u64,
-    /// A person has lifted all pauses: those that are being read from the store hold no more.
+    /// True when a person has lifted all pauses: pauses that are being read from the store do not count any more.
     pub(super) lifted: bool,
-    /// Messages whose events reached no chat in memory, and whose chats are told when these are stored.
+    /// Messages whose events reached no chat in memory; their chats are told when these events are stored.
     pub(super) untold: HashMap<OutboxId, ChatId>,
-    /// "typing" that is being shown, and where.
+    /// Tasks that show "typing", and where.
     typing: Vec<(ChatId, AbortHandle)>,
 }
 
@@ -58,22 +58,22 @@ pub(super) struct Outgoing {
     pub(super) message: OutboxMessage,
     pub(super) stage: Stage,
     pub(super) failures: u32,
-    /// What its text depends on, when it is typed and reconsidered once it is due.
+    /// The context of the text, for a typed message that is reconsidered once it is due.
     pub(super) pending: Option<Box<Pending>>,
-    /// The start of the attempt under way: what it counted is given back when it sends nothing.
+    /// The start of the attempt under way: its counts are given back when the attempt sends nothing.
     pub(super) begun: Option<Start>,
-    /// The start of an attempt whose begin the store did not own up to: committed or not, nothing was sent in it.
+    /// The start of an attempt whose begin the store did not confirm: committed or not, nothing was sent in it.
     pub(super) doubtful: Option<Start>,
 }
 
 pub(super) enum Stage {
-    /// Waits for the part before it.
+    /// The message waits for the part before it.
     Held,
-    /// Waits for its time or a permit.
+    /// The message waits for its time or a permit.
     Waiting,
     /// `sending` is being committed.
     Beginning,
-    /// Telegram has it, perhaps.
+    /// Telegram may have the message.
     InFlight(AttemptId),
     /// The end of the attempt is being committed.
     Settling(Box<Settle>),
@@ -92,7 +92,7 @@ impl Sending {
         }
     }
 
-    /// Pauses that a process before this one was asked for.
+    /// Resumes pauses that an earlier process was asked for.
     pub(super) fn resume_pauses(&mut self, pauses: &[Pause], now: Timestamp) {
         // Two chats limited together pause the bot as long as the second one: that is about messages, and polls go on.
         let of_chats: Vec<Timestamp> = pauses.iter().filter_map(|pause| pause.chat.map(|_| pause.until)).collect();
@@ -106,7 +106,7 @@ impl Sending {
         }
     }
 
-    /// A pause ends what is shown in its place: calls of any kind count as ignoring it.
+    /// Ends "typing" in a paused chat, or everywhere: a call of any kind counts as ignoring the pause.
     pub(super) fn end_typing(&mut self, chat: Option<ChatId>) {
         self.typing.retain(|(place, task)| {
             let ends = chat.is_none_or(|chat| chat == *place);
@@ -117,7 +117,7 @@ impl Sending {
         });
     }
 
-    /// The messages in memory of a turn.
+    /// Returns the messages in memory of a turn.
     pub(super) fn parts_of(&self, turn: TurnId) -> Vec<OutboxId> {
         self.turns.get(&turn).cloned().unwrap_or_default()
     }
@@ -134,8 +134,8 @@ impl Sending {
         self.outgoing.values().filter(|out| matches!(out.stage, Stage::Held | Stage::Waiting)).count()
     }
 
-    /// Messages that wait to be sent, and when they are due now that no pause holds any more: what was tried at once,
-    /// what a pause put off before that no later than after any other failure.
+    /// Returns the messages that wait, each with its due time once all pauses are lifted. A message that was tried is
+    /// due at once, any other no later than after the longest backoff.
     pub(super) fn unpaused(&self, now: Timestamp) -> Vec<(OutboxId, Timestamp)> {
         let waits = self.outgoing.iter().filter(|(_, out)| matches!(out.stage, Stage::Waiting));
         let due = |out: &Outgoing| {
@@ -145,7 +145,7 @@ impl Sending {
         waits.map(|(id, out)| (*id, due(out))).collect()
     }
 
-    /// Messages that wait although their time has come.
+    /// Returns the number of messages that wait although they are due.
     pub(super) fn due(&self, now: Timestamp) -> usize {
         let due = |out: &&Outgoing| matches!(out.stage, Stage::Waiting) && out.message.progress.due_at <= now;
         self.outgoing.values().filter(due).count()
@@ -195,7 +195,7 @@ impl Sending {
         Some(gone.message)
     }
 
-    /// The turn's end must be committed again: its first message waits for another permit.
+    /// Takes back the begin of a turn whose end must be committed again: its first message waits for another permit.
     pub(super) fn unbegin(&mut self, turn: TurnId) {
         for outbox in self.parts_of(turn) {
             if let Some(out) = self.outgoing.get_mut(&outbox).filter(|out| matches!(out.stage, Stage::Beginning)) {
@@ -205,7 +205,7 @@ impl Sending {
         }
     }
 
-    /// The turn's end was not committed: nothing of it will be sent.
+    /// Forgets the messages of a turn whose end was not committed: none of them will be sent.
     pub(super) fn discard_turn(&mut self, turn: TurnId) {
         for outbox in self.turns.remove(&turn).unwrap_or_default() {
             self.outgoing.remove(&outbox);
@@ -219,7 +219,7 @@ impl Sending {
 }
 
 impl BotState {
-    /// The turn's messages are in the outbox.
+    /// Continues with the first message of a turn, since all of them are in the outbox.
     pub(super) fn on_said(&mut self, turn: TurnId, verdict: Option<Verdict>, start: Option<Start>) {
         let Some(first) = self.sending.lowest_part(turn) else {
             return;
@@ -235,11 +235,11 @@ impl BotState {
         }
     }
 
-    /// A stored message that nobody works on.
+    /// Queues a stored message that nobody works on.
     pub(super) fn queue_message(&mut self, mut message: OutboxMessage) {
         let (id, turn) = (message.id, message.turn);
         if message.progress.attempts > 0 {
-            // It was put off by a pause, which has a row of its own, and which a person may have lifted.
+            // A pause has put the message off; that pause has a row of its own, and a person may have lifted it.
             let pause = self.sending.limiter.pause_left(message.chat).unwrap_or_default();
             let latest = self.node.clock.now() + pause.max(SEND_BACKOFF.max);
             message.progress.due_at = message.progress.due_at.min(latest);
@@ -252,12 +252,12 @@ impl BotState {
         }
     }
 
-    /// A stored later part: goes on when the part before it was sent, else it is given up.
+    /// Queues a stored later part when the part before it was sent; gives it up when that part never will be.
     pub(super) fn resume_part(&mut self, message: OutboxMessage, parts: &[OutboxMessage]) {
         let before = parts.iter().find(|part| part.part + 1 == message.part);
         match before.map(|part| part.progress.state) {
             Some(OutboxState::Sent) => self.queue_message(message),
-            // The node that had the bot before settles it; then this part is found again.
+            // The part before is still waiting or being sent: this part is found again when that ends.
             Some(state) if state == OutboxState::Sending || state.may_begin() => {}
             _ => self.give_up(message.id, "the part before it was not sent"),
         }
@@ -278,8 +278,8 @@ impl BotState {
         }
     }
 
-    /// How long nothing is to be begun, because it would not be sent: the node may not act, or Telegram is out of its
-    /// reach.
+    /// Returns how long nothing is to be begun, because it would not be sent: the node may not act, or Telegram is out
+    /// of reach.
     pub(super) fn cannot_act(&self) -> Option<Duration> {
         match (self.node.may_act(), self.api.sends_go()) {
             (false, _) => Some(BOUND_RETRY),
@@ -317,7 +317,7 @@ impl BotState {
         }
         let voice = node.voices.of(self.profile.id, out.message.chat, out.message.thread, now);
         if let Voice::Not(why @ (Silence::Absent | Silence::TopicShut)) = voice {
-            // It may be let in again before the message is stale, and nobody else may find that out.
+            // The bot may be let in again before the message is stale, and nobody else may find that out.
             if out.message.expires_at > now {
                 let chat = out.message.chat;
                 if why == Silence::Absent && node.voices.may_try(self.profile.id, chat) {
@@ -390,7 +390,7 @@ impl BotState {
         }
     }
 
-    /// Does what the authority said of a message that is being begun.
+    /// Carries out the store's verdict on a message that is being begun.
     fn obey(&mut self, outbox: OutboxId, verdict: Verdict) {
         match verdict {
             Verdict::Send => {
@@ -435,7 +435,7 @@ impl BotState {
         out.message.progress.attempts += 1;
         let chat = self.node.directory.telegram_chat(out.message.chat).unwrap_or(out.message.telegram_chat);
         if chat != out.message.telegram_chat {
-            // The group became a supergroup meanwhile: what it replies to is not there under its old id.
+            // The group became a supergroup meanwhile: the message that is replied to has no such id there.
             (out.message.telegram_chat, out.message.reply_to) = (chat, None);
         }
         let message = SendMessage {

@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::actors::voices::FIRST_TRY;
 
-/// How bots poll, answer and send.
+/// Settings for polling, answering and sending.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BotSettings {
-    /// How long one getUpdates waits: 1 to 50 s (Bot API).
+    /// The longest time that one getUpdates waits: 1 to 50 s (Bot API).
     #[serde(with = "humantime_serde")]
     pub poll_timeout: Duration,
-    /// A refused token is looked up and tried again this often: its owner may have replaced it.
+    /// Time until a refused token is looked up and tried again: its owner may have replaced it.
     #[serde(with = "humantime_serde")]
     pub refused_retry: Duration,
-    /// A chat that is shut to a bot is tried after so long, and then after ever longer times, up to a day.
+    /// Time until a chat that is closed to a bot is tried again; it doubles with each further try, up to a day.
     #[serde(with = "humantime_serde")]
     pub shut_retry: Duration,
     /// Turns that one bot works on at the same time.
@@ -28,9 +28,9 @@ pub struct BotSettings {
     pub sends_per_second: Option<NonZeroU32>,
     /// Most messages a minute of one bot in one chat; absent means no limit.
     pub sends_per_chat_per_minute: Option<NonZeroU32>,
-    /// Times that one provider is asked for one turn before the next in the chain.
+    /// Times that one model is asked for one turn while its answers are unusable, before the next in the chain.
     pub tries_per_model: NonZeroU32,
-    /// Whether bots leave groups and channels that the manifest does not name.
+    /// True when bots leave groups and channels that the manifest does not name.
     pub leave_unknown_chats: bool,
 }
 

@@ -1,14 +1,14 @@
-//! Settling: what became of an attempt to send is committed as its end. Layer `actors`. Keeps I4, I6, I8.
+//! Settles attempts to send: commits the result of each as its end. Layer `actors`. Keeps I4, I6, I8.
 //!
 //! | Telegram says | the message | besides |
 //! |---|---|---|
 //! | accepted | sent, its event in the chat's inbox | the next part goes on |
 //! | 429 | due again after the pause | the pause is a row of the store; two chats limited together pause the bot |
-//! | no connection, refused, TLS | due again after a backoff | |
-//! | the token is refused | due again, stale some day | polling shows it |
-//! | the group became a supergroup | due again at once, under the new id | the chat is told |
-//! | written, and no answer that tells | unknown, or due again where its policy says so | later parts are given up |
-//! | the place is shut to the bot | rejected | the bot is silent there until it can write again |
+//! | nothing: no connection, refused, TLS | due again after a backoff | |
+//! | the token is refused | due again after 15 s, until it is stale | polling shows it |
+//! | the group became a supergroup | due again within moments, under the new id | the chat is told |
+//! | no clear answer after writing | unknown, or due again as its policy says | if unknown, later parts are given up |
+//! | the place is closed to the bot | rejected | the bot is silent there until it can write again |
 //! | any other refusal | rejected: a dead letter with its reason | later parts are given up |
 //!
 //! The end is committed again and again until the store has it.
@@ -37,7 +37,7 @@ pub(super) const SEND_BACKOFF: BackoffSettings =
 /// Wait while the token is refused: a person may replace it before the message is stale.
 const REFUSED_RETRY: Duration = Duration::from_secs(15);
 
-/// Wait until the chat has learned its new id.
+/// Wait, for each failure, until the chat has learned its new id.
 const MIGRATED_RETRY: Duration = Duration::from_millis(200);
 
 impl BotState {
@@ -82,12 +82,12 @@ impl BotState {
         if let Some((chat, delivery)) = delivery
             && !self.deliver(chat, vec![delivery])
         {
-            // It is told once its row is stored.
+            // The chat is told once the row is stored.
             self.sending.untold.insert(outbox, chat);
         }
     }
 
-    /// Decides what a failure makes of its message; see the table above.
+    /// Decides what becomes of a message after a failure; see the table above.
     fn failed_to_send(&mut self, outbox: OutboxId, error: &TelegramError, now: Timestamp, settle: &mut Settle) {
         let random = self.node.jitter.next();
         let bot = self.profile.id;
@@ -136,7 +136,7 @@ impl BotState {
             }
             TelegramError::Conflict(_) | TelegramError::Rejected { .. } => SendResult::Rejected(error.to_string()),
         };
-        // What Telegram may have counts as sent, also when it is sent again.
+        // A message that Telegram may have counts as sent, also when it is sent again.
         if !matches!(error, TelegramError::Unknown(_))
             && let Some(out) = self.sending.outgoing.get(&outbox)
         {
@@ -144,7 +144,7 @@ impl BotState {
         }
     }
 
-    /// `sending` may be committed, and certainly nothing was sent in that attempt.
+    /// Settles an attempt in which certainly nothing was sent, although `sending` may be committed.
     pub(super) fn not_sent(&mut self, outbox: OutboxId, start: &Start, again_at: Timestamp, why: &str) {
         let settle = Settle::unsent(outbox, start, SendResult::RetryAt(again_at, why.to_owned()));
         if let Some(out) = self.sending.outgoing.get_mut(&outbox) {
@@ -190,8 +190,9 @@ impl BotState {
         }
     }
 
-    /// The end of an attempt was refused: where it holds the event of a message, it is committed once more with that as a
-    /// dead letter, since an attempt that never ends keeps its bot's turn open. False when somebody else has ended it.
+    /// Makes the event in a refused end a dead letter, so that the end can be committed once more: an attempt that
+    /// never ends keeps its bot's turn open. Returns false when there is no such event: then somebody else has ended
+    /// the attempt.
     fn settles_without_words(&mut self, outbox: OutboxId, refusal: &Refusal) -> bool {
         let Some(Outgoing { stage: Stage::Settling(settle), .. }) = self.sending.outgoing.get_mut(&outbox) else {
             return false;
@@ -215,7 +216,7 @@ impl BotState {
             self.node.wake_chats([chat]);
         }
         if self.is_gone() {
-            // What is left of the turn is the new owner's.
+            // The rest of the turn is the new owner's.
             if matches!(result, SendResult::Sent(_)) {
                 self.node.traffic.sent();
             }
@@ -251,7 +252,7 @@ impl BotState {
         }
     }
 
-    /// A message will not be sent, or nobody knows: the later parts are given up.
+    /// Forgets a message that is not sent, or of unknown fate, and gives up the later parts.
     pub(super) fn ended_unsent(&mut self, outbox: OutboxId) {
         let Some(message) = self.sending.forget(outbox) else {
             return;
@@ -278,7 +279,7 @@ impl BotState {
     }
 }
 
-/// What the chat hears of a message that Telegram accepted.
+/// Returns the event that tells the chat of a message that Telegram accepted.
 pub(crate) fn sent_event(message: &OutboxMessage, message_id: MessageId, date: Timestamp) -> SentEvent {
     SentEvent {
         turn: message.turn,
@@ -295,7 +296,7 @@ pub(crate) fn sent_event(message: &OutboxMessage, message_id: MessageId, date: T
     }
 }
 
-/// The row of such an event in the chat's inbox.
+/// Returns the row of such an event in the chat's inbox.
 pub(crate) fn event_row(
     id: crate::domain::ids::InboxId,
     message: &OutboxMessage,

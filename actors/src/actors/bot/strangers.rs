@@ -1,14 +1,14 @@
-//! Chats that the manifest does not name: nobody has invited the fleet there, and it leaves. Layer `actors`. Keeps I10.
+//! Leaves chats that the manifest does not name: nobody has invited the fleet there. Layer `actors`. Keeps I10.
 //!
-//! Leaving cannot be undone by software, so the bot leaves only what nothing else explains:
+//! Software cannot undo leaving, so the bot leaves a chat only when nothing else explains it:
 //!
 //! | the strange chat | what is done |
 //! |---|---|
-//! | is in a manifest that this node has not read yet | it waits a moment, and asks the store |
-//! | is what a named group became while nobody listened | its new id is learned |
-//! | has the id of a named chat but for the `-100` in front, or its title | it stays, and says so: the manifest is mistyped |
+//! | is in a manifest that this node has not read yet | the bot waits a moment, and asks the store |
+//! | is the supergroup that a named group became while nobody listened | its new id is learned |
+//! | has a named chat's title, or its id but for the sign or the `-100` | the bot stays, and reports a likely mistake |
 //! | appears while Telegram knows no chat by the id of a named one | the same |
-//! | cannot be compared, because Telegram does not answer | it stays, and looks again when it hears of the chat |
+//! | cannot be compared, as Telegram or the store does not answer | the bot stays, and looks again on a later update |
 //! | is none of these | the bot leaves |
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +25,7 @@ use crate::domain::ids::{BotId, ChatId, TelegramChatId};
 use crate::ports::bus::Hint;
 use crate::ports::telegram::{BotApi, Shut, TelegramError};
 
-/// A manifest that names the chat is in the store by then.
+/// Wait before a strange chat is judged: a manifest that names the chat is in the store by then.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Strange chats that are remembered for operators.
@@ -34,9 +34,9 @@ const REMEMBERED: usize = 256;
 /// A chat that the manifest does not name and that the fleet stays in, since a mistake in the manifest may explain it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StrangeChat {
-    /// Telegram's id of it.
+    /// Telegram's id of the chat.
     pub telegram_id: i64,
-    /// Why the fleet has not left it, and what a person may do.
+    /// The reason why the fleet has not left the chat, and what a person may do.
     pub reason: String,
 }
 
@@ -49,7 +49,7 @@ impl Strangers {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes why a chat is not left; true when it is news.
+    /// Notes why a chat is not left; returns true when that is news.
     fn keep(&self, telegram: TelegramChatId, reason: &str) -> bool {
         let mut kept = self.kept();
         let room = kept.len() < REMEMBERED || kept.contains_key(&telegram);
@@ -60,12 +60,12 @@ impl Strangers {
         self.kept().remove(&telegram);
     }
 
-    /// Why the fleet stays in a chat that the manifest does not name.
+    /// Returns why the fleet stays in a chat that the manifest does not name.
     pub fn reason(&self, telegram: TelegramChatId) -> Option<String> {
         self.kept().get(&telegram).cloned()
     }
 
-    /// All of them that are still strange.
+    /// Returns all these chats that are still strange.
     pub fn all(&self, directory: &Directory) -> Vec<StrangeChat> {
         let mut kept = self.kept();
         kept.retain(|telegram, _| directory.chat_of(*telegram).is_none());
@@ -73,11 +73,11 @@ impl Strangers {
     }
 }
 
-/// Where a strange chat comes from.
+/// The origin of a strange chat.
 enum Origin {
     /// The chat is a named group under another id.
     Ours,
-    /// A mistake in the manifest explains it.
+    /// A mistake in the manifest explains the chat.
     Mistake(String),
     /// Telegram did not say enough.
     Unclear(TelegramError),
@@ -85,7 +85,7 @@ enum Origin {
     Elsewhere,
 }
 
-/// Those of the chats that this bot is to leave: each once in a while.
+/// Returns those of the chats that this bot is to leave: each once in a while.
 pub(in crate::actors) fn to_leave(node: &Node, bot: BotId, strange: BTreeSet<TelegramChatId>) -> Vec<TelegramChatId> {
     let is_new = |telegram: &TelegramChatId| {
         node.directory.chat_of(*telegram).is_none()
@@ -95,7 +95,7 @@ pub(in crate::actors) fn to_leave(node: &Node, bot: BotId, strange: BTreeSet<Tel
     strange.into_iter().filter(is_new).collect()
 }
 
-/// Leaves a chat, unless the manifest names it by then, or a mistake in it explains the chat.
+/// Leaves a chat, unless the manifest names the chat by then, or a mistake in the manifest explains it.
 pub(in crate::actors) async fn leave(node: &Node, bot: BotId, api: &dyn BotApi, telegram: TelegramChatId) {
     tokio::time::sleep(LOOK_AGAIN).await;
     match in_time(node.store.roster()).await {
@@ -158,7 +158,7 @@ async fn origin(node: &Node, bot: BotId, api: &dyn BotApi, telegram: TelegramCha
             Ok(named) if title.as_ref().is_some_and(|title| *title == named.title.trim().to_lowercase()) => {
                 return Origin::Mistake(format!("it has the title of chat {name}, which is {id} in the manifest"));
             }
-            // The bot is or was there, or sees it: its id is a chat's.
+            // The bot is or was in that chat, or sees it: the id is a chat's.
             Ok(_) | Err(TelegramError::CannotWrite { place: Shut::Outside | Shut::Muted | Shut::Topic, .. }) => {}
             Err(TelegramError::Migrated(to)) => {
                 learn(node, chat.id, to);
@@ -177,14 +177,14 @@ async fn origin(node: &Node, bot: BotId, api: &dyn BotApi, telegram: TelegramCha
     unclear.map_or(Origin::Elsewhere, Origin::Unclear)
 }
 
-/// A named group became a supergroup while nobody listened.
+/// Learns the new id of a named group that became a supergroup while nobody listened.
 fn learn(node: &Node, chat: ChatId, to: TelegramChatId) {
     if node.directory.migrate(chat, to) {
         node.tell([Hint::Migrated(chat, to)]);
     }
 }
 
-/// True when two ids are the same but for the sign, or for the `-100` in front of a supergroup's.
+/// Returns whether two ids are the same but for the sign, or for the `-100` in front of a supergroup's.
 fn is_mistyped(named: TelegramChatId, strange: TelegramChatId) -> bool {
     let bare = |id: TelegramChatId| {
         let digits = id.0.unsigned_abs().to_string();

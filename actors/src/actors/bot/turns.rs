@@ -1,7 +1,7 @@
-//! Turns: claim -> models -> finish. Layer `actors`. Keeps I7, I8.
+//! Runs turns: claim -> models -> finish. Layer `actors`. Keeps I7, I8.
 //!
 //! The claim's commit and the provider's call run side by side: the call is no outside effect. A refused claim
-//! withdraws the call and discards the completion; while the store does not commit, turns begin one after the other,
+//! withdraws the call and discards the completion. While the store does not commit, turns begin one after the other,
 //! and ask only once claimed. While no provider answers, a turn keeps its claim and waits, until it is stale.
 //!
 //! Longer than other files: a turn's states and what moves it between them belong together.
@@ -24,18 +24,18 @@ use crate::domain::time::Timestamp;
 use crate::domain::turn::{Act, Usage};
 use crate::ports::llm::CompletionRequest;
 
-/// A turn that waited that long for room goes before those of higher priority, every second time.
+/// The wait after which a turn goes before those of higher priority, every second time.
 pub(super) const TURN_AGES_AFTER: Duration = Duration::from_secs(20);
 
-/// A paced message is due at least so long before its turn is stale: it is still to be begun.
+/// The least time between the due time of a paced message and its turn's end: it is still to be begun.
 const BEFORE_STALE: Duration = Duration::from_millis(500);
 
-/// How the store took claims lately.
+/// The store's latest answer to a claim.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Claims {
-    /// It commits them.
+    /// The store took the claim, or refused it.
     Committed,
-    /// It did not; none before then.
+    /// The store did not answer; no turn begins before that time.
     Failed(Moment),
 }
 
@@ -43,29 +43,29 @@ pub(super) enum Claims {
 pub(super) struct Job {
     /// The turn and its context.
     pub(super) given: TurnJob,
-    /// Tells its calls apart from those of an earlier try.
+    /// Distinguishes calls of this try from those of an earlier try.
     pub(super) generation: u64,
     pub(super) request: Option<CompletionRequest>,
     /// Place in the chain of models, and tries there.
     pub(super) model: usize,
     pub(super) tries: u32,
     pub(super) rounds: u32,
-    /// Texts for it that the firewall kept back.
+    /// Texts for the turn that the firewall kept back.
     pub(super) kept_back: u32,
-    /// A model of this round may answer later; the shortest pause that one asked for.
+    /// True when a model of this round may answer later; `retry_after` is the shortest pause that one asked for.
     pub(super) worth_waiting: bool,
     pub(super) retry_after: Option<Duration>,
     pub(super) usage: Option<Usage>,
-    /// Why texts for it were not said.
+    /// The reasons why texts for the turn were not said.
     pub(super) objections: Vec<Objection>,
-    /// Whether its calls are still of use.
+    /// Tells calls whether they are still of use.
     pub(super) wanted: Wanted,
     started: Instant,
-    /// Tells it apart from an earlier job of the same turn.
+    /// Distinguishes this job from an earlier job of the same turn.
     serial: u64,
-    /// The first message and the start of its attempt, when its end began it.
+    /// The first message and the start of its attempt, when the turn's end begins that attempt.
     begun: Option<(OutboxId, Box<Start>)>,
-    /// Its end, while the commit of it is under way.
+    /// The end of the turn, while its commit is under way.
     pub(super) finish: Option<Finish>,
 }
 
@@ -87,7 +87,7 @@ impl BotState {
         self.pump_turns();
     }
 
-    /// Turns that wait in memory.
+    /// Returns the number of turns that wait in memory.
     pub(super) fn turns_in_memory(&self) -> usize {
         self.not_due.len() + self.due.len()
     }
@@ -105,7 +105,7 @@ impl BotState {
         let now = self.node.clock.now();
         for job in self.not_due.extract_if(.., |job| job.turn.due_at <= now) {
             let (priority, chat) = (usize::from(job.turn.priority), job.turn.chat);
-            // The queue takes all that memory holds; should one have to go, the store still has it.
+            // The queue takes all that memory holds; should one turn have to go, the store still has it.
             if let Some(shed) = self.due.push(priority, chat, job, Moment::now()) {
                 self.known_turns.remove(&shed.turn.id);
             }
@@ -168,7 +168,7 @@ impl BotState {
         Claim { bot: self.profile.id, epoch: self.epoch, turn: job.turn.id, chat: job.turn.chat, now }
     }
 
-    /// Whether a result is of the job in hand, and not of an earlier one of the same turn.
+    /// Returns whether a result is of the job in hand, and not of an earlier one of the same turn.
     fn is_current(&self, turn: TurnId, serial: u64) -> bool {
         self.jobs.get(&turn).is_some_and(|job| job.serial == serial)
     }
@@ -186,7 +186,7 @@ impl BotState {
         }
         if let Err(error) = result {
             if matches!(error, CommitError::Unavailable(_)) {
-                // It may have been committed all the same: nobody would take the turn up again.
+                // The claim may have been committed all the same: nobody would take the turn up again.
                 if let Some(job) = self.jobs.get(&turn) {
                     let claim = self.claim(&job.given, self.node.clock.now());
                     self.node.committer.submit(Operation::Unclaim(claim), |_| {});
@@ -225,7 +225,7 @@ impl BotState {
         self.pump_turns();
     }
 
-    /// Puts the text into the outbox; sends it in the same commit when nothing makes it wait.
+    /// Puts the text into the outbox; begins its send in the same commit when nothing makes it wait.
     pub(super) fn say(&mut self, turn: TurnId, text: &str) {
         let node = std::sync::Arc::clone(&self.node);
         let now = node.clock.now();
@@ -245,7 +245,7 @@ impl BotState {
         let texts = split_message(text, MESSAGE_UNITS_MAX);
         let parts = texts.len() as u32;
         let telegram_chat = node.directory.telegram_chat(chat.id).unwrap_or(chat.spec.telegram_id);
-        // What was said before a group became a supergroup cannot be replied to.
+        // A message from before a group became a supergroup cannot be replied to.
         let target = job.given.target.as_deref().filter(|target| target.telegram_chat == telegram_chat);
         let due_at = now + typing;
         // Without pacing a message has a time of its own to wait for limits.
@@ -300,7 +300,7 @@ impl BotState {
         self.submit_finish(turn);
     }
 
-    /// Commits the end of a turn; while the store does not answer, the completion waits here for another go.
+    /// Commits the end of a turn; while the store does not answer, the completion waits here for another try.
     pub(super) fn submit_finish(&mut self, turn: TurnId) {
         let Some(job) = self.jobs.get_mut(&turn) else {
             return;
@@ -319,8 +319,8 @@ impl BotState {
         });
     }
 
-    /// Commits the end of a turn again. The permit that was taken for its first message is stale by now: it waits for
-    /// another one.
+    /// Commits the end of a turn again. The permit for its first message is stale by then, so the message waits for
+    /// another.
     pub(super) fn finish_again(&mut self, turn: TurnId, serial: u64) {
         if !self.is_current(turn, serial) {
             return;
@@ -334,7 +334,7 @@ impl BotState {
         self.submit_finish(turn);
     }
 
-    /// Puts claimed turns back that have not ended: a stop of the process costs them no attempt.
+    /// Gives back claimed turns that have not ended: a stop of the process costs them no attempt.
     pub(super) fn give_back_turns(&mut self) {
         let open: Vec<TurnId> =
             self.jobs.iter().filter(|(_, job)| job.finish.is_none()).map(|(turn, _)| *turn).collect();
@@ -345,7 +345,7 @@ impl BotState {
 
     pub(super) fn give_back(&mut self, turn: TurnId) {
         if let Some(job) = self.jobs.get_mut(&turn) {
-            // Whatever the model still says comes too late.
+            // Anything that the model still says comes too late.
             job.generation = 0;
             job.wanted.withdraw();
             let myself = self.myself.clone();
@@ -408,7 +408,7 @@ impl BotState {
         self.forget_turn(turn);
     }
 
-    /// A message that may be `sending` by a commit whose answer got lost, and that nobody sends: it is due again.
+    /// Makes a message due again that nobody sends, although a commit whose answer got lost may have made it `sending`.
     fn release(&self, begun: Option<(OutboxId, Box<Start>)>) {
         if let Some((outbox, start)) = begun {
             let result = SendResult::RetryAt(self.node.clock.now(), "its begin was in doubt".to_owned());

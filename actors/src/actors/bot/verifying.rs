@@ -1,13 +1,14 @@
-//! Whether somebody who orders something of a chat may: Telegram is asked who administers it. Layer `actors`. Keeps I9.
+//! Asks Telegram whether the author of an order administers the chat. Layer `actors`. Keeps I9.
 //!
 //! | Telegram | then |
 //! |---|---|
-//! | tells the administrators | the order is done, or its doubt goes; they are remembered for some minutes |
-//! | refuses the bot for good | the next bot of the chat asks; when all are refused, the author counts as no administrator |
-//! | does not answer, or limits | asked again, by one bot after the other |
+//! | tells the administrators | the order is done, or its unverified stop settled; they are remembered for minutes |
+//! | refuses the bot for good | the next bot asks; when all are refused, the author counts as no administrator |
+//! | does not answer, or limits | asked again, by one bot after the other; `/quiet` is an unverified stop meanwhile |
 //!
-//! What is in doubt is a row of the store: the node that owns the chat takes it up when nobody asks, after a restart
-//! as well. An order that waits for an answer before anything is done (`/start`, `/quiet`) lives in memory alone.
+//! An unverified stop is a row of the store: the node that owns the chat takes the stop up when nobody asks, after a
+//! restart as well. An order that waits for an answer before anything is done (`/start`, `/quiet`, `/stop` of somebody
+//! who was refused) lives in memory alone.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -24,22 +25,22 @@ use crate::domain::time::Timestamp;
 use crate::policy::backoff::BackoffSettings;
 use crate::ports::telegram::{BotApi, TelegramError};
 
-/// Waits before Telegram is asked again who somebody is.
+/// Waits before Telegram is asked again who administers a chat.
 const ASK_AGAIN: BackoffSettings = BackoffSettings { first: Duration::from_secs(2), max: Duration::from_mins(1) };
 
-/// What Telegram said of a chat's administrators.
+/// Telegram's answer about a chat's administrators.
 pub type Administrators = Result<Vec<TelegramUserId>, TelegramError>;
 
-/// What is to be done once the rank is known.
+/// The step that follows once the author's rank is known.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Wish {
-    /// Confirm what is noted in the store, or take it away.
+    /// Confirm the unverified stop in the store, or take it away.
     Settle,
-    /// A stop of somebody who was refused before: silence once Telegram says that they may.
+    /// Silence the chat once Telegram says that the author, who was refused before, may do so.
     Halt,
-    /// Silence until then.
+    /// Silence the chat until then.
     Quiet(Timestamp),
-    /// An end of it.
+    /// End the silence.
     Start,
 }
 
@@ -49,17 +50,17 @@ pub struct Doubt {
     pub(super) chat: ChatId,
     pub(super) telegram: TelegramChatId,
     pub(super) author: TelegramUserId,
-    /// When it was said.
+    /// The time when the order was given.
     pub(super) said: Timestamp,
     pub(super) wish: Wish,
-    /// How often Telegram did not answer.
+    /// The number of times that Telegram did not answer.
     pub(super) asked: u32,
-    /// Bots that Telegram does not tell it.
+    /// Bots to which Telegram does not tell the administrators.
     pub(super) refused: BTreeSet<BotId>,
 }
 
 impl Doubt {
-    /// Bots that may still be told, `first` before all others.
+    /// Returns the bots that may still ask, `first` before all others.
     fn askers(&self, node: &Node, first: BotId) -> Vec<BotId> {
         let known = node.directory.known();
         let members = known.chats.get(&self.chat).map_or(&[][..], |chat| &chat.members);
@@ -68,7 +69,7 @@ impl Doubt {
     }
 }
 
-/// Asks about doubts of chats that live here and about which nobody asks: they outlive whoever asked.
+/// Asks about unverified stops of chats that live here when nobody asks: the stops outlive whoever asked.
 pub(in crate::actors) fn take_up(node: &Arc<Node>) {
     let (stops, now) = (node.people.stops(), node.clock.now());
     for (scope, stop) in &stops.0 {
@@ -87,7 +88,7 @@ pub(in crate::actors) fn take_up(node: &Arc<Node>) {
     }
 }
 
-/// Lets a bot of the chat ask Telegram who administers it: at first the one that brought the order, then others.
+/// Lets a bot of the chat ask Telegram who administers it: at first the bot that brought the order, then others.
 pub(super) fn ask(node: &Arc<Node>, first: BotId, doubt: Doubt) {
     let askers = doubt.askers(node, first);
     let here: Vec<_> = askers.iter().filter_map(|bot| node.directory.bot(*bot)).collect();
@@ -95,12 +96,12 @@ pub(super) fn ask(node: &Arc<Node>, first: BotId, doubt: Doubt) {
     if let Some(asker) = here.get(turn % here.len().max(1)) {
         let _ = asker.cast(BotMsg::Doubted(doubt));
     } else if let (Some(asker), Some(fleet)) = (askers.get(turn % askers.len().max(1)), node.directory.fleet()) {
-        // A webhook's receiver where no bot of the chat lives.
+        // No bot of the chat lives here, as on a node that received a webhook: the fleet asks for one of them.
         let _ = fleet.cast(FleetMsg::Doubted(*asker, doubt));
     }
 }
 
-/// Asks Telegram by a bot that does not live on this node.
+/// Asks Telegram as a bot that does not live on this node.
 pub(in crate::actors) async fn verify(node: &Arc<Node>, bot: BotId, api: &dyn BotApi, doubt: Doubt) {
     let answer = api.administrators(doubt.telegram).await;
     if let Some((doubt, wait)) = heard(node, bot, doubt, answer) {
@@ -109,7 +110,7 @@ pub(in crate::actors) async fn verify(node: &Arc<Node>, bot: BotId, api: &dyn Bo
     }
 }
 
-/// Telegram answered: what is left to ask, and when.
+/// Handles Telegram's answer; returns what is left to ask, and when.
 fn heard(node: &Arc<Node>, bot: BotId, mut doubt: Doubt, answer: Administrators) -> Option<(Doubt, Duration)> {
     let error = match answer {
         Ok(administrators) => {
@@ -137,7 +138,7 @@ fn heard(node: &Arc<Node>, bot: BotId, mut doubt: Doubt, answer: Administrators)
             }
             return Some((doubt, Duration::ZERO));
         }
-        // Meanwhile the chat is silent, to go on if its author may not.
+        // The chat is silent meanwhile, and goes on if the author may not silence it.
         (_, Wish::Quiet(until)) => {
             order(node, doubt.noted(bot, Some(until), None));
             return None;
@@ -156,7 +157,7 @@ fn heard(node: &Arc<Node>, bot: BotId, mut doubt: Doubt, answer: Administrators)
     Some((doubt, wait))
 }
 
-/// It is known whether the author may: a doubt of nobody who may goes, every other wish is done or not.
+/// Acts on the author's rank: settles an unverified stop; does any other order if the author may, else drops it.
 pub(super) fn conclude(node: &Arc<Node>, doubt: &Doubt, may: bool, said: Option<(TelegramChatId, MessageId)>) {
     let rank = Rank::Administrator;
     if !may {

@@ -1,10 +1,10 @@
-//! Reasons that keep the bot silent: pauses that Telegram asks for, places that are shut to it, and the turns that meet them.
-//! Layer `actors`. Keeps I14.
+//! Keeps the bot silent where it cannot speak: pauses that Telegram asks for, closed places, and the turns that meet
+//! them. Layer `actors`. Keeps I14.
 //!
 //! | the bot | its turns |
 //! |---|---|
-//! | is paused beyond a turn's time, or cannot post there | are dropped: no model is asked |
-//! | has its token refused | wait until it is accepted, or they are stale |
+//! | is paused beyond a turn's time, stopped, or cannot post there | are dropped: no model is asked |
+//! | has no token, a refused token, or is in quarantine | wait until that ends, or they are stale |
 //! | is paused for less | go on: a model answers meanwhile, and the message waits |
 
 use std::sync::Arc;
@@ -22,14 +22,14 @@ use crate::domain::time::Timestamp;
 use crate::ports::bus::Hint;
 use crate::ports::telegram::{Shut, TelegramError};
 
-/// Wait of a turn while the token is refused: a person may replace it before the turn is stale.
+/// Wait of a turn of a bot without an accepted token or in quarantine: a person may mend that before it is stale.
 const REFUSED_RETRY: Duration = Duration::from_secs(15);
 
-/// Nodes that own the chat of a pause hear of it when it is longer: turns outwait a shorter one.
+/// The length beyond which a pause is told to other nodes: turns outwait a shorter one.
 const TOLD_FROM: Duration = Duration::from_secs(30);
 
 impl BotState {
-    /// Why the bot cannot speak in the turn's time, whatever a model would say.
+    /// Returns why the bot cannot speak in the turn's time, whatever a model would say.
     pub(super) fn silenced(&self, turn: TurnId) -> Option<Silence> {
         if self.node.voices.all_speak() {
             return None;
@@ -40,7 +40,7 @@ impl BotState {
         voice.silent_until(given.turn.expires_at)
     }
 
-    /// Nothing is paid for a turn that cannot be spoken.
+    /// Drops a turn that cannot be spoken, or tries it again later, so that nothing is paid for it.
     pub(super) fn hold_tongue(&mut self, turn: TurnId, why: Silence) {
         match why {
             Silence::NoToken | Silence::Refused | Silence::Quarantined => self.again_after(turn, REFUSED_RETRY),
@@ -51,14 +51,14 @@ impl BotState {
         }
     }
 
-    /// The bot is silent everywhere for that reason, or for none any more.
+    /// Notes why the bot is silent everywhere, or that nothing silences it any more, and tells the other nodes.
     pub(super) fn set_silence(&self, why: Option<Silence>) {
         if self.node.voices.set(self.profile.id, why) {
             self.node.tell([Hint::Silent(self.profile.id, why)]);
         }
     }
 
-    /// Tells whoever decides for the chat, or for all of them, how long the bot is paused.
+    /// Notes how long the bot is paused in the chat, or everywhere, and tells other nodes of a long pause.
     pub(super) fn note_pause(&self, chat: Option<ChatId>, until: Timestamp) {
         let (now, bot) = (self.node.clock.now(), self.profile.id);
         self.node.voices.paused(bot, chat, until, now);
@@ -70,7 +70,7 @@ impl BotState {
         }
     }
 
-    /// Pauses that a process before this one was asked for. None is believed beyond what one may be.
+    /// Resumes pauses that an earlier process was asked for. None is believed beyond the longest that one may be.
     pub(super) fn resume_pauses(&mut self, mut pauses: Vec<Pause>) {
         if self.sending.lifted {
             return;
@@ -90,8 +90,8 @@ impl BotState {
         self.sending.resume_pauses(&pauses, now);
     }
 
-    /// Telegram answered 429 to a call that is no message: it pauses the bot there, or everywhere when the call names
-    /// no chat. A row keeps the pause over a restart.
+    /// Pauses the bot after a 429 to a call that sends no message: in the chat, or everywhere when the call names no
+    /// chat. A row keeps the pause over a restart.
     pub(super) fn on_limited(&mut self, chat: Option<ChatId>, retry_after: Duration) {
         let retry_after = retry_after.min(PAUSE_MAX);
         let until = self.node.clock.now() + retry_after;
@@ -111,8 +111,8 @@ impl BotState {
         });
     }
 
-    /// The clock went ahead at once, and pauses are stored as instants of it: what is left of them is stored anew, so that a
-    /// jump shortens none, over a restart neither.
+    /// Stores what is left of all pauses anew after the clock jumped ahead. Pauses are stored as instants of that
+    /// clock, so that the jump would shorten them after a restart.
     pub(super) fn keep_pauses(&mut self) {
         if self.is_closing() {
             return;
@@ -132,7 +132,7 @@ impl BotState {
         }
     }
 
-    /// A person lifts all pauses of the bot: what Telegram thinks of it, the next calls tell.
+    /// Lifts all pauses of the bot for a person; the next calls show what Telegram thinks of that.
     pub(super) fn lift_pauses(&mut self, reply: RpcReplyPort<bool>) {
         let now = self.node.clock.now();
         tracing::warn!(bot.id = %self.profile.id, "a person lifted the pauses that telegram asked for");
@@ -141,7 +141,7 @@ impl BotState {
         self.node.voices.resumed(self.profile.id);
         self.node.tell([Hint::Silent(self.profile.id, self.node.voices.everywhere(self.profile.id, now))]);
         self.shorten_pauses(now, Some(reply));
-        // Those that are due wait for a permit that the limiter would have given only after the pause.
+        // Messages that are due wait for a permit that the limiter would have given only after the pause.
         for (outbox, due_at) in self.sending.unpaused(now) {
             self.try_again(outbox, due_at);
         }
@@ -152,7 +152,7 @@ impl BotState {
         }
     }
 
-    /// No stored pause of the bot lasts longer.
+    /// Shortens stored pauses of the bot, so that none lasts beyond `until`.
     fn shorten_pauses(&self, until: Timestamp, reply: Option<RpcReplyPort<bool>>) {
         let lift = LiftPauses { bot: self.profile.id, epoch: self.epoch, until };
         let bot = self.profile.id;
@@ -166,7 +166,7 @@ impl BotState {
         });
     }
 
-    /// Telegram let the bot write nothing there: it is silent there until it can again.
+    /// Notes that Telegram let the bot write nothing there: the bot is silent there until it can write again.
     pub(super) fn on_shut(&self, chat: ChatId, thread: Option<ThreadId>, place: Shut) {
         if self.node.voices.shut(self.profile.id, chat, thread, place) {
             tracing::warn!(bot.id = %self.profile.id, chat.id = %chat, place = place.as_str(), "the bot cannot write there");
@@ -177,8 +177,8 @@ impl BotState {
         }
     }
 
-    /// Whether the bot can post in the chat: stored by the bot itself, since the chat may live elsewhere; then the chat
-    /// is told.
+    /// Stores whether the bot can post in the chat, and then tells the chat. The bot stores this itself, since the chat
+    /// may live elsewhere.
     fn tell_absence(&self, chat: ChatId, absent: bool) {
         let (node, bot) = (Arc::clone(&self.node), self.profile.id);
         let absence = SetAbsence { bot, epoch: self.epoch, chat, absent };
@@ -191,7 +191,7 @@ impl BotState {
         });
     }
 
-    /// The chat would have the bot speak: it shows "typing", which needs the right to write and changes nothing.
+    /// Tries to show "typing" in a chat that wants the bot to speak: this needs the right to write and changes nothing.
     pub(super) fn try_chat(&mut self, chat: ChatId) {
         let paused = self.sending.limiter.pause_left(chat).is_some();
         let Some(telegram) = self.node.directory.telegram_chat(chat) else {

@@ -1,12 +1,13 @@
-//! Chat actor: one per Telegram chat for the whole fleet. Layer `actors`. Parent: Fleet. Keeps I2, I3.
+//! Runs a chat: one actor per Telegram chat for the whole fleet. Layer `actors`. Parent: Fleet. Keeps I2, I3.
 //!
-//! Bots hand it their rows in memory while the commit of these rows is still under way; the chat's own commit queues
-//! behind it and drops out with it. After a refused commit the chat forgets its picture and reads the store again.
+//! Bots hand a chat their rows in memory while the commit of these rows is still under way. The chat's own commit
+//! queues behind that commit and fails with it. After a refused commit the chat forgets its memory and reads the store
+//! again.
 //!
 //! Load bound: `rows_waiting` rows in its mailbox; the rest stays in the store until the next reading.
-//! On failure: the fleet restarts it from the store. While the store does not answer, rows wait there.
+//! On failure: the fleet restarts the chat from the store. While the store does not answer, rows wait there.
 //!
-//! Longer than other files by its messages, snapshot and state; what it does with a row stands in the files beside it.
+//! Longer than other files by its messages, snapshot and state; the files beside it handle the rows.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -41,45 +42,45 @@ use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Turn;
 use crate::ports::store::StoreError;
 
-/// A store call in a handler ends after this.
+/// Deadline of a store call in a handler.
 const STORE_DEADLINE: Duration = Duration::from_secs(10);
 
-/// One inbox row, read.
+/// One inbox row, decoded.
 pub struct Delivery {
-    /// Its id.
+    /// The id of the row.
     pub inbox: InboxId,
-    /// The bot that received or sent it.
+    /// The bot that received or sent the content.
     pub bot: BotId,
-    /// What it says.
+    /// The content of the row.
     pub content: Content,
 }
 
-/// What an inbox row says.
+/// The content of an inbox row.
 #[allow(clippy::large_enum_variant, reason = "nearly all are updates: a box would be one more allocation for each")]
 pub enum Content {
     /// An update.
     Update(Incoming),
     /// A message that Telegram accepted.
     Sent(SentEvent),
-    /// Reading it panicked.
+    /// Nothing, since reading the row panicked.
     Poison,
 }
 
-/// What a chat is made of.
+/// The parts that a chat is built from.
 pub struct ChatArgs {
-    /// Its node.
+    /// The node that runs the chat.
     pub node: Arc<Node>,
-    /// Its profile.
+    /// The chat's profile.
     pub profile: Arc<ChatProfile>,
-    /// Its settings.
+    /// The settings of all chats.
     pub settings: ChatSettings,
-    /// Admission to its mailbox.
+    /// Admission to the chat's mailbox.
     pub rows: Arc<RowPermits>,
-    /// The epoch of its lease: its fence.
+    /// The epoch of the chat's lease: the fence of its writes.
     pub epoch: Epoch,
 }
 
-/// What a chat hears.
+/// The messages that a chat handles.
 pub enum ChatMsg {
     /// Handle these rows; permits for them were taken.
     Deliver(Vec<Delivery>),
@@ -87,68 +88,68 @@ pub enum ChatMsg {
     Reconcile,
     /// Forget everything and read the store again.
     Reload,
-    /// Nobody spoke until the chat's tick.
+    /// The time of the chat's tick has come.
     Tick,
     /// A commit ended.
     Advanced(u64, CommitResult),
-    /// Rows of that generation could not be handled, and why.
+    /// Rows of that generation could not be handled, for the given reason.
     RowsFailed(u64, String),
-    /// Telegram told a bot's username.
+    /// A bot's username has become known.
     CastChanged,
     /// Telegram says that the group became this supergroup.
     Migrated(TelegramChatId),
-    /// The store did not answer: commit the new id again.
+    /// Commit the new id again: the store did not answer.
     StoreMigration(TelegramChatId),
-    /// A send into this chat ended in doubt.
+    /// A send into this chat has an unknown result.
     SendUnknown,
-    /// A turn found no budget left.
+    /// A turn found that a budget is spent.
     Spent,
-    /// What is stored about whoever asked for it with that entry, for this bot to tell.
+    /// The record of the person who asked for it with that entry, for this bot to tell; `None` if it cannot be read.
     RecordRead(Number, BotId, Option<PersonRecord>),
     /// Telegram says that this bot cannot post here.
     CannotPost(BotId),
     /// This bot can post here again.
     CanPost(BotId),
-    /// Another node waits for it: hand it over, if it is still under that epoch.
+    /// Hand the chat over to that node, if the chat is still under that epoch.
     HandOver(Epoch, Incarnation),
     /// The hand-over was committed, or not.
     HandedOver(Incarnation, CommitResult),
-    /// It lives elsewhere, or is no longer in the manifest: end at once, if it is still under that epoch.
+    /// End at once, if the chat is still under that epoch: it lives elsewhere, or the manifest has dropped it.
     Leave(Epoch),
-    /// The configuration says something else of it.
+    /// The configuration of the chat has changed.
     ProfileChanged(Arc<ChatProfile>),
-    /// A task of its own panicked.
+    /// A task of the chat panicked.
     TaskPanicked,
-    /// Leave the memory if nothing happened for long.
+    /// Leave the memory if nothing happened for a long time.
     PassivateIfIdle,
-    /// Tell how it is.
+    /// Reply with a snapshot of the chat.
     GetSnapshot(RpcReplyPort<ChatSnapshot>),
 }
 
-/// How a chat is.
+/// The state of a chat at one moment.
 #[derive(Clone, Debug, Serialize)]
 pub struct ChatSnapshot {
-    /// Its name in the manifest.
+    /// The chat's name in the manifest.
     pub name: String,
-    /// Telegram's id of it.
+    /// Telegram's id of the chat.
     pub telegram_id: i64,
-    /// Who speaks.
+    /// The policy that decides who speaks.
     pub policy: &'static str,
-    /// Names of its bots.
+    /// Names of the chat's bots.
     pub bots: Vec<String>,
-    /// Whether it could not read the store yet.
+    /// True while the chat has not read the store.
     pub waits_for_store: bool,
-    /// Names of its bots that cannot post there.
+    /// Names of the chat's bots that cannot post there.
     pub absent: Vec<String>,
-    /// Its bots that cannot speak there now, and why.
+    /// The chat's bots that cannot speak there at present, and why.
     pub silent: BTreeMap<String, String>,
-    /// Entries in its transcript.
+    /// Entries in the transcript.
     pub entries: i64,
     /// Decisions made.
     pub decisions: i64,
     /// Commits under way.
     pub commits_in_flight: usize,
-    /// When it wakes if it stays quiet, in milliseconds since 1970.
+    /// The time when the chat wakes if it stays quiet, in milliseconds since 1970.
     pub next_tick_at: Option<Timestamp>,
 }
 
@@ -159,40 +160,40 @@ pub struct ChatState {
     pub(super) settings: ChatSettings,
     pub(super) rows: Arc<RowPermits>,
     pub(super) cast: Vec<CastMember>,
-    /// `None` while the store could not be read: rows stay there until it can.
+    /// `None` while the store has not been read: rows wait until it has.
     pub(super) memory: Option<Memory>,
     pub(super) shares: Shares,
-    /// Rows that came while the store could not be read.
+    /// Rows that came while the store had not been read.
     pub(super) waiting: Vec<Delivery>,
     /// Messages of the fleet that were seen and have no entry yet.
     pub(super) sightings: VecDeque<Sighting>,
-    /// What the store says that Telegram calls the chat.
+    /// Telegram's id of the chat, as the store has it.
     pub(super) stored_telegram_id: TelegramChatId,
     /// Bots that cannot post here.
     pub(super) absent: BTreeSet<BotId>,
-    /// When bots that cannot post here were asked last whether they can again.
+    /// The last time when bots that cannot post here were asked whether they can again.
     pub(super) wanted_at: Option<tokio::time::Instant>,
-    /// Rises with each reading of the store: results of older commits no longer concern us.
+    /// Rises with each reading of the store: results of older commits are ignored.
     pub(super) generation: u64,
     pub(super) commits_in_flight: usize,
-    /// Commits that the committer has not answered, those of earlier pictures of the store among them.
+    /// Commits that the committer has not answered, those from before the last reading of the store among them.
     pub(super) commits_unanswered: usize,
-    /// The store is to be read again once they are answered.
+    /// True when the store is to be read again once these commits are answered.
     pub(super) reload_waits: bool,
-    /// Commits refused in a row.
+    /// Successive refusals of commits.
     pub(super) refusals: u32,
-    /// Rows go one at a time, since one of them is refused again and again.
+    /// Set while rows go one at a time, since one of them is refused again and again.
     pub(super) isolation: Option<Isolation>,
     pub(super) next_tick_at: Option<Timestamp>,
     pub(super) last_news: tokio::time::Instant,
     pub(super) epoch: Epoch,
-    /// It is being handed over: it takes nothing any more.
+    /// True when the chat is leaving its node: it takes nothing any more.
     pub(super) leaving: bool,
-    /// Readings beside it; they end with it.
+    /// Readings that run beside the chat and end with it.
     pub(super) tasks: Tasks,
 }
 
-/// What the handling of some rows adds up to: one commit, and jobs for the bots.
+/// The result of handling some rows: one commit, and jobs for the bots.
 #[derive(Default)]
 pub(super) struct Step {
     pub(super) entries: Vec<TranscriptEntry>,
@@ -205,16 +206,16 @@ pub(super) struct Step {
     pub(super) asked: Vec<(TelegramUserId, Number, BotId)>,
     /// Albums whose words are among the rows in hand.
     pub(super) captioned: BTreeSet<String>,
-    /// The director panicked over the row in hand.
+    /// True when the director panicked over the row in hand.
     pub(super) panicked: bool,
-    /// The author of the row in hand, which was read late, has called again since.
+    /// True when the author of the row in hand, which was read late, has called again since.
     pub(super) superseded: bool,
-    /// Why the row in hand is no call any more.
+    /// The reason why the row in hand is no call any more.
     pub(super) history: Option<String>,
 }
 
 impl Step {
-    /// The outcome of the row in hand: `kind`, unless it is a dead letter.
+    /// Returns the outcome of the row in hand: `kind`, unless the row is a dead letter.
     pub(super) fn outcome(&mut self, kind: OutcomeKind) -> Outcome {
         if std::mem::take(&mut self.panicked) {
             return Outcome::because(OutcomeKind::Dead, "the director panicked, nobody answers");
@@ -319,8 +320,9 @@ pub(super) fn cast_of(node: &Node, profile: &ChatProfile) -> Vec<CastMember> {
 }
 
 impl ChatState {
-    /// What comes while rows go one at a time waits in the store; what comes while the store could not be read waits here,
-    /// with its permits: its own commit may still be under way, and what comes after it must not overtake it (I3).
+    /// Takes rows from bots. Rows that come while rows go one at a time wait in the store. Rows that come before the
+    /// store has been read wait here, with their permits: their commit may still be under way, and later rows must not
+    /// overtake it (I3).
     async fn on_deliveries(&mut self, myself: &ActorRef<ChatMsg>, deliveries: Vec<Delivery>) {
         let count = deliveries.len();
         if self.isolation.is_none() {
@@ -390,8 +392,8 @@ impl ChatState {
             return;
         }
         let mut step = Step::default();
-        // What was to be said hours ago is not said now, and not in all chats at once after an outage. A decision that is
-        // refused again and again is left out: the next tick is planned all the same.
+        // A tick that is overdue by more than `stale_after` decides nothing, so that after an outage not all chats
+        // speak at once. A decision that is refused again and again is left out: the next tick is planned all the same.
         let timely = self.next_tick_at.is_some_and(|at| now.since(at) <= self.profile.spec.pacing.stale_after);
         if timely && self.refusals < REFUSALS_TOGETHER {
             self.decide(Occasion::Tick, None, &mut step);
@@ -425,7 +427,7 @@ impl ChatState {
         let (node, chat, generation) = (Arc::clone(&self.node), myself.clone(), self.generation);
         self.node.committer.submit(Operation::Advance(advance), move |result| {
             if result.is_ok() && !away.is_empty() {
-                // Those that live elsewhere find their turns in the store.
+                // Bots that live elsewhere find their turns in the store.
                 node.wake_bots(away);
             }
             let _ = chat.cast(ChatMsg::Advanced(generation, result));

@@ -1,8 +1,8 @@
-//! Albums: several messages that are one to people, and are answered once. Layer `actors`.
+//! Handles albums: several messages that are one to people, and are answered once. Layer `actors`.
 //!
-//! Telegram brings an album as one message for each picture, in one answer or in several; the words stand with one of
-//! them, mostly the first. That one wakes the bots. Where pictures come before it, the first of them does, and the words
-//! only when it left everybody silent. All of them are entries.
+//! Telegram brings an album as one message for each picture, in one answer or in several. One of them, mostly the
+//! first, bears the words, and wakes the bots. Where pictures come in an earlier answer, the first of them wakes the
+//! bots, and the words do only when that left everybody silent. All of them are entries.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -12,15 +12,15 @@ use crate::domain::ids::{MessageId, Number, TelegramChatId};
 use crate::domain::incoming::{Event, Incoming, Message};
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 
-/// Albums remembered whose beginning nobody answered. After a restart an album counts as answered: better no answer than
-/// two.
+/// The number of albums remembered whose beginning nobody answered. After a restart an album counts as answered: better
+/// no answer than two.
 const UNANSWERED: usize = 16;
 
 /// Albums whose beginning nobody answered, latest last.
 #[derive(Default)]
 pub(super) struct Albums(VecDeque<String>);
 
-/// The albums of which these deliveries bring a message with words.
+/// Returns the albums of which these deliveries bring a message with words.
 pub(super) fn captioned(deliveries: &[Delivery]) -> BTreeSet<String> {
     let album = |delivery: &Delivery| match &delivery.content {
         Content::Update(Incoming {
@@ -32,8 +32,8 @@ pub(super) fn captioned(deliveries: &[Delivery]) -> BTreeSet<String> {
 }
 
 impl Memory {
-    /// Whether a new entry may wake bots: what belongs to an album mostly does not. `captioned` are the albums whose words
-    /// are at hand.
+    /// Returns whether a new entry may wake bots: most entries of an album may not. `captioned` holds the albums whose
+    /// words are at hand.
     pub(super) fn is_woken_by(&self, entry: &TranscriptEntry, captioned: &BTreeSet<String>) -> bool {
         let Some(album) = entry.album() else {
             return true;
@@ -47,7 +47,7 @@ impl Memory {
             && self.albums.0.iter().any(|one| one == album)
     }
 
-    /// Whether that entry is the one of its album that bears the words: what policy `every` answers.
+    /// Returns whether that entry is the first of its album with words: policy `every` answers that one.
     pub(super) fn leads_album(&self, number: Number) -> bool {
         let Some(entry) = self.entry(number) else {
             return false;
@@ -56,7 +56,7 @@ impl Memory {
         entry.text.is_some() && entry.album().is_none_or(others)
     }
 
-    /// Nobody answers what was told of the album so far. Of one whose beginning was answered nothing changes.
+    /// Notes that nobody answers the album so far; changes nothing in an album whose beginning was answered.
     pub(super) fn unanswered_album(&mut self, album: &str, woken: bool) {
         let known = self.albums.0.iter().any(|one| one == album);
         let begins = woken || self.window.iter().filter(|note| note.album() == Some(album)).count() == 1;
@@ -68,7 +68,7 @@ impl Memory {
         }
     }
 
-    /// Whether the window holds a post of that id.
+    /// Returns whether the window holds a message of that id.
     pub(super) fn holds(&self, telegram_chat: TelegramChatId, message: MessageId) -> bool {
         let is_it = |note: &TranscriptEntry| {
             note.kind == EntryKind::Message && note.message_id == message && note.telegram_chat == telegram_chat

@@ -1,4 +1,4 @@
-//! Appending: one inbox row becomes an entry, a copy of one, or nothing. Layer `actors`. Keeps I2, I3.
+//! Appends one inbox row: as an entry, as a copy of one, or not at all. Layer `actors`. Keeps I2, I3.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 use crate::ports::store::StoreError;
 
 impl ChatState {
-    /// Asks the store for the entries of rows that may be copies of what the memory holds no more, all at once.
+    /// Asks the store, all at once, for the entries of rows that may be copies of forgotten entries.
     pub(super) async fn known_in_store(&self, deliveries: &[Delivery]) -> Result<HashMap<InboxId, Number>, StoreError> {
         let Some(memory) = &self.memory else {
             return Ok(HashMap::new());
@@ -40,7 +40,7 @@ impl ChatState {
         Ok(asked.into_iter().filter_map(|(inbox, key)| Some((inbox, *found.get(&key)?))).collect())
     }
 
-    /// What tells the entry of a row from all others.
+    /// Returns the key that tells the entry of a row from all others.
     fn key_of(&self, delivery: &Delivery) -> Option<EntryKey> {
         let command = match &delivery.content {
             Content::Update(Incoming { event: Event::Message(message), .. }) => self.command_in(message).is_some(),
@@ -123,7 +123,7 @@ impl ChatState {
             // The entry itself may have left the memory: this copy says the same.
             let wakes = entry.album().is_none_or(|_| memory.leads_album(number));
             let copy = Arc::new(Note::new(Arc::new(TranscriptEntry { number, root: number, ..entry })));
-            // The very row of the entry comes again when a person gave it another go.
+            // The very row of the entry comes again when a person retried that row.
             let again = memory.entry(number).filter(|entry| entry.inbox == inbox).cloned();
             let decision = match (&again, heard_by) {
                 (Some(entry), _) => self.decide(Occasion::Entry { entry, heard_by }, Some(entry), step),
@@ -145,7 +145,7 @@ impl ChatState {
         let quoted = quoted.filter(|shown| {
             let held = entry.reply_to.is_some_and(|message| memory.holds(entry.telegram_chat, message));
             if let Some(bot) = shown.author.filter(|author| !held && node.directory.bot_of(*author).is_some()) {
-                // The transcript does not hold what was replied to; that it is a bot's decides who answers.
+                // The transcript does not hold the message replied to; that a bot wrote it decides who answers.
                 entry.entities.push(Entity::turned_to(bot));
             }
             !held || shown.part.is_some()
@@ -170,7 +170,7 @@ impl ChatState {
     }
 }
 
-/// What tells the entry of a row from all others, and when it happened; `command` says that it is an order to the fleet.
+/// Returns the key of a row's entry, and when the event happened; `command` says that it is an order to the fleet.
 fn key_of_delivery(delivery: &Delivery, command: bool) -> Option<(EntryKey, Timestamp)> {
     match &delivery.content {
         Content::Update(incoming) => {

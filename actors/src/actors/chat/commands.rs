@@ -1,9 +1,8 @@
-//! People's commands as the chat answers them, and what the fleet says of itself on joining. Layer `actors`. Keeps I2,
-//! I3, I9.
+//! Answers people's commands, and tells people that they talk to an AI. Layer `actors`. Keeps I2, I3, I9.
 //!
-//! A command has taken effect before the chat reads it. It becomes an entry without words, which holds its place and
-//! lets the answer reply to it, and no content of a prompt. The answer is a turn like any other, decided once for the
-//! whole fleet.
+//! A command has taken effect before the chat reads it. The command becomes an entry without words, which holds its
+//! place, lets the answer reply to it, and is no content of a prompt. The answer is a turn like any other, decided once
+//! for the whole fleet.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,18 +27,18 @@ use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 use crate::domain::turn::{Act, Turn, TurnProgress};
 
-/// How long what the fleet says of itself may wait to be sent.
+/// Time within which the answer to a command or a disclosure must be sent.
 const SAID_WITHIN: Duration = Duration::from_mins(4);
 
 /// A command that concerns this fleet.
 pub(super) struct Ordered {
     command: Command,
-    /// The bot that it names.
+    /// The bot that the command names.
     to: Option<BotId>,
 }
 
 impl ChatState {
-    /// The command in a message, unless it is for a bot that is not of this chat.
+    /// Returns the command in a message, unless the command is for a bot that is not of this chat.
     pub(super) fn command_in(&self, message: &Message) -> Option<Ordered> {
         let Order { command, to } = order_in(message)?;
         let Some(to) = to else {
@@ -49,7 +48,7 @@ impl ChatState {
         Some(Ordered { command, to: Some(named.profile.id) })
     }
 
-    /// Why the words of an update may not be kept; `None` when they may, or when it holds none.
+    /// Returns why the words of an update may not be kept; `None` when they may, or when the update holds none.
     pub(super) fn refused_words(&self, incoming: &Incoming) -> Option<&'static str> {
         let rights = self.node.people.rights();
         if rights.is_empty() {
@@ -63,7 +62,7 @@ impl ChatState {
         }
     }
 
-    /// Reads what is stored about people, while the chat goes on.
+    /// Reads the records of people who asked for them, while the chat goes on.
     pub(super) fn read_records(&mut self, myself: &ActorRef<ChatMsg>, asked: Vec<(TelegramUserId, Number, BotId)>) {
         for (person, entry, speaker) in asked {
             let (node, myself) = (Arc::clone(&self.node), myself.clone());
@@ -74,7 +73,7 @@ impl ChatState {
         }
     }
 
-    /// Tells somebody what is stored about them, or that it cannot be read.
+    /// Tells a person what is stored about them, or that this cannot be read.
     pub(super) fn on_record(
         &mut self,
         myself: &ActorRef<ChatMsg>,
@@ -97,7 +96,7 @@ impl ChatState {
         }
     }
 
-    /// A command becomes an entry without words, and its answer a turn.
+    /// Appends a command as an entry without words, and adds a turn for its answer.
     pub(super) fn on_command(
         &mut self,
         inbox: InboxId,
@@ -143,7 +142,7 @@ impl ChatState {
             reason.push_str(why);
             None
         } else if ordered.command == Command::MyData {
-            // It is read first, and told then.
+            // The record is read first, and told then.
             if !self.node.records.may_ask(person) {
                 reason.push_str(", asked a moment ago");
             } else if let Some(speaker) = speaker {
@@ -167,7 +166,7 @@ impl ChatState {
         step.handled.push(Handled { inbox, outcome, number: Some(number), decision });
     }
 
-    /// Why a command, which has taken effect, is not answered: it was read too late.
+    /// Returns why a command, which has taken effect, is not answered: the chat read it too late.
     fn unanswered(&self, command: Command, date: Timestamp) -> Option<&'static str> {
         if let Command::Quiet(quiet) = command {
             let until = quiet.end(self.node.clock.when(date), &self.profile.spec.time_zone);
@@ -178,9 +177,9 @@ impl ChatState {
         self.is_too_old(date).then_some(", too old to be answered")
     }
 
-    /// Tells people once that they talk to an AI: with the first sign of life of the chat, and again, by another bot, while
-    /// Telegram has not taken the message. Not under the policy of tests and measurements, and not while the chat is
-    /// stopped: then with the first sign after it.
+    /// Tells people once that they talk to an AI: with the first sign of life of the chat, and again, by another bot,
+    /// while Telegram has not taken the message. Policy `every`, which is for tests and measurements, tells nothing; a
+    /// stopped chat is told with the first sign after the stop.
     pub(super) fn disclose(&mut self, heard_by: Option<BotId>, step: &mut Step) {
         let now = self.node.clock.now();
         let told = self.memory.as_ref().is_none_or(|memory| memory.disclosed);
@@ -206,8 +205,8 @@ impl ChatState {
         }
     }
 
-    /// The bot that speaks for the fleet: the wished one, or the first that can post here; `not` only when nobody else
-    /// can.
+    /// Returns the bot that speaks for the fleet: the wished one, or the first that can speak here; `not` only when
+    /// nobody else can.
     fn spokesman(&self, wished: Option<BotId>, not: Option<BotId>) -> Option<BotId> {
         let silent = self.silent_here(None, self.node.clock.now());
         let here = |bot: &BotId| self.profile.members.contains(bot) && !silent.contains_key(bot);
@@ -216,7 +215,7 @@ impl ChatState {
         wished.filter(another).or_else(|| members().find(another)).or_else(|| members().find(here))
     }
 
-    /// A turn to say a given text, with its decision.
+    /// Adds a turn to say a given text, with its decision.
     fn announce(
         &mut self,
         speaker: BotId,
@@ -244,7 +243,7 @@ impl ChatState {
             act: Act::Say { text },
             target,
             answers_bot: None,
-            // It ends no chain, which marks it as a notice for good.
+            // Depth 0 marks the message as a notice for good: no talk goes on from it.
             chain_depth: 0,
             root: target,
             priority: 0,

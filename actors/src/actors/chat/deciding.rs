@@ -1,4 +1,4 @@
-//! Deciding: the director is asked, and its speakers get turns. Layer `actors`. Keeps I7, I9.
+//! Asks the director, and gives turns to its speakers. Layer `actors`. Keeps I7, I9.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -22,11 +22,11 @@ use crate::domain::silence::Silence;
 use crate::domain::time::Timestamp;
 use crate::domain::turn::{Act, Turn, TurnProgress};
 
-/// A chat waits so long for a bot that is about to speak, besides its typing: turns may also end without a word.
+/// Time, besides typing, that a chat waits for a bot that is about to speak: turns may also end without a word.
 const OPEN_MAX: Duration = Duration::from_secs(30);
 
 impl ChatState {
-    /// Plans when to speak up by itself: at a human rhythm, the same whenever it is planned again.
+    /// Plans when the chat speaks up by itself: at a human rhythm, and at the same time whenever planned again.
     pub(super) fn plan_tick(&mut self) {
         let now = self.node.clock.now();
         let spec = &self.profile.spec;
@@ -45,7 +45,7 @@ impl ChatState {
         });
     }
 
-    /// A budget is spent: the chat calms down, as after any other limit of loop physics.
+    /// Calms the chat down since a budget is spent, as after any other limit of loop physics.
     pub(super) fn on_spent(&mut self, myself: &ActorRef<ChatMsg>) {
         let (now, cool_down) = (self.node.clock.now(), self.profile.spec.physics.cool_down);
         let guarded = self.profile.spec.policy.is_guarded();
@@ -60,14 +60,14 @@ impl ChatState {
         }
     }
 
-    /// Notes a bot's copy; true when the director is to see it. Only policy `every` looks at more than the first copy of
-    /// an entry, and at one for each bot.
+    /// Notes a bot's copy; returns whether the director is to see it. Only policy `every` looks at more than the first
+    /// copy of an entry: at one for each bot.
     pub(super) fn hears(&mut self, number: Number, bot: BotId) -> bool {
         let every = self.profile.spec.policy == ChatPolicy::Every;
         self.memory.as_mut().is_some_and(|memory| every && memory.hears(number, bot))
     }
 
-    /// Asks the director; its speakers' turns join the step.
+    /// Asks the director; the turns of its speakers join the step.
     pub(super) fn decide(
         &mut self,
         occasion: Occasion<'_>,
@@ -110,7 +110,7 @@ impl ChatState {
         };
         let window = &memory.window;
         let scene = Scene { chat: &self.profile, cast, window, whole: window, standing: &standing, now };
-        // A poison message must not take its chat along (I7): it keeps its entry, and nobody answers.
+        // A poison message must not take its chat along (I7): the message keeps its entry, and nobody answers.
         let Ok(direction) = catch_unwind(AssertUnwindSafe(|| direct(&scene, occasion, seed))) else {
             tracing::error!(chat.id = %self.profile.id, cause = ?cause, "the director panicked, nobody answers");
             metrics::counter!("botfleet_behaviour_panics_total").increment(1);
@@ -197,7 +197,7 @@ impl ChatState {
         }
     }
 
-    /// Notes who is about to speak. Policy `every` never looks at it.
+    /// Notes who is about to speak, but not under policy `every`, which never looks at it.
     fn wait_for(&mut self, direction: &Direction, thread: Option<ThreadId>, now: Timestamp) {
         let Some(memory) = self.memory.as_mut().filter(|_| self.profile.spec.policy != ChatPolicy::Every) else {
             return;
@@ -213,7 +213,8 @@ impl ChatState {
         }));
     }
 
-    /// Why a turn of that priority is not begun: too many are open (I9). People's turns are the last to be shed.
+    /// Counts a turn as open, or returns why it is shed: too many are open (I9). People's turns are the last to be
+    /// shed.
     fn shed(&self, priority: u8) -> Option<String> {
         // The limit is the fleet's: each node sheds beyond its part of it.
         let most = (self.settings.turns_open_max.get() / self.node.leases.sharers()).max(1);
@@ -236,7 +237,7 @@ fn is_of_person(note: &Note) -> bool {
     note.fleet_bot.is_none() && note.author.kind.is_person()
 }
 
-/// The seed of a decision: the same for the same decision of the same chat, whenever it is replayed.
+/// Returns the seed of a decision: the same whenever that decision of that chat is replayed.
 fn decision_seed(chat: i64, decision: DecisionNumber) -> u64 {
     let mut mixed = (chat as u64).rotate_left(32) ^ (decision.0 as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

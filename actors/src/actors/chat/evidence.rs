@@ -1,9 +1,9 @@
-//! Evidence: what tells that a message of unknown fate is in the chat after all. Layer `actors`. Keeps I4.
+//! Finds evidence that a message of unknown fate is in the chat after all. Layer `actors`. Keeps I4.
 //!
-//! Another bot of the fleet receives a copy of it (bot-to-bot mode), or somebody replies to it. Both carry the author
-//! and the text; the oldest message of that bot in that chat whose fate is unknown and whose text is the same is the
-//! one. It is resolved in a commit of its own, and its event is handled before the row that told. A copy often comes
-//! while the send is still waiting for its answer: the last ones are kept until it ends in doubt.
+//! Another bot of the fleet receives a copy of the message (bot-to-bot mode), or somebody replies to it. Both carry the
+//! author and the text. The match is the oldest message of that bot in that chat whose fate is unknown and whose text
+//! is the same. A commit of its own resolves the match, and its event is handled before the row that told. A copy often
+//! comes while the send still waits for its answer: the last copies are kept until a send ends unknown.
 
 use ractor::ActorRef;
 
@@ -15,7 +15,7 @@ use crate::domain::incoming::{Event, Incoming, Message};
 use crate::domain::transcript::{EntryKey, EntryKind};
 use crate::ports::store::StoreError;
 
-/// Sightings kept while their sends may still end in doubt.
+/// Sightings kept while their sends may still end unknown.
 const SIGHTINGS: usize = 64;
 
 /// A message of the fleet that somebody has seen and that has no entry.
@@ -28,8 +28,8 @@ pub(super) struct Sighting {
 }
 
 impl ChatState {
-    /// The event of a message whose fate was unknown and that `delivery` proves to be sent. `known` says whether the
-    /// delivered message itself has an entry.
+    /// Returns the event of a message of unknown fate that `delivery` proves to be sent. `known` is the number of the
+    /// delivered message's own entry, if there is one.
     pub(super) async fn evidence(
         &mut self,
         delivery: &Delivery,
@@ -52,7 +52,7 @@ impl ChatState {
         Ok(resolved)
     }
 
-    /// A send ended in doubt: what was seen while it was under way may tell its fate.
+    /// Looks again at what was seen while a send was under way, since the send ended unknown.
     pub(super) async fn on_send_unknown(&mut self, myself: &ActorRef<ChatMsg>) {
         let mut resolved = Vec::new();
         for sighting in std::mem::take(&mut self.sightings) {

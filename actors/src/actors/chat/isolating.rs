@@ -1,14 +1,14 @@
-//! Isolating: one row that is refused again and again ends as a dead letter, and the rest goes on. Layer `actors`.
+//! Isolates a row that is refused again and again: it ends as a dead letter, and the rest goes on. Layer `actors`.
 //! Keeps I3, I7.
 //!
 //! | refusals in a row | what the chat does |
 //! |---|---|
-//! | 1 | reads the store again, which it then asks for every key: most refusals are a stale picture |
-//! | 2 | reads the store again, and takes the rows that wait one at a time, each in a commit of its own |
+//! | 1 | reads the store again, which it then asks for every key: most refusals come from a stale memory |
+//! | 2 | reads the store again, and takes the waiting rows one at a time, each in a commit of its own |
 //! | a row alone: 2 for the same reason, or 3 | commits that row's outcome and nothing else: dead, with the reason |
 //!
-//! What nobody may keep is no fault of its row: the outcome is that it is ignored. What comes while rows go one at a time
-//! stays in the store. The count is in memory alone: after a crash the row is found anew.
+//! Words that nobody may keep are no fault of their row: such a row is ignored. Rows that come while rows go one at a
+//! time stay in the store. The count is in memory alone: after a crash the row is found anew.
 
 use std::time::Duration;
 
@@ -22,23 +22,23 @@ use crate::domain::inbox::{Handled, InboxRow, Outcome, OutcomeKind};
 use crate::policy::backoff::BackoffSettings;
 use crate::ports::store::StoreError;
 
-/// Refusals in a row after which rows go one at a time.
+/// Successive refusals after which rows go one at a time.
 pub(super) const REFUSALS_TOGETHER: u32 = 2;
 
-/// Refusals of a row alone for the same reason, and for any, after which it is dead.
+/// Refusals of a single row after which it is dead: for the same reason, and for any reason.
 const REFUSALS_ALONE: u32 = 2;
 const REFUSALS_ALONE_MAX: u32 = 3;
 
-/// Refusals in a row after which a chat no longer reads the store again at once: it must not keep the node busy.
+/// Successive refusals after which a chat reads the store again only after a wait: it must not keep the node busy.
 const REFUSALS_AT_ONCE: u32 = 3;
 const RELOAD_BACKOFF: BackoffSettings =
     BackoffSettings { first: Duration::from_millis(100), max: Duration::from_secs(5) };
 
-/// Rows go one at a time.
+/// The state while rows go one at a time.
 pub(super) struct Isolation {
-    /// So many more.
+    /// The number of rows that still go one at a time.
     left: usize,
-    /// The row in hand, or the last one that was.
+    /// The row in hand, or the last one in hand.
     suspect: Option<Suspect>,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Isolation {
 struct Suspect {
     row: InboxId,
     refusals: u32,
-    /// So many of them for the same reason as the last one.
+    /// The number of latest refusals for the same reason as the last one.
     alike: u32,
     reason: Option<Refusal>,
 }
@@ -74,7 +74,7 @@ impl Isolation {
         }
     }
 
-    /// Whether the row has been refused often enough; it is the one in hand from now on.
+    /// Takes a row in hand; returns its outcome when the row has been refused often enough.
     fn take(&mut self, row: InboxId) -> Option<Outcome> {
         match &self.suspect {
             Some(suspect) if suspect.row == row => suspect.is_guilty().then(|| suspect.outcome()),
@@ -87,7 +87,7 @@ impl Isolation {
 }
 
 impl ChatState {
-    /// A commit succeeded.
+    /// Handles the success of a commit.
     pub(super) fn on_accepted(&mut self, myself: &ActorRef<ChatMsg>) {
         if self.refusals > 0 {
             self.refusals = 0;
@@ -105,7 +105,7 @@ impl ChatState {
         }
     }
 
-    /// A commit was refused: the picture of the store is stale, or a row of it cannot be stored.
+    /// Handles a refused commit: the memory is stale, or a row cannot be stored.
     pub(super) async fn on_refused(&mut self, myself: &ActorRef<ChatMsg>, refusal: &Refusal) {
         tracing::warn!(chat.id = %self.profile.id, error = %refusal, "commit refused, reading the store again");
         metrics::counter!("botfleet_chat_reloads_total").increment(1);
@@ -127,7 +127,7 @@ impl ChatState {
         }
     }
 
-    /// Rows in hand cannot be handled: as if their commit had been refused.
+    /// Treats rows that cannot be handled as if their commit had been refused.
     pub(super) fn rows_failed(&mut self, myself: &ActorRef<ChatMsg>, why: &str) {
         self.memory = None;
         let _ = myself.cast(ChatMsg::RowsFailed(self.generation, why.to_owned()));
@@ -139,7 +139,7 @@ impl ChatState {
         }
     }
 
-    /// The store could not tell what the rows in hand depend on.
+    /// Handles a failed reading on which the rows in hand depend.
     pub(super) fn reading_failed(&mut self, myself: &ActorRef<ChatMsg>, error: &StoreError) {
         if error.is_retryable() {
             self.store_failed(myself, error);
@@ -148,7 +148,7 @@ impl ChatState {
         }
     }
 
-    /// Handles the oldest row that waits, alone; when none does, all is as usual again.
+    /// Handles the oldest waiting row, alone; when no row waits, all is as usual again.
     pub(super) async fn read_one(&mut self, myself: &ActorRef<ChatMsg>) {
         if self.commits_in_flight > 0 {
             return;

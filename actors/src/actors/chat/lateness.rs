@@ -1,4 +1,4 @@
-//! What a chat reads late, and what it finds in the store that lies further ahead than it can. Layer `actors`. Keeps I14.
+//! Tells which rows a chat reads late, and limits stored times that lie too far ahead. Layer `actors`. Keeps I14.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -19,17 +19,17 @@ use crate::domain::time::Timestamp;
 use crate::ports::store::ChatMemory;
 
 impl ChatState {
-    /// How old something is of which Telegram says the date.
+    /// Returns how old something is of which Telegram says the date.
     pub(super) fn age(&self, date: Timestamp) -> Duration {
         self.node.clock.now().since(self.node.clock.when(date))
     }
 
-    /// Whether it is too old to be answered.
+    /// Returns whether something of that date is too old to be answered.
     pub(super) fn is_too_old(&self, date: Timestamp) -> bool {
         self.age(date) > self.profile.spec.pacing.stale_after
     }
 
-    /// Whether a row tells of something that has just happened, as far as it bears a date.
+    /// Returns whether a row tells of something that has just happened; a row without a date counts as such.
     pub(super) fn is_news(&self, delivery: &Delivery) -> bool {
         match &delivery.content {
             Content::Update(incoming) => incoming.date().is_none_or(|date| !self.is_too_old(date)),
@@ -37,7 +37,7 @@ impl ChatState {
         }
     }
 
-    /// Rows that were read late, and whose authors call again in a later one.
+    /// Returns the rows that were read late, and whose authors call again in a later one.
     pub(super) fn superseded(&self, deliveries: &[Delivery]) -> HashSet<InboxId> {
         let mut found = HashSet::new();
         if deliveries.len() < 2 || !deliveries.iter().any(|delivery| self.late_message(delivery).is_some()) {
@@ -64,7 +64,7 @@ impl ChatState {
         found
     }
 
-    /// The message of somebody else in a row that was not read as it came.
+    /// Returns the message of a row that was read late, unless the message is a service message.
     fn late_message<'a>(&self, delivery: &'a Delivery) -> Option<&'a Message> {
         match &delivery.content {
             Content::Update(Incoming { event: Event::Message(message), .. }) => {
@@ -74,7 +74,7 @@ impl ChatState {
         }
     }
 
-    /// Whether a message calls one of the bots.
+    /// Returns whether a message calls one of the bots.
     fn is_call(&self, inbox: InboxId, incoming: &Incoming) -> bool {
         let of_fleet = |author: &Author| self.node.directory.bot_of(author.id);
         let reading = read_update(self.profile.id, inbox, incoming.clone(), of_fleet);
@@ -99,7 +99,7 @@ impl ChatState {
         !addressed(&scene, &Note::new(Arc::from(entry))).is_empty()
     }
 
-    /// What was planned by a clock that was ahead is planned anew: nothing lies further ahead than it can.
+    /// Shortens what was planned by a clock that was ahead: nothing lies further ahead than it can.
     pub(super) fn clamped(&mut self, mut loaded: ChatMemory) -> ChatMemory {
         let now = self.node.clock.now();
         let spec = &self.profile.spec;

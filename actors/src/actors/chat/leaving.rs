@@ -1,6 +1,6 @@
-//! How a chat leaves its node, and what a new configuration changes in it. Layer `actors`. Keeps I3, I6.
+//! Lets a chat leave its node, and applies a new configuration. Layer `actors`. Keeps I3, I6.
 //!
-//! Its handlers end each step before the next message, so that every step stands in the queue before the hand-over; rows
+//! A chat's handlers end each step before the next message, so that every step is queued before the hand-over. Rows
 //! that come later stay in the store, for the new owner.
 
 use std::sync::Arc;
@@ -27,7 +27,7 @@ impl ChatState {
         }
     }
 
-    /// Another node waits for the chat.
+    /// Hands the chat over to another node that waits for it.
     pub(super) fn on_hand_over(&mut self, myself: &ActorRef<ChatMsg>, epoch: Epoch, to: Incarnation) {
         if epoch != self.epoch || self.leaving {
             return;
@@ -58,7 +58,7 @@ impl ChatState {
         }
     }
 
-    /// A write was refused: somebody else owns the chat.
+    /// Leaves this node, since a write was refused: somebody else owns the chat.
     pub(super) fn on_fenced(&mut self, myself: &ActorRef<ChatMsg>) {
         tracing::warn!(chat.id = %self.profile.id, "another epoch owns this chat, it leaves this node");
         self.let_go();
@@ -66,7 +66,7 @@ impl ChatState {
         myself.stop(Some("fenced".to_owned()));
     }
 
-    /// The chat lives elsewhere, or is no longer in use.
+    /// Leaves this node: the chat lives elsewhere, or is not in use any more.
     pub(super) fn on_leave(&mut self, myself: &ActorRef<ChatMsg>, epoch: Epoch) {
         if epoch == self.epoch {
             self.let_go();
@@ -74,7 +74,7 @@ impl ChatState {
         }
     }
 
-    /// Takes nothing any more; results of commits under way no longer concern it.
+    /// Takes nothing any more; results of commits under way are ignored.
     fn let_go(&mut self) {
         self.leaving = true;
         self.memory = None;
@@ -83,7 +83,7 @@ impl ChatState {
         self.commits_in_flight = 0;
     }
 
-    /// The configuration says something else of the chat: its next decision is made under it.
+    /// Takes over a changed configuration: the chat's next decision is made under it.
     pub(super) fn on_profile_changed(&mut self, myself: &ActorRef<ChatMsg>, profile: Arc<ChatProfile>) {
         let paced = self.profile.spec.pacing.quiet_tick != profile.spec.pacing.quiet_tick
             || self.profile.spec.quiet_hours != profile.spec.quiet_hours;
@@ -91,7 +91,7 @@ impl ChatState {
         self.cast = cast_of(&self.node, &self.profile);
         if paced && let Some(base) = self.memory.as_ref().map(|memory| memory.last_number) {
             self.plan_tick();
-            // Who wakes quiet chats reads the store.
+            // The fleet reads from the store when a quiet chat wakes.
             self.commit(myself, base, Step::default());
         }
     }

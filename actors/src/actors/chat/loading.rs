@@ -1,4 +1,4 @@
-//! Loading: what the store says of a chat, and the rows that wait for it there. Layer `actors`. Keeps I3, I8.
+//! Loads a chat's memory from the store, and the rows that wait for the chat there. Layer `actors`. Keeps I3, I8.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::ports::store::StoreError;
 /// Rows read from the store at once.
 pub(super) const READ_LIMIT: usize = 256;
 
-/// How long a chat waits before it asks a failed store again.
+/// Time that a chat waits before it asks a failed store again.
 const RELOAD_AFTER: Duration = Duration::from_millis(500);
 
 /// Reads a stored row.
@@ -31,10 +31,10 @@ pub(super) fn content_of(node: &Node, row: &InboxRow) -> Content {
 }
 
 impl ChatState {
-    /// Forgets everything and reads the store; tries again later when it does not answer. An outage kills nobody.
+    /// Forgets everything and reads the store; tries again later when it does not answer. An outage ends no chat.
     ///
-    /// Commits under way are waited for: one that succeeds after the store was read would stand in the place of an entry
-    /// that this picture numbers alike, and let a later commit in before it (I3).
+    /// Commits under way are waited for. One that succeeded after the reading would take the number that this memory
+    /// gives another entry, and a later commit could come in before that entry (I3).
     pub(super) async fn reload(&mut self, myself: &ActorRef<ChatMsg>) {
         if self.leaving {
             return;
@@ -78,12 +78,12 @@ impl ChatState {
         tracing::debug!(chat.id = %self.profile.id, error = %error, "chat waits for the store");
         self.node.committer.signs.waits("chats", error);
         self.memory = None;
-        // Results of other commits under way no longer concern us.
+        // Results of other commits under way are ignored.
         self.generation += 1;
         drop(myself.send_after(RELOAD_AFTER, || ChatMsg::Reload));
     }
 
-    /// Handles what waits in the store and no hint announced; opens the mailbox when all is read.
+    /// Handles rows that wait in the store and no hint announced; opens the mailbox when all are read.
     pub(super) async fn read_store(&mut self, myself: &ActorRef<ChatMsg>) {
         if self.memory.is_none() {
             return;

@@ -1,4 +1,4 @@
-//! The end of a transcript in memory. Layer `actors`.
+//! Keeps the end of a transcript in memory. Layer `actors`.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -14,13 +14,13 @@ use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 use crate::ports::store::ChatMemory;
 
-/// How many times the window's length is remembered by key only, to know late copies without the store.
+/// Keys that are remembered for each entry of the window's length, to know late copies without the store.
 const KEYS_PER_ENTRY: usize = 8;
 
-/// Of how many copies for each entry of the window it is remembered that they were decided on.
+/// Copies that were decided on and are remembered, for each entry of the window's length.
 const HEARD_PER_ENTRY: usize = 4;
 
-/// A key, and when what it stands for happened.
+/// A key, and the time of the event that it stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Remembered(EntryKey, Timestamp);
 
@@ -53,14 +53,14 @@ impl<T: Copy + Eq + Hash> Ring<T> {
     }
 }
 
-/// What is known of the keys that are remembered no more: up to there only the store can tell a late copy.
+/// The limits of the forgotten keys: up to there only the store can tell a late copy.
 #[derive(Default)]
 struct Forgotten {
-    /// The highest message id, for each id that Telegram gave the chat: a migration numbers anew.
+    /// The highest forgotten message id, for each id that Telegram gave the chat: a migration numbers anew.
     messages: HashMap<TelegramChatId, MessageId>,
-    /// The latest date of edits and reactions, which have no order of their own.
+    /// The latest date of forgotten edits and reactions, which have no order of their own.
     changes: Option<Timestamp>,
-    /// A commit was refused: only the store knows anything.
+    /// True when a commit was refused: only the store knows anything.
     doubted: bool,
 }
 
@@ -86,24 +86,24 @@ impl Forgotten {
     }
 }
 
-/// What a chat remembers.
+/// The memory of a chat.
 pub struct Memory {
-    /// The end of the transcript: what was said, and what became of it.
+    /// The end of the transcript: messages, and what became of them.
     pub window: Window,
     /// Number of the last entry, committed or under way.
     pub last_number: Number,
     /// Number of the last decision, committed or under way.
     pub last_decision: DecisionNumber,
-    /// Turns of the chat that have not ended yet, as far as this owner knows.
+    /// Turns of the chat that have not ended, as far as this owner knows.
     pub open: Vec<OpenTurn>,
-    /// Loop physics keep it quiet until then.
+    /// The time until which loop physics keep the chat quiet.
     pub calm_until: Option<Timestamp>,
-    /// The same for single forum topics; after a restart the latest of these holds for all of them.
+    /// The same for single forum topics; after a restart the latest of these times holds for all topics.
     pub calm_topics: BTreeMap<Option<ThreadId>, Timestamp>,
-    /// People here have been told that they talk to an AI.
+    /// True when people here have been told that they talk to an AI.
     pub disclosed: bool,
     pub(super) albums: Albums,
-    /// Which bots' copies of which entries the director of policy `every` has seen.
+    /// The bots' copies of entries that the director of policy `every` has seen.
     heard: Ring<(Number, BotId)>,
     entries_max: usize,
     numbers: HashMap<EntryKey, Number>,
@@ -113,7 +113,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Memory as loaded from the store at `now`.
+    /// Creates the memory of a chat as loaded from the store at `now`.
     pub fn new(loaded: ChatMemory, entries_max: usize, rows_max: usize, now: Timestamp) -> Self {
         let mut memory = Self {
             window: Window::default(),
@@ -148,7 +148,7 @@ impl Memory {
         self.append_note(Note::new(entry));
     }
 
-    /// Appends an entry, numbered by the caller, with what is known of it.
+    /// Appends a note, whose entry is numbered by the caller.
     pub fn append_note(&mut self, note: Note) {
         let entry = &note.entry;
         let key = entry.key();
@@ -161,12 +161,12 @@ impl Memory {
         self.window.push(Arc::new(note), self.entries_max);
     }
 
-    /// Whether what is remembered is of several forum topics, as far as it matters: a chat without any pays nothing.
+    /// Returns whether any entry of the window is in a forum topic: a chat without topics pays nothing for them.
     pub fn has_topics(&self) -> bool {
         self.window.has_topics()
     }
 
-    /// The window as one topic sees it.
+    /// Returns the window as one topic sees it.
     pub fn window_of(&self, thread: Option<ThreadId>) -> Cow<'_, VecDeque<Arc<Note>>> {
         if self.has_topics() {
             Cow::Owned(self.window.iter().filter(|note| note.thread == thread).cloned().collect())
@@ -175,7 +175,7 @@ impl Memory {
         }
     }
 
-    /// The topic that was last alive: where a quiet chat wakes.
+    /// Returns the topic of the last message: a quiet chat wakes there.
     pub fn lively_topic(&self) -> Option<ThreadId> {
         if !self.has_topics() {
             return None;
@@ -183,12 +183,12 @@ impl Memory {
         self.window.iter().rev().find(|note| note.kind == EntryKind::Message)?.thread
     }
 
-    /// Until when a topic calms down.
+    /// Returns the time until which a topic calms down.
     pub fn calm_in(&self, thread: Option<ThreadId>) -> Option<Timestamp> {
         self.calm_until.max(self.calm_topics.get(&thread).copied())
     }
 
-    /// A topic calms down until then, or as long as it did; what lies before `now` is over.
+    /// Calms a topic down until `until`, or as long as before; times before `now` are over.
     pub fn calms_down(&mut self, thread: Option<ThreadId>, until: Option<Timestamp>, now: Timestamp) {
         if self.has_topics() {
             if let Some(until) = until {
@@ -202,53 +202,53 @@ impl Memory {
         self.calm_until = self.calm_until.filter(|until| *until > now);
     }
 
-    /// What survives a restart of all that.
+    /// Returns the time that survives a restart: the latest of the chat and all its topics.
     pub fn calm_stored(&self) -> Option<Timestamp> {
         self.calm_until.max(self.calm_topics.values().max().copied())
     }
 
-    /// The turns that the chat waits for now; what it waited for in vain is forgotten.
+    /// Returns the turns that the chat still waits for; forgets those that it waited for in vain.
     pub fn open_at(&mut self, now: Timestamp) -> Vec<OpenTurn> {
         self.open.retain(|turn| turn.until > now);
         self.open.clone()
     }
 
-    /// A bot's copy of an entry is about to be decided on; false when one was before: Telegram may bring a message to a
-    /// bot twice, as two updates.
+    /// Notes that a bot's copy of an entry is decided on. Returns false when one was before: Telegram may bring a
+    /// message to a bot twice, as two updates.
     pub fn hears(&mut self, number: Number, bot: BotId) -> bool {
         let new = !self.heard.members.contains(&(number, bot));
         self.heard.insert((number, bot));
         new
     }
 
-    /// A bot has spoken: its turn that was open longest is open no more.
+    /// Notes that a bot has spoken: its turn that was open longest is closed.
     pub fn has_spoken(&mut self, bot: BotId) {
         if let Some(at) = self.open.iter().position(|turn| turn.bot == bot) {
             self.open.remove(at);
         }
     }
 
-    /// The entry of that key, if it is remembered.
+    /// Returns the number of the entry of that key, if the key is remembered.
     pub fn number_of(&self, key: &EntryKey) -> Option<Number> {
         self.numbers.get(key).copied()
     }
 
-    /// Whether only the store can tell if there is an entry of a key that is not remembered; `date` is that of what asks.
+    /// Returns whether only the store can tell if a forgotten key has an entry; `date` is that of the asking row.
     pub fn may_have_forgotten(&self, key: &EntryKey, date: Timestamp) -> bool {
         self.forgotten.may_hold(key, date)
     }
 
-    /// A commit was refused: until one succeeds, the store is asked for every key.
+    /// Sets whether the store is asked for every key: from a refused commit until one succeeds.
     pub fn doubt(&mut self, doubted: bool) {
         self.forgotten.doubted = doubted;
     }
 
-    /// The remembered entry with that number.
+    /// Returns the remembered entry with that number.
     pub fn entry(&self, number: Number) -> Option<&Arc<Note>> {
         self.window.entry(number)
     }
 
-    /// Notes that a row was taken in hand; false when it was before.
+    /// Notes that a row was taken in hand; returns false when it was before.
     pub fn take_in_hand(&mut self, row: InboxId) -> bool {
         let new = !self.handled.members.contains(&row);
         self.handled.insert(row);

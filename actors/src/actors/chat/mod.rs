@@ -1,18 +1,19 @@
-//! One chat as an actor: the only writer of its transcript (I3), and the director's stage.
+//! Runs one chat as an actor: the only writer of its transcript (I3), and the stage of the director.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `actor` | messages, life cycle, commits |
-//! | `reading` | what one inbox row becomes: entry, copy, or nothing |
+//! | `reading` | parses one inbox row: entry, copy, or nothing |
 //! | `memory` | the end of the transcript in memory |
-//! | `place` | who can post here, and the chat's id at Telegram |
-//! | `appending` | one row becomes an entry, a copy, or nothing |
+//! | `place` | bots that can post here, and the chat's id at Telegram |
+//! | `appending` | adds one row as an entry or a copy, or ignores it |
 //! | `albums` | several messages that are answered once |
-//! | `commands` | people's commands answered, and what the fleet says of itself |
-//! | `notices` | what it said of itself lately |
+//! | `commands` | answers to people's commands, and the fleet's own disclosure |
+//! | `notices` | the commands answered and disclosures begun lately |
 //! | `deciding` | the director, and the turns of its speakers |
-//! | `shares` | whom turns were begun for lately |
-//! | `loading` | what waits for it in the store |
+//! | `shares` | people for whom turns were begun lately |
+//! | `loading` | reads the chat's state and waiting rows from the store |
+//! | `lateness` | rows that are read late, and stored times that lie too far ahead (I14) |
 //! | `isolating` | a row that is refused again and again (I7) |
 //! | `leaving` | hand-off, fences, another configuration (I6) |
 //! | `evidence` | what resolves a message of unknown fate (I4) |

@@ -1,7 +1,7 @@
-//! What this node has said of the fleet lately, so that it is said once. Layer `actors`. Keeps I9.
+//! Remembers what this node has said of the fleet lately, so that nothing is said twice. Layer `actors`. Keeps I9.
 //!
-//! Whether a chat was told that it talks to an AI is in the store, once the message is sent. What is on its way there is
-//! remembered here, over the comings and goings of the chat's actor; a process that begins looks into the store for it.
+//! The store knows whether a chat was told that it talks to an AI, once the message is sent. Disclosures on their way
+//! are remembered here, also while the chat's actor is away; a process that begins looks for them in the store.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,16 +17,16 @@ use crate::domain::text::{MESSAGE_UNITS_MAX, split_message};
 use crate::domain::turn::Act;
 use crate::ports::store::{ChatMemory, StoreError};
 
-/// How long a disclosure is awaited before another bot makes it: longer than it may wait to be sent.
+/// Time for which a disclosure is awaited before another bot makes it: longer than it may wait to be sent.
 const DISCLOSE_AGAIN: Duration = Duration::from_mins(5);
 
-/// The same command is answered once within this time in a chat.
+/// Time within which the same command is answered once in a chat.
 const ANSWER_AGAIN: Duration = Duration::from_mins(1);
 
-/// Turns and messages of a bot among which a disclosure is looked for.
+/// Turns and messages of a bot that are searched for a disclosure.
 const LOOK_AT: usize = 256;
 
-/// What was said lately.
+/// Disclosures on their way, and commands answered lately.
 #[derive(Default)]
 pub struct Notices(Mutex<Said>);
 
@@ -36,11 +36,11 @@ struct Said {
     answers: HashMap<(ChatId, &'static str), Instant>,
 }
 
-/// Whether a chat may be told now that it talks to an AI.
+/// Tells whether a chat may be told at present that it talks to an AI.
 pub(super) enum Disclosing {
-    /// Not now: it is on its way.
+    /// Not at present: the disclosure is on its way.
     Waits,
-    /// By anybody, but rather not by the bot that was to do it before.
+    /// By any bot, but rather not by the one that was to do it before.
     Due(Option<BotId>),
 }
 
@@ -57,7 +57,7 @@ impl Notices {
         }
     }
 
-    /// A bot is to tell the chat, or one that nobody here knows of.
+    /// Notes that a bot is to tell the chat; `None` is a bot that nobody here knows.
     pub(super) fn discloses(&self, chat: ChatId, by: Option<BotId>) {
         self.said().disclosures.insert(chat, (by, Instant::now()));
     }
@@ -66,17 +66,17 @@ impl Notices {
         self.said().disclosures.contains_key(&chat)
     }
 
-    /// The chat has been told.
+    /// Notes that the chat has been told.
     pub(super) fn disclosed(&self, chat: ChatId) {
         self.said().disclosures.remove(&chat);
     }
 
-    /// Whether that command was not answered there just now.
+    /// Returns whether that command was not answered there just now.
     pub(super) fn may_answer(&self, chat: ChatId, command: &'static str) -> bool {
         self.said().answers.get(&(chat, command)).is_none_or(|at| at.elapsed() >= ANSWER_AGAIN)
     }
 
-    /// That command is answered there.
+    /// Notes that that command is answered there.
     pub(super) fn answers(&self, chat: ChatId, command: &'static str) {
         let mut said = self.said();
         said.answers.retain(|_, at| at.elapsed() < ANSWER_AGAIN);
@@ -85,13 +85,13 @@ impl Notices {
 }
 
 impl ChatState {
-    /// Whether this message, which Telegram has accepted, tells the people of the chat that they talk to an AI.
+    /// Returns whether a message that Telegram accepted tells the people of the chat that they talk to an AI.
     pub(super) fn is_disclosure(&self, event: &SentEvent) -> bool {
         let text = disclosure(&self.profile.spec).filter(|_| event.last_part);
         text.is_some_and(|text| split_message(&text, MESSAGE_UNITS_MAX).get(event.part as usize) == Some(&event.text))
     }
 
-    /// Looks in the store for a disclosure that was decided before this process began, and is not sent yet.
+    /// Looks in the store for a disclosure that an earlier process decided, and that is not sent yet.
     pub(super) async fn find_disclosure(&self, loaded: &ChatMemory) -> Result<(), StoreError> {
         let (node, chat) = (&self.node, self.profile.id);
         let text = disclosure(&self.profile.spec).filter(|_| !loaded.disclosed && loaded.last_decision.0 > 0);

@@ -1,4 +1,4 @@
-//! The chat as a place: who can post in it, and what Telegram calls it. Layer `actors`.
+//! Keeps the chat as a place: the bots that can post in it, and Telegram's id of it. Layer `actors`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use crate::domain::silence::Silence;
 use crate::domain::time::Timestamp;
 use crate::ports::bus::{Audience, BusMessage, Hint};
 
-/// How often bots that cannot post in a chat are asked whether they can again; they try more seldom.
+/// Time between calls for absent bots to find out whether they can post again; they try more seldom.
 const WANTED_EVERY: Duration = Duration::from_mins(1);
 
 impl ChatState {
-    /// Takes notice of what an update says about the chat itself.
+    /// Notes what an update says about the chat itself.
     pub(super) fn steer(&mut self, myself: &ActorRef<ChatMsg>, delivery: &Delivery, step: &mut Step) {
         let Content::Update(Incoming { event, chat, .. }) = &delivery.content else {
             return;
@@ -30,7 +30,7 @@ impl ChatState {
         match event {
             Event::Membership { can_post, .. } => self.note_absence(delivery.bot, !can_post, step),
             Event::MigratedTo { to } => self.on_migrated(myself, *to),
-            // The supergroup tells it under its own id.
+            // The supergroup tells this under its own id.
             Event::MigratedFrom { .. } => {
                 if let Some(to) = chat {
                     self.on_migrated(myself, *to);
@@ -48,7 +48,7 @@ impl ChatState {
         }
     }
 
-    /// A call told what no update did: whether the bot can post in the chat. The bot has stored it.
+    /// Notes whether a bot can post in the chat, as a call has shown and no update. The bot has stored this.
     pub(super) fn on_cannot_post(&mut self, bot: BotId, absent: bool) {
         let news = if absent { self.absent.insert(bot) } else { self.absent.remove(&bot) };
         if news {
@@ -56,7 +56,7 @@ impl ChatState {
         }
     }
 
-    /// Members that cannot speak here in the time of a turn that is decided now, and why (I14).
+    /// Returns the members that cannot speak here in the time of a turn that is decided now, and why (I14).
     pub(super) fn silent_here(&self, thread: Option<ThreadId>, now: Timestamp) -> BTreeMap<BotId, Silence> {
         let mut silent: BTreeMap<_, _> = self.absent.iter().map(|bot| (*bot, Silence::Absent)).collect();
         let stops = self.node.people.stops();
@@ -74,8 +74,8 @@ impl ChatState {
         silent
     }
 
-    /// Somebody spoke here while bots cannot: those that may are to find out whether they can again. `silent` tells of
-    /// them all, whether the chat heard of it or a refusal told this node.
+    /// Asks absent bots to find out whether they can post again, since somebody spoke here. `silent` holds all of them,
+    /// whether the chat heard of the absence or a refusal told this node.
     pub(super) fn want_the_absent(&mut self, silent: &BTreeMap<BotId, Silence>) {
         let often = WANTED_EVERY.min(self.node.voices.first_try());
         let lately = |at: &Instant| at.elapsed() < often;
@@ -88,7 +88,7 @@ impl ChatState {
         self.node.tell(absent.map(|(bot, _)| Hint::Wanted(*bot, chat)));
     }
 
-    /// The group became a supergroup: the same chat under another id.
+    /// Learns the new id of a group that became a supergroup: the chat stays the same.
     pub(super) fn on_migrated(&mut self, myself: &ActorRef<ChatMsg>, to: TelegramChatId) {
         self.node.directory.migrate(self.profile.id, to);
         if self.stored_telegram_id == to {
@@ -99,12 +99,12 @@ impl ChatState {
         self.store_migration(myself, to);
     }
 
-    /// Commits the new id, again and again until the store has it.
+    /// Commits the new id, again and again until the store has answered.
     pub(super) fn store_migration(&self, myself: &ActorRef<ChatMsg>, to: TelegramChatId) {
         let migrate = Migrate { chat: self.profile.id, epoch: self.epoch, to, at: self.node.clock.now() };
         let (chat, node, id) = (myself.clone(), Arc::clone(&self.node), self.profile.id);
         self.node.committer.submit(Operation::Migrate(migrate), move |result| match result {
-            // What arrives at other nodes may come under the new id already.
+            // Updates at other nodes may come under the new id already.
             Ok(_) => node.bus.publish(Audience::Everybody, BusMessage::Hints(vec![Hint::Migrated(id, to)])),
             Err(CommitError::Unavailable(_)) => {
                 drop(chat.send_after(STORE_RETRY, move || ChatMsg::StoreMigration(to)));

@@ -1,4 +1,4 @@
-//! What one inbox row becomes. Layer `actors`; pure.
+//! Reads one inbox row as an entry, a copy, or nothing. Layer `actors`; pure.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -9,9 +9,9 @@ use crate::domain::roster::BotProfile;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 
-/// What a row turned out to be.
+/// The result of reading a row.
 pub enum Reading {
-    /// A transcript entry, unless it is known already, and what it shows of another message. Its number is still 0.
+    /// A transcript entry, unless it is known already, and the message that it quotes. The entry's number is still 0.
     Entry(Box<TranscriptEntry>, Option<Quoted>),
     /// Telegram's copy of a message of the fleet: the fleet's own event is the truth.
     FleetCopy(Box<TranscriptEntry>),
@@ -87,7 +87,7 @@ pub fn read_update(
     }
 }
 
-/// Whether an edit only moves a live location, which it does every few seconds for hours.
+/// Returns whether an edit only moves a live location, which happens every few seconds for hours.
 ///
 /// # Source
 /// Bot API, Location: `live_period`.
@@ -95,7 +95,7 @@ fn is_movement(edit: &Message) -> bool {
     edit.text.is_none() && edit.media.as_ref().is_some_and(|media| matches!(media.kind.as_str(), "location" | "venue"))
 }
 
-/// What tells the entry of a row from all others, before it is one; `command` says that it is an order to the fleet.
+/// Returns the key that tells a row's entry from all others; `command` says that the row is an order to the fleet.
 pub fn key_of(inbox: InboxId, incoming: &Incoming, command: bool) -> Option<EntryKey> {
     let (kind, message_id, revision) = match &incoming.event {
         Event::Message(message) if message.service || command => {
@@ -112,7 +112,7 @@ pub fn key_of(inbox: InboxId, incoming: &Incoming, command: bool) -> Option<Entr
     Some(EntryKey { telegram_chat: incoming.chat?, message_id, kind, revision })
 }
 
-/// Telegram numbers no reactions: whose it is, when, and what, tells them apart.
+/// Returns a revision made of a reaction's author, date and emoji, since Telegram numbers no reactions.
 fn revision_of_reaction(author: &Author, emoji: &[String], date: Timestamp) -> i64 {
     let mut hasher = DefaultHasher::new();
     (author.id, date.as_millis(), emoji).hash(&mut hasher);
@@ -165,7 +165,7 @@ impl Blank {
             message_id: message.message_id,
             thread: message.thread,
             reply_to: message.reply_to,
-            // A foreign bot, guests too, may answer ours for ever: its messages count as one step of a chain.
+            // Foreign bots and guests may answer ours for ever: each of their messages counts as one step of a chain.
             chain_depth: u32::from(matches!(message.author.kind, AuthorKind::Bot | AuthorKind::Guest)),
             author: message.author,
             fleet_bot,

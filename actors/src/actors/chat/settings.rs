@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What chats keep in memory, and for how long.
+/// Settings for what chats keep in memory, and for how long.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChatSettings {
     /// Messages of the transcript kept in memory, each with its latest edit.
     pub window_entries: NonZeroUsize,
-    /// A chat without news for this long leaves the memory until something happens in it.
+    /// Time without news after which a chat leaves the memory, until something happens in it.
     #[serde(with = "humantime_serde")]
     pub passivate_after: Duration,
-    /// Rows that may wait in its mailbox before further ones stay in the store.
+    /// Rows that may wait in a chat's mailbox before further ones stay in the store.
     pub rows_waiting: NonZeroUsize,
-    /// Turns of the fleet that may be open before further ones are shed: talk that nobody asked for from half of it
-    /// on, answers to bots from three quarters, answers to people when it is full.
+    /// Turns of the fleet that may be open before further ones are shed: unasked talk from half of this number on,
+    /// answers to bots from three quarters, answers to people when it is reached.
     pub turns_open_max: NonZeroU64,
 }
 

@@ -1,10 +1,11 @@
 //! Fleet actor: the root of a node's supervision tree. Layer `actors`. Keeps I7, I8, I9.
 //!
-//! Children: all bots and providers, chats on demand. It runs the committer and looks every `reconcile_every` for
-//! work that no hint announced. Load bound: control messages and one reconcile at a time. On failure: the process
+//! Children: all bots and providers, chats on demand. The fleet runs the committer and every `reconcile_every` looks
+//! for work that no hint announced. Load bound: control messages and one reconcile at a time. On failure: the process
 //! ends and starts again from the store.
 //!
-//! Longer than other files by its messages, snapshot and state; what the fleet does stands in the files beside it.
+//! This file is longer than others because of its messages, snapshot and state; the fleet's actions are in the files
+//! beside it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -44,38 +45,38 @@ use crate::ports::llm::LlmProvider;
 use crate::ports::store::{Backlog, StoreError};
 use crate::ports::telegram::{BotApi, Me};
 
-/// How often idle chats are asked to leave the memory, and old rows are pruned.
+/// How often idle chats are asked to leave memory, and old rows are pruned.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(1);
 
-/// How often every actor is asked how it is.
+/// How often every actor is probed.
 const PROBE_EVERY: Duration = Duration::from_secs(5);
 
-/// How soon work that no hint announced is looked for while the bus carries none.
+/// How often to look for work that no hint announced while the bus is down.
 const RECONCILE_WITHOUT_BUS: Duration = Duration::from_millis(150);
 
-/// Makes Telegram for a bot of the configuration, with its token; says why when there is none.
+/// Makes the Telegram API for a bot of the configuration, with its token, or returns why it cannot.
 pub type ApiFactory = Arc<dyn Fn(&BotProfile) -> Result<Arc<dyn BotApi>, String> + Send + Sync>;
 
-/// A provider as the runtime made it.
+/// A provider as the runtime has set it up.
 #[derive(Clone)]
 pub struct ProviderSetup {
-    /// Its name in the manifest.
+    /// The provider's name in the manifest.
     pub name: String,
     /// The adapter.
     pub llm: Arc<dyn LlmProvider>,
-    /// Its limits.
+    /// The provider's limits.
     pub settings: ProviderSettings,
 }
 
-/// What a fleet is made of.
+/// Arguments of the fleet.
 pub struct FleetArgs {
     /// The node, whose directory names all bots and chats.
     pub node: Arc<Node>,
-    /// Makes Telegram for a bot: bots come and go.
+    /// Makes the Telegram API for a bot, since bots come and go.
     pub apis: ApiFactory,
     /// All providers.
     pub providers: Vec<ProviderSetup>,
-    /// Addresses and secrets for bots whose updates Telegram brings.
+    /// Addresses and secrets of bots whose updates come by webhook.
     pub webhooks: Arc<Webhooks>,
     /// Settings of the fleet.
     pub settings: FleetSettings,
@@ -83,96 +84,96 @@ pub struct FleetArgs {
     pub bots: BotSettings,
     /// Settings of all chats.
     pub chats: ChatSettings,
-    /// How nodes watch one another; without meaning where one process owns everything.
+    /// Settings of ownership; unused where one process owns everything.
     pub ownership: OwnershipSettings,
 }
 
-/// What the fleet hears.
+/// Messages of the fleet.
 pub enum FleetMsg {
     /// Start a child, for the first time or again.
     Start(Child),
     /// A chat has rows and is not in memory.
     WakeChat(ChatId),
-    /// This node owns it under that epoch from now on; for a bot that was warmed up for, who it is.
+    /// This node owns the lease under that epoch from now on; with the bot's identity, if this node warmed up for it.
     Acquire(LeaseKey, Epoch, Option<Me>),
-    /// It is somebody else's now: its actor ends at once.
+    /// The lease belongs to another node: end its actor at once.
     Leave(LeaseKey, Epoch),
-    /// Another node waits for it.
+    /// Another node waits for the lease.
     HandOver(LeaseKey, Epoch, Incarnation),
-    /// It was handed over under that epoch, to that node.
+    /// The lease was handed over under that epoch, to that node.
     HandedOver(LeaseKey, Epoch, Option<Incarnation>),
-    /// It could not be handed over now.
+    /// The lease could not be handed over at present.
     NotHandedOver(LeaseKey),
-    /// A write under that epoch was refused: somebody else owns it.
+    /// A write under that epoch was refused: another node owns the lease.
     Fenced(LeaseKey, Epoch),
-    /// Somebody stopped a chat of which no bot lives here, and it is not known whether they may: ask by this bot.
+    /// An order in a chat none of whose bots lives here, from somebody of unknown rank: ask Telegram by this bot.
     Doubted(BotId, Doubt),
-    /// A webhook told of chats that the manifest does not name: let this bot, which lives elsewhere, leave them.
+    /// A webhook told of chats that the manifest does not name: make this bot, which lives elsewhere, leave them.
     LeaveChats(BotId, BTreeSet<TelegramChatId>),
-    /// Store what somebody said of a stop: the store did not take it before.
+    /// Store an order about a stop, which the store did not take before.
     Order(Order),
-    /// Store a person's right: the store did not take it before.
+    /// Store a person's right, which the store did not take before.
     Claim(SetRight),
-    /// Somebody made use of a right: look what is in force.
+    /// Somebody exercised a right: read the rights in force.
     LookAtPeople,
-    /// What is in force; `true` when what was said before must be read again.
+    /// The rights in force were read; `true` when memory that holds a person's words must be read again.
     PeopleLearned(bool),
-    /// A wish to be forgotten is fulfilled, or was not this time.
+    /// An attempt to carry out an erasure request ended, with success or without.
     Forgot(i64),
     /// The node may not act.
     Suspend,
     /// The node may act again.
     Resume,
-    /// Give everything up, for other nodes to take; then the node's work is over.
+    /// Give up all leases, for other nodes to take; then end the node's work.
     Drain,
     /// The work of the node is over.
     End(Ended),
     /// Read the configuration: it may have changed.
     ReadRoster,
-    /// What was read.
+    /// The result of reading the configuration.
     RosterRead(Result<Roster, StoreError>),
-    /// Work is shared among so many nodes.
+    /// The number of nodes that share the work.
     Shared(u64),
-    /// Look for work that no hint announced, if the bus carries none.
+    /// Look for work that no hint announced, if the bus is down.
     ReconcileWithoutBus,
     /// Look for work that no hint announced.
     Reconcile,
-    /// What was found.
+    /// The work that was found; `None` when the store did not answer.
     Reconciled(Option<Backlog>),
-    /// Idle chats leave, old rows go.
+    /// Let idle chats leave memory, and delete old rows.
     Housekeeping,
-    /// A person releases a quarantined child; answers whether it was one.
+    /// Release a quarantined child, as a person asks; the reply tells whether it was quarantined.
     Release(Child, RpcReplyPort<bool>),
-    /// Ask every actor how it is.
+    /// Probe every actor.
     Probe,
-    /// All have answered, or failed to.
+    /// The probe of all actors ended.
     Probed,
     /// An actor did not answer.
     Unresponsive(ActorCell),
     /// Stop taking updates and beginning turns; finish what is under way.
     Quiesce,
-    /// Give claimed turns back that have not ended.
+    /// Give back claimed turns that have not ended.
     GiveBack,
     /// Begin no further send.
     HoldSends,
     /// The committer or another task panicked.
     TaskPanicked,
-    /// Tell how it is.
+    /// Return a snapshot.
     GetSnapshot(RpcReplyPort<FleetSnapshot>),
 }
 
-/// How the fleet is.
+/// A snapshot of the fleet.
 #[derive(Clone, Debug, Serialize)]
 pub struct FleetSnapshot {
-    /// Bots, chats and providers that run.
+    /// Number of bots, chats and providers that run.
     pub running: usize,
-    /// Bots that live elsewhere by now and settle here what they were sending.
+    /// Number of actors whose lease has left this node and that still settle their sends here.
     pub lingering: usize,
-    /// Restarts since start.
+    /// Number of restarts since the start.
     pub restarts: u64,
-    /// Children that wait for a person.
+    /// Children that wait for a person to release them.
     pub quarantined: Vec<Quarantined>,
-    /// Chats that the manifest does not name and that its bots stay in, with the reason.
+    /// Chats that the manifest does not name and that this node's bots stay in, with the reasons.
     pub strange_chats: Vec<StrangeChat>,
 }
 
@@ -182,18 +183,18 @@ pub struct FleetState {
     pub(super) bot_settings: Arc<BotSettings>,
     pub(super) book: Book,
     pub(super) tasks: Tasks,
-    /// Bots that were started before: a further start is a restart.
+    /// Bots that were started before, for whom a further start is a restart.
     pub(super) started_bots: BTreeSet<BotId>,
     pub(super) reconciling: bool,
-    /// How often the clock had gone ahead when it was last looked at.
+    /// The clock's count of steps at the last look.
     pub(super) clock_steps: u64,
     pub(super) probing: bool,
     pub(super) quiescing: bool,
-    /// Wishes to be forgotten that are being fulfilled here.
+    /// Erasure requests that are being carried out here.
     pub(super) forgetting: BTreeSet<i64>,
-    /// People whose words were removed lately: since when, and by which wish.
+    /// People whose words were removed lately: since when, and by which erasure request.
     pub(super) forgot: HashMap<TelegramUserId, (Instant, i64)>,
-    /// One of them after the other.
+    /// Lets one erasure request run at a time.
     pub(super) forget_lane: Arc<tokio::sync::Mutex<()>>,
     pub(super) leasing: Leasing,
     pub(super) roster: RosterReading,
@@ -245,7 +246,7 @@ impl Actor for FleetActor {
             forgot: HashMap::new(),
             forget_lane: Arc::default(),
         };
-        // Before anything is taken: who has opted out.
+        // People who have opted out must be known before anything is taken.
         learn(&state.args.node).await;
         state.book.tell();
         state.start_all(&myself).await;
@@ -398,7 +399,7 @@ impl FleetState {
         }
     }
 
-    /// What keeps a bot without an actor silent, or that it starts now.
+    /// Sets why a bot without an actor is silent, or that it starts now.
     pub(super) fn set_silence(&self, bot: BotId, why: Option<Silence>) {
         let node = &self.args.node;
         if node.voices.set(bot, why) {

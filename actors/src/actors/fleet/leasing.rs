@@ -1,7 +1,7 @@
-//! Children come and go with their leases. Layer `actors`. Keeps I4, I5, I6.
+//! Starts and ends children as their leases come and go. Layer `actors`. Keeps I4, I5, I6.
 //!
 //! A bot that leaves is taken out of the book at once, so that it may come back under another epoch, and lingers until
-//! what it was sending is settled. A lease whose actor does not run is handed over without it.
+//! its sends are settled. A lease whose actor does not run is handed over without an actor.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -24,14 +24,14 @@ use crate::policy::ownership::event::Event;
 use crate::ports::bus::{Audience, BusMessage, Hint};
 use crate::ports::telegram::{BotApi, Me};
 
-/// What the fleet remembers of leases.
+/// The fleet's memory of leases.
 #[derive(Default)]
 pub(in crate::actors) struct Leasing {
     /// Epochs of the actors that run.
     epochs: HashMap<LeaseKey, Epoch>,
     /// Hand-overs that have been asked for.
     handing: HashMap<LeaseKey, (Epoch, Incarnation)>,
-    /// Actors that live elsewhere by now and settle here what they were sending.
+    /// Actors whose lease has left this node and that still settle their sends here.
     pub(super) lingering: HashSet<ActorId>,
     /// Bots whose identity is known before they start.
     pub(super) warm: HashMap<BotId, Me>,
@@ -40,14 +40,14 @@ pub(in crate::actors) struct Leasing {
 }
 
 impl Leasing {
-    /// A child runs under that epoch.
+    /// Records that a child runs under that epoch.
     pub(super) fn started(&mut self, child: &Child, epoch: Epoch) {
         if let Some(key) = child.lease() {
             self.epochs.insert(key, epoch);
         }
     }
 
-    /// Telegram for a bot, made once for each token.
+    /// Returns the Telegram API for a bot, made once for each token.
     pub(super) fn api(
         &mut self,
         node: &Arc<Node>,
@@ -62,7 +62,7 @@ impl Leasing {
         Ok(api)
     }
 
-    /// Telegram for a bot, if it was made for the token that it has.
+    /// Returns the Telegram API for a bot, if it was made for the bot's present token.
     pub(super) fn known_api(&self, bot: &BotProfile) -> Option<Arc<dyn BotApi>> {
         let (generation, credential, api) = self.apis.get(&bot.id)?;
         (*generation == bot.token_generation && *credential == bot.spec.credential).then(|| Arc::clone(api))
@@ -70,7 +70,7 @@ impl Leasing {
 }
 
 impl FleetState {
-    /// The epoch under which a child may start; an error when it may not, since its lease is not here.
+    /// Returns the epoch under which a child may start; an error when its lease is not here.
     pub(super) fn fence_of(&self, child: &Child) -> Result<Epoch, ()> {
         let Some(key) = child.lease() else {
             return Ok(Epoch::default());
@@ -89,7 +89,7 @@ impl FleetState {
 
     pub(super) async fn acquire(&mut self, myself: &ActorRef<FleetMsg>, key: LeaseKey, epoch: Epoch, warm: Option<Me>) {
         if self.leasing.epochs.get(&key).is_some_and(|running| *running != epoch) {
-            // Whoever runs under an older epoch has lost it meanwhile.
+            // An actor that runs under an older epoch has lost the lease in the meantime.
             self.send_away(key);
         }
         self.leasing.handing.remove(&key);
@@ -125,7 +125,7 @@ impl FleetState {
         self.detach(key);
     }
 
-    /// The child is no longer the one of its lease; it ends by itself.
+    /// Separates a child from its lease; the child ends by itself.
     pub(super) fn detach(&mut self, key: LeaseKey) {
         let child = Child::from(key);
         self.leasing.epochs.remove(&key);
@@ -156,7 +156,7 @@ impl FleetState {
         }
     }
 
-    /// Hands over the lease of a child that does not run, if that was asked for.
+    /// Hands over the lease of a child that does not run, if a hand-over was asked for.
     pub(super) fn hand_over_without_actor(&mut self, myself: &ActorRef<FleetMsg>, child: &Child) {
         let Some((key, (epoch, to))) = child.lease().and_then(|key| Some((key, *self.leasing.handing.get(&key)?)))
         else {
@@ -166,7 +166,7 @@ impl FleetState {
         let failed = matches!(key, LeaseKey::Bot(bot) if self.started_bots.contains(&bot));
         self.tasks.spawn(async move {
             if let (LeaseKey::Bot(bot), true) = (key, failed) {
-                // What it had in hand when it failed counts as failed, here as anywhere.
+                // Its work in hand at the failure counts as failed, here as anywhere.
                 let _ = in_time(node.store.reclaim(bot)).await;
             }
             let result = node.committer.commit(Operation::HandOver(HandOver { key, epoch, to })).await;
@@ -222,20 +222,20 @@ impl FleetState {
             self.leasing.drained = true;
             return self.end_if_drained();
         }
-        // Whatever its actors still did would be fenced: they end where they stand.
+        // All further writes of its actors would be fenced: they end at once.
         self.args.node.bound.end();
         self.args.node.end(ended);
         myself.stop(Some("superseded".to_owned()));
     }
 
-    /// What is being sent is settled first.
+    /// Ends the node's work after a drain, once all sends are settled.
     pub(super) fn end_if_drained(&self) {
         if self.leasing.drained && self.leasing.lingering.is_empty() {
             self.args.node.end(Ended::Drained);
         }
     }
 
-    /// Each provider counts what all nodes do with its keys.
+    /// Tells providers how many nodes share their keys' limits.
     pub(super) fn on_shared(&self, nodes: u64) {
         for (_, provider) in self.args.node.directory.live_providers() {
             let _ = provider.cast(ProviderMsg::Shared(nodes));

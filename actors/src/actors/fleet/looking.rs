@@ -1,5 +1,4 @@
-//! The fleet looks: for work that no hint announced, for actors that hang, for rows that are old. Layer `actors`. Keeps
-//! I7, I8.
+//! Looks for work that no hint announced, for actors that hang, and for old rows. Layer `actors`. Keeps I7, I8.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,11 +23,12 @@ use crate::domain::silence::Silence;
 use crate::ports::bus::Hint;
 use crate::ports::store::Backlog;
 
-/// How long after its time a turn still belongs to its bot's actor: from then on the store ends it, whoever lives.
+/// How long after its expiry a turn is still left to its bot's actor; then the store ends it, whether the actor lives
+/// or not.
 const UNSPOKEN_GRACE: Duration = Duration::from_mins(1);
 
 impl FleetState {
-    /// Asks every actor how it is, and waits for the answers in a task.
+    /// Probes every actor, and waits for the answers in a task.
     pub(super) fn probe(&mut self, myself: &ActorRef<FleetMsg>) {
         if self.probing || self.quiescing {
             return;
@@ -51,7 +51,7 @@ impl FleetState {
         });
     }
 
-    /// Kills an actor that hangs in a handler; its end counts as a failure of it.
+    /// Kills an actor that hangs in a handler; this counts as a failure of the actor.
     pub(super) fn on_unresponsive(&mut self, cell: &ActorCell) {
         let within = self.args.settings.answer_within;
         if self.book.give_up(cell.get_id(), format!("it did not answer for {within:?}")) {
@@ -66,7 +66,7 @@ impl FleetState {
         }
         self.reconciling = true;
         let (node, myself) = (Arc::clone(&self.args.node), myself.clone());
-        // What is younger has its hint under way, if hints are carried.
+        // The hint of younger work is still under way, if the bus is up.
         let grace = if node.bus.is_up() { self.args.settings.reconcile_every } else { Duration::ZERO };
         let before = node.clock.now() - grace;
         self.tasks.spawn(async move {
@@ -97,7 +97,7 @@ impl FleetState {
             return;
         };
         node.turns_open.store(backlog.turns_open, Ordering::Relaxed);
-        // The store may tell of all nodes' work.
+        // The store may report the work of all nodes.
         let mine = |key: LeaseKey| node.leases.epoch(key).is_some();
         for (chat, message) in
             backlog.chats.iter().map(|chat| (chat, true)).chain(backlog.ticks.iter().map(|chat| (chat, false)))
@@ -119,7 +119,7 @@ impl FleetState {
         }
     }
 
-    /// Asks Telegram about the author of a stop that a webhook brought to a node without bots of that chat.
+    /// Asks Telegram about the author of an order in a chat none of whose bots lives here.
     pub(super) fn verify(&mut self, bot: BotId, doubt: Doubt) {
         let node = Arc::clone(&self.args.node);
         let Some(profile) = node.directory.bot_profile(bot) else {
@@ -133,7 +133,7 @@ impl FleetState {
         }
     }
 
-    /// Lets a bot that lives elsewhere leave chats that the manifest does not name.
+    /// Makes a bot that lives elsewhere leave chats that the manifest does not name.
     pub(super) fn leave_chats(&mut self, bot: BotId, strange: BTreeSet<TelegramChatId>) {
         let node = Arc::clone(&self.args.node);
         let Some(profile) = node.directory.bot_profile(bot).filter(|_| self.bot_settings.leave_unknown_chats) else {
@@ -148,7 +148,7 @@ impl FleetState {
         }
     }
 
-    /// Says again which bots of this node are silent everywhere: other nodes believe it for a while.
+    /// Repeats which bots of this node are silent everywhere, since other nodes believe it only for a while.
     fn tell_silence(&self) {
         let node = &self.args.node;
         let now = node.clock.now();
@@ -205,7 +205,7 @@ impl FleetState {
     }
 }
 
-/// The actor, if it does not answer in time.
+/// Returns the actor if it does not answer in time.
 async fn silent<M: Message, T: Send + 'static>(
     actor: ActorRef<M>,
     question: impl FnOnce(RpcReplyPort<T>) -> M,

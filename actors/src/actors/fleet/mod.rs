@@ -2,12 +2,13 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `actor` | messages, life cycle, reconciling |
-//! | `starting` | children start, for the first time or again |
+//! | `actor` | messages, snapshot, life cycle |
+//! | `starting` | starts children, for the first time or again |
 //! | `looking` | reconciling, probing, housekeeping (I7, I8) |
-//! | `leasing` | children come and go with their leases (I6) |
-//! | `roster` | a new configuration reaches the living (I10) |
-//! | `supervision` | who runs, who failed how often, who is quarantined (I7) |
+//! | `leasing` | starts and ends children as their leases come and go (I6) |
+//! | `roster` | puts a new configuration in force (I10) |
+//! | `supervision` | which children run, how often they failed, which are quarantined (I7) |
+//! | `people` | keeps people's rights up to date, carries out erasure requests (I8, I9) |
 
 pub mod actor;
 mod leasing;

@@ -1,8 +1,9 @@
-//! People's rights on this node: learnt, and wishes to be forgotten fulfilled. Layer `actors`. Keeps I8, I9.
+//! Keeps people's rights on this node up to date, and carries out erasure requests. Layer `actors`. Keeps I8, I9.
 //!
-//! A wish is a row of the store before anything is removed, so that a crash loses none: whoever took it fulfils it at
-//! once, and any other node that finds it still open after a while. A node fulfils one wish after the other; one that
-//! fails is tried again after a while, and keeps nobody else's waiting.
+//! An erasure request is a row of the store before anything is removed, so that a crash loses none. The node that took
+//! a request carries it out at once; any other node does so if it finds the request still open after a while. A node
+//! carries out one request after the other. A request that fails is tried again after a while, without delaying the
+//! others.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,20 +22,21 @@ use crate::policy::backoff::BackoffSettings;
 use crate::ports::bus::Hint;
 use crate::ports::store::StoreError;
 
-/// A wish this old that nobody has fulfilled is anybody's.
+/// Age from which any node may carry out an open erasure request.
 const ORPHANED_AFTER: Duration = Duration::from_secs(30);
 
-/// Waits before a wish that failed is tried again.
+/// Waits before a failed erasure request is tried again.
 const FORGET_BACKOFF: BackoffSettings = BackoffSettings { first: Duration::from_secs(1), max: Duration::from_mins(5) };
 
-/// The words of one person are not removed again within this time (I15): a wish that comes meanwhile waits, and one that
-/// waits comes to hold for longer.
+/// The words of one person are not removed again within this time (I15). A request that comes in the meantime waits,
+/// and a waiting request takes over the later time of a newer one.
 const FORGET_AGAIN: Duration = Duration::from_mins(2);
 
-/// What was in hand when the wish was stored, here or at other nodes, may be written a moment later: what others quote.
+/// Wait before a second removal. Work in hand when the request was stored, here or at other nodes, may write quotations
+/// a moment later.
 const SECOND_LOOK: Duration = Duration::from_secs(2);
 
-/// Reads stops and rights; whether somebody's words are to be dropped from memory.
+/// Reads stops and rights; returns whether a person's words are to be dropped from memory.
 pub(super) async fn learn(node: &Arc<Node>) -> bool {
     match node.store.stops().await {
         Ok(stops) => node.people.learned_stops(stops),
@@ -55,8 +57,8 @@ pub(super) async fn learn(node: &Arc<Node>) -> bool {
     }
 }
 
-/// Whether somebody's words were removed since: once for each wish. Until then they are held back wherever they would
-/// be used.
+/// Returns whether some person's words were removed since `known`: true once for each request. Until then the words are
+/// held back wherever they would be used.
 fn are_gone(known: &Rights, rights: &Rights) -> bool {
     let open = |rights: &Rights, person| rights.pending.iter().any(|(_, other, _)| *other == person);
     rights.forgotten.iter().any(|(person, until)| {
@@ -64,7 +66,7 @@ fn are_gone(known: &Rights, rights: &Rights) -> bool {
     })
 }
 
-/// Removes somebody's words from the store.
+/// Removes a person's words from the store, twice.
 async fn forget(node: &Node, person: TelegramUserId, wish: i64) -> Result<Forgotten, StoreError> {
     let cut = |payload: &str| node.decoder.without(payload, &|author, _| author == person);
     let mut forgotten = node.store.forget(person, None, &cut).await?;
@@ -73,7 +75,7 @@ async fn forget(node: &Node, person: TelegramUserId, wish: i64) -> Result<Forgot
     Ok(forgotten)
 }
 
-/// Removes somebody's words, however often it takes, while the wish is open.
+/// Removes a person's words, with as many tries as it takes, while the request is open.
 async fn fulfil(node: &Node, lane: &Mutex<()>, person: TelegramUserId, wish: i64) {
     let is_open = || node.people.rights().pending.iter().any(|(open, ..)| *open == wish);
     let mut failures = 0;
@@ -106,7 +108,7 @@ impl FleetState {
         });
     }
 
-    /// Chats and bots forget what they remember of people who asked for it; wishes that are open are fulfilled.
+    /// Makes chats and bots forget the words of people whose words were removed, and carries out open erasure requests.
     pub(super) fn on_people_learned(&mut self, myself: &ActorRef<FleetMsg>, anew: bool) {
         let node = Arc::clone(&self.args.node);
         if anew {

@@ -1,6 +1,6 @@
-//! A new configuration reaches the living. Layer `actors`. Keeps I10.
+//! Puts a new configuration in force for the living actors. Layer `actors`. Keeps I10.
 //!
-//! One reading at a time; whoever asks meanwhile gets another one after it. What is under way goes on as it was begun.
+//! One read at a time; a request during a read leads to another read after it. Work under way goes on as it began.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::domain::roster::Roster;
 use crate::policy::ownership::event::Event;
 use crate::ports::store::StoreError;
 
-/// How far the reading of the configuration is.
+/// Progress of reading the configuration.
 #[derive(Default)]
 pub(in crate::actors) struct RosterReading {
     under_way: bool,
@@ -97,7 +97,7 @@ impl FleetState {
         }
         let chats = change.chats_added.into_iter().map(LeaseKey::Chat);
         let added: Vec<LeaseKey> = chats.chain(change.bots_added.into_iter().map(LeaseKey::Bot)).collect();
-        // In a cluster they come with their leases; those whose leases came before their description start now.
+        // In a cluster they start with their leases; those whose leases came before their description start now.
         for key in added {
             self.start_ramped(myself, key).await;
         }

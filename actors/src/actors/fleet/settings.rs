@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::restart::RestartSettings;
 
-/// How the fleet is kept running.
+/// Settings that keep the fleet running.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FleetSettings {
-    /// How often work that no hint announced is looked for; at most 500 ms.
+    /// How often to look for work that no hint announced; at most 500 ms.
     #[serde(with = "humantime_serde")]
     pub reconcile_every: Duration,
     /// Bots that never polled before start polling at most at this rate; absent means all at once.
@@ -19,10 +19,10 @@ pub struct FleetSettings {
     /// Handled inbox rows are kept this long: 48 h to 6 days, since update ids may restart after a week.
     #[serde(with = "humantime_serde")]
     pub keep_handled: Duration,
-    /// An actor that does not tell how it is within this is killed and started again.
+    /// An actor that does not answer a probe within this is killed and started again.
     #[serde(with = "humantime_serde")]
     pub answer_within: Duration,
-    /// How long a stop may take; what is left then is in the store.
+    /// Time limit of a stop; work left then is in the store.
     #[serde(with = "humantime_serde")]
     pub stop_deadline: Duration,
     /// How failed actors are restarted.

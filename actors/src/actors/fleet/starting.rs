@@ -1,4 +1,4 @@
-//! Starting children, for the first time or again. Layer `actors`. Keeps I1, I7, I8.
+//! Starts children, for the first time or again. Layer `actors`. Keeps I1, I7, I8.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::domain::ownership::LeaseKey;
 use crate::domain::silence::Silence;
 
 impl FleetState {
-    /// Providers first, then chats, then bots: whoever brings work finds whom to give it to.
+    /// Starts providers first, then chats, then bots, so that each finds the actors that it passes work to.
     pub(super) async fn start_all(&mut self, myself: &ActorRef<FleetMsg>) {
         let node = Arc::clone(&self.args.node);
         for name in self.args.providers.iter().map(|provider| provider.name.clone()).collect::<Vec<_>>() {
@@ -40,7 +40,7 @@ impl FleetState {
         }
     }
 
-    /// Starts the child of a lease; a bot that never polled when the ramp lets it.
+    /// Starts the child of a lease; a bot that never polled starts when the ramp lets it.
     pub(super) async fn start_ramped(&mut self, myself: &ActorRef<FleetMsg>, key: LeaseKey) {
         let child = Child::from(key);
         let new = |bot| self.args.node.directory.bot_profile(bot).is_some_and(|bot| bot.next_offset.is_none());
@@ -94,11 +94,12 @@ impl FleetState {
                 return Ok(None);
             }
         };
-        // What a failed predecessor had in hand counts as failed; an outage of the store must pass first.
+        // The work in hand of a failed predecessor counts as failed; an outage of the store must pass first.
         let again = self.started_bots.contains(&id);
         if again {
             let read = async {
-                // What the failed actor had queued is judged first: it must not move rows behind the reclaiming.
+                // Operations that the failed actor had queued are judged first: they must not move rows after the
+                // reclaim.
                 let _ =
                     in_time(async { Ok(node.committer.commit(Operation::Receive(Receive::default())).await) }).await?;
                 in_time(node.store.reclaim(id)).await
@@ -115,7 +116,7 @@ impl FleetState {
             profile,
             api,
             epoch,
-            // A bot goes on from the offset and the way in the store, not from those of the configuration.
+            // A bot goes on from the offset and the delivery mode in the store, not from those of the configuration.
             stored: again || node.cluster.is_some(),
             warm: self.leasing.warm.remove(&id),
             send_patience: self.args.ownership.send_patience,

@@ -1,4 +1,5 @@
-//! Who failed how often, who waits for a restart, who is quarantined (I7). Layer `actors`.
+//! Keeps the book of children: which failed how often, which wait for a restart, which are quarantined (I7). Layer
+//! `actors`.
 
 use std::collections::HashMap;
 
@@ -43,7 +44,7 @@ impl From<LeaseKey> for Child {
 }
 
 impl Child {
-    /// Its lease; providers have none.
+    /// Returns the child's lease; providers have none.
     pub fn lease(&self) -> Option<LeaseKey> {
         match self {
             Self::Bot(bot) => Some(LeaseKey::Bot(*bot)),
@@ -52,7 +53,7 @@ impl Child {
         }
     }
 
-    /// Its name among people: `bot NAME`, `chat NAME`, `provider NAME`.
+    /// Returns the child's name for people: `bot NAME`, `chat NAME`, `provider NAME`.
     pub fn name(&self, directory: &Directory) -> String {
         let known = directory.known();
         let name = match self {
@@ -63,7 +64,7 @@ impl Child {
         name.unwrap_or_else(|| self.to_string())
     }
 
-    /// The child of that name.
+    /// Returns the child of that name.
     pub fn named(name: &str, directory: &Directory) -> Option<Self> {
         let (kind, name) = name.split_once(' ')?;
         let known = directory.known();
@@ -76,12 +77,12 @@ impl Child {
     }
 }
 
-/// A quarantined child, as people see it.
+/// A quarantined child, for display.
 #[derive(Clone, Debug, Serialize)]
 pub struct Quarantined {
-    /// What it is, by its name in the manifest: `bot NAME`, `chat NAME` or `provider NAME`.
+    /// Name of the child, as in the manifest: `bot NAME`, `chat NAME` or `provider NAME`.
     pub actor: String,
-    /// How it failed last.
+    /// Reason of the last failure.
     pub reason: String,
     /// When it was quarantined, in milliseconds since 1970.
     pub since: Timestamp,
@@ -103,7 +104,7 @@ impl Book {
         self.alive.insert(cell.get_id(), child);
     }
 
-    /// Notes that an actor is killed because it does not answer; false when it is not among the living.
+    /// Records that an actor is killed because it does not answer; returns false when it is not among the living.
     pub(super) fn give_up(&mut self, actor: ActorId, reason: String) -> bool {
         let alive = self.alive.contains_key(&actor);
         if alive {
@@ -112,27 +113,27 @@ impl Book {
         alive
     }
 
-    /// Why the actor that ended was killed, if it was.
+    /// Returns why the actor that ended was killed, if it was.
     pub(super) fn why_killed(&mut self, cell: &ActorCell) -> Option<String> {
         self.unresponsive.remove(&cell.get_id())
     }
 
-    /// Tells the gauge how many are quarantined.
+    /// Updates the gauge of quarantined children.
     pub(super) fn tell(&self) {
         metrics::gauge!("botfleet_actors_quarantined").set(self.quarantined.len() as f64);
     }
 
-    /// The child that this actor is.
+    /// Returns the child that this actor runs.
     pub(super) fn child(&self, cell: &ActorCell) -> Option<Child> {
         self.alive.get(&cell.get_id()).cloned()
     }
 
-    /// The child that ended.
+    /// Removes the actor that ended; returns its child.
     pub(super) fn ended(&mut self, cell: &ActorCell) -> Option<Child> {
         self.alive.remove(&cell.get_id())
     }
 
-    /// The child has left its lease behind: it is no longer in the book, and ends when it has nothing more in hand.
+    /// Takes a child that has lost its lease out of the book; its actor ends when it has nothing left in hand.
     pub(super) fn detach(&mut self, child: &Child) -> Option<ActorId> {
         let id = self.alive.iter().find(|(_, alive)| *alive == child).map(|(id, _)| *id)?;
         self.alive.remove(&id);
@@ -143,7 +144,7 @@ impl Book {
         self.alive.values().any(|alive| alive == child)
     }
 
-    /// Counts a failure; the remedy tells what to do.
+    /// Counts a failure; returns the remedy.
     pub(super) fn failed(
         &mut self,
         child: &Child,
@@ -173,7 +174,7 @@ impl Book {
         self.quarantined.contains_key(child)
     }
 
-    /// A person releases a child; false when it was not quarantined.
+    /// Releases a child; returns false when it was not quarantined.
     pub(super) fn release(&mut self, child: &Child) -> bool {
         self.failures.remove(child);
         let released = self.quarantined.remove(child).is_some();

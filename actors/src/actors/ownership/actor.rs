@@ -1,10 +1,10 @@
 //! Ownership actor. Layer `actors`. Parent: Fleet. Children: none; calls run in tracked tasks. Keeps I5, I6.
 //!
-//! The machine decides, by boot time; this actor lends it timers, the cluster's port, the bus and the fleet. Nothing here
-//! waits for a store or for Telegram. The bound on effects is extended by the answer to a beat itself, not by this
-//! actor's turn at it, and passes by itself.
+//! The machine decides, by boot time; this actor provides timers, the cluster's port, the bus and the fleet. No handler
+//! here waits for a store or for Telegram. The task that receives the answer to a beat extends the bound on effects
+//! itself, without waiting for this actor's mailbox, and the bound passes by itself.
 //!
-//! Load bound: one errand of each kind, one warming for each lease that comes. On failure: the fleet fails, the process
+//! Load bound: one errand of each kind, one warm-up for each lease to come. On failure: the fleet fails, the process
 //! ends, and other nodes take over.
 
 use std::collections::HashMap;
@@ -25,53 +25,53 @@ use crate::ports::bus::{BusMessage, Hint};
 use crate::ports::cluster::Cluster;
 use crate::ports::telegram::Me;
 
-/// The machine is asked at least this often: a guard against a clock that runs otherwise than timers do.
+/// The machine is asked at least this often, in case the clock runs differently from the timers.
 const TICK_AT_LEAST: Duration = Duration::from_millis(500);
 
-/// How often Telegram is asked something when it has not said anything for as long.
+/// How often Telegram is asked something while it has not answered anything for that long.
 pub(super) const PROBE_EVERY: Duration = Duration::from_secs(1);
 
-/// What ownership is made of.
+/// Arguments of the ownership actor.
 pub struct OwnershipArgs {
-    /// Its node.
+    /// The actor's node.
     pub node: Arc<Node>,
-    /// What the nodes share about one another.
+    /// The state that the nodes share.
     pub cluster: Arc<dyn Cluster>,
-    /// Starts and ends children.
+    /// The fleet, which starts and ends children.
     pub fleet: ActorRef<FleetMsg>,
-    /// Telegram for bots that are to come.
+    /// Makes the Telegram API for bots that are to come.
     pub apis: ApiFactory,
-    /// Beats, bounds, how much moves at a time.
+    /// Settings for beats, bounds, and how many leases move at a time.
     pub settings: OwnershipSettings,
 }
 
-/// What ownership hears.
+/// Messages of the ownership actor.
 pub enum OwnershipMsg {
-    /// Something for the machine.
+    /// An event for the machine.
     Heard(Event),
-    /// The bus brought something.
+    /// A message from the bus.
     Came(BusMessage),
-    /// The timer of that number rang.
+    /// The timer with that number fired.
     Rang(u64),
-    /// The store says which configuration is in force.
+    /// The store told the number of the configuration in force.
     Configured(ConfigSeq),
-    /// Telegram said who a bot is that is to come; `None` when it said anything else.
+    /// Telegram's identity of a bot that is to come; `None` when Telegram answered anything else.
     Warm(BotId, Option<Me>),
-    /// Ask Telegram something, if it has said nothing for long.
+    /// Ask Telegram something, if it has not answered for long.
     Probe,
-    /// It answered; or not, in all the time that it had.
+    /// A probe of Telegram ended; true when Telegram answered in time.
     Probed(bool),
     /// A task panicked.
     TaskPanicked,
 }
 
-/// State of ownership.
+/// State of the ownership actor.
 pub struct OwnershipState {
     pub(super) args: OwnershipArgs,
     pub(super) myself: ActorRef<OwnershipMsg>,
     pub(super) machine: Ownership,
     pub(super) tasks: Tasks,
-    /// Who bots are that Telegram was asked about.
+    /// Identities of bots that Telegram was asked about.
     pub(super) warm: HashMap<BotId, Me>,
     timer: u64,
     pub(super) probing: bool,
@@ -154,7 +154,7 @@ impl OwnershipState {
         drop(self.myself.send_after(wait, move || OwnershipMsg::Rang(timer)));
     }
 
-    /// What belongs to all nodes together is split among those that work.
+    /// Tells the fleet how many nodes share the work, when that number changes.
     fn share(&mut self) {
         let sharers = self.args.node.leases.sharers();
         if std::mem::replace(&mut self.sharers, sharers) != sharers {

@@ -1,12 +1,12 @@
-//! What ownership has done: calls to the cluster's port and to Telegram. Layer `actors`. Keeps I5, I6.
+//! Carries out the errands of ownership: calls to the cluster's port and to Telegram. Layer `actors`. Keeps I5, I6.
 //!
-//! | errand | deadline | when it fails |
+//! | errand | deadline | on failure |
 //! |---|---|---|
 //! | beat | three quarters of `act_within` | no beat; the bound stays where it is |
-//! | look at beats | 1 s | the observer starts all its clocks anew |
-//! | look at leases, plan, bury | 2 s | again when the machine wants it |
-//! | take | 5 s | taken or not, the next look tells |
-//! | warm up | 5 s | again with the next look |
+//! | read beats | 1 s | the observer starts all its clocks anew |
+//! | read leases, plan, declare dead, drain | 2 s | again when the machine asks |
+//! | take | 5 s | leases taken or not: the next view shows |
+//! | warm up | 5 s | again with the next view |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,10 +25,10 @@ const LOOK_WITHIN: Duration = Duration::from_secs(2);
 const TAKE_WITHIN: Duration = Duration::from_secs(5);
 const WARM_WITHIN: Duration = Duration::from_secs(5);
 
-/// Telegram answers a question for its name within this, or counts as silent.
+/// Time within which Telegram must answer a `getMe`, or it counts as silent.
 const PROBE_WITHIN: Duration = Duration::from_millis(1_500);
 
-/// An answer in time, or none; why not is logged.
+/// Returns the answer if it comes in time; logs why there is none.
 async fn within<T>(deadline: Duration, what: &str, call: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
     match tokio::time::timeout(deadline, call).await {
         Ok(Ok(answer)) => Some(answer),
@@ -134,7 +134,8 @@ impl OwnershipState {
         });
     }
 
-    /// A bot's connection and identity; a chat needs nothing. Then the owner is told.
+    /// Warms up for a lease: asks for a bot's identity, which also opens a connection; a chat needs nothing. Then tells
+    /// the owner.
     pub(super) fn warm_up(&mut self, key: LeaseKey) {
         let (node, cluster, myself) =
             (Arc::clone(&self.args.node), Arc::clone(&self.args.cluster), self.myself.clone());
@@ -164,7 +165,7 @@ impl OwnershipState {
         });
     }
 
-    /// Asks Telegram who a bot is; `None` when there is no way to ask: its new owner will say why.
+    /// Asks Telegram for a bot's identity. Returns `None` when the bot has no API here: its new owner will report why.
     fn question(&self, bot: BotId) -> Option<impl Future<Output = Result<Me, TelegramError>> + Send + use<>> {
         let profile = self.args.node.directory.bot_profile(bot)?;
         let api = self.args.node.bounded((self.args.apis)(&profile).ok()?);
@@ -181,8 +182,8 @@ impl OwnershipState {
         });
     }
 
-    /// Telegram is asked for a bot's name when it has said nothing for a while, by any bot of the configuration: a node
-    /// that has given its bots up finds out in this way that it may have some again.
+    /// Asks Telegram for the identity of a random bot of the configuration when Telegram has not answered for a while.
+    /// So a node that has given its bots up finds out that it may have some again.
     pub(super) fn probe(&mut self) {
         let node = Arc::clone(&self.args.node);
         if self.probing || node.traffic.telegram_silence() < PROBE_EVERY {

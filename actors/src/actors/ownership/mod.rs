@@ -1,4 +1,4 @@
-//! Ownership at work: carries out what the machine of `policy::ownership` asks for. One actor a node, in a cluster only.
+//! Carries out the effects that the machine of `policy::ownership` asks for. One actor a node, in a cluster only.
 //!
 //! | file | holds |
 //! |---|---|

@@ -1,8 +1,8 @@
 //! Provider actor. Layer `actors`. Parent: Fleet. Children: none; calls run in tracked tasks. Keeps I9, I12.
 //!
-//! Load bound: for each model `concurrency` calls under way and `waiting` in its queue; beyond, the least urgent is
-//! shed. On failure of a call: the caller is told, the breaker of the model counts. On failure of the actor: the fleet
-//! restarts it; calls under way end with it, and their callers hear `Unavailable` because the answering half is
+//! Load bound: for each model `concurrency` calls under way and `waiting` in its queue; beyond that, the least urgent
+//! call is shed. On failure of a call: the caller is told, and the model's breaker counts. On failure of the actor: the
+//! fleet restarts it. Its calls under way end with it, and their callers get `Unavailable` since their `Answer` is
 //! dropped.
 
 use std::collections::BTreeMap;
@@ -29,45 +29,46 @@ use crate::policy::breaker::BreakerState;
 use crate::policy::treasury::Reserve;
 use crate::ports::llm::{LlmError, LlmProvider};
 
-/// A pause that all keys make is waited for up to this long; during a longer one callers turn elsewhere.
+/// Calls wait for a pause of all keys up to this long; during a longer pause callers turn elsewhere.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A call goes to at least so many keys, or to the same one again, before its caller hears that they refuse.
+/// A caller hears of refusals by keys only after more than this many, and more than there are keys.
 const REFUSALS_MAX: usize = 2;
 
-/// How often a call goes to the store for its allowance: others may reserve what it took before it does.
+/// Largest number of times that a call goes to the store for its allowance: others may reserve the amount taken before
+/// the call does.
 const TAKES_MAX: usize = 16;
 
-/// How often calls look for allowances that calls at other providers gave back.
+/// How often parked calls look for allowances that calls at other providers gave back.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// What a provider is made of.
+/// Arguments of a provider's actor.
 pub struct ProviderArgs {
-    /// Its name in the manifest.
+    /// The provider's name in the manifest.
     pub name: String,
     /// The adapter.
     pub llm: Arc<dyn LlmProvider>,
-    /// Its limits.
+    /// The provider's limits.
     pub settings: ProviderSettings,
-    /// Its node.
+    /// The actor's node.
     pub node: Arc<Node>,
 }
 
-/// What a provider hears.
+/// Messages of a provider's actor.
 pub enum ProviderMsg {
     /// Make a call.
     Make(Call, Answer),
     /// A call ended.
     CallFinished(Box<Finished>),
-    /// A call was funded, or not.
+    /// The store was asked for a call's allowance.
     Funded(Box<Funded>),
     /// A limit may let another call through, an allowance may have come back, or a deadline has passed.
     Wake,
-    /// Its keys are shared by so many nodes: each uses its part of their limits.
+    /// This many nodes share the keys: each uses its part of their limits.
     Shared(u64),
-    /// One of its calls panicked.
+    /// One of the actor's calls panicked.
     TaskPanicked,
-    /// Tell how it is.
+    /// Return a snapshot.
     GetSnapshot(RpcReplyPort<ProviderSnapshot>),
 }
 
@@ -78,7 +79,7 @@ pub struct Finished {
     end: Concluded,
 }
 
-/// A call for which the store was asked for an allowance.
+/// A call for which the store was asked for an allowance, with the result.
 pub struct Funded {
     model: String,
     waiting: Waiting,
@@ -92,7 +93,7 @@ pub struct ProviderState {
     keys: KeyPool,
     lanes: BTreeMap<String, Lane>,
     last_error: Option<LastError>,
-    /// The model that is looked at first next time.
+    /// Rotates the order in which models are looked at.
     turn: usize,
     alarm: Alarm,
     tasks: Tasks,
@@ -184,7 +185,7 @@ impl ProviderState {
             Concluded::Made { failure: None, tokens } => {
                 self.keys.made(&lease, tokens);
                 self.keys.succeeded(&lease, now);
-                // What nobody can believe was charged by its bound.
+                // Usage that is missing or not believed is charged by its bound.
                 let charged = tokens.unwrap_or(lease.bound);
                 lane.count(&shop.name, &model, charged, price::cost(&shop.settings, &model, charged).nanos);
                 if let Tell::WellAgain(failures) = lane.trouble.succeeded() {
@@ -243,7 +244,7 @@ impl ProviderState {
         }
     }
 
-    /// Starts as many waiting calls as the limits allow; the models take turns.
+    /// Starts as many waiting calls as the limits allow; the models take turns to be first.
     fn pump(&mut self) {
         let now = Instant::now();
         let models: Vec<String> = self.lanes.keys().cloned().collect();
@@ -261,7 +262,7 @@ impl ProviderState {
         }
     }
 
-    /// Starts waiting calls of one model; tells when to look again.
+    /// Starts waiting calls of one model; returns when to look again.
     fn pump_lane(&mut self, model: &str, now: Instant) -> Option<Instant> {
         let lane = self.lanes.get_mut(model)?;
         for late in lane.expired(now) {
@@ -269,7 +270,7 @@ impl ProviderState {
         }
         let (mut wake, mut paced) = (None, false);
         while lane.in_flight < self.shop.settings.concurrency.get() && !lane.is_empty() {
-            // While one call probes, the others turn elsewhere: the probe may take as long as a dead provider lets it.
+            // While one call probes, the others turn elsewhere: a dead provider may hold the probe up to its timeout.
             let Some(admission) = lane.breaker.admit() else {
                 give_all(lane.drain(), &CallError::unavailable("breaker open"));
                 break;

@@ -1,16 +1,16 @@
-//! When a provider's actor looks again. Layer `actors`; pure.
+//! Tells when a provider's actor needs a timer to look again. Layer `actors`; pure.
 //!
-//! Timers cannot be taken back: one that was set before an earlier one still rings. It must not make room for a
-//! further one, else timers multiply as long as calls wait.
+//! Timers cannot be cancelled: a later timer still fires after an earlier one was set. Its firing must not lead to a
+//! further timer, or timers would multiply as long as calls wait.
 
 use tokio::time::Instant;
 
-/// The next timer that counts.
+/// The time of the next timer that counts.
 #[derive(Debug, Default)]
 pub(super) struct Alarm(Option<Instant>);
 
 impl Alarm {
-    /// Whether a timer is needed for `at`: none that is set rings before.
+    /// Records and returns whether a timer is needed for `at`: false when one that is set fires no later.
     pub(super) fn set(&mut self, at: Instant) -> bool {
         let earlier = self.0.is_none_or(|planned| at < planned);
         if earlier {
@@ -19,7 +19,7 @@ impl Alarm {
         earlier
     }
 
-    /// A timer rang, maybe an older one.
+    /// Records that a timer fired, possibly an older one.
     pub(super) fn rang(&mut self, now: Instant) {
         self.0 = self.0.filter(|planned| *planned > now);
     }

@@ -1,9 +1,10 @@
-//! One call: allowance reserved, call made, allowance settled. Layer `actors`. Runs in a task of the provider's actor.
+//! Makes one call: allowance reserved, call made, allowance settled. Layer `actors`. Runs in a task of the provider's
+//! actor.
 //!
-//! | what happens | the allowance |
+//! | result | the allowance |
 //! |---|---|
-//! | an answer that says what it used | settles down to that |
-//! | an answer that says nothing of it, or what cannot be, garbage, timeout, reset, 5xx, deadline, withdrawn, crash | stays spent: it may be billed |
+//! | an answer with believable usage | settles down to that usage |
+//! | no believable usage, garbage, timeout, reset, 5xx, deadline, withdrawn, crash | stays spent: it may be billed |
 //! | refused, limited, not reached, not made | comes back |
 
 use std::panic::AssertUnwindSafe;
@@ -21,7 +22,7 @@ use crate::domain::commit::operation::{Applied, Operation, TakeAllowance};
 use crate::policy::treasury::{Cost, Reservation, Reserve};
 use crate::ports::llm::{KeyIndex, LlmError, LlmProvider};
 
-/// What all attempts of a provider share.
+/// The parts that all attempts of a provider share.
 pub(super) struct Shop {
     pub(super) name: String,
     pub(super) llm: Arc<dyn LlmProvider>,
@@ -31,16 +32,16 @@ pub(super) struct Shop {
 
 /// How an attempt ended.
 pub(super) enum End {
-    /// The deadline of whoever asked came before the answer; true when the provider had long enough.
+    /// The caller's deadline came before the answer; true when the provider had had long enough.
     CutShort(bool),
-    /// Nobody wanted the answer any more.
+    /// The caller withdrew its call.
     Withdrawn,
-    /// The provider was asked.
+    /// The provider was asked, with this result.
     Made(Result<Reply, LlmError>),
 }
 
 impl Shop {
-    /// The most that a call can cost.
+    /// Returns the most that a call can cost.
     pub(super) fn bound(&self, call: &Call) -> Cost {
         price::cost(&self.settings, call.ask.model(), price::bound(&call.ask))
     }
@@ -56,7 +57,8 @@ impl Shop {
         reserve
     }
 
-    /// Takes from the store what a call lacks, until its deadline; what comes later is booked all the same.
+    /// Takes a call's missing allowances from the store, until the call's deadline; later answers are booked all the
+    /// same.
     pub(super) async fn fund(&self, orders: Vec<TakeAllowance>, deadline: Instant) -> Result<(), CallError> {
         for taken in orders.into_iter().map(|order| self.take(order)).collect::<Vec<_>>() {
             let stopped = |_| Err(CallError::unavailable("no allowance: the committer stopped"));
@@ -65,7 +67,7 @@ impl Shop {
         Ok(())
     }
 
-    /// Orders an allowance, which is booked as soon as the store gives it.
+    /// Orders an allowance, which is booked as soon as the store grants it.
     fn take(&self, order: TakeAllowance) -> oneshot::Receiver<Result<(), CallError>> {
         let (sender, receiver) = oneshot::channel();
         let treasury = Arc::clone(&self.node.treasury);
@@ -86,7 +88,7 @@ impl Shop {
         receiver
     }
 
-    /// The call is not made after all.
+    /// Undoes the reservation of a call that is not made after all.
     pub(super) fn not_made(&self, (reservation, ahead): (Reservation, Vec<TakeAllowance>)) {
         reservation.refund();
         for order in &ahead {
@@ -94,7 +96,7 @@ impl Shop {
         }
     }
 
-    /// Makes one call under its reservation; tells what it used, as far as the provider says so believably.
+    /// Makes one call under its reservation. Returns the end and the usage, if the provider reports a believable one.
     pub(super) async fn attempt(
         &self,
         key: KeyIndex,

@@ -1,4 +1,4 @@
-//! A wish to a provider, and how it ends. Layer `actors`.
+//! A request to a provider, and its result. Layer `actors`.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::policy::breaker::Admission;
 use crate::policy::queue::Place;
 use crate::ports::llm::{Completion, CompletionRequest, EmbeddingRequest, Embeddings, LlmError};
 
-/// What is asked for.
+/// The request of a call.
 #[derive(Clone, Debug)]
 pub enum Ask {
     /// A completion.
@@ -21,7 +21,7 @@ pub enum Ask {
 }
 
 impl Ask {
-    /// The model that is asked.
+    /// Returns the name of the model that is asked.
     pub fn model(&self) -> &str {
         match self {
             Self::Completion(request) => &request.model,
@@ -30,24 +30,24 @@ impl Ask {
     }
 }
 
-/// A wish to a provider.
+/// A call to a provider.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// What is asked for.
+    /// The request.
     pub ask: Ask,
-    /// The bot that asks: budgets.
+    /// The bot that asks, for budgets.
     pub bot: BotId,
-    /// The chat that it is for: budgets, and fairness among chats.
+    /// The chat that the call is for, for budgets and for fairness among chats.
     pub chat: ChatId,
     /// 0 for people who wait, 1 for bots, 2 for talk that nobody asked for.
     pub priority: u8,
-    /// After this the answer is of no use.
+    /// The answer is of no use after this.
     pub deadline: Instant,
-    /// Whether anybody still wants the answer.
+    /// Tells whether the caller still wants the answer.
     pub wanted: Wanted,
 }
 
-/// Whether anybody still wants an answer; clones tell the same.
+/// Tells whether a caller still wants an answer; all clones share one state.
 #[derive(Clone, Debug)]
 pub struct Wanted(Arc<watch::Sender<bool>>);
 
@@ -58,23 +58,23 @@ impl Default for Wanted {
 }
 
 impl Wanted {
-    /// Nobody wants it any more: calls that wait are not made, the one under way is given up.
+    /// Withdraws the call: while it waits, it is not made; while it is under way, it is given up.
     pub fn withdraw(&self) {
         self.0.send_replace(false);
     }
 
-    /// Whether nobody wants it any more.
+    /// Returns whether the call was withdrawn.
     pub fn is_withdrawn(&self) -> bool {
         !*self.0.borrow()
     }
 
-    /// Waits until nobody wants it.
+    /// Waits until the call is withdrawn.
     pub(super) async fn withdrawn(&self) {
         let _ = self.0.subscribe().wait_for(|wanted| !wanted).await;
     }
 }
 
-/// What a provider answered.
+/// A provider's answer.
 #[derive(Clone, Debug)]
 pub enum Reply {
     /// A completion.
@@ -83,49 +83,49 @@ pub enum Reply {
     Embeddings(Embeddings),
 }
 
-/// An answer whose use is still to be judged. Who asked says whether it was of use; dropped, it says nothing.
+/// An answer of unknown use. The caller reports whether it was of use; dropping it reports nothing.
 #[derive(Debug)]
 pub struct Answered {
     /// The answer.
     pub reply: Reply,
-    /// The model's breaker hears what it was worth.
+    /// Reports to the model's breaker whether the answer was of use.
     pub worth: Admission,
 }
 
-/// Why there is no answer.
+/// Why a call has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// The provider did not give one.
+    /// The provider gave no answer.
     #[error(transparent)]
     Llm(#[from] LlmError),
     /// Too many calls wait, and this one was the least urgent.
     #[error("too many calls wait")]
     Shed,
-    /// Its deadline passed.
+    /// The deadline of the call passed.
     #[error("its deadline passed")]
     Late,
-    /// Nobody wants the answer any more.
+    /// The caller withdrew its call.
     #[error("nobody wants the answer any more")]
     Withdrawn,
-    /// A budget does not have it.
+    /// This budget does not have the amount.
     #[error("budget exhausted: {0}")]
     Exhausted(BudgetKey),
 }
 
 impl CallError {
-    /// An error of the way to the provider.
+    /// Returns an error of the way to the provider.
     pub fn unavailable(words: impl Into<String>) -> Self {
         Self::Llm(LlmError::Unavailable(words.into()))
     }
 }
 
-/// How the caller hears of its answer; dropped unanswered it says `Unavailable`.
+/// Passes the result to the caller; dropped without a result, it passes `Unavailable`.
 pub struct Answer(Option<AnswerWith>);
 
 type AnswerWith = Box<dyn FnOnce(Result<Answered, CallError>) + Send>;
 
 impl Answer {
-    /// Calls `with` once.
+    /// Wraps `with`, which is called once.
     pub fn new(with: impl FnOnce(Result<Answered, CallError>) + Send + 'static) -> Self {
         Self(Some(Box::new(with)))
     }
@@ -149,11 +149,11 @@ impl Drop for Answer {
 pub(super) struct Waiting {
     pub(super) call: Call,
     pub(super) answer: Answer,
-    /// Keys that refused it.
+    /// Number of keys that refused the call.
     pub(super) refusals: usize,
-    /// Times that the store was asked for its allowance.
+    /// Number of times that the store was asked for the call's allowance.
     pub(super) takes: usize,
-    /// Where it stood in the queue.
+    /// The place of the call in the queue.
     pub(super) place: Place,
 }
 
@@ -164,7 +164,7 @@ impl Waiting {
     }
 }
 
-/// Tells all of them the same.
+/// Gives the same error to all of these calls.
 pub(super) fn give_all(waiting: Vec<Waiting>, error: &CallError) {
     for waiting in waiting {
         waiting.answer.give(Err(error.clone()));

@@ -1,8 +1,8 @@
-//! Questions to models that are no chat replies: embeddings and classifier answers, with a cache. Layer `actors`.
+//! Asks models for embeddings and classifier answers, with a cache. Layer `actors`.
 //!
-//! Answers are cached by model and the hash of all that was asked; chat replies never pass here: a cached one would be
-//! a repeat. What does not fit its schema is sent back once with the reason, and is garbage the second time. Bounded:
-//! each cache holds `CACHED_MAX` answers.
+//! Answers are cached by model and hash of the whole request. Chat replies never pass here, since a cached reply would
+//! be a repetition. An answer that does not fit its schema is sent back once with the reason, and is garbage the second
+//! time. Bounded: each cache holds `CACHED_MAX` answers.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -21,23 +21,23 @@ use crate::domain::roster::ModelRef;
 use crate::domain::schema::fits;
 use crate::ports::llm::{AnswerSchema, CompletionRequest, EmbeddingRequest, LlmError, PromptMessage, Role};
 
-/// Answers that each cache holds.
+/// Number of answers that each cache holds.
 const CACHED_MAX: u64 = 20_000;
 
-/// For whom a question is asked.
+/// The terms on which a question is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
-    /// The bot: budgets.
+    /// The bot that asks, for budgets.
     pub bot: BotId,
-    /// The chat: budgets and fairness.
+    /// The chat that the question is for, for budgets and fairness.
     pub chat: ChatId,
-    /// 0 for people who wait, 1 for bots, 2 for what nobody asked for.
+    /// 0 for people who wait, 1 for bots, 2 for talk that nobody asked for.
     pub priority: u8,
-    /// After this the answer is of no use.
+    /// The answer is of no use after this.
     pub deadline: Instant,
 }
 
-/// Model and hash of what was asked.
+/// Model and hash of the request.
 type Key = (ModelRef, u128);
 
 /// Caches in front of the providers.
@@ -53,10 +53,10 @@ impl Default for Consult {
 }
 
 impl Consult {
-    /// The vectors of `texts`, in their order. Only those that are not cached are asked for, each once.
+    /// Returns the vectors of `texts`, in their order. Only texts that are not cached are asked for, each once.
     ///
     /// # Errors
-    /// As of a call; `Garbage` when vectors are missing.
+    /// The errors of a call; `Garbage` when vectors are missing.
     pub async fn embed(
         &self,
         directory: &Directory,
@@ -95,10 +95,10 @@ impl Consult {
         vectors.ok_or_else(|| garbage("fewer embeddings than texts"))
     }
 
-    /// An answer that fits `schema`, cached for the same messages.
+    /// Returns an answer that fits `schema`, cached for the same messages.
     ///
     /// # Errors
-    /// As of a call; `Garbage` when the answer does not fit, not even after it was sent back.
+    /// The errors of a call; `Garbage` when the answer does not fit even after it was sent back.
     pub async fn classify(
         &self,
         directory: &Directory,
@@ -139,7 +139,8 @@ impl Consult {
                     return Ok(verdict);
                 }
                 Err(reason) => {
-                    // It answered. What it was asked about is people's words, which can bring it to say anything (I15).
+                    // The model did answer. A misfit does not count against it: people's words in the prompt can make
+                    // it say anything (I15).
                     worth.succeeded();
                     metrics::counter!("botfleet_llm_structured_misfits_total", "provider" => model.provider.clone())
                         .increment(1);
@@ -154,7 +155,7 @@ impl Consult {
     }
 }
 
-/// The JSON object in an answer, which may stand within marks of code, if it fits.
+/// Returns the JSON object in an answer, if it fits; the object may be within code marks.
 fn read(text: &str, schema: &Value) -> Result<Value, String> {
     let inside = text.find('{').zip(text.rfind('}')).and_then(|(from, to)| text.get(from..=to));
     let value: Value = serde_json::from_str(inside.ok_or("there is no JSON object in it")?)
@@ -171,7 +172,7 @@ async fn call(directory: &Directory, provider: &str, ask: Ask, terms: Terms) -> 
     let sent = provider
         .cast(ProviderMsg::Make(Call { ask, bot, chat, priority, deadline, wanted: Wanted::default() }, answer));
     sent.map_err(|_| CallError::unavailable("provider actor ended"))?;
-    // The provider answers by the deadline, and a dropped answer says so.
+    // The provider answers by the deadline, and a dropped answer leads to an error.
     receiver.await.unwrap_or_else(|_| Err(CallError::unavailable("provider actor ended")))
 }
 
@@ -184,7 +185,7 @@ fn count(kind: &'static str, hit: bool) {
     metrics::counter!("botfleet_llm_cache_requests_total", "kind" => kind, "result" => result).increment(1);
 }
 
-/// 128 bits, so that no two texts meet by chance.
+/// Hashes to 128 bits, so that no two texts collide by chance.
 fn hash<T: Hash + ?Sized>(value: &T) -> u128 {
     let half = |seed: u8| {
         let mut hasher = DefaultHasher::new();

@@ -1,4 +1,4 @@
-//! How a call that was made ends: for its caller, and for the provider's actor. Layer `actors`. Runs in a task of the
+//! Ends a call that was made, for its caller and for the provider's actor. Layer `actors`. Runs in a task of the
 //! provider's actor.
 
 use super::attempt::{End, Shop};
@@ -10,23 +10,23 @@ use crate::policy::breaker::Admission;
 use crate::policy::treasury::Reservation;
 use crate::ports::llm::LlmError;
 
-/// What the actor must know of a call's end.
+/// The end of a call, for the actor.
 pub(super) enum Concluded {
-    /// It was asked; what was used as far as that can be believed, and why there is no answer.
+    /// The provider was asked: the failure, if there is no answer, and the usage, if it is believable.
     Made { failure: Option<Failure>, tokens: Option<price::TokenCount> },
-    /// The key was refused; the call may go to another.
+    /// The key was refused; another key may make the call.
     KeyRefused(LlmError, Box<Waiting>),
 }
 
 /// Why a call that was made has no answer.
 pub(super) enum Failure {
-    /// It speaks of the model or the way to it.
+    /// An error, or no answer although the provider had long enough; counts as the model's trouble.
     Of(String),
-    /// It does not: nobody waited any longer, or a pause was asked for.
+    /// The caller withdrew, or its deadline came too early; counts as nobody's trouble.
     Other,
 }
 
-/// Makes the call and tells its caller, unless another key may do it.
+/// Makes the call and tells its caller, unless another key may make it.
 pub(super) async fn make(
     shop: &Shop,
     lease: &KeyLease,

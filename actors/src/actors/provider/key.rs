@@ -1,4 +1,4 @@
-//! One key: its limits, how each model takes it, and who waits for it. Layer `actors`; pure.
+//! One key: its limits, its state for each model, and the models that wait for it. Layer `actors`; pure.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use super::snapshot::KeyState;
 use crate::policy::minute::{MinuteLimit, Ticket};
 use crate::ports::llm::{KeyIndex, LlmError};
 
-/// After waiting this long for a limit a model keeps others from it.
+/// After waiting this long for a limit, a model keeps the others from it.
 const CLAIM_AFTER: Duration = Duration::from_secs(5);
 
-/// How soon those look again who are kept from a limit.
+/// How soon the models that are kept from a limit look again.
 const CLAIMED_AGAIN: Duration = Duration::from_millis(50);
 
-/// Leave to make one call with a key.
+/// Permission to make one call with a key.
 #[derive(Debug)]
 pub(super) struct KeyLease {
     pub(super) key: KeyIndex,
@@ -26,20 +26,20 @@ pub(super) struct KeyLease {
     pub(super) bound: TokenCount,
 }
 
-/// Why no key can be had.
+/// Why no key is available.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum NoKey {
-    /// Each usable key is at its limit of calls side by side.
+    /// Each usable key has as many calls under way as it may have.
     Busy,
-    /// A limit a minute: not before then.
+    /// A limit per minute allows no call before then.
     Paced(Instant),
-    /// The provider asked every key to pause, the first until then.
+    /// The provider asked every key to pause; the first pause ends then.
     Paused(Instant),
     /// Every key is refused or used up.
     Refused(LlmError),
 }
 
-/// Whether it may be used.
+/// Tells whether a key may be used.
 #[derive(Default)]
 pub(super) enum Health {
     #[default]
@@ -53,20 +53,20 @@ pub(super) struct Key {
     pub(super) requests: Option<MinuteLimit>,
     pub(super) tokens: Option<MinuteLimit>,
     pub(super) in_flight: usize,
-    /// Of the key itself: revoked or not.
+    /// Health of the key itself, for all models: revoked or not.
     pub(super) health: Health,
     pub(super) models: BTreeMap<String, Standing>,
 }
 
-/// How one model takes a key.
+/// State of a key for one model.
 pub(super) struct Standing {
     pub(super) in_flight: usize,
     pub(super) health: Health,
-    /// Refusals in a row.
+    /// Number of refusals in a row.
     pub(super) limited: u32,
-    /// What prompts lately used of their bounds, at most.
+    /// Largest share of their bounds that prompts lately used.
     pub(super) part: f64,
-    /// Since when a limit keeps a call waiting, and until when.
+    /// Since when and until when a limit keeps a call waiting.
     pub(super) claim: Option<(Instant, Instant)>,
 }
 
@@ -81,7 +81,7 @@ impl Health {
         !matches!(self, Self::Paused(until) | Self::Refused(until, _) if *until > now)
     }
 
-    /// Whether a call may be made; what was refused for good is tried with one call before others follow.
+    /// Returns whether a call may be made. After a refusal for good, one call tries the key before others follow.
     fn permits(&self, in_flight: usize, now: Instant) -> Result<(), NoKey> {
         match self {
             Self::Refused(until, error) if *until > now => Err(NoKey::Refused(error.clone())),
@@ -97,7 +97,7 @@ impl Key {
         self.models.entry(model.to_owned()).or_default()
     }
 
-    /// What a call of that bound weighs, if it may be made now.
+    /// Returns the weight of a call with that bound, if it may be made now.
     pub(super) fn room(
         &mut self,
         model: &str,
@@ -111,7 +111,7 @@ impl Key {
         let standing = self.standing(model);
         let busy = if in_flight >= side_by_side { Err(NoKey::Busy) } else { Ok(()) };
         if let Err(why) = standing.health.permits(standing.in_flight, now).and(busy) {
-            // No limit keeps it waiting: others may go.
+            // No limit keeps this model waiting, so others may go.
             standing.claim = None;
             return Err(why);
         }
@@ -134,7 +134,8 @@ impl Key {
         }
     }
 
-    /// Who has waited for a limit for longest, and long: until when, and which model.
+    /// Returns the claim of the model that has waited for a limit the longest, if longer than `CLAIM_AFTER`: until
+    /// when, and which model.
     fn first_claim(&self, now: Instant) -> Option<(Instant, &str)> {
         let claims = self.models.iter().filter_map(|(model, standing)| Some((standing.claim?, model.as_str())));
         let ((since, until), model) = claims.min_by_key(|((since, _), _)| *since)?;
@@ -156,13 +157,13 @@ impl Key {
         KeyLease { key, requests, tokens, model: model.to_owned(), bound }
     }
 
-    /// The call is over.
+    /// Ends a call.
     pub(super) fn end(&mut self, lease: &KeyLease) {
         self.in_flight -= 1;
         self.standing(&lease.model).in_flight -= 1;
     }
 
-    /// Its worst state, why, and for how long.
+    /// Returns the worst state of the key, the reason, and the time left.
     pub(super) fn shown(&self, now: Instant) -> (KeyState, Option<String>, Duration) {
         let mut worst = (KeyState::Usable, None, Duration::ZERO);
         let models = self.models.iter().map(|(model, standing)| (format!("{model}: "), &standing.health));

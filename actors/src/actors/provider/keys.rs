@@ -1,10 +1,10 @@
-//! A provider's keys: limits a minute, calls side by side, pauses and refusals, for each. Layer `actors`.
+//! A provider's keys: for each, limits per minute, calls side by side, pauses and refusals. Layer `actors`.
 //!
-//! Keys take turns. A rate limit or a used-up quota speaks of one model with one key, a revoked key of all its models.
-//! Tokens are reserved by the most that the answer may take, and by the bound of the prompt times what prompts of the
-//! model lately used of theirs; corrected when the provider says what was used. So a limit is used to over nine tenths
-//! though prompts weigh a quarter of their bounds, and answers of any length do not overrun it. A call that a limit
-//! keeps waiting for `CLAIM_AFTER` goes before calls of other models, which may be lighter.
+//! Keys take turns. A rate limit or a used-up quota concerns one model with one key; a revoked key concerns all its
+//! models. A call reserves the most tokens that its answer may take, plus the bound of its prompt times the share that
+//! the model's prompts lately used. The reservation is corrected when the provider reports the usage. So over nine
+//! tenths of a limit get used though prompts take a quarter of their bounds, and answers of any length do not overrun
+//! it. A call that a limit keeps waiting for `CLAIM_AFTER` goes before calls of other models, which may be lighter.
 
 use std::collections::BTreeMap;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -20,13 +20,13 @@ use crate::policy::backoff::BackoffSettings;
 use crate::policy::minute::MinuteLimit;
 use crate::ports::llm::{KeyIndex, LlmError, RETRY_AFTER_MAX};
 
-/// Pauses after refusals that say no time.
+/// Pauses after refusals that state no time.
 const PAUSES: BackoffSettings = BackoffSettings { first: Duration::from_secs(1), max: Duration::from_secs(60) };
 
-/// How fast the part of their bounds that calls use is forgotten.
+/// How fast a former, larger share of bounds is forgotten, per call.
 const FORGET: f64 = 0.05;
 
-/// When more than this part of a limit was used, a refusal speaks against our counting.
+/// A refusal lowers a limit only if more than this share of it was used.
 const NEARLY_FULL: f64 = 0.8;
 
 pub(super) struct KeyPool {
@@ -34,7 +34,7 @@ pub(super) struct KeyPool {
     next: usize,
     side_by_side: usize,
     refused_pause: Duration,
-    /// Most requests and tokens a minute with one key, of all nodes together.
+    /// Limits of requests and of tokens per minute with one key, for all nodes together.
     limits: [Option<NonZeroU32>; 2],
 }
 
@@ -57,7 +57,7 @@ impl KeyPool {
         }
     }
 
-    /// A provider counts what all nodes do with a key: each of `nodes` uses its part of the limits a minute.
+    /// Shares the limits among `nodes`, since a provider counts the calls of all nodes with a key.
     pub(super) fn share_among(&mut self, nodes: u64) {
         let part = |limit: NonZeroU32| u64::from(limit.get()) / nodes.max(1);
         let [requests, tokens] = self.limits;
@@ -74,7 +74,7 @@ impl KeyPool {
         self.keys.len()
     }
 
-    /// A key for a call of `model` that takes at most `bound`.
+    /// Takes a key for a call of `model` that uses at most `bound`.
     pub(super) fn take(&mut self, model: &str, bound: TokenCount, now: Instant) -> Result<KeyLease, NoKey> {
         let count = self.keys.len();
         let mut why = None;
@@ -95,14 +95,14 @@ impl KeyPool {
         Err(why.unwrap_or(NoKey::Busy))
     }
 
-    /// No call of `model` waits for a limit any more.
+    /// Records that no call of `model` waits for a limit.
     pub(super) fn forget_claims(&mut self, model: &str) {
         for standing in self.keys.iter_mut().filter_map(|key| key.models.get_mut(model)) {
             standing.claim = None;
         }
     }
 
-    /// The call was made; the provider says that it used so many tokens.
+    /// Records that the call was made, with the usage that the provider reports.
     pub(super) fn made(&mut self, lease: &KeyLease, used: Option<TokenCount>) {
         let key = &mut self.keys[lease.key.0];
         key.end(lease);
@@ -115,7 +115,7 @@ impl KeyPool {
         }
     }
 
-    /// The provider answered with what it was asked for. That ends no pause: the call may be older than the refusal.
+    /// Records a usable answer. It ends no pause that still runs, since the call may be older than the refusal.
     pub(super) fn succeeded(&mut self, lease: &KeyLease, now: Instant) {
         let key = &mut self.keys[lease.key.0];
         if key.health.is_over(now) {
@@ -128,7 +128,7 @@ impl KeyPool {
         }
     }
 
-    /// The provider refused the key, for now or for good.
+    /// Records that the provider refused the key, for a while or for good.
     pub(super) fn refused(&mut self, lease: &KeyLease, error: &LlmError, random: f64, now: Instant) {
         // A little jitter, so that keys of one account do not come back together.
         let refused_until = now + self.refused_pause.mul_f64(0.9 + 0.2 * random);
@@ -178,7 +178,7 @@ impl KeyPool {
     }
 }
 
-/// The lower, the sooner a key can be had.
+/// Returns a rank of the reason: the lower, the sooner a key will be available.
 fn rank(why: &NoKey) -> (u8, Option<Instant>) {
     match why {
         NoKey::Busy => (0, None),

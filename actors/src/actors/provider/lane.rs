@@ -1,4 +1,4 @@
-//! One model of a provider: breaker, bulkhead, what waits for it, what it cost. Layer `actors`.
+//! One model of a provider: breaker, bulkhead, waiting calls, cost. Layer `actors`.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -18,19 +18,19 @@ use crate::domain::ids::ChatId;
 use crate::policy::breaker::{Breaker, BreakerState};
 use crate::policy::queue::{FairQueue, PRIORITIES};
 
-/// After waiting this long a call is made whatever its priority.
+/// After waiting this long, a call is made whatever its priority.
 const AGE_AFTER: Duration = Duration::from_secs(20);
 
-/// How often, at most, all that waits is searched for calls beyond their deadlines.
+/// Shortest time between two searches of all waiting calls for late or withdrawn ones.
 const SWEEP_EVERY: Duration = Duration::from_millis(50);
 
 /// Names of the priorities in metrics.
 const PRIORITY_NAMES: [&str; PRIORITIES] = ["people", "bots", "unasked"];
 
-/// Billionths in what the metric of cost counts.
+/// Billionths in one unit of the cost metric.
 const NANOS_PER_MILLIONTH: i64 = 1_000;
 
-/// What a lane shows of itself at all times.
+/// Metrics that a lane shows at all times.
 struct Gauges {
     waiting: [Gauge; PRIORITIES],
     in_flight: Gauge,
@@ -40,12 +40,12 @@ struct Gauges {
 pub(super) struct Lane {
     pub(super) breaker: Arc<Breaker>,
     queue: FairQueue<ChatId, Waiting>,
-    /// Calls whose allowance others hold, who may give some back; by priority and age.
+    /// Calls that wait for others to give allowances back, by priority and age.
     parked: BTreeMap<(usize, u64), Waiting>,
-    /// No call that waits has a deadline before this.
+    /// No waiting call has a deadline before this.
     next_deadline: Option<Instant>,
     capacity: usize,
-    /// When calls that nobody wants were searched for last.
+    /// When withdrawn calls were last searched for.
     swept: Option<Instant>,
     pub(super) in_flight: usize,
     pub(super) calls: u64,
@@ -89,7 +89,7 @@ impl Lane {
         }
     }
 
-    /// Whether no call may be made now.
+    /// Returns whether the queue is empty; parked calls do not count.
     pub(super) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
@@ -98,7 +98,7 @@ impl Lane {
         self.queue.len() + self.parked.len()
     }
 
-    /// Adds a call; returns the one that had to go instead.
+    /// Adds a call; returns the call that is shed in its place, if any.
     pub(super) fn push(&mut self, waiting: Waiting, provider: &str, now: Instant) -> Option<Waiting> {
         if self.waiting() >= self.capacity && self.swept.is_none_or(|swept| swept + SWEEP_EVERY <= now) {
             self.swept = Some(now);
@@ -110,18 +110,19 @@ impl Lane {
         let beside = self.parked.len();
         let from_queue = self.queue.push_beside(beside, priority, chat, waiting, now);
         let (shed, also) = if from_parked.is_some() { (from_parked, from_queue) } else { (from_queue, None) };
-        // More than the capacity wait when calls under way come back.
+        // More calls than the capacity wait after calls under way came back.
+        for shed in shed.iter().chain(&also) {
+            self.shed += 1;
+            let name = PRIORITY_NAMES[usize::from(shed.call.priority).min(PRIORITIES - 1)];
+            metrics::counter!("botfleet_llm_calls_shed_total", "provider" => provider.to_owned(), "priority" => name)
+                .increment(1);
+        }
         give_all(also.into_iter().collect(), &CallError::Shed);
-        let shed = shed?;
-        self.shed += 1;
-        let name = PRIORITY_NAMES[usize::from(shed.call.priority).min(PRIORITIES - 1)];
-        metrics::counter!("botfleet_llm_calls_shed_total", "provider" => provider.to_owned(), "priority" => name)
-            .increment(1);
-        Some(shed)
+        shed
     }
 
-    /// When all is full: the youngest of those set aside, if nothing that waits is less urgent, and it less than
-    /// `priority`.
+    /// When the lane is full, takes out the least urgent parked call, if it is less urgent than `priority` and than
+    /// every call in the queue.
     fn parked_to_shed(&mut self, priority: usize) -> Option<Waiting> {
         if self.waiting() < self.capacity {
             return None;
@@ -132,14 +133,14 @@ impl Lane {
         (least_priority > priority && spares_others).then(|| least.remove())
     }
 
-    /// Puts a call back where it stood.
+    /// Puts a call back at its place in the queue.
     pub(super) fn put_back(&mut self, waiting: Waiting) {
         self.note_deadline(waiting.call.deadline);
         let (chat, place) = (waiting.call.chat, waiting.place);
         self.queue.put_back(chat, waiting, place);
     }
 
-    /// Sets a call aside until others gave allowances back.
+    /// Parks a call until others give allowances back.
     pub(super) fn park(&mut self, waiting: Waiting) {
         self.note_deadline(waiting.call.deadline);
         self.parked.insert(waiting.place.rank(), waiting);
@@ -149,7 +150,7 @@ impl Lane {
         !self.parked.is_empty()
     }
 
-    /// Lets the calls that were set aside take their turns again.
+    /// Puts the parked calls back into the queue.
     pub(super) fn unpark(&mut self) {
         for waiting in mem::take(&mut self.parked).into_values().rev() {
             self.put_back(waiting);
@@ -162,13 +163,13 @@ impl Lane {
         Some(waiting)
     }
 
-    /// Takes out all that waits.
+    /// Takes out all waiting calls.
     pub(super) fn drain(&mut self) -> Vec<Waiting> {
         self.next_deadline = None;
         self.queue.extract(|_| true).into_iter().chain(mem::take(&mut self.parked).into_values()).collect()
     }
 
-    /// Takes out what nobody wants any more.
+    /// Takes out the calls that were withdrawn.
     fn withdrawn(&mut self) -> Vec<Waiting> {
         let mut found = self.queue.extract(|waiting| waiting.call.wanted.is_withdrawn());
         let parked = self.parked.extract_if(.., |_, waiting| waiting.call.wanted.is_withdrawn());
@@ -176,7 +177,7 @@ impl Lane {
         found
     }
 
-    /// Takes out what has waited beyond its deadline.
+    /// Takes out the calls whose deadline has passed.
     pub(super) fn expired(&mut self, now: Instant) -> Vec<Waiting> {
         if self.next_deadline.is_none_or(|next| next > now) {
             return Vec::new();
@@ -189,7 +190,7 @@ impl Lane {
         expired
     }
 
-    /// When to look for calls beyond their deadlines.
+    /// Returns when to look for calls whose deadline has passed.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.next_deadline.filter(|_| self.waiting() > 0)
     }
@@ -198,7 +199,7 @@ impl Lane {
         self.next_deadline = Some(self.next_deadline.map_or(deadline, |next| next.min(deadline)));
     }
 
-    /// A call was answered, and is charged.
+    /// Counts an answered call, with the tokens and cost charged.
     pub(super) fn count(&mut self, provider: &str, model: &str, tokens: TokenCount, nanos: i64) {
         self.answered = true;
         let before = self.nanos / NANOS_PER_MILLIONTH;
@@ -212,7 +213,7 @@ impl Lane {
         }
     }
 
-    /// Shows what waits, what is under way and the breaker: 0 closed, 1 half open, 2 open.
+    /// Updates the metrics of waiting calls, calls under way and the breaker: 0 closed, 1 half open, 2 open.
     pub(super) fn publish(&self) {
         for (gauge, count) in self.gauges.waiting.iter().zip(self.lengths()) {
             gauge.set(count as f64);

@@ -1,22 +1,22 @@
-//! One LLM provider as an actor: queue, keys, and for each model a breaker and a bulkhead.
+//! Runs one LLM provider as an actor: queue, keys, and for each model a breaker and a bulkhead.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `call` | a wish to the provider, and how it ends |
-//! | `actor` | the actor: what waits, what is under way |
-//! | `alarm` | when it looks again |
+//! | `call` | a request to the provider, and its result |
+//! | `actor` | the actor: starts waiting calls, handles their ends |
+//! | `alarm` | when the actor needs a timer |
 //! | `attempt` | one call: allowance, deadline, settlement |
 //! | `ending` | how a call that was made ends, for its caller and for the actor |
 //! | `keys` | the pool of keys: turns, pauses and refusals |
-//! | `key` | one of them: limits, models, who waits for it |
+//! | `key` | one key: limits, models, claims |
 //! | `lane` | one model: breaker, bulkhead, queue, counts |
-//! | `trouble` | failures in a row: told once, counted |
-//! | `price` | bounds of what a call may cost, and what it cost |
+//! | `trouble` | failures in a row: reported once, counted |
+//! | `price` | bounds on the cost of a call, and its cost |
 //! | `consult` | embeddings and classifier answers: a cache, and one repair of JSON that does not fit |
-//! | `settings`, `snapshot` | what operators set and see |
+//! | `settings`, `snapshot` | settings and display for operators |
 //!
-//! Each call is one attempt here, but for a call that a key refuses (429, revoked, quota): it was not made and goes to
-//! another key. Tries, fallback over models and providers, and waiting belong to the turn: the one retry layer.
+//! Each call is one attempt, except one that a key refuses (429, revoked, quota): it counts as not made and goes to
+//! another key. Retries, fallback over models and providers, and waiting belong to the turn, the one retry layer.
 
 pub mod actor;
 mod alarm;

@@ -1,41 +1,41 @@
-//! Bounds of what a call may cost, and what it cost. Layer `actors`; pure.
+//! Computes the bound on the cost of a call, and its cost. Layer `actors`; pure.
 //!
-//! The bound holds for every tokenizer that gives at most one token for a byte, which byte-level and sentence-piece
-//! vocabularies do, and for the templates that servers put around messages.
+//! The bound holds for every tokenizer that makes at most one token of a byte, as byte-level and sentence-piece
+//! vocabularies do, and covers the templates that servers put around messages.
 
 use super::call::{Ask, Reply};
 use super::settings::{Price, ProviderSettings};
 use crate::policy::treasury::Cost;
 
-/// Most tokens that a server's template adds to a message: its role and marks.
+/// Most tokens that a server's template adds to a message: role and marks.
 const TOKENS_PER_MESSAGE: u64 = 16;
 
-/// Most tokens that a server's template adds to a prompt: its date, its own instructions.
+/// Most tokens that a server's template adds to a prompt: date and instructions of its own.
 const TOKENS_PER_PROMPT: u64 = 160;
 
-/// How many times its bound a call may take and still be believed.
+/// Usage up to this many times the bound is believed.
 const OVERRUN_MAX: u64 = 4;
 
 /// Billionths of the money's unit for a token whose price per million is 1.
 const NANOS_PER_TOKEN: f64 = 1_000.0;
 
-/// Tokens of prompt and answer.
+/// Numbers of tokens in prompt and answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TokenCount {
-    /// Of the prompt.
+    /// Tokens in the prompt.
     pub prompt: u64,
-    /// Of the answer.
+    /// Tokens in the answer.
     pub completion: u64,
 }
 
 impl TokenCount {
-    /// Both.
+    /// Returns the sum of both.
     pub fn total(self) -> u64 {
         self.prompt + self.completion
     }
 }
 
-/// The most tokens that a provider can bill for it.
+/// Returns the most tokens that a provider can bill for the request.
 pub fn bound(ask: &Ask) -> TokenCount {
     match ask {
         Ask::Completion(request) => {
@@ -52,19 +52,19 @@ pub fn bound(ask: &Ask) -> TokenCount {
     }
 }
 
-/// Why what a provider says of its usage is not believed.
+/// Why a provider's report of its usage is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doubt {
-    /// It does not say all.
+    /// A number is missing.
     Missing,
-    /// It counts none for words that were sent or came.
+    /// A number is zero although words were sent or received.
     Zero,
-    /// It counts far more than the call can take.
+    /// A number is far beyond what the call can take.
     BeyondBound,
 }
 
 impl Doubt {
-    /// The label in metrics.
+    /// Returns the label for metrics.
     pub fn label(self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -74,11 +74,11 @@ impl Doubt {
     }
 }
 
-/// What the provider says that was used.
+/// Returns the usage that the provider reports.
 ///
 /// # Errors
-/// Why it is not believed. Servers count thinking beside the bound, or ignore it: up to `OVERRUN_MAX` times the bound
-/// is believed, since it will be billed.
+/// The reason why the report is not believed. Servers count thinking beside the bound, or ignore the bound. So up to
+/// `OVERRUN_MAX` times the bound is believed, since it will be billed.
 pub fn used(reply: &Reply, bound: TokenCount) -> Result<TokenCount, Doubt> {
     let (prompt, completion, says_words) = match reply {
         Reply::Completion(completion) => {
@@ -99,7 +99,7 @@ pub fn used(reply: &Reply, bound: TokenCount) -> Result<TokenCount, Doubt> {
     Ok(used)
 }
 
-/// What tokens of `model` cost.
+/// Returns the cost of tokens of `model`.
 pub fn cost(settings: &ProviderSettings, model: &str, tokens: TokenCount) -> Cost {
     let Price { prompt, completion } = settings.prices.get(model).copied().or(settings.price).unwrap_or_default();
     let nanos = (tokens.prompt as f64 * prompt + tokens.completion as f64 * completion) * NANOS_PER_TOKEN;

@@ -8,41 +8,41 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::breaker::BreakerSettings;
 
-/// What tokens cost: money per million tokens, in whatever unit the budgets are in.
+/// Price of tokens: money per million tokens, in the unit of the budgets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Price {
-    /// Of a prompt.
+    /// Price of prompt tokens.
     pub prompt: f64,
-    /// Of an answer.
+    /// Price of answer tokens.
     pub completion: f64,
 }
 
-/// How hard one provider may be worked.
+/// Limits and prices of one provider.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ProviderSettings {
-    /// Calls under way at the same time, for each model.
+    /// Number of calls under way at the same time, for each model.
     pub concurrency: NonZeroUsize,
-    /// Calls under way at the same time with one key; absent means no limit.
+    /// Number of calls under way at the same time with one key; absent means no limit.
     pub concurrency_per_key: Option<NonZeroUsize>,
-    /// Calls of one model that may wait for their turn; beyond, the least urgent is shed.
+    /// Number of calls of one model that may wait; beyond that, the least urgent is shed.
     pub waiting: NonZeroUsize,
-    /// Most calls a minute with one key; absent means no limit.
+    /// Largest number of calls a minute with one key; absent means no limit.
     pub requests_per_minute: Option<NonZeroU32>,
-    /// Most tokens a minute with one key; absent means no limit.
+    /// Largest number of tokens a minute with one key; absent means no limit.
     pub tokens_per_minute: Option<NonZeroU32>,
-    /// Longest time of one call, waiting not counted.
+    /// Longest time of one call, without the wait before it.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
     /// How long a refused or used-up key is left alone.
     #[serde(with = "humantime_serde")]
     pub refused_key_pause: Duration,
-    /// When to stop asking a model for a while.
+    /// When a model is not asked for a while.
     pub breaker: BreakerSettings,
-    /// What tokens cost; absent means nothing.
+    /// Price of tokens; absent means free.
     pub price: Option<Price>,
-    /// What tokens of single models cost.
+    /// Prices of tokens of single models, which override `price`.
     pub prices: BTreeMap<String, Price>,
 }
 

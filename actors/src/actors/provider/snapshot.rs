@@ -1,16 +1,16 @@
-//! How a provider is, as people see it. Layer `actors`. Keys are shown by their place only (I12).
+//! Snapshots of a provider, for display. Layer `actors`. Keys are shown by their index only (I12).
 
 use serde::Serialize;
 
 use super::trouble::LastError;
 use crate::policy::breaker::BreakerState;
 
-/// A provider.
+/// A snapshot of a provider.
 #[derive(Clone, Debug, Serialize)]
 pub struct ProviderSnapshot {
-    /// Its name in the manifest.
+    /// The provider's name in the manifest.
     pub name: String,
-    /// The worst breaker of its models.
+    /// The worst breaker state of its models.
     pub breaker: BreakerState,
     /// Calls under way.
     pub in_flight: usize,
@@ -18,26 +18,26 @@ pub struct ProviderSnapshot {
     pub waiting: usize,
     /// Calls made since start.
     pub calls: u64,
-    /// Why a call failed last, of whatever model or key.
+    /// The last failure of a call, of any model or key.
     pub last_error: Option<LastError>,
-    /// Its models, as far as they were asked.
+    /// The provider's models that were asked so far.
     pub models: Vec<ModelSnapshot>,
-    /// Its keys.
+    /// The provider's keys.
     pub keys: Vec<KeySnapshot>,
 }
 
-/// One model of a provider; counts are since start.
+/// A snapshot of one model; counts are since the start.
 #[derive(Clone, Debug, Serialize)]
 pub struct ModelSnapshot {
-    /// Its name at the provider.
+    /// The model's name at the provider.
     pub model: String,
-    /// Its breaker.
+    /// State of the model's breaker.
     pub breaker: BreakerState,
-    /// Whether it answers.
+    /// State of the model.
     pub state: ModelState,
-    /// Failures since its last answer.
+    /// Number of failures since the last answer.
     pub failures: u64,
-    /// Why a call failed last, however long ago.
+    /// The last failure of a call, however long ago.
     pub last_error: Option<LastError>,
     /// Calls under way.
     pub in_flight: usize,
@@ -45,30 +45,31 @@ pub struct ModelSnapshot {
     pub waiting: [usize; 3],
     /// Calls made.
     pub calls: u64,
-    /// Calls given up since too many waited.
+    /// Calls shed since too many waited.
     pub shed: u64,
-    /// Tokens of prompts, as they were charged: as the provider says, or the bound where it says none or nonsense.
+    /// Tokens of prompts as charged: by the provider's report, or by the bound where the report is missing or not
+    /// believed.
     pub prompt_tokens: u64,
     /// Tokens of answers, as they were charged.
     pub completion_tokens: u64,
-    /// What they cost, in the unit of the prices.
+    /// Cost of the tokens, in the unit of the prices.
     pub cost: f64,
 }
 
-/// Whether a model answers.
+/// Tells whether a model answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelState {
-    /// No call has ended yet, or those that failed may be chance.
+    /// No call was answered yet, and at most one failed.
     Untried,
-    /// Its last call, or the one before, was answered.
+    /// The last call, or the one before it, was answered.
     Working,
-    /// Its calls fail.
+    /// The last two calls or more failed.
     Failing,
 }
 
 impl ProviderSnapshot {
-    /// Why nothing can be had from it; `None` while a model may answer with some key.
+    /// Returns why the provider cannot answer at all; `None` while some model may answer with some key.
     pub fn out_of_order(&self) -> Option<String> {
         let refused = self.keys.iter().all(|key| key.state == KeyState::Refused);
         if let Some(key) = self.keys.first().filter(|_| refused) {
@@ -90,24 +91,24 @@ impl ProviderSnapshot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyState {
-    /// It is used.
+    /// The key is used.
     Usable,
     /// The provider asked for a pause.
     Paused,
-    /// Revoked, wrong or used up: a person must act.
+    /// The key is revoked, wrong or used up: a person must act.
     Refused,
 }
 
-/// One key.
+/// A snapshot of one key.
 #[derive(Clone, Debug, Serialize)]
 pub struct KeySnapshot {
-    /// Its place in the manifest, from 0.
+    /// Index of the key in the manifest, from 0.
     pub key: usize,
-    /// Its state.
+    /// State of the key.
     pub state: KeyState,
-    /// Why it is refused.
+    /// Why the key is refused.
     pub reason: Option<String>,
-    /// How long it is still left alone.
+    /// How many more seconds the key is left alone.
     pub for_seconds: u64,
     /// Calls under way.
     pub in_flight: usize,

@@ -1,4 +1,4 @@
-//! Failures of one model in a row: told once, counted, and told again when they are over. Layer `actors`; pure.
+//! Tracks failures of one model in a row: reports the first, counts them, and reports their end. Layer `actors`; pure.
 
 use std::time::Duration;
 
@@ -7,25 +7,25 @@ use tokio::time::Instant;
 
 use crate::domain::time::Timestamp;
 
-/// From so many failures in a row on a model does not work: one alone may be the answer's.
+/// Number of failures in a row from which a model counts as failing; a single one may be due to the request.
 const FAILING_FROM: u64 = 2;
 
-/// A model whose calls fail now and then is told of no more often than this.
+/// Shortest time between two reports about a model whose calls fail now and then.
 const TOLD_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
-/// A failure as people see it.
+/// A failure, for display.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LastError {
-    /// The provider's words, without keys and without what people wrote.
+    /// The provider's words, without keys and without people's words.
     pub reason: String,
-    /// When, in milliseconds since 1970.
+    /// When it happened, in milliseconds since 1970.
     pub at: Timestamp,
 }
 
-/// What must be told of a call's end.
+/// The report that the end of a call calls for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tell {
-    /// Nothing.
+    /// No report.
     Nothing,
     /// Calls fail.
     Fails,
@@ -43,7 +43,7 @@ pub(super) struct Trouble {
 }
 
 impl Trouble {
-    /// A call failed.
+    /// Records a failed call; returns the report to make.
     pub(super) fn failed(&mut self, reason: String, at: Timestamp, now: Instant) -> Tell {
         self.in_a_row += 1;
         self.last = Some(LastError { reason, at });
@@ -55,23 +55,23 @@ impl Trouble {
         Tell::Fails
     }
 
-    /// A call was answered.
+    /// Records an answered call; returns the report to make.
     pub(super) fn succeeded(&mut self) -> Tell {
         let failures = std::mem::take(&mut self.in_a_row);
         if std::mem::take(&mut self.is_told) { Tell::WellAgain(failures) } else { Tell::Nothing }
     }
 
-    /// Failures since the last answer.
+    /// Returns the number of failures since the last answer.
     pub(super) fn in_a_row(&self) -> u64 {
         self.in_a_row
     }
 
-    /// Whether the model does not work.
+    /// Returns whether the model counts as failing.
     pub(super) fn is_failing(&self) -> bool {
         self.in_a_row >= FAILING_FROM
     }
 
-    /// The last failure, however long ago.
+    /// Returns the last failure, however long ago.
     pub(super) fn last(&self) -> Option<&LastError> {
         self.last.as_ref()
     }

@@ -1,4 +1,4 @@
-//! Who is addressed by a message. Layer `behaviour`; pure.
+//! Finds the bots that a message addresses. Layer `behaviour`; pure.
 //!
 //! A mention beats a reply, a reply beats a name. Names are compared folded (Turkish i's are alike) and as whole
 //! words; Turkish suffixes may follow with an apostrophe (Deniz'e) or, where Turkish is spoken, without (Denize).
@@ -11,24 +11,24 @@ use crate::domain::roster::Language;
 use crate::domain::text::fold;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 
-/// Shorter names take no suffix without an apostrophe: too many words begin with them.
+/// Shortest name that takes a suffix without an apostrophe, in characters: too many words begin with shorter ones.
 const SUFFIXED_NAME_CHARS_MIN: usize = 3;
 
-/// How a bot is addressed, the surest first.
+/// Way in which a bot is addressed, the surest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Address {
     /// By @username, or by id.
     Mention,
-    /// By a reply to its message.
+    /// By a reply to the bot's message.
     Reply,
-    /// By its name in the text.
+    /// By the bot's name in the text.
     Name,
-    /// By nothing but that the message most likely answers the bot's.
+    /// By nothing but a link: the message most likely answers the bot's.
     Link,
 }
 
 impl Address {
-    /// The word in decisions.
+    /// Returns the word in decisions.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Mention => "mention",
@@ -46,11 +46,11 @@ struct NameRun {
     words: usize,
 }
 
-/// The bots addressed by `entry`, the surest first, then in the order of the cast; never its author.
+/// Returns the bots that `entry` addresses, the surest first, then in the order of the cast; never the author.
 pub fn addressed<'a>(scene: &Scene<'a>, entry: &Note) -> Vec<(&'a CastMember, Address)> {
     let calling = entry.calling();
     let words = words_of(&calling);
-    // A guest answers whoever called it; it calls nobody by that.
+    // A guest's reply is to the person who called it, and so calls nobody.
     let is_guest = entry.author.kind == AuthorKind::Guest;
     let replied = replied_to(scene, entry).filter(|_| !is_guest).and_then(|other| other.fleet_bot);
     let runs = name_runs(scene, &words);
@@ -81,7 +81,7 @@ pub fn addressed<'a>(scene: &Scene<'a>, entry: &Note) -> Vec<(&'a CastMember, Ad
     found
 }
 
-/// Whether the message turns to another person: it replies to one, or mentions somebody outside the cast.
+/// Returns whether the message turns to another person: by a reply, or by a mention of somebody outside the cast.
 pub fn is_to_person(scene: &Scene<'_>, entry: &Note) -> bool {
     let replies = replied_to(scene, entry).is_some_and(|other| {
         other.fleet_bot.is_none() && other.author.kind.is_person() && other.author.id != entry.author.id
@@ -94,7 +94,7 @@ pub fn is_to_person(scene: &Scene<'_>, entry: &Note) -> bool {
     })
 }
 
-/// The post that `entry` replies to, when the window still has it.
+/// Returns the post that `entry` replies to, when the window still has it.
 pub(super) fn replied_to<'a>(scene: &Scene<'a>, entry: &TranscriptEntry) -> Option<&'a Note> {
     let message = entry.reply_to?;
     let is_it = |other: &&Note| {
@@ -103,7 +103,7 @@ pub(super) fn replied_to<'a>(scene: &Scene<'a>, entry: &TranscriptEntry) -> Opti
     scene.window.iter().rev().map(|other| &**other).find(is_it)
 }
 
-/// Words of a folded text; an `@` and an underscore belong to the word.
+/// Returns the words of a folded text; an `@` and an underscore belong to the word.
 pub(in crate::behaviour) fn words_of(folded: &str) -> Vec<&str> {
     folded.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '@')).filter(|word| !word.is_empty()).collect()
 }
@@ -113,7 +113,7 @@ fn is_handle_of(word: &str, member: &CastMember) -> bool {
     username.is_some_and(|(handle, username)| handle == fold(username))
 }
 
-/// All places where a name or nickname of the cast stands.
+/// Finds all places of a name or nickname of the cast.
 fn name_runs(scene: &Scene<'_>, words: &[&str]) -> Vec<NameRun> {
     let mut runs = Vec::new();
     for (at, member) in scene.cast.iter().enumerate() {
@@ -135,7 +135,7 @@ fn name_runs(scene: &Scene<'_>, words: &[&str]) -> Vec<NameRun> {
     runs
 }
 
-/// Whether a folded word is a folded name, bare or, where Turkish is spoken, with suffixes.
+/// Returns whether a folded word is a folded name, bare or, where Turkish is spoken, with suffixes.
 pub(in crate::behaviour) fn is_name(word: &str, name: &str, turkish: bool) -> bool {
     match word.strip_prefix(name) {
         Some("") => true,
@@ -144,7 +144,7 @@ pub(in crate::behaviour) fn is_name(word: &str, name: &str, turkish: bool) -> bo
     }
 }
 
-/// Whether a longer name of another bot covers the run: "Deniz Can" does not call Deniz.
+/// Returns whether a longer name of another bot covers the run: "Deniz Can" does not call Deniz.
 fn is_part_of_longer(run: &NameRun, runs: &[NameRun]) -> bool {
     runs.iter().any(|other| {
         other.member != run.member
@@ -154,7 +154,7 @@ fn is_part_of_longer(run: &NameRun, runs: &[NameRun]) -> bool {
     })
 }
 
-/// Whether the message asks something.
+/// Returns whether a text asks something.
 pub fn is_question(text: &str) -> bool {
     const LAST_WORDS: [&str; 19] = [
         "mi",

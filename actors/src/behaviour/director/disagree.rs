@@ -1,13 +1,13 @@
-//! Whether a message goes against what a bot holds. Layer `behaviour`; pure.
+//! Tells whether a message contradicts a stance of a bot. Layer `behaviour`; pure.
 
 use crate::domain::roster::Persona;
 use crate::domain::stance::Stance;
 use crate::domain::text::fold;
 
-/// Shorter words count only whole.
+/// Fewest characters of a word that may carry endings; shorter words count only whole.
 const PREFIX_CHARS_MIN: usize = 3;
 
-/// Whether a text is about a stance of the persona and holds one of the phrases that deny it.
+/// Returns whether a text is about a stance of the persona and holds one of the phrases that deny it.
 pub(super) fn disagrees(said: &[&str], persona: &Persona) -> bool {
     persona.stances.iter().any(|stance| is_about(said, stance) && denies(said, stance))
 }
@@ -20,7 +20,7 @@ fn denies(said: &[&str], stance: &Stance) -> bool {
     stance.denials.iter().any(|phrase| has(said, phrase))
 }
 
-/// Whether the words of a phrase stand among those of a text in a row; the last one may carry endings.
+/// Returns whether the words of a phrase are in a row among those of a text; the last one may carry endings.
 pub(super) fn has(said: &[&str], phrase: &str) -> bool {
     let phrase = fold(phrase);
     let wanted: Vec<&str> = words(&phrase).collect();
@@ -32,7 +32,7 @@ pub(super) fn has(said: &[&str], phrase: &str) -> bool {
     said.windows(wanted.len()).any(|run| run.starts_with(first) && run.last().is_some_and(is_last))
 }
 
-/// The words of a folded text.
+/// Returns the words of a folded text.
 pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
 }

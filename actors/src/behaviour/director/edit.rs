@@ -1,7 +1,7 @@
 //! Edits that call a bot. Layer `behaviour`; pure.
 //!
-//! Who forgets a mention adds it by an edit, and waits for an answer as after a new message. Once in a message's life:
-//! an edit of what called somebody before, or was answered, asks for nothing.
+//! Somebody who forgot a mention adds it by an edit, and waits for an answer as after a new message. An edit calls once
+//! in a message's life: when the message called somebody before, or was answered, its edit calls nobody.
 
 use super::address::{Address, addressed};
 use super::has_text;
@@ -9,8 +9,8 @@ use crate::behaviour::note::Note;
 use crate::behaviour::scene::Scene;
 use crate::domain::transcript::EntryKind;
 
-/// Whether `edit` turns to a bot by a mention or a name, and nothing of its message did before. Of a message that the
-/// window no longer holds nobody knows.
+/// Returns whether `edit` turns to a bot by a mention or a name, while its message called nobody before. Returns false
+/// when the window does not hold the message.
 pub(super) fn adds_call(scene: &Scene<'_>, edit: &Note) -> bool {
     let lively = edit.kind == EntryKind::Edit && edit.fleet_bot.is_none() && edit.author.kind.is_person();
     if !lively || !has_text(edit) || scene.now.since(scene.standing.when(edit)) > scene.chat.spec.pacing.stale_after {

@@ -1,12 +1,12 @@
-//! Energy of a conversation: people raise it, the fleet's own messages wear it down. Layer `behaviour`; pure.
+//! Energy of a conversation: people raise it, messages of bots wear it down. Layer `behaviour`; pure.
 
 use super::lately::messages;
 use crate::behaviour::scene::Scene;
 
-/// Latest messages that make it up: what came before them weighs nothing any more.
+/// Number of latest messages that count: earlier ones weigh nothing.
 const MESSAGES: usize = 40;
 
-/// The room's energy, 0 to 1, after its latest messages; an empty room is rested.
+/// Returns the room's energy, 0 to 1, after its latest messages; an empty room has 1.
 pub fn energy(scene: &Scene<'_>) -> f64 {
     let strategy = &scene.chat.spec.strategy;
     let latest: Vec<_> = messages(scene).take(MESSAGES).collect();

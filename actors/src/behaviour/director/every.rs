@@ -1,6 +1,6 @@
 //! Policy `every`: each bot that receives a person's message answers it. Layer `behaviour`; pure.
 //!
-//! The path of tests and benchmarks: it looks at nothing but the entry.
+//! Policy of tests and benchmarks, which looks at nothing but the entry.
 
 use serde_json::json;
 
@@ -12,14 +12,14 @@ use crate::domain::roster::ChatPolicy;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 use crate::domain::turn::Act;
 
-/// The entry of a recorded decision of this policy, and the bot that had received it.
+/// Returns the entry of a recorded decision of this policy, and the bot that had received it.
 pub fn heard(decision: &Decision) -> Option<(Number, BotId)> {
     let Cause::Entry(number) = decision.cause else { return None };
     let heard_by = decision.inputs.get("heard_by")?.as_i64()?;
     (decision.policy == ChatPolicy::Every.as_str()).then_some((number, BotId(heard_by)))
 }
 
-/// The answer of the bot that received `entry`; `None` for what no person wrote.
+/// Returns the answer of the bot that received `entry`; `None` when no person wrote the entry.
 pub(super) fn on_entry(scene: &Scene<'_>, entry: &TranscriptEntry, heard_by: BotId, seed: u64) -> Option<Direction> {
     let by_person = entry.fleet_bot.is_none() && entry.author.kind.is_person();
     if !by_person || entry.kind != EntryKind::Message || !has_text(entry) {

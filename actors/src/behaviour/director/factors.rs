@@ -1,4 +1,4 @@
-//! What makes a bot wish to speak: its talkativeness, and factors, each with a name. Layer `behaviour`; pure.
+//! Wish of a bot to speak: its talkativeness times factors, each with a name. Layer `behaviour`; pure.
 
 use serde_json::{Map, Value, json};
 
@@ -10,31 +10,31 @@ use crate::domain::ids::BotId;
 use crate::domain::text::fold;
 use crate::domain::transcript::TranscriptEntry;
 
-/// A bot that just spoke is this much less likely to speak again, falling off over the following messages.
+/// Loss of freshness of a bot that just spoke, falling off over the following messages.
 const JUST_SPOKE: f64 = 0.75;
 
-/// A bot that has not spoken lately is this much fresher.
+/// Freshness of a bot that has not spoken lately.
 const LONG_SILENT: f64 = 1.3;
 
-/// What it adds that a person goes on with the bot.
+/// Factor for the bot that a person goes on with.
 const PARTNER: f64 = 6.0;
 
-/// A factor nearer to 1 than this is not worth a word.
+/// Difference from 1 below which a factor is not recorded.
 const NEUTRAL: f64 = 0.001;
 
-/// What the factors of one message depend on.
+/// Facts that the factors of one message depend on.
 pub(super) struct Subject<'a> {
     /// The message; `None` for a tick.
     pub(super) entry: Option<&'a TranscriptEntry>,
-    /// The words of its text, folded.
+    /// Folded words of the message.
     pub(super) words: &'a [&'a str],
     /// The bot that a person goes on with.
     pub(super) partner: Option<BotId>,
-    /// Bots that spoke in its thread.
+    /// Bots that spoke in the message's thread.
     pub(super) in_thread: &'a [BotId],
 }
 
-/// How much a bot wishes to speak: 0 never, above 1 very much.
+/// Wish of a bot to speak: 0 is never, above 1 very much.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wish {
     /// Talkativeness times all factors.
@@ -43,7 +43,7 @@ pub(super) struct Wish {
 }
 
 impl Wish {
-    /// Of a bot that said this lately.
+    /// Computes the wish of a bot whose recent messages are `said`.
     pub(super) fn of(scene: &Scene<'_>, member: &CastMember, said: Option<&Said>, subject: &Subject<'_>) -> Self {
         let persona = &member.profile.spec.persona;
         let strategy = &scene.chat.spec.strategy;
@@ -69,7 +69,7 @@ impl Wish {
         Self { total, factors }
     }
 
-    /// As it stands in the record of a decision.
+    /// Returns the wish as a decision records it.
     pub(super) fn record(&self) -> Value {
         let factors: Map<String, Value> =
             self.factors.iter().map(|(name, factor)| ((*name).to_owned(), json!(round(*factor)))).collect();
@@ -81,12 +81,12 @@ impl Wish {
     }
 }
 
-/// Rises with the messages since the bot last spoke in this chat.
+/// Returns the freshness, which rises with the messages since the bot last spoke in this chat.
 fn freshness(said: Option<&Said>) -> f64 {
     said.map_or(LONG_SILENT, |said| 1.0 - JUST_SPOKE / (1.0 + said.messages_ago as f64 * 0.5))
 }
 
-/// What the bot's relationship to the author of a message makes of its wish to answer it.
+/// Returns the factor that a bot's relationship to a message's author puts on its wish to answer.
 pub(super) fn closeness(scene: &Scene<'_>, member: &CastMember, entry: &TranscriptEntry) -> f64 {
     let relationships = &member.profile.spec.relationships;
     if relationships.is_empty() {

@@ -1,4 +1,4 @@
-//! Who may not speak now, whatever it wishes. Layer `behaviour`; pure.
+//! Filters: reasons why a bot may not speak, whatever it wishes. Layer `behaviour`; pure.
 
 use std::fmt;
 
@@ -8,25 +8,25 @@ use crate::behaviour::scene::{CastMember, Scene};
 use crate::domain::ids::BotId;
 use crate::domain::transcript::TranscriptEntry;
 
-/// Why a bot may not speak.
+/// Reason why a bot may not speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Filter {
-    /// It wrote the message itself.
+    /// The bot wrote the message itself.
     Author,
-    /// It said as much within the hour as it may.
+    /// The bot used up its hourly cap.
     Cap,
-    /// It is outside its active hours.
+    /// The bot is outside its active hours.
     Asleep,
-    /// It spoke a moment ago.
+    /// The bot spoke a moment ago.
     CoolDown,
-    /// It is about to speak already.
+    /// The bot is about to speak already.
     Busy,
-    /// It and the author have said enough to one another.
+    /// The bot and the author have said enough to one another.
     Pair,
 }
 
 impl Filter {
-    /// The word in decisions.
+    /// Returns the word in decisions.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Author => "author",
@@ -45,13 +45,13 @@ impl fmt::Display for Filter {
     }
 }
 
-/// Why a bot may not answer a person who calls it: only its cap keeps it from that.
+/// Returns why a bot may not answer a person who calls it: only its cap keeps it from that.
 pub(super) fn of_called(member: &CastMember, said: Option<&Said>) -> Option<Filter> {
     let cap = member.profile.spec.hourly_cap?;
     said.is_some_and(|said| said.in_hour >= cap as usize).then_some(Filter::Cap)
 }
 
-/// Why a bot may not answer a bot that calls it.
+/// Returns why a bot may not answer a bot that calls it.
 pub(super) fn of_called_by_bot(
     scene: &Scene<'_>,
     member: &CastMember,
@@ -66,7 +66,7 @@ pub(super) fn of_called_by_bot(
         .or_else(|| entry.fleet_bot.filter(|author| spent(*author)).map(|_| Filter::Pair))
 }
 
-/// Why a bot may not speak unasked.
+/// Returns why a bot may not speak unasked.
 pub(super) fn of_unasked(
     scene: &Scene<'_>,
     member: &CastMember,

@@ -1,5 +1,5 @@
-//! What keeps a whole chat silent, before anybody's wish is looked at: stops, quiet hours, loop physics and the calm that
-//! follows them. Layer `behaviour`; pure.
+//! Conditions that keep a whole chat silent, before any wish is weighed: stops, quiet hours, a person's share, loop
+//! physics and the calm that follows them. Layer `behaviour`; pure.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::behaviour::physics::limits::{calm_until, reached, share_is_spent};
 use crate::behaviour::scene::Scene;
 use crate::domain::transcript::TranscriptEntry;
 
-/// Silence for the whole chat, or `None` when its bots may speak. `entry` is what would be answered.
+/// Returns silence for the whole chat, or `None` when its bots may speak. `entry` is the one to answer.
 pub(super) fn shut(scene: &Scene<'_>, entry: Option<&TranscriptEntry>, minute: u16) -> Option<Direction> {
     let silence = |gate: &str, reason: &str| {
         let depth = entry.map_or(0, |entry| entry.chain_depth);
@@ -36,12 +36,12 @@ pub(super) fn shut(scene: &Scene<'_>, entry: Option<&TranscriptEntry>, minute: u
     Some(direction)
 }
 
-/// Whether the chat calms down after a limit.
+/// Returns whether the chat calms down after a limit.
 pub(super) fn is_calm(scene: &Scene<'_>) -> bool {
     scene.standing.calm_until.is_some_and(|until| until > scene.now)
 }
 
-/// A minute of the day as a clock shows it.
+/// Formats a minute of the day as a clock shows it.
 pub(super) fn clock(minute: u16) -> String {
     format!("{:02}:{:02}", minute / 60, minute % 60)
 }

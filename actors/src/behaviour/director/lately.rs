@@ -1,4 +1,4 @@
-//! What was said lately, and by whom. Layer `behaviour`; pure.
+//! Recent messages, and the bots that wrote them. Layer `behaviour`; pure.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,18 +11,18 @@ use crate::domain::transcript::{EntryKind, TranscriptEntry};
 
 const HOUR: Duration = Duration::from_mins(60);
 
-/// What a bot said lately.
+/// Recent messages of a bot.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Said {
-    /// Messages of the chat since its last one.
+    /// Messages of the chat since the bot's last one.
     pub(super) messages_ago: usize,
-    /// When that was.
+    /// Date of the bot's last message.
     pub(super) at: Timestamp,
-    /// Its messages here in the last hour.
+    /// Number of the bot's messages in the chat in the last hour.
     pub(super) in_hour: usize,
 }
 
-/// What each bot said lately, as far as the window goes.
+/// Returns the recent messages of each bot, as far as the window goes.
 pub(super) fn by_bot(scene: &Scene<'_>) -> HashMap<BotId, Said> {
     let since = scene.now - HOUR;
     let mut said: HashMap<BotId, Said> = HashMap::new();
@@ -38,7 +38,7 @@ pub(super) fn by_bot(scene: &Scene<'_>) -> HashMap<BotId, Said> {
     said
 }
 
-/// Counts what the bots of a topic said in the others within the hour: their caps hold for all of them.
+/// Counts messages of bots in other topics within the hour: hourly caps hold for all topics together.
 fn count_elsewhere(scene: &Scene<'_>, since: Timestamp, said: &mut HashMap<BotId, Said>) {
     let within = scene.whole.iter().filter(|note| note.kind == EntryKind::Message && note.date > since);
     for note in within.filter(|note| note.thread != scene.standing.thread) {
@@ -49,17 +49,17 @@ fn count_elsewhere(scene: &Scene<'_>, since: Timestamp, said: &mut HashMap<BotId
     }
 }
 
-/// The latest messages, newest first.
+/// Returns the latest messages, newest first.
 pub(super) fn messages<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Note> {
     scene.window.iter().rev().map(|note| &**note).filter(|note| note.kind == EntryKind::Message)
 }
 
-/// The latest messages but for notices, newest first.
+/// Returns the latest messages but for notices, newest first.
 fn talk<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Note> {
     messages(scene).filter(|note| !note.is_notice())
 }
 
-/// The bot that a person goes on with: the message before this one was its answer to the same person.
+/// Returns the bot that a person goes on with: the message before this one was that bot's answer to the same person.
 pub(super) fn follow_up(scene: &Scene<'_>, entry: &TranscriptEntry) -> Option<BotId> {
     if !entry.author.kind.is_person() {
         return None;
@@ -70,7 +70,7 @@ pub(super) fn follow_up(scene: &Scene<'_>, entry: &TranscriptEntry) -> Option<Bo
     (before.chain_depth == 1 && answered.author.id == entry.author.id).then_some(bot)
 }
 
-/// Topics opened by the fleet since a person last spoke.
+/// Returns the number of topics that the fleet opened since a person last spoke.
 pub fn openings_unanswered(scene: &Scene<'_>) -> usize {
     talk(scene)
         .take_while(|entry| !entry.author.kind.is_person())

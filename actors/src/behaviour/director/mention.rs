@@ -1,4 +1,4 @@
-//! Policy `mention`: only who is mentioned or replied to. Layer `behaviour`; pure.
+//! Policy `mention`: only bots that are mentioned or replied to speak. Layer `behaviour`; pure.
 
 use serde_json::{Map, Value, json};
 

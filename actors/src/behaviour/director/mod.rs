@@ -1,16 +1,16 @@
-//! Director: for each new message and each tick it decides who speaks, to what, or nobody. Layer `behaviour`; pure.
+//! Decides for each new message and each tick which bots speak, to what, or nobody. Layer `behaviour`; pure.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `gate` | what keeps a whole chat silent: stops, quiet hours, loop physics |
-//! | `address`, `suffix`, `thread` | who is called, and which message a message belongs to |
+//! | `gate` | conditions that keep a whole chat silent: stops, quiet hours, loop physics |
+//! | `address`, `suffix`, `thread` | the bots that are called, and the message that another one belongs to |
 //! | `edit` | calls that an edit adds |
 //! | `factors`, `disagree`, `lately`, `energy` | how much each bot wishes to speak |
-//! | `filters` | who may not, whatever it wishes |
+//! | `filters` | reasons why a bot may not speak, whatever it wishes |
 //! | `natural`, `opening`, `reaction`, `mention`, `every` | the policies |
 //!
-//! One decision per entry over the whole fleet; each records what it looked at and what each bot scored, so that one
-//! can read later why a bot spoke or stayed silent.
+//! One decision per entry over all bots of the chat (under policy `every`, one per bot that received it). Each decision
+//! records its inputs and each bot's score, so that one can read later why a bot spoke or stayed silent.
 
 pub mod address;
 mod disagree;
@@ -43,7 +43,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 use crate::domain::turn::Act;
 
-/// Priority of an answer to a person who waits for it.
+/// Priority of an answer to a person.
 pub(super) const TO_PERSON: u8 = 0;
 /// Priority of an answer to a bot.
 pub(super) const TO_BOT: u8 = 1;
@@ -56,46 +56,46 @@ const READING_WORD_SECONDS: f64 = 0.04;
 /// Longest time spent reading.
 const READING_MAX: Duration = Duration::from_secs(6);
 
-/// A bot that speaks, or acts.
+/// A bot that speaks or reacts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Speaker {
     /// The bot.
     pub bot: BotId,
-    /// What it shall do.
+    /// The act asked of the bot.
     pub act: Act,
-    /// The entry that it answers; `None` when it opens a topic.
+    /// The entry that the act answers; `None` when the bot opens a topic.
     pub target: Option<Number>,
-    /// The fleet's bot that it answers.
+    /// The fleet's bot that the act answers.
     pub answers_bot: Option<BotId>,
-    /// 0 for people who wait, 1 for bots, 2 for talk that nobody asked for.
+    /// 0 for answers to people, 1 for answers to bots, 2 for talk that nobody asked for.
     pub priority: u8,
-    /// How long it reads before it begins.
+    /// Time before the bot begins: for reading, and for bots that go first.
     pub delay: Duration,
 }
 
 /// A decision, before the chat numbers it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Direction {
-    /// Whether anybody speaks.
+    /// Verdict: somebody speaks, or nobody.
     pub verdict: Verdict,
-    /// Why, in plain words.
+    /// Reason in plain words.
     pub reason: String,
-    /// What was looked at.
+    /// Inputs of the policy.
     pub inputs: Value,
-    /// What each bot scored.
+    /// Score of each bot.
     pub scores: Value,
-    /// Who speaks, in order.
+    /// Bots that speak, in order.
     pub speakers: Vec<Speaker>,
-    /// Length of the bot chain that their messages end.
+    /// Length of the bot chain that the messages end.
     pub chain_depth: u32,
     /// The entry that started the chain.
     pub root: Option<Number>,
-    /// From here the chat calms down until then, or as long as it did already.
+    /// New end of the chat's calm; `None` leaves the calm as it is.
     pub calm_until: Option<Timestamp>,
 }
 
 impl Direction {
-    /// Nobody speaks.
+    /// Creates a decision that nobody speaks.
     pub(in crate::behaviour) fn silence(reason: impl Into<String>, entry: Option<&TranscriptEntry>) -> Self {
         Self::of(Vec::new(), reason, entry)
     }
@@ -113,7 +113,7 @@ impl Direction {
         }
     }
 
-    /// Whether it is silence because what it looked at is no call any more, but history.
+    /// Returns whether nobody speaks because the message is history, and no call.
     pub fn is_history(&self) -> bool {
         self.inputs.get("gate").and_then(Value::as_str).is_some_and(|gate| HISTORY.contains(&gate))
     }
@@ -123,7 +123,7 @@ impl Direction {
         self
     }
 
-    /// The same, with what else was looked at.
+    /// Adds further inputs to the record.
     fn also_of(mut self, more: Value) -> Self {
         if let (Value::Object(inputs), Value::Object(more)) = (&mut self.inputs, more) {
             inputs.extend(more);
@@ -137,10 +137,10 @@ impl Direction {
     }
 }
 
-/// Decides; `None` when nothing asks for a decision (edits, reactions, members, copies that change nothing).
+/// Decides; `None` when nothing asks for a decision (most edits, reactions, members, copies that change nothing).
 ///
-/// Where a chat has forum topics, each is a conversation of its own: what was said in another one is not looked at, but
-/// for what is limited in the chat as a whole.
+/// Where a chat has forum topics, each topic is a conversation of its own: messages of other topics count only for
+/// limits of the chat as a whole.
 pub fn direct(scene: &Scene<'_>, occasion: Occasion<'_>, seed: u64) -> Option<Direction> {
     if !scene.standing.topics {
         return direct_within(scene, occasion, seed);
@@ -189,18 +189,18 @@ fn direct_within(scene: &Scene<'_>, occasion: Occasion<'_>, seed: u64) -> Option
     }
 }
 
-/// Whether the entry is a post that can be answered: with a text, or with something to see or hear. Notices are not: they
-/// are for people.
+/// Returns whether the entry is a post that can be answered: with a text, or with something to see or hear. Notices
+/// cannot: they are for people.
 fn says_something(entry: &TranscriptEntry) -> bool {
     entry.kind == EntryKind::Message && !entry.is_notice() && (entry.media.is_some() || has_text(entry))
 }
 
-/// Whether the entry has a text that shows.
+/// Returns whether the entry has a visible text.
 fn has_text(entry: &TranscriptEntry) -> bool {
     entry.text.as_deref().is_some_and(shows)
 }
 
-/// Reading time: by the length of the message, with jitter; none when pacing is off.
+/// Returns the reading time: by the length of the message, with jitter; none when pacing is off.
 fn reading_time(scene: &Scene<'_>, text: &str, rng: &mut fastrand::Rng) -> Duration {
     if !scene.chat.spec.pacing.enabled {
         return Duration::ZERO;
@@ -209,7 +209,7 @@ fn reading_time(scene: &Scene<'_>, text: &str, rng: &mut fastrand::Rng) -> Durat
     Duration::from_secs_f64(seconds * (0.6 + 0.8 * rng.f64())).min(READING_MAX)
 }
 
-/// An index by weight.
+/// Draws an index by weight; `None` when there are no weights.
 fn draw(weights: impl Iterator<Item = f64> + Clone, rng: &mut fastrand::Rng) -> Option<usize> {
     let mut left = rng.f64() * weights.clone().sum::<f64>();
     let mut last = None;
@@ -223,7 +223,7 @@ fn draw(weights: impl Iterator<Item = f64> + Clone, rng: &mut fastrand::Rng) -> 
     last
 }
 
-/// As many digits as a record needs.
+/// Rounds to the three decimals that a record needs.
 fn round(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }

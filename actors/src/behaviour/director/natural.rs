@@ -1,9 +1,9 @@
 //! Policy `natural`: mentions, replies, names, links, questions, wishes, and silence. Layer `behaviour`; pure.
 //!
-//! Addressed bots answer people nearly always. Of the others at most one speaks up (now and then two answer a
-//! question): the chance that anybody does comes from all their wishes together, who it is from each one's own.
-//! The energy of the room rises with people and falls with the fleet's own messages; a chain of bots decays. All weights
-//! are the chat's strategy.
+//! Addressed bots answer people nearly always. Of the others one speaks up, now and then two: the chance that anybody
+//! does comes from all their wishes together, the choice from each one's own. The energy of the room rises with
+//! messages of people and falls with those of bots; chances fall along a chain of bots. All weights are the chat's
+//! strategy.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -27,29 +27,29 @@ use crate::domain::ids::BotId;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Act;
 
-/// How much likelier a question of a bot brings another one in.
+/// Factor on the chance to join in when a bot asks a question.
 const BOTS_QUESTION: f64 = 1.4;
 
 /// Chances that a second bot joins in on a question of a person, and on anything else, in a lively room.
 const SECOND_ON_QUESTION: f64 = 0.25;
 const SECOND: f64 = 0.05;
 
-/// What a tired room leaves of the chance to answer a person's remark.
+/// Least share of the chance to answer a person's remark that a tired room leaves.
 const TIRED: f64 = 0.7;
 
-/// Most of a chance that a bot answers a bot, however close they are.
+/// Highest chance that a called bot answers a bot, however close they are.
 const TO_BOT_MAX: f64 = 0.98;
 
-/// Each bot that speaks first makes the next one wait about so much longer, so that its message is there.
+/// Extra wait for each bot that speaks before, whose message is to be there by then; and the most that count.
 const NEXT_WAITS: Duration = Duration::from_secs(3);
 const WAITS_MAX: u32 = 3;
 
-/// Who wrote an entry.
+/// Kind of an entry's author.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Writer {
     Person,
     Fleet,
-    /// A bot of somebody else: ours answer it only when it calls them.
+    /// A bot outside the fleet: the fleet's bots answer it only when it calls them.
     ForeignBot,
 }
 
@@ -71,24 +71,24 @@ impl Writer {
     }
 }
 
-/// What the chances of one entry depend on.
+/// Facts that the chances of one entry depend on.
 pub(super) struct Circumstances<'a> {
     from: Writer,
     question: bool,
     to_person: bool,
     energy: f64,
-    /// What the chain's length leaves of a chance.
+    /// Share of a chance that the chain's length leaves.
     decay: f64,
-    /// Minute of the day on the chat's wall.
+    /// Minute of the day by the chat's clock.
     pub(super) minute: u16,
-    /// The message that it answers, if Telegram does not say.
+    /// The message that the entry answers, when Telegram does not tell one.
     link: Option<Link<'a>>,
     in_thread: Vec<BotId>,
     said: HashMap<BotId, Said>,
 }
 
 impl<'a> Circumstances<'a> {
-    /// Of an entry that calls these bots.
+    /// Gathers the facts of an entry; `calls` tells whether the entry calls bots.
     fn of(scene: &Scene<'a>, entry: &Note, minute: u16, calls: bool) -> Self {
         let from = Writer::of(entry);
         let reply = replied_to(scene, entry);
@@ -110,7 +110,7 @@ impl<'a> Circumstances<'a> {
         }
     }
 
-    /// The bot whose message this most likely answers, and how likely.
+    /// Returns the bot whose message this one most likely answers, as called by a link.
     fn linked(&self, scene: &Scene<'a>) -> Option<(&'a CastMember, Address)> {
         let link = self.link.as_ref().filter(|link| link.probability >= BELIEVED)?;
         let bot = link.to.fleet_bot?;
@@ -170,7 +170,7 @@ pub(super) fn on_entry(scene: &Scene<'_>, entry: &Note, minute: u16, seed: u64) 
     direction.with_inputs(merged(inputs, [decided, reaction]))
 }
 
-/// One object with the keys of all.
+/// Merges the keys of all into one object.
 fn merged(mut inputs: Value, more: [Value; 2]) -> Value {
     if let Some(inputs) = inputs.as_object_mut() {
         for value in more {
@@ -182,7 +182,7 @@ fn merged(mut inputs: Value, more: [Value; 2]) -> Value {
     inputs
 }
 
-/// Some bots were addressed: each answers by its own chance.
+/// Decides when bots were addressed: each answers by its own chance.
 fn called(
     scene: &Scene<'_>,
     entry: &Note,
@@ -257,7 +257,7 @@ fn chance_of_called(
     }
 }
 
-/// Nobody was addressed: one may speak up, sometimes another one too.
+/// Decides when nobody was addressed: one bot may speak up, sometimes another one too.
 fn volunteers(
     scene: &Scene<'_>,
     entry: &Note,
@@ -275,7 +275,7 @@ fn volunteers(
         let said = circumstances.said.get(&member.profile.id);
         let wish = Wish::of(scene, member, said, &subject);
         let mut record = wish.record();
-        // Who is spoken with goes on at once.
+        // The bot that the person goes on with need not cool down.
         let filter = of_unasked(scene, member, said, Some(&**entry), circumstances.minute)
             .filter(|filter| *filter != Filter::CoolDown || partner != Some(member.profile.id));
         match filter {

@@ -1,4 +1,4 @@
-//! Openings: a quiet room, and somebody who brings something up. Layer `behaviour`; pure.
+//! Openings: a bot brings up a subject in a quiet room. Layer `behaviour`; pure.
 
 use std::time::Duration;
 
@@ -16,14 +16,14 @@ use crate::behaviour::topics::keyword::Keyword;
 use crate::behaviour::topics::selector::{QuietRoom, TopicSelector};
 use crate::domain::turn::Act;
 
-/// What each opening that no person took up leaves of the chance of the next, and the least that remains.
+/// Factor on the chance of an opening for each one that no person took up, and the least chance.
 const OPENING_DECAY: f64 = 0.85;
 const OPENING_MIN: f64 = 0.25;
 
-/// Latest messages whose topics do not come up again.
+/// Number of latest messages whose topics do not come up again.
 const LATELY: usize = 30;
 
-/// The room was quiet: somebody may open a topic, the less likely the more openings no person took up.
+/// Decides in a quiet room: a bot may open a topic, the less likely the more openings no person took up.
 pub(super) fn on_tick(scene: &Scene<'_>, minute: u16, seed: u64) -> Direction {
     let mut rng = fastrand::Rng::with_seed(seed);
     let unanswered = openings_unanswered(scene);

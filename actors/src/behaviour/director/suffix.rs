@@ -18,7 +18,7 @@ const AFTER_ANY: [&str; 29] = [
 /// Most suffixes on one name: "Denizlerdeki" has three.
 const SUFFIXES_MAX: usize = 3;
 
-/// Whether `rest`, which follows `stem` in a word, is made of suffixes that may follow it.
+/// Returns whether `rest`, which follows `stem` in a word, is made of suffixes that may follow it.
 pub(in crate::behaviour) fn carries_suffixes(stem: &str, rest: &str) -> bool {
     carries(stem.chars().next_back(), last_vowel(stem), rest, SUFFIXES_MAX)
 }
@@ -47,7 +47,7 @@ fn last_vowel(text: &str) -> Option<char> {
     text.chars().rev().find(|c| is_vowel(*c))
 }
 
-/// Whether a suffix with vowel `of` may follow `after`: front follows front, back follows back.
+/// Returns whether a suffix with vowel `of` may follow `after`: front follows front, back follows back.
 fn harmonise(after: Option<char>, of: Option<char>) -> bool {
     let front = |vowel: char| match vowel {
         'e' | 'ö' | 'ü' => Some(true),

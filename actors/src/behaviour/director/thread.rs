@@ -1,4 +1,4 @@
-//! Which message an entry belongs to: by Telegram's reply, else by the link resolver. Layer `behaviour`; pure.
+//! Finds the message that an entry belongs to: by Telegram's reply, else by the link resolver. Layer `behaviour`; pure.
 
 use std::sync::Arc;
 
@@ -9,26 +9,26 @@ use crate::behaviour::scene::Scene;
 use crate::domain::ids::{BotId, Number};
 use crate::domain::transcript::EntryKind;
 
-/// Entries before a message that the resolver sees. A fixed number, so that a decision does not depend on where the
-/// window begins.
+/// Number of entries before a message that the resolver sees. The number is fixed, so that a decision does not depend
+/// on where the window begins.
 const SEEN: usize = 100;
 
-/// A link is believed from this probability on.
+/// Probability from which a link is believed.
 pub(super) const BELIEVED: f64 = 0.5;
 
-/// A thread is followed back over so many entries.
+/// Number of entries over which a thread is followed back.
 const FOLLOWED: usize = 60;
 
-/// The message that an entry answers, as the resolver sees it.
+/// The message that an entry answers, by the resolver.
 #[derive(Clone, Debug)]
 pub(super) struct Link<'a> {
-    /// That message.
+    /// The answered message.
     pub(super) to: &'a Note,
-    /// 0 to 1.
+    /// Probability, 0 to 1.
     pub(super) probability: f64,
 }
 
-/// The number from which on so many entries were said before `entry`: edits and reactions do not count.
+/// Returns the number of the entry that is `many` places before `entry`; edits and reactions hold no place.
 fn before(scene: &Scene<'_>, entry: &Note, many: usize) -> Number {
     let said = |other: &&Arc<Note>| {
         other.number < entry.number && matches!(other.kind, EntryKind::Message | EntryKind::Member)
@@ -36,7 +36,7 @@ fn before(scene: &Scene<'_>, entry: &Note, many: usize) -> Number {
     scene.window.iter().rev().filter(said).nth(many - 1).map_or(Number(0), |first| first.number)
 }
 
-/// The likeliest message that `entry` answers, when that is likelier than that it opens a thread. Forum topics are apart.
+/// Returns the message that `entry` most likely answers, if likelier than a new thread. Forum topics are apart.
 pub(super) fn link<'a>(scene: &Scene<'a>, entry: &Note) -> Option<Link<'a>> {
     let from = before(scene, entry, SEEN);
     let earlier: Vec<&'a Note> = scene
@@ -52,7 +52,7 @@ pub(super) fn link<'a>(scene: &Scene<'a>, entry: &Note) -> Option<Link<'a>> {
     earlier.get(at).map(|to| Link { to, probability })
 }
 
-/// The bots that spoke in the thread of an entry that answers `parent`: by roots and replies, the author left out.
+/// Returns the bots, but the author, that spoke in the thread of an entry that answers `parent`, by roots and replies.
 pub(super) fn speakers_in_thread(scene: &Scene<'_>, entry: &Note, parent: Option<&Note>) -> Vec<BotId> {
     let from = before(scene, entry, FOLLOWED);
     let roots = [Some(entry.root), parent.map(|parent| parent.root), parent.map(|parent| parent.number)];

@@ -1,4 +1,4 @@
-//! The whole explanation of one decision. Layer `behaviour`; pure.
+//! Writes the whole explanation of one decision. Layer `behaviour`; pure.
 
 use std::collections::BTreeMap;
 
@@ -16,25 +16,25 @@ use crate::domain::turn::{Act, Turn, TurnState};
 
 /// Characters of a message's text, where it is asked for.
 const TEXT_CHARS: usize = 80;
-/// Names on a line of those who did not speak.
+/// Most names on a line of bots that did not speak.
 const NAMES: usize = 8;
-/// Speakers, and ends of turns, that have a line of their own.
+/// Most speakers, and ends of turns, that have a line of their own.
 const SPEAKERS: usize = 3;
-/// Reasons not to speak that have a line of their own.
+/// Most reasons not to speak that have a line of their own.
 const GROUPS: usize = 7;
 
-/// A decision with what is known around it.
+/// A decision and the facts around it.
 #[derive(Clone, Copy, Debug)]
 pub struct Case<'a> {
     /// The decision.
     pub decision: &'a Decision,
-    /// Its turns with their messages.
+    /// Turns of the decision with their messages.
     pub turns: &'a [(Turn, Vec<OutboxMessage>)],
     /// Names of the bots.
     pub names: &'a BTreeMap<BotId, String>,
-    /// The entry that asked for it, if it is still known.
+    /// The entry that caused the decision, if it is still known.
     pub cause: Option<&'a TranscriptEntry>,
-    /// Whether the beginning of the message may be shown.
+    /// The beginning of the message may be shown.
     pub text: bool,
 }
 
@@ -99,7 +99,7 @@ fn name(case: &Case<'_>, bot: BotId) -> String {
     case.names.get(&bot).map_or_else(|| format!("bot {bot}"), |name| cut(name, 32))
 }
 
-/// What asked for the decision.
+/// Tells the cause of the decision.
 fn what_happened(case: &Case<'_>) -> String {
     let Cause::Entry(number) = case.decision.cause else {
         let unanswered = case.decision.inputs["openings_unanswered"].as_u64().unwrap_or(0);
@@ -132,7 +132,7 @@ fn what_happened(case: &Case<'_>) -> String {
     }
 }
 
-/// Whom the message called, and what it answers.
+/// Tells whom the message called, and the message that it answers.
 fn called(case: &Case<'_>) -> Option<String> {
     let inputs = &case.decision.inputs;
     let mut parts = Vec::new();
@@ -178,7 +178,7 @@ fn verdict(case: &Case<'_>) -> String {
     format!("{does}: {reason}.")
 }
 
-/// Why those speak who do.
+/// Tells why each speaker speaks.
 fn speakers(case: &Case<'_>, scores: &Scores) -> Vec<String> {
     let mut lines = Vec::new();
     for (turn, _) in case.turns.iter().take(SPEAKERS) {
@@ -219,7 +219,7 @@ fn why_of(score: &Score) -> String {
     parts.join(", ")
 }
 
-/// Why the rest of the cast does not speak, grouped by the reason.
+/// Tells why the rest of the cast does not speak, grouped by the reason.
 fn others(case: &Case<'_>, scores: &Scores) -> Vec<String> {
     let speaking: Vec<String> = case.turns.iter().map(|(turn, _)| name(case, turn.bot)).collect();
     let taken = scores.room.is_none_or(|(share, roll)| roll < share);
@@ -259,7 +259,7 @@ fn others(case: &Case<'_>, scores: &Scores) -> Vec<String> {
     lines
 }
 
-/// The state of the room.
+/// Tells the state of the room.
 fn circumstances(case: &Case<'_>) -> Option<String> {
     let inputs = &case.decision.inputs;
     let mut parts = Vec::new();
@@ -314,7 +314,7 @@ fn circumstances(case: &Case<'_>) -> Option<String> {
     (!parts.is_empty()).then(|| format!("Room: {}.", parts.join("; ")))
 }
 
-/// How one turn ended.
+/// Tells how one turn ended.
 fn ending(case: &Case<'_>, turn: &Turn, messages: &[OutboxMessage]) -> String {
     let name = name(case, turn.bot);
     let why = turn.progress.error.as_deref().map(because).unwrap_or_default();
@@ -348,7 +348,7 @@ fn because(error: &str) -> String {
     }
 }
 
-/// Without what stands in quotation marks: it may be what somebody wrote.
+/// Returns the text without quotations: they may be somebody's words.
 fn unquoted(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut open = None;

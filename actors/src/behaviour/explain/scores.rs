@@ -1,7 +1,7 @@
-//! What a director recorded of each bot. Layer `behaviour`; pure.
+//! Scores that a director recorded for each bot. Layer `behaviour`; pure.
 //!
-//! Read tolerantly: keys may be missing, older versions wrote a bare wish for each bot, and what is not known is kept
-//! by its name.
+//! Scores are read tolerantly: keys may be missing, older versions wrote a bare wish for each bot, and unknown keys are
+//! kept by name.
 
 use serde_json::{Map, Value};
 
@@ -12,17 +12,17 @@ use crate::domain::decision::Decision;
 #[derive(Debug, Default)]
 pub(super) struct Score {
     pub(super) name: String,
-    /// How much it wished to speak.
+    /// Wish of the bot to speak.
     pub(super) wish: Option<f64>,
-    /// Its own chance to speak.
+    /// Chance of the bot to speak.
     pub(super) chance: Option<f64>,
-    /// What it rolled against the chance.
+    /// Roll against the chance.
     pub(super) roll: Option<f64>,
-    /// What spoke for it and against it, in words.
+    /// Reasons for and against the bot, in words.
     pub(super) factors: Vec<String>,
-    /// Why it was out of the question, in words.
+    /// Filter that ruled the bot out, in words.
     pub(super) filtered: Option<String>,
-    /// How it was addressed: the recorded key.
+    /// Way in which the bot was addressed: the recorded key.
     pub(super) addressed: Option<String>,
 }
 
@@ -101,7 +101,7 @@ impl Scores {
         words
     }
 
-    /// A factor in words, with its weight where it has one.
+    /// Returns a factor in words, with its weight where it has one.
     fn factor(&mut self, key: &str, value: &Value) -> Option<String> {
         let weight = match value {
             Value::Number(number) => number.as_f64(),
@@ -118,13 +118,13 @@ impl Scores {
     }
 }
 
-/// A number with at most two decimals.
+/// Formats a number with at most two decimals.
 pub(super) fn short(value: f64) -> String {
     let text = format!("{value:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// A chance as a percentage.
+/// Formats a chance as a percentage.
 pub(super) fn percent(chance: f64) -> String {
     format!("{} %", (chance * 100.0).round())
 }

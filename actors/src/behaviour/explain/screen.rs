@@ -6,7 +6,7 @@ pub const COLUMNS: usize = 100;
 /// Most lines of one explanation.
 pub const LINES: usize = 24;
 
-/// How far what continues a line stands in.
+/// Indent of a line's continuation, in characters.
 const INDENT: usize = 4;
 
 /// A text under construction.
@@ -45,7 +45,7 @@ impl Screen {
         self.lines.push(line);
     }
 
-    /// Takes the lines; what does not fit is counted.
+    /// Returns the lines; lines that do not fit are counted.
     pub(super) fn lines(mut self) -> Vec<String> {
         if self.lines.len() > LINES {
             let left = self.lines.len() - (LINES - 1);
@@ -60,7 +60,7 @@ fn width(text: &str) -> usize {
     text.chars().count()
 }
 
-/// The text on one line, cut where it is too long.
+/// Returns the text on one line, cut where it is too long.
 pub(super) fn cut(text: &str, most: usize) -> String {
     let clean = |c: char| if c.is_control() { ' ' } else { c };
     if width(text) <= most {
@@ -69,7 +69,7 @@ pub(super) fn cut(text: &str, most: usize) -> String {
     text.chars().take(most.saturating_sub(1)).map(clean).chain(['…']).collect()
 }
 
-/// Names in a row, of which so many are shown.
+/// Joins names, of which at most `most` are shown.
 pub(super) fn some(names: &[String], most: usize) -> String {
     match names.len() {
         0 => "nobody".to_owned(),

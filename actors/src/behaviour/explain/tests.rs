@@ -38,7 +38,7 @@ struct Room {
     recorded: Vec<Recorded>,
 }
 
-/// What a store would hold of a decision.
+/// A decision as a store would hold it.
 struct Recorded {
     decision: Decision,
     turns: Vec<(Turn, Vec<OutboxMessage>)>,
@@ -149,7 +149,7 @@ impl Room {
         Some(direction)
     }
 
-    /// Minutes of talk, people and bots.
+    /// Records a conversation of people and bots.
     fn converse(&mut self, slots: usize) {
         let mut number = 0;
         for slot in 0..slots {

@@ -1,6 +1,6 @@
-//! What each key of a record means. Layer `behaviour`; pure.
+//! Meaning of each key of a record, in words. Layer `behaviour`; pure.
 
-/// Words of a factor: above 1 (or simply there), and below.
+/// Words of a factor of at least 1 (or without a weight), and of one below 1.
 struct Factor {
     key: &'static str,
     more: &'static str,
@@ -53,7 +53,7 @@ const FACTORS: &[Factor] = &[
     factor("cap", "has much of its hour left", "has used most of its hour"),
 ];
 
-/// Why a bot was out of the question.
+/// Filters, and the reasons why they rule a bot out.
 const FILTERS: &[(&str, &str)] = &[
     ("author", "wrote it"),
     ("absent", "cannot post there"),
@@ -81,7 +81,7 @@ const FILTERS: &[(&str, &str)] = &[
     ("let_be", "lets it rest"),
 ];
 
-/// Keys of the inputs that the explanation speaks of in its own way, or that only the record itself needs.
+/// Keys of the inputs that the explanation tells in its own way, or that only the record itself needs.
 const INPUTS: &[&str] = &[
     "from",
     "question",
@@ -120,7 +120,7 @@ const INPUTS: &[&str] = &[
     "age_s",
 ];
 
-/// What keeps a whole chat silent.
+/// Gates, and the reasons why they keep a whole chat silent.
 const GATES: &[(&str, &str)] = &[
     ("too_old", "it was too old to be a call"),
     ("superseded", "its author called again since"),
@@ -142,7 +142,7 @@ pub(super) const SCORE_KEYS: &[&str] =
 pub(super) const ROOM_KEYS: &[&str] =
     &["share", "chance", "roll", "wishes", "bots", "second", "count", "reaction", "reaction_roll"];
 
-/// What a factor says of a bot, and whether the factor is known.
+/// Returns the words of a factor, and whether the factor is known.
 pub(super) fn factor_words(key: &str, value: f64) -> (String, bool) {
     match FACTORS.iter().find(|factor| factor.key == key) {
         Some(factor) if value >= 1.0 => (factor.more.to_owned(), true),
@@ -151,7 +151,7 @@ pub(super) fn factor_words(key: &str, value: f64) -> (String, bool) {
     }
 }
 
-/// What a filter says of a bot, and whether it is known.
+/// Returns the words of a filter, and whether the filter is known.
 pub(super) fn filter_words(key: &str) -> (String, bool) {
     match FILTERS.iter().find(|(known, _)| *known == key) {
         Some((_, words)) => ((*words).to_owned(), true),
@@ -159,7 +159,7 @@ pub(super) fn filter_words(key: &str) -> (String, bool) {
     }
 }
 
-/// What a gate is, and whether it is known.
+/// Returns the words of a gate, and whether the gate is known.
 pub(super) fn gate_words(key: &str) -> (String, bool) {
     match GATES.iter().find(|(known, _)| *known == key) {
         Some((_, words)) => ((*words).to_owned(), true),
@@ -167,12 +167,12 @@ pub(super) fn gate_words(key: &str) -> (String, bool) {
     }
 }
 
-/// Whether the explanation knows an input.
+/// Returns whether the explanation knows an input.
 pub(super) fn is_known_input(key: &str) -> bool {
     INPUTS.contains(&key)
 }
 
-/// How a bot was addressed.
+/// Returns the verb of a way to address a bot.
 pub(super) fn address_words(how: &str) -> &'static str {
     match how {
         "mention" => "mentions",
@@ -183,7 +183,7 @@ pub(super) fn address_words(how: &str) -> &'static str {
     }
 }
 
-/// The passive of it: what happened to the bot.
+/// Returns the passive of that verb, for the bot.
 pub(super) fn addressed_words(how: &str) -> &'static str {
     match how {
         "mention" => "was mentioned",
@@ -194,7 +194,7 @@ pub(super) fn addressed_words(how: &str) -> &'static str {
     }
 }
 
-/// Why a turn came to nothing, in a word or two; `None` for what is nothing special.
+/// Returns why a turn came to nothing, in a word or two; `None` when the error is nothing special.
 pub(super) fn ending_words(error: &str) -> Option<&'static str> {
     let error = error.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| error.contains(word));

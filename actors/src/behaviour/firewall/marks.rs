@@ -1,6 +1,6 @@
-//! Marks of chat formats, and the reasoning between them. Layer `behaviour`; pure.
+//! Takes off marks of chat formats, and the reasoning between them. Layer `behaviour`; pure.
 //!
-//! Marks are told by their family, since each new model brings names of its own:
+//! Marks are recognised by their family, since each new model brings names of its own:
 //!
 //! | family | examples |
 //! |---|---|
@@ -10,9 +10,9 @@
 //! | tools | `<tool_call>`, `[TOOL_CALLS]`, `<\|python_tag\|>`, `<function=...>` |
 //! | turns and sentences | any `<\|...\|>` and `<｜...｜>`, `<start_of_turn>`, `[INST]`, `<s>`, `<eos>` |
 //!
-//! Taken off are finished reasoning in front, with or without its opening, marks around the answer, and marks of turns
-//! at both ends. A mark that is left stands in the middle: then the answer is kept back. Nothing is ever taken out of
-//! the middle.
+//! Finished reasoning in front is taken off, with or without its opening mark, and so are marks around the answer and
+//! marks of turns at both ends. A mark that is left is in the middle: then the answer is kept back. Nothing is ever
+//! taken out of the middle.
 //!
 //! # Source
 //! The parsers of vLLM (`vllm/reasoning`) and llama.cpp (`common/chat`), read in November 2026.
@@ -43,7 +43,7 @@ const ANSWER: [&str; 4] = ["answer", "response", "solution", "final"];
 /// Words that make a mark one of tools.
 const TOOLS: [&str; 6] = ["tool", "tools", "function", "functions", "python", "invoke"];
 
-/// Names of marks of turns and sentences that bear no bars.
+/// Names of marks of turns and sentences that have no bars.
 const BARE: [&str; 12] =
     ["s", "bos", "eos", "pad", "unk", "sep", "cls", "start_of_turn", "end_of_turn", "start_of_image", "sys", "eot"];
 
@@ -51,13 +51,13 @@ const BARE: [&str; 12] =
 const BRACKETED: [&str; 7] =
     ["INST", "SYSTEM_PROMPT", "AVAILABLE_TOOLS", "TOOL_RESULTS", "MODEL_SETTINGS", "SYS", "EOT"];
 
-/// Roles that stand behind the mark of a turn.
+/// Roles of the bot behind the mark of a turn.
 const ROLES: [&str; 4] = ["assistant", "model", "bot", "gpt"];
 
-/// Roles of others.
+/// Roles of others behind the mark of a turn.
 const OTHERS: [&str; 4] = ["user", "system", "tool", "developer"];
 
-/// How reasoning without marks begins, and what stands before the answer behind it.
+/// Openings of reasoning without marks, and the words before the answer behind it.
 const WORDED: [(&str, &str); 4] = [
     ("here is my thought process:", "my response:"),
     ("here's my thought process:", "my response:"),
@@ -82,7 +82,7 @@ struct Mark {
     closes: bool,
 }
 
-/// The answer in what a model said, without reasoning in front and marks around it.
+/// Returns the answer in a model's text, without reasoning in front and marks around it.
 ///
 /// # Errors
 /// Reasoning that does not end, or a mark in the middle.
@@ -99,12 +99,12 @@ pub(super) fn answer(text: &str) -> Result<&str, Breach> {
     } else if let Some(mark) = marks.iter().find(|mark| mark.family == Family::Channel && mark.says(text, "channel")) {
         return Err(breach(BreachKind::LeakedReasoning, &text[mark.from..mark.to]));
     }
-    // What stands in front, as long as it is a mark or finished reasoning.
+    // Passes everything in front that is a mark or finished reasoning.
     while let Some(mark) = marks.first().copied() {
         let blank = text[from..mark.from].trim().is_empty();
         let passed = match (mark.family, mark.closes) {
             (Family::Reasoning, false) if blank => end_of_reasoning(&marks).ok_or_else(|| leak(text, mark))?,
-            // The opening stood in the prompt.
+            // The opening mark was in the prompt.
             (Family::Reasoning, true) => 1,
             (Family::Answer, false) if blank || mark.is_loud(text) => 1,
             (Family::Turn | Family::Channel, _) if blank => 1,
@@ -146,19 +146,19 @@ fn leak(text: &str, mark: Mark) -> Breach {
 }
 
 impl Mark {
-    /// Whether its name is this one.
+    /// Returns whether the mark has this name.
     fn says(self, text: &str, name: &str) -> bool {
         text[self.from..self.to].trim_matches(|c: char| !c.is_alphanumeric()) == name
     }
 
-    /// Whether no person writes the like, so that what stands before it is the model's own.
+    /// Returns whether no person writes such a mark, so that everything before it is the model's own.
     fn is_loud(self, text: &str) -> bool {
         let mark = &text[self.from..self.to];
         mark.starts_with("<|") || mark.starts_with('[')
     }
 }
 
-/// How many marks belong to the reasoning that the first of them opens.
+/// Returns the number of marks that belong to the reasoning that the first of them opens.
 fn end_of_reasoning(marks: &[Mark]) -> Option<usize> {
     let mut open = 0_usize;
     for (at, mark) in marks.iter().enumerate().filter(|(_, mark)| mark.family == Family::Reasoning) {
@@ -167,19 +167,19 @@ fn end_of_reasoning(marks: &[Mark]) -> Option<usize> {
             return Some(at + 1);
         }
     }
-    // The innermost opening alone was closed.
+    // Only the innermost opening was closed.
     let last = marks.iter().rposition(|mark| mark.family == Family::Reasoning && mark.closes)?;
     Some(last + 1)
 }
 
-/// Where the text of the last channel called `final` begins.
+/// Returns the place where the text of the last channel called `final` begins.
 fn final_channel(text: &str, marks: &[Mark]) -> Option<usize> {
     let at = marks.iter().rposition(|mark| mark.family == Family::Channel && mark.says(text, "message"))?;
     let before = at.checked_sub(1).map_or(0, |before| marks[before].to);
     text[before..marks[at].from].trim_start().starts_with("final").then_some(marks[at].to)
 }
 
-/// The length of the role behind a turn's mark, up to the line's end or the next mark; `None` for another's turn.
+/// Returns the length of the role behind a turn's mark, up to the line's end or next mark; `None` for another's turn.
 fn role(text: &str) -> Option<usize> {
     let end = text.find(['\n', '<']).unwrap_or(0);
     match text[..end].trim() {
@@ -189,7 +189,7 @@ fn role(text: &str) -> Option<usize> {
     }
 }
 
-/// The text without reasoning in front that is told by its words.
+/// Returns the text without reasoning in front that is recognised by its words.
 fn without_worded(text: &str) -> Result<&str, Breach> {
     if let Some(rest) = text.strip_prefix("assistantfinal") {
         return Ok(rest.trim_start());
@@ -198,7 +198,7 @@ fn without_worded(text: &str) -> Result<&str, Breach> {
         let Some(start) = text.get(..opening.len()).filter(|start| start.eq_ignore_ascii_case(opening)) else {
             continue;
         };
-        // ASCII lower case keeps the places of bytes.
+        // Lower case in ASCII keeps the positions of bytes.
         if let Some(at) = text.to_ascii_lowercase().rfind(end) {
             return Ok(text[at + end.len()..].trim_start());
         }
@@ -241,7 +241,7 @@ fn mark_at(text: &str, from: usize) -> Option<Mark> {
     Some(Mark { from, to, family, closes })
 }
 
-/// What the name between a mark's brackets says of it.
+/// Returns the family of a mark, by the name between its brackets, and whether the mark closes.
 fn family(open: char, inner: &str) -> Option<(Family, bool)> {
     let bar = |c: char| c == '|' || c == '｜';
     let (opens_barred, ends_barred) = (inner.starts_with(bar), inner.ends_with(bar));

@@ -1,5 +1,5 @@
-//! Names in front of what a bot says: its own is taken off, another's is told from a list of members. Layer
-//! `behaviour`; pure.
+//! Names in front of lines: the bot's own is taken off; another's is a voice to keep back, or part of a list of
+//! members. Layer `behaviour`; pure.
 //!
 //! Models imitate the lines of their prompt: `ada: `, `[Ada]: `, `Ada: Ada: `, `[12:34] Ada: `, `@ada_bot: `,
 //! `Ada (to Tom): `, `**Ada:** `, `<Ada> `.
@@ -10,14 +10,14 @@ use crate::ports::llm::{CompletionRequest, PromptMessage, Role};
 /// Longest label in front of a line, in bytes.
 const LABEL_BYTES_MAX: usize = 120;
 
-/// So many labels in front are the bot's own at most.
+/// Most labels in front of a text that are taken for the bot's own.
 const LABELS_MAX: usize = 4;
 
 /// Longest entry of a list of members, in characters and words.
 const ITEM_CHARS_MAX: usize = 48;
 const ITEM_WORDS_MAX: usize = 7;
 
-/// Words that are said, and stand in no list of who brings what; folded.
+/// Words of people who speak to somebody, which no list of who brings what holds; folded.
 const SAID: [&str; 38] = [
     "i",
     "i'm",
@@ -62,9 +62,9 @@ const SAID: [&str; 38] = [
 /// The bot that speaks, by its names.
 #[derive(Clone, Copy, Debug)]
 pub struct Speaker<'a> {
-    /// Its name in the manifest.
+    /// Name in the manifest.
     pub name: &'a str,
-    /// Its username, once known.
+    /// Username, once known.
     pub username: Option<&'a str>,
 }
 
@@ -75,7 +75,7 @@ struct Labelled<'a> {
 }
 
 impl Speaker<'_> {
-    /// The text behind every label that names the speaker.
+    /// Returns the text behind every label that names the speaker.
     pub(super) fn without_label<'t>(&self, text: &'t str, request: &CompletionRequest) -> &'t str {
         let mut text = text;
         for _ in 0..LABELS_MAX {
@@ -87,7 +87,7 @@ impl Speaker<'_> {
         text
     }
 
-    /// Whether the text begins with a label that names the speaker.
+    /// Returns whether the text begins with a label that names the speaker.
     fn labels(&self, text: &str, request: &CompletionRequest) -> bool {
         labelled(text).is_some_and(|label| self.is(label.who, request))
     }
@@ -97,7 +97,7 @@ impl Speaker<'_> {
         if who.is_empty() {
             return false;
         }
-        // The first of several names is the speaker's, unless somebody in the talk is called so.
+        // The first part of a name is the speaker's as well, unless somebody in the conversation is called so.
         let first = name.split(' ').next().filter(|first| first.chars().count() > 2 && first.len() < name.len());
         who == name
             || self.username.is_some_and(|username| fold(username) == who)
@@ -105,7 +105,7 @@ impl Speaker<'_> {
     }
 }
 
-/// The text up to where the model goes on as another speaker of the prompt, or begins anew as itself.
+/// Returns the text up to where the model goes on as another speaker of the prompt, or begins anew as itself.
 pub(super) fn own_lines<'t>(text: &'t str, speaker: Speaker<'_>, request: &CompletionRequest) -> &'t str {
     if is_list(text) {
         return text;
@@ -121,7 +121,7 @@ pub(super) fn own_lines<'t>(text: &'t str, speaker: Speaker<'_>, request: &Compl
     text
 }
 
-/// Whether the line begins with the name of a speaker of the prompt and a colon.
+/// Returns whether the line begins with the name of a speaker of the prompt and a colon.
 pub(super) fn speaks_as_other(line: &str, request: &CompletionRequest) -> bool {
     let Some(label) = labelled(line) else {
         return false;
@@ -129,13 +129,13 @@ pub(super) fn speaks_as_other(line: &str, request: &CompletionRequest) -> bool {
     is_speaker(request, |speaker| speaker == label.who)
 }
 
-/// Whether the text begins with the name of the one who is answered.
+/// Returns whether the text begins with the name of the one who is answered.
 pub(super) fn addresses_last(text: &str, request: &CompletionRequest) -> bool {
     let last = request.messages.last().and_then(|last| last.content.split_once(": ")).map(|(name, _)| name);
     labelled(text).is_some_and(|label| Some(label.who) == last)
 }
 
-/// Whether lines of the text say of several members what each has, does or is, one line each: no talk, but a list.
+/// Returns whether the text is a list of members, one a line, with what each has, does or is, and no talk.
 pub(super) fn is_list(text: &str) -> bool {
     if !text.contains('\n') || !text.contains(':') {
         return false;
@@ -154,7 +154,7 @@ pub(super) fn is_list(text: &str) -> bool {
     introduced && !after && run.len() > 1 && names.len() == run.len() && run.iter().all(|label| is_item(label.says))
 }
 
-/// Whether it may be the entry of a list: a few words that nobody says to anybody.
+/// Returns whether `says` may be the entry of a list: a few words that nobody says to anybody.
 fn is_item(says: &str) -> bool {
     let folded = fold(says);
     let words: Vec<&str> = folded.split_whitespace().map(|word| word.trim_matches([',', ';', '.', '!', '?'])).collect();
@@ -168,7 +168,7 @@ fn is_speaker(request: &CompletionRequest, is: impl Fn(&str) -> bool) -> bool {
     request.messages.iter().any(|message| message.role == Role::User && speaker(message))
 }
 
-/// The label in front of a line, perhaps in brackets or bold, with a time before the name or a remark behind it.
+/// Returns the label in front of a line, perhaps in brackets or bold, with a time before or a remark behind the name.
 fn labelled(text: &str) -> Option<Labelled<'_>> {
     let wraps = |c: char| matches!(c, '*' | '_' | '`' | '[' | ']' | '<' | '>');
     let line = text.split('\n').next().unwrap_or_default();
@@ -196,7 +196,7 @@ fn is_short(who: &str) -> bool {
     !who.is_empty() && who.chars().count() <= 64
 }
 
-/// The line without a time of day in front of it, bracketed or not.
+/// Returns the line without a time of day in front of it, bracketed or not.
 fn without_time(line: &str) -> &str {
     let line = line.trim_start();
     let inner = line.strip_prefix(['[', '(']).unwrap_or(line);

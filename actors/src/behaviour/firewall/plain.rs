@@ -1,20 +1,20 @@
-//! Plain text of what a model marked up. Layer `behaviour`; pure.
+//! Makes plain text of a marked-up answer. Layer `behaviour`; pure.
 //!
-//! Telegram shows texts as they are, so that Markdown and HTML would be read as stars and brackets. A mark is taken off
+//! Telegram shows texts as they are, so Markdown and HTML would be read as stars and brackets. A mark is taken off
 //! where the text without it says the same:
 //!
 //! | said | sent |
 //! |---|---|
 //! | `**x**`, `__x y__`, `***x***`, `*x*`, `_x_` | x |
-//! | `` `x` ``, fenced blocks | x, as it stands |
+//! | `` `x` ``, fenced blocks | x, unchanged |
 //! | `# x` at a line's start | x |
-//! | `[x](https://y)`, `<https://y>`, `![x](https://y)` | x (<https://y>), <https://y> |
-//! | `<b>`, `<i>` and the like in pairs, `<br>`, `<p>` | what is in them, a line's end |
+//! | `[x](https://y)`, `<https://y>`, `![x](https://y)` | `x (https://y)`, `https://y`, `x (https://y)` |
+//! | `<b>`, `<i>` and the like in pairs, `<br>`, `<p>` | the text between them, a line's end |
 //! | `&amp;`, `&#39;` | &, ' |
 //! | `\*`, `\_` between letters, `\n` glued to words | *, _, a line's end |
 //!
-//! What else looks like a mark stays: `~~x~~` and `||x||` (without them the text would say something else), quotes with
-//! `>`, bullets, tables, `*sighs*` at the start of a sentence, `snake_case`, `2*3*4`, `#m12`, `¯\_(ツ)_/¯`.
+//! Everything else that looks like a mark stays: `~~x~~` and `||x||` (without them the text would say something else),
+//! quotes with `>`, bullets, tables, `*sighs*` at the start of a sentence, `snake_case`, `2*3*4`, `#m12`, `¯\_(ツ)_/¯`.
 
 mod html;
 
@@ -22,19 +22,19 @@ use std::borrow::Cow;
 
 use self::html::tag;
 
-/// How far the end of a mark is looked for, in bytes; bounds the work on texts that open many.
+/// Bytes within which the end of a mark is looked for; bounds the work on texts that open many.
 const SPAN_BYTES_MAX: usize = 2_000;
 
-/// How much of a word is looked at, in bytes.
+/// Bytes of a word that are looked at.
 const WORD_BYTES_MAX: usize = 80;
 
-/// Marks within marks are followed so deep.
+/// Depth to which marks within marks are followed.
 const DEPTH_MAX: usize = 6;
 
-/// What links lead to.
+/// Beginnings of addresses.
 const SCHEMES: [&str; 5] = ["https://", "http://", "tg://", "mailto:", "www."];
 
-/// The text without marks, where it holds any.
+/// Returns the text without marks.
 pub(super) fn plain(text: &str) -> Cow<'_, str> {
     let marked = text.bytes().any(|byte| matches!(byte, b'*' | b'_' | b'`' | b'[' | b'<' | b'&' | b'\\'));
     if !marked && heading(text) == 0 && !text.contains("\n#") {
@@ -42,7 +42,7 @@ pub(super) fn plain(text: &str) -> Cow<'_, str> {
     }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    // Fenced blocks are code: what is in them stays as it is.
+    // Fenced blocks are code, which stays as it is.
     while let Some((before, inside, after)) = fenced(rest) {
         inline(&line_ends(before), 0, &mut out);
         out.push_str(inside);
@@ -52,7 +52,7 @@ pub(super) fn plain(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The text before the first fenced block, the block's lines, and what follows it.
+/// Returns the text before the first fenced block, the block's lines, and the text behind it.
 fn fenced(text: &str) -> Option<(&str, &str, &str)> {
     let mut at = 0;
     let mut open: Option<(usize, usize, &str)> = None;
@@ -75,7 +75,7 @@ fn fenced(text: &str) -> Option<(&str, &str, &str)> {
     open.map(|(from, inside, _)| (&text[..from], &text[inside..], ""))
 }
 
-/// `\n` in two characters as the line's end that it was meant to be, where no code or path is spoken of.
+/// Turns `\n` in two characters into the line's end that it was meant to be, where no code or path is spoken of.
 fn line_ends(text: &str) -> Cow<'_, str> {
     if !text.contains("\\n") || text.contains(":\\") {
         return Cow::Borrowed(text);
@@ -128,7 +128,7 @@ fn inline(text: &str, depth: usize, out: &mut String) {
         if let Some(length) = taken {
             at += length;
         } else {
-            // A run of one mark that marks nothing is passed as one.
+            // A run of marks that mark nothing is copied as one.
             let run =
                 if matches!(c, '*' | '_' | '`') { rest.len() - rest.trim_start_matches(c).len() } else { c.len_utf8() };
             out.push_str(&rest[..run]);
@@ -138,7 +138,7 @@ fn inline(text: &str, depth: usize, out: &mut String) {
     }
 }
 
-/// The first part of a text, in which the end of a mark is looked for.
+/// Returns the first part of a text, in which the end of a mark is looked for.
 fn near(text: &str) -> &str {
     let mut end = text.len().min(SPAN_BYTES_MAX);
     while !text.is_char_boundary(end) {
@@ -151,7 +151,7 @@ fn ends_in_word(text: &str) -> bool {
     text.ends_with(|c: char| c.is_alphanumeric())
 }
 
-/// The length of a heading's mark.
+/// Returns the length of a heading's mark.
 fn heading(line: &str) -> usize {
     let hashes = line.len() - line.trim_start_matches('#').len();
     let rest = &line[hashes..];
@@ -160,7 +160,7 @@ fn heading(line: &str) -> usize {
     if (1..=6).contains(&hashes) && blanks > 0 && titled { hashes + blanks } else { 0 }
 }
 
-/// Code between runs of as many backticks.
+/// Writes code between two runs of as many backticks.
 fn code(text: &str, out: &mut String) -> Option<usize> {
     let ticks = text.len() - text.trim_start_matches('`').len();
     let body = near(&text[ticks..]);
@@ -182,7 +182,7 @@ fn code(text: &str, out: &mut String) -> Option<usize> {
     None
 }
 
-/// Bold and italics: the marks go, what is between them stays.
+/// Writes the text between marks of bold and italics.
 fn emphasis(text: &str, at: usize, depth: usize, out: &mut String) -> Option<usize> {
     let rest = &text[at..];
     let mark = rest.chars().next()?;
@@ -192,7 +192,7 @@ fn emphasis(text: &str, at: usize, depth: usize, out: &mut String) -> Option<usi
     if !opens || width > 3 || depth >= DEPTH_MAX || rest[width..].starts_with(char::is_whitespace) {
         return None;
     }
-    // A slash before a single mark makes a path of it.
+    // After a slash and the like, a single mark is part of a path.
     if width == 1 && text[..at].ends_with(['/', '.', '~', '|', '>', ':']) {
         return None;
     }
@@ -202,7 +202,7 @@ fn emphasis(text: &str, at: usize, depth: usize, out: &mut String) -> Option<usi
     let mut from = 0;
     while let Some(next) = body[from..].find(mark).map(|next| next + from) {
         let run = body[next..].len() - body[next..].trim_start_matches(mark).len();
-        // What closes within a longer run stands at its end: `**a *b***`.
+        // Behind a longer run, the closing marks are the last ones: `**a *b***`.
         let close = if run >= width && (width > 1 || run == 1) { next + run - width } else { next };
         let inside = &body[..close];
         let fits = run == width || width > 1 && run > width;
@@ -215,7 +215,7 @@ fn emphasis(text: &str, at: usize, depth: usize, out: &mut String) -> Option<usi
     None
 }
 
-/// Whether a mark of that width may stand around `inside`, with `after` behind it.
+/// Returns whether a mark of that width may be around `inside`, with `after` behind it.
 fn is_marked(text: &str, at: usize, mark: char, width: usize, inside: &str, after: &str) -> bool {
     let (Some(first), Some(last)) = (inside.chars().next(), inside.chars().next_back()) else {
         return false;
@@ -237,13 +237,13 @@ fn is_marked(text: &str, at: usize, mark: char, width: usize, inside: &str, afte
     begins && ends && closed && inside.chars().any(char::is_alphabetic) && !direction
 }
 
-/// Whether what follows `before` begins a sentence: people put into stars there what they do, `*sighs*`.
+/// Returns whether the text behind `before` begins a sentence: there people put into stars what they do, `*sighs*`.
 fn starts_sentence(before: &str) -> bool {
     let before = before.trim_end_matches([' ', '\t']);
     before.is_empty() || before.ends_with(['.', '!', '?', '…', '\n'])
 }
 
-/// A mark that was kept from marking, between letters.
+/// Writes an escaped mark between letters without its backslash.
 fn escaped(text: &str, at: usize, out: &mut String) -> Option<usize> {
     let mut ahead = text[at + 1..].chars();
     let mark = ahead.next().filter(|mark| "*_`#[]~>".contains(*mark))?;
@@ -259,7 +259,7 @@ fn escaped(text: &str, at: usize, out: &mut String) -> Option<usize> {
     Some(1 + mark.len_utf8())
 }
 
-/// Whether the word around a backslash holds another one that stands before no mark.
+/// Returns whether the word around a backslash holds another backslash that is before no mark.
 fn is_path(text: &str, at: usize) -> bool {
     let mut from = at.saturating_sub(WORD_BYTES_MAX);
     while !text.is_char_boundary(from) {
@@ -275,7 +275,7 @@ fn is_path(text: &str, at: usize) -> bool {
     word.match_indices('\\').any(|(at, _)| !word[at + 1..].starts_with(['*', '_', '`', '#', '[', ']', '~', '>']))
 }
 
-/// A link or picture: its words, and where it leads.
+/// Writes a link or picture as its words and its address.
 fn link(text: &str, depth: usize, out: &mut String) -> Option<usize> {
     let picture = text.starts_with('!');
     let body = near(text.strip_prefix('!').unwrap_or(text).strip_prefix('[')?);
@@ -321,7 +321,7 @@ fn is_address(text: &str) -> bool {
     })
 }
 
-/// An address in the text: marks in it are its own.
+/// Writes an address in the text as it is: marks in it are its own.
 fn address(text: &str, out: &mut String) -> Option<usize> {
     if !is_address(text) {
         return None;

@@ -1,4 +1,4 @@
-//! A bot that was asked what it is, and answers by yes or no. Layer `behaviour`; pure.
+//! Claims of a bot that was asked about itself, and answers by yes or no. Layer `behaviour`; pure.
 
 use super::words::{Sentence, sentences, spoken, starts_with_any};
 use super::{Claim, english, turkish};
@@ -20,11 +20,11 @@ const YES: [&str; 13] = [
     "aynen",
 ];
 
-/// Words that may stand before the answer.
+/// Words that may come before the answer.
 const BEFORE: [&str; 14] =
     ["haha", "ha", "hah", "lol", "hmm", "oh", "well", "of", "course", ",", "ah", "valla", "ay", "ya"];
 
-/// Words that make something else of "no" before them.
+/// Words that make something else of a "no" before them.
 const NO_THINGS: [&str; 11] =
     ["idea", "problem", "worries", "comment", "clue", "need", "one", "doubt", "matter", "wonder", "worry"];
 
@@ -34,14 +34,14 @@ enum Asked {
     Machine,
 }
 
-/// Whether the folded text begins with yes or no.
+/// Returns whether the folded text begins with yes or no, or has no words but those that may come before them.
 pub(super) fn begins_with_answer(folded: &str) -> bool {
     let mut words = folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     let first = words.find(|word| !BEFORE.contains(word));
     first.is_none_or(|word| NO.contains(&word) || YES.contains(&word) || matches!(word, "not" | "değilim"))
 }
 
-/// The claim in an answer by yes or no, when that was asked.
+/// Returns the false claim in an answer by yes or no to `question`.
 pub(super) fn answers_falsely(answer: &Sentence<'_>, question: impl Fn() -> String) -> Option<Claim> {
     let skipped = answer.words.iter().take_while(|word| BEFORE.contains(word)).count();
     let words = &answer.words[skipped..];
@@ -61,12 +61,12 @@ pub(super) fn answers_falsely(answer: &Sentence<'_>, question: impl Fn() -> Stri
     }
 }
 
-/// What somebody is asked to be.
+/// Returns the kind of being that somebody is asked about.
 fn asked(folded: &str) -> Option<Asked> {
     let text = spoken(folded);
     sentences(&text).iter().rev().find_map(|sentence| {
         let words = &sentence.words;
-        // Of two things neither yes nor no tells which.
+        // Between two things, neither yes nor no tells which one.
         if words.iter().any(|word| matches!(*word, "or" | "yoksa" | "değil" | "not")) {
             return None;
         }

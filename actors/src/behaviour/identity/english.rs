@@ -3,7 +3,7 @@
 use super::Claim;
 use super::words::{Sentence, holds, starts_with_any};
 
-/// What a bot is.
+/// Names of machines such as a bot.
 pub(super) const MACHINES: [&[&str]; 26] = [
     &["ai", "language", "model"],
     &["large", "language", "model"],
@@ -33,7 +33,7 @@ pub(super) const MACHINES: [&[&str]; 26] = [
     &["artificial"],
 ];
 
-/// Words between "I am" and what follows that change nothing of it.
+/// Words between "I am" and the noun that change nothing of the meaning.
 const FILLING: [&str; 44] = [
     "a",
     "an",
@@ -81,23 +81,23 @@ const FILLING: [&str; 44] = [
     "both",
 ];
 
-/// Those of them that make a person of "person".
+/// Filling words that make a human of "person".
 const REAL: [&str; 6] = ["real", "actual", "living", "breathing", "genuine", "fellow"];
 
-/// Words between "not" and what a bot is.
+/// Words between "not" and a machine.
 const DENYING: [&str; 17] = [
     "a", "an", "any", "some", "one", "of", "those", "your", "real", "actual", "actually", "really", "silly", "stupid",
     "dumb", "kind", "sort",
 ];
 
-/// Words after which the noun before them stands alone.
+/// Words that may follow a noun that stands alone.
 const AFTER: [&str; 37] = [
     ",", "like", "either", "at", "here", "and", "or", "nor", "but", "i", "just", "you", "lol", "haha", "promise",
     "though", "too", "man", "mate", "bro", "dude", "friend", "anymore", "so", "because", "ok", "okay", "believe",
     "trust", "sorry", "honestly", "really", "actually", "my", "dear", "if", "being",
 ];
 
-/// Words that make something else of "human" before them.
+/// Words that make something else of a "human" before them.
 const HUMAN_THINGS: [&str; 14] = [
     "rights",
     "resources",
@@ -115,7 +115,7 @@ const HUMAN_THINGS: [&str; 14] = [
     "enough",
 ];
 
-/// Who reports, supposes or asks does not claim.
+/// Words that suppose, report (`REPORTING`) or deny (`DENIALS`) the clause behind them.
 const SUPPOSING: [&str; 20] = [
     "if",
     "whether",
@@ -173,10 +173,10 @@ const REPORTING: [&str; 31] = [
 ];
 const DENIALS: [&str; 6] = ["not", "never", "no", "nobody", "hardly", "without"];
 
-/// Words that begin a clause of its own.
+/// Words that begin a new clause.
 const BREAKS: [&str; 8] = [",", "but", "because", "and", "so", "since", "then", "well"];
 
-/// The claim in a sentence.
+/// Returns the claim in a sentence.
 pub(super) fn claim(sentence: &Sentence<'_>) -> Option<Claim> {
     let words = &sentence.words;
     for (at, pair) in words.windows(2).enumerate() {
@@ -190,7 +190,7 @@ pub(super) fn claim(sentence: &Sentence<'_>) -> Option<Claim> {
     phrase(sentence)
 }
 
-/// What "I am" is followed by.
+/// Returns the claim in the words behind "I am".
 fn being(words: &[&str]) -> Option<Claim> {
     let filled = words.iter().take_while(|word| FILLING.contains(word) || **word == "as" || is_number(word)).count();
     let (filling, rest) = words.split_at(filled);
@@ -226,7 +226,7 @@ fn stands_alone(after: &[&str]) -> bool {
     after.first().is_none_or(|next| AFTER.contains(next))
 }
 
-/// Whether the clause whose words begin at `at` is the bot's own, and meant as it stands.
+/// Returns whether the clause whose words begin at `at` is the bot's own, and meant as it stands.
 fn is_meant(sentence: &Sentence<'_>, at: usize) -> bool {
     let words = &sentence.words;
     let from = words[..at].iter().rposition(|word| BREAKS.contains(word)).map_or(0, |mark| mark + 1);
@@ -234,7 +234,7 @@ fn is_meant(sentence: &Sentence<'_>, at: usize) -> bool {
         return false;
     }
     let before = &words[from..at];
-    // "I don't think I'm a bot" denies it all the same.
+    // "I don't think I'm a bot" is a denial all the same, which `phrase` finds.
     if matches!(before, [.., "i", "do", "not", "think" | "believe"]) {
         return false;
     }
@@ -254,7 +254,7 @@ fn is_meant(sentence: &Sentence<'_>, at: usize) -> bool {
     }
 }
 
-/// Claims that are no sentence about "I".
+/// Returns the claim in a sentence that does not say "I am".
 fn phrase(sentence: &Sentence<'_>) -> Option<Claim> {
     let words = &sentence.words;
     let clauses = words.split(|word| *word == ",");
@@ -356,7 +356,7 @@ fn is_person(words: &[&str]) -> bool {
     }
 }
 
-/// Whether the sentence says that the bot is one.
+/// Returns whether the sentence says that the bot is a machine.
 pub(super) fn admits(sentence: &Sentence<'_>) -> bool {
     let words = &sentence.words;
     words.windows(2).enumerate().any(|(at, pair)| {
@@ -374,7 +374,7 @@ pub(super) fn admits(sentence: &Sentence<'_>) -> bool {
     })
 }
 
-/// Whether it speaks as an assistant.
+/// Returns whether the sentence speaks as an assistant.
 pub(super) fn is_assistants(sentence: &Sentence<'_>) -> bool {
     let words = &sentence.words;
     (0..words.len()).any(|at| {

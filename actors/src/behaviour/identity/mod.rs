@@ -1,12 +1,12 @@
-//! Identity: whether a text claims that the bot is a person. Layer `behaviour`; pure.
+//! Identity: finds claims of a text that the bot is a person. Layer `behaviour`; pure.
 //!
-//! People must be told that they talk to an AI (EU AI Act, article 50), so that no bot may claim to be human, or deny
-//! being a bot, an AI or a machine, in any language of the fleet, whatever language it was asked in. And no persona
-//! speaks "as an AI language model".
+//! People must be told that they talk to an AI (EU AI Act, article 50). So no bot may claim to be human, or deny being
+//! a bot, an AI or a machine, in any language of the fleet, whatever language it was asked in. And no persona speaks
+//! "as an AI language model".
 //!
-//! Only what a bot says of itself counts: not what it quotes, reports, asks, wishes or supposes, and not what it says of
-//! others. "I'm only human" counts; "I'm a morning person" does not. "Yes" and "no" count when the bot was asked. A text
-//! that says that the bot is one claims nothing.
+//! Only statements of a bot about itself count: no quotations, reports, questions, wishes or suppositions, and no
+//! statements about others. "I'm only human" counts; "I'm a morning person" does not. "Yes" and "no" count when the bot
+//! was asked. A text that says that the bot is one claims nothing.
 
 mod asked;
 mod english;
@@ -21,16 +21,16 @@ use crate::domain::text::fold;
 /// A claim of a bot about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// It is a person.
+    /// The bot claims to be a person.
     Human,
-    /// It is no bot, no AI, no machine.
+    /// The bot denies being a bot, an AI, a machine.
     NoMachine,
-    /// It speaks as assistants do, which no persona does.
+    /// The bot speaks as assistants do, which no persona does.
     Assistant,
 }
 
 impl Claim {
-    /// Why the model is asked again.
+    /// Returns the objection with which the model is asked again.
     pub fn objection(self) -> Objection {
         match self {
             Self::Human | Self::NoMachine => Objection::Claim,
@@ -39,7 +39,7 @@ impl Claim {
     }
 }
 
-/// The claim in a folded text. `last` is the last message of the prompt, "Name: text", which the text answers.
+/// Returns the claim in a folded text. `last` is the last message of the prompt, "Name: text", which the text answers.
 pub fn claim(folded: &str, last: Option<&str>) -> Option<Claim> {
     if !is_hinted(folded.as_bytes()) && !asked::begins_with_answer(folded) {
         return None;
@@ -63,7 +63,7 @@ pub fn claim(folded: &str, last: Option<&str>) -> Option<Claim> {
     sentences.iter().any(assistant).then_some(Claim::Assistant)
 }
 
-/// Whether the folded text holds one of the words that every claim holds. One pass: most texts hold none.
+/// Returns whether the folded text holds one of the words that every claim holds. One pass: most texts hold none.
 fn is_hinted(text: &[u8]) -> bool {
     let is_word = |at: usize| text.get(at).is_some_and(u8::is_ascii_alphanumeric);
     (0..text.len()).any(|at| {

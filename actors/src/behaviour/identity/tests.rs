@@ -14,7 +14,7 @@ fn fatal(text: &str, last: Option<&str>) -> bool {
     found(text, last).is_some_and(|claim| claim.objection().is_fatal())
 }
 
-/// Those of `texts` that are judged otherwise than `fatal`.
+/// Returns those of `texts` that are judged otherwise than `fatally` tells.
 fn misjudged<'a>(texts: &[&'a str], fatally: bool) -> Vec<(&'a str, Option<Claim>)> {
     let wrong = texts.iter().filter(|text| fatal(text, None) != fatally);
     wrong.map(|text| (*text, found(text, None))).collect()

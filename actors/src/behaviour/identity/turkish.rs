@@ -1,9 +1,9 @@
-//! Claims in Turkish, whose endings say who is spoken of. Layer `behaviour`; pure. Words are folded: dotless i is i.
+//! Claims in Turkish, where endings tell who is spoken of. Layer `behaviour`; pure. Words are folded: dotless i is i.
 
 use super::Claim;
 use super::words::{Sentence, starts_with_any};
 
-/// What a bot is.
+/// Names of machines such as a bot.
 pub(super) const MACHINES: [&[&str]; 18] = [
     &["yapay", "zeka", "dil", "modeli"],
     &["yapay", "zeka", "asistani"],
@@ -25,7 +25,7 @@ pub(super) const MACHINES: [&[&str]; 18] = [
     &["program"],
 ];
 
-/// The same, as a bot says that it is one.
+/// Forms of these names with which a bot says that it is one.
 const ADMITTING: [&str; 18] = [
     "botum",
     "robotum",
@@ -47,7 +47,7 @@ const ADMITTING: [&str; 18] = [
     "modelim",
 ];
 
-/// Verbs that make a report, a wish or a doubt of what stands before them.
+/// Words that make a report, a wish or a doubt of the words before them.
 const REPORTING: [&str; 29] = [
     "demiyorum",
     "diyemem",
@@ -83,7 +83,7 @@ const REPORTING: [&str; 29] = [
 /// Words that make a supposition of the sentence.
 const SUPPOSING: [&str; 7] = ["sanki", "keşke", "eğer", "diyelim", "farz", "güya", "belki"];
 
-/// Words that may stand before a machine that is denied; an adjective there denies another thing.
+/// Words that may come before a machine that is denied; an adjective there denies another thing.
 const BEFORE: [&str; 42] = [
     ",",
     "ben",
@@ -129,13 +129,13 @@ const BEFORE: [&str; 42] = [
     "merak",
 ];
 
-/// Words between what is denied and the denial.
+/// Words between a machine and its denial.
 const BETWEEN: [&str; 10] = ["falan", "filan", "mot", "de", "da", "bile", "asla", "kesinlikle", "hiç", "tabii"];
 
-/// Before "insanım" they make "my dear people" of it.
+/// Words before "insanım" that make "my dear people" of it.
 const ENDEARING: [&str; 8] = ["benim", "güzel", "canim", "sevgili", "tatli", "can", "ah", "cefakar"];
 
-/// The claim in a sentence.
+/// Returns the claim in a sentence.
 pub(super) fn claim(sentence: &Sentence<'_>) -> Option<Claim> {
     let words = &sentence.words;
     if words.iter().any(|word| SUPPOSING.contains(word)) {
@@ -174,7 +174,7 @@ pub(super) fn claim(sentence: &Sentence<'_>) -> Option<Claim> {
     (!sentence.asks).then(|| phrase(words)).flatten()
 }
 
-/// Whether the words before "değilim" name a machine, and nothing beside it.
+/// Returns whether the words before "değilim" name a machine, and nothing beside it.
 fn denies(words: &[&str]) -> bool {
     let between = words.iter().rev().take_while(|word| BETWEEN.contains(word)).count();
     let words = &words[..words.len() - between];
@@ -200,7 +200,7 @@ fn phrase(words: &[&str]) -> Option<Claim> {
     human.then_some(Claim::Human)
 }
 
-/// Whether the sentence says that the bot is one.
+/// Returns whether the sentence says that the bot is a machine.
 pub(super) fn admits(sentence: &Sentence<'_>) -> bool {
     let words = &sentence.words;
     !sentence.asks
@@ -209,7 +209,7 @@ pub(super) fn admits(sentence: &Sentence<'_>) -> bool {
         })
 }
 
-/// Whether it speaks as an assistant.
+/// Returns whether the sentence speaks as an assistant.
 pub(super) fn is_assistants(sentence: &Sentence<'_>) -> bool {
     let words = &sentence.words;
     let named = |next: Option<&&str>| {

@@ -1,15 +1,15 @@
-//! Words of a text as claims are looked for in them: folded, without quotations, in sentences. Layer `behaviour`; pure.
+//! Prepares a text for the search for claims: folded, without quotations, in sentences. Layer `behaviour`; pure.
 
 /// A sentence.
 #[derive(Clone, Debug)]
 pub(super) struct Sentence<'a> {
-    /// Its words; a comma is a word of its own.
+    /// Words of the sentence; a comma is a word of its own.
     pub words: Vec<&'a str>,
-    /// It ends with a question mark.
+    /// The sentence ends with a question mark.
     pub asks: bool,
 }
 
-/// English short forms, and what they stand for.
+/// English short forms, and their long ones.
 const SHORT: [(&str, &str); 14] = [
     ("i'm", "i am"),
     ("im", "i am"),
@@ -27,7 +27,7 @@ const SHORT: [(&str, &str); 14] = [
     ("it's", "it is"),
 ];
 
-/// The text as somebody speaks it: without what stands in quotation marks, short forms written out.
+/// Returns the text as somebody speaks it: without quotations, short forms written out.
 pub(super) fn spoken(folded: &str) -> String {
     let mut bare = String::with_capacity(folded.len() + 16);
     let mut close = None;
@@ -36,7 +36,7 @@ pub(super) fn spoken(folded: &str) -> String {
         match (close, c) {
             (Some(end), c) if c == end => close = None,
             (Some(_), _) => {}
-            // A quotation that nothing closes is none.
+            // A quotation mark that nothing closes opens no quotation.
             (None, '"' | '“' | '«' | '„') if rest.contains(closing(c)) => {
                 close = Some(closing(c));
                 bare.push(' ');
@@ -82,7 +82,7 @@ fn closing(open: char) -> char {
     }
 }
 
-/// The sentences of a spoken text.
+/// Returns the sentences of a spoken text.
 pub(super) fn sentences(spoken: &str) -> Vec<Sentence<'_>> {
     let mut found = Vec::new();
     let mut words = Vec::new();
@@ -101,12 +101,12 @@ pub(super) fn sentences(spoken: &str) -> Vec<Sentence<'_>> {
     found
 }
 
-/// How many words of `words` the longest of `phrases` has that they begin with.
+/// Returns the length, in words, of the longest of `phrases` that `words` begins with.
 pub(super) fn starts_with_any(words: &[&str], phrases: &[&[&str]]) -> Option<usize> {
     phrases.iter().filter(|phrase| words.starts_with(phrase)).map(|phrase| phrase.len()).max()
 }
 
-/// Whether the words hold the phrase.
+/// Returns whether the words hold the phrase.
 pub(super) fn holds(words: &[&str], phrase: &[&str]) -> bool {
     words.windows(phrase.len()).any(|run| run == phrase)
 }

@@ -1,8 +1,8 @@
-//! The text format of labelled chats. Layer `behaviour`; pure: text in, messages and links out.
+//! Reads the text format of labelled chats. Layer `behaviour`; pure: text in, messages and links out.
 //!
-//! Messages: one a line, counted from 0: `[hh:mm] <nick> text`, `[hh:mm]  * nick does something`, or `=== ...` for what
-//! the system says. Links: `A B -` says that one of A and B answers the other, the later the earlier; `B B -` opens a
-//! thread.
+//! Messages: one a line, counted from 0: `[hh:mm] <nick> text`, `[hh:mm]  * nick does something`, or `=== ...` for
+//! messages of the system. Links: `A B -` says that one of A and B answers the other, the later the earlier; `B B -`
+//! opens a thread.
 //!
 //! # Source
 //! Kummerfeld et al., "A Large-Scale Corpus for Conversation Disentanglement", ACL 2019: README of its data.
@@ -15,9 +15,9 @@ use super::score::Link;
 use super::utterance::Utterance;
 use crate::domain::time::Timestamp;
 
-/// Of a hundred lines this many may be of no known form; they count as said by the system.
+/// Most lines in a hundred that may be of no known form; such lines count as said by the system.
 const STRANGE_PERCENT_MAX: usize = 5;
-/// Between the old nick and the new one.
+/// Words between the old nick and the new one.
 const RENAMED: &str = " is now known as ";
 const MINUTES_A_DAY: i64 = 24 * 60;
 
@@ -25,9 +25,9 @@ const MINUTES_A_DAY: i64 = 24 * 60;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("line {line}: {fault}")]
 pub struct CorpusError {
-    /// Where, from 1.
+    /// Line number, from 1.
     pub line: usize,
-    /// What is wrong, and what should stand there.
+    /// Description of the fault, and the expected form.
     pub fault: String,
 }
 
@@ -90,7 +90,7 @@ pub fn links(text: &str, messages: usize) -> Result<BTreeSet<Link>, CorpusError>
     Ok(read)
 }
 
-/// The minute of the day, and nick and text where somebody speaks.
+/// Returns the minute of the day, and nick and text where somebody speaks.
 fn said(line: &str) -> Option<(i64, Option<(&str, &str)>)> {
     let (clock, rest) = line.strip_prefix('[')?.split_once(']')?;
     let mut parts = clock.split(':').map(|part| part.parse::<i64>().ok());
@@ -104,7 +104,7 @@ fn said(line: &str) -> Option<(i64, Option<(&str, &str)>)> {
     Some((minute, spoken.filter(|(nick, _)| !nick.is_empty())))
 }
 
-/// The minute since the beginning of the file: a clock that goes back is the next day's.
+/// Returns the minute since the beginning of the file: a clock that goes back is the next day's.
 fn clock_after(minute: i64, clock: i64) -> i64 {
     let day = minute.div_euclid(MINUTES_A_DAY) * MINUTES_A_DAY;
     if day + clock + MINUTES_A_DAY / 2 < minute { day + MINUTES_A_DAY + clock } else { day + clock }

@@ -1,4 +1,4 @@
-//! The row of numbers for a pair of messages, or for "opens a thread". Layer `behaviour`; pure.
+//! Computes the row of numbers for a pair of messages, or for "opens a thread". Layer `behaviour`; pure.
 //!
 //! Each number is below 64 and has one meaning in every chat: a distance in messages or minutes, a count, a place, a
 //! yes or no. Times count in whole minutes, as IRC logs have no finer ones.
@@ -9,22 +9,22 @@ use super::pair::{Pair, pairs};
 use super::room::Room;
 use super::utterance::Utterance;
 
-/// Candidates that are looked at: the latest messages that people or bots said.
+/// Number of candidates: the latest messages that people or bots said.
 pub const WINDOW: usize = 50;
 
-/// Messages that are looked at for what they tell of the speakers; those before the window are no candidates.
+/// Number of latest messages that tell of the speakers; only the last [`WINDOW`] of them are candidates.
 pub const HISTORY: usize = 100;
 
-/// Values of a number: 0 to this, exclusive.
+/// Number of values that a number may have, from 0.
 pub const BINS: usize = 64;
 
-/// What a candidate is worth: its numbers, in the order of `NAMES`.
+/// Numbers of a candidate, in the order of `NAMES`.
 pub type Row = [u8; COUNT];
 
 /// The rows of one message: the first is "opens a thread", the others are candidates, latest first.
 #[derive(Debug, Default)]
 pub struct Rows {
-    /// Which earlier message each row after the first stands for.
+    /// Earlier message that each row after the first stands for.
     pub candidates: Vec<usize>,
     /// The numbers.
     pub rows: Vec<Row>,
@@ -34,7 +34,7 @@ macro_rules! numbers {
     ($($name:ident = $value:expr;)*) => {
         /// Names of the numbers, in their order.
         pub const NAMES: &[&str] = &[$(stringify!($name)),*];
-        /// How many numbers a row has.
+        /// Number of numbers in a row.
         pub const COUNT: usize = NAMES.len();
 
         fn row(p: &Pair, s: &Now) -> Row {
@@ -128,7 +128,7 @@ numbers! {
     my_last_open = |_, s| s.my_last_open;
 }
 
-/// Makes the rows of `now` over what came before it.
+/// Computes the rows of `now` over the messages before it.
 pub fn rows(earlier: &[&Utterance], now: &Utterance) -> Rows {
     let room = Room::new(earlier, now);
     let pairs = pairs(&room);
@@ -150,7 +150,7 @@ pub(super) fn small(count: usize) -> u8 {
     count.min(63) as u8
 }
 
-/// Whole minutes, finely where they are few: 0 to 15 singly, then in steps of 5 to an hour and of 30 above.
+/// Counts whole minutes, finely where they are few: 0 to 15 singly, then in steps of 5 to an hour and of 30 above.
 pub(super) fn minutes(gap: i64) -> u8 {
     let gap = gap.max(0);
     let step = match gap {

@@ -1,6 +1,6 @@
-//! The few closed classes of words that tell what a message does, Turkish and English, folded. Layer `behaviour`.
+//! Closed classes of words that tell what a message does, Turkish and English, folded. Layer `behaviour`.
 
-/// What a message does, as bits.
+/// Bits that tell what a message does.
 pub(super) mod traits {
     /// Asks something, by its mark or by its first words.
     pub(in super::super) const ASKS: u32 = 1;
@@ -32,7 +32,7 @@ pub(super) mod traits {
     pub(in super::super) const ROOM: u32 = 1 << 13;
     /// Laughs.
     pub(in super::super) const LAUGHS: u32 = 1 << 14;
-    /// Its first word is marked as an address: "name: ...".
+    /// Begins with a word marked as an address: "name: ...".
     pub(in super::super) const HEADED: u32 = 1 << 15;
     /// Holds digits, slashes, brackets: something to be typed.
     pub(in super::super) const TECHNICAL: u32 = 1 << 16;
@@ -132,7 +132,7 @@ const ROOM: &[&str] = &[
 const LAUGHING: &[&str] =
     &["lol", "rofl", "lmao", "haha", "hahaha", "hehe", "heh", "xd", ":)", ";)", ":d", ":p", ":-)", "^^", "😂", "🤣"];
 
-/// Bits of a word by its place.
+/// Returns the bits of a word, by its place.
 pub(super) fn of_word(word: &str, place: usize) -> u32 {
     let first = place == 0;
     let early = place < 3;

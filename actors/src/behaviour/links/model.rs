@@ -1,8 +1,8 @@
-//! Boosted trees over rows of small numbers: their file and their evaluation. Layer `behaviour`; pure.
+//! Reads and evaluates boosted trees over rows of small numbers. Layer `behaviour`; pure.
 //!
-//! The file is text: `#` lines tell where the weights come from, `features` names the numbers of a row in their order,
-//! each further line is a tree in preorder, `number<value` for a split (left when smaller) and a plain number for a
-//! leaf, in thousandths.
+//! The file is text: `#` lines tell where the weights come from, and `features` names the numbers of a row in their
+//! order. Each further line is a tree in preorder: `number<value` for a split (left when smaller) and a plain number
+//! for a leaf, in thousandths.
 
 use std::fmt::Write as _;
 
@@ -12,28 +12,28 @@ use super::features::{NAMES, Row};
 
 /// First line of the file.
 const HEADING: &str = "botfleet reply links 1";
-/// What a leaf's number is divided by.
+/// Divisor of a leaf's number in the file.
 const LEAF_UNIT: f32 = 1000.0;
-/// Trees between two looks for hopeless rows.
+/// Number of trees between two searches for hopeless rows.
 const TRIAL: usize = 32;
-/// How far behind the best a row is hopeless: its share is below a thousandth.
+/// Distance behind the best score from which a row is hopeless: its share is below a thousandth.
 const HOPELESS: f32 = 7.0;
 
-/// Why a file holds no weights for this program.
+/// Reason why a file holds no weights for this program.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum WeightsError {
     /// Another format, or other numbers in a row.
     #[error("line {line}: expected {expected:?}")]
     Foreign {
-        /// Where, from 1.
+        /// Line number, from 1; 0 at the end of the file.
         line: usize,
-        /// What should stand there.
+        /// Expected line.
         expected: String,
     },
     /// A line that is no tree.
     #[error("line {line}: not a tree in preorder")]
     Malformed {
-        /// Where, from 1.
+        /// Line number, from 1.
         line: usize,
     },
 }
@@ -55,18 +55,18 @@ pub enum Tree {
     Leaf(f32),
     /// `numbers[feature] < bin` goes left.
     Split {
-        /// Which number.
+        /// Index of the compared number.
         feature: u8,
         /// The first value that goes right.
         bin: u8,
-        /// Below.
+        /// Tree for values below `bin`.
         left: Box<Tree>,
-        /// At or above.
+        /// Tree for values of at least `bin`.
         right: Box<Tree>,
     },
 }
 
-/// The trees.
+/// Model: the trees as flat nodes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Model {
     nodes: Vec<Node>,
@@ -78,7 +78,7 @@ impl Model {
     /// Reads a file of weights.
     ///
     /// # Errors
-    /// When it is of another format, for other numbers, or damaged.
+    /// When the file is of another format, for other numbers, or damaged.
     pub fn parse(text: &str) -> Result<Self, WeightsError> {
         let mut lines = text.lines().enumerate().filter(|(_, line)| !line.starts_with('#') && !line.is_empty());
         for expected in [HEADING.to_owned(), features_line()] {
@@ -96,7 +96,7 @@ impl Model {
         Ok(model)
     }
 
-    /// Adds a tree; false when it is too large.
+    /// Adds a tree; returns false when the tree is too large.
     pub fn add(&mut self, tree: &Tree) -> bool {
         let first = self.nodes.len();
         let Ok(start) = u16::try_from(first) else {
@@ -126,12 +126,12 @@ impl Model {
         }
     }
 
-    /// How many trees there are.
+    /// Returns the number of trees.
     pub fn trees(&self) -> usize {
         self.trees.len()
     }
 
-    /// The score of each row. From time to time rows that have become hopeless are left as they are.
+    /// Returns the score of each row. Rows that have become hopeless are not scored further.
     pub fn scores(&self, rows: &[Row]) -> Vec<f32> {
         let mut scores = vec![0.0_f32; rows.len()];
         let mut hopeful: Vec<usize> = (0..rows.len()).collect();

@@ -1,37 +1,37 @@
-//! Who is named by whom within the window. Layer `behaviour`; pure.
+//! Tells who is named by whom within the window. Layer `behaviour`; pure.
 
 use std::cell::Cell;
 
 use super::utterance::{Call, Utterance, place};
 
-/// Speakers told apart within one window; the rest share the last place.
+/// Most speakers told apart within one window; the rest share the last place.
 pub(super) const SPEAKERS_MAX: usize = 128;
 
 /// A set of speakers of the window.
 pub(super) type Speakers = u128;
 
-/// Places of the table; a power of two well above the number of forms.
+/// Size of the table: a power of two well above the number of forms.
 const SLOTS: usize = 1024;
 
-/// The speakers of a window, and the names they are called by.
+/// The speakers of a window, and the names by which they are called.
 pub(super) struct Names<'a> {
     speakers: Vec<&'a Utterance>,
-    /// Open addressing: the hash of a form and who may be meant by it.
+    /// Table with open addressing: the hash of a form, and the speakers who may be meant by it.
     slots: Vec<(u64, Speakers)>,
     forms: usize,
 }
 
-/// Who is named by one message.
+/// Speakers named by one message.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Named {
     /// Everybody named.
     pub(super) all: Speakers,
-    /// Those addressed: at the start, marked, with an @, or by Telegram's reply.
+    /// Speakers addressed: at the start, marked, with an @, or by Telegram's reply.
     pub(super) addressed: Speakers,
 }
 
 impl Named {
-    /// Those addressed, or else those named.
+    /// Returns the speakers addressed, or else those named.
     pub(super) fn aim(&self) -> Speakers {
         if self.addressed == 0 { self.all } else { self.addressed }
     }
@@ -42,7 +42,7 @@ impl<'a> Names<'a> {
         Self { speakers: Vec::with_capacity(SPEAKERS_MAX), slots: vec![(0, 0); SLOTS], forms: 0 }
     }
 
-    /// The number of the message's speaker, who is known by all names that it had within the window.
+    /// Returns the number of the message's speaker, who is known by all names that the speaker had within the window.
     pub(super) fn number(&mut self, of: &'a Utterance) -> usize {
         let known = self.speakers.iter().rposition(|known| known.speaker == of.speaker);
         let number = match known {
@@ -67,7 +67,7 @@ impl<'a> Names<'a> {
         number
     }
 
-    /// Those whom `message` names; `strength` is told each with the surest place.
+    /// Returns the speakers that `message` names; `strength` is called with each speaker and the place of the name.
     pub(super) fn named(&self, message: &Utterance, author: usize, mut strength: impl FnMut(usize, u8)) -> Named {
         let mut named = Named::default();
         let found = Cell::new(false);
@@ -109,7 +109,7 @@ impl<'a> Names<'a> {
         named
     }
 
-    /// The message by which a speaker is known.
+    /// Returns the message by which a speaker is known.
     pub(super) fn speaker(&self, number: usize) -> Option<&'a Utterance> {
         self.speakers.get(number).copied()
     }
@@ -118,7 +118,7 @@ impl<'a> Names<'a> {
         self.slots[self.slot(call.name)].1
     }
 
-    /// Where `form` is, or would be.
+    /// Returns the slot where `form` is, or would be.
     fn slot(&self, form: u64) -> usize {
         let mut slot = (form >> 40) as usize % SLOTS;
         while self.slots[slot].1 != 0 && self.slots[slot].0 != form {

@@ -1,4 +1,4 @@
-//! What is the same for all candidates of a message. Layer `behaviour`; pure.
+//! Features of the current message, the same for all its candidates. Layer `behaviour`; pure.
 
 use super::features::{minutes, small};
 use super::lexicon::traits;
@@ -6,40 +6,40 @@ use super::names::Speakers;
 use super::pair::Pair;
 use super::room::Room;
 
-/// What is the same for all candidates of a message.
+/// Features of the current message.
 #[derive(Default)]
 pub(super) struct Now {
     pub(super) named: u8,
     pub(super) addresses: u8,
     pub(super) length: u8,
     pub(super) traits: u32,
-    /// Messages back to the current speaker's latest one, and minutes; 0 when it has none.
+    /// Messages back to the current speaker's latest one, and minutes; 0 when there is none.
     pub(super) my_last: u8,
     pub(super) my_last_minutes: u8,
     pub(super) my_said: u8,
-    /// 0 none, 1 asked by the partner, 2 having spoken to it.
+    /// Partner of the current speaker: 0 for none, 1 when the partner spoke last to the speaker, 2 the reverse.
     pub(super) my_partner: u8,
     /// Messages back to the latest one meant for the current speaker.
     pub(super) asked_last: u8,
-    /// Minutes that the last twenty messages took, and their speakers.
+    /// Minutes that the last twenty messages took, and the number of their speakers.
     pub(super) pace: u8,
     pub(super) speakers: u8,
     pub(super) best_rarity: u8,
     pub(super) my_last_asks: u8,
     pub(super) my_last_open: u8,
-    /// Messages meant for the current speaker since its latest one.
+    /// Messages meant for the current speaker since the speaker's latest one.
     pub(super) pending: u8,
     pub(super) previous_is_mine: u8,
     pub(super) previous_minutes: u8,
-    /// Messages back to the guess.
+    /// Messages back to the guessed answer.
     pub(super) guess: u8,
     pub(super) best_author_rarest: u8,
-    /// How many of sixteen messages address somebody: the current speaker's, anybody's.
+    /// Messages out of sixteen that address somebody, plus one: the current speaker's, anybody's.
     pub(super) my_naming: u8,
     pub(super) naming: u8,
 }
 
-/// Looks at the current message and at the window as a whole.
+/// Computes the features from the current message and the window as a whole.
 pub(super) fn now(room: &Room<'_>, pairs: &[Pair]) -> Now {
     let now = room.now;
     let size = room.earlier.len();
@@ -81,7 +81,7 @@ pub(super) fn now(room: &Room<'_>, pairs: &[Pair]) -> Now {
     }
 }
 
-/// How many of sixteen messages of these authors address somebody, and one more; 0 when they said nothing.
+/// Returns how many of sixteen messages of these authors address somebody, plus one; 0 when they said nothing.
 fn naming(room: &Room<'_>, whose: impl Fn(usize) -> bool) -> u8 {
     let theirs = room.named.iter().zip(&room.authors).filter(|(_, author)| whose(usize::from(**author)));
     let (all, addressing) =

@@ -1,10 +1,10 @@
-//! What is known of each candidate. Layer `behaviour`; pure.
+//! Features of each candidate. Layer `behaviour`; pure.
 
 use super::features::{WINDOW, minutes, small};
 use super::names::{SPEAKERS_MAX, Speakers, each};
 use super::room::Room;
 
-/// What is known of one candidate.
+/// Features of one candidate.
 #[derive(Clone, Copy, Default)]
 #[allow(clippy::struct_excessive_bools)] // each is a number of the row, 0 or 1
 pub(super) struct Pair {
@@ -12,24 +12,24 @@ pub(super) struct Pair {
     pub(super) back: u8,
     pub(super) minutes: u8,
     pub(super) is_mine: bool,
-    /// Place of the current speaker's name in it, and of its author's in the current message.
+    /// Place of the current speaker's name in the candidate, and of the candidate's author's in the current message.
     pub(super) names_me: u8,
     pub(super) is_named: u8,
-    /// Whether it is meant for the current speaker, somebody else, nobody.
+    /// Aim of the candidate: 0 nobody, 1 somebody else, 2 the current speaker as partner, 3 the same by name.
     pub(super) aims: u8,
     pub(super) names_others: bool,
-    /// Whether both are meant for the same people.
+    /// Both messages are meant for some of the same people.
     pub(super) same_aim: bool,
-    /// How many of its author's messages are later, and of the current speaker's.
+    /// Number of later messages of the author, and of the current speaker.
     pub(super) author_later: u8,
     pub(super) mine_later: u8,
-    /// How many later ones are meant for its author, by anybody and by the current speaker.
+    /// Number of later messages meant for the author, by anybody and by the current speaker.
     pub(super) answers_later: u8,
     pub(super) my_answers_later: u8,
-    /// How many later ones are meant for the current speaker, and those of its author among them.
+    /// Number of later messages meant for the current speaker, and of speakers of later messages.
     pub(super) to_me_later: u8,
     pub(super) speakers_later: u8,
-    /// The run of messages of one author: whether it goes on after it, and before it.
+    /// Run of one author's messages around the candidate: how many follow it, and whether one is before it.
     pub(super) run_on: u8,
     pub(super) run_before: u8,
     pub(super) gap_before: u8,
@@ -45,7 +45,7 @@ pub(super) struct Pair {
     pub(super) with_mine: u8,
     pub(super) length: u8,
     pub(super) traits: u32,
-    /// The guessed threads: whether it is the guess, its answers, later messages of its thread, who is in it.
+    /// Guessed threads: whether the candidate is the guess, its answers, messages and speakers of its thread.
     pub(super) is_guess: bool,
     pub(super) children: u8,
     pub(super) thread_later: u8,
@@ -55,12 +55,12 @@ pub(super) struct Pair {
     pub(super) thread_rarest: u8,
     pub(super) order_since_mine: u8,
     pub(super) likeness: u8,
-    /// Whose message it is thought to answer: 0 none, 1 another's, 2 the current speaker's, 3 that one's latest.
+    /// Message that the candidate is thought to answer: 0 none, 1 another's, 2 the current speaker's, 3 their latest.
     pub(super) parent: u8,
     pub(super) thread_members: u8,
 }
 
-/// What is counted on the way back through the window.
+/// Counts on the way back through the window.
 struct Later {
     said: [u8; SPEAKERS_MAX],
     /// Messages meant for each speaker.
@@ -70,7 +70,7 @@ struct Later {
     mine_to: [u8; SPEAKERS_MAX],
     speakers: Speakers,
     rarest: [u8; SPEAKERS_MAX],
-    /// Guessed answers to each message, later messages of each thread.
+    /// Guessed answers to each message, and later messages of each thread.
     children: Vec<u8>,
     of_thread: Vec<u8>,
     size_of_thread: Vec<u8>,
@@ -78,7 +78,7 @@ struct Later {
     since_mine: [u8; SPEAKERS_MAX],
 }
 
-/// Looks at the candidates, the latest first.
+/// Computes the features of the candidates, the latest first.
 pub(super) fn pairs(room: &Room<'_>) -> Vec<Pair> {
     let size = room.earlier.len();
     let mut later = Later {
@@ -193,12 +193,12 @@ fn pair(room: &Room<'_>, later: &Later, at: usize, run_on: u8, mine: Option<usiz
     }
 }
 
-/// Words in common by all words of the longer message, in eighths, and one more where there are any.
+/// Returns the words in common as a share of the longer message's, in eighths, plus one; 0 without any.
 fn likeness(common: u32, all: usize) -> u8 {
     if common == 0 { 0 } else { 1 + (common as usize * 8 / all.max(1)) as u8 }
 }
 
-/// The rarest word that a message has in common with the current one.
+/// Returns the rarity of the rarest word that a message has in common with the current one.
 fn rarest(room: &Room<'_>, at: usize) -> u8 {
     let mut rarest = 0;
     let mut mask = room.common[at];
@@ -229,7 +229,7 @@ impl Later {
     }
 }
 
-/// The rarest word that each author has in common with the current message, over all that it said.
+/// Returns the rarity of the rarest word in common with the current message for each author, over all its messages.
 fn author_rarest(room: &Room<'_>) -> [u8; SPEAKERS_MAX] {
     let mut rarest = [0; SPEAKERS_MAX];
     for (mask, author) in room.common.iter().zip(&room.authors) {
@@ -243,7 +243,7 @@ fn author_rarest(room: &Room<'_>) -> [u8; SPEAKERS_MAX] {
     rarest
 }
 
-/// How many of the sorted `words` are among the sorted `others`.
+/// Returns how many of the sorted `words` are among the sorted `others`.
 fn shared(words: &[u32], others: &[u32]) -> u8 {
     let (mut at, mut count) = (0, 0);
     for word in words {

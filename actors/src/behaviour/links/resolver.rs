@@ -1,5 +1,5 @@
-//! Which earlier message a message answers, with a probability, and the rule that makes links of it. Layer
-//! `behaviour`; pure.
+//! Resolves reply links: which earlier message a message answers, with a probability, and the rule that turns
+//! probabilities into links. Layer `behaviour`; pure.
 
 use std::sync::LazyLock;
 
@@ -9,13 +9,13 @@ use super::utterance::Utterance;
 
 /// The committed weights.
 const WEIGHTS: &str = include_str!("weights.txt");
-/// Candidates that are told.
+/// Most candidates in a result.
 const TOLD: usize = 5;
-/// A second link is predicted from this probability on. A link that is right with probability p raises F when p is
-/// above half of F; the trainer reports F by this threshold.
+/// Probability from which a second link is predicted. A link that is right with probability p raises F when p is above
+/// half of F; the trainer reports F by this threshold.
 pub const SECOND_LINK: f64 = 0.32;
 
-/// What a message answers.
+/// Messages that a message may answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Links {
     /// Index into the earlier messages and probability, best first; at most five.
@@ -25,13 +25,13 @@ pub struct Links {
 }
 
 impl Links {
-    /// The predicted links, best first: the likeliest answer, and a second one where it is likely too. `None` stands for
-    /// opening a thread.
+    /// Returns the predicted links, best first: the likeliest answer, and a second one where that is likely too. `None`
+    /// stands for opening a thread.
     pub fn chosen(&self) -> Vec<Option<usize>> {
         self.chosen_above(SECOND_LINK)
     }
 
-    /// The same with another threshold for the second link.
+    /// Returns the predicted links with another threshold for the second one.
     pub fn chosen_above(&self, second: f64) -> Vec<Option<usize>> {
         let mut all: Vec<(Option<usize>, f64)> =
             self.candidates.iter().map(|(at, probability)| (Some(*at), *probability)).collect();
@@ -53,7 +53,7 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// The resolver with the committed weights.
+    /// Returns the resolver with the committed weights.
     pub fn standard() -> &'static Self {
         // A test parses the committed file; without trees every candidate would be alike.
         static STANDARD: LazyLock<Resolver> =
@@ -61,21 +61,21 @@ impl Resolver {
         &STANDARD
     }
 
-    /// A resolver with the weights of a file.
+    /// Creates a resolver with the weights of a file.
     ///
     /// # Errors
-    /// When they are of another format, for other numbers, or damaged.
+    /// When the weights are of another format, for other numbers, or damaged.
     pub fn with_weights(text: &str) -> Result<Self, WeightsError> {
         Ok(Self { model: Model::parse(text)? })
     }
 
-    /// How many trees its weights have.
+    /// Returns the number of trees in the weights.
     pub fn trees(&self) -> usize {
         self.model.trees()
     }
 
-    /// Says what `now` answers. `earlier` is oldest first; candidates are the latest `WINDOW` messages that people or
-    /// bots said, of the `HISTORY` before them only who spoke to whom is looked at.
+    /// Resolves the links of `now`. `earlier` is oldest first. The latest `HISTORY` messages that people or bots said
+    /// tell who spoke to whom; the last `WINDOW` of them are the candidates.
     pub fn resolve(&self, earlier: &[&Utterance], now: &Utterance) -> Links {
         if now.system {
             return Links { candidates: Vec::new(), opens: 1.0 };

@@ -1,4 +1,4 @@
-//! What the window tells before any candidate is looked at: who spoke, who was named by whom, who talks to whom, which
+//! Facts of the window before any candidate is looked at: who spoke, who was named by whom, who talks to whom, which
 //! words of the current message are rare. Layer `behaviour`; pure.
 
 use super::features::HISTORY;
@@ -6,7 +6,7 @@ use super::names::{Named, Names, SPEAKERS_MAX, Speakers, each};
 use super::threads::Threads;
 use super::utterance::Utterance;
 
-/// What the window knows of one speaker.
+/// Facts of one speaker in the window.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Speaker {
     /// Messages within the window.
@@ -14,9 +14,9 @@ pub(super) struct Speaker {
     /// Times that the current speaker addressed this one, and the reverse.
     pub(super) from_me: u8,
     pub(super) to_me: u8,
-    /// Whom this speaker addressed, or who addressed it, last; itself none.
+    /// The speaker whom this one addressed last, or who addressed this one last.
     pub(super) partner: Option<u8>,
-    /// Whether the partner was the one who spoke last.
+    /// The partner was the one who spoke last.
     pub(super) is_asked: bool,
     /// How surely the current message names this speaker.
     pub(super) named: u8,
@@ -27,22 +27,22 @@ pub(super) struct Room<'a> {
     pub(super) now: &'a Utterance,
     /// Messages that people or bots said, oldest first, with their place among the caller's.
     pub(super) earlier: Vec<(usize, &'a Utterance)>,
-    /// Their authors.
+    /// Authors of the messages.
     pub(super) authors: Vec<u8>,
-    /// Whom they name.
+    /// Speakers whom the messages name.
     pub(super) named: Vec<Named>,
-    /// How surely they name the current speaker.
+    /// How surely the messages name the current speaker.
     pub(super) names_me: Vec<u8>,
-    /// Whom they are meant for: those addressed, else the author's partner at that time.
+    /// Speakers for whom the messages are meant: those addressed, else those named, else the author's partner then.
     pub(super) meant_for: Vec<Speakers>,
     pub(super) speakers: Vec<Speaker>,
-    /// What belongs together, and what the current message is thought to answer.
+    /// Guessed threads, and the message that the current one is thought to answer.
     pub(super) threads: Threads,
     pub(super) guess: Option<usize>,
     /// The current speaker.
     pub(super) me: usize,
     pub(super) now_named: Named,
-    /// Per message, which words of the current one it holds.
+    /// Words of the current message that each message holds, as bits.
     pub(super) common: Vec<u64>,
     /// Rarity of each word of the current message, in eighths of a bit; 0 for names.
     pub(super) rarity: Vec<u8>,
@@ -118,7 +118,7 @@ impl<'a> Room<'a> {
         }
     }
 
-    /// Finds the words in common and how rare they are within the window.
+    /// Finds the words in common, and how rare they are within the window.
     fn compare(&mut self, names: &Names<'_>) {
         let words = &self.now.words;
         self.common = self.earlier.iter().map(|(_, other)| common(words, &other.words)).collect();
@@ -140,7 +140,7 @@ impl<'a> Room<'a> {
     }
 }
 
-/// Which of the sorted `words` are among the sorted `others`.
+/// Returns which of the sorted `words`, as bits, are among the sorted `others`.
 fn common(words: &[u32], others: &[u32]) -> u64 {
     let (mut at, mut mask) = (0, 0);
     for (place, word) in words.iter().enumerate().take(64) {

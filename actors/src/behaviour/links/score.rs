@@ -16,7 +16,7 @@ pub struct Tally {
     pub gold: usize,
     /// Links predicted.
     pub predicted: usize,
-    /// Those in both.
+    /// Predicted links that people set as well.
     pub right: usize,
 }
 
@@ -44,7 +44,7 @@ impl Tally {
     }
 }
 
-/// The links that are no beginnings.
+/// Returns the links that open no thread.
 pub fn replies(links: &BTreeSet<Link>) -> BTreeSet<Link> {
     links.iter().copied().filter(|(earlier, later)| earlier != later).collect()
 }

@@ -11,7 +11,7 @@ fn chat(lines: &[(&str, &str)]) -> Vec<Utterance> {
     lines.iter().enumerate().map(|(number, (who, text))| Utterance::new(who, None, text, at(number), false)).collect()
 }
 
-/// What the last message of a chat most likely answers.
+/// Returns the message that the last one of a chat most likely answers.
 fn answered(lines: &[(&str, &str)]) -> Option<usize> {
     let chat = chat(lines);
     let (now, earlier) = chat.split_last().unwrap();

@@ -1,23 +1,23 @@
-//! A first guess at the threads of a window, from names and order alone. Layer `behaviour`; pure.
+//! Guesses the threads of a window, from names and order alone. Layer `behaviour`; pure.
 //!
-//! The trees look at one message; what went before is not resolved again for each. This guess, made in one pass, tells
-//! them which messages belong together.
+//! The trees look at one message and do not resolve earlier ones again. This guess, made in one pass, tells the trees
+//! which messages belong together.
 
 use super::lexicon::traits;
 use super::names::{SPEAKERS_MAX, Speakers, each};
 use super::utterance::Utterance;
 
-/// Messages and minutes after which nobody is thought to go on without a name.
+/// Messages and minutes beyond which a message without a name is not thought to go on.
 const BACK_MAX: usize = 20;
 const MINUTES_MAX: i64 = 6;
 
 /// The guess, message by message.
 pub(super) struct Threads {
-    /// The message that each is thought to answer.
+    /// The message that each message is thought to answer.
     pub(super) parents: Vec<Option<usize>>,
-    /// The first message of each one's thread.
+    /// First message of each message's thread.
     pub(super) roots: Vec<usize>,
-    /// Who spoke in the thread that begins here.
+    /// Speakers in the thread that begins at each message.
     pub(super) members: Vec<Speakers>,
     /// Latest message by each speaker, and latest one meant for it.
     last_by: [Option<usize>; SPEAKERS_MAX],
@@ -48,7 +48,7 @@ impl Threads {
         each(aimed, |who| self.last_to[who] = Some(at));
     }
 
-    /// The message that `message`, number `at`, is thought to answer.
+    /// Guesses the message that `message`, number `at`, answers.
     pub(super) fn guess(
         &self,
         earlier: &[(usize, &Utterance)],

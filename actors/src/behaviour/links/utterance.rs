@@ -1,4 +1,4 @@
-//! What is kept of one message, computed once when it arrives. Layer `behaviour`; pure.
+//! Features of one message, computed once when it arrives. Layer `behaviour`; pure.
 //!
 //! Words are kept as hashes of their folded form; the text itself is not kept.
 
@@ -7,18 +7,18 @@ use crate::behaviour::director::suffix::carries_suffixes;
 use crate::domain::text::fold;
 use crate::domain::time::Timestamp;
 
-/// Words of a message that are looked at.
+/// Most words of a message that are looked at.
 const WORDS_MAX: usize = 64;
-/// Letters of a word that are compared: endings vary, in Turkish much.
+/// Letters of a word that are compared, since endings vary, in Turkish much.
 const STEM_CHARS: usize = 5;
 /// Shortest word that counts as common to two messages.
 const WORD_CHARS_MIN: usize = 3;
-/// How a message that tells what its author does begins, as IRC shows it.
+/// Beginning of a message that tells what its author does, as IRC shows it.
 const ACTION_MARK: &str = "* ";
 /// Shortest name that takes a suffix without an apostrophe, or that may be cut short in an address.
 const NAME_CHARS_MIN: usize = 3;
 
-/// How surely a place in the text is an address, the surest last.
+/// How surely a place in the text addresses somebody, the surest last.
 pub(super) mod place {
     /// Amid the text.
     pub(in super::super) const AMID: u8 = 1;
@@ -39,19 +39,19 @@ pub(super) struct Call {
     pub(super) name: u64,
     /// Number of the word in the text.
     pub(super) word: u8,
-    /// Words that it is made of.
+    /// Number of words that the name is made of.
     pub(super) words: u8,
     /// One of `place`.
     pub(super) place: u8,
 }
 
-/// What is kept of one message.
+/// Features of one message.
 #[derive(Clone, Debug)]
 pub struct Utterance {
     pub(super) speaker: u64,
-    /// Hashes of the forms that the speaker's name is called by.
+    /// Hashes of the forms by which the speaker is called.
     pub(super) names: Vec<u64>,
-    /// Words of the name as they would stand among `words`.
+    /// Words of the name as they would be among `words`.
     pub(super) name_words: Vec<u32>,
     /// The folded name, for addresses cut short.
     pub(super) name: Box<str>,
@@ -64,13 +64,13 @@ pub struct Utterance {
     pub(super) length: u8,
     pub(super) minute: i64,
     pub(super) system: bool,
-    /// The speaker that it answers by Telegram's own reply.
+    /// The speaker whom the message answers by Telegram's own reply.
     pub(super) answers: Option<u64>,
 }
 
 impl Utterance {
-    /// Reads a message. `speaker` is the display name or nick, `handle` the user name without `@`; `system` is for what
-    /// no person or bot said: joins, changes of name.
+    /// Reads a message. `speaker` is the display name or nick, `handle` the user name without `@`; `system` is for
+    /// messages that no person or bot said: joins, changes of name.
     pub fn new(speaker: &str, handle: Option<&str>, text: &str, at: Timestamp, system: bool) -> Self {
         let name = fold(speaker.trim());
         let handle = handle.map(|handle| fold(handle.trim_start_matches('@')));
@@ -94,22 +94,22 @@ impl Utterance {
         utterance
     }
 
-    /// Says that the message is a reply to `other`, as Telegram tells; so it addresses the author of `other`.
+    /// Makes the message a reply to `other`, as Telegram tells; so it addresses the author of `other`.
     #[must_use]
     pub fn with_reply(mut self, other: &Utterance) -> Self {
         self.answers = Some(other.speaker);
         self
     }
 
-    /// Says who speaks by a lasting name: a user id, or the first nick of one who changed it. Without it display name
-    /// and handle tell speakers apart.
+    /// Identifies the speaker by a lasting name: a user id, or the first nick of one who changed it. Without such a
+    /// name, display name and handle identify the speaker.
     #[must_use]
     pub fn spoken_by(mut self, identity: &str) -> Self {
         self.speaker = hash(identity);
         self
     }
 
-    /// Whether the system said it.
+    /// Returns whether the system said the message.
     pub fn is_system(&self) -> bool {
         self.system
     }
@@ -178,7 +178,7 @@ impl Utterance {
     }
 }
 
-/// Bits that only the whole text tells.
+/// Returns the bits that only the whole text tells.
 fn of_text(said: &str) -> u32 {
     let mut bits = 0;
     let mut set = |holds: bool, bit: u32| bits |= if holds { bit } else { 0 };
@@ -192,7 +192,7 @@ fn of_text(said: &str) -> u32 {
     bits
 }
 
-/// Hashes of the words of a text that may be common to two messages.
+/// Returns hashes of the words of a text that may be common to two messages.
 fn words_of(text: &str) -> Vec<u32> {
     let long = |word: &&str| word.chars().nth(WORD_CHARS_MIN - 1).is_some();
     let stem = |word: &str| {
@@ -206,7 +206,7 @@ fn words_of(text: &str) -> Vec<u32> {
     words
 }
 
-/// Forms that a name is called by: its words, its first two together, each without trimmings, and the handle.
+/// Returns hashes of a name's forms: its words, also bare or without last digits, the first two together, the handle.
 fn names_of(name: &str, handle: Option<&str>) -> Vec<u64> {
     let words: Vec<&str> = name.split_whitespace().collect();
     let mut names = Vec::new();
@@ -229,7 +229,7 @@ fn names_of(name: &str, handle: Option<&str>) -> Vec<u64> {
     names
 }
 
-/// Letters and what nicks are made of.
+/// Returns whether a character may be part of a name: letters, digits and the marks of nicks.
 fn is_name_char(c: char) -> bool {
     c.is_alphanumeric() || "_-[]{}|^`\\".contains(c)
 }

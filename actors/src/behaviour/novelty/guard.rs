@@ -1,4 +1,4 @@
-//! The novelty guard: a text against what the bot, its chat and the fleet said lately. Layer `behaviour`; pure.
+//! Novelty guard: compares a text with recent ones of the bot, its chat and the fleet. Layer `behaviour`; pure.
 
 use std::sync::Arc;
 
@@ -9,41 +9,41 @@ use crate::domain::ids::BotId;
 use crate::domain::strategy::Novelty;
 use crate::domain::transcript::EntryKind;
 
-/// A text too short to be like anything may still not be said so many times in a row by one bot.
+/// Number of a bot's last texts that must equal a short text for that to be a repetition.
 const SAME_IN_A_ROW: usize = 2;
 
-/// From this share of the limit on, a sketch leaves it open whether two texts of a bot are alike.
+/// Share of the limit from which a sketch leaves it open whether two texts of a bot are alike.
 const LEFT_OPEN: f64 = 0.5;
 
-/// A text that was said, and what it is like.
+/// A text that was said, with its sketch.
 #[derive(Clone, Debug)]
 pub struct Said {
     /// The text.
     pub text: Arc<str>,
-    /// What it is like.
+    /// Sketch of the text.
     pub sketch: Arc<Sketch>,
 }
 
 impl Said {
-    /// A text that was said.
+    /// Creates the record of a text that was said.
     pub fn new(text: &str) -> Self {
         Self { text: text.into(), sketch: Arc::new(Sketch::of(text)) }
     }
 }
 
-/// Where a text was said already.
+/// Place where a text was said already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Where {
     /// By the bot itself.
     Own,
     /// In the chat.
     Chat,
-    /// By another bot of the fleet, wherever.
+    /// By another bot of the fleet, in any chat.
     Fleet,
 }
 
 impl Where {
-    /// The word in reasons and metrics.
+    /// Returns the word in reasons and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Own => "own",
@@ -53,25 +53,25 @@ impl Where {
     }
 }
 
-/// That a text was said already. Which one is not told on: it may be of another chat, or a person's.
+/// Finding that a text repeats a former one, which is not named: it may be of another chat, or a person's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Repeat {
-    /// Where it was said.
+    /// Place where the former text was said.
     pub place: Where,
-    /// How like it the text is, 0 to 1.
+    /// Likeness of both texts, 0 to 1.
     pub likeness: f64,
 }
 
-/// What was said lately, as far as a text is compared with it.
+/// Recent texts that a text is compared with.
 #[derive(Clone, Copy, Debug)]
 pub struct Lately<'a> {
     /// The bot that is about to speak.
     pub bot: BotId,
-    /// What it said, oldest first.
+    /// Texts of the bot, oldest first.
     pub own: &'a [Said],
     /// The end of the chat's transcript, oldest first.
     pub chat: &'a [Arc<Note>],
-    /// What the fleet said, oldest first, and who.
+    /// Texts of the fleet with their bots, oldest first.
     pub fleet: &'a [(BotId, Said)],
 }
 
@@ -80,10 +80,10 @@ pub struct Lately<'a> {
 pub struct NoveltyGuard<'a>(pub &'a Novelty);
 
 impl NoveltyGuard<'_> {
-    /// Whether `text` is news.
+    /// Checks that `text` is new.
     ///
     /// # Errors
-    /// The nearest of the former texts that are at least as like it as the limit.
+    /// The most alike of the former texts whose likeness reaches the limit.
     pub fn check(&self, text: &str, lately: &Lately<'_>) -> Result<(), Repeat> {
         let Novelty { enabled, limit, own, chat } = *self.0;
         if !enabled {
@@ -103,7 +103,7 @@ impl NoveltyGuard<'_> {
         let mut exact = None;
         for said in said_by_itself {
             let mut likeness = sketch.likeness(&said.sketch);
-            // A sketch errs by some hundredths, and spares short texts, which others may say as well.
+            // A sketch errs by some hundredths, and is lenient with short texts, which others may say as well.
             if likeness < limit && sketch.estimate(&said.sketch) >= limit * LEFT_OPEN {
                 let own = exact.get_or_insert_with(|| Trigrams::of(text));
                 likeness = likeness.max(own.likeness(&Trigrams::of(&said.text)));
@@ -121,7 +121,7 @@ impl NoveltyGuard<'_> {
     }
 }
 
-/// A short text is a repeat only when the bot's very last texts were the same.
+/// Checks a short text: a repetition only when the bot's very last texts were the same.
 fn without_end(sketch: &Sketch, own: &[Said]) -> Result<(), Repeat> {
     if own.len() >= SAME_IN_A_ROW && own.iter().rev().take(SAME_IN_A_ROW).all(|said| said.sketch.is_same(sketch)) {
         return Err(Repeat { place: Where::Own, likeness: 1.0 });

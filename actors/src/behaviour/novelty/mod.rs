@@ -1,10 +1,10 @@
-//! Novelty: whether a text says something new, or what was said already. Layer `behaviour`; pure.
+//! Novelty: tells whether a text says something new, or repeats a former one. Layer `behaviour`; pure.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `sketch` | a text as a small, comparable thing |
-//! | `trigrams` | how like two texts are, letter for letter |
-//! | `guard` | a text against what the bot, the chat and the fleet said lately |
+//! | `sketch` | a text as a small digest that can be compared |
+//! | `trigrams` | the likeness of two texts, letter for letter |
+//! | `guard` | the comparison of a text with recent ones of the bot, the chat and the fleet |
 
 pub mod guard;
 pub mod sketch;

@@ -1,9 +1,10 @@
-//! Sketches: a text as a small thing that tells how like another one it is. Layer `behaviour`; pure.
+//! Sketches: small digests of texts that tell how alike two texts are. Layer `behaviour`; pure.
 //!
-//! Two sets are kept of each text, both without order, so that a sentence turned around stays like itself: the runs of
-//! four letters within its words, which carry stems over Turkish suffixes and English endings, and its words themselves,
-//! cut to their stems. Only letters count. Each set is thinned by one-permutation `MinHash`: a feature's hash names a bin
-//! and competes there, so that a sketch costs one hash a feature, and two of them are compared bin by bin.
+//! A sketch keeps two sets of each text, both without order, so that a sentence turned around stays like itself: the
+//! runs of four letters within its words, which carry stems over Turkish suffixes and English endings, and the words
+//! themselves, cut to their stems. Only letters count. One-permutation `MinHash` thins each set: the hash of a feature
+//! names a bin, and the least hash in a bin stays. So a sketch costs one hash a feature, and two sketches are compared
+//! bin by bin.
 //!
 //! # Source
 //! Li, Owen, Zhang: One Permutation Hashing for Efficient Search and Learning, NIPS 2012; the estimator leaves out bins
@@ -23,40 +24,40 @@ const WORD_BINS: usize = 32;
 /// Letters of a word that count as its stem.
 const STEM: usize = 5;
 
-/// A text of fewer letters says too little to repeat anything: "teşekkürler" may be said every day.
+/// Fewest letters of a text that can repeat another one: "teşekkürler" may be said every day.
 pub const LETTERS_MIN: usize = 16;
 
-/// A text of fewer letters is like another one by chance: its likeness is taken down in proportion.
+/// Letters below which a text is like another one by chance: its likeness is taken down in proportion.
 const LETTERS_SURE: usize = 40;
 
-/// How much runs of letters weigh against words.
+/// Weight of runs of letters against words.
 const RUNS_WEIGH: f64 = 0.6;
 
-/// A bin that nothing fell into.
+/// Value of a bin without a feature.
 const EMPTY: u16 = u16::MAX;
 
-/// What a text is like.
+/// Digest of a text for comparisons.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sketch {
     runs: [u16; RUN_BINS],
     words: [u16; WORD_BINS],
     letters: u16,
-    /// Of all letters in order: the same texts are the same whatever their length.
+    /// Hash of all letters in order, by which equal texts are found whatever their length.
     whole: u64,
 }
 
 impl Sketch {
-    /// The sketch of `text`.
+    /// Computes the sketch of `text`.
     pub fn of(text: &str) -> Self {
         Self::of_folded(&fold(text))
     }
 
-    /// The sketch of a text that is folded already.
+    /// Computes the sketch of a text that is folded already.
     pub fn of_folded(folded: &str) -> Self {
         let mut sketch = Self { runs: [EMPTY; RUN_BINS], words: [EMPTY; WORD_BINS], letters: 0, whole: 0 };
         let mut whole = DefaultHasher::new();
         let mut letters = 0usize;
-        // A mark stands before and after each word: how it begins and ends counts as well.
+        // A mark before and after each word makes its beginning and its end count as well.
         let mut word: Vec<u32> = Vec::with_capacity(24);
         for c in folded.chars().chain([' ']) {
             if c.is_alphabetic() {
@@ -82,24 +83,24 @@ impl Sketch {
         for run in word.windows(RUN) {
             put(&mut self.runs, mix(run));
         }
-        // "a", "ve", "of" stand everywhere.
+        // Words as short as "a", "ve", "of" are in every text.
         if word.len() > 4 {
             let stem = word.len().min(STEM + 1);
             put(&mut self.words, mix(&word[1..stem]));
         }
     }
 
-    /// How many letters the text has, up to 65,535.
+    /// Returns the number of letters of the text, up to 65,535.
     pub fn letters(&self) -> usize {
         self.letters.into()
     }
 
-    /// Whether both texts are the same but for case, digits and punctuation.
+    /// Returns whether both texts are the same but for case, digits and punctuation.
     pub fn is_same(&self, other: &Self) -> bool {
         self.letters == other.letters && self.whole == other.whole
     }
 
-    /// How like one another two texts are: 0 (nothing in common, or too short to tell) to 1 (the same, whatever the
+    /// Returns the likeness of two texts: 0 (nothing in common, or too short to tell) to 1 (the same, whatever the
     /// order of their words).
     pub fn likeness(&self, other: &Self) -> f64 {
         let letters = self.letters().min(other.letters());
@@ -113,7 +114,7 @@ impl Sketch {
         sure * self.estimate(other)
     }
 
-    /// The share of features in common, 0 to 1, however short the texts are.
+    /// Returns the share of features in common, 0 to 1, however short the texts are.
     pub fn estimate(&self, other: &Self) -> f64 {
         let runs = shared(&self.runs, &other.runs);
         let words = shared(&self.words, &other.words);
@@ -121,7 +122,7 @@ impl Sketch {
     }
 }
 
-/// Lets a feature compete for its bin.
+/// Puts a feature into its bin, where the least hash stays.
 fn put<const BINS: usize>(bins: &mut [u16; BINS], hash: u64) {
     let bin = (hash >> 32) as usize % BINS;
     // The highest value marks an empty bin.
@@ -129,7 +130,7 @@ fn put<const BINS: usize>(bins: &mut [u16; BINS], hash: u64) {
     bins[bin] = bins[bin].min(value);
 }
 
-/// The estimated share of features that two sets have in common.
+/// Estimates the share of features that two sets have in common.
 fn shared<const BINS: usize>(one: &[u16; BINS], other: &[u16; BINS]) -> f64 {
     let (mut same, mut used) = (0u32, 0u32);
     for (one, other) in one.iter().zip(other) {
@@ -139,7 +140,7 @@ fn shared<const BINS: usize>(one: &[u16; BINS], other: &[u16; BINS]) -> f64 {
     if used == 0 { 0.0 } else { f64::from(same) / f64::from(used) }
 }
 
-/// A hash of a few letters, the same on every machine.
+/// Hashes a few letters, the same on every machine.
 fn mix(letters: &[u32]) -> u64 {
     let mut hash = 0x9E37_79B9_7F4A_7C15u64;
     for letter in letters {

@@ -1,13 +1,13 @@
-//! Trigrams: how like two texts are, letter for letter. Layer `behaviour`; pure.
+//! Trigrams: the likeness of two texts, letter for letter. Layer `behaviour`; pure.
 //!
-//! Slower than a sketch by far, and exact: asked only where sketches leave it open.
+//! Trigrams are slower than a sketch by far, and exact: used only where sketches leave the likeness open.
 
 /// The runs of three characters of a text: lower case, letters, digits and single spaces only; sorted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trigrams(Vec<[char; 3]>);
 
 impl Trigrams {
-    /// The trigrams of `text`.
+    /// Computes the trigrams of `text`.
     pub fn of(text: &str) -> Self {
         let lower = text.to_lowercase();
         let mut plain: Vec<char> = Vec::with_capacity(lower.len());
@@ -23,7 +23,7 @@ impl Trigrams {
         Self(runs)
     }
 
-    /// Jaccard's index of both sets, 0 to 1; 0 when both are empty.
+    /// Returns Jaccard's index of both sets, 0 to 1; 0 when both are empty.
     pub fn likeness(&self, other: &Self) -> f64 {
         let (mut one, mut two) = (self.0.iter().peekable(), other.0.iter().peekable());
         let (mut common, mut all) = (0u32, 0u32);

@@ -1,6 +1,6 @@
-//! Limits that a chat has reached, as its director foresees them. Layer `behaviour`; pure.
+//! Foresees for a director which limits a chat has reached. Layer `behaviour`; pure.
 //!
-//! The windows at `sending` have the authority (I11); this spares completions that they would refuse, and lets a chat
+//! The windows at `sending` decide (I11). Foreseeing them spares completions that they would refuse, and lets a chat
 //! calm down.
 
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::domain::transcript::{EntryKind, TranscriptEntry};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// The time of which a person has a share.
+/// Span over which a person's share of answers counts.
 pub const SHARE_OF: Duration = Duration::from_mins(10);
 
 /// A limit of loop physics.
@@ -22,16 +22,16 @@ pub const SHARE_OF: Duration = Duration::from_mins(10);
 pub enum Limit {
     /// The chain of bot messages is as long as it may be.
     ChainDepth(u32),
-    /// The fleet said so many messages since a person last spoke.
+    /// The fleet said this many messages since a person last spoke.
     Unheard(u32),
-    /// The fleet said so many messages in a minute.
+    /// The fleet said this many messages in a minute.
     ChatRate(u32),
-    /// So many turns in a row said the same.
+    /// This many messages of bots in a row said the same.
     Stagnation(u32),
 }
 
 impl Limit {
-    /// The word in decisions.
+    /// Returns the word in decisions.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ChainDepth(_) => "chain_depth",
@@ -41,7 +41,7 @@ impl Limit {
         }
     }
 
-    /// In plain words.
+    /// Returns the reason in plain words.
     pub fn reason(self) -> String {
         match self {
             Self::ChainDepth(most) => format!("the chain of bot messages is {most} long, which is the most"),
@@ -52,7 +52,7 @@ impl Limit {
     }
 }
 
-/// The limit that talk among bots, or an opening, would exceed. `entry` is what would be answered.
+/// Returns the limit that an answer to `entry`, or an opening, would exceed; for a person's entry only the depth.
 pub fn reached(scene: &Scene<'_>, entry: Option<&TranscriptEntry>) -> Option<Limit> {
     let physics = &scene.chat.spec.physics;
     let depth = entry.map_or(0, |entry| entry.chain_depth);
@@ -75,8 +75,8 @@ pub fn reached(scene: &Scene<'_>, entry: Option<&TranscriptEntry>) -> Option<Lim
     (last.len() == turns as usize && say_the_same(&last)).then_some(Limit::Stagnation(turns))
 }
 
-/// Whether these two bots have said as much to one another as they may in ten minutes. Telegram's reply tells whom a
-/// message answers; without one, the message before it.
+/// Returns whether these two bots have said as much to one another as they may in ten minutes. A message answers the
+/// one that Telegram's reply names; without a reply, the message before it.
 pub fn pair_is_spent(scene: &Scene<'_>, one: BotId, other: BotId) -> bool {
     let Some(most) = scene.chat.spec.physics.pair_per_ten_minutes else {
         return false;
@@ -102,8 +102,8 @@ pub fn pair_is_spent(scene: &Scene<'_>, one: BotId, other: BotId) -> bool {
     between.count() >= most as usize
 }
 
-/// The share of whoever wrote `entry`, when it is used up in ten minutes while others spoke there as well: nobody alone
-/// uses up a chat (I15). Answers count, and turns that ended without one: a text that is kept back is paid for too.
+/// Returns the share of the author of `entry`, when it is used up in ten minutes while others spoke there as well:
+/// nobody alone uses up a chat (I15). Turns without an answer count too: a text that is kept back is paid for as well.
 pub fn share_is_spent(scene: &Scene<'_>, entry: &TranscriptEntry) -> Option<u32> {
     let most = scene.chat.spec.physics.person_per_ten_minutes?;
     let since = scene.now - SHARE_OF;
@@ -120,28 +120,28 @@ pub fn share_is_spent(scene: &Scene<'_>, entry: &TranscriptEntry) -> Option<u32>
     (is_spent && lately().any(is_other)).then_some(most)
 }
 
-/// Until when the chat calms down if it does so from now on; `None` where it does not.
+/// Returns the end of a calm that begins at `scene.now`; `None` where the chat does not calm down.
 pub fn calm_until(scene: &Scene<'_>) -> Option<Timestamp> {
     let cool_down = scene.chat.spec.physics.cool_down;
     (!cool_down.is_zero()).then(|| scene.now + cool_down)
 }
 
-/// What a person's message leaves of the time to calm down: two thirds, or nothing when it calls a bot.
+/// Returns the end of a calm after a person's message: two thirds of the time are left, none when it calls a bot.
 pub fn shortened(until: Timestamp, now: Timestamp, calls_bot: bool) -> Timestamp {
     if calls_bot { now } else { now + until.since(now) * 2 / 3 }
 }
 
-/// The latest messages of the chat as a whole, newest first.
+/// Returns the latest messages of the chat as a whole, newest first.
 fn of_chat<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Note> {
     scene.whole.iter().rev().map(|note| &**note).filter(|note| note.kind == EntryKind::Message)
 }
 
-/// The latest messages, newest first.
+/// Returns the latest messages, newest first.
 fn messages<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Note> {
     scene.window.iter().rev().map(|note| &**note).filter(|note| note.kind == EntryKind::Message)
 }
 
-/// The fleet's messages since a person last spoke, newest first.
+/// Returns the fleet's messages since a person last spoke, newest first.
 fn unheard<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Note> {
     messages(scene).take_while(|note| !note.author.kind.is_person()).filter(|note| note.fleet_bot.is_some())
 }

@@ -1,16 +1,16 @@
-//! Stagnation: the last turns say the same. Layer `behaviour`; pure.
+//! Stagnation: the last messages say the same. Layer `behaviour`; pure.
 
 use std::collections::BTreeSet;
 
 use crate::behaviour::note::Note;
 
-/// Two texts that have this share of their words in common say the same.
+/// Share of common words from which two texts say the same.
 const ALIKE: f64 = 0.6;
 
-/// Letters of a word that are compared: endings vary, in Turkish much.
+/// Letters of a word that are compared, since endings vary, in Turkish much.
 const STEM_CHARS: usize = 5;
 
-/// Whether these messages, at least two, all say much the same.
+/// Returns whether these messages, at least two, all say much the same.
 pub(super) fn say_the_same(messages: &[&Note]) -> bool {
     let words: Vec<BTreeSet<String>> = messages.iter().map(|note| stems(note.folded())).collect();
     let alike = |(one, other): (&BTreeSet<String>, &BTreeSet<String>)| {

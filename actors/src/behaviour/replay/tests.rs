@@ -14,9 +14,9 @@ struct Stage {
     chat: ChatProfile,
     cast: Vec<CastMember>,
     reel: Reel,
-    /// What the chat remembers.
+    /// Entries that the chat remembers.
     live: VecDeque<Arc<Note>>,
-    /// It is a forum.
+    /// The chat is a forum.
     topics: bool,
 }
 

@@ -1,7 +1,8 @@
-//! What a text is about, and which stances a prompt carries. Layer `behaviour`; pure.
+//! Tells what a text is about, and chooses the stances that a prompt carries. Layer `behaviour`; pure.
 //!
-//! Who is asked about an opinion gets it whole. What merely lies near - in the talk around, in a topic to open - is left
-//! alone while the bot argued for it lately: nobody likes one who always comes back to the same thing.
+//! A stance that the answered message is about is always carried. A stance that merely lies near - in the conversation
+//! around, in a topic to open - is left out while the bot argued for it lately: nobody likes one who always comes back
+//! to the same thing.
 
 use std::sync::Arc;
 
@@ -15,15 +16,15 @@ use crate::domain::time::Timestamp;
 /// Most stances in one prompt.
 pub const CARRIED_MAX: usize = 3;
 
-/// Messages of the chat, from the end, whose subject counts as that of the talk.
+/// Number of latest messages of the chat whose subject counts as that of the conversation.
 const TALK: usize = 6;
 
-/// Whether `text` is about the stance.
+/// Returns whether `text` is about the stance.
 pub fn about(text: &str, stance: &Stance) -> bool {
     about_folded(&fold(text), stance)
 }
 
-/// Whether a folded text is about the stance: its topic or one of its keywords stands in it.
+/// Returns whether a folded text is about the stance: its topic or one of its keywords is in the text.
 pub fn about_folded(folded: &str, stance: &Stance) -> bool {
     let text = words(folded);
     std::iter::once(&stance.topic).chain(&stance.keywords).any(|subject| {
@@ -33,22 +34,22 @@ pub fn about_folded(folded: &str, stance: &Stance) -> bool {
     })
 }
 
-/// A moment at which a bot may show what it holds.
+/// A moment at which a bot may show its opinions.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment<'a> {
     /// The bot.
     pub bot: BotId,
-    /// What it answers.
+    /// Text that the bot answers.
     pub target: Option<&'a str>,
-    /// What it shall bring up.
+    /// Topic that the bot is to bring up.
     pub topic: Option<&'a str>,
     /// The end of the chat's transcript, oldest first.
     pub window: &'a [Arc<Note>],
-    /// Now.
+    /// Current time.
     pub now: Timestamp,
 }
 
-/// The stances that matter, those that the target is about first; at most [`CARRIED_MAX`].
+/// Returns the stances that matter, those that the target is about first; at most [`CARRIED_MAX`].
 pub fn relevant<'a>(stances: &'a [Stance], moment: &Moment<'_>) -> Vec<&'a Stance> {
     if stances.is_empty() {
         return Vec::new();
@@ -64,7 +65,7 @@ pub fn relevant<'a>(stances: &'a [Stance], moment: &Moment<'_>) -> Vec<&'a Stanc
     asked.into_iter().chain(near).take(CARRIED_MAX).collect()
 }
 
-/// Whether the bot spoke about it within its cool-down, as far as the window tells.
+/// Returns whether the bot spoke about the stance within its cool-down, as far as the window tells.
 fn argued_lately(stance: &Stance, moment: &Moment<'_>) -> bool {
     let since = moment.now - stance.cool_down;
     let own = moment.window.iter().rev().filter(|note| note.fleet_bot == Some(moment.bot));

@@ -1,8 +1,8 @@
-//! What a persona that holds a stance would not say. Layer `behaviour`; pure.
+//! Finds texts that contradict a stance, by words. Layer `behaviour`; pure.
 //!
-//! Three ways to contradict are known by words: to say what the stance denies; to negate the position itself; to turn
-//! its comparison around. Questions, negated denials and what others are said to say contradict nothing. Words alone
-//! miss much; who wants more asks a model.
+//! Three ways to contradict are known by words: to say a denial of the stance; to negate the position itself; to turn
+//! its comparison around. Questions, negated denials and statements reported of others contradict nothing. Words alone
+//! miss much; a model (`question`) misses less.
 
 use super::lexical::{find_phrase, is_compared_with, is_form_of, sentences, words};
 use crate::domain::stance::Stance;
@@ -12,10 +12,10 @@ use crate::domain::text::fold;
 const BEFORE: usize = 6;
 const AFTER: usize = 5;
 
-/// A negated position is one when this share of its words that carry meaning is there.
+/// Share of the position's meaningful words from which a sentence speaks of the position.
 const SHARE: f64 = 0.75;
 
-/// Words that negate what stands around them; folded.
+/// Words that negate the words around them; folded.
 const NEGATORS: [&str; 44] = [
     "not",
     "never",
@@ -63,13 +63,13 @@ const NEGATORS: [&str; 44] = [
     "hayir",
 ];
 
-/// Who others are, and that they say something.
+/// Names for others, and verbs with which they say something.
 const OTHERS: [&str; 11] =
     ["you", "they", "he", "she", "people", "some", "someone", "everyone", "everybody", "who", "many"];
 const SAYING: [&str; 10] =
     ["say", "says", "said", "think", "thinks", "claim", "claims", "believe", "believes", "argue"];
 
-/// Turkish verbs by which others say something; they follow it.
+/// Turkish verbs with which others say something; such a verb follows the statement.
 const REPORTED: [&str; 15] = [
     "diyorsun",
     "diyorsunuz",
@@ -98,12 +98,12 @@ const EMPTY: [&str; 43] = [
     "ve", "daha", "çok", "en", "de", "da", "bu", "o", "şu", "ile",
 ];
 
-/// Whether `text` contradicts the stance.
+/// Returns whether `text` contradicts the stance.
 pub fn contradicts(text: &str, stance: &Stance) -> bool {
     contradicts_folded(&fold(text), stance)
 }
 
-/// Whether a folded text contradicts the stance.
+/// Returns whether a folded text contradicts the stance.
 pub fn contradicts_folded(folded: &str, stance: &Stance) -> bool {
     let denials: Vec<String> = stance.denials.iter().map(|denial| fold(denial)).collect();
     let position = fold(&stance.position);
@@ -122,20 +122,20 @@ pub fn contradicts_folded(folded: &str, stance: &Stance) -> bool {
     })
 }
 
-/// Whether the words at `from..=to` are negated by what stands around them.
+/// Returns whether the words at `from..=to` are negated by the words around them, or by one of their own.
 fn is_negated(said: &[&str], from: usize, to: usize) -> bool {
     let around = said[from.saturating_sub(BEFORE)..from].iter().chain(&said[to + 1..said.len().min(to + 1 + AFTER)]);
     around.chain(&said[from..=to]).any(|word| NEGATORS.contains(word))
 }
 
-/// Whether the words at `from..=to` are told of others.
+/// Returns whether the words at `from..=to` are reported of others.
 fn is_reported(said: &[&str], from: usize, to: usize) -> bool {
     let before = &said[from.saturating_sub(BEFORE)..from];
     let told = before.windows(2).any(|pair| OTHERS.contains(&pair[0]) && SAYING.contains(&pair[1]));
     told || said[to + 1..said.len().min(to + 1 + AFTER)].iter().any(|word| REPORTED.contains(word))
 }
 
-/// Whether a sentence says the position with a negation, where the position has none, or the other way round.
+/// Returns whether a sentence says the position with a negation, where the position has none, or the other way round.
 fn negates(said: &[&str], position: &[&str]) -> bool {
     let carries = |word: &&&str| !EMPTY.contains(*word) && !NEGATORS.contains(*word);
     let meaning: Vec<&&str> = position.iter().filter(carries).collect();
@@ -156,12 +156,12 @@ fn negates(said: &[&str], position: &[&str]) -> bool {
     is_negated(said, *from, *to) != held && !is_reported(said, *from, *to)
 }
 
-/// Whether a sentence turns the position's comparison around: "A is better than B", "A B'den iyidir".
+/// Returns whether a sentence turns the position's comparison around: "A is better than B", "A B'den iyidir".
 fn turns_around(said: &[&str], position: &[&str]) -> bool {
     is_turned(said, position).is_some_and(|(from, to)| !is_negated(said, from, to) && !is_reported(said, from, to))
 }
 
-/// Where a sentence compares the same as the position with its sides changed, negated or not.
+/// Returns the places in a sentence that compares the same as the position with the sides swapped, negated or not.
 fn is_turned(said: &[&str], position: &[&str]) -> Option<(usize, usize)> {
     let (better, worse, by) = comparison(position)?;
     let place = |stem: &str| said.iter().position(|word| is_form_of(word, stem));
@@ -176,7 +176,7 @@ fn is_turned(said: &[&str], position: &[&str]) -> Option<(usize, usize)> {
     (turned && by_the_same).then_some((first.min(second), first.max(second)))
 }
 
-/// What is better, what is worse, and by what: of "tea is better than coffee" or of "çay kahveden iyidir".
+/// Returns the better one, the worse one and the quality, of "tea is better than coffee" or of "çay kahveden iyidir".
 fn comparison<'a>(position: &[&'a str]) -> Option<(&'a str, &'a str, &'a str)> {
     let full = |words: &[&'a str]| words.iter().copied().find(|word| !EMPTY.contains(word));
     if let Some(than) = position.iter().position(|word| *word == "than") {
@@ -196,7 +196,7 @@ fn ablative_stem(word: &str) -> Option<&str> {
         .filter(|stem| stem.chars().count() > 2)
 }
 
-/// Whether two words share their stem: "iyidir" and "iyi".
+/// Returns whether two words share their stem: "iyidir" and "iyi".
 fn alike(one: &str, other: &str) -> bool {
     is_form_of(one, other) || is_form_of(other, one)
 }

@@ -1,14 +1,14 @@
-//! Words that match in spite of Turkish suffixes and English endings. Layer `behaviour`; pure.
+//! Matches words in spite of Turkish suffixes and English endings. Layer `behaviour`; pure.
 //!
 //! Works on folded text, where dotted and dotless i are one letter.
 
-/// A stem of fewer letters takes no suffix: too many words begin with it.
+/// Fewest letters of a stem that takes a suffix: too many words begin with shorter ones.
 const STEM_MIN: usize = 3;
 
 /// Most suffixes on one word: "çaylarımızdan" has three.
 const SUFFIXES_MAX: usize = 4;
 
-/// Suffixes and endings that may follow a word, folded. Harmony is not checked: a wrong one is a typing error.
+/// Suffixes and endings that may follow a word, folded. Vowel harmony is not checked: a wrong one is a typing error.
 const SUFFIXES: [&str; 74] = [
     "s", "es", "ed", "d", "ing", "er", "ers", "i", "u", "ü", "e", "a", "yi", "yu", "yü", "ye", "ya", "in", "un", "ün",
     "nin", "nun", "nün", "de", "da", "te", "ta", "den", "dan", "ten", "tan", "nden", "ndan", "nde", "nda", "le", "la",
@@ -17,7 +17,7 @@ const SUFFIXES: [&str; 74] = [
     "tir", "mi",
 ];
 
-/// The words of a folded text; an English "n't" is a word "not" of its own.
+/// Returns the words of a folded text; an English "n't" is a word "not" of its own.
 pub fn words(folded: &str) -> Vec<&str> {
     let mut found = Vec::new();
     for word in folded.split(|c: char| !(c.is_alphanumeric() || matches!(c, '\'' | '’'))) {
@@ -31,7 +31,7 @@ pub fn words(folded: &str) -> Vec<&str> {
     found
 }
 
-/// The sentences of a text, and whether each asks.
+/// Returns the sentences of a text, each with whether it asks.
 pub fn sentences(folded: &str) -> impl Iterator<Item = (&str, bool)> {
     folded
         .split_inclusive(['.', '!', '?', '…', ';', '\n'])
@@ -39,7 +39,7 @@ pub fn sentences(folded: &str) -> impl Iterator<Item = (&str, bool)> {
         .filter(|(sentence, _)| sentence.chars().any(char::is_alphanumeric))
 }
 
-/// Whether `word` is `stem`, perhaps with suffixes.
+/// Returns whether `word` is `stem`, perhaps with suffixes.
 pub fn is_form_of(word: &str, stem: &str) -> bool {
     if let Some(rest) = word.strip_prefix(stem) {
         return rest.is_empty() || (stem.chars().count() >= STEM_MIN && are_suffixes(rest, SUFFIXES_MAX));
@@ -57,15 +57,15 @@ pub fn is_form_of(word: &str, stem: &str) -> bool {
     stem.chars().count() > STEM_MIN && rest.is_some_and(|rest| are_suffixes(rest, SUFFIXES_MAX))
 }
 
-/// Whether `word` is `stem` in the ablative: the one that something is compared with in Turkish ("kahveden iyi").
+/// Returns whether `word` is `stem` in the ablative, the worse side of a Turkish comparison ("kahveden iyi").
 pub fn is_compared_with(word: &str, stem: &str) -> bool {
     let rest = word.strip_prefix(stem);
     rest.is_some_and(|rest| ["den", "dan", "ten", "tan", "nden", "ndan"].contains(&rest))
 }
 
-/// Where the words of `phrase` stand in `words`, in their order and near one another: the first and the last place.
+/// Returns the first and the last place in `words` of the words of `phrase`, in their order and near one another.
 pub fn find_phrase(words: &[&str], phrase: &[&str]) -> Option<(usize, usize)> {
-    /// Most words between two of the phrase.
+    /// Most words between two words of the phrase.
     const GAP: usize = 2;
     let first = phrase.first()?;
     'starts: for start in (0..words.len()).filter(|at| is_form_of(words[*at], first)) {

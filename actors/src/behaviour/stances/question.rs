@@ -1,4 +1,4 @@
-//! The question whether a text contradicts a stance, as it is put to a model. Layer `behaviour`; pure.
+//! Asks a model whether a text contradicts a stance. Layer `behaviour`; pure.
 
 use std::fmt::Write;
 
@@ -14,15 +14,15 @@ pub const ANSWER_TOKENS_MAX: u32 = 60;
 /// A question to a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
-    /// What is asked.
+    /// Messages of the prompt.
     pub messages: Vec<PromptMessage>,
-    /// The shape of the answer.
+    /// Schema of the answer.
     pub schema: AnswerSchema,
     /// The positions that are asked about, in order.
     pub positions: Vec<String>,
 }
 
-/// The question for `text`; `None` when it is about none of the stances.
+/// Returns the question for `text`; `None` when the text is about none of the stances.
 pub fn question(text: &str, stances: &[Stance]) -> Option<Question> {
     let touched = stances.iter().filter(|stance| about(text, stance)).take(CARRIED_MAX);
     let positions: Vec<String> = touched.map(|stance| stance.position.clone()).collect();
@@ -52,7 +52,7 @@ pub fn question(text: &str, stances: &[Stance]) -> Option<Question> {
 }
 
 impl Question {
-    /// The position that the text contradicts, by an answer that fits the schema.
+    /// Returns the position that the text contradicts, by an answer that fits the schema.
     pub fn contradicted(&self, answer: &Value) -> Option<&str> {
         if answer.get("contradicts")?.as_bool() != Some(true) {
             return None;

@@ -1,21 +1,21 @@
-//! Topics by words: the chat's topics and the bot's interests, away from what was said lately. Layer `behaviour`; pure.
+//! Chooses topics by words: of the chat and of the bot, but none spoken of lately. Layer `behaviour`; pure.
 
 use super::selector::{QuietRoom, TopicSelector};
 use crate::domain::text::fold;
 
-/// Weight of a topic of the chat, and of an interest of the bot that is none.
+/// Weights of a topic of the chat, and of an interest of the bot.
 const TOPIC: f64 = 1.0;
 const INTEREST: f64 = 0.5;
 
-/// What it adds that a chat's topic touches an interest of the bot.
+/// Extra weight of a chat's topic that touches an interest of the bot.
 const LIKED: f64 = 1.5;
 
-/// From this share of its words on a topic was spoken of lately.
+/// Share of a topic's words from which the topic was spoken of lately.
 const SPOKEN_OF: f64 = 0.5;
 
-/// Letters of a word that are compared: endings vary, in Turkish much.
+/// Letters of a word that are compared, since endings vary, in Turkish much.
 const STEM_CHARS: usize = 5;
-/// Shorter words say little of a topic.
+/// Fewest letters of a word that counts: shorter words say little of a topic.
 const WORD_CHARS_MIN: usize = 3;
 
 /// Chooses by lexical similarity.
@@ -42,7 +42,7 @@ impl TopicSelector for Keyword {
     }
 }
 
-/// The beginnings of a folded text's words.
+/// Returns the beginnings of a folded text's words.
 fn stems(folded: &str) -> Vec<String> {
     let words = folded.split(|c: char| !c.is_alphanumeric());
     words
@@ -51,7 +51,7 @@ fn stems(folded: &str) -> Vec<String> {
         .collect()
 }
 
-/// The share of `words` that stand among `others`.
+/// Returns the share of `words` that are among `others`.
 fn share(words: &[String], others: &[String]) -> f64 {
     let common = words.iter().filter(|word| others.contains(word)).count();
     if words.is_empty() { 0.0 } else { common as f64 / words.len() as f64 }

@@ -1,9 +1,9 @@
-//! Topics: what a quiet chat talks about next. Layer `behaviour`; pure.
+//! Topics: chooses the subject that a quiet chat takes up. Layer `behaviour`; pure.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `selector` | what every strategy is asked |
-//! | `keyword` | by words: the chat's topics and the bot's interests, away from what was said lately |
+//! | `selector` | the interface of every strategy |
+//! | `keyword` | by words: the chat's topics and the bot's interests, but nothing of recent messages |
 
 pub mod keyword;
 pub mod selector;

@@ -1,18 +1,18 @@
-//! The question that every strategy of topics answers. Layer `behaviour`; pure.
+//! Interface of the strategies that choose a topic. Layer `behaviour`; pure.
 
 /// A quiet room and the bot that is about to bring something up.
 #[derive(Clone, Copy, Debug)]
 pub struct QuietRoom<'a> {
-    /// What the chat is there for.
+    /// Topics of the chat.
     pub topics: &'a [String],
-    /// What the bot likes to talk about.
+    /// Interests of the bot.
     pub interests: &'a [String],
     /// The latest messages, folded.
     pub lately: &'a [&'a str],
 }
 
-/// Chooses what a quiet chat talks about next.
+/// Chooses the subject that a quiet chat takes up.
 pub trait TopicSelector {
-    /// A topic; `None` leaves it to the bot. The same room and seed give the same topic.
+    /// Returns a topic; `None` leaves it to the bot. The same room and seed give the same topic.
     fn select(&self, room: &QuietRoom<'_>, seed: u64) -> Option<String>;
 }

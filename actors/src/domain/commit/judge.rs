@@ -1,7 +1,7 @@
-//! The judge of a group commit: pure, shared by every store. Layer `domain`. Keeps I1-I4, I6, I11.
+//! Judges the operations of a group commit. Layer `domain`; pure, shared by every store. Keeps I1-I4, I6, I11.
 //!
-//! Longer than other files: one operation after the other, each over the rows that the one before it moved on. Apart,
-//! every part would need the whole bench.
+//! Longer than other files: every operation is judged over the rows that the one before it changed (the `Bench`), and
+//! each part of a divided file would need all of them.
 
 use std::collections::HashSet;
 
@@ -23,8 +23,8 @@ use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::{TURN_ATTEMPTS_MAX, TurnProgress, TurnState};
 
-/// Decides `operations` in order over `loaded`, which moves along. Each result stands at its operation's place; a
-/// refused operation leaves neither a change nor a trace.
+/// Decides `operations` in order, and changes `loaded` after each. The results are in the order of the operations; a
+/// refused operation changes nothing.
 pub fn judge(operations: Vec<Operation>, loaded: &mut Loaded) -> (Vec<Result<Applied, Refusal>>, Changes) {
     let mut bench =
         Bench { loaded, changes: Changes::default(), new_turns: HashSet::new(), new_outbox: HashSet::new() };
@@ -102,7 +102,7 @@ impl Bench<'_> {
         Ok(Applied::Ingested { already_there })
     }
 
-    /// A webhook's rows: stored once, without a word on the offset (I1).
+    /// Stores each row of a webhook once, and leaves the offset alone (I1).
     fn receive(&mut self, op: Receive) -> Applied {
         let stored = op.rows.into_iter().map(|row| usize::from(!self.insert_inbox(row)));
         Applied::Ingested { already_there: stored.sum() }
@@ -122,7 +122,7 @@ impl Bench<'_> {
         let already = match op.right {
             Right::OptOut => out,
             Right::OptIn => !out,
-            // A wish concerns what was said until then: copies of it, and what came before it, ask for nothing more.
+            // A request covers everything said until then: copies of it, and earlier requests, ask for nothing more.
             Right::Forget => self.loaded.forgotten.get(&op.person).is_some_and(|until| op.at <= *until),
         };
         match op.right {
@@ -139,18 +139,18 @@ impl Bench<'_> {
 
     fn set_delivery(&mut self, op: SetDelivery) -> Judgement {
         self.fence(op.bot, op.epoch)?;
-        // What polled in the same batch before the change must not bring its offset back.
+        // A poll earlier in the same batch must not bring the offset back.
         self.changes.offsets.remove(&op.bot);
         self.changes.orders.deliveries.insert(op.bot, op.choice);
         Ok(Applied::Done)
     }
 
-    /// Stores a row unless its source is stored already (I2).
+    /// Stores a row unless its source is stored already (I2); returns whether the row is new.
     fn insert_inbox(&mut self, mut row: InboxRow) -> bool {
         if !self.loaded.sources.insert((row.bot, row.source)) {
             return false;
         }
-        // Whose words are not taken has said nothing: neither text nor name is stored.
+        // Words that may not be stored leave nothing behind: neither text nor name.
         if let Some(reason) = row.author.and_then(|(author, said_at)| self.refuses(author, said_at)) {
             TOMBSTONE.clone_into(&mut row.payload);
             row.outcome = Some(Outcome::because(OutcomeKind::Ignored, reason));
@@ -160,7 +160,7 @@ impl Bench<'_> {
         true
     }
 
-    /// Why words may not be stored; what was in flight when somebody made use of a right is judged as what comes later.
+    /// Returns why words may not be stored. Words in flight when somebody used a right are judged like later ones.
     fn refuses(&self, author: TelegramUserId, said_at: Timestamp) -> Option<&'static str> {
         if self.loaded.opted_out.contains(&author) {
             return Some(OPTED_OUT);
@@ -181,7 +181,7 @@ impl Bench<'_> {
                 return conflict(format!("entry {} where {number} is due", entry.number));
             }
         }
-        // A step without entries has no base of its own: decisions tell that the one before it dropped out.
+        // When the step before this one had no entries and dropped out, only the decision numbers tell of it.
         for (decision, number) in op.decisions.iter().zip(head.last_decision.0 + 1..) {
             if decision.number != DecisionNumber(number) {
                 return conflict(format!("decision {} where {number} is due", decision.number));
@@ -197,7 +197,7 @@ impl Bench<'_> {
         if let Some(reason) = op.entries.iter().find_map(refused) {
             return Err(Refusal::Unwanted(reason));
         }
-        // What a message said whose text was removed is not told by its echo either.
+        // The text of these messages was removed, so their echo must not tell it either.
         for entry in op.entries.iter_mut().filter(|entry| self.loaded.emptied.contains(&entry.inbox)) {
             entry.text = None;
             entry.entities.clear();
@@ -229,7 +229,7 @@ impl Bench<'_> {
         Ok(Applied::Done)
     }
 
-    /// The bot's turn, if it is in `state`.
+    /// Returns the bot's turn, if the turn is in `state`.
     fn turn(&mut self, bot: BotId, turn: TurnId, state: TurnState) -> Result<&mut TurnHead, Refusal> {
         match self.loaded.turns.get_mut(&turn) {
             Some(head) if head.bot == bot && head.progress.state == state => Ok(head),
@@ -261,7 +261,7 @@ impl Bench<'_> {
         Ok(Applied::Done)
     }
 
-    /// The turn waits again as if nobody had claimed it: a stop of the process is no failure of the turn.
+    /// Queues the turn again as if nobody had claimed it: the end of the process is no failure of the turn.
     fn unclaim(&mut self, op: Claim) -> Judgement {
         self.fence(op.bot, op.epoch)?;
         let head = self.turn(op.bot, op.turn, TurnState::Claimed)?;
@@ -281,8 +281,8 @@ impl Bench<'_> {
         }
     }
 
-    /// Dead turns and rejected messages begin anew; a message of unknown fate only when the person accepts that it
-    /// may show up twice (I4).
+    /// Queues a dead update, a dead turn or a rejected message anew; a message of unknown fate only when the person
+    /// accepts that the message may show up twice (I4).
     fn redeliver(&mut self, op: &Redeliver) -> Judgement {
         match op.letter {
             DeadLetterId::Update(inbox) => {
@@ -397,7 +397,7 @@ impl Bench<'_> {
         }
     }
 
-    /// The authority over a send: stops, staleness, depth and windows (I9, I11). The message moves accordingly.
+    /// Decides over a send by stops, pauses, staleness, depth and windows (I9, I11), and sets the message's state.
     fn rule(&mut self, outbox: OutboxId, epoch: Epoch, start: &Start) -> Verdict {
         let Some(head) = self.loaded.outbox.get_mut(&outbox) else {
             return Verdict::Cancelled("not stored".to_owned());
@@ -459,7 +459,7 @@ impl Bench<'_> {
         }
     }
 
-    /// Ends an attempt: allowed to whoever made it, whatever its epoch, while nothing else has ended it (I6).
+    /// Ends an attempt. Whoever made it may do so under any epoch, while nothing else has ended the attempt (I6).
     fn settle(&mut self, op: Settle) -> Judgement {
         let Some(head) = self.loaded.outbox.get_mut(&op.outbox) else {
             return conflict(format!("message {} is not stored", op.outbox));
@@ -507,7 +507,7 @@ impl Bench<'_> {
         Ok(Applied::Done)
     }
 
-    /// An attempt that certainly sent nothing uses up no limit: an outage must not mute anybody afterwards.
+    /// Takes back the count of an attempt that certainly sent nothing: an outage must not mute anybody afterwards.
     fn give_back(&mut self, counted: &Counted) {
         for rule in &counted.windows {
             if let Some(window) = self.loaded.windows.get_mut(&rule.key)
@@ -518,7 +518,7 @@ impl Bench<'_> {
         }
     }
 
-    /// Stores that a message was sent; without its text when that was removed while it was on its way.
+    /// Stores the event of a sent message, without the text when that was removed while the message was on its way.
     fn insert_sent(&mut self, mut event: InboxRow, emptied: bool) {
         if emptied {
             if let Ok(sent) = serde_json::from_str::<SentEvent>(&event.payload) {
@@ -545,7 +545,7 @@ impl Bench<'_> {
         Ok(Applied::Done)
     }
 
-    /// Evidence ends the doubt about a message: it was sent (I4).
+    /// Marks a message of unknown fate as sent, since there is evidence (I4).
     fn resolve(&mut self, op: Resolve) -> Judgement {
         self.chat_fence(op.chat, op.epoch)?;
         let Some(head) = self.loaded.outbox.get_mut(&op.outbox) else {
@@ -568,8 +568,8 @@ impl Bench<'_> {
         Ok(Applied::Done)
     }
 
-    /// What follows in the same batch is fenced already. Turns of the bot that were loaded go back here, all others in
-    /// the store.
+    /// Fences the operations that follow in the same batch. Loaded turns of the bot go back to the queue here, all
+    /// others in the store.
     fn hand_over(&mut self, op: HandOver) -> Judgement {
         let next = Epoch(op.epoch.0 + 1);
         match op.key {

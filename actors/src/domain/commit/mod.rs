@@ -1,12 +1,12 @@
-//! The group commit as a pure machine. Layer `domain`.
+//! Judges group commits, as pure code. Layer `domain`.
 //!
-//! Every owning write is an [`operation::Operation`]. A store gathers operations into a batch, loads the rows that
-//! [`needs::Needs`] names (taking locks in key order), lets [`judge::judge`] decide them one after the other over
-//! the [`rows::Loaded`] rows, and writes the resulting [`rows::Changes`] in the same transaction. All stores share
-//! this one judgement; they differ only in how they load and write.
+//! Every owning write is an [`operation::Operation`]. A store gathers operations into a batch and loads the rows that
+//! [`needs::Needs`] names (taking locks in key order). [`judge::judge`] decides the operations one after the other over
+//! the [`rows::Loaded`] rows, and the store writes the resulting [`rows::Changes`] in the same transaction. All stores
+//! share this one judgement; they differ only in how they load and write.
 //!
-//! An operation whose fence or constraint fails drops out, and its dependants with it: they find a row missing, in
-//! another state, or at another number (I3, I4, I6). The rest of the batch commits.
+//! An operation whose fence or constraint fails drops out, and so do the operations that depend on it: they find a row
+//! missing, in another state, or at another number (I3, I4, I6). The rest of the batch commits.
 
 pub mod judge;
 pub mod needs;

@@ -1,4 +1,4 @@
-//! What a batch must load before it can be judged. Layer `domain`. Sets are ordered: locks are taken in key order.
+//! Keys of the rows to load before a batch is judged. Layer `domain`. Sets are ordered: locks are taken in key order.
 
 use std::collections::BTreeSet;
 
@@ -14,9 +14,9 @@ use crate::domain::window::WindowKey;
 /// Keys of the rows that a batch touches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// Bots whose lease and offset.
+    /// Bots whose lease and offset are touched.
     pub bots: BTreeSet<BotId>,
-    /// Chats whose lease and head.
+    /// Chats whose lease and head are touched.
     pub chats: BTreeSet<ChatId>,
     /// Inbox rows that may be stored already.
     pub sources: BTreeSet<(BotId, Source)>,
@@ -36,12 +36,12 @@ pub struct Needs {
     pub allowances: BTreeSet<AllowanceKey>,
     /// People who may have opted out, or asked to be forgotten.
     pub people: BTreeSet<TelegramUserId>,
-    /// Whether stops matter.
+    /// The stops are needed.
     pub stops: bool,
 }
 
 impl Needs {
-    /// What `operations` touch.
+    /// Returns the keys of the rows that `operations` touch.
     pub fn of<'a>(operations: impl IntoIterator<Item = &'a Operation>) -> Self {
         let mut needs = Self::default();
         for operation in operations {

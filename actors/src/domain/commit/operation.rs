@@ -1,6 +1,6 @@
 //! Operations of a group commit and their results. Layer `domain`. Keeps I1-I4, I6, I11.
 //!
-//! Longer than other files: it is the list of all that can be committed, with a few fields each.
+//! Longer than other files: it lists all that can be committed, with a few fields each.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,12 +22,12 @@ use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::{Turn, Usage};
 use crate::domain::window::WindowRule;
 
-/// One owning write.
+/// One write of a group commit.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operation {
-    /// A bot took updates.
+    /// A bot received updates.
     Ingest(Ingest),
-    /// A chat moved on.
+    /// A chat handled rows: new entries, decisions and turns.
     Advance(Advance),
     /// A bot begins a turn.
     Claim(Claim),
@@ -39,11 +39,11 @@ pub enum Operation {
     Settle(Settle),
     /// A message is given up before it was sent.
     Cancel(Cancel),
-    /// Telegram asked for a pause over something that is no message.
+    /// Telegram asked for a pause in answer to a call that is no message.
     Pause(Paused),
     /// Pauses of a bot end sooner.
     LiftPauses(LiftPauses),
-    /// Evidence tells that a message of unknown fate was sent.
+    /// Evidence shows that a message of unknown fate was sent.
     Resolve(Resolve),
     /// A chat got another id at Telegram.
     Migrate(Migrate),
@@ -53,80 +53,81 @@ pub enum Operation {
     SetRight(SetRight),
     /// A webhook brought updates.
     Receive(Receive),
-    /// A bot's updates arrive in another way from now on.
+    /// The delivery mode of a bot changes.
     SetDelivery(SetDelivery),
-    /// A bot puts back a turn that it will not end.
+    /// A bot puts back a turn that it will not finish.
     Unclaim(Claim),
-    /// A person gives a dead letter another go.
+    /// A person redelivers a dead letter.
     Redeliver(Redeliver),
     /// A node takes from a budget.
     TakeAllowance(TakeAllowance),
     /// A node gives back to a budget what it did not spend.
     ReturnAllowance(ReturnAllowance),
-    /// An owner gives a lease to the node that waits for it.
+    /// An owner hands a lease over to the desired owner.
     HandOver(HandOver),
-    /// A bot can post in a chat no more, or again.
+    /// A bot lost or regained the ability to post in a chat.
     SetAbsence(SetAbsence),
 }
 
-/// An owner gives a lease to the node that waits for it: owner and epoch + 1 in one step, so that everything before it
-/// is stored and everything after it is fenced. Turns in hand go back to the queue, as if nobody had claimed them;
+/// An owner hands a lease over to the desired owner. Owner and epoch + 1 are set in one step, so that everything before
+/// it is stored and everything after it is fenced. Turns in hand go back to the queue, as if nobody had claimed them;
 /// attempts under way are settled by whoever made them (I6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HandOver {
-    /// Of what.
+    /// The leased bot or chat.
     pub key: LeaseKey,
-    /// The owner's fence.
+    /// The owner's epoch.
     pub epoch: Epoch,
-    /// Who waits for it.
+    /// The desired owner.
     pub to: Incarnation,
 }
 
-/// Telegram says to a bot that it can post in a chat no more, or again. Fenced by the bot: its chat may live elsewhere.
+/// Telegram tells a bot that it lost or regained the ability to post in a chat. Fenced by the bot's lease: another node
+/// may own the chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SetAbsence {
     /// The bot.
     pub bot: BotId,
-    /// Its fence.
+    /// Epoch of the bot's lease.
     pub epoch: Epoch,
     /// The chat.
     pub chat: ChatId,
-    /// It cannot post there.
+    /// The bot cannot post in the chat.
     pub absent: bool,
 }
 
-/// Rows that a webhook brought. No owning write: without fence, and without a word on the offset, since webhooks and
-/// polls confirm independently of one another (I1).
+/// Rows that a webhook brought. No owning write: the operation has no fence and leaves the offset alone, since webhooks
+/// and polls confirm independently of one another (I1).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Receive {
     /// The rows; those already stored are left alone (I2).
     pub rows: Vec<InboxRow>,
 }
 
-/// A bot's updates arrive in another way from now on. Its offset is forgotten in the same step: after a webhook,
-/// ids may have started anew, and an old offset would confirm what nobody has seen (I1).
+/// Changes the delivery mode of a bot. The bot's offset is forgotten in the same step: after a webhook, ids may have
+/// started anew, and an old offset would confirm updates that nobody has seen (I1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetDelivery {
     /// The bot.
     pub bot: BotId,
-    /// Its fence.
+    /// Epoch of the bot's lease.
     pub epoch: Epoch,
-    /// The way, with the address that Telegram is told when it is a webhook.
+    /// The delivery mode, with the address that Telegram is told when it is a webhook.
     pub choice: DeliveryChoice,
 }
 
-/// A person gives a dead letter another go.
+/// A person redelivers a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redeliver {
-    /// Which.
+    /// The dead letter.
     pub letter: DeadLetterId,
-    /// For a message: the later parts of its turn, which go on once it is sent if they were given up with it.
+    /// For a message: the later parts of its turn. Those that were cancelled with the message are queued again as well.
     pub later_parts: Vec<OutboxId>,
-    /// The person knows that a message of unknown fate may show up twice.
+    /// The person accepts that a message of unknown fate may show up twice.
     pub confirm_duplicate: bool,
-    /// Due at once.
+    /// Time from which the dead letter is due.
     pub now: Timestamp,
-    /// Stale after.
+    /// Time from which the dead letter is stale.
     pub expires_at: Timestamp,
 }
 
@@ -135,22 +136,22 @@ pub struct Redeliver {
 pub struct Ingest {
     /// The bot.
     pub bot: BotId,
-    /// Its fence.
+    /// Epoch of the bot's lease.
     pub epoch: Epoch,
-    /// Last seen + 1, not the maximum: after a quiet week Telegram restarts update ids at random.
+    /// Last id seen + 1, not the highest id + 1: after a quiet week Telegram restarts update ids at random.
     pub next_offset: i64,
     /// The rows; those already stored are left alone (I2).
     pub rows: Vec<InboxRow>,
 }
 
-/// What a chat made of its inbox rows, and whom it asks to speak.
+/// A chat handled inbox rows, or its tick: new entries, outcomes, decisions and turns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Advance {
     /// The chat.
     pub chat: ChatId,
-    /// Its fence.
+    /// Epoch of the chat's lease.
     pub epoch: Epoch,
-    /// The last number before this operation: transcripts have no gaps (I3).
+    /// Number of the last entry before this operation: transcripts have no gaps (I3).
     pub base: Number,
     /// New entries, numbered from `base` + 1.
     pub entries: Vec<TranscriptEntry>,
@@ -160,29 +161,29 @@ pub struct Advance {
     pub decisions: Vec<Decision>,
     /// New turns.
     pub turns: Vec<Turn>,
-    /// When to wake the chat if it stays quiet.
+    /// Time to wake the chat if it stays quiet.
     pub next_tick_at: Option<Timestamp>,
-    /// Bots that can post here no more (`true`), or again (`false`).
+    /// Bots that lost (`true`) or regained (`false`) the ability to post in the chat.
     pub absences: Vec<(BotId, bool)>,
-    /// Loop physics keep the chat quiet until then (I11).
+    /// Time until which loop physics keep the chat quiet (I11).
     pub calm_until: Option<Timestamp>,
-    /// People here have been told, with this step or before it, that they talk to an AI.
+    /// People in the chat have been told, with this step or before it, that they talk to an AI.
     pub disclosed: bool,
 }
 
-/// A bot begins a turn: from here a crash counts as a failure of it. Where a stop keeps the bot silent, the turn is
-/// dropped instead (I9): it costs no money, and whatever it would do is not done.
+/// A bot begins a turn: from then on a crash counts as a failure of the turn. While a stop keeps the bot silent, the
+/// turn is dropped instead (I9), so that it costs no money and has no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The bot.
     pub bot: BotId,
-    /// Its fence.
+    /// Epoch of the bot's lease.
     pub epoch: Epoch,
     /// The turn, which must be queued.
     pub turn: TurnId,
-    /// Its chat: stops.
+    /// Chat of the turn, whose stops are checked.
     pub chat: ChatId,
-    /// Now, on the database's clock.
+    /// Current time, on the database's clock.
     pub now: Timestamp,
 }
 
@@ -191,48 +192,48 @@ pub struct Claim {
 pub struct Finish {
     /// The bot.
     pub bot: BotId,
-    /// Its fence.
+    /// Epoch of the bot's lease.
     pub epoch: Epoch,
     /// The turn.
     pub turn: TurnId,
-    /// How it ended.
+    /// Ending of the turn.
     pub ending: TurnEnding,
-    /// What the model used, also when the answer was refused.
+    /// Usage of the model, also when the answer was refused.
     pub usage: Option<Usage>,
 }
 
-/// How a turn ended.
+/// Ending of a turn.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TurnEnding {
-    /// With messages; the first is begun in the same commit when `begin` is given and its rules allow it.
+    /// The turn made messages. The first is begun in the same commit when `begin` is given and its rules allow it.
     Said {
         /// The parts, in order.
         messages: Vec<OutboxMessage>,
-        /// Begins the first part.
+        /// Start of the first part.
         begin: Option<Start>,
     },
-    /// With an effect that is no message, and that was seen to happen.
+    /// The turn had an effect that is no message, such as a reaction, and the effect was seen to happen.
     Acted,
-    /// It failed, and is queued again until its attempts are used up.
+    /// The turn failed, and is queued again until its attempts are used up.
     Failed(String),
     /// Given up on purpose.
     Dropped(String),
-    /// It came too late.
+    /// The turn came too late.
     Expired,
 }
 
 /// The start of an attempt to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Start {
-    /// Names the attempt.
+    /// Id of the attempt.
     pub attempt: AttemptId,
-    /// Limits with authority over it (I11).
+    /// Limits that the attempt must keep (I11).
     pub rules: SendRules,
-    /// Now, on the database's clock.
+    /// Current time, on the database's clock.
     pub now: Timestamp,
 }
 
-/// Limits with authority over a send.
+/// Limits that a send must keep.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SendRules {
     /// Longest chain of bot messages.
@@ -246,7 +247,7 @@ pub struct SendRules {
 pub struct Begin {
     /// The bot.
     pub bot: BotId,
-    /// Its fence.
+    /// Epoch of the bot's lease.
     pub epoch: Epoch,
     /// The message, which must be queued or due again.
     pub outbox: OutboxId,
@@ -255,40 +256,40 @@ pub struct Begin {
 }
 
 impl Start {
-    /// What the start counts when it is allowed.
+    /// Returns the count of this start in its windows, when the start is allowed.
     pub fn counted(&self) -> Counted {
         Counted { at: self.now, windows: self.rules.windows.clone() }
     }
 }
 
-/// What the start of an attempt counted in its windows.
+/// Count of an attempt's start in its windows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counted {
-    /// When.
+    /// Time of the start.
     pub at: Timestamp,
-    /// Where.
+    /// The windows.
     pub windows: Vec<WindowRule>,
 }
 
-/// An attempt to send ended. Not fenced by epoch but by the attempt itself (I6).
+/// An attempt to send ended. Fenced by the attempt itself, not by an epoch (I6).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settle {
     /// The message.
     pub outbox: OutboxId,
     /// The attempt.
     pub attempt: AttemptId,
-    /// How it ended.
+    /// Result of the attempt.
     pub result: SendResult,
-    /// When sent: the event for the chat's inbox.
+    /// Event for the chat's inbox, when the message was sent.
     pub event: Option<InboxRow>,
     /// Pauses that Telegram asked for.
     pub pauses: Vec<Pause>,
-    /// When certainly nothing was sent: what the attempt counted, which no window counts any more.
+    /// Count of the attempt to take back from its windows, when certainly nothing was sent.
     pub unsent: Option<Counted>,
 }
 
 impl Settle {
-    /// The end of an attempt in which certainly nothing was sent.
+    /// Creates the end of an attempt in which certainly nothing was sent.
     pub fn unsent(outbox: OutboxId, start: &Start, result: SendResult) -> Self {
         let unsent = Some(start.counted());
         Self { outbox, attempt: start.attempt, result, event: None, pauses: Vec::new(), unsent }
@@ -300,31 +301,31 @@ impl Settle {
 pub struct Paused {
     /// The bot's fence.
     pub epoch: Epoch,
-    /// Which bot, where, and until when.
+    /// Bot, place and end of the pause.
     pub pause: Pause,
 }
 
-/// Pauses of a bot that would last longer end then: a person lifted them, or they are longer than any is believed.
+/// Ends longer pauses of a bot at `until`: a person lifted them, or they are longer than `PAUSE_MAX`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LiftPauses {
     /// The bot.
     pub bot: BotId,
-    /// Its fence.
+    /// Epoch of the bot's lease.
     pub epoch: Epoch,
-    /// When they end at the latest.
+    /// Latest end of the pauses.
     pub until: Timestamp,
 }
 
-/// Evidence (another bot's copy, a reply) tells that a message of unknown fate is in the chat.
+/// Evidence (another bot's copy, a reply) shows that a message of unknown fate is in the chat.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resolve {
     /// The chat that saw the evidence.
     pub chat: ChatId,
-    /// Its fence.
+    /// Epoch of the chat's lease.
     pub epoch: Epoch,
     /// The message, which must be unknown.
     pub outbox: OutboxId,
-    /// Telegram's id of it.
+    /// Telegram's id of the message.
     pub message_id: MessageId,
     /// The event for the chat's inbox.
     pub event: InboxRow,
@@ -335,11 +336,11 @@ pub struct Resolve {
 pub struct Migrate {
     /// The chat.
     pub chat: ChatId,
-    /// Its fence.
+    /// Epoch of the chat's lease.
     pub epoch: Epoch,
-    /// Telegram's new id of it.
+    /// Telegram's new id of the chat.
     pub to: TelegramChatId,
-    /// When.
+    /// Time of the migration.
     pub at: Timestamp,
 }
 
@@ -348,24 +349,24 @@ pub struct Migrate {
 pub struct Cancel {
     /// The bot.
     pub bot: BotId,
-    /// Its fence.
+    /// Epoch of the bot's lease.
     pub epoch: Epoch,
     /// The message.
     pub outbox: OutboxId,
-    /// Why.
+    /// Reason of the cancellation.
     pub reason: String,
 }
 
 /// A person stops or starts something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetStop {
-    /// What.
+    /// Scope to stop or to start.
     pub scope: StopScope,
-    /// What they want.
+    /// The order.
     pub order: StopOrder,
-    /// Who asked.
+    /// Author of the order.
     pub by: String,
-    /// When they said so, by Telegram's clock if they said it there.
+    /// Time of the order, by Telegram's clock if the person gave it there.
     pub at: Timestamp,
 }
 
@@ -374,96 +375,97 @@ pub struct SetStop {
 pub struct SetRight {
     /// Telegram's id of the person.
     pub person: TelegramUserId,
-    /// Which right.
+    /// The right.
     pub right: Right,
-    /// Who asked.
+    /// Author of the order.
     pub by: String,
-    /// When.
+    /// Time of the order.
     pub at: Timestamp,
 }
 
-/// A node takes from a budget. Not fenced: a block that nobody spends is forfeited, and no more.
+/// A node takes from a budget. Not fenced: the worst case is a forfeited block that nobody spends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TakeAllowance {
     /// The budget's period.
     pub key: AllowanceKey,
     /// Most that all nodes may take together.
     pub limit: i64,
-    /// What the call at hand needs; zero for a look ahead.
+    /// Amount that the call at hand needs; zero for a look ahead.
     pub need: i64,
-    /// What is taken while there is plenty.
+    /// Amount that is taken while there is plenty.
     pub block: i64,
 }
 
-/// A node gives back what it took and did not spend.
+/// A node gives back to a budget an amount that it took and did not spend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReturnAllowance {
     /// The budget's period.
     pub key: AllowanceKey,
-    /// How much.
+    /// Amount to give back.
     pub amount: i64,
 }
 
-/// What a committed operation did.
+/// Effect of a committed operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Applied {
-    /// All that it said.
+    /// Everything that the operation contains was done.
     Done,
-    /// It stored what was not stored before; so many rows were there already.
+    /// The rows that were not stored before are stored.
     Ingested {
-        /// Rows that another delivery had stored.
+        /// Number of rows that another delivery had stored.
         already_there: usize,
     },
-    /// The messages are in the outbox; whether the first may be sent now.
+    /// The messages are in the outbox. The verdict tells whether the first may be sent; `None` when it was not to
+    /// begin.
     Said(Option<Verdict>),
-    /// Whether the message may be sent now.
+    /// Verdict on beginning to send the message.
     Begun(Verdict),
-    /// A stop was set or lifted; what stops the scope now.
+    /// A stop was set or lifted; the resulting stop of the scope.
     StopSet(Option<Stop>),
     /// A right is in force.
     RightSet {
-        /// Whether it was in force already.
+        /// The right was in force already.
         already: bool,
     },
-    /// A newer word of the person's says the opposite, which stays in force.
+    /// A newer order of the person says the opposite, and stays in force.
     RightOutdated,
-    /// What was taken from a budget.
+    /// An amount was taken from a budget.
     Allowance {
-        /// How much; zero when the budget does not have it.
+        /// Amount taken; zero when the budget does not have it.
         taken: i64,
-        /// What all nodes took so far, this included.
+        /// Amount that all nodes took so far, this included.
         granted: i64,
     },
-    /// The turn was dropped instead of claimed: this stop keeps its bot silent.
+    /// The turn was dropped instead of claimed: this stop keeps the bot silent.
     Stopped(StopScope),
-    /// The turn failed; whether it is queued again or dead.
+    /// The turn failed, and is queued again or dead.
     Failed {
-        /// It will not be tried again.
+        /// The turn will not be tried again.
         dead: bool,
     },
 }
 
-/// The authority's answer to a wish to send.
+/// The judge's answer to a request to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// `sending` is committed: send it.
+    /// `sending` is committed: the message may be sent.
     Send,
-    /// It waits until then.
+    /// The message waits until then.
     Wait(Timestamp),
-    /// It was cancelled, with the reason.
+    /// The message was cancelled, with the reason.
     Cancelled(String),
 }
 
-/// Why an operation dropped out of its batch.
+/// Reason why an operation dropped out of its batch.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Another epoch owns the bot or chat: stop acting for it.
+    /// Another epoch owns the bot or chat: the caller must stop acting for it.
     #[error("fenced: the lease is held under another epoch")]
     Fenced,
-    /// A row is missing, in another state or at another number: the caller's picture is stale.
+    /// A row is missing, in another state or at another number: the caller's view of it is stale.
     #[error("conflict: {0}")]
     Conflict(String),
-    /// It holds words of somebody who does not want them stored.
+    /// The operation holds words of somebody who does not want them stored.
     #[error("unwanted: {0}")]
     Unwanted(&'static str),
 }

@@ -19,44 +19,44 @@ use crate::domain::transcript::{EntryKey, TranscriptEntry};
 use crate::domain::turn::{Turn, TurnProgress};
 use crate::domain::window::{Window, WindowKey};
 
-/// The rows that a batch touches, as they were before it; the judge moves them on.
+/// The rows that a batch touches, as they were before the batch; the judge changes them operation by operation.
 #[derive(Clone, Debug, Default)]
 pub struct Loaded {
     /// Epoch of each bot's lease.
     pub bots: HashMap<BotId, Epoch>,
-    /// Each chat's lease and last number.
+    /// Epoch, last entry and last decision of each chat.
     pub chats: HashMap<ChatId, ChatHead>,
-    /// Which of the asked sources are stored.
+    /// Requested sources that are stored.
     pub sources: HashSet<(BotId, Source)>,
-    /// For each stored inbox row asked for: whether it still waits for its outcome.
+    /// Requested inbox rows that are stored; true while the row waits for its outcome.
     pub inbox: HashMap<InboxId, bool>,
-    /// Which of the asked inbox rows tell of a message whose text was removed.
+    /// Requested inbox rows that tell of a message whose text was removed.
     pub emptied: HashSet<InboxId>,
-    /// Which of the asked inbox rows are dead.
+    /// Requested inbox rows that are dead.
     pub dead_updates: HashSet<InboxId>,
-    /// Which of the asked entries exist.
+    /// Requested entries that exist.
     pub entries: HashSet<EntryKey>,
-    /// Turns.
+    /// Requested turns.
     pub turns: HashMap<TurnId, TurnHead>,
-    /// Outbox messages.
+    /// Requested outbox messages.
     pub outbox: HashMap<OutboxId, OutboxHead>,
     /// Sliding windows; a missing one is empty.
     pub windows: HashMap<WindowKey, Window>,
-    /// What was taken from each budget's period; of a missing one nothing.
+    /// Amount taken from each budget's period; a missing one is zero.
     pub allowances: HashMap<AllowanceKey, i64>,
-    /// Which of the people asked for have opted out.
+    /// Requested people who have opted out.
     pub opted_out: HashSet<TelegramUserId>,
-    /// When the people asked for, as far as they ever did, said last whether they are to be taken down.
+    /// Time of the last opt-out or opt-in of the requested people who ever gave one.
     pub said: HashMap<TelegramUserId, Timestamp>,
-    /// Until when the words of the people asked for are forgotten: their latest wish, fulfilled or not.
+    /// Time of the latest erasure request of the requested people, fulfilled or not: words up to then are forgotten.
     pub forgotten: HashMap<TelegramUserId, Timestamp>,
     /// Stops in force.
     pub stops: Stops,
-    /// Pauses of the bots asked for, when rules are.
+    /// Pauses of the requested bots, when the batch holds rules for a send.
     pub pauses: Pauses,
 }
 
-/// A chat's lease and place.
+/// Epoch, last entry and last decision of a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChatHead {
     /// Epoch of its lease.
@@ -67,34 +67,34 @@ pub struct ChatHead {
     pub last_decision: DecisionNumber,
 }
 
-/// What the judge must know of a turn.
+/// The part of a turn that the judge needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TurnHead {
-    /// Its bot.
+    /// Bot of the turn.
     pub bot: BotId,
-    /// How far it came.
+    /// Progress of the turn.
     pub progress: TurnProgress,
 }
 
-/// What the judge must know of an outbox message.
+/// The part of an outbox message that the judge needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutboxHead {
-    /// Its bot.
+    /// Bot of the message.
     pub bot: BotId,
-    /// Its chat.
+    /// Chat of the message.
     pub chat: ChatId,
-    /// Length of the bot chain that it ends.
+    /// Length of the bot chain that the message ends.
     pub chain_depth: u32,
-    /// Stale after.
+    /// The message is stale from this time on.
     pub expires_at: Timestamp,
-    /// Its text was removed.
+    /// The text was removed.
     pub emptied: bool,
-    /// How far it came.
+    /// Progress of the message.
     pub progress: SendProgress,
 }
 
 impl OutboxHead {
-    /// The head of a whole message.
+    /// Returns the head of a whole message.
     pub fn of(message: &OutboxMessage) -> Self {
         Self {
             bot: message.bot,
@@ -107,17 +107,17 @@ impl OutboxHead {
     }
 }
 
-/// What a batch writes. New turns and messages are written with their progress in [`Loaded`], since a later
-/// operation of the same batch may have moved them.
+/// Rows that a batch writes. New turns and messages are written with their progress in [`Loaded`], since a later
+/// operation of the same batch may have changed it.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
     /// New inbox rows.
     pub inbox: Vec<InboxRow>,
-    /// Outcomes.
+    /// Outcomes of inbox rows.
     pub handled: Vec<Handled>,
-    /// Offsets of bots.
+    /// New offsets of bots.
     pub offsets: BTreeMap<BotId, i64>,
-    /// Chats that moved.
+    /// New state of chats.
     pub chats: BTreeMap<ChatId, ChatChange>,
     /// New transcript entries.
     pub entries: Vec<TranscriptEntry>,
@@ -125,63 +125,63 @@ pub struct Changes {
     pub decisions: Vec<Decision>,
     /// New turns.
     pub new_turns: Vec<Turn>,
-    /// Turns that moved and are not new.
+    /// Turns whose progress changed and that are not new.
     pub turns: BTreeSet<TurnId>,
     /// New messages.
     pub new_outbox: Vec<OutboxMessage>,
-    /// Messages that moved and are not new.
+    /// Messages whose progress changed and that are not new.
     pub outbox: BTreeSet<OutboxId>,
-    /// Windows that counted.
+    /// Windows whose counts changed.
     pub windows: BTreeSet<WindowKey>,
-    /// Pauses; of two for the same place the longer one counts.
+    /// New pauses; of two for the same bot and place the longer one counts.
     pub pauses: Vec<Pause>,
-    /// Bots that can post in a chat no more, or again.
+    /// Bots that lost (`true`) or regained (`false`) the ability to post in a chat.
     pub absences: BTreeMap<(ChatId, BotId), bool>,
-    /// Chats with a new id at Telegram, and since when.
+    /// New ids of chats at Telegram, and the time of the migration.
     pub migrations: BTreeMap<ChatId, (TelegramChatId, Timestamp)>,
-    /// Budgets from which was taken, or to which was given back.
+    /// Budgets' periods whose amount changed.
     pub allowances: BTreeSet<AllowanceKey>,
     /// Stops set or lifted.
     pub stops: BTreeMap<StopScope, StopChange>,
-    /// Leases that their owners gave away, each with its new epoch; rare. Turns claimed under an older one go back to
-    /// the queue, with an attempt less.
+    /// Leases that their owners handed over, each with its new owner and epoch; rare. Turns claimed under an older
+    /// epoch go back to the queue, with one attempt less.
     pub hand_overs: BTreeMap<LeaseKey, (Incarnation, Epoch)>,
-    /// What a person ordered; rare.
+    /// Changes that a person ordered; rare.
     pub orders: Orders,
 }
 
-/// What stops a scope from now on.
+/// New stop of a scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StopChange {
-    /// Nothing when it was lifted.
+    /// The stop; `None` when it was lifted.
     pub stop: Option<Stop>,
-    /// Who spoke last.
+    /// Author of the last order.
     pub by: String,
-    /// When.
+    /// Time of the last order.
     pub at: Timestamp,
 }
 
-/// Changes that a person ordered, of columns that nothing on the data's way changes.
+/// Changes that a person ordered, to columns that the usual path of a message does not change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Orders {
-    /// How updates of bots arrive; their offsets are forgotten.
+    /// New delivery modes of bots; the offsets of these bots are forgotten.
     pub deliveries: BTreeMap<BotId, DeliveryChoice>,
-    /// Turns that get another go: due from then, stale after.
+    /// Redelivered turns: due from then, stale after.
     pub turns: BTreeMap<TurnId, (Timestamp, Timestamp)>,
-    /// Messages that get another go: stale after.
+    /// Redelivered messages: stale after.
     pub outbox: BTreeMap<OutboxId, Timestamp>,
-    /// Inbox rows that get another go: their outcome is taken back.
+    /// Redelivered inbox rows: their outcome is taken back.
     pub inbox: BTreeSet<InboxId>,
-    /// Pauses of these bots end then at the latest.
+    /// Latest end of the pauses of these bots.
     pub pauses: BTreeMap<BotId, Timestamp>,
     /// Rights that people made use of, in order.
     pub rights: Vec<SetRight>,
-    /// When people said last whether they are to be taken down.
+    /// Time of people's last opt-out or opt-in.
     pub said: BTreeMap<TelegramUserId, Timestamp>,
 }
 
 impl Orders {
-    /// Whether nobody ordered anything.
+    /// Returns whether nobody ordered anything.
     pub fn is_empty(&self) -> bool {
         self.deliveries.is_empty()
             && self.turns.is_empty()
@@ -193,15 +193,15 @@ impl Orders {
     }
 }
 
-/// Where a chat moved to.
+/// New state of a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChatChange {
     /// Number of its last entry.
     pub last_number: Number,
-    /// When to wake it if it stays quiet.
+    /// Time to wake the chat if it stays quiet.
     pub next_tick_at: Option<Timestamp>,
-    /// Loop physics keep it quiet until then.
+    /// Time until which loop physics keep the chat quiet.
     pub calm_until: Option<Timestamp>,
-    /// People there have been told that they talk to an AI.
+    /// People in the chat have been told that they talk to an AI.
     pub disclosed: bool,
 }

@@ -1,4 +1,4 @@
-//! What the machine of a node hears, and what it asks for. Layer `policy`.
+//! Events and effects of a node's ownership machine. Layer `policy`.
 //!
 //! Instants are boot times: comparable within one process only.
 
@@ -7,87 +7,87 @@ use std::time::Duration;
 use crate::domain::ids::Epoch;
 use crate::domain::ownership::{Incarnation, LeaseKey, NodeRecord, NodeState, Picture};
 
-/// What the machine hears. Each comes with the boot time at which it is heard.
+/// An event for the machine. Each comes with the boot time at which the machine hears it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// Time passed: what is due?
+    /// Time has passed: some task may be due.
     Tick,
-    /// A beat ended that was sent at `sent_at`; `None` when the store did not answer.
+    /// A beat ended; `state` is `None` when the store did not answer.
     Beaten {
-        /// When it was sent.
+        /// When the beat was sent.
         sent_at: Duration,
-        /// What the store says that this node is.
+        /// The node's state according to the store.
         state: Option<NodeState>,
     },
-    /// A look at the beats that was begun at `asked_at` ended; `None` when the store did not answer.
+    /// An observation of the beats ended; `nodes` is `None` when the store did not answer.
     Observed {
-        /// When it was begun.
+        /// When the observation began.
         asked_at: Duration,
         /// The nodes that are not dead.
         nodes: Option<Vec<NodeRecord>>,
     },
-    /// A look at nodes and leases that was begun at `asked_at` ended; `None` when the store did not answer.
+    /// A read of nodes and leases ended; `picture` is `None` when the store did not answer.
     Read {
-        /// When it was begun.
+        /// When the read began.
         asked_at: Duration,
-        /// The picture.
+        /// The cluster view.
         picture: Option<Picture>,
     },
-    /// A hint says that leases or nodes changed.
+    /// A hint said that leases or nodes changed.
     Hinted,
-    /// A planning ended, in which this node planned or another did; the leases may have changed.
+    /// A run of the planner ended, by this node or by another; the leases may have changed.
     Planned,
-    /// A burial ended, whatever it came to.
+    /// An attempt to declare nodes dead ended, with any result.
     Buried,
-    /// Leases were taken; those asked for and not among them belong to somebody else.
+    /// A take ended; leases that were asked for and not taken belong to another node.
     Taken {
-        /// What was asked for.
+        /// The leases asked for.
         asked: Vec<LeaseKey>,
-        /// What was got; empty when the store did not answer.
+        /// The leases taken; empty when the store did not answer.
         taken: Vec<(LeaseKey, Epoch)>,
     },
-    /// This node is warm for the lease: it may tell so.
+    /// This node is warm for the lease, and the store was told.
     Warmed(LeaseKey),
-    /// It could not be warmed, or not tell: again with the next look.
+    /// The lease could not be warmed, or the store not told: try again with the next view.
     NotWarmed(LeaseKey),
-    /// The lease was handed over: the actor takes nothing any more and its last write is stored.
+    /// The lease was handed over: its actor takes no more work, and its last write is stored.
     HandedOver(LeaseKey),
-    /// The lease could not be handed over now: the actor goes on.
+    /// The lease could not be handed over at present: its actor goes on.
     NotHandedOver(LeaseKey),
-    /// A write of the lease's actor was refused: somebody else owns it.
+    /// A write of the lease's actor was refused: another node owns the lease.
     Fenced(LeaseKey, Epoch),
-    /// The process shall end: give everything up.
+    /// The process shall end: give up all leases.
     Drain,
 }
 
-/// What the machine asks for.
+/// An effect that the machine asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Send a beat.
     Beat,
-    /// Look at the beats of all.
+    /// Read the beats of all nodes.
     Observe,
-    /// Look at nodes and leases.
+    /// Read nodes and leases.
     Read,
-    /// Declare these dead, if their beats are still those.
+    /// Declare these nodes dead, if their beats are still the given ones.
     Bury(Vec<(Incarnation, i64)>),
-    /// Plan, if nobody else does.
+    /// Plan, unless another node does.
     Plan,
-    /// Take these leases, which nobody alive owns.
+    /// Take these leases, which have no living owner.
     Take(Vec<LeaseKey>),
-    /// Warm up for a lease that is to come, then tell the store that this node is ready.
+    /// Warm up for a lease that this node shall own, then tell the store that this node is ready.
     Warm(LeaseKey),
-    /// Start the actor under this epoch.
+    /// Start the lease's actor under this epoch.
     Start(LeaseKey, Epoch),
-    /// The lease is somebody else's: end the actor at once; nothing that it would still write counts.
+    /// The lease belongs to another node: end its actor at once. Its further writes are refused.
     Stop(LeaseKey, Epoch),
-    /// The desired owner waits: stop taking work, hand over, tell.
+    /// The desired owner waits: stop taking work, hand the lease over, and report.
     HandOver(LeaseKey, Epoch, Incarnation),
-    /// Cause no effect from here on: polls end, no send begins.
+    /// Cause no more effects: polls end, no send begins.
     Suspend,
     /// Effects are allowed again.
     Resume,
-    /// Tell the store that this node gives everything up.
+    /// Tell the store that this node gives up all its leases.
     Drain,
     /// Nothing is left to give up: the process may end.
     Drained,

@@ -1,5 +1,5 @@
-//! The leases as one node knows them: its own, those on their way to it, and whose the others are. Layer `policy`.
-//! Keeps I5, I6; the table of transitions stands in `machine`.
+//! Keeps the leases as one node knows them: its own, those on their way to it, and the owners of the others. Layer
+//! `policy`. Keeps I5, I6; the table of transitions is in `machine`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,13 +8,13 @@ use super::event::Effect;
 use crate::domain::ids::Epoch;
 use crate::domain::ownership::{Incarnation, Lease, LeaseKey, Picture};
 
-/// A picture that was read.
+/// A cluster view that was read.
 pub(super) struct Read<'a> {
-    /// When the read was begun.
+    /// When the read began.
     pub(super) asked_at: Duration,
-    /// What it shows.
+    /// The view.
     pub(super) picture: &'a Picture,
-    /// Whether the node may act.
+    /// Set while the node may act.
     pub(super) acting: bool,
 }
 
@@ -23,11 +23,11 @@ pub(super) struct Read<'a> {
 pub(super) struct Leases {
     me: Incarnation,
     held: BTreeMap<LeaseKey, Held>,
-    /// Leases that are to come; since when the store was told that this node is warm.
+    /// Leases to come, with the time at which the store was told that this node is warm.
     warming: BTreeMap<LeaseKey, Option<Duration>>,
-    /// Asked for.
+    /// Leases asked for.
     taking: BTreeSet<LeaseKey>,
-    /// The highest epoch known of each lease.
+    /// The highest known epoch of each lease.
     known: BTreeMap<LeaseKey, Epoch>,
     owners: BTreeMap<LeaseKey, Incarnation>,
 }
@@ -35,7 +35,7 @@ pub(super) struct Leases {
 #[derive(Clone, Copy, Debug)]
 struct Held {
     epoch: Epoch,
-    /// To whom it is being handed over.
+    /// The node that the lease is being handed over to.
     leaving_to: Option<Incarnation>,
 }
 
@@ -67,7 +67,7 @@ impl Leases {
         &self.owners
     }
 
-    /// Nothing is held or on its way.
+    /// Returns whether no lease is held or being taken.
     pub(super) fn is_empty(&self) -> bool {
         self.held.is_empty() && self.taking.is_empty()
     }
@@ -95,7 +95,7 @@ impl Leases {
         }
     }
 
-    /// Somebody else owns it; whether that is news.
+    /// Records that another node owns the lease; returns whether this node held it.
     pub(super) fn fenced(&mut self, key: LeaseKey, epoch: Epoch) -> bool {
         self.know(key, Epoch(epoch.0 + 1));
         let news = self.held.get(&key).is_some_and(|held| held.epoch <= epoch);
@@ -125,7 +125,7 @@ impl Leases {
         }
     }
 
-    /// Compares with a picture: starts, stops, warms, takes, hands over.
+    /// Compares with a cluster view: starts, stops, warms, takes, hands over.
     pub(super) fn seen(&mut self, read: &Read<'_>, effects: &mut Vec<Effect>) {
         let mut take = Vec::new();
         let (mut named, mut coming) = (BTreeSet::new(), BTreeSet::new());
@@ -160,7 +160,7 @@ impl Leases {
         }
         self.owners.retain(|key, _| named.contains(key));
         if read.acting {
-            // What is being warmed at the moment answers first, or it would be warmed twice.
+            // A warm-up under way must end first, or the lease would be warmed twice.
             self.warming.retain(|key, told_at| told_at.is_none() || coming.contains(key));
         }
         if !take.is_empty() && self.taking.is_empty() {
@@ -178,13 +178,14 @@ impl Leases {
                     effects.push(Effect::HandOver(lease.key, lease.epoch, to));
                 }
             }
-            // Started with the next picture once the node may act, or by the answer to what was asked for.
+            // Started with the next view once the node may act, or by the answer to the take under way.
             None if !read.acting || self.taking.contains(&lease.key) => {}
             _ => self.hold(lease.key, lease.epoch, effects),
         }
     }
 
-    /// Another's, or nobody's. What is being handed over ends by itself: it still has its attempts to settle.
+    /// Handles a lease of another or of no node. A lease being handed over ends by itself: its actor still settles its
+    /// sends.
     fn anothers(&mut self, key: LeaseKey, epoch: Epoch, effects: &mut Vec<Effect>) {
         if self.held.get(&key).is_some_and(|held| held.leaving_to.is_none() && held.epoch <= epoch) {
             self.drop_held(key, effects);
@@ -194,7 +195,7 @@ impl Leases {
     fn warm(&mut self, lease: &Lease, read: &Read<'_>, effects: &mut Vec<Effect>) {
         let begin = match self.warming.get(&lease.key) {
             None => !lease.ready,
-            // Told before this picture was asked for, and still not ready: the wish was another one meanwhile.
+            // Told before this view was asked for, and still not ready: the desired owner was another one in between.
             Some(Some(told_at)) => !lease.ready && *told_at < read.asked_at,
             Some(None) => false,
         };

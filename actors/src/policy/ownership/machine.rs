@@ -1,32 +1,33 @@
-//! The machine of a node: what it owns, when it may act, whom it watches. Layer `policy`. Keeps I5, I6.
+//! The ownership machine of one node: which leases it owns, when it may act, which nodes it observes. Layer `policy`.
+//! Keeps I5, I6.
 //!
-//! | state of a lease | event | becomes | effects |
+//! | state of a lease | event ("view": a `Read` with a cluster view) | becomes | effects |
 //! |---|---|---|---|
-//! | other's | picture: nobody alive owns it, wished for me | taking | `Take` |
-//! | other's | picture: another owns it, wished for me, not ready | warming | `Warm` |
+//! | another's | view: no living owner, desired owner is this node | taking | `Take` |
+//! | another's | view: owned by another, desired owner is this node, not ready | warming | `Warm` |
 //! | warming | `Warmed` | warm | |
-//! | warming | `NotWarmed`, or a later picture still says not ready | other's | with the next picture again |
+//! | warming | `NotWarmed`, or a later view still says not ready | another's | `Warm` again with the next view |
 //! | taking | `Taken` with it | held | `Start` |
-//! | taking | `Taken` without it | other's | `Read` |
-//! | other's, warming, warm | picture: I own it | held | `Start` |
-//! | held | picture: ready, wished for a living other | leaving | `HandOver` |
-//! | leaving | `HandedOver` | other's | `Read` |
-//! | leaving | `NotHandedOver` | held | with the next picture again |
-//! | held | picture: another's, gone from it, or mine under a later epoch | other's (held) | `Stop` (and `Start`) |
-//! | held, leaving | `Fenced` | other's | `Read` |
+//! | taking | `Taken` without it | another's | `Read` |
+//! | another's, warming, warm | view: owned by this node | held | `Start` |
+//! | held | view: ready, desired owner is another living node | leaving | `HandOver` |
+//! | leaving | `HandedOver` | another's | `Read` |
+//! | leaving | `NotHandedOver` | held | `HandOver` again with the next view |
+//! | held | view: another's, missing, or this node's under a later epoch | another's (held) | `Stop` (and `Start`) |
+//! | held, leaving | `Fenced` | another's | `Read` |
 //!
 //! | state of the node | event | becomes | effects |
 //! |---|---|---|---|
-//! | suspended | `Beaten` by the store, sent less than `act_within` ago | acting | `Resume`, `Read` |
-//! | acting | `act_within` passed since the last good beat was sent | suspended | `Suspend` |
-//! | any | the store says that it is dead | superseded, for good | `Suspend`, `Superseded` |
+//! | suspended | `Beaten` with an answer, sent less than `act_within` ago | acting | `Resume`, `Read` |
+//! | acting | `act_within` passed since the last successful beat was sent | suspended | `Suspend` |
+//! | any | the store says that the node is dead | superseded, for good | `Suspend`, `Superseded` |
 //! | any | `Drain` | draining | `Drain` (again while the store says alive), `Read` |
-//! | draining | nothing owned or on its way, nobody else to own it, or suspended | drained | `Drained` |
+//! | draining | nothing owned or on its way, no other node to own it, or suspended | drained | `Drained` |
 //!
-//! It starts suspended: nothing is taken, warmed, started or handed over while it is. A picture counts for a lease only
-//! when its epoch is at least the highest one known: an answer read before a change never revives an actor under an
-//! old epoch. At most one each of `Beat`, `Observe`, `Read`, `Plan` and `Take` is under way; whoever carries them out
-//! must answer each, with `None` (or nothing taken) when a deadline passed.
+//! The machine starts suspended, and while suspended takes, warms, starts and hands over nothing. A cluster view counts
+//! for a lease only if the epoch that it shows is at least the highest known one: an answer read before a change never
+//! revives an actor under an old epoch. At most one each of `Beat`, `Observe`, `Read`, `Plan` and `Take` is under way.
+//! The caller must answer each of them, with `None` (or nothing taken) when a deadline has passed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -39,31 +40,31 @@ use super::settings::OwnershipSettings;
 use crate::domain::ids::Epoch;
 use crate::domain::ownership::{Incarnation, LeaseKey, NodeState, Picture};
 
-/// The ownership of one node, from its joining to its end.
+/// The ownership machine of one node, from its joining to its end.
 #[derive(Debug)]
 pub struct Ownership {
     me: Incarnation,
     settings: OwnershipSettings,
     phase: Phase,
-    /// Effects are allowed until then.
+    /// Boot time until which effects are allowed.
     acts_until: Duration,
     suspended: bool,
-    /// What the store says that this node is.
+    /// The node's state according to the store.
     state: NodeState,
     beat: Errand,
     observe: Errand,
     read: Errand,
-    /// Something changed since the read under way was begun.
+    /// Set when something changed since the read under way began.
     read_again: bool,
     planning: bool,
-    /// Not before: a plan that changes nothing is not asked for in circles.
+    /// Boot time before which no plan is asked for, so that plans that change nothing do not follow each other at once.
     plan_at: Duration,
     observer: Observer,
     leases: Leases,
     picture: Option<Picture>,
 }
 
-/// How far the process is.
+/// Phase of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Working,
@@ -72,7 +73,7 @@ enum Phase {
     Superseded,
 }
 
-/// Something done regularly, once at a time.
+/// A repeated task, of which one run at a time is under way.
 #[derive(Clone, Copy, Debug, Default)]
 struct Errand {
     under_way: bool,
@@ -94,7 +95,7 @@ impl Errand {
 }
 
 impl Ownership {
-    /// A node that joined and has not beaten yet.
+    /// Creates the machine of a node that has joined and not beaten yet.
     pub fn new(me: Incarnation, settings: OwnershipSettings) -> Self {
         Self {
             me,
@@ -115,7 +116,7 @@ impl Ownership {
         }
     }
 
-    /// Hears an event at boot time `now`; gives what is to be done, in order.
+    /// Handles an event at boot time `now`; returns the effects to carry out, in order.
     pub fn handle(&mut self, now: Duration, event: Event) -> Vec<Effect> {
         let mut effects = Vec::new();
         if self.phase == Phase::Superseded {
@@ -186,7 +187,7 @@ impl Ownership {
         effects
     }
 
-    /// When to send `Event::Tick` at the latest; never later than the bound on effects.
+    /// Returns the latest boot time for the next `Event::Tick`; never later than the bound on effects.
     pub fn next_due(&self) -> Duration {
         if self.phase == Phase::Superseded {
             return Duration::MAX;
@@ -196,57 +197,58 @@ impl Ownership {
         errands.chain(bound).min().unwrap_or(Duration::MAX)
     }
 
-    /// Which incarnation this is.
+    /// Returns this node's incarnation.
     pub fn me(&self) -> Incarnation {
         self.me
     }
 
-    /// No effect may be caused at or after this boot time, nor while [`Self::is_suspended`].
+    /// Returns the boot time from which no effect may be caused. None may be caused either while
+    /// [`Self::is_suspended`].
     pub fn acts_until(&self) -> Duration {
         self.acts_until
     }
 
-    /// Whether effects are forbidden.
+    /// Returns whether effects are forbidden.
     pub fn is_suspended(&self) -> bool {
         self.suspended
     }
 
-    /// What the store said last that this node is.
+    /// Returns the node's state as the store told it last.
     pub fn state(&self) -> NodeState {
         self.state
     }
 
-    /// Whether the process was asked to end.
+    /// Returns whether the process was asked to end.
     pub fn is_draining(&self) -> bool {
         matches!(self.phase, Phase::Draining | Phase::Drained)
     }
 
-    /// The leases held, with their epochs; those being handed over among them.
+    /// Returns the leases held, with their epochs, including those being handed over.
     pub fn held(&self) -> impl Iterator<Item = (LeaseKey, Epoch)> + '_ {
         self.leases.held()
     }
 
-    /// The epoch under which a lease is held.
+    /// Returns the epoch under which a lease is held.
     pub fn epoch_of(&self, key: LeaseKey) -> Option<Epoch> {
         self.leases.epoch_of(key)
     }
 
-    /// Who owns a lease as far as is known: whom to hint.
+    /// Returns the owner of a lease as far as is known, to address hints.
     pub fn owner_of(&self, key: LeaseKey) -> Option<Incarnation> {
         self.leases.owner_of(key)
     }
 
-    /// All owners known.
+    /// Returns all known owners.
     pub fn owners(&self) -> &BTreeMap<LeaseKey, Incarnation> {
         self.leases.owners()
     }
 
-    /// The last picture.
+    /// Returns the last cluster view.
     pub fn picture(&self) -> Option<&Picture> {
         self.picture.as_ref()
     }
 
-    /// The settings.
+    /// Returns the settings.
     pub fn settings(&self) -> &OwnershipSettings {
         &self.settings
     }

@@ -1,9 +1,9 @@
-//! The observer: which nodes are silent. Layer `policy`. Keeps I5: nobody is buried on the strength of looks that failed.
+//! Observes which nodes are silent. Layer `policy`. Keeps I5: failed looks never lead to declaring a node dead.
 //!
-//! Durations are of the observer's own boot time. A beat's clock starts when the first look that shows it is over, and
-//! is read as of the beginning of a later one: what a look took never counts against anybody. A look that failed, that
-//! took long, or that came long after the one before it says nothing about what happened in between (the store may have
-//! been away, so that nobody could beat), so all clocks start anew.
+//! All durations are of the observer's own boot time. A beat's clock starts when the first look that shows the beat has
+//! ended, and is read as of the beginning of a later look, so the time that a look takes never counts against a node. A
+//! look that failed, that took long, or that came long after the one before tells nothing about the time in between:
+//! the store may have been away, so that no node could beat. So all clocks start anew.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,25 +11,26 @@ use std::time::Duration;
 use super::settings::OwnershipSettings;
 use crate::domain::ownership::{Incarnation, NodeRecord, NodeState};
 
-/// Beats as this node saw them.
+/// The beats as this node saw them.
 #[derive(Clone, Debug, Default)]
 pub struct Observer {
-    /// Each living node's beat, and since when it is known.
+    /// The beat of each living node, and since when it is known.
     seen: BTreeMap<Incarnation, (i64, Duration)>,
-    /// When the last look that counts was over.
+    /// When the last look that counts ended.
     looked_at: Option<Duration>,
 }
 
 impl Observer {
-    /// A look failed.
+    /// Records that a look failed.
     pub fn failed(&mut self) {
         self.seen.clear();
         self.looked_at = None;
     }
 
-    /// A look that was begun at `asked_at` is over; gives who is silent for too long, with the beat that shows it.
-    /// A process that may not join yet, since its name still lives, observes without `me`, or a cluster whose processes
-    /// all died unseen would never come back: nobody in it is left to bury anybody.
+    /// Records a look that began at `asked_at` and ended at `now`. Returns the nodes that have been silent for too
+    /// long, with the beat that shows it. A process that may not join yet, since a node of its name still lives,
+    /// observes too, without `me`. Otherwise a cluster whose processes all died unseen would never come back, since no
+    /// node is left to declare the others dead.
     pub fn looked(
         &mut self,
         settings: &OwnershipSettings,

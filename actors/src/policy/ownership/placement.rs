@@ -1,12 +1,14 @@
-//! Placement: who shall have which lease. Rendezvous hashing (highest random weight) with exact quotas. Layer `policy`.
+//! Decides which node shall own which lease. Rendezvous hashing (highest random weight) with exact quotas. Layer
+//! `policy`.
 //!
-//! Every node finds the same answer from the same picture. Each node's quota is the floor or the ceiling of K/N. Whoever
-//! has a lease, or waits for it, keeps it while it is within its quota; what is left over goes where its weight is
-//! highest and there is room. The moves are thus as few as the quotas allow.
+//! Every node computes the same placement from the same cluster view. Each node's quota is the floor or the ceiling of
+//! K/N. A node that owns a lease, or is its desired owner, keeps the lease while the node is within its quota. Each
+//! lease left over goes to the node with room where its weight is highest. The moves are thus as few as the quotas
+//! allow.
 //!
-//! The weight must never change between versions, or two versions side by side would plan against one another: it is
-//! FNV-1a (Fowler, Noll, Vo; 64 bits) over the node's name, the kind and the id, finished by the mixer of `SplitMix64`
-//! (Steele, Lea, Flood 2014), since FNV alone leaves the upper bits of short inputs poorly mixed.
+//! The weight must never change between versions, or two versions running side by side would plan against each
+//! other. It is FNV-1a (Fowler, Noll, Vo; 64 bits) over the node's name, the kind and the id, finished by the mixer of
+//! `SplitMix64` (Steele, Lea, Flood 2014), since FNV alone leaves the upper bits of short inputs poorly mixed.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -16,24 +18,24 @@ use crate::domain::ownership::{Incarnation, LeaseKey};
 /// A node that may be given leases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seat<'a> {
-    /// Which.
+    /// The node's incarnation.
     pub node: Incarnation,
-    /// Its name: weights hang on it, so that a restarted node is given what it had.
+    /// The node's name. Weights depend on it, so that a restarted node is given the leases that it had.
     pub name: &'a str,
 }
 
 /// A lease to be placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// Which.
+    /// The lease's key.
     pub key: LeaseKey,
-    /// Who has it.
+    /// The node that owns the lease.
     pub owner: Option<Incarnation>,
-    /// Who waits for it.
+    /// The node that shall own the lease.
     pub desired: Option<Incarnation>,
 }
 
-/// How much a node is wanted for a lease; the highest weight wins.
+/// Returns the weight of a node for a lease; the node with the highest weight wins.
 pub fn weight(name: &str, key: LeaseKey) -> u64 {
     mix(hash(hash(hash(FNV_OFFSET, name.as_bytes()), key.kind().as_bytes()), &key.id().to_le_bytes()))
 }
@@ -51,8 +53,8 @@ fn mix(mut z: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// Places `items`, all of one kind, on `seats`; nothing without seats. Not `sticky`, it is the placement that hashing
-/// alone would give under the quotas, whoever has what.
+/// Places `items`, all of one kind, on `seats`; without seats, places nothing. Unless `sticky`, the result is the
+/// placement of hashing alone under the quotas, whoever owns the leases.
 pub fn place(seats: &[Seat<'_>], items: &[Item], sticky: bool) -> BTreeMap<LeaseKey, Incarnation> {
     let mut seats = seats.to_vec();
     seats.sort_by_key(|seat| (seat.name, seat.node));
@@ -64,8 +66,8 @@ pub fn place(seats: &[Seat<'_>], items: &[Item], sticky: bool) -> BTreeMap<Lease
     table.taken.into_iter().map(|(key, at)| (key, seats[at].node)).collect()
 }
 
-/// Which of `seats` gets how many of `leases`, when so many are with each already: those with the most get the
-/// ceiling, so that as few as possible move.
+/// Returns how many of `leases` each of `seats` gets, given the number that each holds. Seats that hold the most get
+/// the ceiling, so that as few leases as possible move.
 pub fn quotas(seats: &[Seat<'_>], held: &[usize], leases: usize) -> Vec<usize> {
     let (floor, ceilings) = (leases / seats.len().max(1), leases % seats.len().max(1));
     let mut order: Vec<usize> = (0..seats.len()).collect();
@@ -103,7 +105,7 @@ impl<'a> Table<'a> {
         self.held[at] += 1;
     }
 
-    /// Leaves every lease where it is, or is going, as far as the quotas go.
+    /// Leaves every lease with its desired owner, or else with its owner, as far as the quotas allow.
     fn keep(&mut self, items: &[Item]) {
         let mut kept: Vec<Vec<(&Item, Option<usize>)>> = vec![Vec::new(); self.seats.len()];
         for item in items {
@@ -118,7 +120,8 @@ impl<'a> Table<'a> {
         let mut back = Vec::new();
         for (at, mut kept) in kept.into_iter().enumerate() {
             if kept.len() > self.quotas[at] {
-                // The first ones stay: those that want to leave least. Moves not done yet are the cheapest to call off.
+                // The first ones stay: those with the least longing to leave. Moves not done yet are the cheapest to
+                // call off.
                 kept.sort_by_cached_key(|(item, owner)| {
                     (owner.is_some(), self.longing(item.key, at, &roomy), item.key)
                 });
@@ -135,13 +138,13 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// How much more a lease is wanted where there is room than where it is.
+    /// Returns by how much the best weight of a lease among seats with room exceeds its weight where it is.
     fn longing(&self, key: LeaseKey, at: usize, roomy: &[usize]) -> i128 {
         let best = roomy.iter().map(|roomy| weight(self.seats[*roomy].name, key)).max().unwrap_or(0);
         i128::from(best) - i128::from(weight(self.seats[at].name, key))
     }
 
-    /// Places what has no place: the heaviest pair of lease and node first, and so on while there is room.
+    /// Places the leases without a place: the heaviest pair of lease and node first, and so on while there is room.
     fn fill(&mut self, items: &[Item]) {
         let mut pairs: Vec<(Reverse<u64>, LeaseKey, usize)> = Vec::new();
         for item in items.iter().filter(|item| !self.taken.contains_key(&item.key)) {

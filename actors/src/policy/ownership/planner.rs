@@ -1,10 +1,10 @@
-//! The planner: what is wanted of the leases that a picture shows. Layer `policy`. Keeps I5: a lease of a living owner
-//! only ever changes hands by a planned move.
+//! Plans the desired owners of the leases in a cluster view. Layer `policy`. Keeps I5: a lease of a living owner
+//! changes its owner only by a planned move.
 //!
-//! Bots and chats are placed each by their own key. Only nodes that live, own and do not drain are given any; bots only
-//! nodes that reach Telegram, as long as one does. A lease without living owner is wished for at once. A living node
-//! gives away one in `moves_share` of its leases of a kind at a time: of those it has, or of its fair share when that
-//! is more, since a draining node would otherwise send its last ones off one by one.
+//! Bots and chats are placed independently, each by its own key. Only nodes that live, may own and do not drain get
+//! any; bots go only to nodes that reach Telegram, as long as one does. A lease without a living owner gets a desired
+//! owner at once. A living node gives away one in `moves_share` of its leases of a kind at a time: of those it owns, or
+//! of its fair share when that is more, since a draining node would otherwise send its last leases off one by one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,18 +12,19 @@ use super::placement::{Item, Seat, place, quotas};
 use super::settings::OwnershipSettings;
 use crate::domain::ownership::{Incarnation, Lease, LeaseKey, NodeRecord, NodeState, Picture, Wish};
 
-/// The wishes that differ from what the picture shows; none when all is well. Moves are as few as possible.
+/// Returns the desired owners that differ from those in the view; none when nothing is to change. Moves are as few as
+/// possible.
 pub fn plan(picture: &Picture, settings: &OwnershipSettings) -> Vec<Wish> {
     KINDS.iter().flat_map(|kind| Kind::of(picture, kind).wishes(settings, true)).collect()
 }
 
-/// One wave of moves towards the placement that hashing alone gives, whoever has what now; none when it is reached.
+/// Returns one wave of moves towards the placement of hashing alone, whoever owns the leases; none once it is reached.
 /// Whole cycles of moves go together, so that every node stays within its quota and [`plan`] leaves them alone.
 pub fn rebalance(picture: &Picture, settings: &OwnershipSettings) -> Vec<Wish> {
     KINDS.iter().flat_map(|kind| Kind::of(picture, kind).wishes(settings, false)).collect()
 }
 
-/// How many leases of a kind (`bot`, `chat`) each node shall have.
+/// Returns how many leases of a kind (`bot`, `chat`) each node shall own.
 pub fn shares(picture: &Picture, kind: &str) -> BTreeMap<Incarnation, usize> {
     let kind = Kind::of(picture, kind);
     let held = |seat: &Seat<'_>| kind.items().iter().filter(|item| kind.seat_of(item) == Some(seat.node)).count();
@@ -34,7 +35,7 @@ pub fn shares(picture: &Picture, kind: &str) -> BTreeMap<Incarnation, usize> {
 
 const KINDS: [&str; 2] = ["bot", "chat"];
 
-/// Whether a node may be given bots, seen beside the others.
+/// Returns whether a node may be given bots; `any` tells whether any node reaches Telegram.
 fn reaches(node: &NodeRecord, any: bool) -> bool {
     node.report.telegram || !any
 }
@@ -67,7 +68,7 @@ impl<'a> Kind<'a> {
         self.seats.iter().any(|seat| seat.node == node)
     }
 
-    /// Where a lease is or goes, among those that may have it.
+    /// Returns the desired owner of a lease, or else its owner, among the nodes that may have the lease.
     fn seat_of(&self, item: &Item) -> Option<Incarnation> {
         item.desired.filter(|node| self.may_have(*node)).or(item.owner.filter(|node| self.may_have(*node)))
     }
@@ -77,7 +78,7 @@ impl<'a> Kind<'a> {
         let targets = place(&self.seats, &items, sticky);
         let mut budget = self.budget(settings, &items);
         let mut wanted: BTreeMap<LeaseKey, Option<Incarnation>> = BTreeMap::new();
-        // First what is under way and stays so, and what waits for nobody.
+        // First free leases, moves under way that stay, and leases that stay with their owners.
         let mut moves = Vec::new();
         for item in &items {
             let target = targets.get(&item.key).copied();
@@ -95,7 +96,7 @@ impl<'a> Kind<'a> {
                         moves.push((item.key, owner, target));
                     }
                 }
-                // Its owner keeps it; so too while nobody else may have it.
+                // Its owner keeps the lease; so too while no other node may have it.
                 (Some(_), _) => drop(wanted.insert(item.key, None)),
             }
         }
@@ -122,7 +123,7 @@ impl<'a> Kind<'a> {
         self.leases.iter().filter(differs).map(|l| Wish { key: l.key, desired: wanted[&l.key] }).collect()
     }
 
-    /// How many leases each living owner may have on the move.
+    /// Returns how many leases each living owner may have on the move.
     fn budget(&self, settings: &OwnershipSettings, items: &[Item]) -> BTreeMap<Incarnation, usize> {
         let mut owned: BTreeMap<Incarnation, usize> = BTreeMap::new();
         for owner in items.iter().filter_map(|item| item.owner) {
@@ -147,8 +148,8 @@ fn spend(budget: &mut BTreeMap<Incarnation, usize>, owner: Incarnation) -> bool 
 
 type Move = (LeaseKey, Incarnation, Incarnation);
 
-/// Takes moves apart into cycles, in which every node gives as many as it gets, and into paths from nodes that give
-/// more to nodes that get more. No part passes a node twice.
+/// Splits moves into cycles, in which every node gives as many as it gets, and into paths from nodes that give more to
+/// nodes that get more. No part passes a node twice.
 fn cycles(moves: Vec<Move>) -> Vec<Vec<Move>> {
     let mut from: BTreeMap<Incarnation, Vec<Move>> = BTreeMap::new();
     let mut surplus: BTreeMap<Incarnation, i64> = BTreeMap::new();

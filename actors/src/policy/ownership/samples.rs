@@ -1,4 +1,4 @@
-//! Pictures for the tests of this folder. Layer `policy`.
+//! Builds cluster views for the tests of this folder. Layer `policy`.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use crate::domain::ownership::{
 };
 use crate::domain::time::Timestamp;
 
-/// So many milliseconds.
+/// Returns a duration of so many milliseconds.
 pub(super) fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// A living node that reaches Telegram.
+/// Returns a living node that reaches Telegram.
 pub(super) fn node(incarnation: i64, name: &str) -> NodeRecord {
     NodeRecord {
         incarnation: Incarnation(incarnation),
@@ -28,17 +28,17 @@ pub(super) fn node(incarnation: i64, name: &str) -> NodeRecord {
     }
 }
 
-/// A bot.
+/// Returns the lease key of a bot.
 pub(super) fn bot(id: i64) -> LeaseKey {
     LeaseKey::Bot(BotId(id))
 }
 
-/// The lease of a bot.
+/// Returns the lease of a bot.
 pub(super) fn lease(id: i64, owner: Option<i64>, epoch: i64) -> Lease {
     Lease { key: bot(id), owner: owner.map(Incarnation), desired: None, ready: false, epoch: Epoch(epoch) }
 }
 
-/// Nodes `n1`.. and free leases of bots.
+/// Returns a view of nodes `n1`.. and free leases of bots.
 pub(super) fn picture(nodes: i64, bots: i64) -> Picture {
     Picture {
         nodes: (1..=nodes).map(|n| node(n, &format!("n{n}"))).collect(),
@@ -47,7 +47,7 @@ pub(super) fn picture(nodes: i64, bots: i64) -> Picture {
     }
 }
 
-/// Writes wishes.
+/// Writes desired owners.
 pub(super) fn wish(picture: &mut Picture, wishes: &[Wish]) {
     for wish in wishes {
         let lease = picture.leases.iter_mut().find(|lease| lease.key == wish.key).unwrap();
@@ -55,7 +55,7 @@ pub(super) fn wish(picture: &mut Picture, wishes: &[Wish]) {
     }
 }
 
-/// Lets every wish come true; gives how many leases of living owners moved.
+/// Gives every lease to its desired owner; returns how many leases of living owners moved.
 pub(super) fn fulfil(picture: &mut Picture) -> usize {
     let dead: Vec<_> = picture.nodes.iter().filter(|n| n.state == NodeState::Dead).map(|n| n.incarnation).collect();
     let mut moved = 0;

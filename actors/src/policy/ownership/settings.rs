@@ -5,29 +5,28 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How nodes watch one another and share the work.
+/// Settings for how nodes watch one another and share the work.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OwnershipSettings {
-    /// How often a node tells that it lives.
+    /// How often a node reports that it lives.
     #[serde(with = "humantime_serde")]
     pub beat_every: Duration,
-    /// How often it looks at the beats of the others.
+    /// How often a node reads the beats of the others.
     #[serde(with = "humantime_serde")]
     pub observe_every: Duration,
-    /// How often it looks at the leases when no hint asks it to; at most 500 ms.
+    /// How often a node reads the leases when no hint asks it to; at most 500 ms.
     #[serde(with = "humantime_serde")]
     pub reconcile_every: Duration,
-    /// A node whose beat stayed the same for this long, over successful looks, is dead to whoever looked.
+    /// A node whose beat stays the same for this long, over successful looks, is dead to the node that looked.
     #[serde(with = "humantime_serde")]
     pub dead_after: Duration,
     /// A node causes no effect later than this after it sent its last successful beat; less than `dead_after`.
     #[serde(with = "humantime_serde")]
     pub act_within: Duration,
-    /// At most one in this many of a node's bots moves at a time while it lives.
+    /// At most one in this many of a living node's leases of a kind moves at a time.
     pub moves_share: NonZeroU32,
-    /// What another incarnation was sending is unknown after this long on the new owner's clock, if that incarnation
-    /// still lives.
+    /// A send of another incarnation that still lives becomes unknown after this long on the new owner's clock.
     #[serde(with = "humantime_serde")]
     pub send_patience: Duration,
 }

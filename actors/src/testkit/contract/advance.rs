@@ -1,4 +1,4 @@
-//! Claims about chats moving on: I2, I3. Part of the testkit.
+//! Claims about advances of chats: I2, I3. Part of the testkit.
 
 use super::{Home, Scene, assert_conflict};
 use crate::domain::commit::operation::{Advance, Operation};
@@ -50,7 +50,7 @@ pub async fn a_chat_remembers_all_that_it_advanced_by(home: &dyn Home) {
     assert_eq!(scene.store.turn(asked.id).await.unwrap(), Some((asked, vec![])));
 }
 
-/// I2: another bot's copy is no second entry.
+/// I2: another bot's copy of a message makes no second entry.
 pub async fn the_same_message_seen_by_two_bots_is_one_entry(home: &dyn Home) {
     let scene = with_rows(home, 2).await;
     let chat = scene.chats[0];
@@ -62,7 +62,7 @@ pub async fn the_same_message_seen_by_two_bots_is_one_entry(home: &dyn Home) {
     assert_eq!(scene.store.unhandled(chat, 9).await.unwrap().len(), 1);
 }
 
-/// I3: numbers follow the last one stored.
+/// I3: new numbers follow the last one stored.
 pub async fn a_wrong_base_is_refused(home: &dyn Home) {
     let scene = with_rows(home, 2).await;
     let chat = scene.chats[0];
@@ -72,7 +72,7 @@ pub async fn a_wrong_base_is_refused(home: &dyn Home) {
     assert_eq!(scene.store.chat_memory(chat, 9).await.unwrap().last_number, Number(1));
 }
 
-/// I3: no gaps within an operation either.
+/// I3: numbers have no gaps within an operation either.
 pub async fn a_gap_is_refused(home: &dyn Home) {
     let scene = with_rows(home, 2).await;
     let chat = scene.chats[0];
@@ -91,7 +91,7 @@ pub async fn a_row_has_one_outcome(home: &dyn Home) {
     assert_conflict(&scene.commit_one(Operation::Advance(advance(chat, scene.epoch, 1, 999))).await);
 }
 
-/// A quiet chat is woken.
+/// A chat that stays quiet is due at its tick.
 pub async fn a_tick_is_due_at_its_time_and_not_before(home: &dyn Home) {
     let scene = with_rows(home, 1).await;
     let chat = scene.chats[0];
@@ -104,7 +104,7 @@ pub async fn a_tick_is_due_at_its_time_and_not_before(home: &dyn Home) {
     assert!(scene.store.backlog(at(60)).await.unwrap().ticks.is_empty());
 }
 
-/// Pages of history, oldest first within a page.
+/// Pages of history come oldest first.
 pub async fn a_transcript_is_read_backwards_from_any_number(home: &dyn Home) {
     let scene = with_rows(home, 5).await;
     let chat = scene.chats[0];
@@ -120,7 +120,7 @@ pub async fn a_transcript_is_read_backwards_from_any_number(home: &dyn Home) {
     assert!(scene.store.transcript(scene.chats[1], Number(9), 9).await.unwrap().is_empty());
 }
 
-/// Edits of a message come after it.
+/// A message is found by its first entry; edits come after it.
 pub async fn the_first_entry_of_a_message_is_found(home: &dyn Home) {
     let scene = with_rows(home, 3).await;
     let chat = scene.chats[0];
@@ -161,7 +161,7 @@ pub async fn a_decision_number_used_twice_drops_out_alone(home: &dyn Home) {
     assert_eq!(scene.store.chat_memory(other, 1).await.unwrap().last_decision, DecisionNumber(1));
 }
 
-/// I3: a step without entries drops out with the step before it, as its decisions tell.
+/// I3: a step without entries is refused with the step before it, because its decision number does not follow.
 pub async fn a_decision_out_of_turn_is_refused(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let (bot, chat) = (scene.bots[0], scene.chats[0]);
@@ -182,7 +182,7 @@ pub async fn a_decision_out_of_turn_is_refused(home: &dyn Home) {
     assert_conflict(&scene.commit_one(step(2, 2)).await);
 }
 
-/// What a turn asks for is read back as it was decided, also after a restart.
+/// The act of a turn reads back as it was decided, also after a restart.
 pub async fn acts_of_every_kind_are_remembered(home: &dyn Home) {
     let scene = with_rows(home, 1).await;
     let ([bot, _], [chat, _]) = (scene.bots, scene.chats);
@@ -210,7 +210,7 @@ pub async fn acts_of_every_kind_are_remembered(home: &dyn Home) {
     assert_eq!(scene.store.queued_turns(bot, 10).await.unwrap(), turns);
 }
 
-/// I11: a calm survives a restart and ends when it is said; who was told once stays told.
+/// I11: a calm survives a restart and follows the latest step; a disclosure, once made, stays noted.
 pub async fn a_chat_remembers_its_calm_and_that_its_people_were_told(home: &dyn Home) {
     let scene = with_rows(home, 4).await;
     let (chat, epoch) = (scene.chats[0], scene.epoch);
@@ -231,7 +231,7 @@ pub async fn a_chat_remembers_its_calm_and_that_its_people_were_told(home: &dyn 
     assert_eq!(told(&scene).await, (None, true));
 }
 
-/// I2: whatever was recorded of a message is found again by its key alone, and so is the highest message.
+/// I2: every kind of entry is found again by its key alone, and the highest message id is known.
 pub async fn copies_of_every_kind_are_found_by_their_keys(home: &dyn Home) {
     let scene = with_rows(home, 5).await;
     let chat = scene.chats[0];
@@ -267,7 +267,7 @@ pub async fn copies_of_every_kind_are_found_by_their_keys(home: &dyn Home) {
     assert_eq!(memory.highest, [(entries[0].telegram_chat, MessageId(502))], "also of what is not among the latest");
 }
 
-/// What happens to a message takes no place from what was said: neither edits nor reactions push anything out.
+/// Edits and reactions take no place from messages: they push none out of a conversation.
 pub async fn a_conversation_is_counted_in_what_was_said(home: &dyn Home) {
     let scene = with_rows(home, 24).await;
     let chat = scene.chats[0];

@@ -1,4 +1,4 @@
-//! Claims about budgets: what was taken is durable, and never more than the limit. Part of the testkit.
+//! Claims about budgets: taken amounts are durable and never exceed the limit. Part of the testkit.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ fn took(taken: i64, granted: i64) -> Applied {
     Applied::Allowance { taken, granted }
 }
 
-/// What a process took and did not spend is forfeited, never spent twice.
+/// An amount that a process took and did not spend is forfeited, never spent twice.
 pub async fn a_block_taken_stays_taken_over_a_restart(home: &dyn Home) {
     let scene = Scene::open(home).await;
     assert!(scene.store.allowances().await.unwrap().is_empty());
@@ -36,7 +36,7 @@ pub async fn a_block_taken_stays_taken_over_a_restart(home: &dyn Home) {
     assert_eq!(scene.commit_all(vec![take(fleet(), 10, 200)]).await, [took(200, 400)]);
 }
 
-/// Also when calls queue behind one another.
+/// The limit holds also for takes within one batch.
 pub async fn a_budget_is_never_overdrawn_not_even_in_one_batch(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let batch = vec![take(fleet(), 600, 10), take(fleet(), 500, 10), take(fleet(), 400, 10), take(fleet(), 1, 10)];
@@ -45,7 +45,7 @@ pub async fn a_budget_is_never_overdrawn_not_even_in_one_batch(home: &dyn Home) 
     assert_eq!(scene.store.allowances().await.unwrap(), [(fleet(), 1_000)]);
 }
 
-/// Hour and day, tokens and money, bots and chats do not meet.
+/// Budgets of hour and day, tokens and money, bots and chats are independent.
 pub async fn budgets_of_other_scopes_units_and_periods_are_apart(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let keys = [
@@ -67,7 +67,7 @@ pub async fn budgets_of_other_scopes_units_and_periods_are_apart(home: &dyn Home
     assert_eq!(latest, expected, "the latest period of each");
 }
 
-/// As at a shutdown in good order.
+/// A node gives back what it did not spend when it shuts down in good order.
 pub async fn what_is_given_back_can_be_taken_again(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let back = |amount| Operation::ReturnAllowance(ReturnAllowance { key: fleet(), amount });
@@ -77,7 +77,7 @@ pub async fn what_is_given_back_can_be_taken_again(home: &dyn Home) {
     assert_eq!(scene.store.allowances().await.unwrap(), [(fleet(), 0)], "never below nothing");
 }
 
-/// A budget for ever is kept for ever.
+/// A budget without periods is kept for ever.
 pub async fn old_periods_are_pruned_and_totals_are_not(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let total = key(BudgetScope::Fleet, BudgetUnit::Tokens, BudgetPeriod::Total);

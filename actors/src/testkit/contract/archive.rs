@@ -1,4 +1,4 @@
-//! Claims about what was recorded: decisions and their turns as they were made, the transcript forwards. Part of the
+//! Claims about the archive: decisions and their turns as they were made, the transcript read forwards. Part of the
 //! testkit.
 
 use super::send::{begin, with_messages};
@@ -11,7 +11,7 @@ use crate::domain::transcript::EntryKind;
 use crate::ports::archive::DecisionQuery;
 use crate::testkit::rows::{advance, appended, at, decision, entry, ingest, sent, start, update};
 
-/// A chat of six entries; each but the third asked for a decision, and the last decision is a tick's.
+/// Records a chat of six entries. Each entry but the third led to a decision, and the last decision is a tick's.
 async fn recorded(home: &dyn Home) -> (Scene, Vec<Decision>) {
     let scene = Scene::open(home).await;
     let chat = scene.chats[0];
@@ -40,7 +40,7 @@ async fn numbers(scene: &Scene, query: DecisionQuery) -> Vec<i64> {
     found.into_iter().map(|decision| decision.number.0).collect()
 }
 
-/// Every field, seed and standing included, also after a restart; another chat has none.
+/// Every field reads back, seed and standing included, also after a restart; another chat has no decisions.
 pub async fn decisions_read_back_as_they_were_made(home: &dyn Home) {
     let (scene, decisions) = recorded(home).await;
     let scene = scene.reopen(home).await;
@@ -51,7 +51,7 @@ pub async fn decisions_read_back_as_they_were_made(home: &dyn Home) {
     assert_eq!(recorded, stored);
 }
 
-/// Newest first before a number, oldest first after one, and those that an entry asked for.
+/// Pages come newest first before a number and oldest first after one; a query by entry returns that entry's decisions.
 pub async fn decisions_come_in_pages_both_ways_and_by_entry(home: &dyn Home) {
     let (scene, _) = recorded(home).await;
     let newest = DecisionQuery { limit: 2, ..DecisionQuery::default() };
@@ -66,7 +66,7 @@ pub async fn decisions_come_in_pages_both_ways_and_by_entry(home: &dyn Home) {
     assert_eq!(numbers(&scene, DecisionQuery { limit: 0, ..newest }).await, [0; 0]);
 }
 
-/// In the order of decision and ordinal, whatever became of them.
+/// Turns come in the order of decision and ordinal, whatever their end.
 pub async fn turns_of_decisions_come_with_their_messages(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 2).await;
     let chat = scene.chats[0];
@@ -83,7 +83,7 @@ pub async fn turns_of_decisions_come_with_their_messages(home: &dyn Home) {
     assert!(scene.store.turns_of(scene.chats[1], &[DecisionNumber(1)]).await.unwrap().is_empty());
 }
 
-/// Oldest first, as many as asked for, as they were written.
+/// Entries come oldest first, as many as asked for, as they were written.
 pub async fn entries_are_read_forwards_from_any_number(home: &dyn Home) {
     let (scene, _) = recorded(home).await;
     let chat = scene.chats[0];
@@ -94,7 +94,7 @@ pub async fn entries_are_read_forwards_from_any_number(home: &dyn Home) {
     assert!(scene.store.entries(scene.chats[1], Number(1), 3).await.unwrap().is_empty());
 }
 
-/// By the id that Telegram gave it in whatever group this chat was then; an edit is no message.
+/// A message is found by the id that Telegram gave it in any group that the chat was; an edit is not a message.
 pub async fn a_message_is_found_by_its_id_also_after_a_migration(home: &dyn Home) {
     let (scene, _) = recorded(home).await;
     let chat = scene.chats[0];

@@ -1,7 +1,7 @@
 //! Claims about nodes that share a store: I4, I5, I6, I8, I10. Part of the testkit.
 //!
-//! [`cluster_contract!`](crate::cluster_contract) makes a test of every one of them. Longer than other files: the claims
-//! share one small stage of processes.
+//! [`cluster_contract!`](crate::cluster_contract) makes a test of every claim. This file is longer than others, since
+//! the claims share one small stage of processes.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::ports::cluster::Cluster;
 use crate::ports::store::Store;
 use crate::testkit::rows::{advance, appended, at, claim, decision, ingest, message, plan, start, turn, update};
 
-/// Where a store lives that several processes share: each opening is a process of its own beside the others.
+/// A place where a store lives that several processes share. Each opening is one more process beside the others.
 #[async_trait]
 pub trait ClusterHome: Send + Sync {
     /// Opens the store as another process.
@@ -37,7 +37,7 @@ fn node(name: &str) -> NewNode {
     NewNode { name: name.to_owned(), role: NodeRole::All, address: None, version: "1.2.3".to_owned(), launch: None }
 }
 
-/// Opens a process, applies the roster of two bots and two chats and joins.
+/// Opens a process, applies the roster of two bots and two chats, and joins.
 async fn joined(home: &dyn ClusterHome, new: NewNode) -> Process {
     let (store, cluster) = home.open().await;
     store.apply_roster(&plan(2, 2), at(0)).await.expect("the plan is sound");
@@ -59,7 +59,7 @@ impl Process {
         assert!(self.cluster.plan(&move |_: &Picture| wishes.clone()).await.unwrap(), "nobody else plans");
     }
 
-    /// Wishes for a lease and takes it.
+    /// Makes this process the desired owner of a lease, and takes it.
     async fn own(&self, key: LeaseKey) -> Epoch {
         self.wish(key, Some(self.me)).await;
         let taken = self.cluster.take(self.me, &[key]).await.unwrap();
@@ -75,7 +75,7 @@ impl Process {
         self.picture().await.node(of).expect("it is there").beat
     }
 
-    /// Declares another dead.
+    /// Declares another node dead.
     async fn bury(&self, other: Incarnation) {
         let beat = self.beat_seen(other).await;
         assert_eq!(self.cluster.bury(&[(other, beat)]).await.unwrap(), [other]);
@@ -90,7 +90,8 @@ impl Process {
         self.store.message(message.id).await.unwrap().expect("stored").progress.state
     }
 
-    /// A queued turn, made by the chat that this process owns under `chat`, and claimed under `bot`.
+    /// Returns a claimed turn of the bot that this process owns under `bot_epoch`, made by the chat that it owns under
+    /// `chat_epoch`.
     async fn claimed_turn(&self, bot_epoch: Epoch, chat_epoch: Epoch) -> Turn {
         let (bot, chat) = self.ids().await;
         let asked = turn(31, chat, 1, bot);
@@ -108,7 +109,7 @@ impl Process {
         asked
     }
 
-    /// A message that this process is sending, as attempt 51.
+    /// Returns a message that this process is sending as attempt 51, and the epoch of its bot's lease.
     async fn sending(&self) -> (OutboxMessage, Epoch) {
         let (bot, chat) = self.ids().await;
         let (epoch, chat_epoch) = (self.own(LeaseKey::Bot(bot)).await, self.own(LeaseKey::Chat(chat)).await);
@@ -128,7 +129,7 @@ async fn bot_of(process: &Process) -> LeaseKey {
     LeaseKey::Bot(process.ids().await.0)
 }
 
-/// A name is one process's at a time; its next start is another incarnation.
+/// A name belongs to one process at a time; its next start is another incarnation.
 pub async fn a_name_joins_once_while_it_lives(home: &dyn ClusterHome) {
     let first = joined(home, node("a")).await;
     let (_, again) = home.open().await;
@@ -139,7 +140,7 @@ pub async fn a_name_joins_once_while_it_lives(home: &dyn ClusterHome) {
     assert!(again.join(&node("a")).await.unwrap() > other.me, "incarnations are never given twice");
 }
 
-/// A node tells about itself with every beat, and the others see it.
+/// A node's report travels with each beat, and the other nodes see it.
 pub async fn a_beat_is_seen_with_its_report(home: &dyn ClusterHome) {
     let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
     let before = other.beat_seen(one.me).await;
@@ -154,7 +155,7 @@ pub async fn a_beat_is_seen_with_its_report(home: &dyn ClusterHome) {
     assert_eq!(nodes.len(), 2);
 }
 
-/// I5: the dead stay dead.
+/// I5: a dead incarnation stays dead.
 pub async fn a_beat_of_the_dead_revives_nobody(home: &dyn ClusterHome) {
     let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
     other.bury(one.me).await;
@@ -167,7 +168,7 @@ pub async fn a_beat_of_the_dead_revives_nobody(home: &dyn ClusterHome) {
     assert!(other.cluster.bury(&[(one.me, 0)]).await.unwrap().is_empty(), "it is dead already");
 }
 
-/// Whoever has beaten meanwhile is not silent.
+/// A node that has beaten since it was observed is not declared dead.
 pub async fn a_burial_compares_beats(home: &dyn ClusterHome) {
     let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
     let seen = other.beat_seen(one.me).await;
@@ -177,7 +178,7 @@ pub async fn a_burial_compares_beats(home: &dyn ClusterHome) {
     other.bury(one.me).await;
 }
 
-/// A launcher speaks of its own start alone.
+/// A launcher declares its own start dead, and no other.
 pub async fn a_launcher_buries_its_start_and_no_other(home: &dyn ClusterHome) {
     let one = joined(home, NewNode { launch: Some(11), ..node("a") }).await;
     let other = joined(home, NewNode { launch: Some(12), ..node("b") }).await;
@@ -187,7 +188,7 @@ pub async fn a_launcher_buries_its_start_and_no_other(home: &dyn ClusterHome) {
     assert_eq!((picture.lives(one.me), picture.lives(other.me)), (false, true));
 }
 
-/// Newcomers to the roster wait for an owner.
+/// Bots and chats that are new in the roster have no owner at first.
 pub async fn a_new_bot_belongs_to_nobody_until_it_is_taken(home: &dyn ClusterHome) {
     let one = joined(home, node("a")).await;
     let picture = one.picture().await;
@@ -200,7 +201,7 @@ pub async fn a_new_bot_belongs_to_nobody_until_it_is_taken(home: &dyn ClusterHom
     assert_eq!((lease.owner, lease.desired, lease.epoch), (Some(one.me), None, epoch));
 }
 
-/// I5: an owner alive keeps what it has, whatever is wished.
+/// I5: a living owner keeps its leases, whoever the desired owner is.
 pub async fn what_a_living_owner_has_is_not_taken(home: &dyn ClusterHome) {
     let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
     let key = bot_of(&one).await;
@@ -213,7 +214,7 @@ pub async fn what_a_living_owner_has_is_not_taken(home: &dyn ClusterHome) {
     assert_eq!(other.cluster.take(other.me, &[key]).await.unwrap(), [(key, Epoch(epoch.0 + 1))]);
 }
 
-/// Nobody takes what the plan gives to another, or to nobody.
+/// A node takes no lease whose desired owner is another node, or none.
 pub async fn nothing_is_taken_without_a_wish(home: &dyn ClusterHome) {
     let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
     let key = bot_of(&one).await;
@@ -223,7 +224,7 @@ pub async fn nothing_is_taken_without_a_wish(home: &dyn ClusterHome) {
     assert_eq!(one.lease(key).await.owner, None);
 }
 
-/// A process that others gave up takes nothing any more.
+/// A process that was declared dead takes nothing.
 pub async fn the_dead_take_nothing(home: &dyn ClusterHome) {
     let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
     let key = bot_of(&one).await;
@@ -233,7 +234,7 @@ pub async fn the_dead_take_nothing(home: &dyn ClusterHome) {
     assert_eq!(other.lease(key).await.owner, None);
 }
 
-/// I6: what was owned before a restart is owned under another epoch after it.
+/// I6: a lease that is owned again after a restart has another epoch.
 pub async fn an_epoch_never_comes_again_over_a_restart(home: &dyn ClusterHome) {
     let one = joined(home, node("a")).await;
     let (bot, chat) = one.ids().await;
@@ -249,7 +250,7 @@ pub async fn an_epoch_never_comes_again_over_a_restart(home: &dyn ClusterHome) {
     again.commit(ingest(bot, after, vec![update(2, bot, chat, 2)])).await.unwrap();
 }
 
-/// Whoever shall have it says that it is warm; nobody else does.
+/// Only the desired owner can report that it is warm.
 pub async fn only_the_desired_owner_is_ready(home: &dyn ClusterHome) {
     let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
     let key = bot_of(&one).await;
@@ -261,7 +262,7 @@ pub async fn only_the_desired_owner_is_ready(home: &dyn ClusterHome) {
     assert!(one.lease(key).await.ready);
 }
 
-/// A plan that repeats itself disturbs no move; one that changes its mind begins it anew.
+/// A repeated plan disturbs no move; a changed plan begins the move anew.
 pub async fn a_wish_repeated_keeps_who_is_ready(home: &dyn ClusterHome) {
     let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
     let key = bot_of(&one).await;
@@ -275,7 +276,7 @@ pub async fn a_wish_repeated_keeps_who_is_ready(home: &dyn ClusterHome) {
     assert_eq!((lease.desired, lease.ready), (None, false));
 }
 
-/// I6: owner and epoch move in one step.
+/// I6: owner and epoch change in one step.
 pub async fn a_hand_over_moves_owner_and_epoch_together(home: &dyn ClusterHome) {
     let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
     let (bot, chat) = one.ids().await;
@@ -291,7 +292,7 @@ pub async fn a_hand_over_moves_owner_and_epoch_together(home: &dyn ClusterHome) 
     other.commit(ingest(bot, next, vec![update(2, bot, chat, 2)])).await.unwrap();
 }
 
-/// I8: a turn in hand at a crash is somebody's again.
+/// I8: a turn in hand at a crash gets a new owner.
 pub async fn a_turn_of_the_dead_is_queued_again_by_its_new_owner(home: &dyn ClusterHome) {
     let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
     let (bot, chat) = one.ids().await;
@@ -308,7 +309,7 @@ pub async fn a_turn_of_the_dead_is_queued_again_by_its_new_owner(home: &dyn Clus
     other.commit(claim(&claimed, epoch)).await.unwrap();
 }
 
-/// I4, I6: it is settled by whoever is sending it.
+/// I4, I6: a message is settled by the incarnation that is sending it.
 pub async fn what_a_living_incarnation_is_sending_stays_its_own(home: &dyn ClusterHome) {
     let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
     let (said, epoch) = one.sending().await;
@@ -325,7 +326,7 @@ pub async fn what_a_living_incarnation_is_sending_stays_its_own(home: &dyn Clust
     assert_eq!(other.state(&said).await, OutboxState::Sent);
 }
 
-/// I4: nobody will ever tell what became of it.
+/// I4: the fate of a message that a dead incarnation was sending is unknown for good.
 pub async fn what_a_dead_incarnation_was_sending_is_unknown(home: &dyn ClusterHome) {
     let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
     let (said, epoch) = one.sending().await;
@@ -335,7 +336,7 @@ pub async fn what_a_dead_incarnation_was_sending_is_unknown(home: &dyn ClusterHo
     assert_eq!(other.state(&said).await, OutboxState::Unknown);
 }
 
-/// I4: the same at a crash, when the lease is taken.
+/// I4: the same holds after a crash, when the lease is taken.
 pub async fn a_take_makes_unknown_what_the_dead_were_sending(home: &dyn ClusterHome) {
     let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
     let (said, _) = one.sending().await;
@@ -345,7 +346,7 @@ pub async fn a_take_makes_unknown_what_the_dead_were_sending(home: &dyn ClusterH
     assert_eq!(other.state(&said).await, OutboxState::Unknown);
 }
 
-/// I4: patience with a living one has an end, and a late answer still counts.
+/// I4: a send of a living incarnation that takes too long becomes unknown too.
 pub async fn an_overdue_send_of_another_is_unknown(home: &dyn ClusterHome) {
     let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
     let (said, epoch) = one.sending().await;
@@ -356,7 +357,7 @@ pub async fn an_overdue_send_of_another_is_unknown(home: &dyn ClusterHome) {
     assert_eq!(other.state(&said).await, OutboxState::Unknown);
 }
 
-/// An actor that failed does not end what another process is sending.
+/// A failed actor does not end the sends of another process.
 pub async fn a_reclaim_ends_only_what_is_ones_own(home: &dyn ClusterHome) {
     let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
     let (said, epoch) = one.sending().await;
@@ -367,7 +368,7 @@ pub async fn a_reclaim_ends_only_what_is_ones_own(home: &dyn ClusterHome) {
     assert_eq!(other.state(&said).await, OutboxState::Unknown);
 }
 
-/// An operator's wish reaches its node with the next beat.
+/// An operator's order to drain reaches its node with the next beat.
 pub async fn draining_is_told_by_the_next_beat(home: &dyn ClusterHome) {
     let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
     assert!(!other.cluster.set_draining("nobody", true).await.unwrap());
@@ -382,7 +383,7 @@ pub async fn draining_is_told_by_the_next_beat(home: &dyn ClusterHome) {
     assert!(!other.cluster.set_draining("a", true).await.unwrap(), "the dead do not drain");
 }
 
-/// Whoever leaves is dead at once, and what it had is free.
+/// A node that leaves is dead at once, and its leases are free.
 pub async fn a_node_that_left_is_dead(home: &dyn ClusterHome) {
     let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
     let key = bot_of(&one).await;
@@ -395,7 +396,7 @@ pub async fn a_node_that_left_is_dead(home: &dyn ClusterHome) {
     assert!(other.picture().await.node(one.me).is_none());
 }
 
-/// Each node hears of its own work alone.
+/// Each node learns of its own work only.
 pub async fn the_backlog_is_of_what_is_owned(home: &dyn ClusterHome) {
     let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
     let (bot, chat) = one.ids().await;
@@ -415,7 +416,7 @@ pub async fn the_backlog_is_of_what_is_owned(home: &dyn ClusterHome) {
     assert_eq!(other.store.backlog(at(9)).await.unwrap().turns_open, 0);
 }
 
-/// I10: what a node has not heard of, its next beat and picture tell.
+/// I10: the next beat and cluster view tell a node of a change that it has not heard of.
 pub async fn a_change_of_configuration_is_told_by_beat_and_picture(home: &dyn ClusterHome) {
     let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
     let seq =

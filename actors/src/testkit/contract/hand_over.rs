@@ -1,4 +1,4 @@
-//! Claims about leases that change hands, and about what is known of bots: I4, I6, I10. Part of the testkit.
+//! Claims about leases that change hands, and about stored facts of bots: I4, I6, I10. Part of the testkit.
 
 use super::send::{begin, progress, with_messages};
 use super::turns::conversation;
@@ -10,7 +10,7 @@ use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::turn::{TURN_ATTEMPTS_MAX, TurnState};
 use crate::testkit::rows::{advance, at, claim, ingest, plan, sent, start, turn, update};
 
-/// Whoever waits for the lease; the store asks nothing of it.
+/// The next owner of the lease; the store does not check that it exists.
 const HEIR: Incarnation = Incarnation(4_711);
 
 fn hand_over(key: LeaseKey, epoch: Epoch) -> Operation {
@@ -21,7 +21,7 @@ fn next(epoch: Epoch) -> Epoch {
     Epoch(epoch.0 + 1)
 }
 
-/// I6: everything before it in the batch is stored, everything after it is fenced.
+/// I6: operations before the hand-over in the batch are stored, those after it are fenced.
 pub async fn a_lease_given_away_fences_what_follows_in_its_batch(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let ([bot, other], [chat, _], epoch) = (scene.bots, scene.chats, scene.epoch);
@@ -41,7 +41,7 @@ pub async fn a_lease_given_away_fences_what_follows_in_its_batch(home: &dyn Home
     scene.commit_all(vec![ingest(bot, next(epoch), vec![update(5, bot, chat, 14)])]).await;
 }
 
-/// Epochs rise by one with every change of owner, and by nothing else.
+/// An epoch rises by one with every change of owner, and only then.
 pub async fn a_lease_is_given_away_once_under_an_epoch(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let (key, epoch) = (LeaseKey::Bot(scene.bots[0]), scene.epoch);
@@ -51,7 +51,7 @@ pub async fn a_lease_is_given_away_once_under_an_epoch(home: &dyn Home) {
     assert_eq!(scene.commit_one(hand_over(key, next(epoch))).await, Err(Refusal::Fenced));
 }
 
-/// A planned move is no failure of a turn; no move may let it die.
+/// A planned move is no failure of a turn, and no number of moves makes it dead.
 pub async fn turns_in_hand_go_back_without_an_attempt(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let (bot, chat) = (scene.bots[0], scene.chats[0]);
@@ -76,7 +76,7 @@ pub async fn turns_in_hand_go_back_without_an_attempt(home: &dyn Home) {
     assert_eq!(others.progress.state, TurnState::Claimed, "another bot's turns stay in hand");
 }
 
-/// I6: whoever began an attempt ends it, also after the lease moved.
+/// I6: the incarnation that began an attempt ends it, also after the lease has moved.
 pub async fn a_send_under_way_is_settled_after_a_hand_over(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 1).await;
     scene.commit_all(vec![begin(&scene, &messages[0], start(51, at(5)))]).await;
@@ -86,7 +86,7 @@ pub async fn a_send_under_way_is_settled_after_a_hand_over(home: &dyn Home) {
     assert_eq!(progress(&scene, &messages[0]).await.state, OutboxState::Sent);
 }
 
-/// I3: its transcript has one writer at any time.
+/// I3: a chat's transcript has one writer at any time.
 pub async fn a_chat_given_away_is_fenced(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let ([bot, _], [chat, _], epoch) = (scene.bots, scene.chats, scene.epoch);
@@ -101,7 +101,7 @@ pub async fn a_chat_given_away_is_fenced(home: &dyn Home) {
     assert_eq!(scene.store.chat_memory(chat, 9).await.unwrap().last_number, Number(2));
 }
 
-/// A bot hears of its absence wherever its chat lives.
+/// A bot reports its absence from a chat wherever that chat lives.
 pub async fn an_absence_is_fenced_by_its_bot(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let ([bot, _], [chat, _], epoch) = (scene.bots, scene.chats, scene.epoch);
@@ -115,7 +115,7 @@ pub async fn an_absence_is_fenced_by_its_bot(home: &dyn Home) {
     assert!(absent().await.is_empty());
 }
 
-/// I10: every node learns it, once.
+/// I10: every node learns a new username, once.
 pub async fn a_username_is_news_once(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let before = scene.roster.config_seq;
@@ -129,7 +129,7 @@ pub async fn a_username_is_news_once(home: &dyn Home) {
     assert_eq!(applied, roster, "a plan that asks for what is stored changes nothing");
 }
 
-/// What one node applied another reads.
+/// A roster that one node applied reads back the same on another.
 pub async fn the_roster_reads_back_as_it_was_applied(home: &dyn Home) {
     let scene = Scene::open(home).await;
     assert_eq!(scene.store.roster().await.unwrap(), scene.roster);

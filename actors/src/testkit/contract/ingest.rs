@@ -22,7 +22,7 @@ pub async fn the_offset_is_stored_with_its_rows(home: &dyn Home) {
     assert_eq!(scene.store.depths().await.unwrap().inbox, 2);
 }
 
-/// I1: after a quiet week Telegram restarts update ids at random.
+/// I1: the offset follows the last update, since Telegram restarts update ids at random after a quiet week.
 pub async fn the_offset_is_the_last_one_said_not_the_maximum(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let ([bot, _], [chat, _]) = (scene.bots, scene.chats);
@@ -51,7 +51,7 @@ pub async fn the_same_update_twice_is_one_row(home: &dyn Home) {
     assert_eq!(ids, [1, 3, 4]);
 }
 
-/// I2, within a batch.
+/// I2: this holds within a batch too.
 pub async fn the_same_update_twice_in_one_batch_is_one_row(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let ([bot, _], [chat, _]) = (scene.bots, scene.chats);

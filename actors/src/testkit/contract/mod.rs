@@ -1,7 +1,7 @@
-//! The contract of the store: what every implementation must keep, claim by claim. Part of the testkit.
+//! The contract of the store: the claims that every implementation must keep. Part of the testkit.
 //!
-//! Each claim is an async function of a [`Home`], which it opens as often as it likes; it panics when the claim is
-//! broken. [`store_contract!`](crate::store_contract) makes a test of every one of them.
+//! Each claim is an async function of a [`Home`], whose store it opens as often as it likes. A broken claim panics.
+//! [`store_contract!`](crate::store_contract) makes a test of every claim.
 
 pub mod advance;
 pub mod allowance;
@@ -28,7 +28,7 @@ use crate::domain::ids::{BotId, ChatId, Epoch};
 use crate::domain::roster::Roster;
 use crate::ports::store::Store;
 
-/// Where a store lives: each opening is a new process that finds what the ones before it left. The claims drop a
+/// A place where a store lives. Each opening is a new process that finds what earlier ones left. The claims drop a
 /// store before they open the next.
 #[async_trait]
 pub trait Home: Send + Sync {
@@ -36,13 +36,13 @@ pub trait Home: Send + Sync {
     async fn open(&self) -> Arc<dyn Store>;
 }
 
-/// A store in its tenure, with two bots that are both in two chats.
+/// An open store in its tenure, with two bots that are both in two chats.
 pub struct Scene {
     /// The store.
     pub store: Arc<dyn Store>,
-    /// What it knows.
+    /// The stored roster.
     pub roster: Roster,
-    /// The epoch of its tenure.
+    /// The epoch of the tenure.
     pub epoch: Epoch,
     /// The bots.
     pub bots: [BotId; 2],
@@ -62,7 +62,7 @@ impl Scene {
         Self { store, roster, epoch: tenure.epoch, bots, chats }
     }
 
-    /// Lets the process die and another one begin its tenure.
+    /// Ends the process, and begins the tenure of another one.
     pub async fn reopen(self, home: &dyn Home) -> Self {
         drop(self);
         Self::open(home).await
@@ -81,13 +81,13 @@ impl Scene {
         self.commit(vec![operation]).await.pop().unwrap()
     }
 
-    /// Commits a batch none of which is refused.
+    /// Commits a batch and requires that nothing of it is refused.
     pub async fn commit_all(&self, batch: Vec<Operation>) -> Vec<Applied> {
         self.commit(batch).await.into_iter().collect::<Result<_, _>>().expect("nothing is refused")
     }
 }
 
-/// Asserts that an operation was refused because its picture was stale.
+/// Asserts that an operation was refused because its caller's knowledge was stale.
 pub fn assert_conflict(result: &Result<Applied, Refusal>) {
     assert!(matches!(result, Err(Refusal::Conflict(_))), "expected a conflict, got {result:?}");
 }

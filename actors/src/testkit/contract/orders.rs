@@ -1,4 +1,4 @@
-//! Claims about webhooks, dead letters and turns given back: I1, I2, I4, I7. Part of the testkit.
+//! Claims about webhooks, dead letters and turns that are given back: I1, I2, I4, I7. Part of the testkit.
 
 use super::{Home, Scene, assert_conflict};
 use crate::domain::commit::operation::{
@@ -25,7 +25,7 @@ fn redeliver(letter: DeadLetterId, later_parts: Vec<OutboxId>, confirm_duplicate
     Operation::Redeliver(Redeliver { letter, later_parts, confirm_duplicate, now: at(50), expires_at: at(500) })
 }
 
-/// A turn, stored and queued.
+/// Stores a queued turn.
 async fn stored_turn(scene: &Scene) -> Turn {
     let ([bot, _], [chat, _]) = (scene.bots, scene.chats);
     let turn = turn(900, chat, 1, bot);
@@ -44,7 +44,7 @@ async fn letters(scene: &Scene) -> Vec<DeadLetter> {
     scene.store.dead_letters(None, 100).await.unwrap()
 }
 
-/// I1: a webhook's ingest is no owning write, and never touches the offset.
+/// I1: rows that a webhook brought are stored without a fence and never change the offset.
 pub async fn a_webhooks_rows_are_stored_once_and_the_offset_stays(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let ([bot, _], [chat, _]) = (scene.bots, scene.chats);
@@ -79,7 +79,7 @@ pub async fn a_change_of_delivery_forgets_the_offset(home: &dyn Home) {
     assert_eq!(scene.store.delivery(bot).await.unwrap(), Some(webhook()));
 }
 
-/// A person's change of the way outlives a restart; the manifest's word counts when it is news.
+/// A person's change of the delivery mode outlives a restart; the manifest's mode counts only when it changes.
 pub async fn the_manifests_delivery_counts_when_it_is_news(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let ([bot, _], [chat, _], epoch) = (scene.bots, scene.chats, scene.epoch);
@@ -99,7 +99,7 @@ pub async fn the_manifests_delivery_counts_when_it_is_news(home: &dyn Home) {
     assert_eq!(roster.bots[&bot].delivery, choice, "a webhook of our own is known by its address");
 }
 
-/// I8: a stop of the process is no failure of the turn.
+/// I8: a turn that is given back at a stop of the process has not failed.
 pub async fn an_unclaimed_turn_waits_as_before(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let turn = stored_turn(&scene).await;
@@ -111,7 +111,7 @@ pub async fn an_unclaimed_turn_waits_as_before(home: &dyn Home) {
     assert_eq!(state_of(&scene, turn.id).await.0.progress.attempts, 1);
 }
 
-/// I7: a dead turn begins anew when a person says so.
+/// I7: a person can start a dead turn again.
 pub async fn a_dead_turn_is_redelivered_anew(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let turn = stored_turn(&scene).await;
@@ -140,7 +140,7 @@ pub async fn a_dead_turn_is_redelivered_anew(home: &dyn Home) {
     assert_eq!(scene.store.queued_turns(turn.bot, 9).await.unwrap().len(), 1);
 }
 
-/// I7: an update whose handling panicked is shown, and handled once more when a person says so.
+/// I7: an update whose handling panicked is shown, and a person can have it handled again.
 pub async fn a_dead_update_is_redelivered_anew(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let ([bot, _], [chat, _]) = (scene.bots, scene.chats);
@@ -160,7 +160,7 @@ pub async fn a_dead_update_is_redelivered_anew(home: &dyn Home) {
     assert_eq!(letters(&scene).await, []);
 }
 
-/// A turn of two parts, the first of which ended so.
+/// Makes a turn of two parts, the first of which ended with `result`.
 async fn ended(scene: &Scene, result: SendResult) -> (Turn, [OutboxMessage; 2]) {
     let turn = stored_turn(scene).await;
     let mut parts = [message(910, &turn), message(911, &turn)];
@@ -180,7 +180,7 @@ async fn ended(scene: &Scene, result: SendResult) -> (Turn, [OutboxMessage; 2]) 
     (turn, parts)
 }
 
-/// A rejected message is queued again, and the parts after it with it.
+/// A rejected message is queued again together with its later parts.
 pub async fn a_rejected_message_is_redelivered_with_its_later_parts(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let (turn, parts) = ended(&scene, SendResult::Rejected("forbidden: kicked".to_owned())).await;
@@ -197,7 +197,7 @@ pub async fn a_rejected_message_is_redelivered_with_its_later_parts(home: &dyn H
     assert_eq!(letters(&scene).await, []);
 }
 
-/// I4: what may have been sent is sent again only when a person accepts that it may show up twice.
+/// I4: a message that may have been sent is sent again only when a person accepts that it may show up twice.
 pub async fn a_message_of_unknown_fate_needs_a_confirmation(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let (turn, parts) = ended(&scene, SendResult::Unknown("reset".to_owned())).await;

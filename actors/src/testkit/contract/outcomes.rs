@@ -1,4 +1,4 @@
-//! Claims about what became of everything: I2, I3. Part of the testkit.
+//! Claims about the outcomes: I2, I3. Part of the testkit.
 
 use super::send::{begin, with_messages};
 use super::{Home, Scene};
@@ -10,7 +10,7 @@ use crate::domain::turn::TurnState;
 use crate::ports::store::{OutcomeCursor, OutcomeRecord, QueueDepths};
 use crate::testkit::rows::{advance, at, decision, ingest, sent, start, turn, update};
 
-/// All pages, each of at most `limit` lines.
+/// Reads all pages, each of at most `limit` lines.
 async fn lines(scene: &Scene, limit: usize) -> Vec<OutcomeRecord> {
     let (mut all, mut cursor) = (Vec::new(), OutcomeCursor::default());
     for _ in 0..100 {
@@ -25,7 +25,7 @@ async fn lines(scene: &Scene, limit: usize) -> Vec<OutcomeRecord> {
     panic!("the pages do not end")
 }
 
-/// I3: one line a row, with its decision's turns and their messages.
+/// I3: each row is one line, with its decision's turns and their messages.
 pub async fn every_row_is_one_line_with_what_became_of_it(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 2).await;
     let (bot, chat) = (scene.bots[0], scene.chats[0]);
@@ -95,7 +95,7 @@ pub async fn pages_end_and_ticks_come_last(home: &dyn Home) {
     assert_eq!(all[7].turns.len(), 1);
 }
 
-/// I2: an update that cannot come again need not be remembered.
+/// I2: a handled update that cannot come again need not be kept.
 pub async fn handled_rows_are_pruned_by_age_and_waiting_ones_are_not(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let (bot, chat) = (scene.bots[0], scene.chats[0]);

@@ -1,4 +1,4 @@
-//! Claims about people's rights. Part of the testkit.
+//! Claims about the rights of people. Part of the testkit.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ fn entry_of_hers(scene: &Scene, number: i64, inbox: i64) -> TranscriptEntry {
     TranscriptEntry { author, fleet_bot: None, text: Some(MARKER.to_owned()), ..entry(scene.chats[0], number, inbox) }
 }
 
-/// Who has opted out has said nothing: the transaction that takes rows looks, whatever its node knew.
+/// Words of somebody who opted out are not stored: the transaction that stores rows checks, whatever its node knew.
 pub async fn words_of_who_has_opted_out_are_not_stored(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let (bot, chat) = (scene.bots[0], scene.chats[0]);
@@ -68,7 +68,7 @@ pub async fn words_of_who_has_opted_out_are_not_stored(home: &dyn Home) {
     assert!(scene.store.rights(rights.seq).await.unwrap().is_some_and(|rights| rights.opted_out.is_empty()));
 }
 
-/// An opt-out in a batch counts for what stands behind it.
+/// An opt-out counts for the operations behind it in its batch.
 pub async fn an_opt_out_in_the_same_batch_already_counts(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let (bot, chat) = (scene.bots[0], scene.chats[0]);
@@ -77,7 +77,7 @@ pub async fn an_opt_out_in_the_same_batch_already_counts(home: &dyn Home) {
     assert_eq!(scene.store.person(AYSE).await.unwrap().updates, 0);
 }
 
-/// Everything that holds somebody's words loses them, and only that; numbers stay.
+/// All rows that hold the person's words lose them, and no others do; numbers stay.
 pub async fn who_is_forgotten_leaves_numbers_and_nothing_else(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let ([bot, _], [chat, _]) = (scene.bots, scene.chats);
@@ -161,7 +161,8 @@ pub async fn who_is_forgotten_leaves_numbers_and_nothing_else(home: &dyn Home) {
     assert_eq!(scene.store.forget(AYSE, None, &cut).await.unwrap().entries, 0, "once is enough");
 }
 
-/// However often somebody asks, one wish is open, and it holds for what was said until they asked last.
+/// However often a person asks, one erasure request is open, and it covers everything said until the last time they
+/// asked.
 pub async fn a_wish_to_be_forgotten_is_one_while_it_is_open(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let copies = (0..20).map(|_| right(Right::Forget, 9)).collect();
@@ -207,7 +208,7 @@ pub async fn a_person_with_many_entries_is_counted_and_forgotten_whole(home: &dy
     assert_eq!((record.entries, record.updates), (0, 0));
 }
 
-/// What was taken before a wish and comes to be stored after it is refused as what comes later.
+/// Words received before an erasure request and stored after it are refused; words said later are not.
 pub async fn words_in_flight_of_who_is_forgotten_are_not_stored(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let (bot, chat) = (scene.bots[0], scene.chats[0]);
@@ -234,7 +235,7 @@ pub async fn words_in_flight_of_who_is_forgotten_are_not_stored(home: &dyn Home)
     scene.commit_all(vec![step(at(10))]).await;
 }
 
-/// What was being sent while somebody was forgotten is told of without its text, and is not sent again.
+/// A message that was being sent while a person was forgotten is recorded without its text, and is not sent again.
 pub async fn an_answer_on_its_way_at_a_forgetting_arrives_without_its_text(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let ([bot, _], [chat, _]) = (scene.bots, scene.chats);
@@ -290,7 +291,7 @@ pub async fn an_answer_on_its_way_at_a_forgetting_arrives_without_its_text(home:
     assert_eq!(given_up.progress.state, OutboxState::Cancelled);
 }
 
-/// Old texts go, wherever they stand; numbers, and what is younger, stay.
+/// Old texts are removed wherever they stand; numbers and younger texts stay.
 pub async fn texts_are_kept_as_long_as_their_chat_keeps_them(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let ([bot, _], [chat, _]) = (scene.bots, scene.chats);
@@ -302,7 +303,7 @@ pub async fn texts_are_kept_as_long_as_their_chat_keeps_them(home: &dyn Home) {
         entries: vec![
             TranscriptEntry { date: at(0), ..entry(chat, 1, 1) },
             TranscriptEntry { date: at(0) + day * 20, ..entry(chat, 2, 2) },
-            // It came late: it waits for the one before it.
+            // This entry came late, so it expires with the one before it.
             TranscriptEntry { date: at(0), ..entry(chat, 3, 3) },
         ],
         handled: (1..=3).map(|n| appended(n, n, None)).collect(),
@@ -351,7 +352,7 @@ pub async fn texts_are_kept_as_long_as_their_chat_keeps_them(home: &dyn Home) {
     assert_eq!(scene.store.expire(at(1) + day * (kept + 20)).await.unwrap(), 0, "once is enough");
 }
 
-/// A late copy of an older word changes nothing, whichever it is; within a second, not to be taken down counts more.
+/// A late copy of an older order changes nothing; within the same second, opting out wins.
 pub async fn the_newest_word_of_a_person_counts(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let is_out = async |scene: &Scene| {
@@ -361,7 +362,7 @@ pub async fn the_newest_word_of_a_person_counts(home: &dyn Home) {
     assert_eq!(scene.commit_one(right(Right::OptIn, 5)).await, Ok(Applied::RightOutdated));
     assert_eq!(scene.commit_one(right(Right::OptIn, 10)).await, Ok(Applied::RightOutdated), "in the same second");
     assert!(is_out(&scene).await);
-    // Said again, it is newer, though nothing changes.
+    // A repeated order is newer, though nothing changes.
     assert_eq!(scene.commit_one(right(Right::OptOut, 20)).await, Ok(Applied::RightSet { already: true }));
     let scene = scene.reopen(home).await;
     assert_eq!(scene.commit_one(right(Right::OptIn, 15)).await, Ok(Applied::RightOutdated));
@@ -374,7 +375,7 @@ pub async fn the_newest_word_of_a_person_counts(home: &dyn Home) {
     assert_eq!(scene.commit_one(right(Right::OptOut, 30)).await, Ok(Applied::RightSet { already: false }));
 }
 
-/// Whatever is pruned and expired, a right stays in force.
+/// A right stays in force, whatever is pruned and expired.
 pub async fn an_opt_out_of_three_years_ago_survives_every_pruning(home: &dyn Home) {
     let scene = Scene::open(home).await;
     scene.commit_all(vec![right(Right::OptOut, 5)]).await;
@@ -392,7 +393,7 @@ pub async fn an_opt_out_of_three_years_ago_survives_every_pruning(home: &dyn Hom
     assert_eq!(scene.commit_one(right(Right::OptIn, 4)).await, Ok(Applied::RightOutdated), "and its date with it");
 }
 
-/// Control characters, from people or models, keep nobody's words from being removed; what was to be said goes too.
+/// Control characters, from people or models, prevent no removal; texts that turns were to say are removed too.
 pub async fn control_characters_hinder_no_removal(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let ([bot, _], [chat, _]) = (scene.bots, scene.chats);
@@ -428,7 +429,7 @@ pub async fn control_characters_hinder_no_removal(home: &dyn Home) {
     scene.store.expire(at(5) + Duration::from_hours(24) * 40).await.unwrap();
 }
 
-/// What updates held goes with the texts of their chat, and what waits for a chat that nobody handles goes too.
+/// Payloads of updates go with the texts of their chat; updates that wait for a chat outside the manifest go too.
 pub async fn updates_are_kept_no_longer_than_texts(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let ([bot, _], [chat, other]) = (scene.bots, scene.chats);

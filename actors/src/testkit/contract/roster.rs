@@ -18,7 +18,7 @@ async fn applied(scene: &Scene, plan: &RosterPlan) -> Roster {
     scene.store.apply_roster(plan, at(1)).await.expect("the plan is sound")
 }
 
-/// The configuration's number rises only with a change.
+/// The number of the configuration rises only with a change.
 pub async fn a_roster_applied_twice_is_the_same(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let first = &scene.roster;
@@ -35,7 +35,7 @@ pub async fn a_roster_applied_twice_is_the_same(home: &dyn Home) {
     assert_eq!(after.chats[&scene.chats[0]].spec, changed.chats[0]);
 }
 
-/// A bot is who Telegram says it is.
+/// A bot is identified by its Telegram id.
 pub async fn a_bot_renamed_is_the_same_bot(home: &dyn Home) {
     let scene = Scene::open(home).await;
     scene.commit_all(vec![ingest(scene.bots[0], scene.epoch, vec![update(1, scene.bots[0], scene.chats[0], 1)])]).await;
@@ -50,7 +50,7 @@ pub async fn a_bot_renamed_is_the_same_bot(home: &dyn Home) {
     assert_eq!(roster.bots.len(), 2);
 }
 
-/// Names are unique at the end, not at every moment between.
+/// Names must be unique at the end, not at every moment in between.
 pub async fn two_bots_may_exchange_names(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let mut exchanged = plan(2, 2);
@@ -66,7 +66,7 @@ pub async fn two_bots_may_exchange_names(home: &dyn Home) {
     assert_eq!(roster.chats[&scene.chats[0]].members, [scene.bots[1], scene.bots[0]]);
 }
 
-/// A token pasted at the wrong place would let one bot speak as another.
+/// A token in the wrong place would let one bot speak as another.
 pub async fn a_name_with_another_bots_token_is_refused(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let mut mixed = plan(2, 2);
@@ -77,7 +77,7 @@ pub async fn a_name_with_another_bots_token_is_refused(home: &dyn Home) {
     refused(&scene, &mixed, "chat-2").await;
 }
 
-/// All or nothing.
+/// A plan is applied as a whole or not at all.
 pub async fn a_refused_roster_changes_nothing(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let mut mixed = plan(3, 2);
@@ -89,7 +89,7 @@ pub async fn a_refused_roster_changes_nothing(home: &dyn Home) {
     assert_eq!(scene.roster.bots[&scene.bots[1]].persona_revision, 1);
 }
 
-/// Whoever holds the old token knows that it is over.
+/// Holders of the old token learn from the generation that it was replaced.
 pub async fn a_new_credential_raises_the_token_generation(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let mut replaced = plan(2, 2);
@@ -99,7 +99,7 @@ pub async fn a_new_credential_raises_the_token_generation(home: &dyn Home) {
     assert_eq!(roster.bots[&scene.bots[1]].token_generation, 1);
 }
 
-/// Decisions can be made again with the persona of their time.
+/// Old revisions stay, so that decisions can be made again with the persona of their time.
 pub async fn a_changed_persona_gets_a_revision(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let mut changed = plan(2, 2);
@@ -112,7 +112,7 @@ pub async fn a_changed_persona_gets_a_revision(home: &dyn Home) {
     assert_eq!(scene.roster.bots[&scene.bots[0]].persona_revision, 3, "the plan went back to the old words");
 }
 
-/// What the plan leaves out stays stored, unused.
+/// Bots and chats that the plan leaves out stay stored, unused.
 pub async fn a_bot_left_out_comes_back_as_itself(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let mut fewer = plan(2, 2);
@@ -132,7 +132,7 @@ pub async fn a_bot_left_out_comes_back_as_itself(home: &dyn Home) {
     assert_eq!(roster.config_seq.0, 3);
 }
 
-/// A chat keeps its memory under a new name.
+/// A chat under a new name keeps its memory.
 pub async fn a_chat_is_known_by_its_telegram_id(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let mut renamed = plan(2, 2);
@@ -142,7 +142,7 @@ pub async fn a_chat_is_known_by_its_telegram_id(home: &dyn Home) {
     assert_eq!(roster.chats.len(), 2);
 }
 
-/// The roster of a running process can grow.
+/// The roster can grow while a process runs.
 pub async fn newcomers_during_a_tenure_can_act_at_once(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let roster = applied(&scene, &plan(3, 3)).await;
@@ -154,7 +154,7 @@ pub async fn newcomers_during_a_tenure_can_act_at_once(home: &dyn Home) {
     scene.commit_all(vec![crate::domain::commit::operation::Operation::Advance(advance)]).await;
 }
 
-/// One name, one token, one persona, one chat.
+/// Names, tokens, personas and chats may be named once only.
 pub async fn a_plan_that_names_something_twice_is_refused(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let twice = |change: &dyn Fn(&mut RosterPlan)| {
@@ -179,7 +179,7 @@ pub async fn a_plan_that_names_something_twice_is_refused(home: &dyn Home) {
     refused(&scene, &twice(&|plan| plan.chats.extend([stranger("a"), stranger("b")])), "b").await;
 }
 
-/// A group becomes a supergroup whatever its manifest says: what looks like its id is kept.
+/// A group becomes a supergroup whatever words its manifest holds: text that looks like its id is kept.
 pub async fn a_chat_with_odd_words_migrates(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let chat = scene.chats[0];

@@ -1,4 +1,5 @@
-//! Claims about sending: the authority over it sits in the transaction of `sending`. I4, I6, I9, I11. Part of the testkit.
+//! Claims about sending: the checks sit in the transaction that commits `sending`. I4, I6, I9, I11. Part of the
+//! testkit.
 
 use std::time::Duration;
 
@@ -18,12 +19,12 @@ use crate::testkit::rows::{advance, at, claim, finish, message, person, sent, st
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// A scene with so many messages that wait, each of a turn of its own.
+/// Opens a scene with this many waiting messages, each of a turn of its own.
 pub(super) async fn with_messages(home: &dyn Home, count: u32) -> (Scene, Vec<OutboxMessage>) {
     waiting(home, count, OnUnknown::Report).await
 }
 
-/// A scene with one message under that policy.
+/// Opens a scene with one message under that policy.
 pub(super) async fn with_policy(home: &dyn Home, on_unknown: OnUnknown) -> (Scene, Vec<OutboxMessage>) {
     waiting(home, 1, on_unknown).await
 }
@@ -91,7 +92,7 @@ pub async fn a_message_that_may_go_is_sending_at_once(home: &dyn Home) {
     assert!(scene.store.waiting_messages(messages[0].bot, 9).await.unwrap().is_empty());
 }
 
-/// I11: rates hold whatever the model says.
+/// I11: rate limits hold whatever the model says.
 pub async fn a_full_window_makes_the_message_wait(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 3).await;
     let key = WindowKey::pair(messages[0].chat, scene.bots[1], scene.bots[0]);
@@ -113,7 +114,7 @@ pub async fn a_full_window_makes_the_message_wait(home: &dyn Home) {
     assert_eq!(done, Ok(Applied::Begun(Verdict::Send)));
 }
 
-/// I11: also after a restart.
+/// I11: rate limits hold after a restart too.
 pub async fn windows_survive_a_restart(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 2).await;
     let within = |attempt: i64| start_within(attempt, at(5), WindowKey::Bot(messages[0].bot), 1, MINUTE);
@@ -123,8 +124,8 @@ pub async fn windows_survive_a_restart(home: &dyn Home) {
     assert!(matches!(done, Ok(Applied::Begun(Verdict::Wait(_)))), "{done:?}");
 }
 
-/// I11: a window counts what was sent or may have been. An attempt that certainly sent nothing gives its place back, in
-/// the transaction that ends it; what is of unknown fate keeps its place, also when it is sent again.
+/// I11: a window counts every message that was or may have been sent. An attempt that certainly sent nothing gives its
+/// place back in the transaction that ends it. A message of unknown fate keeps its place, also when it is sent again.
 pub async fn what_was_certainly_not_sent_uses_up_no_window(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 3).await;
     let begun = |attempt: i64| start_within(attempt, at(5), WindowKey::Bot(messages[0].bot), 1, MINUTE);
@@ -144,7 +145,7 @@ pub async fn what_was_certainly_not_sent_uses_up_no_window(home: &dyn Home) {
     assert!(matches!(done, Ok(Applied::Begun(Verdict::Wait(_)))), "what may have been sent counts: {done:?}");
 }
 
-/// I11: depth.
+/// I11: the length of a chain of bot messages is limited.
 pub async fn a_chain_too_deep_is_cancelled(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 1).await;
     let mut deep = start(51, at(5));
@@ -156,7 +157,7 @@ pub async fn a_chain_too_deep_is_cancelled(home: &dyn Home) {
     assert!(progress.error.is_some_and(|why| why.contains("deep")));
 }
 
-/// I9: the kill switch.
+/// I9: a stop of any scope cancels messages; a stop of another scope does not matter.
 pub async fn a_stop_cancels_and_lifting_it_lets_go(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 4).await;
     let (bot, chat) = (messages[0].bot, messages[0].chat);
@@ -173,7 +174,7 @@ pub async fn a_stop_cancels_and_lifting_it_lets_go(home: &dyn Home) {
     assert_eq!(done, Ok(Applied::Begun(Verdict::Send)), "stops of others do not matter");
 }
 
-/// A stop with an end holds until then, also over a restart, and no longer.
+/// A stop with an end holds until then, also over a restart, and not longer.
 pub async fn a_timed_stop_ends_by_itself(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 2).await;
     let scope = StopScope::Chat(messages[0].chat);
@@ -187,7 +188,8 @@ pub async fn a_timed_stop_ends_by_itself(home: &dyn Home) {
     assert_eq!(done, Ok(Applied::Begun(Verdict::Send)));
 }
 
-/// I9: what somebody of unknown rank orders is noted beside what stands, survives a restart, and goes without a trace.
+/// I9: an unverified stop is noted beside the firm one, survives a restart, and leaves nothing behind when its author
+/// has no right to it.
 pub async fn a_doubted_stop_changes_none_in_force(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 1).await;
     let scope = StopScope::Chat(messages[0].chat);
@@ -212,7 +214,7 @@ pub async fn a_doubted_stop_changes_none_in_force(home: &dyn Home) {
     assert_eq!(scene.commit_one(may).await, Ok(Applied::StopSet(Some(operators))));
 }
 
-/// I9: nobody lifts what a higher rank wants, and nothing that was said earlier lifts what was said later.
+/// I9: nobody lifts a stop of a higher rank, and an earlier order does not lift a later stop.
 pub async fn a_stop_is_lifted_by_no_lower_rank_and_no_older_word(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 1).await;
     let scope = StopScope::Chat(messages[0].chat);
@@ -235,7 +237,7 @@ pub async fn a_stop_is_lifted_by_no_lower_rank_and_no_older_word(home: &dyn Home
     assert!(scene.store.stops().await.unwrap().holds(scope, at(1_000)), "who stopped it may: it stays so");
 }
 
-/// What comes too late is not said.
+/// A message that comes too late is not sent.
 pub async fn a_stale_message_is_cancelled(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 1).await;
     let done = scene.commit_one(begin(&scene, &messages[0], start(51, messages[0].expires_at))).await;
@@ -243,7 +245,7 @@ pub async fn a_stale_message_is_cancelled(home: &dyn Home) {
     assert_eq!(progress(&scene, &messages[0]).await.state, OutboxState::Cancelled);
 }
 
-/// I9: no `sending` commits behind a stop, not even in its own batch.
+/// I9: no `sending` is committed behind a stop, not even in the stop's own batch.
 pub async fn a_stop_in_the_same_batch_already_counts(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 2).await;
     let batch = vec![
@@ -273,7 +275,7 @@ pub async fn a_settled_attempt_cannot_settle_again(home: &dyn Home) {
     assert_eq!(scene.store.depths().await.unwrap().outbox, 0);
 }
 
-/// I6: a settlement names its attempt.
+/// I6: a settlement must name the current attempt.
 pub async fn another_attempt_cannot_settle(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 1).await;
     assert_conflict(&scene.commit_one(sent(&messages[0], 51, 601, 61)).await);
@@ -286,7 +288,7 @@ pub async fn another_attempt_cannot_settle(home: &dyn Home) {
     assert_eq!(progress(&scene, &messages[0]).await.state, OutboxState::Sent);
 }
 
-/// I4: 429 and refused connections are definite.
+/// I4: 429 and refused connections are definite non-sends.
 pub async fn a_definite_non_send_is_due_again(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 2).await;
     let again = settle(&messages[0], 51, SendResult::RetryAt(at(40), "429".to_owned()));
@@ -303,7 +305,7 @@ pub async fn a_definite_non_send_is_due_again(home: &dyn Home) {
     assert_eq!(progress(&scene, &messages[0]).await.attempts, 2);
 }
 
-/// What was given up is not said.
+/// A message that was given up is not sent.
 pub async fn a_cancelled_message_cannot_begin(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 1).await;
     let cancel = || {
@@ -321,7 +323,7 @@ pub async fn a_cancelled_message_cannot_begin(home: &dyn Home) {
     assert_conflict(&scene.commit_one(cancel()).await);
 }
 
-/// I4: a 429 pause is a row, and the transaction of `sending` keeps it.
+/// I4: a pause after a 429 is a row, and the transaction that commits `sending` obeys it.
 pub async fn a_pause_makes_other_messages_of_its_place_wait(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 3).await;
     let (bot, chat) = (messages[0].bot, messages[0].chat);
@@ -352,7 +354,7 @@ pub async fn a_pause_makes_other_messages_of_its_place_wait(home: &dyn Home) {
     assert_eq!(done, Ok(Applied::Begun(Verdict::Wait(at(90)))), "a pause of the whole bot holds in every chat");
 }
 
-/// I4: the pause survives a restart.
+/// I4: a pause survives a restart.
 pub async fn a_pause_survives_a_restart_until_it_is_over(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 2).await;
     let bot = messages[0].bot;
@@ -381,7 +383,7 @@ fn resolve(scene: &Scene, message: &OutboxMessage, message_id: i64, inbox: i64) 
     Operation::Resolve(Resolve { chat, epoch, outbox: message.id, message_id: MessageId(message_id), event })
 }
 
-/// I4: evidence, and nothing else, ends the doubt.
+/// I4: only evidence resolves an unknown message, and only once.
 pub async fn evidence_resolves_an_unknown_message_once(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 2).await;
     assert_conflict(&scene.commit_one(resolve(&scene, &messages[0], 601, 61)).await);
@@ -397,7 +399,7 @@ pub async fn evidence_resolves_an_unknown_message_once(home: &dyn Home) {
     assert!(scene.store.unknown_messages(messages[0].chat).await.unwrap().is_empty());
 }
 
-/// I4: the group became a supergroup.
+/// I4: a group that becomes a supergroup keeps its chat's messages and history.
 pub async fn a_migrated_chat_keeps_its_messages_and_its_history(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 1).await;
     let (chat, to) = (messages[0].chat, TelegramChatId(-1_000_000_000_777));
@@ -407,14 +409,14 @@ pub async fn a_migrated_chat_keeps_its_messages_and_its_history(home: &dyn Home)
     let waiting = scene.store.waiting_messages(messages[0].bot, 9).await.unwrap();
     assert_eq!((waiting[0].telegram_chat, waiting[0].reply_to), (to, None));
     let before = scene.store.chat_memory(chat, 9).await.unwrap();
-    // The manifest still has the old id.
+    // The manifest still names the old id.
     let scene = scene.reopen(home).await;
     assert_eq!(scene.roster.chats[&chat].spec.telegram_id, to);
     assert_eq!((scene.roster.aliases[&to], scene.roster.aliases.len()), (chat, 3));
     assert_eq!(scene.store.chat_memory(chat, 9).await.unwrap(), before);
 }
 
-/// Who was kicked stays so, until it is back.
+/// A bot that cannot post in a chat stays noted until it can again.
 pub async fn absences_survive_a_restart(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 1).await;
     let (bot, chat) = (messages[0].bot, messages[0].chat);
@@ -431,7 +433,7 @@ pub async fn absences_survive_a_restart(home: &dyn Home) {
     assert_eq!(scene.store.chat_memory(chat, 1).await.unwrap().absent, [scene.bots[1]]);
 }
 
-/// The texts that a bot must not say again: those that Telegram accepted, the latest of them, in their order.
+/// The texts that a bot should not repeat are those that Telegram accepted: the latest, oldest first.
 pub async fn what_a_bot_said_lately_is_what_it_certainly_sent(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 4).await;
     let bot = messages[0].bot;
@@ -453,7 +455,7 @@ pub async fn what_a_bot_said_lately_is_what_it_certainly_sent(home: &dyn Home) {
     assert!(scene.store.said_lately(bot, 9).await.unwrap().is_empty(), "what was removed was not said");
 }
 
-/// I9: while a stop is in force no turn is claimed, whatever it asks for; what is claimed stays claimed.
+/// I9: while a stop is in force no turn is claimed, whatever its act; a claimed turn stays claimed.
 pub async fn a_stop_drops_a_turn_instead_of_its_claim(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let (bot, chat) = (scene.bots[0], scene.chats[0]);

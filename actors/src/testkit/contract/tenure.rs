@@ -10,7 +10,7 @@ use crate::domain::turn::{TURN_ATTEMPTS_MAX, TurnState};
 use crate::ports::store::QueueDepths;
 use crate::testkit::rows::{advance, at, claim, finish, ingest, message, sent, start, turn, update};
 
-/// I6: whoever lost its lease is fenced, whatever it tries.
+/// I6: whoever has lost a lease is fenced, whatever operation it submits.
 pub async fn a_stale_epoch_writes_nothing(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 1).await;
     let stale = Epoch(scene.epoch.0);
@@ -43,13 +43,13 @@ pub async fn a_stale_epoch_writes_nothing(home: &dyn Home) {
     assert_eq!(late.store.next_offset(bot).await.unwrap(), Some(8));
     assert_eq!((late.store.chat_memory(chat, 9).await.unwrap(), late.store.depths().await.unwrap()), before);
     assert_eq!(late.store.message(messages[0].id).await.unwrap().as_ref(), Some(&messages[0]));
-    // A turn claimed under the stale epoch is not finished under the new one.
+    // A turn claimed under the stale epoch cannot be finished under the new one.
     late.store.commit(vec![claim(&extra, scene.epoch)]).await.unwrap();
     let done = late.commit_one(finish(&extra, stale, TurnEnding::Expired)).await;
     assert_eq!(done, Err(Refusal::Fenced));
 }
 
-/// I6: the exception; an answer may arrive after the lease has moved.
+/// I6: settling is the exception, since an answer may arrive after the lease has moved.
 pub async fn an_attempt_is_settled_across_epochs(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 1).await;
     scene.commit_all(vec![begin(&scene, &messages[0], start(51, at(5)))]).await;
@@ -60,7 +60,7 @@ pub async fn an_attempt_is_settled_across_epochs(home: &dyn Home) {
     assert_eq!(scene.store.unhandled(messages[0].chat, 9).await.unwrap().len(), 1);
 }
 
-/// I4: never resent silently.
+/// I4: an unknown message is never resent silently.
 pub async fn what_was_being_sent_is_unknown_after_a_crash(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 3).await;
     let batch = vec![
@@ -81,7 +81,7 @@ pub async fn what_was_being_sent_is_unknown_after_a_crash(home: &dyn Home) {
     assert_eq!(store.waiting_messages(messages[0].bot, 9).await.unwrap(), messages[2..]);
 }
 
-/// I7: an item in hand at a crash counts as failed.
+/// I7: a turn in hand at a crash counts as failed.
 pub async fn a_turn_in_hand_at_a_crash_is_queued_again_until_it_is_dead(home: &dyn Home) {
     let mut scene = Scene::open(home).await;
     let turn = turn(31, scene.chats[0], 1, scene.bots[0]);
@@ -102,7 +102,7 @@ pub async fn a_turn_in_hand_at_a_crash_is_queued_again_until_it_is_dead(home: &d
     assert_eq!(scene.store.depths().await.unwrap().dead, 1);
 }
 
-/// I7: a bot whose actor failed counts what it had in hand as failed; other bots are left alone.
+/// I7: when a bot's actor fails, its turns in hand count as failed; other bots are left alone.
 pub async fn a_reclaimed_bot_gives_back_what_it_had_in_hand(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let [one, other] = scene.bots;
@@ -162,7 +162,7 @@ pub async fn a_dropped_commit_is_all_or_nothing(home: &dyn Home) {
         if polls % 3 == 2 {
             scene = scene.reopen(home).await;
         }
-        // The store is at peace at once, and takes the next batch.
+        // The store is usable at once, and takes the next batch.
         scene.commit_all(vec![ingest(bot, scene.epoch, vec![update(id + 8, bot, chat, id + 8)])]).await;
         let stored = scene.store.unhandled(chat, 9_999).await.unwrap();
         let of_batch = stored.iter().filter(|row| (id..id + 8).contains(&row.id.0)).count();
@@ -172,7 +172,7 @@ pub async fn a_dropped_commit_is_all_or_nothing(home: &dyn Home) {
     }
 }
 
-/// A new store answers every question.
+/// A new store answers every query.
 pub async fn a_store_never_used_is_empty(home: &dyn Home) {
     let store = home.open().await;
     let tenure = store.begin_tenure("here", at(0)).await.unwrap();
@@ -188,7 +188,7 @@ pub async fn a_store_never_used_is_empty(home: &dyn Home) {
     assert_eq!(results, [Err(Refusal::Fenced)]);
 }
 
-/// I4: what the policy of a message says of an unknown fate holds after a crash as well, and not for ever.
+/// I4: a message's policy for an unknown fate applies after a crash as well, up to a number of attempts.
 pub async fn a_message_to_be_resent_is_due_again_after_a_crash(home: &dyn Home) {
     let (mut scene, messages) = with_policy(home, OnUnknown::Resend).await;
     for attempt in 1..RESEND_ATTEMPTS_MAX {

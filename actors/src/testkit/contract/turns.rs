@@ -10,7 +10,7 @@ use crate::testkit::rows::{
     advance, appended, at, claim, decision, finish, ingest, message, start, turn, update, usage,
 };
 
-/// An ingest and the advance that makes `turns` of it.
+/// Returns an ingest, and the advance that makes `turns` from it.
 pub(super) fn conversation(scene: &Scene, turns: &[Turn]) -> Vec<Operation> {
     let ([bot, _], [chat, _]) = (scene.bots, scene.chats);
     vec![
@@ -35,7 +35,7 @@ async fn state(scene: &Scene, turn: &Turn) -> TurnState {
     scene.store.turn(turn.id).await.unwrap().unwrap().0.progress.state
 }
 
-/// A turn is in one hand.
+/// One bot claims a turn, once.
 pub async fn a_turn_is_claimed_once_and_by_its_bot(home: &dyn Home) {
     let (scene, turn) = with_turn(home).await;
     let stranger = Turn { bot: scene.bots[1], ..turn.clone() };
@@ -51,7 +51,7 @@ pub async fn a_turn_is_claimed_once_and_by_its_bot(home: &dyn Home) {
     assert_eq!(scene.store.depths().await.unwrap().turns, 1);
 }
 
-/// Parts wait in the outbox as written.
+/// The parts of a text wait in the outbox as written.
 pub async fn a_finished_turn_leaves_its_messages_in_the_outbox(home: &dyn Home) {
     let (scene, turn) = with_turn(home).await;
     let mut parts = vec![message(41, &turn), message(42, &turn)];
@@ -75,7 +75,7 @@ pub async fn a_finished_turn_leaves_its_messages_in_the_outbox(home: &dyn Home) 
     assert_eq!((depths.turns, depths.outbox), (0, 2));
 }
 
-/// I7: an item that fails so often becomes a dead letter.
+/// I7: a turn that fails too often becomes a dead letter.
 pub async fn a_failed_turn_is_queued_again_until_it_is_dead(home: &dyn Home) {
     let (scene, turn) = with_turn(home).await;
     for attempt in 1..=TURN_ATTEMPTS_MAX {
@@ -116,7 +116,7 @@ pub async fn a_turn_given_up_is_final(home: &dyn Home) {
     assert_eq!(scene.store.depths().await.unwrap().turns, 0);
 }
 
-/// People who wait come first.
+/// Turns for people who wait come first.
 pub async fn turns_wait_by_priority_then_age(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let made = |id: i64, ordinal: u32, priority: u8, created: u64| {
@@ -130,7 +130,7 @@ pub async fn turns_wait_by_priority_then_age(home: &dyn Home) {
     assert_eq!(ids(scene.store.queued_turns(scene.bots[0], 2).await.unwrap()), [33, 32]);
 }
 
-/// On one node dependent operations queue without waiting for one another's commit.
+/// Dependent operations of one node queue without waiting for each other's commit.
 pub async fn a_whole_conversation_commits_in_one_batch(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let turn = turn(31, scene.chats[0], 1, scene.bots[0]);
@@ -147,7 +147,7 @@ pub async fn a_whole_conversation_commits_in_one_batch(home: &dyn Home) {
     assert_eq!(scene.store.chat_memory(turn.chat, 9).await.unwrap().last_number, Number(1));
 }
 
-/// Dependants find a row missing or in another state; the rest of the batch commits.
+/// Dependants of a refused operation find a row missing or in another state; the rest of the batch commits.
 pub async fn a_refusal_takes_its_dependants_along_and_nothing_else(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let ([bot, other], [chat, _]) = (scene.bots, scene.chats);

@@ -1,5 +1,5 @@
-//! Claims about what cannot be spoken: turns and messages without anybody who takes them, pauses that are lifted. I14.
-//! Part of the testkit.
+//! Claims about work that nobody can speak: turns and messages that nobody takes, and pauses that are lifted. I14. Part
+//! of the testkit.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::domain::pause::Pause;
 use crate::domain::turn::{Turn, TurnState};
 use crate::testkit::rows::{advance, at, claim, start, turn};
 
-/// I14: a turn whose bot has no actor, and a message of it, end by the store; depths fall to nothing.
+/// I14: the store itself ends a turn whose bot has no actor, and its messages; the queues become empty.
 pub async fn what_nobody_took_in_its_time_ends_whoever_lives(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 3).await;
     let (bot, chat) = (scene.bots[0], scene.chats[0]);
@@ -47,7 +47,7 @@ pub async fn what_nobody_took_in_its_time_ends_whoever_lives(home: &dyn Home) {
     assert_eq!(scene.store.expire_unspoken(until + Duration::from_secs(1)).await.unwrap(), 0);
 }
 
-/// A person lifts pauses, and none is believed for longer than one may be; what comes later counts as before.
+/// A person lifts pauses, and overlong pauses are shortened; a later pause counts as before.
 pub async fn lifted_pauses_are_over_and_longer_ones_are_shortened(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 1).await;
     let (bot, chat) = (messages[0].bot, messages[0].chat);

@@ -1,4 +1,4 @@
-//! What the owner of a bot does: polls, stores, claims turns, sends, settles, hands over. Part of the testkit.
+//! Does the work of a bot's owner: polls, stores, claims turns, sends, settles, hands over. Part of the testkit.
 
 use std::collections::BTreeSet;
 
@@ -43,7 +43,7 @@ impl Sim {
         }
     }
 
-    /// What a bot can do now, it does.
+    /// Does everything that the bot can do at this moment.
     pub(super) fn poke_bot(&mut self, id: usize, bot: BotId) {
         let may_act = self.may_act(id);
         let local = self.processes[id].clock.local(self.now);
@@ -67,7 +67,8 @@ impl Sim {
         }
         let Some(actor) = self.processes[id].bots.get_mut(&bot) else { return };
         if may_act && actor.poll == Polling::Idle {
-            // Until Telegram has it, no second one begins; its name is unlike those that Telegram gives.
+            // Marks the poll as open before Telegram has it, so that no second one begins. Ids from the top of the
+            // range differ from those that Telegram gives.
             let asked = u64::MAX - self.next_id().unsigned_abs();
             if let Some(actor) = self.processes[id].bots.get_mut(&bot) {
                 actor.poll = Polling::Open(asked);
@@ -144,7 +145,7 @@ impl Sim {
         self.call(id, Call::Commit(Box::new(finish), Then::Said(bot, epoch, attempt, Box::new(message))));
     }
 
-    /// `sending` is committed: the message goes out, or is settled as what cannot have been sent.
+    /// Sends the message, whose `sending` is committed; if the node may not act, settles it as certainly not sent.
     fn send(&mut self, id: usize, attempt: AttemptId, message: Box<OutboxMessage>) {
         self.processes[id].sending.insert(attempt, (*message).clone());
         if self.may_act(id) {
@@ -184,7 +185,7 @@ impl Sim {
         self.call(id, Call::Commit(Box::new(settle), Then::Settled(chat, row)));
     }
 
-    /// A commit of a bot or chat was answered.
+    /// Handles the answer to a commit of a bot or chat.
     pub(super) fn committed(&mut self, id: usize, operation: Operation, then: Then, got: Option<Got>) {
         let judged = if let Some(Got::Judged(judged)) = got { Some(judged) } else { None };
         match then {
@@ -220,7 +221,7 @@ impl Sim {
                     }
                 }
                 Some(Err(Refusal::Fenced)) => self.fenced(id, LeaseKey::Bot(bot), epoch),
-                // Nothing was written: the completion waits for the store.
+                // Nothing was written: the completion is committed again.
                 None => {
                     let again = Call::Commit(Box::new(operation), Then::Said(bot, epoch, attempt, message));
                     self.after(ms(100), Action::Deliver(id, Box::new(Msg::Retry(again))));
@@ -282,7 +283,7 @@ impl Sim {
         }
     }
 
-    /// Tells the owner, here or elsewhere.
+    /// Sends a hint to the owner of a lease, on this node or another.
     pub(super) fn hint(&mut self, id: usize, key: LeaseKey, hint: Hint) {
         let owner = self.owner_of(id, key);
         if owner.is_some() {

@@ -1,7 +1,7 @@
-//! What processes ask of the store: on its way there, carried out, and answered or not. Part of the testkit.
+//! Runs the calls of processes to the store: on their way there, carried out, and answered or not. Part of the testkit.
 //!
-//! By contract a commit's answer is true or says that nothing was written, so its answer is never lost; those of the
-//! port to the cluster may be.
+//! By contract a commit's answer is true or says that nothing was written, so the answer to a commit is never lost.
+//! Answers of the port `Cluster` may be lost.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ impl Sim {
         Duration::from_micros(self.random.u64(if slow { 50_000..250_000 } else { 500..4_000 }))
     }
 
-    /// A call arrives at the store; also of a process that has ended or stands still meanwhile.
+    /// Handles a call that arrives at the store, even when its process has ended or is paused since.
     pub(super) fn execute(&mut self, from: usize, call: Call) {
         let link = self.slots[self.processes[from].slot].store;
         if link == Link::Down || (self.processes[from].ended && self.random.bool()) {

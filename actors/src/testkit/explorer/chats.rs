@@ -1,4 +1,4 @@
-//! What the owner of a chat does: numbers its rows, and asks a bot to answer people. Part of the testkit.
+//! Does the work of a chat's owner: numbers its rows, and asks a bot to answer people. Part of the testkit.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -33,7 +33,7 @@ impl Sim {
         self.poke_chat(id, chat);
     }
 
-    /// What a chat can do now, it does.
+    /// Does everything that the chat can do at this moment.
     pub(super) fn poke_chat(&mut self, id: usize, chat: ChatId) {
         let Some(actor) = self.processes[id].chats.get_mut(&chat) else { return };
         if actor.busy {
@@ -72,7 +72,7 @@ impl Sim {
         self.call(id, Call::Commit(Box::new(Operation::Advance(advance)), Then::Advanced(chat, epoch, bots)));
     }
 
-    /// An entry for each row; a turn of some bot for each that a person wrote.
+    /// Makes an entry of each row, and a turn of some bot for each row that a person wrote.
     fn step(
         &mut self,
         chat: ChatId,
@@ -116,7 +116,7 @@ impl Sim {
             return self.fenced(id, LeaseKey::Chat(chat), epoch);
         }
         let Some(actor) = self.chat(id, chat, epoch) else { return };
-        // Where it stands is read again: what was refused or not written left it elsewhere than thought.
+        // The chat's position is read again: a refused or unwritten step leaves it elsewhere than assumed.
         (actor.busy, actor.at) = (false, None);
         let written = matches!(judged, Some(Ok(_)));
         self.poke_chat(id, chat);

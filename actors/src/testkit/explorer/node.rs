@@ -1,4 +1,4 @@
-//! How a process runs the effects of its machine, as the actors of the product do. Part of the testkit.
+//! Runs the effects of a process's machine, as the actors of the product do. Part of the testkit.
 
 use super::process::{Call, Got, Msg, Polling, Process};
 use super::sim::{Action, Sim, ms};
@@ -9,7 +9,7 @@ use crate::policy::ownership::machine::Ownership;
 use crate::ports::bus::Hint;
 
 impl Sim {
-    /// A process that stands still neither hears nor is heard.
+    /// Handles a message that a process hears; a paused process does not hear.
     pub(super) fn hear(&mut self, id: usize, msg: Msg) {
         match msg {
             Msg::Start => self.call(id, Call::Join),
@@ -43,7 +43,7 @@ impl Sim {
         }
     }
 
-    /// Lets the machine hear an event, and does what it asks for.
+    /// Gives an event to the machine, and runs the effects that it asks for.
     pub(super) fn tell(&mut self, id: usize, event: Event) {
         let process = &mut self.processes[id];
         let local = process.clock.local(self.now);
@@ -108,7 +108,7 @@ impl Sim {
             Effect::Resume => self.poke_all(id),
             Effect::Drain => self.call(id, Call::Drain),
             Effect::Drained => {
-                // As the runtime does: what it still owned is quiet before the node says that it is gone.
+                // Ends the bots' work before the node says that it leaves, as the runtime does.
                 let bots: Vec<_> = self.processes[id].bots.keys().copied().collect();
                 for bot in bots {
                     self.quiet(id, bot);
@@ -151,7 +151,7 @@ impl Sim {
         }
     }
 
-    /// Who has a lease, as this process knows it.
+    /// Returns the owner of a lease, as this process knows it.
     pub(super) fn owner_of(&self, id: usize, key: LeaseKey) -> Option<Incarnation> {
         self.processes[id].machine.as_ref().and_then(|machine| machine.owner_of(key))
     }
@@ -167,7 +167,7 @@ impl Sim {
                 self.publish(id, None, &[Hint::Nodes]);
                 self.after(ms(500), Action::Deliver(id, Box::new(Msg::Reconcile)));
             }
-            // Its name still lives: it watches whether that is so, and tries again.
+            // A node of this name still lives: the process observes whether that is so, and tries again.
             (Call::Join, _) => {
                 let local = self.processes[id].clock.local(self.now);
                 self.call(id, Call::Nodes(local));
@@ -237,7 +237,7 @@ impl Sim {
         }
     }
 
-    /// A bot's polls end; what it has taken is stored all the same.
+    /// Ends a bot's polls; updates that it has already taken are stored all the same.
     pub(super) fn quiet(&mut self, id: usize, bot: crate::domain::ids::BotId) {
         self.telegram.close(id, Some(bot));
         if let Some(actor) = self.processes[id].bots.get_mut(&bot)
@@ -252,7 +252,7 @@ impl Sim {
         self.processes[id].bots.retain(|of, actor| *of != bot || actor.epoch != epoch);
     }
 
-    /// A write was refused by the fence.
+    /// Stops an actor whose write was refused by the fence.
     pub(super) fn fenced(&mut self, id: usize, key: LeaseKey, epoch: Epoch) {
         match key {
             LeaseKey::Bot(bot) => self.stop_bot(id, bot, epoch),

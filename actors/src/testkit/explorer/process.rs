@@ -1,4 +1,4 @@
-//! One process: its clock, its machine, its actors; what it hears and what it asks of the store. Part of the testkit.
+//! One process: its clock, its machine, its actors, what it hears and what it asks of the store. Part of the testkit.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::policy::ownership::observer::Observer;
 use crate::ports::bus::Hint;
 use crate::testkit::memory_store::MemoryStore;
 
-/// A boot clock that starts somewhere and runs a little fast or slow.
+/// A boot clock with an arbitrary start that runs a little fast or slow.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
     pub(super) offset: Duration,
@@ -23,12 +23,12 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// What it shows at a real time.
+    /// Returns the time that the clock shows at a real time.
     pub(super) fn local(self, real: Duration) -> Duration {
         self.offset + real * self.rate / 1_000_000
     }
 
-    /// The first real time at which it shows `local`.
+    /// Returns the first real time at which the clock shows `local`.
     pub(super) fn real(self, local: Duration) -> Duration {
         let since = local.saturating_sub(self.offset).as_nanos();
         Duration::from_nanos((since * 1_000_000).div_ceil(u128::from(self.rate)) as u64 + 1)
@@ -40,26 +40,26 @@ pub(super) struct Process {
     pub(super) slot: usize,
     pub(super) launch: i64,
     pub(super) ended: bool,
-    /// The pause that holds it.
+    /// The number of the pause that holds the process.
     pub(super) paused: Option<u64>,
-    /// What it will hear when it goes on.
+    /// The messages that the process will hear when the pause ends.
     pub(super) queued: VecDeque<Msg>,
-    /// It is to be paused, for so long, between the next check and its effect.
+    /// The length of a pause that shall begin between the next check and its effect.
     pub(super) ambush: Option<Duration>,
     pub(super) store: MemoryStore,
     pub(super) clock: Clock,
     pub(super) machine: Option<Ownership>,
     pub(super) me: Incarnation,
-    /// What it sees while it may not join yet.
+    /// Observes the other nodes while the process may not join yet.
     pub(super) waiting: Observer,
-    /// When, in real time, it sent its last beat that the store took.
+    /// The real time at which the process sent its last beat that the store accepted.
     pub(super) good_beat: Option<Duration>,
     pub(super) wake_at: Duration,
     pub(super) bots: BTreeMap<BotId, BotActor>,
     pub(super) chats: BTreeMap<ChatId, ChatActor>,
-    /// Attempts that Telegram has not answered.
+    /// The attempts that Telegram has not answered.
     pub(super) sending: BTreeMap<AttemptId, OutboxMessage>,
-    /// What becomes of its place when it ends.
+    /// True when another process shall take the slot after this one ends.
     pub(super) returns: bool,
 }
 
@@ -68,7 +68,7 @@ pub(super) struct BotActor {
     pub(super) epoch: Epoch,
     pub(super) offset: Offset,
     pub(super) poll: Polling,
-    /// Updates taken while it was told to leave are still stored.
+    /// The node to hand over to. Updates taken before the hand-over are still stored.
     pub(super) leaving_to: Option<Incarnation>,
     pub(super) handing_over: bool,
     pub(super) looking: bool,
@@ -78,15 +78,15 @@ pub(super) struct BotActor {
     pub(super) since: Duration,
 }
 
-/// The first update of a bot that is not confirmed.
+/// The first update of a bot that is not confirmed, as far as its owner has read it.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Offset {
     Unread,
-    /// Nothing before the bot's first batch.
+    /// `None` before the bot's first batch.
     Read(Option<i64>),
 }
 
-/// What a bot's poll is at.
+/// The state of a bot's poll.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Polling {
     Idle,
@@ -104,7 +104,7 @@ pub(super) struct ChatActor {
     pub(super) handing_over: bool,
 }
 
-/// What a process hears.
+/// A message that a process hears.
 #[derive(Clone, Debug)]
 pub(super) enum Msg {
     Start,
@@ -117,21 +117,21 @@ pub(super) enum Msg {
     Completed(BotId, Epoch, Turn),
     Sent(AttemptId, SendResult),
     Again(BotId, Epoch),
-    /// What was not written is tried again.
+    /// A call that was not carried out is made again.
     Retry(Call),
-    /// The pause came between the check and this.
+    /// An effect that was delayed by a pause between the check and the effect.
     Late(Outside),
 }
 
 /// An effect on the outside world.
 #[derive(Clone, Debug)]
 pub(super) enum Outside {
-    /// A poll, and what its bot calls it until Telegram has it.
+    /// A poll, with the id that its bot uses until Telegram has it.
     Poll(BotId, Epoch, Option<i64>, u64),
     Send(AttemptId, Box<OutboxMessage>),
 }
 
-/// What a process asks of the store.
+/// A call of a process to the store.
 #[derive(Clone, Debug)]
 pub(super) enum Call {
     Join,
@@ -151,7 +151,7 @@ pub(super) enum Call {
     Commit(Box<Operation>, Then),
 }
 
-/// What a commit was for.
+/// The purpose of a commit.
 #[derive(Clone, Debug)]
 pub(super) enum Then {
     Stored(BotId, Epoch, i64, BTreeSet<ChatId>),
@@ -163,7 +163,7 @@ pub(super) enum Then {
     HandedOver(LeaseKey, Epoch, Incarnation),
 }
 
-/// What the store answers.
+/// The answer of the store.
 #[derive(Clone, Debug)]
 pub(super) enum Got {
     Joined(Incarnation),
@@ -183,7 +183,7 @@ pub(super) enum Got {
 mod tests {
     use super::*;
 
-    /// A wake-up that came too early would be asked for again at the same time, for ever.
+    /// A wake-up that came too early would be asked for again at the same time, without end.
     #[test]
     fn a_clock_shows_what_is_due_when_it_is_due() {
         for rate in [980_000, 999_999, 1_000_000, 1_020_000] {

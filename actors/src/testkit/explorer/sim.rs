@@ -1,6 +1,6 @@
-//! The scheduler: virtual time, links, delays, what is random. Part of the testkit.
+//! The scheduler: virtual time, links, delays, randomness. Part of the testkit.
 //!
-//! Longer than other files by the list of what can happen.
+//! This file is longer than others because it lists everything that can happen.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -22,18 +22,18 @@ use crate::ports::store::Store;
 use crate::testkit::memory_store::MemoryStore;
 use crate::testkit::rows;
 
-/// A seed takes about 13,000 steps.
+/// The number of steps after which a seed counts as endless; a seed takes about 13,000.
 const STEPS_MAX: u64 = 500_000;
 
-/// Stands for whichever epoch the actor has: Telegram knows none.
+/// Stands for any epoch of the actor: Telegram knows none.
 pub(super) const ANY_EPOCH: Epoch = Epoch(-1);
 
-/// So many milliseconds.
+/// A duration of this many milliseconds.
 pub(super) fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// What happens at some time.
+/// Something that happens at some time.
 #[derive(Clone, Debug)]
 pub(super) enum Action {
     /// A process hears something.
@@ -44,7 +44,7 @@ pub(super) enum Action {
     Arrive(usize, AttemptId, Box<OutboxMessage>),
     /// Telegram answers a poll.
     AnswerPoll(BotId, u64),
-    /// Somebody writes.
+    /// Somebody writes in a chat.
     Write(BotId, ChatId),
     /// A process is started in a slot.
     Launch(usize),
@@ -52,11 +52,11 @@ pub(super) enum Action {
     GoOn(usize, u64),
     /// A fault begins.
     Fault(Fault),
-    /// All faults are over.
+    /// All faults end.
     Heal,
 }
 
-/// A node's place: its name, its links, its process.
+/// The place of a node: its name, its links, its process.
 pub(super) struct Slot {
     pub(super) name: String,
     pub(super) process: Option<usize>,
@@ -127,7 +127,7 @@ impl Sim {
         }
     }
 
-    /// Runs to the end, and some time beyond the healing.
+    /// Runs the seed to its end, some time after the healing.
     pub(super) fn run(mut self) -> Report {
         self.set_the_scene();
         while let Some(Reverse((at, sequence))) = self.heap.pop() {
@@ -180,7 +180,7 @@ impl Sim {
         }
     }
 
-    /// Lets something happen later.
+    /// Schedules an action.
     pub(super) fn after(&mut self, delay: Duration, action: Action) {
         self.at(self.now + delay, action);
     }
@@ -219,7 +219,7 @@ impl Sim {
         self.hear(to, msg);
     }
 
-    /// Lets a process start in a slot, if it should and none runs.
+    /// Starts a process in a slot, if one is wanted and none runs.
     fn launch(&mut self, slot: usize) {
         let running = self.slots[slot].process.is_some_and(|process| !self.processes[process].ended);
         if running || !self.slots[slot].wanted {
@@ -254,7 +254,7 @@ impl Sim {
         self.after(ms(50), Action::Deliver(id, Box::new(Msg::Start)));
     }
 
-    /// A process ends, at once and without a word.
+    /// Ends a process at once, without any message.
     pub(super) fn end(&mut self, id: usize, why: &str) {
         if self.processes[id].ended {
             return;
@@ -270,7 +270,7 @@ impl Sim {
         }
     }
 
-    /// A process stands still.
+    /// Pauses a process.
     pub(super) fn pause(&mut self, id: usize, length: Duration) {
         if self.processes[id].ended || self.processes[id].paused.is_some() {
             return;
@@ -289,7 +289,7 @@ impl Sim {
         self.trace(|| format!("p{id} goes on"));
         self.verdict.waking = Some(pause);
         self.processes[id].paused = None;
-        // What was between check and effect comes first.
+        // Effects that were between check and effect come first.
         while self.processes[id].paused.is_none() && !self.processes[id].ended {
             let Some(msg) = self.processes[id].queued.pop_front() else { break };
             if !matches!(msg, Msg::Late(_)) {
@@ -311,14 +311,14 @@ impl Sim {
         }
     }
 
-    /// Whether a process may cause an effect now.
+    /// Returns whether a process may cause an effect now.
     pub(super) fn may_act(&self, id: usize) -> bool {
         let process = &self.processes[id];
         let local = process.clock.local(self.now);
         process.machine.as_ref().is_some_and(|machine| !machine.is_suspended() && local < machine.acts_until())
     }
 
-    /// An effect that was allowed just now; a pause may come in between.
+    /// Causes an effect that was just allowed; a pause may come in between.
     pub(super) fn outside(&mut self, id: usize, effect: Outside) {
         if let Some(length) = self.processes[id].ambush.take() {
             self.processes[id].queued.push_front(Msg::Late(effect));
@@ -367,7 +367,7 @@ impl Sim {
         }
     }
 
-    /// Hints on their way to one node, or to all.
+    /// Sends hints to one node, or to all.
     pub(super) fn publish(&mut self, from: usize, to: Option<Incarnation>, hints: &[Hint]) {
         if self.slots[self.processes[from].slot].deaf_to_hints {
             return;
@@ -387,7 +387,7 @@ impl Sim {
         }
     }
 
-    /// The message id under which the chat knows a row.
+    /// Returns the message id under which the chat knows a row.
     pub(super) fn message_of(row: &crate::domain::inbox::InboxRow) -> MessageId {
         match serde_json::from_str::<crate::domain::inbox::SentEvent>(&row.payload) {
             Ok(event) => event.message_id,
@@ -396,7 +396,7 @@ impl Sim {
     }
 }
 
-/// The result of a call on rows in memory, which is always there.
+/// Returns the result of a call on rows in memory, which is always ready.
 pub(super) fn now<T>(call: impl Future<Output = T>) -> T {
     use futures::FutureExt;
     call.now_or_never().expect("rows in memory answer at once")

@@ -1,4 +1,4 @@
-//! The faults of a seed, and their healing. Part of the testkit.
+//! Draws the faults of a seed, and heals them. Part of the testkit.
 
 use std::time::Duration;
 
@@ -7,35 +7,35 @@ use crate::policy::ownership::event::Event;
 use crate::ports::bus::Hint;
 use crate::ports::cluster::Cluster;
 
-/// Something that goes wrong, or is done by an operator.
+/// A fault, or an act of an operator.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Fault {
-    /// The process stands still.
+    /// The process of a slot is paused.
     Pause(usize, Duration),
-    /// It stands still between its next check and the effect.
+    /// The process is paused between its next check and the effect.
     Ambush(usize, Duration),
-    /// It is killed; its launcher sees it, or died with it.
+    /// The process is killed; with `true`, its launcher sees it, otherwise the launcher died with it.
     Kill(usize, bool),
-    /// The link between a node and the store.
+    /// The link between a node and the store changes.
     Store(usize, Link),
-    /// Nobody reaches the store, or all do.
+    /// The links of all nodes to the store change.
     StoreForAll(Link),
     /// This share of all hints is lost.
     HintsLost(f64),
-    /// A node neither sends nor hears hints, or does again.
+    /// A node stops sending and hearing hints, or does so again.
     Deaf(usize, bool),
-    /// A node does not reach Telegram, or does again.
+    /// A node loses Telegram, or reaches it again.
     Telegram(usize, bool),
-    /// A rolling restart reaches this node; it comes back, or not.
+    /// A rolling restart stops this node; with `true`, it comes back.
     Stop(usize, bool),
-    /// An operator drains a node, or takes it back.
+    /// An operator drains a node, or takes that back.
     Drain(usize, bool),
-    /// A node that was not there joins.
+    /// A node without a process joins.
     Join(usize),
 }
 
 impl Sim {
-    /// Nodes, people and faults of this seed.
+    /// Draws the nodes, people and faults of this seed.
     pub(super) fn set_the_scene(&mut self) {
         let nodes = self.random.usize(2..=6);
         let spare = self.random.usize(0..=2);
@@ -132,7 +132,7 @@ impl Sim {
                     self.processes[id].returns = returns || living <= 2;
                     if self.processes[id].paused.is_none() {
                         self.tell(id, Event::Drain);
-                        // Whoever stops it does not wait for ever.
+                        // The one who stops a process does not wait for ever.
                         self.after(Duration::from_secs(25), Action::Fault(Fault::Kill(slot, true)));
                     }
                 }
@@ -168,7 +168,7 @@ impl Sim {
         self.relaunch(id, ms(back));
     }
 
-    /// All faults are over, and every place has its process.
+    /// Ends all faults, and launches a process in every slot that wants one.
     pub(super) fn heal(&mut self) {
         self.trace(|| "healed".to_owned());
         self.hints_lost = 0.0;

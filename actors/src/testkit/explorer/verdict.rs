@@ -1,7 +1,7 @@
-//! What must hold: at each effect, at each call of the store, at each step, and at the end. Part of the testkit.
+//! Judges what must hold: at each effect, at each call of the store, at each step, and at the end. Part of the testkit.
 //!
-//! The bound on effects is computed here anew from the beats that the store took, not asked of the machine; the fences
-//! from the leases as they stand, not asked of the judge. Keeps I1-I6, I8.
+//! The bound on effects is computed from the beats that the store accepted, not taken from the machine. The fences are
+//! computed from the stored leases, not taken from the judge. Checks I1-I6 and I8.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,17 +16,17 @@ use crate::domain::turn::TurnState;
 use crate::ports::cluster::Cluster;
 use crate::ports::store::{OutcomeCursor, Store};
 
-/// What the judgement remembers.
+/// The memory of the judgement.
 #[derive(Default)]
 pub(super) struct Verdict {
-    /// The pause out of which a process wakes at the moment, between a check and its effect.
+    /// The pause that ends at this moment for a process that was between a check and its effect.
     pub(super) waking: Option<u64>,
     late_effects: BTreeMap<u64, u32>,
     late_polls: BTreeMap<(u64, BotId), u32>,
     owned_since: BTreeMap<LeaseKey, Duration>,
 }
 
-/// What stood before a call.
+/// The state before a call.
 #[derive(Default)]
 pub(super) struct Before {
     sending: Vec<(OutboxId, Option<Incarnation>)>,
@@ -39,7 +39,7 @@ impl Sim {
         self.report.breaches.push(format!("{:.3}: {what}", self.now.as_secs_f64()));
     }
 
-    /// The last instant at which a process may act: its clock may run slow by one in a hundred.
+    /// Returns the last instant at which a process may act: its clock may run slow by one in a hundred.
     fn bound(&self, id: usize) -> Duration {
         let good = self.processes[id].good_beat;
         good.map_or(Duration::ZERO, |good| good + self.settings.act_within * 1_011 / 1_000 + Duration::from_millis(1))
@@ -137,7 +137,7 @@ impl Sim {
         self.rows.every_node().iter().any(|known| known.incarnation == node && known.state != NodeState::Dead)
     }
 
-    /// Whether nothing is left to do.
+    /// Returns whether nothing is left to do.
     pub(super) fn at_rest(&self) -> bool {
         self.unrest().is_empty()
     }
@@ -194,7 +194,7 @@ impl Sim {
         living.filter_map(|process| process.bots.get(&bot)).any(|actor| matches!(actor.offset, Offset::Read(_)))
     }
 
-    /// Updates that are stored, by bot, with how often each became an entry.
+    /// Returns the stored updates, by bot and update, with how often each became an entry.
     fn stored(&self) -> BTreeMap<(i64, i64), u32> {
         let Ok((records, _)) = now(self.rows.outcomes(OutcomeCursor::default(), usize::MAX)) else {
             return BTreeMap::new();
@@ -208,7 +208,7 @@ impl Sim {
         stored
     }
 
-    /// The judgement after all is healed.
+    /// Judges the end, after all faults are healed.
     pub(super) fn judge_end(&mut self) {
         for what in self.unrest() {
             self.breach(&what);
@@ -252,7 +252,7 @@ impl Sim {
     }
 }
 
-/// The lease that must be held for a write, and under which epoch.
+/// Returns the lease that a write must hold, and under which epoch.
 fn fence_of(operation: &Operation) -> Option<(LeaseKey, Epoch)> {
     Some(match operation {
         Operation::Ingest(op) => (LeaseKey::Bot(op.bot), op.epoch),

@@ -1,4 +1,4 @@
-//! What was recorded, read from rows in memory. Part of the testkit.
+//! Reads the archive from rows in memory. Part of the testkit.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Nodes and leases in memory. Part of the testkit.
+//! Keeps nodes and leases in memory. Part of the testkit.
 
 use std::collections::BTreeMap;
 
@@ -16,18 +16,18 @@ use crate::domain::turn::Turn;
 use crate::ports::cluster::{BeatAnswer, Cluster, Planner};
 use crate::ports::store::{StoreError, Tenure};
 
-/// Nodes and leases.
+/// The nodes and leases.
 #[derive(Default)]
 pub(super) struct Ownings {
     pub(super) nodes: BTreeMap<Incarnation, Node>,
     pub(super) leases: BTreeMap<LeaseKey, Lease>,
-    /// Nobody else may plan: told so by a test.
+    /// True when a test wants another planner to be at work.
     pub(super) planner_is_busy: bool,
     last_incarnation: i64,
     pub(super) now: Timestamp,
 }
 
-/// A node and the start of its process.
+/// A node, with the launch number of its process.
 pub(super) struct Node {
     pub(super) record: NodeRecord,
     launch: Option<i64>,
@@ -38,12 +38,12 @@ impl Ownings {
         self.nodes.get(&node).is_some_and(|node| node.record.state != NodeState::Dead)
     }
 
-    /// Whose lease it is, while that incarnation lives.
+    /// Returns the owner of a lease, while that incarnation lives.
     pub(super) fn living_owner(&self, key: LeaseKey) -> Option<Incarnation> {
         self.leases.get(&key).and_then(|lease| lease.owner).filter(|owner| self.living(*owner))
     }
 
-    /// The epoch that a write must carry; none when nobody has the lease.
+    /// Returns the epoch that a write must carry; `None` when nobody has the lease.
     pub(super) fn fence(&self, key: LeaseKey) -> Option<Epoch> {
         self.leases.get(&key).filter(|lease| lease.owner.is_some()).map(|lease| lease.epoch)
     }
@@ -76,7 +76,7 @@ impl Ownings {
 }
 
 impl State {
-    /// A lease for everything new: `tenure`'s, or free.
+    /// Adds leases for new bots and chats: owned by `tenure`, or by nobody.
     pub(super) fn lease_newcomers(&mut self, tenure: Option<(Incarnation, Epoch)>) {
         let bots = self.bots.keys().map(|bot| LeaseKey::Bot(*bot));
         for key in bots.chain(self.chats.keys().map(|chat| LeaseKey::Chat(*chat))) {
@@ -85,7 +85,8 @@ impl State {
         }
     }
 
-    /// A new incarnation takes every lease under one epoch; what others had in hand goes back, or is dead or unknown.
+    /// Gives every lease to a new incarnation under one epoch. Work that others had in hand goes back, or is dead or
+    /// unknown.
     pub(super) fn begin_tenure(&mut self, node: &str, now: Timestamp) -> (Incarnation, Tenure) {
         self.pauses.forget_ended(now);
         for node in self.ownings.nodes.values_mut() {
@@ -143,7 +144,7 @@ impl State {
         Some(epoch)
     }
 
-    /// Messages being sent by incarnations of which `of` is true.
+    /// Returns the messages being sent by incarnations of which `of` is true.
     fn sent_by(&self, of: impl Fn(&Self, Incarnation) -> bool) -> Vec<OutboxId> {
         self.senders.iter().filter(|(_, sender)| of(self, **sender)).map(|(message, _)| *message).collect()
     }
@@ -158,13 +159,13 @@ impl State {
         sending.filter(|message| self.senders.get(&message.id).is_some_and(|sender| *sender != me)).count() as u64
     }
 
-    /// What this incarnation of a bot's owner had in hand counts as failed.
+    /// Counts the work that this incarnation had in hand for a bot as failed.
     pub(super) fn reclaim(&mut self, me: Option<Incarnation>, bot: BotId) {
         let mine = self.sent_by(|_, sender| Some(sender) == me);
         self.give_back(Epoch(0), |other| other == bot, |message| mine.contains(&message));
     }
 
-    /// Whether a handle on behalf of `me` looks after it; without `me` all is its own.
+    /// Returns whether `me` owns the lease; without `me`, every lease counts as owned.
     pub(super) fn owned_by(&self, me: Option<Incarnation>, key: LeaseKey) -> bool {
         me.is_none() || self.ownings.leases.get(&key).and_then(|lease| lease.owner) == me
     }
@@ -185,7 +186,7 @@ impl State {
 }
 
 impl MemoryStore {
-    /// Sets the database's clock, as beats tell it.
+    /// Sets the database's clock, which answers to beats carry.
     pub fn set_now(&self, now: Timestamp) {
         self.state().ownings.now = now;
     }
@@ -200,19 +201,19 @@ impl MemoryStore {
         self.state().ownings.planner_is_busy = busy;
     }
 
-    /// A lease as it stands.
+    /// Returns a lease.
     pub fn lease(&self, key: LeaseKey) -> Option<Lease> {
         self.state().ownings.leases.get(&key).copied()
     }
 
-    /// Messages being sent, each with its sender.
+    /// Returns the messages being sent, each with its sender.
     pub fn being_sent(&self) -> Vec<(OutboxId, Option<Incarnation>)> {
         let state = self.state();
         let sending = state.outbox.values().filter(|message| message.progress.state == OutboxState::Sending);
         sending.map(|message| (message.id, state.senders.get(&message.id).copied())).collect()
     }
 
-    /// Every turn, with how many messages came of it.
+    /// Returns every turn, with the number of its messages.
     pub fn every_turn(&self) -> Vec<(Turn, usize)> {
         let state = self.state();
         let mut messages: BTreeMap<_, usize> = BTreeMap::new();
@@ -222,12 +223,12 @@ impl MemoryStore {
         state.turns.values().map(|turn| (turn.clone(), messages.get(&turn.id).copied().unwrap_or(0))).collect()
     }
 
-    /// Every message.
+    /// Returns every message.
     pub fn every_message(&self) -> Vec<OutboxMessage> {
         self.state().outbox.values().cloned().collect()
     }
 
-    /// Every node that ever was, the dead ones too.
+    /// Returns every node that ever joined, the dead ones too.
     pub fn every_node(&self) -> Vec<NodeRecord> {
         self.state().ownings.records().cloned().collect()
     }

@@ -1,4 +1,4 @@
-//! Rights of people. Part of the testkit.
+//! Keeps the rights of people. Part of the testkit.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use crate::domain::time::Timestamp;
 use crate::domain::turn::{Turn, TurnState};
 use crate::ports::store::Cut;
 
-/// A right that somebody made use of, and what came of it.
+/// A right that a person exercised, and the counts of its removal.
 pub(super) struct Audited {
     pub(super) seq: i64,
     pub(super) right: SetRight,
     pub(super) counts: Option<Forgotten>,
 }
 
-/// Whether a payload names somebody.
+/// Returns a test for whether a payload names a person.
 fn naming(person: TelegramUserId) -> impl Fn(&str) -> bool {
     let (before, last) = (format!("\"id\":{person},"), format!("\"id\":{person}}}"));
     move |payload| payload.contains(&before) || payload.contains(&last)
@@ -41,7 +41,7 @@ impl State {
                     other.right == Right::Forget && other.person == right.person && counts.is_none()
                 };
                 if let Some(open) = self.audit.iter_mut().find(open) {
-                    // The wish that is open comes to hold for longer.
+                    // The open erasure request is extended.
                     open.right.at = open.right.at.max(right.at);
                     return;
                 }
@@ -50,7 +50,7 @@ impl State {
         self.audit.push(Audited { seq: self.people_seq, right, counts: None });
     }
 
-    /// Until when somebody's words are forgotten.
+    /// Returns until when a person's words are forgotten.
     pub(super) fn forgotten_at(&self, person: TelegramUserId) -> Option<Timestamp> {
         let wishes = self.audit.iter().map(|audited| &audited.right);
         wishes.filter(|right| right.right == Right::Forget && right.person == person).map(|right| right.at).max()

@@ -1,4 +1,4 @@
-//! Everything that only reads, and pruning. Part of the testkit.
+//! Runs everything that only reads, pruning, and the end of unspoken work. Part of the testkit.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -227,7 +227,7 @@ impl State {
         letters
     }
 
-    /// What was taken from each budget in its latest period.
+    /// Returns what was taken from each budget in its latest period.
     pub(super) fn allowances(&self) -> Vec<(AllowanceKey, i64)> {
         let latest: BTreeMap<_, _> = self.allowances.iter().map(|(key, taken)| (key.budget, (*key, *taken))).collect();
         latest.into_values().collect()

@@ -1,4 +1,4 @@
-//! The roster in memory. Part of the testkit.
+//! Keeps the roster in memory. Part of the testkit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::domain::roster::{BotProfile, ChatProfile, DeliveryChoice, Roster, Ros
 use crate::ports::store::StoreError;
 
 impl State {
-    /// Makes the roster what `plan` says; newcomers are leased to the tenure that runs.
+    /// Makes the roster equal to `plan`; new bots and chats are leased to the running tenure.
     pub(super) fn apply_roster(
         &mut self,
         plan: &RosterPlan,
@@ -91,7 +91,7 @@ impl State {
                 delivery: DeliveryChoice::default(),
                 username: None,
             };
-            // What the manifest says counts when it is news; a person may have said otherwise since.
+            // A delivery mode in the manifest counts only when it changes; a person may have ordered otherwise since.
             if known.is_none_or(|bot| bot.spec.delivery != spec.delivery) {
                 let webhook_url = self.deliveries.get(&bot.id).and_then(|choice| choice.webhook_url.clone());
                 self.deliveries.insert(bot.id, DeliveryChoice { mode: spec.delivery, webhook_url });

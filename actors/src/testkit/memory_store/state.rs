@@ -1,4 +1,4 @@
-//! The rows, and how operations move them. Part of the testkit.
+//! Holds the rows, and applies operations to them. Part of the testkit.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -26,12 +26,12 @@ use crate::domain::turn::{TURN_ATTEMPTS_MAX, Turn, TurnState};
 use crate::domain::window::{Window, WindowKey};
 use crate::ports::store::Tenure;
 
-/// All rows.
+/// All rows of the store.
 #[derive(Default)]
 pub(super) struct State {
     pub(super) epoch: i64,
     pub(super) ownings: Ownings,
-    /// Who is sending, or sent, each message.
+    /// The incarnation that is sending, or sent, each message.
     pub(super) senders: HashMap<OutboxId, Incarnation>,
     pub(super) bots: BTreeMap<BotId, (BotProfile, bool)>,
     pub(super) chats: BTreeMap<ChatId, (ChatProfile, bool)>,
@@ -53,7 +53,7 @@ pub(super) struct State {
     pub(super) allowances: BTreeMap<AllowanceKey, i64>,
     pub(super) opted_out: BTreeMap<TelegramUserId, Timestamp>,
     pub(super) audit: Vec<Audited>,
-    /// When people said last whether they are to be taken down.
+    /// The time of each person's last order on whether their words are stored.
     pub(super) said: BTreeMap<TelegramUserId, Timestamp>,
     /// The number of the last change of people's rights.
     pub(super) people_seq: i64,
@@ -62,7 +62,7 @@ pub(super) struct State {
     pub(super) absences: BTreeSet<(ChatId, BotId)>,
 }
 
-/// Where a chat stands.
+/// The head of a chat: its last numbers and its timers.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Head {
     pub(super) last_number: Number,
@@ -72,7 +72,7 @@ pub(super) struct Head {
     pub(super) disclosed: bool,
 }
 
-/// An inbox row with what it became.
+/// An inbox row with its entry and its decision.
 pub(super) struct Received {
     pub(super) row: InboxRow,
     pub(super) number: Option<Number>,
@@ -132,7 +132,7 @@ impl State {
         outcome.is_some_and(|outcome| outcome.kind == OutcomeKind::Dead)
     }
 
-    /// What a unique constraint of a database would refuse.
+    /// Returns the contradiction that a unique constraint of a database would refuse.
     fn contradiction(&self, changes: &Changes) -> Option<String> {
         fn twice<K: Ord>(keys: impl Iterator<Item = K>, stored: impl Fn(&K) -> bool) -> bool {
             let mut seen = BTreeSet::new();
@@ -265,7 +265,8 @@ impl State {
         }
     }
 
-    /// What bots had in hand goes back, or is dead or unknown; of what they were sending those of which `sends` is true.
+    /// Gives back the work that bots had in hand: turns are queued or dead, and the sends for which `sends` is true are
+    /// due again or unknown.
     pub(super) fn give_back(
         &mut self,
         epoch: Epoch,
@@ -291,7 +292,7 @@ impl State {
         tenure
     }
 
-    /// Counts those sent again and those unknown.
+    /// Ends sends. Returns how many are due again, and how many are unknown.
     pub(super) fn give_back_sends(
         &mut self,
         of: impl Fn(BotId) -> bool,
@@ -316,7 +317,7 @@ impl State {
         (again, unknown)
     }
 
-    /// The messages of a turn, by part.
+    /// Returns the messages of a turn, by part.
     pub(super) fn messages_of(&self, turn: TurnId) -> impl Iterator<Item = &OutboxMessage> {
         let mut messages: Vec<_> = self.outbox.values().filter(|message| message.turn == turn).collect();
         messages.sort_by_key(|message| message.part);

@@ -1,6 +1,6 @@
-//! One node: its files, its links to the world, its launcher and worker processes. Layer: harness.
+//! Runs one node: files, links to the world, launcher and worker processes. Layer: harness.
 //!
-//! Invariants: no process outlives its handle; only what the product prints and its signals are used. A node keeps its
+//! Invariants: no process outlives its handle; this file uses only the product's output and signals. A node keeps its
 //! port over restarts, as behind a balancer.
 
 use std::io;
@@ -24,19 +24,19 @@ const LISTENS_WITHIN: Duration = Duration::from_secs(60);
 /// The library that shifts the wall clock of a process, where Debian keeps it.
 pub(in crate::harness) const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 
-/// What a node is for.
+/// The role of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Bots, chats and the API.
+    /// The node serves bots, chats and the API.
     All,
-    /// Bots and chats.
+    /// The node serves bots and chats.
     Worker,
-    /// The API alone.
+    /// The node serves only the API.
     Api,
 }
 
 impl Role {
-    /// The word in the configuration.
+    /// Returns the word in the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::All => "all",
@@ -46,25 +46,25 @@ impl Role {
     }
 }
 
-/// A node's links; they stay over its restarts.
+/// The links of a node, which stay over restarts.
 #[derive(Debug)]
 pub struct Links {
-    /// To PostgreSQL.
+    /// The link to PostgreSQL.
     pub database: TcpProxy,
-    /// To Redis.
+    /// The link to Redis.
     pub redis: TcpProxy,
-    /// To Telegram.
+    /// The link to Telegram.
     pub telegram: TcpProxy,
 }
 
 impl Links {
-    /// All three.
+    /// Returns all three links.
     pub fn all(&self) -> [&TcpProxy; 3] {
         [&self.database, &self.redis, &self.telegram]
     }
 }
 
-/// What a node has printed so far.
+/// The facts that a node has printed so far.
 #[derive(Debug, Clone, Default)]
 struct Said {
     worker: Option<u32>,
@@ -73,14 +73,14 @@ struct Said {
     incarnation: Option<i64>,
 }
 
-/// A node; dropping it kills its processes.
+/// A node; dropping the handle kills the processes.
 #[derive(Debug)]
 pub struct Node {
-    /// Its name.
+    /// The node's name.
     pub name: String,
-    /// What it is for.
+    /// The node's role.
     pub role: Role,
-    /// Its links.
+    /// The node's links.
     pub links: Links,
     binary: PathBuf,
     files: ProductFiles,
@@ -112,15 +112,15 @@ impl Drop for Running {
 }
 
 impl Node {
-    /// A node that does not run yet.
+    /// Creates a node that does not run yet.
     pub(super) fn new(name: String, role: Role, links: Links, binary: &Path, files: ProductFiles, port: u16) -> Self {
         Self { name, role, links, binary: binary.to_owned(), files, port, clock: None, running: None }
     }
 
-    /// Lets the wall clock of its further starts be shifted; false where the library for it is missing.
+    /// Makes the wall clock of further starts shiftable; returns false where libfaketime is missing.
     ///
     /// # Errors
-    /// A file that cannot be written.
+    /// A file cannot be written.
     pub fn with_shifted_clock(&mut self) -> Result<bool, HarnessError> {
         if !Path::new(FAKETIME).is_file() {
             return Ok(false);
@@ -131,20 +131,20 @@ impl Node {
         Ok(true)
     }
 
-    /// Shifts its wall clock against the true one, within a second; false when it has none that can be.
+    /// Shifts the node's wall clock against the true one, within a second; returns false if that is not possible.
     ///
     /// # Errors
-    /// A file that cannot be written.
+    /// A file cannot be written.
     pub fn shift_clock(&self, seconds: i64) -> Result<bool, HarnessError> {
         let Some(file) = &self.clock else { return Ok(false) };
         std::fs::write(file, format!("{seconds:+}\n")).map_err(HarnessError::file(file))?;
         Ok(true)
     }
 
-    /// Starts it and waits for nothing.
+    /// Starts the node without waiting.
     ///
     /// # Errors
-    /// It cannot be started.
+    /// The node cannot be started.
     #[allow(clippy::disallowed_methods, reason = "the reader of its output; its handle is kept and ends with it")]
     pub fn spawn(&mut self) -> Result<(), HarnessError> {
         self.running = None;
@@ -185,10 +185,10 @@ impl Node {
         Ok(())
     }
 
-    /// Waits until its worker listens.
+    /// Waits until the worker listens.
     ///
     /// # Errors
-    /// It ends before, or takes too long.
+    /// The node ends before that, or takes too long.
     pub async fn wait_until_listening(&mut self) -> Result<(), HarnessError> {
         self.wait_for("listen", LISTENS_WITHIN, |said| said.listens).await
     }
@@ -216,7 +216,7 @@ impl Node {
         }
     }
 
-    /// Starts it and waits until it listens.
+    /// Starts the node and waits until the worker listens.
     ///
     /// # Errors
     /// As [`Node::wait_until_listening`].
@@ -225,53 +225,53 @@ impl Node {
         self.wait_until_listening().await
     }
 
-    /// Whether its launcher runs.
+    /// Returns whether the launcher runs.
     pub fn runs(&mut self) -> bool {
         self.running.as_mut().is_some_and(|running| matches!(running.launcher.try_wait(), Ok(None)))
     }
 
-    /// Whether it was started and not stopped by this harness.
+    /// Returns whether the node was started, and neither stopped by this harness nor seen to end.
     pub fn is_started(&self) -> bool {
         self.running.is_some()
     }
 
-    /// Where its API listens, whether or not it runs.
+    /// Returns the address of the node's API, whether or not the node runs.
     pub fn base_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Its files.
+    /// Returns the node's files.
     pub fn files(&self) -> &ProductFiles {
         &self.files
     }
 
-    /// The process that owns bots and chats; without a launcher, the only one.
+    /// Returns the process that owns bots and chats; without a launcher, the only process.
     pub fn worker_pid(&self) -> Option<u32> {
         self.running.as_ref().map(|running| running.said.borrow().worker.unwrap_or(running.pid))
     }
 
-    /// How often its worker was started since the node was.
+    /// Returns how many workers were started since the node's start.
     pub fn workers(&self) -> u64 {
         self.running.as_ref().map_or(0, |running| running.said.borrow().workers)
     }
 
-    /// The incarnation that it said last.
+    /// Returns the incarnation that the node printed last.
     pub fn incarnation(&self) -> Option<i64> {
         self.running.as_ref().and_then(|running| running.said.borrow().incarnation)
     }
 
-    /// Kills its worker; its launcher starts another.
+    /// Kills the worker; the launcher starts another.
     ///
     /// # Errors
-    /// It does not run.
+    /// The node does not run.
     pub async fn kill_worker(&self) -> Result<(), HarnessError> {
         self.signal_worker("KILL").await
     }
 
-    /// Sends its worker a signal; one that has just ended, and has no successor yet, is left alone.
+    /// Sends the worker a signal; a worker that has just ended, and has no successor yet, is no error.
     ///
     /// # Errors
-    /// It does not run.
+    /// The node does not run.
     pub async fn signal_worker(&self, name: &str) -> Result<(), HarnessError> {
         let pid = self.worker_pid().ok_or(ProductError::NotRunning)?;
         match signal(pid, name).await {
@@ -280,14 +280,14 @@ impl Node {
         }
     }
 
-    /// Kills launcher and worker together; nobody starts it again.
+    /// Kills launcher and worker together, so that nothing starts the worker again.
     ///
     /// # Errors
-    /// It does not run.
+    /// The node does not run.
     pub async fn kill_all(&mut self) -> Result<(), HarnessError> {
         let mut running = self.running.take().ok_or(ProductError::NotRunning)?;
         let worker = running.said.borrow().worker.unwrap_or(running.pid);
-        // Both in one breath, the launcher first: it must not tell of its worker's end.
+        // One command kills both, the launcher first: the launcher must not report its worker's end.
         let both = format!("kill -KILL {} {worker}", running.pid);
         let told = Command::new("sh").args(["-c", &both]).stderr(Stdio::null()).status();
         told.await.map_err(ProductError::from)?;
@@ -295,26 +295,26 @@ impl Node {
         Ok(())
     }
 
-    /// Stops its worker where it is.
+    /// Stops the worker by SIGSTOP.
     ///
     /// # Errors
-    /// It does not run.
+    /// The node does not run.
     pub async fn freeze(&self) -> Result<(), HarnessError> {
         self.signal_worker("STOP").await
     }
 
-    /// Lets its worker go on.
+    /// Lets a stopped worker continue.
     ///
     /// # Errors
-    /// It does not run.
+    /// The node does not run.
     pub async fn thaw(&self) -> Result<(), HarnessError> {
         self.signal_worker("CONT").await
     }
 
-    /// Ends it with SIGTERM; gives how it ended and how long it took.
+    /// Ends the node by SIGTERM; returns the exit status and how long the end took.
     ///
     /// # Errors
-    /// It does not run, or does not end in time and is killed.
+    /// The node does not run, or does not end in time and is killed.
     pub async fn stop(&mut self, within: Duration) -> Result<(ExitStatus, Duration), HarnessError> {
         let running = self.running.as_mut().ok_or(ProductError::NotRunning)?;
         let began = Instant::now();
@@ -327,10 +327,10 @@ impl Node {
         }
     }
 
-    /// Lets all its links pass, and wakes it if it was frozen.
+    /// Lets all links pass without delay, puts the clock right, and wakes a frozen worker.
     ///
     /// # Errors
-    /// A clock file that cannot be written.
+    /// The clock file cannot be written.
     pub async fn heal(&self) -> Result<(), HarnessError> {
         for link in self.links.all() {
             link.set(crate::servers::proxy::Mode::Pass);
@@ -343,7 +343,7 @@ impl Node {
     }
 }
 
-/// Reads what launcher and worker print, to its end.
+/// Reads the output of launcher and worker until it ends.
 async fn read(stdout: ChildStdout, told: watch::Sender<Said>) {
     let mut lines = BufReader::new(stdout).lines();
     while let Ok(Some(line)) = next(&mut lines).await {

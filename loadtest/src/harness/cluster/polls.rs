@@ -1,4 +1,4 @@
-//! Who polled when, out of the ledger and of the links that the polls came over. Layer: harness; pure (I5).
+//! Works out which node polled when, from the ledger and the links of the polls. Layer: harness; pure (I5).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,17 +8,17 @@ use crate::ledger::{LedgerEvent, LedgerRecord};
 /// One poll of a bot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Poll {
-    /// Its number.
+    /// The number of the poll.
     pub poll: u64,
-    /// The node that opened it, as far as the link is known.
+    /// The node that opened the poll, if the link is known.
     pub node: Option<String>,
-    /// When it was read in full.
+    /// When the poll was read in full.
     pub opened_us: u64,
-    /// When it ended, or its client left; none while it is open.
+    /// When the poll ended or its client left, whichever came first; `None` while the poll is open.
     pub closed_us: Option<u64>,
 }
 
-/// All polls of each bot, in the order of their openings.
+/// Returns all polls of each bot, in order of opening.
 pub fn polls(ledger: &[LedgerRecord], origins: &Origins) -> BTreeMap<i64, Vec<Poll>> {
     let mut all: BTreeMap<i64, Vec<Poll>> = BTreeMap::new();
     let mut places: HashMap<(i64, u64), usize> = HashMap::new();
@@ -32,7 +32,7 @@ pub fn polls(ledger: &[LedgerRecord], origins: &Origins) -> BTreeMap<i64, Vec<Po
                     poll: *poll,
                     node: origin.map(|origin| origin.node.clone()),
                     opened_us: record.at_us,
-                    // A client that left before the end is gone, whoever has noticed.
+                    // A client that left before the end is gone, even if the server has not noticed.
                     closed_us: origin.and_then(|origin| origin.left_us).filter(|left| *left >= record.at_us),
                 });
             }
@@ -49,14 +49,13 @@ pub fn polls(ledger: &[LedgerRecord], origins: &Origins) -> BTreeMap<i64, Vec<Po
     all
 }
 
-/// The bots whose last poll before a moment was of a node.
+/// Returns the bots whose last poll up to a moment came from the node.
 pub fn bots_of(polls: &BTreeMap<i64, Vec<Poll>>, node: &str, at_us: u64) -> Vec<i64> {
     let last = |polls: &[Poll]| polls.iter().rev().find(|poll| poll.opened_us <= at_us).and_then(|p| p.node.clone());
     polls.iter().filter(|(_, polls)| last(polls).as_deref() == Some(node)).map(|(bot, _)| *bot).collect()
 }
 
-/// How long after a moment each of the bots was first polled again, by a poll that began then; none for those that were
-/// not.
+/// Returns how long after a moment each bot's first poll that `by` accepts was opened; `None` without such a poll.
 pub fn back_after(
     polls: &BTreeMap<i64, Vec<Poll>>,
     bots: &[i64],
@@ -70,7 +69,7 @@ pub fn back_after(
     bots.iter().map(first).collect()
 }
 
-/// The longest time without an open poll of a bot between two moments.
+/// Returns the longest time without an open poll of a bot between two moments.
 pub fn longest_silence(polls: &[Poll], from_us: u64, to_us: u64) -> u64 {
     let mut heard_until = from_us;
     let mut longest = 0;
@@ -83,8 +82,8 @@ pub fn longest_silence(polls: &[Poll], from_us: u64, to_us: u64) -> u64 {
     longest.max(to_us.saturating_sub(heard_until))
 }
 
-/// The silences of a bot at changes of the polling node between two moments: from the last word of the old to the first
-/// of the new.
+/// Returns the silences of a bot at changes of the polling node between two moments: from the end of the old node's
+/// last poll to the opening of the new node's first.
 pub fn silences_at_moves(polls: &[Poll], from_us: u64, to_us: u64) -> Vec<u64> {
     let mut silences = Vec::new();
     for pair in polls.windows(2) {

@@ -1,4 +1,4 @@
-//! Waiting for what the ledger will show, and small tools of the figures. Layer: harness.
+//! Waits for polls and for an even spread of bots, and provides small tools for the figures. Layer: harness.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,14 +9,14 @@ use super::polls::Poll;
 use super::stage::ClusterStage;
 use crate::harness::error::HarnessError;
 
-/// How often the ledger is looked at.
+/// How often the ledger is read.
 const LOOKED_EVERY: Duration = Duration::from_millis(50);
 
-/// Waits until each of the bots has opened a poll after a moment that another node, or another connection than before,
-/// made; gives how long after it in microseconds, none for those that have not at the deadline.
+/// Waits until each bot has opened a poll after `at_us` that `by` accepts; returns how long after `at_us`, in
+/// microseconds, or `None` for bots without such a poll at the deadline.
 ///
 /// # Errors
-/// None; a bot that stays silent is a result.
+/// None: a bot that stays silent is a result.
 pub async fn back_after(
     stage: &ClusterStage,
     bots: &[i64],
@@ -34,10 +34,10 @@ pub async fn back_after(
     }
 }
 
-/// Waits until so many bots of each node poll that no two nodes differ by more than one.
+/// Waits until no two alive nodes differ by more than one in the bots that they own; returns the bots of each node.
 ///
 /// # Errors
-/// That does not come in time.
+/// The bots are not spread so in time.
 pub async fn wait_until_spread(
     stage: &mut ClusterStage,
     within: Duration,
@@ -57,19 +57,19 @@ pub async fn wait_until_spread(
     }
 }
 
-/// The difference between the most and the fewest bots of a node.
+/// Returns the difference between the most and the fewest bots of a node.
 pub fn spread(bots: &BTreeMap<String, u64>) -> u64 {
     let most = bots.values().max().copied().unwrap_or(0);
     most - bots.values().min().copied().unwrap_or(0)
 }
 
-/// Drops what blocks when it is dropped on a thread for it.
+/// Drops a value whose drop blocks, on a thread that may block.
 pub(super) async fn blocking_drop<T: Send + 'static>(value: T) {
-    // A drop that panics has nobody to tell.
+    // A panic of the drop is ignored: nothing could be done about it.
     let _ = tokio::task::spawn_blocking(move || drop(value)).await;
 }
 
-/// Time on the processors of a process, its children, and those children of it that have ended; zero where it is gone.
+/// Returns the CPU time of a process, its children and its children that were waited for; zero if the process is gone.
 pub fn tree_cpu(pid: u32) -> Duration {
     let own = ticks(pid, true);
     let listed = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
@@ -78,7 +78,7 @@ pub fn tree_cpu(pid: u32) -> Duration {
     Duration::from_millis((own + children) * 10)
 }
 
-/// Fields 14 to 17 of stat: user and system time, and with `ended` those of children that were waited for.
+/// Sums fields 14 to 17 of stat: user and system time and, only with `ended`, those of children that were waited for.
 fn ticks(pid: u32, ended: bool) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let Some((_, rest)) = stat.rsplit_once(')') else { return 0 };
@@ -86,7 +86,7 @@ fn ticks(pid: u32, ended: bool) -> u64 {
     fields.filter_map(|field| field.parse::<u64>().ok()).sum()
 }
 
-/// The buckets of a histogram in metrics as text, all its labels together: bound in seconds and count.
+/// Returns every bucket of a histogram in a metrics text, whatever its labels, as bound in seconds and count.
 pub fn histograms(text: &str, name: &str) -> Vec<(f64, f64)> {
     let bucket = format!("{name}_bucket{{");
     let lines = text.lines().filter(|line| line.starts_with(&bucket));

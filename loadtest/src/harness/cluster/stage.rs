@@ -1,4 +1,4 @@
-//! PostgreSQL, Redis, the simulated world and the nodes, in a folder of their own. Layer: harness.
+//! Runs PostgreSQL, Redis, the simulated world and the nodes, in a folder of their own. Layer: harness.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -21,7 +21,7 @@ use crate::servers::proxy::TcpProxy;
 use crate::servers::redis::Redis;
 use crate::simulation::{Simulation, SimulationSpec};
 
-/// The fleet's database.
+/// The name of the fleet's database.
 pub const DATABASE: &str = "botfleet";
 /// How long all bots may take to poll.
 const POLLING_WITHIN: Duration = Duration::from_mins(1);
@@ -30,7 +30,7 @@ const SETTLED_WITHIN: Duration = Duration::from_mins(1);
 /// How long a node may take to end by SIGTERM.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 
-/// What to put together.
+/// The parts of a cluster stage.
 #[derive(Debug, Clone)]
 pub struct ClusterSpec {
     /// The product's program.
@@ -41,13 +41,13 @@ pub struct ClusterSpec {
     pub options: ProductOptions,
     /// How many nodes.
     pub nodes: usize,
-    /// What each is for; those beyond the list are for all.
+    /// The role of each node; nodes beyond the list have [`Role::All`].
     pub roles: Vec<Role>,
-    /// The folder of the run, which stays; without it, a temporary one.
+    /// The folder of the run, which is kept; without it, a temporary one.
     pub dir: Option<PathBuf>,
-    /// How PostgreSQL is set up.
+    /// The settings of PostgreSQL.
     pub postgres: PostgresOptions,
-    /// Whether the wall clock of the first node can be shifted, where this machine allows it.
+    /// True if the wall clock of the first node shall be shiftable, where this machine allows that.
     pub shifted_clock: bool,
 }
 
@@ -64,20 +64,20 @@ pub struct ClusterStage {
     pub redis: Redis,
     /// The product's API.
     pub api: ClusterApi,
-    /// Whether the first node's wall clock can be shifted.
+    /// True if the first node's wall clock can be shifted.
     pub clock_shifts: bool,
     spec: ClusterSpec,
     scratch: Scratch,
-    /// Links of nodes that were removed: their polls are still in the ledger.
+    /// The links of removed nodes, whose polls are still in the ledger.
     retired: Vec<(String, Links)>,
 }
 
 impl ClusterStage {
-    /// Starts servers and world, brings the schema up, starts all nodes, and waits until every bot polls and every
-    /// lease has its owner.
+    /// Starts servers and world, migrates the schema, starts all nodes, and waits until every bot polls and every
+    /// lease has an owner.
     ///
     /// # Errors
-    /// Any of them does not come up in time.
+    /// A part does not come up in time.
     pub async fn open(spec: ClusterSpec) -> Result<Self, HarnessError> {
         let mut stage = Self::prepare(spec).await?;
         for index in 0..stage.spec.nodes {
@@ -95,10 +95,10 @@ impl ClusterStage {
         Ok(stage)
     }
 
-    /// Starts servers and world alone.
+    /// Starts only servers and world.
     ///
     /// # Errors
-    /// Any of them does not start.
+    /// A server or the world does not start.
     pub async fn prepare(spec: ClusterSpec) -> Result<Self, HarnessError> {
         let simulation = Simulation::start(spec.simulation.clone()).await?;
         let scratch = Scratch::open(spec.dir.as_deref())?;
@@ -121,7 +121,7 @@ impl ClusterStage {
     /// Adds a node that does not run yet, under the next name.
     ///
     /// # Errors
-    /// Its files or links cannot be made.
+    /// The node's files or links cannot be made.
     pub async fn add(&mut self, role: Role) -> Result<&mut Node, HarnessError> {
         let name = format!("n{}", self.nodes.len() + 1);
         let links = Links {
@@ -139,10 +139,10 @@ impl ClusterStage {
         self.nodes.last_mut().ok_or(HarnessError::NoBinary)
     }
 
-    /// Ends the last node by SIGTERM and forgets it; gives how long its end took.
+    /// Ends the last node by SIGTERM and removes it from the stage; returns how long the end took.
     ///
     /// # Errors
-    /// It does not end in time.
+    /// The node does not end in time.
     pub async fn remove_last(&mut self) -> Result<Duration, HarnessError> {
         let Some(mut node) = self.nodes.pop() else { return Ok(Duration::ZERO) };
         let took = if node.is_started() { node.stop(STOP_WITHIN).await?.1 } else { Duration::ZERO };
@@ -150,7 +150,7 @@ impl ClusterStage {
         Ok(took)
     }
 
-    /// Brings the schema up, with the files of the first node.
+    /// Migrates the schema, with the files of the first node.
     ///
     /// # Errors
     /// The command fails.
@@ -160,10 +160,10 @@ impl ClusterStage {
         self.command(first, &["migrate", "up", "--config", &config]).await.map(drop)
     }
 
-    /// Runs a command of the product in a node's folder; gives what it printed.
+    /// Runs a command of the product in a node's folder; returns its standard output.
     ///
     /// # Errors
-    /// It fails.
+    /// The command cannot be run, or fails.
     pub async fn command(&self, node: &Node, words: &[&str]) -> Result<String, HarnessError> {
         let mut command = Command::new(&self.spec.binary);
         let done =
@@ -176,30 +176,30 @@ impl ClusterStage {
         Err(HarnessError::Command { command: words.join(" "), told: told.trim().to_owned() })
     }
 
-    /// What it was put together from.
+    /// Returns the parts of the stage.
     pub fn spec(&self) -> &ClusterSpec {
         &self.spec
     }
 
-    /// The folder of the run.
+    /// Returns the folder of the run.
     pub fn dir(&self) -> &Path {
         &self.scratch.path
     }
 
-    /// The ledger's clock.
+    /// Returns the time on the ledger's clock.
     pub fn now_us(&self) -> u64 {
         self.simulation.world.ledger().now_us()
     }
 
-    /// The node of a name.
+    /// Returns the node with a name.
     pub fn node(&self, name: &str) -> Option<&Node> {
         self.nodes.iter().find(|node| node.name == name)
     }
 
-    /// The API of a node that runs and answers.
+    /// Returns the API address of a node that runs and answers.
     ///
     /// # Errors
-    /// None answers.
+    /// No node answers.
     pub async fn api_url(&mut self) -> Result<String, HarnessError> {
         let mut last = None;
         for node in &mut self.nodes {
@@ -214,10 +214,10 @@ impl ClusterStage {
         Err(last.map_or(HarnessError::Product(crate::harness::product::ProductError::NotRunning), HarnessError::Http))
     }
 
-    /// The cluster as any node sees it.
+    /// Reads the cluster view from any node that answers.
     ///
     /// # Errors
-    /// None answers.
+    /// No node answers.
     pub async fn view(&mut self) -> Result<ClusterView, HarnessError> {
         let url = self.api_url().await?;
         Ok(self.api.view(&url).await?)
@@ -226,7 +226,7 @@ impl ClusterStage {
     /// Waits until every bot polls.
     ///
     /// # Errors
-    /// Not all do in time.
+    /// Not all bots poll in time.
     pub async fn wait_until_polling(&self) -> Result<(), HarnessError> {
         let world = &self.simulation.world;
         let bots = world.spec().bots.len();
@@ -241,17 +241,17 @@ impl ClusterStage {
         })
     }
 
-    /// Waits until every lease has an owner that lives, as the planner wants it.
+    /// Waits until every lease has a living owner and no move is under way, twice in a row.
     ///
     /// # Errors
-    /// That does not come in time.
+    /// The leases do not settle in time.
     pub async fn wait_until_settled(&mut self) -> Result<ClusterView, HarnessError> {
         let until = tokio::time::Instant::now() + SETTLED_WITHIN;
         let mut calm = 0;
         loop {
             let view = self.view().await;
             calm = if view.as_ref().is_ok_and(ClusterView::is_settled) { calm + 1 } else { 0 };
-            // Twice in a row: a plan may be about to begin.
+            // Twice in a row: after one calm view, moves of a new plan may be about to begin.
             if calm > 1 {
                 return view;
             }
@@ -266,7 +266,7 @@ impl ClusterStage {
         }
     }
 
-    /// Who opened which connection to Telegram.
+    /// Returns which node opened which connection to Telegram.
     pub fn origins(&self) -> Origins {
         let (now, now_us) = (Instant::now(), self.now_us());
         let us = |at: Instant| now_us.saturating_sub(now.saturating_duration_since(at).as_micros() as u64);
@@ -282,18 +282,18 @@ impl ClusterStage {
         origins
     }
 
-    /// All polls so far, by bot.
+    /// Returns all polls so far, by bot.
     pub fn polls(&self) -> std::collections::BTreeMap<i64, Vec<super::polls::Poll>> {
         super::polls::polls(&self.simulation.world.ledger().snapshot(), &self.origins())
     }
 
-    /// How many connections to Telegram were cut or lost bytes: each may have cost the answer to a send.
+    /// Returns how many connections to Telegram were cut or lost bytes; each may have cost the answer to a send.
     pub fn damaged(&self) -> u64 {
         let present = self.nodes.iter().map(|node| node.links.telegram.damaged());
         present.chain(self.retired.iter().map(|(_, links)| links.telegram.damaged())).sum()
     }
 
-    /// Whether each chat's bots are on several nodes, as the API says; with one node there is nothing to spread.
+    /// Returns whether every chat of more than two bots has them on several nodes, by the cluster view.
     pub fn chats_are_spread(&self, view: &ClusterView) -> bool {
         let owners = view.owners("bot");
         let world = self.simulation.world.spec();
@@ -305,14 +305,14 @@ impl ClusterStage {
         })
     }
 
-    /// Stops nodes and servers; a temporary folder is removed after a clean run.
+    /// Kills the nodes and stops the servers; a temporary folder is removed after a clean run.
     ///
     /// # Errors
     /// The folder cannot be removed.
     pub async fn close(mut self, clean: bool) -> Result<(), HarnessError> {
         for node in &mut self.nodes {
             if node.is_started() {
-                // It may have ended by itself; what it did is judged by the ledger.
+                // A node may have ended by itself, which is no error: the run is judged by the ledger.
                 let _ = node.kill_all().await;
             }
         }

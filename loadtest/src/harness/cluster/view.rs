@@ -1,4 +1,4 @@
-//! What the product's API says about the cluster, as far as the harness reads it. Layer: harness.
+//! Reads the product's cluster view and sends orders over the cluster API. Layer: harness.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,39 +9,39 @@ use serde_json::{Value, json};
 use crate::harness::error::HarnessError;
 use crate::people::http::{self, HttpError};
 
-/// How long one answer may take; a rebalance is waited for.
+/// How long the answer to an order may take; the answer to a rebalance comes only after the rebalance.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
-/// `GET /api/v1/cluster`.
+/// The answer to `GET /api/v1/cluster`, as far as the harness reads it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ClusterView {
-    /// Nodes.
+    /// The nodes.
     pub nodes: Vec<NodeView>,
-    /// Leases.
+    /// The leases.
     pub leases: Vec<LeaseView>,
-    /// Moves under way.
+    /// The moves under way.
     #[serde(default)]
     pub moves: Vec<Value>,
-    /// Leases that nobody alive owns.
+    /// The number of leases without a living owner.
     #[serde(default)]
     pub unowned: u64,
 }
 
-/// A node of it.
+/// A node of the cluster view.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NodeView {
-    /// Its name.
+    /// The node's name.
     pub name: String,
-    /// Its incarnation.
+    /// The node's incarnation.
     pub incarnation: i64,
-    /// How far it is: alive, draining, dead.
+    /// The node's state: alive, draining or dead.
     pub state: String,
-    /// Bots that it owns.
+    /// Bots that the node owns.
     pub bots: u64,
-    /// Bots that it shall own.
+    /// The node's quota of bots.
     pub bots_quota: u64,
-    /// Chats that it owns.
+    /// Chats that the node owns.
     pub chats: u64,
     /// Updates taken in the last minute.
     pub updates_per_minute: u64,
@@ -49,28 +49,28 @@ pub struct NodeView {
     pub sends_per_minute: u64,
 }
 
-/// A lease of it.
+/// A lease of the cluster view.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LeaseView {
-    /// bot or chat.
+    /// `bot` or `chat`.
     pub kind: String,
-    /// Its name in the manifest.
+    /// The name of the bot or chat in the manifest.
     pub name: String,
-    /// Who owns it.
+    /// The name of the living node that owns the lease, if any.
     pub owner: Option<String>,
-    /// Its epoch.
+    /// The lease's epoch.
     pub epoch: i64,
 }
 
 impl ClusterView {
-    /// The owner of each lease of a kind, by name.
+    /// Returns the owner of each owned lease of a kind, by the lease's name.
     pub fn owners(&self, kind: &str) -> BTreeMap<String, String> {
         let of_kind = self.leases.iter().filter(|lease| lease.kind == kind);
         of_kind.filter_map(|lease| Some((lease.name.clone(), lease.owner.clone()?))).collect()
     }
 
-    /// Bots of each living node.
+    /// Returns how many bots each living node owns.
     pub fn bots(&self) -> BTreeMap<String, u64> {
         let alive = self.nodes.iter().filter(|node| node.state != "dead");
         let mut bots: BTreeMap<String, u64> = alive.map(|node| (node.name.clone(), 0)).collect();
@@ -80,12 +80,12 @@ impl ClusterView {
         bots
     }
 
-    /// Whether everything has an owner and nothing moves.
+    /// Returns whether there are leases, all of them have owners, and no move is under way.
     pub fn is_settled(&self) -> bool {
         !self.leases.is_empty() && self.moves.is_empty() && self.leases.iter().all(|lease| lease.owner.is_some())
     }
 
-    /// How many leases of a kind have another owner than in an earlier look.
+    /// Returns the names of leases of a kind whose owner differs from the one in an earlier view.
     pub fn moved_since(&self, earlier: &Self, kind: &str) -> BTreeSet<String> {
         let before = earlier.owners(kind);
         let now = self.owners(kind).into_iter();
@@ -93,25 +93,25 @@ impl ClusterView {
     }
 }
 
-/// Somebody who asks and orders over the API of any node.
+/// A client of the cluster API of any node.
 #[derive(Debug, Clone)]
 pub struct ClusterApi {
     client: reqwest::Client,
 }
 
 impl ClusterApi {
-    /// A client of its own.
+    /// Creates a client.
     ///
     /// # Errors
-    /// No client can be made.
+    /// No HTTP client can be created.
     pub fn new() -> Result<Self, HarnessError> {
         Ok(Self { client: http::client()? })
     }
 
-    /// Asks a node for the cluster.
+    /// Reads the cluster view of a node.
     ///
     /// # Errors
-    /// No good answer.
+    /// The product does not answer, or answers with an error.
     pub async fn view(&self, base_url: &str) -> Result<ClusterView, HttpError> {
         let url = format!("{base_url}/api/v1/cluster");
         let request = self.client.get(&url).timeout(Duration::from_secs(10));
@@ -119,26 +119,26 @@ impl ClusterApi {
         response.json().await.map_err(|error| HttpError::NoAnswer { url, reason: error.without_url().to_string() })
     }
 
-    /// Lets a node give up what it owns, or no longer.
+    /// Starts or ends the draining of a node.
     ///
     /// # Errors
-    /// No good answer.
+    /// The product does not answer, or answers with an error.
     pub async fn drain(&self, base_url: &str, node: &str, draining: bool) -> Result<(), HttpError> {
         self.post(base_url, "/api/v1/cluster/drain", &json!({"node": node, "draining": draining})).await
     }
 
-    /// Lets the fleet be spread anew.
+    /// Orders a rebalance of the fleet.
     ///
     /// # Errors
-    /// No good answer.
+    /// The product does not answer, or answers with an error.
     pub async fn rebalance(&self, base_url: &str) -> Result<(), HttpError> {
         self.post(base_url, "/api/v1/cluster/rebalance", &json!({"dry_run": false})).await
     }
 
-    /// What a node's metrics say, as text.
+    /// Returns a node's metrics as text.
     ///
     /// # Errors
-    /// No good answer.
+    /// The product does not answer, or answers with an error.
     pub async fn metrics(&self, base_url: &str) -> Result<String, HttpError> {
         let url = format!("{base_url}/metrics");
         let response = http::send(self.client.get(&url).timeout(Duration::from_secs(10)), &url).await?;

@@ -1,9 +1,10 @@
-//! What `faults` is told, and what it makes of it. Layer: harness.
+//! Defines the arguments of `faults`, and the simulation and options made from them. Layer: harness.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use crate::harness::args::{SendLatency, StageArgs};
@@ -18,40 +19,40 @@ use crate::world::spec::{ChatKind, WorldSpec};
 const SPARE: &str = "spare";
 /// The API keys of each provider.
 const KEYS: [&str; 3] = ["sk-one", "sk-two", "sk-three"];
-/// Every so manieth bot is in a second chat too.
+/// One bot in this many is in a second chat too.
 const IN_TWO_CHATS: usize = 3;
 
-/// What `faults` is told.
+/// The command-line arguments of `faults`.
 #[derive(Debug, Clone, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct FaultsArgs {
     /// The product's program; without it, the one beside this program or under target.
     #[arg(long, value_name = "PATH")]
     pub binary: Option<PathBuf>,
-    /// The seed of faults, kills and everything else that is drawn.
+    /// The seed of every random draw: faults, kills and everything else.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Many seeds instead, the first and the last.
+    /// Runs many seeds instead, from the first to the last.
     #[arg(long, value_name = "A..B", value_parser = seeds, conflicts_with_all = ["seed", "scenario"])]
     pub seeds: Option<Seeds>,
-    /// How many of them run at the same time.
+    /// How many seeds run at the same time.
     #[arg(long, default_value_t = 1, requires = "seeds")]
     pub jobs: usize,
-    /// How many seconds things go wrong.
+    /// How many seconds faults are injected.
     #[arg(long, default_value_t = 20.0)]
     pub seconds: f64,
-    /// What can go wrong beside faults and kills: `wide` adds late copies, odd and old messages, closed chats, topics,
-    /// albums, live locations and silly pauses.
+    /// The range of troubles: `wide` adds late copies, odd and old messages, closed chats, topics, albums, live
+    /// locations and absurd pauses.
     #[arg(long, value_enum, default_value_t = Imagination::Wide)]
     pub imagination: Imagination,
-    /// A scenario from a file instead of a random one.
+    /// Runs a scenario from a file instead of a random one.
     #[arg(long, value_name = "FILE")]
     pub scenario: Option<PathBuf>,
-    /// A file to which each seed's result is appended as a line of JSON; seeds that stand there already for the same
-    /// commit and length are left out.
+    /// A file to which each seed's result is appended as a line of JSON; seeds that the file already holds for the same
+    /// commit and length are skipped.
     #[arg(long, value_name = "FILE")]
     pub append: Option<PathBuf>,
-    /// The commit that is under test, for the file; without it, as git says.
+    /// The commit under test, for the file; without it, the one that git names.
     #[arg(long)]
     pub commit: Option<String>,
     /// How many bots the fleet has.
@@ -63,10 +64,10 @@ pub struct FaultsArgs {
     /// Messages of people a second, over all chats.
     #[arg(long, default_value_t = 2.0)]
     pub rate: f64,
-    /// How many bots begin with webhooks; 0 leaves them out altogether.
+    /// How many bots begin with webhooks; 0 leaves webhooks unconfigured.
     #[arg(long, default_value_t = 4)]
     pub webhooks: usize,
-    /// Gives each provider one key and the product no word on refused keys and first tokens.
+    /// Gives each provider one key, and the product no settings for refused keys and first tokens.
     #[arg(long)]
     pub no_pools: bool,
     /// Leaves the limiters of the simulated Telegram off.
@@ -75,38 +76,50 @@ pub struct FaultsArgs {
     /// How many seconds the fleet may take to come to rest after everything healed.
     #[arg(long, default_value_t = 60)]
     pub settle_seconds: u64,
-    /// How far the product's commits go before they count.
+    /// The durability of the product's commits.
     #[arg(long, value_enum, default_value_t = Synchronous::Full)]
     pub synchronous: Synchronous,
-    /// The folder of the run, which stays; without it, a temporary one that goes when all is well.
+    /// The folder of the run, which is kept; without it, a temporary one that is removed after a clean run.
     #[arg(long, value_name = "PATH", conflicts_with = "seeds")]
     pub dir: Option<PathBuf>,
     /// Keeps the folder of a clean run too.
     #[arg(long)]
     pub keep: bool,
-    /// What the product logs, to product.log in the folder.
+    /// The product's log level; the log is product.log in the folder.
     #[arg(long, default_value = "warn", value_name = "LEVEL")]
     pub product_log: String,
-    /// JSON instead of a table.
+    /// Prints JSON instead of a table.
     #[arg(long)]
     pub json: bool,
 }
 
-/// How much the world imagines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+/// The range of troubles in the world.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Imagination {
     /// Faults of Telegram and providers, kills, pauses, tokens, members.
+    #[default]
     Classic,
-    /// That, and what strangers reported.
+    /// All of `Classic`, and troubles that strangers reported.
     Wide,
+}
+
+impl Imagination {
+    /// Returns the name of the range on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Classic => "classic",
+            Self::Wide => "wide",
+        }
+    }
 }
 
 /// Seeds from the first to the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seeds {
-    /// The first.
+    /// The first seed.
     pub first: u64,
-    /// The last.
+    /// The last seed.
     pub last: u64,
 }
 
@@ -120,7 +133,7 @@ pub(in crate::harness) fn seeds(text: &str) -> Result<Seeds, String> {
 }
 
 impl FaultsArgs {
-    /// One seed for so many seconds with the classic faults, all else as by default: what tests run.
+    /// Returns the arguments that tests run: one seed with the classic faults, and defaults for all that is not given.
     pub fn of(binary: Option<PathBuf>, seed: u64, seconds: f64) -> Self {
         Self {
             binary,
@@ -147,12 +160,12 @@ impl FaultsArgs {
         }
     }
 
-    /// The keys that faults may strike alone; none when there is only one.
+    /// Returns the keys that faults may strike one by one; empty if each provider has only one.
     pub(super) fn keys(&self) -> Vec<String> {
         if self.no_pools { Vec::new() } else { KEYS.map(str::to_owned).into() }
     }
 
-    /// Where the product's program is.
+    /// Returns the arguments of a stage, by which the product's program is found.
     pub(super) fn stage(&self) -> StageArgs {
         StageArgs {
             binary: self.binary.clone(),
@@ -167,7 +180,7 @@ impl FaultsArgs {
         }
     }
 
-    /// The world and its two providers.
+    /// Returns the world and its two providers.
     pub(super) fn simulation(&self) -> SimulationSpec {
         let mut world = WorldSpec {
             send_latency: SendLatency::Realistic.latency(),
@@ -192,10 +205,10 @@ impl FaultsArgs {
         SimulationSpec { provider, providers, ..SimulationSpec::of(world) }
     }
 
-    /// The product with patience so short that 20 s show what an hour would; webhooks are received at this port.
+    /// Returns options with timeouts so short that 20 s show what an hour would; webhooks arrive at the given port.
     ///
-    /// A call may take longer than the longest pause of a random scenario: else each pause would leave calls in doubt that
-    /// the simulator never saw.
+    /// A Telegram call may take longer than the longest pause of a random scenario: otherwise each pause would leave
+    /// calls with unknown outcome that the simulator never saw.
     pub(super) fn options(&self, webhook_port: Option<u16>) -> ProductOptions {
         let mut settings = toml::toml! {
             [telegram]
@@ -226,7 +239,7 @@ impl FaultsArgs {
         };
         let mut providers = [ProviderOptions::main(), ProviderOptions::further(SPARE)];
         if !self.no_pools {
-            // A key that was refused comes back: what healed must be seen to heal.
+            // A refused key is tried again soon: a key that healed must be seen to heal.
             let of_pools = toml::toml! {
                 first_token_timeout = "1500ms"
                 refused_key_pause = "1s"

@@ -1,6 +1,6 @@
-//! What the product was sending when it was killed, by its own account. Layer: harness.
+//! Reads what a killed product was sending from the product's own database. Layer: harness.
 //!
-//! Its file is copied first: whoever opens a file of SQLite mends it, and that is the product's to do.
+//! The database file is copied first: opening an SQLite file recovers it, and the recovery must be left to the product.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::harness::error::HarnessError;
 const SENDING: &str = "SELECT outbox.id, bot.telegram_id, outbox.text FROM outbox JOIN bot ON bot.id = outbox.bot \
                        WHERE outbox.state IN ('queued', 'sending', 'retry_at', 'unknown') AND outbox.state = 'sending'";
 
-/// The messages in state `sending` in the database of a product that was killed at `at_us`.
+/// Returns the messages in state `sending` in the database of a product that was killed at `at_us`.
 ///
 /// # Errors
 /// The file cannot be copied or read.
@@ -23,9 +23,9 @@ pub(super) async fn sending_in(database: &Path, at_us: u64) -> Result<Vec<Claim>
         let (from, to) = (beside(database, part), beside(&copy, part));
         match std::fs::copy(&from, &to) {
             Ok(_) => {}
-            // Without a log there is nothing in it.
+            // Without a log there is none to copy; a log copied earlier must go.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !part.is_empty() => {
-                drop(std::fs::remove_file(to))
+                drop(std::fs::remove_file(to));
             }
             Err(error) => return Err(HarnessError::file(from)(error)),
         }

@@ -1,15 +1,16 @@
-//! `faults`: a seeded mixture of all faults, with kills and pauses in between; then everything heals, and nothing may be
-//! lost, doubled or out of order. Layer: harness (I1-I9).
+//! `faults`: a seeded mixture of all faults, with kills and pauses in between; then everything heals, and nothing may
+//! be lost, doubled or out of order. Layer: harness (I1-I9).
 //!
-//! - `args`: what it is told
+//! - `args`: the command-line arguments
 //! - `run`: one seed, from the start to the verdict
-//! - `steps`: what is done to the product and in the world meanwhile
-//! - `claims`: what the product was sending when it was killed
-//! - `wide`: what a wider imagination does in the world
-//! - `report`: what came of it
+//! - `steps`: the steps of a scenario, on the product and in the world
+//! - `claims`: the messages that a killed product was sending
+//! - `wide`: the further troubles of the `wide` imagination
+//! - `roll_call`: the check that every bot answers after everything healed
+//! - `report`: the result of one seed, and its verdict
 //! - `slices`: many seeds, their file and their table
 //!
-//! The names below are the folder's face.
+//! The names re-exported below are the folder's interface.
 
 pub mod args;
 pub mod report;

@@ -1,4 +1,4 @@
-//! What came of one seed. Layer: harness; plain data and its verdict.
+//! Holds the result of one seed, and judges it. Layer: harness; plain data and its verdict.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,17 +6,21 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::args::Imagination;
 use crate::checker::report::{Breaches, Report};
 use crate::harness::settle::Queues;
 
-/// What came of one seed.
+/// The result of one seed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FaultsReport {
     /// The commit under test.
     pub commit: String,
     /// The seed.
     pub seed: u64,
-    /// How long things went wrong.
+    /// The range of troubles in the world.
+    #[serde(default)]
+    pub imagination: Imagination,
+    /// How many seconds faults were injected.
     pub seconds: f64,
     /// How many faults struck Telegram's calls and deliveries, by kind.
     pub telegram_faults: BTreeMap<String, u64>,
@@ -24,56 +28,56 @@ pub struct FaultsReport {
     pub provider_faults: BTreeMap<String, u64>,
     /// How often the product was killed.
     pub kills: u64,
-    /// How often it was paused.
+    /// How often the product was paused.
     pub pauses: u64,
-    /// How often it was ended by SIGTERM.
+    /// How often the product was ended by SIGTERM.
     pub terminations: u64,
-    /// The longest that it took to end by SIGTERM, in milliseconds.
+    /// The longest that the product took to end by SIGTERM, in milliseconds.
     pub longest_stop_ms: u64,
     /// Bots that began with webhooks.
     pub webhook_bots: u64,
-    /// Moves between polling and webhooks meanwhile.
+    /// Changes between polling and webhooks during the run.
     pub moves: u64,
     /// Actors that had to be released by hand.
     pub released: Vec<String>,
     /// Bots that did not answer in the roll call after everything healed: bot and chat.
     pub silent: Vec<(i64, i64)>,
-    /// Whether the fleet came to rest.
+    /// True if the fleet came to rest.
     pub at_rest: bool,
-    /// What waited in the product at last.
+    /// The product's queues at the end.
     pub queues: Queues,
-    /// What the checker found.
+    /// The checker's report.
     pub checker: Report,
     /// How long the whole run took, in seconds.
     pub duration: f64,
     /// `clean` or `breach`.
     pub verdict: String,
-    /// What was breached.
+    /// The breaches, in words.
     pub breaches: Vec<String>,
-    /// Where the run's files are, when they were kept.
+    /// The folder of the run's files, if they were kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dir: Option<PathBuf>,
 }
 
 impl FaultsReport {
-    /// How many faults struck, kills and pauses among them.
+    /// Returns how many faults struck, including kills, pauses and ends by SIGTERM.
     pub fn total(&self) -> u64 {
         let of = |faults: &BTreeMap<String, u64>| faults.values().sum::<u64>();
         of(&self.telegram_faults) + of(&self.provider_faults) + self.kills + self.pauses + self.terminations
     }
 
-    /// Whether nothing was breached.
+    /// Returns whether nothing was breached.
     pub fn is_clean(&self) -> bool {
         self.breaches.is_empty()
     }
 
-    /// Whether nothing else was breached than that one message is unknown which no send explains.
+    /// Returns whether the only breach is one unknown message that no send explains.
     pub fn is_one_unknown_too_many(&self) -> bool {
         let found = self.checker.breaches;
         self.breaches.len() == 1 && found.unknown_beyond_doubt == 1
     }
 
-    /// Judges: fills in verdict and breaches.
+    /// Judges the run: fills in `verdict` and `breaches`.
     pub(super) fn judge(&mut self) {
         let mut breaches = Vec::new();
         let found = self.checker.breaches;
@@ -95,7 +99,7 @@ impl FaultsReport {
                 breaches.push(format!("{name}: {count}"));
             }
         }
-        // What the checker may count one day and this list does not know.
+        // Breaches that the checker may add later and that the list above lacks.
         let known = Breaches {
             lost: 0,
             handled_twice: 0,
@@ -162,7 +166,13 @@ impl fmt::Display for FaultsReport {
             writeln!(f, "left for a look: {}", dir.display())?;
         }
         if !self.is_clean() {
-            writeln!(f, "replay: botfleet-loadtest faults --seed {} --seconds {}", self.seed, self.seconds)?;
+            writeln!(
+                f,
+                "replay: botfleet-loadtest faults --seed {} --seconds {} --imagination {}",
+                self.seed,
+                self.seconds,
+                self.imagination.name()
+            )?;
         }
         write!(f, "seed {}: {}", self.seed, self.verdict)
     }
@@ -172,11 +182,12 @@ impl fmt::Display for FaultsReport {
 pub(super) mod tests {
     use super::*;
 
-    /// A report with some faults and no breach, unjudged.
+    /// Returns a report with some faults and no breach, not judged yet.
     pub(in super::super) fn report() -> FaultsReport {
         FaultsReport {
             commit: "c".into(),
             seed: 7,
+            imagination: Imagination::Classic,
             seconds: 20.0,
             telegram_faults: [("reset_after".to_owned(), 3)].into(),
             provider_faults: [("cut".to_owned(), 2)].into(),

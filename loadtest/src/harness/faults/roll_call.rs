@@ -1,7 +1,7 @@
-//! The roll call after everything healed: a fleet that merely stopped loses nothing either. Layer: harness.
+//! Holds the roll call after everything healed: without it, a fleet that merely stopped would pass. Layer: harness.
 //!
-//! Each bot is called upon in each of its chats, in a topic as well where there are topics. Who does not answer is called
-//! again: a bot learns only by trying that a place is open to it again, and it tries when somebody speaks there.
+//! Each bot is called in each of its chats, and in a forum also in a topic. A bot that does not answer is called again:
+//! a bot learns only by a send that a chat or topic is open again, and sends only when somebody speaks there.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -16,16 +16,16 @@ use crate::ledger::LedgerEvent;
 use crate::world::World;
 use crate::world::spec::ChatKind;
 
-/// How often actors are released while the fleet recovers.
+/// How often quarantined actors are released while the fleet recovers.
 const RELEASED_EVERY: Duration = Duration::from_secs(2);
 
-/// How often who is missing is called again: a call that is answered takes less.
+/// How often missing bots are called again; an answer takes less time.
 const CALLED_EVERY: Duration = Duration::from_secs(8);
 
-/// A bot, and the chat and topic in which it is to answer.
+/// A bot, and the chat and topic in which the bot must answer.
 type Seat = (i64, i64, Option<i64>);
 
-/// Calls upon every bot in each of its chats; gives the actors that had to be released, and the bots that stayed silent
+/// Calls every bot in each of its chats; returns the actors that had to be released, and the bots that stayed silent
 /// with their chats.
 pub(super) async fn hold(
     stage: &Stage,
@@ -71,12 +71,12 @@ pub(super) async fn hold(
             released.extend(operator.release_all(&url).await?);
             next_release = now + RELEASED_EVERY;
         }
-        // A deadline that passes is looked at above.
+        // The loop handles a passed deadline at its top.
         let _ = tokio::time::timeout_at(next_release.min(next_call).min(until), changed).await;
     }
 }
 
-/// The bots, and the places in which each must answer.
+/// Returns the bots, and the places in which each must answer.
 fn seats(world: &World) -> BTreeSet<Seat> {
     let mut seats = BTreeSet::new();
     for chat in &world.spec().chats {

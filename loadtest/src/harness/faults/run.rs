@@ -1,4 +1,4 @@
-//! One seed, from the start to the verdict. Layer: harness.
+//! Runs one seed, from the start to the verdict. Layer: harness.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,14 +22,15 @@ use crate::scenario::Scenario;
 use crate::servers::daemon::free_port;
 use crate::world::World;
 
-/// A send, or a pause that was told, counts as under way at a kill until its answer is this old: the product may not
-/// have committed it yet.
+/// A send, or a pause that Telegram demanded, counts as under way at a kill until its answer is this old: the product
+/// may not have committed the answer yet.
 const GRACE: Duration = Duration::from_millis(100);
 
 /// Runs one seed.
 ///
 /// # Errors
-/// It could not be run to its end, the product's own end among the reasons; what is left is named.
+/// The run could not be completed, for example because the product ended by itself; the error names the folder that is
+/// left.
 pub async fn run(args: &FaultsArgs) -> Result<FaultsReport, HarnessError> {
     let dir = args.dir.clone().unwrap_or_else(|| scratch(args.seed));
     let args = FaultsArgs { dir: Some(dir.clone()), ..args.clone() };
@@ -89,7 +90,7 @@ async fn run_in(args: &FaultsArgs, dir: &Path) -> Result<FaultsReport, HarnessEr
         stage.product.wait_until_bound().await?;
     }
     let deadline = Duration::from_secs(args.settle_seconds);
-    // Pauses that Telegram takes back, an operator lifts; a build without that order keeps them.
+    // Telegram's pauses are over, and the operator lifts them in the product; a build without that order keeps them.
     wide::lift_pauses(&world, &operator, &stage.product_url()?).await;
     let recovering = roll_call::hold(&stage, &operator, &mut traffic, Instant::now() + deadline);
     let (released, silent) =
@@ -105,6 +106,7 @@ async fn run_in(args: &FaultsArgs, dir: &Path) -> Result<FaultsReport, HarnessEr
     let mut report = FaultsReport {
         commit: String::new(),
         seed: args.seed,
+        imagination: args.imagination,
         seconds: args.seconds,
         telegram_faults: world.injected(),
         provider_faults: provider_faults(&stage),
@@ -134,7 +136,7 @@ async fn run_in(args: &FaultsArgs, dir: &Path) -> Result<FaultsReport, HarnessEr
     Ok(report)
 }
 
-/// Moves the first bots to webhooks; gives how many the product moved.
+/// Moves the first bots to webhooks; returns how many the product moved.
 async fn begin_with_webhooks(args: &FaultsArgs, stage: &Stage, operator: &Operator) -> Result<u64, HarnessError> {
     let url = stage.product_url()?;
     let mut moved = 0;
@@ -152,7 +154,7 @@ fn provider_faults(stage: &Stage) -> BTreeMap<String, u64> {
     faults
 }
 
-/// Leaves what a reader needs: the scenario, the ledger and the product's account beside its log.
+/// Writes the files for an inspection, beside the product's log: scenario, ledger and the product's account.
 fn leave(
     dir: &Path,
     world: &World,

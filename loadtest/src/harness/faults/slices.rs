@@ -1,6 +1,6 @@
-//! Many seeds: some at a time, their results in a file, a table at the end. Layer: harness.
+//! Runs many seeds: some at a time, with results in a file and a table at the end. Layer: harness.
 //!
-//! The file has one line of JSON for each seed. A seed that stands there for the same commit and length is not run
+//! The file has one line of JSON for each seed. A seed that the file holds for the same commit and length is not run
 //! again, so that a long series can be broken off and continued.
 
 use std::collections::{BTreeMap, HashSet};
@@ -14,16 +14,18 @@ use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 
-use super::args::{FaultsArgs, Seeds};
+use super::args::{FaultsArgs, Imagination, Seeds};
 use super::report::FaultsReport;
 use super::run::run;
 use crate::harness::error::HarnessError;
 
-/// A line of the file, as far as it matters for what is left to do.
+/// A line of the file: the result of one seed in short.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Line {
     commit: String,
     seed: u64,
+    #[serde(default)]
+    imagination: Imagination,
     seconds: f64,
     total: u64,
     verdict: String,
@@ -52,6 +54,7 @@ impl Line {
         Self {
             commit: report.commit.clone(),
             seed: report.seed,
+            imagination: report.imagination,
             seconds: report.seconds,
             total: report.total(),
             verdict: report.verdict.clone(),
@@ -72,11 +75,12 @@ impl Line {
         }
     }
 
-    /// A seed that could not be run to its end.
+    /// Returns the line of a seed whose run could not be completed.
     fn broken(args: &FaultsArgs, commit: &str, seed: u64, error: &HarnessError) -> Self {
         Self {
             commit: commit.to_owned(),
             seed,
+            imagination: args.imagination,
             seconds: args.seconds,
             total: 0,
             verdict: "error".to_owned(),
@@ -95,14 +99,16 @@ impl Line {
     }
 }
 
-/// What came of a series.
+/// The result of a series of seeds.
 #[derive(Debug, Clone, Serialize)]
 pub struct SeriesReport {
     /// The commit under test.
     pub commit: String,
-    /// How long each seed went wrong.
+    /// How many seconds each seed injected faults.
     pub seconds: f64,
-    /// Seeds with a result, earlier ones of the file among them.
+    /// The range of troubles in the world.
+    pub imagination: Imagination,
+    /// Seeds with a result, including earlier ones from the file.
     pub seeds: u64,
     /// Seeds without a breach.
     pub clean: u64,
@@ -110,7 +116,7 @@ pub struct SeriesReport {
     pub failing: BTreeMap<u64, Vec<String>>,
     /// Faults by kind.
     pub faults: BTreeMap<String, u64>,
-    /// Faults in all, kills and pauses among them.
+    /// All faults, including kills, pauses and ends by SIGTERM.
     pub total: u64,
     /// Kills.
     pub kills: u64,
@@ -118,23 +124,23 @@ pub struct SeriesReport {
     pub pauses: u64,
     /// Ends by SIGTERM.
     pub terminations: u64,
-    /// Sends that Telegram received.
+    /// Sends that Telegram accepted or refused.
     pub sends: u64,
-    /// Those that a limiter refused.
+    /// Sends that a limiter refused.
     pub sends_limited: u64,
     /// Messages whose fate the product does not know.
     pub unknown: u64,
-    /// Sends whose fate it could not know.
+    /// Sends whose fate the product could not know.
     pub doubtful: u64,
 }
 
 impl SeriesReport {
-    /// Whether every seed was clean.
+    /// Returns whether every seed was clean.
     pub fn is_clean(&self) -> bool {
         self.failing.is_empty()
     }
 
-    fn of(commit: String, seconds: f64, lines: &[Line]) -> Self {
+    fn of(commit: String, seconds: f64, imagination: Imagination, lines: &[Line]) -> Self {
         let sum = |of: fn(&Line) -> u64| lines.iter().map(of).sum();
         let mut faults = BTreeMap::new();
         for (kind, count) in lines.iter().flat_map(|line| &line.faults) {
@@ -145,6 +151,7 @@ impl SeriesReport {
         Self {
             commit,
             seconds,
+            imagination,
             seeds: lines.len() as u64,
             clean: lines.iter().filter(|line| line.verdict == "clean").count() as u64,
             failing,
@@ -183,23 +190,32 @@ impl fmt::Display for SeriesReport {
         }
         for (seed, breaches) in &self.failing {
             writeln!(f, "seed {seed}: {}", breaches.join("; "))?;
-            writeln!(f, "  replay: botfleet-loadtest faults --seed {seed} --seconds {}", self.seconds)?;
+            writeln!(
+                f,
+                "  replay: botfleet-loadtest faults --seed {seed} --seconds {} --imagination {}",
+                self.seconds,
+                self.imagination.name()
+            )?;
         }
         write!(f, "commit {}: {}", self.commit, if self.is_clean() { "clean" } else { "BREACH" })
     }
 }
 
-/// Runs the seeds that the file does not have yet.
+/// Runs the seeds that the file does not hold yet.
 ///
 /// # Errors
-/// The file cannot be used. A seed that cannot be run to its end is a failing seed.
+/// The file cannot be used. A seed whose run cannot be completed is a failing seed, not an error.
 pub async fn series(args: &FaultsArgs, seeds: Seeds) -> Result<SeriesReport, HarnessError> {
     let commit = args.commit.clone().unwrap_or_default();
     let mut lines = match &args.append {
         Some(file) => read(file)?,
         None => Vec::new(),
     };
-    lines.retain(|line| line.commit == commit && line.seconds.to_bits() == args.seconds.to_bits());
+    let is_of_series = |line: &Line| {
+        let alike = line.seconds.to_bits() == args.seconds.to_bits() && line.imagination == args.imagination;
+        alike && line.commit == commit
+    };
+    lines.retain(is_of_series);
     let known: HashSet<u64> = lines.iter().map(|line| line.seed).collect();
     let left: Vec<u64> = (seeds.first..=seeds.last).filter(|seed| !known.contains(seed)).collect();
     let whole = left.len();
@@ -232,10 +248,10 @@ pub async fn series(args: &FaultsArgs, seeds: Seeds) -> Result<SeriesReport, Har
     }
     lines.retain(|line| (seeds.first..=seeds.last).contains(&line.seed));
     drop(running);
-    Ok(SeriesReport::of(commit, args.seconds, &lines))
+    Ok(SeriesReport::of(commit, args.seconds, args.imagination, &lines))
 }
 
-/// The commit that is checked out, `unknown` outside of a checkout.
+/// Returns the commit that is checked out, or `unknown` outside of a checkout.
 pub async fn commit_of_checkout() -> String {
     let asked = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).stderr(Stdio::null()).output().await;
     let told = asked.ok().filter(|output| output.status.success()).map(|output| output.stdout);
@@ -243,7 +259,7 @@ pub async fn commit_of_checkout() -> String {
     commit.filter(|commit| !commit.is_empty()).unwrap_or_else(|| "unknown".to_owned())
 }
 
-/// Says one line; a stderr that is closed is no fault.
+/// Prints one line to stderr; a closed stderr is no fault.
 fn tell(text: &str) {
     let mut err = stderr().lock();
     let _ = writeln!(err, "{text}").and_then(|()| err.flush());
@@ -293,7 +309,7 @@ mod tests {
             append(&file, line).unwrap();
         }
         assert_eq!(read(&file).unwrap(), lines);
-        let series = SeriesReport::of("c".into(), 20.0, &lines);
+        let series = SeriesReport::of("c".into(), 20.0, Imagination::Classic, &lines);
         assert_eq!((series.seeds, series.clean, series.total), (2, 1, 9));
         assert_eq!(series.failing.keys().copied().collect::<Vec<_>>(), [8]);
         assert!(series.to_string().contains("replay: botfleet-loadtest faults --seed 8"));

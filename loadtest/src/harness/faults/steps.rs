@@ -1,7 +1,7 @@
-//! What is done to the product and in the world while faults strike. Layer: harness.
+//! Performs the steps of a scenario on the product and in the world while faults strike. Layer: harness.
 //!
-//! A start after a kill is waited for only until the next step is due, so that kills also strike recoveries. A step
-//! that the present state refuses (a bot that was kicked twice, a person without a message) is left out.
+//! The harness waits for a start after a kill only until the next step is due, so that kills also strike recoveries. A
+//! step that the present state refuses (a bot that was kicked twice, a person without a message) is left out.
 
 use std::time::Duration;
 
@@ -20,31 +20,31 @@ use crate::world::spec::BotSpec;
 
 /// How long a product may take to end by SIGTERM.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
-/// How many of the last messages are looked through for one of a person's.
+/// How many of a chat's last messages are searched for one by a person.
 const LOOKED_THROUGH: usize = 10;
 
-/// What was done.
+/// The record of the performed steps.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Done {
-    /// When the product was killed, on the ledger's clock, in microseconds; after it was gone.
+    /// When the product was gone after each kill, on the ledger's clock, in microseconds.
     pub(super) kills_us: Vec<u64>,
-    /// What it was sending then, by its own account.
+    /// The messages that the product was sending at each kill, by its own database.
     pub(super) claims: Vec<Claim>,
     /// The longest that a kill took.
     pub(super) kill_took: Duration,
-    /// When it was paused.
+    /// When the product was paused, on the ledger's clock, in microseconds.
     pub(super) pauses_us: Vec<u64>,
-    /// How often it was ended by SIGTERM.
+    /// How often the product was ended by SIGTERM.
     pub(super) terminations: u32,
-    /// How long the SIGTERMs took, at most.
+    /// The longest that an end by SIGTERM took.
     pub(super) longest_stop: Duration,
     /// Moves between polling and webhook that the product made.
     pub(super) moves: u32,
-    /// Moves that it refused or did not answer.
+    /// Moves that the product refused or did not answer.
     pub(super) moves_failed: u32,
 }
 
-/// Does the steps at their times, and ends when `until` has come.
+/// Performs the steps at their times, and returns at `until`.
 ///
 /// # Errors
 /// The product cannot be killed, started or paused, or has ended by itself.
@@ -77,7 +77,7 @@ pub(super) async fn perform(
     Ok(stage.product.ensure_running()?)
 }
 
-/// Waits until a time; a product that is just starting is listened to meanwhile.
+/// Waits until a time; meanwhile reads the address of a product that is just starting.
 async fn wait(stage: &mut Stage, due: Instant) -> Result<(), HarnessError> {
     if stage.product.base_url().is_none()
         && let Ok(bound) = tokio::time::timeout_at(due, stage.product.wait_until_bound()).await
@@ -100,7 +100,7 @@ async fn kill(stage: &mut Stage, done: &mut Done) -> Result<(), HarnessError> {
 }
 
 async fn terminate(stage: &mut Stage, done: &mut Done) -> Result<(), HarnessError> {
-    // Before it listens it may not yet know what to do with the signal.
+    // A product that does not listen yet may not handle the signal yet.
     if stage.product.base_url().is_none() {
         stage.product.wait_until_bound().await?;
     }
@@ -115,7 +115,7 @@ async fn terminate(stage: &mut Stage, done: &mut Done) -> Result<(), HarnessErro
     Ok(stage.product.spawn()?)
 }
 
-/// Moves a bot; that the product is busy or away just now is no fault of the run.
+/// Changes a bot's delivery mode; a product that is busy or away just now is no fault of the run.
 async fn deliver(stage: &Stage, operator: &Operator, bot: usize, mode: &str, done: &mut Done) {
     let (Some(url), Some(bot)) = (stage.product.base_url(), bot_at(&stage.simulation.world, bot)) else { return };
     match operator.deliver_by(url, &bot.username, mode).await {
@@ -124,7 +124,7 @@ async fn deliver(stage: &Stage, operator: &Operator, bot: usize, mode: &str, don
     }
 }
 
-/// Changes something in the world; what it refuses is left out.
+/// Performs an action in the world; an action that the world refuses is left out.
 fn change(world: &World, action: Action) {
     let refused = match action {
         Action::RevokeToken { bot } => bot_at(world, bot).map(|bot| world.revoke_token(bot.id)),
@@ -142,10 +142,10 @@ fn change(world: &World, action: Action) {
     }
 }
 
-/// Gives back what was taken: tokens are good, bots are where the description says.
+/// Restores revoked tokens, and puts every bot back into its chats.
 pub(super) fn heal(world: &World) {
     for bot in &world.spec().bots {
-        // One that has its token keeps its waiting poll.
+        // A bot whose token is good keeps its waiting poll.
         if world.lock().bots.get(&bot.id).is_some_and(|known| known.revoked) {
             let _ = world.replace_token(bot.id, &bot.token);
         }
@@ -162,13 +162,13 @@ fn bot_at(world: &World, place: usize) -> Option<&BotSpec> {
     bots.get(place.checked_rem(bots.len())?)
 }
 
-/// The first chat of a bot, and its id.
+/// Returns the id of a bot's first chat, and the bot's id.
 fn placed(world: &World, place: usize) -> Option<(i64, i64)> {
     let bot = bot_at(world, place)?.id;
     world.spec().chats.iter().find(|chat| chat.bots.contains(&bot)).map(|chat| (chat.id, bot))
 }
 
-/// The last message of a person in a chat, with a new text that keeps its marker.
+/// Returns the last message of a person in a chat, with a new text that keeps the marker.
 fn own_message(world: &World, chat: usize) -> Option<(i64, i64, i64, String)> {
     let chats = &world.spec().chats;
     let chat = chats.get(chat.checked_rem(chats.len())?)?;

@@ -1,4 +1,4 @@
-//! What the wider imagination does in the world, how it heals, and what nobody may do meanwhile. Layer: harness.
+//! Performs and heals the further troubles of the `wide` imagination, and looks for wrong reactions. Layer: harness.
 
 use fastrand::Rng;
 use serde_json::json;
@@ -19,10 +19,10 @@ use crate::world::spec::{ChatKind, ChatSpec};
 /// Edits of a live location in one step: enough to fill a window of 200 entries together with others.
 const LOCATION_EDITS: usize = 80;
 
-/// Markers of messages that are too old to be answered begin here.
+/// The first marker of messages that are too old to be answered.
 pub(super) const OLD_FROM: u64 = 8_000_000;
 
-/// Markers of odd messages begin here.
+/// The first marker of odd messages.
 const ODD_FROM: u64 = 9_000_000;
 
 /// Refusals of a chat in which a bot may not write, as `error_code` and description.
@@ -42,7 +42,7 @@ const REFUSALS: [(u16, &str); 10] = [
     (403, "Forbidden: CHAT_GUEST_SEND_FORBIDDEN"),
 ];
 
-/// Whether the action is one of this file's.
+/// Returns whether this file performs the action.
 pub(super) fn is_one(action: Action) -> bool {
     matches!(
         action,
@@ -60,7 +60,7 @@ pub(super) fn is_one(action: Action) -> bool {
     )
 }
 
-/// Does one; what the world refuses is left out.
+/// Performs an action; an action that the world refuses is left out.
 pub(super) fn perform(world: &World, action: Action) {
     if let Err(error) = try_to(world, action) {
         tracing::debug!(%error, "a step was left out");
@@ -177,12 +177,12 @@ fn change_topic(world: &World, draw: u64) -> Result<(), WorldError> {
     }
 }
 
-/// Opens what was shut, gives back every right, and takes back Telegram's pauses.
+/// Opens what was shut, restores every right, and ends Telegram's pauses.
 pub(super) fn heal(world: &World) {
     world.lift();
 }
 
-/// Tells the product that pauses of Telegram are over, bot by bot; a build without that order keeps its pauses.
+/// Tells the product that Telegram's pauses are over, bot by bot; a build without that order keeps its pauses.
 pub(super) async fn lift_pauses(world: &World, operator: &Operator, base_url: &str) {
     for bot in &world.spec().bots {
         let asked = json!({ "bot": bot.username });
@@ -192,7 +192,7 @@ pub(super) async fn lift_pauses(world: &World, operator: &Operator, base_url: &s
     }
 }
 
-/// Looks for answers to what was too old, texts that are not wholly what the provider said, and chats that were left.
+/// Looks for answers to messages that were too old, texts not wholly from the provider, and chats that bots left.
 pub(super) fn check(ledger: &[LedgerRecord], calls: &[CallRecord], report: &mut Report) {
     whole::check(ledger, calls, OLD_FROM..ODD_FROM, report);
 }

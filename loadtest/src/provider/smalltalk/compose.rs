@@ -1,7 +1,7 @@
 //! Puts a reply together: address, answer, thought, closing question. Layer: load test; pure, seeded.
 //!
-//! A reply has 4-40 words. What was said lately, here or in the prompt, is not said again while anything
-//! else is left; and of some tries the one is taken that is least like what was said.
+//! A reply has 4-40 words. A sentence said lately, here or in the prompt, is repeated only when no other is left. Of
+//! several tries the one is taken that is least like earlier texts.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -13,14 +13,14 @@ use super::sentences::{Composer, Slots, capitalised};
 use super::subject::{Subject, subject};
 use super::{english, turkish};
 
-/// How many tries a fresh text is worth.
+/// The largest number of tries for a fresh text.
 const TRIES: usize = 16;
-/// A text is fresh when it shares no more of its letters with any former one than this.
+/// The largest share of letters that a fresh text has in common with any earlier text.
 const FRESH: f64 = 0.3;
-/// How many texts are remembered.
+/// The number of texts whose repetitions are counted.
 const MEMORY: usize = 2000;
 
-/// Talks, and remembers what it said.
+/// Writes replies, and remembers them.
 #[derive(Debug)]
 pub(in crate::provider) struct SmallTalk {
     rng: fastrand::Rng,
@@ -30,7 +30,7 @@ pub(in crate::provider) struct SmallTalk {
 }
 
 impl SmallTalk {
-    /// Starts a talker whose every text follows the seed.
+    /// Makes a talker whose texts depend on the seed and the prompts alone.
     pub(in crate::provider) fn new(seed: u64) -> Self {
         Self {
             rng: fastrand::Rng::with_seed(seed ^ 0x7461_6c6b),
@@ -98,7 +98,7 @@ fn compose(rng: &mut fastrand::Rng, phrases: &'static Phrases, prompt: &Prompt, 
     let other = rng.choice(&prompt.others).map(String::as_str);
     let slots = Slots { speaker: prompt.speaker.as_deref(), other, topic };
     let intent = match intent_of(&prompt.text) {
-        // Who is merely given the word says what they think.
+        // A persona that is only asked to speak says what it thinks.
         Intent::Question(asks) if asks != Asks::YesNo && phrases.only_pass_on(&fold(&prompt.text)) => Intent::Statement,
         intent => intent,
     };

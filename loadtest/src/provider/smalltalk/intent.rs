@@ -1,4 +1,4 @@
-//! What kind of message is answered, and in which language it is. Layer: load test; pure.
+//! Recognises the kind and the language of the message that is answered. Layer: load test; pure.
 
 /// A language that the provider speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,7 +9,7 @@ pub(in crate::provider) enum Language {
     English,
 }
 
-/// What a message wants.
+/// The kind of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Intent {
     Greeting,
@@ -20,7 +20,7 @@ pub(super) enum Intent {
     Statement,
 }
 
-/// What a question asks for.
+/// The kind of answer that a question asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asks {
     YesNo,
@@ -32,7 +32,7 @@ pub(super) enum Asks {
     What,
 }
 
-/// Folds case; the four letters I of Turkish become one.
+/// Folds case; the four Turkish letters I become one.
 pub(super) fn fold(text: &str) -> String {
     text.chars().flat_map(|c| if matches!(c, 'I' | 'İ' | 'ı') { 'i' } else { c }.to_lowercase()).collect()
 }
@@ -42,12 +42,12 @@ pub(super) fn words(folded: &str) -> Vec<&str> {
     folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect()
 }
 
-/// Whether a folded text has a word that begins with a stem; a stem of several words matches anywhere.
+/// Returns whether a folded text has a word that begins with a stem; a stem may consist of several words.
 pub(super) fn mentions(folded: &str, stem: &str) -> bool {
     let stem = fold(stem);
     folded.match_indices(stem.as_str()).any(|(at, _)| {
         let opens_a_word = !folded[..at].chars().next_back().is_some_and(char::is_alphanumeric);
-        // Short English stems ("tea", "cat") take a plural at most, so that "team" is no tea.
+        // Short English stems ("tea", "cat") allow only a plural, so that "team" does not match "tea".
         let rest = folded[at + stem.len()..].split(|c: char| !c.is_alphanumeric()).next().unwrap_or("");
         opens_a_word && (stem.chars().count() > 3 || !stem.is_ascii() || matches!(rest, "" | "s"))
     })
@@ -105,7 +105,7 @@ const ENGLISH_WORDS: [&str; 40] = [
     "think", "anyone", "good", "yes", "no", "be", "a", "thanks",
 ];
 
-/// Guesses a text's language by its letters and words; none when nothing tells.
+/// Guesses a text's language by its letters and words; `None` when neither prevails.
 pub(super) fn language_of(text: &str) -> Option<Language> {
     let letters = text.chars().filter(|c| matches!(c, 'ğ' | 'ş' | 'ı' | 'İ' | 'Ğ' | 'Ş' | 'ç' | 'ö' | 'ü')).count();
     let folded = fold(text);
@@ -148,7 +148,7 @@ const FAREWELLS: [&str; 10] = [
 const GREETINGS: [&str; 10] =
     ["selam", "merhaba", "günaydin", "iyi akşamlar", "hello", "hi", "hey", "good morning", "good evening", "morning"];
 
-/// Says what a message wants.
+/// Returns the kind of a message.
 pub(super) fn intent_of(text: &str) -> Intent {
     let folded = fold(text);
     let words = words(&folded);
@@ -176,7 +176,7 @@ pub(super) fn intent_of(text: &str) -> Intent {
     Intent::Statement
 }
 
-/// Takes the last sentence that asks, without its question mark.
+/// Returns the last sentence that asks, without its question mark.
 fn last_question(folded: &str) -> &str {
     let asked = folded.rfind('?').map_or(folded, |end| &folded[..end]);
     asked.rsplit(['.', '!', '?']).find(|part| !part.trim().is_empty()).unwrap_or(asked)
@@ -205,7 +205,7 @@ fn asks_of(question: &str) -> Asks {
     }
 }
 
-/// Whether a question names alternatives: "çay mı kahve mi", "tea or coffee".
+/// Returns whether a question names alternatives: "çay mı kahve mi", "tea or coffee".
 fn offers_a_choice(words: &[&str]) -> bool {
     let particles = words.iter().filter(|word| matches!(**word, "mi" | "mu" | "mü")).count();
     particles > 1 || words.contains(&"or")

@@ -1,4 +1,4 @@
-//! What was said lately, sentence by sentence: how like it a new text would be. Layer: load test; pure.
+//! Remembers the sentences of earlier texts, and measures how similar a new text is. Layer: load test; pure.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -6,12 +6,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::intent::fold;
 use super::prompt::Prompt;
 
-/// How many texts are remembered.
+/// The number of texts that are remembered.
 const TEXTS_MAX: usize = 20_000;
-/// How many of the last texts count, whoever said them. Older ones count for the persona that said them alone.
+/// The number of last texts that count for every persona. Older texts count only for the persona that said them.
 const OF_ALL: u64 = 600;
 
-/// The sentences of a text without whom they address, and how many letters they have.
+/// The sentences of a text without the name addressed, each as a hash with its number of letters.
 #[derive(Debug)]
 pub(super) struct Sentences(Vec<(u64, u32)>);
 
@@ -32,20 +32,20 @@ impl Sentences {
     }
 }
 
-/// What all personas said lately.
+/// The texts that all personas said lately.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    /// Persona and sentences, oldest first.
+    /// The texts, oldest first: the persona's hash and the sentences.
     texts: VecDeque<(u64, Sentences)>,
-    /// How many texts were forgotten: the number of the oldest one.
+    /// The number of forgotten texts, which is also the number of the oldest remembered text.
     forgotten: u64,
-    /// The numbers of the texts that a sentence stands in, oldest first.
+    /// For each sentence, the numbers of the texts that contain it, oldest first.
     places: HashMap<u64, VecDeque<u64>>,
 }
 
 impl Memory {
-    /// The largest share of letters, 0 to 1, that the sentences have in common with a text of the persona, or with one of
-    /// the last of all.
+    /// Returns the largest share of letters, 0 to 1, that the sentences have in common with an earlier text of the
+    /// persona or with one of the last texts of all personas.
     pub(super) fn likest(&self, persona: &str, sentences: &Sentences) -> f64 {
         let persona = hash(persona);
         let counts_from = (self.forgotten + self.texts.len() as u64).saturating_sub(OF_ALL);

@@ -1,11 +1,11 @@
-//! Small talk that fits: the provider's texts in Turkish and English. Layer: load test; pure, seeded.
+//! Writes fitting small talk: the provider's texts in Turkish and English. Layer: load test; pure, seeded.
 //!
-//! - `prompt`: what a request says: language, names, the last messages, the persona's ways
-//! - `intent`: what kind of message is answered; folding of words
-//! - `subject`: what it is about
+//! - `prompt`: the contents of a request: language, names, last messages, the persona's traits
+//! - `intent`: the kind of the message that is answered; folding of words
+//! - `subject`: the subject of the message
 //! - `sentences`: the sentences of one reply
-//! - `compose`: puts a reply together, and remembers it in `memory`
-//! - `phrases`: the shape of the data in `turkish` and `english`
+//! - `compose`: puts a reply together and remembers it in `memory`
+//! - `phrases`: the types of the data in `turkish` and `english`
 
 mod compose;
 mod english;
@@ -27,12 +27,12 @@ use super::wire::ChatMessage;
 pub struct Talker(SmallTalk);
 
 impl Talker {
-    /// A talker whose every text follows the seed.
+    /// Makes a talker whose texts depend on the seed and the prompts alone.
     pub fn new(seed: u64) -> Self {
         Self(SmallTalk::new(seed))
     }
 
-    /// The answer to a prompt, given as its messages' roles and texts.
+    /// Returns the answer to a prompt, which is given as the roles and texts of its messages.
     pub fn reply<'a>(&mut self, prompt: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
         let messages: Vec<ChatMessage> = prompt
             .into_iter()

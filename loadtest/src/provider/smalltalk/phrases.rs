@@ -1,7 +1,7 @@
-//! The shape of what can be said in one language. Layer: load test; data only.
+//! Defines the phrases of one language. Layer: load test; data only.
 //!
-//! Slots: `{n}` who is answered, `{o}` another participant, `{t}` the topic's name or a word of the
-//! message. A phrase whose slot cannot be filled is not used.
+//! Slots: `{n}` the person who is answered, `{o}` another participant, `{t}` the topic's name or a word of the message.
+//! A phrase is not used when one of its slots cannot be filled.
 
 use super::intent::fold;
 
@@ -20,29 +20,29 @@ pub(super) struct Phrases {
     pub(super) place: &'static [&'static str],
     pub(super) how: &'static [&'static str],
     pub(super) what: &'static [&'static str],
-    /// Short openers by stance.
+    /// Short openers, by stance.
     pub(super) agree: &'static [&'static str],
     pub(super) disagree: &'static [&'static str],
     pub(super) add: &'static [&'static str],
-    /// Whole thoughts by stance, on any subject.
+    /// Complete thoughts on any subject, by stance.
     pub(super) agreeing: &'static [&'static str],
     pub(super) disagreeing: &'static [&'static str],
     pub(super) adding: &'static [&'static str],
-    /// Thoughts about a topic by its name.
+    /// Thoughts about a topic, by its name.
     pub(super) about: &'static [&'static str],
-    /// Thoughts about a bare word of the message; empty where words are inflected.
+    /// Thoughts about a bare word of the message; empty for a language that inflects words.
     pub(super) word: &'static [&'static str],
-    /// What leads over to another topic.
+    /// Phrases that lead over to another topic.
     pub(super) digress: &'static [&'static str],
     /// Questions to another participant.
     pub(super) ask_other: &'static [&'static str],
-    /// Questions to the one who is answered, or to all.
+    /// Questions to the person who is answered, or to everybody.
     pub(super) ask_back: &'static [&'static str],
     pub(super) topics: &'static [Topic],
 }
 
 impl Phrases {
-    /// Whether a word stands in a phrase, so that repeating it would be an echo.
+    /// Returns whether a phrase contains a word, so that repeating the word would be an echo.
     pub(super) fn use_word(&self, word: &str) -> bool {
         let lists = [
             self.greetings,
@@ -73,7 +73,7 @@ impl Phrases {
         lists.into_iter().flatten().chain(facts).any(|phrase| phrase.contains(word))
     }
 
-    /// Whether a folded message ends with one of the questions that only pass the word on.
+    /// Returns whether a folded message ends with a question that only invites somebody to speak.
     pub(super) fn only_pass_on(&self, folded: &str) -> bool {
         let asked = folded.trim_end();
         self.ask_other.iter().chain(self.ask_back).any(|phrase| {
@@ -86,12 +86,12 @@ impl Phrases {
 /// One topic of one language.
 #[derive(Debug)]
 pub(super) struct Topic {
-    /// What words of this topic begin with, or whole phrases.
+    /// The beginnings of words that belong to this topic, or whole phrases.
     pub(super) stems: &'static [&'static str],
-    /// Its name, in the nominative.
+    /// The topic's name, in the nominative.
     pub(super) noun: &'static str,
-    /// What is said about it.
+    /// Statements about the topic.
     pub(super) facts: &'static [&'static str],
-    /// What is asked about it.
+    /// Questions about the topic.
     pub(super) asks: &'static [&'static str],
 }

@@ -1,13 +1,13 @@
-//! Reads what a request says to a persona: language, names, last messages, ways. Layer: load test; pure.
+//! Reads a request to a persona: language, names, last messages, traits. Layer: load test; pure.
 
 use super::intent::{Language, fold, language_of};
 use crate::provider::wire::ChatMessage;
 
-/// How many of the last messages count.
+/// The number of last messages that count.
 const MEMORY: usize = 12;
-/// The longest name that is taken for one.
+/// The longest text before a colon that is taken for a name.
 const LONGEST_NAME_CHARS: usize = 40;
-/// What stands before a colon without being a name.
+/// Words before a colon that are no names.
 const LABELS: [&str; 22] = [
     "note",
     "not",
@@ -33,26 +33,26 @@ const LABELS: [&str; 22] = [
     "task",
 ];
 
-/// What a persona is asked to answer.
+/// The request to a persona.
 #[derive(Debug, Clone)]
 pub(in crate::provider) struct Prompt {
     /// The language to answer in.
     pub(super) language: Language,
     /// The persona's own name.
     pub(super) persona: Option<String>,
-    /// Who wrote the message that is answered, when the prompt names them.
+    /// The author of the message that is answered, when the prompt names one other than the persona.
     pub(super) speaker: Option<String>,
     /// The message that is answered.
     pub(super) text: String,
-    /// The last messages, newest first, the answered one among them.
+    /// The last messages, newest first, including the one that is answered.
     pub(super) recent: Vec<String>,
-    /// Who else takes part: neither the persona nor the speaker.
+    /// The names of the other participants: neither the persona nor the speaker.
     pub(super) others: Vec<String>,
-    /// The persona's ways.
+    /// The persona's traits.
     pub(super) ways: Ways,
 }
 
-/// What the persona's words say about how it talks.
+/// The traits that the instructions give to the persona.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[allow(clippy::struct_excessive_bools, reason = "four independent traits of a persona")]
 pub(super) struct Ways {
@@ -148,7 +148,7 @@ fn ways(system: &str) -> Ways {
     }
 }
 
-/// Splits a user's message into what was said by whom: lines of `Name: text`, or all of it.
+/// Splits a user's message into authors and texts: lines of `Name: text`, or the whole text without an author.
 fn utterances(text: &str) -> Vec<(Option<String>, String)> {
     let mut said: Vec<(Option<String>, String)> = Vec::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -166,7 +166,7 @@ fn utterances(text: &str) -> Vec<(Option<String>, String)> {
     said
 }
 
-/// Takes the first name out of what stands before a colon, if that is a name.
+/// Returns the first name in the text before a colon, if that text is a name.
 fn name_of(candidate: &str) -> Option<String> {
     let end = candidate.find(['(', '[']).filter(|at| *at > 0).unwrap_or(candidate.len());
     let plain = candidate[..end].trim().trim_matches(|c: char| matches!(c, '*' | '<' | '>' | '-' | '"'));

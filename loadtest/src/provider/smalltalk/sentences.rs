@@ -1,4 +1,4 @@
-//! The sentences of one reply: address, answer, thought, closing question. Layer: load test; pure, seeded.
+//! Builds the sentences of one reply: address, answer, thought, closing question. Layer: load test; pure, seeded.
 
 use super::intent::{Asks, Intent, fold};
 use super::phrases::Phrases;
@@ -9,7 +9,7 @@ use super::subject::Subject;
 pub(super) const FEWEST_WORDS: usize = 4;
 pub(super) const MOST_WORDS: usize = 40;
 
-/// Where the persona stands towards a message.
+/// The persona's attitude towards a message.
 #[derive(Debug, Clone, Copy)]
 enum Stance {
     Agree,
@@ -41,7 +41,7 @@ impl Composer<'_> {
         }
     }
 
-    /// Picks a phrase that can be filled, an unheard one if there is any.
+    /// Picks a phrase whose slots can be filled; one that nobody said lately, if there is one.
     fn pick(&mut self, list: &[&str]) -> Option<String> {
         let filled: Vec<String> = list.iter().filter_map(|phrase| fill(phrase, self.slots)).collect();
         let fresh: Vec<&String> = filled.iter().filter(|text| !self.was_heard(text)).collect();
@@ -134,7 +134,7 @@ impl Composer<'_> {
         }
     }
 
-    /// Ends with a question, often enough that a talk lives and seldom enough that it ends.
+    /// Adds a closing question, often enough that a conversation goes on and seldom enough that it ends.
     pub(super) fn close(&mut self, intent: Intent, subject: Subject<'_>, prompt: &Prompt) {
         let chance = match (intent, prompt.ways.curious, prompt.ways.terse) {
             (Intent::Thanks, ..) => 0.1,
@@ -163,7 +163,7 @@ impl Composer<'_> {
         }
     }
 
-    /// Puts the sentences in a row, addresses the speaker and keeps within the bounds.
+    /// Joins the sentences, sometimes addresses the speaker, and keeps within the bounds.
     pub(super) fn finish(mut self, prompt: &Prompt) -> String {
         let count = |sentences: &[String]| sentences.iter().map(|s| s.split_whitespace().count()).sum::<usize>();
         while count(&self.sentences) < FEWEST_WORDS && self.sentences.len() < 4 {
@@ -186,7 +186,7 @@ impl Composer<'_> {
     }
 }
 
-/// Fills a phrase's slots; none when one of them is empty.
+/// Fills a phrase's slots; `None` when a slot has no value.
 fn fill(phrase: &str, slots: Slots<'_>) -> Option<String> {
     let mut text = phrase.to_owned();
     for (slot, value) in [("{n}", slots.speaker), ("{o}", slots.other), ("{t}", slots.topic)] {

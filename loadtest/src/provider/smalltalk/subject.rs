@@ -1,10 +1,10 @@
-//! What a message is about. Layer: load test; pure, seeded.
+//! Finds the subject of a message. Layer: load test; pure, seeded.
 
 use super::intent::{fold, mentions, words};
 use super::phrases::{Phrases, Topic};
 use super::prompt::Prompt;
 
-/// What the message is about.
+/// The subject of a message.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Subject<'a> {
     Topic(&'static Topic),
@@ -12,7 +12,7 @@ pub(super) enum Subject<'a> {
     Open,
 }
 
-/// Picks what the last messages are about, the answered one first.
+/// Picks the subject of the last messages; the message that is answered comes first.
 pub(super) fn subject<'a>(rng: &mut fastrand::Rng, phrases: &'static Phrases, prompt: &'a Prompt) -> Subject<'a> {
     for (age, text) in std::iter::once(&prompt.text).chain(prompt.recent.iter().skip(1).take(3)).enumerate() {
         let folded = fold(text);
@@ -32,7 +32,7 @@ pub(super) fn subject<'a>(rng: &mut fastrand::Rng, phrases: &'static Phrases, pr
     Subject::Open
 }
 
-/// Whether an English word may stand as a noun: long, lower case and neither verb nor filler by its looks.
+/// Returns whether an English word may be used as a noun: long, in lower case, and no verb or filler by its form.
 fn is_noun_like(word: &str) -> bool {
     const FILLERS: [&str; 44] = [
         "about",

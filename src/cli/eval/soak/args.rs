@@ -20,7 +20,7 @@ pub struct SoakArgs {
     /// Chats.
     #[arg(long, default_value_t = 20, value_parser = in_range(1, 100))]
     pub chats: usize,
-    /// What people do in a chat each minute while they are awake, on average.
+    /// Average number of actions of people in a chat each minute while they are awake.
     #[arg(long, default_value_t = 0.3, value_parser = rate)]
     pub people_rate: f64,
     /// Seed of everything.

@@ -1,4 +1,4 @@
-//! The cast of a soak: bots, personas and chats by seed. Part of `cli`.
+//! Makes the cast of a soak: bots, personas and chats by seed. Part of `cli`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use botfleet_loadtest::people::spec::{PeopleBot, PeopleChat, PeoplePerson};
 
 use super::args::SoakArgs;
 
-/// Hours in which nobody of the fleet speaks: those in which people sleep.
+/// Hours in which no bot speaks: those in which people sleep.
 pub(super) const QUIET: (u16, u16) = (23 * 60, 8 * 60);
 
-/// The clock on every wall.
+/// Time zone of every chat.
 pub(super) const TIME_ZONE: &str = "Europe/Istanbul";
 
 const INTERESTS_TR: [&str; 8] = ["çay", "futbol", "yıldızlar", "kahve", "yemek", "dağ", "şiir", "müzik"];
@@ -28,13 +28,13 @@ const INTERESTS_EN: [&str; 8] = ["tea", "football", "stars", "coffee", "cooking"
 const WAYS_TR: [&str; 4] = ["Meraklısın, soru sorarsın.", "Neşelisin.", "Az konuşursun.", "Her şeye itiraz edersin."];
 const WAYS_EN: [&str; 4] = ["You are curious.", "You are cheerful.", "You use few words.", "You like to disagree."];
 
-/// Everybody of a soak.
+/// All chats, bots and people of a soak.
 pub(super) struct Cast {
     pub(super) chats: Vec<(ChatProfile, Vec<CastMember>)>,
     pub(super) people: Vec<PeopleChat>,
 }
 
-/// Casts the chats; every bot is in two of them.
+/// Casts the chats; every bot is in two of them, or in one where both draws give the same chat.
 pub(super) fn cast(args: &SoakArgs) -> Cast {
     let mut rng = fastrand::Rng::with_seed(args.seed ^ 0x0063_6173_7400);
     let names = names(args.bots, &mut rng);
@@ -70,7 +70,7 @@ fn language(chat: usize) -> Language {
     if chat.is_multiple_of(2) { Language::Tr } else { Language::En }
 }
 
-/// Names that can be said, no two alike.
+/// Makes names that can be pronounced, no two alike.
 fn names(count: usize, rng: &mut fastrand::Rng) -> Vec<String> {
     const HEADS: [&str; 16] =
         ["Be", "De", "Ka", "Lo", "Mi", "No", "Pe", "Ra", "Se", "Ta", "Vo", "Yu", "Ze", "Fi", "Gö", "Hü"];

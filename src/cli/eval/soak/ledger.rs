@@ -1,6 +1,7 @@
-//! What happened in a soak, written down beside the engine, and the judgement of it. Part of `cli`.
+//! Records what happened in a soak, beside the engine, and judges it. Part of `cli`.
 //!
-//! Nothing here asks the engine: limits are counted over what was said, calls are what the people's script meant.
+//! Nothing here asks the engine: limits are counted over the messages said, calls are those that the people's script
+//! meant.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
@@ -12,53 +13,53 @@ use botfleet_actors::domain::time::Timestamp;
 use super::cast::QUIET;
 use super::likeness::Trigrams;
 
-/// What a person wrote.
+/// A person's message that calls a bot.
 pub(super) struct Call {
     pub(super) number: Number,
     pub(super) at: Timestamp,
-    /// The bot that it called.
+    /// The called bot.
     pub(super) bot: BotId,
 }
 
-/// What a bot said.
+/// A message of a bot.
 #[derive(Clone)]
 pub(super) struct Said {
     pub(super) number: Number,
     pub(super) at: Timestamp,
     pub(super) bot: BotId,
-    /// The message that it is linked to.
+    /// The message that this one is linked to.
     pub(super) target: Option<Number>,
     pub(super) answers_bot: Option<BotId>,
     pub(super) text: String,
 }
 
-/// Of one chat.
+/// Records of one chat.
 #[derive(Default)]
 pub(super) struct ChatLedger {
     pub(super) calls: Vec<Call>,
     pub(super) said: Vec<Said>,
-    /// Numbers and times of what people wrote.
+    /// Numbers and times of people's messages.
     pub(super) people: Vec<(Number, Timestamp)>,
     pub(super) reactions: u64,
 }
 
-/// How well it went.
+/// The judgement of a soak.
 #[derive(Default)]
 pub(super) struct Judgement {
     pub(super) people: u64,
     pub(super) said: u64,
     pub(super) reactions: u64,
-    /// Calls that count, and those answered by the bot that was called, linked to the call.
+    /// Calls that count; `answered` are those that the called bot answered with a link to the call.
     pub(super) calls: u64,
     pub(super) answered: u64,
-    /// Calls left out, by what applied.
+    /// Calls left out, by the reason.
     pub(super) exempt: BTreeMap<&'static str, u64>,
-    /// What must not be, each with the first example.
+    /// Violations by kind, each with its count and first example.
     pub(super) violations: BTreeMap<&'static str, (u64, String)>,
     pub(super) deepest: u32,
-    /// Most messages of the fleet in a row without a person's.
+    /// Longest run of messages of the fleet without one of a person.
     pub(super) longest_run: u32,
-    /// The likest two messages of one bot among its last hundred.
+    /// Likeness of the two most alike messages of one bot among its last hundred.
     pub(super) likest: f64,
     pub(super) by_hour: [u64; 24],
     pub(super) people_by_hour: [u64; 24],
@@ -70,7 +71,7 @@ impl Judgement {
     }
 }
 
-/// The most times within any span of `length`, and when.
+/// Returns the most times that lie within any span of `length`.
 fn crowded(times: impl Iterator<Item = Timestamp>, length: Duration) -> usize {
     let mut window: VecDeque<Timestamp> = VecDeque::new();
     let mut most = 0;
@@ -84,7 +85,7 @@ fn crowded(times: impl Iterator<Item = Timestamp>, length: Duration) -> usize {
     most
 }
 
-/// Minute of the day on the wall.
+/// Function from a time to the minute of the local day.
 pub(super) type Wall<'a> = &'a dyn Fn(Timestamp) -> u16;
 
 /// Judges all chats.
@@ -143,7 +144,7 @@ fn limits(profile: &ChatProfile, ledger: &ChatLedger, judgement: &mut Judgement)
     }
 }
 
-/// Nobody of the fleet speaks while people sleep; what was asked just before may still be answered.
+/// Checks that no bot speaks while people sleep; a message from just before may still be answered.
 fn sleep(profile: &ChatProfile, ledger: &ChatLedger, wall: Wall<'_>, judgement: &mut Judgement) {
     let grace = profile.spec.pacing.stale_after.as_secs().div_ceil(60) as u16;
     for said in &ledger.said {
@@ -160,7 +161,7 @@ fn sleep(profile: &ChatProfile, ledger: &ChatLedger, wall: Wall<'_>, judgement: 
     }
 }
 
-/// Chains of answers of bots to bots, by what each message is linked to.
+/// Measures chains of bots that answer bots, by the links of the messages, and the longest run without a person.
 fn chains(profile: &ChatProfile, ledger: &ChatLedger, judgement: &mut Judgement) {
     let mut depths: HashMap<Number, u32> = HashMap::new();
     for said in &ledger.said {
@@ -182,8 +183,8 @@ fn chains(profile: &ChatProfile, ledger: &ChatLedger, judgement: &mut Judgement)
     }
 }
 
-/// No message of a bot is too like one of its hundred before it. Measured twice: by the guard's limit on plain
-/// trigrams, which share no code with the guard.
+/// Checks that no message of a bot is too like one of its hundred before it. The limit is that of the novelty guard;
+/// the measure is plain trigrams, which share no code with the guard.
 fn repeats(said: &[&Said], novelty: f64, judgement: &mut Judgement) {
     let mut last: VecDeque<Trigrams> = VecDeque::new();
     for said in said {
@@ -202,7 +203,7 @@ fn repeats(said: &[&Said], novelty: f64, judgement: &mut Judgement) {
     }
 }
 
-/// Calls of people, and whether the bot that was called answered with a link to the call.
+/// Counts the calls of people, and those that the called bot answered with a link to the call.
 fn calls(
     profile: &ChatProfile,
     ledger: &ChatLedger,

@@ -1,4 +1,4 @@
-//! How alike two texts are, by plain sets of trigrams: the judge's own measure. Part of `cli`.
+//! Measures how alike two texts are, by plain sets of trigrams: the judge's own measure. Part of `cli`.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ impl Trigrams {
         Self(plain.windows(3).map(|three| [three[0], three[1], three[2]]).collect())
     }
 
-    /// Jaccard's index, 0 to 1; of texts without trigrams 0.
+    /// Returns Jaccard's index, 0 to 1; 0 for texts without trigrams.
     pub(super) fn likeness(&self, other: &Self) -> f64 {
         let common = self.0.intersection(&other.0).count();
         let all = self.0.len() + other.0.len() - common;

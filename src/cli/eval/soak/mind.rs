@@ -1,4 +1,4 @@
-//! The bot's side of a soak: prompt, simulated model, guards, typing. Part of `cli`.
+//! Plays the bot's side of a soak: prompt, simulated model, guards, typing. Part of `cli`.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -28,36 +28,36 @@ use botfleet_loadtest::provider::smalltalk::Talker;
 use super::room::Room;
 use super::sim::Turn;
 
-/// Names of people by their last digit.
+/// Names of people in Turkish chats, by their place in the chat.
 const PEOPLE: [&str; 6] = ["Ayşe", "Mehmet", "Selin", "Burak", "Ebru", "Tolga"];
 const PEOPLE_EN: [&str; 6] = ["Tom", "Alice", "Henry", "Grace", "Oscar", "Ivy"];
 
-/// Times that a model is asked for an answer that passes the firewall.
+/// Most times that a model is asked for an answer that passes the firewall.
 const TRIES_MAX: u32 = 2;
 
-/// Entries of the transcript's end that are looked at for what came meanwhile.
+/// Number of last entries of the transcript that are searched for news.
 const NEWS_MAX: usize = 60;
 
-/// Texts of a bot and of the fleet that are remembered.
+/// Number of texts remembered of a bot, and of the fleet.
 const SAID_MAX: usize = 400;
 
-/// What came of an answer.
+/// The result of a review.
 pub(super) enum Thought {
-    /// It may be said, after so much typing.
+    /// The text may be said, after so much typing.
     Say { text: String, typing: Duration },
-    /// The model is asked once more.
+    /// The model has to be asked once more.
     Again,
-    /// It is given up.
+    /// The answer is given up, with the reason.
     Drop(String),
 }
 
-/// What all bots share.
+/// State that all bots share.
 pub(super) struct Mind {
     generator: Generator,
     talker: Talker,
     /// The last texts of each bot, oldest first.
     own: HashMap<BotId, Vec<Said>>,
-    /// The last texts of all, oldest first.
+    /// The last texts of all bots, oldest first.
     fleet: VecDeque<(BotId, Said)>,
 }
 
@@ -77,7 +77,7 @@ impl Mind {
         names[at % names.len()].to_owned()
     }
 
-    /// When a quiet chat wakes.
+    /// Returns the time until a quiet chat wakes.
     pub(super) fn next_tick(room: &Room, now: Timestamp, seed: u64) -> Option<Duration> {
         let pace = room.profile.spec.pacing.quiet_tick?;
         let standing = Standing::default();
@@ -99,7 +99,7 @@ impl Mind {
         Some(next_tick(&rhythm, now, seed ^ room.tick).since(now))
     }
 
-    /// Asks the model, and reviews what it says as a bot does.
+    /// Asks the model, and reviews the answer as a bot does.
     pub(super) fn think(&mut self, room: &Room, turn: &mut Turn, now: Timestamp, seed: u64) -> Thought {
         let Some(member) = room.member(turn.bot) else {
             return Thought::Drop("no such bot".to_owned());
@@ -149,7 +149,7 @@ impl Mind {
         Thought::Say { typing, text }
     }
 
-    /// What the model writes, when it passes the firewall.
+    /// Returns the model's answer when the answer passes the firewall.
     fn answer(&mut self, room: &Room, member: &CastMember, turn: &Turn, now: Timestamp) -> Result<Clean, String> {
         let cast_names: Vec<String> = room.cast.iter().map(|member| member.profile.spec.name.clone()).collect();
         let target_bot = turn.target.as_ref().and_then(|note| room.member(note.fleet_bot?));
@@ -175,13 +175,13 @@ impl Mind {
             (role, message.content.as_str())
         });
         let answer = self.talker.reply(prompt);
-        // Repeats are the novelty guard's.
+        // The novelty guard looks for repeats.
         let speaker = Speaker { name: &member.profile.spec.name, username: member.username.as_deref() };
         firewall::inspect(&answer, &request, &[], speaker)
             .map_err(|breach| format!("firewall: {}", breach.kind.label()))
     }
 
-    /// What came since the bot began to think or type, and what becomes of its answer.
+    /// Returns the last entry that the bot knew, and the verdict of later ones on its answer.
     fn news(room: &Room, member: &CastMember, turn: &Turn) -> News {
         let target = turn.target.as_ref().map(|note| Arc::clone(&note.entry));
         let (username, spoken) = (member.username.as_deref(), room.profile.spec.language);
@@ -198,7 +198,7 @@ impl Mind {
         NoveltyGuard(&room.profile.spec.novelty).check(text, &lately)
     }
 
-    /// Why a message that was typed is not sent after all.
+    /// Returns the reason why a typed message is not sent after all.
     pub(super) fn reconsider(room: &Room, turn: &Turn) -> Option<String> {
         if let Act::Say { .. } = turn.act {
             return None;
@@ -209,7 +209,7 @@ impl Mind {
         }
     }
 
-    /// A text was given up before anybody saw it.
+    /// Forgets a text that was given up before anybody saw it.
     pub(super) fn unsay(&mut self, bot: BotId, text: &str) {
         let own = self.own.entry(bot).or_default();
         if let Some(at) = own.iter().rposition(|said| &*said.text == text) {
@@ -217,7 +217,7 @@ impl Mind {
         }
     }
 
-    /// A bot is about to say it.
+    /// Remembers a text that a bot is about to say.
     fn said(&mut self, bot: BotId, text: &str) {
         let said = Said::new(text);
         if self.fleet.len() >= SAID_MAX {
@@ -233,14 +233,14 @@ impl Mind {
     }
 }
 
-/// What came meanwhile.
+/// The verdict of entries that came meanwhile.
 struct News {
-    /// The last entry that was known.
+    /// The last entry that the bot knew.
     seen: Number,
     verdict: Reconsidered,
 }
 
-/// Each kind of objection asks the model once more; the second time the answer is given up.
+/// Has the model asked once more for each kind of verdict; at the second of a kind the answer is given up.
 fn object(turn: &mut Turn, objection: Objection) -> Thought {
     if turn.objections.iter().any(|other| other.is_like(&objection)) {
         return Thought::Drop(objection.label().to_owned());

@@ -1,15 +1,16 @@
-//! `botfleet eval soak`: the pure engine in virtual time: no sockets, no actors, people and model simulated. Layer `cli`.
+//! `botfleet eval soak`: runs the pure engine in virtual time, without sockets and actors; people and model are
+//! simulated. Layer `cli`.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `args` | the command's arguments |
 //! | `cast` | bots, personas, chats and people by seed |
 //! | `sim` | the loop of events in virtual time |
-//! | `room` | one chat: its transcript and the engine's picture of it |
+//! | `room` | one chat: its transcript and the engine's view of it |
 //! | `mind` | the bot's side: prompt, model, guards, typing |
 //! | `ledger` | what happened, and the judgement of it |
 //! | `likeness` | the judge's own measure of repetition |
-//! | `coherence` | whether the link resolver finds what each reply was meant to answer |
+//! | `super::coherence` | the share of replies that the link resolver attaches to the right message |
 //! | `report` | the outcome as a table, or as JSON |
 
 mod args;

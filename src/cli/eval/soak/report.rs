@@ -1,4 +1,4 @@
-//! The outcome of a soak. Part of `cli`.
+//! Formats the outcome of a soak. Part of `cli`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,11 +18,11 @@ use super::sim::Soak;
 use crate::cli::eval::coherence::Coherence;
 use crate::cli::say;
 
-/// Least share of calls that must be answered, and of replies that must be coherent, in percent.
+/// Least share of calls that must be answered, in percent; `COHERENT_MIN` is that of coherent replies.
 const ANSWERED_MIN: f64 = 95.0;
 const COHERENT_MIN: f64 = 80.0;
 
-/// What a soak came to.
+/// The result of a soak.
 pub(super) struct Report<'a> {
     pub(super) args: &'a SoakArgs,
     pub(super) judgement: Judgement,
@@ -34,7 +34,7 @@ pub(super) struct Report<'a> {
     pub(super) took: Duration,
 }
 
-/// One number of everything that was said, when and to what: the same seed gives the same.
+/// Returns a hash of everything that was said, when and in reply to what: the same seed gives the same hash.
 pub(super) fn fingerprint(soak: &Soak) -> u64 {
     let mut hasher = DefaultHasher::new();
     for room in &soak.rooms {
@@ -45,7 +45,7 @@ pub(super) fn fingerprint(soak: &Soak) -> u64 {
     hasher.finish()
 }
 
-/// Writes what was said, a line each.
+/// Writes all messages, one a line.
 pub(super) fn write_transcript(path: &Path, soak: &Soak) -> anyhow::Result<()> {
     let file = File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
     let mut out = BufWriter::new(file);
@@ -80,7 +80,7 @@ impl Report<'_> {
             && self.coherence.percent() >= COHERENT_MIN
     }
 
-    /// Prints it; fails when something was not as it must be.
+    /// Prints the report; the exit code is a failure when a limit was violated or a share was too low.
     pub(super) fn print(&self) -> anyhow::Result<ExitCode> {
         if self.args.json {
             say(&self.json().to_string())?;
@@ -168,7 +168,7 @@ impl Report<'_> {
     }
 }
 
-/// A bar for each hour, two columns wide.
+/// Draws a bar for each hour, two columns wide.
 fn bars(counts: &[u64; 24]) -> String {
     const LEVELS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let most = counts.iter().copied().max().unwrap_or(0).max(1);

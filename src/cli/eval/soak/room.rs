@@ -1,4 +1,4 @@
-//! One chat of a soak: its transcript, and the engine's picture of it as a chat's owner keeps it. Part of `cli`.
+//! One chat of a soak: its transcript, and the engine's view of it as a chat's owner keeps it. Part of `cli`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use botfleet_actors::domain::roster::ChatProfile;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::transcript::{EntryKind, TranscriptEntry};
 
-/// Entries that a chat's owner remembers.
+/// Number of entries that a chat's owner remembers.
 const WINDOW: usize = 200;
 
 /// One chat.
@@ -25,11 +25,11 @@ pub(super) struct Room {
     pub(super) open: Vec<OpenTurn>,
     pub(super) calm_until: Option<Timestamp>,
     pub(super) decisions: u64,
-    /// Tells ticks apart that something else overtook.
+    /// Number of the tick planned last; earlier ones are ignored when they come due.
     pub(super) tick: u64,
 }
 
-/// A message before it is numbered.
+/// A message without a number yet.
 pub(super) struct Draft {
     pub(super) author: Author,
     pub(super) fleet_bot: Option<BotId>,
@@ -54,7 +54,7 @@ impl Room {
         }
     }
 
-    /// Appends a message; its Telegram id is its number.
+    /// Appends a message. The entry's number is its Telegram id as well.
     pub(super) fn append(&mut self, draft: Draft, now: Timestamp) -> Arc<Note> {
         let number = Number(self.transcript.len() as i64 + 1);
         let entry = Arc::new(TranscriptEntry {
@@ -96,7 +96,7 @@ impl Room {
             open: self.open.clone(),
             calm_until: self.calm_until,
             stopped: false,
-            // Everything is read as it comes.
+            // Every message is read as it comes.
             ahead_ms: None,
             superseded: false,
             ..Standing::default()

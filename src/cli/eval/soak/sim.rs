@@ -1,9 +1,9 @@
-//! The loop of a soak: people, ticks, turns and sends by virtual time. Part of `cli`.
+//! Runs the loop of a soak: people, ticks, turns and sends by virtual time. Part of `cli`.
 //!
-//! It takes the way that the actors take, without actors: director -> reading -> model -> guards -> typing -> limits ->
-//! transcript. What the actors leave to chance or to the store is drawn by seed, or kept in memory.
+//! The loop follows the steps of the actors, without actors: director -> reading -> model -> guards -> typing -> limits
+//! -> transcript. Where the actors use chance or the store, the loop draws by seed or keeps it in memory.
 //!
-//! Longer than other files: one turn's way is read in one place.
+//! This file is longer than others, so that all steps of a turn are in one place.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
@@ -36,21 +36,21 @@ use super::room::{Draft, Room};
 const START: Timestamp = Timestamp::from_secs(1_795_410_000);
 pub(super) const WALL_AHEAD_MINUTES: i64 = 180;
 
-/// What Telegram lets a bot say in one group in a minute.
+/// Most messages that Telegram lets a bot send into one group in a minute.
 const PER_CHAT_PER_MINUTE: std::num::NonZeroU32 = std::num::NonZeroU32::MIN.saturating_add(19);
 
-/// How a turn ends whose message reached the chat.
+/// Label of a turn whose message reached the chat.
 const SAID: &str = "said";
 
-/// A turn on its way.
+/// A turn under way.
 pub(super) struct Turn {
     pub(super) chat: usize,
     pub(super) bot: BotId,
     pub(super) act: Act,
     pub(super) target: Option<Arc<Note>>,
-    /// It was chosen to speak after others.
+    /// Set when the bot was chosen to speak after others.
     pub(super) after_others: bool,
-    /// What it knows of the chat, oldest first.
+    /// Entries of the chat that the bot knows, oldest first.
     pub(super) window: Vec<Arc<Note>>,
     pub(super) answers_bot: Option<BotId>,
     pub(super) chain_depth: u32,
@@ -59,7 +59,7 @@ pub(super) struct Turn {
     pub(super) text: String,
     /// Answers that failed the firewall since the last objection.
     pub(super) tries: u32,
-    /// Why its answers were not said.
+    /// Verdicts for which answers were not said.
     pub(super) objections: Vec<Objection>,
 }
 
@@ -110,14 +110,14 @@ pub(super) struct Soak {
     windows: HashMap<WindowKey, Window>,
     mind: Mind,
     rng: fastrand::Rng,
-    /// Why turns ended without a message.
+    /// Number of turns, by how they ended.
     pub(super) ended: BTreeMap<String, u64>,
     pub(super) decisions: u64,
     by_telegram: HashMap<i64, usize>,
 }
 
 impl Soak {
-    /// Sets the stage.
+    /// Sets up a soak.
     pub(super) fn new(args: &SoakArgs) -> anyhow::Result<Self> {
         let cast = cast(args);
         let rooms: Vec<Room> = cast.chats.into_iter().map(|(profile, members)| Room::new(profile, members)).collect();
@@ -153,12 +153,12 @@ impl Soak {
         Ok(soak)
     }
 
-    /// How far it came, 0 to 1.
+    /// Returns the share of the time that has passed, 0 to 1.
     pub(super) fn progress(&self) -> f64 {
         self.now.since(START).as_secs_f64() / self.end.since(START).as_secs_f64()
     }
 
-    /// Lets the next thing happen; false at the end.
+    /// Carries out the next event; returns false at the end.
     pub(super) fn step(&mut self) -> bool {
         let Some(Reverse(due)) = self.heap.pop() else {
             return false;
@@ -399,7 +399,7 @@ impl Soak {
     }
 }
 
-/// The bot that the people's script meant to call: mentioned, replied to, or named in a question.
+/// Returns the bot that the people's script meant to call: mentioned, replied to, or named in a question.
 fn called(room: &Room, text: &str, mentions: Option<&str>, replied: Option<&Note>) -> Option<BotId> {
     if let Some(bot) = mentions.and_then(|username| room.by_username(username)) {
         return Some(bot);

@@ -21,7 +21,7 @@ fn tireless() -> Room {
     room
 }
 
-/// What the chat's owner does with a decision: its bots speak at once, and calm is remembered.
+/// The chat's owner in the tests: its bots speak at once, and calm is remembered.
 struct Owner {
     room: Room,
     now: Timestamp,

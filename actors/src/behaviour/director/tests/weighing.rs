@@ -1,4 +1,4 @@
-//! What a director weighs besides who is called: hours, caps, stops, energy, relationships, links, reactions.
+//! Claims about a director's weighing besides calls: hours, caps, stops, energy, relationships, links, reactions.
 
 use super::*;
 use crate::behaviour::director::energy::energy;

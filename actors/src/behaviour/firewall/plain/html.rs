@@ -1,4 +1,4 @@
-//! HTML in what a model said: tags of markup and entities. Layer `behaviour`; pure.
+//! Makes plain text of HTML: tags of markup and entities. Layer `behaviour`; pure.
 
 use super::{inline, is_address, near};
 use crate::domain::text::is_visible;
@@ -45,7 +45,7 @@ const ENTITIES: [(&str, char); 18] = [
     ("times", '×'),
 ];
 
-/// The character that an entity at the start of `text` stands for, and the entity's length.
+/// Returns the character that an entity at the start of `text` stands for, and the entity's length.
 pub(super) fn entity(text: &str) -> Option<(char, usize)> {
     let end = text.bytes().take(12).position(|byte| byte == b';')?;
     let name = text.get(1..end)?;
@@ -60,7 +60,7 @@ pub(super) fn entity(text: &str) -> Option<(char, usize)> {
     Some((decoded, end + 1))
 }
 
-/// A tag at the start of `text`: what it marks stays, a break ends the line.
+/// Writes a tag at the start of `text` as plain text: the marked words stay, a break ends the line. Returns the length.
 pub(super) fn tag(text: &str, depth: usize, out: &mut String) -> Option<usize> {
     let end = text.bytes().take(super::SPAN_BYTES_MAX).position(|byte| byte == b'>')?;
     let inner = text.get(1..end)?;
@@ -93,7 +93,7 @@ pub(super) fn tag(text: &str, depth: usize, out: &mut String) -> Option<usize> {
         _ => return None,
     };
     let body = near(&text[end + 1..]);
-    // ASCII lower case keeps the places of bytes.
+    // Lower case in ASCII keeps the positions of bytes.
     let close = body.to_ascii_lowercase().find(&closing)?;
     let from = out.len();
     inline(&body[..close], depth + 1, out);

@@ -1,4 +1,4 @@
-//! The machine by claim. Layer `policy`.
+//! Tests the machine by claim. Layer `policy`.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn read(asked_at: u64, picture: &Picture) -> Event {
     Event::Read { asked_at: ms(asked_at), picture: Some(picture.clone()) }
 }
 
-/// A machine that beat and may act, with nothing under way but what it is told of.
+/// Returns a machine that has beaten and may act, with nothing under way except what it is told.
 fn acting() -> Ownership {
     let mut machine = Ownership::new(ME, OwnershipSettings::default());
     machine.handle(ms(0), Event::Tick);
@@ -29,7 +29,7 @@ fn acting() -> Ownership {
     machine
 }
 
-/// What it asks for about leases.
+/// Returns the effects that concern leases.
 fn about_leases(effects: Vec<Effect>) -> Vec<Effect> {
     let errand = |effect: &Effect| matches!(effect, Effect::Beat | Effect::Observe | Effect::Read | Effect::Plan);
     effects.into_iter().filter(|effect| !errand(effect)).collect()
@@ -43,7 +43,7 @@ fn owned(epoch: i64) -> Picture {
     with(&[lease(1, Some(1), epoch), lease(2, Some(2), 1)])
 }
 
-/// A machine that holds bot 1 under epoch 5.
+/// Returns a machine that holds bot 1 under epoch 5.
 fn holding() -> Ownership {
     let mut machine = acting();
     assert_eq!(about_leases(machine.handle(ms(20), read(10, &owned(5)))), [Effect::Start(bot(1), Epoch(5))]);

@@ -1,4 +1,4 @@
-//! The planner by claim, and by property. Layer `policy`.
+//! Tests the planner, by claim and by property. Layer `policy`.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +14,8 @@ fn settings() -> OwnershipSettings {
     OwnershipSettings::default()
 }
 
-/// Plans and moves until nothing is left to do; gives how many leases of living owners moved, and in how many waves.
-/// Checks on its way what must hold of every wave.
+/// Plans and moves until nothing is left to do. Returns how many leases of living owners moved, and in how many waves.
+/// Checks on the way the properties that every wave must have.
 fn settle(picture: &mut Picture) -> (usize, usize) {
     let (mut moved, mut waves) = (0, 0);
     loop {
@@ -64,7 +64,7 @@ fn held(picture: &Picture) -> BTreeMap<Incarnation, usize> {
     held
 }
 
-/// Most and least that nodes which may own have.
+/// Returns the difference between the most and the fewest leases on nodes that may own any.
 fn spread(picture: &Picture) -> usize {
     let held = held(picture);
     let takers = || picture.nodes.iter().filter(|node| node.takes_leases()).map(|node| held[&node.incarnation]);

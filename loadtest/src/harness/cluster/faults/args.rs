@@ -1,4 +1,4 @@
-//! What `cluster-faults` is told, and what it makes of it. Layer: harness.
+//! Defines the arguments of `cluster-faults`, and the simulation and options made from them. Layer: harness.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,39 +14,39 @@ use crate::provider::spec::{Latency, Mode};
 use crate::simulation::SimulationSpec;
 use crate::world::spec::WorldSpec;
 
-/// What `cluster-faults` is told.
+/// The command-line arguments of `cluster-faults`.
 #[derive(Debug, Clone, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct ClusterFaultsArgs {
     /// The product's program; without it, the one beside this program or under target.
     #[arg(long, value_name = "PATH")]
     pub binary: Option<PathBuf>,
-    /// The seed of everything that is drawn.
+    /// The seed of every random draw.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Many seeds instead, the first and the last.
+    /// Runs many seeds instead, from the first to the last.
     #[arg(long, value_name = "A..B", value_parser = seeds, conflicts_with = "seed")]
     pub seeds: Option<Seeds>,
-    /// How many of them run at the same time.
+    /// How many seeds run at the same time.
     #[arg(long, default_value_t = 1, requires = "seeds")]
     pub jobs: usize,
-    /// How many seconds things go wrong.
+    /// How many seconds faults are injected.
     #[arg(long, default_value_t = 45.0)]
     pub seconds: f64,
-    /// Faults of up to 30 s; the run is at least two minutes long.
+    /// Injects faults of up to 30 s; the run is at least two minutes long.
     #[arg(long)]
     pub long: bool,
-    /// Nothing fails but Redis, which is away for so many seconds.
+    /// Lets nothing fail but Redis, which is away for this many seconds.
     #[arg(long, value_name = "SECONDS")]
     pub redis_away: Option<u64>,
-    /// A file to which each seed's result is appended as a line of JSON; seeds that stand there already for the same
-    /// commit and length are left out.
+    /// A file to which each seed's result is appended as a line of JSON; seeds that the file already holds for the same
+    /// commit and length are skipped.
     #[arg(long, value_name = "FILE")]
     pub append: Option<PathBuf>,
-    /// The commit that is under test, for the file; without it, as git says.
+    /// The commit under test, for the file; without it, the one that git names.
     #[arg(long)]
     pub commit: Option<String>,
-    /// How many nodes: as the seed says, 4 to 6, when not given.
+    /// How many nodes the run begins with; without it, 4 to 6, by the seed.
     #[arg(long)]
     pub nodes: Option<usize>,
     /// How many bots the fleet has.
@@ -58,28 +58,28 @@ pub struct ClusterFaultsArgs {
     /// Messages of people a second, over all chats.
     #[arg(long, default_value_t = 2.0)]
     pub rate: f64,
-    /// Faults of the simulated Telegram and LLM too.
+    /// Adds faults of the simulated Telegram and LLM.
     #[arg(long)]
     pub telegram_faults: bool,
     /// How many seconds the fleet may take to come to rest after everything healed.
     #[arg(long, default_value_t = 90)]
     pub settle_seconds: u64,
-    /// The folder of the run, which stays; without it, a temporary one that goes when all is well.
+    /// The folder of the run, which is kept; without it, a temporary one that is removed after a clean run.
     #[arg(long, value_name = "PATH", conflicts_with = "seeds")]
     pub dir: Option<PathBuf>,
     /// Keeps the folder of a clean run too.
     #[arg(long)]
     pub keep: bool,
-    /// What the nodes log, to product.log in their folders.
+    /// The log level of the nodes; each node logs to product.log in its folder.
     #[arg(long, default_value = "warn", value_name = "LEVEL")]
     pub product_log: String,
-    /// JSON instead of a table.
+    /// Prints JSON instead of a table.
     #[arg(long)]
     pub json: bool,
 }
 
 impl ClusterFaultsArgs {
-    /// One seed for so many seconds with so many bots, all else as by default: what tests run.
+    /// Returns the arguments that tests run: one seed, with defaults for all that is not given.
     pub fn of(binary: Option<PathBuf>, seed: u64, seconds: f64, bots: usize, chats: usize) -> Self {
         Self {
             binary,
@@ -104,7 +104,7 @@ impl ClusterFaultsArgs {
         }
     }
 
-    /// How long things go wrong.
+    /// Returns how long faults are injected.
     pub fn length(&self) -> Duration {
         if let Some(seconds) = self.redis_away {
             return Duration::from_secs(seconds + 10);
@@ -113,7 +113,7 @@ impl ClusterFaultsArgs {
         Duration::from_secs_f64(seconds.max(0.0))
     }
 
-    /// How many nodes begin.
+    /// Returns how many nodes the run begins with.
     pub fn node_count(&self) -> usize {
         self.nodes.unwrap_or(4 + (self.seed % 3) as usize)
     }

@@ -1,13 +1,13 @@
-//! The chaos run: nodes, links, servers and clocks fail by a seed; then everything heals, and the ledger is judged.
-//! Layer: harness.
+//! The chaos run: nodes, links, servers and clocks fail by a seed; then everything heals, and the checker judges the
+//! ledger. Layer: harness.
 //!
 //! | file | role |
 //! |---|---|
-//! | `args` | what it is told |
-//! | `schedule` | what fails when, out of a seed |
-//! | `perform` | lets it fail |
+//! | `args` | the command-line arguments |
+//! | `schedule` | the faults and their times, from a seed |
+//! | `perform` | injects and heals the faults |
 //! | `run` | one seed, from the start to the verdict |
-//! | `report` | what came of it |
+//! | `report` | the result of one seed, and its verdict |
 //! | `series` | many seeds, their results in a file |
 
 pub mod args;

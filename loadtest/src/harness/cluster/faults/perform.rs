@@ -1,7 +1,7 @@
-//! Lets things go wrong by a schedule, and heals each when its time is over. Layer: harness.
+//! Injects faults by a schedule, and heals each when its time is over. Layer: harness.
 //!
-//! A node is struck by one thing at a time, and at least half of the nodes by none. Before all nodes are restarted or
-//! their number changes, what still lasts is healed.
+//! A fault of a single node strikes only a node that no lasting fault strikes, and at most half of the nodes, rounded
+//! up, are struck at the same time. Before all nodes are restarted or their number changes, lasting faults are healed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,22 +18,22 @@ use crate::servers::proxy::{Mode, TcpProxy};
 /// How long a node may take to end by SIGTERM.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 
-/// What was done.
+/// The record of the injected faults.
 #[derive(Debug, Clone, Default)]
 pub struct Done {
     /// How often each fault struck.
     pub faults: BTreeMap<String, u64>,
-    /// What could not be done here, and why.
+    /// Faults that could not be injected on this machine, and why.
     pub skipped: BTreeSet<String>,
     /// When processes were killed.
     pub kills_us: Vec<u64>,
-    /// When processes stood still.
+    /// When processes were stopped by SIGSTOP.
     pub pauses: Vec<Pause>,
     /// How long nodes took to end by SIGTERM.
     pub ends: Vec<Duration>,
 }
 
-/// What ends a fault.
+/// The action that ends a fault.
 #[derive(Debug, Clone)]
 enum Undo {
     Start(String),
@@ -54,7 +54,7 @@ impl Undo {
     }
 }
 
-/// The link of a node.
+/// Returns one of the links of a node.
 fn link_of(node: &Node, link: Link) -> &TcpProxy {
     match link {
         Link::Database => &node.links.database,
@@ -63,7 +63,7 @@ fn link_of(node: &Node, link: Link) -> &TcpProxy {
     }
 }
 
-/// Who performs.
+/// Performs a schedule on a stage.
 #[derive(Debug)]
 pub struct Performer<'s> {
     stage: &'s mut ClusterStage,
@@ -72,12 +72,12 @@ pub struct Performer<'s> {
 }
 
 impl<'s> Performer<'s> {
-    /// Performs on a stage.
+    /// Creates a performer for a stage.
     pub fn new(stage: &'s mut ClusterStage) -> Self {
         Self { stage, done: Done::default(), lasting: Vec::new() }
     }
 
-    /// Performs the schedule, heals everything, and gives what was done.
+    /// Performs the schedule, heals everything at `until`, and returns the record.
     ///
     /// # Errors
     /// A server or a node does not come back.
@@ -92,7 +92,7 @@ impl<'s> Performer<'s> {
         Ok(self.done)
     }
 
-    /// Waits, and ends meanwhile what is over.
+    /// Waits until a time, and heals faults whose time is over meanwhile.
     async fn wait_until(&mut self, until: Instant) -> Result<(), HarnessError> {
         loop {
             let next =
@@ -124,7 +124,7 @@ impl<'s> Performer<'s> {
         Ok(())
     }
 
-    /// The node of that place, or the next one that nothing has struck; none when half of them are struck.
+    /// Returns the first started node from `place` on that no lasting fault strikes; `None` if half of them are struck.
     fn free(&mut self, place: usize) -> Option<usize> {
         let count = self.stage.nodes.len();
         let struck: BTreeSet<String> =
@@ -227,7 +227,7 @@ impl<'s> Performer<'s> {
         Ok(true)
     }
 
-    /// What concerns all nodes begins on a fleet that is otherwise well.
+    /// Performs a fault of all nodes, after healing everything else.
     async fn change_all(&mut self, fault: Fault) -> Result<bool, HarnessError> {
         self.heal().await?;
         for node in &mut self.stage.nodes {
@@ -266,7 +266,7 @@ impl<'s> Performer<'s> {
             }
             Undo::Thaw(name, from_us) => {
                 if let Some(place) = find(self.stage, &name) {
-                    // A frozen worker may have been buried and killed by its launcher meanwhile.
+                    // A frozen worker may have been declared dead and killed by its launcher meanwhile.
                     let _ = self.stage.nodes[place].thaw().await;
                 }
                 self.done.pauses.push(Pause { node: name, from_us, to_us: now_us });

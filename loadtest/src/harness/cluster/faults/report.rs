@@ -1,4 +1,4 @@
-//! What came of one seed of the chaos run. Layer: harness; plain data and its verdict.
+//! Holds the result of one seed of the chaos run, and judges it. Layer: harness; plain data and its verdict.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::checker::report::{Breaches, Report};
 use crate::harness::settle::Queues;
 
-/// What came of one seed.
+/// The result of one seed.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ClusterReport {
@@ -17,57 +17,57 @@ pub struct ClusterReport {
     pub commit: String,
     /// The seed.
     pub seed: u64,
-    /// How long things went wrong.
+    /// How many seconds faults were injected.
     pub seconds: f64,
-    /// Whether faults lasted up to 30 s.
+    /// True if faults lasted up to 30 s.
     pub long: bool,
-    /// Nodes at the beginning, bots, chats.
+    /// The numbers of nodes at the beginning, bots and chats.
     pub size: (usize, usize, usize),
     /// How often each fault struck.
     pub faults: BTreeMap<String, u64>,
-    /// What could not be done on this machine.
+    /// Faults that could not be injected on this machine.
     pub skipped: BTreeSet<String>,
     /// Late polls that a pause allows.
     pub late_polls: u64,
-    /// The longest end by SIGTERM in milliseconds.
+    /// The longest time that a node took to end by SIGTERM, in milliseconds.
     pub longest_end_ms: u64,
-    /// Leases that had another owner, or another epoch, after Redis was away; none where something else failed too.
+    /// Leases whose owner or epoch changed while only Redis was away; `None` if other faults were injected.
     pub owners_changed: Option<u64>,
-    /// Chats with all their bots on one node.
+    /// True if no chat of more than two bots had them all on one node before the faults.
     pub spread: bool,
     /// Actors that had to be released by hand.
     pub released: Vec<String>,
     /// Bots that did not answer in the roll call after everything healed: bot and chat.
     pub silent: Vec<(i64, i64)>,
-    /// Whether the fleet came to rest.
+    /// True if the fleet came to rest.
     pub at_rest: bool,
-    /// What waited in the product at last.
+    /// The product's queues at the end.
     pub queues: Queues,
-    /// What the checker found.
+    /// The checker's report.
     pub checker: Report,
     /// How long the whole run took, in seconds.
     pub duration: f64,
     /// `clean`, `breach` or `error`.
     pub verdict: String,
-    /// What was breached.
+    /// The breaches, in words.
     pub breaches: Vec<String>,
-    /// Where the run's files are, when they were kept.
+    /// The folder of the run's files, if they were kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dir: Option<PathBuf>,
 }
 
 impl ClusterReport {
-    /// How many faults struck.
+    /// Returns how many faults struck.
     pub fn total(&self) -> u64 {
         self.faults.values().sum()
     }
 
-    /// Whether nothing was breached.
+    /// Returns whether nothing was breached.
     pub fn is_clean(&self) -> bool {
         self.verdict == "clean"
     }
 
-    /// Judges: fills in verdict and breaches.
+    /// Judges the run: fills in `verdict` and `breaches`.
     pub(super) fn judge(&mut self) {
         let found = self.checker.breaches;
         let mut breaches: Vec<String> = [
@@ -86,8 +86,8 @@ impl ClusterReport {
         .filter(|(_, count)| *count > 0)
         .map(|(name, count)| format!("{name}: {count}"))
         .collect();
-        // What the checker may count one day and this list does not know. What is unknown is told, not judged: a
-        // `sending` whose answer was cut off may never have reached Telegram, nor the ledger.
+        // Breaches that the checker may add later and that the list above lacks. Unknown messages are reported, not
+        // judged: a `sending` whose answer was cut off may never have reached Telegram, nor the ledger.
         let known = Breaches {
             lost: 0,
             handled_twice: 0,

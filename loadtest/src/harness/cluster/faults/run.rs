@@ -1,7 +1,7 @@
-//! One seed of the chaos run, from the start to the verdict. Layer: harness.
+//! Runs one seed of the chaos run, from the start to the verdict. Layer: harness.
 //!
-//! After everything healed each bot is called upon once in each of its chats, and must answer: a fleet that merely
-//! stopped loses nothing either.
+//! After everything healed, each bot is called once in each of its chats and must answer: without that, a fleet that
+//! merely stopped would pass as well.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ use crate::scenario::Scenario;
 use crate::servers::postgres::PostgresOptions;
 use crate::world::World;
 
-/// How often actors are released while the fleet recovers.
+/// How often quarantined actors are released while the fleet recovers.
 const RELEASED_EVERY: Duration = Duration::from_secs(2);
 /// The world counts as quiet after this long without news.
 const QUIET_FOR: Duration = Duration::from_secs(1);
@@ -39,7 +39,7 @@ const QUIET_FOR: Duration = Duration::from_secs(1);
 /// Runs one seed.
 ///
 /// # Errors
-/// It could not be run to its end; what is left is named.
+/// The run could not be completed; the error names the folder that is left.
 pub async fn run(args: &ClusterFaultsArgs) -> Result<ClusterReport, HarnessError> {
     let dir = args.dir.clone().unwrap_or_else(|| scratch(args.seed));
     let mut report = run_in(args, &dir).await.map_err(|source| HarnessError::Seed {
@@ -141,7 +141,7 @@ async fn run_in(args: &ClusterFaultsArgs, dir: &Path) -> Result<ClusterReport, H
     Ok(report)
 }
 
-/// Leases whose owner or epoch is another now.
+/// Returns how many leases have another owner or epoch than before.
 fn changed(before: &ClusterView, after: &ClusterView) -> u64 {
     let of = |view: &ClusterView| -> BTreeSet<(String, String, Option<String>, i64)> {
         let leases = view.leases.iter().cloned();
@@ -150,8 +150,8 @@ fn changed(before: &ClusterView, after: &ClusterView) -> u64 {
     of(before).difference(&of(after)).count() as u64
 }
 
-/// Calls upon every bot in each of its chats once; gives the actors that had to be released, and the bots that stayed
-/// silent.
+/// Calls every bot once in each of its chats; returns the actors that had to be released, and the bots that stayed
+/// silent with their chats.
 async fn roll_call(
     stage: &mut ClusterStage,
     operator: &Operator,
@@ -182,7 +182,7 @@ async fn roll_call(
         }
         if now >= next_release {
             for node in &stage.nodes {
-                // A node that starts again does not answer yet; it is asked at the next turn.
+                // A node that is just starting does not answer yet, and is asked again in the next round.
                 released.extend(operator.release_all(&node.base_url()).await.unwrap_or_default());
             }
             next_release = now + RELEASED_EVERY;
@@ -191,8 +191,8 @@ async fn roll_call(
     }
 }
 
-/// Waits until every update is confirmed, nothing waits in the product and no outcome is pending; reads the account at
-/// the deadline at the latest.
+/// Waits until every update is confirmed, the product's queues are empty and no outcome is pending, or until the
+/// deadline; then returns the account.
 async fn settle(stage: &mut ClusterStage, until: Instant) -> Result<(bool, Queues, Vec<OutcomeLine>), HarnessError> {
     let client = http::client()?;
     loop {
@@ -213,7 +213,7 @@ async fn settle(stage: &mut ClusterStage, until: Instant) -> Result<(bool, Queue
     }
 }
 
-/// Leaves what a reader needs: the schedule, the ledger, whose connections they were, and the product's account.
+/// Writes the files for an inspection: schedule, ledger, origins of connections, outcomes, PostgreSQL's log.
 fn leave(
     dir: &Path,
     world: &World,
@@ -233,7 +233,7 @@ fn leave(
     write("schedule.json", serde_json::to_vec_pretty(steps))?;
     write("origins.txt", Ok(format!("{:#?}", stage.origins()).into_bytes()))?;
     let log = stage.postgres.log();
-    // The server's own log goes with its folder.
+    // The server's log would be removed with the server's folder.
     let _ = std::fs::copy(log, dir.join("postgres.log"));
     Ok(())
 }

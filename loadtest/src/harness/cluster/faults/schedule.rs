@@ -1,43 +1,43 @@
-//! What fails when, out of a seed. Layer: harness; pure.
+//! Draws the faults of a chaos run and their times from a seed. Layer: harness; pure.
 //!
-//! The last fifth of a run is quiet but for what still lasts. At most half of the nodes are struck at the same time, so
-//! that somebody is left to take over; a database or a Redis that is away strikes all.
+//! No fault begins in the last fifth of a run. At most half of the nodes, rounded up, are struck at the same time, so
+//! that others can take over; an outage of the database or of Redis strikes all nodes.
 
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::servers::proxy::{Mode, Way};
 
-/// Which of a node's links fails.
+/// The link of a node that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Link {
-    /// To PostgreSQL.
+    /// The link to PostgreSQL.
     Database,
-    /// To Redis.
+    /// The link to Redis.
     Redis,
-    /// To Telegram.
+    /// The link to Telegram.
     Telegram,
 }
 
-/// How it fails.
+/// The way in which a link fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cut {
     /// Connections are refused and reset.
     Refused,
-    /// Both ways are silent.
+    /// Bytes in both directions are lost.
     Silent,
-    /// What the node says is lost.
+    /// Bytes from the node are lost.
     Mute,
-    /// What the node should hear is lost.
+    /// Bytes to the node are lost.
     Deaf,
-    /// What the node says arrives late.
+    /// Bytes from the node arrive late.
     Late,
 }
 
 impl Cut {
-    /// What the link does.
+    /// Returns the proxy mode of the cut.
     pub fn mode(self) -> Mode {
         match self {
             Self::Refused => Mode::Refuse,
@@ -49,20 +49,20 @@ impl Cut {
     }
 }
 
-/// One thing that goes wrong.
+/// One fault of the chaos run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the fields are nodes by their place, and milliseconds")]
 pub enum Fault {
-    /// A worker is killed; its launcher sees it.
+    /// A worker is killed; its launcher lives and sees the end.
     KillWorker { node: usize },
     /// Launcher and worker are killed; the node is started again after a while.
     KillAll { node: usize, for_ms: u64 },
-    /// A worker is stopped where it is, for a while.
+    /// A worker is stopped by SIGSTOP for a while.
     Freeze { node: usize, for_ms: u64 },
     /// A link fails for a while.
     Partition { node: usize, link: Link, cut: Cut, for_ms: u64 },
-    /// All messages of Redis are lost for a while, though it answers.
+    /// All published messages of Redis are lost for a while, while Redis answers.
     HintsLost { for_ms: u64 },
     /// Redis is killed, and started again empty.
     RedisRestart { for_ms: u64 },
@@ -70,18 +70,18 @@ pub enum Fault {
     FlushAll,
     /// PostgreSQL is killed with all its processes, and started again.
     DatabaseCrash { for_ms: u64 },
-    /// PostgreSQL is stopped where it is, for a while.
+    /// PostgreSQL is stopped by SIGSTOP for a while.
     DatabaseFreeze { for_ms: u64 },
-    /// The wall clock of the node that can have one jumps.
+    /// The wall clock of the first node jumps, where libfaketime allows that.
     ClockJump { seconds: i64 },
     /// All nodes are restarted by SIGTERM, one after the other.
     RollingRestart,
-    /// Nodes are added or ended until there are so many.
+    /// Nodes are added or ended until there are this many.
     Scale { nodes: usize },
 }
 
 impl Fault {
-    /// Its name in reports.
+    /// Returns the name of the fault in reports.
     pub fn name(&self) -> String {
         match self {
             Self::KillWorker { .. } => "kill worker".into(),
@@ -103,19 +103,19 @@ impl Fault {
 /// A fault and its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// When, in milliseconds since the run began.
+    /// The time of the fault, in milliseconds since the run began.
     pub at_ms: u64,
-    /// What.
+    /// The fault.
     #[serde(flatten)]
     pub fault: Fault,
 }
 
-/// The order of a run: one fault after the other, each begun when the one before has begun; some overlap.
+/// Returns the steps of a run in the order of their times; lasting faults may overlap.
 pub fn schedule(seed: u64, length_ms: u64, nodes: usize, long: bool) -> Vec<Step> {
     let mut rng = Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x6b6f_6e67);
     let until = length_ms * 4 / 5;
     let mut faults = short_faults(nodes, long, &mut rng);
-    // What takes the whole fleet goes by turns: each third seed restarts, each third scales.
+    // The seed decides on a fault of the whole fleet: a rolling restart, scaling, or a frozen database.
     match seed % 3 {
         0 => faults.push(Fault::RollingRestart),
         1 => faults.extend([Fault::Scale { nodes: 2 }, Fault::Scale { nodes: 6 }, Fault::Scale { nodes: 3 }]),
@@ -158,7 +158,7 @@ fn short_faults(nodes: usize, long: bool, rng: &mut Rng) -> Vec<Fault> {
         Fault::ClockJump { seconds: rng.choice([-86_400, -3_600, -30, 45, 3_600, 86_400]).unwrap_or(3_600) },
     ];
     for link in [Link::Database, Link::Database, Link::Redis, Link::Telegram] {
-        // Late bytes to Telegram are sends that their sender has given up: only TCP to the database is held.
+        // Late bytes to Telegram would be sends that their sender has given up: only links to the database are held.
         let most = if link == Link::Database { cuts.len() } else { cuts.len() - 1 };
         let cut = cuts[rng.usize(0..most)];
         faults.push(Fault::Partition { node: node(rng), link, cut, for_ms: duration(rng, long) });

@@ -1,7 +1,7 @@
-//! Many seeds of the chaos run: some at a time, their results in a file, a table at the end. Layer: harness.
+//! Runs many seeds of the chaos run: some at a time, with results in a file and a table at the end. Layer: harness.
 //!
-//! The file has one line of JSON for each seed. A seed that stands there for the same commit, length and kind is not run
-//! again, so that a long series can be broken off and continued.
+//! The file has one line of JSON for each seed. A seed that the file holds for the same commit, length and `--long` is
+//! not run again, so that a long series can be broken off and continued.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -18,12 +18,12 @@ use super::run::run;
 use crate::harness::error::HarnessError;
 use crate::harness::faults::args::Seeds;
 
-/// What came of a series.
+/// The result of a series of seeds.
 #[derive(Debug, Clone, Serialize)]
 pub struct ClusterSeries {
     /// The commit under test.
     pub commit: String,
-    /// Seeds with a result, earlier ones of the file among them.
+    /// Seeds with a result, including earlier ones from the file.
     pub seeds: u64,
     /// Seeds without a breach.
     pub clean: u64,
@@ -31,7 +31,7 @@ pub struct ClusterSeries {
     pub failing: BTreeMap<u64, Vec<String>>,
     /// Faults by kind.
     pub faults: BTreeMap<String, u64>,
-    /// Updates that were confirmed, messages sent, polls.
+    /// The numbers of confirmed updates, sent messages and polls.
     pub totals: (u64, u64, u64),
     /// Messages whose fate the product does not know.
     pub unknown: u64,
@@ -40,7 +40,7 @@ pub struct ClusterSeries {
 }
 
 impl ClusterSeries {
-    /// Whether every seed was clean.
+    /// Returns whether every seed was clean.
     pub fn is_clean(&self) -> bool {
         self.failing.is_empty()
     }
@@ -94,10 +94,10 @@ impl fmt::Display for ClusterSeries {
     }
 }
 
-/// Runs the seeds that the file does not have yet.
+/// Runs the seeds that the file does not hold yet.
 ///
 /// # Errors
-/// The file cannot be used. A seed that cannot be run to its end is a failing seed.
+/// The file cannot be used. A seed whose run cannot be completed is a failing seed, not an error.
 pub async fn series(args: &ClusterFaultsArgs, seeds: Seeds) -> Result<ClusterSeries, HarnessError> {
     let commit = args.commit.clone().unwrap_or_default();
     let mut lines = match &args.append {
@@ -145,7 +145,7 @@ pub async fn series(args: &ClusterFaultsArgs, seeds: Seeds) -> Result<ClusterSer
     Ok(ClusterSeries::of(commit, &lines))
 }
 
-/// Says one line; a stderr that is closed is no fault.
+/// Prints one line to stderr; a closed stderr is no fault.
 fn tell(text: &str) {
     let mut err = stderr().lock();
     let _ = writeln!(err, "{text}").and_then(|()| err.flush());

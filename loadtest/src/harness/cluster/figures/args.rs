@@ -1,4 +1,4 @@
-//! The flags that all figures share, and the fleet they make. Layer: harness.
+//! Defines the flags that all figures share, and the fleet made from them. Layer: harness.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::servers::postgres::PostgresOptions;
 use crate::simulation::SimulationSpec;
 use crate::world::spec::WorldSpec;
 
-/// What every figure is told.
+/// The command-line arguments of every figure.
 #[derive(Debug, Clone, Args)]
 pub struct FigureArgs {
     /// The product's program; without it, the one beside this program or under target.
@@ -34,7 +34,7 @@ pub struct FigureArgs {
     /// How many chats; every chat's bots are on several nodes.
     #[arg(long, default_value_t = 20)]
     pub chats: usize,
-    /// How often what is measured is repeated.
+    /// How often the measurement is repeated.
     #[arg(long, default_value_t = 5)]
     pub rounds: usize,
     /// LLM calls that a node makes at the same time.
@@ -43,25 +43,25 @@ pub struct FigureArgs {
     /// How long each LLM call takes, in milliseconds.
     #[arg(long, default_value_t = 500)]
     pub llm_latency_ms: u64,
-    /// Messages of people a second, over all chats, while it is measured; 0 for silence.
+    /// Messages of people a second, over all chats, during the measurement; 0 for silence.
     #[arg(long, default_value_t = 2.0)]
     pub rate: f64,
     /// How many seconds a measurement, or an outage, lasts.
     #[arg(long, default_value_t = 10)]
     pub seconds: u64,
-    /// The folder of the run, which stays; without it, a temporary one.
+    /// The folder of the run, which is kept; without it, a temporary one.
     #[arg(long, value_name = "PATH")]
     pub dir: Option<PathBuf>,
-    /// What the nodes log, to product.log in their folders.
+    /// The log level of the nodes; each node logs to product.log in its folder.
     #[arg(long, default_value = "warn", value_name = "LEVEL")]
     pub product_log: String,
-    /// One JSON object instead of a table.
+    /// Prints one JSON object instead of a table.
     #[arg(long)]
     pub json: bool,
 }
 
 impl FigureArgs {
-    /// The fleet.
+    /// Returns the parts of the fleet's stage.
     ///
     /// # Errors
     /// The product's program is not found.
@@ -84,15 +84,15 @@ impl FigureArgs {
         })
     }
 
-    /// The fleet, running.
+    /// Starts the fleet.
     ///
     /// # Errors
-    /// It does not come up.
+    /// The fleet does not come up.
     pub async fn open(&self) -> Result<ClusterStage, HarnessError> {
         ClusterStage::open(self.spec()?).await
     }
 
-    /// In a few words.
+    /// Returns a description of the fleet in a few words.
     pub fn fleet(&self) -> String {
         format!(
             "{} nodes, {} bots, {} chats, LLM {} ms with {} slots a node, {} messages/s, seed {}",
@@ -101,10 +101,10 @@ impl FigureArgs {
     }
 }
 
-/// Does a work while people post; a rate of 0 leaves them silent.
+/// Runs `work` while people post at `rate` messages a second; a rate of 0 leaves people silent.
 ///
 /// # Errors
-/// Those of the work, and a world in which nobody can post.
+/// `work` fails, or nobody can post.
 pub async fn under_traffic<T>(
     traffic: &mut Traffic<'_>,
     rate: f64,
@@ -120,7 +120,7 @@ pub async fn under_traffic<T>(
     }
 }
 
-/// Nodes whose timeouts are as short as a run needs, and whose safety is as shipped.
+/// Returns options with timeouts short enough for a run and with safety settings as shipped.
 pub fn product_options(log_level: &str, llm_slots: u32) -> ProductOptions {
     let settings = toml::toml! {
         [server]

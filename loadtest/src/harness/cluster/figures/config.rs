@@ -1,8 +1,8 @@
-//! From a changed roster to the prompts of live actors, with hints and with every hint lost. Layer: harness (I10).
+//! Measures how soon live actors prompt by a changed roster, with hints and with every hint lost. Layer: harness (I10).
 //!
-//! Each round gives the bots a model of another name and looks at the calls after the answer: one that still names the
-//! old model was made by an actor that had not heard. The rate must stay below what the machine can answer: a prompt that
-//! waited in a queue is as old as its wait.
+//! Each round gives the bots a model of another name and looks at the calls after the API's answer: a call that names
+//! the old model was made by an actor that did not know the change yet. The rate must stay below what the machine can
+//! answer: a prompt that waited in a queue is as old as its wait.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +15,12 @@ use crate::harness::measure::Spread;
 use crate::harness::traffic::Traffic;
 use crate::servers::proxy::Mode;
 
-/// Calls of the time after an answer that are looked at.
+/// How long after the API's answer calls are looked at.
 const LOOKED_FOR: Duration = Duration::from_secs(2);
-/// An LLM so fast that a call is made as soon as its turn begins.
+/// The LLM's latency in milliseconds, so short that a call is made as soon as its turn begins.
 const LLM_MS: u64 = 20;
 
-/// What was seen of one kind of round.
+/// The calls seen in one kind of round: all, the age of those by the old roster, those by the new.
 #[derive(Debug, Default)]
 struct Seen {
     calls: u64,
@@ -28,10 +28,10 @@ struct Seen {
     fresh: u64,
 }
 
-/// Changes the roster so many times with hints, and as often without.
+/// Changes the roster `rounds` times with hints, and as often with every hint lost.
 ///
 /// # Errors
-/// It could not be run to its end.
+/// The run could not be completed.
 pub async fn run(args: &FigureArgs) -> Result<Figure, HarnessError> {
     let args = FigureArgs { llm_latency_ms: LLM_MS, llm_slots: 64, ..args.clone() };
     let mut stage = args.open().await?;

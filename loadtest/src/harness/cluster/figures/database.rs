@@ -1,4 +1,4 @@
-//! What PostgreSQL has to do at so many messages a second. Layer: harness.
+//! Measures the load of PostgreSQL at a rate of messages. Layer: harness.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,12 +14,12 @@ use crate::harness::error::HarnessError;
 use crate::harness::measure::{Window, llm_delays, measure};
 use crate::harness::traffic::Traffic;
 
-/// How long the fleet runs warm before it is measured.
+/// How long the fleet warms up before the measurement.
 const WARM: Duration = Duration::from_secs(3);
-/// The longest that a node's own statement may take at p99, and any, in milliseconds.
+/// The longest that nodes' statements may take, at p99 and at most, in milliseconds.
 const QUERY_P99_MS: f64 = 50.0;
 const QUERY_MAX_MS: f64 = 500.0;
-/// The longest that p99 of waits for a connection may be.
+/// The longest that waits for a connection may be at p99, in milliseconds.
 const WAIT_MS: f64 = 10.0;
 
 /// The counters of the database.
@@ -33,7 +33,7 @@ pub(super) struct Counters {
     pub(super) deadlocks: u64,
 }
 
-/// Reads the counters.
+/// Reads the counters of the database.
 pub(super) async fn counters(stage: &ClusterStage) -> Result<Counters, HarnessError> {
     let sql =
         format!("SELECT xact_commit, xact_rollback, deadlocks FROM pg_stat_database WHERE datname = '{DATABASE}'");
@@ -43,7 +43,7 @@ pub(super) async fn counters(stage: &ClusterStage) -> Result<Counters, HarnessEr
     Ok(Counters { commits: next(), rollbacks: next(), deadlocks: next() })
 }
 
-/// How many sessions wait for a lock at the moment.
+/// Returns how many sessions wait for a lock at the moment.
 pub(super) async fn lock_waits(stage: &ClusterStage) -> Result<u64, HarnessError> {
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
     Ok(stage.postgres.query("postgres", sql).await?.trim().parse().unwrap_or(0))
@@ -52,7 +52,7 @@ pub(super) async fn lock_waits(stage: &ClusterStage) -> Result<u64, HarnessError
 /// Measures a window of `--seconds` at `--rate` messages of people a second.
 ///
 /// # Errors
-/// It could not be run to its end.
+/// The run could not be completed.
 pub async fn run(args: &FigureArgs) -> Result<Figure, HarnessError> {
     let mut stage = args.open().await?;
     let counts = stage.postgres.query(DATABASE, "CREATE EXTENSION IF NOT EXISTS pg_stat_statements").await.is_ok();
@@ -121,16 +121,16 @@ async fn slowest(stage: &ClusterStage) -> Result<Vec<String>, HarnessError> {
     Ok(stage.postgres.query(DATABASE, sql).await?.lines().map(str::to_owned).collect())
 }
 
-/// A histogram of a stretch of time, over all nodes: how many fell below each bound.
+/// A histogram of a time window, over all nodes.
 #[derive(Debug, Default)]
 struct Buckets {
-    /// Bound in seconds (as bits of a positive number, which sort alike) and count up to it.
+    /// Count up to each bound in seconds; the key is the bits of the bound, which sort as positive numbers do.
     upto: BTreeMap<u64, f64>,
     count: f64,
 }
 
 impl Buckets {
-    /// The bound under which this share lies, in milliseconds.
+    /// Returns the lowest bound up to which this share of the values lies, in milliseconds; 0 without values.
     fn within_ms(&self, share: f64) -> f64 {
         let wanted = self.count * share;
         let bound = self.upto.iter().find(|(_, count)| **count >= wanted && **count > 0.0);

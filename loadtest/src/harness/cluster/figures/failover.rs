@@ -1,4 +1,4 @@
-//! A node fails: how long until each of its bots polls again. Layer: harness.
+//! Measures how long after a node's failure each of its bots is polled again. Layer: harness.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,23 +13,23 @@ use crate::harness::measure::Spread;
 use crate::harness::traffic::Traffic;
 use crate::servers::proxy::{Mode, Way};
 
-/// A bot that is not back by then counts as lost.
+/// The time after which a bot that is not polled again counts as lost.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(20);
-/// How long a fleet may take to be even again.
+/// How long the fleet may take to spread its bots evenly again.
 const EVEN_WITHIN: Duration = Duration::from_secs(90);
 
 /// How a node fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// Its worker is killed; its launcher lives.
+    /// The worker is killed; the launcher lives.
     WorkerKilled,
     /// Launcher and worker are killed.
     AllKilled,
-    /// Its worker stands still.
+    /// The worker is stopped by SIGSTOP.
     Frozen,
-    /// Its link to the database is silent both ways.
+    /// The link to the database loses bytes in both directions.
     DatabaseLost,
-    /// Its link to Telegram is silent both ways.
+    /// The link to Telegram loses bytes in both directions.
     TelegramLost,
 }
 
@@ -44,7 +44,7 @@ impl Failure {
         }
     }
 
-    /// What is promised, in milliseconds, and at which share; nothing of a lost Telegram.
+    /// Returns the promised quantile and its limit in milliseconds; `None` for a lost Telegram, which has no promise.
     fn limit(self) -> Option<(f64, f64)> {
         match self {
             Self::WorkerKilled => Some((0.99, 1000.0)),
@@ -79,10 +79,10 @@ impl Failure {
     }
 }
 
-/// Measures so many rounds, a node in each, by turns.
+/// Lets one node fail in each round, by turns, and measures.
 ///
 /// # Errors
-/// It could not be run to its end.
+/// The run could not be completed.
 pub async fn run(args: &FigureArgs, failure: Failure) -> Result<Figure, HarnessError> {
     let mut stage = args.open().await?;
     let world = Arc::clone(&stage.simulation.world);
@@ -117,7 +117,7 @@ async fn rounds(
         let bots = bots_of(&stage.polls(), &victim, at_us);
         let at_us = stage.now_us();
         failure.strike(stage, place).await?;
-        // A killed worker's bots may come back on its own node: whoever polls after the kill is new.
+        // A killed worker's bots may come back on its own node: any poll opened after the kill is a new one.
         let by_anybody = failure == Failure::WorkerKilled;
         let by = |poll: &crate::harness::cluster::polls::Poll| by_anybody || poll.node.as_deref() != Some(&victim);
         let found = back_after(stage, &bots, at_us, GIVEN_UP_AFTER, by).await;

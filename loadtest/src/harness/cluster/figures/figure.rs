@@ -1,4 +1,4 @@
-//! A measured promise: rows, their limits, and the table. Layer: harness; plain data.
+//! Holds a measured promise: rows, limits, and the table. Layer: harness; plain data.
 
 use std::fmt;
 
@@ -7,46 +7,46 @@ use serde_json::{Value, json};
 
 use crate::harness::measure::Spread;
 
-/// What was measured.
+/// The result of a measured promise.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figure {
-    /// Its name on the command line.
+    /// The name of the figure on the command line.
     pub figure: &'static str,
-    /// On what it was measured.
+    /// The measured fleet, in words.
     pub fleet: String,
-    /// What came of it.
+    /// The values, in order.
     pub rows: Vec<Row>,
 }
 
 /// One value.
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
-    /// What it is.
+    /// The name of the value.
     pub name: String,
     /// The value.
     pub value: Value,
-    /// As people read it.
+    /// The value as people read it.
     #[serde(skip)]
     pub text: String,
-    /// What was promised, where something was.
+    /// The promised limit, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<String>,
-    /// Whether the promise was kept.
+    /// True if the promise was kept, or nothing was promised.
     pub kept: bool,
 }
 
 impl Figure {
-    /// A figure without rows.
+    /// Creates a figure without rows.
     pub fn new(figure: &'static str, fleet: String) -> Self {
         Self { figure, fleet, rows: Vec::new() }
     }
 
-    /// Whether every promise was kept.
+    /// Returns whether every promise was kept.
     pub fn is_clean(&self) -> bool {
         self.rows.iter().all(|row| row.kept)
     }
 
-    /// Notes a value that nothing is promised of.
+    /// Adds a value without a promise.
     pub fn tell(&mut self, name: impl Into<String>, value: impl Into<Value>) {
         let value = value.into();
         let text = match &value {
@@ -56,14 +56,14 @@ impl Figure {
         self.rows.push(Row { name: name.into(), value, text, limit: None, kept: true });
     }
 
-    /// Notes how times are spread.
+    /// Adds a distribution of times, without a promise.
     pub fn tell_spread(&mut self, name: impl Into<String>, spread: &Spread) {
         let value = serde_json::to_value(spread).unwrap_or(Value::Null);
         let text = format!("{spread} ({} times)", spread.count());
         self.rows.push(Row { name: name.into(), value, text, limit: None, kept: true });
     }
 
-    /// Notes a number that must be below, or at most, a limit.
+    /// Adds a number that must be at most a limit.
     pub fn promise(&mut self, name: impl Into<String>, value: f64, limit: f64, unit: &str) {
         self.rows.push(Row {
             name: name.into(),
@@ -74,7 +74,7 @@ impl Figure {
         });
     }
 
-    /// Notes a number that must reach a limit.
+    /// Adds a number that must reach a limit.
     pub fn promise_least(&mut self, name: impl Into<String>, value: f64, limit: f64, unit: &str) {
         self.rows.push(Row {
             name: name.into(),

@@ -1,4 +1,4 @@
-//! Planned moves with LLM turns in flight: how long each bot that moves is silent. Layer: harness.
+//! Measures how long each bot is silent in a planned move with LLM turns in flight. Layer: harness.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,15 +13,15 @@ use crate::harness::measure::Spread;
 use crate::harness::traffic::Traffic;
 use crate::ledger::LedgerEvent;
 
-/// How long a fleet may take to be even again.
+/// How long the fleet may take to spread its bots evenly again.
 const EVEN_WITHIN: Duration = Duration::from_secs(120);
-/// How long LLM turns take meanwhile, in milliseconds.
+/// The least time that LLM calls take meanwhile, in milliseconds.
 const LLM_MS: u64 = 5000;
 
-/// Drains a node, takes it back, and lets the fleet be spread anew, so many rounds.
+/// Drains a node, undrains it and rebalances the fleet in each round, by turns, and measures.
 ///
 /// # Errors
-/// It could not be run to its end.
+/// The run could not be completed.
 pub async fn run(args: &FigureArgs) -> Result<Figure, HarnessError> {
     let args = FigureArgs { llm_latency_ms: args.llm_latency_ms.max(LLM_MS), ..args.clone() };
     let mut stage = args.open().await?;

@@ -1,16 +1,16 @@
-//! The promises of a fleet of many nodes, each measured from the ledger. Layer: harness.
+//! Measures the promises of a fleet of many nodes from the ledger. Layer: harness.
 //!
 //! | file | role |
 //! |---|---|
-//! | `args` | the flags that all share, and the fleet they make |
+//! | `args` | the flags that all figures share, and the fleet made from them |
 //! | `figure` | rows, limits and the table |
-//! | `failover` | a node dies, freezes, or loses its database or Telegram: until its bots poll again |
-//! | `handoff` | planned moves with LLM turns in flight: silence of each bot |
+//! | `failover` | time until bots are polled again after a node dies, freezes, or loses its database or Telegram |
+//! | `handoff` | silence of each bot in planned moves with LLM turns in flight |
 //! | `spread` | bots of each node, and moves at joins and leaves |
-//! | `config` | from a changed roster to the prompts of live actors |
+//! | `config` | time from a changed roster to the prompts of live actors |
 //! | `outage` | Redis away, PostgreSQL away |
 //! | `rolling` | a rolling restart under API load |
-//! | `database` | what PostgreSQL has to do at 100 replies a second |
+//! | `database` | the load of PostgreSQL at a rate of messages |
 //! | `scale` | replies a second of 1, 2, 4 and 8 workers |
 
 pub mod args;
@@ -31,7 +31,7 @@ use self::failover::Failure;
 use self::figure::Figure;
 use crate::harness::error::HarnessError;
 
-/// Which promise is measured.
+/// The promise that is measured.
 #[derive(Debug, Clone, Subcommand)]
 pub enum ClusterFigure {
     /// A worker is killed: how long until each of its bots polls again.
@@ -50,20 +50,20 @@ pub enum ClusterFigure {
     Spread(FigureArgs),
     /// The roster changes: how long until live actors work by it, with hints and without.
     Config(FigureArgs),
-    /// Redis is away: what it adds to the latency of replies, and whether owners change.
+    /// Redis is away: how much that adds to the latency of replies, and whether owners change.
     RedisAway(FigureArgs),
     /// PostgreSQL is stopped, and killed, for a while: how long after its return until all bots poll.
     DbReturn(FigureArgs),
     /// All nodes are restarted one after the other under API load: requests that fail.
     Rolling(FigureArgs),
-    /// What PostgreSQL has to do at so many messages a second.
+    /// People post at a fixed rate: how much load that is for PostgreSQL.
     Db(FigureArgs),
     /// Replies a second of 1, 2, 4 and 8 workers.
     Scale(scale::ScaleArgs),
 }
 
 impl ClusterFigure {
-    /// Whether JSON is wanted.
+    /// Returns whether JSON is wanted.
     pub fn json(&self) -> bool {
         match self {
             Self::Scale(args) => args.figure.json,
@@ -82,10 +82,10 @@ impl ClusterFigure {
         }
     }
 
-    /// Measures it.
+    /// Measures the promise.
     ///
     /// # Errors
-    /// It could not be run to its end.
+    /// The run could not be completed.
     pub async fn run(&self) -> Result<Figure, HarnessError> {
         match self {
             Self::Crash(args) => failover::run(args, Failure::WorkerKilled).await,

@@ -1,4 +1,4 @@
-//! Redis or PostgreSQL is away. Layer: harness.
+//! Measures the fleet while Redis is away, and after PostgreSQL was away. Layer: harness.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,17 +12,17 @@ use crate::harness::measure::{Window, llm_delays, measure};
 use crate::harness::traffic::Traffic;
 use crate::servers::proxy::Mode;
 
-/// What Redis may add to the latency of a reply, in milliseconds.
+/// How much the absence of Redis may add to the latency of a reply, in milliseconds.
 const ADDED_MS: f64 = 600.0;
-/// All bots must poll so long after the database returned, in milliseconds.
+/// The time after the database's return within which all bots must poll, in milliseconds.
 const BACK_MS: f64 = 5000.0;
-/// Replies to the last messages of a window get this long.
+/// How long the harness waits for replies to the last messages of a window.
 const TAIL: Duration = Duration::from_secs(3);
 
 /// Measures the latency of replies with Redis, with every hint lost, and without Redis.
 ///
 /// # Errors
-/// It could not be run to its end.
+/// The run could not be completed.
 pub async fn redis_away(args: &FigureArgs) -> Result<Figure, HarnessError> {
     let mut stage = args.open().await?;
     let world = Arc::clone(&stage.simulation.world);
@@ -69,7 +69,7 @@ pub async fn redis_away(args: &FigureArgs) -> Result<Figure, HarnessError> {
     Ok(figure)
 }
 
-/// A stretch of time whose messages all have had their time to be answered.
+/// Waits for a window of messages and for the replies to its last ones; returns the window.
 async fn window(stage: &ClusterStage, lasts: Duration) -> Window {
     let from_us = stage.now_us();
     tokio::time::sleep(lasts).await;
@@ -78,10 +78,10 @@ async fn window(stage: &ClusterStage, lasts: Duration) -> Window {
     Window { from_us, to_us }
 }
 
-/// Stops PostgreSQL, and kills it, for a while each; measures from its return until all bots poll.
+/// Stops PostgreSQL for a while, then kills it for a while; measures the time from each return until all bots poll.
 ///
 /// # Errors
-/// It could not be run to its end.
+/// The run could not be completed.
 pub async fn db_return(args: &FigureArgs) -> Result<Figure, HarnessError> {
     let mut stage = args.open().await?;
     let world = Arc::clone(&stage.simulation.world);

@@ -1,4 +1,4 @@
-//! A rolling restart of all nodes under API load, behind a balancer that honours readiness. Layer: harness.
+//! Measures a rolling restart of all nodes under API load, behind a balancer that honours readiness. Layer: harness.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,11 +23,11 @@ use crate::people::http;
 const ASKED_EVERY: Duration = Duration::from_millis(250);
 /// How long a node may take to end.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
-/// Clients, and how long each waits between two requests.
+/// The number of clients, and how long each client waits between two requests.
 const CLIENTS: usize = 8;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What the clients got.
+/// The answers that clients got.
 #[derive(Debug, Default)]
 struct Answers {
     good: u64,
@@ -35,10 +35,22 @@ struct Answers {
     failed: Vec<String>,
 }
 
+/// Restarts every node in turn and returns how long each took to end.
+async fn restarted(stage: &mut ClusterStage) -> Result<Spread, HarnessError> {
+    let mut ends = Spread::default();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    for node in &mut stage.nodes {
+        ends.add(node.stop(STOP_WITHIN).await?.1);
+        node.start().await?;
+    }
+    stage.wait_until_settled().await?;
+    Ok(ends)
+}
+
 /// Restarts every node once.
 ///
 /// # Errors
-/// It could not be run to its end.
+/// The run could not be completed.
 pub async fn run(args: &FigureArgs) -> Result<Figure, HarnessError> {
     let mut spec = args.spec()?;
     let drain = toml::toml! {
@@ -55,15 +67,10 @@ pub async fn run(args: &FigureArgs) -> Result<Figure, HarnessError> {
     let restarts = async {
         let (stop, stopped) = watch::channel(false);
         let restart = async {
-            let mut ends = Spread::default();
-            tokio::time::sleep(Duration::from_secs(2)).await;
-            for node in &mut stage.nodes {
-                ends.add(node.stop(STOP_WITHIN).await?.1);
-                node.start().await?;
-            }
-            stage.wait_until_settled().await?;
+            let ends = restarted(&mut stage).await;
+            // The others end in any case: else an error here would never be told.
             stop.send_replace(true);
-            Ok::<_, HarnessError>(ends)
+            ends
         };
         let balance = watch_readiness(&urls, &told, stopped.clone());
         let load = load(&urls, &ready, &stopped);

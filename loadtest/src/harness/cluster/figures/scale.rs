@@ -1,4 +1,4 @@
-//! Replies a second of 1, 2, 4 and 8 workers on the same bots and chats. Layer: harness.
+//! Measures the replies a second of 1, 2, 4 and 8 workers on the same bots and chats. Layer: harness.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,18 +15,18 @@ use crate::harness::traffic::{Shape, Traffic};
 use crate::harness::usage;
 use crate::ledger::LedgerEvent;
 
-/// How long the fleet runs warm before it is measured.
+/// How long the fleet warms up before the measurement.
 const WARM: Duration = Duration::from_secs(4);
 /// How often waits for locks are counted.
 const SAMPLED_EVERY: Duration = Duration::from_millis(250);
 
-/// What `cluster scale` is told.
+/// The command-line arguments of `cluster scale`.
 #[derive(Debug, Clone, Args)]
 pub struct ScaleArgs {
-    /// The fleet; `--nodes` and `--rate` count for nothing here.
+    /// The fleet; `--nodes` and `--rate` are ignored.
     #[command(flatten)]
     pub figure: FigureArgs,
-    /// How many workers, one after the other; the first is what the others are measured against.
+    /// The numbers of workers to measure, one after the other; the others are compared with the first.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 4, 8])]
     pub workers: Vec<usize>,
 }
@@ -34,7 +34,7 @@ pub struct ScaleArgs {
 /// Measures each number of workers on a fleet of its own.
 ///
 /// # Errors
-/// It could not be run to its end.
+/// The run could not be completed.
 pub async fn run(args: &ScaleArgs) -> Result<Figure, HarnessError> {
     let mut figure = Figure::new("scale", args.figure.fleet());
     let mut one = None;
@@ -58,7 +58,7 @@ async fn workers_of(args: &ScaleArgs, workers: usize, figure: &mut Figure) -> Re
     let spread = stage.chats_are_spread(&view);
     let world = Arc::clone(&stage.simulation.world);
     let mut traffic = Traffic::new(&world);
-    // Three times what all slots can work on: none ever waits for a message.
+    // Three times what all slots can work on, so that no slot ever waits for a message.
     let slots = args.llm_slots as usize * workers;
     let outstanding = (slots * 3 / (args.bots / args.chats.max(1)).max(1)).max(args.chats);
     let pid = stage.postgres.pid().unwrap_or(0);

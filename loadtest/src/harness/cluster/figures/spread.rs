@@ -1,4 +1,4 @@
-//! Nodes join and leave: how even bots are spread, and how many move. Layer: harness.
+//! Measures how evenly bots are spread, and how many move, when nodes join and leave. Layer: harness.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,15 +13,15 @@ use crate::harness::cluster::view::ClusterView;
 use crate::harness::error::HarnessError;
 use crate::harness::traffic::Traffic;
 
-/// How long a fleet may take to be even again.
+/// How long the fleet may take to spread its bots evenly again.
 const EVEN_WITHIN: Duration = Duration::from_secs(90);
-/// From so many nodes to so many, and back.
+/// The least and the most nodes: the fleet grows from the one to the other, and shrinks back.
 const NODES: (usize, usize) = (4, 8);
 
 /// Lets nodes join and leave one after the other.
 ///
 /// # Errors
-/// It could not be run to its end.
+/// The run could not be completed.
 pub async fn run(args: &FigureArgs) -> Result<Figure, HarnessError> {
     let args = FigureArgs { nodes: NODES.0, ..args.clone() };
     let mut stage = args.open().await?;
@@ -48,7 +48,7 @@ async fn changes(stage: &mut ClusterStage, figure: &mut Figure) -> Result<(), Ha
         }
         let after = even(stage).await?;
         let moves = after.moved_since(&before, "bot").len() as u64;
-        // A join needs as many moves as the new node is due, a leave as many as the old one had.
+        // A join needs as many moves as the new node gets bots, a leave as many as the old node had.
         let gone = bots(&before).into_iter().find(|(name, _)| !bots(&after).contains_key(name));
         let newest = stage.nodes.last().and_then(|node| bots(&after).get(&node.name).copied());
         let needed = if joins { newest.unwrap_or(0) } else { gone.map_or(0, |(_, had)| had) };
@@ -72,7 +72,7 @@ async fn even(stage: &mut ClusterStage) -> Result<ClusterView, HarnessError> {
     stage.view().await
 }
 
-/// Bots of the nodes that are there.
+/// Returns how many bots each alive node owns.
 fn bots(view: &ClusterView) -> BTreeMap<String, u64> {
     let mut bots = view.bots();
     bots.retain(|name, _| view.nodes.iter().any(|node| node.name == *name && node.state == "alive"));

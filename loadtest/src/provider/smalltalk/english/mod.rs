@@ -1,6 +1,6 @@
-//! What the provider says in English. Layer: load test; data only.
+//! Lists the provider's phrases in English. Layer: load test; data only.
 //!
-//! Sentences begin in lower case unless `I`, a name or a proper noun opens them.
+//! Sentences begin in lower case unless the first word is `I`, a name or a proper noun.
 
 mod topics;
 

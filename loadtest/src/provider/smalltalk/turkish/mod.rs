@@ -1,7 +1,7 @@
-//! What the provider says in Turkish. Layer: load test; data only.
+//! Lists the provider's phrases in Turkish. Layer: load test; data only.
 //!
-//! Names stand alone and are never inflected, since their vowel harmony is not known here; topics stand
-//! in the nominative. Sentences begin in lower case unless a name or proper noun opens them.
+//! Names are never inflected, because their vowel harmony is not known here; topics are in the nominative. Sentences
+//! begin in lower case unless the first word is a name or a proper noun.
 
 mod topics;
 

@@ -1,4 +1,4 @@
-//! Topics in Turkish: the stems that show them, what is said and asked about them. Layer: load test; data only.
+//! Lists topics in Turkish: their stems, statements and questions. Layer: load test; data only.
 
 use super::super::phrases::Topic;
 
