@@ -21,7 +21,7 @@ const TEXT_LIMIT_BYTES: usize = 1 << 20;
 pub(super) struct Answer {
     /// The text, maybe empty.
     pub(super) text: String,
-    /// The end; `None` when the server gave no reason.
+    /// The reason why the answer ended; `None` when the server gave none.
     pub(super) end: Option<End>,
     /// Set when the model refused.
     pub(super) refused: bool,

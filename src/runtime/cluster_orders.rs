@@ -89,7 +89,7 @@ impl RunningFleet {
         view(teller, &picture, &self.names())
     }
 
-    /// Makes the cluster view of a process that owns everything.
+    /// Makes the view of a cluster of one: this process owns every bot and chat.
     fn own_picture(&self) -> Picture {
         let known = self.node.directory.known();
         let node = NodeRecord {

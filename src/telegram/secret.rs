@@ -1,4 +1,5 @@
-//! Makes the secret that Telegram must show with every update that it brings to a webhook. Layer `adapters`. Keeps I12.
+//! Makes the secret that Telegram must show with every update that it brings to a webhook. Layer `adapters`. Keeps
+//! I12: the secret does not tell the token.
 //!
 //! The secret is made of the token: every node that has the token makes the same, and a new token makes another.
 

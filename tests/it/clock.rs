@@ -11,7 +11,7 @@ use botfleet::telegram::client::TelegramClient;
 use botfleet::telegram::settings::TelegramSettings;
 use botfleet_actors::domain::commit::operation::{Operation, Paused, SetStop};
 use botfleet_actors::domain::control::{Rank, StopOrder, StopScope};
-use botfleet_actors::domain::ids::IdSource;
+use botfleet_actors::domain::ids::{IdSource, TelegramUserId};
 use botfleet_actors::domain::pause::Pause;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::clock::DateListener;
@@ -82,11 +82,18 @@ async fn what_a_clock_that_was_ahead_planned_is_set_back_and_no_pause_is_shorten
     let pause = Paused { epoch, pause: Pause { bot, chat: Some(chat), until: ahead + minute } };
     let quiet = StopOrder::Set { until: Some(ahead + 10 * minute), rank: Rank::Administrator };
     let (scope, by) = (StopScope::Chat(chat), "telegram user 7".to_owned());
+    let unverified = |author, until| {
+        let order = StopOrder::Doubt { until, author: TelegramUserId(author) };
+        let stop = SetStop { scope: StopScope::Bot(bot), order, by: format!("telegram user {author}"), at: ahead };
+        Operation::SetStop(stop)
+    };
     let batch = vec![
         ingest(bot, epoch, vec![update(inbox, bot, chat, 1)]),
         Operation::Advance(read),
         Operation::Pause(pause),
         Operation::SetStop(SetStop { scope, order: quiet, by, at: ahead }),
+        unverified(8, Some(ahead + 20 * minute)),
+        unverified(9, None),
     ];
     for result in store.commit(batch).await.unwrap() {
         result.unwrap();
@@ -100,8 +107,12 @@ async fn what_a_clock_that_was_ahead_planned_is_set_back_and_no_pause_is_shorten
     assert_eq!(pauses.iter().map(|pause| left(pause.until)).collect::<Vec<_>>(), [60]);
     let memory = store.chat_memory(chat, 10).await.unwrap();
     assert_eq!((memory.next_tick_at.map(left), memory.calm_until.map(left)), (Some(300), Some(60)));
-    let stop = store.stops().await.unwrap().0.remove(&scope).unwrap();
+    let mut stops = store.stops().await.unwrap().0;
+    let stop = stops.remove(&scope).unwrap();
     assert_eq!((stop.until().map(left), stop.firm.map(|firm| firm.at)), (Some(600), Some(right)));
+    let doubts = stops.remove(&StopScope::Bot(bot)).unwrap().doubts;
+    let doubts: Vec<_> = doubts.iter().map(|doubt| (doubt.author.0, doubt.until.map(left), doubt.at)).collect();
+    assert_eq!(doubts, [(8, Some(1_200), right), (9, None, right)]);
     drop(store);
 
     // Another start by the same clock changes nothing: the newest row is still dated ahead, but its plans were set back

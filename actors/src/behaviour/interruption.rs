@@ -33,7 +33,7 @@ const EDITED_HEAVILY: f64 = 0.5;
 /// Longest message that takes something back, in words.
 const WITHDRAWAL_WORDS_MAX: usize = 8;
 
-/// Phrases of people who need no answer any more; folded.
+/// Phrases with which people take a question back, in lower case as `fold` writes them.
 const WITHDRAWALS: [&str; 27] = [
     "boşver",
     "boş ver",

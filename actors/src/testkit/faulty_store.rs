@@ -332,6 +332,10 @@ impl Store for FaultyStore {
     }
 
     async fn said_lately(&self, bot: BotId, limit: usize) -> Result<Vec<String>, StoreError> {
+        if self.fault(&["said_lately"]).is_some() {
+            self.journal.note(Happening::Failed("said_lately"));
+            return Err(unavailable());
+        }
         self.reach()?.said_lately(bot, limit).await
     }
 

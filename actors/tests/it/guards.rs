@@ -11,6 +11,7 @@ use botfleet_actors::domain::strategy::Consistency;
 use botfleet_actors::domain::turn::TurnState;
 use botfleet_actors::ports::store::Store;
 use botfleet_actors::ports::telegram::TelegramError;
+use botfleet_actors::testkit::journal::Happening;
 use botfleet_actors::testkit::scripted_llm::Thought;
 use botfleet_actors::testkit::scripted_telegram::Step;
 use botfleet_actors::testkit::stage::{Scenery, Stage};
@@ -89,6 +90,46 @@ async fn what_a_bot_said_before_a_restart_is_not_said_again() {
     ended(&stage, turn).await;
     stage.scenery.plan.chats[0].novelty.chat = 0;
     let mut stage = stage.killed().await.raise().await;
+    thinks(&stage, &[TEA_AGAIN, TEA]);
+    let turn = asked(&mut stage, "ne içelim bu akşam?").await;
+    let (how, reason, _) = ended(&stage, turn).await;
+    assert!(how == TurnState::Dropped && reason.contains("own"), "{how:?}: {reason}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn i15_turns_that_could_not_be_stored_are_of_nobodys_share() {
+    let mut scenery = guarded(1);
+    scenery.plan.chats[0].physics.person_per_ten_minutes = Some(3);
+    let mut stage = scenery.raise().await;
+    thinks(&stage, &[TEA, TRAINS]);
+    let mut other = stage.spoken(0, MessageId(9_000), "good evening");
+    let Event::Message(message) = &mut other.event else { panic!("{other:?}") };
+    message.author.id = TelegramUserId(502);
+    stage.telegram(0).receive(90_000, other);
+    stage.until_at_rest().await;
+    stage.store.fail("advance", 8);
+    let bot = format!("@bot_{}_bot", stage.scenery.plan.bots[0].telegram_id);
+    stage.person_says(0, &format!("{bot} tea or coffee?"), &[0]);
+    stage.until_sent(1).await;
+    assert_eq!(stage.journal().count(|h| *h == Happening::Failed("advance")), 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn own_texts_that_could_not_be_read_are_read_before_the_next_turn() {
+    let mut scenery = guarded(1);
+    scenery.plan.chats[0].novelty.chat = 0;
+    let mut stage = scenery.raise().await;
+    thinks(&stage, &[TEA]);
+    let turn = asked(&mut stage, "ne içelim?").await;
+    ended(&stage, turn).await;
+    stage.store.fail("said_lately", 1);
+    let mut wish = stage.spoken(0, MessageId(9_000), "/forgetme");
+    let Event::Message(message) = &mut wish.event else { panic!("{wish:?}") };
+    message.author.id = TelegramUserId(502);
+    stage.telegram(0).receive(90_000, wish);
+    let failed = |h: &Happening| *h == Happening::Failed("said_lately");
+    stage.until("the texts cannot be read", async |stage| stage.journal().count(failed) == 1).await;
+    stage.until_at_rest().await;
     thinks(&stage, &[TEA_AGAIN, TEA]);
     let turn = asked(&mut stage, "ne içelim bu akşam?").await;
     let (how, reason, _) = ended(&stage, turn).await;

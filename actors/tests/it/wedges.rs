@@ -6,7 +6,7 @@ use botfleet_actors::actors::chat::actor::ChatMsg;
 use botfleet_actors::domain::ids::{MessageId, TelegramUserId};
 use botfleet_actors::domain::inbox::OutcomeKind;
 use botfleet_actors::domain::incoming::{Event, Incoming, Message};
-use botfleet_actors::domain::roster::DeliveryMode;
+use botfleet_actors::domain::roster::{ChatPolicy, DeliveryMode};
 use botfleet_actors::domain::transcript::EntryKind;
 use botfleet_actors::ports::store::{OutcomeRecord, Store};
 use botfleet_actors::testkit::journal::Happening;
@@ -326,4 +326,27 @@ async fn i3_a_chat_reads_the_store_again_when_its_commits_are_answered_and_nothi
     let said = transcript.iter().filter(|entry| entry.author.kind.is_person());
     let texts: Vec<&str> = said.filter_map(|entry| entry.text.as_deref()).collect();
     assert_eq!(texts, ["one", "two", "three", "is anybody still there?"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn i3_what_comes_while_a_backlog_is_read_does_not_overtake_it() {
+    let mut scenery = Scenery::new(1, 1);
+    scenery.plan.chats[0].policy = ChatPolicy::Mention;
+    scenery.chats.window_entries = NonZeroUsize::MIN.saturating_add(1_000);
+    let mut stage = scenery.raise().await;
+    stage.store.fail("advance", u64::MAX);
+    let lines: Vec<String> = (0..600).map(|line| format!("line {line}")).collect();
+    for line in &lines[..590] {
+        stage.person_says(0, line, &[0]);
+    }
+    stage.until("all is stored", async |stage| stage.store.rows.depths().await.unwrap().inbox == 590).await;
+    let mut stage = stage.killed().await.raise().await;
+    for line in &lines[590..] {
+        stage.person_says(0, line, &[0]);
+        stage.let_time_pass_briefly().await;
+    }
+    stage.until_at_rest().await;
+    let transcript = stage.transcript(0).await;
+    let texts: Vec<&str> = transcript.iter().filter_map(|entry| entry.text.as_deref()).collect();
+    assert_eq!(texts, lines);
 }

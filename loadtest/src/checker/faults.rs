@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::outcome::{MessageState, OutcomeLine};
 use super::report::Report;
-use crate::ledger::doubt::{blameable_violations, doubtful_sends};
+use crate::ledger::doubt::{READ_WITHIN_US, blameable_violations, doubtful_sends};
 use crate::ledger::{LedgerEvent, LedgerRecord, hash_of};
 
 /// How long before a kill Telegram may have received a claimed message. Longer than any send is under way, but bounded,
@@ -82,7 +82,10 @@ fn not_begun(ledger: &[LedgerRecord], outcomes: &[OutcomeLine], claims: &[Claim]
     }
     let is_received = |claim: &Claim| {
         let since = claim.at_us.saturating_sub(CLAIMED_FOR.as_micros() as u64);
-        received.get(&(claim.bot, hash_of(&claim.text))).is_some_and(|at| at.iter().any(|at_us| *at_us >= since))
+        let until = claim.at_us.saturating_add(READ_WITHIN_US);
+        received
+            .get(&(claim.bot, hash_of(&claim.text)))
+            .is_some_and(|at| at.iter().any(|at_us| (since..=until).contains(at_us)))
     };
     let messages = outcomes.iter().flat_map(|line| &line.turns).flat_map(|turn| &turn.messages);
     let unknown: HashSet<&str> =

@@ -23,7 +23,7 @@ const TELLS_NOTHING: &[&str] = &[
 
 /// How long after the sender's death Telegram may still read a request that the sender wrote before, in microseconds.
 /// No product starts again within this time.
-const READ_WITHIN_US: u64 = 50_000;
+pub(crate) const READ_WITHIN_US: u64 = 50_000;
 
 /// Returns the sends whose sender could not learn the result.
 ///
@@ -54,7 +54,8 @@ pub fn doubtful_sends(ledger: &[LedgerRecord], kills: &[u64], grace: Duration) -
     doubtful
 }
 
-/// Returns the sends received before `at_us` that were not answered or abandoned at least `grace` before it.
+/// Returns the sends that were received before `at_us` and still open at `at_us - grace`: neither answered nor abandoned
+/// by then.
 pub(super) fn in_flight_at(ledger: &[LedgerRecord], at_us: u64, grace: Duration) -> HashSet<u64> {
     let settled_by = at_us.saturating_sub(grace.as_micros() as u64);
     let mut open = HashSet::new();

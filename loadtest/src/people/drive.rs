@@ -1,7 +1,8 @@
 //! Plays a script in real time, on a world or over the control API. Layer: load test.
 //!
 //! # Cancel safety
-//! Dropping a drive stops it between two actions or in the middle of one; nothing is left half done inside the world.
+//! Dropping a drive stops it, maybe while an action is under way. Each action on the simulated Telegram is then done or
+//! not begun.
 
 use std::future::Future;
 use std::time::Duration;

@@ -106,7 +106,8 @@ DELETE FROM chat_absence WHERE (chat, bot) IN (SELECT * FROM unnest($1::bigint[]
 const MARK: &str = "\
 UPDATE commit_mark SET batch = $2, at = (extract(epoch FROM clock_timestamp()) * 1000)::bigint WHERE writer = $1";
 
-/// The writer, and the number of its batch.
+/// Names the process that writes and the batch that it writes, so that the process can find out later whether a batch
+/// whose answer was lost is stored.
 #[derive(Clone, Copy)]
 pub(super) struct Hand<'a> {
     /// The writer's name among the marks.

@@ -51,7 +51,7 @@ const NEWEST: &str = "\
 SELECT 1704067200000 + (max(coalesce((SELECT max(id) FROM inbox), 0), coalesce((SELECT max(id) FROM turn), 0), \
 coalesce((SELECT max(id) FROM outbox), 0)) >> 22)";
 /// Moves instants that lie ahead back by the milliseconds that the last process's clock was ahead.
-const SOONER: [&str; 5] = [
+const SOONER: [&str; 6] = [
     "UPDATE send_pause SET until = until - $1",
     "UPDATE chat_head SET next_tick_at = next_tick_at - $1, calm_until = calm_until - $1 \
 WHERE next_tick_at IS NOT NULL OR calm_until IS NOT NULL",
@@ -63,6 +63,9 @@ WHERE state IN ('queued', 'sending', 'retry_at', 'unknown') AND state <> 'unknow
 WHEN orders ->> '$.firm.at' IS NULL THEN orders \
 WHEN orders ->> '$.firm.until' IS NULL THEN json_set(orders, '$.firm.at', (orders ->> '$.firm.at') - $1) \
 ELSE json_set(orders, '$.firm.at', (orders ->> '$.firm.at') - $1, '$.firm.until', (orders ->> '$.firm.until') - $1) END",
+    "UPDATE control SET orders = json_set(orders, '$.doubts', (SELECT json_group_array(json_set(d.value, \
+'$.at', (d.value ->> '$.at') - $1, '$.until', (d.value ->> '$.until') - $1)) FROM json_each(orders, '$.doubts') d)) \
+WHERE json_array_length(orders, '$.doubts') > 0",
 ];
 
 /// Checks whether plans were set back already for rows up to that instant: each instant is corrected once.

@@ -140,8 +140,8 @@ pub enum BotMsg {
     StancesChecked(Draft, Option<String>),
     /// The end of the transcript, read after a message was typed.
     LookedAgain(OutboxId, Box<Pending>, Tail),
-    /// The bot's own earlier texts, oldest first; stale readings are dropped.
-    Recalled(u64, Vec<String>),
+    /// The bot's own earlier texts, oldest first; `None` when the store did not answer. Stale readings are dropped.
+    Recalled(u64, Option<Vec<String>>),
     /// Somebody's words were removed, or are about to be: forget texts that may hold them.
     WordsRemoved,
     /// Telegram answered a reaction. Stale generations are dropped.
@@ -391,7 +391,7 @@ impl Actor for BotActor {
             BotMsg::NewsRead(draft, tail) => state.on_news(draft, tail),
             BotMsg::StancesChecked(draft, contradicted) => state.on_stances_checked(&draft, contradicted),
             BotMsg::LookedAgain(outbox, pending, tail) => state.on_looked_again(outbox, &pending, tail),
-            BotMsg::Recalled(reading, texts) => state.on_recalled(reading, &texts),
+            BotMsg::Recalled(reading, texts) => state.on_recalled(reading, texts.as_deref()),
             BotMsg::WordsRemoved => state.on_words_removed().await,
             BotMsg::Reacted(turn, generation, result) => state.on_reacted(turn, generation, result),
             BotMsg::TurnDue => state.on_turn_due(),

@@ -71,7 +71,7 @@ pub(super) struct Intake {
     phase: Phase,
     /// Telegram's last report on the webhook.
     status: WebhookStatus,
-    /// Distinguishes results of earlier polls and calls.
+    /// Rises with every new poll and every call about the webhook, so that the late result of an earlier one is ignored.
     pub(super) generation: u64,
     failures: u32,
 }

@@ -108,9 +108,7 @@ impl BotState {
 
     pub(super) fn on_loaded(&mut self, loaded: Loaded) {
         self.resume_pauses(loaded.pauses);
-        if let Some(said) = &loaded.said {
-            self.on_recalled(0, said);
-        }
+        self.on_recalled(0, loaded.said.as_deref());
         if let (Some((offset, choice)), 0) = (loaded.stands, self.intake.generation) {
             self.polling.go_on_from(offset);
             self.intake.choice = choice.unwrap_or_default();

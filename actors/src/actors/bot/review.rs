@@ -314,11 +314,16 @@ impl BotState {
         known.chats.values().filter(wants).map(|chat| chat.spec.novelty.own).max().unwrap_or(0).min(OWN_MAX)
     }
 
-    /// Takes the texts from before this process, oldest first, and puts those said since behind them.
-    pub(super) fn on_recalled(&mut self, reading: u64, texts: &[String]) {
+    /// Takes the texts from before this process, oldest first, and puts those said since behind them. When the store
+    /// did not answer, the next turn reads them again.
+    pub(super) fn on_recalled(&mut self, reading: u64, texts: Option<&[String]>) {
         if reading != self.said.reading {
             return;
         }
+        let Some(texts) = texts else {
+            self.said.recalled = false;
+            return;
+        };
         let since = std::mem::take(&mut self.said.texts);
         self.said.texts = texts.iter().map(|text| Said::new(text)).chain(since).collect();
         self.said.recalled = true;
@@ -334,9 +339,8 @@ impl BotState {
         let (node, myself, bot) = (Arc::clone(&self.node), self.myself.clone(), self.profile.id);
         let reading = self.said.reading;
         self.tasks.spawn(async move {
-            if let Ok(texts) = in_time(node.store.said_lately(bot, most)).await {
-                let _ = myself.cast(BotMsg::Recalled(reading, texts));
-            }
+            let texts = in_time(node.store.said_lately(bot, most)).await;
+            let _ = myself.cast(BotMsg::Recalled(reading, texts.ok()));
         });
     }
 
@@ -355,6 +359,9 @@ impl BotState {
             .map(|(turn, _)| *turn)
             .collect();
         for turn in answering {
+            if let Some(job) = self.jobs.get(&turn) {
+                job.wanted.withdraw();
+            }
             self.drop_turn(turn, "words_removed", REMOVED.to_owned());
         }
         for job in self.jobs.values_mut() {

@@ -22,7 +22,7 @@ use super::evidence::Sighting;
 use super::isolating::{Isolation, REFUSALS_TOGETHER};
 use super::memory::Memory;
 use super::settings::ChatSettings;
-use super::shares::Shares;
+use super::shares::{Begun, Shares};
 use crate::actors::bot::actor::{BotMsg, TurnJob};
 use crate::actors::committer::{CommitError, CommitResult};
 use crate::actors::node::Node;
@@ -90,8 +90,10 @@ pub enum ChatMsg {
     Reload,
     /// The time of the chat's tick has come.
     Tick,
-    /// A commit ended.
-    Advanced(u64, CommitResult),
+    /// A commit ended; with the turns that it would have begun for people.
+    Advanced(u64, CommitResult, Vec<Begun>),
+    /// The committer has answered everything that was submitted before the chat asked for this.
+    CommitsPassed,
     /// Rows of that generation could not be handled, for the given reason.
     RowsFailed(u64, String),
     /// A bot's username has become known.
@@ -165,6 +167,8 @@ pub struct ChatState {
     pub(super) shares: Shares,
     /// Rows that came while the store had not been read.
     pub(super) waiting: Vec<Delivery>,
+    /// Set while older rows than those in `waiting` may be unread in the store.
+    pub(super) behind: bool,
     /// Messages of the fleet that were seen and have no entry yet.
     pub(super) sightings: VecDeque<Sighting>,
     /// Telegram's id of the chat, as the store has it.
@@ -204,6 +208,8 @@ pub(super) struct Step {
     pub(super) absences: Vec<(BotId, bool)>,
     /// People who asked what is stored about them, with the entry and the bot that is to answer.
     pub(super) asked: Vec<(TelegramUserId, Number, BotId)>,
+    /// The people for whom turns were begun, each with the time: they count once the step is submitted.
+    pub(super) begun: Vec<Begun>,
     /// Albums whose words are among the rows in hand.
     pub(super) captioned: BTreeSet<String>,
     /// True when the director panicked over the row in hand.
@@ -251,6 +257,7 @@ impl Actor for ChatActor {
             memory: None,
             shares: Shares::default(),
             waiting: Vec::new(),
+            behind: false,
             absent: BTreeSet::new(),
             wanted_at: None,
             sightings: VecDeque::new(),
@@ -280,7 +287,10 @@ impl Actor for ChatActor {
             ChatMsg::Reconcile => state.read_store(&myself).await,
             ChatMsg::Reload => state.reload(&myself).await,
             ChatMsg::Tick => state.on_tick(&myself),
-            ChatMsg::Advanced(generation, result) => state.on_advanced(&myself, generation, &result).await,
+            ChatMsg::Advanced(generation, result, begun) => {
+                state.on_advanced(&myself, generation, &result, &begun).await;
+            }
+            ChatMsg::CommitsPassed => state.on_answered(&myself).await,
             ChatMsg::RowsFailed(generation, why) => state.on_rows_failed(&myself, generation, &why).await,
             ChatMsg::Migrated(to) => state.on_migrated(&myself, to),
             ChatMsg::StoreMigration(to) => state.store_migration(&myself, to),
@@ -326,7 +336,7 @@ impl ChatState {
     async fn on_deliveries(&mut self, myself: &ActorRef<ChatMsg>, deliveries: Vec<Delivery>) {
         let count = deliveries.len();
         if self.isolation.is_none() {
-            if self.memory.is_none() && !self.leaving {
+            if (self.memory.is_none() || self.behind) && !self.leaving {
                 return self.waiting.extend(deliveries);
             }
             self.take(myself, deliveries).await;
@@ -425,12 +435,14 @@ impl ChatState {
             .partition(|(_, actor, _)| actor.is_some());
         let away: Vec<BotId> = away.into_iter().map(|(bot, ..)| bot).collect();
         let (node, chat, generation) = (Arc::clone(&self.node), myself.clone(), self.generation);
+        let begun = step.begun;
+        self.shares.count(&begun);
         self.node.committer.submit(Operation::Advance(advance), move |result| {
             if result.is_ok() && !away.is_empty() {
                 // Bots that live elsewhere find their turns in the store.
                 node.wake_bots(away);
             }
-            let _ = chat.cast(ChatMsg::Advanced(generation, result));
+            let _ = chat.cast(ChatMsg::Advanced(generation, result, begun));
         });
         for (_, actor, jobs) in here {
             if let Some(actor) = actor {
@@ -439,14 +451,20 @@ impl ChatState {
         }
     }
 
-    async fn on_advanced(&mut self, myself: &ActorRef<ChatMsg>, generation: u64, result: &CommitResult) {
-        self.commits_unanswered = self.commits_unanswered.saturating_sub(1);
-        if generation != self.generation {
-            if self.commits_unanswered == 0 && std::mem::take(&mut self.reload_waits) {
-                self.reload(myself).await;
-            }
-            return;
+    async fn on_advanced(
+        &mut self,
+        myself: &ActorRef<ChatMsg>,
+        generation: u64,
+        result: &CommitResult,
+        begun: &[Begun],
+    ) {
+        if result.is_err() {
+            self.shares.take_back(begun);
         }
+        if generation != self.generation {
+            return self.on_answered(myself).await;
+        }
+        self.commits_unanswered = self.commits_unanswered.saturating_sub(1);
         self.commits_in_flight -= 1;
         match result {
             Ok(_) => self.on_accepted(myself),
@@ -459,7 +477,8 @@ impl ChatState {
     }
 
     fn passivate_if_idle(&mut self, myself: &ActorRef<ChatMsg>) {
-        if self.commits_in_flight == 0 && !self.leaving && self.last_news.elapsed() >= self.settings.passivate_after {
+        let is_at_rest = self.memory.is_some() && self.waiting.is_empty() && self.commits_unanswered == 0;
+        if is_at_rest && !self.leaving && self.last_news.elapsed() >= self.settings.passivate_after {
             myself.stop(Some("passivated".to_owned()));
         }
     }

@@ -106,7 +106,10 @@ impl ChatState {
             stopped: self.node.people.is_stopped(self.profile.id, now),
             ahead_ms: Some(self.node.clock.telegram_ahead()),
             superseded: step.superseded,
-            turns_for_author: author.map_or(0, |author| self.shares.of(author, now)),
+            turns_for_author: author.map_or(0, |author| {
+                let of_step = step.begun.iter().filter(|(_, of)| *of == author).count() as u32;
+                self.shares.of(author, now) + of_step
+            }),
         };
         let window = &memory.window;
         let scene = Scene { chat: &self.profile, cast, window, whole: window, standing: &standing, now };
@@ -126,7 +129,7 @@ impl ChatState {
         memory.calms_down(thread, direction.calm_until, now);
         if let Some(author) = author {
             let paid = direction.speakers.iter().filter(|speaker| !matches!(speaker.act, Act::React { .. }));
-            paid.for_each(|_| self.shares.begin(author, now));
+            step.begun.extend(paid.map(|_| (now, author)));
         }
         metrics::counter!("botfleet_decisions_total", "verdict" => direction.verdict.as_str()).increment(1);
         let said = at.map_or(now, |note| standing.when(note).min(now));

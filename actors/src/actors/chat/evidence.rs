@@ -8,6 +8,7 @@
 use ractor::ActorRef;
 
 use super::actor::{ChatMsg, ChatState, Content, Delivery, in_time};
+use super::loading::RELOAD_AFTER;
 use crate::actors::bot::settling::{event_row, sent_event};
 use crate::domain::commit::operation::{Operation, Resolve};
 use crate::domain::ids::{BotId, MessageId, Number, TelegramChatId};
@@ -54,6 +55,11 @@ impl ChatState {
 
     /// Looks again at what was seen while a send was under way, since the send ended unknown.
     pub(super) async fn on_send_unknown(&mut self, myself: &ActorRef<ChatMsg>) {
+        if self.memory.is_none() {
+            // Without memory nothing tells which sightings are of use.
+            drop(myself.send_after(RELOAD_AFTER, || ChatMsg::SendUnknown));
+            return;
+        }
         let mut resolved = Vec::new();
         for sighting in std::mem::take(&mut self.sightings) {
             match self.resolve(&sighting).await {

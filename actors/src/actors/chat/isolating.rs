@@ -99,10 +99,20 @@ impl ChatState {
             isolation.left = isolation.left.saturating_sub(1);
             isolation.suspect = None;
             if isolation.left == 0 {
-                self.isolation = None;
+                return self.end_isolation(myself);
             }
             let _ = myself.cast(ChatMsg::Reconcile);
+        } else if self.behind && self.commits_in_flight == 0 {
+            let _ = myself.cast(ChatMsg::Reconcile);
         }
+    }
+
+    /// Returns to taking rows together. What came meanwhile was dropped, maybe before its commit.
+    fn end_isolation(&mut self, myself: &ActorRef<ChatMsg>) {
+        self.isolation = None;
+        self.behind = true;
+        self.pass_commits(myself);
+        let _ = myself.cast(ChatMsg::Reload);
     }
 
     /// Handles a refused commit: the memory is stale, or a row cannot be stored.
@@ -130,6 +140,7 @@ impl ChatState {
     /// Treats rows that cannot be handled as if their commit had been refused.
     pub(super) fn rows_failed(&mut self, myself: &ActorRef<ChatMsg>, why: &str) {
         self.memory = None;
+        self.pass_commits(myself);
         let _ = myself.cast(ChatMsg::RowsFailed(self.generation, why.to_owned()));
     }
 
@@ -142,6 +153,7 @@ impl ChatState {
     /// Handles a failed reading on which the rows in hand depend.
     pub(super) fn reading_failed(&mut self, myself: &ActorRef<ChatMsg>, error: &StoreError) {
         if error.is_retryable() {
+            self.pass_commits(myself);
             self.store_failed(myself, error);
         } else {
             self.rows_failed(myself, &error.to_string());
@@ -158,8 +170,7 @@ impl ChatState {
                 if let Some(row) = rows.pop() {
                     self.take_alone(myself, row).await;
                 } else {
-                    self.isolation = None;
-                    let _ = myself.cast(ChatMsg::Reconcile);
+                    self.end_isolation(myself);
                 }
             }
             Err(error) => self.store_failed(myself, &error),

@@ -53,6 +53,7 @@ impl ChatState {
                 tracing::warn!(chat.id = %self.profile.id, error = %error, "the chat could not be handed over, it goes on here");
                 self.leaving = false;
                 self.tell_fleet(FleetMsg::NotHandedOver(self.key()));
+                self.pass_commits(myself);
                 self.reload(myself).await;
             }
         }
@@ -78,7 +79,7 @@ impl ChatState {
     fn let_go(&mut self) {
         self.leaving = true;
         self.memory = None;
-        self.waiting.clear();
+        self.rows.release(std::mem::take(&mut self.waiting).len());
         self.generation += 1;
         self.commits_in_flight = 0;
     }

@@ -1,5 +1,6 @@
 //! Loads a chat's memory from the store, and the rows that wait for the chat there. Layer `actors`. Keeps I3, I8.
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,8 @@ use super::actor::{ChatMsg, ChatState, Content, Delivery, in_time};
 use super::memory::Memory;
 use crate::actors::node::Node;
 use crate::behaviour::director::every;
+use crate::domain::commit::operation::{Operation, Receive};
+use crate::domain::ids::InboxId;
 use crate::domain::inbox::{InboxRow, Source};
 use crate::domain::roster::ChatPolicy;
 use crate::ports::archive::{DECISIONS_MAX, DecisionQuery};
@@ -19,7 +22,7 @@ use crate::ports::store::StoreError;
 pub(super) const READ_LIMIT: usize = 256;
 
 /// Time that a chat waits before it asks a failed store again.
-const RELOAD_AFTER: Duration = Duration::from_millis(500);
+pub(super) const RELOAD_AFTER: Duration = Duration::from_millis(500);
 
 /// Reads a stored row.
 pub(super) fn content_of(node: &Node, row: &InboxRow) -> Content {
@@ -98,6 +101,13 @@ impl ChatState {
             Err(error) => return self.store_failed(myself, &error),
         };
         let all_read = rows.len() < READ_LIMIT;
+        self.behind = !all_read;
+        if !self.waiting.is_empty() {
+            let read: HashSet<InboxId> = rows.iter().map(|row| row.id).collect();
+            let before = self.waiting.len();
+            self.waiting.retain(|delivery| !read.contains(&delivery.inbox));
+            self.rows.release(before - self.waiting.len());
+        }
         let deliveries = rows
             .into_iter()
             .map(|row| Delivery { inbox: row.id, bot: row.bot, content: content_of(&node, &row) })
@@ -108,7 +118,29 @@ impl ChatState {
             let count = waiting.len();
             self.take(myself, waiting).await;
             self.rows.release(count);
-            self.rows.caught_up();
+            if self.memory.is_some() {
+                self.rows.caught_up();
+            }
+        }
+    }
+
+    /// Lets the next reading of the store wait until the committer has answered everything that was submitted so far.
+    /// Rows that the chat drops may have their own commit under way; a reading before it would miss them, and later rows
+    /// would overtake them (I3).
+    pub(super) fn pass_commits(&mut self, myself: &ActorRef<ChatMsg>) {
+        self.commits_unanswered += 1;
+        let chat = myself.clone();
+        // Nothing is received: the answer comes in the order of the queue.
+        self.node.committer.submit(Operation::Receive(Receive::default()), move |_| {
+            let _ = chat.cast(ChatMsg::CommitsPassed);
+        });
+    }
+
+    /// Counts an answer of the committer that does not concern the memory; reads the store when none is left to come.
+    pub(super) async fn on_answered(&mut self, myself: &ActorRef<ChatMsg>) {
+        self.commits_unanswered = self.commits_unanswered.saturating_sub(1);
+        if self.commits_unanswered == 0 && std::mem::take(&mut self.reload_waits) {
+            self.reload(myself).await;
         }
     }
 }

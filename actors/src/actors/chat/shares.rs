@@ -11,10 +11,13 @@ use crate::domain::time::Timestamp;
 /// The number of turns that are remembered: more than any chat begins in `SHARE_OF`.
 const TURNS_MAX: usize = 4096;
 
+/// The time at which a turn was begun, and the person for whom.
+pub(super) type Begun = (Timestamp, TelegramUserId);
+
 /// Turns begun for people in the last `SHARE_OF`, oldest first.
 #[derive(Default)]
 pub(super) struct Shares {
-    begun: VecDeque<(Timestamp, TelegramUserId)>,
+    begun: VecDeque<Begun>,
 }
 
 impl Shares {
@@ -27,11 +30,19 @@ impl Shares {
         self.begun.iter().filter(|(_, of)| *of == person).count() as u32
     }
 
-    /// Notes that a turn was begun for a person.
-    pub(super) fn begin(&mut self, person: TelegramUserId, now: Timestamp) {
-        if self.begun.len() == TURNS_MAX {
-            self.begun.pop_front();
+    /// Counts turns whose commit was submitted.
+    pub(super) fn count(&mut self, begun: &[Begun]) {
+        self.begun.extend(begun);
+        let beyond = self.begun.len().saturating_sub(TURNS_MAX);
+        self.begun.drain(..beyond);
+    }
+
+    /// Takes turns back that were not stored: their commit failed, and they are decided again.
+    pub(super) fn take_back(&mut self, begun: &[Begun]) {
+        for one in begun {
+            if let Some(at) = self.begun.iter().rposition(|other| other == one) {
+                self.begun.remove(at);
+            }
         }
-        self.begun.push_back((now, person));
     }
 }

@@ -125,7 +125,7 @@ impl FleetState {
         self.detach(key);
     }
 
-    /// Separates a child from its lease; the child ends by itself.
+    /// Forgets which child actor runs under a lease. The actor is not stopped here; it ends on its own.
     pub(super) fn detach(&mut self, key: LeaseKey) {
         let child = Child::from(key);
         self.leasing.epochs.remove(&key);

@@ -77,8 +77,9 @@ impl Doubt {
 /// Returns the usage that the provider reports.
 ///
 /// # Errors
-/// The reason why the report is not believed. Servers count thinking beside the bound, or ignore the bound. So up to
-/// `OVERRUN_MAX` times the bound is believed, since it will be billed.
+/// The reason why the report is not believed. `bound` is the most tokens that the call may use. Some servers do not count
+/// a model's reasoning against that limit, and some ignore the limit: up to `OVERRUN_MAX` times `bound` is believed, since
+/// it will be billed.
 pub fn used(reply: &Reply, bound: TokenCount) -> Result<TokenCount, Doubt> {
     let (prompt, completion, says_words) = match reply {
         Reply::Completion(completion) => {

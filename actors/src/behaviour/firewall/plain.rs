@@ -34,7 +34,7 @@ const DEPTH_MAX: usize = 6;
 /// Beginnings of addresses.
 const SCHEMES: [&str; 5] = ["https://", "http://", "tg://", "mailto:", "www."];
 
-/// Returns the text without marks.
+/// Returns the text without marks of formatting: Markdown (`**`, `_`, headings, links) and HTML tags.
 pub(super) fn plain(text: &str) -> Cow<'_, str> {
     let marked = text.bytes().any(|byte| matches!(byte, b'*' | b'_' | b'`' | b'[' | b'<' | b'&' | b'\\'));
     if !marked && heading(text) == 0 && !text.contains("\n#") {

@@ -20,15 +20,15 @@ const NAME_CHARS_MIN: usize = 3;
 
 /// How surely a place in the text addresses somebody, the surest last.
 pub(super) mod place {
-    /// Amid the text.
+    /// The name stands amid the text.
     pub(in super::super) const AMID: u8 = 1;
-    /// At its end, or with a suffix and no apostrophe.
+    /// The name stands at the end of the text, or has a suffix without an apostrophe.
     pub(in super::super) const END: u8 = 2;
-    /// At its start, or after one word and marked.
+    /// The name stands at the start of the text, or second and followed by a comma or colon.
     pub(in super::super) const START: u8 = 3;
-    /// The beginning of a name, marked at the start.
+    /// The text starts with the beginning of a name, followed by a comma or colon.
     pub(in super::super) const SHORTENED: u8 = 4;
-    /// At its start and marked, or written with an @.
+    /// The name stands at the start, followed by a comma or colon, or is written with an @.
     pub(in super::super) const MARKED: u8 = 5;
 }
 

@@ -63,9 +63,10 @@ const NEGATORS: [&str; 44] = [
     "hayir",
 ];
 
-/// Names for others, and verbs with which they say something.
+/// Words for other people, whose opinions are not the bot's own ("they say").
 const OTHERS: [&str; 11] =
     ["you", "they", "he", "she", "people", "some", "someone", "everyone", "everybody", "who", "many"];
+/// Verbs with which others say something.
 const SAYING: [&str; 10] =
     ["say", "says", "said", "think", "thinks", "claim", "claims", "believe", "believes", "argue"];
 

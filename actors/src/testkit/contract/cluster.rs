@@ -292,6 +292,30 @@ pub async fn a_hand_over_moves_owner_and_epoch_together(home: &dyn ClusterHome) 
     other.commit(ingest(bot, next, vec![update(2, bot, chat, 2)])).await.unwrap();
 }
 
+/// A lease that was handed over has no desired owner left, whoever that was.
+pub async fn a_hand_over_leaves_no_wish_behind(home: &dyn ClusterHome) {
+    let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
+    let third = joined(home, node("c")).await;
+    let key = bot_of(&one).await;
+    let epoch = one.own(key).await;
+    one.wish(key, Some(third.me)).await;
+    one.commit(Operation::HandOver(HandOver { key, epoch, to: other.me })).await.unwrap();
+    let lease = other.lease(key).await;
+    assert_eq!((lease.owner, lease.desired, lease.ready), (Some(other.me), None, false));
+}
+
+/// A plan is stored as the planner made it: a desired owner that died meanwhile takes nothing, and the next plan names
+/// another.
+pub async fn a_plan_may_name_a_node_that_died_meanwhile(home: &dyn ClusterHome) {
+    let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
+    let key = bot_of(&one).await;
+    one.bury(other.me).await;
+    one.wish(key, Some(other.me)).await;
+    assert_eq!(one.lease(key).await.desired, Some(other.me));
+    assert!(other.cluster.take(other.me, &[key]).await.unwrap().is_empty());
+    one.own(key).await;
+}
+
 /// I8: a turn in hand at a crash gets a new owner.
 pub async fn a_turn_of_the_dead_is_queued_again_by_its_new_owner(home: &dyn ClusterHome) {
     let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
@@ -450,6 +474,8 @@ macro_rules! cluster_contract {
             only_the_desired_owner_is_ready
             a_wish_repeated_keeps_who_is_ready
             a_hand_over_moves_owner_and_epoch_together
+            a_hand_over_leaves_no_wish_behind
+            a_plan_may_name_a_node_that_died_meanwhile
             a_turn_of_the_dead_is_queued_again_by_its_new_owner
             what_a_living_incarnation_is_sending_stays_its_own
             what_a_dead_incarnation_was_sending_is_unknown

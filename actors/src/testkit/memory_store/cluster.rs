@@ -124,11 +124,10 @@ impl State {
     }
 
     fn wish(&mut self, wish: Wish) {
-        let desired = wish.desired.filter(|node| self.ownings.living(*node));
         if let Some(lease) = self.ownings.leases.get_mut(&wish.key)
-            && lease.desired != desired
+            && lease.desired != wish.desired
         {
-            (lease.desired, lease.ready) = (desired, false);
+            (lease.desired, lease.ready) = (wish.desired, false);
         }
     }
 
@@ -172,8 +171,7 @@ impl State {
 
     pub(super) fn hand_over_lease(&mut self, key: LeaseKey, to: Incarnation, epoch: Epoch) {
         let lease = self.ownings.leases.get_mut(&key).expect("the judge has seen it");
-        let desired = lease.desired.filter(|desired| *desired != to);
-        *lease = Lease { owner: Some(to), desired, ready: false, epoch, ..*lease };
+        *lease = Lease { owner: Some(to), desired: None, ready: false, epoch, ..*lease };
     }
 
     pub(super) fn bot_fence(&self, bot: BotId) -> Option<Epoch> {

@@ -70,7 +70,7 @@ impl Owner {
         said
     }
 
-    /// The same chat as another process would know it.
+    /// Restarts the owner of the chat: from here on it knows only what another process could load.
     fn restarts(&mut self) {
         let entries: Vec<_> = self.room.window.iter().map(|note| (*note.entry).clone()).collect();
         self.room.window = entries.iter().map(|entry| Arc::new(noted(entry))).collect();
