@@ -414,8 +414,10 @@ async fn i15_what_is_kept_back_is_of_the_share_of_who_provoked_it() {
     assert_eq!(stage.llm(0).asked(), 3 * 2, "three turns of two texts each");
     says(&mut stage, 501, "/forgetme").await;
     stage
-        .until("the words are gone", async |stage| {
-            stage.transcript(0).await.iter().all(|entry| entry.author.id != TelegramUserId(501))
+        .until("the wish is fulfilled", async |stage| {
+            let rights = stage.store.rows.rights(0).await.unwrap();
+            rights
+                .is_some_and(|rights| rights.pending.is_empty() && rights.forgotten.contains_key(&TelegramUserId(501)))
         })
         .await;
     stage.let_time_pass_briefly().await;
