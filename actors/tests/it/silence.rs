@@ -260,10 +260,25 @@ async fn behind_a_pause() -> Stage {
 
 #[tokio::test(start_paused = true)]
 async fn a_lifted_pause_sends_what_came_after_it_too() {
-    let stage = behind_a_pause().await;
+    let mut stage = Scenery::new(1, 1).raise().await;
+    stage.telegram(0).out_of_reach(true);
+    stage.person_says(0, "one", &[0]);
+    stage.until("the first waits", async |stage| stage.store.rows.depths().await.unwrap().outbox == 1).await;
+    stage.llm(0).hold(true);
+    let asked = stage.llm(0).asked();
+    stage.person_says(0, "two", &[0]);
+    stage.until("the model is asked for the second", async |stage| stage.llm(0).asked() > asked).await;
+    stage.telegram(0).next_send(Step::Fail(TelegramError::RateLimited { retry_after: PAUSE_MAX }));
+    stage.telegram(0).out_of_reach(false);
+    stage.until("the bot pauses", async |stage| stage.bot(0).await.paused_chats == 1).await;
+    stage.llm(0).hold(false);
+    stage.until("the second waits too", async |stage| stage.store.rows.depths().await.unwrap().outbox == 2).await;
+    stage.let_time_pass_briefly().await;
+    let lifted = tokio::time::Instant::now();
     assert!(stage.lift_pauses(0).await);
-    stage.until_at_rest().await;
-    assert_eq!(states(&stage).await, [OutboxState::Sent, OutboxState::Sent]);
+    let sent = [OutboxState::Sent, OutboxState::Sent];
+    stage.until("both are sent", async |stage| states(stage).await == sent).await;
+    assert!(lifted.elapsed() < Duration::from_secs(30), "{:?}", lifted.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
