@@ -6,8 +6,8 @@ use axum::extract::{Path, State};
 use botfleet_actors::domain::roster::DeliveryMode;
 use serde::{Deserialize, Serialize};
 
+use super::edge::Edge;
 use super::problem::Problem;
-use super::server::Edge;
 
 /// The requested delivery mode.
 #[derive(Debug, Deserialize)]

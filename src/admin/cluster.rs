@@ -6,8 +6,8 @@ use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use serde::{Deserialize, Serialize};
 
+use super::edge::Edge;
 use super::problem::Problem;
-use super::server::Edge;
 use crate::runtime::cluster_orders::Rebalanced;
 use crate::runtime::cluster_view::ClusterView;
 

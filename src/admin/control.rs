@@ -7,8 +7,8 @@ use axum::extract::rejection::JsonRejection;
 use botfleet_actors::domain::control::StopScope;
 use serde::{Deserialize, Serialize};
 
+use super::edge::Edge;
 use super::problem::Problem;
-use super::server::Edge;
 
 /// Names the part to stop or start.
 #[derive(Debug, Deserialize)]

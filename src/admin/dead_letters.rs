@@ -7,8 +7,8 @@ use axum::extract::{Path, Query, State};
 use botfleet_actors::domain::dead_letter::DeadLetterId;
 use serde::{Deserialize, Serialize};
 
+use super::edge::Edge;
 use super::problem::Problem;
-use super::server::Edge;
 use crate::runtime::view::DeadLetterView;
 
 /// Default number of letters on a page; `PAGE_MAX` is the largest.

@@ -7,8 +7,8 @@ use botfleet_actors::domain::ids::{DecisionNumber, MessageId, Number};
 use botfleet_actors::ports::archive::{DECISIONS_MAX, DecisionQuery};
 use serde::{Deserialize, Serialize};
 
+use super::edge::Edge;
 use super::problem::Problem;
-use super::server::Edge;
 use crate::runtime::reasons::{DecisionView, Telling};
 
 /// Default number of decisions on a page.

@@ -16,8 +16,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
+use super::edge::Edge;
 use super::problem::Problem;
-use super::server::Edge;
 use crate::runtime::events::WATCHERS_MAX;
 use crate::runtime::fleet::RunningFleet;
 

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 
+use super::edge::Edge;
 use super::problem::Problem;
-use super::server::Edge;
 use crate::runtime::view::FleetView;
 
 /// Returns the view of the whole node.

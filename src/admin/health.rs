@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 
-use super::server::Edge;
+use super::edge::Edge;
 
 /// GET /health/live: the process answers.
 pub(super) async fn live() -> &'static str {

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use botfleet_actors::ports::store::OutcomeCursor;
 use futures::stream;
 
-use super::server::Edge;
+use super::edge::Edge;
 
 /// Number of lines read from the store at once: bounds the memory of a request.
 const PAGE: usize = 500;

@@ -8,8 +8,8 @@ use botfleet_actors::domain::ids::TelegramUserId;
 use botfleet_actors::domain::people::{PersonRecord, Right};
 use serde::Serialize;
 
+use super::edge::Edge;
 use super::problem::Problem;
-use super::server::Edge;
 
 /// The record of a person.
 #[derive(Debug, Serialize)]

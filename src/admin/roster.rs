@@ -8,8 +8,8 @@ use axum::extract::{Query, State};
 use botfleet_actors::domain::roster::RosterPlan;
 use serde::Deserialize;
 
+use super::edge::Edge;
 use super::problem::Problem;
-use super::server::Edge;
 use crate::runtime::cluster_orders::AppliedRoster;
 
 /// Largest roster: 10,000 bots with personas of two thousand characters.

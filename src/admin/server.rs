@@ -1,18 +1,17 @@
 //! Routes and starts the servers of the HTTP edge. Layer `admin`.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::Context;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post, put};
 use botfleet_actors::domain::ownership::NodeRole;
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::net::TcpListener;
 
 use super::closing::{self, Server};
+use super::edge::Edge;
+use super::port::BoundPort;
 use super::{
     bots, cluster, control, dead_letters, decisions, events, fleet, guard, health, outcomes, people, roster, style,
     webhook,
@@ -28,41 +27,7 @@ const API_CONNECTIONS_MAX: usize = 512;
 /// Most connections of the public port: Telegram opens at most 100 for each bot, and far fewer in practice.
 const WEBHOOK_CONNECTIONS_MAX: usize = 512;
 
-/// State that the handlers share.
-#[derive(Clone)]
-pub(super) struct Edge {
-    pub(super) fleet: Arc<RunningFleet>,
-    pub(super) metrics: PrometheusHandle,
-}
-
-/// A bound port. A process binds it before the fleet starts, so that a port in use is found before any work.
-pub struct BoundPort(TcpListener);
-
 impl BoundPort {
-    /// Binds the port.
-    ///
-    /// # Errors
-    /// When the port is in use, or the process may not bind it.
-    pub async fn bind(address: SocketAddr) -> anyhow::Result<Self> {
-        Self::bind_for(address, "--listen or server.listen").await
-    }
-
-    /// Binds the port; an error names `setting` as the way to choose another one.
-    pub(super) async fn bind_for(address: SocketAddr, setting: &str) -> anyhow::Result<Self> {
-        let hint = format!("another program uses it: choose another one by {setting}, or 127.0.0.1:0 for any free one");
-        let listener =
-            TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} ({hint})"))?;
-        Ok(Self(listener))
-    }
-
-    /// Returns the address of the port.
-    ///
-    /// # Errors
-    /// When the system does not tell the address.
-    pub fn address(&self) -> anyhow::Result<SocketAddr> {
-        Ok(self.0.local_addr()?)
-    }
-
     /// Serves the fleet's API until the server is closed; `hosts` are accepted besides the names of this machine.
     pub fn serve(self, fleet: Arc<RunningFleet>, metrics: PrometheusHandle, hosts: &[String]) -> Server {
         let router = router(Edge { fleet: Arc::clone(&fleet), metrics }, hosts);

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 
+use super::edge::Edge;
 use super::problem::Problem;
-use super::server::Edge;
 use crate::runtime::style::StyleView;
 
 /// Returns the bots, and the most similar pairs among them, by their last messages.

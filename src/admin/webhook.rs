@@ -27,7 +27,7 @@ use axum::routing::post;
 use botfleet_actors::actors::webhooks::RECEIVER_PATH;
 use tokio::sync::Semaphore;
 
-use super::server::BoundPort;
+use super::port::BoundPort;
 use crate::runtime::fleet::RunningFleet;
 use crate::runtime::webhooks::BringError;
 

@@ -18,7 +18,7 @@ use super::launcher::supervise::supervise;
 use super::say;
 use super::signals::Signals;
 use crate::admin::closing::Server;
-use crate::admin::server::BoundPort;
+use crate::admin::port::BoundPort;
 use crate::admin::webhook;
 use crate::cli::inputs::Inputs;
 use crate::config::settings::Config;

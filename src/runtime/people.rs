@@ -3,9 +3,10 @@
 //! A claim is durable when its call returns; the removal itself goes on afterwards, also over a restart.
 
 use botfleet_actors::actors::committer::CommitError;
-use botfleet_actors::domain::commit::operation::{Applied, Operation, SetRight};
+use botfleet_actors::domain::commit::operations::Operation;
+use botfleet_actors::domain::commit::outcome::Applied;
 use botfleet_actors::domain::ids::TelegramUserId;
-use botfleet_actors::domain::people::{PersonRecord, Right};
+use botfleet_actors::domain::people::{PersonRecord, Right, SetRight};
 use botfleet_actors::ports::store::StoreError;
 
 use super::fleet::RunningFleet;

@@ -37,7 +37,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use botfleet_actors::domain::allowance::AllowanceKey;
-use botfleet_actors::domain::commit::operation::{Applied, Operation, Refusal};
+use botfleet_actors::domain::commit::operations::Operation;
+use botfleet_actors::domain::commit::outcome::{Applied, Refusal};
 use botfleet_actors::domain::control::Stops;
 use botfleet_actors::domain::dead_letter::{DeadLetter, DeadLetterId};
 use botfleet_actors::domain::ids::{

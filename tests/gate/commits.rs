@@ -2,7 +2,7 @@
 
 use botfleet::store::settings::StoreSettings;
 use botfleet::store::sqlite::SqliteStore;
-use botfleet_actors::domain::commit::operation::Operation;
+use botfleet_actors::domain::commit::operations::Operation;
 use botfleet_actors::domain::ids::{BotId, ChatId};
 use botfleet_actors::ports::store::Store;
 use botfleet_actors::testkit::rows::{at, ingest, plan, update};

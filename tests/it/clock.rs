@@ -9,7 +9,7 @@ use botfleet::store::settings::StoreSettings;
 use botfleet::store::sqlite::SqliteStore;
 use botfleet::telegram::client::TelegramClient;
 use botfleet::telegram::settings::TelegramSettings;
-use botfleet_actors::domain::commit::operation::{Operation, Paused, SetStop};
+use botfleet_actors::domain::commit::operations::{AddPause, Operation, SetStop};
 use botfleet_actors::domain::control::{Rank, StopOrder, StopScope};
 use botfleet_actors::domain::ids::{IdSource, TelegramUserId};
 use botfleet_actors::domain::pause::Pause;
@@ -79,7 +79,7 @@ async fn what_a_clock_that_was_ahead_planned_is_set_back_and_no_pause_is_shorten
     (read.next_tick_at, read.calm_until) = (Some(ahead + 5 * minute), Some(ahead + minute));
     (read.decisions, read.turns) = (Vec::new(), Vec::new());
     read.handled.iter_mut().for_each(|handled| handled.decision = None);
-    let pause = Paused { epoch, pause: Pause { bot, chat: Some(chat), until: ahead + minute } };
+    let pause = AddPause { epoch, pause: Pause { bot, chat: Some(chat), until: ahead + minute } };
     let quiet = StopOrder::Set { until: Some(ahead + 10 * minute), rank: Rank::Administrator };
     let (scope, by) = (StopScope::Chat(chat), "telegram user 7".to_owned());
     let unverified = |author, until| {
@@ -90,7 +90,7 @@ async fn what_a_clock_that_was_ahead_planned_is_set_back_and_no_pause_is_shorten
     let batch = vec![
         ingest(bot, epoch, vec![update(inbox, bot, chat, 1)]),
         Operation::Advance(read),
-        Operation::Pause(pause),
+        Operation::AddPause(pause),
         Operation::SetStop(SetStop { scope, order: quiet, by, at: ahead }),
         unverified(8, Some(ahead + 20 * minute)),
         unverified(9, None),

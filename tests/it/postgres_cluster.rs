@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use botfleet::store::postgres::PgStore;
-use botfleet_actors::domain::commit::operation::{Applied, Begin, Operation, SendRules, Start, Verdict};
+use botfleet_actors::domain::commit::operations::{Begin, Operation};
+use botfleet_actors::domain::commit::outcome::{Applied, Verdict};
+use botfleet_actors::domain::commit::start::{SendRules, Start};
 use botfleet_actors::domain::ids::{AttemptId, BotId, ChatId, Epoch, OutboxId};
 use botfleet_actors::domain::outbox::OutboxMessage;
 use botfleet_actors::domain::ownership::{Incarnation, LeaseKey, NewNode, NodeReport, NodeRole, Picture, Wish};

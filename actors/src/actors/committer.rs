@@ -17,7 +17,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, oneshot};
 
 use crate::actors::vitals::{StoreSigns, Write};
-use crate::domain::commit::operation::{Applied, Operation, Refusal};
+use crate::domain::commit::operations::Operation;
+use crate::domain::commit::outcome::{Applied, Refusal};
+use crate::domain::commit::rule::Priority;
 use crate::ports::store::Store;
 
 /// How long a caller that got `Unavailable` waits before asking the store again.
@@ -72,15 +74,10 @@ impl Committer {
     /// block.
     pub fn submit(&self, operation: Operation, done: impl FnOnce(CommitResult) + Send + 'static) {
         let mut queue = self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let ahead = matches!(
-            operation,
-            Operation::Settle(_)
-                | Operation::SetStop(_)
-                | Operation::SetRight(_)
-                | Operation::Pause(_)
-                | Operation::LiftPauses(_)
-        );
-        let lane = if ahead { &mut queue.ahead } else { &mut queue.work };
+        let lane = match operation.priority() {
+            Priority::Ahead => &mut queue.ahead,
+            Priority::Work => &mut queue.work,
+        };
         lane.push_back((operation, Box::new(done)));
         self.length.store(queue.len(), Ordering::Relaxed);
         drop(queue);

@@ -25,7 +25,7 @@ use super::vitals::Vitals;
 use super::voices::Voices;
 use crate::behaviour::generator::Generator;
 use crate::domain::allowance::{Budget, BudgetKey, BudgetOwner, BudgetScope, BudgetSpec};
-use crate::domain::commit::operation::Operation;
+use crate::domain::commit::operations::Operation;
 use crate::domain::ids::{AttemptId, Epoch, IdSource, InboxId, OutboxId, TelegramChatId, TurnId};
 use crate::domain::ownership::Incarnation;
 use crate::policy::treasury::Treasury;

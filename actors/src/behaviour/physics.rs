@@ -7,7 +7,7 @@ mod stagnation;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::domain::commit::operation::SendRules;
+use crate::domain::commit::start::SendRules;
 use crate::domain::ids::BotId;
 use crate::domain::roster::{BotProfile, ChatProfile};
 use crate::domain::window::{WindowKey, WindowRule};

@@ -44,6 +44,19 @@ impl Right {
     }
 }
 
+/// A person makes use of a right, or an operator does for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetRight {
+    /// Telegram's id of the person.
+    pub person: TelegramUserId,
+    /// The right.
+    pub right: Right,
+    /// Author of the order.
+    pub by: String,
+    /// Time of the order.
+    pub at: Timestamp,
+}
+
 impl Right {
     /// Returns whether an opt-out or opt-in from `at` is older than the last one, from `last`: a late copy, or one that
     /// was long on its way. Telegram's dates are whole seconds; within one second an opt-out beats an opt-in. A

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use serde::Serialize;
 
 use crate::domain::allowance::{AllowanceKey, Budget, BudgetKey, BudgetPeriod, BudgetScope, BudgetUnit};
-use crate::domain::commit::operation::{ReturnAllowance, TakeAllowance};
+use crate::domain::commit::operations::{ReturnAllowance, TakeAllowance};
 use crate::domain::ids::{BotId, ChatId};
 use crate::domain::time::Timestamp;
 

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::archive::Archive;
 use crate::domain::allowance::AllowanceKey;
-use crate::domain::commit::operation::{Applied, Operation, Refusal};
+use crate::domain::commit::operations::Operation;
+use crate::domain::commit::outcome::{Applied, Refusal};
 use crate::domain::control::Stops;
 use crate::domain::dead_letter::{DeadLetter, DeadLetterId};
 use crate::domain::ids::{

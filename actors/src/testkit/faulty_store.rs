@@ -9,10 +9,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::journal::{Happening, Journal, name_of};
+use super::journal::{Happening, Journal};
 use super::memory_store::MemoryStore;
 use crate::domain::allowance::AllowanceKey;
-use crate::domain::commit::operation::{Applied, Operation, Refusal};
+use crate::domain::commit::operations::Operation;
+use crate::domain::commit::outcome::{Applied, Refusal};
 use crate::domain::control::Stops;
 use crate::domain::dead_letter::{DeadLetter, DeadLetterId};
 use crate::domain::decision::Decision;
@@ -137,7 +138,7 @@ impl FaultyStore {
 
     fn refusal(&self, operation: &Operation) -> Option<Refusal> {
         let refused = self.refused.lock().unwrap();
-        let of_name = |(name, _): &&(&'static str, String)| *name == name_of(operation);
+        let of_name = |(name, _): &&(&'static str, String)| *name == operation.name();
         let words = refused.iter().filter(of_name).find(|(_, words)| format!("{operation:?}").contains(words));
         words.map(|_| Refusal::Conflict("a row contradicts what is stored".to_owned()))
     }
@@ -164,7 +165,7 @@ impl Store for FaultyStore {
     async fn commit(&self, batch: Vec<Operation>) -> Result<Vec<Result<Applied, Refusal>>, StoreError> {
         // As slow as a disk: others queue behind the commit, and paused time moves on even if callers never wait.
         tokio::time::sleep(COMMIT_TAKES).await;
-        let names: Vec<_> = batch.iter().map(name_of).collect();
+        let names: Vec<_> = batch.iter().map(Operation::name).collect();
         let _ = self.held.subscribe().wait_for(|held| held.spares(&names)).await;
         let fault = self.fault(&names);
         let failed = |names: &[&'static str]| {

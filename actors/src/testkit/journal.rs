@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::domain::commit::operation::{Operation, Refusal};
+use crate::domain::commit::outcome::Refusal;
 use crate::domain::ids::{MessageId, TelegramChatId, TelegramUserId};
 
 /// One event.
@@ -111,32 +111,5 @@ impl Journal {
         let all = self.all().into_iter();
         all.filter_map(|happening| if let Happening::Sent { text, .. } = happening { Some(text) } else { None })
             .collect()
-    }
-}
-
-/// Returns the name of an operation in the journal.
-pub fn name_of(operation: &Operation) -> &'static str {
-    match operation {
-        Operation::Ingest(_) => "ingest",
-        Operation::Advance(_) => "advance",
-        Operation::Claim(_) => "claim",
-        Operation::Finish(_) => "finish",
-        Operation::Begin(_) => "begin",
-        Operation::Settle(_) => "settle",
-        Operation::Cancel(_) => "cancel",
-        Operation::Pause(_) => "pause",
-        Operation::Resolve(_) => "resolve",
-        Operation::Migrate(_) => "migrate",
-        Operation::SetStop(_) => "set_stop",
-        Operation::SetRight(_) => "set_right",
-        Operation::Receive(_) => "receive",
-        Operation::SetDelivery(_) => "set_delivery",
-        Operation::Unclaim(_) => "unclaim",
-        Operation::Redeliver(_) => "redeliver",
-        Operation::TakeAllowance(_) => "take_allowance",
-        Operation::ReturnAllowance(_) => "return_allowance",
-        Operation::HandOver(_) => "hand_over",
-        Operation::SetAbsence(_) => "set_absence",
-        Operation::LiftPauses(_) => "lift_pauses",
     }
 }

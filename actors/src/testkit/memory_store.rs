@@ -15,7 +15,8 @@ use async_trait::async_trait;
 
 use self::state::State;
 use crate::domain::allowance::AllowanceKey;
-use crate::domain::commit::operation::{Applied, Operation, Refusal};
+use crate::domain::commit::operations::Operation;
+use crate::domain::commit::outcome::{Applied, Refusal};
 use crate::domain::control::Stops;
 use crate::domain::dead_letter::{DeadLetter, DeadLetterId};
 use crate::domain::ids::{BotId, ChatId, Epoch, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId};

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::domain::commit::operation::{
-    Advance, Claim, Finish, Ingest, Operation, SendRules, Settle, Start, TurnEnding,
-};
+use crate::domain::commit::operations::{Advance, Claim, Finish, Ingest, Operation, Settle, TurnEnding};
+
+use crate::domain::commit::start::{SendRules, Start};
 use crate::domain::decision::{Cause, Decision, OpenTurn, Standing, Verdict};
 use crate::domain::hours::Hours;
 use crate::domain::ids::{

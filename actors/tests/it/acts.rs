@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use botfleet_actors::domain::commit::operation::{Operation, SetStop};
+use botfleet_actors::domain::commit::operations::{Operation, SetStop};
 use botfleet_actors::domain::control::{Rank, StopOrder, StopScope};
 use botfleet_actors::domain::ids::{Number, TurnId};
 use botfleet_actors::domain::roster::ChatPolicy;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use botfleet_actors::domain::commit::operation::{Advance, Operation};
+use botfleet_actors::domain::commit::operations::{Advance, Operation};
 use botfleet_actors::domain::decision::Cause;
 use botfleet_actors::domain::ids::{Number, TurnId};
 use botfleet_actors::domain::turn::Turn;

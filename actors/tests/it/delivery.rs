@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use botfleet_actors::domain::commit::operation::{Claim, Operation, SetStop};
+use botfleet_actors::domain::commit::operations::{Claim, Operation, SetStop};
 use botfleet_actors::domain::control::{Rank, StopOrder, StopScope};
 use botfleet_actors::domain::ids::{MessageId, TelegramChatId, TelegramUserId, TurnId};
 use botfleet_actors::domain::incoming::{

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use botfleet_actors::actors::bot::intake::receive;
-use botfleet_actors::domain::commit::operation::{Operation, SetStop};
+use botfleet_actors::domain::commit::operations::{Operation, SetStop};
 use botfleet_actors::domain::control::{Rank, StopOrder, StopScope};
 use botfleet_actors::domain::ids::{MessageId, TelegramChatId, UpdateId};
 use botfleet_actors::domain::incoming::{ChatKind, Entity, EntityKind, Event, Incoming};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use botfleet_actors::domain::commit::operation::Refusal;
+use botfleet_actors::domain::commit::outcome::Refusal;
 use botfleet_actors::domain::turn::TurnState;
 use botfleet_actors::ports::store::Store;
 use botfleet_actors::ports::telegram::TelegramError;

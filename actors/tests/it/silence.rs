@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use botfleet_actors::domain::commit::operation::{LiftPauses, Operation};
+use botfleet_actors::domain::commit::operations::{LiftPauses, Operation};
 use botfleet_actors::domain::incoming::{ChatKind, Event, Incoming};
 use botfleet_actors::domain::outbox::OutboxState;
 use botfleet_actors::domain::pause::{PAUSE_MAX, Pause};
@@ -153,8 +153,8 @@ async fn a_stored_pause_of_years_is_shortened_to_a_day_and_polls_go_on_after_it(
     let stage = Scenery::new(1, 1).raise().await;
     let (bot, now) = (stage.bots[0], stage.node.clock.now());
     let pause = Pause { bot, chat: None, until: now + Duration::from_secs(1_000_000_000) };
-    let paused = botfleet_actors::domain::commit::operation::Paused { epoch: stage.tenure.epoch, pause };
-    let operation = botfleet_actors::domain::commit::operation::Operation::Pause(paused);
+    let paused = botfleet_actors::domain::commit::operations::AddPause { epoch: stage.tenure.epoch, pause };
+    let operation = botfleet_actors::domain::commit::operations::Operation::AddPause(paused);
     stage.store.rows.commit(vec![operation]).await.unwrap()[0].as_ref().unwrap();
     let stage = stage.killed().await.raise().await;
     stage

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use botfleet_actors::domain::commit::operation::{Operation, SetStop};
+use botfleet_actors::domain::commit::operations::{Operation, SetStop};
 use botfleet_actors::domain::control::{Rank, Stop, StopOrder, StopScope};
 use botfleet_actors::domain::ids::{MessageId, TelegramUserId};
 use botfleet_actors::domain::incoming::{AuthorKind, Entity, EntityKind, Event, Incoming};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use botfleet_actors::actors::bot::actor::BotHealth;
 use botfleet_actors::actors::chat::actor::ChatMsg;
 use botfleet_actors::actors::fleet::actor::Child;
-use botfleet_actors::domain::commit::operation::{Operation, Receive, Redeliver};
+use botfleet_actors::domain::commit::operations::{Operation, Receive, Redeliver};
 use botfleet_actors::domain::dead_letter::{DeadLetterId, DeadLetterState};
 use botfleet_actors::domain::ids::UpdateId;
 use botfleet_actors::domain::inbox::{InboxRow, Source};

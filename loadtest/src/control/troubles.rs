@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 
 use crate::world::World;
 use crate::world::error::WorldError;
-use crate::world::late::Which;
+use crate::world::lateness::Which;
 use crate::world::shut::Shut;
 
 pub(super) fn routes() -> Router<Arc<World>> {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::call::Call;
 use super::reply::Answer;
-use super::router::Call;
 use crate::ledger::LedgerEvent;
 use crate::world::error::ApiError;
 use crate::world::outgoing::chat_of;

@@ -20,9 +20,9 @@ use serde_json::{Map, Value};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::call::Call;
 use super::faults::{Fault, FaultKind};
 use super::params::Params;
-use super::router::Call;
 use super::seam;
 use crate::ledger::LedgerEvent;
 use crate::people::http;

@@ -5,8 +5,8 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use serde_json::{Value, json};
 
+use super::call::{Call, authenticate};
 use super::reply::{Answer, refuse};
-use super::router::{Call, authenticate};
 use crate::world::World;
 use crate::world::error::ApiError;
 use crate::world::state::StoredFile;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::call::Call;
 use super::files;
 use super::params::{integer, truth};
 use super::reply::Answer;
-use super::router::Call;
 use crate::ledger::{LedgerEvent, hash_of, marker_of};
 use crate::world::World;
 use crate::world::error::ApiError;

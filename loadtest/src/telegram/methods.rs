@@ -1,7 +1,7 @@
 //! Maps method names, in lower case, to functions. Layer: telegram.
 
+use super::call::Call;
 use super::reply::Answer;
-use super::router::Call;
 use super::{chats, files, messages, profile, updates, webhook};
 use crate::world::error::ApiError;
 

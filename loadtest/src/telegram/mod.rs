@@ -7,6 +7,7 @@
 //!
 //! `webhook` sets webhooks; `delivery` delivers updates to them.
 
+mod call;
 mod chats;
 mod delivery;
 pub mod faults;

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::call::Call;
 use super::reply::Answer;
-use super::router::Call;
 use crate::world::error::ApiError;
 use crate::world::render;
 use crate::world::state::{BotState, Wake};

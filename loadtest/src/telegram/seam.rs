@@ -12,11 +12,11 @@ use axum::response::Response;
 use futures::stream;
 use serde_json::json;
 
+use super::call::{Call, record};
 use super::faults::{Fault, FaultKind};
 use super::messages::OpenSend;
 use super::methods;
 use super::reply::{Answer, refuse, render, status_of};
-use super::router::{Call, record};
 
 /// The version on the pages of a failing gateway.
 const GATEWAY: &str = "nginx/1.18.0";

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::call::Call;
 use super::reply::{Answer, Success};
-use super::router::Call;
 use crate::world::error::ApiError;
 use crate::world::poll::PollRequest;
 

@@ -9,9 +9,9 @@ use reqwest::Url;
 use serde_json::json;
 use tokio::sync::Notify;
 
+use super::call::Call;
 use super::delivery;
 use super::reply::{Answer, Success};
-use super::router::Call;
 use super::updates::allowed_updates;
 use crate::ledger::LedgerEvent;
 use crate::world::error::ApiError;

@@ -11,22 +11,25 @@
 //! | `posts`, `membership` | what people and administrators do |
 //! | `outgoing` | what bots do |
 //! | `disturb` | the faults in force |
-//! | `late` | updates that are held back, and copies of updates |
-//! | `shut` | chats and topics in which bots may not write |
+//! | `late`, `lateness` | updates that are held back, and copies of updates |
+//! | `shut`, `closing` | chats and topics in which bots may not write |
 //! | `clock` | the world's calendar |
 //! | `limits`, `admission` | the limiters, and the calls that they let through |
 //! | `publish`, `visibility` | new things in a chat, and the bots that are told of them |
-//! | `queue`, `poll`, `webhook` | updates, long polling and webhooks |
+//! | `queue`, `poll`, `webhook`, `hooking` | updates, long polling and webhooks |
 //! | `text`, `render` | UTF-16, entities, JSON |
 
 mod admission;
 mod clock;
+pub(crate) mod closing;
 mod demo;
 mod disturb;
 pub mod error;
 pub mod event;
-pub mod late;
+mod hooking;
+pub(crate) mod late;
 pub mod latency;
+pub mod lateness;
 pub mod limits;
 pub mod membership;
 pub(crate) mod outgoing;

@@ -6,10 +6,10 @@
 use serde_json::{Value, json};
 
 use super::World;
+use super::closing::may_write;
 use super::error::ApiError;
 use super::event::WorldEvent;
 use super::publish::{Draft, message_for};
-use super::shut::may_write;
 use super::spec::ChatKind;
 use super::state::{ChatState, Quote, Standing, State};
 use super::text::{Formatted, MAX_CAPTION, MAX_TEXT, format, utf16_len};

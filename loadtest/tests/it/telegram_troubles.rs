@@ -1,7 +1,7 @@
 //! Tests late, odd and one-sided updates, a wrong clock, and chats and topics in which bots may not write.
 
 use botfleet_loadtest::world::event::Post;
-use botfleet_loadtest::world::late::Which;
+use botfleet_loadtest::world::lateness::Which;
 use botfleet_loadtest::world::membership::MigrationSeen;
 use botfleet_loadtest::world::publish::LONE_SURROGATE;
 use serde_json::json;

@@ -20,7 +20,7 @@ use tokio::sync::broadcast;
 use super::DemoArgs;
 use super::story::Story;
 use crate::admin::closing::Server;
-use crate::admin::server::BoundPort;
+use crate::admin::port::BoundPort;
 use crate::config::manifest::Manifest;
 use crate::config::secret::GivenSecrets;
 use crate::config::settings::Config;

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use botfleet_actors::domain::commit::judge::judge;
 use botfleet_actors::domain::commit::needs::Needs;
-use botfleet_actors::domain::commit::operation::{Applied, Operation, Refusal};
+use botfleet_actors::domain::commit::operations::Operation;
+use botfleet_actors::domain::commit::outcome::{Applied, Refusal};
 use botfleet_actors::domain::ownership::Incarnation;
 use botfleet_actors::ports::store::StoreError;
 use sqlx::Error;

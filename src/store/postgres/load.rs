@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use botfleet_actors::domain::allowance::AllowanceKey;
 use botfleet_actors::domain::commit::needs::Needs;
-use botfleet_actors::domain::commit::operation::Operation;
+use botfleet_actors::domain::commit::operations::Operation;
 use botfleet_actors::domain::commit::rows::{ChatHead, Loaded};
 use botfleet_actors::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, InboxId, Number};
 use botfleet_actors::domain::window::WindowKey;

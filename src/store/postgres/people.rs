@@ -5,9 +5,8 @@
 //! turns, messages, updates, each by id. The server frees the overwritten rows by vacuum. The operator must let the
 //! server's log and backups expire.
 
-use botfleet_actors::domain::commit::operation::SetRight;
 use botfleet_actors::domain::ids::TelegramUserId;
-use botfleet_actors::domain::people::{FORGOTTEN, Forgotten, PersonRecord, Right, Rights};
+use botfleet_actors::domain::people::{FORGOTTEN, Forgotten, PersonRecord, Right, Rights, SetRight};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::store::{Cut, StoreError};
 use sqlx::postgres::{PgArguments, Postgres};

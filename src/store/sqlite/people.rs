@@ -7,9 +7,8 @@
 
 use std::time::Duration;
 
-use botfleet_actors::domain::commit::operation::SetRight;
 use botfleet_actors::domain::ids::TelegramUserId;
-use botfleet_actors::domain::people::{FORGOTTEN, Forgotten, PersonRecord, Right, Rights};
+use botfleet_actors::domain::people::{FORGOTTEN, Forgotten, PersonRecord, Right, Rights, SetRight};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::store::{Cut, StoreError};
 use sqlx::sqlite::{SqliteConnection, SqlitePool};

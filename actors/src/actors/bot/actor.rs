@@ -28,7 +28,7 @@ use crate::actors::tasks::{TaskPanicked, Tasks};
 use crate::actors::webhooks::Webhooks;
 use crate::behaviour::interruption::Pending;
 use crate::behaviour::note::Note;
-use crate::domain::commit::operation::Start;
+use crate::domain::commit::start::Start;
 use crate::domain::ids::{AttemptId, ChatId, Epoch, MessageId, OutboxId, TelegramChatId, TurnId};
 use crate::domain::ownership::Incarnation;
 use crate::domain::roster::{BotProfile, DeliveryChoice, DeliveryMode};

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::actor::{BotMsg, BotState};
 use super::settling::SEND_BACKOFF;
-use crate::domain::commit::operation::TurnEnding;
+use crate::domain::commit::operations::TurnEnding;
 use crate::domain::control::StopScope;
 use crate::domain::ids::{ChatId, TurnId};
 use crate::domain::turn::Act;

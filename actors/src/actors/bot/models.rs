@@ -14,7 +14,7 @@ use crate::behaviour::cut;
 use crate::behaviour::firewall::{self, Speaker};
 use crate::behaviour::generator::Stage;
 use crate::domain::allowance::{BudgetScope, BudgetUnit};
-use crate::domain::commit::operation::TurnEnding;
+use crate::domain::commit::operations::TurnEnding;
 use crate::domain::ids::TurnId;
 use crate::policy::backoff::BackoffSettings;
 use crate::ports::bus::Hint;

@@ -16,7 +16,9 @@ use crate::actors::provider::call::Wanted;
 use crate::behaviour::objection::Objection;
 use crate::behaviour::pacing::typing_time;
 use crate::behaviour::physics::send_rules;
-use crate::domain::commit::operation::{Applied, Claim, Finish, Operation, Refusal, Settle, Start, TurnEnding};
+use crate::domain::commit::operations::{Claim, Finish, Operation, Settle, TurnEnding, Unclaim};
+use crate::domain::commit::outcome::{Applied, Refusal};
+use crate::domain::commit::start::Start;
 use crate::domain::ids::{OutboxId, TurnId};
 use crate::domain::outbox::{OutboxMessage, SendProgress, SendResult};
 use crate::domain::text::{MESSAGE_UNITS_MAX, split_message};
@@ -188,8 +190,8 @@ impl BotState {
             if matches!(error, CommitError::Unavailable(_)) {
                 // The claim may have been committed all the same: nobody would take the turn up again.
                 if let Some(job) = self.jobs.get(&turn) {
-                    let claim = self.claim(&job.given, self.node.clock.now());
-                    self.node.committer.submit(Operation::Unclaim(claim), |_| {});
+                    let (bot, epoch, turn) = (self.profile.id, self.epoch, job.given.turn.id);
+                    self.node.committer.submit(Operation::Unclaim(Unclaim { bot, epoch, turn }), |_| {});
                 }
                 self.release(self.jobs.get(&turn).and_then(|job| job.begun.clone()));
             }
@@ -349,9 +351,8 @@ impl BotState {
             job.generation = 0;
             job.wanted.withdraw();
             let myself = self.myself.clone();
-            let (bot, epoch, chat) = (self.profile.id, self.epoch, job.given.turn.chat);
-            let claim = Claim { bot, epoch, turn, chat, now: self.node.clock.now() };
-            self.node.committer.submit(Operation::Unclaim(claim), move |result| {
+            let back = Unclaim { bot: self.profile.id, epoch: self.epoch, turn };
+            self.node.committer.submit(Operation::Unclaim(back), move |result| {
                 let _ = myself.cast(BotMsg::GivenBack(turn, result));
             });
         }

@@ -14,7 +14,7 @@ use ractor::RpcReplyPort;
 
 use super::actor::{BotMsg, BotState};
 use super::polling::{ANSWER_WITHIN, answered};
-use crate::domain::commit::operation::{LiftPauses, Operation, Paused, SetAbsence};
+use crate::domain::commit::operations::{AddPause, LiftPauses, Operation, SetAbsence};
 use crate::domain::ids::{ChatId, ThreadId, TurnId};
 use crate::domain::pause::{PAUSE_MAX, Pause};
 use crate::domain::silence::Silence;
@@ -103,8 +103,8 @@ impl BotState {
         self.sending.end_typing(chat);
         metrics::counter!("botfleet_telegram_pauses_total").increment(1);
         let bot = self.profile.id;
-        let pause = Paused { epoch: self.epoch, pause: Pause { bot, chat, until } };
-        self.node.committer.submit(Operation::Pause(pause), move |result| {
+        let pause = AddPause { epoch: self.epoch, pause: Pause { bot, chat, until } };
+        self.node.committer.submit(Operation::AddPause(pause), move |result| {
             if let Err(error) = result {
                 tracing::warn!(bot.id = %bot, error = %error, "a pause is kept in memory only");
             }
@@ -123,8 +123,8 @@ impl BotState {
         for (chat, left) in chats.chain(whole).collect::<Vec<_>>() {
             let pause = Pause { bot, chat, until: now + left };
             self.note_pause(chat, pause.until);
-            let paused = Paused { epoch: self.epoch, pause };
-            self.node.committer.submit(Operation::Pause(paused), move |result| {
+            let paused = AddPause { epoch: self.epoch, pause };
+            self.node.committer.submit(Operation::AddPause(paused), move |result| {
                 if let Err(error) = result {
                     tracing::warn!(bot.id = %bot, error = %error, "a pause is kept in memory only");
                 }

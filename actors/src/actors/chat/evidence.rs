@@ -10,7 +10,7 @@ use ractor::ActorRef;
 use super::actor::{ChatMsg, ChatState, Content, Delivery, in_time};
 use super::loading::RELOAD_AFTER;
 use crate::actors::bot::settling::{event_row, sent_event};
-use crate::domain::commit::operation::{Operation, Resolve};
+use crate::domain::commit::operations::{Operation, Resolve};
 use crate::domain::ids::{BotId, MessageId, Number, TelegramChatId};
 use crate::domain::incoming::{Event, Incoming, Message};
 use crate::domain::transcript::{EntryKey, EntryKind};

@@ -16,7 +16,7 @@ use ractor::ActorRef;
 
 use super::actor::{ChatMsg, ChatState, Delivery, Step, in_time};
 use super::loading::{READ_LIMIT, content_of};
-use crate::domain::commit::operation::Refusal;
+use crate::domain::commit::outcome::Refusal;
 use crate::domain::ids::InboxId;
 use crate::domain::inbox::{Handled, InboxRow, Outcome, OutcomeKind};
 use crate::policy::backoff::BackoffSettings;

@@ -11,7 +11,7 @@ use super::actor::{ChatMsg, ChatState, Content, Delivery, in_time};
 use super::memory::Memory;
 use crate::actors::node::Node;
 use crate::behaviour::director::every;
-use crate::domain::commit::operation::{Operation, Receive};
+use crate::domain::commit::operations::{Operation, Receive};
 use crate::domain::ids::InboxId;
 use crate::domain::inbox::{InboxRow, Source};
 use crate::domain::roster::ChatPolicy;

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::actor::{ChatMsg, ChatState, Content, Delivery, Step};
 use crate::actors::committer::CommitError;
 use crate::actors::committer::STORE_RETRY;
-use crate::domain::commit::operation::{Migrate, Operation};
+use crate::domain::commit::operations::{Migrate, Operation};
 use crate::domain::control::StopScope;
 use crate::domain::ids::{BotId, TelegramChatId, ThreadId};
 use crate::domain::incoming::{Event, Incoming};

@@ -14,7 +14,7 @@ use crate::actors::chat::actor::{ChatActor, ChatArgs, in_time};
 use crate::actors::committer::STORE_RETRY;
 use crate::actors::permits::{ChatHandle, RowPermits};
 use crate::actors::provider::actor::{ProviderActor, ProviderArgs};
-use crate::domain::commit::operation::{Operation, Receive};
+use crate::domain::commit::operations::{Operation, Receive};
 use crate::domain::ids::{BotId, ChatId, Epoch};
 use crate::domain::ownership::LeaseKey;
 use crate::domain::silence::Silence;

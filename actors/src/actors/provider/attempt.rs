@@ -18,7 +18,8 @@ use super::call::{Ask, Call, CallError, Reply};
 use super::price::{self, TokenCount};
 use super::settings::ProviderSettings;
 use crate::actors::node::Node;
-use crate::domain::commit::operation::{Applied, Operation, TakeAllowance};
+use crate::domain::commit::operations::{Operation, TakeAllowance};
+use crate::domain::commit::outcome::Applied;
 use crate::policy::treasury::{Cost, Reservation, Reserve};
 use crate::ports::llm::{KeyIndex, LlmError, LlmProvider};
 

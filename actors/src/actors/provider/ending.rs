@@ -5,7 +5,7 @@ use super::attempt::{End, Shop};
 use super::call::{Answered, CallError, Waiting};
 use super::key::KeyLease;
 use super::price;
-use crate::domain::commit::operation::TakeAllowance;
+use crate::domain::commit::operations::TakeAllowance;
 use crate::policy::breaker::Admission;
 use crate::policy::treasury::Reservation;
 use crate::ports::llm::LlmError;

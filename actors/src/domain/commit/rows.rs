@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::domain::allowance::AllowanceKey;
-use crate::domain::commit::operation::SetRight;
 use crate::domain::control::{Stop, StopScope, Stops};
 use crate::domain::decision::Decision;
 use crate::domain::ids::{
@@ -13,6 +12,7 @@ use crate::domain::inbox::{Handled, InboxRow, Source};
 use crate::domain::outbox::{OutboxMessage, SendProgress};
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::pause::{Pause, Pauses};
+use crate::domain::people::SetRight;
 use crate::domain::roster::DeliveryChoice;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, TranscriptEntry};

@@ -1,7 +1,7 @@
 //! Claims about advances of chats: I2, I3. Part of the testkit.
 
 use super::{Home, Scene, assert_conflict};
-use crate::domain::commit::operation::{Advance, Operation};
+use crate::domain::commit::operations::{Advance, Operation};
 use crate::domain::decision::Cause;
 use crate::domain::ids::{DecisionNumber, MessageId, Number, TelegramChatId};
 use crate::domain::incoming::{Author, AuthorKind};

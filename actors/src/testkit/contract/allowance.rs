@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::{Home, Scene};
 use crate::domain::allowance::{AllowanceKey, BudgetKey, BudgetPeriod, BudgetScope, BudgetUnit};
-use crate::domain::commit::operation::{Applied, Operation, ReturnAllowance, TakeAllowance};
+use crate::domain::commit::operations::{Operation, ReturnAllowance, TakeAllowance};
+use crate::domain::commit::outcome::Applied;
 use crate::testkit::rows::at;
 
 const LIMIT: i64 = 1_000;

@@ -3,7 +3,7 @@
 
 use super::send::{begin, with_messages};
 use super::{Home, Scene};
-use crate::domain::commit::operation::{Advance, Migrate, Operation};
+use crate::domain::commit::operations::{Advance, Migrate, Operation};
 use crate::domain::decision::{Cause, Decision, Standing, Verdict};
 use crate::domain::ids::{DecisionNumber, MessageId, Number, TelegramChatId};
 use crate::domain::outbox::OutboxState;

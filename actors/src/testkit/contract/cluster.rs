@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::domain::commit::operation::{
-    Advance, Applied, Begin, Finish, HandOver, Operation, Refusal, Settle, TurnEnding,
-};
+use crate::domain::commit::operations::{Advance, Begin, Finish, HandOver, Operation, Settle, TurnEnding};
+
+use crate::domain::commit::outcome::{Applied, Refusal};
 use crate::domain::decision::Cause;
 use crate::domain::ids::{AttemptId, BotId, ChatId, Epoch, MessageId, Number};
 use crate::domain::outbox::{OutboxMessage, OutboxState, SendResult};

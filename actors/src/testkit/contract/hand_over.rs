@@ -3,7 +3,8 @@
 use super::send::{begin, progress, with_messages};
 use super::turns::conversation;
 use super::{Home, Scene, assert_conflict};
-use crate::domain::commit::operation::{Applied, HandOver, Operation, Refusal, SetAbsence};
+use crate::domain::commit::operations::{HandOver, Operation, SetAbsence};
+use crate::domain::commit::outcome::{Applied, Refusal};
 use crate::domain::ids::{Epoch, Number};
 use crate::domain::outbox::OutboxState;
 use crate::domain::ownership::{Incarnation, LeaseKey};

@@ -1,7 +1,7 @@
 //! Claims about ingest: I1, I2. Part of the testkit.
 
 use super::{Home, Scene};
-use crate::domain::commit::operation::Applied;
+use crate::domain::commit::outcome::Applied;
 use crate::domain::inbox::{Outcome, OutcomeKind};
 use crate::testkit::rows::{at, ingest, update};
 

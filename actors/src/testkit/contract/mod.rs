@@ -23,7 +23,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::rows::{at, plan};
-use crate::domain::commit::operation::{Applied, Operation, Refusal};
+use crate::domain::commit::operations::Operation;
+use crate::domain::commit::outcome::{Applied, Refusal};
 use crate::domain::ids::{BotId, ChatId, Epoch};
 use crate::domain::roster::Roster;
 use crate::ports::store::Store;

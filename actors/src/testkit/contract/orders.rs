@@ -1,9 +1,8 @@
 //! Claims about webhooks, dead letters and turns that are given back: I1, I2, I4, I7. Part of the testkit.
 
 use super::{Home, Scene, assert_conflict};
-use crate::domain::commit::operation::{
-    Applied, Claim, Operation, Receive, Redeliver, SetDelivery, Settle, TurnEnding, Verdict,
-};
+use crate::domain::commit::operations::{Operation, Receive, Redeliver, SetDelivery, Settle, TurnEnding, Unclaim};
+use crate::domain::commit::outcome::{Applied, Verdict};
 use crate::domain::dead_letter::{DeadLetter, DeadLetterId, DeadLetterState};
 use crate::domain::decision::Cause;
 use crate::domain::ids::{AttemptId, OutboxId, TurnId};
@@ -103,7 +102,7 @@ pub async fn the_manifests_delivery_counts_when_it_is_news(home: &dyn Home) {
 pub async fn an_unclaimed_turn_waits_as_before(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let turn = stored_turn(&scene).await;
-    let back = |epoch| Operation::Unclaim(Claim { bot: turn.bot, epoch, turn: turn.id, chat: turn.chat, now: at(0) });
+    let back = |epoch| Operation::Unclaim(Unclaim { bot: turn.bot, epoch, turn: turn.id });
     assert_conflict(&scene.commit_one(back(scene.epoch)).await);
     scene.commit_all(vec![claim(&turn, scene.epoch), back(scene.epoch)]).await;
     assert_eq!(state_of(&scene, turn.id).await.0.progress, turn.progress);
@@ -170,7 +169,7 @@ async fn ended(scene: &Scene, result: SendResult) -> (Turn, [OutboxMessage; 2]) 
     assert_eq!(said[1], Applied::Said(Some(Verdict::Send)));
     let settle =
         Settle { outbox: parts[0].id, attempt: AttemptId(7), result, event: None, pauses: Vec::new(), unsent: None };
-    let cancel = crate::domain::commit::operation::Cancel {
+    let cancel = crate::domain::commit::operations::Cancel {
         bot: turn.bot,
         epoch: scene.epoch,
         outbox: parts[1].id,

@@ -2,7 +2,7 @@
 
 use super::send::{begin, with_messages};
 use super::{Home, Scene};
-use crate::domain::commit::operation::{Advance, Operation};
+use crate::domain::commit::operations::{Advance, Operation};
 use crate::domain::decision::Cause;
 use crate::domain::ids::{DecisionNumber, MessageId, Number, TelegramChatId, TelegramUserId};
 use crate::domain::outbox::OutboxState;

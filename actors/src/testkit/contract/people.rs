@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::{Home, Scene};
-use crate::domain::commit::operation::{Advance, Applied, Operation, Refusal, SetRight, Settle, TurnEnding};
+use crate::domain::commit::operations::{Advance, Operation, Settle, TurnEnding};
+use crate::domain::commit::outcome::{Applied, Refusal};
 use crate::domain::decision::{Cause, Decision};
 use crate::domain::ids::{AttemptId, MessageId, Number, TelegramUserId};
 use crate::domain::inbox::{InboxRow, OutcomeKind};
 use crate::domain::incoming::{Author, AuthorKind};
 use crate::domain::outbox::{OutboxMessage, OutboxState, SendResult};
-use crate::domain::people::{FORGOTTEN, OPTED_OUT, Right, TOMBSTONE};
+use crate::domain::people::{FORGOTTEN, OPTED_OUT, Right, SetRight, TOMBSTONE};
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::{Act, TurnState};
 use crate::ports::archive::DecisionQuery;

@@ -1,7 +1,8 @@
 //! Claims about the roster. Part of the testkit.
 
 use super::{Home, Scene};
-use crate::domain::commit::operation::{Applied, Migrate, Operation};
+use crate::domain::commit::operations::{Migrate, Operation};
+use crate::domain::commit::outcome::Applied;
 use crate::domain::ids::{ChatId, TelegramChatId, TelegramUserId};
 use crate::domain::roster::{Roster, RosterPlan};
 use crate::ports::store::StoreError;
@@ -151,7 +152,7 @@ pub async fn newcomers_during_a_tenure_can_act_at_once(home: &dyn Home) {
     let done = scene.commit_one(ingest(bot, scene.epoch, vec![update(1, bot, chat, 1)])).await;
     assert_eq!(done, Ok(Applied::Ingested { already_there: 0 }));
     let advance = crate::testkit::rows::advance(chat, scene.epoch, 0, 1);
-    scene.commit_all(vec![crate::domain::commit::operation::Operation::Advance(advance)]).await;
+    scene.commit_all(vec![crate::domain::commit::operations::Operation::Advance(advance)]).await;
 }
 
 /// Names, tokens, personas and chats may be named once only.

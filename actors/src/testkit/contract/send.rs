@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use super::turns::conversation;
 use super::{Home, Scene, assert_conflict};
-use crate::domain::commit::operation::{
-    Advance, Applied, Begin, Cancel, Migrate, Operation, Refusal, Resolve, SetStop, Settle, Start, TurnEnding, Verdict,
+use crate::domain::commit::operations::{
+    Advance, Begin, Cancel, Migrate, Operation, Resolve, SetStop, Settle, TurnEnding,
 };
+use crate::domain::commit::outcome::{Applied, Refusal, Verdict};
+use crate::domain::commit::start::Start;
 use crate::domain::control::{DoubtedStop, Rank, Stop, StopOrder, StopScope};
 use crate::domain::ids::{AttemptId, Epoch, MessageId, Number, TelegramChatId, TelegramUserId, TurnId};
 use crate::domain::inbox::Source;

@@ -1,11 +1,19 @@
 //! Claims about processes that come and go: I4, I6, I8. Part of the testkit.
 
+use std::collections::BTreeSet;
+
 use super::send::{begin, progress, with_messages, with_policy};
 use super::turns::conversation;
 use super::{Home, Scene};
-use crate::domain::commit::operation::{Applied, Cancel, Operation, Refusal, TurnEnding};
-use crate::domain::ids::Epoch;
+use crate::domain::commit::operations::{
+    AddPause, Cancel, HandOver, LiftPauses, Migrate, Operation, Resolve, SetAbsence, SetDelivery, TurnEnding, Unclaim,
+};
+use crate::domain::commit::outcome::{Applied, Refusal};
+use crate::domain::ids::{Epoch, MessageId, TelegramChatId};
 use crate::domain::outbox::{OnUnknown, OutboxState, RESEND_ATTEMPTS_MAX};
+use crate::domain::ownership::{Incarnation, LeaseKey};
+use crate::domain::pause::Pause;
+use crate::domain::roster::DeliveryChoice;
 use crate::domain::turn::{TURN_ATTEMPTS_MAX, TurnState};
 use crate::ports::store::QueueDepths;
 use crate::testkit::rows::{advance, at, claim, finish, ingest, message, sent, start, turn, update};
@@ -18,7 +26,7 @@ pub async fn a_stale_epoch_writes_nothing(home: &dyn Home) {
     assert!(scene.epoch > stale, "each tenure raises the epoch");
     let ([bot, _], [chat, _]) = (scene.bots, scene.chats);
     let extra = turn(38, chat, 2, bot);
-    let queued = crate::domain::commit::operation::Advance {
+    let queued = crate::domain::commit::operations::Advance {
         entries: vec![],
         handled: vec![],
         turns: vec![extra.clone()],
@@ -35,7 +43,27 @@ pub async fn a_stale_epoch_writes_nothing(home: &dyn Home) {
         finish(&extra, stale, TurnEnding::Expired),
         begin(&late, &messages[0], start(51, at(5))),
         Operation::Cancel(cancel),
+        Operation::Unclaim(Unclaim { bot, epoch: stale, turn: extra.id }),
+        Operation::AddPause(AddPause { epoch: stale, pause: Pause { bot, chat: None, until: at(99) } }),
+        Operation::LiftPauses(LiftPauses { bot, epoch: stale, until: at(1) }),
+        Operation::Migrate(Migrate { chat, epoch: stale, to: TelegramChatId(-1_009), at: at(1) }),
+        Operation::SetAbsence(SetAbsence { bot, epoch: stale, chat, absent: true }),
+        Operation::SetDelivery(SetDelivery { bot, epoch: stale, choice: DeliveryChoice::default() }),
+        Operation::Resolve(Resolve {
+            chat,
+            epoch: stale,
+            outbox: messages[0].id,
+            message_id: MessageId(61),
+            event: update(9, bot, chat, 9),
+        }),
+        Operation::HandOver(HandOver { key: LeaseKey::Bot(bot), epoch: stale, to: Incarnation(77) }),
     ];
+    // Every operation of an owner. The others: `Receive`, `SetStop`, `SetRight`, `Redeliver` and the budget's two have
+    // no owner, and an attempt is settled across epochs.
+    let names: BTreeSet<_> = batch.iter().map(Operation::name).collect();
+    let unowned = ["receive", "settle", "set_stop", "set_right", "redeliver", "take_allowance", "return_allowance"];
+    assert_eq!(names.len() + unowned.len(), Operation::NAMES.len(), "{names:?}");
+    assert!(Operation::NAMES.iter().all(|name| names.contains(name) != unowned.contains(name)));
     for operation in batch.clone() {
         assert_eq!(late.commit_one(operation.clone()).await, Err(Refusal::Fenced), "{operation:?}");
     }

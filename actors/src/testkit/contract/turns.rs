@@ -1,7 +1,8 @@
 //! Claims about turns, and about batches of operations that depend on one another: I4, I7. Part of the testkit.
 
 use super::{Home, Scene, assert_conflict};
-use crate::domain::commit::operation::{Advance, Applied, Operation, Refusal, TurnEnding, Verdict};
+use crate::domain::commit::operations::{Advance, Operation, TurnEnding};
+use crate::domain::commit::outcome::{Applied, Refusal, Verdict};
 use crate::domain::decision::Cause;
 use crate::domain::ids::{Epoch, Number};
 use crate::domain::outbox::{OutboxState, SendProgress};

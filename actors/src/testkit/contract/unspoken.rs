@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::Home;
 use super::send::{begin, progress, with_messages};
-use crate::domain::commit::operation::{Advance, Applied, LiftPauses, Operation, Paused, Refusal, Verdict};
+use crate::domain::commit::operations::{AddPause, Advance, LiftPauses, Operation};
+use crate::domain::commit::outcome::{Applied, Refusal, Verdict};
 use crate::domain::ids::{Epoch, TurnId};
 use crate::domain::outbox::OutboxState;
 use crate::domain::pause::Pause;
@@ -51,7 +52,7 @@ pub async fn what_nobody_took_in_its_time_ends_whoever_lives(home: &dyn Home) {
 pub async fn lifted_pauses_are_over_and_longer_ones_are_shortened(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 1).await;
     let (bot, chat) = (messages[0].bot, messages[0].chat);
-    let pause = |chat, until| Operation::Pause(Paused { epoch: scene.epoch, pause: Pause { bot, chat, until } });
+    let pause = |chat, until| Operation::AddPause(AddPause { epoch: scene.epoch, pause: Pause { bot, chat, until } });
     let shorten = |epoch, until| Operation::LiftPauses(LiftPauses { bot, epoch, until });
     scene.commit_all(vec![pause(None, at(900_000_000)), pause(Some(chat), at(60))]).await;
     let fenced = scene.commit_one(shorten(Epoch(scene.epoch.0 + 1), at(1))).await;

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::process::{BotActor, Call, Got, Msg, Offset, Outside, Polling, Then};
 use super::sim::{ANY_EPOCH, Action, Sim, ms};
-use crate::domain::commit::operation::{
-    Applied, Begin, Claim, Finish, HandOver, Ingest, Operation, Refusal, Settle, Start, TurnEnding, Verdict,
-};
+use crate::domain::commit::operations::{Begin, Claim, Finish, HandOver, Ingest, Operation, Settle, TurnEnding};
+use crate::domain::commit::outcome::{Applied, Refusal, Verdict};
+use crate::domain::commit::start::Start;
 use crate::domain::ids::{AttemptId, BotId, ChatId, Epoch};
 use crate::domain::inbox::{InboxRow, SentEvent, Source};
 use crate::domain::outbox::{OutboxMessage, SendProgress, SendResult};

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::process::{Call, ChatActor, Got, Then};
 use super::sim::Sim;
-use crate::domain::commit::operation::{Advance, Applied, HandOver, Operation, Refusal};
+use crate::domain::commit::operations::{Advance, HandOver, Operation};
+use crate::domain::commit::outcome::{Applied, Refusal};
 use crate::domain::decision::Cause;
 use crate::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, Number};
 use crate::domain::inbox::{InboxRow, Source};

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use crate::domain::commit::operation::{Applied, Operation, Refusal};
+use crate::domain::commit::operations::Operation;
+
+use crate::domain::commit::outcome::{Applied, Refusal};
 use crate::domain::ids::{AttemptId, BotId, ChatId, DecisionNumber, Epoch, InboxId, Number, TurnId};
 use crate::domain::inbox::InboxRow;
 use crate::domain::outbox::{OutboxMessage, SendResult};

@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::process::{Call, Got, Offset, Then};
 use super::sim::{Sim, now};
 use super::telegram::Poll;
-use crate::domain::commit::operation::{Applied, Operation};
+use crate::domain::commit::operations::Operation;
+use crate::domain::commit::outcome::Applied;
 use crate::domain::ids::{BotId, Epoch, OutboxId};
 use crate::domain::ownership::{Incarnation, LeaseKey, NodeState};
 use crate::domain::turn::TurnState;
@@ -87,7 +88,7 @@ impl Sim {
                 Before { sending: self.rows.being_sent(), ..Before::default() }
             }
             Call::Commit(operation, _) => {
-                let lease = fence_of(operation).and_then(|(key, _)| self.rows.lease(key));
+                let lease = operation.fence().and_then(|(key, _)| self.rows.lease(key));
                 Before { lease: lease.map(|lease| (lease.key, lease.epoch, lease.owner)), ..Before::default() }
             }
             _ => Before::default(),
@@ -97,7 +98,7 @@ impl Sim {
     pub(super) fn judge_call(&mut self, from: usize, call: &Call, got: Option<&Got>, before: Before) {
         let me = self.processes[from].me;
         if let (Call::Commit(operation, then), Some(Got::Judged(Ok(applied)))) = (call, got) {
-            if let (Some((key, epoch)), Some((_, current, owner))) = (fence_of(operation), before.lease)
+            if let (Some((key, epoch)), Some((_, current, owner))) = (operation.fence(), before.lease)
                 && (current != epoch || owner != Some(me))
             {
                 self.breach(&format!("i6: p{from} wrote for {key} under epoch {epoch}, which is at {current}"));
@@ -250,17 +251,4 @@ impl Sim {
             }
         }
     }
-}
-
-/// Returns the lease that a write must hold, and under which epoch.
-fn fence_of(operation: &Operation) -> Option<(LeaseKey, Epoch)> {
-    Some(match operation {
-        Operation::Ingest(op) => (LeaseKey::Bot(op.bot), op.epoch),
-        Operation::Claim(op) | Operation::Unclaim(op) => (LeaseKey::Bot(op.bot), op.epoch),
-        Operation::Finish(op) => (LeaseKey::Bot(op.bot), op.epoch),
-        Operation::Begin(op) => (LeaseKey::Bot(op.bot), op.epoch),
-        Operation::Advance(op) => (LeaseKey::Chat(op.chat), op.epoch),
-        Operation::HandOver(op) => (op.key, op.epoch),
-        _ => return None,
-    })
 }

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::state::{Received, State};
-use crate::domain::commit::operation::SetRight;
 use crate::domain::decision::Cause;
 use crate::domain::ids::{ChatId, TelegramUserId};
 use crate::domain::inbox::{Outcome, OutcomeKind, SentEvent, Source};
 use crate::domain::incoming::{Author, AuthorKind};
 use crate::domain::outbox::OutboxState;
-use crate::domain::people::{FORGOTTEN, Forgotten, PersonRecord, REMOVED, Right, Rights, TOMBSTONE};
+use crate::domain::people::{FORGOTTEN, Forgotten, PersonRecord, REMOVED, Right, Rights, SetRight, TOMBSTONE};
 use crate::domain::time::Timestamp;
 use crate::domain::turn::{Turn, TurnState};
 use crate::ports::store::Cut;

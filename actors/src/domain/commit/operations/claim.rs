@@ -1,0 +1,55 @@
+//! A bot begins a turn. Layer `domain`. Keeps I9.
+
+use crate::domain::commit::bench::Bench;
+use crate::domain::commit::needs::Needs;
+use crate::domain::commit::outcome::Applied;
+use crate::domain::commit::rule::{Judgement, Priority, Rule};
+use crate::domain::ids::{BotId, ChatId, Epoch, TurnId};
+use crate::domain::ownership::LeaseKey;
+use crate::domain::time::Timestamp;
+use crate::domain::turn::TurnState;
+
+/// A bot begins a turn: from then on a crash counts as a failure of the turn. While a stop keeps the bot silent, the
+/// turn is dropped instead (I9), so that it costs no money and has no effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The bot.
+    pub bot: BotId,
+    /// Epoch of the bot's lease.
+    pub epoch: Epoch,
+    /// The turn, which must be queued.
+    pub turn: TurnId,
+    /// Chat of the turn, whose stops are checked.
+    pub chat: ChatId,
+    /// Current time, on the database's clock.
+    pub now: Timestamp,
+}
+
+impl Rule for Claim {
+    const PRIORITY: Priority = Priority::Work;
+
+    fn fence(&self) -> Option<(LeaseKey, Epoch)> {
+        Some((LeaseKey::Bot(self.bot), self.epoch))
+    }
+
+    fn needs(&self, needs: &mut Needs) {
+        needs.turns.insert(self.turn);
+        needs.stops = true;
+    }
+
+    fn judge(self, bench: &mut Bench) -> Judgement {
+        let blocking = bench.loaded.stops.blocking(self.chat, self.bot, self.now);
+        let head = bench.turn(self.bot, self.turn, TurnState::Queued)?;
+        if let Some(scope) = blocking {
+            head.progress.state = TurnState::Dropped;
+            head.progress.error = Some(format!("stopped: {scope:?}"));
+            bench.turn_moved(self.turn);
+            return Ok(Applied::Stopped(scope));
+        }
+        head.progress.state = TurnState::Claimed;
+        head.progress.attempts += 1;
+        head.progress.claimed_epoch = Some(self.epoch);
+        bench.turn_moved(self.turn);
+        Ok(Applied::Done)
+    }
+}
