@@ -24,7 +24,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use botfleet_actors::actors::webhooks::RECEIVER_PATH;
+use botfleet_actors::actors::node::webhooks::RECEIVER_PATH;
 use tokio::sync::Semaphore;
 
 use super::port::BoundPort;

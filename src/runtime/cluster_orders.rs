@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use botfleet_actors::actors::fleet::actor::FleetMsg;
+use botfleet_actors::actors::fleet::messages::FleetMsg;
 use botfleet_actors::domain::ids::ConfigSeq;
 use botfleet_actors::domain::ownership::{Lease, LeaseKey, NodeRecord, NodeState, Picture, Wish};
 use botfleet_actors::domain::roster::RosterPlan;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use botfleet_actors::actors::directory::Directory;
+use botfleet_actors::actors::node::directory::Directory;
 use botfleet_actors::domain::ids::{BotId, ChatId, ConfigSeq};
 use botfleet_actors::domain::ownership::{Incarnation, Lease, LeaseKey, NodeRecord, NodeRole, NodeState, Picture};
 use botfleet_actors::domain::time::Timestamp;

@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use botfleet_actors::actors::bot::actor::{BotHealth, BotMsg};
-use botfleet_actors::actors::chat::actor::ChatMsg;
-use botfleet_actors::actors::fleet::actor::FleetMsg;
+use botfleet_actors::actors::bot::messages::BotMsg;
+use botfleet_actors::actors::bot::snapshot::BotHealth;
+use botfleet_actors::actors::chat::messages::ChatMsg;
+use botfleet_actors::actors::fleet::messages::FleetMsg;
 use botfleet_actors::actors::node::Node;
-use botfleet_actors::actors::provider::actor::ProviderMsg;
-use botfleet_actors::actors::webhooks::Webhooks;
+use botfleet_actors::actors::node::webhooks::Webhooks;
+use botfleet_actors::actors::provider::messages::ProviderMsg;
 use botfleet_actors::domain::allowance::BudgetScope;
 use botfleet_actors::domain::commit::operations::{Operation, SetStop};
 use botfleet_actors::domain::commit::outcome::Applied;

@@ -26,12 +26,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use botfleet_actors::actors::bot::actor::{BotHealth, BotMsg, BotSnapshot};
-use botfleet_actors::actors::fleet::actor::{FleetMsg, FleetSnapshot};
+use botfleet_actors::actors::bot::messages::BotMsg;
+use botfleet_actors::actors::bot::snapshot::{BotHealth, BotSnapshot};
+use botfleet_actors::actors::fleet::messages::FleetMsg;
+use botfleet_actors::actors::fleet::snapshot::FleetSnapshot;
 use botfleet_actors::actors::node::Node;
-use botfleet_actors::actors::provider::actor::ProviderMsg;
+use botfleet_actors::actors::node::vitals::{StoreState, Write};
+use botfleet_actors::actors::provider::messages::ProviderMsg;
 use botfleet_actors::actors::provider::snapshot::ProviderSnapshot;
-use botfleet_actors::actors::vitals::{StoreState, Write};
 use botfleet_actors::domain::ids::BotId;
 use botfleet_actors::domain::ownership::Lease;
 use botfleet_actors::policy::breaker::BreakerState;

@@ -5,11 +5,12 @@
 
 use std::time::Duration;
 
-use botfleet_actors::actors::bot::actor::BotMsg;
-use botfleet_actors::actors::bot::intake::DeliveryError;
-use botfleet_actors::actors::chat::actor::ChatMsg;
-use botfleet_actors::actors::committer::CommitError;
-use botfleet_actors::actors::fleet::actor::{Child, FleetMsg};
+use botfleet_actors::actors::bot::messages::BotMsg;
+use botfleet_actors::actors::bot::messages::DeliveryError;
+use botfleet_actors::actors::chat::messages::ChatMsg;
+use botfleet_actors::actors::fleet::child::Child;
+use botfleet_actors::actors::fleet::messages::FleetMsg;
+use botfleet_actors::actors::node::committer::CommitError;
 use botfleet_actors::domain::commit::operations::{Operation, Redeliver};
 use botfleet_actors::domain::commit::outcome::Refusal;
 use botfleet_actors::domain::dead_letter::{DeadLetter, DeadLetterId};

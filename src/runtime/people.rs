@@ -2,7 +2,7 @@
 //!
 //! A claim is durable when its call returns; the removal itself goes on afterwards, also over a restart.
 
-use botfleet_actors::actors::committer::CommitError;
+use botfleet_actors::actors::node::committer::CommitError;
 use botfleet_actors::domain::commit::operations::Operation;
 use botfleet_actors::domain::commit::outcome::Applied;
 use botfleet_actors::domain::ids::TelegramUserId;

@@ -1,8 +1,8 @@
 //! The views of a node for operators. Layer `runtime`.
 
-use botfleet_actors::actors::bot::actor::BotSnapshot;
-use botfleet_actors::actors::chat::actor::ChatSnapshot;
-use botfleet_actors::actors::fleet::actor::FleetSnapshot;
+use botfleet_actors::actors::bot::snapshot::BotSnapshot;
+use botfleet_actors::actors::chat::snapshot::ChatSnapshot;
+use botfleet_actors::actors::fleet::snapshot::FleetSnapshot;
 use botfleet_actors::actors::provider::snapshot::ProviderSnapshot;
 use botfleet_actors::domain::dead_letter::DeadLetterState;
 use botfleet_actors::domain::time::Timestamp;

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use botfleet_actors::actors::bot::intake;
-use botfleet_actors::actors::webhooks::Webhooks;
+use botfleet_actors::actors::node::webhooks::Webhooks;
 use botfleet_actors::domain::ids::{BotId, UpdateId};
 use botfleet_actors::domain::roster::BotProfile;
 use botfleet_actors::ports::telegram::{ReceivedUpdate, WebhookSecret};

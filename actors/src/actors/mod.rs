@@ -13,22 +13,9 @@
 //! every owning write carries its epoch and the store judges it.
 
 pub mod bot;
-pub mod bound;
 pub mod chat;
-pub mod committer;
-pub mod directory;
 pub mod fleet;
-pub mod hints;
-pub mod leases;
 pub mod node;
+pub mod orders;
 pub mod ownership;
-pub mod people;
-pub mod permits;
 pub mod provider;
-pub mod records;
-pub mod said;
-pub mod tasks;
-pub mod traffic;
-pub mod vitals;
-pub mod voices;
-pub mod webhooks;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use botfleet_actors::actors::fleet::actor::Child;
+use botfleet_actors::actors::fleet::child::Child;
 use botfleet_actors::domain::ids::{MessageId, TelegramUserId};
 use botfleet_actors::domain::incoming::Event;
 use botfleet_actors::domain::turn::TurnState;

@@ -4,9 +4,9 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
-use botfleet_actors::actors::provider::actor::ProviderMsg;
 use botfleet_actors::actors::provider::call::{Answer, Answered, Ask, Call, CallError, Reply, Wanted};
 use botfleet_actors::actors::provider::consult::{Consult, Terms};
+use botfleet_actors::actors::provider::messages::ProviderMsg;
 use botfleet_actors::actors::provider::snapshot::KeyState;
 use botfleet_actors::domain::allowance::{BudgetOwner, BudgetPeriod, BudgetSpec, BudgetUnit};
 use botfleet_actors::domain::ids::ChatId;

@@ -106,7 +106,7 @@ async fn i4_a_living_nodes_send_is_unknown_only_when_patience_ends() {
 #[tokio::test(start_paused = true)]
 async fn a_drained_node_tells_that_its_work_is_over() {
     let mut stage = ClusterStage::raise(Scenery::new(6, 3), 3).await;
-    stage.node("n2").actor.cast(botfleet_actors::actors::fleet::actor::FleetMsg::Drain).unwrap();
+    stage.node("n2").actor.cast(botfleet_actors::actors::fleet::messages::FleetMsg::Drain).unwrap();
     let node = std::sync::Arc::clone(&stage.node("n2").node);
     let ended = tokio::time::timeout(Duration::from_secs(20), node.ended()).await.unwrap();
     assert_eq!(ended, Ended::Drained);

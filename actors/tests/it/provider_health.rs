@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use botfleet_actors::actors::provider::actor::ProviderMsg;
 use botfleet_actors::actors::provider::call::{Answer, Ask, Call, CallError, Wanted};
+use botfleet_actors::actors::provider::messages::ProviderMsg;
 use botfleet_actors::actors::provider::snapshot::{KeyState, ModelState};
 use botfleet_actors::domain::allowance::{BudgetOwner, BudgetPeriod, BudgetSpec, BudgetUnit};
 use botfleet_actors::ports::llm::{CompletionRequest, LlmError, PromptMessage, Role};

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use botfleet_actors::actors::bot::actor::BotHealth;
-use botfleet_actors::actors::chat::actor::ChatMsg;
-use botfleet_actors::actors::fleet::actor::Child;
+use botfleet_actors::actors::bot::snapshot::BotHealth;
+use botfleet_actors::actors::chat::messages::ChatMsg;
+use botfleet_actors::actors::fleet::child::Child;
 use botfleet_actors::domain::commit::operations::{Operation, Receive, Redeliver};
 use botfleet_actors::domain::dead_letter::{DeadLetterId, DeadLetterState};
 use botfleet_actors::domain::ids::UpdateId;
@@ -30,7 +30,7 @@ async fn i7_a_bot_that_hangs_in_a_handler_is_killed_and_begins_again() {
         .directory
         .bot(stage.bots[0])
         .unwrap()
-        .cast(botfleet_actors::actors::bot::actor::BotMsg::Reconcile)
+        .cast(botfleet_actors::actors::bot::messages::BotMsg::Reconcile)
         .unwrap();
     stage.until("it was killed and began again", async |stage| stage.fleet().await.restarts >= 1).await;
     stage.person_says(0, "meanwhile", &[1]);
@@ -52,7 +52,7 @@ async fn i7_an_actor_that_hangs_at_each_start_is_quarantined_with_its_reason() {
         .directory
         .bot(stage.bots[0])
         .unwrap()
-        .cast(botfleet_actors::actors::bot::actor::BotMsg::Reconcile)
+        .cast(botfleet_actors::actors::bot::messages::BotMsg::Reconcile)
         .unwrap();
     stage.until("it is quarantined", async |stage| !stage.fleet().await.quarantined.is_empty()).await;
     let quarantined = stage.fleet().await.quarantined.remove(0);

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use botfleet_actors::actors::chat::actor::ChatMsg;
+use botfleet_actors::actors::chat::messages::ChatMsg;
 use botfleet_actors::domain::ids::{MessageId, TelegramUserId};
 use botfleet_actors::domain::inbox::OutcomeKind;
 use botfleet_actors::domain::incoming::{Event, Incoming, Message};

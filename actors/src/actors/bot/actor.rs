@@ -5,48 +5,29 @@
 //!
 //! Longer than other files by its messages, snapshot and state alone; the files beside it hold the behaviour.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
-use serde::Serialize;
+use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::time::Instant;
 
-use super::intake::{DeliveryReply, Intake};
-use super::leaving::{Leaving, Loaded};
+use super::intake::Intake;
+use super::leaving::Leaving;
 use super::polling::Polling;
-use super::review::{Draft, OwnTexts, Tail};
+use super::review::OwnTexts;
 use super::sending::Sending;
 use super::settings::BotSettings;
 use super::turns::{Claims, Job, TURN_AGES_AFTER};
-use super::verifying::{Administrators, Doubt};
-use crate::actors::committer::CommitResult;
+use crate::actors::bot::messages::{BotMsg, TurnJob};
+use crate::actors::bot::snapshot::{BotHealth, BotSnapshot};
 use crate::actors::node::Node;
-use crate::actors::provider::call::{Answered, CallError};
-use crate::actors::tasks::{TaskPanicked, Tasks};
-use crate::actors::webhooks::Webhooks;
-use crate::behaviour::interruption::Pending;
-use crate::behaviour::note::Note;
-use crate::domain::commit::start::Start;
-use crate::domain::ids::{AttemptId, ChatId, Epoch, MessageId, OutboxId, TelegramChatId, TurnId};
-use crate::domain::ownership::Incarnation;
-use crate::domain::roster::{BotProfile, DeliveryChoice, DeliveryMode};
-use crate::domain::transcript::TranscriptEntry;
-use crate::domain::turn::Turn;
+use crate::actors::node::tasks::{TaskPanicked, Tasks};
+use crate::actors::node::webhooks::Webhooks;
+use crate::domain::ids::{ChatId, Epoch, TurnId};
+use crate::domain::roster::{BotProfile, DeliveryMode};
 use crate::policy::queue::FairQueue;
-use crate::ports::telegram::{BotApi, Me, ReceivedUpdate, TelegramError, WebhookStatus};
-
-/// A turn with the context that its bot needs.
-#[derive(Clone, Debug)]
-pub struct TurnJob {
-    /// The turn.
-    pub turn: Turn,
-    /// The end of the transcript at the time of the decision, oldest first.
-    pub window: Vec<Arc<Note>>,
-    /// The entry to answer.
-    pub target: Option<Arc<TranscriptEntry>>,
-}
+use crate::ports::telegram::{BotApi, Me};
 
 /// The parts that a bot is built from.
 pub struct BotArgs {
@@ -68,196 +49,6 @@ pub struct BotArgs {
     pub warm: Option<Me>,
     /// Time after which this bot settles sends that a living former owner has not ended.
     pub send_patience: Duration,
-}
-
-/// The messages that a bot handles.
-pub enum BotMsg {
-    /// Read the bot's state from the store.
-    Load,
-    /// The answer to `Load`.
-    Loaded(Loaded),
-    /// Look after messages that other incarnations are still sending for the bot.
-    LookAfterAbandoned,
-    /// The number of messages that other incarnations are still sending; `None` when the store did not answer.
-    AbandonedLeft(Option<u64>),
-    /// Hand the bot over to that node, if the bot is still under that epoch.
-    HandOver(Epoch, Incarnation),
-    /// The hand-over was committed, or not.
-    HandedOver(CommitResult),
-    /// A poll's connection is closed.
-    PollClosed,
-    /// End at once, if the bot is still under that epoch: another node owns it.
-    Leave(Epoch),
-    /// The manifest has dropped the bot.
-    Retire,
-    /// The node may not act.
-    Suspend,
-    /// The node may act again.
-    Resume,
-    /// The configuration of the bot has changed; a new token brings a new client of Telegram.
-    ProfileChanged(Arc<BotProfile>, Option<Arc<dyn BotApi>>),
-    /// The clock jumped ahead: store pauses anew.
-    ClockStepped,
-    /// Turns wait in the store.
-    TurnsWait,
-    /// The answer to `Identify`.
-    Identified(Result<Me, TelegramError>),
-    /// Ask Telegram who the token belongs to.
-    Identify,
-    /// Poll for updates; stale generations are dropped, here and in all that follows.
-    Poll(u64),
-    /// A poll ended.
-    Polled(u64, Result<Vec<ReceivedUpdate>, TelegramError>),
-    /// Rows and offset were committed, or not.
-    Ingested(u64, i64, CommitResult),
-    /// A person wants this delivery mode; the reply follows once the change is durable.
-    SetDelivery(DeliveryMode, DeliveryReply),
-    /// A change of the delivery mode was committed, or not.
-    DeliveryChanged(DeliveryChoice, CommitResult, Option<DeliveryReply>),
-    /// Tell Telegram where to deliver updates.
-    SetWebhook(u64),
-    /// The answer to `SetWebhook`.
-    WebhookSet(u64, Result<(), TelegramError>),
-    /// Tell Telegram to deliver no more updates.
-    DeleteWebhook(u64),
-    /// The answer to `DeleteWebhook`.
-    WebhookDeleted(u64, Result<(), TelegramError>),
-    /// Ask Telegram for the state of the webhook.
-    LookAtWebhook(u64),
-    /// The answer to `LookAtWebhook`.
-    WebhookSeen(u64, Result<WebhookStatus, TelegramError>),
-    /// Take these turns.
-    Turns(Vec<TurnJob>),
-    /// Look into the store for work that no hint announced.
-    Reconcile,
-    /// A claim was committed, or not.
-    Claimed(TurnId, u64, CommitResult),
-    /// The provider answered; stale generations are dropped.
-    CompletionFinished(TurnId, u64, Result<Answered, CallError>),
-    /// The end of the transcript, read after a model wrote a text.
-    NewsRead(Draft, Tail),
-    /// A model judged a text; the position that the text contradicts, if any.
-    StancesChecked(Draft, Option<String>),
-    /// The end of the transcript, read after a message was typed.
-    LookedAgain(OutboxId, Box<Pending>, Tail),
-    /// The bot's own earlier texts, oldest first; `None` when the store did not answer. Stale readings are dropped.
-    Recalled(u64, Option<Vec<String>>),
-    /// Somebody's words were removed, or are about to be: forget texts that may hold them.
-    WordsRemoved,
-    /// Telegram answered a reaction. Stale generations are dropped.
-    Reacted(TurnId, u64, Result<(), TelegramError>),
-    /// A waiting turn may be due.
-    TurnDue,
-    /// The end of a turn was committed, or not.
-    Finished(TurnId, u64, Option<(OutboxId, Box<Start>)>, CommitResult),
-    /// The end of a turn must be committed again: the store did not answer.
-    FinishAgain(TurnId, u64),
-    /// Try a turn again after a wait. Stale generations are dropped.
-    RetryTurn(TurnId, u64),
-    /// A waiting message may be due.
-    SendDue(OutboxId),
-    /// The begin of a send was committed, or not.
-    Begun(OutboxId, AttemptId, CommitResult),
-    /// Telegram answered a send.
-    SendFinished(OutboxId, AttemptId, Result<MessageId, TelegramError>),
-    /// The end of an attempt was committed, or not.
-    Settled(OutboxId, CommitResult),
-    /// The end of an attempt must be committed again: the store did not answer.
-    SettleAgain(OutboxId),
-    /// Telegram answered 429 to a call that sends no message, in a chat or outside all chats.
-    Limited(Option<ChatId>, Duration),
-    /// Find out whether the bot can write again in a chat that was closed to it.
-    TryChat(ChatId),
-    /// The answer to `TryChat`.
-    ChatTried(ChatId, Result<(), TelegramError>),
-    /// A person lifts the pauses that Telegram asked the bot for.
-    LiftPauses(RpcReplyPort<bool>),
-    /// Leave these chats, which are not in the manifest.
-    LeaveChats(BTreeSet<TelegramChatId>),
-    /// Somebody gave an order in a chat and may lack the right: ask Telegram who administers the chat.
-    Doubted(Doubt),
-    /// The answer to `Doubted`.
-    Ranked(Doubt, Administrators),
-    /// Stop taking updates and beginning turns; finish what is under way.
-    Quiesce,
-    /// Give back claimed turns that have not ended.
-    GiveBack,
-    /// Begin no further send: sends under way are settled, the rest stays in the store.
-    HoldSends,
-    /// A turn was given back, or not.
-    GivenBack(TurnId, CommitResult),
-    /// A task of the bot panicked.
-    TaskPanicked,
-    /// Reply with a snapshot of the bot.
-    GetSnapshot(RpcReplyPort<BotSnapshot>),
-}
-
-/// The health of a bot.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "snake_case", tag = "state", content = "reason")]
-pub enum BotHealth {
-    /// The bot has not heard from Telegram yet.
-    Starting,
-    /// The bot polls.
-    Polling,
-    /// Telegram delivers the bot's updates to a webhook.
-    Receiving,
-    /// The bot cannot receive updates, and tries again.
-    Degraded(String),
-    /// Telegram refuses the token, or the token is another bot's: a person must act.
-    Refused(String),
-    /// The bot finishes what is under way.
-    Quiescing,
-}
-
-/// The state of a bot at one moment.
-#[derive(Clone, Debug, Serialize)]
-pub struct BotSnapshot {
-    /// The bot's name in the manifest.
-    pub name: String,
-    /// Telegram's id of the bot.
-    pub telegram_id: i64,
-    /// The bot's username, once known.
-    pub username: Option<String>,
-    /// The bot's health.
-    #[serde(flatten)]
-    pub health: BotHealth,
-    /// The delivery mode in force.
-    pub delivery: &'static str,
-    /// Updates that wait at Telegram for the webhook; `None` in polling mode.
-    pub webhook_pending: Option<u64>,
-    /// The reason why Telegram's last failed delivery to the webhook failed.
-    pub webhook_error: Option<String>,
-    /// The id of the first update that is not confirmed yet.
-    pub next_offset: Option<i64>,
-    /// True when the bot hears everything in groups; `None` until Telegram has told.
-    pub hears_everything: Option<bool>,
-    /// Turns at work.
-    pub turns_in_flight: usize,
-    /// Turns that wait in memory.
-    pub turns_waiting: usize,
-    /// Messages that wait for their time, for a limiter or for the part before them.
-    pub messages_waiting: usize,
-    /// Messages among the waiting ones that are due.
-    pub messages_due: usize,
-    /// Messages being begun, sent or settled.
-    pub sends_in_flight: usize,
-    /// Seconds left of a pause of the whole bot.
-    pub paused_seconds: Option<u64>,
-    /// The reason why the bot cannot speak anywhere at present.
-    pub cannot_speak: Option<String>,
-    /// Chats where the bot keeps below the documented rate for a while, since Telegram answered 429 at that rate.
-    pub slowed_chats: usize,
-    /// The lowest rate among these chats, in percent of the documented one.
-    pub lowest_rate_percent: Option<u32>,
-    /// Chats where Telegram asked the bot to pause.
-    pub paused_chats: usize,
-    /// True when the bot is ending: it takes no updates and begins no turns.
-    pub quiescing: bool,
-    /// True when the bot begins no send any more.
-    pub holding_sends: bool,
-    /// Messages sent since the bot started.
-    pub sent: u64,
 }
 
 /// State of a bot.

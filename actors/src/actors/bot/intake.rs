@@ -15,16 +15,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::RpcReplyPort;
-
-use super::actor::{BotHealth, BotMsg, BotState};
-use super::orders::obey;
+use super::actor::BotState;
 use super::polling::{ANSWER_WITHIN, POLL_BACKOFF, answered};
-use crate::actors::chat::actor::{ChatMsg, Content, Delivery};
-use crate::actors::committer::{CommitError, CommitResult};
-use crate::actors::fleet::actor::FleetMsg;
+use crate::actors::bot::messages::{BotMsg, DeliveryError, DeliveryReply};
+use crate::actors::bot::snapshot::BotHealth;
+use crate::actors::chat::messages::{ChatMsg, Content, Delivery};
+use crate::actors::fleet::messages::FleetMsg;
 use crate::actors::node::Node;
-use crate::actors::webhooks::host_of;
+use crate::actors::node::committer::{CommitError, CommitResult};
+use crate::actors::node::webhooks::host_of;
+use crate::actors::orders::obey::obey;
 use crate::behaviour::command::order_in;
 use crate::domain::commit::operations::{Operation, Receive, SetDelivery};
 use crate::domain::commit::outcome::{Applied, Refusal};
@@ -47,23 +47,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 /// Time until the next look at a webhook of another program.
 const FOREIGN_RETRY: Duration = Duration::from_secs(30);
-
-/// The channel that reports how a change of the delivery mode ended.
-pub type DeliveryReply = RpcReplyPort<Result<(), DeliveryError>>;
-
-/// The reason why the delivery mode was not changed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DeliveryError {
-    /// No address is set.
-    #[error("webhooks are off: set webhooks.public_url")]
-    WebhooksOff,
-    /// Another change is under way, or the bot ends.
-    #[error("the bot is busy with another change, or stops")]
-    Busy,
-    /// The change could not be stored.
-    #[error("{0}")]
-    Store(String),
-}
 
 /// The state of a bot's intake.
 pub(super) struct Intake {

@@ -14,16 +14,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::actor::{BotHealth, BotMsg, BotState};
-use crate::actors::chat::actor::in_time;
-use crate::actors::committer::{CommitError, CommitResult, STORE_RETRY};
-use crate::actors::fleet::actor::FleetMsg;
+use super::actor::BotState;
+use crate::actors::bot::messages::{BotMsg, Loaded};
+use crate::actors::bot::snapshot::BotHealth;
+use crate::actors::fleet::messages::FleetMsg;
+use crate::actors::node::committer::{CommitError, CommitResult, STORE_RETRY};
+use crate::actors::node::deadline::in_time;
 use crate::domain::commit::operations::{HandOver, Operation};
 use crate::domain::commit::outcome::Refusal;
 use crate::domain::ids::Epoch;
 use crate::domain::ownership::{Incarnation, LeaseKey};
-use crate::domain::pause::Pause;
-use crate::domain::roster::{BotProfile, DeliveryChoice, DeliveryMode};
+use crate::domain::roster::{BotProfile, DeliveryMode};
 use crate::ports::bus::{Audience, BusMessage, Hint};
 use crate::ports::store::StoreError;
 use crate::ports::telegram::{BotApi, Me};
@@ -45,16 +46,6 @@ pub(super) enum Leaving {
     Handing(Incarnation),
     /// The bot lives elsewhere, or nowhere; sends under way here are still settled.
     Gone,
-}
-
-/// The state that a bot reads from the store when it starts.
-pub struct Loaded {
-    /// Pauses that Telegram asked for.
-    pauses: Vec<Pause>,
-    /// Offset and delivery mode; `None` when the profile has them.
-    stands: Option<(Option<i64>, Option<DeliveryChoice>)>,
-    /// The bot's latest texts, oldest first; `None` where no chat compares them, or the store did not answer.
-    said: Option<Vec<String>>,
 }
 
 impl BotState {

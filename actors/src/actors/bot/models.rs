@@ -7,9 +7,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use super::actor::{BotMsg, BotState};
-use crate::actors::provider::actor::ProviderMsg;
+use super::actor::BotState;
+use crate::actors::bot::messages::BotMsg;
 use crate::actors::provider::call::{Answer, Answered, Ask, Call, CallError, Reply};
+use crate::actors::provider::messages::ProviderMsg;
 use crate::behaviour::cut;
 use crate::behaviour::firewall::{self, Speaker};
 use crate::behaviour::generator::Stage;

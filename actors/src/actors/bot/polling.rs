@@ -10,12 +10,14 @@ use ractor::ActorRef;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::actor::{BotHealth, BotMsg, BotState};
+use super::actor::BotState;
 use super::intake::{REFUSALS_TOGETHER, Sorted, refuse_row, sorted};
 use super::sending::BOUND_RETRY;
-use crate::actors::chat::actor::ChatMsg;
-use crate::actors::committer::{CommitError, CommitResult, STORE_RETRY};
+use crate::actors::bot::messages::BotMsg;
+use crate::actors::bot::snapshot::BotHealth;
+use crate::actors::chat::messages::ChatMsg;
 use crate::actors::node::Node;
+use crate::actors::node::committer::{CommitError, CommitResult, STORE_RETRY};
 use crate::domain::commit::operations::{Ingest, Operation};
 use crate::domain::commit::outcome::{Applied, Refusal};
 use crate::domain::ids::ChatId;

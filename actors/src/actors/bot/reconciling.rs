@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
-use super::actor::{BotState, TurnJob};
-use crate::actors::chat::actor::in_time;
+use super::actor::BotState;
+use crate::actors::bot::messages::TurnJob;
 use crate::actors::node::Node;
+use crate::actors::node::deadline::in_time;
 use crate::behaviour::note::Note;
 use crate::domain::ids::Number;
 use crate::domain::incoming::Quoted;

@@ -20,10 +20,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::actor::{BotMsg, BotState};
+use super::actor::BotState;
 use super::sending::Stage;
 use super::turns::Job;
-use crate::actors::chat::actor::in_time;
+use crate::actors::bot::messages::{BotMsg, Draft, Tail};
+use crate::actors::node::deadline::in_time;
 use crate::actors::provider::consult::Terms;
 use crate::behaviour::firewall::Clean;
 use crate::behaviour::identity::Claim;
@@ -46,17 +47,6 @@ const NEWS_MAX: usize = 60;
 
 /// The most texts of its own that a bot remembers, whatever a chat compares with.
 const OWN_MAX: usize = 400;
-
-/// The end of a transcript; `None` when the store did not give it.
-pub(super) type Tail = Option<Vec<Arc<TranscriptEntry>>>;
-
-/// A text under review: stale generations are dropped.
-#[derive(Debug)]
-pub struct Draft {
-    pub(super) turn: TurnId,
-    pub(super) generation: u64,
-    pub(super) text: String,
-}
 
 /// The bot's own texts.
 #[derive(Default)]

@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
-use super::actor::{BotMsg, BotState};
+use super::actor::BotState;
 use super::settings::BotSettings;
 use super::settling::SEND_BACKOFF;
-use crate::actors::committer::{CommitError, CommitResult, STORE_RETRY};
-use crate::actors::voices::Voice;
+use crate::actors::bot::messages::BotMsg;
+use crate::actors::node::committer::{CommitError, CommitResult, STORE_RETRY};
+use crate::actors::node::voices::Voice;
 use crate::behaviour::interruption::Pending;
 use crate::behaviour::physics::send_rules;
 use crate::domain::commit::operations::{Begin, Operation, Settle};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actors::voices::FIRST_TRY;
+use crate::actors::node::voices::FIRST_TRY;
 
 /// Settings for polling, answering and sending.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

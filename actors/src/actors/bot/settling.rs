@@ -15,10 +15,11 @@
 
 use std::time::Duration;
 
-use super::actor::{BotMsg, BotState};
+use super::actor::BotState;
 use super::sending::{Outgoing, Stage};
-use crate::actors::chat::actor::{Content, Delivery};
-use crate::actors::committer::{CommitError, CommitResult, STORE_RETRY};
+use crate::actors::bot::messages::BotMsg;
+use crate::actors::chat::messages::{Content, Delivery};
+use crate::actors::node::committer::{CommitError, CommitResult, STORE_RETRY};
 use crate::domain::commit::operations::{Cancel, Operation, Settle};
 use crate::domain::commit::outcome::Refusal;
 use crate::domain::commit::start::Start;

@@ -11,67 +11,19 @@
 //! | cannot be compared, as Telegram or the store does not answer | the bot stays, and looks again on a later update |
 //! | is none of these | the bot leaves |
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
-
 use super::actor::BotState;
-use crate::actors::chat::actor::in_time;
-use crate::actors::directory::Directory;
 use crate::actors::node::Node;
+use crate::actors::node::deadline::in_time;
 use crate::domain::ids::{BotId, ChatId, TelegramChatId};
 use crate::ports::bus::Hint;
 use crate::ports::telegram::{BotApi, Shut, TelegramError};
 
 /// Wait before a strange chat is judged: a manifest that names the chat is in the store by then.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
-
-/// Strange chats that are remembered for operators.
-const REMEMBERED: usize = 256;
-
-/// A chat that the manifest does not name and that the fleet stays in, since a mistake in the manifest may explain it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct StrangeChat {
-    /// Telegram's id of the chat.
-    pub telegram_id: i64,
-    /// The reason why the fleet has not left the chat, and what a person may do.
-    pub reason: String,
-}
-
-/// The strange chats that this node's bots stay in.
-#[derive(Default)]
-pub struct Strangers(Mutex<BTreeMap<TelegramChatId, String>>);
-
-impl Strangers {
-    fn kept(&self) -> MutexGuard<'_, BTreeMap<TelegramChatId, String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Notes why a chat is not left; returns true when that is news.
-    fn keep(&self, telegram: TelegramChatId, reason: &str) -> bool {
-        let mut kept = self.kept();
-        let room = kept.len() < REMEMBERED || kept.contains_key(&telegram);
-        room && kept.insert(telegram, reason.to_owned()).as_deref() != Some(reason)
-    }
-
-    fn forget(&self, telegram: TelegramChatId) {
-        self.kept().remove(&telegram);
-    }
-
-    /// Returns why the fleet stays in a chat that the manifest does not name.
-    pub fn reason(&self, telegram: TelegramChatId) -> Option<String> {
-        self.kept().get(&telegram).cloned()
-    }
-
-    /// Returns all these chats that are still strange.
-    pub fn all(&self, directory: &Directory) -> Vec<StrangeChat> {
-        let mut kept = self.kept();
-        kept.retain(|telegram, _| directory.chat_of(*telegram).is_none());
-        kept.iter().map(|(id, reason)| StrangeChat { telegram_id: id.0, reason: reason.clone() }).collect()
-    }
-}
 
 /// The origin of a strange chat.
 enum Origin {

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use tokio::time::Instant as Moment;
 
-use super::actor::{BotMsg, BotState, TurnJob};
-use crate::actors::committer::{CommitError, CommitResult, STORE_RETRY};
+use super::actor::BotState;
+use crate::actors::bot::messages::{BotMsg, TurnJob};
+use crate::actors::node::committer::{CommitError, CommitResult, STORE_RETRY};
 use crate::actors::provider::call::Wanted;
 use crate::behaviour::objection::Objection;
 use crate::behaviour::pacing::typing_time;

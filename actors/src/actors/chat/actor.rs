@@ -12,10 +12,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
-use serde::Serialize;
+use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use super::albums::captioned;
 use super::evidence::Sighting;
@@ -23,49 +21,24 @@ use super::isolating::{Isolation, REFUSALS_TOGETHER};
 use super::memory::Memory;
 use super::settings::ChatSettings;
 use super::shares::{Begun, Shares};
-use crate::actors::bot::actor::{BotMsg, TurnJob};
-use crate::actors::committer::{CommitError, CommitResult};
+use crate::actors::bot::messages::{BotMsg, TurnJob};
+use crate::actors::chat::messages::{ChatMsg, Delivery};
+use crate::actors::chat::snapshot::ChatSnapshot;
 use crate::actors::node::Node;
-use crate::actors::permits::RowPermits;
-use crate::actors::tasks::{TaskPanicked, Tasks};
+use crate::actors::node::committer::{CommitError, CommitResult};
+use crate::actors::node::permits::RowPermits;
+use crate::actors::node::tasks::{TaskPanicked, Tasks};
 use crate::behaviour::scene::{CastMember, Occasion};
 use crate::domain::commit::operations::{Advance, Operation};
 use crate::domain::commit::outcome::Refusal;
 use crate::domain::decision::Decision;
-use crate::domain::ids::{BotId, Epoch, InboxId, Number, TelegramChatId, TelegramUserId};
-use crate::domain::inbox::{Handled, Outcome, OutcomeKind, SentEvent};
-use crate::domain::incoming::Incoming;
-use crate::domain::ownership::Incarnation;
-use crate::domain::people::PersonRecord;
+use crate::domain::ids::{BotId, Epoch, Number, TelegramChatId, TelegramUserId};
+use crate::domain::inbox::{Handled, Outcome, OutcomeKind};
 use crate::domain::roster::ChatProfile;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Turn;
 use crate::ports::store::StoreError;
-
-/// Deadline of a store call in a handler.
-const STORE_DEADLINE: Duration = Duration::from_secs(10);
-
-/// One inbox row, decoded.
-pub struct Delivery {
-    /// The id of the row.
-    pub inbox: InboxId,
-    /// The bot that received or sent the content.
-    pub bot: BotId,
-    /// The content of the row.
-    pub content: Content,
-}
-
-/// The content of an inbox row.
-#[allow(clippy::large_enum_variant, reason = "nearly all are updates: a box would be one more allocation for each")]
-pub enum Content {
-    /// An update.
-    Update(Incoming),
-    /// A message that Telegram accepted.
-    Sent(SentEvent),
-    /// Nothing, since reading the row panicked.
-    Poison,
-}
 
 /// The parts that a chat is built from.
 pub struct ChatArgs {
@@ -79,81 +52,6 @@ pub struct ChatArgs {
     pub rows: Arc<RowPermits>,
     /// The epoch of the chat's lease: the fence of its writes.
     pub epoch: Epoch,
-}
-
-/// The messages that a chat handles.
-pub enum ChatMsg {
-    /// Handle these rows; permits for them were taken.
-    Deliver(Vec<Delivery>),
-    /// Look into the store for rows that no hint announced.
-    Reconcile,
-    /// Forget everything and read the store again.
-    Reload,
-    /// The time of the chat's tick has come.
-    Tick,
-    /// A commit ended; with the turns that it would have begun for people.
-    Advanced(u64, CommitResult, Vec<Begun>),
-    /// The committer has answered everything that was submitted before the chat asked for this.
-    CommitsPassed,
-    /// Rows of that generation could not be handled, for the given reason.
-    RowsFailed(u64, String),
-    /// A bot's username has become known.
-    CastChanged,
-    /// Telegram says that the group became this supergroup.
-    Migrated(TelegramChatId),
-    /// Commit the new id again: the store did not answer.
-    StoreMigration(TelegramChatId),
-    /// A send into this chat has an unknown result.
-    SendUnknown,
-    /// A turn found that a budget is spent.
-    Spent,
-    /// The record of the person who asked for it with that entry, for this bot to tell; `None` if it cannot be read.
-    RecordRead(Number, BotId, Option<PersonRecord>),
-    /// Telegram says that this bot cannot post here.
-    CannotPost(BotId),
-    /// This bot can post here again.
-    CanPost(BotId),
-    /// Hand the chat over to that node, if the chat is still under that epoch.
-    HandOver(Epoch, Incarnation),
-    /// The hand-over was committed, or not.
-    HandedOver(Incarnation, CommitResult),
-    /// End at once, if the chat is still under that epoch: it lives elsewhere, or the manifest has dropped it.
-    Leave(Epoch),
-    /// The configuration of the chat has changed.
-    ProfileChanged(Arc<ChatProfile>),
-    /// A task of the chat panicked.
-    TaskPanicked,
-    /// Leave the memory if nothing happened for a long time.
-    PassivateIfIdle,
-    /// Reply with a snapshot of the chat.
-    GetSnapshot(RpcReplyPort<ChatSnapshot>),
-}
-
-/// The state of a chat at one moment.
-#[derive(Clone, Debug, Serialize)]
-pub struct ChatSnapshot {
-    /// The chat's name in the manifest.
-    pub name: String,
-    /// Telegram's id of the chat.
-    pub telegram_id: i64,
-    /// The policy that decides who speaks.
-    pub policy: &'static str,
-    /// Names of the chat's bots.
-    pub bots: Vec<String>,
-    /// True while the chat has not read the store.
-    pub waits_for_store: bool,
-    /// Names of the chat's bots that cannot post there.
-    pub absent: Vec<String>,
-    /// The chat's bots that cannot speak there at present, and why.
-    pub silent: BTreeMap<String, String>,
-    /// Entries in the transcript.
-    pub entries: i64,
-    /// Decisions made.
-    pub decisions: i64,
-    /// Commits under way.
-    pub commits_in_flight: usize,
-    /// The time when the chat wakes if it stays quiet, in milliseconds since 1970.
-    pub next_tick_at: Option<Timestamp>,
 }
 
 /// State of a chat.
@@ -313,12 +211,6 @@ impl Actor for ChatActor {
         }
         Ok(())
     }
-}
-
-/// Awaits a store call under the handler's deadline.
-pub(in crate::actors) async fn in_time<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    let late = |_| StoreError::Unavailable(format!("no answer within {} s", STORE_DEADLINE.as_secs()));
-    tokio::time::timeout(STORE_DEADLINE, call).await.map_err(late)?
 }
 
 pub(super) fn cast_of(node: &Node, profile: &ChatProfile) -> Vec<CastMember> {

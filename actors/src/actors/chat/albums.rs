@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::actor::{Content, Delivery};
 use super::memory::Memory;
+use crate::actors::chat::messages::{Content, Delivery};
 use crate::domain::ids::{MessageId, Number, TelegramChatId};
 use crate::domain::incoming::{Event, Incoming, Message};
 use crate::domain::transcript::{EntryKind, TranscriptEntry};

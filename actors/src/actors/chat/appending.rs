@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::actor::{ChatState, Content, Delivery, Step, in_time};
+use super::actor::{ChatState, Step};
 use super::reading::{Reading, key_of, read_sent, read_update};
+use crate::actors::chat::messages::{Content, Delivery};
+use crate::actors::node::deadline::in_time;
 use crate::behaviour::note::Note;
 use crate::behaviour::scene::Occasion;
 use crate::domain::ids::{InboxId, Number};

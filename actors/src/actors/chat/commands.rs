@@ -10,9 +10,10 @@ use std::time::Duration;
 use ractor::ActorRef;
 use serde_json::json;
 
-use super::actor::{ChatMsg, ChatState, Step};
+use super::actor::{ChatState, Step};
 use super::notices::Disclosing;
-use crate::actors::bot::actor::TurnJob;
+use crate::actors::bot::messages::TurnJob;
+use crate::actors::chat::messages::ChatMsg;
 use crate::behaviour::command::{Command, Order, order_in};
 use crate::behaviour::note::Note;
 use crate::behaviour::notices::{answer, disclosure};

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use ractor::ActorRef;
 
-use super::actor::{ChatMsg, ChatState, Step};
-use crate::actors::bot::actor::TurnJob;
+use super::actor::{ChatState, Step};
+use crate::actors::bot::messages::TurnJob;
+use crate::actors::chat::messages::ChatMsg;
 use crate::behaviour::director::energy::energy;
 use crate::behaviour::director::lately::openings_unanswered;
 use crate::behaviour::director::{Direction, direct};

@@ -7,9 +7,11 @@
 
 use ractor::ActorRef;
 
-use super::actor::{ChatMsg, ChatState, Content, Delivery, in_time};
+use super::actor::ChatState;
 use super::loading::RELOAD_AFTER;
 use crate::actors::bot::settling::{event_row, sent_event};
+use crate::actors::chat::messages::{ChatMsg, Content, Delivery};
+use crate::actors::node::deadline::in_time;
 use crate::domain::commit::operations::{Operation, Resolve};
 use crate::domain::ids::{BotId, MessageId, Number, TelegramChatId};
 use crate::domain::incoming::{Event, Incoming, Message};

@@ -14,8 +14,10 @@ use std::time::Duration;
 
 use ractor::ActorRef;
 
-use super::actor::{ChatMsg, ChatState, Delivery, Step, in_time};
+use super::actor::{ChatState, Step};
 use super::loading::{READ_LIMIT, content_of};
+use crate::actors::chat::messages::{ChatMsg, Delivery};
+use crate::actors::node::deadline::in_time;
 use crate::domain::commit::outcome::Refusal;
 use crate::domain::ids::InboxId;
 use crate::domain::inbox::{Handled, InboxRow, Outcome, OutcomeKind};

@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::actor::{ChatState, Content, Delivery};
+use super::actor::ChatState;
 use super::reading::{Reading, read_update};
+use crate::actors::chat::messages::{Content, Delivery};
 use crate::behaviour::director::address::addressed;
 use crate::behaviour::freshness::LATE;
 use crate::behaviour::note::Note;

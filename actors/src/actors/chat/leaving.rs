@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use ractor::ActorRef;
 
-use super::actor::{ChatMsg, ChatState, Step, cast_of};
-use crate::actors::committer::{CommitError, CommitResult};
-use crate::actors::fleet::actor::FleetMsg;
+use super::actor::{ChatState, Step, cast_of};
+use crate::actors::chat::messages::ChatMsg;
+use crate::actors::fleet::messages::FleetMsg;
+use crate::actors::node::committer::{CommitError, CommitResult};
 use crate::domain::commit::operations::{HandOver, Operation};
 use crate::domain::commit::outcome::Refusal;
 use crate::domain::ids::Epoch;

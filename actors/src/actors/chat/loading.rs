@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use ractor::ActorRef;
 
-use super::actor::{ChatMsg, ChatState, Content, Delivery, in_time};
+use super::actor::ChatState;
 use super::memory::Memory;
+use crate::actors::chat::messages::{ChatMsg, Content, Delivery};
 use crate::actors::node::Node;
+use crate::actors::node::deadline::in_time;
 use crate::behaviour::director::every;
 use crate::domain::commit::operations::{Operation, Receive};
 use crate::domain::ids::InboxId;

@@ -9,22 +9,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::actor::{ChatState, in_time};
-use crate::behaviour::notices::disclosure;
 use crate::domain::ids::{BotId, ChatId};
-use crate::domain::inbox::SentEvent;
-use crate::domain::text::{MESSAGE_UNITS_MAX, split_message};
-use crate::domain::turn::Act;
-use crate::ports::store::{ChatMemory, StoreError};
 
 /// Time for which a disclosure is awaited before another bot makes it: longer than it may wait to be sent.
 const DISCLOSE_AGAIN: Duration = Duration::from_mins(5);
 
 /// Time within which the same command is answered once in a chat.
 const ANSWER_AGAIN: Duration = Duration::from_mins(1);
-
-/// Turns and messages of a bot that are searched for a disclosure.
-const LOOK_AT: usize = 256;
 
 /// Disclosures on their way, and commands answered lately.
 #[derive(Default)]
@@ -62,7 +53,7 @@ impl Notices {
         self.said().disclosures.insert(chat, (by, Instant::now()));
     }
 
-    fn knows(&self, chat: ChatId) -> bool {
+    pub(super) fn knows(&self, chat: ChatId) -> bool {
         self.said().disclosures.contains_key(&chat)
     }
 
@@ -81,38 +72,5 @@ impl Notices {
         let mut said = self.said();
         said.answers.retain(|_, at| at.elapsed() < ANSWER_AGAIN);
         said.answers.insert((chat, command), Instant::now());
-    }
-}
-
-impl ChatState {
-    /// Returns whether a message that Telegram accepted tells the people of the chat that they talk to an AI.
-    pub(super) fn is_disclosure(&self, event: &SentEvent) -> bool {
-        let text = disclosure(&self.profile.spec).filter(|_| event.last_part);
-        text.is_some_and(|text| split_message(&text, MESSAGE_UNITS_MAX).get(event.part as usize) == Some(&event.text))
-    }
-
-    /// Looks in the store for a disclosure that an earlier process decided, and that is not sent yet.
-    pub(super) async fn find_disclosure(&self, loaded: &ChatMemory) -> Result<(), StoreError> {
-        let (node, chat) = (&self.node, self.profile.id);
-        let text = disclosure(&self.profile.spec).filter(|_| !loaded.disclosed && loaded.last_decision.0 > 0);
-        let Some(text) = text.filter(|_| !node.notices.knows(chat)) else {
-            return Ok(());
-        };
-        for bot in self.profile.members.iter().copied() {
-            let turns = in_time(node.store.queued_turns(bot, LOOK_AT)).await?;
-            let says = |act: &Act| matches!(act, Act::Say { text: said } if *said == text);
-            let decided = turns.iter().any(|turn| turn.chat == chat && says(&turn.act));
-            if decided {
-                node.notices.discloses(chat, Some(bot));
-                return Ok(());
-            }
-            let parts = split_message(&text, MESSAGE_UNITS_MAX);
-            let messages = in_time(node.store.waiting_messages(bot, LOOK_AT)).await?;
-            if messages.iter().any(|message| message.chat == chat && parts.last() == Some(&message.text)) {
-                node.notices.discloses(chat, Some(bot));
-                return Ok(());
-            }
-        }
-        Ok(())
     }
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use ractor::ActorRef;
 use tokio::time::Instant;
 
-use super::actor::{ChatMsg, ChatState, Content, Delivery, Step};
-use crate::actors::committer::CommitError;
-use crate::actors::committer::STORE_RETRY;
+use super::actor::{ChatState, Step};
+use crate::actors::chat::messages::{ChatMsg, Content, Delivery};
+use crate::actors::node::committer::{CommitError, STORE_RETRY};
 use crate::domain::commit::operations::{Migrate, Operation};
 use crate::domain::control::StopScope;
 use crate::domain::ids::{BotId, TelegramChatId, ThreadId};

@@ -11,8 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
-use serde::Serialize;
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::time::Instant;
 
 use super::leasing::Leasing;
@@ -21,29 +20,26 @@ use super::roster::RosterReading;
 use super::settings::FleetSettings;
 use super::starting::Ramp;
 use super::supervision::Book;
-pub use super::supervision::{Child, Quarantined};
-use crate::actors::bot::actor::BotMsg;
-use crate::actors::bot::orders::{Order, claim, order};
+use crate::actors::bot::messages::BotMsg;
 use crate::actors::bot::settings::BotSettings;
-use crate::actors::bot::strangers::StrangeChat;
-use crate::actors::bot::verifying::Doubt;
 use crate::actors::chat::settings::ChatSettings;
+use crate::actors::fleet::child::Child;
+use crate::actors::fleet::messages::FleetMsg;
+use crate::actors::fleet::snapshot::FleetSnapshot;
+use crate::actors::node::tasks::{TaskPanicked, Tasks};
+use crate::actors::node::webhooks::Webhooks;
 use crate::actors::node::{Ended, Node};
+use crate::actors::orders::submit::{claim, order};
 use crate::actors::ownership::actor::{OwnershipActor, OwnershipArgs};
 use crate::actors::provider::settings::ProviderSettings;
-use crate::actors::tasks::{TaskPanicked, Tasks};
-use crate::actors::webhooks::Webhooks;
-use crate::domain::ids::{BotId, ChatId, Epoch, TelegramChatId, TelegramUserId};
-use crate::domain::ownership::{Incarnation, LeaseKey};
-use crate::domain::people::SetRight;
-use crate::domain::roster::{BotProfile, Roster};
+use crate::domain::ids::{BotId, TelegramUserId};
+use crate::domain::roster::BotProfile;
 use crate::domain::silence::Silence;
 use crate::policy::ownership::settings::OwnershipSettings;
 use crate::policy::restart::Remedy;
 use crate::ports::bus::Hint;
 use crate::ports::llm::LlmProvider;
-use crate::ports::store::{Backlog, StoreError};
-use crate::ports::telegram::{BotApi, Me};
+use crate::ports::telegram::BotApi;
 
 /// How often idle chats are asked to leave memory, and old rows are pruned.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(1);
@@ -86,95 +82,6 @@ pub struct FleetArgs {
     pub chats: ChatSettings,
     /// Settings of ownership; unused where one process owns everything.
     pub ownership: OwnershipSettings,
-}
-
-/// Messages of the fleet.
-pub enum FleetMsg {
-    /// Start a child, for the first time or again.
-    Start(Child),
-    /// A chat has rows and is not in memory.
-    WakeChat(ChatId),
-    /// This node owns the lease under that epoch from now on; with the bot's identity, if this node warmed up for it.
-    Acquire(LeaseKey, Epoch, Option<Me>),
-    /// The lease belongs to another node: end its actor at once.
-    Leave(LeaseKey, Epoch),
-    /// Another node waits for the lease.
-    HandOver(LeaseKey, Epoch, Incarnation),
-    /// The lease was handed over under that epoch, to that node.
-    HandedOver(LeaseKey, Epoch, Option<Incarnation>),
-    /// The lease could not be handed over at present.
-    NotHandedOver(LeaseKey),
-    /// A write under that epoch was refused: another node owns the lease.
-    Fenced(LeaseKey, Epoch),
-    /// An order in a chat none of whose bots lives here, from somebody of unknown rank: ask Telegram by this bot.
-    Doubted(BotId, Doubt),
-    /// A webhook told of chats that the manifest does not name: make this bot, which lives elsewhere, leave them.
-    LeaveChats(BotId, BTreeSet<TelegramChatId>),
-    /// Store an order about a stop, which the store did not take before.
-    Order(Order),
-    /// Store a person's right, which the store did not take before.
-    Claim(SetRight),
-    /// Somebody exercised a right: read the rights in force.
-    LookAtPeople,
-    /// The rights in force were read; `true` when memory that holds a person's words must be read again.
-    PeopleLearned(bool),
-    /// An attempt to carry out an erasure request ended, with success or without.
-    Forgot(i64),
-    /// The node may not act.
-    Suspend,
-    /// The node may act again.
-    Resume,
-    /// Give up all leases, for other nodes to take; then end the node's work.
-    Drain,
-    /// The work of the node is over.
-    End(Ended),
-    /// Read the configuration: it may have changed.
-    ReadRoster,
-    /// The result of reading the configuration.
-    RosterRead(Result<Roster, StoreError>),
-    /// The number of nodes that share the work.
-    Shared(u64),
-    /// Look for work that no hint announced, if the bus is down.
-    ReconcileWithoutBus,
-    /// Look for work that no hint announced.
-    Reconcile,
-    /// The work that was found; `None` when the store did not answer.
-    Reconciled(Option<Backlog>),
-    /// Let idle chats leave memory, and delete old rows.
-    Housekeeping,
-    /// Release a quarantined child, as a person asks; the reply tells whether it was quarantined.
-    Release(Child, RpcReplyPort<bool>),
-    /// Probe every actor.
-    Probe,
-    /// The probe of all actors ended.
-    Probed,
-    /// An actor did not answer.
-    Unresponsive(ActorCell),
-    /// Stop taking updates and beginning turns; finish what is under way.
-    Quiesce,
-    /// Give back claimed turns that have not ended.
-    GiveBack,
-    /// Begin no further send.
-    HoldSends,
-    /// The committer or another task panicked.
-    TaskPanicked,
-    /// Return a snapshot.
-    GetSnapshot(RpcReplyPort<FleetSnapshot>),
-}
-
-/// A snapshot of the fleet.
-#[derive(Clone, Debug, Serialize)]
-pub struct FleetSnapshot {
-    /// Number of bots, chats and providers that run.
-    pub running: usize,
-    /// Number of actors whose lease has left this node and that still settle their sends here.
-    pub lingering: usize,
-    /// Number of restarts since the start.
-    pub restarts: u64,
-    /// Children that wait for a person to release them.
-    pub quarantined: Vec<Quarantined>,
-    /// Chats that the manifest does not name and that this node's bots stay in, with the reasons.
-    pub strange_chats: Vec<StrangeChat>,
 }
 
 /// State of the fleet.

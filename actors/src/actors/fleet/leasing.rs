@@ -8,14 +8,16 @@ use std::sync::Arc;
 
 use ractor::{ActorId, ActorRef};
 
-use super::actor::{ApiFactory, FleetMsg, FleetState};
-use super::supervision::Child;
-use crate::actors::bot::actor::BotMsg;
-use crate::actors::chat::actor::{ChatMsg, in_time};
-use crate::actors::committer::CommitError;
+use super::actor::{ApiFactory, FleetState};
+use crate::actors::bot::messages::BotMsg;
+use crate::actors::chat::messages::ChatMsg;
+use crate::actors::fleet::child::Child;
+use crate::actors::fleet::messages::FleetMsg;
+use crate::actors::node::committer::CommitError;
+use crate::actors::node::deadline::in_time;
 use crate::actors::node::{Ended, Node};
-use crate::actors::ownership::actor::OwnershipMsg;
-use crate::actors::provider::actor::ProviderMsg;
+use crate::actors::ownership::messages::OwnershipMsg;
+use crate::actors::provider::messages::ProviderMsg;
 use crate::domain::commit::operations::{HandOver, Operation};
 use crate::domain::commit::outcome::Refusal;
 use crate::domain::ids::{BotId, Epoch};

@@ -11,10 +11,13 @@
 //! | `people` | keeps people's rights up to date, carries out erasure requests (I8, I9) |
 
 pub mod actor;
+pub mod child;
 mod leasing;
 mod looking;
+pub mod messages;
 mod people;
 mod roster;
 pub mod settings;
+pub mod snapshot;
 mod starting;
 mod supervision;

@@ -12,9 +12,10 @@ use ractor::ActorRef;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::actor::{FleetMsg, FleetState};
-use crate::actors::bot::actor::BotMsg;
-use crate::actors::chat::actor::ChatMsg;
+use super::actor::FleetState;
+use crate::actors::bot::messages::BotMsg;
+use crate::actors::chat::messages::ChatMsg;
+use crate::actors::fleet::messages::FleetMsg;
 use crate::actors::node::Node;
 use crate::domain::ids::TelegramUserId;
 use crate::domain::people::{Forgotten, Rights};

@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use ractor::ActorRef;
 
-use super::actor::{FleetMsg, FleetState};
-use crate::actors::bot::actor::BotMsg;
-use crate::actors::chat::actor::{ChatMsg, in_time};
-use crate::actors::committer::STORE_RETRY;
-use crate::actors::directory::RosterChange;
-use crate::actors::ownership::actor::OwnershipMsg;
+use super::actor::FleetState;
+use crate::actors::bot::messages::BotMsg;
+use crate::actors::chat::messages::ChatMsg;
+use crate::actors::fleet::messages::FleetMsg;
+use crate::actors::node::committer::STORE_RETRY;
+use crate::actors::node::deadline::in_time;
+use crate::actors::node::directory::RosterChange;
+use crate::actors::ownership::messages::OwnershipMsg;
 use crate::domain::ownership::LeaseKey;
 use crate::domain::roster::Roster;
 use crate::policy::ownership::event::Event;

@@ -13,9 +13,11 @@ use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
-use crate::actors::fleet::actor::{ApiFactory, FleetMsg};
+use crate::actors::fleet::actor::ApiFactory;
+use crate::actors::fleet::messages::FleetMsg;
+use crate::actors::node::tasks::{TaskPanicked, Tasks};
 use crate::actors::node::{Ended, Node};
-use crate::actors::tasks::{TaskPanicked, Tasks};
+use crate::actors::ownership::messages::OwnershipMsg;
 use crate::domain::ids::{BotId, ConfigSeq};
 use crate::domain::ownership::LeaseKey;
 use crate::policy::ownership::event::{Effect, Event};
@@ -43,26 +45,6 @@ pub struct OwnershipArgs {
     pub apis: ApiFactory,
     /// Settings for beats, bounds, and how many leases move at a time.
     pub settings: OwnershipSettings,
-}
-
-/// Messages of the ownership actor.
-pub enum OwnershipMsg {
-    /// An event for the machine.
-    Heard(Event),
-    /// A message from the bus.
-    Came(BusMessage),
-    /// The timer with that number fired.
-    Rang(u64),
-    /// The store told the number of the configuration in force.
-    Configured(ConfigSeq),
-    /// Telegram's identity of a bot that is to come; `None` when Telegram answered anything else.
-    Warm(BotId, Option<Me>),
-    /// Ask Telegram something, if it has not answered for long.
-    Probe,
-    /// A probe of Telegram ended; true when Telegram answered in time.
-    Probed(bool),
-    /// A task panicked.
-    TaskPanicked,
 }
 
 /// State of the ownership actor.

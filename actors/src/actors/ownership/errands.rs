@@ -11,7 +11,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::actor::{OwnershipMsg, OwnershipState, PROBE_EVERY};
+use super::actor::{OwnershipState, PROBE_EVERY};
+use crate::actors::ownership::messages::OwnershipMsg;
 use crate::domain::ids::BotId;
 use crate::domain::ownership::{Incarnation, LeaseKey, NodeState};
 use crate::policy::ownership::event::Event;

@@ -7,3 +7,4 @@
 
 pub mod actor;
 mod errands;
+pub mod messages;

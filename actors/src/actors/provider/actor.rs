@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::time::Instant;
 
 use super::alarm::Alarm;
@@ -24,7 +24,8 @@ use super::settings::ProviderSettings;
 use super::snapshot::ProviderSnapshot;
 use super::trouble::{LastError, Tell};
 use crate::actors::node::Node;
-use crate::actors::tasks::{TaskPanicked, Tasks};
+use crate::actors::node::tasks::{TaskPanicked, Tasks};
+use crate::actors::provider::messages::{Finished, Funded, ProviderMsg};
 use crate::policy::breaker::BreakerState;
 use crate::policy::treasury::Reserve;
 use crate::ports::llm::{LlmError, LlmProvider};
@@ -52,38 +53,6 @@ pub struct ProviderArgs {
     pub settings: ProviderSettings,
     /// The actor's node.
     pub node: Arc<Node>,
-}
-
-/// Messages of a provider's actor.
-pub enum ProviderMsg {
-    /// Make a call.
-    Make(Call, Answer),
-    /// A call ended.
-    CallFinished(Box<Finished>),
-    /// The store was asked for a call's allowance.
-    Funded(Box<Funded>),
-    /// A limit may let another call through, an allowance may have come back, or a deadline has passed.
-    Wake,
-    /// This many nodes share the keys: each uses its part of their limits.
-    Shared(u64),
-    /// One of the actor's calls panicked.
-    TaskPanicked,
-    /// Return a snapshot.
-    GetSnapshot(RpcReplyPort<ProviderSnapshot>),
-}
-
-/// A call that ended.
-pub struct Finished {
-    model: String,
-    lease: KeyLease,
-    end: Concluded,
-}
-
-/// A call for which the store was asked for an allowance, with the result.
-pub struct Funded {
-    model: String,
-    waiting: Waiting,
-    result: Result<(), CallError>,
 }
 
 /// State of a provider.

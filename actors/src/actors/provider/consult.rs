@@ -13,9 +13,9 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::actor::ProviderMsg;
 use super::call::{Answer, Answered, Ask, Call, CallError, Reply, Wanted};
-use crate::actors::directory::Directory;
+use crate::actors::node::directory::Directory;
+use crate::actors::provider::messages::ProviderMsg;
 use crate::domain::ids::{BotId, ChatId};
 use crate::domain::roster::ModelRef;
 use crate::domain::schema::fits;

@@ -27,6 +27,7 @@ mod ending;
 mod key;
 mod keys;
 mod lane;
+pub mod messages;
 pub mod price;
 pub mod settings;
 pub mod snapshot;

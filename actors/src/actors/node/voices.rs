@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::node::Node;
+use crate::actors::node::Node;
 use crate::domain::control::StopScope;
 use crate::domain::ids::{BotId, ChatId, ThreadId};
 use crate::domain::silence::Silence;
@@ -306,7 +306,7 @@ impl Node {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::actors::node::voices::*;
     use crate::testkit::rows::at;
 
     const BOT: BotId = BotId(1);

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 
-use crate::actors::vitals::{StoreSigns, Write};
+use crate::actors::node::vitals::{StoreSigns, Write};
 use crate::domain::commit::operations::Operation;
 use crate::domain::commit::outcome::{Applied, Refusal};
 use crate::domain::commit::rule::Priority;

@@ -9,11 +9,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use ractor::ActorRef;
 
-use super::bot::actor::BotMsg;
-use super::fleet::actor::FleetMsg;
-use super::ownership::actor::OwnershipMsg;
-use super::permits::ChatHandle;
-use super::provider::actor::ProviderMsg;
+use crate::actors::bot::messages::BotMsg;
+use crate::actors::fleet::messages::FleetMsg;
+use crate::actors::node::permits::ChatHandle;
+use crate::actors::ownership::messages::OwnershipMsg;
+use crate::actors::provider::messages::ProviderMsg;
 use crate::domain::ids::{BotId, ChatId, ConfigSeq, TelegramChatId, TelegramUserId};
 use crate::domain::roster::{BotProfile, ChatProfile, Roster};
 

@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use super::bot::actor::BotMsg;
-use super::chat::actor::ChatMsg;
-use super::fleet::actor::FleetMsg;
-use super::node::Node;
+use crate::actors::bot::messages::BotMsg;
+use crate::actors::chat::messages::ChatMsg;
+use crate::actors::fleet::messages::FleetMsg;
+use crate::actors::node::Node;
 use crate::domain::ids::{BotId, ChatId};
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::ports::bus::{Audience, BusMessage, Hint, LiveEvent};

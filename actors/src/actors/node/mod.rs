@@ -1,6 +1,22 @@
 //! Holds the state that the actors of one node share: store, committer, clock, ids, the node's leases and its channels
 //! to other nodes. Layer `actors`.
 
+pub mod bound;
+pub mod committer;
+pub mod deadline;
+pub mod directory;
+pub mod hints;
+pub mod leases;
+pub mod permits;
+pub mod records;
+pub mod said;
+pub mod strangers;
+pub mod tasks;
+pub mod traffic;
+pub mod vitals;
+pub mod voices;
+pub mod webhooks;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -9,20 +25,20 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use tokio::sync::{mpsc, watch};
 
-use super::bot::orders::Orders;
-use super::bot::strangers::Strangers;
-use super::bound::{ActBound, BoundedApi};
 use super::chat::notices::Notices;
-use super::committer::Committer;
-use super::directory::{Directory, Known};
-use super::leases::Leases;
-use super::people::People;
 use super::provider::consult::Consult;
-use super::records::Records;
-use super::said::FleetSaid;
-use super::traffic::Traffic;
-use super::vitals::Vitals;
-use super::voices::Voices;
+use crate::actors::node::bound::{ActBound, BoundedApi};
+use crate::actors::node::committer::Committer;
+use crate::actors::node::directory::{Directory, Known};
+use crate::actors::node::leases::Leases;
+use crate::actors::node::records::Records;
+use crate::actors::node::said::FleetSaid;
+use crate::actors::node::strangers::Strangers;
+use crate::actors::node::traffic::Traffic;
+use crate::actors::node::vitals::Vitals;
+use crate::actors::node::voices::Voices;
+use crate::actors::orders::memory::Orders;
+use crate::actors::orders::people::People;
 use crate::behaviour::generator::Generator;
 use crate::domain::allowance::{Budget, BudgetKey, BudgetOwner, BudgetScope, BudgetSpec};
 use crate::domain::commit::operations::Operation;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::traffic::Traffic;
+use crate::actors::node::traffic::Traffic;
 use crate::domain::ids::{MessageId, TelegramChatId, TelegramUserId, ThreadId};
 use crate::ports::clock::Clock;
 use crate::ports::telegram::{

@@ -45,7 +45,7 @@ impl People {
     }
 
     /// Applies a right that a person exercises at once, before it is stored.
-    pub(super) fn ordered(&self, person: TelegramUserId, right: Right, at: Timestamp) {
+    pub(in crate::actors) fn ordered(&self, person: TelegramUserId, right: Right, at: Timestamp) {
         let mut wishes = self.wishes.write().unwrap_or_else(PoisonError::into_inner);
         match right {
             Right::OptOut => drop(wishes.insert(person)),
@@ -67,7 +67,7 @@ impl People {
     }
 
     /// Records that a person's order is stored.
-    pub(super) fn stored(&self, person: TelegramUserId, right: Right) {
+    pub(in crate::actors) fn stored(&self, person: TelegramUserId, right: Right) {
         match right {
             Right::OptOut | Right::OptIn => self.settle(person, right == Right::OptOut),
             Right::Forget => drop(self.mine.write().unwrap_or_else(PoisonError::into_inner).insert(person)),
@@ -75,7 +75,7 @@ impl People {
     }
 
     /// Takes over from the store whether a person has opted out.
-    pub(super) fn settle(&self, person: TelegramUserId, out: bool) {
+    pub(in crate::actors) fn settle(&self, person: TelegramUserId, out: bool) {
         self.wishes.write().unwrap_or_else(PoisonError::into_inner).remove(&person);
         let mut held = self.rights.write().unwrap_or_else(PoisonError::into_inner);
         if held.opted_out.contains(&person) != out {
@@ -90,19 +90,19 @@ impl People {
     }
 
     /// Returns whether this node took a person's erasure request, and so carries it out.
-    pub(super) fn took_wish_of(&self, person: TelegramUserId) -> bool {
+    pub(in crate::actors) fn took_wish_of(&self, person: TelegramUserId) -> bool {
         self.mine.read().unwrap_or_else(PoisonError::into_inner).contains(&person)
     }
 
     /// Takes over the store's rights. Opt-outs that are not stored yet stay in force.
-    pub(super) fn learned(&self, mut rights: Rights) {
+    pub(in crate::actors) fn learned(&self, mut rights: Rights) {
         let wishes = self.wishes.read().unwrap_or_else(PoisonError::into_inner);
         rights.opted_out.extend(wishes.iter().copied());
         *self.rights.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rights);
     }
 
     /// Takes over the store's stops.
-    pub(super) fn learned_stops(&self, stops: Stops) {
+    pub(in crate::actors) fn learned_stops(&self, stops: Stops) {
         if *self.stops() != stops {
             *self.stops.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(stops);
         }

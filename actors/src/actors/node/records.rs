@@ -32,7 +32,7 @@ pub struct Records {
 
 impl Records {
     /// Returns whether a person is to be answered now, and remembers the request if so.
-    pub(super) fn may_ask(&self, person: TelegramUserId) -> bool {
+    pub(in crate::actors) fn may_ask(&self, person: TelegramUserId) -> bool {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         asked.retain(|_, at| at.elapsed() < ONCE_IN);
         if asked.contains_key(&person) || asked.len() >= REMEMBERED {
@@ -43,7 +43,7 @@ impl Records {
     }
 
     /// Returns the summary of the data stored about a person, unless reading fails or takes too long.
-    pub(super) async fn read(&self, store: &dyn Store, person: TelegramUserId) -> Option<PersonRecord> {
+    pub(in crate::actors) async fn read(&self, store: &dyn Store, person: TelegramUserId) -> Option<PersonRecord> {
         let reading = async {
             let _turn = self.lane.lock().await;
             store.person(person).await

@@ -241,7 +241,7 @@ impl Vitals {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::actors::node::vitals::*;
 
     const SECOND: Duration = Duration::from_secs(1);
 

@@ -116,7 +116,7 @@ impl Leases {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::actors::node::leases::*;
     use crate::domain::ids::BotId;
 
     const KEY: LeaseKey = LeaseKey::Bot(BotId(1));

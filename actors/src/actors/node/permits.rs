@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use ractor::ActorRef;
 
-use super::chat::actor::ChatMsg;
+use crate::actors::chat::messages::ChatMsg;
 
 /// A chat's actor, for others.
 #[derive(Clone)]
@@ -61,7 +61,7 @@ impl RowPermits {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::actors::node::permits::*;
 
     #[test]
     fn rows_do_not_overtake_those_that_stayed_in_the_store() {

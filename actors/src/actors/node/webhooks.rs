@@ -93,7 +93,7 @@ fn percent_encoded(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::actors::node::webhooks::*;
 
     fn webhooks() -> Webhooks {
         Webhooks {

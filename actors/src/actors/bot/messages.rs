@@ -1,0 +1,193 @@
+//! The messages of a bot's actor. Layer `actors`.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::RpcReplyPort;
+
+use crate::actors::bot::snapshot::BotSnapshot;
+use crate::actors::node::committer::CommitResult;
+use crate::actors::orders::doubt::{Administrators, Doubt};
+use crate::actors::provider::call::{Answered, CallError};
+use crate::behaviour::interruption::Pending;
+use crate::behaviour::note::Note;
+use crate::domain::commit::start::Start;
+use crate::domain::ids::{AttemptId, ChatId, Epoch, MessageId, OutboxId, TelegramChatId, TurnId};
+use crate::domain::ownership::Incarnation;
+use crate::domain::pause::Pause;
+use crate::domain::roster::{BotProfile, DeliveryChoice, DeliveryMode};
+use crate::domain::transcript::TranscriptEntry;
+use crate::domain::turn::Turn;
+use crate::ports::telegram::{BotApi, Me, ReceivedUpdate, TelegramError, WebhookStatus};
+
+/// A turn with the context that its bot needs.
+#[derive(Clone, Debug)]
+pub struct TurnJob {
+    /// The turn.
+    pub turn: Turn,
+    /// The end of the transcript at the time of the decision, oldest first.
+    pub window: Vec<Arc<Note>>,
+    /// The entry to answer.
+    pub target: Option<Arc<TranscriptEntry>>,
+}
+
+/// The messages that a bot handles.
+pub enum BotMsg {
+    /// Read the bot's state from the store.
+    Load,
+    /// The answer to `Load`.
+    Loaded(Loaded),
+    /// Look after messages that other incarnations are still sending for the bot.
+    LookAfterAbandoned,
+    /// The number of messages that other incarnations are still sending; `None` when the store did not answer.
+    AbandonedLeft(Option<u64>),
+    /// Hand the bot over to that node, if the bot is still under that epoch.
+    HandOver(Epoch, Incarnation),
+    /// The hand-over was committed, or not.
+    HandedOver(CommitResult),
+    /// A poll's connection is closed.
+    PollClosed,
+    /// End at once, if the bot is still under that epoch: another node owns it.
+    Leave(Epoch),
+    /// The manifest has dropped the bot.
+    Retire,
+    /// The node may not act.
+    Suspend,
+    /// The node may act again.
+    Resume,
+    /// The configuration of the bot has changed; a new token brings a new client of Telegram.
+    ProfileChanged(Arc<BotProfile>, Option<Arc<dyn BotApi>>),
+    /// The clock jumped ahead: store pauses anew.
+    ClockStepped,
+    /// Turns wait in the store.
+    TurnsWait,
+    /// The answer to `Identify`.
+    Identified(Result<Me, TelegramError>),
+    /// Ask Telegram who the token belongs to.
+    Identify,
+    /// Poll for updates; stale generations are dropped, here and in all that follows.
+    Poll(u64),
+    /// A poll ended.
+    Polled(u64, Result<Vec<ReceivedUpdate>, TelegramError>),
+    /// Rows and offset were committed, or not.
+    Ingested(u64, i64, CommitResult),
+    /// A person wants this delivery mode; the reply follows once the change is durable.
+    SetDelivery(DeliveryMode, DeliveryReply),
+    /// A change of the delivery mode was committed, or not.
+    DeliveryChanged(DeliveryChoice, CommitResult, Option<DeliveryReply>),
+    /// Tell Telegram where to deliver updates.
+    SetWebhook(u64),
+    /// The answer to `SetWebhook`.
+    WebhookSet(u64, Result<(), TelegramError>),
+    /// Tell Telegram to deliver no more updates.
+    DeleteWebhook(u64),
+    /// The answer to `DeleteWebhook`.
+    WebhookDeleted(u64, Result<(), TelegramError>),
+    /// Ask Telegram for the state of the webhook.
+    LookAtWebhook(u64),
+    /// The answer to `LookAtWebhook`.
+    WebhookSeen(u64, Result<WebhookStatus, TelegramError>),
+    /// Take these turns.
+    Turns(Vec<TurnJob>),
+    /// Look into the store for work that no hint announced.
+    Reconcile,
+    /// A claim was committed, or not.
+    Claimed(TurnId, u64, CommitResult),
+    /// The provider answered; stale generations are dropped.
+    CompletionFinished(TurnId, u64, Result<Answered, CallError>),
+    /// The end of the transcript, read after a model wrote a text.
+    NewsRead(Draft, Tail),
+    /// A model judged a text; the position that the text contradicts, if any.
+    StancesChecked(Draft, Option<String>),
+    /// The end of the transcript, read after a message was typed.
+    LookedAgain(OutboxId, Box<Pending>, Tail),
+    /// The bot's own earlier texts, oldest first; `None` when the store did not answer. Stale readings are dropped.
+    Recalled(u64, Option<Vec<String>>),
+    /// Somebody's words were removed, or are about to be: forget texts that may hold them.
+    WordsRemoved,
+    /// Telegram answered a reaction. Stale generations are dropped.
+    Reacted(TurnId, u64, Result<(), TelegramError>),
+    /// A waiting turn may be due.
+    TurnDue,
+    /// The end of a turn was committed, or not.
+    Finished(TurnId, u64, Option<(OutboxId, Box<Start>)>, CommitResult),
+    /// The end of a turn must be committed again: the store did not answer.
+    FinishAgain(TurnId, u64),
+    /// Try a turn again after a wait. Stale generations are dropped.
+    RetryTurn(TurnId, u64),
+    /// A waiting message may be due.
+    SendDue(OutboxId),
+    /// The begin of a send was committed, or not.
+    Begun(OutboxId, AttemptId, CommitResult),
+    /// Telegram answered a send.
+    SendFinished(OutboxId, AttemptId, Result<MessageId, TelegramError>),
+    /// The end of an attempt was committed, or not.
+    Settled(OutboxId, CommitResult),
+    /// The end of an attempt must be committed again: the store did not answer.
+    SettleAgain(OutboxId),
+    /// Telegram answered 429 to a call that sends no message, in a chat or outside all chats.
+    Limited(Option<ChatId>, Duration),
+    /// Find out whether the bot can write again in a chat that was closed to it.
+    TryChat(ChatId),
+    /// The answer to `TryChat`.
+    ChatTried(ChatId, Result<(), TelegramError>),
+    /// A person lifts the pauses that Telegram asked the bot for.
+    LiftPauses(RpcReplyPort<bool>),
+    /// Leave these chats, which are not in the manifest.
+    LeaveChats(BTreeSet<TelegramChatId>),
+    /// Somebody gave an order in a chat and may lack the right: ask Telegram who administers the chat.
+    Doubted(Doubt),
+    /// The answer to `Doubted`.
+    Ranked(Doubt, Administrators),
+    /// Stop taking updates and beginning turns; finish what is under way.
+    Quiesce,
+    /// Give back claimed turns that have not ended.
+    GiveBack,
+    /// Begin no further send: sends under way are settled, the rest stays in the store.
+    HoldSends,
+    /// A turn was given back, or not.
+    GivenBack(TurnId, CommitResult),
+    /// A task of the bot panicked.
+    TaskPanicked,
+    /// Reply with a snapshot of the bot.
+    GetSnapshot(RpcReplyPort<BotSnapshot>),
+}
+
+/// The channel that reports how a change of the delivery mode ended.
+pub type DeliveryReply = RpcReplyPort<Result<(), DeliveryError>>;
+
+/// The reason why the delivery mode was not changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeliveryError {
+    /// No address is set.
+    #[error("webhooks are off: set webhooks.public_url")]
+    WebhooksOff,
+    /// Another change is under way, or the bot ends.
+    #[error("the bot is busy with another change, or stops")]
+    Busy,
+    /// The change could not be stored.
+    #[error("{0}")]
+    Store(String),
+}
+
+/// The state that a bot reads from the store when it starts.
+pub struct Loaded {
+    /// Pauses that Telegram asked for.
+    pub(super) pauses: Vec<Pause>,
+    /// Offset and delivery mode; `None` when the profile has them.
+    pub(super) stands: Option<(Option<i64>, Option<DeliveryChoice>)>,
+    /// The bot's latest texts, oldest first; `None` where no chat compares them, or the store did not answer.
+    pub(super) said: Option<Vec<String>>,
+}
+
+/// The end of a transcript; `None` when the store did not give it.
+pub type Tail = Option<Vec<Arc<TranscriptEntry>>>;
+
+/// A text under review: stale generations are dropped.
+#[derive(Debug)]
+pub struct Draft {
+    pub(super) turn: TurnId,
+    pub(super) generation: u64,
+    pub(super) text: String,
+}
