@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use botfleet_actors::actors::node::Ended;
+use botfleet_actors::actors::node::ended::Ended;
 use botfleet_actors::ports::store::StoreError;
 use clap::Args;
 use futures::future::join_all;

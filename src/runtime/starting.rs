@@ -6,7 +6,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::Context;
-use botfleet_actors::actors::fleet::actor::{ApiFactory, FleetActor, FleetArgs, ProviderSetup};
+use botfleet_actors::actors::fleet::actor::FleetActor;
+use botfleet_actors::actors::fleet::apis::ApiFactory;
+use botfleet_actors::actors::fleet::state::{FleetArgs, ProviderSetup};
 use botfleet_actors::actors::node::Node;
 use botfleet_actors::actors::node::directory::Directory;
 use botfleet_actors::behaviour::generator::Generator;

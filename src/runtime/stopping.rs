@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use botfleet_actors::actors::bot::messages::BotMsg;
 use botfleet_actors::actors::bot::snapshot::BotSnapshot;
 use botfleet_actors::actors::fleet::messages::FleetMsg;
-use botfleet_actors::actors::node::Ended;
+use botfleet_actors::actors::node::ended::Ended;
 use botfleet_actors::ports::bus::{Audience, BusMessage, Hint};
 use futures::future::join_all;
 

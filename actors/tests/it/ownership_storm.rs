@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use botfleet_actors::actors::node::Ended;
+use botfleet_actors::actors::node::ended::Ended;
 use botfleet_actors::domain::ids::Number;
 use botfleet_actors::domain::outbox::OutboxState;
 use botfleet_actors::ports::store::{OutcomeCursor, Store};

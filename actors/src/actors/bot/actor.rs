@@ -6,90 +6,25 @@
 //! Longer than other files by its messages, snapshot and state alone; the files beside it hold the behaviour.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::time::Instant;
 
 use super::intake::Intake;
-use super::leaving::Leaving;
 use super::polling::Polling;
-use super::review::OwnTexts;
-use super::sending::Sending;
-use super::settings::BotSettings;
-use super::turns::{Claims, Job, TURN_AGES_AFTER};
-use crate::actors::bot::messages::{BotMsg, TurnJob};
+use crate::actors::bot::job::Claims;
+use crate::actors::bot::messages::BotMsg;
+use crate::actors::bot::outgoing::Sending;
+use crate::actors::bot::own_texts::OwnTexts;
 use crate::actors::bot::snapshot::{BotHealth, BotSnapshot};
-use crate::actors::node::Node;
+use crate::actors::bot::state::{BotArgs, BotState, Leaving};
 use crate::actors::node::tasks::{TaskPanicked, Tasks};
-use crate::actors::node::webhooks::Webhooks;
-use crate::domain::ids::{ChatId, Epoch, TurnId};
-use crate::domain::roster::{BotProfile, DeliveryMode};
+use crate::domain::roster::DeliveryMode;
 use crate::policy::queue::FairQueue;
-use crate::ports::telegram::{BotApi, Me};
 
-/// The parts that a bot is built from.
-pub struct BotArgs {
-    /// The node that runs the bot.
-    pub node: Arc<Node>,
-    /// The bot's profile.
-    pub profile: Arc<BotProfile>,
-    /// Telegram's Bot API, with the bot's token.
-    pub api: Arc<dyn BotApi>,
-    /// Settings of all bots.
-    pub settings: Arc<BotSettings>,
-    /// Addresses and secrets of webhooks, for bots whose updates Telegram delivers.
-    pub webhooks: Arc<Webhooks>,
-    /// The epoch of the bot's lease: the fence of its writes.
-    pub epoch: Epoch,
-    /// True when offset and delivery mode are read from the store, since the profile's may be old.
-    pub stored: bool,
-    /// The bot's identity at Telegram, when it is known already.
-    pub warm: Option<Me>,
-    /// Time after which this bot settles sends that a living former owner has not ended.
-    pub send_patience: Duration,
-}
-
-/// State of a bot.
-pub struct BotState {
-    pub(super) node: Arc<Node>,
-    pub(super) profile: Arc<BotProfile>,
-    pub(super) api: Arc<dyn BotApi>,
-    pub(super) settings: Arc<BotSettings>,
-    pub(super) myself: ActorRef<BotMsg>,
-    pub(super) tasks: Tasks,
-    pub(super) health: BotHealth,
-    pub(super) me: Option<Me>,
-    pub(super) webhooks: Arc<Webhooks>,
-    pub(super) intake: Intake,
-    pub(super) polling: Polling,
-    /// Turns at work.
-    pub(super) jobs: HashMap<TurnId, Job>,
-    /// Turns that are not due yet.
-    pub(super) not_due: Vec<TurnJob>,
-    /// Turns that are due and wait for room.
-    pub(super) due: FairQueue<ChatId, TurnJob>,
-    /// All turns in memory, so that reading the store does not take a turn twice.
-    pub(super) known_turns: HashSet<TurnId>,
-    pub(super) generation: u64,
-    pub(super) claims: Claims,
-    pub(super) turn_timer: Option<crate::domain::time::Timestamp>,
-    /// The bot's own texts.
-    pub(super) said: OwnTexts,
-    pub(super) sending: Sending,
-    pub(super) quiescing: bool,
-    /// True when no send is begun any more.
-    pub(super) holding_sends: bool,
-    pub(super) epoch: Epoch,
-    pub(super) leaving: Leaving,
-    pub(super) stored: bool,
-    pub(super) warm: Option<Me>,
-    pub(super) since: Instant,
-    pub(super) send_patience: Duration,
-    /// Messages that other incarnations were still sending for the bot when the store was asked last.
-    pub(super) abandoned: u64,
-}
+/// The wait after which a turn goes before those of higher priority, every second time.
+const TURN_AGES_AFTER: Duration = Duration::from_secs(20);
 
 /// The bot actor.
 pub struct BotActor;

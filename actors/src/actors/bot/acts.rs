@@ -12,9 +12,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::actor::BotState;
-use super::settling::SEND_BACKOFF;
 use crate::actors::bot::messages::BotMsg;
+use crate::actors::bot::outgoing::SEND_BACKOFF;
+use crate::actors::bot::state::BotState;
 use crate::domain::commit::operations::TurnEnding;
 use crate::domain::control::StopScope;
 use crate::domain::ids::{ChatId, TurnId};

@@ -15,10 +15,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::actor::BotState;
 use super::polling::{ANSWER_WITHIN, POLL_BACKOFF, answered};
 use crate::actors::bot::messages::{BotMsg, DeliveryError, DeliveryReply};
 use crate::actors::bot::snapshot::BotHealth;
+use crate::actors::bot::state::BotState;
 use crate::actors::chat::messages::{ChatMsg, Content, Delivery};
 use crate::actors::fleet::messages::FleetMsg;
 use crate::actors::node::Node;

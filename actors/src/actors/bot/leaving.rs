@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::actor::BotState;
 use crate::actors::bot::messages::{BotMsg, Loaded};
 use crate::actors::bot::snapshot::BotHealth;
+use crate::actors::bot::state::{BotState, Leaving};
 use crate::actors::fleet::messages::FleetMsg;
 use crate::actors::node::committer::{CommitError, CommitResult, STORE_RETRY};
 use crate::actors::node::deadline::in_time;
@@ -34,19 +34,6 @@ const ABANDONED_EVERY: Duration = Duration::from_millis(500);
 
 /// Deadline for reading pauses: they are only a prediction.
 const PAUSES_WITHIN: Duration = Duration::from_secs(1);
-
-/// The stage of the bot's departure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Leaving {
-    /// The bot stays.
-    No,
-    /// The bot closes its poll, then it is handed over to that node.
-    Closing(Incarnation),
-    /// `HandOver` is being committed.
-    Handing(Incarnation),
-    /// The bot lives elsewhere, or nowhere; sends under way here are still settled.
-    Gone,
-}
 
 impl BotState {
     /// Returns whether the bot takes no updates and begins no turns.

@@ -7,8 +7,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use super::actor::BotState;
 use crate::actors::bot::messages::BotMsg;
+use crate::actors::bot::state::BotState;
 use crate::actors::provider::call::{Answer, Answered, Ask, Call, CallError, Reply};
 use crate::actors::provider::messages::ProviderMsg;
 use crate::behaviour::cut;

@@ -10,11 +10,11 @@ use ractor::ActorRef;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::actor::BotState;
 use super::intake::{REFUSALS_TOGETHER, Sorted, refuse_row, sorted};
-use super::sending::BOUND_RETRY;
 use crate::actors::bot::messages::BotMsg;
+use crate::actors::bot::outgoing::BOUND_RETRY;
 use crate::actors::bot::snapshot::BotHealth;
+use crate::actors::bot::state::BotState;
 use crate::actors::chat::messages::ChatMsg;
 use crate::actors::node::Node;
 use crate::actors::node::committer::{CommitError, CommitResult, STORE_RETRY};

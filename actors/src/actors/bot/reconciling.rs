@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use super::actor::BotState;
 use crate::actors::bot::messages::TurnJob;
+use crate::actors::bot::state::BotState;
 use crate::actors::node::Node;
 use crate::actors::node::deadline::in_time;
 use crate::behaviour::note::Note;

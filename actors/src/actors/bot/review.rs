@@ -20,10 +20,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::actor::BotState;
-use super::sending::Stage;
-use super::turns::Job;
+use crate::actors::bot::job::Job;
 use crate::actors::bot::messages::{BotMsg, Draft, Tail};
+use crate::actors::bot::outgoing::Stage;
+use crate::actors::bot::own_texts::OwnTexts;
+use crate::actors::bot::state::BotState;
 use crate::actors::node::deadline::in_time;
 use crate::actors::provider::consult::Terms;
 use crate::behaviour::firewall::Clean;
@@ -47,26 +48,6 @@ const NEWS_MAX: usize = 60;
 
 /// The most texts of its own that a bot remembers, whatever a chat compares with.
 const OWN_MAX: usize = 400;
-
-/// The bot's own texts.
-#[derive(Default)]
-pub(super) struct OwnTexts {
-    /// Oldest first.
-    pub(super) texts: Vec<Said>,
-    /// True when the texts from before this process were read, or are being read.
-    recalled: bool,
-    /// Distinguishes results of earlier readings.
-    reading: u64,
-}
-
-impl OwnTexts {
-    /// Forgets a text that was given up before anybody saw it: the bot may still say the text.
-    pub(super) fn unsay(&mut self, text: &str) {
-        if let Some(at) = self.texts.iter().rposition(|said| &*said.text == text) {
-            self.texts.remove(at);
-        }
-    }
-}
 
 impl BotState {
     /// Reviews a text that passed the firewall.

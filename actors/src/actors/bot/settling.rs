@@ -15,9 +15,9 @@
 
 use std::time::Duration;
 
-use super::actor::BotState;
-use super::sending::{Outgoing, Stage};
 use crate::actors::bot::messages::BotMsg;
+use crate::actors::bot::outgoing::{Outgoing, SEND_BACKOFF, Stage};
+use crate::actors::bot::state::BotState;
 use crate::actors::chat::messages::{Content, Delivery};
 use crate::actors::node::committer::{CommitError, CommitResult, STORE_RETRY};
 use crate::domain::commit::operations::{Cancel, Operation, Settle};
@@ -28,14 +28,9 @@ use crate::domain::inbox::{InboxRow, SentEvent, Source};
 use crate::domain::outbox::{OnUnknown, OutboxMessage, RESEND_ATTEMPTS_MAX, SendResult};
 use crate::domain::pause::{PAUSE_MAX, Pause};
 use crate::domain::time::Timestamp;
-use crate::policy::backoff::BackoffSettings;
 use crate::policy::limiter::Reach;
 use crate::ports::bus::Hint;
 use crate::ports::telegram::TelegramError;
-
-/// Waits after a send that certainly did nothing.
-pub(super) const SEND_BACKOFF: BackoffSettings =
-    BackoffSettings { first: Duration::from_millis(500), max: Duration::from_secs(15) };
 
 /// Wait while the token is refused: a person may replace it before the message is stale.
 const REFUSED_RETRY: Duration = Duration::from_secs(15);

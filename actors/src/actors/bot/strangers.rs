@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::actor::BotState;
+use crate::actors::bot::state::BotState;
 use crate::actors::node::Node;
 use crate::actors::node::deadline::in_time;
 use crate::domain::ids::{BotId, ChatId, TelegramChatId};

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use tokio::time::Instant as Moment;
 
-use super::actor::BotState;
+use crate::actors::bot::job::{Claims, Job};
 use crate::actors::bot::messages::{BotMsg, TurnJob};
+use crate::actors::bot::state::BotState;
 use crate::actors::node::committer::{CommitError, CommitResult, STORE_RETRY};
 use crate::actors::provider::call::Wanted;
-use crate::behaviour::objection::Objection;
 use crate::behaviour::pacing::typing_time;
 use crate::behaviour::physics::send_rules;
 use crate::domain::commit::operations::{Claim, Finish, Operation, Settle, TurnEnding, Unclaim};
@@ -24,53 +24,10 @@ use crate::domain::ids::{OutboxId, TurnId};
 use crate::domain::outbox::{OutboxMessage, SendProgress, SendResult};
 use crate::domain::text::{MESSAGE_UNITS_MAX, split_message};
 use crate::domain::time::Timestamp;
-use crate::domain::turn::{Act, Usage};
-use crate::ports::llm::CompletionRequest;
-
-/// The wait after which a turn goes before those of higher priority, every second time.
-pub(super) const TURN_AGES_AFTER: Duration = Duration::from_secs(20);
+use crate::domain::turn::Act;
 
 /// The least time between the due time of a paced message and its turn's end: it is still to be begun.
 const BEFORE_STALE: Duration = Duration::from_millis(500);
-
-/// The store's latest answer to a claim.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Claims {
-    /// The store took the claim, or refused it.
-    Committed,
-    /// The store did not answer; no turn begins before that time.
-    Failed(Moment),
-}
-
-/// A turn at work.
-pub(super) struct Job {
-    /// The turn and its context.
-    pub(super) given: TurnJob,
-    /// Distinguishes calls of this try from those of an earlier try.
-    pub(super) generation: u64,
-    pub(super) request: Option<CompletionRequest>,
-    /// Place in the chain of models, and tries there.
-    pub(super) model: usize,
-    pub(super) tries: u32,
-    pub(super) rounds: u32,
-    /// Texts for the turn that the firewall kept back.
-    pub(super) kept_back: u32,
-    /// True when a model of this round may answer later; `retry_after` is the shortest pause that one asked for.
-    pub(super) worth_waiting: bool,
-    pub(super) retry_after: Option<Duration>,
-    pub(super) usage: Option<Usage>,
-    /// The reasons why texts for the turn were not said.
-    pub(super) objections: Vec<Objection>,
-    /// Tells calls whether they are still of use.
-    pub(super) wanted: Wanted,
-    started: Instant,
-    /// Distinguishes this job from an earlier job of the same turn.
-    serial: u64,
-    /// The first message and the start of its attempt, when the turn's end begins that attempt.
-    begun: Option<(OutboxId, Box<Start>)>,
-    /// The end of the turn, while its commit is under way.
-    pub(super) finish: Option<Finish>,
-}
 
 impl BotState {
     pub(super) fn on_turns(&mut self, jobs: Vec<TurnJob>) {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::actors::bot::actor::BotState;
 use crate::actors::bot::messages::BotMsg;
+use crate::actors::bot::state::BotState;
 use crate::actors::orders::doubt::{Administrators, Doubt, Wish};
 use crate::actors::orders::submit::ask;
 use crate::actors::orders::verify::heard;

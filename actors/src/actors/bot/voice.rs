@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use ractor::RpcReplyPort;
 
-use super::actor::BotState;
 use super::polling::{ANSWER_WITHIN, answered};
 use crate::actors::bot::messages::BotMsg;
+use crate::actors::bot::state::BotState;
 use crate::domain::commit::operations::{AddPause, LiftPauses, Operation, SetAbsence};
 use crate::domain::ids::{ChatId, ThreadId, TurnId};
 use crate::domain::pause::{PAUSE_MAX, Pause};

@@ -11,35 +11,26 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
-use tokio::time::Instant;
+use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 
 use super::leasing::Leasing;
 use super::people::learn;
 use super::roster::RosterReading;
-use super::settings::FleetSettings;
 use super::starting::Ramp;
 use super::supervision::Book;
 use crate::actors::bot::messages::BotMsg;
-use crate::actors::bot::settings::BotSettings;
-use crate::actors::chat::settings::ChatSettings;
 use crate::actors::fleet::child::Child;
 use crate::actors::fleet::messages::FleetMsg;
 use crate::actors::fleet::snapshot::FleetSnapshot;
+use crate::actors::fleet::state::{FleetArgs, FleetState};
+use crate::actors::node::ended::Ended;
 use crate::actors::node::tasks::{TaskPanicked, Tasks};
-use crate::actors::node::webhooks::Webhooks;
-use crate::actors::node::{Ended, Node};
 use crate::actors::orders::submit::{claim, order};
 use crate::actors::ownership::actor::{OwnershipActor, OwnershipArgs};
-use crate::actors::provider::settings::ProviderSettings;
-use crate::domain::ids::{BotId, TelegramUserId};
-use crate::domain::roster::BotProfile;
+use crate::domain::ids::BotId;
 use crate::domain::silence::Silence;
-use crate::policy::ownership::settings::OwnershipSettings;
 use crate::policy::restart::Remedy;
 use crate::ports::bus::Hint;
-use crate::ports::llm::LlmProvider;
-use crate::ports::telegram::BotApi;
 
 /// How often idle chats are asked to leave memory, and old rows are pruned.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(1);
@@ -49,65 +40,6 @@ const PROBE_EVERY: Duration = Duration::from_secs(5);
 
 /// How often to look for work that no hint announced while the bus is down.
 const RECONCILE_WITHOUT_BUS: Duration = Duration::from_millis(150);
-
-/// Makes the Telegram API for a bot of the configuration, with its token, or returns why it cannot.
-pub type ApiFactory = Arc<dyn Fn(&BotProfile) -> Result<Arc<dyn BotApi>, String> + Send + Sync>;
-
-/// A provider as the runtime has set it up.
-#[derive(Clone)]
-pub struct ProviderSetup {
-    /// The provider's name in the manifest.
-    pub name: String,
-    /// The adapter.
-    pub llm: Arc<dyn LlmProvider>,
-    /// The provider's limits.
-    pub settings: ProviderSettings,
-}
-
-/// Arguments of the fleet.
-pub struct FleetArgs {
-    /// The node, whose directory names all bots and chats.
-    pub node: Arc<Node>,
-    /// Makes the Telegram API for a bot, since bots come and go.
-    pub apis: ApiFactory,
-    /// All providers.
-    pub providers: Vec<ProviderSetup>,
-    /// Addresses and secrets of bots whose updates come by webhook.
-    pub webhooks: Arc<Webhooks>,
-    /// Settings of the fleet.
-    pub settings: FleetSettings,
-    /// Settings of all bots.
-    pub bots: BotSettings,
-    /// Settings of all chats.
-    pub chats: ChatSettings,
-    /// Settings of ownership; unused where one process owns everything.
-    pub ownership: OwnershipSettings,
-}
-
-/// State of the fleet.
-pub struct FleetState {
-    pub(super) args: FleetArgs,
-    pub(super) bot_settings: Arc<BotSettings>,
-    pub(super) book: Book,
-    pub(super) tasks: Tasks,
-    /// Bots that were started before, for whom a further start is a restart.
-    pub(super) started_bots: BTreeSet<BotId>,
-    pub(super) reconciling: bool,
-    /// The clock's count of steps at the last look.
-    pub(super) clock_steps: u64,
-    pub(super) probing: bool,
-    pub(super) quiescing: bool,
-    /// Erasure requests that are being carried out here.
-    pub(super) forgetting: BTreeSet<i64>,
-    /// People whose words were removed lately: since when, and by which erasure request.
-    pub(super) forgot: HashMap<TelegramUserId, (Instant, i64)>,
-    /// Lets one erasure request run at a time.
-    pub(super) forget_lane: Arc<tokio::sync::Mutex<()>>,
-    pub(super) leasing: Leasing,
-    pub(super) roster: RosterReading,
-    pub(super) ramp: Option<Ramp>,
-    ownership: Option<ActorId>,
-}
 
 /// The fleet actor.
 pub struct FleetActor;
@@ -230,7 +162,7 @@ impl Actor for FleetActor {
                     lingering: state.leasing.lingering.len(),
                     restarts: state.book.restarts(),
                     quarantined: state.book.quarantined(|child| child.name(directory)),
-                    strange_chats: state.args.node.strangers.all(directory),
+                    strange_chats: state.args.node.strangers.all(|chat| directory.chat_of(chat).is_some()),
                 });
             }
         }

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use crate::actors::node::directory::Directory;
 use crate::domain::ids::{BotId, ChatId};
 use crate::domain::ownership::LeaseKey;
 use crate::domain::time::Timestamp;
@@ -25,29 +24,6 @@ impl Child {
             Self::Bot(bot) => Some(LeaseKey::Bot(*bot)),
             Self::Chat(chat) => Some(LeaseKey::Chat(*chat)),
             Self::Provider(_) => None,
-        }
-    }
-
-    /// Returns the child's name for people: `bot NAME`, `chat NAME`, `provider NAME`.
-    pub fn name(&self, directory: &Directory) -> String {
-        let known = directory.known();
-        let name = match self {
-            Self::Bot(id) => known.bots.get(id).map(|bot| format!("bot {}", bot.spec.name)),
-            Self::Chat(id) => known.chats.get(id).map(|chat| format!("chat {}", chat.spec.name)),
-            Self::Provider(_) => None,
-        };
-        name.unwrap_or_else(|| self.to_string())
-    }
-
-    /// Returns the child of that name.
-    pub fn named(name: &str, directory: &Directory) -> Option<Self> {
-        let (kind, name) = name.split_once(' ')?;
-        let known = directory.known();
-        match kind {
-            "bot" => known.bots.values().find(|bot| bot.spec.name == name).map(|bot| Self::Bot(bot.id)),
-            "chat" => known.chats.values().find(|chat| chat.spec.name == name).map(|chat| Self::Chat(chat.id)),
-            "provider" => Some(Self::Provider(name.to_owned())),
-            _ => None,
         }
     }
 }

@@ -8,14 +8,16 @@ use std::sync::Arc;
 
 use ractor::{ActorId, ActorRef};
 
-use super::actor::{ApiFactory, FleetState};
 use crate::actors::bot::messages::BotMsg;
 use crate::actors::chat::messages::ChatMsg;
+use crate::actors::fleet::apis::ApiFactory;
 use crate::actors::fleet::child::Child;
 use crate::actors::fleet::messages::FleetMsg;
+use crate::actors::fleet::state::FleetState;
+use crate::actors::node::Node;
 use crate::actors::node::committer::CommitError;
 use crate::actors::node::deadline::in_time;
-use crate::actors::node::{Ended, Node};
+use crate::actors::node::ended::Ended;
 use crate::actors::ownership::messages::OwnershipMsg;
 use crate::actors::provider::messages::ProviderMsg;
 use crate::domain::commit::operations::{HandOver, Operation};

@@ -9,13 +9,13 @@ use futures::future::join_all;
 use ractor::rpc::CallResult;
 use ractor::{ActorCell, ActorRef, Message, RpcReplyPort};
 
-use super::actor::FleetState;
 use super::people::learn;
 use crate::actors::bot::messages::BotMsg;
 use crate::actors::bot::strangers::{leave, to_leave};
 use crate::actors::chat::messages::ChatMsg;
 use crate::actors::fleet::child::Child;
 use crate::actors::fleet::messages::FleetMsg;
+use crate::actors::fleet::state::FleetState;
 use crate::actors::orders::doubt::Doubt;
 use crate::actors::orders::verify::{take_up, verify};
 use crate::actors::provider::messages::ProviderMsg;

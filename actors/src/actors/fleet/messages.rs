@@ -6,7 +6,7 @@ use ractor::{ActorCell, RpcReplyPort};
 
 use crate::actors::fleet::child::Child;
 use crate::actors::fleet::snapshot::FleetSnapshot;
-use crate::actors::node::Ended;
+use crate::actors::node::ended::Ended;
 use crate::actors::orders::doubt::{Doubt, Order};
 use crate::domain::ids::{BotId, ChatId, Epoch, TelegramChatId};
 use crate::domain::ownership::{Incarnation, LeaseKey};

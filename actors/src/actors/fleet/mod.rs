@@ -11,6 +11,7 @@
 //! | `people` | keeps people's rights up to date, carries out erasure requests (I8, I9) |
 
 pub mod actor;
+pub mod apis;
 pub mod child;
 mod leasing;
 mod looking;
@@ -20,4 +21,5 @@ mod roster;
 pub mod settings;
 pub mod snapshot;
 mod starting;
+pub mod state;
 mod supervision;

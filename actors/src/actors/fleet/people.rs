@@ -12,10 +12,10 @@ use ractor::ActorRef;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::actor::FleetState;
 use crate::actors::bot::messages::BotMsg;
 use crate::actors::chat::messages::ChatMsg;
 use crate::actors::fleet::messages::FleetMsg;
+use crate::actors::fleet::state::FleetState;
 use crate::actors::node::Node;
 use crate::domain::ids::TelegramUserId;
 use crate::domain::people::{Forgotten, Rights};

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use ractor::ActorRef;
 
-use super::actor::FleetState;
 use crate::actors::bot::messages::BotMsg;
 use crate::actors::chat::messages::ChatMsg;
 use crate::actors::fleet::messages::FleetMsg;
+use crate::actors::fleet::state::FleetState;
 use crate::actors::node::committer::STORE_RETRY;
 use crate::actors::node::deadline::in_time;
 use crate::actors::node::directory::RosterChange;

@@ -7,11 +7,12 @@ use std::time::Duration;
 use ractor::{Actor, ActorRef};
 use tokio::time::Instant;
 
-use super::actor::FleetState;
-use crate::actors::bot::actor::{BotActor, BotArgs};
+use crate::actors::bot::actor::BotActor;
+use crate::actors::bot::state::BotArgs;
 use crate::actors::chat::actor::{ChatActor, ChatArgs};
 use crate::actors::fleet::child::Child;
 use crate::actors::fleet::messages::FleetMsg;
+use crate::actors::fleet::state::FleetState;
 use crate::actors::node::committer::STORE_RETRY;
 use crate::actors::node::deadline::in_time;
 use crate::actors::node::permits::{ChatHandle, RowPermits};

@@ -7,6 +7,7 @@ use ractor::{ActorCell, ActorId};
 use tokio::time::Instant;
 
 use crate::actors::fleet::child::{Child, Quarantined};
+use crate::actors::node::directory::Directory;
 use crate::domain::ownership::LeaseKey;
 use crate::domain::time::Timestamp;
 use crate::policy::restart::{FailureRecord, Remedy, RestartSettings};
@@ -16,6 +17,31 @@ impl From<LeaseKey> for Child {
         match key {
             LeaseKey::Bot(bot) => Self::Bot(bot),
             LeaseKey::Chat(chat) => Self::Chat(chat),
+        }
+    }
+}
+
+impl Child {
+    /// Returns the child's name for people: `bot NAME`, `chat NAME`, `provider NAME`.
+    pub fn name(&self, directory: &Directory) -> String {
+        let known = directory.known();
+        let name = match self {
+            Self::Bot(id) => known.bots.get(id).map(|bot| format!("bot {}", bot.spec.name)),
+            Self::Chat(id) => known.chats.get(id).map(|chat| format!("chat {}", chat.spec.name)),
+            Self::Provider(_) => None,
+        };
+        name.unwrap_or_else(|| self.to_string())
+    }
+
+    /// Returns the child of that name.
+    pub fn named(name: &str, directory: &Directory) -> Option<Self> {
+        let (kind, name) = name.split_once(' ')?;
+        let known = directory.known();
+        match kind {
+            "bot" => known.bots.values().find(|bot| bot.spec.name == name).map(|bot| Self::Bot(bot.id)),
+            "chat" => known.chats.values().find(|chat| chat.spec.name == name).map(|chat| Self::Chat(chat.id)),
+            "provider" => Some(Self::Provider(name.to_owned())),
+            _ => None,
         }
     }
 }

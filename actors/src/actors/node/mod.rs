@@ -5,6 +5,7 @@ pub mod bound;
 pub mod committer;
 pub mod deadline;
 pub mod directory;
+pub mod ended;
 pub mod hints;
 pub mod leases;
 pub mod permits;
@@ -30,6 +31,7 @@ use super::provider::consult::Consult;
 use crate::actors::node::bound::{ActBound, BoundedApi};
 use crate::actors::node::committer::Committer;
 use crate::actors::node::directory::{Directory, Known};
+use crate::actors::node::ended::Ended;
 use crate::actors::node::leases::Leases;
 use crate::actors::node::records::Records;
 use crate::actors::node::said::FleetSaid;
@@ -42,8 +44,10 @@ use crate::actors::orders::people::People;
 use crate::behaviour::generator::Generator;
 use crate::domain::allowance::{Budget, BudgetKey, BudgetOwner, BudgetScope, BudgetSpec};
 use crate::domain::commit::operations::Operation;
-use crate::domain::ids::{AttemptId, Epoch, IdSource, InboxId, OutboxId, TelegramChatId, TurnId};
+use crate::domain::control::StopScope;
+use crate::domain::ids::{AttemptId, BotId, Epoch, IdSource, InboxId, OutboxId, TelegramChatId, TurnId};
 use crate::domain::ownership::Incarnation;
+use crate::domain::silence::Silence;
 use crate::policy::treasury::Treasury;
 use crate::ports::bus::{Audience, Bus, BusMessage};
 use crate::ports::clock::Clock;
@@ -95,17 +99,6 @@ impl Bus for Nobody {
     fn is_up(&self) -> bool {
         true
     }
-}
-
-/// Why the work of a node ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// The node has given up all its leases, as it was asked to: the process may end.
-    Drained,
-    /// Others have declared the node dead: the process must end, and start as another incarnation.
-    Superseded,
-    /// The root actor of the node has failed.
-    Failed,
 }
 
 /// The state that all actors of a node share.
@@ -283,6 +276,14 @@ impl Node {
             Ok(Some(ended)) => ended,
             _ => Ended::Failed,
         }
+    }
+
+    /// Returns why a bot is silent in all its chats.
+    pub fn silence_of(&self, bot: BotId) -> Option<Silence> {
+        let now = self.clock.now();
+        let stops = self.people.stops();
+        let stopped = [StopScope::Fleet, StopScope::Bot(bot)].into_iter().any(|scope| stops.holds(scope, now));
+        if stopped { Some(Silence::Stopped) } else { self.voices.everywhere(bot, now) }
     }
 
     fn next_id(&self) -> i64 {

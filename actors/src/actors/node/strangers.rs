@@ -5,7 +5,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-use crate::actors::node::directory::Directory;
 use crate::domain::ids::TelegramChatId;
 
 /// Strange chats that are remembered for operators.
@@ -45,10 +44,10 @@ impl Strangers {
         self.kept().get(&telegram).cloned()
     }
 
-    /// Returns all these chats that are still strange.
-    pub fn all(&self, directory: &Directory) -> Vec<StrangeChat> {
+    /// Returns all these chats, less those that are known by now.
+    pub fn all(&self, is_known: impl Fn(TelegramChatId) -> bool) -> Vec<StrangeChat> {
         let mut kept = self.kept();
-        kept.retain(|telegram, _| directory.chat_of(*telegram).is_none());
+        kept.retain(|telegram, _| !is_known(*telegram));
         kept.iter().map(|(id, reason)| StrangeChat { telegram_id: id.0, reason: reason.clone() }).collect()
     }
 }

@@ -22,8 +22,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::actors::node::Node;
-use crate::domain::control::StopScope;
 use crate::domain::ids::{BotId, ChatId, ThreadId};
 use crate::domain::silence::Silence;
 use crate::domain::time::Timestamp;
@@ -291,16 +289,6 @@ impl Voices {
                 silent.places.retain(|(shut, ..), _| *shut != bot);
             });
         }
-    }
-}
-
-impl Node {
-    /// Returns why a bot is silent in all its chats.
-    pub fn silence_of(&self, bot: BotId) -> Option<Silence> {
-        let now = self.clock.now();
-        let stops = self.people.stops();
-        let stopped = [StopScope::Fleet, StopScope::Bot(bot)].into_iter().any(|scope| stops.holds(scope, now));
-        if stopped { Some(Silence::Stopped) } else { self.voices.everywhere(bot, now) }
     }
 }
 

@@ -13,10 +13,11 @@ use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
-use crate::actors::fleet::actor::ApiFactory;
+use crate::actors::fleet::apis::ApiFactory;
 use crate::actors::fleet::messages::FleetMsg;
+use crate::actors::node::Node;
+use crate::actors::node::ended::Ended;
 use crate::actors::node::tasks::{TaskPanicked, Tasks};
-use crate::actors::node::{Ended, Node};
 use crate::actors::ownership::messages::OwnershipMsg;
 use crate::domain::ids::{BotId, ConfigSeq};
 use crate::domain::ownership::LeaseKey;

@@ -3,7 +3,7 @@
 use ractor::RpcReplyPort;
 
 use crate::actors::provider::call::{Answer, Call, CallError, Waiting};
-use crate::actors::provider::ending::Concluded;
+use crate::actors::provider::concluded::Concluded;
 use crate::actors::provider::key::KeyLease;
 use crate::actors::provider::snapshot::ProviderSnapshot;
 

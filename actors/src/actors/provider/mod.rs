@@ -22,6 +22,7 @@ pub mod actor;
 mod alarm;
 mod attempt;
 pub mod call;
+mod concluded;
 pub mod consult;
 mod ending;
 mod key;
