@@ -43,7 +43,7 @@ pub struct ApplyArgs {
 /// The faults of the manifest, or the fleet's reason for refusing it.
 pub async fn execute(args: &ApplyArgs) -> anyhow::Result<ExitCode> {
     let manifest = Manifest::load(&args.manifest, &ProcessSecrets)?;
-    super::tell_warnings(&manifest.warnings);
+    super::output::tell_warnings(&manifest.warnings);
     let path = if args.dry_run { "/api/v1/roster?dry_run=true" } else { "/api/v1/roster" };
     let answer = args.api.put(path, &serde_json::to_value(&manifest.plan)?).await?;
     let text = if args.json { format!("{answer:#}\n") } else { shown(&answer) };

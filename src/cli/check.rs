@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 
 use super::inputs::Inputs;
 use super::online::{self, OnlineArgs};
-use crate::config::manifest::{LoadedManifest, ProviderEntry, strategies};
+use crate::config::manifest::entry::ProviderEntry;
+use crate::config::manifest::{LoadedManifest, strategies};
 use crate::config::secret::ProcessSecrets;
 use crate::config::settings::Config;
 

@@ -63,7 +63,7 @@ impl Inputs {
                         "write the name of one of its bots",
                     )]));
                 }
-                super::tell_warnings(&manifest.warnings);
+                super::output::tell_warnings(&manifest.warnings);
                 Ok((config, manifest))
             }
             (config, manifest) => {

@@ -35,6 +35,7 @@ pub mod inputs;
 pub mod launcher;
 pub mod migrate;
 mod online;
+pub mod output;
 pub mod people;
 pub mod replay;
 pub mod run;
@@ -42,16 +43,12 @@ mod signals;
 pub mod style;
 pub mod why;
 
-use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::fault::{Fault, Faults};
-
-/// Exit code of wrong usage or configuration.
-pub const EXIT_USAGE: u8 = 2;
+use crate::cli::output::{EXIT_USAGE, faults_text, tell};
+use crate::config::fault::Faults;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -142,41 +139,12 @@ pub async fn execute(cli: Cli) -> ExitCode {
     })
 }
 
-/// Formats each fault as an `error:` line, and its remedy as a `hint:` line.
-fn faults_text(faults: &Faults) -> String {
-    let mut text = String::new();
-    for fault in &faults.0 {
-        let _ = writeln!(text, "error: {}", fault.headline());
-        if !fault.remedy.is_empty() {
-            let _ = writeln!(text, "hint: {}", fault.remedy);
-        }
-    }
-    text
-}
-
-fn tell_warnings(warnings: &[Fault]) {
-    for warning in warnings {
-        tell(&format!("warning: {warning}\n"));
-    }
-}
-
-/// Writes one line to stdout.
-fn say(line: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{line}")?;
-    out.flush()
-}
-
-/// Writes to stderr. An error is ignored: there is nobody to tell when stderr is closed.
-fn tell(text: &str) {
-    let _ = io::stderr().lock().write_all(text.as_bytes());
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use crate::config::fault::Fault;
 
     #[test]
     fn the_command_line_is_consistent() {

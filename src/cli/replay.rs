@@ -88,7 +88,7 @@ pub struct ReplayArgs {
 pub async fn execute(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let config = Inputs::settings_alone(args.profile, args.config.clone())?;
     let manifest = Manifest::load(&args.manifest, &ProcessSecrets)?;
-    super::tell_warnings(&manifest.warnings);
+    super::output::tell_warnings(&manifest.warnings);
     let archive = record::open(&config, args.store.as_deref(), &ProcessSecrets).await?;
     let sets = Sets::of(&archive.recorded_roster().await?, &manifest.plan, &args.chat)?;
     let prices: BTreeMap<_, _> =

@@ -15,12 +15,12 @@ use super::launcher::parent::Parent;
 use super::launcher::registry::opener;
 use super::launcher::restarts::{DEAD_INCARNATION, FAILED_AT_WORK};
 use super::launcher::supervise::supervise;
-use super::say;
 use super::signals::Signals;
 use crate::admin::closing::Server;
 use crate::admin::port::BoundPort;
 use crate::admin::webhook;
 use crate::cli::inputs::Inputs;
+use crate::cli::output::say;
 use crate::config::settings::Config;
 use crate::logs;
 use crate::runtime::fleet::RunningFleet;
@@ -64,7 +64,7 @@ pub async fn execute(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let Ok(config) = args.inputs.settings() else {
         // Tell all faults at once, those of the manifest too.
         args.inputs.load()?;
-        return Ok(ExitCode::from(super::EXIT_USAGE));
+        return Ok(ExitCode::from(super::output::EXIT_USAGE));
     };
     if !config.cluster.launcher {
         return work(args, None).await;

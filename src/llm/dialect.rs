@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use botfleet_actors::ports::llm::CompletionRequest;
 
 use super::settings::{Parameter, Roles};
-use super::vendor::{BoundField, SchemaMode, Vendor};
+use crate::llm::vendor::facts::{BoundField, SchemaMode, Vendor};
 
 impl Parameter {
     const ALL: [Self; 5] =

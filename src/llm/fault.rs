@@ -10,7 +10,7 @@ use reqwest::header::{DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 
 use super::redact::{Redaction, words_of_page};
-use super::vendor::{Meaning, Refusal, Vendor};
+use crate::llm::vendor::facts::{Meaning, Refusal, Vendor};
 
 /// Reason why a call has no answer; passes through the SDK as a boxed error.
 #[derive(Debug, thiserror::Error)]

@@ -28,8 +28,8 @@ use super::fault::Fault;
 use super::redact::Redaction;
 use super::settings::{LlmProviderSettings, ProviderKind};
 use super::transport::Transport;
-use super::vendor::Vendor;
 use super::wire::{ChatRequest, without_reasoning};
+use crate::llm::vendor::facts::Vendor;
 
 /// Most refusals of one call that are learned from; after them, the next call goes on learning.
 const LESSONS_MAX: usize = 4;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::vendor::Vendor;
+use crate::llm::vendor::facts::Vendor;
 
 /// The kinds of providers known by name; all are spoken to through the API that `OpenAI` set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::dialect::Dialect;
 use super::roles::{ChatMessage, arranged};
-use super::vendor::{BoundField, SchemaMode, Vendor};
+use crate::llm::vendor::facts::{BoundField, SchemaMode, Vendor};
 
 /// A request for a completion.
 #[derive(Debug, Serialize)]

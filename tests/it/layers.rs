@@ -290,7 +290,7 @@ fn offences(layer: &Layer, module: &[String], text: &str) -> Vec<(usize, String)
     found
 }
 
-fn resolve(path: &[String], module: &[String]) -> Vec<String> {
+pub(crate) fn resolve(path: &[String], module: &[String]) -> Vec<String> {
     let mut here = module.to_vec();
     let mut rest = path;
     match path.first().map(String::as_str) {
@@ -312,7 +312,7 @@ fn resolve(path: &[String], module: &[String]) -> Vec<String> {
 }
 
 /// Returns every path of two or more segments, with the line of its first one; groups are opened.
-fn paths(tokens: &[(usize, String)]) -> Vec<(usize, Vec<String>)> {
+pub(crate) fn paths(tokens: &[(usize, String)]) -> Vec<(usize, Vec<String>)> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
@@ -364,7 +364,7 @@ fn is_word(token: &str) -> bool {
 
 /// Returns words, `::` and single other characters with their lines; without comments, strings and the tests at the
 /// end.
-fn tokens(text: &str) -> Vec<(usize, String)> {
+pub(crate) fn tokens(text: &str) -> Vec<(usize, String)> {
     let text = text.split("#[cfg(test)]\nmod ").next().unwrap_or(text);
     let chars: Vec<char> = text.chars().collect();
     let is = |at: usize, c: char| chars.get(at) == Some(&c);

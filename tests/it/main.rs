@@ -1,6 +1,7 @@
 //! Integration tests of the `botfleet` package: one binary, real parts.
 mod check_command;
 mod check_online;
+mod circles;
 mod clock;
 mod cluster;
 mod cluster_faults;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::director::Direction;
 use super::scene::Scene;
+use crate::behaviour::director::direction::Direction;
 use crate::domain::decision::Standing;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;

@@ -11,10 +11,11 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::director::{Direction, direct};
+use super::director::direct;
 use super::note::Note;
 use super::scene::{CastMember, Occasion, Scene};
 use super::window::Window;
+use crate::behaviour::director::direction::{Direction, Speaker};
 use crate::domain::decision::{Cause, Decision, Standing};
 use crate::domain::ids::{BotId, Number};
 use crate::domain::roster::{ChatPolicy, ChatProfile};
@@ -64,7 +65,7 @@ pub fn recorded_parts(turns: &[Turn]) -> Vec<Part> {
 
 /// Returns the parts of a new decision, in order.
 pub fn directed_parts(direction: Option<&Direction>) -> Vec<Part> {
-    let part = |speaker: &super::director::Speaker| Part {
+    let part = |speaker: &Speaker| Part {
         bot: speaker.bot,
         act: speaker.act.clone(),
         target: speaker.target,

@@ -400,7 +400,9 @@ async fn a_429_of_a_poll_holds_the_bot_also_after_a_restart() {
     let stage = Scenery::new(2, 1).raise().await;
     stage.telegram(0).next_poll(limited(120));
     stage
-        .until("the pause is stored", async |stage| stage.journal().count(|h| *h == Happening::Committed("pause")) == 1)
+        .until("the pause is stored", async |stage| {
+            stage.journal().count(|h| *h == Happening::Committed("add_pause")) == 1
+        })
         .await;
     let paused = tokio::time::Instant::now();
     let polls = stage.telegram(0).offsets().len();

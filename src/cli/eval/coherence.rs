@@ -23,7 +23,7 @@ use serde_json::json;
 
 use crate::cli::check::table;
 use crate::cli::inputs::Inputs;
-use crate::cli::say;
+use crate::cli::output::say;
 use crate::config::layers::Profile;
 use crate::config::secret::ProcessSecrets;
 use crate::runtime::replay::record;

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::graves::Graves;
 use super::restarts::{Ending, Next, Restarts};
 use super::worker::Worker;
-use crate::cli::say;
+use crate::cli::output::say;
 use crate::cli::signals::Signals;
 
 /// Time after a second signal, after which a worker that goes on is killed.

@@ -8,10 +8,10 @@ use botfleet_actors::domain::stance::Relationship;
 use secrecy::{ExposeSecret, SecretString};
 use toml::Table;
 
-use super::Checks;
 use super::personas::Personas;
 use super::providers::Providers;
 use super::raw::{RawBot, RawDefaults};
+use crate::config::manifest::checks::Checks;
 use crate::config::secret::token_id;
 
 /// Most messages of a bot in an hour, unless set.

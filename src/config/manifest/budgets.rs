@@ -7,7 +7,8 @@ use botfleet_actors::domain::roster::{BotSpec, ChatSpec};
 use toml::Table;
 
 use super::raw::{BudgetScopeName, RawBudget};
-use super::{Checks, ProviderEntry};
+use crate::config::manifest::checks::Checks;
+use crate::config::manifest::entry::ProviderEntry;
 use crate::config::table;
 
 /// Most units of money in a budget; `TOKENS_MAX` is the most tokens.

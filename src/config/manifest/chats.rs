@@ -10,11 +10,11 @@ use botfleet_actors::domain::roster::{cool_down, person_per_ten_minutes, stagnat
 use botfleet_actors::domain::strategy::Novelty;
 use toml::Table;
 
-use super::Checks;
 use super::bots::Bots;
 use super::personas::not_blank;
 use super::raw::{RawChat, RawDefaults, RawNovelty, RawPacing, RawPhysics};
 use super::strategies::Strategies;
+use crate::config::manifest::checks::Checks;
 
 const RETENTION_DAYS: u32 = 30;
 const CHAIN_DEPTH_MAX: u32 = 6;

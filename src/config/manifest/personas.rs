@@ -7,9 +7,9 @@ use botfleet_actors::domain::roster::Persona;
 use botfleet_actors::domain::stance::Stance;
 use toml::{Table, Value};
 
-use super::Checks;
 use super::raw::{RawPersona, RawStance};
 use super::reactions::reactions;
+use crate::config::manifest::checks::Checks;
 
 /// Talkativeness of a persona that sets none: how readily its bot speaks unasked.
 const TALKATIVENESS: f64 = 0.3;

@@ -8,7 +8,8 @@ use secrecy::{ExposeSecret, SecretString};
 use toml::{Table, Value};
 
 use super::raw::{PROVIDER_KEYS, RawProvider};
-use super::{Checks, ProviderEntry};
+use crate::config::manifest::checks::Checks;
+use crate::config::manifest::entry::ProviderEntry;
 use crate::config::table;
 use crate::llm::address::BaseUrl;
 use crate::llm::settings::{LlmProviderSettings, ProviderKind};

@@ -1,6 +1,6 @@
 //! Checks the emoji that a persona may react with. Part of `config`.
 
-use super::Checks;
+use crate::config::manifest::checks::Checks;
 
 /// Emoji that Telegram takes as reactions, without variation selectors.
 ///

@@ -6,7 +6,7 @@ use std::time::Duration;
 use botfleet_actors::domain::strategy::Strategy;
 use toml::{Table, Value};
 
-use super::Checks;
+use crate::config::manifest::checks::Checks;
 
 /// Largest factor: more would leave nothing to the others.
 const FACTOR_MAX: f64 = 20.0;

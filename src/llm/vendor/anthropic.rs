@@ -5,7 +5,7 @@
 //! # Source
 //! docs.anthropic.com: "`OpenAI` SDK compatibility", "Errors".
 
-use super::{COMMON, Meaning, SchemaMode, Vendor};
+use crate::llm::vendor::facts::{COMMON, Meaning, SchemaMode, Vendor};
 
 pub(super) const VENDOR: Vendor = Vendor {
     base_url: Some("https://api.anthropic.com/v1"),

@@ -5,7 +5,7 @@
 //! # Source
 //! ai.google.dev: "`OpenAI` compatibility", "Rate limits", "Troubleshooting guide".
 
-use super::{COMMON, Meaning, Vendor};
+use crate::llm::vendor::facts::{COMMON, Meaning, Vendor};
 
 pub(super) const VENDOR: Vendor = Vendor {
     base_url: Some("https://generativelanguage.googleapis.com/v1beta/openai"),

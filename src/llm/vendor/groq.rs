@@ -6,7 +6,7 @@
 //! # Source
 //! console.groq.com/docs: "Error codes", "Rate limits", "Reasoning", "Structured outputs".
 
-use super::{COMMON, Meaning, SchemaMode, Vendor};
+use crate::llm::vendor::facts::{COMMON, Meaning, SchemaMode, Vendor};
 
 pub(super) const VENDOR: Vendor = Vendor {
     base_url: Some("https://api.groq.com/openai/v1"),

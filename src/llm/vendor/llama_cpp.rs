@@ -6,7 +6,7 @@
 //! # Source
 //! github.com/ggml-org/llama.cpp, tools/server/README.md.
 
-use super::{COMMON, Meaning, Vendor};
+use crate::llm::vendor::facts::{COMMON, Meaning, Vendor};
 
 pub(super) const VENDOR: Vendor = Vendor {
     base_url: Some("http://localhost:8080/v1"),

@@ -5,7 +5,7 @@
 //! # Source
 //! github.com/ollama/ollama, docs: "`OpenAI` compatibility", "Structured outputs", "Thinking".
 
-use super::{COMMON, Meaning, Vendor};
+use crate::llm::vendor::facts::{COMMON, Meaning, Vendor};
 
 pub(super) const VENDOR: Vendor = Vendor {
     base_url: Some("http://localhost:11434/v1"),

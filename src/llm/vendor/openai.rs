@@ -3,7 +3,7 @@
 //! # Source
 //! platform.openai.com: "Error codes", "Create chat completion", "Reasoning models".
 
-use super::{BoundField, COMMON, Vendor};
+use crate::llm::vendor::facts::{BoundField, COMMON, Vendor};
 
 /// The vendor `OpenAI`: newer models refuse `max_tokens`, and those that reason refuse a temperature.
 pub(super) const VENDOR: Vendor = Vendor {

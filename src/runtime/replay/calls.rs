@@ -9,7 +9,7 @@ use std::sync::Arc;
 use botfleet_actors::ports::llm::{CompletionRequest, KeyIndex, LlmProvider};
 
 use super::report::NewText;
-use crate::config::manifest::ProviderEntry;
+use crate::config::manifest::entry::ProviderEntry;
 use crate::runtime::starting::provider;
 
 /// Models that may be asked for a number of texts.

@@ -2,8 +2,6 @@
 //!
 //! Load bound: `turns_in_flight` turns at work, `turns_waiting` in memory; the rest waits in the store.
 //! On failure: the fleet restarts the bot; all work in hand is in the store, and attempts to send end unknown.
-//!
-//! Longer than other files by its messages, snapshot and state alone; the files beside it hold the behaviour.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;

@@ -2,14 +2,15 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `actor` | messages, life cycle, commits |
+//! | `actor` | the actor: state, life cycle, commits |
+//! | `messages`, `snapshot` | its messages, and what operators see of it |
 //! | `reading` | parses one inbox row: entry, copy, or nothing |
 //! | `memory` | the end of the transcript in memory |
 //! | `place` | bots that can post here, and the chat's id at Telegram |
 //! | `appending` | adds one row as an entry or a copy, or ignores it |
 //! | `albums` | several messages that are answered once |
 //! | `commands` | answers to people's commands, and the fleet's own disclosure |
-//! | `notices` | the commands answered and disclosures begun lately |
+//! | `notices`, `disclosing` | commands answered and disclosures begun lately; a disclosure that waits in the store |
 //! | `deciding` | the director, and the turns of its speakers |
 //! | `shares` | people for whom turns were begun lately |
 //! | `loading` | reads the chat's state and waiting rows from the store |

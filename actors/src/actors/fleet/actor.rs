@@ -3,9 +3,6 @@
 //! Children: all bots and providers, chats on demand. The fleet runs the committer and every `reconcile_every` looks
 //! for work that no hint announced. Load bound: control messages and one reconcile at a time. On failure: the process
 //! ends and starts again from the store.
-//!
-//! This file is longer than others because of its messages, snapshot and state; the fleet's actions are in the files
-//! beside it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;

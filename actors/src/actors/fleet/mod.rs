@@ -2,7 +2,9 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `actor` | messages, snapshot, life cycle |
+//! | `actor` | the actor: life cycle, and who handles which message |
+//! | `messages`, `state`, `snapshot` | its messages, its state, and what operators see of it |
+//! | `child`, `apis` | what the fleet starts, and how it makes a bot's client of Telegram |
 //! | `starting` | starts children, for the first time or again |
 //! | `looking` | reconciling, probing, housekeeping (I7, I8) |
 //! | `leasing` | starts and ends children as their leases come and go (I6) |

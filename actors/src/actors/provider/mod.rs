@@ -3,10 +3,10 @@
 //! | file | holds |
 //! |---|---|
 //! | `call` | a request to the provider, and its result |
-//! | `actor` | the actor: starts waiting calls, handles their ends |
+//! | `actor`, `messages` | the actor: starts waiting calls, handles their ends |
 //! | `alarm` | when the actor needs a timer |
 //! | `attempt` | one call: allowance, deadline, settlement |
-//! | `ending` | how a call that was made ends, for its caller and for the actor |
+//! | `ending`, `concluded` | how a call that was made ends, for its caller and for the actor |
 //! | `keys` | the pool of keys: turns, pauses and refusals |
 //! | `key` | one key: limits, models, claims |
 //! | `lane` | one model: breaker, bulkhead, queue, counts |

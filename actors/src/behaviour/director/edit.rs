@@ -4,7 +4,7 @@
 //! in a message's life: when the message called somebody before, or was answered, its edit calls nobody.
 
 use super::address::{Address, addressed};
-use super::has_text;
+use crate::behaviour::director::direction::has_text;
 use crate::behaviour::note::Note;
 use crate::behaviour::scene::Scene;
 use crate::domain::transcript::EntryKind;

@@ -4,7 +4,7 @@
 
 use serde_json::json;
 
-use super::{Direction, Speaker, TO_PERSON, has_text, reading_time};
+use crate::behaviour::director::direction::{Direction, Speaker, TO_PERSON, has_text, reading_time};
 use crate::behaviour::scene::Scene;
 use crate::domain::decision::{Cause, Decision};
 use crate::domain::ids::{BotId, Number};

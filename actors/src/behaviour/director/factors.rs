@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::disagree::{disagrees, has};
 use super::lately::Said;
-use super::round;
+use crate::behaviour::director::direction::round;
 use crate::behaviour::scene::{CastMember, Scene};
 use crate::domain::ids::BotId;
 use crate::domain::text::fold;

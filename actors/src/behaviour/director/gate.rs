@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::Direction;
+use crate::behaviour::director::direction::Direction;
 use crate::behaviour::physics::limits::{calm_until, reached, share_is_spent};
 use crate::behaviour::scene::Scene;
 use crate::domain::transcript::TranscriptEntry;

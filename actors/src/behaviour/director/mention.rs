@@ -6,7 +6,7 @@ use super::address::{Address, addressed};
 use super::filters::{of_called, of_called_by_bot};
 use super::gate::{clock, is_calm};
 use super::lately::by_bot;
-use super::{Direction, Speaker, TO_BOT, TO_PERSON, reading_time};
+use crate::behaviour::director::direction::{Direction, Speaker, TO_BOT, TO_PERSON, reading_time};
 use crate::behaviour::note::Note;
 use crate::behaviour::physics::limits::shortened;
 use crate::behaviour::scene::Scene;

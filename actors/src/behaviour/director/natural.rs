@@ -19,7 +19,9 @@ use super::gate::{clock, is_calm};
 use super::lately::{Said, by_bot, follow_up};
 use super::reaction::perhaps;
 use super::thread::{BELIEVED, Link, link, speakers_in_thread};
-use super::{Direction, Speaker, TO_BOT, TO_PERSON, UNASKED, draw, reading_time, round};
+use crate::behaviour::director::direction::{
+    Direction, Speaker, TO_BOT, TO_PERSON, UNASKED, draw, reading_time, round,
+};
 use crate::behaviour::note::Note;
 use crate::behaviour::physics::limits::{calm_until, shortened};
 use crate::behaviour::scene::{CastMember, Scene};

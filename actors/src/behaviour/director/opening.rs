@@ -9,7 +9,7 @@ use super::factors::{Subject, Wish};
 use super::filters::of_unasked;
 use super::gate::clock;
 use super::lately::{by_bot, messages, openings_unanswered};
-use super::{Direction, Speaker, UNASKED, draw, round};
+use crate::behaviour::director::direction::{Direction, Speaker, UNASKED, draw, round};
 use crate::behaviour::note::Note;
 use crate::behaviour::scene::{CastMember, Scene};
 use crate::behaviour::topics::keyword::Keyword;

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::filters::of_unasked;
 use super::lately::by_bot;
 use super::natural::Circumstances;
-use super::{Direction, Speaker, UNASKED, draw, reading_time, round};
+use crate::behaviour::director::direction::{Direction, Speaker, UNASKED, draw, reading_time, round};
 use crate::behaviour::note::Note;
 use crate::behaviour::scene::Scene;
 use crate::domain::turn::Act;

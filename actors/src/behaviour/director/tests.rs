@@ -15,7 +15,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::address::{Address, addressed, is_question};
-use super::{Direction, direct};
+use super::direct;
+use crate::behaviour::director::direction::Direction;
 use crate::behaviour::note::Note;
 use crate::behaviour::samples::{bot, chat, noted, says};
 use crate::behaviour::scene::{CastMember, Occasion, Scene};

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::explanation::{Case, Explanation, explain};
 use super::screen::{COLUMNS, LINES};
-use crate::behaviour::director::{Direction, direct};
+use crate::behaviour::director::direct;
+use crate::behaviour::director::direction::Direction;
 use crate::behaviour::note::Note;
 use crate::behaviour::samples::{bot, chat, says};
 use crate::behaviour::scene::{CastMember, Occasion, Scene};

@@ -87,7 +87,7 @@ impl Stage {
         decision.reason = direction.reason.clone();
         (decision.inputs, decision.scores) = (stored(&direction.inputs), stored(&direction.scores));
         (decision.root, decision.chain_depth) = (direction.root, direction.chain_depth);
-        let turn = |(ordinal, speaker): (usize, &crate::behaviour::director::Speaker)| Turn {
+        let turn = |(ordinal, speaker): (usize, &crate::behaviour::director::direction::Speaker)| Turn {
             id: TurnId(number * 10 + ordinal as i64),
             chat: ChatId(1),
             decision: decision.number,

@@ -28,11 +28,11 @@ use std::time::Instant;
 
 use botfleet_actors::domain::time::Timestamp;
 
-pub use args::SoakArgs;
-
 use self::ledger::judge;
 use self::sim::{Soak, WALL_AHEAD_MINUTES};
 use super::coherence::{Coherence, coherence_of};
+
+pub use args::SoakArgs;
 
 /// Runs a soak and judges it.
 ///

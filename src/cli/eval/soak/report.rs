@@ -16,7 +16,7 @@ use super::args::SoakArgs;
 use super::ledger::Judgement;
 use super::sim::Soak;
 use crate::cli::eval::coherence::Coherence;
-use crate::cli::say;
+use crate::cli::output::say;
 
 /// Least share of calls that must be answered, in percent; `COHERENT_MIN` is that of coherent replies.
 const ANSWERED_MIN: f64 = 95.0;

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use botfleet_actors::behaviour::director::{Direction, direct};
+use botfleet_actors::behaviour::director::direct;
+use botfleet_actors::behaviour::director::direction::Direction;
 use botfleet_actors::behaviour::note::Note;
 use botfleet_actors::behaviour::scene::{CastMember, Occasion, Scene};
 use botfleet_actors::domain::decision::{OpenTurn, Standing};

@@ -11,7 +11,7 @@ use std::iter::Peekable;
 use std::sync::Arc;
 use std::time::Duration;
 
-use botfleet_actors::behaviour::director::Direction;
+use botfleet_actors::behaviour::director::direction::Direction;
 use botfleet_actors::behaviour::note::Note;
 use botfleet_actors::behaviour::objection::Objection;
 use botfleet_actors::behaviour::physics::send_rules;
