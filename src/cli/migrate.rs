@@ -81,7 +81,7 @@ pub async fn execute(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
     match args.command {
         MigrateCommand::Up { force } => {
             if force {
-                super::tell("warning: nodes of other versions may fail on what this takes away\n");
+                super::output::tell("warning: nodes of other versions may fail on what this takes away\n");
             }
             let applied = schema.up(env!("CARGO_PKG_VERSION"), force).await.context(place.clone())?;
             let text = if applied.is_empty() { "up to date".to_owned() } else { lines("applied", &applied) };

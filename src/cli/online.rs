@@ -65,7 +65,7 @@ pub(super) async fn execute(
 
 fn progress(what: &str) {
     if stderr().is_terminal() {
-        super::tell(&format!("asking about {what} ...\n"));
+        super::output::tell(&format!("asking about {what} ...\n"));
     }
 }
 

@@ -46,11 +46,11 @@ pub fn execute(args: &SoakArgs) -> anyhow::Result<ExitCode> {
     while soak.step() {
         steps += 1;
         if shows && steps.is_multiple_of(20_000) {
-            super::super::tell(&format!("\r{:>3.0} % of the time", soak.progress() * 100.0));
+            crate::cli::output::tell(&format!("\r{:>3.0} % of the time", soak.progress() * 100.0));
         }
     }
     if shows {
-        super::super::tell("\r                    \r");
+        crate::cli::output::tell("\r                    \r");
     }
     let wall = |at: Timestamp| ((at.as_millis() / 60_000 + WALL_AHEAD_MINUTES).rem_euclid(1_440)) as u16;
     let mut coherence = Coherence::default();
