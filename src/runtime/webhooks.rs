@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use botfleet_actors::actors::bot::intake;
+use botfleet_actors::actors::node::arrivals;
 use botfleet_actors::actors::node::webhooks::Webhooks;
 use botfleet_actors::domain::ids::{BotId, UpdateId};
 use botfleet_actors::domain::roster::BotProfile;
@@ -131,7 +131,7 @@ impl RunningFleet {
             return Ok(Brought::Skipped);
         };
         let update = ReceivedUpdate { update_id: UpdateId(id), raw, incoming };
-        let stored = intake::receive(&Arc::clone(&self.node), bot, update).await;
+        let stored = arrivals::receive(&Arc::clone(&self.node), bot, update).await;
         stored.map(|_| Brought::Stored).map_err(|error| BringError::Busy(error.to_string()))
     }
 }

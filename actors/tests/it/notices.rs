@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use botfleet_actors::actors::bot::intake::receive;
+use botfleet_actors::actors::node::arrivals::receive;
 use botfleet_actors::domain::commit::operations::{Operation, SetStop};
 use botfleet_actors::domain::control::{Rank, StopOrder, StopScope};
 use botfleet_actors::domain::ids::{MessageId, TelegramChatId, UpdateId};

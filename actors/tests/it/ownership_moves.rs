@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use botfleet_actors::actors::bot::intake::receive;
+use botfleet_actors::actors::node::arrivals::receive;
 use botfleet_actors::actors::node::ended::Ended;
 use botfleet_actors::domain::ids::{MessageId, UpdateId};
 use botfleet_actors::domain::incoming::{Entity, EntityKind, Event};

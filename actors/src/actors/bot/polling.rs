@@ -10,13 +10,13 @@ use ractor::ActorRef;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::intake::{REFUSALS_TOGETHER, Sorted, refuse_row, sorted};
 use crate::actors::bot::messages::BotMsg;
 use crate::actors::bot::outgoing::BOUND_RETRY;
 use crate::actors::bot::snapshot::BotHealth;
 use crate::actors::bot::state::BotState;
 use crate::actors::chat::messages::ChatMsg;
 use crate::actors::node::Node;
+use crate::actors::node::arrivals::{REFUSALS_TOGETHER, Sorted, refuse_row, sorted};
 use crate::actors::node::committer::{CommitError, CommitResult, STORE_RETRY};
 use crate::domain::commit::operations::{Ingest, Operation};
 use crate::domain::commit::outcome::{Applied, Refusal};

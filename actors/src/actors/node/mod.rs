@@ -1,6 +1,7 @@
 //! Holds the state that the actors of one node share: store, committer, clock, ids, the node's leases and its channels
 //! to other nodes. Layer `actors`.
 
+pub mod arrivals;
 pub mod bound;
 pub mod committer;
 pub mod deadline;
