@@ -15,6 +15,7 @@ mod events;
 mod fleet;
 mod guard;
 mod health;
+mod measured;
 mod outcomes;
 mod people;
 pub mod port;

@@ -13,8 +13,8 @@ use super::closing::{self, Server};
 use super::edge::Edge;
 use super::port::BoundPort;
 use super::{
-    bots, cluster, control, dead_letters, decisions, events, fleet, guard, health, outcomes, people, roster, style,
-    webhook,
+    bots, cluster, control, dead_letters, decisions, events, fleet, guard, health, measured, outcomes, people, roster,
+    style, webhook,
 };
 use crate::runtime::fleet::RunningFleet;
 
@@ -60,6 +60,7 @@ fn router(edge: Edge, hosts: &[String]) -> Router {
     routes
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
         .layer(middleware::from_fn_with_state(Arc::from(hosts), guard::named_hosts_only))
+        .layer(middleware::from_fn(measured::measure))
         .with_state(edge)
 }
 

@@ -1,8 +1,7 @@
 //! The parts of an update's JSON that the fleet reads. Layer `adapters`.
 //!
 //! The types are narrow on purpose: whatever Telegram adds beside these fields, or as a new kind of entity, media or
-//! service message, changes nothing here. Strings that every update holds are borrowed from its JSON where it has no
-//! escapes.
+//! service message, changes nothing here. Strings without escapes are borrowed from the update's JSON.
 //!
 //! No field is required here: `decode` says which ones a message cannot do without (`message_id`, `date`, `chat`), and
 //! `lenient` drops fields that cannot be read, one by one.

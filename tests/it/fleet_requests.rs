@@ -36,6 +36,33 @@ async fn after_readiness_is_off_it_serves_and_works_until_balancers_have_seen_it
 }
 
 #[tokio::test]
+async fn requests_are_counted_by_their_route_and_not_by_their_path() {
+    let stage = FleetStage::start(1, 1, options()).await;
+    for person in [1, 2, 3] {
+        stage.get(&format!("/api/v1/people/{person}")).await;
+        stage.get(&format!("/nothing/{person}")).await;
+    }
+    let foreign =
+        stage.http.get(stage.url("/api/v1/fleet")).header("origin", "http://example.com").send().await.unwrap();
+    assert_eq!(foreign.status(), StatusCode::FORBIDDEN);
+    let invented = reqwest::Method::from_bytes(b"BREW").unwrap();
+    stage.http.request(invented, stage.url("/api/v1/fleet")).send().await.unwrap();
+    let metrics = stage.get("/metrics").await.text().await.unwrap();
+    let of = |labels: &str| {
+        let line = format!("botfleet_http_requests_total{{{labels}}} ");
+        metrics.lines().find_map(|found| found.strip_prefix(&line)?.parse::<u64>().ok())
+    };
+    assert_eq!(of(r#"method="GET",endpoint="/api/v1/people/{id}",status="200""#), Some(3), "{metrics}");
+    assert_eq!(of(r#"method="GET",endpoint="none",status="404""#), Some(3), "{metrics}");
+    assert_eq!(of(r#"method="GET",endpoint="/api/v1/fleet",status="403""#), Some(1), "refusals count too");
+    assert_eq!(of(r#"method="other",endpoint="/api/v1/fleet",status="405""#), Some(1), "{metrics}");
+    assert!(
+        metrics
+            .contains(r#"botfleet_http_request_duration_seconds_count{method="GET",endpoint="/api/v1/people/{id}"} 3"#)
+    );
+}
+
+#[tokio::test]
 async fn a_request_under_way_at_the_end_is_answered() {
     let mut stage = FleetStage::start(1, 1, draining_for("300ms")).await;
     let address = stage.product.base_url().unwrap().trim_start_matches("http://").to_owned();

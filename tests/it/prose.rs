@@ -1,4 +1,4 @@
-//! Prose that people read first: the newcomer's page is true, and doc comments say what things are.
+//! Prose that people read first: the newcomer's page is true, doc comments say what things are, long files say why.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,6 +12,10 @@ const EMPTY_BEGINNINGS: [&str; 8] = ["What", "Who", "Whom", "Whose", "Whether", 
 
 /// The largest share of doc lines that may begin with one of them.
 const SHARE_MAX: f64 = 0.03;
+
+/// The most lines of a file, its tests left out, and the most files that may have more and say why.
+const LINES_MAX: usize = 400;
+const LONGER_MAX: usize = 5;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -78,4 +82,28 @@ fn docs_say_what_things_are() {
     let share = found.len() as f64 / all as f64;
     assert!(share < SHARE_MAX, "{} of {all} doc lines:\n{}", found.len(), found.join("\n"));
     assert_eq!(doc_lines("/// What it is.\nfn f() {}\n    //! Holds one.\n/// It's so.").1.len(), 2);
+}
+
+#[test]
+fn a_long_file_says_why_and_few_files_are_long() {
+    let folders = ["src", "actors/src", "loadtest/src"].map(|folder| rust_files(&root().join(folder)));
+    let product =
+        folders.into_iter().flatten().filter(|file| !file.components().any(|part| part.as_os_str() == "testkit"));
+    let (mut longer, mut silent, mut untrue) = (Vec::new(), Vec::new(), Vec::new());
+    for file in product {
+        let text = fs::read_to_string(&file).unwrap();
+        let says =
+            text.lines().take_while(|line| line.starts_with("//!")).any(|line| line.contains("onger than other"));
+        let is_long = |lines: usize| lines > LINES_MAX;
+        let without_tests = text.lines().take_while(|line| *line != "#[cfg(test)]").count();
+        if is_long(without_tests) {
+            longer.push(file.clone());
+            silent.extend((!says).then_some(file));
+        } else if says && !is_long(text.lines().count()) {
+            untrue.push(file);
+        }
+    }
+    assert_eq!(silent, Vec::<PathBuf>::new(), "longer than {LINES_MAX} lines, and no word why");
+    assert_eq!(untrue, Vec::<PathBuf>::new(), "not longer than {LINES_MAX} lines, and says so");
+    assert!(longer.len() <= LONGER_MAX, "{longer:#?}");
 }

@@ -8,8 +8,6 @@
 //! | webhook | polling | commit: mode stored, offset forgotten; deleteWebhook keeps updates; poll without offset |
 //!
 //! A crash between two steps begins again with the stored mode. An update that both modes bring is stored once (I2).
-//!
-//! Longer than other files: the steps of the table are one state machine, read from top to bottom.
 
 use std::sync::Arc;
 use std::time::Duration;

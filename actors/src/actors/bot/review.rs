@@ -14,8 +14,6 @@
 //! Each kind asks the model again once in a turn; a second verdict of a kind drops the turn, unless the table says
 //! otherwise. A chat whose policy is `every` is guarded against claims alone: to tell people what they talk to is a
 //! duty under any policy. Tasks read the store; where the store does not answer, the text goes on.
-//!
-//! Longer than other files: the guards stand in the order in which a text passes them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

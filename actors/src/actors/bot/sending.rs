@@ -2,8 +2,6 @@
 //!
 //! A message leaves only after its `sending` was committed, with a permit of the limiter in hand. Parts of one text
 //! follow one another: a part is given up when the part before it was not sent.
-//!
-//! A little longer than other files: the messages and their stages are one table, and its rows are read together.
 
 use std::sync::Arc;
 use std::time::Duration;

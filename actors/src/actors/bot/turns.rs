@@ -3,8 +3,6 @@
 //! The claim's commit and the provider's call run side by side: the call is no outside effect. A refused claim
 //! withdraws the call and discards the completion. While the store does not commit, turns begin one after the other,
 //! and ask only once claimed. While no provider answers, a turn keeps its claim and waits, until it is stale.
-//!
-//! Longer than other files: a turn's states and what moves it between them belong together.
 
 use std::time::{Duration, Instant};
 

@@ -6,8 +6,6 @@
 //!
 //! Load bound: `rows_waiting` rows in its mailbox; the rest stays in the store until the next reading.
 //! On failure: the fleet restarts the chat from the store. While the store does not answer, rows wait there.
-//!
-//! Longer than other files by its messages, snapshot and state; the files beside it handle the rows.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
