@@ -7,17 +7,17 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
+use metrics::SharedString;
 
 /// Counts a request with its answer's status. The time ends when the answer's head is ready: a stream of events goes on.
 pub(super) async fn measure(request: Request, next: Next) -> Response {
     let method = name_of(request.method());
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str);
-    let endpoint: std::sync::Arc<str> = route.into();
+    let endpoint = SharedString::from(route.to_owned());
     let began = Instant::now();
     let response = next.run(request).await;
     let status = response.status().as_u16().to_string();
-    let labels =
-        [("method", method.into()), ("endpoint", metrics::SharedString::from(std::sync::Arc::clone(&endpoint)))];
+    let labels = [("method", method.into()), ("endpoint", endpoint)];
     metrics::histogram!("botfleet_http_request_duration_seconds", &labels).record(began.elapsed().as_secs_f64());
     let [method, endpoint] = labels;
     metrics::counter!("botfleet_http_requests_total", &[method, endpoint, ("status", status.into())]).increment(1);

@@ -1,4 +1,4 @@
-//! What commands write to stdout and stderr. Layer `cli`.
+//! Writes the texts of commands to stdout and stderr. Layer `cli`.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};

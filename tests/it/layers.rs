@@ -37,7 +37,7 @@ const CLOCKS: &[&str] = &[
     "governor",
 ];
 
-/// What ports must not name: every library that speaks to the world outside, and the breaker's, which may have to go.
+/// Libraries that ports must not name: all that speak to the world outside, and the breaker's, which may have to go.
 const OUTSIDE: &[&str] =
     &["teloxide", "sqlx", "axum", "async_openai", "fred", "reqwest", "crossterm", "failsafe", "governor"];
 

@@ -8,8 +8,8 @@
 //!  `- Chat x C       transcript and director; on demand, passivated when idle
 //! ```
 //!
-//! What the actors of a node share is in `node`, what people order in a chat in `orders`. Each actor has a folder: its
-//! messages, its state, and a file for each thing that it does.
+//! The folder `node` holds the state that the actors of a node share, `orders` the commands of people in a chat. Each
+//! actor has a folder of its own: its messages, its state, and a file for each thing that it does.
 //!
 //! An actor never causes an effect without a committed intent, never confirms an offset before the commit, never awaits
 //! an LLM in its handler, never retries an unknown send silently, and never relies on cached ownership for a write:

@@ -23,6 +23,7 @@ fn decide(operation: Operation, bench: &mut Bench) -> Judgement {
     operation.judge(bench)
 }
 
+// Here and not beside the keys: an operation imports the keys, and this imports every operation.
 impl Needs {
     /// Returns the keys of the rows that `operations` touch.
     pub fn of<'a>(operations: impl IntoIterator<Item = &'a Operation>) -> Self {

@@ -1,4 +1,4 @@
-//! What every operation of a group commit tells of itself. Layer `domain`.
+//! The description that every operation of a group commit gives of itself. Layer `domain`.
 
 use crate::domain::commit::bench::Bench;
 use crate::domain::commit::needs::Needs;
@@ -20,7 +20,7 @@ pub enum Priority {
 
 /// An operation as the judge sees it.
 pub(super) trait Rule {
-    /// Whether it goes ahead of all work.
+    /// The order in which the committer takes the operation.
     const PRIORITY: Priority;
 
     /// Returns the lease that the author must hold, and under which epoch (I6). The judge checks it before
