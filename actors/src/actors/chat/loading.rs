@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ractor::ActorRef;
 
-use super::actor::ChatState;
+use super::actor::{ChatState, cast_of};
 use super::memory::Memory;
 use crate::actors::chat::messages::{ChatMsg, Content, Delivery};
 use crate::actors::node::Node;
@@ -102,6 +102,8 @@ impl ChatState {
             Ok(rows) => rows,
             Err(error) => return self.store_failed(myself, &error),
         };
+        // Rows in the store may be younger than a username that waits in the mailbox: whom they mention is looked up now.
+        self.cast = cast_of(&node, &self.profile);
         let all_read = rows.len() < READ_LIMIT;
         self.behind = !all_read;
         if !self.waiting.is_empty() {
