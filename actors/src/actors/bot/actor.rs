@@ -13,10 +13,12 @@ use super::intake::Intake;
 use super::polling::Polling;
 use crate::actors::bot::job::Claims;
 use crate::actors::bot::messages::BotMsg;
-use crate::actors::bot::outgoing::Sending;
+use crate::actors::bot::outbox::Outbox;
 use crate::actors::bot::own_texts::OwnTexts;
+use crate::actors::bot::perform::Typing;
 use crate::actors::bot::snapshot::{BotHealth, BotSnapshot};
-use crate::actors::bot::state::{BotArgs, BotState, Leaving};
+use crate::actors::bot::state::{BotArgs, BotState};
+use crate::actors::bot::stay::{Stay, Work};
 use crate::actors::node::tasks::{TaskPanicked, Tasks};
 use crate::domain::roster::DeliveryMode;
 use crate::policy::queue::FairQueue;
@@ -41,7 +43,7 @@ impl Actor for BotActor {
         let alarm = myself.clone();
         let mut state = BotState {
             epoch: args.epoch,
-            leaving: Leaving::No,
+            stay: Stay::Here(Work::All),
             stored: args.stored,
             warm: None,
             since: Instant::now(),
@@ -50,7 +52,9 @@ impl Actor for BotActor {
             intake: Intake::new(args.profile.delivery.clone()),
             webhooks: args.webhooks,
             polling: Polling::new(&args.profile),
-            sending: Sending::new(&args.settings),
+            outbox: Outbox::new(&args.settings),
+            typing: Typing::default(),
+            effects: Vec::new(),
             node: args.node,
             profile: args.profile,
             api: args.api,
@@ -67,8 +71,6 @@ impl Actor for BotActor {
             claims: Claims::Committed,
             turn_timer: None,
             said: OwnTexts::default(),
-            quiescing: false,
-            holding_sends: false,
         };
         state.begin(args.warm);
         Ok(state)
@@ -109,12 +111,11 @@ impl Actor for BotActor {
             BotMsg::WebhookSeen(generation, result) => state.on_webhook_seen(generation, result),
             BotMsg::Turns(jobs) => state.on_turns(jobs),
             BotMsg::Reconcile => state.on_reconcile().await,
-            BotMsg::ClockStepped => state.keep_pauses(),
+            BotMsg::ClockStepped => state.on_clock_stepped(),
             BotMsg::Claimed(turn, serial, result) => state.on_claimed(turn, serial, &result),
             BotMsg::CompletionFinished(turn, generation, result) => state.on_completion(turn, generation, result),
             BotMsg::NewsRead(draft, tail) => state.on_news(draft, tail),
             BotMsg::StancesChecked(draft, contradicted) => state.on_stances_checked(&draft, contradicted),
-            BotMsg::LookedAgain(outbox, pending, tail) => state.on_looked_again(outbox, &pending, tail),
             BotMsg::Recalled(reading, texts) => state.on_recalled(reading, texts.as_deref()),
             BotMsg::WordsRemoved => state.on_words_removed().await,
             BotMsg::Reacted(turn, generation, result) => state.on_reacted(turn, generation, result),
@@ -122,11 +123,7 @@ impl Actor for BotActor {
             BotMsg::Finished(turn, serial, begun, result) => state.on_finished(turn, serial, begun, result),
             BotMsg::FinishAgain(turn, serial) => state.finish_again(turn, serial),
             BotMsg::RetryTurn(turn, generation) => state.on_retry_turn(turn, generation),
-            BotMsg::SendDue(outbox) => state.on_send_due(outbox),
-            BotMsg::Begun(outbox, attempt, result) => state.on_begun(outbox, attempt, result),
-            BotMsg::SendFinished(outbox, attempt, result) => state.on_send_finished(outbox, attempt, result),
-            BotMsg::Settled(outbox, result) => state.on_settled(outbox, result),
-            BotMsg::SettleAgain(outbox) => state.settle(outbox),
+            BotMsg::Outbox(message) => state.outbox(|outbox, step| outbox.handle(message, step)),
             BotMsg::Limited(chat, retry_after) => state.on_limited(chat, retry_after),
             BotMsg::TryChat(chat) => state.try_chat(chat),
             BotMsg::ChatTried(chat, result) => state.on_chat_tried(chat, &result),
@@ -136,7 +133,7 @@ impl Actor for BotActor {
             BotMsg::Ranked(doubt, rank) => state.on_ranked(doubt, rank),
             BotMsg::Quiesce => state.on_quiesce(),
             BotMsg::GiveBack => state.give_back_turns(),
-            BotMsg::HoldSends => state.holding_sends = true,
+            BotMsg::HoldSends => state.stay.narrow(Work::Nothing),
             BotMsg::GivenBack(turn, result) => state.on_given_back(turn, &result),
             BotMsg::TaskPanicked => return Err(TaskPanicked.into()),
             BotMsg::GetSnapshot(reply) => {
@@ -152,7 +149,7 @@ impl Actor for BotActor {
 
 impl BotState {
     fn on_quiesce(&mut self) {
-        self.quiescing = true;
+        self.stay.narrow(Work::Sends);
         self.health = BotHealth::Quiescing;
         self.polling.cancel();
     }
@@ -170,17 +167,17 @@ impl BotState {
             hears_everything: self.me.as_ref().map(|me| me.can_read_all_group_messages),
             turns_in_flight: self.jobs.len(),
             turns_waiting: self.turns_in_memory(),
-            messages_waiting: self.sending.waiting(),
-            messages_due: self.sending.due(self.node.clock.now()),
-            sends_in_flight: self.sending.in_flight(),
-            paused_seconds: self.sending.limiter.bot_pause().map(|left| left.as_secs() + 1),
+            messages_waiting: self.outbox.waiting(),
+            messages_due: self.outbox.due(self.node.clock.now()),
+            sends_in_flight: self.outbox.in_flight(),
+            paused_seconds: self.outbox.limiter().bot_pause().map(|left| left.as_secs() + 1),
             cannot_speak: self.node.silence_of(self.profile.id).map(|why| why.to_string()),
-            slowed_chats: self.sending.limiter.lowered().count(),
-            lowest_rate_percent: self.sending.limiter.lowered().map(|(_, rate)| (rate * 100.0).round() as u32).min(),
-            paused_chats: self.sending.limiter.pauses().count(),
-            quiescing: self.quiescing,
-            holding_sends: self.holding_sends,
-            sent: self.sending.sent(),
+            slowed_chats: self.outbox.limiter().lowered().count(),
+            lowest_rate_percent: self.outbox.limiter().lowered().map(|(_, rate)| (rate * 100.0).round() as u32).min(),
+            paused_chats: self.outbox.limiter().pauses().count(),
+            quiescing: self.stay.is_quiescing(),
+            holding_sends: self.stay.holds_sends(),
+            sent: self.outbox.sent(),
         }
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actors::bot::messages::BotMsg;
-use crate::actors::bot::outgoing::SEND_BACKOFF;
+use crate::actors::bot::outbox::SEND_BACKOFF;
 use crate::actors::bot::state::BotState;
 use crate::domain::commit::operations::TurnEnding;
 use crate::domain::control::StopScope;
@@ -46,7 +46,7 @@ impl BotState {
     pub(super) fn on_stopped(&mut self, turn: TurnId, scope: StopScope) {
         tracing::info!(bot.id = %self.profile.id, turn.id = %turn, stop = ?scope, "turn dropped by a stop");
         metrics::counter!("botfleet_turns_dropped_total", "reason" => "stopped").increment(1);
-        self.sending.discard_turn(turn);
+        self.outbox.discard_turn(turn);
         self.forget_turn(turn);
     }
 
@@ -58,7 +58,7 @@ impl BotState {
 
     fn react(&mut self, turn: TurnId) {
         let node = Arc::clone(&self.node);
-        let cannot = self.cannot_act();
+        let cannot = self.outbox(|_, step| step.site.cannot_act());
         let Some(job) = self.jobs.get_mut(&turn) else {
             return;
         };
@@ -80,14 +80,14 @@ impl BotState {
             let reason = "the group became a supergroup: what was said before cannot be reached".to_owned();
             return self.drop_turn(turn, "reaction", reason);
         }
-        if self.holding_sends {
+        if self.stay.holds_sends() {
             return self.give_back(turn);
         }
         // A stop may have come since the claim, while the reaction waited to be tried again.
         if let Some(scope) = node.people.stops().blocking(place, self.profile.id, node.clock.now()) {
             return self.drop_turn(turn, "stopped", format!("stopped: {scope:?}"));
         }
-        let wait = cannot.or_else(|| self.sending.limiter.pause_left(place));
+        let wait = cannot.or_else(|| self.outbox.limiter().pause_left(place));
         if let Some(wait) = wait {
             return self.again_after(turn, wait);
         }

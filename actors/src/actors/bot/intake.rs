@@ -299,7 +299,7 @@ impl BotState {
 
     /// Returns whether calls without a chat are paused; `again` follows when the pause is over.
     pub(super) fn waits_for_pause(&self, again: fn(u64) -> BotMsg) -> bool {
-        let (wait, generation) = (self.sending.limiter.calls_pause(), self.intake.generation);
+        let (wait, generation) = (self.outbox.limiter().calls_pause(), self.intake.generation);
         wait.map(|wait| drop(self.myself.send_after(wait, move || again(generation)))).is_some()
     }
 

@@ -14,9 +14,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::actors::bot::effect::Effect;
 use crate::actors::bot::messages::{BotMsg, Loaded};
 use crate::actors::bot::snapshot::BotHealth;
-use crate::actors::bot::state::{BotState, Leaving};
+use crate::actors::bot::state::BotState;
+use crate::actors::bot::stay::Stay;
 use crate::actors::fleet::messages::FleetMsg;
 use crate::actors::node::committer::{CommitError, CommitResult, STORE_RETRY};
 use crate::actors::node::deadline::in_time;
@@ -38,11 +40,11 @@ const PAUSES_WITHIN: Duration = Duration::from_secs(1);
 impl BotState {
     /// Returns whether the bot takes no updates and begins no turns.
     pub(super) fn is_closing(&self) -> bool {
-        self.quiescing || self.leaving != Leaving::No
+        self.stay.is_closing()
     }
 
     pub(super) fn is_gone(&self) -> bool {
-        self.leaving == Leaving::Gone
+        self.stay.is_gone()
     }
 
     pub(super) fn key(&self) -> LeaseKey {
@@ -86,7 +88,7 @@ impl BotState {
     }
 
     pub(super) fn on_loaded(&mut self, loaded: Loaded) {
-        self.resume_pauses(loaded.pauses);
+        self.outbox(|outbox, step| outbox.resume_pauses(loaded.pauses, step));
         self.on_recalled(0, loaded.said.as_deref());
         if let (Some((offset, choice)), 0) = (loaded.stands, self.intake.generation) {
             self.polling.go_on_from(offset);
@@ -140,10 +142,9 @@ impl BotState {
 
     /// Prepares the hand-over to another node: from here on no poll and no turn begins.
     pub(super) fn on_hand_over(&mut self, epoch: Epoch, to: Incarnation) {
-        if epoch != self.epoch || !matches!(self.leaving, Leaving::No) {
+        if epoch != self.epoch || !self.stay.close(to) {
             return;
         }
-        self.leaving = Leaving::Closing(to);
         self.polling.cancel();
         self.intake.generation += 1;
         self.hand_over_if_closed();
@@ -158,13 +159,12 @@ impl BotState {
 
     /// Hands the bot over once no poll is open: the last ingest is queued before, and the committer keeps order.
     fn hand_over_if_closed(&mut self) {
-        let Leaving::Closing(to) = self.leaving else {
-            return;
-        };
         if self.polling.open > 0 {
             return;
         }
-        self.leaving = Leaving::Handing(to);
+        let Some(to) = self.stay.hand() else {
+            return;
+        };
         let (node, myself, key) = (Arc::clone(&self.node), self.myself.clone(), self.key());
         let operation = Operation::HandOver(HandOver { key, epoch: self.epoch, to });
         self.node.committer.submit(operation, move |result| {
@@ -176,7 +176,7 @@ impl BotState {
     }
 
     pub(super) fn on_handed_over(&mut self, result: &CommitResult) {
-        let Leaving::Handing(to) = self.leaving else {
+        let Some(to) = self.stay.handed_to() else {
             return;
         };
         match result {
@@ -187,7 +187,7 @@ impl BotState {
             Err(CommitError::Refused(Refusal::Fenced)) => self.on_fenced(),
             Err(error) => {
                 tracing::warn!(bot.id = %self.profile.id, error = %error, "the bot could not be handed over, it goes on here");
-                self.leaving = Leaving::No;
+                self.stay.remain();
                 self.tell_fleet(FleetMsg::NotHandedOver(self.key()));
                 self.open_intake();
                 self.pump_turns();
@@ -221,9 +221,8 @@ impl BotState {
 
     /// Begins nothing any more. Withdraws calls to models, which are of no use; what is being sent is settled.
     fn let_go(&mut self) {
-        self.leaving = Leaving::Gone;
+        self.stay = Stay::Gone;
         self.health = BotHealth::Quiescing;
-        self.holding_sends = true;
         self.polling.cancel();
         self.intake.generation += 1;
         let (not_ended, ending): (Vec<_>, Vec<_>) = self.jobs.drain().partition(|(_, job)| job.finish.is_none());
@@ -233,16 +232,16 @@ impl BotState {
                 metrics::counter!("botfleet_completions_wasted_total").increment(1);
             }
             job.wanted.withdraw();
-            self.sending.discard_turn(turn);
+            self.outbox.discard_turn(turn);
         }
         self.not_due.clear();
         self.known_turns.clear();
-        self.sending.end_typing(None);
+        self.outbox(|_, step| step.ask(Effect::EndTyping(None)));
     }
 
     /// Returns whether a bot that has left has nothing more to settle.
     pub(super) fn is_done(&self) -> bool {
-        self.is_gone() && self.jobs.is_empty() && self.sending.in_flight() == 0
+        self.is_gone() && self.jobs.is_empty() && self.outbox.in_flight() == 0
     }
 
     /// Closes the poll at once, since the node may not act. The node's bound closes an open poll by itself as well.

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use ractor::RpcReplyPort;
 
+use crate::actors::bot::outbox::OutboxMsg;
 use crate::actors::bot::snapshot::BotSnapshot;
 use crate::actors::node::committer::CommitResult;
 use crate::actors::orders::doubt::{Administrators, Doubt};
 use crate::actors::provider::call::{Answered, CallError};
-use crate::behaviour::interruption::Pending;
 use crate::behaviour::note::Note;
 use crate::domain::commit::start::Start;
-use crate::domain::ids::{AttemptId, ChatId, Epoch, MessageId, OutboxId, TelegramChatId, TurnId};
+use crate::domain::ids::{ChatId, Epoch, OutboxId, TelegramChatId, TurnId};
 use crate::domain::ownership::Incarnation;
 use crate::domain::pause::Pause;
 use crate::domain::roster::{BotProfile, DeliveryChoice, DeliveryMode};
@@ -100,8 +100,6 @@ pub enum BotMsg {
     NewsRead(Draft, Tail),
     /// A model judged a text; the position that the text contradicts, if any.
     StancesChecked(Draft, Option<String>),
-    /// The end of the transcript, read after a message was typed.
-    LookedAgain(OutboxId, Box<Pending>, Tail),
     /// The bot's own earlier texts, oldest first; `None` when the store did not answer. Stale readings are dropped.
     Recalled(u64, Option<Vec<String>>),
     /// Somebody's words were removed, or are about to be: forget texts that may hold them.
@@ -116,16 +114,8 @@ pub enum BotMsg {
     FinishAgain(TurnId, u64),
     /// Try a turn again after a wait. Stale generations are dropped.
     RetryTurn(TurnId, u64),
-    /// A waiting message may be due.
-    SendDue(OutboxId),
-    /// The begin of a send was committed, or not.
-    Begun(OutboxId, AttemptId, CommitResult),
-    /// Telegram answered a send.
-    SendFinished(OutboxId, AttemptId, Result<MessageId, TelegramError>),
-    /// The end of an attempt was committed, or not.
-    Settled(OutboxId, CommitResult),
-    /// The end of an attempt must be committed again: the store did not answer.
-    SettleAgain(OutboxId),
+    /// A message for the outbox.
+    Outbox(OutboxMsg),
     /// Telegram answered 429 to a call that sends no message, in a chat or outside all chats.
     Limited(Option<ChatId>, Duration),
     /// Find out whether the bot can write again in a chat that was closed to it.

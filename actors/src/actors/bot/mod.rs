@@ -12,30 +12,34 @@
 //! | `acts` | performs what a turn asks for: to answer, to say a given text, to react (I4) |
 //! | `models` | prompt -> provider -> firewall, tries and fallbacks |
 //! | `review`, `own_texts` | guards: interruption, novelty, stances; texts that later ones are compared with |
-//! | `sending`, `outgoing` | limiter -> begin -> sendMessage (I4); messages that are not settled |
+//! | `outbox/` | a pure machine: limiter -> begin -> sendMessage -> settled (I4, I6); pauses |
+//! | `effect`, `surroundings` | what the machines ask for, and what they may ask |
+//! | `perform` | carries out what they ask for |
+//! | `stay` | where the bot is in its life here |
 //! | `reconciling` | turns and messages that wait in the store (I8) |
 //! | `leaving` | start, hand-off, fences, the time bound of the node (I5, I6) |
 //! | `voice` | reasons why the bot is silent: pauses, places that are closed to it (I14) |
-//! | `settling` | commits the result of each send (I4, I6) |
 
 pub mod actor;
 mod acts;
+mod effect;
 pub mod intake;
 mod job;
 pub mod leaving;
 pub mod messages;
 mod models;
-mod outgoing;
+pub(crate) mod outbox;
 mod own_texts;
+mod perform;
 mod polling;
 mod reconciling;
 mod review;
-mod sending;
 pub mod settings;
-pub(crate) mod settling;
 pub mod snapshot;
 pub mod state;
+mod stay;
 pub mod strangers;
+mod surroundings;
 mod turns;
 mod verifying;
 mod voice;

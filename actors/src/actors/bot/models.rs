@@ -230,7 +230,7 @@ impl BotState {
 
     /// Lets a turn wait with its claim, since no model answers; ends the turn when it would be stale by then.
     fn models_exhausted(&mut self, turn: TurnId) {
-        if self.quiescing {
+        if self.stay.is_quiescing() {
             return self.give_back(turn);
         }
         let random = self.node.jitter.next();

@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::actors::bot::messages::BotMsg;
-use crate::actors::bot::outgoing::BOUND_RETRY;
+use crate::actors::bot::perform::BOUND_RETRY;
 use crate::actors::bot::snapshot::BotHealth;
 use crate::actors::bot::state::BotState;
 use crate::actors::chat::messages::ChatMsg;
@@ -133,7 +133,7 @@ impl BotState {
             return;
         }
         // A pause that an earlier process was asked for holds for every call without a chat.
-        if let Some(wait) = self.sending.limiter.calls_pause() {
+        if let Some(wait) = self.outbox.limiter().calls_pause() {
             drop(self.myself.send_after(wait, || BotMsg::Identify));
             return;
         }

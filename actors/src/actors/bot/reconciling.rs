@@ -93,16 +93,16 @@ impl BotState {
 
     async fn take_stored_messages(&mut self, messages: Vec<OutboxMessage>) {
         for message in messages {
-            if self.sending.knows(message.id) {
+            if self.outbox.knows(message.id) {
                 continue;
             }
-            if message.part > 0 && !self.sending.knows_turn(message.turn) {
+            if message.part > 0 && !self.outbox.knows_turn(message.turn) {
                 match in_time(self.node.store.turn(message.turn)).await {
-                    Ok(Some((_, parts))) => self.resume_part(message, &parts),
+                    Ok(Some((_, parts))) => self.outbox(|outbox, step| outbox.resume_part(message, &parts, step)),
                     _ => return,
                 }
             } else {
-                self.queue_message(message);
+                self.outbox(|outbox, step| outbox.queue(message, step));
             }
         }
     }

@@ -20,8 +20,8 @@ use std::sync::Arc;
 
 use crate::actors::bot::job::Job;
 use crate::actors::bot::messages::{BotMsg, Draft, Tail};
-use crate::actors::bot::outgoing::Stage;
 use crate::actors::bot::own_texts::OwnTexts;
+use crate::actors::bot::perform::NEWS_MAX;
 use crate::actors::bot::state::BotState;
 use crate::actors::node::deadline::in_time;
 use crate::actors::provider::consult::Terms;
@@ -40,9 +40,6 @@ use crate::domain::roster::ChatSpec;
 use crate::domain::strategy::Consistency;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Act;
-
-/// Entries at the end of the transcript that are searched for news.
-const NEWS_MAX: usize = 60;
 
 /// The most texts of its own that a bot remembers, whatever a chat compares with.
 const OWN_MAX: usize = 400;
@@ -348,40 +345,11 @@ impl BotState {
         self.read_turns().await;
     }
 
-    /// Reads what came into the chat while a message was typed: the news may make the message needless.
-    pub(super) fn look_again(&mut self, outbox: OutboxId, pending: Box<Pending>) {
-        let Some(place) = self.sending.outgoing.get(&outbox).map(|out| out.message.chat) else {
-            return;
-        };
-        let (node, myself) = (Arc::clone(&self.node), self.myself.clone());
-        self.tasks.spawn(async move {
-            let tail = in_time(node.store.transcript(place, Number(i64::MAX), NEWS_MAX)).await;
-            let _ = myself.cast(BotMsg::LookedAgain(outbox, pending, tail.ok()));
-        });
-    }
-
-    pub(super) fn on_looked_again(&mut self, outbox: OutboxId, pending: &Pending, tail: Tail) {
-        let Some(out) = self.sending.outgoing.get(&outbox).filter(|out| matches!(out.stage, Stage::Waiting)) else {
-            return;
-        };
-        let turn = out.message.turn;
-        let tail = tail.unwrap_or_default();
-        let verdict = catch_unwind(AssertUnwindSafe(|| reconsider(pending, &tail))).unwrap_or(Reconsidered::Keep);
-        let Reconsidered::Drop(reason) = verdict else {
-            return self.on_send_due(outbox);
-        };
-        metrics::counter!("botfleet_interruptions_total", "result" => "cancelled").increment(1);
-        tracing::info!(bot.id = %self.profile.id, outbox.id = %outbox, reason, "message given up while it was typed");
-        for part in self.sending.parts_of(turn) {
-            self.give_up(part, &format!("interruption: {reason}"));
-        }
-    }
-
     /// Keeps the context of a message that is being typed, so that the message is reconsidered once it is due.
     pub(super) fn reconsider_later(&mut self, turn: Option<TurnId>, first: Option<OutboxId>) {
         let pending = turn.and_then(|turn| self.jobs.get(&turn)).map(|job| Box::new(self.pending(job)));
-        if let Some(out) = first.and_then(|first| self.sending.outgoing.get_mut(&first)) {
-            out.pending = pending;
+        if let (Some(first), Some(pending)) = (first, pending) {
+            self.outbox.reconsider_later(first, pending);
         }
     }
 

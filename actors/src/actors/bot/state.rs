@@ -7,19 +7,21 @@ use std::time::Duration;
 use ractor::ActorRef;
 use tokio::time::Instant;
 
+use crate::actors::bot::effect::Effect;
 use crate::actors::bot::intake::Intake;
 use crate::actors::bot::job::{Claims, Job};
 use crate::actors::bot::messages::{BotMsg, TurnJob};
-use crate::actors::bot::outgoing::Sending;
+use crate::actors::bot::outbox::Outbox;
 use crate::actors::bot::own_texts::OwnTexts;
+use crate::actors::bot::perform::Typing;
 use crate::actors::bot::polling::Polling;
 use crate::actors::bot::settings::BotSettings;
 use crate::actors::bot::snapshot::BotHealth;
+use crate::actors::bot::stay::Stay;
 use crate::actors::node::Node;
 use crate::actors::node::tasks::Tasks;
 use crate::actors::node::webhooks::Webhooks;
 use crate::domain::ids::{ChatId, Epoch, TurnId};
-use crate::domain::ownership::Incarnation;
 use crate::domain::roster::BotProfile;
 use crate::policy::queue::FairQueue;
 use crate::ports::telegram::{BotApi, Me};
@@ -72,29 +74,16 @@ pub struct BotState {
     pub(super) turn_timer: Option<crate::domain::time::Timestamp>,
     /// The bot's own texts.
     pub(super) said: OwnTexts,
-    pub(super) sending: Sending,
-    pub(super) quiescing: bool,
-    /// True when no send is begun any more.
-    pub(super) holding_sends: bool,
+    pub(super) outbox: Outbox,
+    pub(super) typing: Typing,
+    /// Effects that a step asks for; empty between steps.
+    pub(super) effects: Vec<Effect>,
+    pub(super) stay: Stay,
     pub(super) epoch: Epoch,
-    pub(super) leaving: Leaving,
     pub(super) stored: bool,
     pub(super) warm: Option<Me>,
     pub(super) since: Instant,
     pub(super) send_patience: Duration,
     /// Messages that other incarnations were still sending for the bot when the store was asked last.
     pub(super) abandoned: u64,
-}
-
-/// The stage of the bot's departure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Leaving {
-    /// The bot stays.
-    No,
-    /// The bot closes its poll, then it is handed over to that node.
-    Closing(Incarnation),
-    /// `HandOver` is being committed.
-    Handing(Incarnation),
-    /// The bot lives elsewhere, or nowhere; sends under way here are still settled.
-    Gone,
 }

@@ -162,7 +162,7 @@ impl BotState {
             if self.jobs.get(&turn).is_some_and(|job| job.usage.is_some() || job.finish.is_some()) {
                 metrics::counter!("botfleet_completions_wasted_total").increment(1);
             }
-            self.sending.discard_turn(turn);
+            self.outbox.discard_turn(turn);
             self.forget_turn(turn);
         } else if let Ok(Applied::Stopped(scope)) = result {
             self.on_stopped(turn, *scope);
@@ -187,7 +187,7 @@ impl BotState {
     pub(super) fn say(&mut self, turn: TurnId, text: &str) {
         let node = std::sync::Arc::clone(&self.node);
         let now = node.clock.now();
-        let reachable = self.cannot_act().is_none();
+        let reachable = self.outbox(|_, step| step.site.cannot_act()).is_none();
         let Some(job) = self.jobs.get_mut(&turn) else {
             return;
         };
@@ -234,7 +234,7 @@ impl BotState {
         let status = if typing.is_zero() { "sent_at_once" } else { "paced" };
         metrics::counter!("botfleet_message_generation_total", "bot" => self.profile.spec.name.clone(), "status" => status).increment(1);
         metrics::histogram!("botfleet_message_generation_duration_seconds").record(job.started.elapsed().as_secs_f64());
-        let begin = if typing.is_zero() && !self.holding_sends && reachable && self.sending.permit_now(&messages) {
+        let begin = if typing.is_zero() && !self.stay.holds_sends() && reachable && self.outbox.permit_now(&messages) {
             let per_minute = self.settings.sends_per_chat_per_minute;
             let rules = send_rules(&chat, &self.profile, job.given.turn.answers_bot, per_minute);
             Some(Start { attempt: node.attempt_id(), rules, now })
@@ -243,7 +243,7 @@ impl BotState {
         };
         let attempt = begin.as_ref().map(|start| start.attempt);
         let reconsidered = (!typing.is_zero() && Self::is_reconsidered(job, &chat.spec)).then_some(turn);
-        self.sending.prepare(&messages, attempt);
+        self.outbox.prepare(&messages, attempt);
         self.remember_said(text);
         self.reconsider_later(reconsidered, messages.first().map(|first| first.id));
         self.finish(turn, TurnEnding::Said { messages, begin });
@@ -287,7 +287,7 @@ impl BotState {
             self.jobs.get_mut(&turn).and_then(|job| job.finish.as_mut())
         {
             *begin = None;
-            self.sending.unbegin(turn);
+            self.outbox.unbegin(turn);
         }
         self.submit_finish(turn);
     }
@@ -339,7 +339,10 @@ impl BotState {
             return;
         }
         match result {
-            Ok(Applied::Said(verdict)) => self.on_said(turn, verdict, begun.map(|(_, start)| *start)),
+            Ok(Applied::Said(verdict)) => {
+                let start = begun.map(|(_, start)| *start);
+                self.outbox(|outbox, step| outbox.on_said(turn, verdict, start, step));
+            }
             Ok(Applied::Failed { dead }) => {
                 if dead {
                     tracing::error!(bot.id = %self.profile.id, turn.id = %turn, "turn failed too often, it is a dead letter now");
@@ -350,7 +353,7 @@ impl BotState {
             Err(CommitError::Refused(refusal)) => {
                 tracing::warn!(bot.id = %self.profile.id, turn.id = %turn, error = %refusal, "turn could not be finished, its completion is discarded");
                 metrics::counter!("botfleet_completions_wasted_total").increment(1);
-                self.sending.discard_turn(turn);
+                self.outbox.discard_turn(turn);
                 self.release(begun);
                 if refusal == Refusal::Fenced {
                     self.forget_turn(turn);

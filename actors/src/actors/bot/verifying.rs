@@ -12,7 +12,7 @@ use crate::ports::telegram::TelegramError;
 impl BotState {
     /// Asks Telegram who administers a chat.
     pub(super) fn on_doubted(&mut self, doubt: Doubt) {
-        if let Some(wait) = self.sending.limiter.pause_left(doubt.chat) {
+        if let Some(wait) = self.outbox.limiter().pause_left(doubt.chat) {
             if matches!(doubt.wish, Wish::Settle) {
                 self.node.orders.still_asking(doubt.chat, doubt.author, wait);
             }

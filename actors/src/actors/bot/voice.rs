@@ -14,10 +14,10 @@ use ractor::RpcReplyPort;
 
 use super::polling::{ANSWER_WITHIN, answered};
 use crate::actors::bot::messages::BotMsg;
+use crate::actors::bot::outbox::Outbox;
 use crate::actors::bot::state::BotState;
-use crate::domain::commit::operations::{AddPause, LiftPauses, Operation, SetAbsence};
+use crate::domain::commit::operations::{LiftPauses, Operation, SetAbsence};
 use crate::domain::ids::{ChatId, ThreadId, TurnId};
-use crate::domain::pause::{PAUSE_MAX, Pause};
 use crate::domain::silence::Silence;
 use crate::domain::time::Timestamp;
 use crate::ports::bus::Hint;
@@ -71,65 +71,15 @@ impl BotState {
         }
     }
 
-    /// Resumes pauses that an earlier process was asked for. None is believed beyond the longest that one may be.
-    pub(super) fn resume_pauses(&mut self, mut pauses: Vec<Pause>) {
-        if self.sending.lifted {
-            return;
-        }
-        let now = self.node.clock.now();
-        let longest = now + PAUSE_MAX;
-        if pauses.iter().any(|pause| pause.until > longest) {
-            tracing::warn!(bot.id = %self.profile.id, "a stored pause lies further ahead than any is believed: it is shortened to a day");
-            self.shorten_pauses(longest, None);
-        }
-        for pause in &mut pauses {
-            pause.until = pause.until.min(longest);
-            if pause.until > now {
-                self.note_pause(pause.chat, pause.until);
-            }
-        }
-        self.sending.resume_pauses(&pauses, now);
-    }
-
-    /// Pauses the bot after a 429 to a call that sends no message: in the chat, or everywhere when the call names no
-    /// chat. A row keeps the pause over a restart.
+    /// Pauses the bot after a 429 to a call that sends no message.
     pub(super) fn on_limited(&mut self, chat: Option<ChatId>, retry_after: Duration) {
-        let retry_after = retry_after.min(PAUSE_MAX);
-        let until = self.node.clock.now() + retry_after;
-        match chat {
-            Some(chat) => self.sending.limiter.pause(chat, retry_after),
-            None => self.sending.limiter.pause_calls(retry_after),
-        }
-        self.note_pause(chat, until);
-        self.sending.end_typing(chat);
-        metrics::counter!("botfleet_telegram_pauses_total").increment(1);
-        let bot = self.profile.id;
-        let pause = AddPause { epoch: self.epoch, pause: Pause { bot, chat, until } };
-        self.node.committer.submit(Operation::AddPause(pause), move |result| {
-            if let Err(error) = result {
-                tracing::warn!(bot.id = %bot, error = %error, "a pause is kept in memory only");
-            }
-        });
+        self.outbox(|outbox, step| outbox.limited(chat, retry_after, step));
     }
 
-    /// Stores what is left of all pauses anew after the clock jumped ahead. Pauses are stored as instants of that
-    /// clock, so that the jump would shorten them after a restart.
-    pub(super) fn keep_pauses(&mut self) {
-        if self.is_closing() {
-            return;
-        }
-        let (now, bot) = (self.node.clock.now(), self.profile.id);
-        let chats = self.sending.limiter.pauses().map(|(chat, left)| (Some(chat), left));
-        let whole = self.sending.limiter.bot_pause().map(|left| (None, left));
-        for (chat, left) in chats.chain(whole).collect::<Vec<_>>() {
-            let pause = Pause { bot, chat, until: now + left };
-            self.note_pause(chat, pause.until);
-            let paused = AddPause { epoch: self.epoch, pause };
-            self.node.committer.submit(Operation::AddPause(paused), move |result| {
-                if let Err(error) = result {
-                    tracing::warn!(bot.id = %bot, error = %error, "a pause is kept in memory only");
-                }
-            });
+    /// Stores pauses anew after the clock jumped ahead.
+    pub(super) fn on_clock_stepped(&mut self) {
+        if !self.is_closing() {
+            self.outbox(|outbox, step| outbox.keep_pauses(step));
         }
     }
 
@@ -137,15 +87,11 @@ impl BotState {
     pub(super) fn lift_pauses(&mut self, reply: RpcReplyPort<bool>) {
         let now = self.node.clock.now();
         tracing::warn!(bot.id = %self.profile.id, "a person lifted the pauses that telegram asked for");
-        self.sending.limiter.lift();
-        self.sending.lifted = true;
+        self.outbox.forget_pauses();
         self.node.voices.resumed(self.profile.id);
         self.node.tell([Hint::Silent(self.profile.id, self.node.voices.everywhere(self.profile.id, now))]);
-        self.shorten_pauses(now, Some(reply));
-        // Messages that are due wait for a permit that the limiter would have given only after the pause.
-        for (outbox, due_at) in self.sending.unpaused(now) {
-            self.try_again(outbox, due_at);
-        }
+        self.forget_stored_pauses(now, reply);
+        self.outbox(Outbox::resume_unpaused);
         if self.me.is_some() {
             self.open_intake();
         } else {
@@ -153,17 +99,15 @@ impl BotState {
         }
     }
 
-    /// Shortens stored pauses of the bot, so that none lasts beyond `until`.
-    fn shorten_pauses(&self, until: Timestamp, reply: Option<RpcReplyPort<bool>>) {
+    /// Ends stored pauses of the bot, so that none lasts beyond `until`; replies whether that is durable.
+    fn forget_stored_pauses(&self, until: Timestamp, reply: RpcReplyPort<bool>) {
         let lift = LiftPauses { bot: self.profile.id, epoch: self.epoch, until };
         let bot = self.profile.id;
         self.node.committer.submit(Operation::LiftPauses(lift), move |result| {
             if let Err(error) = &result {
                 tracing::warn!(bot.id = %bot, error = %error, "stored pauses could not be shortened");
             }
-            if let Some(reply) = reply {
-                let _ = reply.send(result.is_ok());
-            }
+            let _ = reply.send(result.is_ok());
         });
     }
 
@@ -194,11 +138,11 @@ impl BotState {
 
     /// Tries to show "typing" in a chat that wants the bot to speak: this needs the right to write and changes nothing.
     pub(super) fn try_chat(&mut self, chat: ChatId) {
-        let paused = self.sending.limiter.pause_left(chat).is_some();
+        let paused = self.outbox.limiter().pause_left(chat).is_some();
         let Some(telegram) = self.node.directory.telegram_chat(chat) else {
             return;
         };
-        if self.is_closing() || paused || self.cannot_act().is_some() {
+        if self.is_closing() || paused || self.outbox(|_, step| step.site.cannot_act()).is_some() {
             return;
         }
         let (api, myself) = (Arc::clone(&self.api), self.myself.clone());

@@ -9,7 +9,7 @@ use ractor::ActorRef;
 
 use super::actor::ChatState;
 use super::loading::RELOAD_AFTER;
-use crate::actors::bot::settling::{event_row, sent_event};
+use crate::actors::bot::outbox::settling::{event_row, sent_event};
 use crate::actors::chat::messages::{ChatMsg, Content, Delivery};
 use crate::actors::node::deadline::in_time;
 use crate::domain::commit::operations::{Operation, Resolve};

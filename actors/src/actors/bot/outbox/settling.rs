@@ -15,9 +15,10 @@
 
 use std::time::Duration;
 
+use crate::actors::bot::effect::{Effect, Then};
 use crate::actors::bot::messages::BotMsg;
-use crate::actors::bot::outgoing::{Outgoing, SEND_BACKOFF, Stage};
-use crate::actors::bot::state::BotState;
+use crate::actors::bot::outbox::{Outbox, OutboxMsg, Outgoing, SEND_BACKOFF, Stage};
+use crate::actors::bot::surroundings::Step;
 use crate::actors::chat::messages::{Content, Delivery};
 use crate::actors::node::committer::{CommitError, CommitResult, STORE_RETRY};
 use crate::domain::commit::operations::{Cancel, Operation, Settle};
@@ -38,15 +39,16 @@ const REFUSED_RETRY: Duration = Duration::from_secs(15);
 /// Wait, for each failure, until the chat has learned its new id.
 const MIGRATED_RETRY: Duration = Duration::from_millis(200);
 
-impl BotState {
-    pub(super) fn on_send_finished(
+impl Outbox {
+    pub(super) fn on_answered(
         &mut self,
         outbox: OutboxId,
         attempt: AttemptId,
         result: Result<MessageId, TelegramError>,
+        step: &mut Step<'_>,
     ) {
-        let now = self.node.clock.now();
-        let Some(out) = self.sending.outgoing.get(&outbox) else {
+        let now = step.site.now();
+        let Some(out) = self.outgoing.get(&outbox) else {
             return;
         };
         if !matches!(out.stage, Stage::InFlight(current) if current == attempt) {
@@ -61,35 +63,31 @@ impl BotState {
             unsent: None,
         };
         let mut delivery = None;
-        self.node.vitals.send_ended(result.as_ref().err().map(ToString::to_string));
+        step.ask(Effect::Answered(result.as_ref().err().map(ToString::to_string)));
         match result {
             Ok(message_id) => {
                 let event = sent_event(&out.message, message_id, now);
-                let id = self.node.inbox_id();
+                let id = step.site.inbox_id();
                 let (chat, bot) = (out.message.chat, out.message.bot);
                 settle.result = SendResult::Sent(message_id);
                 settle.event = Some(event_row(id, &out.message, &event, now));
                 delivery = Some((chat, Delivery { inbox: id, bot, content: Content::Sent(event) }));
             }
-            Err(error) => self.failed_to_send(outbox, &error, now, &mut settle),
+            Err(error) => self.failed_to_send(outbox, &error, &mut settle, step),
         }
-        if let Some(out) = self.sending.outgoing.get_mut(&outbox) {
+        if let Some(out) = self.outgoing.get_mut(&outbox) {
             out.stage = Stage::Settling(Box::new(settle));
         }
-        self.settle(outbox);
-        if let Some((chat, delivery)) = delivery
-            && !self.deliver(chat, vec![delivery])
-        {
-            // The chat is told once the row is stored.
-            self.sending.untold.insert(outbox, chat);
+        self.settle(outbox, step);
+        if let Some((chat, delivery)) = delivery {
+            step.ask(Effect::Deliver(outbox, chat, delivery));
         }
     }
 
     /// Decides what becomes of a message after a failure; see the table above.
-    fn failed_to_send(&mut self, outbox: OutboxId, error: &TelegramError, now: Timestamp, settle: &mut Settle) {
-        let random = self.node.jitter.next();
-        let bot = self.profile.id;
-        let Some(out) = self.sending.outgoing.get_mut(&outbox) else {
+    fn failed_to_send(&mut self, outbox: OutboxId, error: &TelegramError, settle: &mut Settle, step: &mut Step<'_>) {
+        let (now, random, bot) = (step.site.now(), step.site.random(), step.site.profile().id);
+        let Some(out) = self.outgoing.get_mut(&outbox) else {
             return;
         };
         out.failures += 1;
@@ -101,13 +99,13 @@ impl BotState {
                 let retry_after = (*retry_after).min(PAUSE_MAX);
                 let until = now + retry_after;
                 settle.pauses.push(Pause { bot, chat: Some(chat), until });
-                if self.sending.limiter.limited(chat, retry_after) == Reach::Bot {
+                if self.limiter.limited(chat, retry_after) == Reach::Bot {
                     tracing::warn!(bot.id = %bot, "two chats are limited together, the whole bot pauses");
                     settle.pauses.push(Pause { bot, chat: None, until });
                 }
                 for pause in &settle.pauses {
-                    self.sending.end_typing(pause.chat);
-                    self.note_pause(pause.chat, until);
+                    step.ask(Effect::EndTyping(pause.chat));
+                    step.ask(Effect::Pause(pause.chat, until));
                 }
                 metrics::counter!("botfleet_telegram_pauses_total").increment(settle.pauses.len() as u64);
                 SendResult::RetryAt(until, error.to_string())
@@ -117,8 +115,7 @@ impl BotState {
             }
             TelegramError::Unauthorized(_) => SendResult::RetryAt(now + REFUSED_RETRY, error.to_string()),
             TelegramError::Migrated(to) => {
-                self.node.directory.migrate(chat, *to);
-                self.node.tell([Hint::Migrated(chat, *to)]);
+                step.ask(Effect::Migrate(chat, *to));
                 SendResult::RetryAt(now + MIGRATED_RETRY * failures, error.to_string())
             }
             TelegramError::Unknown(_) if resend => {
@@ -128,62 +125,77 @@ impl BotState {
             }
             TelegramError::Unknown(_) => SendResult::Unknown(error.to_string()),
             TelegramError::CannotWrite { place, .. } => {
-                let thread = out.message.thread;
-                self.on_shut(chat, thread, *place);
+                step.ask(Effect::Shut(chat, out.message.thread, *place));
                 SendResult::Rejected(error.to_string())
             }
             TelegramError::Conflict(_) | TelegramError::Rejected { .. } => SendResult::Rejected(error.to_string()),
         };
         // A message that Telegram may have counts as sent, also when it is sent again.
         if !matches!(error, TelegramError::Unknown(_))
-            && let Some(out) = self.sending.outgoing.get(&outbox)
+            && let Some(out) = self.outgoing.get(&outbox)
         {
             settle.unsent = out.begun.as_ref().map(Start::counted);
         }
     }
 
     /// Settles an attempt in which certainly nothing was sent, although `sending` may be committed.
-    pub(super) fn not_sent(&mut self, outbox: OutboxId, start: &Start, again_at: Timestamp, why: &str) {
+    pub(super) fn not_sent(
+        &mut self,
+        outbox: OutboxId,
+        start: &Start,
+        again_at: Timestamp,
+        why: &str,
+        step: &mut Step<'_>,
+    ) {
         let settle = Settle::unsent(outbox, start, SendResult::RetryAt(again_at, why.to_owned()));
-        if let Some(out) = self.sending.outgoing.get_mut(&outbox) {
+        if let Some(out) = self.outgoing.get_mut(&outbox) {
             out.stage = Stage::Settling(Box::new(settle));
-            self.settle(outbox);
+            self.settle(outbox, step);
         }
     }
 
     /// Commits the end of an attempt.
-    pub(super) fn settle(&mut self, outbox: OutboxId) {
-        let Some(Outgoing { stage: Stage::Settling(settle), .. }) = self.sending.outgoing.get(&outbox) else {
+    pub(super) fn settle(&self, outbox: OutboxId, step: &mut Step<'_>) {
+        let Some(Outgoing { stage: Stage::Settling(settle), .. }) = self.outgoing.get(&outbox) else {
             return;
         };
-        let myself = self.myself.clone();
-        self.node.committer.submit(Operation::Settle((**settle).clone()), move |result| {
-            let _ = myself.cast(BotMsg::Settled(outbox, result));
-        });
+        step.ask(Effect::Commit(Operation::Settle((**settle).clone()), Then::Settled(outbox)));
     }
 
-    pub(super) fn on_settled(&mut self, outbox: OutboxId, result: CommitResult) {
-        let Some(Outgoing { stage: Stage::Settling(settle), .. }) = self.sending.outgoing.get(&outbox) else {
+    pub(super) fn on_settled(&mut self, outbox: OutboxId, result: CommitResult, step: &mut Step<'_>) {
+        let Some(out) = self.outgoing.get(&outbox) else {
+            return;
+        };
+        let Stage::Settling(settle) = &out.stage else {
             return;
         };
         let ended = settle.result.clone();
         let wordless = settle.event.as_ref().is_some_and(|event| event.outcome.is_some());
         match result {
             Err(CommitError::Unavailable(_)) => {
-                drop(self.myself.send_after(STORE_RETRY, move || BotMsg::SettleAgain(outbox)));
+                if let Some(out) = self.outgoing.get_mut(&outbox) {
+                    out.settled_in_doubt = true;
+                }
+                step.ask(Effect::After(STORE_RETRY, BotMsg::Outbox(OutboxMsg::SettleAgain(outbox))));
             }
-            Err(CommitError::Refused(refusal)) if self.settles_without_words(outbox, &refusal) => self.settle(outbox),
+            // The attempt has ended already: by the commit whose answer got lost.
+            Err(CommitError::Refused(Refusal::Conflict(_))) if out.settled_in_doubt => {
+                self.settled(outbox, &ended, step);
+            }
+            Err(CommitError::Refused(refusal)) if self.settles_without_words(outbox, &refusal, step) => {
+                self.settle(outbox, step);
+            }
             Err(CommitError::Refused(refusal)) => {
-                tracing::warn!(bot.id = %self.profile.id, outbox.id = %outbox, error = %refusal, "attempt was settled elsewhere");
-                self.sending.untold.remove(&outbox);
-                self.ended_unsent(outbox);
+                tracing::warn!(bot.id = %step.site.profile().id, outbox.id = %outbox, error = %refusal, "attempt was settled elsewhere");
+                self.untold.remove(&outbox);
+                self.ended_unsent(outbox, step);
             }
             Ok(_) => {
                 if wordless {
-                    tracing::error!(bot.id = %self.profile.id, outbox.id = %outbox, "the event of a message is a dead letter");
+                    tracing::error!(bot.id = %step.site.profile().id, outbox.id = %outbox, "the event of a message is a dead letter");
                     metrics::counter!("botfleet_rows_dead_total", "at" => "send").increment(1);
                 }
-                self.settled(outbox, &ended);
+                self.settled(outbox, &ended, step);
             }
         }
     }
@@ -191,18 +203,18 @@ impl BotState {
     /// Makes the event in a refused end a dead letter, so that the end can be committed once more: an attempt that
     /// never ends keeps its bot's turn open. Returns false when there is no such event: then somebody else has ended
     /// the attempt.
-    fn settles_without_words(&mut self, outbox: OutboxId, refusal: &Refusal) -> bool {
-        let Some(Outgoing { stage: Stage::Settling(settle), .. }) = self.sending.outgoing.get_mut(&outbox) else {
+    fn settles_without_words(&mut self, outbox: OutboxId, refusal: &Refusal, step: &Step<'_>) -> bool {
+        let Some(Outgoing { stage: Stage::Settling(settle), .. }) = self.outgoing.get_mut(&outbox) else {
             return false;
         };
         let Some(event) = settle.event.as_mut().filter(|event| event.outcome.is_none()) else {
             return false;
         };
-        *event = event.dead(self.node.inbox_id(), &refusal.to_string());
+        *event = event.dead(step.site.inbox_id(), &refusal.to_string());
         true
     }
 
-    fn settled(&mut self, outbox: OutboxId, result: &SendResult) {
+    fn settled(&mut self, outbox: OutboxId, result: &SendResult, step: &mut Step<'_>) {
         let status = match result {
             SendResult::Sent(_) => "sent",
             SendResult::Rejected(_) => "rejected",
@@ -210,70 +222,73 @@ impl BotState {
             SendResult::Unknown(_) => "unknown",
         };
         metrics::counter!("botfleet_sends_settled_total", "status" => status).increment(1);
-        if let Some(chat) = self.sending.untold.remove(&outbox) {
-            self.node.wake_chats([chat]);
+        if let Some(chat) = self.untold.remove(&outbox) {
+            step.ask(Effect::Tell(Hint::Chat(chat)));
         }
-        if self.is_gone() {
+        if step.site.stay().is_gone() {
             // The rest of the turn is the new owner's.
             if matches!(result, SendResult::Sent(_)) {
-                self.node.traffic.sent();
+                step.ask(Effect::Sent);
             }
-            if let (SendResult::Unknown(_), Some(out)) = (result, self.sending.outgoing.get(&outbox)) {
-                self.node.tell([Hint::SendUnknown(out.message.chat)]);
+            if let (SendResult::Unknown(_), Some(out)) = (result, self.outgoing.get(&outbox)) {
+                step.ask(Effect::Tell(Hint::SendUnknown(out.message.chat)));
             }
-            self.sending.forget(outbox);
-            self.node.wake_bots([self.profile.id]);
+            self.forget(outbox);
+            step.ask(Effect::Tell(Hint::Bot(step.site.profile().id)));
             return;
         }
         match result {
-            SendResult::RetryAt(due_at, _) => self.try_again(outbox, *due_at),
+            SendResult::RetryAt(due_at, _) => self.try_again(outbox, *due_at, step),
             SendResult::Unknown(_) => {
-                if let Some(out) = self.sending.outgoing.get(&outbox) {
-                    self.node.tell([Hint::SendUnknown(out.message.chat)]);
+                if let Some(out) = self.outgoing.get(&outbox) {
+                    step.ask(Effect::Tell(Hint::SendUnknown(out.message.chat)));
                 }
-                self.ended_unsent(outbox);
+                self.ended_unsent(outbox, step);
             }
-            SendResult::Rejected(_) => self.ended_unsent(outbox),
+            SendResult::Rejected(_) => self.ended_unsent(outbox, step),
             SendResult::Sent(_) => {
-                self.sending.sent += 1;
-                self.node.traffic.sent();
-                let sent = self.sending.forget(outbox);
-                if let Some(message) = &sent {
-                    self.node.voices.spoke(self.profile.id, message.chat, message.thread);
-                }
-                if let Some(message) = sent
-                    && let Some(next) = self.sending.lowest_part(message.turn)
-                {
-                    self.wait_until_due(next);
+                self.sent += 1;
+                step.ask(Effect::Sent);
+                if let Some(message) = self.forget(outbox) {
+                    step.ask(Effect::Spoke(message.chat, message.thread));
+                    self.go_on_after(&message, step);
                 }
             }
+        }
+    }
+
+    /// Goes on with the part after one that was sent. Where that part is not in memory, the store tells what became of
+    /// it: the rest is forgotten here, and found there again.
+    fn go_on_after(&mut self, sent: &OutboxMessage, step: &mut Step<'_>) {
+        let parts = self.parts_of(sent.turn);
+        let is_next = |part: &&OutboxId| self.outgoing.get(part).is_some_and(|out| out.message.part == sent.part + 1);
+        match parts.iter().find(is_next) {
+            Some(next) => self.wait_until_due(*next, step),
+            None => parts.into_iter().for_each(|part| drop(self.forget(part))),
         }
     }
 
     /// Forgets a message that is not sent, or of unknown fate, and gives up the later parts.
-    pub(super) fn ended_unsent(&mut self, outbox: OutboxId) {
-        let Some(message) = self.sending.forget(outbox) else {
+    pub(super) fn ended_unsent(&mut self, outbox: OutboxId, step: &mut Step<'_>) {
+        let Some(message) = self.forget(outbox) else {
             return;
         };
-        for part in self.sending.turns.get(&message.turn).cloned().unwrap_or_default() {
-            self.give_up(part, "the part before it was not sent");
+        for part in self.parts_of(message.turn) {
+            self.give_up(part, "the part before it was not sent", step);
         }
     }
 
-    pub(super) fn give_up(&mut self, outbox: OutboxId, reason: &str) {
-        if let Some(message) = self.sending.forget(outbox) {
-            self.said.unsay(&message.text);
+    /// Forgets a message that will not be sent, and cancels it in the store.
+    pub(super) fn give_up(&mut self, outbox: OutboxId, reason: &str, step: &mut Step<'_>) {
+        if let Some(message) = self.forget(outbox) {
+            step.ask(Effect::Unsay(message.text));
         }
-        if self.is_gone() {
+        let site = step.site;
+        if site.stay().is_gone() {
             return;
         }
-        let cancel = Cancel { bot: self.profile.id, epoch: self.epoch, outbox, reason: reason.to_owned() };
-        let bot = self.profile.id;
-        self.node.committer.submit(Operation::Cancel(cancel), move |result| {
-            if let Err(error) = result {
-                tracing::warn!(bot.id = %bot, outbox.id = %outbox, error = %error, "message could not be given up");
-            }
-        });
+        let cancel = Cancel { bot: site.profile().id, epoch: site.epoch(), outbox, reason: reason.to_owned() };
+        step.ask(Effect::Commit(Operation::Cancel(cancel), Then::Log("message could not be given up")));
     }
 }
 

@@ -1,56 +1,67 @@
-//! The messages of a bot that are not settled: those that wait, and those under way. Layer `actors`.
+//! The outbox of a bot as a pure machine: it is told what happened, and asks for effects. Layer `actors`. Keeps I4, I6,
+//! I8.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `mod` | the messages that are not settled, and the bot's limiter |
+//! | `sending` | limiter -> begin -> sendMessage |
+//! | `settling` | what becomes of a message after Telegram's answer |
+//! | `pauses` | pauses that Telegram asked for, over restarts and until a person lifts them |
+
+mod pauses;
+mod sending;
+pub(crate) mod settling;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use tokio::task::AbortHandle;
-
+use crate::actors::bot::messages::Tail;
 use crate::actors::bot::settings::BotSettings;
+use crate::actors::bot::surroundings::Step;
+use crate::actors::node::committer::CommitResult;
 use crate::behaviour::interruption::Pending;
 use crate::domain::commit::operations::Settle;
 use crate::domain::commit::start::Start;
-use crate::domain::ids::{AttemptId, ChatId, OutboxId, TurnId};
+use crate::domain::ids::{AttemptId, ChatId, MessageId, OutboxId, TurnId};
 use crate::domain::outbox::OutboxMessage;
-use crate::domain::pause::Pause;
 use crate::domain::time::Timestamp;
 use crate::policy::backoff::BackoffSettings;
 use crate::policy::limiter::SendLimiter;
+use crate::ports::telegram::TelegramError;
 
 /// Waits after a send that certainly did nothing.
 pub(super) const SEND_BACKOFF: BackoffSettings =
     BackoffSettings { first: Duration::from_millis(500), max: Duration::from_secs(15) };
 
-/// Time until a node that may not act looks again whether it may.
-pub(super) const BOUND_RETRY: Duration = Duration::from_millis(100);
-
 /// The messages that a bot has to send.
-pub(super) struct Sending {
-    pub(super) limiter: SendLimiter,
-    pub(super) outgoing: HashMap<OutboxId, Outgoing>,
+pub(super) struct Outbox {
+    limiter: SendLimiter,
+    outgoing: HashMap<OutboxId, Outgoing>,
     /// Messages in memory of each turn.
-    pub(super) turns: HashMap<TurnId, Vec<OutboxId>>,
-    pub(super) sent: u64,
+    turns: HashMap<TurnId, Vec<OutboxId>>,
+    sent: u64,
     /// True when a person has lifted all pauses: pauses that are being read from the store do not count any more.
-    pub(super) lifted: bool,
+    lifted: bool,
     /// Messages whose events reached no chat in memory; their chats are told when these events are stored.
-    pub(super) untold: HashMap<OutboxId, ChatId>,
-    /// Tasks that show "typing", and where.
-    pub(super) typing: Vec<(ChatId, AbortHandle)>,
+    untold: HashMap<OutboxId, ChatId>,
 }
 
-pub(super) struct Outgoing {
-    pub(super) message: OutboxMessage,
-    pub(super) stage: Stage,
-    pub(super) failures: u32,
+/// A message that is not settled.
+struct Outgoing {
+    message: OutboxMessage,
+    stage: Stage,
+    failures: u32,
     /// The context of the text, for a typed message that is reconsidered once it is due.
-    pub(super) pending: Option<Box<Pending>>,
+    pending: Option<Box<Pending>>,
     /// The start of the attempt under way: its counts are given back when the attempt sends nothing.
-    pub(super) begun: Option<Start>,
+    begun: Option<Start>,
     /// The start of an attempt whose begin the store did not confirm: committed or not, nothing was sent in it.
-    pub(super) doubtful: Option<Start>,
+    doubtful: Option<Start>,
+    /// True when the store did not confirm the end of the attempt, so that the end may be committed all the same.
+    settled_in_doubt: bool,
 }
 
-pub(super) enum Stage {
+enum Stage {
     /// The message waits for the part before it.
     Held,
     /// The message waits for its time or a permit.
@@ -63,7 +74,23 @@ pub(super) enum Stage {
     Settling(Box<Settle>),
 }
 
-impl Sending {
+/// The messages that the outbox handles.
+pub enum OutboxMsg {
+    /// A waiting message may be due.
+    Due(OutboxId),
+    /// The end of the transcript, read after a message was typed.
+    LookedAgain(OutboxId, Box<Pending>, Tail),
+    /// The begin of a send was committed, or not.
+    Begun(OutboxId, AttemptId, CommitResult),
+    /// Telegram answered a send.
+    Answered(OutboxId, AttemptId, Result<MessageId, TelegramError>),
+    /// The end of an attempt was committed, or not.
+    Settled(OutboxId, CommitResult),
+    /// The end of an attempt must be committed again: the store did not answer.
+    SettleAgain(OutboxId),
+}
+
+impl Outbox {
     pub(super) fn new(settings: &BotSettings) -> Self {
         Self {
             limiter: SendLimiter::new(settings.sends_per_second, settings.sends_per_chat_per_minute.is_some()),
@@ -72,37 +99,23 @@ impl Sending {
             sent: 0,
             lifted: false,
             untold: HashMap::new(),
-            typing: Vec::new(),
         }
     }
 
-    /// Resumes pauses that an earlier process was asked for.
-    pub(super) fn resume_pauses(&mut self, pauses: &[Pause], now: Timestamp) {
-        // Two chats limited together pause the bot as long as the second one: that is about messages, and polls go on.
-        let of_chats: Vec<Timestamp> = pauses.iter().filter_map(|pause| pause.chat.map(|_| pause.until)).collect();
-        for pause in pauses.iter().filter(|pause| pause.until > now) {
-            let left = pause.until.since(now);
-            match pause.chat {
-                Some(chat) => self.limiter.pause(chat, left),
-                None if of_chats.contains(&pause.until) => self.limiter.pause_all(left),
-                None => self.limiter.pause_calls(left),
-            }
+    /// Handles a message.
+    pub(super) fn handle(&mut self, message: OutboxMsg, step: &mut Step<'_>) {
+        match message {
+            OutboxMsg::Due(outbox) => self.on_due(outbox, step),
+            OutboxMsg::LookedAgain(outbox, pending, tail) => self.on_looked_again(outbox, &pending, tail, step),
+            OutboxMsg::Begun(outbox, attempt, result) => self.on_begun(outbox, attempt, result, step),
+            OutboxMsg::Answered(outbox, attempt, result) => self.on_answered(outbox, attempt, result, step),
+            OutboxMsg::Settled(outbox, result) => self.on_settled(outbox, result, step),
+            OutboxMsg::SettleAgain(outbox) => self.settle(outbox, step),
         }
-    }
-
-    /// Ends "typing" in a paused chat, or everywhere: a call of any kind counts as ignoring the pause.
-    pub(super) fn end_typing(&mut self, chat: Option<ChatId>) {
-        self.typing.retain(|(place, task)| {
-            let ends = chat.is_none_or(|chat| chat == *place);
-            if ends {
-                task.abort();
-            }
-            !ends && !task.is_finished()
-        });
     }
 
     /// Returns the messages in memory of a turn.
-    pub(super) fn parts_of(&self, turn: TurnId) -> Vec<OutboxId> {
+    fn parts_of(&self, turn: TurnId) -> Vec<OutboxId> {
         self.turns.get(&turn).cloned().unwrap_or_default()
     }
 
@@ -120,7 +133,7 @@ impl Sending {
 
     /// Returns the messages that wait, each with its due time once all pauses are lifted. A message that was tried is
     /// due at once, any other no later than after the longest backoff.
-    pub(super) fn unpaused(&self, now: Timestamp) -> Vec<(OutboxId, Timestamp)> {
+    fn unpaused(&self, now: Timestamp) -> Vec<(OutboxId, Timestamp)> {
         let waits = self.outgoing.iter().filter(|(_, out)| matches!(out.stage, Stage::Waiting));
         let due = |out: &Outgoing| {
             let tried = out.failures > 0 || out.message.progress.attempts > 0;
@@ -139,6 +152,12 @@ impl Sending {
         self.outgoing.len() - self.waiting()
     }
 
+    /// Returns the limiter of the bot's sends.
+    pub(super) fn limiter(&self) -> &SendLimiter {
+        &self.limiter
+    }
+
+    /// Returns the number of messages sent since the bot started.
     pub(super) fn sent(&self) -> u64 {
         self.sent
     }
@@ -162,13 +181,23 @@ impl Sending {
         }
     }
 
-    pub(super) fn remember(&mut self, message: OutboxMessage, stage: Stage) {
+    fn remember(&mut self, message: OutboxMessage, stage: Stage) {
         self.turns.entry(message.turn).or_default().push(message.id);
-        self.outgoing
-            .insert(message.id, Outgoing { message, stage, failures: 0, pending: None, begun: None, doubtful: None });
+        self.outgoing.insert(
+            message.id,
+            Outgoing {
+                message,
+                stage,
+                failures: 0,
+                pending: None,
+                begun: None,
+                doubtful: None,
+                settled_in_doubt: false,
+            },
+        );
     }
 
-    pub(super) fn forget(&mut self, outbox: OutboxId) -> Option<OutboxMessage> {
+    fn forget(&mut self, outbox: OutboxId) -> Option<OutboxMessage> {
         let gone = self.outgoing.remove(&outbox)?;
         if let Some(parts) = self.turns.get_mut(&gone.message.turn) {
             parts.retain(|part| *part != outbox);
@@ -196,8 +225,23 @@ impl Sending {
         }
     }
 
-    pub(super) fn lowest_part(&self, turn: TurnId) -> Option<OutboxId> {
+    fn lowest_part(&self, turn: TurnId) -> Option<OutboxId> {
         let parts = self.turns.get(&turn)?;
         parts.iter().filter_map(|id| self.outgoing.get(id)).min_by_key(|out| out.message.part).map(|out| out.message.id)
     }
+
+    /// Keeps the context of a message that is being typed, so that the message is reconsidered once it is due.
+    pub(super) fn reconsider_later(&mut self, outbox: OutboxId, pending: Box<Pending>) {
+        if let Some(out) = self.outgoing.get_mut(&outbox) {
+            out.pending = Some(pending);
+        }
+    }
+
+    /// Notes that the event of a message reached no chat in memory: the chat is told once the event is stored.
+    pub(super) fn not_delivered(&mut self, outbox: OutboxId, chat: ChatId) {
+        self.untold.insert(outbox, chat);
+    }
 }
+
+#[cfg(test)]
+mod tests;

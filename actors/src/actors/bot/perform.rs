@@ -1,0 +1,232 @@
+//! Carries out the effects that a bot's machines ask for. Layer `actors`.
+//!
+//! Only this file and the tasks that it starts change anything outside the bot.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::AbortHandle;
+
+use crate::actors::bot::effect::{Effect, Then};
+use crate::actors::bot::messages::BotMsg;
+use crate::actors::bot::outbox::{Outbox, OutboxMsg};
+use crate::actors::bot::settings::BotSettings;
+use crate::actors::bot::state::BotState;
+use crate::actors::bot::stay::Stay;
+use crate::actors::bot::surroundings::{Step, Surroundings};
+use crate::actors::node::Node;
+use crate::actors::node::arrivals::deliver;
+use crate::actors::node::deadline::in_time;
+use crate::actors::node::voices::Voice;
+use crate::behaviour::interruption::Pending;
+use crate::domain::commit::operations::Operation;
+use crate::domain::ids::{AttemptId, ChatId, Epoch, InboxId, Number, OutboxId, TelegramChatId, ThreadId};
+use crate::domain::roster::{BotProfile, ChatProfile};
+use crate::domain::time::Timestamp;
+use crate::ports::bus::Hint;
+use crate::ports::telegram::{BotApi, TelegramError};
+
+/// "typing" lasts five seconds: repeat before it ends (Bot API, sendChatAction).
+const TYPING_REPEAT: Duration = Duration::from_secs(4);
+
+/// Time until a node that may not act looks again whether it may.
+pub(super) const BOUND_RETRY: Duration = Duration::from_millis(100);
+
+/// Mean time until a bot checks again whether Telegram is believed to be within reach: polls find out meanwhile.
+const REACH_RETRY: Duration = Duration::from_millis(500);
+
+/// Entries at the end of the transcript that are searched for news.
+pub(super) const NEWS_MAX: usize = 60;
+
+/// Tasks that show "typing", and where.
+#[derive(Default)]
+pub(super) struct Typing(Vec<(ChatId, AbortHandle)>);
+
+impl Typing {
+    /// Ends "typing" in a chat, or everywhere: a call of any kind counts as ignoring a pause.
+    fn end(&mut self, chat: Option<ChatId>) {
+        self.0.retain(|(place, task)| {
+            let ends = chat.is_none_or(|chat| chat == *place);
+            if ends {
+                task.abort();
+            }
+            !ends && !task.is_finished()
+        });
+    }
+}
+
+/// The surroundings of a bot's machines in the program: its node, and what the bot knows of itself.
+struct Site<'a> {
+    node: &'a Node,
+    profile: &'a BotProfile,
+    api: &'a dyn BotApi,
+    settings: &'a BotSettings,
+    epoch: Epoch,
+    stay: Stay,
+}
+
+impl Surroundings for Site<'_> {
+    fn profile(&self) -> &BotProfile {
+        self.profile
+    }
+
+    fn settings(&self) -> &BotSettings {
+        self.settings
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    fn stay(&self) -> Stay {
+        self.stay
+    }
+
+    fn now(&self) -> Timestamp {
+        self.node.clock.now()
+    }
+
+    fn random(&self) -> f64 {
+        self.node.jitter.next()
+    }
+
+    fn cannot_act(&self) -> Option<Duration> {
+        match (self.node.may_act(), self.api.sends_go()) {
+            (false, _) => Some(BOUND_RETRY),
+            (true, false) => Some(REACH_RETRY.mul_f64(0.5 + self.node.jitter.next())),
+            (true, true) => None,
+        }
+    }
+
+    fn voice(&self, chat: ChatId, thread: Option<ThreadId>) -> Voice {
+        self.node.voices.of(self.profile.id, chat, thread, self.now())
+    }
+
+    fn may_try(&self, chat: ChatId) -> bool {
+        self.node.voices.may_try(self.profile.id, chat)
+    }
+
+    fn chat(&self, chat: ChatId) -> Option<Arc<ChatProfile>> {
+        self.node.directory.chat_profile(chat)
+    }
+
+    fn telegram_chat(&self, chat: ChatId) -> Option<TelegramChatId> {
+        self.node.directory.telegram_chat(chat)
+    }
+
+    fn attempt_id(&self) -> AttemptId {
+        self.node.attempt_id()
+    }
+
+    fn inbox_id(&self) -> InboxId {
+        self.node.inbox_id()
+    }
+}
+
+impl BotState {
+    /// Lets the outbox take a step, and carries out what it asks for.
+    pub(super) fn outbox<T>(&mut self, act: impl FnOnce(&mut Outbox, &mut Step<'_>) -> T) -> T {
+        let mut effects = std::mem::take(&mut self.effects);
+        let site = Site {
+            node: &self.node,
+            profile: &self.profile,
+            api: self.api.as_ref(),
+            settings: &self.settings,
+            epoch: self.epoch,
+            stay: self.stay,
+        };
+        let done = act(&mut self.outbox, &mut Step { site: &site, effects: &mut effects });
+        for effect in effects.drain(..) {
+            self.carry_out(effect);
+        }
+        // The room of the list is used again.
+        self.effects = effects;
+        done
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Commit(operation, then) => self.commit(operation, &then),
+            Effect::After(wait, message) => drop(self.myself.send_after(wait, move || message)),
+            Effect::Tell(hint) => self.node.tell([hint]),
+            Effect::Fenced => self.on_fenced(),
+            Effect::Send(outbox, attempt, message) => {
+                let (api, myself) = (Arc::clone(&self.api), self.myself.clone());
+                self.tasks.spawn(async move {
+                    let answer = api.send_message(&message).await;
+                    let _ = myself.cast(BotMsg::Outbox(OutboxMsg::Answered(outbox, attempt, answer)));
+                });
+            }
+            Effect::Type { chat, telegram, thread, left } => self.show_typing(chat, telegram, thread, left),
+            Effect::EndTyping(chat) => self.typing.end(chat),
+            Effect::Deliver(outbox, chat, delivery) => {
+                if !deliver(&self.node, chat, vec![delivery]) {
+                    self.outbox.not_delivered(outbox, chat);
+                }
+            }
+            Effect::LookAgain(outbox, chat, pending) => self.look_again(outbox, chat, pending),
+            Effect::Pause(chat, until) => self.note_pause(chat, until),
+            Effect::Shut(chat, thread, place) => self.on_shut(chat, thread, place),
+            Effect::Try(chat) => self.try_chat(chat),
+            Effect::Migrate(chat, to) => {
+                self.node.directory.migrate(chat, to);
+                self.node.tell([Hint::Migrated(chat, to)]);
+            }
+            Effect::Unsay(text) => self.said.unsay(&text),
+            Effect::Waited(lag) => self.node.traffic.waited(lag),
+            Effect::Answered(refused) => self.node.vitals.send_ended(refused),
+            Effect::Spoke(chat, thread) => self.node.voices.spoke(self.profile.id, chat, thread),
+            Effect::Sent => self.node.traffic.sent(),
+        }
+    }
+
+    fn commit(&self, operation: Operation, then: &Then) {
+        let committer = &self.node.committer;
+        let (bot, myself) = (self.profile.id, self.myself.clone());
+        match *then {
+            Then::Log(what) => committer.submit(operation, move |result| {
+                if let Err(error) = result {
+                    tracing::warn!(bot.id = %bot, error = %error, "{what}");
+                }
+            }),
+            Then::Begun(outbox, attempt) => committer.submit(operation, move |result| {
+                let _ = myself.cast(BotMsg::Outbox(OutboxMsg::Begun(outbox, attempt, result)));
+            }),
+            Then::Settled(outbox) => committer.submit(operation, move |result| {
+                let _ = myself.cast(BotMsg::Outbox(OutboxMsg::Settled(outbox, result)));
+            }),
+        }
+    }
+
+    fn show_typing(&mut self, chat: ChatId, telegram: TelegramChatId, thread: Option<ThreadId>, left: Duration) {
+        let (api, myself) = (Arc::clone(&self.api), self.myself.clone());
+        let task = self.tasks.spawn(async move {
+            let until = tokio::time::Instant::now() + left;
+            loop {
+                match api.send_typing(telegram, thread).await {
+                    Ok(()) => {}
+                    Err(TelegramError::RateLimited { retry_after }) => {
+                        let _ = myself.cast(BotMsg::Limited(Some(chat), retry_after));
+                        return;
+                    }
+                    Err(_) => return,
+                }
+                if tokio::time::Instant::now() + TYPING_REPEAT >= until {
+                    return;
+                }
+                tokio::time::sleep(TYPING_REPEAT).await;
+            }
+        });
+        self.typing.0.retain(|(_, task)| !task.is_finished());
+        self.typing.0.push((chat, task));
+    }
+
+    /// Reads what came into the chat while a message was typed: the news may make the message needless.
+    fn look_again(&mut self, outbox: OutboxId, chat: ChatId, pending: Box<Pending>) {
+        let (node, myself) = (Arc::clone(&self.node), self.myself.clone());
+        self.tasks.spawn(async move {
+            let tail = in_time(node.store.transcript(chat, Number(i64::MAX), NEWS_MAX)).await;
+            let _ = myself.cast(BotMsg::Outbox(OutboxMsg::LookedAgain(outbox, pending, tail.ok())));
+        });
+    }
+}

@@ -1,0 +1,58 @@
+//! Says what a bot's machines may ask of the world around them: reads that change nothing a machine decides on. Layer
+//! `actors`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::actors::bot::effect::Effect;
+use crate::actors::bot::settings::BotSettings;
+use crate::actors::bot::stay::Stay;
+use crate::actors::node::voices::Voice;
+use crate::domain::ids::{AttemptId, ChatId, Epoch, InboxId, TelegramChatId, ThreadId};
+use crate::domain::roster::{BotProfile, ChatProfile};
+use crate::domain::time::Timestamp;
+
+/// The questions that a machine may ask; a node answers them in the program, a test's own answers elsewhere.
+pub(super) trait Surroundings {
+    /// The bot's profile.
+    fn profile(&self) -> &BotProfile;
+    /// The settings of all bots.
+    fn settings(&self) -> &BotSettings;
+    /// The fence of the bot's writes.
+    fn epoch(&self) -> Epoch;
+    /// Where the bot is in its life.
+    fn stay(&self) -> Stay;
+    /// The time now.
+    fn now(&self) -> Timestamp;
+    /// A random number from 0 to 1.
+    fn random(&self) -> f64;
+    /// How long nothing is to be begun, because it would not be sent: the node may not act, or Telegram is out of reach.
+    fn cannot_act(&self) -> Option<Duration>;
+    /// Whether the bot can speak in that place.
+    fn voice(&self, chat: ChatId, thread: Option<ThreadId>) -> Voice;
+    /// Whether it is time to find out if a chat that was closed to the bot is open again.
+    fn may_try(&self, chat: ChatId) -> bool;
+    /// The chat's configuration, while the manifest names the chat.
+    fn chat(&self, chat: ChatId) -> Option<Arc<ChatProfile>>;
+    /// The chat's present id at Telegram.
+    fn telegram_chat(&self, chat: ChatId) -> Option<TelegramChatId>;
+    /// An id for a new attempt.
+    fn attempt_id(&self) -> AttemptId;
+    /// An id for a new inbox row.
+    fn inbox_id(&self) -> InboxId;
+}
+
+/// One step of a machine: what it may ask, and the effects that it asks for, in order.
+pub(super) struct Step<'a> {
+    /// The world around the machine.
+    pub(super) site: &'a dyn Surroundings,
+    /// The effects so far.
+    pub(super) effects: &'a mut Vec<Effect>,
+}
+
+impl Step<'_> {
+    /// Asks for an effect.
+    pub(super) fn ask(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+}
