@@ -5,29 +5,26 @@
 
 use std::io::{IsTerminal, stderr};
 
-use serde::Deserialize;
+use botfleet_actors::domain::keys::keyed;
+use botfleet_actors::domain::keys::rule::key;
+use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
-/// Settings of the logs.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LogSettings {
-    /// Form of the logs.
-    pub format: LogFormat,
-    /// Level, or directives as in `warn,botfleet=debug`.
-    pub level: String,
-}
-
-impl Default for LogSettings {
-    fn default() -> Self {
-        Self { format: LogFormat::Auto, level: "info".to_owned() }
+keyed! {
+    /// Logs.
+    #[derive(Clone, Debug)]
+    pub struct LogSettings {
+        /// Form of the logs: for people on a terminal and JSON elsewhere (auto), or always one of both.
+        pub format: LogFormat = key(LogFormat::Auto);
+        /// Level (error, warn, info, debug, trace), or directives such as `warn,botfleet=debug`. `RUST_LOG` replaces it.
+        pub level: String = key("info".to_owned());
     }
 }
 
 /// The form of logs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
     /// Human on a terminal, JSON elsewhere.

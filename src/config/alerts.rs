@@ -3,42 +3,33 @@
 use std::path::Path;
 use std::time::Duration;
 
+use botfleet_actors::domain::keys::keyed;
+use botfleet_actors::domain::keys::rule::key;
 use secrecy::SecretString;
-use serde::Deserialize;
 
 use super::fault::Fault;
 use super::secret::{SecretRef, SecretSource};
 use super::settings::Config;
 
-/// Receivers of alerts; none unless `webhook_url` or `chat` is set.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct AlertSettings {
-    /// Address that takes alerts as JSON by POST; absent for none.
-    pub webhook_url: Option<String>,
-    /// `env:NAME` or `file:PATH` that holds the secret by which alerts are signed.
-    pub webhook_secret: Option<String>,
-    /// Host names that may have an address of a private network, or of this machine.
-    pub private_hosts: Vec<String>,
-    /// Telegram's id of a chat of operators; absent for none.
-    pub chat: Option<i64>,
-    /// Name in the manifest of the bot that writes into that chat.
-    pub bot: Option<String>,
-    /// Time within which the same cause is told at most once.
-    #[serde(with = "humantime_serde")]
-    pub every: Duration,
-}
-
-impl Default for AlertSettings {
-    fn default() -> Self {
-        Self {
-            webhook_url: None,
-            webhook_secret: None,
-            private_hosts: Vec::new(),
-            chat: None,
-            bot: None,
-            every: Duration::from_hours(1),
-        }
+keyed! {
+    /// The receivers of alerts: who hears when something is wrong, and when it is well again. A webhook, a chat of
+    /// operators, or both; without `webhook_url` and `chat` nobody does.
+    #[derive(Clone, Debug)]
+    pub struct AlertSettings {
+        /// Address that takes JSON by POST, signed: `X-Botfleet-Signature` is "sha256=" and the HMAC-SHA256 of
+        /// `X-Botfleet-Timestamp`, a dot and the body.
+        pub webhook_url: Option<String> = key(None).unset("none").example("\"https://hooks.example/fleet\"");
+        /// Place of the secret, at least 16 characters, by which alerts are signed: `env:NAME` or `file:PATH`.
+        pub webhook_secret: Option<String> = key(None).secret().unset("none")
+            .example("\"env:BOTFLEET_ALERT_SECRET\"");
+        /// Hosts that may have an address of a private network, as `["alerts.internal"]`; all others must be public.
+        pub private_hosts: Vec<String> = key(Vec::new());
+        /// Telegram's id of a chat of operators.
+        pub chat: Option<i64> = key(None).unset("none").example("-1001234567890");
+        /// The bot, by its name in the manifest, that writes into that chat.
+        pub bot: Option<String> = key(None).unset("none").example("\"ada\"");
+        /// The same cause is told at most once within this.
+        pub every: Duration = key(Duration::from_hours(1)).within(Duration::from_mins(1)..=Duration::from_hours(24 * 7));
     }
 }
 
@@ -72,9 +63,6 @@ impl AlertSettings {
             && let Err((what, remedy)) = SecretRef::parse(reference, Path::new(""))
         {
             fault("webhook_secret", what, remedy);
-        }
-        if !(Duration::from_mins(1)..=Duration::from_hours(24 * 7)).contains(&self.every) {
-            fault("every", "is out of bounds", "from 1m to 7d");
         }
         faults
     }

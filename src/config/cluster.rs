@@ -1,67 +1,55 @@
 //! Settings of a node in a cluster. Part of `config`.
 
 use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use botfleet_actors::domain::keys::keyed;
+use botfleet_actors::domain::keys::rule::key;
 use botfleet_actors::domain::ownership::NodeRole;
 use botfleet_actors::policy::ownership::settings::OwnershipSettings;
-use serde::Deserialize;
 
 use super::fault::Fault;
 
 /// Longest name of a node: it becomes a label of metrics and a line of tables.
 const NODE_NAME_MAX: usize = 63;
 
-/// Name and role of this node, and how nodes watch one another.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ClusterSettings {
-    /// Name of this node, kept over restarts and shared with no other; the host's name when absent.
-    pub node: Option<String>,
-    /// Role of this node.
-    pub role: NodeRole,
-    /// Address of this node's HTTP API as other machines reach it; told to people whose order belongs to this node.
-    pub address: Option<String>,
-    /// Lets `botfleet run` supervise its worker process.
-    pub launcher: bool,
-    /// Interval at which a node writes its beat.
-    #[serde(with = "humantime_serde")]
-    pub beat_every: Duration,
-    /// Interval at which a node looks at the beats of the others.
-    #[serde(with = "humantime_serde")]
-    pub observe_every: Duration,
-    /// Interval at which a node looks at the leases when no hint asks for a look.
-    #[serde(with = "humantime_serde")]
-    pub reconcile_every: Duration,
-    /// Time after which a node whose beat stayed the same is declared dead.
-    #[serde(with = "humantime_serde")]
-    pub dead_after: Duration,
-    /// Time after the last beat that the database took, after which a node does nothing more.
-    #[serde(with = "humantime_serde")]
-    pub act_within: Duration,
-    /// At most one in this many of a living node's bots moves at a time.
-    pub moves_share: NonZeroU32,
-    /// Time after which a send of another living node counts as unknown.
-    #[serde(with = "humantime_serde")]
-    pub send_patience: Duration,
+fn usual() -> OwnershipSettings {
+    OwnershipSettings::default()
 }
 
-impl Default for ClusterSettings {
-    fn default() -> Self {
-        let ownership = OwnershipSettings::default();
-        Self {
-            node: None,
-            role: NodeRole::All,
-            address: None,
-            launcher: true,
-            beat_every: ownership.beat_every,
-            observe_every: ownership.observe_every,
-            reconcile_every: ownership.reconcile_every,
-            dead_after: ownership.dead_after,
-            act_within: ownership.act_within,
-            moves_share: ownership.moves_share,
-            send_patience: ownership.send_patience,
-        }
+fn bounds(least_ms: u64, most_ms: u64) -> RangeInclusive<Duration> {
+    Duration::from_millis(least_ms)..=Duration::from_millis(most_ms)
+}
+
+keyed! {
+    /// This node's place in a cluster.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct ClusterSettings {
+        /// This node's name, which it keeps over restarts and shares with no other.
+        pub node: Option<String> = key(None).unset("the host's name").example("\"n1\"");
+        /// Role of this node: bots, chats and the API (all), bots and chats, and of the API only health, metrics and the
+        /// cluster (worker), or the API and the receiver of webhooks (api, which owns nothing). SQLite has one node: all.
+        pub role: NodeRole = key(NodeRole::All);
+        /// Address of this node's API as other machines reach it, HOST:PORT. Orders that belong to this node name it.
+        pub address: Option<String> = key(None).unset("none").example("\"n1.internal:8080\"");
+        /// `botfleet run` supervises its worker process, and starts it again when it crashes.
+        pub launcher: bool = key(true);
+        /// Interval at which a node tells that it lives.
+        pub beat_every: Duration = key(usual().beat_every).within(bounds(50, 10_000));
+        /// Interval at which a node looks at the beats of the others.
+        pub observe_every: Duration = key(usual().observe_every).within(bounds(20, 10_000));
+        /// Interval at which a node looks at the leases when no hint asks for a look.
+        pub reconcile_every: Duration = key(usual().reconcile_every).within(bounds(10, 500));
+        /// A node whose beat stayed the same for this long, over successful looks, is dead to the node that looked.
+        pub dead_after: Duration = key(usual().dead_after).within(bounds(300, 120_000));
+        /// A node polls and sends nothing later than this after the last beat that the database took; less than
+        /// `dead_after`.
+        pub act_within: Duration = key(usual().act_within).within(bounds(200, 100_000));
+        /// At most one in so many of a node's bots moves at a time while the node lives.
+        pub moves_share: NonZeroU32 = key(usual().moves_share);
+        /// Time after which a send of another living node counts as unknown.
+        pub send_patience: Duration = key(usual().send_patience).within(bounds(1_000, 3_600_000));
     }
 }
 
@@ -98,20 +86,6 @@ impl ClusterSettings {
         {
             let remedy = "write HOST:PORT, without http://";
             faults.push(Fault::new(source, "cluster.address", "is no address", remedy));
-        }
-        let ms = Duration::from_millis;
-        for (key, value, least, most) in [
-            ("beat_every", self.beat_every, ms(50), ms(10_000)),
-            ("observe_every", self.observe_every, ms(20), ms(10_000)),
-            ("reconcile_every", self.reconcile_every, ms(10), ms(500)),
-            ("dead_after", self.dead_after, ms(300), ms(120_000)),
-            ("act_within", self.act_within, ms(200), ms(100_000)),
-            ("send_patience", self.send_patience, ms(1000), ms(3_600_000)),
-        ] {
-            if value < least || value > most {
-                let what = format!("{value:?} is out of bounds");
-                faults.push(Fault::new(source, format!("cluster.{key}"), what, format!("from {least:?} to {most:?}")));
-            }
         }
         faults
     }

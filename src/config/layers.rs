@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::fault::{Fault, Faults};
-use super::settings::{Config, ZERO_IS_NO_LIMIT};
+use super::reader::File;
+use super::settings::Config;
 use super::table;
 
 /// Prefix of variables that set keys; sections and keys are joined by `__`.
@@ -79,7 +80,7 @@ impl Config {
                 merge(&mut merged, clean);
             }
         }
-        let config = decode(merged, "configuration", &mut faults).unwrap_or_default();
+        let config = decode(merged, "configuration", &mut faults);
         if faults.is_empty() {
             faults = config.check_together();
         }
@@ -148,33 +149,16 @@ fn names_hosts(table: &Table) -> bool {
 fn check(layer: Layer, named: bool, faults: &mut Vec<Fault>) -> Option<Table> {
     let mut found = Vec::new();
     let config = decode(layer.table.clone(), &layer.source, &mut found);
-    if let Some(config) = config {
-        found.extend(config.check_values(&layer.source));
-        found.extend((!named).then(|| config.server.check_exposed(&layer.source)).flatten());
-    }
+    found.extend(config.check_values(&layer.source));
+    found.extend((!named).then(|| config.server.check_exposed(&layer.source)).flatten());
     let sound = found.is_empty();
     faults.extend(found);
     sound.then_some(layer.table)
 }
 
-/// Decodes a configuration; a 0 lifts each limit of `ZERO_IS_NO_LIMIT`.
-fn decode(mut table: Table, source: &str, faults: &mut Vec<Fault>) -> Option<Config> {
-    let lifted: Vec<_> =
-        ZERO_IS_NO_LIMIT.into_iter().filter(|(section, key)| take_zero(&mut table, section, key)).collect();
-    let mut config: Config = table::read(table, source, "", faults)?;
-    for (section, key) in lifted {
-        config.lift_limit(section, key);
-    }
-    Some(config)
-}
-
-fn take_zero(table: &mut Table, section: &str, key: &str) -> bool {
-    let Some(Value::Table(section)) = table.get_mut(section) else { return false };
-    let zero = section.get(key) == Some(&Value::Integer(0));
-    if zero {
-        section.remove(key);
-    }
-    zero
+/// Reads a configuration; a faulty key has its built-in value.
+fn decode(table: Table, source: &str, faults: &mut Vec<Fault>) -> Config {
+    File { name: source, faults }.take::<Config>(table, "", None).0
 }
 
 fn merge(into: &mut Table, from: Table) {

@@ -3,8 +3,10 @@
 //! | file | holds |
 //! |---|---|
 //! | `fault` | a fault: its place, description and remedy; all faults are reported at once |
-//! | `table` | reads a typed section out of a TOML table, and goes on after a fault |
+//! | `reader`, `table` | read the keys of a table, each by its rule, and go on after a fault |
 //! | `settings` | [`settings::Config`]: every section, and the bounds of its values |
+//! | `described` | all keys as data, for schemas, examples and tables |
+//! | `sections` | keys of the settings whose structs stand with the actors and the store |
 //! | `cluster`, `connections` | a node among others; addresses of PostgreSQL and Redis, and the secrets in them |
 //! | `webhooks`, `size` | the receiver of webhooks, and sizes as people write them |
 //! | `layers` | default file, profile, file, environment, flags: the later one wins |
@@ -14,10 +16,13 @@
 pub mod alerts;
 pub mod cluster;
 pub mod connections;
+pub mod described;
 pub mod fault;
 pub mod layers;
 pub mod manifest;
+mod reader;
 pub mod secret;
+mod sections;
 pub mod settings;
 pub mod size;
 mod table;

@@ -8,63 +8,63 @@ use std::time::Duration;
 use botfleet_actors::actors::bot::settings::BotSettings;
 use botfleet_actors::actors::chat::settings::ChatSettings;
 use botfleet_actors::actors::fleet::settings::FleetSettings;
-use serde::Deserialize;
+use botfleet_actors::domain::keys::keyed;
+use botfleet_actors::domain::keys::rule::{group, key};
+use botfleet_actors::domain::keys::value::AsText;
 
 use super::alerts::AlertSettings;
 use super::cluster::ClusterSettings;
 use super::fault::Fault;
+use super::sections::{BotKeys, ChatKeys, FleetKeys, StoreKeys};
 use super::webhooks::WebhookSettings;
 use crate::bus::settings::RedisSettings;
 use crate::logs::{self, LogSettings};
 use crate::store::settings::StoreSettings;
 use crate::telegram::settings::TelegramSettings;
 
-/// All settings of the process; the manifest is not among them.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Config {
+keyed! {
+    /// All settings of the process; the manifest is not among them.
+    #[derive(Clone, Debug)]
+    pub struct Config {
+        /// The HTTP edge.
+        pub server: ServerSettings = group::<ServerSettings>();
+        /// The receiver of webhooks.
+        pub webhooks: WebhookSettings = group::<WebhookSettings>();
+        /// The store.
+        pub store: StoreSettings = group::<StoreKeys>();
+        /// Redis.
+        pub redis: RedisSettings = group::<RedisSettings>();
+        /// This node's place in a cluster.
+        pub cluster: ClusterSettings = group::<ClusterSettings>();
+        /// The connection to Telegram.
+        pub telegram: TelegramSettings = group::<TelegramSettings>();
+        /// Supervision and stop of the fleet.
+        pub fleet: FleetSettings = group::<FleetKeys>();
+        /// Polling, answers and sends of bots.
+        pub bots: BotSettings = group::<BotKeys>();
+        /// Memory and load of chats.
+        pub chats: ChatSettings = group::<ChatKeys>();
+        /// The receivers of alerts.
+        pub alerts: AlertSettings = group::<AlertSettings>();
+        /// Logs.
+        pub log: LogSettings = group::<LogSettings>();
+    }
+}
+
+keyed! {
     /// The HTTP edge.
-    pub server: ServerSettings,
-    /// The receiver of webhooks.
-    pub webhooks: WebhookSettings,
-    /// The store.
-    pub store: StoreSettings,
-    /// Redis.
-    pub redis: RedisSettings,
-    /// This node's place in a cluster.
-    pub cluster: ClusterSettings,
-    /// The connection to Telegram.
-    pub telegram: TelegramSettings,
-    /// Supervision and stop of the fleet.
-    pub fleet: FleetSettings,
-    /// Polling, answers and sends of bots.
-    pub bots: BotSettings,
-    /// Memory and load of chats.
-    pub chats: ChatSettings,
-    /// The receivers of alerts.
-    pub alerts: AlertSettings,
-    /// Logs.
-    pub log: LogSettings,
-}
-
-/// The HTTP edge.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ServerSettings {
-    /// Address at which the edge listens: only on this machine unless `hosts` says more, since the API has no sign-in.
-    /// Port 0 lets the system choose.
-    pub listen: SocketAddr,
-    /// Names, besides those of this machine, by which requests may address the edge.
-    pub hosts: Vec<String>,
-    /// Time for which a process that is asked to end goes on serving, unready, so that balancers turn away. When
-    /// absent: none with an embedded store, 2 s on a node of a cluster.
-    #[serde(with = "humantime_serde")]
-    pub drain_for: Option<Duration>,
-}
-
-impl Default for ServerSettings {
-    fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), hosts: Vec::new(), drain_for: None }
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct ServerSettings {
+        /// Address at which the HTTP API, health and metrics listen. Only on this machine, since there is no sign-in; it may
+        /// be another address once `hosts` says by which names requests may address it. Port 0 lets the system choose.
+        pub listen: SocketAddr =
+            key(AsText(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)))).map(|listen| listen.0);
+        /// Names, besides those of this machine, by which requests may address the API, as `["botfleet-api"]`. Only in a
+        /// network that strangers cannot reach: whoever reaches the API steers the fleet.
+        pub hosts: Vec<String> = key(Vec::new());
+        /// Time for which a process that was asked to end goes on serving, unready, so that balancers turn away.
+        pub drain_for: Option<Duration> = key(None).within(Duration::ZERO..=Duration::from_mins(1))
+            .unset("0s with an embedded store, 2s on a node of a cluster").example("\"2s\"");
     }
 }
 
@@ -91,22 +91,8 @@ impl ServerSettings {
     }
 }
 
-/// Whole numbers for which 0 in a file means no limit, by section and key.
-pub(super) const ZERO_IS_NO_LIMIT: [(&str, &str); 3] =
-    [("bots", "sends_per_second"), ("bots", "sends_per_chat_per_minute"), ("fleet", "ramp_per_minute")];
-
 impl Config {
-    /// Lifts a limit that `ZERO_IS_NO_LIMIT` names.
-    pub(super) fn lift_limit(&mut self, section: &str, key: &str) {
-        match (section, key) {
-            ("bots", "sends_per_second") => self.bots.sends_per_second = None,
-            ("bots", "sends_per_chat_per_minute") => self.bots.sends_per_chat_per_minute = None,
-            ("fleet", "ramp_per_minute") => self.fleet.ramp_per_minute = None,
-            _ => {}
-        }
-    }
-
-    /// Returns the faults of single values, named under `source`; the types keep the other bounds.
+    /// Returns the faults of single values, named under `source`, that no bounds express.
     pub(super) fn check_values(&self, source: &str) -> Vec<Fault> {
         let mut faults = Vec::new();
         for host in &self.server.hosts {
@@ -132,34 +118,6 @@ impl Config {
         faults.extend(self.alerts.check_values(source));
         faults.extend(self.cluster.check_values(source));
         faults.extend(self.check_addresses(source));
-        let seconds = Duration::from_secs;
-        for (key, value, least, most) in [
-            ("server.drain_for", self.server.drain_for.unwrap_or_default(), Duration::ZERO, seconds(60)),
-            ("bots.poll_timeout", self.bots.poll_timeout, seconds(1), seconds(50)),
-            (
-                "fleet.reconcile_every",
-                self.fleet.reconcile_every,
-                Duration::from_millis(10),
-                Duration::from_millis(500),
-            ),
-            ("fleet.keep_handled", self.fleet.keep_handled, seconds(48 * 3600), seconds(6 * 24 * 3600)),
-            ("fleet.answer_within", self.fleet.answer_within, seconds(1), seconds(600)),
-            ("fleet.stop_deadline", self.fleet.stop_deadline, seconds(1), seconds(29)),
-            ("bots.refused_retry", self.bots.refused_retry, Duration::from_millis(100), seconds(3600)),
-            ("bots.shut_retry", self.bots.shut_retry, Duration::from_millis(100), seconds(24 * 3600)),
-            ("fleet.restart.within", self.fleet.restart.within, seconds(1), seconds(24 * 3600)),
-            ("fleet.restart.backoff.first", self.fleet.restart.backoff.first, Duration::from_millis(1), seconds(3600)),
-            ("fleet.restart.backoff.max", self.fleet.restart.backoff.max, Duration::from_millis(1), seconds(3600)),
-            ("chats.passivate_after", self.chats.passivate_after, seconds(1), seconds(30 * 24 * 3600)),
-            ("telegram.connect_timeout", self.telegram.connect_timeout, Duration::from_millis(10), seconds(120)),
-            ("telegram.request_timeout", self.telegram.request_timeout, Duration::from_millis(10), seconds(300)),
-            ("telegram.breaker_open_for", self.telegram.breaker_open_for, Duration::from_millis(10), seconds(3600)),
-        ] {
-            if value < least || value > most {
-                let what = format!("{value:?} is out of bounds");
-                faults.push(Fault::new(source, key, what, format!("from {least:?} to {most:?}")));
-            }
-        }
         faults
     }
 

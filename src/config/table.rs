@@ -1,7 +1,7 @@
 //! Reads typed values out of TOML tables and goes on after a fault. Part of `config`.
 //!
-//! serde stops at the first fault. Here the faulty key is noted and taken out, and the rest is read again, so that one
-//! run shows all faults. Every type read here fills absent keys with defaults.
+//! serde stops at the first fault. Here the faulty part is noted and taken out, and the rest is read again, so that one
+//! run shows all faults.
 
 use std::path::Path;
 
@@ -11,10 +11,7 @@ use toml::{Table, Value};
 
 use super::fault::Fault;
 
-/// Keys whose values must not be repeated in a message (I12).
-const SECRET_KEYS: [&str; 6] = ["token", "api_key", "keys", "proxy", "url", "password"];
-
-/// Most faults of one table; a table with more is broken as a whole.
+/// Most faults of one value; a value with more is broken as a whole.
 const FAULTS_MAX: usize = 100;
 
 /// Parses a file's text. The message of a syntax fault leaves out the faulty line, which may hold a secret.
@@ -47,17 +44,19 @@ fn text_of<'a>(bytes: &'a [u8], source: &str) -> Result<&'a str, Fault> {
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
-/// Reads a `T`. Every fault is noted under `source` with `prefix` before its key, and the key is taken out.
+/// Reads the value of a key. Every fault is noted under `source` with `prefix` before its key, and what is faulty is
+/// taken out; a `secret` value stands in no fault (I12).
 ///
 /// Returns `None` when the rest cannot be read either, or after `FAULTS_MAX` faults.
 pub(super) fn read<T: DeserializeOwned>(
-    mut table: Table,
+    mut value: Value,
     source: &str,
     prefix: &str,
+    secret: bool,
     faults: &mut Vec<Fault>,
 ) -> Option<T> {
     for _ in 0..FAULTS_MAX {
-        let error = match serde_path_to_error::deserialize(Value::Table(table.clone())) {
+        let error = match serde_path_to_error::deserialize(value.clone()) {
             Ok(value) => return Some(value),
             Err(error) => error,
         };
@@ -68,10 +67,9 @@ pub(super) fn read<T: DeserializeOwned>(
             .collect();
         let path = error.path().to_string();
         let key = if path == "." { prefix.to_owned() } else { join(prefix, &path) };
-        let secret = keys.iter().any(|key| SECRET_KEYS.contains(key));
         let (what, remedy) = explain(error.inner().message(), secret);
         faults.push(Fault::new(source, key, what, remedy));
-        if !take_out(&mut table, &keys) {
+        if !take_out(&mut value, &keys) {
             return None;
         }
     }
@@ -83,6 +81,7 @@ pub(super) fn join(prefix: &str, key: &str) -> String {
     match (prefix, key) {
         ("", key) => key.to_owned(),
         (prefix, "") => prefix.to_owned(),
+        (prefix, index) if index.starts_with('[') => format!("{prefix}{index}"),
         (prefix, key) => format!("{prefix}.{key}"),
     }
 }
@@ -102,6 +101,9 @@ fn explain(message: &str, secret: bool) -> (String, String) {
     if secret {
         return ("is no reference".to_owned(), "write \"env:NAME\" or \"file:PATH\"".to_owned());
     }
+    if let Some((what, remedy)) = message.split_once(": write ") {
+        return (what.to_owned(), format!("write {remedy}"));
+    }
     let what = message
         .replace("a nonzero u32", "a whole number from 1")
         .replace("a nonzero usize", "a whole number from 1")
@@ -117,16 +119,10 @@ fn explain(message: &str, secret: bool) -> (String, String) {
     (what, remedy.to_owned())
 }
 
-fn take_out(table: &mut Table, keys: &[&str]) -> bool {
-    match keys {
-        [] => false,
-        [key] => table.remove(*key).is_some(),
-        [key, rest @ ..] => match table.get_mut(*key) {
-            Some(Value::Table(inner)) => take_out(inner, rest) || table.remove(*key).is_some(),
-            Some(_) => table.remove(*key).is_some(),
-            None => false,
-        },
-    }
+fn take_out(value: &mut Value, keys: &[&str]) -> bool {
+    let (Some(table), [key, rest @ ..]) = (value.as_table_mut(), keys) else { return false };
+    let taken = !rest.is_empty() && table.get_mut(*key).is_some_and(|inner| take_out(inner, rest));
+    taken || table.remove(*key).is_some()
 }
 
 fn line_and_column(text: &str, at: usize) -> String {
@@ -171,7 +167,8 @@ mod tests {
 
     fn faults_of(text: &str) -> Vec<Fault> {
         let mut faults = Vec::new();
-        let section = read::<Section>(parse(text, "f").unwrap(), "f", "bots[2]", &mut faults).unwrap();
+        let section =
+            read::<Section>(Value::Table(parse(text, "f").unwrap()), "f", "bots[2]", false, &mut faults).unwrap();
         assert!(section.inner.words.is_empty());
         faults.sort();
         faults
@@ -202,7 +199,8 @@ mod tests {
 
     #[test]
     fn a_secret_of_the_wrong_type_is_not_repeated() {
-        let faults = faults_of("token = 1234567890");
+        let mut faults = Vec::new();
+        assert_eq!(read::<String>(Value::Integer(1_234_567_890), "f", "token", true, &mut faults), None);
         assert!(!faults[0].to_string().contains("1234567890"), "{}", faults[0]);
     }
 

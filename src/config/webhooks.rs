@@ -3,7 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU8;
 
-use serde::Deserialize;
+use botfleet_actors::domain::keys::keyed;
+use botfleet_actors::domain::keys::rule::key;
+use botfleet_actors::domain::keys::value::AsText;
 
 use super::fault::Fault;
 use super::size::ByteSize;
@@ -11,31 +13,28 @@ use super::size::ByteSize;
 /// Telegram's own servers, which bring updates by https only.
 const TELEGRAM: &str = "https://api.telegram.org";
 
-/// Settings of updates that Telegram brings by webhook. Webhooks are off unless `public_url` is set.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct WebhookSettings {
-    /// Address at which the receiver listens, for the proxy in front that ends TLS; port 0 lets the system choose.
-    pub listen: SocketAddr,
-    /// The receiver's address as Telegram reaches it; absent turns webhooks off.
-    pub public_url: Option<String>,
-    /// Most connections that Telegram opens for one bot at a time, 1 to 100 (Bot API, setWebhook).
-    pub max_connections: NonZeroU8,
-    /// Largest body of an update.
-    pub body_max: ByteSize,
-    /// Deletes another program's webhook when that webhook keeps a bot from polling.
-    pub delete_foreign: bool,
-}
+/// Most connections that Telegram opens for one bot (Bot API, setWebhook).
+const CONNECTIONS_MAX: NonZeroU8 = NonZeroU8::MIN.saturating_add(99);
 
-impl Default for WebhookSettings {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)),
-            public_url: None,
-            max_connections: NonZeroU8::MIN.saturating_add(39),
-            body_max: ByteSize::from_bytes(1024 * 1024),
-            delete_foreign: false,
-        }
+keyed! {
+    /// The receiver of webhooks.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct WebhookSettings {
+        /// The receiver's address as Telegram reaches it; without it there are no webhooks, and bots poll. A proxy with a
+        /// certificate must stand there and pass everything under `/webhook/telegram/` on to `listen`.
+        pub public_url: Option<String> = key(None).unset("no webhooks").example("\"https://bots.example\"");
+        /// Address at which the receiver listens for that proxy; it may be reached from other machines, unlike the API.
+        /// Port 0 lets the system choose.
+        pub listen: SocketAddr =
+            key(AsText(SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)))).map(|listen| listen.0);
+        /// Connections of Telegram for one bot at a time.
+        pub max_connections: NonZeroU8 = key(NonZeroU8::MIN.saturating_add(39))
+            .within(NonZeroU8::MIN..=CONNECTIONS_MAX);
+        /// Largest update.
+        pub body_max: ByteSize = key(ByteSize::from_bytes(1 << 20))
+            .within(ByteSize::from_bytes(1 << 10)..=ByteSize::from_bytes(1 << 26));
+        /// A webhook of another program is deleted when it keeps a bot from polling.
+        pub delete_foreign: bool = key(false);
     }
 }
 
@@ -57,12 +56,6 @@ impl WebhookSettings {
             if host.is_empty() || host.contains('@') || url.contains(['?', '#', ' ']) {
                 fault("public_url", "is no plain http or https address", "write for example https://bots.example");
             }
-        }
-        if self.max_connections.get() > 100 {
-            fault("max_connections", "is out of bounds", "from 1 to 100");
-        }
-        if !(1024..=64 * 1024 * 1024).contains(&self.body_max.bytes()) {
-            fault("body_max", "is out of bounds", "from 1KiB to 64MiB");
         }
         faults
     }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::llm::vendor::facts::Vendor;
 
 /// The kinds of providers known by name; all are spoken to through the API that `OpenAI` set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProviderKind {
     /// `OpenAI`.
@@ -40,7 +40,7 @@ impl ProviderKind {
 }
 
 /// Roles that a server takes, and their order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Roles {
     /// System, user and assistant in any order.
@@ -53,7 +53,7 @@ pub enum Roles {
 }
 
 /// A parameter that a provider may be asked without.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Parameter {
     /// `temperature`; without it the model's own holds.

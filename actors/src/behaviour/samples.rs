@@ -8,28 +8,22 @@ use crate::behaviour::scene::CastMember;
 use crate::domain::ids::{BotId, ChatId, InboxId, MessageId, Number, TelegramChatId, TelegramUserId};
 use crate::domain::incoming::{Author, AuthorKind};
 use crate::domain::roster::{
-    BotProfile, BotSpec, ChatPolicy, ChatProfile, ChatSpec, DeliveryChoice, DeliveryMode, Generation, Language,
-    ModelRef, Pacing, Persona, Physics,
+    BotProfile, BotSpec, ChatPolicy, ChatProfile, ChatSpec, DeliveryChoice, Generation, Language, ModelRef, Pacing,
+    Persona, Physics,
 };
-use crate::domain::strategy::{Consistency, Novelty, Strategy};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 
 /// A bot of the cast.
+#[allow(clippy::needless_update, reason = "a further key has its built-in value")]
 pub(crate) fn bot(id: i64, name: &str) -> CastMember {
     let persona = Persona {
         name: name.to_lowercase(),
         language: Language::Tr,
-        voice: String::new(),
-        style: None,
         interests: vec!["çay".to_owned()],
-        examples: Vec::new(),
         talkativeness: 0.6,
         nicknames: vec![format!("{name} abi")],
-        stances: Vec::new(),
-        active_hours: None,
-        reactions: Vec::new(),
-        chars_per_second: None,
+        ..Persona::default()
     };
     let generation = Generation {
         models: vec![ModelRef { provider: "p".to_owned(), model: "m".to_owned() }],
@@ -37,6 +31,7 @@ pub(crate) fn bot(id: i64, name: &str) -> CastMember {
         max_tokens: 100,
         context_tokens: 2000,
         context_messages: 10,
+        ..Generation::default()
     };
     let spec = BotSpec {
         name: name.to_owned(),
@@ -45,8 +40,7 @@ pub(crate) fn bot(id: i64, name: &str) -> CastMember {
         persona,
         generation,
         hourly_cap: None,
-        delivery: DeliveryMode::Polling,
-        relationships: Vec::new(),
+        ..BotSpec::default()
     };
     let profile = BotProfile {
         id: BotId(id),
@@ -61,20 +55,16 @@ pub(crate) fn bot(id: i64, name: &str) -> CastMember {
 }
 
 /// A chat without limits but chains of six, and without pacing.
+#[allow(clippy::needless_update, reason = "a further key has its built-in value")]
 pub(crate) fn chat(policy: ChatPolicy, cast: &[CastMember]) -> ChatProfile {
     ChatProfile {
         id: ChatId(1),
         spec: ChatSpec {
             name: "oda".to_owned(),
             telegram_id: TelegramChatId(-1001),
-            bots: Vec::new(),
             policy,
             language: Language::Tr,
-            time_zone: "UTC".to_owned(),
-            retention_days: 30,
-            topics: Vec::new(),
             physics: Physics {
-                chain_depth_max: Some(6),
                 pair_per_ten_minutes: None,
                 person_per_ten_minutes: None,
                 chat_per_minute: None,
@@ -82,6 +72,7 @@ pub(crate) fn chat(policy: ChatPolicy, cast: &[CastMember]) -> ChatProfile {
                 cool_down: Duration::ZERO,
                 stagnation_turns: None,
                 unheard_max: None,
+                ..Physics::default()
             },
             pacing: Pacing {
                 enabled: false,
@@ -89,13 +80,9 @@ pub(crate) fn chat(policy: ChatPolicy, cast: &[CastMember]) -> ChatProfile {
                 typing_max: Duration::from_secs(5),
                 stale_after: Duration::from_mins(1),
                 quiet_tick: None,
+                ..Pacing::default()
             },
-            on_unknown: crate::domain::outbox::OnUnknown::Report,
-            strategy: Strategy::default(),
-            quiet_hours: None,
-            novelty: Novelty::default(),
-            consistency: Consistency::Lexical,
-            disclosure: None,
+            ..ChatSpec::default()
         },
         members: cast.iter().map(|member| member.profile.id).collect(),
     }

@@ -10,10 +10,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{BotId, ChatId};
+use super::keys::choice::choices;
 use super::time::Timestamp;
 
 /// Billionths in one unit of money.
 pub const NANOS_PER_UNIT: f64 = 1e9;
+
+choices! { BudgetUnit BudgetPeriod }
 
 /// Number of blocks at the end of a budget that are taken call by call.
 const LAST_BLOCKS: i64 = 4;

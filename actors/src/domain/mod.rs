@@ -3,6 +3,7 @@
 //! | folder or file | holds |
 //! |---|---|
 //! | `ids`, `time`, `text` | newtypes of identity, instants, UTF-16 arithmetic |
+//! | `keys` | keys of manifest and settings, each said once |
 //! | `incoming` | updates from Telegram, decoded |
 //! | `inbox`, `transcript`, `decision`, `turn`, `outbox` | the rows that a message passes through, in this order |
 //! | `roster` | bots, personas, chats, providers as the manifest describes them |
@@ -25,6 +26,7 @@ pub mod hours;
 pub mod ids;
 pub mod inbox;
 pub mod incoming;
+pub mod keys;
 pub mod outbox;
 pub mod ownership;
 pub mod pause;

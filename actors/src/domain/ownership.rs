@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{BotId, ChatId, ConfigSeq, Epoch};
+use super::keys::choice::choices;
 use super::time::Timestamp;
 
 /// One start of one process. Numbers rise over the life of the cluster and are never given twice.
@@ -60,6 +61,8 @@ impl fmt::Display for LeaseKey {
         write!(f, "{} {}", self.kind(), self.id())
     }
 }
+
+choices! { NodeRole }
 
 /// Role of a node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::hours::Hours;
 use super::ids::{BotId, ChatId, ConfigSeq, TelegramChatId, TelegramUserId};
+use super::keys::choice::choices;
+use super::keys::keyed;
+use super::keys::rule::{group, key, no_key};
 use super::outbox::OnUnknown;
 use super::stance::{Relationship, Stance};
 use super::strategy::{Consistency, Novelty, Strategy};
@@ -22,37 +25,42 @@ pub enum Language {
     Tr,
 }
 
-/// Character of a bot: one revision of a persona.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Persona {
-    /// Name in the manifest.
-    pub name: String,
-    /// The language that the persona speaks when nothing else is asked for.
-    pub language: Language,
-    /// Description of the character, in the words of the system prompt.
-    pub voice: String,
-    /// Writing style.
-    pub style: Option<String>,
-    /// Subjects that the persona likes to talk about; their words make it speak up.
-    pub interests: Vec<String>,
-    /// Lines that the persona might write.
-    pub examples: Vec<String>,
-    /// How readily the bot speaks unasked, 0 (never) to 1.
-    pub talkativeness: f64,
-    /// Other names that people call the bot by.
-    pub nicknames: Vec<String>,
-    /// Opinions of the persona.
-    #[serde(default)]
-    pub stances: Vec<Stance>,
-    /// Hours in which the bot speaks unasked, by the chat's clock; `None` at any hour.
-    #[serde(default)]
-    pub active_hours: Option<Hours>,
-    /// Emoji that the bot reacts with; without any it never reacts.
-    #[serde(default)]
-    pub reactions: Vec<String>,
-    /// Typing speed in characters a second; `None` takes the chat's.
-    #[serde(default)]
-    pub chars_per_second: Option<f64>,
+choices! { Language DeliveryMode ChatPolicy OnUnknown Consistency }
+
+keyed! {
+    /// A character, by which bots speak: one revision of a persona.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct Persona {
+        /// Name in the manifest.
+        pub name: String = no_key(String::new());
+        /// The language that the persona speaks when nothing else is asked for.
+        pub language: Language = key(Language::En);
+        /// Description of the character, in the words of the prompt.
+        pub voice: String = key(String::new())
+            .required("tell in a few sentences who it is, as in \"You are Ada, a retired engineer ...\"").tidy();
+        /// Writing style.
+        pub style: Option<String> = key(None).tidy();
+        /// Subjects that the persona likes to talk about; their words make it speak up.
+        pub interests: Vec<String> = key(Vec::new()).tidy();
+        /// Lines that the persona might write.
+        pub examples: Vec<String> = key(Vec::new()).tidy();
+        /// How readily the bot speaks unasked, from 0 (never) on.
+        pub talkativeness: f64 = key(0.3).within(0.0..=1.0);
+        /// Other names that people call the bot by.
+        pub nicknames: Vec<String> = key(Vec::new()).tidy();
+        /// Opinions of the persona. A stance changes with the manifest and in no other way.
+        #[serde(default)]
+        pub stances: Vec<Stance> = group::<Stance>().list();
+        /// Hours in which the bot speaks unasked, by the chat's clock. Outside of them it answers only people who call it.
+        #[serde(default)]
+        pub active_hours: Option<Hours> = key(None).unset("always");
+        /// Emoji of Telegram's list that the bot reacts with; without any it never reacts.
+        #[serde(default)]
+        pub reactions: Vec<String> = key(Vec::new());
+        /// Typing speed in characters a second.
+        #[serde(default)]
+        pub chars_per_second: Option<f64> = key(None).within(1.0..=1_000.0).unset("the chat's");
+    }
 }
 
 /// A model at a provider; a chain of them is tried in order.
@@ -64,19 +72,21 @@ pub struct ModelRef {
     pub model: String,
 }
 
-/// Settings with which a bot asks its models.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Generation {
-    /// Models in order of preference; at least one.
-    pub models: Vec<ModelRef>,
-    /// Sampling temperature, 0 to 2.
-    pub temperature: f64,
-    /// Most tokens of an answer.
-    pub max_tokens: u32,
-    /// Most tokens of a prompt.
-    pub context_tokens: u32,
-    /// Most messages of the chat in a prompt.
-    pub context_messages: usize,
+keyed! {
+    /// Settings with which a bot asks its models.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct Generation {
+        /// Models in order of preference, at least one: a provider (its own model), or `provider/model`.
+        pub models: Vec<ModelRef> = key(Vec::<String>::new()).shared().looked_up();
+        /// Sampling temperature, from sober to wild.
+        pub temperature: f64 = key(0.8).within(0.0..=2.0).shared();
+        /// Most tokens of an answer.
+        pub max_tokens: u32 = key(400).within(1..=32_768).shared();
+        /// Most tokens of a prompt.
+        pub context_tokens: u32 = key(3_000).within(256..=1_000_000).shared();
+        /// Most messages of the chat in a prompt.
+        pub context_messages: usize = key(40).within(1..=500).shared();
+    }
 }
 
 /// Delivery mode: how a bot's updates reach the fleet.
@@ -114,27 +124,31 @@ pub struct DeliveryChoice {
     pub webhook_url: Option<String>,
 }
 
-/// A bot as the manifest gives it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct BotSpec {
-    /// Name in the manifest, and among people.
-    pub name: String,
-    /// Telegram's id of the bot: the leading digits of its token.
-    pub telegram_id: TelegramUserId,
-    /// Place of the token: `env:NAME` or `file:PATH`. Never the token itself (I12).
-    pub credential: String,
-    /// Character of the bot.
-    pub persona: Persona,
-    /// Settings with which the bot asks its models.
-    pub generation: Generation,
-    /// Most messages in any hour; `None` for no cap.
-    pub hourly_cap: Option<u32>,
-    /// Delivery mode, until a person changes it.
-    #[serde(default)]
-    pub delivery: DeliveryMode,
-    /// Attitudes to other bots and to people.
-    #[serde(default)]
-    pub relationships: Vec<Relationship>,
+keyed! {
+    /// A bot as the manifest gives it.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct BotSpec {
+        /// Name in the manifest, and among people.
+        pub name: String = key(String::new()).required("give it a name").tidy();
+        /// Telegram's id of the bot: the leading digits of its token.
+        pub telegram_id: TelegramUserId = no_key(TelegramUserId(0));
+        /// Place of the token: `env:NAME` or `file:PATH`. Never the token itself (I12).
+        pub credential: String = key(String::new())
+            .called("token").required("write \"env:NAME\" or \"file:PATH\"").secret();
+        /// Character of the bot: the name of one of the personas.
+        pub persona: Persona = key(String::new()).required("name one of [personas.NAME]").looked_up();
+        /// Settings with which the bot asks its models.
+        pub generation: Generation = group::<Generation>().flat();
+        /// Most messages of a bot in any hour.
+        pub hourly_cap: Option<u32> = key(Some(12)).or_zero().shared();
+        /// How updates arrive: the fleet asks Telegram (polling), or Telegram brings them (webhook, which needs
+        /// `webhooks.public_url` in the settings). A person may change it while the fleet runs.
+        #[serde(default)]
+        pub delivery: DeliveryMode = key(DeliveryMode::Polling).shared();
+        /// Attitudes to other bots and to people.
+        #[serde(default)]
+        pub relationships: Vec<Relationship> = group::<Relationship>().list();
+    }
 }
 
 /// A bot as the store knows it.
@@ -188,110 +202,118 @@ impl ChatPolicy {
     }
 }
 
-/// Loop physics of a chat: enforced whatever the model says (I11). `None` is no limit.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Physics {
-    /// Longest chain of bot messages after a person's.
-    pub chain_depth_max: Option<u32>,
-    /// Most messages between one pair of bots in ten minutes.
-    pub pair_per_ten_minutes: Option<u32>,
-    /// Most answers that one person gets in ten minutes while others speak there as well (I15).
-    #[serde(default = "person_per_ten_minutes")]
-    pub person_per_ten_minutes: Option<u32>,
-    /// Most messages of the fleet in the chat in a minute.
-    pub chat_per_minute: Option<u32>,
-    /// Most messages of the whole fleet in a minute.
-    pub fleet_per_minute: Option<u32>,
-    /// Time for which a chat that reached a limit answers no bots and opens no topics; people's messages shorten it.
-    #[serde(default = "cool_down", with = "humantime_serde")]
-    pub cool_down: Duration,
-    /// Number of bot messages in a row that reach a limit when they say much the same; `None` is no such limit.
-    #[serde(default = "stagnation_turns")]
-    pub stagnation_turns: Option<u32>,
-    /// Most messages of the fleet since a person last spoke.
-    #[serde(default = "unheard_max")]
-    pub unheard_max: Option<u32>,
+keyed! {
+    /// Loop physics of a chat: they hold whatever the models say (I11).
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(default)]
+    pub struct Physics {
+        /// Longest chain of bot messages after a person's.
+        #[serde(default)]
+        pub chain_depth_max: Option<u32> = key(Some(6)).or_zero();
+        /// Most messages between one pair of bots in ten minutes.
+        #[serde(default)]
+        pub pair_per_ten_minutes: Option<u32> = key(Some(12)).or_zero();
+        /// Most answers that one person gets in ten minutes, sent or kept back, while others speak there as well (I15):
+        /// one person cannot use up a chat or its budget. Policy `every` has no such limit.
+        pub person_per_ten_minutes: Option<u32> = key(Some(30)).or_zero();
+        /// Most messages of the fleet in the chat in a minute.
+        #[serde(default)]
+        pub chat_per_minute: Option<u32> = key(Some(20)).or_zero();
+        /// Most messages of the whole fleet in a minute.
+        #[serde(default)]
+        pub fleet_per_minute: Option<u32> = key(Some(600)).or_zero();
+        /// A chat that reached a limit stays calm for this long: no talk among bots, no openings, no remarks. Questions
+        /// and calls of people are answered. Each message of a person takes a third off the time that is left; a message
+        /// that calls a bot ends it.
+        #[serde(with = "humantime_serde")]
+        pub cool_down: Duration = key(Duration::from_mins(10)).within(Duration::ZERO..=Duration::from_hours(24));
+        /// This many messages of bots in a row that say much the same count as a limit.
+        pub stagnation_turns: Option<u32> = key(Some(4)).within(2..=50).or_zero();
+        /// Most messages of the fleet since a person last spoke.
+        pub unheard_max: Option<u32> = key(Some(24)).or_zero();
+    }
 }
 
-/// Default of `Physics::cool_down`.
-pub fn cool_down() -> Duration {
-    Duration::from_mins(10)
+keyed! {
+    /// Pace of a chat's bots.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(default)]
+    pub struct Pacing {
+        /// Bots take time to read and type, show that they type, and look at the answer again when something came
+        /// meanwhile.
+        pub enabled: bool = key(true);
+        /// Typing speed in characters a second, a quarter more or less.
+        pub chars_per_second: f64 = key(14.0).within(1.0..=1_000.0);
+        /// Longest time spent typing.
+        pub typing_max: Duration = key(Duration::from_secs(8)).within(Duration::ZERO..=Duration::from_mins(1));
+        /// A message older than this, by its own date on Telegram's time, is read as context and not answered. An answer
+        /// that would come later is not sent. Typing never lengthens this.
+        pub stale_after: Duration =
+            key(Duration::from_mins(2)).within(Duration::from_secs(1)..=Duration::from_hours(24));
+        /// Roughly how long a quiet chat waits before a bot says something new. The wait is longer at night, in a tired
+        /// room, and after openings that nobody answered.
+        #[serde(default)]
+        pub quiet_tick: Option<Duration> = key(Some(Duration::from_mins(5)))
+            .within(Duration::from_secs(1)..=Duration::from_hours(7 * 24)).or_zero();
+    }
 }
 
-/// Default of `Physics::person_per_ten_minutes`.
-#[allow(clippy::unnecessary_wraps, reason = "the default of an optional limit")]
-pub fn person_per_ten_minutes() -> Option<u32> {
-    Some(30)
-}
-
-/// Default of `Physics::stagnation_turns`.
-#[allow(clippy::unnecessary_wraps, reason = "the default of an optional limit")]
-pub fn stagnation_turns() -> Option<u32> {
-    Some(4)
-}
-
-/// Default of `Physics::unheard_max`.
-#[allow(clippy::unnecessary_wraps, reason = "the default of an optional limit")]
-pub fn unheard_max() -> Option<u32> {
-    Some(24)
-}
-
-/// Pace of a chat's bots.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Pacing {
-    /// Bots take time to read and type, and show that they type.
-    pub enabled: bool,
-    /// Typing speed in characters a second.
-    pub chars_per_second: f64,
-    /// Longest time spent typing.
-    pub typing_max: Duration,
-    /// Age from which a turn is stale.
-    pub stale_after: Duration,
-    /// About how long a chat is quiet before its director considers a new topic; `None` is never.
-    pub quiet_tick: Option<Duration>,
-}
-
-/// A chat as the manifest gives it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ChatSpec {
-    /// Name in the manifest.
-    pub name: String,
-    /// Telegram's id of the chat.
-    pub telegram_id: TelegramChatId,
-    /// Names of the chat's bots.
-    pub bots: Vec<String>,
-    /// Policy that chooses who speaks.
-    pub policy: ChatPolicy,
-    /// Main language of the chat.
-    pub language: Language,
-    /// IANA name of the time zone.
-    pub time_zone: String,
-    /// Days that the transcript is kept.
-    pub retention_days: u32,
-    /// Subjects for bots to bring up when the chat is quiet.
-    pub topics: Vec<String>,
-    /// Limits of loop physics.
-    pub physics: Physics,
-    /// Pace of the bots.
-    pub pacing: Pacing,
-    /// Policy for messages of which nobody knows whether Telegram has them.
-    #[serde(default)]
-    pub on_unknown: OnUnknown,
-    /// Weights of the director.
-    #[serde(default)]
-    pub strategy: Strategy,
-    /// Hours in which no bot speaks, by the chat's clock.
-    #[serde(default)]
-    pub quiet_hours: Option<Hours>,
-    /// Guard against repetition.
-    #[serde(default)]
-    pub novelty: Novelty,
-    /// Guard of the bots' stances.
-    #[serde(default)]
-    pub consistency: Consistency,
-    /// Text that discloses the bots as AI, on joining and on /ai; `None` is the built-in text of the chat's language.
-    #[serde(default)]
-    pub disclosure: Option<String>,
+keyed! {
+    /// A chat as the manifest gives it.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct ChatSpec {
+        /// Name in the manifest.
+        pub name: String = key(String::new()).required("give it a name").tidy();
+        /// Telegram's id of the chat, a supergroup: it begins with -100.
+        pub telegram_id: TelegramChatId = key(TelegramChatId(0))
+            .required("the id of a supergroup, as in -1001234567890");
+        /// Names of the chat's bots.
+        pub bots: Vec<String> = key(Vec::new()).required("name the bots of the chat");
+        /// Who speaks: by mentions, replies, names, questions and talkativeness (natural), only bots that are mentioned or
+        /// replied to (mention: no openings), or each bot that receives a person's message (every, for tests: no quiet
+        /// hours, no calm, no disclosure, no guards except the one against claims to be human).
+        pub policy: ChatPolicy = key(ChatPolicy::Natural).shared();
+        /// Main language of the chat.
+        pub language: Language = key(Language::En).shared();
+        /// IANA name of the chat's time zone.
+        pub time_zone: String = key("UTC".to_owned()).shared();
+        /// Days that texts are kept, as /privacy tells people; 0 keeps them for ever.
+        pub retention_days: u32 = key(30).within(0..=3_650).shared();
+        /// Subjects that bots bring up when the chat is quiet, besides their own interests.
+        pub topics: Vec<String> = key(Vec::new()).tidy();
+        /// Limits of loop physics.
+        pub physics: Physics = group::<Physics>().shared();
+        /// Pace of the bots.
+        pub pacing: Pacing = group::<Pacing>().shared();
+        /// When nobody knows whether Telegram has a message: it stays unknown until evidence or a person resolves it
+        /// (report), or it is sent again, at most twice and counted: people may see it twice (resend).
+        #[serde(default)]
+        pub on_unknown: OnUnknown = key(OnUnknown::Report).shared();
+        /// Weights of the policy natural: the name of a built-in strategy (natural, lively, calm) or of one of the
+        /// manifest. `salutation` also counts for the policy mention.
+        #[serde(default)]
+        pub strategy: Strategy = key(None::<String>).unset("natural").example("\"natural\"").shared().looked_up();
+        /// Hours in which no bot of the fleet speaks, even when it is called, by the chat's clock; they may cross midnight.
+        /// Commands are still answered.
+        #[serde(default)]
+        pub quiet_hours: Option<Hours> = key(None).unset("none").example("\"none\"").shared();
+        /// Guard against repetition: a text is compared with the bot's last messages, the chat's last messages and the
+        /// fleet's last 400 on this node. When the likeness reaches the limit, the model is asked once more; a second such
+        /// text is not sent.
+        #[serde(default)]
+        pub novelty: Novelty = group::<Novelty>().shared();
+        /// Guard of the bots' stances, by words (lexical), or also by a question to the bot's own model when a text touches
+        /// a stance (model). When a text contradicts a stance, the model is asked once more; a second such text is not
+        /// sent.
+        #[serde(default)]
+        pub consistency: Consistency = key(Consistency::Lexical).shared();
+        /// Text that says that AI bots are in the chat: once, when the fleet first speaks there, and on /ai. An empty text
+        /// says nothing unasked, which is for where people have been told in another way.
+        #[serde(default)]
+        pub disclosure: Option<String> = key(None).unset("a text in the chat's language")
+            .example("\"Some of us are AI bots. /privacy tells what is stored, /optout keeps it from being stored.\"")
+            .shared();
+    }
 }
 
 /// A chat as the store knows it.

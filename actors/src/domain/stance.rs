@@ -6,39 +6,48 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// An opinion with its reasons.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Stance {
-    /// Subject of the opinion, in a few words.
-    pub topic: String,
-    /// Words besides those of `topic` that show that a message is about the subject.
-    #[serde(default)]
-    pub keywords: Vec<String>,
-    /// Opinion of the persona, as one sentence.
-    pub position: String,
-    /// How sure the persona is, 0 to 1.
-    pub confidence: f64,
-    /// Reasons for the opinion.
-    #[serde(default)]
-    pub reasons: Vec<String>,
-    /// Words or phrases that contradict the position: nobody who holds it would say them.
-    #[serde(default)]
-    pub denials: Vec<String>,
-    /// Version from 1; rises with each change.
-    pub version: u32,
-    /// Time for which the persona does not bring the subject up by itself after it argued for the stance.
-    #[serde(with = "humantime_serde")]
-    pub cool_down: Duration,
+use super::keys::keyed;
+use super::keys::rule::key;
+
+keyed! {
+    /// An opinion with its reasons. The bot holds it firmly from a confidence of 0.75 on. Raise the version when you
+    /// change one.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct Stance {
+        /// Subject of the opinion, in a few words.
+        pub topic: String = key(String::new()).required("say in a few words what it is about").tidy();
+        /// Words besides those of `topic` that show that a message is about the subject.
+        #[serde(default)]
+        pub keywords: Vec<String> = key(Vec::new()).tidy();
+        /// Opinion of the persona, as one sentence.
+        pub position: String = key(String::new()).required("say in one sentence what the persona holds").tidy();
+        /// How sure the persona is.
+        pub confidence: f64 = key(0.7).within(0.0..=1.0);
+        /// Reasons for the opinion.
+        #[serde(default)]
+        pub reasons: Vec<String> = key(Vec::new()).tidy();
+        /// Words or phrases that contradict the position: the bot disagrees with others who say them, and does not say
+        /// them itself.
+        #[serde(default)]
+        pub denials: Vec<String> = key(Vec::new()).tidy();
+        /// Version; rises with each change.
+        pub version: u32 = key(1).within(1..=u32::MAX);
+        /// Time for which the persona does not bring the subject up by itself after it argued for the stance.
+        #[serde(with = "humantime_serde")]
+        pub cool_down: Duration = key(Duration::from_mins(30));
+    }
 }
 
-/// Attitude of a bot to another bot or to a person.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Relationship {
-    /// The bot's name, or the person's username with `@`.
-    pub to: String,
-    /// -1 (cannot stand) to 1 (very close).
-    pub affinity: f64,
-    /// Description of the relationship in a few words, for the prompt.
-    #[serde(default)]
-    pub note: Option<String>,
+keyed! {
+    /// Attitude of a bot to another bot or to a person. It weighs who answers whom, and stands in the prompt.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct Relationship {
+        /// The bot's name, or the person's username with `@`.
+        pub to: String = key(String::new()).required("name a bot, or a person by username, as in \"@ayse\"").tidy();
+        /// Closeness, from -1 (cannot stand) to 1 (very close).
+        pub affinity: f64 = key(0.0).within(-1.0..=1.0).required("from -1.0 (cannot stand) to 1.0 (very close)");
+        /// Description of the relationship in a few words, for the prompt.
+        #[serde(default)]
+        pub note: Option<String> = key(None).tidy();
+    }
 }

@@ -7,21 +7,21 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Settings of the waits between tries.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct BackoffSettings {
-    /// The first wait.
-    #[serde(with = "humantime_serde")]
-    pub first: Duration,
-    /// The longest wait.
-    #[serde(with = "humantime_serde")]
-    pub max: Duration,
-}
+use crate::domain::keys::keyed;
+use crate::domain::keys::rule::key;
 
-impl Default for BackoffSettings {
-    fn default() -> Self {
-        Self { first: Duration::from_millis(200), max: Duration::from_secs(30) }
+keyed! {
+    /// Waits between tries.
+    #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct BackoffSettings {
+        /// The first wait.
+        #[serde(with = "humantime_serde")]
+        pub first: Duration =
+            key(Duration::from_millis(200)).within(Duration::from_millis(1)..=Duration::from_hours(1));
+        /// The longest wait.
+        #[serde(with = "humantime_serde")]
+        pub max: Duration = key(Duration::from_secs(30)).within(Duration::from_millis(1)..=Duration::from_hours(1));
     }
 }
 

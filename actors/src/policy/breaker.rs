@@ -12,23 +12,22 @@ use failsafe::{Config, Instrument, StateMachine};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::domain::keys::keyed;
+use crate::domain::keys::rule::key;
+
 /// Number of witnesses that are told apart; so many failures have opened the breaker long before.
 const WITNESSES_MAX: usize = 64;
 
-/// When a breaker opens, and for how long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct BreakerSettings {
-    /// Number of failures in a row that open the breaker.
-    pub failures: NonZeroU32,
-    /// How long the breaker stays open before one call may probe.
-    #[serde(with = "humantime_serde")]
-    pub open_for: Duration,
-}
-
-impl Default for BreakerSettings {
-    fn default() -> Self {
-        Self { failures: NonZeroU32::MIN.saturating_add(4), open_for: Duration::from_mins(1) }
+keyed! {
+    /// Settings of a breaker, which stops the calls of what fails for a while.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct BreakerSettings {
+        /// Number of failures in a row that open the breaker.
+        pub failures: NonZeroU32 = key(NonZeroU32::MIN.saturating_add(4));
+        /// Time for which the breaker stays open before one call may probe.
+        #[serde(with = "humantime_serde")]
+        pub open_for: Duration = key(Duration::from_mins(1));
     }
 }
 

@@ -8,27 +8,21 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::backoff::BackoffSettings;
+use crate::domain::keys::keyed;
+use crate::domain::keys::rule::{group, key};
 
-/// Settings for the restart of failed actors.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RestartSettings {
-    /// Waits between restarts.
-    pub backoff: BackoffSettings,
-    /// Number of failures within `within` that quarantines an actor.
-    pub failures_max: NonZeroU32,
-    /// The span over which failures are counted.
-    #[serde(with = "humantime_serde")]
-    pub within: Duration,
-}
-
-impl Default for RestartSettings {
-    fn default() -> Self {
-        Self {
-            backoff: BackoffSettings::default(),
-            failures_max: NonZeroU32::MIN.saturating_add(4),
-            within: Duration::from_mins(1),
-        }
+keyed! {
+    /// Restarts of failed actors.
+    #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct RestartSettings {
+        /// Number of failures of an actor within `within` that quarantines it.
+        pub failures_max: NonZeroU32 = key(NonZeroU32::MIN.saturating_add(4));
+        /// The span over which failures are counted.
+        #[serde(with = "humantime_serde")]
+        pub within: Duration = key(Duration::from_mins(1)).within(Duration::from_secs(1)..=Duration::from_hours(24));
+        /// Waits between restarts.
+        pub backoff: BackoffSettings = group::<BackoffSettings>();
     }
 }
 

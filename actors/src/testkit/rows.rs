@@ -34,6 +34,7 @@ pub fn at(seconds: u64) -> Timestamp {
 }
 
 /// A persona.
+#[allow(clippy::needless_update, reason = "a further key has its built-in value")]
 pub fn persona(name: &str) -> Persona {
     Persona {
         name: name.to_owned(),
@@ -53,14 +54,17 @@ pub fn persona(name: &str) -> Persona {
             denials: vec!["coffee is better".to_owned()],
             version: 1,
             cool_down: Duration::from_hours(1),
+            ..Stance::default()
         }],
         active_hours: Hours::new(8 * 60, 23 * 60),
         reactions: vec!["👍".to_owned()],
         chars_per_second: Some(9.0),
+        ..Persona::default()
     }
 }
 
 /// The bot `bot-<n>`, with Telegram id 1000 + n and a persona of its own.
+#[allow(clippy::needless_update, reason = "a further key has its built-in value")]
 pub fn bot_spec(n: i64) -> BotSpec {
     BotSpec {
         name: format!("bot-{n}"),
@@ -73,6 +77,7 @@ pub fn bot_spec(n: i64) -> BotSpec {
             max_tokens: 200,
             context_tokens: 2_000,
             context_messages: 30,
+            ..Generation::default()
         },
         hourly_cap: Some(12),
         delivery: DeliveryMode::Polling,
@@ -81,10 +86,12 @@ pub fn bot_spec(n: i64) -> BotSpec {
             affinity: 0.5,
             note: Some("old friends".to_owned()),
         }],
+        ..BotSpec::default()
     }
 }
 
 /// The chat `chat-<n>`, with Telegram id -(2000 + n).
+#[allow(clippy::needless_update, reason = "a further key has its built-in value")]
 pub fn chat_spec(n: i64, bots: &[BotSpec]) -> ChatSpec {
     ChatSpec {
         name: format!("chat-{n}"),
@@ -104,6 +111,7 @@ pub fn chat_spec(n: i64, bots: &[BotSpec]) -> ChatSpec {
             cool_down: Duration::from_mins(5),
             stagnation_turns: Some(4),
             unheard_max: Some(20),
+            ..Physics::default()
         },
         pacing: Pacing {
             enabled: true,
@@ -111,6 +119,7 @@ pub fn chat_spec(n: i64, bots: &[BotSpec]) -> ChatSpec {
             typing_max: Duration::from_secs(8),
             stale_after: Duration::from_mins(2),
             quiet_tick: Some(Duration::from_mins(30)),
+            ..Pacing::default()
         },
         on_unknown: OnUnknown::Report,
         strategy: Strategy { reaction: 0.1, ..Strategy::default() },
@@ -118,6 +127,7 @@ pub fn chat_spec(n: i64, bots: &[BotSpec]) -> ChatSpec {
         novelty: Novelty { limit: 0.7, ..Novelty::default() },
         consistency: Consistency::Lexical,
         disclosure: Some("I am a bot.".to_owned()),
+        ..ChatSpec::default()
     }
 }
 

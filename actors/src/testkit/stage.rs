@@ -130,6 +130,7 @@ pub struct Scenery {
 impl Scenery {
     /// A plan of this many bots, all of them in each of this many chats. Each bot answers every message of a person
     /// that it hears, at once. There are no limits and one provider.
+    #[allow(clippy::needless_update, reason = "a further key has its built-in value")]
     pub fn new(bots: i64, chats: i64) -> Self {
         let journal = Journal::default();
         let mut plan = plan(bots, chats);
@@ -149,6 +150,7 @@ impl Scenery {
                 cool_down: Duration::ZERO,
                 stagnation_turns: None,
                 unheard_max: None,
+                ..Physics::default()
             };
             chat.quiet_hours = None;
             chat.disclosure = Some(String::new());

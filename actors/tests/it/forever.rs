@@ -35,16 +35,8 @@ fn two_who_never_tire() -> Scenery {
         cool_down: Duration::ZERO,
         ..Strategy::default()
     };
-    chat.physics = Physics {
-        chain_depth_max: Some(6),
-        pair_per_ten_minutes: Some(12),
-        person_per_ten_minutes: None,
-        chat_per_minute: Some(20),
-        fleet_per_minute: Some(600),
-        cool_down: Duration::from_secs(600),
-        stagnation_turns: Some(4),
-        unheard_max: Some(UNHEARD_MAX as u32),
-    };
+    chat.physics =
+        Physics { person_per_ten_minutes: None, unheard_max: Some(UNHEARD_MAX as u32), ..Physics::default() };
     scenery
 }
 

@@ -158,8 +158,8 @@ fn opinionated(consistency: Consistency) -> Scenery {
         confidence: 0.9,
         reasons: vec!["it calms".to_owned()],
         denials: vec!["coffee is better".to_owned()],
-        version: 1,
         cool_down: Duration::from_secs(60),
+        ..Stance::default()
     }];
     scenery
 }

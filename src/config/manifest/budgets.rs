@@ -2,18 +2,50 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use botfleet_actors::domain::allowance::{BudgetOwner, BudgetSpec, BudgetUnit, NANOS_PER_UNIT};
+use botfleet_actors::domain::allowance::{BudgetOwner, BudgetPeriod, BudgetSpec, BudgetUnit, NANOS_PER_UNIT};
+use botfleet_actors::domain::keys::choice::choices;
+use botfleet_actors::domain::keys::keyed;
+use botfleet_actors::domain::keys::rule::key;
 use botfleet_actors::domain::roster::{BotSpec, ChatSpec};
+use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use super::raw::{BudgetScopeName, RawBudget};
 use crate::config::manifest::checks::Checks;
 use crate::config::manifest::entry::ProviderEntry;
-use crate::config::table;
+use crate::config::reader::Found;
 
 /// Most units of money in a budget; `TOKENS_MAX` is the most tokens.
 const LIMIT_MAX: f64 = 1e9;
 const TOKENS_MAX: f64 = 1e15;
+
+/// Kind of a budget's owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Scope {
+    Fleet,
+    Bot,
+    Chat,
+}
+
+choices! { Scope }
+
+keyed! {
+    /// A limit of what may be spent on models. The most that a call can cost is reserved before it is made, so no budget is
+    /// exceeded; a turn beyond it is given up.
+    #[derive(Clone, Debug)]
+    pub(in crate::config) struct Budget {
+        /// Kind of the owner.
+        scope: Scope = key(Scope::Fleet).required("fleet, bot or chat");
+        /// Name of the one bot or chat that is limited; without a name, each of them.
+        name: Option<String> = key(None).unset("each of them");
+        /// Unit of the limit; money is that of the providers' prices.
+        unit: BudgetUnit = key(BudgetUnit::Tokens).required("tokens or money");
+        /// Period after which the budget begins anew; days are those of UTC.
+        per: BudgetPeriod = key(BudgetPeriod::Day).required("hour, day or total");
+        /// Most that may be spent in a period.
+        limit: f64 = key(0.0).required("the most that may be spent");
+    }
+}
 
 /// Checks `[[budgets]]`.
 pub(super) fn check(
@@ -26,17 +58,16 @@ pub(super) fn check(
     let mut budgets = Vec::new();
     for (index, table) in tables.into_iter().enumerate() {
         let place = format!("budgets[{index}]");
-        let Some(raw) = checks.read::<RawBudget>(table, &place) else { continue };
+        let (budget, found) = checks.file().take::<Budget>(table, &place, None);
         let known = |scope| match scope {
-            BudgetScopeName::Bot => bots.iter().map(|bot| bot.name.as_str()).collect(),
-            BudgetScopeName::Chat => chats.iter().map(|chat| chat.name.as_str()).collect(),
-            BudgetScopeName::Fleet => Vec::new(),
+            Scope::Bot => bots.iter().map(|bot| bot.name.as_str()).collect(),
+            Scope::Chat => chats.iter().map(|chat| chat.name.as_str()).collect(),
+            Scope::Fleet => Vec::new(),
         };
-        let owner = owner(&raw, &place, known, checks);
-        let unit = given(raw.unit, &place, "unit", "tokens or money", checks);
-        let per = given(raw.per, &place, "per", "hour, day or total", checks);
-        let limit = limit(&raw, unit, &place, checks);
-        let (Some(owner), Some(unit), Some(per), Some(limit)) = (owner, unit, per, limit) else { continue };
+        let owner = owner(&budget, &found, known, checks);
+        let limit = limit(&budget, &found, checks);
+        let (Some(owner), Some(_), Some(limit)) = (owner, found.place("per"), limit) else { continue };
+        let Budget { unit, per, .. } = budget;
         if let Some(first) = seen.insert((owner.clone(), unit, per), place.clone()) {
             let what = format!("limits the {} of the same per {} as {first}", unit.as_str(), per.as_str());
             checks.fault(place, what, "keep one of them");
@@ -51,15 +82,15 @@ pub(super) fn check(
 }
 
 fn owner<'a>(
-    raw: &RawBudget,
-    place: &str,
-    known: impl Fn(BudgetScopeName) -> Vec<&'a str>,
+    budget: &Budget,
+    found: &Found,
+    known: impl Fn(Scope) -> Vec<&'a str>,
     checks: &mut Checks<'_>,
 ) -> Option<BudgetOwner> {
-    let scope = given(raw.scope, place, "scope", "fleet, bot or chat", checks)?;
-    let key = table::join(place, "name");
-    if let Some(name) = &raw.name {
-        if scope == BudgetScopeName::Fleet {
+    found.place("scope")?;
+    let scope = budget.scope;
+    if let (Some(name), Some(key)) = (&budget.name, found.place("name")) {
+        if scope == Scope::Fleet {
             checks.fault(
                 key,
                 "names something, and there is one fleet only",
@@ -77,28 +108,21 @@ fn owner<'a>(
         }
     }
     Some(match scope {
-        BudgetScopeName::Fleet => BudgetOwner::Fleet,
-        BudgetScopeName::Bot => BudgetOwner::Bot(raw.name.clone()),
-        BudgetScopeName::Chat => BudgetOwner::Chat(raw.name.clone()),
+        Scope::Fleet => BudgetOwner::Fleet,
+        Scope::Bot => BudgetOwner::Bot(budget.name.clone()),
+        Scope::Chat => BudgetOwner::Chat(budget.name.clone()),
     })
 }
 
-fn limit(raw: &RawBudget, unit: Option<BudgetUnit>, place: &str, checks: &mut Checks<'_>) -> Option<i64> {
-    let limit = given(raw.limit, place, "limit", "the most that may be spent", checks)?;
-    let key = table::join(place, "limit");
-    let (most, scale) = match unit? {
+fn limit(budget: &Budget, found: &Found, checks: &mut Checks<'_>) -> Option<i64> {
+    let key = found.place("limit")?;
+    found.place("unit")?;
+    let (most, scale) = match budget.unit {
         BudgetUnit::Tokens => (TOKENS_MAX, 1.0),
         BudgetUnit::Money => (LIMIT_MAX, NANOS_PER_UNIT),
     };
-    checks.within(&key, limit, 0.0..=most, 0.0);
-    Some((limit.clamp(0.0, most) * scale) as i64)
-}
-
-fn given<T>(value: Option<T>, place: &str, key: &str, remedy: &str, checks: &mut Checks<'_>) -> Option<T> {
-    if value.is_none() {
-        checks.missing(&table::join(place, key), remedy);
-    }
-    value
+    checks.within(key, budget.limit, 0.0..=most, 0.0);
+    Some((budget.limit.clamp(0.0, most) * scale) as i64)
 }
 
 /// Warns of models in use that cost money, as the provider's key shows, and that have no price.

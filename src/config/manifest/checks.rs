@@ -5,13 +5,11 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use botfleet_actors::domain::hours::Hours;
 use secrecy::SecretString;
-use toml::{Table, Value};
 
 use crate::config::fault::Fault;
+use crate::config::reader::{File, Found};
 use crate::config::secret::{SecretRef, SecretSource};
-use crate::config::table;
 
 /// Input and findings of the checks.
 pub(super) struct Checks<'a> {
@@ -31,58 +29,9 @@ impl Checks<'_> {
         self.warnings.push(Fault::new(&self.file, key, what, remedy));
     }
 
-    /// Takes a table out of another; an absent one is empty.
-    pub(super) fn table(&mut self, from: &mut Table, key: &str) -> Table {
-        match from.remove(key) {
-            None => Table::new(),
-            Some(Value::Table(table)) => table,
-            Some(_) => {
-                self.fault(key, "is no table", format!("write [{key}]"));
-                Table::new()
-            }
-        }
-    }
-
-    /// Takes a list of tables out of another; an absent one is empty.
-    pub(super) fn list(&mut self, from: &mut Table, key: &str) -> Vec<Table> {
-        let values = match from.remove(key) {
-            None => Vec::new(),
-            Some(Value::Array(values)) => values,
-            Some(_) => {
-                self.fault(key, "is no list of tables", format!("write [[{key}]]"));
-                Vec::new()
-            }
-        };
-        let mut tables = Vec::new();
-        for (place, value) in values.into_iter().enumerate() {
-            if let Value::Table(table) = value {
-                tables.push(table);
-            } else {
-                self.fault(format!("{key}[{place}]"), "is no table", format!("write [[{key}]]"));
-                tables.push(Table::new());
-            }
-        }
-        tables
-    }
-
-    pub(super) fn read<T: serde::de::DeserializeOwned>(&mut self, table: Table, key: &str) -> Option<T> {
-        table::read(table, &self.file, key, &mut self.faults)
-    }
-
-    /// Returns a value that must be present and not blank.
-    pub(super) fn required(&mut self, key: &str, value: Option<String>, remedy: &str) -> Option<String> {
-        let value = value.map(|value| value.trim().to_owned());
-        match value {
-            Some(value) if !value.is_empty() => Some(value),
-            Some(_) => {
-                self.fault(key, "is empty", remedy);
-                None
-            }
-            None => {
-                self.missing(key, remedy);
-                None
-            }
-        }
+    /// Returns the manifest as a file whose tables are read.
+    pub(super) fn file(&mut self) -> File<'_> {
+        File { name: &self.file, faults: &mut self.faults }
     }
 
     /// Notes that a key is missing, unless it was taken out for another fault.
@@ -99,15 +48,15 @@ impl Checks<'_> {
         self.faults.drain(..).filter(|fault| seen.insert(fault.clone())).collect()
     }
 
-    /// Returns a name that is present, has 1 to 100 characters, none of them a control character, and is new to `seen`.
+    /// Returns a sound name that has 1 to 100 characters, none of them a control character, and is new to `seen`.
     pub(super) fn name(
         &mut self,
         place: &str,
-        name: Option<String>,
+        name: &str,
+        found: &Found,
         seen: &mut BTreeMap<String, String>,
     ) -> Option<String> {
-        let key = table::join(place, "name");
-        let name = self.required(&key, name, "give it a name")?;
+        let key = found.place("name")?;
         if name.chars().count() > 100 || name.chars().any(char::is_control) {
             self.fault(
                 key,
@@ -116,12 +65,12 @@ impl Checks<'_> {
             );
             return None;
         }
-        if let Some(first) = seen.get(&name) {
+        if let Some(first) = seen.get(name) {
             self.fault(key, format!("the name {name:?} is taken by {first}"), "choose another");
             return None;
         }
-        seen.insert(name.clone(), place.to_owned());
-        Some(name)
+        seen.insert(name.to_owned(), place.to_owned());
+        Some(name.to_owned())
     }
 
     /// Returns the value if it lies in the range; otherwise notes a fault and returns the default.
@@ -138,16 +87,6 @@ impl Checks<'_> {
             format!("from {:?} to {:?}", range.start(), range.end()),
         );
         default
-    }
-
-    /// Reads a span of hours.
-    pub(super) fn hours(&mut self, key: String, text: &str) -> Option<Hours> {
-        let hours = Hours::try_from(text.to_owned()).ok();
-        if hours.is_none() {
-            let remedy = "write \"HH:MM-HH:MM\", as in \"23:00-08:00\"";
-            self.fault(key, format!("{text:?} is no span of hours"), remedy);
-        }
-        hours
     }
 
     /// Reads a reference to a secret and resolves it.

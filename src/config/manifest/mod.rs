@@ -2,21 +2,20 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `raw` | the tables as they are written |
-//! | `providers`, `personas`, `bots`, `chats`, `budgets` | the checks of each kind, and their results |
+//! | `entry` | the keys of a provider; those of all else stand with their types in `domain` |
+//! | `providers`, `personas`, `bots`, `chats`, `budgets` | what no single key shows: names, references, secrets |
 //! | `strategies` | the directors' weights by name, of which each chat takes one |
 //! | `reactions` | the emoji that Telegram takes as a bot's reaction |
 //!
 //! Reading goes on after a fault, so that all of them are reported at once, each with its key and a remedy.
 
 mod bots;
-mod budgets;
+pub(super) mod budgets;
 mod chats;
 mod checks;
 pub mod entry;
 mod personas;
 mod providers;
-mod raw;
 mod reactions;
 pub mod strategies;
 
@@ -24,10 +23,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use botfleet_actors::domain::allowance::BudgetSpec;
-use botfleet_actors::domain::roster::RosterPlan;
+use botfleet_actors::domain::roster::{BotSpec, ChatSpec, RosterPlan};
 use secrecy::SecretString;
 use toml::Table;
 
+use super::described;
 use super::fault::{Fault, Faults};
 use super::secret::SecretSource;
 use super::table;
@@ -85,25 +85,20 @@ impl Manifest {
 
     fn check(mut self, folder: &Path, secrets: &dyn SecretSource) -> Result<LoadedManifest, Faults> {
         let mut checks = Checks { file: self.file, folder, secrets, faults: Vec::new(), warnings: Vec::new() };
-        let defaults = checks.table(&mut self.table, "defaults");
-        let defaults = checks.read(defaults, "defaults").unwrap_or_default();
-        let providers = checks.list(&mut self.table, "providers");
-        let personas = checks.table(&mut self.table, "personas");
-        let bots = checks.list(&mut self.table, "bots");
-        let chats = checks.list(&mut self.table, "chats");
-        let budgets = checks.list(&mut self.table, "budgets");
-        let strategies = checks.table(&mut self.table, "strategies");
+        let mut file = checks.file();
+        let [defaults, personas, strategies] =
+            ["defaults", "personas", "strategies"].map(|key| file.table_of(&mut self.table, key, key));
+        let [providers, bots, chats, budgets] =
+            ["providers", "bots", "chats", "budgets"].map(|key| file.list_of(&mut self.table, key, key));
+        let shared = file.check_defaults::<BotSpec, ChatSpec>(&defaults);
         for key in self.table.keys() {
-            checks.fault(
-                key,
-                "unknown key",
-                "known keys: defaults, providers, personas, strategies, bots, chats, budgets",
-            );
+            let known: Vec<_> = described::manifest().keys.iter().map(|known| known.name).collect();
+            checks.fault(key, "unknown key", format!("known keys: {}", known.join(", ")));
         }
 
         let providers = providers::check(providers, &mut checks);
         let personas = personas::check(personas, &mut checks);
-        let (bots, tokens) = bots::check(bots, &defaults, &personas, &providers, &mut checks);
+        let (bots, tokens) = bots::check(bots, (&defaults, &shared), &personas, &providers, &mut checks);
         let strategies = strategies::check(strategies, &mut checks);
         let chats = chats::check(chats, &defaults, &bots, &strategies, &mut checks);
 

@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use botfleet_actors::actors::provider::settings::ProviderSettings;
 use botfleet_actors::domain::roster::ModelRef;
 use secrecy::{ExposeSecret, SecretString};
-use toml::{Table, Value};
+use toml::Table;
 
-use super::raw::{PROVIDER_KEYS, RawProvider};
 use crate::config::manifest::checks::Checks;
 use crate::config::manifest::entry::ProviderEntry;
+use crate::config::reader::Found;
 use crate::config::table;
 use crate::llm::address::BaseUrl;
-use crate::llm::settings::{LlmProviderSettings, ProviderKind};
+use crate::llm::settings::ProviderKind;
 
 /// The sound providers, and the names of all.
 pub(super) struct Providers {
@@ -27,8 +26,8 @@ pub(super) fn check(tables: Vec<Table>, checks: &mut Checks<'_>) -> Providers {
     let mut providers = Providers { entries: Vec::new(), models: BTreeMap::new() };
     for (index, table) in tables.into_iter().enumerate() {
         let place = format!("providers[{index}]");
-        let Some((raw, settings)) = read(table, &place, checks) else { continue };
-        let name = checks.name(&place, raw.name.clone(), &mut seen);
+        let (entry, found) = checks.file().take::<ProviderEntry>(table, &place, None);
+        let name = checks.name(&place, &entry.name, &found, &mut seen);
         let name = name.filter(|name| {
             let plain = !name.contains('/');
             if !plain {
@@ -37,85 +36,26 @@ pub(super) fn check(tables: Vec<Table>, checks: &mut Checks<'_>) -> Providers {
             plain
         });
         if let Some(name) = &name {
-            providers.models.insert(name.clone(), raw.model.clone());
+            providers.models.insert(name.clone(), entry.model.clone());
         }
-        if let Some(entry) = entry(raw, name, settings, &place, checks) {
-            providers.entries.push(entry);
-        }
+        let entry = complete(entry, &found, &place, checks);
+        providers.entries.extend(entry.filter(|_| name.is_some()));
     }
     providers
 }
 
-/// Splits a table into the provider's own keys and the settings of its actor.
-fn read(mut table: Table, place: &str, checks: &mut Checks<'_>) -> Option<(RawProvider, ProviderSettings)> {
-    let mut own = Table::new();
-    for key in PROVIDER_KEYS {
-        if let Some(value) = table.remove(key) {
-            own.insert(key.to_owned(), value);
-        }
-    }
-    for key in ["requests_per_minute", "tokens_per_minute", "concurrency_per_key"] {
-        if table.get(key) == Some(&Value::Integer(0)) {
-            table.remove(key);
-        }
-    }
-    let first = checks.faults.len();
-    let settings: ProviderSettings = checks.read(table, place)?;
-    for fault in checks.faults.iter_mut().skip(first).filter(|fault| fault.what == "unknown key") {
-        if fault.key.matches('.').count() == 1 {
-            fault.remedy = fault.remedy.replace("known keys: ", &format!("known keys: {}, ", PROVIDER_KEYS.join(", ")));
-        }
-    }
-    let raw = checks.read(own, place)?;
-    Some((raw, settings))
-}
-
-fn entry(
-    raw: RawProvider,
-    name: Option<String>,
-    settings: ProviderSettings,
-    place: &str,
-    checks: &mut Checks<'_>,
-) -> Option<ProviderEntry> {
-    let defaults = LlmProviderSettings::default();
-    if raw.kind.is_none() {
-        checks.missing(&format!("{place}.kind"), "openai, gemini, groq, anthropic, ollama, llama_cpp or compatible");
-    }
-    let connect_timeout = raw.connect_timeout.unwrap_or(defaults.connect_timeout);
-    let first_token_timeout = raw.first_token_timeout.unwrap_or(defaults.first_token_timeout);
-    for (key, value, usual) in [
-        ("timeout", settings.timeout, "60s"),
-        ("connect_timeout", connect_timeout, "5s"),
-        ("first_token_timeout", first_token_timeout, "30s"),
-        ("refused_key_pause", settings.refused_key_pause, "15m"),
-    ] {
-        if value.is_zero() {
-            checks.fault(format!("{place}.{key}"), "is zero", format!("write it as \"{usual}\""));
-        }
-    }
-    check_prices(&settings, place, checks);
-    let has_key = raw.api_key.is_some() || raw.keys.is_some();
-    let base_url = raw.base_url.as_deref().map(|url| base_url(url, has_key, place, checks));
-    let api_keys = keys(&raw, place, checks);
-    let kind = raw.kind?;
-    check_kind(kind, base_url.is_some(), has_key, place, checks);
-    Some(ProviderEntry {
-        name: name?,
-        kind,
-        base_url,
-        api_keys,
-        model: raw.model,
-        stream: raw.stream.unwrap_or(false),
-        roles: raw.roles.unwrap_or_default(),
-        omit: raw.omit,
-        connect_timeout,
-        first_token_timeout,
-        settings,
-    })
+/// Resolves address and keys of a provider, and checks what its kind needs.
+fn complete(mut entry: ProviderEntry, found: &Found, place: &str, checks: &mut Checks<'_>) -> Option<ProviderEntry> {
+    let has_key = found.place("api_key").is_some() || found.place("keys").is_some();
+    entry.base_url = entry.base_url.as_deref().map(|url| base_url(url, has_key, place, checks));
+    entry.api_keys = keys(&entry, place, checks);
+    found.place("kind")?;
+    check_kind(entry.kind, entry.base_url.is_some(), has_key, place, checks);
+    Some(entry)
 }
 
 /// Returns the keys; a key that stands twice is a fault.
-fn keys(raw: &RawProvider, place: &str, checks: &mut Checks<'_>) -> Vec<SecretString> {
+fn keys(raw: &ProviderEntry, place: &str, checks: &mut Checks<'_>) -> Vec<SecretString> {
     if raw.api_key.is_some() && raw.keys.is_some() {
         let remedy = "write one key as api_key, several as keys";
         checks.fault(format!("{place}.keys"), "stands beside api_key", remedy);
@@ -137,16 +77,6 @@ fn keys(raw: &RawProvider, place: &str, checks: &mut Checks<'_>) -> Vec<SecretSt
         }
     }
     keys
-}
-
-fn check_prices(settings: &ProviderSettings, place: &str, checks: &mut Checks<'_>) {
-    let own = settings.price.iter().map(|price| (format!("{place}.price"), price));
-    let models = settings.prices.iter().map(|(model, price)| (format!("{place}.prices.{model}"), price));
-    for (key, price) in own.chain(models) {
-        for (part, value) in [("prompt", price.prompt), ("completion", price.completion)] {
-            checks.within(&format!("{key}.{part}"), value, 0.0..=1_000_000.0, 0.0);
-        }
-    }
 }
 
 fn check_kind(kind: ProviderKind, has_url: bool, has_key: bool, place: &str, checks: &mut Checks<'_>) {

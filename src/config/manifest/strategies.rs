@@ -1,21 +1,11 @@
 //! Reads the strategies of the manifest: `[strategies.NAME]` over the built-in `natural`. Part of `config`.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use botfleet_actors::domain::strategy::Strategy;
-use toml::{Table, Value};
+use toml::Table;
 
 use crate::config::manifest::checks::Checks;
-
-/// Largest factor: more would leave nothing to the others.
-const FACTOR_MAX: f64 = 20.0;
-
-/// Most bots that may answer one message.
-const ADDRESSED_MAX: usize = 20;
-
-/// Longest time between two messages that nobody asked a bot for.
-const COOL_DOWN_MAX: Duration = Duration::from_hours(24);
 
 /// The manifest's own strategies. A faulty one is kept as far as it could be read, so that a chat that names it is no
 /// fault of its own.
@@ -45,28 +35,13 @@ pub fn label(strategy: &Strategy) -> &'static str {
 }
 
 /// Checks `[strategies.NAME]`.
-pub(super) fn check(tables: Table, checks: &mut Checks<'_>) -> Strategies {
+pub(super) fn check(mut tables: Table, checks: &mut Checks<'_>) -> Strategies {
+    let names: Vec<String> = tables.keys().cloned().collect();
     let mut strategies = BTreeMap::new();
-    for (name, value) in tables {
+    for name in names {
         let place = format!("strategies.{name}");
-        let read = if let Value::Table(table) = value {
-            checks.read::<Strategy>(table, &place)
-        } else {
-            checks.fault(&place, "is no table", format!("write [{place}]"));
-            None
-        };
-        let mut strategy = read.unwrap_or_default();
-        for (key, chance) in strategy.chances() {
-            *chance = checks.within(&format!("{place}.{key}"), *chance, 0.0..=1.0, 0.0);
-        }
-        for (key, factor) in strategy.factors() {
-            *factor = checks.within(&format!("{place}.{key}"), *factor, 0.0..=FACTOR_MAX, 1.0);
-        }
-        let most = strategy.addressed_max;
-        strategy.addressed_max = checks.within(&format!("{place}.addressed_max"), most, 1..=ADDRESSED_MAX, 1);
-        let wait = strategy.cool_down;
-        strategy.cool_down =
-            checks.within(&format!("{place}.cool_down"), wait, Duration::ZERO..=COOL_DOWN_MAX, Duration::ZERO);
+        let table = checks.file().table_of(&mut tables, &name, &place);
+        let (strategy, _) = checks.file().take::<Strategy>(table, &place, None);
         strategies.insert(name, strategy);
     }
     Strategies(strategies)

@@ -51,10 +51,9 @@ mod tests {
             keywords: vec!["demlik".to_owned()],
             position: "Çay kahveden üstündür.".to_owned(),
             confidence: 0.9,
-            reasons: Vec::new(),
             denials: vec!["kahve daha iyi".to_owned()],
-            version: 1,
             cool_down: std::time::Duration::ZERO,
+            ..Stance::default()
         }];
         let heard = |text: &str| disagrees(&words(&fold(text)).collect::<Vec<_>>(), &persona);
         assert!(heard("Çaydan KAHVE DAHA İYİDİR bence"));

@@ -82,13 +82,12 @@ pub(crate) mod tests {
     pub(crate) fn stance(topic: &str, position: &str, denials: &[&str]) -> Stance {
         Stance {
             topic: topic.to_owned(),
-            keywords: Vec::new(),
             position: position.to_owned(),
             confidence: 0.8,
             reasons: vec!["öyle".to_owned()],
             denials: denials.iter().map(|&denial| denial.to_owned()).collect(),
-            version: 1,
             cool_down: Duration::from_hours(1),
+            ..Stance::default()
         }
     }
 

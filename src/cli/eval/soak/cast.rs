@@ -6,13 +6,11 @@ use std::time::Duration;
 use botfleet_actors::behaviour::scene::CastMember;
 use botfleet_actors::domain::hours::Hours;
 use botfleet_actors::domain::ids::{BotId, ChatId, TelegramChatId, TelegramUserId};
-use botfleet_actors::domain::outbox::OnUnknown;
 use botfleet_actors::domain::roster::{
-    BotProfile, BotSpec, ChatPolicy, ChatProfile, ChatSpec, DeliveryChoice, DeliveryMode, Generation, Language,
-    ModelRef, Pacing, Persona, Physics,
+    BotProfile, BotSpec, ChatProfile, ChatSpec, DeliveryChoice, Generation, Language, ModelRef, Pacing, Persona,
+    Physics,
 };
 use botfleet_actors::domain::stance::{Relationship, Stance};
-use botfleet_actors::domain::strategy::{Consistency, Novelty, Strategy};
 use botfleet_loadtest::people::spec::{PeopleBot, PeopleChat, PeoplePerson};
 
 use super::args::SoakArgs;
@@ -93,13 +91,11 @@ fn member(bot: usize, names: &[String], language: Language, place: &[usize], rng
     };
     let stance = |topic: &str, position: &str, denial: &str| Stance {
         topic: topic.to_owned(),
-        keywords: Vec::new(),
         position: position.to_owned(),
         confidence: 0.8,
-        reasons: Vec::new(),
         denials: vec![denial.to_owned()],
-        version: 1,
         cool_down: Duration::from_hours(1),
+        ..Stance::default()
     };
     let persona = Persona {
         name: name.to_lowercase(),
@@ -107,9 +103,7 @@ fn member(bot: usize, names: &[String], language: Language, place: &[usize], rng
         voice,
         style: Some(ways[(bot / 4) % ways.len()].to_owned()),
         interests: (0..3).map(|_| interests[rng.usize(..interests.len())].to_owned()).collect(),
-        examples: Vec::new(),
         talkativeness: 0.2 + 0.6 * rng.f64(),
-        nicknames: Vec::new(),
         stances: match language {
             Language::Tr => vec![stance("çay", "Çay kahveden iyidir.", "çay kötü")],
             Language::En => vec![stance("tea", "Tea is better than coffee.", "tea is bad")],
@@ -117,6 +111,7 @@ fn member(bot: usize, names: &[String], language: Language, place: &[usize], rng
         active_hours: if bot.is_multiple_of(5) { Hours::new(9 * 60, 22 * 60) } else { None },
         reactions: vec!["👍".to_owned(), "😁".to_owned()],
         chars_per_second: Some(10.0 + 10.0 * rng.f64()),
+        ..Persona::default()
     };
     let friend = &names[place[rng.usize(..place.len())]];
     let affinity = 2.0 * rng.f64() - 1.0;
@@ -132,12 +127,11 @@ fn member(bot: usize, names: &[String], language: Language, place: &[usize], rng
             models: vec![ModelRef { provider: "simulated".to_owned(), model: "small-talk".to_owned() }],
             temperature: 0.7,
             max_tokens: 200,
-            context_tokens: 3_000,
             context_messages: 20,
+            ..Generation::default()
         },
-        hourly_cap: Some(12),
-        delivery: DeliveryMode::Polling,
         relationships,
+        ..BotSpec::default()
     };
     let profile = BotProfile {
         id: BotId(id),
@@ -162,34 +156,13 @@ fn profile(chat: usize, members: &[CastMember]) -> ChatProfile {
             name: format!("room-{}", chat + 1),
             telegram_id: TelegramChatId(telegram_id(chat)),
             bots: members.iter().map(|member| member.profile.spec.name.clone()).collect(),
-            policy: ChatPolicy::Natural,
             language: language(chat),
             time_zone: TIME_ZONE.to_owned(),
-            retention_days: 30,
             topics: topics.iter().map(|topic| (*topic).to_owned()).collect(),
-            physics: Physics {
-                chain_depth_max: Some(6),
-                pair_per_ten_minutes: Some(12),
-                person_per_ten_minutes: None,
-                chat_per_minute: Some(20),
-                fleet_per_minute: Some(600),
-                cool_down: Duration::from_mins(10),
-                stagnation_turns: Some(4),
-                unheard_max: Some(24),
-            },
-            pacing: Pacing {
-                enabled: true,
-                chars_per_second: 14.0,
-                typing_max: Duration::from_secs(8),
-                stale_after: Duration::from_mins(2),
-                quiet_tick: Some(Duration::from_mins(30)),
-            },
-            on_unknown: OnUnknown::Report,
-            strategy: Strategy::default(),
+            physics: Physics { person_per_ten_minutes: None, ..Physics::default() },
+            pacing: Pacing { quiet_tick: Some(Duration::from_mins(30)), ..Pacing::default() },
             quiet_hours: Hours::new(QUIET.0, QUIET.1),
-            novelty: Novelty::default(),
-            consistency: Consistency::Lexical,
-            disclosure: None,
+            ..ChatSpec::default()
         },
         members: members.iter().map(|member| member.profile.id).collect(),
     }

@@ -130,13 +130,11 @@ fn relationships_and_stances_move_who_speaks_up() {
     let spec = &mut Arc::make_mut(&mut room.cast[2].profile).spec;
     spec.persona.stances = vec![Stance {
         topic: "çay".to_owned(),
-        keywords: Vec::new(),
         position: "Çay üstündür.".to_owned(),
         confidence: 1.0,
-        reasons: Vec::new(),
         denials: vec!["daha iyi".to_owned()],
-        version: 1,
         cool_down: Duration::ZERO,
+        ..Stance::default()
     }];
     let after = counts(&room, &entry);
     assert!(after[1] > before[1] + 20 && after[2] > before[2] + 20, "{before:?} {after:?}");
