@@ -17,7 +17,8 @@ use botfleet_actors::ports::store::StoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::columns::{pause, stop_of, stop_scope, unreadable};
+use super::columns::{pause, stop_of, stop_scope};
+use super::rows::part::{Columns, unreadable};
 
 /// Returns the columns of an inbox row's unique key.
 pub(super) fn source_key(bot: BotId, source: Source) -> (BotId, &'static str, i64) {
@@ -154,6 +155,11 @@ pub(super) fn read(
         }
     }
     Ok(())
+}
+
+/// Returns the JSON array in the next column.
+pub(super) fn json_of<'r>(columns: &mut Columns<'r>) -> Result<&'r str, StoreError> {
+    Ok(columns.text()?.unwrap_or("[]"))
 }
 
 /// Parses a JSON array of rows.

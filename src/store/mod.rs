@@ -4,19 +4,23 @@
 //! | module | holds |
 //! |---|---|
 //! | `settings` | the choice of the database, its address, and how it is used |
+//! | `port` | the ports, implemented once for both databases |
+//! | `sql` | the statements, one text for both databases, and the calls that run them |
+//! | `rows` | the columns of each table, said once |
+//! | `reconcile` | how a plan changes the stored roster |
+//! | `engine` | the seam between all of this and a database |
 //! | `sqlite` | the store of one machine, in one file |
 //! | `postgres` | the store of a cluster, and the cluster state that its nodes share |
-//! | `archive`, `columns`, `loaded`, `outcome_rows`, `person`, `reconcile`, `stored` | shared code: rows, roster |
 
 #![allow(clippy::doc_markdown, reason = "SQLite and PostgreSQL are names, not items")]
 
-mod archive;
 mod columns;
+mod engine;
 mod loaded;
-mod outcome_rows;
-mod person;
+mod port;
 pub mod postgres;
 mod reconcile;
+mod rows;
 pub mod settings;
+mod sql;
 pub mod sqlite;
-mod stored;

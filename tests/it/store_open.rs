@@ -6,8 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use botfleet::store::settings::{StoreSettings, Synchronous};
+use botfleet::store::sqlite::SqliteArchive;
 use botfleet::store::sqlite::SqliteStore;
-use botfleet::store::sqlite::archive::SqliteArchive;
 use botfleet::store::sqlite::open::OpenError;
 use botfleet_actors::ports::archive::{Archive, DecisionQuery};
 use botfleet_actors::ports::store::{Store, StoreError};

@@ -12,7 +12,7 @@ use crate::config::connections::Connections;
 use crate::config::settings::Config;
 use crate::store::postgres::migrations::{Schema, Standing};
 use crate::store::postgres::open::Address;
-use crate::store::sqlite::archive::SqliteArchive;
+use crate::store::sqlite::SqliteArchive;
 use crate::store::sqlite::open::OpenError;
 
 /// Most time for a server to answer.

@@ -9,7 +9,7 @@ use crate::config::secret::SecretSource;
 use crate::config::settings::Config;
 use crate::store::postgres::PgStore;
 use crate::store::postgres::open::Address;
-use crate::store::sqlite::archive::SqliteArchive;
+use crate::store::sqlite::SqliteArchive;
 
 /// Opens the store of the settings, or the file of SQLite that is named instead.
 ///

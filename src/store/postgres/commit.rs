@@ -20,10 +20,12 @@ use botfleet_actors::ports::store::StoreError;
 use sqlx::Error;
 
 use super::error::{is_broken, is_collision, is_contradiction, to_port};
-use super::load::{Counted, LoadError, hands_over, load};
+use super::load::{Counted, hands_over, load};
 use super::session::{Session, Sessions};
 use super::write::{Hand, is_nothing, write};
-use crate::store::columns::Columns;
+use crate::store::engine::{Fault, Run};
+use crate::store::sql::text::statements;
+use crate::store::sql::values::values;
 
 type Judgements = Vec<Result<Applied, Refusal>>;
 
@@ -32,15 +34,17 @@ const ATTEMPTS: u32 = 5;
 /// The wait before the database is asked again whether a commit was stored.
 const ASK_EVERY: Duration = Duration::from_millis(200);
 
-const MAKE_MARK: &str = "\
+statements! {
+    MAKE_MARK "make_mark" = "\
 INSERT INTO commit_mark (writer, batch, at) VALUES ($1, $2, (extract(epoch FROM clock_timestamp()) * 1000)::bigint) \
 ON CONFLICT (writer) DO NOTHING";
-/// Reads the mark under its lock: a transaction that wrote the mark holds its row, so this waits for its end.
-const READ_MARK: &str = "SELECT batch FROM commit_mark WHERE writer = $1 FOR UPDATE";
-/// Ends this writer's other connections on the server.
-const END_OLD: &str = "\
+    /// Reads the mark under its lock: a transaction that wrote the mark holds its row, so this waits for its end.
+    READ_MARK "read_mark" = "SELECT batch FROM commit_mark WHERE writer = $1 FOR UPDATE";
+    /// Ends this writer's other connections on the server.
+    END_OLD "end_old" = "\
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
 WHERE application_name = $1 AND usename = current_user AND pid <> pg_backend_pid()";
+}
 
 /// The one writer of a process, used behind a mutex.
 pub(super) struct Writer {
@@ -72,11 +76,11 @@ impl From<Error> for Attempt {
     }
 }
 
-impl From<LoadError> for Attempt {
-    fn from(error: LoadError) -> Self {
-        match error {
-            LoadError::Database(error) => error.into(),
-            LoadError::Row(error) => Self::Failed(error),
+impl From<Fault> for Attempt {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Database(error) => error.into(),
+            Fault::Port(error) => Self::Failed(error),
         }
     }
 }
@@ -101,8 +105,7 @@ impl Writer {
         let mut met = None;
         for _ in 0..ATTEMPTS {
             if !self.marked {
-                let mark = || sqlx::query(MAKE_MARK).bind(self.name.clone()).bind(self.batch);
-                sessions.read("make_mark", mark).await?;
+                sessions.all::<i64>(&MAKE_MARK, values![self.name.as_str(), self.batch]).await?;
                 self.marked = true;
             }
             self.batch += 1;
@@ -124,7 +127,7 @@ impl Writer {
             Ok(Written { judgements, session: None }) => Attempt::Judged(judgements),
             Ok(Written { judgements, session: Some(mut session) }) => {
                 self.in_doubt = true;
-                match session.commit().await {
+                match session.end().await {
                     Ok(()) => {
                         self.in_doubt = false;
                         self.counted.note(&Needs::of(batch));
@@ -161,7 +164,7 @@ impl Writer {
         match write(&mut session, &changes, &loaded, self.hand()).await {
             Ok(true) => Ok(Written { judgements, session: Some(session) }),
             Ok(false) => Err(Attempt::Unmarked),
-            Err(error) if is_contradiction(&error) => {
+            Err(Fault::Database(error)) if is_contradiction(&error) => {
                 session.roll_back().await;
                 drop(session);
                 self.one_by_one(sessions, batch).await
@@ -202,7 +205,7 @@ impl Writer {
         match write(session, &changes, &loaded, self.hand()).await {
             Ok(true) => {}
             Ok(false) => return Err(Attempt::Unmarked),
-            Err(error) if is_contradiction(&error) => {
+            Err(Fault::Database(error)) if is_contradiction(&error) => {
                 judgement = Err(Refusal::Conflict(format!("a row contradicts what is stored: {error}")));
                 session.run("savepoint", "ROLLBACK TO operation").await?;
             }
@@ -229,16 +232,13 @@ impl Writer {
     /// transaction.
     async fn ask(&mut self, sessions: &Sessions) -> Result<bool, StoreError> {
         let mut session = sessions.session().await?;
-        let failed = |error: Error| {
+        let failed = |fault: Fault| {
             sessions.forget();
-            to_port(&error)
+            StoreError::from(fault)
         };
-        session.fetch_all("end_old", sqlx::query(END_OLD).bind(self.name.clone())).await.map_err(failed)?;
-        let rows = session.fetch_all("read_mark", sqlx::query(READ_MARK).bind(self.name.clone())).await;
-        let stored = match rows.map_err(failed)?.first() {
-            Some(row) => Columns::of(row).take::<i64>()? == self.batch,
-            None => false,
-        };
+        session.execute(&END_OLD, values![self.name.as_str()]).await.map_err(failed)?;
+        let mark: Vec<i64> = session.fetch(&READ_MARK, values![self.name.as_str()]).await.map_err(failed)?;
+        let stored = mark.first() == Some(&self.batch);
         self.in_doubt = false;
         Ok(stored)
     }

@@ -37,7 +37,7 @@ pub(super) fn is_broken(error: &Error) -> bool {
 
 /// Maps an error to the port's: `Incompatible` for errors that do not pass with time (classes 0A, 22, 23, 42: features,
 /// data, constraints, names; XX001 and XX002: corrupted data or index), `Unavailable` for everything else.
-pub(super) fn to_port(error: &Error) -> StoreError {
+pub(in crate::store) fn to_port(error: &Error) -> StoreError {
     let for_good = match error {
         Error::Database(_) => is_of(error, &["0A", "22", "23", "42", "XX001", "XX002"]),
         Error::ColumnDecode { .. } | Error::Decode(_) | Error::ColumnNotFound(_) | Error::RowNotFound => true,

@@ -14,13 +14,13 @@ use botfleet_actors::domain::commit::operations::Operation;
 use botfleet_actors::domain::commit::rows::{ChatHead, Loaded};
 use botfleet_actors::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, InboxId, Number};
 use botfleet_actors::domain::window::WindowKey;
-use botfleet_actors::ports::store::StoreError;
-use sqlx::{AssertSqlSafe, Error};
+use sqlx::AssertSqlSafe;
 
 use super::assembly::Assembly;
 use super::session::Session;
-use crate::store::columns::Columns;
-use crate::store::loaded::{Texts, allowance_key, column, read, source_key};
+use crate::store::engine::Fault;
+use crate::store::loaded::{Texts, allowance_key, column, json_of, read, source_key};
+use crate::store::rows::part::Columns;
 
 const LOCK: &str = "\
 SELECT CASE kind WHEN 'bot' THEN 0 ELSE 1 END::bigint, key, epoch FROM lease \
@@ -103,26 +103,6 @@ impl Counted {
     }
 }
 
-/// The reasons why a load failed.
-pub(super) enum LoadError {
-    /// PostgreSQL reported an error.
-    Database(Error),
-    /// This version cannot read a row.
-    Row(StoreError),
-}
-
-impl From<Error> for LoadError {
-    fn from(error: Error) -> Self {
-        Self::Database(error)
-    }
-}
-
-impl From<StoreError> for LoadError {
-    fn from(error: StoreError) -> Self {
-        Self::Row(error)
-    }
-}
-
 /// Returns whether a batch changes owners.
 pub(super) fn hands_over(batch: &[Operation]) -> bool {
     batch.iter().any(|operation| matches!(operation, Operation::HandOver(_)))
@@ -134,7 +114,7 @@ pub(super) async fn load(
     needs: &Needs,
     exclusive: bool,
     counted: &Counted,
-) -> Result<Loaded, LoadError> {
+) -> Result<Loaded, Fault> {
     let mut loaded = Loaded::default();
     let chats = lock(session, needs, exclusive, &mut loaded).await?;
     make_counted(session, needs, counted).await?;
@@ -144,20 +124,20 @@ pub(super) async fn load(
     let row = session.fetch_one("load", assembly.statement(text)?).await?;
     let mut columns = Columns::of(&row);
     let texts = Texts {
-        windows: columns.take()?,
-        allowances: columns.take()?,
-        turns: columns.take()?,
-        outbox: columns.take()?,
-        sources: columns.take()?,
-        inbox: columns.take()?,
-        entries: columns.take()?,
-        stops: columns.take()?,
-        pauses: columns.take()?,
-        people: columns.take()?,
+        windows: json_of(&mut columns)?,
+        allowances: json_of(&mut columns)?,
+        turns: json_of(&mut columns)?,
+        outbox: json_of(&mut columns)?,
+        sources: json_of(&mut columns)?,
+        inbox: json_of(&mut columns)?,
+        entries: json_of(&mut columns)?,
+        stops: json_of(&mut columns)?,
+        pauses: json_of(&mut columns)?,
+        people: json_of(&mut columns)?,
     };
     read(&texts, &mut loaded, needs, &windows, &allowances)?;
-    loaded.dead_updates.extend(column::<InboxId>(columns.take()?)?);
-    for (chat, last_number, last_decision) in column::<(ChatId, Number, DecisionNumber)>(columns.take()?)? {
+    loaded.dead_updates.extend(column::<InboxId>(json_of(&mut columns)?)?);
+    for (chat, last_number, last_decision) in column::<(ChatId, Number, DecisionNumber)>(json_of(&mut columns)?)? {
         if let Some((_, epoch)) = chats.iter().find(|(leased, _)| *leased == chat) {
             loaded.chats.insert(chat, ChatHead { epoch: *epoch, last_number, last_decision });
         }
@@ -170,7 +150,7 @@ async fn lock(
     needs: &Needs,
     exclusive: bool,
     loaded: &mut Loaded,
-) -> Result<Vec<(ChatId, Epoch)>, LoadError> {
+) -> Result<Vec<(ChatId, Epoch)>, Fault> {
     let mut chats = Vec::new();
     if needs.bots.is_empty() && needs.chats.is_empty() {
         return Ok(chats);
@@ -180,9 +160,7 @@ async fn lock(
         .bind(needs.bots.iter().map(|bot| bot.0).collect::<Vec<i64>>())
         .bind(needs.chats.iter().map(|chat| chat.0).collect::<Vec<i64>>());
     for row in session.fetch_all("lock", statement).await? {
-        let mut columns = Columns::of(&row);
-        let (kind, key): (i64, i64) = (columns.take()?, columns.take()?);
-        let epoch = Epoch(columns.take()?);
+        let (kind, key, epoch): (i64, i64, Epoch) = crate::store::rows::part::read(&row)?;
         if kind == 0 {
             loaded.bots.insert(BotId(key), epoch);
         } else {
@@ -192,11 +170,11 @@ async fn lock(
     Ok(chats)
 }
 
-async fn make_counted(session: &mut Session<'_>, needs: &Needs, counted: &Counted) -> Result<(), LoadError> {
+async fn make_counted(session: &mut Session<'_>, needs: &Needs, counted: &Counted) -> Result<(), Fault> {
     let windows: Vec<String> =
         needs.windows.iter().filter(|key| !counted.windows.contains(key)).map(|key| key.name()).collect();
     if !windows.is_empty() {
-        session.execute("make_windows", sqlx::query(MAKE_WINDOWS).bind(windows)).await?;
+        session.change("make_windows", sqlx::query(MAKE_WINDOWS).bind(windows)).await?;
     }
     let allowances: Vec<AllowanceKey> =
         needs.allowances.iter().filter(|key| !counted.allowances.contains(key)).copied().collect();
@@ -204,7 +182,7 @@ async fn make_counted(session: &mut Session<'_>, needs: &Needs, counted: &Counte
         let mut assembly = Assembly::default();
         allowance_columns(&mut assembly, &allowances);
         let text = assembly.part(MAKE_ALLOWANCES);
-        session.execute("make_allowances", assembly.statement(text)?).await?;
+        session.change("make_allowances", assembly.statement(text)?).await?;
     }
     Ok(())
 }

@@ -14,10 +14,14 @@ use std::time::{Duration, Instant};
 use botfleet_actors::ports::store::StoreError;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgQueryResult, PgRow};
 use sqlx::query::Query;
-use sqlx::{ConnectOptions, Error, Executor, Postgres};
+use sqlx::{AssertSqlSafe, ConnectOptions, Error, Executor, Postgres};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::error::{is_broken, to_port};
+use crate::store::engine::{Fault, Run, Values, Work};
+use crate::store::rows::part::{Part, read};
+use crate::store::sql::text::Sql;
+use crate::store::sql::values::{Database, Value, for_postgres};
 
 /// The longest time for making a connection.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
@@ -93,23 +97,20 @@ impl Sessions {
         }
     }
 
-    /// Runs a statement and returns all its rows. The statement may run twice: it is repeated when an idle connection
+    /// Runs a statement and reads all its rows. The statement may run twice: it is repeated when an idle connection
     /// turns out to be broken.
-    pub(super) async fn read<'q>(
-        &self,
-        name: &'static str,
-        statement: impl Fn() -> Statement<'q>,
-    ) -> Result<Vec<PgRow>, StoreError> {
+    pub(super) async fn all<P: Part>(&self, sql: &'static Sql, values: Values<'_>) -> Result<Vec<P>, Fault> {
         let mut session = self.session().await?;
         let fresh = session.fresh;
-        match session.fetch_all(name, statement()).await {
-            Err(error) if is_broken(&error) && !fresh => {}
-            done => return done.map_err(|error| to_port(&error)),
-        }
-        drop(session);
-        self.forget();
-        let mut session = self.session().await?;
-        session.fetch_all(name, statement()).await.map_err(|error| to_port(&error))
+        let rows = match session.fetch_all(sql.name, statement(sql, &values)?).await {
+            Err(error) if is_broken(&error) && !fresh => {
+                drop(session);
+                self.forget();
+                self.session().await?.fetch_all(sql.name, statement(sql, &values)?).await?
+            }
+            done => done?,
+        };
+        rows.iter().map(|row| Ok(read(row)?)).collect()
     }
 
     /// Closes the idle connections: they are as old as one that broke.
@@ -137,8 +138,36 @@ impl Sessions {
     }
 }
 
+/// Returns a statement with its values.
+fn statement(sql: &'static Sql, values: &[Value<'_>]) -> Result<Statement<'static>, Fault> {
+    Ok(sqlx::query_with(AssertSqlSafe(sql.text(Database::Postgres)?), for_postgres(values)?))
+}
+
+impl Run for Session<'_> {
+    const DATABASE: Database = Database::Postgres;
+
+    async fn fetch<P: Part + Send>(&mut self, sql: &'static Sql, values: Values<'_>) -> Result<Vec<P>, Fault> {
+        let rows = self.fetch_all(sql.name, statement(sql, &values)?).await?;
+        rows.iter().map(|row| Ok(read(row)?)).collect()
+    }
+
+    async fn execute(&mut self, sql: &'static Sql, values: Values<'_>) -> Result<u64, Fault> {
+        Ok(self.change(sql.name, statement(sql, &values)?).await?)
+    }
+}
+
+impl Work for Session<'_> {
+    async fn commit(mut self) -> Result<(), Fault> {
+        Ok(self.end().await?)
+    }
+
+    async fn give_up(mut self) {
+        self.roll_back().await;
+    }
+}
+
 /// A connection in use. When it is dropped before an answer or the end of a transaction has come, it is thrown away.
-pub(super) struct Session<'s> {
+pub(in crate::store) struct Session<'s> {
     home: &'s Sessions,
     connection: Option<PgConnection>,
     owes: bool,
@@ -167,7 +196,7 @@ impl Session<'_> {
     }
 
     /// Runs a statement and returns how many rows it changed.
-    pub(super) async fn execute(&mut self, name: &'static str, statement: Statement<'_>) -> Result<u64, Error> {
+    pub(super) async fn change(&mut self, name: &'static str, statement: Statement<'_>) -> Result<u64, Error> {
         let deadline = self.deadline();
         let timer = Timer::start(name);
         let connection = self.begin_to_owe()?;
@@ -191,7 +220,7 @@ impl Session<'_> {
     }
 
     /// Commits the transaction.
-    pub(super) async fn commit(&mut self) -> Result<(), Error> {
+    pub(super) async fn end(&mut self) -> Result<(), Error> {
         self.run("commit", "COMMIT").await?;
         self.in_transaction = false;
         Ok(())

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use botfleet_actors::domain::commit::rows::{Changes, Loaded};
 use botfleet_actors::domain::decision::{Cause, Decision};
-use botfleet_actors::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, InboxId, TurnId};
+use botfleet_actors::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, InboxId, TelegramChatId, TurnId};
 use botfleet_actors::domain::inbox::{Handled, InboxRow};
 use botfleet_actors::domain::outbox::{OutboxMessage, SendProgress};
 use botfleet_actors::domain::ownership::Incarnation;
@@ -18,14 +18,16 @@ use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::transcript::TranscriptEntry;
 use botfleet_actors::domain::turn::{Act, Turn, TurnProgress};
 use serde::Serialize;
-use sqlx::Error;
 
 use super::assembly::{Assembly, clean};
 use super::load::allowance_columns;
 use super::session::Session;
-use super::{orders, tenure};
 use crate::store::columns::stop_row;
+use crate::store::engine::{Fault, Run};
 use crate::store::loaded::{array, source_key};
+use crate::store::sql::text::statements;
+use crate::store::sql::values::{Database, Rows, values};
+use crate::store::sql::{orders, tenure};
 
 pub(super) const INBOX: &str = "\
 INSERT INTO inbox (id, chat, bot, source, source_id, payload, received_at, outcome, reason, number, decision) \
@@ -153,7 +155,7 @@ pub(super) async fn write(
     changes: &Changes,
     loaded: &Loaded,
     hand: Hand<'_>,
-) -> Result<bool, Error> {
+) -> Result<bool, Fault> {
     if !changes.orders.is_empty() {
         orders::write(session, &changes.orders).await?;
     }
@@ -161,11 +163,40 @@ pub(super) async fn write(
         tenure::hand_over(session, &changes.hand_overs).await?;
     }
     let (text, assembly) = assemble(changes, loaded, hand);
-    let marked = session.execute("write", assembly.statement(text)?).await?;
+    let marked = session.change("write", assembly.statement(text)?).await?;
     if !changes.migrations.is_empty() {
-        orders::write_migrations(session, &changes.migrations).await?;
+        write_migrations(session, &changes.migrations).await?;
     }
     Ok(marked == 1)
+}
+
+statements! {
+    ALIASES "aliases" = "\
+INSERT INTO chat_alias (telegram_chat_id, chat, since) SELECT telegram, chat, since \
+FROM `rows 1 telegram, chat, since` ON CONFLICT (telegram_chat_id) DO NOTHING";
+    /// Replaces the chat's own field only: within a string its quotes would be escaped.
+    ADDRESSES "addresses" = "\
+UPDATE chat SET telegram_id = r.telegram, \
+spec = regexp_replace(chat.spec, '\"telegram_id\": ?-?[0-9]+', '\"telegram_id\":' || r.telegram) \
+FROM `rows 1 telegram, chat` WHERE chat.id = r.chat \
+AND EXISTS (SELECT 1 FROM chat_alias a WHERE a.telegram_chat_id = r.telegram AND a.chat = r.chat)";
+    READDRESSED "readdressed" = "\
+UPDATE outbox SET telegram_chat = r.telegram, reply_to = NULL FROM `rows 1 telegram, chat` \
+WHERE outbox.state IN ('queued', 'retry_at') AND outbox.chat = r.chat";
+}
+
+/// Gives chats their new address. Runs after all other writes of the batch, whose new messages go there too.
+async fn write_migrations(
+    session: &mut Session<'_>,
+    migrations: &BTreeMap<ChatId, (TelegramChatId, Timestamp)>,
+) -> Result<(), Fault> {
+    let since = migrations.iter().map(|(chat, (to, at))| (*to, *chat, *at));
+    session.execute(&ALIASES, values![Rows::of(Database::Postgres, since)]).await?;
+    for statement in [&ADDRESSES, &READDRESSED] {
+        let to = migrations.iter().map(|(chat, (to, _))| (*to, *chat));
+        session.execute(statement, values![Rows::of(Database::Postgres, to)]).await?;
+    }
+    Ok(())
 }
 
 /// The parts of a statement, and its parameters.

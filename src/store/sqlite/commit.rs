@@ -19,6 +19,7 @@ use super::error::is_constraint;
 use super::load::{LoadError, begin_and_load};
 use super::write::{Then, write};
 use super::writer::Writer;
+use crate::store::engine::Fault;
 
 type Judgements = Vec<Result<Applied, Refusal>>;
 
@@ -58,8 +59,8 @@ async fn store(writer: &mut Writer, changes: &Changes, loaded: &Loaded) -> Resul
             Ok(Stored::Yes)
         }
         // The writer stays in doubt and rolls back before anything else.
-        Err(error) if is_constraint(&error) => Ok(Stored::Contradicted),
-        Err(error) => Err(writer.fail(&error)),
+        Err(Fault::Database(error)) if is_constraint(&error) => Ok(Stored::Contradicted),
+        Err(fault) => Err(writer.failed(fault)),
     }
 }
 
@@ -89,11 +90,11 @@ async fn alone(writer: &mut Writer, operation: Operation) -> Result<Result<Appli
     run(writer, "SAVEPOINT operation").await?;
     match write(writer.connection()?, &changes, &loaded, Then::StayOpen).await {
         Ok(()) => {}
-        Err(error) if is_constraint(&error) => {
+        Err(Fault::Database(error)) if is_constraint(&error) => {
             judgement = Err(Refusal::Conflict(format!("a row contradicts what is stored: {error}")));
             run(writer, "ROLLBACK TO operation").await?;
         }
-        Err(error) => return Err(writer.fail(&error)),
+        Err(fault) => return Err(writer.failed(fault)),
     }
     run(writer, "RELEASE operation").await?;
     Ok(judgement)

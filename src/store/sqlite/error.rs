@@ -39,7 +39,7 @@ pub(super) fn is_busy(error: &Error) -> bool {
 }
 
 /// Maps an error to the port's: `Unavailable` for every error that can pass by itself.
-pub(super) fn to_port(error: &Error) -> StoreError {
+pub(in crate::store) fn to_port(error: &Error) -> StoreError {
     match primary_code(error) {
         Some(
             code::ERROR

@@ -8,15 +8,14 @@ use std::sync::{Arc, OnceLock};
 use botfleet_actors::domain::allowance::AllowanceKey;
 use botfleet_actors::domain::commit::needs::Needs;
 use botfleet_actors::domain::commit::rows::{ChatHead, Loaded};
-use botfleet_actors::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, Number};
+use botfleet_actors::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, InboxId, Number};
 use botfleet_actors::domain::window::WindowKey;
 use botfleet_actors::ports::store::StoreError;
-use sqlx::AssertSqlSafe;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{AssertSqlSafe, Row};
 
-use super::orders::dead_updates;
-use crate::store::columns::Columns;
-use crate::store::loaded::{Texts, allowance_key, array, column, read, source_key};
+use crate::store::loaded::{Texts, allowance_key, array, column, json_of, read, source_key};
+use crate::store::rows::part::Columns;
 
 const LEASES: &str = "\
 (SELECT json_group_array(json_array(l.key, l.epoch)) FROM json_each($1) j \
@@ -53,6 +52,7 @@ const PEOPLE: &str = "\
  (SELECT max(a.at) FROM audit a WHERE a.action = 'forget' AND a.person = j.value), \
  (SELECT s.at FROM right_said s WHERE s.person = j.value))) FROM json_each($10) j)";
 const STOPS: &str = "(SELECT json_group_array(json_array(scope, key, stopped_at, by, until, orders)) FROM control)";
+const DEAD: &str = "SELECT i.id FROM json_each($1) j CROSS JOIN inbox i ON i.id = j.value AND i.outcome = 'dead'";
 const PAUSES: &str = "\
 (SELECT json_group_array(json_array(p.bot, p.chat, p.until)) FROM json_each($1) j \
  CROSS JOIN send_pause p ON p.bot = j.value)";
@@ -153,8 +153,10 @@ async fn fetch(connection: &mut SqliteConnection, needs: &Needs, begin: bool) ->
         .map_err(LoadError::Database)?;
     let mut loaded = assemble(&row, needs, &windows, &allowances).map_err(LoadError::Row)?;
     if !needs.dead_updates.is_empty() {
-        let dead = dead_updates(connection, &needs.dead_updates).await.map_err(LoadError::Database)?;
-        loaded.dead_updates.extend(dead);
+        let dead = sqlx::query(DEAD).bind(array(&needs.dead_updates)).fetch_all(connection).await;
+        for row in dead.map_err(LoadError::Database)? {
+            loaded.dead_updates.insert(InboxId(row.get(0)));
+        }
     }
     Ok(loaded)
 }
@@ -167,22 +169,23 @@ fn assemble(
 ) -> Result<Loaded, StoreError> {
     let mut columns = Columns::of(row);
     let mut loaded = Loaded::default();
-    loaded.bots.extend(column::<(BotId, Epoch)>(columns.take()?)?);
-    for (chat, epoch, last_number, last_decision) in column::<(ChatId, Epoch, Number, DecisionNumber)>(columns.take()?)?
+    loaded.bots.extend(column::<(BotId, Epoch)>(json_of(&mut columns)?)?);
+    for (chat, epoch, last_number, last_decision) in
+        column::<(ChatId, Epoch, Number, DecisionNumber)>(json_of(&mut columns)?)?
     {
         loaded.chats.insert(chat, ChatHead { epoch, last_number, last_decision });
     }
     let texts = Texts {
-        sources: columns.take()?,
-        inbox: columns.take()?,
-        entries: columns.take()?,
-        turns: columns.take()?,
-        outbox: columns.take()?,
-        windows: columns.take()?,
-        stops: columns.take()?,
-        pauses: columns.take()?,
-        allowances: columns.take()?,
-        people: columns.take()?,
+        sources: json_of(&mut columns)?,
+        inbox: json_of(&mut columns)?,
+        entries: json_of(&mut columns)?,
+        turns: json_of(&mut columns)?,
+        outbox: json_of(&mut columns)?,
+        windows: json_of(&mut columns)?,
+        stops: json_of(&mut columns)?,
+        pauses: json_of(&mut columns)?,
+        allowances: json_of(&mut columns)?,
+        people: json_of(&mut columns)?,
     };
     read(&texts, &mut loaded, needs, windows, allowances)?;
     Ok(loaded)

@@ -101,7 +101,7 @@ fn process(pid: Option<u32>) -> String {
 }
 
 /// The lock that one process holds for life; closing the file releases it.
-pub(super) struct FileLock {
+pub struct FileLock {
     _file: File,
 }
 

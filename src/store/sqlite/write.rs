@@ -10,12 +10,14 @@ use serde::Serialize;
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 
+use super::engine::Within;
 use super::written::{
     ChatRow, DecisionRow, EntryRow, HandledRow, NewInboxRow, OutboxMove, OutboxRow, TurnMove, TurnRow,
 };
-use super::{orders, tenure};
 use crate::store::columns::stop_row;
+use crate::store::engine::Fault;
 use crate::store::loaded::{allowance_key, array};
+use crate::store::sql::{orders, tenure};
 
 const INBOX: &str = "\
 INSERT INTO inbox (id, chat, bot, source, source_id, payload, received_at, outcome, reason) \
@@ -163,7 +165,7 @@ pub(super) async fn write(
     changes: &Changes,
     loaded: &Loaded,
     then: Then,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), Fault> {
     let moved_turns = changes.turns.iter().filter_map(|id| Some(TurnMove::of(*id, &loaded.turns.get(id)?.progress)));
     let moved_outbox =
         changes.outbox.iter().filter_map(|id| Some(OutboxMove::of(*id, &loaded.outbox.get(id)?.progress)));
@@ -175,10 +177,10 @@ pub(super) async fn write(
         OutboxRow::of(message, loaded.outbox.get(&message.id).map_or(&message.progress, |head| &head.progress))
     });
     if !changes.orders.is_empty() {
-        orders::write(&mut *connection, &changes.orders).await?;
+        orders::write(&mut Within(connection), &changes.orders).await?;
     }
     if !changes.hand_overs.is_empty() {
-        tenure::hand_over(&mut *connection, &changes.hand_overs).await?;
+        tenure::hand_over(&mut Within(connection), &changes.hand_overs).await?;
     }
     let windows = changes.windows.iter().filter_map(|key| Some((key.name(), loaded.windows.get(key)?)));
     let allowances = changes.allowances.iter().filter_map(|key| {

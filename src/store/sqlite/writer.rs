@@ -12,6 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection, Error, Executor};
 
 use super::error::{is_busy, to_port};
+use crate::store::engine::Fault;
 
 /// The connection that writes, used behind a mutex.
 pub(super) struct Writer {
@@ -82,6 +83,14 @@ impl Writer {
             self.in_doubt = false;
         }
         to_port(error)
+    }
+
+    /// Notes that a call failed, as [`Self::fail`] does when the database was the reason.
+    pub(super) fn failed(&mut self, fault: Fault) -> StoreError {
+        match fault {
+            Fault::Database(error) => self.fail(&error),
+            Fault::Port(error) => error,
+        }
     }
 
     /// Moves the write-ahead log into the database, empties the log and closes the connection.

@@ -1,0 +1,17 @@
+//! The columns of each table, said once, and how they hold the domain's types. Layer: adapter.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `part`, `cells` | values of several columns and of one, read and written by the same list |
+//! | `inbox`, `transcript`, `decision`, `turn`, `outbox`, `control` | the columns of these tables |
+//! | `tables` | the columns by the name of their table |
+
+pub(super) mod cells;
+pub(super) mod control;
+pub(super) mod decision;
+pub(super) mod inbox;
+pub(super) mod outbox;
+pub(super) mod part;
+pub(super) mod tables;
+pub(super) mod transcript;
+pub(super) mod turn;

@@ -1,0 +1,116 @@
+//! Rows of stops, pauses and budgets. Layer: adapter.
+
+use botfleet_actors::domain::allowance::{AllowanceKey, BudgetKey, BudgetScope};
+use botfleet_actors::domain::commit::rows::StopChange;
+use botfleet_actors::domain::control::{Rank, Stop, StopScope};
+use botfleet_actors::domain::ids::{BotId, ChatId};
+use botfleet_actors::domain::pause::Pause;
+use botfleet_actors::domain::time::Timestamp;
+use botfleet_actors::ports::store::StoreError;
+
+use super::part::{Columns, Part, Put, columns, unreadable};
+use crate::store::sql::values::{Column, Kind, Rows, json};
+
+impl Put for Pause {
+    fn columns(_: &'static str, into: &mut Vec<Column>) {
+        BotId::columns("bot", into);
+        ChatId::columns("chat", into);
+        Timestamp::columns("until", into);
+    }
+
+    /// Chat 0 stands for the whole bot.
+    fn put(&self, rows: &mut Rows) {
+        (self.bot, self.chat.unwrap_or(ChatId(0)), self.until).put(rows);
+    }
+}
+
+impl Part for Pause {
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        let (bot, chat, until) = columns.take()?;
+        Ok(Self { bot, chat: Some(chat).filter(|chat| *chat != ChatId(0)), until })
+    }
+}
+
+columns!(AllowanceKey { budget, start as period_start });
+
+columns!(BudgetKey { scope, unit, per });
+
+fn scope_columns(into: &mut Vec<Column>) {
+    into.push(Column { name: "scope", kind: Kind::Text });
+    into.push(Column { name: "key", kind: Kind::Number });
+}
+
+impl Put for BudgetScope {
+    fn columns(_: &'static str, into: &mut Vec<Column>) {
+        scope_columns(into);
+    }
+
+    fn put(&self, rows: &mut Rows) {
+        (self.kind(), self.id()).put(rows);
+    }
+}
+
+impl Part for BudgetScope {
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        let kind = columns.text()?.unwrap_or_default();
+        Self::parse(kind, columns.take()?).ok_or_else(|| unreadable("scope of a budget", kind))
+    }
+}
+
+impl Put for StopScope {
+    fn columns(_: &'static str, into: &mut Vec<Column>) {
+        scope_columns(into);
+    }
+
+    fn put(&self, rows: &mut Rows) {
+        match self {
+            Self::Fleet => ("fleet", 0),
+            Self::Chat(chat) => ("chat", chat.0),
+            Self::Bot(bot) => ("bot", bot.0),
+        }
+        .put(rows);
+    }
+}
+
+impl Part for StopScope {
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        let scope = columns.text()?.unwrap_or_default();
+        let key = columns.take()?;
+        match scope {
+            "fleet" => Ok(Self::Fleet),
+            "chat" => Ok(Self::Chat(ChatId(key))),
+            "bot" => Ok(Self::Bot(BotId(key))),
+            _ => Err(unreadable("scope of a stop", scope)),
+        }
+    }
+}
+
+impl Put for StopChange {
+    fn columns(_: &'static str, into: &mut Vec<Column>) {
+        Timestamp::columns("stopped_at", into);
+        String::columns("by", into);
+        Option::<Timestamp>::columns("until", into);
+        Option::<String>::columns("orders", into);
+    }
+
+    fn put(&self, rows: &mut Rows) {
+        (self.at, self.by.as_str(), self.stop.as_ref().and_then(Stop::until)).put(rows);
+        rows.text(self.stop.as_ref().map(json).as_deref());
+    }
+}
+
+/// A stop that is stored.
+pub(in crate::store) struct StoredStop(pub(in crate::store) Stop);
+
+impl Part for StoredStop {
+    /// Earlier versions stored no orders: such a stop is firm until its end, with the rank that the name of its author
+    /// implies.
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        let at = columns.take()?;
+        let by = columns.text()?.unwrap_or_default();
+        let rank = if by.starts_with("telegram user ") { Rank::Administrator } else { Rank::Operator };
+        let until = columns.take()?;
+        let stop = columns.text()?.map_or_else(|| Ok(Stop::firm(until, rank, at)), serde_json::from_str);
+        stop.map(Self).map_err(|error| unreadable("orders of a stop", error))
+    }
+}

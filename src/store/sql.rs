@@ -1,0 +1,47 @@
+//! The statements of the store, one text for both databases, and the calls that run them. Layer: adapter.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `text`, `values` | statements with marks that each database fills in; their values |
+//! | `reads`, `outcomes`, `archive` | everything that only reads |
+//! | `roster`, `tenure` | bots, chats and personas; work that goes back to the queue |
+//! | `orders`, `people` | orders of people: delivery modes, dead letters tried again; rights: opting out, being forgotten |
+//! | `expiry` | removal of old texts and old rows; the end of turns and messages that nobody took in time |
+
+pub(super) mod archive;
+pub(super) mod expiry;
+pub(super) mod orders;
+pub(super) mod outcomes;
+pub(super) mod people;
+pub(super) mod reads;
+pub(super) mod roster;
+pub(super) mod tenure;
+pub(super) mod text;
+pub(super) mod values;
+
+use self::text::Sql;
+
+/// Returns all statements that both databases run.
+pub(super) fn all() -> Vec<&'static Sql> {
+    let files =
+        [archive::ALL, expiry::ALL, orders::ALL, outcomes::ALL, people::ALL, reads::ALL, roster::ALL, tenure::ALL];
+    files.into_iter().flatten().copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::all;
+    use super::values::Database;
+
+    #[test]
+    fn both_databases_know_every_mark_of_every_statement() {
+        for database in [Database::Sqlite, Database::Postgres] {
+            for statement in all() {
+                let text = statement.text(database).unwrap();
+                assert!(!text.contains('`'), "{}: {text}", statement.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Reads the archive: recorded decisions, turns and entries. Layer: adapter.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use botfleet_actors::domain::decision::Decision;
+use botfleet_actors::domain::ids::{ChatId, DecisionNumber, MessageId, Number, TurnId};
+use botfleet_actors::domain::outbox::OutboxMessage;
+use botfleet_actors::domain::roster::Roster;
+use botfleet_actors::domain::transcript::TranscriptEntry;
+use botfleet_actors::domain::turn::Turn;
+use botfleet_actors::ports::archive::DecisionQuery;
+
+use super::roster::stored;
+use super::text::{Sql, statements};
+use super::values::{Value, values};
+use crate::store::engine::{Fault, Reads};
+
+statements! {
+    OLDEST "decisions" = "\
+SELECT `columns decision` FROM decision WHERE chat = $1 AND number > $2 AND number < $3 ORDER BY number LIMIT $4";
+    NEWEST "decisions" = "\
+SELECT `columns decision` FROM decision WHERE chat = $1 AND number > $2 AND number < $3 ORDER BY number DESC LIMIT $4";
+    OLDEST_OF "decisions" = "\
+SELECT `columns decision` FROM decision WHERE chat = $1 AND number > $2 AND number < $3 AND cause_entry = $5 \
+ORDER BY number LIMIT $4";
+    NEWEST_OF "decisions" = "\
+SELECT `columns decision` FROM decision WHERE chat = $1 AND number > $2 AND number < $3 AND cause_entry = $5 \
+ORDER BY number DESC LIMIT $4";
+    TURNS_OF "turns_of" = "\
+SELECT `columns turn` FROM turn WHERE chat = $1 AND decision `among 2` ORDER BY decision, ordinal, id";
+    MESSAGES_OF "messages_of" = "SELECT `columns outbox` FROM outbox WHERE turn `among 1` ORDER BY turn, part";
+    ENTRIES "entries" = "\
+SELECT `columns transcript` FROM transcript WHERE chat = $1 AND number >= $2 ORDER BY number LIMIT $3";
+    /// Selects the entry of a message, whichever Telegram id the chat had when the message was sent.
+    MESSAGE_NUMBER "message_number" = "\
+SELECT max(t.number) FROM chat_alias a JOIN transcript t ON t.telegram_chat = a.telegram_chat_id \
+AND t.message_id = $2 AND t.kind = 'message' AND t.chat = a.chat WHERE a.chat = $1";
+}
+
+fn statement(query: &DecisionQuery) -> &'static Sql {
+    match (query.entry.is_some(), query.ascends()) {
+        (false, true) => &OLDEST,
+        (false, false) => &NEWEST,
+        (true, true) => &OLDEST_OF,
+        (true, false) => &NEWEST_OF,
+    }
+}
+
+pub(in crate::store) async fn decisions(
+    db: &impl Reads,
+    chat: ChatId,
+    query: &DecisionQuery,
+) -> Result<Vec<Decision>, Fault> {
+    let (after, before) = query.bounds();
+    let mut values = values![chat, after, before, query.most()];
+    values.extend(query.entry.map(Value::from));
+    db.all(statement(query), values).await
+}
+
+pub(in crate::store) async fn turns_of(
+    db: &impl Reads,
+    chat: ChatId,
+    decisions: &[DecisionNumber],
+) -> Result<Vec<(Turn, Vec<OutboxMessage>)>, Fault> {
+    let numbers: Vec<i64> = decisions.iter().map(|number| number.0).collect();
+    let turns: Vec<Turn> = db.all(&TURNS_OF, values![chat, numbers]).await?;
+    let ids: Vec<i64> = turns.iter().map(|turn| turn.id.0).collect();
+    let mut of_turns: HashMap<TurnId, Vec<OutboxMessage>> = HashMap::new();
+    for message in db.all::<OutboxMessage>(&MESSAGES_OF, values![ids]).await? {
+        of_turns.entry(message.turn).or_default().push(message);
+    }
+    let with_messages = |turn: Turn| {
+        let messages = of_turns.remove(&turn.id).unwrap_or_default();
+        (turn, messages)
+    };
+    Ok(turns.into_iter().map(with_messages).collect())
+}
+
+pub(in crate::store) async fn entries(
+    db: &impl Reads,
+    chat: ChatId,
+    from: Number,
+    limit: usize,
+) -> Result<Vec<Arc<TranscriptEntry>>, Fault> {
+    let entries = db.all(&ENTRIES, values![chat, from, limit]).await?;
+    Ok(entries.into_iter().map(Arc::new).collect())
+}
+
+pub(in crate::store) async fn message_number(
+    db: &impl Reads,
+    chat: ChatId,
+    message: MessageId,
+) -> Result<Option<Number>, Fault> {
+    Ok(db.all(&MESSAGE_NUMBER, values![chat, message]).await?.pop().flatten())
+}
+
+pub(in crate::store) async fn recorded_roster(db: &impl Reads) -> Result<Roster, Fault> {
+    stored(db.look().await?).await
+}

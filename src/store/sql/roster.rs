@@ -1,0 +1,231 @@
+//! Reads the stored roster, and makes it equal to a plan. Layer: adapter.
+//!
+//! One process at a time applies a plan. New bots and chats get a lease that nobody owns, or that this process owns
+//! when it is in a tenure of everything.
+
+use std::collections::BTreeMap;
+
+use botfleet_actors::domain::ids::{BotId, ChatId, ConfigSeq};
+use botfleet_actors::domain::roster::{BotProfile, ChatProfile, ChatSpec, DeliveryChoice, Roster, RosterPlan};
+use botfleet_actors::domain::time::Timestamp;
+use serde_json::json;
+
+use super::orders::write_deliveries;
+use super::text::statements;
+use super::values::{Rows, Value, values};
+use crate::store::engine::{Engine, Fault, Run, Work};
+use crate::store::reconcile::{Difference, Stored, StoredBot, StoredChat, reconcile};
+use crate::store::rows::cells::Json;
+use crate::store::rows::part::columns;
+
+statements! {
+    BOTS "roster" = "SELECT id, spec, persona_revision, token_generation, in_use FROM bot";
+    MEMBERS "roster" = "SELECT chat, bot FROM chat_member ORDER BY chat, position";
+    CHATS "roster" = "SELECT id, spec, in_use FROM chat";
+    ALIASES "roster" = "SELECT telegram_chat_id, chat FROM chat_alias";
+    PERSONAS "roster" = "\
+SELECT p.name, p.revision, r.body FROM persona p \
+JOIN persona_revision r ON r.persona = p.name AND r.revision = p.revision";
+    DELIVERIES "roster" = "SELECT bot, mode, webhook_url FROM bot_delivery";
+    OFFSETS "roster" = "SELECT bot, next_offset FROM bot_cursor";
+    USERNAMES "roster" = "SELECT id, username FROM bot WHERE username IS NOT NULL";
+    CONFIG "roster" = "SELECT coalesce((SELECT config_seq FROM setting WHERE key = 'roster'), 0)";
+
+    /// Gives every bot and chat that changes its id as a temporary name, so that names can be swapped.
+    FREE_BOTS "roster" = "UPDATE bot SET name = `char(0)|chr(1)` || id WHERE id `among 1`";
+    FREE_CHATS "roster" = "UPDATE chat SET name = `char(0)|chr(1)` || id WHERE id `among 1`";
+    NEW_PERSONAS "roster" = "\
+INSERT INTO persona (name, revision) SELECT name, revision FROM `rows 1 name text, revision` WHERE true \
+ON CONFLICT (name) DO UPDATE SET revision = excluded.revision";
+    NEW_REVISIONS "roster" = "\
+INSERT INTO persona_revision (persona, revision, body, created_at) \
+SELECT persona, revision, body, $2 FROM `rows 1 persona text, revision, body json`";
+    NEW_BOTS "roster" = "\
+INSERT INTO bot (id, name, telegram_id, credential, persona, persona_revision, token_generation, spec, in_use) \
+SELECT id, name, telegram_id, credential, persona, persona_revision, token_generation, spec, in_use \
+FROM `rows 1 id, name text, telegram_id, credential text, persona text, persona_revision, token_generation, spec json, in_use truth` \
+WHERE true ON CONFLICT (id) DO UPDATE SET name = excluded.name, telegram_id = excluded.telegram_id, \
+credential = excluded.credential, persona = excluded.persona, persona_revision = excluded.persona_revision, \
+token_generation = excluded.token_generation, spec = excluded.spec, in_use = excluded.in_use";
+    NEW_CHATS "roster" = "\
+INSERT INTO chat (id, name, telegram_id, time_zone, retention_days, spec, in_use) \
+SELECT id, name, telegram_id, time_zone, retention_days, spec, in_use \
+FROM `rows 1 id, name text, telegram_id, time_zone text, retention_days, spec json, in_use truth` \
+WHERE true ON CONFLICT (id) DO UPDATE SET name = excluded.name, telegram_id = excluded.telegram_id, \
+time_zone = excluded.time_zone, retention_days = excluded.retention_days, spec = excluded.spec, in_use = excluded.in_use";
+    NEW_HEADS "roster" = "\
+INSERT INTO chat_head (chat) SELECT id FROM chat WHERE id `among 1` ON CONFLICT (chat) DO NOTHING";
+    NEW_ALIASES "roster" = "\
+INSERT INTO chat_alias (telegram_chat_id, chat, since) SELECT telegram, chat, $2 FROM `rows 1 telegram, chat`";
+    NO_MEMBERS "roster" = "DELETE FROM chat_member WHERE chat `among 1`";
+    NEW_MEMBERS "roster" = "\
+INSERT INTO chat_member (chat, position, bot) SELECT chat, position, bot FROM `rows 1 chat, position, bot`";
+    /// Gives leases to bots and chats that have none. On SQLite they are those of the current tenure; without one the
+    /// next tenure makes them.
+    NEW_LEASES "roster" = "`\
+INSERT OR IGNORE INTO lease (kind, key, owner_node, owner_incarnation, epoch) \
+SELECT k.kind, k.id, n.id, n.incarnation, n.epoch|\
+INSERT INTO lease (kind, key, owner, epoch) SELECT k.kind, k.id, $1::bigint, $2::bigint` \
+FROM (SELECT 'bot' AS kind, id FROM bot UNION ALL SELECT 'chat', id FROM chat) k \
+`JOIN node n ON n.epoch = $2|ORDER BY k.kind, k.id ON CONFLICT (kind, key) DO NOTHING`";
+    NEXT_CONFIG "roster" = "\
+INSERT INTO setting (key, value, config_seq) VALUES ('roster', $1, 1) \
+ON CONFLICT (key) DO UPDATE SET config_seq = setting.config_seq + 1, value = excluded.value";
+    USERNAME "username" = "UPDATE bot SET username = $2 WHERE id = $1 AND username `IS NOT|IS DISTINCT FROM` $2";
+    USERNAME_SEQ "config_seq" = "UPDATE setting SET config_seq = config_seq + 1 WHERE key = 'roster'";
+}
+
+columns!(StoredBot { spec, persona_revision, token_generation, in_use });
+
+/// Applies a plan in one transaction.
+pub(in crate::store) async fn apply<E: Engine>(db: &E, plan: &RosterPlan, now: Timestamp) -> Result<Roster, Fault> {
+    let mut task = db.begin_roster().await?;
+    let mut stored = read(&mut task).await?;
+    let difference = match reconcile(&stored, plan) {
+        Ok(difference) => difference,
+        Err(refused) => {
+            task.give_up().await;
+            return Err(refused.into());
+        }
+    };
+    if !difference.is_empty() {
+        let newcomers = db.newcomers(&task);
+        write(&mut task, &difference, newcomers, now).await?;
+        write_deliveries(&mut task, &deliveries(&stored, &difference)).await?;
+        stored.bots.extend(difference.bots);
+        stored.chats.extend(difference.chats);
+        stored.aliases.extend(difference.aliases);
+    }
+    let roster = in_use(&mut task, stored).await?;
+    task.commit().await?;
+    Ok(roster)
+}
+
+/// Reads the roster in one transaction.
+pub(in crate::store) async fn stored(mut look: impl Work) -> Result<Roster, Fault> {
+    let stored = read(&mut look).await?;
+    let roster = in_use(&mut look, stored).await?;
+    look.commit().await?;
+    Ok(roster)
+}
+
+/// Stores a username. A new one gives the configuration its next number.
+pub(in crate::store) async fn set_username(db: &impl Engine, bot: BotId, username: &str) -> Result<(), Fault> {
+    let mut task = db.begin().await?;
+    if task.execute(&USERNAME, values![bot, username]).await? > 0 {
+        task.execute(&USERNAME_SEQ, values![]).await?;
+    }
+    task.commit().await
+}
+
+async fn write<R: Run>(
+    task: &mut R,
+    difference: &Difference,
+    (owner, epoch): (Option<i64>, Option<i64>),
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let Difference { bots, chats, aliases, personas } = difference;
+    let ids = || chats.keys().map(|chat| chat.0).collect::<Vec<i64>>();
+    let new_bots = bots.iter().map(|(id, bot)| {
+        let (spec, StoredBot { persona_revision, token_generation, .. }) = (&bot.spec, bot);
+        let names = (spec.name.as_str(), spec.telegram_id, spec.credential.as_str(), spec.persona.name.as_str());
+        (*id, names, (*persona_revision, *token_generation, Json(spec), bot.in_use))
+    });
+    let new_chats = chats.iter().map(|(id, chat)| {
+        let spec = &chat.spec;
+        let settings = (spec.time_zone.as_str(), spec.retention_days);
+        (*id, spec.name.as_str(), spec.telegram_id, settings, Json(spec), chat.in_use)
+    });
+    let members =
+        chats.iter().flat_map(|(id, chat)| (0_i64..).zip(&chat.members).map(|(place, bot)| (*id, place, *bot)));
+    let at = json!({ "applied_at": now }).to_string();
+    let rows: [(_, Vec<Value<'_>>); 12] = [
+        (&FREE_BOTS, values![bots.keys().map(|bot| bot.0).collect::<Vec<i64>>()]),
+        (&FREE_CHATS, values![ids()]),
+        (
+            &NEW_PERSONAS,
+            values![Rows::of(R::DATABASE, personas.iter().map(|(name, (revision, _))| (name.as_str(), *revision)))],
+        ),
+        (
+            &NEW_REVISIONS,
+            values![
+                Rows::of(
+                    R::DATABASE,
+                    personas.iter().map(|(name, (revision, body))| (name.as_str(), *revision, Json(body)))
+                ),
+                now
+            ],
+        ),
+        (&NEW_BOTS, values![Rows::of(R::DATABASE, new_bots)]),
+        (&NEW_CHATS, values![Rows::of(R::DATABASE, new_chats)]),
+        (&NEW_HEADS, values![ids()]),
+        (&NEW_ALIASES, values![Rows::of(R::DATABASE, aliases.iter().map(|(telegram, chat)| (*telegram, *chat))), now]),
+        (&NO_MEMBERS, values![ids()]),
+        (&NEW_MEMBERS, values![Rows::of(R::DATABASE, members)]),
+        (&NEW_LEASES, values![owner, epoch]),
+        (&NEXT_CONFIG, values![at]),
+    ];
+    for (statement, values) in rows {
+        task.execute(statement, values).await?;
+    }
+    Ok(())
+}
+
+/// Returns the delivery modes that the manifest changes. A bot whose manifest mode is the same keeps its stored mode,
+/// which a person may have changed.
+fn deliveries(stored: &Stored, difference: &Difference) -> BTreeMap<BotId, DeliveryChoice> {
+    let mode = |bot: &StoredBot| bot.spec.delivery;
+    let news = difference.bots.iter().filter(|(id, bot)| stored.bots.get(id).map(mode) != Some(mode(bot)));
+    news.map(|(id, bot)| {
+        let before = stored.deliveries.get(id).cloned().unwrap_or_default();
+        (*id, DeliveryChoice { mode: bot.spec.delivery, ..before })
+    })
+    .collect()
+}
+
+async fn read(look: &mut impl Run) -> Result<Stored, Fault> {
+    let bots = look.fetch(&BOTS, values![]).await?.into_iter().collect();
+    let mut of_chats: BTreeMap<ChatId, Vec<BotId>> = BTreeMap::new();
+    for (chat, bot) in look.fetch(&MEMBERS, values![]).await? {
+        of_chats.entry(chat).or_default().push(bot);
+    }
+    let chats: Vec<(ChatId, ChatSpec, bool)> = look.fetch(&CHATS, values![]).await?;
+    let chats = chats.into_iter().map(|(id, spec, in_use)| {
+        let members = of_chats.remove(&id).unwrap_or_default();
+        (id, StoredChat { spec, members, in_use })
+    });
+    Ok(Stored {
+        bots,
+        chats: chats.collect(),
+        aliases: look.fetch(&ALIASES, values![]).await?.into_iter().collect(),
+        personas: look.fetch(&PERSONAS, values![]).await?.into_iter().collect(),
+        deliveries: look.fetch(&DELIVERIES, values![]).await?.into_iter().collect(),
+    })
+}
+
+/// Returns the part of the roster that is in use.
+async fn in_use(look: &mut impl Run, stored: Stored) -> Result<Roster, Fault> {
+    let offsets: BTreeMap<BotId, i64> = look.fetch(&OFFSETS, values![]).await?.into_iter().collect();
+    let mut deliveries: BTreeMap<BotId, DeliveryChoice> =
+        look.fetch(&DELIVERIES, values![]).await?.into_iter().collect();
+    let mut usernames: BTreeMap<BotId, String> = look.fetch(&USERNAMES, values![]).await?.into_iter().collect();
+    let config_seq = look.fetch(&CONFIG, values![]).await?.pop().unwrap_or(ConfigSeq(0));
+    let bots = stored.bots.into_iter().filter(|(_, bot)| bot.in_use).map(|(id, bot)| {
+        let StoredBot { spec, persona_revision, token_generation, .. } = bot;
+        let (next_offset, delivery) = (offsets.get(&id).copied(), deliveries.remove(&id).unwrap_or_default());
+        let username = usernames.remove(&id);
+        (id, BotProfile { id, spec, persona_revision, token_generation, next_offset, delivery, username })
+    });
+    let chats: BTreeMap<ChatId, ChatProfile> = stored
+        .chats
+        .into_iter()
+        .filter(|(_, chat)| chat.in_use)
+        .map(|(id, StoredChat { spec, members, .. })| (id, ChatProfile { id, spec, members }))
+        .collect();
+    Ok(Roster {
+        bots: bots.collect(),
+        aliases: stored.aliases.into_iter().filter(|(_, chat)| chats.contains_key(chat)).collect(),
+        chats,
+        config_seq,
+    })
+}
