@@ -21,6 +21,10 @@ test:
 quick:
     .ci/quick
 
+# Writes schemas, examples and tables of keys anew.
+renew-keys:
+    BOTFLEET_RENEW=1 cargo test --workspace --test it -- keys
+
 # Counts instructions and compares them with tests/gate/figures.toml; `just gate --update "why"` commits new figures.
 gate *args:
     .ci/gate {{args}}

@@ -52,7 +52,7 @@ keys_of! {
         /// Interval at which work that no hint announced is looked for.
         reconcile_every: Duration = key(usual.reconcile_every)
             .within(Duration::from_millis(10)..=Duration::from_millis(500));
-        /// Bots that never polled before start polling at most at this rate; 0 starts all at once. Telegram's own servers
+        /// Bots that never polled before start polling at most at this rate. Telegram's own servers
         /// take about 20 new bots a minute from one address.
         ramp_per_minute: Option<NonZeroU32> = key(usual.ramp_per_minute).or_zero();
         /// Time for which handled updates are kept.

@@ -32,7 +32,7 @@ keyed! {
         pub webhooks: WebhookSettings = group::<WebhookSettings>();
         /// The store.
         pub store: StoreSettings = group::<StoreKeys>();
-        /// Redis.
+        /// The connection to Redis.
         pub redis: RedisSettings = group::<RedisSettings>();
         /// This node's place in a cluster.
         pub cluster: ClusterSettings = group::<ClusterSettings>();
@@ -46,7 +46,7 @@ keyed! {
         pub chats: ChatSettings = group::<ChatKeys>();
         /// The receivers of alerts.
         pub alerts: AlertSettings = group::<AlertSettings>();
-        /// Logs.
+        /// Form and level of the logs.
         pub log: LogSettings = group::<LogSettings>();
     }
 }

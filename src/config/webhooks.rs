@@ -20,9 +20,9 @@ keyed! {
     /// The receiver of webhooks.
     #[derive(Clone, Debug, PartialEq)]
     pub struct WebhookSettings {
-        /// The receiver's address as Telegram reaches it; without it there are no webhooks, and bots poll. A proxy with a
+        /// The receiver's address as Telegram reaches it. A proxy with a
         /// certificate must stand there and pass everything under `/webhook/telegram/` on to `listen`.
-        pub public_url: Option<String> = key(None).unset("no webhooks").example("\"https://bots.example\"");
+        pub public_url: Option<String> = key(None).unset("no webhooks, and bots poll").example("\"https://bots.example\"");
         /// Address at which the receiver listens for that proxy; it may be reached from other machines, unlike the API.
         /// Port 0 lets the system choose.
         pub listen: SocketAddr =

@@ -237,7 +237,7 @@ fn the_examples_conversation_comes_through() {
 fn faults_of_conversations_are_told_with_key_and_remedy() {
     let faults = changed(&[
         ("strategy = \"evening\"", "strategy = \"evning\""),
-        ("question = 0.97\nremark = 0.4", "question = 1.97\nremark = 0.4\nqestion = 1"),
+        ("question = 0.97", "question = 1.97\nqestion = 1"),
         ("quiet_hours = \"01:00-07:30\"", "quiet_hours = \"one to seven\""),
         ("active_hours = \"07:00-23:00\"", "active_hours = \"7-25\""),
         ("confidence = 0.9", "confidence = 9.0"),
@@ -304,13 +304,32 @@ fn all_faults_of_a_manifest_are_told_at_once() {
 }
 
 #[test]
+fn a_fault_of_the_defaults_is_told_once_and_a_bound_only_where_the_value_is_used() {
+    let faults = changed(&[("max_tokens = 400", "max_tokens = 0"), ("enabled = true\n", "enabled = 1\n")]).unwrap_err();
+    assert_eq!(fault(&faults, "defaults.max_tokens").remedy, "from 1 to 32768");
+    fault(&faults, "defaults.pacing.enabled");
+    assert_eq!(faults.0.len(), 2, "two bots and a chat use them:\n{faults}");
+    let own = "quiet_tick = \"15m\"\ntyping_max = \"1s\"";
+    let loaded = changed(&[("typing_max = \"8s\"", "typing_max = \"2h\""), ("quiet_tick = \"15m\"", own)]).unwrap();
+    assert_eq!(loaded.plan.chats[0].pacing.typing_max, Duration::from_secs(1));
+    let faults =
+        changed(&[("[defaults.pacing]", "[defaults.pacing]\ncolour = 1"), ("[defaults]", "[defaults]\nname = 1")]);
+    let faults = faults.unwrap_err();
+    assert!(fault(&faults, "defaults.pacing.colour").remedy.starts_with("known keys: enabled"), "{faults}");
+    assert!(
+        fault(&faults, "defaults.name").remedy.contains("models, temperature"),
+        "a name cannot be shared:\n{faults}"
+    );
+}
+
+#[test]
 fn names_tokens_and_chats_are_unique() {
     let faults = changed(&[
         ("name = \"Baran\"", "name = \"Ada\""),
         ("token = \"env:BARAN_TOKEN\"", "token = \"env:ADA_TOKEN\""),
         ("name = \"ollama\"", "name = \"openai\""),
         ("bots = [\"Ada\", \"Baran\"]", "bots = [\"Ada\", \"Ada\"]"),
-        ("# What the bots talk", "[[chats]]\nname = \"other\"\ntelegram_id = -1001234567890\nbots = [\"Ada\"]\n# What"),
+        ("topics = [", "[[chats]]\nname = \"other\"\ntelegram_id = -1001234567890\nbots = [\"Ada\"]\ntopics = ["),
         ("\"ollama\"]", "\"openai\"]"),
     ])
     .unwrap_err();
@@ -406,8 +425,8 @@ fn keys_take_turns_and_stand_in_one_place() {
 
 #[test]
 fn faults_of_budgets_and_prices_are_told_with_key_and_remedy() {
-    let budget = |text: &str| format!("[[budgets]]\n{text}\n\n[[chats]]\nname");
-    let told = |text: &str| changed(&[("[[chats]]\nname", &budget(text))]).unwrap_err();
+    let budget = |text: &str| format!("\n[[budgets]]\n{text}\n\n[[chats]]\n");
+    let told = |text: &str| changed(&[("\n[[chats]]\n", &budget(text))]).unwrap_err();
     let table = [
         ("unit = \"tokens\"\nper = \"day\"\nlimit = 1", "budgets[0].scope", "is missing"),
         ("scope = \"fleet\"\nper = \"day\"\nlimit = 1", "budgets[0].unit", "is missing"),

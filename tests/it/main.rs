@@ -19,6 +19,7 @@ mod fleet_stop;
 mod fleet_webhook;
 mod health;
 mod health_command;
+mod keys;
 mod launcher;
 mod launcher_cluster;
 mod launcher_graves;

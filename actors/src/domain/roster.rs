@@ -44,7 +44,7 @@ keyed! {
         pub interests: Vec<String> = key(Vec::new()).tidy();
         /// Lines that the persona might write.
         pub examples: Vec<String> = key(Vec::new()).tidy();
-        /// How readily the bot speaks unasked, from 0 (never) on.
+        /// How readily the bot speaks unasked; 0 is never.
         pub talkativeness: f64 = key(0.3).within(0.0..=1.0);
         /// Other names that people call the bot by.
         pub nicknames: Vec<String> = key(Vec::new()).tidy();
@@ -132,7 +132,7 @@ keyed! {
         pub name: String = key(String::new()).required("give it a name").tidy();
         /// Telegram's id of the bot: the leading digits of its token.
         pub telegram_id: TelegramUserId = no_key(TelegramUserId(0));
-        /// Place of the token: `env:NAME` or `file:PATH`. Never the token itself (I12).
+        /// Place of the token: `env:NAME` or `file:PATH`. Never the token itself.
         pub credential: String = key(String::new())
             .called("token").required("write \"env:NAME\" or \"file:PATH\"").secret();
         /// Character of the bot: the name of one of the personas.
@@ -213,7 +213,7 @@ keyed! {
         /// Most messages between one pair of bots in ten minutes.
         #[serde(default)]
         pub pair_per_ten_minutes: Option<u32> = key(Some(12)).or_zero();
-        /// Most answers that one person gets in ten minutes, sent or kept back, while others speak there as well (I15):
+        /// Most answers that one person gets in ten minutes, sent or kept back, while others speak there as well:
         /// one person cannot use up a chat or its budget. Policy `every` has no such limit.
         pub person_per_ten_minutes: Option<u32> = key(Some(30)).or_zero();
         /// Most messages of the fleet in the chat in a minute.
@@ -240,7 +240,7 @@ keyed! {
     #[serde(default)]
     pub struct Pacing {
         /// Bots take time to read and type, show that they type, and look at the answer again when something came
-        /// meanwhile.
+        /// meanwhile; `false` turns all three off.
         pub enabled: bool = key(true);
         /// Typing speed in characters a second, a quarter more or less.
         pub chars_per_second: f64 = key(14.0).within(1.0..=1_000.0);

@@ -10,8 +10,7 @@ use super::keys::keyed;
 use super::keys::rule::key;
 
 keyed! {
-    /// An opinion with its reasons. The bot holds it firmly from a confidence of 0.75 on. Raise the version when you
-    /// change one.
+    /// An opinion with its reasons.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     pub struct Stance {
         /// Subject of the opinion, in a few words.
@@ -21,7 +20,7 @@ keyed! {
         pub keywords: Vec<String> = key(Vec::new()).tidy();
         /// Opinion of the persona, as one sentence.
         pub position: String = key(String::new()).required("say in one sentence what the persona holds").tidy();
-        /// How sure the persona is.
+        /// How sure the persona is; from 0.75 on it holds the opinion firmly.
         pub confidence: f64 = key(0.7).within(0.0..=1.0);
         /// Reasons for the opinion.
         #[serde(default)]
@@ -30,7 +29,7 @@ keyed! {
         /// them itself.
         #[serde(default)]
         pub denials: Vec<String> = key(Vec::new()).tidy();
-        /// Version; rises with each change.
+        /// Version of the stance; raise it with each change.
         pub version: u32 = key(1).within(1..=u32::MAX);
         /// Time for which the persona does not bring the subject up by itself after it argued for the stance.
         #[serde(with = "humantime_serde")]
@@ -44,7 +43,7 @@ keyed! {
     pub struct Relationship {
         /// The bot's name, or the person's username with `@`.
         pub to: String = key(String::new()).required("name a bot, or a person by username, as in \"@ayse\"").tidy();
-        /// Closeness, from -1 (cannot stand) to 1 (very close).
+        /// Closeness: -1 cannot stand the other, 1 is very close.
         pub affinity: f64 = key(0.0).within(-1.0..=1.0).required("from -1.0 (cannot stand) to 1.0 (very close)");
         /// Description of the relationship in a few words, for the prompt.
         #[serde(default)]

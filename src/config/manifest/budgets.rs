@@ -36,7 +36,7 @@ keyed! {
     pub(in crate::config) struct Budget {
         /// Kind of the owner.
         scope: Scope = key(Scope::Fleet).required("fleet, bot or chat");
-        /// Name of the one bot or chat that is limited; without a name, each of them.
+        /// Name of the one bot or chat that is limited.
         name: Option<String> = key(None).unset("each of them");
         /// Unit of the limit; money is that of the providers' prices.
         unit: BudgetUnit = key(BudgetUnit::Tokens).required("tokens or money");

@@ -105,7 +105,8 @@ impl Source for Description {
     }
 
     fn optional<K: Keyed>(&mut self, name: Name) -> Option<K::Of> {
-        self.group::<K>(name, false);
+        let facts = Facts { unset: Some("none"), ..Facts::default() };
+        self.add(name, facts, Holds::Table(Self::of::<K>()));
         None
     }
 
