@@ -17,6 +17,7 @@
 //! | `interruption` | whether newer messages make an answer pointless |
 //! | `style` | how far apart two ways of writing are |
 //! | `notes` | the part of a prompt for one message alone |
+//! | `review` | whether a text is said: the guards, in order |
 //! | `objection` | the verdict of a guard, for which a model is asked again |
 //! | `pacing` | how long a bot types |
 //! | `explain` | the reasons of a recorded decision, in plain words |
@@ -49,6 +50,7 @@ pub mod pacing;
 pub mod physics;
 pub mod prompt;
 pub mod replay;
+pub mod review;
 pub mod rhythm;
 pub mod salutation;
 #[cfg(test)]

@@ -3,28 +3,20 @@
 //! Load bound: `turns_in_flight` turns at work, `turns_waiting` in memory; the rest waits in the store.
 //! On failure: the fleet restarts the bot; all work in hand is in the store, and attempts to send end unknown.
 
-use std::collections::{HashMap, HashSet};
-use std::time::Duration;
-
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::time::Instant;
 
 use super::intake::Intake;
 use super::polling::Polling;
-use crate::actors::bot::job::Claims;
 use crate::actors::bot::messages::BotMsg;
 use crate::actors::bot::outbox::Outbox;
-use crate::actors::bot::own_texts::OwnTexts;
 use crate::actors::bot::perform::Typing;
 use crate::actors::bot::snapshot::{BotHealth, BotSnapshot};
 use crate::actors::bot::state::{BotArgs, BotState};
 use crate::actors::bot::stay::{Stay, Work};
+use crate::actors::bot::turns::Turns;
 use crate::actors::node::tasks::{TaskPanicked, Tasks};
 use crate::domain::roster::DeliveryMode;
-use crate::policy::queue::FairQueue;
-
-/// The wait after which a turn goes before those of higher priority, every second time.
-const TURN_AGES_AFTER: Duration = Duration::from_secs(20);
 
 /// The bot actor.
 pub struct BotActor;
@@ -39,7 +31,6 @@ impl Actor for BotActor {
         myself: ActorRef<Self::Msg>,
         args: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
-        let due = FairQueue::new(args.settings.turns_waiting.get(), TURN_AGES_AFTER);
         let alarm = myself.clone();
         let mut state = BotState {
             epoch: args.epoch,
@@ -53,6 +44,7 @@ impl Actor for BotActor {
             webhooks: args.webhooks,
             polling: Polling::new(&args.profile),
             outbox: Outbox::new(&args.settings),
+            turns: Turns::new(&args.settings),
             typing: Typing::default(),
             effects: Vec::new(),
             node: args.node,
@@ -63,14 +55,6 @@ impl Actor for BotActor {
             tasks: Tasks::new(move || drop(alarm.cast(BotMsg::TaskPanicked))),
             health: BotHealth::Starting,
             me: None,
-            jobs: HashMap::new(),
-            not_due: Vec::new(),
-            due,
-            known_turns: HashSet::new(),
-            generation: 0,
-            claims: Claims::Committed,
-            turn_timer: None,
-            said: OwnTexts::default(),
         };
         state.begin(args.warm);
         Ok(state)
@@ -109,20 +93,11 @@ impl Actor for BotActor {
             BotMsg::WebhookDeleted(generation, result) => state.on_webhook_deleted(generation, result),
             BotMsg::LookAtWebhook(generation) => state.look_at_webhook(generation),
             BotMsg::WebhookSeen(generation, result) => state.on_webhook_seen(generation, result),
-            BotMsg::Turns(jobs) => state.on_turns(jobs),
+            BotMsg::Turns(jobs) => state.turns(|turns, desk| turns.take(jobs, desk)),
             BotMsg::Reconcile => state.on_reconcile().await,
             BotMsg::ClockStepped => state.on_clock_stepped(),
-            BotMsg::Claimed(turn, serial, result) => state.on_claimed(turn, serial, &result),
-            BotMsg::CompletionFinished(turn, generation, result) => state.on_completion(turn, generation, result),
-            BotMsg::NewsRead(draft, tail) => state.on_news(draft, tail),
-            BotMsg::StancesChecked(draft, contradicted) => state.on_stances_checked(&draft, contradicted),
-            BotMsg::Recalled(reading, texts) => state.on_recalled(reading, texts.as_deref()),
+            BotMsg::Turn(message) => state.turns(|turns, desk| turns.handle(message, desk)),
             BotMsg::WordsRemoved => state.on_words_removed().await,
-            BotMsg::Reacted(turn, generation, result) => state.on_reacted(turn, generation, result),
-            BotMsg::TurnDue => state.on_turn_due(),
-            BotMsg::Finished(turn, serial, begun, result) => state.on_finished(turn, serial, begun, result),
-            BotMsg::FinishAgain(turn, serial) => state.finish_again(turn, serial),
-            BotMsg::RetryTurn(turn, generation) => state.on_retry_turn(turn, generation),
             BotMsg::Outbox(message) => state.outbox(|outbox, step| outbox.handle(message, step)),
             BotMsg::Limited(chat, retry_after) => state.on_limited(chat, retry_after),
             BotMsg::TryChat(chat) => state.try_chat(chat),
@@ -132,9 +107,8 @@ impl Actor for BotActor {
             BotMsg::Doubted(doubt) => state.on_doubted(doubt),
             BotMsg::Ranked(doubt, rank) => state.on_ranked(doubt, rank),
             BotMsg::Quiesce => state.on_quiesce(),
-            BotMsg::GiveBack => state.give_back_turns(),
+            BotMsg::GiveBack => state.turns(Turns::give_all_back),
             BotMsg::HoldSends => state.stay.narrow(Work::Nothing),
-            BotMsg::GivenBack(turn, result) => state.on_given_back(turn, &result),
             BotMsg::TaskPanicked => return Err(TaskPanicked.into()),
             BotMsg::GetSnapshot(reply) => {
                 let _ = reply.send(state.snapshot());
@@ -165,8 +139,8 @@ impl BotState {
             webhook_error: self.intake.status().last_error.clone(),
             next_offset: self.polling.next_offset(),
             hears_everything: self.me.as_ref().map(|me| me.can_read_all_group_messages),
-            turns_in_flight: self.jobs.len(),
-            turns_waiting: self.turns_in_memory(),
+            turns_in_flight: self.turns.in_flight(),
+            turns_waiting: self.turns.waiting(),
             messages_waiting: self.outbox.waiting(),
             messages_due: self.outbox.due(self.node.clock.now()),
             sends_in_flight: self.outbox.in_flight(),

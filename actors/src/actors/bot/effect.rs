@@ -3,10 +3,18 @@
 use std::time::Duration;
 
 use crate::actors::bot::messages::BotMsg;
+use crate::actors::bot::ticket::Ticket;
+use crate::actors::bot::turns::messages::Draft;
 use crate::actors::chat::messages::Delivery;
+use crate::actors::provider::call::Call;
+use crate::actors::provider::consult::Terms;
 use crate::behaviour::interruption::Pending;
+use crate::behaviour::novelty::guard::Said;
+use crate::behaviour::stances::question::Question;
 use crate::domain::commit::operations::Operation;
-use crate::domain::ids::{AttemptId, ChatId, OutboxId, TelegramChatId, ThreadId};
+use crate::domain::commit::start::Start;
+use crate::domain::ids::{AttemptId, ChatId, MessageId, OutboxId, TelegramChatId, ThreadId, TurnId};
+use crate::domain::roster::ModelRef;
 use crate::domain::time::Timestamp;
 use crate::ports::bus::Hint;
 use crate::ports::telegram::{SendMessage, Shut};
@@ -32,6 +40,20 @@ pub(super) enum Effect {
     Deliver(OutboxId, ChatId, Delivery),
     /// Read the end of the chat's transcript; it comes as `OutboxMsg::LookedAgain`.
     LookAgain(OutboxId, ChatId, Box<Pending>),
+    /// Ask a provider; the answer comes as `TurnMsg::Completed`.
+    Complete { turn: TurnId, ticket: Ticket, provider: String, call: Call },
+    /// Read the end of the chat's transcript; it comes as `TurnMsg::NewsRead`.
+    ReadNews(Draft, ChatId),
+    /// Ask a model whether the text contradicts a position; the answer comes as `TurnMsg::StancesChecked`.
+    Consult { draft: Draft, model: ModelRef, question: Question, terms: Terms },
+    /// Read so many of the bot's own latest texts; they come as `TurnMsg::Recalled`.
+    Recall(Ticket, usize),
+    /// Set a reaction; the answer comes as `TurnMsg::Reacted`.
+    React { turn: TurnId, ticket: Ticket, chat: TelegramChatId, message: MessageId, emoji: String },
+    /// Note a text that the bot says, for the other bots of the node.
+    Said(Said),
+    /// Note that work waits for the store, and the reason.
+    StoreWaits(&'static str, String),
     /// Note a pause that Telegram asked for, in that chat or everywhere.
     Pause(Option<ChatId>, Timestamp),
     /// Note that Telegram let the bot write nothing there.
@@ -54,10 +76,18 @@ pub(super) enum Effect {
 
 /// Where the result of a commit goes.
 pub(super) enum Then {
+    /// To nobody.
+    Nobody,
     /// Into the log when it failed.
     Log(&'static str),
     /// To the message whose send is being begun.
     Begun(OutboxId, AttemptId),
     /// To the message whose attempt is being settled.
     Settled(OutboxId),
+    /// To the turn that is being claimed.
+    Claimed(TurnId, Ticket),
+    /// To the turn that is being ended, with the start of its first message.
+    Finished(TurnId, Ticket, Option<(OutboxId, Box<Start>)>),
+    /// To the turn that is being given back.
+    GivenBack(TurnId),
 }

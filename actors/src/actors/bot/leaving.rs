@@ -19,6 +19,7 @@ use crate::actors::bot::messages::{BotMsg, Loaded};
 use crate::actors::bot::snapshot::BotHealth;
 use crate::actors::bot::state::BotState;
 use crate::actors::bot::stay::Stay;
+use crate::actors::bot::turns::{Turns, compares_with};
 use crate::actors::fleet::messages::FleetMsg;
 use crate::actors::node::committer::{CommitError, CommitResult, STORE_RETRY};
 use crate::actors::node::deadline::in_time;
@@ -60,7 +61,7 @@ impl BotState {
     /// Reads the bot's state from the store.
     pub(super) fn load(&mut self) {
         let (node, myself, bot, stored) = (Arc::clone(&self.node), self.myself.clone(), self.profile.id, self.stored);
-        let compared = self.compares_with();
+        let compared = self.outbox(|_, step| compares_with(step.site));
         self.tasks.spawn(async move {
             let said =
                 async { if compared == 0 { None } else { in_time(node.store.said_lately(bot, compared)).await.ok() } };
@@ -89,7 +90,9 @@ impl BotState {
 
     pub(super) fn on_loaded(&mut self, loaded: Loaded) {
         self.outbox(|outbox, step| outbox.resume_pauses(loaded.pauses, step));
-        self.on_recalled(0, loaded.said.as_deref());
+        if let Some(texts) = &loaded.said {
+            self.turns.begin_with(texts);
+        }
         if let (Some((offset, choice)), 0) = (loaded.stands, self.intake.generation) {
             self.polling.go_on_from(offset);
             self.intake.choice = choice.unwrap_or_default();
@@ -190,7 +193,7 @@ impl BotState {
                 self.stay.remain();
                 self.tell_fleet(FleetMsg::NotHandedOver(self.key()));
                 self.open_intake();
-                self.pump_turns();
+                self.turns(Turns::pump);
                 let _ = self.myself.cast(BotMsg::Reconcile);
             }
         }
@@ -215,7 +218,7 @@ impl BotState {
 
     /// Retires a bot that the manifest has dropped: its claimed turns go back, and it leaves.
     pub(super) fn on_retire(&mut self) {
-        self.give_back_turns();
+        self.turns(Turns::give_all_back);
         self.let_go();
     }
 
@@ -225,23 +228,13 @@ impl BotState {
         self.health = BotHealth::Quiescing;
         self.polling.cancel();
         self.intake.generation += 1;
-        let (not_ended, ending): (Vec<_>, Vec<_>) = self.jobs.drain().partition(|(_, job)| job.finish.is_none());
-        self.jobs.extend(ending);
-        for (turn, job) in not_ended {
-            if job.usage.is_some() || job.request.is_some() {
-                metrics::counter!("botfleet_completions_wasted_total").increment(1);
-            }
-            job.wanted.withdraw();
-            self.outbox.discard_turn(turn);
-        }
-        self.not_due.clear();
-        self.known_turns.clear();
+        self.turns(|turns, desk| turns.let_go(desk.outbox));
         self.outbox(|_, step| step.ask(Effect::EndTyping(None)));
     }
 
     /// Returns whether a bot that has left has nothing more to settle.
     pub(super) fn is_done(&self) -> bool {
-        self.is_gone() && self.jobs.is_empty() && self.outbox.in_flight() == 0
+        self.is_gone() && self.turns.in_flight() == 0 && self.outbox.in_flight() == 0
     }
 
     /// Closes the poll at once, since the node may not act. The node's bound closes an open poll by itself as well.

@@ -6,31 +6,16 @@ use std::time::Duration;
 
 use ractor::RpcReplyPort;
 
-use crate::actors::bot::outbox::OutboxMsg;
+use crate::actors::bot::outbox::messages::OutboxMsg;
 use crate::actors::bot::snapshot::BotSnapshot;
+use crate::actors::bot::turns::messages::{TurnJob, TurnMsg};
 use crate::actors::node::committer::CommitResult;
 use crate::actors::orders::doubt::{Administrators, Doubt};
-use crate::actors::provider::call::{Answered, CallError};
-use crate::behaviour::note::Note;
-use crate::domain::commit::start::Start;
-use crate::domain::ids::{ChatId, Epoch, OutboxId, TelegramChatId, TurnId};
+use crate::domain::ids::{ChatId, Epoch, TelegramChatId};
 use crate::domain::ownership::Incarnation;
 use crate::domain::pause::Pause;
 use crate::domain::roster::{BotProfile, DeliveryChoice, DeliveryMode};
-use crate::domain::transcript::TranscriptEntry;
-use crate::domain::turn::Turn;
 use crate::ports::telegram::{BotApi, Me, ReceivedUpdate, TelegramError, WebhookStatus};
-
-/// A turn with the context that its bot needs.
-#[derive(Clone, Debug)]
-pub struct TurnJob {
-    /// The turn.
-    pub turn: Turn,
-    /// The end of the transcript at the time of the decision, oldest first.
-    pub window: Vec<Arc<Note>>,
-    /// The entry to answer.
-    pub target: Option<Arc<TranscriptEntry>>,
-}
 
 /// The messages that a bot handles.
 pub enum BotMsg {
@@ -92,28 +77,10 @@ pub enum BotMsg {
     Turns(Vec<TurnJob>),
     /// Look into the store for work that no hint announced.
     Reconcile,
-    /// A claim was committed, or not.
-    Claimed(TurnId, u64, CommitResult),
-    /// The provider answered; stale generations are dropped.
-    CompletionFinished(TurnId, u64, Result<Answered, CallError>),
-    /// The end of the transcript, read after a model wrote a text.
-    NewsRead(Draft, Tail),
-    /// A model judged a text; the position that the text contradicts, if any.
-    StancesChecked(Draft, Option<String>),
-    /// The bot's own earlier texts, oldest first; `None` when the store did not answer. Stale readings are dropped.
-    Recalled(u64, Option<Vec<String>>),
+    /// A message about turns.
+    Turn(TurnMsg),
     /// Somebody's words were removed, or are about to be: forget texts that may hold them.
     WordsRemoved,
-    /// Telegram answered a reaction. Stale generations are dropped.
-    Reacted(TurnId, u64, Result<(), TelegramError>),
-    /// A waiting turn may be due.
-    TurnDue,
-    /// The end of a turn was committed, or not.
-    Finished(TurnId, u64, Option<(OutboxId, Box<Start>)>, CommitResult),
-    /// The end of a turn must be committed again: the store did not answer.
-    FinishAgain(TurnId, u64),
-    /// Try a turn again after a wait. Stale generations are dropped.
-    RetryTurn(TurnId, u64),
     /// A message for the outbox.
     Outbox(OutboxMsg),
     /// Telegram answered 429 to a call that sends no message, in a chat or outside all chats.
@@ -136,8 +103,6 @@ pub enum BotMsg {
     GiveBack,
     /// Begin no further send: sends under way are settled, the rest stays in the store.
     HoldSends,
-    /// A turn was given back, or not.
-    GivenBack(TurnId, CommitResult),
     /// A task of the bot panicked.
     TaskPanicked,
     /// Reply with a snapshot of the bot.
@@ -169,15 +134,4 @@ pub struct Loaded {
     pub(super) stands: Option<(Option<i64>, Option<DeliveryChoice>)>,
     /// The bot's latest texts, oldest first; `None` where no chat compares them, or the store did not answer.
     pub(super) said: Option<Vec<String>>,
-}
-
-/// The end of a transcript; `None` when the store did not give it.
-pub type Tail = Option<Vec<Arc<TranscriptEntry>>>;
-
-/// A text under review: stale generations are dropped.
-#[derive(Debug)]
-pub struct Draft {
-    pub(super) turn: TurnId,
-    pub(super) generation: u64,
-    pub(super) text: String,
 }

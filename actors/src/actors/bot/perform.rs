@@ -9,22 +9,37 @@ use tokio::task::AbortHandle;
 
 use crate::actors::bot::effect::{Effect, Then};
 use crate::actors::bot::messages::BotMsg;
-use crate::actors::bot::outbox::{Outbox, OutboxMsg};
+use crate::actors::bot::outbox::Outbox;
+use crate::actors::bot::outbox::messages::OutboxMsg;
 use crate::actors::bot::settings::BotSettings;
 use crate::actors::bot::state::BotState;
 use crate::actors::bot::stay::Stay;
 use crate::actors::bot::surroundings::{Step, Surroundings};
+use crate::actors::bot::ticket::Ticket;
+use crate::actors::bot::turns::messages::{Draft, TurnMsg};
+use crate::actors::bot::turns::{Desk, Turns};
 use crate::actors::node::Node;
 use crate::actors::node::arrivals::deliver;
 use crate::actors::node::deadline::in_time;
+use crate::actors::node::directory::Known;
 use crate::actors::node::voices::Voice;
+use crate::actors::provider::call::{Answer, Call};
+use crate::actors::provider::consult::Terms;
+use crate::actors::provider::messages::ProviderMsg;
+use crate::behaviour::generator::Stage;
 use crate::behaviour::interruption::Pending;
+use crate::behaviour::novelty::guard::Said;
+use crate::behaviour::stances::question::{ANSWER_TOKENS_MAX, Question};
 use crate::domain::commit::operations::Operation;
-use crate::domain::ids::{AttemptId, ChatId, Epoch, InboxId, Number, OutboxId, TelegramChatId, ThreadId};
-use crate::domain::roster::{BotProfile, ChatProfile};
+use crate::domain::control::StopScope;
+use crate::domain::ids::{
+    AttemptId, BotId, ChatId, Epoch, InboxId, Number, OutboxId, TelegramChatId, ThreadId, TurnId,
+};
+use crate::domain::roster::{BotProfile, ChatProfile, ModelRef};
 use crate::domain::time::Timestamp;
 use crate::ports::bus::Hint;
-use crate::ports::telegram::{BotApi, TelegramError};
+use crate::ports::llm::CompletionRequest;
+use crate::ports::telegram::{BotApi, Me, TelegramError};
 
 /// "typing" lasts five seconds: repeat before it ends (Bot API, sendChatAction).
 const TYPING_REPEAT: Duration = Duration::from_secs(4);
@@ -36,7 +51,7 @@ pub(super) const BOUND_RETRY: Duration = Duration::from_millis(100);
 const REACH_RETRY: Duration = Duration::from_millis(500);
 
 /// Entries at the end of the transcript that are searched for news.
-pub(super) const NEWS_MAX: usize = 60;
+const NEWS_MAX: usize = 60;
 
 /// Tasks that show "typing", and where.
 #[derive(Default)]
@@ -55,10 +70,17 @@ impl Typing {
     }
 }
 
+/// The machines of a bot.
+struct Machines<'a> {
+    outbox: &'a mut Outbox,
+    turns: &'a mut Turns,
+}
+
 /// The surroundings of a bot's machines in the program: its node, and what the bot knows of itself.
 struct Site<'a> {
     node: &'a Node,
     profile: &'a BotProfile,
+    me: Option<&'a Me>,
     api: &'a dyn BotApi,
     settings: &'a BotSettings,
     epoch: Epoch,
@@ -68,6 +90,10 @@ struct Site<'a> {
 impl Surroundings for Site<'_> {
     fn profile(&self) -> &BotProfile {
         self.profile
+    }
+
+    fn username(&self) -> Option<&str> {
+        self.me.map(|me| me.username.as_str())
     }
 
     fn settings(&self) -> &BotSettings {
@@ -98,12 +124,24 @@ impl Surroundings for Site<'_> {
         }
     }
 
+    fn all_speak(&self) -> bool {
+        self.node.voices.all_speak()
+    }
+
     fn voice(&self, chat: ChatId, thread: Option<ThreadId>) -> Voice {
         self.node.voices.of(self.profile.id, chat, thread, self.now())
     }
 
     fn may_try(&self, chat: ChatId) -> bool {
         self.node.voices.may_try(self.profile.id, chat)
+    }
+
+    fn stop(&self, chat: ChatId) -> Option<StopScope> {
+        self.node.people.stops().blocking(chat, self.profile.id, self.now())
+    }
+
+    fn known(&self) -> Arc<Known> {
+        self.node.directory.known()
     }
 
     fn chat(&self, chat: ChatId) -> Option<Arc<ChatProfile>> {
@@ -114,8 +152,20 @@ impl Surroundings for Site<'_> {
         self.node.directory.telegram_chat(chat)
     }
 
+    fn prompt(&self, stage: &Stage<'_>, model: &str) -> Result<CompletionRequest, String> {
+        self.node.generator.request(stage, model).map_err(|error| error.to_string())
+    }
+
+    fn fleet_texts(&self) -> Vec<(BotId, Said)> {
+        self.node.said.lately()
+    }
+
     fn attempt_id(&self) -> AttemptId {
         self.node.attempt_id()
+    }
+
+    fn outbox_id(&self) -> OutboxId {
+        self.node.outbox_id()
     }
 
     fn inbox_id(&self) -> InboxId {
@@ -126,16 +176,27 @@ impl Surroundings for Site<'_> {
 impl BotState {
     /// Lets the outbox take a step, and carries out what it asks for.
     pub(super) fn outbox<T>(&mut self, act: impl FnOnce(&mut Outbox, &mut Step<'_>) -> T) -> T {
+        self.step(|machines, step| act(machines.outbox, step))
+    }
+
+    /// Lets the turns take a step, and carries out what they ask for.
+    pub(super) fn turns<T>(&mut self, act: impl FnOnce(&mut Turns, &mut Desk<'_, '_>) -> T) -> T {
+        self.step(|Machines { outbox, turns }, step| act(turns, &mut Desk { outbox, step }))
+    }
+
+    fn step<T>(&mut self, act: impl FnOnce(Machines<'_>, &mut Step<'_>) -> T) -> T {
         let mut effects = std::mem::take(&mut self.effects);
         let site = Site {
             node: &self.node,
             profile: &self.profile,
+            me: self.me.as_ref(),
             api: self.api.as_ref(),
             settings: &self.settings,
             epoch: self.epoch,
             stay: self.stay,
         };
-        let done = act(&mut self.outbox, &mut Step { site: &site, effects: &mut effects });
+        let machines = Machines { outbox: &mut self.outbox, turns: &mut self.turns };
+        let done = act(machines, &mut Step { site: &site, effects: &mut effects });
         for effect in effects.drain(..) {
             self.carry_out(effect);
         }
@@ -146,7 +207,7 @@ impl BotState {
 
     fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::Commit(operation, then) => self.commit(operation, &then),
+            Effect::Commit(operation, then) => self.commit(operation, then),
             Effect::After(wait, message) => drop(self.myself.send_after(wait, move || message)),
             Effect::Tell(hint) => self.node.tell([hint]),
             Effect::Fenced => self.on_fenced(),
@@ -172,7 +233,32 @@ impl BotState {
                 self.node.directory.migrate(chat, to);
                 self.node.tell([Hint::Migrated(chat, to)]);
             }
-            Effect::Unsay(text) => self.said.unsay(&text),
+            Effect::Complete { turn, ticket, provider, call } => self.complete(turn, ticket, &provider, call),
+            Effect::ReadNews(draft, chat) => {
+                let (node, myself) = (Arc::clone(&self.node), self.myself.clone());
+                self.tasks.spawn(async move {
+                    let tail = in_time(node.store.transcript(chat, Number(i64::MAX), NEWS_MAX)).await;
+                    let _ = myself.cast(BotMsg::Turn(TurnMsg::NewsRead(draft, tail.ok())));
+                });
+            }
+            Effect::Consult { draft, model, question, terms } => self.consult(draft, model, question, terms),
+            Effect::Recall(ticket, most) => {
+                let (node, myself, bot) = (Arc::clone(&self.node), self.myself.clone(), self.profile.id);
+                self.tasks.spawn(async move {
+                    let texts = in_time(node.store.said_lately(bot, most)).await;
+                    let _ = myself.cast(BotMsg::Turn(TurnMsg::Recalled(ticket, texts.ok())));
+                });
+            }
+            Effect::React { turn, ticket, chat, message, emoji } => {
+                let (api, myself) = (Arc::clone(&self.api), self.myself.clone());
+                self.tasks.spawn(async move {
+                    let result = api.set_reaction(chat, message, &emoji).await;
+                    let _ = myself.cast(BotMsg::Turn(TurnMsg::Reacted(turn, ticket, result)));
+                });
+            }
+            Effect::Said(said) => self.node.said.note(self.profile.id, said),
+            Effect::StoreWaits(who, why) => self.node.committer.signs.waits(who, &why),
+            Effect::Unsay(text) => self.turns.unsay(&text),
             Effect::Waited(lag) => self.node.traffic.waited(lag),
             Effect::Answered(refused) => self.node.vitals.send_ended(refused),
             Effect::Spoke(chat, thread) => self.node.voices.spoke(self.profile.id, chat, thread),
@@ -180,22 +266,65 @@ impl BotState {
         }
     }
 
-    fn commit(&self, operation: Operation, then: &Then) {
+    fn commit(&self, operation: Operation, then: Then) {
         let committer = &self.node.committer;
         let (bot, myself) = (self.profile.id, self.myself.clone());
-        match *then {
+        let tell = move |message: BotMsg| drop(myself.cast(message));
+        match then {
+            Then::Nobody => committer.submit(operation, |_| {}),
             Then::Log(what) => committer.submit(operation, move |result| {
                 if let Err(error) = result {
                     tracing::warn!(bot.id = %bot, error = %error, "{what}");
                 }
             }),
-            Then::Begun(outbox, attempt) => committer.submit(operation, move |result| {
-                let _ = myself.cast(BotMsg::Outbox(OutboxMsg::Begun(outbox, attempt, result)));
+            Then::Begun(outbox, attempt) => committer
+                .submit(operation, move |result| tell(BotMsg::Outbox(OutboxMsg::Begun(outbox, attempt, result)))),
+            Then::Settled(outbox) => {
+                committer.submit(operation, move |result| tell(BotMsg::Outbox(OutboxMsg::Settled(outbox, result))));
+            }
+            Then::Claimed(turn, ticket) => {
+                committer.submit(operation, move |result| tell(BotMsg::Turn(TurnMsg::Claimed(turn, ticket, result))));
+            }
+            Then::Finished(turn, ticket, begun) => committer.submit(operation, move |result| {
+                tell(BotMsg::Turn(TurnMsg::Finished(turn, ticket, begun, result)));
             }),
-            Then::Settled(outbox) => committer.submit(operation, move |result| {
-                let _ = myself.cast(BotMsg::Outbox(OutboxMsg::Settled(outbox, result)));
-            }),
+            Then::GivenBack(turn) => {
+                committer.submit(operation, move |result| tell(BotMsg::Turn(TurnMsg::GivenBack(turn, result))));
+            }
         }
+    }
+
+    fn complete(&self, turn: TurnId, ticket: Ticket, provider: &str, call: Call) {
+        let myself = self.myself.clone();
+        let answer = Answer::new(move |result| {
+            let _ = myself.cast(BotMsg::Turn(TurnMsg::Completed(turn, ticket, result)));
+        });
+        match self.node.directory.provider(provider) {
+            Some(provider) => drop(provider.cast(ProviderMsg::Make(call, answer))),
+            None => drop(answer),
+        }
+    }
+
+    /// Asks a model whether a text contradicts a position of the bot; without an answer the text goes on.
+    fn consult(&mut self, draft: Draft, model: ModelRef, question: Question, terms: Terms) {
+        let (node, myself) = (Arc::clone(&self.node), self.myself.clone());
+        self.tasks.spawn(async move {
+            let (messages, schema) = (question.messages.clone(), question.schema.clone());
+            let answer =
+                node.consult.classify(&node.directory, &model, messages, schema, ANSWER_TOKENS_MAX, terms).await;
+            let (result, position) = match answer {
+                Ok(answer) => match question.contradicted(&answer) {
+                    Some(position) => ("contradiction", Some(position.to_owned())),
+                    None => ("consistent", None),
+                },
+                Err(error) => {
+                    tracing::debug!(error = %error, "a stance could not be checked, the text goes on");
+                    ("failed", None)
+                }
+            };
+            metrics::counter!("botfleet_stance_checks_total", "result" => result).increment(1);
+            let _ = myself.cast(BotMsg::Turn(TurnMsg::StancesChecked(draft, position)));
+        });
     }
 
     fn show_typing(&mut self, chat: ChatId, telegram: TelegramChatId, thread: Option<ThreadId>, left: Duration) {

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use crate::actors::bot::messages::TurnJob;
 use crate::actors::bot::state::BotState;
+use crate::actors::bot::turns::messages::TurnJob;
 use crate::actors::node::Node;
 use crate::actors::node::deadline::in_time;
 use crate::behaviour::note::Note;
@@ -42,7 +42,7 @@ impl BotState {
         }
         let node = Arc::clone(&self.node);
         self.read_turns().await;
-        let limit = self.room_for_turns();
+        let limit = self.turns.room(&self.settings);
         match in_time(node.store.waiting_messages(self.profile.id, limit.max(1))).await {
             Ok(messages) => self.take_stored_messages(messages).await,
             Err(error) => {
@@ -51,8 +51,11 @@ impl BotState {
         }
     }
 
-    fn room_for_turns(&self) -> usize {
-        self.settings.turns_waiting.get().saturating_sub(self.turns_in_memory())
+    /// Forgets words that were removed, or are about to be, and reads the waiting turns again.
+    pub(super) async fn on_words_removed(&mut self) {
+        let rights = self.node.people.rights();
+        self.turns(|turns, desk| turns.words_removed(&rights, desk));
+        self.read_turns().await;
     }
 
     /// Reads the queued turns from the store, and for each the end of its chat's transcript.
@@ -61,7 +64,7 @@ impl BotState {
             return;
         }
         let node = Arc::clone(&self.node);
-        match in_time(node.store.queued_turns(self.profile.id, self.room_for_turns())).await {
+        match in_time(node.store.queued_turns(self.profile.id, self.turns.room(&self.settings))).await {
             Ok(turns) => self.take_stored_turns(turns).await,
             Err(error) => node.committer.signs.waits("turns", &error),
         }
@@ -69,7 +72,7 @@ impl BotState {
 
     async fn take_stored_turns(&mut self, turns: Vec<Turn>) {
         for turn in turns {
-            if self.known_turns.contains(&turn.id) {
+            if self.turns.knows(turn.id) {
                 continue;
             }
             let upto = turn.target.or(turn.root).unwrap_or(Number(i64::MAX));
@@ -87,7 +90,8 @@ impl BotState {
             if let (Some(last), Some(quoted)) = (window.last_mut(), replied) {
                 *last = Arc::new(Note::quoting(Arc::clone(&last.entry), Some(quoted)));
             }
-            self.on_turns(vec![TurnJob { turn, window, target }]);
+            let job = TurnJob { turn, window, target };
+            self.turns(|turns, desk| turns.take(vec![job], desk));
         }
     }
 

@@ -1,6 +1,5 @@
 //! The state of a bot's actor, and the parts that it is built from. Layer `actors`.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,21 +8,19 @@ use tokio::time::Instant;
 
 use crate::actors::bot::effect::Effect;
 use crate::actors::bot::intake::Intake;
-use crate::actors::bot::job::{Claims, Job};
-use crate::actors::bot::messages::{BotMsg, TurnJob};
+use crate::actors::bot::messages::BotMsg;
 use crate::actors::bot::outbox::Outbox;
-use crate::actors::bot::own_texts::OwnTexts;
 use crate::actors::bot::perform::Typing;
 use crate::actors::bot::polling::Polling;
 use crate::actors::bot::settings::BotSettings;
 use crate::actors::bot::snapshot::BotHealth;
 use crate::actors::bot::stay::Stay;
+use crate::actors::bot::turns::Turns;
 use crate::actors::node::Node;
 use crate::actors::node::tasks::Tasks;
 use crate::actors::node::webhooks::Webhooks;
-use crate::domain::ids::{ChatId, Epoch, TurnId};
+use crate::domain::ids::Epoch;
 use crate::domain::roster::BotProfile;
-use crate::policy::queue::FairQueue;
 use crate::ports::telegram::{BotApi, Me};
 
 /// The parts that a bot is built from.
@@ -61,19 +58,7 @@ pub struct BotState {
     pub(super) webhooks: Arc<Webhooks>,
     pub(super) intake: Intake,
     pub(super) polling: Polling,
-    /// Turns at work.
-    pub(super) jobs: HashMap<TurnId, Job>,
-    /// Turns that are not due yet.
-    pub(super) not_due: Vec<TurnJob>,
-    /// Turns that are due and wait for room.
-    pub(super) due: FairQueue<ChatId, TurnJob>,
-    /// All turns in memory, so that reading the store does not take a turn twice.
-    pub(super) known_turns: HashSet<TurnId>,
-    pub(super) generation: u64,
-    pub(super) claims: Claims,
-    pub(super) turn_timer: Option<crate::domain::time::Timestamp>,
-    /// The bot's own texts.
-    pub(super) said: OwnTexts,
+    pub(super) turns: Turns,
     pub(super) outbox: Outbox,
     pub(super) typing: Typing,
     /// Effects that a step asks for; empty between steps.

@@ -7,15 +7,22 @@ use std::time::Duration;
 use crate::actors::bot::effect::Effect;
 use crate::actors::bot::settings::BotSettings;
 use crate::actors::bot::stay::Stay;
+use crate::actors::node::directory::Known;
 use crate::actors::node::voices::Voice;
-use crate::domain::ids::{AttemptId, ChatId, Epoch, InboxId, TelegramChatId, ThreadId};
+use crate::behaviour::generator::Stage;
+use crate::behaviour::novelty::guard::Said;
+use crate::domain::control::StopScope;
+use crate::domain::ids::{AttemptId, BotId, ChatId, Epoch, InboxId, OutboxId, TelegramChatId, ThreadId};
 use crate::domain::roster::{BotProfile, ChatProfile};
 use crate::domain::time::Timestamp;
+use crate::ports::llm::CompletionRequest;
 
 /// The questions that a machine may ask; a node answers them in the program, a test's own answers elsewhere.
 pub(super) trait Surroundings {
     /// The bot's profile.
     fn profile(&self) -> &BotProfile;
+    /// The bot's username, once Telegram told it.
+    fn username(&self) -> Option<&str>;
     /// The settings of all bots.
     fn settings(&self) -> &BotSettings;
     /// The fence of the bot's writes.
@@ -28,16 +35,31 @@ pub(super) trait Surroundings {
     fn random(&self) -> f64;
     /// How long nothing is to be begun, because it would not be sent: the node may not act, or Telegram is out of reach.
     fn cannot_act(&self) -> Option<Duration>;
+    /// Whether no bot is known to be silent.
+    fn all_speak(&self) -> bool;
     /// Whether the bot can speak in that place.
     fn voice(&self, chat: ChatId, thread: Option<ThreadId>) -> Voice;
     /// Whether it is time to find out if a chat that was closed to the bot is open again.
     fn may_try(&self, chat: ChatId) -> bool;
+    /// The stop that is in force for the bot in that chat.
+    fn stop(&self, chat: ChatId) -> Option<StopScope>;
+    /// The bots and chats of the configuration in force.
+    fn known(&self) -> Arc<Known>;
     /// The chat's configuration, while the manifest names the chat.
     fn chat(&self, chat: ChatId) -> Option<Arc<ChatProfile>>;
     /// The chat's present id at Telegram.
     fn telegram_chat(&self, chat: ChatId) -> Option<TelegramChatId>;
+    /// The request to a model for a turn.
+    ///
+    /// # Errors
+    /// A template of the prompt fails; the words say where.
+    fn prompt(&self, stage: &Stage<'_>, model: &str) -> Result<CompletionRequest, String>;
+    /// The latest texts of all bots of this node, with their bots, oldest first.
+    fn fleet_texts(&self) -> Vec<(BotId, Said)>;
     /// An id for a new attempt.
     fn attempt_id(&self) -> AttemptId;
+    /// An id for a new message.
+    fn outbox_id(&self) -> OutboxId;
     /// An id for a new inbox row.
     fn inbox_id(&self) -> InboxId;
 }

@@ -17,41 +17,16 @@ use crate::actors::bot::messages::BotMsg;
 use crate::actors::bot::outbox::Outbox;
 use crate::actors::bot::state::BotState;
 use crate::domain::commit::operations::{LiftPauses, Operation, SetAbsence};
-use crate::domain::ids::{ChatId, ThreadId, TurnId};
+use crate::domain::ids::{ChatId, ThreadId};
 use crate::domain::silence::Silence;
 use crate::domain::time::Timestamp;
 use crate::ports::bus::Hint;
 use crate::ports::telegram::{Shut, TelegramError};
 
-/// Wait of a turn of a bot without an accepted token or in quarantine: a person may mend that before it is stale.
-const REFUSED_RETRY: Duration = Duration::from_secs(15);
-
 /// The length beyond which a pause is told to other nodes: turns outwait a shorter one.
 const TOLD_FROM: Duration = Duration::from_secs(30);
 
 impl BotState {
-    /// Returns why the bot cannot speak in the turn's time, whatever a model would say.
-    pub(super) fn silenced(&self, turn: TurnId) -> Option<Silence> {
-        if self.node.voices.all_speak() {
-            return None;
-        }
-        let given = &self.jobs.get(&turn)?.given;
-        let thread = given.target.as_ref().and_then(|target| target.thread);
-        let voice = self.node.voices.of(self.profile.id, given.turn.chat, thread, self.node.clock.now());
-        voice.silent_until(given.turn.expires_at)
-    }
-
-    /// Drops a turn that cannot be spoken, or tries it again later, so that nothing is paid for it.
-    pub(super) fn hold_tongue(&mut self, turn: TurnId, why: Silence) {
-        match why {
-            Silence::NoToken | Silence::Refused | Silence::Quarantined => self.again_after(turn, REFUSED_RETRY),
-            Silence::Stopped | Silence::Absent | Silence::TopicShut | Silence::Paused(_) => {
-                tracing::info!(bot.id = %self.profile.id, turn.id = %turn, why = why.label(), "turn dropped: the bot cannot speak");
-                self.drop_turn(turn, why.label(), format!("could not speak: {why}"));
-            }
-        }
-    }
-
     /// Notes why the bot is silent everywhere, or that nothing silences it any more, and tells the other nodes.
     pub(super) fn set_silence(&self, why: Option<Silence>) {
         if self.node.voices.set(self.profile.id, why) {

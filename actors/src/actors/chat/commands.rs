@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::actor::{ChatState, Step};
 use super::notices::Disclosing;
-use crate::actors::bot::messages::TurnJob;
+use crate::actors::bot::turns::messages::TurnJob;
 use crate::actors::chat::messages::ChatMsg;
 use crate::behaviour::command::{Command, Order, order_in};
 use crate::behaviour::note::Note;

@@ -8,12 +8,13 @@ use std::time::Duration;
 use ractor::ActorRef;
 
 use super::actor::{ChatState, Step};
-use crate::actors::bot::messages::TurnJob;
+use crate::actors::bot::turns::messages::TurnJob;
 use crate::actors::chat::messages::ChatMsg;
 use crate::behaviour::director::direct;
 use crate::behaviour::director::direction::Direction;
 use crate::behaviour::director::energy::energy;
 use crate::behaviour::director::lately::openings_unanswered;
+use crate::behaviour::director::seed;
 use crate::behaviour::note::Note;
 use crate::behaviour::rhythm::{Rhythm, next_tick};
 use crate::behaviour::scene::{CastMember, Occasion, Scene};
@@ -42,7 +43,7 @@ impl ChatState {
                 ChatPolicy::Mention | ChatPolicy::Every => (1.0, 0),
             };
             let (time_zone, quiet_hours) = (spec.time_zone.as_str(), spec.quiet_hours);
-            let seed = decision_seed(self.profile.id.0 ^ memory.last_number.0.rotate_left(20), memory.last_decision);
+            let seed = seed::of(self.profile.id.0 ^ memory.last_number.0.rotate_left(20), memory.last_decision);
             next_tick(&Rhythm { pace, time_zone, quiet_hours, energy, unanswered }, now, seed)
         });
     }
@@ -81,7 +82,7 @@ impl ChatState {
         self.want_the_absent(&silent);
         let memory = self.memory.as_mut()?;
         let number = DecisionNumber(memory.last_decision.0 + 1);
-        let seed = decision_seed(self.profile.id.0, number);
+        let seed = seed::of(self.profile.id.0, number);
         let cause = at.map_or(Cause::Tick, |entry| Cause::Entry(entry.number));
         let here: Vec<CastMember>;
         let cast = if silent.is_empty() {
@@ -240,11 +241,4 @@ impl ChatState {
 
 fn is_of_person(note: &Note) -> bool {
     note.fleet_bot.is_none() && note.author.kind.is_person()
-}
-
-/// Returns the seed of a decision: the same whenever that decision of that chat is replayed.
-fn decision_seed(chat: i64, decision: DecisionNumber) -> u64 {
-    let mut mixed = (chat as u64).rotate_left(32) ^ (decision.0 as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed ^ (mixed >> 31)
 }

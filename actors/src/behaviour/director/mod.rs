@@ -26,6 +26,7 @@ mod mention;
 mod natural;
 mod opening;
 mod reaction;
+pub mod seed;
 pub(in crate::behaviour) mod suffix;
 mod thread;
 

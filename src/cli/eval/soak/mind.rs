@@ -8,19 +8,17 @@ use botfleet_actors::behaviour::director::energy::energy;
 use botfleet_actors::behaviour::director::lately::openings_unanswered;
 use botfleet_actors::behaviour::firewall::{self, Clean, Speaker};
 use botfleet_actors::behaviour::generator::{Generator, Stage};
-use botfleet_actors::behaviour::identity::Claim;
 use botfleet_actors::behaviour::interruption::{Pending, Reconsidered, reconsider};
-use botfleet_actors::behaviour::novelty::guard::{Lately, NoveltyGuard, Repeat, Said};
+use botfleet_actors::behaviour::novelty::guard::Said;
 use botfleet_actors::behaviour::objection::Objection;
 use botfleet_actors::behaviour::pacing::typing_time;
+use botfleet_actors::behaviour::review::{Context, Review, raise, review};
 use botfleet_actors::behaviour::rhythm::{Rhythm, next_tick};
-use botfleet_actors::behaviour::salutation::salute;
 use botfleet_actors::behaviour::scene::{CastMember, Scene};
-use botfleet_actors::behaviour::stances::contradiction::contradicts;
 use botfleet_actors::domain::decision::Standing;
 use botfleet_actors::domain::ids::{BotId, Number};
-use botfleet_actors::domain::strategy::Consistency;
 use botfleet_actors::domain::time::Timestamp;
+use botfleet_actors::domain::transcript::TranscriptEntry;
 use botfleet_actors::domain::turn::Act;
 use botfleet_actors::ports::llm::Role;
 use botfleet_loadtest::provider::smalltalk::Talker;
@@ -115,35 +113,29 @@ impl Mind {
             }
             Err(reason) => return Thought::Drop(reason),
         };
-        if let Some(objection) = claim.map(Claim::objection)
-            && (objection.is_fatal() || !turn.objections.contains(&objection))
-        {
-            return object(turn, objection);
-        }
-        let news = Self::news(room, member, turn);
-        turn.window.extend(room.window.iter().filter(|note| note.number > news.seen).cloned());
-        match news.verdict {
-            Reconsidered::Drop(reason) => return Thought::Drop(format!("interruption: {reason}")),
-            Reconsidered::Rewrite(_) if !turn.objections.contains(&Objection::News) => {
-                return object(turn, Objection::News);
-            }
-            _ => {}
-        }
-        let text = match &turn.target {
-            Some(target) if room.profile.spec.strategy.salutation => {
-                salute(&text, &member.profile, member.username.as_deref(), target, &turn.window, now)
-            }
-            _ => text,
+        let (pending, tail) = Self::news(room, member, turn);
+        turn.window.extend(room.window.iter().filter(|note| note.number > pending.seen).cloned());
+        let (fleet, _) = self.fleet.as_slices();
+        let context = Context {
+            bot: &member.profile,
+            username: member.username.as_deref(),
+            chat: Some(&room.profile.spec),
+            claim,
+            news: Some((&pending, &tail)),
+            window: &turn.window,
+            target: turn.target.as_ref().map(|note| &*note.entry),
+            objections: &turn.objections,
+            own: self.own.get(&turn.bot).map(Vec::as_slice).unwrap_or_default(),
+            fleet,
+            now,
         };
-        if self.is_news(room, turn, &text).is_err() {
-            return object(turn, Objection::Repeat { of: text });
-        }
+        let text = match review(text, &context) {
+            // No model is asked about stances here.
+            Review::Say(text) | Review::Consult(text, _) => text,
+            Review::Object(objected) => return object(turn, objected.objection),
+            Review::Drop(reason) => return Thought::Drop(format!("interruption: {reason}")),
+        };
         let persona = &member.profile.spec.persona;
-        if room.profile.spec.consistency != Consistency::Off
-            && let Some(stance) = persona.stances.iter().find(|stance| contradicts(&text, stance))
-        {
-            return object(turn, Objection::Contradiction { position: stance.position.clone() });
-        }
         let typing = typing_time(&text, &room.profile.spec.pacing, persona.chars_per_second, seed);
         self.said(turn.bot, &text);
         Thought::Say { typing, text }
@@ -181,21 +173,14 @@ impl Mind {
             .map_err(|breach| format!("firewall: {}", breach.kind.label()))
     }
 
-    /// Returns the last entry that the bot knew, and the verdict of later ones on its answer.
-    fn news(room: &Room, member: &CastMember, turn: &Turn) -> News {
+    /// Returns the facts about a turn's answer, and the end of the transcript.
+    fn news(room: &Room, member: &CastMember, turn: &Turn) -> (Pending, Vec<Arc<TranscriptEntry>>) {
         let target = turn.target.as_ref().map(|note| Arc::clone(&note.entry));
         let (username, spoken) = (member.username.as_deref(), room.profile.spec.language);
         let pending = Pending::of(&member.profile, username, spoken, target, &turn.window, Some(Number(0)));
         let pending = Pending { after_others: turn.after_others, ..pending };
-        let tail: Vec<_> = room.window.iter().rev().take(NEWS_MAX).rev().map(|note| Arc::clone(&note.entry)).collect();
-        News { seen: pending.seen, verdict: reconsider(&pending, &tail) }
-    }
-
-    fn is_news(&self, room: &Room, turn: &Turn, text: &str) -> Result<(), Repeat> {
-        let own = self.own.get(&turn.bot).map(Vec::as_slice).unwrap_or_default();
-        let (fleet, _) = self.fleet.as_slices();
-        let lately = Lately { bot: turn.bot, own, chat: &turn.window, fleet };
-        NoveltyGuard(&room.profile.spec.novelty).check(text, &lately)
+        let tail = room.window.iter().rev().take(NEWS_MAX).rev().map(|note| Arc::clone(&note.entry)).collect();
+        (pending, tail)
     }
 
     /// Returns the reason why a typed message is not sent after all.
@@ -203,7 +188,8 @@ impl Mind {
         if let Act::Say { .. } = turn.act {
             return None;
         }
-        match Self::news(room, room.member(turn.bot)?, turn).verdict {
+        let (pending, tail) = Self::news(room, room.member(turn.bot)?, turn);
+        match reconsider(&pending, &tail) {
             Reconsidered::Drop(reason) => Some(format!("interruption: {reason}")),
             _ => None,
         }
@@ -233,19 +219,12 @@ impl Mind {
     }
 }
 
-/// The verdict of entries that came meanwhile.
-struct News {
-    /// The last entry that the bot knew.
-    seen: Number,
-    verdict: Reconsidered,
-}
-
-/// Has the model asked once more for each kind of verdict; at the second of a kind the answer is given up.
+/// Has the model asked once more for each kind of objection; at the second of a kind the answer is given up.
 fn object(turn: &mut Turn, objection: Objection) -> Thought {
-    if turn.objections.iter().any(|other| other.is_like(&objection)) {
-        return Thought::Drop(objection.label().to_owned());
+    let label = objection.label();
+    if !raise(&mut turn.objections, objection) {
+        return Thought::Drop(label.to_owned());
     }
-    turn.objections.push(objection);
     turn.tries = 0;
     Thought::Again
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use botfleet_actors::behaviour::director::direct;
 use botfleet_actors::behaviour::director::direction::Direction;
+use botfleet_actors::behaviour::director::seed;
 use botfleet_actors::behaviour::note::Note;
 use botfleet_actors::behaviour::scene::{CastMember, Occasion, Scene};
 use botfleet_actors::domain::decision::{OpenTurn, Standing};
-use botfleet_actors::domain::ids::{BotId, InboxId, MessageId, Number};
+use botfleet_actors::domain::ids::{BotId, DecisionNumber, InboxId, MessageId, Number};
 use botfleet_actors::domain::incoming::Author;
 use botfleet_actors::domain::roster::ChatProfile;
 use botfleet_actors::domain::time::Timestamp;
@@ -87,7 +88,7 @@ impl Room {
     }
 
     /// Asks the director, as the chat's owner does.
-    pub(super) fn decide(&mut self, occasion: Occasion<'_>, now: Timestamp, seed: u64) -> Option<Direction> {
+    pub(super) fn decide(&mut self, occasion: Occasion<'_>, now: Timestamp, soak_seed: u64) -> Option<Direction> {
         self.open.retain(|turn| turn.until > now);
         let standing = Standing {
             first: self.window.front().map_or(Number(0), |note| note.number),
@@ -110,8 +111,8 @@ impl Room {
             standing: &standing,
             now,
         };
-        let mixed = (self.profile.id.0 as u64).rotate_left(32) ^ self.decisions.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let direction = direct(&scene, occasion, seed ^ mixed)?;
+        let number = DecisionNumber(self.decisions as i64 + 1);
+        let direction = direct(&scene, occasion, seed::of(self.profile.id.0 ^ soak_seed as i64, number))?;
         self.decisions += 1;
         self.calm_until = direction.calm_until;
         Some(direction)

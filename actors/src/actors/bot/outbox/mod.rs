@@ -3,11 +3,12 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `mod` | the messages that are not settled, and the bot's limiter |
+//! | `mod`, `messages` | the messages that are not settled, the bot's limiter, and what the outbox is told |
 //! | `sending` | limiter -> begin -> sendMessage |
 //! | `settling` | what becomes of a message after Telegram's answer |
 //! | `pauses` | pauses that Telegram asked for, over restarts and until a person lifts them |
 
+pub(crate) mod messages;
 mod pauses;
 mod sending;
 pub(crate) mod settling;
@@ -15,19 +16,17 @@ pub(crate) mod settling;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::actors::bot::messages::Tail;
+use crate::actors::bot::outbox::messages::OutboxMsg;
 use crate::actors::bot::settings::BotSettings;
 use crate::actors::bot::surroundings::Step;
-use crate::actors::node::committer::CommitResult;
 use crate::behaviour::interruption::Pending;
 use crate::domain::commit::operations::Settle;
 use crate::domain::commit::start::Start;
-use crate::domain::ids::{AttemptId, ChatId, MessageId, OutboxId, TurnId};
+use crate::domain::ids::{AttemptId, ChatId, OutboxId, TurnId};
 use crate::domain::outbox::OutboxMessage;
 use crate::domain::time::Timestamp;
 use crate::policy::backoff::BackoffSettings;
 use crate::policy::limiter::SendLimiter;
-use crate::ports::telegram::TelegramError;
 
 /// Waits after a send that certainly did nothing.
 pub(super) const SEND_BACKOFF: BackoffSettings =
@@ -72,22 +71,6 @@ enum Stage {
     InFlight(AttemptId),
     /// The end of the attempt is being committed.
     Settling(Box<Settle>),
-}
-
-/// The messages that the outbox handles.
-pub enum OutboxMsg {
-    /// A waiting message may be due.
-    Due(OutboxId),
-    /// The end of the transcript, read after a message was typed.
-    LookedAgain(OutboxId, Box<Pending>, Tail),
-    /// The begin of a send was committed, or not.
-    Begun(OutboxId, AttemptId, CommitResult),
-    /// Telegram answered a send.
-    Answered(OutboxId, AttemptId, Result<MessageId, TelegramError>),
-    /// The end of an attempt was committed, or not.
-    Settled(OutboxId, CommitResult),
-    /// The end of an attempt must be committed again: the store did not answer.
-    SettleAgain(OutboxId),
 }
 
 impl Outbox {

@@ -7,9 +7,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use crate::actors::bot::effect::{Effect, Then};
-use crate::actors::bot::messages::{BotMsg, Tail};
-use crate::actors::bot::outbox::{Outbox, OutboxMsg, SEND_BACKOFF, Stage};
+use crate::actors::bot::messages::BotMsg;
+use crate::actors::bot::outbox::messages::OutboxMsg;
+use crate::actors::bot::outbox::{Outbox, SEND_BACKOFF, Stage};
 use crate::actors::bot::surroundings::Step;
+use crate::actors::bot::turns::messages::Tail;
 use crate::actors::node::committer::{CommitError, CommitResult, STORE_RETRY};
 use crate::actors::node::voices::Voice;
 use crate::behaviour::interruption::{Pending, Reconsidered, reconsider};

@@ -17,7 +17,8 @@ use std::time::Duration;
 
 use crate::actors::bot::effect::{Effect, Then};
 use crate::actors::bot::messages::BotMsg;
-use crate::actors::bot::outbox::{Outbox, OutboxMsg, Outgoing, SEND_BACKOFF, Stage};
+use crate::actors::bot::outbox::messages::OutboxMsg;
+use crate::actors::bot::outbox::{Outbox, Outgoing, SEND_BACKOFF, Stage};
 use crate::actors::bot::surroundings::Step;
 use crate::actors::chat::messages::{Content, Delivery};
 use crate::actors::node::committer::{CommitError, CommitResult, STORE_RETRY};

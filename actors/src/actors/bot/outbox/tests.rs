@@ -2,9 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -12,109 +10,19 @@ use tokio::time::Instant;
 
 use crate::actors::bot::effect::{Effect, Then};
 use crate::actors::bot::messages::BotMsg;
-use crate::actors::bot::outbox::{Outbox, OutboxMsg};
-use crate::actors::bot::settings::BotSettings;
+use crate::actors::bot::outbox::Outbox;
+use crate::actors::bot::outbox::messages::OutboxMsg;
 use crate::actors::bot::stay::{Stay, Work};
 use crate::actors::bot::surroundings::{Step, Surroundings};
+use crate::actors::bot::tests::{BOT, Site, paused_clock};
 use crate::actors::node::committer::{CommitError, CommitResult};
-use crate::actors::node::voices::Voice;
 use crate::domain::commit::operations::{Operation, Settle};
 use crate::domain::commit::outcome::{Applied, Refusal, Verdict};
 use crate::domain::commit::start::{SendRules, Start};
-use crate::domain::ids::{
-    AttemptId, BotId, ChatId, Epoch, InboxId, MessageId, OutboxId, TelegramChatId, ThreadId, TurnId,
-};
+use crate::domain::ids::{AttemptId, ChatId, MessageId, OutboxId, TelegramChatId, TurnId};
 use crate::domain::outbox::{OnUnknown, OutboxMessage, OutboxState, SendProgress, SendResult};
 use crate::domain::pause::Pause;
-use crate::domain::roster::{BotProfile, ChatProfile, DeliveryChoice};
-use crate::domain::time::Timestamp;
 use crate::ports::telegram::TelegramError;
-use crate::testkit::rows::{at, bot_spec, chat_spec};
-
-const BOT: BotId = BotId(1);
-
-/// The world that the outbox sees.
-struct Site {
-    profile: BotProfile,
-    settings: BotSettings,
-    chat: Arc<ChatProfile>,
-    stay: Cell<Stay>,
-    cannot: Cell<Option<Duration>>,
-    began: Instant,
-    ids: Cell<i64>,
-}
-
-impl Site {
-    fn new() -> Self {
-        let spec = bot_spec(1);
-        let chat = ChatProfile { id: ChatId(1), spec: chat_spec(1, std::slice::from_ref(&spec)), members: vec![BOT] };
-        let profile = BotProfile {
-            id: BOT,
-            spec,
-            persona_revision: 1,
-            token_generation: 1,
-            next_offset: None,
-            delivery: DeliveryChoice::default(),
-            username: None,
-        };
-        Self {
-            profile,
-            settings: BotSettings::default(),
-            chat: Arc::new(chat),
-            stay: Cell::new(Stay::Here(Work::All)),
-            cannot: Cell::new(None),
-            began: Instant::now(),
-            ids: Cell::new(100),
-        }
-    }
-
-    fn id(&self) -> i64 {
-        self.ids.set(self.ids.get() + 1);
-        self.ids.get()
-    }
-}
-
-impl Surroundings for Site {
-    fn profile(&self) -> &BotProfile {
-        &self.profile
-    }
-    fn settings(&self) -> &BotSettings {
-        &self.settings
-    }
-    fn epoch(&self) -> Epoch {
-        Epoch(1)
-    }
-    fn stay(&self) -> Stay {
-        self.stay.get()
-    }
-    fn now(&self) -> Timestamp {
-        at(0) + self.began.elapsed()
-    }
-    fn random(&self) -> f64 {
-        0.5
-    }
-    fn cannot_act(&self) -> Option<Duration> {
-        self.cannot.get()
-    }
-    fn voice(&self, _: ChatId, _: Option<ThreadId>) -> Voice {
-        Voice::Now
-    }
-    fn may_try(&self, _: ChatId) -> bool {
-        false
-    }
-    fn chat(&self, _: ChatId) -> Option<Arc<ChatProfile>> {
-        Some(Arc::clone(&self.chat))
-    }
-    fn telegram_chat(&self, _: ChatId) -> Option<TelegramChatId> {
-        None
-    }
-    fn attempt_id(&self) -> AttemptId {
-        AttemptId(self.id())
-    }
-    fn inbox_id(&self) -> InboxId {
-        InboxId(self.id())
-    }
-}
 
 /// A message in the store.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -147,7 +55,7 @@ struct World {
 
 impl World {
     fn new(choices: Vec<u8>) -> Self {
-        let site = Site::new();
+        let site = Site::new(|_| {});
         let outbox = Outbox::new(&site.settings);
         Self {
             site,
@@ -188,7 +96,7 @@ impl World {
                 match then {
                     Then::Begun(outbox, attempt) => self.comes(OutboxMsg::Begun(outbox, attempt, result)),
                     Then::Settled(outbox) => self.comes(OutboxMsg::Settled(outbox, result)),
-                    Then::Log(_) => {}
+                    _ => {}
                 }
             }
             Effect::After(wait, BotMsg::Outbox(message)) => self.coming.push((Instant::now() + wait, message)),
@@ -371,10 +279,6 @@ impl World {
             }
         }
     }
-}
-
-fn paused_clock() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
 }
 
 proptest! {

@@ -7,10 +7,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use crate::actors::bot::messages::BotMsg;
-use crate::actors::bot::state::BotState;
-use crate::actors::provider::call::{Answer, Answered, Ask, Call, CallError, Reply};
-use crate::actors::provider::messages::ProviderMsg;
+use crate::actors::bot::effect::Effect;
+use crate::actors::bot::ticket::Ticket;
+use crate::actors::bot::turns::acts::gone_from_manifest;
+use crate::actors::bot::turns::job::Phase;
+use crate::actors::bot::turns::{Desk, Turns};
+use crate::actors::provider::call::{Answered, Ask, Call, CallError, Reply};
 use crate::behaviour::cut;
 use crate::behaviour::firewall::{self, Speaker};
 use crate::behaviour::generator::Stage;
@@ -30,32 +32,33 @@ const RECENT_TEXTS: usize = 20;
 /// The number of kept-back texts that ends a turn, whatever models remain.
 const KEPT_BACK_MAX: u32 = 2;
 
-impl BotState {
+impl Turns {
     /// Asks the current model of the turn's chain.
-    pub(super) fn ask_model(&mut self, turn: TurnId) {
-        if let Some(why) = self.silenced(turn) {
-            return self.hold_tongue(turn, why);
+    pub(super) fn ask_model(&mut self, turn: TurnId, desk: &mut Desk<'_, '_>) {
+        if let Some(why) = self.silenced(turn, desk) {
+            return self.hold_tongue(turn, why, desk);
         }
+        let site = desk.site();
         let Some(job) = self.jobs.get_mut(&turn) else {
             return;
         };
-        let Some(model) = self.profile.spec.generation.models.get(job.model) else {
-            return self.models_exhausted(turn);
+        let Some(model) = site.profile().spec.generation.models.get(job.model) else {
+            return self.models_exhausted(turn, desk);
         };
-        let known = self.node.directory.known();
+        let known = site.known();
         let Some(chat) = known.chats.get(&job.given.turn.chat) else {
-            return self.finish(turn, TurnEnding::Dropped("the chat is no longer in the manifest".to_owned()));
+            return self.finish(turn, gone_from_manifest(), desk);
         };
-        self.generation += 1;
-        job.generation = self.generation;
+        let ticket = self.tickets.take();
+        job.phase = Phase::Asking(ticket);
         job.tries += 1;
         let cast_names: Vec<String> =
             chat.members.iter().filter_map(|id| known.bots.get(id)).map(|bot| bot.spec.name.clone()).collect();
         let author = job.given.target.as_ref().and_then(|target| target.fleet_bot);
         let target_bot = author.and_then(|bot| known.bots.get(&bot)).map(|bot| bot.spec.name.as_str());
         let stage = Stage {
-            bot: &self.profile,
-            username: self.me.as_ref().map(|me| me.username.as_str()),
+            bot: site.profile(),
+            username: site.username(),
             chat,
             cast_names: &cast_names,
             window: &job.given.window,
@@ -63,21 +66,17 @@ impl BotState {
             target_bot,
             act: &job.given.turn.act,
             objections: &job.objections,
-            now: self.node.clock.now(),
+            now: site.now(),
         };
-        let built = catch_unwind(AssertUnwindSafe(|| self.node.generator.request(&stage, &model.model)));
+        let built = catch_unwind(AssertUnwindSafe(|| site.prompt(&stage, &model.model)));
         let request = match built {
             Ok(Ok(request)) => request,
-            Ok(Err(error)) => return self.finish(turn, TurnEnding::Failed(format!("prompt: {error}"))),
-            Err(_) => return self.finish(turn, TurnEnding::Failed("building the prompt panicked".to_owned())),
+            Ok(Err(error)) => return self.finish(turn, TurnEnding::Failed(format!("prompt: {error}")), desk),
+            Err(_) => return self.finish(turn, TurnEnding::Failed("building the prompt panicked".to_owned()), desk),
         };
         job.request = Some(request.clone());
-        let (myself, generation) = (self.myself.clone(), job.generation);
-        let answer = Answer::new(move |result| {
-            let _ = myself.cast(BotMsg::CompletionFinished(turn, generation, result));
-        });
         let spec = &job.given.turn;
-        let left = spec.expires_at.since(self.node.clock.now());
+        let left = spec.expires_at.since(site.now());
         let call = Call {
             ask: Ask::Completion(request),
             bot: spec.bot,
@@ -86,15 +85,18 @@ impl BotState {
             deadline: tokio::time::Instant::now() + left,
             wanted: job.wanted.clone(),
         };
-        match self.node.directory.provider(&model.provider) {
-            Some(provider) => drop(provider.cast(ProviderMsg::Make(call, answer))),
-            None => drop(answer),
-        }
+        desk.ask(Effect::Complete { turn, ticket, provider: model.provider.clone(), call });
     }
 
-    pub(super) fn on_completion(&mut self, turn: TurnId, generation: u64, result: Result<Answered, CallError>) {
-        let Some(job) = self.jobs.get_mut(&turn).filter(|job| job.generation == generation && job.finish.is_none())
-        else {
+    pub(super) fn on_completed(
+        &mut self,
+        turn: TurnId,
+        ticket: Ticket,
+        result: Result<Answered, CallError>,
+        desk: &mut Desk<'_, '_>,
+    ) {
+        let site = desk.site();
+        let Some(job) = self.jobs.get_mut(&turn).filter(|job| job.awaits(ticket)) else {
             metrics::counter!("botfleet_completions_stale_total").increment(1);
             if result.is_ok() {
                 metrics::counter!("botfleet_completions_wasted_total").increment(1);
@@ -103,10 +105,13 @@ impl BotState {
         };
         let (completion, worth) = match result {
             Ok(Answered { reply: Reply::Completion(completion), worth }) => (completion, worth),
-            Ok(_) => return self.model_failed(turn, &CallError::Llm(LlmError::Garbage("no completion".to_owned()))),
-            Err(error) => return self.model_failed(turn, &error),
+            Ok(_) => {
+                let garbage = LlmError::Garbage("no completion".to_owned());
+                return self.model_failed(turn, &CallError::Llm(garbage), desk);
+            }
+            Err(error) => return self.model_failed(turn, &error, desk),
         };
-        if let Some(model) = self.profile.spec.generation.models.get(job.model) {
+        if let Some(model) = site.profile().spec.generation.models.get(job.model) {
             let spent = job.usage.get_or_insert_default();
             spent.provider.clone_from(&model.provider);
             spent.model.clone_from(&model.model);
@@ -117,12 +122,12 @@ impl BotState {
             return;
         };
         // Where the novelty guard compares texts, it handles repeats: the model is asked again and not blamed.
-        let compared = self.node.directory.chat_profile(job.given.turn.chat);
+        let compared = site.chat(job.given.turn.chat);
         let compared = compared.is_some_and(|chat| chat.spec.policy.is_guarded() && chat.spec.novelty.enabled);
         let recent = if compared { 0 } else { RECENT_TEXTS };
-        let recent: Vec<&str> = self.said.texts.iter().rev().take(recent).map(|said| &*said.text).collect();
-        let username = self.me.as_ref().map(|me| me.username.as_str());
-        let speaker = Speaker { name: &self.profile.spec.name, username };
+        let recent: Vec<&str> = self.own.all().iter().rev().take(recent).map(|said| &*said.text).collect();
+        let username = site.username();
+        let speaker = Speaker { name: &site.profile().spec.name, username };
         let inspect = |text: &str| {
             firewall::inspect(text, request, &recent, speaker)
                 .map_err(|breach| (breach.kind.label(), breach.kind.is_servers()))
@@ -135,7 +140,7 @@ impl BotState {
         let (label, servers) = match inspected {
             Ok(Ok(clean)) => {
                 worth.succeeded();
-                return self.review(turn, clean);
+                return self.on_clean(turn, clean, desk);
             }
             Ok(Err(kept_back)) => kept_back,
             Err(_) => ("firewall_panicked", false),
@@ -147,14 +152,15 @@ impl BotState {
         } else {
             worth.succeeded();
         }
-        self.keep_back(turn, label);
+        self.keep_back(turn, label, desk);
     }
 
     /// Keeps back a text that must not reach a chat, and asks the next model, or the same one where there is no other.
     /// The second such text drops the turn, whoever provokes it: claiming the turn again would cost the same.
-    fn keep_back(&mut self, turn: TurnId, label: &'static str) {
+    fn keep_back(&mut self, turn: TurnId, label: &'static str, desk: &mut Desk<'_, '_>) {
+        let site = desk.site();
         let place = self.jobs.get(&turn).map_or(0, |job| job.model);
-        if let Some(model) = self.profile.spec.generation.models.get(place) {
+        if let Some(model) = site.profile().spec.generation.models.get(place) {
             metrics::counter!("botfleet_firewall_breaches_total", "kind" => label,
                 "provider" => model.provider.clone(), "model" => model.model.clone())
             .increment(1);
@@ -164,18 +170,19 @@ impl BotState {
         };
         job.kept_back += 1;
         if job.kept_back >= KEPT_BACK_MAX {
-            return self.drop_turn(turn, "kept_back", format!("kept back: {label}"));
+            return self.drop_turn(turn, "kept_back", format!("kept back: {label}"), desk);
         }
-        if job.model + 1 < self.profile.spec.generation.models.len() {
+        if job.model + 1 < site.profile().spec.generation.models.len() {
             job.model += 1;
             job.tries = 0;
         }
-        self.ask_model(turn);
+        self.ask_model(turn, desk);
     }
 
     /// Handles a failure of a model: asks it again or the next one; after the last one, the turn ends or waits.
-    fn model_failed(&mut self, turn: TurnId, error: &CallError) {
-        tracing::debug!(bot.id = %self.profile.id, turn.id = %turn, error = %error, "model failed");
+    fn model_failed(&mut self, turn: TurnId, error: &CallError, desk: &mut Desk<'_, '_>) {
+        let site = desk.site();
+        tracing::debug!(bot.id = %site.profile().id, turn.id = %turn, error = %error, "model failed");
         let Some(job) = self.jobs.get_mut(&turn) else {
             return;
         };
@@ -195,24 +202,24 @@ impl BotState {
             )
         );
         let garbage = matches!(error, CallError::Llm(LlmError::Garbage(_)));
-        let again = garbage && job.tries < self.settings.tries_per_model.get();
+        let again = garbage && job.tries < site.settings().tries_per_model.get();
         if !again {
             job.model += 1;
             job.tries = 0;
         }
         // Token budgets count alike for all models; a budget of money may suffice for a cheaper one.
         let hopeless = matches!(error, CallError::Exhausted(budget) if budget.unit == BudgetUnit::Tokens);
-        if job.model < self.profile.spec.generation.models.len() && !hopeless {
-            return self.ask_model(turn);
+        if job.model < site.profile().spec.generation.models.len() && !hopeless {
+            return self.ask_model(turn, desk);
         }
         let waits = job.worth_waiting;
         match error {
-            CallError::Late => self.finish(turn, TurnEnding::Expired),
+            CallError::Late => self.finish(turn, TurnEnding::Expired, desk),
             CallError::Llm(LlmError::Garbage(reason)) => {
-                self.finish(turn, TurnEnding::Failed(format!("no usable answer: {reason}")));
+                self.finish(turn, TurnEnding::Failed(format!("no usable answer: {reason}")), desk);
             }
             CallError::Llm(LlmError::Rejected(reason)) => {
-                self.finish(turn, TurnEnding::Failed(format!("request rejected: {reason}")));
+                self.finish(turn, TurnEnding::Failed(format!("request rejected: {reason}")), desk);
             }
             CallError::Shed | CallError::Exhausted(_) if hopeless || !waits => {
                 let reason = if matches!(error, CallError::Shed) { "shed" } else { "budget" };
@@ -220,20 +227,20 @@ impl BotState {
                 let all_are_silent =
                     matches!(error, CallError::Exhausted(budget) if !matches!(budget.scope, BudgetScope::Bot(_)));
                 if let Some(job) = self.jobs.get(&turn).filter(|_| all_are_silent) {
-                    self.node.tell([Hint::Spent(job.given.turn.chat)]);
+                    desk.ask(Effect::Tell(Hint::Spent(job.given.turn.chat)));
                 }
-                self.finish(turn, TurnEnding::Dropped(error.to_string()));
+                self.finish(turn, TurnEnding::Dropped(error.to_string()), desk);
             }
-            _ => self.models_exhausted(turn),
+            _ => self.models_exhausted(turn, desk),
         }
     }
 
     /// Lets a turn wait with its claim, since no model answers; ends the turn when it would be stale by then.
-    fn models_exhausted(&mut self, turn: TurnId) {
-        if self.stay.is_quiescing() {
-            return self.give_back(turn);
+    fn models_exhausted(&mut self, turn: TurnId, desk: &mut Desk<'_, '_>) {
+        if desk.site().stay().is_quiescing() {
+            return self.give_back(turn, desk);
         }
-        let random = self.node.jitter.next();
+        let random = desk.site().random();
         let Some(job) = self.jobs.get_mut(&turn) else {
             return;
         };
@@ -242,6 +249,6 @@ impl BotState {
         // A pause that a provider asked for is kept; a random addition keeps turns that wait for it apart.
         let wait = job.retry_after.take().map_or(backoff, |pause| (pause + backoff.mul_f64(random)).max(backoff));
         (job.model, job.tries, job.worth_waiting) = (0, 0, false);
-        self.again_after(turn, wait);
+        self.again_after(turn, wait, desk);
     }
 }
