@@ -36,7 +36,7 @@ impl File<'_> {
     /// checked where the values are used.
     pub(super) fn check_defaults<B: Keyed, C: Keyed>(&mut self, table: &Table) -> Found {
         let reader = Reader::new(self, DEFAULTS.to_owned(), table.clone(), None);
-        let mut reader = Reader { only_shared: true, bounds: false, ..reader };
+        let mut reader = Reader { only_shared: true, complete: false, ..reader };
         B::take(&mut reader);
         C::take(&mut reader);
         reader.finish()
@@ -116,8 +116,8 @@ struct Reader<'f, 'a> {
     only_shared: bool,
     /// True within a table that may stand in `[defaults]`, whose keys are all shared.
     all_shared: bool,
-    /// True when values are checked against their bounds.
-    bounds: bool,
+    /// True when values are checked against their bounds, and missing keys are told; false for `[defaults]`.
+    complete: bool,
     known: Vec<&'static str>,
     found: Found,
 }
@@ -125,7 +125,7 @@ struct Reader<'f, 'a> {
 impl<'f, 'a> Reader<'f, 'a> {
     fn new(file: &'f mut File<'a>, place: String, own: Table, defaults: Option<(String, &'f Table)>) -> Self {
         let (known, found) = (Vec::new(), Found::default());
-        Self { file, place, own, defaults, only_shared: false, all_shared: false, bounds: true, known, found }
+        Self { file, place, own, defaults, only_shared: false, all_shared: false, complete: true, known, found }
     }
 
     /// Notes the keys that nobody asked for.
@@ -159,12 +159,13 @@ impl<'f, 'a> Reader<'f, 'a> {
         }
         self.known.push(name.key);
         let Some((written, place)) = self.written(name.key, facts.shared || self.all_shared) else {
-            if let Some(remedy) = facts.required {
+            if let Some(remedy) = facts.required.filter(|_| self.complete) {
                 self.file.fault(join(&self.place, name.key), "is missing", remedy);
             }
             return None;
         };
-        if lifts && (written.as_integer() == Some(0) || written.as_float() == Some(0.0)) {
+        // Most types that a limit has cannot be 0.
+        if lifts && written.as_integer() == Some(0) && T::zero() == "0" {
             return T::none().map(|none| (none, written, place));
         }
         let read = table::read(written.clone(), self.file.name, &place, facts.secret, self.file.faults)?;
@@ -188,13 +189,16 @@ impl<'f, 'a> Reader<'f, 'a> {
             self.file.fault(place, "is zero", format!("write it as {usual}"));
             return false;
         }
-        let (Some(range), Some(measure), true) = (&key.range, value.measure(), self.bounds) else { return true };
+        let (Some(range), Some(measure), true) = (&key.range, value.measure(), self.complete) else { return true };
         if range.contains(&measure) {
             return true;
         }
-        let lifted = if key.facts.zero == Zero::Lifts { ", or 0 for no such limit" } else { "" };
         let what = format!("{} is out of bounds", T::show(&measure));
-        self.file.fault(place, what, format!("from {} to {}{lifted}", T::show(range.start()), T::show(range.end())));
+        let mut remedy = format!("from {} to {}", T::show(range.start()), T::show(range.end()));
+        if key.facts.zero == Zero::Lifts {
+            remedy = format!("{remedy}, or {} for no such limit", T::zero());
+        }
+        self.file.fault(place, what, remedy);
         false
     }
 
@@ -205,7 +209,7 @@ impl<'f, 'a> Reader<'f, 'a> {
         let own = self.file.table_of(&mut self.own, key, &place);
         let defaults = self.defaults.as_ref().filter(|_| shared);
         let defaults = defaults.and_then(|(place, table)| Some((join(place, key), table.get(key)?.as_table()?)));
-        Reader { all_shared: shared, bounds: self.bounds, ..Reader::new(self.file, place, own, defaults) }
+        Reader { all_shared: shared, complete: self.complete, ..Reader::new(self.file, place, own, defaults) }
     }
 }
 

@@ -309,6 +309,8 @@ fn a_fault_of_the_defaults_is_told_once_and_a_bound_only_where_the_value_is_used
     assert_eq!(fault(&faults, "defaults.max_tokens").remedy, "from 1 to 32768");
     fault(&faults, "defaults.pacing.enabled");
     assert_eq!(faults.0.len(), 2, "two bots and a chat use them:\n{faults}");
+    let faults = changed(&[("quiet_tick = \"15m\"", "quiet_tick = \"8d\"")]).unwrap_err();
+    assert_eq!(fault(&faults, "chats[0].pacing.quiet_tick").remedy, "from 1s to 7d, or 0s for no such limit");
     let own = "quiet_tick = \"15m\"\ntyping_max = \"1s\"";
     let loaded = changed(&[("typing_max = \"8s\"", "typing_max = \"2h\""), ("quiet_tick = \"15m\"", own)]).unwrap();
     assert_eq!(loaded.plan.chats[0].pacing.typing_max, Duration::from_secs(1));
@@ -551,6 +553,19 @@ fn a_cluster_that_cannot_be_is_refused_with_field_and_remedy() {
     for key in ["cluster.node", "cluster.address", "cluster.reconcile_every"] {
         assert!(fault(&faults, key).source.ends_with("mine.toml"), "{faults}");
     }
+}
+
+#[test]
+fn i12_a_secret_of_the_wrong_type_is_not_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[store]\nurl = 7342719\npassword = 7342719\n[redis]\nurl = 7342719\n[telegram]\nproxy = 7342719\n\
+                [alerts]\nwebhook_secret = 7342719\n";
+    let faults = Config::load(&with_file(&folder, text)).unwrap_err();
+    let changes = [("\"env:ADA_TOKEN\"", "7342719"), ("\"env:OPENAI_API_KEY\"", "7342719")];
+    let of_manifest = changed(&changes).unwrap_err();
+    let told = format!("{faults}\n{of_manifest}");
+    assert_eq!(told.matches("is no reference").count(), 7, "{told}");
+    assert!(!told.contains("7342719"), "{told}");
 }
 
 #[test]

@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn notes_stand_behind_their_mark_in_both_languages() {
         let tea = stance("tea", "Tea is better than coffee", &[]);
-        let friend = Relationship { to: "Nora".to_owned(), affinity: 0.9, note: Some("old friends".to_owned()) };
+        let friend = Relationship { note: Some("old friends".to_owned()), ..Relationship::with("Nora", 0.9) };
         let objections = [
             Objection::Repeat { of: "said\nbefore".to_owned() },
             Objection::News,

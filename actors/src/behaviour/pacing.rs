@@ -22,7 +22,7 @@ mod tests {
 
     fn pacing(enabled: bool) -> Pacing {
         let (typing_max, stale_after) = (Duration::from_secs(8), Duration::from_mins(1));
-        Pacing { enabled, chars_per_second: 10.0, typing_max, stale_after, quiet_tick: None }
+        Pacing { enabled, chars_per_second: 10.0, typing_max, stale_after, ..Pacing::default() }
     }
 
     #[test]

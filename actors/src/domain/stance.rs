@@ -50,3 +50,10 @@ keyed! {
         pub note: Option<String> = key(None).tidy();
     }
 }
+
+impl Relationship {
+    /// Creates a relationship without a note.
+    pub fn with(to: &str, affinity: f64) -> Self {
+        Self { to: to.to_owned(), affinity, ..Self::default() }
+    }
+}

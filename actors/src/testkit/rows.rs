@@ -81,11 +81,7 @@ pub fn bot_spec(n: i64) -> BotSpec {
         },
         hourly_cap: Some(12),
         delivery: DeliveryMode::Polling,
-        relationships: vec![Relationship {
-            to: "bot-1".to_owned(),
-            affinity: 0.5,
-            note: Some("old friends".to_owned()),
-        }],
+        relationships: vec![Relationship { note: Some("old friends".to_owned()), ..Relationship::with("bot-1", 0.5) }],
         ..BotSpec::default()
     }
 }

@@ -11,9 +11,13 @@ use botfleet_actors::domain::keys::{keyed, keys_of};
 use botfleet_actors::policy::breaker::BreakerSettings;
 use secrecy::SecretString;
 
-use crate::llm::settings::{Parameter, ProviderKind, Roles};
+use crate::llm::settings::{LlmProviderSettings, Parameter, ProviderKind, Roles};
 
 choices! { ProviderKind Roles Parameter }
+
+fn usual() -> LlmProviderSettings {
+    LlmProviderSettings::default()
+}
 
 keyed! {
     /// A provider of models.
@@ -45,9 +49,9 @@ keyed! {
         /// Parameters that are never sent to the provider. Learned from refusals too, until the process ends.
         pub omit: Vec<Parameter> = key(Vec::new());
         /// Most time to connect: DNS, TCP and TLS together.
-        pub connect_timeout: Duration = key(Duration::from_secs(5)).not_zero();
+        pub connect_timeout: Duration = key(usual().connect_timeout).not_zero();
         /// Most time until the first part of a streamed answer.
-        pub first_token_timeout: Duration = key(Duration::from_secs(30)).not_zero();
+        pub first_token_timeout: Duration = key(usual().first_token_timeout).not_zero();
         /// Settings of the provider's actor, such as its limits.
         pub settings: ProviderSettings = group::<ProviderKeys>().flat();
     }

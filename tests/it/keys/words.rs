@@ -33,15 +33,17 @@ pub(super) fn choices(schema: &Json) -> Vec<&str> {
 
 /// Returns the bounds of a key, as people say them.
 pub(super) fn bounds(key: &Described) -> Option<String> {
-    let Holds::Value { range, .. } = &key.holds else { return None };
+    let Holds::Value { schema, range, .. } = &key.holds else { return None };
+    // A duration.
+    let zero = if schema["type"] == "string" { "0s" } else { "0" };
     let range = range.as_ref().map(|(least, most)| {
         let (least, most) = (least.trim_end_matches(".0"), most.trim_end_matches(".0"));
         if most == u32::MAX.to_string() { format!("from {least}") } else { format!("{least} to {most}") }
     });
     match (range, key.facts.zero) {
-        (Some(range), Zero::Lifts) => Some(format!("{range}, or 0 for no limit")),
-        (None, Zero::Lifts) => Some("0 is no limit".to_owned()),
-        (None, Zero::Refused) => Some("more than 0".to_owned()),
+        (Some(range), Zero::Lifts) => Some(format!("{range}, or {zero} for no limit")),
+        (None, Zero::Lifts) => Some(format!("{zero} is no limit")),
+        (None, Zero::Refused) => Some(format!("more than {zero}")),
         (range, _) => range,
     }
 }

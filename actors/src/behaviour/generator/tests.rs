@@ -166,7 +166,7 @@ fn a_prompt_carries_the_stances_that_matter_and_how_the_bot_stands_to_whom_it_an
     desk.profile().spec.persona.stances =
         vec![stance("çay", "Çay kahveden iyidir.", &[]), stance("tren", "Tren uçaktan rahattır.", &[])];
     desk.profile().spec.relationships =
-        vec![Relationship { to: "Nora".to_owned(), affinity: -0.4, note: Some("eski rakip".to_owned()) }];
+        vec![Relationship { note: Some("eski rakip".to_owned()), ..Relationship::with("Nora", -0.4) }];
     let target = desk.hears(Some(1), "çayı kim demledi?");
     let system = desk.request(Some(&target)).messages[0].content.clone();
     assert!(system.contains("Çay kahveden iyidir.") && !system.contains("Tren"), "{system}");

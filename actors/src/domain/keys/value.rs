@@ -49,6 +49,11 @@ pub trait KeyValue: Clone + Sized {
         None
     }
 
+    /// Returns the way in which a file writes zero.
+    fn zero() -> &'static str {
+        "0"
+    }
+
     /// Returns whether the value is zero.
     fn is_zero(&self) -> bool {
         false
@@ -207,6 +212,10 @@ impl KeyValue for Duration {
         span(*bound)
     }
 
+    fn zero() -> &'static str {
+        "0s"
+    }
+
     fn is_zero(&self) -> bool {
         Self::is_zero(self)
     }
@@ -285,6 +294,10 @@ impl<T: KeyValue> KeyValue for Option<T> {
 
     fn none() -> Option<Self> {
         Some(None)
+    }
+
+    fn zero() -> &'static str {
+        T::zero()
     }
 
     fn is_zero(&self) -> bool {

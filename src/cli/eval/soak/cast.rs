@@ -115,8 +115,7 @@ fn member(bot: usize, names: &[String], language: Language, place: &[usize], rng
     };
     let friend = &names[place[rng.usize(..place.len())]];
     let affinity = 2.0 * rng.f64() - 1.0;
-    let relationships =
-        if *friend == name { Vec::new() } else { vec![Relationship { to: friend.clone(), affinity, note: None }] };
+    let relationships = if *friend == name { Vec::new() } else { vec![Relationship::with(friend, affinity)] };
     let username = format!("{}_bot", name.to_lowercase());
     let spec = BotSpec {
         name,

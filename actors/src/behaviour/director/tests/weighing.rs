@@ -126,7 +126,7 @@ fn relationships_and_stances_move_who_speaks_up() {
     entry.author.username = Some("Ayse".to_owned());
     let before = counts(&room, &entry);
     let spec = &mut Arc::make_mut(&mut room.cast[1].profile).spec;
-    spec.relationships = vec![Relationship { to: "@ayse".to_owned(), affinity: 1.0, note: None }];
+    spec.relationships = vec![Relationship::with("@ayse", 1.0)];
     let spec = &mut Arc::make_mut(&mut room.cast[2].profile).spec;
     spec.persona.stances = vec![Stance {
         topic: "çay".to_owned(),
