@@ -59,6 +59,8 @@ pub enum TurnMsg {
     Finished(TurnId, Ticket, Option<(OutboxId, Box<Start>)>, CommitResult),
     /// The end of a turn must be committed again: the store did not answer.
     FinishAgain(TurnId, Ticket),
+    /// A turn must be given back again: the store did not answer.
+    GiveBackAgain(TurnId),
     /// A turn was given back, or not.
     GivenBack(TurnId, CommitResult),
 }

@@ -98,6 +98,7 @@ impl Turns {
             TurnMsg::Retry(turn, ticket) => self.on_retry(turn, ticket, desk),
             TurnMsg::Finished(turn, ticket, begun, result) => self.on_finished(turn, ticket, begun, result, desk),
             TurnMsg::FinishAgain(turn, ticket) => self.finish_again(turn, ticket, desk),
+            TurnMsg::GiveBackAgain(turn) => self.give_back_again(turn, desk),
             TurnMsg::GivenBack(turn, result) => self.on_given_back(turn, &result, desk),
         }
     }
@@ -157,3 +158,6 @@ impl Turns {
         self.waiting.clear();
     }
 }
+
+#[cfg(test)]
+mod tests;

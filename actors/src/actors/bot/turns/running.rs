@@ -66,9 +66,10 @@ impl Turns {
         }
     }
 
-    /// Returns whether a result is of the job in hand, and not of an earlier one of the same turn.
+    /// Returns whether a result is of the job in hand, and not of an earlier one of the same turn, or of one that is
+    /// given back.
     fn is_current(&self, turn: TurnId, ticket: Ticket) -> bool {
-        self.jobs.get(&turn).is_some_and(|job| job.ticket == ticket)
+        self.jobs.get(&turn).is_some_and(|job| job.ticket == ticket && !matches!(job.phase, Phase::GivingBack))
     }
 
     pub(super) fn on_claimed(&mut self, turn: TurnId, ticket: Ticket, result: &CommitResult, desk: &mut Desk<'_, '_>) {
@@ -93,16 +94,15 @@ impl Turns {
         }
     }
 
-    /// Gives up a turn whose claim was refused, or is in doubt; another try finds it in the store.
+    /// Gives up a turn whose claim was refused, and gives back one whose claim is in doubt: nobody else would take up a
+    /// turn that is claimed.
     fn not_claimed(&mut self, turn: TurnId, error: &CommitError, desk: &mut Desk<'_, '_>) {
-        let bot = desk.site().profile().id;
-        if let CommitError::Unavailable(_) = error {
-            // The claim may have been committed all the same: nobody would take the turn up again.
-            let back = Unclaim { bot, epoch: desk.site().epoch(), turn };
-            desk.ask(Effect::Commit(Operation::Unclaim(back), Then::Nobody));
+        let in_doubt = matches!(error, CommitError::Unavailable(_));
+        if in_doubt {
             release(self.jobs.get(&turn).and_then(|job| job.begun.clone()), desk);
             desk.ask(Effect::StoreWaits("claims", error.to_string()));
         } else {
+            let bot = desk.site().profile().id;
             tracing::warn!(bot.id = %bot, turn.id = %turn, error = %error, "turn could not be claimed, its completion is discarded");
         }
         if *error == CommitError::Refused(Refusal::Fenced) {
@@ -112,7 +112,7 @@ impl Turns {
             metrics::counter!("botfleet_completions_wasted_total").increment(1);
         }
         desk.outbox.discard_turn(turn);
-        self.forget(turn, desk);
+        if in_doubt { self.give_back(turn, desk) } else { self.forget(turn, desk) }
     }
 
     pub(super) fn forget(&mut self, turn: TurnId, desk: &mut Desk<'_, '_>) {
@@ -248,15 +248,29 @@ impl Turns {
         }
     }
 
+    /// Forgets a turn that was given back. The store is asked until it answers, while the bot works: a turn that stays
+    /// claimed is taken up by nobody. When the bot goes, its successor finds the turn.
     pub(super) fn on_given_back(&mut self, turn: TurnId, result: &CommitResult, desk: &mut Desk<'_, '_>) {
+        let is_known = self.jobs.get(&turn).is_some_and(|job| matches!(job.phase, Phase::GivingBack));
         match result {
             Ok(_) => metrics::counter!("botfleet_turns_given_back_total").increment(1),
+            Err(CommitError::Unavailable(_)) if is_known && !desk.site().stay().is_closing() => {
+                return desk.ask(Effect::After(STORE_RETRY, BotMsg::Turn(TurnMsg::GiveBackAgain(turn))));
+            }
             Err(error) => {
                 let bot = desk.site().profile().id;
                 tracing::warn!(bot.id = %bot, turn.id = %turn, error = %error, "turn could not be given back");
             }
         }
-        self.forget(turn, desk);
+        if is_known {
+            self.forget(turn, desk);
+        }
+    }
+
+    pub(super) fn give_back_again(&mut self, turn: TurnId, desk: &mut Desk<'_, '_>) {
+        if self.jobs.get(&turn).is_some_and(|job| matches!(job.phase, Phase::GivingBack)) {
+            self.give_back(turn, desk);
+        }
     }
 }
 
