@@ -9,9 +9,9 @@ use botfleet_actors::domain::commit::outcome::{Applied, Refusal};
 use botfleet_actors::domain::ids::BotId;
 use botfleet_actors::domain::roster::Roster;
 use botfleet_actors::domain::time::Timestamp;
-use botfleet_actors::ports::store::{StoreError, Tenure};
-use sqlx::postgres::PgDatabaseError;
+use botfleet_actors::ports::store::Tenure;
 
+use super::fault::Fault;
 use super::rows::part::Part;
 use super::sql::text::Sql;
 use super::sql::values::{Database, Value};
@@ -21,43 +21,6 @@ pub(super) type Values<'q> = Vec<Value<'q>>;
 
 /// The results of a batch, operation by operation.
 pub(super) type Judgements = Vec<Result<Applied, Refusal>>;
-
-/// The reasons why a statement failed.
-#[derive(Debug)]
-pub(super) enum Fault {
-    /// The database reported an error.
-    Database(sqlx::Error),
-    /// This version cannot read a row, or the store cannot work at present.
-    Port(StoreError),
-}
-
-impl From<sqlx::Error> for Fault {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Database(error)
-    }
-}
-
-impl From<StoreError> for Fault {
-    fn from(error: StoreError) -> Self {
-        Self::Port(error)
-    }
-}
-
-impl From<Fault> for StoreError {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Port(error) => error,
-            Fault::Database(error) => {
-                let database = error.as_database_error();
-                if database.is_some_and(|error| error.try_downcast_ref::<PgDatabaseError>().is_some()) {
-                    super::postgres::error::to_port(&error)
-                } else {
-                    super::sqlite::error::to_port(&error)
-                }
-            }
-        }
-    }
-}
 
 /// A connection that runs statements one after the other.
 pub(super) trait Run: Send {
@@ -80,8 +43,10 @@ pub(super) trait Work: Run + Sized {
     /// Commits the transaction.
     fn commit(self) -> impl Future<Output = Result<(), Fault>> + Send;
 
-    /// Rolls the transaction back, so that its connection can be used at once.
-    fn give_up(self) -> impl Future<Output = ()> + Send;
+    /// Rolls the transaction back at once. A connection that rolls back before its next use has nothing to do.
+    fn give_up(self) -> impl Future<Output = ()> + Send {
+        async move { drop(self) }
+    }
 }
 
 /// A database that can be read.
@@ -120,9 +85,6 @@ pub(super) trait Engine: Reads {
 
     /// Runs one statement that writes, and stores it.
     fn once(&self, sql: &'static Sql, values: Values<'_>) -> impl Future<Output = Result<u64, Fault>> + Send;
-
-    /// Opens a transaction that alone changes the roster.
-    fn begin_roster(&self) -> impl Future<Output = Result<Self::Task<'_>, Fault>> + Send;
 
     /// Returns the owner and the epoch of the leases that new bots and chats get.
     fn newcomers<'e>(&'e self, task: &Self::Task<'e>) -> (Option<i64>, Option<i64>);

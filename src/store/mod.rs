@@ -6,17 +6,19 @@
 //! | `settings` | the choice of the database, its address, and how it is used |
 //! | `port` | the ports, implemented once for both databases |
 //! | `sql` | the statements, one text for both databases, and the calls that run them |
+//! | `commit` | the statements of the group commit |
 //! | `rows` | the columns of each table, said once |
 //! | `reconcile` | how a plan changes the stored roster |
+//! | `fault` | the errors of both databases as the port's |
 //! | `engine` | the seam between all of this and a database |
 //! | `sqlite` | the store of one machine, in one file |
 //! | `postgres` | the store of a cluster, and the cluster state that its nodes share |
 
 #![allow(clippy::doc_markdown, reason = "SQLite and PostgreSQL are names, not items")]
 
-mod columns;
+mod commit;
 mod engine;
-mod loaded;
+mod fault;
 mod port;
 pub mod postgres;
 mod reconcile;

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use botfleet_actors::domain::allowance::AllowanceKey;
 use botfleet_actors::domain::commit::operations::Operation;
 use botfleet_actors::domain::commit::outcome::{Applied, Refusal};
@@ -26,6 +27,7 @@ use botfleet_actors::ports::store::{
 };
 
 use super::engine::{Engine, Reads};
+use super::sql::values::values;
 use super::sql::{archive, expiry, outcomes, people, reads, roster, tenure};
 
 /// Stores all state of a fleet in the database of an engine.
@@ -36,69 +38,74 @@ pub struct SqlStore<E> {
 type Entries = Vec<Arc<TranscriptEntry>>;
 type WithMessages = (Turn, Vec<OutboxMessage>);
 
-/// Implements a port: each line is a method, its result, and the call that it is. A call may be dropped at any time:
-/// its transaction is then stored as a whole, or not at all.
+/// Implements a port: each line is a method, its result, and what it is: a call, or all rows of a statement, or the one
+/// row that a statement finds. A call may be dropped at any time: its transaction is then stored as a whole, or not at
+/// all.
 macro_rules! port {
-    ($port:ident for $store:ty: $($line:tt)+) => {
-        $crate::store::port::port! { () $port for $store: $($line)+ }
-    };
-    (($($generic:tt)*) $port:ident for $store:ty: $($method:ident($($value:ident: $type:ty),*) -> $result:ty = $call:path;)+) => {
-        #[async_trait::async_trait]
-        impl $($generic)* $port for $store {
+    ($port:ident for $engine:ident: $($method:ident($($value:ident: $type:ty),*) -> $result:ty = $what:ident $name:path;)+) => {
+        #[async_trait]
+        impl<E: $engine> $port for SqlStore<E> {
             $(
                 async fn $method(&self, $($value: $type),*) -> Result<$result, StoreError> {
-                    let _timed = $crate::store::engine::Reads::timed(&self.engine, stringify!($method));
-                    $call(&self.engine, $($value),*).await.map_err(StoreError::from)
+                    let _timed = self.engine.timed(stringify!($method));
+                    port!(@$what $name, &self.engine, $($value),*)
                 }
             )+
         }
     };
+    (@call $call:path, $engine:expr, $($value:expr),*) => {
+        $call($engine, $($value),*).await.map_err(StoreError::from)
+    };
+    (@all $sql:path, $engine:expr, $($value:expr),*) => {
+        Ok($engine.all(&$sql, values![$($value),*]).await?)
+    };
+    (@one $sql:path, $engine:expr, $($value:expr),*) => {
+        Ok($engine.all(&$sql, values![$($value),*]).await?.pop())
+    };
 }
 
-pub(super) use port;
-
-port! { (<E: Engine>) Store for SqlStore<E>:
-    commit(batch: Vec<Operation>) -> Vec<Result<Applied, Refusal>> = Engine::commit;
-    apply_roster(plan: &RosterPlan, now: Timestamp) -> Roster = roster::apply;
-    roster() -> Roster = Engine::roster;
-    set_username(bot: BotId, username: &str) -> () = roster::set_username;
-    begin_tenure(node: &str, now: Timestamp) -> Tenure = Engine::begin_tenure;
-    reclaim(bot: BotId) -> () = tenure::reclaim;
-    chat_memory(chat: ChatId, recent: usize) -> ChatMemory = reads::chat_memory;
-    unhandled(chat: ChatId, limit: usize) -> Vec<InboxRow> = reads::unhandled;
-    transcript(chat: ChatId, upto: Number, limit: usize) -> Entries = reads::transcript;
-    conversation(chat: ChatId, upto: Number, said: usize) -> Entries = reads::conversation;
-    find_messages(chat: TelegramChatId, messages: &[MessageId]) -> Entries = reads::find_messages;
-    entry_numbers(keys: &[EntryKey]) -> Vec<(EntryKey, Number)> = reads::entry_numbers;
-    next_offset(bot: BotId) -> Option<i64> = reads::next_offset;
-    queued_turns(bot: BotId, limit: usize) -> Vec<Turn> = reads::queued_turns;
-    waiting_messages(bot: BotId, limit: usize) -> Vec<OutboxMessage> = reads::waiting_messages;
-    backlog(now: Timestamp) -> Backlog = reads::backlog;
-    depths() -> QueueDepths = reads::depths;
-    allowances() -> Vec<(AllowanceKey, i64)> = reads::allowances;
-    rights(known: i64) -> Option<Rights> = people::rights;
-    person(person: TelegramUserId) -> PersonRecord = people::person;
-    forget(person: TelegramUserId, wish: Option<i64>, cut: Cut<'_>) -> Forgotten = people::forget;
-    stops() -> Stops = reads::stops;
-    outcomes(cursor: OutcomeCursor, limit: usize) -> (Vec<OutcomeRecord>, OutcomeCursor) = outcomes::page;
-    prune(before: Timestamp) -> u64 = expiry::prune;
-    expire(now: Timestamp) -> u64 = expiry::expire;
-    expire_unspoken(before: Timestamp) -> u64 = expiry::expire_unspoken;
-    turn(turn: TurnId) -> Option<WithMessages> = reads::turn;
-    check() -> () = Engine::check;
-    pauses(bot: BotId) -> Vec<Pause> = reads::pauses;
-    said_lately(bot: BotId, limit: usize) -> Vec<String> = reads::said_lately;
-    unknown_messages(chat: ChatId) -> Vec<OutboxMessage> = reads::unknown_messages;
-    dead_letters(after: Option<DeadLetterId>, limit: usize) -> Vec<DeadLetter> = reads::dead_letters;
-    delivery(bot: BotId) -> Option<DeliveryChoice> = reads::delivery;
-    close() -> () = Engine::close;
-    message(outbox: OutboxId) -> Option<OutboxMessage> = reads::message;
+port! { Store for Engine:
+    commit(batch: Vec<Operation>) -> Vec<Result<Applied, Refusal>> = call Engine::commit;
+    apply_roster(plan: &RosterPlan, now: Timestamp) -> Roster = call roster::apply;
+    roster() -> Roster = call Engine::roster;
+    set_username(bot: BotId, username: &str) -> () = call roster::set_username;
+    begin_tenure(node: &str, now: Timestamp) -> Tenure = call Engine::begin_tenure;
+    reclaim(bot: BotId) -> () = call tenure::reclaim;
+    chat_memory(chat: ChatId, recent: usize) -> ChatMemory = call reads::chat_memory;
+    unhandled(chat: ChatId, limit: usize) -> Vec<InboxRow> = call reads::unhandled;
+    transcript(chat: ChatId, upto: Number, limit: usize) -> Entries = call reads::transcript;
+    conversation(chat: ChatId, upto: Number, said: usize) -> Entries = call reads::conversation;
+    find_messages(chat: TelegramChatId, messages: &[MessageId]) -> Entries = call reads::find_messages;
+    entry_numbers(keys: &[EntryKey]) -> Vec<(EntryKey, Number)> = call reads::entry_numbers;
+    next_offset(bot: BotId) -> Option<i64> = one reads::OFFSET;
+    queued_turns(bot: BotId, limit: usize) -> Vec<Turn> = all reads::QUEUED_TURNS;
+    waiting_messages(bot: BotId, limit: usize) -> Vec<OutboxMessage> = all reads::WAITING_MESSAGES;
+    backlog(now: Timestamp) -> Backlog = call reads::backlog;
+    depths() -> QueueDepths = call reads::depths;
+    allowances() -> Vec<(AllowanceKey, i64)> = all reads::ALLOWANCES;
+    rights(known: i64) -> Option<Rights> = call people::rights;
+    person(person: TelegramUserId) -> PersonRecord = call people::person;
+    forget(person: TelegramUserId, wish: Option<i64>, cut: Cut<'_>) -> Forgotten = call people::forget;
+    stops() -> Stops = call reads::stops;
+    outcomes(cursor: OutcomeCursor, limit: usize) -> (Vec<OutcomeRecord>, OutcomeCursor) = call outcomes::page;
+    prune(before: Timestamp) -> u64 = call expiry::prune;
+    expire(now: Timestamp) -> u64 = call expiry::expire;
+    expire_unspoken(before: Timestamp) -> u64 = call expiry::expire_unspoken;
+    turn(turn: TurnId) -> Option<WithMessages> = call reads::turn;
+    check() -> () = call Engine::check;
+    pauses(bot: BotId) -> Vec<Pause> = all reads::PAUSES;
+    said_lately(bot: BotId, limit: usize) -> Vec<String> = call reads::said_lately;
+    unknown_messages(chat: ChatId) -> Vec<OutboxMessage> = all reads::UNKNOWN_MESSAGES;
+    dead_letters(after: Option<DeadLetterId>, limit: usize) -> Vec<DeadLetter> = call reads::dead_letters;
+    delivery(bot: BotId) -> Option<DeliveryChoice> = one reads::DELIVERY;
+    close() -> () = call Engine::close;
+    message(outbox: OutboxId) -> Option<OutboxMessage> = one reads::MESSAGE;
 }
 
-port! { (<E: Reads>) Archive for SqlStore<E>:
-    recorded_roster() -> Roster = archive::recorded_roster;
-    decisions(chat: ChatId, query: &DecisionQuery) -> Vec<Decision> = archive::decisions;
-    turns_of(chat: ChatId, decisions: &[DecisionNumber]) -> Vec<WithMessages> = archive::turns_of;
-    entries(chat: ChatId, from: Number, limit: usize) -> Entries = archive::entries;
-    message_number(chat: ChatId, message: MessageId) -> Option<Number> = archive::message_number;
+port! { Archive for Reads:
+    recorded_roster() -> Roster = call archive::recorded_roster;
+    decisions(chat: ChatId, query: &DecisionQuery) -> Vec<Decision> = call archive::decisions;
+    turns_of(chat: ChatId, decisions: &[DecisionNumber]) -> Vec<WithMessages> = call archive::turns_of;
+    entries(chat: ChatId, from: Number, limit: usize) -> Entries = call archive::entries;
+    message_number(chat: ChatId, message: MessageId) -> Option<Number> = call archive::message_number;
 }

@@ -6,7 +6,7 @@
 //! | `open`, `migrations` | the address of the database, and a schema that this version knows |
 //! | `session` | connections, and the time limits of everything that runs on them |
 //! | `engine` | how statements run, on connections for each purpose |
-//! | `commit`, `load`, `write`, `assembly` | the group commit: five crossings to the server, whatever the batch's size |
+//! | `commit`, `load` | the group commit: five crossings to the server, whatever the batch's size |
 //! | `tenure`, `cluster` | leases that change hands; beats, looks and plans |
 //! | `statements` | every statement on a large table, for the test that proves that each uses an index |
 //! | `error` | PostgreSQL's errors as the port's |
@@ -14,18 +14,16 @@
 //! Everybody takes locks in one order: leases by (kind, key), then windows and budgets by key, then turns, then
 //! messages, each by id.
 
-mod assembly;
 pub(super) mod cluster;
 mod commit;
 pub(super) mod engine;
-pub(super) mod error;
+mod error;
 mod load;
 pub mod migrations;
 pub mod open;
 mod session;
 pub mod statements;
 pub(super) mod tenure;
-mod write;
 
 use std::sync::atomic::AtomicI64;
 
@@ -50,8 +48,7 @@ impl PgStore {
     pub async fn open(settings: &StoreSettings, address: &Address) -> Result<Self, OpenError> {
         let mut schema = Schema::connect(address).await?;
         let steps = schema.steps().await;
-        let place = || address.place().to_owned();
-        let steps = steps.map_err(|cause| OpenError::Schema { place: place(), cause })?;
+        let steps = steps.map_err(|cause| OpenError::Schema { place: address.place().to_owned(), cause })?;
         address.judge(&Standing::of(&steps))?;
         Ok(Self { engine: connect(settings, address) })
     }

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `part`, `cells` | values of several columns and of one, read and written by the same list |
 //! | `inbox`, `transcript`, `decision`, `turn`, `outbox`, `control` | the columns of these tables |
+//! | `array` | rows that the database has packed into one JSON array |
 //! | `tables` | the columns by the name of their table |
 
+pub(super) mod array;
 pub(super) mod cells;
 pub(super) mod control;
 pub(super) mod decision;

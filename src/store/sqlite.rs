@@ -5,7 +5,7 @@
 //! | `open` | how a process takes the file: lock, schema, connections |
 //! | `writer` | the one connection that writes, and its recovery after errors |
 //! | `engine` | how statements run, on readers and on the writer |
-//! | `commit`, `load`, `write`, `written` | the group commit: two crossings to SQLite's thread, whatever the batch's size |
+//! | `commit` | the group commit: two crossings to SQLite's thread, whatever the batch's size |
 //! | `tenure` | the start of a process, which takes every lease |
 //! | `error` | SQLite's errors as the port's |
 //!
@@ -14,13 +14,10 @@
 
 mod commit;
 mod engine;
-pub(super) mod error;
-mod load;
+mod error;
 pub mod open;
 pub(super) mod tenure;
-mod write;
 mod writer;
-mod written;
 
 use std::path::Path;
 
@@ -73,9 +70,9 @@ mod tests {
     use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
     use super::{engine, tenure};
-    use crate::store::sql;
     use crate::store::sql::people;
     use crate::store::sql::values::Database;
+    use crate::store::{commit as batch, sql};
 
     async fn migrated() -> SqliteConnection {
         let mut connection = SqliteConnectOptions::new().in_memory(true).connect().await.unwrap();
@@ -93,7 +90,10 @@ mod tests {
     #[tokio::test]
     async fn every_statement_can_be_prepared() {
         let mut connection = migrated().await;
-        for statement in sql::all().into_iter().chain(engine::ALL.iter().chain(tenure::ALL).copied()) {
+        for statement in sql::all()
+            .into_iter()
+            .chain([engine::ALL, tenure::ALL, batch::load::ALL, batch::write::ALL].into_iter().flatten().copied())
+        {
             plan(&mut connection, &statement.text(Database::Sqlite).unwrap()).await;
         }
     }

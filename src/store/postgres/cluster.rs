@@ -3,6 +3,7 @@
 //! Beats have a connection of their own, and so have looks at the other nodes: neither ever waits for a batch, a plan
 //! or a lease. No statement here locks a node's row that a beat would wait for.
 
+use async_trait::async_trait;
 use botfleet_actors::domain::ids::{BotId, ConfigSeq, Epoch};
 use botfleet_actors::domain::ownership::{
     Incarnation, Lease, LeaseKey, NewNode, NodeRecord, NodeReport, NodeState, Picture, Wish,
@@ -11,11 +12,10 @@ use botfleet_actors::ports::cluster::{BeatAnswer, Cluster, Planner};
 use botfleet_actors::ports::store::StoreError;
 
 use super::PgStore;
-use super::engine::Postgres;
 use super::session::Session;
 use super::tenure;
-use crate::store::engine::{Engine, Fault, Run, Work};
-use crate::store::port::port;
+use crate::store::engine::{Engine, Run, Work};
+use crate::store::fault::Fault;
 use crate::store::rows::part::{Columns, Part, columns, unreadable};
 use crate::store::sql::tenure::{Whose, end_sends, give_turns_back};
 use crate::store::sql::text::statements;
@@ -143,53 +143,61 @@ async fn end_sessions(session: &mut Session<'_>, dead: &[(Incarnation, String)])
     }
 }
 
-impl Postgres {
-    async fn join(&self, node: &NewNode) -> Result<Incarnation, Fault> {
-        let mut session = self.tasks.transaction().await?;
-        let joined = register(&mut session, node, &self.name, false).await;
+impl Part for LeaseKey {
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        let kind = columns.text()?.unwrap_or_default();
+        Self::parse(kind, columns.take()?).ok_or_else(|| unreadable("kind of a lease", kind))
+    }
+}
+
+#[async_trait]
+impl Cluster for PgStore {
+    async fn join(&self, node: &NewNode) -> Result<Incarnation, StoreError> {
+        let mut session = self.engine.tasks.transaction().await?;
+        let joined = register(&mut session, node, &self.engine.name, false).await;
         if joined.is_err() {
             session.roll_back().await;
         }
         let me = joined?;
         session.commit().await?;
-        self.became(me, None);
+        self.engine.became(me, None);
         Ok(me)
     }
 
-    async fn beat(&self, me: Incarnation, report: &NodeReport) -> Result<BeatAnswer, Fault> {
+    async fn beat(&self, me: Incarnation, report: &NodeReport) -> Result<BeatAnswer, StoreError> {
         let report = serde_json::to_string(report).unwrap_or_else(|_| "{}".to_owned());
-        Ok(only(self.beats.all(&BEAT, values![me.0, report]).await?)?)
+        only(self.engine.beats.all(&BEAT, values![me.0, report]).await?)
     }
 
-    async fn nodes(&self) -> Result<Vec<NodeRecord>, Fault> {
-        Ok(json(&only::<String>(self.watch.all(&NODES, values![]).await?)?)?)
+    async fn nodes(&self) -> Result<Vec<NodeRecord>, StoreError> {
+        json(&only::<String>(self.engine.watch.all(&NODES, values![]).await?)?)
     }
 
-    async fn picture(&self) -> Result<Picture, Fault> {
-        Ok(picture_of(self.watch.all(&PICTURE, values![]).await?)?)
+    async fn picture(&self) -> Result<Picture, StoreError> {
+        picture_of(self.engine.watch.all(&PICTURE, values![]).await?)
     }
 
-    async fn bury(&self, silent: &[(Incarnation, i64)]) -> Result<Vec<Incarnation>, Fault> {
-        let mut session = self.watch.session().await?;
+    async fn bury(&self, silent: &[(Incarnation, i64)]) -> Result<Vec<Incarnation>, StoreError> {
+        let mut session = self.engine.watch.session().await?;
         let buried = session.fetch(&BURY, values![Rows::over(Database::Postgres, silent)]).await?;
         end_sessions(&mut session, &buried).await;
         Ok(buried.into_iter().map(|(incarnation, _)| incarnation).collect())
     }
 
-    async fn bury_launch(&self, launch: i64) -> Result<(), Fault> {
-        let mut session = self.watch.session().await?;
+    async fn bury_launch(&self, launch: i64) -> Result<(), StoreError> {
+        let mut session = self.engine.watch.session().await?;
         let buried = session.fetch(&BURY_LAUNCH, values![launch]).await?;
         end_sessions(&mut session, &buried).await;
         Ok(())
     }
 
-    async fn set_draining(&self, node: &str, draining: bool) -> Result<bool, Fault> {
+    async fn set_draining(&self, node: &str, draining: bool) -> Result<bool, StoreError> {
         let state = if draining { NodeState::Draining } else { NodeState::Alive };
-        Ok(self.once(&SET_STATE, values![node, state.as_str()]).await? > 0)
+        Ok(self.engine.once(&SET_STATE, values![node, state.as_str()]).await? > 0)
     }
 
-    async fn plan(&self, planner: Planner<'_>) -> Result<bool, Fault> {
-        let mut session = self.tasks.transaction().await?;
+    async fn plan(&self, planner: Planner<'_>) -> Result<bool, StoreError> {
+        let mut session = self.engine.tasks.transaction().await?;
         if !only::<bool>(session.fetch(&PLAN_LOCK, values![]).await?)? {
             session.roll_back().await;
             return Ok(false);
@@ -212,16 +220,16 @@ impl Postgres {
         Ok(true)
     }
 
-    async fn ready(&self, me: Incarnation, keys: &[LeaseKey]) -> Result<(), Fault> {
-        let mut session = self.tasks.transaction().await?;
+    async fn ready(&self, me: Incarnation, keys: &[LeaseKey]) -> Result<(), StoreError> {
+        let mut session = self.engine.tasks.transaction().await?;
         session.fetch::<i64>(&LOCK, values![rows(keys)]).await?;
         session.execute(&READY, values![rows(keys), me.0]).await?;
-        session.commit().await
+        Ok(session.commit().await?)
     }
 
     /// Waits for batches in flight under these leases: they hold the leases' rows `FOR SHARE` until they end.
-    async fn take(&self, me: Incarnation, keys: &[LeaseKey]) -> Result<Vec<(LeaseKey, Epoch)>, Fault> {
-        let mut session = self.tasks.transaction().await?;
+    async fn take(&self, me: Incarnation, keys: &[LeaseKey]) -> Result<Vec<(LeaseKey, Epoch)>, StoreError> {
+        let mut session = self.engine.tasks.transaction().await?;
         session.fetch::<i64>(&LOCK, values![rows(keys)]).await?;
         let mut taken: Vec<(LeaseKey, Epoch)> = session.fetch(&TAKE, values![rows(keys), me.0]).await?;
         taken.sort_unstable();
@@ -235,8 +243,8 @@ impl Postgres {
         Ok(taken)
     }
 
-    async fn settle_abandoned(&self, me: Incarnation, bot: BotId, overdue: bool) -> Result<u64, Fault> {
-        let mut session = self.tasks.transaction().await?;
+    async fn settle_abandoned(&self, me: Incarnation, bot: BotId, overdue: bool) -> Result<u64, StoreError> {
+        let mut session = self.engine.tasks.transaction().await?;
         if tenure::is_mine(&mut session, bot, Some(me.0)).await? {
             let whose = if overdue { Whose::Others } else { Whose::Deads };
             end_sends(&mut session, vec![bot.0], Some(me.0), whose).await?;
@@ -246,29 +254,8 @@ impl Postgres {
         Ok(left)
     }
 
-    async fn leave(&self, me: Incarnation) -> Result<(), Fault> {
-        self.once(&LEAVE, values![me.0]).await.map(drop)
+    async fn leave(&self, me: Incarnation) -> Result<(), StoreError> {
+        self.engine.once(&LEAVE, values![me.0]).await?;
+        Ok(())
     }
-}
-
-impl Part for LeaseKey {
-    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
-        let kind = columns.text()?.unwrap_or_default();
-        Self::parse(kind, columns.take()?).ok_or_else(|| unreadable("kind of a lease", kind))
-    }
-}
-
-port! { Cluster for PgStore:
-    join(node: &NewNode) -> Incarnation = Postgres::join;
-    beat(me: Incarnation, report: &NodeReport) -> BeatAnswer = Postgres::beat;
-    nodes() -> Vec<NodeRecord> = Postgres::nodes;
-    picture() -> Picture = Postgres::picture;
-    bury(silent: &[(Incarnation, i64)]) -> Vec<Incarnation> = Postgres::bury;
-    bury_launch(launch: i64) -> () = Postgres::bury_launch;
-    set_draining(node: &str, draining: bool) -> bool = Postgres::set_draining;
-    plan(planner: Planner<'_>) -> bool = Postgres::plan;
-    ready(me: Incarnation, keys: &[LeaseKey]) -> () = Postgres::ready;
-    take(me: Incarnation, keys: &[LeaseKey]) -> Vec<(LeaseKey, Epoch)> = Postgres::take;
-    settle_abandoned(me: Incarnation, bot: BotId, overdue: bool) -> u64 = Postgres::settle_abandoned;
-    leave(me: Incarnation) -> () = Postgres::leave;
 }

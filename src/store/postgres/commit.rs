@@ -15,19 +15,20 @@ use botfleet_actors::domain::commit::judge::judge;
 use botfleet_actors::domain::commit::needs::Needs;
 use botfleet_actors::domain::commit::operations::Operation;
 use botfleet_actors::domain::commit::outcome::{Applied, Refusal};
+use botfleet_actors::domain::commit::rows::{Changes, Loaded};
 use botfleet_actors::domain::ownership::Incarnation;
 use botfleet_actors::ports::store::StoreError;
-use sqlx::Error;
+use sqlx::{AssertSqlSafe, Error};
 
-use super::error::{is_broken, is_collision, is_contradiction, to_port};
+use super::error::{is_broken, is_collision, is_contradiction};
 use super::load::{Counted, hands_over, load};
 use super::session::{Session, Sessions};
-use super::write::{Hand, is_nothing, write};
-use crate::store::engine::{Fault, Run};
+use crate::store::commit::write;
+use crate::store::engine::{Judgements, Run};
+use crate::store::fault::Fault;
+use crate::store::fault::to_port;
 use crate::store::sql::text::statements;
-use crate::store::sql::values::values;
-
-type Judgements = Vec<Result<Applied, Refusal>>;
+use crate::store::sql::values::{for_postgres, values};
 
 /// The number of times that a batch is begun which collides with other transactions.
 const ATTEMPTS: u32 = 5;
@@ -38,6 +39,9 @@ statements! {
     MAKE_MARK "make_mark" = "\
 INSERT INTO commit_mark (writer, batch, at) VALUES ($1, $2, (extract(epoch FROM clock_timestamp()) * 1000)::bigint) \
 ON CONFLICT (writer) DO NOTHING";
+    /// Notes the batch, so that the process can find out later whether a batch whose answer was lost is stored.
+    MARK "write mark" = "\
+UPDATE commit_mark SET batch = $2, at = (extract(epoch FROM clock_timestamp()) * 1000)::bigint WHERE writer = $1";
     /// Reads the mark under its lock: a transaction that wrote the mark holds its row, so this waits for its end.
     READ_MARK "read_mark" = "SELECT batch FROM commit_mark WHERE writer = $1 FOR UPDATE";
     /// Ends this writer's other connections on the server.
@@ -157,11 +161,11 @@ impl Writer {
         let mut session = sessions.transaction().await.map_err(Attempt::Failed)?;
         let mut loaded = load(&mut session, &Needs::of(batch), hands_over(batch), &self.counted).await?;
         let (judgements, changes) = judge(batch.to_vec(), &mut loaded);
-        if is_nothing(&changes) {
+        if write::is_nothing(&changes) {
             session.roll_back().await;
             return Ok(Written { judgements, session: None });
         }
-        match write(&mut session, &changes, &loaded, self.hand()).await {
+        match self.write(&mut session, &changes, &loaded).await {
             Ok(true) => Ok(Written { judgements, session: Some(session) }),
             Ok(false) => Err(Attempt::Unmarked),
             Err(Fault::Database(error)) if is_contradiction(&error) => {
@@ -173,8 +177,17 @@ impl Writer {
         }
     }
 
-    fn hand(&self) -> Hand<'_> {
-        Hand { writer: &self.name, batch: self.batch, incarnation: self.incarnation }
+    /// Writes `changes` by one statement. Returns whether the writer's mark was written; without the mark nothing may be
+    /// committed.
+    async fn write(&self, session: &mut Session<'_>, changes: &Changes, loaded: &Loaded) -> Result<bool, Fault> {
+        write::before(session, changes).await?;
+        let mark = (&MARK, values![self.name.as_str(), self.batch]);
+        let me = self.incarnation.map(|Incarnation(me)| me);
+        let (text, values) = write::for_postgres(changes, loaded, me, mark)?;
+        let statement = sqlx::query_with(AssertSqlSafe(text), for_postgres(&values)?);
+        let marked = session.change("write", statement).await?;
+        write::after(session, changes).await?;
+        Ok(marked == 1)
     }
 
     /// Judges each operation alone, behind a savepoint of its own, all in one transaction.
@@ -202,7 +215,7 @@ impl Writer {
             return Ok(judgement);
         }
         session.run("savepoint", "SAVEPOINT operation").await?;
-        match write(session, &changes, &loaded, self.hand()).await {
+        match self.write(session, &changes, &loaded).await {
             Ok(true) => {}
             Ok(false) => return Err(Attempt::Unmarked),
             Err(Fault::Database(error)) if is_contradiction(&error) => {

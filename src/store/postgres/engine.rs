@@ -13,7 +13,8 @@ use tokio::sync::Mutex;
 use super::commit::Writer;
 use super::session::{Session, Sessions};
 use super::{cluster, tenure};
-use crate::store::engine::{Engine, Fault, Judgements, Reads, Run, Timed, Values, Work};
+use crate::store::engine::{Engine, Judgements, Reads, Run, Timed, Values, Work};
+use crate::store::fault::Fault;
 use crate::store::rows::part::Part;
 use crate::store::sql::roster;
 use crate::store::sql::text::{Sql, statements};
@@ -36,7 +37,6 @@ DELETE FROM commit_mark WHERE at < (extract(epoch FROM clock_timestamp()) * 1000
     WRITABLE "check" = "\
 INSERT INTO commit_mark (writer, batch, at) VALUES ($1, 0, (extract(epoch FROM clock_timestamp()) * 1000)::bigint) \
 ON CONFLICT (writer) DO UPDATE SET at = excluded.at";
-    ROSTER_LOCK "roster_lock" = "SELECT pg_advisory_xact_lock(hashtext('botfleet roster'))";
 }
 
 /// All state of a cluster, as one process of it has access.
@@ -92,12 +92,6 @@ impl Engine for Postgres {
 
     async fn once(&self, sql: &'static Sql, values: Values<'_>) -> Result<u64, Fault> {
         self.tasks.session().await?.execute(sql, values).await
-    }
-
-    async fn begin_roster(&self) -> Result<Session<'_>, Fault> {
-        let mut session = self.begin().await?;
-        session.execute(&ROSTER_LOCK, values![]).await?;
-        Ok(session)
     }
 
     /// Newcomers belong to this process in a tenure of everything, and to nobody in a cluster.

@@ -1,18 +1,8 @@
-//! Maps PostgreSQL's errors to the port's. Layer: adapter.
-//!
-//! # Source
-//! PostgreSQL, Appendix A, "PostgreSQL Error Codes": the first two letters of a code are its class.
+//! Tells PostgreSQL's errors apart. Layer: adapter.
 
-use botfleet_actors::ports::store::StoreError;
 use sqlx::Error;
 
-fn code(error: &Error) -> Option<String> {
-    Some(error.as_database_error()?.code()?.into_owned())
-}
-
-fn is_of(error: &Error, codes: &[&str]) -> bool {
-    code(error).is_some_and(|code| codes.iter().any(|start| code.starts_with(start)))
-}
+use crate::store::fault::is_of;
 
 /// Returns whether a row contradicts another row, a rule of its table or the type of a column (classes 23 and 22).
 pub(super) fn is_contradiction(error: &Error) -> bool {
@@ -33,19 +23,4 @@ pub(super) fn is_broken(error: &Error) -> bool {
         Error::ColumnDecode { .. } | Error::Decode(_) | Error::ColumnNotFound(_) | Error::RowNotFound => false,
         _ => true,
     }
-}
-
-/// Maps an error to the port's: `Incompatible` for errors that do not pass with time (classes 0A, 22, 23, 42: features,
-/// data, constraints, names; XX001 and XX002: corrupted data or index), `Unavailable` for everything else.
-pub(in crate::store) fn to_port(error: &Error) -> StoreError {
-    let for_good = match error {
-        Error::Database(_) => is_of(error, &["0A", "22", "23", "42", "XX001", "XX002"]),
-        Error::ColumnDecode { .. } | Error::Decode(_) | Error::ColumnNotFound(_) | Error::RowNotFound => true,
-        _ => false,
-    };
-    let text = match code(error) {
-        Some(code) => format!("{error} ({code})"),
-        None => error.to_string(),
-    };
-    if for_good { StoreError::Incompatible(text) } else { StoreError::Unavailable(text) }
 }

@@ -17,8 +17,10 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, ConnectOptions, Error, Executor, Postgres};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::error::{is_broken, to_port};
-use crate::store::engine::{Fault, Run, Values, Work};
+use super::error::is_broken;
+use crate::store::engine::{Run, Values, Work};
+use crate::store::fault::Fault;
+use crate::store::fault::to_port;
 use crate::store::rows::part::{Part, read};
 use crate::store::sql::text::Sql;
 use crate::store::sql::values::{Database, Value, for_postgres};
@@ -167,7 +169,7 @@ impl Work for Session<'_> {
 }
 
 /// A connection in use. When it is dropped before an answer or the end of a transaction has come, it is thrown away.
-pub(in crate::store) struct Session<'s> {
+pub(crate) struct Session<'s> {
     home: &'s Sessions,
     connection: Option<PgConnection>,
     owes: bool,

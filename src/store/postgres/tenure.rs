@@ -6,7 +6,8 @@ use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::store::Tenure;
 
 use super::session::Session;
-use crate::store::engine::{Fault, Run};
+use crate::store::engine::Run;
+use crate::store::fault::Fault;
 use crate::store::sql::tenure::{Whose, end_sends, give_turns_back};
 use crate::store::sql::text::statements;
 use crate::store::sql::values::values;

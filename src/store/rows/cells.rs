@@ -16,86 +16,62 @@ use botfleet_actors::domain::transcript::EntryKind;
 use botfleet_actors::domain::turn::TurnState;
 use botfleet_actors::domain::window::Window;
 use botfleet_actors::ports::store::StoreError;
-use serde::Serialize;
 
 use super::part::{Cell, Cells, Put, unreadable};
 use crate::store::sql::values::{Column, Kind, Rows};
 
-macro_rules! numbers {
-    ($($id:ident)+) => {$(
-        impl Cell for $id {
-            const KIND: Kind = Kind::Number;
+/// Tells for each type of which kind its column is, and how the value is made of the column's and turned into it.
+macro_rules! cells {
+    ($($type:ty: $kind:ident $as:ident, $get:expr, $set:expr;)+) => {$(
+        impl Cell for $type {
+            const KIND: Kind = Kind::$kind;
 
             fn get(row: &dyn Cells, index: usize) -> Result<Option<Self>, StoreError> {
-                Ok(row.number(index)?.map(Self))
+                row.$as(index)?.map($get).transpose()
             }
 
             fn set(value: Option<&Self>, rows: &mut Rows) {
-                rows.number(value.map(|id| id.0));
+                rows.$as(value.map($set));
             }
         }
     )+};
 }
 
-numbers! {
+macro_rules! ids {
+    ($($id:ident)+) => { cells! { $($id: Number number, |id| Ok($id(id)), |id| id.0;)+ } };
+}
+
+macro_rules! counts {
+    ($($count:ty)+) => { cells! { $(
+        $count: Number number,
+            |count| <$count>::try_from(count).map_err(|error| unreadable("count", error)),
+            |count| i64::try_from(*count).unwrap_or(i64::MAX);
+    )+ } };
+}
+
+macro_rules! names {
+    ($($name:ident)+) => { cells! { $(
+        $name: Text text, |name| $name::parse(name).ok_or_else(|| unreadable(stringify!($name), name)), |name| name.as_str();
+    )+ } };
+}
+
+ids! {
     AttemptId BotId ChatId ConfigSeq DecisionNumber Epoch InboxId Incarnation MessageId Number OutboxId TelegramChatId
     TelegramUserId ThreadId TurnId
 }
 
-macro_rules! counts {
-    ($($count:ty)+) => {$(
-        impl Cell for $count {
-            const KIND: Kind = Kind::Number;
-
-            fn get(row: &dyn Cells, index: usize) -> Result<Option<Self>, StoreError> {
-                let count = row.number(index)?.map(Self::try_from);
-                count.transpose().map_err(|error| unreadable("count", error))
-            }
-
-            fn set(value: Option<&Self>, rows: &mut Rows) {
-                rows.number(value.map(|count| i64::try_from(*count).unwrap_or(i64::MAX)));
-            }
-        }
-    )+};
-}
-
 counts!(u8 u32 usize);
 
-/// All 64 bits, in two's complement: a seed uses them all, and no count reaches the last one.
-impl Cell for u64 {
-    const KIND: Kind = Kind::Number;
-
-    fn get(row: &dyn Cells, index: usize) -> Result<Option<Self>, StoreError> {
-        Ok(row.number(index)?.map(i64::cast_unsigned))
-    }
-
-    fn set(value: Option<&Self>, rows: &mut Rows) {
-        rows.number(value.map(|bits| bits.cast_signed()));
-    }
+names! {
+    BudgetPeriod BudgetUnit DeliveryMode EntryKind NodeState OnUnknown OutboxState OutcomeKind TurnState Verdict
 }
 
-impl Cell for i64 {
-    const KIND: Kind = Kind::Number;
-
-    fn get(row: &dyn Cells, index: usize) -> Result<Option<Self>, StoreError> {
-        row.number(index)
-    }
-
-    fn set(value: Option<&Self>, rows: &mut Rows) {
-        rows.number(value.copied());
-    }
-}
-
-impl Cell for Timestamp {
-    const KIND: Kind = Kind::Number;
-
-    fn get(row: &dyn Cells, index: usize) -> Result<Option<Self>, StoreError> {
-        Ok(row.number(index)?.map(Self::from_millis))
-    }
-
-    fn set(value: Option<&Self>, rows: &mut Rows) {
-        rows.number(value.map(|at| at.as_millis()));
-    }
+cells! {
+    i64: Number number, Ok, |number| *number;
+    // All 64 bits, in two's complement: a seed uses them all, and no count reaches the last one.
+    u64: Number number, |bits| Ok(bits.cast_unsigned()), |bits| bits.cast_signed();
+    Timestamp: Number number, |at| Ok(Timestamp::from_millis(at)), |at| at.as_millis();
+    String: Text text, |text| Ok(text.to_owned()), String::as_str;
 }
 
 impl Cell for bool {
@@ -107,18 +83,6 @@ impl Cell for bool {
 
     fn set(value: Option<&Self>, rows: &mut Rows) {
         rows.truth(value.is_some_and(|truth| *truth));
-    }
-}
-
-impl Cell for String {
-    const KIND: Kind = Kind::Text;
-
-    fn get(row: &dyn Cells, index: usize) -> Result<Option<Self>, StoreError> {
-        Ok(row.text(index)?.map(str::to_owned))
-    }
-
-    fn set(value: Option<&Self>, rows: &mut Rows) {
-        rows.text(value.map(String::as_str));
     }
 }
 
@@ -142,27 +106,6 @@ impl Put for Option<&str> {
     }
 }
 
-macro_rules! names {
-    ($($name:ident)+) => {$(
-        impl Cell for $name {
-            const KIND: Kind = Kind::Text;
-
-            fn get(row: &dyn Cells, index: usize) -> Result<Option<Self>, StoreError> {
-                let parse = |name: &str| Self::parse(name).ok_or_else(|| unreadable(stringify!($name), name));
-                row.text(index)?.map(parse).transpose()
-            }
-
-            fn set(value: Option<&Self>, rows: &mut Rows) {
-                rows.text(value.map(|name| name.as_str()));
-            }
-        }
-    )+};
-}
-
-names! {
-    BudgetPeriod BudgetUnit DeliveryMode EntryKind NodeState OnUnknown OutboxState OutcomeKind TurnState Verdict
-}
-
 macro_rules! documents {
     ($($document:ty),+) => {$(
         impl Cell for $document {
@@ -181,16 +124,3 @@ macro_rules! documents {
 }
 
 documents!(Author, BotSpec, ChatSpec, Media, Persona, Standing, Vec<Entity>, Window, serde_json::Value);
-
-/// A document that is written from a reference.
-pub(in crate::store) struct Json<'a, T>(pub(in crate::store) &'a T);
-
-impl<T: Serialize> Put for Json<'_, T> {
-    fn columns(name: &'static str, into: &mut Vec<Column>) {
-        into.push(Column { name, kind: Kind::Json });
-    }
-
-    fn put(&self, rows: &mut Rows) {
-        rows.json(Some(self.0));
-    }
-}

@@ -100,7 +100,7 @@ impl Put for StopChange {
 }
 
 /// A stop that is stored.
-pub(in crate::store) struct StoredStop(pub(in crate::store) Stop);
+pub(crate) struct StoredStop(pub(crate) Stop);
 
 impl Part for StoredStop {
     /// Earlier versions stored no orders: such a stop is firm until its end, with the rank that the name of its author

@@ -7,22 +7,12 @@ use botfleet_actors::ports::store::StoreError;
 use super::part::{Columns, Part, Put, columns};
 use crate::store::sql::values::{Column, Rows};
 
-columns!(Decision {
-    chat,
-    number,
-    cause,
-    seed,
-    at,
-    config_seq,
-    policy,
-    verdict,
-    reason,
-    inputs,
-    scores,
-    root,
-    chain_depth,
-    standing
-});
+columns! {
+    Decision {
+        chat, number, cause, seed, at, config_seq, policy, verdict, reason, inputs, scores, root, chain_depth,
+        standing
+    }
+}
 
 impl Put for Cause {
     fn columns(_: &'static str, into: &mut Vec<Column>) {

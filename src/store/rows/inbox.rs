@@ -1,6 +1,6 @@
 //! Rows of the inbox: their source, their outcome. Layer: adapter.
 
-use botfleet_actors::domain::ids::{DecisionNumber, Number, OutboxId, UpdateId};
+use botfleet_actors::domain::ids::{OutboxId, UpdateId};
 use botfleet_actors::domain::inbox::{InboxRow, Outcome, OutcomeKind, Source};
 use botfleet_actors::ports::store::StoreError;
 
@@ -9,14 +9,6 @@ use crate::store::sql::values::{Column, Kind, Rows};
 
 columns!(InboxRow { id, chat, bot, source, payload, received_at, outcome; author = None });
 
-/// The name and the id under which a source is stored.
-pub(in crate::store) fn source_key(source: Source) -> (&'static str, i64) {
-    match source {
-        Source::Update(update) => ("update", update.0),
-        Source::Sent(outbox) => ("sent", outbox.0),
-    }
-}
-
 impl Put for Source {
     fn columns(_: &'static str, into: &mut Vec<Column>) {
         into.push(Column { name: "source", kind: Kind::Text });
@@ -24,7 +16,11 @@ impl Put for Source {
     }
 
     fn put(&self, rows: &mut Rows) {
-        source_key(*self).put(rows);
+        match self {
+            Self::Update(update) => ("update", update.0),
+            Self::Sent(outbox) => ("sent", outbox.0),
+        }
+        .put(rows);
     }
 }
 
@@ -56,26 +52,5 @@ impl Part for Option<Outcome> {
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         let (kind, reason): (Option<OutcomeKind>, _) = columns.take()?;
         Ok(kind.map(|kind| Outcome { kind, reason }))
-    }
-}
-
-/// The result of an inbox row: its outcome, the entry that it became and the decision that it led to.
-pub(in crate::store) struct Handled<'a> {
-    pub(in crate::store) outcome: Option<&'a Outcome>,
-    pub(in crate::store) number: Option<Number>,
-    pub(in crate::store) decision: Option<DecisionNumber>,
-}
-
-impl Put for Handled<'_> {
-    fn columns(name: &'static str, into: &mut Vec<Column>) {
-        Option::<Outcome>::columns(name, into);
-        Option::<Number>::columns("number", into);
-        Option::<DecisionNumber>::columns("decision", into);
-    }
-
-    fn put(&self, rows: &mut Rows) {
-        rows.text(self.outcome.map(|outcome| outcome.kind.as_str()));
-        rows.text(self.outcome.and_then(|outcome| outcome.reason.as_deref()));
-        (self.number, self.decision).put(rows);
     }
 }

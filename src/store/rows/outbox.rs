@@ -5,25 +5,12 @@ use botfleet_actors::domain::outbox::{OutboxMessage, SendProgress};
 
 use super::part::columns;
 
-columns!(OutboxMessage {
-    id,
-    turn,
-    part,
-    parts,
-    bot,
-    chat,
-    telegram_chat,
-    thread,
-    reply_to,
-    text,
-    answers_bot,
-    chain_depth,
-    root,
-    expires_at,
-    created_at,
-    on_unknown,
-    progress
-});
+columns! {
+    OutboxMessage {
+        id, turn, part, parts, bot, chat, telegram_chat, thread, reply_to, text, answers_bot, chain_depth,
+        root, expires_at, created_at, on_unknown
+    } then progress: SendProgress
+}
 
 columns!(SendProgress { state, attempts, attempt, claimed_epoch, due_at, message_id, error });
 

@@ -10,12 +10,12 @@ use sqlx::sqlite::SqliteRow;
 use crate::store::sql::values::{Column, Kind, Rows};
 
 /// Reports a stored value that this version cannot read.
-pub(in crate::store) fn unreadable(what: &str, value: impl std::fmt::Display) -> StoreError {
+pub(crate) fn unreadable(what: &str, value: impl std::fmt::Display) -> StoreError {
     StoreError::Incompatible(format!("{what}: {value}"))
 }
 
 /// A row of either database, or of a JSON array: 64-bit integers, texts and booleans.
-pub(in crate::store) trait Cells {
+pub(crate) trait Cells {
     /// Reads an integer; `None` when the column is NULL.
     fn number(&self, index: usize) -> Result<Option<i64>, StoreError>;
     /// Reads a text; `None` when the column is NULL.
@@ -45,24 +45,24 @@ macro_rules! cells {
 cells!(SqliteRow PgRow);
 
 /// Reads the columns of a row from left to right.
-pub(in crate::store) struct Columns<'r> {
+pub(crate) struct Columns<'r> {
     row: &'r dyn Cells,
     next: usize,
 }
 
 impl<'r> Columns<'r> {
     /// Begins at the first column.
-    pub(in crate::store) fn of(row: &'r dyn Cells) -> Self {
+    pub(crate) fn of(row: &'r dyn Cells) -> Self {
         Self { row, next: 0 }
     }
 
     /// Reads the next part.
-    pub(in crate::store) fn take<P: Part>(&mut self) -> Result<P, StoreError> {
+    pub(crate) fn take<P: Part>(&mut self) -> Result<P, StoreError> {
         P::read(self)
     }
 
     /// Reads the next column as a text; `None` when the column is NULL.
-    pub(in crate::store) fn text(&mut self) -> Result<Option<&'r str>, StoreError> {
+    pub(crate) fn text(&mut self) -> Result<Option<&'r str>, StoreError> {
         let index = self.step();
         self.row.text(index)
     }
@@ -74,12 +74,12 @@ impl<'r> Columns<'r> {
 }
 
 /// Reads a row that holds one part.
-pub(in crate::store) fn read<P: Part>(row: &dyn Cells) -> Result<P, StoreError> {
+pub(crate) fn read<P: Part>(row: &dyn Cells) -> Result<P, StoreError> {
     P::read(&mut Columns::of(row))
 }
 
 /// A value that can be written to one or more columns.
-pub(in crate::store) trait Put {
+pub(crate) trait Put {
     /// Appends the columns. A value of one column takes the name that its owner gives it.
     fn columns(name: &'static str, into: &mut Vec<Column>);
     /// Writes the value as the next columns of a row.
@@ -87,13 +87,13 @@ pub(in crate::store) trait Put {
 }
 
 /// A value that can be read from one or more columns.
-pub(in crate::store) trait Part: Sized {
+pub(crate) trait Part: Sized {
     /// Reads the value from the next columns of a row.
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError>;
 }
 
 /// A value of one column, which may be NULL where the value is optional.
-pub(in crate::store) trait Cell: Sized {
+pub(crate) trait Cell: Sized {
     /// The kind of the column.
     const KIND: Kind;
     /// Reads the value; `None` when the column is NULL.
@@ -138,6 +138,42 @@ impl<T: Cell> Part for Option<T> {
     }
 }
 
+/// A part that is written from a reference.
+pub(crate) struct Of<'a, P>(pub(crate) &'a P);
+
+impl<P: Put> Put for Of<'_, P> {
+    fn columns(name: &'static str, into: &mut Vec<Column>) {
+        P::columns(name, into);
+    }
+
+    fn put(&self, rows: &mut Rows) {
+        self.0.put(rows);
+    }
+}
+
+/// A row whose last part changes during its life.
+pub(crate) trait Moving: Put {
+    /// The part that changes.
+    type Progress: Put;
+
+    /// Writes the columns before that part.
+    fn put_head(&self, rows: &mut Rows);
+}
+
+/// A row with another progress than its own.
+pub(crate) struct Latest<'a, M: Moving>(pub(crate) &'a M, pub(crate) &'a M::Progress);
+
+impl<M: Moving> Put for Latest<'_, M> {
+    fn columns(name: &'static str, into: &mut Vec<Column>) {
+        M::columns(name, into);
+    }
+
+    fn put(&self, rows: &mut Rows) {
+        self.0.put_head(rows);
+        self.1.put(rows);
+    }
+}
+
 macro_rules! tuples {
     ($(($($part:ident $place:tt)+))+) => {$(
         impl<$($part: Put),+> Put for ($($part,)+) {
@@ -168,13 +204,25 @@ tuples! {
 }
 
 /// Returns the columns of a field; the closure tells the field's type.
-pub(in crate::store) fn field<S, P: Put>(_: fn(&S) -> &P, name: &'static str, into: &mut Vec<Column>) {
+pub(crate) fn field<S, P: Put>(_: fn(&S) -> &P, name: &'static str, into: &mut Vec<Column>) {
     P::columns(name, into);
 }
 
 /// Names the columns of a type by its fields, in their order. A field of several columns brings their names. A field
-/// after `as` has another name as a column, and one after `;` is not stored.
+/// after `as` has another name as a column, one after `;` is not stored, and one after `then` changes during the row's
+/// life.
 macro_rules! columns {
+    ($type:ty { $($field:ident),+ } then $progress:ident: $part:ty) => {
+        $crate::store::rows::part::columns!($type { $($field),+, $progress });
+
+        impl $crate::store::rows::part::Moving for $type {
+            type Progress = $part;
+
+            fn put_head(&self, rows: &mut $crate::store::sql::values::Rows) {
+                $($crate::store::rows::part::Put::put(&self.$field, rows);)+
+            }
+        }
+    };
     ($type:ty { $($field:ident $(as $name:ident)?),+ $(; $absent:ident = $value:expr)? }) => {
         impl $crate::store::rows::part::Put for $type {
             fn columns(_: &'static str, into: &mut Vec<$crate::store::sql::values::Column>) {
@@ -209,4 +257,4 @@ macro_rules! name_of {
     };
 }
 
-pub(in crate::store) use {columns, name_of};
+pub(crate) use {columns, name_of};

@@ -7,23 +7,12 @@ use botfleet_actors::ports::store::StoreError;
 use super::part::{Columns, Part, Put, columns, unreadable};
 use crate::store::sql::values::{Column, Kind, Rows};
 
-columns!(Turn {
-    id,
-    chat,
-    decision,
-    bot,
-    ordinal,
-    act,
-    target,
-    answers_bot,
-    chain_depth,
-    root,
-    priority,
-    due_at,
-    expires_at,
-    created_at,
-    progress
-});
+columns! {
+    Turn {
+        id, chat, decision, bot, ordinal, act, target, answers_bot, chain_depth, root, priority, due_at,
+        expires_at, created_at
+    } then progress: TurnProgress
+}
 
 columns!(TurnProgress { state, attempts, claimed_epoch, error, usage });
 

@@ -14,7 +14,8 @@ use botfleet_actors::ports::archive::DecisionQuery;
 use super::roster::stored;
 use super::text::{Sql, statements};
 use super::values::{Value, values};
-use crate::store::engine::{Fault, Reads};
+use crate::store::engine::Reads;
+use crate::store::fault::Fault;
 
 statements! {
     OLDEST "decisions" = "\
@@ -47,18 +48,14 @@ fn statement(query: &DecisionQuery) -> &'static Sql {
     }
 }
 
-pub(in crate::store) async fn decisions(
-    db: &impl Reads,
-    chat: ChatId,
-    query: &DecisionQuery,
-) -> Result<Vec<Decision>, Fault> {
+pub(crate) async fn decisions(db: &impl Reads, chat: ChatId, query: &DecisionQuery) -> Result<Vec<Decision>, Fault> {
     let (after, before) = query.bounds();
     let mut values = values![chat, after, before, query.most()];
     values.extend(query.entry.map(Value::from));
     db.all(statement(query), values).await
 }
 
-pub(in crate::store) async fn turns_of(
+pub(crate) async fn turns_of(
     db: &impl Reads,
     chat: ChatId,
     decisions: &[DecisionNumber],
@@ -77,7 +74,7 @@ pub(in crate::store) async fn turns_of(
     Ok(turns.into_iter().map(with_messages).collect())
 }
 
-pub(in crate::store) async fn entries(
+pub(crate) async fn entries(
     db: &impl Reads,
     chat: ChatId,
     from: Number,
@@ -87,14 +84,10 @@ pub(in crate::store) async fn entries(
     Ok(entries.into_iter().map(Arc::new).collect())
 }
 
-pub(in crate::store) async fn message_number(
-    db: &impl Reads,
-    chat: ChatId,
-    message: MessageId,
-) -> Result<Option<Number>, Fault> {
+pub(crate) async fn message_number(db: &impl Reads, chat: ChatId, message: MessageId) -> Result<Option<Number>, Fault> {
     Ok(db.all(&MESSAGE_NUMBER, values![chat, message]).await?.pop().flatten())
 }
 
-pub(in crate::store) async fn recorded_roster(db: &impl Reads) -> Result<Roster, Fault> {
+pub(crate) async fn recorded_roster(db: &impl Reads) -> Result<Roster, Fault> {
     stored(db.look().await?).await
 }

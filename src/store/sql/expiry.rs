@@ -11,7 +11,8 @@ use botfleet_actors::domain::time::Timestamp;
 use super::people::empty_messages;
 use super::text::{Sql, statements};
 use super::values::values;
-use crate::store::engine::{Engine, Fault, Reads, Run, Work};
+use crate::store::engine::{Engine, Reads, Run, Work};
+use crate::store::fault::Fault;
 
 /// The number of entries, or of decisions, whose texts one transaction removes because of their age.
 const BATCH: i64 = 100;
@@ -97,7 +98,7 @@ enum Walk {
 }
 
 /// Removes the texts that are old at `now`.
-pub(in crate::store) async fn expire(db: &impl Engine, now: Timestamp) -> Result<u64, Fault> {
+pub(crate) async fn expire(db: &impl Engine, now: Timestamp) -> Result<u64, Fault> {
     let chats: Vec<(i64, i64)> = db.all(&CHATS, values![now]).await?;
     let (mut passed, mut batches) = (0, 0);
     for (chat, until) in chats {
@@ -165,14 +166,14 @@ async fn empty(run: &mut impl Run, walk: Walk, (chat, after, upto): (i64, i64, i
 }
 
 /// Deletes rows that nobody needs any more.
-pub(in crate::store) async fn prune(db: &impl Engine, before: Timestamp) -> Result<u64, Fault> {
+pub(crate) async fn prune(db: &impl Engine, before: Timestamp) -> Result<u64, Fault> {
     db.once(&ABANDONED, values![before]).await?;
     let rows = db.prune_inbox(before).await?;
     Ok(rows + db.once(&PRUNE_ALLOWANCES, values![before]).await?)
 }
 
 /// Ends turns and messages whose time was over at `before`.
-pub(in crate::store) async fn expire_unspoken(db: &impl Engine, before: Timestamp) -> Result<u64, Fault> {
+pub(crate) async fn expire_unspoken(db: &impl Engine, before: Timestamp) -> Result<u64, Fault> {
     let mut ended = 0;
     for statement in [&UNSPOKEN_TURNS, &UNSPOKEN_MESSAGES] {
         let mut task = db.begin().await?;

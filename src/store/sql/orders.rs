@@ -11,7 +11,8 @@ use botfleet_actors::domain::roster::DeliveryChoice;
 use super::people;
 use super::text::statements;
 use super::values::{Rows, values};
-use crate::store::engine::{Fault, Run};
+use crate::store::engine::Run;
+use crate::store::fault::Fault;
 
 statements! {
     DELIVERIES "deliveries" = "\
@@ -34,7 +35,7 @@ UPDATE send_pause SET until = `min|least`(send_pause.until, r.until) FROM `rows 
 }
 
 /// Writes the orders of people. Runs before all other writes of its batch.
-pub(in crate::store) async fn write<R: Run>(run: &mut R, orders: &Orders) -> Result<(), Fault> {
+pub(crate) async fn write<R: Run>(run: &mut R, orders: &Orders) -> Result<(), Fault> {
     let Orders { deliveries, turns, outbox, inbox, pauses, rights, said } = orders;
     write_deliveries(run, deliveries).await?;
     let turns = Rows::of(R::DATABASE, turns.iter().map(|(turn, (due, expires))| (*turn, *due, *expires)));
@@ -61,7 +62,7 @@ pub(in crate::store) async fn write<R: Run>(run: &mut R, orders: &Orders) -> Res
 }
 
 /// Stores delivery modes and deletes the offsets of those bots.
-pub(in crate::store) async fn write_deliveries<R: Run>(
+pub(crate) async fn write_deliveries<R: Run>(
     run: &mut R,
     deliveries: &BTreeMap<BotId, DeliveryChoice>,
 ) -> Result<(), Fault> {

@@ -13,7 +13,8 @@ use botfleet_actors::ports::store::{OutcomeCursor, OutcomeMessage, OutcomeRecord
 
 use super::text::statements;
 use super::values::{Rows, values};
-use crate::store::engine::{Fault, Reads, Run, Work};
+use crate::store::engine::{Reads, Run, Work};
+use crate::store::fault::Fault;
 use crate::store::rows::part::columns;
 
 statements! {
@@ -94,7 +95,7 @@ fn tick(number: DecisionNumber, chat_id: Option<TelegramChatId>, outcome: String
 }
 
 /// Returns the next page and where it ends.
-pub(in crate::store) async fn page(
+pub(crate) async fn page(
     db: &impl Reads,
     cursor: OutcomeCursor,
     limit: usize,

@@ -13,7 +13,8 @@ use botfleet_actors::ports::store::Cut;
 
 use super::text::statements;
 use super::values::{Rows, json, values};
-use crate::store::engine::{Engine, Fault, Reads, Run, Work};
+use crate::store::engine::{Engine, Reads, Run, Work};
+use crate::store::fault::Fault;
 
 /// The number of rows changed in one transaction; on SQLite commits wait meanwhile.
 const BATCH: usize = 50;
@@ -129,7 +130,7 @@ pub(super) async fn write(run: &mut impl Run, right: &SetRight) -> Result<(), Fa
 }
 
 /// Returns the rights in force, if their number is not `known`: one wish for each person, however often they asked.
-pub(in crate::store) async fn rights(db: &impl Reads, known: i64) -> Result<Option<Rights>, Fault> {
+pub(crate) async fn rights(db: &impl Reads, known: i64) -> Result<Option<Rights>, Fault> {
     let seq = db.all(&SEQ, values![]).await?.pop().unwrap_or(0);
     if seq == known {
         return Ok(None);
@@ -145,7 +146,7 @@ pub(in crate::store) async fn rights(db: &impl Reads, known: i64) -> Result<Opti
 }
 
 /// Returns the record about a person.
-pub(in crate::store) async fn person(db: &impl Reads, person: TelegramUserId) -> Result<PersonRecord, Fault> {
+pub(crate) async fn person(db: &impl Reads, person: TelegramUserId) -> Result<PersonRecord, Fault> {
     let mut record = PersonRecord::default();
     let mut after = (i64::MIN, i64::MIN);
     loop {
@@ -173,7 +174,7 @@ pub(in crate::store) async fn person(db: &impl Reads, person: TelegramUserId) ->
 }
 
 /// Removes a person's words.
-pub(in crate::store) async fn forget(
+pub(crate) async fn forget(
     db: &impl Engine,
     person: TelegramUserId,
     wish: Option<i64>,

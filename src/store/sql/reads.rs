@@ -1,15 +1,12 @@
 //! Reads chats, turns, messages and what waits. Layer: adapter.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use botfleet_actors::domain::allowance::AllowanceKey;
 use botfleet_actors::domain::control::{StopScope, Stops};
 use botfleet_actors::domain::dead_letter::{DeadLetter, DeadLetterId, DeadLetterState};
 use botfleet_actors::domain::ids::{BotId, ChatId, InboxId, MessageId, Number, OutboxId, TelegramChatId, TurnId};
 use botfleet_actors::domain::inbox::InboxRow;
 use botfleet_actors::domain::outbox::OutboxMessage;
-use botfleet_actors::domain::pause::Pause;
 use botfleet_actors::domain::roster::DeliveryChoice;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::transcript::{EntryKey, TranscriptEntry};
@@ -18,7 +15,8 @@ use botfleet_actors::ports::store::{Backlog, ChatMemory, QueueDepths, StoreError
 
 use super::text::statements;
 use super::values::{Rows, values};
-use crate::store::engine::{Engine, Fault, Reads};
+use crate::store::engine::{Engine, Reads};
+use crate::store::fault::Fault;
 use crate::store::rows::control::StoredStop;
 use crate::store::rows::part::{Columns, Part, columns, unreadable};
 
@@ -136,7 +134,7 @@ fn shared(entries: Vec<TranscriptEntry>) -> Entries {
     entries.into_iter().map(Arc::new).collect()
 }
 
-pub(in crate::store) async fn chat_memory(db: &impl Reads, chat: ChatId, recent: usize) -> Result<ChatMemory, Fault> {
+pub(crate) async fn chat_memory(db: &impl Reads, chat: ChatId, recent: usize) -> Result<ChatMemory, Fault> {
     let Some((last_number, last_decision, next_tick_at, calm_until, disclosed)) =
         db.all(&HEAD, values![chat]).await?.pop()
     else {
@@ -156,31 +154,21 @@ pub(in crate::store) async fn chat_memory(db: &impl Reads, chat: ChatId, recent:
     })
 }
 
-pub(in crate::store) async fn unhandled(db: &impl Reads, chat: ChatId, limit: usize) -> Result<Vec<InboxRow>, Fault> {
+pub(crate) async fn unhandled(db: &impl Reads, chat: ChatId, limit: usize) -> Result<Vec<InboxRow>, Fault> {
     db.all(&UNHANDLED, values![chat, limit]).await
 }
 
-pub(in crate::store) async fn transcript(
-    db: &impl Reads,
-    chat: ChatId,
-    upto: Number,
-    limit: usize,
-) -> Result<Entries, Fault> {
+pub(crate) async fn transcript(db: &impl Reads, chat: ChatId, upto: Number, limit: usize) -> Result<Entries, Fault> {
     let mut entries = db.all(&TRANSCRIPT, values![chat, upto, limit]).await?;
     entries.reverse();
     Ok(shared(entries))
 }
 
-pub(in crate::store) async fn conversation(
-    db: &impl Reads,
-    chat: ChatId,
-    upto: Number,
-    said: usize,
-) -> Result<Entries, Fault> {
+pub(crate) async fn conversation(db: &impl Reads, chat: ChatId, upto: Number, said: usize) -> Result<Entries, Fault> {
     Ok(shared(db.all(&CONVERSATION, values![chat, upto, said, said.saturating_mul(8)]).await?))
 }
 
-pub(in crate::store) async fn find_messages(
+pub(crate) async fn find_messages(
     db: &impl Reads,
     chat: TelegramChatId,
     messages: &[MessageId],
@@ -192,10 +180,7 @@ pub(in crate::store) async fn find_messages(
     Ok(shared(db.all(&FIND, values![chat, messages]).await?))
 }
 
-pub(in crate::store) async fn entry_numbers<E: Reads>(
-    db: &E,
-    keys: &[EntryKey],
-) -> Result<Vec<(EntryKey, Number)>, Fault> {
+pub(crate) async fn entry_numbers<E: Reads>(db: &E, keys: &[EntryKey]) -> Result<Vec<(EntryKey, Number)>, Fault> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
@@ -208,80 +193,40 @@ pub(in crate::store) async fn entry_numbers<E: Reads>(
     found.into_iter().map(key).collect()
 }
 
-pub(in crate::store) async fn next_offset(db: &impl Reads, bot: BotId) -> Result<Option<i64>, Fault> {
-    Ok(db.all(&OFFSET, values![bot]).await?.pop())
-}
-
-pub(in crate::store) async fn queued_turns(db: &impl Reads, bot: BotId, limit: usize) -> Result<Vec<Turn>, Fault> {
-    db.all(&QUEUED_TURNS, values![bot, limit]).await
-}
-
-pub(in crate::store) async fn waiting_messages(
-    db: &impl Reads,
-    bot: BotId,
-    limit: usize,
-) -> Result<Vec<OutboxMessage>, Fault> {
-    db.all(&WAITING_MESSAGES, values![bot, limit]).await
-}
-
-pub(in crate::store) async fn unknown_messages(db: &impl Reads, chat: ChatId) -> Result<Vec<OutboxMessage>, Fault> {
-    db.all(&UNKNOWN_MESSAGES, values![chat]).await
-}
-
-pub(in crate::store) async fn turn(db: &impl Reads, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, Fault> {
+pub(crate) async fn turn(db: &impl Reads, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, Fault> {
     let Some(found) = db.all(&TURN, values![turn]).await?.pop() else { return Ok(None) };
     Ok(Some((found, db.all(&MESSAGES_OF_TURN, values![turn]).await?)))
 }
 
-pub(in crate::store) async fn message(db: &impl Reads, outbox: OutboxId) -> Result<Option<OutboxMessage>, Fault> {
-    Ok(db.all(&MESSAGE, values![outbox]).await?.pop())
-}
-
-pub(in crate::store) async fn said_lately(db: &impl Reads, bot: BotId, limit: usize) -> Result<Vec<String>, Fault> {
+pub(crate) async fn said_lately(db: &impl Reads, bot: BotId, limit: usize) -> Result<Vec<String>, Fault> {
     let mut texts: Vec<String> = db.all(&SAID_LATELY, values![bot, limit]).await?;
     texts.reverse();
     Ok(texts)
 }
 
-pub(in crate::store) async fn backlog(db: &impl Engine, now: Timestamp) -> Result<Backlog, Fault> {
+pub(crate) async fn backlog(db: &impl Engine, now: Timestamp) -> Result<Backlog, Fault> {
     let mut backlog = Backlog::default();
-    let (mut chats, mut ticks, mut bots) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for (kind, key) in db.all::<(i64, i64)>(&BACKLOG, values![now, db.me()]).await? {
         match kind {
-            0 => drop(chats.insert(ChatId(key))),
-            1 => drop(ticks.insert(ChatId(key))),
-            2 => drop(bots.insert(BotId(key))),
+            0 => backlog.chats.push(ChatId(key)),
+            1 => backlog.ticks.push(ChatId(key)),
+            2 => backlog.bots.push(BotId(key)),
             _ => backlog.turns_open = u64::try_from(key).unwrap_or(0),
         }
     }
-    backlog.chats.extend(chats);
-    backlog.ticks.extend(ticks);
-    backlog.bots.extend(bots);
     Ok(backlog)
 }
 
-pub(in crate::store) async fn depths(db: &impl Reads) -> Result<QueueDepths, Fault> {
+pub(crate) async fn depths(db: &impl Reads) -> Result<QueueDepths, Fault> {
     Ok(db.all(&DEPTHS, values![]).await?.pop().ok_or_else(|| unreadable("depths", "no row"))?)
 }
 
-pub(in crate::store) async fn allowances(db: &impl Reads) -> Result<Vec<(AllowanceKey, i64)>, Fault> {
-    db.all(&ALLOWANCES, values![]).await
-}
-
-pub(in crate::store) async fn stops(db: &impl Reads) -> Result<Stops, Fault> {
+pub(crate) async fn stops(db: &impl Reads) -> Result<Stops, Fault> {
     let stops: Vec<(StopScope, StoredStop)> = db.all(&STOPS, values![]).await?;
     Ok(Stops(stops.into_iter().map(|(scope, StoredStop(stop))| (scope, stop)).collect()))
 }
 
-pub(in crate::store) async fn pauses(db: &impl Reads, bot: BotId) -> Result<Vec<Pause>, Fault> {
-    db.all(&PAUSES, values![bot]).await
-}
-
-pub(in crate::store) async fn delivery(db: &impl Reads, bot: BotId) -> Result<Option<DeliveryChoice>, Fault> {
-    Ok(db.all(&DELIVERY, values![bot]).await?.pop())
-}
-
-pub(in crate::store) async fn dead_letters(
+pub(crate) async fn dead_letters(
     db: &impl Reads,
     after: Option<DeadLetterId>,
     limit: usize,

@@ -12,11 +12,11 @@ use serde_json::json;
 
 use super::orders::write_deliveries;
 use super::text::statements;
-use super::values::{Rows, Value, values};
-use crate::store::engine::{Engine, Fault, Run, Work};
+use super::values::{Database, Rows, Value, values};
+use crate::store::engine::{Engine, Run, Work};
+use crate::store::fault::Fault;
 use crate::store::reconcile::{Difference, Stored, StoredBot, StoredChat, reconcile};
-use crate::store::rows::cells::Json;
-use crate::store::rows::part::columns;
+use crate::store::rows::part::{Of, columns};
 
 statements! {
     BOTS "roster" = "SELECT id, spec, persona_revision, token_generation, in_use FROM bot";
@@ -31,6 +31,8 @@ JOIN persona_revision r ON r.persona = p.name AND r.revision = p.revision";
     USERNAMES "roster" = "SELECT id, username FROM bot WHERE username IS NOT NULL";
     CONFIG "roster" = "SELECT coalesce((SELECT config_seq FROM setting WHERE key = 'roster'), 0)";
 
+    /// Lets one node at a time apply a plan; on SQLite the transaction does that.
+    LOCK "roster_lock" = "SELECT `1|pg_advisory_xact_lock(hashtext('botfleet roster'))`";
     /// Gives every bot and chat that changes its id as a temporary name, so that names can be swapped.
     FREE_BOTS "roster" = "UPDATE bot SET name = `char(0)|chr(1)` || id WHERE id `among 1`";
     FREE_CHATS "roster" = "UPDATE chat SET name = `char(0)|chr(1)` || id WHERE id `among 1`";
@@ -78,8 +80,11 @@ ON CONFLICT (key) DO UPDATE SET config_seq = setting.config_seq + 1, value = exc
 columns!(StoredBot { spec, persona_revision, token_generation, in_use });
 
 /// Applies a plan in one transaction.
-pub(in crate::store) async fn apply<E: Engine>(db: &E, plan: &RosterPlan, now: Timestamp) -> Result<Roster, Fault> {
-    let mut task = db.begin_roster().await?;
+pub(crate) async fn apply<E: Engine>(db: &E, plan: &RosterPlan, now: Timestamp) -> Result<Roster, Fault> {
+    let mut task = db.begin().await?;
+    if E::DATABASE == Database::Postgres {
+        task.execute(&LOCK, values![]).await?;
+    }
     let mut stored = read(&mut task).await?;
     let difference = match reconcile(&stored, plan) {
         Ok(difference) => difference,
@@ -102,7 +107,7 @@ pub(in crate::store) async fn apply<E: Engine>(db: &E, plan: &RosterPlan, now: T
 }
 
 /// Reads the roster in one transaction.
-pub(in crate::store) async fn stored(mut look: impl Work) -> Result<Roster, Fault> {
+pub(crate) async fn stored(mut look: impl Work) -> Result<Roster, Fault> {
     let stored = read(&mut look).await?;
     let roster = in_use(&mut look, stored).await?;
     look.commit().await?;
@@ -110,7 +115,7 @@ pub(in crate::store) async fn stored(mut look: impl Work) -> Result<Roster, Faul
 }
 
 /// Stores a username. A new one gives the configuration its next number.
-pub(in crate::store) async fn set_username(db: &impl Engine, bot: BotId, username: &str) -> Result<(), Fault> {
+pub(crate) async fn set_username(db: &impl Engine, bot: BotId, username: &str) -> Result<(), Fault> {
     let mut task = db.begin().await?;
     if task.execute(&USERNAME, values![bot, username]).await? > 0 {
         task.execute(&USERNAME_SEQ, values![]).await?;
@@ -129,37 +134,28 @@ async fn write<R: Run>(
     let new_bots = bots.iter().map(|(id, bot)| {
         let (spec, StoredBot { persona_revision, token_generation, .. }) = (&bot.spec, bot);
         let names = (spec.name.as_str(), spec.telegram_id, spec.credential.as_str(), spec.persona.name.as_str());
-        (*id, names, (*persona_revision, *token_generation, Json(spec), bot.in_use))
+        (*id, names, (*persona_revision, *token_generation, Of(spec), bot.in_use))
     });
     let new_chats = chats.iter().map(|(id, chat)| {
         let spec = &chat.spec;
         let settings = (spec.time_zone.as_str(), spec.retention_days);
-        (*id, spec.name.as_str(), spec.telegram_id, settings, Json(spec), chat.in_use)
+        (*id, spec.name.as_str(), spec.telegram_id, settings, Of(spec), chat.in_use)
     });
     let members =
         chats.iter().flat_map(|(id, chat)| (0_i64..).zip(&chat.members).map(|(place, bot)| (*id, place, *bot)));
     let at = json!({ "applied_at": now }).to_string();
+    let names = personas.iter().map(|(name, (revision, _))| (name.as_str(), *revision));
+    let bodies = personas.iter().map(|(name, (revision, body))| (name.as_str(), *revision, Of(body)));
+    let aliases = aliases.iter().map(|(telegram, chat)| (*telegram, *chat));
     let rows: [(_, Vec<Value<'_>>); 12] = [
         (&FREE_BOTS, values![bots.keys().map(|bot| bot.0).collect::<Vec<i64>>()]),
         (&FREE_CHATS, values![ids()]),
-        (
-            &NEW_PERSONAS,
-            values![Rows::of(R::DATABASE, personas.iter().map(|(name, (revision, _))| (name.as_str(), *revision)))],
-        ),
-        (
-            &NEW_REVISIONS,
-            values![
-                Rows::of(
-                    R::DATABASE,
-                    personas.iter().map(|(name, (revision, body))| (name.as_str(), *revision, Json(body)))
-                ),
-                now
-            ],
-        ),
+        (&NEW_PERSONAS, values![Rows::of(R::DATABASE, names)]),
+        (&NEW_REVISIONS, values![Rows::of(R::DATABASE, bodies), now]),
         (&NEW_BOTS, values![Rows::of(R::DATABASE, new_bots)]),
         (&NEW_CHATS, values![Rows::of(R::DATABASE, new_chats)]),
         (&NEW_HEADS, values![ids()]),
-        (&NEW_ALIASES, values![Rows::of(R::DATABASE, aliases.iter().map(|(telegram, chat)| (*telegram, *chat))), now]),
+        (&NEW_ALIASES, values![Rows::of(R::DATABASE, aliases), now]),
         (&NO_MEMBERS, values![ids()]),
         (&NEW_MEMBERS, values![Rows::of(R::DATABASE, members)]),
         (&NEW_LEASES, values![owner, epoch]),

@@ -9,7 +9,8 @@ use botfleet_actors::domain::turn::TURN_ATTEMPTS_MAX;
 
 use super::text::statements;
 use super::values::{Rows, values};
-use crate::store::engine::{Engine, Fault, Run, Work};
+use crate::store::engine::{Engine, Run, Work};
+use crate::store::fault::Fault;
 
 /// Selects the sends of those whom value 3 names; value 2 is this incarnation.
 macro_rules! whose {
@@ -46,7 +47,7 @@ WHERE `open messages` state = 'sending' AND bot `among 1`", whose!());
 
 /// Selects the sends to end, by who made them. On SQLite one process made them all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) enum Whose {
+pub(crate) enum Whose {
     /// All sends: nobody else lives.
     Everybodys,
     /// The sends of this incarnation.
@@ -70,7 +71,7 @@ impl Whose {
 
 /// Gives leases away. Runs before all other writes of its batch, which may move the same turns. The leases are locked
 /// already.
-pub(in crate::store) async fn hand_over<R: Run>(
+pub(crate) async fn hand_over<R: Run>(
     run: &mut R,
     leases: &BTreeMap<LeaseKey, (Incarnation, Epoch)>,
 ) -> Result<(), Fault> {
@@ -85,7 +86,7 @@ pub(in crate::store) async fn hand_over<R: Run>(
 
 /// Treats the work that one bot had in hand when its actor failed as failed, so that it begins again. Turns are given
 /// back only while this process still owns the lease; otherwise its new owner has them.
-pub(in crate::store) async fn reclaim(db: &impl Engine, bot: BotId) -> Result<(), Fault> {
+pub(crate) async fn reclaim(db: &impl Engine, bot: BotId) -> Result<(), Fault> {
     let mut task = db.begin().await?;
     if db.owns(&mut task, bot).await? {
         give_turns_back(&mut task, vec![bot.0]).await?;
@@ -95,13 +96,13 @@ pub(in crate::store) async fn reclaim(db: &impl Engine, bot: BotId) -> Result<()
 }
 
 /// Gives back claimed turns of bots whose owner is dead. Returns how many are queued again, and how many are dead.
-pub(in crate::store) async fn give_turns_back(run: &mut impl Run, bots: Vec<i64>) -> Result<(u64, u64), Fault> {
+pub(crate) async fn give_turns_back(run: &mut impl Run, bots: Vec<i64>) -> Result<(u64, u64), Fault> {
     let dead = run.execute(&TURNS_DEAD, values![bots.clone(), i64::from(TURN_ATTEMPTS_MAX)]).await?;
     Ok((run.execute(&TURNS_REQUEUED, values![bots]).await?, dead))
 }
 
 /// Ends sends that nobody will settle. Returns how many are due again, and how many are unknown.
-pub(in crate::store) async fn end_sends(
+pub(crate) async fn end_sends(
     run: &mut impl Run,
     bots: Vec<i64>,
     me: Option<i64>,

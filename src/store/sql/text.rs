@@ -3,6 +3,7 @@
 //! | mark | SQLite | PostgreSQL |
 //! |---|---|---|
 //! | `A\|B` | A | B |
+//! | `sqlite MARK`, `postgres MARK` | the mark, for that database | the same |
 //! | `columns T` | the columns of table T | the same |
 //! | `set T` | `a = r.a` for each column of T | the same |
 //! | `rows N COLUMNS` | the rows of value N, from JSON | the same, from arrays |
@@ -21,20 +22,20 @@ use std::sync::{Arc, OnceLock};
 
 use botfleet_actors::ports::store::StoreError;
 
-use super::values::{Database, Kind};
+use super::values::{Column, Database, Kind};
 use crate::store::rows::part::unreadable;
 use crate::store::rows::tables::columns_of;
 
 /// A statement, with its name in logs and metrics.
-pub(in crate::store) struct Sql {
-    pub(in crate::store) name: &'static str,
+pub(crate) struct Sql {
+    pub(crate) name: &'static str,
     text: &'static str,
     filled_in: [OnceLock<Arc<str>>; 2],
 }
 
 impl Sql {
     /// Makes a statement of a text with marks.
-    pub(in crate::store) const fn new(name: &'static str, text: &'static str) -> Self {
+    pub(crate) const fn new(name: &'static str, text: &'static str) -> Self {
         Self { name, text, filled_in: [const { OnceLock::new() }; 2] }
     }
 
@@ -42,7 +43,7 @@ impl Sql {
     ///
     /// # Errors
     /// `Incompatible` when a mark is unknown; a test goes through all statements.
-    pub(in crate::store) fn text(&self, database: Database) -> Result<Arc<str>, StoreError> {
+    pub(crate) fn text(&self, database: Database) -> Result<Arc<str>, StoreError> {
         let slot = &self.filled_in[usize::from(database == Database::Postgres)];
         if let Some(text) = slot.get() {
             return Ok(text.clone());
@@ -53,7 +54,7 @@ impl Sql {
 
     /// Returns the text as a part of a longer statement, with its values numbered after `before` earlier ones, and how
     /// many there are then.
-    pub(in crate::store) fn part(&self, database: Database, before: usize) -> Result<(String, usize), StoreError> {
+    pub(crate) fn part(&self, database: Database, before: usize) -> Result<(String, usize), StoreError> {
         fill_in(self.text, database, before).map_err(|mark| unreadable(self.name, format!("unknown mark `{mark}`")))
     }
 }
@@ -63,26 +64,20 @@ macro_rules! statements {
     ($($(#[$doc:meta])* $statement:ident $name:literal = $text:expr;)+) => {
         $(
             $(#[$doc])*
-            pub(in crate::store) static $statement: $crate::store::sql::text::Sql =
+            pub(crate) static $statement: $crate::store::sql::text::Sql =
                 $crate::store::sql::text::Sql::new($name, $text);
         )+
 
         /// All statements of this file.
         #[cfg_attr(not(test), allow(dead_code, reason = "a test goes through all statements"))]
-        pub(in crate::store) static ALL: &[&$crate::store::sql::text::Sql] = &[$(&$statement),+];
+        pub(crate) static ALL: &[&$crate::store::sql::text::Sql] = &[$(&$statement),+];
     };
 }
 
-pub(in crate::store) use statements;
-
-/// A column of a set of rows.
-struct Given<'t> {
-    name: &'t str,
-    kind: Kind,
-}
+pub(crate) use statements;
 
 /// Fills in the marks and numbers the values; the error is the first mark that is unknown.
-fn fill_in(text: &str, database: Database, before: usize) -> Result<(String, usize), &str> {
+fn fill_in(text: &'static str, database: Database, before: usize) -> Result<(String, usize), &'static str> {
     let mut filled = String::with_capacity(text.len() * 2);
     // How many values of the database each value of the text takes, from the second on.
     let mut widths: Vec<usize> = Vec::new();
@@ -96,13 +91,15 @@ fn fill_in(text: &str, database: Database, before: usize) -> Result<(String, usi
     Ok(numbered(&filled, &widths, before))
 }
 
-fn mark(mark: &str, database: Database, into: &mut String, widths: &mut Vec<usize>) -> Option<()> {
+fn mark(mark: &'static str, database: Database, into: &mut String, widths: &mut Vec<usize>) -> Option<()> {
     if let Some((sqlite, postgres)) = mark.split_once('|') {
         into.push_str(if database == Database::Sqlite { sqlite } else { postgres });
         return Some(());
     }
     let (word, rest) = mark.split_once(' ').unwrap_or((mark, ""));
     match (word, rest) {
+        ("sqlite", rest) if database == Database::Sqlite => return self::mark(rest, database, into, widths),
+        ("postgres", rest) if database == Database::Postgres => return self::mark(rest, database, into, widths),
         ("columns", table) => into.push_str(&joined(columns_of(table)?, |column| column.name.to_owned())),
         ("set", table) => into.push_str(&joined(columns_of(table)?, |column| format!("{0} = r.{0}", column.name))),
         ("rows" | "places", rest) => {
@@ -140,7 +137,7 @@ fn mark(mark: &str, database: Database, into: &mut String, widths: &mut Vec<usiz
         ("open", "messages") if database == Database::Sqlite => {
             into.push_str("state IN ('queued', 'sending', 'retry_at', 'unknown') AND");
         }
-        ("open", "turns" | "messages") => {}
+        ("open", "turns" | "messages") | ("sqlite" | "postgres", _) => {}
         _ => return None,
     }
     Some(())
@@ -151,11 +148,11 @@ fn joined<T>(items: impl IntoIterator<Item = T>, each: impl Fn(T) -> String) -> 
 }
 
 /// Reads a list of columns.
-fn given(list: &str) -> Option<Vec<Given<'_>>> {
+fn given(list: &'static str) -> Option<Vec<Column>> {
     let mut columns = Vec::new();
     for item in list.split(", ") {
         if let Some(table) = item.strip_prefix("..") {
-            columns.extend(columns_of(table)?.into_iter().map(|column| Given { name: column.name, kind: column.kind }));
+            columns.extend(columns_of(table)?);
             continue;
         }
         let (name, kind) = item.split_once(' ').unwrap_or((item, "number"));
@@ -166,7 +163,7 @@ fn given(list: &str) -> Option<Vec<Given<'_>>> {
             "truth" => Kind::Truth,
             _ => return None,
         };
-        columns.push(Given { name, kind });
+        columns.push(Column { name, kind });
     }
     Some(columns)
 }
@@ -180,7 +177,7 @@ fn expression(item: &str) -> String {
     }
 }
 
-fn rows(database: Database, number: usize, columns: &[Given<'_>], places: bool) -> String {
+fn rows(database: Database, number: usize, columns: &[Column], places: bool) -> String {
     if database == Database::Postgres {
         let arrays = joined(columns.iter().enumerate(), |(place, column)| {
             let kind = match column.kind {
@@ -244,7 +241,7 @@ mod tests {
 
     use super::*;
 
-    fn both(text: &str) -> [String; 2] {
+    fn both(text: &'static str) -> [String; 2] {
         [Database::Sqlite, Database::Postgres].map(|database| fill_in(text, database, 0).unwrap().0)
     }
 

@@ -5,6 +5,10 @@
 
 use std::borrow::Cow;
 
+use botfleet_actors::domain::ids::{
+    BotId, ChatId, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
+};
+use botfleet_actors::domain::time::Timestamp;
 use serde::Serialize;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::PgArguments;
@@ -15,7 +19,7 @@ use crate::store::rows::part::Put;
 
 /// A database that the store works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) enum Database {
+pub(crate) enum Database {
     /// One machine, one file.
     Sqlite,
     /// A server, many nodes.
@@ -24,7 +28,7 @@ pub(in crate::store) enum Database {
 
 /// The kinds of columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) enum Kind {
+pub(crate) enum Kind {
     Number,
     Text,
     /// A JSON text, `null` included.
@@ -34,13 +38,13 @@ pub(in crate::store) enum Kind {
 
 /// The name and the kind of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) struct Column {
-    pub(in crate::store) name: &'static str,
-    pub(in crate::store) kind: Kind,
+pub(crate) struct Column {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
 }
 
 /// One value of a statement.
-pub(in crate::store) enum Value<'q> {
+pub(crate) enum Value<'q> {
     Number(Option<i64>),
     Text(Option<Cow<'q, str>>),
     /// Numbers that a column is looked for among.
@@ -55,79 +59,46 @@ macro_rules! values {
     };
 }
 
-pub(in crate::store) use values;
+pub(crate) use values;
 
-macro_rules! numbers {
-    ($($id:ident)+) => {$(
-        impl From<botfleet_actors::domain::ids::$id> for Value<'_> {
-            fn from(id: botfleet_actors::domain::ids::$id) -> Self {
-                Self::Number(Some(id.0))
+macro_rules! from {
+    ($($type:ty: $make:expr;)+) => {$(
+        impl<'q> From<$type> for Value<'q> {
+            fn from(value: $type) -> Self {
+                let make: fn($type) -> Self = $make;
+                make(value)
             }
         }
     )+};
 }
 
-numbers!(BotId ChatId TelegramUserId TelegramChatId MessageId Number OutboxId TurnId);
-
-impl From<botfleet_actors::domain::time::Timestamp> for Value<'_> {
-    fn from(at: botfleet_actors::domain::time::Timestamp) -> Self {
-        Self::Number(Some(at.as_millis()))
-    }
-}
-
-impl From<i64> for Value<'_> {
-    fn from(number: i64) -> Self {
-        Self::Number(Some(number))
-    }
-}
-
-impl From<Option<i64>> for Value<'_> {
-    fn from(number: Option<i64>) -> Self {
-        Self::Number(number)
-    }
-}
-
-/// A limit: what is more than a number can hold is no limit.
-impl From<usize> for Value<'_> {
-    fn from(limit: usize) -> Self {
-        Self::Number(Some(i64::try_from(limit).unwrap_or(i64::MAX)))
-    }
-}
-
-impl<'q> From<&'q str> for Value<'q> {
-    fn from(text: &'q str) -> Self {
-        Self::Text(Some(text.into()))
-    }
-}
-
-impl From<String> for Value<'_> {
-    fn from(text: String) -> Self {
-        Self::Text(Some(text.into()))
-    }
-}
-
-impl<'q> From<Option<&'q str>> for Value<'q> {
-    fn from(text: Option<&'q str>) -> Self {
-        Self::Text(text.map(Cow::Borrowed))
-    }
-}
-
-impl From<Vec<i64>> for Value<'_> {
-    fn from(numbers: Vec<i64>) -> Self {
-        Self::Numbers(numbers)
-    }
-}
-
-impl From<Rows> for Value<'_> {
-    fn from(rows: Rows) -> Self {
-        Self::Rows(rows)
-    }
+from! {
+    i64: |number| Self::Number(Some(number));
+    Option<i64>: Self::Number;
+    // A limit: what is more than a number can hold is no limit.
+    usize: |limit| Self::Number(Some(i64::try_from(limit).unwrap_or(i64::MAX)));
+    Timestamp: |at| at.as_millis().into();
+    BotId: |id| id.0.into();
+    ChatId: |id| id.0.into();
+    TelegramUserId: |id| id.0.into();
+    TelegramChatId: |id| id.0.into();
+    MessageId: |id| id.0.into();
+    Number: |id| id.0.into();
+    OutboxId: |id| id.0.into();
+    TurnId: |id| id.0.into();
+    &'q str: |text| Self::Text(Some(text.into()));
+    Option<&'q str>: |text| Self::Text(text.map(Cow::Borrowed));
+    String: |text| Self::Text(Some(text.into()));
+    Vec<i64>: Self::Numbers;
+    Rows: Self::Rows;
 }
 
 /// Rows that a statement takes as one value.
-pub(in crate::store) struct Rows {
+pub(crate) struct Rows {
     form: Form,
     len: usize,
+    /// A value was of another kind than its column.
+    misfits: bool,
 }
 
 enum Form {
@@ -143,9 +114,16 @@ enum Array {
     Truths(Vec<bool>),
 }
 
+/// One value of a column.
+enum One {
+    Number(Option<i64>),
+    Text(Option<String>),
+    Truth(bool),
+}
+
 impl Rows {
     /// Builds the value from rows.
-    pub(in crate::store) fn of<P: Put>(database: Database, rows: impl IntoIterator<Item = P>) -> Self {
+    pub(crate) fn of<P: Put>(database: Database, rows: impl IntoIterator<Item = P>) -> Self {
         let mut all = Self::empty::<P>(database);
         for row in rows {
             all.add(&row);
@@ -154,7 +132,7 @@ impl Rows {
     }
 
     /// Builds the value from rows that stay where they are.
-    pub(in crate::store) fn over<'r, P: Put + 'r>(database: Database, rows: impl IntoIterator<Item = &'r P>) -> Self {
+    pub(crate) fn over<'r, P: Put + 'r>(database: Database, rows: impl IntoIterator<Item = &'r P>) -> Self {
         let mut all = Self::empty::<P>(database);
         for row in rows {
             all.add(row);
@@ -164,23 +142,27 @@ impl Rows {
 
     fn empty<P: Put>(database: Database) -> Self {
         let form = match database {
-            Database::Sqlite => Form::Json(vec![b'[']),
+            Database::Sqlite => Form::Json(Vec::new()),
             Database::Postgres => {
                 let mut columns = Vec::new();
                 P::columns("", &mut columns);
                 Form::Arrays(columns.into_iter().map(|column| Array::of(column.kind)).collect(), 0)
             }
         };
-        Self { form, len: 0 }
+        Self { form, len: 0, misfits: false }
     }
 
     /// Returns whether there are no rows.
-    pub(in crate::store) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     fn add<P: Put>(&mut self, row: &P) {
         match &mut self.form {
+            Form::Json(json) if json.is_empty() => {
+                json.reserve(256);
+                json.extend(b"[[");
+            }
             Form::Json(json) => json.push(b'['),
             Form::Arrays(_, next) => *next = 0,
         }
@@ -194,55 +176,46 @@ impl Rows {
     }
 
     /// Writes the next column: a number.
-    pub(in crate::store) fn number(&mut self, number: Option<i64>) {
+    pub(crate) fn number(&mut self, number: Option<i64>) {
         match &mut self.form {
             Form::Json(json) => write(json, &number),
-            Form::Arrays(..) => {
-                if let Some(Array::Numbers(column)) = self.column() {
-                    column.push(number);
-                }
-            }
+            Form::Arrays(..) => self.push(One::Number(number)),
         }
     }
 
     /// Writes the next column: a text.
-    pub(in crate::store) fn text(&mut self, text: Option<&str>) {
+    pub(crate) fn text(&mut self, text: Option<&str>) {
         match &mut self.form {
             Form::Json(json) => write(json, &text),
-            Form::Arrays(..) => self.put_text(text.map(|text| clean(text).into_owned())),
+            Form::Arrays(..) => self.push(One::Text(text.map(|text| clean(text).into_owned()))),
         }
     }
 
     /// Writes the next column: a JSON document.
-    pub(in crate::store) fn json<T: Serialize>(&mut self, document: Option<&T>) {
+    pub(crate) fn json<T: Serialize>(&mut self, document: Option<&T>) {
         match &mut self.form {
             Form::Json(json) => write(json, &document),
-            Form::Arrays(..) => self.put_text(document.map(json)),
+            Form::Arrays(..) => self.push(One::Text(document.map(json))),
         }
     }
 
     /// Writes the next column: a boolean.
-    pub(in crate::store) fn truth(&mut self, truth: bool) {
+    pub(crate) fn truth(&mut self, truth: bool) {
         match &mut self.form {
             Form::Json(json) => write(json, &u8::from(truth)),
-            Form::Arrays(..) => {
-                if let Some(Array::Truths(column)) = self.column() {
-                    column.push(truth);
-                }
-            }
+            Form::Arrays(..) => self.push(One::Truth(truth)),
         }
     }
 
-    fn put_text(&mut self, text: Option<String>) {
-        if let Some(Array::Texts(column)) = self.column() {
-            column.push(text);
+    fn push(&mut self, one: One) {
+        let Form::Arrays(arrays, next) = &mut self.form else { return };
+        match (arrays.get_mut(*next), one) {
+            (Some(Array::Numbers(column)), One::Number(number)) => column.push(number),
+            (Some(Array::Texts(column)), One::Text(text)) => column.push(text),
+            (Some(Array::Truths(column)), One::Truth(truth)) => column.push(truth),
+            _ => self.misfits = true,
         }
-    }
-
-    fn column(&mut self) -> Option<&mut Array> {
-        let Form::Arrays(arrays, next) = &mut self.form else { return None };
         *next += 1;
-        arrays.get_mut(*next - 1)
     }
 }
 
@@ -257,7 +230,7 @@ impl Array {
 }
 
 /// Encodes a value as JSON; what the store holds cannot fail to serialise.
-pub(in crate::store) fn json<T: Serialize + ?Sized>(value: &T) -> String {
+pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_else(|_| "[]".to_owned())
 }
 
@@ -272,15 +245,15 @@ fn clean(text: &str) -> Cow<'_, str> {
 }
 
 fn ended(mut rows: Vec<u8>) -> String {
-    if rows.len() > 1 {
-        rows.pop();
+    if rows.pop().is_none() {
+        rows.push(b'[');
     }
     rows.push(b']');
     String::from_utf8(rows).unwrap_or_default()
 }
 
 /// Returns the arguments of a statement on SQLite.
-pub(in crate::store) fn for_sqlite(values: Vec<Value<'_>>) -> Result<SqliteArguments, Error> {
+pub(crate) fn for_sqlite(values: Vec<Value<'_>>) -> Result<SqliteArguments, Error> {
     let mut arguments = SqliteArguments::default();
     arguments.reserve(values.len(), 0);
     let added: Result<(), BoxDynError> = values.into_iter().try_for_each(|value| match value {
@@ -294,18 +267,20 @@ pub(in crate::store) fn for_sqlite(values: Vec<Value<'_>>) -> Result<SqliteArgum
 }
 
 /// Returns the arguments of a statement on PostgreSQL.
-pub(in crate::store) fn for_postgres(values: &[Value<'_>]) -> Result<PgArguments, Error> {
+pub(crate) fn for_postgres(values: &[Value<'_>]) -> Result<PgArguments, Error> {
     let mut arguments = PgArguments::default();
     let added: Result<(), BoxDynError> = values.iter().try_for_each(|value| match value {
         Value::Number(number) => arguments.add(*number),
         Value::Text(text) => arguments.add(text.as_deref().map(clean)),
         Value::Numbers(numbers) => arguments.add(numbers),
-        Value::Rows(Rows { form: Form::Arrays(arrays, _), .. }) => arrays.iter().try_for_each(|array| match array {
-            Array::Numbers(numbers) => arguments.add(numbers),
-            Array::Texts(texts) => arguments.add(texts),
-            Array::Truths(truths) => arguments.add(truths),
-        }),
-        Value::Rows(_) => Err("rows of another database".into()),
+        Value::Rows(Rows { form: Form::Arrays(arrays, _), misfits: false, .. }) => {
+            arrays.iter().try_for_each(|array| match array {
+                Array::Numbers(numbers) => arguments.add(numbers),
+                Array::Texts(texts) => arguments.add(texts),
+                Array::Truths(truths) => arguments.add(truths),
+            })
+        }
+        Value::Rows(_) => Err("rows of another database, or values of another kind than their columns".into()),
     });
     added.map(|()| arguments).map_err(Error::Encode)
 }

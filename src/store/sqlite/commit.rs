@@ -13,53 +13,64 @@ use botfleet_actors::domain::commit::operations::Operation;
 use botfleet_actors::domain::commit::outcome::{Applied, Refusal};
 use botfleet_actors::domain::commit::rows::{Changes, Loaded};
 use botfleet_actors::ports::store::StoreError;
-use sqlx::Executor;
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Executor};
 
+use super::engine::Within;
 use super::error::is_constraint;
-use super::load::{LoadError, begin_and_load};
-use super::write::{Then, write};
 use super::writer::Writer;
-use crate::store::engine::Fault;
-
-type Judgements = Vec<Result<Applied, Refusal>>;
+use crate::store::commit::{load, write};
+use crate::store::engine::Judgements;
+use crate::store::fault::Fault;
+use crate::store::sql::values::{Database, for_sqlite};
 
 /// Commits a batch in one transaction.
 pub(super) async fn commit(writer: &mut Writer, batch: Vec<Operation>) -> Result<Judgements, StoreError> {
     if batch.is_empty() {
         return Ok(Vec::new());
     }
-    let mut loaded = load(writer, &batch).await?;
+    let mut loaded = begin(writer, &batch).await?;
     // Needed only when a constraint objects: cloning a batch costs far less than a transaction.
     let again = batch.clone();
     let (judgements, changes) = judge(batch, &mut loaded);
-    match store(writer, &changes, &loaded).await? {
-        Stored::Yes => Ok(judgements),
-        Stored::Contradicted => one_by_one(writer, again).await,
-    }
+    if store(writer, &changes, &loaded).await? { Ok(judgements) } else { one_by_one(writer, again).await }
 }
 
-enum Stored {
-    Yes,
-    Contradicted,
+/// Loads the rows that `needs` names, after the command `first`.
+async fn loaded(connection: &mut SqliteConnection, needs: &Needs, first: &'static str) -> Result<Loaded, Fault> {
+    let (parts, text, values) = load::statement(needs, Database::Sqlite, first)?;
+    let row = sqlx::query_with(AssertSqlSafe(text), for_sqlite(values)?).fetch_one(connection).await?;
+    Ok(load::read(parts, &row, needs)?)
 }
 
-async fn load(writer: &mut Writer, batch: &[Operation]) -> Result<Loaded, StoreError> {
+/// Writes the changes, and runs the command `last`: several statements in one text, in one crossing.
+async fn write(
+    connection: &mut SqliteConnection,
+    changes: &Changes,
+    loaded: &Loaded,
+    last: &'static str,
+) -> Result<(), Fault> {
+    write::before(&mut Within(&mut *connection), changes).await?;
+    let (text, values) = write::for_sqlite(changes, loaded, last)?;
+    sqlx::query_with(AssertSqlSafe(text), for_sqlite(values)?).execute(connection).await?;
+    Ok(())
+}
+
+async fn begin(writer: &mut Writer, batch: &[Operation]) -> Result<Loaded, StoreError> {
     let needs = Needs::of(batch);
-    match begin_and_load(writer.take().await?, &needs).await {
-        Ok(loaded) => Ok(loaded),
-        Err(LoadError::Database(error)) => Err(writer.fail(&error)),
-        Err(LoadError::Row(error)) => Err(error),
-    }
+    let loaded = loaded(writer.take().await?, &needs, "BEGIN IMMEDIATE; ").await;
+    loaded.map_err(|fault| writer.failed(fault))
 }
 
-async fn store(writer: &mut Writer, changes: &Changes, loaded: &Loaded) -> Result<Stored, StoreError> {
-    match write(writer.connection()?, changes, loaded, Then::Commit).await {
+/// Returns false when the database contradicts the judge.
+async fn store(writer: &mut Writer, changes: &Changes, loaded: &Loaded) -> Result<bool, StoreError> {
+    match write(writer.connection()?, changes, loaded, "COMMIT").await {
         Ok(()) => {
             writer.confirm();
-            Ok(Stored::Yes)
+            Ok(true)
         }
         // The writer stays in doubt and rolls back before anything else.
-        Err(Fault::Database(error)) if is_constraint(&error) => Ok(Stored::Contradicted),
+        Err(Fault::Database(error)) if is_constraint(&error) => Ok(false),
         Err(fault) => Err(writer.failed(fault)),
     }
 }
@@ -77,18 +88,15 @@ async fn one_by_one(writer: &mut Writer, batch: Vec<Operation>) -> Result<Judgem
 
 async fn alone(writer: &mut Writer, operation: Operation) -> Result<Result<Applied, Refusal>, StoreError> {
     let needs = Needs::of([&operation]);
-    let mut loaded = match super::load::load(writer.connection()?, &needs).await {
-        Ok(loaded) => loaded,
-        Err(LoadError::Database(error)) => return Err(writer.fail(&error)),
-        Err(LoadError::Row(error)) => return Err(error),
-    };
+    let loaded = loaded(writer.connection()?, &needs, "").await;
+    let mut loaded = loaded.map_err(|fault| writer.failed(fault))?;
     let (mut judgements, changes) = judge(vec![operation], &mut loaded);
     let mut judgement = judgements.pop().unwrap_or_else(|| Err(Refusal::Conflict("not judged".to_owned())));
     if judgement.is_err() {
         return Ok(judgement);
     }
     run(writer, "SAVEPOINT operation").await?;
-    match write(writer.connection()?, &changes, &loaded, Then::StayOpen).await {
+    match write(writer.connection()?, &changes, &loaded, "").await {
         Ok(()) => {}
         Err(Fault::Database(error)) if is_constraint(&error) => {
             judgement = Err(Refusal::Conflict(format!("a row contradicts what is stored: {error}")));

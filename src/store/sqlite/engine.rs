@@ -1,5 +1,6 @@
 //! Runs the store's statements on SQLite: readers beside one writer. Layer: adapter. Keeps I8.
 
+use std::ops::DerefMut;
 use std::time::Duration;
 
 use botfleet_actors::domain::commit::operations::Operation;
@@ -15,7 +16,8 @@ use super::error::is_busy;
 use super::open::FileLock;
 use super::writer::Writer;
 use super::{commit, tenure};
-use crate::store::engine::{Engine, Fault, Judgements, Reads, Run, Timed, Values, Work};
+use crate::store::engine::{Engine, Judgements, Reads, Run, Timed, Values, Work};
+use crate::store::fault::Fault;
 use crate::store::rows::part::{Part, read};
 use crate::store::sql::roster;
 use crate::store::sql::text::{Sql, statements};
@@ -47,14 +49,11 @@ pub struct Sqlite {
     pub(super) _lock: FileLock,
 }
 
-/// A connection within a transaction that somebody else ends.
-pub(super) struct Within<'c>(pub(super) &'c mut SqliteConnection);
-
-/// A transaction that reads.
-pub(in crate::store) struct Look(Transaction<'static, sqlx::Sqlite>);
+/// A connection within a transaction; whoever gave it ends that.
+pub(crate) struct Within<C>(pub(super) C);
 
 /// A transaction of the writer.
-pub(in crate::store) struct Task<'e>(MutexGuard<'e, Writer>);
+pub(crate) struct Task<'e>(MutexGuard<'e, Writer>);
 
 async fn fetch<'c, P: Part>(
     executor: impl Executor<'c, Database = sqlx::Sqlite>,
@@ -70,19 +69,7 @@ async fn execute(connection: &mut SqliteConnection, sql: &'static Sql, values: V
     Ok(query.execute(connection).await?.rows_affected())
 }
 
-impl Run for Within<'_> {
-    const DATABASE: Database = Database::Sqlite;
-
-    async fn fetch<P: Part + Send>(&mut self, sql: &'static Sql, values: Values<'_>) -> Result<Vec<P>, Fault> {
-        fetch(&mut *self.0, sql, values).await
-    }
-
-    async fn execute(&mut self, sql: &'static Sql, values: Values<'_>) -> Result<u64, Fault> {
-        execute(self.0, sql, values).await
-    }
-}
-
-impl Run for Look {
+impl<C: DerefMut<Target = SqliteConnection> + Send> Run for Within<C> {
     const DATABASE: Database = Database::Sqlite;
 
     async fn fetch<P: Part + Send>(&mut self, sql: &'static Sql, values: Values<'_>) -> Result<Vec<P>, Fault> {
@@ -94,13 +81,9 @@ impl Run for Look {
     }
 }
 
-impl Work for Look {
+impl Work for Within<Transaction<'static, sqlx::Sqlite>> {
     async fn commit(self) -> Result<(), Fault> {
         Ok(self.0.commit().await?)
-    }
-
-    async fn give_up(self) {
-        drop(self);
     }
 }
 
@@ -132,23 +115,18 @@ impl Work for Task<'_> {
     async fn commit(mut self) -> Result<(), Fault> {
         Ok(self.0.commit().await?)
     }
-
-    /// The writer is in doubt, and rolls back before anything else.
-    async fn give_up(self) {
-        drop(self);
-    }
 }
 
 impl Reads for Readers {
     const DATABASE: Database = Database::Sqlite;
-    type Look<'e> = Look;
+    type Look<'e> = Within<Transaction<'static, sqlx::Sqlite>>;
 
     async fn all<P: Part + Send>(&self, sql: &'static Sql, values: Values<'_>) -> Result<Vec<P>, Fault> {
         fetch(&self.0, sql, values).await
     }
 
-    async fn look(&self) -> Result<Look, Fault> {
-        Ok(Look(self.0.begin().await?))
+    async fn look(&self) -> Result<Self::Look<'_>, Fault> {
+        Ok(Within(self.0.begin().await?))
     }
 
     fn timed(&self, _: &'static str) -> Option<Timed> {
@@ -158,13 +136,13 @@ impl Reads for Readers {
 
 impl Reads for Sqlite {
     const DATABASE: Database = Database::Sqlite;
-    type Look<'e> = Look;
+    type Look<'e> = Within<Transaction<'static, sqlx::Sqlite>>;
 
     async fn all<P: Part + Send>(&self, sql: &'static Sql, values: Values<'_>) -> Result<Vec<P>, Fault> {
         self.readers.all(sql, values).await
     }
 
-    async fn look(&self) -> Result<Look, Fault> {
+    async fn look(&self) -> Result<Self::Look<'_>, Fault> {
         self.readers.look().await
     }
 
@@ -187,10 +165,6 @@ impl Engine for Sqlite {
         let changed = task.execute(sql, values).await?;
         task.commit().await?;
         Ok(changed)
-    }
-
-    async fn begin_roster(&self) -> Result<Task<'_>, Fault> {
-        self.begin().await
     }
 
     fn newcomers<'e>(&'e self, task: &Task<'e>) -> (Option<i64>, Option<i64>) {

@@ -17,7 +17,7 @@ use crate::store::settings::{StoreSettings, Synchronous};
 
 /// The longest time that a statement waits for a foreign process (a backup, a shell) that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
-/// The number of prepared statements that the writer keeps, those used last. A group commit has up to 256 texts for
+/// The number of prepared statements that the writer keeps, those used last. A group commit has up to 512 texts for
 /// loading and 512 for writing.
 const WRITER_STATEMENTS: usize = 128;
 const READER_STATEMENTS: usize = 24;

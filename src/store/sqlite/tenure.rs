@@ -4,7 +4,8 @@ use botfleet_actors::domain::ids::Epoch;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::store::{StoreError, Tenure};
 
-use crate::store::engine::{Fault, Run};
+use crate::store::engine::Run;
+use crate::store::fault::Fault;
 use crate::store::rows::part::unreadable;
 use crate::store::sql::tenure::{Whose, end_sends, give_turns_back};
 use crate::store::sql::text::{Sql, statements};

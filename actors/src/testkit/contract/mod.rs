@@ -7,6 +7,7 @@ pub mod advance;
 pub mod allowance;
 pub mod archive;
 pub mod cluster;
+pub mod filters;
 pub mod hand_over;
 pub mod ingest;
 pub mod orders;
@@ -230,6 +231,18 @@ macro_rules! store_contract {
             turns_of_decisions_come_with_their_messages
             entries_are_read_forwards_from_any_number
             a_message_is_found_by_its_id_also_after_a_migration
+        ]);
+        $crate::store_contract!(@file $home, filters: [
+            reads_of_a_chat_hold_nothing_of_another
+            reads_of_a_bot_hold_nothing_of_another
+            every_limit_is_kept
+            each_kind_of_waiting_row_is_counted_apart
+            the_backlog_names_each_owner_whose_work_is_due
+            old_rows_of_a_chat_outside_the_manifest_are_given_up
+            a_reclaim_spares_other_bots
+            dead_letters_of_all_kinds_are_listed_together
+            removals_spare_other_people_and_other_chats
+            a_store_tells_that_it_works
         ]);
         $crate::store_contract!(@file $home, outcomes: [
             every_row_is_one_line_with_what_became_of_it
