@@ -27,21 +27,3 @@ pub(super) fn all() -> Vec<&'static Sql> {
         [archive::ALL, expiry::ALL, orders::ALL, outcomes::ALL, people::ALL, reads::ALL, roster::ALL, tenure::ALL];
     files.into_iter().flatten().copied().collect()
 }
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::all;
-    use super::values::Database;
-
-    #[test]
-    fn both_databases_know_every_mark_of_every_statement() {
-        for database in [Database::Sqlite, Database::Postgres] {
-            for statement in all() {
-                let text = statement.text(database).unwrap();
-                assert!(!text.contains('`'), "{}: {text}", statement.name);
-            }
-        }
-    }
-}

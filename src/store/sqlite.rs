@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_statement_can_be_prepared() {
+    async fn every_mark_of_every_statement_is_known_and_the_statement_can_be_prepared() {
         let mut connection = migrated().await;
         for statement in sql::all()
             .into_iter()
