@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
+use botfleet_actors::actors::bot::intake::messages::{DeliveryError, IntakeMsg};
 use botfleet_actors::actors::bot::messages::BotMsg;
-use botfleet_actors::actors::bot::messages::DeliveryError;
 use botfleet_actors::actors::chat::messages::ChatMsg;
 use botfleet_actors::actors::fleet::child::Child;
 use botfleet_actors::actors::fleet::messages::FleetMsg;
@@ -86,7 +86,7 @@ impl RunningFleet {
         let Some(actor) = self.node.directory.bot(bot) else {
             return Err(OrderError::Conflict(format!("{name} does not run")));
         };
-        let answer = actor.call(|reply| BotMsg::SetDelivery(mode, reply), Some(CHANGE_WITHIN)).await;
+        let answer = actor.call(|reply| BotMsg::Intake(IntakeMsg::SetDelivery(mode, reply)), Some(CHANGE_WITHIN)).await;
         match answer {
             Ok(CallResult::Success(Ok(()))) => {
                 tracing::warn!(bot.name = %name, delivery = mode.as_str(), by, "control");

@@ -21,8 +21,8 @@ use super::rows::{at, person, plan};
 use super::scripted_bus::ScriptedBus;
 use super::scripted_llm::ScriptedLlm;
 use super::scripted_telegram::{ScriptDecoder, ScriptedTelegram};
+use crate::actors::bot::intake::messages::{DeliveryError, IntakeMsg};
 use crate::actors::bot::messages::BotMsg;
-use crate::actors::bot::messages::DeliveryError;
 use crate::actors::bot::settings::BotSettings;
 use crate::actors::bot::snapshot::BotSnapshot;
 use crate::actors::chat::settings::ChatSettings;
@@ -483,7 +483,7 @@ impl Stage {
     /// Sets the delivery mode of the bot at that place, as a person does.
     pub async fn set_delivery(&self, at: usize, mode: DeliveryMode) -> Result<(), DeliveryError> {
         let bot = self.node.directory.bot(self.bots[at]).expect("the bot runs");
-        match bot.call(|reply| BotMsg::SetDelivery(mode, reply), Some(DEADLINE)).await {
+        match bot.call(|reply| BotMsg::Intake(IntakeMsg::SetDelivery(mode, reply)), Some(DEADLINE)).await {
             Ok(ractor::rpc::CallResult::Success(answer)) => answer,
             other => panic!("the bot does not answer: {other:?}"),
         }

@@ -7,12 +7,11 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::time::Instant;
 
 use super::intake::Intake;
-use super::polling::Polling;
 use crate::actors::bot::messages::BotMsg;
 use crate::actors::bot::outbox::Outbox;
 use crate::actors::bot::perform::Typing;
-use crate::actors::bot::snapshot::{BotHealth, BotSnapshot};
-use crate::actors::bot::state::{BotArgs, BotState};
+use crate::actors::bot::snapshot::BotSnapshot;
+use crate::actors::bot::state::{Arrival, BotArgs, BotState, Hands, Identity};
 use crate::actors::bot::stay::{Stay, Work};
 use crate::actors::bot::turns::Turns;
 use crate::actors::node::tasks::{TaskPanicked, Tasks};
@@ -33,30 +32,34 @@ impl Actor for BotActor {
     ) -> Result<Self::State, ActorProcessingErr> {
         let alarm = myself.clone();
         let mut state = BotState {
-            epoch: args.epoch,
             stay: Stay::Here(Work::All),
-            stored: args.stored,
-            warm: None,
-            since: Instant::now(),
-            send_patience: args.send_patience,
-            abandoned: 0,
-            intake: Intake::new(args.profile.delivery.clone()),
-            webhooks: args.webhooks,
-            polling: Polling::new(&args.profile),
-            outbox: Outbox::new(&args.settings),
+            arrival: Arrival {
+                stored: args.stored,
+                warm: args.warm,
+                since: Instant::now(),
+                send_patience: args.send_patience,
+                abandoned: 0,
+            },
+            intake: Intake::new(&args.profile),
             turns: Turns::new(&args.settings),
-            typing: Typing::default(),
-            effects: Vec::new(),
+            outbox: Outbox::new(&args.settings),
             node: args.node,
-            profile: args.profile,
-            api: args.api,
-            settings: args.settings,
-            myself,
-            tasks: Tasks::new(move || drop(alarm.cast(BotMsg::TaskPanicked))),
-            health: BotHealth::Starting,
-            me: None,
+            identity: Identity {
+                profile: args.profile,
+                api: args.api,
+                settings: args.settings,
+                webhooks: args.webhooks,
+                epoch: args.epoch,
+            },
+            hands: Hands {
+                myself,
+                tasks: Tasks::new(move || drop(alarm.cast(BotMsg::TaskPanicked))),
+                typing: Typing::default(),
+                poll: None,
+                effects: Vec::new(),
+            },
         };
-        state.begin(args.warm);
+        state.load();
         Ok(state)
     }
 
@@ -73,26 +76,13 @@ impl Actor for BotActor {
             BotMsg::AbandonedLeft(left) => state.on_abandoned_left(left),
             BotMsg::HandOver(epoch, to) => state.on_hand_over(epoch, to),
             BotMsg::HandedOver(result) => state.on_handed_over(&result),
-            BotMsg::PollClosed => state.on_poll_closed(),
             BotMsg::Leave(epoch) => state.on_leave(epoch),
             BotMsg::Retire => state.on_retire(),
-            BotMsg::Suspend => state.on_suspend(),
-            BotMsg::Resume => state.on_resume(),
+            BotMsg::Suspend => state.intake(Intake::suspend),
+            BotMsg::Resume => state.intake(Intake::resume),
             BotMsg::ProfileChanged(profile, api) => state.on_profile_changed(profile, api),
             BotMsg::TurnsWait => state.read_turns().await,
-            BotMsg::Identify => state.identify(),
-            BotMsg::Identified(result) => state.on_identified(result),
-            BotMsg::Poll(generation) => state.on_poll(generation),
-            BotMsg::Polled(generation, result) => state.on_polled(generation, result),
-            BotMsg::Ingested(generation, next_offset, result) => state.on_ingested(generation, next_offset, result),
-            BotMsg::SetDelivery(mode, reply) => state.on_set_delivery(mode, reply),
-            BotMsg::DeliveryChanged(choice, result, reply) => state.on_delivery_changed(choice, result, reply),
-            BotMsg::SetWebhook(generation) => state.on_set_webhook(generation),
-            BotMsg::WebhookSet(generation, result) => state.on_webhook_set(generation, result),
-            BotMsg::DeleteWebhook(generation) => state.on_delete_webhook(generation),
-            BotMsg::WebhookDeleted(generation, result) => state.on_webhook_deleted(generation, result),
-            BotMsg::LookAtWebhook(generation) => state.look_at_webhook(generation),
-            BotMsg::WebhookSeen(generation, result) => state.on_webhook_seen(generation, result),
+            BotMsg::Intake(message) => state.on_intake(message),
             BotMsg::Turns(jobs) => state.turns(|turns, desk| turns.take(jobs, desk)),
             BotMsg::Reconcile => state.on_reconcile().await,
             BotMsg::ClockStepped => state.on_clock_stepped(),
@@ -124,28 +114,27 @@ impl Actor for BotActor {
 impl BotState {
     fn on_quiesce(&mut self) {
         self.stay.narrow(Work::Sends);
-        self.health = BotHealth::Quiescing;
-        self.polling.cancel();
+        self.intake(Intake::quiesce);
     }
 
     fn snapshot(&self) -> BotSnapshot {
         BotSnapshot {
-            name: self.profile.spec.name.clone(),
-            telegram_id: self.profile.spec.telegram_id.0,
-            username: self.me.as_ref().map(|me| me.username.clone()),
-            health: self.health.clone(),
+            name: self.identity.profile.spec.name.clone(),
+            telegram_id: self.identity.profile.spec.telegram_id.0,
+            username: self.intake.me().map(|me| me.username.clone()),
+            health: self.intake.health().clone(),
             delivery: self.intake.mode().as_str(),
             webhook_pending: (self.intake.mode() == DeliveryMode::Webhook).then_some(self.intake.status().pending),
             webhook_error: self.intake.status().last_error.clone(),
-            next_offset: self.polling.next_offset(),
-            hears_everything: self.me.as_ref().map(|me| me.can_read_all_group_messages),
+            next_offset: self.intake.next_offset(),
+            hears_everything: self.intake.me().map(|me| me.can_read_all_group_messages),
             turns_in_flight: self.turns.in_flight(),
             turns_waiting: self.turns.waiting(),
             messages_waiting: self.outbox.waiting(),
             messages_due: self.outbox.due(self.node.clock.now()),
             sends_in_flight: self.outbox.in_flight(),
             paused_seconds: self.outbox.limiter().bot_pause().map(|left| left.as_secs() + 1),
-            cannot_speak: self.node.silence_of(self.profile.id).map(|why| why.to_string()),
+            cannot_speak: self.node.silence_of(self.identity.profile.id).map(|why| why.to_string()),
             slowed_chats: self.outbox.limiter().lowered().count(),
             lowest_rate_percent: self.outbox.limiter().lowered().map(|(_, rate)| (rate * 100.0).round() as u32).min(),
             paused_chats: self.outbox.limiter().pauses().count(),

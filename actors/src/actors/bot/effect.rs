@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::actors::bot::intake::messages::DeliveryReply;
 use crate::actors::bot::messages::BotMsg;
 use crate::actors::bot::ticket::Ticket;
 use crate::actors::bot::turns::messages::Draft;
@@ -14,10 +15,11 @@ use crate::behaviour::stances::question::Question;
 use crate::domain::commit::operations::Operation;
 use crate::domain::commit::start::Start;
 use crate::domain::ids::{AttemptId, ChatId, MessageId, OutboxId, TelegramChatId, ThreadId, TurnId};
-use crate::domain::roster::ModelRef;
+use crate::domain::roster::{DeliveryChoice, ModelRef};
+use crate::domain::silence::Silence;
 use crate::domain::time::Timestamp;
 use crate::ports::bus::Hint;
-use crate::ports::telegram::{SendMessage, Shut};
+use crate::ports::telegram::{ReceivedUpdate, SendMessage, Shut, WebhookTarget};
 
 /// An effect that a machine asks for.
 #[allow(clippy::large_enum_variant, reason = "nearly all are commits: a box would be one more allocation for each")]
@@ -50,6 +52,26 @@ pub(super) enum Effect {
     Recall(Ticket, usize),
     /// Set a reaction; the answer comes as `TurnMsg::Reacted`.
     React { turn: TurnId, ticket: Ticket, chat: TelegramChatId, message: MessageId, emoji: String },
+    /// Ask Telegram who the token belongs to, or a token that is read anew; the answer comes as `IntakeMsg::Identified`.
+    Identify { renew: bool },
+    /// Tell this node's chats the bot's username, and the store when it is news to the fleet.
+    LearnUsername(String),
+    /// Note why the bot is silent everywhere, or that nothing silences it any more.
+    Silence(Option<Silence>),
+    /// Poll for updates from that offset; the answer comes as `IntakeMsg::Polled`, the end of the connection as
+    /// `IntakeMsg::PollClosed`.
+    Poll { ticket: Ticket, offset: Option<i64> },
+    /// Cancel the open poll.
+    CancelPoll,
+    /// Store updates with the offset that confirms them, and hand them to their chats; the result comes as
+    /// `IntakeMsg::Ingested`. `apart`: one row at a time, since the store refuses them together.
+    Ingest { ticket: Ticket, updates: Vec<ReceivedUpdate>, next_offset: i64, apart: bool },
+    /// Tell Telegram where to deliver updates; the answer comes as `IntakeMsg::WebhookSet`.
+    SetWebhook(Ticket, WebhookTarget),
+    /// Tell Telegram to deliver no more updates; the answer comes as `IntakeMsg::WebhookDeleted`.
+    DeleteWebhook(Ticket),
+    /// Ask Telegram for the state of the webhook; the answer comes as `IntakeMsg::WebhookSeen`.
+    LookAtWebhook(Ticket),
     /// Note a text that the bot says, for the other bots of the node.
     Said(Said),
     /// Note that work waits for the store, and the reason.
@@ -84,6 +106,8 @@ pub(super) enum Then {
     Begun(OutboxId, AttemptId),
     /// To the message whose attempt is being settled.
     Settled(OutboxId),
+    /// To the intake whose delivery mode is being changed, and then to whoever asked for the change.
+    DeliveryChanged(DeliveryChoice, Option<DeliveryReply>),
     /// To the turn that is being claimed.
     Claimed(TurnId, Ticket),
     /// To the turn that is being ended, with the start of its first message.

@@ -12,11 +12,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use crate::actors::bot::effect::Effect;
+use crate::actors::bot::intake::Intake;
+use crate::actors::bot::intake::messages::IntakeMsg;
 use crate::actors::bot::messages::{BotMsg, Loaded};
-use crate::actors::bot::snapshot::BotHealth;
 use crate::actors::bot::state::BotState;
 use crate::actors::bot::stay::Stay;
 use crate::actors::bot::turns::{Turns, compares_with};
@@ -27,10 +26,10 @@ use crate::domain::commit::operations::{HandOver, Operation};
 use crate::domain::commit::outcome::Refusal;
 use crate::domain::ids::Epoch;
 use crate::domain::ownership::{Incarnation, LeaseKey};
-use crate::domain::roster::{BotProfile, DeliveryMode};
+use crate::domain::roster::BotProfile;
 use crate::ports::bus::{Audience, BusMessage, Hint};
 use crate::ports::store::StoreError;
-use crate::ports::telegram::{BotApi, Me};
+use crate::ports::telegram::BotApi;
 
 /// Time between looks at others' sends for this bot, while there are any.
 const ABANDONED_EVERY: Duration = Duration::from_millis(500);
@@ -49,7 +48,7 @@ impl BotState {
     }
 
     pub(super) fn key(&self) -> LeaseKey {
-        LeaseKey::Bot(self.profile.id)
+        LeaseKey::Bot(self.identity.profile.id)
     }
 
     fn tell_fleet(&self, news: FleetMsg) {
@@ -60,9 +59,10 @@ impl BotState {
 
     /// Reads the bot's state from the store.
     pub(super) fn load(&mut self) {
-        let (node, myself, bot, stored) = (Arc::clone(&self.node), self.myself.clone(), self.profile.id, self.stored);
+        let (node, myself, bot, stored) =
+            (Arc::clone(&self.node), self.hands.myself.clone(), self.identity.profile.id, self.arrival.stored);
         let compared = self.outbox(|_, step| compares_with(step.site));
-        self.tasks.spawn(async move {
+        self.hands.tasks.spawn(async move {
             let said =
                 async { if compared == 0 { None } else { in_time(node.store.said_lately(bot, compared)).await.ok() } };
             // Pauses are only a prediction: without them the store still makes paused messages wait.
@@ -93,18 +93,17 @@ impl BotState {
         if let Some(texts) = &loaded.said {
             self.turns.begin_with(texts);
         }
-        if let (Some((offset, choice)), 0) = (loaded.stands, self.intake.generation) {
-            self.polling.go_on_from(offset);
-            self.intake.choice = choice.unwrap_or_default();
+        if let Some((offset, choice)) = loaded.stands {
+            self.intake.go_on_from(offset, choice);
         }
-        if let Some(me) = self.warm.take() {
-            self.on_identified(Ok(me));
+        if let Some(me) = self.arrival.warm.take() {
+            self.intake(|intake, desk| intake.on_identified(Ok(me), desk));
         } else {
             self.tell_doubts();
-            self.identify();
+            self.intake(Intake::identify);
         }
         // Polls go first: reading the waiting work takes this handler's time.
-        let _ = self.myself.cast(BotMsg::Reconcile);
+        let _ = self.hands.myself.cast(BotMsg::Reconcile);
         self.look_after_abandoned();
     }
 
@@ -112,7 +111,7 @@ impl BotState {
     fn tell_doubts(&self) {
         if self.node.cluster.is_some() {
             let known = self.node.directory.known();
-            let chats = known.chats.values().filter(|chat| chat.members.contains(&self.profile.id));
+            let chats = known.chats.values().filter(|chat| chat.members.contains(&self.identity.profile.id));
             self.node.tell(chats.map(|chat| Hint::SendUnknown(chat.id)));
         }
     }
@@ -122,54 +121,52 @@ impl BotState {
         let Some(cluster) = self.node.cluster.clone().filter(|_| !self.is_closing()) else {
             return;
         };
-        let (me, bot, myself) = (self.node.me, self.profile.id, self.myself.clone());
-        let overdue = self.since.elapsed() >= self.send_patience;
-        self.tasks.spawn(async move {
+        let (me, bot, myself) = (self.node.me, self.identity.profile.id, self.hands.myself.clone());
+        let overdue = self.arrival.since.elapsed() >= self.arrival.send_patience;
+        self.hands.tasks.spawn(async move {
             let left = in_time(cluster.settle_abandoned(me, bot, overdue)).await;
             let _ = myself.cast(BotMsg::AbandonedLeft(left.ok()));
         });
     }
 
     pub(super) fn on_abandoned_left(&mut self, left: Option<u64>) {
-        let before = self.abandoned;
-        self.abandoned = left.unwrap_or(before.max(1));
-        if self.abandoned > 0 {
-            drop(self.myself.send_after(ABANDONED_EVERY, || BotMsg::LookAfterAbandoned));
+        let before = self.arrival.abandoned;
+        self.arrival.abandoned = left.unwrap_or(before.max(1));
+        if self.arrival.abandoned > 0 {
+            drop(self.hands.myself.send_after(ABANDONED_EVERY, || BotMsg::LookAfterAbandoned));
         }
-        if self.abandoned < before {
+        if self.arrival.abandoned < before {
             // Some of their sends have ended: later parts may go, chats may know more.
             self.tell_doubts();
-            let _ = self.myself.cast(BotMsg::Reconcile);
+            let _ = self.hands.myself.cast(BotMsg::Reconcile);
         }
     }
 
     /// Prepares the hand-over to another node: from here on no poll and no turn begins.
     pub(super) fn on_hand_over(&mut self, epoch: Epoch, to: Incarnation) {
-        if epoch != self.epoch || !self.stay.close(to) {
+        if epoch != self.identity.epoch || !self.stay.close(to) {
             return;
         }
-        self.polling.cancel();
-        self.intake.generation += 1;
+        self.intake(Intake::stop);
         self.hand_over_if_closed();
     }
 
-    pub(super) fn on_poll_closed(&mut self) {
-        if self.polling.closed() {
-            self.poll();
-        }
+    /// Passes a message to the intake; a bot that goes is handed over once its poll is closed.
+    pub(super) fn on_intake(&mut self, message: IntakeMsg) {
+        self.intake(|intake, desk| intake.handle(message, desk));
         self.hand_over_if_closed();
     }
 
     /// Hands the bot over once no poll is open: the last ingest is queued before, and the committer keeps order.
     fn hand_over_if_closed(&mut self) {
-        if self.polling.open > 0 {
+        if self.intake.is_polling() {
             return;
         }
         let Some(to) = self.stay.hand() else {
             return;
         };
-        let (node, myself, key) = (Arc::clone(&self.node), self.myself.clone(), self.key());
-        let operation = Operation::HandOver(HandOver { key, epoch: self.epoch, to });
+        let (node, myself, key) = (Arc::clone(&self.node), self.hands.myself.clone(), self.key());
+        let operation = Operation::HandOver(HandOver { key, epoch: self.identity.epoch, to });
         self.node.committer.submit(operation, move |result| {
             if result.is_ok() {
                 node.bus.publish(Audience::Node(to), BusMessage::Hints(vec![Hint::Lease(key)]));
@@ -184,17 +181,17 @@ impl BotState {
         };
         match result {
             Ok(_) => {
-                self.tell_fleet(FleetMsg::HandedOver(self.key(), self.epoch, Some(to)));
+                self.tell_fleet(FleetMsg::HandedOver(self.key(), self.identity.epoch, Some(to)));
                 self.let_go();
             }
             Err(CommitError::Refused(Refusal::Fenced)) => self.on_fenced(),
             Err(error) => {
-                tracing::warn!(bot.id = %self.profile.id, error = %error, "the bot could not be handed over, it goes on here");
+                tracing::warn!(bot.id = %self.identity.profile.id, error = %error, "the bot could not be handed over, it goes on here");
                 self.stay.remain();
                 self.tell_fleet(FleetMsg::NotHandedOver(self.key()));
-                self.open_intake();
+                self.intake(Intake::open);
                 self.turns(Turns::pump);
-                let _ = self.myself.cast(BotMsg::Reconcile);
+                let _ = self.hands.myself.cast(BotMsg::Reconcile);
             }
         }
     }
@@ -204,14 +201,14 @@ impl BotState {
         if self.is_gone() {
             return;
         }
-        tracing::warn!(bot.id = %self.profile.id, "another epoch owns this bot, it leaves this node");
-        self.tell_fleet(FleetMsg::Fenced(self.key(), self.epoch));
+        tracing::warn!(bot.id = %self.identity.profile.id, "another epoch owns this bot, it leaves this node");
+        self.tell_fleet(FleetMsg::Fenced(self.key(), self.identity.epoch));
         self.let_go();
     }
 
     /// Leaves this node: the bot lives elsewhere, or is not in use any more.
     pub(super) fn on_leave(&mut self, epoch: Epoch) {
-        if epoch == self.epoch && !self.is_gone() {
+        if epoch == self.identity.epoch && !self.is_gone() {
             self.let_go();
         }
     }
@@ -225,9 +222,10 @@ impl BotState {
     /// Begins nothing any more. Withdraws calls to models, which are of no use; what is being sent is settled.
     fn let_go(&mut self) {
         self.stay = Stay::Gone;
-        self.health = BotHealth::Quiescing;
-        self.polling.cancel();
-        self.intake.generation += 1;
+        self.intake(|intake, desk| {
+            intake.quiesce(desk);
+            intake.stop(desk);
+        });
         self.turns(|turns, desk| turns.let_go(desk.outbox));
         self.outbox(|_, step| step.ask(Effect::EndTyping(None)));
     }
@@ -237,52 +235,14 @@ impl BotState {
         self.is_gone() && self.turns.in_flight() == 0 && self.outbox.in_flight() == 0
     }
 
-    /// Closes the poll at once, since the node may not act. The node's bound closes an open poll by itself as well.
-    pub(super) fn on_suspend(&mut self) {
-        if self.intake.polls() && !self.is_closing() {
-            self.polling.cancel();
-            self.intake.generation += 1;
-            self.poll();
-        }
-    }
-
-    /// Polls again, since the node may act again.
-    pub(super) fn on_resume(&mut self) {
-        let generation = self.intake.generation;
-        self.on_poll(generation);
-    }
-
     /// Takes over a changed configuration of the bot. Work under way goes on as it was begun.
     pub(super) fn on_profile_changed(&mut self, profile: Arc<BotProfile>, api: Option<Arc<dyn BotApi>>) {
-        let before = std::mem::replace(&mut self.profile, profile);
+        let before = std::mem::replace(&mut self.identity.profile, profile);
         let replaced = api.is_some();
         if let Some(api) = api {
-            self.api = api;
+            self.identity.api = api;
         }
-        let way_changed =
-            before.spec.delivery != self.profile.spec.delivery && self.profile.delivery.mode != self.intake.mode();
-        if way_changed {
-            self.intake.choice = self.profile.delivery.clone();
-            self.polling.forget_offset();
-        }
-        // The address of a webhook holds the bot's name.
-        let renamed = before.spec.name != self.profile.spec.name && self.intake.mode() == DeliveryMode::Webhook;
-        if self.is_closing() {
-        } else if replaced {
-            self.intake.generation += 1;
-            self.polling.cancel();
-            self.identify();
-        } else if way_changed || renamed {
-            self.open_intake();
-        }
-    }
-}
-
-impl BotState {
-    /// Starts the bot; `warm` is its identity, when the node warmed up for it.
-    pub(super) fn begin(&mut self, warm: Option<Me>) {
-        self.warm = warm;
-        self.since = Instant::now();
-        self.load();
+        let now = Arc::clone(&self.identity.profile);
+        self.intake(|intake, desk| intake.on_profile_changed(&before, &now, replaced, desk));
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ractor::RpcReplyPort;
 
+use crate::actors::bot::intake::messages::IntakeMsg;
 use crate::actors::bot::outbox::messages::OutboxMsg;
 use crate::actors::bot::snapshot::BotSnapshot;
 use crate::actors::bot::turns::messages::{TurnJob, TurnMsg};
@@ -14,8 +15,8 @@ use crate::actors::orders::doubt::{Administrators, Doubt};
 use crate::domain::ids::{ChatId, Epoch, TelegramChatId};
 use crate::domain::ownership::Incarnation;
 use crate::domain::pause::Pause;
-use crate::domain::roster::{BotProfile, DeliveryChoice, DeliveryMode};
-use crate::ports::telegram::{BotApi, Me, ReceivedUpdate, TelegramError, WebhookStatus};
+use crate::domain::roster::{BotProfile, DeliveryChoice};
+use crate::ports::telegram::{BotApi, TelegramError};
 
 /// The messages that a bot handles.
 pub enum BotMsg {
@@ -31,8 +32,6 @@ pub enum BotMsg {
     HandOver(Epoch, Incarnation),
     /// The hand-over was committed, or not.
     HandedOver(CommitResult),
-    /// A poll's connection is closed.
-    PollClosed,
     /// End at once, if the bot is still under that epoch: another node owns it.
     Leave(Epoch),
     /// The manifest has dropped the bot.
@@ -47,32 +46,8 @@ pub enum BotMsg {
     ClockStepped,
     /// Turns wait in the store.
     TurnsWait,
-    /// The answer to `Identify`.
-    Identified(Result<Me, TelegramError>),
-    /// Ask Telegram who the token belongs to.
-    Identify,
-    /// Poll for updates; stale generations are dropped, here and in all that follows.
-    Poll(u64),
-    /// A poll ended.
-    Polled(u64, Result<Vec<ReceivedUpdate>, TelegramError>),
-    /// Rows and offset were committed, or not.
-    Ingested(u64, i64, CommitResult),
-    /// A person wants this delivery mode; the reply follows once the change is durable.
-    SetDelivery(DeliveryMode, DeliveryReply),
-    /// A change of the delivery mode was committed, or not.
-    DeliveryChanged(DeliveryChoice, CommitResult, Option<DeliveryReply>),
-    /// Tell Telegram where to deliver updates.
-    SetWebhook(u64),
-    /// The answer to `SetWebhook`.
-    WebhookSet(u64, Result<(), TelegramError>),
-    /// Tell Telegram to deliver no more updates.
-    DeleteWebhook(u64),
-    /// The answer to `DeleteWebhook`.
-    WebhookDeleted(u64, Result<(), TelegramError>),
-    /// Ask Telegram for the state of the webhook.
-    LookAtWebhook(u64),
-    /// The answer to `LookAtWebhook`.
-    WebhookSeen(u64, Result<WebhookStatus, TelegramError>),
+    /// A message about intake.
+    Intake(IntakeMsg),
     /// Take these turns.
     Turns(Vec<TurnJob>),
     /// Look into the store for work that no hint announced.
@@ -107,23 +82,6 @@ pub enum BotMsg {
     TaskPanicked,
     /// Reply with a snapshot of the bot.
     GetSnapshot(RpcReplyPort<BotSnapshot>),
-}
-
-/// The channel that reports how a change of the delivery mode ended.
-pub type DeliveryReply = RpcReplyPort<Result<(), DeliveryError>>;
-
-/// The reason why the delivery mode was not changed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DeliveryError {
-    /// No address is set.
-    #[error("webhooks are off: set webhooks.public_url")]
-    WebhooksOff,
-    /// Another change is under way, or the bot ends.
-    #[error("the bot is busy with another change, or stops")]
-    Busy,
-    /// The change could not be stored.
-    #[error("{0}")]
-    Store(String),
 }
 
 /// The state that a bot reads from the store when it starts.

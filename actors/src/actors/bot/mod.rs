@@ -4,14 +4,13 @@
 //! |---|---|
 //! | `actor` | the actor: life cycle, and who handles which message |
 //! | `messages`, `state`, `snapshot` | its messages, its state, and what operators see of it |
-//! | `intake` | delivery mode, polling or webhook, and the change of it (I1) |
-//! | `polling` | getUpdates -> ingest -> the chats (I1, I2) |
+//! | `intake/` | a pure machine: polls, webhooks, and the change between them (I1, I2) |
 //! | `verifying` | asks Telegram for the rank of who gave an order (I9) |
 //! | `strangers` | chats that the manifest does not name |
 //! | `turns/` | a pure machine: claim -> models -> review -> finish; reactions (I7, I8) |
 //! | `outbox/` | a pure machine: limiter -> begin -> sendMessage -> settled (I4, I6); pauses |
 //! | `effect`, `surroundings` | what the machines ask for, and what they may ask |
-//! | `perform` | carries out what they ask for |
+//! | `perform`, `site` | carries out what they ask for; answers what they ask |
 //! | `stay`, `ticket` | where the bot is in its life here; which answers are stale |
 //! | `reconciling` | turns and messages that wait in the store (I8) |
 //! | `leaving` | start, hand-off, fences, the time bound of the node (I5, I6) |
@@ -24,9 +23,9 @@ pub mod leaving;
 pub mod messages;
 pub(crate) mod outbox;
 mod perform;
-mod polling;
 mod reconciling;
 pub mod settings;
+mod site;
 pub mod snapshot;
 pub mod state;
 mod stay;

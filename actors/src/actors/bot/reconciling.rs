@@ -42,8 +42,8 @@ impl BotState {
         }
         let node = Arc::clone(&self.node);
         self.read_turns().await;
-        let limit = self.turns.room(&self.settings);
-        match in_time(node.store.waiting_messages(self.profile.id, limit.max(1))).await {
+        let limit = self.turns.room(&self.identity.settings);
+        match in_time(node.store.waiting_messages(self.identity.profile.id, limit.max(1))).await {
             Ok(messages) => self.take_stored_messages(messages).await,
             Err(error) => {
                 node.committer.signs.waits("messages", &error);
@@ -64,7 +64,8 @@ impl BotState {
             return;
         }
         let node = Arc::clone(&self.node);
-        match in_time(node.store.queued_turns(self.profile.id, self.turns.room(&self.settings))).await {
+        match in_time(node.store.queued_turns(self.identity.profile.id, self.turns.room(&self.identity.settings))).await
+        {
             Ok(turns) => self.take_stored_turns(turns).await,
             Err(error) => node.committer.signs.waits("turns", &error),
         }
@@ -78,7 +79,7 @@ impl BotState {
             let upto = turn.target.or(turn.root).unwrap_or(Number(i64::MAX));
             let chat = self.node.directory.chat_profile(turn.chat);
             let compared = chat.map_or(0, |chat| chat.spec.novelty.chat);
-            let limit = compared.max(self.profile.spec.generation.context_messages + 1);
+            let limit = compared.max(self.identity.profile.spec.generation.context_messages + 1);
             let Ok(window) = in_time(self.node.store.conversation(turn.chat, upto, limit)).await else {
                 return;
             };

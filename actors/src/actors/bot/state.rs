@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::ActorRef;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::actors::bot::effect::Effect;
@@ -11,9 +12,7 @@ use crate::actors::bot::intake::Intake;
 use crate::actors::bot::messages::BotMsg;
 use crate::actors::bot::outbox::Outbox;
 use crate::actors::bot::perform::Typing;
-use crate::actors::bot::polling::Polling;
 use crate::actors::bot::settings::BotSettings;
-use crate::actors::bot::snapshot::BotHealth;
 use crate::actors::bot::stay::Stay;
 use crate::actors::bot::turns::Turns;
 use crate::actors::node::Node;
@@ -45,30 +44,46 @@ pub struct BotArgs {
     pub send_patience: Duration,
 }
 
-/// State of a bot.
+/// State of a bot: three machines, and what they stand on.
 pub struct BotState {
     pub(super) node: Arc<Node>,
+    pub(super) identity: Identity,
+    pub(super) stay: Stay,
+    pub(super) arrival: Arrival,
+    pub(super) intake: Intake,
+    pub(super) turns: Turns,
+    pub(super) outbox: Outbox,
+    pub(super) hands: Hands,
+}
+
+/// Who the bot is: its configuration, its way to Telegram, and the fence of its writes.
+pub(super) struct Identity {
     pub(super) profile: Arc<BotProfile>,
     pub(super) api: Arc<dyn BotApi>,
     pub(super) settings: Arc<BotSettings>,
-    pub(super) myself: ActorRef<BotMsg>,
-    pub(super) tasks: Tasks,
-    pub(super) health: BotHealth,
-    pub(super) me: Option<Me>,
     pub(super) webhooks: Arc<Webhooks>,
-    pub(super) intake: Intake,
-    pub(super) polling: Polling,
-    pub(super) turns: Turns,
-    pub(super) outbox: Outbox,
-    pub(super) typing: Typing,
-    /// Effects that a step asks for; empty between steps.
-    pub(super) effects: Vec<Effect>,
-    pub(super) stay: Stay,
     pub(super) epoch: Epoch,
+}
+
+/// How the bot came to this node.
+pub(super) struct Arrival {
+    /// True when offset and delivery mode are read from the store.
     pub(super) stored: bool,
+    /// The bot's identity at Telegram, when the node warmed up for the bot.
     pub(super) warm: Option<Me>,
     pub(super) since: Instant,
     pub(super) send_patience: Duration,
     /// Messages that other incarnations were still sending for the bot when the store was asked last.
     pub(super) abandoned: u64,
+}
+
+/// What the bot reaches out with.
+pub(super) struct Hands {
+    pub(super) myself: ActorRef<BotMsg>,
+    pub(super) tasks: Tasks,
+    pub(super) typing: Typing,
+    /// The open poll.
+    pub(super) poll: Option<AbortHandle>,
+    /// Effects that a step asks for; empty between steps.
+    pub(super) effects: Vec<Effect>,
 }

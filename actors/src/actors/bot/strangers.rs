@@ -151,13 +151,13 @@ fn is_mistyped(named: TelegramChatId, strange: TelegramChatId) -> bool {
 impl BotState {
     /// Leaves chats that the manifest does not name.
     pub(super) fn on_leave_chats(&mut self, strange: BTreeSet<TelegramChatId>) {
-        if !self.settings.leave_unknown_chats || self.is_closing() {
+        if !self.identity.settings.leave_unknown_chats || self.is_closing() {
             return;
         }
-        let bot = self.profile.id;
+        let bot = self.identity.profile.id;
         for telegram in to_leave(&self.node, bot, strange) {
-            let (node, api) = (Arc::clone(&self.node), Arc::clone(&self.api));
-            self.tasks.spawn(async move { leave(&node, bot, api.as_ref(), telegram).await });
+            let (node, api) = (Arc::clone(&self.node), Arc::clone(&self.identity.api));
+            self.hands.tasks.spawn(async move { leave(&node, bot, api.as_ref(), telegram).await });
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actors::bot::effect::Effect;
+use crate::actors::bot::outbox::Outbox;
 use crate::actors::bot::settings::BotSettings;
 use crate::actors::bot::stay::Stay;
 use crate::actors::node::directory::Known;
@@ -16,6 +17,7 @@ use crate::domain::ids::{AttemptId, BotId, ChatId, Epoch, InboxId, OutboxId, Tel
 use crate::domain::roster::{BotProfile, ChatProfile};
 use crate::domain::time::Timestamp;
 use crate::ports::llm::CompletionRequest;
+use crate::ports::telegram::WebhookTarget;
 
 /// The questions that a machine may ask; a node answers them in the program, a test's own answers elsewhere.
 pub(super) trait Surroundings {
@@ -33,6 +35,16 @@ pub(super) trait Surroundings {
     fn now(&self) -> Timestamp;
     /// A random number from 0 to 1.
     fn random(&self) -> f64;
+    /// Whether the node may act: its beats reach the store.
+    fn may_act(&self) -> bool;
+    /// Whether sources of work are to wait for the store.
+    fn store_is_saturated(&self) -> bool;
+    /// Where Telegram is to deliver the bot's updates; `None` while webhooks are off.
+    fn webhook_target(&self) -> Option<WebhookTarget>;
+    /// Whether a webhook's address is of this fleet.
+    fn is_our_webhook(&self, url: &str) -> bool;
+    /// Whether webhooks of other programs are deleted.
+    fn deletes_foreign_webhooks(&self) -> bool;
     /// How long nothing is to be begun, because it would not be sent: the node may not act, or Telegram is out of reach.
     fn cannot_act(&self) -> Option<Duration>;
     /// Whether no bot is known to be silent.
@@ -76,5 +88,23 @@ impl Step<'_> {
     /// Asks for an effect.
     pub(super) fn ask(&mut self, effect: Effect) {
         self.effects.push(effect);
+    }
+}
+
+/// A step of a machine that also writes into the outbox, or asks its limiter.
+pub(super) struct Desk<'a, 'b> {
+    pub(super) outbox: &'a mut Outbox,
+    pub(super) step: &'a mut Step<'b>,
+}
+
+impl<'b> Desk<'_, 'b> {
+    /// Returns the world around the machine.
+    pub(super) fn site(&self) -> &'b dyn Surroundings {
+        self.step.site
+    }
+
+    /// Asks for an effect.
+    pub(super) fn ask(&mut self, effect: Effect) {
+        self.step.ask(effect);
     }
 }

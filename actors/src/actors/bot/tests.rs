@@ -20,20 +20,27 @@ use crate::domain::ids::{AttemptId, BotId, ChatId, ConfigSeq, Epoch, InboxId, Ou
 use crate::domain::roster::{BotProfile, ChatProfile, DeliveryChoice, Roster};
 use crate::domain::time::Timestamp;
 use crate::ports::llm::CompletionRequest;
+use crate::ports::telegram::{WebhookSecret, WebhookTarget};
 use crate::testkit::rows::{at, bot_spec, chat_spec};
+
+/// The address of the tests' webhook.
+pub(super) const OUR_WEBHOOK: &str = "https://fleet.example/telegram/bot-1";
 
 /// The bot of the tests.
 pub(super) const BOT: BotId = BotId(1);
 
 /// The world that a machine sees: one bot in one chat, on a clock that a test moves.
 pub(super) struct Site {
-    profile: BotProfile,
+    pub(super) profile: BotProfile,
     pub(super) settings: BotSettings,
     directory: Directory,
     generator: Generator,
     pub(super) stay: Cell<Stay>,
     pub(super) cannot: Cell<Option<Duration>>,
     pub(super) stop: Cell<Option<StopScope>>,
+    pub(super) may_act: Cell<bool>,
+    /// True when an address for webhooks is set.
+    pub(super) webhooks: Cell<bool>,
     began: Instant,
     ids: Cell<i64>,
 }
@@ -75,6 +82,8 @@ impl Site {
             stay: Cell::new(Stay::Here(Work::All)),
             cannot: Cell::new(None),
             stop: Cell::new(None),
+            may_act: Cell::new(true),
+            webhooks: Cell::new(true),
             began: Instant::now(),
             ids: Cell::new(100),
         }
@@ -104,6 +113,26 @@ impl Surroundings for Site {
     }
     fn random(&self) -> f64 {
         0.5
+    }
+    fn may_act(&self) -> bool {
+        self.may_act.get()
+    }
+    fn store_is_saturated(&self) -> bool {
+        false
+    }
+    fn webhook_target(&self) -> Option<WebhookTarget> {
+        let target = || WebhookTarget {
+            url: OUR_WEBHOOK.to_owned(),
+            secret: WebhookSecret::new("a".repeat(32)),
+            max_connections: 4,
+        };
+        self.webhooks.get().then(target)
+    }
+    fn is_our_webhook(&self, url: &str) -> bool {
+        url == OUR_WEBHOOK
+    }
+    fn deletes_foreign_webhooks(&self) -> bool {
+        false
     }
     fn cannot_act(&self) -> Option<Duration> {
         self.cannot.get()

@@ -16,11 +16,11 @@ impl BotState {
             if matches!(doubt.wish, Wish::Settle) {
                 self.node.orders.still_asking(doubt.chat, doubt.author, wait);
             }
-            drop(self.myself.send_after(wait, move || BotMsg::Doubted(doubt)));
+            drop(self.hands.myself.send_after(wait, move || BotMsg::Doubted(doubt)));
             return;
         }
-        let (api, myself) = (Arc::clone(&self.api), self.myself.clone());
-        self.tasks.spawn(async move {
+        let (api, myself) = (Arc::clone(&self.identity.api), self.hands.myself.clone());
+        self.hands.tasks.spawn(async move {
             let answer = api.administrators(doubt.telegram).await;
             let _ = myself.cast(BotMsg::Ranked(doubt, answer));
         });
@@ -30,9 +30,9 @@ impl BotState {
         if let Err(TelegramError::RateLimited { retry_after }) = &answer {
             self.on_limited(Some(doubt.chat), *retry_after);
         }
-        let (node, bot) = (Arc::clone(&self.node), self.profile.id);
+        let (node, bot) = (Arc::clone(&self.node), self.identity.profile.id);
         if let Some((doubt, wait)) = heard(&node, bot, doubt, answer) {
-            self.tasks.spawn(async move {
+            self.hands.tasks.spawn(async move {
                 tokio::time::sleep(wait).await;
                 ask(&node, bot, doubt);
             });

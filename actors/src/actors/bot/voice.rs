@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use ractor::RpcReplyPort;
 
-use super::polling::{ANSWER_WITHIN, answered};
+use crate::actors::bot::intake::Intake;
 use crate::actors::bot::messages::BotMsg;
 use crate::actors::bot::outbox::Outbox;
+use crate::actors::bot::perform::{ANSWER_WITHIN, answered};
 use crate::actors::bot::state::BotState;
 use crate::domain::commit::operations::{LiftPauses, Operation, SetAbsence};
 use crate::domain::ids::{ChatId, ThreadId};
@@ -29,14 +30,14 @@ const TOLD_FROM: Duration = Duration::from_secs(30);
 impl BotState {
     /// Notes why the bot is silent everywhere, or that nothing silences it any more, and tells the other nodes.
     pub(super) fn set_silence(&self, why: Option<Silence>) {
-        if self.node.voices.set(self.profile.id, why) {
-            self.node.tell([Hint::Silent(self.profile.id, why)]);
+        if self.node.voices.set(self.identity.profile.id, why) {
+            self.node.tell([Hint::Silent(self.identity.profile.id, why)]);
         }
     }
 
     /// Notes how long the bot is paused in the chat, or everywhere, and tells other nodes of a long pause.
     pub(super) fn note_pause(&self, chat: Option<ChatId>, until: Timestamp) {
-        let (now, bot) = (self.node.clock.now(), self.profile.id);
+        let (now, bot) = (self.node.clock.now(), self.identity.profile.id);
         self.node.voices.paused(bot, chat, until, now);
         if until.since(now) > TOLD_FROM {
             match chat {
@@ -61,23 +62,24 @@ impl BotState {
     /// Lifts all pauses of the bot for a person; the next calls show what Telegram thinks of that.
     pub(super) fn lift_pauses(&mut self, reply: RpcReplyPort<bool>) {
         let now = self.node.clock.now();
-        tracing::warn!(bot.id = %self.profile.id, "a person lifted the pauses that telegram asked for");
+        tracing::warn!(bot.id = %self.identity.profile.id, "a person lifted the pauses that telegram asked for");
         self.outbox.forget_pauses();
-        self.node.voices.resumed(self.profile.id);
-        self.node.tell([Hint::Silent(self.profile.id, self.node.voices.everywhere(self.profile.id, now))]);
+        self.node.voices.resumed(self.identity.profile.id);
+        self.node
+            .tell([Hint::Silent(self.identity.profile.id, self.node.voices.everywhere(self.identity.profile.id, now))]);
         self.forget_stored_pauses(now, reply);
         self.outbox(Outbox::resume_unpaused);
-        if self.me.is_some() {
-            self.open_intake();
+        if self.intake.me().is_some() {
+            self.intake(Intake::open);
         } else {
-            self.identify();
+            self.intake(Intake::identify);
         }
     }
 
     /// Ends stored pauses of the bot, so that none lasts beyond `until`; replies whether that is durable.
     fn forget_stored_pauses(&self, until: Timestamp, reply: RpcReplyPort<bool>) {
-        let lift = LiftPauses { bot: self.profile.id, epoch: self.epoch, until };
-        let bot = self.profile.id;
+        let lift = LiftPauses { bot: self.identity.profile.id, epoch: self.identity.epoch, until };
+        let bot = self.identity.profile.id;
         self.node.committer.submit(Operation::LiftPauses(lift), move |result| {
             if let Err(error) = &result {
                 tracing::warn!(bot.id = %bot, error = %error, "stored pauses could not be shortened");
@@ -88,8 +90,8 @@ impl BotState {
 
     /// Notes that Telegram let the bot write nothing there: the bot is silent there until it can write again.
     pub(super) fn on_shut(&self, chat: ChatId, thread: Option<ThreadId>, place: Shut) {
-        if self.node.voices.shut(self.profile.id, chat, thread, place) {
-            tracing::warn!(bot.id = %self.profile.id, chat.id = %chat, place = place.as_str(), "the bot cannot write there");
+        if self.node.voices.shut(self.identity.profile.id, chat, thread, place) {
+            tracing::warn!(bot.id = %self.identity.profile.id, chat.id = %chat, place = place.as_str(), "the bot cannot write there");
             metrics::counter!("botfleet_places_shut_total", "place" => place.as_str()).increment(1);
         }
         if place != Shut::Topic {
@@ -100,8 +102,8 @@ impl BotState {
     /// Stores whether the bot can post in the chat, and then tells the chat. The bot stores this itself, since the chat
     /// may live elsewhere.
     fn tell_absence(&self, chat: ChatId, absent: bool) {
-        let (node, bot) = (Arc::clone(&self.node), self.profile.id);
-        let absence = SetAbsence { bot, epoch: self.epoch, chat, absent };
+        let (node, bot) = (Arc::clone(&self.node), self.identity.profile.id);
+        let absence = SetAbsence { bot, epoch: self.identity.epoch, chat, absent };
         self.node.committer.submit(Operation::SetAbsence(absence), move |result| match result {
             Ok(_) if absent => node.tell([Hint::CannotPost(chat, bot)]),
             Ok(_) => node.tell([Hint::CanPost(chat, bot)]),
@@ -120,8 +122,8 @@ impl BotState {
         if self.is_closing() || paused || self.outbox(|_, step| step.site.cannot_act()).is_some() {
             return;
         }
-        let (api, myself) = (Arc::clone(&self.api), self.myself.clone());
-        self.tasks.spawn(async move {
+        let (api, myself) = (Arc::clone(&self.identity.api), self.hands.myself.clone());
+        self.hands.tasks.spawn(async move {
             let answer = answered(ANSWER_WITHIN, api.send_typing(telegram, None)).await;
             let _ = myself.cast(BotMsg::ChatTried(chat, answer));
         });
@@ -130,13 +132,13 @@ impl BotState {
     pub(super) fn on_chat_tried(&mut self, chat: ChatId, result: &Result<(), TelegramError>) {
         match result {
             Ok(()) => {
-                tracing::info!(bot.id = %self.profile.id, chat.id = %chat, "the bot can write there again");
-                self.node.voices.opened(self.profile.id, chat);
+                tracing::info!(bot.id = %self.identity.profile.id, chat.id = %chat, "the bot can write there again");
+                self.node.voices.opened(self.identity.profile.id, chat);
                 self.tell_absence(chat, false);
             }
             Err(TelegramError::RateLimited { retry_after }) => self.on_limited(Some(chat), *retry_after),
             Err(error) => {
-                tracing::debug!(bot.id = %self.profile.id, chat.id = %chat, error = %error, "the bot still cannot write there");
+                tracing::debug!(bot.id = %self.identity.profile.id, chat.id = %chat, error = %error, "the bot still cannot write there");
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::actors::node::Node;
 use crate::actors::node::committer::{CommitError, CommitResult};
 use crate::actors::orders::obey::obey;
 use crate::behaviour::command::order_in;
-use crate::domain::commit::operations::{Operation, Receive};
+use crate::domain::commit::operations::{Ingest, Operation, Receive};
 use crate::domain::commit::outcome::{Applied, Refusal};
 use crate::domain::ids::{BotId, ChatId, TelegramChatId, TelegramUserId};
 use crate::domain::inbox::{InboxRow, Outcome, OutcomeKind, Source};
@@ -207,4 +207,20 @@ pub(in crate::actors) fn refuse_row(node: &Node, row: &InboxRow, refusal: &Refus
     tracing::error!(bot.id = %row.bot, error = %refusal, "a row cannot be stored, it is a dead letter");
     metrics::counter!("botfleet_rows_dead_total", "at" => "intake").increment(1);
     row.dead(node.inbox_id(), &refusal.to_string())
+}
+
+/// Stores rows one at a time, each with the offset that confirms it. A row that is refused alone is a dead letter.
+pub(in crate::actors) async fn ingest_apart(node: &Node, ingest: Ingest) -> CommitResult {
+    let Ingest { bot, epoch, next_offset, rows } = ingest;
+    for row in rows {
+        let next_offset = row.source.update().map_or(next_offset, |update| update.0 + 1);
+        let alone = |row: InboxRow| Operation::Ingest(Ingest { bot, epoch, next_offset, rows: vec![row] });
+        match node.committer.commit(alone(row.clone())).await {
+            Err(CommitError::Refused(refusal)) if refusal != Refusal::Fenced => {
+                node.committer.commit(alone(refuse_row(node, &row, &refusal))).await?;
+            }
+            result => drop(result?),
+        }
+    }
+    Ok(Applied::Done)
 }

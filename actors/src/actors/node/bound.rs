@@ -19,6 +19,9 @@ use crate::ports::telegram::{
     WebhookTarget,
 };
 
+/// Time until a node that may not act looks again whether it may.
+pub(in crate::actors) const BOUND_RETRY: Duration = Duration::from_millis(100);
+
 /// The time until which the node may act.
 pub struct ActBound {
     clock: Arc<dyn Clock>,

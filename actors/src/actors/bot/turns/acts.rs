@@ -13,9 +13,10 @@ use std::time::Duration;
 
 use crate::actors::bot::effect::Effect;
 use crate::actors::bot::outbox::SEND_BACKOFF;
+use crate::actors::bot::surroundings::Desk;
 use crate::actors::bot::ticket::Ticket;
+use crate::actors::bot::turns::Turns;
 use crate::actors::bot::turns::job::Phase;
-use crate::actors::bot::turns::{Desk, Turns};
 use crate::domain::commit::operations::TurnEnding;
 use crate::domain::control::StopScope;
 use crate::domain::ids::{ChatId, TurnId};

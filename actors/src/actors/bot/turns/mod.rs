@@ -26,10 +26,9 @@ use std::collections::HashMap;
 
 use tokio::time::Instant;
 
-use crate::actors::bot::effect::Effect;
 use crate::actors::bot::outbox::Outbox;
 use crate::actors::bot::settings::BotSettings;
-use crate::actors::bot::surroundings::{Step, Surroundings};
+use crate::actors::bot::surroundings::Desk;
 use crate::actors::bot::ticket::Tickets;
 use crate::actors::bot::turns::job::Job;
 use crate::actors::bot::turns::messages::{TurnJob, TurnMsg};
@@ -55,22 +54,6 @@ enum Claims {
     Committed,
     /// The store did not answer; no turn begins before that time.
     Failed(Instant),
-}
-
-/// One step of the turns: the world around them, the effects so far, and the outbox that takes what they write.
-pub(super) struct Desk<'a, 'b> {
-    pub(super) outbox: &'a mut Outbox,
-    pub(super) step: &'a mut Step<'b>,
-}
-
-impl<'b> Desk<'_, 'b> {
-    fn site(&self) -> &'b dyn Surroundings {
-        self.step.site
-    }
-
-    fn ask(&mut self, effect: Effect) {
-        self.step.ask(effect);
-    }
 }
 
 impl Turns {

@@ -8,10 +8,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use crate::actors::bot::effect::Effect;
+use crate::actors::bot::surroundings::Desk;
 use crate::actors::bot::ticket::Ticket;
+use crate::actors::bot::turns::Turns;
 use crate::actors::bot::turns::acts::gone_from_manifest;
 use crate::actors::bot::turns::job::Phase;
-use crate::actors::bot::turns::{Desk, Turns};
 use crate::actors::provider::call::{Answered, Ask, Call, CallError, Reply};
 use crate::behaviour::cut;
 use crate::behaviour::firewall::{self, Speaker};

@@ -5,11 +5,12 @@
 use std::sync::Arc;
 
 use crate::actors::bot::effect::Effect;
+use crate::actors::bot::surroundings::Desk;
 use crate::actors::bot::surroundings::Surroundings;
+use crate::actors::bot::turns::Turns;
 use crate::actors::bot::turns::job::{Job, Phase};
 use crate::actors::bot::turns::messages::{Draft, Tail};
 use crate::actors::bot::turns::own_texts::OWN_MAX;
-use crate::actors::bot::turns::{Desk, Turns};
 use crate::actors::provider::consult::Terms;
 use crate::behaviour::firewall::Clean;
 use crate::behaviour::interruption::Pending;

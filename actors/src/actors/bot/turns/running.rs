@@ -10,10 +10,11 @@ use tokio::time::Instant;
 
 use crate::actors::bot::effect::{Effect, Then};
 use crate::actors::bot::messages::BotMsg;
+use crate::actors::bot::surroundings::Desk;
 use crate::actors::bot::ticket::Ticket;
 use crate::actors::bot::turns::job::{Job, Phase};
 use crate::actors::bot::turns::messages::{TurnJob, TurnMsg};
-use crate::actors::bot::turns::{Claims, Desk, Turns};
+use crate::actors::bot::turns::{Claims, Turns};
 use crate::actors::node::committer::{CommitError, CommitResult, STORE_RETRY};
 use crate::domain::commit::operations::{Claim, Finish, Operation, Settle, TurnEnding, Unclaim};
 use crate::domain::commit::outcome::{Applied, Refusal};

@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use crate::actors::bot::effect::Effect;
+use crate::actors::bot::surroundings::Desk;
+use crate::actors::bot::turns::Turns;
 use crate::actors::bot::turns::acts::gone_from_manifest;
 use crate::actors::bot::turns::job::Job;
 use crate::actors::bot::turns::reviewing::pending;
-use crate::actors::bot::turns::{Desk, Turns};
 use crate::behaviour::novelty::guard::Said;
 use crate::behaviour::pacing::typing_time;
 use crate::behaviour::physics::send_rules;
