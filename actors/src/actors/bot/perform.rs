@@ -110,7 +110,7 @@ impl BotState {
         let mut effects = std::mem::take(&mut self.hands.effects);
         let Self { node, identity, stay, intake, .. } = self;
         let me = intake.me().cloned();
-        let site = Site { node, identity, me: me.as_ref(), stay: *stay };
+        let site = Site { node, identity, me: me.as_deref(), stay: *stay };
         let machines = Machines { intake: &mut self.intake, outbox: &mut self.outbox, turns: &mut self.turns };
         let done = act(machines, &mut Step { site: &site, effects: &mut effects });
         for effect in effects.drain(..) {

@@ -11,6 +11,7 @@ pub mod messages;
 mod polling;
 mod webhook;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actors::bot::effect::Effect;
@@ -45,7 +46,7 @@ pub(super) struct Intake {
     polling: Polling,
     health: BotHealth,
     /// The bot's identity at Telegram, once it is known.
-    me: Option<Me>,
+    me: Option<Arc<Me>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -110,7 +111,7 @@ impl Intake {
     }
 
     /// Returns the bot's identity at Telegram, once it is known.
-    pub(super) fn me(&self) -> Option<&Me> {
+    pub(super) fn me(&self) -> Option<&Arc<Me>> {
         self.me.as_ref()
     }
 
@@ -222,7 +223,7 @@ impl Intake {
             }
             Ok(me) => {
                 desk.ask(Effect::LearnUsername(me.username.clone()));
-                self.me = Some(me);
+                self.me = Some(Arc::new(me));
                 self.polling.succeeded();
                 self.health = BotHealth::Starting;
                 desk.ask(Effect::Silence(None));
