@@ -71,6 +71,7 @@ mod tests {
 
     use super::{engine, tenure};
     use crate::store::sql::people;
+    use crate::store::sql::text::Sql;
     use crate::store::sql::values::Database;
     use crate::store::{commit as batch, sql};
 
@@ -87,32 +88,32 @@ mod tests {
         steps.iter().map(|step| step.get::<String, _>("detail")).collect::<Vec<_>>().join("\n")
     }
 
+    fn all() -> impl Iterator<Item = &'static Sql> {
+        let own = [engine::ALL, tenure::ALL, batch::load::ALL, batch::write::ALL];
+        sql::all().into_iter().chain(own.into_iter().flatten().copied())
+    }
+
     #[tokio::test]
     async fn every_mark_of_every_statement_is_known_and_the_statement_can_be_prepared() {
         let mut connection = migrated().await;
-        for statement in sql::all()
-            .into_iter()
-            .chain([engine::ALL, tenure::ALL, batch::load::ALL, batch::write::ALL].into_iter().flatten().copied())
-        {
+        for statement in all() {
             plan(&mut connection, &statement.text(Database::Sqlite).unwrap()).await;
         }
     }
 
     #[tokio::test]
-    async fn no_statement_about_people_reads_a_table_from_one_end_to_the_other() {
+    async fn no_statement_reads_a_table_from_one_end_to_the_other() {
         let mut connection = migrated().await;
-        // Rights are few rows, one for each order that a person gave.
-        let rare = [&people::SEQ, &people::OPTED_OUT, &people::WISHES, &people::NUMBER, &people::AUDIT];
-        for statement in
-            people::ALL.iter().filter(|statement| !rare.iter().any(|rare| std::ptr::eq(*rare, **statement)))
-        {
+        let people: Vec<&str> = people::ALL.iter().map(|statement| statement.name).collect();
+        // Pruning looks for its rows as a reader: their age has no index.
+        for statement in all().filter(|statement| statement.name != "prunable") {
             let text = statement.text(Database::Sqlite).unwrap();
             let plan = plan(&mut connection, &text).await;
             for table in ["inbox", "transcript", "turn", "outbox", "decision", "t", "e", "i", "o"] {
                 assert!(!plan.lines().any(|line| line.ends_with(&format!("SCAN {table}"))), "{text}:\n{plan}");
             }
             // The chat alone is no bound: an entry or a decision is named by both its columns.
-            assert!(!plan.contains("(chat=?)"), "{text}:\n{plan}");
+            assert!(!(people.contains(&statement.name) && plan.contains("(chat=?)")), "{text}:\n{plan}");
         }
         assert!(plan(&mut connection, "SELECT * FROM turn").await.contains("SCAN turn"), "the proof can fail");
     }
