@@ -2,9 +2,9 @@
 //!
 //! | guard | where | its verdict |
 //! |---|---|---|
+//! | news: what came while the model thought | chats with pacing | drops the answer, or asks once with the news |
 //! | claim: the bot is human, or no bot | every chat | asks again with the reason |
 //! | claim: the bot speaks as an assistant | every chat | asks again once, then the text goes on |
-//! | news: what came while the model thought | chats with pacing | drops the answer, or asks once with the news |
 //! | salutation: the addressee would not be evident | where the strategy wants it | puts the name in front |
 //! | novelty: what the bot, chat and fleet said | where the chat wants it | asks again, quoting the rejected text |
 //! | stances: the positions that the bot holds | unless the chat turns it off | asks again, naming the position |
@@ -34,14 +34,16 @@ use crate::domain::transcript::TranscriptEntry;
 /// The guards, in the order in which a text meets them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Guard {
-    Claim,
     News,
+    Claim,
     Salutation,
     Novelty,
     Stances,
 }
 
-const GUARDS: [Guard; 5] = [Guard::Claim, Guard::News, Guard::Salutation, Guard::Novelty, Guard::Stances];
+/// News come first: whatever else is wrong with a text, an answer that nobody needs any more is not asked for again, and
+/// the model hears of the news before it writes another.
+const GUARDS: [Guard; 5] = [Guard::News, Guard::Claim, Guard::Salutation, Guard::Novelty, Guard::Stances];
 
 /// The context of a text under review.
 #[derive(Clone, Copy, Debug)]
@@ -240,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_is_met_in_every_chat_and_first() {
+    fn a_claim_is_met_in_every_chat() {
         let (bot, mut chat) = (bot(), chat_spec(1, &[]));
         chat.policy = ChatPolicy::Every;
         let claims = Context { claim: Some(Claim::Human), ..context(&bot, &chat) };

@@ -40,7 +40,7 @@ pub(crate) async fn write<R: Run>(run: &mut R, orders: &Orders) -> Result<(), Fa
     write_deliveries(run, deliveries).await?;
     let turns = Rows::of(R::DATABASE, turns.iter().map(|(turn, (due, expires))| (*turn, *due, *expires)));
     let outbox = Rows::of(R::DATABASE, outbox.iter().map(|(outbox, expires)| (*outbox, *expires)));
-    let said = Rows::of(R::DATABASE, said.iter().map(|(person, at)| (*person, *at)));
+    let words = Rows::of(R::DATABASE, said.iter().map(|(person, at)| (*person, *at)));
     let pauses = Rows::of(R::DATABASE, pauses.iter().map(|(bot, until)| (*bot, *until)));
     for (statement, rows) in [(&TURNS, turns), (&OUTBOX, outbox)] {
         if !rows.is_empty() {
@@ -50,13 +50,14 @@ pub(crate) async fn write<R: Run>(run: &mut R, orders: &Orders) -> Result<(), Fa
     if !inbox.is_empty() {
         run.execute(&UNHANDLED, values![inbox.iter().map(|inbox| inbox.0).collect::<Vec<i64>>()]).await?;
     }
-    for (statement, rows) in [(&SAID, said), (&SHORTER, pauses)] {
+    for (statement, rows) in [(&SAID, words), (&SHORTER, pauses)] {
         if !rows.is_empty() {
             run.execute(statement, values![rows]).await?;
         }
     }
     for right in rights {
-        people::write(run, right).await?;
+        let newest = said.get(&right.person).copied().unwrap_or(right.at);
+        people::write(run, right, newest).await?;
     }
     Ok(())
 }

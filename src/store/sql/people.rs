@@ -28,11 +28,11 @@ ON CONFLICT (key) DO UPDATE SET config_seq = setting.config_seq + 1";
     AUDIT "audit" = "\
 INSERT INTO audit (seq, person, action, at, by) \
 SELECT config_seq, $1, $2, $3, $4 FROM setting WHERE key = 'people'";
-    /// Applies only when no newer order is stored: `right_said` was written before in this transaction, under its row's
-    /// lock, and another node may have committed a newer order meanwhile.
+    /// Applies only when no order is stored that is newer than the newest of this batch: `right_said` was written before in
+    /// this transaction, under its row's lock, and another node may have committed a newer order meanwhile.
     OPT_OUT "opt_out" = "\
 INSERT INTO opt_out (person, at, by) SELECT CAST($1 AS bigint), CAST($2 AS bigint), CAST($3 AS text) \
-WHERE (SELECT s.at / 1000 FROM right_said s WHERE s.person = $1) <= $2 / 1000 ON CONFLICT (person) DO NOTHING";
+WHERE (SELECT s.at / 1000 FROM right_said s WHERE s.person = $1) <= $4 / 1000 ON CONFLICT (person) DO NOTHING";
     OPT_IN "opt_in" = "\
 DELETE FROM opt_out WHERE person = $1 AND (SELECT s.at / 1000 FROM right_said s WHERE s.person = $1) <= $2 / 1000";
     SEQ "people_seq" = "SELECT coalesce((SELECT config_seq FROM setting WHERE key = 'people'), 0)";
@@ -113,8 +113,9 @@ fn without_text(payload: &str) -> String {
     event.map_or_else(|_| TOMBSTONE.to_owned(), |event| json(&SentEvent { text: String::new(), ..event }))
 }
 
-/// Writes a right that a person exercised, within the open transaction.
-pub(super) async fn write(run: &mut impl Run, right: &SetRight) -> Result<(), Fault> {
+/// Writes a right that a person exercised, within the open transaction. `newest` is the time of the person's newest order
+/// in the batch: an order is not outdated by a repetition of itself.
+pub(super) async fn write(run: &mut impl Run, right: &SetRight, newest: Timestamp) -> Result<(), Fault> {
     let SetRight { person, right, by, at } = right;
     run.execute(&NUMBER, values![]).await?;
     if *right == Right::Forget && run.execute(&PROLONGED, values![*person, *at]).await? > 0 {
@@ -122,8 +123,8 @@ pub(super) async fn write(run: &mut impl Run, right: &SetRight) -> Result<(), Fa
     }
     run.execute(&AUDIT, values![*person, right.as_str(), *at, by.as_str()]).await?;
     match right {
-        Right::OptOut => run.execute(&OPT_OUT, values![*person, *at, by.as_str()]).await?,
-        Right::OptIn => run.execute(&OPT_IN, values![*person, *at]).await?,
+        Right::OptOut => run.execute(&OPT_OUT, values![*person, *at, by.as_str(), newest]).await?,
+        Right::OptIn => run.execute(&OPT_IN, values![*person, newest]).await?,
         Right::Forget => 0,
     };
     Ok(())

@@ -98,7 +98,10 @@ impl Actor for BotActor {
             BotMsg::Ranked(doubt, rank) => state.on_ranked(doubt, rank),
             BotMsg::Quiesce => state.on_quiesce(),
             BotMsg::GiveBack => state.turns(Turns::give_all_back),
-            BotMsg::HoldSends => state.stay.narrow(Work::Nothing),
+            BotMsg::HoldSends => {
+                state.stay.narrow(Work::Nothing);
+                state.outbox(Outbox::release_doubtful);
+            }
             BotMsg::TaskPanicked => return Err(TaskPanicked.into()),
             BotMsg::GetSnapshot(reply) => {
                 let _ = reply.send(state.snapshot());

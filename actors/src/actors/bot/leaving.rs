@@ -227,7 +227,10 @@ impl BotState {
             intake.stop(desk);
         });
         self.turns(|turns, desk| turns.let_go(desk.outbox));
-        self.outbox(|_, step| step.ask(Effect::EndTyping(None)));
+        self.outbox(|outbox, step| {
+            outbox.release_doubtful(step);
+            step.ask(Effect::EndTyping(None));
+        });
     }
 
     /// Returns whether a bot that has left has nothing more to settle.

@@ -39,6 +39,7 @@ pub(super) struct Site {
     pub(super) cannot: Cell<Option<Duration>>,
     pub(super) stop: Cell<Option<StopScope>>,
     pub(super) may_act: Cell<bool>,
+    pub(super) voice: Cell<Voice>,
     /// True when an address for webhooks is set.
     pub(super) webhooks: Cell<bool>,
     began: Instant,
@@ -83,6 +84,7 @@ impl Site {
             cannot: Cell::new(None),
             stop: Cell::new(None),
             may_act: Cell::new(true),
+            voice: Cell::new(Voice::Now),
             webhooks: Cell::new(true),
             began: Instant::now(),
             ids: Cell::new(100),
@@ -138,7 +140,7 @@ impl Surroundings for Site {
         self.cannot.get()
     }
     fn voice(&self, _: ChatId, _: Option<ThreadId>) -> Voice {
-        Voice::Now
+        self.voice.get()
     }
     fn may_try(&self, _: ChatId) -> bool {
         false

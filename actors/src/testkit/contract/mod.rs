@@ -221,6 +221,7 @@ macro_rules! store_contract {
             an_answer_on_its_way_at_a_forgetting_arrives_without_its_text
             texts_are_kept_as_long_as_their_chat_keeps_them
             the_newest_word_of_a_person_counts
+            a_repeated_word_of_one_batch_counts
             an_opt_out_of_three_years_ago_survives_every_pruning
             control_characters_hinder_no_removal
             updates_are_kept_no_longer_than_texts

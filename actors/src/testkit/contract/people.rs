@@ -376,6 +376,20 @@ pub async fn the_newest_word_of_a_person_counts(home: &dyn Home) {
     assert_eq!(scene.commit_one(right(Right::OptOut, 30)).await, Ok(Applied::RightSet { already: false }));
 }
 
+/// An order that is repeated in one batch is in force, as the person was told.
+pub async fn a_repeated_word_of_one_batch_counts(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    let is_out = async |scene: &Scene| {
+        scene.store.rights(-1).await.unwrap().is_some_and(|rights| rights.opted_out.contains(&AYSE))
+    };
+    scene.commit_all(vec![right(Right::OptOut, 40), right(Right::OptOut, 50)]).await;
+    assert!(is_out(&scene).await);
+    scene.commit_all(vec![right(Right::OptIn, 60), right(Right::OptIn, 70)]).await;
+    assert!(!is_out(&scene).await);
+    scene.commit_all(vec![right(Right::OptOut, 80), right(Right::OptIn, 85), right(Right::OptOut, 90)]).await;
+    assert!(is_out(&scene).await);
+}
+
 /// A right stays in force, whatever is pruned and expired.
 pub async fn an_opt_out_of_three_years_ago_survives_every_pruning(home: &dyn Home) {
     let scene = Scene::open(home).await;

@@ -47,6 +47,8 @@ pub(super) struct Intake {
     health: BotHealth,
     /// The bot's identity at Telegram, once it is known.
     me: Option<Arc<Me>>,
+    /// True when the configuration has chosen another delivery mode since the bot came here.
+    chosen: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,6 +75,7 @@ impl Intake {
             polling: Polling::new(profile),
             health: BotHealth::Starting,
             me: None,
+            chosen: false,
         }
     }
 
@@ -121,7 +124,7 @@ impl Intake {
 
     /// Continues with what the store holds, unless the intake has been open.
     pub(super) fn go_on_from(&mut self, offset: Option<i64>, choice: Option<DeliveryChoice>) {
-        if self.phase == Phase::Closed && self.me.is_none() {
+        if self.phase == Phase::Closed && self.me.is_none() && !self.chosen {
             self.polling.go_on_from(offset);
             self.choice = choice.unwrap_or_default();
         }
@@ -187,6 +190,7 @@ impl Intake {
         let way_changed = before.spec.delivery != now.spec.delivery && now.delivery.mode != self.mode();
         if way_changed {
             self.choice = now.delivery.clone();
+            self.chosen = true;
             self.polling.forget_offset();
         }
         // The address of a webhook holds the bot's name.

@@ -226,7 +226,8 @@ impl Intake {
                     self.poll(desk);
                 }
             }
-            Err(CommitError::Refused(Refusal::Fenced)) => desk.ask(Effect::Fenced),
+            // Nothing may follow: no poll of a bot that another node owns.
+            Err(CommitError::Refused(Refusal::Fenced)) => return desk.ask(Effect::Fenced),
             Err(_) if !current => {}
             Err(error) => {
                 self.polling.refusals += u32::from(matches!(error, CommitError::Refused(_)));

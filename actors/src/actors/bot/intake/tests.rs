@@ -282,3 +282,26 @@ fn a_webhook_of_another_program_is_left_alone_and_named() {
         assert!(matches!(world.intake.health(), BotHealth::Polling));
     });
 }
+
+#[test]
+fn i5_no_poll_begins_after_a_fence() {
+    paused_clock().block_on(async {
+        let mut world = World::new(Vec::new());
+        world.update();
+        world.step(Intake::identify);
+        let mut ingested = None;
+        while ingested.is_none() {
+            world.next().await;
+            let place = world.coming.iter().position(|(_, message)| matches!(message, IntakeMsg::Ingested(..)));
+            ingested = place.map(|place| world.coming.remove(place).1);
+        }
+        world.step(Intake::suspend);
+        let Some(IntakeMsg::Ingested(ticket, offset, _)) = ingested else { panic!("nothing was stored") };
+        let fenced = Err(CommitError::Refused(Refusal::Fenced));
+        let mut effects = Vec::new();
+        let mut step = Step { site: &world.site, effects: &mut effects };
+        let mut desk = Desk { outbox: &mut world.outbox, step: &mut step };
+        world.intake.handle(IntakeMsg::Ingested(ticket, offset, fenced), &mut desk);
+        assert!(matches!(effects.as_slice(), [Effect::Fenced]), "{} effects", effects.len());
+    });
+}

@@ -101,6 +101,12 @@ impl Outbox {
 
     fn give_up_turn(&mut self, turn: TurnId, reason: &str, step: &mut Step<'_>) {
         for part in self.parts_of(turn) {
+            // A begin in doubt may be stored, and then the store would not cancel: the begin is ended first, and the
+            // message is given up when it is due again.
+            if let Some(start) = self.outgoing.get_mut(&part).and_then(|out| out.doubtful.take()) {
+                self.not_sent(part, &start, step.site.now(), reason, step);
+                continue;
+            }
             self.give_up(part, reason, step);
         }
     }
@@ -201,7 +207,9 @@ impl Outbox {
             Ok(_) => {}
             Err(CommitError::Unavailable(_)) => {
                 if let Some(out) = self.outgoing.get_mut(&outbox) {
-                    out.doubtful = out.begun.take();
+                    // The first start counts: an outage loses the answer to one commit, and refuses those after it.
+                    let begun = out.begun.take();
+                    out.doubtful = out.doubtful.take().or(begun);
                 }
                 self.try_again(outbox, step.site.now() + STORE_RETRY, step);
             }

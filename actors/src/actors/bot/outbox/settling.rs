@@ -279,6 +279,17 @@ impl Outbox {
         }
     }
 
+    /// Ends begins in doubt, since the bot begins nothing any more: they may be stored, and nobody else would end them.
+    pub(in crate::actors::bot) fn release_doubtful(&mut self, step: &mut Step<'_>) {
+        let now = step.site.now();
+        for (outbox, out) in &mut self.outgoing {
+            if let (Stage::Waiting, Some(start)) = (&out.stage, out.doubtful.take()) {
+                let result = SendResult::RetryAt(now, "its begin was in doubt".to_owned());
+                step.ask(Effect::Commit(Operation::Settle(Settle::unsent(*outbox, &start, result)), Then::Nobody));
+            }
+        }
+    }
+
     /// Forgets a message that will not be sent, and cancels it in the store.
     pub(super) fn give_up(&mut self, outbox: OutboxId, reason: &str, step: &mut Step<'_>) {
         if let Some(message) = self.forget(outbox) {

@@ -16,12 +16,14 @@ use crate::actors::bot::stay::{Stay, Work};
 use crate::actors::bot::surroundings::{Step, Surroundings};
 use crate::actors::bot::tests::{BOT, Site, paused_clock};
 use crate::actors::node::committer::{CommitError, CommitResult};
+use crate::actors::node::voices::Voice;
 use crate::domain::commit::operations::{Operation, Settle};
 use crate::domain::commit::outcome::{Applied, Refusal, Verdict};
 use crate::domain::commit::start::{SendRules, Start};
 use crate::domain::ids::{AttemptId, ChatId, MessageId, OutboxId, TelegramChatId, TurnId};
 use crate::domain::outbox::{OnUnknown, OutboxMessage, OutboxState, SendProgress, SendResult};
 use crate::domain::pause::Pause;
+use crate::domain::silence::Silence;
 use crate::ports::telegram::TelegramError;
 
 /// A message in the store.
@@ -51,6 +53,8 @@ struct World {
     paused: BTreeMap<ChatId, Instant>,
     /// True when the store does not say that it took the next end of an attempt.
     next_end_in_doubt: bool,
+    /// True when the store does not say that it took the next begin of an attempt.
+    next_begin_in_doubt: bool,
 }
 
 impl World {
@@ -69,6 +73,7 @@ impl World {
             doubtful: BTreeSet::new(),
             paused: BTreeMap::new(),
             next_end_in_doubt: false,
+            next_begin_in_doubt: false,
         }
     }
 
@@ -112,6 +117,8 @@ impl World {
     /// Commits, refuses, or does not answer: then the operation may be committed all the same.
     fn commit(&mut self, operation: Operation) -> CommitResult {
         let in_doubt = matches!(operation, Operation::Settle(_)) && std::mem::take(&mut self.next_end_in_doubt);
+        let in_doubt =
+            in_doubt || matches!(operation, Operation::Begin(_)) && std::mem::take(&mut self.next_begin_in_doubt);
         let weather = if in_doubt { 2 } else { self.choose(10) };
         if weather == 1 {
             return Err(CommitError::Unavailable("gone".to_owned()));
@@ -373,5 +380,37 @@ fn i4_an_end_in_doubt_lets_the_next_part_go() {
         world.run(50).await;
         assert!(world.rows.values().all(|row| *row == Row::Sent), "{:?}", world.rows);
         assert_eq!(world.seen.len(), 3);
+    });
+}
+
+#[test]
+fn i4_a_begin_in_doubt_is_ended_when_its_message_is_given_up() {
+    paused_clock().block_on(async {
+        let mut world = World::new(Vec::new());
+        world.next_begin_in_doubt = true;
+        world.turn(1, 2, false);
+        world.run(1).await;
+        assert!(world.rows.values().any(|row| matches!(row, Row::Sending(_))), "{:?}", world.rows);
+        world.site.voice.set(Voice::Not(Silence::Absent));
+        for _ in 0..4 {
+            world.run(2_000).await;
+            world.reconcile();
+        }
+        assert!(world.rows.values().all(|row| *row == Row::Ended), "{:?}", world.rows);
+        assert!(world.seen.is_empty());
+    });
+}
+
+#[test]
+fn i4_a_begin_in_doubt_is_ended_when_sends_are_held() {
+    paused_clock().block_on(async {
+        let mut world = World::new(Vec::new());
+        world.next_begin_in_doubt = true;
+        world.turn(1, 1, false);
+        world.run(1).await;
+        world.site.stay.set(Stay::Here(Work::Nothing));
+        world.step(Outbox::release_doubtful);
+        world.run(50).await;
+        assert!(world.rows.values().all(|row| *row == Row::Waiting), "{:?}", world.rows);
     });
 }

@@ -30,7 +30,7 @@ use crate::actors::bot::outbox::Outbox;
 use crate::actors::bot::settings::BotSettings;
 use crate::actors::bot::surroundings::Desk;
 use crate::actors::bot::ticket::Tickets;
-use crate::actors::bot::turns::job::Job;
+use crate::actors::bot::turns::job::{Job, Phase};
 use crate::actors::bot::turns::messages::{TurnJob, TurnMsg};
 use crate::actors::bot::turns::own_texts::OwnTexts;
 use crate::actors::bot::turns::queue::WaitingTurns;
@@ -132,7 +132,8 @@ impl Turns {
     pub(super) fn let_go(&mut self, outbox: &mut Outbox) {
         let dropped = self.jobs.extract_if(|_, job| !job.is_ending());
         for (turn, job) in dropped {
-            if job.usage.is_some() || job.request.is_some() {
+            let counted = matches!(job.phase, Phase::GivingBack);
+            if !counted && (job.usage.is_some() || job.request.is_some()) {
                 metrics::counter!("botfleet_completions_wasted_total").increment(1);
             }
             job.wanted.withdraw();

@@ -81,6 +81,9 @@ impl Turns {
             self.claims = Claims::Committed;
             self.pump(desk);
         }
+        if matches!(result, Err(CommitError::Refused(Refusal::Fenced))) {
+            return desk.ask(Effect::Fenced);
+        }
         if !self.is_current(turn, ticket) {
             return;
         }
@@ -105,9 +108,6 @@ impl Turns {
         } else {
             let bot = desk.site().profile().id;
             tracing::warn!(bot.id = %bot, turn.id = %turn, error = %error, "turn could not be claimed, its completion is discarded");
-        }
-        if *error == CommitError::Refused(Refusal::Fenced) {
-            return desk.ask(Effect::Fenced);
         }
         if self.jobs.get(&turn).is_some_and(|job| job.usage.is_some() || job.is_ending()) {
             metrics::counter!("botfleet_completions_wasted_total").increment(1);
@@ -253,9 +253,15 @@ impl Turns {
     /// claimed is taken up by nobody. When the bot goes, its successor finds the turn.
     pub(super) fn on_given_back(&mut self, turn: TurnId, result: &CommitResult, desk: &mut Desk<'_, '_>) {
         let is_known = self.jobs.get(&turn).is_some_and(|job| matches!(job.phase, Phase::GivingBack));
+        // A hand-over that fails leaves the bot here, with its turns.
+        let stay = desk.site().stay();
         match result {
+            Err(CommitError::Refused(Refusal::Fenced)) => return desk.ask(Effect::Fenced),
+            Err(CommitError::Refused(refusal)) => {
+                tracing::debug!(turn.id = %turn, error = %refusal, "a turn was not claimed that was to be given back");
+            }
             Ok(_) => metrics::counter!("botfleet_turns_given_back_total").increment(1),
-            Err(CommitError::Unavailable(_)) if is_known && !desk.site().stay().is_closing() => {
+            Err(CommitError::Unavailable(_)) if is_known && !(stay.is_gone() || stay.is_quiescing()) => {
                 return desk.ask(Effect::After(STORE_RETRY, BotMsg::Turn(TurnMsg::GiveBackAgain(turn))));
             }
             Err(error) => {

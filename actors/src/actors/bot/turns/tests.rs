@@ -23,6 +23,7 @@ use crate::domain::commit::outcome::{Applied, Refusal, Verdict};
 use crate::domain::control::StopScope;
 use crate::domain::ids::{ChatId, TurnId};
 use crate::domain::roster::ChatPolicy;
+use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::{Act, Turn};
 use crate::policy::breaker::{Breaker, BreakerSettings};
 use crate::ports::llm::{Completion, FinishReason, LlmError};
@@ -51,6 +52,8 @@ struct World {
     calls: BTreeMap<TurnId, u32>,
     /// Texts that went to the outbox.
     said: u32,
+    /// Entries that came while the model thought.
+    news: Vec<std::sync::Arc<TranscriptEntry>>,
     breaker: Breaker,
 }
 
@@ -70,6 +73,7 @@ impl World {
             choices: choices.into_iter(),
             calls: BTreeMap::new(),
             said: 0,
+            news: Vec::new(),
             breaker: Breaker::new(BreakerSettings::default()),
         }
     }
@@ -113,7 +117,7 @@ impl World {
                 }
                 self.comes(TurnMsg::Completed(turn, ticket, answer));
             }
-            Effect::ReadNews(draft, _) => self.comes(TurnMsg::NewsRead(draft, None)),
+            Effect::ReadNews(draft, _) => self.comes(TurnMsg::NewsRead(draft, Some(self.news.clone()))),
             Effect::Recall(ticket, _) => self.comes(TurnMsg::Recalled(ticket, Some(Vec::new()))),
             Effect::React { turn, ticket, .. } => {
                 let result = match self.choose(6) {
@@ -300,5 +304,22 @@ fn a_stop_drops_a_reaction_that_waits_to_be_tried_again() {
         world.site.cannot.set(None);
         world.run(50).await;
         assert_eq!((world.rows[&TurnId(3)], world.turns.in_flight()), (Row::Ended, 0));
+    });
+}
+
+#[test]
+fn an_answer_that_nobody_needs_is_dropped_although_its_text_is_a_lie() {
+    paused_clock().block_on(async {
+        // Own texts and claim: at once; model: "I am human", then a good text.
+        let mut world = World::new(vec![0, 0, 0, 0, 10]);
+        let mut news = entry(ChatId(2), 2, 2);
+        (news.text, news.reply_to, news.media) = (Some("boşver".to_owned()), None, None);
+        news.entities.clear();
+        news.telegram_chat = crate::domain::ids::TelegramChatId(-2002);
+        world.news = vec![std::sync::Arc::new(news)];
+        world.give(&[1]);
+        world.run(100).await;
+        assert_eq!((world.said, world.calls[&TurnId(1)]), (0, 1), "the answer is dropped at once");
+        assert_eq!(world.rows[&TurnId(1)], Row::Ended);
     });
 }
