@@ -27,7 +27,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::runtime::fleet::RunningFleet;
 
-/// Most time for the head of a request to arrive; a connection that is idle for that long ends too.
+/// The longest time for the head of a request to arrive; a connection that is idle for that long ends too.
 const HEAD_WITHIN: Duration = Duration::from_secs(15);
 
 /// Wait before the next connection is taken after the system refused one.

@@ -71,11 +71,11 @@ pub struct OpenAiProvider {
     first_token_timeout: Duration,
     http: reqwest::Client,
     chat_url: Url,
-    /// One door for each key, at least one.
+    /// One way to call for each API key, at least one.
     doors: Vec<Door>,
 }
 
-/// Access with one key.
+/// The way to call the provider with one of its API keys.
 struct Door {
     key: SecretString,
     headers: HeaderMap,

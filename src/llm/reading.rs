@@ -19,7 +19,7 @@ const TEXT_LIMIT_BYTES: usize = 1 << 20;
 /// An answer as it was given.
 #[derive(Debug)]
 pub(super) struct Answer {
-    /// The text, maybe empty.
+    /// The text of the model's answer; empty when the model gave none.
     pub(super) text: String,
     /// The reason why the answer ended; `None` when the server gave none.
     pub(super) end: Option<End>,

@@ -89,7 +89,7 @@ pub(super) trait Engine: Reads {
     /// Returns the owner and the epoch of the leases that new bots and chats get.
     fn newcomers<'e>(&'e self, task: &Self::Task<'e>) -> (Option<i64>, Option<i64>);
 
-    /// Reads the roster in one look.
+    /// Reads the roster (all bots and chats of the configuration in force) from one snapshot of the database.
     fn roster(&self) -> impl Future<Output = Result<Roster, Fault>> + Send;
 
     /// Returns this process's incarnation, where several share the database.

@@ -188,7 +188,7 @@ pub struct Origin<'a> {
 /// `TextQuote`.
 #[derive(Debug, Deserialize)]
 pub struct Quote {
-    /// The chosen words.
+    /// The part of the replied-to message that the sender quotes.
     pub text: Option<String>,
 }
 

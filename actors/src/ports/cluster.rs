@@ -10,7 +10,7 @@ use crate::domain::ownership::{Incarnation, LeaseKey, NewNode, NodeRecord, NodeR
 use crate::domain::time::Timestamp;
 use crate::ports::store::StoreError;
 
-/// The store's answer to a beat.
+/// The store's answer to a beat, which is the sign of life that a node writes: whether the node still counts as alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BeatAnswer {
     /// State of this node in the store. `Dead` is final for the incarnation.

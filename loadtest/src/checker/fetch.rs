@@ -24,7 +24,7 @@ pub enum FetchError {
     /// The account broke off.
     #[error("outcomes broke off: {0}")]
     BrokeOff(String),
-    /// A line is not an outcome.
+    /// A line of the product's account cannot be read as the outcome of one inbox row.
     #[error("outcome line {line} cannot be read: {reason}")]
     Line {
         /// The line's number, from 1.

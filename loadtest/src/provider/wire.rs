@@ -103,7 +103,7 @@ pub struct EmbeddingRequest {
 pub enum EmbeddingInput {
     /// One text.
     One(String),
-    /// Several texts, one vector each.
+    /// Several texts; the answer holds one embedding vector for each.
     Many(Vec<String>),
 }
 

@@ -112,7 +112,7 @@ pub enum Action {
     Odd {
         /// The chat.
         chat: usize,
-        /// The seed that chooses the message.
+        /// The seed that chooses the kind of the odd message, and what is odd in it.
         draw: u64,
     },
     /// Messages arrive that were written hours ago or earlier.

@@ -106,7 +106,7 @@ pub(crate) struct Scope {
 pub(crate) struct Limited {
     /// How long to wait, in whole seconds.
     pub(crate) retry_after: u64,
-    /// The violation, when the call came during a penalty that its caller knew of.
+    /// The violation, when the call came during a 429 pause that its caller knew of.
     pub(crate) violation: Option<Violation>,
 }
 

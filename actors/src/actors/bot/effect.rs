@@ -40,7 +40,8 @@ pub(super) enum Effect {
     EndTyping(Option<ChatId>),
     /// Hand the event of a message that Telegram accepted to its chat.
     Deliver(OutboxId, ChatId, Delivery),
-    /// Read the end of the chat's transcript; it comes as `OutboxMsg::LookedAgain`.
+    /// Read the newest entries of the chat before a typed message is sent, since the conversation may have moved on; the
+    /// entries come back with the message's context as `OutboxMsg::LookedAgain`.
     LookAgain(OutboxId, ChatId, Box<Pending>),
     /// Ask a provider; the answer comes as `TurnMsg::Completed`.
     Complete { turn: TurnId, ticket: Ticket, provider: String, call: Call },

@@ -29,7 +29,7 @@ pub struct ProviderSetup {
     pub name: String,
     /// The adapter.
     pub llm: Arc<dyn LlmProvider>,
-    /// The provider's limits.
+    /// The provider's settings: limits, pauses, breakers.
     pub settings: ProviderSettings,
 }
 
@@ -37,7 +37,7 @@ pub struct ProviderSetup {
 pub struct FleetArgs {
     /// The node, whose directory names all bots and chats.
     pub node: Arc<Node>,
-    /// Makes the Telegram API for a bot, since bots come and go.
+    /// Makes the client of the Telegram API for a bot, since bots come and go.
     pub apis: ApiFactory,
     /// All providers.
     pub providers: Vec<ProviderSetup>,

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 pub(super) struct Alarm(Option<Instant>);
 
 impl Alarm {
-    /// Records and returns whether a timer is needed for `at`: false when one that is set fires no later.
+    /// Records that a timer is to fire at `at` and returns true, so that the caller starts one; returns false, and records
+    /// nothing, when a timer that is set already fires at `at` or earlier.
     pub(super) fn set(&mut self, at: Instant) -> bool {
         let earlier = self.0.is_none_or(|planned| at < planned);
         if earlier {

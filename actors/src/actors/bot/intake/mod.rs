@@ -62,7 +62,7 @@ enum Phase {
 }
 
 impl Intake {
-    /// Creates a closed intake.
+    /// Creates an intake that neither polls nor has a webhook set: it opens once Telegram has confirmed the token.
     pub(super) fn new(profile: &BotProfile) -> Self {
         let mut tickets = Tickets::default();
         Self {

@@ -31,7 +31,7 @@ pub(super) struct Polling {
     closing: bool,
     /// True while rows of the last poll are being committed.
     ingesting: bool,
-    /// Successive refusals of ingest commits.
+    /// The number of ingest commits in a row that the store refused.
     refusals: u32,
     /// True when a poll was asked for that could not begin; one begins as soon as it can.
     wanted: bool,

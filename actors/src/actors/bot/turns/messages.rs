@@ -27,7 +27,7 @@ pub struct TurnJob {
 /// The end of a transcript; `None` when the store did not give it.
 pub(crate) type Tail = Option<Vec<Arc<TranscriptEntry>>>;
 
-/// A text under review.
+/// A text that a model wrote for a turn and that the guards of `behaviour::review` look at before the bot says it.
 #[derive(Debug)]
 pub struct Draft {
     pub(super) turn: TurnId,

@@ -29,7 +29,7 @@ macro_rules! operations {
                 match self { $(Self::$name(_) => stringify!($file),)* }
             }
 
-            /// Returns whether the committer takes the operation ahead of all work.
+            /// Returns the lane of the operation: `Ahead` when the committer commits it before all work that is queued.
             pub fn priority(&self) -> Priority {
                 match self { $(Self::$name(_) => <$name as Rule>::PRIORITY,)* }
             }

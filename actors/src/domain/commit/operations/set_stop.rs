@@ -1,4 +1,4 @@
-//! A person stops or starts something. Layer `domain`. Keeps I9.
+//! Stops or starts the fleet, a bot or a chat, as a person ordered. Layer `domain`. Keeps I9.
 
 use crate::domain::commit::bench::Bench;
 use crate::domain::commit::needs::Needs;
@@ -10,7 +10,7 @@ use crate::domain::ids::Epoch;
 use crate::domain::ownership::LeaseKey;
 use crate::domain::time::Timestamp;
 
-/// A person stops or starts something.
+/// The order of a person, in a chat or as an operator, to stop or to start the fleet, a bot or a chat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetStop {
     /// Scope to stop or to start.
