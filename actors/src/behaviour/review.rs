@@ -103,7 +103,7 @@ impl Objected {
     }
 }
 
-/// Returns whether the chat's news count: they are read before a text is reviewed.
+/// Returns true when the chat's news count: they are read before a text is reviewed.
 pub fn minds_news(chat: &ChatSpec) -> bool {
     chat.policy.is_guarded() && chat.pacing.enabled
 }

@@ -79,7 +79,7 @@ impl Actor for BotActor {
             BotMsg::Leave(epoch) => state.on_leave(epoch),
             BotMsg::Retire => state.on_retire(),
             BotMsg::Suspend => state.intake(Intake::suspend),
-            BotMsg::Resume => state.intake(Intake::resume),
+            BotMsg::Resume => state.intake(Intake::poll),
             BotMsg::ProfileChanged(profile, api) => state.on_profile_changed(profile, api),
             BotMsg::TurnsWait => state.read_turns().await,
             BotMsg::Intake(message) => state.on_intake(message),

@@ -56,7 +56,7 @@ pub struct BotState {
     pub(super) hands: Hands,
 }
 
-/// Who the bot is: its configuration, its way to Telegram, and the fence of its writes.
+/// The identity of a bot: its configuration, its client of Telegram, and the fence of its writes.
 pub(super) struct Identity {
     pub(super) profile: Arc<BotProfile>,
     pub(super) api: Arc<dyn BotApi>,
@@ -65,7 +65,7 @@ pub(super) struct Identity {
     pub(super) epoch: Epoch,
 }
 
-/// How the bot came to this node.
+/// The circumstances under which the bot came to this node.
 pub(super) struct Arrival {
     /// True when offset and delivery mode are read from the store.
     pub(super) stored: bool,
@@ -77,7 +77,7 @@ pub(super) struct Arrival {
     pub(super) abandoned: u64,
 }
 
-/// What the bot reaches out with.
+/// The means of a bot to act: its mailbox, its tasks, and the effects of the step under way.
 pub(super) struct Hands {
     pub(super) myself: ActorRef<BotMsg>,
     pub(super) tasks: Tasks,

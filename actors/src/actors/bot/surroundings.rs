@@ -29,29 +29,29 @@ pub(super) trait Surroundings {
     fn settings(&self) -> &BotSettings;
     /// The fence of the bot's writes.
     fn epoch(&self) -> Epoch;
-    /// Where the bot is in its life.
+    /// Returns where the bot is in its life.
     fn stay(&self) -> Stay;
     /// The time now.
     fn now(&self) -> Timestamp;
     /// A random number from 0 to 1.
     fn random(&self) -> f64;
-    /// Whether the node may act: its beats reach the store.
+    /// Returns true while the node may act: its beats reach the store.
     fn may_act(&self) -> bool;
-    /// Whether sources of work are to wait for the store.
+    /// Returns true while so much waits for the store that sources of work, such as polls, must pause.
     fn store_is_saturated(&self) -> bool;
     /// Where Telegram is to deliver the bot's updates; `None` while webhooks are off.
     fn webhook_target(&self) -> Option<WebhookTarget>;
-    /// Whether a webhook's address is of this fleet.
+    /// Returns true when a webhook's address is of this fleet.
     fn is_our_webhook(&self, url: &str) -> bool;
-    /// Whether webhooks of other programs are deleted.
+    /// Returns true when the operator lets webhooks of other programs be deleted.
     fn deletes_foreign_webhooks(&self) -> bool;
-    /// How long nothing is to be begun, because it would not be sent: the node may not act, or Telegram is out of reach.
+    /// Returns how long nothing is to be begun, because it would not be sent: the node may not act, or Telegram is out of reach.
     fn cannot_act(&self) -> Option<Duration>;
-    /// Whether no bot is known to be silent.
+    /// Returns true when no bot of the node is known to be silent.
     fn all_speak(&self) -> bool;
-    /// Whether the bot can speak in that place.
+    /// Returns if and when the bot can speak in that place.
     fn voice(&self, chat: ChatId, thread: Option<ThreadId>) -> Voice;
-    /// Whether it is time to find out if a chat that was closed to the bot is open again.
+    /// Returns true when it is time to find out if a chat that was closed to the bot is open again.
     fn may_try(&self, chat: ChatId) -> bool;
     /// The stop that is in force for the bot in that chat.
     fn stop(&self, chat: ChatId) -> Option<StopScope>;

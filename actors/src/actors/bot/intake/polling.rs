@@ -105,7 +105,7 @@ impl Intake {
     }
 
     /// Begins a poll, unless something keeps it; then one begins once that has passed.
-    pub(super) fn poll(&mut self, desk: &mut Desk<'_, '_>) {
+    pub(in crate::actors::bot) fn poll(&mut self, desk: &mut Desk<'_, '_>) {
         let site = desk.site();
         if site.stay().is_closing() || !self.polls() || self.waits_for_pause(IntakeMsg::Poll, desk) {
             return;
@@ -137,11 +137,6 @@ impl Intake {
         if self.polling.closed() {
             self.poll(desk);
         }
-    }
-
-    /// Polls again, since the node may act again.
-    pub(in crate::actors::bot) fn resume(&mut self, desk: &mut Desk<'_, '_>) {
-        self.poll(desk);
     }
 
     /// Handles the end of a poll. Updates under an earlier ticket are left with Telegram: nobody has confirmed them.

@@ -237,7 +237,7 @@ proptest! {
                     10 => world.want(DeliveryMode::Polling),
                     11 => world.site.may_act.set(round % 2 == 0),
                     12 => world.step(Intake::suspend),
-                    13 => world.step(Intake::resume),
+                    13 => world.step(Intake::poll),
                     _ => {}
                 }
                 for _ in 0..3 {

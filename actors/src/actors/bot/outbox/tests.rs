@@ -42,7 +42,7 @@ struct World {
     outbox: Outbox,
     rows: BTreeMap<OutboxId, Row>,
     messages: BTreeMap<OutboxId, OutboxMessage>,
-    /// What will reach the outbox, and when.
+    /// The messages that will reach the outbox, each with its time.
     coming: Vec<(Instant, OutboxMsg)>,
     choices: std::vec::IntoIter<u8>,
     /// Attempts that Telegram saw.

@@ -14,7 +14,7 @@ pub(super) struct OwnTexts {
     recalled: Recalled,
 }
 
-/// Whether the texts from before this process are known.
+/// The state of the texts from before this process.
 #[derive(Default, PartialEq, Eq)]
 enum Recalled {
     /// They are not, and were never asked for.

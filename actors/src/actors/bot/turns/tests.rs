@@ -45,7 +45,7 @@ struct World {
     turns: Turns,
     rows: BTreeMap<TurnId, Row>,
     given: BTreeMap<TurnId, Turn>,
-    /// What will reach the turns, and when.
+    /// The messages that will reach the turns, each with its time.
     coming: Vec<(Instant, TurnMsg)>,
     choices: std::vec::IntoIter<u8>,
     /// Calls to models for each turn.
