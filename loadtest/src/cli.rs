@@ -9,35 +9,38 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use botfleet_world::people::drive::drive;
+use botfleet_world::people::script::PeopleScript;
+use botfleet_world::people::spec::PeopleSpec;
+use botfleet_world::provider::ProviderSpec;
+use botfleet_world::provider::spec::{Latency as LlmLatency, Mode};
+use botfleet_world::simulation::{Simulation, SimulationSpec};
+use botfleet_world::world::spec::WorldSpec;
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::harness::abuse::{self, AbuseArgs};
+use crate::harness::abuse::{self, AbuseArgs, AbuseResult};
 use crate::harness::args::SendLatency;
-
-use crate::harness::budget::{self, BudgetArgs};
-use crate::harness::clock::{self, ClockArgs};
+use crate::harness::budget::{self, BudgetArgs, BudgetResult};
+use crate::harness::clock::{self, ClockArgs, ClockResult};
 use crate::harness::cluster::faults::args::ClusterFaultsArgs;
-use crate::harness::cluster::faults::{run as cluster_run, series as cluster_series};
+use crate::harness::cluster::faults::run as cluster_run;
+use crate::harness::cluster::faults::series::{self as cluster_series, ClusterSeries};
 use crate::harness::cluster::figures::ClusterFigure;
-use crate::harness::crash::{self, CrashArgs};
-use crate::harness::faults::{self, FaultsArgs, slices};
-use crate::harness::idle::{self, IdleArgs};
-use crate::harness::isolate::{self, IsolateArgs};
-use crate::harness::limits::{self, LimitsArgs};
-use crate::harness::load::{self, LoadArgs};
-use crate::harness::peer::{self, PeerArgs};
-use crate::harness::recording::{self, RecordingArgs};
-use crate::harness::stop::{self, StopArgs};
-use crate::harness::turns::{self, TurnsArgs};
-use crate::people::drive::drive;
-use crate::people::script::PeopleScript;
-use crate::people::spec::PeopleSpec;
-use crate::provider::ProviderSpec;
-use crate::provider::spec::{Latency as LlmLatency, Mode};
-use crate::simulation::{Simulation, SimulationSpec};
-use crate::world::spec::WorldSpec;
+use crate::harness::cluster::figures::figure::Figure;
+use crate::harness::crash::{self, CrashArgs, CrashResult};
+use crate::harness::error::HarnessError;
+use crate::harness::faults::slices::{self, SeriesReport};
+use crate::harness::faults::{self, FaultsArgs};
+use crate::harness::idle::{self, IdleArgs, IdleResult};
+use crate::harness::isolate::{self, IsolateArgs, IsolateResult};
+use crate::harness::limits::{self, LimitsArgs, LimitsResult};
+use crate::harness::load::{self, LoadArgs, LoadResult};
+use crate::harness::peer::{self, PeerArgs, PeerResult};
+use crate::harness::recording::{self, RecordingArgs, RecordingResult};
+use crate::harness::stop::{self, StopArgs, StopResult};
+use crate::harness::turns::{self, TurnsArgs, TurnsResult};
 
 /// A simulated Telegram and LLM provider for bot fleets.
 #[derive(Debug, Parser)]
@@ -140,60 +143,21 @@ impl Cli {
     pub async fn run(self) -> anyhow::Result<()> {
         match self.command {
             Command::Serve(serve) => serve.run().await,
-            Command::Crash(args) => {
-                let result = unless_ended(crash::run(&args)).await??;
-                show(&result, args.stage.json, result.is_clean())
-            }
+            Command::Crash(args) => report(crash::run(&args), args.stage.json, CrashResult::is_clean).await,
             Command::Faults(args) => run_faults(*args).await,
             Command::ClusterFaults(args) => run_cluster_faults(*args).await,
-            Command::Cluster(figure) => {
-                let result = unless_ended(figure.run()).await??;
-                show(&result, figure.json(), result.is_clean())
-            }
-            Command::Load(args) => {
-                let result = unless_ended(load::run(&args)).await??;
-                show(&result, args.stage.json, result.is_clean())
-            }
-            Command::Limits(args) => {
-                let result = unless_ended(limits::run(&args)).await??;
-                show(&result, args.run.json, result.is_clean())
-            }
-            Command::Abuse(args) => {
-                let result = unless_ended(abuse::run(&args)).await??;
-                show(&result, args.run.json, result.is_clean())
-            }
-            Command::Clock(args) => {
-                let result = unless_ended(clock::run(&args)).await??;
-                show(&result, args.run.json, result.is_clean())
-            }
-            Command::Isolate(args) => {
-                let result = unless_ended(isolate::run(&args)).await??;
-                show(&result, args.run.json, result.is_clean())
-            }
-            Command::Budget(args) => {
-                let result = unless_ended(budget::run(&args)).await??;
-                show(&result, args.run.json, result.is_clean())
-            }
-            Command::Stop(args) => {
-                let result = unless_ended(stop::run(&args)).await??;
-                show(&result, args.run.json, result.is_clean())
-            }
-            Command::Turns(args) => {
-                let result = unless_ended(turns::run(&args)).await??;
-                show(&result, args.run.json, result.is_clean())
-            }
-            Command::Recording { args, json } => {
-                let result = unless_ended(recording::run(&args)).await??;
-                show(&result, json, result.is_clean())
-            }
-            Command::Idle(args) => {
-                let result = unless_ended(idle::run(&args)).await??;
-                show(&result, args.stage.json, result.is_clean())
-            }
-            Command::Peer(args) => {
-                let result = unless_ended(peer::run(&args)).await??;
-                show(&result, args.json, result.is_clean())
-            }
+            Command::Cluster(figure) => report(figure.run(), figure.json(), Figure::is_clean).await,
+            Command::Load(args) => report(load::run(&args), args.stage.json, LoadResult::is_clean).await,
+            Command::Limits(args) => report(limits::run(&args), args.run.json, LimitsResult::is_clean).await,
+            Command::Abuse(args) => report(abuse::run(&args), args.run.json, AbuseResult::is_clean).await,
+            Command::Clock(args) => report(clock::run(&args), args.run.json, ClockResult::is_clean).await,
+            Command::Isolate(args) => report(isolate::run(&args), args.run.json, IsolateResult::is_clean).await,
+            Command::Budget(args) => report(budget::run(&args), args.run.json, BudgetResult::is_clean).await,
+            Command::Stop(args) => report(stop::run(&args), args.run.json, StopResult::is_clean).await,
+            Command::Turns(args) => report(turns::run(&args), args.run.json, TurnsResult::is_clean).await,
+            Command::Recording { args, json } => report(recording::run(&args), json, RecordingResult::is_clean).await,
+            Command::Idle(args) => report(idle::run(&args), args.stage.json, IdleResult::is_clean).await,
+            Command::Peer(args) => report(peer::run(&args), args.json, PeerResult::is_clean).await,
         }
     }
 }
@@ -204,8 +168,7 @@ async fn run_faults(mut args: FaultsArgs) -> anyhow::Result<()> {
         args.commit = Some(slices::commit_of_checkout().await);
     }
     if let Some(seeds) = args.seeds {
-        let result = unless_ended(slices::series(&args, seeds)).await??;
-        return show(&result, args.json, result.is_clean());
+        return report(slices::series(&args, seeds), args.json, SeriesReport::is_clean).await;
     }
     let result = unless_ended(faults::run(&args)).await??;
     if let Some(file) = &args.append {
@@ -220,8 +183,7 @@ async fn run_cluster_faults(mut args: ClusterFaultsArgs) -> anyhow::Result<()> {
         args.commit = Some(slices::commit_of_checkout().await);
     }
     if let Some(seeds) = args.seeds {
-        let result = unless_ended(cluster_series::series(&args, seeds)).await??;
-        return show(&result, args.json, result.is_clean());
+        return report(cluster_series::series(&args, seeds), args.json, ClusterSeries::is_clean).await;
     }
     let result = unless_ended(cluster_run::run(&args)).await??;
     if let Some(file) = &args.append {
@@ -237,6 +199,19 @@ async fn unless_ended<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
         done = work => Ok(done),
         () = interrupted() => anyhow::bail!("interrupted"),
         _ = terminate.recv() => anyhow::bail!("ended by SIGTERM"),
+    }
+}
+
+/// Runs a harness to its end, prints its result and fails when the result is not clean.
+fn report<R: Serialize + std::fmt::Display>(
+    run: impl Future<Output = Result<R, HarnessError>>,
+    json: bool,
+    is_clean: fn(&R) -> bool,
+) -> impl Future<Output = anyhow::Result<()>> {
+    let run = Box::pin(run);
+    async move {
+        let result = unless_ended(run).await??;
+        show(&result, json, is_clean(&result))
     }
 }
 

@@ -1,32 +1,13 @@
-//! Simulates the world that the product is tested and demonstrated against (package `botfleet-loadtest`).
+//! Starts the real product on the simulated world (package `botfleet-world`), breaks what it stands on, and judges it.
 //!
-//! This crate depends on no other crate of the workspace. The product reaches it over HTTP only, as it would reach the
-//! real Telegram and a real LLM provider. A [`ledger::Ledger`] records what happened and is the oracle of the tests.
+//! The product is a process of its own, which this crate reaches over HTTP only.
 //!
 //! | module | role |
 //! |---|---|
-//! | [`world`] | people, bots, chats and the update queues; no HTTP |
-//! | [`telegram`] | the Bot API over that world |
-//! | [`provider`] | an OpenAI-compatible LLM server |
-//! | [`people`] | scripts of people's messages |
-//! | [`scenario`] | faults and their times: from files, random, or set through `/sim/faults` |
-//! | [`ledger`] | the append-only record of what happened |
-//! | [`checker`] | loss, duplicates and order, computed from the ledger |
-//! | [`control`] | the harness's own API under `/sim/` |
-//! | [`harness`] | starts the real product on that world and judges it |
+//! | [`harness`] | the runs: load, faults, chaos in a cluster, and one promise at a time |
 //! | [`servers`] | real PostgreSQL and Redis for tests, and broken links to them |
-//! | [`simulation`] | one listener that serves the Bot API, the provider and the control API |
 //! | [`cli`] | the command line |
 
-pub mod checker;
 pub mod cli;
-pub mod control;
 pub mod harness;
-pub mod ledger;
-pub mod people;
-pub mod provider;
-pub mod scenario;
 pub mod servers;
-pub mod simulation;
-pub mod telegram;
-pub mod world;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use botfleet_loadtest::harness::recording::{self, RecordingArgs};
-use botfleet_loadtest::ledger::{LedgerEvent, PollEnd};
+use botfleet_world::ledger::{LedgerEvent, PollEnd};
 use serde_json::Value;
 use tokio::process::Command;
 

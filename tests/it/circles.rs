@@ -11,8 +11,12 @@ use crate::layers::{paths, resolve, rust_files, tokens};
 /// The most files of one circle.
 const LARGEST: usize = 4;
 
-const CRATES: [(&str, &str); 3] =
-    [("botfleet", "src"), ("botfleet_actors", "actors/src"), ("botfleet_loadtest", "loadtest/src")];
+const CRATES: [(&str, &str); 4] = [
+    ("botfleet", "src"),
+    ("botfleet_actors", "actors/src"),
+    ("botfleet_loadtest", "loadtest/src"),
+    ("botfleet_world", "loadtest/world/src"),
+];
 
 /// The files of a workspace: the module of each, and its text.
 type Files = BTreeMap<String, (Vec<String>, String)>;

@@ -20,11 +20,11 @@ use botfleet_actors::ports::telegram::BotApi as _;
 use botfleet_actors::testkit::rows::{advance, at, ingest, plan, update};
 use botfleet_loadtest::harness::files::ProductFiles;
 use botfleet_loadtest::harness::product::Product;
-use botfleet_loadtest::ledger::LedgerEvent;
-use botfleet_loadtest::people::http;
-use botfleet_loadtest::simulation::{Simulation, SimulationSpec};
-use botfleet_loadtest::world::event::Post;
-use botfleet_loadtest::world::spec::WorldSpec;
+use botfleet_world::ledger::LedgerEvent;
+use botfleet_world::people::http;
+use botfleet_world::simulation::{Simulation, SimulationSpec};
+use botfleet_world::world::event::Post;
+use botfleet_world::world::spec::WorldSpec;
 use serde_json::{Value, json};
 
 use crate::fleet_stage::{self, DEADLINE};

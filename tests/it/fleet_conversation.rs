@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use botfleet_loadtest::checker::{Policy, check, check_with};
+use botfleet_world::checker::{Policy, check, check_with};
 use serde_json::json;
 
 use crate::fleet_stage::{DEADLINE, FleetStage, natural, options};

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use botfleet_loadtest::harness::files::ProductOptions;
-use botfleet_loadtest::scenario::file::Scenario;
-use botfleet_loadtest::telegram::faults::{FaultKind, FaultRule, TelegramFaults};
+use botfleet_world::scenario::file::Scenario;
+use botfleet_world::telegram::faults::{FaultKind, FaultRule, TelegramFaults};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 

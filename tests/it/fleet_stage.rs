@@ -5,16 +5,16 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use botfleet_loadtest::checker::fetch_outcomes;
-use botfleet_loadtest::checker::outcome::OutcomeLine;
 use botfleet_loadtest::harness::files::{ChatPolicy, ProductFiles, ProductOptions, Synchronous};
 use botfleet_loadtest::harness::product::Product;
-use botfleet_loadtest::ledger::LedgerEvent;
-use botfleet_loadtest::people::http;
-use botfleet_loadtest::provider::spec::{Latency, ProviderSpec};
-use botfleet_loadtest::simulation::{Simulation, SimulationSpec};
-use botfleet_loadtest::world::event::Post;
-use botfleet_loadtest::world::spec::WorldSpec;
+use botfleet_world::checker::fetch_outcomes;
+use botfleet_world::checker::outcome::OutcomeLine;
+use botfleet_world::ledger::LedgerEvent;
+use botfleet_world::people::http;
+use botfleet_world::provider::spec::{Latency, ProviderSpec};
+use botfleet_world::simulation::{Simulation, SimulationSpec};
+use botfleet_world::world::event::Post;
+use botfleet_world::world::spec::WorldSpec;
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -4,10 +4,10 @@
 
 use std::time::{Duration, Instant};
 
-use botfleet_loadtest::checker::{Policy, check_with};
 use botfleet_loadtest::harness::files::ProductOptions;
-use botfleet_loadtest::ledger::LedgerEvent;
-use botfleet_loadtest::world::event::Post;
+use botfleet_world::checker::{Policy, check_with};
+use botfleet_world::ledger::LedgerEvent;
+use botfleet_world::world::event::Post;
 use reqwest::StatusCode;
 use tokio::process::Command;
 

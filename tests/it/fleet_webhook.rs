@@ -4,14 +4,14 @@
 
 use std::time::Duration;
 
-use botfleet_loadtest::checker::{Policy, check_with};
 use botfleet_loadtest::harness::files::{ProductFiles, ProductOptions};
 use botfleet_loadtest::harness::product::Product;
-use botfleet_loadtest::ledger::LedgerEvent;
-use botfleet_loadtest::people::http;
-use botfleet_loadtest::scenario::file::Scenario;
-use botfleet_loadtest::telegram::faults::{FaultKind, FaultRule, TelegramFaults};
-use botfleet_loadtest::world::spec::WorldSpec;
+use botfleet_world::checker::{Policy, check_with};
+use botfleet_world::ledger::LedgerEvent;
+use botfleet_world::people::http;
+use botfleet_world::scenario::file::Scenario;
+use botfleet_world::telegram::faults::{FaultKind, FaultRule, TelegramFaults};
+use botfleet_world::world::spec::WorldSpec;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 

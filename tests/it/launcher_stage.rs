@@ -9,11 +9,11 @@ use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use botfleet_loadtest::harness::files::{ProductFiles, ProductOptions};
-use botfleet_loadtest::ledger::LedgerEvent;
-use botfleet_loadtest::provider::spec::{Latency, ProviderSpec};
-use botfleet_loadtest::simulation::{Simulation, SimulationSpec};
-use botfleet_loadtest::world::event::Post;
-use botfleet_loadtest::world::spec::WorldSpec;
+use botfleet_world::ledger::LedgerEvent;
+use botfleet_world::provider::spec::{Latency, ProviderSpec};
+use botfleet_world::simulation::{Simulation, SimulationSpec};
+use botfleet_world::world::event::Post;
+use botfleet_world::world::spec::WorldSpec;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};

@@ -20,7 +20,7 @@ struct Layer {
     must_not: &'static [&'static str],
 }
 
-const OUR_CRATES: [&str; 3] = ["botfleet", "botfleet_actors", "botfleet_loadtest"];
+const OUR_CRATES: [&str; 4] = ["botfleet", "botfleet_actors", "botfleet_loadtest", "botfleet_world"];
 
 const CLOCKS: &[&str] = &[
     "tokio",
@@ -163,14 +163,21 @@ const LAYERS: &[Layer] = &[
         name: "cli",
         folder: "src/cli",
         module: "botfleet::cli",
-        may: &["botfleet", "botfleet_actors", "botfleet_loadtest"],
+        may: &["botfleet", "botfleet_actors", "botfleet_world"],
         must_not: &["teloxide", "sqlx", "axum", "async_openai", "fred", "reqwest"],
     },
     Layer {
         name: "simulated world",
+        folder: "loadtest/world/src",
+        module: "botfleet_world",
+        may: &["botfleet_world"],
+        must_not: &["teloxide", "sqlx", "async_openai", "fred"],
+    },
+    Layer {
+        name: "load test",
         folder: "loadtest/src",
         module: "botfleet_loadtest",
-        may: &["botfleet_loadtest"],
+        may: &["botfleet_loadtest", "botfleet_world"],
         must_not: &["teloxide", "sqlx", "async_openai", "fred"],
     },
     // The harness looks into the product's file when the product cannot be asked.
@@ -178,7 +185,7 @@ const LAYERS: &[Layer] = &[
         name: "harness",
         folder: "loadtest/src/harness",
         module: "botfleet_loadtest::harness",
-        may: &["botfleet_loadtest"],
+        may: &["botfleet_loadtest", "botfleet_world"],
         must_not: &["teloxide", "async_openai", "fred"],
     },
 ];
@@ -210,17 +217,31 @@ fn no_layer_names_what_lies_above_it() {
 
 #[test]
 fn the_crate_of_actors_depends_on_no_sdk() {
-    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("actors/Cargo.toml")).unwrap();
-    assert_eq!(sdk_dependencies(&manifest), Vec::<String>::new());
+    let tables = ["dependencies", "dev-dependencies", "build-dependencies"];
+    let found = |manifest: &str| dependencies(manifest, &tables, SDKS);
+    assert_eq!(found(&manifest("actors")), Vec::<String>::new());
     let planted = "[dependencies]\nserde = \"1\"\nsqlx = \"0.9\"\n[dev-dependencies]\naxum = \"0.8\"\n";
-    assert_eq!(sdk_dependencies(planted), ["sqlx", "axum"]);
+    assert_eq!(found(planted), ["sqlx", "axum"]);
 }
 
-fn sdk_dependencies(manifest: &str) -> Vec<String> {
+#[test]
+fn the_product_links_the_simulated_world_and_not_the_harness() {
+    let linked = |folder| dependencies(&manifest(folder), &["dependencies", "build-dependencies"], &OUR_CRATES);
+    assert_eq!(linked("."), ["botfleet-actors", "botfleet-world"]);
+    assert_eq!(linked("loadtest"), ["botfleet-world"]);
+    assert_eq!(linked("loadtest/world"), Vec::<String>::new());
+}
+
+fn manifest(folder: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join("Cargo.toml")).unwrap()
+}
+
+/// Returns the dependencies that some tables of a manifest name, of the given crates.
+fn dependencies(manifest: &str, tables: &[&str], of: &[&str]) -> Vec<String> {
     let manifest: toml::Table = manifest.parse().unwrap();
-    let tables = ["dependencies", "dev-dependencies", "build-dependencies"].map(|name| manifest.get(name));
-    let names = tables.into_iter().flatten().filter_map(toml::Value::as_table).flat_map(toml::Table::keys);
-    names.filter(|name| SDKS.contains(&name.replace('-', "_").as_str())).cloned().collect()
+    let tables = tables.iter().filter_map(|name| manifest.get(*name)?.as_table());
+    let names = tables.flat_map(toml::Table::keys);
+    names.filter(|name| of.contains(&name.replace('-', "_").as_str())).cloned().collect()
 }
 
 fn layer(name: &str) -> &'static Layer {
@@ -244,6 +265,7 @@ fn a_planted_import_is_found_with_its_line() {
     assert_eq!(planted("adapter telegram", "use crate::store::sqlite::SqliteStore;").len(), 1);
     assert_eq!(planted("admin", "use crate::store::sqlite::SqliteStore;").len(), 1);
     assert_eq!(planted("simulated world", "use botfleet_actors::domain::ids::BotId;").len(), 1);
+    assert_eq!(planted("cli", "use botfleet_loadtest::servers::redis::Redis;").len(), 1);
 }
 
 #[test]

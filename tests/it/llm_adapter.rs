@@ -9,9 +9,9 @@ use botfleet::llm::settings::{LlmProviderSettings, ProviderKind};
 use botfleet_actors::ports::llm::{
     Completion, CompletionRequest, FinishReason, KeyIndex, LlmError, LlmProvider as _, PromptMessage, Role,
 };
-use botfleet_loadtest::provider::spec::{Latency, ProviderSpec};
-use botfleet_loadtest::simulation::{Simulation, SimulationSpec};
-use botfleet_loadtest::world::spec::WorldSpec;
+use botfleet_world::provider::spec::{Latency, ProviderSpec};
+use botfleet_world::simulation::{Simulation, SimulationSpec};
+use botfleet_world::world::spec::WorldSpec;
 use serde_json::json;
 
 use crate::scripted_http::{Line, Scripted, answer, refusing};

@@ -5,7 +5,7 @@
 use std::fs;
 use std::time::Duration;
 
-use botfleet_loadtest::checker::outcome::TurnState;
+use botfleet_world::checker::outcome::TurnState;
 use serde_json::Value;
 
 use crate::fleet_stage::{DEADLINE, FleetStage, options};

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use botfleet_loadtest::harness::files::{ProductFiles, ProductOptions};
 use botfleet_loadtest::harness::product::Product;
-use botfleet_loadtest::people::http;
-use botfleet_loadtest::simulation::{Simulation, SimulationSpec};
-use botfleet_loadtest::world::event::{MemberChange, Post, WorldEvent};
-use botfleet_loadtest::world::spec::WorldSpec;
+use botfleet_world::people::http;
+use botfleet_world::simulation::{Simulation, SimulationSpec};
+use botfleet_world::world::event::{MemberChange, Post, WorldEvent};
+use botfleet_world::world::spec::WorldSpec;
 use serde_json::json;
 
 use crate::fleet_stage::{DEADLINE, FleetStage, binary, natural, options};

@@ -12,9 +12,9 @@ use botfleet_actors::domain::ids::{MessageId, TelegramChatId, ThreadId};
 use botfleet_actors::domain::incoming::Event;
 use botfleet_actors::domain::pause::PAUSE_MAX;
 use botfleet_actors::ports::telegram::{BotApi as _, SendMessage, Shut, TelegramError};
-use botfleet_loadtest::simulation::{Simulation, SimulationSpec};
-use botfleet_loadtest::world::event::Post;
-use botfleet_loadtest::world::spec::WorldSpec;
+use botfleet_world::simulation::{Simulation, SimulationSpec};
+use botfleet_world::world::event::Post;
+use botfleet_world::world::spec::WorldSpec;
 use serde_json::json;
 
 use crate::scripted_http::{Line, Scripted, answer, refusing};

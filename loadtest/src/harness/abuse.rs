@@ -7,6 +7,13 @@
 use std::fmt;
 use std::time::Duration;
 
+use botfleet_world::ledger::{LedgerEvent, LedgerRecord};
+use botfleet_world::provider::faults::{ProviderFault, ProviderFaults, ProviderRule};
+use botfleet_world::provider::spec::Latency;
+use botfleet_world::simulation::SimulationSpec;
+use botfleet_world::world::World;
+use botfleet_world::world::event::Post;
+use botfleet_world::world::spec::{ChatSpec, PersonSpec, WorldSpec};
 use clap::Args;
 use serde::Serialize;
 use toml::{Table, Value};
@@ -17,13 +24,6 @@ use super::files::ProductOptions;
 use super::measure::{Spread, Window, llm_delays, marker_number, measure};
 use super::progress;
 use super::stage::Stage;
-use crate::ledger::{LedgerEvent, LedgerRecord};
-use crate::provider::faults::{ProviderFault, ProviderFaults, ProviderRule};
-use crate::provider::spec::Latency;
-use crate::simulation::SimulationSpec;
-use crate::world::World;
-use crate::world::event::Post;
-use crate::world::spec::{ChatSpec, PersonSpec, WorldSpec};
 
 /// The share by which the median and the 99th percentile may change ...
 const MAY_CHANGE_BY: f64 = 0.3;

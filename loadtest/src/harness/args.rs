@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use botfleet_world::provider::ProviderSpec;
+use botfleet_world::provider::spec::{Latency as LlmLatency, Mode};
+use botfleet_world::simulation::SimulationSpec;
+use botfleet_world::world::latency::Latency;
+use botfleet_world::world::spec::WorldSpec;
 use clap::{Args, ValueEnum};
 
 use super::error::HarnessError;
 use super::files::{ProductOptions, Synchronous};
-use crate::provider::ProviderSpec;
-use crate::provider::spec::{Latency as LlmLatency, Mode};
-use crate::simulation::SimulationSpec;
-use crate::world::latency::Latency;
-use crate::world::spec::WorldSpec;
 
 /// How fast the simulated Telegram answers a send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

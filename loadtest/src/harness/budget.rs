@@ -7,6 +7,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use botfleet_world::provider::faults::{ProviderFault, ProviderFaults, ProviderRule};
+use botfleet_world::provider::limits::Used;
+use botfleet_world::provider::spec::Latency;
+use botfleet_world::simulation::{Simulation, SimulationSpec};
+use botfleet_world::world::spec::WorldSpec;
 use clap::Args;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -17,11 +22,6 @@ use super::files::{ProductOptions, ProviderOptions};
 use super::progress;
 use super::stage::Stage;
 use super::traffic::{Shape, Traffic};
-use crate::provider::faults::{ProviderFault, ProviderFaults, ProviderRule};
-use crate::provider::limits::Used;
-use crate::provider::spec::Latency;
-use crate::simulation::{Simulation, SimulationSpec};
-use crate::world::spec::WorldSpec;
 
 /// The probability with which each kind of fault strikes a call.
 const FAULTY: f64 = 0.015;
@@ -160,8 +160,8 @@ pub async fn run(args: &BudgetArgs) -> Result<BudgetResult, HarnessError> {
     Ok(result)
 }
 
-fn is_sent(event: &crate::ledger::LedgerEvent) -> bool {
-    matches!(event, crate::ledger::LedgerEvent::SendAccepted { .. })
+fn is_sent(event: &botfleet_world::ledger::LedgerEvent) -> bool {
+    matches!(event, botfleet_world::ledger::LedgerEvent::SendAccepted { .. })
 }
 
 /// Sums what all providers have billed so far.

@@ -9,6 +9,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
+use botfleet_world::ledger::LedgerEvent;
+use botfleet_world::provider::spec::Latency;
+use botfleet_world::simulation::SimulationSpec;
+use botfleet_world::world::World;
+use botfleet_world::world::spec::WorldSpec;
 use clap::Args;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -19,11 +24,6 @@ use super::files::ProductOptions;
 use super::progress;
 use super::stage::Stage;
 use super::traffic::Traffic;
-use crate::ledger::LedgerEvent;
-use crate::provider::spec::Latency;
-use crate::simulation::SimulationSpec;
-use crate::world::World;
-use crate::world::spec::WorldSpec;
 
 /// How far the clocks are apart.
 const APART_S: i64 = 600;
@@ -161,10 +161,7 @@ async fn called(world: &World, traffic: &mut Traffic<'_>, clocks: &str, args: &C
         calls += 1;
         let markers: BTreeSet<String> = traffic.round().into_iter().map(|post| format!("#m{}", post.number)).collect();
         let next = (Instant::now() + ASKED_EVERY).min(until);
-        loop {
-            let changed = world.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
+        let all_answered = || {
             let records = world.ledger().since(read);
             read += records.len();
             for record in records {
@@ -174,10 +171,9 @@ async fn called(world: &World, traffic: &mut Traffic<'_>, clocks: &str, args: &C
                     silent.remove(&(bot, chat));
                 }
             }
-            if silent.is_empty() || tokio::time::timeout_at(next, changed).await.is_err() {
-                break;
-            }
-        }
+            silent.is_empty().then_some(())
+        };
+        world.wait_for(next, all_answered).await;
     }
     let answered_ms = began.elapsed().as_millis() as u64;
     Moment { clocks: clocks.to_owned(), called, silent: silent.len(), calls, answered_ms }

@@ -9,6 +9,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use botfleet_world::checker::report::Report;
+use botfleet_world::checker::{Policy, check_with};
 use clap::Args;
 use serde::Serialize;
 
@@ -18,8 +20,6 @@ use super::progress;
 use super::settle::{Queues, settle};
 use super::stage::Stage;
 use super::traffic::{Shape, Traffic};
-use crate::checker::report::Report;
-use crate::checker::{Policy, check_with};
 
 /// A send counts as in flight until its answer is this old: the product may not have committed it yet.
 const GRACE: Duration = Duration::from_millis(50);

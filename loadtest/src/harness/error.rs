@@ -3,14 +3,14 @@
 use std::io;
 use std::path::PathBuf;
 
+use botfleet_world::checker::fetch::FetchError;
+use botfleet_world::people::http::HttpError;
+use botfleet_world::scenario::file::ScenarioError;
+use botfleet_world::simulation::StartError;
 use thiserror::Error;
 
 use super::product::ProductError;
-use crate::checker::fetch::FetchError;
-use crate::people::http::HttpError;
-use crate::scenario::file::ScenarioError;
 use crate::servers::error::ServerError;
-use crate::simulation::StartError;
 
 /// The reason why a harness could not complete its run.
 #[derive(Debug, Error)]

@@ -8,11 +8,11 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use botfleet_world::world::spec::{ChatSpec, WorldSpec};
 use clap::ValueEnum;
 use toml::{Table, Value};
 
 use super::error::HarnessError;
-use crate::world::spec::{ChatSpec, WorldSpec};
 
 /// The folder of the secrets, beside the manifest.
 const SECRETS: &str = "secrets";

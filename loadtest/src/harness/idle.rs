@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use botfleet_world::provider::spec::Latency;
 use clap::Args;
 use serde::Serialize;
 
@@ -12,7 +13,6 @@ use super::load::mib;
 use super::product::ProductError;
 use super::stage::Stage;
 use super::{progress, usage};
-use crate::provider::spec::Latency;
 
 /// The command-line arguments of `idle`.
 #[derive(Debug, Clone, Args)]

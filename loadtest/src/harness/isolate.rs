@@ -7,6 +7,11 @@ use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
+use botfleet_world::ledger::{LedgerEvent, LedgerRecord};
+use botfleet_world::provider::faults::{ProviderFault, ProviderFaults, ProviderRule};
+use botfleet_world::provider::spec::Latency;
+use botfleet_world::simulation::SimulationSpec;
+use botfleet_world::world::spec::WorldSpec;
 use clap::Args;
 use serde::Serialize;
 
@@ -17,11 +22,6 @@ use super::measure::{Spread, Window, measure};
 use super::progress;
 use super::stage::Stage;
 use super::traffic::{Shape, Traffic};
-use crate::ledger::{LedgerEvent, LedgerRecord};
-use crate::provider::faults::{ProviderFault, ProviderFaults, ProviderRule};
-use crate::provider::spec::Latency;
-use crate::simulation::SimulationSpec;
-use crate::world::spec::WorldSpec;
 
 /// The share by which the median may change ...
 const MAY_CHANGE_BY: f64 = 0.3;

@@ -7,6 +7,15 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use botfleet_world::checker::limits::{LimitReport, reached};
+use botfleet_world::checker::report::Report;
+use botfleet_world::checker::{Policy, check_with};
+use botfleet_world::provider::ProviderSpec;
+use botfleet_world::provider::calls::CallRecord;
+use botfleet_world::provider::spec::Latency;
+use botfleet_world::simulation::SimulationSpec;
+use botfleet_world::world::limits::LimitSpec;
+use botfleet_world::world::spec::WorldSpec;
 use clap::Args;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -18,15 +27,6 @@ use super::progress;
 use super::settle::settle;
 use super::stage::Stage;
 use super::traffic::{Shape, Traffic};
-use crate::checker::limits::{LimitReport, reached};
-use crate::checker::report::Report;
-use crate::checker::{Policy, check_with};
-use crate::provider::ProviderSpec;
-use crate::provider::calls::CallRecord;
-use crate::provider::spec::Latency;
-use crate::simulation::SimulationSpec;
-use crate::world::limits::LimitSpec;
-use crate::world::spec::WorldSpec;
 
 /// The window of all limits, in seconds.
 const WINDOW_SECONDS: f64 = 60.0;

@@ -7,6 +7,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use botfleet_world::checker::report::Report;
+use botfleet_world::checker::{Policy, check_with};
 use clap::Args;
 use serde::Serialize;
 
@@ -19,8 +21,6 @@ use super::settle::settle;
 use super::stage::Stage;
 use super::traffic::{Shape, Traffic};
 use super::{disk, progress, usage};
-use crate::checker::report::Report;
-use crate::checker::{Policy, check_with};
 
 /// The number of flushes to the disk that are measured beside the load.
 const FLUSHES: u32 = 200;

@@ -8,12 +8,11 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::time::Duration;
 
+use botfleet_world::ledger::{LedgerEvent, LedgerRecord};
+use botfleet_world::provider::ProviderSpec;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde::ser::{SerializeStruct as _, Serializer};
-
-use crate::ledger::{LedgerEvent, LedgerRecord};
-use crate::provider::ProviderSpec;
 
 /// The significant digits that a spread keeps.
 const DIGITS: u8 = 3;
@@ -175,12 +174,12 @@ pub(super) fn marker_number(marker: &str) -> Option<u64> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::float_cmp)]
     use super::*;
-    use crate::provider::spec::{Latency, Mode};
-    use crate::simulation::{Simulation, SimulationSpec};
-    use crate::world::spec::WorldSpec;
+    use botfleet_world::provider::spec::{Latency, Mode};
+    use botfleet_world::simulation::{Simulation, SimulationSpec};
+    use botfleet_world::world::spec::WorldSpec;
 
     fn sent(send: u64, at_us: u64, text: &str) -> [LedgerRecord; 2] {
-        let marker = crate::ledger::marker_of(text).map(str::to_owned);
+        let marker = botfleet_world::ledger::marker_of(text).map(str::to_owned);
         let (bot, chat) = (7, -1);
         let received = LedgerEvent::SendReceived {
             send,
@@ -239,7 +238,7 @@ mod tests {
         };
         let drawn = llm_delays(&spec.provider, 8);
         let simulation = Simulation::start(spec).await.unwrap();
-        let client = crate::people::http::client().unwrap();
+        let client = botfleet_world::people::http::client().unwrap();
         let url = format!("{}/v1/chat/completions", simulation.base_url());
         for delay in drawn {
             let body = serde_json::json!({"model": "m", "messages": [{"role": "user", "content": "hi #m1"}]});

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use botfleet_world::people::http::{self, HttpError};
 use serde_json::{Value, json};
 
 use super::error::HarnessError;
-use crate::people::http::{self, HttpError};
 
 /// How long one answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);

@@ -9,6 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use botfleet_world::ledger::LedgerEvent;
+use botfleet_world::provider::ProviderSpec;
+use botfleet_world::provider::spec::{Latency, Mode};
+use botfleet_world::simulation::{Simulation, SimulationSpec};
+use botfleet_world::world::World;
+use botfleet_world::world::spec::WorldSpec;
 use clap::Args;
 use serde::Serialize;
 use tokio::process::{Child, Command};
@@ -21,12 +27,6 @@ use super::product::{ProductError, SETTING_VARIABLES, signal, tail};
 use super::progress;
 use super::stage::Scratch;
 use super::traffic::Traffic;
-use crate::ledger::LedgerEvent;
-use crate::provider::ProviderSpec;
-use crate::provider::spec::{Latency, Mode};
-use crate::simulation::{Simulation, SimulationSpec};
-use crate::world::World;
-use crate::world::spec::WorldSpec;
 
 /// How long all bots may take to poll.
 const POLLING_WITHIN: Duration = Duration::from_mins(1);
@@ -176,9 +176,7 @@ async fn drained(args: &PeerArgs, world: &World, due: &HashMap<u64, usize>) -> P
     let began = Instant::now();
     let until = began + Duration::from_secs(args.answers_within);
     loop {
-        let changed = world.changed.notified();
-        tokio::pin!(changed);
-        changed.as_mut().enable();
+        let changed = world.next_change();
         let result = counted(world, due, began.elapsed());
         if result.unanswered.is_empty() {
             return result;

@@ -296,7 +296,7 @@ mod tests {
 
     use super::super::files::ProductOptions;
     use super::*;
-    use crate::world::spec::WorldSpec;
+    use botfleet_world::world::spec::WorldSpec;
 
     /// Writes a shell script that takes the place of the product's program.
     fn program(name: &str, script: &str) -> (PathBuf, ProductFiles) {

@@ -9,14 +9,14 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use botfleet_world::people::http;
+use botfleet_world::simulation::{Simulation, SimulationSpec};
+use botfleet_world::world::spec::WorldSpec;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::error::HarnessError;
-use crate::people::http;
-use crate::simulation::{Simulation, SimulationSpec};
-use crate::world::spec::WorldSpec;
 
 /// The most lines that are read of a recording.
 const CALLS_MAX: usize = 10_000;

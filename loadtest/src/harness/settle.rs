@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use botfleet_world::checker::fetch_outcomes;
+use botfleet_world::checker::outcome::{Outcome, OutcomeLine};
+use botfleet_world::people::http;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::error::HarnessError;
 use super::stage::Stage;
-use crate::checker::fetch_outcomes;
-use crate::checker::outcome::{Outcome, OutcomeLine};
-use crate::people::http;
 
 /// The world counts as quiet after this long without news.
 const QUIET_FOR: Duration = Duration::from_secs(1);

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use botfleet_world::provider::spec::Latency;
+use botfleet_world::simulation::{Simulation, SimulationSpec};
+
 use super::args::StageArgs;
 use super::error::HarnessError;
 use super::files::{ProductFiles, ProductOptions};
 use super::product::{Product, ProductError};
-use crate::provider::spec::Latency;
-use crate::simulation::{Simulation, SimulationSpec};
 
 /// How long all bots may take to poll.
 const POLLING_WITHIN: Duration = Duration::from_mins(1);

@@ -10,6 +10,14 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use botfleet_world::ledger::{LedgerEvent, LedgerRecord};
+use botfleet_world::provider::faults::{ProviderFault, ProviderFaults, ProviderRule};
+use botfleet_world::provider::spec::Latency;
+use botfleet_world::simulation::SimulationSpec;
+use botfleet_world::world::World;
+use botfleet_world::world::event::Post;
+use botfleet_world::world::limits::LimitSpec;
+use botfleet_world::world::spec::{ChatSpec, WorldSpec};
 use clap::Args;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -22,14 +30,6 @@ use super::progress;
 use super::settle::{Queues, queues};
 use super::stage::Stage;
 use super::traffic::{Shape, Traffic};
-use crate::ledger::{LedgerEvent, LedgerRecord};
-use crate::provider::faults::{ProviderFault, ProviderFaults, ProviderRule};
-use crate::provider::spec::Latency;
-use crate::simulation::SimulationSpec;
-use crate::world::World;
-use crate::world::event::Post;
-use crate::world::limits::LimitSpec;
-use crate::world::spec::{ChatSpec, WorldSpec};
 
 /// The time after the delivery of an order from which no message may be sent.
 const SILENT_AFTER: Duration = Duration::from_secs(1);
@@ -174,7 +174,7 @@ async fn give_orders(args: &StopArgs, stage: &Stage) -> Result<Vec<Order>, Harne
 }
 
 fn reqwest_client() -> Result<reqwest::Client, HarnessError> {
-    Ok(crate::people::http::client()?)
+    Ok(botfleet_world::people::http::client()?)
 }
 
 /// Lets the queues fill behind the limiters, then lets every call to a provider fail.
@@ -203,18 +203,8 @@ async fn loudest(world: &World) -> Option<&ChatSpec> {
 
 /// Waits until a message has been handed to a bot, and returns when; `None` if that takes too long.
 async fn delivery(world: &World, chat: i64, message_id: i64) -> Option<u64> {
-    let until = Instant::now() + DELIVERED_WITHIN;
-    loop {
-        let changed = world.changed.notified();
-        tokio::pin!(changed);
-        changed.as_mut().enable();
-        if let Some(at_us) = delivered_at(&world.ledger().snapshot(), chat, message_id) {
-            return Some(at_us);
-        }
-        if tokio::time::timeout_at(until, changed).await.is_err() {
-            return None;
-        }
-    }
+    let look = || delivered_at(&world.ledger().snapshot(), chat, message_id);
+    world.wait_for(Instant::now() + DELIVERED_WITHIN, look).await
 }
 
 fn delivered_at(ledger: &[LedgerRecord], chat: i64, message_id: i64) -> Option<u64> {
@@ -275,18 +265,9 @@ fn sends(ledger: &[LedgerRecord], only: Option<i64>) -> impl Iterator<Item = u64
 
 /// Waits for a new send, of one chat or of all; returns whether one came in time.
 async fn speaks(world: &World, chat: Option<i64>) -> bool {
-    let (from, until) = (world.ledger().len(), Instant::now() + BACK_WITHIN);
-    loop {
-        let changed = world.changed.notified();
-        tokio::pin!(changed);
-        changed.as_mut().enable();
-        if sends(&world.ledger().since(from), chat).next().is_some() {
-            return true;
-        }
-        if tokio::time::timeout_at(until, changed).await.is_err() {
-            return false;
-        }
-    }
+    let from = world.ledger().len();
+    let look = || sends(&world.ledger().since(from), chat).next();
+    world.wait_for(Instant::now() + BACK_WITHIN, look).await.is_some()
 }
 
 impl fmt::Display for StopResult {
@@ -325,7 +306,7 @@ mod tests {
             bot,
             poll: 1,
             delivered: delivered.into(),
-            how: crate::ledger::PollEnd::Answered,
+            how: botfleet_world::ledger::PollEnd::Answered,
         };
         let ledger = [
             at(1, queued(7, 10, 4)),

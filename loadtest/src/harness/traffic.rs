@@ -6,16 +6,16 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use botfleet_world::ledger::LedgerEvent;
+use botfleet_world::people::load_posts::{LoadPost, LoadPosts};
+use botfleet_world::people::spec::PeopleSpec;
+use botfleet_world::world::World;
+use botfleet_world::world::event::Post;
 use serde::Serialize;
 use tokio::time::Instant;
 
 use super::error::HarnessError;
 use super::measure::marker_number;
-use crate::ledger::LedgerEvent;
-use crate::people::load_posts::{LoadPost, LoadPosts};
-use crate::people::spec::PeopleSpec;
-use crate::world::World;
-use crate::world::event::Post;
 
 /// How messages follow one another.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -84,9 +84,7 @@ impl<'w> Traffic<'w> {
         let mut missing: HashMap<u64, usize> = HashMap::new();
         let mut read = self.world.ledger().len();
         loop {
-            let changed = self.world.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
+            let changed = self.world.next_change();
             let records = self.world.ledger().since(read);
             read += records.len();
             for record in records {
@@ -154,8 +152,8 @@ impl<'w> Traffic<'w> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::ledger::PostedKind;
-    use crate::world::spec::WorldSpec;
+    use botfleet_world::ledger::PostedKind;
+    use botfleet_world::world::spec::WorldSpec;
 
     fn posted(world: &World) -> usize {
         let is_post = |event: &LedgerEvent| matches!(event, LedgerEvent::Posted { kind: PostedKind::Post, .. });

@@ -6,6 +6,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use botfleet_world::ledger::LedgerEvent;
+use botfleet_world::provider::spec::Latency;
+use botfleet_world::simulation::SimulationSpec;
+use botfleet_world::world::World;
+use botfleet_world::world::spec::WorldSpec;
 use clap::Args;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -14,11 +19,6 @@ use super::args::RunArgs;
 use super::error::HarnessError;
 use super::stage::Stage;
 use super::traffic::Traffic;
-use crate::ledger::LedgerEvent;
-use crate::provider::spec::Latency;
-use crate::simulation::SimulationSpec;
-use crate::world::World;
-use crate::world::spec::WorldSpec;
 
 /// The time within which all bots must have answered, at an LLM latency of 1 s.
 const ALL_WITHIN: Duration = Duration::from_secs(3);
@@ -94,12 +94,8 @@ async fn round(world: &World, traffic: &mut Traffic<'_>) -> Result<Option<f64>, 
     let post = traffic.round().into_iter().next().ok_or(HarnessError::NobodyPosts)?;
     let marker = format!("#m{}", post.number);
     let mut missing: HashSet<i64> = world.spec().bots.iter().map(|bot| bot.id).collect();
-    let until = Instant::now() + GIVEN_UP_AFTER;
     let mut last_us = asked_us;
-    loop {
-        let changed = world.changed.notified();
-        tokio::pin!(changed);
-        changed.as_mut().enable();
+    let all_answered = || {
         let records = world.ledger().since(read);
         read += records.len();
         for record in records {
@@ -110,13 +106,9 @@ async fn round(world: &World, traffic: &mut Traffic<'_>) -> Result<Option<f64>, 
                 _ => {}
             }
         }
-        if missing.is_empty() {
-            return Ok(Some(last_us.saturating_sub(asked_us) as f64 / 1000.0));
-        }
-        if tokio::time::timeout_at(until, changed).await.is_err() {
-            return Ok(None);
-        }
-    }
+        missing.is_empty().then(|| last_us.saturating_sub(asked_us) as f64 / 1000.0)
+    };
+    Ok(world.wait_for(Instant::now() + GIVEN_UP_AFTER, all_answered).await)
 }
 
 impl fmt::Display for TurnsResult {

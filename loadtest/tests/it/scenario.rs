@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use botfleet_loadtest::scenario::Scenario;
+use botfleet_world::scenario::Scenario;
 
 #[test]
 fn every_shipped_scenario_is_sound() {

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use botfleet_loadtest::world::event::WorldEvent;
-use botfleet_loadtest::world::spec::WorldSpec;
+use botfleet_world::world::event::WorldEvent;
+use botfleet_world::world::spec::WorldSpec;
 use crossterm::event::{Event, EventStream, KeyCode, KeyEventKind, KeyModifiers};
 use crossterm::style::{Color, Stylize};
 use crossterm::terminal::{self, Clear, ClearType};

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use botfleet_actors::domain::control::StopScope;
-use botfleet_loadtest::checker::report::Report;
-use botfleet_loadtest::checker::{check, fetch_outcomes};
-use botfleet_loadtest::people::{PeopleScript, PeopleSpec, drive};
-use botfleet_loadtest::provider::spec::{Latency, ProviderSpec};
-use botfleet_loadtest::simulation::{Simulation, SimulationSpec};
-use botfleet_loadtest::world::event::{Post, WorldEvent};
-use botfleet_loadtest::world::spec::{PersonSpec, WorldSpec};
+use botfleet_world::checker::report::Report;
+use botfleet_world::checker::{check, fetch_outcomes};
+use botfleet_world::people::{PeopleScript, PeopleSpec, drive};
+use botfleet_world::provider::spec::{Latency, ProviderSpec};
+use botfleet_world::simulation::{Simulation, SimulationSpec};
+use botfleet_world::world::event::{Post, WorldEvent};
+use botfleet_world::world::spec::{PersonSpec, WorldSpec};
 use tokio::sync::broadcast;
 
 use super::DemoArgs;

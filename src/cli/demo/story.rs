@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use botfleet_loadtest::checker::report::Report;
-use botfleet_loadtest::provider::calls::CallRecord;
-use botfleet_loadtest::world::event::WorldEvent;
-use botfleet_loadtest::world::spec::WorldSpec;
+use botfleet_world::checker::report::Report;
+use botfleet_world::provider::calls::CallRecord;
+use botfleet_world::world::event::WorldEvent;
+use botfleet_world::world::spec::WorldSpec;
 use serde_json::{Value, json};
 
 /// Counts of one chat.

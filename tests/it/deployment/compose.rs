@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use botfleet::config::manifest::Manifest;
 use botfleet::config::secret::GivenSecrets;
-use botfleet_loadtest::world::spec::WorldSpec;
+use botfleet_world::world::spec::WorldSpec;
 use compose_spec::{Compose, service::Healthcheck};
 use serde_json::Value;
 

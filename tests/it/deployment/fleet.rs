@@ -119,7 +119,7 @@ impl Site {
 
     /// Waits until bots have written so many messages, told apart by their authors.
     async fn until_bots_wrote(&self, messages: usize) {
-        let client = botfleet_loadtest::people::http::client().unwrap();
+        let client = botfleet_world::people::http::client().unwrap();
         let until = Instant::now() + DEADLINE;
         loop {
             let ledger =

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::checker::origins::Origins;
-use crate::ledger::{LedgerEvent, LedgerRecord};
+use botfleet_world::checker::origins::Origins;
+use botfleet_world::ledger::{LedgerEvent, LedgerRecord};
 
 /// One poll of a bot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,8 +98,8 @@ pub fn silences_at_moves(polls: &[Poll], from_us: u64, to_us: u64) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checker::origins::Origin;
-    use crate::ledger::PollEnd;
+    use botfleet_world::checker::origins::Origin;
+    use botfleet_world::ledger::PollEnd;
 
     fn opened(at_us: u64, poll: u64, connection: &str) -> LedgerRecord {
         let event =

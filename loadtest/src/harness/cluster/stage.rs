@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use botfleet_world::checker::origins::{Origin, Origins};
+use botfleet_world::simulation::{Simulation, SimulationSpec};
 use futures::future::try_join_all;
 use tokio::process::Command;
 use toml::{Table, Value};
@@ -11,7 +13,6 @@ use toml::{Table, Value};
 use super::node::{Links, Node, Role};
 use super::probe;
 use super::view::{ClusterApi, ClusterView};
-use crate::checker::origins::{Origin, Origins};
 use crate::harness::error::HarnessError;
 use crate::harness::files::{ProductFiles, ProductOptions, lay_over};
 use crate::harness::stage::Scratch;
@@ -19,7 +20,6 @@ use crate::servers::daemon::free_port;
 use crate::servers::postgres::{Postgres, PostgresOptions};
 use crate::servers::proxy::TcpProxy;
 use crate::servers::redis::Redis;
-use crate::simulation::{Simulation, SimulationSpec};
 
 /// The name of the fleet's database.
 pub const DATABASE: &str = "botfleet";

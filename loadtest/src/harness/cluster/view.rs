@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use botfleet_world::people::http::{self, HttpError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::harness::error::HarnessError;
-use crate::people::http::{self, HttpError};
 
 /// How long the answer to an order may take; the answer to a rebalance comes only after the rebalance.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);

@@ -3,17 +3,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use botfleet_world::provider::ProviderSpec;
+use botfleet_world::provider::spec::{Latency, Mode};
+use botfleet_world::simulation::SimulationSpec;
+use botfleet_world::world::limits::LimitSpec;
+use botfleet_world::world::spec::{ChatKind, WorldSpec};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use crate::harness::args::{SendLatency, StageArgs};
 use crate::harness::files::{ProductOptions, ProviderOptions, Synchronous, lay_over};
-use crate::provider::ProviderSpec;
-use crate::provider::spec::{Latency, Mode};
-use crate::simulation::SimulationSpec;
-use crate::world::limits::LimitSpec;
-use crate::world::spec::{ChatKind, WorldSpec};
 
 /// The provider that bots fall back to.
 const SPARE: &str = "spare";

@@ -4,10 +4,10 @@
 
 use std::path::{Path, PathBuf};
 
+use botfleet_world::checker::Claim;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 
-use crate::checker::Claim;
 use crate::harness::error::HarnessError;
 
 const SENDING: &str = "SELECT outbox.id, bot.telegram_id, outbox.text FROM outbox JOIN bot ON bot.id = outbox.bot \

@@ -2,6 +2,7 @@
 //! be lost, doubled or out of order. Layer: harness (I1-I9).
 //!
 //! - `args`: the command-line arguments
+//! - `random`: the scenario, drawn from the seed
 //! - `run`: one seed, from the start to the verdict
 //! - `steps`: the steps of a scenario, on the product and in the world
 //! - `claims`: the messages that a killed product was sending
@@ -13,6 +14,7 @@
 //! The names re-exported below are the folder's interface.
 
 pub mod args;
+pub(in crate::harness) mod random;
 pub mod report;
 mod roll_call;
 pub mod run;

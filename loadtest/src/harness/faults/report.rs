@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use botfleet_world::checker::report::{Breaches, Report};
 use serde::{Deserialize, Serialize};
 
 use super::args::Imagination;
-use crate::checker::report::{Breaches, Report};
 use crate::harness::settle::Queues;
 
 /// The result of one seed.

@@ -6,15 +6,15 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+use botfleet_world::ledger::LedgerEvent;
+use botfleet_world::world::World;
+use botfleet_world::world::spec::ChatKind;
 use tokio::time::Instant;
 
 use crate::harness::error::HarnessError;
 use crate::harness::operator::Operator;
 use crate::harness::stage::Stage;
 use crate::harness::traffic::Traffic;
-use crate::ledger::LedgerEvent;
-use crate::world::World;
-use crate::world::spec::ChatKind;
 
 /// How often quarantined actors are released while the fleet recovers.
 const RELEASED_EVERY: Duration = Duration::from_secs(2);
@@ -41,9 +41,7 @@ pub(super) async fn hold(
     let mut calls: HashMap<String, (i64, Option<i64>)> = HashMap::new();
     let (mut next_release, mut next_call) = (Instant::now() + RELEASED_EVERY, Instant::now());
     loop {
-        let changed = world.changed.notified();
-        tokio::pin!(changed);
-        changed.as_mut().enable();
+        let changed = world.next_change();
         let records = world.ledger().since(read);
         read += records.len();
         for record in records {
@@ -92,7 +90,7 @@ fn seats(world: &World) -> BTreeSet<Seat> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::world::spec::WorldSpec;
+    use botfleet_world::world::spec::WorldSpec;
 
     #[tokio::test]
     async fn every_bot_has_a_seat_in_each_of_its_chats_and_in_a_topic_of_a_forum() {

@@ -4,23 +4,24 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use botfleet_world::checker::{Policy, Shocks, check_after_shocks};
+use botfleet_world::scenario::Scenario;
+use botfleet_world::world::World;
 use tokio::time::Instant;
 
 use super::args::{FaultsArgs, Imagination};
+use super::random;
 use super::report::FaultsReport;
 use super::roll_call;
 use super::steps::{self, Done};
 use super::wide;
-use crate::checker::{Policy, Shocks, check_after_shocks};
 use crate::harness::error::HarnessError;
 use crate::harness::operator::Operator;
 use crate::harness::progress;
 use crate::harness::settle::settle;
 use crate::harness::stage::Stage;
 use crate::harness::traffic::{Shape, Traffic};
-use crate::scenario::Scenario;
 use crate::servers::daemon::free_port;
-use crate::world::World;
 
 /// A send, or a pause that Telegram demanded, counts as under way at a kill until its answer is this old: the product
 /// may not have committed the answer yet.
@@ -57,9 +58,9 @@ async fn run_in(args: &FaultsArgs, dir: &Path) -> Result<FaultsReport, HarnessEr
     let scenario = match &args.scenario {
         Some(file) => Scenario::read(file)?,
         None if args.imagination == Imagination::Wide => {
-            Scenario::random_wide(args.seed, args.seconds, args.bots, args.chats, &args.keys())
+            random::wide_scenario(args.seed, args.seconds, args.bots, args.chats, &args.keys())
         }
-        None => Scenario::random(args.seed, args.seconds, args.bots, args.chats, &args.keys()),
+        None => random::scenario(args.seed, args.seconds, args.bots, args.chats, &args.keys()),
     };
     let port = if args.webhooks > 0 { Some(free_port()?) } else { None };
     let binary = args.stage().product()?;
@@ -159,7 +160,7 @@ fn leave(
     dir: &Path,
     world: &World,
     scenario: &Scenario,
-    outcomes: &[crate::checker::outcome::OutcomeLine],
+    outcomes: &[botfleet_world::checker::outcome::OutcomeLine],
 ) -> Result<(), HarnessError> {
     let path = dir.join("ledger.ndjson");
     let mut file = std::fs::File::create(&path).map(std::io::BufWriter::new).map_err(HarnessError::file(&path))?;

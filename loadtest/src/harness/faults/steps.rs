@@ -5,18 +5,18 @@
 
 use std::time::Duration;
 
+use botfleet_world::checker::Claim;
+use botfleet_world::scenario::file::{Action, Step};
+use botfleet_world::world::World;
+use botfleet_world::world::spec::BotSpec;
 use tokio::time::Instant;
 
 use super::claims::sending_in;
 use super::wide;
-use crate::checker::Claim;
 use crate::harness::error::HarnessError;
 use crate::harness::operator::Operator;
 use crate::harness::product::ProductError;
 use crate::harness::stage::Stage;
-use crate::scenario::file::{Action, Step};
-use crate::world::World;
-use crate::world::spec::BotSpec;
 
 /// How long a product may take to end by SIGTERM.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
@@ -146,7 +146,7 @@ fn change(world: &World, action: Action) {
 pub(super) fn heal(world: &World) {
     for bot in &world.spec().bots {
         // A bot whose token is good keeps its waiting poll.
-        if world.lock().bots.get(&bot.id).is_some_and(|known| known.revoked) {
+        if world.is_revoked(bot.id) {
             let _ = world.replace_token(bot.id, &bot.token);
         }
     }

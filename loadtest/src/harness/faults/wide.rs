@@ -1,20 +1,20 @@
 //! Performs and heals the further troubles of the `wide` imagination, and looks for wrong reactions. Layer: harness.
 
+use botfleet_world::checker::report::Report;
+use botfleet_world::checker::whole;
+use botfleet_world::ledger::LedgerRecord;
+use botfleet_world::people::oddities;
+use botfleet_world::provider::calls::CallRecord;
+use botfleet_world::scenario::file::Action;
+use botfleet_world::world::World;
+use botfleet_world::world::error::WorldError;
+use botfleet_world::world::event::Post;
+use botfleet_world::world::shut::Shut;
+use botfleet_world::world::spec::{ChatKind, ChatSpec};
 use fastrand::Rng;
 use serde_json::json;
 
-use crate::checker::report::Report;
-use crate::checker::whole;
 use crate::harness::operator::Operator;
-use crate::ledger::LedgerRecord;
-use crate::people::oddities;
-use crate::provider::calls::CallRecord;
-use crate::scenario::file::Action;
-use crate::world::World;
-use crate::world::error::WorldError;
-use crate::world::event::Post;
-use crate::world::shut::Shut;
-use crate::world::spec::{ChatKind, ChatSpec};
 
 /// Edits of a live location in one step: enough to fill a window of 200 entries together with others.
 const LOCATION_EDITS: usize = 80;

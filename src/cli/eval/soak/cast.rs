@@ -11,7 +11,7 @@ use botfleet_actors::domain::roster::{
     Physics,
 };
 use botfleet_actors::domain::stance::{Relationship, Stance};
-use botfleet_loadtest::people::spec::{PeopleBot, PeopleChat, PeoplePerson};
+use botfleet_world::people::spec::{PeopleBot, PeopleChat, PeoplePerson};
 
 use super::args::SoakArgs;
 

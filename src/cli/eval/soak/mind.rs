@@ -21,7 +21,7 @@ use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::transcript::TranscriptEntry;
 use botfleet_actors::domain::turn::Act;
 use botfleet_actors::ports::llm::Role;
-use botfleet_loadtest::provider::smalltalk::Talker;
+use botfleet_world::provider::smalltalk::Talker;
 
 use super::room::Room;
 use super::sim::Turn;

@@ -23,8 +23,8 @@ use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::transcript::EntryKind;
 use botfleet_actors::domain::turn::Act;
 use botfleet_actors::domain::window::{Window, WindowKey};
-use botfleet_loadtest::people::spec::SleepHours;
-use botfleet_loadtest::people::{Action, PeopleScript, PeopleSpec, PersonAction, ReplyTo};
+use botfleet_world::people::spec::SleepHours;
+use botfleet_world::people::{Action, PeopleScript, PeopleSpec, PersonAction, ReplyTo};
 
 use super::args::SoakArgs;
 use super::cast::cast;

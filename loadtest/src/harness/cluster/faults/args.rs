@@ -3,16 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use botfleet_world::provider::ProviderSpec;
+use botfleet_world::provider::spec::{Latency, Mode};
+use botfleet_world::simulation::SimulationSpec;
+use botfleet_world::world::spec::WorldSpec;
 use clap::Args;
 
 use crate::harness::args::SendLatency;
 use crate::harness::cluster::figures::args::product_options;
 use crate::harness::faults::args::{Seeds, seeds};
 use crate::harness::files::ProductOptions;
-use crate::provider::ProviderSpec;
-use crate::provider::spec::{Latency, Mode};
-use crate::simulation::SimulationSpec;
-use crate::world::spec::WorldSpec;
 
 /// The command-line arguments of `cluster-faults`.
 #[derive(Debug, Clone, Args)]

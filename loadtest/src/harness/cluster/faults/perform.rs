@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use botfleet_world::checker::origins::Pause;
 use tokio::time::Instant;
 
 use super::schedule::{Fault, Link, Step};
-use crate::checker::origins::Pause;
 use crate::harness::cluster::node::{Node, Role};
 use crate::harness::cluster::stage::ClusterStage;
 use crate::harness::error::HarnessError;

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
+use botfleet_world::checker::report::{Breaches, Report};
 use serde::{Deserialize, Serialize};
 
-use crate::checker::report::{Breaches, Report};
 use crate::harness::settle::Queues;
 
 /// The result of one seed.

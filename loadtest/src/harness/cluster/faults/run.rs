@@ -8,28 +8,28 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use botfleet_world::checker::cluster::check_cluster;
+use botfleet_world::checker::fetch_outcomes;
+use botfleet_world::checker::outcome::{Outcome, OutcomeLine};
+use botfleet_world::ledger::LedgerEvent;
+use botfleet_world::people::http;
+use botfleet_world::world::World;
 use tokio::time::Instant;
 
 use super::args::ClusterFaultsArgs;
 use super::perform::Performer;
 use super::report::ClusterReport;
 use super::schedule::{Fault, Step, schedule};
-use crate::checker::cluster::check_cluster;
-use crate::checker::fetch_outcomes;
-use crate::checker::outcome::{Outcome, OutcomeLine};
 use crate::harness::args::product;
 use crate::harness::cluster::stage::{ClusterSpec, ClusterStage};
 use crate::harness::cluster::view::ClusterView;
 use crate::harness::error::HarnessError;
+use crate::harness::faults::random;
 use crate::harness::operator::Operator;
 use crate::harness::progress;
 use crate::harness::settle::{Queues, queues};
 use crate::harness::traffic::{Shape, Traffic};
-use crate::ledger::LedgerEvent;
-use crate::people::http;
-use crate::scenario::Scenario;
 use crate::servers::postgres::PostgresOptions;
-use crate::world::World;
 
 /// How often quarantined actors are released while the fleet recovers.
 const RELEASED_EVERY: Duration = Duration::from_secs(2);
@@ -83,7 +83,7 @@ async fn run_in(args: &ClusterFaultsArgs, dir: &Path) -> Result<ClusterReport, H
     let before = stage.view().await?;
     let spread = stage.chats_are_spread(&before);
     if args.telegram_faults {
-        let mut scenario = Scenario::random(args.seed, length.as_secs_f64(), args.bots, args.chats, &[]);
+        let mut scenario = random::scenario(args.seed, length.as_secs_f64(), args.bots, args.chats, &[]);
         scenario.steps.clear();
         stage.simulation.set_faults(&scenario);
     }

@@ -3,6 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use botfleet_world::provider::ProviderSpec;
+use botfleet_world::provider::spec::{Latency, Mode};
+use botfleet_world::simulation::SimulationSpec;
+use botfleet_world::world::spec::WorldSpec;
 use clap::Args;
 
 use crate::harness::args::{SendLatency, product};
@@ -10,11 +14,7 @@ use crate::harness::cluster::stage::{ClusterSpec, ClusterStage};
 use crate::harness::error::HarnessError;
 use crate::harness::files::{ProductOptions, ProviderOptions};
 use crate::harness::traffic::{Shape, Traffic};
-use crate::provider::ProviderSpec;
-use crate::provider::spec::{Latency, Mode};
 use crate::servers::postgres::PostgresOptions;
-use crate::simulation::SimulationSpec;
-use crate::world::spec::WorldSpec;
 
 /// The command-line arguments of every figure.
 #[derive(Debug, Clone, Args)]

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use botfleet_world::ledger::LedgerEvent;
+
 use super::args::{FigureArgs, under_traffic};
 use super::figure::Figure;
 use crate::harness::cluster::polls::silences_at_moves;
@@ -11,7 +13,6 @@ use crate::harness::cluster::stage::ClusterStage;
 use crate::harness::error::HarnessError;
 use crate::harness::measure::Spread;
 use crate::harness::traffic::Traffic;
-use crate::ledger::LedgerEvent;
 
 /// How long the fleet may take to spread its bots evenly again.
 const EVEN_WITHIN: Duration = Duration::from_secs(120);

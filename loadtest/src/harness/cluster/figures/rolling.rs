@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use botfleet_world::people::http;
 use futures::future::join_all;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -17,7 +18,6 @@ use crate::harness::error::HarnessError;
 use crate::harness::files::lay_over;
 use crate::harness::measure::Spread;
 use crate::harness::traffic::Traffic;
-use crate::people::http;
 
 /// How often the balancer asks each node whether it is ready.
 const ASKED_EVERY: Duration = Duration::from_millis(250);

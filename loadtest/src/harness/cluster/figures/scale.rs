@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use botfleet_world::ledger::LedgerEvent;
 use clap::Args;
 use tokio::time::Instant;
 
@@ -13,7 +14,6 @@ use crate::harness::cluster::probe::tree_cpu;
 use crate::harness::error::HarnessError;
 use crate::harness::traffic::{Shape, Traffic};
 use crate::harness::usage;
-use crate::ledger::LedgerEvent;
 
 /// How long the fleet warms up before the measurement.
 const WARM: Duration = Duration::from_secs(4);

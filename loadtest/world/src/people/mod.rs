@@ -1,0 +1,29 @@
+//! Simulates people: scripts of their actions, and the players of the scripts. Layer: world.
+//!
+//! - `spec`: the people and how much they do
+//! - `script`: small talk as a pure, seeded sequence of actions
+//! - `load_posts`: marked messages for load tests
+//! - `oddities`: odd messages
+//! - `names`: Turkish suffixes on names
+//! - `drive`: plays a script in real time, on a world or over HTTP
+//! - `http`: the HTTP client of the harness
+//! - `turkish`, `english`: the texts of the messages
+//!
+//! The re-exports below are the folder's public interface.
+
+pub mod drive;
+pub mod http;
+pub mod load_posts;
+pub mod names;
+pub mod oddities;
+pub mod script;
+pub mod spec;
+
+mod english;
+mod lines;
+mod turkish;
+
+pub use drive::{PeopleSummary, drive, drive_http};
+pub use load_posts::{LoadPost, LoadPosts};
+pub use script::{Action, PeopleScript, PersonAction, ReplyTo};
+pub use spec::PeopleSpec;
