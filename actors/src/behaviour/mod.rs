@@ -19,7 +19,7 @@
 //! | `notes` | the part of a prompt for one message alone |
 //! | `review` | whether a text is said: the guards, in order |
 //! | `objection` | the verdict of a guard, for which a model is asked again |
-//! | `pacing` | how long a bot types |
+//! | `pacing`, `job` | how long a bot types, and which messages its text makes |
 //! | `explain` | the reasons of a recorded decision, in plain words |
 //! | `replay` | whether a recorded decision comes out the same again |
 //! | `salutation` | whether a reply begins with the name of the one it answers |
@@ -39,6 +39,7 @@ pub mod freshness;
 pub mod generator;
 pub mod identity;
 pub mod interruption;
+pub mod job;
 pub mod links;
 pub mod local;
 pub mod note;

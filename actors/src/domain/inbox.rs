@@ -6,6 +6,7 @@ use super::ids::{
     BotId, ChatId, DecisionNumber, InboxId, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, ThreadId,
     TurnId, UpdateId,
 };
+use super::outbox::OutboxMessage;
 use super::people::TOMBSTONE;
 use super::time::Timestamp;
 
@@ -37,6 +38,20 @@ impl InboxRow {
     pub fn dead(&self, id: InboxId, reason: &str) -> Self {
         let outcome = Outcome::because(OutcomeKind::Dead, format!("refused again and again: {reason}"));
         Self { id, payload: TOMBSTONE.to_owned(), outcome: Some(outcome), author: None, ..self.clone() }
+    }
+
+    /// Creates the row that tells the chat's owner of a message that Telegram accepted.
+    pub fn of_sent(id: InboxId, message: &OutboxMessage, event: &SentEvent, now: Timestamp) -> Self {
+        Self {
+            id,
+            chat: Some(message.chat),
+            bot: message.bot,
+            source: Source::Sent(message.id),
+            payload: serde_json::to_string(event).unwrap_or_default(),
+            received_at: now,
+            outcome: None,
+            author: None,
+        }
     }
 }
 
@@ -155,4 +170,23 @@ pub struct SentEvent {
     pub root: Option<Number>,
     /// The message is the last part of its turn: only then may others answer.
     pub last_part: bool,
+}
+
+impl SentEvent {
+    /// Creates the event of a message that Telegram accepted.
+    pub fn of(message: &OutboxMessage, message_id: MessageId, date: Timestamp) -> Self {
+        Self {
+            turn: message.turn,
+            part: message.part,
+            chat: message.telegram_chat,
+            message_id,
+            thread: message.thread,
+            reply_to: message.reply_to,
+            text: message.text.clone(),
+            date,
+            chain_depth: message.chain_depth,
+            root: message.root,
+            last_part: message.part + 1 == message.parts,
+        }
+    }
 }

@@ -325,33 +325,12 @@ pub fn advance(chat: ChatId, epoch: Epoch, base: i64, inbox: i64) -> Advance {
 
 /// The end of an attempt that Telegram accepted as `message_id`, with its event in the chat's inbox as row `inbox`.
 pub fn sent(message: &OutboxMessage, attempt: i64, message_id: i64, inbox: i64) -> Operation {
-    let event = SentEvent {
-        turn: message.turn,
-        part: message.part,
-        chat: message.telegram_chat,
-        message_id: MessageId(message_id),
-        thread: message.thread,
-        reply_to: message.reply_to,
-        text: message.text.clone(),
-        date: at(4),
-        chain_depth: message.chain_depth,
-        root: message.root,
-        last_part: message.part + 1 == message.parts,
-    };
+    let event = SentEvent::of(message, MessageId(message_id), at(4));
     Operation::Settle(Settle {
         outbox: message.id,
         attempt: AttemptId(attempt),
         result: SendResult::Sent(MessageId(message_id)),
-        event: Some(InboxRow {
-            id: InboxId(inbox),
-            chat: Some(message.chat),
-            bot: message.bot,
-            source: Source::Sent(message.id),
-            payload: serde_json::to_string(&event).unwrap(),
-            received_at: at(4),
-            outcome: None,
-            author: None,
-        }),
+        event: Some(InboxRow::of_sent(InboxId(inbox), message, &event, at(4))),
         pauses: Vec::new(),
         unsent: None,
     })

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use crate::actors::bot::state::BotState;
-use crate::actors::bot::turns::messages::TurnJob;
 use crate::actors::node::Node;
 use crate::actors::node::deadline::in_time;
+use crate::behaviour::job::TurnJob;
 use crate::behaviour::note::Note;
 use crate::domain::ids::Number;
 use crate::domain::incoming::Quoted;

@@ -12,9 +12,9 @@ use serde_json::json;
 
 use super::actor::{ChatState, Step};
 use super::notices::Disclosing;
-use crate::actors::bot::turns::messages::TurnJob;
 use crate::actors::chat::messages::ChatMsg;
 use crate::behaviour::command::{Command, Order, order_in};
+use crate::behaviour::job::TurnJob;
 use crate::behaviour::note::Note;
 use crate::behaviour::notices::{answer, disclosure};
 use crate::domain::decision::{Cause, Decision, Standing, Verdict};

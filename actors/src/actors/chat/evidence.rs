@@ -9,11 +9,11 @@ use ractor::ActorRef;
 
 use super::actor::ChatState;
 use super::loading::RELOAD_AFTER;
-use crate::actors::bot::outbox::settling::{event_row, sent_event};
 use crate::actors::chat::messages::{ChatMsg, Content, Delivery};
 use crate::actors::node::deadline::in_time;
 use crate::domain::commit::operations::{Operation, Resolve};
 use crate::domain::ids::{BotId, MessageId, Number, TelegramChatId};
+use crate::domain::inbox::{InboxRow, SentEvent};
 use crate::domain::incoming::{Event, Incoming, Message};
 use crate::domain::transcript::{EntryKey, EntryKind};
 use crate::ports::store::StoreError;
@@ -103,14 +103,14 @@ impl ChatState {
             return Ok(None);
         }
         let now = self.node.clock.now();
-        let event = sent_event(&resolved, sighting.message_id, now);
+        let event = SentEvent::of(&resolved, sighting.message_id, now);
         let inbox = self.node.inbox_id();
         let resolve = Resolve {
             chat: self.profile.id,
             epoch: self.epoch,
             outbox: resolved.id,
             message_id: sighting.message_id,
-            event: event_row(inbox, &resolved, &event, now),
+            event: InboxRow::of_sent(inbox, &resolved, &event, now),
         };
         let (chat, outbox) = (self.profile.id, resolved.id);
         self.node.committer.submit(Operation::Resolve(resolve), move |result| match result {

@@ -11,7 +11,8 @@
 //! | `albums` | several messages that are answered once |
 //! | `commands` | answers to people's commands, and the fleet's own disclosure |
 //! | `notices`, `disclosing` | commands answered and disclosures begun lately; a disclosure that waits in the store |
-//! | `deciding` | the director, and the turns of its speakers |
+//! | `deciding` | what the chat's owner knows, for the director; its turns |
+//! | `engine` | the director, the turns of its speakers, the tick: pure, and the soak's as well |
 //! | `shares` | people for whom turns were begun lately |
 //! | `loading` | reads the chat's state and waiting rows from the store |
 //! | `lateness` | rows that are read late, and stored times that lie too far ahead (I14) |
@@ -25,6 +26,7 @@ mod appending;
 mod commands;
 mod deciding;
 mod disclosing;
+pub mod engine;
 mod evidence;
 mod isolating;
 mod lateness;

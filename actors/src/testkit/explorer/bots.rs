@@ -7,8 +7,8 @@ use super::sim::{ANY_EPOCH, Action, Sim, ms};
 use crate::domain::commit::operations::{Begin, Claim, Finish, HandOver, Ingest, Operation, Settle, TurnEnding};
 use crate::domain::commit::outcome::{Applied, Refusal, Verdict};
 use crate::domain::commit::start::Start;
-use crate::domain::ids::{AttemptId, BotId, ChatId, Epoch};
-use crate::domain::inbox::{InboxRow, SentEvent, Source};
+use crate::domain::ids::{AttemptId, BotId, ChatId, Epoch, InboxId};
+use crate::domain::inbox::{InboxRow, SentEvent};
 use crate::domain::outbox::{OutboxMessage, SendProgress, SendResult};
 use crate::domain::ownership::LeaseKey;
 use crate::domain::turn::Turn;
@@ -160,22 +160,8 @@ impl Sim {
         let Some(message) = self.processes[id].sending.remove(&attempt) else { return };
         let (chat, wall) = (message.chat, self.wall());
         let event = if let SendResult::Sent(message_id) = &result {
-            let event = SentEvent {
-                turn: message.turn,
-                part: message.part,
-                chat: message.telegram_chat,
-                message_id: *message_id,
-                thread: message.thread,
-                reply_to: message.reply_to,
-                text: message.text.clone(),
-                date: wall,
-                chain_depth: message.chain_depth,
-                root: message.root,
-                last_part: true,
-            };
-            let row = rows::update(self.next_id(), message.bot, chat, 0);
-            let payload = serde_json::to_string(&event).expect("it is JSON");
-            Some(InboxRow { source: Source::Sent(message.id), payload, received_at: wall, ..row })
+            let event = SentEvent::of(&message, *message_id, wall);
+            Some(InboxRow::of_sent(InboxId(self.next_id()), &message, &event, wall))
         } else {
             None
         };

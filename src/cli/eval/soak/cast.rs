@@ -57,7 +57,7 @@ pub(super) fn cast(args: &SoakArgs) -> Cast {
         .enumerate()
         .map(|(chat, places)| {
             let members: Vec<CastMember> = places.iter().map(|bot| bots[*bot].clone()).collect();
-            (profile(chat, &members), members)
+            (profile(chat, args.seed, &members), members)
         })
         .collect();
     let people = places.iter().enumerate().map(|(chat, places)| people(chat, places, &bots)).collect();
@@ -144,13 +144,14 @@ fn member(bot: usize, names: &[String], language: Language, place: &[usize], rng
     CastMember { profile: Arc::new(profile), username: Some(username) }
 }
 
-fn profile(chat: usize, members: &[CastMember]) -> ChatProfile {
+fn profile(chat: usize, seed: u64, members: &[CastMember]) -> ChatProfile {
     let topics: &[&str] = match language(chat) {
         Language::Tr => &["hafta sonu planları", "iyi bir film", "pazar alışverişi", "yeni bir şarkı"],
         Language::En => &["weekend plans", "a good film", "the market", "a new song"],
     };
     ChatProfile {
-        id: ChatId(chat as i64 + 1),
+        // The director's chance comes from the chat's id: with another seed, another id.
+        id: ChatId((seed as i64).wrapping_mul(1_000) + chat as i64 + 1),
         spec: ChatSpec {
             name: format!("room-{}", chat + 1),
             telegram_id: TelegramChatId(telegram_id(chat)),

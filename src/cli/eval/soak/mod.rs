@@ -5,9 +5,11 @@
 //! |---|---|
 //! | `args` | the command's arguments |
 //! | `cast` | bots, personas, chats and people by seed |
-//! | `sim` | the loop of events in virtual time |
-//! | `room` | one chat: its transcript and the engine's view of it |
-//! | `mind` | the bot's side: prompt, model, guards, typing |
+//! | `sim` | the loop of events in virtual time: people, ticks, decisions |
+//! | `speaking` | what bots do with their turns |
+//! | `rows` | the judge of the group commit over rows in memory |
+//! | `room` | one chat: its transcript and the memory that its owner keeps |
+//! | `mind` | prompt, model, firewall, guards |
 //! | `ledger` | what happened, and the judgement of it |
 //! | `likeness` | the judge's own measure of repetition |
 //! | `super::coherence` | the share of replies that the link resolver attaches to the right message |
@@ -20,7 +22,9 @@ mod likeness;
 mod mind;
 mod report;
 mod room;
+mod rows;
 mod sim;
+mod speaking;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -37,13 +41,13 @@ pub use args::SoakArgs;
 /// Runs a soak and judges it.
 ///
 /// # Errors
-/// When the engine's templates are malformed or the transcript cannot be written.
+/// When the engine's templates are malformed, the judge refuses an operation, or the transcript cannot be written.
 pub fn execute(args: &SoakArgs) -> anyhow::Result<ExitCode> {
     let began = Instant::now();
     let mut soak = Soak::new(args)?;
     let shows = std::io::stderr().is_terminal() && !args.json;
     let mut steps = 0_u64;
-    while soak.step() {
+    while soak.step()? {
         steps += 1;
         if shows && steps.is_multiple_of(20_000) {
             crate::cli::output::tell(&format!("\r{:>3.0} % of the time", soak.progress() * 100.0));

@@ -1,121 +1,73 @@
-//! One chat of a soak: its transcript, and the engine's view of it as a chat's owner keeps it. Part of `cli`.
+//! One chat of a soak: its transcript, and the memory that a chat's owner keeps of it. Part of `cli`.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-use botfleet_actors::behaviour::director::direct;
-use botfleet_actors::behaviour::director::direction::Direction;
-use botfleet_actors::behaviour::director::seed;
+use botfleet_actors::actors::chat::engine::{Decided, Question};
+use botfleet_actors::actors::chat::memory::Memory;
+use botfleet_actors::actors::chat::settings::ChatSettings;
 use botfleet_actors::behaviour::note::Note;
-use botfleet_actors::behaviour::scene::{CastMember, Occasion, Scene};
-use botfleet_actors::domain::decision::{OpenTurn, Standing};
-use botfleet_actors::domain::ids::{BotId, DecisionNumber, InboxId, MessageId, Number};
-use botfleet_actors::domain::incoming::Author;
+use botfleet_actors::behaviour::scene::{CastMember, Occasion};
+use botfleet_actors::domain::decision::Standing;
+use botfleet_actors::domain::ids::{BotId, ConfigSeq, MessageId, Number, TurnId};
 use botfleet_actors::domain::roster::ChatProfile;
 use botfleet_actors::domain::time::Timestamp;
-use botfleet_actors::domain::transcript::{EntryKind, TranscriptEntry};
-
-/// Number of entries that a chat's owner remembers.
-const WINDOW: usize = 200;
+use botfleet_actors::domain::transcript::TranscriptEntry;
+use botfleet_actors::ports::store::ChatMemory;
 
 /// One chat.
 pub(super) struct Room {
     pub(super) profile: ChatProfile,
     pub(super) cast: Vec<CastMember>,
-    pub(super) window: VecDeque<Arc<Note>>,
+    pub(super) memory: Memory,
     pub(super) transcript: Vec<Arc<TranscriptEntry>>,
-    pub(super) open: Vec<OpenTurn>,
-    pub(super) calm_until: Option<Timestamp>,
-    pub(super) decisions: u64,
-    /// Number of the tick planned last; earlier ones are ignored when they come due.
-    pub(super) tick: u64,
-}
-
-/// A message without a number yet.
-pub(super) struct Draft {
-    pub(super) author: Author,
-    pub(super) fleet_bot: Option<BotId>,
-    pub(super) text: String,
-    pub(super) reply_to: Option<MessageId>,
-    pub(super) kind: EntryKind,
-    pub(super) chain_depth: u32,
-    pub(super) root: Option<Number>,
+    /// The time of the tick planned last; earlier plans are ignored when they come due.
+    pub(super) tick: Option<Timestamp>,
 }
 
 impl Room {
-    pub(super) fn new(profile: ChatProfile, cast: Vec<CastMember>) -> Self {
-        Self {
-            profile,
-            cast,
-            window: VecDeque::new(),
-            transcript: Vec::new(),
-            open: Vec::new(),
-            calm_until: None,
-            decisions: 0,
-            tick: 0,
-        }
+    pub(super) fn new(profile: ChatProfile, cast: Vec<CastMember>, now: Timestamp) -> Self {
+        let ChatSettings { window_entries, rows_waiting, .. } = ChatSettings::default();
+        let memory = Memory::new(ChatMemory::default(), window_entries.get(), rows_waiting.get(), now);
+        let tick = memory.next_tick(&profile, &cast, now);
+        Self { profile, cast, memory, transcript: Vec::new(), tick }
     }
 
-    /// Appends a message. The entry's number is its Telegram id as well.
-    pub(super) fn append(&mut self, draft: Draft, now: Timestamp) -> Arc<Note> {
-        let number = Number(self.transcript.len() as i64 + 1);
-        let entry = Arc::new(TranscriptEntry {
-            chat: self.profile.id,
-            number,
-            kind: draft.kind,
-            revision: if draft.kind == EntryKind::Message { 0 } else { number.0 },
-            telegram_chat: self.profile.spec.telegram_id,
-            message_id: MessageId(number.0),
-            thread: None,
-            reply_to: draft.reply_to,
-            author: draft.author,
-            fleet_bot: draft.fleet_bot,
-            text: Some(draft.text),
-            entities: Vec::new(),
-            media: None,
-            date: now,
-            inbox: InboxId(number.0),
-            chain_depth: draft.chain_depth,
-            root: draft.root.unwrap_or(number),
-        });
-        self.transcript.push(Arc::clone(&entry));
-        let note = Arc::new(Note::new(entry));
-        self.window.push_back(Arc::clone(&note));
-        if self.window.len() > WINDOW {
-            self.window.pop_front();
+    /// Returns Telegram's id of the next message: its number in the transcript as well.
+    pub(super) fn next_message(&self) -> MessageId {
+        MessageId(self.memory.last_number.0 + 1)
+    }
+
+    /// Appends an entry as the next one.
+    pub(super) fn append(&mut self, mut entry: TranscriptEntry) -> Arc<Note> {
+        entry.number = Number(self.memory.last_number.0 + 1);
+        if entry.root == Number(0) {
+            entry.root = entry.number;
         }
+        let entry = Arc::new(entry);
+        self.transcript.push(Arc::clone(&entry));
+        let note = Arc::new(Note::new(Arc::clone(&entry)));
+        self.memory.append(entry);
         note
     }
 
-    /// Asks the director, as the chat's owner does.
-    pub(super) fn decide(&mut self, occasion: Occasion<'_>, now: Timestamp, soak_seed: u64) -> Option<Direction> {
-        self.open.retain(|turn| turn.until > now);
-        let standing = Standing {
-            first: self.window.front().map_or(Number(0), |note| note.number),
-            last: self.window.back().map_or(Number(0), |note| note.number),
-            absent: Vec::new(),
-            silent: Vec::new(),
-            open: self.open.clone(),
-            calm_until: self.calm_until,
-            stopped: false,
-            // Every message is read as it comes.
-            ahead_ms: None,
-            superseded: false,
-            ..Standing::default()
-        };
-        let scene = Scene {
+    /// Asks the director about an entry, or about the chat's tick.
+    pub(super) fn decide(
+        &mut self,
+        entry: Option<&Arc<Note>>,
+        heard_by: Option<BotId>,
+        now: Timestamp,
+        turn_id: impl FnMut() -> TurnId,
+    ) -> Option<Decided> {
+        let question = Question {
             chat: &self.profile,
             cast: &self.cast,
-            window: &self.window,
-            whole: &self.window,
-            standing: &standing,
+            occasion: entry.map_or(Occasion::Tick, |entry| Occasion::Entry { entry, heard_by }),
+            at: entry,
+            standing: Standing::default(),
+            config_seq: ConfigSeq(0),
             now,
         };
-        let number = DecisionNumber(self.decisions as i64 + 1);
-        let direction = direct(&scene, occasion, seed::of(self.profile.id.0 ^ soak_seed as i64, number))?;
-        self.decisions += 1;
-        self.calm_until = direction.calm_until;
-        Some(direction)
+        self.memory.decide(question, turn_id)
     }
 
     pub(super) fn member(&self, bot: BotId) -> Option<&CastMember> {

@@ -1,75 +1,49 @@
-//! Runs the loop of a soak: people, ticks, turns and sends by virtual time. Part of `cli`.
+//! Runs the loop of a soak: people, ticks and what chats make of both, by virtual time. Part of `cli`.
 //!
-//! The loop follows the steps of the actors, without actors: director -> reading -> model -> guards -> typing -> limits
-//! -> transcript. Where the actors use chance or the store, the loop draws by seed or keeps it in memory.
-//!
-//! This file is longer than others, so that all steps of a turn are in one place.
+//! Decisions are made by the engine of a chat's owner, and every step is an operation that the judge of the group commit
+//! allows: Ingest -> Advance -> Claim -> Finish -> Begin -> Settle -> Advance. The loop draws by seed how long people,
+//! models and Telegram take; `speaking` holds what bots do with their turns.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::iter::Peekable;
-use std::sync::Arc;
 use std::time::Duration;
 
-use botfleet_actors::behaviour::director::direction::Direction;
+use botfleet_actors::actors::chat::reading::{Reading, read_update};
 use botfleet_actors::behaviour::note::Note;
-use botfleet_actors::behaviour::objection::Objection;
-use botfleet_actors::behaviour::physics::send_rules;
-use botfleet_actors::behaviour::scene::Occasion;
-use botfleet_actors::domain::decision::OpenTurn;
-use botfleet_actors::domain::ids::{BotId, Number, TelegramUserId};
-use botfleet_actors::domain::incoming::{Author, AuthorKind};
+use botfleet_actors::domain::commit::operations::{Advance, Ingest, Operation};
+use botfleet_actors::domain::ids::{BotId, InboxId, Number, TelegramUserId, TurnId, UpdateId};
+use botfleet_actors::domain::inbox::{Handled, InboxRow, Outcome, OutcomeKind, Source};
+use botfleet_actors::domain::incoming::{Author, AuthorKind, ChatKind, Event as Told, Incoming, Message};
 use botfleet_actors::domain::time::Timestamp;
-use botfleet_actors::domain::transcript::EntryKind;
-use botfleet_actors::domain::turn::Act;
-use botfleet_actors::domain::window::{Window, WindowKey};
+use botfleet_actors::domain::transcript::{EntryKind, TranscriptEntry};
 use botfleet_world::people::spec::SleepHours;
 use botfleet_world::people::{Action, PeopleScript, PeopleSpec, PersonAction, ReplyTo};
 
 use super::args::SoakArgs;
 use super::cast::cast;
-use super::ledger::{Call, ChatLedger, Said};
-use super::mind::{Mind, Thought};
-use super::room::{Draft, Room};
+use super::ledger::{Call, ChatLedger};
+use super::mind::{Mind, Task};
+use super::room::Room;
+use super::rows::{EPOCH, Rows};
 
 /// Monday 2026-11-23, 08:00 on the wall, which is three hours ahead of UTC.
 const START: Timestamp = Timestamp::from_secs(1_795_410_000);
 pub(super) const WALL_AHEAD_MINUTES: i64 = 180;
 
-/// Most messages that Telegram lets a bot send into one group in a minute.
-const PER_CHAT_PER_MINUTE: std::num::NonZeroU32 = std::num::NonZeroU32::MIN.saturating_add(19);
-
-/// Label of a turn whose message reached the chat.
-const SAID: &str = "said";
-
-/// A turn under way.
-pub(super) struct Turn {
-    pub(super) chat: usize,
-    pub(super) bot: BotId,
-    pub(super) act: Act,
-    pub(super) target: Option<Arc<Note>>,
-    /// Set when the bot was chosen to speak after others.
-    pub(super) after_others: bool,
-    /// Entries of the chat that the bot knows, oldest first.
-    pub(super) window: Vec<Arc<Note>>,
-    pub(super) answers_bot: Option<BotId>,
-    pub(super) chain_depth: u32,
-    pub(super) root: Option<Number>,
-    pub(super) expires_at: Timestamp,
-    pub(super) text: String,
-    /// Answers that failed the firewall since the last objection.
-    pub(super) tries: u32,
-    /// Verdicts for which answers were not said.
-    pub(super) objections: Vec<Objection>,
-}
-
-enum Event {
+/// Something that is about to happen.
+pub(super) enum Event {
     Person(PersonAction),
-    Tick(usize, u64),
-    Ask(usize),
-    Answered(usize),
-    Send(usize),
-    Arrived(usize),
+    /// The chat's tick, as it was planned.
+    Tick(usize),
+    /// A turn is due.
+    Begin(TurnId),
+    /// The model has answered.
+    Answered(TurnId),
+    /// That part of the turn's text may be sent.
+    Send(TurnId, usize),
+    /// Telegram has accepted that part, which is that message of the chat's ledger.
+    Arrived(TurnId, usize, usize),
 }
 
 struct Due {
@@ -97,19 +71,19 @@ impl Ord for Due {
 
 /// A soak under way.
 pub(super) struct Soak {
-    seed: u64,
-    now: Timestamp,
+    pub(super) now: Timestamp,
     end: Timestamp,
     pub(super) rooms: Vec<Room>,
     pub(super) ledgers: Vec<ChatLedger>,
     people: Peekable<PeopleScript>,
     heap: BinaryHeap<Reverse<Due>>,
     order: u64,
-    turns: HashMap<usize, Turn>,
-    next_turn: usize,
-    windows: HashMap<WindowKey, Window>,
-    mind: Mind,
-    rng: fastrand::Rng,
+    pub(super) rows: Rows,
+    pub(super) tasks: HashMap<TurnId, Task>,
+    /// The id given last.
+    pub(super) last_id: i64,
+    pub(super) mind: Mind,
+    pub(super) rng: fastrand::Rng,
     /// Number of turns, by how they ended.
     pub(super) ended: BTreeMap<String, u64>,
     pub(super) decisions: u64,
@@ -120,7 +94,8 @@ impl Soak {
     /// Sets up a soak.
     pub(super) fn new(args: &SoakArgs) -> anyhow::Result<Self> {
         let cast = cast(args);
-        let rooms: Vec<Room> = cast.chats.into_iter().map(|(profile, members)| Room::new(profile, members)).collect();
+        let rooms = cast.chats.into_iter().map(|(profile, members)| Room::new(profile, members, START));
+        let rooms: Vec<Room> = rooms.collect();
         let spec = PeopleSpec {
             chats: cast.people,
             messages_per_minute_per_chat: args.people_rate,
@@ -129,16 +104,15 @@ impl Soak {
         };
         let by_telegram = rooms.iter().enumerate().map(|(at, room)| (room.profile.spec.telegram_id.0, at)).collect();
         let mut soak = Self {
-            seed: args.seed,
             now: START,
             end: START + Duration::from_secs(args.days * 86_400),
             ledgers: rooms.iter().map(|_| ChatLedger::default()).collect(),
             people: PeopleScript::new(args.seed, spec).peekable(),
             heap: BinaryHeap::new(),
             order: 0,
-            turns: HashMap::new(),
-            next_turn: 0,
-            windows: HashMap::new(),
+            rows: Rows::new(&rooms),
+            tasks: HashMap::new(),
+            last_id: 0,
             mind: Mind::new(args.seed)?,
             rng: fastrand::Rng::with_seed(args.seed ^ 0x736f_616b),
             ended: BTreeMap::new(),
@@ -147,7 +121,7 @@ impl Soak {
             rooms,
         };
         for chat in 0..soak.rooms.len() {
-            soak.plan_tick(chat);
+            soak.await_tick(chat);
         }
         soak.next_person();
         Ok(soak)
@@ -159,28 +133,33 @@ impl Soak {
     }
 
     /// Carries out the next event; returns false at the end.
-    pub(super) fn step(&mut self) -> bool {
-        let Some(Reverse(due)) = self.heap.pop() else {
-            return false;
+    ///
+    /// # Errors
+    /// The judge refuses an operation.
+    pub(super) fn step(&mut self) -> anyhow::Result<bool> {
+        let Some(Reverse(due)) = self.heap.pop().filter(|Reverse(due)| due.at <= self.end) else {
+            return Ok(false);
         };
-        if due.at > self.end {
-            return false;
-        }
         self.now = due.at;
         match due.event {
-            Event::Person(action) => self.on_person(action),
-            Event::Tick(chat, tick) => self.on_tick(chat, tick),
-            Event::Ask(turn) => self.on_ask(turn),
-            Event::Answered(turn) => self.on_answered(turn),
-            Event::Send(turn) => self.on_send(turn),
-            Event::Arrived(turn) => self.on_arrived(turn),
+            Event::Person(action) => self.on_person(action)?,
+            Event::Tick(chat) => self.on_tick(chat)?,
+            Event::Begin(turn) => self.on_begin(turn)?,
+            Event::Answered(turn) => self.on_answered(turn)?,
+            Event::Send(turn, part) => self.on_send(turn, part)?,
+            Event::Arrived(turn, part, said) => self.on_arrived(turn, part, said)?,
         }
-        true
+        Ok(true)
     }
 
-    fn after(&mut self, wait: Duration, event: Event) {
+    pub(super) fn after(&mut self, wait: Duration, event: Event) {
         self.order += 1;
         self.heap.push(Reverse(Due { at: self.now + wait, order: self.order, event }));
+    }
+
+    pub(super) fn next_id(&mut self) -> i64 {
+        self.last_id += 1;
+        self.last_id
     }
 
     fn next_person(&mut self) {
@@ -190,212 +169,129 @@ impl Soak {
         }
     }
 
-    fn on_person(&mut self, action: PersonAction) {
+    fn on_person(&mut self, action: PersonAction) -> anyhow::Result<()> {
         self.next_person();
-        let Some(&chat) = self.by_telegram.get(&action.chat) else {
-            return;
+        let (Some(&chat), Action::Post { text, reply, mentions }) = (self.by_telegram.get(&action.chat), action.action)
+        else {
+            return Ok(());
         };
-        let Action::Post { text, reply, mentions } = action.action else {
-            return;
+        let room = &self.rooms[chat];
+        // Nobody of the fleet hears what is said where no bot is.
+        let Some(&heard_by) = room.profile.members.first() else {
+            return Ok(());
         };
-        let now = self.now;
-        let name = Mind::name_of(action.person);
-        let room = &mut self.rooms[chat];
-        let posts: Vec<&Arc<Note>> =
-            room.window.iter().rev().filter(|note| note.kind == EntryKind::Message).take(8).collect();
-        let replied = reply.and_then(|ReplyTo::Last(back)| posts.get(back - 1).map(|note| Arc::clone(note)));
+        let window = &room.memory.window;
+        let mut posts = window.iter().rev().filter(|note| note.kind == EntryKind::Message);
+        let replied = reply.and_then(|ReplyTo::Last(back)| posts.nth(back - 1)).cloned();
         let called = called(room, &text, mentions.as_deref(), replied.as_deref());
-        let author = Author { id: TelegramUserId(action.person), name, username: None, kind: AuthorKind::Person };
-        let reply_to = replied.map(|note| note.message_id);
-        let draft =
-            Draft { author, fleet_bot: None, text, reply_to, kind: EntryKind::Message, chain_depth: 0, root: None };
-        let note = room.append(draft, now);
+        let author = TelegramUserId(action.person);
+        let message = Message {
+            message_id: room.next_message(),
+            date: self.now,
+            revision: 0,
+            thread: None,
+            reply_to: replied.map(|note| note.message_id),
+            quoted: None,
+            author: Author { id: author, name: Mind::name_of(action.person), username: None, kind: AuthorKind::Person },
+            text: Some(text),
+            entities: Vec::new(),
+            media: None,
+            service: false,
+        };
+        let incoming = Incoming {
+            chat: Some(room.profile.spec.telegram_id),
+            chat_kind: ChatKind::Supergroup,
+            event: Told::Message(message),
+        };
+        let id = self.next_id();
+        let place = self.rooms[chat].profile.id;
+        let row = InboxRow {
+            id: InboxId(id),
+            chat: Some(place),
+            bot: heard_by,
+            source: Source::Update(UpdateId(id)),
+            payload: String::new(),
+            received_at: self.now,
+            outcome: None,
+            author: Some((author, self.now)),
+        };
+        self.rows.commit(Operation::Ingest(Ingest {
+            bot: heard_by,
+            epoch: EPOCH,
+            next_offset: id + 1,
+            rows: vec![row],
+        }))?;
+        let Reading::Entry(entry, _) = read_update(place, InboxId(id), incoming, |_| None) else {
+            return Ok(());
+        };
+        let number = self.advance(chat, *entry, Some(heard_by))?;
         let ledger = &mut self.ledgers[chat];
-        ledger.people.push((note.number, now));
-        if let Some(bot) = called {
-            ledger.calls.push(Call { number: note.number, at: now, bot });
-        }
-        self.plan_tick(chat);
-        let heard_by = self.rooms[chat].profile.members.first().copied();
-        self.decide(chat, Occasion::Entry { entry: &note, heard_by }, Some(&note));
+        ledger.people.push((number, self.now));
+        ledger.calls.extend(called.map(|bot| Call { number, at: self.now, bot }));
+        Ok(())
     }
 
-    fn plan_tick(&mut self, chat: usize) {
+    fn await_tick(&mut self, chat: usize) {
+        if let Some(at) = self.rooms[chat].tick {
+            self.after(at.since(self.now), Event::Tick(chat));
+        }
+    }
+
+    fn on_tick(&mut self, chat: usize) -> anyhow::Result<()> {
+        if self.rooms[chat].tick == Some(self.now) {
+            self.advance(chat, None, None)?;
+        }
+        Ok(())
+    }
+
+    /// Appends the entry of an inbox row, or wakes the chat where there is none; gives turns to those who speak. Returns
+    /// the number of the chat's last entry.
+    pub(super) fn advance(
+        &mut self,
+        chat: usize,
+        entry: impl Into<Option<TranscriptEntry>>,
+        heard_by: Option<BotId>,
+    ) -> anyhow::Result<Number> {
+        let (now, last_id) = (self.now, &mut self.last_id);
         let room = &mut self.rooms[chat];
-        room.tick += 1;
-        let tick = room.tick;
-        if let Some(wait) = Mind::next_tick(&self.rooms[chat], self.now, self.seed) {
-            self.after(wait, Event::Tick(chat, tick));
-        }
-    }
-
-    fn on_tick(&mut self, chat: usize, tick: u64) {
-        if self.rooms[chat].tick != tick {
-            return;
-        }
-        self.decide(chat, Occasion::Tick, None);
-        self.plan_tick(chat);
-    }
-
-    fn decide(&mut self, chat: usize, occasion: Occasion<'_>, at: Option<&Arc<Note>>) {
-        let Some(direction) = self.rooms[chat].decide(occasion, self.now, self.seed) else {
-            return;
-        };
-        self.decisions += 1;
-        let Direction { speakers, chain_depth, root, .. } = direction;
-        for (at_place, speaker) in speakers.into_iter().enumerate() {
-            let room = &mut self.rooms[chat];
-            let target = speaker.target.and_then(|number| {
-                at.filter(|note| note.number == number)
-                    .or_else(|| room.window.iter().find(|note| note.number == number))
-                    .cloned()
-            });
-            let expires_at = self.now + speaker.delay + room.profile.spec.pacing.stale_after;
-            room.open.push(OpenTurn { bot: speaker.bot, target: speaker.target, thread: None, until: expires_at });
-            let turn = Turn {
-                chat,
-                bot: speaker.bot,
-                act: speaker.act,
-                target,
-                after_others: at_place > 0,
-                window: room.window.iter().cloned().collect(),
-                answers_bot: speaker.answers_bot,
-                chain_depth,
-                root,
-                expires_at,
-                text: String::new(),
-                tries: 1,
-                objections: Vec::new(),
-            };
-            self.next_turn += 1;
-            self.turns.insert(self.next_turn, turn);
-            self.after(speaker.delay, Event::Ask(self.next_turn));
-        }
-    }
-
-    fn end(&mut self, serial: usize, why: &str) {
-        if let Some(turn) = self.turns.remove(&serial) {
-            *self.ended.entry(why.to_owned()).or_default() += 1;
-            if why != SAID {
-                self.mind.unsay(turn.bot, &turn.text);
-            }
-            let target = turn.target.map(|note| note.number);
-            let open = &mut self.rooms[turn.chat].open;
-            if let Some(at) = open.iter().position(|open| open.bot == turn.bot && open.target == target) {
-                open.remove(at);
-            }
-        }
-    }
-
-    fn on_ask(&mut self, serial: usize) {
-        let Some(turn) = self.turns.get_mut(&serial) else {
-            return;
-        };
-        if let Act::React { .. } = turn.act {
-            self.ledgers[turn.chat].reactions += 1;
-            return self.end(serial, "reacted");
-        }
-        let thinking = Duration::from_millis(600 + self.rng.u64(..2_900));
-        self.after(thinking, Event::Answered(serial));
-    }
-
-    fn on_answered(&mut self, serial: usize) {
-        let Some(turn) = self.turns.get_mut(&serial) else {
-            return;
-        };
-        if turn.expires_at <= self.now {
-            return self.end(serial, "expired");
-        }
-        match self.mind.think(&self.rooms[turn.chat], turn, self.now, self.seed ^ serial as u64) {
-            Thought::Say { text, typing } => {
-                turn.text = text;
-                self.after(typing, Event::Send(serial));
-            }
-            Thought::Again => self.after(Duration::ZERO, Event::Ask(serial)),
-            Thought::Drop(why) => self.end(serial, &why),
-        }
-    }
-
-    fn on_send(&mut self, serial: usize) {
-        let Some(turn) = self.turns.get_mut(&serial) else {
-            return;
-        };
-        let room = &self.rooms[turn.chat];
-        if let Some(why) = Mind::reconsider(room, turn) {
-            return self.end(serial, &why);
-        }
-        let Some(member) = room.member(turn.bot) else {
-            return;
-        };
-        let rules = send_rules(&room.profile, &member.profile, turn.answers_bot, Some(PER_CHAT_PER_MINUTE));
-        if rules.chain_depth_max.is_some_and(|most| turn.chain_depth > most) {
-            return self.end(serial, "chain too deep");
-        }
-        if turn.expires_at <= self.now {
-            return self.end(serial, "stale");
-        }
-        let full = rules.windows.iter().filter_map(|rule| {
-            let until = self.windows.get(&rule.key)?.full_until(rule, self.now)?;
-            Some((until, rule.key))
+        let base = room.memory.last_number;
+        let note = entry.into().map(|entry| room.append(entry));
+        let decided = room.decide(note.as_ref(), heard_by, now, || {
+            *last_id += 1;
+            TurnId(*last_id)
         });
-        if let Some((until, key)) = full.max_by_key(|(until, _)| *until) {
-            if until >= turn.expires_at {
-                let name = key.name();
-                let kind = name.split(':').next().unwrap_or_default().to_owned();
-                return self.end(serial, &format!("limit of {kind}"));
+        let (decision, jobs) = decided.map_or((None, Vec::new()), |decided| (Some(decided.decision), decided.jobs));
+        let handled = note.as_ref().map(|note| Handled {
+            inbox: note.entry.inbox,
+            outcome: Outcome::plain(OutcomeKind::Appended),
+            number: Some(note.number),
+            decision: decision.as_ref().map(|decision| decision.number),
+        });
+        room.tick = room.memory.next_tick(&room.profile, &room.cast, now);
+        self.decisions += u64::from(decision.is_some());
+        self.rows.commit(Operation::Advance(Advance {
+            chat: room.profile.id,
+            epoch: EPOCH,
+            base,
+            entries: note.iter().map(|note| (*note.entry).clone()).collect(),
+            handled: handled.into_iter().collect(),
+            decisions: decision.into_iter().collect(),
+            turns: jobs.iter().map(|job| job.turn.clone()).collect(),
+            next_tick_at: room.tick,
+            absences: Vec::new(),
+            calm_until: room.memory.calm_stored(),
+            disclosed: room.memory.disclosed,
+        }))?;
+        let last = room.memory.last_number;
+        self.await_tick(chat);
+        for job in jobs {
+            let (turn, wait) = (job.turn.id, job.turn.due_at.since(now));
+            if let Some(member) = self.rooms[chat].member(job.turn.bot).cloned() {
+                self.tasks.insert(turn, Task::new(chat, member, job));
+                self.after(wait, Event::Begin(turn));
             }
-            let wait = until.since(self.now);
-            return self.after(wait, Event::Send(serial));
         }
-        for rule in &rules.windows {
-            self.windows.entry(rule.key).or_default().count(rule, self.now);
-        }
-        let said = Said {
-            number: Number(0),
-            at: self.now,
-            bot: turn.bot,
-            target: turn.target.as_ref().map(|note| note.number),
-            answers_bot: turn.answers_bot,
-            text: turn.text.clone(),
-        };
-        let latency = Duration::from_millis(60 + self.rng.u64(..200));
-        self.ledgers[turn.chat].said.push(said);
-        self.after(latency, Event::Arrived(serial));
-    }
-
-    fn on_arrived(&mut self, serial: usize) {
-        let Some(turn) = self.turns.get_mut(&serial) else {
-            return;
-        };
-        let (chat, bot) = (turn.chat, turn.bot);
-        let room = &mut self.rooms[chat];
-        let Some(member) = room.member(bot) else {
-            return;
-        };
-        let author = Author {
-            id: member.profile.spec.telegram_id,
-            name: member.profile.spec.name.clone(),
-            username: member.username.clone(),
-            kind: AuthorKind::Bot,
-        };
-        let draft = Draft {
-            author,
-            fleet_bot: Some(bot),
-            text: turn.text.clone(),
-            reply_to: turn.target.as_ref().map(|note| note.message_id),
-            kind: EntryKind::Message,
-            chain_depth: turn.chain_depth,
-            root: turn.root,
-        };
-        let note = room.append(draft, self.now);
-        let target = turn.target.as_ref().map(|note| note.number);
-        let said = self.ledgers[chat].said.iter_mut().rev();
-        if let Some(said) = said.take(64).find(|said| said.number.0 == 0 && said.bot == bot && said.target == target) {
-            said.number = note.number;
-        }
-        self.end(serial, SAID);
-        self.plan_tick(chat);
-        self.decide(chat, Occasion::Entry { entry: &note, heard_by: None }, Some(&note));
+        Ok(last)
     }
 }
 

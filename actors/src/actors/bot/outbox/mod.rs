@@ -11,7 +11,7 @@
 pub(crate) mod messages;
 mod pauses;
 mod sending;
-pub(crate) mod settling;
+mod settling;
 
 use std::collections::HashMap;
 use std::time::Duration;

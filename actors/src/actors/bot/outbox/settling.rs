@@ -26,7 +26,7 @@ use crate::domain::commit::operations::{Cancel, Operation, Settle};
 use crate::domain::commit::outcome::Refusal;
 use crate::domain::commit::start::Start;
 use crate::domain::ids::{AttemptId, MessageId, OutboxId};
-use crate::domain::inbox::{InboxRow, SentEvent, Source};
+use crate::domain::inbox::{InboxRow, SentEvent};
 use crate::domain::outbox::{OnUnknown, OutboxMessage, RESEND_ATTEMPTS_MAX, SendResult};
 use crate::domain::pause::{PAUSE_MAX, Pause};
 use crate::domain::time::Timestamp;
@@ -67,11 +67,11 @@ impl Outbox {
         step.ask(Effect::Answered(result.as_ref().err().map(ToString::to_string)));
         match result {
             Ok(message_id) => {
-                let event = sent_event(&out.message, message_id, now);
+                let event = SentEvent::of(&out.message, message_id, now);
                 let id = step.site.inbox_id();
                 let (chat, bot) = (out.message.chat, out.message.bot);
                 settle.result = SendResult::Sent(message_id);
-                settle.event = Some(event_row(id, &out.message, &event, now));
+                settle.event = Some(InboxRow::of_sent(id, &out.message, &event, now));
                 delivery = Some((chat, Delivery { inbox: id, bot, content: Content::Sent(event) }));
             }
             Err(error) => self.failed_to_send(outbox, &error, &mut settle, step),
@@ -301,41 +301,5 @@ impl Outbox {
         }
         let cancel = Cancel { bot: site.profile().id, epoch: site.epoch(), outbox, reason: reason.to_owned() };
         step.ask(Effect::Commit(Operation::Cancel(cancel), Then::Log("message could not be given up")));
-    }
-}
-
-/// Returns the event that tells the chat of a message that Telegram accepted.
-pub(crate) fn sent_event(message: &OutboxMessage, message_id: MessageId, date: Timestamp) -> SentEvent {
-    SentEvent {
-        turn: message.turn,
-        part: message.part,
-        chat: message.telegram_chat,
-        message_id,
-        thread: message.thread,
-        reply_to: message.reply_to,
-        text: message.text.clone(),
-        date,
-        chain_depth: message.chain_depth,
-        root: message.root,
-        last_part: message.part + 1 == message.parts,
-    }
-}
-
-/// Returns the row of such an event in the chat's inbox.
-pub(crate) fn event_row(
-    id: crate::domain::ids::InboxId,
-    message: &OutboxMessage,
-    event: &SentEvent,
-    now: Timestamp,
-) -> InboxRow {
-    InboxRow {
-        id,
-        chat: Some(message.chat),
-        bot: message.bot,
-        source: Source::Sent(message.id),
-        payload: serde_json::to_string(event).unwrap_or_default(),
-        received_at: now,
-        outcome: None,
-        author: None,
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::actors::bot::ticket::Ticket;
-use crate::actors::bot::turns::messages::TurnJob;
 use crate::actors::provider::call::Wanted;
+use crate::behaviour::job::TurnJob;
 use crate::behaviour::objection::Objection;
 use crate::domain::commit::operations::Finish;
 use crate::domain::commit::start::Start;

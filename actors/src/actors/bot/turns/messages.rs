@@ -6,23 +6,10 @@ use crate::actors::bot::ticket::Ticket;
 use crate::actors::node::committer::CommitResult;
 use crate::actors::provider::call::{Answered, CallError};
 use crate::behaviour::identity::Claim;
-use crate::behaviour::note::Note;
 use crate::domain::commit::start::Start;
 use crate::domain::ids::{OutboxId, TurnId};
 use crate::domain::transcript::TranscriptEntry;
-use crate::domain::turn::Turn;
 use crate::ports::telegram::TelegramError;
-
-/// A turn with the context that its bot needs.
-#[derive(Clone, Debug)]
-pub struct TurnJob {
-    /// The turn.
-    pub turn: Turn,
-    /// The end of the transcript at the time of the decision, oldest first.
-    pub window: Vec<Arc<Note>>,
-    /// The entry to answer.
-    pub target: Option<Arc<TranscriptEntry>>,
-}
 
 /// The end of a transcript; `None` when the store did not give it.
 pub(crate) type Tail = Option<Vec<Arc<TranscriptEntry>>>;

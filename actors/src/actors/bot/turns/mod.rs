@@ -31,10 +31,11 @@ use crate::actors::bot::settings::BotSettings;
 use crate::actors::bot::surroundings::Desk;
 use crate::actors::bot::ticket::Tickets;
 use crate::actors::bot::turns::job::{Job, Phase};
-use crate::actors::bot::turns::messages::{TurnJob, TurnMsg};
+use crate::actors::bot::turns::messages::TurnMsg;
 use crate::actors::bot::turns::own_texts::OwnTexts;
 use crate::actors::bot::turns::queue::WaitingTurns;
 pub(super) use crate::actors::bot::turns::reviewing::compares_with;
+use crate::behaviour::job::TurnJob;
 use crate::domain::ids::TurnId;
 
 /// The turns of a bot.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::actors::bot::turns::messages::TurnJob;
+use crate::behaviour::job::TurnJob;
 use crate::domain::ids::{ChatId, TurnId};
 use crate::domain::time::Timestamp;
 use crate::policy::queue::FairQueue;

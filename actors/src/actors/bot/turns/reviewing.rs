@@ -182,12 +182,8 @@ impl Turns {
 
 /// Returns the facts about a turn's answer, by which the answer is reconsidered.
 pub(super) fn pending(job: &Job, site: &dyn Surroundings) -> Pending {
-    let turn = &job.given.turn;
-    let spoken = site.chat(turn.chat).map_or(site.profile().spec.persona.language, |chat| chat.spec.language);
-    let (target, known) = (job.given.target.clone(), turn.target.or(turn.root));
-    let pending = Pending::of(site.profile(), site.username(), spoken, target, &job.given.window, known);
-    let thread = pending.thread.or(turn.act.thread());
-    Pending { after_others: turn.ordinal > 0, thread, ..pending }
+    let spoken = site.chat(job.given.turn.chat).map_or(site.profile().spec.persona.language, |chat| chat.spec.language);
+    job.given.pending(site.profile(), site.username(), spoken)
 }
 
 /// Returns how many of its own texts the bot compares with, by the chat that wants most; 0 where none is guarded.

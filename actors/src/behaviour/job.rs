@@ -1,0 +1,89 @@
+//! A turn with its context, and what its bot makes of them: the news that count, the time of typing, the messages. Layer
+//! `behaviour`; pure, for bots and the soak alike.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::interruption::Pending;
+use super::note::Note;
+use super::pacing::typing_time;
+use crate::domain::ids::{OutboxId, TelegramChatId};
+use crate::domain::outbox::{OutboxMessage, SendProgress};
+use crate::domain::roster::{BotProfile, ChatProfile, Language};
+use crate::domain::text::{MESSAGE_UNITS_MAX, split_message};
+use crate::domain::time::Timestamp;
+use crate::domain::transcript::TranscriptEntry;
+use crate::domain::turn::{Act, Turn};
+
+/// The least time between the due time of a paced message and its turn's end: it is still to be begun.
+const BEFORE_STALE: Duration = Duration::from_millis(500);
+
+/// A turn with the context that its bot needs.
+#[derive(Clone, Debug)]
+pub struct TurnJob {
+    /// The turn.
+    pub turn: Turn,
+    /// The end of the transcript at the time of the decision, oldest first.
+    pub window: Vec<Arc<Note>>,
+    /// The entry to answer.
+    pub target: Option<Arc<TranscriptEntry>>,
+}
+
+impl TurnJob {
+    /// Returns the facts about the turn's answer, by which the answer is reconsidered. `spoken` is the chat's language.
+    pub fn pending(&self, bot: &BotProfile, username: Option<&str>, spoken: Language) -> Pending {
+        let known = self.turn.target.or(self.turn.root);
+        let pending = Pending::of(bot, username, spoken, self.target.clone(), &self.window, known);
+        let thread = pending.thread.or(self.turn.act.thread());
+        Pending { after_others: self.turn.ordinal > 0, thread, ..pending }
+    }
+
+    /// Returns the time that the bot types. Typing fits into the turn's time, and does not lengthen it: a late reply is
+    /// stale however slowly it is typed.
+    pub fn typing(&self, text: &str, bot: &BotProfile, chat: &ChatProfile, now: Timestamp) -> Duration {
+        if let Act::Say { .. } = self.turn.act {
+            return Duration::ZERO;
+        }
+        let speed = bot.spec.persona.chars_per_second;
+        let full = typing_time(text, &chat.spec.pacing, speed, self.turn.id.0 as u64);
+        full.min(self.turn.expires_at.since(now).saturating_sub(BEFORE_STALE))
+    }
+
+    /// Returns the messages that the text makes, due once it is typed. `telegram_chat` is the chat's present id.
+    pub fn messages(
+        &self,
+        text: &str,
+        chat: &ChatProfile,
+        telegram_chat: TelegramChatId,
+        (now, typing): (Timestamp, Duration),
+        mut id: impl FnMut() -> OutboxId,
+    ) -> Vec<OutboxMessage> {
+        let turn = &self.turn;
+        let texts = split_message(text, MESSAGE_UNITS_MAX);
+        let parts = texts.len() as u32;
+        // A message from before a group became a supergroup cannot be replied to.
+        let target = self.target.as_deref().filter(|target| target.telegram_chat == telegram_chat);
+        // Without pacing a message has a time of its own to wait for limits.
+        let unpaced = turn.expires_at.max(now + chat.spec.pacing.stale_after);
+        let of_part = |(part, text): (usize, String)| OutboxMessage {
+            id: id(),
+            turn: turn.id,
+            part: part as u32,
+            parts,
+            bot: turn.bot,
+            chat: turn.chat,
+            telegram_chat,
+            thread: target.map_or_else(|| turn.act.thread(), |target| target.thread),
+            reply_to: target.filter(|_| part == 0).map(|target| target.message_id).filter(|id| id.is_of_one()),
+            text,
+            answers_bot: turn.answers_bot,
+            chain_depth: turn.chain_depth,
+            root: turn.root,
+            expires_at: if chat.spec.pacing.enabled { turn.expires_at } else { unpaced },
+            created_at: now,
+            on_unknown: chat.spec.on_unknown,
+            progress: SendProgress::queued(now + typing),
+        };
+        texts.into_iter().enumerate().map(of_part).collect()
+    }
+}
