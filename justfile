@@ -21,9 +21,9 @@ test:
 quick:
     .ci/quick
 
-# Writes schemas, examples and tables of keys anew.
-renew-keys:
-    BOTFLEET_RENEW=1 cargo test --workspace --test it -- keys
+# Writes anew what is made from the code: schemas, examples, tables of keys, docs/METRICS.md.
+renew:
+    BOTFLEET_RENEW=1 cargo test --workspace --test it -- current
 
 # Counts instructions and compares them with tests/gate/figures.toml; `just gate --update "why"` commits new figures.
 gate *args:

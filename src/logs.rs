@@ -7,6 +7,7 @@ use std::io::{IsTerminal, stderr};
 
 use botfleet_actors::domain::keys::keyed;
 use botfleet_actors::domain::keys::rule::key;
+use botfleet_actors::ports::metrics;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
@@ -87,7 +88,7 @@ pub fn init(settings: &LogSettings) -> Result<(), LogError> {
 /// Logs a panic by its place alone: the message may quote what people and models wrote, or a secret (I12).
 fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
     let place = panic.location().map_or_else(|| "nowhere".to_owned(), ToString::to_string);
-    metrics::counter!("botfleet_panics_total").increment(1);
+    metrics::panics_total.increment(1);
     tracing::error!(panic.place = %place, "a task panicked, its words are not told");
 }
 

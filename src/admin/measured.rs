@@ -7,20 +7,19 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
-use metrics::SharedString;
+use botfleet_actors::ports::metrics;
 
 /// Counts a request with its answer's status. The time ends when the answer's head is ready: a stream of events goes on.
 pub(super) async fn measure(request: Request, next: Next) -> Response {
     let method = name_of(request.method());
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str);
-    let endpoint = SharedString::from(route.to_owned());
+    let endpoint = route.to_owned();
     let began = Instant::now();
     let response = next.run(request).await;
     let status = response.status().as_u16().to_string();
-    let labels = [("method", method.into()), ("endpoint", endpoint)];
-    metrics::histogram!("botfleet_http_request_duration_seconds", &labels).record(began.elapsed().as_secs_f64());
-    let [method, endpoint] = labels;
-    metrics::counter!("botfleet_http_requests_total", &[method, endpoint, ("status", status.into())]).increment(1);
+    let took = began.elapsed().as_secs_f64();
+    metrics::http_request_duration_seconds { method, endpoint: endpoint.clone() }.handle().record(took);
+    metrics::http_requests_total { method, endpoint, status }.increment(1);
     response
 }
 

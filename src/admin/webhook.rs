@@ -25,6 +25,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use botfleet_actors::actors::node::webhooks::RECEIVER_PATH;
+use botfleet_actors::ports::metrics;
 use tokio::sync::Semaphore;
 
 use super::port::BoundPort;
@@ -66,7 +67,7 @@ async fn receive(
     request: Request,
 ) -> Response {
     let status = take(&receiver, name.ok().map(|Path(name)| name), request).await;
-    metrics::counter!("botfleet_webhook_requests_total", "status" => status.as_str().to_owned()).increment(1);
+    metrics::webhook_requests_total { status: status.as_str().to_owned() }.increment(1);
     let mut response = status.into_response();
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));

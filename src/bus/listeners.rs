@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use botfleet_actors::domain::ownership::Incarnation;
 use botfleet_actors::ports::bus::{Audience, BusMessage};
+use botfleet_actors::ports::metrics;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -12,7 +13,7 @@ const WAITING_MAX: usize = 4096;
 
 /// Counts dropped messages, by where they were dropped.
 pub(super) fn dropped(at: &'static str, messages: u64) {
-    metrics::counter!("botfleet_bus_dropped_total", "at" => at).increment(messages);
+    metrics::bus_dropped_total { at }.increment(messages);
 }
 
 /// The listeners of this process. A listener that is gone is removed with the next message.

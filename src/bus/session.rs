@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use botfleet_actors::domain::ownership::Incarnation;
 use botfleet_actors::ports::bus::{Audience, BusMessage};
+use botfleet_actors::ports::metrics;
 use fred::clients::SubscriberClient;
 use fred::prelude::{
     Builder, Client, ClientLike, Config, Error, ErrorKind, EventInterface, PubsubInterface, TcpConfig,
@@ -260,7 +261,7 @@ async fn call<T>(operation: &'static str, call: impl Future<Output = Result<T, E
         Err(error) if *error.kind() == ErrorKind::Timeout => "timeout",
         Err(_) => "error",
     };
-    metrics::counter!("botfleet_redis_operations_total", "operation" => operation, "status" => status).increment(1);
+    metrics::redis_operations_total { operation, status }.increment(1);
     result
 }
 

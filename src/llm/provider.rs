@@ -14,6 +14,7 @@ use botfleet_actors::ports::llm::{
     Completion, CompletionRequest, EmbeddingRequest, Embeddings, FinishReason, KeyIndex, LlmError, LlmProvider,
     PromptMessage,
 };
+use botfleet_actors::ports::metrics;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Request, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -285,16 +286,12 @@ impl OpenAiProvider {
         let provider = || self.name.clone();
         let model = || model.to_owned();
         let status = outcome.map_or_else(LlmError::label, |_| "ok");
-        metrics::counter!("botfleet_llm_api_calls_total",
-            "provider" => provider(), "model" => model(), "status" => status)
-        .increment(1);
-        metrics::histogram!("botfleet_llm_api_duration_seconds", "provider" => provider(), "model" => model())
-            .record(started.elapsed());
+        metrics::llm_api_calls_total { provider: provider(), model: model(), status }.increment(1);
+        metrics::llm_api_duration_seconds { provider: provider(), model: model() }.handle().record(started.elapsed());
         let Ok((prompt, completion)) = outcome else { return };
         for (kind, tokens) in [("prompt", prompt), ("completion", completion)] {
-            metrics::counter!("botfleet_llm_token_usage_total",
-                "provider" => provider(), "model" => model(), "type" => kind)
-            .increment(tokens.unwrap_or(0).into());
+            metrics::llm_token_usage_total { provider: provider(), model: model(), r#type: kind }
+                .increment(tokens.unwrap_or(0).into());
         }
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use botfleet_actors::domain::ids::TelegramChatId;
 use botfleet_actors::policy::alarms::{Alarms, Notice};
 use botfleet_actors::ports::clock::Clock;
+use botfleet_actors::ports::metrics;
 use botfleet_actors::ports::telegram::{BotApi, SendMessage};
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -75,7 +76,7 @@ impl Alerts {
         for notice in alarms.look(&causes, self.clock.boot_time()) {
             tracing::warn!(cause = notice.cause, text = notice.text, over = notice.over, "alert");
             if self.waiting.try_send(notice).is_err() {
-                metrics::counter!("botfleet_alerts_dropped_total").increment(1);
+                metrics::alerts_dropped_total.increment(1);
             }
         }
     }
@@ -147,5 +148,5 @@ fn words(notice: &Notice) -> String {
 
 fn count(way: &'static str, told: bool) {
     let outcome = if told { "told" } else { "failed" };
-    metrics::counter!("botfleet_alerts_total", "way" => way, "outcome" => outcome).increment(1);
+    metrics::alerts_total { way, outcome }.increment(1);
 }

@@ -14,6 +14,7 @@ use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::policy::clock::Steady;
 use botfleet_actors::ports::clock::Clock;
 use botfleet_actors::ports::cluster::{BeatAnswer, Cluster, Planner};
+use botfleet_actors::ports::metrics;
 use botfleet_actors::ports::store::StoreError;
 
 use super::clock::{TelegramDates, boot_time, wall};
@@ -47,7 +48,7 @@ impl DatabaseClock {
         }
         let heard = now.as_millis() * 1000 + (round_trip / 2).as_micros() as i64;
         let off = self.estimate().hear(heard, boot_time());
-        metrics::gauge!("botfleet_clock_offset_seconds").set(off as f64 / 1e6);
+        metrics::clock_offset_seconds.handle().set(off as f64 / 1e6);
         if off.abs() > FAR_MICROS {
             tracing::debug!(off_ms = off / 1000, "the database's clock jumped");
         }

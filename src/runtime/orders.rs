@@ -19,6 +19,7 @@ use botfleet_actors::domain::outbox::OutboxState;
 use botfleet_actors::domain::ownership::{LeaseKey, NodeState};
 use botfleet_actors::domain::roster::DeliveryMode;
 use botfleet_actors::ports::bus::{Audience, BusMessage, Hint};
+use botfleet_actors::ports::metrics;
 use botfleet_actors::ports::store::StoreError;
 use ractor::rpc::CallResult;
 
@@ -218,7 +219,7 @@ impl RunningFleet {
             Err(error) => return Err(OrderError::Unavailable(error.to_string())),
         }
         tracing::warn!(dead_letter.id = %letter, confirm_duplicate, by, "control: redelivered");
-        metrics::counter!("botfleet_dead_letters_redelivered_total").increment(1);
+        metrics::dead_letters_redelivered_total.increment(1);
         // The chat remembers the row as handled, and forgets that when it reads the store again.
         if let (DeadLetterId::Update(_), Some(chat)) = (letter, chat)
             && let Some(chat) = self.node.directory.chat(chat)

@@ -8,6 +8,7 @@ use botfleet_actors::actors::node::arrivals;
 use botfleet_actors::actors::node::webhooks::Webhooks;
 use botfleet_actors::domain::ids::{BotId, UpdateId};
 use botfleet_actors::domain::roster::BotProfile;
+use botfleet_actors::ports::metrics;
 use botfleet_actors::ports::telegram::{ReceivedUpdate, WebhookSecret};
 use serde::de::IgnoredAny;
 use subtle::ConstantTimeEq;
@@ -126,7 +127,7 @@ impl RunningFleet {
         let (id, incoming) = decode::read(&raw);
         let Some(id) = id else {
             serde_json::from_str::<IgnoredAny>(&raw).map_err(|_| BringError::Malformed)?;
-            metrics::counter!("botfleet_telegram_updates_skipped_total").increment(1);
+            metrics::telegram_updates_skipped_total.increment(1);
             tracing::warn!(bot.id = %bot, "an update without id was skipped");
             return Ok(Brought::Skipped);
         };

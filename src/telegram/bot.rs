@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use botfleet_actors::domain::ids::{MessageId, TelegramChatId, TelegramUserId, ThreadId, UpdateId};
 use botfleet_actors::domain::incoming::ChatKind;
+use botfleet_actors::ports::metrics;
 use botfleet_actors::ports::telegram::{
     BotApi, ChatDescription, Me, ReceivedUpdate, SendMessage, TelegramError, WebhookSecret, WebhookStatus,
     WebhookTarget,
@@ -223,7 +224,7 @@ fn received(result: &RawValue) -> Result<Vec<ReceivedUpdate>, TelegramError> {
     for raw in raws {
         let (id, incoming) = decode::read(raw.get());
         let Some(id) = id else {
-            metrics::counter!("botfleet_telegram_updates_skipped_total").increment(1);
+            metrics::telegram_updates_skipped_total.increment(1);
             tracing::warn!("an update without id was skipped");
             continue;
         };

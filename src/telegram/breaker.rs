@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
+use botfleet_actors::ports::metrics;
 use failsafe::backoff::{self, Constant};
 use failsafe::failure_policy::{self, ConsecutiveFailures};
 use failsafe::{Config, Instrument, StateMachine};
@@ -23,7 +24,7 @@ struct Mirror(Arc<AtomicU8>);
 impl Mirror {
     fn set(&self, state: u8) {
         self.0.store(state, Ordering::Release);
-        metrics::gauge!("botfleet_telegram_breaker_state").set(f64::from(state));
+        metrics::telegram_breaker_state.handle().set(f64::from(state));
     }
 }
 

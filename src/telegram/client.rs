@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::clock::DateListener;
+use botfleet_actors::ports::metrics;
 use botfleet_actors::ports::telegram::TelegramError;
 use bytes::Bytes;
 use chrono::DateTime;
@@ -269,12 +270,12 @@ pub(super) fn record<T>(method: &'static str, started: Option<Instant>, outcome:
     let status = match outcome {
         Ok(_) => "ok",
         Err(error) => {
-            metrics::counter!("botfleet_telegram_api_errors_total", "error_type" => error.label()).increment(1);
+            metrics::telegram_api_errors_total { error_type: error.label() }.increment(1);
             error.label()
         }
     };
-    metrics::counter!("botfleet_telegram_api_calls_total", "method" => method, "status" => status).increment(1);
+    metrics::telegram_api_calls_total { method, status }.increment(1);
     if let Some(started) = started {
-        metrics::histogram!("botfleet_telegram_api_duration_seconds", "method" => method).record(started.elapsed());
+        metrics::telegram_api_duration_seconds { method }.handle().record(started.elapsed());
     }
 }

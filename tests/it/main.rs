@@ -30,6 +30,7 @@ mod llm_answers;
 mod llm_budget;
 mod llm_dialects;
 mod llm_gateway;
+mod metrics;
 mod old_database;
 mod people_rights;
 mod postgres;

@@ -1,4 +1,4 @@
-//! Ports: the traits that adapters implement. Layer `ports`; imports `domain` only.
+//! Ports: the traits that adapters implement, and the metrics of all. Layer `ports`; imports `domain` only.
 //!
 //! One error enum per port, in the port's file; its variants follow what the caller does with them.
 
@@ -7,5 +7,6 @@ pub mod bus;
 pub mod clock;
 pub mod cluster;
 pub mod llm;
+pub mod metrics;
 pub mod store;
 pub mod telegram;

@@ -17,6 +17,7 @@ use botfleet_actors::domain::commit::operations::Operation;
 use botfleet_actors::domain::commit::outcome::{Applied, Refusal};
 use botfleet_actors::domain::commit::rows::{Changes, Loaded};
 use botfleet_actors::domain::ownership::Incarnation;
+use botfleet_actors::ports::metrics;
 use botfleet_actors::ports::store::StoreError;
 use sqlx::{AssertSqlSafe, Error};
 
@@ -118,7 +119,7 @@ impl Writer {
                 Attempt::Failed(error) => return Err(error),
                 Attempt::Unmarked => self.marked = false,
                 Attempt::Collided(error) => {
-                    metrics::counter!("botfleet_store_collisions_total").increment(1);
+                    metrics::store_collisions_total.increment(1);
                     met = Some(error);
                 }
             }

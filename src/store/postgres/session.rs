@@ -11,6 +11,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use botfleet_actors::ports::metrics;
 use botfleet_actors::ports::store::StoreError;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgQueryResult, PgRow};
 use sqlx::query::Query;
@@ -65,15 +66,14 @@ impl Sessions {
             Ok(Err(_)) => return Err(StoreError::Unavailable("the store is closed".to_owned())),
             Err(_) => return Err(StoreError::Unavailable(format!("no connection to {} is free", self.purpose))),
         };
-        metrics::histogram!("botfleet_store_connection_wait_seconds", "for" => self.purpose)
-            .record(since.elapsed().as_secs_f64());
+        metrics::store_connection_wait_seconds { r#for: self.purpose }.handle().record(since.elapsed().as_secs_f64());
         let idle = self.idle().pop();
         let fresh = idle.is_none();
         let connection = match idle {
             Some(connection) => connection,
             None => self.connect().await?,
         };
-        metrics::gauge!("botfleet_store_connections_active", "for" => self.purpose).increment(1);
+        metrics::store_connections_active { r#for: self.purpose }.handle().increment(1);
         Ok(Session {
             home: self,
             connection: Some(connection),
@@ -118,7 +118,7 @@ impl Sessions {
     /// Closes the idle connections: they are as old as one that broke.
     pub(super) fn forget(&self) {
         let broken = std::mem::take(&mut *self.idle());
-        metrics::gauge!("botfleet_store_connections_idle", "for" => self.purpose).set(0.0);
+        metrics::store_connections_idle { r#for: self.purpose }.handle().set(0.0);
         drop(broken);
     }
 
@@ -253,7 +253,7 @@ impl Session<'_> {
 
 impl Drop for Session<'_> {
     fn drop(&mut self) {
-        metrics::gauge!("botfleet_store_connections_active", "for" => self.home.purpose).decrement(1);
+        metrics::store_connections_active { r#for: self.home.purpose }.handle().decrement(1);
         if let Some(connection) = self.connection.take()
             && !self.owes
             && !self.in_transaction
@@ -261,7 +261,7 @@ impl Drop for Session<'_> {
         {
             let mut idle = self.home.idle();
             idle.push(connection);
-            metrics::gauge!("botfleet_store_connections_idle", "for" => self.home.purpose).set(idle.len() as f64);
+            metrics::store_connections_idle { r#for: self.home.purpose }.handle().set(idle.len() as f64);
         }
     }
 }
@@ -281,14 +281,13 @@ struct Timer {
 
 impl Timer {
     fn start(name: &'static str) -> Self {
-        metrics::counter!("botfleet_store_statements_total", "statement" => name).increment(1);
+        metrics::store_statements_total { statement: name }.increment(1);
         Self { name, since: Instant::now() }
     }
 
     fn stop(self, slow: Duration) {
         let took = self.since.elapsed();
-        metrics::histogram!("botfleet_store_query_duration_seconds", "statement" => self.name)
-            .record(took.as_secs_f64());
+        metrics::store_query_duration_seconds { statement: self.name }.handle().record(took.as_secs_f64());
         if took >= slow {
             tracing::warn!(statement = self.name, took_ms = took.as_millis() as u64, "slow statement");
         }

@@ -1,6 +1,6 @@
 //! Makes schemas, examples and tables of keys from the code, and fails when a committed one is not current.
 //!
-//! `BOTFLEET_RENEW=1 cargo test --workspace --test it -- keys` writes them anew.
+//! `BOTFLEET_RENEW=1 cargo test --workspace --test it -- current` writes them anew.
 
 #![allow(clippy::unwrap_used)]
 
@@ -17,14 +17,14 @@ use botfleet::config::described;
 use botfleet_actors::domain::keys::describe::{Described, Description, Holds};
 use serde_json::Value as Json;
 
-const RENEW: &str = "BOTFLEET_RENEW=1 cargo test --workspace --test it -- keys";
+const RENEW: &str = "BOTFLEET_RENEW=1 cargo test --workspace --test it -- current";
 
 fn text(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap_or_default()
 }
 
 /// Compares a committed file with what the code makes of it; writes it when asked to.
-fn is_current(path: &str, made: &str) {
+pub(crate) fn is_current(path: &str, made: &str) {
     if std::env::var_os("BOTFLEET_RENEW").is_some() {
         // In one step, since other tests read the file meanwhile.
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);

@@ -34,6 +34,7 @@ use crate::domain::commit::operations::{Ingest, Operation};
 use crate::domain::ids::{ChatId, Number, OutboxId, TelegramChatId, ThreadId, TurnId};
 use crate::domain::roster::ModelRef;
 use crate::ports::bus::Hint;
+use crate::ports::metrics;
 use crate::ports::telegram::{ReceivedUpdate, TelegramError};
 
 /// "typing" lasts five seconds: repeat before it ends (Bot API, sendChatAction).
@@ -344,7 +345,7 @@ impl BotState {
                     ("failed", None)
                 }
             };
-            metrics::counter!("botfleet_stance_checks_total", "result" => result).increment(1);
+            metrics::stance_checks_total { result }.increment(1);
             let _ = myself.cast(BotMsg::Turn(TurnMsg::StancesChecked(draft, position)));
         });
     }

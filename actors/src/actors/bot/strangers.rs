@@ -20,6 +20,7 @@ use crate::actors::node::Node;
 use crate::actors::node::deadline::in_time;
 use crate::domain::ids::{BotId, ChatId, TelegramChatId};
 use crate::ports::bus::Hint;
+use crate::ports::metrics;
 use crate::ports::telegram::{BotApi, Shut, TelegramError};
 
 /// Wait before a strange chat is judged: a manifest that names the chat is in the store by then.
@@ -81,7 +82,7 @@ pub(in crate::actors) async fn leave(node: &Node, bot: BotId, api: &dyn BotApi, 
     }
     match api.leave_chat(telegram).await {
         Ok(()) => {
-            metrics::counter!("botfleet_unknown_chats_left_total").increment(1);
+            metrics::unknown_chats_left_total.increment(1);
             tracing::warn!(bot.id = %bot, telegram.chat = telegram.0, "the bot left a chat that is not in the manifest");
         }
         Err(error) => {

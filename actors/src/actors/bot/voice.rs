@@ -22,6 +22,7 @@ use crate::domain::ids::{ChatId, ThreadId};
 use crate::domain::silence::Silence;
 use crate::domain::time::Timestamp;
 use crate::ports::bus::Hint;
+use crate::ports::metrics;
 use crate::ports::telegram::{Shut, TelegramError};
 
 /// The length beyond which a pause is told to other nodes: turns outwait a shorter one.
@@ -92,7 +93,7 @@ impl BotState {
     pub(super) fn on_shut(&self, chat: ChatId, thread: Option<ThreadId>, place: Shut) {
         if self.node.voices.shut(self.identity.profile.id, chat, thread, place) {
             tracing::warn!(bot.id = %self.identity.profile.id, chat.id = %chat, place = place.as_str(), "the bot cannot write there");
-            metrics::counter!("botfleet_places_shut_total", "place" => place.as_str()).increment(1);
+            metrics::places_shut_total { place: place.as_str() }.increment(1);
         }
         if place != Shut::Topic {
             self.tell_absence(chat, true);

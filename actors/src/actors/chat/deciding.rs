@@ -16,6 +16,7 @@ use crate::domain::ids::{BotId, DecisionNumber, Number};
 use crate::domain::roster::ChatPolicy;
 use crate::domain::silence::Silence;
 use crate::domain::turn::{Act, TurnProgress};
+use crate::ports::metrics;
 
 impl ChatState {
     /// Plans when the chat speaks up by itself.
@@ -88,20 +89,20 @@ impl ChatState {
         let asked = AssertUnwindSafe(|| memory.decide(question, || node.turn_id()));
         let Ok(decided) = catch_unwind(asked) else {
             tracing::error!(chat.id = %self.profile.id, cause = ?cause, "the director panicked, nobody answers");
-            metrics::counter!("botfleet_behaviour_panics_total").increment(1);
+            metrics::behaviour_panics_total.increment(1);
             step.panicked = true;
             return None;
         };
         let Decided { decision, jobs, is_history } = decided?;
         if is_history {
-            metrics::counter!("botfleet_calls_too_old_total").increment(1);
+            metrics::calls_too_old_total.increment(1);
             step.history = Some(decision.reason.clone());
         }
         if let Some(author) = author {
             let paid = jobs.iter().filter(|job| !matches!(job.turn.act, Act::React { .. }));
             step.begun.extend(paid.map(|_| (now, author)));
         }
-        metrics::counter!("botfleet_decisions_total", "verdict" => decision.verdict.as_str()).increment(1);
+        metrics::decisions_total { verdict: decision.verdict.as_str() }.increment(1);
         for mut job in jobs {
             if let Some(reason) = self.shed(job.turn.priority) {
                 job.turn.progress = TurnProgress::dropped(reason);
@@ -131,7 +132,7 @@ impl ChatState {
             self.node.turns_open.fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        metrics::counter!("botfleet_turns_shed_total", "priority" => priority.to_string()).increment(1);
+        metrics::turns_shed_total { priority: priority.to_string() }.increment(1);
         Some(format!("shed: {open} turns are open, of which {most} may be"))
     }
 }

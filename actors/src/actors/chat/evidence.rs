@@ -16,6 +16,7 @@ use crate::domain::ids::{BotId, MessageId, Number, TelegramChatId};
 use crate::domain::inbox::{InboxRow, SentEvent};
 use crate::domain::incoming::{Event, Incoming, Message};
 use crate::domain::transcript::{EntryKey, EntryKind};
+use crate::ports::metrics;
 use crate::ports::store::StoreError;
 
 /// Sightings kept while their sends may still end unknown.
@@ -115,7 +116,7 @@ impl ChatState {
         let (chat, outbox) = (self.profile.id, resolved.id);
         self.node.committer.submit(Operation::Resolve(resolve), move |result| match result {
             Ok(_) => {
-                metrics::counter!("botfleet_sends_resolved_total").increment(1);
+                metrics::sends_resolved_total.increment(1);
                 tracing::info!(chat.id = %chat, outbox.id = %outbox, "a message of unknown fate was seen in the chat");
             }
             Err(error) => {

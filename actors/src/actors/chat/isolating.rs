@@ -22,6 +22,7 @@ use crate::domain::commit::outcome::Refusal;
 use crate::domain::ids::InboxId;
 use crate::domain::inbox::{Handled, InboxRow, Outcome, OutcomeKind};
 use crate::policy::backoff::BackoffSettings;
+use crate::ports::metrics;
 use crate::ports::store::StoreError;
 
 /// Successive refusals after which rows go one at a time.
@@ -120,7 +121,7 @@ impl ChatState {
     /// Handles a refused commit: the memory is stale, or a row cannot be stored.
     pub(super) async fn on_refused(&mut self, myself: &ActorRef<ChatMsg>, refusal: &Refusal) {
         tracing::warn!(chat.id = %self.profile.id, error = %refusal, "commit refused, reading the store again");
-        metrics::counter!("botfleet_chat_reloads_total").increment(1);
+        metrics::chat_reloads_total.increment(1);
         self.refusals += 1;
         match &mut self.isolation {
             Some(isolation) => isolation.refused(refusal.clone()),
@@ -190,7 +191,7 @@ impl ChatState {
         if outcome.kind == OutcomeKind::Dead {
             let reason = outcome.reason.as_deref().unwrap_or_default();
             tracing::error!(chat.id = %self.profile.id, inbox.id = %row.id, reason, "a row cannot be handled, it is a dead letter");
-            metrics::counter!("botfleet_rows_dead_total", "at" => "chat").increment(1);
+            metrics::rows_dead_total { at: "chat" }.increment(1);
         }
         let handled = vec![Handled { inbox: row.id, outcome, number: None, decision: None }];
         self.commit(myself, base, Step { handled, ..Step::default() });

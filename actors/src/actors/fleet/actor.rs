@@ -28,6 +28,7 @@ use crate::domain::ids::BotId;
 use crate::domain::silence::Silence;
 use crate::policy::restart::Remedy;
 use crate::ports::bus::Hint;
+use crate::ports::metrics;
 
 /// How often idle chats are asked to leave memory, and old rows are pruned.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(1);
@@ -218,7 +219,7 @@ impl FleetState {
             Child::Chat(id) => directory.set_chat(*id, None),
             Child::Provider(name) => directory.set_provider(name, None),
         }
-        metrics::gauge!("botfleet_active_bots").set(directory.live_bots().len() as f64);
+        metrics::active_bots.handle().set(directory.live_bots().len() as f64);
     }
 
     pub(super) fn child_failed(&mut self, myself: &ActorRef<FleetMsg>, child: Child, reason: &str) {

@@ -27,6 +27,7 @@ use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::roster::BotProfile;
 use crate::policy::ownership::event::Event;
 use crate::ports::bus::{Audience, BusMessage, Hint};
+use crate::ports::metrics;
 use crate::ports::telegram::{BotApi, Me};
 
 /// The fleet's memory of leases.
@@ -187,7 +188,7 @@ impl FleetState {
     }
 
     pub(super) fn on_handed_over(&mut self, key: LeaseKey, epoch: Epoch, to: Option<Incarnation>) {
-        metrics::counter!("botfleet_leases_handed_over_total", "kind" => key.kind()).increment(1);
+        metrics::leases_handed_over_total { kind: key.kind() }.increment(1);
         self.args.node.leases.release(key, epoch, to);
         if self.leasing.handing.get(&key).is_some_and(|(of, _)| *of == epoch) {
             self.leasing.handing.remove(&key);
@@ -205,7 +206,7 @@ impl FleetState {
     }
 
     pub(super) fn on_fenced(&mut self, key: LeaseKey, epoch: Epoch) {
-        metrics::counter!("botfleet_fenced_total", "kind" => key.kind()).increment(1);
+        metrics::fenced_total { kind: key.kind() }.increment(1);
         if self.leasing.epochs.get(&key).is_none_or(|running| *running == epoch) {
             self.detach(key);
             self.leasing.handing.remove(&key);

@@ -21,6 +21,7 @@ use crate::domain::ids::TelegramUserId;
 use crate::domain::people::{Forgotten, Rights};
 use crate::policy::backoff::BackoffSettings;
 use crate::ports::bus::Hint;
+use crate::ports::metrics;
 use crate::ports::store::StoreError;
 
 /// Age from which any node may carry out an open erasure request.
@@ -86,7 +87,7 @@ async fn fulfil(node: &Node, lane: &Mutex<()>, person: TelegramUserId, wish: i64
         drop(turn);
         match done {
             Ok(Forgotten { entries, updates, messages, decisions }) => {
-                metrics::counter!("botfleet_people_forgotten_total").increment(1);
+                metrics::people_forgotten_total.increment(1);
                 tracing::info!(wish, entries, updates, messages, decisions, "a person's words were removed");
                 node.tell([Hint::People]);
                 return;

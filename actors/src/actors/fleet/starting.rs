@@ -21,6 +21,7 @@ use crate::domain::commit::operations::{Operation, Receive};
 use crate::domain::ids::{BotId, ChatId, Epoch};
 use crate::domain::ownership::LeaseKey;
 use crate::domain::silence::Silence;
+use crate::ports::metrics;
 
 impl FleetState {
     /// Starts providers first, then chats, then bots, so that each finds the actors that it passes work to.
@@ -128,7 +129,7 @@ impl FleetState {
         };
         let (actor, _) = BotActor::spawn_linked(None, BotActor, args, myself.get_cell()).await?;
         node.directory.set_bot(id, Some(actor.clone()));
-        metrics::gauge!("botfleet_active_bots").set(node.directory.live_bots().len() as f64);
+        metrics::active_bots.handle().set(node.directory.live_bots().len() as f64);
         Ok(Some(actor.get_cell()))
     }
 

@@ -11,6 +11,7 @@ use crate::actors::node::directory::Directory;
 use crate::domain::ownership::LeaseKey;
 use crate::domain::time::Timestamp;
 use crate::policy::restart::{FailureRecord, Remedy, RestartSettings};
+use crate::ports::metrics;
 
 impl From<LeaseKey> for Child {
     fn from(key: LeaseKey) -> Self {
@@ -78,7 +79,7 @@ impl Book {
 
     /// Updates the gauge of quarantined children.
     pub(super) fn tell(&self) {
-        metrics::gauge!("botfleet_actors_quarantined").set(self.quarantined.len() as f64);
+        metrics::actors_quarantined.handle().set(self.quarantined.len() as f64);
     }
 
     /// Returns the child that this actor runs.
@@ -115,12 +116,12 @@ impl Book {
         match remedy {
             Remedy::Quarantine => {
                 tracing::error!(child = %child, reason, "failed too often, quarantined until a person releases it");
-                metrics::counter!("botfleet_quarantines_total").increment(1);
+                metrics::quarantines_total.increment(1);
                 self.quarantined.insert(child.clone(), (reason.to_owned(), now));
             }
             Remedy::RestartAfter(wait) => {
                 tracing::error!(child = %child, reason, restart_in_ms = wait.as_millis() as u64, "actor failed");
-                metrics::counter!("botfleet_actor_restarts_total").increment(1);
+                metrics::actor_restarts_total.increment(1);
                 self.restarts += 1;
             }
         }

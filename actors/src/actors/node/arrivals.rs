@@ -19,6 +19,7 @@ use crate::domain::incoming::{AuthorKind, ChatKind, Event, Incoming};
 use crate::domain::people::{OPTED_OUT, TOMBSTONE};
 use crate::domain::time::Timestamp;
 use crate::ports::bus::Hint;
+use crate::ports::metrics;
 use crate::ports::telegram::ReceivedUpdate;
 
 /// Successive refusals of rows after which rows are stored one at a time.
@@ -37,7 +38,7 @@ pub(in crate::actors) struct Sorted {
 
 /// Turns updates into rows and obeys orders in them. Removes words that nobody may store, before any commit.
 pub(in crate::actors) fn sorted(node: &Arc<Node>, bot: BotId, updates: Vec<ReceivedUpdate>) -> Sorted {
-    metrics::counter!("botfleet_updates_received_total").increment(updates.len() as u64);
+    metrics::updates_received_total.increment(updates.len() as u64);
     node.traffic.took_updates(updates.len());
     let now = node.clock.now();
     let mut sorted = Sorted::default();
@@ -134,7 +135,7 @@ fn route(node: &Node, incoming: &Incoming) -> (Option<ChatId>, Option<Outcome>) 
         (Event::Message(message) | Event::Edited(message), ChatKind::Private, _)
             if !message.author.kind.is_person() =>
         {
-            metrics::counter!("botfleet_private_bot_messages_total").increment(1);
+            metrics::private_bot_messages_total.increment(1);
             ignored("a bot wrote in private: bots are not answered there")
         }
         (_, ChatKind::Private, _) => ignored("private chats are not served"),
@@ -205,7 +206,7 @@ async fn receive_refused(node: &Node, rows: Vec<InboxRow>) -> CommitResult {
 /// Returns the row as a dead letter, which is logged and counted.
 pub(in crate::actors) fn refuse_row(node: &Node, row: &InboxRow, refusal: &Refusal) -> InboxRow {
     tracing::error!(bot.id = %row.bot, error = %refusal, "a row cannot be stored, it is a dead letter");
-    metrics::counter!("botfleet_rows_dead_total", "at" => "intake").increment(1);
+    metrics::rows_dead_total { at: "intake" }.increment(1);
     row.dead(node.inbox_id(), &refusal.to_string())
 }
 

@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use crate::actors::node::traffic::Traffic;
 use crate::domain::ids::{MessageId, TelegramChatId, TelegramUserId, ThreadId};
 use crate::ports::clock::Clock;
+use crate::ports::metrics;
 use crate::ports::telegram::{
     BotApi, ChatDescription, Me, ReceivedUpdate, SendMessage, TelegramError, WebhookSecret, WebhookStatus,
     WebhookTarget,
@@ -107,7 +108,7 @@ impl BoundedApi {
 }
 
 fn not_now() -> TelegramError {
-    metrics::counter!("botfleet_effects_withheld_total").increment(1);
+    metrics::effects_withheld_total.increment(1);
     TelegramError::Unreachable("this node may not act: its beats do not reach the store".to_owned())
 }
 

@@ -20,6 +20,7 @@ use crate::actors::node::vitals::{StoreSigns, Write};
 use crate::domain::commit::operations::Operation;
 use crate::domain::commit::outcome::{Applied, Refusal};
 use crate::domain::commit::rule::Priority;
+use crate::ports::metrics;
 use crate::ports::store::Store;
 
 /// How long a caller that got `Unavailable` waits before asking the store again.
@@ -103,8 +104,8 @@ impl Committer {
 
     /// Commits the queued operations, for ever.
     pub async fn run(&self, store: &dyn Store) {
-        let batches = metrics::histogram!("botfleet_store_commit_operations");
-        let durations = metrics::histogram!("botfleet_store_commit_duration_seconds");
+        let batches = metrics::store_commit_operations.handle();
+        let durations = metrics::store_commit_duration_seconds.handle();
         loop {
             let (operations, done) = self.take();
             if operations.is_empty() {
@@ -128,7 +129,7 @@ impl Committer {
                     }
                 }
                 Err(error) => {
-                    metrics::counter!("botfleet_store_commit_failures_total").increment(1);
+                    metrics::store_commit_failures_total.increment(1);
                     for done in done {
                         done(Err(CommitError::Unavailable(error.to_string())));
                     }

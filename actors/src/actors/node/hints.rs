@@ -11,6 +11,7 @@ use crate::actors::node::Node;
 use crate::domain::ids::{BotId, ChatId};
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::ports::bus::{Audience, BusMessage, Hint, LiveEvent};
+use crate::ports::metrics;
 
 /// Returns the lease that a hint concerns; `None` when the hint concerns all nodes.
 fn addressee(hint: &Hint) -> Option<LeaseKey> {
@@ -43,7 +44,7 @@ impl Node {
             }
         }
         for (owner, hints) in away {
-            metrics::counter!("botfleet_hints_sent_total").increment(hints.len() as u64);
+            metrics::hints_sent_total.increment(hints.len() as u64);
             self.bus.publish(Audience::Node(owner), BusMessage::Hints(hints));
         }
         if !all.is_empty() {

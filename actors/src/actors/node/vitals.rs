@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::policy::hush::Hush;
+use crate::ports::metrics;
 use crate::ports::store::StoreError;
 
 /// A write that takes longer than this counts as unanswered.
@@ -132,7 +133,7 @@ impl StoreSigns {
 
     /// Counts that a part of the node waits for the store, and logs it at most once a minute for all parts together.
     pub fn waits(&self, who: &'static str, error: &dyn std::fmt::Display) {
-        metrics::counter!("botfleet_store_waits_total", "who" => who).increment(1);
+        metrics::store_waits_total { who }.increment(1);
         if let Some(more) = self.signs().waiting.happened() {
             tracing::warn!(who, error = %error, more, "waits for the store");
         }

@@ -26,6 +26,7 @@ use crate::policy::ownership::machine::Ownership;
 use crate::policy::ownership::settings::OwnershipSettings;
 use crate::ports::bus::{BusMessage, Hint};
 use crate::ports::cluster::Cluster;
+use crate::ports::metrics;
 use crate::ports::telegram::Me;
 
 /// The machine is asked at least this often, in case the clock runs differently from the timers.
@@ -170,7 +171,7 @@ impl OwnershipState {
             Effect::HandOver(key, epoch, to) => self.tell_fleet(FleetMsg::HandOver(key, epoch, to)),
             Effect::Suspend => {
                 tracing::warn!("beats do not reach the store: this node polls and sends nothing until they do");
-                metrics::counter!("botfleet_node_suspensions_total").increment(1);
+                metrics::node_suspensions_total.increment(1);
                 self.tell_fleet(FleetMsg::Suspend);
             }
             Effect::Resume => self.tell_fleet(FleetMsg::Resume),

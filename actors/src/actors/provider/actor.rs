@@ -30,6 +30,7 @@ use crate::actors::provider::messages::{Finished, Funded, ProviderMsg};
 use crate::policy::breaker::BreakerState;
 use crate::policy::treasury::Reserve;
 use crate::ports::llm::{LlmError, LlmProvider};
+use crate::ports::metrics;
 
 /// Calls wait for a pause of all keys up to this long; during a longer pause callers turn elsewhere.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -207,8 +208,7 @@ impl ProviderState {
         if !matches!(error, LlmError::RateLimited { .. }) {
             self.last_error = Some(LastError { reason: error.to_string(), at: self.shop.node.clock.now() });
         }
-        metrics::counter!("botfleet_llm_key_refusals_total", "provider" => provider.clone(), "reason" => error.label())
-            .increment(1);
+        metrics::llm_key_refusals_total { provider: provider.clone(), reason: error.label() }.increment(1);
         if !matches!(error, LlmError::RateLimited { .. }) {
             tracing::error!(provider = %provider, key = lease.key.0, error = %error, "key is refused, it is left alone for a while");
         }

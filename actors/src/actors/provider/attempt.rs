@@ -22,6 +22,7 @@ use crate::domain::commit::operations::{Operation, TakeAllowance};
 use crate::domain::commit::outcome::Applied;
 use crate::policy::treasury::{Cost, Reservation, Reserve};
 use crate::ports::llm::{KeyIndex, LlmError, LlmProvider};
+use crate::ports::metrics;
 
 /// The parts that all attempts of a provider share.
 pub(super) struct Shop {
@@ -51,8 +52,11 @@ impl Shop {
     pub(super) fn reserve(&self, call: &Call) -> Reserve {
         let reserve = self.node.treasury.reserve(call.bot, call.chat, self.bound(call), self.node.clock.now());
         if let Reserve::Exhausted(budget) = &reserve {
-            metrics::counter!("botfleet_budget_exhausted_total", "scope" => budget.scope.kind(),
-                "unit" => budget.unit.as_str(), "per" => budget.per.as_str())
+            metrics::budget_exhausted_total {
+                scope: budget.scope.kind(),
+                unit: budget.unit.as_str(),
+                per: budget.per.as_str(),
+            }
             .increment(1);
         }
         reserve
@@ -120,8 +124,11 @@ impl Shop {
             Ok(tokens) => return Some(tokens),
             Err(doubt) => doubt,
         };
-        metrics::counter!("botfleet_llm_usage_doubted_total", "provider" => self.name.clone(),
-            "model" => call.ask.model().to_owned(), "reason" => doubt.label())
+        metrics::llm_usage_doubted_total {
+            provider: self.name.clone(),
+            model: call.ask.model().to_owned(),
+            reason: doubt.label(),
+        }
         .increment(1);
         None
     }
@@ -153,8 +160,7 @@ impl Shop {
             Err(_) => End::CutShort(started.elapsed() >= timeout / 2),
         };
         let (provider, model) = (self.name.clone(), call.ask.model().to_owned());
-        metrics::histogram!("botfleet_llm_call_duration_seconds", "provider" => provider, "model" => model)
-            .record(started.elapsed().as_secs_f64());
+        metrics::llm_call_duration_seconds { provider, model }.handle().record(started.elapsed().as_secs_f64());
         end
     }
 

@@ -20,6 +20,7 @@ use crate::domain::ids::{BotId, ChatId};
 use crate::domain::roster::ModelRef;
 use crate::domain::schema::fits;
 use crate::ports::llm::{AnswerSchema, CompletionRequest, EmbeddingRequest, LlmError, PromptMessage, Role};
+use crate::ports::metrics;
 
 /// Number of answers that each cache holds.
 const CACHED_MAX: u64 = 20_000;
@@ -142,8 +143,7 @@ impl Consult {
                     // The model did answer. A misfit does not count against it: people's words in the prompt can make
                     // it say anything (I15).
                     worth.succeeded();
-                    metrics::counter!("botfleet_llm_structured_misfits_total", "provider" => model.provider.clone())
-                        .increment(1);
+                    metrics::llm_structured_misfits_total { provider: model.provider.clone() }.increment(1);
                     request.messages.push(PromptMessage { role: Role::Assistant, content: completion.text });
                     let content = format!("That does not fit the schema: {reason}. Answer with the JSON object alone.");
                     request.messages.push(PromptMessage { role: Role::User, content });
@@ -182,7 +182,7 @@ fn garbage(words: &str) -> CallError {
 
 fn count(kind: &'static str, hit: bool) {
     let result = if hit { "hit" } else { "miss" };
-    metrics::counter!("botfleet_llm_cache_requests_total", "kind" => kind, "result" => result).increment(1);
+    metrics::llm_cache_requests_total { kind, result }.increment(1);
 }
 
 /// Hashes to 128 bits, so that no two texts collide by chance.

@@ -9,6 +9,7 @@ use crate::domain::commit::operations::TakeAllowance;
 use crate::policy::breaker::Admission;
 use crate::policy::treasury::Reservation;
 use crate::ports::llm::LlmError;
+use crate::ports::metrics;
 
 /// Makes the call and tells its caller, unless another key may make it.
 pub(super) async fn make(
@@ -37,7 +38,7 @@ pub(super) async fn make(
             Concluded::Made { failure: Some(failure), tokens }
         }
         End::Withdrawn => {
-            metrics::counter!("botfleet_completions_wasted_total").increment(1);
+            metrics::completions_wasted_total.increment(1);
             waiting.answer.give(Err(CallError::Withdrawn));
             Concluded::Made { failure: Some(Failure::Other), tokens }
         }

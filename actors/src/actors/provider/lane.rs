@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::Gauge;
+use ::metrics::Gauge;
 use tokio::time::Instant;
 
 use super::call::{CallError, Waiting, give_all};
@@ -17,6 +17,7 @@ use crate::domain::allowance::NANOS_PER_UNIT;
 use crate::domain::ids::ChatId;
 use crate::policy::breaker::{Breaker, BreakerState};
 use crate::policy::queue::{FairQueue, PRIORITIES};
+use crate::ports::metrics;
 
 /// After waiting this long, a call is made whatever its priority.
 const AGE_AFTER: Duration = Duration::from_secs(20);
@@ -61,15 +62,12 @@ impl Lane {
     pub(super) fn new(settings: &ProviderSettings, provider: &str, model: &str) -> Self {
         let (provider, model) = (provider.to_owned(), model.to_owned());
         let waiting = |priority: &'static str| {
-            metrics::gauge!("botfleet_llm_calls_waiting",
-                "provider" => provider.clone(), "model" => model.clone(), "priority" => priority)
+            metrics::llm_calls_waiting { provider: provider.clone(), model: model.clone(), priority }.handle()
         };
         let gauges = Gauges {
             waiting: PRIORITY_NAMES.map(waiting),
-            in_flight: metrics::gauge!("botfleet_llm_calls_in_flight",
-                "provider" => provider.clone(), "model" => model.clone()),
-            breaker: metrics::gauge!("botfleet_llm_breaker_state",
-                "provider" => provider.clone(), "model" => model.clone()),
+            in_flight: metrics::llm_calls_in_flight { provider: provider.clone(), model: model.clone() }.handle(),
+            breaker: metrics::llm_breaker_state { provider: provider.clone(), model: model.clone() }.handle(),
         };
         Self {
             gauges,
@@ -114,8 +112,7 @@ impl Lane {
         for shed in shed.iter().chain(&also) {
             self.shed += 1;
             let name = PRIORITY_NAMES[usize::from(shed.call.priority).min(PRIORITIES - 1)];
-            metrics::counter!("botfleet_llm_calls_shed_total", "provider" => provider.to_owned(), "priority" => name)
-                .increment(1);
+            metrics::llm_calls_shed_total { provider: provider.to_owned(), priority: name }.increment(1);
         }
         give_all(also.into_iter().collect(), &CallError::Shed);
         shed
@@ -208,7 +205,7 @@ impl Lane {
         self.tokens.completion += tokens.completion;
         let millionths = (self.nanos / NANOS_PER_MILLIONTH - before).max(0);
         if millionths > 0 {
-            metrics::counter!("botfleet_llm_cost_millionths_total", "provider" => provider.to_owned(), "model" => model.to_owned())
+            metrics::llm_cost_millionths_total { provider: provider.to_owned(), model: model.to_owned() }
                 .increment(millionths as u64);
         }
     }

@@ -17,6 +17,7 @@ use crate::domain::ids::ChatId;
 use crate::domain::pause::PAUSE_MAX;
 use crate::domain::roster::BotProfile;
 use crate::ports::bus::Hint;
+use crate::ports::metrics;
 use crate::ports::telegram::{ReceivedUpdate, TelegramError};
 
 /// The state of a bot's polling.
@@ -179,7 +180,7 @@ impl Intake {
             return;
         }
         self.polling.failures += 1;
-        metrics::counter!("botfleet_poll_failures_total", "error_type" => error.label()).increment(1);
+        metrics::poll_failures_total { error_type: error.label() }.increment(1);
         let failures = self.polling.failures;
         if failures.is_power_of_two() {
             tracing::warn!(bot.id = %site.profile().id, error = %error, failures, "polling failed");

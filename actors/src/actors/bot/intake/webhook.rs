@@ -23,6 +23,7 @@ use crate::domain::commit::operations::{Operation, SetDelivery};
 use crate::domain::commit::outcome::Refusal;
 use crate::domain::pause::PAUSE_MAX;
 use crate::domain::roster::{DeliveryChoice, DeliveryMode};
+use crate::ports::metrics;
 use crate::ports::telegram::{TelegramError, WebhookStatus};
 
 /// Time between looks at a webhook: is it still ours, and what does Telegram say of it?
@@ -243,7 +244,7 @@ impl Intake {
         desk: &mut Desk<'_, '_>,
     ) {
         self.failures += 1;
-        metrics::counter!("botfleet_webhook_call_failures_total", "error_type" => error.label()).increment(1);
+        metrics::webhook_call_failures_total { error_type: error.label() }.increment(1);
         if let TelegramError::Unauthorized(reason) = error {
             return self.refused(reason, desk);
         }

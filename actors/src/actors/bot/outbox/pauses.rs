@@ -9,6 +9,7 @@ use crate::domain::commit::operations::{AddPause, LiftPauses, Operation};
 use crate::domain::ids::ChatId;
 use crate::domain::pause::{PAUSE_MAX, Pause};
 use crate::domain::time::Timestamp;
+use crate::ports::metrics;
 
 impl Outbox {
     /// Resumes pauses that an earlier process was asked for. None is believed beyond the longest that one may be.
@@ -51,7 +52,7 @@ impl Outbox {
         }
         step.ask(Effect::Pause(chat, until));
         step.ask(Effect::EndTyping(chat));
-        metrics::counter!("botfleet_telegram_pauses_total").increment(1);
+        metrics::telegram_pauses_total.increment(1);
         keep(chat, until, step);
     }
 

@@ -23,6 +23,7 @@ use crate::domain::ids::{AttemptId, OutboxId, TurnId};
 use crate::domain::outbox::{OutboxMessage, OutboxState};
 use crate::domain::silence::Silence;
 use crate::domain::time::Timestamp;
+use crate::ports::metrics;
 use crate::ports::telegram::SendMessage;
 
 /// Time until a message that waits for a closed chat is looked at again.
@@ -187,7 +188,7 @@ impl Outbox {
         let Reconsidered::Drop(reason) = verdict else {
             return self.on_due(outbox, step);
         };
-        metrics::counter!("botfleet_interruptions_total", "result" => "cancelled").increment(1);
+        metrics::interruptions_total { result: "cancelled" }.increment(1);
         tracing::info!(bot.id = %step.site.profile().id, outbox.id = %outbox, reason, "message given up while it was typed");
         self.give_up_turn(turn, &format!("interruption: {reason}"), step);
     }
@@ -244,11 +245,11 @@ impl Outbox {
                 }
             }
             Verdict::Wait(until) => {
-                metrics::counter!("botfleet_sends_delayed_total").increment(1);
+                metrics::sends_delayed_total.increment(1);
                 self.try_again(outbox, until, step);
             }
             Verdict::Cancelled(reason) => {
-                metrics::counter!("botfleet_sends_cancelled_total").increment(1);
+                metrics::sends_cancelled_total.increment(1);
                 tracing::info!(bot.id = %step.site.profile().id, outbox.id = %outbox, reason = %reason, "message given up");
                 self.ended_unsent(outbox, step);
             }

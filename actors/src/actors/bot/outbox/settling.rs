@@ -32,6 +32,7 @@ use crate::domain::pause::{PAUSE_MAX, Pause};
 use crate::domain::time::Timestamp;
 use crate::policy::limiter::Reach;
 use crate::ports::bus::Hint;
+use crate::ports::metrics;
 use crate::ports::telegram::TelegramError;
 
 /// Wait while the token is refused: a person may replace it before the message is stale.
@@ -108,7 +109,7 @@ impl Outbox {
                     step.ask(Effect::EndTyping(pause.chat));
                     step.ask(Effect::Pause(pause.chat, until));
                 }
-                metrics::counter!("botfleet_telegram_pauses_total").increment(settle.pauses.len() as u64);
+                metrics::telegram_pauses_total.increment(settle.pauses.len() as u64);
                 SendResult::RetryAt(until, error.to_string())
             }
             TelegramError::Unreachable(_) => {
@@ -120,7 +121,7 @@ impl Outbox {
                 SendResult::RetryAt(now + MIGRATED_RETRY * failures, error.to_string())
             }
             TelegramError::Unknown(_) if resend => {
-                metrics::counter!("botfleet_sends_resent_total").increment(1);
+                metrics::sends_resent_total.increment(1);
                 let again = now + SEND_BACKOFF.wait(failures, random);
                 SendResult::RetryAt(again, format!("{error}; sent again, as its policy says"))
             }
@@ -194,7 +195,7 @@ impl Outbox {
             Ok(_) => {
                 if wordless {
                     tracing::error!(bot.id = %step.site.profile().id, outbox.id = %outbox, "the event of a message is a dead letter");
-                    metrics::counter!("botfleet_rows_dead_total", "at" => "send").increment(1);
+                    metrics::rows_dead_total { at: "send" }.increment(1);
                 }
                 self.settled(outbox, &ended, step);
             }
@@ -222,7 +223,7 @@ impl Outbox {
             SendResult::RetryAt(..) => "retry",
             SendResult::Unknown(_) => "unknown",
         };
-        metrics::counter!("botfleet_sends_settled_total", "status" => status).increment(1);
+        metrics::sends_settled_total { status }.increment(1);
         if let Some(chat) = self.untold.remove(&outbox) {
             step.ask(Effect::Tell(Hint::Chat(chat)));
         }

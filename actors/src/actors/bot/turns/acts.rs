@@ -22,6 +22,7 @@ use crate::domain::control::StopScope;
 use crate::domain::ids::{ChatId, TurnId};
 use crate::domain::silence::Silence;
 use crate::domain::turn::Act;
+use crate::ports::metrics;
 use crate::ports::telegram::{Shut, TelegramError};
 
 /// Wait of a turn of a bot without an accepted token or in quarantine: a person may mend that before it is stale.
@@ -73,14 +74,14 @@ impl Turns {
     pub(super) fn on_stopped(&mut self, turn: TurnId, scope: StopScope, desk: &mut Desk<'_, '_>) {
         let bot = desk.site().profile().id;
         tracing::info!(bot.id = %bot, turn.id = %turn, stop = ?scope, "turn dropped by a stop");
-        metrics::counter!("botfleet_turns_dropped_total", "reason" => "stopped").increment(1);
+        metrics::turns_dropped_total { reason: "stopped" }.increment(1);
         desk.outbox.discard_turn(turn);
         self.forget(turn, desk);
     }
 
     /// Drops the turn on purpose, with a reason.
     pub(super) fn drop_turn(&mut self, turn: TurnId, kind: &'static str, reason: String, desk: &mut Desk<'_, '_>) {
-        metrics::counter!("botfleet_turns_dropped_total", "reason" => kind).increment(1);
+        metrics::turns_dropped_total { reason: kind }.increment(1);
         self.finish(turn, TurnEnding::Dropped(reason), desk);
     }
 
@@ -136,7 +137,7 @@ impl Turns {
         };
         let place = job.given.turn.chat;
         let Err(error) = result else {
-            metrics::counter!("botfleet_reactions_total", "status" => "set").increment(1);
+            metrics::reactions_total { status: "set" }.increment(1);
             return self.finish(turn, TurnEnding::Acted, desk);
         };
         tracing::debug!(bot.id = %site.profile().id, turn.id = %turn, error = %error, "a reaction could not be set");
@@ -166,7 +167,7 @@ impl Turns {
         if let TelegramError::CannotWrite { place: shut @ (Shut::Outside | Shut::Gone), .. } = error {
             desk.ask(Effect::Shut(place, None, *shut));
         }
-        metrics::counter!("botfleet_reactions_total", "status" => "refused").increment(1);
+        metrics::reactions_total { status: "refused" }.increment(1);
         self.drop_turn(turn, "reaction", error.to_string(), desk);
     }
 }

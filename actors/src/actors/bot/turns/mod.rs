@@ -37,6 +37,7 @@ use crate::actors::bot::turns::queue::WaitingTurns;
 pub(super) use crate::actors::bot::turns::reviewing::compares_with;
 use crate::behaviour::job::TurnJob;
 use crate::domain::ids::TurnId;
+use crate::ports::metrics;
 
 /// The turns of a bot.
 pub(super) struct Turns {
@@ -135,7 +136,7 @@ impl Turns {
         for (turn, job) in dropped {
             let counted = matches!(job.phase, Phase::GivingBack);
             if !counted && (job.usage.is_some() || job.request.is_some()) {
-                metrics::counter!("botfleet_completions_wasted_total").increment(1);
+                metrics::completions_wasted_total.increment(1);
             }
             job.wanted.withdraw();
             outbox.discard_turn(turn);

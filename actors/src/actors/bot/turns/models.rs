@@ -23,6 +23,7 @@ use crate::domain::ids::TurnId;
 use crate::policy::backoff::BackoffSettings;
 use crate::ports::bus::Hint;
 use crate::ports::llm::{FinishReason, LlmError, RETRY_AFTER_MAX};
+use crate::ports::metrics;
 
 /// Waits of a turn between rounds in which its whole chain of models failed.
 const MODELS_BACKOFF: BackoffSettings = BackoffSettings { first: Duration::from_secs(1), max: Duration::from_secs(15) };
@@ -98,9 +99,9 @@ impl Turns {
     ) {
         let site = desk.site();
         let Some(job) = self.jobs.get_mut(&turn).filter(|job| job.awaits(ticket)) else {
-            metrics::counter!("botfleet_completions_stale_total").increment(1);
+            metrics::completions_stale_total.increment(1);
             if result.is_ok() {
-                metrics::counter!("botfleet_completions_wasted_total").increment(1);
+                metrics::completions_wasted_total.increment(1);
             }
             return;
         };
@@ -162,8 +163,11 @@ impl Turns {
         let site = desk.site();
         let place = self.jobs.get(&turn).map_or(0, |job| job.model);
         if let Some(model) = site.profile().spec.generation.models.get(place) {
-            metrics::counter!("botfleet_firewall_breaches_total", "kind" => label,
-                "provider" => model.provider.clone(), "model" => model.model.clone())
+            metrics::firewall_breaches_total {
+                kind: label,
+                provider: model.provider.clone(),
+                model: model.model.clone(),
+            }
             .increment(1);
         }
         let Some(job) = self.jobs.get_mut(&turn) else {
@@ -224,7 +228,7 @@ impl Turns {
             }
             CallError::Shed | CallError::Exhausted(_) if hopeless || !waits => {
                 let reason = if matches!(error, CallError::Shed) { "shed" } else { "budget" };
-                metrics::counter!("botfleet_turns_dropped_total", "reason" => reason).increment(1);
+                metrics::turns_dropped_total { reason }.increment(1);
                 let all_are_silent =
                     matches!(error, CallError::Exhausted(budget) if !matches!(budget.scope, BudgetScope::Bot(_)));
                 if let Some(job) = self.jobs.get(&turn).filter(|_| all_are_silent) {

@@ -22,6 +22,7 @@ use crate::domain::ids::TurnId;
 use crate::domain::people::{REMOVED, Rights};
 use crate::domain::roster::ChatProfile;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
+use crate::ports::metrics;
 
 impl Turns {
     /// Takes a text that passed the firewall; reads the news first where they count.
@@ -82,7 +83,7 @@ impl Turns {
             Review::Consult(text, question) => self.consult(Draft { text, ..draft }, question, desk),
             Review::Object(objected) => self.object(turn, objected, desk),
             Review::Drop(reason) => {
-                metrics::counter!("botfleet_interruptions_total", "result" => "dropped").increment(1);
+                metrics::interruptions_total { result: "dropped" }.increment(1);
                 self.drop_turn(turn, "interruption", format!("interruption: {reason}"), desk);
             }
         }
@@ -92,19 +93,19 @@ impl Turns {
     fn object(&mut self, turn: TurnId, objected: Objected, desk: &mut Desk<'_, '_>) {
         let Objected { objection, reason, repeat } = objected;
         if let Some(repeat) = repeat {
-            metrics::counter!("botfleet_repeats_total", "of" => repeat.place.as_str()).increment(1);
+            metrics::repeats_total { of: repeat.place.as_str() }.increment(1);
         }
         let label = objection.label();
         let Some(job) = self.jobs.get_mut(&turn) else {
             return;
         };
         if objection == Objection::News {
-            metrics::counter!("botfleet_interruptions_total", "result" => "rewritten").increment(1);
+            metrics::interruptions_total { result: "rewritten" }.increment(1);
             renew_target(job);
         }
         let again = raise(&mut job.objections, objection);
         let result = if again { "asked_again" } else { "dropped" };
-        metrics::counter!("botfleet_guard_objections_total", "guard" => label, "result" => result).increment(1);
+        metrics::guard_objections_total { guard: label, result }.increment(1);
         let bot = desk.site().profile().id;
         tracing::debug!(bot.id = %bot, turn.id = %turn, guard = label, reason, "a text is not said");
         if again {

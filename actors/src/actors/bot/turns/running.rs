@@ -23,6 +23,7 @@ use crate::domain::commit::start::Start;
 use crate::domain::ids::{OutboxId, TurnId};
 use crate::domain::outbox::SendResult;
 use crate::domain::time::Timestamp;
+use crate::ports::metrics;
 
 impl Turns {
     pub(super) fn on_due(&mut self, desk: &mut Desk<'_, '_>) {
@@ -111,7 +112,7 @@ impl Turns {
             tracing::warn!(bot.id = %bot, turn.id = %turn, error = %error, "turn could not be claimed, its completion is discarded");
         }
         if self.jobs.get(&turn).is_some_and(|job| job.usage.is_some() || job.is_ending()) {
-            metrics::counter!("botfleet_completions_wasted_total").increment(1);
+            metrics::completions_wasted_total.increment(1);
         }
         desk.outbox.discard_turn(turn);
         if in_doubt { self.give_back(turn, desk) } else { self.forget(turn, desk) }
@@ -191,13 +192,13 @@ impl Turns {
             Ok(Applied::Failed { dead }) => {
                 if dead {
                     tracing::error!(bot.id = %bot, turn.id = %turn, "turn failed too often, it is a dead letter now");
-                    metrics::counter!("botfleet_turns_dead_total").increment(1);
+                    metrics::turns_dead_total.increment(1);
                 }
             }
             Ok(_) => {}
             Err(CommitError::Refused(refusal)) => {
                 tracing::warn!(bot.id = %bot, turn.id = %turn, error = %refusal, "turn could not be finished, its completion is discarded");
-                metrics::counter!("botfleet_completions_wasted_total").increment(1);
+                metrics::completions_wasted_total.increment(1);
                 desk.outbox.discard_turn(turn);
                 release(begun, desk);
                 if refusal == Refusal::Fenced {
@@ -261,7 +262,7 @@ impl Turns {
             Err(CommitError::Refused(refusal)) => {
                 tracing::debug!(turn.id = %turn, error = %refusal, "a turn was not claimed that was to be given back");
             }
-            Ok(_) => metrics::counter!("botfleet_turns_given_back_total").increment(1),
+            Ok(_) => metrics::turns_given_back_total.increment(1),
             Err(CommitError::Unavailable(_)) if is_known && !(stay.is_gone() || stay.is_quiescing()) => {
                 return desk.ask(Effect::After(STORE_RETRY, BotMsg::Turn(TurnMsg::GiveBackAgain(turn))));
             }

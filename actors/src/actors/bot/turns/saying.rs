@@ -12,6 +12,7 @@ use crate::behaviour::review::minds_news;
 use crate::domain::commit::operations::TurnEnding;
 use crate::domain::commit::start::Start;
 use crate::domain::ids::TurnId;
+use crate::ports::metrics;
 
 impl Turns {
     /// Puts the text into the outbox; begins its send in the same commit when nothing makes it wait.
@@ -29,8 +30,8 @@ impl Turns {
         let messages = job.given.messages(text, &chat, telegram_chat, (site.now(), typing), || site.outbox_id());
         let status = if typing.is_zero() { "sent_at_once" } else { "paced" };
         let name = site.profile().spec.name.clone();
-        metrics::counter!("botfleet_message_generation_total", "bot" => name, "status" => status).increment(1);
-        metrics::histogram!("botfleet_message_generation_duration_seconds").record(job.started.elapsed().as_secs_f64());
+        metrics::message_generation_total { bot: name, status }.increment(1);
+        metrics::message_generation_duration_seconds.handle().record(job.started.elapsed().as_secs_f64());
         let at_once = typing.is_zero() && !site.stay().holds_sends() && site.cannot_act().is_none();
         let begin = (at_once && desk.outbox.permit_now(&messages)).then(|| {
             let per_minute = site.settings().sends_per_chat_per_minute;
