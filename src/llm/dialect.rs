@@ -11,26 +11,18 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
+use botfleet_actors::domain::names::names;
 use botfleet_actors::ports::llm::CompletionRequest;
 
 use super::settings::{Parameter, Roles};
 use crate::llm::vendor::facts::{BoundField, SchemaMode, Vendor};
 
+names! { Parameter {
+    Temperature = "temperature", MaxTokens = "max_tokens", ResponseFormat = "response_format",
+    StreamOptions = "stream_options", Stream = "stream",
+} }
+
 impl Parameter {
-    const ALL: [Self; 5] =
-        [Self::Temperature, Self::MaxTokens, Self::ResponseFormat, Self::StreamOptions, Self::Stream];
-
-    /// Returns the parameter's name in a request, and in the manifest.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Temperature => "temperature",
-            Self::MaxTokens => "max_tokens",
-            Self::ResponseFormat => "response_format",
-            Self::StreamOptions => "stream_options",
-            Self::Stream => "stream",
-        }
-    }
-
     /// Returns the names that refusals give the parameter, in lower case.
     fn names(self) -> &'static [&'static str] {
         match self {

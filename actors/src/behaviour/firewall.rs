@@ -22,6 +22,7 @@ use self::names::{addresses_last, is_list, own_lines, speaks_as_other};
 use super::identity::{self, Claim};
 use super::notes::standing_part;
 use super::prompt::without_quotation;
+use crate::domain::names::names;
 use crate::domain::text::{fold, shows};
 use crate::ports::llm::{CompletionRequest, PromptMessage, Role};
 
@@ -89,23 +90,13 @@ pub enum BreachKind {
     Loop,
 }
 
-impl BreachKind {
-    /// Returns the label in metrics.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Empty => "empty",
-            Self::NothingLeft => "nothing_left",
-            Self::LeakedReasoning => "leaked_reasoning",
-            Self::ToolJson => "tool_json",
-            Self::ErrorText => "error_text",
-            Self::PromptEcho => "prompt_echo",
-            Self::FormatMark => "format_mark",
-            Self::TooLong => "too_long",
-            Self::Repeat => "repeat",
-            Self::Loop => "loop",
-        }
-    }
+names! { BreachKind {
+    Empty = "empty", NothingLeft = "nothing_left", LeakedReasoning = "leaked_reasoning", ToolJson = "tool_json",
+    ErrorText = "error_text", PromptEcho = "prompt_echo", FormatMark = "format_mark", TooLong = "too_long",
+    Repeat = "repeat", Loop = "loop",
+} }
 
+impl BreachKind {
     /// Returns whether the fault tells of a broken server, so that it may count against the model. The words of an
     /// answer never do: people can bring a model to say anything (I15).
     pub fn is_servers(self) -> bool {

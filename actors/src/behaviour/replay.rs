@@ -18,6 +18,7 @@ use super::window::Window;
 use crate::behaviour::director::direction::{Direction, Speaker};
 use crate::domain::decision::{Cause, Decision, Standing};
 use crate::domain::ids::{BotId, Number};
+use crate::domain::names::names;
 use crate::domain::roster::{ChatPolicy, ChatProfile};
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 use crate::domain::turn::{Act, Turn};
@@ -171,18 +172,13 @@ pub enum Gap {
     ReceiverUnknown,
 }
 
-impl Gap {
-    /// Returns the reason in words.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NoStanding => "recorded by an older version, without what they depended on",
-            Self::WindowGone => "entries that they saw are no longer stored",
-            Self::CauseForgotten => "the message that asked for them has been forgotten",
-            Self::NotTheDirectors => "not made by a director (commands, announcements)",
-            Self::ReceiverUnknown => "policy every answers by who received a message, which was not recorded",
-        }
-    }
-}
+names! { Gap {
+    NoStanding = "recorded by an older version, without what they depended on",
+    WindowGone = "entries that they saw are no longer stored",
+    CauseForgotten = "the message that asked for them has been forgotten",
+    NotTheDirectors = "not made by a director (commands, announcements)",
+    ReceiverUnknown = "policy every answers by who received a message, which was not recorded",
+} }
 
 /// Recorded entries, from the oldest that is still needed on, without gaps.
 #[derive(Debug, Default)]

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{BotId, ChatId};
 use super::keys::choice::choices;
+use super::names::names;
 use super::time::Timestamp;
 
 /// Billionths in one unit of money.
@@ -76,20 +77,9 @@ pub enum BudgetUnit {
     Money,
 }
 
+names! { BudgetUnit { Tokens = "tokens", Money = "money" } }
+
 impl BudgetUnit {
-    /// The name in the manifest and the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Tokens => "tokens",
-            Self::Money => "money",
-        }
-    }
-
-    /// Reads the name back.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Tokens, Self::Money].into_iter().find(|unit| unit.as_str() == name)
-    }
-
     /// An amount as people write it: tokens, or units of money.
     pub fn shown(self, amount: i64) -> f64 {
         match self {
@@ -111,21 +101,9 @@ pub enum BudgetPeriod {
     Total,
 }
 
+names! { BudgetPeriod { Hour = "hour", Day = "day", Total = "total" } }
+
 impl BudgetPeriod {
-    /// The name in the manifest and the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Hour => "hour",
-            Self::Day => "day",
-            Self::Total => "total",
-        }
-    }
-
-    /// Reads the name back.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Hour, Self::Day, Self::Total].into_iter().find(|period| period.as_str() == name)
-    }
-
     /// Returns the length of the period; `None` when it never ends.
     pub fn length(self) -> Option<Duration> {
         match self {

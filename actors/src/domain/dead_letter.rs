@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{BotId, ChatId, InboxId, OutboxId, TurnId};
+use super::names::names;
 use super::time::Timestamp;
 
 /// Names a dead letter: `turn-ID`, `message-ID` or `update-ID`.
@@ -60,17 +61,7 @@ pub enum DeadLetterState {
     Unknown,
 }
 
-impl DeadLetterState {
-    /// Reads the name in the database.
-    pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            "dead" => Some(Self::Dead),
-            "rejected" => Some(Self::Rejected),
-            "unknown" => Some(Self::Unknown),
-            _ => None,
-        }
-    }
-}
+names! { DeadLetterState { Dead = "dead", Rejected = "rejected", Unknown = "unknown" } }
 
 /// A dead letter as people see it, without its text: the text belongs to the chat.
 #[derive(Clone, Debug, PartialEq, Eq)]

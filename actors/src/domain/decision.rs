@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::ids::{BotId, ChatId, ConfigSeq, DecisionNumber, Number, ThreadId};
+use super::names::names;
 use super::silence::Silence;
 use super::time::Timestamp;
 
@@ -122,17 +123,4 @@ pub enum Verdict {
     Silent,
 }
 
-impl Verdict {
-    /// The name in the database and the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Speak => "speak",
-            Self::Silent => "silent",
-        }
-    }
-
-    /// Reads the name back.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Speak, Self::Silent].into_iter().find(|verdict| verdict.as_str() == name)
-    }
-}
+names! { Verdict { Speak = "speak", Silent = "silent" } }

@@ -6,6 +6,7 @@ use super::ids::{
     BotId, ChatId, DecisionNumber, InboxId, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, ThreadId,
     TurnId, UpdateId,
 };
+use super::names::names;
 use super::outbox::OutboxMessage;
 use super::people::TOMBSTONE;
 use super::time::Timestamp;
@@ -112,25 +113,9 @@ pub enum OutcomeKind {
     Dead,
 }
 
-impl OutcomeKind {
-    /// The name in the database and the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Appended => "appended",
-            Self::Duplicate => "duplicate",
-            Self::Ignored => "ignored",
-            Self::Control => "control",
-            Self::Dead => "dead",
-        }
-    }
-
-    /// Reads the name back.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Appended, Self::Duplicate, Self::Ignored, Self::Control, Self::Dead]
-            .into_iter()
-            .find(|kind| kind.as_str() == name)
-    }
-}
+names! { OutcomeKind {
+    Appended = "appended", Duplicate = "duplicate", Ignored = "ignored", Control = "control", Dead = "dead",
+} }
 
 /// The outcome of one row, as its chat commits it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -27,6 +27,7 @@ pub mod ids;
 pub mod inbox;
 pub mod incoming;
 pub mod keys;
+pub mod names;
 pub mod outbox;
 pub mod ownership;
 pub mod pause;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AttemptId, BotId, ChatId, Epoch, MessageId, Number, OutboxId, TelegramChatId, ThreadId, TurnId};
+use super::names::names;
 use super::time::Timestamp;
 
 /// Most attempts for a message of unknown fate under [`OnUnknown::Resend`].
@@ -19,20 +20,7 @@ pub enum OnUnknown {
     Resend,
 }
 
-impl OnUnknown {
-    /// The name in the database and the manifest.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Report => "report",
-            Self::Resend => "resend",
-        }
-    }
-
-    /// Reads the name back.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Report, Self::Resend].into_iter().find(|policy| policy.as_str() == name)
-    }
-}
+names! { OnUnknown { Report = "report", Resend = "resend" } }
 
 /// One message to send; unique by (turn, part).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -127,28 +115,12 @@ pub enum OutboxState {
     Cancelled,
 }
 
+names! { OutboxState {
+    Queued = "queued", Sending = "sending", Sent = "sent", Rejected = "rejected", RetryAt = "retry_at",
+    Unknown = "unknown", Cancelled = "cancelled",
+} }
+
 impl OutboxState {
-    const ALL: [Self; 7] =
-        [Self::Queued, Self::Sending, Self::Sent, Self::Rejected, Self::RetryAt, Self::Unknown, Self::Cancelled];
-
-    /// The name in the database and the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Sending => "sending",
-            Self::Sent => "sent",
-            Self::Rejected => "rejected",
-            Self::RetryAt => "retry_at",
-            Self::Unknown => "unknown",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// Reads the name back.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == name)
-    }
-
     /// Returns whether an attempt to send may begin from this state.
     pub fn may_begin(self) -> bool {
         matches!(self, Self::Queued | Self::RetryAt)

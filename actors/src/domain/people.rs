@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::ids::TelegramUserId;
+use super::names::names;
 use super::time::Timestamp;
 
 /// Payload of an inbox row whose content must not be kept.
@@ -33,16 +34,7 @@ pub enum Right {
     Forget,
 }
 
-impl Right {
-    /// The name in the database and the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::OptOut => "opt_out",
-            Self::OptIn => "opt_in",
-            Self::Forget => "forget",
-        }
-    }
-}
+names! { Right { OptOut = "opt_out", OptIn = "opt_in", Forget = "forget" } }
 
 /// A person makes use of a right, or an operator does for them.
 #[derive(Clone, Debug, PartialEq, Eq)]

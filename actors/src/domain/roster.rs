@@ -10,6 +10,7 @@ use super::ids::{BotId, ChatId, ConfigSeq, TelegramChatId, TelegramUserId};
 use super::keys::choice::choices;
 use super::keys::keyed;
 use super::keys::rule::{group, key, no_key};
+use super::names::names;
 use super::outbox::OnUnknown;
 use super::stance::{Relationship, Stance};
 use super::strategy::{Consistency, Novelty, Strategy};
@@ -100,20 +101,7 @@ pub enum DeliveryMode {
     Webhook,
 }
 
-impl DeliveryMode {
-    /// The name in the manifest, the database and the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Polling => "polling",
-            Self::Webhook => "webhook",
-        }
-    }
-
-    /// Reads the name back.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Polling, Self::Webhook].into_iter().find(|mode| mode.as_str() == name)
-    }
-}
+names! { DeliveryMode { Polling = "polling", Webhook = "webhook" } }
 
 /// The delivery mode in force for a bot, which a person may have changed since the manifest was applied.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,20 +173,13 @@ pub enum ChatPolicy {
     Every,
 }
 
+names! { ChatPolicy { Natural = "natural", Mention = "mention", Every = "every" } }
+
 impl ChatPolicy {
     /// Returns whether messages of bots are guarded against repetition, contradiction and interruption. Under `Every`,
     /// which is for tests, nothing is guarded.
     pub fn is_guarded(self) -> bool {
         self != Self::Every
-    }
-
-    /// The name in the manifest and the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Natural => "natural",
-            Self::Mention => "mention",
-            Self::Every => "every",
-        }
     }
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::keys::keyed;
 use super::keys::rule::key;
+use super::names::names;
 
 /// Bounds of a chance.
 const CHANCE: RangeInclusive<f64> = 0.0..=1.0;
@@ -134,13 +135,4 @@ pub enum Consistency {
     Model,
 }
 
-impl Consistency {
-    /// The name in the manifest and the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Lexical => "lexical",
-            Self::Model => "model",
-        }
-    }
-}
+names! { Consistency { Off = "off", Lexical = "lexical", Model = "model" } }

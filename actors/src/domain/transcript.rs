@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{BotId, ChatId, InboxId, MessageId, Number, TelegramChatId, TelegramUserId, ThreadId};
 use super::incoming::{Author, AuthorKind, Entity, Media};
+use super::names::names;
 use super::time::Timestamp;
 
 /// One entry of a transcript.
@@ -59,22 +60,7 @@ pub enum EntryKind {
     Member,
 }
 
-impl EntryKind {
-    /// The name in the database and the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Message => "message",
-            Self::Edit => "edit",
-            Self::Reaction => "reaction",
-            Self::Member => "member",
-        }
-    }
-
-    /// Reads the name back.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Message, Self::Edit, Self::Reaction, Self::Member].into_iter().find(|kind| kind.as_str() == name)
-    }
-}
+names! { EntryKind { Message = "message", Edit = "edit", Reaction = "reaction", Member = "member" } }
 
 /// Identifies an entry, whichever bot saw it (I2).
 ///

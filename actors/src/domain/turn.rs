@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::{BotId, ChatId, DecisionNumber, Epoch, Number, ThreadId, TurnId};
+use super::names::names;
 use super::time::Timestamp;
 
 /// Failures after which a turn is dead (I7).
@@ -146,26 +147,11 @@ pub enum TurnState {
     Dead,
 }
 
+names! { TurnState {
+    Queued = "queued", Claimed = "claimed", Done = "done", Dropped = "dropped", Expired = "expired", Dead = "dead",
+} }
+
 impl TurnState {
-    const ALL: [Self; 6] = [Self::Queued, Self::Claimed, Self::Done, Self::Dropped, Self::Expired, Self::Dead];
-
-    /// The name in the database and the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Claimed => "claimed",
-            Self::Done => "done",
-            Self::Dropped => "dropped",
-            Self::Expired => "expired",
-            Self::Dead => "dead",
-        }
-    }
-
-    /// Reads the name back.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == name)
-    }
-
     /// Returns whether the turn has ended.
     pub fn is_final(self) -> bool {
         !matches!(self, Self::Queued | Self::Claimed)

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{MessageId, TelegramChatId, TelegramUserId, ThreadId, UpdateId};
 use crate::domain::incoming::{ChatKind, Incoming};
+use crate::domain::names::names;
 #[cfg(doc)]
 use crate::domain::people::TOMBSTONE;
 use crate::domain::time::Timestamp;
@@ -157,17 +158,7 @@ pub enum Shut {
     Topic,
 }
 
-impl Shut {
-    /// Returns the word for records and the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Outside => "outside",
-            Self::Muted => "muted",
-            Self::Gone => "gone",
-            Self::Topic => "topic",
-        }
-    }
-}
+names! { Shut { Outside = "outside", Muted = "muted", Gone = "gone", Topic = "topic" } }
 
 impl TelegramError {
     /// Returns whether the call certainly did nothing and the same call may succeed later.

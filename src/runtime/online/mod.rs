@@ -23,6 +23,7 @@ use crate::config::connections::Connections;
 use crate::config::manifest::LoadedManifest;
 use crate::config::settings::Config;
 use crate::telegram::client::TelegramClient;
+use botfleet_actors::domain::names::names;
 
 /// The verdict of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -36,16 +37,7 @@ pub enum Verdict {
     Fault,
 }
 
-impl Verdict {
-    /// Returns the word in tables.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sound => "ok",
-            Self::Warning => "warning",
-            Self::Fault => "FAULT",
-        }
-    }
-}
+names! { Verdict { Sound = "ok", Warning = "warning", Fault = "FAULT" } }
 
 /// A finding about one thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -5,6 +5,7 @@
 //! beside the version, so that an older program can tell whether it may work with a newer schema. All changes happen
 //! under one advisory lock, each migration in a transaction of its own.
 
+use botfleet_actors::domain::names::names;
 use botfleet_actors::domain::time::Timestamp;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::PgConnection;
@@ -73,15 +74,9 @@ pub enum Kind {
     Contract,
 }
 
-impl Kind {
-    /// Returns the name in the file, the database and the output.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Expand => "expand",
-            Self::Contract => "contract",
-        }
-    }
+names! { Kind { Expand = "expand", Contract = "contract" } }
 
+impl Kind {
     fn of(text: &str) -> Self {
         let first = text.lines().next().unwrap_or_default();
         if first.trim() == "-- kind: expand" { Self::Expand } else { Self::Contract }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use botfleet_actors::domain::ids::{BotId, Epoch};
+use botfleet_actors::domain::names::names;
 use botfleet_actors::domain::outbox::RESEND_ATTEMPTS_MAX;
 use botfleet_actors::domain::ownership::{Incarnation, LeaseKey};
 use botfleet_actors::domain::turn::TURN_ATTEMPTS_MAX;
@@ -58,16 +59,7 @@ pub(crate) enum Whose {
     Others,
 }
 
-impl Whose {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Everybodys => "all",
-            Self::Mine => "mine",
-            Self::Deads => "deads",
-            Self::Others => "others",
-        }
-    }
-}
+names! { Whose { Everybodys = "all", Mine = "mine", Deads = "deads", Others = "others" } }
 
 /// Gives leases away. Runs before all other writes of its batch, which may move the same turns. The leases are locked
 /// already.

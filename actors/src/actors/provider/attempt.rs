@@ -127,7 +127,7 @@ impl Shop {
         metrics::llm_usage_doubted_total {
             provider: self.name.clone(),
             model: call.ask.model().to_owned(),
-            reason: doubt.label(),
+            reason: doubt.as_str(),
         }
         .increment(1);
         None

@@ -5,6 +5,7 @@
 
 use super::call::{Ask, Reply};
 use super::settings::{Price, ProviderSettings};
+use crate::domain::names::names;
 use crate::policy::treasury::Cost;
 
 /// Most tokens that a server's template adds to a message: role and marks.
@@ -63,16 +64,7 @@ pub enum Doubt {
     BeyondBound,
 }
 
-impl Doubt {
-    /// Returns the label for metrics.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::Zero => "zero",
-            Self::BeyondBound => "beyond_bound",
-        }
-    }
-}
+names! { Doubt { Missing = "missing", Zero = "zero", BeyondBound = "beyond_bound" } }
 
 /// Returns the usage that the provider reports.
 ///

@@ -7,6 +7,7 @@ use super::suffix::carries_suffixes;
 use crate::behaviour::note::Note;
 use crate::behaviour::scene::{CastMember, Scene};
 use crate::domain::incoming::{AuthorKind, EntityKind};
+use crate::domain::names::names;
 use crate::domain::roster::Language;
 use crate::domain::text::fold;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
@@ -27,17 +28,7 @@ pub enum Address {
     Link,
 }
 
-impl Address {
-    /// Returns the word in decisions.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Mention => "mention",
-            Self::Reply => "reply",
-            Self::Name => "name",
-            Self::Link => "link",
-        }
-    }
-}
+names! { Address { Mention = "mention", Reply = "reply", Name = "name", Link = "link" } }
 
 /// A run of words that is a name of the cast's member `member`.
 struct NameRun {

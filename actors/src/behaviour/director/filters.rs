@@ -6,6 +6,7 @@ use super::lately::Said;
 use crate::behaviour::physics::limits::pair_is_spent;
 use crate::behaviour::scene::{CastMember, Scene};
 use crate::domain::ids::BotId;
+use crate::domain::names::names;
 use crate::domain::transcript::TranscriptEntry;
 
 /// Reason why a bot may not speak.
@@ -25,19 +26,9 @@ pub(super) enum Filter {
     Pair,
 }
 
-impl Filter {
-    /// Returns the word in decisions.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Author => "author",
-            Self::Cap => "cap",
-            Self::Asleep => "asleep",
-            Self::CoolDown => "cool_down",
-            Self::Busy => "busy",
-            Self::Pair => "pair",
-        }
-    }
-}
+names! { Filter {
+    Author = "author", Cap = "cap", Asleep = "asleep", CoolDown = "cool_down", Busy = "busy", Pair = "pair",
+} }
 
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -26,6 +26,7 @@ use crate::behaviour::note::Note;
 use crate::behaviour::physics::limits::{calm_until, shortened};
 use crate::behaviour::scene::{CastMember, Scene};
 use crate::domain::ids::BotId;
+use crate::domain::names::names;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Act;
 
@@ -55,20 +56,14 @@ pub(super) enum Writer {
     ForeignBot,
 }
 
+names! { Writer { Person = "person", Fleet = "bot", ForeignBot = "foreign_bot" } }
+
 impl Writer {
     fn of(entry: &TranscriptEntry) -> Self {
         match entry.fleet_bot {
             Some(_) => Self::Fleet,
             None if entry.author.kind.is_person() => Self::Person,
             None => Self::ForeignBot,
-        }
-    }
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Person => "person",
-            Self::Fleet => "bot",
-            Self::ForeignBot => "foreign_bot",
         }
     }
 }

@@ -6,6 +6,7 @@ use super::sketch::{LETTERS_MIN, Sketch};
 use super::trigrams::Trigrams;
 use crate::behaviour::note::Note;
 use crate::domain::ids::BotId;
+use crate::domain::names::names;
 use crate::domain::strategy::Novelty;
 use crate::domain::transcript::EntryKind;
 
@@ -42,16 +43,7 @@ pub enum Where {
     Fleet,
 }
 
-impl Where {
-    /// Returns the word in reasons and metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Own => "own",
-            Self::Chat => "chat",
-            Self::Fleet => "fleet",
-        }
-    }
-}
+names! { Where { Own = "own", Chat = "chat", Fleet = "fleet" } }
 
 /// Finding that a text repeats a former one, which is not named: it may be of another chat, or a person's.
 #[derive(Clone, Copy, Debug, PartialEq)]

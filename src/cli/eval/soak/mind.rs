@@ -170,7 +170,7 @@ impl Mind {
         // The novelty guard looks for repeats.
         let speaker = Speaker { name: &member.profile.spec.name, username: member.username.as_deref() };
         firewall::inspect(&answer, &request, &[], speaker)
-            .map_err(|breach| format!("firewall: {}", breach.kind.label()))
+            .map_err(|breach| format!("firewall: {}", breach.kind.as_str()))
     }
 
     /// Returns the reason why a typed message is not sent after all.

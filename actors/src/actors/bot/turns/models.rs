@@ -132,7 +132,7 @@ impl Turns {
         let speaker = Speaker { name: &site.profile().spec.name, username };
         let inspect = |text: &str| {
             firewall::inspect(text, request, &recent, speaker)
-                .map_err(|breach| (breach.kind.label(), breach.kind.is_servers()))
+                .map_err(|breach| (breach.kind.as_str(), breach.kind.is_servers()))
         };
         let inspected = catch_unwind(AssertUnwindSafe(|| match completion.finish_reason {
             FinishReason::Stop => inspect(&completion.text),
