@@ -23,4 +23,5 @@ pub mod provider;
 pub mod scenario;
 pub mod simulation;
 pub mod telegram;
+mod texts;
 pub mod world;

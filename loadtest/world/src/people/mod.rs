@@ -7,7 +7,7 @@
 //! - `names`: Turkish suffixes on names
 //! - `drive`: plays a script in real time, on a world or over HTTP
 //! - `http`: the HTTP client of the harness
-//! - `turkish`, `english`: the texts of the messages
+//! - `lines`: reads the texts of the messages from `turkish.txt` and `english.txt`
 //!
 //! The re-exports below are the folder's public interface.
 
@@ -19,9 +19,7 @@ pub mod oddities;
 pub mod script;
 pub mod spec;
 
-mod english;
 mod lines;
-mod turkish;
 
 pub use drive::{PeopleSummary, drive, drive_http};
 pub use load_posts::{LoadPost, LoadPosts};

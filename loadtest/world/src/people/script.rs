@@ -5,10 +5,9 @@
 
 use std::time::Duration;
 
-use super::lines::Lines;
+use super::lines::{ENGLISH, Lines, TURKISH};
 use super::names::{Case, suffixed};
 use super::spec::{PeopleBot, PeopleChat, PeopleSpec, SleepHours};
-use super::{english, turkish};
 
 /// The number of last messages that people reply to.
 const REPLY_DEPTH: usize = 4;
@@ -101,10 +100,10 @@ impl PeopleScript {
 
     fn write(&mut self, chat: &PeopleChat, author: &str) -> Action {
         let lines = match chat.language_code.get(..2) {
-            Some("tr") => &turkish::LINES,
-            Some("en") => &english::LINES,
-            _ if self.rng.bool() => &turkish::LINES,
-            _ => &english::LINES,
+            Some("tr") => &TURKISH,
+            Some("en") => &ENGLISH,
+            _ if self.rng.bool() => &TURKISH,
+            _ => &ENGLISH,
         };
         let bot = if self.is_drawn(self.spec.mention_share) { self.rng.choice(&chat.bots).cloned() } else { None };
         let others: Vec<&str> =
@@ -123,22 +122,22 @@ impl PeopleScript {
     fn template(&mut self, lines: &Lines, to_bot: bool, is_reply: bool) -> String {
         if to_bot {
             if self.is_drawn(0.35) {
-                return self.line(lines.about_bots);
+                return self.line(&lines.about_bots);
             }
-            let address = self.line(lines.addresses);
+            let address = self.line(&lines.addresses);
             return format!("{address} {}", self.about_topic(lines));
         }
         if is_reply {
-            let reply = self.line(lines.replies);
+            let reply = self.line(&lines.replies);
             return if self.is_drawn(0.4) { format!("{reply}, {}", self.about_topic(lines)) } else { reply };
         }
-        let text = if self.is_drawn(0.15) { self.line(lines.chatter) } else { self.about_topic(lines) };
-        if self.is_drawn(0.3) { format!("{} {text}", self.line(lines.openers)) } else { text }
+        let text = if self.is_drawn(0.15) { self.line(&lines.chatter) } else { self.about_topic(lines) };
+        if self.is_drawn(0.3) { format!("{} {text}", self.line(&lines.openers)) } else { text }
     }
 
     fn about_topic(&mut self, lines: &Lines) -> String {
-        let topic = &lines.topics[self.rng.usize(..lines.topics.len())];
-        if self.is_drawn(self.spec.question_share) { self.line(topic.questions) } else { self.line(topic.statements) }
+        let (statements, questions) = &lines.topics[self.rng.usize(..lines.topics.len())];
+        if self.is_drawn(self.spec.question_share) { self.line(questions) } else { self.line(statements) }
     }
 
     fn line(&mut self, list: &[&str]) -> String {

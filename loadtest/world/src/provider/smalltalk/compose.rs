@@ -11,7 +11,6 @@ use super::phrases::Phrases;
 use super::prompt::Prompt;
 use super::sentences::{Composer, Slots, capitalised};
 use super::subject::{Subject, subject};
-use super::{english, turkish};
 
 /// The largest number of tries for a fresh text.
 const TRIES: usize = 16;
@@ -42,7 +41,7 @@ impl SmallTalk {
 
     /// Replies to a prompt.
     pub(in crate::provider) fn reply(&mut self, prompt: &Prompt) -> String {
-        let phrases = phrases(prompt.language);
+        let phrases = Phrases::of(prompt.language);
         let heard: Vec<String> = prompt.recent.iter().map(|text| fold(text)).collect();
         let persona = prompt.persona.as_deref().unwrap_or_default();
         let mut best: Option<(f64, String, Sentences)> = None;
@@ -81,13 +80,6 @@ impl SmallTalk {
     }
 }
 
-fn phrases(language: Language) -> &'static Phrases {
-    match language {
-        Language::Turkish => &turkish::PHRASES,
-        Language::English => &english::PHRASES,
-    }
-}
-
 fn compose(rng: &mut fastrand::Rng, phrases: &'static Phrases, prompt: &Prompt, heard: &[String]) -> String {
     let subject = subject(rng, phrases, prompt);
     let topic = match subject {
@@ -104,10 +96,10 @@ fn compose(rng: &mut fastrand::Rng, phrases: &'static Phrases, prompt: &Prompt, 
     };
     let mut composer = Composer { rng, phrases, slots, heard, sentences: Vec::new() };
     match intent {
-        Intent::Greeting => composer.say(phrases.greetings),
-        Intent::Wellbeing => composer.say(phrases.wellbeing),
-        Intent::Thanks => composer.say(phrases.thanks),
-        Intent::Farewell => composer.say(phrases.farewells),
+        Intent::Greeting => composer.say(&phrases.greetings),
+        Intent::Wellbeing => composer.say(&phrases.wellbeing),
+        Intent::Thanks => composer.say(&phrases.thanks),
+        Intent::Farewell => composer.say(&phrases.farewells),
         Intent::Question(asks) => composer.answer(asks, subject, prompt),
         Intent::Statement => composer.comment(subject, prompt),
     }
@@ -186,22 +178,22 @@ mod tests {
 
     fn skeletons(phrases: &Phrases) -> HashSet<&'static str> {
         [
-            phrases.greetings,
-            phrases.wellbeing,
-            phrases.thanks,
-            phrases.farewells,
-            phrases.yes,
-            phrases.no,
-            phrases.why,
-            phrases.who,
-            phrases.when,
-            phrases.place,
-            phrases.how,
-            phrases.what,
-            phrases.agreeing,
-            phrases.disagreeing,
-            phrases.adding,
-            phrases.about,
+            &phrases.greetings,
+            &phrases.wellbeing,
+            &phrases.thanks,
+            &phrases.farewells,
+            &phrases.yes,
+            &phrases.no,
+            &phrases.why,
+            &phrases.who,
+            &phrases.when,
+            &phrases.place,
+            &phrases.how,
+            &phrases.what,
+            &phrases.agreeing,
+            &phrases.disagreeing,
+            &phrases.adding,
+            &phrases.about,
         ]
         .into_iter()
         .flatten()
@@ -211,8 +203,8 @@ mod tests {
 
     #[test]
     fn each_language_has_at_least_sixty_skeletons() {
-        for phrases in [&turkish::PHRASES, &english::PHRASES] {
-            assert!(skeletons(phrases).len() >= 60);
+        for language in [Language::Turkish, Language::English] {
+            assert!(skeletons(Phrases::of(language)).len() >= 60);
         }
     }
 
@@ -273,12 +265,12 @@ mod tests {
     #[test]
     fn a_reply_speaks_about_what_was_said() {
         let mut talk = SmallTalk::new(1);
-        let tea = &english::PHRASES.topics[0];
+        let tea = &Phrases::of(Language::English).topics[0];
         let prompt = prompt("", &["Tom: I made a pot of tea this morning".to_owned()]);
         let on_topic = (0..40)
             .filter(|_| {
                 let text = fold(&talk.reply(&prompt));
-                text.contains("tea") || tea.facts.iter().chain(tea.asks).any(|said| text.contains(fold(said).as_str()))
+                text.contains("tea") || tea.facts.iter().chain(&tea.asks).any(|said| text.contains(fold(said).as_str()))
             })
             .count();
         assert!(on_topic >= 20, "{on_topic} of 40");

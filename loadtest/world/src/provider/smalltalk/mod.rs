@@ -5,16 +5,14 @@
 //! - `subject`: the subject of the message
 //! - `sentences`: the sentences of one reply
 //! - `compose`: puts a reply together and remembers it in `memory`
-//! - `phrases`: the types of the data in `turkish` and `english`
+//! - `phrases`: reads the phrases in `turkish.txt` and `english.txt`
 
 mod compose;
-mod english;
 mod intent;
 mod memory;
 mod phrases;
 mod sentences;
 mod subject;
-mod turkish;
 
 pub(super) mod prompt;
 

@@ -1,97 +1,145 @@
-//! Defines the phrases of one language. Layer: world; data only.
+//! Reads the phrases of one language from its text file. Layer: world; pure.
 //!
-//! Slots: `{n}` the person who is answered, `{o}` another participant, `{t}` the topic's name or a word of the message.
-//! A phrase is not used when one of its slots cannot be filled.
+//! A line `== NAME` begins a list of phrases, one a line. A line `== topic NAME: STEM, STEM` begins a topic: statements,
+//! and questions after a `?`. Slots in phrases: `{n}` the person who is answered, `{o}` another participant, `{t}` the
+//! topic's name or a word of the message. A phrase is not used when one of its slots cannot be filled.
 
-use super::intent::fold;
+use std::sync::LazyLock;
 
-/// All phrases of one language.
-#[derive(Debug)]
-pub(super) struct Phrases {
-    pub(super) greetings: &'static [&'static str],
-    pub(super) wellbeing: &'static [&'static str],
-    pub(super) thanks: &'static [&'static str],
-    pub(super) farewells: &'static [&'static str],
-    pub(super) yes: &'static [&'static str],
-    pub(super) no: &'static [&'static str],
-    pub(super) why: &'static [&'static str],
-    pub(super) who: &'static [&'static str],
-    pub(super) when: &'static [&'static str],
-    pub(super) place: &'static [&'static str],
-    pub(super) how: &'static [&'static str],
-    pub(super) what: &'static [&'static str],
+use super::intent::{Language, fold};
+use crate::texts::{lists, statements_and_questions};
+
+/// The phrases of each language.
+static TURKISH: LazyLock<Phrases> = LazyLock::new(|| Phrases::read(include_str!("turkish.txt")));
+static ENGLISH: LazyLock<Phrases> = LazyLock::new(|| Phrases::read(include_str!("english.txt")));
+
+macro_rules! lists {
+    ($( $(#[$about:meta])* $name:ident, )*) => {
+        /// All phrases of one language.
+        #[derive(Debug, Default)]
+        pub(super) struct Phrases {
+            $( $(#[$about])* pub(super) $name: Vec<&'static str>, )*
+            pub(super) topics: Vec<Topic>,
+        }
+
+        impl Phrases {
+            /// Returns the list of that name.
+            fn list(&mut self, name: &str) -> Option<&mut Vec<&'static str>> {
+                match name {
+                    $( stringify!($name) => Some(&mut self.$name), )*
+                    _ => None,
+                }
+            }
+
+            /// Returns all lists, without those of the topics.
+            fn lists(&self) -> impl Iterator<Item = &Vec<&'static str>> {
+                [$( &self.$name ),*].into_iter()
+            }
+        }
+    };
+}
+
+lists! {
+    greetings,
+    wellbeing,
+    thanks,
+    farewells,
+    yes,
+    no,
+    why,
+    who,
+    when,
+    place,
+    how,
+    what,
     /// Short openers, by stance.
-    pub(super) agree: &'static [&'static str],
-    pub(super) disagree: &'static [&'static str],
-    pub(super) add: &'static [&'static str],
+    agree,
+    disagree,
+    add,
     /// Complete thoughts on any subject, by stance.
-    pub(super) agreeing: &'static [&'static str],
-    pub(super) disagreeing: &'static [&'static str],
-    pub(super) adding: &'static [&'static str],
+    agreeing,
+    disagreeing,
+    adding,
     /// Thoughts about a topic, by its name.
-    pub(super) about: &'static [&'static str],
+    about,
     /// Thoughts about a bare word of the message; empty for a language that inflects words.
-    pub(super) word: &'static [&'static str],
+    word,
     /// Phrases that lead over to another topic.
-    pub(super) digress: &'static [&'static str],
+    digress,
     /// Questions to another participant.
-    pub(super) ask_other: &'static [&'static str],
+    ask_other,
     /// Questions to the person who is answered, or to everybody.
-    pub(super) ask_back: &'static [&'static str],
-    pub(super) topics: &'static [Topic],
+    ask_back,
+}
+
+/// One topic of one language.
+#[derive(Debug, Default)]
+pub(super) struct Topic {
+    /// The beginnings of words that belong to this topic, or whole phrases.
+    pub(super) stems: Vec<&'static str>,
+    /// The topic's name, in the nominative.
+    pub(super) noun: &'static str,
+    /// Statements about the topic.
+    pub(super) facts: Vec<&'static str>,
+    /// Questions about the topic.
+    pub(super) asks: Vec<&'static str>,
 }
 
 impl Phrases {
+    /// Returns the phrases of a language.
+    pub(super) fn of(language: Language) -> &'static Self {
+        match language {
+            Language::Turkish => &TURKISH,
+            Language::English => &ENGLISH,
+        }
+    }
+
+    fn read(file: &'static str) -> Self {
+        let mut phrases = Self::default();
+        for (name, items) in lists(file) {
+            if let Some((noun, stems)) = name.strip_prefix("topic ").and_then(|topic| topic.split_once(": ")) {
+                let (facts, asks) = statements_and_questions(items);
+                phrases.topics.push(Topic { stems: stems.split(", ").collect(), noun, facts, asks });
+            } else if let Some(list) = phrases.list(name) {
+                *list = items;
+            }
+        }
+        phrases
+    }
+
     /// Returns whether a phrase contains a word, so that repeating the word would be an echo.
     pub(super) fn use_word(&self, word: &str) -> bool {
-        let lists = [
-            self.greetings,
-            self.wellbeing,
-            self.thanks,
-            self.farewells,
-            self.yes,
-            self.no,
-            self.why,
-            self.who,
-            self.when,
-            self.place,
-            self.how,
-            self.what,
-            self.agree,
-            self.disagree,
-            self.add,
-            self.agreeing,
-            self.disagreeing,
-            self.adding,
-            self.about,
-            self.word,
-            self.digress,
-            self.ask_other,
-            self.ask_back,
-        ];
-        let facts = self.topics.iter().flat_map(|topic| topic.facts.iter().chain(topic.asks));
-        lists.into_iter().flatten().chain(facts).any(|phrase| phrase.contains(word))
+        let of_topics = self.topics.iter().flat_map(|topic| topic.facts.iter().chain(&topic.asks));
+        self.lists().flatten().chain(of_topics).any(|phrase| phrase.contains(word))
     }
 
     /// Returns whether a folded message ends with a question that only invites somebody to speak.
     pub(super) fn only_pass_on(&self, folded: &str) -> bool {
         let asked = folded.trim_end();
-        self.ask_other.iter().chain(self.ask_back).any(|phrase| {
+        self.ask_other.iter().chain(&self.ask_back).any(|phrase| {
             let question = fold(phrase.strip_prefix("{o}, ").unwrap_or(phrase));
             asked.ends_with(question.as_str())
         })
     }
 }
 
-/// One topic of one language.
-#[derive(Debug)]
-pub(super) struct Topic {
-    /// The beginnings of words that belong to this topic, or whole phrases.
-    pub(super) stems: &'static [&'static str],
-    /// The topic's name, in the nominative.
-    pub(super) noun: &'static str,
-    /// Statements about the topic.
-    pub(super) facts: &'static [&'static str],
-    /// Questions about the topic.
-    pub(super) asks: &'static [&'static str],
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_list_of_the_files_is_read_and_filled() {
+        for (language, text) in
+            [(Language::Turkish, include_str!("turkish.txt")), (Language::English, include_str!("english.txt"))]
+        {
+            let phrases = Phrases::of(language);
+            let empty = phrases.lists().filter(|list| list.is_empty()).count();
+            assert_eq!(empty, usize::from(language == Language::Turkish), "Turkish has no phrase about a bare word");
+            let filled = phrases.lists().count() - empty + phrases.topics.len();
+            assert_eq!(text.matches("\n== ").count(), filled, "a list's name is not known");
+            for topic in &phrases.topics {
+                assert!(topic.facts.len() >= 2 && !topic.asks.is_empty() && !topic.stems.is_empty(), "{}", topic.noun);
+            }
+        }
+    }
 }

@@ -60,15 +60,15 @@ impl Composer<'_> {
     pub(super) fn answer(&mut self, asks: Asks, subject: Subject<'_>, prompt: &Prompt) {
         let phrases = self.phrases;
         let list = match asks {
-            Asks::YesNo if prompt.ways.contrary => phrases.no,
-            Asks::YesNo if self.rng.f64() < 0.6 => phrases.yes,
-            Asks::YesNo => phrases.no,
-            Asks::Why => phrases.why,
-            Asks::Who => phrases.who,
-            Asks::When => phrases.when,
-            Asks::Place => phrases.place,
-            Asks::How => phrases.how,
-            Asks::What => phrases.what,
+            Asks::YesNo if prompt.ways.contrary => &phrases.no,
+            Asks::YesNo if self.rng.f64() < 0.6 => &phrases.yes,
+            Asks::YesNo => &phrases.no,
+            Asks::Why => &phrases.why,
+            Asks::Who => &phrases.who,
+            Asks::When => &phrases.when,
+            Asks::Place => &phrases.place,
+            Asks::How => &phrases.how,
+            Asks::What => &phrases.what,
         };
         self.say(list);
         if self.rng.f64() < 0.7 && !prompt.ways.terse {
@@ -81,9 +81,9 @@ impl Composer<'_> {
         let phrases = self.phrases;
         if self.rng.f64() < 0.7 {
             self.say(match stance {
-                Stance::Agree => phrases.agree,
-                Stance::Disagree => phrases.disagree,
-                Stance::Add => phrases.add,
+                Stance::Agree => &phrases.agree,
+                Stance::Disagree => &phrases.disagree,
+                Stance::Add => &phrases.add,
             });
         }
         if self.rng.f64() < 0.12 && !prompt.ways.terse {
@@ -112,23 +112,23 @@ impl Composer<'_> {
     fn think(&mut self, subject: Subject<'_>, stance: Stance) {
         let phrases = self.phrases;
         let general = match stance {
-            Stance::Agree => phrases.agreeing,
-            Stance::Disagree => phrases.disagreeing,
-            Stance::Add => phrases.adding,
+            Stance::Agree => &phrases.agreeing,
+            Stance::Disagree => &phrases.disagreeing,
+            Stance::Add => &phrases.adding,
         };
         let drawn = self.rng.f64();
         match subject {
-            Subject::Topic(topic) if drawn < 0.5 => self.say(topic.facts),
-            Subject::Topic(_) if drawn < 0.8 => self.say(phrases.about),
-            Subject::Word(_) if drawn < 0.5 => self.say(phrases.word),
+            Subject::Topic(topic) if drawn < 0.5 => self.say(&topic.facts),
+            Subject::Topic(_) if drawn < 0.8 => self.say(&phrases.about),
+            Subject::Word(_) if drawn < 0.5 => self.say(&phrases.word),
             _ => self.say(general),
         }
     }
 
     fn digress(&mut self) {
-        let topics = self.phrases.topics;
-        let lead = self.pick(self.phrases.digress);
-        let fact = self.rng.choice(topics).and_then(|topic| self.pick(topic.facts));
+        let topics = &self.phrases.topics;
+        let lead = self.pick(&self.phrases.digress);
+        let fact = self.rng.choice(topics).and_then(|topic| self.pick(&topic.facts));
         if let (Some(lead), Some(fact)) = (lead, fact) {
             self.sentences.push(format!("{lead} {fact}"));
         }
@@ -153,13 +153,13 @@ impl Composer<'_> {
         let to_another = self.slots.other.filter(|_| self.rng.f64() < 0.7);
         match (to_another, about) {
             (Some(other), Some(topic)) if self.rng.bool() => {
-                if let Some(question) = self.pick(topic.asks) {
+                if let Some(question) = self.pick(&topic.asks) {
                     self.sentences.push(format!("{other}, {question}"));
                 }
             }
-            (Some(_), _) => self.say(self.phrases.ask_other),
-            (None, Some(topic)) if self.rng.bool() => self.say(topic.asks),
-            (None, _) => self.say(self.phrases.ask_back),
+            (Some(_), _) => self.say(&self.phrases.ask_other),
+            (None, Some(topic)) if self.rng.bool() => self.say(&topic.asks),
+            (None, _) => self.say(&self.phrases.ask_back),
         }
     }
 
@@ -168,7 +168,7 @@ impl Composer<'_> {
         let count = |sentences: &[String]| sentences.iter().map(|s| s.split_whitespace().count()).sum::<usize>();
         while count(&self.sentences) < FEWEST_WORDS && self.sentences.len() < 4 {
             let before = self.sentences.len();
-            self.say(self.phrases.adding);
+            self.say(&self.phrases.adding);
             if self.sentences.len() == before {
                 break;
             }
