@@ -112,23 +112,9 @@ macro_rules! __keyed {
             $( $(#[$($attr)*])* $seen $field: $kind, )*
         }
 
-        impl $crate::domain::keys::Keyed for $name {
-            type Of = Self;
-
-            const DOC: &'static str = $crate::domain::keys::doc_of!($([$($about)*])*);
-
-            fn take<S: $crate::domain::keys::Source>(source: &mut S) -> Self {
-                Self { $(
-                    $field: $crate::domain::keys::rule::Rule::<$kind>::take(
-                        $how,
-                        $crate::domain::keys::Name {
-                            key: stringify!($field),
-                            doc: $crate::domain::keys::doc_of!($([$($attr)*])*),
-                        },
-                        source,
-                    ),
-                )* }
-            }
+        $crate::domain::keys::takes! {
+            $(#[$($about)*])*
+            $name, Self, {}, { $( $(#[$($attr)*])* $field : $kind = $how ; )* }
         }
 
         impl Default for $name {
@@ -152,13 +138,30 @@ macro_rules! __keys_of {
         $(#[$($about)*])*
         $vis struct $name;
 
+        $crate::domain::keys::takes! {
+            $(#[$($about)*])*
+            $name, $owner, { let $default = <$owner>::default(); }, { $( $(#[$($attr)*])* $field : $kind = $how ; )* }
+        }
+    };
+}
+
+/// Implements `Keyed`: takes each key in order, by its rule, after `$first`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __takes {
+    (
+        $(#[$($about:tt)*])*
+        $name:ident, $owner:ident, { $($first:stmt;)? }, {
+            $( $(#[$($attr:tt)*])* $field:ident : $kind:ty = $how:expr ; )*
+        }
+    ) => {
         impl $crate::domain::keys::Keyed for $name {
             type Of = $owner;
 
             const DOC: &'static str = $crate::domain::keys::doc_of!($([$($about)*])*);
 
-            fn take<S: $crate::domain::keys::Source>(source: &mut S) -> $owner {
-                let $default = <$owner>::default();
+            fn take<S: $crate::domain::keys::Source>(source: &mut S) -> Self::Of {
+                $($first)?
                 $owner { $(
                     $field: $crate::domain::keys::rule::Rule::<$kind>::take(
                         $how,
@@ -189,3 +192,5 @@ pub use __doc_of as doc_of;
 pub use __keyed as keyed;
 #[doc(inline)]
 pub use __keys_of as keys_of;
+#[doc(hidden)]
+pub use __takes as takes;

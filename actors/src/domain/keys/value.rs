@@ -71,11 +71,12 @@ pub trait KeyValue: Clone + Sized {
     }
 }
 
-macro_rules! numbers {
-    ($($kind:ty: $schema:tt;)+) => {$(
+/// Types whose values stand in a file as they are: the type of a bound, the schema, and what else there is to say.
+macro_rules! as_written {
+    ($($kind:ty, $bound:ty, $schema:tt $({ $($more:item)* })?;)+) => {$(
         impl KeyValue for $kind {
             type Written = Self;
-            type Bound = Self;
+            type Bound = $bound;
 
             fn read(written: Self) -> Self {
                 written
@@ -89,15 +90,25 @@ macro_rules! numbers {
                 json!($schema)
             }
 
-            fn measure(&self) -> Option<Self> {
-                Some(*self)
-            }
-
-            fn edge(bound: &Self) -> Json {
-                json!(bound)
-            }
+            $($($more)*)?
         }
     )+};
+}
+
+macro_rules! numbers {
+    ($($kind:ty: $schema:tt;)+) => {
+        as_written! {$(
+            $kind, Self, $schema {
+                fn measure(&self) -> Option<Self> {
+                    Some(*self)
+                }
+
+                fn edge(bound: &Self) -> Json {
+                    json!(bound)
+                }
+            };
+        )+}
+    };
 }
 
 numbers! {
@@ -111,80 +122,19 @@ numbers! {
     NonZeroUsize: { "type": "integer", "minimum": 1 };
 }
 
-impl KeyValue for bool {
-    type Written = Self;
-    type Bound = Self;
+as_written! {
+    bool, (), { "type": "boolean" };
+    PathBuf, (), { "type": "string" };
+    TelegramChatId, (), { "type": "integer" };
+    String, (), { "type": "string" } {
+        fn tidied(self) -> Self {
+            self.trim().to_owned()
+        }
 
-    fn read(written: Self) -> Self {
-        written
-    }
-
-    fn write(&self) -> Json {
-        json!(self)
-    }
-
-    fn schema() -> Json {
-        json!({ "type": "boolean" })
-    }
-}
-
-impl KeyValue for String {
-    type Written = Self;
-    type Bound = ();
-
-    fn read(written: Self) -> Self {
-        written
-    }
-
-    fn write(&self) -> Json {
-        json!(self)
-    }
-
-    fn schema() -> Json {
-        json!({ "type": "string" })
-    }
-
-    fn tidied(self) -> Self {
-        self.trim().to_owned()
-    }
-
-    fn is_blank(&self) -> bool {
-        self.trim().is_empty()
-    }
-}
-
-impl KeyValue for PathBuf {
-    type Written = Self;
-    type Bound = ();
-
-    fn read(written: Self) -> Self {
-        written
-    }
-
-    fn write(&self) -> Json {
-        json!(self)
-    }
-
-    fn schema() -> Json {
-        json!({ "type": "string" })
-    }
-}
-
-impl KeyValue for TelegramChatId {
-    type Written = Self;
-    type Bound = ();
-
-    fn read(written: Self) -> Self {
-        written
-    }
-
-    fn write(&self) -> Json {
-        json!(self)
-    }
-
-    fn schema() -> Json {
-        json!({ "type": "integer" })
-    }
+        fn is_blank(&self) -> bool {
+            self.trim().is_empty()
+        }
+    };
 }
 
 /// A duration, as in "30s".
