@@ -143,11 +143,11 @@ impl Cli {
     pub async fn run(self) -> anyhow::Result<()> {
         match self.command {
             Command::Serve(serve) => serve.run().await,
-            Command::Crash(args) => report(crash::run(&args), args.stage.json, CrashResult::is_clean).await,
+            Command::Crash(args) => report(crash::run(&args), args.stage.run.json, CrashResult::is_clean).await,
             Command::Faults(args) => run_faults(*args).await,
             Command::ClusterFaults(args) => run_cluster_faults(*args).await,
             Command::Cluster(figure) => report(figure.run(), figure.json(), Figure::is_clean).await,
-            Command::Load(args) => report(load::run(&args), args.stage.json, LoadResult::is_clean).await,
+            Command::Load(args) => report(load::run(&args), args.stage.run.json, LoadResult::is_clean).await,
             Command::Limits(args) => report(limits::run(&args), args.run.json, LimitsResult::is_clean).await,
             Command::Abuse(args) => report(abuse::run(&args), args.run.json, AbuseResult::is_clean).await,
             Command::Clock(args) => report(clock::run(&args), args.run.json, ClockResult::is_clean).await,
@@ -156,7 +156,7 @@ impl Cli {
             Command::Stop(args) => report(stop::run(&args), args.run.json, StopResult::is_clean).await,
             Command::Turns(args) => report(turns::run(&args), args.run.json, TurnsResult::is_clean).await,
             Command::Recording { args, json } => report(recording::run(&args), json, RecordingResult::is_clean).await,
-            Command::Idle(args) => report(idle::run(&args), args.stage.json, IdleResult::is_clean).await,
+            Command::Idle(args) => report(idle::run(&args), args.stage.run.json, IdleResult::is_clean).await,
             Command::Peer(args) => report(peer::run(&args), args.json, PeerResult::is_clean).await,
         }
     }
@@ -187,7 +187,7 @@ async fn run_cluster_faults(mut args: ClusterFaultsArgs) -> anyhow::Result<()> {
     }
     let result = unless_ended(cluster_run::run(&args)).await??;
     if let Some(file) = &args.append {
-        cluster_series::append(file, &result)?;
+        slices::append(file, &result)?;
     }
     show(&result, args.json, result.is_clean())
 }

@@ -12,11 +12,11 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Request, Response};
 use tokio::time::{Instant, sleep_until};
 
-use super::fault::Fault;
-use super::reading::{Answer, Reading, malformed};
+use super::fault::{Fault, malformed};
 use super::redact::words_of_page;
 use super::sse::{self, Event, Events};
 use super::transport::{self, BODY_LIMIT_BYTES};
+use super::wire::{Answer, Reader};
 
 /// Mark with which some servers begin, though the standard of neither form wants one.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -41,6 +41,7 @@ pub(super) async fn exchange(
     client: &Client,
     request: Request,
     first_until: Option<Instant>,
+    reader: Box<dyn Reader>,
 ) -> Result<Exchanged, Fault> {
     let first_token = || async move {
         match first_until {
@@ -59,7 +60,7 @@ pub(super) async fn exchange(
         let body = transport::collect(response).await.unwrap_or_default();
         return Err(Fault::refused(status, &headers, &body));
     }
-    let mut body = Body::new(response.headers());
+    let mut body = Body::new(response.headers(), reader);
     let mut bytes = 0;
     loop {
         let next = tokio::select! {
@@ -114,19 +115,19 @@ struct Body {
     form: Form,
     says_stream: bool,
     is_page: bool,
-    reading: Reading,
+    reading: Box<dyn Reader>,
     closed: bool,
 }
 
 impl Body {
-    fn new(headers: &HeaderMap) -> Self {
+    fn new(headers: &HeaderMap, reading: Box<dyn Reader>) -> Self {
         let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         Self {
             form: Form::Unknown(BytesMut::new()),
             says_stream: kind == "text/event-stream",
             is_page: kind == "text/html",
-            reading: Reading::default(),
+            reading,
             closed: false,
         }
     }
@@ -150,7 +151,7 @@ impl Body {
                 Ok(())
             }
             Form::Stream(events) => {
-                let (reading, closed) = (&mut self.reading, &mut self.closed);
+                let (reading, closed) = (self.reading.as_mut(), &mut self.closed);
                 events.read(piece, |event| hear(reading, closed, &event))
             }
         }
@@ -162,7 +163,7 @@ impl Body {
                 // Nothing counts after the end.
                 let last = if self.closed { None } else { events.end()? };
                 if let Some(event) = last {
-                    hear(&mut self.reading, &mut self.closed, &event)?;
+                    hear(self.reading.as_mut(), &mut self.closed, &event)?;
                 }
             }
             Form::Unknown(document) | Form::Document(document) => {
@@ -182,7 +183,7 @@ impl Body {
     }
 }
 
-fn hear(reading: &mut Reading, closed: &mut bool, event: &Event) -> Result<(), Fault> {
+fn hear(reading: &mut dyn Reader, closed: &mut bool, event: &Event) -> Result<(), Fault> {
     match event {
         _ if *closed => Ok(()),
         Event::Data(data) => reading.take(data),

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::redact::{Redaction, words_of_page};
 use crate::llm::vendor::facts::{Meaning, Refusal, Vendor};
 
-/// Reason why a call has no answer; passes through the SDK as a boxed error.
+/// Reason why a call has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// No connection: nothing was sent.
@@ -130,6 +130,10 @@ impl Fault {
             }
         }
     }
+}
+
+pub(super) fn malformed(words: &str) -> Fault {
+    Fault::Malformed(words.to_owned())
 }
 
 /// Returns the address that a redirect leads to, without the parts that may be secret.

@@ -1,4 +1,4 @@
-//! Implements `LlmProvider` for one OpenAI-compatible provider. Layer `adapters`. Keeps I12.
+//! Implements `LlmProvider` for one provider, in its wire format, over HTTP. Layer `adapters`. Keeps I12.
 //!
 //! Makes one attempt per call: limits, breakers, retries and fallbacks belong to the caller.
 
@@ -6,19 +6,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_openai::Client;
-use async_openai::config::Config;
-use async_openai::error::OpenAIError;
 use async_trait::async_trait;
 use botfleet_actors::ports::llm::{
     Completion, CompletionRequest, EmbeddingRequest, Embeddings, FinishReason, KeyIndex, LlmError, LlmProvider,
     PromptMessage,
 };
 use botfleet_actors::ports::metrics;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Request, Url};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::value::RawValue;
 
 use super::address::BaseUrl;
 use super::dialect::{Dialect, Dialects, Lesson, Refused};
@@ -28,8 +24,9 @@ use super::exchange::{Exchanged, exchange};
 use super::fault::Fault;
 use super::redact::Redaction;
 use super::settings::{LlmProviderSettings, ProviderKind};
-use super::transport::Transport;
-use super::wire::{ChatRequest, without_reasoning};
+use super::transport;
+use super::vendor::wire_of;
+use super::wire::Wire;
 use crate::llm::vendor::facts::Vendor;
 
 /// Most refusals of one call that are learned from; after them, the next call goes on learning.
@@ -64,14 +61,16 @@ pub enum LlmSetupError {
 }
 
 /// One provider.
-pub struct OpenAiProvider {
+pub struct HttpProvider {
     name: Arc<str>,
     kind: ProviderKind,
     vendor: &'static Vendor,
+    wire: &'static dyn Wire,
     dialects: Dialects,
     first_token_timeout: Duration,
     http: reqwest::Client,
-    chat_url: Url,
+    base: String,
+    completions: Url,
     /// One way to call for each API key, at least one.
     doors: Vec<Door>,
 }
@@ -80,52 +79,24 @@ pub struct OpenAiProvider {
 struct Door {
     key: SecretString,
     headers: HeaderMap,
-    /// Client for calls that are no completion.
-    sdk: Client<Endpoint>,
 }
 
-impl fmt::Debug for OpenAiProvider {
+impl fmt::Debug for HttpProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenAiProvider").field("name", &self.name).field("kind", &self.kind).finish_non_exhaustive()
+        f.debug_struct("HttpProvider").field("name", &self.name).field("kind", &self.kind).finish_non_exhaustive()
     }
 }
 
-/// Address and headers of the SDK's calls; unlike the SDK's own configuration, reads nothing from the environment.
-#[derive(Clone)]
-struct Endpoint {
-    base: String,
-    key: SecretString,
-    headers: HeaderMap,
-}
-
-impl Config for Endpoint {
-    fn headers(&self) -> HeaderMap {
-        self.headers.clone()
-    }
-
-    fn url(&self, path: &str) -> String {
-        [&self.base, path].concat()
-    }
-
-    fn query(&self) -> Vec<(&str, &str)> {
-        Vec::new()
-    }
-
-    fn api_base(&self) -> &str {
-        &self.base
-    }
-
-    fn api_key(&self) -> &SecretString {
-        &self.key
-    }
-}
-
-impl OpenAiProvider {
+impl HttpProvider {
     /// Builds the provider `name`, without connecting to anything yet.
     ///
     /// # Errors
     /// When the settings name no usable URL or key, or the HTTP client cannot be built.
     pub fn new(name: &str, settings: &LlmProviderSettings) -> Result<Self, LlmSetupError> {
+        Self::speaking(name, settings, wire_of(settings.kind))
+    }
+
+    fn speaking(name: &str, settings: &LlmProviderSettings, wire: &'static dyn Wire) -> Result<Self, LlmSetupError> {
         // A second installation finds the first one in place, as it should.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let base = match (&settings.base_url, settings.kind.default_base_url()) {
@@ -134,8 +105,8 @@ impl OpenAiProvider {
             (None, None) => return Err(LlmSetupError::NoBaseUrl(name.to_owned())),
         };
         let base = BaseUrl::read(base).map_err(|_| LlmSetupError::BaseUrl(name.to_owned()))?.url;
-        let chat_url = Url::parse(&format!("{base}/chat/completions"));
-        let chat_url = chat_url.map_err(|_| LlmSetupError::BaseUrl(name.to_owned()))?;
+        let completions = Url::parse(&[&base, wire.path()].concat());
+        let completions = completions.map_err(|_| LlmSetupError::BaseUrl(name.to_owned()))?;
         let mut keys = settings.api_keys.clone();
         if keys.is_empty() {
             if settings.kind.needs_key() {
@@ -152,22 +123,19 @@ impl OpenAiProvider {
             .timeout(settings.timeout)
             .build()
             .map_err(|e| LlmSetupError::HttpClient { name: name.to_owned(), reason: e.without_url().to_string() })?;
-        let door = |key: SecretString| {
-            let headers = headers(name, &key)?;
-            let endpoint = Endpoint { base: base.clone(), headers: headers.clone(), key: key.clone() };
-            let sdk = Client::build(http.clone(), endpoint).with_http_service(Transport::new(http.clone()));
-            Ok(Door { key, headers, sdk })
-        };
+        let door = |key: SecretString| Ok(Door { headers: headers(name, wire, &key)?, key });
         let vendor = Vendor::of(settings.kind);
         Ok(Self {
             name: name.into(),
             kind: settings.kind,
             vendor,
+            wire,
             dialects: Dialects::new(Dialect::new(vendor, settings.roles, settings.stream, &settings.omit)),
             first_token_timeout: settings.first_token_timeout,
             doors: keys.into_iter().map(door).collect::<Result<_, _>>()?,
             http,
-            chat_url,
+            base,
+            completions,
         })
     }
 
@@ -204,14 +172,14 @@ impl OpenAiProvider {
     }
 
     async fn exchange(&self, door: &Door, request: &CompletionRequest, dialect: Dialect) -> Result<Exchanged, Fault> {
-        let wire = ChatRequest::new(request, self.vendor, dialect);
-        let body = serde_json::to_vec(&wire).map_err(|e| Fault::Malformed(format!("request is no JSON: {e}")))?;
-        let mut asked = Request::new(reqwest::Method::POST, self.chat_url.clone());
+        let body = self.wire.body(request, self.vendor, dialect);
+        let body = body.map_err(|e| Fault::Malformed(format!("request is no JSON: {e}")))?;
+        let mut asked = Request::new(reqwest::Method::POST, self.completions.clone());
         asked.headers_mut().clone_from(&door.headers);
         asked.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         *asked.body_mut() = Some(body.into());
         let first_until = dialect.stream.then(|| tokio::time::Instant::now() + self.first_token_timeout);
-        exchange(&self.http, asked, first_until).await
+        exchange(&self.http, asked, first_until, self.wire.reader()).await
     }
 
     /// Remembers how to ask the model, and logs each new lesson once.
@@ -224,9 +192,11 @@ impl OpenAiProvider {
     }
 
     async fn ask_embeddings(&self, door: &Door, request: &EmbeddingRequest) -> Result<Embeddings, LlmError> {
-        let wire = EmbeddingsRequest::new(request);
-        let body: Box<RawValue> = door.sdk.embeddings().create_byot(wire).await.map_err(|e| self.told(door, e))?;
-        let answer: EmbeddingsAnswer = serde_json::from_str(body.get())
+        let asked = self.http.post([&self.base, "/embeddings"].concat()).headers(door.headers.clone());
+        let body = transport::ask(asked.json(&EmbeddingsRequest::new(request))).await;
+        let redaction = Redaction { key: &door.key, prompt: NO_PROMPT };
+        let body = body.map_err(|fault| fault.into_error(self.vendor, redaction))?;
+        let answer: EmbeddingsAnswer = serde_json::from_slice(&body)
             .map_err(|e| LlmError::Garbage(format!("unexpected answer at column {}", e.column())))?;
         answer.read(request.texts.len())
     }
@@ -269,19 +239,6 @@ impl OpenAiProvider {
         })
     }
 
-    fn told(&self, door: &Door, error: OpenAIError) -> LlmError {
-        match error {
-            OpenAIError::Boxed(cause) => match cause.downcast::<Fault>() {
-                Ok(fault) => fault.into_error(self.vendor, Redaction { key: &door.key, prompt: NO_PROMPT }),
-                Err(_) => LlmError::Unavailable("unexpected error below the sdk".to_owned()),
-            },
-            // The text of these errors may hold the URL or the body.
-            OpenAIError::Reqwest(_) => LlmError::Unavailable("request failed within the sdk".to_owned()),
-            OpenAIError::InvalidArgument(_) => LlmError::Rejected("request cannot be written as JSON".to_owned()),
-            _ => LlmError::Garbage("answer refused by the sdk".to_owned()),
-        }
-    }
-
     fn record(&self, model: &str, started: Instant, outcome: Result<(Option<u32>, Option<u32>), &LlmError>) {
         let provider = || self.name.clone();
         let model = || model.to_owned();
@@ -296,19 +253,29 @@ impl OpenAiProvider {
     }
 }
 
-fn headers(name: &str, key: &SecretString) -> Result<HeaderMap, LlmSetupError> {
+fn headers(name: &str, wire: &dyn Wire, key: &SecretString) -> Result<HeaderMap, LlmSetupError> {
     let mut headers = HeaderMap::new();
-    if !key.expose_secret().is_empty() {
-        let mut bearer = HeaderValue::try_from(format!("Bearer {}", key.expose_secret()))
-            .map_err(|_| LlmSetupError::Key(name.to_owned()))?;
-        bearer.set_sensitive(true);
-        headers.insert(AUTHORIZATION, bearer);
+    for (header, value) in wire.headers(key.expose_secret()) {
+        let mut value = HeaderValue::try_from(value).map_err(|_| LlmSetupError::Key(name.to_owned()))?;
+        value.set_sensitive(true);
+        headers.insert(header, value);
     }
     Ok(headers)
 }
 
+/// Returns a text without the reasoning between marks before it. Reasoning that never ends is left to the firewall.
+fn without_reasoning(text: String) -> String {
+    let Some(rest) = text.trim_start().strip_prefix("<think>") else {
+        return text;
+    };
+    match rest.split_once("</think>") {
+        Some((_, answer)) => answer.trim_start().to_owned(),
+        None => text,
+    }
+}
+
 #[async_trait]
-impl LlmProvider for OpenAiProvider {
+impl LlmProvider for HttpProvider {
     fn keys(&self) -> usize {
         self.doors.len()
     }
@@ -331,15 +298,14 @@ impl LlmProvider for OpenAiProvider {
     /// Lists the models. A server without such a list has answered all the same.
     async fn probe(&self) -> Result<(), LlmError> {
         let door = self.door(KeyIndex(0))?;
-        let error = match door.sdk.models().list_byot::<Box<RawValue>>().await {
-            Ok(_) => return Ok(()),
-            Err(OpenAIError::Boxed(cause)) => match cause.downcast_ref::<Fault>() {
-                Some(Fault::Malformed(_)) => return Ok(()),
-                Some(Fault::Refused { status, .. }) if matches!(status.as_u16(), 404 | 405) => return Ok(()),
-                _ => OpenAIError::Boxed(cause),
-            },
-            Err(error) => error,
-        };
-        Err(self.told(door, error))
+        let asked = self.http.get([&self.base, "/models"].concat()).headers(door.headers.clone());
+        match transport::ask(asked).await {
+            Ok(_) | Err(Fault::Malformed(_)) => Ok(()),
+            Err(Fault::Refused { status, .. }) if matches!(status.as_u16(), 404 | 405) => Ok(()),
+            Err(fault) => Err(fault.into_error(self.vendor, Redaction { key: &door.key, prompt: NO_PROMPT })),
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,26 +10,12 @@ use serde_json::value::RawValue;
 
 use super::content::{Content, Units};
 use super::ends::End;
-use super::fault::Fault;
+use super::fault::{Fault, malformed};
 use super::usage::Usage;
+use super::wire::{Answer, Reader};
 
 /// Most bytes of a text.
 const TEXT_LIMIT_BYTES: usize = 1 << 20;
-
-/// An answer as it was given.
-#[derive(Debug)]
-pub(super) struct Answer {
-    /// The text of the model's answer; empty when the model gave none.
-    pub(super) text: String,
-    /// The reason why the answer ended; `None` when the server gave none.
-    pub(super) end: Option<End>,
-    /// Set when the model refused.
-    pub(super) refused: bool,
-    /// Set when the model wants tools called; nobody offered it any.
-    pub(super) calls_tools: bool,
-    /// Tokens used.
-    pub(super) usage: Usage,
-}
 
 /// Place of a text in a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,12 +94,8 @@ struct Message<'a> {
     thinking: Option<&'a RawValue>,
 }
 
-impl Reading {
-    /// Reads the next chunk.
-    ///
-    /// # Errors
-    /// The provider's refusal, or `Malformed` for a chunk of which a part cannot be read.
-    pub(super) fn take(&mut self, chunk: &str) -> Result<(), Fault> {
+impl Reader for Reading {
+    fn take(&mut self, chunk: &str) -> Result<(), Fault> {
         let envelope: Envelope<'_> = chunk
             .trim_start()
             .starts_with('{')
@@ -133,26 +115,11 @@ impl Reading {
         read
     }
 
-    /// Makes a fault of a refusal within the answer. Text before it is billed, so only a refusal that comes first
-    /// counts as one.
-    pub(super) fn refusal(&self, error: &str) -> Fault {
-        let fault = match serde_json::from_str(error) {
-            Ok(error) => Fault::embedded(&error),
-            Err(_) => Fault::embedded(&Value::String(error.to_owned())),
-        };
-        if self.has_begun() { malformed(&format!("the answer broke off: {fault}")) } else { fault }
-    }
-
-    /// Returns whether any of the answer, or of the thinking before it, has come.
-    pub(super) fn has_begun(&self) -> bool {
+    fn has_begun(&self) -> bool {
         self.thinks || !self.text.0.is_empty()
     }
 
-    /// Returns the answer, when all of it was read.
-    ///
-    /// # Errors
-    /// `Malformed` for a text that holds half a character.
-    pub(super) fn into_answer(self) -> Result<Answer, Fault> {
+    fn into_answer(self: Box<Self>) -> Result<Answer, Fault> {
         Ok(Answer {
             text: self.text.into_text().ok_or_else(|| malformed("the text holds half a character"))?,
             end: self.end,
@@ -161,7 +128,9 @@ impl Reading {
             usage: self.usage,
         })
     }
+}
 
+impl Reading {
     fn take_choices(&mut self, choices: &RawValue) -> Result<(), Fault> {
         let choices: Vec<&RawValue> =
             serde_json::from_str(choices.get()).map_err(|_| malformed("choices are no list"))?;
@@ -251,10 +220,6 @@ impl Reading {
         }
         Ok(())
     }
-}
-
-pub(super) fn malformed(words: &str) -> Fault {
-    Fault::Malformed(words.to_owned())
 }
 
 fn is_object(raw: &RawValue) -> bool {

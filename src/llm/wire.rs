@@ -1,84 +1,74 @@
-//! Makes requests for completions in `OpenAI`'s shape. Layer `adapters`.
+//! The seam for wire formats: how a completion is asked for, and how its answer is read. Layer `adapters`. Keeps I13.
+//!
+//! `chat` is the format that `OpenAI` set and most vendors speak. A vendor with another format has a [`Wire`] of its own.
+//! Connections, streams, keys, retries in other dialects, refusals, redaction and counting lie above the seam; queue,
+//! limits and breaker lie above the port.
 
-use std::borrow::Cow;
+use std::fmt::Debug;
 
-use botfleet_actors::ports::llm::{CompletionRequest, Role};
-use serde::Serialize;
-use serde_json::{Value, json};
+use botfleet_actors::ports::llm::CompletionRequest;
+use serde_json::Value;
 
 use super::dialect::Dialect;
-use super::roles::{ChatMessage, arranged};
-use crate::llm::vendor::facts::{BoundField, SchemaMode, Vendor};
+use super::ends::End;
+use super::fault::{Fault, malformed};
+use super::usage::Usage;
+use crate::llm::vendor::facts::Vendor;
 
-/// A request for a completion.
-#[derive(Debug, Serialize)]
-pub(super) struct ChatRequest<'a> {
-    model: &'a str,
-    messages: Vec<ChatMessage<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    temperature: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_tokens: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_completion_tokens: Option<u32>,
-    stream: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stream_options: Option<StreamOptions>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    response_format: Option<Value>,
+/// A wire format.
+pub(super) trait Wire: Debug + Send + Sync {
+    /// Returns the path of completions, below the base URL.
+    fn path(&self) -> &'static str;
+
+    /// Returns the headers, by their names in lower case, of every call with this key; the key may be empty.
+    fn headers(&self, key: &str) -> Vec<(&'static str, String)>;
+
+    /// Makes the body of a request, as this vendor's model wants it.
+    fn body(&self, request: &CompletionRequest, vendor: &Vendor, dialect: Dialect) -> serde_json::Result<Vec<u8>>;
+
+    /// Begins to read an answer.
+    fn reader(&self) -> Box<dyn Reader>;
 }
 
-#[derive(Debug, Serialize)]
-struct StreamOptions {
-    include_usage: bool,
-}
+/// Reads one answer.
+pub(super) trait Reader: Debug + Send {
+    /// Reads a whole document, or the data of the next event of a stream.
+    ///
+    /// # Errors
+    /// The provider's refusal, or `Malformed` for data of which a part cannot be read.
+    fn take(&mut self, data: &str) -> Result<(), Fault>;
 
-impl<'a> ChatRequest<'a> {
-    /// Makes the request as this vendor's model wants it.
-    pub(super) fn new(request: &'a CompletionRequest, vendor: &Vendor, dialect: Dialect) -> Self {
-        let bound = |field| (dialect.bound == Some(field)).then_some(request.max_tokens);
-        let temperature = vendor.temperature(&request.model, request.temperature);
-        let messages = request.messages.iter().map(|message| (message.role, Cow::Borrowed(message.content.as_str())));
-        Self {
-            model: &request.model,
-            messages: arranged(messages.chain(instruction(request, dialect.schema)), dialect.roles),
-            temperature: temperature.filter(|_| dialect.temperature),
-            max_tokens: bound(BoundField::MaxTokens),
-            max_completion_tokens: bound(BoundField::MaxCompletionTokens),
-            stream: dialect.stream,
-            stream_options: (dialect.stream && dialect.stream_usage).then_some(StreamOptions { include_usage: true }),
-            response_format: response_format(request, dialect.schema),
-        }
+    /// Returns whether any of the answer, or of the thinking before it, has come.
+    fn has_begun(&self) -> bool;
+
+    /// Returns the answer, when all of it was read.
+    ///
+    /// # Errors
+    /// `Malformed` for a text that holds half a character.
+    fn into_answer(self: Box<Self>) -> Result<Answer, Fault>;
+
+    /// Makes a fault of a refusal within the answer. Text before it is billed, so only a refusal that comes first
+    /// counts as one.
+    fn refusal(&self, error: &str) -> Fault {
+        let fault = match serde_json::from_str(error) {
+            Ok(error) => Fault::embedded(&error),
+            Err(_) => Fault::embedded(&Value::String(error.to_owned())),
+        };
+        if self.has_begun() { malformed(&format!("the answer broke off: {fault}")) } else { fault }
     }
 }
 
-/// Returns the schema as an instruction, where the provider does not take it in `response_format`.
-fn instruction<'a>(request: &CompletionRequest, mode: SchemaMode) -> Option<(Role, Cow<'a, str>)> {
-    let schema = request.schema.as_ref().filter(|_| mode != SchemaMode::Schema)?;
-    let content =
-        format!("Answer with one JSON object that fits this JSON schema, and with nothing else: {}", schema.schema);
-    Some((Role::System, Cow::Owned(content)))
-}
-
-fn response_format(request: &CompletionRequest, mode: SchemaMode) -> Option<Value> {
-    let schema = request.schema.as_ref()?;
-    match mode {
-        SchemaMode::Schema => Some(json!({
-            "type": "json_schema",
-            "json_schema": { "name": schema.name, "schema": schema.schema, "strict": true },
-        })),
-        SchemaMode::Object => Some(json!({ "type": "json_object" })),
-        SchemaMode::Prompt => None,
-    }
-}
-
-/// Returns a text without the reasoning between marks before it. Reasoning that never ends is left to the firewall.
-pub(super) fn without_reasoning(text: String) -> String {
-    let Some(rest) = text.trim_start().strip_prefix("<think>") else {
-        return text;
-    };
-    match rest.split_once("</think>") {
-        Some((_, answer)) => answer.trim_start().to_owned(),
-        None => text,
-    }
+/// An answer as it was given.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// The text of the model's answer; empty when the model gave none.
+    pub(super) text: String,
+    /// The reason why the answer ended; `None` when the server gave none.
+    pub(super) end: Option<End>,
+    /// Set when the model refused.
+    pub(super) refused: bool,
+    /// Set when the model wants tools called; nobody offered it any.
+    pub(super) calls_tools: bool,
+    /// Tokens used.
+    pub(super) usage: Usage,
 }

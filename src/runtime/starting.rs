@@ -32,7 +32,7 @@ use crate::config::manifest::entry::ProviderEntry;
 use crate::config::secret::ProcessSecrets;
 use crate::config::settings::Config;
 use crate::hook::webhook::Webhook;
-use crate::llm::provider::OpenAiProvider;
+use crate::llm::provider::HttpProvider;
 use crate::llm::settings::LlmProviderSettings;
 use crate::telegram::client::TelegramClient;
 use crate::telegram::decode::TelegramDecoder;
@@ -172,6 +172,6 @@ pub(super) fn provider(entry: ProviderEntry) -> anyhow::Result<ProviderSetup> {
         first_token_timeout: entry.first_token_timeout,
         timeout: entry.settings.timeout,
     };
-    let llm: Arc<dyn LlmProvider> = Arc::new(OpenAiProvider::new(&entry.name, &settings)?);
+    let llm: Arc<dyn LlmProvider> = Arc::new(HttpProvider::new(&entry.name, &settings)?);
     Ok(ProviderSetup { name: entry.name, llm, settings: entry.settings })
 }

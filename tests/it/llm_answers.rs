@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use botfleet::llm::provider::OpenAiProvider;
+use botfleet::llm::provider::HttpProvider;
 use botfleet::llm::settings::LlmProviderSettings;
 use botfleet_actors::ports::llm::{
     Completion, CompletionRequest, FinishReason, KeyIndex, LlmError, LlmProvider as _, PromptMessage, Role,
@@ -37,7 +37,7 @@ fn request() -> CompletionRequest {
 async fn ask_all(lines: impl IntoIterator<Item = Line>, stream: bool) -> Vec<Outcome> {
     let lines: Vec<Line> = lines.into_iter().collect();
     let server = Scripted::start(lines.clone()).await;
-    let provider = OpenAiProvider::new("p", &settings(server.url(), stream)).unwrap();
+    let provider = HttpProvider::new("p", &settings(server.url(), stream)).unwrap();
     let mut outcomes = Vec::new();
     for _ in lines {
         outcomes.push(provider.complete(KeyIndex(0), request()).await);

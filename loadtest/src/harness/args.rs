@@ -32,27 +32,18 @@ impl SendLatency {
     }
 }
 
-/// The world, the provider and the product under test.
+/// The arguments of every run: the product, the seed, the folder.
 #[derive(Debug, Clone, Args)]
-pub struct StageArgs {
+pub struct RunArgs {
     /// The product's program; without it, the one beside this program or under target.
     #[arg(long, value_name = "PATH")]
     pub binary: Option<PathBuf>,
-    /// How many bots the fleet has.
-    #[arg(long, default_value_t = 50)]
-    pub bots: usize,
-    /// How many chats; each bot is in one, and each answers what is said there.
-    #[arg(long, default_value_t = 10)]
-    pub chats: usize,
     /// The seed of every random draw.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// The durability of the product's commits.
     #[arg(long, value_enum, default_value_t = Synchronous::Full)]
     pub synchronous: Synchronous,
-    /// How fast sends are answered.
-    #[arg(long, value_enum, default_value_t = SendLatency::Zero)]
-    pub send_latency: SendLatency,
     /// The folder of the run, which is kept; without it, a temporary one that is removed after a clean run.
     #[arg(long, value_name = "PATH")]
     pub dir: Option<PathBuf>,
@@ -62,6 +53,47 @@ pub struct StageArgs {
     /// Prints one JSON object instead of a table.
     #[arg(long)]
     pub json: bool,
+}
+
+impl RunArgs {
+    /// Finds the product's program: the one named, else beside this program, else under target.
+    ///
+    /// # Errors
+    /// No program is found.
+    pub fn product(&self) -> Result<PathBuf, HarnessError> {
+        product(self.binary.as_ref())
+    }
+
+    /// Returns a provider that echoes markers after the given latency.
+    pub fn provider(&self, latency: LlmLatency) -> ProviderSpec {
+        ProviderSpec { seed: self.seed, latency, mode: Mode::EchoMarker, ..ProviderSpec::default() }
+    }
+
+    /// Returns the options of the product, to which a measurement may add.
+    pub fn options(&self) -> ProductOptions {
+        ProductOptions {
+            synchronous: self.synchronous,
+            log_level: self.product_log.clone(),
+            ..ProductOptions::default()
+        }
+    }
+}
+
+/// The world, the provider and the product under test.
+#[derive(Debug, Clone, Args)]
+pub struct StageArgs {
+    /// The product and the folder.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// How many bots the fleet has.
+    #[arg(long, default_value_t = 50)]
+    pub bots: usize,
+    /// How many chats; each bot is in one, and each answers what is said there.
+    #[arg(long, default_value_t = 10)]
+    pub chats: usize,
+    /// How fast sends are answered.
+    #[arg(long, value_enum, default_value_t = SendLatency::Zero)]
+    pub send_latency: SendLatency,
 }
 
 /// How long the simulated LLM takes.
@@ -87,74 +119,9 @@ impl StageArgs {
     pub fn simulation(&self, latency: LlmLatency) -> SimulationSpec {
         let world = WorldSpec {
             send_latency: self.send_latency.latency(),
-            ..WorldSpec::fleet(self.seed, self.bots, self.chats)
+            ..WorldSpec::fleet(self.run.seed, self.bots, self.chats)
         };
-        let provider = ProviderSpec { seed: self.seed, latency, mode: Mode::EchoMarker, ..ProviderSpec::default() };
-        SimulationSpec { provider, ..SimulationSpec::of(world) }
-    }
-
-    /// Returns the options of the product.
-    pub fn options(&self) -> ProductOptions {
-        ProductOptions {
-            synchronous: self.synchronous,
-            log_level: self.product_log.clone(),
-            ..ProductOptions::default()
-        }
-    }
-
-    /// Finds the product's program: the one named, else beside this program, else under target.
-    ///
-    /// # Errors
-    /// No program is found.
-    pub fn product(&self) -> Result<PathBuf, HarnessError> {
-        product(self.binary.as_ref())
-    }
-}
-
-/// The arguments of every measurement of one promise: the product, the seed, the folder.
-#[derive(Debug, Clone, Args)]
-pub struct RunArgs {
-    /// The product's program; without it, the one beside this program or under target.
-    #[arg(long, value_name = "PATH")]
-    pub binary: Option<PathBuf>,
-    /// The seed of every random draw.
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
-    /// The durability of the product's commits.
-    #[arg(long, value_enum, default_value_t = Synchronous::Full)]
-    pub synchronous: Synchronous,
-    /// The folder of the run, which is kept; without it, a temporary one that is removed after a clean run.
-    #[arg(long, value_name = "PATH")]
-    pub dir: Option<PathBuf>,
-    /// The product's log level; the log is product.log in the folder.
-    #[arg(long, default_value = "warn", value_name = "LEVEL")]
-    pub product_log: String,
-    /// Prints one JSON object instead of a table.
-    #[arg(long)]
-    pub json: bool,
-}
-
-impl RunArgs {
-    /// Finds the product's program as [`StageArgs::product`] does.
-    ///
-    /// # Errors
-    /// No program is found.
-    pub fn product(&self) -> Result<PathBuf, HarnessError> {
-        product(self.binary.as_ref())
-    }
-
-    /// Returns a provider that echoes markers after the given latency.
-    pub fn provider(&self, latency: LlmLatency) -> ProviderSpec {
-        ProviderSpec { seed: self.seed, latency, mode: Mode::EchoMarker, ..ProviderSpec::default() }
-    }
-
-    /// Returns the options of the product, to which a measurement may add.
-    pub fn options(&self) -> ProductOptions {
-        ProductOptions {
-            synchronous: self.synchronous,
-            log_level: self.product_log.clone(),
-            ..ProductOptions::default()
-        }
+        SimulationSpec { provider: self.run.provider(latency), ..SimulationSpec::of(world) }
     }
 }
 

@@ -128,7 +128,7 @@ pub async fn run(args: &CrashArgs) -> Result<CrashResult, HarnessError> {
 
 /// Kills and restarts the product as often as asked, then lets full traffic run once more.
 async fn kill_all(args: &CrashArgs, stage: &mut Stage, done: &Cell<u32>) -> Result<Vec<Kill>, HarnessError> {
-    let mut rng = fastrand::Rng::with_seed(args.stage.seed);
+    let mut rng = fastrand::Rng::with_seed(args.stage.run.seed);
     let between = args.seconds_between.max(0.0);
     let mut kills = Vec::new();
     for number in 1..=args.kills {

@@ -147,7 +147,7 @@ pub async fn run(args: &LoadArgs) -> Result<LoadResult, HarnessError> {
         chats: args.stage.chats,
         dir: stage.dir().to_owned(),
         shape,
-        synchronous: Synchronous::as_str(args.stage.synchronous),
+        synchronous: Synchronous::as_str(args.stage.run.synchronous),
         llm_latency_ms: args.llm.llm_latency_ms,
         llm_sigma: args.llm.llm_sigma,
         seconds,

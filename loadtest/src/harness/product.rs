@@ -12,13 +12,14 @@ use thiserror::Error;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-use super::cluster::node::FAKETIME;
 use super::files::ProductFiles;
 
 /// How long a start may take until the address is bound, the recovery after a crash included.
 const BOUND_WITHIN: Duration = Duration::from_mins(1);
 /// The word before the bound address on stdout.
 const LISTENING: &str = "listening";
+/// The library that shifts the wall clock of a process, where Debian keeps it.
+const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 /// The prefix of environment variables that would change the product's settings.
 pub(super) const SETTING_VARIABLES: &str = "BOTFLEET__";
 /// How many bytes of the log's end an error quotes.
@@ -75,6 +76,48 @@ struct Running {
     base_url: Option<String>,
 }
 
+/// Makes the file that shifts the wall clock of further starts; `None` where libfaketime is missing.
+pub(super) fn shiftable(files: &ProductFiles) -> io::Result<Option<PathBuf>> {
+    if !Path::new(FAKETIME).is_file() {
+        return Ok(None);
+    }
+    let file = files.dir().join("clock");
+    std::fs::write(&file, "+0\n")?;
+    Ok(Some(file))
+}
+
+/// Starts a process of the product; returns also its id and its output.
+pub(super) fn spawned(
+    binary: &Path,
+    files: &ProductFiles,
+    clock: Option<&Path>,
+    options: &[&str],
+) -> Result<(Child, u32, ChildStdout), ProductError> {
+    let refused = |source| ProductError::Spawn { binary: binary.to_owned(), source };
+    let log = files.open_log().map_err(refused)?;
+    let mut command = Command::new(binary);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with(SETTING_VARIABLES) {
+            command.env_remove(name);
+        }
+    }
+    if let Some(file) = clock {
+        command
+            .env("LD_PRELOAD", FAKETIME)
+            .env("FAKETIME_TIMESTAMP_FILE", file)
+            .env("FAKETIME_CACHE_DURATION", "1")
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            .env("DONT_FAKE_MONOTONIC", "1");
+    }
+    command.arg("run").args(options).arg("--config").arg(files.config()).arg("--manifest").arg(files.manifest());
+    command.current_dir(files.dir()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
+    let mut child = command.spawn().map_err(refused)?;
+    let (Some(pid), Some(stdout)) = (child.id(), child.stdout.take()) else {
+        return Err(ProductError::NotRunning);
+    };
+    Ok((child, pid, stdout))
+}
+
 impl Product {
     /// Starts the product and waits until it listens.
     ///
@@ -91,13 +134,8 @@ impl Product {
     /// # Errors
     /// A file cannot be written.
     pub fn with_shifted_clock(&mut self) -> io::Result<bool> {
-        if !Path::new(FAKETIME).is_file() {
-            return Ok(false);
-        }
-        let file = self.files.dir().join("clock");
-        std::fs::write(&file, "+0\n")?;
-        self.clock = Some(file);
-        Ok(true)
+        self.clock = shiftable(&self.files)?;
+        Ok(self.clock.is_some())
     }
 
     /// Shifts the product's wall clock against the true one, within a second; returns false if that is not possible.
@@ -125,39 +163,8 @@ impl Product {
     /// The process cannot be started.
     pub fn spawn(&mut self) -> Result<(), ProductError> {
         self.running = None;
-        let refused = |source| ProductError::Spawn { binary: self.binary.clone(), source };
-        let log = self.files.open_log().map_err(refused)?;
-        let mut command = Command::new(&self.binary);
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with(SETTING_VARIABLES) {
-                command.env_remove(name);
-            }
-        }
-        if let Some(file) = &self.clock {
-            command
-                .env("LD_PRELOAD", FAKETIME)
-                .env("FAKETIME_TIMESTAMP_FILE", file)
-                .env("FAKETIME_CACHE_DURATION", "1")
-                .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-                .env("DONT_FAKE_MONOTONIC", "1");
-        }
-        command
-            .arg("run")
-            // Faults must hit this very process, and only the harness may start it again.
-            .arg("--no-launcher")
-            .arg("--config")
-            .arg(self.files.config())
-            .arg("--manifest")
-            .arg(self.files.manifest())
-            .current_dir(self.files.dir())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .kill_on_drop(true);
-        let mut child = command.spawn().map_err(refused)?;
-        let (Some(pid), Some(stdout)) = (child.id(), child.stdout.take()) else {
-            return Err(ProductError::NotRunning);
-        };
+        // Faults must hit this very process, and only the harness may start it again.
+        let (child, pid, stdout) = spawned(&self.binary, &self.files, self.clock.as_deref(), &["--no-launcher"])?;
         let stdout = BufReader::new(stdout).lines();
         self.running = Some(Running { child, pid, stdout, base_url: None });
         Ok(())

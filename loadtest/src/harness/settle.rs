@@ -5,6 +5,7 @@ use std::time::Duration;
 use botfleet_world::checker::fetch_outcomes;
 use botfleet_world::checker::outcome::{Outcome, OutcomeLine};
 use botfleet_world::people::http;
+use botfleet_world::world::World;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -51,12 +52,21 @@ pub struct Settled {
 /// # Errors
 /// The product does not answer, or answers with an error.
 pub async fn settle(stage: &Stage, deadline: Duration) -> Result<Settled, HarnessError> {
-    let until = Instant::now() + deadline;
     let url = stage.product_url()?;
+    settled(&stage.simulation.world, Instant::now() + deadline, async || Ok(url.clone())).await
+}
+
+/// Settles a fleet whose API may be at another address each time.
+pub(super) async fn settled(
+    world: &World,
+    until: Instant,
+    mut url: impl AsyncFnMut() -> Result<String, HarnessError>,
+) -> Result<Settled, HarnessError> {
     let client = http::client()?;
     loop {
         let left = until.saturating_duration_since(Instant::now());
-        let quiet = stage.simulation.world.wait_until_quiet(QUIET_FOR, left).await;
+        let quiet = world.wait_until_quiet(QUIET_FOR, left).await;
+        let url = url().await?;
         let queues = queues(&client, &url).await?;
         let late = Instant::now() >= until;
         if (quiet && queues == Queues::default()) || late {

@@ -41,7 +41,7 @@ impl Stage {
     pub async fn start(args: &StageArgs, latency: Latency) -> Result<Self, HarnessError> {
         let spec = args.simulation(latency);
         let bots = spec.world.bots.len();
-        let mut stage = Self::open(&args.product()?, spec, args.dir.as_deref(), &args.options()).await?;
+        let mut stage = Self::open(&args.run.product()?, spec, args.run.dir.as_deref(), &args.run.options()).await?;
         let listened_in = stage.started_in;
         let began = Instant::now();
         stage.wait_until_polling(bots).await?;

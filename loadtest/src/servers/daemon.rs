@@ -15,6 +15,8 @@ use super::guardian::Guardian;
 
 /// How long a server may take until it serves, including the recovery after a crash.
 const SERVES_WITHIN: Duration = Duration::from_secs(30);
+/// How often a start is tried when the server ends at once.
+pub(super) const STARTS: u32 = 5;
 /// How often the state of a process is checked.
 const LOOKED_EVERY: Duration = Duration::from_millis(10);
 /// How many bytes of the log's end an error quotes.
@@ -141,6 +143,19 @@ impl Drop for Daemon {
         // The guardian, dropped next, kills a process that could not be killed here.
         let _ = self.kill_9();
     }
+}
+
+/// Launches a server that was killed. The system may still hold its port or its shared memory.
+pub(super) fn relaunched(mut launch: impl FnMut() -> Result<(), ServerError>) -> Result<(), ServerError> {
+    let mut tried = launch();
+    for _ in 1..STARTS {
+        if !matches!(tried, Err(ServerError::Ended { .. })) {
+            break;
+        }
+        pause(Duration::from_millis(200));
+        tried = launch();
+    }
+    tried
 }
 
 /// Runs blocking work on a thread that may block.

@@ -13,14 +13,12 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
-use super::daemon::{Daemon, blocking, free_port, pause};
+use super::daemon::{Daemon, STARTS, blocking, free_port, relaunched};
 use super::error::ServerError;
 use super::install;
 
 /// The database user of the tests; a superuser without a password, from this machine alone.
 pub const USER: &str = "botfleet";
-/// How often a start is tried: another process may have taken the port.
-const STARTS: u32 = 5;
 /// The line of `postmaster.pid` with the status of the server, counted from 0.
 ///
 /// # Source
@@ -210,16 +208,7 @@ impl Inner {
 
     fn restart(&mut self) -> Result<(), ServerError> {
         self.daemon.kill_9()?;
-        let mut tried = self.launch();
-        for _ in 1..STARTS {
-            if !matches!(tried, Err(ServerError::Ended { .. })) {
-                break;
-            }
-            // The system may still hold the server's port or shared memory.
-            pause(Duration::from_millis(200));
-            tried = self.launch();
-        }
-        tried
+        relaunched(|| self.launch())
     }
 
     fn launch(&mut self) -> Result<(), ServerError> {

@@ -9,12 +9,10 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
-use super::daemon::{Daemon, blocking, free_port, pause};
+use super::daemon::{Daemon, STARTS, blocking, free_port, relaunched};
 use super::error::ServerError;
 use super::install;
 
-/// How often a start is tried: another process may have taken the port.
-const STARTS: u32 = 5;
 /// How long a command may take.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
@@ -168,15 +166,7 @@ impl Redis {
 impl Inner {
     fn restart(&mut self) -> Result<(), ServerError> {
         self.daemon.kill_9()?;
-        let mut tried = self.launch();
-        for _ in 1..STARTS {
-            if !matches!(tried, Err(ServerError::Ended { .. })) {
-                break;
-            }
-            pause(Duration::from_millis(200));
-            tried = self.launch();
-        }
-        tried
+        relaunched(|| self.launch())
     }
 
     fn launch(&mut self) -> Result<(), ServerError> {

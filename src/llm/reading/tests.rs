@@ -7,7 +7,7 @@ use serde_json::json;
 use super::*;
 
 fn read(chunks: &[Value]) -> Result<String, Fault> {
-    let mut reading = Reading::default();
+    let mut reading = Box::<Reading>::default();
     for chunk in chunks {
         reading.take(&chunk.to_string())?;
     }
@@ -79,7 +79,7 @@ fn a_last_chunk_with_the_whole_message_says_nothing_twice() {
 #[test]
 fn the_worst_end_counts_whatever_comes_after_it() {
     let ended = |reason: Value| json!({"choices": [{"delta": {}, "finish_reason": reason}]});
-    let mut reading = Reading::default();
+    let mut reading = Box::<Reading>::default();
     for chunk in [ended(json!("error")), ended(json!("stop")), ended(Value::Null), ended(json!(""))] {
         reading.take(&chunk.to_string()).unwrap();
     }

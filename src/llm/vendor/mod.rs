@@ -1,4 +1,4 @@
-//! Describes the differences between providers that all speak `OpenAI`'s API: one file each. Layer `adapters`.
+//! Describes the differences between vendors, one file each, and names their wire formats. Layer `adapters`.
 //!
 //! The files hold pure facts: addresses, names of fields, shapes of refusals. A file leaves out what is the common
 //! case.
@@ -12,8 +12,18 @@ mod llama_cpp;
 mod ollama;
 mod openai;
 
+use super::chat::Chat;
 use super::settings::ProviderKind;
+use super::wire::Wire;
 use crate::llm::vendor::facts::Vendor;
+
+/// Returns the wire format that vendors of that kind speak.
+pub(super) fn wire_of(kind: ProviderKind) -> &'static dyn Wire {
+    use ProviderKind::{Anthropic, Compatible, Gemini, Groq, LlamaCpp, Ollama, Openai};
+    match kind {
+        Openai | Gemini | Groq | Anthropic | Ollama | LlamaCpp | Compatible => &Chat,
+    }
+}
 
 impl Vendor {
     /// Returns the vendor of that kind.

@@ -9,20 +9,18 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStdout};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::harness::error::HarnessError;
 use crate::harness::files::ProductFiles;
-use crate::harness::product::{ProductError, SETTING_VARIABLES, signal, tail};
+use crate::harness::product::{ProductError, shiftable, signal, spawned, tail};
 use crate::servers::proxy::TcpProxy;
 
 /// How long a start may take until the node listens, a join that waits for an earlier incarnation included.
 const LISTENS_WITHIN: Duration = Duration::from_secs(60);
-/// The library that shifts the wall clock of a process, where Debian keeps it.
-pub(in crate::harness) const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 
 /// The role of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,13 +120,8 @@ impl Node {
     /// # Errors
     /// A file cannot be written.
     pub fn with_shifted_clock(&mut self) -> Result<bool, HarnessError> {
-        if !Path::new(FAKETIME).is_file() {
-            return Ok(false);
-        }
-        let file = self.files.dir().join("clock");
-        std::fs::write(&file, "+0\n").map_err(HarnessError::file(&file))?;
-        self.clock = Some(file);
-        Ok(true)
+        self.clock = shiftable(&self.files).map_err(HarnessError::file(self.files.dir()))?;
+        Ok(self.clock.is_some())
     }
 
     /// Shifts the node's wall clock against the true one, within a second; returns false if that is not possible.
@@ -148,37 +141,7 @@ impl Node {
     #[allow(clippy::disallowed_methods, reason = "the reader of its output; its handle is kept and ends with it")]
     pub fn spawn(&mut self) -> Result<(), HarnessError> {
         self.running = None;
-        let refused = |source| ProductError::Spawn { binary: self.binary.clone(), source };
-        let log = self.files.open_log().map_err(refused)?;
-        let mut command = Command::new(&self.binary);
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with(SETTING_VARIABLES) {
-                command.env_remove(name);
-            }
-        }
-        if let Some(file) = &self.clock {
-            command
-                .env("LD_PRELOAD", FAKETIME)
-                .env("FAKETIME_TIMESTAMP_FILE", file)
-                .env("FAKETIME_CACHE_DURATION", "1")
-                .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-                .env("DONT_FAKE_MONOTONIC", "1");
-        }
-        command
-            .arg("run")
-            .arg("--config")
-            .arg(self.files.config())
-            .arg("--manifest")
-            .arg(self.files.manifest())
-            .current_dir(self.files.dir())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .kill_on_drop(true);
-        let mut launcher = command.spawn().map_err(refused)?;
-        let (Some(pid), Some(stdout)) = (launcher.id(), launcher.stdout.take()) else {
-            return Err(ProductError::NotRunning.into());
-        };
+        let (launcher, pid, stdout) = spawned(&self.binary, &self.files, self.clock.as_deref(), &[])?;
         let (told, said) = watch::channel(Said::default());
         let reader = tokio::spawn(read(stdout, told));
         self.running = Some(Running { launcher, pid, said, reader });
@@ -289,7 +252,7 @@ impl Node {
         let worker = running.said.borrow().worker.unwrap_or(running.pid);
         // One command kills both, the launcher first: the launcher must not report its worker's end.
         let both = format!("kill -KILL {} {worker}", running.pid);
-        let told = Command::new("sh").args(["-c", &both]).stderr(Stdio::null()).status();
+        let told = tokio::process::Command::new("sh").args(["-c", &both]).stderr(Stdio::null()).status();
         told.await.map_err(ProductError::from)?;
         running.launcher.wait().await.map_err(ProductError::from)?;
         Ok(())

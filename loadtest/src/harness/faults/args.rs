@@ -12,7 +12,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use crate::harness::args::{SendLatency, StageArgs};
+use crate::harness::args::SendLatency;
 use crate::harness::files::{ProductOptions, ProviderOptions, Synchronous, lay_over};
 
 /// The provider that bots fall back to.
@@ -163,21 +163,6 @@ impl FaultsArgs {
     /// Returns the keys that faults may strike one by one; empty if each provider has only one.
     pub(super) fn keys(&self) -> Vec<String> {
         if self.no_pools { Vec::new() } else { KEYS.map(str::to_owned).into() }
-    }
-
-    /// Returns the arguments of a stage, by which the product's program is found.
-    pub(super) fn stage(&self) -> StageArgs {
-        StageArgs {
-            binary: self.binary.clone(),
-            bots: self.bots,
-            chats: self.chats,
-            seed: self.seed,
-            synchronous: self.synchronous,
-            send_latency: SendLatency::Realistic,
-            dir: self.dir.clone(),
-            product_log: self.product_log.clone(),
-            json: self.json,
-        }
     }
 
     /// Returns the world and its two providers.

@@ -15,6 +15,7 @@ use super::report::FaultsReport;
 use super::roll_call;
 use super::steps::{self, Done};
 use super::wide;
+use crate::harness::args::product;
 use crate::harness::error::HarnessError;
 use crate::harness::operator::Operator;
 use crate::harness::progress;
@@ -63,7 +64,7 @@ async fn run_in(args: &FaultsArgs, dir: &Path) -> Result<FaultsReport, HarnessEr
         None => random::scenario(args.seed, args.seconds, args.bots, args.chats, &args.keys()),
     };
     let port = if args.webhooks > 0 { Some(free_port()?) } else { None };
-    let binary = args.stage().product()?;
+    let binary = product(args.binary.as_ref())?;
     let mut stage = Stage::open(&binary, args.simulation(), Some(dir), &args.options(port)).await?;
     let world = std::sync::Arc::clone(&stage.simulation.world);
     stage.wait_until_polling(world.spec().bots.len()).await?;

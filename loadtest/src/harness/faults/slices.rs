@@ -11,6 +11,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use futures::StreamExt as _;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 
@@ -20,7 +21,7 @@ use super::run::run;
 use crate::harness::error::HarnessError;
 
 /// A line of the file: the result of one seed in short.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Line {
     commit: String,
     seed: u64,
@@ -82,19 +83,9 @@ impl Line {
             seed,
             imagination: args.imagination,
             seconds: args.seconds,
-            total: 0,
             verdict: "error".to_owned(),
             breaches: vec![error.to_string()],
-            faults: BTreeMap::new(),
-            kills: 0,
-            pauses: 0,
-            terminations: 0,
-            sends: 0,
-            sends_limited: 0,
-            unknown: 0,
-            doubtful: 0,
-            not_begun: 0,
-            duration: 0.0,
+            ..Self::default()
         }
     }
 }
@@ -260,12 +251,16 @@ pub async fn commit_of_checkout() -> String {
 }
 
 /// Prints one line to stderr; a closed stderr is no fault.
-fn tell(text: &str) {
+pub(in crate::harness) fn tell(text: &str) {
     let mut err = stderr().lock();
     let _ = writeln!(err, "{text}").and_then(|()| err.flush());
 }
 
-fn read(file: &Path) -> Result<Vec<Line>, HarnessError> {
+/// Reads the results in a file; a file that does not exist has none.
+///
+/// # Errors
+/// The file cannot be used.
+pub(in crate::harness) fn read<T: DeserializeOwned>(file: &Path) -> Result<Vec<T>, HarnessError> {
     let text = match std::fs::read_to_string(file) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -283,7 +278,11 @@ pub fn append_report(file: &Path, report: &FaultsReport) -> Result<(), HarnessEr
     append(file, &Line::of(report))
 }
 
-fn append(file: &Path, line: &Line) -> Result<(), HarnessError> {
+/// Appends a result to a file.
+///
+/// # Errors
+/// The file cannot be used.
+pub fn append(file: &Path, line: &impl Serialize) -> Result<(), HarnessError> {
     let mut text = serde_json::to_string(line).map_err(|error| HarnessError::file(file)(error.into()))?;
     text.push('\n');
     let mut opened = OpenOptions::new().create(true).append(true).open(file).map_err(HarnessError::file(file))?;
@@ -300,7 +299,7 @@ mod tests {
     fn the_file_remembers_every_seed_with_its_faults() {
         let file = std::env::temp_dir().join(format!("botfleet-slices-{}", std::process::id()));
         let _ = std::fs::remove_file(&file);
-        assert_eq!(read(&file).unwrap(), []);
+        assert_eq!(read::<Line>(&file).unwrap(), []);
         let mut clean = report();
         clean.judge();
         let args = FaultsArgs::of(None, 1, 20.0);
@@ -308,7 +307,7 @@ mod tests {
         for line in &lines {
             append(&file, line).unwrap();
         }
-        assert_eq!(read(&file).unwrap(), lines);
+        assert_eq!(read::<Line>(&file).unwrap(), lines);
         let series = SeriesReport::of("c".into(), 20.0, Imagination::Classic, &lines);
         assert_eq!((series.seeds, series.clean, series.total), (2, 1, 9));
         assert_eq!(series.failing.keys().copied().collect::<Vec<_>>(), [8]);

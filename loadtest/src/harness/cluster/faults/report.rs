@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
-use botfleet_world::checker::report::{Breaches, Report};
+use botfleet_world::checker::report::Report;
 use serde::{Deserialize, Serialize};
 
+use crate::harness::faults::report::unlisted;
 use crate::harness::settle::Queues;
 
 /// The result of one seed.
@@ -86,24 +87,9 @@ impl ClusterReport {
         .filter(|(_, count)| *count > 0)
         .map(|(name, count)| format!("{name}: {count}"))
         .collect();
-        // Breaches that the checker may add later and that the list above lacks. Unknown messages are reported, not
-        // judged: a `sending` whose answer was cut off may never have reached Telegram, nor the ledger.
-        let known = Breaches {
-            lost: 0,
-            handled_twice: 0,
-            duplicate_sends: 0,
-            uncaused_sends: 0,
-            phantom_sends: 0,
-            order: 0,
-            overlapping_polls: 0,
-            limit_violations: 0,
-            unknown: 0,
-            unknown_beyond_doubt: 0,
-            ..found
-        };
-        if known != Breaches::default() {
-            breaches.push(format!("others: {known:?}"));
-        }
+        // Unknown messages are reported, not judged: a `sending` whose answer was cut off may never have reached
+        // Telegram, nor the ledger.
+        breaches.extend(unlisted(found));
         if !self.at_rest {
             breaches.push(format!("not at rest: {:?}", self.queues));
         }

@@ -9,10 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use botfleet_world::checker::cluster::check_cluster;
-use botfleet_world::checker::fetch_outcomes;
-use botfleet_world::checker::outcome::{Outcome, OutcomeLine};
+use botfleet_world::checker::outcome::OutcomeLine;
 use botfleet_world::ledger::LedgerEvent;
-use botfleet_world::people::http;
 use botfleet_world::world::World;
 use tokio::time::Instant;
 
@@ -27,14 +25,12 @@ use crate::harness::error::HarnessError;
 use crate::harness::faults::random;
 use crate::harness::operator::Operator;
 use crate::harness::progress;
-use crate::harness::settle::{Queues, queues};
+use crate::harness::settle::{Settled, settled};
 use crate::harness::traffic::{Shape, Traffic};
 use crate::servers::postgres::PostgresOptions;
 
 /// How often quarantined actors are released while the fleet recovers.
 const RELEASED_EVERY: Duration = Duration::from_secs(2);
-/// The world counts as quiet after this long without news.
-const QUIET_FOR: Duration = Duration::from_secs(1);
 
 /// Runs one seed.
 ///
@@ -107,7 +103,7 @@ async fn run_in(args: &ClusterFaultsArgs, dir: &Path) -> Result<ClusterReport, H
     let recovering = roll_call(&mut stage, &operator, &mut traffic, deadline);
     let (released, silent) =
         progress::during(recovering, || format!("seed {}: everything healed, roll call", args.seed)).await?;
-    let (at_rest, queues, outcomes) = settle(&mut stage, deadline).await?;
+    let Settled { at_rest, queues, outcomes } = settled(&world, deadline, async || stage.api_url().await).await?;
     let after = stage.view().await?;
 
     let ledger = world.ledger().snapshot();
@@ -188,28 +184,6 @@ async fn roll_call(
             next_release = now + RELEASED_EVERY;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-/// Waits until every update is confirmed, the product's queues are empty and no outcome is pending, or until the
-/// deadline; then returns the account.
-async fn settle(stage: &mut ClusterStage, until: Instant) -> Result<(bool, Queues, Vec<OutcomeLine>), HarnessError> {
-    let client = http::client()?;
-    loop {
-        let left = until.saturating_duration_since(Instant::now());
-        let quiet = stage.simulation.world.wait_until_quiet(QUIET_FOR, left).await;
-        let url = stage.api_url().await?;
-        let queues = queues(&client, &url).await?;
-        let late = Instant::now() >= until;
-        if (quiet && queues == Queues::default()) || late {
-            let outcomes = fetch_outcomes(&url).await?;
-            let pending = outcomes.iter().any(|line| line.outcome == Outcome::Pending);
-            let at_rest = quiet && queues == Queues::default() && !pending;
-            if at_rest || late {
-                return Ok((at_rest, queues, outcomes));
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(250)).await;
     }
 }
 

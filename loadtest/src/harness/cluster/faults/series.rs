@@ -5,9 +5,6 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
-use std::fs::OpenOptions;
-use std::io::{self, Write as _, stderr};
-use std::path::Path;
 
 use futures::StreamExt as _;
 use serde::Serialize;
@@ -17,6 +14,7 @@ use super::report::ClusterReport;
 use super::run::run;
 use crate::harness::error::HarnessError;
 use crate::harness::faults::args::Seeds;
+use crate::harness::faults::slices::{append, read, tell};
 
 /// The result of a series of seeds.
 #[derive(Debug, Clone, Serialize)]
@@ -104,7 +102,7 @@ pub async fn series(args: &ClusterFaultsArgs, seeds: Seeds) -> Result<ClusterSer
         Some(file) => read(file)?,
         None => Vec::new(),
     };
-    lines.retain(|line| {
+    lines.retain(|line: &ClusterReport| {
         line.commit == commit && line.seconds.to_bits() == args.seconds.to_bits() && line.long == args.long
     });
     let known: HashSet<u64> = lines.iter().map(|line| line.seed).collect();
@@ -145,33 +143,6 @@ pub async fn series(args: &ClusterFaultsArgs, seeds: Seeds) -> Result<ClusterSer
     Ok(ClusterSeries::of(commit, &lines))
 }
 
-/// Prints one line to stderr; a closed stderr is no fault.
-fn tell(text: &str) {
-    let mut err = stderr().lock();
-    let _ = writeln!(err, "{text}").and_then(|()| err.flush());
-}
-
-fn read(file: &Path) -> Result<Vec<ClusterReport>, HarnessError> {
-    let text = match std::fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(HarnessError::file(file)(error)),
-    };
-    let line = |text: &str| serde_json::from_str(text).map_err(|error| HarnessError::file(file)(error.into()));
-    text.lines().filter(|text| !text.trim().is_empty()).map(line).collect()
-}
-
-/// Appends the result of one seed to a file.
-///
-/// # Errors
-/// The file cannot be used.
-pub fn append(file: &Path, line: &ClusterReport) -> Result<(), HarnessError> {
-    let mut text = serde_json::to_string(line).map_err(|error| HarnessError::file(file)(error.into()))?;
-    text.push('\n');
-    let mut opened = OpenOptions::new().create(true).append(true).open(file).map_err(HarnessError::file(file))?;
-    opened.write_all(text.as_bytes()).map_err(HarnessError::file(file))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -185,7 +156,7 @@ mod tests {
         for line in [line(1, "clean"), line(2, "breach")] {
             append(&file, &line).unwrap();
         }
-        let series = ClusterSeries::of("c".into(), &read(&file).unwrap());
+        let series = ClusterSeries::of("c".into(), &read::<ClusterReport>(&file).unwrap());
         assert_eq!((series.seeds, series.clean, series.is_clean()), (2, 1, false));
         std::fs::remove_file(&file).unwrap();
     }
