@@ -1,7 +1,7 @@
 # botfleet and its simulated world in one image: built in one stage, run in another that holds no compiler.
 #
-#   docker build -t botfleet:0.1.0 .
-#   docker run --rm botfleet:0.1.0 demo --seconds 30
+#   docker build -t botfleet:0.2.0 .
+#   docker run --rm botfleet:0.2.0 demo --seconds 30
 #
 # It runs as user 10001, needs no capability and, with PostgreSQL, writes to no disk: --read-only fits.
 

@@ -19,6 +19,9 @@ use crate::config::manifest::{LoadedManifest, strategies};
 use crate::config::secret::ProcessSecrets;
 use crate::config::settings::Config;
 
+/// The bytes that an entry takes with its indexes: a message of a hundred characters, as `botfleet eval age` measures.
+const ENTRY_BYTES: u64 = 330;
+
 /// Arguments of `botfleet check`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
@@ -77,6 +80,11 @@ fn as_text(config: &Config, manifest: &LoadedManifest) -> String {
     let rows: Vec<_> = plan.chats.iter().map(conversation_row).collect();
     let heads = ["chat", "strategy", "quiet hours", "novelty", "stances", "calms down"];
     text.push_str(&table("Conversations", &heads, &rows));
+    let rows: Vec<_> = plan.chats.iter().filter_map(|chat| for_ever_row(chat, &plan.bots)).collect();
+    if !rows.is_empty() {
+        let heads = ["chat", "a message an hour", "its bots say at most", "a year of that"];
+        text.push_str(&table("Transcripts that are kept for ever (retention_days = 0)", &heads, &rows));
+    }
     let rows: Vec<_> = plan.bots.iter().map(character_row).collect();
     let heads = ["bot", "stances", "active hours", "reactions", "close to"];
     text.push_str(&table("Characters", &heads, &rows));
@@ -141,6 +149,19 @@ fn conversation_row(chat: &ChatSpec) -> Vec<String> {
         chat.consistency.as_str().to_owned(),
         format!("for {}", humantime(chat.physics.cool_down)),
     ]
+}
+
+/// Tells what a year costs in a chat whose transcript never goes.
+fn for_ever_row(chat: &ChatSpec, bots: &[BotSpec]) -> Option<Vec<String>> {
+    if chat.retention_days > 0 {
+        return None;
+    }
+    let caps = bots.iter().filter(|bot| chat.bots.contains(&bot.name)).map(|bot| bot.hourly_cap);
+    let an_hour: Option<u64> = caps.map(|cap| cap.map(u64::from)).sum();
+    let year = |an_hour: u64| format!("{:.1} MiB a year", (an_hour * 8_760 * ENTRY_BYTES) as f64 / 1_048_576.0);
+    let most = an_hour.map_or_else(|| "no cap".to_owned(), |an_hour| format!("{an_hour} an hour"));
+    let cost = an_hour.map_or_else(|| "no bound".to_owned(), year);
+    Some(vec![chat.name.clone(), year(1), most, cost])
 }
 
 fn character_row(bot: &BotSpec) -> Vec<String> {
@@ -243,6 +264,20 @@ fn as_json(config: &Config, manifest: &LoadedManifest) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_chat_that_keeps_its_transcript_is_told_what_a_year_costs() {
+        let bots = ["ada", "bob", "eve"].map(|name| BotSpec {
+            name: name.to_owned(),
+            hourly_cap: Some(30),
+            ..BotSpec::default()
+        });
+        let chat = ChatSpec { bots: vec!["ada".to_owned(), "bob".to_owned()], ..ChatSpec::default() };
+        assert_eq!(for_ever_row(&chat, &bots), None);
+        let chat = ChatSpec { retention_days: 0, ..chat };
+        let row = for_ever_row(&chat, &bots).unwrap_or_default();
+        assert_eq!(row[1..], ["2.8 MiB a year", "60 an hour", "165.4 MiB a year"]);
+    }
 
     #[test]
     fn columns_align_by_characters_not_bytes() {

@@ -115,10 +115,10 @@ async fn connect(config: &Config) -> anyhow::Result<(Schema, String)> {
 }
 
 fn check(args: &MigrateArgs, place: &str, standing: &Standing) -> anyhow::Result<ExitCode> {
-    let fits = standing.pending.is_empty() && standing.newer_contract.is_none();
+    let fits = standing.needed.is_empty() && standing.newer_contract.is_none();
     let text = match standing.newer_contract {
         Some(found) => format!("{place}: schema {found:04} is of a newer botfleet; run that one"),
-        None if !fits => format!("{place}: {} pending; run botfleet migrate up", standing.pending.len()),
+        None if !fits => format!("{place}: {} pending; run botfleet migrate up", standing.needed.len()),
         None => format!("{place}: this version may run"),
     };
     let value = json!({

@@ -9,6 +9,7 @@
 //! | `check` | `botfleet check`: finds the faults of configuration and manifest |
 //! | `online` | `botfleet check --online`: compares the world outside with the manifest |
 //! | `migrate` | `botfleet migrate`: brings the schema of the store up or down, or tells its state |
+//! | `store` | `botfleet store compact`: rewrites the file of the store without its free space |
 //! | `dead_letters` | `botfleet dead-letters`, `botfleet redeliver`: lists dead letters, and gives one another try |
 //! | `people` | `botfleet people`: shows what is stored about a person, and carries out their rights |
 //! | `eval` | `botfleet eval`: measures parts of the engine, without a fleet |
@@ -40,6 +41,7 @@ pub mod people;
 pub mod replay;
 pub mod run;
 mod signals;
+pub mod store;
 pub mod style;
 pub mod why;
 
@@ -84,6 +86,9 @@ pub enum Command {
     Apply(apply::ApplyArgs),
     /// Brings the schema of the store up to date, takes it back, or tells its state.
     Migrate(migrate::MigrateArgs),
+    /// Looks after the file of the store, while no fleet runs on it.
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Lists turns, messages and updates of the running fleet that ended badly.
     DeadLetters(dead_letters::DeadLettersArgs),
     /// Gives a dead letter of the running fleet another try.
@@ -120,6 +125,7 @@ pub async fn execute(cli: Cli) -> ExitCode {
         Command::Cluster(command) => cluster::execute(command).await,
         Command::Apply(args) => apply::execute(args).await,
         Command::Migrate(args) => migrate::execute(args).await,
+        Command::Store(command) => store::execute(command).await,
         Command::DeadLetters(args) => dead_letters::list(args).await,
         Command::Redeliver(args) => dead_letters::redeliver(args).await,
         Command::People(command) => people::execute(command).await,

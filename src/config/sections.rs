@@ -57,6 +57,12 @@ keys_of! {
         ramp_per_minute: Option<NonZeroU32> = key(usual.ramp_per_minute).or_zero();
         /// Time for which handled updates are kept.
         keep_handled: Duration = key(usual.keep_handled).within(Duration::from_hours(48)..=Duration::from_hours(6 * 24));
+        /// Time for which decisions, turns and messages are kept: for so long the fleet can say why a bot spoke.
+        keep_decisions: Duration = key(usual.keep_decisions)
+            .within(Duration::from_hours(7 * 24)..=Duration::from_hours(3_650 * 24));
+        /// Time for which dead turns, and messages that were rejected or of unknown fate, wait for a person.
+        keep_letters: Duration = key(usual.keep_letters)
+            .within(Duration::from_hours(7 * 24)..=Duration::from_hours(3_650 * 24));
         /// An actor that does not answer for so long hangs, and is started again.
         answer_within: Duration = key(usual.answer_within).within(Duration::from_secs(1)..=Duration::from_mins(10));
         /// Most time that a stop takes. Half of it and a little more is for turns, the rest for messages that are due.

@@ -106,8 +106,11 @@ pub(super) trait Engine: Reads {
     /// Takes every lease under a new epoch.
     fn begin_tenure(&self, node: &str, now: Timestamp) -> impl Future<Output = Result<Tenure, Fault>> + Send;
 
-    /// Deletes handled inbox rows received before `before`, some thousands at a time, and returns how many.
-    fn prune_inbox(&self, before: Timestamp) -> impl Future<Output = Result<u64, Fault>> + Send;
+    /// Returns whether this process works on the database alone.
+    fn is_alone(&self) -> bool;
+
+    /// Gives some of the space back that deleted rows took, and deletes what only this database keeps.
+    fn tidy(&self) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// Makes sure that removed texts stand nowhere any more, as far as the database can.
     fn wipe(&self) -> impl Future<Output = Result<(), Fault>> + Send;

@@ -11,6 +11,7 @@
 //! | `reconcile` | how a plan changes the stored roster |
 //! | `fault` | the errors of both databases as the port's |
 //! | `engine` | the seam between all of this and a database |
+//! | `sizes` | the room that each table takes |
 //! | `sqlite` | the store of one machine, in one file |
 //! | `postgres` | the store of a cluster, and the cluster state that its nodes share |
 
@@ -24,5 +25,6 @@ pub mod postgres;
 mod reconcile;
 mod rows;
 pub mod settings;
+pub mod sizes;
 mod sql;
 pub mod sqlite;

@@ -23,12 +23,12 @@ use botfleet_actors::domain::transcript::{EntryKey, TranscriptEntry};
 use botfleet_actors::domain::turn::Turn;
 use botfleet_actors::ports::archive::{Archive, DecisionQuery};
 use botfleet_actors::ports::store::{
-    Backlog, ChatMemory, Cut, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
+    Backlog, ChatMemory, Cut, Kept, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
 };
 
 use super::engine::{Engine, Reads};
 use super::sql::values::values;
-use super::sql::{archive, expiry, outcomes, people, reads, roster, tenure};
+use super::sql::{archive, expiry, growth, outcomes, people, reads, roster, tenure};
 
 /// Stores all state of a fleet in the database of an engine.
 pub struct SqlStore<E> {
@@ -88,7 +88,7 @@ port! { Store for Engine:
     forget(person: TelegramUserId, wish: Option<i64>, cut: Cut<'_>) -> Forgotten = call people::forget;
     stops() -> Stops = call reads::stops;
     outcomes(cursor: OutcomeCursor, limit: usize) -> (Vec<OutcomeRecord>, OutcomeCursor) = call outcomes::page;
-    prune(before: Timestamp) -> u64 = call expiry::prune;
+    prune(now: Timestamp, kept: &Kept) -> u64 = call growth::prune;
     expire(now: Timestamp) -> u64 = call expiry::expire;
     expire_unspoken(before: Timestamp) -> u64 = call expiry::expire_unspoken;
     turn(turn: TurnId) -> Option<WithMessages> = call reads::turn;

@@ -6,10 +6,11 @@
 //! | `reads`, `outcomes`, `archive` | everything that only reads |
 //! | `roster`, `tenure` | bots, chats and personas; work that goes back to the queue |
 //! | `orders`, `people` | orders of people: delivery modes, dead letters tried again; rights: opting out, being forgotten |
-//! | `expiry` | removal of old texts and old rows; the end of turns and messages that nobody took in time |
+//! | `expiry`, `growth` | removal of old texts, and of old rows; the end of turns and messages that nobody took in time |
 
 pub(super) mod archive;
 pub(super) mod expiry;
+pub(super) mod growth;
 pub(super) mod orders;
 pub(super) mod outcomes;
 pub(super) mod people;
@@ -23,7 +24,7 @@ use self::text::Sql;
 
 /// Returns all statements that both databases run.
 pub(super) fn all() -> Vec<&'static Sql> {
-    let files =
-        [archive::ALL, expiry::ALL, orders::ALL, outcomes::ALL, people::ALL, reads::ALL, roster::ALL, tenure::ALL];
-    files.into_iter().flatten().copied().collect()
+    let texts = [archive::ALL, outcomes::ALL, reads::ALL, roster::ALL, tenure::ALL];
+    let rights = [expiry::ALL, growth::ALL, orders::ALL, people::ALL];
+    texts.into_iter().chain(rights).into_iter().flatten().copied().collect()
 }

@@ -151,7 +151,7 @@ impl Old {
             }
             Self::Postgres(name) => {
                 let address = address(&server().await.url(name));
-                Schema::connect(&address).await.unwrap().up("test", false).await.unwrap();
+                Schema::connect(&address).await.unwrap().up("test", true).await.unwrap();
                 Arc::new(PgStore::open(&StoreSettings::default(), &address).await.unwrap())
             }
         }

@@ -1,4 +1,5 @@
-//! Tests over a million rows a table that no statement on the data's way reads a large table from end to end.
+//! Tests with the statistics of ten million rows a table that no statement on the data's way reads a large table from
+//! end to end (I16).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -8,30 +9,40 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 use super::postgres::{database, server};
 
-const LARGE: [&str; 4] = ["inbox", "transcript", "turn", "outbox"];
+const LARGE: [&str; 5] = ["inbox", "transcript", "turn", "outbox", "decision"];
 /// Indexes that hold only rows that wait: reading one of them from end to end is no scan of its table.
 const OF_WHAT_WAITS: [&str; 7] =
     ["inbox_unhandled", "inbox_dead", "turn_open", "turn_dead", "outbox_open", "outbox_unknown", "outbox_rejected"];
 
-/// A million rows in each table, of 100 bots in 50 chats; one in 2,000 still waits.
-const ROWS: [&str; 6] = [
+/// 100,000 rows in each table, of 100 bots in 50 chats; one in 2,000 still waits.
+const ROWS: [&str; 7] = [
     "INSERT INTO lease (kind, key, owner, epoch) SELECT 'bot', g, 1, 1 FROM generate_series(1, 100) g",
     "INSERT INTO lease (kind, key, owner, epoch) SELECT 'chat', g, 1, 1 FROM generate_series(1, 50) g",
     "INSERT INTO inbox (id, chat, bot, source, source_id, payload, received_at, outcome, number) \
      SELECT g, g % 50 + 1, g % 100 + 1, 'update', g, '{}', g, CASE WHEN g % 2000 = 0 THEN NULL ELSE 'appended' END, g \
-     FROM generate_series(1, 1000000) g",
+     FROM generate_series(1, 100000) g",
     "INSERT INTO transcript (chat, number, kind, revision, telegram_chat, message_id, author, text, entities, date, \
      inbox, chain_depth, root) SELECT g % 50 + 1, g, 'message', 0, -(g % 50) - 1, g, '{}', 'hello', '[]', g, g, 0, g \
-     FROM generate_series(1, 1000000) g",
+     FROM generate_series(1, 100000) g",
     "INSERT INTO turn (id, chat, decision, bot, ordinal, chain_depth, priority, due_at, expires_at, created_at, state, \
      attempts) SELECT g, g % 50 + 1, g, g % 100 + 1, 0, 0, 1, g, g, g, \
      CASE WHEN g % 2000 = 0 THEN 'queued' WHEN g % 2000 = 1 THEN 'claimed' ELSE 'done' END, 0 \
-     FROM generate_series(1, 1000000) g",
+     FROM generate_series(1, 100000) g",
     "INSERT INTO outbox (id, turn, part, parts, bot, chat, telegram_chat, text, chain_depth, expires_at, created_at, \
      state, attempts, due_at) SELECT g, g, 0, 1, g % 100 + 1, g % 50 + 1, -1, 'hello', 0, g, g, \
      CASE WHEN g % 2000 = 0 THEN 'queued' WHEN g % 2000 = 1 THEN 'unknown' ELSE 'sent' END, 0, g \
-     FROM generate_series(1, 1000000) g",
+     FROM generate_series(1, 100000) g",
+    "INSERT INTO decision (chat, number, cause_entry, seed, at, config_seq, policy, verdict, reason, inputs, scores, \
+     chain_depth) SELECT g % 50 + 1, g, CASE WHEN g % 20 = 0 THEN NULL ELSE g END, g, g, 1, 'natural', 'speak', 'asked', \
+     '{}', '{}', 0 FROM generate_series(1, 100000) g",
 ];
+
+/// Makes the planner believe that each table holds a hundred times as many rows.
+const PLANTED: &str = "\
+UPDATE pg_class SET reltuples = reltuples * 100 WHERE reltuples >= 100 \
+AND (oid IN (SELECT oid FROM pg_class WHERE relname = ANY(string_to_array('inbox,transcript,turn,outbox,decision', ','))) \
+OR oid IN (SELECT indexrelid FROM pg_index WHERE indrelid::regclass::text = \
+ANY(string_to_array('inbox,transcript,turn,outbox,decision', ','))))";
 
 /// Returns each node of a plan.
 fn nodes(plan: &Value) -> Vec<&Value> {
@@ -74,13 +85,20 @@ async fn plan(connection: &mut PgConnection, statement: &str) -> Value {
 }
 
 #[tokio::test]
-async fn no_statement_reads_a_million_rows() {
+async fn no_statement_reads_ten_million_rows() {
     let database = database().await;
     let mut connection = PgConnection::connect(&server().await.url(&database)).await.unwrap();
     for rows in ROWS {
         connection.execute(rows).await.unwrap();
     }
+    for table in LARGE {
+        let alone = format!("ALTER TABLE {table} SET (autovacuum_enabled = off)");
+        connection.execute(sqlx::raw_sql(AssertSqlSafe(alone))).await.unwrap();
+    }
     connection.execute("ANALYZE").await.unwrap();
+    connection.execute(PLANTED).await.unwrap();
+    let believed = plan(&mut connection, "SELECT * FROM decision").await;
+    assert!(believed[0]["Plan"]["Plan Rows"].as_f64().unwrap() > 9e6, "{believed}");
     for (name, value) in planning() {
         connection.execute(sqlx::raw_sql(AssertSqlSafe(format!("SET {name} = {value}")))).await.unwrap();
     }

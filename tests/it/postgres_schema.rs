@@ -152,6 +152,50 @@ async fn nothing_is_taken_away_while_an_older_version_runs() {
     assert_eq!(newer.up("2", false).await.unwrap().len(), 1);
 }
 
+/// Returns the migrations up to the one that adds the table of erasure requests.
+fn with_both_tables() -> Vec<Migration> {
+    Schema::known().into_iter().filter(|migration| migration.version <= 8).collect()
+}
+
+#[tokio::test]
+async fn this_version_runs_before_its_own_contraction() {
+    let (_, url) = empty().await;
+    schema(&url).await.with_migrations(with_both_tables()).up("2", false).await.unwrap();
+    opened(&url).await.expect("nodes are replaced one by one");
+    let check = migrate(&url, &["check"]);
+    assert!(check.status.success(), "{}", text(&check));
+    assert_eq!(schema(&url).await.up("2", false).await.unwrap().len(), 1, "the contraction follows");
+}
+
+/// I3: while nodes of two versions run, each knows the requests to be forgotten that the other took.
+#[tokio::test]
+async fn requests_to_be_forgotten_are_known_to_both_versions() {
+    let (name, url) = empty().await;
+    let query = async |sql: &str| server().await.query(&name, sql).await.unwrap();
+    let audit = "SELECT seq, person, at, counts FROM audit WHERE action = 'forget' ORDER BY seq";
+    let erasure = "SELECT seq, person, at, counts FROM erasure ORDER BY seq";
+    let mut old =
+        schema(&url).await.with_migrations(with_both_tables().into_iter().filter(|m| m.version < 8).collect());
+    old.up("1", false).await.unwrap();
+    query("INSERT INTO audit VALUES (1, 77, 'forget', 10, 'person', '{}'), (2, 78, 'opt_out', 11, 'person', '{}')")
+        .await;
+    schema(&url).await.with_migrations(with_both_tables()).up("2", false).await.unwrap();
+    query("INSERT INTO audit VALUES (3, 79, 'forget', 12, 'person', '{}')").await;
+    query("UPDATE audit SET at = 13 WHERE seq = 3").await;
+    query("INSERT INTO erasure VALUES (4, 80, 14, 'person', '{}')").await;
+    query("UPDATE erasure SET counts = '{\"entries\":1}' WHERE seq = 4").await;
+    let known = query(erasure).await;
+    assert_eq!(known, query(audit).await);
+    assert_eq!(known.lines().count(), 3, "{known}");
+    assert!(known.contains("3|79|13|{}") && known.contains("4|80|14|{\"entries\":1}"), "{known}");
+    let mut whole = schema(&url).await;
+    whole.up("2", false).await.unwrap();
+    assert_eq!(query(erasure).await, known);
+    assert_eq!(query("SELECT seq, action FROM audit").await, "2|opt_out");
+    whole.down(8).await.unwrap();
+    assert_eq!(query(audit).await, known, "the way back loses none");
+}
+
 #[tokio::test]
 async fn a_migration_that_fails_leaves_nothing_behind() {
     let (name, url) = empty().await;

@@ -4,16 +4,20 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use botfleet::store::settings::{StoreSettings, Synchronous};
 use botfleet::store::sqlite::SqliteArchive;
 use botfleet::store::sqlite::SqliteStore;
+use botfleet::store::sqlite::compact::compact;
 use botfleet::store::sqlite::open::OpenError;
 use botfleet_actors::ports::archive::{Archive, DecisionQuery};
-use botfleet_actors::ports::store::{Store, StoreError};
+use botfleet_actors::ports::store::{Kept, Store, StoreError};
 use botfleet_actors::testkit::rows::{at, ingest, plan, update};
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions};
 use sqlx::{ConnectOptions, Connection, Executor};
+
+const DAY: Duration = Duration::from_hours(24);
 
 fn settings(path: &Path) -> StoreSettings {
     StoreSettings { path: path.to_owned(), ..StoreSettings::default() }
@@ -34,6 +38,55 @@ async fn a_second_process_is_told_who_has_the_store() {
     assert!(error.to_string().contains("fleet.db") && error.to_string().contains("store.path"), "{error}");
     drop(first);
     SqliteStore::open(&settings(&path)).await.expect("the lock ends with its holder");
+}
+
+async fn number(path: &Path, sql: &'static str) -> i64 {
+    let mut connection = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+    let number = sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    number
+}
+
+/// A new file gives back what rows took; an older one does after it was compacted, which nobody can do while it is in use.
+#[tokio::test]
+async fn files_shrink_when_rows_go() {
+    const PADDING: &str = "CREATE TABLE padding AS WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 500) \
+                           SELECT i, hex(randomblob(2000)) AS body FROM n";
+    let directory = tempfile::tempdir().unwrap();
+    let (new, old) = (directory.path().join("new.db"), directory.path().join("old.db"));
+    let old_file = SqliteConnectOptions::new().filename(&old).create_if_missing(true);
+    let mut connection = old_file.auto_vacuum(SqliteAutoVacuum::None).connect().await.unwrap();
+    connection
+        .execute(
+            "CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY, description TEXT NOT NULL, \
+        installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, success BOOLEAN NOT NULL, checksum BLOB NOT NULL, \
+        execution_time BIGINT NOT NULL)",
+        )
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    let shrinks = async |path: &Path| {
+        let store = SqliteStore::open(&settings(path)).await.unwrap();
+        let mut connection = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+        connection.execute(PADDING).await.unwrap();
+        connection.execute("DROP TABLE padding").await.unwrap();
+        connection.close().await.unwrap();
+        let before = number(path, "SELECT page_count FROM pragma_page_count").await;
+        let kept = Kept { handled: DAY * 3, decisions: DAY * 30, letters: DAY * 90 };
+        store.prune(at(0), &kept).await.unwrap();
+        let after = number(path, "SELECT page_count FROM pragma_page_count").await;
+        let held = compact(path).await;
+        assert!(matches!(held, Err(OpenError::InUse { .. })), "{held:?}");
+        store.close().await.unwrap();
+        after < before / 2
+    };
+    assert!(shrinks(&new).await, "a new file");
+    assert!(!shrinks(&old).await, "an older file keeps its size");
+    let sizes = compact(&old).await.unwrap();
+    assert!(sizes.after < sizes.before / 2, "{sizes:?}");
+    assert!(shrinks(&old).await, "a file that was compacted");
+    let missing = compact(&directory.path().join("none.db")).await;
+    assert!(matches!(missing, Err(OpenError::Inaccessible { .. })), "{missing:?}");
 }
 
 #[tokio::test]

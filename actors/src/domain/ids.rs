@@ -111,6 +111,11 @@ impl IdSource {
         }
     }
 
+    /// Returns the lowest id that a source can make at that time: ids of all tables rise with time.
+    pub fn first_at(at: Timestamp) -> i64 {
+        Self::floor(at) << PLACE_BITS
+    }
+
     fn placed(&self, id: i64) -> i64 {
         let counter = id & ((1 << COUNTER_BITS) - 1);
         ((id >> COUNTER_BITS) << (PLACE_BITS + COUNTER_BITS)) | self.place | counter

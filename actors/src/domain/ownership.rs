@@ -139,6 +139,9 @@ pub struct NodeReport {
     pub sends_per_minute: u64,
     /// Most milliseconds that a piece of the node's work has waited beyond its due time.
     pub lag_ms: u64,
+    /// Number of the last rise of the chats' low-water marks that the node has heard of; older versions hear of none.
+    #[serde(default)]
+    pub low_water: i64,
 }
 
 /// A node as the store knows it: one row for each incarnation.

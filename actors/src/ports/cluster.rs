@@ -19,6 +19,8 @@ pub struct BeatAnswer {
     pub now: Timestamp,
     /// Number of the configuration in force.
     pub config_seq: ConfigSeq,
+    /// Number of the last rise of the chats' low-water marks. The node's next report repeats it.
+    pub low_water: i64,
 }
 
 /// Decides under the planner's lock which leases shall change their desired owner; pure.

@@ -1,6 +1,7 @@
 //! The port to the store, the single source of truth. Layer `ports`. Keeps I1-I4, I6, I8, I11.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -178,6 +179,24 @@ pub struct OutcomeCursor {
     pub tick: Option<(ChatId, DecisionNumber)>,
 }
 
+/// How long rows are kept that nothing works on any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Handled inbox rows, by the time at which they were received: 48 h to 6 days (I2).
+    pub handled: Duration,
+    /// Decisions, turns and messages, by the time at which they were made.
+    pub decisions: Duration,
+    /// Dead turns, and messages that were rejected or whose fate is unknown: people decide on them.
+    pub letters: Duration,
+}
+
+/// Number of days for which entries are kept at least, whatever the chat's retention: copies of a message may still
+/// arrive.
+pub const ENTRY_DAYS_MIN: u32 = 7;
+
+/// Number of days for which opt-outs and opt-ins stay in the audit. The rights themselves never go.
+pub const AUDIT_DAYS: u32 = 365;
+
 /// Returns the payload of an update without one person's data; `None` when there is nothing to cut.
 pub type Cut<'a> = &'a (dyn Fn(&str) -> Option<String> + Send + Sync);
 
@@ -290,10 +309,20 @@ pub trait Store: Archive {
         limit: usize,
     ) -> Result<(Vec<OutcomeRecord>, OutcomeCursor), StoreError>;
 
-    /// Marks inbox rows without outcome as ignored when they were received before `before` and their chat has left the
-    /// manifest. Deletes inbox rows with an outcome from before `before`, whose updates cannot come again (I2). Deletes
-    /// the spending of budget periods that began before `before` and have ended. Returns how many rows it deleted.
-    async fn prune(&self, before: Timestamp) -> Result<u64, StoreError>;
+    /// Deletes rows that at `now` are older than their use, at most some ten thousands of each kind a call, and returns
+    /// how many:
+    ///
+    /// - handled inbox rows, whose updates cannot come again (I2); rows without outcome are first marked as ignored
+    ///   when they are as old and their chat has left the manifest,
+    /// - the spending of budget periods that began as long ago and have ended,
+    /// - entries that are older than their chat keeps texts, and than [`ENTRY_DAYS_MIN`]; none of a chat that keeps
+    ///   texts for ever,
+    /// - decisions; turns and messages that have ended; dead, rejected and unknown ones after a time of their own,
+    /// - opt-outs and opt-ins in the audit after [`AUDIT_DAYS`].
+    ///
+    /// Entries and decisions go from below, up to the chat's low-water marks: above them numbers have no gap (I3). Marks
+    /// rise first; in a cluster rows go once every node that is not dead has heard of the rise by a beat.
+    async fn prune(&self, now: Timestamp, kept: &Kept) -> Result<u64, StoreError>;
 
     /// Removes texts that at `now` are older than their chats keep them, at most some thousands of rows a call: text,
     /// entities and media of entries; inputs and scores of decisions, with the texts of their messages; payloads of

@@ -30,7 +30,7 @@ use crate::domain::transcript::{EntryKey, TranscriptEntry};
 use crate::domain::turn::Turn;
 use crate::ports::archive::{Archive, DecisionQuery};
 use crate::ports::store::{
-    Backlog, ChatMemory, Cut, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
+    Backlog, ChatMemory, Cut, Kept, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
 };
 
 /// The time that a commit takes.
@@ -308,8 +308,8 @@ impl Store for FaultyStore {
         self.reach()?.outcomes(cursor, limit).await
     }
 
-    async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
-        self.reach()?.prune(before).await
+    async fn prune(&self, now: Timestamp, kept: &Kept) -> Result<u64, StoreError> {
+        self.reach()?.prune(now, kept).await
     }
 
     async fn expire(&self, now: Timestamp) -> Result<u64, StoreError> {

@@ -3,6 +3,7 @@
 
 mod archive;
 mod cluster;
+mod growth;
 mod people;
 mod reading;
 mod roster;
@@ -30,7 +31,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, TranscriptEntry};
 use crate::domain::turn::Turn;
 use crate::ports::store::{
-    Backlog, ChatMemory, Cut, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
+    Backlog, ChatMemory, Cut, Kept, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
 };
 
 /// A handle on rows in memory, held by one process.
@@ -217,8 +218,9 @@ impl Store for MemoryStore {
         Ok(self.reach()?.outcomes(cursor, limit))
     }
 
-    async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
-        Ok(self.reach()?.prune(before))
+    async fn prune(&self, now: Timestamp, kept: &Kept) -> Result<u64, StoreError> {
+        let alone = !self.place().in_cluster;
+        Ok(self.reach()?.prune(alone, now, kept))
     }
 
     async fn expire(&self, now: Timestamp) -> Result<u64, StoreError> {

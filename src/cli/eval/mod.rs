@@ -5,8 +5,10 @@
 //! | `reply_links` | `botfleet eval reply-links`: the link resolver against links that people set |
 //! | `labelled` | the folder of labelled chats that `reply_links` reads |
 //! | `soak` | `botfleet eval soak`: the engine in virtual time, judged |
+//! | `age` | `botfleet eval age`: a year straight on a store, its size and the cost of its statements |
 //! | `coherence` | `botfleet eval coherence`: the share of replies whose target is evident without Telegram's link |
 
+pub mod age;
 pub mod coherence;
 mod labelled;
 pub mod reply_links;
@@ -25,6 +27,8 @@ pub enum EvalCommand {
     Soak(soak::SoakArgs),
     /// Measures how evident it is what the bots of a recorded store answered.
     Coherence(coherence::CoherenceArgs),
+    /// Lives a year in virtual time on a store, and judges whether its size and its costs level off.
+    Age(age::AgeArgs),
 }
 
 /// Runs the command.
@@ -36,5 +40,6 @@ pub async fn execute(command: &EvalCommand) -> anyhow::Result<ExitCode> {
         EvalCommand::ReplyLinks(args) => reply_links::execute(args),
         EvalCommand::Soak(args) => soak::execute(args),
         EvalCommand::Coherence(args) => coherence::execute(args).await,
+        EvalCommand::Age(args) => age::execute(args).await,
     }
 }

@@ -10,6 +10,7 @@ use botfleet_actors::behaviour::replay::{
 };
 use botfleet_actors::domain::decision::{Cause, Decision, Standing};
 use botfleet_actors::domain::ids::{DecisionNumber, Number};
+use botfleet_actors::domain::transcript::TranscriptEntry;
 use botfleet_actors::domain::turn::{Act, Turn};
 use botfleet_actors::ports::archive::{Archive, DECISIONS_MAX, DecisionQuery};
 
@@ -184,7 +185,12 @@ impl Replay<'_> {
             known
         } else {
             let first = self.archive.entries(self.sets.stored.chat.id, Number(1), 1).await?;
-            *self.begun.insert(first.first().map_or(i64::MAX, |entry| entry.date.as_millis()))
+            // Below the low-water mark nobody knows.
+            let date = |entry: &Arc<TranscriptEntry>| match entry.number {
+                Number(1) => entry.date.as_millis(),
+                _ => i64::MIN,
+            };
+            *self.begun.insert(first.first().map_or(i64::MAX, date))
         };
         Ok(begun > decision.at.as_millis())
     }

@@ -62,7 +62,7 @@ SELECT `collect ..pause of p` FROM \
 `json_each($1) j CROSS JOIN send_pause p ON p.bot = j.value|send_pause p WHERE p.bot = ANY($1)`";
     PEOPLE "load people" = "\
 SELECT `collect r.person, EXISTS (SELECT 1 FROM opt_out o WHERE o.person = r.person), \
-(SELECT max(a.at) FROM audit a WHERE a.action = 'forget' AND a.person = r.person), \
+(SELECT max(e.at) FROM erasure e WHERE e.person = r.person), \
 (SELECT s.at FROM right_said s WHERE s.person = r.person)` FROM `rows 1 person`";
     DEAD_UPDATES "load dead updates" = "\
 SELECT `collect i.id` FROM `json_each($1) j CROSS JOIN inbox i ON i.id = j.value AND i.outcome = 'dead'|\

@@ -44,7 +44,8 @@ AND NOT EXISTS (SELECT 1 FROM lease l WHERE l.owner = node.incarnation)";
 WITH told AS (UPDATE node SET beat = beat + 1, report = $2::jsonb WHERE incarnation = $1 AND state <> 'dead' \
 RETURNING state) \
 SELECT coalesce((SELECT state FROM told), 'dead'), (extract(epoch FROM clock_timestamp()) * 1000)::bigint, \
-coalesce((SELECT config_seq FROM setting WHERE key = 'roster'), 0)";
+coalesce((SELECT config_seq FROM setting WHERE key = 'roster'), 0), \
+coalesce((SELECT config_seq FROM setting WHERE key = 'low_water'), 0)";
     NODES "nodes" = concat!(
         "SELECT coalesce(json_agg(", node!(), " ORDER BY n.incarnation)::text, '[]') FROM node n WHERE n.state <> 'dead'"
     );
@@ -89,7 +90,7 @@ RETURNING lease.kind, lease.key, lease.epoch";
 SELECT count(*) FROM outbox WHERE bot = $1 AND state = 'sending' AND claimed_by IS DISTINCT FROM $2::bigint";
 }
 
-columns!(BeatAnswer { state, now, config_seq });
+columns!(BeatAnswer { state, now, config_seq, low_water });
 
 fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|error| unreadable("picture", error))

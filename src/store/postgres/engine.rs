@@ -20,16 +20,10 @@ use crate::store::sql::roster;
 use crate::store::sql::text::{Sql, statements};
 use crate::store::sql::values::{Database, values};
 
-/// The number of rows that pruning deletes at a time, so that it never holds locks for long.
-const PRUNE_ROWS: usize = 2_000;
-
 /// Gives all statements of the transaction one snapshot.
 const ONE_LOOK: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 statements! {
-    PRUNE "prune" = "\
-DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE received_at < $1 AND outcome IS NOT NULL \
-ORDER BY received_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
     /// Deletes the marks of processes that ended more than a week ago.
     PRUNE_MARKS "prune_marks" = "\
 DELETE FROM commit_mark WHERE at < (extract(epoch FROM clock_timestamp()) * 1000)::bigint - 604800000";
@@ -140,17 +134,12 @@ impl Engine for Postgres {
         Ok(tenure)
     }
 
-    async fn prune_inbox(&self, before: Timestamp) -> Result<u64, Fault> {
-        let mut session = self.tasks.session().await?;
-        let mut pruned = 0;
-        loop {
-            let some = session.execute(&PRUNE, values![before, PRUNE_ROWS]).await?;
-            if some == 0 {
-                session.execute(&PRUNE_MARKS, values![]).await?;
-                return Ok(pruned);
-            }
-            pruned += some;
-        }
+    fn is_alone(&self) -> bool {
+        self.tenure.load(Ordering::Acquire) != 0
+    }
+
+    async fn tidy(&self) -> Result<(), Fault> {
+        self.once(&PRUNE_MARKS, values![]).await.map(drop)
     }
 
     /// The server frees overwritten rows by vacuum. The operator must let the server's log and backups expire.

@@ -103,6 +103,9 @@ pub struct Step {
 pub struct Standing {
     /// The migrations that are known and not applied.
     pub pending: Vec<i64>,
+    /// Those of them that add something, which this version needs. A contraction of its own may wait until the nodes of
+    /// older versions are gone.
+    pub needed: Vec<i64>,
     /// The newest applied contraction that this version does not know.
     pub newer_contract: Option<i64>,
     /// The newest applied migration that this version does not know.
@@ -115,8 +118,10 @@ impl Standing {
     /// Summarises these steps.
     pub fn of(steps: &[Step]) -> Self {
         let newer = steps.iter().filter(|step| !step.known);
+        let pending = steps.iter().filter(|step| step.applied_at.is_none());
         Self {
-            pending: steps.iter().filter(|step| step.applied_at.is_none()).map(|step| step.version).collect(),
+            pending: pending.clone().map(|step| step.version).collect(),
+            needed: pending.filter(|step| step.kind == Kind::Expand).map(|step| step.version).collect(),
             newer_contract: newer.clone().filter(|step| step.kind == Kind::Contract).map(|step| step.version).max(),
             newer: newer.map(|step| step.version).max(),
             known: steps.iter().filter(|step| step.known).map(|step| step.version).max().unwrap_or(0),

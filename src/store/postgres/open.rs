@@ -130,8 +130,8 @@ impl Address {
 
     /// Checks that a process of this version may work with the schema.
     pub(super) fn judge(&self, standing: &Standing) -> Result<(), OpenError> {
-        if !standing.pending.is_empty() {
-            return Err(OpenError::Behind { place: self.place.clone(), missing: standing.pending.clone() });
+        if !standing.needed.is_empty() {
+            return Err(OpenError::Behind { place: self.place.clone(), missing: standing.needed.clone() });
         }
         if let Some(found) = standing.newer_contract {
             return Err(OpenError::Newer { place: self.place.clone(), found, known: standing.known });

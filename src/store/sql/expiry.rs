@@ -1,5 +1,5 @@
-//! Removes texts that are older than their chats keep them, and rows that nobody needs any more; ends turns and
-//! messages that nobody took in time. Layer: adapter. Keeps I14.
+//! Removes texts that are older than their chats keep them; ends turns and messages that nobody took in time. Layer:
+//! adapter. Keeps I14.
 //!
 //! Each chat is walked by number, from where the last call of any process ended, so a call meets only rows that have
 //! become old since. Messages are found through the decisions that led to them. Rows are locked as the group commit
@@ -25,7 +25,7 @@ const UNSPOKEN_ROWS: i64 = 2_000;
 /// The reason stored with turns and messages that ended so.
 const UNSPOKEN: &str = "could not speak: nobody took it in its time";
 /// The milliseconds of a day.
-const DAY_MS: i64 = 86_400_000;
+pub(super) const DAY_MS: i64 = 86_400_000;
 
 statements! {
     /// Selects the chats that limit how long they keep texts, each with the instant before which texts are old.
@@ -71,14 +71,6 @@ INSERT INTO setting (key, value, config_seq) VALUES ($1, $2, 0) ON CONFLICT (key
 `|WITH locked AS MATERIALIZED (SELECT id FROM inbox WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE) `\
 UPDATE inbox SET payload = '{}' `|FROM locked `WHERE \
 `id IN (SELECT value FROM json_each($1))|inbox.id = locked.id` AND inbox.outcome IS NOT NULL";
-
-    /// Gives up rows that wait for chats outside the manifest.
-    ABANDONED "abandon_updates" = "\
-UPDATE inbox SET outcome = 'ignored', reason = 'its chat left the manifest', payload = '{}' WHERE id IN (\
-SELECT id FROM inbox WHERE outcome IS NULL AND chat IN (SELECT id FROM chat WHERE NOT in_use) AND received_at < $1 \
-ORDER BY id `|FOR UPDATE SKIP LOCKED`)";
-    /// Deletes ended periods of budgets, once neither the period nor its day can be asked for again.
-    PRUNE_ALLOWANCES "prune_allowances" = "DELETE FROM allowance WHERE per <> 'total' AND period_start < $1 - 86400000";
 
     /// Skips locked rows: whoever holds them is alive, and the next call comes in a minute.
     UNSPOKEN_TURNS "unspoken_turns" = "\
@@ -163,13 +155,6 @@ async fn empty(run: &mut impl Run, walk: Walk, (chat, after, upto): (i64, i64, i
         }
     }
     Ok(())
-}
-
-/// Deletes rows that nobody needs any more.
-pub(crate) async fn prune(db: &impl Engine, before: Timestamp) -> Result<u64, Fault> {
-    db.once(&ABANDONED, values![before]).await?;
-    let rows = db.prune_inbox(before).await?;
-    Ok(rows + db.once(&PRUNE_ALLOWANCES, values![before]).await?)
 }
 
 /// Ends turns and messages whose time was over at `before`.

@@ -28,6 +28,8 @@ ON CONFLICT (key) DO UPDATE SET config_seq = setting.config_seq + 1";
     AUDIT "audit" = "\
 INSERT INTO audit (seq, person, action, at, by) \
 SELECT config_seq, $1, $2, $3, $4 FROM setting WHERE key = 'people'";
+    ERASURE "erasure" = "\
+INSERT INTO erasure (seq, person, at, by) SELECT config_seq, $1, $2, $3 FROM setting WHERE key = 'people'";
     /// Applies only when no order is stored that is newer than the newest of this batch: `right_said` was written before in
     /// this transaction, under its row's lock, and another node may have committed a newer order meanwhile.
     OPT_OUT "opt_out" = "\
@@ -38,13 +40,13 @@ DELETE FROM opt_out WHERE person = $1 AND (SELECT s.at / 1000 FROM right_said s 
     SEQ "people_seq" = "SELECT coalesce((SELECT config_seq FROM setting WHERE key = 'people'), 0)";
     OPTED_OUT "opted_out" = "SELECT person FROM opt_out";
     WISHES "wishes" = "\
-SELECT person, max(at), max(CASE WHEN counts = '{}' THEN seq END) FROM audit WHERE action = 'forget' GROUP BY person";
+SELECT person, max(at), max(CASE WHEN counts = '{}' THEN seq END) FROM erasure GROUP BY person";
     /// Extends an open erasure request to a later instant.
     PROLONGED "wish_prolonged" = "\
-UPDATE audit SET at = $2 WHERE action = 'forget' AND person = $1 AND counts = '{}' AND at < $2";
-    WISHED_AT "wished_at" = "SELECT at FROM audit WHERE seq = $1";
+UPDATE erasure SET at = $2 WHERE person = $1 AND counts = '{}' AND at < $2";
+    WISHED_AT "wished_at" = "SELECT at FROM erasure WHERE seq = $1";
     /// Notes that the request is fulfilled, unless it was extended meanwhile.
-    FULFILLED "wish_fulfilled" = "UPDATE audit SET counts = $2 WHERE seq = $1 AND at = $3";
+    FULFILLED "wish_fulfilled" = "UPDATE erasure SET counts = $2 WHERE seq = $1 AND at = $3";
 
     ENTRIES_OF "entries_of_person" = "\
 SELECT e.chat, e.number, e.date, (SELECT count(*) FROM turn t WHERE t.chat = e.chat AND t.target = e.number) \
@@ -118,15 +120,18 @@ fn without_text(payload: &str) -> String {
 pub(super) async fn write(run: &mut impl Run, right: &SetRight, newest: Timestamp) -> Result<(), Fault> {
     let SetRight { person, right, by, at } = right;
     run.execute(&NUMBER, values![]).await?;
-    if *right == Right::Forget && run.execute(&PROLONGED, values![*person, *at]).await? > 0 {
+    if *right == Right::Forget {
+        if run.execute(&PROLONGED, values![*person, *at]).await? == 0 {
+            run.execute(&ERASURE, values![*person, *at, by.as_str()]).await?;
+        }
         return Ok(());
     }
     run.execute(&AUDIT, values![*person, right.as_str(), *at, by.as_str()]).await?;
-    match right {
-        Right::OptOut => run.execute(&OPT_OUT, values![*person, *at, by.as_str(), newest]).await?,
-        Right::OptIn => run.execute(&OPT_IN, values![*person, newest]).await?,
-        Right::Forget => 0,
-    };
+    if *right == Right::OptOut {
+        run.execute(&OPT_OUT, values![*person, *at, by.as_str(), newest]).await?;
+    } else {
+        run.execute(&OPT_IN, values![*person, newest]).await?;
+    }
     Ok(())
 }
 

@@ -26,7 +26,7 @@ SELECT 1 FROM node n WHERE n.incarnation = outbox.claimed_by AND n.state <> 'dea
 
 statements! {
     HAND_OVER "hand_over" = "\
-UPDATE lease SET `owner_node = NULL, owner_incarnation = r.owner, desired_owner = NULL|\
+UPDATE lease SET `owner_node = NULL, owner_incarnation = r.owner|\
 owner = r.owner, desired = NULL, ready = false`, epoch = r.epoch \
 FROM `rows 1 kind text, key, owner, epoch` WHERE lease.kind = r.kind AND lease.key = r.key";
     /// Returns a turn in hand to the queue as if nobody had claimed it.

@@ -77,6 +77,8 @@ from! {
     Option<i64>: Self::Number;
     // A limit: what is more than a number can hold is no limit.
     usize: |limit| Self::Number(Some(i64::try_from(limit).unwrap_or(i64::MAX)));
+    u64: |number| Self::Number(i64::try_from(number).ok());
+    u32: |number| i64::from(number).into();
     Timestamp: |at| at.as_millis().into();
     BotId: |id| id.0.into();
     ChatId: |id| id.0.into();

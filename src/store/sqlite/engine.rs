@@ -23,15 +23,13 @@ use crate::store::sql::roster;
 use crate::store::sql::text::{Sql, statements};
 use crate::store::sql::values::{Database, for_sqlite, values};
 
-/// The number of rows that pruning deletes at a time, so that it never holds up commits for long.
-const PRUNE_ROWS: usize = 2_000;
 /// The number of attempts to empty the write-ahead log while readers are active, and the wait between two attempts.
 const EMPTYING_TRIES: u32 = 50;
 const EMPTYING_WAIT: Duration = Duration::from_millis(100);
 
 statements! {
-    PRUNABLE "prunable" = "SELECT id FROM inbox WHERE received_at < $1 AND outcome IS NOT NULL LIMIT $2";
-    PRUNE "prune" = "DELETE FROM inbox WHERE id `among 1`";
+    /// Gives free pages back to the file system, 8 MiB of them at most, where the file was made for it.
+    GIVE_BACK "give_back" = "PRAGMA incremental_vacuum(2048)";
     /// Takes the write lock and writes, but changes no value.
     WRITABLE "check" = "UPDATE setting SET value = value WHERE key = 'roster'";
 }
@@ -201,16 +199,12 @@ impl Engine for Sqlite {
         Ok(tenure)
     }
 
-    /// Looks for the rows as a reader: without an index on their age that takes long.
-    async fn prune_inbox(&self, before: Timestamp) -> Result<u64, Fault> {
-        let mut pruned = 0;
-        loop {
-            let ids: Vec<i64> = self.all(&PRUNABLE, values![before, PRUNE_ROWS]).await?;
-            if ids.is_empty() {
-                return Ok(pruned);
-            }
-            pruned += self.once(&PRUNE, values![ids]).await?;
-        }
+    fn is_alone(&self) -> bool {
+        true
+    }
+
+    async fn tidy(&self) -> Result<(), Fault> {
+        self.once(&GIVE_BACK, values![]).await.map(drop)
     }
 
     /// Moves the write-ahead log into the file and empties it, on a connection of its own, so that commits go on. SQLite

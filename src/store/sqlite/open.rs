@@ -9,7 +9,8 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection};
 
@@ -133,6 +134,8 @@ pub(super) async fn open(settings: &StoreSettings) -> Result<Opened, OpenError> 
             Synchronous::Off => SqliteSynchronous::Off,
         })
         .busy_timeout(BUSY_TIMEOUT)
+        // Counts for new files; `botfleet store compact` converts others.
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
         // Overwrites freed space: people may ask that their words are removed.
         .pragma("secure_delete", "ON")
         .disable_statement_logging();
@@ -159,7 +162,7 @@ pub(super) async fn open(settings: &StoreSettings) -> Result<Opened, OpenError> 
 
 /// Refuses a file that holds something other than a store, before anything in it is changed: merely connecting for
 /// writing would change its journal mode.
-async fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
+pub(super) async fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
     if fs::metadata(path).is_ok_and(|file| file.len() == 0) {
         return Ok(());
     }
@@ -210,7 +213,7 @@ pub(super) async fn read_only(path: &Path) -> Result<SqlitePool, OpenError> {
     }
 }
 
-fn inaccessible(path: &Path, cause: &dyn std::error::Error) -> OpenError {
+pub(super) fn inaccessible(path: &Path, cause: &dyn std::error::Error) -> OpenError {
     OpenError::Inaccessible { path: path.to_owned(), cause: cause.to_string() }
 }
 
@@ -221,7 +224,7 @@ fn private_file() -> OpenOptions {
     options
 }
 
-fn take_lock(path: &Path) -> Result<FileLock, OpenError> {
+pub(super) fn take_lock(path: &Path) -> Result<FileLock, OpenError> {
     let lock_path = beside(path, ".lock");
     let mut file = private_file().open(&lock_path).map_err(|error| inaccessible(&lock_path, &error))?;
     match file.try_lock() {

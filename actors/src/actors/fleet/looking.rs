@@ -23,7 +23,7 @@ use crate::domain::ids::{BotId, TelegramChatId};
 use crate::domain::ownership::LeaseKey;
 use crate::domain::silence::Silence;
 use crate::ports::bus::Hint;
-use crate::ports::store::Backlog;
+use crate::ports::store::{Backlog, Kept};
 
 /// How long after its expiry a turn is still left to its bot's actor; then the store ends it, whether the actor lives
 /// or not.
@@ -172,7 +172,9 @@ impl FleetState {
         }
         let now = node.clock.now();
         self.tell_silence();
-        let before = now - self.args.settings.keep_handled;
+        let settings = &self.args.settings;
+        let kept =
+            Kept { handled: settings.keep_handled, decisions: settings.keep_decisions, letters: settings.keep_letters };
         self.tasks.spawn(async move {
             match node.store.expire(now).await {
                 Ok(0) => {}
@@ -187,10 +189,10 @@ impl FleetState {
                 }
                 Err(error) => tracing::warn!(error = %error, "turns that nobody took could not expire"),
             }
-            match node.store.prune(before).await {
+            match node.store.prune(now, &kept).await {
                 Ok(0) => {}
-                Ok(rows) => tracing::info!(rows, "old inbox rows pruned"),
-                Err(error) => tracing::warn!(error = %error, "old inbox rows could not be pruned"),
+                Ok(rows) => tracing::info!(rows, "rows older than their use removed"),
+                Err(error) => tracing::warn!(error = %error, "old rows could not be removed"),
             }
             if let Ok(depths) = node.store.depths().await {
                 for (queue, depth) in [

@@ -19,6 +19,12 @@ pub struct FleetSettings {
     /// Handled inbox rows are kept this long: 48 h to 6 days, since update ids may restart after a week.
     #[serde(with = "humantime_serde")]
     pub keep_handled: Duration,
+    /// Decisions, turns and messages are kept this long.
+    #[serde(with = "humantime_serde")]
+    pub keep_decisions: Duration,
+    /// Dead turns, and messages that were rejected or whose fate is unknown, are kept this long.
+    #[serde(with = "humantime_serde")]
+    pub keep_letters: Duration,
     /// An actor that does not answer a probe within this is killed and started again.
     #[serde(with = "humantime_serde")]
     pub answer_within: Duration,
@@ -35,6 +41,8 @@ impl Default for FleetSettings {
             reconcile_every: Duration::from_millis(500),
             ramp_per_minute: None,
             keep_handled: Duration::from_hours(72),
+            keep_decisions: Duration::from_hours(30 * 24),
+            keep_letters: Duration::from_hours(90 * 24),
             answer_within: Duration::from_secs(30),
             stop_deadline: Duration::from_secs(20),
             restart: RestartSettings::default(),

@@ -1,6 +1,6 @@
 //! Counts the work of a node and how well it reaches Telegram, for the report in its beats. Layer `actors`.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,13 +27,20 @@ pub struct Traffic {
     buckets: Mutex<[Bucket; SECONDS]>,
     heard_at_ms: AtomicU64,
     silent_probes: AtomicU64,
+    low_water: AtomicI64,
 }
 
 impl Traffic {
     /// Creates counters at zero; Telegram counts as reachable until it fails to answer.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let heard_at_ms = AtomicU64::new(clock.boot_time().as_millis() as u64);
-        Self { clock, buckets: Mutex::new([Bucket::default(); SECONDS]), heard_at_ms, silent_probes: AtomicU64::new(0) }
+        Self {
+            clock,
+            buckets: Mutex::new([Bucket::default(); SECONDS]),
+            heard_at_ms,
+            silent_probes: AtomicU64::new(0),
+            low_water: AtomicI64::new(0),
+        }
     }
 
     fn now(&self, note: impl FnOnce(&mut Bucket)) {
@@ -77,6 +84,11 @@ impl Traffic {
         self.clock.boot_time().saturating_sub(Duration::from_millis(self.heard_at_ms.load(Ordering::Relaxed)))
     }
 
+    /// Records the number of the last rise of the chats' low-water marks.
+    pub fn heard_of_low_water(&self, number: i64) {
+        self.low_water.store(number, Ordering::Relaxed);
+    }
+
     /// Returns the report for a beat.
     pub fn report(&self) -> NodeReport {
         let second = self.clock.boot_time().as_secs();
@@ -84,6 +96,7 @@ impl Traffic {
         let recent = buckets.iter().filter(|bucket| bucket.second + SECONDS as u64 > second);
         let mut report = NodeReport {
             telegram: self.silent_probes.load(Ordering::Relaxed) < SILENT_PROBES,
+            low_water: self.low_water.load(Ordering::Relaxed),
             ..NodeReport::default()
         };
         for bucket in recent {

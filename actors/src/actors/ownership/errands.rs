@@ -59,6 +59,7 @@ impl OwnershipState {
                 } else {
                     node.bound.extend(sent_at + act_within);
                 }
+                node.traffic.heard_of_low_water(answer.low_water);
                 let _ = myself.cast(OwnershipMsg::Configured(answer.config_seq));
             }
             let state = answer.map(|answer| answer.state);

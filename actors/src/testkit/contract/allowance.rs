@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Home, Scene};
+use super::{HANDLED_GO, Home, Scene};
 use crate::domain::allowance::{AllowanceKey, BudgetKey, BudgetPeriod, BudgetScope, BudgetUnit};
 use crate::domain::commit::operations::{Operation, ReturnAllowance, TakeAllowance};
 use crate::domain::commit::outcome::Applied;
@@ -83,7 +83,7 @@ pub async fn old_periods_are_pruned_and_totals_are_not(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let total = key(BudgetScope::Fleet, BudgetUnit::Tokens, BudgetPeriod::Total);
     scene.commit_all(vec![take(fleet(), 5, 10), take(total, 5, 10)]).await;
-    assert_eq!(scene.store.prune(at(0)).await.unwrap(), 0);
-    assert_eq!(scene.store.prune(at(0) + DAY * 3).await.unwrap(), 1);
+    assert_eq!(scene.store.prune(at(0), &HANDLED_GO).await.unwrap(), 0);
+    assert_eq!(scene.store.prune(at(0) + DAY * 3, &HANDLED_GO).await.unwrap(), 1);
     assert_eq!(scene.store.allowances().await.unwrap(), [(total, 10)]);
 }

@@ -4,9 +4,11 @@
 //! the claims share one small stage of processes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::growth::{KEPT, numbers};
 use crate::domain::commit::operations::{Advance, Begin, Finish, HandOver, Operation, Settle, TurnEnding};
 
 use crate::domain::commit::outcome::{Applied, Refusal};
@@ -144,7 +146,7 @@ pub async fn a_name_joins_once_while_it_lives(home: &dyn ClusterHome) {
 pub async fn a_beat_is_seen_with_its_report(home: &dyn ClusterHome) {
     let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
     let before = other.beat_seen(one.me).await;
-    let report = NodeReport { telegram: true, updates_per_minute: 7, sends_per_minute: 5, lag_ms: 3 };
+    let report = NodeReport { telegram: true, updates_per_minute: 7, sends_per_minute: 5, lag_ms: 3, low_water: 2 };
     let answer = one.cluster.beat(one.me, &report).await.unwrap();
     assert_eq!(answer.state, NodeState::Alive);
     assert_eq!(answer.config_seq, one.store.roster().await.unwrap().config_seq);
@@ -456,6 +458,37 @@ pub async fn a_change_of_configuration_is_told_by_beat_and_picture(home: &dyn Cl
     assert!(seq(&one).await > after);
 }
 
+/// I3: rows go once every node that is not dead has heard how far the chats' marks have risen.
+pub async fn rows_wait_until_every_living_node_knows_the_mark(home: &dyn ClusterHome) {
+    let (one, other) = (joined(home, node("a")).await, joined(home, node("b")).await);
+    let (bot, chat) = one.ids().await;
+    let (epoch, chat_epoch) = (one.own(LeaseKey::Bot(bot)).await, one.own(LeaseKey::Chat(chat)).await);
+    one.claimed_turn(epoch, chat_epoch).await;
+    let heard = async |process: &Process, low_water| {
+        let report = NodeReport { low_water, ..NodeReport::default() };
+        process.cluster.beat(process.me, &report).await.unwrap().low_water
+    };
+    let left = async |days| {
+        one.store.prune(at(9) + Duration::from_hours(24) * days, &KEPT).await.unwrap();
+        numbers(&*one.store, chat).await
+    };
+    assert_eq!(heard(&one, 0).await, 0);
+    assert_eq!(left(31).await, (vec![1], vec![1]), "the marks rise first");
+    let risen = heard(&one, 0).await;
+    assert!(risen > 0);
+    heard(&one, risen).await;
+    assert_eq!(left(31).await, (vec![1], vec![1]), "the other has not heard of it");
+    assert_eq!(heard(&other, 0).await, risen, "and they did not rise again");
+    heard(&other, risen).await;
+    assert_eq!(left(31).await, (vec![], vec![]));
+    let again = heard(&one, risen).await;
+    heard(&one, again).await;
+    other.bury(one.me).await;
+    heard(&other, again).await;
+    assert!(other.store.prune(at(9), &KEPT).await.is_ok(), "the dead need not hear of it");
+    assert!(heard(&other, again).await > again);
+}
+
 /// Makes a test of every claim about nodes that share a store; `$home` is evaluated anew for each.
 #[macro_export]
 macro_rules! cluster_contract {
@@ -486,6 +519,7 @@ macro_rules! cluster_contract {
             a_node_that_left_is_dead
             the_backlog_is_of_what_is_owned
             a_change_of_configuration_is_told_by_beat_and_picture
+            rows_wait_until_every_living_node_knows_the_mark
         ]);
     };
     (@claims $home:expr, [$($claim:ident)+]) => {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::send::{begin, progress};
-use super::{Home, Scene};
+use super::{HANDLED_GO, Home, Scene};
 use crate::domain::commit::operations::{AddPause, Advance, Operation, SetDelivery, Settle, TurnEnding};
 use crate::domain::dead_letter::DeadLetterId;
 use crate::domain::decision::Cause;
@@ -248,9 +248,13 @@ pub async fn old_rows_of_a_chat_outside_the_manifest_are_given_up(home: &dyn Hom
     let (scene, twins) = twins(home).await;
     let waiting = async |place: usize| scene.store.unhandled(scene.chats[place], 9).await.unwrap().len();
     scene.store.apply_roster(&plan(2, 1), at(1)).await.unwrap();
-    assert_eq!(scene.store.prune(at(0)).await.unwrap(), 0, "received at that very instant");
+    assert_eq!(scene.store.prune(at(0), &HANDLED_GO).await.unwrap(), 0, "received at that very instant");
     assert_eq!((waiting(0).await, waiting(1).await), (1, 1));
-    assert_eq!(scene.store.prune(at(1)).await.unwrap(), 3, "two that were handled, and one that was given up");
+    assert_eq!(
+        scene.store.prune(at(1), &HANDLED_GO).await.unwrap(),
+        3,
+        "two that were handled, and one that was given up"
+    );
     assert_eq!((waiting(0).await, waiting(1).await), (1, 0));
     let (lines, _) = scene.store.outcomes(OutcomeCursor::default(), 9).await.unwrap();
     assert_eq!(lines.iter().filter_map(|line| line.update_id).collect::<Vec<_>>(), [twins[0].id + 2]);

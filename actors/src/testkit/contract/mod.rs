@@ -8,6 +8,7 @@ pub mod allowance;
 pub mod archive;
 pub mod cluster;
 pub mod filters;
+pub mod growth;
 pub mod hand_over;
 pub mod ingest;
 pub mod orders;
@@ -20,6 +21,7 @@ pub mod turns;
 pub mod unspoken;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -28,7 +30,7 @@ use crate::domain::commit::operations::Operation;
 use crate::domain::commit::outcome::{Applied, Refusal};
 use crate::domain::ids::{BotId, ChatId, Epoch};
 use crate::domain::roster::Roster;
-use crate::ports::store::Store;
+use crate::ports::store::{Kept, Store};
 
 /// A place where a store lives. Each opening is a new process that finds what earlier ones left. The claims drop a
 /// store before they open the next.
@@ -88,6 +90,10 @@ impl Scene {
         self.commit(batch).await.into_iter().collect::<Result<_, _>>().expect("nothing is refused")
     }
 }
+
+/// Keeps handled inbox rows up to now, and everything else for years.
+pub const HANDLED_GO: Kept =
+    Kept { handled: Duration::ZERO, decisions: Duration::from_hours(87_600), letters: Duration::from_hours(87_600) };
 
 /// Asserts that an operation was refused because its caller's knowledge was stale.
 pub fn assert_conflict(result: &Result<Applied, Refusal>) {
@@ -244,6 +250,12 @@ macro_rules! store_contract {
             dead_letters_of_all_kinds_are_listed_together
             removals_spare_other_people_and_other_chats
             a_store_tells_that_it_works
+        ]);
+        $crate::store_contract!(@file $home, growth: [
+            rows_go_when_they_are_older_than_their_use
+            a_chat_that_keeps_texts_for_ever_keeps_its_transcript
+            no_number_goes_before_those_below_it
+            an_entry_outlives_the_copies_of_its_message
         ]);
         $crate::store_contract!(@file $home, outcomes: [
             every_row_is_one_line_with_what_became_of_it

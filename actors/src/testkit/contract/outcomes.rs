@@ -1,7 +1,7 @@
 //! Claims about the outcomes: I2, I3. Part of the testkit.
 
 use super::send::{begin, with_messages};
-use super::{Home, Scene};
+use super::{HANDLED_GO, Home, Scene};
 use crate::domain::commit::operations::{Advance, Operation};
 use crate::domain::decision::Cause;
 use crate::domain::ids::{DecisionNumber, MessageId, Number, TelegramChatId, TelegramUserId};
@@ -108,8 +108,8 @@ pub async fn handled_rows_are_pruned_by_age_and_waiting_ones_are_not(home: &dyn 
             Operation::Advance(advance(chat, scene.epoch, 1, 2)),
         ])
         .await;
-    assert_eq!(scene.store.prune(at(0)).await.unwrap(), 0);
-    assert_eq!(scene.store.prune(at(50)).await.unwrap(), 1);
+    assert_eq!(scene.store.prune(at(0), &HANDLED_GO).await.unwrap(), 0);
+    assert_eq!(scene.store.prune(at(50), &HANDLED_GO).await.unwrap(), 1);
     let left: Vec<_> = lines(&scene, 9).await.iter().filter_map(|line| line.update_id).collect();
     assert_eq!(left, [2, 3]);
     assert_eq!(scene.store.depths().await.unwrap(), QueueDepths { inbox: 1, ..QueueDepths::default() });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Home, Scene};
+use super::{HANDLED_GO, Home, Scene};
 use crate::domain::commit::operations::{Advance, Operation, Settle, TurnEnding};
 use crate::domain::commit::outcome::{Applied, Refusal};
 use crate::domain::decision::{Cause, Decision};
@@ -397,10 +397,10 @@ pub async fn an_opt_out_of_three_years_ago_survives_every_pruning(home: &dyn Hom
     let now = at(5) + Duration::from_hours(24) * 365 * 3;
     for _ in 0..3 {
         scene.store.expire(now).await.unwrap();
-        scene.store.prune(now).await.unwrap();
+        scene.store.prune(now, &HANDLED_GO).await.unwrap();
     }
     let scene = scene.reopen(home).await;
-    scene.store.prune(now).await.unwrap();
+    scene.store.prune(now, &HANDLED_GO).await.unwrap();
     assert!(scene.store.rights(-1).await.unwrap().is_some_and(|rights| rights.opted_out.contains(&AYSE)));
     let rows = vec![row_of_hers(1, &scene, 700)];
     scene.commit_all(vec![ingest(scene.bots[0], scene.epoch, rows)]).await;
@@ -480,9 +480,9 @@ pub async fn updates_are_kept_no_longer_than_texts(home: &dyn Home) {
     let mut plan = plan(2, 2);
     plan.chats.pop();
     scene.store.apply_roster(&plan, at(2)).await.unwrap();
-    scene.store.prune(at(0)).await.unwrap();
+    scene.store.prune(at(0), &HANDLED_GO).await.unwrap();
     assert_eq!(updates().await, 1, "it may come back for a while");
-    scene.store.prune(at(1)).await.unwrap();
+    scene.store.prune(at(1), &HANDLED_GO).await.unwrap();
     assert_eq!(updates().await, 0);
     assert_eq!(scene.store.depths().await.unwrap().inbox, 0);
 }

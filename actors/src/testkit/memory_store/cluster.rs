@@ -70,7 +70,7 @@ impl Ownings {
         self.nodes.get_mut(&node).map(|node| &mut node.record)
     }
 
-    fn records(&self) -> impl Iterator<Item = &NodeRecord> {
+    pub(super) fn records(&self) -> impl Iterator<Item = &NodeRecord> {
         self.nodes.values().map(|node| &node.record)
     }
 }
@@ -247,7 +247,7 @@ impl Cluster for MemoryStore {
 
     async fn beat(&self, me: Incarnation, report: &NodeReport) -> Result<BeatAnswer, StoreError> {
         let mut state = self.reach()?;
-        let (now, config_seq) = (state.ownings.now, ConfigSeq(state.config_seq));
+        let (now, config_seq, low_water) = (state.ownings.now, ConfigSeq(state.config_seq), state.low_water.0);
         let told = state.ownings.record(me).map_or(NodeState::Dead, |record| {
             if record.state != NodeState::Dead {
                 record.beat += 1;
@@ -255,7 +255,7 @@ impl Cluster for MemoryStore {
             }
             record.state
         });
-        Ok(BeatAnswer { state: told, now, config_seq })
+        Ok(BeatAnswer { state: told, now, config_seq, low_water })
     }
 
     async fn nodes(&self) -> Result<Vec<NodeRecord>, StoreError> {

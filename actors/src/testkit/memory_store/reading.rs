@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::state::{Received, State};
 use crate::domain::allowance::AllowanceKey;
 use crate::domain::dead_letter::{DeadLetter, DeadLetterId, DeadLetterState};
 use crate::domain::decision::{Cause, Decision};
 use crate::domain::ids::{BotId, ChatId, DecisionNumber, MessageId, Number, TelegramChatId, TelegramUserId};
-use crate::domain::inbox::{InboxRow, Outcome, OutcomeKind, SentEvent, Source};
+use crate::domain::inbox::{InboxRow, OutcomeKind, SentEvent, Source};
 use crate::domain::outbox::{OutboxMessage, OutboxState};
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::time::Timestamp;
@@ -231,23 +230,6 @@ impl State {
     pub(super) fn allowances(&self) -> Vec<(AllowanceKey, i64)> {
         let latest: BTreeMap<_, _> = self.allowances.iter().map(|(key, taken)| (key.budget, (*key, *taken))).collect();
         latest.into_values().collect()
-    }
-
-    pub(super) fn prune(&mut self, before: Timestamp) -> u64 {
-        let stored = self.inbox.len();
-        let left: Vec<ChatId> = self.chats.iter().filter(|(_, (_, used))| !used).map(|(chat, _)| *chat).collect();
-        for Received { row, .. } in self.inbox.values_mut() {
-            if row.outcome.is_none() && row.received_at < before && row.chat.is_some_and(|chat| left.contains(&chat)) {
-                row.outcome = Some(Outcome::because(OutcomeKind::Ignored, "its chat left the manifest"));
-            }
-        }
-        self.inbox.retain(|_, Received { row, .. }| row.outcome.is_none() || row.received_at >= before);
-        self.sources = self.inbox.values().map(|received| (received.row.bot, received.row.source)).collect();
-        let rows = self.allowances.len();
-        self.allowances.retain(|key, _| {
-            key.budget.per.length().is_none_or(|length| key.start + length.max(Duration::from_secs(86_400)) >= before)
-        });
-        (stored - self.inbox.len() + rows - self.allowances.len()) as u64
     }
 
     pub(super) fn outcomes(&self, cursor: OutcomeCursor, limit: usize) -> (Vec<OutcomeRecord>, OutcomeCursor) {

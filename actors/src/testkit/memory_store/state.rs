@@ -61,6 +61,8 @@ pub(super) struct State {
     pub(super) stops: Stops,
     pub(super) pauses: Pauses,
     pub(super) absences: BTreeSet<(ChatId, BotId)>,
+    /// The number of the last rise of the low-water marks, and the time that it was for.
+    pub(super) low_water: (i64, Timestamp),
 }
 
 /// The head of a chat: its last numbers and its timers.
@@ -71,6 +73,9 @@ pub(super) struct Head {
     pub(super) next_tick_at: Option<Timestamp>,
     pub(super) calm_until: Option<Timestamp>,
     pub(super) disclosed: bool,
+    /// The low-water marks: rows up to there are gone, or going.
+    pub(super) gone_entry: Number,
+    pub(super) gone_decision: DecisionNumber,
 }
 
 /// An inbox row with its entry and its decision.
