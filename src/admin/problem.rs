@@ -48,14 +48,13 @@ impl Problem {
             OrderError::Unknown(_) => Self::not_found("unknown_dead_letter", error.to_string()),
             OrderError::UnknownNode(_) => Self::not_found("unknown_node", error.to_string()),
             OrderError::Elsewhere { .. } => Self::conflict("elsewhere", error.to_string()),
-            OrderError::Refused(why) => Self { status: StatusCode::UNPROCESSABLE_ENTITY, code: "refused", detail: why },
             OrderError::Conflict(why) => Self::conflict("conflict", why),
             OrderError::MayDuplicate => Self::conflict(
                 "may_duplicate",
                 "the message may have been sent already; send {\"confirm_duplicate\":true} if it may show up twice",
             ),
             OrderError::Unavailable(why) => Self::unavailable(&why),
-            OrderError::Unreadable(why) => Self::unreadable(&why),
+            OrderError::Store(error) => Self::of_store(&error),
         }
     }
 

@@ -217,8 +217,8 @@ async fn report_polling(fleet: &RunningFleet, all: bool, after: Duration) -> any
     }
     let view = fleet.view().await?;
     for bot in view.bots {
-        let health = serde_json::to_string(&bot.health)?;
-        if !(health.contains("polling") || health.contains("receiving")) {
+        if !bot.health.gets_updates() {
+            let health = serde_json::to_string(&bot.health)?;
             tracing::warn!(bot.name = %bot.name, health = %health, "bot gets no updates yet, it tries again");
         }
     }

@@ -188,24 +188,21 @@ impl RunningFleet {
     /// Makes `plan` the stored roster of all nodes, or only tells what that would change.
     ///
     /// # Errors
-    /// `Refused` when the plan contradicts the store, or names a provider that this node does not have.
+    /// `Store` when the plan contradicts the store, or names a provider that this node does not have.
     pub async fn apply(&self, plan: &RosterPlan, dry_run: bool, by: &str) -> Result<AppliedRoster, OrderError> {
         let providers = self.node.directory.live_providers();
         let known = |name: &str| providers.iter().any(|(provider, _)| provider == name);
         let models = plan.bots.iter().flat_map(|bot| &bot.generation.models);
         if let Some(model) = models.into_iter().find(|model| !known(&model.provider)) {
-            return Err(OrderError::Refused(format!("this node has no provider named {:?}", model.provider)));
+            let why = format!("this node has no provider named {:?}", model.provider);
+            return Err(StoreError::RosterRefused(why).into());
         }
         let stored = self.node.store.roster().await?;
         let diff = RosterDiff::between(&stored, plan);
         if dry_run || diff.is_empty() {
             return Ok(AppliedRoster { dry_run, config_seq: stored.config_seq, diff });
         }
-        let applied = match self.node.store.apply_roster(plan, self.node.clock.now()).await {
-            Err(StoreError::RosterRefused(why)) => return Err(OrderError::Refused(why)),
-            applied => applied?,
-        };
-        let config_seq = applied.config_seq;
+        let config_seq = self.node.store.apply_roster(plan, self.node.clock.now()).await?.config_seq;
         self.node.bus.publish(Audience::Everybody, BusMessage::ConfigurationChanged(config_seq));
         let _ = self.actor.cast(FleetMsg::ReadRoster);
         self.tell("configuration.applied", &config_seq.to_string());

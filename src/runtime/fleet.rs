@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use botfleet_actors::actors::bot::messages::BotMsg;
-use botfleet_actors::actors::bot::snapshot::BotHealth;
 use botfleet_actors::actors::chat::messages::ChatMsg;
 use botfleet_actors::actors::fleet::messages::FleetMsg;
 use botfleet_actors::actors::node::Node;
@@ -92,11 +91,7 @@ impl RunningFleet {
     pub async fn polling(&self) -> usize {
         let bots = self.node.directory.live_bots();
         let healths = join_all(bots.into_iter().map(|(_, bot)| ask(bot, BotMsg::GetSnapshot))).await;
-        healths
-            .into_iter()
-            .flatten()
-            .filter(|bot| matches!(bot.health, BotHealth::Polling | BotHealth::Receiving))
-            .count()
+        healths.into_iter().flatten().filter(|bot| bot.health.gets_updates()).count()
     }
 
     /// Waits until all bots of this node get their updates; returns false when they do not within `deadline`.

@@ -328,7 +328,7 @@ impl HealthWatch {
 
     fn polls(&self, known: &Known) -> Check {
         let bots = share(&self.node, "bot").unwrap_or_else(|| self.node.directory.known().bots.len());
-        let gets = |bot: &&Told<BotSnapshot>| matches!(bot.what.health, BotHealth::Polling | BotHealth::Receiving);
+        let gets = |bot: &&Told<BotSnapshot>| bot.what.health.gets_updates();
         let polling = known.bots.values().filter(|bot| bot.is_believed()).filter(gets).count();
         let silent = known.bots.values().filter(|bot| !bot.is_believed()).count();
         let goes = self.telegram.sends_go();

@@ -44,9 +44,6 @@ pub enum OrderError {
     /// No node of that name lives.
     #[error("no node named {0:?} lives")]
     UnknownNode(String),
-    /// The order contradicts what is stored.
-    #[error("{0}")]
-    Refused(String),
     /// Another node must carry out the order.
     #[error("{what} is on node {node}{}; order it there", address.as_ref().map(|at| format!(" at {at}")).unwrap_or_default())]
     Elsewhere {
@@ -57,22 +54,12 @@ pub enum OrderError {
         /// Address of that node's API, if the node tells it.
         address: Option<String>,
     },
-    /// The store does not answer.
+    /// The bot or the store does not answer now.
     #[error("{0}")]
     Unavailable(String),
-    /// The store holds data that this version cannot read.
-    #[error("{0}")]
-    Unreadable(String),
-}
-
-impl From<StoreError> for OrderError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Unavailable(_) => Self::Unavailable(error.to_string()),
-            StoreError::Incompatible(_) => Self::Unreadable(error.to_string()),
-            StoreError::RosterRefused(why) => Self::Refused(why),
-        }
-    }
+    /// The store cannot take the order, or refuses the roster.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl RunningFleet {

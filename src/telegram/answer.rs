@@ -141,6 +141,11 @@ fn classify(status: StatusCode, headers: &HeaderMap, refusal: &Envelope<'_>) -> 
         401 => TelegramError::Unauthorized(description.to_owned()),
         // The bare words mean the token; an unknown method says `Not Found: method not found`.
         404 if description == "Not Found" => TelegramError::Unauthorized(description.to_owned()),
+        // tdlib/telegram-bot-api: `can't use getUpdates method while webhook is active`, `terminated by setWebhook
+        // request`; another poller's 409 says `terminated by other getUpdates request`.
+        409 if description.to_ascii_lowercase().contains("webhook") => {
+            TelegramError::WebhookSet(description.to_owned())
+        }
         409 => TelegramError::Conflict(description.to_owned()),
         400 | 403 | 406 if let Some(place) = shut(description) => {
             TelegramError::CannotWrite { place, description: description.to_owned() }

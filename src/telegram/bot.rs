@@ -189,6 +189,7 @@ fn settled(effect: Effect, token: &SecretString, error: TelegramError) -> Telegr
         TelegramError::Unknown(text) if effect != Effect::Write => TelegramError::Unreachable(without(token, text)),
         TelegramError::Unknown(text) => TelegramError::Unknown(without(token, text)),
         TelegramError::Unauthorized(text) => TelegramError::Unauthorized(without(token, text)),
+        TelegramError::WebhookSet(text) => TelegramError::WebhookSet(without(token, text)),
         TelegramError::Conflict(text) => TelegramError::Conflict(without(token, text)),
         TelegramError::CannotWrite { place, description } => {
             TelegramError::CannotWrite { place, description: without(token, description) }

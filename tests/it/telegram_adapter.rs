@@ -66,6 +66,7 @@ async fn every_answer_is_classified_by_what_the_caller_must_do() {
         (refusal(404, "Not Found"), TelegramError::Unauthorized(text("Not Found"))),
         (refusal(404, "Not Found: method not found"), rejected(404, "Not Found: method not found")),
         (refusal(409, "Conflict: x"), TelegramError::Conflict(text("Conflict: x"))),
+        (refusal(409, "Conflict: Webhook is active"), TelegramError::WebhookSet(text("Conflict: Webhook is active"))),
         (refusal(400, "Bad Request: message is too long"), rejected(400, "Bad Request: message is too long")),
         (answer(400, migrated), TelegramError::Migrated(TelegramChatId(-1009))),
         (refusal(500, "Internal Server Error"), unknown("500 Internal Server Error")),

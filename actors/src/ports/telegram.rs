@@ -120,7 +120,10 @@ pub enum TelegramError {
     /// 401 or 404 for the token itself: revoked.
     #[error("token refused: {0}")]
     Unauthorized(String),
-    /// 409: another poller, or a webhook is set.
+    /// 409 because of a webhook: the bot cannot poll before the webhook is gone.
+    #[error("conflict: {0}")]
+    WebhookSet(String),
+    /// 409: another poller.
     #[error("conflict: {0}")]
     Conflict(String),
     /// The group became this supergroup.
@@ -173,7 +176,7 @@ impl TelegramError {
             Self::Unreachable(_) => "unreachable",
             Self::Unknown(_) => "unknown",
             Self::Unauthorized(_) => "unauthorized",
-            Self::Conflict(_) => "conflict",
+            Self::WebhookSet(_) | Self::Conflict(_) => "conflict",
             Self::Migrated(_) => "migrated",
             Self::CannotWrite { .. } => "cannot_write",
             Self::Rejected { .. } => "rejected",

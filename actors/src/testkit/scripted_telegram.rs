@@ -287,7 +287,7 @@ impl BotApi for ScriptedTelegram {
             }
             if self.webhook().is_some() {
                 let words = "can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first";
-                return Err(TelegramError::Conflict(format!("Conflict: {words}")));
+                return Err(TelegramError::WebhookSet(format!("Conflict: {words}")));
             }
             let updates: Vec<_> = self.script.lock().unwrap().updates.iter().cloned().collect();
             if !updates.is_empty() {

@@ -20,6 +20,13 @@ pub enum BotHealth {
     Quiescing,
 }
 
+impl BotHealth {
+    /// Returns whether updates reach the bot.
+    pub fn gets_updates(&self) -> bool {
+        matches!(self, Self::Polling | Self::Receiving)
+    }
+}
+
 /// The state of a bot at one moment.
 #[derive(Clone, Debug, Serialize)]
 pub struct BotSnapshot {

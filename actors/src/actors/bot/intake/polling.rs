@@ -196,7 +196,7 @@ impl Intake {
             _ => POLL_BACKOFF.wait(failures, site.random()),
         };
         self.health = BotHealth::Degraded(error.to_string());
-        let again = if keeps_from_polling(error) { IntakeMsg::LookAtWebhook } else { again };
+        let again = if matches!(error, TelegramError::WebhookSet(_)) { IntakeMsg::LookAtWebhook } else { again };
         self.again_after(wait, again, desk);
     }
 
@@ -235,13 +235,4 @@ impl Intake {
             self.poll(desk);
         }
     }
-}
-
-/// Returns whether an error says that a webhook keeps the bot from polling.
-///
-/// # Source
-/// tdlib/telegram-bot-api: 409 `can't use getUpdates method while webhook is active`; another poller's 409 says
-/// `terminated by other getUpdates request`, or `terminated by setWebhook request`.
-fn keeps_from_polling(error: &TelegramError) -> bool {
-    matches!(error, TelegramError::Conflict(words) if words.to_ascii_lowercase().contains("webhook"))
 }

@@ -159,7 +159,7 @@ impl World {
             }
         }
         let answer = match &self.webhook {
-            Some(_) => Err(TelegramError::Conflict("can't use getUpdates method while webhook is active".to_owned())),
+            Some(_) => Err(TelegramError::WebhookSet("can't use getUpdates method while webhook is active".to_owned())),
             None => self.trouble().map(|()| {
                 let received = |update: &i64| ReceivedUpdate {
                     update_id: UpdateId(*update),

@@ -130,7 +130,9 @@ impl Outbox {
                 step.ask(Effect::Shut(chat, out.message.thread, *place));
                 SendResult::Rejected(error.to_string())
             }
-            TelegramError::Conflict(_) | TelegramError::Rejected { .. } => SendResult::Rejected(error.to_string()),
+            TelegramError::WebhookSet(_) | TelegramError::Conflict(_) | TelegramError::Rejected { .. } => {
+                SendResult::Rejected(error.to_string())
+            }
         };
         // A message that Telegram may have counts as sent, also when it is sent again.
         if !matches!(error, TelegramError::Unknown(_))

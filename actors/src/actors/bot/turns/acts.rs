@@ -155,7 +155,10 @@ impl Turns {
                 desk.ask(Effect::Migrate(place, *to));
                 self.refused_reaction(turn, place, &error, desk);
             }
-            TelegramError::CannotWrite { .. } | TelegramError::Conflict(_) | TelegramError::Rejected { .. } => {
+            TelegramError::CannotWrite { .. }
+            | TelegramError::WebhookSet(_)
+            | TelegramError::Conflict(_)
+            | TelegramError::Rejected { .. } => {
                 self.refused_reaction(turn, place, &error, desk);
             }
         }
