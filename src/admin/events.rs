@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use botfleet_actors::ports::bus::LiveEvent;
+use botfleet_actors::ports::event::LiveEvent;
 use futures::Stream;
 use futures::stream::unfold;
 use tokio::sync::OwnedSemaphorePermit;

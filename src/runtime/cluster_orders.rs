@@ -15,6 +15,7 @@ use botfleet_actors::policy::ownership::planner::rebalance;
 use botfleet_actors::policy::ownership::settings::OwnershipSettings;
 use botfleet_actors::ports::bus::{Audience, BusMessage, Hint};
 use botfleet_actors::ports::cluster::Cluster;
+use botfleet_actors::ports::event::EventKind;
 use botfleet_actors::ports::store::StoreError;
 use serde::Serialize;
 
@@ -124,7 +125,7 @@ impl RunningFleet {
             return Err(OrderError::UnknownNode(node.to_owned()));
         }
         self.node.bus.publish(Audience::Everybody, BusMessage::Hints(vec![Hint::Nodes]));
-        self.tell(if draining { "node.draining" } else { "node.undrained" }, node);
+        self.node.announce(if draining { EventKind::NodeDraining } else { EventKind::NodeUndrained }, node);
         tracing::warn!(node, draining, by, "control: drain");
         Ok(())
     }
@@ -205,7 +206,7 @@ impl RunningFleet {
         let config_seq = self.node.store.apply_roster(plan, self.node.clock.now()).await?.config_seq;
         self.node.bus.publish(Audience::Everybody, BusMessage::ConfigurationChanged(config_seq));
         let _ = self.actor.cast(FleetMsg::ReadRoster);
-        self.tell("configuration.applied", &config_seq.to_string());
+        self.node.announce(EventKind::ConfigurationApplied, config_seq.to_string());
         tracing::warn!(config.seq = %config_seq, by, "control: another manifest");
         Ok(AppliedRoster { dry_run, config_seq, diff })
     }

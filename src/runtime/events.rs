@@ -1,13 +1,4 @@
 //! Passes live events of the fleet to whoever watches. Layer `runtime`.
-//!
-//! | event | who tells it |
-//! |---|---|
-//! | `node.joined`, `node.left` | the node itself |
-//! | `node.dead` | who declared it dead |
-//! | `node.draining`, `node.undrained`, `stop.set`, `stop.lifted`, `configuration.applied` | who took the order |
-//! | `lease.moved` | the new owner |
-//!
-//! Events may be lost, with the bus or by a watcher that does not read; the truth is in the store.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,12 +7,12 @@ use std::time::Duration;
 use botfleet_actors::actors::node::Node;
 use botfleet_actors::domain::ids::Epoch;
 use botfleet_actors::domain::ownership::{Incarnation, LeaseKey, Picture};
-use botfleet_actors::ports::bus::{Audience, BusMessage, LiveEvent};
+use botfleet_actors::ports::bus::BusMessage;
+use botfleet_actors::ports::event::{EventKind, LiveEvent};
 use tokio::sync::{Semaphore, broadcast};
 use tokio::time::MissedTickBehavior;
 
 use super::cluster_view::Names;
-use super::fleet::RunningFleet;
 
 /// Most events that wait for one watcher; the watcher is told how many it missed.
 const WAITING_MAX: usize = 256;
@@ -57,20 +48,6 @@ impl EventHub {
     }
 }
 
-impl RunningFleet {
-    /// Tells the watchers of all nodes of an event.
-    pub fn tell(&self, kind: &str, subject: &str) {
-        tell(&self.node, kind, subject);
-    }
-}
-
-/// Tells the watchers of all nodes, this one included, of an event.
-pub(super) fn tell(node: &Node, kind: &str, subject: &str) {
-    let event =
-        LiveEvent { at: node.clock.now(), node: node.name.clone(), kind: kind.to_owned(), subject: subject.to_owned() };
-    node.bus.publish(Audience::Everybody, BusMessage::Event(event));
-}
-
 /// Passes on the bus's events, and tells of leases that came to this node, until the task ends.
 pub(super) async fn run(node: Arc<Node>, hub: Arc<EventHub>) {
     let mut messages = node.bus.subscribe(node.me).await;
@@ -87,7 +64,8 @@ pub(super) async fn run(node: Arc<Node>, hub: Arc<EventHub>) {
             _ = look.tick() => {
                 if let Some(picture) = node.leases.picture() {
                     for key in arrived(&picture, node.me, &mut seen) {
-                        tell(&node, "lease.moved", &format!("{} {}", key.kind(), Names::of_directory(&node.directory).of(key)));
+                        let name = Names::of_directory(&node.directory).of(key);
+                        node.announce(EventKind::LeaseMoved, format!("{} {name}", key.kind()));
                     }
                 }
             }

@@ -19,6 +19,7 @@ use botfleet_actors::domain::ids::{BotId, ChatId};
 use botfleet_actors::domain::ownership::{Incarnation, LeaseKey, NodeRole, Picture};
 use botfleet_actors::policy::ownership::settings::OwnershipSettings;
 use botfleet_actors::policy::treasury::BudgetSnapshot;
+use botfleet_actors::ports::event::EventKind;
 use botfleet_actors::ports::store::{OutcomeCursor, OutcomeRecord, StoreError, Tenure};
 use futures::future::join_all;
 use ractor::{ActorRef, Message, RpcReplyPort};
@@ -174,7 +175,7 @@ impl RunningFleet {
             self.node.people.stop_set(scope, stop);
         }
         let name = self.scope_name(scope);
-        self.tell(if stopped { "stop.set" } else { "stop.lifted" }, &name);
+        self.node.announce(if stopped { EventKind::StopSet } else { EventKind::StopLifted }, name.as_str());
         tracing::warn!(scope = %name, stopped, by, "control");
         Ok(())
     }

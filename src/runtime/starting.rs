@@ -14,6 +14,7 @@ use botfleet_actors::actors::node::directory::Directory;
 use botfleet_actors::behaviour::generator::Generator;
 use botfleet_actors::domain::ids::TelegramChatId;
 use botfleet_actors::domain::roster::BotProfile;
+use botfleet_actors::ports::event::EventKind;
 use botfleet_actors::ports::llm::LlmProvider;
 use botfleet_actors::ports::telegram::BotApi;
 use ractor::Actor;
@@ -126,7 +127,7 @@ impl RunningFleet {
             since,
             _tasks: tasks,
         };
-        fleet.tell("node.joined", &fleet.node.name);
+        fleet.node.announce(EventKind::NodeJoined, fleet.node.name.as_str());
         Ok(fleet)
     }
 }

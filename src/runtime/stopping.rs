@@ -19,6 +19,7 @@ use botfleet_actors::actors::bot::snapshot::BotSnapshot;
 use botfleet_actors::actors::fleet::messages::FleetMsg;
 use botfleet_actors::actors::node::ended::Ended;
 use botfleet_actors::ports::bus::{Audience, BusMessage, Hint};
+use botfleet_actors::ports::event::EventKind;
 use futures::future::join_all;
 
 use super::fleet::{RunningFleet, ask};
@@ -129,7 +130,7 @@ impl RunningFleet {
             match tokio::time::timeout(SECOND, cluster.leave(self.node.me)).await {
                 Ok(Ok(())) => {
                     self.node.bus.publish(Audience::Everybody, BusMessage::Hints(vec![Hint::Nodes]));
-                    self.tell("node.left", &self.node.name);
+                    self.node.announce(EventKind::NodeLeft, self.node.name.as_str());
                 }
                 Ok(Err(error)) => tracing::warn!(error = %error, "this node could not leave; others find out"),
                 Err(_) => tracing::warn!("this node could not leave in time; others find out"),

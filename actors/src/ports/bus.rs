@@ -11,6 +11,7 @@ use crate::domain::ids::{BotId, ChatId, ConfigSeq, TelegramChatId};
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::silence::Silence;
 use crate::domain::time::Timestamp;
+use crate::ports::event::LiveEvent;
 
 /// A hint that something changed in the store. Holds ids only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -44,19 +45,6 @@ pub enum Hint {
     Nodes,
     /// Somebody exercised a right.
     People,
-}
-
-/// Something that happened, for live observers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LiveEvent {
-    /// When it happened, on the database's clock.
-    pub at: Timestamp,
-    /// Name of the node that reports it.
-    pub node: String,
-    /// Kind of the event: `node.joined`, `node.dead`, `lease.moved`, `stop.set`, ...
-    pub kind: String,
-    /// The object of the event, by the name that people know.
-    pub subject: String,
 }
 
 /// The recipients of a message.

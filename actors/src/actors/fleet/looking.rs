@@ -23,6 +23,7 @@ use crate::domain::ids::{BotId, TelegramChatId};
 use crate::domain::ownership::LeaseKey;
 use crate::domain::silence::Silence;
 use crate::ports::bus::Hint;
+use crate::ports::metrics;
 use crate::ports::store::{Backlog, Kept};
 
 /// How long after its expiry a turn is still left to its bot's actor; then the store ends it, whether the actor lives
@@ -57,7 +58,7 @@ impl FleetState {
     pub(super) fn on_unresponsive(&mut self, cell: &ActorCell) {
         let within = self.args.settings.answer_within;
         if self.book.give_up(cell.get_id(), format!("it did not answer for {within:?}")) {
-            metrics::counter!("botfleet_actors_unresponsive_total").increment(1);
+            metrics::actors_unresponsive_total.increment(1);
             cell.kill();
         }
     }
@@ -158,7 +159,7 @@ impl FleetState {
         let silent = node.voices.silent_bots(now);
         for label in Silence::EVERYWHERE {
             let count = silent.iter().filter(|(_, why)| why.label() == label).count();
-            metrics::gauge!("botfleet_bots_silent", "reason" => label).set(count as f64);
+            metrics::bots_silent { reason: label }.handle().set(count as f64);
         }
         if node.cluster.is_some() {
             node.tell(silent.into_iter().map(|(bot, why)| Hint::Silent(bot, Some(why))));
@@ -184,7 +185,7 @@ impl FleetState {
             match node.store.expire_unspoken(now - UNSPOKEN_GRACE).await {
                 Ok(0) => {}
                 Ok(rows) => {
-                    metrics::counter!("botfleet_turns_expired_by_store_total").increment(rows);
+                    metrics::turns_expired_by_store_total.increment(rows);
                     tracing::warn!(rows, "turns and messages that nobody took in their time expired");
                 }
                 Err(error) => tracing::warn!(error = %error, "turns that nobody took could not expire"),
@@ -202,7 +203,7 @@ impl FleetState {
                     ("dead", depths.dead),
                     ("unknown", depths.unknown),
                 ] {
-                    metrics::gauge!("botfleet_queue_depth", "queue" => queue).set(depth as f64);
+                    metrics::queue_depth { queue }.handle().set(depth as f64);
                 }
             }
         });

@@ -10,7 +10,8 @@ use crate::actors::fleet::messages::FleetMsg;
 use crate::actors::node::Node;
 use crate::domain::ids::{BotId, ChatId};
 use crate::domain::ownership::{Incarnation, LeaseKey};
-use crate::ports::bus::{Audience, BusMessage, Hint, LiveEvent};
+use crate::ports::bus::{Audience, BusMessage, Hint};
+use crate::ports::event::{EventKind, LiveEvent};
 use crate::ports::metrics;
 
 /// Returns the lease that a hint concerns; `None` when the hint concerns all nodes.
@@ -109,8 +110,9 @@ impl Node {
     }
 
     /// Announces an event to live observers.
-    pub fn announce(&self, kind: &str, subject: String) {
-        let event = LiveEvent { at: self.clock.now(), node: self.name.clone(), kind: kind.to_owned(), subject };
+    pub fn announce(&self, kind: EventKind, subject: impl Into<String>) {
+        let (node, kind) = (self.name.clone(), kind.as_str().to_owned());
+        let event = LiveEvent { at: self.clock.now(), node, kind, subject: subject.into() };
         self.bus.publish(Audience::Everybody, BusMessage::Event(event));
     }
 }

@@ -18,6 +18,8 @@ use crate::domain::ownership::{Incarnation, LeaseKey, NodeState};
 use crate::policy::ownership::event::Event;
 use crate::policy::ownership::planner;
 use crate::ports::bus::{Audience, BusMessage, Hint};
+use crate::ports::event::EventKind;
+use crate::ports::metrics;
 use crate::ports::store::StoreError;
 use crate::ports::telegram::{Me, TelegramError};
 
@@ -98,9 +100,9 @@ impl OwnershipState {
                 within(LOOK_WITHIN, "declaring silent nodes dead", cluster.bury(&silent)).await.unwrap_or_default();
             for incarnation in &dead {
                 tracing::warn!(node.incarnation = %incarnation, "a node was silent for too long, it is dead");
-                metrics::counter!("botfleet_nodes_buried_total").increment(1);
+                metrics::nodes_buried_total.increment(1);
                 let name = node.leases.picture().and_then(|picture| Some(picture.node(*incarnation)?.name.clone()));
-                node.announce("node.dead", name.unwrap_or_else(|| incarnation.to_string()));
+                node.announce(EventKind::NodeDead, name.unwrap_or_else(|| incarnation.to_string()));
             }
             if !dead.is_empty() {
                 node.tell([Hint::Nodes]);
@@ -127,7 +129,7 @@ impl OwnershipState {
             (Arc::clone(&self.args.node), Arc::clone(&self.args.cluster), self.myself.clone());
         self.tasks.spawn(async move {
             let taken = within(TAKE_WITHIN, "taking leases", cluster.take(node.me, &keys)).await.unwrap_or_default();
-            metrics::counter!("botfleet_leases_taken_total").increment(taken.len() as u64);
+            metrics::leases_taken_total.increment(taken.len() as u64);
             let hints: Vec<Hint> = taken.iter().map(|(key, _)| Hint::Lease(*key)).collect();
             let _ = myself.cast(OwnershipMsg::Heard(Event::Taken { asked: keys, taken }));
             if !hints.is_empty() {
@@ -178,7 +180,7 @@ impl OwnershipState {
         let (node, cluster) = (Arc::clone(&self.args.node), Arc::clone(&self.args.cluster));
         self.tasks.spawn(async move {
             if within(LOOK_WITHIN, "draining", cluster.set_draining(&node.name, true)).await.is_some() {
-                node.announce("node.draining", node.name.clone());
+                node.announce(EventKind::NodeDraining, node.name.as_str());
                 node.tell([Hint::Nodes]);
             }
         });
