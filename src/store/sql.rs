@@ -26,5 +26,5 @@ use self::text::Sql;
 pub(super) fn all() -> Vec<&'static Sql> {
     let texts = [archive::ALL, outcomes::ALL, reads::ALL, roster::ALL, tenure::ALL];
     let rights = [expiry::ALL, growth::ALL, orders::ALL, people::ALL];
-    texts.into_iter().chain(rights).into_iter().flatten().copied().collect()
+    texts.into_iter().chain(rights).flatten().copied().collect()
 }

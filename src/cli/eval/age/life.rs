@@ -129,10 +129,10 @@ impl Life {
     }
 
     pub(super) async fn commit(&self, batch: Vec<Operation>) -> anyhow::Result<()> {
-        for refused in self.store.commit(batch).await?.into_iter().filter_map(Result::err) {
-            bail!("the store refused a step: {refused:?}");
+        match self.store.commit(batch).await?.into_iter().find_map(Result::err) {
+            Some(refused) => bail!("the store refused a step: {refused:?}"),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn id(&self) -> i64 {
