@@ -13,7 +13,7 @@ use botfleet_actors::behaviour::scene::{CastMember, Occasion, Scene};
 use botfleet_actors::domain::decision::Standing;
 use botfleet_actors::domain::ids::{BotId, ChatId, InboxId, MessageId, Number, TelegramUserId};
 use botfleet_actors::domain::incoming::{Author, AuthorKind};
-use botfleet_actors::domain::roster::{BotProfile, ChatPolicy, ChatProfile, DeliveryChoice, Physics};
+use botfleet_actors::domain::roster::{BotProfile, ChatPolicy, ChatProfile, Physics};
 use botfleet_actors::domain::transcript::{EntryKind, TranscriptEntry};
 use botfleet_actors::testkit::rows::{at, plan};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
@@ -34,15 +34,7 @@ const SAID: [&str; 6] = [
 fn cast() -> (Vec<CastMember>, ChatProfile) {
     let plan = plan(BOTS, 1);
     let member = |(id, spec): (i64, &botfleet_actors::domain::roster::BotSpec)| {
-        let profile = BotProfile {
-            id: BotId(id),
-            spec: spec.clone(),
-            persona_revision: 1,
-            token_generation: 1,
-            next_offset: None,
-            delivery: DeliveryChoice::default(),
-            username: None,
-        };
+        let profile = BotProfile::new(BotId(id), spec.clone());
         CastMember { profile: Arc::new(profile), username: Some(format!("bot_{id}")) }
     };
     let cast: Vec<CastMember> = (1..).zip(&plan.bots).map(member).collect();

@@ -13,7 +13,7 @@ use botfleet_actors::behaviour::scene::{CastMember, Occasion, Scene};
 use botfleet_actors::domain::decision::Standing;
 use botfleet_actors::domain::ids::{BotId, ChatId, TelegramUserId};
 use botfleet_actors::domain::incoming::AuthorKind;
-use botfleet_actors::domain::roster::{BotProfile, ChatPolicy, ChatProfile, DeliveryChoice};
+use botfleet_actors::domain::roster::{BotProfile, ChatPolicy, ChatProfile};
 use botfleet_actors::domain::turn::Act;
 use botfleet_actors::ports::telegram::UpdateDecoder;
 use botfleet_actors::testkit::rows::{at, entry, plan};
@@ -43,15 +43,7 @@ impl Room {
     fn new() -> Self {
         let plan = plan(BOTS, 1);
         let member = |(id, spec): (i64, &botfleet_actors::domain::roster::BotSpec)| {
-            let profile = BotProfile {
-                id: BotId(id),
-                spec: spec.clone(),
-                persona_revision: 1,
-                token_generation: 1,
-                next_offset: None,
-                delivery: DeliveryChoice::default(),
-                username: None,
-            };
+            let profile = BotProfile::new(BotId(id), spec.clone());
             CastMember { profile: Arc::new(profile), username: Some(format!("bot_{id}")) }
         };
         let cast: Vec<CastMember> = (1..).zip(&plan.bots).map(member).collect();

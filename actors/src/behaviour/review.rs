@@ -208,21 +208,13 @@ fn repeats(text: &str, repeat: Repeat) -> Objected {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::roster::{ChatPolicy, DeliveryChoice};
+    use crate::domain::roster::ChatPolicy;
     use crate::testkit::rows::{at, bot_spec, chat_spec};
 
     const CONTRADICTION: &str = "Honestly, coffee is better than any çay.";
 
     fn bot() -> BotProfile {
-        BotProfile {
-            id: BotId(1),
-            spec: bot_spec(1),
-            persona_revision: 1,
-            token_generation: 1,
-            next_offset: None,
-            delivery: DeliveryChoice::default(),
-            username: None,
-        }
+        BotProfile::new(BotId(1), bot_spec(1))
     }
 
     fn context<'a>(bot: &'a BotProfile, chat: &'a ChatSpec) -> Context<'a> {

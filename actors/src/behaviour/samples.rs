@@ -8,8 +8,7 @@ use crate::behaviour::scene::CastMember;
 use crate::domain::ids::{BotId, ChatId, InboxId, MessageId, Number, TelegramChatId, TelegramUserId};
 use crate::domain::incoming::{Author, AuthorKind};
 use crate::domain::roster::{
-    BotProfile, BotSpec, ChatPolicy, ChatProfile, ChatSpec, DeliveryChoice, Generation, Language, ModelRef, Pacing,
-    Persona, Physics,
+    BotProfile, BotSpec, ChatPolicy, ChatProfile, ChatSpec, Generation, Language, ModelRef, Pacing, Persona, Physics,
 };
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
@@ -42,15 +41,7 @@ pub(crate) fn bot(id: i64, name: &str) -> CastMember {
         hourly_cap: None,
         ..BotSpec::default()
     };
-    let profile = BotProfile {
-        id: BotId(id),
-        spec,
-        persona_revision: 1,
-        token_generation: 1,
-        next_offset: None,
-        delivery: DeliveryChoice::default(),
-        username: None,
-    };
+    let profile = BotProfile::new(BotId(id), spec);
     CastMember { profile: Arc::new(profile), username: Some(format!("{}_bot", name.to_lowercase())) }
 }
 

@@ -160,6 +160,14 @@ pub struct BotProfile {
     pub username: Option<String>,
 }
 
+impl BotProfile {
+    /// Creates the profile of a bot that is new to the fleet.
+    pub fn new(id: BotId, spec: BotSpec) -> Self {
+        let (delivery, next_offset, username) = (DeliveryChoice::default(), None, None);
+        Self { id, spec, persona_revision: 1, token_generation: 1, next_offset, delivery, username }
+    }
+}
+
 /// Policy by which a chat chooses who speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use botfleet_actors::actors::bot::messages::BotMsg;
 use botfleet_actors::actors::bot::snapshot::BotHealth;
 use botfleet_actors::actors::chat::messages::ChatMsg;
 use botfleet_actors::actors::fleet::child::Child;
@@ -14,7 +15,13 @@ use botfleet_actors::ports::store::Store;
 use botfleet_actors::ports::telegram::TelegramError;
 use botfleet_actors::testkit::journal::Happening;
 use botfleet_actors::testkit::scripted_telegram::Step;
-use botfleet_actors::testkit::stage::Scenery;
+use botfleet_actors::testkit::stage::{Scenery, Stage};
+
+/// Makes the first bot hang in its next look into the store.
+fn hang(stage: &Stage) {
+    stage.store.hang(stage.bots[0], true);
+    stage.node.directory.bot(stage.bots[0]).unwrap().cast(BotMsg::Reconcile).unwrap();
+}
 
 #[tokio::test(start_paused = true)]
 async fn i7_a_bot_that_hangs_in_a_handler_is_killed_and_begins_again() {
@@ -24,14 +31,7 @@ async fn i7_a_bot_that_hangs_in_a_handler_is_killed_and_begins_again() {
     stage.person_says(0, "before", &[0, 1]);
     stage.until_sent(2).await;
     stage.until_at_rest().await;
-    stage.store.hang(stage.bots[0], true);
-    stage
-        .node
-        .directory
-        .bot(stage.bots[0])
-        .unwrap()
-        .cast(botfleet_actors::actors::bot::messages::BotMsg::Reconcile)
-        .unwrap();
+    hang(&stage);
     stage.until("it was killed and began again", async |stage| stage.fleet().await.restarts >= 1).await;
     stage.person_says(0, "meanwhile", &[1]);
     stage.until_sent(3).await;
@@ -46,14 +46,7 @@ async fn i7_an_actor_that_hangs_at_each_start_is_quarantined_with_its_reason() {
     let mut scenery = Scenery::new(2, 1);
     scenery.fleet.answer_within = Duration::from_secs(2);
     let mut stage = scenery.raise().await;
-    stage.store.hang(stage.bots[0], true);
-    stage
-        .node
-        .directory
-        .bot(stage.bots[0])
-        .unwrap()
-        .cast(botfleet_actors::actors::bot::messages::BotMsg::Reconcile)
-        .unwrap();
+    hang(&stage);
     stage.until("it is quarantined", async |stage| !stage.fleet().await.quarantined.is_empty()).await;
     let quarantined = stage.fleet().await.quarantined.remove(0);
     assert_eq!(quarantined.actor, "bot bot-1");

@@ -26,7 +26,7 @@ const PORTS: std::ops::Range<u16> = 10_240..32_000;
 
 /// A server process, its folder, its guardian.
 #[derive(Debug)]
-pub(super) struct Daemon {
+pub struct Daemon {
     name: &'static str,
     folder: PathBuf,
     log: PathBuf,

@@ -10,6 +10,7 @@
 //! | `install` | finds the programs, or installs their packages |
 //! | `guardian` | a shell that ends a server when its parent is gone |
 //! | `daemon` | one child process: start, SIGKILL, SIGSTOP, start again |
+//! | `server` | the handle of a running server |
 //! | `postgres`, `redis` | the two servers |
 //! | `proxy` | a TCP link that can refuse, swallow, hold and delay |
 //! | `resp` | the frames of Redis, so that hints alone can be dropped |
@@ -23,5 +24,6 @@ pub mod postgres;
 pub mod proxy;
 pub mod redis;
 pub mod resp;
+pub mod server;
 
 pub use install::install;

@@ -8,14 +8,13 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
-use super::daemon::{Daemon, STARTS, blocking, free_port, relaunched};
+use super::daemon::{Daemon, blocking};
 use super::error::ServerError;
 use super::install;
+use super::server::{Program, Server};
 
 /// The database user of the tests; a superuser without a password, from this machine alone.
 pub const USER: &str = "botfleet";
@@ -49,18 +48,14 @@ impl PostgresOptions {
     }
 }
 
-/// A handle of a running PostgreSQL; dropping the last clone ends the server and removes its folder.
-#[derive(Debug, Clone)]
-pub struct Postgres {
-    port: u16,
-    inner: Arc<Mutex<Inner>>,
-}
+/// A handle of a running PostgreSQL.
+pub type Postgres = Server<PostgresProgram>;
 
+/// The program `postgres` and its options.
 #[derive(Debug)]
-struct Inner {
+pub struct PostgresProgram {
     daemon: Daemon,
     options: PostgresOptions,
-    port: u16,
 }
 
 impl Postgres {
@@ -72,8 +67,12 @@ impl Postgres {
         let dir = dir.map(Path::to_owned);
         blocking(move || {
             install::install()?;
-            let inner = Inner::start(dir.as_deref(), options)?;
-            Ok(Self { port: inner.port, inner: Arc::new(Mutex::new(inner)) })
+            let template = template()?;
+            let daemon = Daemon::prepare("postgres", dir.as_deref())?;
+            own(daemon.folder())?;
+            let data = daemon.folder().join("data");
+            run(as_owner(Command::new("cp").arg("-a").arg(&template).arg(&data)))?;
+            Self::launched(PostgresProgram { daemon, options })
         })
         .await
     }
@@ -86,11 +85,6 @@ impl Postgres {
     pub async fn shared() -> Result<&'static Self, ServerError> {
         static SHARED: OnceCell<Postgres> = OnceCell::const_new();
         SHARED.get_or_try_init(|| Self::start(None, PostgresOptions::fast())).await
-    }
-
-    /// Returns the port of the server at 127.0.0.1, which stays the same after a restart.
-    pub fn port(&self) -> u16 {
-        self.port
     }
 
     /// Returns the URL of a database.
@@ -120,101 +114,17 @@ impl Postgres {
         let (port, database, sql) = (self.port, database.to_owned(), sql.to_owned());
         blocking(move || psql(port, &database, &sql)).await
     }
-
-    /// Returns the process id of the postmaster, while the server runs.
-    pub fn pid(&self) -> Option<u32> {
-        self.lock().daemon.pid()
-    }
-
-    /// Returns the path of the server's log, which goes with the server.
-    pub fn log(&self) -> PathBuf {
-        self.lock().daemon.log().to_owned()
-    }
-
-    /// Kills all processes of the server with SIGKILL, as a power loss would; files stay.
-    ///
-    /// # Errors
-    /// The processes cannot be signalled.
-    pub async fn kill_9(&self) -> Result<(), ServerError> {
-        self.with(|inner| inner.daemon.kill_9()).await
-    }
-
-    /// Starts the server again, on the same port and data, killed or not; waits until the server serves.
-    ///
-    /// # Errors
-    /// The server does not start.
-    pub async fn restart(&self) -> Result<(), ServerError> {
-        self.with(Inner::restart).await
-    }
-
-    /// Stops all processes of the server by SIGSTOP: connections stay open and silent.
-    ///
-    /// # Errors
-    /// The server does not run.
-    pub async fn stop(&self) -> Result<(), ServerError> {
-        self.with(|inner| inner.daemon.stop()).await
-    }
-
-    /// Lets the stopped processes continue.
-    ///
-    /// # Errors
-    /// The server does not run.
-    pub async fn cont(&self) -> Result<(), ServerError> {
-        self.with(|inner| inner.daemon.cont()).await
-    }
-
-    /// Stops the server for a while.
-    ///
-    /// # Errors
-    /// The server does not run.
-    pub async fn stop_cont(&self, for_time: Duration) -> Result<(), ServerError> {
-        self.stop().await?;
-        tokio::time::sleep(for_time).await;
-        self.cont().await
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn with(
-        &self,
-        work: impl FnOnce(&mut Inner) -> Result<(), ServerError> + Send + 'static,
-    ) -> Result<(), ServerError> {
-        let own = self.clone();
-        blocking(move || work(&mut own.lock())).await
-    }
 }
 
-impl Inner {
-    fn start(dir: Option<&Path>, options: PostgresOptions) -> Result<Self, ServerError> {
-        let template = template()?;
-        let daemon = Daemon::prepare("postgres", dir)?;
-        own(daemon.folder())?;
-        let data = daemon.folder().join("data");
-        run(as_owner(Command::new("cp").arg("-a").arg(&template).arg(&data)))?;
-        let mut inner = Self { daemon, options, port: 0 };
-        let mut last = None;
-        for _ in 0..STARTS {
-            inner.port = free_port()?;
-            match inner.launch() {
-                Ok(()) => return Ok(inner),
-                Err(error @ ServerError::Ended { .. }) => last = Some(error),
-                Err(error) => return Err(error),
-            }
-        }
-        Err(last.unwrap_or(ServerError::NotRunning("postgres")))
+impl Program for PostgresProgram {
+    fn daemon(&mut self) -> &mut Daemon {
+        &mut self.daemon
     }
 
-    fn restart(&mut self) -> Result<(), ServerError> {
-        self.daemon.kill_9()?;
-        relaunched(|| self.launch())
-    }
-
-    fn launch(&mut self) -> Result<(), ServerError> {
+    fn launch(&mut self, port: u16) -> Result<(), ServerError> {
         let data = self.daemon.folder().join("data");
         let mut command = Command::new(install::postgres("postgres")?);
-        command.arg("-D").arg(&data).args(["-p", &self.port.to_string()]).arg("-k").arg(self.daemon.folder());
+        command.arg("-D").arg(&data).args(["-p", &port.to_string()]).arg("-k").arg(self.daemon.folder());
         let on = |yes: bool| if yes { "on" } else { "off" };
         let fixed = [
             ("listen_addresses", "127.0.0.1".to_owned()),

@@ -2,32 +2,26 @@
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
-use super::daemon::{Daemon, STARTS, blocking, free_port, relaunched};
+use super::daemon::{Daemon, blocking};
 use super::error::ServerError;
 use super::install;
+use super::server::{Program, Server};
 
 /// How long a command may take.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
-/// A handle of a running Redis; dropping the last clone ends the server and removes its folder.
-#[derive(Debug, Clone)]
-pub struct Redis {
-    port: u16,
-    inner: Arc<Mutex<Inner>>,
-}
+/// A handle of a running Redis, which starts empty and loses all data with its process.
+pub type Redis = Server<RedisProgram>;
 
+/// The program `redis-server`.
 #[derive(Debug)]
-struct Inner {
-    daemon: Daemon,
-    port: u16,
-}
+pub struct RedisProgram(Daemon);
 
 impl Redis {
     /// Starts a server on a free port.
@@ -38,17 +32,7 @@ impl Redis {
         let dir = dir.map(Path::to_owned);
         blocking(move || {
             install::install()?;
-            let mut inner = Inner { daemon: Daemon::prepare("redis-server", dir.as_deref())?, port: 0 };
-            let mut tried = Err(ServerError::NotRunning("redis-server"));
-            for _ in 0..STARTS {
-                inner.port = free_port()?;
-                tried = inner.launch();
-                if !matches!(tried, Err(ServerError::Ended { .. })) {
-                    break;
-                }
-            }
-            tried?;
-            Ok(Self { port: inner.port, inner: Arc::new(Mutex::new(inner)) })
+            Self::launched(RedisProgram(Daemon::prepare("redis-server", dir.as_deref())?))
         })
         .await
     }
@@ -62,11 +46,6 @@ impl Redis {
         SHARED.get_or_try_init(|| Self::start(None)).await
     }
 
-    /// Returns the port of the server at 127.0.0.1, which stays the same after a restart.
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
     /// Returns the URL of the server.
     pub fn url(&self) -> String {
         Self::url_through(self.port)
@@ -75,16 +54,6 @@ impl Redis {
     /// Returns the URL of the server behind another local port, such as a proxy's.
     pub fn url_through(port: u16) -> String {
         format!("redis://127.0.0.1:{port}")
-    }
-
-    /// Returns the process id of the server, while it runs.
-    pub fn pid(&self) -> Option<u32> {
-        self.lock().daemon.pid()
-    }
-
-    /// Returns the path of the server's log, which goes with the server.
-    pub fn log(&self) -> PathBuf {
-        self.lock().daemon.log().to_owned()
     }
 
     /// Sends one inline command and returns the first line of the answer.
@@ -107,78 +76,22 @@ impl Redis {
     pub async fn flush_all(&self) -> Result<(), ServerError> {
         self.command("FLUSHALL").await.map(|_| ())
     }
-
-    /// Kills the server with SIGKILL; all data is lost.
-    ///
-    /// # Errors
-    /// The server cannot be signalled.
-    pub async fn kill_9(&self) -> Result<(), ServerError> {
-        self.with(|inner| inner.daemon.kill_9()).await
-    }
-
-    /// Starts the server again, empty, on the same port, killed or not; waits until the server serves.
-    ///
-    /// # Errors
-    /// The server does not start.
-    pub async fn restart(&self) -> Result<(), ServerError> {
-        self.with(Inner::restart).await
-    }
-
-    /// Stops the server by SIGSTOP: connections stay open and silent.
-    ///
-    /// # Errors
-    /// The server does not run.
-    pub async fn stop(&self) -> Result<(), ServerError> {
-        self.with(|inner| inner.daemon.stop()).await
-    }
-
-    /// Lets the stopped server continue.
-    ///
-    /// # Errors
-    /// The server does not run.
-    pub async fn cont(&self) -> Result<(), ServerError> {
-        self.with(|inner| inner.daemon.cont()).await
-    }
-
-    /// Stops the server for a while.
-    ///
-    /// # Errors
-    /// The server does not run.
-    pub async fn stop_cont(&self, for_time: Duration) -> Result<(), ServerError> {
-        self.stop().await?;
-        tokio::time::sleep(for_time).await;
-        self.cont().await
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn with(
-        &self,
-        work: impl FnOnce(&mut Inner) -> Result<(), ServerError> + Send + 'static,
-    ) -> Result<(), ServerError> {
-        let own = self.clone();
-        blocking(move || work(&mut own.lock())).await
-    }
 }
 
-impl Inner {
-    fn restart(&mut self) -> Result<(), ServerError> {
-        self.daemon.kill_9()?;
-        relaunched(|| self.launch())
+impl Program for RedisProgram {
+    fn daemon(&mut self) -> &mut Daemon {
+        &mut self.0
     }
 
-    fn launch(&mut self) -> Result<(), ServerError> {
+    fn launch(&mut self, port: u16) -> Result<(), ServerError> {
         let mut command = Command::new(install::redis()?);
-        let port = self.port;
         command
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--daemonize", "no"])
             .args(["--save", "", "--appendonly", "no"])
             .arg("--dir")
-            .arg(self.daemon.folder())
+            .arg(self.0.folder())
             .current_dir("/");
-        self.daemon.start(&mut command, |_| ask(port, "PING").is_ok_and(|answer| answer == "+PONG"))
+        self.0.start(&mut command, |_| ask(port, "PING").is_ok_and(|answer| answer == "+PONG"))
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use botfleet_actors::behaviour::scene::CastMember;
 use botfleet_actors::domain::ids::BotId;
-use botfleet_actors::domain::roster::{BotProfile, ChatProfile, DeliveryChoice, Roster, RosterPlan};
+use botfleet_actors::domain::roster::{BotProfile, ChatProfile, Roster, RosterPlan};
 
 /// A chat with its cast under one configuration.
 #[derive(Clone, Debug)]
@@ -71,15 +71,7 @@ impl Sets {
                     BotProfile { spec: spec.clone(), persona_revision, ..known.clone() }
                 } else {
                     next += 1;
-                    BotProfile {
-                        id: BotId(next),
-                        spec: spec.clone(),
-                        persona_revision: 1,
-                        token_generation: 1,
-                        next_offset: None,
-                        delivery: DeliveryChoice::default(),
-                        username: None,
-                    }
+                    BotProfile::new(BotId(next), spec.clone())
                 };
                 (profile.id, profile)
             })

@@ -17,7 +17,7 @@ use crate::behaviour::generator::{Generator, Stage};
 use crate::behaviour::novelty::guard::Said;
 use crate::domain::control::StopScope;
 use crate::domain::ids::{AttemptId, BotId, ChatId, ConfigSeq, Epoch, InboxId, OutboxId, TelegramChatId, ThreadId};
-use crate::domain::roster::{BotProfile, ChatProfile, DeliveryChoice, Roster};
+use crate::domain::roster::{BotProfile, ChatProfile, Roster};
 use crate::domain::time::Timestamp;
 use crate::ports::llm::CompletionRequest;
 use crate::ports::telegram::{WebhookSecret, WebhookTarget};
@@ -50,15 +50,7 @@ impl Site {
     pub(super) fn new(change: impl FnOnce(&mut ChatProfile)) -> Self {
         let spec = bot_spec(1);
         let spec_of_chat = chat_spec(1, std::slice::from_ref(&spec));
-        let profile = BotProfile {
-            id: BOT,
-            spec,
-            persona_revision: 1,
-            token_generation: 1,
-            next_offset: None,
-            delivery: DeliveryChoice::default(),
-            username: None,
-        };
+        let profile = BotProfile::new(BOT, spec);
         let mut chats = Vec::new();
         let mut change = Some(change);
         for id in [ChatId(1), ChatId(2)] {

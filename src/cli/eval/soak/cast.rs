@@ -7,8 +7,7 @@ use botfleet_actors::behaviour::scene::CastMember;
 use botfleet_actors::domain::hours::Hours;
 use botfleet_actors::domain::ids::{BotId, ChatId, TelegramChatId, TelegramUserId};
 use botfleet_actors::domain::roster::{
-    BotProfile, BotSpec, ChatProfile, ChatSpec, DeliveryChoice, Generation, Language, ModelRef, Pacing, Persona,
-    Physics,
+    BotProfile, BotSpec, ChatProfile, ChatSpec, Generation, Language, ModelRef, Pacing, Persona, Physics,
 };
 use botfleet_actors::domain::stance::{Relationship, Stance};
 use botfleet_world::people::spec::{PeopleBot, PeopleChat, PeoplePerson};
@@ -132,15 +131,7 @@ fn member(bot: usize, names: &[String], language: Language, place: &[usize], rng
         relationships,
         ..BotSpec::default()
     };
-    let profile = BotProfile {
-        id: BotId(id),
-        spec,
-        persona_revision: 1,
-        token_generation: 1,
-        next_offset: None,
-        delivery: DeliveryChoice::default(),
-        username: Some(username.clone()),
-    };
+    let profile = BotProfile { username: Some(username.clone()), ..BotProfile::new(BotId(id), spec) };
     CastMember { profile: Arc::new(profile), username: Some(username) }
 }
 
