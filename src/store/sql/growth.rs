@@ -19,53 +19,6 @@ const ROWS: u64 = 500;
 /// The most statements that delete rows of one kind in a call; the next call does the rest.
 const STATEMENTS: u32 = 40;
 
-/// Selects the chats of which some rows lie below the mark.
-macro_rules! going {
-    ($table:literal, $mark:literal) => {
-        concat!(
-            "SELECT h.chat FROM chat_head h WHERE EXISTS (SELECT 1 FROM ",
-            $table,
-            " t WHERE t.chat = h.chat AND t.number <= h.",
-            $mark,
-            ") ORDER BY h.chat"
-        )
-    };
-}
-
-/// Raises a chat's mark to before the first row that is not old, by a bounded number of rows.
-macro_rules! rise {
-    ($table:literal, $mark:literal, $time:literal) => {
-        concat!(
-            "WITH page AS MATERIALIZED (SELECT number, ",
-            $time,
-            " AS made FROM ",
-            $table,
-            " WHERE chat = $1 AND number > (SELECT ",
-            $mark,
-            " FROM chat_head WHERE chat = $1) ORDER BY number LIMIT $3) UPDATE chat_head SET ",
-            $mark,
-            " = `max|greatest`(",
-            $mark,
-            ", coalesce((SELECT min(number) - 1 FROM page WHERE made >= $2), (SELECT max(number) FROM page), 0)) WHERE chat = $1"
-        )
-    };
-}
-
-/// Deletes the lowest rows of a chat that lie below its mark.
-macro_rules! below {
-    ($table:literal, $mark:literal) => {
-        concat!(
-            "DELETE FROM ",
-            $table,
-            " WHERE chat = $1 AND number IN (SELECT number FROM ",
-            $table,
-            " WHERE chat = $1 AND number <= (SELECT ",
-            $mark,
-            " FROM chat_head WHERE chat = $1) ORDER BY number LIMIT $2`| FOR UPDATE SKIP LOCKED`)"
-        )
-    };
-}
-
 statements! {
     /// Selects the instant that the marks last rose for, and whether every node that lives has heard of it.
     LOW_WATER "low_water" = "\
@@ -84,12 +37,26 @@ WHERE i.chat = c.id AND i.outcome IS NULL AND i.received_at < $1 - 86400000) ORD
     OLD_DECISIONS "old_decisions" = "\
 SELECT h.chat, CAST($1 AS bigint) FROM chat_head h `CROSS JOIN|JOIN` decision t ON t.chat = h.chat AND t.number = h.gone_decision + 1 \
 WHERE t.at < $1 ORDER BY h.chat";
-    RAISE_ENTRIES "raise_entries" = rise!("transcript", "gone_entry", "date");
-    RAISE_DECISIONS "raise_decisions" = rise!("decision", "gone_decision", "at");
-    GOING_ENTRIES "going_entries" = going!("transcript", "gone_entry");
-    GOING_DECISIONS "going_decisions" = going!("decision", "gone_decision");
-    DROP_ENTRIES "drop_entries" = below!("transcript", "gone_entry");
-    DROP_DECISIONS "drop_decisions" = below!("decision", "gone_decision");
+    /// Raises a chat's mark to before the first row that is not old, by a bounded number of rows.
+    RAISE_ENTRIES "raise_entries" = "\
+WITH page AS MATERIALIZED (SELECT number, date AS made FROM transcript WHERE chat = $1 \
+AND number > (SELECT gone_entry FROM chat_head WHERE chat = $1) ORDER BY number LIMIT $3) UPDATE chat_head SET gone_entry = `max|greatest`(gone_entry, \
+coalesce((SELECT min(number) - 1 FROM page WHERE made >= $2), (SELECT max(number) FROM page), 0)) WHERE chat = $1";
+    RAISE_DECISIONS "raise_decisions" = "\
+WITH page AS MATERIALIZED (SELECT number, at AS made FROM decision WHERE chat = $1 \
+AND number > (SELECT gone_decision FROM chat_head WHERE chat = $1) ORDER BY number LIMIT $3) UPDATE chat_head SET gone_decision = `max|greatest`(gone_decision, \
+coalesce((SELECT min(number) - 1 FROM page WHERE made >= $2), (SELECT max(number) FROM page), 0)) WHERE chat = $1";
+    /// Selects the chats of which some rows lie below the mark.
+    GOING_ENTRIES "going_entries" = "\
+SELECT h.chat FROM chat_head h WHERE EXISTS (SELECT 1 FROM transcript t WHERE t.chat = h.chat AND t.number <= h.gone_entry) ORDER BY h.chat";
+    GOING_DECISIONS "going_decisions" = "\
+SELECT h.chat FROM chat_head h WHERE EXISTS (SELECT 1 FROM decision t WHERE t.chat = h.chat AND t.number <= h.gone_decision) ORDER BY h.chat";
+    DROP_ENTRIES "drop_entries" = "\
+DELETE FROM transcript WHERE chat = $1 AND number IN (SELECT number FROM transcript WHERE chat = $1 AND number <= \
+(SELECT gone_entry FROM chat_head WHERE chat = $1) ORDER BY number LIMIT $2`| FOR UPDATE SKIP LOCKED`)";
+    DROP_DECISIONS "drop_decisions" = "\
+DELETE FROM decision WHERE chat = $1 AND number IN (SELECT number FROM decision WHERE chat = $1 AND number <= \
+(SELECT gone_decision FROM chat_head WHERE chat = $1) ORDER BY number LIMIT $2`| FOR UPDATE SKIP LOCKED`)";
     DROP_MESSAGES "drop_messages" = "\
 DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE id < $2 AND (state IN ('sent', 'cancelled') AND created_at < $3 \
 OR state IN ('rejected', 'unknown') AND created_at < $4) ORDER BY id LIMIT $1`| FOR UPDATE SKIP LOCKED`)";
