@@ -53,12 +53,16 @@ pub enum LogError {
     Twice(#[from] TryInitError),
 }
 
-/// Reads a level or directives.
+/// Libraries that would log what people wrote: async-openai logs stream chunks it cannot read, with their content.
+const SILENCED: [&str; 1] = ["async_openai=off"];
+
+/// Reads a level or directives; libraries that would log what people wrote stay silent.
 ///
 /// # Errors
 /// The parser's error, when `level` cannot be read.
 pub fn directives(level: &str) -> Result<EnvFilter, ParseError> {
-    EnvFilter::builder().parse(level)
+    let filter = EnvFilter::builder().parse(level)?;
+    Ok(SILENCED.iter().filter_map(|target| target.parse().ok()).fold(filter, EnvFilter::add_directive))
 }
 
 /// Sets up logs for the whole process, once.

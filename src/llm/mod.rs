@@ -11,7 +11,7 @@
 //! | `exchange` | sends one completion, and reads its answer in whatever form it comes |
 //! | `sse` | server-sent events |
 //! | `reading`, `content`, `ends`, `usage` | put an answer of `chat` together, each field read on its own |
-//! | `transport` | all calls but completions, and failures of HTTP |
+//! | `transport` | the HTTP service under the SDK, for all calls but completions; failures of HTTP |
 //! | `fault`, `redact` | read a provider's refusal, classify it, and make its words fit to be shown |
 //! | `vendor` | the differences between providers, one file each |
 //! | `embeddings` | requests for embeddings, and their answers |

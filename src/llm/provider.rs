@@ -6,6 +6,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use async_openai::Client;
+use async_openai::config::Config;
+use async_openai::error::OpenAIError;
 use async_trait::async_trait;
 use botfleet_actors::ports::llm::{
     Completion, CompletionRequest, EmbeddingRequest, Embeddings, FinishReason, KeyIndex, LlmError, LlmProvider,
@@ -15,6 +18,7 @@ use botfleet_actors::ports::metrics;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Request, Url};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::value::RawValue;
 
 use super::address::BaseUrl;
 use super::dialect::{Dialect, Dialects, Lesson, Refused};
@@ -24,7 +28,7 @@ use super::exchange::{Exchanged, exchange};
 use super::fault::Fault;
 use super::redact::Redaction;
 use super::settings::{LlmProviderSettings, ProviderKind};
-use super::transport;
+use super::transport::Transport;
 use super::vendor::wire_of;
 use super::wire::Wire;
 use crate::llm::vendor::facts::Vendor;
@@ -69,7 +73,6 @@ pub struct HttpProvider {
     dialects: Dialects,
     first_token_timeout: Duration,
     http: reqwest::Client,
-    base: String,
     completions: Url,
     /// One way to call for each API key, at least one.
     doors: Vec<Door>,
@@ -79,6 +82,38 @@ pub struct HttpProvider {
 struct Door {
     key: SecretString,
     headers: HeaderMap,
+    /// Client for calls that are no completion.
+    sdk: Client<Endpoint>,
+}
+
+/// Address and headers of the SDK's calls; unlike the SDK's own configuration, reads nothing from the environment.
+#[derive(Clone)]
+struct Endpoint {
+    base: String,
+    key: SecretString,
+    headers: HeaderMap,
+}
+
+impl Config for Endpoint {
+    fn headers(&self) -> HeaderMap {
+        self.headers.clone()
+    }
+
+    fn url(&self, path: &str) -> String {
+        [&self.base, path].concat()
+    }
+
+    fn query(&self) -> Vec<(&str, &str)> {
+        Vec::new()
+    }
+
+    fn api_base(&self) -> &str {
+        &self.base
+    }
+
+    fn api_key(&self) -> &SecretString {
+        &self.key
+    }
 }
 
 impl fmt::Debug for HttpProvider {
@@ -123,7 +158,12 @@ impl HttpProvider {
             .timeout(settings.timeout)
             .build()
             .map_err(|e| LlmSetupError::HttpClient { name: name.to_owned(), reason: e.without_url().to_string() })?;
-        let door = |key: SecretString| Ok(Door { headers: headers(name, wire, &key)?, key });
+        let door = |key: SecretString| {
+            let headers = headers(name, wire, &key)?;
+            let endpoint = Endpoint { base: base.clone(), headers: headers.clone(), key: key.clone() };
+            let sdk = Client::build(http.clone(), endpoint).with_http_service(Transport::new(http.clone()));
+            Ok(Door { key, headers, sdk })
+        };
         let vendor = Vendor::of(settings.kind);
         Ok(Self {
             name: name.into(),
@@ -134,7 +174,6 @@ impl HttpProvider {
             first_token_timeout: settings.first_token_timeout,
             doors: keys.into_iter().map(door).collect::<Result<_, _>>()?,
             http,
-            base,
             completions,
         })
     }
@@ -192,11 +231,9 @@ impl HttpProvider {
     }
 
     async fn ask_embeddings(&self, door: &Door, request: &EmbeddingRequest) -> Result<Embeddings, LlmError> {
-        let asked = self.http.post([&self.base, "/embeddings"].concat()).headers(door.headers.clone());
-        let body = transport::ask(asked.json(&EmbeddingsRequest::new(request))).await;
-        let redaction = Redaction { key: &door.key, prompt: NO_PROMPT };
-        let body = body.map_err(|fault| fault.into_error(self.vendor, redaction))?;
-        let answer: EmbeddingsAnswer = serde_json::from_slice(&body)
+        let wire = EmbeddingsRequest::new(request);
+        let body: Box<RawValue> = door.sdk.embeddings().create_byot(wire).await.map_err(|e| self.told(door, e))?;
+        let answer: EmbeddingsAnswer = serde_json::from_str(body.get())
             .map_err(|e| LlmError::Garbage(format!("unexpected answer at column {}", e.column())))?;
         answer.read(request.texts.len())
     }
@@ -237,6 +274,19 @@ impl HttpProvider {
             prompt_tokens: answer.usage.prompt,
             completion_tokens: answer.usage.billed_completion(),
         })
+    }
+
+    fn told(&self, door: &Door, error: OpenAIError) -> LlmError {
+        match error {
+            OpenAIError::Boxed(cause) => match cause.downcast::<Fault>() {
+                Ok(fault) => fault.into_error(self.vendor, Redaction { key: &door.key, prompt: NO_PROMPT }),
+                Err(_) => LlmError::Unavailable("unexpected error below the sdk".to_owned()),
+            },
+            // The text of these errors may hold the URL or the body.
+            OpenAIError::Reqwest(_) => LlmError::Unavailable("request failed within the sdk".to_owned()),
+            OpenAIError::InvalidArgument(_) => LlmError::Rejected("request cannot be written as JSON".to_owned()),
+            _ => LlmError::Garbage("answer refused by the sdk".to_owned()),
+        }
     }
 
     fn record(&self, model: &str, started: Instant, outcome: Result<(Option<u32>, Option<u32>), &LlmError>) {
@@ -298,12 +348,16 @@ impl LlmProvider for HttpProvider {
     /// Lists the models. A server without such a list has answered all the same.
     async fn probe(&self) -> Result<(), LlmError> {
         let door = self.door(KeyIndex(0))?;
-        let asked = self.http.get([&self.base, "/models"].concat()).headers(door.headers.clone());
-        match transport::ask(asked).await {
-            Ok(_) | Err(Fault::Malformed(_)) => Ok(()),
-            Err(Fault::Refused { status, .. }) if matches!(status.as_u16(), 404 | 405) => Ok(()),
-            Err(fault) => Err(fault.into_error(self.vendor, Redaction { key: &door.key, prompt: NO_PROMPT })),
-        }
+        let error = match door.sdk.models().list_byot::<Box<RawValue>>().await {
+            Ok(_) => return Ok(()),
+            Err(OpenAIError::Boxed(cause)) => match cause.downcast_ref::<Fault>() {
+                Some(Fault::Malformed(_)) => return Ok(()),
+                Some(Fault::Refused { status, .. }) if matches!(status.as_u16(), 404 | 405) => return Ok(()),
+                _ => OpenAIError::Boxed(cause),
+            },
+            Err(error) => error,
+        };
+        Err(self.told(door, error))
     }
 }
 
