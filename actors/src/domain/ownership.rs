@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{BotId, ChatId, ConfigSeq, Epoch};
 use super::keys::choice::choices;
+use super::names::names;
 use super::time::Timestamp;
 
 /// One start of one process. Numbers rise over the life of the cluster and are never given twice.
@@ -77,21 +78,9 @@ pub enum NodeRole {
     Api,
 }
 
+names! { NodeRole { All = "all", Worker = "worker", Api = "api" } }
+
 impl NodeRole {
-    /// The name in the configuration, the database and the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::All => "all",
-            Self::Worker => "worker",
-            Self::Api => "api",
-        }
-    }
-
-    /// Reads the name back.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::All, Self::Worker, Self::Api].into_iter().find(|role| role.as_str() == name)
-    }
-
     /// Returns whether a node of this role owns bots and chats.
     pub fn owns(self) -> bool {
         self != Self::Api
@@ -111,21 +100,7 @@ pub enum NodeState {
     Dead,
 }
 
-impl NodeState {
-    /// The name in the database and the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Alive => "alive",
-            Self::Draining => "draining",
-            Self::Dead => "dead",
-        }
-    }
-
-    /// Reads the name back.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Alive, Self::Draining, Self::Dead].into_iter().find(|state| state.as_str() == name)
-    }
-}
+names! { NodeState { Alive = "alive", Draining = "draining", Dead = "dead" } }
 
 /// Report that a node sends with each beat, besides being alive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -18,6 +18,7 @@
 pub mod checker;
 pub mod control;
 pub mod ledger;
+mod names;
 pub mod people;
 pub mod provider;
 pub mod scenario;

@@ -10,6 +10,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::names::names;
+
 /// How long a delay takes when its rule does not say, in milliseconds.
 const SLOW_MS: u64 = 3000;
 
@@ -123,75 +125,18 @@ pub enum ProviderFault {
     Obedient,
 }
 
+names! { ProviderFault {
+    TooManyRequests = "too_many_requests", QuotaExhausted = "quota_exhausted", RevokedKey = "revoked_key",
+    InternalError = "internal_error", Unavailable = "unavailable", ErrorHtml = "error_html", ErrorText = "error_text",
+    ErrorDetail = "error_detail", Reset = "reset", Cut = "cut", CutReset = "cut_reset", EmptyText = "empty_text",
+    EmptyBody = "empty_body", MalformedJson = "malformed_json", LeakedReasoning = "leaked_reasoning",
+    ToolJson = "tool_json", SlowFirstByte = "slow_first_byte", Slow = "slow", OddFields = "odd_fields",
+    UnreadablePart = "unreadable_part", OddEnd = "odd_end", CutByLength = "cut_by_length", Filtered = "filtered",
+    OddFraming = "odd_framing", OddUsage = "odd_usage", AlternatingRoles = "alternating_roles",
+    NoSystemRole = "no_system_role", RefusedParameter = "refused_parameter", Obedient = "obedient",
+} }
+
 impl ProviderFault {
-    /// Every kind.
-    pub const ALL: [Self; 29] = [
-        Self::TooManyRequests,
-        Self::QuotaExhausted,
-        Self::RevokedKey,
-        Self::InternalError,
-        Self::Unavailable,
-        Self::ErrorHtml,
-        Self::ErrorText,
-        Self::ErrorDetail,
-        Self::Reset,
-        Self::Cut,
-        Self::CutReset,
-        Self::EmptyText,
-        Self::EmptyBody,
-        Self::MalformedJson,
-        Self::LeakedReasoning,
-        Self::ToolJson,
-        Self::SlowFirstByte,
-        Self::Slow,
-        Self::OddFields,
-        Self::UnreadablePart,
-        Self::OddEnd,
-        Self::CutByLength,
-        Self::Filtered,
-        Self::OddFraming,
-        Self::OddUsage,
-        Self::AlternatingRoles,
-        Self::NoSystemRole,
-        Self::RefusedParameter,
-        Self::Obedient,
-    ];
-
-    /// Returns the kind's name as in a scenario.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::TooManyRequests => "too_many_requests",
-            Self::QuotaExhausted => "quota_exhausted",
-            Self::RevokedKey => "revoked_key",
-            Self::InternalError => "internal_error",
-            Self::Unavailable => "unavailable",
-            Self::ErrorHtml => "error_html",
-            Self::ErrorText => "error_text",
-            Self::ErrorDetail => "error_detail",
-            Self::Reset => "reset",
-            Self::Cut => "cut",
-            Self::CutReset => "cut_reset",
-            Self::EmptyText => "empty_text",
-            Self::EmptyBody => "empty_body",
-            Self::MalformedJson => "malformed_json",
-            Self::LeakedReasoning => "leaked_reasoning",
-            Self::ToolJson => "tool_json",
-            Self::SlowFirstByte => "slow_first_byte",
-            Self::Slow => "slow",
-            Self::OddFields => "odd_fields",
-            Self::UnreadablePart => "unreadable_part",
-            Self::OddEnd => "odd_end",
-            Self::CutByLength => "cut_by_length",
-            Self::Filtered => "filtered",
-            Self::OddFraming => "odd_framing",
-            Self::OddUsage => "odd_usage",
-            Self::AlternatingRoles => "alternating_roles",
-            Self::NoSystemRole => "no_system_role",
-            Self::RefusedParameter => "refused_parameter",
-            Self::Obedient => "obedient",
-        }
-    }
-
     /// Returns whether the fault only delays an answer.
     pub fn is_delay(self) -> bool {
         matches!(self, Self::SlowFirstByte | Self::Slow)

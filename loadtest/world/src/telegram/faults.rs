@@ -7,6 +7,8 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::names::names;
+
 /// How long a stall lasts when its rule does not say, in milliseconds.
 const STALL_MS: u64 = 5_000;
 /// The `retry_after` of a forced 429 whose rule does not say, in seconds.
@@ -94,47 +96,15 @@ pub enum FaultKind {
     WebhookUnreached,
 }
 
+names! { FaultKind {
+    BadGatewayJson = "bad_gateway_json", BadGatewayHtml = "bad_gateway_html", BadGatewayAfter = "bad_gateway_after",
+    GatewayTimeout = "gateway_timeout", GatewayTimeoutAfter = "gateway_timeout_after", ResetBefore = "reset_before",
+    ResetAfter = "reset_after", StallBefore = "stall_before", StallAfter = "stall_after",
+    MalformedJson = "malformed_json", MalformedJsonAfter = "malformed_json_after", UnknownUpdate = "unknown_update",
+    TooManyRequests = "too_many_requests", WebhookFails = "webhook_fails", WebhookUnreached = "webhook_unreached",
+} }
+
 impl FaultKind {
-    /// Every kind.
-    pub const ALL: [Self; 15] = [
-        Self::BadGatewayJson,
-        Self::BadGatewayHtml,
-        Self::BadGatewayAfter,
-        Self::GatewayTimeout,
-        Self::GatewayTimeoutAfter,
-        Self::ResetBefore,
-        Self::ResetAfter,
-        Self::StallBefore,
-        Self::StallAfter,
-        Self::MalformedJson,
-        Self::MalformedJsonAfter,
-        Self::UnknownUpdate,
-        Self::TooManyRequests,
-        Self::WebhookFails,
-        Self::WebhookUnreached,
-    ];
-
-    /// Returns the kind's name in scenarios, counts and the ledger.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::BadGatewayJson => "bad_gateway_json",
-            Self::BadGatewayHtml => "bad_gateway_html",
-            Self::BadGatewayAfter => "bad_gateway_after",
-            Self::GatewayTimeout => "gateway_timeout",
-            Self::GatewayTimeoutAfter => "gateway_timeout_after",
-            Self::ResetBefore => "reset_before",
-            Self::ResetAfter => "reset_after",
-            Self::StallBefore => "stall_before",
-            Self::StallAfter => "stall_after",
-            Self::MalformedJson => "malformed_json",
-            Self::MalformedJsonAfter => "malformed_json_after",
-            Self::UnknownUpdate => "unknown_update",
-            Self::TooManyRequests => "too_many_requests",
-            Self::WebhookFails => "webhook_fails",
-            Self::WebhookUnreached => "webhook_unreached",
-        }
-    }
-
     /// Returns whether the fault strikes a delivery to a webhook instead of a call.
     pub const fn is_of_webhooks(self) -> bool {
         matches!(self, Self::WebhookFails | Self::WebhookUnreached)
@@ -321,7 +291,7 @@ mod tests {
     #[test]
     fn the_names_are_those_of_the_wire() {
         for kind in FaultKind::ALL {
-            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }
     }
 

@@ -64,13 +64,13 @@ impl World {
         let at_ms = disturbance.set_at.elapsed().as_millis() as u64;
         let target = Target { bot, chat, method, at_ms };
         let fault = disturbance.faults.decide(&mut disturbance.looked_at, target)?;
-        *disturbance.injected.entry(fault.kind.name().to_owned()).or_default() += 1;
+        *disturbance.injected.entry(fault.kind.as_str().to_owned()).or_default() += 1;
         Some(fault)
     }
 
     /// Records in the ledger a fault that strikes.
     pub(crate) fn record_fault(&self, bot: i64, method: &str, fault: Fault, send: Option<u64>) {
-        let kind = fault.kind.name().to_owned();
+        let kind = fault.kind.as_str().to_owned();
         self.ledger().record(LedgerEvent::FaultInjected { bot, method: method.to_owned(), kind, send });
     }
 

@@ -49,7 +49,7 @@ async fn a_failing_gateway_answers_as_telegrams_does_with_and_without_the_effect
         let is_json = serde_json::from_str::<serde_json::Value>(&body).is_ok();
         assert_eq!(is_json, kind == FaultKind::BadGatewayJson, "{kind:?}: {body}");
         assert_eq!(accepted(&sim) - before, effect, "{kind:?}");
-        assert_eq!(sim.world().injected()[kind.name()], 1);
+        assert_eq!(sim.world().injected()[kind.as_str()], 1);
     }
     sim.world().clear_faults();
     assert_eq!(send(&sim).await.unwrap().0, 200);
