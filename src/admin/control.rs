@@ -72,14 +72,14 @@ pub(super) async fn release(
     }
 }
 
-/// Names the bot whose pauses to lift.
+/// Request body of `lift_pauses`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Paused {
     bot: String,
 }
 
-/// Names the bot whose pauses were lifted.
+/// Response body of `lift_pauses`.
 #[derive(Debug, Serialize)]
 pub(super) struct Lifted {
     lifted: String,

@@ -31,7 +31,7 @@ pub(super) struct Transport {
 
 impl Transport {
     /// Makes a service over a client that has its timeouts.
-    pub fn new(client: Client) -> Self {
+    pub(super) fn new(client: Client) -> Self {
         Self { client }
     }
 }

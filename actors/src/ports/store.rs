@@ -160,7 +160,7 @@ pub struct OutcomeTurn {
 pub struct OutcomeMessage {
     /// The message's id in the outbox, as text.
     pub id: String,
-    /// The part of the turn's text that the message holds.
+    /// Place of the part in the turn's text, from 0.
     pub part: u32,
     /// Telegram's id of the chat.
     pub chat_id: TelegramChatId,

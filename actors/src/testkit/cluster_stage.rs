@@ -38,7 +38,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 pub struct StageNode {
     /// The name of the node.
     pub name: String,
-    /// The incarnation of this start.
+    /// The number of this start.
     pub me: Incarnation,
     /// The node of its actors.
     pub node: Arc<Node>,

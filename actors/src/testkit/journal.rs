@@ -61,7 +61,7 @@ pub enum Happening {
     Committed(&'static str),
     /// An operation dropped out of its batch.
     Refused(&'static str, Refusal),
-    /// An operation was in a batch that the store did not write, or whose answer was lost.
+    /// The store did not carry out an operation, or its answer was lost.
     Failed(&'static str),
 }
 

@@ -27,7 +27,7 @@ pub enum Deed {
     Sent(String),
 }
 
-/// One line of the ledger.
+/// One event at Telegram.
 #[derive(Clone, Debug)]
 pub struct Line {
     /// The time.

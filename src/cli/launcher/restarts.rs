@@ -27,7 +27,7 @@ pub(crate) const DEAD_INCARNATION: u8 = 75;
 /// `sysexits.h`, `EX_SOFTWARE`.
 pub(crate) const FAILED_AT_WORK: u8 = 70;
 
-/// Life of a worker after which it was up: a later end is a crash, and not a fault that a person has to mend first.
+/// Life after which a worker counts as up: from then on, exit codes 1 and 2 no longer end the launcher.
 pub(super) const UP_AFTER: Duration = Duration::from_secs(10);
 
 /// Life of a worker that ends the row of crashes before it.

@@ -7,8 +7,8 @@ use toml::Table;
 
 use crate::config::manifest::checks::Checks;
 
-/// The manifest's own strategies. A faulty one is kept as far as it could be read, so that a chat that names it is no
-/// fault of its own.
+/// The manifest's own strategies. A faulty one is kept as far as it could be read, so that a chat that names it is not
+/// reported as well.
 pub(super) struct Strategies(BTreeMap<String, Strategy>);
 
 impl Strategies {

@@ -33,7 +33,7 @@ pub struct Question<'a> {
     pub occasion: Occasion<'a>,
     /// The entry in question; `None` for a tick.
     pub at: Option<&'a Arc<Note>>,
-    /// What the chat's owner knows besides its memory; the memory fills in the rest.
+    /// The knowledge of the chat's owner besides its memory; the memory fills in the rest.
     pub standing: Standing,
     /// The configuration in force.
     pub config_seq: ConfigSeq,

@@ -33,7 +33,7 @@ pub enum FleetMsg {
     NotHandedOver(LeaseKey),
     /// A write under that epoch was refused: another node owns the lease.
     Fenced(LeaseKey, Epoch),
-    /// An order in a chat none of whose bots lives here, from somebody of unknown rank: ask Telegram by this bot.
+    /// Ask Telegram, as this bot, for the rank of an order's author: no bot of the chat runs on this node.
     Doubted(BotId, Doubt),
     /// A webhook told of chats that the manifest does not name: make this bot, which lives elsewhere, leave them.
     LeaveChats(BotId, BTreeSet<TelegramChatId>),

@@ -31,7 +31,7 @@ const ORPHANED_AFTER: Duration = Duration::from_secs(30);
 const FORGET_BACKOFF: BackoffSettings = BackoffSettings { first: Duration::from_secs(1), max: Duration::from_mins(5) };
 
 /// The words of one person are not removed again within this time (I15). A request that comes in the meantime waits,
-/// and a waiting request takes over the later time of a newer one.
+/// and the store merges a newer request into the waiting one.
 const FORGET_AGAIN: Duration = Duration::from_mins(2);
 
 /// Wait before a second removal. Work in hand when the request was stored, here or at other nodes, may write quotations

@@ -1,9 +1,9 @@
-//! Bounds how long a node may act: no effect on the outside world later than `act_within` after the node sent its last
-//! successful beat. Layer `actors`. Keeps I5, I6.
+//! Bounds how long a node's bots may act: no effect later than `act_within` after the node sent its last successful
+//! beat. Layer `actors`. Keeps I5, I6.
 //!
-//! Every call to Telegram passes here right before it is made: no effect gets around this place. A poll that is open
-//! when the bound passes is closed, whether or not anything else notices. Times are boot times, so that a process or a
-//! machine that slept finds out.
+//! Every call that an actor makes to Telegram passes here right before it is made; alerts to operators do not. A poll
+//! that is open when the bound passes is closed, whether or not anything else notices. Times are boot times, so that a
+//! process or a machine that slept finds out.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

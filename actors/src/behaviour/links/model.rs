@@ -75,7 +75,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// Reads a file of weights.
+    /// Parses a weights file.
     ///
     /// # Errors
     /// When the file is of another format, for other numbers, or damaged.

@@ -20,7 +20,7 @@ pub struct Reached {
     pub sent: u64,
     /// Sends that a perfect sender would have made in the same time.
     pub allowed: f64,
-    /// `sent` divided by `allowed`; 0 without a limit.
+    /// `sent` / `allowed`; 0 when `allowed` is 0.
     pub share: f64,
 }
 

@@ -185,7 +185,7 @@ impl ProviderFaults {
     /// Checks the ranges of every rule.
     ///
     /// # Errors
-    /// The first fault found.
+    /// The first wrong field.
     pub fn check(&self) -> Result<(), FaultsError> {
         for (index, rule) in self.rules.iter().enumerate() {
             let wrong = |field, reason| Err(FaultsError { index, field, reason });

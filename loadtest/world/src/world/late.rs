@@ -1,4 +1,4 @@
-//! Remembers queued updates with their content, so that any of them can be held back or queued once more. Layer: world.
+//! Holds updates back before they are queued, and keeps the latest queued ones for copies. Layer: world.
 
 use std::collections::VecDeque;
 

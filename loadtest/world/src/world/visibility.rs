@@ -40,7 +40,7 @@ pub(crate) struct Seen<'w> {
     pub(crate) last_bot: Option<i64>,
 }
 
-/// Returns whether a bot is told of a message.
+/// Returns whether a bot gets a message.
 pub(crate) fn sees(bot: Receiver<'_>, message: Seen<'_>) -> bool {
     let is_reply = message.reply_to_author == Some(bot.id);
     match message.origin {

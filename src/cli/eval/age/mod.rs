@@ -89,7 +89,7 @@ fn backend(name: &str) -> Result<Backend, String> {
     }
 }
 
-/// What the fleet keeps for how long: the built-in settings.
+/// The built-in times for which the fleet keeps rows.
 const KEPT: Kept = Kept {
     handled: Duration::from_hours(72),
     decisions: Duration::from_hours(30 * 24),

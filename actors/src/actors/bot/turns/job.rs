@@ -41,7 +41,7 @@ pub(super) struct Job {
     pub(super) begun: Option<(OutboxId, Box<Start>)>,
 }
 
-/// What a turn at work waits for.
+/// The answer that a turn at work waits for.
 pub(super) enum Phase {
     /// For its claim: nothing was asked for the turn.
     Claiming,
