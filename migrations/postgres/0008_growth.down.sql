@@ -7,6 +7,8 @@ ALTER TABLE inbox RESET (autovacuum_vacuum_insert_scale_factor);
 DROP TRIGGER copy_to_erasure ON audit;
 DROP FUNCTION copy_to_erasure;
 DROP INDEX audit_age;
+INSERT INTO audit (seq, person, action, at, by, counts)
+SELECT seq, person, 'forget', at, by, counts FROM erasure ON CONFLICT (seq) DO NOTHING;
 DROP TABLE erasure;
 DROP FUNCTION copy_to_audit;
 ALTER TABLE chat_head DROP COLUMN gone_entry;

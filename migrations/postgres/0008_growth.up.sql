@@ -1,6 +1,9 @@
 -- kind: expand
 -- Rows go once they are older than their use; who asked to be forgotten is kept for good, in a table of its own.
 
+-- Nobody asks to be forgotten between the copy and the trigger.
+LOCK TABLE audit IN SHARE ROW EXCLUSIVE MODE;
+
 -- Up to which entry, and up to which decision, the rows of the chat are gone or going: what lies above has no gap.
 ALTER TABLE chat_head ADD COLUMN gone_entry BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE chat_head ADD COLUMN gone_decision BIGINT NOT NULL DEFAULT 0;

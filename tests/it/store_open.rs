@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -84,6 +85,7 @@ async fn files_shrink_when_rows_go() {
     assert!(!shrinks(&old).await, "an older file keeps its size");
     let sizes = compact(&old).await.unwrap();
     assert!(sizes.after < sizes.before / 2, "{sizes:?}");
+    assert_eq!(fs::metadata(&old).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(shrinks(&old).await, "a file that was compacted");
     let missing = compact(&directory.path().join("none.db")).await;
     assert!(matches!(missing, Err(OpenError::Inaccessible { .. })), "{missing:?}");

@@ -4,14 +4,14 @@
 //! turns and inbox rows go by their ids, which rise with time, so the oldest rows of a table come first. Each statement
 //! is a transaction of its own and takes a bounded number of rows; whoever works on the fleet goes in between.
 
-use botfleet_actors::domain::ids::{ChatId, IdSource};
+use botfleet_actors::domain::ids::{ChatId, IdSource, Number};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::store::{AUDIT_DAYS, ENTRY_DAYS_MIN, Kept};
 
 use super::expiry::DAY_MS;
 use super::text::{Sql, statements};
 use super::values::values;
-use crate::store::engine::{Engine, Values};
+use crate::store::engine::{Engine, Run, Values, Work};
 use crate::store::fault::Fault;
 
 /// The number of rows that one statement deletes, or passes.
@@ -20,10 +20,13 @@ const ROWS: u64 = 500;
 const STATEMENTS: u32 = 40;
 
 statements! {
-    /// Selects the instant that the marks last rose for, and whether every node that lives has heard of it.
+    /// Selects the number of the last rise of the marks and the instant that it was for, and keeps others from raising them.
     LOW_WATER "low_water" = "\
-SELECT CAST(s.value AS bigint), `1|NOT EXISTS (SELECT 1 FROM node n WHERE n.state <> 'dead' \
-AND coalesce((n.report ->> 'low_water')::bigint, 0) < s.config_seq)` FROM setting s WHERE s.key = 'low_water'";
+SELECT config_seq, CAST(value AS bigint) FROM setting WHERE key = 'low_water' `for update`";
+    LOW_WATER_READ "low_water" = "SELECT config_seq, CAST(value AS bigint) FROM setting WHERE key = 'low_water'";
+    /// Selects whether every node that lives has heard of the last rise.
+    KNOWN "low_water_known" = "SELECT `true|NOT EXISTS (SELECT 1 FROM node n JOIN setting s ON s.key = 'low_water' WHERE n.state <> 'dead' \
+AND coalesce((n.report ->> 'low_water')::bigint, 0) < s.config_seq)`";
     RISEN "low_water_risen" = "\
 INSERT INTO setting (key, value, config_seq) VALUES ('low_water', $1, 1) \
 ON CONFLICT (key) DO UPDATE SET value = excluded.value, config_seq = setting.config_seq + 1";
@@ -31,41 +34,59 @@ ON CONFLICT (key) DO UPDATE SET value = excluded.value, config_seq = setting.con
     /// waits for its outcome may be of an old message, whose entry must still be found.
     OLD_ENTRIES "old_entries" = "\
 SELECT c.id, $1 - `max|greatest`(c.retention_days, $2) * 86400000 FROM chat c `CROSS JOIN|JOIN` chat_head h ON h.chat = c.id \
-`CROSS JOIN|JOIN` transcript t ON t.chat = c.id AND t.number = h.gone_entry + 1 WHERE c.retention_days > 0 \
-AND t.date < $1 - `max|greatest`(c.retention_days, $2) * 86400000 AND NOT EXISTS (SELECT 1 FROM inbox i \
-WHERE i.chat = c.id AND i.outcome IS NULL AND i.received_at < $1 - 86400000) ORDER BY c.id";
+`CROSS JOIN|JOIN` transcript t ON t.chat = c.id \
+AND t.number = (SELECT min(l.number) FROM transcript l WHERE l.chat = c.id AND l.number > h.gone_entry) \
+WHERE c.retention_days > 0 AND t.date < $1 - `max|greatest`(c.retention_days, $2) * 86400000 \
+AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.chat = c.id AND i.outcome IS NULL AND i.received_at < $1 - 86400000) ORDER BY c.id";
+    /// Selects the chats whose lowest decision is old, and has lost its texts where the chat keeps them for a time.
     OLD_DECISIONS "old_decisions" = "\
-SELECT h.chat, CAST($1 AS bigint) FROM chat_head h `CROSS JOIN|JOIN` decision t ON t.chat = h.chat AND t.number = h.gone_decision + 1 \
-WHERE t.at < $1 ORDER BY h.chat";
+SELECT c.id, CAST($1 AS bigint) FROM chat c `CROSS JOIN|JOIN` chat_head h ON h.chat = c.id \
+`CROSS JOIN|JOIN` decision t ON t.chat = c.id \
+AND t.number = (SELECT min(l.number) FROM decision l WHERE l.chat = c.id AND l.number > h.gone_decision) \
+WHERE t.at < $1 AND (c.retention_days = 0 OR t.number <= h.expired_decision) ORDER BY c.id";
     /// Raises a chat's mark to before the first row that is not old, by a bounded number of rows.
     RAISE_ENTRIES "raise_entries" = "\
 WITH page AS MATERIALIZED (SELECT number, date AS made FROM transcript WHERE chat = $1 \
-AND number > (SELECT gone_entry FROM chat_head WHERE chat = $1) ORDER BY number LIMIT $3) UPDATE chat_head SET gone_entry = `max|greatest`(gone_entry, \
+AND number > (SELECT gone_entry FROM chat_head WHERE chat = $1) ORDER BY number LIMIT $3) \
+UPDATE chat_head SET gone_entry = `max|greatest`(gone_entry, \
 coalesce((SELECT min(number) - 1 FROM page WHERE made >= $2), (SELECT max(number) FROM page), 0)) WHERE chat = $1";
+    /// Does the same for decisions, not beyond those that have lost their texts where the chat keeps them for a time.
     RAISE_DECISIONS "raise_decisions" = "\
 WITH page AS MATERIALIZED (SELECT number, at AS made FROM decision WHERE chat = $1 \
-AND number > (SELECT gone_decision FROM chat_head WHERE chat = $1) ORDER BY number LIMIT $3) UPDATE chat_head SET gone_decision = `max|greatest`(gone_decision, \
+AND number > (SELECT gone_decision FROM chat_head WHERE chat = $1) AND number <= (SELECT CASE WHEN c.retention_days > 0 \
+THEN h.expired_decision ELSE h.last_decision END FROM chat_head h JOIN chat c ON c.id = h.chat WHERE h.chat = $1) \
+ORDER BY number LIMIT $3) UPDATE chat_head SET gone_decision = `max|greatest`(gone_decision, \
 coalesce((SELECT min(number) - 1 FROM page WHERE made >= $2), (SELECT max(number) FROM page), 0)) WHERE chat = $1";
-    /// Selects the chats of which some rows lie below the mark.
+    /// Selects the chats of which some rows lie below the mark, with the mark, if this process is alone or every node
+    /// that lives knows the marks.
     GOING_ENTRIES "going_entries" = "\
-SELECT h.chat FROM chat_head h WHERE EXISTS (SELECT 1 FROM transcript t WHERE t.chat = h.chat AND t.number <= h.gone_entry) ORDER BY h.chat";
+SELECT h.chat, h.gone_entry FROM chat_head h WHERE ($1 = 1 OR `true|NOT EXISTS (SELECT 1 FROM node n JOIN setting s ON s.key = 'low_water' WHERE n.state <> 'dead' \
+AND coalesce((n.report ->> 'low_water')::bigint, 0) < s.config_seq)`) \
+AND EXISTS (SELECT 1 FROM transcript t WHERE t.chat = h.chat AND t.number <= h.gone_entry) ORDER BY h.chat";
     GOING_DECISIONS "going_decisions" = "\
-SELECT h.chat FROM chat_head h WHERE EXISTS (SELECT 1 FROM decision t WHERE t.chat = h.chat AND t.number <= h.gone_decision) ORDER BY h.chat";
+SELECT h.chat, h.gone_decision FROM chat_head h WHERE ($1 = 1 OR `true|NOT EXISTS (SELECT 1 FROM node n JOIN setting s ON s.key = 'low_water' WHERE n.state <> 'dead' \
+AND coalesce((n.report ->> 'low_water')::bigint, 0) < s.config_seq)`) \
+AND EXISTS (SELECT 1 FROM decision t WHERE t.chat = h.chat AND t.number <= h.gone_decision) ORDER BY h.chat";
     DROP_ENTRIES "drop_entries" = "\
-DELETE FROM transcript WHERE chat = $1 AND number IN (SELECT number FROM transcript WHERE chat = $1 AND number <= \
-(SELECT gone_entry FROM chat_head WHERE chat = $1) ORDER BY number LIMIT $2`| FOR UPDATE SKIP LOCKED`)";
+DELETE FROM transcript WHERE chat = $2 AND number IN (SELECT number FROM transcript WHERE chat = $2 AND number <= $3 \
+ORDER BY number LIMIT $1`| FOR UPDATE SKIP LOCKED`)";
     DROP_DECISIONS "drop_decisions" = "\
-DELETE FROM decision WHERE chat = $1 AND number IN (SELECT number FROM decision WHERE chat = $1 AND number <= \
-(SELECT gone_decision FROM chat_head WHERE chat = $1) ORDER BY number LIMIT $2`| FOR UPDATE SKIP LOCKED`)";
+DELETE FROM decision WHERE chat = $2 AND number IN (SELECT number FROM decision WHERE chat = $2 AND number <= $3 \
+ORDER BY number LIMIT $1`| FOR UPDATE SKIP LOCKED`)";
+    /// Spares the messages of a turn of which one is still open, or a letter: they belong to one text. A letter that is
+    /// tried again is due anew.
     DROP_MESSAGES "drop_messages" = "\
-DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE id < $2 AND (state IN ('sent', 'cancelled') AND created_at < $3 \
-OR state IN ('rejected', 'unknown') AND created_at < $4) ORDER BY id LIMIT $1`| FOR UPDATE SKIP LOCKED`)";
+DELETE FROM outbox WHERE id IN (SELECT m.id FROM outbox m WHERE m.id < $2 AND m.created_at < $3 \
+AND m.state IN ('sent', 'cancelled', 'rejected', 'unknown') AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.turn = m.turn \
+AND (p.state IN ('queued', 'sending', 'retry_at') \
+OR p.state IN ('rejected', 'unknown') AND `max|greatest`(p.created_at, p.due_at) >= $4)) \
+ORDER BY m.id LIMIT $1`| FOR UPDATE OF m SKIP LOCKED`)";
     DROP_TURNS "drop_turns" = "\
-DELETE FROM turn WHERE id IN (SELECT t.id FROM turn t WHERE t.id < $2 AND (t.state IN ('done', 'dropped', 'expired') \
-AND t.created_at < $3 OR t.state = 'dead' AND t.created_at < $4) \
+DELETE FROM turn WHERE id IN (SELECT t.id FROM turn t WHERE t.id < $2 AND t.created_at < $3 \
+AND (t.state IN ('done', 'dropped', 'expired') OR t.state = 'dead' AND `max|greatest`(t.created_at, t.due_at) < $4) \
 AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.turn = t.id) ORDER BY t.id LIMIT $1`| FOR UPDATE OF t SKIP LOCKED`)";
     DROP_AUDIT "drop_audit" = "\
-DELETE FROM audit WHERE seq IN (SELECT seq FROM audit WHERE at < $2 ORDER BY at LIMIT $1)";
+DELETE FROM audit WHERE seq IN (SELECT seq FROM audit WHERE at < $2 AND action <> 'forget' ORDER BY at LIMIT $1)";
     /// Gives up rows that wait for chats outside the manifest.
     ABANDONED "abandon_updates" = "\
 UPDATE inbox SET outcome = 'ignored', reason = 'its chat left the manifest', payload = '{}' WHERE id IN (\
@@ -93,11 +114,12 @@ const DECISIONS: Low =
 /// Deletes rows that nobody needs any more.
 pub(crate) async fn prune(db: &impl Engine, now: Timestamp, kept: &Kept) -> Result<u64, Fault> {
     let handled = now - kept.handled;
-    repeat(db, &ABANDONED, || values![ROWS, handled]).await?;
-    let mut rows = repeat(db, &DROP_UPDATES, || values![ROWS, IdSource::first_at(handled), handled]).await?;
+    repeat(db, &ABANDONED, &mut { STATEMENTS }, || values![ROWS, handled]).await?;
+    let first = IdSource::first_at(handled);
+    let mut rows = repeat(db, &DROP_UPDATES, &mut { STATEMENTS }, || values![ROWS, first, handled]).await?;
     rows += db.once(&DROP_ALLOWANCES, values![handled]).await?;
     let audited = now.as_millis() - i64::from(AUDIT_DAYS) * DAY_MS;
-    rows += repeat(db, &DROP_AUDIT, || values![ROWS, audited]).await?;
+    rows += repeat(db, &DROP_AUDIT, &mut { STATEMENTS }, || values![ROWS, audited]).await?;
     rows += drop_the_old(db, now, kept).await?;
     db.tidy().await?;
     Ok(rows)
@@ -106,29 +128,39 @@ pub(crate) async fn prune(db: &impl Engine, now: Timestamp, kept: &Kept) -> Resu
 /// Deletes what the marks have risen for, and raises them anew. A process that is alone has nobody to wait for, and
 /// raises them first.
 async fn drop_the_old(db: &impl Engine, now: Timestamp, kept: &Kept) -> Result<u64, Fault> {
-    let decided = now - kept.decisions;
+    let (decided, letters) = (now - kept.decisions, now - kept.letters);
     if db.is_alone() {
         raise(db, now, decided).await?;
-        return drop_below(db, decided, now - kept.letters).await;
+        return drop_below(db, decided, letters).await;
     }
-    let mut rows = 0;
-    match db.all::<(Timestamp, bool)>(&LOW_WATER, values![]).await?.pop() {
-        Some((_, false)) => return Ok(0),
-        Some((risen_for, true)) => rows = drop_below(db, risen_for, now - kept.letters).await?,
-        None => {}
+    let risen: Option<(i64, Timestamp)> = db.all(&LOW_WATER_READ, values![]).await?.pop();
+    if !db.all::<bool>(&KNOWN, values![]).await?.contains(&true) {
+        return Ok(0);
     }
+    let rows = match risen {
+        Some((_, risen_for)) => drop_below(db, risen_for, letters).await?,
+        None => 0,
+    };
     raise(db, now, decided).await?;
-    db.once(&RISEN, values![decided.as_millis().to_string()]).await?;
     Ok(rows)
 }
 
+/// Raises the marks and their number in one transaction.
 async fn raise(db: &impl Engine, now: Timestamp, decided: Timestamp) -> Result<(), Fault> {
+    let mut task = db.begin().await?;
+    task.fetch::<(i64, Timestamp)>(&LOW_WATER, values![]).await?;
+    if !db.is_alone() && !task.fetch::<bool>(&KNOWN, values![]).await?.contains(&true) {
+        // Another node has raised them meanwhile.
+        task.give_up().await;
+        return Ok(());
+    }
     for (kind, values) in [(&ENTRIES, values![now, ENTRY_DAYS_MIN]), (&DECISIONS, values![decided])] {
-        for (chat, until) in db.all::<(ChatId, Timestamp)>(kind.old, values).await? {
-            db.once(kind.raise, values![chat, until, ROWS]).await?;
+        for (chat, until) in task.fetch::<(ChatId, Timestamp)>(kind.old, values).await? {
+            task.execute(kind.raise, values![chat, until, ROWS]).await?;
         }
     }
-    Ok(())
+    task.execute(&RISEN, values![decided.as_millis().to_string()]).await?;
+    task.commit().await
 }
 
 /// Deletes entries and decisions below the marks; messages from before `decided` that have ended, then turns without
@@ -136,20 +168,29 @@ async fn raise(db: &impl Engine, now: Timestamp, decided: Timestamp) -> Result<(
 async fn drop_below(db: &impl Engine, decided: Timestamp, letters: Timestamp) -> Result<u64, Fault> {
     let mut rows = 0;
     for kind in [&ENTRIES, &DECISIONS] {
-        for chat in db.all::<ChatId>(kind.going, values![]).await? {
-            rows += repeat(db, kind.drop, || values![chat, ROWS]).await?;
+        let mut left = STATEMENTS;
+        for (chat, mark) in db.all::<(ChatId, Number)>(kind.going, values![u32::from(db.is_alone())]).await? {
+            rows += repeat(db, kind.drop, &mut left, || values![ROWS, chat, mark]).await?;
         }
     }
     for sql in [&DROP_MESSAGES, &DROP_TURNS] {
-        rows += repeat(db, sql, || values![ROWS, IdSource::first_at(decided), decided, letters.min(decided)]).await?;
+        let first = IdSource::first_at(decided);
+        let values = || values![ROWS, first, decided, letters.min(decided)];
+        rows += repeat(db, sql, &mut { STATEMENTS }, values).await?;
     }
     Ok(rows)
 }
 
-/// Runs a statement until it finds less than a full number of rows, and returns how many it found.
-async fn repeat(db: &impl Engine, sql: &'static Sql, values: impl Fn() -> Values<'static>) -> Result<u64, Fault> {
+/// Runs a statement, at most `left` times, until it finds less than a full number of rows; returns how many it found.
+async fn repeat(
+    db: &impl Engine,
+    sql: &'static Sql,
+    left: &mut u32,
+    values: impl Fn() -> Values<'static>,
+) -> Result<u64, Fault> {
     let mut rows = 0;
-    for _ in 0..STATEMENTS {
+    while *left > 0 {
+        *left -= 1;
         let some = db.once(sql, values()).await?;
         rows += some;
         if some < ROWS {

@@ -6,7 +6,7 @@
 //! | `sqlite MARK`, `postgres MARK` | the mark, for that database | the same |
 //! | `columns T` | the columns of table T | the same |
 //! | `set T` | `a = r.a` for each column of T | the same |
-//! | `rows N COLUMNS` | the rows of value N, from JSON | the same, from arrays |
+//! | `rows N COLUMNS` | the rows of value N, from JSON made binary (ADR 42) | the same, from arrays |
 //! | `places N COLUMNS` | also their places, from 1, as `place` | the same |
 //! | `among N` | in the numbers of value N | the same |
 //! | `collect VALUES` | one JSON array of an array for each row | the same |
@@ -199,7 +199,7 @@ fn rows(database: Database, number: usize, columns: &[Column], places: bool) -> 
         format!("value {arrow} {place} AS {}", column.name)
     });
     let place = if places { ", key + 1 AS place" } else { "" };
-    format!("(SELECT {values}{place} FROM json_each(${number})) AS r")
+    format!("(SELECT {values}{place} FROM jsonb_each(${number})) AS r")
 }
 
 /// Numbers the values: `$N#P` is the column P of the rows N.
@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(
             both("$1 FROM `rows 2 a, b text` WHERE $3"),
             [
-                "$1 FROM (SELECT value ->> 0 AS a, value ->> 1 AS b FROM json_each($2)) AS r WHERE $3",
+                "$1 FROM (SELECT value ->> 0 AS a, value ->> 1 AS b FROM jsonb_each($2)) AS r WHERE $3",
                 "$1 FROM unnest($2::bigint[], $3::text[]) AS r (a, b) WHERE $4",
             ]
         );

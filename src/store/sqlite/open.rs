@@ -218,7 +218,7 @@ pub(super) fn inaccessible(path: &Path, cause: &dyn std::error::Error) -> OpenEr
 }
 
 /// Creates missing files for their owner alone: they hold what people wrote, and SQLite gives its WAL the same mode.
-fn private_file() -> OpenOptions {
+pub(super) fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
     options
@@ -284,7 +284,7 @@ async fn keep_restore_point(path: &Path, writer: &mut SqliteConnection, known: i
     Ok(())
 }
 
-fn beside(path: &Path, ending: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)

@@ -82,6 +82,7 @@ impl Actor for FleetActor {
             forgetting: BTreeSet::new(),
             forgot: HashMap::new(),
             forget_lane: Arc::default(),
+            tidying: Arc::default(),
         };
         // People who have opted out must be known before anything is taken.
         learn(&state.args.node).await;

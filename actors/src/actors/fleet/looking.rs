@@ -16,12 +16,14 @@ use crate::actors::chat::messages::ChatMsg;
 use crate::actors::fleet::child::Child;
 use crate::actors::fleet::messages::FleetMsg;
 use crate::actors::fleet::state::FleetState;
+use crate::actors::node::Node;
 use crate::actors::orders::doubt::Doubt;
 use crate::actors::orders::verify::{take_up, verify};
 use crate::actors::provider::messages::ProviderMsg;
 use crate::domain::ids::{BotId, TelegramChatId};
 use crate::domain::ownership::LeaseKey;
 use crate::domain::silence::Silence;
+use crate::domain::time::Timestamp;
 use crate::ports::bus::Hint;
 use crate::ports::metrics;
 use crate::ports::store::{Backlog, Kept};
@@ -29,6 +31,9 @@ use crate::ports::store::{Backlog, Kept};
 /// How long after its expiry a turn is still left to its bot's actor; then the store ends it, whether the actor lives
 /// or not.
 const UNSPOKEN_GRACE: Duration = Duration::from_mins(1);
+
+/// How far a clock may be ahead of Telegram's before nothing is removed by age.
+const FAR_AHEAD_MS: i64 = 3_600_000;
 
 impl FleetState {
     /// Probes every actor, and waits for the answers in a task.
@@ -176,24 +181,15 @@ impl FleetState {
         let settings = &self.args.settings;
         let kept =
             Kept { handled: settings.keep_handled, decisions: settings.keep_decisions, letters: settings.keep_letters };
+        // One run at a time: a long one is left to end.
+        let Ok(alone) = Arc::clone(&self.tidying).try_lock_owned() else { return };
         self.tasks.spawn(async move {
-            match node.store.expire(now).await {
-                Ok(0) => {}
-                Ok(rows) => tracing::info!(rows, "texts older than their chats keep them removed"),
-                Err(error) => tracing::warn!(error = %error, "old texts could not be removed"),
-            }
-            match node.store.expire_unspoken(now - UNSPOKEN_GRACE).await {
-                Ok(0) => {}
-                Ok(rows) => {
-                    metrics::turns_expired_by_store_total.increment(rows);
-                    tracing::warn!(rows, "turns and messages that nobody took in their time expired");
-                }
-                Err(error) => tracing::warn!(error = %error, "turns that nobody took could not expire"),
-            }
-            match node.store.prune(now, &kept).await {
-                Ok(0) => {}
-                Ok(rows) => tracing::info!(rows, "rows older than their use removed"),
-                Err(error) => tracing::warn!(error = %error, "old rows could not be removed"),
+            let _alone = alone;
+            // To a clock that is far ahead young rows are old.
+            if node.clock.telegram_ahead() < -FAR_AHEAD_MS {
+                tracing::warn!("the clock is ahead of Telegram's: nothing is removed until it is right");
+            } else {
+                remove_the_old(&node, now, &kept).await;
             }
             if let Ok(depths) = node.store.depths().await {
                 for (queue, depth) in [
@@ -207,6 +203,28 @@ impl FleetState {
                 }
             }
         });
+    }
+}
+
+/// Removes texts and rows that are old, and ends turns and messages that nobody took in time.
+async fn remove_the_old(node: &Node, now: Timestamp, kept: &Kept) {
+    match node.store.expire(now).await {
+        Ok(0) => {}
+        Ok(rows) => tracing::info!(rows, "texts older than their chats keep them removed"),
+        Err(error) => tracing::warn!(error = %error, "old texts could not be removed"),
+    }
+    match node.store.expire_unspoken(now - UNSPOKEN_GRACE).await {
+        Ok(0) => {}
+        Ok(rows) => {
+            metrics::turns_expired_by_store_total.increment(rows);
+            tracing::warn!(rows, "turns and messages that nobody took in their time expired");
+        }
+        Err(error) => tracing::warn!(error = %error, "turns that nobody took could not expire"),
+    }
+    match node.store.prune(now, kept).await {
+        Ok(0) => {}
+        Ok(rows) => tracing::info!(rows, "rows older than their use removed"),
+        Err(error) => tracing::warn!(error = %error, "old rows could not be removed"),
     }
 }
 

@@ -72,6 +72,8 @@ pub struct FleetState {
     pub(super) forgot: HashMap<TelegramUserId, (Instant, i64)>,
     /// Lets one erasure request run at a time.
     pub(super) forget_lane: Arc<tokio::sync::Mutex<()>>,
+    /// Lets one housekeeping run at a time.
+    pub(super) tidying: Arc<tokio::sync::Mutex<()>>,
     pub(super) leasing: Leasing,
     pub(super) roster: RosterReading,
     pub(super) ramp: Option<Ramp>,

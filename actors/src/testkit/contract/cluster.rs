@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::growth::{KEPT, numbers};
+use super::growth::{KEPT, numbers, tidy};
 use crate::domain::commit::operations::{Advance, Begin, Finish, HandOver, Operation, Settle, TurnEnding};
 
 use crate::domain::commit::outcome::{Applied, Refusal};
@@ -469,18 +469,18 @@ pub async fn rows_wait_until_every_living_node_knows_the_mark(home: &dyn Cluster
         process.cluster.beat(process.me, &report).await.unwrap().low_water
     };
     let left = async |days| {
-        one.store.prune(at(9) + Duration::from_hours(24) * days, &KEPT).await.unwrap();
+        tidy(&*one.store, at(9) + Duration::from_hours(24) * days).await;
         numbers(&*one.store, chat).await
     };
     assert_eq!(heard(&one, 0).await, 0);
-    assert_eq!(left(31).await, (vec![1], vec![1]), "the marks rise first");
+    assert_eq!(left(41).await, (vec![1], vec![1]), "the marks rise first");
     let risen = heard(&one, 0).await;
     assert!(risen > 0);
     heard(&one, risen).await;
-    assert_eq!(left(31).await, (vec![1], vec![1]), "the other has not heard of it");
+    assert_eq!(left(41).await, (vec![1], vec![1]), "the other has not heard of it");
     assert_eq!(heard(&other, 0).await, risen, "and they did not rise again");
     heard(&other, risen).await;
-    assert_eq!(left(31).await, (vec![], vec![]));
+    assert_eq!(left(41).await, (vec![], vec![]));
     let again = heard(&one, risen).await;
     heard(&one, again).await;
     other.bury(one.me).await;

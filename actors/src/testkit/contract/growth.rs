@@ -21,7 +21,7 @@ const DAY: Duration = Duration::from_hours(24);
 
 /// Periods that tell the kinds of rows apart.
 pub(super) const KEPT: Kept =
-    Kept { handled: Duration::from_hours(72), decisions: DAY.saturating_mul(10), letters: DAY.saturating_mul(60) };
+    Kept { handled: Duration::from_hours(72), decisions: DAY.saturating_mul(40), letters: DAY.saturating_mul(60) };
 
 /// Returns the numbers of the chat's entries and of its decisions.
 pub(super) async fn numbers(store: &dyn Store, chat: ChatId) -> (Vec<i64>, Vec<i64>) {
@@ -71,42 +71,51 @@ async fn stored(scene: &Scene, messages: &[&OutboxMessage]) -> Vec<(bool, bool)>
     stored
 }
 
-/// I3, I16: entries, decisions, turns and messages go at their age, from below; what people decide on goes later; the
-/// chat counts on.
-pub async fn rows_go_when_they_are_older_than_their_use(home: &dyn Home) {
-    let scene = Scene::open(home).await;
-    let [chat, _] = scene.chats;
-    let turns = said(&scene, &[at(0), at(1), at(2) + DAY * 20]).await;
-    let (first, lost, young) =
-        (answer(&scene, &turns[0]).await, answer(&scene, &turns[1]).await, answer(&scene, &turns[2]).await);
-    scene.commit_all(vec![begin(&scene, &first, start(51, at(5))), sent(&first, 51, 900, 61)]).await;
-    let told = Advance { entries: vec![], handled: vec![appended(61, 1, None)], ..advance(chat, scene.epoch, 3, 61) };
-    scene.commit_all(vec![Operation::Advance(told)]).await;
-    let unknown = Settle {
-        outbox: lost.id,
-        attempt: AttemptId(52),
+/// Removes what is old at that time, as a fleet does.
+pub(super) async fn tidy(store: &dyn Store, now: Timestamp) {
+    store.expire(now).await.unwrap();
+    store.prune(now, &KEPT).await.unwrap();
+}
+
+fn unknown(message: &OutboxMessage, attempt: i64) -> Operation {
+    Operation::Settle(Settle {
+        outbox: message.id,
+        attempt: AttemptId(attempt),
         result: SendResult::Unknown("reset".to_owned()),
         event: None,
         pauses: Vec::new(),
         unsent: None,
-    };
-    scene.commit_all(vec![begin(&scene, &lost, start(52, at(5))), Operation::Settle(unknown)]).await;
+    })
+}
 
-    scene.store.prune(at(0) + DAY * 10, &KEPT).await.unwrap();
+/// I3, I16: entries, decisions, turns and messages go at their age, from below; what people decide on goes later, and
+/// what waits stays; the chat counts on.
+pub async fn rows_go_when_they_are_older_than_their_use(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    let [chat, _] = scene.chats;
+    let turns = said(&scene, &[at(0), at(1), at(2) + DAY * 20]).await;
+    let (first, lost) = (answer(&scene, &turns[0]).await, answer(&scene, &turns[1]).await);
+    scene.commit_all(vec![begin(&scene, &first, start(51, at(5))), sent(&first, 51, 900, 61)]).await;
+    let told = Advance { entries: vec![], handled: vec![appended(61, 1, None)], ..advance(chat, scene.epoch, 3, 61) };
+    scene.commit_all(vec![Operation::Advance(told)]).await;
+    scene.commit_all(vec![begin(&scene, &lost, start(52, at(5))), unknown(&lost, 52)]).await;
+
+    tidy(&*scene.store, at(0) + DAY * 30).await;
     assert_eq!(numbers(&*scene.store, chat).await, (vec![1, 2, 3], vec![1, 2, 3]), "nothing is older than that");
-    scene.store.prune(at(9) + DAY * 10, &KEPT).await.unwrap();
-    assert_eq!(numbers(&*scene.store, chat).await, (vec![1, 2, 3], vec![3]));
-    let all = [&first, &lost, &young];
-    assert_eq!(stored(&scene, &all).await, [(false, false), (true, true), (true, true)], "people decide on a letter");
-    scene.store.prune(at(0) + DAY * 30, &KEPT).await.unwrap();
-    assert_eq!(numbers(&*scene.store, chat).await.0, [1, 2, 3], "they are as old as the chat keeps texts");
-    scene.store.prune(at(1) + DAY * 30, &KEPT).await.unwrap();
-    assert_eq!(numbers(&*scene.store, chat).await.0, [2, 3]);
+    tidy(&*scene.store, at(1) + DAY * 30).await;
+    assert_eq!(numbers(&*scene.store, chat).await, (vec![2, 3], vec![1, 2, 3]));
+    tidy(&*scene.store, at(0) + DAY * 40).await;
+    assert_eq!(numbers(&*scene.store, chat).await, (vec![3], vec![1, 2, 3]));
+    tidy(&*scene.store, at(9) + DAY * 40).await;
+    assert_eq!(numbers(&*scene.store, chat).await, (vec![3], vec![3]));
+    let all = [&first, &lost];
+    assert_eq!(stored(&scene, &all).await, [(false, false), (true, true)], "people decide on a letter");
 
     let scene = scene.reopen(home).await;
-    scene.store.prune(at(9) + DAY * 61, &KEPT).await.unwrap();
+    tidy(&*scene.store, at(9) + DAY * 61).await;
     assert_eq!(numbers(&*scene.store, chat).await, (vec![], vec![]));
-    assert_eq!(stored(&scene, &all).await, [(false, false), (false, false), (true, true)], "what waits waits on");
+    assert_eq!(stored(&scene, &all).await, [(false, false), (false, false)]);
+    assert!(scene.store.turn(turns[2].id).await.unwrap().is_some(), "what waits waits on");
     let memory = scene.store.chat_memory(chat, 9).await.unwrap();
     assert_eq!((memory.last_number.0, memory.last_decision.0, memory.recent.len()), (3, 3, 0));
     let rows = vec![update(9, scene.bots[0], chat, 709)];
@@ -114,6 +123,41 @@ pub async fn rows_go_when_they_are_older_than_their_use(home: &dyn Home) {
     scene.commit_all(vec![ingest(scene.bots[0], scene.epoch, rows), step]).await;
     assert_eq!(numbers(&*scene.store, chat).await.0, [4]);
     assert_eq!(scene.store.prune(at(9) + DAY * 20, &KEPT).await.unwrap(), 1, "the handled row");
+}
+
+/// I13: the parts of one text go together, since a person may have the rest of it sent.
+pub async fn parts_of_a_text_go_together(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    let turns = said(&scene, &[at(0)]).await;
+    let part =
+        |part: u32| OutboxMessage { created_at: at(0), part, parts: 2, ..message(41 + i64::from(part), &turns[0]) };
+    let parts = [part(0), part(1)];
+    let ending = TurnEnding::Said { messages: parts.to_vec(), begin: None };
+    scene.commit_all(vec![claim(&turns[0], scene.epoch), finish(&turns[0], scene.epoch, ending)]).await;
+    scene.commit_all(vec![begin(&scene, &parts[0], start(51, at(5))), sent(&parts[0], 51, 900, 61)]).await;
+    scene.commit_all(vec![begin(&scene, &parts[1], start(52, at(5))), unknown(&parts[1], 52)]).await;
+    let all = [&parts[0], &parts[1]];
+    tidy(&*scene.store, at(9) + DAY * 50).await;
+    assert_eq!(stored(&scene, &all).await, [(true, true), (true, true)]);
+    tidy(&*scene.store, at(9) + DAY * 61).await;
+    assert_eq!(stored(&scene, &all).await, [(false, false), (false, false)]);
+}
+
+/// Decisions stay while their texts do: the texts of their messages are found through them.
+pub async fn no_decision_goes_before_its_texts(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    let [chat, _] = scene.chats;
+    let mut keeping = plan(2, 2);
+    keeping.chats[0].retention_days = 50;
+    scene.store.apply_roster(&keeping, at(0)).await.unwrap();
+    let turns = said(&scene, &[at(0)]).await;
+    let lost = answer(&scene, &turns[0]).await;
+    scene.commit_all(vec![begin(&scene, &lost, start(52, at(5))), unknown(&lost, 52)]).await;
+    tidy(&*scene.store, at(9) + DAY * 45).await;
+    let text = async || scene.store.message(lost.id).await.unwrap().map(|message| message.text);
+    assert_eq!((numbers(&*scene.store, chat).await.1, text().await), (vec![1], Some(lost.text.clone())));
+    tidy(&*scene.store, at(9) + DAY * 51).await;
+    assert_eq!((numbers(&*scene.store, chat).await.1, text().await), (vec![], Some(String::new())));
 }
 
 /// A chat that keeps its texts for ever keeps its transcript, and nothing else.
@@ -139,12 +183,12 @@ pub async fn no_number_goes_before_those_below_it(home: &dyn Home) {
     said(&scene, &[at(0), at(0) + DAY * 20, at(0)]).await;
     let copy = vec![update(9, bot, chat, 709)];
     scene.commit_all(vec![ingest(bot, scene.epoch, copy)]).await;
-    scene.store.prune(at(9) + DAY * 30, &KEPT).await.unwrap();
-    assert_eq!(numbers(&*scene.store, chat).await, (vec![1, 2, 3], vec![]), "a copy may be of the first message");
+    tidy(&*scene.store, at(9) + DAY * 41).await;
+    assert_eq!(numbers(&*scene.store, chat).await, (vec![1, 2, 3], vec![2, 3]), "a copy may be of the first message");
     let step = Advance { entries: vec![], handled: vec![appended(9, 1, None)], ..advance(chat, scene.epoch, 3, 9) };
     scene.commit_all(vec![Operation::Advance(step)]).await;
-    scene.store.prune(at(9) + DAY * 30, &KEPT).await.unwrap();
-    assert_eq!(numbers(&*scene.store, chat).await, (vec![2, 3], vec![]));
+    tidy(&*scene.store, at(9) + DAY * 41).await;
+    assert_eq!(numbers(&*scene.store, chat).await, (vec![2, 3], vec![2, 3]));
 }
 
 /// A short retention removes texts, not rows: copies of a message may still arrive.
@@ -156,8 +200,7 @@ pub async fn an_entry_outlives_the_copies_of_its_message(home: &dyn Home) {
     scene.store.apply_roster(&short, at(0)).await.unwrap();
     said(&scene, &[at(0)]).await;
     for (days, left) in [(6, vec![1]), (8, vec![])] {
-        scene.store.expire(at(0) + DAY * days).await.unwrap();
-        scene.store.prune(at(0) + DAY * days, &KEPT).await.unwrap();
+        tidy(&*scene.store, at(0) + DAY * days).await;
         assert_eq!(numbers(&*scene.store, chat).await.0, left, "after {days} days");
     }
 }

@@ -253,6 +253,8 @@ macro_rules! store_contract {
         ]);
         $crate::store_contract!(@file $home, growth: [
             rows_go_when_they_are_older_than_their_use
+            parts_of_a_text_go_together
+            no_decision_goes_before_its_texts
             a_chat_that_keeps_texts_for_ever_keeps_its_transcript
             no_number_goes_before_those_below_it
             an_entry_outlives_the_copies_of_its_message

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::state::{Received, State};
+use crate::domain::decision::Decision;
 use crate::domain::ids::{ChatId, DecisionNumber, Number, TurnId};
 use crate::domain::inbox::{Outcome, OutcomeKind};
-use crate::domain::outbox::OutboxState;
+use crate::domain::outbox::{OutboxMessage, OutboxState};
 use crate::domain::ownership::NodeState;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
@@ -69,7 +70,8 @@ impl State {
                 head.gone_entry = old.map(|((_, number), _)| *number).last().unwrap_or(head.gone_entry);
             }
             let decisions = self.decisions.range((*chat, DecisionNumber(0))..=(*chat, DecisionNumber(i64::MAX)));
-            let old = decisions.take_while(|(_, decision)| decision.at < decided);
+            let emptied = |decision: &Decision| days == 0 || decision.inputs == serde_json::json!({});
+            let old = decisions.take_while(|(_, decision)| decision.at < decided && emptied(decision));
             head.gone_decision = old.map(|((_, number), _)| *number).last().unwrap_or(head.gone_decision);
         }
     }
@@ -80,16 +82,18 @@ impl State {
         self.transcript.retain(|(chat, number), _| heads.get(chat).is_none_or(|head| *number > head.gone_entry));
         self.decisions.retain(|(chat, number), _| heads.get(chat).is_none_or(|head| *number > head.gone_decision));
         self.keys = self.transcript.values().map(|entry| TranscriptEntry::key(entry)).collect();
-        self.outbox.retain(|_, message| match message.progress.state {
-            OutboxState::Sent | OutboxState::Cancelled => message.created_at >= decided,
-            OutboxState::Rejected | OutboxState::Unknown => message.created_at >= letters,
+        let stays = |message: &OutboxMessage| match message.progress.state {
+            OutboxState::Sent | OutboxState::Cancelled => false,
+            OutboxState::Rejected | OutboxState::Unknown => message.created_at.max(message.progress.due_at) >= letters,
             OutboxState::Queued | OutboxState::Sending | OutboxState::RetryAt => true,
-        });
+        };
+        let spared: HashSet<TurnId> = self.outbox.values().filter(|one| stays(one)).map(|one| one.turn).collect();
+        self.outbox.retain(|_, message| message.created_at >= decided || spared.contains(&message.turn));
         let with_messages: HashSet<TurnId> = self.outbox.values().map(|message| message.turn).collect();
         self.turns.retain(|id, turn| {
             let kept = match turn.progress.state {
                 TurnState::Done | TurnState::Dropped | TurnState::Expired => turn.created_at >= decided,
-                TurnState::Dead => turn.created_at >= letters,
+                TurnState::Dead => turn.created_at.max(turn.due_at) >= letters,
                 TurnState::Queued | TurnState::Claimed => true,
             };
             kept || with_messages.contains(id)
