@@ -29,3 +29,26 @@ impl Home for SqliteHome {
 }
 
 botfleet_actors::store_contract!(SqliteHome::new());
+
+/// A claim that is written and not listed would never run.
+#[test]
+fn every_claim_of_the_contract_is_a_test() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("actors/src/testkit/contract");
+    let files = crate::layers::rust_files(&folder);
+    let texts: Vec<String> = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let mut claims = 0;
+    for text in &texts {
+        for line in text.lines().filter(|line| line.contains("(home: &dyn ")) {
+            let Some(claim) = line.strip_prefix("pub async fn ").and_then(|rest| rest.split('(').next()) else {
+                continue;
+            };
+            if claim == "open" {
+                continue;
+            }
+            let listed = format!("            {claim}\n");
+            assert!(texts.iter().any(|text| text.contains(&listed)), "{claim} is in no list of claims");
+            claims += 1;
+        }
+    }
+    assert!(claims > 130, "only {claims} claims were found");
+}

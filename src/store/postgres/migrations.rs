@@ -219,7 +219,9 @@ impl Schema {
 
     async fn apply(&mut self, version: &str, force: bool) -> Result<Vec<Step>, MigrationError> {
         self.connection.execute(HISTORY).await?;
-        let steps = self.steps().await?;
+        let mut steps = self.steps().await?;
+        // A contraction that must wait for older nodes keeps nothing from being added.
+        steps.sort_by_key(|step| (step.kind == Kind::Contract, step.version));
         let standing = Standing::of(&steps);
         if let Some(found) = standing.newer {
             return Err(MigrationError::Newer { found, known: standing.known });

@@ -10,8 +10,12 @@ use botfleet_actors::ports::store::OutcomeCursor;
 use super::life::Life;
 use super::{KEPT, Measured};
 
-/// How often each call is made; the fastest run counts, since everything else that runs on the machine only slows it.
-const RUNS: usize = 60;
+/// How often each call is made in a round, and the rounds: the fastest run counts, since everything else that runs on the
+/// machine only slows it.
+const RUNS: usize = 10;
+const ROUNDS: usize = 6;
+/// The wait between two rounds, so that what slows the machine for a moment slows one round alone.
+const BETWEEN: Duration = Duration::from_millis(700);
 
 /// The cost of a call.
 pub(super) struct Cost {
@@ -22,7 +26,7 @@ pub(super) struct Cost {
 /// Measures the commit of one message that all bots of a chat heard.
 async fn commits(life: &mut Life) -> anyhow::Result<Cost> {
     let mut took = Duration::MAX;
-    for _ in 0..RUNS {
+    for _ in 0..RUNS * ROUNDS {
         let batch = life.one();
         let began = Instant::now();
         life.commit(batch).await?;
@@ -33,7 +37,18 @@ async fn commits(life: &mut Life) -> anyhow::Result<Cost> {
 
 /// Measures every call that a running fleet makes again and again.
 pub(super) async fn measure(store: &dyn Measured, life: &mut Life) -> anyhow::Result<Vec<Cost>> {
-    let commits = commits(life).await?;
+    let mut costs = vec![commits(life).await?];
+    costs.extend(reads(store, life).await?);
+    for _ in 1..ROUNDS {
+        tokio::time::sleep(BETWEEN).await;
+        for (cost, again) in costs[1..].iter_mut().zip(reads(store, life).await?) {
+            cost.took = cost.took.min(again.took);
+        }
+    }
+    Ok(costs)
+}
+
+async fn reads(store: &dyn Measured, life: &Life) -> anyhow::Result<Vec<Cost>> {
     let (room, now) = (&life.rooms[0], life.now);
     let (chat, bot, upto) = (room.chat, room.bots[0], Number(room.number));
     let person = TelegramUserId(500_000_000 + chat.0 * 1_000 + 1);
@@ -42,7 +57,7 @@ pub(super) async fn measure(store: &dyn Measured, life: &mut Life) -> anyhow::Re
     let latest = DecisionQuery { limit: 50, ..DecisionQuery::default() };
     let decisions: Vec<DecisionNumber> = store.decisions(chat, &latest).await?.iter().map(|made| made.number).collect();
     let (_, end) = store.outcomes(OutcomeCursor::default(), 100).await?;
-    let mut costs = vec![commits];
+    let mut costs = Vec::new();
     macro_rules! cost {
         ($($call:ident($($value:expr),*);)+) => {$(
             let mut took = Duration::MAX;
