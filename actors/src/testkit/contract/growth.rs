@@ -170,6 +170,8 @@ pub async fn a_chat_that_keeps_texts_for_ever_keeps_its_transcript(home: &dyn Ho
     let turns = said(&scene, &[at(0), at(1)]).await;
     let first = answer(&scene, &turns[0]).await;
     scene.commit_all(vec![begin(&scene, &first, start(51, at(5))), sent(&first, 51, 900, 61)]).await;
+    let told = Advance { entries: vec![], handled: vec![appended(61, 1, None)], ..advance(chat, scene.epoch, 2, 61) };
+    scene.commit_all(vec![Operation::Advance(told)]).await;
     scene.store.prune(at(9) + DAY * 400, &KEPT).await.unwrap();
     assert_eq!(numbers(&*scene.store, chat).await, (vec![1, 2], vec![]));
     assert_eq!(stored(&scene, &[&first]).await, [(false, false)]);
