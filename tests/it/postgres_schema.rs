@@ -199,7 +199,7 @@ async fn requests_to_be_forgotten_are_known_to_both_versions() {
 #[tokio::test]
 async fn a_migration_that_fails_leaves_nothing_behind() {
     let (name, url) = empty().await;
-    let broken = "-- kind: expand\nCREATE TABLE later (id BIGINT); SELECT 1 / 0";
+    let broken = "-- kind: contract\nCREATE TABLE later (id BIGINT); SELECT 1 / 0";
     let mut schema = schema(&url).await.with_migrations(with_later(broken));
     let error = schema.up("2", false).await.unwrap_err();
     assert!(matches!(error, MigrationError::Failed { version: 9999, .. }), "{error:?}");
