@@ -2,7 +2,7 @@
 //!
 //! Entries and decisions go from below: first the chat's low-water marks rise, then the rows below them go. Messages,
 //! turns and inbox rows go by their ids, which rise with time, so the oldest rows of a table come first. Each statement
-//! is a transaction of its own and takes a bounded number of rows; whoever works on the fleet goes in between.
+//! that deletes is a transaction of its own and takes a bounded number of rows; others go in between.
 
 use botfleet_actors::domain::ids::{ChatId, IdSource, Number};
 use botfleet_actors::domain::time::Timestamp;
@@ -159,7 +159,9 @@ async fn raise(db: &impl Engine, now: Timestamp, decided: Timestamp) -> Result<(
             task.execute(kind.raise, values![chat, until, ROWS]).await?;
         }
     }
-    task.execute(&RISEN, values![decided.as_millis().to_string()]).await?;
+    if !db.is_alone() {
+        task.execute(&RISEN, values![decided.as_millis().to_string()]).await?;
+    }
     task.commit().await
 }
 
