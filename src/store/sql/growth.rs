@@ -77,8 +77,8 @@ ORDER BY number LIMIT $1`| FOR UPDATE SKIP LOCKED`)";
     /// tried again is due anew.
     DROP_MESSAGES "drop_messages" = "\
 DELETE FROM outbox WHERE id IN (SELECT m.id FROM outbox m WHERE m.id < $2 AND m.created_at < $3 \
-AND m.state IN ('sent', 'cancelled', 'rejected', 'unknown') AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.turn = m.turn \
-AND (p.state IN ('queued', 'sending', 'retry_at') \
+AND (m.state IN ('sent', 'cancelled') OR m.state IN ('rejected', 'unknown') AND `max|greatest`(m.created_at, m.due_at) < $4) \
+AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.turn = m.turn AND (p.state IN ('queued', 'sending', 'retry_at') \
 OR p.state IN ('rejected', 'unknown') AND `max|greatest`(p.created_at, p.due_at) >= $4)) \
 ORDER BY m.id LIMIT $1`| FOR UPDATE OF m SKIP LOCKED`)";
     DROP_TURNS "drop_turns" = "\
