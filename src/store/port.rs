@@ -1,5 +1,4 @@
-//! Implements the ports `Store` and `Archive`, once for both databases: each method is a line that names the call.
-//! Layer: adapter.
+//! Implements the ports `Store` and `Archive`, once for both databases. Layer: adapter.
 
 use std::sync::Arc;
 
@@ -21,9 +20,9 @@ use botfleet_actors::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::transcript::{EntryKey, TranscriptEntry};
 use botfleet_actors::domain::turn::Turn;
-use botfleet_actors::ports::archive::{Archive, DecisionQuery};
+use botfleet_actors::ports::archive::{Archive, DecisionQuery, archive_methods};
 use botfleet_actors::ports::store::{
-    Backlog, ChatMemory, Cut, Kept, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
+    Backlog, ChatMemory, Cut, Kept, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure, store_methods,
 };
 
 use super::engine::{Engine, Reads};
@@ -35,77 +34,66 @@ pub struct SqlStore<E> {
     pub(super) engine: E,
 }
 
-type Entries = Vec<Arc<TranscriptEntry>>;
-type WithMessages = (Turn, Vec<OutboxMessage>);
-
-/// Implements a port: each line is a method, its result, and what it is: a call, or all rows of a statement, or the one
-/// row that a statement finds. A call may be dropped at any time: its transaction is then stored as a whole, or not at
-/// all.
+/// Implements a port whose methods a `LIST!` hands over. Each line here is a method and what it is: a call, or all rows of
+/// a statement, or the one row that a statement finds. A method without a line is the call of its name in the module
+/// after `by`. A call may be dropped at any time: its transaction is then stored as a whole, or not at all.
 macro_rules! port {
-    ($port:ident for $engine:ident: $($method:ident($($value:ident: $type:ty),*) -> $result:ty = $what:ident $name:path;)+) => {
+    ($dollar:tt $list:ident $port:ident for $engine:ident by $module:ident: $($method:ident = $what:ident $name:path;)*) => {
+        macro_rules! $port {
+            $(($method $dollar($dollar value:expr),*) => { port!(@$what $name, $dollar($dollar value),*) };)*
+            ($dollar method:ident $dollar($dollar value:expr),*) => {
+                port!(@call $module::$dollar method, $dollar($dollar value),*)
+            };
+        }
+
+        $list! { port @all_of $port for $engine: }
+    };
+    (@all_of $port:ident for $engine:ident: $($method:ident($($value:ident: $type:ty),*) -> $result:ty;)+) => {
         #[async_trait]
         impl<E: $engine> $port for SqlStore<E> {
             $(
                 async fn $method(&self, $($value: $type),*) -> Result<$result, StoreError> {
                     let _timed = self.engine.timed(stringify!($method));
-                    port!(@$what $name, &self.engine, $($value),*)
+                    $port!($method &self.engine $(, $value)*)
                 }
             )+
         }
     };
-    (@call $call:path, $engine:expr, $($value:expr),*) => {
-        $call($engine, $($value),*).await.map_err(StoreError::from)
+    (@call $call:path, $engine:expr $(, $value:expr)*) => {
+        $call($engine $(, $value)*).await.map_err(StoreError::from)
     };
-    (@all $sql:path, $engine:expr, $($value:expr),*) => {
+    (@all $sql:path, $engine:expr $(, $value:expr)*) => {
         Ok($engine.all(&$sql, values![$($value),*]).await?)
     };
-    (@one $sql:path, $engine:expr, $($value:expr),*) => {
+    (@one $sql:path, $engine:expr $(, $value:expr)*) => {
         Ok($engine.all(&$sql, values![$($value),*]).await?.pop())
     };
 }
 
-port! { Store for Engine:
-    commit(batch: Vec<Operation>) -> Vec<Result<Applied, Refusal>> = call Engine::commit;
-    apply_roster(plan: &RosterPlan, now: Timestamp) -> Roster = call roster::apply;
-    roster() -> Roster = call Engine::roster;
-    set_username(bot: BotId, username: &str) -> () = call roster::set_username;
-    begin_tenure(node: &str, now: Timestamp) -> Tenure = call Engine::begin_tenure;
-    reclaim(bot: BotId) -> () = call tenure::reclaim;
-    chat_memory(chat: ChatId, recent: usize) -> ChatMemory = call reads::chat_memory;
-    unhandled(chat: ChatId, limit: usize) -> Vec<InboxRow> = call reads::unhandled;
-    transcript(chat: ChatId, upto: Number, limit: usize) -> Entries = call reads::transcript;
-    conversation(chat: ChatId, upto: Number, said: usize) -> Entries = call reads::conversation;
-    find_messages(chat: TelegramChatId, messages: &[MessageId]) -> Entries = call reads::find_messages;
-    entry_numbers(keys: &[EntryKey]) -> Vec<(EntryKey, Number)> = call reads::entry_numbers;
-    next_offset(bot: BotId) -> Option<i64> = one reads::OFFSET;
-    queued_turns(bot: BotId, limit: usize) -> Vec<Turn> = all reads::QUEUED_TURNS;
-    waiting_messages(bot: BotId, limit: usize) -> Vec<OutboxMessage> = all reads::WAITING_MESSAGES;
-    backlog(now: Timestamp) -> Backlog = call reads::backlog;
-    depths() -> QueueDepths = call reads::depths;
-    allowances() -> Vec<(AllowanceKey, i64)> = all reads::ALLOWANCES;
-    rights(known: i64) -> Option<Rights> = call people::rights;
-    person(person: TelegramUserId) -> PersonRecord = call people::person;
-    forget(person: TelegramUserId, wish: Option<i64>, cut: Cut<'_>) -> Forgotten = call people::forget;
-    stops() -> Stops = call reads::stops;
-    outcomes(cursor: OutcomeCursor, limit: usize) -> (Vec<OutcomeRecord>, OutcomeCursor) = call outcomes::page;
-    prune(now: Timestamp, kept: &Kept) -> u64 = call growth::prune;
-    expire(now: Timestamp) -> u64 = call expiry::expire;
-    expire_unspoken(before: Timestamp) -> u64 = call expiry::expire_unspoken;
-    turn(turn: TurnId) -> Option<WithMessages> = call reads::turn;
-    check() -> () = call Engine::check;
-    pauses(bot: BotId) -> Vec<Pause> = all reads::PAUSES;
-    said_lately(bot: BotId, limit: usize) -> Vec<String> = call reads::said_lately;
-    unknown_messages(chat: ChatId) -> Vec<OutboxMessage> = all reads::UNKNOWN_MESSAGES;
-    dead_letters(after: Option<DeadLetterId>, limit: usize) -> Vec<DeadLetter> = call reads::dead_letters;
-    delivery(bot: BotId) -> Option<DeliveryChoice> = one reads::DELIVERY;
-    close() -> () = call Engine::close;
-    message(outbox: OutboxId) -> Option<OutboxMessage> = one reads::MESSAGE;
+port! { $ store_methods Store for Engine by reads:
+    commit = call Engine::commit;
+    apply_roster = call roster::apply;
+    roster = call Engine::roster;
+    set_username = call roster::set_username;
+    begin_tenure = call Engine::begin_tenure;
+    reclaim = call tenure::reclaim;
+    next_offset = one reads::OFFSET;
+    queued_turns = all reads::QUEUED_TURNS;
+    waiting_messages = all reads::WAITING_MESSAGES;
+    allowances = all reads::ALLOWANCES;
+    rights = call people::rights;
+    person = call people::person;
+    forget = call people::forget;
+    outcomes = call outcomes::page;
+    prune = call growth::prune;
+    expire = call expiry::expire;
+    expire_unspoken = call expiry::expire_unspoken;
+    check = call Engine::check;
+    pauses = all reads::PAUSES;
+    unknown_messages = all reads::UNKNOWN_MESSAGES;
+    delivery = one reads::DELIVERY;
+    close = call Engine::close;
+    message = one reads::MESSAGE;
 }
 
-port! { Archive for Reads:
-    recorded_roster() -> Roster = call archive::recorded_roster;
-    decisions(chat: ChatId, query: &DecisionQuery) -> Vec<Decision> = call archive::decisions;
-    turns_of(chat: ChatId, decisions: &[DecisionNumber]) -> Vec<WithMessages> = call archive::turns_of;
-    entries(chat: ChatId, from: Number, limit: usize) -> Entries = call archive::entries;
-    message_number(chat: ChatId, message: MessageId) -> Option<Number> = call archive::message_number;
-}
+port! { $ archive_methods Archive for Reads by archive: }

@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-
+use super::declare::port;
 use super::store::StoreError;
 use crate::domain::decision::Decision;
 use crate::domain::ids::{ChatId, DecisionNumber, MessageId, Number};
@@ -47,25 +46,35 @@ impl DecisionQuery {
     }
 }
 
-/// Read access to recorded data.
-#[async_trait]
-pub trait Archive: Send + Sync + 'static {
-    /// Returns the stored roster: the last plan with all changes that people made since.
-    async fn recorded_roster(&self) -> Result<Roster, StoreError>;
+port! {
+    $ __archive_methods:
+    /// Read access to recorded data.
+    pub trait Archive: Send + Sync + 'static {
+        /// Returns the stored roster: the last plan with all changes that people made since.
+        async fn recorded_roster(&self) -> Result<Roster, StoreError>;
 
-    /// Returns decisions of a chat.
-    async fn decisions(&self, chat: ChatId, query: &DecisionQuery) -> Result<Vec<Decision>, StoreError>;
+        /// Returns decisions of a chat.
+        async fn decisions(&self, chat: ChatId, query: &DecisionQuery) -> Result<Vec<Decision>, StoreError>;
 
-    /// Returns the turns of these decisions with their messages, by decision and ordinal.
-    async fn turns_of(
-        &self,
-        chat: ChatId,
-        decisions: &[DecisionNumber],
-    ) -> Result<Vec<(Turn, Vec<OutboxMessage>)>, StoreError>;
+        /// Returns the turns of these decisions with their messages, by decision and ordinal.
+        async fn turns_of(
+            &self,
+            chat: ChatId,
+            decisions: &[DecisionNumber],
+        ) -> Result<Vec<(Turn, Vec<OutboxMessage>)>, StoreError>;
 
-    /// Returns entries from a number on, oldest first, at most `limit`.
-    async fn entries(&self, chat: ChatId, from: Number, limit: usize) -> Result<Vec<Arc<TranscriptEntry>>, StoreError>;
+        /// Returns entries from a number on, oldest first, at most `limit`.
+        async fn entries(
+            &self,
+            chat: ChatId,
+            from: Number,
+            limit: usize,
+        ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError>;
 
-    /// Returns the number of a message's entry: the latest one, if the chat has restarted its message ids since.
-    async fn message_number(&self, chat: ChatId, message: MessageId) -> Result<Option<Number>, StoreError>;
+        /// Returns the number of a message's entry: the latest one, if the chat has restarted its message ids since.
+        async fn message_number(&self, chat: ChatId, message: MessageId) -> Result<Option<Number>, StoreError>;
+    }
 }
+
+#[doc(hidden)]
+pub use __archive_methods as archive_methods;

@@ -6,6 +6,7 @@ pub mod archive;
 pub mod bus;
 pub mod clock;
 pub mod cluster;
+mod declare;
 pub mod event;
 pub mod llm;
 pub mod metrics;

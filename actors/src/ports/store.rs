@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::archive::Archive;
+use super::declare::port;
 use crate::domain::allowance::AllowanceKey;
 use crate::domain::commit::operations::Operation;
 use crate::domain::commit::outcome::{Applied, Refusal};
@@ -200,164 +200,170 @@ pub const AUDIT_DAYS: u32 = 365;
 /// Returns the payload of an update without one person's data; `None` when there is nothing to cut.
 pub type Cut<'a> = &'a (dyn Fn(&str) -> Option<String> + Send + Sync);
 
-/// The store. One contract suite runs against every implementation.
-#[async_trait]
-pub trait Store: Archive {
-    /// Commits a batch in one durable transaction: loads the rows that the batch needs, lets the judge decide, writes
-    /// the changes. The results are in the order of the operations; a refused operation does not affect the others.
-    ///
-    /// # Errors
-    /// `Unavailable`: nothing was written. The caller must treat every operation as not done.
-    async fn commit(&self, batch: Vec<Operation>) -> Result<Vec<Result<Applied, Refusal>>, StoreError>;
+port! {
+    $ __store_methods:
+    /// The store. One contract suite runs against every implementation.
+    pub trait Store: Archive {
+        /// Commits a batch in one durable transaction: loads the rows that the batch needs, lets the judge decide, writes
+        /// the changes. The results are in the order of the operations; a refused operation does not affect the others.
+        ///
+        /// # Errors
+        /// `Unavailable`: nothing was written. The caller must treat every operation as not done.
+        async fn commit(&self, batch: Vec<Operation>) -> Result<Vec<Result<Applied, Refusal>>, StoreError>;
 
-    /// Makes the stored roster match `plan`: new bots and chats get ids, changed personas a new revision.
-    ///
-    /// # Errors
-    /// `RosterRefused` when a name or Telegram id is taken by another bot or chat.
-    async fn apply_roster(&self, plan: &RosterPlan, now: Timestamp) -> Result<Roster, StoreError>;
+        /// Makes the stored roster match `plan`: new bots and chats get ids, changed personas a new revision.
+        ///
+        /// # Errors
+        /// `RosterRefused` when a name or Telegram id is taken by another bot or chat.
+        async fn apply_roster(&self, plan: &RosterPlan, now: Timestamp) -> Result<Roster, StoreError>;
 
-    /// Returns the stored roster: the last plan with all changes that people made since.
-    async fn roster(&self) -> Result<Roster, StoreError>;
+        /// Returns the stored roster: the last plan with all changes that people made since.
+        async fn roster(&self) -> Result<Roster, StoreError>;
 
-    /// Stores a bot's username as Telegram gave it. A username that differs from the stored one raises the number of
-    /// the configuration, so that every node learns it.
-    async fn set_username(&self, bot: BotId, username: &str) -> Result<(), StoreError>;
+        /// Stores a bot's username as Telegram gave it. A username that differs from the stored one raises the number of
+        /// the configuration, so that every node learns it.
+        async fn set_username(&self, bot: BotId, username: &str) -> Result<(), StoreError>;
 
-    /// Begins the tenure of this process: a new incarnation of `node` takes the lease of every bot and chat under one
-    /// new epoch. All older incarnations are dead, since the caller holds the file lock. So their claimed turns go back
-    /// to the queue, or become dead after too many attempts. Their sends become unknown, or due again where the
-    /// message's policy says so (I4, I8). Deletes pauses that are over.
-    async fn begin_tenure(&self, node: &str, now: Timestamp) -> Result<Tenure, StoreError>;
+        /// Begins the tenure of this process: a new incarnation of `node` takes the lease of every bot and chat under one
+        /// new epoch. All older incarnations are dead, since the caller holds the file lock. So their claimed turns go back
+        /// to the queue, or become dead after too many attempts. Their sends become unknown, or due again where the
+        /// message's policy says so (I4, I8). Deletes pauses that are over.
+        async fn begin_tenure(&self, node: &str, now: Timestamp) -> Result<Tenure, StoreError>;
 
-    /// Counts a bot's work in hand as failed, as after a crash of the process (I7), since the bot's actor failed and
-    /// starts again within its tenure. Claimed turns go back to the queue or become dead. Sends become unknown, or due
-    /// again where the message's policy says so.
-    async fn reclaim(&self, bot: BotId) -> Result<(), StoreError>;
+        /// Counts a bot's work in hand as failed, as after a crash of the process (I7), since the bot's actor failed and
+        /// starts again within its tenure. Claimed turns go back to the queue or become dead. Sends become unknown, or due
+        /// again where the message's policy says so.
+        async fn reclaim(&self, bot: BotId) -> Result<(), StoreError>;
 
-    /// Returns the state of a chat with the end of its conversation: `recent` messages (see [`Store::conversation`]).
-    async fn chat_memory(&self, chat: ChatId, recent: usize) -> Result<ChatMemory, StoreError>;
+        /// Returns the state of a chat with the end of its conversation: `recent` messages (see [`Store::conversation`]).
+        async fn chat_memory(&self, chat: ChatId, recent: usize) -> Result<ChatMemory, StoreError>;
 
-    /// Returns the chat's inbox rows without outcome, oldest first.
-    async fn unhandled(&self, chat: ChatId, limit: usize) -> Result<Vec<InboxRow>, StoreError>;
+        /// Returns the chat's inbox rows without outcome, oldest first.
+        async fn unhandled(&self, chat: ChatId, limit: usize) -> Result<Vec<InboxRow>, StoreError>;
 
-    /// Returns the last `limit` entries with numbers up to `upto`, oldest first.
-    async fn transcript(
-        &self,
-        chat: ChatId,
-        upto: Number,
-        limit: usize,
-    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError>;
+        /// Returns the last `limit` entries with numbers up to `upto`, oldest first.
+        async fn transcript(
+            &self,
+            chat: ChatId,
+            upto: Number,
+            limit: usize,
+        ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError>;
 
-    /// Returns the end of a conversation up to that number, oldest first: the last `said` messages, service messages
-    /// and commands, and the latest edit of each message. Reads at most eight times as many entries.
-    async fn conversation(
-        &self,
-        chat: ChatId,
-        upto: Number,
-        said: usize,
-    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError>;
+        /// Returns the end of a conversation up to that number, oldest first: the last `said` messages, service messages
+        /// and commands, and the latest edit of each message. Reads at most eight times as many entries.
+        async fn conversation(
+            &self,
+            chat: ChatId,
+            upto: Number,
+            said: usize,
+        ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError>;
 
-    /// Returns the first entry of each of these messages that has one.
-    async fn find_messages(
-        &self,
-        chat: TelegramChatId,
-        messages: &[MessageId],
-    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError>;
+        /// Returns the first entry of each of these messages that has one.
+        async fn find_messages(
+            &self,
+            chat: TelegramChatId,
+            messages: &[MessageId],
+        ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError>;
 
-    /// Returns the number of the entry for each key that has one, by the index that keeps keys unique (I2).
-    async fn entry_numbers(&self, keys: &[EntryKey]) -> Result<Vec<(EntryKey, Number)>, StoreError>;
+        /// Returns the number of the entry for each key that has one, by the index that keeps keys unique (I2).
+        async fn entry_numbers(&self, keys: &[EntryKey]) -> Result<Vec<(EntryKey, Number)>, StoreError>;
 
-    /// Returns the bot's first update that is not confirmed yet.
-    async fn next_offset(&self, bot: BotId) -> Result<Option<i64>, StoreError>;
+        /// Returns the bot's first update that is not confirmed yet.
+        async fn next_offset(&self, bot: BotId) -> Result<Option<i64>, StoreError>;
 
-    /// Returns the bot's queued turns, by priority and age.
-    async fn queued_turns(&self, bot: BotId, limit: usize) -> Result<Vec<Turn>, StoreError>;
+        /// Returns the bot's queued turns, by priority and age.
+        async fn queued_turns(&self, bot: BotId, limit: usize) -> Result<Vec<Turn>, StoreError>;
 
-    /// Returns the bot's messages that wait to be sent (queued or due again, also later), by turn and part.
-    async fn waiting_messages(&self, bot: BotId, limit: usize) -> Result<Vec<OutboxMessage>, StoreError>;
+        /// Returns the bot's messages that wait to be sent (queued or due again, also later), by turn and part.
+        async fn waiting_messages(&self, bot: BotId, limit: usize) -> Result<Vec<OutboxMessage>, StoreError>;
 
-    /// Returns the owners that have work waiting at `now`.
-    async fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError>;
+        /// Returns the owners that have work waiting at `now`.
+        async fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError>;
 
-    /// Returns how many rows of each kind wait.
-    async fn depths(&self) -> Result<QueueDepths, StoreError>;
+        /// Returns how many rows of each kind wait.
+        async fn depths(&self) -> Result<QueueDepths, StoreError>;
 
-    /// Returns the amount taken from each budget in the budget's latest period.
-    async fn allowances(&self) -> Result<Vec<(AllowanceKey, i64)>, StoreError>;
+        /// Returns the amount taken from each budget in the budget's latest period.
+        async fn allowances(&self) -> Result<Vec<(AllowanceKey, i64)>, StoreError>;
 
-    /// Returns the people's rights in force, unless their number is `known`.
-    async fn rights(&self, known: i64) -> Result<Option<Rights>, StoreError>;
+        /// Returns the people's rights in force, unless their number is `known`.
+        async fn rights(&self, known: i64) -> Result<Option<Rights>, StoreError>;
 
-    /// Returns a summary of the data stored about a person.
-    async fn person(&self, person: TelegramUserId) -> Result<PersonRecord, StoreError>;
+        /// Returns a summary of the data stored about a person.
+        async fn person(&self, person: TelegramUserId) -> Result<PersonRecord, StoreError>;
 
-    /// Removes a person's words, and quotations of them, from all tables. Entries keep their numbers and nothing else.
-    /// Messages that answer the person and are not sent yet are cancelled. `cut` makes the payload of an update without
-    /// the person. The removal takes several transactions, each of which may be repeated; at the end `wish`, the number
-    /// of the erasure request in the audit, is marked as fulfilled. A person who speaks during the removal may have to
-    /// be forgotten again.
-    async fn forget(&self, person: TelegramUserId, wish: Option<i64>, cut: Cut<'_>) -> Result<Forgotten, StoreError>;
+        /// Removes a person's words, and quotations of them, from all tables. Entries keep their numbers and nothing else.
+        /// Messages that answer the person and are not sent yet are cancelled. `cut` makes the payload of an update without
+        /// the person. The removal takes several transactions, each of which may be repeated; at the end `wish`, the number
+        /// of the erasure request in the audit, is marked as fulfilled. A person who speaks during the removal may have to
+        /// be forgotten again.
+        async fn forget(&self, person: TelegramUserId, wish: Option<i64>, cut: Cut<'_>) -> Result<Forgotten, StoreError>;
 
-    /// Returns all stored stops, including those that have ended by themselves.
-    async fn stops(&self) -> Result<Stops, StoreError>;
+        /// Returns all stored stops, including those that have ended by themselves.
+        async fn stops(&self) -> Result<Stops, StoreError>;
 
-    /// Returns the next page of outcomes after `cursor`, at most `limit`, and where the page ended; an empty page is
-    /// the last.
-    async fn outcomes(
-        &self,
-        cursor: OutcomeCursor,
-        limit: usize,
-    ) -> Result<(Vec<OutcomeRecord>, OutcomeCursor), StoreError>;
+        /// Returns the next page of outcomes after `cursor`, at most `limit`, and where the page ended; an empty page is
+        /// the last.
+        async fn outcomes(
+            &self,
+            cursor: OutcomeCursor,
+            limit: usize,
+        ) -> Result<(Vec<OutcomeRecord>, OutcomeCursor), StoreError>;
 
-    /// Deletes rows that at `now` are older than their use, at most some ten thousands of each kind a call, and returns
-    /// how many:
-    ///
-    /// - handled inbox rows, whose updates cannot come again (I2); rows without outcome are first marked as ignored
-    ///   when they are as old and their chat has left the manifest,
-    /// - the spending of budget periods that began as long ago and have ended,
-    /// - entries that are older than their chat keeps texts, and than [`ENTRY_DAYS_MIN`]; none of a chat that keeps
-    ///   texts for ever,
-    /// - decisions; turns and messages that have ended; dead, rejected and unknown ones after a time of their own,
-    /// - opt-outs and opt-ins in the audit after [`AUDIT_DAYS`].
-    ///
-    /// Entries and decisions go from below, up to the chat's low-water marks: above them numbers have no gap (I3). Marks
-    /// rise first; in a cluster rows go once every node that is not dead has heard of the rise by a beat.
-    async fn prune(&self, now: Timestamp, kept: &Kept) -> Result<u64, StoreError>;
+        /// Deletes rows that at `now` are older than their use, at most some ten thousands of each kind a call, and returns
+        /// how many:
+        ///
+        /// - handled inbox rows, whose updates cannot come again (I2); rows without outcome are first marked as ignored
+        ///   when they are as old and their chat has left the manifest,
+        /// - the spending of budget periods that began as long ago and have ended,
+        /// - entries that are older than their chat keeps texts, and than [`ENTRY_DAYS_MIN`]; none of a chat that keeps
+        ///   texts for ever,
+        /// - decisions; turns and messages that have ended; dead, rejected and unknown ones after a time of their own,
+        /// - opt-outs and opt-ins in the audit after [`AUDIT_DAYS`].
+        ///
+        /// Entries and decisions go from below, up to the chat's low-water marks: above them numbers have no gap (I3). Marks
+        /// rise first; in a cluster rows go once every node that is not dead has heard of the rise by a beat.
+        async fn prune(&self, now: Timestamp, kept: &Kept) -> Result<u64, StoreError>;
 
-    /// Removes texts that at `now` are older than their chats keep them, at most some thousands of rows a call: text,
-    /// entities and media of entries; inputs and scores of decisions, with the texts of their messages; payloads of
-    /// handled inbox rows. Messages not sent yet are cancelled with it. Numbers, authors, dates and outcomes stay.
-    /// Returns how many entries and decisions it has passed, plus how many inbox rows it has emptied.
-    async fn expire(&self, now: Timestamp) -> Result<u64, StoreError>;
+        /// Removes texts that at `now` are older than their chats keep them, at most some thousands of rows a call: text,
+        /// entities and media of entries; inputs and scores of decisions, with the texts of their messages; payloads of
+        /// handled inbox rows. Messages not sent yet are cancelled with it. Numbers, authors, dates and outcomes stay.
+        /// Returns how many entries and decisions it has passed, plus how many inbox rows it has emptied.
+        async fn expire(&self, now: Timestamp) -> Result<u64, StoreError>;
 
-    /// Ends turns and messages that nobody took in time, whether or not their owners live: queued or claimed turns that
-    /// expired by `before` become expired, and waiting messages that expired by `before` are cancelled. Handles at most
-    /// some thousands a call. Returns how many it ended.
-    async fn expire_unspoken(&self, before: Timestamp) -> Result<u64, StoreError>;
+        /// Ends turns and messages that nobody took in time, whether or not their owners live: queued or claimed turns that
+        /// expired by `before` become expired, and waiting messages that expired by `before` are cancelled. Handles at most
+        /// some thousands a call. Returns how many it ended.
+        async fn expire_unspoken(&self, before: Timestamp) -> Result<u64, StoreError>;
 
-    /// Returns a turn with its messages, for tests and for explanations.
-    async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError>;
+        /// Returns a turn with its messages, for tests and for explanations.
+        async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError>;
 
-    /// Checks that the store answers and can write.
-    async fn check(&self) -> Result<(), StoreError>;
+        /// Checks that the store answers and can write.
+        async fn check(&self) -> Result<(), StoreError>;
 
-    /// Returns the pauses of a bot, also those that are over.
-    async fn pauses(&self, bot: BotId) -> Result<Vec<Pause>, StoreError>;
+        /// Returns the pauses of a bot, also those that are over.
+        async fn pauses(&self, bot: BotId) -> Result<Vec<Pause>, StoreError>;
 
-    /// Returns the messages into a chat whose fate is unknown, oldest first.
-    async fn unknown_messages(&self, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError>;
-    /// Returns dead letters after `after` (from the first without it), oldest first, at most `limit`.
-    async fn dead_letters(&self, after: Option<DeadLetterId>, limit: usize) -> Result<Vec<DeadLetter>, StoreError>;
+        /// Returns the messages into a chat whose fate is unknown, oldest first.
+        async fn unknown_messages(&self, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError>;
 
-    /// Returns how a bot's updates arrive; `None` when nothing is stored about it.
-    async fn delivery(&self, bot: BotId) -> Result<Option<DeliveryChoice>, StoreError>;
+        /// Returns dead letters after `after` (from the first without it), oldest first, at most `limit`.
+        async fn dead_letters(&self, after: Option<DeadLetterId>, limit: usize) -> Result<Vec<DeadLetter>, StoreError>;
 
-    /// Closes the store in good order at the end of the process; nothing may be written after it.
-    async fn close(&self) -> Result<(), StoreError>;
+        /// Returns how a bot's updates arrive; `None` when nothing is stored about it.
+        async fn delivery(&self, bot: BotId) -> Result<Option<DeliveryChoice>, StoreError>;
 
-    /// Returns the texts of the last `limit` messages that the bot certainly sent, in all chats, oldest first.
-    async fn said_lately(&self, bot: BotId, limit: usize) -> Result<Vec<String>, StoreError>;
+        /// Closes the store in good order at the end of the process; nothing may be written after it.
+        async fn close(&self) -> Result<(), StoreError>;
 
-    /// Returns one message of the outbox.
-    async fn message(&self, outbox: OutboxId) -> Result<Option<OutboxMessage>, StoreError>;
+        /// Returns the texts of the last `limit` messages that the bot certainly sent, in all chats, oldest first.
+        async fn said_lately(&self, bot: BotId, limit: usize) -> Result<Vec<String>, StoreError>;
+
+        /// Returns one message of the outbox.
+        async fn message(&self, outbox: OutboxId) -> Result<Option<OutboxMessage>, StoreError>;
+    }
 }
+
+#[doc(hidden)]
+pub use __store_methods as store_methods;

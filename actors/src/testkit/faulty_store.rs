@@ -28,9 +28,9 @@ use crate::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, TranscriptEntry};
 use crate::domain::turn::Turn;
-use crate::ports::archive::{Archive, DecisionQuery};
+use crate::ports::archive::{Archive, DecisionQuery, archive_methods};
 use crate::ports::store::{
-    Backlog, ChatMemory, Cut, Kept, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
+    Backlog, ChatMemory, Cut, Kept, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure, store_methods,
 };
 
 /// The time that a commit takes.
@@ -121,9 +121,9 @@ impl FaultyStore {
         self.records_held.send_replace(held);
     }
 
-    /// Makes the next `times` batches with an operation of that name fail, with nothing written.
-    pub fn fail(&self, operation: &'static str, times: u64) {
-        self.faults.lock().unwrap().insert(operation, (Fault::NothingWritten, times));
+    /// Makes the next `times` batches with an operation of that name, or calls of that name, fail with nothing written.
+    pub fn fail(&self, name: &'static str, times: u64) {
+        self.faults.lock().unwrap().insert(name, (Fault::NothingWritten, times));
     }
 
     /// Loses the answer to the next batch with an operation of that name.
@@ -151,18 +151,31 @@ impl FaultyStore {
         Some(*fault)
     }
 
-    fn reach(&self) -> Result<&MemoryStore, StoreError> {
-        if self.down.load(Ordering::SeqCst) { Err(unavailable()) } else { Ok(&self.rows) }
+    /// Returns the rows for a call of that name, unless the store or the call is told to fail.
+    fn reach(&self, call: &'static str) -> Result<&MemoryStore, StoreError> {
+        if self.down.load(Ordering::SeqCst) {
+            return Err(unavailable());
+        }
+        if self.fault(&[call]).is_some() {
+            self.journal.note(Happening::Failed(call));
+            return Err(unavailable());
+        }
+        Ok(&self.rows)
     }
-}
 
-fn unavailable() -> StoreError {
-    StoreError::Unavailable("told to fail".to_owned())
-}
+    /// Waits for ever while queries for the turns of `bot` are told to hang.
+    async fn meet_hanging(&self, bot: BotId) {
+        if self.hanging.lock().unwrap().contains(&bot) {
+            std::future::pending::<()>().await;
+        }
+    }
 
-#[async_trait]
-impl Store for FaultyStore {
-    async fn commit(&self, batch: Vec<Operation>) -> Result<Vec<Result<Applied, Refusal>>, StoreError> {
+    /// Waits while queries for records about people are held.
+    async fn meet_hold_of_records(&self) {
+        let _ = self.records_held.subscribe().wait_for(|held| !held).await;
+    }
+
+    async fn commit_as_told(&self, batch: Vec<Operation>) -> Result<Vec<Result<Applied, Refusal>>, StoreError> {
         // As slow as a disk: others queue behind the commit, and paused time moves on even if callers never wait.
         tokio::time::sleep(COMMIT_TAKES).await;
         let names: Vec<_> = batch.iter().map(Operation::name).collect();
@@ -174,7 +187,7 @@ impl Store for FaultyStore {
             }
             Err(unavailable())
         };
-        if self.reach().is_err() || fault == Some(Fault::NothingWritten) {
+        if self.down.load(Ordering::SeqCst) || fault == Some(Fault::NothingWritten) {
             return failed(&names);
         }
         let refusals: Vec<Option<Refusal>> = batch.iter().map(|operation| self.refusal(operation)).collect();
@@ -193,197 +206,42 @@ impl Store for FaultyStore {
         }
         Ok(results)
     }
-
-    async fn apply_roster(&self, plan: &RosterPlan, now: Timestamp) -> Result<Roster, StoreError> {
-        self.reach()?.apply_roster(plan, now).await
-    }
-
-    async fn roster(&self) -> Result<Roster, StoreError> {
-        self.reach()?.roster().await
-    }
-
-    async fn set_username(&self, bot: BotId, username: &str) -> Result<(), StoreError> {
-        self.reach()?.set_username(bot, username).await
-    }
-
-    async fn begin_tenure(&self, node: &str, now: Timestamp) -> Result<Tenure, StoreError> {
-        self.reach()?.begin_tenure(node, now).await
-    }
-
-    async fn reclaim(&self, bot: BotId) -> Result<(), StoreError> {
-        self.reach()?.reclaim(bot).await
-    }
-
-    async fn chat_memory(&self, chat: ChatId, recent: usize) -> Result<ChatMemory, StoreError> {
-        self.reach()?.chat_memory(chat, recent).await
-    }
-
-    async fn unhandled(&self, chat: ChatId, limit: usize) -> Result<Vec<InboxRow>, StoreError> {
-        self.reach()?.unhandled(chat, limit).await
-    }
-
-    async fn transcript(
-        &self,
-        chat: ChatId,
-        upto: Number,
-        limit: usize,
-    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
-        self.reach()?.transcript(chat, upto, limit).await
-    }
-
-    async fn conversation(
-        &self,
-        chat: ChatId,
-        upto: Number,
-        said: usize,
-    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
-        self.reach()?.conversation(chat, upto, said).await
-    }
-
-    async fn find_messages(
-        &self,
-        chat: TelegramChatId,
-        messages: &[MessageId],
-    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
-        self.reach()?.find_messages(chat, messages).await
-    }
-
-    async fn entry_numbers(&self, keys: &[EntryKey]) -> Result<Vec<(EntryKey, Number)>, StoreError> {
-        self.reach()?.entry_numbers(keys).await
-    }
-
-    async fn next_offset(&self, bot: BotId) -> Result<Option<i64>, StoreError> {
-        self.reach()?.next_offset(bot).await
-    }
-
-    async fn queued_turns(&self, bot: BotId, limit: usize) -> Result<Vec<Turn>, StoreError> {
-        if self.hanging.lock().unwrap().contains(&bot) {
-            std::future::pending::<()>().await;
-        }
-        self.reach()?.queued_turns(bot, limit).await
-    }
-
-    async fn waiting_messages(&self, bot: BotId, limit: usize) -> Result<Vec<OutboxMessage>, StoreError> {
-        self.reach()?.waiting_messages(bot, limit).await
-    }
-
-    async fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError> {
-        self.reach()?.backlog(now).await
-    }
-
-    async fn depths(&self) -> Result<QueueDepths, StoreError> {
-        self.reach()?.depths().await
-    }
-
-    async fn allowances(&self) -> Result<Vec<(AllowanceKey, i64)>, StoreError> {
-        self.reach()?.allowances().await
-    }
-
-    async fn rights(&self, known: i64) -> Result<Option<Rights>, StoreError> {
-        self.reach()?.rights(known).await
-    }
-
-    async fn person(&self, person: TelegramUserId) -> Result<PersonRecord, StoreError> {
-        let _ = self.records_held.subscribe().wait_for(|held| !held).await;
-        self.reach()?.person(person).await
-    }
-
-    async fn forget(&self, person: TelegramUserId, wish: Option<i64>, cut: Cut<'_>) -> Result<Forgotten, StoreError> {
-        if self.fault(&["forget"]).is_some() {
-            self.journal.note(Happening::Failed("forget"));
-            return Err(unavailable());
-        }
-        self.reach()?.forget(person, wish, cut).await
-    }
-
-    async fn stops(&self) -> Result<Stops, StoreError> {
-        self.reach()?.stops().await
-    }
-
-    async fn outcomes(
-        &self,
-        cursor: OutcomeCursor,
-        limit: usize,
-    ) -> Result<(Vec<OutcomeRecord>, OutcomeCursor), StoreError> {
-        self.reach()?.outcomes(cursor, limit).await
-    }
-
-    async fn prune(&self, now: Timestamp, kept: &Kept) -> Result<u64, StoreError> {
-        self.reach()?.prune(now, kept).await
-    }
-
-    async fn expire(&self, now: Timestamp) -> Result<u64, StoreError> {
-        self.reach()?.expire(now).await
-    }
-
-    async fn expire_unspoken(&self, before: Timestamp) -> Result<u64, StoreError> {
-        self.reach()?.expire_unspoken(before).await
-    }
-
-    async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError> {
-        self.reach()?.turn(turn).await
-    }
-
-    async fn check(&self) -> Result<(), StoreError> {
-        self.reach()?.check().await
-    }
-
-    async fn pauses(&self, bot: BotId) -> Result<Vec<Pause>, StoreError> {
-        self.reach()?.pauses(bot).await
-    }
-
-    async fn said_lately(&self, bot: BotId, limit: usize) -> Result<Vec<String>, StoreError> {
-        if self.fault(&["said_lately"]).is_some() {
-            self.journal.note(Happening::Failed("said_lately"));
-            return Err(unavailable());
-        }
-        self.reach()?.said_lately(bot, limit).await
-    }
-
-    async fn unknown_messages(&self, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError> {
-        self.reach()?.unknown_messages(chat).await
-    }
-
-    async fn dead_letters(&self, after: Option<DeadLetterId>, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
-        self.reach()?.dead_letters(after, limit).await
-    }
-
-    async fn delivery(&self, bot: BotId) -> Result<Option<DeliveryChoice>, StoreError> {
-        self.reach()?.delivery(bot).await
-    }
-
-    async fn close(&self) -> Result<(), StoreError> {
-        self.reach()?.close().await
-    }
-
-    async fn message(&self, outbox: OutboxId) -> Result<Option<OutboxMessage>, StoreError> {
-        self.reach()?.message(outbox).await
-    }
 }
 
-#[async_trait]
-impl Archive for FaultyStore {
-    async fn recorded_roster(&self) -> Result<Roster, StoreError> {
-        self.reach()?.recorded_roster().await
-    }
-
-    async fn decisions(&self, chat: ChatId, query: &DecisionQuery) -> Result<Vec<Decision>, StoreError> {
-        self.reach()?.decisions(chat, query).await
-    }
-
-    async fn turns_of(
-        &self,
-        chat: ChatId,
-        decisions: &[DecisionNumber],
-    ) -> Result<Vec<(Turn, Vec<OutboxMessage>)>, StoreError> {
-        self.reach()?.turns_of(chat, decisions).await
-    }
-
-    async fn entries(&self, chat: ChatId, from: Number, limit: usize) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
-        self.reach()?.entries(chat, from, limit).await
-    }
-
-    async fn message_number(&self, chat: ChatId, message: MessageId) -> Result<Option<Number>, StoreError> {
-        self.reach()?.message_number(chat, message).await
-    }
+fn unavailable() -> StoreError {
+    StoreError::Unavailable("told to fail".to_owned())
 }
+
+/// Implements a port over the rows: a call fails when the store is told so, and some calls do more.
+macro_rules! over_the_rows {
+    ($port:ident: $($method:ident($($value:ident: $type:ty),*) -> $result:ty;)+) => {
+        #[async_trait]
+        impl $port for FaultyStore {
+            $(
+                async fn $method(&self, $($value: $type),*) -> Result<$result, StoreError> {
+                    answer!($method self $($value)*)
+                }
+            )+
+        }
+    };
+}
+
+macro_rules! answer {
+    (commit $store:ident $batch:ident) => {
+        $store.commit_as_told($batch).await
+    };
+    (queued_turns $store:ident $bot:ident $limit:ident) => {{
+        $store.meet_hanging($bot).await;
+        $store.reach("queued_turns")?.queued_turns($bot, $limit).await
+    }};
+    (person $store:ident $person:ident) => {{
+        $store.meet_hold_of_records().await;
+        $store.reach("person")?.person($person).await
+    }};
+    ($method:ident $store:ident $($value:ident)*) => {
+        $store.reach(stringify!($method))?.$method($($value),*).await
+    };
+}
+
+store_methods! { over_the_rows Store: }
+archive_methods! { over_the_rows Archive: }

@@ -20,7 +20,10 @@ use crate::domain::commit::operations::Operation;
 use crate::domain::commit::outcome::{Applied, Refusal};
 use crate::domain::control::Stops;
 use crate::domain::dead_letter::{DeadLetter, DeadLetterId};
-use crate::domain::ids::{BotId, ChatId, Epoch, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId};
+use crate::domain::decision::Decision;
+use crate::domain::ids::{
+    BotId, ChatId, DecisionNumber, Epoch, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
+};
 use crate::domain::inbox::InboxRow;
 use crate::domain::outbox::OutboxMessage;
 use crate::domain::ownership::Incarnation;
@@ -30,8 +33,9 @@ use crate::domain::roster::{DeliveryChoice, Roster, RosterPlan};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, TranscriptEntry};
 use crate::domain::turn::Turn;
+use crate::ports::archive::{Archive, DecisionQuery, archive_methods};
 use crate::ports::store::{
-    Backlog, ChatMemory, Cut, Kept, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure,
+    Backlog, ChatMemory, Cut, Kept, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure, store_methods,
 };
 
 /// A handle on rows in memory, held by one process.
@@ -87,11 +91,8 @@ impl MemoryStore {
         }
         Ok(self.state())
     }
-}
 
-#[async_trait]
-impl Store for MemoryStore {
-    async fn commit(&self, batch: Vec<Operation>) -> Result<Vec<Result<Applied, Refusal>>, StoreError> {
+    fn commit_all(&self, batch: Vec<Operation>) -> Result<Vec<Result<Applied, Refusal>>, StoreError> {
         let fail_one = |left: u64| left.checked_sub(1);
         if self.failing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fail_one).is_ok() {
             return Err(StoreError::Unavailable("told to fail".to_owned()));
@@ -101,173 +102,61 @@ impl Store for MemoryStore {
         self.commits.fetch_add(1, Ordering::SeqCst);
         Ok(results)
     }
-
-    async fn apply_roster(&self, plan: &RosterPlan, _now: Timestamp) -> Result<Roster, StoreError> {
-        let Place { me, tenure, .. } = *self.place();
-        self.reach()?.apply_roster(plan, me.zip(tenure))
-    }
-
-    async fn roster(&self) -> Result<Roster, StoreError> {
-        Ok(self.reach()?.roster())
-    }
-
-    async fn set_username(&self, bot: BotId, username: &str) -> Result<(), StoreError> {
-        let mut state = self.reach()?;
-        if state.usernames.insert(bot, username.to_owned()).as_deref() != Some(username) {
-            state.config_seq += 1;
-        }
-        Ok(())
-    }
-
-    async fn begin_tenure(&self, node: &str, now: Timestamp) -> Result<Tenure, StoreError> {
-        let (me, tenure) = self.reach()?.begin_tenure(node, now);
-        *self.place() = Place { tenure: Some(tenure.epoch), me: Some(me), in_cluster: false };
-        Ok(tenure)
-    }
-
-    async fn reclaim(&self, bot: BotId) -> Result<(), StoreError> {
-        let me = self.place().me;
-        self.reach()?.reclaim(me, bot);
-        Ok(())
-    }
-
-    async fn chat_memory(&self, chat: ChatId, recent: usize) -> Result<ChatMemory, StoreError> {
-        Ok(self.reach()?.chat_memory(chat, recent))
-    }
-
-    async fn unhandled(&self, chat: ChatId, limit: usize) -> Result<Vec<InboxRow>, StoreError> {
-        Ok(self.reach()?.unhandled(chat, limit))
-    }
-
-    async fn transcript(
-        &self,
-        chat: ChatId,
-        upto: Number,
-        limit: usize,
-    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
-        Ok(self.reach()?.transcript_until(chat, upto, limit))
-    }
-
-    async fn conversation(
-        &self,
-        chat: ChatId,
-        upto: Number,
-        said: usize,
-    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
-        Ok(self.reach()?.conversation(chat, upto, said))
-    }
-
-    async fn find_messages(
-        &self,
-        chat: TelegramChatId,
-        messages: &[MessageId],
-    ) -> Result<Vec<Arc<TranscriptEntry>>, StoreError> {
-        Ok(self.reach()?.find_messages(chat, messages))
-    }
-
-    async fn entry_numbers(&self, keys: &[EntryKey]) -> Result<Vec<(EntryKey, Number)>, StoreError> {
-        Ok(self.reach()?.entry_numbers(keys))
-    }
-
-    async fn next_offset(&self, bot: BotId) -> Result<Option<i64>, StoreError> {
-        Ok(self.reach()?.offsets.get(&bot).copied())
-    }
-
-    async fn queued_turns(&self, bot: BotId, limit: usize) -> Result<Vec<Turn>, StoreError> {
-        Ok(self.reach()?.queued_turns(bot, limit))
-    }
-
-    async fn waiting_messages(&self, bot: BotId, limit: usize) -> Result<Vec<OutboxMessage>, StoreError> {
-        Ok(self.reach()?.waiting_messages(bot, limit))
-    }
-
-    async fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError> {
-        let Place { me, in_cluster, .. } = *self.place();
-        Ok(self.reach()?.backlog(me.filter(|_| in_cluster), now))
-    }
-
-    async fn depths(&self) -> Result<QueueDepths, StoreError> {
-        Ok(self.reach()?.depths())
-    }
-
-    async fn allowances(&self) -> Result<Vec<(AllowanceKey, i64)>, StoreError> {
-        Ok(self.reach()?.allowances())
-    }
-
-    async fn rights(&self, known: i64) -> Result<Option<Rights>, StoreError> {
-        Ok(self.reach()?.rights(known))
-    }
-
-    async fn person(&self, person: TelegramUserId) -> Result<PersonRecord, StoreError> {
-        Ok(self.reach()?.person(person))
-    }
-
-    async fn forget(&self, person: TelegramUserId, wish: Option<i64>, cut: Cut<'_>) -> Result<Forgotten, StoreError> {
-        Ok(self.reach()?.forget(person, wish, cut))
-    }
-
-    async fn stops(&self) -> Result<Stops, StoreError> {
-        Ok(self.reach()?.stops.clone())
-    }
-
-    async fn outcomes(
-        &self,
-        cursor: OutcomeCursor,
-        limit: usize,
-    ) -> Result<(Vec<OutcomeRecord>, OutcomeCursor), StoreError> {
-        Ok(self.reach()?.outcomes(cursor, limit))
-    }
-
-    async fn prune(&self, now: Timestamp, kept: &Kept) -> Result<u64, StoreError> {
-        let alone = !self.place().in_cluster;
-        Ok(self.reach()?.prune(alone, now, kept))
-    }
-
-    async fn expire(&self, now: Timestamp) -> Result<u64, StoreError> {
-        Ok(self.reach()?.expire(now))
-    }
-
-    async fn expire_unspoken(&self, before: Timestamp) -> Result<u64, StoreError> {
-        Ok(self.reach()?.expire_unspoken(before))
-    }
-
-    async fn turn(&self, turn: TurnId) -> Result<Option<(Turn, Vec<OutboxMessage>)>, StoreError> {
-        let state = self.reach()?;
-        Ok(state.turns.get(&turn).map(|found| (found.clone(), state.messages_of(turn).cloned().collect())))
-    }
-
-    async fn check(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn pauses(&self, bot: BotId) -> Result<Vec<Pause>, StoreError> {
-        Ok(self.reach()?.pauses.iter().filter(|pause| pause.bot == bot).collect())
-    }
-
-    async fn unknown_messages(&self, chat: ChatId) -> Result<Vec<OutboxMessage>, StoreError> {
-        Ok(self.reach()?.unknown_messages(chat))
-    }
-
-    async fn said_lately(&self, bot: BotId, limit: usize) -> Result<Vec<String>, StoreError> {
-        Ok(self.reach()?.said_lately(bot, limit))
-    }
-
-    async fn dead_letters(&self, after: Option<DeadLetterId>, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
-        Ok(self.reach()?.dead_letters(after, limit))
-    }
-
-    async fn delivery(&self, bot: BotId) -> Result<Option<DeliveryChoice>, StoreError> {
-        Ok(self.reach()?.deliveries.get(&bot).cloned())
-    }
-
-    async fn close(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn message(&self, outbox: OutboxId) -> Result<Option<OutboxMessage>, StoreError> {
-        Ok(self.reach()?.outbox.get(&outbox).cloned())
-    }
 }
+
+/// Implements a port by the methods of [`State`] of the same names, except for the calls that [`answer`] lists.
+macro_rules! over_the_state {
+    ($port:ident: $($method:ident($($value:ident: $type:ty),*) -> $result:ty;)+) => {
+        #[async_trait]
+        impl $port for MemoryStore {
+            $(
+                async fn $method(&self, $($value: $type),*) -> Result<$result, StoreError> {
+                    answer!($method self $($value)*)
+                }
+            )+
+        }
+    };
+}
+
+/// Answers the calls that depend on the process, or that can be refused.
+macro_rules! answer {
+    (commit $store:ident $batch:ident) => {
+        $store.commit_all($batch)
+    };
+    (apply_roster $store:ident $plan:ident $now:ident) => {{
+        let (Place { me, tenure, .. }, _) = (*$store.place(), $now);
+        $store.reach()?.apply_roster($plan, me.zip(tenure))
+    }};
+    (begin_tenure $store:ident $node:ident $now:ident) => {{
+        let (me, tenure) = $store.reach()?.begin_tenure($node, $now);
+        *$store.place() = Place { tenure: Some(tenure.epoch), me: Some(me), in_cluster: false };
+        Ok(tenure)
+    }};
+    (reclaim $store:ident $bot:ident) => {{
+        let me = $store.place().me;
+        Ok($store.reach()?.reclaim(me, $bot))
+    }};
+    (backlog $store:ident $now:ident) => {{
+        let Place { me, in_cluster, .. } = *$store.place();
+        Ok($store.reach()?.backlog(me.filter(|_| in_cluster), $now))
+    }};
+    (prune $store:ident $now:ident $kept:ident) => {{
+        let alone = !$store.place().in_cluster;
+        Ok($store.reach()?.prune(alone, $now, $kept))
+    }};
+    (check $store:ident) => {
+        Ok(())
+    };
+    (close $store:ident) => {
+        Ok(())
+    };
+    ($method:ident $store:ident $($value:ident)*) => {
+        Ok($store.reach()?.$method($($value),*))
+    };
+}
+
+store_methods! { over_the_state Store: }
+archive_methods! { over_the_state Archive: }
 
 #[cfg(test)]
 mod tests {

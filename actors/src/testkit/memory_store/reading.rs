@@ -5,12 +5,17 @@ use std::sync::Arc;
 
 use super::state::{Received, State};
 use crate::domain::allowance::AllowanceKey;
+use crate::domain::control::Stops;
 use crate::domain::dead_letter::{DeadLetter, DeadLetterId, DeadLetterState};
 use crate::domain::decision::{Cause, Decision};
-use crate::domain::ids::{BotId, ChatId, DecisionNumber, MessageId, Number, TelegramChatId, TelegramUserId};
+use crate::domain::ids::{
+    BotId, ChatId, DecisionNumber, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
+};
 use crate::domain::inbox::{InboxRow, OutcomeKind, SentEvent, Source};
 use crate::domain::outbox::{OutboxMessage, OutboxState};
 use crate::domain::ownership::{Incarnation, LeaseKey};
+use crate::domain::pause::Pause;
+use crate::domain::roster::DeliveryChoice;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 use crate::domain::turn::{Turn, TurnState};
@@ -31,6 +36,30 @@ impl State {
             highest: self.highest_messages(chat),
             recent: self.conversation(chat, head.last_number, recent),
         }
+    }
+
+    pub(super) fn next_offset(&self, bot: BotId) -> Option<i64> {
+        self.offsets.get(&bot).copied()
+    }
+
+    pub(super) fn stops(&self) -> Stops {
+        self.stops.clone()
+    }
+
+    pub(super) fn pauses(&self, bot: BotId) -> Vec<Pause> {
+        self.pauses.iter().filter(|pause| pause.bot == bot).collect()
+    }
+
+    pub(super) fn delivery(&self, bot: BotId) -> Option<DeliveryChoice> {
+        self.deliveries.get(&bot).cloned()
+    }
+
+    pub(super) fn turn(&self, turn: TurnId) -> Option<(Turn, Vec<OutboxMessage>)> {
+        self.turns.get(&turn).map(|found| (found.clone(), self.messages_of(turn).cloned().collect()))
+    }
+
+    pub(super) fn message(&self, outbox: OutboxId) -> Option<OutboxMessage> {
+        self.outbox.get(&outbox).cloned()
     }
 
     fn highest_messages(&self, chat: ChatId) -> Vec<(TelegramChatId, MessageId)> {
@@ -56,7 +85,7 @@ impl State {
         self.waiting_rows().filter(|row| row.chat == Some(chat)).take(limit).cloned().collect()
     }
 
-    pub(super) fn transcript_until(&self, chat: ChatId, upto: Number, limit: usize) -> Vec<Arc<TranscriptEntry>> {
+    pub(super) fn transcript(&self, chat: ChatId, upto: Number, limit: usize) -> Vec<Arc<TranscriptEntry>> {
         let entries =
             self.transcript.range((chat, Number(i64::MIN))..=(chat, upto)).map(|(_, entry)| Arc::clone(entry));
         let mut newest_first: Vec<_> = entries.rev().take(limit).collect();
@@ -65,7 +94,7 @@ impl State {
     }
 
     pub(super) fn conversation(&self, chat: ChatId, upto: Number, most: usize) -> Vec<Arc<TranscriptEntry>> {
-        let page = self.transcript_until(chat, upto, most.saturating_mul(8));
+        let page = self.transcript(chat, upto, most.saturating_mul(8));
         let is_said = |entry: &TranscriptEntry| matches!(entry.kind, EntryKind::Message | EntryKind::Member);
         let (mut said, mut edited, mut chosen) = (0, BTreeSet::new(), Vec::new());
         for entry in page.into_iter().rev() {

@@ -121,6 +121,12 @@ impl State {
         before != self.chats
     }
 
+    pub(super) fn set_username(&mut self, bot: BotId, username: &str) {
+        if self.usernames.insert(bot, username.to_owned()).as_deref() != Some(username) {
+            self.config_seq += 1;
+        }
+    }
+
     pub(super) fn roster(&self) -> Roster {
         let bots = self.bots.values().filter(|(_, in_use)| *in_use).map(|(bot, _)| {
             let delivery = self.deliveries.get(&bot.id).cloned().unwrap_or_default();
