@@ -31,6 +31,7 @@ choices! { Language DeliveryMode ChatPolicy OnUnknown Consistency }
 keyed! {
     /// A character, by which bots speak: one revision of a persona.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(default)]
     pub struct Persona {
         /// Name in the manifest.
         pub name: String = no_key(String::new());
@@ -50,16 +51,12 @@ keyed! {
         /// Other names that people call the bot by.
         pub nicknames: Vec<String> = key(Vec::new()).tidy();
         /// Opinions of the persona. A stance changes with the manifest and in no other way.
-        #[serde(default)]
         pub stances: Vec<Stance> = group::<Stance>().list();
         /// Hours in which the bot speaks unasked, by the chat's clock. Outside of them it answers only people who call it.
-        #[serde(default)]
         pub active_hours: Option<Hours> = key(None).unset("always");
         /// Emoji of Telegram's list that the bot reacts with; without any it never reacts.
-        #[serde(default)]
         pub reactions: Vec<String> = key(Vec::new());
         /// Typing speed in characters a second.
-        #[serde(default)]
         pub chars_per_second: Option<f64> = key(None).within(1.0..=1_000.0).unset("the chat's");
     }
 }
@@ -76,6 +73,7 @@ pub struct ModelRef {
 keyed! {
     /// Settings with which a bot asks its models.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(default)]
     pub struct Generation {
         /// Models in order of preference, at least one: a provider (its own model), or `provider/model`.
         pub models: Vec<ModelRef> = key(Vec::<String>::new()).shared().looked_up();
@@ -115,6 +113,7 @@ pub struct DeliveryChoice {
 keyed! {
     /// A bot as the manifest gives it.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(default)]
     pub struct BotSpec {
         /// Name in the manifest, and among people.
         pub name: String = key(String::new()).required("give it a name").tidy();
@@ -131,10 +130,8 @@ keyed! {
         pub hourly_cap: Option<u32> = key(Some(12)).or_zero().shared();
         /// How updates arrive: the fleet asks Telegram (polling), or Telegram brings them (webhook, which needs
         /// `webhooks.public_url` in the settings). A person may change it while the fleet runs.
-        #[serde(default)]
         pub delivery: DeliveryMode = key(DeliveryMode::Polling).shared();
         /// Attitudes to other bots and to people.
-        #[serde(default)]
         pub relationships: Vec<Relationship> = group::<Relationship>().list();
     }
 }
@@ -197,19 +194,15 @@ keyed! {
     #[serde(default)]
     pub struct Physics {
         /// Longest chain of bot messages after a person's.
-        #[serde(default)]
         pub chain_depth_max: Option<u32> = key(Some(6)).or_zero();
         /// Most messages between one pair of bots in ten minutes.
-        #[serde(default)]
         pub pair_per_ten_minutes: Option<u32> = key(Some(12)).or_zero();
         /// Most answers that one person gets in ten minutes, sent or kept back, while others speak there as well:
         /// one person cannot use up a chat or its budget. Policy `every` has no such limit.
         pub person_per_ten_minutes: Option<u32> = key(Some(30)).or_zero();
         /// Most messages of the fleet in the chat in a minute.
-        #[serde(default)]
         pub chat_per_minute: Option<u32> = key(Some(20)).or_zero();
         /// Most messages of the whole fleet in a minute.
-        #[serde(default)]
         pub fleet_per_minute: Option<u32> = key(Some(600)).or_zero();
         /// A chat that reached a limit stays calm for this long: no talk among bots, no openings, no remarks. Questions
         /// and calls of people are answered. Each message of a person takes a third off the time that is left; a message
@@ -241,7 +234,6 @@ keyed! {
             key(Duration::from_mins(2)).within(Duration::from_secs(1)..=Duration::from_hours(24));
         /// Roughly how long a quiet chat waits before a bot says something new. The wait is longer at night, in a tired
         /// room, and after openings that nobody answered.
-        #[serde(default)]
         pub quiet_tick: Option<Duration> = key(Some(Duration::from_mins(5)))
             .within(Duration::from_secs(1)..=Duration::from_hours(7 * 24)).or_zero();
     }
@@ -250,6 +242,7 @@ keyed! {
 keyed! {
     /// A chat as the manifest gives it.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(default)]
     pub struct ChatSpec {
         /// Name in the manifest.
         pub name: String = key(String::new()).required("give it a name").tidy();
@@ -276,29 +269,23 @@ keyed! {
         pub pacing: Pacing = group::<Pacing>().shared();
         /// When nobody knows whether Telegram has a message: it stays unknown until evidence or a person resolves it
         /// (report), or it is sent again, at most twice and counted: people may see it twice (resend).
-        #[serde(default)]
         pub on_unknown: OnUnknown = key(OnUnknown::Report).shared();
         /// Weights of the policy natural: the name of a built-in strategy (natural, lively, calm) or of one of the
         /// manifest. `salutation` also counts for the policy mention.
-        #[serde(default)]
         pub strategy: Strategy = key(None::<String>).unset("natural").example("\"natural\"").shared().looked_up();
         /// Hours in which no bot of the fleet speaks, even when it is called, by the chat's clock; they may cross midnight.
         /// Commands are still answered.
-        #[serde(default)]
         pub quiet_hours: Option<Hours> = key(None).unset("none").example("\"none\"").shared();
         /// Guard against repetition: a text is compared with the bot's last messages, the chat's last messages and the
         /// fleet's last 400 on this node. When the likeness reaches the limit, the model is asked once more; a second such
         /// text is not sent.
-        #[serde(default)]
         pub novelty: Novelty = group::<Novelty>().shared();
         /// Guard of the bots' stances, by words (lexical), or also by a question to the bot's own model when a text touches
         /// a stance (model). When a text contradicts a stance, the model is asked once more; a second such text is not
         /// sent.
-        #[serde(default)]
         pub consistency: Consistency = key(Consistency::Lexical).shared();
         /// Text that says that AI bots are in the chat: once, when the fleet first speaks there, and on /ai. An empty text
         /// says nothing unasked, which is for where people have been told in another way.
-        #[serde(default)]
         pub disclosure: Option<String> = key(None).unset("a text in the chat's language")
             .example("\"Some of us are AI bots. /privacy tells what is stored, /optout keeps it from being stored.\"")
             .shared();
@@ -336,4 +323,44 @@ pub struct Roster {
     pub aliases: BTreeMap<TelegramChatId, ChatId>,
     /// Number of this configuration.
     pub config_seq: ConfigSeq,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+    use serde_json::{Value, json, to_value};
+
+    use super::*;
+
+    /// Asserts that a stored table without one of its keys, or without any, reads as if the manifest did not set them.
+    fn lacking_keys_are_built_in<K: Default + PartialEq + Serialize + DeserializeOwned>() {
+        let built_in = to_value(K::default()).unwrap();
+        let read = |stored: Value| to_value(serde_json::from_value::<K>(stored).unwrap()).unwrap();
+        assert_eq!(read(json!({})), built_in);
+        for key in built_in.as_object().unwrap().keys() {
+            let mut stored = built_in.clone();
+            stored.as_object_mut().unwrap().remove(key);
+            assert_eq!(read(stored), built_in, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_stored_spec_that_lacks_a_key_has_the_built_in_value() {
+        lacking_keys_are_built_in::<BotSpec>();
+        lacking_keys_are_built_in::<Persona>();
+        lacking_keys_are_built_in::<Generation>();
+        lacking_keys_are_built_in::<ChatSpec>();
+        lacking_keys_are_built_in::<Physics>();
+        lacking_keys_are_built_in::<Pacing>();
+        lacking_keys_are_built_in::<Strategy>();
+        lacking_keys_are_built_in::<Novelty>();
+        lacking_keys_are_built_in::<Stance>();
+        lacking_keys_are_built_in::<Relationship>();
+        let stored: ChatSpec = serde_json::from_value(json!({ "physics": {}, "pacing": {} })).unwrap();
+        assert_eq!((stored.physics.chain_depth_max, stored.physics.pair_per_ten_minutes), (Some(6), Some(12)));
+        assert_eq!((stored.physics.chat_per_minute, stored.physics.fleet_per_minute), (Some(20), Some(600)));
+        assert_eq!(stored.pacing.quiet_tick, Some(Duration::from_mins(5)));
+        let off: Physics = serde_json::from_value(json!({ "chain_depth_max": null })).unwrap();
+        assert_eq!(off.chain_depth_max, None, "no limit was stored, and counts");
+    }
 }
