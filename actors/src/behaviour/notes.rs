@@ -4,7 +4,7 @@
 //! The notes are at the end of the system prompt, behind a mark of their own. The firewall's search for echoes ends at
 //! the mark, since a bot may well say an opinion that it is told to hold.
 
-use minijinja::{Environment, Value, context};
+use minijinja::{Environment, Error, ErrorKind, Value, context};
 
 use super::objection::Objection;
 use crate::domain::roster::{BotProfile, Language};
@@ -43,8 +43,11 @@ impl Notes<'_> {
     }
 }
 
-/// Adds the templates of notes.
-pub(super) fn add_templates(environment: &mut Environment<'static>) -> Result<(), minijinja::Error> {
+/// Adds the templates of notes, with the function by which they refuse an objection of a kind that they have no note for.
+pub(super) fn add_templates(environment: &mut Environment<'static>) -> Result<(), Error> {
+    environment.add_function("no_note_for", |kind: String| -> Result<String, Error> {
+        Err(Error::new(ErrorKind::InvalidOperation, format!("no note for the objection {kind:?}")))
+    });
     environment.add_template("notes.en", include_str!("templates/notes.en.jinja"))?;
     environment.add_template("notes.tr", include_str!("templates/notes.tr.jinja"))
 }
@@ -54,7 +57,7 @@ pub(super) fn render(
     environment: &Environment<'static>,
     language: Language,
     notes: &Notes<'_>,
-) -> Result<String, minijinja::Error> {
+) -> Result<String, Error> {
     if notes.is_empty() {
         return Ok(String::new());
     }
@@ -129,10 +132,14 @@ mod tests {
     use super::*;
     use crate::behaviour::stances::choice::tests::stance;
 
-    fn rendered(language: Language, notes: &Notes<'_>) -> String {
+    fn environment() -> Environment<'static> {
         let mut environment = Environment::new();
         add_templates(&mut environment).expect("sound templates");
-        render(&environment, language, notes).expect("all is there")
+        environment
+    }
+
+    fn rendered(language: Language, notes: &Notes<'_>) -> String {
+        render(&environment(), language, notes).expect("all is there")
     }
 
     #[test]
@@ -179,5 +186,37 @@ mod tests {
             assert!(!text.trim_start().contains("\n\n"), "{text}");
         }
         assert_eq!(rendered(Language::En, &Notes::default()), "");
+    }
+
+    /// A new guard whose label no template knows must not pass for another one.
+    #[test]
+    fn an_objection_without_a_note_of_its_own_is_an_error() {
+        for template in ["notes.en", "notes.tr"] {
+            let objections = [context! { kind => "boredom", text => "" }];
+            let nobody: Option<Value> = None;
+            let environment = environment();
+            let template = environment.get_template(template).expect("a template of that name");
+            let note = template.render(context! { relation => nobody, stances => Vec::<Value>::new(), objections });
+            let error = note.expect_err("no such note");
+            assert!(error.to_string().contains("boredom"), "{error}");
+        }
+    }
+
+    #[test]
+    fn each_objection_has_a_note_of_its_own_in_both_languages() {
+        let objections = [
+            Objection::Repeat { of: "tea".to_owned() },
+            Objection::Contradiction { position: "tea".to_owned() },
+            Objection::News,
+            Objection::Claim,
+            Objection::Assistant,
+        ];
+        let note = |language, objection: &Objection| {
+            rendered(language, &Notes { objections: std::slice::from_ref(objection), ..Notes::default() })
+        };
+        for language in [Language::En, Language::Tr] {
+            let all: std::collections::BTreeSet<_> = objections.iter().map(|it| note(language, it)).collect();
+            assert_eq!(all.len(), objections.len(), "{all:?}");
+        }
     }
 }
