@@ -1,4 +1,4 @@
-//! Holds the flags that `run` and `check` share, and reads the files that they name. Layer `cli`.
+//! Holds the flags that several commands share, and reads the files that they name. Layer `cli`.
 
 use std::path::PathBuf;
 
@@ -32,6 +32,41 @@ pub struct Inputs {
     /// Name of this node among others.
     #[arg(long, value_name = "NAME")]
     pub node: Option<String>,
+}
+
+/// Names the sources of the settings for a command that needs no manifest, and the form of its answer.
+#[derive(Clone, Debug, Args)]
+pub struct SettingsInputs {
+    /// Profile whose settings are read.
+    #[arg(long, value_enum, global = true)]
+    pub profile: Option<Profile>,
+    /// A file of settings, read after the profile's.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// Writes one JSON object instead of text.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+impl SettingsInputs {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// The faults of the settings, at once.
+    pub fn load(&self) -> Result<Config, Faults> {
+        Inputs::settings_alone(self.profile, self.config.clone())
+    }
+}
+
+/// Names a store that a command reads by itself.
+#[derive(Clone, Debug, Args)]
+pub struct StoreInputs {
+    /// The settings, which name the store.
+    #[command(flatten)]
+    pub settings: SettingsInputs,
+    /// A file of SQLite instead of the store of the settings.
+    #[arg(long, value_name = "FILE")]
+    pub store: Option<PathBuf>,
 }
 
 impl Inputs {

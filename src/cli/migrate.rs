@@ -4,15 +4,13 @@
 //! of the program changes the schema, and when. A file of SQLite is brought up to date at start.
 
 use std::io::{Write, stdout};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::inputs::Inputs;
-use crate::config::layers::Profile;
+use super::inputs::SettingsInputs;
 use crate::config::secret::ProcessSecrets;
 use crate::config::settings::Config;
 use crate::store::postgres::migrations::{Kind, Schema, Standing, Step};
@@ -31,15 +29,9 @@ pub struct MigrateArgs {
     /// The command.
     #[command(subcommand)]
     pub command: MigrateCommand,
-    /// Profile whose settings are read.
-    #[arg(long, value_enum, global = true)]
-    pub profile: Option<Profile>,
-    /// A file of settings, read after the profile's.
-    #[arg(long, value_name = "FILE", global = true)]
-    pub config: Option<PathBuf>,
-    /// Writes one JSON object instead of lines.
-    #[arg(long, global = true)]
-    pub json: bool,
+    /// The settings that name the database.
+    #[command(flatten)]
+    pub settings: SettingsInputs,
 }
 
 /// The commands for the schema.
@@ -71,7 +63,7 @@ pub enum MigrateCommand {
 /// # Errors
 /// Faults of the configuration, or the reason why the schema could not be changed or read.
 pub async fn execute(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
-    let config = Inputs::settings_alone(args.profile, args.config.clone())?;
+    let config = args.settings.load()?;
     if config.store.backend == Backend::Sqlite {
         let text = "SQLite: the file is brought up to date when the fleet starts, after a copy of it was made.";
         say(args, text, &json!({ "backend": "sqlite" }))?;
@@ -160,6 +152,6 @@ fn steps_json(steps: &[Step]) -> Vec<Value> {
 }
 
 fn say(args: &MigrateArgs, text: &str, value: &Value) -> anyhow::Result<()> {
-    let text = if args.json { format!("{value:#}\n") } else { format!("{text}\n") };
+    let text = if args.settings.json { format!("{value:#}\n") } else { format!("{text}\n") };
     stdout().lock().write_all(text.as_bytes()).context("stdout cannot be written")
 }

@@ -12,8 +12,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::check::table;
-use super::inputs::Inputs;
-use crate::config::layers::Profile;
+use super::inputs::StoreInputs;
 use crate::config::manifest::Manifest;
 use crate::config::secret::ProcessSecrets;
 use crate::runtime::replay::calls::Models;
@@ -49,15 +48,9 @@ pub struct ReplayArgs {
     /// The manifest to try.
     #[arg(long = "with", value_name = "FILE")]
     pub manifest: PathBuf,
-    /// Profile whose settings are read.
-    #[arg(long, value_enum)]
-    pub profile: Option<Profile>,
-    /// A file of settings, read after the profile's.
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// A file of SQLite instead of the store of the settings.
-    #[arg(long, value_name = "FILE")]
-    pub store: Option<PathBuf>,
+    /// The store that is read.
+    #[command(flatten)]
+    pub inputs: StoreInputs,
     /// The first decision to run again.
     #[arg(long, value_name = "N")]
     pub from: Option<i64>,
@@ -76,9 +69,6 @@ pub struct ReplayArgs {
     /// Shows every decision that differs, also those that differ in words alone.
     #[arg(long)]
     pub all: bool,
-    /// Writes one JSON object instead of lines.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Runs the command.
@@ -86,17 +76,21 @@ pub struct ReplayArgs {
 /// # Errors
 /// Faults of settings and manifest, or the reason why the record could not be read.
 pub async fn execute(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
-    let config = Inputs::settings_alone(args.profile, args.config.clone())?;
+    let config = args.inputs.settings.load()?;
     let manifest = Manifest::load(&args.manifest, &ProcessSecrets)?;
     super::output::tell_warnings(&manifest.warnings);
-    let archive = record::open(&config, args.store.as_deref(), &ProcessSecrets).await?;
+    let archive = record::open(&config, args.inputs.store.as_deref(), &ProcessSecrets).await?;
     let sets = Sets::of(&archive.recorded_roster().await?, &manifest.plan, &args.chat)?;
     let prices: BTreeMap<_, _> =
         manifest.providers.iter().map(|entry| (entry.name.clone(), entry.settings.clone())).collect();
     let mut models = args.call_models.then(|| Models::of(manifest.providers, args.max_calls)).transpose()?;
     let asked = Asked { from: args.from, to: args.to, seed: args.seed };
     let report = replay(&*archive, &sets, prices, asked, models.as_mut()).await?;
-    let text = if args.json { format!("{:#}\n", serde_json::to_value(&report)?) } else { as_text(&report, args.all) };
+    let text = if args.inputs.settings.json {
+        format!("{:#}\n", serde_json::to_value(&report)?)
+    } else {
+        as_text(&report, args.all)
+    };
     stdout().lock().write_all(text.as_bytes()).context("stdout cannot be written")?;
     Ok(ExitCode::SUCCESS)
 }

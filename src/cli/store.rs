@@ -1,15 +1,13 @@
 //! `botfleet store`: looks after the file of the store. Layer `cli`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::inputs::Inputs;
+use super::inputs::StoreInputs;
 use super::output::say;
-use crate::config::layers::Profile;
 use crate::store::settings::Backend;
 use crate::store::sqlite::compact::compact;
 
@@ -29,18 +27,9 @@ Examples:
 
 Files that this version made shrink by themselves; those of 0.1 do once they were rewritten.")]
 pub struct CompactArgs {
-    /// Profile whose settings are read.
-    #[arg(long, value_enum)]
-    pub profile: Option<Profile>,
-    /// A file of settings, read after the profile's.
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// A file of SQLite instead of the store of the settings.
-    #[arg(long, value_name = "FILE")]
-    pub store: Option<PathBuf>,
-    /// Writes one JSON object instead of a line.
-    #[arg(long)]
-    pub json: bool,
+    /// The store whose file is rewritten.
+    #[command(flatten)]
+    pub inputs: StoreInputs,
 }
 
 /// Runs the command.
@@ -48,10 +37,10 @@ pub struct CompactArgs {
 /// # Errors
 /// Faults of the settings, or the reason why the file could not be rewritten.
 pub async fn execute(StoreCommand::Compact(args): &StoreCommand) -> anyhow::Result<ExitCode> {
-    let path = if let Some(path) = &args.store {
+    let path = if let Some(path) = &args.inputs.store {
         path.clone()
     } else {
-        let config = Inputs::settings_alone(args.profile, args.config.clone())?;
+        let config = args.inputs.settings.load()?;
         if config.store.backend == Backend::Postgres {
             bail!(
                 "PostgreSQL looks after its own files (autovacuum); store compact is for SQLite: name a file with --store"
@@ -63,6 +52,6 @@ pub async fn execute(StoreCommand::Compact(args): &StoreCommand) -> anyhow::Resu
     let mib = |bytes: u64| bytes as f64 / 1_048_576.0;
     let line = format!("{}: {:.1} MiB, before {:.1} MiB", path.display(), mib(sizes.after), mib(sizes.before));
     let json = json!({ "path": path, "before_bytes": sizes.before, "after_bytes": sizes.after });
-    say(&if args.json { json.to_string() } else { line })?;
+    say(&if args.inputs.settings.json { json.to_string() } else { line })?;
     Ok(ExitCode::SUCCESS)
 }

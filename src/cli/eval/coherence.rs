@@ -7,7 +7,6 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -22,9 +21,8 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::check::table;
-use crate::cli::inputs::Inputs;
+use crate::cli::inputs::StoreInputs;
 use crate::cli::output::say;
-use crate::config::layers::Profile;
 use crate::config::secret::ProcessSecrets;
 use crate::runtime::replay::record;
 
@@ -46,18 +44,9 @@ pub struct CoherenceArgs {
     /// One chat, by its name in the manifest, instead of all.
     #[arg(long, value_name = "NAME")]
     pub chat: Option<String>,
-    /// Profile whose settings are read.
-    #[arg(long, value_enum)]
-    pub profile: Option<Profile>,
-    /// A file of settings, read after the profile's.
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// A file of SQLite instead of the store of the settings.
-    #[arg(long, value_name = "FILE")]
-    pub store: Option<PathBuf>,
-    /// Writes one JSON object instead of a table.
-    #[arg(long)]
-    pub json: bool,
+    /// The store that is read.
+    #[command(flatten)]
+    pub inputs: StoreInputs,
 }
 
 /// Runs the command.
@@ -65,8 +54,8 @@ pub struct CoherenceArgs {
 /// # Errors
 /// When the store cannot be read, or has no such chat.
 pub async fn execute(args: &CoherenceArgs) -> anyhow::Result<ExitCode> {
-    let config = Inputs::settings_alone(args.profile, args.config.clone())?;
-    let archive = record::open(&config, args.store.as_deref(), &ProcessSecrets).await?;
+    let config = args.inputs.settings.load()?;
+    let archive = record::open(&config, args.inputs.store.as_deref(), &ProcessSecrets).await?;
     let roster = archive.recorded_roster().await?;
     let wanted = |name: &str| args.chat.as_deref().is_none_or(|chat| chat == name);
     let mut measured: Vec<(&str, Coherence)> = Vec::new();
@@ -81,7 +70,7 @@ pub async fn execute(args: &CoherenceArgs) -> anyhow::Result<ExitCode> {
     for (_, of) in &measured {
         all.add(of);
     }
-    say(&if args.json { as_json(&measured, &all) } else { as_table(&measured, &all) })?;
+    say(&if args.inputs.settings.json { as_json(&measured, &all) } else { as_table(&measured, &all) })?;
     Ok(ExitCode::SUCCESS)
 }
 
