@@ -124,8 +124,8 @@ pub(super) trait Engine: Reads {
 
 /// A call that is being timed; it may run several statements.
 pub(super) struct Timed {
-    name: &'static str,
-    since: Instant,
+    pub(super) name: &'static str,
+    pub(super) since: Instant,
     slow: Duration,
 }
 

@@ -7,10 +7,11 @@
 //! | `port` | the ports, implemented once for both databases |
 //! | `sql` | the statements, one text for both databases, and the calls that run them |
 //! | `commit` | the statements of the group commit |
+//! | `tables` | the list of the tables, with the rules for their rows |
 //! | `rows` | the columns of each table, said once |
-//! | `reconcile` | how a plan changes the stored roster |
 //! | `fault` | the errors of both databases as the port's |
 //! | `engine` | the seam between all of this and a database |
+//! | `statements` | every statement as it is sent, for tests |
 //! | `sizes` | the room that each table takes |
 //! | `sqlite` | the store of one machine, in one file |
 //! | `postgres` | the store of a cluster, and the cluster state that its nodes share |
@@ -22,9 +23,10 @@ mod engine;
 mod fault;
 mod port;
 pub mod postgres;
-mod reconcile;
 mod rows;
 pub mod settings;
 pub mod sizes;
 mod sql;
 pub mod sqlite;
+pub mod statements;
+pub mod tables;

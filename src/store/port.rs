@@ -96,4 +96,6 @@ port! { $ store_methods Store for Engine by reads:
     message = one reads::MESSAGE;
 }
 
-port! { $ archive_methods Archive for Reads by archive: }
+port! { $ archive_methods Archive for Reads by archive:
+    entries = all archive::ENTRIES;
+}

@@ -8,21 +8,17 @@
 //! | `engine` | how statements run, on connections for each purpose |
 //! | `commit`, `load` | the group commit: five crossings to the server, whatever the batch's size |
 //! | `tenure`, `cluster` | leases that change hands; beats, looks and plans |
-//! | `statements` | every statement on a large table, for the test that proves that each uses an index |
-//! | `error` | PostgreSQL's errors as the port's |
 //!
 //! Everybody takes locks in one order: leases by (kind, key), then windows and budgets by key, then turns, then
 //! messages, each by id.
 
 pub(super) mod cluster;
-mod commit;
+pub(super) mod commit;
 pub(super) mod engine;
-mod error;
-mod load;
+pub(super) mod load;
 pub mod migrations;
 pub mod open;
 mod session;
-pub mod statements;
 pub(super) mod tenure;
 
 use std::sync::atomic::AtomicI64;

@@ -5,7 +5,6 @@
 //! | `part`, `cells` | values of several columns and of one, read and written by the same list |
 //! | `inbox`, `transcript`, `decision`, `turn`, `outbox`, `control` | the columns of these tables |
 //! | `array` | rows that the database has packed into one JSON array |
-//! | `tables` | the columns by the name of their table |
 
 pub(super) mod array;
 pub(super) mod cells;
@@ -14,6 +13,5 @@ pub(super) mod decision;
 pub(super) mod inbox;
 pub(super) mod outbox;
 pub(super) mod part;
-pub(super) mod tables;
 pub(super) mod transcript;
 pub(super) mod turn;

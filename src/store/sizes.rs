@@ -10,6 +10,7 @@ use super::port::SqlStore;
 use super::rows::part::columns;
 use super::sql::text::statements;
 use super::sql::values::{Database, values};
+use super::tables;
 
 /// The room that a table takes, with its indexes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,24 +25,8 @@ pub struct TableSize {
 
 columns!(TableSize { table, rows, bytes });
 
-macro_rules! sizes {
-    ($first:literal $($table:literal)*) => { concat!(sizes!(@one $first), $(" UNION ALL ", sizes!(@one $table)),*) };
-    (@one $table:literal) => {
-        concat!(
-            "SELECT '", $table, "', (SELECT count(*) FROM ", $table, "), ",
-            "`(SELECT coalesce(sum(s.pgsize), 0) FROM sqlite_schema m JOIN dbstat s ON s.name = m.name \
-AND s.aggregate = TRUE WHERE m.tbl_name = '", $table, "')|pg_total_relation_size('", $table, "')`"
-        )
-    };
-}
-
 statements! {
-    SIZES "sizes" = sizes!(
-        "inbox" "transcript" "decision" "turn" "outbox" "allowance" "audit" "erasure" "opt_out" "right_said"
-        "send_window" "send_pause" "chat_head" "bot_cursor" "setting"
-    );
-    TOTAL "total_size" = "\
-SELECT `page_count * page_size FROM pragma_page_count, pragma_page_size|pg_database_size(current_database())`";
+    SIZES "sizes" = tables::SIZES;
     VACUUM "vacuum" = "VACUUM (ANALYZE)";
 }
 
@@ -58,9 +43,9 @@ pub trait Measured: Store {
 #[async_trait]
 impl<E: Engine> Measured for SqlStore<E> {
     async fn sizes(&self) -> Result<(Vec<TableSize>, u64), StoreError> {
-        let tables = self.engine.all(&SIZES, values![]).await?;
-        let total = self.engine.all::<u64>(&TOTAL, values![]).await?;
-        Ok((tables, total.into_iter().sum()))
+        let sizes: Vec<TableSize> = self.engine.all(&SIZES, values![]).await?;
+        let (whole, tables): (Vec<_>, _) = sizes.into_iter().partition(|size| size.table.is_empty());
+        Ok((tables, whole.iter().map(|size| size.bytes).sum()))
     }
 
     async fn vacuum(&self) -> Result<(), StoreError> {

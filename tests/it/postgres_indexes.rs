@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use botfleet::store::postgres::statements::{on_the_datas_way, planning};
+use botfleet::store::postgres::open::PLANNING;
+use botfleet::store::settings::Backend;
+use botfleet::store::statements::sent_to;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
@@ -84,6 +86,19 @@ async fn plan(connection: &mut PgConnection, statement: &str) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
+/// Returns the statements on a large table.
+fn on_the_datas_way() -> impl Iterator<Item = (&'static str, String)> {
+    let large = |text: &str| text.split(|c: char| c != '_' && !c.is_alphanumeric()).any(|word| LARGE.contains(&word));
+    sent_to(Backend::Postgres).into_iter().filter(move |(_, text)| large(text))
+}
+
+#[test]
+fn every_mark_of_every_statement_is_known() {
+    for (name, text) in sent_to(Backend::Postgres) {
+        assert!(!text.contains('`') && !text.contains("unknown mark"), "{name}: {text}");
+    }
+}
+
 #[tokio::test]
 async fn no_statement_reads_ten_million_rows() {
     let database = database().await;
@@ -99,7 +114,7 @@ async fn no_statement_reads_ten_million_rows() {
     connection.execute(PLANTED).await.unwrap();
     let believed = plan(&mut connection, "SELECT * FROM decision").await;
     assert!(believed[0]["Plan"]["Plan Rows"].as_f64().unwrap() > 9e6, "{believed}");
-    for (name, value) in planning() {
+    for (name, value) in PLANNING {
         connection.execute(sqlx::raw_sql(AssertSqlSafe(format!("SET {name} = {value}")))).await.unwrap();
     }
     let mut broken = Vec::new();

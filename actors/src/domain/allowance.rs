@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{BotId, ChatId};
 use super::keys::choice::choices;
-use super::names::names;
+use super::names::{kinds, names};
 use super::time::Timestamp;
 
 /// Billionths in one unit of money.
@@ -37,35 +37,7 @@ pub enum BudgetScope {
     Chat(ChatId),
 }
 
-impl BudgetScope {
-    /// The kind of scope, as in the manifest and the database.
-    pub fn kind(self) -> &'static str {
-        match self {
-            Self::Fleet => "fleet",
-            Self::Bot(_) => "bot",
-            Self::Chat(_) => "chat",
-        }
-    }
-
-    /// The id within its kind; 0 for the fleet.
-    pub fn id(self) -> i64 {
-        match self {
-            Self::Fleet => 0,
-            Self::Bot(bot) => bot.0,
-            Self::Chat(chat) => chat.0,
-        }
-    }
-
-    /// Reads kind and id back.
-    pub fn parse(kind: &str, id: i64) -> Option<Self> {
-        match kind {
-            "fleet" => Some(Self::Fleet),
-            "bot" => Some(Self::Bot(BotId(id))),
-            "chat" => Some(Self::Chat(ChatId(id))),
-            _ => None,
-        }
-    }
-}
+kinds! { BudgetScope { (Fleet) = "fleet", Bot(BotId) = "bot", Chat(ChatId) = "chat" } }
 
 /// Unit that a budget counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

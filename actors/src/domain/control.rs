@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{BotId, ChatId, TelegramUserId};
+use super::names::kinds;
 use super::time::Timestamp;
 
 /// Most unverified stops of one scope; further ones are ignored.
@@ -25,6 +26,8 @@ pub enum StopScope {
     /// One bot.
     Bot(BotId),
 }
+
+kinds! { StopScope { (Fleet) = "fleet", Chat(ChatId) = "chat", Bot(BotId) = "bot" } }
 
 /// Rank of a person who may order stops, the lower rank first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{BotId, ChatId, InboxId, OutboxId, TurnId};
-use super::names::names;
+use super::names::{kinds, names};
 use super::time::Timestamp;
 
 /// Names a dead letter: `turn-ID`, `message-ID` or `update-ID`.
@@ -19,33 +19,25 @@ pub enum DeadLetterId {
     Update(InboxId),
 }
 
+kinds! { DeadLetterId { Turn(TurnId) = "turn", Message(OutboxId) = "message", Update(InboxId) = "update" } }
+
 impl DeadLetterId {
     /// Reads the name back.
     pub fn parse(name: &str) -> Option<Self> {
         let (kind, id) = name.split_once('-')?;
         let id = id.parse().ok().filter(|id| *id > 0)?;
-        match kind {
-            "turn" => Some(Self::Turn(TurnId(id))),
-            "message" => Some(Self::Message(OutboxId(id))),
-            "update" => Some(Self::Update(InboxId(id))),
-            _ => None,
-        }
+        Self::of_kind(kind, id)
     }
 
     /// Returns the place in the list: ids of all kinds come from one source and rise with time.
     pub fn place(self) -> (i64, &'static str) {
-        match self {
-            Self::Turn(id) => (id.0, "turn"),
-            Self::Message(id) => (id.0, "message"),
-            Self::Update(id) => (id.0, "update"),
-        }
+        (self.id(), self.kind())
     }
 }
 
 impl fmt::Display for DeadLetterId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (id, kind) = self.place();
-        write!(f, "{kind}-{id}")
+        write!(f, "{}-{}", self.kind(), self.id())
     }
 }
 

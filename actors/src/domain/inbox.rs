@@ -6,7 +6,7 @@ use super::ids::{
     BotId, ChatId, DecisionNumber, InboxId, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, ThreadId,
     TurnId, UpdateId,
 };
-use super::names::names;
+use super::names::{kinds, names};
 use super::outbox::OutboxMessage;
 use super::people::TOMBSTONE;
 use super::time::Timestamp;
@@ -65,6 +65,8 @@ pub enum Source {
     /// A message that the bot sent.
     Sent(OutboxId),
 }
+
+kinds! { Source { Update(UpdateId) = "update", Sent(OutboxId) = "sent" } }
 
 impl Source {
     /// Returns the update, when the row came from one.

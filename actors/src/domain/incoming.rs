@@ -151,6 +151,13 @@ pub struct Author {
     pub kind: AuthorKind,
 }
 
+impl Author {
+    /// Returns the author of an entry whose real author was removed.
+    pub fn nobody() -> Self {
+        Self { id: TelegramUserId(0), name: String::new(), username: None, kind: AuthorKind::Person }
+    }
+}
+
 /// Kind of an author.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -7,6 +7,7 @@
 //! | `incoming` | updates from Telegram, decoded |
 //! | `inbox`, `transcript`, `decision`, `turn`, `outbox` | the rows that a message passes through, in this order |
 //! | `roster` | bots, personas, chats, providers as the manifest describes them |
+//! | `reconcile` | how a plan changes the stored roster |
 //! | `strategy`, `stance`, `hours` | weights of a director, opinions of a persona, hours of the day |
 //! | `ownership` | nodes, their incarnations, and the leases of bots and chats |
 //! | `dead_letter` | turns, messages and updates that failed and wait for a person |
@@ -32,6 +33,7 @@ pub mod outbox;
 pub mod ownership;
 pub mod pause;
 pub mod people;
+pub mod reconcile;
 pub mod roster;
 pub mod schema;
 pub mod silence;

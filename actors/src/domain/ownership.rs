@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{BotId, ChatId, ConfigSeq, Epoch};
 use super::keys::choice::choices;
-use super::names::names;
+use super::names::{kinds, names};
 use super::time::Timestamp;
 
 /// One start of one process. Numbers rise over the life of the cluster and are never given twice.
@@ -30,32 +30,7 @@ pub enum LeaseKey {
     Chat(ChatId),
 }
 
-impl LeaseKey {
-    /// Returns the kind in the database and the API.
-    pub fn kind(self) -> &'static str {
-        match self {
-            Self::Bot(_) => "bot",
-            Self::Chat(_) => "chat",
-        }
-    }
-
-    /// Returns the id within the kind.
-    pub fn id(self) -> i64 {
-        match self {
-            Self::Bot(id) => id.0,
-            Self::Chat(id) => id.0,
-        }
-    }
-
-    /// Reads kind and id back.
-    pub fn parse(kind: &str, id: i64) -> Option<Self> {
-        match kind {
-            "bot" => Some(Self::Bot(BotId(id))),
-            "chat" => Some(Self::Chat(ChatId(id))),
-            _ => None,
-        }
-    }
-}
+kinds! { LeaseKey { Bot(BotId) = "bot", Chat(ChatId) = "chat" } }
 
 impl fmt::Display for LeaseKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

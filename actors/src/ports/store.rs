@@ -136,6 +136,22 @@ pub struct OutcomeRecord {
 }
 
 impl OutcomeRecord {
+    /// Returns the record of a decision that no row caused, without its turns.
+    pub fn of_tick(number: DecisionNumber, chat_id: Option<TelegramChatId>, outcome: String, reason: String) -> Self {
+        Self {
+            source: "tick".to_owned(),
+            bot_id: None,
+            update_id: None,
+            chat_id,
+            message_id: None,
+            outcome,
+            reason: Some(reason),
+            number: None,
+            decision: Some(number),
+            turns: Vec::new(),
+        }
+    }
+
     /// Returns the name of an outcome; `pending` for none.
     pub fn outcome_name(outcome: Option<OutcomeKind>) -> String {
         outcome.map_or("pending", OutcomeKind::as_str).to_owned()

@@ -58,7 +58,7 @@ SELECT `collect r.place` FROM `places 1 ..key` `CROSS JOIN|JOIN` transcript t ON
 AND t.message_id = r.message_id AND t.kind = r.kind AND t.revision = r.revision";
     STOPS "load stops" = "SELECT `collect ..control of c` FROM control c";
     PAUSES "load pauses" = "\
-SELECT `collect ..pause of p` FROM \
+SELECT `collect ..send_pause of p` FROM \
 `json_each($1) j CROSS JOIN send_pause p ON p.bot = j.value|send_pause p WHERE p.bot = ANY($1)`";
     PEOPLE "load people" = "\
 SELECT `collect r.person, EXISTS (SELECT 1 FROM opt_out o WHERE o.person = r.person), \

@@ -60,7 +60,7 @@ orders = excluded.orders";
     STARTED "lift stops" = "\
 DELETE FROM control WHERE (scope, key) IN (SELECT scope, key FROM `rows 1 scope text, key`)";
     PAUSES "write pauses" = "\
-INSERT INTO send_pause (`columns pause`) SELECT `columns pause` FROM `rows 1 ..pause` WHERE true \
+INSERT INTO send_pause (`columns send_pause`) SELECT `columns send_pause` FROM `rows 1 ..send_pause` WHERE true \
 ON CONFLICT (bot, chat) DO UPDATE SET until = `max|greatest`(send_pause.until, excluded.until)";
     ABSENT "write absences" = "\
 INSERT INTO chat_absence (chat, bot) SELECT chat, bot FROM `rows 1 chat, bot` WHERE true \

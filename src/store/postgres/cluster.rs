@@ -16,7 +16,7 @@ use super::session::Session;
 use super::tenure;
 use crate::store::engine::{Engine, Run, Work};
 use crate::store::fault::Fault;
-use crate::store::rows::part::{Columns, Part, columns, unreadable};
+use crate::store::rows::part::{columns, unreadable};
 use crate::store::sql::tenure::{Whose, end_sends, give_turns_back};
 use crate::store::sql::text::statements;
 use crate::store::sql::values::{Database, Rows, values};
@@ -96,10 +96,6 @@ fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|error| unreadable("picture", error))
 }
 
-fn rows(keys: &[LeaseKey]) -> Rows {
-    Rows::of(Database::Postgres, keys.iter().map(|key| (key.kind(), key.id())))
-}
-
 /// Returns the only row of a statement.
 fn only<T>(mut rows: Vec<T>) -> Result<T, StoreError> {
     rows.pop().ok_or_else(|| unreadable("answer", "no row"))
@@ -141,13 +137,6 @@ async fn end_sessions(session: &mut Session<'_>, dead: &[(Incarnation, String)])
     if let Err(fault) = session.execute(&END_SESSIONS, values![names]).await {
         let error = StoreError::from(fault);
         tracing::warn!(%error, "connections of a dead node could not be ended");
-    }
-}
-
-impl Part for LeaseKey {
-    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
-        let kind = columns.text()?.unwrap_or_default();
-        Self::parse(kind, columns.take()?).ok_or_else(|| unreadable("kind of a lease", kind))
     }
 }
 
@@ -214,8 +203,8 @@ impl Cluster for PgStore {
             return Ok(true);
         }
         let keys: Vec<LeaseKey> = news.iter().map(|wish| wish.key).collect();
-        session.fetch::<i64>(&LOCK, values![rows(&keys)]).await?;
-        let wishes = news.iter().map(|wish| (wish.key.kind(), wish.key.id(), wish.desired));
+        session.fetch::<i64>(&LOCK, values![Rows::over(Database::Postgres, &keys)]).await?;
+        let wishes = news.iter().map(|wish| (wish.key, wish.desired));
         session.execute(&WISH, values![Rows::of(Database::Postgres, wishes)]).await?;
         session.commit().await?;
         Ok(true)
@@ -223,16 +212,17 @@ impl Cluster for PgStore {
 
     async fn ready(&self, me: Incarnation, keys: &[LeaseKey]) -> Result<(), StoreError> {
         let mut session = self.engine.tasks.transaction().await?;
-        session.fetch::<i64>(&LOCK, values![rows(keys)]).await?;
-        session.execute(&READY, values![rows(keys), me.0]).await?;
+        session.fetch::<i64>(&LOCK, values![Rows::over(Database::Postgres, keys)]).await?;
+        session.execute(&READY, values![Rows::over(Database::Postgres, keys), me.0]).await?;
         Ok(session.commit().await?)
     }
 
     /// Waits for batches in flight under these leases: they hold the leases' rows `FOR SHARE` until they end.
     async fn take(&self, me: Incarnation, keys: &[LeaseKey]) -> Result<Vec<(LeaseKey, Epoch)>, StoreError> {
         let mut session = self.engine.tasks.transaction().await?;
-        session.fetch::<i64>(&LOCK, values![rows(keys)]).await?;
-        let mut taken: Vec<(LeaseKey, Epoch)> = session.fetch(&TAKE, values![rows(keys), me.0]).await?;
+        session.fetch::<i64>(&LOCK, values![Rows::over(Database::Postgres, keys)]).await?;
+        let mut taken: Vec<(LeaseKey, Epoch)> =
+            session.fetch(&TAKE, values![Rows::over(Database::Postgres, keys), me.0]).await?;
         taken.sort_unstable();
         let bots: Vec<i64> =
             taken.iter().filter(|(key, _)| matches!(key, LeaseKey::Bot(_))).map(|(key, _)| key.id()).collect();

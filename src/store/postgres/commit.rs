@@ -21,13 +21,11 @@ use botfleet_actors::ports::metrics;
 use botfleet_actors::ports::store::StoreError;
 use sqlx::{AssertSqlSafe, Error};
 
-use super::error::{is_broken, is_collision, is_contradiction};
 use super::load::{Counted, hands_over, load};
 use super::session::{Session, Sessions};
 use crate::store::commit::write;
 use crate::store::engine::{Judgements, Run};
-use crate::store::fault::Fault;
-use crate::store::fault::to_port;
+use crate::store::fault::{Fault, is_broken, is_collision, is_contradiction, to_port};
 use crate::store::sql::text::statements;
 use crate::store::sql::values::{for_postgres, values};
 

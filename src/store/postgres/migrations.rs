@@ -17,6 +17,8 @@ static MIGRATOR: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// The key of the advisory lock: the bytes of "botfleet".
 const LOCK: i64 = 0x626f_7466_6c65_6574;
+const TAKE: &str = "SELECT pg_advisory_lock($1)";
+const RELEASE: &str = "SELECT pg_advisory_unlock($1)";
 const HISTORY: &str = "\
 CREATE TABLE IF NOT EXISTS schema_migration (version BIGINT PRIMARY KEY, name TEXT NOT NULL, \
 kind TEXT NOT NULL CHECK (kind IN ('expand', 'contract')), checksum BYTEA NOT NULL, applied_at BIGINT NOT NULL)";
@@ -211,9 +213,9 @@ impl Schema {
     /// When a migration fails (it is rolled back, those before it stay), when a newer version has changed the schema,
     /// or when nodes of another version still need something that a migration takes away and `force` is not set.
     pub async fn up(&mut self, version: &str, force: bool) -> Result<Vec<Step>, MigrationError> {
-        self.lock().await?;
+        self.under_lock(TAKE).await?;
         let applied = self.apply(version, force).await;
-        self.unlock().await?;
+        self.under_lock(RELEASE).await?;
         applied
     }
 
@@ -258,9 +260,9 @@ impl Schema {
     /// # Errors
     /// When a migration has no way back, or fails.
     pub async fn down(&mut self, to: i64) -> Result<Vec<Step>, MigrationError> {
-        self.lock().await?;
+        self.under_lock(TAKE).await?;
         let taken = self.take_back(to).await;
-        self.unlock().await?;
+        self.under_lock(RELEASE).await?;
         taken
     }
 
@@ -285,11 +287,7 @@ impl Schema {
         Ok(steps)
     }
 
-    async fn lock(&mut self) -> Result<(), sqlx::Error> {
-        sqlx::query("SELECT pg_advisory_lock($1)").bind(LOCK).execute(&mut self.connection).await.map(drop)
-    }
-
-    async fn unlock(&mut self) -> Result<(), sqlx::Error> {
-        sqlx::query("SELECT pg_advisory_unlock($1)").bind(LOCK).execute(&mut self.connection).await.map(drop)
+    async fn under_lock(&mut self, call: &'static str) -> Result<(), sqlx::Error> {
+        sqlx::query(call).bind(LOCK).execute(&mut self.connection).await.map(drop)
     }
 }

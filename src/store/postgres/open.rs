@@ -18,7 +18,7 @@ const SILENT_TRANSACTION: Duration = Duration::from_secs(2);
 
 /// Plans by index and nested loops only: plans are made once, when tables may still be empty, and must be right at a
 /// million rows.
-pub(super) const PLANNING: [(&str, &str); 4] = [
+pub const PLANNING: [(&str, &str); 4] = [
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),

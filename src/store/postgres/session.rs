@@ -18,10 +18,8 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, ConnectOptions, Error, Executor, Postgres};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::error::is_broken;
-use crate::store::engine::{Run, Values, Work};
-use crate::store::fault::Fault;
-use crate::store::fault::to_port;
+use crate::store::engine::{Run, Timed, Values, Work};
+use crate::store::fault::{Fault, is_broken, to_port};
 use crate::store::rows::part::{Part, read};
 use crate::store::sql::text::Sql;
 use crate::store::sql::values::{Database, Value, for_postgres};
@@ -186,10 +184,10 @@ impl Session<'_> {
         statement: Statement<'_>,
     ) -> Result<Vec<PgRow>, Error> {
         let deadline = self.deadline();
-        let timer = Timer::start(name);
+        let timed = self.timed(name);
         let connection = self.begin_to_owe()?;
         let done = within(deadline, statement.fetch_all(connection)).await;
-        self.heard(timer, done)
+        self.heard(&timed, done)
     }
 
     /// Runs a statement and returns its only row.
@@ -200,19 +198,19 @@ impl Session<'_> {
     /// Runs a statement and returns how many rows it changed.
     pub(super) async fn change(&mut self, name: &'static str, statement: Statement<'_>) -> Result<u64, Error> {
         let deadline = self.deadline();
-        let timer = Timer::start(name);
+        let timed = self.timed(name);
         let connection = self.begin_to_owe()?;
         let done = within(deadline, statement.execute(connection)).await;
-        self.heard(timer, done.map(|done: PgQueryResult| done.rows_affected()))
+        self.heard(&timed, done.map(|done: PgQueryResult| done.rows_affected()))
     }
 
     /// Runs a command without parameters.
     pub(super) async fn run(&mut self, name: &'static str, command: &'static str) -> Result<(), Error> {
         let deadline = self.deadline();
-        let timer = Timer::start(name);
+        let timed = self.timed(name);
         let connection = self.begin_to_owe()?;
         let done = within(deadline, connection.execute(sqlx::raw_sql(command))).await;
-        self.heard(timer, done.map(drop))
+        self.heard(&timed, done.map(drop))
     }
 
     /// Opens a transaction.
@@ -244,8 +242,16 @@ impl Session<'_> {
         self.connection.as_mut().ok_or(Error::PoolClosed)
     }
 
-    fn heard<T>(&mut self, timer: Timer, done: Result<T, Error>) -> Result<T, Error> {
-        timer.stop(self.home.bounds.slow);
+    /// Counts a statement and starts its clock. A statement is known by its name; its values are never shown (I12).
+    fn timed(&self, name: &'static str) -> Timed {
+        metrics::store_statements_total { statement: name }.increment(1);
+        Timed::start(name, self.home.bounds.slow)
+    }
+
+    fn heard<T>(&mut self, timed: &Timed, done: Result<T, Error>) -> Result<T, Error> {
+        metrics::store_query_duration_seconds { statement: timed.name }
+            .handle()
+            .record(timed.since.elapsed().as_secs_f64());
         self.owes = done.as_ref().is_err_and(is_broken);
         done
     }
@@ -270,26 +276,5 @@ async fn within<T>(deadline: Duration, answer: impl Future<Output = Result<T, Er
     match tokio::time::timeout(deadline, answer).await {
         Ok(done) => done,
         Err(_) => Err(Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer from the database"))),
-    }
-}
-
-/// Measures a statement and names it; its values are never shown (I12).
-struct Timer {
-    name: &'static str,
-    since: Instant,
-}
-
-impl Timer {
-    fn start(name: &'static str) -> Self {
-        metrics::store_statements_total { statement: name }.increment(1);
-        Self { name, since: Instant::now() }
-    }
-
-    fn stop(self, slow: Duration) {
-        let took = self.since.elapsed();
-        metrics::store_query_duration_seconds { statement: self.name }.handle().record(took.as_secs_f64());
-        if took >= slow {
-            tracing::warn!(statement = self.name, took_ms = took.as_millis() as u64, "slow statement");
-        }
     }
 }

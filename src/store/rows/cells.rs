@@ -1,15 +1,18 @@
-//! Values of one column: ids, instants, counts, texts, names and JSON documents. Layer: adapter.
+//! Values of one column: ids, instants, counts, texts, names and JSON documents; and ids with their kinds. Layer:
+//! adapter.
 
-use botfleet_actors::domain::allowance::{BudgetPeriod, BudgetUnit};
+use botfleet_actors::domain::allowance::{BudgetPeriod, BudgetScope, BudgetUnit};
+use botfleet_actors::domain::control::StopScope;
+use botfleet_actors::domain::dead_letter::DeadLetterId;
 use botfleet_actors::domain::decision::{Standing, Verdict};
 use botfleet_actors::domain::ids::{
     AttemptId, BotId, ChatId, ConfigSeq, DecisionNumber, Epoch, InboxId, MessageId, Number, OutboxId, TelegramChatId,
     TelegramUserId, ThreadId, TurnId,
 };
-use botfleet_actors::domain::inbox::OutcomeKind;
+use botfleet_actors::domain::inbox::{OutcomeKind, Source};
 use botfleet_actors::domain::incoming::{Author, Entity, Media};
 use botfleet_actors::domain::outbox::{OnUnknown, OutboxState};
-use botfleet_actors::domain::ownership::{Incarnation, NodeState};
+use botfleet_actors::domain::ownership::{Incarnation, LeaseKey, NodeState};
 use botfleet_actors::domain::roster::{BotSpec, ChatSpec, DeliveryMode, Persona};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::transcript::EntryKind;
@@ -17,7 +20,7 @@ use botfleet_actors::domain::turn::TurnState;
 use botfleet_actors::domain::window::Window;
 use botfleet_actors::ports::store::StoreError;
 
-use super::part::{Cell, Cells, Put, unreadable};
+use super::part::{Cell, Cells, Columns, Part, Put, unreadable};
 use crate::store::sql::values::{Column, Kind, Rows};
 
 /// Tells for each type of which kind its column is, and how the value is made of the column's and turned into it.
@@ -124,3 +127,34 @@ macro_rules! documents {
 }
 
 documents!(Author, BotSpec, ChatSpec, Media, Persona, Standing, Vec<Entity>, Window, serde_json::Value);
+
+/// Names the two columns of each type that is a kind and an id.
+macro_rules! kinds {
+    ($($type:ty: $kind:literal $id:literal;)+) => {$(
+        impl Put for $type {
+            fn columns(_: &'static str, into: &mut Vec<Column>) {
+                into.push(Column { name: $kind, kind: Kind::Text });
+                into.push(Column { name: $id, kind: Kind::Number });
+            }
+
+            fn put(&self, rows: &mut Rows) {
+                (self.kind(), self.id()).put(rows);
+            }
+        }
+
+        impl Part for $type {
+            fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+                let kind = columns.text()?.unwrap_or_default();
+                Self::of_kind(kind, columns.take()?).ok_or_else(|| unreadable(stringify!($type), kind))
+            }
+        }
+    )+};
+}
+
+kinds! {
+    BudgetScope: "scope" "key";
+    DeadLetterId: "kind" "id";
+    LeaseKey: "kind" "key";
+    Source: "source" "source_id";
+    StopScope: "scope" "key";
+}

@@ -1,15 +1,15 @@
 //! Rows of stops, pauses and budgets. Layer: adapter.
 
-use botfleet_actors::domain::allowance::{AllowanceKey, BudgetKey, BudgetScope};
+use botfleet_actors::domain::allowance::{AllowanceKey, BudgetKey};
 use botfleet_actors::domain::commit::rows::StopChange;
-use botfleet_actors::domain::control::{Rank, Stop, StopScope};
+use botfleet_actors::domain::control::{Rank, Stop};
 use botfleet_actors::domain::ids::{BotId, ChatId};
 use botfleet_actors::domain::pause::Pause;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::store::StoreError;
 
 use super::part::{Columns, Part, Put, columns, unreadable};
-use crate::store::sql::values::{Column, Kind, Rows, json};
+use crate::store::sql::values::{Column, Rows, json};
 
 impl Put for Pause {
     fn columns(_: &'static str, into: &mut Vec<Column>) {
@@ -34,56 +34,6 @@ impl Part for Pause {
 columns!(AllowanceKey { budget, start as period_start });
 
 columns!(BudgetKey { scope, unit, per });
-
-fn scope_columns(into: &mut Vec<Column>) {
-    into.push(Column { name: "scope", kind: Kind::Text });
-    into.push(Column { name: "key", kind: Kind::Number });
-}
-
-impl Put for BudgetScope {
-    fn columns(_: &'static str, into: &mut Vec<Column>) {
-        scope_columns(into);
-    }
-
-    fn put(&self, rows: &mut Rows) {
-        (self.kind(), self.id()).put(rows);
-    }
-}
-
-impl Part for BudgetScope {
-    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
-        let kind = columns.text()?.unwrap_or_default();
-        Self::parse(kind, columns.take()?).ok_or_else(|| unreadable("scope of a budget", kind))
-    }
-}
-
-impl Put for StopScope {
-    fn columns(_: &'static str, into: &mut Vec<Column>) {
-        scope_columns(into);
-    }
-
-    fn put(&self, rows: &mut Rows) {
-        match self {
-            Self::Fleet => ("fleet", 0),
-            Self::Chat(chat) => ("chat", chat.0),
-            Self::Bot(bot) => ("bot", bot.0),
-        }
-        .put(rows);
-    }
-}
-
-impl Part for StopScope {
-    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
-        let scope = columns.text()?.unwrap_or_default();
-        let key = columns.take()?;
-        match scope {
-            "fleet" => Ok(Self::Fleet),
-            "chat" => Ok(Self::Chat(ChatId(key))),
-            "bot" => Ok(Self::Bot(BotId(key))),
-            _ => Err(unreadable("scope of a stop", scope)),
-        }
-    }
-}
 
 impl Put for StopChange {
     fn columns(_: &'static str, into: &mut Vec<Column>) {

@@ -2,6 +2,8 @@
 //!
 //! [`columns!`] names the columns of a domain type once, by its fields; a forgotten field does not compile.
 
+use std::sync::Arc;
+
 use botfleet_actors::ports::store::StoreError;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -135,6 +137,12 @@ impl<T: Cell> Part for Option<T> {
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         let index = columns.step();
         T::get(columns.row, index)
+    }
+}
+
+impl<P: Part> Part for Arc<P> {
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        columns.take().map(Self::new)
     }
 }
 

@@ -1,13 +1,11 @@
 //! Reads the archive: recorded decisions, turns and entries. Layer: adapter.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use botfleet_actors::domain::decision::Decision;
 use botfleet_actors::domain::ids::{ChatId, DecisionNumber, MessageId, Number, TurnId};
 use botfleet_actors::domain::outbox::OutboxMessage;
 use botfleet_actors::domain::roster::Roster;
-use botfleet_actors::domain::transcript::TranscriptEntry;
 use botfleet_actors::domain::turn::Turn;
 use botfleet_actors::ports::archive::DecisionQuery;
 
@@ -72,16 +70,6 @@ pub(crate) async fn turns_of(
         (turn, messages)
     };
     Ok(turns.into_iter().map(with_messages).collect())
-}
-
-pub(crate) async fn entries(
-    db: &impl Reads,
-    chat: ChatId,
-    from: Number,
-    limit: usize,
-) -> Result<Vec<Arc<TranscriptEntry>>, Fault> {
-    let entries = db.all(&ENTRIES, values![chat, from, limit]).await?;
-    Ok(entries.into_iter().map(Arc::new).collect())
 }
 
 pub(crate) async fn message_number(db: &impl Reads, chat: ChatId, message: MessageId) -> Result<Option<Number>, Fault> {

@@ -19,14 +19,21 @@ const ROWS: u64 = 500;
 /// The most statements that delete rows of one kind in a call; the next call does the rest.
 const STATEMENTS: u32 = 40;
 
+/// True when every node that lives has heard of the last rise of the marks.
+macro_rules! every_node_knows {
+    () => {
+        "`true|NOT EXISTS (SELECT 1 FROM node n JOIN setting s ON s.key = 'low_water' WHERE n.state <> 'dead' \
+AND coalesce((n.report ->> 'low_water')::bigint, 0) < s.config_seq)`"
+    };
+}
+
 statements! {
     /// Selects the number of the last rise of the marks and the instant that it was for, and keeps others from raising them.
     LOW_WATER "low_water" = "\
 SELECT config_seq, CAST(value AS bigint) FROM setting WHERE key = 'low_water' `for update`";
     LOW_WATER_READ "low_water" = "SELECT config_seq, CAST(value AS bigint) FROM setting WHERE key = 'low_water'";
     /// Selects whether every node that lives has heard of the last rise.
-    KNOWN "low_water_known" = "SELECT `true|NOT EXISTS (SELECT 1 FROM node n JOIN setting s ON s.key = 'low_water' WHERE n.state <> 'dead' \
-AND coalesce((n.report ->> 'low_water')::bigint, 0) < s.config_seq)`";
+    KNOWN "low_water_known" = concat!("SELECT ", every_node_knows!());
     RISEN "low_water_risen" = "\
 INSERT INTO setting (key, value, config_seq) VALUES ('low_water', $1, 1) \
 ON CONFLICT (key) DO UPDATE SET value = excluded.value, config_seq = setting.config_seq + 1";
@@ -59,14 +66,12 @@ ORDER BY number LIMIT $3) UPDATE chat_head SET gone_decision = `max|greatest`(go
 coalesce((SELECT min(number) - 1 FROM page WHERE made >= $2), (SELECT max(number) FROM page), 0)) WHERE chat = $1";
     /// Selects the chats of which some rows lie below the mark, with the mark, if this process is alone or every node
     /// that lives knows the marks.
-    GOING_ENTRIES "going_entries" = "\
-SELECT h.chat, h.gone_entry FROM chat_head h WHERE ($1 = 1 OR `true|NOT EXISTS (SELECT 1 FROM node n JOIN setting s ON s.key = 'low_water' WHERE n.state <> 'dead' \
-AND coalesce((n.report ->> 'low_water')::bigint, 0) < s.config_seq)`) \
-AND EXISTS (SELECT 1 FROM transcript t WHERE t.chat = h.chat AND t.number <= h.gone_entry) ORDER BY h.chat";
-    GOING_DECISIONS "going_decisions" = "\
-SELECT h.chat, h.gone_decision FROM chat_head h WHERE ($1 = 1 OR `true|NOT EXISTS (SELECT 1 FROM node n JOIN setting s ON s.key = 'low_water' WHERE n.state <> 'dead' \
-AND coalesce((n.report ->> 'low_water')::bigint, 0) < s.config_seq)`) \
-AND EXISTS (SELECT 1 FROM decision t WHERE t.chat = h.chat AND t.number <= h.gone_decision) ORDER BY h.chat";
+    GOING_ENTRIES "going_entries" = concat!("\
+SELECT h.chat, h.gone_entry FROM chat_head h WHERE ($1 = 1 OR ", every_node_knows!(), ") \
+AND EXISTS (SELECT 1 FROM transcript t WHERE t.chat = h.chat AND t.number <= h.gone_entry) ORDER BY h.chat");
+    GOING_DECISIONS "going_decisions" = concat!("\
+SELECT h.chat, h.gone_decision FROM chat_head h WHERE ($1 = 1 OR ", every_node_knows!(), ") \
+AND EXISTS (SELECT 1 FROM decision t WHERE t.chat = h.chat AND t.number <= h.gone_decision) ORDER BY h.chat");
     DROP_ENTRIES "drop_entries" = "\
 DELETE FROM transcript WHERE chat = $2 AND number IN (SELECT number FROM transcript WHERE chat = $2 AND number <= $3 \
 ORDER BY number LIMIT $1`| FOR UPDATE SKIP LOCKED`)";

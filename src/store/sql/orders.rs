@@ -42,18 +42,13 @@ pub(crate) async fn write<R: Run>(run: &mut R, orders: &Orders) -> Result<(), Fa
     let outbox = Rows::of(R::DATABASE, outbox.iter().map(|(outbox, expires)| (*outbox, *expires)));
     let words = Rows::of(R::DATABASE, said.iter().map(|(person, at)| (*person, *at)));
     let pauses = Rows::of(R::DATABASE, pauses.iter().map(|(bot, until)| (*bot, *until)));
-    for (statement, rows) in [(&TURNS, turns), (&OUTBOX, outbox)] {
+    for (statement, rows) in [(&TURNS, turns), (&OUTBOX, outbox), (&SAID, words), (&SHORTER, pauses)] {
         if !rows.is_empty() {
             run.execute(statement, values![rows]).await?;
         }
     }
     if !inbox.is_empty() {
         run.execute(&UNHANDLED, values![inbox.iter().map(|inbox| inbox.0).collect::<Vec<i64>>()]).await?;
-    }
-    for (statement, rows) in [(&SAID, words), (&SHORTER, pauses)] {
-        if !rows.is_empty() {
-            run.execute(statement, values![rows]).await?;
-        }
     }
     for right in rights {
         let newest = said.get(&right.person).copied().unwrap_or(right.at);

@@ -63,7 +63,7 @@ impl Line {
         let event = self.event.and_then(|event| serde_json::from_str::<SentEvent>(&event).ok());
         let update = self.source.update();
         let record = OutcomeRecord {
-            source: if update.is_some() { "update" } else { "sent" }.to_owned(),
+            source: self.source.kind().to_owned(),
             bot_id: self.bot,
             update_id: update.map(|update| update.0),
             chat_id: event.as_ref().map(|event| event.chat).or(self.telegram_chat),
@@ -75,22 +75,6 @@ impl Line {
             turns: Vec::new(),
         };
         (self.chat.zip(self.decision), record)
-    }
-}
-
-/// Returns the record of a decision that no row caused.
-fn tick(number: DecisionNumber, chat_id: Option<TelegramChatId>, outcome: String, reason: String) -> OutcomeRecord {
-    OutcomeRecord {
-        source: "tick".to_owned(),
-        bot_id: None,
-        update_id: None,
-        chat_id,
-        message_id: None,
-        outcome,
-        reason: Some(reason),
-        number: None,
-        decision: Some(number),
-        turns: Vec::new(),
     }
 }
 
@@ -114,7 +98,7 @@ pub(crate) async fn page(
         let ticks: Vec<(DecisionKey, _, _, _)> = look.fetch(&TICKS, values![chat, number, limit]).await?;
         for (decision, chat, verdict, reason) in ticks {
             next.tick = Some(decision);
-            page.push((Some(decision), tick(decision.1, chat, verdict, reason)));
+            page.push((Some(decision), OutcomeRecord::of_tick(decision.1, chat, verdict, reason)));
         }
     }
     let mut turns = turns(&mut look, &page).await?;

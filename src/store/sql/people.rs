@@ -6,7 +6,7 @@
 
 use botfleet_actors::domain::ids::{ChatId, Number, TelegramUserId};
 use botfleet_actors::domain::inbox::SentEvent;
-use botfleet_actors::domain::incoming::{Author, AuthorKind};
+use botfleet_actors::domain::incoming::Author;
 use botfleet_actors::domain::people::{FORGOTTEN, Forgotten, PersonRecord, Right, Rights, SetRight, TOMBSTONE};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::store::Cut;
@@ -101,11 +101,6 @@ WHERE (chat, number) IN (SELECT chat, number FROM `rows 1 chat, number`)";
 /// as the last field of its object. Ids are digits, so nothing in them is special to `LIKE`.
 fn naming(person: TelegramUserId) -> [String; 2] {
     [format!("%\"id\":{person},%"), format!("%\"id\":{person}}}%")]
-}
-
-/// The author of an entry whose real author was removed.
-fn nobody() -> String {
-    json(&Author { id: TelegramUserId(0), name: String::new(), username: None, kind: AuthorKind::Person })
 }
 
 /// Returns the payload of a sent message's event without its text. PostgreSQL cannot do this: it cannot read JSON with
@@ -245,7 +240,7 @@ async fn empty<R: Run>(run: &mut R, entries: &[(ChatId, Number)]) -> Result<Forg
     forgotten.messages = emptied;
     let said = empty_told(run, messages).await?;
     forgotten.decisions = run.execute(&EMPTY_DECISIONS, values![entries(), FORGOTTEN]).await?;
-    forgotten.entries = said + run.execute(&EMPTY_ENTRIES, values![entries(), nobody()]).await?;
+    forgotten.entries = said + run.execute(&EMPTY_ENTRIES, values![entries(), json(&Author::nobody())]).await?;
     Ok(forgotten)
 }
 

@@ -4,21 +4,21 @@ use std::sync::Arc;
 
 use botfleet_actors::domain::control::{StopScope, Stops};
 use botfleet_actors::domain::dead_letter::{DeadLetter, DeadLetterId, DeadLetterState};
-use botfleet_actors::domain::ids::{BotId, ChatId, InboxId, MessageId, Number, OutboxId, TelegramChatId, TurnId};
+use botfleet_actors::domain::ids::{BotId, ChatId, MessageId, Number, TelegramChatId, TurnId};
 use botfleet_actors::domain::inbox::InboxRow;
 use botfleet_actors::domain::outbox::OutboxMessage;
 use botfleet_actors::domain::roster::DeliveryChoice;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::transcript::{EntryKey, TranscriptEntry};
 use botfleet_actors::domain::turn::Turn;
-use botfleet_actors::ports::store::{Backlog, ChatMemory, QueueDepths, StoreError};
+use botfleet_actors::ports::store::{Backlog, ChatMemory, QueueDepths};
 
 use super::text::statements;
 use super::values::{Rows, values};
 use crate::store::engine::{Engine, Reads};
 use crate::store::fault::Fault;
 use crate::store::rows::control::StoredStop;
-use crate::store::rows::part::{Columns, Part, columns, unreadable};
+use crate::store::rows::part::{columns, unreadable};
 
 statements! {
     HEAD "chat_head" = "SELECT last_number, last_decision, next_tick_at, calm_until, disclosed FROM chat_head WHERE chat = $1";
@@ -115,24 +115,7 @@ columns!(QueueDepths { inbox, turns, outbox, dead, unknown });
 
 columns!(DeliveryChoice { mode, webhook_url });
 
-impl Part for DeadLetterId {
-    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
-        let kind = columns.text()?.unwrap_or_default();
-        let id = columns.take()?;
-        match kind {
-            "turn" => Ok(Self::Turn(TurnId(id))),
-            "message" => Ok(Self::Message(OutboxId(id))),
-            "update" => Ok(Self::Update(InboxId(id))),
-            _ => Err(unreadable("kind of a dead letter", kind)),
-        }
-    }
-}
-
 type Entries = Vec<Arc<TranscriptEntry>>;
-
-fn shared(entries: Vec<TranscriptEntry>) -> Entries {
-    entries.into_iter().map(Arc::new).collect()
-}
 
 pub(crate) async fn chat_memory(db: &impl Reads, chat: ChatId, recent: usize) -> Result<ChatMemory, Fault> {
     let Some((last_number, last_decision, next_tick_at, calm_until, disclosed)) =
@@ -159,13 +142,13 @@ pub(crate) async fn unhandled(db: &impl Reads, chat: ChatId, limit: usize) -> Re
 }
 
 pub(crate) async fn transcript(db: &impl Reads, chat: ChatId, upto: Number, limit: usize) -> Result<Entries, Fault> {
-    let mut entries = db.all(&TRANSCRIPT, values![chat, upto, limit]).await?;
+    let mut entries: Entries = db.all(&TRANSCRIPT, values![chat, upto, limit]).await?;
     entries.reverse();
-    Ok(shared(entries))
+    Ok(entries)
 }
 
 pub(crate) async fn conversation(db: &impl Reads, chat: ChatId, upto: Number, said: usize) -> Result<Entries, Fault> {
-    Ok(shared(db.all(&CONVERSATION, values![chat, upto, said, said.saturating_mul(8)]).await?))
+    db.all(&CONVERSATION, values![chat, upto, said, said.saturating_mul(8)]).await
 }
 
 pub(crate) async fn find_messages(
@@ -177,7 +160,7 @@ pub(crate) async fn find_messages(
         return Ok(Vec::new());
     }
     let messages: Vec<i64> = messages.iter().map(|message| message.0).collect();
-    Ok(shared(db.all(&FIND, values![chat, messages]).await?))
+    db.all(&FIND, values![chat, messages]).await
 }
 
 pub(crate) async fn entry_numbers<E: Reads>(db: &E, keys: &[EntryKey]) -> Result<Vec<(EntryKey, Number)>, Fault> {

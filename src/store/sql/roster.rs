@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 
 use botfleet_actors::domain::ids::{BotId, ChatId, ConfigSeq};
+use botfleet_actors::domain::reconcile::{Difference, Stored, StoredBot, StoredChat, reconcile};
 use botfleet_actors::domain::roster::{BotProfile, ChatProfile, ChatSpec, DeliveryChoice, Roster, RosterPlan};
 use botfleet_actors::domain::time::Timestamp;
+use botfleet_actors::ports::store::StoreError;
 use serde_json::json;
 
 use super::orders::write_deliveries;
@@ -15,7 +17,6 @@ use super::text::statements;
 use super::values::{Database, Rows, Value, values};
 use crate::store::engine::{Engine, Run, Work};
 use crate::store::fault::Fault;
-use crate::store::reconcile::{Difference, Stored, StoredBot, StoredChat, reconcile};
 use crate::store::rows::part::{Of, columns};
 
 statements! {
@@ -90,13 +91,13 @@ pub(crate) async fn apply<E: Engine>(db: &E, plan: &RosterPlan, now: Timestamp) 
         Ok(difference) => difference,
         Err(refused) => {
             task.give_up().await;
-            return Err(refused.into());
+            return Err(StoreError::RosterRefused(refused).into());
         }
     };
     if !difference.is_empty() {
         let newcomers = db.newcomers(&task);
         write(&mut task, &difference, newcomers, now).await?;
-        write_deliveries(&mut task, &deliveries(&stored, &difference)).await?;
+        write_deliveries(&mut task, &difference.deliveries(&stored)).await?;
         stored.bots.extend(difference.bots);
         stored.chats.extend(difference.chats);
         stored.aliases.extend(difference.aliases);
@@ -165,18 +166,6 @@ async fn write<R: Run>(
         task.execute(statement, values).await?;
     }
     Ok(())
-}
-
-/// Returns the delivery modes that the manifest changes. A bot whose manifest mode is the same keeps its stored mode,
-/// which a person may have changed.
-fn deliveries(stored: &Stored, difference: &Difference) -> BTreeMap<BotId, DeliveryChoice> {
-    let mode = |bot: &StoredBot| bot.spec.delivery;
-    let news = difference.bots.iter().filter(|(id, bot)| stored.bots.get(id).map(mode) != Some(mode(bot)));
-    news.map(|(id, bot)| {
-        let before = stored.deliveries.get(id).cloned().unwrap_or_default();
-        (*id, DeliveryChoice { mode: bot.spec.delivery, ..before })
-    })
-    .collect()
 }
 
 async fn read(look: &mut impl Run) -> Result<Stored, Fault> {

@@ -67,7 +67,7 @@ pub(crate) async fn hand_over<R: Run>(
     run: &mut R,
     leases: &BTreeMap<LeaseKey, (Incarnation, Epoch)>,
 ) -> Result<(), Fault> {
-    let rows = leases.iter().map(|(key, (to, epoch))| (key.kind(), key.id(), *to, *epoch));
+    let rows = leases.iter().map(|(key, (to, epoch))| (*key, *to, *epoch));
     run.execute(&HAND_OVER, values![Rows::of(R::DATABASE, rows)]).await?;
     let bots: Vec<i64> = leases.keys().filter(|key| matches!(key, LeaseKey::Bot(_))).map(|key| key.id()).collect();
     if !bots.is_empty() {

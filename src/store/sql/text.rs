@@ -24,7 +24,7 @@ use botfleet_actors::ports::store::StoreError;
 
 use super::values::{Column, Database, Kind};
 use crate::store::rows::part::unreadable;
-use crate::store::rows::tables::columns_of;
+use crate::store::tables::columns_of;
 
 /// A statement, with its name in logs and metrics.
 pub(crate) struct Sql {

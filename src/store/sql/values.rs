@@ -72,6 +72,12 @@ macro_rules! from {
     )+};
 }
 
+macro_rules! from_ids {
+    ($($id:ident)+) => { from! { $($id: |id| id.0.into();)+ } };
+}
+
+from_ids!(BotId ChatId TelegramUserId TelegramChatId MessageId Number OutboxId TurnId);
+
 from! {
     i64: |number| Self::Number(Some(number));
     Option<i64>: Self::Number;
@@ -80,14 +86,6 @@ from! {
     u64: |number| Self::Number(i64::try_from(number).ok());
     u32: |number| i64::from(number).into();
     Timestamp: |at| at.as_millis().into();
-    BotId: |id| id.0.into();
-    ChatId: |id| id.0.into();
-    TelegramUserId: |id| id.0.into();
-    TelegramChatId: |id| id.0.into();
-    MessageId: |id| id.0.into();
-    Number: |id| id.0.into();
-    OutboxId: |id| id.0.into();
-    TurnId: |id| id.0.into();
     &'q str: |text| Self::Text(Some(text.into()));
     Option<&'q str>: |text| Self::Text(text.map(Cow::Borrowed));
     String: |text| Self::Text(Some(text.into()));

@@ -17,11 +17,10 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Executor};
 
 use super::engine::Within;
-use super::error::is_constraint;
 use super::writer::Writer;
 use crate::store::commit::{load, write};
 use crate::store::engine::Judgements;
-use crate::store::fault::Fault;
+use crate::store::fault::{Fault, is_contradiction};
 use crate::store::sql::values::{Database, for_sqlite};
 
 /// Commits a batch in one transaction.
@@ -70,7 +69,7 @@ async fn store(writer: &mut Writer, changes: &Changes, loaded: &Loaded) -> Resul
             Ok(true)
         }
         // The writer stays in doubt and rolls back before anything else.
-        Err(Fault::Database(error)) if is_constraint(&error) => Ok(false),
+        Err(Fault::Database(error)) if is_contradiction(&error) => Ok(false),
         Err(fault) => Err(writer.failed(fault)),
     }
 }
@@ -98,7 +97,7 @@ async fn alone(writer: &mut Writer, operation: Operation) -> Result<Result<Appli
     run(writer, "SAVEPOINT operation").await?;
     match write(writer.connection()?, &changes, &loaded, "").await {
         Ok(()) => {}
-        Err(Fault::Database(error)) if is_constraint(&error) => {
+        Err(Fault::Database(error)) if is_contradiction(&error) => {
             judgement = Err(Refusal::Conflict(format!("a row contradicts what is stored: {error}")));
             run(writer, "ROLLBACK TO operation").await?;
         }

@@ -12,12 +12,11 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row, Transaction};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::error::is_busy;
 use super::open::FileLock;
 use super::writer::Writer;
 use super::{commit, tenure};
 use crate::store::engine::{Engine, Judgements, Reads, Run, Timed, Values, Work};
-use crate::store::fault::Fault;
+use crate::store::fault::{Fault, is_busy};
 use crate::store::rows::part::{Part, read};
 use crate::store::sql::roster;
 use crate::store::sql::text::{Sql, statements};

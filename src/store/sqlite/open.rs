@@ -14,6 +14,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions, Connection};
 
+use crate::store::fault::is_no_database;
 use crate::store::settings::{StoreSettings, Synchronous};
 
 /// The longest time that a statement waits for a foreign process (a backup, a shell) that holds the file.
@@ -182,7 +183,7 @@ pub(super) async fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
 }
 
 fn unreadable(path: &Path, error: &sqlx::Error) -> OpenError {
-    if super::error::is_no_database(error) {
+    if is_no_database(error) {
         return OpenError::NoDatabase { path: path.to_owned(), cause: error.to_string() };
     }
     inaccessible(path, error)

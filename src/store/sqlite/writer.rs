@@ -11,9 +11,7 @@ use botfleet_actors::ports::store::StoreError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection, Error, Executor};
 
-use super::error::is_busy;
-use crate::store::fault::Fault;
-use crate::store::fault::to_port;
+use crate::store::fault::{Fault, is_busy, to_port};
 
 /// The connection that writes, used behind a mutex.
 pub(super) struct Writer {

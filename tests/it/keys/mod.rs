@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod example;
+mod read;
 mod schema;
 mod table;
 mod valid;

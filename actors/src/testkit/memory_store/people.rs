@@ -8,7 +8,7 @@ use super::state::{Received, State};
 use crate::domain::decision::Cause;
 use crate::domain::ids::{ChatId, TelegramUserId};
 use crate::domain::inbox::{Outcome, OutcomeKind, SentEvent, Source};
-use crate::domain::incoming::{Author, AuthorKind};
+use crate::domain::incoming::Author;
 use crate::domain::outbox::OutboxState;
 use crate::domain::people::{FORGOTTEN, Forgotten, PersonRecord, REMOVED, Right, Rights, SetRight, TOMBSTONE};
 use crate::domain::time::Timestamp;
@@ -189,8 +189,7 @@ impl State {
             let entry = Arc::make_mut(self.transcript.get_mut(key).expect("it was just found"));
             (entry.text, entry.media) = (None, None);
             entry.entities.clear();
-            entry.author =
-                Author { id: TelegramUserId(0), name: String::new(), username: None, kind: AuthorKind::Person };
+            entry.author = Author::nobody();
             forgotten.entries += 1;
         }
         for ((chat, _), decision) in &mut self.decisions {

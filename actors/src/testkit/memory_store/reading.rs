@@ -313,18 +313,9 @@ impl State {
     }
 
     fn tick_record(&self, decision: &Decision) -> OutcomeRecord {
-        OutcomeRecord {
-            source: "tick".to_owned(),
-            bot_id: None,
-            update_id: None,
-            chat_id: self.telegram_id(decision.chat),
-            message_id: None,
-            outcome: decision.verdict.as_str().to_owned(),
-            reason: Some(decision.reason.clone()),
-            number: None,
-            decision: Some(decision.number),
-            turns: self.outcome_turns((decision.chat, decision.number)),
-        }
+        let (chat, verdict) = (self.telegram_id(decision.chat), decision.verdict.as_str().to_owned());
+        let turns = self.outcome_turns((decision.chat, decision.number));
+        OutcomeRecord { turns, ..OutcomeRecord::of_tick(decision.number, chat, verdict, decision.reason.clone()) }
     }
 
     fn outcome_turns(&self, decision: (ChatId, DecisionNumber)) -> Vec<OutcomeTurn> {

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{Write as _, stdout};
 use std::process::ExitCode;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::json;
@@ -12,6 +13,7 @@ use super::costs::Cost;
 use crate::cli::check::table;
 use crate::store::settings::Backend;
 use crate::store::sizes::TableSize;
+use crate::store::tables::{Rows, TABLES};
 
 /// The most that the size may grow, as a ratio.
 const SIZE_MAX: f64 = 1.2;
@@ -20,8 +22,10 @@ const COST_MAX: f64 = 1.3;
 /// A difference that is smaller is the machine's.
 const COST_NOISE: Duration = Duration::from_micros(30);
 /// Tables whose rows are as many as the fleet's bots, chats and people: they are exempt.
-const BOUNDED: [&str; 9] =
-    ["erasure", "opt_out", "right_said", "audit", "send_window", "send_pause", "chat_head", "bot_cursor", "setting"];
+static BOUNDED: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    let bounded = TABLES.iter().filter(|table| table.rows == Rows::Bounded);
+    bounded.map(|table| table.name).collect()
+});
 /// Calls that read such a table whole: they are exempt.
 const BOUNDED_CALLS: [&str; 1] = ["rights"];
 

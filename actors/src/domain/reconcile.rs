@@ -1,61 +1,93 @@
-//! Computes how a plan changes the stored roster. Layer: adapter; pure.
+//! Computes how a plan changes the stored roster. Layer `domain`. All stores share this rule.
 //!
 //! Bots and chats are identified by their Telegram ids. A new name in the manifest therefore only renames. A name that
 //! the manifest gives to another bot or chat is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use botfleet_actors::domain::ids::{BotId, ChatId, TelegramChatId};
-use botfleet_actors::domain::roster::{BotSpec, ChatSpec, DeliveryChoice, Persona, RosterPlan};
-use botfleet_actors::ports::store::StoreError;
+use super::ids::{BotId, ChatId, TelegramChatId};
+use super::roster::{BotSpec, ChatSpec, DeliveryChoice, Persona, RosterPlan};
 
 /// The stored roster, in use or not.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Stored {
-    pub(super) bots: BTreeMap<BotId, StoredBot>,
-    pub(super) chats: BTreeMap<ChatId, StoredChat>,
-    pub(super) aliases: BTreeMap<TelegramChatId, ChatId>,
-    pub(super) personas: BTreeMap<String, (i64, Persona)>,
-    pub(super) deliveries: BTreeMap<BotId, DeliveryChoice>,
+pub struct Stored {
+    /// The bots.
+    pub bots: BTreeMap<BotId, StoredBot>,
+    /// The chats.
+    pub chats: BTreeMap<ChatId, StoredChat>,
+    /// Every id that Telegram ever gave one of the chats.
+    pub aliases: BTreeMap<TelegramChatId, ChatId>,
+    /// The newest revision of each persona, with its number.
+    pub personas: BTreeMap<String, (i64, Persona)>,
+    /// The delivery modes in force.
+    pub deliveries: BTreeMap<BotId, DeliveryChoice>,
 }
 
+/// A stored bot, in use or not.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct StoredBot {
-    pub(super) spec: BotSpec,
-    pub(super) persona_revision: i64,
-    pub(super) token_generation: i64,
-    pub(super) in_use: bool,
+pub struct StoredBot {
+    /// The bot as the manifest gave it.
+    pub spec: BotSpec,
+    /// Revision of the persona.
+    pub persona_revision: i64,
+    /// Rises when the token is replaced.
+    pub token_generation: i64,
+    /// False when the last plan left the bot out.
+    pub in_use: bool,
 }
 
+/// A stored chat, in use or not.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct StoredChat {
-    pub(super) spec: ChatSpec,
-    pub(super) members: Vec<BotId>,
-    pub(super) in_use: bool,
+pub struct StoredChat {
+    /// The chat as the manifest gave it.
+    pub spec: ChatSpec,
+    /// The chat's bots.
+    pub members: Vec<BotId>,
+    /// False when the last plan left the chat out.
+    pub in_use: bool,
 }
 
 /// The rows that the plan changes: whole rows, to be inserted or replaced.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Difference {
-    pub(super) bots: BTreeMap<BotId, StoredBot>,
-    pub(super) chats: BTreeMap<ChatId, StoredChat>,
-    pub(super) aliases: BTreeMap<TelegramChatId, ChatId>,
-    pub(super) personas: BTreeMap<String, (i64, Persona)>,
+pub struct Difference {
+    /// Bots that are new or different.
+    pub bots: BTreeMap<BotId, StoredBot>,
+    /// Chats that are new or different.
+    pub chats: BTreeMap<ChatId, StoredChat>,
+    /// Telegram's ids of new chats.
+    pub aliases: BTreeMap<TelegramChatId, ChatId>,
+    /// New revisions of personas.
+    pub personas: BTreeMap<String, (i64, Persona)>,
 }
 
 impl Difference {
     /// Returns whether the plan is what is stored already.
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.bots.is_empty() && self.chats.is_empty() && self.aliases.is_empty() && self.personas.is_empty()
+    }
+
+    /// Returns the delivery modes that the plan changes. A bot whose mode in the manifest is the same keeps its stored
+    /// mode, which a person may have changed.
+    pub fn deliveries(&self, stored: &Stored) -> BTreeMap<BotId, DeliveryChoice> {
+        let mode = |bot: &StoredBot| bot.spec.delivery;
+        let news = self.bots.iter().filter(|(id, bot)| stored.bots.get(id).map(mode) != Some(mode(bot)));
+        news.map(|(id, bot)| {
+            let before = stored.deliveries.get(id).cloned().unwrap_or_default();
+            (*id, DeliveryChoice { mode: bot.spec.delivery, ..before })
+        })
+        .collect()
     }
 }
 
-fn refused<T>(why: String) -> Result<T, StoreError> {
-    Err(StoreError::RosterRefused(why))
+fn refused<T>(why: String) -> Result<T, String> {
+    Err(why)
 }
 
 /// Computes the changes that make the stored roster equal to `plan`.
-pub(super) fn reconcile(stored: &Stored, plan: &RosterPlan) -> Result<Difference, StoreError> {
+///
+/// # Errors
+/// The reason why the plan is refused: it contradicts itself, or what is stored.
+pub fn reconcile(stored: &Stored, plan: &RosterPlan) -> Result<Difference, String> {
     let mut difference = Difference::default();
     let personas = personas(stored, plan, &mut difference)?;
     let names = bots(stored, plan, &personas, &mut difference)?;
@@ -68,7 +100,7 @@ fn personas<'a>(
     stored: &Stored,
     plan: &'a RosterPlan,
     difference: &mut Difference,
-) -> Result<BTreeMap<&'a str, i64>, StoreError> {
+) -> Result<BTreeMap<&'a str, i64>, String> {
     let mut bodies: BTreeMap<&str, &Persona> = BTreeMap::new();
     for bot in &plan.bots {
         let persona = &bot.persona;
@@ -99,7 +131,7 @@ fn bots<'a>(
     plan: &'a RosterPlan,
     revisions: &BTreeMap<&str, i64>,
     difference: &mut Difference,
-) -> Result<BTreeMap<&'a str, BotId>, StoreError> {
+) -> Result<BTreeMap<&'a str, BotId>, String> {
     let by_telegram: BTreeMap<_, _> = stored.bots.iter().map(|(id, bot)| (bot.spec.telegram_id, *id)).collect();
     let (mut named, mut planned) = (BTreeMap::new(), BTreeSet::new());
     let mut next = stored.bots.keys().next_back().map_or(1, |id| id.0 + 1);
@@ -149,7 +181,7 @@ fn chats(
     plan: &RosterPlan,
     bots: &BTreeMap<&str, BotId>,
     difference: &mut Difference,
-) -> Result<(), StoreError> {
+) -> Result<(), String> {
     let (mut names, mut planned) = (BTreeSet::new(), BTreeSet::new());
     let mut next = stored.chats.keys().next_back().map_or(1, |id| id.0 + 1);
     for spec in &plan.chats {
