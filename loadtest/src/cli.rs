@@ -36,9 +36,9 @@ use crate::harness::faults::{self, FaultsArgs};
 use crate::harness::idle::{self, IdleArgs, IdleResult};
 use crate::harness::isolate::{self, IsolateArgs, IsolateResult};
 use crate::harness::limits::{self, LimitsArgs, LimitsResult};
-use crate::harness::load::{self, LoadArgs, LoadResult};
 use crate::harness::peer::{self, PeerArgs, PeerResult};
 use crate::harness::recording::{self, RecordingArgs, RecordingResult};
+use crate::harness::run::args::{self as scenario, CompareArgs, Finished, LoadArgs, RunScenarioArgs};
 use crate::harness::stop::{self, StopArgs, StopResult};
 use crate::harness::turns::{self, TurnsArgs, TurnsResult};
 
@@ -64,7 +64,11 @@ enum Command {
     /// Measures one promise of a fleet of many nodes.
     #[command(subcommand)]
     Cluster(Box<ClusterFigure>),
-    /// Measures the product under load.
+    /// Runs a load scenario: table, JSON and HTML; fails when an objective breaks.
+    Run(Box<RunScenarioArgs>),
+    /// Compares the JSON of two runs; fails when a figure is worse by more than the margin.
+    Compare(Box<CompareArgs>),
+    /// Measures the product at one rate by policy `every`: a scenario by flags.
     Load(Box<LoadArgs>),
     /// Measures how much of Telegram's or of a provider's limits the product uses, and whether it keeps them.
     Limits(Box<LimitsArgs>),
@@ -147,7 +151,9 @@ impl Cli {
             Command::Faults(args) => run_faults(*args).await,
             Command::ClusterFaults(args) => run_cluster_faults(*args).await,
             Command::Cluster(figure) => report(figure.run(), figure.json(), Figure::is_clean).await,
-            Command::Load(args) => report(load::run(&args), args.stage.run.json, LoadResult::is_clean).await,
+            Command::Run(args) => finish(scenario::run(&args)).await,
+            Command::Compare(args) => finish(std::future::ready(scenario::compare_files(&args))).await,
+            Command::Load(args) => finish(scenario::load(&args)).await,
             Command::Limits(args) => report(limits::run(&args), args.run.json, LimitsResult::is_clean).await,
             Command::Abuse(args) => report(abuse::run(&args), args.run.json, AbuseResult::is_clean).await,
             Command::Clock(args) => report(clock::run(&args), args.run.json, ClockResult::is_clean).await,
@@ -213,6 +219,12 @@ fn report<R: Serialize + std::fmt::Display>(
         let result = unless_ended(run).await??;
         show(&result, json, is_clean(&result))
     }
+}
+
+/// Runs a scenario to its end, prints its report and fails when an objective broke.
+async fn finish(run: impl Future<Output = Result<Finished, HarnessError>>) -> anyhow::Result<()> {
+    let finished = unless_ended(Box::pin(run)).await??;
+    show(&finished, finished.as_json, finished.is_clean())
 }
 
 /// Prints a result and fails when the result is not clean.

@@ -10,6 +10,7 @@ use botfleet_world::simulation::StartError;
 use thiserror::Error;
 
 use super::product::ProductError;
+use super::run::error::{BaselineError, ReadingError};
 use crate::servers::error::ServerError;
 
 /// The reason why a harness could not complete its run.
@@ -57,9 +58,15 @@ pub enum HarnessError {
     /// No program was found to test.
     #[error("no botfleet beside this program nor under target: build it, or name it with --binary")]
     NoBinary,
-    /// A scenario cannot be used.
+    /// A scenario of faults cannot be used.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
+    /// A load scenario cannot be used.
+    #[error(transparent)]
+    Reading(#[from] ReadingError),
+    /// Two runs cannot be compared.
+    #[error(transparent)]
+    Baseline(#[from] BaselineError),
     /// The run of a seed could not be completed.
     #[error("seed {seed}: {source}\nleft for a look: {dir}")]
     Seed {

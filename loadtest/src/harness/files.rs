@@ -1,7 +1,7 @@
 //! Writes the product's configuration, manifest and secrets for a world. Layer: harness.
 //!
-//! Everything that slows a conversation down on purpose is off: pacing, caps, limiters and loop physics.
-//! Durability stays on. Secrets are in files of their own that only their owner can read (I12).
+//! Everything that slows a conversation down on purpose is off: pacing, caps, limiters and loop physics, unless the
+//! policy is [`ChatPolicy::BuiltIn`]. Durability stays on. Secrets are in files of their own that only their owner can read (I12).
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use botfleet_world::world::spec::{ChatSpec, WorldSpec};
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::error::HarnessError;
@@ -18,9 +19,11 @@ use super::error::HarnessError;
 const SECRETS: &str = "secrets";
 
 /// How far a commit of the product must get on its way to the disk before the commit counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Synchronous {
     /// The commit is on the disk.
+    #[default]
     Full,
     /// The kernel has the commit.
     Normal,
@@ -46,6 +49,8 @@ pub enum ChatPolicy {
     Every,
     /// Bots answer as people would.
     Natural,
+    /// Bots answer by the product's built-in settings and manifest defaults, guards and pacing included.
+    BuiltIn,
 }
 
 /// One provider of the product, served by the simulation.
@@ -216,10 +221,12 @@ fn key_file(provider: &str, index: usize) -> String {
 }
 
 fn config(database: &Path, base_url: &str, options: &ProductOptions) -> Table {
+    let is_built_in = options.policy == ChatPolicy::BuiltIn;
     let mut config = toml::toml! {
         [server]
         listen = "127.0.0.1:0"
-
+    };
+    let unhindered = toml::toml! {
         [fleet]
         ramp_per_minute = 0
 
@@ -228,6 +235,9 @@ fn config(database: &Path, base_url: &str, options: &ProductOptions) -> Table {
         sends_per_second = 0
         sends_per_chat_per_minute = 0
     };
+    if !is_built_in {
+        lay_over(&mut config, unhindered);
+    }
     let mut own = Table::new();
     let mut say = |section: &str, key: &str, value: Value| {
         let section = own.entry(section).or_insert_with(|| Value::Table(Table::new()));
@@ -238,8 +248,10 @@ fn config(database: &Path, base_url: &str, options: &ProductOptions) -> Table {
     say("store", "path", database.to_string_lossy().into_owned().into());
     say("store", "synchronous", options.synchronous.as_str().into());
     say("telegram", "api_url", base_url.into());
-    say("bots", "poll_timeout", format!("{}s", options.poll_timeout_s).into());
-    say("bots", "turns_in_flight", i64::from(options.turns_in_flight).into());
+    if !is_built_in {
+        say("bots", "poll_timeout", format!("{}s", options.poll_timeout_s).into());
+        say("bots", "turns_in_flight", i64::from(options.turns_in_flight).into());
+    }
     say("log", "level", options.log_level.as_str().into());
     lay_over(&mut config, own);
     lay_over(&mut config, options.settings.clone());
@@ -248,6 +260,11 @@ fn config(database: &Path, base_url: &str, options: &ProductOptions) -> Table {
 
 fn manifest(world: &WorldSpec, base_url: &str, options: &ProductOptions) -> Table {
     let mut manifest = toml::toml! {
+        [personas.member]
+        language = "en"
+        voice = "You are a friendly member of this group and answer in one short sentence."
+    };
+    let unhindered = toml::toml! {
         [defaults]
         hourly_cap = 0
         context_messages = 10
@@ -263,19 +280,19 @@ fn manifest(world: &WorldSpec, base_url: &str, options: &ProductOptions) -> Tabl
         enabled = false
         stale_after = "1h"
         quiet_tick = "0s"
-
-        [personas.member]
-        language = "en"
-        voice = "You are a friendly member of this group and answer in one short sentence."
     };
     let policy = match options.policy {
-        ChatPolicy::Every => "every",
-        ChatPolicy::Natural => "natural",
+        ChatPolicy::Every => Some("every"),
+        ChatPolicy::Natural => Some("natural"),
+        ChatPolicy::BuiltIn => None,
     };
     let mut defaults = Table::new();
-    defaults.insert("policy".into(), policy.into());
-    // Without this, a bot's disclosure on joining a chat would count as a message.
-    defaults.insert("disclosure".into(), "".into());
+    if let Some(policy) = policy {
+        lay_over(&mut manifest, unhindered);
+        defaults.insert("policy".into(), policy.into());
+        // Without this, a bot's disclosure on joining a chat would count as a message.
+        defaults.insert("disclosure".into(), "".into());
+    }
     defaults.insert("models".into(), names(options.models.first().into_iter().flatten()));
     lay_over(&mut defaults, options.defaults.clone());
     lay_over(&mut manifest, Table::from_iter([("defaults".to_owned(), Value::Table(defaults))]));
@@ -371,6 +388,15 @@ mod tests {
         let text = config(Path::new("/a \"b\"\\c"), "http://x", &ProductOptions::default()).to_string();
         let read: Table = text.parse().unwrap();
         assert_eq!(read["store"]["path"].as_str(), Some("/a \"b\"\\c"));
+    }
+
+    #[test]
+    fn built_in_means_that_the_harness_says_nothing() {
+        let options = ProductOptions { policy: ChatPolicy::BuiltIn, ..ProductOptions::default() };
+        let manifest = manifest(&WorldSpec::fleet(1, 2, 1), "http://x", &options);
+        let said: Vec<&String> = manifest["defaults"].as_table().unwrap().keys().collect();
+        assert_eq!(said, ["models"]);
+        assert!(!config(Path::new("/x"), "http://x", &options).contains_key("bots"));
     }
 
     #[test]

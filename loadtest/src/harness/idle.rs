@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use super::args::StageArgs;
 use super::error::HarnessError;
-use super::load::mib;
 use super::product::ProductError;
 use super::stage::Stage;
 use super::{progress, usage};
@@ -95,4 +94,9 @@ impl fmt::Display for IdleResult {
         writeln!(f, "{:<14}{:.1} MiB, at most {:.1} MiB", "memory", self.rss_mib, self.peak_rss_mib)?;
         write!(f, "{:<14}{:.2} % of a core over {:.1} s", "CPU", self.cpu_percent, self.seconds)
     }
+}
+
+/// Converts bytes to MiB.
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }

@@ -55,6 +55,11 @@ impl Spread {
         self.histogram.as_ref().map_or(0.0, |histogram| histogram.value_at_quantile(share) as f64 / 1000.0)
     }
 
+    /// Returns the mean in milliseconds; 0 without any duration.
+    pub fn mean_ms(&self) -> f64 {
+        self.histogram.as_ref().map_or(0.0, |histogram| histogram.mean() / 1000.0)
+    }
+
     /// Returns the longest duration in milliseconds; 0 without any.
     pub fn longest_ms(&self) -> f64 {
         self.histogram.as_ref().map_or(0.0, |histogram| histogram.max() as f64 / 1000.0)
@@ -90,7 +95,8 @@ pub struct Window {
 }
 
 impl Window {
-    fn holds(self, at_us: u64) -> bool {
+    /// Returns whether the window holds an instant.
+    pub fn holds(self, at_us: u64) -> bool {
         (self.from_us..self.to_us).contains(&at_us)
     }
 }
@@ -110,7 +116,7 @@ pub struct Measured {
 
 /// Draws again the delays of the provider's first `calls` calls.
 ///
-/// In the mode that echoes markers the provider draws nothing else: one delay for each call, in the order
+/// In the modes that name calls the provider draws nothing else: one delay for each call, in the order
 /// of call numbers.
 pub fn llm_delays(spec: &ProviderSpec, calls: usize) -> Vec<Duration> {
     let mut rng = fastrand::Rng::with_seed(spec.seed);
@@ -154,12 +160,12 @@ pub fn measure(ledger: &[LedgerRecord], due_us: &[u64], llm_delays: &[Duration],
 }
 
 /// Returns the entry with a number, counted from 1.
-fn numbered<T>(entries: &[T], number: u64) -> Option<&T> {
+pub(super) fn numbered<T>(entries: &[T], number: u64) -> Option<&T> {
     entries.get(usize::try_from(number.checked_sub(1)?).ok()?)
 }
 
 /// Returns the number after the first occurrence of a tag.
-fn number_after(text: &str, tag: &str) -> Option<u64> {
+pub(super) fn number_after(text: &str, tag: &str) -> Option<u64> {
     let (_, rest) = text.split_once(tag)?;
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     rest[..digits].parse().ok()

@@ -17,7 +17,9 @@
 //! | `operator` | an operator's commands to the product's API |
 //! | `crash`, `faults` | lost and doubled messages under kills and faults |
 //! | `cluster` | many nodes on PostgreSQL and Redis: the chaos run and the figures |
-//! | `load`, `idle` | throughput, latency and resource use |
+//! | `run` | load scenarios: throughput, latency, stages and resource use |
+//! | `scrape` | the product's metrics |
+//! | `idle` | a fleet at rest |
 //! | `peer` | a short run of the product as a peer of the neutral benchmark |
 //! | `recording` | real answers of Telegram, compared with the simulated ones |
 //! | `limits`, `isolate`, `abuse`, `clock`, `budget`, `stop`, `turns` | one measured promise each |
@@ -35,13 +37,14 @@ pub mod files;
 pub mod idle;
 pub mod isolate;
 pub mod limits;
-pub mod load;
 pub mod measure;
 pub mod operator;
 pub mod peer;
 pub mod product;
 pub mod progress;
 pub mod recording;
+pub mod run;
+pub mod scrape;
 pub mod settle;
 pub mod stage;
 pub mod stop;

@@ -41,6 +41,29 @@ pub struct Traffic<'w> {
     /// The number of bots of each chat, which is the number of answers due to a message there.
     bots: HashMap<i64, usize>,
     due_us: Vec<u64>,
+    calls: Calls,
+}
+
+/// The share of messages that call a bot of their chat by its username; the bots of a chat take turns.
+#[derive(Debug, Default)]
+struct Calls {
+    share: f64,
+    owed: f64,
+    usernames: HashMap<i64, Vec<String>>,
+}
+
+impl Calls {
+    /// Returns the next username to call in a chat, if the next message there is to call one.
+    fn next(&mut self, chat: i64) -> Option<String> {
+        self.owed += self.share;
+        if self.owed < 1.0 {
+            return None;
+        }
+        let usernames = self.usernames.get_mut(&chat).filter(|names| !names.is_empty())?;
+        self.owed -= 1.0;
+        usernames.rotate_left(1);
+        usernames.last().cloned()
+    }
 }
 
 impl<'w> Traffic<'w> {
@@ -49,7 +72,20 @@ impl<'w> Traffic<'w> {
         let mut people = PeopleSpec::of_world(world.spec());
         people.chats.retain(|chat| !chat.bots.is_empty());
         let bots = world.spec().chats.iter().map(|chat| (chat.id, chat.bots.len())).collect();
-        Self { world, posts: LoadPosts::of_people(&people), bots, due_us: Vec::new() }
+        Self { world, posts: LoadPosts::of_people(&people), bots, due_us: Vec::new(), calls: Calls::default() }
+    }
+
+    /// Lets a share of the messages, 0 to 1, call a bot of their chat.
+    #[must_use]
+    pub fn calling(mut self, share: f64) -> Self {
+        let spec = self.world.spec();
+        let of_chat = |ids: &[i64]| {
+            let bots = ids.iter().filter_map(|id| spec.bots.iter().find(|bot| bot.id == *id));
+            bots.map(|bot| bot.username.clone()).collect()
+        };
+        let usernames = spec.chats.iter().map(|chat| (chat.id, of_chat(&chat.bots))).collect();
+        self.calls = Calls { share, owed: 0.0, usernames };
+        self
     }
 
     /// Returns when each message was due, from marker 1 on, on the ledger's clock.
@@ -69,15 +105,23 @@ impl<'w> Traffic<'w> {
     }
 
     async fn open(&mut self, rate: f64) -> HarnessError {
+        let every = 1.0 / rate.max(f64::MIN_POSITIVE);
+        let endless = (0_u64..).map(|turn| Duration::from_secs_f64(turn as f64 * every));
+        self.follow(endless).await.err().unwrap_or(HarnessError::NobodyPosts)
+    }
+
+    /// Posts a message at each instant of a schedule, counted from now, whatever became of the messages before. A
+    /// message that is posted late stays due at its instant.
+    ///
+    /// # Errors
+    /// Nobody can post.
+    pub async fn follow(&mut self, schedule: impl Iterator<Item = Duration>) -> Result<(), HarnessError> {
         let (started, started_us) = (Instant::now(), self.world.ledger().now_us());
-        let first = self.due_us.len();
-        loop {
-            let after = Duration::from_secs_f64((self.due_us.len() - first) as f64 / rate.max(f64::MIN_POSITIVE));
+        for after in schedule {
             tokio::time::sleep_until(started + after).await;
-            if self.post(started_us + after.as_micros() as u64).is_none() {
-                return HarnessError::NobodyPosts;
-            }
+            self.post(started_us + after.as_micros() as u64).ok_or(HarnessError::NobodyPosts)?;
         }
+        Ok(())
     }
 
     async fn closed(&mut self, outstanding: usize) -> HarnessError {
@@ -132,7 +176,10 @@ impl<'w> Traffic<'w> {
     }
 
     fn post_next(&mut self, due_us: u64) -> Option<LoadPost> {
-        let post = self.posts.next()?;
+        let mut post = self.posts.next()?;
+        if let Some(called) = self.calls.next(post.chat) {
+            post.text = format!("@{called} {}", post.text);
+        }
         self.due_us.push(due_us);
         self.publish(&post, None);
         Some(post)
@@ -206,6 +253,16 @@ mod tests {
             () = script => {}
             _ = traffic.drive(Shape::Closed { outstanding: 3 }) => {}
         }
+    }
+
+    #[test]
+    fn calls_take_turns_over_the_bots_and_keep_their_share() {
+        let world = World::new(WorldSpec::fleet(1, 2, 1)).unwrap();
+        let mut traffic = Traffic::new(&world).calling(0.5);
+        let texts: Vec<String> = (0..4).filter_map(|_| traffic.post_next(0)).map(|post| post.text).collect();
+        let called: Vec<bool> = texts.iter().map(|text| text.starts_with('@')).collect();
+        assert_eq!(called, [false, true, false, true], "{texts:?}");
+        assert!(texts[1].starts_with("@fleet_1_bot ") && texts[3].starts_with("@fleet_2_bot "), "{texts:?}");
     }
 
     #[tokio::test]

@@ -85,17 +85,3 @@ fn ticks(pid: u32, ended: bool) -> u64 {
     let fields = rest.split_whitespace().skip(11).take(if ended { 4 } else { 2 });
     fields.filter_map(|field| field.parse::<u64>().ok()).sum()
 }
-
-/// Returns every bucket of a histogram in a metrics text, whatever its labels, as bound in seconds and count.
-pub fn histograms(text: &str, name: &str) -> Vec<(f64, f64)> {
-    let bucket = format!("{name}_bucket{{");
-    let lines = text.lines().filter(|line| line.starts_with(&bucket));
-    lines
-        .filter_map(|line| {
-            let (_, rest) = line.split_once("le=\"")?;
-            let (bound, rest) = rest.split_once('"')?;
-            let bound = if bound == "+Inf" { f64::INFINITY } else { bound.parse().ok()? };
-            Some((bound, rest.rsplit(' ').next()?.parse().ok()?))
-        })
-        .collect()
-}

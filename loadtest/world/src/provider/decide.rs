@@ -214,6 +214,7 @@ impl Provider {
         let whole = match self.spec.mode {
             Mode::SmallTalk => mind.talk.reply(&Prompt::read(&request.messages)),
             Mode::EchoMarker => echo::text(call, marker),
+            Mode::NumberCalls => echo::text(call, None),
             Mode::Obedient => {
                 obedient::obey(request).unwrap_or_else(|| mind.talk.reply(&Prompt::read(&request.messages)))
             }

@@ -59,6 +59,8 @@ pub enum Mode {
     SmallTalk,
     /// The call's number and the marker of the message that is answered.
     EchoMarker,
+    /// The call's number and some words, without the marker: bots that answer one another would pass a marker on.
+    NumberCalls,
     /// The text that the last message told the model to say; small talk when it told nothing.
     Obedient,
 }

@@ -1,6 +1,5 @@
 //! Measures the load of PostgreSQL at a rate of messages. Layer: harness.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,10 +7,11 @@ use tokio::time::Instant;
 
 use super::args::{FigureArgs, under_traffic};
 use super::figure::Figure;
-use crate::harness::cluster::probe::{histograms, tree_cpu};
+use crate::harness::cluster::probe::tree_cpu;
 use crate::harness::cluster::stage::{ClusterStage, DATABASE};
 use crate::harness::error::HarnessError;
 use crate::harness::measure::{Window, llm_delays, measure};
+use crate::harness::scrape::Buckets;
 use crate::harness::traffic::Traffic;
 
 /// How long the fleet warms up before the measurement.
@@ -91,11 +91,11 @@ pub async fn run(args: &FigureArgs) -> Result<Figure, HarnessError> {
     figure.tell("rollbacks, deadlocks", format!("{rollbacks}, {}", after.0.deadlocks - before.0.deadlocks));
     let cpu = after.2.saturating_sub(before.2).as_secs_f64();
     figure.tell("PostgreSQL, share of one processor", format!("{:.0} %", cpu * 100.0 / seconds));
-    let statements = delta(&before.1, &after.1, "botfleet_store_query_duration_seconds");
+    let statements = Buckets::between(&before.1, &after.1, "botfleet_store_query_duration_seconds");
     figure.tell("statements for each reply", format!("{:.2}", statements.count / measured.replies.max(1) as f64));
     figure.promise("statements, p99", statements.within_ms(0.99), QUERY_P99_MS, "ms");
     figure.promise("statements, longest at most", statements.within_ms(1.0), QUERY_MAX_MS, "ms");
-    let waits = delta(&before.1, &after.1, "botfleet_store_connection_wait_seconds");
+    let waits = Buckets::between(&before.1, &after.1, "botfleet_store_connection_wait_seconds");
     figure.promise("wait for a connection, p99", waits.within_ms(0.99), WAIT_MS, "ms");
     figure.promise_least("statements measured", statements.count, 1.0, "");
     for line in slowest {
@@ -119,55 +119,4 @@ async fn slowest(stage: &ClusterStage) -> Result<Vec<String>, HarnessError> {
                || ': ' || left(regexp_replace(query, '\\s+', ' ', 'g'), 90) FROM pg_stat_statements \
                WHERE query NOT LIKE '%pg_stat%' ORDER BY max_exec_time DESC LIMIT 5";
     Ok(stage.postgres.query(DATABASE, sql).await?.lines().map(str::to_owned).collect())
-}
-
-/// A histogram of a time window, over all nodes.
-#[derive(Debug, Default)]
-struct Buckets {
-    /// Count up to each bound in seconds; the key is the bits of the bound, which sort as positive numbers do.
-    upto: BTreeMap<u64, f64>,
-    count: f64,
-}
-
-impl Buckets {
-    /// Returns the lowest bound up to which this share of the values lies, in milliseconds; 0 without values.
-    fn within_ms(&self, share: f64) -> f64 {
-        let wanted = self.count * share;
-        let bound = self.upto.iter().find(|(_, count)| **count >= wanted && **count > 0.0);
-        bound.map_or(0.0, |(bound, _)| f64::from_bits(*bound) * 1000.0)
-    }
-}
-
-fn delta(before: &[String], after: &[String], name: &str) -> Buckets {
-    let mut buckets = Buckets::default();
-    for (texts, sign) in [(before, -1.0), (after, 1.0)] {
-        for text in texts {
-            for (bound, count) in histograms(text, name) {
-                *buckets.upto.entry(bound.to_bits()).or_default() += sign * count;
-                if bound.is_infinite() {
-                    buckets.count += sign * count;
-                }
-            }
-        }
-    }
-    buckets
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_share_lies_under_the_bound_that_reaches_it() {
-        let text = |low: u32, all: u32| {
-            vec![format!(
-                "# TYPE x_seconds histogram\nx_seconds_bucket{{statement=\"a\",le=\"0.005\"}} {low}\n\
-                 x_seconds_bucket{{statement=\"a\",le=\"+Inf\"}} {all}\nx_seconds_count{{statement=\"a\"}} {all}\n"
-            )]
-        };
-        let buckets = delta(&text(10, 10), &text(109, 110), "x_seconds");
-        assert!((buckets.within_ms(0.99) - 5.0).abs() < f64::EPSILON, "{buckets:?}");
-        assert!(buckets.within_ms(1.0).is_infinite());
-        assert!((buckets.count - 100.0).abs() < f64::EPSILON);
-    }
 }
