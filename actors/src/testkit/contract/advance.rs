@@ -9,6 +9,24 @@ use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 use crate::domain::turn::Act;
 use crate::testkit::rows::{advance, appended, at, decision, entry, ingest, person, turn, update};
 
+claims! {
+    $ __claims_of_advance of advance:
+    a_chat_remembers_all_that_it_advanced_by
+    the_same_message_seen_by_two_bots_is_one_entry
+    a_wrong_base_is_refused
+    a_gap_is_refused
+    a_decision_out_of_turn_is_refused
+    a_row_has_one_outcome
+    a_tick_is_due_at_its_time_and_not_before
+    a_transcript_is_read_backwards_from_any_number
+    the_first_entry_of_a_message_is_found
+    copies_of_every_kind_are_found_by_their_keys
+    a_conversation_is_counted_in_what_was_said
+    a_decision_number_used_twice_drops_out_alone
+    acts_of_every_kind_are_remembered
+    a_chat_remembers_its_calm_and_that_its_people_were_told
+}
+
 async fn with_rows(home: &dyn Home, rows: i64) -> Scene {
     let scene = Scene::open(home).await;
     let rows = (1..=rows).map(|n| update(n, scene.bots[0], scene.chats[0], n)).collect();

@@ -8,6 +8,15 @@ use crate::domain::commit::operations::{Operation, ReturnAllowance, TakeAllowanc
 use crate::domain::commit::outcome::Applied;
 use crate::testkit::rows::at;
 
+claims! {
+    $ __claims_of_allowance of allowance:
+    a_block_taken_stays_taken_over_a_restart
+    a_budget_is_never_overdrawn_not_even_in_one_batch
+    budgets_of_other_scopes_units_and_periods_are_apart
+    what_is_given_back_can_be_taken_again
+    old_periods_are_pruned_and_totals_are_not
+}
+
 const LIMIT: i64 = 1_000;
 const DAY: Duration = Duration::from_secs(86_400);
 

@@ -11,6 +11,15 @@ use crate::domain::transcript::EntryKind;
 use crate::ports::archive::DecisionQuery;
 use crate::testkit::rows::{advance, appended, at, decision, entry, ingest, sent, start, update};
 
+claims! {
+    $ __claims_of_archive of archive:
+    decisions_read_back_as_they_were_made
+    decisions_come_in_pages_both_ways_and_by_entry
+    turns_of_decisions_come_with_their_messages
+    entries_are_read_forwards_from_any_number
+    a_message_is_found_by_its_id_also_after_a_migration
+}
+
 /// Records a chat of six entries. Each entry but the third led to a decision, and the last decision is a tick's.
 async fn recorded(home: &dyn Home) -> (Scene, Vec<Decision>) {
     let scene = Scene::open(home).await;

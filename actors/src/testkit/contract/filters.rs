@@ -25,6 +25,20 @@ use crate::testkit::rows::{
     advance, appended, at, claim, decision, entry, finish, ingest, message, person, plan, sent, start, turn, update,
 };
 
+claims! {
+    $ __claims_of_filters of filters:
+    reads_of_a_chat_hold_nothing_of_another
+    reads_of_a_bot_hold_nothing_of_another
+    every_limit_is_kept
+    each_kind_of_waiting_row_is_counted_apart
+    the_backlog_names_each_owner_whose_work_is_due
+    old_rows_of_a_chat_outside_the_manifest_are_given_up
+    a_reclaim_spares_other_bots
+    dead_letters_of_all_kinds_are_listed_together
+    removals_spare_other_people_and_other_chats
+    a_store_tells_that_it_works
+}
+
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// What happened to one bot in one chat. Its rows have the ids from `id` on.

@@ -17,6 +17,16 @@ use crate::testkit::rows::{
     advance, appended, at, claim, decision, entry, finish, ingest, message, plan, sent, start, turn, update,
 };
 
+claims! {
+    $ __claims_of_growth of growth:
+    rows_go_when_they_are_older_than_their_use
+    parts_of_a_text_go_together
+    no_decision_goes_before_its_texts
+    a_chat_that_keeps_texts_for_ever_keeps_its_transcript
+    no_number_goes_before_those_below_it
+    an_entry_outlives_the_copies_of_its_message
+}
+
 const DAY: Duration = Duration::from_hours(24);
 
 /// Periods that tell the kinds of rows apart.

@@ -11,6 +11,18 @@ use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::turn::{TURN_ATTEMPTS_MAX, TurnState};
 use crate::testkit::rows::{advance, at, claim, ingest, plan, sent, start, turn, update};
 
+claims! {
+    $ __claims_of_hand_over of hand_over:
+    a_lease_given_away_fences_what_follows_in_its_batch
+    a_lease_is_given_away_once_under_an_epoch
+    turns_in_hand_go_back_without_an_attempt
+    a_send_under_way_is_settled_after_a_hand_over
+    a_chat_given_away_is_fenced
+    an_absence_is_fenced_by_its_bot
+    a_username_is_news_once
+    the_roster_reads_back_as_it_was_applied
+}
+
 /// The next owner of the lease; the store does not check that it exists.
 const HEIR: Incarnation = Incarnation(4_711);
 

@@ -5,6 +5,15 @@ use crate::domain::commit::outcome::Applied;
 use crate::domain::inbox::{Outcome, OutcomeKind};
 use crate::testkit::rows::{at, ingest, update};
 
+claims! {
+    $ __claims_of_ingest of ingest:
+    the_offset_is_stored_with_its_rows
+    the_offset_is_the_last_one_said_not_the_maximum
+    the_same_update_twice_is_one_row
+    the_same_update_twice_in_one_batch_is_one_row
+    a_row_with_an_outcome_at_ingest_is_no_work
+}
+
 /// I1: rows and offset are stored together.
 pub async fn the_offset_is_stored_with_its_rows(home: &dyn Home) {
     let scene = Scene::open(home).await;

@@ -12,6 +12,19 @@ use crate::domain::roster::{DeliveryChoice, DeliveryMode};
 use crate::domain::turn::{Turn, TurnState};
 use crate::testkit::rows::{advance, at, claim, decision, finish, ingest, message, plan, start, turn, update};
 
+claims! {
+    $ __claims_of_orders of orders:
+    a_webhooks_rows_are_stored_once_and_the_offset_stays
+    a_change_of_delivery_forgets_the_offset
+    the_manifests_delivery_counts_when_it_is_news
+    an_unclaimed_turn_waits_as_before
+    a_dead_turn_is_redelivered_anew
+    a_dead_update_is_redelivered_anew
+    a_rejected_message_is_redelivered_with_its_later_parts
+    a_message_of_unknown_fate_needs_a_confirmation
+    dead_letters_come_in_pages
+}
+
 fn receive(rows: Vec<crate::domain::inbox::InboxRow>) -> Operation {
     Operation::Receive(Receive { rows })
 }

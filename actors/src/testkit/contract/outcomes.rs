@@ -10,6 +10,13 @@ use crate::domain::turn::TurnState;
 use crate::ports::store::{OutcomeCursor, OutcomeRecord, QueueDepths};
 use crate::testkit::rows::{advance, at, decision, ingest, sent, start, turn, update};
 
+claims! {
+    $ __claims_of_outcomes of outcomes:
+    every_row_is_one_line_with_what_became_of_it
+    pages_end_and_ticks_come_last
+    handled_rows_are_pruned_by_age_and_waiting_ones_are_not
+}
+
 /// Reads all pages, each of at most `limit` lines.
 async fn lines(scene: &Scene, limit: usize) -> Vec<OutcomeRecord> {
     let (mut all, mut cursor) = (Vec::new(), OutcomeCursor::default());

@@ -19,6 +19,23 @@ use crate::testkit::rows::{
     advance, appended, at, claim, decision, entry, finish, ingest, message, plan, sent, start, turn, update,
 };
 
+claims! {
+    $ __claims_of_people of people:
+    words_of_who_has_opted_out_are_not_stored
+    an_opt_out_in_the_same_batch_already_counts
+    who_is_forgotten_leaves_numbers_and_nothing_else
+    a_wish_to_be_forgotten_is_one_while_it_is_open
+    a_person_with_many_entries_is_counted_and_forgotten_whole
+    words_in_flight_of_who_is_forgotten_are_not_stored
+    an_answer_on_its_way_at_a_forgetting_arrives_without_its_text
+    texts_are_kept_as_long_as_their_chat_keeps_them
+    the_newest_word_of_a_person_counts
+    a_repeated_word_of_one_batch_counts
+    an_opt_out_of_three_years_ago_survives_every_pruning
+    control_characters_hinder_no_removal
+    updates_are_kept_no_longer_than_texts
+}
+
 const AYSE: TelegramUserId = TelegramUserId(4_711);
 const MARKER: &str = "the words of ayşe";
 

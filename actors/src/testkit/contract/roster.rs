@@ -8,6 +8,22 @@ use crate::domain::roster::{Roster, RosterPlan};
 use crate::ports::store::StoreError;
 use crate::testkit::rows::{at, bot_spec, chat_spec, ingest, plan, update};
 
+claims! {
+    $ __claims_of_roster of roster:
+    a_roster_applied_twice_is_the_same
+    a_bot_renamed_is_the_same_bot
+    two_bots_may_exchange_names
+    a_name_with_another_bots_token_is_refused
+    a_refused_roster_changes_nothing
+    a_new_credential_raises_the_token_generation
+    a_changed_persona_gets_a_revision
+    a_bot_left_out_comes_back_as_itself
+    a_chat_is_known_by_its_telegram_id
+    newcomers_during_a_tenure_can_act_at_once
+    a_plan_that_names_something_twice_is_refused
+    a_chat_with_odd_words_migrates
+}
+
 async fn refused(scene: &Scene, plan: &RosterPlan, word: &str) {
     match scene.store.apply_roster(plan, at(1)).await {
         Err(StoreError::RosterRefused(why)) => assert!(why.contains(word), "{why}"),

@@ -19,6 +19,32 @@ use crate::domain::turn::{Turn, TurnState};
 use crate::domain::window::WindowKey;
 use crate::testkit::rows::{advance, at, claim, finish, message, person, sent, start, start_within, turn};
 
+claims! {
+    $ __claims_of_send of send:
+    a_message_that_may_go_is_sending_at_once
+    a_full_window_makes_the_message_wait
+    windows_survive_a_restart
+    what_was_certainly_not_sent_uses_up_no_window
+    a_chain_too_deep_is_cancelled
+    a_stop_cancels_and_lifting_it_lets_go
+    a_timed_stop_ends_by_itself
+    a_doubted_stop_changes_none_in_force
+    a_stop_is_lifted_by_no_lower_rank_and_no_older_word
+    a_stale_message_is_cancelled
+    a_stop_in_the_same_batch_already_counts
+    a_settled_attempt_cannot_settle_again
+    another_attempt_cannot_settle
+    a_definite_non_send_is_due_again
+    a_cancelled_message_cannot_begin
+    a_pause_makes_other_messages_of_its_place_wait
+    a_pause_survives_a_restart_until_it_is_over
+    evidence_resolves_an_unknown_message_once
+    what_a_bot_said_lately_is_what_it_certainly_sent
+    a_stop_drops_a_turn_instead_of_its_claim
+    a_migrated_chat_keeps_its_messages_and_its_history
+    absences_survive_a_restart
+}
+
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// Opens a scene with this many waiting messages, each of a turn of its own.

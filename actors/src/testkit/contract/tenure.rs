@@ -18,6 +18,19 @@ use crate::domain::turn::{TURN_ATTEMPTS_MAX, TurnState};
 use crate::ports::store::QueueDepths;
 use crate::testkit::rows::{advance, at, claim, finish, ingest, message, sent, start, turn, update};
 
+claims! {
+    $ __claims_of_tenure of tenure:
+    a_stale_epoch_writes_nothing
+    an_attempt_is_settled_across_epochs
+    what_was_being_sent_is_unknown_after_a_crash
+    a_message_to_be_resent_is_due_again_after_a_crash
+    a_turn_in_hand_at_a_crash_is_queued_again_until_it_is_dead
+    a_reclaimed_bot_gives_back_what_it_had_in_hand
+    everything_is_there_after_a_restart
+    a_dropped_commit_is_all_or_nothing
+    a_store_never_used_is_empty
+}
+
 /// I6: whoever has lost a lease is fenced, whatever operation it submits.
 pub async fn a_stale_epoch_writes_nothing(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 1).await;

@@ -11,6 +11,17 @@ use crate::testkit::rows::{
     advance, appended, at, claim, decision, finish, ingest, message, start, turn, update, usage,
 };
 
+claims! {
+    $ __claims_of_turns of turns:
+    a_turn_is_claimed_once_and_by_its_bot
+    a_finished_turn_leaves_its_messages_in_the_outbox
+    a_failed_turn_is_queued_again_until_it_is_dead
+    a_turn_given_up_is_final
+    turns_wait_by_priority_then_age
+    a_whole_conversation_commits_in_one_batch
+    a_refusal_takes_its_dependants_along_and_nothing_else
+}
+
 /// Returns an ingest, and the advance that makes `turns` from it.
 pub(super) fn conversation(scene: &Scene, turns: &[Turn]) -> Vec<Operation> {
     let ([bot, _], [chat, _]) = (scene.bots, scene.chats);

@@ -13,6 +13,12 @@ use crate::domain::pause::Pause;
 use crate::domain::turn::{Turn, TurnState};
 use crate::testkit::rows::{advance, at, claim, start, turn};
 
+claims! {
+    $ __claims_of_unspoken of unspoken:
+    what_nobody_took_in_its_time_ends_whoever_lives
+    lifted_pauses_are_over_and_longer_ones_are_shortened
+}
+
 /// I14: the store itself ends a turn whose bot has no actor, and its messages; the queues become empty.
 pub async fn what_nobody_took_in_its_time_ends_whoever_lives(home: &dyn Home) {
     let (scene, messages) = with_messages(home, 3).await;
