@@ -4,8 +4,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `settings` | the choice of the database, its address, and how it is used |
-//! | `port` | the ports, implemented once for both databases |
-//! | `sql` | the statements, one text for both databases, and the calls that run them |
+//! | `sql` | the ports, implemented once: the statements, one text for both databases, and the calls that run them |
 //! | `commit` | the statements of the group commit |
 //! | `tables` | the list of the tables, with the rules for their rows |
 //! | `rows` | the columns of each table, said once |
@@ -21,7 +20,6 @@
 mod commit;
 mod engine;
 mod fault;
-mod port;
 pub mod postgres;
 mod rows;
 pub mod settings;

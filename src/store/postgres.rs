@@ -30,8 +30,8 @@ use self::engine::Postgres;
 use self::migrations::{Schema, Standing};
 use self::open::{Address, OpenError};
 use self::session::{Bounds, Sessions};
-use super::port::SqlStore;
 use super::settings::StoreSettings;
+use super::sql::SqlStore;
 
 /// Gives one process access to all state of a cluster.
 pub type PgStore = SqlStore<Postgres>;

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use botfleet_actors::ports::store::{Store, StoreError};
 
 use super::engine::{Engine, Reads};
-use super::port::SqlStore;
 use super::rows::part::columns;
+use super::sql::SqlStore;
 use super::sql::text::statements;
 use super::sql::values::{Database, values};
 use super::tables;

@@ -1,4 +1,5 @@
-//! The statements of the store, one text for both databases, and the calls that run them. Layer: adapter.
+//! Implements the ports `Store` and `Archive` once for both databases: the statements, one text for both, and the calls that
+//! run them. Layer: adapter.
 //!
 //! | file | holds |
 //! |---|---|
@@ -20,7 +21,86 @@ pub(super) mod tenure;
 pub(super) mod text;
 pub(super) mod values;
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use botfleet_actors::ports::archive::archive_methods;
+use botfleet_actors::ports::store::store_methods;
+
 use self::text::Sql;
+use self::values::values;
+use super::engine::{Engine, Reads};
+
+/// Stores all state of a fleet in the database of an engine.
+pub struct SqlStore<E> {
+    pub(super) engine: E,
+}
+
+/// Implements a port whose methods a `LIST!` hands over. Each line here is a method and what it is: a call, or all rows of
+/// a statement, or the one row that a statement finds. A method without a line is the call of its name in the module
+/// after `by`. A call may be dropped at any time: its transaction is then stored as a whole, or not at all.
+macro_rules! port {
+    ($dollar:tt $list:ident $port:ident for $engine:ident by $module:ident: $($method:ident = $what:ident $name:path;)*) => {
+        macro_rules! $port {
+            $(($method $dollar($dollar value:expr),*) => { port!(@$what $name, $dollar($dollar value),*) };)*
+            ($dollar method:ident $dollar($dollar value:expr),*) => {
+                port!(@call $module::$dollar method, $dollar($dollar value),*)
+            };
+        }
+
+        $list! { port @all_of $port for $engine: }
+    };
+    (@all_of $port:ident for $engine:ident: $($method:ident($($value:ident: $type:ty),*) -> $result:ty;)+) => {
+        #[async_trait]
+        impl<E: $engine> $port for SqlStore<E> {
+            $(
+                async fn $method(&self, $($value: $type),*) -> Result<$result, StoreError> {
+                    let _timed = self.engine.timed(stringify!($method));
+                    $port!($method &self.engine $(, $value)*)
+                }
+            )+
+        }
+    };
+    (@call $call:path, $engine:expr $(, $value:expr)*) => {
+        $call($engine $(, $value)*).await.map_err(StoreError::from)
+    };
+    (@all $sql:path, $engine:expr $(, $value:expr)*) => {
+        Ok($engine.all(&$sql, values![$($value),*]).await?)
+    };
+    (@one $sql:path, $engine:expr $(, $value:expr)*) => {
+        Ok($engine.all(&$sql, values![$($value),*]).await?.pop())
+    };
+}
+
+port! { $ store_methods Store for Engine by reads:
+    commit = call Engine::commit;
+    apply_roster = call roster::apply;
+    roster = call Engine::roster;
+    set_username = call roster::set_username;
+    begin_tenure = call Engine::begin_tenure;
+    reclaim = call tenure::reclaim;
+    next_offset = one reads::OFFSET;
+    queued_turns = all reads::QUEUED_TURNS;
+    waiting_messages = all reads::WAITING_MESSAGES;
+    allowances = all reads::ALLOWANCES;
+    rights = call people::rights;
+    person = call people::person;
+    forget = call people::forget;
+    outcomes = call outcomes::page;
+    prune = call growth::prune;
+    expire = call expiry::expire;
+    expire_unspoken = call expiry::expire_unspoken;
+    check = call Engine::check;
+    pauses = all reads::PAUSES;
+    unknown_messages = all reads::UNKNOWN_MESSAGES;
+    delivery = one reads::DELIVERY;
+    close = call Engine::close;
+    message = one reads::MESSAGE;
+}
+
+port! { $ archive_methods Archive for Reads by archive:
+    entries = all archive::ENTRIES;
+}
 
 /// Returns all statements that both databases run.
 pub(super) fn all() -> Vec<&'static Sql> {

@@ -27,8 +27,8 @@ use tokio::sync::Mutex;
 use self::engine::{Readers, Sqlite};
 use self::open::{OpenError, Opened, open, read_only};
 use self::writer::Writer;
-use super::port::SqlStore;
 use super::settings::StoreSettings;
+use super::sql::SqlStore;
 
 /// Stores all state of a fleet on one machine, in one file that one process holds.
 pub type SqliteStore = SqlStore<Sqlite>;

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use botfleet::store::settings::{Backend, StoreSettings};
+use botfleet::store::sizes::Measured;
 use botfleet::store::sqlite::SqliteStore;
 use botfleet::store::statements::sent_to;
 use botfleet::store::tables::{Rows, Rule, TABLES, names_on};
@@ -12,7 +13,7 @@ use botfleet_actors::ports::store::Store;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 
-use super::postgres::{database, server};
+use super::postgres::{database, server, store};
 
 const ON_SQLITE: &str =
     "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
@@ -82,5 +83,19 @@ fn every_statement_that_drops_old_rows_is_in_the_list() {
     for name in drops {
         let listed = TABLES.iter().any(|table| matches!(table.goes, Rule::By(by) if by == name));
         assert!(listed, "{name} drops rows of no table of the list");
+    }
+}
+
+/// The statement of the sizes is made from the list, and each database takes it.
+#[tokio::test]
+async fn every_table_of_both_databases_can_be_measured() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("fleet.db");
+    let sqlite = SqliteStore::open(&StoreSettings { path, ..StoreSettings::default() }).await.unwrap();
+    let postgres = store(&database().await).await;
+    for (backend, store) in [(Backend::Sqlite, &sqlite as &dyn Measured), (Backend::Postgres, &postgres)] {
+        let (tables, whole) = store.sizes().await.unwrap();
+        assert!(tables.iter().map(|size| size.table.as_str()).eq(names_on(backend)), "{backend:?}: {tables:?}");
+        assert!(whole > 0, "{backend:?} has a size");
     }
 }

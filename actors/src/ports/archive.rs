@@ -5,12 +5,17 @@ use std::sync::Arc;
 
 use super::declare::port;
 use super::store::StoreError;
-use crate::domain::decision::Decision;
-use crate::domain::ids::{ChatId, DecisionNumber, MessageId, Number};
-use crate::domain::outbox::OutboxMessage;
-use crate::domain::roster::Roster;
-use crate::domain::transcript::TranscriptEntry;
-use crate::domain::turn::Turn;
+
+// Adapters import no type of a method: the code that the list of methods makes finds them all here.
+#[doc(hidden)]
+pub use crate::domain::{
+    decision::Decision,
+    ids::{ChatId, DecisionNumber, MessageId, Number},
+    outbox::OutboxMessage,
+    roster::Roster,
+    transcript::TranscriptEntry,
+    turn::Turn,
+};
 
 /// Largest number of decisions in one answer.
 pub const DECISIONS_MAX: usize = 200;

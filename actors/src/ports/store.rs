@@ -7,22 +7,28 @@ use serde::{Deserialize, Serialize};
 
 use super::archive::Archive;
 use super::declare::port;
-use crate::domain::allowance::AllowanceKey;
-use crate::domain::commit::operations::Operation;
-use crate::domain::commit::outcome::{Applied, Refusal};
-use crate::domain::control::Stops;
-use crate::domain::dead_letter::{DeadLetter, DeadLetterId};
-use crate::domain::ids::{
-    BotId, ChatId, DecisionNumber, Epoch, InboxId, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
+
+// Adapters import no type of a method: the code that the list of methods makes finds them all here.
+#[doc(hidden)]
+pub use crate::domain::{
+    allowance::AllowanceKey,
+    commit::operations::Operation,
+    commit::outcome::{Applied, Refusal},
+    control::Stops,
+    dead_letter::{DeadLetter, DeadLetterId},
+    ids::{
+        BotId, ChatId, DecisionNumber, Epoch, InboxId, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId,
+        TurnId,
+    },
+    inbox::{InboxRow, OutcomeKind},
+    outbox::{OutboxMessage, OutboxState},
+    pause::Pause,
+    people::{Forgotten, PersonRecord, Rights},
+    roster::{DeliveryChoice, Roster, RosterPlan},
+    time::Timestamp,
+    transcript::{EntryKey, TranscriptEntry},
+    turn::{Turn, TurnState},
 };
-use crate::domain::inbox::{InboxRow, OutcomeKind};
-use crate::domain::outbox::{OutboxMessage, OutboxState};
-use crate::domain::pause::Pause;
-use crate::domain::people::{Forgotten, PersonRecord, Rights};
-use crate::domain::roster::{DeliveryChoice, Roster, RosterPlan};
-use crate::domain::time::Timestamp;
-use crate::domain::transcript::{EntryKey, TranscriptEntry};
-use crate::domain::turn::{Turn, TurnState};
 
 /// Why a call to the store failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

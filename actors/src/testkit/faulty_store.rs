@@ -11,27 +11,11 @@ use tokio::sync::watch;
 
 use super::journal::{Happening, Journal};
 use super::memory_store::MemoryStore;
-use crate::domain::allowance::AllowanceKey;
 use crate::domain::commit::operations::Operation;
 use crate::domain::commit::outcome::{Applied, Refusal};
-use crate::domain::control::Stops;
-use crate::domain::dead_letter::{DeadLetter, DeadLetterId};
-use crate::domain::decision::Decision;
-use crate::domain::ids::{
-    BotId, ChatId, DecisionNumber, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
-};
-use crate::domain::inbox::InboxRow;
-use crate::domain::outbox::OutboxMessage;
-use crate::domain::pause::Pause;
-use crate::domain::people::{Forgotten, PersonRecord, Rights};
-use crate::domain::roster::{DeliveryChoice, Roster, RosterPlan};
-use crate::domain::time::Timestamp;
-use crate::domain::transcript::{EntryKey, TranscriptEntry};
-use crate::domain::turn::Turn;
-use crate::ports::archive::{Archive, DecisionQuery, archive_methods};
-use crate::ports::store::{
-    Backlog, ChatMemory, Cut, Kept, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure, store_methods,
-};
+use crate::domain::ids::BotId;
+use crate::ports::archive::archive_methods;
+use crate::ports::store::{Store, StoreError, store_methods};
 
 /// The time that a commit takes.
 const COMMIT_TAKES: Duration = Duration::from_millis(2);

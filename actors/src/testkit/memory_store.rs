@@ -15,28 +15,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 
 use self::state::State;
-use crate::domain::allowance::AllowanceKey;
 use crate::domain::commit::operations::Operation;
 use crate::domain::commit::outcome::{Applied, Refusal};
-use crate::domain::control::Stops;
-use crate::domain::dead_letter::{DeadLetter, DeadLetterId};
-use crate::domain::decision::Decision;
-use crate::domain::ids::{
-    BotId, ChatId, DecisionNumber, Epoch, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
-};
-use crate::domain::inbox::InboxRow;
-use crate::domain::outbox::OutboxMessage;
+use crate::domain::ids::Epoch;
 use crate::domain::ownership::Incarnation;
-use crate::domain::pause::Pause;
-use crate::domain::people::{Forgotten, PersonRecord, Rights};
-use crate::domain::roster::{DeliveryChoice, Roster, RosterPlan};
-use crate::domain::time::Timestamp;
-use crate::domain::transcript::{EntryKey, TranscriptEntry};
-use crate::domain::turn::Turn;
-use crate::ports::archive::{Archive, DecisionQuery, archive_methods};
-use crate::ports::store::{
-    Backlog, ChatMemory, Cut, Kept, OutcomeCursor, OutcomeRecord, QueueDepths, Store, StoreError, Tenure, store_methods,
-};
+use crate::ports::archive::archive_methods;
+use crate::ports::store::{StoreError, store_methods};
 
 /// A handle on rows in memory, held by one process.
 #[derive(Default)]
@@ -162,6 +146,7 @@ archive_methods! { over_the_state Archive: }
 mod tests {
     use super::*;
     use crate::ports::cluster::Cluster;
+    use crate::ports::store::Store;
     use crate::testkit::contract::Home;
     use crate::testkit::contract::cluster::ClusterHome;
     use crate::testkit::rows::{at, plan};
