@@ -16,10 +16,11 @@ use botfleet_world::provider::ProviderSpec;
 use botfleet_world::provider::spec::{Latency as LlmLatency, Mode};
 use botfleet_world::simulation::{Simulation, SimulationSpec};
 use botfleet_world::world::spec::WorldSpec;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::groups::grouped;
 use crate::harness::abuse::{self, AbuseArgs, AbuseResult};
 use crate::harness::args::SendLatency;
 use crate::harness::budget::{self, BudgetArgs, BudgetResult};
@@ -33,16 +34,14 @@ use crate::harness::crash::{self, CrashArgs, CrashResult};
 use crate::harness::error::HarnessError;
 use crate::harness::faults::slices::{self, SeriesReport};
 use crate::harness::faults::{self, FaultsArgs};
-use crate::harness::idle::{self, IdleArgs, IdleResult};
 use crate::harness::isolate::{self, IsolateArgs, IsolateResult};
 use crate::harness::limits::{self, LimitsArgs, LimitsResult};
 use crate::harness::peer::{self, PeerArgs, PeerResult};
 use crate::harness::recording::{self, RecordingArgs, RecordingResult};
 use crate::harness::run::args::{self as scenario, CompareArgs, Finished, LoadArgs, RunScenarioArgs};
 use crate::harness::stop::{self, StopArgs, StopResult};
-use crate::harness::turns::{self, TurnsArgs, TurnsResult};
 
-/// A simulated Telegram and LLM provider for bot fleets.
+/// Measures and breaks a fleet of botfleet on a simulated Telegram and LLM provider.
 #[derive(Debug, Parser)]
 #[command(name = "botfleet-loadtest", version)]
 pub struct Cli {
@@ -82,10 +81,6 @@ enum Command {
     Budget(Box<BudgetArgs>),
     /// Stops a busy fleet, and a chat; fails when a message is sent more than a second later.
     Stop(Box<StopArgs>),
-    /// Measures how long all bots of one chat take to answer a question.
-    Turns(Box<TurnsArgs>),
-    /// Measures a fleet that gets no messages.
-    Idle(Box<IdleArgs>),
     /// Runs the product for some seconds as peer.sh sets it up; fails when a message stays unanswered.
     Peer(Box<PeerArgs>),
     /// Replays recorded answers of the real Telegram against the simulated one and reports the differences.
@@ -139,6 +134,12 @@ struct Serve {
 }
 
 impl Cli {
+    /// Reads the command line; the help lists the commands in groups.
+    pub fn from_command_line() -> Self {
+        let matches = grouped(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
     /// Runs the chosen command.
     ///
     /// # Errors
@@ -160,9 +161,7 @@ impl Cli {
             Command::Isolate(args) => report(isolate::run(&args), args.run.json, IsolateResult::is_clean).await,
             Command::Budget(args) => report(budget::run(&args), args.run.json, BudgetResult::is_clean).await,
             Command::Stop(args) => report(stop::run(&args), args.run.json, StopResult::is_clean).await,
-            Command::Turns(args) => report(turns::run(&args), args.run.json, TurnsResult::is_clean).await,
             Command::Recording { args, json } => report(recording::run(&args), json, RecordingResult::is_clean).await,
-            Command::Idle(args) => report(idle::run(&args), args.stage.run.json, IdleResult::is_clean).await,
             Command::Peer(args) => report(peer::run(&args), args.json, PeerResult::is_clean).await,
         }
     }

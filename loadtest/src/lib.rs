@@ -6,8 +6,9 @@
 //! |---|---|
 //! | [`harness`] | the runs: load, faults, chaos in a cluster, and one promise at a time |
 //! | [`servers`] | real PostgreSQL and Redis for tests, and broken links to them |
-//! | [`cli`] | the command line |
+//! | [`cli`], `groups` | the command line, and its help in groups |
 
 pub mod cli;
+mod groups;
 pub mod harness;
 pub mod servers;

@@ -19,10 +19,9 @@
 //! | `cluster` | many nodes on PostgreSQL and Redis: the chaos run and the figures |
 //! | `run` | load scenarios: throughput, latency, stages and resource use |
 //! | `scrape` | the product's metrics |
-//! | `idle` | a fleet at rest |
 //! | `peer` | a short run of the product as a peer of the neutral benchmark |
 //! | `recording` | real answers of Telegram, compared with the simulated ones |
-//! | `limits`, `isolate`, `abuse`, `clock`, `budget`, `stop`, `turns` | one measured promise each |
+//! | `limits`, `isolate`, `abuse`, `clock`, `budget`, `stop` | one measured promise each |
 
 pub mod abuse;
 pub mod args;
@@ -34,7 +33,6 @@ pub mod disk;
 pub mod error;
 pub mod faults;
 pub mod files;
-pub mod idle;
 pub mod isolate;
 pub mod limits;
 pub mod measure;
@@ -49,5 +47,4 @@ pub mod settle;
 pub mod stage;
 pub mod stop;
 pub mod traffic;
-pub mod turns;
 pub mod usage;

@@ -81,3 +81,19 @@ async fn messages_that_a_dead_product_never_answers_are_seen_in_the_tail() {
     assert!(found.latency.within_ms(0.99) > 1000.0, "{}", found.latency);
     assert!(found.last_answer.within_ms(0.99) > 1000.0, "{}", found.last_answer);
 }
+
+#[tokio::test]
+async fn a_message_that_is_posted_late_stays_due_at_its_instant() {
+    let world = botfleet_world::world::World::new(WorldSpec::fleet(1, 1, 1)).unwrap();
+    let mut traffic = Traffic::new(&world);
+    let schedule = schedule::instants(&[Phase { rate: 100.0, seconds: 0.5 }], Spacing::Even, 1);
+    let people = traffic.follow(schedule.into_iter());
+    let machine_is_busy = async {
+        tokio::time::sleep(Duration::from_millis(105)).await;
+        std::thread::sleep(Duration::from_millis(300));
+    };
+    tokio::join!(people, machine_is_busy).0.unwrap();
+    let due = traffic.due_us();
+    assert_eq!(due.len(), 50);
+    assert!(due.windows(2).all(|pair| pair[1] - pair[0] == 10_000), "{due:?}");
+}

@@ -18,7 +18,7 @@ fn scenarios() -> PathBuf {
 
 /// Makes a report of the shipped scenario `burst`.
 fn report(run: &str, p99_ms: f64) -> Report {
-    let scenario = reading::read(&scenarios().join("burst.toml")).unwrap();
+    let scenario = reading::read(&scenarios().join("burst.toml"), &[]).unwrap();
     let took = Summary {
         count: 1000,
         mean_ms: 12.0,
@@ -69,7 +69,7 @@ fn every_shipped_load_scenario_is_sound_and_told_in_the_readme() {
     for entry in std::fs::read_dir(scenarios()).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|ending| ending == "toml") {
-            let scenario = reading::read(&path).unwrap();
+            let scenario = reading::read(&path, &[]).unwrap();
             assert_eq!(path.file_stem().unwrap().to_str(), Some(scenario.name.as_str()));
             assert!(readme.contains(&format!("`{}`", scenario.name)), "{} is not in the README", scenario.name);
             read += 1;

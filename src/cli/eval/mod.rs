@@ -6,13 +6,18 @@
 //! | `labelled` | the folder of labelled chats that `reply_links` reads |
 //! | `soak` | `botfleet eval soak`: the engine in virtual time, judged |
 //! | `age` | `botfleet eval age`: a year straight on a store, its size and the cost of its statements |
+//! | `store` | `botfleet eval store`: commits and reads of a store alone |
+//! | `place`, `life` | the store to measure, and what a fleet's messages leave in it |
 //! | `coherence` | `botfleet eval coherence`: the share of replies whose target is evident without Telegram's link |
 
 pub mod age;
 pub mod coherence;
 mod labelled;
+mod life;
+pub mod place;
 pub mod reply_links;
 pub mod soak;
+pub mod store;
 
 use std::process::ExitCode;
 
@@ -29,6 +34,8 @@ pub enum EvalCommand {
     Coherence(coherence::CoherenceArgs),
     /// Lives a year in virtual time on a store, and judges whether its size and its costs level off.
     Age(age::AgeArgs),
+    /// Measures commits and reads of a store alone, without actors and sockets.
+    Store(store::StoreArgs),
 }
 
 /// Runs the command.
@@ -41,5 +48,6 @@ pub async fn execute(command: &EvalCommand) -> anyhow::Result<ExitCode> {
         EvalCommand::Soak(args) => soak::execute(args),
         EvalCommand::Coherence(args) => coherence::execute(args).await,
         EvalCommand::Age(args) => age::execute(args).await,
+        EvalCommand::Store(args) => store::execute(args).await,
     }
 }

@@ -26,6 +26,9 @@ pub struct RunScenarioArgs {
     /// The scenario, such as loadtest/scenarios/steady-50.toml.
     #[arg(value_name = "SCENARIO.toml")]
     pub scenario: PathBuf,
+    /// Lays a key over the scenario, as in --set 'world.bots = 2000'; may be given again.
+    #[arg(long, value_name = "KEY = VALUE")]
+    pub set: Vec<String>,
     /// The product's program; without it, the one beside this program or under target.
     #[arg(long, value_name = "PATH")]
     pub binary: Option<PathBuf>,
@@ -108,7 +111,7 @@ impl fmt::Display for Finished {
 /// # Errors
 /// The scenario cannot be read, or the run could not be completed.
 pub async fn run(args: &RunScenarioArgs) -> Result<Finished, HarnessError> {
-    let mut scenario = read(&args.scenario)?;
+    let mut scenario = read(&args.scenario, &args.set)?;
     scenario.seed = args.seed.unwrap_or(scenario.seed);
     if let Some(seconds) = args.seconds {
         stretch(&mut scenario, seconds);

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use botfleet_world::simulation::Simulation;
 
 use super::scenario::LoadScenario;
+use super::stages::Ways;
+use super::store;
 use crate::harness::cluster::node::Node;
 use crate::harness::cluster::stage::{ClusterSpec, ClusterStage, DATABASE};
 use crate::harness::error::HarnessError;
@@ -13,6 +15,9 @@ use crate::harness::product::ProductError;
 use crate::harness::settle::{Settled, settle, settled};
 use crate::harness::stage::Stage;
 use crate::servers::postgres::PostgresOptions;
+
+/// How long a product may take to end by SIGTERM.
+const STOP_WITHIN: Duration = Duration::from_secs(30);
 
 /// The program to test, and the folder of a run.
 #[derive(Debug, Clone)]
@@ -35,17 +40,17 @@ pub enum Ground {
 }
 
 impl Ground {
-    /// Starts the fleet and waits until all bots poll; returns also how long that took, servers and schema left out.
+    /// Starts the fleet and waits until all bots poll; returns also how long one node took for that.
     ///
     /// # Errors
     /// A part does not start, or not all bots poll in time.
-    pub async fn open(scenario: &LoadScenario, under: &Under) -> Result<(Self, Duration), HarnessError> {
+    pub async fn open(scenario: &LoadScenario, under: &Under) -> Result<(Self, Option<Duration>), HarnessError> {
         let options = scenario.options(&under.product_log);
         let Some(nodes) = scenario.product.nodes else {
             let stage = Stage::open(&under.binary, scenario.simulation(), under.dir.as_deref(), &options).await?;
             let (listened_in, began) = (stage.started_in, Instant::now());
             stage.wait_until_polling(scenario.world.bots).await?;
-            return Ok((Self::One(Box::new(stage)), listened_in + began.elapsed()));
+            return Ok((Self::One(Box::new(stage)), Some(listened_in + began.elapsed())));
         };
         let spec = ClusterSpec {
             binary: under.binary.clone(),
@@ -57,9 +62,7 @@ impl Ground {
             postgres: PostgresOptions::default(),
             shifted_clock: false,
         };
-        let began = Instant::now();
-        let stage = ClusterStage::open(spec).await?;
-        Ok((Self::Many(Box::new(stage)), began.elapsed()))
+        Ok((Self::Many(Box::new(ClusterStage::open(spec).await?)), None))
     }
 
     /// Returns the simulated world and LLM.
@@ -134,17 +137,17 @@ impl Ground {
         }
     }
 
-    /// Ends the product in an orderly way and leaves its files; returns the database file of a node on SQLite.
+    /// Reads the instants of each answer from the product's store; ends a product on SQLite for that.
     ///
     /// # Errors
-    /// The product does not end in time.
-    pub async fn end_product(&mut self) -> Result<Option<PathBuf>, HarnessError> {
+    /// The product does not end in time, or the store cannot be read.
+    pub async fn ways(&mut self) -> Result<Ways, HarnessError> {
         match self {
             Self::One(stage) => {
-                stage.product.stop(Duration::from_secs(30)).await?;
-                Ok(Some(stage.product.files().database()))
+                stage.product.stop(STOP_WITHIN).await?;
+                store::ways_of_file(&stage.product.files().database()).await
             }
-            Self::Many(_) => Ok(None),
+            Self::Many(stage) => Ok(store::ways_of_text(&stage.postgres.query(DATABASE, store::WAYS).await?)),
         }
     }
 

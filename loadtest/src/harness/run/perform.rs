@@ -1,7 +1,6 @@
 //! Runs a scenario once and measures it. Layer: harness.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,11 +11,11 @@ use super::answers::{self, Account};
 use super::ground::{Ground, Under};
 use super::report::{FORMAT, Report, machine};
 use super::scenario::{LoadScenario, LoopKind, Phase, PolicyPart};
-use super::stages::{Clocks, Ways};
+use super::stages::Clocks;
 use super::summary::Summary;
 use super::tally::{self, Recorded};
 use super::watch::watch;
-use super::{schedule, stages, store};
+use super::{schedule, stages};
 use crate::harness::disk;
 use crate::harness::error::HarnessError;
 use crate::harness::faults::slices::commit_of_checkout;
@@ -44,7 +43,7 @@ pub async fn perform(scenario: &LoadScenario, under: &Under) -> Result<Report, H
             tokio::time::sleep(warmup).await;
             disk::flushes(&dir, FLUSHES, lasts).await
         };
-        tokio::try_join!(watch(&ground, &scenario.name, warmup, lasts), flushing)
+        tokio::try_join!(watch(&ground, scenario, (warmup, lasts)), flushing)
     };
     let from_us = world.ledger().now_us() + warmup.as_micros() as u64;
     let (watched, fdatasync) = tokio::select! {
@@ -61,7 +60,10 @@ pub async fn perform(scenario: &LoadScenario, under: &Under) -> Result<Report, H
     let arrivals = answers::arrivals(&ledger, traffic.due_us());
     let account = account(scenario, &ground, &ledger, &arrivals, &settled.outcomes);
     let latencies = answers::latencies(&arrivals, &account, window, end_us);
-    let (ways, stages_missing) = ways(&mut ground).await?;
+    let (ways, stages_missing) = match ground.ways().await {
+        Ok(ways) => (Some(ways), None),
+        Err(error) => (None, Some(error.to_string())),
+    };
     let paused = |send: &answers::Sent| match (&ways, scenario.product.policy) {
         (_, PolicyPart::Every) => Some(0),
         (Some(ways), PolicyPart::Defaults) => Some(ways.get(&(send.chat, send.message_id))?.paused_us()),
@@ -141,18 +143,6 @@ fn account(
             let bots: BTreeMap<i64, Vec<i64>> = chats.iter().map(|chat| (chat.id, chat.bots.clone())).collect();
             answers::of_all_bots(ledger, arrivals, &bots)
         }
-    }
-}
-
-/// Ends the product and reads its store; returns also why the store was not read.
-async fn ways(ground: &mut Ground) -> Result<(Option<Ways>, Option<String>), HarnessError> {
-    let database: Option<PathBuf> = ground.end_product().await?;
-    let Some(database) = database else {
-        return Ok((None, Some("the rows of a cluster's PostgreSQL are not read".to_owned())));
-    };
-    match store::ways(&database).await {
-        Ok(ways) => Ok((Some(ways), None)),
-        Err(error) => Ok((None, Some(error.to_string()))),
     }
 }
 

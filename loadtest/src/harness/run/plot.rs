@@ -109,7 +109,7 @@ pub fn bars(title: &str, bars: &[Bar<'_>]) -> String {
              <text x=\"{2:.1}\" y=\"{3:.1}\" text-anchor=\"middle\">{4} ms</text>",
             x(ms),
             height - 18.0,
-            x(ms).clamp(18.0, WIDTH - 26.0),
+            x(ms).clamp(26.0, WIDTH - 26.0),
             height - 5.0,
             shown(ms)
         );
@@ -148,7 +148,8 @@ fn step(highest: f64) -> f64 {
     if highest <= 0.0 {
         return 1.0;
     }
-    let rough = highest / 4.0;
+    // A little less, so that a span that is a hair over a round one keeps its step.
+    let rough = highest / 4.0 * 0.999;
     let decade = 10_f64.powf(rough.log10().floor());
     [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|factor| factor * decade).find(|step| *step >= rough).unwrap_or(decade)
 }

@@ -2,37 +2,47 @@
 
 use std::path::Path;
 
+use toml::{Table, Value};
+
 use super::error::ReadingError;
 use super::figure;
 use super::objective::Objective;
 use super::scenario::{LoadScenario, LoopKind, PolicyPart};
+use crate::harness::files::lay_over;
 
 /// A field that is wrong: name, reason, remedy.
 type Wrong = (String, String, String);
 
 const SEE: &str = "loadtest/scenarios/README.md lists the keys";
 
-/// Reads a scenario.
+/// Reads a scenario; each of `set` is a line such as `world.bots = 2000` that is laid over the file.
 ///
 /// # Errors
 /// The file, the field and the remedy.
-pub fn read(path: &Path) -> Result<LoadScenario, ReadingError> {
+pub fn read(path: &Path, set: &[String]) -> Result<LoadScenario, ReadingError> {
     let text = std::fs::read_to_string(path).map_err(|source| ReadingError::File { path: path.to_owned(), source })?;
-    parse(&text, path)
+    parse(&text, path, set)
 }
 
 /// Reads the text of a scenario; errors name `path`.
 ///
 /// # Errors
 /// The field and the remedy.
-pub fn parse(text: &str, path: &Path) -> Result<LoadScenario, ReadingError> {
+pub fn parse(text: &str, path: &Path, set: &[String]) -> Result<LoadScenario, ReadingError> {
     let wrong = |(field, reason, remedy): Wrong| ReadingError::Field { path: path.to_owned(), field, reason, remedy };
-    let table = toml::Deserializer::parse(text).map_err(|error| {
+    let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
         let place = error.span().map_or(0, |span| span.start);
         let line = text.get(..place).unwrap_or(text).matches('\n').count() + 1;
         wrong((format!("line {line}"), error.message().to_owned(), "write TOML".to_owned()))
     })?;
-    let scenario: LoadScenario = serde_path_to_error::deserialize(table).map_err(|error| {
+    for line in set {
+        let over: Table = line.parse().map_err(|error: toml::de::Error| {
+            let remedy = "write `--set 'world.bots = 2000'`, and texts in quotes".to_owned();
+            wrong((format!("--set {line}"), error.message().to_owned(), remedy))
+        })?;
+        lay_over(&mut table, over);
+    }
+    let scenario: LoadScenario = serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
         wrong((error.path().to_string(), error.inner().message().trim().to_owned(), SEE.to_owned()))
     })?;
     check(&scenario).map_err(wrong)?;
@@ -138,12 +148,12 @@ mod tests {
                          phases = [{ rate = 1.0, seconds = 2.0 }]\n";
 
     fn fault(text: &str) -> String {
-        parse(text, Path::new("x.toml")).unwrap_err().to_string()
+        parse(text, Path::new("x.toml"), &[]).unwrap_err().to_string()
     }
 
     #[test]
     fn a_short_scenario_runs_by_the_manifests_defaults() {
-        let scenario = parse(SOUND, Path::new("x.toml")).unwrap();
+        let scenario = parse(SOUND, Path::new("x.toml"), &[]).unwrap();
         assert_eq!(scenario.product.policy, PolicyPart::Defaults);
         assert_eq!((scenario.seed, scenario.settle_seconds), (1, 60));
     }
@@ -157,6 +167,16 @@ mod tests {
         assert!(text.starts_with("x.toml: arrivals.phases[0]"), "{text}");
         let text = fault("name =\n");
         assert!(text.starts_with("x.toml: line 1: "), "{text}");
+    }
+
+    #[test]
+    fn what_is_set_lies_over_the_file_and_is_as_strict() {
+        let set = |line: &str| parse(SOUND, Path::new("x.toml"), &[line.to_owned()]);
+        assert_eq!(set("world.bots = 2000").unwrap().world.bots, 2000);
+        let text = set("world.robots = 3").unwrap_err().to_string();
+        assert!(text.contains("unknown field `robots`"), "{text}");
+        let text = set("world.bots is 3").unwrap_err().to_string();
+        assert!(text.contains("--set world.bots is 3: "), "{text}");
     }
 
     #[test]
@@ -179,6 +199,6 @@ mod tests {
         let closed = "loop = \"closed\"\noutstanding = 3\nseconds = 1.0";
         let text = SOUND.replace("loop = \"open\"\nphases = [{ rate = 1.0, seconds = 2.0 }]", closed);
         assert!(fault(&text).contains("may be silent"), "{}", fault(&text));
-        parse(&format!("{text}[product]\npolicy = \"every\"\n"), Path::new("x")).unwrap();
+        parse(&format!("{text}[product]\npolicy = \"every\"\n"), Path::new("x"), &[]).unwrap();
     }
 }

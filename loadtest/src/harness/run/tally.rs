@@ -36,8 +36,8 @@ pub struct Recorded<'r> {
     pub outcomes: &'r [OutcomeLine],
     /// Flushes to the disk during the run.
     pub fdatasync: &'r Spread,
-    /// From the start until all bots polled.
-    pub started_in: Duration,
+    /// From the start until all bots polled, of one node.
+    pub started_in: Option<Duration>,
 }
 
 /// Returns the length of the window in seconds.
@@ -82,7 +82,9 @@ pub fn figures(run: &Recorded<'_>) -> Vec<Figure> {
     say("unknown", breaches.unknown as f64);
     say("breaches", breaches_in_all(run.checker) as f64);
     usage(run, replies, &mut say);
-    say("start_ms", run.started_in.as_secs_f64() * 1000.0);
+    if let Some(started_in) = run.started_in {
+        say("start_ms", started_in.as_secs_f64() * 1000.0);
+    }
     say("fdatasync_p50_ms", run.fdatasync.within_ms(0.5));
     say("fdatasync_p99_ms", run.fdatasync.within_ms(0.99));
     drifts(run, &mut say);

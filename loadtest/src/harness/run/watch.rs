@@ -9,6 +9,7 @@ use botfleet_world::people::http;
 use tokio::time::Instant;
 
 use super::ground::Ground;
+use super::scenario::{LoadScenario, LoopKind};
 use crate::harness::error::HarnessError;
 use crate::harness::measure::Spread;
 use crate::harness::product::ProductError;
@@ -50,14 +51,20 @@ pub struct Watched {
     pub metrics_after: Vec<String>,
 }
 
-/// Waits for the warm-up, then samples until the window ends.
+/// Waits for the warm-up, then samples until the window ends. A fleet at rest is asked for its metrics at the window's
+/// ends only: to answer costs more than to rest.
 ///
 /// # Errors
 /// The product is gone or does not answer.
-pub async fn watch(ground: &Ground, name: &str, warmup: Duration, lasts: Duration) -> Result<Watched, HarnessError> {
+pub async fn watch(
+    ground: &Ground,
+    scenario: &LoadScenario,
+    (warmup, lasts): (Duration, Duration),
+) -> Result<Watched, HarnessError> {
+    let rests = scenario.arrivals.shape == LoopKind::Open && scenario.arrivals.phases.iter().all(|one| one.rate <= 0.0);
     let client = http::client()?;
     let urls = ground.urls()?;
-    let mut live = Live::new(name, warmup + lasts);
+    let mut live = Live::new(&scenario.name, warmup + lasts);
     let every = Duration::from_secs_f64((lasts.as_secs_f64() / SAMPLES).max(SAMPLED_EVERY));
     let begun = Instant::now();
     let mut warm = begun;
@@ -73,13 +80,15 @@ pub async fn watch(ground: &Ground, name: &str, warmup: Duration, lasts: Duratio
     loop {
         next = (next + every).min(window + lasts);
         tokio::time::sleep_until(next).await;
-        let metrics = scrape(&client, &urls).await?;
-        let taken = sample(ground, commits(&metrics)).await?;
+        let is_last = next >= window + lasts;
+        let metrics = if is_last || !rests { Some(scrape(&client, &urls).await?) } else { None };
+        let so_far = metrics.as_deref().map_or_else(|| commits(&metrics_before), commits);
+        let taken = sample(ground, so_far).await?;
         live.tell(ground, begun.elapsed(), &taken);
         samples.push(taken);
-        if next >= window + lasts {
+        if let Some(metrics_after) = metrics.filter(|_| is_last) {
             live.end();
-            return Ok(Watched { samples, metrics_before, metrics_after: metrics });
+            return Ok(Watched { samples, metrics_before, metrics_after });
         }
     }
 }

@@ -7,8 +7,8 @@ use botfleet_actors::domain::transcript::{EntryKey, EntryKind};
 use botfleet_actors::ports::archive::DecisionQuery;
 use botfleet_actors::ports::store::OutcomeCursor;
 
-use super::life::Life;
 use super::{KEPT, Measured};
+use crate::cli::eval::life::Life;
 
 /// How often each call is made in a round, and the rounds: the fastest run counts, since everything else that runs on the
 /// machine only slows it.
@@ -27,7 +27,7 @@ pub(super) struct Cost {
 async fn commits(life: &mut Life) -> anyhow::Result<Cost> {
     let mut took = Duration::MAX;
     for _ in 0..RUNS * ROUNDS {
-        let batch = life.one();
+        let batch = life.one(0);
         let began = Instant::now();
         life.commit(batch).await?;
         took = took.min(began.elapsed());

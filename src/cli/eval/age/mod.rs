@@ -3,37 +3,29 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `life` | what an hour of the fleet commits |
 //! | `costs` | what each call of the store costs |
 //! | `verdict` | the bounds, the table and the JSON |
 
 mod costs;
-mod life;
 mod verdict;
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::store::Kept;
 use clap::Args;
 
 use self::costs::Cost;
-use self::life::Life;
 use self::verdict::{Look, Report};
-use crate::cli::inputs::Inputs;
-use crate::config::layers::Profile;
-use crate::config::secret::ProcessSecrets;
-use crate::store::postgres::PgStore;
-use crate::store::postgres::migrations::Schema;
-use crate::store::postgres::open::Address;
-use crate::store::settings::{Backend, StoreSettings, Synchronous};
+use crate::cli::eval::life::{Fleet, Life};
+use crate::cli::eval::place::Place;
+use crate::store::settings::Synchronous;
 use crate::store::sizes::Measured;
-use crate::store::sqlite::SqliteStore;
 
 /// Arguments of `botfleet eval age`.
 #[derive(Clone, Debug, Args)]
@@ -65,15 +57,9 @@ pub struct AgeArgs {
     /// The two days that are compared.
     #[arg(long, value_delimiter = ',', value_name = "DAY,DAY", default_values_t = [60, 365])]
     pub looks: Vec<u64>,
-    /// The database: sqlite or postgres.
-    #[arg(long, default_value = "sqlite", value_parser = backend)]
-    pub store: Backend,
-    /// PostgreSQL: profile whose settings name the database.
-    #[arg(long, value_enum)]
-    pub profile: Option<Profile>,
-    /// PostgreSQL: a file of settings, read after the profile's.
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    /// The store.
+    #[command(flatten)]
+    pub place: Place,
     /// Seed of the dice.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -82,11 +68,13 @@ pub struct AgeArgs {
     pub json: bool,
 }
 
-fn backend(name: &str) -> Result<Backend, String> {
-    match name {
-        "sqlite" => Ok(Backend::Sqlite),
-        "postgres" => Ok(Backend::Postgres),
-        _ => Err("write sqlite or postgres".to_owned()),
+/// The number of bots in a chat.
+const MEMBERS: usize = 10;
+
+impl AgeArgs {
+    fn fleet(&self) -> Fleet {
+        let rate = self.rate * self.scale;
+        Fleet { bots: self.bots, members: MEMBERS, rate, answered: 2, unlucky: 200, seed: self.seed }
     }
 }
 
@@ -116,9 +104,9 @@ pub async fn execute(args: &AgeArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn live<'a>(args: &'a AgeArgs, folder: &Path, days: [u64; 2]) -> anyhow::Result<Report<'a>> {
-    let store = open(args, folder).await?;
+    let store = args.place.open(&folder.join("age.db"), Synchronous::Off).await?;
     let began = Instant::now();
-    let mut life = Life::begin(Arc::clone(&store), args).await?;
+    let mut life = Life::begin(Arc::clone(&store), args.fleet()).await?;
     let shows = std::io::stderr().is_terminal() && !args.json;
     let mut looks = Vec::new();
     for day in 1..=args.days {
@@ -145,30 +133,6 @@ async fn live<'a>(args: &'a AgeArgs, folder: &Path, days: [u64; 2]) -> anyhow::R
     }
     store.close().await?;
     Ok(Report { args, messages: life.messages, looks, took: began.elapsed() })
-}
-
-async fn open(args: &AgeArgs, folder: &Path) -> anyhow::Result<Arc<dyn Measured>> {
-    let settings = StoreSettings {
-        path: folder.join("age.db"),
-        synchronous: Synchronous::Off,
-        statement_timeout: Duration::from_mins(5),
-        slow_query: Duration::from_mins(5),
-        ..StoreSettings::default()
-    };
-    if args.store == Backend::Sqlite {
-        return Ok(Arc::new(SqliteStore::open(&settings).await?));
-    }
-    let mut config = Inputs::settings_alone(args.profile, args.config.clone())?;
-    config.store.backend = Backend::Postgres;
-    let connections = config.connections(&ProcessSecrets)?;
-    let url = connections.postgres.as_ref().context("store.url names no database; give an empty one of its own")?;
-    let address = Address::new(url, connections.postgres_password.as_ref())?;
-    Schema::connect(&address).await?.up(env!("CARGO_PKG_VERSION"), false).await?;
-    let store = PgStore::open(&settings, &address).await?;
-    if !botfleet_actors::ports::store::Store::roster(&store).await?.bots.is_empty() {
-        bail!("{} holds a fleet; give store.url an empty database of its own", address.place());
-    }
-    Ok(Arc::new(store))
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

@@ -157,7 +157,7 @@ impl Report<'_> {
             })
         });
         json!({
-            "store": if self.args.store == Backend::Sqlite { "sqlite" } else { "postgres" },
+            "store": if self.args.place.store == Backend::Sqlite { "sqlite" } else { "postgres" },
             "days": self.args.days, "bots": self.args.bots, "rate": self.args.rate, "scale": self.args.scale,
             "messages": self.messages, "seconds": self.took.as_secs(),
             "looks": looks.collect::<Vec<_>>(), "broken": broken, "verdict": if broken.is_empty() { "levels off" } else { "broken" },

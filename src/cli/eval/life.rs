@@ -1,4 +1,4 @@
-//! Commits what an hour of a fleet leaves in its store. Part of `cli`.
+//! Commits what a fleet's messages leave in its store: the operations of intake, decision, answer and send. Part of `cli`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,17 +24,10 @@ use botfleet_actors::domain::transcript::{EntryKind, TranscriptEntry};
 use botfleet_actors::domain::turn::{Act, Turn, TurnProgress, Usage};
 use serde_json::json;
 
-use super::AgeArgs;
 use crate::store::sizes::Measured;
 
-/// The number of bots in a chat.
-const MEMBERS: usize = 10;
 /// The number of people in a chat.
 const PEOPLE: i64 = 20;
-/// One message in so many is answered.
-const ANSWERED: u32 = 2;
-/// One answer in so many is of unknown fate, and one in so many makes a dead turn.
-const UNKNOWN: u32 = 200;
 
 /// A chat of the fleet.
 pub(super) struct Room {
@@ -46,6 +39,23 @@ pub(super) struct Room {
     pub(super) message: i64,
 }
 
+/// The size of a fleet that lives on a store.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fleet {
+    /// The number of bots.
+    pub(super) bots: u64,
+    /// The number of bots in each chat.
+    pub(super) members: usize,
+    /// Messages of people in each chat and hour.
+    pub(super) rate: f64,
+    /// One message in so many is answered.
+    pub(super) answered: u32,
+    /// One answer in so many is of unknown fate, and one in so many makes a dead turn; 0 for none.
+    pub(super) unlucky: u32,
+    /// The seed of the dice.
+    pub(super) seed: u64,
+}
+
 /// A fleet that lives on a store.
 pub(super) struct Life {
     store: Arc<dyn Measured>,
@@ -53,6 +63,7 @@ pub(super) struct Life {
     dice: fastrand::Rng,
     epoch: Epoch,
     updates: BTreeMap<BotId, i64>,
+    fleet: Fleet,
     an_hour: f64,
     owed: f64,
     pub(super) rooms: Vec<Room>,
@@ -62,7 +73,7 @@ pub(super) struct Life {
 }
 
 impl Life {
-    pub(super) async fn begin(store: Arc<dyn Measured>, args: &AgeArgs) -> anyhow::Result<Self> {
+    pub(super) async fn begin(store: Arc<dyn Measured>, fleet: Fleet) -> anyhow::Result<Self> {
         let now = Timestamp::from_secs(1_790_000_000);
         let bot = |n: u64| BotSpec {
             name: format!("bot-{n}"),
@@ -70,14 +81,14 @@ impl Life {
             credential: format!("env:BOT_{n}"),
             ..BotSpec::default()
         };
-        let bots: Vec<BotSpec> = (0..args.bots).map(bot).collect();
+        let bots: Vec<BotSpec> = (0..fleet.bots).map(bot).collect();
         let chat = |(n, bots): (usize, &[BotSpec])| ChatSpec {
             name: format!("chat-{n}"),
             telegram_id: TelegramChatId(-1_001_000_000_000 - n as i64),
             bots: bots.iter().map(|bot| bot.name.clone()).collect(),
             ..ChatSpec::default()
         };
-        let chats: Vec<ChatSpec> = bots.chunks(MEMBERS).enumerate().map(chat).collect();
+        let chats: Vec<ChatSpec> = bots.chunks(fleet.members).enumerate().map(chat).collect();
         let roster = store.apply_roster(&RosterPlan { bots, chats }, now).await?;
         let epoch = store.begin_tenure("age", now).await?.epoch;
         let room = |chat: &botfleet_actors::domain::roster::ChatProfile| Room {
@@ -91,10 +102,11 @@ impl Life {
         let rooms: Vec<Room> = roster.chats.values().map(room).collect();
         Ok(Self {
             ids: IdSource::new(now, 1),
-            dice: fastrand::Rng::with_seed(args.seed),
+            dice: fastrand::Rng::with_seed(fleet.seed),
             epoch,
             updates: BTreeMap::new(),
-            an_hour: args.rate * args.scale * rooms.len() as f64,
+            an_hour: fleet.rate * rooms.len() as f64,
+            fleet,
             owed: 0.0,
             rooms,
             now,
@@ -121,10 +133,10 @@ impl Life {
         self.commit(batch).await
     }
 
-    /// Returns what one message leaves in the store.
-    pub(super) fn one(&mut self) -> Vec<Operation> {
+    /// Returns what one message leaves in the store, in the order of its way.
+    pub(super) fn one(&mut self, place: usize) -> Vec<Operation> {
         let mut batch = Vec::new();
-        self.message(0, &mut batch);
+        self.message(place, &mut batch);
         batch
     }
 
@@ -142,9 +154,9 @@ impl Life {
     /// A person says something: each bot of the chat hears it, and one of them may answer.
     fn message(&mut self, place: usize, batch: &mut Vec<Operation>) {
         self.messages += 1;
-        let answered = self.dice.u32(..ANSWERED) == 0;
-        let unlucky = self.dice.u32(..UNKNOWN);
-        let speaker = self.dice.usize(..MEMBERS.min(self.rooms[place].bots.len()));
+        let answered = self.dice.u32(..self.fleet.answered) == 0;
+        let unlucky = if self.fleet.unlucky == 0 { u32::MAX } else { self.dice.u32(..self.fleet.unlucky) };
+        let speaker = self.dice.usize(..self.rooms[place].bots.len());
         let person = 500_000_000 + self.rooms[place].chat.0 * 1_000 + self.dice.i64(..PEOPLE);
         self.rooms[place].message += 1;
         let (message, chat) = (self.rooms[place].message, self.rooms[place].chat);
