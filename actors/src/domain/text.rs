@@ -90,10 +90,14 @@ fn soft_cut(head: &str) -> Option<usize> {
 
 /// Lower case that treats Turkish dotted and dotless i alike, so that names match however they were typed.
 pub fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     let mut folded = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            'I' | 'İ' | 'ı' | 'i' => folded.push('i'),
+            'İ' | 'ı' => folded.push('i'),
+            ascii if ascii.is_ascii() => folded.push(ascii.to_ascii_lowercase()),
             '\u{307}' => {}
             other => folded.extend(other.to_lowercase()),
         }

@@ -15,6 +15,7 @@ mod freshness;
 mod gateway;
 mod guards;
 mod intake;
+mod lingering;
 mod live_config;
 mod notices;
 mod ownership;

@@ -1,7 +1,8 @@
 //! Group commit: one commit in flight per node, gathering the operations that arrive in the meantime. Layer `actors`.
 //!
-//! Correctness never waits for a timer: an idle committer commits at once, a busy one takes all operations that queued
-//! up during the last commit. Operations are judged in the order of their submission, so a dependent operation may be
+//! Operations that somebody waits for are committed at once, or right after the commit that is under way. Operations that
+//! nobody waits for linger for a moment, so that they share a commit with what comes ([`LINGER`]); whatever is
+//! committed takes all of them along. Operations are judged in the order of their submission, so a dependent operation may be
 //! submitted before the one it depends on is durable. Effects wait for their own commit.
 //!
 //! Some operations go ahead of the rest. Stops, people's rights and lifted pauses do, since control has a lane ahead of
@@ -15,6 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
+use tokio::time;
 
 use crate::actors::node::vitals::{StoreSigns, Write};
 use crate::domain::commit::operations::Operation;
@@ -28,6 +30,10 @@ pub const STORE_RETRY: Duration = Duration::from_millis(500);
 
 /// Largest number of operations in one transaction: bounds its latency.
 const BATCH_MAX: usize = 512;
+
+/// The most time for which an operation that nobody waits for is kept back. A crash forgets such an operation as if it
+/// had come a moment later: what was received is received again, what was claimed is claimed again.
+pub const LINGER: Duration = Duration::from_millis(5);
 
 /// Queue length above which sources of work must wait (I9).
 const SATURATED: usize = 8 * BATCH_MAX;
@@ -52,12 +58,35 @@ type Done = Box<dyn FnOnce(CommitResult) + Send>;
 struct Lanes {
     ahead: VecDeque<(Operation, Done)>,
     work: VecDeque<(Operation, Done)>,
+    /// The time by which the queue is committed.
+    due: Option<time::Instant>,
 }
 
 impl Lanes {
     fn len(&self) -> usize {
         self.ahead.len() + self.work.len()
     }
+
+    /// Returns whether the queue is now due earlier than before.
+    fn hurries(&mut self, lingers: bool) -> bool {
+        let now = time::Instant::now();
+        let due = if lingers && self.len() < BATCH_MAX { now + LINGER } else { now };
+        let earlier = self.due.is_none_or(|before| due < before);
+        if earlier {
+            self.due = Some(due);
+        }
+        earlier
+    }
+}
+
+/// The committer's next step.
+enum Next {
+    /// Commit these.
+    Commit(Vec<Operation>, Vec<Done>),
+    /// Wait until then for company.
+    Linger(time::Instant),
+    /// Wait for an operation.
+    Idle,
 }
 
 /// The queue in front of the store.
@@ -74,6 +103,7 @@ impl Committer {
     /// Queues `operation`. `done` is called once, after the commit, in order of submission within the lane; it must not
     /// block.
     pub fn submit(&self, operation: Operation, done: impl FnOnce(CommitResult) + Send + 'static) {
+        let lingers = operation.lingers();
         let mut queue = self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let lane = match operation.priority() {
             Priority::Ahead => &mut queue.ahead,
@@ -81,8 +111,11 @@ impl Committer {
         };
         lane.push_back((operation, Box::new(done)));
         self.length.store(queue.len(), Ordering::Relaxed);
+        let hurries = queue.hurries(lingers);
         drop(queue);
-        self.wake.notify_one();
+        if hurries {
+            self.wake.notify_one();
+        }
     }
 
     /// Queues `operation` and waits for its commit.
@@ -107,11 +140,17 @@ impl Committer {
         let batches = metrics::store_commit_operations.handle();
         let durations = metrics::store_commit_duration_seconds.handle();
         loop {
-            let (operations, done) = self.take();
-            if operations.is_empty() {
-                self.wake.notified().await;
-                continue;
-            }
+            let (operations, done) = match self.next() {
+                Next::Commit(operations, done) => (operations, done),
+                Next::Linger(until) => {
+                    let _ = time::timeout_at(until, self.wake.notified()).await;
+                    continue;
+                }
+                Next::Idle => {
+                    self.wake.notified().await;
+                    continue;
+                }
+            };
             batches.record(operations.len() as f64);
             let started = Instant::now();
             self.signs.begins(Write::Commit);
@@ -138,13 +177,21 @@ impl Committer {
         }
     }
 
-    fn take(&self) -> (Vec<Operation>, Vec<Done>) {
+    fn next(&self) -> Next {
         let mut queue = self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match queue.due {
+            None => return Next::Idle,
+            Some(due) if due > time::Instant::now() => return Next::Linger(due),
+            Some(_) => {}
+        }
         let ahead = queue.ahead.len().min(BATCH_MAX);
         let work = queue.work.len().min(BATCH_MAX - ahead);
         let lanes = &mut *queue;
-        let taken = lanes.ahead.drain(..ahead).chain(lanes.work.drain(..work)).unzip();
+        let (operations, done) = lanes.ahead.drain(..ahead).chain(lanes.work.drain(..work)).unzip();
+        if queue.len() == 0 {
+            queue.due = None;
+        }
         self.length.store(queue.len(), Ordering::Relaxed);
-        taken
+        Next::Commit(operations, done)
     }
 }

@@ -30,6 +30,11 @@ pub(super) trait Rule {
     /// Names the other rows that [`Rule::judge`] looks at.
     fn needs(&self, needs: &mut Needs);
 
+    /// Returns whether the operation may wait a moment for company, since nobody waits for its commit.
+    fn lingers(&self) -> bool {
+        false
+    }
+
     /// Decides the operation, and changes the rows accordingly. A refusal must come before the first change.
     fn judge(self, bench: &mut Bench) -> Judgement;
 }

@@ -55,6 +55,11 @@ impl Rule for Advance {
         needs.people.extend(self.entries.iter().filter_map(TranscriptEntry::words_of));
     }
 
+    /// Turns wait for the step that made them.
+    fn lingers(&self) -> bool {
+        self.turns.is_empty()
+    }
+
     fn judge(mut self, bench: &mut Bench) -> Judgement {
         let head = bench.head(self.chat)?;
         if head.last_number != self.base {

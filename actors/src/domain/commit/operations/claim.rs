@@ -37,6 +37,11 @@ impl Rule for Claim {
         needs.stops = true;
     }
 
+    /// The model is asked meanwhile.
+    fn lingers(&self) -> bool {
+        true
+    }
+
     fn judge(self, bench: &mut Bench) -> Judgement {
         let blocking = bench.loaded.stops.blocking(self.chat, self.bot, self.now);
         let head = bench.turn(self.bot, self.turn, TurnState::Queued)?;

@@ -60,6 +60,11 @@ impl Rule for Finish {
         }
     }
 
+    /// A send waits for the turn's end when it begins with it.
+    fn lingers(&self) -> bool {
+        !matches!(self.ending, TurnEnding::Said { begin: Some(_), .. })
+    }
+
     fn judge(self, bench: &mut Bench) -> Judgement {
         let head = bench.turn(self.bot, self.turn, TurnState::Claimed)?;
         if head.progress.claimed_epoch != Some(self.epoch) {

@@ -32,6 +32,11 @@ impl Rule for Ingest {
         needs.received(&self.rows);
     }
 
+    /// The chats have the rows already, and the next poll is in no hurry.
+    fn lingers(&self) -> bool {
+        true
+    }
+
     fn judge(self, bench: &mut Bench) -> Judgement {
         let mut already_there = 0;
         for row in self.rows {

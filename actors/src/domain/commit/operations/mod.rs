@@ -34,6 +34,12 @@ macro_rules! operations {
                 match self { $(Self::$name(_) => <$name as Rule>::PRIORITY,)* }
             }
 
+            /// Returns whether nobody waits for the commit of the operation, so that the committer may let it wait a
+            /// moment for others.
+            pub fn lingers(&self) -> bool {
+                match self { $(Self::$name(operation) => operation.lingers(),)* }
+            }
+
             /// Returns the lease that the author must hold, and under which epoch; `None` when the operation is fenced
             /// by something else or by nothing.
             pub fn fence(&self) -> Option<(LeaseKey, Epoch)> {

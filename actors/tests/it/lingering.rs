@@ -1,0 +1,93 @@
+//! What nobody waits for shares a commit with what comes; what somebody waits for goes at once, and takes it along.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use botfleet_actors::actors::node::committer::Committer;
+use botfleet_actors::domain::commit::operations::{Operation, TurnEnding};
+use botfleet_actors::domain::ids::{BotId, ChatId, Epoch};
+use botfleet_actors::testkit::memory_store::MemoryStore;
+use botfleet_actors::testkit::rows;
+use tokio::time::Instant;
+
+/// The most that an operation is kept back, as docs/adr/0043 states it, and the grain of the timer.
+const STATED: Duration = Duration::from_millis(5 + 1);
+
+const EPOCH: Epoch = Epoch(1);
+
+fn committer() -> (Arc<Committer>, Arc<MemoryStore>) {
+    let (committer, store) = (Arc::new(Committer::default()), Arc::new(MemoryStore::default()));
+    let (runs, on) = (Arc::clone(&committer), Arc::clone(&store));
+    tokio::spawn(async move { runs.run(&*on).await });
+    (committer, store)
+}
+
+/// Commits the operation alone, and returns how long that took.
+async fn took(committer: &Committer, operation: Operation) -> Duration {
+    let began = Instant::now();
+    let _ = committer.commit(operation).await;
+    began.elapsed()
+}
+
+fn claim() -> Operation {
+    rows::claim(&rows::turn(1, ChatId(1), 1, BotId(1)), EPOCH)
+}
+
+fn ingest() -> Operation {
+    rows::ingest(BotId(1), EPOCH, vec![rows::update(1, BotId(1), ChatId(1), 1)])
+}
+
+fn settle() -> Operation {
+    rows::sent(&rows::message(1, &rows::turn(1, ChatId(1), 1, BotId(1))), 1, 1, 1)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operation_that_nobody_waits_for_is_kept_back_no_longer_than_stated() {
+    let (committer, store) = committer();
+    let turn = rows::turn(1, ChatId(1), 1, BotId(1));
+    let quiet = rows::finish(&turn, EPOCH, TurnEnding::Acted);
+    let silent = Operation::Advance(rows::advance(ChatId(1), EPOCH, 0, 1));
+    for (place, operation) in [claim(), ingest(), quiet, silent].into_iter().enumerate() {
+        let name = operation.name();
+        let waited = took(&committer, operation).await;
+        assert!(waited > Duration::ZERO && waited <= STATED, "{name} waited {waited:?}");
+        assert_eq!(store.commits(), place as u64 + 1, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_an_attempt_waits_for_no_timer_and_takes_along_what_lingers() {
+    let (committer, store) = committer();
+    let began = Instant::now();
+    let lingering = committer.commit(claim());
+    let another = committer.commit(ingest());
+    let _ = tokio::join!(lingering, another, committer.commit(settle()));
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    assert_eq!(store.commits(), 1, "one commit for all three");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_with_turns_and_an_end_that_begins_a_send_go_at_once() {
+    let (committer, _) = committer();
+    let turn = rows::turn(1, ChatId(1), 1, BotId(1));
+    let mut step = rows::advance(ChatId(1), EPOCH, 0, 1);
+    step.turns = vec![turn.clone()];
+    assert_eq!(took(&committer, Operation::Advance(step)).await, Duration::ZERO);
+    let begin = Some(rows::start(1, rows::at(0)));
+    let said = TurnEnding::Said { messages: vec![rows::message(1, &turn)], begin };
+    assert_eq!(took(&committer, rows::finish(&turn, EPOCH, said)).await, Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn operations_keep_their_order_and_what_came_first_sets_the_time() {
+    let (committer, store) = committer();
+    let began = Instant::now();
+    let first = committer.commit(claim());
+    let later = async {
+        tokio::time::sleep(Duration::from_millis(3)).await;
+        committer.commit(claim()).await
+    };
+    let _ = tokio::join!(first, later);
+    assert!(began.elapsed() <= STATED, "the second took {:?}", began.elapsed());
+    assert_eq!(store.commits(), 1);
+}
