@@ -223,7 +223,9 @@ fn report<R: Serialize + std::fmt::Display>(
 /// Runs a scenario to its end, prints its report and fails when an objective broke.
 async fn finish(run: impl Future<Output = Result<Finished, HarnessError>>) -> anyhow::Result<()> {
     let finished = unless_ended(Box::pin(run)).await??;
-    show(&finished, finished.as_json, finished.is_clean())
+    show(&finished, finished.as_json, true)?;
+    anyhow::ensure!(finished.is_clean(), finished.complaint());
+    Ok(())
 }
 
 /// Prints a result and fails when the result is not clean.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use botfleet_loadtest::harness::run::args::{CompareArgs, compare_files};
+use botfleet_loadtest::harness::run::args::{CompareArgs, Finished, compare_files};
 use botfleet_loadtest::harness::run::compare::{Verdict, compare};
 use botfleet_loadtest::harness::run::figure::{self, Figure};
 use botfleet_loadtest::harness::run::html::page;
@@ -90,6 +90,9 @@ fn a_regression_past_the_margin_is_named_with_its_ratio() {
     assert_eq!((p99.ratio, p99.verdict), (Some(1.5), Verdict::Regressed));
     assert!(comparison.to_string().contains("WORSE by more than 10 %: latency_p99_ms"), "{comparison}");
     assert_eq!(compare(&before, &after, 0.6).unwrap().regressions(), Vec::<&str>::new());
+    let finished = Finished { report: after.clone(), comparison: Some(comparison.clone()), as_json: false };
+    assert!(after.is_clean() && !finished.is_clean());
+    assert_eq!(finished.complaint(), "worse than the baseline: latency_p99_ms");
     assert_eq!(comparison.warnings, Vec::<String>::new());
 }
 

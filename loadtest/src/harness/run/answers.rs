@@ -11,7 +11,7 @@ use std::time::Duration;
 use botfleet_world::checker::outcome::{MessageState, Outcome, OutcomeLine, Source, TurnState};
 use botfleet_world::ledger::{LedgerEvent, LedgerRecord, PostedKind};
 
-use crate::harness::measure::{Spread, Window, marker_number, number_after, numbered};
+use crate::harness::measure::{Spread, Window, marker_number, number_after};
 
 /// A message of a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,22 +220,21 @@ pub fn latencies(arrivals: &[Arrival], account: &Account, window: Window, end_us
 
 /// Counts the latency without the LLM's time and without intended pauses, for the answers that came.
 ///
-/// `llm_delays` holds the delay of each call from call 1 on; `paused_us` returns the pauses that the product meant to
-/// make before a send.
+/// `thought` returns the LLM's time behind an answer, and `paused_us` the pauses that the product meant to make; an
+/// answer of which either is unknown is left out.
 pub fn overheads(
     arrivals: &[Arrival],
     account: &Account,
     window: Window,
-    llm_delays: &[Duration],
+    thought: impl Fn(&Answer) -> Option<Duration>,
     paused_us: impl Fn(&Sent) -> Option<u64>,
 ) -> Spread {
     let mut spread = Spread::default();
     for answer in &account.answers {
         let (Some(arrival), Some(send)) = (arrivals.get(answer.arrival), answer.send) else { continue };
-        let delay = send.call.and_then(|call| numbered(llm_delays, call));
-        if let (true, Some(delay), Some(paused)) = (window.holds(arrival.due_us), delay, paused_us(&send)) {
+        if let (true, Some(llm), Some(paused)) = (window.holds(arrival.due_us), thought(answer), paused_us(&send)) {
             let took = Duration::from_micros(send.received_us.saturating_sub(arrival.due_us));
-            spread.add(took.saturating_sub(*delay).saturating_sub(Duration::from_micros(paused)));
+            spread.add(took.saturating_sub(llm).saturating_sub(Duration::from_micros(paused)));
         }
     }
     spread
@@ -277,7 +276,7 @@ mod tests {
         let arrivals = [Arrival { due_us: 0, chat: -1, message_id: 1 }];
         let account = Account { answers: vec![answered(0, Some(90_000))], ..Account::default() };
         let window = Window { from_us: 0, to_us: 1 };
-        let spread = overheads(&arrivals, &account, window, &[Duration::from_millis(30)], |_| Some(50_000));
+        let spread = overheads(&arrivals, &account, window, |_| Some(Duration::from_millis(30)), |_| Some(50_000));
         assert_eq!(spread.longest_ms().round(), 10.0);
     }
 }

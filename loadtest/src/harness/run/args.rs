@@ -97,6 +97,28 @@ impl Finished {
     pub fn is_clean(&self) -> bool {
         self.report.is_clean() && self.comparison.as_ref().is_none_or(|one| one.regressions().is_empty())
     }
+
+    /// Says in one line what was not kept; empty after a clean run.
+    pub fn complaint(&self) -> String {
+        let report = &self.report;
+        let mut complaints = Vec::new();
+        let broken = report.objectives.iter().filter(|judged| !judged.kept);
+        let broken: Vec<String> = broken.map(|judged| judged.objective.to_string()).collect();
+        if !broken.is_empty() {
+            complaints.push(format!("objectives broken: {}", broken.join(", ")));
+        }
+        if !report.at_rest {
+            complaints.push("the fleet did not come to rest".to_owned());
+        }
+        if !report.checker.is_clean() || report.checker.breaches.unknown > 0 {
+            complaints.push("the checker found breaches".to_owned());
+        }
+        let worse = self.comparison.as_ref().map(Comparison::regressions).unwrap_or_default();
+        if !worse.is_empty() {
+            complaints.push(format!("worse than the baseline: {}", worse.join(", ")));
+        }
+        complaints.join("; ")
+    }
 }
 
 impl fmt::Display for Finished {

@@ -8,6 +8,7 @@
 //! | `ground` | the fleet under test: one node or several |
 //! | `watch` | samples during the run, and the line of progress |
 //! | `answers` | answers due and latency, without coordinated omission |
+//! | `thought` | the LLM calls behind an answer |
 //! | `stages`, `store` | the way of a message, stage by stage |
 //! | `tally`, `drift`, `summary` | figures, trends and distributions |
 //! | `figure`, `objective` | the list of figures, and their limits |
@@ -36,6 +37,7 @@ pub mod stages;
 pub mod store;
 pub mod summary;
 pub mod tally;
+pub mod thought;
 pub mod watch;
 
 mod table;

@@ -14,12 +14,13 @@ use super::scenario::{LoadScenario, LoopKind, Phase, PolicyPart};
 use super::stages::Clocks;
 use super::summary::Summary;
 use super::tally::{self, Recorded};
+use super::thought::Thoughts;
 use super::watch::watch;
 use super::{schedule, stages};
 use crate::harness::disk;
 use crate::harness::error::HarnessError;
 use crate::harness::faults::slices::commit_of_checkout;
-use crate::harness::measure::{Window, llm_delays};
+use crate::harness::measure::{Window, llm_delays, numbered};
 use crate::harness::traffic::{Shape, Traffic};
 
 /// The number of flushes to the disk that are measured beside the load.
@@ -70,7 +71,13 @@ pub async fn perform(scenario: &LoadScenario, under: &Under) -> Result<Report, H
         (None, PolicyPart::Defaults) => None,
     };
     let delays = llm_delays(ground.simulation().provider.spec(), calls.len());
-    let overhead = answers::overheads(&arrivals, &account, window, &delays, paused);
+    let thoughts = Thoughts::of(&calls, &account);
+    let thought = |answer: &answers::Answer| {
+        let behind = thoughts.behind(answer);
+        let known: Vec<Duration> = behind.iter().filter_map(|call| numbered(&delays, *call).copied()).collect();
+        (!known.is_empty() && known.len() == behind.len()).then(|| known.iter().sum())
+    };
+    let overhead = answers::overheads(&arrivals, &account, window, thought, paused);
     let policy = match scenario.product.policy {
         PolicyPart::Every => Policy::Every,
         PolicyPart::Defaults => Policy::Free,
@@ -101,7 +108,7 @@ pub async fn perform(scenario: &LoadScenario, under: &Under) -> Result<Report, H
         objectives: Vec::new(),
         latency: Summary::of(&latencies.latency),
         overhead: Summary::of(&overhead),
-        stages: stages::measure(&ledger, &calls, (&arrivals, &account), ways.as_ref(), clocks, window),
+        stages: stages::measure(&ledger, &calls, (&arrivals, &account, &thoughts), ways.as_ref(), clocks, window),
         stages_missing,
         timeline: tally::timeline(&watched.samples, traffic.due_us(), &latencies, &sent_us),
         steps: Vec::new(),

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answers::{Account, Arrival, Sent};
 use super::summary::Summary;
+use super::thought::Thoughts;
 use crate::harness::measure::{Spread, Window};
 
 /// The instants that the product stored about one answer, in milliseconds since 1970.
@@ -65,8 +66,8 @@ const STAGES: [(&str, &str, bool); 10] = [
     ("decision", "update read until the chat's owner has decided (commit of the intake, the director)", false),
     ("reading", "intended: the bot takes time to read", true),
     ("LLM queue", "turn due until the LLM has the call (commits of decision and claim, prompt, provider queue)", false),
-    ("LLM", "the call at the LLM", false),
-    ("guards", "end of the LLM's answer until the message is in the outbox (answer read, guards)", false),
+    ("LLM", "the call at the LLM, or all calls for a text that was made anew", false),
+    ("guards", "end of the LLM's answer until the message is in the outbox or the text is asked for anew", false),
     ("typing", "intended: the bot takes time to type", true),
     ("outbox and limiter", "message due until Telegram has read the send (commit of the outbox, the limiter)", false),
     ("Telegram", "send read until its answer is handed over", false),
@@ -86,7 +87,7 @@ pub struct Clocks {
 pub fn measure(
     ledger: &[LedgerRecord],
     calls: &[CallRecord],
-    (arrivals, account): (&[Arrival], &Account),
+    (arrivals, account, thoughts): (&[Arrival], &Account, &Thoughts),
     ways: Option<&Ways>,
     clocks: Clocks,
     window: Window,
@@ -98,9 +99,10 @@ pub fn measure(
         if !window.holds(arrival.due_us) {
             continue;
         }
-        let call = send.call.and_then(|number| call_of(calls, number));
+        let behind = thoughts.behind(answer);
+        let behind: Vec<&CallRecord> = behind.into_iter().filter_map(|number| call_of(calls, number)).collect();
         let way = ways.and_then(|ways| ways.get(&(send.chat, send.message_id)));
-        for (spread, took) in spreads.iter_mut().zip(times(arrival, &send, way, call, &delivered, clocks)) {
+        for (spread, took) in spreads.iter_mut().zip(times(arrival, &send, way, &behind, &delivered, clocks)) {
             if let Some(took) = took {
                 spread.add(Duration::from_micros(u64::try_from(took).unwrap_or(0)));
             }
@@ -148,7 +150,7 @@ fn times(
     arrival: &Arrival,
     send: &Sent,
     way: Option<&StoredWay>,
-    call: Option<&CallRecord>,
+    calls: &[&CallRecord],
     delivered: &HashMap<(i64, i64), u64>,
     clocks: Clocks,
 ) -> [Option<i64>; STAGES.len()] {
@@ -161,8 +163,12 @@ fn times(
     let polled = way.and_then(|way| delivered.get(&way.update)).map(|us| of_ledger(*us));
     let received = stored(|way| way.received_ms);
     let turn_due = stored(|way| way.turn_due_ms);
-    let asked = call.map(|call| of_llm(call.at_us));
-    let thought = call.and_then(|call| call.ended_us).map(of_llm);
+    let asked = calls.first().map(|call| of_llm(call.at_us));
+    let ended = calls.last().and_then(|call| call.ended_us).map(of_llm);
+    let took = |call: &&CallRecord| Some(call.ended_us?.saturating_sub(call.at_us) as i64);
+    let thought = calls.iter().map(took).sum::<Option<i64>>().filter(|_| !calls.is_empty());
+    // What lies between two calls for one text is the guards' work too.
+    let between_calls = thought.and_then(|thought| Some((ended? - asked? - thought).max(0)));
     let outbox = stored(|way| way.outbox_ms);
     let read = Some(of_ledger(send.received_us));
     [
@@ -171,8 +177,8 @@ fn times(
         between(received, stored(|way| way.decided_ms)),
         between(stored(|way| way.turn_made_ms), turn_due),
         between(turn_due, asked),
-        between(asked, thought),
-        between(thought, outbox),
+        thought,
+        between(ended, outbox).and_then(|end| Some(end + between_calls?)),
         between(outbox, stored(|way| way.send_due_ms)),
         between(stored(|way| way.send_due_ms), read),
         between(read, send.answered_us.map(of_ledger)),
@@ -195,7 +201,7 @@ mod tests {
         let arrivals = [Arrival { due_us: 1_000, chat: -1, message_id: 8 }];
         let clocks = Clocks { ledger_zero_us: 1_000_000, llm_zero_us: 1_000_000 };
         let window = Window { from_us: 0, to_us: 9_000 };
-        measure(&ledger, &[], (&arrivals, &account), ways, clocks, window)
+        measure(&ledger, &[], (&arrivals, &account, &Thoughts::default()), ways, clocks, window)
     }
 
     #[test]
