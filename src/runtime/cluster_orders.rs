@@ -189,8 +189,11 @@ impl RunningFleet {
     /// Makes `plan` the stored roster of all nodes, or only tells what that would change.
     ///
     /// # Errors
-    /// `Store` when the plan contradicts the store, or names a provider that this node does not have.
+    /// `Store` when the plan lacks what every bot or chat has, contradicts the store, or names a provider that this node does not have.
     pub async fn apply(&self, plan: &RosterPlan, dry_run: bool, by: &str) -> Result<AppliedRoster, OrderError> {
+        if let Some(lacks) = plan.lacks() {
+            return Err(StoreError::RosterRefused(lacks).into());
+        }
         let providers = self.node.directory.live_providers();
         let known = |name: &str| providers.iter().any(|(provider, _)| provider == name);
         let models = plan.bots.iter().flat_map(|bot| &bot.generation.models);

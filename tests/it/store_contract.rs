@@ -87,4 +87,14 @@ fn every_claim_of_the_contract_is_a_test() {
         }
     }
     assert!(claims > 130, "only {claims} claims were found");
+    let all =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/actors/src/testkit/contract/mod.rs")).unwrap();
+    let run = all.split_once("(@files $home,").and_then(|(_, rest)| rest.split_once(')')).unwrap().0;
+    let run: Vec<&str> = run.split_whitespace().collect();
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/actors/src/testkit/contract")).unwrap() {
+        let path = file.unwrap().path();
+        let lists = std::fs::read_to_string(&path).unwrap().contains("\nclaims! {");
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert!(!lists || run.contains(&name), "no store runs the claims of {name}.rs");
+    }
 }

@@ -243,6 +243,7 @@ async fn a_store_outage_kills_nobody() {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_reads_but_cannot_write_is_not_hammered() {
     let mut stage = Scenery::new(1, 1).raise().await;
+    stage.node.committer.hurry();
     stage.store.fail("advance", u64::MAX);
     stage.person_says(0, "hello", &[0]);
     stage.let_time_pass().await;

@@ -107,6 +107,7 @@ async fn i15_turns_that_could_not_be_stored_are_of_nobodys_share() {
     message.author.id = TelegramUserId(502);
     stage.telegram(0).receive(90_000, other);
     stage.until_at_rest().await;
+    stage.node.committer.hurry();
     stage.store.fail("advance", 8);
     let bot = format!("@bot_{}_bot", stage.scenery.plan.bots[0].telegram_id);
     stage.person_says(0, &format!("{bot} tea or coffee?"), &[0]);

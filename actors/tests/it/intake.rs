@@ -85,6 +85,7 @@ async fn i2_an_update_is_handled_once_when_the_stores_answer_was_lost() {
 async fn i3_numbers_have_no_gaps() {
     let mut stage = Scenery::new(3, 2).raise().await;
     for round in 0..8 {
+        stage.node.committer.hurry();
         stage.store.fail("advance", 1);
         for chat in 0..2 {
             stage.person_says(chat, &format!("line {round}"), &[0, 1, 2]);

@@ -11,7 +11,8 @@ use botfleet_actors::testkit::rows;
 use tokio::time::Instant;
 
 /// The most that an operation is kept back, as docs/adr/0043 states it, and the grain of the timer.
-const STATED: Duration = Duration::from_millis(5 + 1);
+const MOMENT: Duration = Duration::from_millis(5 + 1);
+const WHILE: Duration = Duration::from_millis(50 + 1);
 
 const EPOCH: Epoch = Epoch(1);
 
@@ -47,10 +48,14 @@ async fn an_operation_that_nobody_waits_for_is_kept_back_no_longer_than_stated()
     let turn = rows::turn(1, ChatId(1), 1, BotId(1));
     let quiet = rows::finish(&turn, EPOCH, TurnEnding::Acted);
     let silent = Operation::Advance(rows::advance(ChatId(1), EPOCH, 0, 1));
-    for (place, operation) in [claim(), ingest(), quiet, silent].into_iter().enumerate() {
+    let mut step = rows::advance(ChatId(1), EPOCH, 0, 1);
+    step.turns = vec![turn];
+    let speaks = Operation::Advance(step);
+    let stated = [(claim(), WHILE), (ingest(), MOMENT), (quiet, MOMENT), (silent, WHILE), (speaks, MOMENT)];
+    for (place, (operation, most)) in stated.into_iter().enumerate() {
         let name = operation.name();
         let waited = took(&committer, operation).await;
-        assert!(waited > Duration::ZERO && waited <= STATED, "{name} waited {waited:?}");
+        assert!(waited > Duration::ZERO && waited <= most, "{name} waited {waited:?}");
         assert_eq!(store.commits(), place as u64 + 1, "{name}");
     }
 }
@@ -67,27 +72,47 @@ async fn the_end_of_an_attempt_waits_for_no_timer_and_takes_along_what_lingers()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_step_with_turns_and_an_end_that_begins_a_send_go_at_once() {
+async fn an_end_that_begins_a_send_goes_at_once() {
     let (committer, _) = committer();
     let turn = rows::turn(1, ChatId(1), 1, BotId(1));
-    let mut step = rows::advance(ChatId(1), EPOCH, 0, 1);
-    step.turns = vec![turn.clone()];
-    assert_eq!(took(&committer, Operation::Advance(step)).await, Duration::ZERO);
     let begin = Some(rows::start(1, rows::at(0)));
     let said = TurnEnding::Said { messages: vec![rows::message(1, &turn)], begin };
     assert_eq!(took(&committer, rows::finish(&turn, EPOCH, said)).await, Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
-async fn operations_keep_their_order_and_what_came_first_sets_the_time() {
+async fn the_least_patient_sets_the_time_for_all() {
     let (committer, store) = committer();
     let began = Instant::now();
     let first = committer.commit(claim());
     let later = async {
         tokio::time::sleep(Duration::from_millis(3)).await;
+        committer.commit(ingest()).await
+    };
+    let last = async {
+        tokio::time::sleep(Duration::from_millis(6)).await;
         committer.commit(claim()).await
     };
-    let _ = tokio::join!(first, later);
-    assert!(began.elapsed() <= STATED, "the second took {:?}", began.elapsed());
+    let _ = tokio::join!(first, later, last);
+    assert!(began.elapsed() <= Duration::from_millis(3) + MOMENT, "all took {:?}", began.elapsed());
     assert_eq!(store.commits(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_hastened_does_not_linger() {
+    let (committer, store) = committer();
+    let began = Instant::now();
+    let hasten = async { committer.hasten() };
+    let _ = tokio::join!(committer.commit(claim()), hasten);
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    assert_eq!(store.commits(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_batch_does_not_linger() {
+    let (committer, _) = committer();
+    let began = Instant::now();
+    let done = futures::future::join_all((0..513).map(|_| committer.commit(claim())));
+    assert_eq!(done.await.len(), 513);
+    assert_eq!(began.elapsed(), Duration::ZERO);
 }

@@ -113,6 +113,7 @@ async fn i8_a_fleet_stopped_in_the_middle_takes_up_its_turns() {
 #[tokio::test(start_paused = true)]
 async fn i8_rows_that_no_chat_has_handled_are_handled_by_the_next_process() {
     let mut stage = Scenery::new(1, 1).raise().await;
+    stage.node.committer.hurry();
     stage.store.fail("advance", u64::MAX);
     stage.person_says(0, "hello", &[0]);
     stage.until("the update is confirmed", async |stage| stage.telegram(0).unconfirmed() == 0).await;

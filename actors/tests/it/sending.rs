@@ -161,6 +161,8 @@ async fn i9_a_stop_lets_nothing_more_out() {
     stage.llm(0).hold(true);
     stage.person_says(0, "speak!", &[0, 1]);
     stage.until("both bots think", async |stage| stage.llm(0).asked() == 2).await;
+    let claimed = |h: &Happening| *h == Happening::Committed("claim");
+    stage.until("both turns are claimed", async |stage| stage.journal().count(claimed) == 2).await;
     stop(&stage, true).await;
     stage.llm(0).hold(false);
     stage.until_at_rest().await;
@@ -176,6 +178,21 @@ async fn i9_a_stop_lets_nothing_more_out() {
     stop(&stage, false).await;
     stage.person_says(0, "now you may", &[0]);
     stage.until_sent(1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i9_a_stop_overtakes_a_claim_that_is_kept_back() {
+    let mut stage = Scenery::new(1, 1).raise().await;
+    stage.llm(0).hold(true);
+    stage.person_says(0, "speak!", &[0]);
+    stage.until("the bot thinks", async |stage| stage.llm(0).asked() == 1).await;
+    stop(&stage, true).await;
+    stage.llm(0).hold(false);
+    stage.until_at_rest().await;
+    stage.let_time_pass().await;
+    assert_eq!(stage.journal().sent_texts(), [""; 0]);
+    assert_eq!(messages(&stage).await, [], "the turn ended before it made a message");
+    assert_eq!(stage.outcomes().await[0].turns[0].state, TurnState::Dropped);
 }
 
 #[tokio::test(start_paused = true)]
@@ -226,6 +243,7 @@ async fn a_rejected_message_ends_and_the_next_goes_out() {
 
 /// Makes the claims and the ends of two turns fail in the same commit; one of the turns was stored before.
 async fn fail_claim_with_finish(stage: &mut Stage) {
+    stage.node.committer.hurry();
     stage.store.hold(true);
     stage.person_says(1, "this keeps the store busy", &[1]);
     stage.until("the other bot has its turn", async |stage| stage.llm(0).asked() == 1).await;

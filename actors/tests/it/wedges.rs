@@ -334,6 +334,7 @@ async fn i3_what_comes_while_a_backlog_is_read_does_not_overtake_it() {
     scenery.plan.chats[0].policy = ChatPolicy::Mention;
     scenery.chats.window_entries = NonZeroUsize::MIN.saturating_add(1_000);
     let mut stage = scenery.raise().await;
+    stage.node.committer.hurry();
     stage.store.fail("advance", u64::MAX);
     let lines: Vec<String> = (0..600).map(|line| format!("line {line}")).collect();
     for line in &lines[..590] {

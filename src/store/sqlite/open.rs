@@ -25,7 +25,7 @@ const WRITER_STATEMENTS: usize = 128;
 const READER_STATEMENTS: usize = 24;
 const WRITER_CACHE_KIB: &str = "-6144";
 /// The pages in the write-ahead log from which on it is moved into the file (16 MiB). Many commits change the same pages,
-/// so fewer moves write less; a move of so many takes a few milliseconds.
+/// so fewer moves write less. The commit that finds the log so long waits for the move: milliseconds on an SSD.
 const LOG_PAGES: &str = "4000";
 const READER_CACHE_KIB: &str = "-1024";
 /// The longest time that a read waits for a connection.
@@ -150,8 +150,11 @@ pub(super) async fn open(settings: &StoreSettings) -> Result<Opened, OpenError> 
         .pragma("temp_store", "MEMORY")
         .pragma("wal_autocheckpoint", LOG_PAGES)
         .statement_cache_capacity(WRITER_STATEMENTS);
-    let mut writer = writer_options.connect().await.map_err(|error| inaccessible(path, &error))?;
-    prepare_schema(path, &mut writer).await?;
+    // A migration of a large file may need more room than there is memory, so it keeps its temporary files.
+    let mut schema = options.connect().await.map_err(|error| inaccessible(path, &error))?;
+    prepare_schema(path, &mut schema).await?;
+    schema.close().await.map_err(|error| inaccessible(path, &error))?;
+    let writer = writer_options.connect().await.map_err(|error| inaccessible(path, &error))?;
 
     let readers = SqlitePoolOptions::new()
         .max_connections(settings.readers.get())

@@ -313,6 +313,8 @@ impl BotState {
         for (chat, deliveries) in deliveries {
             if !deliver(&self.node, chat, deliveries) {
                 self.intake.not_delivered(chat);
+                // A chat that does not run here is told after the commit.
+                self.node.committer.hasten();
             }
         }
     }

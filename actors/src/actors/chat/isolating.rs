@@ -172,6 +172,8 @@ impl ChatState {
             Ok(mut rows) => {
                 if let Some(row) = rows.pop() {
                     self.take_alone(myself, row).await;
+                    // The next row waits for this one.
+                    self.node.committer.hasten();
                 } else {
                     self.end_isolation(myself);
                 }

@@ -216,7 +216,10 @@ pub(in crate::actors) async fn ingest_apart(node: &Node, ingest: Ingest) -> Comm
     for row in rows {
         let next_offset = row.source.update().map_or(next_offset, |update| update.0 + 1);
         let alone = |row: InboxRow| Operation::Ingest(Ingest { bot, epoch, next_offset, rows: vec![row] });
-        match node.committer.commit(alone(row.clone())).await {
+        let stored = node.committer.commit(alone(row.clone()));
+        // The next row waits for this one.
+        let hasten = async { node.committer.hasten() };
+        match futures::future::join(stored, hasten).await.0 {
             Err(CommitError::Refused(refusal)) if refusal != Refusal::Fenced => {
                 node.committer.commit(alone(refuse_row(node, &row, &refusal))).await?;
             }

@@ -1,8 +1,8 @@
 //! Group commit: one commit in flight per node, gathering the operations that arrive in the meantime. Layer `actors`.
 //!
 //! Operations that somebody waits for are committed at once, or right after the commit that is under way. Operations that
-//! nobody waits for linger for a moment, so that they share a commit with what comes ([`LINGER`]); whatever is
-//! committed takes all of them along. Operations are judged in the order of their submission, so a dependent operation may be
+//! nobody waits for are kept back for as long as they have patience, so that they share a commit with what comes; whatever
+//! is committed takes all of them along. Operations are judged in the order of their submission, so a dependent operation may be
 //! submitted before the one it depends on is durable. Effects wait for their own commit.
 //!
 //! Some operations go ahead of the rest. Stops, people's rights and lifted pauses do, since control has a lane ahead of
@@ -31,10 +31,6 @@ pub const STORE_RETRY: Duration = Duration::from_millis(500);
 /// Largest number of operations in one transaction: bounds its latency.
 const BATCH_MAX: usize = 512;
 
-/// The most time for which an operation that nobody waits for is kept back. A crash forgets such an operation as if it
-/// had come a moment later: what was received is received again, what was claimed is claimed again.
-pub const LINGER: Duration = Duration::from_millis(5);
-
 /// Queue length above which sources of work must wait (I9).
 const SATURATED: usize = 8 * BATCH_MAX;
 
@@ -60,6 +56,8 @@ struct Lanes {
     work: VecDeque<(Operation, Done)>,
     /// The time by which the queue is committed.
     due: Option<time::Instant>,
+    #[cfg(feature = "testkit")]
+    hasty: bool,
 }
 
 impl Lanes {
@@ -68,9 +66,11 @@ impl Lanes {
     }
 
     /// Returns whether the queue is now due earlier than before.
-    fn hurries(&mut self, lingers: bool) -> bool {
+    fn hurries(&mut self, patience: Duration) -> bool {
         let now = time::Instant::now();
-        let due = if lingers && self.len() < BATCH_MAX { now + LINGER } else { now };
+        #[cfg(feature = "testkit")]
+        let patience = if self.hasty { Duration::ZERO } else { patience };
+        let due = if self.len() < BATCH_MAX { now + patience } else { now };
         let earlier = self.due.is_none_or(|before| due < before);
         if earlier {
             self.due = Some(due);
@@ -103,7 +103,7 @@ impl Committer {
     /// Queues `operation`. `done` is called once, after the commit, in order of submission within the lane; it must not
     /// block.
     pub fn submit(&self, operation: Operation, done: impl FnOnce(CommitResult) + Send + 'static) {
-        let lingers = operation.lingers();
+        let patience = operation.patience();
         let mut queue = self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let lane = match operation.priority() {
             Priority::Ahead => &mut queue.ahead,
@@ -111,11 +111,26 @@ impl Committer {
         };
         lane.push_back((operation, Box::new(done)));
         self.length.store(queue.len(), Ordering::Relaxed);
-        let hurries = queue.hurries(lingers);
+        let hurries = queue.hurries(patience);
         drop(queue);
         if hurries {
             self.wake.notify_one();
         }
+    }
+
+    /// Commits what is queued without further patience.
+    pub fn hasten(&self) {
+        let mut queue = self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if queue.len() > 0 {
+            queue.due = Some(time::Instant::now());
+            self.wake.notify_one();
+        }
+    }
+
+    /// Lets no operation wait for others any more, so that a test sees single operations fail.
+    #[cfg(feature = "testkit")]
+    pub fn hurry(&self) {
+        self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).hasty = true;
     }
 
     /// Queues `operation` and waits for its commit.

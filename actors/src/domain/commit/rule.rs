@@ -1,5 +1,7 @@
 //! The description that every operation of a group commit gives of itself. Layer `domain`.
 
+use std::time::Duration;
+
 use crate::domain::commit::bench::Bench;
 use crate::domain::commit::needs::Needs;
 use crate::domain::commit::outcome::{Applied, Refusal};
@@ -18,6 +20,12 @@ pub enum Priority {
     Work,
 }
 
+/// The patience of an operation behind which other work may wait that is in no hurry, such as the next poll.
+pub(super) const MOMENT: Duration = Duration::from_millis(5);
+
+/// The patience of an operation behind which nothing waits: work goes on meanwhile.
+pub(super) const WHILE: Duration = Duration::from_millis(50);
+
 /// An operation as the judge sees it.
 pub(super) trait Rule {
     /// The order in which the committer takes the operation.
@@ -30,9 +38,9 @@ pub(super) trait Rule {
     /// Names the other rows that [`Rule::judge`] looks at.
     fn needs(&self, needs: &mut Needs);
 
-    /// Returns whether the operation may wait a moment for company, since nobody waits for its commit.
-    fn lingers(&self) -> bool {
-        false
+    /// Returns how long the operation may wait for others to share its commit; zero when somebody waits for it.
+    fn patience(&self) -> Duration {
+        Duration::ZERO
     }
 
     /// Decides the operation, and changes the rows accordingly. A refusal must come before the first change.

@@ -1,12 +1,13 @@
 //! A chat stores what it made of its inbox rows. Layer `domain`. Keeps I3.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use crate::domain::commit::bench::Bench;
 use crate::domain::commit::needs::Needs;
 use crate::domain::commit::outcome::{Applied, Refusal, conflict};
 use crate::domain::commit::rows::{ChatChange, ChatHead, TurnHead};
-use crate::domain::commit::rule::{Judgement, Priority, Rule};
+use crate::domain::commit::rule::{Judgement, MOMENT, Priority, Rule, WHILE};
 use crate::domain::decision::Decision;
 use crate::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, Number};
 use crate::domain::inbox::Handled;
@@ -55,9 +56,9 @@ impl Rule for Advance {
         needs.people.extend(self.entries.iter().filter_map(TranscriptEntry::words_of));
     }
 
-    /// Turns wait for the step that made them.
-    fn lingers(&self) -> bool {
-        self.turns.is_empty()
+    /// Bots of this node begin their turns meanwhile; bots of other nodes find theirs in the store.
+    fn patience(&self) -> Duration {
+        if self.turns.is_empty() { WHILE } else { MOMENT }
     }
 
     fn judge(mut self, bench: &mut Bench) -> Judgement {

@@ -1,9 +1,11 @@
 //! A bot begins a turn. Layer `domain`. Keeps I9.
 
+use std::time::Duration;
+
 use crate::domain::commit::bench::Bench;
 use crate::domain::commit::needs::Needs;
 use crate::domain::commit::outcome::Applied;
-use crate::domain::commit::rule::{Judgement, Priority, Rule};
+use crate::domain::commit::rule::{Judgement, Priority, Rule, WHILE};
 use crate::domain::ids::{BotId, ChatId, Epoch, TurnId};
 use crate::domain::ownership::LeaseKey;
 use crate::domain::time::Timestamp;
@@ -38,8 +40,8 @@ impl Rule for Claim {
     }
 
     /// The model is asked meanwhile.
-    fn lingers(&self) -> bool {
-        true
+    fn patience(&self) -> Duration {
+        WHILE
     }
 
     fn judge(self, bench: &mut Bench) -> Judgement {

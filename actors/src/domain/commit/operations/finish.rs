@@ -1,10 +1,12 @@
 //! A bot ends a turn that it had claimed. Layer `domain`. Keeps I6.
 
+use std::time::Duration;
+
 use crate::domain::commit::bench::Bench;
 use crate::domain::commit::needs::Needs;
 use crate::domain::commit::outcome::{Applied, Refusal};
 use crate::domain::commit::rows::OutboxHead;
-use crate::domain::commit::rule::{Judgement, Priority, Rule};
+use crate::domain::commit::rule::{Judgement, MOMENT, Priority, Rule};
 use crate::domain::commit::start::Start;
 use crate::domain::ids::{BotId, Epoch, TurnId};
 use crate::domain::outbox::OutboxMessage;
@@ -61,8 +63,8 @@ impl Rule for Finish {
     }
 
     /// A send waits for the turn's end when it begins with it.
-    fn lingers(&self) -> bool {
-        !matches!(self.ending, TurnEnding::Said { begin: Some(_), .. })
+    fn patience(&self) -> Duration {
+        if matches!(self.ending, TurnEnding::Said { begin: Some(_), .. }) { Duration::ZERO } else { MOMENT }
     }
 
     fn judge(self, bench: &mut Bench) -> Judgement {

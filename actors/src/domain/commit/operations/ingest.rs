@@ -1,9 +1,11 @@
 //! A bot stores the updates of a poll with its offset. Layer `domain`. Keeps I1, I2.
 
+use std::time::Duration;
+
 use crate::domain::commit::bench::Bench;
 use crate::domain::commit::needs::Needs;
 use crate::domain::commit::outcome::Applied;
-use crate::domain::commit::rule::{Judgement, Priority, Rule};
+use crate::domain::commit::rule::{Judgement, MOMENT, Priority, Rule};
 use crate::domain::ids::{BotId, Epoch};
 use crate::domain::inbox::InboxRow;
 use crate::domain::ownership::LeaseKey;
@@ -32,9 +34,9 @@ impl Rule for Ingest {
         needs.received(&self.rows);
     }
 
-    /// The chats have the rows already, and the next poll is in no hurry.
-    fn lingers(&self) -> bool {
-        true
+    /// The chats of this node have the rows already, and the next poll is in no hurry.
+    fn patience(&self) -> Duration {
+        MOMENT
     }
 
     fn judge(self, bench: &mut Bench) -> Judgement {

@@ -3,6 +3,8 @@
 //! Each file here holds one operation: its fields, the lease that it needs, the rows that it looks at, its priority and the
 //! rule by which it is judged. A new operation is a file and a line in the list.
 
+use std::time::Duration;
+
 use crate::domain::commit::bench::Bench;
 use crate::domain::commit::needs::Needs;
 use crate::domain::commit::rule::{Judgement, Priority, Rule};
@@ -34,10 +36,9 @@ macro_rules! operations {
                 match self { $(Self::$name(_) => <$name as Rule>::PRIORITY,)* }
             }
 
-            /// Returns whether nobody waits for the commit of the operation, so that the committer may let it wait a
-            /// moment for others.
-            pub fn lingers(&self) -> bool {
-                match self { $(Self::$name(operation) => operation.lingers(),)* }
+            /// Returns how long the committer may let the operation wait for others to share its commit.
+            pub fn patience(&self) -> Duration {
+                match self { $(Self::$name(operation) => operation.patience(),)* }
             }
 
             /// Returns the lease that the author must hold, and under which epoch; `None` when the operation is fenced
