@@ -19,6 +19,7 @@ const EPOCH: Epoch = Epoch(1);
 fn committer() -> (Arc<Committer>, Arc<MemoryStore>) {
     let (committer, store) = (Arc::new(Committer::default()), Arc::new(MemoryStore::default()));
     let (runs, on) = (Arc::clone(&committer), Arc::clone(&store));
+    #[allow(clippy::disallowed_methods, reason = "ends with the test")]
     tokio::spawn(async move { runs.run(&*on).await });
     (committer, store)
 }
