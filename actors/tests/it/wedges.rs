@@ -309,6 +309,7 @@ async fn i3_a_chat_reads_the_store_again_when_its_commits_are_answered_and_nothi
     let mut stage = Scenery::new(1, 1).raise().await;
     stage.person_says(0, "one", &[0]);
     stage.until_at_rest().await;
+    stage.node.committer.hurry();
     stage.store.hold_with("advance");
     stage.person_says(0, "two", &[0]);
     stage.let_time_pass_briefly().await;
