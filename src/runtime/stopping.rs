@@ -18,7 +18,6 @@ use botfleet_actors::actors::bot::messages::BotMsg;
 use botfleet_actors::actors::bot::snapshot::BotSnapshot;
 use botfleet_actors::actors::fleet::messages::FleetMsg;
 use botfleet_actors::actors::node::ended::Ended;
-use botfleet_actors::domain::commit::operations::{Operation, Receive};
 use botfleet_actors::ports::bus::{Audience, BusMessage, Hint};
 use botfleet_actors::ports::event::EventKind;
 use futures::future::join_all;
@@ -116,9 +115,7 @@ impl RunningFleet {
         self.wait_for_bots(Instant::now() + SECOND, |bot| bot.holding_sends && bot.sends_in_flight == 0).await;
         tracing::info!(bots_with_messages_left = left, "stopping 4/5: the outbox is drained");
 
-        // What lingers is judged first: an empty operation waits for nobody, and takes it along.
-        let rest = self.node.committer.commit(Operation::Receive(Receive::default()));
-        let _ = tokio::time::timeout(SECOND, rest).await;
+        let _ = tokio::time::timeout(SECOND, self.node.committer.flush()).await;
         let _ = tokio::time::timeout(SECOND, self.node.return_allowances()).await;
     }
 

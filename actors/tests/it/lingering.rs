@@ -1,4 +1,5 @@
-//! What nobody waits for shares a commit with what comes; what somebody waits for goes at once, and takes it along.
+//! Operations that nobody waits for share a commit with what comes; those that somebody waits for go at once, and take
+//! the others along.
 
 use std::sync::Arc;
 use std::time::Duration;

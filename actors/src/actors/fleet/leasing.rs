@@ -20,7 +20,7 @@ use crate::actors::node::deadline::in_time;
 use crate::actors::node::ended::Ended;
 use crate::actors::ownership::messages::OwnershipMsg;
 use crate::actors::provider::messages::ProviderMsg;
-use crate::domain::commit::operations::{HandOver, Operation, Receive};
+use crate::domain::commit::operations::{HandOver, Operation};
 use crate::domain::commit::outcome::Refusal;
 use crate::domain::ids::{BotId, Epoch};
 use crate::domain::ownership::{Incarnation, LeaseKey};
@@ -173,7 +173,7 @@ impl FleetState {
         self.tasks.spawn(async move {
             if let (LeaseKey::Bot(bot), true) = (key, failed) {
                 // Its work in hand at the failure counts as failed, here as anywhere, once what lingers is judged.
-                let _ = node.committer.commit(Operation::Receive(Receive::default())).await;
+                let _ = node.committer.flush().await;
                 let _ = in_time(node.store.reclaim(bot)).await;
             }
             let result = node.committer.commit(Operation::HandOver(HandOver { key, epoch, to })).await;

@@ -17,7 +17,6 @@ use crate::actors::node::committer::STORE_RETRY;
 use crate::actors::node::deadline::in_time;
 use crate::actors::node::permits::{ChatHandle, RowPermits};
 use crate::actors::provider::actor::{ProviderActor, ProviderArgs};
-use crate::domain::commit::operations::{Operation, Receive};
 use crate::domain::ids::{BotId, ChatId, Epoch};
 use crate::domain::ownership::LeaseKey;
 use crate::domain::silence::Silence;
@@ -104,8 +103,7 @@ impl FleetState {
             let read = async {
                 // Operations that the failed actor had queued are judged first: they must not move rows after the
                 // reclaim.
-                let _ =
-                    in_time(async { Ok(node.committer.commit(Operation::Receive(Receive::default())).await) }).await?;
+                let _ = in_time(async { Ok(node.committer.flush().await) }).await?;
                 in_time(node.store.reclaim(id)).await
             };
             if read.await.is_err() {

@@ -19,7 +19,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time;
 
 use crate::actors::node::vitals::{StoreSigns, Write};
-use crate::domain::commit::operations::Operation;
+use crate::domain::commit::operations::{Operation, Receive};
 use crate::domain::commit::outcome::{Applied, Refusal};
 use crate::domain::commit::rule::Priority;
 use crate::ports::metrics;
@@ -116,6 +116,14 @@ impl Committer {
         if hurries {
             self.wake.notify_one();
         }
+    }
+
+    /// Waits until all that was queued before is judged.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store could not write.
+    pub async fn flush(&self) -> CommitResult {
+        self.commit(Operation::Receive(Receive::default())).await
     }
 
     /// Commits what is queued without further patience.

@@ -20,7 +20,7 @@ const TRENDS_FROM: f64 = 60.0;
 const SPANS: usize = 20;
 const MIB: f64 = 1_048_576.0;
 
-/// What a run recorded.
+/// The records of a run.
 pub struct Recorded<'r> {
     /// The answers due.
     pub account: &'r Account,
