@@ -6,6 +6,7 @@
 #   BENCH_DIR               folder of the run (a new temporary one without it)
 #   BOTFLEET_BINARY         the program (target/release/botfleet of this checkout without it)
 #   BENCH_SYNCHRONOUS       full (as without it), normal or off
+#   BENCH_POLICY            every (as without it), or natural: with director and guards; then run.py needs --mention
 #
 # Every bot is in every chat and answers what it receives. Pacing, caps and limiters are off, durability is on.
 set -eu
@@ -50,7 +51,7 @@ TOML
     cat <<TOML
 [defaults]
 models = ["bench"]
-policy = "every"
+policy = "${BENCH_POLICY:-every}"
 hourly_cap = 0
 context_messages = 10
 

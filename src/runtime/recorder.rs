@@ -7,6 +7,10 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 /// Upper bounds of all durations, in seconds: from a commit to a slow model.
 const SECONDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
 
+/// Upper bounds of the time in which a crash leaves a message `unknown`, in seconds.
+const SETTLES: [f64; 16] =
+    [0.0005, 0.00075, 0.001, 0.0015, 0.002, 0.003, 0.004, 0.006, 0.008, 0.012, 0.016, 0.025, 0.05, 0.1, 0.5, 5.0];
+
 /// Upper bounds of batch sizes.
 const OPERATIONS: [f64; 7] = [1.0, 2.0, 5.0, 10.0, 50.0, 200.0, 512.0];
 
@@ -22,6 +26,7 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     }
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Prefix("botfleet_send_settle".to_owned()), &SETTLES)?
         .set_buckets_for_metric(Matcher::Suffix("_operations".to_owned()), &OPERATIONS)?
         .install_recorder()?;
     Ok(HANDLE.get_or_init(|| handle).clone())

@@ -216,6 +216,8 @@ metrics! {
     "Sends" {
         /// Sends: `sent`, `rejected`, `retry`, `unknown`.
         counter sends_settled_total { status } = "success rate"
+        /// Time from Telegram's answer until its end is stored: a crash within it leaves the message `unknown`.
+        histogram send_settle_duration_seconds {}
         /// Sends that a sliding window made wait.
         counter sends_delayed_total {}
         /// Sends that a stop, staleness or a limit cancelled when they were due.

@@ -22,8 +22,8 @@ use crate::store::sql::{orders, tenure};
 
 statements! {
     INBOX "write inbox" = "\
-INSERT INTO inbox (`columns inbox``|, number, decision`) SELECT `columns inbox``|, number, decision` FROM \
-`sqlite rows 1 ..inbox``postgres rows 1 ..inbox, number, decision``| ON CONFLICT (bot, source, source_id) DO NOTHING`";
+INSERT INTO inbox (`columns inbox`, number, decision) SELECT `columns inbox`, number, decision FROM \
+`rows 1 ..inbox, number, decision``| ON CONFLICT (bot, source, source_id) DO NOTHING`";
     CURSORS "write cursors" = "\
 INSERT INTO bot_cursor (bot, next_offset) SELECT bot, next_offset FROM `rows 1 bot, next_offset` WHERE true \
 ON CONFLICT (bot) DO UPDATE SET next_offset = excluded.next_offset";
@@ -161,7 +161,7 @@ fn if_any<'b>(rows: Rows) -> Option<Values<'b>> {
     (!rows.is_empty()).then(|| values![rows])
 }
 
-/// A new inbox row, with the result that it got in the same batch. On SQLite the result follows in a part of its own.
+/// A new inbox row, with the result that it got in the same batch.
 struct Arrival<'b>(&'b InboxRow, Option<&'b Handled>);
 
 impl Put for Arrival<'_> {
@@ -181,16 +181,12 @@ impl Put for Arrival<'_> {
 }
 
 fn arrivals<'b>(b: &Batch<'b>, new: &'b [InboxRow]) -> Values<'b> {
-    if b.db == Database::Sqlite {
-        return b.rows(new.iter().map(Of));
-    }
     let handled: HashMap<InboxId, &Handled> = b.changes.handled.iter().map(|row| (row.inbox, row)).collect();
     b.rows(new.iter().map(|row| Arrival(row, handled.get(&row.id).copied())))
 }
 
 fn handled<'b>(b: &Batch<'b>) -> Option<Values<'b>> {
-    let new = b.changes.inbox.iter().filter(|_| b.db == Database::Postgres).map(|row| row.id);
-    let new: HashSet<InboxId> = new.collect();
+    let new: HashSet<InboxId> = b.changes.inbox.iter().map(|row| row.id).collect();
     let old = b.changes.handled.iter().filter(|row| !new.contains(&row.inbox)).map(|row| {
         let Handled { inbox, outcome, number, decision } = row;
         (*inbox, (outcome.kind, outcome.reason.as_deref()), *number, *decision)

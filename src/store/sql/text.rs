@@ -3,7 +3,6 @@
 //! | mark | SQLite | PostgreSQL |
 //! |---|---|---|
 //! | `A\|B` | A | B |
-//! | `sqlite MARK`, `postgres MARK` | the mark, for that database | the same |
 //! | `columns T` | the columns of table T | the same |
 //! | `set T` | `a = r.a` for each column of T | the same |
 //! | `rows N COLUMNS` | the rows of value N, from JSON made binary (ADR 42) | the same, from arrays |
@@ -98,8 +97,6 @@ fn mark(mark: &'static str, database: Database, into: &mut String, widths: &mut 
     }
     let (word, rest) = mark.split_once(' ').unwrap_or((mark, ""));
     match (word, rest) {
-        ("sqlite", rest) if database == Database::Sqlite => return self::mark(rest, database, into, widths),
-        ("postgres", rest) if database == Database::Postgres => return self::mark(rest, database, into, widths),
         ("columns", table) => into.push_str(&joined(columns_of(table)?, |column| column.name.to_owned())),
         ("set", table) => into.push_str(&joined(columns_of(table)?, |column| format!("{0} = r.{0}", column.name))),
         ("rows" | "places", rest) => {
@@ -137,7 +134,7 @@ fn mark(mark: &'static str, database: Database, into: &mut String, widths: &mut 
         ("open", "messages") if database == Database::Sqlite => {
             into.push_str("state IN ('queued', 'sending', 'retry_at', 'unknown') AND");
         }
-        ("open", "turns" | "messages") | ("sqlite" | "postgres", _) => {}
+        ("open", "turns" | "messages") => {}
         _ => return None,
     }
     Some(())

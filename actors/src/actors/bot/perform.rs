@@ -132,7 +132,7 @@ impl BotState {
                 let (api, myself) = (Arc::clone(&self.identity.api), self.hands.myself.clone());
                 self.hands.tasks.spawn(async move {
                     let answer = api.send_message(&message).await;
-                    let _ = myself.cast(BotMsg::Outbox(OutboxMsg::Answered(outbox, attempt, answer)));
+                    let _ = myself.cast(BotMsg::Outbox(OutboxMsg::Answered(outbox, attempt, Instant::now(), answer)));
                 });
             }
             Effect::Type { chat, telegram, thread, left } => self.show_typing(chat, telegram, thread, left),

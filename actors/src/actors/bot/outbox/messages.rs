@@ -1,5 +1,7 @@
 //! The messages of a bot's outbox. Layer `actors`.
 
+use tokio::time::Instant;
+
 use crate::actors::bot::turns::messages::Tail;
 use crate::actors::node::committer::CommitResult;
 use crate::behaviour::interruption::Pending;
@@ -14,8 +16,8 @@ pub enum OutboxMsg {
     LookedAgain(OutboxId, Box<Pending>, Tail),
     /// The begin of a send was committed, or not.
     Begun(OutboxId, AttemptId, CommitResult),
-    /// Telegram answered a send.
-    Answered(OutboxId, AttemptId, Result<MessageId, TelegramError>),
+    /// Telegram answered a send, at that time.
+    Answered(OutboxId, AttemptId, Instant, Result<MessageId, TelegramError>),
     /// The end of an attempt was committed, or not.
     Settled(OutboxId, CommitResult),
     /// The end of an attempt must be committed again: the store did not answer.

@@ -16,6 +16,8 @@ mod settling;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::actors::bot::outbox::messages::OutboxMsg;
 use crate::actors::bot::settings::BotSettings;
 use crate::actors::bot::surroundings::Step;
@@ -56,6 +58,8 @@ struct Outgoing {
     begun: Option<Start>,
     /// The start of an attempt whose begin the store did not confirm: committed or not, nothing was sent in it.
     doubtful: Option<Start>,
+    /// The time of Telegram's last answer.
+    answered_at: Option<Instant>,
     /// True when the store did not confirm the end of the attempt, so that the end may be committed all the same.
     settled_in_doubt: bool,
 }
@@ -91,7 +95,12 @@ impl Outbox {
             OutboxMsg::Due(outbox) => self.on_due(outbox, step),
             OutboxMsg::LookedAgain(outbox, pending, tail) => self.on_looked_again(outbox, &pending, tail, step),
             OutboxMsg::Begun(outbox, attempt, result) => self.on_begun(outbox, attempt, result, step),
-            OutboxMsg::Answered(outbox, attempt, result) => self.on_answered(outbox, attempt, result, step),
+            OutboxMsg::Answered(outbox, attempt, at, result) => {
+                if let Some(out) = self.outgoing.get_mut(&outbox) {
+                    out.answered_at = Some(at);
+                }
+                self.on_answered(outbox, attempt, result, step);
+            }
             OutboxMsg::Settled(outbox, result) => self.on_settled(outbox, result, step),
             OutboxMsg::SettleAgain(outbox) => self.settle(outbox, step),
         }
@@ -175,6 +184,7 @@ impl Outbox {
                 pending: None,
                 begun: None,
                 doubtful: None,
+                answered_at: None,
                 settled_in_doubt: false,
             },
         );

@@ -226,6 +226,9 @@ impl Outbox {
             SendResult::Unknown(_) => "unknown",
         };
         metrics::sends_settled_total { status }.increment(1);
+        if let Some(at) = self.outgoing.get_mut(&outbox).and_then(|out| out.answered_at.take()) {
+            metrics::send_settle_duration_seconds.handle().record(at.elapsed().as_secs_f64());
+        }
         if let Some(chat) = self.untold.remove(&outbox) {
             step.ask(Effect::Tell(Hint::Chat(chat)));
         }

@@ -107,7 +107,7 @@ impl World {
             Effect::After(wait, BotMsg::Outbox(message)) => self.coming.push((Instant::now() + wait, message)),
             Effect::Send(outbox, attempt, _) => {
                 let answer = self.send(outbox, attempt);
-                self.comes(OutboxMsg::Answered(outbox, attempt, answer));
+                self.comes(OutboxMsg::Answered(outbox, attempt, Instant::now(), answer));
             }
             Effect::LookAgain(outbox, _, pending) => self.comes(OutboxMsg::LookedAgain(outbox, pending, None)),
             _ => {}
@@ -244,7 +244,7 @@ impl World {
         };
         let (due, message) = self.coming.remove(first);
         tokio::time::sleep_until(due).await;
-        if let OutboxMsg::Answered(outbox, _, Err(TelegramError::RateLimited { retry_after })) = &message {
+        if let OutboxMsg::Answered(outbox, _, _, Err(TelegramError::RateLimited { retry_after })) = &message {
             let chat = self.messages[outbox].chat;
             self.paused.insert(chat, Instant::now() + *retry_after);
         }
