@@ -33,6 +33,11 @@ use super::view::{BudgetView, FleetView, Health};
 /// Time within which an actor must answer; otherwise the view leaves it out.
 const SNAPSHOT_DEADLINE: Duration = Duration::from_millis(500);
 
+/// Pause between two looks at whether all bots poll, and how many times the length of a look it is at least: questions
+/// to thousands of bots keep them from what they are asked about.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+const LOOK_PAUSE: u32 = 4;
+
 /// A running node.
 pub struct RunningFleet {
     pub(super) node: Arc<Node>,
@@ -98,13 +103,16 @@ impl RunningFleet {
     /// Waits until all bots of this node get their updates; returns false when they do not within `deadline`.
     pub async fn wait_until_polling(&self, deadline: Duration) -> bool {
         let until = Instant::now() + deadline;
-        while !self.knows_its_share() || self.polling().await < self.bots() {
+        loop {
+            let asked = Instant::now();
+            if self.knows_its_share() && self.polling().await >= self.bots() {
+                return true;
+            }
             if Instant::now() >= until {
                 return false;
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(asked.elapsed().saturating_mul(LOOK_PAUSE).max(LOOK_AGAIN)).await;
         }
-        true
     }
 
     /// Returns the view of the node.

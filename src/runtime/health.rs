@@ -55,8 +55,14 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(60);
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(2);
 const LOOK_WITHIN: Duration = Duration::from_millis(500);
 
+/// Number of looks of which one asks the bots, while all of them poll: questions are most of what an idle fleet does.
+const LOOKS_A_QUESTION: u32 = 3;
+
 /// Time for which a part's answer is believed.
 const BELIEVED_FOR: Duration = Duration::from_secs(15);
+
+/// Name of the check that all bots poll.
+const TELEGRAM: &str = "telegram";
 
 /// Most time of a provider's probe; `PROBE_AGAIN` is the pause before a provider that failed is probed again.
 const PROBE_WITHIN: Duration = Duration::from_secs(5);
@@ -163,11 +169,15 @@ impl HealthWatch {
         let probes = Arc::clone(&self).probe_providers();
         let store = Arc::clone(&self).probe_store();
         let looks = async {
+            let mut looked: u32 = 0;
+            let mut all_poll = false;
             loop {
                 every.tick().await;
-                self.look(LOOK_WITHIN).await;
+                self.look(LOOK_WITHIN, !all_poll || looked.is_multiple_of(LOOKS_A_QUESTION)).await;
+                looked = looked.wrapping_add(1);
                 self.look_at_budgets().await;
                 let health = self.report();
+                all_poll = health.checks.iter().any(|check| check.name == TELEGRAM && check.ok);
                 if !self.stopping.load(Ordering::Acquire) {
                     self.tell(&health);
                     heard(&health);
@@ -179,7 +189,7 @@ impl HealthWatch {
 
     /// Asks all actors, and returns the health.
     pub(super) async fn health(&self) -> Health {
-        self.look(ANSWER_WITHIN).await;
+        self.look(ANSWER_WITHIN, true).await;
         self.report()
     }
 
@@ -257,10 +267,11 @@ impl HealthWatch {
         }
     }
 
-    /// Asks all actors for their snapshots, at once.
-    async fn look(&self, within: Duration) {
+    /// Asks all actors for their snapshots, at once; bots only if wanted.
+    async fn look(&self, within: Duration, ask_bots: bool) {
         let directory = &self.node.directory;
-        let (bots, providers) = (directory.live_bots(), directory.live_providers());
+        let bots = if ask_bots { directory.live_bots() } else { Vec::new() };
+        let providers = directory.live_providers();
         let bots = bots.into_iter().map(|(id, bot)| async move {
             let told = ask(bot, BotMsg::GetSnapshot, within).await?;
             Some((id, told))
@@ -269,8 +280,7 @@ impl HealthWatch {
         let fleet = ask(self.fleet.clone(), FleetMsg::GetSnapshot, within);
         let (told_bots, told_providers, fleet) = tokio::join!(join_all(bots), join_all(providers), fleet);
         let mut known = self.known();
-        let live: Vec<BotId> = directory.live_bots().into_iter().map(|(id, _)| id).collect();
-        known.bots.retain(|id, _| live.contains(id));
+        known.bots.retain(|id, _| directory.bot(*id).is_some());
         known.bots.extend(told_bots.into_iter().flatten().map(|(id, bot)| (id, Told::now(bot))));
         let named = told_providers.into_iter().flatten().map(|provider| (provider.name.clone(), Told::now(provider)));
         known.providers.extend(named);
@@ -339,7 +349,7 @@ impl HealthWatch {
         if !goes {
             detail.push_str("; sends are stopped: it does not answer");
         }
-        Check { name: "telegram".to_owned(), ok: polling >= bots && goes, detail: Some(detail) }
+        Check { name: TELEGRAM.to_owned(), ok: polling >= bots && goes, detail: Some(detail) }
     }
 
     fn sends(&self) -> Check {

@@ -27,6 +27,7 @@ use super::events::{self, EventHub};
 use super::fleet::RunningFleet;
 use super::health::{HealthWatch, Watched};
 use super::home::Home;
+use super::recorder;
 use super::webhooks::webhooks;
 use crate::config::manifest::LoadedManifest;
 use crate::config::manifest::entry::ProviderEntry;
@@ -100,6 +101,7 @@ impl RunningFleet {
         let events = Arc::new(EventHub::default());
         let mut tasks = JoinSet::new();
         tasks.spawn(events::run(Arc::clone(&node), Arc::clone(&events)));
+        tasks.spawn(recorder::add_up());
         let (alerts, teller) = Alerts::new(&node.name, Arc::clone(&node.clock), config.alerts.every, webhook, chat);
         let told = config.alerts.is_on();
         tasks.spawn(teller.run());

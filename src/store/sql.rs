@@ -76,7 +76,7 @@ port! { $ store_methods Store for Engine by reads:
     commit = call Engine::commit;
     apply_roster = call roster::apply;
     roster = call Engine::roster;
-    set_username = call roster::set_username;
+    set_usernames = call roster::set_usernames;
     begin_tenure = call Engine::begin_tenure;
     reclaim = call tenure::reclaim;
     next_offset = one reads::OFFSET;

@@ -3,6 +3,7 @@
 //! A read (`getMe`, `getUpdates`, `getChat`) changes nothing, whatever becomes of it. So every failure of a read
 //! without a definite answer is `Unreachable`; for a write it is `Unknown`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -55,37 +56,31 @@ struct Shared {
 /// Reads the token from its source again; `None` when the source holds no token of this bot.
 pub type TokenSource = Arc<dyn Fn() -> Option<SecretString> + Send + Sync>;
 
-/// A token, and the addresses that hold it.
+/// A token, and the addresses of the calls that are made again and again; those of others are made for each call, since
+/// a fleet holds an access for every bot.
 struct Access {
     token: SecretString,
-    get_me: Url,
     get_updates: Url,
     send_message: Url,
     send_chat_action: Url,
-    set_message_reaction: Url,
-    get_chat: Url,
-    get_chat_administrators: Url,
-    leave_chat: Url,
-    set_webhook: Url,
-    delete_webhook: Url,
-    get_webhook_info: Url,
 }
 
 impl Access {
     fn new(client: &TelegramClient, token: SecretString) -> Self {
         Self {
-            get_me: client.url(&token, payloads::GetMe::NAME),
             get_updates: client.url(&token, payloads::GetUpdates::NAME),
             send_message: client.url(&token, payloads::SendMessage::NAME),
             send_chat_action: client.url(&token, payloads::SendChatAction::NAME),
-            set_message_reaction: client.url(&token, payloads::SetMessageReaction::NAME),
-            get_chat: client.url(&token, payloads::GetChat::NAME),
-            get_chat_administrators: client.url(&token, payloads::GetChatAdministrators::NAME),
-            leave_chat: client.url(&token, payloads::LeaveChat::NAME),
-            set_webhook: client.url(&token, payloads::SetWebhook::NAME),
-            delete_webhook: client.url(&token, payloads::DeleteWebhook::NAME),
-            get_webhook_info: client.url(&token, payloads::GetWebhookInfo::NAME),
             token,
+        }
+    }
+
+    fn url(&self, client: &TelegramClient, method: &str) -> Cow<'_, Url> {
+        match method {
+            payloads::GetUpdates::NAME => Cow::Borrowed(&self.get_updates),
+            payloads::SendMessage::NAME => Cow::Borrowed(&self.send_message),
+            payloads::SendChatAction::NAME => Cow::Borrowed(&self.send_chat_action),
+            _ => Cow::Owned(client.url(&self.token, method)),
         }
     }
 }
@@ -159,7 +154,6 @@ impl TelegramBot {
     /// Makes one call and reads its result.
     async fn call<P, T>(
         &self,
-        url: fn(&Access) -> &Url,
         effect: Effect,
         payload: &P,
         wait: Option<Duration>,
@@ -171,7 +165,8 @@ impl TelegramBot {
         let access = self.access();
         let token = &access.token;
         let started = wait.is_none().then(Instant::now);
-        let call = Call { url: url(&access), token, effect };
+        let url = access.url(&self.shared.client, P::NAME);
+        let call = Call { url: &url, token, effect };
         let outcome = match self.shared.client.attempt(call, payload, wait).await {
             Ok(Answer { status, headers, body }) => {
                 answer::result(status, &headers, &body).and_then(read).map_err(|error| settled(effect, token, error))
@@ -238,7 +233,7 @@ fn received(result: &RawValue) -> Result<Vec<ReceivedUpdate>, TelegramError> {
 impl BotApi for TelegramBot {
     async fn get_me(&self) -> Result<Me, TelegramError> {
         let payload = payloads::GetMe::new();
-        let me: MeResult = self.call(|access| &access.get_me, Effect::Probe, &payload, None, answer::typed).await?;
+        let me: MeResult = self.call(Effect::Probe, &payload, None, answer::typed).await?;
         Ok(Me {
             id: TelegramUserId(me.id),
             username: me.username,
@@ -253,7 +248,7 @@ impl BotApi for TelegramBot {
         payload.limit = Some(POLL_LIMIT);
         payload.timeout = Some(timeout.as_secs() as u32);
         payload.allowed_updates = Some(ALLOWED_UPDATES.to_vec());
-        self.call(|access| &access.get_updates, Effect::Probe, &payload, Some(timeout), received).await
+        self.call(Effect::Probe, &payload, Some(timeout), received).await
     }
 
     async fn set_webhook(&self, target: &WebhookTarget) -> Result<(), TelegramError> {
@@ -264,19 +259,18 @@ impl BotApi for TelegramBot {
             drop_pending_updates: false,
             secret_token: target.secret.expose(),
         };
-        self.call(|access| &access.set_webhook, Effect::Probe, &payload, None, |_| Ok(())).await
+        self.call(Effect::Probe, &payload, None, |_| Ok(())).await
     }
 
     async fn delete_webhook(&self) -> Result<(), TelegramError> {
         let mut payload = payloads::DeleteWebhook::new();
         payload.drop_pending_updates = Some(false);
-        self.call(|access| &access.delete_webhook, Effect::Probe, &payload, None, |_| Ok(())).await
+        self.call(Effect::Probe, &payload, None, |_| Ok(())).await
     }
 
     async fn webhook_status(&self) -> Result<WebhookStatus, TelegramError> {
         let payload = payloads::GetWebhookInfo::new();
-        let found: WebhookInfoResult =
-            self.call(|access| &access.get_webhook_info, Effect::Probe, &payload, None, answer::typed).await?;
+        let found: WebhookInfoResult = self.call(Effect::Probe, &payload, None, answer::typed).await?;
         Ok(WebhookStatus {
             url: Some(found.url).filter(|url| !url.is_empty()),
             pending: found.pending_update_count,
@@ -317,49 +311,41 @@ impl BotApi for TelegramBot {
         if let Some(MessageId(id)) = message.reply_to {
             payload.reply_parameters = Some(ReplyParameters::new(sdk_message(id)?).allow_sending_without_reply());
         }
-        let sent: SentResult =
-            self.call(|access| &access.send_message, Effect::Write, &payload, None, answer::typed).await?;
+        let sent: SentResult = self.call(Effect::Write, &payload, None, answer::typed).await?;
         Ok(MessageId(sent.message_id))
     }
 
     async fn send_typing(&self, chat: TelegramChatId, thread: Option<ThreadId>) -> Result<(), TelegramError> {
         let mut payload = payloads::SendChatAction::new(ChatId(chat.0), ChatAction::Typing);
         payload.message_thread_id = sdk_thread(thread)?;
-        self.call(|access| &access.send_chat_action, Effect::Write, &payload, None, |_| Ok(())).await
+        self.call(Effect::Write, &payload, None, |_| Ok(())).await
     }
 
     async fn set_reaction(&self, chat: TelegramChatId, message: MessageId, emoji: &str) -> Result<(), TelegramError> {
         let mut payload = payloads::SetMessageReaction::new(ChatId(chat.0), sdk_message(message.0)?);
         payload.reaction = Some(vec![ReactionType::Emoji { emoji: emoji.to_owned() }]);
-        self.call(|access| &access.set_message_reaction, Effect::Write, &payload, None, |_| Ok(())).await
+        self.call(Effect::Write, &payload, None, |_| Ok(())).await
     }
 
     async fn administrators(&self, chat: TelegramChatId) -> Result<Vec<TelegramUserId>, TelegramError> {
         let payload = payloads::GetChatAdministrators::new(ChatId(chat.0));
-        let members: Vec<MemberResult> =
-            self.call(|access| &access.get_chat_administrators, Effect::Read, &payload, None, answer::typed).await?;
+        let members: Vec<MemberResult> = self.call(Effect::Read, &payload, None, answer::typed).await?;
         Ok(members.into_iter().map(|member| TelegramUserId(member.user.id)).collect())
     }
 
     async fn leave_chat(&self, chat: TelegramChatId) -> Result<(), TelegramError> {
         let payload = payloads::LeaveChat::new(ChatId(chat.0));
-        self.call(|access| &access.leave_chat, Effect::Write, &payload, None, |_| Ok(())).await
+        self.call(Effect::Write, &payload, None, |_| Ok(())).await
     }
 
     async fn get_chat(&self, chat: TelegramChatId) -> Result<ChatDescription, TelegramError> {
         let payload = payloads::GetChat::new(ChatId(chat.0));
-        self.call(
-            |access| &access.get_chat,
-            Effect::Read,
-            &payload,
-            None,
-            |result| {
-                let chat: wire::Chat<'_> = serde_json::from_str(result.get())
-                    .map_err(|e| TelegramError::Unknown(format!("unexpected result at column {}", e.column())))?;
-                let kind: ChatKind = decode::chat_kind(&chat);
-                Ok(ChatDescription { kind, title: decode::chat_name(&chat) })
-            },
-        )
+        self.call(Effect::Read, &payload, None, |result| {
+            let chat: wire::Chat<'_> = serde_json::from_str(result.get())
+                .map_err(|e| TelegramError::Unknown(format!("unexpected result at column {}", e.column())))?;
+            let kind: ChatKind = decode::chat_kind(&chat);
+            Ok(ChatDescription { kind, title: decode::chat_name(&chat) })
+        })
         .await
     }
 }

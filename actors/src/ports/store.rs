@@ -242,9 +242,9 @@ port! {
         /// Returns the stored roster: the last plan with all changes that people made since.
         async fn roster(&self) -> Result<Roster, StoreError>;
 
-        /// Stores a bot's username as Telegram gave it. A username that differs from the stored one raises the number of
-        /// the configuration, so that every node learns it.
-        async fn set_username(&self, bot: BotId, username: &str) -> Result<(), StoreError>;
+        /// Stores bots' usernames as Telegram gave them, in one transaction. Usernames that differ from the stored ones
+        /// raise the number of the configuration by one, so that every node learns them.
+        async fn set_usernames(&self, usernames: &[(BotId, String)]) -> Result<(), StoreError>;
 
         /// Begins the tenure of this process: a new incarnation of `node` takes the lease of every bot and chat under one
         /// new epoch. All older incarnations are dead, since the caller holds the file lock. So their claimed turns go back

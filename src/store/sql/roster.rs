@@ -74,7 +74,9 @@ FROM (SELECT 'bot' AS kind, id FROM bot UNION ALL SELECT 'chat', id FROM chat) k
     NEXT_CONFIG "roster" = "\
 INSERT INTO setting (key, value, config_seq) VALUES ('roster', $1, 1) \
 ON CONFLICT (key) DO UPDATE SET config_seq = setting.config_seq + 1, value = excluded.value";
-    USERNAME "username" = "UPDATE bot SET username = $2 WHERE id = $1 AND username `IS NOT|IS DISTINCT FROM` $2";
+    NEW_USERNAMES "username" = "\
+UPDATE bot SET username = n.name FROM (SELECT id, name FROM `rows 1 id, name text`) n \
+WHERE bot.id = n.id AND bot.username `IS NOT|IS DISTINCT FROM` n.name";
     USERNAME_SEQ "config_seq" = "UPDATE setting SET config_seq = config_seq + 1 WHERE key = 'roster'";
 }
 
@@ -115,10 +117,11 @@ pub(crate) async fn stored(mut look: impl Work) -> Result<Roster, Fault> {
     Ok(roster)
 }
 
-/// Stores a username. A new one gives the configuration its next number.
-pub(crate) async fn set_username(db: &impl Engine, bot: BotId, username: &str) -> Result<(), Fault> {
+/// Stores usernames. New ones give the configuration its next number.
+pub(crate) async fn set_usernames<E: Engine>(db: &E, usernames: &[(BotId, String)]) -> Result<(), Fault> {
+    let rows = usernames.iter().map(|(bot, name)| (*bot, name.as_str()));
     let mut task = db.begin().await?;
-    if task.execute(&USERNAME, values![bot, username]).await? > 0 {
+    if task.execute(&NEW_USERNAMES, values![Rows::of(E::DATABASE, rows)]).await? > 0 {
         task.execute(&USERNAME_SEQ, values![]).await?;
     }
     task.commit().await

@@ -160,6 +160,8 @@ pub(super) async fn open(settings: &StoreSettings) -> Result<Opened, OpenError> 
         .max_connections(settings.readers.get())
         .test_before_acquire(false)
         .acquire_timeout(READER_WAIT)
+        // The store itself names the reads that take long.
+        .acquire_slow_threshold(READER_WAIT)
         .connect_with(
             options
                 .create_if_missing(false)

@@ -111,8 +111,8 @@ impl BotState {
     fn tell_doubts(&self) {
         if self.node.cluster.is_some() {
             let known = self.node.directory.known();
-            let chats = known.chats.values().filter(|chat| chat.members.contains(&self.identity.profile.id));
-            self.node.tell(chats.map(|chat| Hint::SendUnknown(chat.id)));
+            let chats = known.chats_of(self.identity.profile.id);
+            self.node.tell(chats.iter().map(|chat| Hint::SendUnknown(*chat)));
         }
     }
 

@@ -256,16 +256,14 @@ impl BotState {
     fn learn_username(&mut self, username: &str) {
         let (node, bot) = (Arc::clone(&self.node), self.identity.profile.id);
         if node.directory.bot_profile(bot).is_none_or(|known| known.username.as_deref() != Some(username)) {
-            let username = username.to_owned();
-            self.hands.tasks.spawn(async move {
-                if let Err(error) = node.store.set_username(bot, &username).await {
-                    tracing::warn!(bot.id = %bot, error = %error, "the bot's username could not be stored");
-                }
-            });
+            node.usernames.learned(bot, username);
+            self.hands.tasks.spawn(async move { node.usernames.store(node.store.as_ref()).await });
         }
         if self.node.directory.set_username(bot, username) {
-            for (_, chat) in self.node.directory.live_chats() {
-                let _ = chat.actor.cast(ChatMsg::CastChanged);
+            for chat in self.node.directory.known().chats_of(bot) {
+                if let Some(chat) = self.node.directory.chat(*chat) {
+                    let _ = chat.actor.cast(ChatMsg::Named(bot));
+                }
             }
         }
     }

@@ -201,6 +201,7 @@ impl Actor for ChatActor {
             ChatMsg::HandedOver(to, result) => state.on_handed_over(&myself, to, &result).await,
             ChatMsg::Leave(epoch) => state.on_leave(&myself, epoch),
             ChatMsg::ProfileChanged(profile) => state.on_profile_changed(&myself, profile),
+            ChatMsg::Named(bot) => state.on_named(bot),
             ChatMsg::CastChanged => state.cast = cast_of(&state.node, &state.profile),
             ChatMsg::TaskPanicked => return Err(TaskPanicked.into()),
             ChatMsg::PassivateIfIdle => state.passivate_if_idle(&myself),

@@ -13,7 +13,7 @@ use crate::actors::fleet::messages::FleetMsg;
 use crate::actors::node::committer::{CommitError, CommitResult};
 use crate::domain::commit::operations::{HandOver, Operation};
 use crate::domain::commit::outcome::Refusal;
-use crate::domain::ids::Epoch;
+use crate::domain::ids::{BotId, Epoch};
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::roster::ChatProfile;
 use crate::ports::bus::{Audience, BusMessage, Hint};
@@ -84,6 +84,13 @@ impl ChatState {
         self.rows.release(std::mem::take(&mut self.waiting).len());
         self.generation += 1;
         self.commits_in_flight = 0;
+    }
+
+    /// Takes over the username of a member.
+    pub(super) fn on_named(&mut self, bot: BotId) {
+        if let Some(member) = self.cast.iter_mut().find(|member| member.profile.id == bot) {
+            member.username = self.node.directory.username(bot);
+        }
     }
 
     /// Takes over a changed configuration: the chat's next decision is made under it.

@@ -51,7 +51,9 @@ pub enum ChatMsg {
     CommitsPassed,
     /// Rows of that generation could not be handled, for the given reason.
     RowsFailed(u64, String),
-    /// A bot's username has become known.
+    /// A member's username has become known.
+    Named(BotId),
+    /// The configuration of bots has changed.
     CastChanged,
     /// Telegram says that the group became this supergroup.
     Migrated(TelegramChatId),

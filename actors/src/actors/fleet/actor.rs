@@ -155,7 +155,7 @@ impl Actor for FleetActor {
             FleetMsg::GetSnapshot(reply) => {
                 let directory = &state.args.node.directory;
                 let running =
-                    directory.live_bots().len() + directory.live_chats().len() + directory.live_providers().len();
+                    directory.live_bot_count() + directory.live_chats().len() + directory.live_providers().len();
                 let _ = reply.send(FleetSnapshot {
                     running,
                     lingering: state.leasing.lingering.len(),
@@ -220,7 +220,7 @@ impl FleetState {
             Child::Chat(id) => directory.set_chat(*id, None),
             Child::Provider(name) => directory.set_provider(name, None),
         }
-        metrics::active_bots.handle().set(directory.live_bots().len() as f64);
+        metrics::active_bots.handle().set(directory.live_bot_count() as f64);
     }
 
     pub(super) fn child_failed(&mut self, myself: &ActorRef<FleetMsg>, child: Child, reason: &str) {

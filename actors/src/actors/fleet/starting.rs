@@ -127,7 +127,7 @@ impl FleetState {
         };
         let (actor, _) = BotActor::spawn_linked(None, BotActor, args, myself.get_cell()).await?;
         node.directory.set_bot(id, Some(actor.clone()));
-        metrics::active_bots.handle().set(node.directory.live_bots().len() as f64);
+        metrics::active_bots.handle().set(node.directory.live_bot_count() as f64);
         Ok(Some(actor.get_cell()))
     }
 

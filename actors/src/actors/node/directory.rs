@@ -27,6 +27,7 @@ pub struct Known {
     /// Number of the configuration.
     pub config_seq: ConfigSeq,
     by_telegram_user: HashMap<TelegramUserId, BotId>,
+    chats_of: HashMap<BotId, Vec<ChatId>>,
 }
 
 /// The changes that a new configuration brings.
@@ -53,7 +54,18 @@ impl Known {
         config_seq: ConfigSeq,
     ) -> Self {
         let by_telegram_user = bots.values().map(|bot| (bot.spec.telegram_id, bot.id)).collect();
-        Self { bots, chats, config_seq, by_telegram_user }
+        let mut chats_of: HashMap<BotId, Vec<ChatId>> = HashMap::new();
+        for chat in chats.values() {
+            for bot in &chat.members {
+                chats_of.entry(*bot).or_default().push(chat.id);
+            }
+        }
+        Self { bots, chats, config_seq, by_telegram_user, chats_of }
+    }
+
+    /// Returns the chats that the bot is a member of.
+    pub fn chats_of(&self, bot: BotId) -> &[ChatId] {
+        self.chats_of.get(&bot).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -235,6 +247,11 @@ impl Directory {
     /// Returns all actors of bots.
     pub fn live_bots(&self) -> Vec<(BotId, ActorRef<BotMsg>)> {
         self.read(|live| live.bots.iter().map(|(id, actor)| (*id, actor.clone())).collect())
+    }
+
+    /// Returns the number of bots that have an actor.
+    pub fn live_bot_count(&self) -> usize {
+        self.read(|live| live.bots.len())
     }
 
     /// Returns all actors of chats in memory.

@@ -15,6 +15,7 @@ pub mod said;
 pub mod strangers;
 pub mod tasks;
 pub mod traffic;
+pub mod usernames;
 pub mod vitals;
 pub mod voices;
 pub mod webhooks;
@@ -38,6 +39,7 @@ use crate::actors::node::records::Records;
 use crate::actors::node::said::FleetSaid;
 use crate::actors::node::strangers::Strangers;
 use crate::actors::node::traffic::Traffic;
+use crate::actors::node::usernames::Usernames;
 use crate::actors::node::vitals::Vitals;
 use crate::actors::node::voices::Voices;
 use crate::actors::orders::memory::Orders;
@@ -120,6 +122,8 @@ pub struct Node {
     pub me: Incarnation,
     /// The state that the nodes share; `None` where one process owns everything.
     pub cluster: Option<Arc<dyn Cluster>>,
+    /// Usernames that are to be stored.
+    pub usernames: Usernames,
     /// Carries hints to the other nodes.
     pub bus: Arc<dyn Bus>,
     /// The leases that this node owns.
@@ -192,6 +196,7 @@ impl Node {
             name: seat.name,
             me,
             cluster,
+            usernames: Usernames::default(),
             bus: seat.bus,
             leases,
             bound: Arc::new(bound),

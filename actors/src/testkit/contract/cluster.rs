@@ -454,7 +454,7 @@ pub async fn a_change_of_configuration_is_told_by_beat_and_picture(home: &dyn Cl
     let picture = one.picture().await;
     assert_eq!((picture.config_seq, picture.leases.len()), (after, 5));
     let (bot, _) = one.ids().await;
-    other.store.set_username(bot, "gardener_bot").await.unwrap();
+    other.store.set_usernames(&[(bot, "gardener_bot".to_owned())]).await.unwrap();
     assert!(seq(&one).await > after);
 }
 

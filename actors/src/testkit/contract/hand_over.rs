@@ -132,12 +132,18 @@ pub async fn an_absence_is_fenced_by_its_bot(home: &dyn Home) {
 pub async fn a_username_is_news_once(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let before = scene.roster.config_seq;
-    scene.store.set_username(scene.bots[0], "gardener_bot").await.unwrap();
-    scene.store.set_username(scene.bots[0], "gardener_bot").await.unwrap();
+    let names = |names: [&str; 2]| [(scene.bots[0], names[0].to_owned()), (scene.bots[1], names[1].to_owned())];
+    scene.store.set_usernames(&names(["gardener_bot", "baker_bot"])[..1]).await.unwrap();
+    scene.store.set_usernames(&names(["gardener_bot", "baker_bot"])[..1]).await.unwrap();
     let roster = scene.store.roster().await.unwrap();
     assert_eq!(roster.config_seq.0, before.0 + 1);
     assert_eq!(roster.bots[&scene.bots[0]].username.as_deref(), Some("gardener_bot"));
     assert_eq!(roster.bots[&scene.bots[1]].username, None);
+    scene.store.set_usernames(&names(["florist_bot", "baker_bot"])).await.unwrap();
+    let roster = scene.store.roster().await.unwrap();
+    assert_eq!(roster.config_seq.0, before.0 + 2, "usernames that are stored together are one change");
+    assert_eq!(roster.bots[&scene.bots[0]].username.as_deref(), Some("florist_bot"));
+    assert_eq!(roster.bots[&scene.bots[1]].username.as_deref(), Some("baker_bot"));
     let applied = scene.store.apply_roster(&plan(2, 2), at(9)).await.unwrap();
     assert_eq!(applied, roster, "a plan that asks for what is stored changes nothing");
 }

@@ -55,10 +55,12 @@ impl State {
         }
     }
 
-    pub(super) fn set_username(&mut self, bot: BotId, username: &str) {
-        if self.usernames.insert(bot, username.to_owned()).as_deref() != Some(username) {
-            self.config_seq += 1;
+    pub(super) fn set_usernames(&mut self, usernames: &[(BotId, String)]) {
+        let mut news = false;
+        for (bot, username) in usernames {
+            news |= self.usernames.insert(*bot, username.clone()).as_ref() != Some(username);
         }
+        self.config_seq += i64::from(news);
     }
 
     pub(super) fn roster(&self) -> Roster {
