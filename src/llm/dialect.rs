@@ -163,7 +163,7 @@ impl Dialect {
 
     /// Returns the next stricter order of roles, when the refusal speaks of roles.
     fn roles_taught(self, said: &str, param: Option<&str>) -> Option<Roles> {
-        const TURNS: [&str; 9] = [
+        const TURNS: [&str; 11] = [
             "alternat",
             "interleav",
             "successive",
@@ -173,6 +173,8 @@ impl Dialect {
             "should be a user",
             "start with a user",
             "starts with user",
+            "at the beginning",
+            "be the first",
         ];
         const SYSTEM: [&str; 9] = [
             "system role",

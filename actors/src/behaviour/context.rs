@@ -2,6 +2,9 @@
 //!
 //! The newest messages that fit, without gaps; an edited message appears with its latest text. Notices of the fleet are
 //! for people and appear in no prompt, and neither do commands, which are entries without words.
+//!
+//! When older messages do not fit, the first chosen one stays the same for several turns, so that the prompts of these
+//! turns begin alike and a provider's cache of prompts can serve them. Up to a quarter of the room stays empty for it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -35,8 +38,11 @@ pub struct ContextLine<'a> {
     pub quoted: Option<&'a Quoted>,
 }
 
-/// Returns the newest messages besides the target that fit `messages_max` and `tokens_max`, oldest first. The caller
-/// takes off the target's own tokens before.
+/// The first chosen message moves in steps of at most this part of the chosen messages: a quarter.
+const STEP_PART: usize = 4;
+
+/// Returns the newest messages besides the target that fit `messages_max` and `tokens_max`, oldest first; of a longer
+/// transcript, those from a number on that changes in steps. The caller takes off the target's own tokens before.
 pub fn choose<'a>(
     window: &'a [Arc<Note>],
     target: Option<&TranscriptEntry>,
@@ -46,9 +52,11 @@ pub fn choose<'a>(
     let mut left = tokens_max;
     let mut edits = HashMap::new();
     let mut chosen = Vec::new();
+    let mut is_cut = false;
     for note in window.iter().rev() {
         let entry = &*note.entry;
         if chosen.len() >= messages_max {
+            is_cut = true;
             break;
         }
         if entry.kind == EntryKind::Edit {
@@ -66,11 +74,24 @@ pub fn choose<'a>(
         }
         let tokens = tokens_of_bytes(text.map_or(0, str::len) + entry.author.name.len());
         if tokens > left {
+            is_cut = true;
             break;
         }
         left -= tokens;
         chosen.push(ContextLine { entry, text, quoted: note.quoted() });
     }
     chosen.reverse();
+    if is_cut {
+        chosen.drain(..beyond_step(&chosen));
+    }
     chosen
+}
+
+/// Returns how many messages stand before the first number that is a multiple of the step: less than a quarter.
+fn beyond_step(chosen: &[ContextLine<'_>]) -> usize {
+    // A power of two, so that the beginnings for a little more and a little less room agree in part.
+    let step = 1 << (chosen.len() / STEP_PART).checked_ilog2().unwrap_or(0);
+    let Some(first) = chosen.first().map(|line| line.entry.number.0) else { return 0 };
+    let begin = first + (-first).rem_euclid(step);
+    chosen.partition_point(|line| line.entry.number.0 < begin)
 }

@@ -20,7 +20,6 @@ use serde_json::Value;
 pub use self::names::Speaker;
 use self::names::{addresses_last, is_list, own_lines, speaks_as_other};
 use super::identity::{self, Claim};
-use super::notes::standing_part;
 use super::prompt::without_quotation;
 use crate::domain::names::names;
 use crate::domain::text::{fold, shows};
@@ -254,8 +253,8 @@ fn echoes_system(text: &str, request: &CompletionRequest) -> bool {
     let Some(system) = request.messages.first().filter(|message| message.role == Role::System) else {
         return false;
     };
-    // The bot may well say the notes for one message, such as its stances.
-    let standing = standing_part(&system.content);
+    // The bot may well say the notes for one message, such as its stances, which are a message of their own.
+    let standing = &system.content;
     let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
     let chars = starts.len() - 1;
     if chars < ECHO_CHARS {

@@ -71,7 +71,8 @@ impl Generator {
         Ok(Self { templates: Templates::new()?, systems: Mutex::default() })
     }
 
-    /// Builds the request for one turn. Its last message is of role `User` and ends with the target's text.
+    /// Builds the request for one turn. Its first message depends on bot and chat alone; its last message is of role
+    /// `User` and ends with the target's text.
     ///
     /// # Errors
     /// When a template uses a value that is missing.
@@ -79,7 +80,7 @@ impl Generator {
         let generation = &stage.bot.spec.generation;
         let standing = self.system(stage)?;
         let notes = self.templates.notes(stage.bot.spec.persona.language, &notes_of(stage))?;
-        let system = format!("{standing}{notes}");
+        let notes = Some(notes).filter(|notes| !notes.is_empty());
         let language = stage.bot.spec.persona.language;
         let replied = stage.target.and_then(|target| Replied::of(target, stage.window));
         let quotation = replied.map(|replied| replied.quotation(language));
@@ -88,7 +89,8 @@ impl Generator {
             None => opener(language, topic(stage.act)),
         };
         let mut last = last_line(quotation.as_deref());
-        let spent = estimate_tokens(&system).saturating_add(estimate_tokens(&last));
+        let spent = estimate_tokens(&standing).saturating_add(estimate_tokens(&last));
+        let spent = spent.saturating_add(notes.as_deref().map_or(0, estimate_tokens));
         let left = generation.context_tokens.saturating_sub(spent);
         let room = generation.context_messages.saturating_sub(usize::from(stage.target.is_some()));
         let chosen = choose(stage.window, stage.target, room, left);
@@ -98,8 +100,8 @@ impl Generator {
         {
             last = last_line(None);
         }
-        let mut messages = Vec::with_capacity(chosen.len() + 2);
-        messages.push(PromptMessage { role: Role::System, content: system });
+        let mut messages = Vec::with_capacity(chosen.len() + 3);
+        messages.push(PromptMessage { role: Role::System, content: standing.as_ref().to_owned() });
         messages.extend(chosen.into_iter().map(|line| {
             let own = line.entry.fleet_bot == Some(stage.bot.id);
             match line.text {
@@ -112,6 +114,7 @@ impl Generator {
                 }
             }
         }));
+        messages.extend(notes.map(|content| PromptMessage { role: Role::System, content }));
         messages.push(PromptMessage { role: Role::User, content: last });
         Ok(CompletionRequest {
             model: model.to_owned(),

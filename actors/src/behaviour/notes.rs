@@ -1,8 +1,9 @@
 //! Notes of a prompt: the part for one message alone, about the author, the bot's stances and a guard's verdict. Layer
 //! `behaviour`; pure.
 //!
-//! The notes are at the end of the system prompt, behind a mark of their own. The firewall's search for echoes ends at
-//! the mark, since a bot may well say an opinion that it is told to hold.
+//! The notes are an instruction of their own behind the conversation, so that all before them stays the same from one
+//! turn to the next. The firewall searches for no echoes of them, since a bot may well say an opinion that it is told to
+//! hold.
 
 use minijinja::{Environment, Error, ErrorKind, Value, context};
 
@@ -11,9 +12,6 @@ use crate::domain::roster::{BotProfile, Language};
 use crate::domain::stance::{Relationship, Stance};
 use crate::domain::text::fold;
 use crate::domain::transcript::TranscriptEntry;
-
-/// Mark before the notes, in each language.
-const MARKS: [&str; 2] = ["\n\n(For your next message only)\n", "\n\n(Yalnızca sıradaki mesajın için)\n"];
 
 /// Longest quotation in a note, in characters.
 const QUOTED_CHARS_MAX: usize = 400;
@@ -52,7 +50,7 @@ pub(super) fn add_templates(environment: &mut Environment<'static>) -> Result<()
     environment.add_template("notes.tr", include_str!("templates/notes.tr.jinja"))
 }
 
-/// Renders the notes as the end of a system prompt; empty when there are none.
+/// Renders the notes; empty when there are none.
 pub(super) fn render(
     environment: &Environment<'static>,
     language: Language,
@@ -121,12 +119,6 @@ pub fn relationship<'a>(
     bot.spec.relationships.iter().find(is_author)
 }
 
-/// Returns the part of a system prompt that no bot may repeat: everything before the notes.
-pub fn standing_part(system: &str) -> &str {
-    let end = MARKS.iter().filter_map(|mark| system.find(mark)).min();
-    end.map_or(system, |end| &system[..end])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn notes_stand_behind_their_mark_in_both_languages() {
+    fn notes_say_all_of_it_in_both_languages() {
         let tea = stance("tea", "Tea is better than coffee", &[]);
         let friend = Relationship { note: Some("old friends".to_owned()), ..Relationship::with("Nora", 0.9) };
         let objections = [
@@ -179,11 +171,11 @@ mod tests {
             ),
         ] {
             let text = rendered(language, &notes);
-            assert_eq!(standing_part(&format!("You are Tom.{text}")), "You are Tom.", "{text}");
+            assert!(text.starts_with('('), "{text}");
             for part in parts {
                 assert!(text.contains(part), "{part:?} is missing in {text}");
             }
-            assert!(!text.trim_start().contains("\n\n"), "{text}");
+            assert!(!text.contains("\n\n"), "{text}");
         }
         assert_eq!(rendered(Language::En, &Notes::default()), "");
     }

@@ -2,6 +2,9 @@
 //!
 //! Words of others go into user messages only, "Name: text" each; the bot's own go into assistant messages. Names are
 //! the one untrusted thing in the system prompt, stripped of line breaks and cut.
+//!
+//! A prompt begins with what changes least, since providers keep the beginnings of prompts: persona, rules, the chat's
+//! bots. The conversation follows, then the notes for one message, then the message to answer.
 
 use std::sync::Arc;
 
@@ -34,7 +37,7 @@ impl Templates {
         Ok(Self(environment))
     }
 
-    /// Renders the end of the system prompt for one message alone; empty when there is nothing to say.
+    /// Renders the instructions for one message alone; empty when there are none.
     ///
     /// # Errors
     /// When a template uses a value that is missing.

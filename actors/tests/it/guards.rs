@@ -9,6 +9,7 @@ use botfleet_actors::domain::roster::ChatPolicy;
 use botfleet_actors::domain::stance::Stance;
 use botfleet_actors::domain::strategy::Consistency;
 use botfleet_actors::domain::turn::TurnState;
+use botfleet_actors::ports::llm::Role;
 use botfleet_actors::ports::store::Store;
 use botfleet_actors::ports::telegram::TelegramError;
 use botfleet_actors::testkit::journal::Happening;
@@ -61,9 +62,11 @@ fn thinks(stage: &Stage, texts: &[&str]) {
     }
 }
 
-/// Returns the first message of the model's last call, which holds the instructions.
+/// Returns the instructions of the model's last call.
 fn heard_last(stage: &Stage) -> String {
-    stage.llm(0).calls().last().unwrap().1.messages[0].content.clone()
+    let (_, request) = stage.llm(0).calls().pop().unwrap();
+    let instructions = request.messages.into_iter().filter(|message| message.role == Role::System);
+    instructions.map(|message| message.content).collect::<Vec<_>>().join("\n")
 }
 
 #[tokio::test(start_paused = true)]

@@ -55,6 +55,8 @@ fn a_refusal_of_roles_is_understood_in_many_words() {
         (400, "After the (optional) system message(s), user message(s) should alternate with assistant", turns),
         (400, "deepseek-reasoner does not support successive user or assistant messages", turns),
         (400, "Expected last role User or Tool for serving but got system", turns),
+        (400, "System message must be at the beginning.", turns),
+        (500, "Jinja Exception: System message must be at the beginning.", turns),
         (400, "System role not supported", no_system),
         (500, "System role not supported", no_system),
         (400, "Developer instruction is not enabled for models/gemma-3-1b-it", no_system),

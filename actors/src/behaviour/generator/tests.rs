@@ -21,6 +21,7 @@ struct Desk {
     names: Vec<String>,
     chat: ChatProfile,
     window: Vec<Arc<Note>>,
+    now: Timestamp,
 }
 
 impl Desk {
@@ -28,7 +29,14 @@ impl Desk {
         let cast = vec![bot(1, "Deniz"), bot(2, "Nora")];
         let names = vec!["Deniz".to_owned(), "Nora".to_owned()];
         let chat = chat(ChatPolicy::Natural, &cast);
-        Self { generator: Generator::new().unwrap(), cast, names, chat, window: Vec::new() }
+        Self {
+            generator: Generator::new().unwrap(),
+            cast,
+            names,
+            chat,
+            window: Vec::new(),
+            now: Timestamp::from_secs(1000),
+        }
     }
 
     fn hears(&mut self, author: Option<usize>, text: &str) -> Arc<TranscriptEntry> {
@@ -53,7 +61,7 @@ impl Desk {
             target_bot: target.and_then(|target| target.fleet_bot).map(|_| "Nora"),
             act,
             objections,
-            now: Timestamp::from_secs(1000),
+            now: self.now,
         };
         self.generator.request(&stage, "m").unwrap()
     }
@@ -65,6 +73,17 @@ impl Desk {
 
 fn lines(request: &CompletionRequest) -> Vec<(Role, &str)> {
     request.messages[1..].iter().map(|message| (message.role, message.content.as_str())).collect()
+}
+
+/// Returns the instructions for one message alone; empty when there are none.
+fn notes(request: &CompletionRequest) -> String {
+    let notes = request.messages[1..].iter().filter(|message| message.role == Role::System);
+    notes.map(|message| message.content.as_str()).collect()
+}
+
+/// Returns the number of messages with which both prompts begin alike.
+fn begin_alike(one: &CompletionRequest, other: &CompletionRequest) -> usize {
+    one.messages.iter().zip(&other.messages).take_while(|(one, other)| one == other).count()
 }
 
 #[test]
@@ -122,7 +141,8 @@ fn the_newest_messages_that_fit_are_kept_and_the_target_always() {
         desk.hears(None, &format!("mesaj {number}"));
     }
     let target = desk.hears(None, "son");
-    assert_eq!(desk.request(Some(&target)).messages.len(), 1 + 10, "context_messages is 10");
+    let kept = desk.request(Some(&target)).messages.len() - 1;
+    assert!((8..=10).contains(&kept), "context_messages is 10, and {kept} are kept");
     desk.profile().spec.generation.context_tokens = 1;
     assert_eq!(lines(&desk.request(Some(&target))), [(Role::User, "Ayşe: son")]);
     desk.profile().spec.generation.context_tokens = 350;
@@ -168,13 +188,56 @@ fn a_prompt_carries_the_stances_that_matter_and_how_the_bot_stands_to_whom_it_an
     desk.profile().spec.relationships =
         vec![Relationship { note: Some("eski rakip".to_owned()), ..Relationship::with("Nora", -0.4) }];
     let target = desk.hears(Some(1), "çayı kim demledi?");
-    let system = desk.request(Some(&target)).messages[0].content.clone();
-    assert!(system.contains("Çay kahveden iyidir.") && !system.contains("Tren"), "{system}");
-    assert!(system.contains("eski rakip; ona mesafelisin"), "{system}");
+    let told = notes(&desk.request(Some(&target)));
+    assert!(told.contains("Çay kahveden iyidir.") && !told.contains("Tren"), "{told}");
+    assert!(told.contains("eski rakip; ona mesafelisin"), "{told}");
     let other = desk.hears(None, "selam");
     desk.window.clear();
-    let system = desk.request(Some(&other)).messages[0].content.clone();
-    assert!(!system.contains("Yalnızca"), "{system}");
+    assert_eq!(notes(&desk.request(Some(&other))), "");
+}
+
+/// Providers keep the beginnings of prompts, and bill these less.
+#[test]
+fn what_changes_with_a_turn_stands_behind_all_that_does_not() {
+    let mut desk = Desk::new();
+    desk.profile().spec.persona.stances = vec![stance("çay", "Çay kahveden iyidir.", &[])];
+    desk.profile().spec.relationships = vec![Relationship::with("Nora", -0.4)];
+    let first = desk.hears(None, "selam");
+    let first = desk.request(Some(&first));
+    let mut before = first.clone();
+    for turn in 0..60 {
+        desk.now = Timestamp::from_secs(1000 + turn * 3_601);
+        let target = desk.hears((turn % 2 == 0).then_some(1), &format!("çay {turn} olsun mu?"));
+        let request = desk.request(Some(&target));
+        assert_eq!(request.messages[0], first.messages[0], "turn {turn}");
+        if turn % 5 == 0 {
+            let objections = [Objection::News];
+            let again = desk.request_for(Some(&target), &Act::Answer, &objections);
+            assert_eq!(begin_alike(&request, &again), request.messages.len() - 2, "only the notes differ");
+        }
+        // With room for the whole conversation, all but the notes and the message that was answered is the beginning.
+        if turn < 8 {
+            assert!(begin_alike(&before, &request) >= before.messages.len() - 2, "turn {turn}");
+        }
+        before = request;
+    }
+}
+
+#[test]
+fn a_full_window_begins_with_the_same_message_for_several_turns() {
+    let mut desk = Desk::new();
+    desk.profile().spec.generation.context_messages = 40;
+    let requests = (0..200).map(|turn| {
+        let target = desk.hears(None, &format!("mesaj {turn}"));
+        desk.request(Some(&target))
+    });
+    let requests: Vec<CompletionRequest> = requests.collect();
+    let full = &requests[60..];
+    assert!(full.iter().all(|request| (31..=41).contains(&request.messages.len())));
+    let moves = full.windows(2).filter(|pair| pair[0].messages[1] != pair[1].messages[1]).count();
+    assert!(moves <= full.len() / 8 + 1, "{moves} moves in {} turns", full.len());
+    let alike: usize = full.windows(2).map(|pair| begin_alike(&pair[0], &pair[1])).sum();
+    assert!(alike / full.len() > 25, "on the average {} messages are alike", alike / full.len());
 }
 
 #[test]
@@ -183,7 +246,7 @@ fn a_model_that_is_asked_again_hears_why_and_the_target_still_comes_last() {
     let target = desk.hears(None, "nasılsın?");
     let objections = [Objection::Repeat { of: "İyiyim, çok şükür, sen nasılsın?".to_owned() }];
     let request = desk.request_for(Some(&target), &Act::Answer, &objections);
-    assert!(request.messages[0].content.contains("İyiyim, çok şükür, sen nasılsın?"));
+    assert!(notes(&request).contains("İyiyim, çok şükür, sen nasılsın?"));
     assert_eq!(lines(&request).last().unwrap().1, "Ayşe: nasılsın?");
 }
 
