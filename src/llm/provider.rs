@@ -272,6 +272,7 @@ impl HttpProvider {
             text,
             finish_reason,
             prompt_tokens: answer.usage.prompt,
+            cached_tokens: answer.usage.cached,
             completion_tokens: answer.usage.billed_completion(),
         })
     }
@@ -335,6 +336,10 @@ impl LlmProvider for HttpProvider {
         let outcome = self.ask(door, &request).await;
         let used = outcome.as_ref().map(|completion| (completion.prompt_tokens, completion.completion_tokens));
         self.record(&request.model, started, used);
+        if let Some(cached) = outcome.as_ref().ok().and_then(|completion| completion.cached_tokens) {
+            let (provider, model) = (self.name.clone(), request.model.clone());
+            metrics::llm_cached_tokens_total { provider, model }.increment(cached.into());
+        }
         outcome
     }
 

@@ -65,6 +65,8 @@ pub struct TurnView {
     pub error: Option<String>,
     /// Tokens that the turn's completion used, those of the prompt included.
     pub tokens: Option<u32>,
+    /// Tokens of the prompt that the provider had kept from earlier ones: a part of `tokens`.
+    pub cached_tokens: Option<u32>,
     /// Messages of the turn.
     pub messages: Vec<MessageView>,
 }
@@ -194,6 +196,7 @@ fn turn_view(turn: &Turn, messages: &[OutboxMessage], names: &BTreeMap<BotId, St
         state: turn.progress.state,
         error: turn.progress.error.clone(),
         tokens: usage.map(|usage| usage.prompt_tokens.saturating_add(usage.completion_tokens)),
+        cached_tokens: usage.map(|usage| usage.cached_tokens),
         messages: messages
             .iter()
             .map(|message| MessageView {

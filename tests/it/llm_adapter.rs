@@ -146,7 +146,7 @@ async fn lenient_answers_are_read() {
     let odd_usage = r#"{"choices":[{"message":{"content":"Selam!"},"finish_reason":"stop"}],"usage":"none"}"#;
     let filtered = r#"{"choices":[{"message":{"content":null,"refusal":"I cannot"},"finish_reason":"stop"}]}"#;
     let completion = |text: &str, finish_reason, prompt_tokens, completion_tokens| {
-        Ok(Completion { text: text.to_owned(), finish_reason, prompt_tokens, completion_tokens })
+        Ok(Completion { text: text.to_owned(), finish_reason, prompt_tokens, completion_tokens, cached_tokens: None })
     };
     let plain = r#"{"choices":[{"message":{"content":"Selam!\nNaber?"},"finish_reason":"stop"}]}"#;
     let outcome = ask_once(answer(200, plain), streaming).await;
@@ -167,13 +167,14 @@ async fn a_stream_is_assembled_and_one_cut_early_is_garbage() {
         : keep-alive\n\n\
         data: {\"choices\":[{\"delta\":{\"content\":\"aydın\"},\"finish_reason\":null}]}\n\n\
         data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n\
-        data: {\"choices\":[],\"usage\":{\"prompt_tokens\":4,\"completion_tokens\":2}}\n\n\
+        data: {\"choices\":[],\"usage\":{\"prompt_tokens\":4,\"completion_tokens\":2,\"prompt_tokens_details\":{\"cached_tokens\":3}}}\n\n\
         data: [DONE]\n\n";
     let outcome = ask_once(Line::Answer(200, SSE, whole.to_owned()), streaming).await;
     let expected = Completion {
         text: "Günaydın".to_owned(),
         finish_reason: FinishReason::Stop,
         prompt_tokens: Some(4),
+        cached_tokens: Some(3),
         completion_tokens: Some(2),
     };
     assert_eq!(outcome, Ok(expected));

@@ -96,3 +96,49 @@ async fn a_stop_in_good_order_forfeits_nothing() {
     let bots: Vec<_> = view["budgets"].as_array().unwrap().iter().filter(|budget| budget["scope"] == "bot").collect();
     assert_eq!((bots.len(), bots[0]["name"].as_str()), (1, Some("fleet_1_bot")), "{view}");
 }
+
+/// A prompt begins as the last one of the bot in the chat did, so a provider that keeps beginnings bills it less.
+#[tokio::test]
+async fn what_a_provider_had_kept_of_a_prompt_is_counted_stored_and_billed_at_its_price() {
+    let mut stage = FleetStage::start(1, 1, options()).await;
+    stage.product.stop(DEADLINE).await.unwrap();
+    let path = stage.product.files().manifest();
+    let mut manifest = fs::read_to_string(&path).unwrap();
+    let voice = format!("You are a friendly member. {}", "You like tea and long walks by the sea. ".repeat(150));
+    for (old, new) in [
+        ("You are a friendly member of this group and answer in one short sentence.", voice.trim()),
+        ("name = \"sim\"", "name = \"sim\"\nprice = { prompt = 1.0, cached = 0.1, completion = 2.0 }"),
+    ] {
+        assert_eq!(manifest.matches(old).count(), 1, "{old:?} in {manifest}");
+        manifest = manifest.replace(old, new);
+    }
+    fs::write(&path, manifest).unwrap();
+    stage.product.restart().await.unwrap();
+    stage.until_polling().await;
+    for line in ["Is the tea ready?", "And the cake?"] {
+        stage.say(0, line);
+        stage.settle().await;
+    }
+    let calls = stage.simulation.provider.ledger();
+    let kept: Vec<u64> = calls.iter().map(|call| call.cached_tokens.into()).collect();
+    assert!(kept.len() == 2 && kept[0] == 0 && kept[1] >= 1_536, "{kept:?}");
+    let view = stage.json("/api/v1/fleet").await;
+    let model = &view["providers"][0]["models"][0];
+    assert_eq!(model["cached_tokens"], kept[1], "{model}");
+    let cost: f64 = calls
+        .iter()
+        .map(|call| {
+            let (prompt, cached) = (f64::from(call.prompt_tokens), f64::from(call.cached_tokens));
+            ((prompt - cached) + 0.1 * cached + 2.0 * f64::from(call.completion_tokens)) / 1e6
+        })
+        .sum();
+    assert!((model["cost"].as_f64().unwrap() - cost).abs() < 1e-8, "{model}, not {cost}");
+    let chat = view["chats"][0]["name"].as_str().unwrap().replace(' ', "%20");
+    let page = stage.json(&format!("/api/v1/chats/{chat}/decisions?turns=true&limit=50")).await;
+    let turns = page["decisions"].as_array().unwrap().iter().filter_map(|decision| decision["turns"].as_array());
+    let told: Vec<u64> = turns.flatten().filter_map(|turn| turn["cached_tokens"].as_u64()).collect();
+    assert_eq!(told, [kept[1], kept[0]], "{page}");
+    let metrics = stage.get("/metrics").await.text().await.unwrap();
+    let line = metrics.lines().find(|line| line.starts_with("botfleet_llm_cached_tokens_total{"));
+    assert!(line.is_some_and(|line| line.ends_with(&format!(" {}", kept[1]))), "{line:?}");
+}

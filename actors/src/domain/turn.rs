@@ -127,6 +127,9 @@ pub struct Usage {
     pub prompt_tokens: u32,
     /// Tokens of the answer.
     pub completion_tokens: u32,
+    /// Tokens of the prompt that the provider had kept from earlier prompts.
+    #[serde(default)]
+    pub cached_tokens: u32,
 }
 
 /// States of a turn.

@@ -82,6 +82,8 @@ pub struct Completion {
     pub finish_reason: FinishReason,
     /// Tokens in the prompt; `None` when the provider does not say.
     pub prompt_tokens: Option<u32>,
+    /// Tokens in the prompt that the provider had kept from an earlier one; `None` when the provider does not say.
+    pub cached_tokens: Option<u32>,
     /// Tokens in the answer; `None` when the provider does not say.
     pub completion_tokens: Option<u32>,
 }

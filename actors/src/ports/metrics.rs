@@ -187,6 +187,8 @@ metrics! {
         histogram llm_call_duration_seconds { provider: String, model: String }
         /// `prompt` and `completion` tokens.
         counter llm_token_usage_total { provider: Arc<str>, model: String, r#type } = "llm_token_usage_total"
+        /// Tokens of prompts that the provider had kept from earlier ones: a part of the `prompt` tokens.
+        counter llm_cached_tokens_total { provider: Arc<str>, model: String }
         /// Cost in millionths of the money's unit.
         counter llm_cost_millionths_total { provider: String, model: String }
         /// Calls that wait.

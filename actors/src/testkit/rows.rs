@@ -303,7 +303,13 @@ pub fn finish(turn: &Turn, epoch: Epoch, ending: TurnEnding) -> Operation {
 
 /// The usage of a completion.
 pub fn usage() -> Usage {
-    Usage { provider: "sim".to_owned(), model: "small".to_owned(), prompt_tokens: 120, completion_tokens: 17 }
+    Usage {
+        provider: "sim".to_owned(),
+        model: "small".to_owned(),
+        prompt_tokens: 120,
+        completion_tokens: 17,
+        cached_tokens: 64,
+    }
 }
 
 /// An advance by one entry made from inbox row `inbox`; the entry gets number `base` + 1.

@@ -119,7 +119,8 @@ impl LlmProvider for ScriptedLlm {
         };
         let usage = *self.usage.lock().unwrap();
         let (prompt_tokens, completion_tokens) = (usage.map(|usage| usage.0), usage.map(|usage| usage.1));
-        Ok(Completion { text, finish_reason: FinishReason::Stop, prompt_tokens, completion_tokens })
+        let cached_tokens = prompt_tokens.map(|tokens| tokens / 2);
+        Ok(Completion { text, finish_reason: FinishReason::Stop, prompt_tokens, completion_tokens, cached_tokens })
     }
 
     async fn probe(&self) -> Result<(), LlmError> {

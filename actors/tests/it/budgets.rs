@@ -148,8 +148,8 @@ async fn a_budget_begins_anew_with_its_hour() {
 async fn a_cheaper_model_takes_over_when_the_money_is_short() {
     let mut scenery = Scenery::new(1, 1).with_provider("second");
     scenery.plan.bots[0].generation.models[1].model = "cheap".to_owned();
-    scenery.providers.price = Some(Price { prompt: 1_000.0, completion: 1_000.0 });
-    scenery.providers.prices.insert("cheap".to_owned(), Price { prompt: 0.1, completion: 0.1 });
+    scenery.providers.price = Some(Price { prompt: 1_000.0, completion: 1_000.0, cached: None });
+    scenery.providers.prices.insert("cheap".to_owned(), Price { prompt: 0.1, completion: 0.1, cached: None });
     let limit = 100_000_000;
     scenery.budgets =
         vec![BudgetSpec { owner: BudgetOwner::Fleet, unit: BudgetUnit::Money, per: BudgetPeriod::Total, limit }];

@@ -308,6 +308,7 @@ impl Life {
             model: "small".to_owned(),
             prompt_tokens: 900,
             completion_tokens: 40,
+            cached_tokens: 0,
         });
         let end = |ending, usage| Operation::Finish(Finish { bot, epoch, turn: turn.id, ending, usage });
         claim(batch);

@@ -90,6 +90,8 @@ keys_of! {
     pub(super) PriceKeys of Price as free {
         /// Price of prompt tokens.
         prompt: f64 = key(free.prompt).within(0.0..=1_000_000.0);
+        /// Price of prompt tokens that the provider had kept from an earlier prompt.
+        cached: Option<f64> = key(free.cached).within(0.0..=1_000_000.0).unset("the price of prompt tokens");
         /// Price of answer tokens.
         completion: f64 = key(free.completion).within(0.0..=1_000_000.0);
     }

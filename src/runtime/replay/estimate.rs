@@ -101,8 +101,8 @@ impl Estimator {
             .member(part.bot)
             .and_then(|member| member.profile.spec.generation.models.first())
             .and_then(|model| self.providers.get(&model.provider));
-        let nanos =
-            provider.map_or(0, |settings| cost(settings, &request.model, TokenCount { prompt, completion }).nanos);
+        let tokens = TokenCount { prompt, completion, cached: 0 };
+        let nanos = provider.map_or(0, |settings| cost(settings, &request.model, tokens).nanos);
         Ok(Spent { turns: 1, prompt_tokens: prompt, answer_tokens: completion, nanos })
     }
 }

@@ -41,6 +41,7 @@ impl Put for Option<Usage> {
         Option::<String>::columns("model", into);
         Option::<u32>::columns("prompt_tokens", into);
         Option::<u32>::columns("completion_tokens", into);
+        Option::<u32>::columns("cached_tokens", into);
     }
 
     fn put(&self, rows: &mut Rows) {
@@ -49,18 +50,20 @@ impl Put for Option<Usage> {
         rows.text(usage.map(|usage| usage.model.as_str()));
         rows.number(usage.map(|usage| usage.prompt_tokens.into()));
         rows.number(usage.map(|usage| usage.completion_tokens.into()));
+        rows.number(usage.map(|usage| usage.cached_tokens.into()));
     }
 }
 
 impl Part for Option<Usage> {
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
-        type Columns = (Option<String>, Option<String>, Option<u32>, Option<u32>);
-        let (provider, model, prompt, completion): Columns = columns.take()?;
+        type Columns = (Option<String>, Option<String>, Option<u32>, Option<u32>, Option<u32>);
+        let (provider, model, prompt, completion, cached): Columns = columns.take()?;
         Ok(provider.map(|provider| Usage {
             provider,
             model: model.unwrap_or_default(),
             prompt_tokens: prompt.unwrap_or_default(),
             completion_tokens: completion.unwrap_or_default(),
+            cached_tokens: cached.unwrap_or_default(),
         }))
     }
 }

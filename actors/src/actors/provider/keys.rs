@@ -193,10 +193,10 @@ mod tests {
     use super::*;
     use crate::actors::provider::snapshot::KeyState;
 
-    const ONE: TokenCount = TokenCount { prompt: 1, completion: 0 };
+    const ONE: TokenCount = TokenCount { prompt: 1, completion: 0, cached: 0 };
 
     fn tokens(prompt: u64, completion: u64) -> TokenCount {
-        TokenCount { prompt, completion }
+        TokenCount { prompt, completion, cached: 0 }
     }
 
     fn pool(keys: usize, per_minute: Option<u32>) -> KeyPool {

@@ -203,6 +203,7 @@ impl Lane {
         self.nanos += nanos;
         self.tokens.prompt += tokens.prompt;
         self.tokens.completion += tokens.completion;
+        self.tokens.cached += tokens.cached;
         let millionths = (self.nanos / NANOS_PER_MILLIONTH - before).max(0);
         if millionths > 0 {
             metrics::llm_cost_millionths_total { provider: provider.to_owned(), model: model.to_owned() }
@@ -252,6 +253,7 @@ impl Lane {
             shed: self.shed,
             prompt_tokens: self.tokens.prompt,
             completion_tokens: self.tokens.completion,
+            cached_tokens: self.tokens.cached,
             cost: self.nanos as f64 / NANOS_PER_UNIT,
         }
     }

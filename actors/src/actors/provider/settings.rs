@@ -14,6 +14,9 @@ use crate::policy::breaker::BreakerSettings;
 pub struct Price {
     /// Price of prompt tokens.
     pub prompt: f64,
+    /// Price of prompt tokens that the provider had kept from an earlier prompt; absent means `prompt`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cached: Option<f64>,
     /// Price of answer tokens.
     pub completion: f64,
 }

@@ -52,6 +52,8 @@ pub struct ModelSnapshot {
     pub prompt_tokens: u64,
     /// Tokens of answers, as they were charged.
     pub completion_tokens: u64,
+    /// Tokens of prompts that the provider had kept from earlier ones: a part of `prompt_tokens`.
+    pub cached_tokens: u64,
     /// Cost of the tokens, in the unit of the prices.
     pub cost: f64,
 }

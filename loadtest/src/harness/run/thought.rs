@@ -57,6 +57,7 @@ mod tests {
             at_us: 0,
             model: String::new(),
             prompt_tokens: 0,
+            cached_tokens: 0,
             completion_tokens: 0,
             text: String::new(),
             streamed: false,

@@ -75,6 +75,7 @@ mod tests {
             at_us: 0,
             model: String::new(),
             prompt_tokens: 1,
+            cached_tokens: 0,
             completion_tokens: 1,
             text: format!("{text} {marker}"),
             streamed: false,

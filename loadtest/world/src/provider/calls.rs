@@ -23,6 +23,9 @@ pub struct CallRecord {
     pub prompt_tokens: u32,
     /// Tokens of the answer.
     pub completion_tokens: u32,
+    /// Tokens of the prompt that were known from an earlier prompt of the key.
+    #[serde(default)]
+    pub cached_tokens: u32,
     /// The answer's text.
     pub text: String,
     /// True when the client asked for a stream.

@@ -11,15 +11,14 @@ use serde_json::{Value, json};
 
 use super::calls::{CallLog, CallRecord, Settlement, Slot};
 use super::faults::{self, Asked, ProviderFault, ProviderFaults, Struck};
+use super::kept::Kept;
 use super::limits::{Left, Limits, Meter, Used};
 use super::smalltalk::{SmallTalk, prompt::Prompt};
 use super::spec::{Latency, Mode, ProviderSpec};
-use super::wire::{ApiError, ChatRequest, Usage, tokens_of};
+use super::wire::{ApiError, ChatRequest, TOKENS_PER_MESSAGE, Usage, tokens_of};
 use super::{dialect, echo, obedient, refusal};
 use crate::ledger::marker_of;
 
-/// The tokens that each message costs beyond its text.
-const TOKENS_PER_MESSAGE: u32 = 4;
 /// The name of the provider under `/v1`.
 pub const MAIN: &str = "main";
 
@@ -40,6 +39,7 @@ struct Mind {
     latency: Latency,
     rng: fastrand::Rng,
     talk: SmallTalk,
+    kept: Kept,
 }
 
 /// The schedule of faults, and the counts of what it did.
@@ -89,8 +89,12 @@ impl Provider {
 
     /// Starts a provider under a name that fault rules can use; its clock starts now.
     pub fn named(name: &str, spec: ProviderSpec) -> Arc<Self> {
-        let mind =
-            Mind { latency: spec.latency, rng: fastrand::Rng::with_seed(spec.seed), talk: SmallTalk::new(spec.seed) };
+        let mind = Mind {
+            latency: spec.latency,
+            rng: fastrand::Rng::with_seed(spec.seed),
+            talk: SmallTalk::new(spec.seed),
+            kept: Kept::default(),
+        };
         let faults =
             Faults { schedule: ProviderFaults::default(), set: Instant::now(), requests: 0, injected: BTreeMap::new() };
         Arc::new(Self {
@@ -226,6 +230,7 @@ impl Provider {
         let (text, finish_reason) = bounded(altered(whole, spoiled, call), request.token_bound());
         let usage = Usage::new(prompt_tokens, tokens_of(&text));
         let slot = self.take(key, usage)?;
+        let usage = usage.with_cached(mind.kept.read(request, key, self.calls.age()));
         let Mind { latency, rng, .. } = &mut *mind;
         let delay = latency.sample(rng) + struck.delay;
         self.calls.add(CallRecord {
@@ -234,6 +239,7 @@ impl Provider {
             model: request.model.clone(),
             prompt_tokens: usage.prompt_tokens,
             completion_tokens: usage.completion_tokens,
+            cached_tokens: usage.cached_tokens(),
             text: text.clone(),
             streamed: request.stream.unwrap_or(false),
             marker: marker.map(str::to_owned),

@@ -8,6 +8,7 @@
 //! - `shapes`: answers in the odd formats of real servers; `dialect`: servers that refuse roles and parameters
 //! - `obedient`: a model that does whatever a message tells it
 //! - `echo`, `smalltalk`: the sources of the texts
+//! - `kept`: the beginnings of prompts that the provider knows from earlier ones
 //! - `calls`: the record of requests and answers, the provider's part of the oracle
 //! - `embedding`: deterministic vectors
 //! - `router`: paths, authorisation, plain answers; `stream`: answers as server-sent events
@@ -26,6 +27,7 @@ pub mod wire;
 
 mod dialect;
 mod echo;
+mod kept;
 mod obedient;
 mod refusal;
 mod shapes;

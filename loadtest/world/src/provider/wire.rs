@@ -116,18 +116,50 @@ pub struct Usage {
     pub completion_tokens: u32,
     /// The sum of both.
     pub total_tokens: u32,
+    /// The parts of the prompt.
+    pub prompt_tokens_details: PromptDetails,
+}
+
+/// The parts of a prompt.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct PromptDetails {
+    /// Tokens that were known from an earlier prompt.
+    pub cached_tokens: u32,
 }
 
 impl Usage {
     /// Makes the counts of a call.
     pub fn new(prompt_tokens: u32, completion_tokens: u32) -> Self {
-        Self { prompt_tokens, completion_tokens, total_tokens: prompt_tokens.saturating_add(completion_tokens) }
+        Self {
+            prompt_tokens,
+            completion_tokens,
+            total_tokens: prompt_tokens.saturating_add(completion_tokens),
+            prompt_tokens_details: PromptDetails::default(),
+        }
+    }
+
+    /// Adds the number of the prompt's tokens that were known from an earlier prompt.
+    #[must_use]
+    pub fn with_cached(mut self, cached_tokens: u32) -> Self {
+        self.prompt_tokens_details.cached_tokens = cached_tokens;
+        self
+    }
+
+    /// Returns the number of the prompt's tokens that were known from an earlier prompt.
+    pub fn cached_tokens(&self) -> u32 {
+        self.prompt_tokens_details.cached_tokens
     }
 }
 
+/// The tokens that each message costs beyond its text.
+pub(super) const TOKENS_PER_MESSAGE: u32 = 4;
+
+/// Characters of one token.
+pub(super) const CHARS_PER_TOKEN: usize = 4;
+
 /// Estimates a text's tokens: one for every four characters begun.
 pub fn tokens_of(text: &str) -> u32 {
-    u32::try_from(text.chars().count().div_ceil(4)).unwrap_or(u32::MAX)
+    u32::try_from(text.chars().count().div_ceil(CHARS_PER_TOKEN)).unwrap_or(u32::MAX)
 }
 
 /// An error in `OpenAI`'s format.

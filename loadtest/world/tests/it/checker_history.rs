@@ -111,6 +111,7 @@ impl Writer {
             at_us: 0,
             model: "m".into(),
             prompt_tokens: 1,
+            cached_tokens: 0,
             completion_tokens: 1,
             text: text.clone(),
             streamed: false,

@@ -119,6 +119,7 @@ impl Turns {
             spent.model.clone_from(&model.model);
             spent.prompt_tokens += completion.prompt_tokens.unwrap_or(0);
             spent.completion_tokens += completion.completion_tokens.unwrap_or(0);
+            spent.cached_tokens += completion.cached_tokens.unwrap_or(0);
         }
         let Some(request) = &job.request else {
             return;

@@ -150,6 +150,7 @@ impl World {
             text,
             finish_reason: FinishReason::Stop,
             prompt_tokens: Some(10),
+            cached_tokens: Some(4),
             completion_tokens: Some(5),
         });
         Ok(Answered { reply, worth: self.breaker.admit().unwrap() })
