@@ -39,6 +39,7 @@ use crate::harness::limits::{self, LimitsArgs, LimitsResult};
 use crate::harness::peer::{self, PeerArgs, PeerResult};
 use crate::harness::recording::{self, RecordingArgs, RecordingResult};
 use crate::harness::run::args::{self as scenario, CompareArgs, Finished, LoadArgs, RunScenarioArgs};
+use crate::harness::run::pictures::{PlotArgs, plot};
 use crate::harness::stop::{self, StopArgs, StopResult};
 
 /// Measures and breaks a fleet of botfleet on a simulated Telegram and LLM provider.
@@ -67,6 +68,8 @@ enum Command {
     Run(Box<RunScenarioArgs>),
     /// Compares the JSON of two runs; fails when a figure is worse by more than the margin.
     Compare(Box<CompareArgs>),
+    /// Writes the plots of reports as SVG files.
+    Plot(Box<PlotArgs>),
     /// Measures the product at one rate by policy `every`: a scenario by flags.
     Load(Box<LoadArgs>),
     /// Measures how much of Telegram's or of a provider's limits the product uses, and whether it keeps them.
@@ -154,6 +157,7 @@ impl Cli {
             Command::Cluster(figure) => report(figure.run(), figure.json(), Figure::is_clean).await,
             Command::Run(args) => finish(scenario::run(&args)).await,
             Command::Compare(args) => finish(std::future::ready(scenario::compare_files(&args))).await,
+            Command::Plot(args) => report(std::future::ready(plot(&args)), args.json, |_| true).await,
             Command::Load(args) => finish(scenario::load(&args)).await,
             Command::Limits(args) => report(limits::run(&args), args.run.json, LimitsResult::is_clean).await,
             Command::Abuse(args) => report(abuse::run(&args), args.run.json, AbuseResult::is_clean).await,

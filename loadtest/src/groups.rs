@@ -6,7 +6,7 @@ use clap::Command;
 
 /// The groups and their commands, in the order of the help.
 const GROUPS: [(&str, &[&str]); 4] = [
-    ("Measure", &["run", "compare", "load", "limits", "isolate", "abuse", "peer"]),
+    ("Measure", &["run", "compare", "plot", "load", "limits", "isolate", "abuse", "peer"]),
     ("Break", &["crash", "faults", "budget", "stop", "clock"]),
     ("Cluster", &["cluster", "cluster-faults"]),
     ("Tools", &["serve", "recording", "help"]),

@@ -6,6 +6,7 @@ use botfleet_loadtest::harness::run::args::{CompareArgs, Finished, compare_files
 use botfleet_loadtest::harness::run::compare::{Verdict, compare};
 use botfleet_loadtest::harness::run::figure::{self, Figure};
 use botfleet_loadtest::harness::run::html::page;
+use botfleet_loadtest::harness::run::pictures::{PlotArgs, plot};
 use botfleet_loadtest::harness::run::reading;
 use botfleet_loadtest::harness::run::report::{FORMAT, Moment, Report, machine};
 use botfleet_loadtest::harness::run::stages::Stage;
@@ -161,4 +162,42 @@ fn the_page_stands_alone_and_has_its_parts_in_order() {
     assert_eq!(between("<figcaption>", "<"), plots);
     assert_eq!(page.matches("<svg").count(), plots.len());
     assert!(!page.contains("NaN") && !page.contains("inf"));
+}
+
+/// A document shows these files as images, which have no style, script or file but their own.
+#[test]
+fn plots_of_a_long_run_are_small_files_that_stand_alone() {
+    let dir = std::env::temp_dir().join(format!("botfleet-plots-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let mut long = report("1", 50.0);
+    long.timeline = (1..=7_200)
+        .map(|at| Moment { at_s: f64::from(at), p99_ms: Some(f64::from(at % 97) * 1.37), ..long.timeline[0] })
+        .collect();
+    long.stages[0].name = "LLM & <store>".to_owned();
+    let file = dir.join("long.json");
+    std::fs::write(&file, serde_json::to_string(&long).unwrap()).unwrap();
+    let args = PlotArgs { reports: vec![file.clone()], out: dir.join("docs/img"), json: false };
+    let plotted = plot(&args).unwrap();
+    let names: Vec<&str> = plotted.files.iter().map(|one| one.path.file_name().unwrap().to_str().unwrap()).collect();
+    let plots = ["latency", "percentiles", "traffic", "memory", "cpu", "commits", "database", "stages"];
+    assert_eq!(names, plots.map(|plot| format!("long-{plot}.svg")));
+    let page = page(&long, None).unwrap();
+    for written in &plotted.files {
+        let svg = std::fs::read_to_string(&written.path).unwrap();
+        let path = written.path.display();
+        assert!(svg.len() == written.bytes && svg.len() < 40_000, "{path} has {} bytes", svg.len());
+        assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" ") && svg.ends_with("</svg>\n"), "{path}");
+        assert_eq!(svg.matches("http").count(), 1, "{path} names another file");
+        for other in ["<script", "href", "url(", "@import", "NaN", "inf\"", "& ", "<store"] {
+            assert!(!svg.contains(other), "{path} holds {other}");
+        }
+        assert!(svg.contains("prefers-color-scheme: dark") && svg.contains("class=\"card\""), "{path}");
+        assert!(svg.contains("burst, 40 s on ") && svg.contains("2026-11-30, commit abc"), "{path}");
+        let drawn = svg.split("<g transform").nth(1).unwrap().split_once('>').unwrap().1;
+        assert!(page.contains(drawn.split("</g>").next().unwrap()), "{path} shows what the page shows");
+    }
+    assert!(std::fs::read_to_string(&plotted.files[0].path).unwrap().contains(">p99</text>"), "the legend");
+    let twice = PlotArgs { reports: vec![file.clone(), file], ..args };
+    assert!(plot(&twice).unwrap_err().to_string().contains("another report has this name"));
+    std::fs::remove_dir_all(&dir).unwrap();
 }

@@ -12,7 +12,8 @@
 //! | `stages`, `store` | the way of a message, stage by stage |
 //! | `tally`, `drift`, `summary` | figures, trends and distributions |
 //! | `figure`, `objective` | the list of figures, and their limits |
-//! | `report`, `table`, `html`, `plot` | the report, as JSON, table and page |
+//! | `report`, `table`, `html` | the report, as JSON, table and page |
+//! | `plot`, `pictures` | one plot; all plots of a report, in its page or as files |
 //! | `compare` | a report against an earlier one |
 //! | `error` | refused scenarios and comparisons |
 //! | `perform`, `ramp` | one run, and runs of rising rates |
@@ -27,6 +28,7 @@ pub mod ground;
 pub mod html;
 pub mod objective;
 pub mod perform;
+pub mod pictures;
 pub mod plot;
 pub mod ramp;
 pub mod reading;
