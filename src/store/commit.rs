@@ -4,6 +4,7 @@
 //! Each statement has a part for each kind of rows, and its text depends only on the parts that a batch has. There are
 //! few texts, so a database keeps them all prepared. How a transaction begins and ends is the engines' part.
 
+pub(super) mod held;
 pub(super) mod load;
 pub(super) mod write;
 

@@ -6,7 +6,7 @@
 //! | `open`, `migrations` | the address of the database, and a schema that this version knows |
 //! | `session` | connections, and the time limits of everything that runs on them |
 //! | `engine` | how statements run, on connections for each purpose |
-//! | `commit`, `load` | the group commit: five crossings to the server, whatever the batch's size |
+//! | `commit`, `load` | the group commit: two crossings to the server, or five under locks, whatever the batch's size |
 //! | `tenure`, `cluster` | leases that change hands; beats, looks and plans |
 //!
 //! Everybody takes locks in one order: leases by (kind, key), then windows and budgets by key, then turns, then

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use botfleet::store::postgres::PgStore;
 use botfleet_actors::domain::commit::operations::{Begin, Operation};
-use botfleet_actors::domain::commit::outcome::{Applied, Verdict};
+use botfleet_actors::domain::commit::outcome::{Applied, Refusal, Verdict};
 use botfleet_actors::domain::commit::start::{SendRules, Start};
 use botfleet_actors::domain::ids::{AttemptId, BotId, ChatId, Epoch, OutboxId};
 use botfleet_actors::domain::outbox::OutboxMessage;
@@ -17,8 +17,8 @@ use botfleet_actors::domain::window::{WindowKey, WindowRule};
 use botfleet_actors::ports::cluster::Cluster;
 use botfleet_actors::ports::store::Store;
 use botfleet_actors::testkit::contract::cluster::ClusterHome;
-use botfleet_actors::testkit::rows::{at, ingest, message, plan, turn, update};
-use sqlx::{Connection, Executor, PgConnection};
+use botfleet_actors::testkit::rows::{at, claim, ingest, message, plan, turn, update};
+use sqlx::{Connection, Executor, PgConnection, Row};
 use tokio::sync::OnceCell;
 
 use super::postgres::{database, server, store};
@@ -202,4 +202,107 @@ async fn a_take_waits_for_the_batch_under_the_lease() {
     assert!(done.unwrap()[0].is_ok());
     assert_eq!(taken, [(key, Epoch(epoch.0 + 1))]);
     assert_eq!(offset, Some(2), "the batch was there when the lease was taken");
+}
+
+/// Waits until the writer's statement waits for a lock that another session holds.
+async fn until_the_write_waits(onlooker: &mut PgConnection) {
+    let waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' \
+                 AND query LIKE 'WITH held%'";
+    while onlooker.fetch_optional(waits).await.unwrap().is_none() {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// I6: a lease that is taken between the reading of a batch and its writing fences the batch.
+#[tokio::test]
+async fn a_batch_is_refused_when_its_lease_was_taken_after_it_was_read() {
+    let database = database().await;
+    let (one, _, (bot, epoch), (chat, _)) = owner(&database, "a", 0).await;
+    let mut taker = foreign(&database).await;
+    let mut onlooker = foreign(&database).await;
+    taker.execute("BEGIN; UPDATE lease SET epoch = epoch + 1").await.unwrap();
+    let commit = one.commit(vec![ingest(bot, epoch, vec![update(1, bot, chat, 1)])]);
+    let take = async {
+        until_the_write_waits(&mut onlooker).await;
+        taker.execute("COMMIT").await.unwrap();
+    };
+    let (done, ()) = tokio::join!(commit, take);
+    assert_eq!(done.unwrap(), [Err(Refusal::Fenced)]);
+    assert!(one.unhandled(chat, 9).await.unwrap().is_empty());
+    assert_eq!(one.next_offset(bot).await.unwrap(), None);
+}
+
+/// A batch is never written on the strength of a turn or a message that changed after it was read.
+#[tokio::test]
+async fn a_batch_is_judged_again_when_a_row_changed_after_it_was_read() {
+    let rows = [
+        "INSERT INTO turn (id, chat, decision, bot, ordinal, target, chain_depth, priority, due_at, expires_at, created_at, \
+         state, attempts) VALUES ($id, $chat, 1, $bot, $id, 1, 1, 0, 1, 9000000, 1, 'queued', 0)",
+        "INSERT INTO outbox (id, turn, part, parts, bot, chat, telegram_chat, text, chain_depth, expires_at, created_at, \
+         state, attempts, due_at) VALUES ($id, $id, 0, 1, $bot, $chat, -1, 'words', 1, 9000000, 1, 'queued', 0, 1)",
+    ];
+    for ((table, ended), row) in [("turn", "expired"), ("outbox", "cancelled")].into_iter().zip(rows) {
+        let database = database().await;
+        let (one, _, (bot, epoch), (chat, _)) = owner(&database, "a", 0).await;
+        let mut other = foreign(&database).await;
+        let mut onlooker = foreign(&database).await;
+        let operation = |id: i64| {
+            let turn = turn(id, chat, 1, bot);
+            match table {
+                "turn" => claim(&turn, epoch),
+                _ => begin(bot, epoch, &OutboxMessage { id: OutboxId(id), ..message(id, &turn) }, id, 9),
+            }
+        };
+        for id in [31, 32] {
+            let row = row.replace("$chat", &chat.0.to_string()).replace("$bot", &bot.0.to_string());
+            other.execute(sqlx::AssertSqlSafe(row.replace("$id", &id.to_string()))).await.unwrap();
+        }
+        // Makes the window's row; without it the next batch would be judged under locks from the start.
+        assert!(one.commit(vec![operation(32)]).await.unwrap()[0].is_ok());
+        let change = format!("UPDATE {table} SET state = '{ended}' WHERE id = 31");
+        other.execute("BEGIN").await.unwrap();
+        other.execute(sqlx::AssertSqlSafe(change)).await.unwrap();
+        let commit = one.commit(vec![operation(31)]);
+        let end = async {
+            until_the_write_waits(&mut onlooker).await;
+            other.execute("COMMIT").await.unwrap();
+        };
+        let (done, ()) = tokio::join!(commit, end);
+        assert!(done.unwrap()[0].is_err(), "the {table} is {ended}");
+        let state = format!("SELECT state FROM {table} WHERE id = 31");
+        let state: String = other.fetch_one(sqlx::AssertSqlSafe(state)).await.unwrap().get(0);
+        assert_eq!(state, ended);
+    }
+}
+
+/// Nothing is stored without the writer's mark, by which a lost answer is made up for; a lost mark is made again.
+#[tokio::test]
+async fn a_batch_without_a_mark_is_not_stored() {
+    let database = database().await;
+    let (one, _, (bot, epoch), (chat, _)) = owner(&database, "a", 0).await;
+    let mut foreign = foreign(&database).await;
+    for id in [1, 2] {
+        let done = one.commit(vec![ingest(bot, epoch, vec![update(id, bot, chat, id)])]).await.unwrap();
+        assert!(done[0].is_ok());
+        let marks = "SELECT count(*) FROM commit_mark m WHERE batch > 0 AND EXISTS (SELECT 1 FROM inbox)";
+        assert_eq!(foreign.fetch_one(marks).await.unwrap().get::<i64, _>(0), 1);
+        foreign.execute("DELETE FROM commit_mark").await.unwrap();
+    }
+}
+
+/// A batch that meets nobody takes two statements: its reading, and a write that commits.
+#[tokio::test]
+async fn a_batch_that_meets_nobody_is_written_at_once() {
+    let database = database().await;
+    let (one, _, (bot, epoch), (chat, _)) = owner(&database, "a", 0).await;
+    let mut foreign = foreign(&database).await;
+    let last =
+        "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '% writes'";
+    one.commit(vec![ingest(bot, epoch, vec![update(1, bot, chat, 1)])]).await.unwrap();
+    let query: String = foreign.fetch_one(last).await.unwrap().get(0);
+    assert!(query.starts_with("WITH held"), "{query}");
+    // A refusal is told by rows that are locked.
+    let _ = one.commit(vec![ingest(bot, Epoch(epoch.0 - 1), Vec::new())]).await.unwrap();
+    let query: String = foreign.fetch_one(last).await.unwrap().get(0);
+    assert_eq!(query, "ROLLBACK");
 }

@@ -14,12 +14,13 @@ use botfleet_actors::ports::store::{Store, StoreError};
 use botfleet_actors::testkit::rows::{at, ingest, plan, update};
 use botfleet_loadtest::servers::postgres::{Postgres, PostgresOptions};
 use botfleet_loadtest::servers::proxy::{Mode, TcpProxy, Way};
+use sqlx::{Connection, Executor, PgConnection};
 use tokio::task::JoinHandle;
 
 use super::postgres::{address, database, server};
 
 const DEADLINE: Duration = Duration::from_secs(60);
-/// Makes `COMMIT` itself take a second: the work of a deferred trigger.
+/// Makes the end of a transaction take a second: the work of a deferred trigger.
 const SLOW_COMMIT: &str = "\
 CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$; \
 CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON inbox DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow()";
@@ -32,8 +33,14 @@ fn settings() -> StoreSettings {
     StoreSettings { statement_timeout: Duration::from_secs(2), ..StoreSettings::default() }
 }
 
+/// How a batch is committed, as its last statement begins.
+const WAYS: [&str; 2] = [AT_ONCE, UNDER_LOCKS];
+const AT_ONCE: &str = "WITH held%";
+const UNDER_LOCKS: &str = "COMMIT%";
+
 /// A store behind a link, in a tenure, with one batch to commit.
 struct Stage {
+    way: &'static str,
     server: Postgres,
     database: String,
     link: TcpProxy,
@@ -44,20 +51,20 @@ struct Stage {
 }
 
 impl Stage {
-    async fn on(server: &Postgres, database: String) -> Self {
+    async fn on(server: &Postgres, database: String, way: &'static str) -> Self {
         let link = TcpProxy::to_port(server.port()).await.unwrap();
         let url = Postgres::url_through(link.port(), &database);
         let store = PgStore::open(&settings(), &address(&url)).await.unwrap();
         let roster = store.apply_roster(&plan(1, 1), at(0)).await.unwrap();
         let epoch = store.begin_tenure("here", at(0)).await.unwrap().epoch;
         let (bot, chat) = (*roster.bots.keys().next().unwrap(), *roster.chats.keys().next().unwrap());
-        let stage = Self { server: server.clone(), database, link, store: Arc::new(store), bot, chat, epoch };
+        let stage = Self { way, server: server.clone(), database, link, store: Arc::new(store), bot, chat, epoch };
         stage.commit(1).await.unwrap().unwrap();
         stage
     }
 
-    async fn shared() -> Self {
-        Self::on(server().await, database().await).await
+    async fn shared(way: &'static str) -> Self {
+        Self::on(server().await, database().await, way).await
     }
 
     async fn sql(&self, sql: &str) -> String {
@@ -66,9 +73,14 @@ impl Stage {
 
     fn commit(&self, id: i64) -> JoinHandle<Result<(), StoreError>> {
         let (store, bot, chat, epoch) = (Arc::clone(&self.store), self.bot, self.chat, self.epoch);
+        let mut batch = vec![ingest(bot, epoch, vec![update(id, bot, chat, id)])];
+        if self.way == UNDER_LOCKS {
+            // A refused operation makes the store judge its batch under locks.
+            batch.push(ingest(bot, Epoch(epoch.0 - 1), Vec::new()));
+        }
         #[allow(clippy::disallowed_methods, reason = "a test waits for it")]
         let spawned = tokio::spawn(async move {
-            let done = store.commit(vec![ingest(bot, epoch, vec![update(id, bot, chat, id)])]).await?;
+            let done = store.commit(batch).await?;
             assert!(done[0].is_ok(), "{done:?}");
             Ok(())
         });
@@ -84,6 +96,19 @@ impl Stage {
         );
         let seen = async { while self.sql(&sql).await != "1" {} };
         tokio::time::timeout(DEADLINE, seen).await.expect("the statement runs");
+    }
+
+    /// Lets the link lose what the store sends after `then`.
+    async fn swallow(&self, then: impl Future<Output = ()>) {
+        self.link.set(Mode::BlackHole(Way::ToServer));
+        then.await;
+        let swallowed = async {
+            while self.link.swallowed_bytes() == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, swallowed).await.expect("the statement is swallowed");
+        self.link.set(Mode::Pass);
     }
 
     async fn stored(&self, id: i64) -> bool {
@@ -120,91 +145,108 @@ async fn answer(commit: JoinHandle<Result<(), StoreError>>) -> Result<(), StoreE
 
 #[tokio::test]
 async fn a_link_cut_during_a_commit_leaves_no_lie() {
-    let stage = Stage::shared().await;
-    stage.sql(SLOW_COMMIT).await;
-    let commit = stage.commit(2);
-    stage.until_it_runs("COMMIT%").await;
-    stage.link.cut();
-    stage.judge(2, answer(commit).await).await;
-    stage.sql("DROP TRIGGER slow ON inbox").await;
-    stage.goes_on(3).await;
+    for way in WAYS {
+        let stage = Stage::shared(way).await;
+        stage.sql(SLOW_COMMIT).await;
+        let commit = stage.commit(2);
+        stage.until_it_runs(way).await;
+        stage.link.cut();
+        stage.judge(2, answer(commit).await).await;
+        stage.sql("DROP TRIGGER slow ON inbox").await;
+        stage.goes_on(3).await;
+    }
 }
 
 #[tokio::test]
 async fn a_commit_whose_answer_is_lost_is_told_as_stored() {
-    let stage = Stage::shared().await;
-    stage.sql(SLOW_COMMIT).await;
-    let commit = stage.commit(2);
-    stage.until_it_runs("COMMIT%").await;
-    stage.link.set(Mode::BlackHole(Way::ToClient));
-    let stored = async { while !stage.stored(2).await {} };
-    tokio::time::timeout(DEADLINE, stored).await.expect("the server goes on without its client");
-    stage.sql("DROP TRIGGER slow ON inbox").await;
-    stage.link.set(Mode::Pass);
-    let answer = answer(commit).await;
-    assert!(stage.judge(2, answer).await);
-    stage.goes_on(3).await;
+    for way in WAYS {
+        let stage = Stage::shared(way).await;
+        stage.sql(SLOW_COMMIT).await;
+        let commit = stage.commit(2);
+        stage.until_it_runs(way).await;
+        stage.link.set(Mode::BlackHole(Way::ToClient));
+        let stored = async { while !stage.stored(2).await {} };
+        tokio::time::timeout(DEADLINE, stored).await.expect("the server goes on without its client");
+        stage.sql("DROP TRIGGER slow ON inbox").await;
+        stage.link.set(Mode::Pass);
+        let answer = answer(commit).await;
+        assert!(stage.judge(2, answer).await);
+        stage.goes_on(3).await;
+    }
 }
 
 #[tokio::test]
 async fn a_commit_that_never_arrived_is_told_as_not_stored() {
-    let stage = Stage::shared().await;
+    let stage = Stage::shared(UNDER_LOCKS).await;
     stage.sql(SLOW_WRITE).await;
     let commit = stage.commit(2);
     stage.until_it_runs("%commit_mark%").await;
-    stage.link.set(Mode::BlackHole(Way::ToServer));
-    let swallowed = async {
-        while stage.link.swallowed_bytes() == 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(DEADLINE, swallowed).await.expect("the commit is swallowed");
-    stage.link.set(Mode::Pass);
+    stage.swallow(async {}).await;
     let answer = answer(commit).await;
     assert!(!stage.judge(2, answer).await);
     stage.sql("DROP TRIGGER slow ON inbox").await;
+    stage.goes_on(3).await;
+}
+
+#[tokio::test]
+async fn a_write_that_never_arrived_is_told_as_not_stored() {
+    let stage = Stage::shared(AT_ONCE).await;
+    let mut holder = PgConnection::connect(&stage.server.url(&stage.database)).await.unwrap();
+    holder.execute("BEGIN; LOCK TABLE lease").await.unwrap();
+    let commit = stage.commit(2);
+    stage.until_it_runs("SELECT coalesce%").await;
+    let read = async {
+        holder.execute("COMMIT").await.unwrap();
+    };
+    stage.swallow(read).await;
+    let answer = answer(commit).await;
+    assert!(!stage.judge(2, answer).await);
     stage.goes_on(3).await;
 }
 
 #[tokio::test]
 async fn a_server_killed_during_a_commit_leaves_no_lie_and_serves_again() {
-    let server = Postgres::start(None, PostgresOptions::default()).await.unwrap();
-    let url = server.create_database("fleet").await.unwrap();
-    Schema::connect(&address(&url)).await.unwrap().up("test", false).await.unwrap();
-    let stage = Stage::on(&server, "fleet".to_owned()).await;
-    stage.sql(SLOW_COMMIT).await;
-    let commit = stage.commit(2);
-    stage.until_it_runs("COMMIT%").await;
-    server.kill_9().await.unwrap();
-    assert!(stage.store.check().await.unwrap_err().is_retryable());
-    server.restart().await.unwrap();
-    let answer = answer(commit).await;
-    assert!(!stage.judge(2, answer).await);
-    stage.sql("DROP TRIGGER slow ON inbox").await;
-    stage.goes_on(3).await;
-    stage.store.check().await.unwrap();
+    for way in WAYS {
+        let server = Postgres::start(None, PostgresOptions::default()).await.unwrap();
+        let url = server.create_database("fleet").await.unwrap();
+        Schema::connect(&address(&url)).await.unwrap().up("test", false).await.unwrap();
+        let stage = Stage::on(&server, "fleet".to_owned(), way).await;
+        stage.sql(SLOW_COMMIT).await;
+        let commit = stage.commit(2);
+        stage.until_it_runs(way).await;
+        server.kill_9().await.unwrap();
+        assert!(stage.store.check().await.unwrap_err().is_retryable());
+        server.restart().await.unwrap();
+        let answer = answer(commit).await;
+        assert!(!stage.judge(2, answer).await);
+        stage.sql("DROP TRIGGER slow ON inbox").await;
+        stage.goes_on(3).await;
+        stage.store.check().await.unwrap();
+    }
 }
 
 #[tokio::test]
 async fn a_dropped_commit_is_settled_before_the_next_one() {
-    let stage = Stage::shared().await;
-    stage.sql(SLOW_COMMIT).await;
-    let commit = stage.commit(2);
-    stage.until_it_runs("COMMIT%").await;
-    commit.abort();
-    assert!(commit.await.unwrap_err().is_cancelled());
-    stage.sql("ALTER TABLE inbox DISABLE TRIGGER slow").await;
-    stage.goes_on(3).await;
-    let after = stage.stored(2).await;
-    let running = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '% writes' AND state <> 'idle' \
-                   AND datname = current_database()";
-    assert_eq!(stage.sql(running).await, "0", "nothing of the dropped call goes on");
-    assert_eq!(stage.stored(2).await, after);
+    for way in WAYS {
+        let stage = Stage::shared(way).await;
+        stage.sql(SLOW_COMMIT).await;
+        let commit = stage.commit(2);
+        stage.until_it_runs(way).await;
+        commit.abort();
+        assert!(commit.await.unwrap_err().is_cancelled());
+        stage.sql("ALTER TABLE inbox DISABLE TRIGGER slow").await;
+        stage.goes_on(3).await;
+        let after = stage.stored(2).await;
+        let running = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '% writes' AND state <> 'idle' \
+                       AND datname = current_database()";
+        assert_eq!(stage.sql(running).await, "0", "nothing of the dropped call goes on");
+        assert_eq!(stage.stored(2).await, after);
+    }
 }
 
 #[tokio::test]
 async fn reads_over_a_dead_link_end_in_time_and_heal() {
-    let stage = Stage::shared().await;
+    let stage = Stage::shared(AT_ONCE).await;
     stage.store.depths().await.unwrap();
     stage.link.set(Mode::BlackHole(Way::Both));
     let error = tokio::time::timeout(DEADLINE, stage.store.depths()).await.expect("an answer comes").unwrap_err();

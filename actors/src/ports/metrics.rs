@@ -278,11 +278,13 @@ metrics! {
         histogram store_query_duration_seconds { statement }
         /// Time until a connection was free.
         histogram store_connection_wait_seconds { r#for }
+        /// Waits for a connection that were given up.
+        counter store_connection_misses_total { r#for }
         /// Connections in use.
         gauge store_connections_active { r#for } = "database_connections_active"
         /// Connections that wait for use.
         gauge store_connections_idle { r#for }
-        /// Batches that met another node's and were tried again.
+        /// Batches that met another transaction and were begun again.
         counter store_collisions_total {}
         /// Calls to Redis: `ok`, `timeout`, `error`.
         counter redis_operations_total { operation, status } = "redis_*"

@@ -1,14 +1,21 @@
 //! Operations that nobody waits for share a commit with what comes; those that somebody waits for go at once, and take
 //! the others along.
 
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use botfleet_actors::actors::node::committer::Committer;
 use botfleet_actors::domain::commit::operations::{Operation, TurnEnding};
 use botfleet_actors::domain::ids::{BotId, ChatId, Epoch};
+use botfleet_actors::domain::ownership::LeaseKey;
+use botfleet_actors::ports::bus::Hint;
+use botfleet_actors::ports::store::Store;
+use botfleet_actors::testkit::journal::Happening;
 use botfleet_actors::testkit::memory_store::MemoryStore;
 use botfleet_actors::testkit::rows;
+use botfleet_actors::testkit::stage::Scenery;
 use tokio::time::Instant;
 
 /// The most that an operation is kept back, as docs/adr/0043 states it, and the grain of the timer.
@@ -117,4 +124,26 @@ async fn a_full_batch_does_not_linger() {
     let done = futures::future::join_all((0..513).map(|_| committer.commit(claim())));
     assert_eq!(done.await.len(), 513);
     assert_eq!(began.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_of_another_node_are_read_once_for_all_that_are_announced_within_a_moment() {
+    let stage = Scenery::new(1, 1).raise().await;
+    let (bot, chat) = (stage.bots[0], stage.chats[0]);
+    // The chat begins, and reads what is there.
+    stage.node.hear(Hint::Chat(chat));
+    stage.let_time_pass_briefly().await;
+    let advances = || stage.journal().count(|happening| *happening == Happening::Committed("advance"));
+    let before = advances();
+    let epoch = stage.node.leases.epoch(LeaseKey::Bot(bot)).unwrap();
+    for id in 1..=3 {
+        // No decoder can read it, so that nobody answers.
+        let row = rows::update(id, bot, chat, id);
+        assert!(stage.store.rows.commit(vec![rows::ingest(bot, epoch, vec![row])]).await.unwrap()[0].is_ok());
+        stage.node.hear(Hint::Chat(chat));
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    stage.until("all are handled", async |stage| stage.store.unhandled(chat, 9).await.unwrap().is_empty()).await;
+    stage.let_time_pass_briefly().await;
+    assert_eq!(advances(), before + 1);
 }

@@ -32,6 +32,20 @@ pub fn total(texts: &[String], name: &str) -> f64 {
     texts.iter().flat_map(|text| text.lines()).filter_map(value).sum()
 }
 
+/// Sums a metric over all texts by the value of a label.
+pub fn by_label(texts: &[String], name: &str, label: &str) -> BTreeMap<String, f64> {
+    let (start, label) = (format!("{name}{{"), format!("{label}=\""));
+    let mut sums = BTreeMap::new();
+    for line in texts.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with(&start)) {
+        let value = line.rsplit(' ').next().and_then(|value| value.parse::<f64>().ok());
+        let of = line.split_once(&label).and_then(|(_, rest)| rest.split_once('"'));
+        if let (Some(value), Some((of, _))) = (value, of) {
+            *sums.entry(of.to_owned()).or_default() += value;
+        }
+    }
+    sums
+}
+
 /// Returns every bucket of a histogram in a metrics text, whatever its labels, as bound in seconds and count.
 pub fn histograms(text: &str, name: &str) -> Vec<(f64, f64)> {
     let bucket = format!("{name}_bucket{{");
@@ -101,6 +115,10 @@ mod tests {
     #[test]
     fn a_counter_is_summed_over_labels_and_nodes_and_not_mixed_with_longer_names() {
         let texts = ["# HELP x_total y\nx_total{a=\"1\"} 2\nx_total{a=\"2\"} 3\nx_total_more 9\n", "x_total 5\n"];
-        assert!((total(&texts.map(str::to_owned), "x_total") - 10.0).abs() < f64::EPSILON);
+        let texts = texts.map(str::to_owned);
+        assert!((total(&texts, "x_total") - 10.0).abs() < f64::EPSILON);
+        let sums =
+            by_label(&texts, "x_total", "a").into_iter().map(|(of, sum)| format!("{of} {sum}")).collect::<Vec<_>>();
+        assert_eq!(sums, ["1 2", "2 3"]);
     }
 }

@@ -15,7 +15,7 @@ use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::window::Window;
 use botfleet_actors::ports::store::StoreError;
 
-use super::{Part, Texts, chosen, of, texts};
+use super::{Part, Texts, chosen, held, of, texts};
 use crate::store::engine::Values;
 use crate::store::rows::array::{read_all, read_numbers};
 use crate::store::rows::control::StoredStop;
@@ -167,7 +167,7 @@ pub(crate) fn statement(
     let text = TEXTS[kept].get(parts, || {
         let column = |text: String| match db {
             Database::Sqlite => format!("({text})"),
-            Database::Postgres => format!("coalesce(({text})::text, '[]')"),
+            Database::Postgres => column_of_postgres(&text),
         };
         let columns: Vec<String> = texts(LOADS, parts, db)?.0.into_iter().map(column).collect();
         Ok(format!("{before}SELECT {}", if columns.is_empty() { "1".to_owned() } else { columns.join(", ") }))
@@ -175,10 +175,39 @@ pub(crate) fn statement(
     Ok((parts, text, values))
 }
 
+/// Returns the same for PostgreSQL without locks; the last column tells the versions of the rows.
+pub(crate) fn without_locks(needs: &Needs) -> Result<(u32, Arc<str>, Values<'static>), StoreError> {
+    static TEXTS: Texts = Texts::none();
+    let db = Database::Postgres;
+    let (parts, mut values) = chosen(LOADS, LOADS.iter().map(|load| (load.does.values)(needs, db)).collect(), db);
+    values.extend(held::values_of(needs));
+    let text = TEXTS.get(parts, || {
+        let (texts, before) = texts(LOADS, parts, db)?;
+        let mut columns: Vec<String> = texts.iter().map(|text| column_of_postgres(text)).collect();
+        columns.push(held::versions(before)?.0);
+        Ok(held::without_locks(&format!("SELECT {}", columns.join(", "))))
+    })?;
+    Ok((parts, text, values))
+}
+
+fn column_of_postgres(text: &str) -> String {
+    format!("coalesce(({text})::text, '[]')")
+}
+
 /// Reads the row that the statement of these parts returned.
 pub(crate) fn read(parts: u32, row: &dyn Cells, needs: &Needs) -> Result<Loaded, StoreError> {
-    let mut loaded = Loaded::default();
+    read_on(parts, &mut Columns::of(row), needs)
+}
+
+/// Reads the row that the statement without locks returned, and the versions of the rows.
+pub(crate) fn read_with_versions(parts: u32, row: &dyn Cells, needs: &Needs) -> Result<(Loaded, String), StoreError> {
     let mut columns = Columns::of(row);
+    let loaded = read_on(parts, &mut columns, needs)?;
+    Ok((loaded, columns.text()?.unwrap_or_default().to_owned()))
+}
+
+fn read_on(parts: u32, columns: &mut Columns<'_>, needs: &Needs) -> Result<Loaded, StoreError> {
+    let mut loaded = Loaded::default();
     for load in of(LOADS, parts) {
         (load.does.read)(columns.text()?.unwrap_or("[]"), needs, &mut loaded)?;
     }

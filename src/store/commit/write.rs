@@ -12,6 +12,7 @@ use botfleet_actors::domain::ids::{ChatId, DecisionNumber, InboxId};
 use botfleet_actors::domain::inbox::{Handled, InboxRow};
 use botfleet_actors::ports::store::StoreError;
 
+use super::held::{self, Held};
 use super::{Part, Texts, chosen, texts};
 use crate::store::engine::{Run, Values};
 use crate::store::fault::Fault;
@@ -291,25 +292,57 @@ pub(crate) fn for_sqlite<'b>(
     Ok((text, values))
 }
 
-/// Returns the one statement for PostgreSQL, which ends with `mark`, and its values.
+/// Returns the one statement for PostgreSQL, which ends with `mark`, and its values. With `held` it writes nothing unless the
+/// batch is held to what it was judged by.
 pub(crate) fn for_postgres<'b>(
     changes: &'b Changes,
     loaded: &'b Loaded,
     me: Option<i64>,
+    held: Option<&Held<'b>>,
     (mark, of_mark): (&'static Sql, Values<'b>),
 ) -> Result<(Arc<str>, Values<'b>), StoreError> {
-    static TEXTS: Texts = Texts::none();
+    static TEXTS: [Texts; 2] = [const { Texts::none() }; 2];
     let batch = Batch { changes, loaded, me, db: Database::Postgres };
     let mut found = found(&batch);
     // A chat's new address follows in statements of its own.
     found.truncate(WRITES.len() - MIGRATIONS.len());
     let (parts, mut values) = chosen(WRITES, found, batch.db);
     values.extend(of_mark);
-    let text = TEXTS.get(parts, || {
+    values.extend(held.map(held::values_of_table).into_iter().flatten());
+    let text = TEXTS[usize::from(held.is_some())].get(parts, || {
         let (texts, before) = texts(WRITES, parts, Database::Postgres)?;
-        let (mark, _) = mark.part(Database::Postgres, before)?;
-        let parts: Vec<_> = texts.iter().enumerate().map(|(place, text)| format!("w{place} AS ({text})")).collect();
+        let (mut mark, before) = mark.part(Database::Postgres, before)?;
+        let mut parts = Vec::new();
+        if held.is_some() {
+            parts.push(held::table(before)?);
+            mark.push_str(" AND EXISTS (SELECT 1 FROM held)");
+        }
+        parts.extend(texts.iter().enumerate().map(|(place, text)| match held {
+            Some(_) => format!("w{place} AS ({})", held::if_held(text)),
+            None => format!("w{place} AS ({text})"),
+        }));
         Ok(if parts.is_empty() { mark } else { format!("WITH {} {mark}", parts.join(", ")) })
     })?;
     Ok((text, values))
+}
+
+/// Returns whether the changes are written by that one statement alone.
+pub(crate) fn is_one_statement(changes: &Changes) -> bool {
+    changes.orders.is_empty() && changes.hand_overs.is_empty() && changes.migrations.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn each_part_of_postgresql_has_its_rows_only_if_the_batch_is_held() {
+        let parts = (1 << (WRITES.len() - MIGRATIONS.len())) - 1;
+        for text in texts(WRITES, parts, Database::Postgres).unwrap().0 {
+            assert_eq!(text.matches("unnest(").count(), 1, "{text}");
+            assert!(held::if_held(&text).contains("FROM held CROSS JOIN unnest("), "{text}");
+        }
+    }
 }

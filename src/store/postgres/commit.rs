@@ -1,14 +1,20 @@
-//! The group commit: lock, load, judge, write, commit. Layer: adapter. Keeps I1-I4, I6, I8, I11.
+//! The group commit. Layer: adapter. Keeps I1-I4, I6, I8, I11.
+//!
+//! A batch is first tried at once: loaded without locks, judged, and written by one statement that locks the rows and writes
+//! nothing if they are no longer what the batch was judged by (ADR 44). Otherwise it is done under locks, in a transaction:
+//! lock, load, judge, write, commit.
 //!
 //! | on | what happens |
 //! |---|---|
+//! | a row that changed meanwhile, a refusal, a contradiction | at once: the batch is begun again under locks |
 //! | a refused operation | the operation drops out, the rest commits; a batch of refusals commits nothing |
 //! | a row that breaks a constraint | operations are judged again one by one, in one transaction; that one is refused |
 //! | a deadlock or a failed serialisation | the batch is begun again, at most five times in all |
-//! | an error before `COMMIT` was sent | nothing is stored; `Unavailable` when the error can pass by itself |
-//! | no answer to `COMMIT` | the old backend is ended; the writer's mark, read under its lock, tells the result |
+//! | an error before a statement that commits was sent | nothing is stored; `Unavailable` when the error can pass by itself |
+//! | no answer to that statement | the old backend is ended; the writer's mark, read under its lock, tells the result |
 //! | a dropped future | all of the batch is stored, or nothing; the next call first waits until that is known |
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use botfleet_actors::domain::commit::judge::judge;
@@ -21,10 +27,11 @@ use botfleet_actors::ports::metrics;
 use botfleet_actors::ports::store::StoreError;
 use sqlx::{AssertSqlSafe, Error};
 
-use super::load::{Counted, hands_over, load};
+use super::load::{Counted, hands_over, load, look};
 use super::session::{Session, Sessions};
+use crate::store::commit::held::{self, Held};
 use crate::store::commit::write;
-use crate::store::engine::{Judgements, Run};
+use crate::store::engine::{Judgements, Run, Values};
 use crate::store::fault::{Fault, is_broken, is_collision, is_contradiction, to_port};
 use crate::store::sql::text::statements;
 use crate::store::sql::values::{for_postgres, values};
@@ -43,9 +50,10 @@ ON CONFLICT (writer) DO NOTHING";
 UPDATE commit_mark SET batch = $2, at = (extract(epoch FROM clock_timestamp()) * 1000)::bigint WHERE writer = $1";
     /// Reads the mark under its lock: a transaction that wrote the mark holds its row, so this waits for its end.
     READ_MARK "read_mark" = "SELECT batch FROM commit_mark WHERE writer = $1 FOR UPDATE";
-    /// Ends this writer's other connections on the server.
+    /// Ends this writer's other connections on the server and waits for their end: before it, a statement that has not
+    /// yet come to the mark could still be stored.
     END_OLD "end_old" = "\
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity \
 WHERE application_name = $1 AND usename = current_user AND pid <> pg_backend_pid()";
 }
 
@@ -57,7 +65,7 @@ pub(super) struct Writer {
     batch: i64,
     /// True when the writer's mark is known to have a row. Without a row nobody could wait for it.
     marked: bool,
-    /// A `COMMIT` was sent, and no answer has come.
+    /// A statement that commits was sent, and no answer has come.
     in_doubt: bool,
     counted: Counted,
     pub(super) incarnation: Option<Incarnation>,
@@ -126,32 +134,84 @@ impl Writer {
     }
 
     async fn attempt(&mut self, sessions: &Sessions, batch: &[Operation]) -> Attempt {
+        let needs = Needs::of(batch);
+        if held::is_told(&needs) && self.counted.know(&needs) && !hands_over(batch) {
+            match self.at_once(sessions, batch, &needs).await {
+                Ok(Some(judgements)) => return Attempt::Judged(judgements),
+                Ok(None) => {}
+                Err(attempt) => return attempt,
+            }
+        }
         match self.written(sessions, batch).await {
             Ok(Written { judgements, session: None }) => Attempt::Judged(judgements),
             Ok(Written { judgements, session: Some(mut session) }) => {
                 self.in_doubt = true;
-                match session.end().await {
+                let ended = session.end().await;
+                match self.ended(sessions, session, ended).await {
                     Ok(()) => {
-                        self.in_doubt = false;
-                        self.counted.note(&Needs::of(batch));
+                        self.counted.note(&needs);
                         Attempt::Judged(judgements)
                     }
-                    Err(error) if !is_broken(&error) => {
-                        self.in_doubt = false;
-                        error.into()
-                    }
-                    Err(error) => {
-                        drop(session);
-                        tracing::warn!(%error, "no answer to a commit, the database is asked what became of it");
-                        if self.settle(sessions).await {
-                            Attempt::Judged(judgements)
-                        } else {
-                            Attempt::Failed(to_port(&error))
-                        }
-                    }
+                    Err(attempt) => attempt,
                 }
             }
             Err(attempt) => attempt,
+        }
+    }
+
+    /// Commits the batch by two statements: one reads, the other writes and holds the batch to what was read. Returns
+    /// nothing, and has stored nothing, when the batch must be judged under locks.
+    async fn at_once(
+        &mut self,
+        sessions: &Sessions,
+        batch: &[Operation],
+        needs: &Needs,
+    ) -> Result<Option<Judgements>, Attempt> {
+        let (mut session, mut loaded, versions) = look(sessions, needs).await?;
+        let (judgements, changes) = judge(batch.to_vec(), &mut loaded);
+        if judgements.iter().any(Result::is_err) || !write::is_one_statement(&changes) {
+            return Ok(None);
+        }
+        if write::is_nothing(&changes) {
+            return Ok(Some(judgements));
+        }
+        let held = Held { needs, versions: &versions, writer: &self.name };
+        let (text, values) = self.statement(&changes, &loaded, Some(&held)).map_err(Attempt::Failed)?;
+        let statement = sqlx::query_with(AssertSqlSafe(text), for_postgres(&values)?);
+        self.in_doubt = true;
+        match session.change("write", statement).await {
+            Ok(marked) => {
+                self.in_doubt = false;
+                if marked == 0 {
+                    metrics::store_collisions_total.increment(1);
+                }
+                Ok((marked == 1).then_some(judgements))
+            }
+            Err(error) if is_collision(&error) || is_contradiction(&error) => {
+                self.in_doubt = false;
+                Ok(None)
+            }
+            failed => self.ended(sessions, session, failed.map(drop)).await.map(|()| Some(judgements)),
+        }
+    }
+
+    /// Finds out whether the batch is stored whose last statement ended like that.
+    async fn ended(
+        &mut self,
+        sessions: &Sessions,
+        session: Session<'_>,
+        ended: Result<(), Error>,
+    ) -> Result<(), Attempt> {
+        match ended {
+            Err(error) if is_broken(&error) => {
+                drop(session);
+                tracing::warn!(%error, "no answer to a commit, the database is asked what became of it");
+                if self.settle(sessions).await { Ok(()) } else { Err(Attempt::Failed(to_port(&error))) }
+            }
+            ended => {
+                self.in_doubt = false;
+                Ok(ended?)
+            }
         }
     }
 
@@ -180,13 +240,22 @@ impl Writer {
     /// committed.
     async fn write(&self, session: &mut Session<'_>, changes: &Changes, loaded: &Loaded) -> Result<bool, Fault> {
         write::before(session, changes).await?;
-        let mark = (&MARK, values![self.name.as_str(), self.batch]);
-        let me = self.incarnation.map(|Incarnation(me)| me);
-        let (text, values) = write::for_postgres(changes, loaded, me, mark)?;
+        let (text, values) = self.statement(changes, loaded, None)?;
         let statement = sqlx::query_with(AssertSqlSafe(text), for_postgres(&values)?);
         let marked = session.change("write", statement).await?;
         write::after(session, changes).await?;
         Ok(marked == 1)
+    }
+
+    fn statement<'b>(
+        &'b self,
+        changes: &'b Changes,
+        loaded: &'b Loaded,
+        held: Option<&Held<'b>>,
+    ) -> Result<(Arc<str>, Values<'b>), StoreError> {
+        let mark = (&MARK, values![self.name.as_str(), self.batch]);
+        let me = self.incarnation.map(|Incarnation(me)| me);
+        write::for_postgres(changes, loaded, me, held, mark)
     }
 
     /// Judges each operation alone, behind a savepoint of its own, all in one transaction.
@@ -248,7 +317,10 @@ impl Writer {
             sessions.forget();
             StoreError::from(fault)
         };
-        session.execute(&END_OLD, values![self.name.as_str()]).await.map_err(failed)?;
+        let ended: Vec<bool> = session.fetch(&END_OLD, values![self.name.as_str()]).await.map_err(failed)?;
+        if ended.contains(&false) {
+            return Err(StoreError::Unavailable("an old connection has not ended yet".to_owned()));
+        }
         let mark: Vec<i64> = session.fetch(&READ_MARK, values![self.name.as_str()]).await.map_err(failed)?;
         let stored = mark.first() == Some(&self.batch);
         self.in_doubt = false;

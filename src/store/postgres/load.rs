@@ -1,6 +1,7 @@
 //! Locks and loads the rows that a batch needs. Layer: adapter. Keeps I6, I11.
 //!
-//! Two statements do it. The first locks the leases, all of them at once in (kind, key) order. The second sees
+//! Most batches are read without locks ([`look`]), and lock the rows as they are written. For the others two statements do
+//! it. The first locks the leases, all of them at once in (kind, key) order. The second sees
 //! everything that was committed before the locks were given, because under READ COMMITTED each statement has a
 //! snapshot of its own. Rows that several nodes change (windows, budgets, turns, messages) are locked in key order as
 //! they are read. A window or budget that nobody has counted yet has no row to lock. Its row is made first, so that two
@@ -15,7 +16,7 @@ use botfleet_actors::domain::commit::rows::Loaded;
 use botfleet_actors::domain::window::WindowKey;
 use sqlx::AssertSqlSafe;
 
-use super::session::Session;
+use super::session::{Session, Sessions};
 use crate::store::commit::load;
 use crate::store::engine::Run;
 use crate::store::fault::Fault;
@@ -49,6 +50,11 @@ pub(super) struct Counted {
 const COUNTED_MAX: usize = 100_000;
 
 impl Counted {
+    /// Returns whether all windows are known to have rows.
+    pub(super) fn know(&self, needs: &Needs) -> bool {
+        needs.windows.iter().all(|key| self.windows.contains(key))
+    }
+
     /// Notes that the counters of a committed batch have rows.
     pub(super) fn note(&mut self, needs: &Needs) {
         if self.windows.len() + self.allowances.len() > COUNTED_MAX {
@@ -81,6 +87,16 @@ pub(super) async fn load(
     let statement = sqlx::query_with(AssertSqlSafe(text), for_postgres(&values)?);
     let row = session.fetch_one("load", statement).await?;
     Ok(load::read(parts, &row, needs)?)
+}
+
+/// Reads the rows that `needs` names, without locks and outside a transaction. Returns also their versions.
+pub(super) async fn look<'s>(sessions: &'s Sessions, needs: &Needs) -> Result<(Session<'s>, Loaded, String), Fault> {
+    let (parts, text, values) = load::without_locks(needs)?;
+    let statement = || Ok(sqlx::query_with(AssertSqlSafe(text.clone()), for_postgres(&values)?));
+    let (session, rows) = sessions.first("load", statement).await?;
+    let row = rows.first().ok_or(Fault::Database(sqlx::Error::RowNotFound))?;
+    let (loaded, versions) = load::read_with_versions(parts, row, needs)?;
+    Ok((session, loaded, versions))
 }
 
 async fn make_counted(session: &mut Session<'_>, needs: &Needs, counted: &Counted) -> Result<(), Fault> {

@@ -62,7 +62,10 @@ impl Sessions {
         let permit = match permit.await {
             Ok(Ok(permit)) => permit,
             Ok(Err(_)) => return Err(StoreError::Unavailable("the store is closed".to_owned())),
-            Err(_) => return Err(StoreError::Unavailable(format!("no connection to {} is free", self.purpose))),
+            Err(_) => {
+                metrics::store_connection_misses_total { r#for: self.purpose }.increment(1);
+                return Err(StoreError::Unavailable(format!("no connection to {} is free", self.purpose)));
+            }
         };
         metrics::store_connection_wait_seconds { r#for: self.purpose }.handle().record(since.elapsed().as_secs_f64());
         let idle = self.idle().pop();
@@ -97,20 +100,31 @@ impl Sessions {
         }
     }
 
-    /// Runs a statement and reads all its rows. The statement may run twice: it is repeated when an idle connection
-    /// turns out to be broken.
+    /// Runs a statement and reads all its rows, as [`Self::first`].
     pub(super) async fn all<P: Part>(&self, sql: &'static Sql, values: Values<'_>) -> Result<Vec<P>, Fault> {
+        let (_, rows) = self.first(sql.name, || statement(sql, &values)).await?;
+        rows.iter().map(|row| Ok(read(row)?)).collect()
+    }
+
+    /// Runs the first statement of a connection, and returns both the connection and the rows. The statement may run twice: it
+    /// is repeated when an idle connection turns out to be broken.
+    pub(super) async fn first(
+        &self,
+        name: &'static str,
+        statement: impl Fn() -> Result<Statement<'static>, Fault>,
+    ) -> Result<(Session<'_>, Vec<PgRow>), Fault> {
         let mut session = self.session().await?;
         let fresh = session.fresh;
-        let rows = match session.fetch_all(sql.name, statement(sql, &values)?).await {
+        match session.fetch_all(name, statement()?).await {
             Err(error) if is_broken(&error) && !fresh => {
                 drop(session);
                 self.forget();
-                self.session().await?.fetch_all(sql.name, statement(sql, &values)?).await?
+                let mut session = self.session().await?;
+                let rows = session.fetch_all(name, statement()?).await?;
+                Ok((session, rows))
             }
-            done => done?,
-        };
-        rows.iter().map(|row| Ok(read(row)?)).collect()
+            done => Ok((session, done?)),
+        }
     }
 
     /// Closes the idle connections: they are as old as one that broke.

@@ -67,6 +67,7 @@ pub struct ChatState {
     pub(super) waiting: Vec<Delivery>,
     /// Set while older rows than those in `waiting` may be unread in the store.
     pub(super) behind: bool,
+    pub(super) reads_at: Option<tokio::time::Instant>,
     /// Messages of the fleet that were seen and have no entry yet.
     pub(super) sightings: VecDeque<Sighting>,
     /// Telegram's id of the chat, as the store has it.
@@ -82,7 +83,6 @@ pub struct ChatState {
     pub(super) commits_unanswered: usize,
     /// True when the store is to be read again once these commits are answered.
     pub(super) reload_waits: bool,
-    /// Successive refusals of commits.
     pub(super) refusals: u32,
     /// Set while rows go one at a time, since one of them is refused again and again.
     pub(super) isolation: Option<Isolation>,
@@ -156,6 +156,7 @@ impl Actor for ChatActor {
             shares: Shares::default(),
             waiting: Vec::new(),
             behind: false,
+            reads_at: None,
             absent: BTreeSet::new(),
             wanted_at: None,
             sightings: VecDeque::new(),
@@ -183,6 +184,7 @@ impl Actor for ChatActor {
         match message {
             ChatMsg::Deliver(deliveries) => state.on_deliveries(&myself, deliveries).await,
             ChatMsg::Reconcile => state.read_store(&myself).await,
+            ChatMsg::RowsWait => state.on_rows_wait(&myself),
             ChatMsg::Reload => state.reload(&myself).await,
             ChatMsg::Tick => state.on_tick(&myself),
             ChatMsg::Advanced(generation, result, begun) => {
@@ -205,9 +207,7 @@ impl Actor for ChatActor {
             ChatMsg::CastChanged => state.cast = cast_of(&state.node, &state.profile),
             ChatMsg::TaskPanicked => return Err(TaskPanicked.into()),
             ChatMsg::PassivateIfIdle => state.passivate_if_idle(&myself),
-            ChatMsg::GetSnapshot(reply) => {
-                let _ = reply.send(state.snapshot());
-            }
+            ChatMsg::GetSnapshot(reply) => drop(reply.send(state.snapshot())),
         }
         Ok(())
     }

@@ -23,6 +23,9 @@ use crate::ports::store::StoreError;
 /// Rows read from the store at once.
 pub(super) const READ_LIMIT: usize = 256;
 
+/// Time that an announced row waits for others.
+const MOMENT: Duration = Duration::from_millis(5);
+
 /// Time that a chat waits before it asks a failed store again.
 pub(super) const RELOAD_AFTER: Duration = Duration::from_millis(500);
 
@@ -88,8 +91,17 @@ impl ChatState {
         drop(myself.send_after(RELOAD_AFTER, || ChatMsg::Reload));
     }
 
-    /// Handles rows that wait in the store and no hint announced; opens the mailbox when all are read.
+    /// Lets rows that a hint announced wait a moment for others, so that one reading, and one commit, serves them all.
+    pub(super) fn on_rows_wait(&mut self, myself: &ActorRef<ChatMsg>) {
+        if self.reads_at.is_none() {
+            self.reads_at = Some(tokio::time::Instant::now() + MOMENT);
+            drop(myself.send_after(MOMENT, || ChatMsg::Reconcile));
+        }
+    }
+
+    /// Handles rows that wait in the store and were not delivered; opens the mailbox when all are read.
     pub(super) async fn read_store(&mut self, myself: &ActorRef<ChatMsg>) {
+        self.reads_at = None;
         if self.memory.is_none() {
             return;
         }

@@ -41,6 +41,8 @@ pub enum ChatMsg {
     Deliver(Vec<Delivery>),
     /// Look into the store for rows that no hint announced.
     Reconcile,
+    /// Rows of another node wait in the store; look soon, and once for all that are announced meanwhile.
+    RowsWait,
     /// Forget everything and read the store again.
     Reload,
     /// The time of the chat's tick has come.

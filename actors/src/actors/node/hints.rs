@@ -56,7 +56,7 @@ impl Node {
     /// Passes a hint that reached this node on to the actor that it concerns, if that actor lives here.
     pub fn hear(&self, hint: Hint) {
         match hint {
-            Hint::Chat(chat) => self.tell_chat(chat, ChatMsg::Reconcile),
+            Hint::Chat(chat) => self.tell_chat(chat, ChatMsg::RowsWait),
             Hint::Bot(bot) => {
                 if let Some(actor) = self.directory.bot(bot) {
                     let _ = actor.cast(BotMsg::TurnsWait);

@@ -197,6 +197,9 @@ pub struct LoadArgs {
     /// The LLM.
     #[command(flatten)]
     pub llm: LlmArgs,
+    /// The number of nodes on PostgreSQL and Redis; without it, one node on SQLite.
+    #[arg(long)]
+    pub nodes: Option<usize>,
     /// Messages of people a second, over all chats, sent without waiting for answers.
     #[arg(long, group = "shape")]
     pub rate: Option<f64>,
@@ -249,7 +252,7 @@ fn of_flags(args: &LoadArgs) -> LoadScenario {
         llm: LlmPart { median_ms: args.llm.llm_latency_ms, sigma: args.llm.llm_sigma },
         product: ProductPart {
             policy: PolicyPart::Every,
-            nodes: None,
+            nodes: args.nodes,
             synchronous: args.stage.run.synchronous,
             defaults: Table::new(),
             settings: Table::new(),

@@ -1,4 +1,4 @@
-//! Holds the fleet under test: one node on SQLite, or several on PostgreSQL and Redis. Layer: harness.
+//! Holds the fleet under test: one node on SQLite, or nodes on PostgreSQL and Redis. Layer: harness.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -35,7 +35,7 @@ pub struct Under {
 pub enum Ground {
     /// One node on SQLite.
     One(Box<Stage>),
-    /// Several nodes on PostgreSQL and Redis.
+    /// Nodes on PostgreSQL and Redis.
     Many(Box<ClusterStage>),
 }
 

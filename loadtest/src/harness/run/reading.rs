@@ -65,8 +65,8 @@ fn check(scenario: &LoadScenario) -> Result<(), Wrong> {
     within("margin", scenario.margin, 0.0, 10.0)?;
     within("llm.sigma", scenario.llm.sigma, 0.0, 5.0)?;
     within("arrivals.calls", scenario.arrivals.calls, 0.0, 1.0)?;
-    if scenario.product.nodes.is_some_and(|nodes| !(2..=16).contains(&nodes)) {
-        return deny("product.nodes", "a cluster has 2 to 16 nodes", "leave the key out for one node on SQLite");
+    if scenario.product.nodes.is_some_and(|nodes| !(1..=16).contains(&nodes)) {
+        return deny("product.nodes", "a cluster has 1 to 16 nodes", "leave the key out for one node on SQLite");
     }
     check_loop(scenario)?;
     for (name, limit) in &scenario.objectives {

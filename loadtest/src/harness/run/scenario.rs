@@ -99,7 +99,7 @@ impl Default for LlmPart {
 pub struct ProductPart {
     /// Which bots answer.
     pub policy: PolicyPart,
-    /// The number of nodes; more than one run on PostgreSQL and Redis.
+    /// The number of nodes on PostgreSQL and Redis; without it, one node on SQLite.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nodes: Option<usize>,
     /// The durability of SQLite's commits.

@@ -14,10 +14,11 @@ impl Report {
             PolicyPart::Defaults => "the manifest's defaults",
             PolicyPart::Every => "policy every",
         };
-        let store = scenario
-            .product
-            .nodes
-            .map_or_else(|| "one node on SQLite".to_owned(), |nodes| format!("{nodes} nodes on PostgreSQL and Redis"));
+        let store = match scenario.product.nodes {
+            None => "one node on SQLite".to_owned(),
+            Some(1) => "one node on PostgreSQL and Redis".to_owned(),
+            Some(nodes) => format!("{nodes} nodes on PostgreSQL and Redis"),
+        };
         let rates: Vec<String> = arrivals
             .phases
             .iter()

@@ -43,6 +43,9 @@ pub struct FigureArgs {
     /// How long each LLM call takes, in milliseconds.
     #[arg(long, default_value_t = 500)]
     pub llm_latency_ms: u64,
+    /// The spread of the LLM's latency (sigma of a lognormal).
+    #[arg(long, default_value_t = 0.0)]
+    pub llm_sigma: f64,
     /// Messages of people a second, over all chats, during the measurement; 0 for silence.
     #[arg(long, default_value_t = 2.0)]
     pub rate: f64,
@@ -70,7 +73,7 @@ impl FigureArgs {
             send_latency: SendLatency::Zero.latency(),
             ..WorldSpec::fleet(self.seed, self.bots, self.chats)
         };
-        let latency = Latency { median: Duration::from_millis(self.llm_latency_ms), sigma: 0.0 };
+        let latency = Latency { median: Duration::from_millis(self.llm_latency_ms), sigma: self.llm_sigma };
         let provider = ProviderSpec { seed: self.seed, latency, mode: Mode::EchoMarker, ..ProviderSpec::default() };
         Ok(ClusterSpec {
             binary: product(self.binary.as_ref())?,

@@ -11,7 +11,7 @@ use crate::harness::cluster::probe::tree_cpu;
 use crate::harness::cluster::stage::{ClusterStage, DATABASE};
 use crate::harness::error::HarnessError;
 use crate::harness::measure::{Window, llm_delays, measure};
-use crate::harness::scrape::Buckets;
+use crate::harness::scrape::{Buckets, by_label, total};
 use crate::harness::traffic::Traffic;
 
 /// How long the fleet warms up before the measurement.
@@ -70,11 +70,12 @@ pub async fn run(args: &FigureArgs) -> Result<Figure, HarnessError> {
         tokio::time::sleep(Duration::from_secs(args.seconds.max(5))).await;
         let window = Window { from_us, to_us: stage.now_us() };
         let after = (counters(&stage).await?, scrape(&stage, &urls).await?, tree_cpu(pid), Instant::now());
+        let counted = if counts { Some(counted(&stage).await?) } else { None };
         let slowest = if counts { slowest(&stage).await? } else { Vec::new() };
         tokio::time::sleep(Duration::from_secs(2)).await;
-        Ok((before, after, window, slowest))
+        Ok((before, after, window, counted, slowest))
     };
-    let (before, after, window, slowest) = under_traffic(&mut traffic, args.rate, work).await?;
+    let (before, after, window, counted, slowest) = under_traffic(&mut traffic, args.rate, work).await?;
     let ledger = world.ledger().snapshot();
     let delays = llm_delays(stage.simulation.provider.spec(), stage.simulation.provider.ledger().len());
     let measured = measure(&ledger, traffic.due_us(), &delays, window);
@@ -92,11 +93,20 @@ pub async fn run(args: &FigureArgs) -> Result<Figure, HarnessError> {
     let cpu = after.2.saturating_sub(before.2).as_secs_f64();
     figure.tell("PostgreSQL, share of one processor", format!("{:.0} %", cpu * 100.0 / seconds));
     let statements = Buckets::between(&before.1, &after.1, "botfleet_store_query_duration_seconds");
-    figure.tell("statements for each reply", format!("{:.2}", statements.count / measured.replies.max(1) as f64));
+    let replies = measured.replies.max(1) as f64;
+    // The product sends one statement at a time and waits for its answer, so a statement is a crossing.
+    figure.tell("statements and crossings for each reply", format!("{:.2}", statements.count / replies));
+    figure.tell("statements for each reply, by name", by_name(&before.1, &after.1, replies));
+    if let Some(counted) = counted {
+        figure.tell("statements for each reply, as PostgreSQL counts", format!("{:.2}", counted / replies));
+    }
+    let gained = |name| total(&after.1, name) - total(&before.1, name);
+    figure.tell("commits begun again under locks", format!("{:.0}", gained("botfleet_store_collisions_total")));
     figure.promise("statements, p99", statements.within_ms(0.99), QUERY_P99_MS, "ms");
     figure.promise("statements, longest at most", statements.within_ms(1.0), QUERY_MAX_MS, "ms");
     let waits = Buckets::between(&before.1, &after.1, "botfleet_store_connection_wait_seconds");
     figure.promise("wait for a connection, p99", waits.within_ms(0.99), WAIT_MS, "ms");
+    figure.promise("connections not free in time", gained("botfleet_store_connection_misses_total"), 0.0, "");
     figure.promise_least("statements measured", statements.count, 1.0, "");
     for line in slowest {
         figure.tell("slowest in PostgreSQL (max, mean, calls)", line);
@@ -112,6 +122,27 @@ async fn scrape(stage: &ClusterStage, urls: &[String]) -> Result<Vec<String>, Ha
         all.push(stage.api.metrics(url).await?);
     }
     Ok(all)
+}
+
+/// Returns how many statements the product's connections ran since the last reset, begins and ends of transactions
+/// included.
+async fn counted(stage: &ClusterStage) -> Result<f64, HarnessError> {
+    let sql = "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat%'";
+    Ok(stage.postgres.query(DATABASE, sql).await?.trim().parse().unwrap_or(0.0))
+}
+
+/// Returns the most frequent statements, with how often each runs for a reply.
+fn by_name(before: &[String], after: &[String], replies: f64) -> String {
+    let of = |texts| by_label(texts, "botfleet_store_statements_total", "statement");
+    let before = of(before);
+    let gained = |(name, after): (String, f64)| {
+        let gained = after - before.get(&name).copied().unwrap_or(0.0);
+        (name, gained / replies)
+    };
+    let mut all: Vec<(String, f64)> = of(after).into_iter().map(gained).collect();
+    all.sort_by(|one, other| other.1.total_cmp(&one.1));
+    let named = all.iter().filter(|(_, each)| *each >= 0.01).map(|(name, each)| format!("{name} {each:.2}"));
+    named.collect::<Vec<_>>().join(", ")
 }
 
 async fn slowest(stage: &ClusterStage) -> Result<Vec<String>, HarnessError> {
