@@ -50,6 +50,8 @@ pub(super) async fn add_up() {
 
 #[cfg(test)]
 mod tests {
+    use botfleet_actors::ports::metrics;
+
     use super::*;
 
     /// Samples between two times at which they are added up.
@@ -65,7 +67,7 @@ mod tests {
         let _handle = install().unwrap();
         let mut tasks = tokio::task::JoinSet::new();
         tasks.spawn(add_up());
-        let histogram = metrics::histogram!("botfleet_test_of_the_recorder_seconds");
+        let histogram = metrics::store_commit_duration_seconds.handle();
         let before = resident_bytes();
         for _ in 0..60 {
             (0..SAMPLES).for_each(|_| histogram.record(0.01));

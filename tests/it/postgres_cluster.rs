@@ -7,17 +7,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use botfleet::store::postgres::PgStore;
-use botfleet_actors::domain::commit::operations::{Begin, Operation};
+use botfleet_actors::domain::commit::operations::{Begin, Operation, SetStop};
 use botfleet_actors::domain::commit::outcome::{Applied, Refusal, Verdict};
 use botfleet_actors::domain::commit::start::{SendRules, Start};
-use botfleet_actors::domain::ids::{AttemptId, BotId, ChatId, Epoch, OutboxId};
+use botfleet_actors::domain::control::{Rank, StopOrder, StopScope};
+use botfleet_actors::domain::ids::{AttemptId, BotId, ChatId, Epoch, Number, OutboxId};
 use botfleet_actors::domain::outbox::OutboxMessage;
 use botfleet_actors::domain::ownership::{Incarnation, LeaseKey, NewNode, NodeReport, NodeRole, Picture, Wish};
 use botfleet_actors::domain::window::{WindowKey, WindowRule};
 use botfleet_actors::ports::cluster::Cluster;
 use botfleet_actors::ports::store::Store;
 use botfleet_actors::testkit::contract::cluster::ClusterHome;
-use botfleet_actors::testkit::rows::{at, claim, ingest, message, plan, turn, update};
+use botfleet_actors::testkit::rows::{advance, at, claim, ingest, message, plan, turn, update};
 use sqlx::{Connection, Executor, PgConnection, Row};
 use tokio::sync::OnceCell;
 
@@ -273,6 +274,73 @@ async fn a_batch_is_judged_again_when_a_row_changed_after_it_was_read() {
         let state: String = other.fetch_one(sqlx::AssertSqlSafe(state)).await.unwrap().get(0);
         assert_eq!(state, ended);
     }
+}
+
+/// I9: what was read of stops is not believed for long. A batch that waits for a lease meanwhile is judged anew.
+#[tokio::test]
+async fn a_stop_that_comes_while_a_batch_waits_is_heeded() {
+    let database = database().await;
+    let (one, _, (bot, epoch), (chat, _)) = owner(&database, "a", 0).await;
+    let two = store(&database).await;
+    let (mut planner, mut onlooker) = (foreign(&database).await, foreign(&database).await);
+    let row = "INSERT INTO turn (id, chat, decision, bot, ordinal, target, chain_depth, priority, due_at, expires_at, \
+               created_at, state, attempts) VALUES (31, $chat, 1, $bot, 0, 1, 1, 0, 1, 9000000, 1, 'queued', 0)";
+    let row = row.replace("$chat", &chat.0.to_string()).replace("$bot", &bot.0.to_string());
+    planner.execute(sqlx::AssertSqlSafe(row)).await.unwrap();
+    planner.execute("BEGIN; SELECT 1 FROM lease FOR NO KEY UPDATE").await.unwrap();
+    let commit = one.commit(vec![claim(&turn(31, chat, 1, bot), epoch)]);
+    let stop = async {
+        until_the_write_waits(&mut onlooker).await;
+        let order = StopOrder::Set { until: None, rank: Rank::Operator };
+        let stop = SetStop { scope: StopScope::Fleet, order, by: "somebody".to_owned(), at: at(5) };
+        two.commit(vec![Operation::SetStop(stop)]).await.unwrap().remove(0).unwrap();
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        planner.execute("COMMIT").await.unwrap();
+    };
+    let (done, ()) = tokio::join!(commit, stop);
+    assert_eq!(done.unwrap(), [Ok(Applied::Stopped(StopScope::Fleet))]);
+}
+
+/// An erasure that empties a row after a batch has read it is noticed.
+#[tokio::test]
+async fn a_batch_is_judged_again_when_its_inbox_row_changed() {
+    let database = database().await;
+    let (one, _, (bot, epoch), (chat, chat_epoch)) = owner(&database, "a", 0).await;
+    let mut other = foreign(&database).await;
+    let mut onlooker = foreign(&database).await;
+    one.commit(vec![ingest(bot, epoch, vec![update(1, bot, chat, 1)])]).await.unwrap();
+    other.execute("BEGIN; UPDATE inbox SET outcome = 'ignored', payload = '{}'").await.unwrap();
+    let step = Operation::Advance(advance(chat, chat_epoch, 0, 1));
+    let commit = one.commit(vec![step]);
+    let end = async {
+        until_the_write_waits(&mut onlooker).await;
+        other.execute("COMMIT").await.unwrap();
+    };
+    let (done, ()) = tokio::join!(commit, end);
+    assert!(matches!(done.unwrap()[0], Err(Refusal::Conflict(_))), "the row has its outcome");
+    assert!(one.transcript(chat, Number(i64::MAX), 9).await.unwrap().is_empty());
+}
+
+/// Two batches that change stops at once do so one after the other.
+#[tokio::test]
+async fn a_stop_waits_for_another_change_of_stops() {
+    let database = database().await;
+    let two = store(&database).await;
+    two.apply_roster(&plan(1, 1), at(0)).await.unwrap();
+    let mut other = foreign(&database).await;
+    other.execute("BEGIN; LOCK TABLE control IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
+    let order = StopOrder::Set { until: None, rank: Rank::Operator };
+    let stop = SetStop { scope: StopScope::Fleet, order, by: "somebody".to_owned(), at: at(5) };
+    let waits = two.commit(vec![Operation::SetStop(stop)]);
+    let release = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let stored: i64 = other.fetch_one("SELECT count(*) FROM control").await.unwrap().get(0);
+        other.execute("COMMIT").await.unwrap();
+        stored
+    };
+    let (done, before) = tokio::join!(waits, release);
+    assert!(done.unwrap()[0].is_ok());
+    assert_eq!(before, 0);
 }
 
 /// Nothing is stored without the writer's mark, by which a lost answer is made up for; a lost mark is made again.

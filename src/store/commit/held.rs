@@ -4,7 +4,10 @@
 //! On PostgreSQL a batch is read without locks, and written by one statement (ADR 44). The reading returns the versions of
 //! the rows as one text. The writing locks the same rows, in the order in which everybody locks them, and writes nothing
 //! unless their versions are still that text. A lease's version is its epoch; another row's is the transaction that wrote
-//! it.
+//! it. Rows without a version here (stops, pauses, people) are believed for [`BELIEVED`] only: a batch that stalls, or
+//! waits long for a lock, is read anew.
+
+use std::time::Duration;
 
 use botfleet_actors::domain::commit::needs::Needs;
 use botfleet_actors::ports::store::StoreError;
@@ -24,8 +27,16 @@ FROM `places 3 key text` JOIN send_window w ON w.key = r.key ORDER BY w.key `for
 coalesce((SELECT string_agg(t.id || ':' || t.version, ',') FROM \
 (SELECT id, xmin AS version FROM turn WHERE id = ANY($4) ORDER BY id `for update`) t), ''), \
 coalesce((SELECT string_agg(o.id || ':' || o.version, ',') FROM \
-(SELECT id, xmin AS version FROM outbox WHERE id = ANY($5) ORDER BY id `for update`) o), ''))";
+(SELECT id, xmin AS version FROM outbox WHERE id = ANY($5) ORDER BY id `for update`) o), ''), \
+coalesce((SELECT string_agg(i.id || ':' || i.version, ',') FROM \
+(SELECT id, xmin AS version FROM inbox WHERE id = ANY($6) ORDER BY id `for update`) i), ''))";
 }
+
+/// How long a reading without locks is believed: a stop, or a person's opt-out, must be heeded within a second (I9).
+const BELIEVED: Duration = Duration::from_millis(500);
+
+/// The time at which a reading began, by the database's clock, in milliseconds.
+pub(super) const READ_AT: &str = "(extract(epoch FROM statement_timestamp()) * 1000)::bigint";
 
 /// The clauses that lock rows; the longer ones come first.
 const LOCKS: [&str; 4] = [" FOR SHARE", " FOR NO KEY UPDATE OF w", " FOR NO KEY UPDATE OF a", " FOR NO KEY UPDATE"];
@@ -35,6 +46,8 @@ pub(crate) struct Held<'b> {
     pub(crate) needs: &'b Needs,
     /// The versions of its rows.
     pub(crate) versions: &'b str,
+    /// The time of the reading, by the database's clock, in milliseconds.
+    pub(crate) read_at: i64,
     /// The writer, whose mark must have a row.
     pub(crate) writer: &'b str,
 }
@@ -63,24 +76,29 @@ pub(super) fn values_of(needs: &Needs) -> Values<'static> {
         Rows::of(Database::Postgres, needs.windows.iter().map(|key| key.name())),
         needs.turns.iter().map(|turn| turn.0).collect::<Vec<i64>>(),
         needs.outbox.iter().map(|outbox| outbox.0).collect::<Vec<i64>>(),
+        needs.inbox.iter().map(|inbox| inbox.0).collect::<Vec<i64>>(),
     ]
 }
 
-/// Returns the table `held`, which has a row if the versions are still the same and the writer's mark has a row. Its values
-/// follow `before` earlier ones.
+/// Returns the table `held`, which has a row if the versions are still the same, the reading is not too old once the locks
+/// are given, and the writer's mark has a row. Its values follow `before` earlier ones.
 pub(super) fn table(before: usize) -> Result<String, StoreError> {
     let (versions, last) = versions(before)?;
-    let (told, writer) = (last + 1, last + 2);
+    let (told, writer, until) = (last + 1, last + 2, last + 3);
+    // The case reads the clock after the locks are given.
     Ok(format!(
         "held AS MATERIALIZED (SELECT m.writer AS held FROM \
-         (SELECT writer FROM commit_mark WHERE writer = ${writer} FOR NO KEY UPDATE) m WHERE {versions} = ${told})"
+         (SELECT writer FROM commit_mark WHERE writer = ${writer} FOR NO KEY UPDATE) m \
+         WHERE CASE WHEN {versions} = ${told} THEN extract(epoch FROM clock_timestamp()) * 1000 <= ${until}::bigint \
+         ELSE false END)"
     ))
 }
 
 /// Returns the values of `held`.
 pub(super) fn values_of_table<'b>(held: &Held<'b>) -> Values<'b> {
     let mut values: Values<'b> = values_of(held.needs);
-    values.extend(values![held.versions, held.writer]);
+    let until = held.read_at + BELIEVED.as_millis() as i64;
+    values.extend(values![held.versions, held.writer, until]);
     values
 }
 

@@ -185,6 +185,7 @@ pub(crate) fn without_locks(needs: &Needs) -> Result<(u32, Arc<str>, Values<'sta
         let (texts, before) = texts(LOADS, parts, db)?;
         let mut columns: Vec<String> = texts.iter().map(|text| column_of_postgres(text)).collect();
         columns.push(held::versions(before)?.0);
+        columns.push(held::READ_AT.to_owned());
         Ok(held::without_locks(&format!("SELECT {}", columns.join(", "))))
     })?;
     Ok((parts, text, values))
@@ -199,11 +200,15 @@ pub(crate) fn read(parts: u32, row: &dyn Cells, needs: &Needs) -> Result<Loaded,
     read_on(parts, &mut Columns::of(row), needs)
 }
 
-/// Reads the row that the statement without locks returned, and the versions of the rows.
-pub(crate) fn read_with_versions(parts: u32, row: &dyn Cells, needs: &Needs) -> Result<(Loaded, String), StoreError> {
+/// Reads the row that the statement without locks returned, the versions of the rows, and the time of the reading.
+pub(crate) fn read_with_versions(
+    parts: u32,
+    row: &dyn Cells,
+    needs: &Needs,
+) -> Result<(Loaded, (String, i64)), StoreError> {
     let mut columns = Columns::of(row);
     let loaded = read_on(parts, &mut columns, needs)?;
-    Ok((loaded, columns.text()?.unwrap_or_default().to_owned()))
+    Ok((loaded, (columns.text()?.unwrap_or_default().to_owned(), columns.take()?)))
 }
 
 fn read_on(parts: u32, columns: &mut Columns<'_>, needs: &Needs) -> Result<Loaded, StoreError> {

@@ -27,7 +27,7 @@ use botfleet_actors::ports::metrics;
 use botfleet_actors::ports::store::StoreError;
 use sqlx::{AssertSqlSafe, Error};
 
-use super::load::{Counted, hands_over, load, look};
+use super::load::{Counted, hands_over, load, look, sets_stops};
 use super::session::{Session, Sessions};
 use crate::store::commit::held::{self, Held};
 use crate::store::commit::write;
@@ -135,7 +135,7 @@ impl Writer {
 
     async fn attempt(&mut self, sessions: &Sessions, batch: &[Operation]) -> Attempt {
         let needs = Needs::of(batch);
-        if held::is_told(&needs) && self.counted.know(&needs) && !hands_over(batch) {
+        if held::is_told(&needs) && self.counted.know(&needs) && !hands_over(batch) && !sets_stops(batch) {
             match self.at_once(sessions, batch, &needs).await {
                 Ok(Some(judgements)) => return Attempt::Judged(judgements),
                 Ok(None) => {}
@@ -167,7 +167,7 @@ impl Writer {
         batch: &[Operation],
         needs: &Needs,
     ) -> Result<Option<Judgements>, Attempt> {
-        let (mut session, mut loaded, versions) = look(sessions, needs).await?;
+        let (mut session, mut loaded, (versions, read_at)) = look(sessions, needs).await?;
         let (judgements, changes) = judge(batch.to_vec(), &mut loaded);
         if judgements.iter().any(Result::is_err) || !write::is_one_statement(&changes) {
             return Ok(None);
@@ -175,7 +175,7 @@ impl Writer {
         if write::is_nothing(&changes) {
             return Ok(Some(judgements));
         }
-        let held = Held { needs, versions: &versions, writer: &self.name };
+        let held = Held { needs, versions: &versions, read_at, writer: &self.name };
         let (text, values) = self.statement(&changes, &loaded, Some(&held)).map_err(Attempt::Failed)?;
         let statement = sqlx::query_with(AssertSqlSafe(text), for_postgres(&values)?);
         self.in_doubt = true;
@@ -218,7 +218,7 @@ impl Writer {
     /// Does everything but the end of the transaction.
     async fn written<'s>(&self, sessions: &'s Sessions, batch: &[Operation]) -> Result<Written<'s>, Attempt> {
         let mut session = sessions.transaction().await.map_err(Attempt::Failed)?;
-        let mut loaded = load(&mut session, &Needs::of(batch), hands_over(batch), &self.counted).await?;
+        let mut loaded = load(&mut session, &Needs::of(batch), batch, &self.counted).await?;
         let (judgements, changes) = judge(batch.to_vec(), &mut loaded);
         if write::is_nothing(&changes) {
             session.roll_back().await;
@@ -262,7 +262,7 @@ impl Writer {
     async fn one_by_one<'s>(&self, sessions: &'s Sessions, batch: &[Operation]) -> Result<Written<'s>, Attempt> {
         let mut session = sessions.transaction().await.map_err(Attempt::Failed)?;
         // Takes all locks at once and in order, as for the whole batch.
-        load(&mut session, &Needs::of(batch), hands_over(batch), &self.counted).await?;
+        load(&mut session, &Needs::of(batch), batch, &self.counted).await?;
         let mut judgements = Vec::with_capacity(batch.len());
         for operation in batch {
             judgements.push(self.alone(&mut session, operation).await?);
@@ -276,7 +276,7 @@ impl Writer {
         operation: &Operation,
     ) -> Result<Result<Applied, Refusal>, Attempt> {
         let batch = std::slice::from_ref(operation);
-        let mut loaded = load(session, &Needs::of(batch), hands_over(batch), &self.counted).await?;
+        let mut loaded = load(session, &Needs::of(batch), batch, &self.counted).await?;
         let (mut judgements, changes) = judge(batch.to_vec(), &mut loaded);
         let mut judgement = judgements.pop().unwrap_or_else(|| Err(Refusal::Conflict("not judged".to_owned())));
         if judgement.is_err() {

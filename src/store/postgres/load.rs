@@ -32,6 +32,8 @@ FOR SHARE";
     LOCK_ALONE "lock" = "\
 SELECT key FROM lease WHERE (kind = 'bot' AND key = ANY($1)) OR (kind = 'chat' AND key = ANY($2)) ORDER BY kind, key \
 FOR NO KEY UPDATE";
+    /// Lets one batch at a time change stops: what a stop becomes depends on what it is.
+    LOCK_STOPS "lock" = "LOCK TABLE control IN SHARE ROW EXCLUSIVE MODE";
     MAKE_WINDOWS "make_windows" = "\
 INSERT INTO send_window (key, slots) SELECT key, '[]' FROM `rows 1 key text` ORDER BY key ON CONFLICT (key) DO NOTHING";
     MAKE_ALLOWANCES "make_allowances" = "\
@@ -70,13 +72,22 @@ pub(super) fn hands_over(batch: &[Operation]) -> bool {
     batch.iter().any(|operation| matches!(operation, Operation::HandOver(_)))
 }
 
-/// Locks the leases that `needs` names and loads the rest, in the open transaction.
+/// Returns whether a batch changes stops.
+pub(super) fn sets_stops(batch: &[Operation]) -> bool {
+    batch.iter().any(|operation| matches!(operation, Operation::SetStop(_)))
+}
+
+/// Locks the leases that the batch needs and loads the rest, in the open transaction.
 pub(super) async fn load(
     session: &mut Session<'_>,
     needs: &Needs,
-    exclusive: bool,
+    batch: &[Operation],
     counted: &Counted,
 ) -> Result<Loaded, Fault> {
+    let exclusive = hands_over(batch);
+    if sets_stops(batch) {
+        session.execute(&LOCK_STOPS, values![]).await?;
+    }
     if !needs.bots.is_empty() || !needs.chats.is_empty() {
         let bots: Vec<i64> = needs.bots.iter().map(|bot| bot.0).collect();
         let chats: Vec<i64> = needs.chats.iter().map(|chat| chat.0).collect();
@@ -89,8 +100,12 @@ pub(super) async fn load(
     Ok(load::read(parts, &row, needs)?)
 }
 
-/// Reads the rows that `needs` names, without locks and outside a transaction. Returns also their versions.
-pub(super) async fn look<'s>(sessions: &'s Sessions, needs: &Needs) -> Result<(Session<'s>, Loaded, String), Fault> {
+/// Reads the rows that `needs` names, without locks and outside a transaction. Returns also their versions, and when they
+/// were read.
+pub(super) async fn look<'s>(
+    sessions: &'s Sessions,
+    needs: &Needs,
+) -> Result<(Session<'s>, Loaded, (String, i64)), Fault> {
     let (parts, text, values) = load::without_locks(needs)?;
     let statement = || Ok(sqlx::query_with(AssertSqlSafe(text.clone()), for_postgres(&values)?));
     let (session, rows) = sessions.first("load", statement).await?;

@@ -370,8 +370,8 @@ impl ChatState {
     }
 
     fn passivate_if_idle(&mut self, myself: &ActorRef<ChatMsg>) {
-        let is_at_rest = self.memory.is_some() && self.waiting.is_empty() && self.commits_unanswered == 0;
-        if is_at_rest && !self.leaving && self.last_news.elapsed() >= self.settings.passivate_after {
+        let busy = self.leaving || !self.waiting.is_empty() || self.commits_unanswered > 0 || self.reads_at.is_some();
+        if self.memory.is_some() && !busy && self.last_news.elapsed() >= self.settings.passivate_after {
             myself.stop(Some("passivated".to_owned()));
         }
     }
