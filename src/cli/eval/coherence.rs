@@ -74,7 +74,8 @@ pub async fn execute(args: &CoherenceArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn transcript(archive: &dyn Archive, chat: ChatId) -> anyhow::Result<Vec<Arc<TranscriptEntry>>> {
+/// Reads the whole transcript of a chat, oldest first.
+pub(super) async fn transcript(archive: &dyn Archive, chat: ChatId) -> anyhow::Result<Vec<Arc<TranscriptEntry>>> {
     let mut transcript: Vec<Arc<TranscriptEntry>> = Vec::new();
     loop {
         let from = transcript.last().map_or(Number(1), |entry| Number(entry.number.0 + 1));

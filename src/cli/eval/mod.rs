@@ -8,6 +8,7 @@
 //! | `age` | `botfleet eval age`: a year straight on a store, its size and the cost of its statements |
 //! | `store` | `botfleet eval store`: commits and reads of a store alone |
 //! | `place`, `life` | the store to measure, and what a fleet's messages leave in it |
+//! | `reading` | `botfleet eval reading`: how a recorded conversation reads, in figures and by the page |
 //! | `coherence` | `botfleet eval coherence`: the share of replies whose target is evident without Telegram's link |
 
 pub mod age;
@@ -15,6 +16,7 @@ pub mod coherence;
 mod labelled;
 mod life;
 pub mod place;
+pub mod reading;
 pub mod reply_links;
 pub mod soak;
 pub mod store;
@@ -32,6 +34,8 @@ pub enum EvalCommand {
     Soak(soak::SoakArgs),
     /// Measures how evident it is what the bots of a recorded store answered.
     Coherence(coherence::CoherenceArgs),
+    /// Shows how the conversation of a recorded store reads: hints where to look, and pages with marks.
+    Reading(reading::ReadingArgs),
     /// Lives a year in virtual time on a store, and judges whether its size and its costs level off.
     Age(age::AgeArgs),
     /// Measures commits and reads of a store alone, without actors and sockets.
@@ -47,6 +51,7 @@ pub async fn execute(command: &EvalCommand) -> anyhow::Result<ExitCode> {
         EvalCommand::ReplyLinks(args) => reply_links::execute(args),
         EvalCommand::Soak(args) => soak::execute(args),
         EvalCommand::Coherence(args) => coherence::execute(args).await,
+        EvalCommand::Reading(args) => reading::execute(args).await,
         EvalCommand::Age(args) => age::execute(args).await,
         EvalCommand::Store(args) => store::execute(args).await,
     }
