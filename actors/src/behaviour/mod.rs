@@ -10,6 +10,7 @@
 //! | `freshness` | when a message is too old to be answered |
 //! | `firewall` | whether an answer may reach a chat |
 //! | `identity` | whether a text claims that the bot is a person |
+//! | `conduct` | whether a text holds what no bot may write |
 //! | `cut` | where to cut a text that broke off |
 //! | `links` | which earlier message a message answers |
 //! | `novelty` | whether a text repeats a former one |
@@ -30,6 +31,7 @@
 //! | `scene`, `window`, `note` | the input of a director, and what is computed for each entry |
 
 pub mod command;
+pub mod conduct;
 pub mod context;
 pub mod cut;
 pub mod director;

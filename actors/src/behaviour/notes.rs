@@ -83,6 +83,7 @@ fn line(objection: &Objection) -> Value {
     let text = match objection {
         Objection::Repeat { of } => of.split_whitespace().collect::<Vec<_>>().join(" "),
         Objection::Contradiction { position } => as_sentence(position),
+        Objection::Conduct { of } => of.as_str().to_owned(),
         Objection::News | Objection::Claim | Objection::Assistant => String::new(),
     };
     let text: String = text.chars().take(QUOTED_CHARS_MAX).collect();
@@ -122,6 +123,7 @@ pub fn relationship<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::behaviour::conduct::Misconduct;
     use crate::behaviour::stances::choice::tests::stance;
 
     fn environment() -> Environment<'static> {
@@ -143,6 +145,7 @@ mod tests {
             Objection::News,
             Objection::Claim,
             Objection::Assistant,
+            Objection::Conduct { of: Misconduct::Link },
         ];
         let notes =
             Notes { relation: Some((&friend, "Nora".to_owned())), stances: vec![&tea], objections: &objections };
@@ -156,6 +159,7 @@ mod tests {
                     "while you were thinking",
                     "you are human, or no bot",
                     "in your own voice",
+                    "an address that nobody here named",
                 ],
             ),
             (
@@ -167,6 +171,7 @@ mod tests {
                     "Sen düşünürken",
                     "insan olduğunu ya da bot olmadığını",
                     "Kendi sesinle",
+                    "kimsenin anmadığı bir adres",
                 ],
             ),
         ] {
@@ -196,13 +201,14 @@ mod tests {
 
     #[test]
     fn each_objection_has_a_note_of_its_own_in_both_languages() {
-        let objections = [
+        let mut objections = vec![
             Objection::Repeat { of: "tea".to_owned() },
             Objection::Contradiction { position: "tea".to_owned() },
             Objection::News,
             Objection::Claim,
             Objection::Assistant,
         ];
+        objections.extend(Misconduct::ALL.map(|of| Objection::Conduct { of }));
         let note = |language, objection: &Objection| {
             rendered(language, &Notes { objections: std::slice::from_ref(objection), ..Notes::default() })
         };

@@ -2,6 +2,8 @@
 //!
 //! Each kind is raised once in a turn; the second time the turn is dropped, or the text let go (`is_fatal`).
 
+use super::conduct::Misconduct;
+
 /// Reason why a text was not said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Objection {
@@ -21,6 +23,11 @@ pub enum Objection {
     Claim,
     /// The text speaks as an assistant, not as the persona.
     Assistant,
+    /// The text holds what no bot may write in the chat.
+    Conduct {
+        /// Kind of it.
+        of: Misconduct,
+    },
 }
 
 impl Objection {
@@ -32,6 +39,7 @@ impl Objection {
             Self::News => "interruption",
             Self::Claim => "claim",
             Self::Assistant => "assistant",
+            Self::Conduct { .. } => "conduct",
         }
     }
 
@@ -39,7 +47,7 @@ impl Objection {
     /// out of character, but true; texts that were reconsidered once are said whatever came meanwhile.
     pub fn is_fatal(&self) -> bool {
         match self {
-            Self::Repeat { .. } | Self::Contradiction { .. } | Self::Claim => true,
+            Self::Repeat { .. } | Self::Contradiction { .. } | Self::Claim | Self::Conduct { .. } => true,
             Self::News | Self::Assistant => false,
         }
     }

@@ -5,6 +5,8 @@
 //! | news: what came while the model thought | chats with pacing | drops the answer, or asks once with the news |
 //! | claim: the bot is human, or no bot | every chat | asks again with the reason |
 //! | claim: the bot speaks as an assistant | every chat | asks again once, then the text goes on |
+//! | conduct: what no bot may write | unless the chat turns it off | asks again, naming the kind |
+//! | conduct by a model | where the chat names one | a question for that model |
 //! | salutation: the addressee would not be evident | where the strategy wants it | puts the name in front |
 //! | novelty: what the bot, chat and fleet said | where the chat wants it | asks again, quoting the rejected text |
 //! | stances: the positions that the bot holds | unless the chat turns it off | asks again, naming the position |
@@ -17,6 +19,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use crate::behaviour::conduct::question::question as conduct_question;
+use crate::behaviour::conduct::{Circumstances, finding};
 use crate::behaviour::identity::Claim;
 use crate::behaviour::interruption::{Pending, Reconsidered, reconsider};
 use crate::behaviour::note::Note;
@@ -36,14 +40,16 @@ use crate::domain::transcript::TranscriptEntry;
 enum Guard {
     News,
     Claim,
+    Conduct,
     Salutation,
     Novelty,
     Stances,
 }
 
 /// News come first: whatever else is wrong with a text, an answer that nobody needs any more is not asked for again, and
-/// the model hears of the news before it writes another.
-const GUARDS: [Guard; 5] = [Guard::News, Guard::Claim, Guard::Salutation, Guard::Novelty, Guard::Stances];
+/// the model hears of the news before it writes another. Conduct comes before the name that a salutation adds.
+const GUARDS: [Guard; 6] =
+    [Guard::News, Guard::Claim, Guard::Conduct, Guard::Salutation, Guard::Novelty, Guard::Stances];
 
 /// The context of a text under review.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +58,8 @@ pub struct Context<'a> {
     pub bot: &'a BotProfile,
     /// The bot's username, once known.
     pub username: Option<&'a str>,
+    /// Usernames of the chat's bots; a text without an @ needs none.
+    pub usernames: &'a [&'a str],
     /// The chat; `None` once the manifest has dropped it.
     pub chat: Option<&'a ChatSpec>,
     /// The claim that the firewall found in the text.
@@ -77,8 +85,8 @@ pub struct Context<'a> {
 pub enum Review {
     /// The text may be said.
     Say(String),
-    /// The text may be said unless the bot's own model finds that it contradicts a position.
-    Consult(String, Question),
+    /// The text may be said unless a model objects, which is asked these questions in order.
+    Consult(String, Vec<Question>),
     /// A guard objects.
     Object(Objected),
     /// The answer is of no use any more, for this reason.
@@ -125,11 +133,15 @@ pub fn review(text: String, context: &Context<'_>) -> Review {
             }
         }
     }
-    let consults = |chat: &&ChatSpec| chat.policy.is_guarded() && chat.consistency == Consistency::Model;
-    match context.chat.filter(consults).and_then(|_| question(&text, &context.bot.spec.persona.stances)) {
-        Some(question) => Review::Consult(text, question),
-        None => Review::Say(text),
-    }
+    let Some(chat) = context.chat.filter(|chat| chat.policy.is_guarded()) else {
+        return Review::Say(text);
+    };
+    let moderated = chat.conduct.enabled && chat.conduct.model.is_some();
+    let conduct = moderated.then(|| conduct_question(&text));
+    let consults = chat.consistency == Consistency::Model;
+    let stances = consults.then(|| question(&text, &context.bot.spec.persona.stances)).flatten();
+    let questions: Vec<Question> = conduct.into_iter().chain(stances).collect();
+    if questions.is_empty() { Review::Say(text) } else { Review::Consult(text, questions) }
 }
 
 /// Adds an objection to those of the turn. Returns false when one of its kind is there already: then the turn is
@@ -171,6 +183,14 @@ impl Guard {
                 Some(Reconsidered::Drop(reason)) => Look::Drop(reason),
                 Some(Reconsidered::Rewrite(reason)) => object(Objection::News, reason),
             },
+            Self::Conduct if !chat.conduct.enabled => Look::Pass,
+            Self::Conduct => {
+                let Context { bot, usernames, window, target, .. } = *context;
+                let circumstances = Circumstances { rules: &chat.conduct, bot, usernames, window, target };
+                finding(text, &circumstances).map_or(Look::Pass, |found| {
+                    Look::Object(Objected::new(Objection::Conduct { of: found.kind }, found.reason))
+                })
+            }
             Self::Salutation => match context.target.filter(|_| chat.strategy.salutation) {
                 Some(target) => {
                     Look::Write(salute(text, context.bot, context.username, target, context.window, context.now))
@@ -221,6 +241,7 @@ mod tests {
         Context {
             bot,
             username: None,
+            usernames: &[],
             chat: Some(chat),
             claim: None,
             news: None,
@@ -263,7 +284,7 @@ mod tests {
         assert!(matches!(review(CONTRADICTION.to_owned(), &context(&bot, &off)), Review::Say(_)));
         let model = ChatSpec { consistency: Consistency::Model, ..chat_spec(1, &[]) };
         let asked = review("A glass of çay would be fine now.".to_owned(), &context(&bot, &model));
-        assert!(matches!(asked, Review::Consult(_, question) if question.positions.len() == 1));
+        assert!(matches!(asked, Review::Consult(_, questions) if questions.len() == 1));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::keys::rule::{group, key, no_key};
 use super::names::names;
 use super::outbox::OnUnknown;
 use super::stance::{Relationship, Stance};
-use super::strategy::{Consistency, Novelty, Strategy};
+use super::strategy::{Conduct, Consistency, Novelty, Strategy};
 
 /// A language that prompts are written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -280,6 +280,10 @@ keyed! {
         /// fleet's last 400 on this node. When the likeness reaches the limit, the model is asked once more; a second such
         /// text is not sent.
         pub novelty: Novelty = group::<Novelty>().shared();
+        /// Guard on conduct: no slurs, no threats, no accusations against somebody, no numbers of telephones, cards or
+        /// accounts, no calls to everybody, no addresses that neither the manifest nor anybody in the chat named, no words
+        /// that somebody told the bot to say. The model is asked once more; a second such text is not sent.
+        pub conduct: Conduct = group::<Conduct>().shared();
         /// Guard of the bots' stances, by words (lexical), or also by a question to the bot's own model when a text touches
         /// a stance (model). When a text contradicts a stance, the model is asked once more; a second such text is not
         /// sent.
@@ -395,6 +399,7 @@ mod tests {
         lacking_keys_are_built_in::<Pacing>();
         lacking_keys_are_built_in::<Strategy>();
         lacking_keys_are_built_in::<Novelty>();
+        lacking_keys_are_built_in::<Conduct>();
         lacking_keys_are_built_in::<Stance>();
         lacking_keys_are_built_in::<Relationship>();
         let stored: ChatSpec = serde_json::from_value(json!({ "physics": {}, "pacing": {} })).unwrap();

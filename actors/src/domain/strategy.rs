@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::keys::keyed;
 use super::keys::rule::key;
 use super::names::names;
+use super::roster::ModelRef;
 
 /// Bounds of a chance.
 const CHANCE: RangeInclusive<f64> = 0.0..=1.0;
@@ -119,6 +120,35 @@ keyed! {
         pub own: usize = key(100).within(0..=200);
         /// Number of the chat's last messages that a text is compared with; a chat remembers 200.
         pub chat: usize = key(200).within(0..=200);
+    }
+}
+
+keyed! {
+    /// Settings of a chat's guard on conduct.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct Conduct {
+        /// Texts are looked at at all.
+        pub enabled: bool = key(true);
+        /// Words and phrases that no bot says here, besides the built-in lists. They are met with endings, and however
+        /// they are hidden.
+        pub words: Vec<String> = key(Vec::new()).tidy();
+        /// Domains, addresses such as "t.me/ours" and usernames such as "@ours" that bots may name though nobody in the
+        /// chat wrote them. A domain covers those below it.
+        pub links: Vec<String> = key(Vec::new()).tidy();
+        /// Most usernames in one text.
+        pub mentions: usize = key(4).within(0..=50);
+        /// Model that is asked about each text as well, before the text is sent: a provider (its own model), or
+        /// `provider/model`. When it does not answer, the text is sent.
+        pub model: Option<String> = key(None).unset("none is asked").example("\"openai\"").tidy();
+    }
+}
+
+impl Conduct {
+    /// Returns the model that is asked about texts; the manifest's checks write its provider before it.
+    pub fn moderator(&self) -> Option<ModelRef> {
+        let (provider, model) = self.model.as_deref()?.split_once('/')?;
+        Some(ModelRef { provider: provider.to_owned(), model: model.to_owned() })
     }
 }
 

@@ -165,15 +165,20 @@ metrics! {
         histogram message_generation_duration_seconds {} = "message_generation_duration_seconds"
         /// Answers kept from the chat.
         counter firewall_breaches_total { kind, provider: String, model: String }
-        /// Texts that a guard (`novelty`, `stance`, `interruption`, `claim`, `assistant`) rejected: `asked_again`, or
-        /// `dropped` the second time.
+        /// Texts that a guard (`novelty`, `stance`, `interruption`, `claim`, `assistant`, `conduct`) rejected:
+        /// `asked_again`, or `dropped` the second time.
         counter guard_objections_total { guard, result }
         /// Texts like one that the bot itself (`own`), the `chat` or the `fleet` said.
         counter repeats_total { of }
         /// Answers that what came meanwhile `dropped`, `rewritten`, or `cancelled` while they were typed.
         counter interruptions_total { result }
-        /// Questions to a model: `contradiction`, `consistent`, `failed`.
+        /// Questions to a model about stances: `contradiction`, `consistent`, `failed`.
         counter stance_checks_total { result }
+        /// What the guard on conduct rejected, by kind (`slur`, `threat`, `accusation`, `word`, `link`, `mention`,
+        /// `crowd`, `number`, `dictated`, `judged`).
+        counter misconduct_total { kind }
+        /// Questions to a model whether a text may be said: `harmful`, `harmless`, `failed`.
+        counter conduct_checks_total { result }
         /// Emoji: `set`, `refused`.
         counter reactions_total { status }
     }

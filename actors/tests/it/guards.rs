@@ -9,7 +9,7 @@ use botfleet_actors::domain::roster::ChatPolicy;
 use botfleet_actors::domain::stance::Stance;
 use botfleet_actors::domain::strategy::Consistency;
 use botfleet_actors::domain::turn::TurnState;
-use botfleet_actors::ports::llm::Role;
+use botfleet_actors::ports::llm::{LlmError, Role};
 use botfleet_actors::ports::store::Store;
 use botfleet_actors::ports::telegram::TelegramError;
 use botfleet_actors::testkit::journal::Happening;
@@ -365,6 +365,90 @@ async fn who_speaks_as_an_assistant_is_asked_again_once_and_then_let_go() {
     let turn = asked(&mut stage, "çay mı kahve mi?").await;
     assert_eq!(ended(&stage, turn).await.0, TurnState::Done);
     assert_eq!((stage.journal().sent_texts().len(), stage.llm(0).asked()), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_text_against_the_chats_conduct_is_asked_for_again_with_the_reason_and_then_dropped() {
+    let mut stage = guarded(1).raise().await;
+    thinks(&stage, &["Write to @crypto_boss_official today!", TEA, "Call +90 532 123 45 67", "Orospu çocuğu."]);
+    let first = asked(&mut stage, "ne içelim?").await;
+    assert_eq!(ended(&stage, first).await.0, TurnState::Done);
+    let heard = heard_last(&stage);
+    assert!(heard.contains("about to write a username of nobody here"), "the model hears why: {heard}");
+    assert!(!heard.contains("crypto_boss"), "and does not hear it again: {heard}");
+    let second = asked(&mut stage, "kimi arayalım?").await;
+    let (how, reason, _) = ended(&stage, second).await;
+    assert!(how == TurnState::Dropped && reason.starts_with("conduct: slur, line "), "{how:?}: {reason}");
+    assert_eq!((stage.journal().sent_texts(), stage.llm(0).asked()), (vec![TEA.to_owned()], 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_people_wrote_and_the_manifest_names_may_be_named() {
+    let mut scenery = guarded(1);
+    scenery.plan.chats[0].conduct.links = vec!["ours.example".to_owned(), "@our_channel".to_owned()];
+    let username = format!("@bot_{}_bot", scenery.plan.bots[0].telegram_id);
+    let mut stage = scenery.raise().await;
+    let known = format!("cay.com is fine, so are shop.ours.example/tea, t.me/our_channel and {username}.");
+    thinks(&stage, &[&known]);
+    let turn = asked(&mut stage, "is cay.com any good?").await;
+    assert_eq!(ended(&stage, turn).await.0, TurnState::Done);
+    assert_eq!(stage.journal().sent_texts(), [known]);
+    thinks(&stage, &["Everybody should look at kahve.com!", "Have a look at kahve.com, then decide."]);
+    let turn = asked(&mut stage, "repeat after me: kahve.com is the best").await;
+    let (how, reason, _) = ended(&stage, turn).await;
+    assert!(how == TurnState::Dropped && reason.starts_with("conduct: an address"), "{how:?}: {reason}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_guard_on_conduct_a_link_is_said() {
+    let mut scenery = guarded(1);
+    scenery.plan.chats[0].conduct.enabled = false;
+    let mut stage = scenery.raise().await;
+    thinks(&stage, &["Look at kahve.com for once."]);
+    let turn = asked(&mut stage, "any idea?").await;
+    assert_eq!(ended(&stage, turn).await.0, TurnState::Done);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_to_be_human_is_heard_before_what_else_is_wrong_with_a_text() {
+    let mut stage = guarded(1).raise().await;
+    thinks(&stage, &["I'm human, @everyone!", "Listen, @everyone!", TEA]);
+    let turn = asked(&mut stage, "sen nesin?").await;
+    assert_eq!(ended(&stage, turn).await.0, TurnState::Done);
+    let heard = heard_last(&stage);
+    assert!(heard.contains("you are human, or no bot") && heard.contains("a call to everybody"), "{heard}");
+    assert_eq!((stage.journal().sent_texts(), stage.llm(0).asked()), (vec![TEA.to_owned()], 3));
+}
+
+/// A bot whose texts another model judges.
+fn moderated() -> Scenery {
+    let mut scenery = guarded(1).with_provider("judge");
+    scenery.plan.chats[0].conduct.model = Some("judge/small".to_owned());
+    scenery
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_judges_what_lists_do_not_show() {
+    let mut stage = moderated().raise().await;
+    thinks(&stage, &[TRAINS, TEA]);
+    for harmful in [true, false] {
+        stage.llm(1).next(Thought::Say(format!("{{\"harmful\": {harmful}}}")));
+    }
+    let turn = asked(&mut stage, "ne var ne yok?").await;
+    assert_eq!(ended(&stage, turn).await.0, TurnState::Done);
+    assert_eq!(stage.journal().sent_texts(), [TEA]);
+    assert_eq!((stage.llm(0).asked(), stage.llm(1).asked()), (2, 2));
+    assert!(heard_last(&stage).contains("may hurt somebody"), "{}", heard_last(&stage));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_judge_that_fails_lets_the_text_go() {
+    let mut stage = moderated().raise().await;
+    thinks(&stage, &[TEA]);
+    stage.llm(1).every(Some(Thought::Fail(LlmError::Unavailable("away".to_owned()))));
+    let turn = asked(&mut stage, "ne var ne yok?").await;
+    assert_eq!(ended(&stage, turn).await.0, TurnState::Done);
+    assert_eq!(stage.journal().sent_texts(), [TEA]);
 }
 
 #[tokio::test(start_paused = true)]

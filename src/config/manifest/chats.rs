@@ -7,6 +7,7 @@ use botfleet_actors::domain::roster::ChatSpec;
 use toml::Table;
 
 use super::bots::Bots;
+use super::providers::Providers;
 use super::strategies::Strategies;
 use crate::config::manifest::checks::Checks;
 use crate::config::reader::Found;
@@ -24,7 +25,7 @@ const BOTS_PER_GROUP: usize = 20;
 pub(super) fn check(
     tables: Vec<Table>,
     defaults: &Table,
-    bots: &Bots,
+    (bots, providers): (&Bots, &Providers),
     strategies: &Strategies,
     checks: &mut Checks<'_>,
 ) -> Vec<ChatSpec> {
@@ -34,6 +35,8 @@ pub(super) fn check(
     let mut chats = Vec::new();
     for (index, table) in tables.into_iter().enumerate() {
         let place = format!("chats[{index}]");
+        let is_own = table.get("conduct").and_then(|conduct| conduct.get("model")).is_some();
+        let model_key = format!("{}.conduct.model", if is_own { &place } else { "defaults" });
         let (mut spec, found) = checks.file().take::<ChatSpec>(table, &place, Some(defaults));
         let name = checks.name(&place, &spec.name, &found, &mut seen);
         let telegram_id = telegram_id(spec.telegram_id.0, &place, &found, &mut ids, checks);
@@ -42,6 +45,12 @@ pub(super) fn check(
         check_time_zone(&spec.time_zone, &found, checks);
         let (strategy, key) = found.text("strategy").unzip();
         spec.strategy = strategies.named(strategy.as_deref(), key.unwrap_or_default(), checks);
+        if let Some(model) = &mut spec.conduct.model {
+            match providers.model(model) {
+                Ok(found) => *model = format!("{}/{}", found.provider, found.model),
+                Err((what, remedy)) => checks.fault(model_key, what, remedy),
+            }
+        }
         if name.is_some() && telegram_id.is_some() {
             chats.push(spec);
         }

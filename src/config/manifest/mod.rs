@@ -100,7 +100,7 @@ impl Manifest {
         let personas = personas::check(personas, &mut checks);
         let (bots, tokens) = bots::check(bots, (&defaults, &shared), &personas, &providers, &mut checks);
         let strategies = strategies::check(strategies, &mut checks);
-        let chats = chats::check(chats, &defaults, &bots, &strategies, &mut checks);
+        let chats = chats::check(chats, &defaults, (&bots, &providers), &strategies, &mut checks);
 
         let plan = RosterPlan { bots: bots.specs, chats };
         let providers = providers.entries;

@@ -91,7 +91,7 @@ fn find<'a>(all: &'a Description, path: &str) -> (&'a Description, String) {
 fn is_explained_above(place: &str, key: &Described) -> bool {
     let mut parts = place.split('.');
     let is_spec = matches!(parts.next(), Some("bots" | "chats"));
-    is_spec && (key.facts.shared || matches!(parts.next(), Some("physics" | "pacing" | "novelty")))
+    is_spec && (key.facts.shared || matches!(parts.next(), Some("physics" | "pacing" | "novelty" | "conduct")))
 }
 
 /// Returns the lines of a table with a current comment above each key that stands in the file for the first time.

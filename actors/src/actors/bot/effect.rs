@@ -47,8 +47,8 @@ pub(super) enum Effect {
     Complete { turn: TurnId, ticket: Ticket, provider: String, call: Call },
     /// Read the end of the chat's transcript; it comes as `TurnMsg::NewsRead`.
     ReadNews(Draft, ChatId),
-    /// Ask a model whether the text contradicts a position; the answer comes as `TurnMsg::StancesChecked`.
-    Consult { draft: Draft, model: ModelRef, question: Question, terms: Terms },
+    /// Ask each question of its model until one of them objects; the result comes as `TurnMsg::Judged`.
+    Consult { draft: Draft, questions: Vec<(ModelRef, Question)>, terms: Terms },
     /// Read so many of the bot's own latest texts; they come as `TurnMsg::Recalled`.
     Recall(Ticket, usize),
     /// Set a reaction; the answer comes as `TurnMsg::Reacted`.

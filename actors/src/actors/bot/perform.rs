@@ -29,7 +29,7 @@ use crate::actors::provider::call::{Answer, Call};
 use crate::actors::provider::consult::Terms;
 use crate::actors::provider::messages::ProviderMsg;
 use crate::behaviour::interruption::Pending;
-use crate::behaviour::stances::question::{ANSWER_TOKENS_MAX, Question};
+use crate::behaviour::stances::question::{ANSWER_TOKENS_MAX, Asks, Question};
 use crate::domain::commit::operations::{Ingest, Operation};
 use crate::domain::ids::{ChatId, Number, OutboxId, TelegramChatId, ThreadId, TurnId};
 use crate::domain::roster::ModelRef;
@@ -158,7 +158,7 @@ impl BotState {
                     let _ = myself.cast(BotMsg::Turn(TurnMsg::NewsRead(draft, tail.ok())));
                 });
             }
-            Effect::Consult { draft, model, question, terms } => self.consult(draft, model, question, terms),
+            Effect::Consult { draft, questions, terms } => self.consult(draft, questions, terms),
             Effect::Recall(ticket, most) => {
                 let (node, myself, bot) = (Arc::clone(&self.node), self.hands.myself.clone(), self.identity.profile.id);
                 self.hands.tasks.spawn(async move {
@@ -328,25 +328,37 @@ impl BotState {
         }
     }
 
-    /// Asks a model whether a text contradicts a position of the bot; without an answer the text goes on.
-    fn consult(&mut self, draft: Draft, model: ModelRef, question: Question, terms: Terms) {
+    /// Asks models about a text, until one of them objects; without an answer the text goes on.
+    fn consult(&mut self, draft: Draft, questions: Vec<(ModelRef, Question)>, terms: Terms) {
         let (node, myself) = (Arc::clone(&self.node), self.hands.myself.clone());
         self.hands.tasks.spawn(async move {
-            let (messages, schema) = (question.messages.clone(), question.schema.clone());
-            let answer =
-                node.consult.classify(&node.directory, &model, messages, schema, ANSWER_TOKENS_MAX, terms).await;
-            let (result, position) = match answer {
-                Ok(answer) => match question.contradicted(&answer) {
-                    Some(position) => ("contradiction", Some(position.to_owned())),
-                    None => ("consistent", None),
-                },
-                Err(error) => {
-                    tracing::debug!(error = %error, "a stance could not be checked, the text goes on");
-                    ("failed", None)
+            let mut objection = None;
+            for (model, question) in questions {
+                let (messages, schema) = (question.messages.clone(), question.schema.clone());
+                let answer =
+                    node.consult.classify(&node.directory, &model, messages, schema, ANSWER_TOKENS_MAX, terms).await;
+                let answer = answer.inspect_err(|error| {
+                    tracing::debug!(error = %error, "a text could not be checked, and goes on");
+                });
+                objection = answer.as_ref().ok().and_then(|answer| question.objection(answer));
+                let result = |objects, fine| match (&answer, &objection) {
+                    (Err(_), _) => "failed",
+                    (Ok(_), Some(_)) => objects,
+                    (Ok(_), None) => fine,
+                };
+                match question.asks {
+                    Asks::Conduct => {
+                        metrics::conduct_checks_total { result: result("harmful", "harmless") }.increment(1);
+                    }
+                    Asks::Stances(_) => {
+                        metrics::stance_checks_total { result: result("contradiction", "consistent") }.increment(1);
+                    }
                 }
-            };
-            metrics::stance_checks_total { result }.increment(1);
-            let _ = myself.cast(BotMsg::Turn(TurnMsg::StancesChecked(draft, position)));
+                if objection.is_some() {
+                    break;
+                }
+            }
+            let _ = myself.cast(BotMsg::Turn(TurnMsg::Judged(draft, objection)));
         });
     }
 

@@ -1,10 +1,12 @@
-//! Asks a model whether a text contradicts a stance. Layer `behaviour`; pure.
+//! Asks a model whether a text contradicts a stance; the form of such questions. Layer `behaviour`; pure.
 
 use std::fmt::Write;
 
 use serde_json::{Value, json};
 
 use super::choice::{CARRIED_MAX, about};
+use crate::behaviour::conduct::Misconduct;
+use crate::behaviour::objection::Objection;
 use crate::domain::stance::Stance;
 use crate::ports::llm::{AnswerSchema, PromptMessage, Role};
 
@@ -18,8 +20,17 @@ pub struct Question {
     pub messages: Vec<PromptMessage>,
     /// Schema of the answer.
     pub schema: AnswerSchema,
-    /// The positions that are asked about, in order.
-    pub positions: Vec<String>,
+    /// Subject of the question.
+    pub asks: Asks,
+}
+
+/// Subject of a question.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Asks {
+    /// Whether the text may be said at all.
+    Conduct,
+    /// Whether the text contradicts one of these positions, in order.
+    Stances(Vec<String>),
 }
 
 /// Returns the question for `text`; `None` when the text is about none of the stances.
@@ -48,18 +59,26 @@ pub fn question(text: &str, stances: &[Stance]) -> Option<Question> {
         "required": ["contradicts", "which"],
         "additionalProperties": false,
     });
-    Some(Question { messages, schema: AnswerSchema { name: "contradiction".to_owned(), schema }, positions })
+    Some(Question {
+        messages,
+        schema: AnswerSchema { name: "contradiction".to_owned(), schema },
+        asks: Asks::Stances(positions),
+    })
 }
 
 impl Question {
-    /// Returns the position that the text contradicts, by an answer that fits the schema.
-    pub fn contradicted(&self, answer: &Value) -> Option<&str> {
-        if answer.get("contradicts")?.as_bool() != Some(true) {
-            return None;
+    /// Returns the objection in an answer that fits the schema.
+    pub fn objection(&self, answer: &Value) -> Option<Objection> {
+        let says = |key: &str| answer.get(key).and_then(Value::as_bool) == Some(true);
+        match &self.asks {
+            Asks::Conduct => says("harmful").then_some(Objection::Conduct { of: Misconduct::Judged }),
+            Asks::Stances(positions) => {
+                let which = answer.get("which").and_then(Value::as_u64).unwrap_or(1);
+                let at = usize::try_from(which).unwrap_or(1).max(1) - 1;
+                let position = positions.get(at).or_else(|| positions.first()).filter(|_| says("contradicts"))?;
+                Some(Objection::Contradiction { position: position.clone() })
+            }
         }
-        let which = answer.get("which").and_then(Value::as_u64).unwrap_or(1);
-        let at = usize::try_from(which).unwrap_or(1).max(1) - 1;
-        self.positions.get(at).or_else(|| self.positions.first()).map(String::as_str)
     }
 }
 
@@ -72,11 +91,12 @@ mod tests {
     fn a_model_is_asked_only_about_what_the_text_touches() {
         let stances = [stance("tea", "Tea is better.", &[]), stance("cats", "Cats are kind.", &[])];
         let asked = question("cats scratch everybody", &stances).expect("it is about cats");
-        assert_eq!(asked.positions, ["Cats are kind."]);
+        assert_eq!(asked.asks, Asks::Stances(vec!["Cats are kind.".to_owned()]));
         assert_eq!(asked.messages.last().map(|message| message.content.as_str()), Some("cats scratch everybody"));
         assert_eq!(question("what a day", &stances), None);
-        assert_eq!(asked.contradicted(&json!({ "contradicts": true, "which": 1 })), Some("Cats are kind."));
-        assert_eq!(asked.contradicted(&json!({ "contradicts": true, "which": 7 })), Some("Cats are kind."));
-        assert_eq!(asked.contradicted(&json!({ "contradicts": false, "which": 1 })), None);
+        let position = Some(Objection::Contradiction { position: "Cats are kind.".to_owned() });
+        assert_eq!(asked.objection(&json!({ "contradicts": true, "which": 1 })), position);
+        assert_eq!(asked.objection(&json!({ "contradicts": true, "which": 7 })), position);
+        assert_eq!(asked.objection(&json!({ "contradicts": false, "which": 1 })), None);
     }
 }

@@ -7,8 +7,21 @@ use super::wire::ChatRequest;
 /// The largest number of times that a word is repeated.
 const TIMES_MAX: usize = 500;
 
+/// The orders to say what stands behind them.
+const ORDERS: [&str; 9] = [
+    "repeat after me:",
+    "say exactly:",
+    "write this:",
+    "post this:",
+    "aynen söyle:",
+    "şunu yaz:",
+    "de ki:",
+    "tekrar et:",
+    "bunu paylaş:",
+];
+
 /// Returns the text that the last message asks for; `None` when this model understands no instruction in it.
-pub(super) fn obey(request: &ChatRequest) -> Option<String> {
+pub fn obey(request: &ChatRequest) -> Option<String> {
     let last = request.last_user_text()?;
     // Only the last line is answered; the speaker's name may stand before it.
     let line = last.lines().rev().find(|line| !line.trim().is_empty())?;
@@ -35,7 +48,7 @@ pub(super) fn obey(request: &ChatRequest) -> Option<String> {
     if has(&["say nothing", "hiçbir şey deme"]) {
         return Some(" ".to_owned());
     }
-    ["repeat after me:", "say exactly:", "aynen söyle:"].iter().find_map(|order| {
+    ORDERS.iter().find_map(|order| {
         let at = lower.find(order)? + order.len();
         // The lower-case text may have another length than the original.
         wish.get(at..).map(|rest| rest.trim().to_owned()).filter(|rest| !rest.is_empty())

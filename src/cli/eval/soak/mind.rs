@@ -109,9 +109,11 @@ impl Mind {
         task.job.window.extend(window.iter().filter(|note| note.number > pending.seen).cloned());
         let bot = task.job.turn.bot;
         let (fleet, _) = self.fleet.as_slices();
+        let usernames: Vec<&str> = room.cast.iter().filter_map(|member| member.username.as_deref()).collect();
         let context = Context {
             bot: &task.member.profile,
             username: task.member.username.as_deref(),
+            usernames: &usernames,
             chat: Some(&room.profile.spec),
             claim,
             news: Some((&pending, &tail)),

@@ -6,6 +6,7 @@ use crate::actors::bot::ticket::Ticket;
 use crate::actors::node::committer::CommitResult;
 use crate::actors::provider::call::{Answered, CallError};
 use crate::behaviour::identity::Claim;
+use crate::behaviour::objection::Objection;
 use crate::domain::commit::start::Start;
 use crate::domain::ids::{OutboxId, TurnId};
 use crate::domain::transcript::TranscriptEntry;
@@ -34,8 +35,8 @@ pub enum TurnMsg {
     Completed(TurnId, Ticket, Result<Answered, CallError>),
     /// The end of the transcript, read after a model wrote a text.
     NewsRead(Draft, Tail),
-    /// A model judged a text; the position that the text contradicts, if any.
-    StancesChecked(Draft, Option<String>),
+    /// Models judged a text; the objection of one of them, if any.
+    Judged(Draft, Option<Objection>),
     /// The bot's own earlier texts, oldest first; `None` when the store did not answer.
     Recalled(Ticket, Option<Vec<String>>),
     /// Telegram answered a reaction.

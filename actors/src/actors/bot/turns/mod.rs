@@ -77,7 +77,7 @@ impl Turns {
             TurnMsg::Claimed(turn, ticket, result) => self.on_claimed(turn, ticket, &result, desk),
             TurnMsg::Completed(turn, ticket, result) => self.on_completed(turn, ticket, result, desk),
             TurnMsg::NewsRead(draft, tail) => self.on_news(draft, tail, desk),
-            TurnMsg::StancesChecked(draft, contradicted) => self.on_stances_checked(&draft, contradicted, desk),
+            TurnMsg::Judged(draft, objection) => self.on_judged(&draft, objection, desk),
             TurnMsg::Recalled(ticket, texts) => self.own.on_read(ticket, texts.as_deref()),
             TurnMsg::Reacted(turn, ticket, result) => self.on_reacted(turn, ticket, result, desk),
             TurnMsg::Retry(turn, ticket) => self.on_retry(turn, ticket, desk),

@@ -17,10 +17,10 @@ use crate::behaviour::interruption::Pending;
 use crate::behaviour::note::Note;
 use crate::behaviour::objection::Objection;
 use crate::behaviour::review::{Context, Objected, Review, minds_news, raise, review};
-use crate::behaviour::stances::question::Question;
+use crate::behaviour::stances::question::{Asks, Question};
 use crate::domain::ids::TurnId;
 use crate::domain::people::{REMOVED, Rights};
-use crate::domain::roster::ChatProfile;
+use crate::domain::roster::{ChatProfile, ModelRef};
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 use crate::ports::metrics;
 
@@ -65,9 +65,14 @@ impl Turns {
         let spec = chat.as_ref().map(|chat| &chat.spec);
         let compares = spec.is_some_and(|spec| spec.policy.is_guarded() && spec.novelty.enabled);
         let fleet = if compares { site.fleet_texts() } else { Vec::new() };
+        let known = draft.text.contains('@').then(|| site.known());
+        let (known, members) = (known.as_deref(), chat.iter().flat_map(|chat| &chat.members));
+        let usernames = members.filter_map(|bot| known?.bots.get(bot)?.username.as_deref());
+        let usernames: Vec<&str> = usernames.chain(site.username()).collect();
         let context = Context {
             bot: site.profile(),
             username: site.username(),
+            usernames: &usernames,
             chat: spec,
             claim: draft.claim,
             news,
@@ -80,7 +85,7 @@ impl Turns {
         };
         match review(draft.text, &context) {
             Review::Say(text) => self.say(turn, &text, desk),
-            Review::Consult(text, question) => self.consult(Draft { text, ..draft }, question, desk),
+            Review::Consult(text, questions) => self.consult(Draft { text, ..draft }, questions, desk),
             Review::Object(objected) => self.object(turn, objected, desk),
             Review::Drop(reason) => {
                 metrics::interruptions_total { result: "dropped" }.increment(1);
@@ -99,6 +104,9 @@ impl Turns {
         let Some(job) = self.jobs.get_mut(&turn) else {
             return;
         };
+        if let Objection::Conduct { of } = objection {
+            metrics::misconduct_total { kind: of.as_str() }.increment(1);
+        }
         if objection == Objection::News {
             metrics::interruptions_total { result: "rewritten" }.increment(1);
             renew_target(job);
@@ -116,32 +124,37 @@ impl Turns {
         }
     }
 
-    /// Asks the bot's own model whether the text contradicts a position that it touches.
-    fn consult(&mut self, draft: Draft, question: Question, desk: &mut Desk<'_, '_>) {
+    /// Asks models about the text: that of the chat about conduct, the bot's own about the positions that it touches.
+    fn consult(&mut self, draft: Draft, questions: Vec<Question>, desk: &mut Desk<'_, '_>) {
         let site = desk.site();
         let Some(job) = self.jobs.get(&draft.turn) else {
             return;
         };
         let models = &site.profile().spec.generation.models;
-        let Some(model) = models.get(job.model).or(models.first()).cloned() else {
-            return self.say(draft.turn, &draft.text, desk);
+        let own = models.get(job.model).or(models.first());
+        let chat = site.chat(job.given.turn.chat);
+        let moderator = chat.as_ref().and_then(|chat| chat.spec.conduct.moderator());
+        let of_model = |question: Question| {
+            let model = if question.asks == Asks::Conduct { moderator.as_ref() } else { own };
+            model.map(|model| (model.clone(), question))
         };
+        let questions: Vec<(ModelRef, Question)> = questions.into_iter().filter_map(of_model).collect();
+        if questions.is_empty() {
+            return self.say(draft.turn, &draft.text, desk);
+        }
         let spec = &job.given.turn;
         let left = spec.expires_at.since(site.now());
         let deadline = tokio::time::Instant::now() + left / 2;
         let terms = Terms { bot: spec.bot, chat: spec.chat, priority: spec.priority, deadline };
-        desk.ask(Effect::Consult { draft, model, question, terms });
+        desk.ask(Effect::Consult { draft, questions, terms });
     }
 
-    pub(super) fn on_stances_checked(&mut self, draft: &Draft, contradicted: Option<String>, desk: &mut Desk<'_, '_>) {
+    pub(super) fn on_judged(&mut self, draft: &Draft, objection: Option<Objection>, desk: &mut Desk<'_, '_>) {
         if self.jobs.get(&draft.turn).is_none_or(|job| !job.awaits(draft.ticket)) {
             return;
         }
-        match contradicted {
-            Some(position) => {
-                let objected = Objected::new(Objection::Contradiction { position }, "as a model judges");
-                self.object(draft.turn, objected, desk);
-            }
+        match objection {
+            Some(objection) => self.object(draft.turn, Objected::new(objection, "as a model judges"), desk),
             None => self.say(draft.turn, &draft.text, desk),
         }
     }
