@@ -166,6 +166,19 @@ pub fn reconsider(pending: &Pending, tail: &[Arc<TranscriptEntry>]) -> Reconside
     Reconsidered::Keep
 }
 
+/// Decides whether a bot that has said the beginning says the rest: not when a person spoke meanwhile. `tail` is as for
+/// [`reconsider`].
+pub fn go_on(pending: &Pending, tail: &[Arc<TranscriptEntry>]) -> Reconsidered {
+    let begun = tail.iter().rev().find(|entry| entry.fleet_bot == Some(pending.bot) && entry.number > pending.seen);
+    let since = |entry: &&Arc<TranscriptEntry>| {
+        begun.is_some_and(|begun| entry.number > begun.number) && entry.thread == pending.thread
+    };
+    if tail.iter().filter(since).any(|entry| is_post(entry) && entry.author.kind.is_person()) {
+        return Reconsidered::Drop("a person spoke in between");
+    }
+    Reconsidered::Keep
+}
+
 /// Returns whether `target` turns to this very bot: by @username, by a reply to the bot, or by one of its names.
 /// `spoken` is the chat's language.
 fn turns_to(
@@ -288,6 +301,22 @@ mod tests {
         assert_eq!(after(&pending(&ask("anahtar nerede?"), true), others), Reconsidered::Keep);
         let longer = "dün akşam kitabı buldum ve hemen okumaya başladım, çok güzelmiş gerçekten";
         assert_eq!(after(&pending(&ask("x"), true), vec![person(2, 1, longer)]), Reconsidered::Keep);
+    }
+
+    #[test]
+    fn a_bot_that_has_begun_lets_a_person_who_speaks_have_the_floor() {
+        let target = ask("Anlatsana?");
+        let own = says(2, Some(&bot(1, "Deniz")), "Dün", 1);
+        let after = |news: Vec<TranscriptEntry>| {
+            let tail: Vec<_> = news.into_iter().map(Arc::new).collect();
+            go_on(&pending(&target, true), &tail)
+        };
+        assert_eq!(after(vec![own.clone()]), Reconsidered::Keep);
+        let before = TranscriptEntry { number: Number(2), ..person(2, 2, "evet") };
+        assert_eq!(after(vec![before, TranscriptEntry { number: Number(3), ..own.clone() }]), Reconsidered::Keep);
+        assert!(matches!(after(vec![own.clone(), person(3, 2, "dur")]), Reconsidered::Drop(_)));
+        let other = says(3, Some(&bot(2, "Nora")), "ben de", 1);
+        assert_eq!(after(vec![own, other]), Reconsidered::Keep);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::pacing::typing_time;
 use crate::domain::ids::{OutboxId, TelegramChatId};
 use crate::domain::outbox::{OutboxMessage, SendProgress};
 use crate::domain::roster::{BotProfile, ChatProfile, Language};
-use crate::domain::text::{MESSAGE_UNITS_MAX, split_message};
+use crate::domain::text::{MESSAGE_UNITS_MAX, split_lines, split_message};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::{Act, Turn};
@@ -49,23 +49,35 @@ impl TurnJob {
         full.min(self.turn.expires_at.since(now).saturating_sub(BEFORE_STALE))
     }
 
-    /// Returns the messages that the text makes, due once it is typed. `telegram_chat` is the chat's present id.
+    /// Returns the messages that the text makes, each due once it is typed. `telegram_chat` is the chat's present id.
     pub fn messages(
         &self,
         text: &str,
+        bot: &BotProfile,
         chat: &ChatProfile,
         telegram_chat: TelegramChatId,
         (now, typing): (Timestamp, Duration),
         mut id: impl FnMut() -> OutboxId,
     ) -> Vec<OutboxMessage> {
         let turn = &self.turn;
-        let texts = split_message(text, MESSAGE_UNITS_MAX);
+        let texts: Vec<String> = split_lines(text, bot.spec.persona.messages)
+            .iter()
+            .flat_map(|lines| split_message(lines, MESSAGE_UNITS_MAX))
+            .collect();
         let parts = texts.len() as u32;
+        let letters = texts.iter().map(String::len).sum::<usize>().max(1);
+        let mut typed = 0;
         // A message from before a group became a supergroup cannot be replied to.
         let target = self.target.as_deref().filter(|target| target.telegram_chat == telegram_chat);
         // Without pacing a message has a time of its own to wait for limits.
         let unpaced = turn.expires_at.max(now + chat.spec.pacing.stale_after);
         let of_part = |(part, text): (usize, String)| OutboxMessage {
+            progress: SendProgress::queued(
+                now + {
+                    typed += text.len();
+                    typing.mul_f64(typed as f64 / letters as f64)
+                },
+            ),
             id: id(),
             turn: turn.id,
             part: part as u32,
@@ -82,7 +94,6 @@ impl TurnJob {
             expires_at: if chat.spec.pacing.enabled { turn.expires_at } else { unpaced },
             created_at: now,
             on_unknown: chat.spec.on_unknown,
-            progress: SendProgress::queued(now + typing),
         };
         texts.into_iter().enumerate().map(of_part).collect()
     }

@@ -20,6 +20,7 @@
 //! | `notes` | the part of a prompt for one message alone |
 //! | `review` | whether a text is said: the guards, in order |
 //! | `objection` | the verdict of a guard, for which a model is asked again |
+//! | `linked` | whether Telegram draws a link to what a message answers |
 //! | `pacing`, `job` | how long a bot types, and which messages its text makes |
 //! | `explain` | the reasons of a recorded decision, in plain words |
 //! | `replay` | whether a recorded decision comes out the same again |
@@ -42,6 +43,7 @@ pub mod generator;
 pub mod identity;
 pub mod interruption;
 pub mod job;
+pub mod linked;
 pub mod links;
 pub mod local;
 pub mod note;

@@ -70,6 +70,7 @@ impl Templates {
             style => &persona.style,
             interests => &persona.interests,
             examples => &persona.examples,
+            messages => persona.messages,
             chat => clean_name(&chat.spec.name),
             others => &others,
             language => language,

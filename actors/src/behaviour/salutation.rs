@@ -1,10 +1,11 @@
-//! Salutations: a reply whose target would not be evident begins with a name. Layer `behaviour`; pure.
+//! Salutations: where several talk at once, a reply without a link may begin with a name. Layer `behaviour`; pure.
 //!
-//! Telegram shows a link at a reply, and people overlook it; in a busy room they call each other by name. The link
-//! resolver, which is not told of the link, decides whether a reply is evident.
+//! People call each other by name seldom: when Telegram shows no link and the words alone would not tell whom they
+//! answer. The link resolver decides the latter.
 
 use std::sync::Arc;
 
+use super::linked::is_linked;
 use super::links::features::{HISTORY, WINDOW};
 use super::links::resolver::Resolver;
 use super::links::utterance::Utterance;
@@ -21,10 +22,14 @@ const NAME_CHARS_MAX: usize = 24;
 /// Probability from which a reply to the message right above it counts as evident.
 const ALMOST: f64 = 0.1;
 
+/// A room is busy when so many spoke in its last messages, and how many count as the last.
+const BUSY: usize = 3;
+const LAST: usize = 6;
+
 /// Messages before the resolver's candidates that tell who speaks to whom.
 const BEFORE: usize = HISTORY;
 
-/// Returns the text, with the name of the target's author in front when the reply would not be evident without it.
+/// Returns the text, with the name of the target's author in front where a person would write it.
 pub fn salute(
     text: &str,
     bot: &BotProfile,
@@ -38,6 +43,11 @@ pub fn salute(
     let Some(name) = name.split_whitespace().next().filter(|name| name.chars().count() <= NAME_CHARS_MAX) else {
         return plain();
     };
+    let last = window.iter().rev().filter(|note| note.kind == EntryKind::Message && note.thread == target.thread);
+    let last: Vec<&Note> = last.take(LAST).map(|note| &**note).collect();
+    if is_linked(target, last.first().map(|note| &*note.entry)) || !is_busy(&last) {
+        return plain();
+    }
     if is_evident(text, bot, username, target, window, now) || names(text, name) {
         return plain();
     }
@@ -66,6 +76,13 @@ pub fn salute(
     saluted
 }
 
+fn is_busy(last: &[&Note]) -> bool {
+    let mut speakers: Vec<i64> = last.iter().map(|note| note.author.id.0).collect();
+    speakers.sort_unstable();
+    speakers.dedup();
+    speakers.len() >= BUSY
+}
+
 /// Returns whether a reader who does not see Telegram's link would attach the reply to its target.
 fn is_evident(
     text: &str,
@@ -84,9 +101,8 @@ fn is_evident(
     let own = Utterance::new(&bot.spec.name, username, text, now, false);
     let own = own.spoken_by(&bot.spec.telegram_id.to_string());
     let links = Resolver::standard().resolve(&earlier, &own);
-    let is_last = place + 1 == posts.len();
     let almost = || links.candidates.iter().any(|(at, probability)| *at == place && *probability >= ALMOST);
-    links.chosen().contains(&Some(place)) || (is_last && almost())
+    links.chosen().contains(&Some(place)) || almost()
 }
 
 /// Returns whether the text begins with the name already.
@@ -115,19 +131,35 @@ mod tests {
         assert_eq!(text, "Var, buyur.");
     }
 
-    #[test]
-    fn a_reply_to_what_lies_further_back_names_whom_it_answers() {
-        let window = heard(&[
-            (1, None, "kitap okuyan var mı?"),
-            (2, Some(1), "Deniz, sen dün ne dedin?"),
-            (3, Some(1), "Deniz, orada mısın?"),
-        ]);
+    /// Three speak at once, and the newest line says nothing of whom it is for.
+    fn busy() -> Vec<Arc<Note>> {
+        heard(&[
+            (1, Some(1), "Deniz, sen dün ne dedin?"),
+            (2, Some(0), "Nora, hiçbir şey demedim."),
+            (3, None, "kitap okuyan var mı?"),
+        ])
+    }
+
+    fn say(window: &[Arc<Note>], target: usize, text: &str) -> String {
         let deniz = bot(1, "Deniz");
-        let now = Timestamp::from_secs(30);
-        let say = |text: &str| salute(text, &deniz.profile, None, &window[0].entry, &window, now);
-        assert_eq!(say("Ilık bir gün."), "Ayşe, ılık bir gün.");
-        assert_eq!(say("İyi fikir."), "Ayşe, iyi fikir.");
-        assert_eq!(say("Ayşe, ben okuyorum."), "Ayşe, ben okuyorum.");
-        assert_eq!(say("TRT verdi."), "Ayşe, TRT verdi.");
+        salute(text, &deniz.profile, None, &window[target].entry, window, Timestamp::from_secs(300))
+    }
+
+    #[test]
+    fn where_several_talk_and_no_link_is_shown_a_reply_may_name_whom_it_answers() {
+        let window = busy();
+        assert_eq!(say(&window, 2, "Nora, sana söylüyorum."), "Ayşe, Nora, sana söylüyorum.");
+    }
+
+    #[test]
+    fn a_reply_that_telegram_links_names_nobody() {
+        let window = busy();
+        assert_eq!(say(&window, 0, "Ilık bir gün."), "Ilık bir gün.");
+    }
+
+    #[test]
+    fn two_people_alone_do_not_call_each_other_by_name() {
+        let window = heard(&[(1, None, "kitap okuyan var mı?")]);
+        assert_eq!(say(&window, 0, "Ilık bir gün."), "Ilık bir gün.");
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::ids::{BotId, ChatId, ConfigSeq, DecisionNumber, Number, ThreadId};
+use super::ids::{BotId, ChatId, ConfigSeq, DecisionNumber, Number, ThreadId, TurnId};
 use super::names::names;
 use super::silence::Silence;
 use super::time::Timestamp;
@@ -94,6 +94,9 @@ fn is_zero(number: &u32) -> bool {
 pub struct OpenTurn {
     /// Bot of the turn.
     pub bot: BotId,
+    /// The turn; `None` in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<TurnId>,
     /// The entry that the turn answers.
     pub target: Option<Number>,
     /// Forum topic of the turn.

@@ -56,6 +56,8 @@ keyed! {
         pub active_hours: Option<Hours> = key(None).unset("always");
         /// Emoji of Telegram's list that the bot reacts with; without any it never reacts.
         pub reactions: Vec<String> = key(Vec::new());
+        /// Most messages that an answer becomes: the model is told that each line it writes is a message of its own.
+        pub messages: usize = key(1).within(1..=5);
         /// Typing speed in characters a second.
         pub chars_per_second: Option<f64> = key(None).within(1.0..=1_000.0).unset("the chat's");
     }
@@ -228,6 +230,9 @@ keyed! {
         pub chars_per_second: f64 = key(14.0).within(1.0..=1_000.0);
         /// Longest time spent typing.
         pub typing_max: Duration = key(Duration::from_secs(8)).within(Duration::ZERO..=Duration::from_mins(1));
+        /// Quiet time after a person's line before it is answered: lines that come within it are one thing said, and get
+        /// one answer. Commands are never waited for.
+        pub burst: Duration = key(Duration::from_millis(1_500)).within(Duration::ZERO..=Duration::from_secs(5));
         /// A message older than this, by its own date on Telegram's time, is read as context and not answered. An answer
         /// that would come later is not sent. Typing never lengthens this.
         pub stale_after: Duration =

@@ -58,9 +58,9 @@ keyed! {
         pub in_thread: f64 = key(1.8).within(FACTOR);
         /// Chance that a bot reacts with an emoji to a person's message that nobody answers.
         pub reaction: f64 = key(0.08).within(CHANCE);
-        /// Replies whose target would not be evident without Telegram's link begin with the name of the person or bot that
-        /// they answer.
-        pub salutation: bool = key(true);
+        /// Where several talk at once, a reply that Telegram shows no link for may begin with the name of the person or bot
+        /// that it answers.
+        pub salutation: bool = key(false);
         /// Time after its last message in the chat for which a bot that nobody calls stays silent there.
         #[serde(with = "humantime_serde")]
         pub cool_down: Duration = key(Duration::from_secs(20)).within(Duration::ZERO..=Duration::from_hours(24));

@@ -68,6 +68,21 @@ pub fn split_message(text: &str, max_units: usize) -> Vec<String> {
     parts
 }
 
+/// Splits `text` at its line breaks into at most `most` parts; the last part keeps what is left, with its breaks. Empty
+/// lines are dropped at the cuts; no part is empty.
+pub fn split_lines(text: &str, most: usize) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = text.trim();
+    while parts.len() + 1 < most {
+        let Some((line, others)) = rest.split_once('\n') else { break };
+        parts.push(line.trim_end());
+        rest = others.trim_start();
+    }
+    parts.push(rest);
+    parts.retain(|part| !part.is_empty());
+    parts
+}
+
 /// Byte index after the last character that fits `max_units`; `None` when all of `text` fits. At least one character.
 fn byte_after_units(text: &str, max_units: usize) -> Option<usize> {
     let mut units = 0;
@@ -124,6 +139,14 @@ mod tests {
         assert_eq!(utf16_slice("/stop", 0, 6), None);
         assert_eq!(utf16_slice("🌞", 1, 1), None);
         assert_eq!(utf16_slice("", 0, 0), Some(""));
+    }
+
+    #[test]
+    fn lines_are_parts_up_to_the_most() {
+        assert_eq!(split_lines("bir\n\n iki\nüç", 3), ["bir", "iki", "üç"]);
+        assert_eq!(split_lines("bir\niki\nüç", 2), ["bir", "iki\nüç"]);
+        assert_eq!(split_lines("bir\niki", 1), ["bir\niki"]);
+        assert_eq!(split_lines(" \n ", 3), [""; 0]);
     }
 
     #[test]

@@ -35,6 +35,7 @@ async fn store(stage: &Stage, number: i64, base: Number, turns: Vec<Turn>) {
         handled: Vec::new(),
         decisions: vec![rows::decision(chat, number, Cause::Entry(Number(1)))],
         turns,
+        superseded: Vec::new(),
         next_tick_at: None,
         absences: Vec::new(),
         calm_until: None,

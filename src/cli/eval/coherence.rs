@@ -1,9 +1,9 @@
-//! Measures coherence: the share of the bots' replies that the link resolver attaches to the message that they were
-//! meant to answer. Layer `cli`.
+//! Measures coherence as a reader sees it: the share of the bots' replies that can be attached to the message that they
+//! were meant to answer. Layer `cli`.
 //!
-//! `botfleet eval coherence` measures a recorded store, the soak its own transcripts. The resolver sees what people see
-//! without Telegram's link: names, texts, times. The message that a bot's reply was meant to answer is the one that
-//! Telegram links it to; the resolver is not told of that link.
+//! `botfleet eval coherence` measures a recorded store, the soak its own transcripts. A reply that Telegram draws a link
+//! for is attached by it. Of the others the link resolver is asked, which sees names, texts and times alone. The
+//! transcript keeps what each reply was meant to answer.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::bail;
+use botfleet_actors::behaviour::linked::is_linked;
 use botfleet_actors::behaviour::links::features::WINDOW;
 use botfleet_actors::behaviour::links::resolver::Resolver;
 use botfleet_actors::behaviour::links::utterance::Utterance;
@@ -32,9 +33,9 @@ const PAGE: usize = 2_000;
 /// Arguments of `botfleet eval coherence`.
 #[derive(Clone, Debug, Args)]
 #[command(
-    long_about = "Measures what a fleet has said: of the bots' replies, the share that the link resolver attaches to the \
-message they are linked to in Telegram. The resolver is not told of that link; it sees names, texts and times, as people \
-do who overlook it. Reads the store of the settings, also while a fleet runs on it, and writes nothing.",
+    long_about = "Measures what a fleet has said: of the bots' replies, the share that a reader can attach to the message \
+that they answer. Telegram's link attaches a reply that has one; of a reply right below its message, which mostly has \
+none, the link resolver is asked, which sees names, texts and times. Reads the store of the settings, also while a fleet runs on it, and writes nothing.",
     after_help = "\
 Examples:
   botfleet eval coherence
@@ -93,6 +94,7 @@ fn as_json(measured: &[(&str, Coherence)], all: &Coherence) -> String {
             "coherence_percent": of.percent(),
             "replies": of.replies + of.out_of_sight,
             "attached": of.attached,
+            "attached_by_link": of.by_link,
             "attached_first": of.first,
             "out_of_sight": of.out_of_sight,
         })
@@ -104,16 +106,21 @@ fn as_json(measured: &[(&str, Coherence)], all: &Coherence) -> String {
 fn as_table(measured: &[(&str, Coherence)], all: &Coherence) -> String {
     let row = |name: &str, of: &Coherence| {
         let replies = of.replies + of.out_of_sight;
-        vec![name.to_owned(), replies.to_string(), of.attached.to_string(), format!("{:.1} %", of.percent())]
+        let counts = [replies, of.by_link, of.attached - of.by_link].map(|count| count.to_string());
+        [vec![name.to_owned()], counts.to_vec(), vec![format!("{:.1} %", of.percent())]].concat()
     };
     let mut rows: Vec<_> = measured.iter().map(|(name, of)| row(name, of)).collect();
     if measured.len() > 1 {
         rows.push(row("all", all));
     }
-    let mut text = table("Coherence", &["chat", "replies", "attached", "coherence"], &rows);
+    let mut text = table("Coherence", &["chat", "replies", "by link", "by words", "coherence"], &rows);
     if all.out_of_sight > 0 {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{} answered what lay further back than the resolver looks.", all.out_of_sight);
+        let _ = writeln!(
+            text,
+            "{} without a link answered what lay further back than the resolver looks.",
+            all.out_of_sight
+        );
     }
     text
 }
@@ -121,10 +128,12 @@ fn as_table(measured: &[(&str, Coherence)], all: &Coherence) -> String {
 /// Counts of replies that were looked at, by the result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Coherence {
-    /// Replies of bots whose target is within the resolver's window.
+    /// Replies of bots that Telegram links, or whose target is within the resolver's window.
     pub replies: u64,
-    /// Replies that the resolver attached to their target.
+    /// Replies that Telegram's link or the resolver attached to their target.
     pub attached: u64,
+    /// Replies of these that Telegram links.
+    pub by_link: u64,
     /// Replies whose target the resolver thought likeliest of all.
     pub first: u64,
     /// Replies whose target is further back than the resolver looks; they count as not attached.
@@ -142,6 +151,7 @@ impl Coherence {
     pub fn add(&mut self, other: &Self) {
         self.replies += other.replies;
         self.attached += other.attached;
+        self.by_link += other.by_link;
         self.first += other.first;
         self.out_of_sight += other.out_of_sight;
     }
@@ -167,6 +177,13 @@ pub fn coherence_of(transcript: &[Arc<TranscriptEntry>]) -> Coherence {
         let (Some(_), Some(&target)) = (entry.fleet_bot, target) else {
             continue;
         };
+        let above = posts[..place].iter().rev().find(|above| above.thread == entry.thread);
+        if is_linked(posts[target], above.copied()) {
+            coherence.replies += 1;
+            coherence.attached += 1;
+            coherence.by_link += 1;
+            continue;
+        }
         let from = place.saturating_sub(2 * WINDOW);
         if place - target > WINDOW {
             coherence.out_of_sight += 1;

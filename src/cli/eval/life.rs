@@ -220,6 +220,7 @@ impl Life {
             handled: Vec::new(),
             decisions: Vec::new(),
             turns: Vec::new(),
+            superseded: Vec::new(),
             next_tick_at: None,
             absences: Vec::new(),
             calm_until: None,

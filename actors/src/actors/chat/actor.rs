@@ -31,7 +31,7 @@ use crate::behaviour::scene::{CastMember, Occasion};
 use crate::domain::commit::operations::{Advance, Operation};
 use crate::domain::commit::outcome::Refusal;
 use crate::domain::decision::Decision;
-use crate::domain::ids::{BotId, Epoch, Number, TelegramChatId, TelegramUserId};
+use crate::domain::ids::{BotId, Epoch, Number, TelegramChatId, TelegramUserId, TurnId};
 use crate::domain::inbox::{Handled, Outcome, OutcomeKind};
 use crate::domain::roster::ChatProfile;
 use crate::domain::time::Timestamp;
@@ -102,6 +102,8 @@ pub(super) struct Step {
     pub(super) handled: Vec<Handled>,
     pub(super) decisions: Vec<Decision>,
     pub(super) turns: Vec<Turn>,
+    /// Turns whose place new ones take.
+    pub(super) dropped: Vec<TurnId>,
     pub(super) jobs: BTreeMap<BotId, Vec<TurnJob>>,
     pub(super) absences: Vec<(BotId, bool)>,
     /// People who asked what is stored about them, with the entry and the bot that is to answer.
@@ -314,6 +316,7 @@ impl ChatState {
             handled: step.handled,
             decisions: step.decisions,
             turns: step.turns,
+            superseded: step.dropped,
             next_tick_at: self.next_tick_at,
             absences: step.absences,
             calm_until: self.memory.as_ref().and_then(Memory::calm_stored),

@@ -93,7 +93,8 @@ impl ChatState {
             step.panicked = true;
             return None;
         };
-        let Decided { decision, jobs, is_history } = decided?;
+        let Decided { decision, jobs, superseded, is_history } = decided?;
+        step.dropped.extend(superseded);
         if is_history {
             metrics::calls_too_old_total.increment(1);
             step.history = Some(decision.reason.clone());

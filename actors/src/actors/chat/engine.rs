@@ -47,6 +47,8 @@ pub struct Decided {
     pub decision: Decision,
     /// The turns of the speakers, in order.
     pub jobs: Vec<TurnJob>,
+    /// Turns that wait for earlier lines of the same burst: the new ones take their place.
+    pub superseded: Vec<TurnId>,
     /// Nobody speaks because the message is history, and no call.
     pub is_history: bool,
 }
@@ -76,9 +78,10 @@ impl Memory {
         self.calms_down(thread, direction.calm_until, now);
         let said = at.map_or(now, |note| standing.when(note).min(now));
         let jobs = self.jobs(&direction, number, (now, said), (chat, at), turn_id);
+        let superseded = self.supersede(&direction.goes_on_from);
         // Policy `every` never looks at who is about to speak.
         if chat.spec.policy != ChatPolicy::Every {
-            self.wait_for(&direction.speakers, chat, thread, now);
+            self.wait_for(&jobs, chat, thread, now);
         }
         let is_history = direction.is_history();
         let decision = Decision {
@@ -97,7 +100,7 @@ impl Memory {
             root: direction.root,
             chain_depth: direction.chain_depth,
         };
-        Some(Decided { decision, jobs, is_history })
+        Some(Decided { decision, jobs, superseded, is_history })
     }
 
     fn jobs(
@@ -134,16 +137,25 @@ impl Memory {
         direction.speakers.iter().enumerate().map(job).collect()
     }
 
+    /// Waits no more for turns that answer these entries, and returns them.
+    fn supersede(&mut self, lines: &[Number]) -> Vec<TurnId> {
+        let of_burst = |turn: &OpenTurn| turn.target.is_some_and(|target| lines.contains(&target));
+        let turns = self.open.iter().filter(|turn| of_burst(turn)).filter_map(|turn| turn.turn).collect();
+        self.open.retain(|turn| !of_burst(turn));
+        turns
+    }
+
     /// Notes who is about to speak.
-    fn wait_for(&mut self, speakers: &[Speaker], chat: &ChatProfile, thread: Option<ThreadId>, now: Timestamp) {
+    fn wait_for(&mut self, jobs: &[TurnJob], chat: &ChatProfile, thread: Option<ThreadId>, now: Timestamp) {
         let pacing = &chat.spec.pacing;
         let patience = pacing.stale_after.min(pacing.typing_max + OPEN_MAX);
-        let speakers = speakers.iter().filter(|speaker| !matches!(speaker.act, Act::React { .. }));
-        self.open.extend(speakers.map(|speaker| OpenTurn {
-            bot: speaker.bot,
-            target: speaker.target,
+        let turns = jobs.iter().map(|job| &job.turn).filter(|turn| !matches!(turn.act, Act::React { .. }));
+        self.open.extend(turns.map(|turn| OpenTurn {
+            bot: turn.bot,
+            turn: Some(turn.id),
+            target: turn.target,
             thread,
-            until: now + speaker.delay + patience,
+            until: turn.due_at.max(now) + patience,
         }));
     }
 

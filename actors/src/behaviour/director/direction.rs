@@ -64,6 +64,8 @@ pub struct Direction {
     pub root: Option<Number>,
     /// New end of the chat's calm; `None` leaves the calm as it is.
     pub calm_until: Option<Timestamp>,
+    /// Earlier lines of the person's burst, which need no answer of their own any more.
+    pub goes_on_from: Vec<Number>,
 }
 
 impl Direction {
@@ -82,6 +84,7 @@ impl Direction {
             chain_depth: entry.map_or(1, |entry| entry.chain_depth + 1),
             root: entry.map(|entry| entry.root),
             calm_until: None,
+            goes_on_from: Vec::new(),
         }
     }
 

@@ -32,7 +32,7 @@ pub(super) fn shut(scene: &Scene<'_>, entry: Option<&TranscriptEntry>, minute: u
     }
     let limit = reached(scene, entry)?;
     let mut direction = silence(limit.as_str(), &limit.reason());
-    direction.calm_until = calm_until(scene);
+    direction.calm_until = calm_until(scene).filter(|_| limit.calms());
     Some(direction)
 }
 

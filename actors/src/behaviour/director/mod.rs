@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `gate` | conditions that keep a whole chat silent: stops, quiet hours, loop physics |
 //! | `address`, `suffix`, `thread` | the bots that are called, and the message that another one belongs to |
+//! | `burst` | lines of one person that are one thing said |
 //! | `edit` | calls that an edit adds |
 //! | `factors`, `disagree`, `lately`, `energy` | how much each bot wishes to speak |
 //! | `filters` | reasons why a bot may not speak, whatever it wishes |
@@ -13,6 +14,7 @@
 //! records its inputs and each bot's score, so that one can read later why a bot spoke or stayed silent.
 
 pub mod address;
+mod burst;
 pub mod direction;
 mod disagree;
 mod edit;

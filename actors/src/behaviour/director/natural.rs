@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::address::{Address, addressed, is_question, is_to_person, replied_to};
+use super::burst;
 use super::disagree::words;
 use super::energy::energy;
 use super::factors::{Subject, Wish, closeness};
@@ -23,8 +24,9 @@ use crate::behaviour::director::direction::{
     Direction, Speaker, TO_BOT, TO_PERSON, UNASKED, draw, reading_time, round,
 };
 use crate::behaviour::note::Note;
-use crate::behaviour::physics::limits::{calm_until, shortened};
+use crate::behaviour::physics::limits::{between, shortened};
 use crate::behaviour::scene::{CastMember, Scene};
+use crate::domain::decision::OpenTurn;
 use crate::domain::ids::BotId;
 use crate::domain::names::names;
 use crate::domain::transcript::TranscriptEntry;
@@ -41,7 +43,10 @@ const SECOND: f64 = 0.05;
 const TIRED: f64 = 0.7;
 
 /// Highest chance that a called bot answers a bot, however close they are.
-const TO_BOT_MAX: f64 = 0.98;
+const TO_BOT_MAX: f64 = 0.9;
+
+/// Share of that chance that remains after each message between the two in ten minutes.
+const PAIR_TIRES: f64 = 0.85;
 
 /// Extra wait for each bot that speaks before, whose message is to be there by then; and the most that count.
 const NEXT_WAITS: Duration = Duration::from_secs(3);
@@ -141,7 +146,17 @@ impl<'a> Circumstances<'a> {
 
 pub(super) fn on_entry(scene: &Scene<'_>, entry: &Note, minute: u16, seed: u64) -> Direction {
     let mut rng = fastrand::Rng::with_seed(seed);
+    let lines = burst::earlier(scene, entry);
+    let waiting: Vec<OpenTurn> =
+        scene.standing.open.iter().filter(|turn| burst::answers(turn, &lines)).copied().collect();
+    let standing = burst::without(scene.standing, &lines);
+    let scene = &Scene { standing: &standing, ..*scene };
     let mut calls = addressed(scene, entry);
+    for call in lines.iter().flat_map(|line| addressed(scene, line)) {
+        if !calls.iter().any(|(member, _)| member.profile.id == call.0.profile.id) {
+            calls.push(call);
+        }
+    }
     let circumstances = Circumstances::of(scene, entry, minute, !calls.is_empty());
     if calls.is_empty() && !circumstances.to_person {
         calls.extend(circumstances.linked(scene));
@@ -149,6 +164,8 @@ pub(super) fn on_entry(scene: &Scene<'_>, entry: &Note, minute: u16, seed: u64) 
     let inputs = circumstances.inputs(scene, entry, &calls);
     let mut direction = if !calls.is_empty() {
         called(scene, entry, &circumstances, &calls, &mut rng)
+    } else if let Some(speakers) = goes_on(scene, entry, &waiting, &mut rng) {
+        Direction::of(speakers, "the person goes on, and so does who was to answer", Some(entry))
     } else if circumstances.from == Writer::ForeignBot {
         Direction::silence("a bot of somebody else, and it called none of ours", Some(entry))
     } else {
@@ -164,7 +181,20 @@ pub(super) fn on_entry(scene: &Scene<'_>, entry: &Note, minute: u16, seed: u64) 
         }
     }
     let reaction = std::mem::take(&mut direction.inputs);
-    direction.with_inputs(merged(inputs, [decided, reaction]))
+    let mut direction = direction.with_inputs(merged(inputs, [decided, reaction]));
+    if !lines.is_empty() {
+        direction.goes_on_from = lines.iter().map(|line| line.number).collect();
+        direction.inputs["lines"] = json!(lines.len() + 1);
+    }
+    direction
+}
+
+/// Returns those who were to answer the earlier lines of a burst, as speakers to its last line.
+fn goes_on(scene: &Scene<'_>, entry: &Note, waiting: &[OpenTurn], rng: &mut fastrand::Rng) -> Option<Vec<Speaker>> {
+    let members = waiting.iter().filter_map(|turn| scene.cast.iter().find(|member| member.profile.id == turn.bot));
+    let speakers: Vec<Speaker> =
+        members.enumerate().map(|(before, member)| speaker(scene, member, entry, TO_PERSON, before, rng)).collect();
+    (!speakers.is_empty()).then_some(speakers)
 }
 
 /// Merges the keys of all into one object.
@@ -223,11 +253,7 @@ fn called(
         _ if occupied => "somebody is about to speak already, so a bot's call waits".to_owned(),
         names => format!("addressed: {}", names.join(", ")),
     };
-    let mut direction = Direction::of(speakers, reason, Some(entry)).with_scores(Value::Object(scores));
-    if pair_spent {
-        direction.calm_until = calm_until(scene);
-    }
-    direction
+    Direction::of(speakers, reason, Some(entry)).with_scores(Value::Object(scores))
 }
 
 fn chance_of_called(
@@ -240,7 +266,9 @@ fn chance_of_called(
     let strategy = &scene.chat.spec.strategy;
     if circumstances.from != Writer::Person {
         let chance = strategy.addressed_by_bot * circumstances.decay * circumstances.energy;
-        return (chance * closeness(scene, member, entry)).min(TO_BOT_MAX);
+        let said = entry.fleet_bot.map_or(0, |author| between(scene, author, member.profile.id));
+        let tired = PAIR_TIRES.powi(said.saturating_sub(1).min(30) as i32);
+        return (chance * closeness(scene, member, entry)).min(TO_BOT_MAX) * tired;
     }
     let surest = calls.first().map(|(_, how)| *how);
     match how {
@@ -340,12 +368,15 @@ fn speaker(
     let reading = reading_time(scene, entry.text.as_deref().unwrap_or_default(), rng);
     let ahead = (before + scene.standing.open.len()).min(WAITS_MAX as usize) as u32;
     let waits = if reading.is_zero() { Duration::ZERO } else { NEXT_WAITS * ahead };
+    // A person may not have said everything yet.
+    let pacing = &scene.chat.spec.pacing;
+    let quiet = if pacing.enabled && entry.author.kind.is_person() { pacing.burst } else { Duration::ZERO };
     Speaker {
         bot: member.profile.id,
         act: Act::Answer,
         target: Some(entry.number),
         answers_bot: entry.fleet_bot,
         priority,
-        delay: reading + waits,
+        delay: reading.max(quiet) + waits,
     }
 }

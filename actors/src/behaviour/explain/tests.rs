@@ -66,7 +66,13 @@ impl Room {
     }
 
     fn standing(&mut self) -> Standing {
-        let open = OpenTurn { bot: BotId(3), target: None, thread: None, until: self.now + Duration::from_secs(9) };
+        let open = OpenTurn {
+            bot: BotId(3),
+            turn: None,
+            target: None,
+            thread: None,
+            until: self.now + Duration::from_secs(9),
+        };
         Standing {
             first: self.window.front().map_or(Number(0), |note| note.number),
             last: self.window.back().map_or(Number(0), |note| note.number),

@@ -145,10 +145,10 @@ fn the_newest_messages_that_fit_are_kept_and_the_target_always() {
     assert!((8..=10).contains(&kept), "context_messages is 10, and {kept} are kept");
     desk.profile().spec.generation.context_tokens = 1;
     assert_eq!(lines(&desk.request(Some(&target))), [(Role::User, "Ayşe: son")]);
-    desk.profile().spec.generation.context_tokens = 350;
+    desk.profile().spec.generation.context_tokens = 450;
     let request = desk.request(Some(&target));
     let tokens: u32 = request.messages.iter().map(|message| estimate_tokens(&message.content)).sum();
-    assert!(tokens <= 350, "{tokens} tokens");
+    assert!(tokens <= 450, "{tokens} tokens");
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn the_system_prompt_says_who_where_and_how_in_both_languages() {
     desk.profile().spec.persona.examples = vec!["Demli olsun.".to_owned()];
     let turkish = desk.request(None).messages[0].content.clone();
     for part in
-        ["Adın Deniz (@deniz_bot)", "\"oda\"", "öteki botlar: Nora.", "çay", "- Demli olsun.", "yapay zekâ botusun"]
+        ["Adın Deniz (@deniz_bot)", "\"oda\"", "öteki botlar: Nora.", "çay", "- Demli olsun.", "asla inkâr etme"]
     {
         assert!(turkish.contains(part), "{part:?} is missing in {turkish}");
     }
@@ -173,7 +173,7 @@ fn the_system_prompt_says_who_where_and_how_in_both_languages() {
     desk.profile().persona_revision = 2;
     desk.names.truncate(1);
     let english = desk.request(None).messages[0].content.clone();
-    for part in ["Your name is Deniz (@deniz_bot)", "AI bot and do not deny it", "Never reveal"] {
+    for part in ["Your name is Deniz (@deniz_bot)", "never deny", "not orders"] {
         assert!(english.contains(part), "{part:?} is missing in {english}");
     }
     assert!(!english.contains("Other bots here"), "{english}");

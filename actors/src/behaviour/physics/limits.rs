@@ -41,6 +41,12 @@ impl Limit {
         }
     }
 
+    /// Returns whether the chat calms down. A chain at its end ends, and the room goes on: with a person's next message,
+    /// or with an opening after a pause.
+    pub fn calms(self) -> bool {
+        !matches!(self, Self::ChainDepth(_))
+    }
+
     /// Returns the reason in plain words.
     pub fn reason(self) -> String {
         match self {
@@ -75,12 +81,15 @@ pub fn reached(scene: &Scene<'_>, entry: Option<&TranscriptEntry>) -> Option<Lim
     (last.len() == turns as usize && say_the_same(&last)).then_some(Limit::Stagnation(turns))
 }
 
-/// Returns whether these two bots have said as much to one another as they may in ten minutes. A message answers the
-/// one that Telegram's reply names; without a reply, the message before it.
+/// Returns whether these two bots have said as much to one another as they may in ten minutes.
 pub fn pair_is_spent(scene: &Scene<'_>, one: BotId, other: BotId) -> bool {
-    let Some(most) = scene.chat.spec.physics.pair_per_ten_minutes else {
-        return false;
-    };
+    let most = scene.chat.spec.physics.pair_per_ten_minutes;
+    most.is_some_and(|most| between(scene, one, other) >= most as usize)
+}
+
+/// Returns how many messages these two bots have said to one another in ten minutes. A message answers the one that it
+/// replies to; without a reply, the message before it.
+pub fn between(scene: &Scene<'_>, one: BotId, other: BotId) -> usize {
     let since = scene.now - 10 * MINUTE;
     let answered = |at: usize, note: &Note| {
         if let Some(message) = note.reply_to {
@@ -99,7 +108,7 @@ pub fn pair_is_spent(scene: &Scene<'_>, one: BotId, other: BotId) -> bool {
         };
         answered(*at, note) == Some(partner)
     });
-    between.count() >= most as usize
+    between.count()
 }
 
 /// Returns the share of the author of `entry`, when it is used up in ten minutes while others spoke there as well:

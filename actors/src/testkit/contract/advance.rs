@@ -3,15 +3,16 @@
 use super::{Home, Scene, assert_conflict};
 use crate::domain::commit::operations::{Advance, Operation};
 use crate::domain::decision::Cause;
-use crate::domain::ids::{DecisionNumber, MessageId, Number, TelegramChatId};
+use crate::domain::ids::{DecisionNumber, MessageId, Number, TelegramChatId, TurnId};
 use crate::domain::incoming::{Author, AuthorKind};
 use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
-use crate::domain::turn::Act;
-use crate::testkit::rows::{advance, appended, at, decision, entry, ingest, person, turn, update};
+use crate::domain::turn::{Act, Turn, TurnState};
+use crate::testkit::rows::{advance, appended, at, claim, decision, entry, ingest, person, turn, update};
 
 claims! {
     $ __claims_of_advance of advance:
     a_chat_remembers_all_that_it_advanced_by
+    a_turn_whose_place_another_takes_ends_unless_it_is_claimed
     the_same_message_seen_by_two_bots_is_one_entry
     a_wrong_base_is_refused
     a_gap_is_refused
@@ -66,6 +67,34 @@ pub async fn a_chat_remembers_all_that_it_advanced_by(home: &dyn Home) {
     assert!(scene.store.unhandled(chat, 10).await.unwrap().is_empty());
     assert_eq!(scene.store.queued_turns(bot, 10).await.unwrap(), std::slice::from_ref(&asked));
     assert_eq!(scene.store.turn(asked.id).await.unwrap(), Some((asked, vec![])));
+}
+
+/// A person who goes on is answered once: what waits for the earlier line ends, and what has begun goes on.
+pub async fn a_turn_whose_place_another_takes_ends_unless_it_is_claimed(home: &dyn Home) {
+    let scene = with_rows(home, 2).await;
+    let ([bot, _], [chat, _]) = (scene.bots, scene.chats);
+    let (begun, waiting, last) = (turn(31, chat, 1, bot), turn(32, chat, 1, bot), turn(33, chat, 2, bot));
+    let waiting = Turn { ordinal: 1, ..waiting };
+    let step = |base: i64, turns: Vec<Turn>, superseded: Vec<TurnId>| {
+        Operation::Advance(Advance {
+            handled: vec![appended(base + 1, base + 1, Some(base + 1))],
+            decisions: vec![decision(chat, base + 1, Cause::Entry(Number(base + 1)))],
+            turns,
+            superseded,
+            ..advance(chat, scene.epoch, base, base + 1)
+        })
+    };
+    scene.commit_all(vec![step(0, vec![begun.clone(), waiting.clone()], Vec::new())]).await;
+    scene.commit_all(vec![claim(&begun, scene.epoch)]).await;
+    let nobody = TurnId(99);
+    scene.commit_all(vec![step(1, vec![last.clone()], vec![begun.id, waiting.id, nobody])]).await;
+    let state = async |id: TurnId| scene.store.turn(id).await.unwrap().map(|(turn, _)| turn.progress.state);
+    assert_eq!(state(begun.id).await, Some(TurnState::Claimed));
+    assert_eq!(state(waiting.id).await, Some(TurnState::Dropped));
+    assert!(scene.commit_one(claim(&waiting, scene.epoch)).await.is_err());
+    let scene = scene.reopen(home).await;
+    let queued: Vec<TurnId> = scene.store.queued_turns(bot, 10).await.unwrap().iter().map(|turn| turn.id).collect();
+    assert!(queued.contains(&last.id) && !queued.contains(&waiting.id), "{queued:?}");
 }
 
 /// I2: another bot's copy of a message makes no second entry.

@@ -42,6 +42,8 @@ pub(super) struct Task {
     pub(super) member: CastMember,
     /// The turn and its context.
     pub(super) job: TurnJob,
+    /// The turn is claimed.
+    pub(super) begun: bool,
     /// The messages that the text made.
     pub(super) messages: Vec<OutboxMessage>,
     /// Answers that the firewall kept back.
@@ -52,7 +54,7 @@ pub(super) struct Task {
 
 impl Task {
     pub(super) fn new(place: usize, member: CastMember, job: TurnJob) -> Self {
-        Self { place, member, job, messages: Vec::new(), kept_back: 0, objections: Vec::new() }
+        Self { place, member, job, begun: false, messages: Vec::new(), kept_back: 0, objections: Vec::new() }
     }
 }
 

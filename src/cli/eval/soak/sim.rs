@@ -260,7 +260,8 @@ impl Soak {
             *last_id += 1;
             TurnId(*last_id)
         });
-        let (decision, jobs) = decided.map_or((None, Vec::new()), |decided| (Some(decided.decision), decided.jobs));
+        let (decision, jobs, superseded) =
+            decided.map_or_else(Default::default, |decided| (Some(decided.decision), decided.jobs, decided.superseded));
         let handled = note.as_ref().map(|note| Handled {
             inbox: note.entry.inbox,
             outcome: Outcome::plain(OutcomeKind::Appended),
@@ -277,6 +278,7 @@ impl Soak {
             handled: handled.into_iter().collect(),
             decisions: decision.into_iter().collect(),
             turns: jobs.iter().map(|job| job.turn.clone()).collect(),
+            superseded: superseded.clone(),
             next_tick_at: room.tick,
             absences: Vec::new(),
             calm_until: room.memory.calm_stored(),
@@ -284,6 +286,11 @@ impl Soak {
         }))?;
         let last = room.memory.last_number;
         self.await_tick(chat);
+        for turn in superseded {
+            if self.tasks.get(&turn).is_some_and(|task| !task.begun) {
+                self.end(turn, "superseded");
+            }
+        }
         for job in jobs {
             let (turn, wait) = (job.turn.id, job.turn.due_at.since(now));
             if let Some(member) = self.rooms[chat].member(job.turn.bot).cloned() {

@@ -34,6 +34,9 @@ impl Soak {
         let reacts = matches!(turn.act, Act::React { .. });
         let claim = Claim { bot: turn.bot, epoch: EPOCH, turn: id, chat: turn.chat, now: self.now };
         self.rows.commit(Operation::Claim(claim))?;
+        if let Some(task) = self.tasks.get_mut(&id) {
+            task.begun = true;
+        }
         if reacts {
             self.ledgers[place].reactions += 1;
             self.finish(id, TurnEnding::Acted)?;
@@ -77,10 +80,11 @@ impl Soak {
         };
         let (chat, last_id) = (&self.rooms[task.place].profile, &mut self.last_id);
         let typing = task.job.typing(text, &task.member.profile, chat, self.now);
-        task.messages = task.job.messages(text, chat, chat.spec.telegram_id, (self.now, typing), || {
-            *last_id += 1;
-            OutboxId(*last_id)
-        });
+        task.messages =
+            task.job.messages(text, &task.member.profile, chat, chat.spec.telegram_id, (self.now, typing), || {
+                *last_id += 1;
+                OutboxId(*last_id)
+            });
         let messages = task.messages.clone();
         let begin = if typing.is_zero() { self.start(id, 0) } else { None };
         match self.finish(id, TurnEnding::Said { messages, begin })? {
@@ -183,7 +187,7 @@ impl Soak {
     }
 
     /// Counts how a turn ended.
-    fn end(&mut self, id: TurnId, why: &str) {
+    pub(super) fn end(&mut self, id: TurnId, why: &str) {
         if let Some(task) = self.tasks.remove(&id) {
             *self.ended.entry(why.to_owned()).or_default() += 1;
             if why != SAID {

@@ -60,6 +60,8 @@ struct Outgoing {
     doubtful: Option<Start>,
     /// The time of Telegram's last answer.
     answered_at: Option<Instant>,
+    /// Telegram draws a link to the message that this one answers.
+    linked: bool,
     /// True when the store did not confirm the end of the attempt, so that the end may be committed all the same.
     settled_in_doubt: bool,
 }
@@ -185,6 +187,7 @@ impl Outbox {
                 begun: None,
                 doubtful: None,
                 answered_at: None,
+                linked: true,
                 settled_in_doubt: false,
             },
         );

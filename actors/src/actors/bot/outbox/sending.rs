@@ -14,7 +14,8 @@ use crate::actors::bot::surroundings::Step;
 use crate::actors::bot::turns::messages::Tail;
 use crate::actors::node::committer::{CommitError, CommitResult, STORE_RETRY};
 use crate::actors::node::voices::Voice;
-use crate::behaviour::interruption::{Pending, Reconsidered, reconsider};
+use crate::behaviour::interruption::{Pending, Reconsidered, go_on, reconsider};
+use crate::behaviour::linked::shows_link;
 use crate::behaviour::physics::send_rules;
 use crate::domain::commit::operations::{Begin, Operation};
 use crate::domain::commit::outcome::{Applied, Refusal, Verdict};
@@ -179,12 +180,14 @@ impl Outbox {
 
     /// Reconsiders a message that was typed, after reading what came meanwhile: the news may make it needless.
     pub(super) fn on_looked_again(&mut self, outbox: OutboxId, pending: &Pending, tail: Tail, step: &mut Step<'_>) {
-        let Some(out) = self.outgoing.get(&outbox).filter(|out| matches!(out.stage, Stage::Waiting)) else {
+        let Some(out) = self.outgoing.get_mut(&outbox).filter(|out| matches!(out.stage, Stage::Waiting)) else {
             return;
         };
-        let turn = out.message.turn;
+        let (turn, begun) = (out.message.turn, out.message.part > 0);
         let tail = tail.unwrap_or_default();
-        let verdict = catch_unwind(AssertUnwindSafe(|| reconsider(pending, &tail))).unwrap_or(Reconsidered::Keep);
+        out.linked = shows_link(pending, &tail);
+        let look = || if begun { go_on(pending, &tail) } else { reconsider(pending, &tail) };
+        let verdict = catch_unwind(AssertUnwindSafe(look)).unwrap_or(Reconsidered::Keep);
         let Reconsidered::Drop(reason) = verdict else {
             return self.on_due(outbox, step);
         };
@@ -280,14 +283,14 @@ impl Outbox {
         let message = SendMessage {
             chat: out.message.telegram_chat,
             thread: out.message.thread,
-            reply_to: out.message.reply_to,
+            reply_to: out.message.reply_to.filter(|_| out.linked),
             text: out.message.text.clone(),
         };
         step.ask(Effect::Send(outbox, attempt, message));
     }
 
     /// Shows "typing" until the message is due.
-    fn show_typing(&self, outbox: OutboxId, step: &mut Step<'_>) {
+    pub(super) fn show_typing(&self, outbox: OutboxId, step: &mut Step<'_>) {
         let Some(out) = self.outgoing.get(&outbox) else {
             return;
         };

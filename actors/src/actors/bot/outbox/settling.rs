@@ -270,7 +270,10 @@ impl Outbox {
         let parts = self.parts_of(sent.turn);
         let is_next = |part: &&OutboxId| self.outgoing.get(part).is_some_and(|out| out.message.part == sent.part + 1);
         match parts.iter().find(is_next) {
-            Some(next) => self.wait_until_due(*next, step),
+            Some(next) => {
+                self.show_typing(*next, step);
+                self.wait_until_due(*next, step);
+            }
             None => parts.into_iter().for_each(|part| drop(self.forget(part))),
         }
     }

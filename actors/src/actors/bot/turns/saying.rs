@@ -27,7 +27,8 @@ impl Turns {
         };
         let typing = job.given.typing(text, site.profile(), &chat, site.now());
         let telegram_chat = site.telegram_chat(chat.id).unwrap_or(chat.spec.telegram_id);
-        let messages = job.given.messages(text, &chat, telegram_chat, (site.now(), typing), || site.outbox_id());
+        let messages =
+            job.given.messages(text, site.profile(), &chat, telegram_chat, (site.now(), typing), || site.outbox_id());
         let status = if typing.is_zero() { "sent_at_once" } else { "paced" };
         let name = site.profile().spec.name.clone();
         metrics::message_generation_total { bot: name, status }.increment(1);
@@ -39,10 +40,12 @@ impl Turns {
             Start { attempt: site.attempt_id(), rules, now: site.now() }
         });
         desk.outbox.prepare(&messages, begin.as_ref().map(|start| start.attempt));
-        // A typed answer is reconsidered before it goes.
-        if let Some(first) = messages.first().filter(|_| !typing.is_zero() && minds_news(&chat.spec)) {
+        // A typed answer is reconsidered before it goes, each message of it.
+        if !typing.is_zero() && minds_news(&chat.spec) {
             let pending = Box::new(pending(job, site));
-            desk.outbox.reconsider_later(first.id, pending);
+            for message in &messages {
+                desk.outbox.reconsider_later(message.id, pending.clone());
+            }
         }
         let said = Said::new(text);
         self.own.remember(said.clone());

@@ -56,7 +56,7 @@ fn an_edit_of_what_called_or_was_answered_before_asks_for_nothing() {
     assert!(answered.is_empty(), "it was answered");
     let awaited = edit_after("ne bu", &|room, post| {
         let until = Timestamp::from_secs(2000);
-        room.standing.open.push(OpenTurn { bot: BotId(1), target: Some(post.number), thread: None, until });
+        room.standing.open.push(OpenTurn { bot: BotId(1), turn: None, target: Some(post.number), thread: None, until });
     });
     assert!(awaited.is_empty(), "somebody is about to answer it");
     let called_meanwhile = edit_after("ne bu", &|room, post| {

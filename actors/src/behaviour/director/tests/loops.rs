@@ -130,6 +130,8 @@ proptest! {
 #[test]
 fn a_limit_calms_the_chat_and_people_shorten_the_calm() {
     let mut owner = Owner::new(tireless());
+    let physics = &mut owner.room.chat.spec.physics;
+    (physics.chain_depth_max, physics.unheard_max) = (None, Some(6));
     let note = owner.hears(None, "Deniz, Nora: hadi konuşun", 0, None);
     let direction = owner.decides(Some(&note));
     owner.talks(direction, calls_on);
@@ -144,6 +146,17 @@ fn a_limit_calms_the_chat_and_people_shorten_the_calm() {
     let answered = owner.decides(Some(&call));
     assert_eq!(answered.speakers[0].bot, BotId(2), "people are answered all the same");
     assert_eq!(left(&owner), Duration::ZERO);
+}
+
+#[test]
+fn a_chain_at_its_end_ends_alone_and_the_room_goes_on() {
+    let mut owner = Owner::new(tireless());
+    let note = owner.hears(None, "Deniz, Nora: hadi konuşun", 0, None);
+    let direction = owner.decides(Some(&note));
+    owner.talks(direction, calls_on);
+    assert_eq!(owner.room.standing.calm_until, None, "nobody has to calm down");
+    let last = owner.room.window.back().cloned().unwrap();
+    assert!(owner.decides(Some(&last)).reason.contains("chain of bot messages"));
 }
 
 #[test]
@@ -168,8 +181,8 @@ fn a_pair_of_bots_rests_after_its_share_of_ten_minutes() {
     let note = owner.hears(None, "Deniz, Nora: hadi konuşun", 0, None);
     let direction = owner.decides(Some(&note));
     let said = owner.talks(direction, calls_on);
-    assert!((5..=6).contains(&said), "{said}");
-    assert!(owner.room.standing.calm_until.is_some());
+    assert!((2..=6).contains(&said), "{said}");
+    assert_eq!(owner.room.standing.calm_until, None, "others may talk");
 }
 
 #[test]

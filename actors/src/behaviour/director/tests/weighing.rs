@@ -111,7 +111,7 @@ fn who_spoke_a_moment_ago_cools_down_but_answers_when_called() {
 fn while_somebody_is_about_to_speak_only_people_who_call_are_answered() {
     let mut room = Room::new(ChatPolicy::Natural);
     let until = Timestamp::from_secs(2000);
-    room.standing.open = vec![OpenTurn { bot: BotId(4), target: Some(Number(1)), thread: None, until }];
+    room.standing.open = vec![OpenTurn { bot: BotId(4), turn: None, target: Some(Number(1)), thread: None, until }];
     let by_bot = says(2, Some(&room.cast[0].clone()), "Kerem ne dersin?", 1);
     assert_eq!(counts(&room, &by_bot), [0; 4]);
     assert_eq!(counts(&room, &says(2, None, "bugün hava güzel", 0)), [0; 4]);

@@ -9,12 +9,15 @@ use crate::domain::commit::outcome::{Applied, Refusal, conflict};
 use crate::domain::commit::rows::{ChatChange, ChatHead, TurnHead};
 use crate::domain::commit::rule::{Judgement, MOMENT, Priority, Rule, WHILE};
 use crate::domain::decision::Decision;
-use crate::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, Number};
+use crate::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, Number, TurnId};
 use crate::domain::inbox::Handled;
 use crate::domain::ownership::LeaseKey;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
-use crate::domain::turn::Turn;
+use crate::domain::turn::{Turn, TurnState};
+
+/// Reason of a turn that ended before it was begun, since a later one answers the person.
+const GOES_ON: &str = "the person goes on, and is answered once";
 
 /// A chat handled inbox rows, or its tick: new entries, outcomes, decisions and turns.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +36,8 @@ pub struct Advance {
     pub decisions: Vec<Decision>,
     /// New turns.
     pub turns: Vec<Turn>,
+    /// Turns whose place the new ones take, since the person goes on: those that nobody has claimed yet end.
+    pub superseded: Vec<TurnId>,
     /// Time to wake the chat if it stays quiet.
     pub next_tick_at: Option<Timestamp>,
     /// Bots that lost (`true`) or regained (`false`) the ability to post in the chat.
@@ -53,6 +58,7 @@ impl Rule for Advance {
     fn needs(&self, needs: &mut Needs) {
         needs.inbox.extend(self.handled.iter().map(|handled| handled.inbox));
         needs.entries.extend(self.entries.iter().map(TranscriptEntry::key));
+        needs.turns.extend(&self.superseded);
         needs.people.extend(self.entries.iter().filter_map(TranscriptEntry::words_of));
     }
 
@@ -103,6 +109,14 @@ impl Rule for Advance {
             bench.loaded.inbox.insert(handled.inbox, false);
         }
         bench.loaded.entries.extend(keys);
+        for id in self.superseded {
+            let Some(head) = bench.loaded.turns.get_mut(&id).filter(|head| head.progress.state == TurnState::Queued) else {
+                continue;
+            };
+            head.progress.state = TurnState::Dropped;
+            head.progress.error = Some(GOES_ON.to_owned());
+            bench.turn_moved(id);
+        }
         for turn in &self.turns {
             bench.loaded.turns.insert(turn.id, TurnHead { bot: turn.bot, progress: turn.progress.clone() });
             bench.new_turns.insert(turn.id);
