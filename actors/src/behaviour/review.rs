@@ -7,7 +7,7 @@
 //! | claim: the bot speaks as an assistant | every chat | asks again once, then the text goes on |
 //! | conduct: what no bot may write | unless the chat turns it off | asks again, naming the kind |
 //! | conduct by a model | where the chat names one | a question for that model |
-//! | salutation: the addressee would not be evident | where the strategy wants it | puts the name in front |
+//! | salutation: no link is shown, and several talk at once | where the strategy wants it | puts the name in front |
 //! | novelty: what the bot, chat and fleet said | where the chat wants it | asks again, quoting the rejected text |
 //! | stances: the positions that the bot holds | unless the chat turns it off | asks again, naming the position |
 //! | stances by a model | where the chat wants it and the text touches one | a question for the bot's own model |
