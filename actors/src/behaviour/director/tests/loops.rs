@@ -132,9 +132,10 @@ fn a_limit_calms_the_chat_and_people_shorten_the_calm() {
     let mut owner = Owner::new(tireless());
     let physics = &mut owner.room.chat.spec.physics;
     (physics.chain_depth_max, physics.unheard_max) = (None, Some(6));
-    let note = owner.hears(None, "Deniz, Nora: hadi konuşun", 0, None);
-    let direction = owner.decides(Some(&note));
-    owner.talks(direction, calls_on);
+    owner.hears(None, "Deniz, Nora: hadi konuşun", 0, None);
+    let said = (1..=6).map(|number| owner.hears(Some(BotId(number % 2 + 1)), &calls_on(number), number as u32, None));
+    let last = said.last().unwrap();
+    owner.decides(Some(&last));
     let left = |owner: &Owner| owner.room.standing.calm_until.unwrap().since(owner.now);
     assert_eq!(left(&owner), Duration::from_mins(10));
     let tick = owner.decides(None);
@@ -151,12 +152,10 @@ fn a_limit_calms_the_chat_and_people_shorten_the_calm() {
 #[test]
 fn a_chain_at_its_end_ends_alone_and_the_room_goes_on() {
     let mut owner = Owner::new(tireless());
-    let note = owner.hears(None, "Deniz, Nora: hadi konuşun", 0, None);
-    let direction = owner.decides(Some(&note));
-    owner.talks(direction, calls_on);
-    assert_eq!(owner.room.standing.calm_until, None, "nobody has to calm down");
-    let last = owner.room.window.back().cloned().unwrap();
+    owner.hears(None, "Deniz, Nora: hadi konuşun", 0, None);
+    let last = owner.hears(Some(BotId(1)), "Nora, sence?", 6, None);
     assert!(owner.decides(Some(&last)).reason.contains("chain of bot messages"));
+    assert_eq!(owner.room.standing.calm_until, None, "nobody has to calm down");
 }
 
 #[test]
