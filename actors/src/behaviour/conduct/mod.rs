@@ -1,5 +1,5 @@
 //! Conduct: finds what no bot may write in a chat, whoever asks for it. Layer `behaviour`; pure
-//! ([ADR 44](../../../../docs/adr/0044-conduct.md)).
+//! ([ADR 45](../../../../docs/adr/0045-conduct.md)).
 //!
 //! | file | holds |
 //! |---|---|
