@@ -32,7 +32,7 @@ use crate::domain::commit::operations::{Advance, Operation};
 use crate::domain::commit::outcome::Refusal;
 use crate::domain::decision::Decision;
 use crate::domain::ids::{BotId, Epoch, Number, TelegramChatId, TelegramUserId, TurnId};
-use crate::domain::inbox::{Handled, Outcome, OutcomeKind};
+use crate::domain::inbox::Handled;
 use crate::domain::roster::ChatProfile;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
@@ -118,19 +118,6 @@ pub(super) struct Step {
     pub(super) superseded: bool,
     /// The reason why the row in hand is no call any more.
     pub(super) history: Option<String>,
-}
-
-impl Step {
-    /// Returns the outcome of the row in hand: `kind`, unless the row is a dead letter.
-    pub(super) fn outcome(&mut self, kind: OutcomeKind) -> Outcome {
-        if std::mem::take(&mut self.panicked) {
-            return Outcome::because(OutcomeKind::Dead, "the director panicked, nobody answers");
-        }
-        match self.history.take() {
-            Some(reason) => Outcome::because(kind, reason),
-            None => Outcome::plain(kind),
-        }
-    }
 }
 
 /// The chat actor.

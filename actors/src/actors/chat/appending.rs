@@ -16,6 +16,19 @@ use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 use crate::ports::store::StoreError;
 
+impl Step {
+    /// Returns the outcome of the row in hand: `kind`, unless the row is a dead letter.
+    pub(super) fn outcome(&mut self, kind: OutcomeKind) -> Outcome {
+        if std::mem::take(&mut self.panicked) {
+            return Outcome::because(OutcomeKind::Dead, "the director panicked, nobody answers");
+        }
+        match self.history.take() {
+            Some(reason) => Outcome::because(kind, reason),
+            None => Outcome::plain(kind),
+        }
+    }
+}
+
 impl ChatState {
     /// Asks the store, all at once, for the entries of rows that may be copies of forgotten entries.
     pub(super) async fn known_in_store(&self, deliveries: &[Delivery]) -> Result<HashMap<InboxId, Number>, StoreError> {
