@@ -70,7 +70,8 @@ async fn a_budget_of_tokens_is_never_exceeded_over_kills_and_fallbacks() {
     assert!(dropped > 0, "the budget runs out");
     let billed = billed(&stage);
     assert!(billed <= LIMIT, "{billed} of {LIMIT} tokens");
-    assert!(billed >= LIMIT / 8, "{billed} of {LIMIT} tokens: the budget is of use");
+    // Each call holds room for a long answer, and each kill forfeits what was held.
+    assert!(billed >= LIMIT / 16, "{billed} of {LIMIT} tokens: the budget is of use");
     let view = stage.json("/api/v1/fleet").await;
     let budget = fleet_budget(&view);
     let used = budget["used"].as_f64().unwrap();

@@ -26,7 +26,7 @@ pub async fn ramp(scenario: &LoadScenario, under: &Under) -> Result<Report, Harn
         let report = perform(&step_of(scenario, rate), under).await?;
         let step = step(rate, &report);
         super::watch::say(&format!(
-            "{}: {rate:.0}/s {}",
+            "{}: {rate:.1}/s {}",
             scenario.name,
             if step.kept { "kept".to_owned() } else { format!("broke {}", step.broke.join(", ")) }
         ));
@@ -48,7 +48,7 @@ pub async fn ramp(scenario: &LoadScenario, under: &Under) -> Result<Report, Harn
 /// Returns the scenario of one rate.
 fn step_of(scenario: &LoadScenario, rate: f64) -> LoadScenario {
     let mut one = scenario.clone();
-    one.name = format!("{} at {rate:.0}/s", scenario.name);
+    one.name = format!("{} at {rate:.1}/s", scenario.name);
     one.arrivals.shape = LoopKind::Open;
     one.arrivals.phases = vec![Phase { rate, seconds: scenario.measured_seconds() }];
     one
